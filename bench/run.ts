@@ -1,7 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
+import { MINUTE } from "../shared/time.ts";
 import { benchAgents } from "./agents.ts";
+import { benchBusyTeam } from "./busy-team.ts";
 import { benchClaims } from "./claims.ts";
 import { benchEngines } from "./engines.ts";
 import { formatCount } from "./figures.ts";
@@ -26,6 +28,12 @@ const full = process.env["FULL"] === "1";
 const benches: Record<string, () => Promise<BenchLine[]>> = {
   intake: () => benchIntake(quick ? { rounds: 2, count: 1_000, steady: 2 } : { rounds: 15, count: 3_000, steady: 15 }),
   requests: () => benchRequests({ agents: 10, projects: 20, items: quick ? 60 : 1_000, changed: quick ? 20 : 100 }),
+  "busy-team": () =>
+    benchBusyTeam({
+      agents: 5,
+      pollInterval: MINUTE,
+      ...(quick ? { tasks: 90, duration: 3 * MINUTE } : { tasks: 120, duration: 6 * MINUTE }),
+    }),
   latency: () => benchLatency({ rates: [50, 25], seconds: quick ? 4 : 30 }),
   memory: () =>
     benchMemory({

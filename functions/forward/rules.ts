@@ -53,6 +53,7 @@ export function createForwardRules(forwards: readonly ForwardSettings[]): RuleSe
       return isForwarded ? [] : [{ consumer: "forward", why: "no_rule" }];
     },
     needsActor: () => false,
+    canMatch: (kind) => forwards.some(({ events }) => isRequested(toForwardEventName(kind), events)),
     decide(event, facts, correlation) {
       const name = toForwardEventName(event.kind);
       return forwards.flatMap(({ url, events }, i) => {

@@ -1,24 +1,23 @@
 import type { Deps, JobHandler } from "../../shared/app/deps.ts";
-import { type ObserveBody, observeBodySchema } from "../../shared/jobs/observe-jobs.ts";
+import { isCommentsJob, type ObserveBody, observeBodySchema } from "../../shared/jobs/observe-jobs.ts";
 import { observeBlockedByText } from "../../shared/observe/blocked-by-text.ts";
 import { checkProjectCompletion } from "../../shared/observe/check-project-completion.ts";
-import { readComments } from "../../shared/observe/comments.ts";
 import { readCycles } from "../../shared/observe/cycles.ts";
 import { dropItemEdges, readDependantIds } from "../../shared/observe/dependency-edges.ts";
 import { evaluateBlockers } from "../../shared/observe/evaluate-blockers.ts";
 import { reportInitialChanges } from "../../shared/observe/initial-changes.ts";
 import type { ObservationSource } from "../../shared/observe/observe-item.ts";
 import { isReadableProject, listReadableProjects } from "../../shared/observe/project-record.ts";
-import { markDetailsRead, readItem, readItemSince } from "../../shared/observe/read-item.ts";
+import { readIsolatedDetails, readNextDetails } from "../../shared/observe/read-details.ts";
+import { readItem, readItemSince } from "../../shared/observe/read-item.ts";
 import { readProjects } from "../../shared/observe/read-projects.ts";
-import { readRelations } from "../../shared/observe/relations.ts";
+import { requestItemDetails } from "../../shared/observe/request-details.ts";
 import { observedKeys } from "../../shared/observe/store-keys.ts";
 import type { KeptProject } from "../../shared/observe/stored-records.ts";
 import { PlaneNotFoundError } from "../../shared/plane/errors.ts";
-import type { Settlement } from "../../shared/store/port.ts";
-import { isOpen } from "../../shared/task/diff.ts";
+import type { LeasedJob, Settlement } from "../../shared/store/port.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
-import { MINUTE, SECOND } from "../../shared/time.ts";
+import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { queueResolveBlocked } from "../../shared/work/dependencies/queue-resolve-blocked.ts";
 import { pollProjects } from "./poll-tick.ts";
 
@@ -27,6 +26,9 @@ const UNREADABLE_RETRY_MS = 5 * MINUTE;
 
 /** Interval between checks whether a project's baseline has ended: 5 seconds. */
 const BASELINE_RETRY_MS = 5 * SECOND;
+
+/** Limit of the time in which one job begins reads of details: 20 s, so that its last call ends within the lease. */
+const DETAILS_TURN_MS: Ms = 20 * SECOND;
 
 /** Handles the queue `observe`: reads of single items and their details, and evaluations of stored records. */
 export const observeHandler: JobHandler = {
@@ -41,7 +43,9 @@ export const observeHandler: JobHandler = {
       case "details":
       case "fill":
       case "initial_changes":
-        return handleItemJob(deps, body);
+        return handleItemJob(deps, body, job);
+      case "next_details":
+        return readMostNeededDetails(deps);
       default:
         await handleJob(deps, body);
         return { done: true };
@@ -51,38 +55,43 @@ export const observeHandler: JobHandler = {
 
 type ItemBody = Extract<ObserveBody, { do: "read" | "details" | "fill" | "initial_changes" }>;
 
-async function handleItemJob(deps: Deps, body: ItemBody): Promise<Settlement> {
+/** Reads details, those that are needed most first, until one item has all of them: each waiting item has one job. */
+async function readMostNeededDetails(deps: Deps): Promise<Settlement> {
+  const startedAt = deps.clock();
+  while (deps.clock() - startedAt < DETAILS_TURN_MS) {
+    if ((await readNextDetails(deps)) !== "partial") return { done: true };
+  }
+  return { retryAt: await deps.store.now() };
+}
+
+async function handleItemJob(deps: Deps, body: ItemBody, job: LeasedJob): Promise<Settlement> {
   const project = await findProject(deps, body.project);
   if (!project || project.gone) return { done: true };
   if (!isReadableProject(project)) return { retryAt: (await deps.store.now()) + UNREADABLE_RETRY_MS };
   // Changes since the baseline began are reported when it has ended, as those of held webhooks are.
   if (body.do === "initial_changes" && !project.baseline)
     return { retryAt: (await deps.store.now()) + BASELINE_RETRY_MS };
-  await readItemParts(deps, body, project);
+  await handleReadableItemJob(deps, body, job, project);
   return { done: true };
 }
 
-async function readItemParts(deps: Deps, body: ItemBody, project: KeptProject): Promise<void> {
-  const { correlation } = body;
+async function handleReadableItemJob(deps: Deps, body: ItemBody, job: LeasedJob, project: KeptProject): Promise<void> {
+  const { item, correlation } = body;
+  const source = { project, correlation };
   switch (body.do) {
     case "read":
-      return readItemSince(deps, body.item, { project, correlation }, body.queued);
+      return readItemSince(deps, item, source, body.queued);
     case "details":
-      return withKeptItem(deps, body, project, async (item, source) => {
-        await readComments(deps, item, source);
-        await readRelations(deps, item, source);
-        await markDetailsRead(deps, item);
-      });
+      if (body.isolated) return readIsolatedDetails(deps, item, project);
+      return requestItemDetails(deps, item, source, isCommentsJob(job) ? "comments" : "changes");
     case "fill":
-      return withKeptItem(deps, body, project, async (item, source) => {
-        if (isOpen(item.snapshot.word)) await readRelations(deps, item, source);
-      });
+      return requestItemDetails(deps, item, source, "backfill");
     case "initial_changes":
-      return withKeptItem(deps, body, project, (item, source) => reportInitialChanges(deps, item, source));
+      return handleInitialChanges(deps, item, { ...source, cause: correlation });
   }
 }
 
-async function handleJob(deps: Deps, body: Exclude<ObserveBody, ItemBody>): Promise<void> {
+async function handleJob(deps: Deps, body: Exclude<ObserveBody, ItemBody | { do: "next_details" }>): Promise<void> {
   const { correlation } = body;
   switch (body.do) {
     case "evaluate":
@@ -116,20 +125,15 @@ async function readNewProjects(deps: Deps, body: Extract<ObserveBody, { do: "pro
   await pollProjects(deps, unread, body.correlation);
 }
 
-async function withKeptItem(
-  deps: Deps,
-  body: ItemBody,
-  project: KeptProject,
-  read: (item: KeptItem, source: ObservationSource) => Promise<void>,
-): Promise<void> {
-  const [item] = await deps.store.read<KeptItem>([observedKeys.item(body.item)]);
-  if (!item || item.value.gone !== undefined) return;
-  const source = { project, correlation: body.correlation, cause: body.correlation };
+/** Reports the changes before an item's first read; when Plane no longer has the item, that is observed instead. */
+async function handleInitialChanges(deps: Deps, id: string, source: ObservationSource): Promise<void> {
+  const [kept] = await deps.store.read<KeptItem>([observedKeys.item(id)]);
+  if (!kept || kept.value.gone !== undefined) return;
   try {
-    await read(item.value, source);
+    await reportInitialChanges(deps, kept.value, source);
   } catch (thrown) {
     if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
-    await readItem(deps, body.item, source);
+    await readItem(deps, id, source);
   }
 }
 

@@ -1,4 +1,4 @@
-import { toItemPut } from "../../shared/observe/observe-item.ts";
+import { toItemPut } from "../../shared/observe/item-put.ts";
 import { applyOwnership, hasSameOwnership, readOwnership } from "../../shared/observe/ownership.ts";
 import { listReadableProjects } from "../../shared/observe/project-record.ts";
 import { observedKeys, observedSets } from "../../shared/observe/store-keys.ts";

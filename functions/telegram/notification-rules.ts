@@ -24,6 +24,14 @@ export function createNotificationRules(
     name: "telegram",
     needsActor: (event) =>
       [...senders, ...mutes].some(({ events, by }) => by !== "anyone" && events.includes(event.kind)),
+    canMatch: (kind, { project, priority }) =>
+      senders.some(
+        (entry) =>
+          (entry.chat ?? chat) !== undefined &&
+          entry.events.includes(kind) &&
+          (!entry.projects || includesIgnoringCase(entry.projects, project)) &&
+          (!entry.priorities || entry.priorities.includes(priority)),
+      ),
     decide(event, facts, correlation) {
       const actions: RuleAction[] = [];
       for (const { targetChat, rule, mutedBy } of decideRoutes(event, facts)) {

@@ -11,6 +11,8 @@ export function createWakeRules(agents: readonly AgentSettings[]): RuleSet {
   return {
     name: "wake",
     needsActor: () => false,
+    // Wakes concern the tasks of agents, whose details come first in any case.
+    canMatch: () => false,
     explainSkips(event, facts) {
       const polling = findWakeTargets(event, facts, concierges).filter((name) => !wakeable.includes(name));
       return polling.map((name) => ({ consumer: "wake", why: "polls", rule: name }));

@@ -2,17 +2,13 @@ import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import { isCanary } from "../../shared/canary/canary-record.ts";
 import { handleCanaryWebhook } from "../../shared/canary/canary-webhook.ts";
 import { type InboxBody, inboxBodySchema, upgradeInboxBody } from "../../shared/jobs/inbox-jobs.ts";
-import {
-  createCommentsJob,
-  createItemReadJob,
-  createReadCyclesJob,
-  createReadProjectsJob,
-} from "../../shared/jobs/observe-jobs.ts";
+import { createItemReadJob, createReadCyclesJob, createReadProjectsJob } from "../../shared/jobs/observe-jobs.ts";
 import { observeComment } from "../../shared/observe/comments.ts";
 import { normalizeItem } from "../../shared/observe/normalize.ts";
 import { type ObservationSource, observeItem } from "../../shared/observe/observe-item.ts";
 import { isReadableProject } from "../../shared/observe/project-record.ts";
 import { readItem } from "../../shared/observe/read-item.ts";
+import { requestItemDetails } from "../../shared/observe/request-details.ts";
 import { observedKeys } from "../../shared/observe/store-keys.ts";
 import type { KeptProject, KeptProjectsRead, KeptWorkspace } from "../../shared/observe/stored-records.ts";
 import { parseWebhookDelivery, toActorHint, type WebhookDelivery } from "../../shared/observe/webhook-delivery.ts";
@@ -147,7 +143,7 @@ async function observeDelivery(
       const item = await findOrReadItem(deps, delivery.data.issue, source);
       if (!item || item.gone !== undefined || item.snapshot.quiet) return;
       const { read } = await observeComment(deps, item, delivery.data, source);
-      if (read) await deps.store.commit({ jobs: [createCommentsJob(source.project.id, delivery.data.issue, source)] });
+      if (read) await requestItemDetails(deps, delivery.data.issue, source, "comments");
     }
   }
 }

@@ -1,5 +1,5 @@
 import { getErrorMessage } from "../errors.ts";
-import { PlaneError, PlaneRateLimitedError, PlaneUnavailableError } from "../plane/errors.ts";
+import { isTransientPlaneError, PlaneRateLimitedError, PlaneUnavailableError } from "../plane/errors.ts";
 import type { LeasedJob, Queue, Settlement } from "../store/port.ts";
 import { MINUTE, type Ms, SECOND } from "../time.ts";
 import type { Deps, JobHandler } from "./deps.ts";
@@ -121,18 +121,10 @@ async function handleJob(deps: Deps, handler: JobHandler, job: LeasedJob): Promi
 }
 
 async function settleFailure(deps: Deps, job: LeasedJob, thrown: unknown): Promise<Settlement> {
-  const isPermanent = !isTransient(thrown);
+  const isPermanent = !isTransientPlaneError(thrown);
   if (isPermanent && job.failures + 1 >= MAX_FAILURES) return { dead: getErrorMessage(thrown) };
   const delay = getRetryAfter(thrown) ?? RETRY_DELAYS_MS[Math.min(job.tries, RETRY_DELAYS_MS.length) - 1] ?? 1_000;
   return { retryAt: (await deps.store.now()) + delay, failed: isPermanent };
-}
-
-/**
- * Failures that pass or that a person must fix (Plane unavailable, rate limit, credentials): such a job is retried
- * without limit.
- */
-function isTransient(thrown: unknown): boolean {
-  return thrown instanceof PlaneError && ["unavailable", "rate_limited", "auth"].includes(thrown.code);
 }
 
 function getRetryAfter(thrown: unknown): Ms | undefined {

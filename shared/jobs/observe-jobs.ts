@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Job } from "../store/port.ts";
-import type { KeptItem, Snapshot } from "../task/snapshot.ts";
+import type { Snapshot } from "../task/snapshot.ts";
 import type { Ms } from "../time.ts";
 
 /** Bodies of the queue `observe`: reads from Plane and evaluations of stored records. `do` is their type. */
@@ -13,7 +13,16 @@ export const observeBodySchema = z.discriminatedUnion("do", [
     queued: z.number(),
     correlation: z.string(),
   }),
-  z.object({ do: z.literal("details"), project: z.string(), item: z.string(), correlation: z.string() }),
+  z.object({ do: z.literal("next_details"), correlation: z.string() }),
+  // Without `isolated` written by version 0.2 and before, one for each change of an item.
+  z.object({
+    do: z.literal("details"),
+    project: z.string(),
+    item: z.string(),
+    isolated: z.literal(true).optional(),
+    correlation: z.string(),
+  }),
+  // Written by version 0.2 and before.
   z.object({ do: z.literal("fill"), project: z.string(), item: z.string(), correlation: z.string() }),
   z.object({ do: z.literal("initial_changes"), project: z.string(), item: z.string(), correlation: z.string() }),
   z.object({ do: z.literal("evaluate"), item: z.string(), correlation: z.string() }),
@@ -41,24 +50,26 @@ export function createItemReadJob(project: string, item: string, { correlation, 
 }
 
 /**
- * Reads an item's comments and relations, unless they were read since its last change. Their lane delays no other jobs.
+ * Reads the details of one item, of the one that needs them most when it is handled. All these jobs share one lane, so
+ * that only one of them waits for quota. `rev` is the revision of the item that was replaced.
  */
-export function createDetailsJobs({ snapshot, detailsAt, gone }: KeptItem, correlation: string): Job[] {
-  if (gone !== undefined || snapshot.quiet || detailsAt === snapshot.updatedAt) return [];
-  const { id: item, project, updatedAt } = snapshot;
-  return [
-    createObserveJob(`details:${item}:${updatedAt}`, `details:${item}`, { do: "details", project, item, correlation }),
-  ];
+export function createDetailsJob(item: string, rev: number, correlation: string): Job {
+  return createObserveJob(`details:${item}:${rev}`, "details", { do: "next_details", correlation });
 }
 
-/** Reads an item's comments because a webhook's comment differs from the stored one. */
-export function createCommentsJob(project: string, item: string, { correlation, cause }: JobCause): Job {
-  return createObserveJob(`details:${item}:${cause}`, `details:${item}`, { do: "details", project, item, correlation });
+/** Reads the details of this item alone. `version` identifies the request. */
+export function createIsolatedDetailsJob(
+  { project, item }: { project: string; item: string },
+  version: number,
+  correlation: string,
+): Job {
+  const body: ObserveBody = { do: "details", project, item, isolated: true, correlation };
+  return createObserveJob(`details:${item}:${version}:isolated`, `details:${item}`, body);
 }
 
-/** Reads the relations of an item that existed before its project was observed: once, with low priority. */
-export function createBackfillRelationsJob({ id: item, project }: Snapshot, correlation: string): Job {
-  return createObserveJob(`fill:${item}`, `fill:${project}`, { do: "fill", project, item, correlation });
+/** Whether a job of version 0.2 and before reads details because a webhook's comment differed, not for a change. */
+export function isCommentsJob({ id, lane }: Pick<Job, "id" | "lane">): boolean {
+  return !/^\d{4}-\d\d-\d\dT/.test(id.slice(lane.length + 1));
 }
 
 /** Finds what changed on an existing item between the beginning of the baseline and its first read. */

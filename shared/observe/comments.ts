@@ -6,6 +6,7 @@ import { updateValue, type ValueUpdate } from "../store/update.ts";
 import type { TaskEvent } from "../task/events.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import { decideActions } from "./decide-actions.ts";
+import { CONTINUED_READ_WAIT_MS, toReadTime } from "./details-calls.ts";
 import { readItemFacts } from "./event-facts.ts";
 import type { ObservationSource, ObserveDeps } from "./observe-item.ts";
 import { getNewSince } from "./project-record.ts";
@@ -29,15 +30,27 @@ type CommentEvent = Extract<TaskEvent, { comment: string }>;
 
 const NO_COMMENTS: KeptComments = { known: {} };
 
-/** Reads all comments of an item and stores which were added, edited and deleted. */
-export async function readComments(deps: ObserveDeps, item: KeptItem, source: ObservationSource): Promise<void> {
+/**
+ * Reads all comments of an item and stores which were added, edited and deleted. Returns Plane's time before which every
+ * change was seen.
+ */
+export async function readComments(deps: ObserveDeps, item: KeptItem, source: ObservationSource): Promise<string> {
+  let readAt = "";
   await updateValue<KeptComments>(deps, observedKeys.comments(item.snapshot.id), async (kept = NO_COMMENTS, rev) => {
     const listed: ObservedComment[] = [];
     const params = { project: item.snapshot.project, item: item.snapshot.id };
-    for await (const { data } of deps.plane.pages(commentCalls.list, { params, priority: "spare" }))
+    // Only the first page is refused when there is no quota: the others wait for it, so that no page is read twice.
+    const waitBudget = { left: 0 };
+    const began = await deps.store.now();
+    readAt = "";
+    for await (const { data, date } of deps.plane.pages(commentCalls.list, { params, priority: "spare", waitBudget })) {
       listed.push(...data.results);
+      readAt ||= toReadTime(date, (await deps.store.now()) - began);
+      waitBudget.left = CONTINUED_READ_WAIT_MS;
+    }
     return prepareComments(deps, item, kept, rev, { listed, isComplete: true }, source, "read");
   });
+  return readAt;
 }
 
 /**
@@ -87,6 +100,9 @@ async function prepareComments(
     known: { ...kept.known },
     ...omitUndefined({ readAt: observation.isComplete ? updatedAt : undefined }),
   };
+  if (!observation.isComplete)
+    for (const { created_at } of observation.listed)
+      if (created_at > (next.announcedAt ?? "")) next.announcedAt = created_at;
   const listedById = new Map<string, ObservedComment>();
   const since = getNewSince(source.project);
   const events: CommentEvent[] = [];

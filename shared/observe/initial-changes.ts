@@ -9,7 +9,8 @@ import { MINUTE, type Ms } from "../time.ts";
 import { prepareUnreportedCompletion } from "./check-project-completion.ts";
 import { decideActions } from "./decide-actions.ts";
 import { readItemFacts } from "./event-facts.ts";
-import { type ObservationSource, type ObserveDeps, toItemPut } from "./observe-item.ts";
+import { toUnobservedPut } from "./item-put.ts";
+import type { ObservationSource, ObserveDeps } from "./observe-item.ts";
 import { getNewSince } from "./project-record.ts";
 import { observedKeys } from "./store-keys.ts";
 import { isActivitySince, undoActivities } from "./undo-activities.ts";
@@ -35,7 +36,7 @@ export async function reportInitialChanges(deps: ObserveDeps, item: KeptItem, so
   for await (const { data } of deps.plane.pages(activitiesApi.list, { params }))
     activities.push(...data.results.filter((activity) => isActivitySince(activity, since)));
 
-  await updateValue<KeptItem>(deps, observedKeys.item(id), async (kept) => {
+  await updateValue<KeptItem>(deps, observedKeys.item(id), async (kept, rev) => {
     if (!kept?.initial || kept.gone !== undefined) return undefined;
     const { initial, ...rest } = kept;
     const first: KeptItem = { snapshot: { ...kept.snapshot, ...initial.fields }, blockers: [] };
@@ -69,7 +70,7 @@ export async function reportInitialChanges(deps: ObserveDeps, item: KeptItem, so
     if (events.length === 0 && !isOver) return undefined;
     return {
       expect: completion?.expect ?? [],
-      put: [toItemPut(next), ...decision.put, ...(completion?.put ?? [])],
+      put: [toUnobservedPut(next, rev), ...decision.put, ...(completion?.put ?? [])],
       jobs: [...decision.jobs, ...(completion ? [createProjectCheckJob(project.id, `initial:${id}`)] : [])],
       afterCommit: decision.publish,
     };

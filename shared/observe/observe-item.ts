@@ -1,7 +1,6 @@
 import type { Deps } from "../app/deps.ts";
 import {
   createBlockedByTextJob,
-  createDetailsJobs,
   createInitialChangesJob,
   createItemReadJob,
   createProjectCheckJob,
@@ -15,14 +14,17 @@ import { diff, isBlockingOthers, isOpen } from "../task/diff.ts";
 import type { TaskEvent } from "../task/events.ts";
 import { mergeObservation, type Observation } from "../task/merge-observation.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
+import { withdrawUnneededDetails } from "../task/unread-details.ts";
 import { mayContainBlockedByText } from "./blocked-by-text.ts";
 import { decideActions } from "./decide-actions.ts";
 import type { ActorHint } from "./event-actor.ts";
 import { type FactsDeps, readItemFacts } from "./event-facts.ts";
 import { INITIAL_CHANGES_DELAY_MS, toInitialState } from "./initial-state.ts";
+import { toItemPut, toUnobservedPut } from "./item-put.ts";
 import { resolveOwnership } from "./ownership.ts";
 import { getNewSince } from "./project-record.ts";
-import { observedKeys, observedSets, TOMBSTONE_RETENTION_MS } from "./store-keys.ts";
+import { prepareDetailsRequest } from "./request-details.ts";
+import { observedKeys } from "./store-keys.ts";
 import type { KeptProject } from "./stored-records.ts";
 
 export type ObserveDeps = FactsDeps & Pick<Deps, "log" | "metrics" | "newId" | "wait">;
@@ -86,11 +88,15 @@ export async function observeItem(
       item?.initial && item.gone === undefined
         ? [createInitialChangesJob(item.snapshot, source, (await deps.store.now()) + INITIAL_CHANGES_DELAY_MS)]
         : [];
+    const addDetailsRequest = async (item: KeptItem) =>
+      observation.via === "read" ? prepareDetailsRequest(deps, item, { before: kept, rev }, source) : undefined;
     if (!merged.next) {
-      const details = observation.via === "read" && kept ? createDetailsJobs(kept, source.correlation) : [];
-      const jobs = [...reread, ...details, ...(await initialJobs(kept))];
+      const requested = kept && (await addDetailsRequest(kept));
+      const result: ObservedOutcome = { events: [], ...rereadIn };
+      const jobs = [...reread, ...(requested?.jobs ?? []), ...(await initialJobs(kept))];
+      if (requested) return { put: [toUnobservedPut(requested.item, rev)], jobs, result };
       if (jobs.length > 0) await deps.store.commit({ jobs });
-      return { result: { events: [], ...rereadIn } };
+      return { result };
     }
     const isPreexisting = !kept && merged.next.snapshot.createdAt < (source.newSince ?? source.project.began);
     const events = isPreexisting || merged.next.snapshot.quiet ? [] : diff(kept, merged.next);
@@ -98,15 +104,15 @@ export async function observeItem(
       isPreexisting && !source.project.baseline
         ? toBaselineItem(merged.next, source.project, await deps.store.now())
         : recordStart(merged.next, events);
-    const detailsJobs = observation.via === "read" ? createDetailsJobs(next, source.correlation) : [];
+    const requested = await addDetailsRequest(next);
     const update = await prepareItemUpdate(deps, {
       before: kept,
       rev,
-      next,
+      next: requested?.item ?? next,
       events,
       source,
       via: observation.via,
-      jobs: [...reread, ...detailsJobs, ...(await initialJobs(next))],
+      jobs: [...reread, ...(requested?.jobs ?? []), ...(await initialJobs(next))],
     });
     return { ...update, result: { events, ...rereadIn } };
   });
@@ -137,7 +143,8 @@ interface ItemChange {
 /** Prepares one commit of an item's next state, the jobs for its events and the follow-up jobs. */
 export async function prepareItemUpdate(deps: ObserveDeps, change: ItemChange): Promise<ValueUpdate> {
   const { source, rev } = change;
-  const next = await resolveOwnership(deps, change.before, change.next);
+  const { observedRev: _, ...resolved } = await resolveOwnership(deps, change.before, change.next);
+  const next = withdrawUnneededDetails(resolved);
   const { id } = next.snapshot;
   const key = observedKeys.item(id);
   const decision = await decideActions(deps, {
@@ -153,23 +160,6 @@ export async function prepareItemUpdate(deps: ObserveDeps, change: ItemChange): 
     put: [toItemPut(next), ...decision.put, ...(change.extraWrites?.put ?? [])],
     jobs: [...decision.jobs, ...change.jobs, ...collectFollowUpJobs(deps, { ...change, next })],
     afterCommit: decision.publish,
-  };
-}
-
-/** Converts an item to its stored record with its sets. A removed item is in no set and expires after 30 days. */
-export function toItemPut(item: KeptItem) {
-  const { id, project, sequence, word } = item.snapshot;
-  const key = observedKeys.item(id);
-  if (item.gone !== undefined) return { key, value: item, sets: [], expires: TOMBSTONE_RETENTION_MS };
-  const numberSet = observedSets.numbered(project, sequence);
-  if (item.snapshot.quiet) return { key, value: item, sets: [observedSets.quiet(project), numberSet] };
-  const openSets = isOpen(word) ? [observedSets.open(project)] : [];
-  const waitingSets = item.blockers.length > 0 ? [observedSets.waiting] : [];
-  const ownerSets = isOpen(word) ? (item.owners ?? []).map(observedSets.tasks) : [];
-  return {
-    key,
-    value: item,
-    sets: [observedSets.items(project), numberSet, ...openSets, ...waitingSets, ...ownerSets],
   };
 }
 

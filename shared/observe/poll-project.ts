@@ -1,4 +1,3 @@
-import { createDetailsJobs } from "../jobs/observe-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { shiftPlaneTime, toPlaneTime } from "../plane/time.ts";
 import type { Job } from "../store/port.ts";
@@ -7,11 +6,13 @@ import { isSameSnapshot } from "../task/merge-observation.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
 import { MINUTE } from "../time.ts";
 import { prepareBaselineJobs } from "./baseline-jobs.ts";
+import { toItemPut } from "./item-put.ts";
 import { itemRowsEndpoint, itemRowsQuery, normalizeItem } from "./normalize.ts";
-import { isUnchanged, type ObserveDeps, observeItem, toItemPut } from "./observe-item.ts";
+import { isUnchanged, type ObserveDeps, observeItem } from "./observe-item.ts";
 import { resolveOwnership } from "./ownership.ts";
 import { getNewSince, isNewProject, toProjectPut } from "./project-record.ts";
 import { reconcileIds } from "./reconcile-ids.ts";
+import { requestItemDetails } from "./request-details.ts";
 import { takeRevisionMark } from "./revision-mark.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
 import type { KeptProject } from "./stored-records.ts";
@@ -136,12 +137,12 @@ async function observePage(
 ): Promise<void> {
   const kept = await deps.store.read<KeptItem>(snapshots.map((snapshot) => observedKeys.item(snapshot.id)));
   const existing: Snapshot[] = [];
-  const details = [];
   const since = project.baseline ? project.began : getNewSince(project);
   for (const [i, snapshot] of snapshots.entries()) {
     const before = kept[i];
     if (isUnchanged(before?.value, (other) => isSameSnapshot(other, snapshot))) {
-      details.push(...createDetailsJobs(before.value, correlation));
+      if ((before.value.detailsAt ?? "") < snapshot.updatedAt)
+        await requestItemDetails(deps, snapshot.id, { project, correlation });
     } else if (!before && !project.baseline && snapshot.createdAt < since && snapshot.updatedAt < since) {
       existing.push(snapshot);
     } else {
@@ -151,7 +152,6 @@ async function observePage(
       result.changed += 1;
     }
   }
-  if (details.length > 0) await deps.store.commit({ jobs: details });
   for (let i = 0; i < existing.length; i += COMMIT_SIZE)
     await commitExistingItems(deps, project, existing.slice(i, i + COMMIT_SIZE), readTimes, correlation);
 }

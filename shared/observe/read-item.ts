@@ -1,16 +1,9 @@
 import { PlaneNotFoundError } from "../plane/errors.ts";
-import { updateValue } from "../store/update.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
 import { HOUR } from "../time.ts";
 import { isProjectListed } from "./is-project-listed.ts";
 import { normalizeItem, singleItemEndpoint, singleItemQuery } from "./normalize.ts";
-import {
-  type ObservationSource,
-  type ObserveDeps,
-  type ObservedOutcome,
-  observeItem,
-  toItemPut,
-} from "./observe-item.ts";
+import { type ObservationSource, type ObserveDeps, type ObservedOutcome, observeItem } from "./observe-item.ts";
 import { observedKeys } from "./store-keys.ts";
 
 /** Retention of an item's last read time: 1 hour, so that several requested reads become one. */
@@ -59,13 +52,4 @@ async function readSnapshot(deps: ObserveDeps, project: string, item: string): P
     if (thrown instanceof PlaneNotFoundError) return undefined;
     throw thrown;
   }
-}
-
-/** Stores that comments and relations were read completely, at least as new as this snapshot (observation rule 2). */
-export async function markDetailsRead(deps: Pick<ObserveDeps, "store">, read: KeptItem): Promise<void> {
-  const key = observedKeys.item(read.snapshot.id);
-  await updateValue<KeptItem>(deps, key, (kept) => {
-    if (!kept || kept.gone !== undefined || (kept.detailsAt ?? "") >= read.snapshot.updatedAt) return undefined;
-    return { put: [toItemPut({ ...kept, detailsAt: read.snapshot.updatedAt })] };
-  });
 }

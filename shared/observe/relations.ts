@@ -7,6 +7,7 @@ import { readAllRows } from "../store/scan-set.ts";
 import { updateValue } from "../store/update.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import { readItemEdges, toEdgeSets } from "./dependency-edges.ts";
+import { CONTINUED_READ_WAIT_MS, toReadTime } from "./details-calls.ts";
 import { evaluateBlockers } from "./evaluate-blockers.ts";
 import type { ObservationSource, ObserveDeps } from "./observe-item.ts";
 import { getNewSince } from "./project-record.ts";
@@ -14,13 +15,18 @@ import { observedKeys, observedSets } from "./store-keys.ts";
 import type { KeptEdge, KeptProject, KeptRelations } from "./stored-records.ts";
 import { isActivitySince } from "./undo-activities.ts";
 
-/** Reads an item's relations and stores its dependencies. Plane before v1.3 has no relations; then nothing is read. */
-export async function readRelations(deps: ObserveDeps, item: KeptItem, source: ObservationSource): Promise<void> {
-  if (!(await deps.plane.capabilities()).relations) return;
+/**
+ * Reads an item's relations and stores its dependencies. Returns Plane's time before which every change was seen. Plane
+ * before v1.3 has no relations; then nothing is read, and the time is that of the item's last change.
+ */
+export async function readRelations(deps: ObserveDeps, item: KeptItem, source: ObservationSource): Promise<string> {
+  if (!(await deps.plane.capabilities()).relations) return item.snapshot.updatedAt;
   const began = await deps.store.now();
   const params = { project: item.snapshot.project, item: item.snapshot.id };
-  const { data } = await deps.plane.call(relationCalls.list, { params, priority: "spare" });
+  const { data, date } = await deps.plane.call(relationCalls.list, { params, priority: "spare" });
+  const readAt = toReadTime(date, (await deps.store.now()) - began);
   await observeRelations(deps, item, data, began, source);
+  return readAt;
 }
 
 /**
@@ -130,7 +136,8 @@ async function hasRelationChangedSince(
   if (snapshot.createdAt >= since) return true;
   if (edges === 0 || snapshot.updatedAt < since) return false;
   const params = { project: snapshot.project, item: snapshot.id };
-  for await (const { data } of deps.plane.pages(activitiesApi.list, { params, priority: "spare" })) {
+  const waitBudget = { left: CONTINUED_READ_WAIT_MS };
+  for await (const { data } of deps.plane.pages(activitiesApi.list, { params, priority: "spare", waitBudget })) {
     const related = data.results.some(
       (activity) =>
         (activity.field === "blocked_by" || activity.field === "blocking") && isActivitySince(activity, since),

@@ -19,6 +19,8 @@ export const observedKeys = {
   /** Written before a pass begins, for its revision (see `takeRevisionMark`). */
   mark: (project: string): StoreKey => `mark:${project}`,
   agent: (name: string): StoreKey => `agent:${name}`,
+  /** The item of each rank whose details were read last, so that all items of a rank have their turn. */
+  detailsPositions: "details-positions",
 } as const;
 
 /** Names of the sets, whose members can be listed and counted. */
@@ -41,6 +43,8 @@ export const observedSets = {
   blockers: (blocked: string): SetName => `blockers:${blocked}`,
   dependants: (blocker: string): SetName => `dependants:${blocker}`,
   cycles: (project: string): SetName => `cycles:${project}`,
+  /** The items with unread details of this rank (see `DETAILS_RANKS`). */
+  unreadDetails: (rank: number): SetName => `details:${rank}`,
 } as const;
 
 /**

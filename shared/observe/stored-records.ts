@@ -77,6 +77,8 @@ export interface KeptComments {
   known: Record<string, string>;
   /** Plane's `updated_at` of the item at the last complete read of its comments; absent: only webhooks were seen. */
   readAt?: string;
+  /** Plane's time of the newest comment that a webhook reported. */
+  announcedAt?: string;
 }
 
 export interface KeptRelations {

@@ -17,8 +17,8 @@ export interface PlaneCallOptions {
   query?: Record<string, string | number | undefined>;
   json?: Record<string, unknown>;
   /**
-   * Background calls leave part of the quota to interactive ones and wait when their part is used up. Spare calls leave
-   * half of the quota to all others and never wait. Default: background.
+   * Background calls leave part of the quota to interactive ones and wait when their part is used up. Spare calls give
+   * way to both, are spread over the minute, and do not wait by default. Default: background.
    */
   priority?: CallPriority;
   /** Total time that these calls may wait for the quota. Each wait is subtracted from `left`. */

@@ -24,7 +24,7 @@ export interface PlaneClientOptions {
   keyName: string;
   /** Requests a minute that Plane allows this key (by default 60). */
   rateLimit: number;
-  store: Pick<Store, "spend" | "hold">;
+  store: Pick<Store, "spendAll" | "hold">;
   metrics: Metrics;
   log: Log;
   clock: () => Ms;

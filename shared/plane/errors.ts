@@ -115,3 +115,11 @@ export class PlaneUnexpectedError extends PlaneError {
   override readonly name = "PlaneUnexpectedError";
   readonly code = "unexpected";
 }
+
+/**
+ * Whether a failure passes or must be fixed by a person (Plane unavailable, rate limit, credentials), so that what
+ * failed is repeated without limit.
+ */
+export function isTransientPlaneError(thrown: unknown): boolean {
+  return thrown instanceof PlaneError && ["unavailable", "rate_limited", "auth"].includes(thrown.code);
+}

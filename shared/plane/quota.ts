@@ -1,20 +1,32 @@
-import type { Store } from "../store/port.ts";
-import type { Ms } from "../time.ts";
+import type { BucketSpend, Store } from "../store/port.ts";
+import { MINUTE, type Ms, SECOND } from "../time.ts";
 import { PlaneRateLimitedError } from "./errors.ts";
 
 /** Window of the quota: 61 s. Plane's own is 60 s, but a request reaches Plane later than it is counted here. */
 const WINDOW_MS = 61_000;
 
 /**
- * Part of the limit that calls leave to more urgent ones, at least one request. Background calls leave it to
- * interactive ones; spare calls, which read details that are many and not urgent, leave it to all others.
+ * Part of the limit that other calls leave to interactive ones, at least one request: a fifth while there are
+ * interactive calls, else a twentieth, so that nearly all of an idle quota is used.
  */
-const RESERVED_PARTS = { interactive: 0, background: 0.2, spare: 0.5 } as const;
+const RESERVED_PARTS = { interactive: 0.2, idle: 0.05 } as const;
 
-export type CallPriority = keyof typeof RESERVED_PARTS;
+/** Time after an interactive call during which more of them are expected: 2 minutes, two windows. */
+const INTERACTIVE_MS = 2 * MINUTE;
+
+/**
+ * Spare calls, which read many details, are spread over the window: a sixth of the limit in any 10 s. So every 10 s
+ * some of the quota becomes free again, and an interactive call, which waits at most that long, gets it.
+ */
+const SPARE_PACE = { part: 1 / 6, window: 10 * SECOND } as const;
+
+/** Time that spare calls leave to another call once there is quota for it: 500 ms, so that it comes first. */
+const SPARE_GIVE_WAY_MS = 500;
+
+export type CallPriority = "interactive" | "background" | "spare";
 
 export interface QuotaOptions {
-  store: Pick<Store, "spend" | "hold">;
+  store: Pick<Store, "spendAll" | "hold">;
   /** Name of the key in the store; never the key itself. */
   keyName: string;
   /** Requests a minute. */
@@ -38,21 +50,43 @@ export interface Quota {
 export function createQuota(options: QuotaOptions): Quota {
   const { store, limit, wait, maxWait } = options;
   const bucket = `plane:${options.keyName}`;
-  const limitWithReserve = (part: number) => Math.max(1, limit - Math.max(1, Math.ceil(limit * part)));
-  const limits: Record<CallPriority, number> = {
-    interactive: limit,
-    background: limitWithReserve(RESERVED_PARTS.background),
-    spare: limitWithReserve(RESERVED_PARTS.spare),
+  const toShare = (part: number): BucketSpend => {
+    const reserved = Math.max(1, Math.ceil(limit * part));
+    return { bucket, n: 1, limit: Math.max(1, limit - reserved), window: WINDOW_MS };
   };
+  const interactive = { bucket: `${bucket}:interactive`, window: INTERACTIVE_MS };
+  const spareBucket = `${bucket}:spare`;
+  const pace: BucketSpend = {
+    bucket: spareBucket,
+    n: 1,
+    limit: Math.max(1, Math.floor(limit * SPARE_PACE.part)),
+    window: SPARE_PACE.window,
+  };
+
+  /** Spends one request: 0, or the milliseconds until the next attempt can succeed. */
+  async function spend(priority: CallPriority): Promise<Ms> {
+    if (priority === "interactive") {
+      const all: BucketSpend = { bucket, n: 1, limit, window: WINDOW_MS };
+      return store.spendAll([all, { ...interactive, n: 1, limit: Number.MAX_SAFE_INTEGER }]);
+    }
+    const paces = priority === "spare" ? [pace] : [];
+    // Spending nothing of a limit of 0 succeeds only when no interactive call was counted.
+    const noInteractiveCall: BucketSpend = { ...interactive, n: 0, limit: 0 };
+    const idleDelay = await store.spendAll([toShare(RESERVED_PARTS.idle), noInteractiveCall, ...paces]);
+    if (idleDelay === 0) return 0;
+    return Math.min(idleDelay, await store.spendAll([toShare(RESERVED_PARTS.interactive), ...paces]));
+  }
 
   return {
     createTurnWaiter(operation, priority, waitBudget = { left: maxWait[priority] }) {
       return async () => {
         for (;;) {
-          const delay = await store.spend(bucket, 1, limits[priority], WINDOW_MS);
+          const delay = await spend(priority);
           if (delay === 0) return;
           if (delay > waitBudget.left) throw createQuotaError(operation, delay);
           waitBudget.left -= delay;
+          // What becomes free meanwhile is for this call.
+          if (priority !== "spare") await store.hold(spareBucket, delay + SPARE_GIVE_WAY_MS);
           await wait(delay);
         }
       };

@@ -193,6 +193,11 @@ export interface RuleSet {
   needsActor(event: AnyEvent): boolean;
   /** @param itemRev the item's revision before the change; undefined when the event comes from another record */
   decide(event: AnyEvent, facts: EventFacts, correlation: string, itemRev?: number): RuleAction[];
+  /**
+   * Whether events of this kind could cause an action for an item of this project (its identifier) and priority, so
+   * that they are looked for first. Default: true.
+   */
+  canMatch?(kind: EventKind, item: { project: string; priority: Priority }): boolean;
   /** Returns the reasons for actions that `decide` did not take, for the decision log. */
   explainSkips?(event: AnyEvent, facts: EventFacts): SkipReason[];
 }

@@ -46,13 +46,15 @@ const NO_CHANGE: MergeResult = {};
  * Losses (no assignees, no labels, item not found) count only when two reads at least 2 s apart saw them.
  */
 export function mergeObservation(kept: KeptItem | undefined, rev: Rev, observation: Observation): MergeResult {
+  // Reads of details store their progress with the item, which does not make an observation out of date.
+  const observedRev = kept?.observedRev ?? rev;
   switch (observation.via) {
     case "webhook":
       return mergeWebhook(kept, observation);
     case "read":
-      return mergeRead(kept, rev, observation);
+      return mergeRead(kept, observedRev, observation);
     case "absence":
-      return mergeAbsence(kept, rev, observation);
+      return mergeAbsence(kept, observedRev, observation);
   }
 }
 

@@ -51,8 +51,15 @@ export interface KeptItem {
   review?: true;
   /** Ids of the open blockers, sorted; computed from the stored relations and the blockers' snapshots. */
   blockers: string[];
-  /** Plane's `updated_at` at the last complete read of comments and relations; absent: never read. */
+  /** Plane's time up to which a complete read of comments and relations saw every change; absent: never read. */
   detailsAt?: string;
+  /** The requested read of comments and relations that is not complete yet; absent: none. */
+  unread?: UnreadDetails;
+  /**
+   * Revision of the record that observations count from, when only `unread` and `detailsAt` have changed since; absent:
+   * the record's own.
+   */
+  observedRev?: number;
   /** Plane's time of the change to `in_progress`, from which the time spent is computed. */
   startedAt?: string;
   /** Losses that one read has seen and a second read must confirm; the value is the store time of the first read. */
@@ -70,4 +77,32 @@ export interface InitialState {
   reported: string[];
   /** Store time of the first read. */
   at: number;
+}
+
+/** A part of an item's details, read with one call. */
+export type DetailsPart = "relations" | "comments";
+
+/** What remains to be read of an item's details. */
+export interface UnreadDetails {
+  /**
+   * Revision of the record that the latest request replaced. The answer to a call that was sent for an earlier request
+   * does not complete this one.
+   */
+  version: number;
+  /** The parts that are still unread: `rule` when a rule could match what is found, else `none`. */
+  parts: Partial<Record<DetailsPart, "rule" | "none">>;
+  /** What `detailsAt` becomes when all parts are read; absent when only one part was requested. */
+  covers?: string;
+  /** The item changed without a webhook that explains it, so its relations may have changed. */
+  isUnannounced?: true;
+  /** A part was read for this request. */
+  isStarted?: true;
+  /** The part that was read last, also for an earlier request. */
+  lastRead?: DetailsPart;
+  /** The first read of the relations of an item that existed before its project was observed. */
+  isBackfill?: true;
+  /** The read failed, or the item's project cannot be read: a job of its own repeats it. */
+  isolated?: true;
+  /** Correlation of the observation that requested the read. */
+  correlation: string;
 }

@@ -46,6 +46,8 @@ const STORE_FILE = "groundcrew.db";
 const FORMS_NOT_IN_FIXTURE: readonly string[] = [
   // The time of an item's last read, which expires after an hour.
   "key read",
+  // Whose details were read last.
+  "key details-positions",
   // The event that a task in review was sent back.
   "job review",
 ];

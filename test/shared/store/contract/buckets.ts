@@ -74,6 +74,18 @@ export function defineBucketContract(open: OpenStore) {
       expect(await store.spend("b", 1, 60, MINUTE)).toBe(MINUTE);
     });
 
+    test("tells without spending whether anything was spent, for nothing of a limit of 0", async () => {
+      const { store, time } = await open();
+      const nothing = { bucket: "b", n: 0, limit: 0, window: MINUTE };
+      expect(await store.spendAll([{ bucket: "a", n: 1, limit: 9, window: MINUTE }, nothing])).toBe(0);
+      const unlimited = { bucket: "b", n: 1, limit: Number.MAX_SAFE_INTEGER, window: MINUTE };
+      for (let i = 0; i < 3; i += 1) expect(await store.spendAll([unlimited])).toBe(0);
+      time.now += 20_000;
+      expect(await store.spendAll([{ bucket: "a", n: 1, limit: 9, window: MINUTE }, nothing])).toBe(40_000);
+      time.now += 40_000;
+      expect(await store.spendAll([{ bucket: "a", n: 9, limit: 9, window: MINUTE }, nothing])).toBe(0);
+    });
+
     test("returns a whole window for an amount above the limit", async () => {
       const { store } = await open();
       expect(await store.spend("b", 4, 3, 1000)).toBe(1000);

@@ -3,7 +3,7 @@ import { createAssetReader } from "../../../../runtime/node/asset-reader.ts";
 import type { Deps } from "../../../../shared/app/deps.ts";
 import { parseSettings } from "../../../../shared/config/settings.ts";
 import { noMetrics } from "../../../../shared/metrics.ts";
-import { toItemPut } from "../../../../shared/observe/observe-item.ts";
+import { toItemPut } from "../../../../shared/observe/item-put.ts";
 import { observedKeys, observedSets } from "../../../../shared/observe/store-keys.ts";
 import type { KeptProject } from "../../../../shared/observe/stored-records.ts";
 import type { Store } from "../../../../shared/store/port.ts";

@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { toItemPut } from "../../../../shared/observe/observe-item.ts";
+import { toItemPut } from "../../../../shared/observe/item-put.ts";
 import { findKeptTask, findTask, refreshTask } from "../../../../shared/work/tasks/find-task.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 

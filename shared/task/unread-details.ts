@@ -1,0 +1,148 @@
+import { omitUndefined } from "../omit-undefined.ts";
+import { isOpen } from "./diff.ts";
+import type { DetailsPart, KeptItem, UnreadDetails } from "./snapshot.ts";
+
+/**
+ * Order in which details are read, 1 first. No webhook reports a relation, so relations of open items come first, and of
+ * these the items whose last change no webhook explains. Then comments, and what existed before. In each group agents'
+ * open tasks come before items that a rule could match, and those before the others.
+ */
+export const DETAILS_RANKS = [1, 2, 3, 4, 5, 6, 7, 8] as const;
+type DetailsRank = (typeof DETAILS_RANKS)[number];
+
+const PARTS = ["relations", "comments"] as const satisfies readonly DetailsPart[];
+
+interface DetailsRequest {
+  /** Revision of the stored record that the request replaces. */
+  rev: number;
+  correlation: string;
+  /** Earlier observations and webhooks explain the item's last change. */
+  isAnnounced?: boolean;
+  /** Whether a rule could match what a read of this part finds. */
+  canRuleMatch: (part: DetailsPart) => boolean;
+}
+
+/**
+ * Requests a read of an item's comments and relations, unless they were read, or their read was requested, since its
+ * last change: then undefined. A new request replaces an earlier one. Relations of a done item block nothing, so they
+ * are not read until the item is reopened.
+ */
+export function requestDetails(item: KeptItem, request: DetailsRequest): KeptItem | undefined {
+  const { snapshot, detailsAt, unread } = item;
+  if (!canHaveDetails(item) || (detailsAt ?? "") >= snapshot.updatedAt) return undefined;
+  if (unread?.covers !== undefined && unread.covers >= snapshot.updatedAt) return undefined;
+  const parts = toRequestedParts(snapshot.word === "done" ? ["comments"] : PARTS, request);
+  // What an earlier request was for is still unread.
+  const isUnannounced = unread?.isUnannounced || !request.isAnnounced;
+  return {
+    ...item,
+    unread: {
+      ...toRequestFields(request),
+      parts,
+      covers: snapshot.updatedAt,
+      ...omitUndefined({ isUnannounced: isUnannounced ? true : undefined, lastRead: unread?.lastRead }),
+    },
+  };
+}
+
+/** Requests a read of an item's comments because a webhook's comment differs from the stored one. */
+export function requestComments(item: KeptItem, request: DetailsRequest): KeptItem | undefined {
+  if (!canHaveDetails(item)) return undefined;
+  const { isolated: _, ...earlier } = item.unread ?? { parts: {} };
+  const parts = { ...earlier.parts, ...toRequestedParts(["comments"], request) };
+  return { ...item, unread: { ...earlier, ...toRequestFields(request), parts } };
+}
+
+/** Requests the first read of the relations of an item that existed before its project was observed. */
+export function requestBackfill(item: KeptItem, request: DetailsRequest): KeptItem | undefined {
+  if (!canHaveDetails(item) || item.unread || !isOpen(item.snapshot.word)) return undefined;
+  const parts = toRequestedParts(["relations"], request);
+  return { ...item, unread: { ...toRequestFields(request), parts, isBackfill: true } };
+}
+
+/** Withdraws the request of what nobody needs: everything of a removed item, and the relations of a done one. */
+export function withdrawUnneededDetails(item: KeptItem): KeptItem {
+  if (!item.unread) return item;
+  if (!canHaveDetails(item)) return withdrawDetails(item);
+  return item.snapshot.word === "done" ? completePart(item, item.unread, "relations") : item;
+}
+
+/** Withdraws the request without marking anything as read. */
+export function withdrawDetails({ unread: _, ...item }: KeptItem): KeptItem {
+  return item;
+}
+
+/**
+ * Records that a part was read, for the request that the call was sent for: `requested` is the item as it was stored
+ * before the call, `readAt` Plane's time before which every change was seen. Undefined when the part was requested
+ * again meanwhile, so that it must be read again.
+ */
+export function markPartRead(
+  item: KeptItem,
+  part: DetailsPart,
+  requested: KeptItem,
+  readAt: string,
+): KeptItem | undefined {
+  const { unread } = item;
+  if (!unread || unread.version !== requested.unread?.version) return undefined;
+  const { updatedAt } = requested.snapshot;
+  // The first call of a request covers every change before it; the calls after it are later.
+  const first = unread.covers === undefined ? undefined : updatedAt > readAt ? updatedAt : readAt;
+  const covers = unread.isStarted ? unread.covers : first;
+  return completePart(item, { ...unread, isStarted: true, lastRead: part, ...omitUndefined({ covers }) }, part);
+}
+
+/** Moves the item's request to a job of its own, out of the common order. */
+export function isolateDetails(item: KeptItem): KeptItem {
+  return item.unread ? { ...item, unread: { ...item.unread, isolated: true } } : item;
+}
+
+/** Whether the item waits in the common order for a read of its details. */
+export function isWaitingForDetails(item: KeptItem | undefined): boolean {
+  return item?.unread !== undefined && !item.unread.isolated;
+}
+
+/**
+ * Lists the unread parts of an item, the most needed first, each with its rank. Parts of one rank take turns, so that
+ * an item which is requested again and again gets both.
+ */
+export function listUnreadParts(item: KeptItem): { part: DetailsPart; rank: DetailsRank }[] {
+  const parts = item.unread?.lastRead === "relations" ? PARTS.toReversed() : PARTS;
+  return parts
+    .filter((part) => item.unread?.parts[part] !== undefined)
+    .map((part) => ({ part, rank: rankPart(item, part) }))
+    .sort((a, b) => a.rank - b.rank);
+}
+
+function rankPart(item: KeptItem, part: DetailsPart): DetailsRank {
+  const { isUnannounced, isBackfill, parts } = item.unread ?? { parts: {} };
+  const isOpenItem = isOpen(item.snapshot.word);
+  const isAgentTask = isOpenItem && (item.owners ?? []).length > 0;
+  const isMatchable = parts[part] === "rule";
+  if (part === "comments") return isAgentTask ? 5 : isMatchable ? 6 : 8;
+  if (!isOpenItem) return 8;
+  if (isAgentTask && (isUnannounced || isBackfill)) return 1;
+  if (isUnannounced) return isMatchable ? 2 : 3;
+  if (isBackfill) return isMatchable ? 7 : 8;
+  return isAgentTask || isMatchable ? 4 : 8;
+}
+
+function canHaveDetails({ gone, snapshot }: KeptItem): boolean {
+  return gone === undefined && !snapshot.quiet;
+}
+
+function toRequestFields({ rev, correlation }: DetailsRequest): Pick<UnreadDetails, "version" | "correlation"> {
+  return { version: rev, correlation };
+}
+
+function toRequestedParts(parts: readonly DetailsPart[], { canRuleMatch }: DetailsRequest): UnreadDetails["parts"] {
+  return Object.fromEntries(parts.map((part) => [part, canRuleMatch(part) ? "rule" : "none"]));
+}
+
+function completePart(item: KeptItem, unread: UnreadDetails, part: DetailsPart): KeptItem {
+  const { [part]: _, ...parts } = unread.parts;
+  if (Object.keys(parts).length > 0) return { ...item, unread: { ...unread, parts } };
+  const { covers } = unread;
+  const next = withdrawDetails(item);
+  return covers === undefined || covers <= (next.detailsAt ?? "") ? next : { ...next, detailsAt: covers };
+}

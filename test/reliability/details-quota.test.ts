@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { runAdoption } from "../../bench/adoption.ts";
+import { runBusyTeam } from "../../bench/busy-team.ts";
+import { MINUTE, SECOND } from "../../shared/time.ts";
+import { IS_FULL_RUN } from "./random-source.ts";
+
+// Before details were a state of the item, the busy team of 6 minutes on 120 tasks left 179 jobs, found 13 of 30 blocks and
+// took 1,967 attempts for 224 requests.
+
+test("reliability 28: 3 minutes after a busy team nothing waits, and blocks are found within a minute of a poll that could show them", async () => {
+  const sizes = IS_FULL_RUN ? { tasks: 120, duration: 6 * MINUTE } : { tasks: 90, duration: 3 * MINUTE };
+  const figures = await runBusyTeam({ ...sizes, agents: 5, pollInterval: MINUTE });
+  console.info(`busy team: ${JSON.stringify(figures)}`);
+  expect(figures).toMatchObject({ pendingJobs: 0, missedBlocks: 0, refusedRequests: 0 });
+  expect(figures.blockDelays.length).toBeGreaterThan(5);
+  expect(Math.max(...figures.blockDelays)).toBeLessThanOrEqual(60 * SECOND);
+  expect(figures.attempts).toBeLessThanOrEqual(figures.detailsRequests);
+}, 120_000);
+
+test("reliability 29: an adopted workspace of 1,200 items is read at the speed of the quota, agents' tasks within 3 minutes", async () => {
+  const figures = await runAdoption({ items: 1_200, agents: 10 });
+  console.info(`adoption: ${JSON.stringify(figures)}`);
+  expect(figures.agentsReadAfter).toBeLessThanOrEqual(3 * MINUTE);
+  expect(figures.allReadAfter).toBeLessThanOrEqual(24 * MINUTE);
+  // One request for each item and no request twice.
+  expect(figures.detailsRequests).toBe(1_200);
+  expect(figures.attempts).toBeLessThanOrEqual(2 * figures.detailsRequests);
+}, 180_000);
