@@ -1,0 +1,118 @@
+import { activitiesApi, type PlaneActivity } from "../plane/activities-links.ts";
+import type { PlaneRelations } from "../plane/relations.ts";
+import { shiftPlaneTime, toPlaneTime } from "../plane/time.ts";
+import { readAllRows } from "../store/scan-set.ts";
+import type { KeptItem, Snapshot } from "../task/snapshot.ts";
+import { type Ms, SECOND } from "../time.ts";
+import type { ObserveDeps } from "./observe-item.ts";
+import { observedKeys, observedSets } from "./store-keys.ts";
+import type { KeptProject } from "./stored-records.ts";
+
+/**
+ * Minimum age of an item's last change when its activities are read: 2 s. Plane's worker first changes `updated_at` and
+ * then writes the activity, so an earlier read may not contain it.
+ */
+const ACTIVITY_DELAY_MS: Ms = 2 * SECOND;
+
+/** An item's dependencies according to its activities. */
+export interface ActivityRelations {
+  relations: Pick<PlaneRelations, "blocked_by" | "blocking">;
+  /** Plane's time of the latest change of a dependency; undefined: there was none. */
+  changedAt: string | undefined;
+}
+
+type DependencyField = "blocked_by" | "blocking";
+
+/** A related item: its id, and its key at the time when the relation was added. */
+interface RelatedItem {
+  field: DependencyField;
+  id: string;
+  key: string;
+}
+
+/** Whether an activity adds or removes a dependency. */
+export function isDependencyActivity<Activity extends Pick<PlaneActivity, "field">>(
+  activity: Activity,
+): activity is Activity & { field: DependencyField } {
+  return activity.field === "blocked_by" || activity.field === "blocking";
+}
+
+/**
+ * Reads an item's dependencies from its activities: the API of Plane before v1.3 has no relations, but both items of a
+ * relation that is added or removed in the browser get an activity.
+ */
+export async function readActivityRelations(
+  deps: Pick<ObserveDeps, "plane" | "store" | "wait">,
+  item: Snapshot,
+): Promise<ActivityRelations> {
+  let read = await readActivities(deps, item);
+  if (read.date < shiftPlaneTime(item.updatedAt, ACTIVITY_DELAY_MS)) {
+    await deps.wait(ACTIVITY_DELAY_MS);
+    read = await readActivities(deps, item);
+  }
+  const related = parseRelatedItems(item.id, read.activities);
+  const projects = await findItemProjects(deps, item.project, related);
+  const toRelations = (wanted: DependencyField) =>
+    related
+      .filter(({ field }) => field === wanted)
+      .map(({ id }) => ({ issue_id: id, project_id: projects.get(id) ?? item.project }));
+  return {
+    relations: { blocked_by: toRelations("blocked_by"), blocking: toRelations("blocking") },
+    changedAt: read.activities.filter(isDependencyActivity).at(-1)?.created_at,
+  };
+}
+
+async function readActivities(
+  { plane }: Pick<ObserveDeps, "plane">,
+  { id, project }: Snapshot,
+): Promise<{ activities: PlaneActivity[]; date: string }> {
+  const activities: PlaneActivity[] = [];
+  let date = "";
+  for await (const page of plane.pages(activitiesApi.list, { params: { project, item: id }, priority: "spare" })) {
+    activities.push(...page.data.results);
+    date ||= toPlaneTime(page.date);
+  }
+  return { activities, date };
+}
+
+/**
+ * Returns the related items that an item's activities, oldest first, leave. Where the relation is removed from the other
+ * item, Plane writes this item's own id as `old_identifier`, so the key decides as well.
+ */
+export function parseRelatedItems(
+  item: string,
+  activities: readonly Pick<PlaneActivity, "field" | "verb" | "old_value" | "new_value" | "old_identifier">[],
+): RelatedItem[] {
+  let related: RelatedItem[] = [];
+  for (const activity of activities) {
+    if (!isDependencyActivity(activity)) continue;
+    const { field, old_identifier: id } = activity;
+    if (activity.verb === "deleted") {
+      related = related.filter(
+        (other) => other.field !== field || (id === item ? other.key !== activity.old_value : other.id !== id),
+      );
+    } else if (id !== null && id !== item) {
+      related = related.filter((other) => other.field !== field || other.id !== id);
+      related.push({ field, id, key: activity.new_value ?? "" });
+    }
+  }
+  return related;
+}
+
+/** Returns the project of each related item: of the stored item, else by its key, else the item's own project. */
+async function findItemProjects(
+  deps: Pick<ObserveDeps, "store">,
+  ownProject: string,
+  related: readonly RelatedItem[],
+): Promise<Map<string, string>> {
+  const projectsByItem = new Map<string, string>();
+  if (related.length === 0) return projectsByItem;
+  const items = await deps.store.read<KeptItem>(related.map(({ id }) => observedKeys.item(id)));
+  const projects = await readAllRows<KeptProject>(deps, observedSets.projects);
+  for (const [i, { id, key }] of related.entries()) {
+    const identifier = key.slice(0, key.lastIndexOf("-"));
+    const byKey = projects.find(({ value }) => value.identifier === identifier)?.value.id;
+    projectsByItem.set(id, items[i]?.value.snapshot.project ?? byKey ?? ownProject);
+  }
+  return projectsByItem;
+}
