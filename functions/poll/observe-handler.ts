@@ -3,6 +3,7 @@ import { type ObserveBody, observeBodySchema } from "../../shared/jobs/observe-j
 import { observeBlockedByText } from "../../shared/observe/blocked-by-text.ts";
 import { checkProjectCompletion } from "../../shared/observe/check-project-completion.ts";
 import { readComments } from "../../shared/observe/comments.ts";
+import { checkCompletedAgain } from "../../shared/observe/completed-again.ts";
 import { readCycles } from "../../shared/observe/cycles.ts";
 import { dropItemEdges, readDependantIds } from "../../shared/observe/dependency-edges.ts";
 import { evaluateBlockers } from "../../shared/observe/evaluate-blockers.ts";
@@ -86,6 +87,11 @@ async function handleJob(deps: Deps, body: Exclude<ObserveBody, ItemBody>): Prom
       if (kept?.value.gone !== undefined) return dropItemEdges(deps, body.item, correlation);
       for (const dependant of dependants) await evaluateBlockers(deps, dependant, correlation);
       return queueResolveBlocked(deps, dependants, correlation);
+    }
+    case "completed_again": {
+      const project = await findProject(deps, body.project);
+      if (project && isReadableProject(project)) await checkCompletedAgain(deps, project, body);
+      return;
     }
     case "project_check":
       return checkProjectCompletion(deps, body.project, correlation);

@@ -1,18 +1,12 @@
-import { activitiesApi, type PlaneActivity } from "../plane/activities-links.ts";
+import type { PlaneActivity } from "../plane/activities-links.ts";
 import type { PlaneRelations } from "../plane/relations.ts";
-import { shiftPlaneTime, toPlaneTime } from "../plane/time.ts";
+import { shiftPlaneTime } from "../plane/time.ts";
 import { readAllRows } from "../store/scan-set.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
-import { type Ms, SECOND } from "../time.ts";
+import { ACTIVITY_DELAY_MS, readActivities } from "./activities.ts";
 import type { ObserveDeps } from "./observe-item.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
 import type { KeptProject } from "./stored-records.ts";
-
-/**
- * Minimum age of an item's last change when its activities are read: 2 s. Plane's worker first changes `updated_at` and
- * then writes the activity, so an earlier read may not contain it.
- */
-const ACTIVITY_DELAY_MS: Ms = 2 * SECOND;
 
 /** An item's dependencies according to its activities. */
 export interface ActivityRelations {
@@ -45,10 +39,10 @@ export async function readActivityRelations(
   deps: Pick<ObserveDeps, "plane" | "store" | "wait">,
   item: Snapshot,
 ): Promise<ActivityRelations> {
-  let read = await readActivities(deps, item);
+  let read = await readActivities(deps, item, "spare");
   if (read.date < shiftPlaneTime(item.updatedAt, ACTIVITY_DELAY_MS)) {
     await deps.wait(ACTIVITY_DELAY_MS);
-    read = await readActivities(deps, item);
+    read = await readActivities(deps, item, "spare");
   }
   const related = parseRelatedItems(item.id, read.activities);
   const projects = await findItemProjects(deps, item.project, related);
@@ -60,19 +54,6 @@ export async function readActivityRelations(
     relations: { blocked_by: toRelations("blocked_by"), blocking: toRelations("blocking") },
     changedAt: read.activities.filter(isDependencyActivity).at(-1)?.created_at,
   };
-}
-
-async function readActivities(
-  { plane }: Pick<ObserveDeps, "plane">,
-  { id, project }: Snapshot,
-): Promise<{ activities: PlaneActivity[]; date: string }> {
-  const activities: PlaneActivity[] = [];
-  let date = "";
-  for await (const page of plane.pages(activitiesApi.list, { params: { project, item: id }, priority: "spare" })) {
-    activities.push(...page.data.results);
-    date ||= toPlaneTime(page.date);
-  }
-  return { activities, date };
 }
 
 /**

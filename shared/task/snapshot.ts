@@ -55,6 +55,8 @@ export interface KeptItem {
   detailsAt?: string;
   /** Plane's time of the change to `in_progress`, from which the time spent is computed. */
   startedAt?: string;
+  /** Plane's `completed_at` of the latest completion that only the activities showed. */
+  completedAgainAt?: string;
   /** Losses that one read has seen and a second read must confirm; the value is the store time of the first read. */
   doubt?: { assignees?: number; labels?: number; gone?: number };
   /** Tombstone: store time since which Plane no longer lists the item. Only a read restores it, never a late webhook. */
