@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import type { Deps, Route } from "../shared/app/deps.ts";
-import { readCanary } from "../shared/canary/canary-record.ts";
+import { keepCurrentResults, readCanary } from "../shared/canary/canary-record.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import type { ComponentHealth } from "../shared/health.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
@@ -42,14 +42,14 @@ function app(deps: ReadyDeps): Hono {
 
 /**
  * Result of the latest canary edit; undefined before the first one. `seconds`: the time from the latest successful
- * canary edit to its webhook.
+ * canary edit to its webhook. Results that were obtained with another address do not count.
  */
 async function readWebhookHealth(deps: ReadyDeps): Promise<(ComponentHealth & { seconds: number | null }) | undefined> {
   const { store } = deps;
   try {
     const [canary, now] = await withTimeout(deps, () => Promise.all([readCanary(store), store.now()]));
     if (!canary) return undefined;
-    const { back, silentSince } = canary;
+    const { back, silentSince } = keepCurrentResults(canary, deps.settings);
     const age_s = back ? Math.max(0, Math.round((now - back.at) / 1000)) : null;
     const seconds = back ? back.took / 1000 : null;
     if (silentSince === undefined) return { ok: back ? true : null, age_s, seconds };

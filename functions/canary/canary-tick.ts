@@ -4,6 +4,7 @@ import {
   CANARY_EXTERNAL_REF,
   canaryKey,
   createFallbackCanaryRef,
+  describeAddress,
   type KeptCanary,
   readCanary,
 } from "../../shared/canary/canary-record.ts";
@@ -85,9 +86,17 @@ async function editCanaryComment(deps: Deps, { project, item, comment }: CanaryL
   await deps.plane.call(commentsApi.update, { params: { project, item, comment }, json, beforeSend });
 }
 
-async function recordSentNonce(deps: Pick<Deps, "store">, location: CanaryLocation, nonce: string): Promise<void> {
+async function recordSentNonce(
+  deps: Pick<Deps, "store" | "settings">,
+  location: CanaryLocation,
+  nonce: string,
+): Promise<void> {
   await updateValue<KeptCanary>(deps, canaryKey, async (kept) => {
-    const value: KeptCanary = { ...kept, ...location, sent: { nonce, at: await deps.store.now() } };
+    const value: KeptCanary = {
+      ...kept,
+      ...location,
+      sent: { nonce, at: await deps.store.now(), address: describeAddress(deps.settings) },
+    };
     return { put: [{ key: canaryKey, value }] };
   });
 }

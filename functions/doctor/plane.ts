@@ -18,6 +18,9 @@ const MAX_CLOCK_SKEW_MS: Ms = 30_000;
 /** Part of the minute's quota that should be left in normal operation. */
 const MIN_QUOTA_PART = 0.2;
 
+/** Beginning of the description that Plane gives to its sample project. */
+const SAMPLE_PROJECT_DESCRIPTION = "Welcome to the Plane Demo Project!";
+
 /**
  * Checks Plane itself, the key, the workspace, the quota and the clock. If `reachable` is false, Plane answers no other
  * check.
@@ -68,8 +71,8 @@ function checkPlaneVersion(version: string, edition: string, relations: boolean)
   if (!relations)
     return reportWarning(
       "plane",
-      `${description}: no relations (lines "Blocked by: …" replace them), and edits through the API send no webhook`,
-      "No change is lost, because polling detects it. Upgrade to Plane 1.3.1 for both.",
+      `${description}: its API has no relations, and edits through the API send no webhook`,
+      'Relations that people add in Plane are read from the activities of a task, and those that Groundcrew adds are lines "Blocked by: …" in its description, which Plane does not show as relations. Both, and edits through the API, take until the next poll. Upgrade to Plane 1.3.1 for relations and webhooks.',
     );
   return reportOk("plane", `${description}, with relations and with webhooks for edits through the API`);
 }
@@ -107,6 +110,7 @@ interface ProjectRow {
   identifier: string;
   is_member: boolean;
   archived_at: string | null;
+  description: string;
 }
 
 function checkPlaneWorkspace({ workspace, projects }: PlaneSettings, projectRows: readonly ProjectRow[]): DoctorCheck {
@@ -120,16 +124,25 @@ function checkPlaneWorkspace({ workspace, projects }: PlaneSettings, projectRows
     ({ identifier }) => projects.length === 0 || projects.includes(identifier.toUpperCase()),
   );
   const open = wanted.filter(({ archived_at }) => archived_at === null);
-  const inaccessible = open.filter(({ is_member }) => !is_member).map(({ identifier }) => identifier);
+  // Plane adds a sample project to each workspace that is created in a browser or by provision; nobody works in it.
+  const samples = projects.length > 0 ? [] : open.filter((row) => !row.is_member && isSampleProject(row));
+  const used = open.filter((row) => !samples.includes(row));
+  const inaccessible = used.filter(({ is_member }) => !is_member).map(({ identifier }) => identifier);
   if (inaccessible.length > 0)
     return reportWarning(
       name,
       `the key's account is not a member of these projects of ${workspace}: ${inaccessible.join(", ")}`,
       "Add it to them in Plane, or list only the other projects in PLANE_PROJECTS.",
     );
-  if (open.length === 0)
+  if (used.length === 0)
     return reportWarning(name, `${workspace} has no project yet`, "Create one, or run `npm run provision`.");
-  return reportOk(name, `${workspace}, projects ${open.map(({ identifier }) => identifier).join(", ")}`);
+  const sampleNote = samples.map(({ identifier }) => `; Plane's own sample project ${identifier} is not followed`);
+  const followed = used.map(({ identifier }) => identifier).join(", ");
+  return reportOk(name, `${workspace}, projects ${followed}${sampleNote.join("")}`);
+}
+
+function isSampleProject({ description }: ProjectRow): boolean {
+  return description.startsWith(SAMPLE_PROJECT_DESCRIPTION);
 }
 
 function explainWorkspaceError({ workspace }: PlaneSettings, error: PlaneError): DoctorCheck {
@@ -153,7 +166,7 @@ function checkPlaneQuota(remaining: number, limit: number): DoctorCheck {
     return reportWarning(
       name,
       `only ${remaining} of ${limit} requests are left this minute`,
-      "If another program uses this key, give it its own; otherwise raise API_KEY_RATE_LIMIT of Plane.",
+      "Right after provision, a start or many changes this is normal: Groundcrew waits for the quota and loses nothing. If it stays so, give other programs keys of their own, or raise API_KEY_RATE_LIMIT of Plane.",
     );
   return reportOk(name, `${remaining} of ${limit} requests are left this minute`);
 }

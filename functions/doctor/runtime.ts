@@ -169,7 +169,7 @@ function checkCanary(webhooks: NonNullable<z.infer<typeof readySchema>["webhooks
   if (!webhooks || webhooks.ok === null)
     return reportWarning(
       name,
-      "no canary has been sent yet",
+      "no canary has been sent yet for the present HOST, PORT and PUBLIC_URL",
       "Wait up to an hour, or send one now: POST /ticks/canary with TICK_TOKEN.",
     );
   if (webhooks.ok && (webhooks.age_s ?? 0) > STALE_S)

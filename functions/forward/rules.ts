@@ -34,10 +34,10 @@ export function normalizeForwardUrl(url: string): string {
   return new URL(url).href;
 }
 
-/** Removes the list of agents: other systems get them as one text, in `agent`. */
-function omitAgents({ item, ...facts }: EventFacts): EventFacts {
+/** Removes what only our own rules use: other systems get the agents as one text, in `agent`. */
+function omitInternalFacts({ item, ...facts }: EventFacts): EventFacts {
   if (!item) return facts;
-  const { agents: _, ...rest } = item;
+  const { agents: _agents, blockedByDependency: _blocked, ...rest } = item;
   return { item: rest, ...facts };
 }
 
@@ -58,7 +58,11 @@ export function createForwardRules(forwards: readonly ForwardSettings[]): RuleSe
       const name = toForwardEventName(event.kind);
       return forwards.flatMap(({ url, events }, i) => {
         if (!isRequested(name, events)) return [];
-        const action = createForwardAction(normalizeForwardUrl(url), { event, facts: omitAgents(facts), correlation });
+        const action = createForwardAction(normalizeForwardUrl(url), {
+          event,
+          facts: omitInternalFacts(facts),
+          correlation,
+        });
         return [{ ...action, rule: `forward[${i}]` }];
       });
     },

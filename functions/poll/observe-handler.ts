@@ -2,6 +2,7 @@ import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import { isCommentsJob, type ObserveBody, observeBodySchema } from "../../shared/jobs/observe-jobs.ts";
 import { observeBlockedByText } from "../../shared/observe/blocked-by-text.ts";
 import { checkProjectCompletion } from "../../shared/observe/check-project-completion.ts";
+import { checkCompletedAgain } from "../../shared/observe/completed-again.ts";
 import { readCycles } from "../../shared/observe/cycles.ts";
 import { dropItemEdges, readDependantIds } from "../../shared/observe/dependency-edges.ts";
 import { evaluateBlockers } from "../../shared/observe/evaluate-blockers.ts";
@@ -105,6 +106,11 @@ async function handleJob(deps: Deps, body: Exclude<ObserveBody, ItemBody | { do:
       if (kept?.value.gone !== undefined) return dropItemEdges(deps, body.item, correlation);
       for (const dependant of dependants) await evaluateBlockers(deps, dependant, correlation);
       return queueResolveBlocked(deps, dependants, correlation);
+    }
+    case "completed_again": {
+      const project = await findProject(deps, body.project);
+      if (project && isReadableProject(project)) await checkCompletedAgain(deps, project, body);
+      return;
     }
     case "project_check":
       return checkProjectCompletion(deps, body.project, correlation);

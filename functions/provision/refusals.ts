@@ -89,15 +89,22 @@ export function explainEmailCode(email: string, reason: string): string {
   );
 }
 
+/** Names and addresses of the machine or container that resolves them, as `URL` prints them. */
+const LOOPBACK_HOST = /^(localhost|.+\.localhost|127(\.\d+){3}|0\.0\.0\.0|\[::1?\])$/;
 const OWN_HOST_MESSAGE = /domain or its subdomain/i;
 
 /**
  * The error for a webhook address that Plane refused. `plane` is Plane's own address; `canAllow`: whether this
- * version has variables that allow addresses.
+ * version has variables that allow addresses; `allowsPrivate`: whether it refuses only loopback addresses.
  */
 export function toWebhookError(
   planeMessage: string,
-  { target, plane, canAllow }: { target: string; plane: string; canAllow: boolean },
+  {
+    target,
+    plane,
+    canAllow,
+    allowsPrivate,
+  }: { target: string; plane: string; canAllow: boolean; allowsPrivate: boolean },
 ): GroundcrewError {
   const { hostname } = new URL(target);
   const isAddress = /^[\d.]+$|:/.test(hostname);
@@ -106,10 +113,15 @@ export function toWebhookError(
   const variable = isAddress && !isOwn ? "WEBHOOK_ALLOWED_IPS" : "WEBHOOK_ALLOWED_HOSTS";
   const value = hostname.replace(/^\[|\]$/g, "");
   const pollingHint = "Until then changes are detected by polling.";
+  const privateHint = `set PLANE_WEBHOOK_TARGET to an address of Groundcrew that Plane can reach${allowsPrivate ? "; a private one is accepted" : ""}.`;
   const allowHint = canAllow
     ? `Set ${variable}=${value} in the environment of Plane's api and worker, restart them, and run the same command again; or set PLANE_WEBHOOK_TARGET to another address of Groundcrew.`
-    : "This version of Plane has no variable that allows it (v1.3.1 has): set PLANE_WEBHOOK_TARGET to another address of Groundcrew.";
-  const { why: reason, todo = allowHint } = explainWebhookRefusal(planeMessage, hostname, { isAddress, canAllow });
+    : `This version of Plane has no variable that allows it (v1.3.1 has): ${privateHint}`;
+  const { why: reason, todo = allowHint } = explainWebhookRefusal(planeMessage, hostname, {
+    isAddress,
+    canAllow,
+    allowsPrivate,
+  });
   return new GroundcrewError(
     "forbidden",
     `Plane refused the webhook address ${target}: ${reason} ("${planeMessage}"). ${todo} ${pollingHint}`,
@@ -120,7 +132,7 @@ export function toWebhookError(
 function explainWebhookRefusal(
   planeMessage: string,
   hostname: string,
-  { isAddress, canAllow }: { isAddress: boolean; canAllow: boolean },
+  { isAddress, canAllow, allowsPrivate }: { isAddress: boolean; canAllow: boolean; allowsPrivate: boolean },
 ): { why: string; todo?: string } {
   if (OWN_HOST_MESSAGE.test(planeMessage)) return { why: "it is Plane's own host or a subdomain of it" };
   if (!isAddress && !hostname.includes(".") && hostname !== "localhost")
@@ -135,6 +147,9 @@ function explainWebhookRefusal(
       why: `Plane cannot resolve the name ${hostname}`,
       todo: "Make it resolvable from Plane, or set PLANE_WEBHOOK_TARGET to another address of Groundcrew.",
     };
+  if (LOOPBACK_HOST.test(hostname))
+    return { why: "it is a loopback address, which leads from Plane to Plane's own machine or container" };
+  if (allowsPrivate) return { why: "it resolves to a loopback address, or Plane cannot resolve its name" };
   return {
     why: `it is or resolves to a private address${isAddress ? "" : ", or Plane cannot resolve its name"}`,
   };

@@ -34,8 +34,8 @@ export function createNotificationRules(
       ),
     decide(event, facts, correlation) {
       const actions: RuleAction[] = [];
-      for (const { targetChat, rule, mutedBy } of decideRoutes(event, facts)) {
-        if (targetChat === undefined || mutedBy !== undefined) continue;
+      for (const { targetChat, rule, mutedBy, isReported } of decideRoutes(event, facts)) {
+        if (targetChat === undefined || mutedBy !== undefined || isReported) continue;
         actions.push({ ...createNotificationAction(targetChat, { event, facts, correlation }), rule });
       }
       return actions;
@@ -43,8 +43,9 @@ export function createNotificationRules(
     explainSkips(event, facts): SkipReason[] {
       const decisions = decideRoutes(event, facts);
       if (decisions.length === 0) return [{ consumer: "telegram", why: "no_rule" }];
-      return decisions.flatMap(({ targetChat, rule, mutedBy }): SkipReason[] => {
+      return decisions.flatMap(({ targetChat, rule, mutedBy, isReported }): SkipReason[] => {
         if (targetChat === undefined) return [{ consumer: "telegram", why: "not_set_up", rule }];
+        if (isReported) return [{ consumer: "telegram", why: "other_event", rule }];
         return mutedBy === undefined ? [] : [{ consumer: "telegram", why: "muted", rule: mutedBy }];
       });
     },
@@ -63,10 +64,18 @@ export function createNotificationRules(
       decisions.set(targetChat, {
         targetChat,
         rule,
+        isReported: isReportedByOtherEvent(targetChat, event, facts),
         ...omitUndefined({ mutedBy: mute ? getRuleName(mute, 0) : undefined }),
       });
     }
     return [...decisions.values()];
+  }
+
+  /** Whether the chat gets `stuck` for the same change: a task that Groundcrew blocked is reported once, with the reason. */
+  function isReportedByOtherEvent(targetChat: ChatId | undefined, { kind }: AnyEvent, facts: EventFacts): boolean {
+    if (kind !== "blocked" || !facts.item?.blockedByDependency) return false;
+    const stuck = { kind: "stuck", blocker: "", why: "blocked" } as const;
+    return senders.some((entry) => (entry.chat ?? chat) === targetChat && matchesEntry(entry, stuck, facts, "people"));
   }
 
   function getRuleName(entry: NotificationRule, index: number): string {
@@ -80,6 +89,8 @@ interface RoutingDecision {
   targetChat: ChatId | undefined;
   rule: string;
   mutedBy?: string;
+  /** The chat gets another event about the same change. */
+  isReported: boolean;
 }
 
 /** @param unknownActorAs the group that an unknown actor counts as */

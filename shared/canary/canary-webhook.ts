@@ -12,7 +12,7 @@ export async function handleCanaryWebhook(deps: CanaryWebhookDeps, html: string,
     if (!sent || !html.includes(sent.nonce) || back?.nonce === sent.nonce) return undefined;
     const now = await deps.store.now();
     const took = Math.max(0, now - sent.at);
-    const value = { ...location, sent, back: { nonce: sent.nonce, at: now, took } };
+    const value = { ...location, sent, back: { ...sent, at: now, took } };
     const jobs =
       silentSince === undefined
         ? []

@@ -28,6 +28,14 @@ export const observeBodySchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("evaluate"), item: z.string(), correlation: z.string() }),
   z.object({ do: z.literal("lines"), item: z.string(), correlation: z.string() }),
   z.object({ do: z.literal("fan"), item: z.string(), correlation: z.string() }),
+  z.object({
+    do: z.literal("completed_again"),
+    project: z.string(),
+    item: z.string(),
+    since: z.string(),
+    completed: z.string(),
+    correlation: z.string(),
+  }),
   z.object({ do: z.literal("project_check"), project: z.string(), correlation: z.string() }),
   z.object({ do: z.literal("projects"), queued: z.number(), correlation: z.string() }),
   z.object({ do: z.literal("cycles"), project: z.string(), correlation: z.string() }),
@@ -98,6 +106,20 @@ export function createBlockedByTextJob({ id: item }: Snapshot, rev: number): Job
 /** Evaluates the dependants of an item after the commit that changed it. */
 export function createReevaluateDependantsJob({ id: item }: Snapshot, rev: number): Job {
   return createObserveJob(`fan:${item}:${rev}`, `fan:${item}`, { do: "fan", item, correlation: `fan:${item}:${rev}` });
+}
+
+/**
+ * Checks whether a done item was reopened and completed again since `since` (Plane's time). `completed` is its new
+ * `completed_at`; `at` is store time.
+ */
+export function createCompletedAgainJob(
+  { id: item, project }: Snapshot,
+  { since, completed }: { since: string; completed: string },
+  at: Ms,
+): Job {
+  const id = `completed_again:${item}:${completed}`;
+  const body: ObserveBody = { do: "completed_again", project, item, since, completed, correlation: id };
+  return createObserveJob(id, `item:${item}`, body, at);
 }
 
 export function createProjectCheckJob(project: string, cause: string): Job {

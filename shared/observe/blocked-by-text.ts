@@ -5,7 +5,7 @@ import type { Put } from "../store/port.ts";
 import { readAllRows, scanRows } from "../store/scan-set.ts";
 import { updateValue } from "../store/update.ts";
 import type { KeptItem } from "../task/snapshot.ts";
-import { toEdgeSets } from "./dependency-edges.ts";
+import { addEdgeSource, hasEdgeSource, removeEdgeSource, toEdgeSets } from "./dependency-edges.ts";
 import type { ObserveDeps } from "./observe-item.ts";
 import { getNewSince, listReadableProjects } from "./project-record.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
@@ -47,24 +47,26 @@ export async function observeBlockedByText(deps: ObserveDeps, id: string, correl
     const kept = await readAllRows<KeptEdge>(deps, observedSets.blockers(id));
     const blockerProjects = await findItemsByKey(deps, parseBlockedByText(item.snapshot.description));
     blockerProjects.delete(id);
-    const added = [...blockerProjects].filter(([blocker]) => !kept.some(({ value }) => value.blocker === blocker));
-    const removed = kept.filter(({ value }) => !blockerProjects.has(value.blocker));
+    const known = kept.filter(({ value }) => hasEdgeSource(value, "text"));
+    const added = [...blockerProjects].filter(([blocker]) => !known.some(({ value }) => value.blocker === blocker));
+    const removed = known.filter(({ value }) => !blockerProjects.has(value.blocker));
     if (added.length + removed.length === 0) return undefined;
     const isSilent = await isUntouchedSinceStart(deps, item);
-    const edges = added.map(
-      ([blocker, blockerProject]): KeptEdge => ({
-        blocked: id,
-        blocker,
-        blockerProject,
-        ...omitUndefined({ unsaid: isSilent ? true : undefined }),
-      }),
-    );
+    const edges = added.map(([blocker, blockerProject]): KeptEdge => {
+      const before = kept.find(({ value }) => value.blocker === blocker)?.value;
+      if (before) return addEdgeSource(before, "text");
+      const unsaid = omitUndefined({ unsaid: isSilent ? true : undefined });
+      return { blocked: id, blocker, blockerProject, sources: ["text"], ...unsaid };
+    });
     const put: Put[] = [
       ...edges.map((edge) => ({ key: observedKeys.edge(id, edge.blocker), value: edge, sets: toEdgeSets(edge) })),
-      ...removed.map(({ key }) => ({ key, value: undefined })),
+      ...removed.map(({ key, value }) => {
+        const rest = removeEdgeSource(value, "text");
+        return rest ? { key, value: rest, sets: toEdgeSets(rest) } : { key, value: undefined };
+      }),
     ];
     const jobs = [createEvaluateBlockersJob(id, `lines:${rev}:${correlation}`, correlation)];
-    return { put, jobs };
+    return { expect: kept.map(({ key, rev }) => [key, rev]), put, jobs };
   });
 }
 

@@ -3,7 +3,23 @@ import type { StoredRow } from "../store/port.ts";
 import { readAllRows } from "../store/scan-set.ts";
 import type { ObserveDeps } from "./observe-item.ts";
 import { observedSets } from "./store-keys.ts";
-import type { KeptEdge } from "./stored-records.ts";
+import type { EdgeSource, KeptEdge } from "./stored-records.ts";
+
+const DEFAULT_SOURCES: readonly EdgeSource[] = ["text"];
+
+export function hasEdgeSource(edge: KeptEdge, source: EdgeSource): boolean {
+  return (edge.sources ?? DEFAULT_SOURCES).includes(source);
+}
+
+export function addEdgeSource(edge: KeptEdge, source: EdgeSource): KeptEdge {
+  return hasEdgeSource(edge, source) ? edge : { ...edge, sources: [...(edge.sources ?? DEFAULT_SOURCES), source] };
+}
+
+/** Removes a source of a dependency. Without another one there is no dependency: then undefined. */
+export function removeEdgeSource(edge: KeptEdge, source: EdgeSource): KeptEdge | undefined {
+  const sources = (edge.sources ?? DEFAULT_SOURCES).filter((other) => other !== source);
+  return sources.length > 0 ? { ...edge, sources } : undefined;
+}
 
 /** Returns the sets of an edge: all edges, the edges of the blocked item, and the edges of the blocker. */
 export function toEdgeSets({ blocked, blocker }: KeptEdge): string[] {

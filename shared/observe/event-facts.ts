@@ -3,6 +3,8 @@ import { keepDefined } from "../keep-defined.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { EventFacts, TaskEvent, WorkEvent } from "../task/events.ts";
 import type { KeptItem } from "../task/snapshot.ts";
+import { workKeys } from "../work/context/work-keys.ts";
+import type { KeptStuck } from "../work/dependencies/block-state.ts";
 import { type ActorHint, findActor, findAgentByEmail } from "./event-actor.ts";
 import { findLabelName, findPlanePerson, type PlanePerson } from "./name-cache.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
@@ -19,12 +21,13 @@ export async function readItemFacts(
   extra: { hint?: ActorHint | undefined; comment?: EventFacts["comment"] } = {},
 ): Promise<EventFacts> {
   const { snapshot } = item;
-  const [assignees, labels, blockers, dependants, actor] = await Promise.all([
+  const [assignees, labels, blockers, dependants, actor, blockedByDependency] = await Promise.all([
     Promise.all(snapshot.assignees.map((id) => findPlanePerson(deps, id))),
     Promise.all(snapshot.labels.map((id) => findLabelName(deps, project.id, id))),
     readBlockerNames(deps, item.blockers),
     deps.store.count(observedSets.dependants(snapshot.id)),
     findActor(deps, snapshot, event, extra.hint),
+    event.kind === "blocked" ? isBlockedByDependency(deps, snapshot.id) : false,
   ]);
   const labelNames = keepDefined(labels);
   const agents = findTaskAgents(deps.settings.agents, keepDefined(assignees), labelNames);
@@ -42,7 +45,7 @@ export async function readItemFacts(
       ...(agents.length > 0 ? { agent: agents.join(", "), agents } : {}),
       labels: labelNames,
       blockers,
-      ...omitUndefined({ timeSpentMs }),
+      ...omitUndefined({ timeSpentMs, blockedByDependency: blockedByDependency || undefined }),
       dependants,
     },
     ...toProjectFacts(deps, project, snapshot.updatedAt),
@@ -94,6 +97,12 @@ export function getPersonName(deps: Pick<Deps, "settings">, person: PlanePerson)
 function getTimeSpent({ snapshot, startedAt }: KeptItem): number | undefined {
   if (startedAt === undefined || snapshot.word !== "done") return undefined;
   return Math.max(0, Date.parse(snapshot.completedAt ?? snapshot.updatedAt) - Date.parse(startedAt));
+}
+
+/** Whether Groundcrew has blocked the item, or is blocking it, because of its blockers. */
+async function isBlockedByDependency({ store }: FactsDeps, id: string): Promise<boolean> {
+  const [stuck] = await store.read<KeptStuck>([workKeys.stuck(id)]);
+  return stuck?.value.phase === "blocking" || stuck?.value.phase === "stuck";
 }
 
 async function readBlockerNames(deps: FactsDeps, ids: readonly string[]): Promise<{ key: string; title: string }[]> {

@@ -1,11 +1,11 @@
 import { createProjectCheckJob } from "../jobs/observe-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import { activitiesApi, type PlaneActivity } from "../plane/activities-links.ts";
 import { updateValue } from "../store/update.ts";
 import { diff } from "../task/diff.ts";
 import { type TaskEvent, toEventId } from "../task/events.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import { MINUTE, type Ms } from "../time.ts";
+import { readActivities } from "./activities.ts";
 import { prepareUnreportedCompletion } from "./check-project-completion.ts";
 import { decideActions } from "./decide-actions.ts";
 import { readItemFacts } from "./event-facts.ts";
@@ -31,10 +31,8 @@ export async function reportInitialChanges(deps: ObserveDeps, item: KeptItem, so
   const { id } = item.snapshot;
   const { project } = source;
   const since = getNewSince(project);
-  const activities: PlaneActivity[] = [];
-  const params = { project: project.id, item: id };
-  for await (const { data } of deps.plane.pages(activitiesApi.list, { params }))
-    activities.push(...data.results.filter((activity) => isActivitySince(activity, since)));
+  const read = await readActivities(deps, { id, project: project.id });
+  const activities = read.activities.filter((activity) => isActivitySince(activity, since));
 
   await updateValue<KeptItem>(deps, observedKeys.item(id), async (kept, rev) => {
     if (!kept?.initial || kept.gone !== undefined) return undefined;

@@ -1,6 +1,7 @@
 import type { Deps } from "../app/deps.ts";
 import {
   createBlockedByTextJob,
+  createCompletedAgainJob,
   createInitialChangesJob,
   createItemReadJob,
   createProjectCheckJob,
@@ -10,11 +11,12 @@ import { createWorkJob } from "../jobs/work-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Job, Put, Revision, StoreKey } from "../store/port.ts";
 import { updateValue, type ValueUpdate } from "../store/update.ts";
-import { diff, isBlockingOthers, isOpen } from "../task/diff.ts";
+import { diff, isBlockingOthers, isOpen, mayBeCompletedAgain } from "../task/diff.ts";
 import type { TaskEvent } from "../task/events.ts";
 import { mergeObservation, type Observation } from "../task/merge-observation.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
 import { withdrawUnneededDetails } from "../task/unread-details.ts";
+import { ACTIVITY_DELAY_MS } from "./activities.ts";
 import { mayContainBlockedByText } from "./blocked-by-text.ts";
 import { decideActions } from "./decide-actions.ts";
 import type { ActorHint } from "./event-actor.ts";
@@ -112,7 +114,12 @@ export async function observeItem(
       events,
       source,
       via: observation.via,
-      jobs: [...reread, ...(requested?.jobs ?? []), ...(await initialJobs(next))],
+      jobs: [
+        ...reread,
+        ...(requested?.jobs ?? []),
+        ...(await initialJobs(next)),
+        ...(await createCompletionJobs(deps, kept, next)),
+      ],
     });
     return { ...update, result: { events, ...rereadIn } };
   });
@@ -202,6 +209,18 @@ function hasNewDescription(before: KeptItem | undefined, next: KeptItem): boolea
 function hasLeftReview(before: KeptItem | undefined, next: KeptItem): boolean {
   const isInReview = ({ review, snapshot }: KeptItem) => review === true && isOpen(snapshot.word);
   return before !== undefined && isInReview(before) && !isInReview(next);
+}
+
+/** Creates the check for a completion whose reopening before was not observed. */
+async function createCompletionJobs(
+  { store }: ObserveDeps,
+  before: KeptItem | undefined,
+  next: KeptItem,
+): Promise<Job[]> {
+  const { completedAt } = next.snapshot;
+  if (!before || completedAt === null || !mayBeCompletedAgain(before, next) || next.snapshot.quiet) return [];
+  const change = { since: before.snapshot.updatedAt, completed: completedAt };
+  return [createCompletedAgainJob(next.snapshot, change, (await store.now()) + ACTIVITY_DELAY_MS)];
 }
 
 /** Stores Plane's time of the change that started the work. */

@@ -100,7 +100,7 @@ async function readPart(
     readAt = await (part === "relations" ? readRelations : readComments)(deps, item, source);
   } catch (thrown) {
     if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
-    // Plane before v1.3 has no relations; the client has noted that, so the next attempt ends without a call.
+    // Plane before v1.3 has no relations; the client has noted that, so the next attempt reads activities.
     if (thrown.noRoute) return false;
     await readItem(deps, item.snapshot.id, source);
     return changeRequest(deps, item, withdrawDetails, position);

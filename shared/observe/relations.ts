@@ -6,7 +6,8 @@ import type { Job, Put, Revision, StoredValue, StoreKey } from "../store/port.ts
 import { readAllRows } from "../store/scan-set.ts";
 import { updateValue } from "../store/update.ts";
 import type { KeptItem } from "../task/snapshot.ts";
-import { readItemEdges, toEdgeSets } from "./dependency-edges.ts";
+import { type ActivityRelations, isDependencyActivity, readActivityRelations } from "./activity-relations.ts";
+import { addEdgeSource, hasEdgeSource, readItemEdges, removeEdgeSource, toEdgeSets } from "./dependency-edges.ts";
 import { CONTINUED_READ_WAIT_MS, toReadTime } from "./details-calls.ts";
 import { evaluateBlockers } from "./evaluate-blockers.ts";
 import type { ObservationSource, ObserveDeps } from "./observe-item.ts";
@@ -16,12 +17,17 @@ import type { KeptEdge, KeptProject, KeptRelations } from "./stored-records.ts";
 import { isActivitySince } from "./undo-activities.ts";
 
 /**
- * Reads an item's relations and stores its dependencies. Returns Plane's time before which every change was seen. Plane
- * before v1.3 has no relations; then nothing is read, and the time is that of the item's last change.
+ * Reads an item's relations and stores its dependencies. The API of Plane before v1.3 has no relations; there they are
+ * read from the item's activities. Returns Plane's time before which every change was seen.
  */
 export async function readRelations(deps: ObserveDeps, item: KeptItem, source: ObservationSource): Promise<string> {
-  if (!(await deps.plane.capabilities()).relations) return item.snapshot.updatedAt;
   const began = await deps.store.now();
+  if (!(await deps.plane.capabilities()).relations) {
+    const { relations, latestChange, date } = await readActivityRelations(deps, item.snapshot);
+    const readAt = toReadTime(date, (await deps.store.now()) - began);
+    await observeRelations(deps, item, relations, began, source, { latestChange });
+    return readAt;
+  }
   const params = { project: item.snapshot.project, item: item.snapshot.id };
   const { data, date } = await deps.plane.call(relationCalls.list, { params, priority: "spare" });
   const readAt = toReadTime(date, (await deps.store.now()) - began);
@@ -32,7 +38,8 @@ export async function readRelations(deps: ObserveDeps, item: KeptItem, source: O
 /**
  * Stores the dependencies from a read of an item's relations. A relation belongs to both items, and the latest read of
  * either one decides (observation rule 7): edges whose other end was read later stay unchanged. `began` is store time
- * before the request.
+ * before the request. `fromActivities`: the relations were read from activities; a read of them does not remove
+ * dependencies that come from "Blocked by" lines.
  */
 export async function observeRelations(
   deps: ObserveDeps,
@@ -40,6 +47,7 @@ export async function observeRelations(
   relations: Pick<PlaneRelations, "blocked_by" | "blocking">,
   began: number,
   source: ObservationSource,
+  fromActivities?: Pick<ActivityRelations, "latestChange">,
 ): Promise<void> {
   const { id } = item.snapshot;
   const edges = collectEdges(item, relations);
@@ -56,30 +64,41 @@ export async function observeRelations(
     const isLater = (other: StoredValue<KeptRelations> | undefined) =>
       other !== undefined && other.value.at > began && other.value.at <= now;
     if (isLater(ownRead)) return;
-    isSilent ??= ownRead === undefined && !(await hasRelationChangedSince(deps, item, source.project, edges.size));
+    isSilent ??=
+      ownRead === undefined && !(await hasRelationChangedSince(deps, item, source.project, edges.size, fromActivities));
     const readLater = new Set(others.filter((_, i) => isLater(otherReads[i])));
     const isFromThisRead = (edge: KeptEdge) => !readLater.has(getOtherEnd(edge, id));
 
-    const added = [...edges].filter(([key, edge]) => isFromThisRead(edge) && !kept.some((row) => row.key === key));
-    const removed = kept.filter((row) => isFromThisRead(row.value) && !edges.has(row.key));
+    const known = kept.filter(({ value }) => !fromActivities || hasEdgeSource(value, "activities"));
+    const added = [...edges].filter(([key, edge]) => isFromThisRead(edge) && !known.some((row) => row.key === key));
+    const removed = known.filter((row) => isFromThisRead(row.value) && !edges.has(row.key));
+    const toAddedEdge = (key: StoreKey, edge: KeptEdge): KeptEdge => {
+      const added = { ...edge, ...omitUndefined({ unsaid: isSilent ? true : undefined }) };
+      if (!fromActivities) return added;
+      const before = kept.find((row) => row.key === key)?.value;
+      return before ? addEdgeSource(before, "activities") : { ...added, sources: ["activities"] };
+    };
     const put: Put[] = [
       { key: observedKeys.relations(id), value: { at: began } satisfies KeptRelations },
       ...added.map(([key, edge]) => ({
         key,
-        value: { ...edge, ...omitUndefined({ unsaid: isSilent ? true : undefined }) },
+        value: toAddedEdge(key, edge),
         sets: toEdgeSets(edge),
       })),
-      ...removed.map((row) => ({ key: row.key, value: undefined })),
+      ...removed.map(({ key, value }) => {
+        const rest = fromActivities && removeEdgeSource(value, "activities");
+        return rest ? { key, value: rest, sets: toEdgeSets(rest) } : { key, value: undefined };
+      }),
     ];
     const waiting = new Set(
       [...added.map(([, edge]) => edge), ...removed.map((row) => row.value)].map((edge) => edge.blocked),
     );
     const cause = `${id}:${ownRead?.rev ?? 0}`;
     const jobs: Job[] = [...waiting].map((blocked) => createEvaluateBlockersJob(blocked, cause, source.correlation));
-    const expect: [StoreKey, Revision][] = [id, ...others].map((end, i) => [
-      observedKeys.relations(end),
-      reads[i]?.rev ?? 0,
-    ]);
+    const expect: [StoreKey, Revision][] = [
+      ...[id, ...others].map((end, i): [StoreKey, Revision] => [observedKeys.relations(end), reads[i]?.rev ?? 0]),
+      ...kept.map(({ key, rev }): [StoreKey, Revision] => [key, rev]),
+    ];
     if ((await deps.store.commit({ expect, put, jobs })) === "kept") return;
   }
 }
@@ -130,19 +149,19 @@ async function hasRelationChangedSince(
   item: KeptItem,
   project: KeptProject,
   edges: number,
+  fromActivities: Pick<ActivityRelations, "latestChange"> | undefined,
 ): Promise<boolean> {
   const { snapshot } = item;
   const since = getNewSince(project);
   if (snapshot.createdAt >= since) return true;
   if (edges === 0 || snapshot.updatedAt < since) return false;
+  if (fromActivities)
+    return fromActivities.latestChange !== undefined && isActivitySince(fromActivities.latestChange, since);
   const params = { project: snapshot.project, item: snapshot.id };
   const waitBudget = { left: CONTINUED_READ_WAIT_MS };
   for await (const { data } of deps.plane.pages(activitiesApi.list, { params, priority: "spare", waitBudget })) {
-    const related = data.results.some(
-      (activity) =>
-        (activity.field === "blocked_by" || activity.field === "blocking") && isActivitySince(activity, since),
-    );
-    if (related) return true;
+    if (data.results.some((activity) => isDependencyActivity(activity) && isActivitySince(activity, since)))
+      return true;
   }
   return false;
 }

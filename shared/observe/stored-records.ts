@@ -86,10 +86,15 @@ export interface KeptRelations {
   at: number;
 }
 
+/** Where a dependency was found when Plane's API has no relations. */
+export type EdgeSource = "text" | "activities";
+
 export interface KeptEdge {
   blocked: string;
   blocker: string;
   blockerProject: string;
+  /** Only where Plane's API has no relations. Default there: only the "Blocked by" lines. */
+  sources?: EdgeSource[];
   /** The dependency existed before the observation began and was not evaluated yet; its evaluation causes no events. */
   unsaid?: boolean;
   /** The blocker is unknown and a read did not find it, for example because it is archived. It blocks nothing. */

@@ -35,6 +35,17 @@ export function isBlockingOthers(item: KeptItem | undefined, includeInReview = t
   return item === undefined || (isOpenItem(item) && (includeInReview || !item.review));
 }
 
+/**
+ * Whether a done item may have been reopened and completed again between two observations: `completed_at` is later. It
+ * also becomes later by a change from one done state to another, and in some versions of Plane by every edit, so only
+ * the activities are a proof.
+ */
+export function mayBeCompletedAgain(before: KeptItem | undefined, after: KeptItem): boolean {
+  if (!before || before.gone !== undefined || after.gone !== undefined) return false;
+  if (before.snapshot.word !== "done" || after.snapshot.word !== "done") return false;
+  return (after.snapshot.completedAt ?? "") > (before.snapshot.completedAt ?? "9");
+}
+
 function collectChanges(before: KeptItem, after: KeptItem): TaskEvent[] {
   return [
     ...diffAssignees(before.snapshot, after.snapshot),

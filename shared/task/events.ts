@@ -139,6 +139,11 @@ export interface EventFacts {
     labels: string[];
     /** Open blockers. */
     blockers: { key: string; title: string }[];
+    /**
+     * Groundcrew itself blocked the task because of its blockers, so the event `stuck` reports it. It is not part of the
+     * forwarded payload.
+     */
+    blockedByDependency?: true;
     /** Milliseconds from start to completion by Plane's clock; absent when the start was not observed. */
     timeSpentMs?: number;
     /** Number of items that depend on this one. */
@@ -177,9 +182,10 @@ export interface SkipReason {
   consumer: string;
   /**
    * `no_rule`: no rule matched. `muted`: a rule suppresses the event. `not_set_up`: a rule matched, but its recipient
-   * is not configured. `polls`: the agent concerned polls for its tasks and is not woken.
+   * is not configured. `polls`: the agent concerned polls for its tasks and is not woken. `other_event`: another event
+   * reports the same.
    */
-  why: "no_rule" | "muted" | "not_set_up" | "polls";
+  why: "no_rule" | "muted" | "not_set_up" | "polls" | "other_event";
   /** The rule that suppresses the event, or the rule whose recipient is not configured. */
   rule?: string;
 }

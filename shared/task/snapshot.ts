@@ -62,6 +62,8 @@ export interface KeptItem {
   observedRev?: number;
   /** Plane's time of the change to `in_progress`, from which the time spent is computed. */
   startedAt?: string;
+  /** Plane's `completed_at` of the latest completion that only the activities showed. */
+  completedAgainAt?: string;
   /** Losses that one read has seen and a second read must confirm; the value is the store time of the first read. */
   doubt?: { assignees?: number; labels?: number; gone?: number };
   /** Set while changes between the beginning of the baseline and the item's first read may still have to be reported. */

@@ -60,6 +60,10 @@ export function removeRelation(world: PlaneWorld, item: ItemRow, name: RelationN
   queueRelationActivity(world, item, name, other, actor, "deleted");
 }
 
+/**
+ * Both items get a history entry, but only `item` gets another `updated_at`. As Plane does, the other item's entry about
+ * a removed relation has that item's own id.
+ */
 function queueRelationActivity(
   world: PlaneWorld,
   item: ItemRow,
@@ -68,15 +72,23 @@ function queueRelationActivity(
   actor: Id,
   verb: "added" | "deleted",
 ): void {
-  const key = formatItemKey(world, other);
-  const values = verb === "added" ? { old_value: "", new_value: key } : { old_value: key, new_value: "" };
-  const rows = [
-    {
+  const toRow = (field: RelationName, named: ItemRow, old_identifier: Id) => {
+    const key = formatItemKey(world, named);
+    const values = verb === "added" ? { old_value: "", new_value: key } : { old_value: key, new_value: "" };
+    return {
       verb: verb === "added" ? "updated" : "deleted",
-      field: name,
-      comment: `${verb} ${name} relation`,
+      field,
+      comment: `${verb} ${field} relation`,
       ...values,
-      old_identifier: other.id,
+      old_identifier,
+    };
+  };
+  const { storedAs, reversed } = RELATIONS[name];
+  const rows = [
+    toRow(name, other, other.id),
+    {
+      ...toRow(reversed ? storedAs : getCounterpart(storedAs), item, verb === "added" ? item.id : other.id),
+      issue: other.id,
     },
   ];
   enqueueTasks(world, { kind: "activity", item: item.id, actor, epoch: getEpoch(world), rows });

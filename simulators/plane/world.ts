@@ -37,7 +37,10 @@ export interface ActivityTask {
 export type NewActivity = Partial<
   Pick<ActivityRow, "old_value" | "new_value" | "old_identifier" | "new_identifier" | "issue_comment">
 > &
-  Pick<ActivityRow, "verb" | "field" | "comment">;
+  Pick<ActivityRow, "verb" | "field" | "comment"> & {
+    /** The item whose history gets the entry, if it is not the changed one. */
+    issue?: Id;
+  };
 
 type EventName = "project" | "issue" | "issue_comment" | "cycle" | "module";
 /** Task: create the deliveries of an event. Plane reads the subject's data only when the worker runs it. */

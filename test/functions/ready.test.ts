@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { canaryKey, type KeptCanary } from "../../shared/canary/canary-record.ts";
+import { canaryKey, describeAddress, type KeptCanary } from "../../shared/canary/canary-record.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
 
@@ -89,4 +89,25 @@ test("GET /ready (MONITOR-01) reports the last canary, and stays ready while web
       webhooks: { ok: false, age_s: null, seconds: null, error: expect.stringContaining("silent for 2 min") },
     }),
   });
+});
+
+test("GET /ready (MONITOR-01) does not count the result of a canary that was sent before the address changed", async () => {
+  const store = createMemoryStore({ clock: () => 1_000_000 });
+  const { url, deps } = await startTestRuntime({ store });
+  deps.health.recordSuccess("plane");
+  const address = describeAddress(deps.settings);
+  const other = describeAddress({ ...deps.settings, publicUrl: "https://earlier.example.com" });
+  const sent = { nonce: "1", at: 990_000 };
+  const readWith = async (value: Partial<KeptCanary>) => {
+    await store.commit({ put: [{ key: canaryKey, value: { project: "p", item: "i", comment: "c", ...value } }] });
+    return (await requestReady(url)).body;
+  };
+  expect(await readWith({ sent: { ...sent, address }, back: { ...sent, took: 5, address } })).toMatchObject({
+    webhooks: { ok: true },
+  });
+  const unknown = { webhooks: { ok: null, age_s: null, seconds: null } };
+  expect(
+    await readWith({ sent: { ...sent, address: other }, back: { ...sent, took: 5, address: other } }),
+  ).toMatchObject(unknown);
+  expect(await readWith({ sent: { ...sent, address: other }, silentSince: 980_000 })).toMatchObject(unknown);
 });

@@ -1,7 +1,9 @@
+import { escapeHtml } from "../../../shared/markdown/escape-html.ts";
 import { GROUNDCREW_SOURCE } from "../../../shared/observe/comments.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { PlaneClient } from "../../../shared/plane/client.ts";
 import { PlaneConflictError, PlaneNotFoundError } from "../../../shared/plane/errors.ts";
+import { projectsApi } from "../../../shared/plane/projects.ts";
 import { relationsApi } from "../../../shared/plane/relations.ts";
 import { workItemsApi } from "../../../shared/plane/work-items.ts";
 import type { ProvisionContext } from "../context.ts";
@@ -39,8 +41,8 @@ const toExternalId = ({ id }: SampleTask) => ({
 
 /**
  * Creates three sample tasks, only once, because people may change and delete them. For the same reason the step waits
- * for the accounts of their owners (`owners` are the names of those steps). On v1.2.x, which has no relations, the
- * second task is not blocked.
+ * for the accounts of their owners (`owners` are the names of those steps). On v1.2.x, whose API has no relations, a
+ * line in the description of the second task names its blocker.
  */
 export function createSampleTasksStep(owners: readonly string[]): ProvisionStep {
   return createStep({
@@ -90,7 +92,8 @@ export function createSampleTasksStep(owners: readonly string[]): ProvisionStep 
         return { is: "created" as const, detail, do: "relation" as const, sample, blocker };
       });
       const noteAction = { is: "changed" as const, detail: "record that they were created", do: "note" as const };
-      const note = "without the dependency: this version of Plane has no relations (v1.3.0 introduced them)";
+      const note =
+        'the dependency is a line "Blocked by: …" in the description: the API of this version of Plane has no relations (v1.3.0 introduced them)';
       return {
         actions: [...taskActions, ...relationActions, noteAction],
         ...omitUndefined({ note: !state.hasRelations ? note : undefined }),
@@ -102,7 +105,10 @@ export function createSampleTasksStep(owners: readonly string[]): ProvisionStep 
       if (action.do === "note") return context.vault.updateNotes(() => ({ samples: params.project }));
       const { sample } = action;
       if (action.do === "task") {
-        state.found.set(sample.id, await createSampleTask(context, client, params, sample));
+        const line = state.hasRelations
+          ? ""
+          : await renderBlockerLine(client, params, state.found.get(sample.after ?? ""));
+        state.found.set(sample.id, await createSampleTask(context, client, params, sample, line));
         return;
       }
       const item = requireFound(state.found.get(sample.id), sample.title);
@@ -117,12 +123,25 @@ export function createSampleTasksStep(owners: readonly string[]): ProvisionStep 
   });
 }
 
+/** The line that blocks a task where Plane's API has no relations; "" without a blocker. */
+async function renderBlockerLine(
+  client: PlaneClient,
+  params: ProjectParams,
+  blocker: string | undefined,
+): Promise<string> {
+  if (blocker === undefined) return "";
+  const { sequence_id } = (await client.call(workItemsApi.get, { params: { ...params, item: blocker } })).data;
+  const { identifier } = (await client.call(projectsApi.get, { params })).data;
+  return `<p>Blocked by: ${escapeHtml(`${identifier}-${sequence_id}`)}</p>`;
+}
+
 /** Returns the new task's id, or the id of the task that an earlier run created. */
 async function createSampleTask(
   context: ProvisionContext,
   client: PlaneClient,
   params: ProjectParams,
   sample: SampleTask,
+  blockerLine: string,
 ): Promise<string> {
   const { agents, human } = context.settings;
   const workers = agents.filter(({ role }) => role !== "concierge");
@@ -134,7 +153,7 @@ async function createSampleTask(
   const member = (await readWorkspacePeople(context)).members.find(({ email }) => email === owner?.toLowerCase());
   const json = {
     name: sample.title,
-    description_html: sample.description,
+    description_html: `${sample.description}${blockerLine}`,
     assignees: member ? [member.id] : [],
     ...toExternalId(sample),
   };

@@ -6,7 +6,7 @@ import { PlaneConflictError, PlaneInvalidError } from "../../../shared/plane/err
 import type { ProvisionContext } from "../context.ts";
 import { toWebhookError } from "../refusals.ts";
 import { createStep } from "../step.ts";
-import { canAllowWebhookHosts, findOwnWorkspace, requireFound } from "./plane-state.ts";
+import { canAllowWebhookHosts, findOwnWorkspace, isBeforeRelations, requireFound } from "./plane-state.ts";
 
 export const WEBHOOK_SECRET = "PLANE_WEBHOOK_SECRET";
 
@@ -103,5 +103,6 @@ async function toWebhookFailure(context: ProvisionContext, thrown: unknown): Pro
     target: webhookTarget,
     plane: plane.url,
     canAllow: await canAllowWebhookHosts(context),
+    allowsPrivate: await isBeforeRelations(context),
   });
 }

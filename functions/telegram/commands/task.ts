@@ -1,5 +1,5 @@
 import { localizeDate, localizeDuration, localizeMoney, localizeNumber } from "../../../shared/i18n/localize.ts";
-import { toMarkdown } from "../../../shared/markdown/to-markdown.ts";
+import { htmlToText } from "../../../shared/markdown/html-to-text.ts";
 import { observedSets } from "../../../shared/observe/store-keys.ts";
 import { joinRichText, type RichText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
@@ -40,14 +40,13 @@ async function replyTask(context: CommandContext, task: Task): Promise<CommandRe
   const { texts } = presentation;
   const { fields, answers, locale } = texts;
   const { snapshot, owners = [] } = task.item;
-  const [card, [claim], blockers, times, dependants, now, text] = await Promise.all([
+  const [card, [claim], blockers, times, dependants, now] = await Promise.all([
     readCard(deps, task.id),
     readLiveClaims(deps, [task.id]),
     readOpenBlockers(deps, [task.item]),
     readTaskTimes(deps, task.id),
     deps.store.count(observedSets.dependants(task.id)),
     deps.store.now(),
-    snapshot.description === "" ? "" : toMarkdown(snapshot.description),
   ]);
   const lines: RichText[] = [joinRichText([`${getTaskEmoji(task)} `, renderTaskLink(context, task)])];
   const add = (label: string, ...value: (RichText | string)[]) =>
@@ -74,7 +73,8 @@ async function replyTask(context: CommandContext, task: Task): Promise<CommandRe
   if (card?.cost !== undefined) add(answers.fields.cost, formatTaskCost(context, card.cost));
   const spent = Object.values(times.totals).reduce((sum, ms) => sum + ms, 0);
   if (spent > 0) add(answers.fields.time, localizeDuration(locale, spent));
-  if (text.trim() !== "") add(answers.fields.text, toSafeText(text, TEXT_LIMIT));
+  const text = htmlToText(snapshot.description, TEXT_LIMIT);
+  if (text !== "") add(answers.fields.text, toSafeText(text, TEXT_LIMIT));
   lines.push(joinRichText([""]), await renderDataAge(context));
   return paginateReply(context, lines);
 }

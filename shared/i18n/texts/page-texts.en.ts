@@ -74,6 +74,7 @@ export const pageTextsEn: PageTexts = {
   "held.no_rule": "no notification rule matched",
   "held.muted": "muted by {rule}",
   "held.not_set_up": "{rule}: Telegram is not configured",
+  "held.other_event": "another notification reports the same",
   "held.polls": "{rule} polls for work and is not woken",
   "health.good": "{part} is available",
   "health.unknown": "{part} has not been checked yet",

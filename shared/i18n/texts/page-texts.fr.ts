@@ -74,6 +74,7 @@ export const pageTextsFr: PageTexts = {
   "held.no_rule": "aucune règle de notification ne correspond",
   "held.muted": "bloqué par {rule}",
   "held.not_set_up": "{rule}\u00a0: Telegram n’est pas configuré",
+  "held.other_event": "déjà annoncé par une autre notification",
   "held.polls": "{rule} interroge lui-même la file et n’est pas réveillé",
   "health.good": "{part} est disponible",
   "health.unknown": "{part} n’a pas encore été vérifié",

@@ -77,7 +77,8 @@ async function keepStatus(
   const claim = status === "todo" ? await findClaim(deps, task.id) : undefined;
   if (claim?.agent === caller.name) await endClaim(deps, claim, undefined, correlation);
   else await renewOwnClaim(context, task);
-  await updateReportedFields(context, task, change);
+  // A finished task keeps the confidence with which it was finished, because a review was decided by that one.
+  await updateReportedFields(context, task, status === "done" ? { ...change, confidence: undefined } : change);
   const isPosted = lastAttempt?.agent === caller.name && lastAttempt.status === status && lastAttempt.text === text;
   // A human's text about a review is already part of the comment on the verdict.
   if (text.trim() === "" || isPosted || isHuman(caller)) return;

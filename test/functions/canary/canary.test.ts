@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { canaryTick } from "../../../functions/canary/canary-tick.ts";
-import { readCanary } from "../../../shared/canary/canary-record.ts";
+import { describeAddress, readCanary } from "../../../shared/canary/canary-record.ts";
 import { observedSets } from "../../../shared/observe/store-keys.ts";
 import { createCanaryTestApp } from "./canary-test-app.ts";
 
@@ -12,6 +12,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary on Plane %s", (version) =
     const kept = await readCanary(app.store);
     expect(kept?.back?.nonce).toBe(kept?.sent?.nonce);
     expect(kept?.silentSince).toBeUndefined();
+    expect(kept?.back?.address).toBe(describeAddress(app.settings));
     expect(app.logged).toContainEqual(expect.objectContaining({ message: "canary webhook received" }));
   });
 

@@ -31,7 +31,10 @@ test("The doctor's check of Plane costs three requests of the key's quota, and t
 test("The doctor's check of Plane warns about the features that v1.2.x lacks", async () => {
   const { examine } = await createDoctorSetup({ version: "1.2.2" });
   const findings = await examine();
-  expect(getFindings(findings, "plane")).toMatch(/^warning: 1\.2\.0, PLANE_COMMUNITY: no relations/);
+  expect(getFindings(findings, "plane")).toMatch(/^warning: 1\.2\.0, PLANE_COMMUNITY: its API has no relations/);
+  expect(findings.checks.find(({ name }) => name === "plane")?.todo).toMatch(
+    /activities of a task.*until the next poll/,
+  );
   expect(findings.ok).toBe(true);
 });
 
@@ -69,6 +72,36 @@ test("The doctor's check of Plane warns when the quota is used up", async () => 
   expect(getFindings(findings, "plane workspace")).toMatch(/^warning: Plane's rate limit is reached/);
   expect(getFindings(findings, "plane quota")).toMatch(/^warning: only 0 of 1 /);
 });
+
+test("The doctor's check of Plane says that a used-up quota is normal right after provision", async () => {
+  const { examine, env } = await createDoctorSetup({ rateLimit: 3 });
+  env["PLANE_RATE_LIMIT"] = "20";
+  const quota = (await examine()).checks.find(({ name }) => name === "plane quota");
+  expect(quota?.todo).toContain("Right after provision, a start or many changes this is normal");
+});
+
+test.each([
+  [
+    "Welcome to the Plane Demo Project! It shows what Plane can do.",
+    /^ok: javisi, projects ONB; Plane's own sample project JAV is not followed$/,
+  ],
+  ["Our work", /^warning: the key's account is not a member of these projects of javisi: JAV$/],
+])(
+  "The doctor's check of Plane does not warn about Plane's own sample project, but about other projects without membership: %s",
+  async (description, expected) => {
+    const { examine, plane, extra } = await createDoctorSetup();
+    plane.addProject({ name: "javisi", identifier: "JAV" });
+    extra.fetch = async (input, init) => {
+      const real = await globalThis.fetch(input, init);
+      if (!String(input).includes("/projects/")) return real;
+      const list = JSON.parse(await real.text());
+      for (const row of list.results)
+        if (row.identifier === "JAV") Object.assign(row, { is_member: false, description });
+      return new Response(JSON.stringify(list), { headers: real.headers });
+    };
+    expect(getFindings(await examine(), "plane workspace")).toMatch(expected);
+  },
+);
 
 test("The doctor's check of Plane warns when Plane allows more requests than PLANE_RATE_LIMIT uses", async () => {
   const { examine } = await createDoctorSetup({ rateLimit: 600 });

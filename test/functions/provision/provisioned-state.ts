@@ -85,7 +85,7 @@ const withId = z.looseObject({ id: z.string() });
 const projectList = z.object({ results: z.array(withId.extend({ identifier: z.string() })) });
 
 /** Reads the first project like the runtime, with the API key that provision stored. */
-async function readFirstProject(setup: ProvisionSetup) {
+export async function readFirstProject(setup: ProvisionSetup) {
   const headers = { "x-api-key": String(setup.readSecrets()["PLANE_API_KEY"]) };
   const root = `${setup.url}/api/v1/workspaces/javisi/projects/`;
   const { results } = projectList.parse(await (await fetch(root, { headers })).json());

@@ -62,7 +62,15 @@ test("the refusal of a private address by v1.3.0 names no variable, because ther
   expect(detail).not.toContain("WEBHOOK_ALLOWED");
 });
 
-test("the refusal of a private address by v1.2.x names no variable, because there is none", async () => {
+test("a webhook to a loopback address is refused as such, not as a private address", async () => {
+  const setup = await createProvisionSetup({ env: { PLANE_WEBHOOK_TARGET: "http://localhost:8787/webhooks/plane" } });
+  const detail = (await setup.provisionWithReport()).detail("webhook");
+  expect(detail).toContain("it is a loopback address, which leads from Plane to Plane's own machine or container");
+  expect(detail).not.toContain("private address");
+  expect(detail).toContain("WEBHOOK_ALLOWED_HOSTS=localhost");
+});
+
+test("the refusal of a loopback address by v1.2.x names no variable, because there is none, and says that private addresses are accepted", async () => {
   const setup = await createProvisionSetup({
     version: "1.2.2",
     env: { PLANE_WEBHOOK_TARGET: "http://127.0.0.1:8787/webhooks/plane" },
@@ -70,4 +78,6 @@ test("the refusal of a private address by v1.2.x names no variable, because ther
   const detail = (await setup.provisionWithReport()).detail("webhook");
   expect(detail).toContain("This version of Plane has no variable that allows it");
   expect(detail).not.toContain("WEBHOOK_ALLOWED");
+  expect(detail).toContain("it is a loopback address");
+  expect(detail).toContain("an address of Groundcrew that Plane can reach; a private one is accepted");
 });

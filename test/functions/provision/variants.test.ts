@@ -1,14 +1,18 @@
 import { expect, test } from "vitest";
+import { parseBlockedByText } from "../../../shared/observe/blocked-by-text.ts";
 import { alterResponse } from "./existing-instance.ts";
 import { createProvisionSetup, TEAM_AGENTS } from "./provision-setup.ts";
-import { readProvisionedState } from "./provisioned-state.ts";
+import { readFirstProject, readProvisionedState } from "./provisioned-state.ts";
 
-test("on v1.2.2, which has no relations, the sample tasks are created without the dependency, and the report mentions it", async () => {
+test("on v1.2.2, which has no relations, the description of a sample task names its blocker, and the report mentions it", async () => {
   const setup = await createProvisionSetup({ version: "1.2.2" });
   const { exit, failed, detail } = await setup.provisionWithReport();
   expect({ exit, failed }).toEqual({ exit: 0, failed: [] });
-  expect(detail("sample tasks")).toContain("this version of Plane has no relations");
+  expect(detail("sample tasks")).toContain("the API of this version of Plane has no relations");
   expect((await readProvisionedState(setup)).items.map(({ waitsFor }) => waitsFor.length)).toEqual([0, 0, 0]);
+  const project = await readFirstProject(setup);
+  const samples = setup.plane.items(project?.id ?? "").toSorted((a, b) => a.sequence_id - b.sequence_id);
+  expect(samples.map(({ description_html }) => parseBlockedByText(description_html))).toEqual([[], ["ONB-1"], []]);
   expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
 });
 

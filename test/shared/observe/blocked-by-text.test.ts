@@ -40,18 +40,24 @@ test("OPENCLAW-14 on Plane 1.2.2 a line in the description blocks a task; existi
   expect(app.takeEvents()).toEqual(["ONB-1 completed", "ONB-2 unblocked"]);
 });
 
-test("OPENCLAW-14 on Plane 1.2.2 adding and removing the line costs no request beyond the poll", async () => {
+test("OPENCLAW-14 on Plane 1.2.2 adding and removing the line costs no request beyond the read of a changed item", async () => {
   const { app, plane, project, guide } = await createOldPlaneApp();
   const map = plane.addItem(project, { name: "Map" });
   await app.poll();
   await app.runUntilIdle();
   app.takeEvents();
   plane.editItem(map, { description_html: "<p>Draw it.</p><p>Blocked by: ONB-1</p>" }, { via: "api" });
+  app.advance(3_000);
   const requests = await app.recordRequests(async () => {
     await app.poll();
     await app.runUntilIdle();
   });
-  expect(requests).toEqual(["GET projects", "GET work-items", "GET work-items/:id/comments"]);
+  expect(requests).toEqual([
+    "GET projects",
+    "GET work-items",
+    "GET work-items/:id/activities",
+    "GET work-items/:id/comments",
+  ]);
   expect(app.takeEvents()).toEqual(["ONB-3 blocked"]);
   expect((await app.readItem(map))?.blockers).toEqual([guide.id]);
   plane.editItem(map, { description_html: "<p>Draw it.</p>" }, { via: "api" });

@@ -192,7 +192,7 @@ test("NOTIF-06 commands show everything known of a task: card, blockers, times",
   app.addTask("Write <b>the</b> mail", "Imhotep", {
     priority: "high",
     target_date: "2026-12-03",
-    description_html: "<p>Be <b>kind</b></p>",
+    description_html: "<p>Be <b>kind</b> to a_b &amp; c*d [1]</p>",
   });
   await app.runFirstPoll();
   await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
@@ -210,7 +210,7 @@ test("NOTIF-06 commands show everything known of a task: card, blockers, times",
     "Latest update: half of it",
     "Confidence: 90%",
     "Cost: €1.50",
-    "Description: Be **kind**",
+    "Description: Be kind to a_b & c*d [1]",
   ])
     expect(text).toContain(line);
 });

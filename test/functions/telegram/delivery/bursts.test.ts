@@ -204,3 +204,20 @@ test("a failed edit: a refresh that became a dead letter can be requeued, or a n
   await setup.runUntilEmpty();
   expect(getChatTexts(setup.telegram).map(parseTaskKeys)).toEqual([["ONB-1", "ONB-2", "ONB-3"]]);
 });
+
+test("a burst of notifications: a summary counts a task that was assigned several times once, also beyond the named tasks", async () => {
+  const setup = await createOutboxSetup();
+  const assign = (n: number, who: string) => createNotice(n, {}, { kind: "assigned", who });
+  const comment = (id: string) => createNotice(1, {}, { kind: "comment_added", comment: id, author: null });
+  const tasks = Array.from({ length: 12 }, (_, index) => index + 1);
+  await enqueueNotices(setup.store, [
+    ...tasks.map((n) => assign(n, "thot")),
+    ...tasks.map((n) => assign(n, "imhotep")),
+    ...["a", "b"].map(comment),
+  ]);
+  await setup.runUntilEmpty();
+  expect(getChatTexts(setup.telegram)[0]?.split("\n")).toEqual([
+    expect.stringMatching(/12 tasks assigned in Onboarding \(ONB\): ONB-1, .*ONB-10, … and 2 more$/),
+    expect.stringContaining("2 new comments in Onboarding"),
+  ]);
+});

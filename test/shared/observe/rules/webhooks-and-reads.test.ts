@@ -5,6 +5,7 @@ import { readItem } from "../../../../shared/observe/read-item.ts";
 import { observedKeys, observedSets } from "../../../../shared/observe/store-keys.ts";
 import type { KeptItem } from "../../../../shared/task/snapshot.ts";
 import { MINUTE } from "../../../../shared/time.ts";
+import type { TestApp } from "../../../support/test-app.ts";
 import { createObservedProject, delayPlaneAnswers, readChangeSource } from "./observed-project.ts";
 
 /** Each test fails when its rule is removed from the code. */
@@ -127,4 +128,39 @@ test("rule 2: only reads move cursors and details: a change with a lost webhook 
   expect(app.takeEvents()).toEqual(["ONB-2 renamed"]);
   await app.poll();
   expect(app.takeEvents()).toEqual(["ONB-1 completed"]);
+});
+
+const takeTaskEvents = (app: TestApp) => app.takeEvents().filter((event) => event.startsWith("ONB-"));
+
+test("a task that was reopened and completed again between two polls is completed a second time, once", async () => {
+  const { app, plane, item } = await createObservedProject();
+  plane.editItem(item, { state: "Done" });
+  app.dropWebhooks();
+  await app.poll();
+  expect(takeTaskEvents(app)).toEqual(["ONB-1 completed"]);
+  app.advance(MINUTE);
+  plane.editItem(item, { state: "Todo" });
+  app.advance(MINUTE);
+  plane.editItem(item, { state: "Done" });
+  app.dropWebhooks();
+  for (let n = 0; n < 2; n += 1) {
+    await app.poll();
+    await app.runUntilIdle();
+  }
+  expect(takeTaskEvents(app)).toEqual(["ONB-1 completed"]);
+});
+
+test("a done task that moves to another done state is not completed again, although Plane changes its completed_at", async () => {
+  const { app, plane, project, item } = await createObservedProject();
+  plane.addState(project, { name: "Released", group: "completed" });
+  plane.editItem(item, { state: "Done" });
+  await app.deliverWebhooks();
+  expect(takeTaskEvents(app)).toEqual(["ONB-1 completed"]);
+  const before = plane.item(item)?.completed_at;
+  app.advance(MINUTE);
+  plane.editItem(item, { state: "Released" });
+  await app.deliverWebhooks();
+  await app.runUntilIdle();
+  expect(plane.item(item)?.completed_at).not.toBe(before);
+  expect(takeTaskEvents(app)).toEqual([]);
 });

@@ -234,3 +234,17 @@ test("a task in review can be neither claimed nor timed", async () => {
   await expect(app.actAs("Imhotep").claim("ONB-1")).rejects.toMatchObject(refused);
   await expect(app.actAs("Imhotep").startTimer("ONB-1")).rejects.toMatchObject(refused);
 });
+
+test("setting a finished task to done again with a lower confidence does not change its agent card", async () => {
+  const app = await createAgentTestApp();
+  const item = app.addTask("Write the guide", "Imhotep");
+  await app.runFirstPoll();
+  await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
+  await app.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Done.", confidence: 0.9 });
+  await app.runUntilIdle();
+  const before = app.readComments(item);
+  expect(before.join()).toContain("0.9");
+  await app.actAs("Imhotep").setStatus("ONB-1", { status: "done", confidence: 0.2 });
+  await app.runUntilIdle();
+  expect(app.readComments(item)).toEqual(before);
+});
