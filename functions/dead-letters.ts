@@ -2,6 +2,7 @@ import { zValidator } from "@hono/zod-validator";
 import { type Context, Hono } from "hono";
 import { z } from "zod";
 import type { Deps, Route } from "../shared/app/deps.ts";
+import { cleanText } from "../shared/clean-text.ts";
 import { GroundcrewError } from "../shared/errors.ts";
 import { QUEUES } from "../shared/store/port.ts";
 
@@ -34,9 +35,12 @@ function app({ store, kick, log }: Pick<Deps, "store" | "kick" | "log">): Hono {
   return new Hono()
     .get("/", async (c) => {
       const queues = await Promise.all(QUEUES.map((queue) => store.listDeadJobs(queue)));
-      const dead_letters = queues
-        .flat()
-        .map(({ queue, id, reason, at }) => ({ queue, id, reason, at: new Date(at).toISOString() }));
+      const dead_letters = queues.flat().map(({ queue, id, reason, at }) => ({
+        queue,
+        id,
+        reason: cleanText(reason, 4_000),
+        at: new Date(at).toISOString(),
+      }));
       return c.json({ dead_letters });
     })
     .post("/:queue/:id/replay", zValidator("param", deadLetterParamsSchema, throwUnlessValid), async (c) => {

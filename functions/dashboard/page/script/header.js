@@ -1,4 +1,5 @@
 import { createElement, getElement, updateList } from "./dom.js";
+import { showFailedCount } from "./failed-jobs.js";
 import { translate } from "./language.js";
 import { getProject } from "./selection.js";
 
@@ -20,11 +21,8 @@ export function showHeader(board) {
   const { plane, telegram } = board.health;
   const dots = [drawHealth("Plane", plane)];
   if (telegram) dots.push(drawHealth("Telegram", telegram, board.waiting.telegram));
-  if (board.set_aside > 0) {
-    const text = translate("health.set_aside", { n: board.set_aside });
-    dots.push(createElement("span", { class: "dot", "data-is": "bad" }, text));
-  }
   getElement("health").replaceChildren(...dots);
+  showFailedCount(board.set_aside);
   getElement("sign-out").hidden = board.demo;
 }
 
