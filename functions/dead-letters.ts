@@ -1,22 +1,23 @@
 import { zValidator } from "@hono/zod-validator";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { z } from "zod";
 import type { Deps, Route } from "../shared/app/deps.ts";
+import { cleanText } from "../shared/clean-text.ts";
 import { GroundcrewError } from "../shared/errors.ts";
 import { QUEUES } from "../shared/store/port.ts";
 
 /**
- * Lists jobs that failed permanently with their reasons, and requeues them. Bodies are omitted: they contain texts of
- * people.
+ * Lists jobs that failed permanently with their reasons, requeues and discards them. Bodies are omitted: they contain
+ * texts of people.
  */
-export const deadLettersRoute: Route = { path: "/dead-letters", access: "admin", app };
+export const deadLettersRoute: Route = { path: "/dead-letters", access: "page", app };
 
 const deadLetterParamsSchema = z.object({ queue: z.enum(QUEUES), id: z.string() });
 
 function createNotFoundError() {
   return new GroundcrewError(
     "not_found",
-    "There is no dead letter with this queue and id. It may have been requeued already.",
+    "There is no dead letter with this queue and id. It may have been requeued or discarded already.",
   );
 }
 
@@ -24,19 +25,35 @@ function throwUnlessValid(result: { success: boolean }) {
   if (!result.success) throw createNotFoundError();
 }
 
-function app({ store, kick }: Pick<Deps, "store" | "kick">): Hono {
+/** People share ADMIN_TOKEN and have no names here, so a log line names the way and the address a request came from. */
+function getRequester(c: Context) {
+  const by = c.req.header("authorization") === undefined ? "page" : "ADMIN_TOKEN";
+  return { correlation: c.get("correlation"), by, client: c.get("client") };
+}
+
+function app({ store, kick, log }: Pick<Deps, "store" | "kick" | "log">): Hono {
   return new Hono()
     .get("/", async (c) => {
       const queues = await Promise.all(QUEUES.map((queue) => store.listDeadJobs(queue)));
-      const dead_letters = queues
-        .flat()
-        .map(({ queue, id, reason, at }) => ({ queue, id, reason, at: new Date(at).toISOString() }));
+      const dead_letters = queues.flat().map(({ queue, id, reason, at }) => ({
+        queue,
+        id,
+        reason: cleanText(reason, 4_000),
+        at: new Date(at).toISOString(),
+      }));
       return c.json({ dead_letters });
     })
     .post("/:queue/:id/replay", zValidator("param", deadLetterParamsSchema, throwUnlessValid), async (c) => {
       const { queue, id } = c.req.valid("param");
       if (!(await store.replay(queue, id))) throw createNotFoundError();
+      log.info("failed job requeued", { ...getRequester(c), queue, id });
       kick();
+      return c.json({ ok: true });
+    })
+    .delete("/:queue/:id", zValidator("param", deadLetterParamsSchema, throwUnlessValid), async (c) => {
+      const { queue, id } = c.req.valid("param");
+      if (!(await store.discard(queue, id))) throw createNotFoundError();
+      log.info("failed job discarded", { ...getRequester(c), queue, id });
       return c.json({ ok: true });
     });
 }

@@ -7,6 +7,7 @@ import chatScript from "../functions/dashboard/page/script/chat.js";
 import decisionLogScript from "../functions/dashboard/page/script/decision-log.js";
 import decisionRowScript from "../functions/dashboard/page/script/decision-row.js";
 import domScript from "../functions/dashboard/page/script/dom.js";
+import failedJobsScript from "../functions/dashboard/page/script/failed-jobs.js";
 import headerScript from "../functions/dashboard/page/script/header.js";
 import languageScript from "../functions/dashboard/page/script/language.js";
 import liveScript from "../functions/dashboard/page/script/live.js";
@@ -35,6 +36,7 @@ const BUNDLED_ASSETS: Readonly<Record<PageFile, string>> = {
   "functions/dashboard/page/script/decision-log.js": decisionLogScript,
   "functions/dashboard/page/script/decision-row.js": decisionRowScript,
   "functions/dashboard/page/script/dom.js": domScript,
+  "functions/dashboard/page/script/failed-jobs.js": failedJobsScript,
   "functions/dashboard/page/script/header.js": headerScript,
   "functions/dashboard/page/script/language.js": languageScript,
   "functions/dashboard/page/script/live.js": liveScript,

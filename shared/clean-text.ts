@@ -6,6 +6,8 @@ const INVISIBLE = /[\u061c\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufe
 
 const LINE_ENDS = /\r\n|[\r\u0085\u2028\u2029]/gu;
 
+const LINE_SEPARATORS = /[\u2028\u2029]/gu;
+
 /** Control characters other than line feed and tab. */
 const CONTROLS = /[^\P{Cc}\n\t]/gu;
 
@@ -21,6 +23,17 @@ export function cleanLine(text: string, limit: number): string {
 export function cleanText(text: string, limit: number): string {
   const plain = text.toWellFormed().replace(INVISIBLE, "").replace(LINE_ENDS, "\n").replace(CONTROLS, "");
   return truncate(plain.trim(), limit);
+}
+
+/** Characters other than printable ASCII, of which most log lines consist. */
+const NOT_PLAIN = /[^ -~]/;
+
+/**
+ * Cleans one line of a log, which may have any length: removes bidirectional and other invisible characters and control
+ * characters, and replaces line and paragraph separators by spaces.
+ */
+export function cleanLogLine(line: string): string {
+  return NOT_PLAIN.test(line) ? line.replace(INVISIBLE, "").replace(LINE_SEPARATORS, " ").replace(CONTROLS, "") : line;
 }
 
 function truncate(text: string, limit: number): string {

@@ -1,3 +1,4 @@
+import { cleanLogLine } from "./clean-text.ts";
 import { createRedactor } from "./redact.ts";
 
 const LEVELS = ["debug", "info", "warn", "error"] as const;
@@ -26,7 +27,8 @@ interface LogOptions {
 
 /**
  * Creates a log that writes one JSON line per event: `{time (ISO 8601), level, message, …fields}`.
- * Callers must not log secrets; the redaction of `secrets` is an additional safeguard.
+ * A line contains no invisible characters, which
+ * texts of others may bring. Callers must not log secrets; the redaction of `secrets` is an additional safeguard.
  */
 export function createLog(options: LogOptions): Log {
   const { write, clock } = options;
@@ -37,7 +39,8 @@ export function createLog(options: LogOptions): Log {
   function bindFields(bound: LogFields): Log {
     const createWriter = (level: LogLevel) => (message: string, fields?: LogFields) => {
       if (LEVELS.indexOf(level) < minLevel) return;
-      write(redact(JSON.stringify({ time: formatTime(clock()), level, message, ...bound, ...fields })));
+      const line = JSON.stringify({ time: formatTime(clock()), level, message, ...bound, ...fields });
+      write(redact(cleanLogLine(line)));
     };
     return {
       debug: createWriter("debug"),

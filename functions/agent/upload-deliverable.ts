@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { isUrl } from "../../shared/work/deliverables/check-file.ts";
+import { isFilePath, isUrl } from "../../shared/work/deliverables/check-file.ts";
 import { defineTool } from "./tool.ts";
 
 /** Limit of a file inside a call, in bytes: the whole call is held in memory. Larger files are streamed. */
@@ -17,7 +17,7 @@ export const uploadDeliverableTool = defineTool({
   input: z.object({
     task: z.string(),
     name: z.string().describe("file name with extension"),
-    file: z.string().describe("content in base64"),
+    file: z.string().describe("content in base64, not a path or URL"),
     text: z.string().max(4_000).describe("Markdown for the comment").optional(),
   }),
   output: z.object({
@@ -37,13 +37,17 @@ export const uploadDeliverableTool = defineTool({
   },
 });
 
-/** Throws `bad_request` for a URL or invalid base64, `too_large` above 1 MB. */
+const HOW_TO_SEND =
+  "Give the file's bytes in base64, or send them with the CLI " +
+  "(groundcrew upload_deliverable --task ONB-12 --file report.pdf) or PUT /agent/upload_deliverable.";
+
+/** Throws `bad_request` for a URL, a path or invalid base64, `too_large` above 1 MB. */
 function decodeBase64File(file: string): Uint8Array<ArrayBuffer> {
-  if (isUrl(file))
+  if (isUrl(file)) throw new GroundcrewError("bad_request", `file is a URL, and URLs are not fetched. ${HOW_TO_SEND}`);
+  if (isFilePath(file))
     throw new GroundcrewError(
       "bad_request",
-      "file is a URL, and URLs are not fetched. Give the file's bytes in base64, or send them with the CLI " +
-        "(groundcrew upload_deliverable --task ONB-12 --file report.pdf) or PUT /agent/upload_deliverable.",
+      `file is a path, not the content of a file, and this tool cannot read files of your machine. ${HOW_TO_SEND}`,
     );
   const text = file.replaceAll(/\s+/g, "");
   if ((text.length * 3) / 4 > MAX_INLINE_BYTES + 2)

@@ -78,6 +78,19 @@ export interface ChatMessageAnswer extends RichText {
   reply?: true;
 }
 
+/** A job that failed permanently; `at` in ISO 8601. */
+export interface FailedJob {
+  queue: string;
+  id: string;
+  reason: string;
+  at: string;
+}
+
+/** The response of `GET /dead-letters`, of each queue the oldest first. */
+export interface DeadLettersAnswer {
+  dead_letters: FailedJob[];
+}
+
 /** The response of `GET /api/agents`. `tokens`: number of active bridge tokens. `write`: whether they can be replaced. */
 export interface AgentsAnswer {
   agents: { name: string; tokens: number }[];

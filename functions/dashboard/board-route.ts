@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/app/deps.ts";
+import { answerCleanJson } from "../../shared/http/answer-clean-json.ts";
 import { listReadableProjects } from "../../shared/observe/project-record.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createRedactor } from "../../shared/redact.ts";
@@ -35,7 +36,7 @@ function app(deps: BoardDeps): Hono {
     const shownItems = columns.flatMap(({ items }) => items);
     const cards = await readCards(deps, projects, shownItems);
     const { queues } = await store.stats();
-    return c.json({
+    return answerCleanJson(c, {
       version: VERSION,
       demo: settings.demo,
       projects: projects

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/app/deps.ts";
 import { type DecisionRecord, decisionSet, itemDecisionSetKey } from "../../shared/decision-log/decision-log.ts";
+import { answerCleanJson } from "../../shared/http/answer-clean-json.ts";
 import { parseForwardTarget } from "../../shared/jobs/forward-jobs.ts";
 import { getPersonName } from "../../shared/observe/event-facts.ts";
 import type { PlanePerson } from "../../shared/observe/name-cache.ts";
@@ -26,7 +27,7 @@ function app(deps: Pick<Deps, "store" | "cache" | "settings">): Hono {
     const { rows, next } = await readNewestDecisions(deps.store, set, { before: before || undefined, size, project });
     const outcomes = await readOutcomes(rows.flatMap(({ value }) => value.asked));
     const rendered = await Promise.all(rows.map((row) => renderRow(row)));
-    return c.json({ rows: rendered, ...omitUndefined({ next }) } satisfies DecisionLogAnswer);
+    return answerCleanJson(c, { rows: rendered, ...omitUndefined({ next }) } satisfies DecisionLogAnswer);
 
     async function renderRow({ key, value }: StoredRow<DecisionRecord>) {
       const { asked, event, record: _, rev, ...rest } = value;

@@ -1,3 +1,4 @@
+import { HIDDEN_TEXT_MARK, mayHideText, removeHiddenNodes } from "./hidden-text.ts";
 import { htmlToText } from "./html-to-text.ts";
 import { hasTooManyOpenFormats, MAX_MARKUP_LENGTH } from "./limits.ts";
 import { mergeInlineCode } from "./one-line.ts";
@@ -10,7 +11,7 @@ import type { HtmlRoot } from "./tree.ts";
 export type FindMentionName = (id: string) => Promise<string | undefined>;
 
 /**
- * Converts any HTML from Plane to readable Markdown, without scripts and styles. Truncates HTML of more than 100,000
+ * Converts any HTML from Plane to readable Markdown, without scripts, styles and text that people cannot see. Truncates HTML of more than 100,000
  * characters. HTML that cannot be parsed as a tree (thousands of nested or unclosed elements) becomes plain text.
  */
 export async function toMarkdown(html: string, findName?: FindMentionName): Promise<string> {
@@ -33,7 +34,8 @@ export async function toMarkdown(html: string, findName?: FindMentionName): Prom
   }
 
   function renderTextOnly(): string {
-    return asText(htmlToText(input, MAX_MARKUP_LENGTH)).trimEnd();
+    // Without the tree nothing tells hidden text from other text.
+    return asText(mayHideText(input) ? HIDDEN_TEXT_MARK : htmlToText(input, MAX_MARKUP_LENGTH)).trimEnd();
   }
 }
 
@@ -67,7 +69,8 @@ async function loadProcessors() {
     .use(stringify.default, { bullet: "-", rule: "-", listItemIndent: "one" })
     .freeze();
   return {
-    read: (html: string, names: ReadonlyMap<string, string>): HtmlRoot => simplifyPlaneHtml(parser.parse(html), names),
+    read: (html: string, names: ReadonlyMap<string, string>): HtmlRoot =>
+      simplifyPlaneHtml(removeHiddenNodes(parser.parse(html)), names),
     write: (tree: HtmlRoot): string => writer.stringify(converter.runSync(tree)),
     asText: (value: string): string =>
       writer.stringify({ type: "root", children: [{ type: "paragraph", children: [{ type: "text", value }] }] }),

@@ -1,5 +1,6 @@
 import { sha256Hex } from "../hashing/sha256-hex.ts";
 import { htmlToText } from "../markdown/html-to-text.ts";
+import { removeHiddenText } from "../markdown/remove-hidden-text.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { commentsApi as commentCalls, type PlaneComment } from "../plane/comments.ts";
 import { updateValue, type ValueUpdate } from "../store/update.ts";
@@ -131,8 +132,8 @@ async function prepareComments(
     events,
     correlation: source.correlation,
     via,
-    facts: (event) => {
-      const text = htmlToText(listedById.get(event.comment)?.comment_html ?? "");
+    facts: async (event) => {
+      const text = htmlToText(await removeHiddenText(listedById.get(event.comment)?.comment_html ?? ""));
       return readItemFacts(deps, source.project, item, event, { comment: { id: event.comment, text } });
     },
   });

@@ -185,6 +185,8 @@ export interface Store {
   listDeadJobs(queue: Queue, limit?: number): Promise<DeadJob[]>;
   /** Puts a dead job back at the end of its lane. False when there is no such dead job. */
   replay(queue: Queue, id: string): Promise<boolean>;
+  /** Deletes a dead job and remembers its id as done. False when there is no such dead job. */
+  discard(queue: Queue, id: string): Promise<boolean>;
   /**
    * Spends from a sliding window. Returns 0 when `n` fit under `limit` in the last `window` milliseconds; else spends
    * nothing and returns the milliseconds to wait before trying again.

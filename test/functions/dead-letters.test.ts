@@ -1,5 +1,10 @@
 import { expect, test } from "vitest";
-import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
+import {
+  createBearerHeaders,
+  RUNTIME_ADMIN_TOKEN,
+  RUNTIME_TICK_TOKEN,
+  startTestRuntime,
+} from "../support/test-runtime.ts";
 
 async function createRuntimeWithDeadLetter(id = "item:12:completed:telegram:-100/1") {
   const runtime = await startTestRuntime();
@@ -47,4 +52,31 @@ test("Dead letters (reliability 5) of an unknown queue are not found", async () 
     ...createBearerHeaders(RUNTIME_ADMIN_TOKEN),
   });
   expect(response.status).toBe(404);
+});
+
+test("Dead letters are discarded once, and a repeated delivery of the same job is not worked again", async () => {
+  const id = "item:12:completed:telegram:-100/1";
+  const { url, store, lines } = await createRuntimeWithDeadLetter(id);
+  const discard = () =>
+    fetch(`${url}/dead-letters/outbox/${encodeURIComponent(id)}`, {
+      method: "DELETE",
+      ...createBearerHeaders(RUNTIME_ADMIN_TOKEN),
+    });
+  expect((await discard()).status).toBe(200);
+  await store.commit({ jobs: [{ id, queue: "outbox", lane: "chat", body: { text: "marked body" } }] });
+  expect((await store.stats()).queues.outbox).toMatchObject({ pending: 0, dead: 0 });
+  expect((await discard()).status).toBe(404);
+  expect(lines.filter(({ message }) => message === "failed job discarded")).toEqual([
+    expect.objectContaining({ queue: "outbox", id, by: "ADMIN_TOKEN", client: "127.0.0.1" }),
+  ]);
+});
+
+test("Dead letters are discarded only with ADMIN_TOKEN", async () => {
+  const { url, store } = await createRuntimeWithDeadLetter("1");
+  const refused = await fetch(`${url}/dead-letters/outbox/1`, {
+    method: "DELETE",
+    ...createBearerHeaders(RUNTIME_TICK_TOKEN),
+  });
+  expect(refused.status).toBe(403);
+  expect((await store.stats()).queues.outbox.dead).toBe(1);
 });

@@ -83,6 +83,7 @@ export function crashAtPipelineStep(
     settle: (...args) => runEffect("job", () => store.settle(...args)),
     listDeadJobs: (...args) => runEffect(undefined, () => store.listDeadJobs(...args)),
     replay: (...args) => runEffect(undefined, () => store.replay(...args)),
+    discard: (...args) => runEffect(undefined, () => store.discard(...args)),
     spend: (...args) => runEffect(undefined, () => store.spend(...args)),
     spendAll: (...args) => runEffect(undefined, () => store.spendAll(...args)),
     hold: (...args) => runEffect(undefined, () => store.hold(...args)),

@@ -20,6 +20,7 @@ ${demo ? html`<script type="module" src="/demo/console.js"></script><link rel="s
 <h1>Groundcrew</h1>
 <label class="pick"><span class="sr" data-text="projects">Project</span><select id="projects"></select></label>
 <p id="health"></p>
+<button id="failed-count" type="button" class="quiet dot" data-is="bad" hidden></button>
 <p id="live" data-is="off"></p>
 <label class="pick"><span class="sr" data-text="language">Language</span><select id="language"><option value="en" lang="en">English</option><option value="fr" lang="fr">Français</option></select></label>
 <button id="sign-out" class="quiet" data-text="sign.out" hidden>Sign out</button>
@@ -38,7 +39,8 @@ ${demo ? html`<script type="module" src="/demo/console.js"></script><link rel="s
 <section id="board" tabindex="-1" aria-labelledby="board-head"><h2 id="board-head" data-text="board">Board</h2><div class="trouble" role="alert"></div><div id="columns" aria-busy="true"></div>
 <details id="agents" hidden><summary data-text="agents">Agents and tokens</summary><div class="trouble" role="alert"></div><ul id="agent-list"></ul>
 <div id="agent-token" hidden><label id="agent-token-of" for="agent-token-value"></label><input id="agent-token-value" readonly autocomplete="off" spellcheck="false" aria-describedby="agent-once"><button id="agent-copy" type="button" class="go" data-text="agents.copy">Copy</button><button id="agent-close" type="button" class="go" data-text="agents.close">Close</button><p id="agent-once" data-text="agents.once"></p></div>
-<p id="agent-problem" role="alert"></p><p id="agent-told" role="status"></p></details></section>
+<p id="agent-problem" role="alert"></p><p id="agent-told" role="status"></p></details>
+<details id="failed-jobs" hidden><summary data-text="failed_jobs">Failed jobs</summary><div class="trouble" role="alert"></div><ul id="failed-job-list"></ul><p id="failed-job-problem" role="alert"></p></details></section>
 <section id="why" tabindex="-1" aria-labelledby="why-head"><h2 id="why-head" data-text="why">Activity</h2><p class="hint" data-text="why.hint"></p><p id="why-of"></p><div class="trouble" role="alert"></div><div id="trail" aria-busy="true"></div></section>
 <section id="chat" tabindex="-1" aria-labelledby="chat-head"><h2 id="chat-head" data-text="chat">Chat</h2><div class="trouble" role="alert"></div><div id="messages" role="log" aria-live="off" tabindex="0" aria-labelledby="chat-head" aria-busy="true"></div>
 <form id="say" hidden><p id="say-to" hidden></p><label class="sr" for="say-text" data-text="chat.say">Message to Groundcrew</label><input id="say-text" type="text" maxlength="4096" autocomplete="off" enterkeyhint="send" data-hint="chat.hint" aria-describedby="say-to say-problem" required><button data-text="chat.send">Send</button><p id="say-problem" role="alert"></p></form></section>

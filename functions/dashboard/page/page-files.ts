@@ -8,6 +8,7 @@ export const PAGE_SCRIPTS = [
   "decision-log.js",
   "decision-row.js",
   "dom.js",
+  "failed-jobs.js",
   "header.js",
   "language.js",
   "live.js",

@@ -112,6 +112,7 @@ export async function connectRedisStore(options: RedisStoreOptions): Promise<Sto
     },
 
     replay: async (queue, id) => answers.booleanReplySchema.parse(await runScript("replay", queue, id)),
+    discard: async (queue, id) => answers.booleanReplySchema.parse(await runScript("discard", queue, id, remember)),
 
     async spend(bucket, n, limit, window) {
       return answers.integerReplySchema.parse(

@@ -16,6 +16,7 @@ const SCRIPT_NAMES = [
   "settle",
   "dead",
   "replay",
+  "discard",
   "spend",
   "hold",
   "stats",

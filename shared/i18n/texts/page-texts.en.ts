@@ -126,6 +126,10 @@ export const pageTextsEn: PageTexts = {
   "chat.reply": "Reply",
   "chat.reply.not": "Cancel reply",
   "chat.replies": "Reply to “{text}”",
+  failed_jobs: "Failed jobs",
+  "failed_jobs.discard": "Discard",
+  "failed_jobs.discard.sure":
+    "Discard the failed job {id} of the queue {queue}? Its work is not done, and it cannot be restored.",
   agents: "Agents and tokens",
   "agents.new": "Create token",
   "agents.new.sure":

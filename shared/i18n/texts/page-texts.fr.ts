@@ -128,6 +128,10 @@ export const pageTextsFr: PageTexts = {
   "chat.reply": "Répondre",
   "chat.reply.not": "Annuler la réponse",
   "chat.replies": "Réponse à «\u00a0{text}\u00a0»",
+  failed_jobs: "Tâches internes en échec",
+  "failed_jobs.discard": "Abandonner",
+  "failed_jobs.discard.sure":
+    "Abandonner la tâche interne {id} de la file {queue}\u00a0? Son travail ne sera pas effectué et elle ne pourra pas être rétablie.",
   agents: "Agents et jetons",
   "agents.new": "Créer un jeton",
   "agents.new.sure":

@@ -22,6 +22,8 @@ export type PageTextName =
   | Prefixed<"news", "one" | "many">
   | Prefixed<"agents", "new" | "new.sure" | "retire" | "retire.sure" | "retired" | "token" | "once" | "copy" | "copied">
   | Prefixed<"agents", "close" | "both" | "none">
+  | Prefixed<"failed_jobs", "discard" | "discard.sure">
+  | "failed_jobs"
   | "agents"
   | "board"
   | "why"

@@ -121,6 +121,13 @@ export function createMemoryJobs({ clock, next, remember }: MemoryJobsOptions) {
       return true;
     },
 
+    discard(queue: Queue, id: string): boolean {
+      const { dead, done } = queues[queue];
+      if (!dead.delete(id)) return false;
+      done.set(id, clock() + remember);
+      return true;
+    },
+
     stats(): StoreStats {
       const getQueueStats = (queue: Queue): QueueStats => {
         const { waiting, dead } = queues[queue];

@@ -61,6 +61,10 @@ export function createMemoryStore({ clock, remember = RETENTION }: MemoryStoreOp
       assertOpen();
       return jobs.replay(queue, id);
     },
+    async discard(queue, id) {
+      assertOpen();
+      return jobs.discard(queue, id);
+    },
     async spend(bucket, n, limit, window) {
       assertOpen();
       return buckets.spend([checkSpend({ bucket, n, limit, window })]);

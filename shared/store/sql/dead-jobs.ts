@@ -8,7 +8,7 @@ import type { createSqlJobs } from "./jobs.ts";
 interface SqlDeadJobsOptions {
   driver: SqlDriver;
   clock: () => Ms;
-  jobs: Pick<ReturnType<typeof createSqlJobs>, "append">;
+  jobs: Pick<ReturnType<typeof createSqlJobs>, "append" | "rememberDone">;
 }
 
 /** Dead letters, and the statistics of all queues. */
@@ -44,6 +44,13 @@ export function createSqlDeadJobs({ driver, clock, jobs }: SqlDeadJobsOptions) {
       const [row] = driver.exec("DELETE FROM dead WHERE queue = ? AND id = ? RETURNING lane, body", queue, id);
       if (!row) return false;
       jobs.append({ queue, id, lane: getTextColumn(row, "lane"), text: getTextColumn(row, "body"), at: undefined });
+      return true;
+    },
+
+    discard(queue: Queue, id: string): boolean {
+      const deleted = driver.exec("DELETE FROM dead WHERE queue = ? AND id = ? RETURNING id", queue, id);
+      if (deleted.length === 0) return false;
+      jobs.rememberDone(queue, id);
       return true;
     },
 

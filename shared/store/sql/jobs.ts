@@ -54,8 +54,13 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
     }
   }
 
+  function rememberDone(queue: Queue, id: string) {
+    driver.exec("INSERT OR REPLACE INTO done (queue, id, forget) VALUES (?, ?, ?)", queue, id, clock() + remember);
+  }
+
   return {
     append,
+    rememberDone,
 
     add(jobs: CheckedJob[]) {
       for (const job of jobs) if (!isKnownJob(job.queue, job.id)) append(job);
@@ -119,7 +124,7 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
           clock(),
         );
       } else {
-        driver.exec("INSERT OR REPLACE INTO done (queue, id, forget) VALUES (?, ?, ?)", queue, id, clock() + remember);
+        rememberDone(queue, id);
       }
       return true;
     },

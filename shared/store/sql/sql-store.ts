@@ -121,6 +121,9 @@ export function createSqlStore(
     async replay(queue, id) {
       return queueDurableChange(() => deadJobs.replay(queue, id));
     },
+    async discard(queue, id) {
+      return queueDurableChange(() => deadJobs.discard(queue, id));
+    },
     async spend(bucket, n, limit, window) {
       const spend = checkSpend({ bucket, n, limit, window });
       return queueLaxChange(() => buckets.spend([spend]));

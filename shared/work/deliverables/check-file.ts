@@ -127,3 +127,22 @@ export async function checkFileSize(deps: WorkDeps, size: number): Promise<void>
 export function isUrl(text: string): boolean {
   return /^\s*(?:[a-z][a-z0-9+.-]*:\/\/|\/\/|(?:data|file|blob|mailto|javascript|about):)/i.test(text);
 }
+
+/** Limit of a path in UTF-16 units: 1,024, the shortest limit of common systems. A longer text is content. */
+const MAX_PATH_LENGTH = 1_024;
+
+/** Beginnings that base64 never has: `~`, `.`, `C:` and `\\server`. */
+const UNAMBIGUOUS_PATH = /^(?:~|\.|[A-Za-z]:|\\)/;
+
+/**
+ * A path that could be base64 too. The first folder is required to be in lower case or a folder of macOS, because the
+ * base64 of some formats also begins with a slash: `/9j/` (JPEG), `/v8` (UTF-16), `/Td6` (xz).
+ */
+const AMBIGUOUS_PATH =
+  /^(?:\/(?:[a-z]+|Applications|Library|System|Users|Volumes)(?:[/._-]|$)|[a-z]{2,}(?:\/[a-z]{2,})+$)/;
+
+/** Whether a text is the path of a file and not its content: `/etc/passwd`, `~/x`, `./x`, `C:\x`, `docs/report`. */
+export function isFilePath(text: string): boolean {
+  const path = text.trim();
+  return path.length <= MAX_PATH_LENGTH && (UNAMBIGUOUS_PATH.test(path) || AMBIGUOUS_PATH.test(path));
+}

@@ -1,5 +1,6 @@
 import { cleanLine } from "../../clean-text.ts";
 import { htmlToText } from "../../markdown/html-to-text.ts";
+import { removeHiddenText } from "../../markdown/remove-hidden-text.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { isBlocked } from "../../task/diff.ts";
 import type { Priority, Status } from "../../task/snapshot.ts";
@@ -54,26 +55,26 @@ export async function rankTasks({ deps, caller }: CallContext, tasks: readonly T
       tasks.map(({ id }) => id),
     ),
   ]);
-  return tasks.map((task, i) => rankTask(task, caller.name, blockers, claims[i]));
+  return Promise.all(tasks.map((task, i) => rankTask(task, caller.name, blockers, claims[i])));
 }
 
 /** Renders one task for the caller. */
 export async function readTaskAnswer({ deps, caller }: CallContext, task: Task): Promise<TaskAnswer> {
   const [blockers, [claim]] = await Promise.all([readOpenBlockers(deps, [task.item]), readLiveClaims(deps, [task.id])]);
-  return rankTask(task, caller.name, blockers, claim).answer;
+  return (await rankTask(task, caller.name, blockers, claim)).answer;
 }
 
-function rankTask(
+async function rankTask(
   task: Task,
   caller: string,
   blockers: ReadonlyMap<string, Blocker>,
   claim: KeptClaim | undefined,
-): RankedTask {
+): Promise<RankedTask> {
   const isHolder = claim?.agent === caller;
   const openBlockers = task.item.blockers.flatMap((id) => blockers.get(id) ?? []);
   const obstacle = isHolder ? undefined : findStartObstacle(task, openBlockers, claim);
   const answer: TaskAnswer = {
-    ...toTaskAnswer(task, openBlockers),
+    ...(await toTaskAnswer(task, openBlockers)),
     ...omitUndefined({
       held_until: isHolder ? formatIsoTime(claim.until) : undefined,
       startable: obstacle === undefined ? undefined : (false as const),
@@ -83,13 +84,16 @@ function rankTask(
   return { task, answer, rank: isHolder ? 0 : isBlocked(task.item) ? 3 : obstacle === undefined ? 1 : 2 };
 }
 
-function toTaskAnswer({ id, key, item, project, url }: Task, openBlockers: readonly Blocker[]): TaskAnswer {
+async function toTaskAnswer(
+  { id, key, item, project, url }: Task,
+  openBlockers: readonly Blocker[],
+): Promise<TaskAnswer> {
   const { name, description, word, priority, due } = item.snapshot;
   return {
     id,
     key,
     title: cleanLine(name, MAX_LINE_LENGTH),
-    description: cleanLine(getFirstLine(description), MAX_LINE_LENGTH),
+    description: cleanLine(await getFirstLine(description), MAX_LINE_LENGTH),
     status: word,
     priority,
     due_date: due,
@@ -103,11 +107,9 @@ function toTaskAnswer({ id, key, item, project, url }: Task, openBlockers: reado
 const INLINE = /<\/?(?:a|b|code|del|em|i|mark|s|span|strong|sub|sup|u)\b[^<>]*>/gi;
 
 /** Returns the first line of Plane's HTML that is not empty. */
-function getFirstLine(html: string): string {
-  const lines = html
-    .slice(0, 4_000)
-    .replace(INLINE, "")
-    .split(/<\/(?:p|h[1-6]|li|div|pre|blockquote|tr)>|<br\s*\/?>/i);
+async function getFirstLine(html: string): Promise<string> {
+  const visible = await removeHiddenText(html.slice(0, 4_000));
+  const lines = visible.replace(INLINE, "").split(/<\/(?:p|h[1-6]|li|div|pre|blockquote|tr)>|<br\s*\/?>/i);
   return lines.map((line) => htmlToText(line, MAX_LINE_LENGTH + 1)).find((line) => line !== "") ?? "";
 }
 

@@ -238,16 +238,6 @@ test.each([
   expect(refusalSchema.parse(response.json).error.message).toContain("URLs are not fetched");
 });
 
-test.each(["./report.md", "not base64!", "abc==", "a"])(
-  "upload_deliverable accepts only base64: %s is refused",
-  async (file) => {
-    const { app } = await createAppWithTask();
-    const response = await app.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "x.txt", file });
-    expect(response.status).toBe(400);
-    expect(refusalSchema.parse(response.json).error.message).toContain("base64");
-  },
-);
-
 /** Begins an upload whose body does not end before the test says so. */
 function beginUpload(app: HttpTestApp, agent: string, name: string) {
   const headers = { authorization: `Bearer ${toBridgeToken(agent)}`, "content-length": 2 };
@@ -274,4 +264,45 @@ test("PUT /agent/upload_deliverable accepts four uploads of an agent at once; a 
   expect(statuses.toSorted()).toEqual([200, 200, 200, 200, 503]);
   expect(app.plane.attachments(item)).toHaveLength(4);
   expect((await putFile(app, "task=ONB-1&name=f.md", "f")).status).toBe(200);
+});
+
+test.each([
+  "/etc/passwd",
+  "/root/secret",
+  "/home/ann/My report.pdf",
+  "/Users/ann/report",
+  " /tmp/a ",
+  "~/report",
+  "~",
+  "./report",
+  "../report.md",
+  "C:\\Users\\ann\\report.pdf",
+  "c:/report",
+  "\\\\server\\share\\report",
+  "docs/report",
+])("upload_deliverable takes no path for the content of a file: %s is refused", async (file) => {
+  const { app, item } = await createAppWithTask();
+  const response = await app.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "x.txt", file });
+  expect(response.status).toBe(400);
+  const { message } = refusalSchema.parse(response.json).error;
+  expect(message).toContain("file is a path, not the content of a file");
+  expect(message).toContain("groundcrew upload_deliverable --task ONB-12 --file report.pdf");
+  expect(app.plane.attachments(item)).toEqual([]);
+});
+
+test.each([
+  ["a JPEG", "/9j/4AAQSkZJRgABAQEAYABgAAD/2wBDAAgGBgcGBQ=="],
+  ["text in UTF-16", "/v8AYQBi"],
+  ["an xz archive", "/Td6WFoAAATm1rRG"],
+])("upload_deliverable takes base64 that begins with a slash for content: %s", async (_, file) => {
+  const { app } = await createAppWithTask();
+  const response = await app.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "x.bin", file });
+  expect(response.status).toBe(200);
+});
+
+test.each(["not base64!", "abc==", "a"])("upload_deliverable accepts only base64: %s is refused", async (file) => {
+  const { app } = await createAppWithTask();
+  const response = await app.callTool("Imhotep", "upload_deliverable", { task: "ONB-1", name: "x.txt", file });
+  expect(response.status).toBe(400);
+  expect(refusalSchema.parse(response.json).error.message).toContain("base64");
 });

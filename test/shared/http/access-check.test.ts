@@ -14,6 +14,7 @@ test.each([
   ["GET", "/metrics"],
   ["GET", "/dead-letters"],
   ["POST", "/dead-letters/inbox/1/replay"],
+  ["DELETE", "/dead-letters/inbox/1"],
   ["POST", "/ticks/poll"],
 ])("Access: %s %s needs a token, also on loopback", async (method, path) => {
   const { url } = await startTestRuntime();

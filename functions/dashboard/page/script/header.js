@@ -1,4 +1,5 @@
 import { createElement, getElement, updateList } from "./dom.js";
+import { showFailedCount } from "./failed-jobs.js";
 import { translate } from "./language.js";
 import { getProject } from "./selection.js";
 
@@ -28,11 +29,8 @@ export function showHeader(board) {
         : translate("health.store_disk", { n: Math.floor(warning.free / 1024 ** 2) });
     dots.push(createElement("span", { class: "dot", "data-is": "bad" }, text));
   }
-  if (board.set_aside > 0) {
-    const text = translate("health.set_aside", { n: board.set_aside });
-    dots.push(createElement("span", { class: "dot", "data-is": "bad" }, text));
-  }
   getElement("health").replaceChildren(...dots);
+  showFailedCount(board.set_aside);
   getElement("sign-out").hidden = board.demo;
 }
 

@@ -30,6 +30,7 @@ export type ElementChild = ElementLeaf | ElementLeaf[];
 /** The elements of the page's HTML whose type is more specific than HTMLElement. */
 interface FrameElements {
   "agent-token-value": HTMLInputElement;
+  "failed-jobs": HTMLDetailsElement;
   language: HTMLSelectElement;
   projects: HTMLSelectElement;
   "say-text": HTMLInputElement;

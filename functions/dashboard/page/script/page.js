@@ -4,6 +4,7 @@ import { markChosenCard, showBoard } from "./board.js";
 import { loadChat } from "./chat.js";
 import { loadDecisions, resetDecisions, resetNews } from "./decision-log.js";
 import { createElement, findTarget, focusFirstVisible, getElement } from "./dom.js";
+import { loadFailedJobs } from "./failed-jobs.js";
 import { showHeader } from "./header.js";
 import { getLanguage, setLanguage, translate, translatePage } from "./language.js";
 import { isConnected, showConnected, startUpdates } from "./live.js";
@@ -76,5 +77,6 @@ setParts([
   { id: "why", load: loadDecisions },
   { id: "chat", load: loadChat },
   { id: "agents", load: loadAgents },
+  { id: "failed-jobs", load: loadFailedJobs },
 ]);
 startUpdates();

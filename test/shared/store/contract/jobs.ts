@@ -75,6 +75,27 @@ export function defineJobContract(open: OpenStore) {
       expect(await store.take("outbox", 1000, 9)).toHaveLength(1);
     });
 
+    test("that is dead is discarded once, and its id is remembered like that of a job that was done", async () => {
+      const { store, time } = await open();
+      const again = () => addJobs(store, createJob("a", "l", { body: "again" }));
+      await again();
+      expect(await store.discard("outbox", "a")).toBe(false);
+      await store.settle(await takeJob(store), { dead: "no" });
+      expect(await store.discard("inbox", "a")).toBe(false);
+      expect(await store.discard("outbox", "b")).toBe(false);
+      expect(await store.discard("outbox", "a")).toBe(true);
+      expect(await store.discard("outbox", "a")).toBe(false);
+      expect(await store.replay("outbox", "a")).toBe(false);
+      expect(await store.listDeadJobs("outbox")).toEqual([]);
+      expect((await store.stats()).queues.outbox).toEqual({ pending: 0, dead: 0 });
+      time.now += 2 * DAY - 1;
+      await again();
+      expect(await store.take("outbox", 1000, 9)).toEqual([]);
+      time.now += 1;
+      await again();
+      expect((await store.take("outbox", 1000, 9)).map(({ body }) => body)).toEqual(["again"]);
+    });
+
     test("whose lease expired is taken by another, and the first taker's settlement is refused and changes nothing", async () => {
       const { store, time } = await open();
       await addJobs(store, createJob("a", "l"), createJob("b", "l"));

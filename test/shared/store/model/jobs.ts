@@ -35,7 +35,13 @@ const call = fc.oneof(
       delay: fc.integer({ min: -10, max: 40 }),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("replay" as const), id: fc.integer({ min: 0, max: 11 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constantFrom("replay" as const, "discard" as const),
+      id: fc.integer({ min: 0, max: 11 }),
+    }),
+  },
 );
 
 /** A worker that crashes is one that never settles: its lease runs out, or is void when the whole process restarts. */
@@ -152,6 +158,13 @@ export async function playJobs(opened: OpenedStore, history: History, { voids: v
         if (lane === undefined) return;
         dead.delete(id);
         lanes.get(lane)?.push({ id, lane, at: now, tries: 0, failures: 0 });
+        return;
+      }
+      case "discard": {
+        const id = `j${one.id}`;
+        const wasDead = dead.delete(id);
+        expect(await opened.store.discard("outbox", id)).toBe(wasDead);
+        if (wasDead) done.add(id);
       }
     }
   }

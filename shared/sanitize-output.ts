@@ -1,8 +1,8 @@
-import { cleanText } from "../../shared/clean-text.ts";
+import { cleanText } from "./clean-text.ts";
 
 /**
  * Removes control and bidirectional characters from every text of an answer: texts that people wrote must not act on a
- * terminal or hide parts from an agent.
+ * terminal, hide parts from an agent, or look different on the page.
  */
 export function sanitizeOutput(value: unknown): unknown {
   if (typeof value === "string") return cleanText(value, Number.POSITIVE_INFINITY);

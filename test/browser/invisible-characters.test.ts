@@ -1,0 +1,36 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { closeSharedBrowser, hasChromium } from "./browser.ts";
+import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
+
+/** Direction marks, overrides and isolates, zero-width characters, tags, and control characters of C0 and C1. */
+const INVISIBLE =
+  "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u2060\ufeff\u{e0041}\u0007\u001b\u007f\u009b";
+
+/** Collects all texts and attributes of the page that contain a character which must not be shown. */
+const FIND_INVISIBLE = `[document.body, ...document.body.querySelectorAll("*")]
+  .flatMap((el) => [...el.attributes].map(({ value }) => value).concat([...el.childNodes].map((n) => n.nodeType === 3 ? n.data : "")))
+  .filter((text) => /[\\u061c\\u200b\\u200e\\u200f\\u202a-\\u202e\\u2060-\\u2069\\ufeff\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]|\\u{e0041}/u.test(text))`;
+
+afterAll(closeSharedBrowser);
+
+describe.skipIf(!hasChromium())("Texts of others in Chromium", { timeout: 60_000 }, () => {
+  test("contain no control, direction or invisible characters on the board and in the activity list", async () => {
+    const app = await startPageTestApp();
+    const page = await openSignedInPage(app.url);
+    const eve = app.plane.addUser({ name: `E${INVISIBLE}ve`, email: "eve@example.com" });
+    app.plane.addProjectMember(app.project, eve);
+    const label = app.plane.addLabel(app.project, `ur${INVISIBLE}gent`);
+    const item = app.plane.addItem(app.project, {
+      name: `invoice${INVISIBLE}fdp.exe`,
+      assignees: [eve.id],
+      labels: [label.id],
+    });
+    await page.waitForSelector(".card:has-text('invoicefdp.exe')");
+    app.plane.editItem(item, { name: `report${INVISIBLE}fdp.exe`, state: "In Progress" });
+    await page.waitForSelector(".card:has-text('reportfdp.exe')");
+    await page.waitForSelector("#trail tr:has-text('renamed from “invoicefdp.exe”')");
+    await page.waitForSelector(".card .who:has-text('eve')");
+    expect(await page.evaluate(FIND_INVISIBLE)).toEqual([]);
+    expect(page.problems).toEqual([]);
+  });
+});
