@@ -1,4 +1,5 @@
 import type { Store } from "../store/port.ts";
+import { holdBucket, reserveTurn } from "../store/rate-limit-hold.ts";
 import type { Ms } from "../time.ts";
 import { PlaneRateLimitedError } from "./errors.ts";
 
@@ -14,7 +15,7 @@ const RESERVED_PARTS = { interactive: 0, background: 0.2, spare: 0.5 } as const;
 export type CallPriority = keyof typeof RESERVED_PARTS;
 
 export interface QuotaOptions {
-  store: Pick<Store, "spend" | "hold">;
+  store: Pick<Store, "spend" | "hold" | "limitHold" | "takeProbe" | "endProbe">;
   /** Name of the key in the store; never the key itself. */
   keyName: string;
   /** Requests a minute. */
@@ -27,11 +28,17 @@ export interface QuotaOptions {
 export interface Quota {
   /**
    * Returns the wait function of one call. It resolves when one more request may be sent, and throws a
-   * PlaneRateLimitedError when that would take longer than the call may still wait.
+   * PlaneRateLimitedError when that would take longer than the call may still wait. It resolves with true when the
+   * request is the probe after a long hold: all others wait for `endProbe`.
    */
-  createTurnWaiter(operation: string, priority: CallPriority, waitBudget?: { left: Ms }): () => Promise<void>;
-  /** After a 429: stops all requests with this key for `ms`, in every process that shares the store. */
+  createTurnWaiter(operation: string, priority: CallPriority, waitBudget?: { left: Ms }): () => Promise<boolean>;
+  /**
+   * After a 429: stops all requests with this key for `ms` (15 minutes at most), in every process that shares the
+   * store.
+   */
   hold(ms: Ms): Promise<void>;
+  /** Reports that Plane accepted the probe: all requests may be sent again. */
+  endProbe(): Promise<void>;
 }
 
 /** A sliding-window quota for one API key, shared by every process on the store. */
@@ -49,15 +56,18 @@ export function createQuota(options: QuotaOptions): Quota {
     createTurnWaiter(operation, priority, waitBudget = { left: maxWait[priority] }) {
       return async () => {
         for (;;) {
-          const delay = await store.spend(bucket, 1, limits[priority], WINDOW_MS);
-          if (delay === 0) return;
+          const turn = { bucket, n: 1, limit: limits[priority], window: WINDOW_MS };
+          const spend = () => store.spend(bucket, 1, limits[priority], WINDOW_MS);
+          const { wait: delay, isProbe } = await reserveTurn(store, "plane", turn, spend);
+          if (delay === 0) return isProbe;
           if (delay > waitBudget.left) throw createQuotaError(operation, delay);
           waitBudget.left -= delay;
           await wait(delay);
         }
       };
     },
-    hold: (ms) => store.hold(bucket, ms),
+    hold: (ms) => holdBucket(store, "plane", bucket, ms),
+    endProbe: () => store.endProbe(bucket),
   };
 }
 

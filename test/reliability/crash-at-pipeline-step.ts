@@ -86,6 +86,11 @@ export function crashAtPipelineStep(
     spend: (...args) => runEffect(undefined, () => store.spend(...args)),
     spendAll: (...args) => runEffect(undefined, () => store.spendAll(...args)),
     hold: (...args) => runEffect(undefined, () => store.hold(...args)),
+    limitHold: (...args) => runEffect(undefined, () => store.limitHold(...args)),
+    takeProbe: (...args) => runEffect(undefined, () => store.takeProbe(...args)),
+    endProbe: (...args) => runEffect(undefined, () => store.endProbe(...args)),
+    listHolds: () => runEffect(undefined, store.listHolds),
+    advanceRetries: (...args) => runEffect(undefined, () => store.advanceRetries(...args)),
     stats: () => runEffect(undefined, store.stats),
     close: () => runEffect(undefined, store.close),
   };

@@ -18,6 +18,11 @@ const SCRIPT_NAMES = [
   "replay",
   "spend",
   "hold",
+  "limit-hold",
+  "take-probe",
+  "end-probe",
+  "holds",
+  "advance",
   "stats",
 ] as const;
 
