@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Deps } from "../shared/app/deps.ts";
+import { readLongHolds } from "../shared/app/long-holds.ts";
 import { readCanary } from "../shared/canary/canary-record.ts";
 import { COUNTERS, type CounterName, HISTOGRAMS, type HistogramName, type Metrics } from "../shared/metrics.ts";
 import type { QueueStats, Store } from "../shared/store/port.ts";
@@ -9,7 +10,7 @@ import { readAllSpending } from "../shared/work/time/spending.ts";
 const BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
 interface PrometheusOptions {
-  store: Pick<Store, "stats" | "now" | "scan" | "read">;
+  store: Pick<Store, "stats" | "now" | "scan" | "read" | "listHolds">;
   /** Also export the process's own memory, CPU and event loop. */
   processMetrics: boolean;
 }
@@ -39,6 +40,12 @@ export function createPrometheusMetrics({ store, processMetrics }: PrometheusOpt
     "Time for which the oldest due job has been due; 0 when no job is due.",
   );
   const up = new Gauge({ name: "groundcrew_store_up", help: "1 when the store answers.", registers });
+  const holdSeconds = new Gauge({
+    name: "groundcrew_hold_seconds",
+    help: "Time for which a rate limit still stops all requests to a system; 0 unless it is longer than 2 minutes in all.",
+    labelNames: ["system"],
+    registers,
+  });
   const workOptions = { labelNames: ["agent", "project"], registers };
   const createTotal = (name: string, help: string) =>
     new Counter({
@@ -86,18 +93,31 @@ export function createPrometheusMetrics({ store, processMetrics }: PrometheusOpt
     if (canary?.sent) webhooksSilent.set({ source: "plane" }, canary.silentSince === undefined ? 0 : 1);
   }
 
+  async function updateHoldGauge() {
+    const { plane = 0, telegram = 0 } = await readLongHolds(store);
+    holdSeconds.set({ system: "plane" }, plane / 1000);
+    holdSeconds.set({ system: "telegram" }, telegram / 1000);
+  }
+
   return {
     metrics: {
       count: (name, labels = {}, by = 1) => counters.get(name)?.inc(labels, by),
       observe: (name, seconds, labels = {}) => histograms.get(name)?.observe(labels, seconds),
     },
     async scrape() {
-      const isUp = await Promise.all([updateQueueGauges(), updateWorkCounters(), updateCanaryGauges()]).then(
+      const isUp = await Promise.all([
+        updateQueueGauges(),
+        updateWorkCounters(),
+        updateCanaryGauges(),
+        updateHoldGauge(),
+      ]).then(
         () => true,
         () => false,
       );
       up.set(isUp ? 1 : 0);
-      if (!isUp) for (const unknown of [depth, dead, age, time, cost, canarySeconds, webhooksSilent]) unknown.reset();
+      if (!isUp)
+        for (const unknown of [depth, dead, age, time, cost, canarySeconds, webhooksSilent, holdSeconds])
+          unknown.reset();
       return { type: registry.contentType, text: await registry.metrics() };
     },
   };

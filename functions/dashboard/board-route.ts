@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/app/deps.ts";
+import { addLongHold, readLongHolds } from "../../shared/app/long-holds.ts";
 import { listReadableProjects } from "../../shared/observe/project-record.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { VERSION } from "../../shared/version.ts";
@@ -33,6 +34,7 @@ function app(deps: BoardDeps): Hono {
     const shownItems = columns.flatMap(({ items }) => items);
     const cards = await readCards(deps, projects, shownItems);
     const { queues } = await store.stats();
+    const holds = await readLongHolds(store);
     return c.json({
       version: VERSION,
       demo: settings.demo,
@@ -50,8 +52,10 @@ function app(deps: BoardDeps): Hono {
       /** Number of open items beyond the limit. */
       beyond: open.beyond,
       health: {
-        plane: health.get("plane"),
-        ...omitUndefined({ telegram: settings.telegram ? health.get("telegram") : undefined }),
+        plane: addLongHold(health.get("plane"), "plane", holds.plane),
+        ...omitUndefined({
+          telegram: settings.telegram ? addLongHold(health.get("telegram"), "telegram", holds.telegram) : undefined,
+        }),
       },
       waiting: { telegram: queues.outbox.pending, forward: queues.forward.pending },
       set_aside: Object.values(queues).reduce((sum, { dead }) => sum + dead, 0),

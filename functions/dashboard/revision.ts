@@ -1,3 +1,4 @@
+import { readLongHolds } from "../../shared/app/long-holds.ts";
 import { decisionSet } from "../../shared/decision-log/decision-log.ts";
 import { observedSets } from "../../shared/observe/store-keys.ts";
 import type { KeptProject } from "../../shared/observe/stored-records.ts";
@@ -15,20 +16,22 @@ const NEWEST_COUNT = 10;
  * Reads a text that changes whenever the page has something new to show. It depends on the store only, so it includes
  * changes by other processes and survives restarts.
  */
-export async function readRevision(store: Pick<Store, "scan" | "stats">): Promise<string> {
-  const [decisionRev, messageRev, projects, claims, { queues }] = await Promise.all([
+export async function readRevision(store: Pick<Store, "scan" | "stats" | "listHolds" | "now">): Promise<string> {
+  const [decisionRev, messageRev, projects, claims, { queues }, holds] = await Promise.all([
     readNewestRev(store, decisionSet),
     readNewestRev(store, chatMessageSet),
     readAllRows<KeptProject>({ store }, observedSets.projects),
     readAllRows<KeptClaim>({ store }, workSets.claims),
     store.stats(),
+    readLongHolds(store),
   ]);
   // Every poll that found a change has advanced its project's cursor.
   const cursors = Math.max(0, ...projects.map((row) => row.rev));
   // Every call of an agent renews its claim, so times are rounded to minutes to avoid needless updates.
   const claimSum = claims.reduce((sum, { value }) => sum + value.fence + Math.floor(value.until / MINUTE), 0);
   const deadCount = Object.values(queues).reduce((sum, queue) => sum + queue.dead, 0);
-  return [decisionRev, messageRev, cursors, claimSum, deadCount].join(".");
+  const minutesLeft = [holds.plane, holds.telegram].map((left = 0) => Math.ceil(left / MINUTE));
+  return [decisionRev, messageRev, cursors, claimSum, deadCount, ...minutesLeft].join(".");
 }
 
 async function readNewestRev(store: Pick<Store, "scan">, set: SetName): Promise<number> {

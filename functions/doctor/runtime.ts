@@ -24,6 +24,7 @@ const partSchema = z.object({
   ok: z.boolean().nullable(),
   age_s: z.number().nullable(),
   error: z.string().optional(),
+  hold_s: z.number().optional(),
 });
 
 const readySchema = z.object({
@@ -109,6 +110,10 @@ export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, pl
   for (const [part, state] of Object.entries({ store, plane: planePart, telegram }))
     if (state && state.ok !== true) {
       const why = state.error ?? "not used yet";
+      if (state.hold_s !== undefined) {
+        checks.push(reportFailure("rate limit", why, explainHold(part)));
+        continue;
+      }
       checks.push(
         reportWarning(
           "runtime parts",
@@ -119,6 +124,14 @@ export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, pl
     }
   if (plane && plane.webhookSecrets.length > 0) checks.push(checkCanary(webhooks));
   return checks;
+}
+
+function explainHold(part: string): string {
+  return (
+    "It ends by itself with one probe. To send the probe now: DELETE " +
+    `/api/holds/${part} with ADMIN_TOKEN, or "Try now" at the top of the page. If it comes back, check the proxy ` +
+    "in front of the system and its rate limit."
+  );
 }
 
 function checkCanary(webhooks: NonNullable<z.infer<typeof readySchema>["webhooks"]> | undefined): DoctorCheck {

@@ -79,6 +79,8 @@ export const pageTextsEn: PageTexts = {
   "health.unknown": "{part} has not been checked yet",
   "health.bad": "{part} is unavailable: {reason}",
   "health.set_aside": "Failed jobs: {n}",
+  "health.held": "{part} asked Groundcrew to wait: {n} min left",
+  "health.retry": "Try now",
   "health.waiting": "{n} pending",
   "live.on": "Live",
   "live.lost": "Connection lost.",

@@ -12,7 +12,7 @@ export type PageTextName =
   | Prefixed<"via", "webhook" | "read" | "absence" | "relations" | "bridge">
   | Prefixed<"fate", "waiting" | "folded" | "delivered" | "repeat" | "set_aside" | "muted" | "passed_on">
   | Prefixed<"held", "no_rule" | "muted" | "not_set_up" | "polls">
-  | Prefixed<"health", "good" | "unknown" | "bad" | "set_aside" | "waiting">
+  | Prefixed<"health", "good" | "unknown" | "bad" | "set_aside" | "held" | "retry" | "waiting">
   | Prefixed<"live", "on" | "lost" | "wait" | "full" | "back">
   | Prefixed<"sign", "in" | "out" | "token" | "why" | "go" | "wrong" | "often" | "cookie">
   | Prefixed<"head", "when" | "seen" | "what" | "answer">
