@@ -16,7 +16,7 @@ const SYSTEM_NAMES: Record<HeldSystem, string> = { plane: "Plane", telegram: "Te
 
 const HELD_SYSTEMS = ["plane", "telegram"] as const satisfies readonly HeldSystem[];
 
-/** Reads which systems are held for longer than normal: an API key of Plane, or a chat of Telegram. */
+/** Reads which systems are held for longer than normal: an API key of Plane; a chat of Telegram or its polls. */
 export async function readLongHolds(store: Pick<Store, "listHolds" | "now">): Promise<LongHolds> {
   const [holds, now] = await Promise.all([store.listHolds(), store.now()]);
   const longHolds: LongHolds = {};
