@@ -10,6 +10,7 @@ import { chatRoute } from "./dashboard/chat-route.ts";
 import { chatWriteRoute } from "./dashboard/chat-write-route.ts";
 import { decisionLogRoute } from "./dashboard/decision-log-route.ts";
 import { eventsRoute } from "./dashboard/events-route.ts";
+import { holdsRoute } from "./dashboard/holds-route.ts";
 import { pageRoute } from "./dashboard/page/page-route.ts";
 import { sessionRoute } from "./dashboard/session-route.ts";
 import { trimTick } from "./dashboard/trim-tick.ts";
@@ -17,6 +18,7 @@ import { deadLettersRoute } from "./dead-letters.ts";
 import { forwardHandler } from "./forward/forward-handler.ts";
 import { createForwardRules } from "./forward/rules.ts";
 import { healthRoute } from "./health.ts";
+import { holdsTick } from "./holds-tick.ts";
 import { metricsRoute } from "./metrics.ts";
 import { cyclesTick } from "./poll/cycles-tick.ts";
 import { jobsTick } from "./poll/jobs-tick.ts";
@@ -59,6 +61,7 @@ export const manifest: Manifest = {
     chatRoute,
     chatWriteRoute,
     agentsRoute,
+    holdsRoute,
     eventsRoute,
     pageRoute,
     mcpRoute,
@@ -66,7 +69,7 @@ export const manifest: Manifest = {
     uploadRoute,
     auditRoute,
   ],
-  ticks: [pollTick, jobsTick, claimsTick, cyclesTick, canaryTick, storeTick, trimTick, digestTick],
+  ticks: [pollTick, jobsTick, claimsTick, cyclesTick, canaryTick, holdsTick, storeTick, trimTick, digestTick],
   jobHandlers: [
     inboxHandler,
     observeHandler,

@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import type { Deps, Route } from "../shared/app/deps.ts";
+import { addLongHold, type LongHolds, readLongHolds } from "../shared/app/long-holds.ts";
 import { keepCurrentResults, readCanary } from "../shared/canary/canary-record.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import type { ComponentHealth } from "../shared/health.ts";
@@ -22,11 +23,12 @@ export const readyRoute: Route = { path: "/ready", access: "admin", app };
 function app(deps: ReadyDeps): Hono {
   const { settings, health } = deps;
   return new Hono().get("/", async (c) => {
+    const holds = await readHolds(deps);
     const parts: Record<string, ComponentHealth & { warnings?: string[] }> = {
       store: await readStoreHealth(deps),
       ...omitUndefined({
-        plane: settings.plane ? health.get("plane") : undefined,
-        telegram: settings.telegram ? health.get("telegram") : undefined,
+        plane: settings.plane ? addLongHold(health.get("plane"), "plane", holds.plane) : undefined,
+        telegram: settings.telegram ? addLongHold(health.get("telegram"), "telegram", holds.telegram) : undefined,
       }),
     };
     // A component that was not called yet is not ready: the first poll and the first bot call follow right after
@@ -38,6 +40,11 @@ function app(deps: ReadyDeps): Hono {
     const untrusted_proxy = c.get("untrustedProxy");
     return c.json({ status, ...parts, ...omitUndefined({ webhooks, untrusted_proxy }) }, isReady ? 200 : 503);
   });
+}
+
+/** Without an answer of the store there are none: the failure is reported by the store's own entry. */
+function readHolds(deps: ReadyDeps): Promise<LongHolds> {
+  return withTimeout(deps, () => readLongHolds(deps.store)).catch(() => ({}));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Deps } from "../shared/app/deps.ts";
+import { readLongHolds } from "../shared/app/long-holds.ts";
 import type { StoreHealth } from "../shared/app/store-health.ts";
 import { readCanary } from "../shared/canary/canary-record.ts";
 import { COUNTERS, type CounterName, HISTOGRAMS, type HistogramName, type Metrics } from "../shared/metrics.ts";
@@ -10,7 +11,7 @@ import { readAllSpending } from "../shared/work/time/spending.ts";
 const BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
 interface PrometheusOptions {
-  store: Pick<Store, "stats" | "now" | "scan" | "read" | "readCapacity">;
+  store: Pick<Store, "stats" | "now" | "scan" | "read" | "readCapacity" | "listHolds">;
   storeHealth: Pick<StoreHealth, "getWriteFailure">;
   /** Also export the process's own memory, CPU and event loop. */
   processMetrics: boolean;
@@ -55,6 +56,12 @@ export function createPrometheusMetrics({ store, storeHealth, processMetrics }: 
     name: "groundcrew_store_disk_free_bytes",
     help: "Free space of the file system that contains the embedded store.",
     ...capacityOptions,
+  });
+  const holdSeconds = new Gauge({
+    name: "groundcrew_hold_seconds",
+    help: "Time for which a rate limit still stops all requests to a system; 0 unless it is longer than 2 minutes in all.",
+    labelNames: ["system"],
+    registers,
   });
   const workOptions = { labelNames: ["agent", "project"], registers };
   const createTotal = (name: string, help: string) =>
@@ -110,13 +117,20 @@ export function createPrometheusMetrics({ store, storeHealth, processMetrics }: 
     if (disk) diskFree.set({ engine: "file" }, disk.free);
   }
 
+  async function updateHoldGauge() {
+    const { plane = 0, telegram = 0 } = await readLongHolds(store);
+    holdSeconds.set({ system: "plane" }, plane / 1000);
+    holdSeconds.set({ system: "telegram" }, telegram / 1000);
+  }
+
   return {
     metrics: {
       count: (name, labels = {}, by = 1) => counters.get(name)?.inc(labels, by),
       observe: (name, seconds, labels = {}) => histograms.get(name)?.observe(labels, seconds),
     },
     async scrape() {
-      const isAnswering = await Promise.all([updateQueueGauges(), updateWorkCounters(), updateCanaryGauges()]).then(
+      const updates = [updateQueueGauges(), updateWorkCounters(), updateCanaryGauges(), updateHoldGauge()];
+      const isAnswering = await Promise.all(updates).then(
         () => true,
         () => false,
       );
@@ -124,7 +138,8 @@ export function createPrometheusMetrics({ store, storeHealth, processMetrics }: 
       // A store whose capacity is unknown may still work, for example a Redis that does not allow INFO.
       await updateCapacityGauges().catch(() => {});
       if (!isAnswering)
-        for (const unknown of [depth, dead, age, time, cost, canarySeconds, webhooksSilent]) unknown.reset();
+        for (const unknown of [depth, dead, age, time, cost, canarySeconds, webhooksSilent, holdSeconds])
+          unknown.reset();
       return { type: registry.contentType, text: await registry.metrics() };
     },
   };

@@ -11,6 +11,8 @@ export interface ComponentHealth {
   age_s: number | null;
   /** Reason of the last failure; absent when the last call succeeded. */
   error?: string;
+  /** Seconds for which a rate limit of the system still stops all requests; absent unless it is a long one. */
+  hold_s?: number;
 }
 
 /** Results of the latest calls to Plane and Telegram, in memory only. */

@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/app/deps.ts";
+import { addLongHold, readLongHolds } from "../../shared/app/long-holds.ts";
 import { answerCleanJson } from "../../shared/http/answer-clean-json.ts";
 import { listReadableProjects } from "../../shared/observe/project-record.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
@@ -36,6 +37,7 @@ function app(deps: BoardDeps): Hono {
     const shownItems = columns.flatMap(({ items }) => items);
     const cards = await readCards(deps, projects, shownItems);
     const { queues } = await store.stats();
+    const holds = await readLongHolds(store);
     return answerCleanJson(c, {
       version: VERSION,
       demo: settings.demo,
@@ -53,9 +55,9 @@ function app(deps: BoardDeps): Hono {
       /** Number of open items beyond the limit. */
       beyond: open.beyond,
       health: {
-        plane: health.get("plane"),
+        plane: addLongHold(health.get("plane"), "plane", holds.plane),
         ...omitUndefined({
-          telegram: settings.telegram ? health.get("telegram") : undefined,
+          telegram: settings.telegram ? addLongHold(health.get("telegram"), "telegram", holds.telegram) : undefined,
           store: readStoreTrouble(deps),
         }),
       },

@@ -1,3 +1,4 @@
+import { readLongHolds } from "../../shared/app/long-holds.ts";
 import type { StoreHealth } from "../../shared/app/store-health.ts";
 import { decisionSet } from "../../shared/decision-log/decision-log.ts";
 import { observedSets } from "../../shared/observe/store-keys.ts";
@@ -11,7 +12,7 @@ import type { KeptClaim } from "../../shared/work/claims/find-claim.ts";
 import { workSets } from "../../shared/work/context/work-keys.ts";
 
 interface RevisionDeps {
-  store: Pick<Store, "scan" | "stats">;
+  store: Pick<Store, "scan" | "stats" | "listHolds" | "now">;
   storeHealth: Pick<StoreHealth, "getWriteFailure" | "getCapacity">;
 }
 
@@ -23,12 +24,13 @@ const NEWEST_COUNT = 10;
  * by other processes and survives restarts, and on whether this process can write to it.
  */
 export async function readRevision({ store, storeHealth }: RevisionDeps): Promise<string> {
-  const [decisionRev, messageRev, projects, claims, { queues }] = await Promise.all([
+  const [decisionRev, messageRev, projects, claims, { queues }, holds] = await Promise.all([
     readNewestRev(store, decisionSet),
     readNewestRev(store, chatMessageSet),
     readAllRows<KeptProject>({ store }, observedSets.projects),
     readAllRows<KeptClaim>({ store }, workSets.claims),
     store.stats(),
+    readLongHolds(store),
   ]);
   // Every poll that found a change has advanced its project's cursor.
   const cursors = Math.max(0, ...projects.map((row) => row.rev));
@@ -37,7 +39,9 @@ export async function readRevision({ store, storeHealth }: RevisionDeps): Promis
   const deadCount = Object.values(queues).reduce((sum, queue) => sum + queue.dead, 0);
   const failureCount = storeHealth.getWriteFailure() === undefined ? 0 : 1;
   const warningCount = findCapacityWarnings(storeHealth.getCapacity()).length;
-  return [decisionRev, messageRev, cursors, claimSum, deadCount, failureCount, warningCount].join(".");
+  const minutesLeft = [holds.plane, holds.telegram].map((left = 0) => Math.ceil(left / MINUTE));
+  const troubles = [failureCount, warningCount, ...minutesLeft];
+  return [decisionRev, messageRev, cursors, claimSum, deadCount, ...troubles].join(".");
 }
 
 async function readNewestRev(store: Pick<Store, "scan">, set: SetName): Promise<number> {

@@ -24,6 +24,7 @@ const partSchema = z.object({
   ok: z.boolean().nullable(),
   age_s: z.number().nullable(),
   error: z.string().optional(),
+  hold_s: z.number().optional(),
 });
 
 const readySchema = z.object({
@@ -123,6 +124,10 @@ export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, pl
   for (const [part, state] of Object.entries({ store: otherStore, plane: planePart, telegram }))
     if (state && state.ok !== true) {
       const why = state.error ?? "not used yet";
+      if (state.hold_s !== undefined) {
+        checks.push(reportFailure("rate limit", why, explainHold(part)));
+        continue;
+      }
       checks.push(
         reportWarning(
           "runtime parts",
@@ -148,7 +153,7 @@ function checkHealth(name: string, url: string, { version, queues }: z.infer<typ
       reportWarning(
         "dead letters",
         `jobs failed: ${counts}`,
-        "GET /dead-letters lists the reasons; POST …/replay requeues a job.",
+        "GET /dead-letters lists the reasons; POST …/replay requeues a job, DELETE discards it.",
       ),
     );
   }
@@ -160,6 +165,14 @@ function reportUntrustedProxy(address: string): DoctorCheck {
     "proxy",
     `${address} sends X-Forwarded-For, but is not in TRUSTED_PROXIES: the header is ignored, and all clients behind this address share one rate limit`,
     "If it is your proxy, add it to TRUSTED_PROXIES and restart Groundcrew. If not, ignore this: a client sent the header itself.",
+  );
+}
+
+function explainHold(part: string): string {
+  return (
+    "It ends by itself with one probe. To send the probe now: DELETE " +
+    `/api/holds/${part} with ADMIN_TOKEN, or "Try now" at the top of the page. If it comes back, check the proxy ` +
+    "in front of the system and its rate limit."
   );
 }
 

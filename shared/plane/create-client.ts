@@ -1,6 +1,5 @@
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
-import type { Store } from "../store/port.ts";
 import type { Ms } from "../time.ts";
 import { createCapabilityCache } from "./capabilities.ts";
 import type { Endpoint, PlaneAnswer, PlaneCallOptions, PlaneClient, PlanePage } from "./client.ts";
@@ -8,7 +7,7 @@ import { PlaneNotFoundError, PlaneRateLimitedError } from "./errors.ts";
 import { instanceApi } from "./instance.ts";
 import { fetchPages } from "./pages.ts";
 import { parseReply } from "./parse-reply.ts";
-import { type CallPriority, createQuota } from "./quota.ts";
+import { type CallPriority, createQuota, type QuotaOptions } from "./quota.ts";
 import { RELATIONS_PATH } from "./relations.ts";
 import { createRequestSender } from "./request.ts";
 import { isRepeatable, withRetries } from "./retry.ts";
@@ -24,7 +23,7 @@ export interface PlaneClientOptions {
   keyName: string;
   /** Requests a minute that Plane allows this key (by default 60). */
   rateLimit: number;
-  store: Pick<Store, "spendAll" | "hold">;
+  store: QuotaOptions["store"];
   metrics: Metrics;
   log: Log;
   clock: () => Ms;
@@ -84,10 +83,11 @@ export function createPlaneClient(options: PlaneClientOptions): PlaneClient {
       body: json,
     };
     return withRetries(retryOptions, async (attempt) => {
-      if (usesApiKey) await waitForTurn();
+      const isProbe = usesApiKey && (await waitForTurn());
       await beforeSend?.();
       if (attempt > 0) metrics.count("plane_api_retry_total", { operation });
       const reply = await request(httpRequest);
+      if (isProbe && reply.status < 500 && reply.status !== 429) await quota.endProbe();
       // Error messages contain Plane's answer, which must not reveal the key if the server repeats it.
       if (reply.status >= 400) reply.body = reply.body.replaceAll(apiKey, "[secret]");
       try {

@@ -1,4 +1,5 @@
 import type { BucketSpend, Store } from "../store/port.ts";
+import { holdBucket, reserveTurn } from "../store/rate-limit-hold.ts";
 import { MINUTE, type Ms, SECOND } from "../time.ts";
 import { PlaneRateLimitedError } from "./errors.ts";
 
@@ -26,7 +27,7 @@ const SPARE_GIVE_WAY_MS = 500;
 export type CallPriority = "interactive" | "background" | "spare";
 
 export interface QuotaOptions {
-  store: Pick<Store, "spendAll" | "hold">;
+  store: Pick<Store, "spendAll" | "hold" | "limitHold" | "takeProbe" | "endProbe">;
   /** Name of the key in the store; never the key itself. */
   keyName: string;
   /** Requests a minute. */
@@ -39,11 +40,17 @@ export interface QuotaOptions {
 export interface Quota {
   /**
    * Returns the wait function of one call. It resolves when one more request may be sent, and throws a
-   * PlaneRateLimitedError when that would take longer than the call may still wait.
+   * PlaneRateLimitedError when that would take longer than the call may still wait. It resolves with true when the
+   * request is the probe after a long hold: all others wait for `endProbe`.
    */
-  createTurnWaiter(operation: string, priority: CallPriority, waitBudget?: { left: Ms }): () => Promise<void>;
-  /** After a 429: stops all requests with this key for `ms`, in every process that shares the store. */
+  createTurnWaiter(operation: string, priority: CallPriority, waitBudget?: { left: Ms }): () => Promise<boolean>;
+  /**
+   * After a 429: stops all requests with this key for `ms` (15 minutes at most), in every process that shares the
+   * store.
+   */
   hold(ms: Ms): Promise<void>;
+  /** Reports that Plane accepted the probe: all requests may be sent again. */
+  endProbe(): Promise<void>;
 }
 
 /** A sliding-window quota for one API key, shared by every process on the store. */
@@ -81,8 +88,9 @@ export function createQuota(options: QuotaOptions): Quota {
     createTurnWaiter(operation, priority, waitBudget = { left: maxWait[priority] }) {
       return async () => {
         for (;;) {
-          const delay = await spend(priority);
-          if (delay === 0) return;
+          const turn = { bucket, n: 1, limit, window: WINDOW_MS };
+          const { wait: delay, isProbe } = await reserveTurn(store, "plane", turn, () => spend(priority));
+          if (delay === 0) return isProbe;
           if (delay > waitBudget.left) throw createQuotaError(operation, delay);
           waitBudget.left -= delay;
           // What becomes free meanwhile is for this call.
@@ -91,7 +99,8 @@ export function createQuota(options: QuotaOptions): Quota {
         }
       };
     },
-    hold: (ms) => store.hold(bucket, ms),
+    hold: (ms) => holdBucket(store, "plane", bucket, ms),
+    endProbe: () => store.endProbe(bucket),
   };
 }
 

@@ -1,4 +1,4 @@
-import { DAY, MINUTE } from "../time.ts";
+import { MINUTE } from "../time.ts";
 import {
   PlaneAuthError,
   PlaneConflictError,
@@ -10,13 +10,11 @@ import {
   PlaneUnexpectedError,
 } from "./errors.ts";
 import type { PlaneReply } from "./request.ts";
+import { parseRetryAfter } from "./retry-after.ts";
 import { planeIdSchema } from "./schema.ts";
 
 /** Wait after a 429 without a `Retry-After`: one minute, the window of Plane's rate limit. */
 const DEFAULT_RETRY_MS = MINUTE;
-
-/** Limit of a `Retry-After`: one day, so that a faulty proxy cannot block a key for years. */
-const MAX_RETRY_MS = DAY;
 
 /** Converts an answer with a status of 400 or more to an error. */
 export function toPlaneError(operation: string, reply: PlaneReply): PlaneError {
@@ -24,7 +22,7 @@ export function toPlaneError(operation: string, reply: PlaneReply): PlaneError {
   const context = { operation, status };
   const errorBody = parseErrorBody(reply.body);
   const summary = errorBody?.text ? `${status}: ${errorBody.text}` : `${status}`;
-  const retryAfter = parseRetryAfter(reply);
+  const retryAfter = parseRetryAfter(reply.headers.get("retry-after"), reply.date);
 
   if (status === 429) {
     const wait = retryAfter ?? DEFAULT_RETRY_MS;
@@ -111,13 +109,4 @@ function collectTexts(content: unknown): string[] {
   if (typeof content === "string") return [content];
   if (typeof content === "object" && content !== null) return Object.values(content).flatMap(collectTexts);
   return [];
-}
-
-/** Milliseconds; `Retry-After` is in whole seconds or an HTTP date, and a date is compared with Plane's own clock. */
-function parseRetryAfter(reply: PlaneReply): number | undefined {
-  const text = reply.headers.get("retry-after")?.trim() ?? "";
-  const isSeconds = /^\d+$/.test(text);
-  if (!isSeconds && !/ GMT$/.test(text)) return undefined;
-  const wait = isSeconds ? Number(text) * 1000 : Date.parse(text) - Date.parse(reply.date);
-  return Number.isNaN(wait) ? undefined : Math.min(MAX_RETRY_MS, Math.max(0, wait));
 }

@@ -84,6 +84,15 @@ export interface BucketSpend {
   window: Ms;
 }
 
+/** A hold of a bucket that has not ended, or at whose end no probe has succeeded yet. */
+export interface BucketHold {
+  bucket: string;
+  /** Store time of its end, or of the end of its probe's lease. */
+  until: Ms;
+  /** Whether only one request, the probe, is granted at its end, until that request has succeeded. */
+  needsProbe: boolean;
+}
+
 export interface Commit {
   /** Each key must still have this revision (0: it must not exist). */
   expect?: [StoreKey, Revision][];
@@ -181,6 +190,11 @@ export interface Store {
   take(queue: Queue, ttl: Ms, max: number): Promise<LeasedJob[]>;
   /** Ends a job's lease. False when the lease was lost in the meantime; then nothing is changed. */
   settle(job: LeasedJob, settlement: Settlement): Promise<boolean>;
+  /**
+   * Makes waiting jobs that were taken before and are due later than `latest` due at that time: only first jobs of
+   * their lanes, because the others wait for these. Returns the number of changed jobs.
+   */
+  advanceRetries(queue: Queue, latest: Ms): Promise<number>;
   /** Returns the dead letters of a queue, oldest first; `limit` defaults to 200. */
   listDeadJobs(queue: Queue, limit?: number): Promise<DeadJob[]>;
   /** Puts a dead job back at the end of its lane. False when there is no such dead job. */
@@ -194,8 +208,24 @@ export interface Store {
   spend(bucket: string, n: number, limit: number, window: Ms): Promise<Ms>;
   /** Spends from several buckets at once: 0 when all spends fit, else the longest wait, and nothing is spent. */
   spendAll(spends: BucketSpend[]): Promise<Ms>;
-  /** Blocks a bucket for `wait` milliseconds (a `Retry-After`). Of two holds, the later end counts. */
-  hold(bucket: string, wait: Ms): Promise<void>;
+  /**
+   * Blocks a bucket for `wait` milliseconds (a `Retry-After`). Of two holds, the later end counts. With `needsProbe`,
+   * `spend` grants nothing after the end either, until `takeProbe` has granted one request and `endProbe` reports its
+   * success; a hold in between, the answer to the probe, blocks the bucket again.
+   */
+  hold(bucket: string, wait: Ms, needsProbe?: boolean): Promise<void>;
+  /** Ends a hold that ends later than in `max` milliseconds at that time, and makes it need a probe. False: there is none. */
+  limitHold(bucket: string, max: Ms): Promise<boolean>;
+  /**
+   * Grants the probe of a hold that has ended, and spends it whatever the limit; other requests then wait until
+   * `endProbe`, the next hold, or for `lease` milliseconds, after which another probe can be taken. False: the bucket
+   * has no hold that needs a probe, the hold has not ended, or another probe is under way.
+   */
+  takeProbe(spend: BucketSpend, lease: Ms): Promise<boolean>;
+  /** Ends a hold because its probe has succeeded. Without a probe under way, nothing is changed. */
+  endProbe(bucket: string): Promise<void>;
+  /** Returns all holds, in the order of their buckets' names. */
+  listHolds(): Promise<BucketHold[]>;
   stats(): Promise<StoreStats>;
   /**
    * Deletes the last keys of a set beyond its first `keep` keys, at most `max` of them, and returns the number of

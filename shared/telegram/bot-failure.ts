@@ -1,8 +1,10 @@
 import type { GrammyError } from "grammy/web";
+import { MAX_HOLD_MS } from "../store/rate-limit-hold.ts";
+import { type Ms, SECOND } from "../time.ts";
 import type { BotFailure } from "./telegram-bot.ts";
 
-/** Interval for retries after a 429 that does not say how long to wait: 5 s. */
-const DEFAULT_WAIT = 5_000;
+/** Interval for retries after a 429 without a valid time to wait: 5 s. */
+const DEFAULT_WAIT: Ms = 5 * SECOND;
 
 /**
  * Errors 400 about the chat or the bot's rights in it, not about the message: a human can fix them, then it is sent.
@@ -24,11 +26,17 @@ export function toBotFailure(
   hasTopic: boolean,
 ): BotFailure {
   const { retry_after, migrate_to_chat_id: movedTo } = parameters;
-  if (status === 429) return { kind: "wait", ms: retry_after === undefined ? DEFAULT_WAIT : retry_after * 1000 };
+  if (status === 429) return { kind: "wait", ms: toWait(retry_after) };
   const movedSuffix = movedTo === undefined ? "" : ` (the chat is now ${movedTo})`;
   const reason = redactToken(`${status} ${description}${movedSuffix}`);
   if (status >= 500) return { kind: "not_sent", reason };
   const isChatProblem = CHAT_ERRORS.test(description) && !(hasTopic && TOPIC_ERRORS.test(description));
   if (movedTo !== undefined) return { kind: "refused", reason, lasting: false, movedTo };
   return { kind: "refused", reason, lasting: status === 400 && !isChatProblem };
+}
+
+/** Converts `retry_after` (seconds) to whole milliseconds: at least 1 s, at most Telegram's limit of a hold. */
+function toWait(seconds: number | undefined): Ms {
+  if (seconds === undefined || Number.isNaN(seconds) || seconds < 0) return DEFAULT_WAIT;
+  return Math.min(MAX_HOLD_MS.telegram, Math.max(SECOND, Math.ceil(seconds * 1000)));
 }

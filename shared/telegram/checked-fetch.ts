@@ -18,7 +18,13 @@ const answerSchema = z.union([
     ok: z.literal(false),
     error_code: z.number().int(),
     description: z.string(),
-    parameters: z.object({ retry_after: z.number().optional(), migrate_to_chat_id: z.number().optional() }).optional(),
+    parameters: z
+      .object({
+        // A time that is not a number says nothing, but the answer is still a 429.
+        retry_after: z.number().optional().catch(undefined),
+        migrate_to_chat_id: z.number().optional(),
+      })
+      .optional(),
   }),
 ]);
 

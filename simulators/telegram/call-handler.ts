@@ -11,8 +11,8 @@ import { createTelegramRateLimiter, type TelegramLimits } from "./rate-limits.ts
 
 /** A fault injected into the next message or edit. */
 export type TelegramFault =
-  /** 429, for this call and every further call to the chat until the time is over. */
-  | { kind: "too_many"; seconds: number }
+  /** 429, for this call and every further call to the chat until the time is over (`enforced`: for so many seconds only). */
+  | { kind: "too_many"; seconds: number; enforced?: number }
   /** The call takes effect, and no answer is ever sent. */
   | { kind: "silent" }
   /** The call takes effect, and the connection breaks before the answer. */
@@ -82,7 +82,7 @@ export function createCallHandler(clock: () => number, limits: Partial<TelegramL
     if (!fault) return applyCall();
     switch (fault.kind) {
       case "too_many":
-        rateLimiter.block(name, fault.seconds);
+        rateLimiter.block(name, fault.enforced ?? fault.seconds);
         return recordRefusal(createTooManyRequests(fault.seconds));
       case "error":
         return recordRefusal(fault);

@@ -3,7 +3,7 @@ import type { RichText } from "../../../shared/telegram/rich-text.ts";
 import type { EditOutcome, InlineButton } from "../../../shared/telegram/telegram-bot.ts";
 import { type DeliveryContext, getRetryDelay, retryAfter } from "./context.ts";
 import { NO_SEND_ATTEMPT, SEND_ATTEMPT_RETENTION, type SendAttempt, sendAttemptKey } from "./delivery-records.ts";
-import { holdChat, reserveSend, type SendPriority } from "./rate-limits.ts";
+import { recordSendOutcome, reserveSend, type SendPriority } from "./rate-limits.ts";
 import { toFailureFields } from "./send-message.ts";
 
 interface EditRequest {
@@ -32,10 +32,11 @@ export async function editMessage(context: DeliveryContext, request: EditRequest
   const { deps, bot, job, chat } = context;
   const { messageId, rich, buttons, onEdited, onPermanentFailure } = request;
   const { level, message } = request.successLog ?? { level: "info", message: "telegram message edited" };
-  const wait = await reserveSend(deps.store, chat, context.limits, request.priority);
-  if (wait > 0) return retryAfter(context, wait);
+  const turn = await reserveSend(deps.store, chat, context.limits, request.priority);
+  if (turn.wait > 0) return retryAfter(context, turn.wait);
   if (!context.isLeaseValid()) return retryAfter(context, 0);
   const outcome = await bot.editMessage(chat, messageId, rich, buttons ? { buttons } : {});
+  await recordSendOutcome(deps.store, chat, turn, outcome);
   const fields = { job: job.id, chat: String(chat), messageId, ...request.fields };
   if (outcome.kind === "edited") {
     deps.log[level](message, fields);
@@ -70,10 +71,7 @@ async function retryTemporaryFailure(
   attempt: StoredValue<SendAttempt> | undefined,
   failure: EditFailure,
 ): Promise<Settlement> {
-  if (failure.kind === "wait") {
-    await holdChat(context.deps.store, context.chat, failure.ms);
-    return retryAfter(context, failure.ms);
-  }
+  if (failure.kind === "wait") return retryAfter(context, failure.ms);
   const failures = attempt?.value.failures ?? 0;
   return retryWithAttempt(context, attempt, { failures: failures + 1 }, getRetryDelay(failures));
 }

@@ -1,5 +1,6 @@
 import type { BucketSpend, Store } from "../../../shared/store/port.ts";
-import type { ChatId } from "../../../shared/telegram/telegram-bot.ts";
+import { holdBucket, reserveTurn, type Turn } from "../../../shared/store/rate-limit-hold.ts";
+import type { ChatId, EditOutcome, SendOutcome } from "../../../shared/telegram/telegram-bot.ts";
 import type { Ms } from "../../../shared/time.ts";
 
 /** Telegram's limits for calls (sends and edits), from core.telegram.org/bots/faq. */
@@ -33,16 +34,22 @@ const MINUTE_WINDOW: Ms = 61_000;
 
 const chatBucket = (chat: ChatId) => `telegram:chat:${chat}`;
 
-/** Returns 0 when a call may be made now (it is counted then), otherwise how long to wait before asking again. */
-export function reserveSend(store: Store, chat: ChatId, limits: TelegramLimits, priority: SendPriority): Promise<Ms> {
+/**
+ * Reserves a call. Its `wait` is 0 when the call may be made now (it is counted then), otherwise how long to wait before
+ * asking again. After a long hold of the chat only one call is granted, the probe.
+ */
+export function reserveSend(store: Store, chat: ChatId, limits: TelegramLimits, priority: SendPriority): Promise<Turn> {
   const reserved = RESERVED_FOR_HIGHER[priority];
   const perSecond = limits.perSecond - reserved.perSecond;
   const perMinuteInGroup = limits.perMinuteInGroup - reserved.perMinuteInGroup;
   const isGroup = typeof chat === "string" || chat < 0;
-  const spends: BucketSpend[] = [
-    { bucket: chatBucket(chat), n: 1, limit: limits.perSecondInChat, window: SECOND_WINDOW },
-    { bucket: "telegram:all", n: 1, limit: Math.max(1, perSecond), window: SECOND_WINDOW },
-  ];
+  const inChat: BucketSpend = {
+    bucket: chatBucket(chat),
+    n: 1,
+    limit: limits.perSecondInChat,
+    window: SECOND_WINDOW,
+  };
+  const spends = [inChat, { bucket: "telegram:all", n: 1, limit: Math.max(1, perSecond), window: SECOND_WINDOW }];
   if (isGroup)
     spends.push({
       bucket: `telegram:group:${chat}`,
@@ -50,10 +57,22 @@ export function reserveSend(store: Store, chat: ChatId, limits: TelegramLimits, 
       limit: Math.max(1, perMinuteInGroup),
       window: MINUTE_WINDOW,
     });
-  return store.spendAll(spends);
+  return reserveTurn(store, "telegram", inChat, () => store.spendAll(spends));
 }
 
-/** Makes the chat wait as long as Telegram asked for. */
-export function holdChat(store: Store, chat: ChatId, wait: Ms): Promise<void> {
-  return store.hold(chatBucket(chat), wait);
+/**
+ * Records what Telegram answered to a call that was reserved: a 429 makes the chat wait as long as Telegram asked for,
+ * and any other answer to a probe ends the chat's hold.
+ */
+export async function recordSendOutcome(
+  store: Store,
+  chat: ChatId,
+  { isProbe }: Turn,
+  outcome: SendOutcome | EditOutcome,
+): Promise<void> {
+  if (outcome.kind === "wait") await holdBucket(store, "telegram", chatBucket(chat), outcome.ms);
+  else if (isProbe && outcome.kind !== "not_sent" && outcome.kind !== "unknown") {
+    // The message's own record matters more than a store error here: the probe's lease expires, and another one is sent.
+    await store.endProbe(chatBucket(chat)).catch(() => {});
+  }
 }

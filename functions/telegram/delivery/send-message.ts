@@ -9,7 +9,7 @@ import {
   type SendAttempt,
   sendAttemptKey,
 } from "./delivery-records.ts";
-import { holdChat, reserveSend, type SendPriority } from "./rate-limits.ts";
+import { recordSendOutcome, reserveSend, type SendPriority } from "./rate-limits.ts";
 
 /** A message that was just sent. */
 export interface SentMessage {
@@ -47,8 +47,8 @@ export async function sendMessage(
   const earlier: SendAttempt = attempt?.value ?? NO_SEND_ATTEMPT;
   const doubtful = earlier.doubtful || earlier.by !== undefined;
 
-  const wait = await reserveSend(deps.store, chat, context.limits, priority);
-  if (wait > 0) return retryAfter(context, wait);
+  const turn = await reserveSend(deps.store, chat, context.limits, priority);
+  if (turn.wait > 0) return retryAfter(context, turn.wait);
   const startedAttempt: SendAttempt = { ...earlier, by: job.token, doubtful };
   const commitResult = await deps.store.commit({
     expect: [
@@ -62,16 +62,14 @@ export async function sendMessage(
 
   const { rich, extras } = compose(doubtful);
   const outcome = await bot.sendMessage(chat, rich, extras);
+  await recordSendOutcome(deps.store, chat, turn, outcome);
   const fields = { job: job.id, chat: String(chat), repeat: doubtful, ...logFields };
   if (outcome.kind === "sent") {
     deps.log.info("telegram message sent", { ...fields, messageId: outcome.messageId });
     return onSent({ rich, messageId: outcome.messageId, repeat: doubtful });
   }
   deps.log.warn("telegram message not sent", { ...fields, outcome: outcome.kind, ...toFailureFields(outcome) });
-  if (outcome.kind === "wait") {
-    await holdChat(deps.store, chat, outcome.ms);
-    return releaseAttempt(context, { ...earlier, doubtful }, outcome.ms);
-  }
+  if (outcome.kind === "wait") return releaseAttempt(context, { ...earlier, doubtful }, outcome.ms);
   if (outcome.kind === "refused" && outcome.lasting) {
     await releaseAttempt(context, { ...earlier, doubtful, failures: 0 }, 0);
     return { dead: `Telegram refused the message: ${outcome.reason}` };

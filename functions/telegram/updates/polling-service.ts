@@ -1,6 +1,8 @@
 import type { Deps, Service } from "../../../shared/app/deps.ts";
 import { getErrorMessage } from "../../../shared/errors.ts";
 import { createUpdateJob } from "../../../shared/jobs/updates-jobs.ts";
+import type { BucketSpend } from "../../../shared/store/port.ts";
+import { holdBucket, reserveTurn } from "../../../shared/store/rate-limit-hold.ts";
 import type { Ms } from "../../../shared/time.ts";
 
 /** Timeout for one long poll at Telegram: 25 s, below the 30 s timeout of a call. */
@@ -12,6 +14,9 @@ const PAUSE: Ms = 5_000;
 
 const LEASE_NAME = "telegram-polling";
 const OFFSET_KEY = "telegram-offset";
+
+/** Polls are not limited in number; the bucket holds them after a 429, where operators can see and end it. */
+const POLL: BucketSpend = { bucket: "telegram:updates", n: 1, limit: Number.MAX_SAFE_INTEGER, window: 1_000 };
 
 type PollingDeps = Pick<Deps, "settings" | "store" | "telegram" | "log" | "newId" | "wait" | "stopping" | "kick">;
 
@@ -40,6 +45,8 @@ export async function pollTelegramOnce(deps: PollingDeps, owner: string): Promis
   if (!telegram) return PAUSE;
   const lease = await store.lease(LEASE_NAME, owner, LEASE_MS);
   if (!("fence" in lease)) return PAUSE;
+  const turn = await reserveTurn(store, "telegram", POLL, () => store.spendAll([POLL]));
+  if (turn.wait > 0) return Math.min(turn.wait, PAUSE);
   const [stored] = await store.read<{ next: number }>([OFFSET_KEY]);
   const { promise: stopped, resolve } = Promise.withResolvers<undefined>();
   const stop = () => resolve(undefined);
@@ -54,6 +61,7 @@ export async function pollTelegramOnce(deps: PollingDeps, owner: string): Promis
     await store.release(LEASE_NAME, lease.fence);
     return 0;
   }
+  if (turn.isProbe && outcome.kind === "updates") await store.endProbe(POLL.bucket);
   switch (outcome.kind) {
     case "updates": {
       const last = outcome.updates.at(-1);
@@ -74,7 +82,8 @@ export async function pollTelegramOnce(deps: PollingDeps, owner: string): Promis
       });
       return 6 * PAUSE;
     case "wait":
-      return outcome.ms;
+      await holdBucket(store, "telegram", POLL.bucket, outcome.ms);
+      return Math.min(outcome.ms, PAUSE);
     default:
       return PAUSE;
   }

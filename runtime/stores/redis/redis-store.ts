@@ -124,8 +124,36 @@ export async function connectRedisStore(options: RedisStoreOptions): Promise<Sto
       return answers.integerReplySchema.parse(await runScript("spend", ...spends.flatMap(toSpendArguments)));
     },
 
-    async hold(bucket, wait) {
-      await runScript("hold", checkName("bucket", bucket), checkMs("wait", wait));
+    async hold(bucket, wait, needsProbe = false) {
+      await runScript("hold", checkName("bucket", bucket), checkMs("wait", wait), needsProbe ? 1 : 0);
+    },
+
+    async limitHold(bucket, max) {
+      return answers.booleanReplySchema.parse(
+        await runScript("limit-hold", checkName("bucket", bucket), checkMs("max", max)),
+      );
+    },
+
+    async takeProbe(spend, lease) {
+      const { bucket, n, window } = checkSpend(spend);
+      return answers.booleanReplySchema.parse(
+        await runScript("take-probe", bucket, n, window, checkMs("lease", lease)),
+      );
+    },
+
+    async endProbe(bucket) {
+      await runScript("end-probe", checkName("bucket", bucket));
+    },
+
+    async listHolds() {
+      const holds = answers.holdsReplySchema.parse(await runScript("holds"));
+      return holds
+        .map(([bucket, until, probe]) => ({ bucket, until, needsProbe: probe !== "none" }))
+        .sort((a, b) => (a.bucket < b.bucket ? -1 : 1));
+    },
+
+    async advanceRetries(queue, latest) {
+      return answers.integerReplySchema.parse(await runScript("advance", queue, checkMs("latest", latest)));
     },
 
     async stats() {

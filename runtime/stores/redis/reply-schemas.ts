@@ -17,6 +17,7 @@ export const takeReplySchema = z.tuple(
   [numberSchema],
   z.tuple([z.string(), z.string(), z.string(), numberSchema, numberSchema, z.string()]),
 );
+export const holdsReplySchema = z.array(z.tuple([z.string(), numberSchema, z.string()]));
 export const deadReplySchema = z.array(z.tuple([z.string(), z.string(), z.string(), z.string(), numberSchema]));
 export const statsReplySchema = z.array(
   z

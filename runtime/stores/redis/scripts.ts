@@ -19,6 +19,11 @@ const SCRIPT_NAMES = [
   "discard",
   "spend",
   "hold",
+  "limit-hold",
+  "take-probe",
+  "end-probe",
+  "holds",
+  "advance",
   "stats",
   "trim",
 ] as const;

@@ -80,6 +80,8 @@ export const pageTextsEn: PageTexts = {
   "health.unknown": "{part} has not been checked yet",
   "health.bad": "{part} is unavailable: {reason}",
   "health.set_aside": "Failed jobs: {n}",
+  "health.held": "{part} asked Groundcrew to wait: {n} min left",
+  "health.retry": "Try now",
   "health.waiting": "{n} pending",
   "health.store": "Store",
   "health.store_memory": "Redis memory: {n} % used",

@@ -80,6 +80,8 @@ export const pageTextsFr: PageTexts = {
   "health.unknown": "{part} n’a pas encore été vérifié",
   "health.bad": "{part} est indisponible\u00a0: {reason}",
   "health.set_aside": "Échecs\u00a0: {n}",
+  "health.held": "{part} a demandé une pause\u00a0: encore {n}\u00a0min",
+  "health.retry": "Réessayer",
   "health.waiting": "{n} en attente",
   "health.store": "Stockage",
   "health.store_memory": "Mémoire de Redis\u00a0: {n}\u00a0% utilisés",

@@ -1,22 +1,24 @@
 import type { Ms } from "../../time.ts";
-import type { BucketSpend } from "../port.ts";
+import { computeHoldWait, type HoldState, isHoldForgotten, mergeHolds } from "../hold.ts";
+import type { BucketHold, BucketSpend } from "../port.ts";
 import { computeWindowWait, type SpentEntry } from "../sliding-window.ts";
 import { amortizeSweep } from "./amortize-sweep.ts";
 
 interface Bucket {
   spent: (SpentEntry & { gone: Ms })[];
-  held: Ms;
+  hold: HoldState;
 }
 
 export function createMemoryBuckets({ clock }: { clock: () => Ms }) {
   const buckets = new Map<string, Bucket>();
   const sweep = amortizeSweep(buckets, () => {
-    for (const [name, { spent, held }] of buckets) {
-      if (held <= clock() && spent.every((entry) => entry.gone <= clock())) buckets.delete(name);
+    for (const [name, { spent, hold }] of buckets) {
+      if (isHoldForgotten(hold, clock()) && spent.every((entry) => entry.gone <= clock())) buckets.delete(name);
     }
   });
   function getBucket(name: string): Bucket {
-    const bucket = buckets.get(name) ?? { spent: [], held: 0 };
+    const bucket = buckets.get(name) ?? { spent: [], hold: { until: 0, probe: "none" } };
+    if (isHoldForgotten(bucket.hold, clock())) bucket.hold = { until: 0, probe: "none" };
     buckets.set(name, bucket);
     return bucket;
   }
@@ -31,7 +33,7 @@ export function createMemoryBuckets({ clock }: { clock: () => Ms }) {
       if (entry.at > now) Object.assign(entry, { at: now, gone: now + entry.gone - entry.at });
     }
     const inWindow = bucket.spent.filter((entry) => entry.at > now - window);
-    return Math.max(0, bucket.held - now, computeWindowWait(inWindow, n, limit, window, now));
+    return Math.max(computeHoldWait(bucket.hold, now), computeWindowWait(inWindow, n, limit, window, now));
   }
 
   return {
@@ -44,9 +46,38 @@ export function createMemoryBuckets({ clock }: { clock: () => Ms }) {
       return 0;
     },
 
-    hold(name: string, wait: Ms) {
+    hold(name: string, wait: Ms, needsProbe: boolean) {
       const bucket = getBucket(name);
-      bucket.held = Math.max(bucket.held, clock() + wait);
+      bucket.hold = mergeHolds(bucket.hold, wait, needsProbe, clock());
+    },
+
+    limitHold(name: string, max: Ms): boolean {
+      const bucket = getBucket(name);
+      const until = clock() + max;
+      if (bucket.hold.until <= until) return false;
+      bucket.hold = { until, probe: "needed" };
+      return true;
+    },
+
+    takeProbe({ bucket: name, n, window }: BucketSpend, lease: Ms): boolean {
+      const now = clock();
+      const bucket = getBucket(name);
+      if (bucket.hold.probe === "none" || bucket.hold.until > now) return false;
+      bucket.hold = { until: now + lease, probe: "sent" };
+      bucket.spent.push({ at: now, n, gone: now + window });
+      return true;
+    },
+
+    endProbe(name: string) {
+      const bucket = getBucket(name);
+      if (bucket.hold.probe === "sent") bucket.hold = { until: 0, probe: "none" };
+    },
+
+    listHolds(): BucketHold[] {
+      return [...buckets]
+        .filter(([, { hold }]) => !isHoldForgotten(hold, clock()))
+        .map(([bucket, { hold }]) => ({ bucket, until: hold.until, needsProbe: hold.probe !== "none" }))
+        .sort((a, b) => (a.bucket < b.bucket ? -1 : 1));
     },
   };
 }

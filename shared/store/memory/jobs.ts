@@ -70,6 +70,13 @@ export function createMemoryJobs({ clock, next, remember }: MemoryJobsOptions) {
       .sort((a, b) => getDueTime(a) - getDueTime(b));
 
   return {
+    advanceRetries(queue: Queue, latest: Ms): number {
+      const heads = [...queues[queue].lanes.values()].flatMap((lane) => lane.slice(0, 1));
+      const late = heads.filter(({ at, tries, token }) => tries > 0 && token === undefined && at > latest);
+      for (const job of late) job.at = latest;
+      return late.length;
+    },
+
     add(jobs: CheckedJob[]) {
       for (const { queue, id, lane, text, at = clock() } of jobs) {
         const { waiting, dead, done } = queues[queue];

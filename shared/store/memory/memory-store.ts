@@ -53,6 +53,10 @@ export function createMemoryStore({ clock, remember = RETENTION }: MemoryStoreOp
       assertOpen();
       return jobs.settle(job, settlement);
     },
+    async advanceRetries(queue, latest) {
+      assertOpen();
+      return jobs.advanceRetries(queue, checkMs("latest", latest));
+    },
     async listDeadJobs(queue, limit = DEFAULT_PAGE_SIZE) {
       assertOpen();
       return jobs.dead(queue, limit);
@@ -73,9 +77,25 @@ export function createMemoryStore({ clock, remember = RETENTION }: MemoryStoreOp
       assertOpen();
       return buckets.spend(spends.map(checkSpend));
     },
-    async hold(bucket, wait) {
+    async hold(bucket, wait, needsProbe = false) {
       assertOpen();
-      buckets.hold(checkName("bucket", bucket), checkMs("wait", wait));
+      buckets.hold(checkName("bucket", bucket), checkMs("wait", wait), needsProbe);
+    },
+    async limitHold(bucket, max) {
+      assertOpen();
+      return buckets.limitHold(checkName("bucket", bucket), checkMs("max", max));
+    },
+    async takeProbe(spend, lease) {
+      assertOpen();
+      return buckets.takeProbe(checkSpend(spend), checkMs("lease", lease));
+    },
+    async endProbe(bucket) {
+      assertOpen();
+      buckets.endProbe(checkName("bucket", bucket));
+    },
+    async listHolds() {
+      assertOpen();
+      return buckets.listHolds();
     },
     async stats() {
       assertOpen();

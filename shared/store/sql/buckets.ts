@@ -1,21 +1,35 @@
+import { z } from "zod";
 import type { Ms } from "../../time.ts";
-import type { BucketSpend } from "../port.ts";
+import { computeHoldWait, type HoldState, isHoldForgotten, mergeHolds, UNUSED_PROBE_RETENTION_MS } from "../hold.ts";
+import type { BucketHold, BucketSpend } from "../port.ts";
 import { computeWindowWait } from "../sliding-window.ts";
-import { getNumberColumn, type SqlDriver } from "./driver.ts";
+import { getNumberColumn, getTextColumn, type SqlDriver } from "./driver.ts";
+
+const holdSchema = z.object({ until: z.number(), probe: z.enum(["none", "needed", "sent"]) });
 
 export function createSqlBuckets({ driver, clock }: { driver: SqlDriver; clock: () => Ms }) {
+  function readHold(bucket: string): HoldState | undefined {
+    const [row] = driver.exec("SELECT until, probe FROM held WHERE bucket = ?", bucket);
+    const hold = row && holdSchema.parse(row);
+    return hold && !isHoldForgotten(hold, clock()) ? hold : undefined;
+  }
+
+  function writeHold(bucket: string, { until, probe }: HoldState) {
+    driver.exec("INSERT OR REPLACE INTO held (bucket, until, probe) VALUES (?, ?, ?)", bucket, until, probe);
+  }
+
+  function addSpent({ bucket, n, window }: BucketSpend, now: Ms) {
+    driver.exec("INSERT INTO spent (bucket, at, n, gone) VALUES (?, ?, ?, ?)", bucket, now, n, now + window);
+  }
+
   function computeWait({ bucket, n, limit, window }: BucketSpend): Ms {
     const now = clock();
-    const [held] = driver.exec("SELECT until FROM held WHERE bucket = ?", bucket);
+    const hold = readHold(bucket);
     moveFutureEntriesToNow(bucket, now);
     const spent = driver
       .exec("SELECT at, n FROM spent WHERE bucket = ? AND at > ? ORDER BY at", bucket, now - window)
       .map((row) => ({ at: getNumberColumn(row, "at"), n: getNumberColumn(row, "n") }));
-    return Math.max(
-      0,
-      held ? getNumberColumn(held, "until") - now : 0,
-      computeWindowWait(spent, n, limit, window, now),
-    );
+    return Math.max(hold ? computeHoldWait(hold, now) : 0, computeWindowWait(spent, n, limit, window, now));
   }
 
   /**
@@ -31,27 +45,54 @@ export function createSqlBuckets({ driver, clock }: { driver: SqlDriver; clock: 
       const wait = Math.max(...spends.map(computeWait));
       if (wait > 0) return wait;
       const now = clock();
-      for (const { bucket, n, window } of spends) {
-        if (n > 0)
-          driver.exec("INSERT INTO spent (bucket, at, n, gone) VALUES (?, ?, ?, ?)", bucket, now, n, now + window);
-      }
+      for (const spend of spends) if (spend.n > 0) addSpent(spend, now);
       return 0;
     },
 
-    hold(bucket: string, wait: Ms) {
-      driver.exec(
-        `INSERT INTO held (bucket, until) VALUES (?, ?)
-         ON CONFLICT (bucket) DO UPDATE SET until = max(until, excluded.until)`,
-        bucket,
-        clock() + wait,
-      );
+    hold(bucket: string, wait: Ms, needsProbe: boolean) {
+      writeHold(bucket, mergeHolds(readHold(bucket), wait, needsProbe, clock()));
+    },
+
+    limitHold(bucket: string, max: Ms): boolean {
+      const hold = readHold(bucket);
+      const until = clock() + max;
+      if (!hold || hold.until <= until) return false;
+      writeHold(bucket, { until, probe: "needed" });
+      return true;
+    },
+
+    takeProbe(spend: BucketSpend, lease: Ms): boolean {
+      const now = clock();
+      const hold = readHold(spend.bucket);
+      if (!hold || hold.probe === "none" || hold.until > now) return false;
+      writeHold(spend.bucket, { until: now + lease, probe: "sent" });
+      addSpent(spend, now);
+      return true;
+    },
+
+    endProbe(bucket: string) {
+      driver.exec("DELETE FROM held WHERE bucket = ? AND probe = 'sent'", bucket);
+    },
+
+    listHolds(): BucketHold[] {
+      return driver
+        .exec("SELECT bucket, until, probe FROM held ORDER BY bucket")
+        .map((row) => ({ bucket: getTextColumn(row, "bucket"), hold: holdSchema.parse(row) }))
+        .filter(({ hold }) => !isHoldForgotten(hold, clock()))
+        .map(({ bucket, hold }) => ({ bucket, until: hold.until, needsProbe: hold.probe !== "none" }));
     },
 
     /** Deletes at most `limit` expired rows of each table. */
     sweep(limit: number) {
       const now = clock();
       driver.exec("DELETE FROM spent WHERE rowid IN (SELECT rowid FROM spent WHERE gone <= ? LIMIT ?)", now, limit);
-      driver.exec("DELETE FROM held WHERE bucket IN (SELECT bucket FROM held WHERE until <= ? LIMIT ?)", now, limit);
+      driver.exec(
+        `DELETE FROM held WHERE bucket IN
+           (SELECT bucket FROM held WHERE until <= ? AND (probe = 'none' OR until <= ?) LIMIT ?)`,
+        now,
+        now - UNUSED_PROBE_RETENTION_MS,
+        limit,
+      );
     },
   };
 }

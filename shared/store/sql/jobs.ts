@@ -129,6 +129,19 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
       return true;
     },
 
+    advanceRetries(queue: Queue, latest: Ms): number {
+      const advanced = driver.exec(
+        `UPDATE job SET at = ? WHERE seq IN (SELECT head FROM lane WHERE queue = ? AND due > ?)
+           AND tries > 0 AND token IS NULL RETURNING lane`,
+        latest,
+        queue,
+        latest,
+      );
+      for (const row of advanced)
+        driver.exec("UPDATE lane SET due = ? WHERE queue = ? AND lane = ?", latest, queue, getTextColumn(row, "lane"));
+      return advanced.length;
+    },
+
     /** Ends every lease: the jobs can be taken again at once, and their previous takers cannot settle them. */
     voidLeases() {
       driver.exec(

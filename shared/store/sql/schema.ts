@@ -44,12 +44,16 @@ const TABLES = [
   "CREATE INDEX IF NOT EXISTS spent_bucket ON spent (bucket, at)",
   "CREATE INDEX IF NOT EXISTS spent_gone ON spent (gone)",
 
-  "CREATE TABLE IF NOT EXISTS held (bucket TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID",
+  `CREATE TABLE IF NOT EXISTS held (bucket TEXT PRIMARY KEY, until INTEGER NOT NULL,
+     probe TEXT NOT NULL DEFAULT 'none') WITHOUT ROWID`,
   "CREATE INDEX IF NOT EXISTS held_until ON held (until)",
 ];
 
 /** Columns that were added later; they are added to the tables of older files. */
-const ADDED_COLUMNS = [["job", "failures", "INTEGER NOT NULL DEFAULT 0"]] as const;
+const ADDED_COLUMNS = [
+  ["job", "failures", "INTEGER NOT NULL DEFAULT 0"],
+  ["held", "probe", "TEXT NOT NULL DEFAULT 'none'"],
+] as const;
 
 export function createSqlTables(driver: SqlDriver) {
   for (const statement of TABLES) driver.exec(statement);

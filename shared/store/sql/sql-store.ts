@@ -114,6 +114,10 @@ export function createSqlStore(
         "retryAt" in settlement ? { ...settlement, retryAt: checkMs("retryAt", settlement.retryAt) } : settlement;
       return queueLaxChange(() => jobs.settle(job, checked));
     },
+    async advanceRetries(queue, latest) {
+      const at = checkMs("latest", latest);
+      return queueDurableChange(() => jobs.advanceRetries(queue, at));
+    },
     async listDeadJobs(queue, limit = DEFAULT_PAGE_SIZE) {
       assertOpen();
       return deadJobs.dead(queue, limit);
@@ -132,9 +136,25 @@ export function createSqlStore(
       const checked = spends.map(checkSpend);
       return queueLaxChange(() => buckets.spend(checked));
     },
-    async hold(bucket, wait) {
+    async hold(bucket, wait, needsProbe = false) {
       const [name, length] = [checkName("bucket", bucket), checkMs("wait", wait)];
-      return queueLaxChange(() => buckets.hold(name, length));
+      return queueLaxChange(() => buckets.hold(name, length, needsProbe));
+    },
+    async limitHold(bucket, max) {
+      const [name, length] = [checkName("bucket", bucket), checkMs("max", max)];
+      return queueDurableChange(() => buckets.limitHold(name, length));
+    },
+    async takeProbe(spend, lease) {
+      const [checked, length] = [checkSpend(spend), checkMs("lease", lease)];
+      return queueLaxChange(() => buckets.takeProbe(checked, length));
+    },
+    async endProbe(bucket) {
+      const name = checkName("bucket", bucket);
+      return queueLaxChange(() => buckets.endProbe(name));
+    },
+    async listHolds() {
+      assertOpen();
+      return buckets.listHolds();
     },
     async stats() {
       assertOpen();

@@ -74,6 +74,37 @@ test("a wait that Telegram requested survives a restart", async () => {
   expect(rest.map(({ at, outcome }) => [at - (refused?.at ?? 0), outcome])).toEqual([[300_000, "ok"]]);
 });
 
+const HOUR = 3_600_000;
+
+test("after an absurd retry_after one probe is sent when an hour is over, and its success releases the chat", async () => {
+  const setup = await createOutboxSetup({ burst: 0 });
+  const absurd = { kind: "too_many", seconds: 999_999_999, enforced: 0 } as const;
+  setup.telegram.injectFaults(absurd, absurd);
+  await enqueueNotices(setup.store, createNotices(1, 1));
+  await setup.runUntilEmpty(1_000);
+  await enqueueNotices(setup.store, createNotices(2, 4));
+  await setup.runUntilEmpty(3 * HOUR, 60_000);
+  const [refused, ...rest] = setup.telegram.calls;
+  const minutes = rest.map(({ at, outcome }) => [Math.round((at - (refused?.at ?? 0)) / 60_000), outcome]);
+  expect(minutes).toEqual([
+    [60, "429"],
+    [120, "ok"],
+    [121, "ok"],
+    [122, "ok"],
+    [123, "ok"],
+  ]);
+});
+
+test("a hold of a chat that an earlier version stored for years is shortened to an hour", async () => {
+  const setup = await createOutboxSetup({ burst: 0 });
+  await setup.store.hold(`telegram:chat:${OUTBOX_CHAT}`, 31 * 365 * 24 * HOUR);
+  await enqueueNotices(setup.store, createNotices(1, 1));
+  const start = setup.time.now;
+  await setup.runUntilEmpty(2 * HOUR, 60_000);
+  expect(setup.telegram.calls.map(({ at, outcome }) => [at - start, outcome])).toEqual([[HOUR, "ok"]]);
+  expect(await setup.store.listHolds()).toEqual([]);
+});
+
 test.each([
   { fault: { kind: "silent" }, name: "the answer never comes" },
   { fault: { kind: "lost" }, name: "the connection breaks before the answer" },

@@ -83,6 +83,19 @@ describe("the embedded file", () => {
     expect(old).toMatchObject({ id: "old", body: 1, tries: 1, failures: 0 });
   });
 
+  test("of a version that knew no probes is opened with its holds, which can be limited", async () => {
+    const before = await open();
+    await before.hold("plane:key", 24 * 3_600_000);
+    await before.close();
+    const database = new DatabaseSync(join(folder, "groundcrew.db"));
+    database.exec("ALTER TABLE held DROP COLUMN probe");
+    database.close();
+    const store = await open();
+    expect(await store.listHolds()).toMatchObject([{ bucket: "plane:key", needsProbe: false }]);
+    expect(await store.limitHold("plane:key", 900_000)).toBe(true);
+    expect(await store.spend("plane:key", 1, 60, 60_000)).toBeLessThanOrEqual(900_000);
+  });
+
   test("refuses a second process while it is open, with the reason and what to do, and admits it afterwards", async () => {
     const store = await open();
     await store.commit({ put: [{ key: "a", value: 1 }] });

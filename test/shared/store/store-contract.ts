@@ -1,6 +1,7 @@
 import { afterEach } from "vitest";
 import { defineBucketContract } from "./contract/buckets.ts";
 import { defineCommitContract } from "./contract/commits.ts";
+import { defineHoldContract } from "./contract/holds.ts";
 import { defineJobContract } from "./contract/jobs.ts";
 import { defineJsonContract } from "./contract/json.ts";
 import { defineLaneContract } from "./contract/lanes.ts";
@@ -27,4 +28,5 @@ export function defineStoreContract(open: OpenStore) {
   defineJobContract(fresh);
   defineLaneContract(fresh);
   defineBucketContract(fresh);
+  defineHoldContract(fresh);
 }

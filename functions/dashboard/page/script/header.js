@@ -1,3 +1,4 @@
+import { fetchJson, getProblemText } from "./api.js";
 import { createElement, getElement, updateList } from "./dom.js";
 import { showFailedCount } from "./failed-jobs.js";
 import { translate } from "./language.js";
@@ -21,6 +22,7 @@ export function showHeader(board) {
   const { plane, telegram, store } = board.health;
   const dots = [drawHealth("Plane", plane)];
   if (telegram) dots.push(drawHealth("Telegram", telegram, board.waiting.telegram));
+  dots.push(...drawHold("plane", "Plane", plane), ...drawHold("telegram", "Telegram", telegram));
   if (store && !store.ok) dots.push(drawHealth(translate("health.store"), store));
   for (const warning of store?.warnings ?? []) {
     const text =
@@ -45,4 +47,29 @@ function drawHealth(name, { ok, error }, waiting = 0) {
     createElement("span", { "aria-hidden": "true" }, name, count),
     createElement("span", { class: "sr" }, text),
   );
+}
+
+/**
+ * Draws the notice of a long rate limit with the button that ends it.
+ * @param {string} system @param {string} name @param {BoardAnswer["health"]["telegram"]} health
+ */
+function drawHold(system, name, health) {
+  if (health?.hold_s === undefined) return [];
+  const text = translate("health.held", { part: name, n: Math.ceil(health.hold_s / 60) });
+  const screenReaderName = createElement("span", { class: "sr" }, ` ${name}`);
+  const button = createElement(
+    "button",
+    { type: "button", class: "quiet" },
+    translate("health.retry"),
+    screenReaderName,
+  );
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    await fetchJson(`/api/holds/${system}`, { method: "DELETE" }).then(
+      () => notice.remove(),
+      (thrown) => button.replaceWith(getProblemText(thrown)),
+    );
+  });
+  const notice = createElement("span", { class: "hold", "data-system": system }, text, " ", button);
+  return [notice];
 }

@@ -12,6 +12,7 @@
 --   d                  zset of <queue>:<id> of done jobs, by the time when they are forgotten
 --   sw                 time of the last sweep of expired data
 --   b:<bucket> h:<bucket> bx   zset of spent entries, by time; end of the hold; zset of buckets by the time when both are over
+--   p:<bucket>         'needed' or 'sent': the hold needs a probe at its end, or its probe is under way; absent: it needs none
 local P = ARGV[1]
 local call = redis.call
 
@@ -47,6 +48,29 @@ local function forget(key)
   call('ZREM', P .. 'x', key)
 end
 
+-- A hold whose probe was never sent is forgotten after a day (see shared/store/hold.ts).
+local UNUSED_PROBE_RETENTION = 86400000
+
+-- Returns the end of a bucket's hold (0: there is none) and its probe: 'none', 'needed' or 'sent'.
+local function readHold(bucket)
+  local kept = call('MGET', P .. 'h:' .. bucket, P .. 'p:' .. bucket)
+  local ends, probe = tonumber(kept[1] or 0), kept[2] or 'none'
+  local forgotten = probe == 'none' and ends or ends + UNUSED_PROBE_RETENTION
+  if forgotten <= now then return 0, 'none' end
+  return ends, probe
+end
+
+local function writeHold(bucket, ends, probe)
+  call('SET', P .. 'h:' .. bucket, string.format('%.0f', ends))
+  if probe == 'none' then
+    call('DEL', P .. 'p:' .. bucket)
+    call('ZADD', P .. 'bx', 'GT', ends, bucket)
+  else
+    call('SET', P .. 'p:' .. bucket, probe)
+    call('ZADD', P .. 'bx', 'GT', ends + UNUSED_PROBE_RETENTION, bucket)
+  end
+end
+
 local function holds(key, fence)
   local lease = call('HMGET', P .. 'l:' .. key, 'f', 'u')
   return tonumber(lease[1]) == fence and tonumber(lease[2]) > now
@@ -74,7 +98,7 @@ local function sweep()
     call('ZREM', P .. 'lx', key)
   end
   for _, bucket in ipairs(findExpired('bx')) do
-    call('DEL', P .. 'b:' .. bucket, P .. 'h:' .. bucket)
+    call('DEL', P .. 'b:' .. bucket, P .. 'h:' .. bucket, P .. 'p:' .. bucket)
     call('ZREM', P .. 'bx', bucket)
   end
   local done = findExpired('d')

@@ -1,7 +1,7 @@
--- bucket, wait
-local ends = now + tonumber(ARGV[4])
-if ends > tonumber(call('GET', P .. 'h:' .. ARGV[3]) or 0) then
-  call('SET', P .. 'h:' .. ARGV[3], string.format('%.0f', ends))
-  call('ZADD', P .. 'bx', 'GT', ends, ARGV[3])
-end
+-- bucket, wait, 1 when a probe is needed
+local bucket, ends = ARGV[3], now + tonumber(ARGV[4])
+local heldUntil, probe = readHold(bucket)
+-- The answer to a probe replaces its lease; otherwise the later end counts.
+if probe ~= 'sent' then ends = math.max(ends, heldUntil) end
+writeHold(bucket, ends, (probe ~= 'none' or ARGV[5] == '1') and 'needed' or 'none')
 return 1

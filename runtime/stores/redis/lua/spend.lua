@@ -6,7 +6,10 @@ local function computeWait(bucket, n, limit, window)
     if tonumber(string.match(member, '^(%d+):')) <= now then call('ZREM', spent, member) end
   end
 
-  local wait = tonumber(call('GET', P .. 'h:' .. bucket) or 0) - now
+  local ends, probe = readHold(bucket)
+  local wait = math.max(0, ends - now)
+  -- While a probe is needed or under way, callers check every second for its result (see shared/store/hold.ts).
+  if probe ~= 'none' and wait == 0 then wait = 1000 elseif probe == 'sent' then wait = math.min(wait, 1000) end
   local entries = call('ZRANGEBYSCORE', spent, string.format('(%.0f', now - window), '+inf', 'WITHSCORES')
   local over = n - limit
   for i = 1, #entries, 2 do

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  recordSendOutcome,
   reserveSend,
   type SendPriority,
   TELEGRAM_LIMITS,
@@ -11,7 +12,7 @@ async function countReservations(chat: number, priority: SendPriority): Promise<
   const time = { now: 0 };
   const store = createMemoryStore({ clock: () => time.now });
   for (let count = 0; ; count += 1, time.now += 2_000)
-    if (count === 30 || (await reserveSend(store, chat, TELEGRAM_LIMITS, priority)) > 0) return count;
+    if (count === 30 || (await reserveSend(store, chat, TELEGRAM_LIMITS, priority)).wait > 0) return count;
 }
 
 test.each([
@@ -32,16 +33,32 @@ test.each([
   ["background", 20],
 ] as const)("messages of priority %s get %i of all calls in a second", async (priority, calls) => {
   const store = createMemoryStore({ clock: () => 0 });
-  const waits = await Promise.all(
+  const turns = await Promise.all(
     Array.from({ length: 40 }, (_, n) => reserveSend(store, n + 1, TELEGRAM_LIMITS, priority)),
   );
-  expect(waits.filter((wait) => wait === 0)).toHaveLength(calls);
+  expect(turns.filter(({ wait }) => wait === 0)).toHaveLength(calls);
 });
 
 test("a reply is sent when notifications have used up their share of a group's calls", async () => {
   const time = { now: 0 };
   const store = createMemoryStore({ clock: () => time.now });
   for (let n = 0; n < 17; n += 1, time.now += 2_000) await reserveSend(store, -100, TELEGRAM_LIMITS, "notification");
-  expect(await reserveSend(store, -100, TELEGRAM_LIMITS, "notification")).toBeGreaterThan(0);
-  expect(await reserveSend(store, -100, TELEGRAM_LIMITS, "reply")).toBe(0);
+  expect((await reserveSend(store, -100, TELEGRAM_LIMITS, "notification")).wait).toBeGreaterThan(0);
+  expect((await reserveSend(store, -100, TELEGRAM_LIMITS, "reply")).wait).toBe(0);
+});
+
+test("after a long hold of a chat only one of many calls at once is granted, and its success releases the others", async () => {
+  const time = { now: 0 };
+  const store = createMemoryStore({ clock: () => time.now });
+  const reserve = () => reserveSend(store, 42, TELEGRAM_LIMITS, "reply");
+  const first = await reserve();
+  await recordSendOutcome(store, 42, first, { kind: "wait", ms: 600_000 });
+  time.now += 600_000;
+  const turns = await Promise.all(Array.from({ length: 20 }, reserve));
+  const [probe, ...others] = turns.filter(({ wait }) => wait === 0);
+  expect([probe, others]).toEqual([{ wait: 0, isProbe: true }, []]);
+  time.now += 2_000;
+  expect((await reserve()).wait).toBe(1_000);
+  await recordSendOutcome(store, 42, { wait: 0, isProbe: true }, { kind: "sent", messageId: 1 });
+  expect(await reserve()).toEqual({ wait: 0, isProbe: false });
 });

@@ -1,6 +1,7 @@
 import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
 import { pollTelegramOnce } from "../../../../functions/telegram/updates/polling-service.ts";
+import { readLongHolds, shortenHolds } from "../../../../shared/app/long-holds.ts";
 import { createUpdateJob } from "../../../../shared/jobs/updates-jobs.ts";
 import { createPollingSetup, POLLING_CHAT, POLLING_USER } from "./polling-setup.ts";
 
@@ -88,4 +89,19 @@ test("a field that is null is treated as absent", () => {
     lane: `chat:${POLLING_CHAT}`,
     body: { update: { message } },
   });
+});
+
+test("an absurd retry_after stops the polls for an hour at most, visibly, and they continue at once when it is ended", async () => {
+  const { telegram, deps, time, calledMethods } = await createPollingSetup();
+  await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "one");
+  const refused = { ...deps.telegram, getUpdates: async () => ({ kind: "wait", ms: 3_600_000 }) as const };
+  expect(await pollTelegramOnce({ ...deps, telegram: refused }, "me")).toBe(5_000);
+  expect(await readLongHolds(deps.store)).toEqual({ telegram: 3_600_000 });
+  time.now += 3_599_000;
+  expect(await pollTelegramOnce(deps, "me")).toBe(1_000);
+  expect(calledMethods).not.toContain("getUpdates");
+  expect(await shortenHolds(deps.store, "telegram", 0)).toBe(1);
+  expect(await pollTelegramOnce(deps, "me")).toBe(0);
+  expect((await deps.store.stats()).queues.updates.pending).toBe(1);
+  expect(await deps.store.listHolds()).toEqual([]);
 });

@@ -1,0 +1,128 @@
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { DAY, HOUR, MINUTE } from "../../shared/time.ts";
+import { SIMULATED_CHAT } from "../reliability/simulators.ts";
+import { createVirtualTimeApp, type VirtualTimeApp } from "../reliability/virtual-time-app.ts";
+
+const COMPLETED = { notifications: [{ events: ["completed"] }] };
+const YEAR_S = 31_536_000;
+
+const partSchema = z.object({
+  ok: z.boolean().nullable(),
+  age_s: z.number().nullable(),
+  error: z.string().optional(),
+  hold_s: z.number().default(0),
+});
+const readySchema = z.object({ status: z.string(), plane: partSchema, telegram: partSchema });
+const boardSchema = z.object({ health: readySchema.omit({ status: true }) });
+
+async function readStatus(app: VirtualTimeApp) {
+  const ready = await app.request("/ready");
+  const metrics = await (await app.request("/metrics")).text();
+  const seconds = (system: string) =>
+    Number(new RegExp(`groundcrew_hold_seconds\\{system="${system}"\\} (\\S+)`).exec(metrics)?.[1]);
+  return {
+    status: ready.status,
+    ready: readySchema.parse(await ready.json()),
+    board: boardSchema.parse(await (await app.request("/api/board")).json()).health,
+    seconds: { plane: seconds("plane"), telegram: seconds("telegram") },
+  };
+}
+
+async function startApp() {
+  const app = await createVirtualTimeApp({ outbox: { burstWindow: 0 }, config: COMPLETED });
+  const project = app.addProject();
+  const items = app.addItems(project, 6);
+  await app.runFirstPoll();
+  app.plane.editItem(items[0] ?? "", { state: "Done" });
+  await app.deliverWebhooks();
+  await app.waitUntilIdle();
+  expect((await readStatus(app)).status).toBe(200);
+  return { app, items };
+}
+
+const deleteHold = (app: VirtualTimeApp, system: string) => app.request(`/api/holds/${system}`, { method: "DELETE" });
+
+async function holdPlane() {
+  const { app } = await startApp();
+  app.plane.faults.add({ path: "/api/v1/" }, { kind: "rate limited", retryAfter: YEAR_S }, 1);
+  await app.runTick("poll", 3 * MINUTE).catch(() => undefined);
+  return app;
+}
+
+test("an absurd Retry-After of Plane makes /ready, the metrics and the board report a hold of 15 minutes at most", async () => {
+  const app = await holdPlane();
+  const { status, ready, board, seconds } = await readStatus(app);
+  expect(status).toBe(503);
+  const reason = expect.stringMatching(/^Plane asked to wait \(429\): nothing is sent for another \d+ min$/);
+  expect(ready).toMatchObject({ status: "not ready", plane: { ok: false, error: reason }, telegram: { ok: true } });
+  expect(ready.plane.hold_s).toBeGreaterThan(10 * 60);
+  expect(ready.plane.hold_s).toBeLessThanOrEqual(15 * 60);
+  expect(board.plane).toEqual(ready.plane);
+  expect(seconds).toEqual({ plane: expect.closeTo(ready.plane.hold_s, -1), telegram: 0 });
+  await app.start();
+  expect((await readStatus(app)).ready.plane.hold_s).toBe(ready.plane.hold_s);
+});
+
+test("DELETE /api/holds/plane lets one probe through, and its success is reported at once", async () => {
+  const app = await holdPlane();
+  expect(await (await deleteHold(app, "plane")).json()).toEqual({ ended: 1 });
+  await app.runTick("poll");
+  expect(await readStatus(app)).toMatchObject({ status: 200, seconds: { plane: 0 }, ready: { plane: { ok: true } } });
+  expect((await deleteHold(app, "plane")).status).toBe(404);
+});
+
+test("DELETE /api/holds/plane is followed by another hold when the probe is answered with 429 again", async () => {
+  const app = await holdPlane();
+  app.plane.faults.add({ path: "/api/v1/" }, { kind: "rate limited", retryAfter: YEAR_S }, 1);
+  await deleteHold(app, "plane");
+  await app.runTick("poll", 3 * MINUTE).catch(() => undefined);
+  const { status, ready } = await readStatus(app);
+  expect([status, ready.plane.ok]).toEqual([503, false]);
+  expect(ready.plane.hold_s).toBeGreaterThan(10 * 60);
+});
+
+test("DELETE /api/holds needs a token and the name of a system that can be held", async () => {
+  const { app } = await startApp();
+  expect((await deleteHold(app, "redis")).status).toBe(404);
+  expect((await deleteHold(app, "plane")).status).toBe(404);
+  const headers = { authorization: "Bearer wrong" };
+  expect((await app.request("/api/holds/plane", { method: "DELETE", headers })).status).toBe(401);
+});
+
+test("an absurd retry_after of Telegram is reported, and DELETE /api/holds/telegram sends the waiting messages", async () => {
+  const { app, items } = await startApp();
+  app.telegram.injectFaults({ kind: "too_many", seconds: 999_999_999, enforced: 0 });
+  for (const item of items.slice(1, 4)) app.plane.editItem(item, { state: "Done" });
+  await app.deliverWebhooks();
+  await app.time.advance(MINUTE);
+  const { status, ready, seconds } = await readStatus(app);
+  expect([status, ready.telegram.ok, ready.plane.ok]).toEqual([503, false, true]);
+  expect(seconds.telegram).toBeGreaterThan(HOUR / 1000 - 120);
+  expect(seconds.telegram).toBeLessThanOrEqual(HOUR / 1000);
+  const before = app.telegram.chat(SIMULATED_CHAT).messages.length;
+  expect((await deleteHold(app, "telegram")).status).toBe(200);
+  await app.waitUntilIdle(MINUTE);
+  expect(app.telegram.chat(SIMULATED_CHAT).messages.length).toBe(before + 3);
+  expect((await readStatus(app)).status).toBe(200);
+});
+
+test("the tick holds shortens what an earlier version stored: holds of years, and messages that wait for years", async () => {
+  const { app, items } = await startApp();
+  const years = 31 * 365 * DAY;
+  await app.store.hold(`telegram:chat:${SIMULATED_CHAT}`, years);
+  app.plane.editItem(items[1] ?? "", { state: "Done" });
+  const realSettle = app.store.settle;
+  app.store.settle = (job, settlement) =>
+    realSettle(
+      job,
+      "retryAt" in settlement && job.queue === "outbox" ? { retryAt: app.time.clock() + years } : settlement,
+    );
+  await app.deliverWebhooks();
+  await app.time.advance(MINUTE);
+  app.store.settle = realSettle;
+  await app.runTick("holds");
+  const before = app.telegram.chat(SIMULATED_CHAT).messages.length;
+  await app.waitUntilIdle(2 * HOUR);
+  expect(app.telegram.chat(SIMULATED_CHAT).messages.length).toBe(before + 1);
+});
