@@ -12,14 +12,8 @@ import { checkSkill, type SkillReader } from "./openclaw-skill.ts";
 import { checkPlane } from "./plane.ts";
 import { createPlaneQuery, type QueryDeps } from "./plane-query.ts";
 import { checkPlaneWebhook, type PlaneLogin, probePlaneWebhook } from "./plane-webhook.ts";
-import {
-  checkPublicAddress,
-  checkRuntime,
-  getStoreFailure,
-  hasRecentCanary,
-  probeRuntime,
-  type RuntimeProbe,
-} from "./runtime.ts";
+import { getStoreFailure, hasRecentCanary, probeRuntime, type RuntimeProbe } from "./probe-runtime.ts";
+import { checkPublicAddress, checkRuntime } from "./runtime.ts";
 import { checkSecretFiles, checkSettings, type PrivateFile } from "./settings.ts";
 import { checkStore, type StoreProbe } from "./store.ts";
 import { checkTelegram } from "./telegram.ts";

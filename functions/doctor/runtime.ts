@@ -1,95 +1,9 @@
-import { z } from "zod";
 import type { Settings } from "../../shared/config/settings.ts";
-import { omitUndefined } from "../../shared/omit-undefined.ts";
-import type { Ms } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
 import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
-import type { QueryDeps } from "./plane-query.ts";
+import { type CanaryHealth, type RuntimeHealth, type RuntimeProbe, STALE_CANARY_S } from "./probe-runtime.ts";
 
-/** Timeout for one request to the runtime: 5 s, because it answers from memory. */
-const TIMEOUT_MS: Ms = 5_000;
-/**
- * Limit of the last canary's age: two hours. One is sent every hour and awaited for a minute, so an older one had no
- * successor.
- */
-const STALE_S = 2 * 3_600;
-
-const healthSchema = z.object({
-  status: z.string(),
-  version: z.string(),
-  queues: z.record(z.string(), z.object({ pending: z.number(), dead: z.number() })),
-});
-
-const partSchema = z.object({
-  ok: z.boolean().nullable(),
-  age_s: z.number().nullable(),
-  error: z.string().optional(),
-  hold_s: z.number().optional(),
-});
-
-const readySchema = z.object({
-  status: z.string(),
-  store: partSchema.optional(),
-  plane: partSchema.optional(),
-  telegram: partSchema.optional(),
-  webhooks: partSchema.extend({ seconds: z.number().nullable() }).optional(),
-  untrusted_proxy: z.string().optional(),
-});
-
-/** Answer of `/health` with status 503. */
-const unavailableSchema = z.object({ error: z.object({ code: z.literal("unavailable"), message: z.string() }) });
-
-/** Answer of the runtime at an address. */
-export type RuntimeProbe =
-  | { alive: false; why: string }
-  /** Something answered, but refused the request or is not Groundcrew; `why` says which. */
-  | { alive: true; why: string }
-  | ({ alive: true; health: z.infer<typeof healthSchema> } & ReadyProbe)
-  /** Groundcrew answered that its store does not work. */
-  | ({ alive: true; storeFailure: string } & ReadyProbe);
-
-interface ReadyProbe {
-  ready?: z.infer<typeof readySchema>;
-  readyRefused?: string;
-}
-
-/** Requests `/health`, and with an ADMIN_TOKEN also `/ready`. */
-export async function probeRuntime(
-  deps: QueryDeps,
-  url: string,
-  adminToken: string | undefined,
-): Promise<RuntimeProbe> {
-  const healthReply = await fetchJson(deps, `${url}/health`);
-  if ("why" in healthReply) return { alive: false, why: healthReply.why };
-  const health = healthSchema.safeParse(healthReply.json);
-  if (health.success) return { alive: true, health: health.data, ...(await probeReady(deps, url, adminToken)) };
-  const unavailable = unavailableSchema.safeParse(healthReply.json);
-  if (!unavailable.success)
-    return { alive: true, why: `answers /health with ${healthReply.status}, but not like Groundcrew` };
-  const readyProbe = await probeReady(deps, url, adminToken);
-  const storeFailure = readyProbe.ready?.store?.error ?? unavailable.data.error.message;
-  return { alive: true, storeFailure, ...readyProbe };
-}
-
-async function probeReady(deps: QueryDeps, url: string, adminToken: string | undefined): Promise<ReadyProbe> {
-  if (adminToken === undefined) return {};
-  const reply = await fetchJson(deps, `${url}/ready`, adminToken);
-  if ("why" in reply) return { readyRefused: reply.why };
-  const state = readySchema.safeParse(reply.json);
-  return state.success ? { ready: state.data } : { readyRefused: `answers ${reply.status}` };
-}
-
-/** The reason why the running Groundcrew cannot use its store; undefined when it can, or is not running. */
-export function getStoreFailure(probe: RuntimeProbe | undefined): string | undefined {
-  return probe && "storeFailure" in probe ? probe.storeFailure : undefined;
-}
-
-/** Whether the runtime reports that its canary's webhook arrived within the last two hours. */
-export function hasRecentCanary(probe: RuntimeProbe | undefined): boolean {
-  const webhooks = probe && "ready" in probe ? probe.ready?.webhooks : undefined;
-  return webhooks?.ok === true && (webhooks.age_s ?? 0) <= STALE_S;
-}
-
+/** Checks the running Groundcrew by its own reports, and the last canary. */
 export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, plane }: Settings): DoctorCheck[] {
   const name = "runtime";
   if (!probe.alive) return [reportWarning(name, `not running at ${url}: ${probe.why}`, "Start it with `npm start`.")];
@@ -141,7 +55,7 @@ export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, pl
   return checks;
 }
 
-function checkHealth(name: string, url: string, { version, queues }: z.infer<typeof healthSchema>): DoctorCheck[] {
+function checkHealth(name: string, url: string, { version, queues }: RuntimeHealth): DoctorCheck[] {
   const checks =
     version === VERSION
       ? [reportOk(name, `${version} runs at ${url}`)]
@@ -176,7 +90,7 @@ function explainHold(part: string): string {
   );
 }
 
-function checkCanary(webhooks: NonNullable<z.infer<typeof readySchema>["webhooks"]> | undefined): DoctorCheck {
+function checkCanary(webhooks: CanaryHealth): DoctorCheck {
   const name = "webhooks";
   const age = webhooks?.age_s === null || webhooks?.age_s === undefined ? "" : `, ${formatAge(webhooks.age_s)} ago`;
   if (!webhooks || webhooks.ok === null)
@@ -185,7 +99,7 @@ function checkCanary(webhooks: NonNullable<z.infer<typeof readySchema>["webhooks
       "no canary has been sent yet for the present HOST, PORT and PUBLIC_URL",
       "Wait up to an hour, or send one now: POST /ticks/canary with TICK_TOKEN.",
     );
-  if (webhooks.ok && (webhooks.age_s ?? 0) > STALE_S)
+  if (webhooks.ok && (webhooks.age_s ?? 0) > STALE_CANARY_S)
     return reportWarning(
       name,
       `the last canary arrived${age}; none has been sent since`,
@@ -211,30 +125,6 @@ export function checkPublicAddress(publicUrl: string, probe: RuntimeProbe): Doct
     `${publicUrl} ${probe.alive ? probe.why : `cannot be reached from this machine: ${probe.why}`}`,
     "Check DNS and the proxy. Some networks cannot reach their own public address from inside; then ignore this.",
   );
-}
-
-async function fetchJson(
-  { fetch }: QueryDeps,
-  url: string,
-  token?: string,
-): Promise<{ status: number; json: unknown } | { why: string }> {
-  try {
-    const headers = {
-      accept: "application/json",
-      ...omitUndefined({ authorization: token !== undefined ? `Bearer ${token}` : undefined }),
-    };
-    const response = await fetch(url, { headers, redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS) });
-    const json: unknown = await response.json().catch(() => undefined);
-    return { status: response.status, json };
-  } catch (thrown) {
-    return { why: getErrorReason(thrown) };
-  }
-}
-
-function getErrorReason(thrown: unknown): string {
-  for (let error = thrown; error instanceof Error; error = error.cause)
-    if ("code" in error && typeof error.code === "string") return error.code;
-  return `no answer within ${TIMEOUT_MS / 1000} s`;
 }
 
 function formatAge(seconds: number): string {
