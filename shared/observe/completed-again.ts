@@ -4,7 +4,8 @@ import type { KeptItem } from "../task/snapshot.ts";
 import { toStatus } from "../task/status.ts";
 import { readActivities } from "./activities.ts";
 import { findNamedState } from "./name-cache.ts";
-import { type ObserveDeps, prepareItemUpdate } from "./observe-item.ts";
+import type { ObserveDeps } from "./observe-item.ts";
+import { prepareItemUpdate } from "./prepare-item-update.ts";
 import { observedKeys } from "./store-keys.ts";
 import type { KeptProject } from "./stored-records.ts";
 

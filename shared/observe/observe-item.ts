@@ -1,29 +1,18 @@
 import type { Deps } from "../app/deps.ts";
-import {
-  createBlockedByTextJob,
-  createCompletedAgainJob,
-  createInitialChangesJob,
-  createItemReadJob,
-  createProjectCheckJob,
-  createReevaluateDependantsJob,
-} from "../jobs/observe-jobs.ts";
-import { createWorkJob } from "../jobs/work-jobs.ts";
+import { createCompletedAgainJob, createInitialChangesJob, createItemReadJob } from "../jobs/observe-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Job, Put, Revision, StoreKey } from "../store/port.ts";
-import { updateValue, type ValueUpdate } from "../store/update.ts";
-import { diff, isBlockingOthers, isOpen, mayBeCompletedAgain } from "../task/diff.ts";
+import type { Job } from "../store/port.ts";
+import { updateValue } from "../store/update.ts";
+import { diff, mayBeCompletedAgain } from "../task/diff.ts";
 import type { TaskEvent } from "../task/events.ts";
 import { mergeObservation, type Observation } from "../task/merge-observation.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
-import { withdrawUnneededDetails } from "../task/unread-details.ts";
 import { ACTIVITY_DELAY_MS } from "./activities.ts";
-import { mayContainBlockedByText } from "./blocked-by-text.ts";
-import { decideActions } from "./decide-actions.ts";
 import type { ActorHint } from "./event-actor.ts";
-import { type FactsDeps, readItemFacts } from "./event-facts.ts";
+import type { FactsDeps } from "./event-facts.ts";
 import { INITIAL_CHANGES_DELAY_MS, toInitialState } from "./initial-state.ts";
-import { toItemPut, toUnobservedPut } from "./item-put.ts";
-import { resolveOwnership } from "./ownership.ts";
+import { toUnobservedPut } from "./item-put.ts";
+import { prepareItemUpdate } from "./prepare-item-update.ts";
 import { getNewSince } from "./project-record.ts";
 import { prepareDetailsRequest } from "./request-details.ts";
 import { observedKeys } from "./store-keys.ts";
@@ -133,82 +122,6 @@ function toBaselineItem(item: KeptItem, project: KeptProject, at: number): KeptI
   const { snapshot } = item;
   if (snapshot.quiet || snapshot.updatedAt < getNewSince(project)) return { ...item, detailsAt: snapshot.updatedAt };
   return { ...item, initial: toInitialState(snapshot, at) };
-}
-
-interface ItemChange {
-  before: KeptItem | undefined;
-  rev: number;
-  next: KeptItem;
-  events: TaskEvent[];
-  source: ObservationSource;
-  via: string;
-  jobs: Job[];
-  /** Further writes of the same commit. */
-  extraWrites?: { expect: [StoreKey, Revision][]; put: Put[] };
-}
-
-/** Prepares one commit of an item's next state, the jobs for its events and the follow-up jobs. */
-export async function prepareItemUpdate(deps: ObserveDeps, change: ItemChange): Promise<ValueUpdate> {
-  const { source, rev } = change;
-  const { observedRev: _, ...resolved } = await resolveOwnership(deps, change.before, change.next);
-  const next = withdrawUnneededDetails(resolved);
-  const { id } = next.snapshot;
-  const key = observedKeys.item(id);
-  const decision = await decideActions(deps, {
-    key,
-    rev,
-    events: change.events,
-    correlation: source.correlation,
-    via: change.via,
-    facts: (event) => readItemFacts(deps, source.project, next, event, { hint: source.hint }),
-  });
-  return {
-    expect: change.extraWrites?.expect ?? [],
-    put: [toItemPut(next), ...decision.put, ...(change.extraWrites?.put ?? [])],
-    jobs: [...decision.jobs, ...change.jobs, ...collectFollowUpJobs(deps, { ...change, next })],
-    afterCommit: decision.publish,
-  };
-}
-
-/**
- * Jobs that Plane does not announce by itself: a changed blocker does not change its dependants in Plane, and the last
- * closed item does not change its project.
- */
-function collectFollowUpJobs({ settings }: Pick<ObserveDeps, "settings">, { before, next, rev }: ItemChange): Job[] {
-  if (next.snapshot.quiet) return [];
-  const jobs: Job[] = [];
-  const { id, project } = next.snapshot;
-  const { dependants_wait } = settings.done;
-  const blockingChanged = isBlockingOthers(before, dependants_wait) !== isBlockingOthers(next, dependants_wait);
-  if (blockingChanged || isBlockedOrCancelled(before) !== isBlockedOrCancelled(next))
-    jobs.push(createReevaluateDependantsJob(next.snapshot, rev));
-  if (hasLeftReview(before, next)) {
-    const correlation = `reviewed:${id}:${rev}`;
-    jobs.push(createWorkJob(correlation, `work:${id}`, { do: "reviewed", item: id, correlation }));
-  }
-  if (blockingChanged || !before) jobs.push(createProjectCheckJob(project, `${id}:${rev}`));
-  if (
-    (blockingChanged || hasNewDescription(before, next)) &&
-    (mayContainBlockedByText(before) || mayContainBlockedByText(next))
-  )
-    jobs.push(createBlockedByTextJob(next.snapshot, rev));
-  return jobs;
-}
-
-/** Whether the item's own state is blocked or cancelled, so that its dependants cannot expect it to be done. */
-function isBlockedOrCancelled(item: KeptItem | undefined): boolean {
-  const status = item?.gone === undefined ? item?.snapshot.word : undefined;
-  return status === "blocked" || status === "cancelled";
-}
-
-function hasNewDescription(before: KeptItem | undefined, next: KeptItem): boolean {
-  return before?.snapshot.description !== next.snapshot.description;
-}
-
-/** Whether the item was in review before and is no longer. */
-function hasLeftReview(before: KeptItem | undefined, next: KeptItem): boolean {
-  const isInReview = ({ review, snapshot }: KeptItem) => review === true && isOpen(snapshot.word);
-  return before !== undefined && isInReview(before) && !isInReview(next);
 }
 
 /** Creates the check for a completion whose reopening before was not observed. */

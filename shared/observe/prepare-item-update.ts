@@ -1,0 +1,91 @@
+import { createBlockedByTextJob, createProjectCheckJob, createReevaluateDependantsJob } from "../jobs/observe-jobs.ts";
+import { createWorkJob } from "../jobs/work-jobs.ts";
+import type { Job, Put, Revision, StoreKey } from "../store/port.ts";
+import type { ValueUpdate } from "../store/update.ts";
+import { isBlockingOthers, isOpen } from "../task/diff.ts";
+import type { TaskEvent } from "../task/events.ts";
+import type { KeptItem } from "../task/snapshot.ts";
+import { withdrawUnneededDetails } from "../task/unread-details.ts";
+import { mayContainBlockedByText } from "./blocked-by-text.ts";
+import { decideActions } from "./decide-actions.ts";
+import { readItemFacts } from "./event-facts.ts";
+import { toItemPut } from "./item-put.ts";
+import type { ObservationSource, ObserveDeps } from "./observe-item.ts";
+import { resolveOwnership } from "./ownership.ts";
+import { observedKeys } from "./store-keys.ts";
+
+interface ItemChange {
+  before: KeptItem | undefined;
+  rev: number;
+  next: KeptItem;
+  events: TaskEvent[];
+  source: ObservationSource;
+  via: string;
+  jobs: Job[];
+  /** Further writes of the same commit. */
+  extraWrites?: { expect: [StoreKey, Revision][]; put: Put[] };
+}
+
+/** Prepares one commit of an item's next state, the jobs for its events and the follow-up jobs. */
+export async function prepareItemUpdate(deps: ObserveDeps, change: ItemChange): Promise<ValueUpdate> {
+  const { source, rev } = change;
+  const { observedRev: _, ...resolved } = await resolveOwnership(deps, change.before, change.next);
+  const next = withdrawUnneededDetails(resolved);
+  const { id } = next.snapshot;
+  const key = observedKeys.item(id);
+  const decision = await decideActions(deps, {
+    key,
+    rev,
+    events: change.events,
+    correlation: source.correlation,
+    via: change.via,
+    facts: (event) => readItemFacts(deps, source.project, next, event, { hint: source.hint }),
+  });
+  return {
+    expect: change.extraWrites?.expect ?? [],
+    put: [toItemPut(next), ...decision.put, ...(change.extraWrites?.put ?? [])],
+    jobs: [...decision.jobs, ...change.jobs, ...collectFollowUpJobs(deps, { ...change, next })],
+    afterCommit: decision.publish,
+  };
+}
+
+/**
+ * Jobs that Plane does not announce by itself: a changed blocker does not change its dependants in Plane, and the last
+ * closed item does not change its project.
+ */
+function collectFollowUpJobs({ settings }: Pick<ObserveDeps, "settings">, { before, next, rev }: ItemChange): Job[] {
+  if (next.snapshot.quiet) return [];
+  const jobs: Job[] = [];
+  const { id, project } = next.snapshot;
+  const { dependants_wait } = settings.done;
+  const blockingChanged = isBlockingOthers(before, dependants_wait) !== isBlockingOthers(next, dependants_wait);
+  if (blockingChanged || isBlockedOrCancelled(before) !== isBlockedOrCancelled(next))
+    jobs.push(createReevaluateDependantsJob(next.snapshot, rev));
+  if (hasLeftReview(before, next)) {
+    const correlation = `reviewed:${id}:${rev}`;
+    jobs.push(createWorkJob(correlation, `work:${id}`, { do: "reviewed", item: id, correlation }));
+  }
+  if (blockingChanged || !before) jobs.push(createProjectCheckJob(project, `${id}:${rev}`));
+  if (
+    (blockingChanged || hasNewDescription(before, next)) &&
+    (mayContainBlockedByText(before) || mayContainBlockedByText(next))
+  )
+    jobs.push(createBlockedByTextJob(next.snapshot, rev));
+  return jobs;
+}
+
+/** Whether the item's own state is blocked or cancelled, so that its dependants cannot expect it to be done. */
+function isBlockedOrCancelled(item: KeptItem | undefined): boolean {
+  const status = item?.gone === undefined ? item?.snapshot.word : undefined;
+  return status === "blocked" || status === "cancelled";
+}
+
+function hasNewDescription(before: KeptItem | undefined, next: KeptItem): boolean {
+  return before?.snapshot.description !== next.snapshot.description;
+}
+
+/** Whether the item was in review before and is no longer. */
+function hasLeftReview(before: KeptItem | undefined, next: KeptItem): boolean {
+  const isInReview = ({ review, snapshot }: KeptItem) => review === true && isOpen(snapshot.word);
+  return before !== undefined && isInReview(before) && !isInReview(next);
+}
