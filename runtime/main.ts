@@ -40,13 +40,12 @@ for (const event of ["uncaughtException", "unhandledRejection"] as const) {
 }
 for (const warning of warnings) log.warn("settings", { warning });
 
-const runningProduct = await startProduct().catch((thrown: unknown) => {
+const starting = startProduct().catch((thrown: unknown) => {
   log.error("cannot start", { error: getErrorMessage(thrown) });
   process.exit(1);
 });
 
-collectGarbageWhenIdle();
-
+// A signal during the start stops the product once it has started, so that it leaves no process or port behind.
 let signalledAt: number | undefined;
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.on(signal, () => {
@@ -56,9 +55,12 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
       return;
     }
     signalledAt = now;
-    void runningProduct.stop().then(() => process.exit(0));
+    void starting.then((product) => product.stop()).then(() => process.exit(0));
   });
 }
+
+await starting;
+collectGarbageWhenIdle();
 
 async function startProduct(): Promise<{ stop(): Promise<void> }> {
   const { secretsFile } = settings;

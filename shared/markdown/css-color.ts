@@ -79,7 +79,7 @@ export function blendColors([red, green, blue, alpha]: CssColor, background: Css
 }
 
 /** Whether text of this colour cannot be seen on an opaque background. */
-export function isInvisibleOn(color: CssColor, background: CssColor): boolean {
+export function hasHiddenContrast(color: CssColor, background: CssColor): boolean {
   const luminances = [getLuminance(blendColors(color, background)), getLuminance(background)];
   return (Math.max(...luminances) + 0.05) / (Math.min(...luminances) + 0.05) < MIN_READABLE_CONTRAST;
 }

@@ -1,4 +1,4 @@
-import { BLACK, blendColors, type CssColor, isInvisibleOn, parseCssColor, WHITE } from "./css-color.ts";
+import { BLACK, blendColors, type CssColor, hasHiddenContrast, parseCssColor, WHITE } from "./css-color.ts";
 import { isHidingStyle, parseDeclarations } from "./hiding-style.ts";
 import { hasBlock } from "./one-line.ts";
 import { readHidingSelectors } from "./style-sheet.ts";
@@ -100,7 +100,7 @@ function getColors({ properties }: HtmlElement, outer: Colors): Colors | undefin
   if (textColor === undefined && backgroundColor === undefined) return outer;
   const background = backgroundColor ? blendColors(backgroundColor, outer.background) : outer.background;
   const text = textColor ?? outer.text;
-  return isInvisibleOn(text, background) ? undefined : { text, background };
+  return hasHiddenContrast(text, background) ? undefined : { text, background };
 }
 
 /** The mark in place of a node, in an element that may stand there; none when the node has no text. */

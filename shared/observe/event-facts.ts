@@ -3,12 +3,10 @@ import { keepDefined } from "../keep-defined.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { EventFacts, TaskEvent, WorkEvent } from "../task/events.ts";
 import type { KeptItem } from "../task/snapshot.ts";
-import { workKeys } from "../work/context/work-keys.ts";
-import type { KeptStuck } from "../work/dependencies/block-state.ts";
 import { type ActorHint, findActor, findAgentByEmail } from "./event-actor.ts";
 import { findLabelName, findPlanePerson, type PlanePerson } from "./name-cache.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
-import type { KeptCycle, KeptProject } from "./stored-records.ts";
+import type { KeptCycle, KeptDependencyBlock, KeptProject } from "./stored-records.ts";
 
 export type FactsDeps = Pick<Deps, "store" | "cache" | "plane" | "clock" | "settings" | "ruleSets">;
 
@@ -101,7 +99,7 @@ function getTimeSpent({ snapshot, startedAt }: KeptItem): number | undefined {
 
 /** Whether Groundcrew has blocked the item, or is blocking it, because of its blockers. */
 async function isBlockedByDependency({ store }: FactsDeps, id: string): Promise<boolean> {
-  const [stuck] = await store.read<KeptStuck>([workKeys.stuck(id)]);
+  const [stuck] = await store.read<KeptDependencyBlock>([observedKeys.dependencyBlock(id)]);
   return stuck?.value.phase === "blocking" || stuck?.value.phase === "stuck";
 }
 

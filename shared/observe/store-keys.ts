@@ -14,6 +14,8 @@ export const observedKeys = {
   /** A dependency: `blocked` depends on `blocker`. */
   edge: (blocked: string, blocker: string): StoreKey => `edge:${blocked}:${blocker}`,
   cycle: (id: string): StoreKey => `cycle:${id}`,
+  /** The blockers because of which Groundcrew has blocked a dependant. */
+  dependencyBlock: (item: string): StoreKey => `stuck:${item}`,
   /** Time of an item's last read, so that several queued reads become one. */
   lastRead: (item: string): StoreKey => `read:${item}`,
   /** Written before a pass begins, for its revision (see `takeRevisionMark`). */

@@ -100,3 +100,12 @@ export interface KeptEdge {
   /** The blocker is unknown and a read did not find it, for example because it is archived. It blocks nothing. */
   absent?: boolean;
 }
+
+/** The part of a dependency block on which the facts of events depend; `shared/work/dependencies` adds the rest. */
+export interface KeptDependencyBlock {
+  /**
+   * Being blocked, blocked, being released; `excused`: people moved the task out of Blocked by hand, so it is not
+   * blocked because of these blockers again.
+   */
+  phase: "blocking" | "stuck" | "releasing" | "excused";
+}

@@ -98,9 +98,9 @@ test("Five marked secrets in the settings (reliability 21): appear in no log lin
   expect(answers.join()).toContain('"plane":{"ok":false');
   await runtime.stop();
 
-  const stored = readdirSync(folder)
-    .filter((name) => name !== "crew.json")
-    .map((name) => readFileSync(join(folder, name), "latin1"));
+  const stored = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name !== "crew.json")
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), "latin1"));
   expect(lines.length).toBeGreaterThan(10);
   expect(stored.join("").length).toBeGreaterThan(1000);
   for (const text of [...lines, ...answers, ...stored, ...parsed.warnings]) expect(text).not.toMatch(MARK);

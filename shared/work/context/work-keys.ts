@@ -46,8 +46,6 @@ export const workKeys = {
   alone: (subject: string): StoreKey => `alone:${encodeURIComponent(subject)}`,
   /** The progress of a plan, by its project. */
   plan: (project: string): StoreKey => `plan:${project}`,
-  /** The blockers because of which a dependant was blocked. */
-  stuck: (item: string): StoreKey => `stuck:${item}`,
   /** The progress of an agent's fresh read of its projects. */
   fresh: (agent: string): StoreKey => `fresh:${encodeURIComponent(agent)}`,
   /** The agents whose label and assignment last agreed. */

@@ -3,7 +3,6 @@ import type { KeptEdge } from "../../observe/stored-records.ts";
 import { readAllRows } from "../../store/scan-set.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
 import type { WorkDeps } from "../context/call-context.ts";
-import { workKeys } from "../context/work-keys.ts";
 import type { KeptStuck } from "./block-state.ts";
 
 /** Blockers, by Plane's id, that cannot be completed for now, and why. */
@@ -35,7 +34,7 @@ async function findBlockCause(
   visited.add(blocker);
   const [[item], [stuck]] = await Promise.all([
     deps.store.read<KeptItem>([observedKeys.item(blocker)]),
-    deps.store.read<KeptStuck>([workKeys.stuck(blocker)]),
+    deps.store.read<KeptStuck>([observedKeys.dependencyBlock(blocker)]),
   ]);
   if (!item || item.value.gone !== undefined) return undefined;
   const { word } = item.value.snapshot;

@@ -1,20 +1,17 @@
+import { observedKeys } from "../../observe/store-keys.ts";
+import type { KeptDependencyBlock } from "../../observe/stored-records.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import type { Revision } from "../../store/port.ts";
 import { isOpenItem } from "../../task/diff.ts";
 import type { Status } from "../../task/snapshot.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
-import { workKeys, workSets } from "../context/work-keys.ts";
+import { workSets } from "../context/work-keys.ts";
 import { findKeptTask, type Task } from "../tasks/find-task.ts";
 import { type BlockCauses, findBlockCauses } from "./block-causes.ts";
 
 /** A task that Groundcrew has blocked because of its blockers (OPENCLAW-14). */
-export interface KeptStuck {
+export interface KeptStuck extends KeptDependencyBlock {
   item: string;
-  /**
-   * Being blocked, blocked, being released; `excused`: people moved the task out of Blocked by hand, so it is not
-   * blocked because of these blockers again.
-   */
-  phase: "blocking" | "stuck" | "releasing" | "excused";
   for: BlockCauses;
   /** Part of the external ids of this episode's comments, so that each comment is written once. */
   episode: string;
@@ -34,7 +31,10 @@ export interface BlockState {
 
 /** Reads the stored state of a task and chooses its next step. Makes no request to Plane. */
 export async function readBlockState(deps: WorkDeps, id: string): Promise<BlockState> {
-  const [task, [kept]] = await Promise.all([findKeptTask(deps, id), deps.store.read<KeptStuck>([workKeys.stuck(id)])]);
+  const [task, [kept]] = await Promise.all([
+    findKeptTask(deps, id),
+    deps.store.read<KeptStuck>([observedKeys.dependencyBlock(id)]),
+  ]);
   const isOpenTask = task !== undefined && isOpenItem(task.item);
   const causes = isOpenTask ? await findBlockCauses(deps, id) : {};
   const stuck = kept?.value;
@@ -68,7 +68,7 @@ export async function saveStuck(
   { id, rev }: Pick<BlockState, "id" | "rev">,
   next: KeptStuck | undefined,
 ): Promise<Revision> {
-  const key = workKeys.stuck(id);
+  const key = observedKeys.dependencyBlock(id);
   const put = [{ key, value: next, ...omitUndefined({ sets: next ? [workSets.stuck] : undefined }) }];
   if ((await deps.store.commit({ expect: [[key, rev]], put })) !== "kept") return 0;
   if (!next) return 1;

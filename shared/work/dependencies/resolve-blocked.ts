@@ -1,9 +1,10 @@
+import { observedKeys } from "../../observe/store-keys.ts";
 import { PlaneNotFoundError } from "../../plane/errors.ts";
 import { moveToStatus } from "../changes/move-to-status.ts";
 import { postComment } from "../comments/post-comment.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../context/call-context.ts";
 import { SYSTEM_CALLER } from "../context/caller.ts";
-import { workKeys, workSets } from "../context/work-keys.ts";
+import { workSets } from "../context/work-keys.ts";
 import { findKeptTask, type Task } from "../tasks/find-task.ts";
 import { publishWorkEvent } from "../tasks/publish-work-event.ts";
 import { type BlockState, type KeptStuck, readBlockState, saveStuck } from "./block-state.ts";
@@ -64,7 +65,7 @@ async function blockTask(context: CallContext, state: BlockState, task: Task): P
   }
   const firstBlocker = first === undefined ? undefined : await findKeptTask(deps, first);
   const event = { kind: "stuck", blocker: firstBlocker?.key ?? "?", why: causes[first ?? ""] ?? "blocked" } as const;
-  const record = workKeys.stuck(id);
+  const record = observedKeys.dependencyBlock(id);
   const put = [{ key: record, value: { ...next, phase: "stuck" }, sets: [workSets.stuck] }];
   const outcome = await publishWorkEvent(deps, blocked, event, correlation, { record, rev, put });
   return outcome === "kept" ? "over" : "again";

@@ -2,12 +2,12 @@ import { GroundcrewError } from "../../errors.ts";
 import { observeBlockedByText } from "../../observe/blocked-by-text.ts";
 import { evaluateBlockers } from "../../observe/evaluate-blockers.ts";
 import { readRelations } from "../../observe/relations.ts";
+import { observedKeys } from "../../observe/store-keys.ts";
 import { PlaneNotFoundError } from "../../plane/errors.ts";
 import { isOpen } from "../../task/diff.ts";
 import type { Status } from "../../task/snapshot.ts";
 import { requireNotInReview } from "../claims/claim-preconditions.ts";
 import type { CallContext } from "../context/call-context.ts";
-import { workKeys } from "../context/work-keys.ts";
 import type { KeptStuck } from "../dependencies/block-state.ts";
 import { findKeptTask, type Task } from "../tasks/find-task.ts";
 import { type Blocker, readOpenBlockers } from "../tasks/open-blockers.ts";
@@ -85,7 +85,7 @@ async function requireUnblockable(
   lastAttempt: KeptStatusAttempt | undefined,
 ): Promise<void> {
   const createRefusal = (why: string) => new GroundcrewError("conflict", `${task.key} is blocked: ${why}`);
-  const [stuck] = await deps.store.read<KeptStuck>([workKeys.stuck(task.id)]);
+  const [stuck] = await deps.store.read<KeptStuck>([observedKeys.dependencyBlock(task.id)]);
   if (stuck && (stuck.value.phase === "blocking" || stuck.value.phase === "stuck"))
     throw createRefusal("a blocker was cancelled or blocked, and the Concierge decides. Take another task.");
   const isUnblocking = lastAttempt?.unblocks === true && !lastAttempt.over;

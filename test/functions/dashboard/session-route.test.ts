@@ -93,7 +93,7 @@ test("A session gives access to the page's routes only", async () => {
   const { cookie } = await signIn(url, RUNTIME_ADMIN_TOKEN);
   for (const path of ["/api/board", "/api/why", "/api/chat"])
     expect((await fetch(url + path, { headers: { cookie } })).status).toBe(200);
-  for (const path of ["/dead-letters", "/metrics", "/ready"])
+  for (const path of ["/audit", "/metrics", "/ready"])
     expect((await fetch(url + path, { headers: { cookie } })).status).toBe(401);
   expect((await fetch(`${url}/ticks/poll`, { method: "POST", headers: { cookie } })).status).toBe(401);
 });

@@ -47,7 +47,7 @@ test("the page has less than 100 KB in all, and is only sent again when it has c
   }
   expect(size).toBeGreaterThan(10_000);
   expect(size).toBeLessThan(100_000);
-  expect(gzipSync(pageScript + pageStyle + pageMarkup).length).toBeLessThan(20_000);
+  expect(gzipSync(pageScript + pageStyle + pageMarkup).length).toBeLessThan(22_000);
 });
 
 test("two apps, as two events on Workers have, join the page once", async () => {

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { observedKeys } from "../../../../shared/observe/store-keys.ts";
 import { MINUTE } from "../../../../shared/time.ts";
-import { workKeys } from "../../../../shared/work/context/work-keys.ts";
 import type { Item, PlaneVersion } from "../../../../simulators/plane/types.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
@@ -162,7 +161,9 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-14 on Plane %s", (version) 
       if (step === "announced") {
         lifted();
         store.commit = async (asked) => {
-          const isReported = asked.put?.some(({ key, value }) => key === workKeys.stuck(tour.id) && isStuck(value));
+          const isReported = asked.put?.some(
+            ({ key, value }) => key === observedKeys.dependencyBlock(tour.id) && isStuck(value),
+          );
           if (isReported && failing) throw new Error("The store is down.");
           return commit(asked);
         };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { workKeys } from "../../../../shared/work/context/work-keys.ts";
+import { observedKeys } from "../../../../shared/observe/store-keys.ts";
 import type { KeptStuck } from "../../../../shared/work/dependencies/block-state.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
@@ -53,7 +53,7 @@ test.each(SEEDS)(
     }
 
     async function byUs(item: string): Promise<boolean> {
-      const [kept] = await app.store.read<KeptStuck>([workKeys.stuck(item)]);
+      const [kept] = await app.store.read<KeptStuck>([observedKeys.dependencyBlock(item)]);
       return kept?.value.phase === "stuck";
     }
 
