@@ -49,7 +49,11 @@ const TABLES = [
 ];
 
 /** Columns that were added later; they are added to the tables of older files. */
-const ADDED_COLUMNS = [["job", "failures", "INTEGER NOT NULL DEFAULT 0"]] as const;
+const ADDED_COLUMNS = [
+  ["job", "failures", "INTEGER NOT NULL DEFAULT 0"],
+  // The store time when `last` was saved; 0 in a file of a version without this column.
+  ["counter", "at", "INTEGER NOT NULL DEFAULT 0"],
+] as const;
 
 export function createSqlTables(driver: SqlDriver) {
   for (const statement of TABLES) driver.exec(statement);
