@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import type { Deps, Route } from "../shared/app/deps.ts";
 import { GroundcrewError } from "../shared/errors.ts";
 import type { StoreStats } from "../shared/store/port.ts";
-import type { Ms } from "../shared/time.ts";
+import { isRecent, type Ms } from "../shared/time.ts";
 import { VERSION } from "../shared/version.ts";
 
 type HealthDeps = Pick<Deps, "store" | "storeHealth" | "clock" | "wait">;
@@ -34,7 +34,7 @@ function app({ store, storeHealth, clock, wait }: HealthDeps): Hono {
   }
 
   return new Hono().get("/", async (c) => {
-    if (!lastCheck || clock() - lastCheck.at >= STATS_FRESH_MS) lastCheck = { at: clock(), stats: readStats() };
+    if (!lastCheck || !isRecent(lastCheck.at, STATS_FRESH_MS, clock())) lastCheck = { at: clock(), stats: readStats() };
     const stats = await lastCheck.stats;
     if (!stats) throw new GroundcrewError("unavailable", "The store does not respond.");
     if (storeHealth.getWriteFailure() !== undefined)

@@ -10,3 +10,11 @@ export const DAY: Ms = 24 * HOUR;
 export function formatIsoTime(at: Ms): string {
   return new Date(at).toISOString().replace(/\.\d{3}Z$/, "Z");
 }
+
+/**
+ * Whether less than `duration` has passed since `at`. A time in the future was taken before the clock was set back and
+ * does not count, because it would stay recent until the clock has caught up.
+ */
+export function isRecent(at: Ms, duration: Ms, now: Ms): boolean {
+  return at <= now && now - at < duration;
+}

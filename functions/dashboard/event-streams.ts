@@ -1,5 +1,5 @@
 import type { Deps } from "../../shared/app/deps.ts";
-import { MINUTE, type Ms } from "../../shared/time.ts";
+import { isRecent, MINUTE, type Ms } from "../../shared/time.ts";
 import { readRevision } from "./revision.ts";
 
 export interface EventStreamOptions {
@@ -74,9 +74,9 @@ export function createEventStreams(
       revision = current;
       const now = deps.clock();
       for (const stream of [...streams]) {
-        if (now - stream.openedAt >= maxAge) closeStream(stream, "event: again\ndata: \n\n");
+        if (!isRecent(stream.openedAt, maxAge, now)) closeStream(stream, "event: again\ndata: \n\n");
         else if (changed) sendText(stream, formatChange(current));
-        else if (now - stream.lastSentAt >= heartbeatInterval) sendText(stream, "event: beat\ndata: \n\n");
+        else if (!isRecent(stream.lastSentAt, heartbeatInterval, now)) sendText(stream, "event: beat\ndata: \n\n");
       }
       await deps.wait(checkInterval, deps.stopping);
     }

@@ -1,4 +1,4 @@
-import type { Ms } from "../time.ts";
+import { isRecent, type Ms } from "../time.ts";
 
 export interface SourceLimiter {
   /** Counts a request of a source and returns whether the source is over its limit. */
@@ -20,7 +20,7 @@ export function createSourceLimiter({ limit, window, sources, clock }: SourceLim
   const counts = new Map<string, { since: Ms; count: number }>();
   function findCurrent(source: string) {
     const entry = counts.get(source);
-    return entry && clock() - entry.since < window ? entry : undefined;
+    return entry && isRecent(entry.since, window, clock()) ? entry : undefined;
   }
 
   return {

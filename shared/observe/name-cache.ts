@@ -6,7 +6,7 @@ import { PlaneError } from "../plane/errors.ts";
 import { labelsApi as labelCalls, statesApi as stateCalls } from "../plane/states-labels.ts";
 import { membersApi as memberCalls } from "../plane/users-members.ts";
 import type { NamedState } from "../task/status.ts";
-import { MINUTE } from "../time.ts";
+import { isRecent, MINUTE } from "../time.ts";
 
 /**
  * Names for the ids in snapshots: people, labels, states. They are cached from every observed item and read from Plane
@@ -123,7 +123,7 @@ async function readStoredName<T extends z.ZodType>(
 /** Reads a list of names, unless it was read in the last 10 minutes. Returns whether it was read. */
 async function fetchUnlessRecent(deps: NameCacheDeps, list: NameList): Promise<boolean> {
   const lastFetch = await deps.cache.getItem<{ at: number }>(`asked:${list}`);
-  if (lastFetch && deps.clock() - lastFetch.at < REFETCH_AFTER_MS) return false;
+  if (lastFetch && isRecent(lastFetch.at, REFETCH_AFTER_MS, deps.clock())) return false;
   await fetchList(deps, list);
   await deps.cache.setItem(`asked:${list}`, { at: deps.clock() });
   return true;

@@ -68,3 +68,16 @@ test("GET /health (MONITOR-01) reads the store at most once a second, however of
 test("GET /health (MONITOR-01) returns the version of package.json", () => {
   expect(VERSION).toBe(packageJson.version);
 });
+
+test("GET /health (MONITOR-01, reliability 9) counts new jobs after the clock was set back", async () => {
+  let now = 1_700_000_000_000;
+  const { url } = await startTestRuntime({ overrides: { clock: () => now } });
+  const readPending = async () => {
+    const { queues } = (await (await fetch(`${url}/health`)).json()) as { queues: { inbox: { pending: number } } };
+    return queues.inbox.pending;
+  };
+  expect(await readPending()).toBe(0);
+  await postWebhook(url, JSON.stringify({ event: "issue", data: { id: "1" } }));
+  now -= 3_600_000;
+  expect(await readPending()).toBe(1);
+});

@@ -44,7 +44,7 @@ async function startWithStoreTick(store: Store) {
 
 const HEALTHY = { health: 200, ready: 200, isUp: "1", store: { ok: true, age_s: 0 } };
 
-test("The tick store runs often enough that a failed write is reported within 60 s, and its end after two runs as well", () => {
+test("reliability 31: the tick store runs often enough that a failed write is reported within 60 s, and its end after two runs as well", () => {
   const start = new Date("2026-11-21T08:00:01Z");
   const runs = new Cron(storeTick.cron(createTestSettings(RUNTIME_ENV)), { timezone: "UTC" }).nextRuns(10, start);
   const times = [start, ...runs].map((run) => run.getTime());

@@ -11,7 +11,7 @@ import { createVirtualTimeApp } from "./virtual-time-app.ts";
 const EVENTS = ["created", "completed", "cancelled", "renamed", "removed", "comment_added", "blocked", "cycle_started"];
 const BULK_ITEMS = 200;
 
-test("reliability 9: the first start on an existing workspace announces nothing old, also after the store was deleted", async () => {
+test("the first start on an existing workspace announces nothing old, also after the store was deleted", async () => {
   const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
   const { plane, telegram } = simulators;
   const project = simulators.addProject();

@@ -64,7 +64,7 @@ async function findStoreProblems(runtime: SpawnedRuntime, simulators: Simulators
 
 const HEALTHY = { health: 200, ready: 200, isUp: "1", store: { ok: true } };
 
-describe.skipIf(!canLimitFileSize())("A store file that cannot grow", () => {
+describe.skipIf(!canLimitFileSize())("reliability 31: a store file that cannot grow", () => {
   test(
     "breaks webhooks' connections, makes /health, /ready, the gauge and the doctor report it, and recovers by itself",
     async () => {

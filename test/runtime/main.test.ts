@@ -47,7 +47,7 @@ test("The command line lists every invalid setting and exits with 78", async () 
 });
 
 test.each(["ADMIN_TOKEN", "TICK_TOKEN", "AGENT_TOKEN_IMHOTEP", "TELEGRAM_WEBHOOK_SECRET"])(
-  "The command line refuses %s with fewer than 16 characters, says how to make one, and exits with 78",
+  "reliability 33: the command line refuses %s with fewer than 16 characters, says how to make one, and exits with 78",
   async (name) => {
     const telegram = { TELEGRAM_BOT_TOKEN: "123456:ABC-def_0123456789", TELEGRAM_CHAT_ID: "42" };
     const { code, out, err } = await runMain({ ...RUNTIME_ENV, ...telegram, [name]: "0123456789-mark" }).ended;

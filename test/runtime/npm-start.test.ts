@@ -68,13 +68,17 @@ function canConnect(port: number): Promise<boolean> {
 test.each([
   ["the product", RUNTIME_ENV],
   ["the demo, which runs the product in a process of its own,", {}],
-])("SIGTERM to the npm process of npm start ends %s and frees its port", { timeout: 60_000 }, async (_what, env) => {
-  const { npm, port, exited, isAnyAlive } = await startWithNpm(env);
-  npm.kill("SIGTERM");
-  const isGone = async () => !isAnyAlive() && !(await canConnect(port));
-  await expect.poll(isGone, { timeout: STOP_LIMIT_MS, interval: 100 }).toBe(true);
-  expect(await exited).toEqual([0, null]);
-});
+])(
+  "reliability 34: SIGTERM to the npm process of npm start ends %s and frees its port",
+  { timeout: 60_000 },
+  async (_what, env) => {
+    const { npm, port, exited, isAnyAlive } = await startWithNpm(env);
+    npm.kill("SIGTERM");
+    const isGone = async () => !isAnyAlive() && !(await canConnect(port));
+    await expect.poll(isGone, { timeout: STOP_LIMIT_MS, interval: 100 }).toBe(true);
+    expect(await exited).toEqual([0, null]);
+  },
+);
 
 test("Ctrl+C, which npm and the product receive and npm forwards, lets the product finish its work", {
   timeout: 60_000,

@@ -53,6 +53,8 @@ const TABLES = [
 const ADDED_COLUMNS = [
   ["job", "failures", "INTEGER NOT NULL DEFAULT 0"],
   ["held", "probe", "TEXT NOT NULL DEFAULT 'none'"],
+  // The store time when `last` was saved; 0 in a file of a version without this column.
+  ["counter", "at", "INTEGER NOT NULL DEFAULT 0"],
 ] as const;
 
 export function createSqlTables(driver: SqlDriver) {

@@ -17,9 +17,9 @@ export function createSqlSequence(driver: SqlDriver, clock: () => Ms) {
       return last;
     },
 
-    /** Writes the last used number; called at the end of a transaction. */
+    /** Writes the last used number and the time; called at the end of a transaction. */
     save() {
-      if (last !== saved && last !== undefined) driver.exec("UPDATE counter SET last = ?", last);
+      if (last !== saved && last !== undefined) driver.exec("UPDATE counter SET last = ?, at = ?", last, clock());
       saved = last;
     },
 

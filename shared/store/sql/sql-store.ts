@@ -11,6 +11,7 @@ import { createSqlJobs } from "./jobs.ts";
 import { createSqlLeases } from "./leases.ts";
 import { createSqlTables } from "./schema.ts";
 import { createSqlSequence } from "./sequence.ts";
+import { shiftTimesAfterClockSetBack } from "./shift-times.ts";
 import { createSqlValues } from "./values.ts";
 
 /** Limit of expired rows deleted per table and change: 50, more than one change usually adds. */
@@ -21,8 +22,8 @@ interface SqlStoreOptions {
   /** Retention of the ids of done jobs and of the last fencing token of a lease; default 2 days. */
   remember?: Ms;
   /**
-   * True when no other process can be using the database: taken jobs can then be taken again at once. Leases stay,
-   * because agents that hold a claim may still be working.
+   * True when no other process can be using the database: taken jobs can then be taken again at once, and stored times
+   * are moved when the clock was set back. Leases stay, because agents that hold a claim may still be working.
    */
   alone?: boolean;
 }
@@ -44,7 +45,9 @@ export function createSqlStore(
 
   driver.transaction(() => {
     createSqlTables(driver);
-    if (alone) jobs.voidLeases();
+    if (!alone) return;
+    shiftTimesAfterClockSetBack(driver, clock);
+    jobs.voidLeases();
   });
 
   function assertOpen() {

@@ -8,7 +8,7 @@ import { statesApi as stateCalls } from "../../plane/states-labels.ts";
 import { isOpen } from "../../task/diff.ts";
 import type { Status } from "../../task/snapshot.ts";
 import { toStatus } from "../../task/status.ts";
-import { HOUR, type Ms } from "../../time.ts";
+import { HOUR, isRecent, type Ms } from "../../time.ts";
 import type { KeptClaim } from "../claims/find-claim.ts";
 import type { CallContext } from "../context/call-context.ts";
 import type { Task } from "../tasks/find-task.ts";
@@ -125,7 +125,7 @@ function compareRanks(a: readonly number[], b: readonly number[]): number {
 
 async function readProjectStates(deps: StateDeps, project: string): Promise<ProjectState[]> {
   const cached = await deps.cache.getItem<{ at: Ms; states: ProjectState[] }>(statesKey(project));
-  if (cached && deps.clock() - cached.at < STATES_CACHE_MS) return cached.states;
+  if (cached && isRecent(cached.at, STATES_CACHE_MS, deps.clock())) return cached.states;
   const states: ProjectState[] = [];
   for await (const { data } of deps.plane.pages(stateCalls.list, { params: { project }, priority: "interactive" })) {
     for (const { id, name, group, default: isDefault, sequence } of data.results) {

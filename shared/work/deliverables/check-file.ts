@@ -2,7 +2,7 @@ import { GroundcrewError } from "../../errors.ts";
 import { localizeFileSize } from "../../i18n/localize.ts";
 import { instanceApi } from "../../plane/instance.ts";
 import type { UploadSource } from "../../plane/upload.ts";
-import { MINUTE, type Ms } from "../../time.ts";
+import { isRecent, MINUTE, type Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { FILE_TYPES, findFileType } from "./file-types.ts";
 
@@ -43,7 +43,7 @@ export async function readFileSizeLimit({
   plane,
 }: Pick<WorkDeps, "cache" | "clock" | "plane">): Promise<FileSizeLimit> {
   const cached = await cache.getItem<{ plane: number; at: Ms }>(LIMIT_KEY);
-  if (cached && clock() - cached.at < LIMIT_CACHE_MS) return toSizeLimit(cached.plane);
+  if (cached && isRecent(cached.at, LIMIT_CACHE_MS, clock())) return toSizeLimit(cached.plane);
   const { data } = await plane.call(instanceApi.info, { priority: "interactive" });
   await cache.setItem(LIMIT_KEY, { plane: data.config.file_size_limit, at: clock() });
   return toSizeLimit(data.config.file_size_limit);

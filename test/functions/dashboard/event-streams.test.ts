@@ -165,3 +165,14 @@ test("HEAD of the event stream over HTTP is answered with its headers and opens 
   expect(streams.map(({ status }) => status)).toEqual(Array(20).fill(200));
   over.abort();
 });
+
+test("an event stream (reliability 9) is opened again after the clock was set back, instead of staying silent", async () => {
+  const it = createStreamsSetup();
+  const { next } = openStream(it);
+  await next();
+  await it.step();
+  await next();
+  await it.step(-900_000);
+  expect(await next()).toBe("event: again\ndata: \n\n");
+  expect(await next()).toBe("the end");
+});

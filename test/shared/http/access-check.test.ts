@@ -80,7 +80,7 @@ test.each([
   ["the tools over HTTP", "GET", "/agent/openapi.json", BRIDGE_TOKEN],
   ["the tools over MCP", "POST", "/mcp", BRIDGE_TOKEN],
 ])(
-  "Access to %s with unknown tokens is answered with 429 after ten a minute, while the right token always has access",
+  "reliability 33: access to %s with unknown tokens is answered with 429 after ten a minute, while the right token always has access",
   async (_, method, path, token) => {
     let now = 1_700_000_000_000;
     const { url } = await startTestRuntime({

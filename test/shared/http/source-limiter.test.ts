@@ -20,3 +20,12 @@ test("A limit per source remembers a bounded number of sources; a flood of new o
   count("d");
   expect(count("a")).toBe(false);
 });
+
+test("A limit per source (reliability 9) is reset when the clock is set back, instead of lasting until it has caught up", () => {
+  let now = 3_600_000;
+  const { count, isExhausted } = createSourceLimiter({ limit: 1, window: 1000, sources: 10, clock: () => now });
+  expect([count("a"), count("a"), isExhausted("a")]).toEqual([false, true, true]);
+  now = 0;
+  expect(isExhausted("a")).toBe(false);
+  expect([count("a"), count("a")]).toEqual([false, true]);
+});
