@@ -191,3 +191,15 @@ test("a claim stored before claim_minutes existed keeps its end and is reported 
   expect(renderNotices()).toEqual([expect.stringContaining("no activity for 15 minutes")]);
   expect((await call("Thot", "report", { text: "Half of it" })).text).toContain("for 15 minutes");
 });
+
+test("claim_minutes: 60: a claim whose lease was not released at its end holds back no agent 40 minutes later", async () => {
+  const { app, call } = await createClaimedTask({ claim_minutes: 60 });
+  const { release } = app.store;
+  // As in a process that ends between the commit and the release.
+  app.store.release = async (key, fence) => (key.startsWith("claim:") ? false : release(key, fence));
+  expect(await call("Thot", "update_task_status", { status: "todo" })).toMatchObject({ isError: false });
+  await app.runUntilIdle();
+  app.store.release = release;
+  app.advance(40 * MINUTE);
+  expect(await call("Imhotep", "claim_task")).toMatchObject({ isError: false });
+});
