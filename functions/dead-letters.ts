@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Deps, Route } from "../shared/app/deps.ts";
 import { cleanText } from "../shared/clean-text.ts";
 import { GroundcrewError } from "../shared/errors.ts";
+import { createDiscardedJobPut } from "../shared/outgoing/discarded-job.ts";
 import { QUEUES } from "../shared/store/port.ts";
 
 /**
@@ -31,7 +32,7 @@ function getRequester(c: Context) {
   return { correlation: c.get("correlation"), by, client: c.get("client") };
 }
 
-function app({ store, kick, log }: Pick<Deps, "store" | "kick" | "log">): Hono {
+function app({ store, kick, log, clock }: Pick<Deps, "store" | "kick" | "log" | "clock">): Hono {
   return new Hono()
     .get("/", async (c) => {
       const queues = await Promise.all(QUEUES.map((queue) => store.listDeadJobs(queue)));
@@ -53,6 +54,7 @@ function app({ store, kick, log }: Pick<Deps, "store" | "kick" | "log">): Hono {
     .delete("/:queue/:id", zValidator("param", deadLetterParamsSchema, throwUnlessValid), async (c) => {
       const { queue, id } = c.req.valid("param");
       if (!(await store.discard(queue, id))) throw createNotFoundError();
+      await store.commit({ put: [createDiscardedJobPut(queue, id, clock())] });
       log.info("failed job discarded", { ...getRequester(c), queue, id });
       return c.json({ ok: true });
     });

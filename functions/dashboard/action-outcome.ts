@@ -1,6 +1,7 @@
 import type { Deps } from "../../shared/app/deps.ts";
 import type { RequestedAction } from "../../shared/decision-log/decision-log.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { type DiscardedJob, discardedJobKey } from "../../shared/outgoing/discarded-job.ts";
 import { type ForwardReceipt, forwardReceiptKey } from "../../shared/outgoing/forward-receipt.ts";
 import {
   type ChatMessage,
@@ -17,7 +18,7 @@ const INTERNAL_QUEUES: readonly RequestedAction["queue"][] = ["work", "wake"];
 /** Limit of dead letters that are searched, oldest first. */
 const MAX_DEAD_LETTERS = 1_000;
 
-/** Creates a reader of the results of actions, by job id. It needs three reads for any number of actions. */
+/** Creates a reader of the results of actions, by job id. It needs four reads for any number of actions. */
 export function createOutcomeReader({
   store,
 }: Pick<Deps, "store">): (actions: readonly RequestedAction[]) => Promise<Map<string, ActionOutcome>> {
@@ -45,13 +46,18 @@ export function createOutcomeReader({
     });
     const unresolved = actions.filter(({ job }) => !outcomes.has(job));
     if (unresolved.length === 0) return outcomes;
-    const dead = await Promise.all(
-      (["outbox", "forward", ...INTERNAL_QUEUES] as const).map((queue) => store.listDeadJobs(queue, MAX_DEAD_LETTERS)),
-    );
+    const [discarded, ...dead] = await Promise.all([
+      store.read<DiscardedJob>(unresolved.map(({ queue, job }) => discardedJobKey(queue, job))),
+      ...(["outbox", "forward", ...INTERNAL_QUEUES] as const).map((queue) =>
+        store.listDeadJobs(queue, MAX_DEAD_LETTERS),
+      ),
+    ]);
     const reasons = new Map(dead.flat().map(({ queue, id, reason }) => [`${queue} ${id}`, reason]));
-    for (const { job, queue } of unresolved) {
+    for (const [i, { job, queue }] of unresolved.entries()) {
       const reason = reasons.get(`${queue} ${job}`);
-      if (reason !== undefined) outcomes.set(job, { is: "set_aside", reason });
+      const at = discarded[i]?.value.at;
+      if (at !== undefined) outcomes.set(job, { is: "discarded", at });
+      else if (reason !== undefined) outcomes.set(job, { is: "set_aside", reason });
       else outcomes.set(job, { is: INTERNAL_QUEUES.includes(queue) ? "passed_on" : "waiting" });
     }
     return outcomes;

@@ -48,6 +48,8 @@ export type ActionOutcome =
   | { is: "folded"; message: StoreKey }
   | { is: "delivered"; at: Ms; message?: StoreKey; repeat?: true }
   | { is: "set_aside"; reason: string }
+  /** The job failed, and a person discarded it. */
+  | { is: "discarded"; at: Ms }
   /** The notification was not sent, because its subject is muted. */
   | { is: "muted" }
   /** The job is internal work, whose results appear as separate events. */

@@ -145,9 +145,25 @@ const forwardSchema = z.strictObject({
     .meta({ meaning: "Events that are posted there." }),
 });
 
+/** Default of `claim_minutes`: 15, long enough for a step of work and short enough that a frozen agent is noticed. */
+export const DEFAULT_CLAIM_MINUTES = 15;
+/** Limits of `claim_minutes`: 2, because a write needs 35 s and claims are checked every minute; 1440 are one day. */
+const MIN_CLAIM_MINUTES = 2;
+export const MAX_CLAIM_MINUTES = 1_440;
+
 /** The settings file: the JSON file that GROUNDCREW_CONFIG names. */
 export const settingsFileSchema = z.strictObject({
   agents: z.array(agentSchema).default([]).meta({ meaning: "The agents of the team." }),
+  claim_minutes: z
+    .int()
+    .min(MIN_CLAIM_MINUTES)
+    .max(MAX_CLAIM_MINUTES)
+    .default(DEFAULT_CLAIM_MINUTES)
+    .describe(`whole minutes, ${MIN_CLAIM_MINUTES} to ${MAX_CLAIM_MINUTES}, for which a claim lasts without a call`)
+    .meta({
+      meaning:
+        "An agent's claim ends after so many minutes without a call about the task. Existing claims keep their end; a renewal can extend it, never shorten it.",
+    }),
   done: doneSchema.prefault({}).meta({ meaning: 'What a finished task must have, besides its own "Done when:" list.' }),
   budget: budgetSchema.optional().meta({ meaning: "Budget of a calendar month." }),
   states: z

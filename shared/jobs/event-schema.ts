@@ -45,6 +45,7 @@ export const eventSchema = z.discriminatedUnion("kind", [
     agent: nameSchema,
     why: z.enum(["expired", "reassigned", "moved"]),
     since: z.string(),
+    minutes: z.number().exactOptional(),
   }),
   z.object({ kind: z.literal("review"), agent: nameSchema, confidence: z.number(), text: z.string() }),
   z.object({

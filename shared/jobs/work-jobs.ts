@@ -17,6 +17,8 @@ export const workJobBodySchema = z.discriminatedUnion("do", [
     since: z.number(),
     at: z.number(),
     why: z.enum(["expired", "reassigned", "moved"]).optional(),
+    /** Of an expired claim: the minutes without a call. Absent in jobs of older versions: 15. */
+    minutes: z.number().exactOptional(),
   }),
   /** The item has changed: checks whether its claim is still valid. */
   z.object({ do: z.literal("check"), ...commonFields }),

@@ -41,8 +41,11 @@ export type WorkEvent =
   | { kind: "answered"; question: string; agent: string; text: string; by: string }
   /** A comment that the agent marked as critical. */
   | { kind: "critical"; comment: string; agent: string; text: string }
-  /** The agent lost its claim: it expired, the task was reassigned, or people changed its status. */
-  | { kind: "claim_lost"; agent: string; why: "expired" | "reassigned" | "moved"; since: string }
+  /**
+   * The agent lost its claim: it expired after `minutes` without a call (absent on older events: 15), the task was
+   * reassigned, or people changed its status.
+   */
+  | { kind: "claim_lost"; agent: string; why: "expired" | "reassigned" | "moved"; since: string; minutes?: number }
   /** The agent finished with less confidence than required, so a human reviews the task (OPENCLAW-12). */
   | { kind: "review"; agent: string; confidence: number; text: string }
   /** The reviewer sent the task back: the agent continues it. */

@@ -1,10 +1,16 @@
 import { expect, test } from "vitest";
+import { z } from "zod";
+import { createDecisionPut, type DecisionRecord } from "../../shared/decision-log/decision-log.ts";
 import {
   createBearerHeaders,
   RUNTIME_ADMIN_TOKEN,
   RUNTIME_TICK_TOKEN,
   startTestRuntime,
 } from "../support/test-runtime.ts";
+
+const activitySchema = z.object({
+  rows: z.array(z.object({ asked: z.array(z.object({ fate: z.unknown() })) })),
+});
 
 async function createRuntimeWithDeadLetter(id = "item:12:completed:telegram:-100/1") {
   const runtime = await startTestRuntime();
@@ -79,4 +85,32 @@ test("Dead letters are discarded only with ADMIN_TOKEN", async () => {
   });
   expect(refused.status).toBe(403);
   expect((await store.stats()).queues.outbox.dead).toBe(1);
+});
+
+test("The activity list shows the notification of a discarded job as discarded instead of waiting", async () => {
+  const id = "item:12:completed:telegram:-100/1";
+  const { url, store } = await createRuntimeWithDeadLetter(id);
+  const decision: DecisionRecord = {
+    record: "item:12",
+    rev: 1,
+    at: await store.now(),
+    via: "webhook",
+    event: { kind: "completed" },
+    asked: [{ rule: "completed tasks", target: "telegram:-100", queue: "outbox", job: id }],
+    held: [],
+    correlation: "c",
+    project: { identifier: "ONB", name: "Onboarding" },
+  };
+  await store.commit({ put: [createDecisionPut(decision)] });
+  const readFate = async () => {
+    const response = await fetch(`${url}/api/why`, createBearerHeaders(RUNTIME_ADMIN_TOKEN));
+    return activitySchema.parse(await response.json()).rows[0]?.asked[0]?.fate;
+  };
+  expect(await readFate()).toEqual({ is: "set_aside", reason: "chat not found" });
+  const discarded = await fetch(`${url}/dead-letters/outbox/${encodeURIComponent(id)}`, {
+    method: "DELETE",
+    ...createBearerHeaders(RUNTIME_ADMIN_TOKEN),
+  });
+  expect(discarded.status).toBe(200);
+  expect(await readFate()).toEqual({ is: "discarded", at: expect.any(Number) });
 });

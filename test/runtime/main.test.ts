@@ -46,6 +46,18 @@ test("The command line lists every invalid setting and exits with 78", async () 
   expect(err).not.toContain("marked");
 });
 
+test.each([1, 1_441, 2.5, "x"])(
+  "The command line refuses claim_minutes: %j in the settings file, names the accepted values, and exits with 78",
+  async (claim_minutes) => {
+    const cwd = createFolder({ "crew.json": JSON.stringify({ claim_minutes }) });
+    const { code, err } = await runMain({ ...RUNTIME_ENV, GROUNDCREW_CONFIG: "crew.json" }, cwd).ended;
+    expect(code).toBe(78);
+    expect(err).toContain("Groundcrew cannot start: 1 setting needs attention.");
+    expect(err).toContain("GROUNDCREW_CONFIG claim_minutes\n");
+    expect(err).toContain("wanted: whole minutes, 2 to 1440, for which a claim lasts without a call");
+  },
+);
+
 test.each(["ADMIN_TOKEN", "TICK_TOKEN", "AGENT_TOKEN_IMHOTEP", "TELEGRAM_WEBHOOK_SECRET"])(
   "reliability 33: the command line refuses %s with fewer than 16 characters, says how to make one, and exits with 78",
   async (name) => {

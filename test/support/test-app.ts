@@ -74,7 +74,9 @@ export async function createTestApp(options: TestAppOptions = {}) {
   const webhook = plane.addWebhook("http://127.0.0.1:9/webhooks/plane");
   const apiKey = plane.createApiKey(human);
   const env = options.setUpPlane?.(plane) ?? {};
-  const settings = createTestAppSettings(url, apiKey, plane.workspace.slug, limit, { ...options, env });
+  const createSettings = (config = options.config) =>
+    createTestAppSettings(url, apiKey, plane.workspace.slug, limit, { ...options, ...omitUndefined({ config }), env });
+  let settings = createSettings();
 
   const recorder = createEventRecorder();
   recorder.addPerson(human);
@@ -140,7 +142,9 @@ export async function createTestApp(options: TestAppOptions = {}) {
     webhook,
     apiKey,
     time,
-    settings,
+    get settings() {
+      return settings;
+    },
     /** Every action so far, across restarts. */
     actions: recorder.actions,
     /** The log's lines. */
@@ -195,9 +199,13 @@ export async function createTestApp(options: TestAppOptions = {}) {
         advance(500);
       }
     },
-    /** Starts a new process on the same store or on an empty one. */
-    async restart({ store: storeState = "kept" }: { store?: "kept" | "lost" } = {}) {
+    /** Starts a new process on the same store or on an empty one, with the same or other content of the settings file. */
+    async restart({
+      store: storeState = "kept",
+      config,
+    }: { store?: "kept" | "lost" } & Pick<TestAppOptions, "config"> = {}) {
       nextWaitActions = [];
+      if (config) settings = createSettings(config);
       if (storeState === "lost") store = newStore();
       deps = await start();
     },

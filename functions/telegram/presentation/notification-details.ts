@@ -1,3 +1,4 @@
+import { DEFAULT_CLAIM_MINUTES } from "../../../shared/config/settings-file.ts";
 import { localizeDate, localizeDuration, localizeMoment, localizeNumber } from "../../../shared/i18n/localize.ts";
 import { localizeCount } from "../../../shared/i18n/plural.ts";
 import { formatTemplate } from "../../../shared/i18n/template.ts";
@@ -78,7 +79,7 @@ function renderEventDetails(
       return [toSafeText(event.text, 300)];
     case "claim_lost":
       return [
-        toPlainText(losses[event.why]),
+        toPlainText(formatTemplate(losses[event.why], { minutes: String(event.minutes ?? DEFAULT_CLAIM_MINUTES) })),
         line(fields.heldSince, `${localizeMoment(locale, "UTC", Date.parse(event.since), 0)} UTC`),
       ];
     case "review":

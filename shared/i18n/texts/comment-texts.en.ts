@@ -23,7 +23,7 @@ export const commentTextsEn: CommentTexts = {
   sentBack: "<strong>Sent back</strong> by {by}",
   failed: "<strong>Blocked</strong>: {reason}",
   expired:
-    "<strong>{agent}</strong> held this task from {from} to {to}, then showed no activity for 15 minutes. The claim has expired and the task is back in todo.",
+    "<strong>{agent}</strong> held this task from {from} to {to}, then showed no activity for {minutes} minutes. The claim has expired and the task is back in todo.",
   blockedByTask: {
     cancelled:
       "Blocked by a dependency: this task depends on {blocker}, which was cancelled. It returns to todo when that task is reopened or the dependency is removed. If you move it out of Blocked yourself, Groundcrew leaves it there.",

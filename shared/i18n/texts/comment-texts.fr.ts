@@ -24,7 +24,7 @@ export const commentTextsFr: CommentTexts = {
   sentBack: "<strong>Renvoyée</strong> par {by}",
   failed: "<strong>Bloquée</strong>\u00a0: {reason}",
   expired:
-    "Cette tâche était réservée par <strong>{agent}</strong> du {from} au {to}, puis aucune activité pendant 15 minutes. La réservation a expiré et la tâche est de nouveau à faire.",
+    "Cette tâche était réservée par <strong>{agent}</strong> du {from} au {to}, puis aucune activité pendant {minutes} minutes. La réservation a expiré et la tâche est de nouveau à faire.",
   blockedByTask: {
     cancelled:
       "Bloquée par une dépendance\u00a0: cette tâche dépend de {blocker}, qui a été annulée. Elle sera de nouveau à faire dès que cette dernière sera rouverte ou que la dépendance sera supprimée. Si vous la débloquez vous-même, Groundcrew n’y touchera pas.",

@@ -30,7 +30,7 @@ export interface CommentTexts {
   sentBack: string;
   /** An agent reported that it failed: the task is blocked. */
   failed: string;
-  /** `{from}` and `{to}` are the times of the claim, ISO 8601. */
+  /** `{from}` and `{to}` are the times of the claim, ISO 8601; `{minutes}` is 2 or more. */
   expired: string;
   /** The task depends on `{blocker}`, which was cancelled or is blocked. */
   blockedByTask: Record<"cancelled" | "blocked", string>;

@@ -69,6 +69,7 @@ export const pageTextsEn: PageTexts = {
   "fate.delivered": "delivered {at}",
   "fate.repeat": "delivered {at}, possibly twice",
   "fate.set_aside": "failed: {reason}",
+  "fate.discarded": "failed; discarded {at}",
   "fate.muted": "muted in this chat",
   "fate.passed_on": "processed internally",
   "held.no_rule": "no notification rule matched",

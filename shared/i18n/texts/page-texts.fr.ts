@@ -69,6 +69,7 @@ export const pageTextsFr: PageTexts = {
   "fate.delivered": "envoyé {at}",
   "fate.repeat": "envoyé {at}, peut-être deux fois",
   "fate.set_aside": "échec\u00a0: {reason}",
+  "fate.discarded": "échec\u00a0; abandonné {at}",
   "fate.muted": "notifications coupées dans cette discussion",
   "fate.passed_on": "traité en interne",
   "held.no_rule": "aucune règle de notification ne correspond",

@@ -10,7 +10,7 @@ export type PageTextName =
   | Prefixed<"priority", Priority>
   | "word.cancelled"
   | Prefixed<"via", "webhook" | "read" | "absence" | "relations" | "bridge">
-  | Prefixed<"fate", "waiting" | "folded" | "delivered" | "repeat" | "set_aside" | "muted" | "passed_on">
+  | Prefixed<"fate", "waiting" | "folded" | "delivered" | "repeat" | "set_aside" | "discarded" | "muted" | "passed_on">
   | Prefixed<"held", "no_rule" | "muted" | "not_set_up" | "polls" | "other_event">
   | Prefixed<"health", "good" | "unknown" | "bad" | "set_aside" | "held" | "retry" | "waiting">
   | Prefixed<"health", "store" | "store_memory" | "store_disk">

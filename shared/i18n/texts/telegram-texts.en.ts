@@ -96,7 +96,7 @@ export const telegramTextsEn: TelegramTexts = {
   },
   fromAgent: "from",
   losses: {
-    expired: "no activity for 15 minutes; the task was released",
+    expired: "no activity for {minutes} minutes; the task was released",
     reassigned: "the task was reassigned",
     moved: "the task was changed or removed in Plane",
   },

@@ -96,7 +96,7 @@ export const telegramTextsFr: TelegramTexts = {
   },
   fromAgent: "de",
   losses: {
-    expired: "aucune activité depuis 15 minutes\u00a0; la tâche a été libérée",
+    expired: "aucune activité depuis {minutes} minutes\u00a0; la tâche a été libérée",
     reassigned: "la tâche a été réattribuée",
     moved: "la tâche a été modifiée ou supprimée dans Plane",
   },

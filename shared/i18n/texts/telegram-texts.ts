@@ -50,7 +50,7 @@ export interface TelegramTexts {
   >;
   /** Before the agent's name in the headline of its question or report. */
   fromAgent: string;
-  /** Why an agent's claim of a task ended. */
+  /** Why an agent's claim of a task ended. `{minutes}` is 2 or more. */
   losses: Record<"expired" | "reassigned" | "moved", string>;
   /** After the key of a blocker: its status, which is why the task is blocked by a dependency. */
   stuck: Record<"cancelled" | "blocked", string>;

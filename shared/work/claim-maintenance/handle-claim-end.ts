@@ -1,14 +1,16 @@
+import { DEFAULT_CLAIM_MINUTES } from "../../config/settings-file.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { formatTemplate } from "../../i18n/template.ts";
 import { getTexts } from "../../i18n/texts/get-texts.ts";
 import type { WorkJobBody } from "../../jobs/work-jobs.ts";
 import { escapeHtml } from "../../markdown/escape-html.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
 import { PlaneNotFoundError } from "../../plane/errors.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
 import { DAY, formatIsoTime, MINUTE, type Ms } from "../../time.ts";
 import { queueCardWrite } from "../card/card-record.ts";
 import { moveToStatus } from "../changes/move-to-status.ts";
-import { createClaim, isClaimHeld } from "../claims/claim-lease.ts";
+import { isClaimHeld } from "../claims/claim-lease.ts";
 import type { KeptClaimLoss } from "../claims/claim-refusals.ts";
 import { postComment } from "../comments/post-comment.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../context/call-context.ts";
@@ -34,7 +36,7 @@ const KEPT_MS: Ms = 7 * DAY;
  * comment, and publishes who lost the claim and why. Each step happens once, also when the job is repeated.
  */
 export async function handleClaimEnd(deps: WorkDeps, claimEnd: ClaimEnd): Promise<void> {
-  const { item, agent, fence, at, since, why: reason, correlation } = claimEnd;
+  const { item, agent, fence, at, since, why: reason, minutes, correlation } = claimEnd;
   await stopTimers(deps, item, agent, at, fence);
   await queueCardWrite(deps, item, correlation);
   const task = reason && (await findKeptTask(deps, item));
@@ -45,7 +47,7 @@ export async function handleClaimEnd(deps: WorkDeps, claimEnd: ClaimEnd): Promis
   await publishWorkEvent(
     deps,
     current,
-    { kind: "claim_lost", agent, why: reason, since: formatIsoTime(since) },
+    { kind: "claim_lost", agent, why: reason, since: formatIsoTime(since), ...omitUndefined({ minutes }) },
     correlation,
     {
       record,
@@ -89,11 +91,10 @@ async function returnToTodo(deps: WorkDeps, task: Task, claimEnd: ClaimEnd): Pro
 }
 
 /** Returns a context whose requests fail once the lease has ended. */
-function guardCalls(context: CallContext, task: Task, lease: { fence: number; until: Ms }): CallContext {
+function guardCalls(context: CallContext, task: Task, { fence }: { fence: number }): CallContext {
   const { deps, plane } = context;
-  const guardClaim = createClaim(task, SYSTEM_CALLER.name, lease);
   async function requireGuard() {
-    if (!(await isClaimHeld(deps, guardClaim)))
+    if (!(await isClaimHeld(deps, { item: task.id, fence })))
       throw new GroundcrewError("conflict", `${task.key} was not returned to todo in time. The job is retried.`);
   }
   return {
@@ -114,13 +115,19 @@ function guardCalls(context: CallContext, task: Task, lease: { fence: number; un
 
 function renderExpiredComment(
   { settings }: WorkDeps,
-  { agent, since, at }: { agent: string } & Pick<KeptClaimLoss, "since" | "at">,
+  {
+    agent,
+    since,
+    at,
+    minutes = DEFAULT_CLAIM_MINUTES,
+  }: { agent: string } & Pick<KeptClaimLoss, "since" | "at" | "minutes">,
 ): string {
   const { comments } = getTexts(settings.locale);
   const values = {
     agent: escapeHtml(agent),
     from: formatIsoTime(since),
     to: formatIsoTime(at),
+    minutes: String(minutes),
   };
   return `<p>${formatTemplate(comments.expired, values)}</p>`;
 }

@@ -1,9 +1,9 @@
 import { omitUndefined } from "../../omit-undefined.ts";
 import { readCard } from "../card/card-record.ts";
 import { findCard, restoreCard } from "../card/find-card.ts";
-import { createClaim, readClaimState, toClaimPut } from "../claims/claim-lease.ts";
+import { createClaim, leaseClaim, readClaimState, toClaimPut } from "../claims/claim-lease.ts";
 import type { WorkDeps } from "../context/call-context.ts";
-import { CLAIM_MS, workKeys } from "../context/work-keys.ts";
+import { workKeys } from "../context/work-keys.ts";
 import { findKeptTask } from "../tasks/find-task.ts";
 
 /**
@@ -27,7 +27,7 @@ export async function restoreClaim(
   const key = workKeys.claim(item);
   const { kept: current, expect } = await readClaimState(deps, item);
   if (current) return;
-  const lease = await deps.store.lease(key, agent, CLAIM_MS);
+  const lease = await leaseClaim(deps, { item, agent });
   if (!("fence" in lease)) return;
   const claim = { ...createClaim(task, agent, lease), ...omitUndefined({ since }) };
   if ((await deps.store.commit({ expect, fence: [key, lease.fence], put: [toClaimPut(claim)] })) !== "kept") return;

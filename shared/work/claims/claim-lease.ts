@@ -1,13 +1,22 @@
+import { MAX_CLAIM_MINUTES } from "../../config/settings-file.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import type { Put, Revision, StoreKey } from "../../store/port.ts";
 import type { Status } from "../../task/snapshot.ts";
-import type { Ms } from "../../time.ts";
+import { MINUTE, type Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
-import { CLAIM_MS, workKeys, workSets } from "../context/work-keys.ts";
+import { workKeys, workSets } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
+import { getClaimDuration } from "./claim-duration.ts";
 import type { KeptClaim } from "./find-claim.ts";
 
-type LeaseDeps = Pick<WorkDeps, "store">;
+type StoreDeps = Pick<WorkDeps, "store">;
+type LeaseDeps = Pick<WorkDeps, "store" | "settings">;
+
+/**
+ * Retention of the mark that a claim has ended: 2 days, twice the longest `claim_minutes`, so that every lease under its
+ * fencing number has expired by then, also one that was taken under another setting.
+ */
+const ENDED_CLAIM_MS: Ms = 2 * MAX_CLAIM_MINUTES * MINUTE;
 
 /** The fencing number of a claim that has ended, although its lease may not have been released yet. */
 interface KeptEndedClaim {
@@ -16,7 +25,7 @@ interface KeptEndedClaim {
 }
 
 /** Reads the records of a task's claim, with the revisions that a commit based on them must expect. */
-export async function readClaimState({ store }: LeaseDeps, item: string) {
+export async function readClaimState({ store }: StoreDeps, item: string) {
   const keys = [workKeys.claim(item), workKeys.over(item)] as const;
   const [[kept], [over]] = await Promise.all([store.read<KeptClaim>([keys[0]]), store.read<KeptEndedClaim>([keys[1]])]);
   const expect: [StoreKey, Revision][] = [
@@ -26,19 +35,34 @@ export async function readClaimState({ store }: LeaseDeps, item: string) {
   return { kept, over, expect };
 }
 
-/** Marks a fencing number as ended, for twice the claim's time, so that every lease under it has expired by then. */
+/** Marks a fencing number as ended, although its lease may continue. */
 export function toEndedClaimPut({ item, agent }: Pick<KeptClaim, "item" | "agent">, fence: number): Put {
-  return { key: workKeys.over(item), value: { agent, fence } satisfies KeptEndedClaim, expires: 2 * CLAIM_MS };
+  return { key: workKeys.over(item), value: { agent, fence } satisfies KeptEndedClaim, expires: ENDED_CLAIM_MS };
+}
+
+/**
+ * Takes or renews the lease of a claim for the time that the settings give it. A claim with an end (`until`) never ends
+ * earlier than that, so that a shorter setting does not take away time an agent was promised. `renewed` is the store time
+ * of the lease.
+ */
+export async function leaseClaim(
+  { store, settings }: LeaseDeps,
+  { item, agent, until: end }: Pick<KeptClaim, "item" | "agent"> & Partial<Pick<KeptClaim, "until">>,
+) {
+  const duration = getClaimDuration(settings);
+  const ttl = end === undefined ? duration : Math.max(duration, end - (await store.now()));
+  const lease = await store.lease(workKeys.claim(item), agent, ttl);
+  return "fence" in lease ? { ...lease, renewed: lease.until - ttl } : lease;
 }
 
 /** Creates the record of a claim that begins with this lease. */
 export function createClaim(
   { id, project, item }: Task,
   agent: string,
-  { fence, until }: { fence: number; until: Ms },
+  { fence, until, renewed }: { fence: number; until: Ms; renewed: Ms },
 ): KeptClaim {
-  const since = until - CLAIM_MS;
-  return { item: id, project: project.id, agent, fence, since, until, words: [item.snapshot.word] };
+  const words = [item.snapshot.word];
+  return { item: id, project: project.id, agent, fence, since: renewed, until, renewed, words };
 }
 
 export function toClaimPut(claim: KeptClaim) {
@@ -56,7 +80,7 @@ export async function renewClaim(
     const { kept, expect } = await readClaimState(deps, claim.item);
     if (!kept || kept.value.fence !== claim.fence) return undefined;
     if (!(await isClaimHeld(deps, claim))) return undefined;
-    const lease = await deps.store.lease(key, claim.agent, CLAIM_MS);
+    const lease = await leaseClaim(deps, kept.value);
     if (!("fence" in lease)) return undefined;
     if (lease.fence !== claim.fence) {
       // The lease expired just now, and this request took a new one, unless another call of this agent has taken it.
@@ -65,7 +89,12 @@ export async function renewClaim(
       if (outcome === "kept") await deps.store.release(key, lease.fence);
       return undefined;
     }
-    const next: KeptClaim = { ...kept.value, until: lease.until, ...omitUndefined({ words: statuses }) };
+    const next: KeptClaim = {
+      ...kept.value,
+      until: lease.until,
+      renewed: lease.renewed,
+      ...omitUndefined({ words: statuses }),
+    };
     const outcome = await deps.store.commit({
       expect,
       fence: [key, claim.fence],
@@ -80,7 +109,7 @@ export async function reviveClaim(deps: LeaseDeps, claim: KeptClaim): Promise<bo
   const key = workKeys.claim(claim.item);
   const { kept, expect } = await readClaimState(deps, claim.item);
   if (!kept || kept.value.fence !== claim.fence) return false;
-  const lease = await deps.store.lease(key, claim.agent, CLAIM_MS);
+  const lease = await leaseClaim(deps, kept.value);
   if (!("fence" in lease)) return false;
   const next: KeptClaim = { ...kept.value, ...lease };
   const outcome = await deps.store.commit({
@@ -92,6 +121,9 @@ export async function reviveClaim(deps: LeaseDeps, claim: KeptClaim): Promise<bo
 }
 
 /** Whether the lease still has the fencing number of this claim. */
-export async function isClaimHeld({ store }: LeaseDeps, { item, fence }: KeptClaim): Promise<boolean> {
+export async function isClaimHeld(
+  { store }: StoreDeps,
+  { item, fence }: Pick<KeptClaim, "item" | "fence">,
+): Promise<boolean> {
   return (await store.commit({ fence: [workKeys.claim(item), fence] })) === "kept";
 }

@@ -1,3 +1,4 @@
+import { DEFAULT_CLAIM_MINUTES } from "../../config/settings-file.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { formatIsoTime, type Ms } from "../../time.ts";
 import { SYSTEM_CALLER } from "../context/caller.ts";
@@ -9,6 +10,8 @@ export interface KeptClaimLoss {
   /** Store time. */
   at: Ms;
   since: Ms;
+  /** Of an expired claim: for how many minutes no call had renewed it. Default, for older records: 15. */
+  minutes?: number;
 }
 
 /** The refusal for a task that another agent holds until a store time; `since` where it is known. */
@@ -22,9 +25,12 @@ export function createClaimHeldError(task: Task, holder: string, until: Ms, sinc
   );
 }
 
-export function createClaimLostError(task: Task, { why, at, since }: KeptClaimLoss): GroundcrewError {
+export function createClaimLostError(
+  task: Task,
+  { why, at, since, minutes = DEFAULT_CLAIM_MINUTES }: KeptClaimLoss,
+): GroundcrewError {
   const reason = {
-    expired: "the claim expired because no call renewed it for 15 minutes",
+    expired: `the claim expired because no call renewed it for ${minutes} minutes`,
     reassigned: "the task was reassigned in Plane",
     moved: "the status of the task was changed in Plane",
   }[why];

@@ -2,10 +2,10 @@ import { GroundcrewError } from "../../errors.ts";
 import { createWorkJob } from "../../jobs/work-jobs.ts";
 import { isOpen } from "../../task/diff.ts";
 import type { CallContext } from "../context/call-context.ts";
-import { CLAIM_MS, workKeys } from "../context/work-keys.ts";
+import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
 import { requireOwner } from "../tasks/require-owner.ts";
-import { createClaim, readClaimState, renewClaim, reviveClaim, toClaimPut } from "./claim-lease.ts";
+import { createClaim, leaseClaim, readClaimState, renewClaim, reviveClaim, toClaimPut } from "./claim-lease.ts";
 import { requireNotInReview, requireStartable, throwIfClaimLost } from "./claim-preconditions.ts";
 import { createClaimHeldError } from "./claim-refusals.ts";
 import { hasBeenDown } from "./downtime.ts";
@@ -70,7 +70,7 @@ async function takeClaim({ deps, caller, correlation }: CallContext, task: Task)
       const renewed = await renewClaim(deps, current.value);
       if (renewed) return renewed;
     }
-    const lease = await deps.store.lease(key, caller.name, CLAIM_MS);
+    const lease = await leaseClaim(deps, { item: task.id, agent: caller.name });
     if (!("fence" in lease)) {
       const wasReleased =
         endedClaim?.value.agent === lease.heldBy && (await deps.store.release(key, endedClaim.value.fence));

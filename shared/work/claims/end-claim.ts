@@ -5,6 +5,7 @@ import { updateValue } from "../../store/update.ts";
 import { DAY, type Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
+import { getIdleMinutes } from "./claim-duration.ts";
 import { isClaimHeld, toEndedClaimPut } from "./claim-lease.ts";
 import type { KeptClaimLoss } from "./claim-refusals.ts";
 import type { KeptClaim } from "./find-claim.ts";
@@ -31,7 +32,8 @@ export async function endClaim(
     if (!current || current.fence !== fence) return { result: false };
     if (reason === "expired" && (await isClaimHeld(deps, claim))) return { result: false };
     const at = Math.min(await deps.store.now(), current.until);
-    const loss: KeptClaimLoss | undefined = reason && { why: reason, at, since };
+    const idle = omitUndefined({ minutes: reason === "expired" ? getIdleMinutes(current) : undefined });
+    const loss: KeptClaimLoss | undefined = reason && { why: reason, at, since, ...idle };
     return {
       put: keepDefined([
         { key, value: undefined },
@@ -48,6 +50,7 @@ export async function endClaim(
           at,
           correlation,
           ...omitUndefined({ why: reason }),
+          ...idle,
         }),
       ],
       result: true,

@@ -15,6 +15,8 @@ export interface KeptClaim {
   /** Store time. */
   since: Ms;
   until: Ms;
+  /** Store time when the claim was taken or last renewed. Absent on claims stored before `claim_minutes` existed. */
+  renewed?: Ms;
   /** Statuses the agent expects its task to have. Any other one, except in progress, was set by another user. */
   words: Status[];
 }

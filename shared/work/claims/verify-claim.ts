@@ -3,6 +3,7 @@ import type { Status } from "../../task/snapshot.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { MIN_WRITE_MS } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
+import { getIdleMinutes } from "./claim-duration.ts";
 import { renewClaim } from "./claim-lease.ts";
 import { throwIfClaimLost } from "./claim-preconditions.ts";
 import { createClaimHeldError, createClaimLostError } from "./claim-refusals.ts";
@@ -35,5 +36,10 @@ async function createLossError(context: CallContext, task: Task, claim: KeptClai
   const current = await findClaim(deps, task.id);
   if (current && current.agent !== caller.name)
     return createClaimHeldError(task, current.agent, current.until, current.since);
-  return createClaimLostError(task, { why: "expired", at: claim.until, since: claim.since });
+  return createClaimLostError(task, {
+    why: "expired",
+    at: claim.until,
+    since: claim.since,
+    minutes: getIdleMinutes(claim),
+  });
 }

@@ -1,5 +1,5 @@
 import type { SetName, StoreKey } from "../../store/port.ts";
-import { MINUTE, type Ms } from "../../time.ts";
+import type { Ms } from "../../time.ts";
 
 /** Store keys of the task operations. `item` is Plane's id of an item, `agent` an agent's name in the settings. */
 export const workKeys = {
@@ -67,9 +67,6 @@ export const workSets = {
   stuck: "stuck",
   circles: "circles",
 } as const;
-
-/** Timeout for a claim that no call of its agent renews: 15 min. */
-export const CLAIM_MS: Ms = 15 * MINUTE;
 
 /** Minimum time left of a claim before a write to Plane: Plane's request timeout of 30 s plus 5 s. */
 export const MIN_WRITE_MS: Ms = 35_000;

@@ -3,6 +3,7 @@ import type { Job } from "../../store/port.ts";
 import { readAllRows } from "../../store/scan-set.ts";
 import { isOpen } from "../../task/diff.ts";
 import { MINUTE, type Ms } from "../../time.ts";
+import { getClaimDuration } from "../claims/claim-duration.ts";
 import { createCallContext, type WorkDeps } from "../context/call-context.ts";
 import { workSets } from "../context/work-keys.ts";
 import { findKeptTask } from "../tasks/find-task.ts";
@@ -12,9 +13,6 @@ import { endStatusAttempt, findStatusAttempt, hasReachedStatus, readUnfinishedAt
 
 /** Timeout for a call including waits and retries: 2 min. Older unfinished changes were interrupted. */
 const CALL_TIMEOUT_MS: Ms = 2 * MINUTE;
-
-/** Timeout for an agent to repeat an interrupted call: 15 min, as long as a claim. */
-const ABANDONED_MS: Ms = 15 * MINUTE;
 
 /**
  * Runs at each tick on stored state: queues jobs for interrupted changes of status, for reviews whose task is no longer
@@ -66,6 +64,7 @@ export async function resumeInterruptedChange(deps: WorkDeps, item: string, corr
   );
   const isGone = !task || task.item.gone !== undefined;
   if (!isGone && hasReachedStatus(task.item, attempt)) await completeStatusChange(context, task, attempt);
-  else if (isGone || !isOpen(task.item.snapshot.word) || now - attempt.at > ABANDONED_MS)
+  // The agent may repeat the call for as long as a claim lasts.
+  else if (isGone || !isOpen(task.item.snapshot.word) || now - attempt.at > getClaimDuration(deps.settings))
     await endStatusAttempt(context, attempt);
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { TOOLS } from "../../../functions/agent/tools.ts";
+import { settingsFileSchema } from "../../../shared/config/settings-file.ts";
 import { createHttpTestApp, toBridgeToken } from "../../support/http-test-app.ts";
 
 const runFile = promisify(execFile);
@@ -31,7 +32,14 @@ test("OPENCLAW-01 the skill file requires only the binary: each agent's token is
 test("OPENCLAW-01 the skill file names only existing tools and inputs", () => {
   const tools = TOOLS.map(({ name }) => name);
   const inputs = TOOLS.flatMap(({ input }) => Object.keys(input.shape));
-  const known = [...tools, ...inputs, "in_progress", "retry_after"];
+  const known = [
+    ...tools,
+    ...inputs,
+    "in_progress",
+    "retry_after",
+    "held_until",
+    ...Object.keys(settingsFileSchema.shape),
+  ];
   const named = [...body.matchAll(/\b[a-z]+(?:_[a-z]+)+\b/g)].map(([name]) => name);
   expect(named.filter((name) => !known.includes(name))).toEqual([]);
   expect(named).toEqual(expect.arrayContaining(["list_my_tasks", "claim_task", "update_task_status"]));

@@ -38,7 +38,8 @@ test("GROUNDCREW_CONFIG with an unknown name is refused with a suggestion", () =
     {
       name: "GROUNDCREW_CONFIG agnets",
       given: "an unknown name",
-      wanted: "agents (known names: agents, done, budget, states, notifications, progress, forward, provision, canary)",
+      wanted:
+        "agents (known names: agents, claim_minutes, done, budget, states, notifications, progress, forward, provision, canary)",
     },
   ]);
 });
@@ -144,4 +145,19 @@ test.each([
   expect(found).toHaveLength(1);
   expect(found[0]?.given).toContain(expected);
   expect(JSON.stringify(found)).not.toMatch(/marked|bWFya2Vk/);
+});
+
+test.each([1, 1_441, 2.5, "x", "30", null])("GROUNDCREW_CONFIG with claim_minutes: %j is refused", (claim_minutes) => {
+  expect(getFileProblems({ claim_minutes })).toEqual([
+    {
+      name: "GROUNDCREW_CONFIG claim_minutes",
+      given: expect.any(String),
+      wanted: "whole minutes, 2 to 1440, for which a claim lasts without a call",
+    },
+  ]);
+});
+
+test.each([2, 1_440])("GROUNDCREW_CONFIG accepts claim_minutes: %i", (claim_minutes) => {
+  const settings = createTestSettings({ GROUNDCREW_CONFIG: "c" }, { c: JSON.stringify({ claim_minutes }) });
+  expect(settings).toMatchObject({ claim_minutes });
 });

@@ -115,6 +115,8 @@ function describeOutcome(outcome) {
   switch (outcome.is) {
     case "delivered":
       return translate(outcome.repeat ? "fate.repeat" : "fate.delivered", { at: formatTime(outcome.at) });
+    case "discarded":
+      return translate("fate.discarded", { at: formatTime(outcome.at) });
     case "set_aside":
       return translate("fate.set_aside", { reason: outcome.reason.slice(0, 300) });
     default:

@@ -1,10 +1,14 @@
 import { expect, test } from "vitest";
+import { DEFAULT_CLAIM_MINUTES } from "../../../../shared/config/settings-file.ts";
+import { MINUTE } from "../../../../shared/time.ts";
 import { changeTask } from "../../../../shared/work/changes/change-task.ts";
 import { createStatusFields } from "../../../../shared/work/changes/move-to-status.ts";
 import { claimTask } from "../../../../shared/work/claims/claim-task.ts";
-import { CLAIM_MS } from "../../../../shared/work/context/work-keys.ts";
 import { findTask } from "../../../../shared/work/tasks/find-task.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+/** The default of `claim_minutes`. */
+const CLAIM_MS = DEFAULT_CLAIM_MINUTES * MINUTE;
 
 async function createClaimedTask(options: Parameters<typeof createAgentTestApp>[0] = {}) {
   const app = await createAgentTestApp({ needsActor: true, ...options });

@@ -1,13 +1,16 @@
 import { expect, test } from "vitest";
 import { claimsTick } from "../../../../functions/work/claims-tick.ts";
 import { createWorkRules } from "../../../../functions/work/work-rules.ts";
+import { DEFAULT_CLAIM_MINUTES } from "../../../../shared/config/settings-file.ts";
 import { MINUTE } from "../../../../shared/time.ts";
 import { ensureClaim } from "../../../../shared/work/claims/claim-task.ts";
 import { findClaim } from "../../../../shared/work/claims/find-claim.ts";
-import { CLAIM_MS } from "../../../../shared/work/context/work-keys.ts";
 import { answerQuestion } from "../../../../shared/work/questions/answer-question.ts";
 import { findTask } from "../../../../shared/work/tasks/find-task.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+/** The default of `claim_minutes`. */
+const CLAIM_MS = DEFAULT_CLAIM_MINUTES * MINUTE;
 
 const RULES = {
   ruleSets: ({ agents }: { agents: Parameters<typeof createWorkRules>[0] }) => [createWorkRules(agents)],

@@ -1,16 +1,20 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { DEFAULT_CLAIM_MINUTES } from "../../../../shared/config/settings-file.ts";
 import { createMemoryStore } from "../../../../shared/store/memory/memory-store.ts";
 import type { Store } from "../../../../shared/store/port.ts";
+import { MINUTE } from "../../../../shared/time.ts";
 import { expireClaims } from "../../../../shared/work/claim-maintenance/expire-claims.ts";
 import { claimTask, ensureClaim } from "../../../../shared/work/claims/claim-task.ts";
 import { endClaim } from "../../../../shared/work/claims/end-claim.ts";
 import { findClaim, type KeptClaim } from "../../../../shared/work/claims/find-claim.ts";
 import { verifyClaim } from "../../../../shared/work/claims/verify-claim.ts";
 import { createCallContext } from "../../../../shared/work/context/call-context.ts";
-import { CLAIM_MS } from "../../../../shared/work/context/work-keys.ts";
 import { findKeptTask } from "../../../../shared/work/tasks/find-task.ts";
 import { createClaimDeps, storeTask } from "./claim-deps.ts";
+
+/** The default of `claim_minutes`. */
+const CLAIM_MS = DEFAULT_CLAIM_MINUTES * MINUTE;
 
 const RUNS = process.env["FULL"] === undefined ? 300 : 10_000;
 const AGENTS = ["Imhotep", "Thot"];

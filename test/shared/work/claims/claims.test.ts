@@ -1,12 +1,16 @@
 import { expect, test } from "vitest";
+import { DEFAULT_CLAIM_MINUTES } from "../../../../shared/config/settings-file.ts";
 import { MINUTE } from "../../../../shared/time.ts";
 import { ensureClaim, renewOwnClaim } from "../../../../shared/work/claims/claim-task.ts";
 import { endClaim } from "../../../../shared/work/claims/end-claim.ts";
 import { findClaim } from "../../../../shared/work/claims/find-claim.ts";
 import { verifyClaim } from "../../../../shared/work/claims/verify-claim.ts";
-import { CLAIM_MS, MIN_WRITE_MS, workKeys } from "../../../../shared/work/context/work-keys.ts";
+import { MIN_WRITE_MS, workKeys } from "../../../../shared/work/context/work-keys.ts";
 import { findTask } from "../../../../shared/work/tasks/find-task.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+/** The default of `claim_minutes`. */
+const CLAIM_MS = DEFAULT_CLAIM_MINUTES * MINUTE;
 
 async function createAppWithTask(to: string | string[] = "Thot") {
   const app = await createAgentTestApp();

@@ -1,0 +1,205 @@
+import { expect, test } from "vitest";
+import { addNotification, EMPTY_BURST } from "../../../functions/telegram/delivery/burst-content.ts";
+import { renderBurst } from "../../../functions/telegram/delivery/render-burst.ts";
+import { createPresentation } from "../../../functions/telegram/presentation/presentation.ts";
+import { claimsTick } from "../../../functions/work/claims-tick.ts";
+import { createWorkRules } from "../../../functions/work/work-rules.ts";
+import { createNotificationAction, outboxBodySchema } from "../../../shared/jobs/outbox-jobs.ts";
+import { MINUTE } from "../../../shared/time.ts";
+import { toClaimPut } from "../../../shared/work/claims/claim-lease.ts";
+import type { KeptClaim } from "../../../shared/work/claims/find-claim.ts";
+import { workKeys } from "../../../shared/work/context/work-keys.ts";
+import { findStatusAttempt } from "../../../shared/work/lifecycle/status-attempt.ts";
+import { callTool, createHttpTestApp, getResultText } from "../../support/http-test-app.ts";
+
+type Options = NonNullable<Parameters<typeof createHttpTestApp>[0]>;
+
+/** Creates a task of Thot and Imhotep that Thot has just set to in_progress over MCP. */
+async function createClaimedTask(config: Options["config"] = {}, locale: "en" | "fr" = "en") {
+  const app = await createHttpTestApp({
+    config,
+    setUpPlane: () => ({ LOCALE: locale }),
+    parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] },
+  });
+  const item = app.addTask("Write the menu", ["Thot", "Imhotep"]);
+  await app.runFirstPoll();
+
+  /** Calls a tool with the MCP SDK's client; returns the text of the result. */
+  const call = async (agent: string, tool: string, input: Record<string, unknown> = {}) => {
+    const { isError = false, ...result } = await callTool(await app.connectMcpClient(agent), tool, {
+      task: "ONB-1",
+      ...input,
+    });
+    return { isError, text: getResultText({ ...result, isError }) };
+  };
+  /** Advances the clock minute by minute, each with its tick, as a running product does. */
+  const advanceMinutes = async (n: number) => {
+    for (let i = 0; i < n; i += 1) {
+      app.advance(MINUTE);
+      await claimsTick.run(app.deps);
+      await app.drain();
+    }
+  };
+  /** The notifications of lost claims as Telegram shows them, after the outbox has stored and read them. */
+  const renderNotices = () => {
+    const presentation = createPresentation({ locale, plane: { url: "https://plane.example.com" } });
+    return app.actions
+      .filter(({ event }) => event.kind === "claim_lost")
+      .map((action) => {
+        const body = outboxBodySchema.parse(JSON.parse(JSON.stringify(createNotificationAction(42, action).body)));
+        if (body.type !== "notification") throw new Error(`unexpected body ${body.type}`);
+        return renderBurst(addNotification(EMPTY_BURST, body), presentation).text.replaceAll("\u00a0", " ");
+      });
+  };
+  await claimsTick.run(app.deps);
+  expect(await call("Thot", "update_task_status", { status: "in_progress" })).toMatchObject({ isError: false });
+  await app.runUntilIdle();
+  await app.poll();
+  // The clock was advanced meanwhile; from here on, the last call is this one.
+  expect(await call("Thot", "start_timer")).toMatchObject({ isError: false });
+  return { app, item, call, advanceMinutes, renderNotices };
+}
+
+test("claim_minutes: 30 keeps a claim for 29 minutes without a call, against the other agent of the task", async () => {
+  const { app, item, call, advanceMinutes } = await createClaimedTask({ claim_minutes: 30 });
+  await advanceMinutes(29);
+  expect(await call("Imhotep", "claim_task")).toMatchObject({
+    isError: true,
+    text: expect.stringContaining("is held by Thot"),
+  });
+  expect(app.readPlaneItem(item).state).toBe("In Progress");
+  expect(await call("Thot", "stop_timer")).toMatchObject({ isError: false });
+});
+
+test("claim_minutes: 30 ends a claim after 30 minutes without a call, and another agent can take the task", async () => {
+  const { app, item, call, advanceMinutes } = await createClaimedTask({ claim_minutes: 30 });
+  await advanceMinutes(30);
+  expect(app.readPlaneItem(item).state).toBe("Todo");
+  expect(await call("Imhotep", "claim_task")).toMatchObject({ isError: false });
+});
+
+test("claim_minutes: 30 renews a claim for 30 minutes at each call", async () => {
+  const { call, advanceMinutes } = await createClaimedTask({ claim_minutes: 30 });
+  await advanceMinutes(20);
+  expect(await call("Thot", "report", { text: "Half of it" })).toMatchObject({ isError: false });
+  await advanceMinutes(29);
+  expect(await call("Imhotep", "claim_task")).toMatchObject({ isError: true });
+  await advanceMinutes(1);
+  expect(await call("Imhotep", "claim_task")).toMatchObject({ isError: false });
+});
+
+test.each([
+  [{ claim_minutes: 30 }, 30],
+  [{}, 15],
+])("with %j the refusal, the comment and the notification of an expired claim name %i minutes", async (config, n) => {
+  const { app, item, call, advanceMinutes, renderNotices } = await createClaimedTask(config);
+  await advanceMinutes(n - 1);
+  expect(app.readPlaneItem(item).state).toBe("In Progress");
+  await advanceMinutes(1);
+  expect(app.readPlaneItem(item).state).toBe("Todo");
+  expect(app.readComments(item)).toContainEqual(expect.stringContaining(`then showed no activity for ${n} minutes.`));
+  expect(renderNotices()).toEqual([expect.stringContaining(`no activity for ${n} minutes; the task was released`)]);
+  expect((await call("Thot", "report", { text: "Half of it" })).text).toContain(
+    `because no call renewed it for ${n} minutes`,
+  );
+});
+
+test("claim_minutes: 30 is named in the French comment and notification", async () => {
+  const { app, item, advanceMinutes, renderNotices } = await createClaimedTask({ claim_minutes: 30 }, "fr");
+  await advanceMinutes(30);
+  expect(app.readComments(item)).toContainEqual(expect.stringContaining("puis aucune activité pendant 30 minutes."));
+  expect(renderNotices()).toEqual([expect.stringContaining("aucune activité depuis 30 minutes")]);
+});
+
+test.each([
+  [30, 15],
+  [15, 30],
+])(
+  "a claim taken under claim_minutes: %i keeps its end after a restart under claim_minutes: %i",
+  async (before, after) => {
+    const { app, item, call, advanceMinutes } = await createClaimedTask({ claim_minutes: before });
+    await advanceMinutes(1);
+    await app.restart({ config: { claim_minutes: after } });
+    await app.listenAgain();
+    await advanceMinutes(before - 2);
+    expect(app.readPlaneItem(item).state).toBe("In Progress");
+    expect(await call("Imhotep", "claim_task")).toMatchObject({ isError: true });
+    await advanceMinutes(1);
+    expect(app.readPlaneItem(item).state).toBe("Todo");
+    expect(app.readComments(item)).toContainEqual(
+      expect.stringContaining(`then showed no activity for ${before} minutes.`),
+    );
+    expect((await call("Thot", "report", { text: "Half of it" })).text).toContain(`for ${before} minutes`);
+
+    expect(await call("Imhotep", "claim_task")).toMatchObject({ isError: false });
+    await advanceMinutes(after - 1);
+    expect(await call("Thot", "claim_task")).toMatchObject({ isError: true });
+    await advanceMinutes(1);
+    expect(await call("Thot", "claim_task")).toMatchObject({ isError: false });
+  },
+);
+
+test("a call never ends a claim earlier: after a restart under a shorter claim_minutes it keeps the end it had", async () => {
+  const { app, item, call, advanceMinutes } = await createClaimedTask({ claim_minutes: 30 });
+  await advanceMinutes(1);
+  await app.restart({ config: { claim_minutes: 5 } });
+  await app.listenAgain();
+  expect(await call("Thot", "report", { text: "Half of it" })).toMatchObject({ isError: false });
+  await advanceMinutes(28);
+  expect(await call("Imhotep", "claim_task")).toMatchObject({ isError: true });
+  await advanceMinutes(1);
+  expect(await call("Imhotep", "claim_task")).toMatchObject({ isError: false });
+  expect(app.readComments(item)).toContainEqual(expect.stringContaining("then showed no activity for 29 minutes."));
+});
+
+test.each([
+  [{ claim_minutes: 30 }, 30],
+  [{}, 15],
+])(
+  "with %j an agent can repeat a change of status that Plane did not receive for %i minutes",
+  async (config, minutes) => {
+    const { app, item, call } = await createClaimedTask(config);
+    app.plane.faults.add({ method: "PATCH", path: "work-items" }, { kind: "status", status: 503 });
+    const started = app.time.now;
+    expect(await call("Thot", "update_task_status", { status: "blocked", text: "Which menu?" })).toMatchObject({
+      isError: true,
+    });
+    const [kept] = await app.store.read<{ at: number }>([`attempt:${item.id}`]);
+    expect(kept?.value.at).toBeGreaterThanOrEqual(started);
+    const isUnfinishedAfter = async (ms: number) => {
+      app.advance((kept?.value.at ?? 0) + ms - app.time.now);
+      await app.poll();
+      return (await findStatusAttempt(app.deps, item.id))?.over === undefined;
+    };
+    expect(await isUnfinishedAfter(minutes * MINUTE - 1)).toBe(true);
+    expect(await isUnfinishedAfter(minutes * MINUTE + 60_000)).toBe(false);
+  },
+);
+
+test("a claim stored before claim_minutes existed keeps its end and is reported with 15 minutes", async () => {
+  const { app, item, call, advanceMinutes, renderNotices } = await createClaimedTask({ claim_minutes: 30 });
+  const key = workKeys.claim(item.id);
+  const [kept] = await app.store.read<KeptClaim>([key]);
+  if (!kept) throw new Error("no claim");
+  const lease = await app.store.lease(key, "Thot", 15 * MINUTE);
+  const { renewed: _, ...stored } = kept.value;
+  await app.store.commit({ put: [toClaimPut({ ...stored, until: lease.until })] });
+  await advanceMinutes(14);
+  expect(await call("Imhotep", "claim_task")).toMatchObject({ isError: true });
+  await advanceMinutes(1);
+  expect(app.readComments(item)).toContainEqual(expect.stringContaining("then showed no activity for 15 minutes."));
+  expect(renderNotices()).toEqual([expect.stringContaining("no activity for 15 minutes")]);
+  expect((await call("Thot", "report", { text: "Half of it" })).text).toContain("for 15 minutes");
+});
+
+test("claim_minutes: 60: a claim whose lease was not released at its end holds back no agent 40 minutes later", async () => {
+  const { app, call } = await createClaimedTask({ claim_minutes: 60 });
+  const { release } = app.store;
+  // As in a process that ends between the commit and the release.
+  app.store.release = async (key, fence) => (key.startsWith("claim:") ? false : release(key, fence));
+  expect(await call("Thot", "update_task_status", { status: "todo" })).toMatchObject({ isError: false });
+  await app.runUntilIdle();
+  app.store.release = release;
+  app.advance(40 * MINUTE);
+  expect(await call("Imhotep", "claim_task")).toMatchObject({ isError: false });
+});
