@@ -40,7 +40,7 @@ function app({ settings, store }: Pick<Deps, "settings" | "store">): Hono {
       if (settings.adminTokens.length === 0)
         throw new GroundcrewError(
           "unauthorized",
-          "ADMIN_TOKEN is not set, so nobody can sign in. Set it and restart Groundcrew.",
+          "ADMIN_TOKEN is not set, so signing in is not possible. Set it and restart Groundcrew.",
         );
       const value = await sessions.open(parseToken(await readBody(c.req.raw)));
       if (value === undefined) throw await createWrongTokenError(c);

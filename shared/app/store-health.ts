@@ -61,6 +61,7 @@ export function recordStoreHealth(store: Store, health: StoreHealth): Store {
     take: (...args) => recordFailure(store.take(...args)),
     settle: (...args) => recordFailure(store.settle(...args)),
     replay: (...args) => recordFailure(store.replay(...args)),
+    discard: (...args) => recordFailure(store.discard(...args)),
     spend: (...args) => recordFailure(store.spend(...args)),
     spendAll: (...args) => recordFailure(store.spendAll(...args)),
     hold: (...args) => recordFailure(store.hold(...args)),
