@@ -1,3 +1,4 @@
+import { cleanLine } from "../../shared/clean-text.ts";
 import type { ProvisionSettings } from "../../shared/config/provision-settings.ts";
 import { sha256Hex } from "../../shared/hashing/sha256-hex.ts";
 import { createLog } from "../../shared/log.ts";
@@ -59,6 +60,9 @@ export interface ProvisionContext extends ProvisionDeps {
 /** Timeout for a request's turn in the rate limit: 2 min, longer than Plane's window of a minute. */
 const MAX_TURN_MS: Ms = 2 * MINUTE;
 
+/** Limit of a progress line, in UTF-16 units: it may contain texts of any length from Plane. */
+const MAX_PROGRESS_LENGTH = 4_000;
+
 /** Throws a GroundcrewError when one of provision's files cannot be parsed. */
 export async function createProvisionContext(deps: ProvisionDeps): Promise<ProvisionContext> {
   const { settings, clock } = deps;
@@ -66,7 +70,7 @@ export async function createProvisionContext(deps: ProvisionDeps): Promise<Provi
   if (settings.admin.password) secrets.add(settings.admin.password);
   const redact = (text: string) => createRedactor([...secrets])(text);
   const vault = await openVault(settings, deps.disk, (secret) => void secrets.add(secret));
-  const progress = (line: string) => deps.progress(redact(line));
+  const progress = (line: string) => deps.progress(cleanLine(redact(line), MAX_PROGRESS_LENGTH));
   const wait = (ms: Ms) => {
     if (ms >= 5_000) progress(`waiting ${Math.ceil(ms / 1000)} s before the next request to Plane`);
     return deps.wait(ms);

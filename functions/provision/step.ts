@@ -1,13 +1,19 @@
+import { cleanLine } from "../../shared/clean-text.ts";
 import type { ProvisionSettings } from "../../shared/config/provision-settings.ts";
 import { keepDefined } from "../../shared/keep-defined.ts";
 import type { ProvisionContext } from "./context.ts";
 import { explainFailure } from "./refusals.ts";
 
+/**
+ * Limit of a detail, in UTF-16 units. Details contain texts of any length from Plane; provision's own have a few hundred.
+ */
+const MAX_DETAIL_LENGTH = 4_000;
+
 /** Result of a step; in a plan, the expected result. */
 export interface StepResult {
   name: string;
   status: "created" | "changed" | "unchanged" | "failed";
-  /** For people; never contains a secret. */
+  /** For people, on one line; never contains a secret. */
   detail: string;
 }
 
@@ -84,7 +90,8 @@ export async function runSteps(
         : await current.run(context, apply).catch((thrown: unknown) => {
             return { name: current.name, status: "failed" as const, detail: explainFailure(thrown) };
           });
-    const redacted = { ...result, detail: context.redact(result.detail) };
+    // One line, so that a text from Plane cannot pass for further lines of the report.
+    const redacted = { ...result, detail: cleanLine(context.redact(result.detail), MAX_DETAIL_LENGTH) };
     if (redacted.status === "failed") failed.add(current.name);
     if (apply && redacted.status !== "unchanged") context.progress(`${redacted.name}: ${redacted.status}`);
     results.push(redacted);

@@ -4,6 +4,12 @@ import type { PlanePage } from "./client.ts";
 /** Plane's ids are UUIDs of any version and variant. */
 export const planeIdSchema = z.guid();
 
+/**
+ * A secret that Plane generated: printable ASCII without spaces, as in an HTTP header. With line breaks it could add
+ * lines to an environment file.
+ */
+export const planeSecretSchema = z.string().regex(/^[\x21-\x7e]{0,1000}$/, "expected printable ASCII without spaces");
+
 /** A day, `YYYY-MM-DD`. */
 export const planeDaySchema = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, "expected YYYY-MM-DD");
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Endpoint } from "../client.ts";
-import { noContentSchema, planeIdSchema } from "../schema.ts";
+import { noContentSchema, planeIdSchema, planeSecretSchema } from "../schema.ts";
 import { planeTimeSchema } from "../time.ts";
 
 const accountSchema = z.object({
@@ -48,7 +48,7 @@ export const apiTokensApi = {
     operation: "api_tokens_create",
     method: "POST",
     path: tokensPath,
-    answer: apiTokenSchema.extend({ token: z.string().min(1) }),
+    answer: apiTokenSchema.extend({ token: planeSecretSchema.min(1) }),
   },
   remove: { operation: "api_tokens_remove", method: "DELETE", path: `${tokensPath}:token/`, answer: noContentSchema },
 } satisfies Record<string, Endpoint<unknown>>;

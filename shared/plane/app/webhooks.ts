@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Endpoint } from "../client.ts";
-import { noContentSchema, planeIdSchema } from "../schema.ts";
+import { noContentSchema, planeIdSchema, planeSecretSchema } from "../schema.ts";
 import { planeTimeSchema } from "../time.ts";
 
 const webhookSchema = z.object({
@@ -9,7 +9,7 @@ const webhookSchema = z.object({
   url: z.string(),
   /** Plane disables a webhook when all attempts of a delivery failed. */
   is_active: z.boolean(),
-  secret_key: z.string(),
+  secret_key: planeSecretSchema,
   project: z.boolean(),
   issue: z.boolean(),
   module: z.boolean(),

@@ -1,0 +1,137 @@
+import { createServer, type IncomingMessage, type RequestListener } from "node:http";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { createProvisionSetup, NOTES_PATH, SECRETS_PATH } from "./provision-setup.ts";
+
+/** A server on a port of its own; answers its address. */
+async function startServer(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  return `http://127.0.0.1:${typeof address === "object" && address ? address.port : 0}`;
+}
+
+/** The requests that reach another host, to which Plane redirects. */
+async function startOtherHost() {
+  const requests: IncomingMessage[] = [];
+  const url = await startServer((request, response) => {
+    requests.push(request);
+    response.end("{}");
+  });
+  return { url, requests };
+}
+
+test.each([
+  ["POST", "/auth/sign-in/"],
+  ["POST", "/api/instances/admins/sign-up/"],
+  ["GET", "/api/users/me/"],
+  ["POST", "/api/users/api-tokens/"],
+  ["POST", "/webhooks/"],
+  ["GET", "/api/v1/"],
+  ["POST", "/api/v1/"],
+  ["PATCH", "/api/"],
+])(
+  "a redirect of %s %s to another host is not followed, so that it receives no cookie, password or key",
+  async (method, path) => {
+    for (const status of [302, 307, 308]) {
+      const setup = await createProvisionSetup();
+      const other = await startOtherHost();
+      const headers = { location: `${other.url}${path}` };
+      setup.plane.faults.add({ method, path }, { kind: "status", status, headers, body: "" });
+      const { exit, failed } = await setup.provisionWithReport();
+      expect(other.requests).toEqual([]);
+      expect(setup.plane.ledger.requests.some((request) => request.status === status)).toBe(true);
+      expect(exit).toBe(1);
+      expect(failed.length).toBeGreaterThan(0);
+    }
+  },
+);
+
+/** Makes every timeout of a request elapse at once after it was set, instead of after 30 s. */
+function elapseTimeouts() {
+  const asked: number[] = [];
+  const spy = vi.spyOn(AbortSignal, "timeout").mockImplementation((ms) => {
+    asked.push(ms);
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new DOMException("The operation timed out", "TimeoutError")), 5);
+    return controller.signal;
+  });
+  onTestFinished(() => spy.mockRestore());
+  return asked;
+}
+
+const CHUNK = Buffer.alloc(2 ** 20, " ");
+
+/** Sends white space, which may precede JSON, without an end. */
+const sendEndlessly: RequestListener = (_request, response) => {
+  response.writeHead(200, { "content-type": "application/json" });
+  const send = () => {
+    while (!response.destroyed && response.write(CHUNK));
+  };
+  response.on("drain", send).on("error", () => {});
+  send();
+};
+
+test("an answer without an end is cut off at its size limit, with a message, and nothing is written", async () => {
+  let sent = 0;
+  const PLANE_URL = await startServer((request, response) => {
+    response.on("close", () => {
+      sent = Math.max(sent, request.socket.bytesWritten);
+    });
+    sendEndlessly(request, response);
+  });
+  const setup = await createProvisionSetup({ env: { PLANE_URL } });
+  const { exit, detail } = await setup.provisionWithReport();
+  expect(exit).toBe(1);
+  expect(detail("plane")).toContain("Plane's answer to instance_info is larger than 67108864 bytes");
+  await expect.poll(() => sent).toBeGreaterThan(2 ** 26);
+  expect(sent).toBeLessThan(2 ** 28);
+  expect([...setup.files.keys()]).toEqual(["groundcrew.json"]);
+});
+
+test.each<[string, RequestListener]>([
+  ["silence", () => {}],
+  ["a body that stops", (_request, response) => void response.writeHead(200).write('{"instance":')],
+])("%s instead of an answer ends within the startup timeout, and nothing is written", async (_what, listener) => {
+  const asked = elapseTimeouts();
+  const setup = await createProvisionSetup({ env: { PLANE_URL: await startServer(listener) } });
+  const { exit, detail } = await setup.provisionWithReport(["--yes", "--wait", "10"]);
+  expect(exit).toBe(1);
+  expect(detail("plane")).toContain("did not become ready within 10 s");
+  expect(detail("plane")).toContain("no complete answer within 30 s");
+  expect(new Set(asked)).toEqual(new Set([30_000]));
+  expect([...setup.files.keys()]).toEqual(["groundcrew.json"]);
+});
+
+test("a page instead of JSON ends after half a minute of waiting, with the setting to check, and nothing is written", async () => {
+  const PLANE_URL = await startServer((_request, response) => response.end("<html>\u001b[2Jwelcome</html>"));
+  const setup = await createProvisionSetup({ env: { PLANE_URL } });
+  const { exit, detail } = await setup.provisionWithReport();
+  expect(exit).toBe(1);
+  expect(detail("plane")).toMatch(/did not become ready within 30 s.*a page instead of JSON.*Check PLANE_URL/);
+  expect(setup.waits.reduce((sum, ms) => sum + ms, 0)).toBe(30_000);
+  expect([...setup.files.keys()]).toEqual(["groundcrew.json"]);
+});
+
+test.each([
+  ["POST", "/auth/sign-in/"],
+  ["POST", "/api/users/api-tokens/"],
+  ["POST", "/webhooks/"],
+  ["POST", "/api/v1/"],
+])(
+  "a page, then half an answer to %s %s leaves complete files, with which the next run succeeds",
+  async (method, path) => {
+    const setup = await createProvisionSetup();
+    for (const kind of ["html", "truncated"] as const) {
+      const remove = setup.plane.faults.add({ method, path }, { kind });
+      expect((await setup.provisionWithReport()).exit).toBe(1);
+      remove();
+      for (const file of [SECRETS_PATH, NOTES_PATH]) JSON.parse(setup.files.get(file)?.text ?? "{}");
+    }
+    expect((await setup.provisionWithReport()).failed).toEqual([]);
+    expect(await setup.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
+  },
+);
