@@ -5,7 +5,7 @@ import { TOOLS } from "../../../functions/agent/tools.ts";
 import type { Caller } from "../../../shared/work/context/caller.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
 
-const PLANNING_TOOLS = ["create_task", "create_project", "plan_project", "list_agents"];
+const PLANNING_TOOLS = ["create_task", "create_project", "plan_project", "list_projects", "list_tasks", "list_agents"];
 
 async function createPlanningApp() {
   const app = await createAgentTestApp();
