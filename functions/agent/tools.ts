@@ -14,6 +14,7 @@ import { reportTool } from "./report.ts";
 import { startTimerTool } from "./start-timer.ts";
 import { stopTimerTool } from "./stop-timer.ts";
 import type { Tool } from "./tool.ts";
+import { updateTaskTool } from "./update-task.ts";
 import { updateTaskStatusTool } from "./update-task-status.ts";
 import { uploadDeliverableTool } from "./upload-deliverable.ts";
 
@@ -31,6 +32,7 @@ export const TOOLS: readonly Tool[] = [
   uploadDeliverableTool,
   downloadDeliverableTool,
   createTaskTool,
+  updateTaskTool,
   createProjectTool,
   planProjectTool,
   listProjectsTool,

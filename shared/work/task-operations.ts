@@ -12,6 +12,7 @@ import { createProject, type NewProject } from "./planning/create-project.ts";
 import { createTask, type NewTask } from "./planning/create-task.ts";
 import { executePlan, type Plan } from "./planning/execute-plan.ts";
 import { listAgents } from "./planning/list-agents.ts";
+import { type TaskChanges, updateTask } from "./planning/update-task.ts";
 import { type ProgressReport, reportProgress } from "./progress/report-progress.ts";
 import { startTimer, stopTimer } from "./progress/timers.ts";
 import { askHuman, type NewQuestion } from "./questions/ask-human.ts";
@@ -31,6 +32,8 @@ export function createTaskOperations(deps: WorkDeps, caller: Caller, correlation
   return {
     create: async (newTask: NewTask & { project: string }) =>
       readTaskAnswer(context, await createTask(context, newTask)),
+    update: async (task: string, changes: TaskChanges) =>
+      readTaskAnswer(context, await updateTask(context, await findTask(context, task), changes)),
     createProject: (newProject: NewProject) => createProject(context, newProject),
     /** Executes a plan, or continues it. */
     plan: (plan: Plan) => executePlan(context, plan),

@@ -73,6 +73,7 @@ test("A tool for the Concierge only (reliability 20) is one that plans or reads 
     "list_projects",
     "list_tasks",
     "plan_project",
+    "update_task",
   ]);
 });
 
