@@ -1,6 +1,6 @@
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import type { StoreCapacity } from "../../shared/store/capacity.ts";
 import { findCapacityWarnings, formatMebibytes } from "../../shared/store/capacity.ts";
-import type { StoreCapacity } from "../../shared/store/port.ts";
 import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
 
 /** State of the store, read without opening it as the runtime does. */

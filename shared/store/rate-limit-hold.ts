@@ -1,5 +1,6 @@
 import { HOUR, MINUTE, type Ms } from "../time.ts";
-import type { BucketSpend, Store } from "./port.ts";
+import type { BucketSpend } from "./bucket-operations.ts";
+import type { Store } from "./port.ts";
 
 /** The systems whose rate limits are obeyed by holds. Their buckets' names begin with the system's name. */
 export type HeldSystem = "plane" | "telegram";

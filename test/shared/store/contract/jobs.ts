@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { omitUndefined } from "../../../../shared/omit-undefined.ts";
-import { QUEUES } from "../../../../shared/store/port.ts";
+import { QUEUES } from "../../../../shared/store/job-operations.ts";
 import { DAY } from "../../../../shared/time.ts";
 import { type OpenStore, START_TIME } from "../test-stores.ts";
 import { addJobs, createJob, takeJob, toIds } from "./job-helpers.ts";
