@@ -71,7 +71,7 @@ function checkMissingFolder({ folder, writable }: FileStoreProbe, isAlive: boole
     return reportFailure(
       "store",
       `${folder} does not exist, although Groundcrew is running: it was moved away, or Groundcrew uses another folder`,
-      `Check STORE_URL. If the folder was moved away, put it back or leave it away, and restart Groundcrew. ${REBUILD_HINT}`,
+      `Check STORE_URL. If the folder was moved away, restore it or continue without it, and restart Groundcrew. ${REBUILD_HINT}`,
     );
   if (!writable)
     return reportFailure(
@@ -94,7 +94,7 @@ function checkStoreFile(probe: FileStoreProbe, isAlive: boolean): DoctorCheck[] 
       reportFailure(
         "store",
         `${folder} contains no store, although Groundcrew is running: it was moved away, or Groundcrew uses another folder`,
-        `Check STORE_URL. If the file was moved away, put it back or leave it away, and restart Groundcrew. ${REBUILD_HINT}`,
+        `Check STORE_URL. If the file was moved away, restore it or continue without it, and restart Groundcrew. ${REBUILD_HINT}`,
       ),
     );
   if (!isAlive && !writable)

@@ -95,7 +95,7 @@ test("MCP, with the SDK's own client, separates two agents that call concurrentl
   expect(results.filter(({ isError }) => isError).map(getResultText)).toEqual([expect.stringContaining("is held by")]);
 });
 
-test("POST /mcp: neither needs nor creates a session", async () => {
+test("POST /mcp neither needs nor creates a session", async () => {
   const app = await createHttpTestApp();
   const { status, headers, json } = await postMcp(app, LIST_TOOLS);
   expect([status, headers.get("mcp-session-id")]).toEqual([200, null]);

@@ -17,12 +17,12 @@ test("after a 429 no process uses the key before the requested time", async () =
 });
 
 const TOO_MANY = { error_message: "RATE_LIMIT_EXCEEDED" };
-const ABSURD = { status: 429, headers: { "retry-after": "31536000" }, body: TOO_MANY };
+const EXCESSIVE_WAIT = { status: 429, headers: { "retry-after": "31536000" }, body: TOO_MANY };
 const NO_WAIT = { maxWait: { interactive: 0, background: 0, spare: 0 }, rateLimit: 60 };
 
-test("after an absurd Retry-After one probe is sent when 15 minutes are over, and its success releases all requests", async () => {
+test("after an excessive Retry-After one probe is sent when 15 minutes are over, and its success releases all requests", async () => {
   const { clientOptions, client, server, advance } = await createScriptedClient(
-    [ABSURD, { status: 200, body: PLANE_USER }],
+    [EXCESSIVE_WAIT, { status: 200, body: PLANE_USER }],
     NO_WAIT,
   );
   expect(await captureError(client.call(usersApi.me))).toMatchObject({ retryAfter: 900_000 });
@@ -41,7 +41,7 @@ test("after an absurd Retry-After one probe is sent when 15 minutes are over, an
 
 test("a probe that is answered with 429 holds the key again for 15 minutes at most, and then another probe is sent", async () => {
   const { client, server, advance } = await createScriptedClient(
-    [ABSURD, ABSURD, { status: 200, body: PLANE_USER }],
+    [EXCESSIVE_WAIT, EXCESSIVE_WAIT, { status: 200, body: PLANE_USER }],
     NO_WAIT,
   );
   await captureError(client.call(usersApi.me));
@@ -56,7 +56,7 @@ test("a probe that is answered with 429 holds the key again for 15 minutes at mo
 
 test("a probe without an answer releases nothing: another one is sent a minute later", async () => {
   const { client, server, advance } = await createScriptedClient(
-    [ABSURD, { status: 503, body: TOO_MANY }, { status: 200, body: PLANE_USER }],
+    [EXCESSIVE_WAIT, { status: 503, body: TOO_MANY }, { status: 200, body: PLANE_USER }],
     { ...NO_WAIT, retryDelays: [] },
   );
   await captureError(client.call(usersApi.me));
