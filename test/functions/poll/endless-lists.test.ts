@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { MINUTE } from "../../../shared/time.ts";
 import { createObservedProject } from "../../shared/observe/rules/observed-project.ts";
+
+const pageSchema = z.looseObject({ results: z.array(z.unknown()) });
 
 /** Plane's lists of work items, in which `change` turns every page into one that announces a further page. */
 function createEndlessFetch(change: (results: unknown[]) => unknown[]) {
@@ -11,9 +14,9 @@ function createEndlessFetch(change: (results: unknown[]) => unknown[]) {
     state.requests += 1;
     // The first page again, whatever cursor the request names.
     const response = await fetch(url.replace(/cursor=[^&]*&?/, ""), init);
-    const page: { results: unknown[] } = await response.json();
+    const page = pageSchema.parse(await response.json());
     const next = { next_page_results: true, next_cursor: `100:${state.requests}:0` };
-    return Response.json({ ...page, results: change(page.results), ...next }, { headers: response.headers });
+    return Response.json({ ...page, results: change(page.results), ...next });
   };
   return { state, endlessFetch };
 }
@@ -46,6 +49,6 @@ test.each<[string, number, (results: unknown[]) => unknown[]]>([
     state.isEndless = false;
     await app.poll();
     await app.runUntilIdle();
-    expect(app.takeEvents().sort()).toEqual(["ONB-1 completed", "ONB-2 completed"]);
+    expect(app.takeEvents().sort()).toEqual(["ONB project_completed", "ONB-1 completed", "ONB-2 completed"]);
   },
 );
