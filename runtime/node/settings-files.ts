@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readFileSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { parseEnv } from "node:util";
 import type { SettingsFiles } from "../../shared/config/secrets.ts";
 
@@ -12,12 +12,27 @@ export const nodeFiles: SettingsFiles = {
     if (file === undefined) return undefined;
     try {
       const { mode, uid } = fstatSync(file);
-      return { text: readFileSync(file, "utf8"), mode: mode & 0o777, isOthers: isOtherUser(uid) };
+      return { text: readText(file, path), mode: mode & 0o777, isOthers: isOtherUser(uid) };
     } finally {
       closeSync(file);
     }
   },
 };
+
+/** Limit of a settings or secrets file: 4 MiB, several times 500 agents with the longest texts. */
+const MAX_SETTINGS_BYTES = 4 * 2 ** 20;
+
+/** Reads at most the limit, because a device or pipe may never end. Throws when there is more. */
+function readText(file: number, path: string): string {
+  const buffer = Buffer.allocUnsafe(MAX_SETTINGS_BYTES + 1);
+  let size = 0;
+  for (;;) {
+    const count = readSync(file, buffer, size, buffer.length - size, null);
+    size += count;
+    if (size > MAX_SETTINGS_BYTES) throw new RangeError(`${path} has more than ${MAX_SETTINGS_BYTES} bytes`);
+    if (count === 0) return buffer.toString("utf8", 0, size);
+  }
+}
 
 function openIfPresent(path: string): number | undefined {
   try {
