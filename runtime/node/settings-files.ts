@@ -22,16 +22,20 @@ export const nodeFiles: SettingsFiles = {
 /** Limit of a settings or secrets file: 4 MiB, several times 500 agents with the longest texts. */
 const MAX_SETTINGS_BYTES = 4 * 2 ** 20;
 
-/** Reads at most the limit, because a device or pipe may never end. Throws when there is more. */
+/** Size of one read: 64 KiB, more than most of these files have. */
+const CHUNK_BYTES = 2 ** 16;
+
+/** Reads at most the limit, because a device or pipe may never end. Throws a RangeError when there is more. */
 function readText(file: number, path: string): string {
-  const buffer = Buffer.allocUnsafe(MAX_SETTINGS_BYTES + 1);
-  let size = 0;
-  for (;;) {
-    const count = readSync(file, buffer, size, buffer.length - size, null);
+  const chunks: Buffer[] = [];
+  for (let size = 0; size <= MAX_SETTINGS_BYTES; ) {
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    const count = readSync(file, chunk, 0, CHUNK_BYTES, null);
+    if (count === 0) return Buffer.concat(chunks, size).toString("utf8");
+    chunks.push(chunk.subarray(0, count));
     size += count;
-    if (size > MAX_SETTINGS_BYTES) throw new RangeError(`${path} has more than ${MAX_SETTINGS_BYTES} bytes`);
-    if (count === 0) return buffer.toString("utf8", 0, size);
   }
+  throw new RangeError(`${path} has more than ${MAX_SETTINGS_BYTES} bytes`);
 }
 
 function openIfPresent(path: string): number | undefined {

@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createProvisionSetup } from "../../functions/provision/provision-setup.ts";
@@ -79,3 +79,15 @@ test("a settings file with 500 invalid agents is refused with the first 50 probl
   expect(err).toContain("agents[48] (line 1, column 108)");
   expect(err).toContain("more than 50 problems");
 });
+
+test.runIf(existsSync("/dev/zero"))(
+  "a settings file that never ends is refused, and provision writes nothing",
+  async () => {
+    const setup = await createProvisionSetup({ env: { GROUNDCREW_CONFIG: "/dev/zero" } });
+    const folder = createCommandFolder(setup);
+    const { exit, err } = await folder.run("--yes");
+    expect(exit).toBe(78);
+    expect(err).toContain("/dev/zero has more than 4194304 bytes");
+    expect(readdirSync(folder.cwd)).toEqual(["groundcrew.json"]);
+  },
+);
