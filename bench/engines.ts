@@ -1,5 +1,6 @@
 import { openStore } from "../runtime/stores/open-store.ts";
-import type { LeasedJob, Store } from "../shared/store/port.ts";
+import type { LeasedJob } from "../shared/store/job-operations.ts";
+import type { Store } from "../shared/store/port.ts";
 import { startRedis } from "../test/support/redis-server.ts";
 import { createBenchFolder } from "./bench-folder.ts";
 import { formatCount, median } from "./figures.ts";

@@ -5,7 +5,7 @@ import type { Deps, Route } from "../shared/app/deps.ts";
 import { cleanText } from "../shared/clean-text.ts";
 import { GroundcrewError } from "../shared/errors.ts";
 import { createDiscardedJobPut } from "../shared/outgoing/discarded-job.ts";
-import { QUEUES } from "../shared/store/port.ts";
+import { QUEUES } from "../shared/store/job-operations.ts";
 
 /**
  * Lists jobs that failed permanently with their reasons, requeues and discards them. Bodies are omitted: they contain

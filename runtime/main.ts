@@ -1,5 +1,5 @@
 import { readEnvironmentSecrets } from "../shared/config/secrets.ts";
-import type { SettingProblem } from "../shared/config/setting-problem.ts";
+import { formatSettingProblems, type SettingProblem } from "../shared/config/setting-problem.ts";
 import { parseSettings, readSettingsParts } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { createLog } from "../shared/log.ts";
@@ -97,7 +97,6 @@ function watchRuntime(runtime: Runtime): { stop(): Promise<void> } {
 }
 
 function formatStartupProblems(problems: readonly SettingProblem[]): string {
-  const entries = problems.map(({ name, given, wanted }) => `  ${name}\n    given:  ${given}\n    wanted: ${wanted}\n`);
   const count = problems.length === 1 ? "1 setting needs" : `${problems.length} settings need`;
-  return `Groundcrew cannot start: ${count} attention.\n\n${entries.join("\n")}\nAll settings are explained in .env.example.\n`;
+  return `Groundcrew cannot start: ${count} attention.\n\n${formatSettingProblems(problems)}\nAll settings are explained in .env.example.\n`;
 }

@@ -4,7 +4,8 @@ import { readLongHolds } from "../shared/app/long-holds.ts";
 import type { StoreHealth } from "../shared/app/store-health.ts";
 import { readCanary } from "../shared/canary/canary-record.ts";
 import { COUNTERS, type CounterName, HISTOGRAMS, type HistogramName, type Metrics } from "../shared/metrics.ts";
-import type { QueueStats, Store } from "../shared/store/port.ts";
+import type { QueueStats } from "../shared/store/job-operations.ts";
+import type { Store } from "../shared/store/port.ts";
 import { readAllSpending } from "../shared/work/time/spending.ts";
 
 /** Histogram buckets in seconds: from storing a webhook (1 ms) to a poll that uses its whole time (300 s). */

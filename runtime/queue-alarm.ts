@@ -1,5 +1,5 @@
 import type { Deps, UpcomingJob } from "../shared/app/deps.ts";
-import type { Queue } from "../shared/store/port.ts";
+import type { Queue } from "../shared/store/job-operations.ts";
 import type { Ms } from "../shared/time.ts";
 
 /** Limit of an alarm's delay: 5 s. Later jobs are found by the heartbeat; compared to their delay its second is small. */

@@ -12,7 +12,7 @@ const STREAM_HEADERS = { "Content-Type": "text/event-stream", "X-Accel-Buffering
 function app(deps: Pick<Deps, "store" | "storeHealth" | "clock" | "wait" | "stopping">): Hono {
   const streams = createEventStreams(deps);
   return new Hono().get("/", (c) => {
-    // Hono answers HEAD as GET without its body, so nobody would read a stream and free its place.
+    // Hono answers HEAD as GET without its body, so the stream would never be read and its place never released.
     if (c.req.method === "HEAD") return c.body(null, 200, STREAM_HEADERS);
     const body = streams.open();
     if (!body) {

@@ -13,7 +13,7 @@ export const sessionRoute: Route = { path: "/api/session", access: "public", app
 
 /**
  * Limit of sign-in attempts with a wrong token: 10 per minute and source forgives typing errors. The right token always
- * signs in, because strangers behind the same address could otherwise lock the admin out; its length prevents guessing.
+ * signs in, because other clients behind the same address could otherwise lock the admin out; its length prevents guessing.
  */
 const MAX_FAILURES = 10;
 const WINDOW_MS: Ms = MINUTE;

@@ -85,7 +85,7 @@ function reportUntrustedProxy(address: string): DoctorCheck {
 function explainHold(part: string): string {
   return (
     "It ends by itself with one probe. To send the probe now: DELETE " +
-    `/api/holds/${part} with ADMIN_TOKEN, or "Try now" at the top of the page. If it comes back, check the proxy ` +
+    `/api/holds/${part} with ADMIN_TOKEN, or "Try now" at the top of the page. If it recurs, check the proxy ` +
     "in front of the system and its rate limit."
   );
 }

@@ -1,6 +1,6 @@
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import type { StoreCapacity } from "../../shared/store/capacity.ts";
 import { findCapacityWarnings, formatMebibytes } from "../../shared/store/capacity.ts";
-import type { StoreCapacity } from "../../shared/store/port.ts";
 import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
 
 /** State of the store, read without opening it as the runtime does. */
@@ -71,7 +71,7 @@ function checkMissingFolder({ folder, writable }: FileStoreProbe, isAlive: boole
     return reportFailure(
       "store",
       `${folder} does not exist, although Groundcrew is running: it was moved away, or Groundcrew uses another folder`,
-      `Check STORE_URL. If the folder was moved away, put it back or leave it away, and restart Groundcrew. ${REBUILD_HINT}`,
+      `Check STORE_URL. If the folder was moved away, restore it or continue without it, and restart Groundcrew. ${REBUILD_HINT}`,
     );
   if (!writable)
     return reportFailure(
@@ -94,7 +94,7 @@ function checkStoreFile(probe: FileStoreProbe, isAlive: boolean): DoctorCheck[] 
       reportFailure(
         "store",
         `${folder} contains no store, although Groundcrew is running: it was moved away, or Groundcrew uses another folder`,
-        `Check STORE_URL. If the file was moved away, put it back or leave it away, and restart Groundcrew. ${REBUILD_HINT}`,
+        `Check STORE_URL. If the file was moved away, restore it or continue without it, and restart Groundcrew. ${REBUILD_HINT}`,
       ),
     );
   if (!isAlive && !writable)

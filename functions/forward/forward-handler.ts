@@ -6,7 +6,7 @@ import { type ForwardReceipt, forwardReceiptKey } from "../../shared/outgoing/fo
 import { type PostResult, postJson } from "../../shared/outgoing/post-json.ts";
 import { RETRY_DELAYS_MS } from "../../shared/outgoing/retry-delays.ts";
 import { createSignedHeaders } from "../../shared/outgoing/signed-headers.ts";
-import type { LeasedJob, Settlement } from "../../shared/store/port.ts";
+import type { LeasedJob, Settlement } from "../../shared/store/job-operations.ts";
 import { MINUTE } from "../../shared/time.ts";
 import { normalizeForwardUrl, toForwardEventName } from "./rules.ts";
 

@@ -16,7 +16,7 @@ import { requestItemDetails } from "../../shared/observe/request-details.ts";
 import { observedKeys } from "../../shared/observe/store-keys.ts";
 import type { KeptProject } from "../../shared/observe/stored-records.ts";
 import { PlaneNotFoundError } from "../../shared/plane/errors.ts";
-import type { LeasedJob, Settlement } from "../../shared/store/port.ts";
+import type { LeasedJob, Settlement } from "../../shared/store/job-operations.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { queueResolveBlocked } from "../../shared/work/dependencies/queue-resolve-blocked.ts";

@@ -2,7 +2,7 @@ import { toItemPut } from "../../shared/observe/item-put.ts";
 import { applyOwnership, hasSameOwnership, readOwnership } from "../../shared/observe/ownership.ts";
 import { listReadableProjects } from "../../shared/observe/project-record.ts";
 import { observedKeys, observedSets } from "../../shared/observe/store-keys.ts";
-import type { Job } from "../../shared/store/port.ts";
+import type { Job } from "../../shared/store/job-operations.ts";
 import { scanRows } from "../../shared/store/scan-set.ts";
 import { updateValue } from "../../shared/store/update.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";

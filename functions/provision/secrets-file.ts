@@ -5,11 +5,22 @@ import { GroundcrewError } from "../../shared/errors.ts";
 
 /** Files on this machine. */
 export interface Disk {
-  /** The text of the file; undefined when it does not exist. */
-  read(path: string): Promise<string | undefined>;
+  /**
+   * The text of the file; undefined when it does not exist. Throws a GroundcrewError when the file has one of the
+   * permission bits in `forbiddenMode`.
+   */
+  read(path: string, forbiddenMode?: number): Promise<string | undefined>;
   /** Writes atomically, also with regard to a power failure, and creates the folder with mode 0700. */
   write(path: string, text: string, mode: number): Promise<void>;
 }
+
+/** Permission bits that a file with secrets must not have: any for others than its owner. */
+const FORBIDDEN_SECRETS_MODE = 0o077;
+/**
+ * Permission bits that an agent's token file must not have. Its group may read it, because an agent may run as another
+ * user.
+ */
+const FORBIDDEN_TOKEN_MODE = 0o037;
 
 const secretsFileSchema = z.record(z.string(), z.union([z.string(), z.array(z.string())]));
 
@@ -55,7 +66,7 @@ export async function openSecretsFile(
     /** Path of the file with an agent's own bridge token. */
     getTokenPath: (agent: string) => toPathBesideSecrets(secretsFile, `agents/${agent.toLowerCase()}/token`),
     async readBridgeToken(agent: string): Promise<string | undefined> {
-      const token = (await disk.read(secrets.getTokenPath(agent)))?.trim() || undefined;
+      const token = (await disk.read(secrets.getTokenPath(agent), FORBIDDEN_TOKEN_MODE))?.trim() || undefined;
       if (token) registerSecret(token);
       return token;
     },
@@ -68,10 +79,10 @@ export async function openSecretsFile(
 }
 
 /**
- * Reads a JSON file with this schema; a missing file counts as `{}`. Throws a GroundcrewError when it cannot be parsed.
+ * Reads a JSON file of secrets with this schema; a missing file counts as `{}`. Throws a GroundcrewError when it cannot be parsed.
  */
 export async function readJsonFile<T>(disk: Disk, path: string, schema: z.ZodType<T>): Promise<T> {
-  const text = (await disk.read(path)) ?? "{}";
+  const text = (await disk.read(path, FORBIDDEN_SECRETS_MODE)) ?? "{}";
   try {
     return schema.parse(JSON.parse(text));
   } catch {

@@ -1,6 +1,6 @@
 import type { JobHandler } from "../../shared/app/deps.ts";
 import { outboxBodySchema, upgradeOutboxBody } from "../../shared/jobs/outbox-jobs.ts";
-import type { LeasedJob, Settlement } from "../../shared/store/port.ts";
+import type { LeasedJob, Settlement } from "../../shared/store/job-operations.ts";
 import type { ActionBody } from "../../shared/task/events.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import { createMigrationAwareBot } from "./delivery/chat-migration.ts";

@@ -2,7 +2,7 @@ import type { Deps } from "../../shared/app/deps.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
 import { createWakeJob } from "../../shared/jobs/wake-jobs.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import type { Settlement } from "../../shared/store/port.ts";
+import type { Settlement } from "../../shared/store/job-operations.ts";
 import { updateValue } from "../../shared/store/update.ts";
 import { filterActionableTasks } from "../../shared/wake/actionable.ts";
 import { type KeptLastCall, type KeptWake, wakeKeys } from "../../shared/wake/wake-record.ts";

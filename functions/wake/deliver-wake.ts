@@ -4,7 +4,7 @@ import { createWakeCheckJob } from "../../shared/jobs/wake-jobs.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { PostResult } from "../../shared/outgoing/post-json.ts";
 import { RETRY_DELAYS_MS } from "../../shared/outgoing/retry-delays.ts";
-import type { LeasedJob, Settlement } from "../../shared/store/port.ts";
+import type { LeasedJob, Settlement } from "../../shared/store/job-operations.ts";
 import { updateValue } from "../../shared/store/update.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { filterActionableTasks } from "../../shared/wake/actionable.ts";

@@ -2,7 +2,7 @@ import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
 import { upgradeWakeBody, type WakeBody, wakeBodySchema } from "../../shared/jobs/wake-jobs.ts";
 import { findPersonIdByEmail } from "../../shared/observe/name-cache.ts";
-import type { LeasedJob, Settlement } from "../../shared/store/port.ts";
+import type { LeasedJob, Settlement } from "../../shared/store/job-operations.ts";
 import { DAY, MINUTE } from "../../shared/time.ts";
 import { addWakeTasks } from "../../shared/wake/pending-wake.ts";
 import { wakeKeys } from "../../shared/wake/wake-record.ts";

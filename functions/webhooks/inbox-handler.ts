@@ -12,7 +12,7 @@ import { requestItemDetails } from "../../shared/observe/request-details.ts";
 import { observedKeys } from "../../shared/observe/store-keys.ts";
 import type { KeptProject, KeptProjectsRead, KeptWorkspace } from "../../shared/observe/stored-records.ts";
 import { parseWebhookDelivery, toActorHint, type WebhookDelivery } from "../../shared/observe/webhook-delivery.ts";
-import type { LeasedJob, Settlement } from "../../shared/store/port.ts";
+import type { LeasedJob, Settlement } from "../../shared/store/job-operations.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readFileSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { parseEnv } from "node:util";
 import type { SettingsFiles } from "../../shared/config/secrets.ts";
 
@@ -12,12 +12,31 @@ export const nodeFiles: SettingsFiles = {
     if (file === undefined) return undefined;
     try {
       const { mode, uid } = fstatSync(file);
-      return { text: readFileSync(file, "utf8"), mode: mode & 0o777, isOthers: isOtherUser(uid) };
+      return { text: readText(file, path), mode: mode & 0o777, isOthers: isOtherUser(uid) };
     } finally {
       closeSync(file);
     }
   },
 };
+
+/** Limit of a settings or secrets file: 4 MiB, several times 500 agents with the longest texts. */
+const MAX_SETTINGS_BYTES = 4 * 2 ** 20;
+
+/** Size of one read: 64 KiB, more than most of these files have. */
+const CHUNK_BYTES = 2 ** 16;
+
+/** Reads at most the limit, because a device or pipe may never end. Throws a RangeError when there is more. */
+function readText(file: number, path: string): string {
+  const chunks: Buffer[] = [];
+  for (let size = 0; size <= MAX_SETTINGS_BYTES; ) {
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    const count = readSync(file, chunk, 0, CHUNK_BYTES, null);
+    if (count === 0) return Buffer.concat(chunks, size).toString("utf8");
+    chunks.push(chunk.subarray(0, count));
+    size += count;
+  }
+  throw new RangeError(`${path} has more than ${MAX_SETTINGS_BYTES} bytes`);
+}
 
 function openIfPresent(path: string): number | undefined {
   try {

@@ -4,7 +4,7 @@ import { wait } from "../../shared/wait.ts";
 import { generateSecret } from "../node/generate-secret.ts";
 import { nodeFiles, readEnvironment } from "../node/settings-files.ts";
 import { createConfirmPrompt } from "./confirm-prompt.ts";
-import { provisionDisk } from "./provision-disk.ts";
+import { createProvisionDisk } from "./provision-disk.ts";
 import { acquireProvisionLock } from "./provision-lock.ts";
 import { runProvision } from "./run-provision.ts";
 
@@ -20,7 +20,7 @@ for (const [signal, code] of [["SIGINT", 130] as const, ["SIGTERM", 143] as cons
 process.exitCode = await runProvision(process.argv.slice(2), {
   env: readEnvironment(),
   files: nodeFiles,
-  disk: provisionDisk,
+  disk: createProvisionDisk(),
   lock: acquireProvisionLock,
   fetch,
   clock: Date.now,

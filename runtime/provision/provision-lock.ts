@@ -9,6 +9,8 @@ import { wait } from "../../shared/wait.ts";
 
 /** Excludes other provision runs until it is released. Also released when this process exits normally. */
 export interface ProvisionLock {
+  /** Whether the lock file is still ours: a person may have removed it and started another run. */
+  isHeld(): boolean;
   release(): void;
 }
 
@@ -69,13 +71,13 @@ export async function acquireProvisionLock(
 }
 
 function createHeldLock(path: string, text: string): ProvisionLock {
+  const isHeld = () => readLockFile(path)?.text === text;
   const release = () => {
     process.off("exit", release);
-    // A person may have removed our lock by hand and started another run.
-    if (readLockFile(path)?.text === text) rmSync(path, { force: true });
+    if (isHeld()) rmSync(path, { force: true });
   };
   process.once("exit", release);
-  return { release };
+  return { isHeld, release };
 }
 
 function createLockFile(path: string, text: string): boolean {

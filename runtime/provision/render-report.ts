@@ -2,7 +2,7 @@ import type { ProvisionReport } from "../../functions/provision/provision.ts";
 import type { StepResult } from "../../functions/provision/step.ts";
 import { toPathBesideSecrets } from "../../shared/config/provision-schema.ts";
 import type { ProvisionSettings } from "../../shared/config/provision-settings.ts";
-import type { SettingProblem } from "../../shared/config/setting-problem.ts";
+import { formatSettingProblems, type SettingProblem } from "../../shared/config/setting-problem.ts";
 
 const STATUS_VERB: Record<StepResult["status"], string> = {
   created: "create",
@@ -67,7 +67,6 @@ export function formatEnvironmentFile(entries: readonly (readonly [string, reado
 
 /** The message that lists the invalid settings. */
 export function formatProvisionProblems(problems: readonly SettingProblem[]): string {
-  const entries = problems.map(({ name, given, wanted }) => `  ${name}\n    given:  ${given}\n    wanted: ${wanted}\n`);
   const count = problems.length === 1 ? "1 setting is invalid" : `${problems.length} settings are invalid`;
-  return `Nothing was provisioned: ${count}.\n\n${entries.join("\n")}\n.env.example explains each setting.\n`;
+  return `Nothing was provisioned: ${count}.\n\n${formatSettingProblems(problems)}\n.env.example explains each setting.\n`;
 }

@@ -4,6 +4,7 @@ import {
   type ProvisionDeps,
 } from "../../functions/provision/context.ts";
 import { applyProvision, type ProvisionReport, planProvision } from "../../functions/provision/provision.ts";
+import type { Disk } from "../../functions/provision/secrets-file.ts";
 import type { ProvisionStep } from "../../functions/provision/step.ts";
 import {
   createProvisionSteps,
@@ -17,6 +18,7 @@ import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { formatForTerminal, formatJsonLine } from "../cli/terminal-output.ts";
 import { PROVISION_USAGE, type ProvisionOptions, parseProvisionOptions } from "./options.ts";
+import type { ProvisionLock } from "./provision-lock.ts";
 import { formatEnvironmentFile, formatProvisionProblems, renderPlan, renderResult } from "./render-report.ts";
 import { createTelegramSetUp } from "./telegram-set-up.ts";
 
@@ -29,7 +31,7 @@ export interface ProvisionEnvironment
   /**
    * Acquires the lock at this path, which excludes other provision runs. Throws a GroundcrewError when one is running.
    */
-  lock: (path: string) => Promise<{ release(): void }>;
+  lock: (path: string) => Promise<ProvisionLock>;
   out: (text: string) => void;
   err: (text: string) => void;
   /** Asks a person to confirm; absent without a terminal. */
@@ -66,11 +68,12 @@ export async function runProvision(args: readonly string[], world: ProvisionEnvi
     return EXIT.usage;
   }
   try {
-    const lock = options.dryRun
-      ? undefined
-      : await world.lock(toPathBesideSecrets(settings.secretsFile, PROVISION_LOCK_FILE));
+    const lockPath = toPathBesideSecrets(settings.secretsFile, PROVISION_LOCK_FILE);
+    const lock = options.dryRun ? undefined : await world.lock(lockPath);
     try {
-      return await planAndApply(await createRunContext(settings, options, world), steps, options, world);
+      const disk = lock ? guardWrites(world.disk, lock, lockPath) : world.disk;
+      const context = await createRunContext(settings, options, { ...world, disk });
+      return await planAndApply(context, steps, options, world);
     } finally {
       lock?.release();
     }
@@ -79,6 +82,21 @@ export async function runProvision(args: readonly string[], world: ProvisionEnvi
     refuse(code, formatForTerminal(`provision: ${getErrorMessage(thrown)}`));
     return thrown instanceof GroundcrewError && thrown.code === "bad_request" ? EXIT.settings : EXIT.failed;
   }
+}
+
+/** Refuses writes after the lock was lost, because another run may then write the same files. */
+function guardWrites(disk: Disk, lock: ProvisionLock, lockPath: string): Disk {
+  return {
+    read: (...args) => disk.read(...args),
+    async write(...args) {
+      if (!lock.isHeld())
+        throw new GroundcrewError(
+          "conflict",
+          `${lockPath} was removed or replaced while provision was running, so another run may write the same files; ${args[0]} was not written. Wait until no provision is running and run the same command again.`,
+        );
+      await disk.write(...args);
+    },
+  };
 }
 
 async function planAndApply(

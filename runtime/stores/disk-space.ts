@@ -1,5 +1,5 @@
 import { statfsSync } from "node:fs";
-import type { StoreCapacity } from "../../shared/store/port.ts";
+import type { StoreCapacity } from "../../shared/store/capacity.ts";
 
 /** Reads the space of the file system of a folder, of which free is what this user may use. Throws when it cannot. */
 export function readDiskSpace(folder: string): NonNullable<StoreCapacity["disk"]> {

@@ -30,7 +30,7 @@ export function describeOpenError(path: string, error: unknown): string {
 
 /** Describes a file that is not the opened one any longer. */
 export function describeLostFile(path: string): string {
-  return `The store ${path} was moved away, deleted or replaced while it was open. Put it back, or leave it away: with an empty store Groundcrew reads everything from Plane again. Then restart Groundcrew.`;
+  return `The store ${path} was moved away, deleted or replaced while it was open. Restore it, or continue without it: with an empty store Groundcrew reads everything from Plane again. Then restart Groundcrew.`;
 }
 
 /** Whether another process has the file open. */

@@ -1,5 +1,7 @@
 import type { ComponentHealth } from "../health.ts";
-import type { BucketHold, Queue, Store } from "../store/port.ts";
+import type { BucketHold } from "../store/bucket-operations.ts";
+import type { Queue } from "../store/job-operations.ts";
+import type { Store } from "../store/port.ts";
 import { type HeldSystem, LONG_HOLD_MS, MAX_HOLD_MS } from "../store/rate-limit-hold.ts";
 import { MINUTE, type Ms } from "../time.ts";
 

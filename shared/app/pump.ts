@@ -1,6 +1,6 @@
 import { getErrorMessage } from "../errors.ts";
 import { isTransientPlaneError, PlaneRateLimitedError, PlaneUnavailableError } from "../plane/errors.ts";
-import type { LeasedJob, Queue, Settlement } from "../store/port.ts";
+import type { LeasedJob, Queue, Settlement } from "../store/job-operations.ts";
 import { MINUTE, type Ms, SECOND } from "../time.ts";
 import type { Deps, JobHandler } from "./deps.ts";
 

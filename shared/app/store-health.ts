@@ -1,6 +1,7 @@
 import { getErrorMessage } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { Store, StoreCapacity } from "../store/port.ts";
+import type { StoreCapacity } from "../store/capacity.ts";
+import type { Store } from "../store/port.ts";
 
 /** Whether the store can be written, by the results of the product's own writes and of regular probes. */
 export interface StoreHealth {

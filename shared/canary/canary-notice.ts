@@ -4,7 +4,7 @@ import { localizeNumber } from "../i18n/localize.ts";
 import { formatTemplate } from "../i18n/template.ts";
 import { getTexts } from "../i18n/texts/get-texts.ts";
 import { createAnnouncementJob } from "../jobs/outbox-jobs.ts";
-import type { Job } from "../store/port.ts";
+import type { Job } from "../store/job-operations.ts";
 import { toPlainText } from "../telegram/rich-text.ts";
 import type { Ms } from "../time.ts";
 

@@ -1,28 +1,75 @@
-import { visit } from "jsonc-parser";
+import { createScanner, visit } from "jsonc-parser";
 
-type ParsedJson = { ok: true; value: unknown } | { ok: false; position: JsonPosition };
+type ParsedJson = { ok: true; value: unknown } | { ok: false; position: JsonProblem };
 
 /** A place in a text, both counted from 1, as editors show it. The column counts UTF-16 units. */
-interface JsonPosition {
+export interface JsonPosition {
   line: number;
   column: number;
 }
 
+/** What is wrong with a JSON text, and where. It never quotes a value, which may be a secret. */
+interface JsonProblem extends JsonPosition {
+  problem: string;
+}
+
+/** Limit of nested objects and lists: 64. Our files have fewer than ten; parsers that call themselves fail at some 1,000. */
+const MAX_DEPTH = 64;
+
+/** The scanner's kinds of tokens. Its `SyntaxKind` is a `const enum`, which TypeScript cannot import file by file. */
+const TOKEN = { openBrace: 1, closeBrace: 2, openBracket: 3, closeBracket: 4, colon: 6, string: 10, end: 17 } as const;
+
+/** Limit of a name that a message quotes, in UTF-16 units. */
+const MAX_QUOTED_NAME = 60;
+
 /**
- * Parses JSON. For invalid JSON it returns the place of the first error, which `JSON.parse` names only in some of its
- * messages; those messages also quote the text, which may be a secret.
+ * Parses JSON. Also refuses what `JSON.parse` accepts, but a person cannot have meant: a name that occurs twice in an
+ * object, of which the last would count, and more than 64 levels. The result names the place of the first problem,
+ * which `JSON.parse` does in some of its messages only; those messages also quote the text, which may be a secret.
  */
 export function parseJsonText(text: string): ParsedJson {
+  const structure = findStructureProblem(text);
+  if (structure?.isDepth) return { ok: false, position: structure.found };
   try {
-    return { ok: true, value: JSON.parse(text) };
+    const value: unknown = JSON.parse(text);
+    return structure ? { ok: false, position: structure.found } : { ok: true, value };
   } catch {
-    return { ok: false, position: findFirstError(text) };
+    return { ok: false, position: { problem: "content that is not valid JSON", ...findFirstError(text) } };
   }
 }
 
 /** Formats the place of an error for people: `content that is not valid JSON (line 3, column 7)`. */
-export function formatJsonError({ line, column }: JsonPosition): string {
-  return `content that is not valid JSON (line ${line}, column ${column})`;
+export function formatJsonError({ problem, ...position }: JsonProblem): string {
+  return `${problem} (${formatPosition(position)})`;
+}
+
+export function formatPosition({ line, column }: JsonPosition): string {
+  return `line ${line}, column ${column}`;
+}
+
+/** Finds the first name that occurs twice, or the first bracket that is nested too deep. Takes any text. */
+function findStructureProblem(text: string): { found: JsonProblem; isDepth: boolean } | undefined {
+  const scanner = createScanner(text, true);
+  const open: { close: number; names: Set<string> | undefined }[] = [];
+  let duplicate: JsonProblem | undefined;
+  // The last string and its place: it is a name when a colon follows.
+  let last: { name: string; at: JsonPosition } | undefined;
+  for (let kind: number = scanner.scan(); kind !== TOKEN.end; kind = scanner.scan()) {
+    const at = { line: scanner.getTokenStartLine() + 1, column: scanner.getTokenStartCharacter() + 1 };
+    const inside = open.at(-1);
+    if (kind === TOKEN.openBrace) open.push({ close: TOKEN.closeBrace, names: new Set() });
+    else if (kind === TOKEN.openBracket) open.push({ close: TOKEN.closeBracket, names: undefined });
+    else if (kind === inside?.close) open.pop();
+    else if (kind === TOKEN.colon && last && inside?.names) {
+      const quoted = JSON.stringify(last.name.slice(0, MAX_QUOTED_NAME));
+      if (inside.names.has(last.name)) duplicate ??= { problem: `the name ${quoted} a second time`, ...last.at };
+      inside.names.add(last.name);
+    }
+    if (open.length > MAX_DEPTH)
+      return { found: { problem: `more than ${MAX_DEPTH} nested levels`, ...at }, isDepth: true };
+    last = kind === TOKEN.string ? { name: scanner.getTokenValue(), at } : undefined;
+  }
+  return duplicate && { found: duplicate, isDepth: false };
 }
 
 function findFirstError(text: string): JsonPosition {

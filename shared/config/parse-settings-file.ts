@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { findNearestName } from "../nearest-name.ts";
+import { createJsonLocator } from "./locate-json-value.ts";
 import { formatJsonError, parseJsonText } from "./parse-json-text.ts";
 import { formatSettingValue, type SettingProblem } from "./setting-problem.ts";
 import { type AgentSettings, type FileSettings, settingsFileSchema, toSettingName } from "./settings-file.ts";
@@ -10,7 +11,10 @@ type ParsedSettingsFile =
 
 const jsonSchema = z.toJSONSchema(settingsFileSchema, { io: "input", unrepresentable: "any" });
 
-/** Parses the settings file; every problem names its path in the file. */
+/** Limit of the problems in one report: 50. A file with more is fixed step by step. */
+const MAX_PROBLEMS = 50;
+
+/** Parses the settings file; every problem names its path, line and column in the file. */
 export function parseSettingsFile(text: string): ParsedSettingsFile {
   const json = parseJsonText(text);
   if (!json.ok)
@@ -18,13 +22,26 @@ export function parseSettingsFile(text: string): ParsedSettingsFile {
       { name: "GROUNDCREW_CONFIG", given: formatJsonError(json.position), wanted: "a JSON object" },
     ]);
   const parsed = settingsFileSchema.safeParse(json.value);
-  if (!parsed.success)
-    return createFailure(parsed.error.issues.flatMap((issue) => toSettingProblems(issue, json.value)));
-  const duplicates = findDuplicateAgents(parsed.data.agents);
-  return duplicates.length > 0 ? createFailure(duplicates) : { settings: parsed.data, problems: [] };
+  const found = parsed.success
+    ? findDuplicateAgents(parsed.data.agents)
+    : parsed.error.issues.slice(0, MAX_PROBLEMS + 1).flatMap((issue) => toSettingProblems(issue, json.value));
+  if (parsed.success && found.length === 0) return { settings: parsed.data, problems: [] };
+  const locate = createJsonLocator(text);
+  const problems = found.slice(0, MAX_PROBLEMS).map(({ path, ...problem }) => ({ ...problem, position: locate(path) }));
+  if (found.length > MAX_PROBLEMS)
+    problems.push({
+      name: "GROUNDCREW_CONFIG",
+      given: `more than ${MAX_PROBLEMS} problems`,
+      wanted: "the problems above fixed first",
+      position: locate([]),
+    });
+  return createFailure(problems);
 }
 
-function toSettingProblems(issue: z.core.$ZodIssue, json: unknown): SettingProblem[] {
+/** A problem with the path of its value in the file. */
+type LocatedProblem = SettingProblem & { path: readonly PropertyKey[] };
+
+function toSettingProblems(issue: z.core.$ZodIssue, json: unknown): LocatedProblem[] {
   const knownKeys = listKeysAt(issue.path);
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => {
@@ -34,6 +51,7 @@ function toSettingProblems(issue: z.core.$ZodIssue, json: unknown): SettingProbl
         name: formatPlace([...issue.path, key]),
         given: "an unknown name",
         wanted: nearest ? `${nearest} (known names: ${others})` : `one of ${others}`,
+        path: [...issue.path, key],
       };
     });
   }
@@ -49,39 +67,48 @@ function toSettingProblems(issue: z.core.$ZodIssue, json: unknown): SettingProbl
           ? "a secret in another format"
           : formatSettingValue(value),
       wanted: findSchemaAt(issue.path)?.description ?? issue.message,
+      path: issue.path,
     },
   ];
 }
 
-function findDuplicateAgents(agents: readonly AgentSettings[]): SettingProblem[] {
+function findDuplicateAgents(agents: readonly AgentSettings[]): LocatedProblem[] {
+  const used = new Set<string>();
+  /** Whether another agent has one of these keys; they are taken from now on. */
+  const claimKeys = (keys: readonly string[]) => {
+    const isTaken = keys.some((key) => used.has(key));
+    for (const key of keys) used.add(key);
+    return isTaken;
+  };
   return agents.flatMap((agent, i) => {
     const setting = toSettingName(agent.name);
-    const place = `agents[${i}]`;
-    const found: SettingProblem[] = [];
+    const found: LocatedProblem[] = [];
     if (setting === "FILE" || setting.endsWith("_FILE"))
       found.push(
-        createFileProblem(
-          `${place}.name`,
+        createAgentProblem(
+          [i, "name"],
           agent.name,
           "a name that does not end in 'file', because settings that end in _FILE name files",
         ),
       );
-    if (agents.findIndex((other) => toSettingName(other.name) === setting) < i)
+    // Some letters differ in upper case only (K and the Kelvin sign), others look the same: they would share a token file.
+    if (claimKeys([`setting ${setting}`, `name ${agent.name.normalize("NFKC").toLowerCase()}`]))
       found.push(
-        createFileProblem(
-          `${place}.name`,
+        createAgentProblem(
+          [i, "name"],
           agent.name,
           "a name that no other agent has, also as part of PLANE_API_KEY_<AGENT>",
         ),
       );
-    if (agents.findIndex((other) => other.email.toLowerCase() === agent.email.toLowerCase()) < i)
-      found.push(createFileProblem(`${place}.email`, agent.email, "an e-mail address that no other agent has"));
+    if (claimKeys([`email ${agent.email.toLowerCase()}`]))
+      found.push(createAgentProblem([i, "email"], agent.email, "an e-mail address that no other agent has"));
     return found;
   });
 }
 
-function createFileProblem(place: string, given: string, wanted: string): SettingProblem {
-  return { name: `GROUNDCREW_CONFIG ${place}`, given: formatSettingValue(given), wanted };
+function createAgentProblem(path: readonly PropertyKey[], given: string, wanted: string): LocatedProblem {
+  const fullPath = ["agents", ...path];
+  return { name: formatPlace(fullPath), given: formatSettingValue(given), wanted, path: fullPath };
 }
 
 function createFailure(problems: SettingProblem[]): ParsedSettingsFile {

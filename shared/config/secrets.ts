@@ -17,7 +17,7 @@ interface ReadFile {
 }
 
 export interface SettingsFiles {
-  /** Reads a file; undefined when it does not exist. Throws when it cannot be read. */
+  /** Reads a file; undefined when it does not exist. Throws when it cannot be read, a RangeError when it is too large. */
   read(path: string): ReadFile | undefined;
 }
 

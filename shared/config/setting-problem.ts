@@ -1,9 +1,31 @@
+import { cleanLine } from "../clean-text.ts";
+import { formatPosition, type JsonPosition } from "./parse-json-text.ts";
+
 /** A setting that is invalid or missing, so that Groundcrew cannot start. `given` never contains a secret's value. */
 export interface SettingProblem {
   /** The setting's name; in the settings file also the path, for example `GROUNDCREW_CONFIG agents[0].email`. */
   name: string;
   given: string;
   wanted: string;
+  /** Place of the value in the settings file. */
+  position?: JsonPosition;
+}
+
+/** Limit of each part of a problem in a message, in UTF-16 units. */
+const MAX_PART_LENGTH = 2_000;
+
+/**
+ * Formats problems for people, three lines each. The parts contain names and values from files, so each is cleaned to
+ * one line without control characters.
+ */
+export function formatSettingProblems(problems: readonly SettingProblem[]): string {
+  const clean = (text: string) => cleanLine(text, MAX_PART_LENGTH);
+  return problems
+    .map(({ name, given, wanted, position }) => {
+      const place = position ? ` (${formatPosition(position)})` : "";
+      return `  ${clean(name)}${place}\n    given:  ${clean(given)}\n    wanted: ${clean(wanted)}\n`;
+    })
+    .join("\n");
 }
 
 /**

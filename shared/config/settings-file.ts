@@ -151,9 +151,19 @@ export const DEFAULT_CLAIM_MINUTES = 15;
 const MIN_CLAIM_MINUTES = 2;
 export const MAX_CLAIM_MINUTES = 1_440;
 
+/**
+ * Limit of the agents: 500, fifty times the default team. Provision needs some 17 requests for each, so 500 take hours.
+ */
+const MAX_AGENTS = 500;
+
 /** The settings file: the JSON file that GROUNDCREW_CONFIG names. */
 export const settingsFileSchema = z.strictObject({
-  agents: z.array(agentSchema).default([]).meta({ meaning: "The agents of the team." }),
+  agents: z
+    .array(agentSchema)
+    .max(MAX_AGENTS)
+    .default([])
+    .describe(`a list of at most ${MAX_AGENTS} agents`)
+    .meta({ meaning: "The agents of the team." }),
   claim_minutes: z
     .int()
     .min(MIN_CLAIM_MINUTES)

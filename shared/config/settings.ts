@@ -164,15 +164,16 @@ function readSettingsFile(
 ): FileSettings | undefined {
   if (path === undefined) return parseSettingsFile("{}").settings;
   let file: ReturnType<SettingsFiles["read"]>;
+  let tooLarge = "";
   try {
     file = files.read(path);
-  } catch {
-    file = undefined;
+  } catch (thrown) {
+    if (thrown instanceof RangeError) tooLarge = thrown.message;
   }
   if (!file) {
     problems.push({
       name: "GROUNDCREW_CONFIG",
-      given: formatSettingValue(path),
+      given: tooLarge || formatSettingValue(path),
       wanted: "the path of a readable file",
     });
     return undefined;

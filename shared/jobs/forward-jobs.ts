@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { Json, LeasedJob } from "../store/port.ts";
+import type { Json } from "../json.ts";
+import type { LeasedJob } from "../store/job-operations.ts";
 import { type ActionBody, EVENT_KINDS, type RuleAction } from "../task/events.ts";
 import { getUntypedFields } from "./untyped-fields.ts";
 

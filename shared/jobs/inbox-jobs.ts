@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { Job, Json, LeasedJob } from "../store/port.ts";
+import type { Json } from "../json.ts";
+import type { Job, LeasedJob } from "../store/job-operations.ts";
 import { getUntypedFields } from "./untyped-fields.ts";
 
 /** Bodies of the queue `inbox`: a webhook of Plane as received. */

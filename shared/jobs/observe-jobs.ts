@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Job } from "../store/port.ts";
+import type { Job } from "../store/job-operations.ts";
 import type { Snapshot } from "../task/snapshot.ts";
 import type { Ms } from "../time.ts";
 

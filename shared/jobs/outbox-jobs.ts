@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Settings } from "../config/settings.ts";
-import type { Job, Json, LeasedJob } from "../store/port.ts";
+import type { Json } from "../json.ts";
+import type { Job, LeasedJob } from "../store/job-operations.ts";
 import type { ActionBody, RuleAction } from "../task/events.ts";
 import type { RichText } from "../telegram/rich-text.ts";
 import type { ChatId } from "../telegram/telegram-bot.ts";

@@ -1,4 +1,4 @@
-import type { Json } from "../store/port.ts";
+import type { Json } from "../json.ts";
 
 /** Returns the fields of a body that a version before 0.2.0 wrote without a `type`; undefined for every other body. */
 export function getUntypedFields(body: Json): { [field: string]: Json | undefined } | undefined {

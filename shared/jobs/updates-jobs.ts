@@ -1,6 +1,7 @@
 import { z } from "zod";
+import type { Json } from "../json.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Job, Json, LeasedJob } from "../store/port.ts";
+import type { Job, LeasedJob } from "../store/job-operations.ts";
 import type { ChatId } from "../telegram/telegram-bot.ts";
 import { updateSchema } from "../telegram/updates.ts";
 import { getUntypedFields } from "./untyped-fields.ts";

@@ -1,6 +1,8 @@
 import { z } from "zod";
+import type { Json } from "../json.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Job, Json, LeasedJob, Revision } from "../store/port.ts";
+import type { Job, LeasedJob } from "../store/job-operations.ts";
+import type { Revision } from "../store/port.ts";
 import { type ActionBody, EVENT_KINDS, type RuleAction } from "../task/events.ts";
 import type { Ms } from "../time.ts";
 import { getUntypedFields } from "./untyped-fields.ts";

@@ -4,7 +4,7 @@ export type CssColor = readonly [red: number, green: number, blue: number, alpha
 export const WHITE: CssColor = [255, 255, 255, 1];
 export const BLACK: CssColor = [0, 0, 0, 1];
 
-/** Two colours whose contrast ratio (WCAG 2) is lower than this cannot be told apart: 1.2. */
+/** Minimum of the contrast ratio (WCAG 2) of readable text on its background: 1.2. */
 const MIN_READABLE_CONTRAST = 1.2;
 
 /** The named colours of CSS that are black, transparent, or too light to read on white. */

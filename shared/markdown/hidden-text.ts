@@ -4,10 +4,10 @@ import { hasBlock } from "./one-line.ts";
 import { readHidingSelectors } from "./style-sheet.ts";
 import { createHtmlElement, createHtmlText, type HtmlChild, type HtmlElement, type HtmlRoot } from "./tree.ts";
 
-/** Stands where text was removed that a person reading the page does not see. */
+/** Replaces removed text that a person reading the page does not see. */
 export const HIDDEN_TEXT_MARK = "(hidden text removed)";
 
-/** Whether HTML could contain hidden text. Most HTML cannot, and need not be parsed to find out. */
+/** Whether HTML could contain hidden text. Avoids parsing HTML that contains none, which is the usual case. */
 const MAY_HIDE =
   /\bstyle\b|hidden|popover|color|opacity|sr-only|invisible|transparent|<(?:details|dialog|video|audio|canvas)\b|class\s*=\s*(?:"[^"<>]*&|'[^'<>]*&)/i;
 
@@ -56,7 +56,7 @@ function isClosedDetails({ tagName, properties }: HtmlElement): boolean {
   return tagName === "details" && !isAttributeSet(properties["open"]);
 }
 
-/** Of closed details a person sees the summary, and has to open the rest. */
+/** Returns the summary of closed `details`, which is visible, and a mark in place of the rest. */
 function closeDetails(details: HtmlElement): HtmlChild[] {
   const summary = details.children.find((child) => child.type === "element" && child.tagName === "summary");
   const rest = details.children.filter((child) => child !== summary);
@@ -103,7 +103,7 @@ function getColors({ properties }: HtmlElement, outer: Colors): Colors | undefin
   return hasHiddenContrast(text, background) ? undefined : { text, background };
 }
 
-/** The mark in place of a node, in an element that may stand there; none when the node has no text. */
+/** Creates the mark that replaces a node, in an element that is valid at that place; none when the node has no text. */
 function createMark(node: HtmlChild): HtmlChild[] {
   if (!hasText(node)) return [];
   const mark = createHtmlText(HIDDEN_TEXT_MARK);
@@ -129,7 +129,7 @@ function createMarkedRow(mark: HtmlChild): HtmlElement {
   return createHtmlElement("tr", {}, [createHtmlElement("td", {}, [mark])]);
 }
 
-/** Whether a node contains a text, or an image or embedded element, for which a text would stand. */
+/** Whether a node contains text, or an image or embedded element, which is converted to text. */
 function hasText(start: HtmlChild): boolean {
   const pending: HtmlChild[] = [start];
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {

@@ -1,13 +1,13 @@
 /** The declarations of a style attribute or a rule of a style sheet: values by property, in lower case. */
 export type CssDeclarations = ReadonlyMap<string, string>;
 
-/** Text smaller than this in pixels cannot be read: 4 px. */
+/** Minimum of a readable font size: 4 px. */
 const MIN_FONT_PX = 4;
-/** Text that is moved further than this in pixels is outside of what a page shows: 200 px to the left or top. */
+/** Maximum of an offset to the left or top: 200 px; beyond it, text is outside the visible page. */
 const MAX_OFFSET_PX = 200;
-/** Text that is moved further than this in pixels is beyond the widest screens. */
+/** Maximum of an offset to the right or bottom: 3,000 px; beyond it, text is outside the widest screens. */
 const MAX_FAR_OFFSET_PX = 3_000;
-/** Less opaque text cannot be read. */
+/** Minimum of the opacity of readable text: 0.1. */
 const MIN_OPACITY = 0.1;
 
 /** Pixels of a length of CSS with its usual font and window; a percentage is relative to 16 px, as font sizes are. */
@@ -31,7 +31,10 @@ const PIXELS: Record<string, number> = {
 /** Limit of declarations in characters: 2,000, because the time of checking them can grow with their square. */
 const MAX_DECLARATIONS_LENGTH = 2_000;
 
-/** Parses declarations; more than 2,000 characters, which no editor writes, count as hiding. Comments are removed and escapes decoded first, because `d\69splay` is `display` too. */
+/**
+ * Parses declarations; more than 2,000 characters, which no editor writes, count as hiding. Comments are removed and
+ * escapes decoded first, because `d\69splay` is `display` too.
+ */
 export function parseDeclarations(css: string): CssDeclarations {
   if (css.length > MAX_DECLARATIONS_LENGTH) return new Map([["display", "none"]]);
   const text = css

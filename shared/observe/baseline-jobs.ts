@@ -1,6 +1,6 @@
 import { createBlockedByTextJob, createProjectCheckJob, createReadCyclesJob } from "../jobs/observe-jobs.ts";
 import { keepDefined } from "../keep-defined.ts";
-import type { Job } from "../store/port.ts";
+import type { Job } from "../store/job-operations.ts";
 import { scanPages } from "../store/scan-set.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import { mayContainBlockedByText } from "./blocked-by-text.ts";

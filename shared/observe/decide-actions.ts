@@ -1,6 +1,8 @@
 import type { Deps } from "../app/deps.ts";
 import { createDecisionPut, type RequestedAction, toDecisionSubject } from "../decision-log/decision-log.ts";
-import type { Job, Json, Put, Revision, StoreKey } from "../store/port.ts";
+import type { Json } from "../json.ts";
+import type { Job } from "../store/job-operations.ts";
+import type { Put, Revision, StoreKey } from "../store/port.ts";
 import { type AnyEvent, type EventFacts, type RuleAction, toEventId } from "../task/events.ts";
 import { observedKeys } from "./store-keys.ts";
 

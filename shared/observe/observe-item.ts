@@ -1,7 +1,7 @@
 import type { Deps } from "../app/deps.ts";
 import { createCompletedAgainJob, createInitialChangesJob, createItemReadJob } from "../jobs/observe-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Job } from "../store/port.ts";
+import type { Job } from "../store/job-operations.ts";
 import { updateValue } from "../store/update.ts";
 import { diff, mayBeCompletedAgain } from "../task/diff.ts";
 import type { TaskEvent } from "../task/events.ts";

@@ -1,6 +1,6 @@
 import { omitUndefined } from "../omit-undefined.ts";
 import { shiftPlaneTime, toPlaneTime } from "../plane/time.ts";
-import type { Job } from "../store/port.ts";
+import type { Job } from "../store/job-operations.ts";
 import { updateValue } from "../store/update.ts";
 import { isSameSnapshot } from "../task/merge-observation.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";

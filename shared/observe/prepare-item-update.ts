@@ -1,6 +1,7 @@
 import { createBlockedByTextJob, createProjectCheckJob, createReevaluateDependantsJob } from "../jobs/observe-jobs.ts";
 import { createWorkJob } from "../jobs/work-jobs.ts";
-import type { Job, Put, Revision, StoreKey } from "../store/port.ts";
+import type { Job } from "../store/job-operations.ts";
+import type { Put, Revision, StoreKey } from "../store/port.ts";
 import type { ValueUpdate } from "../store/update.ts";
 import { isBlockingOthers, isOpen } from "../task/diff.ts";
 import type { TaskEvent } from "../task/events.ts";

@@ -1,6 +1,6 @@
 import { createDetailsJob } from "../jobs/observe-jobs.ts";
 import { shiftPlaneTime } from "../plane/time.ts";
-import type { Job } from "../store/port.ts";
+import type { Job } from "../store/job-operations.ts";
 import { updateValue } from "../store/update.ts";
 import type { EventKind } from "../task/events.ts";
 import type { DetailsPart, KeptItem } from "../task/snapshot.ts";

@@ -1,5 +1,6 @@
 import { DECISION_LOG_MS } from "../decision-log/decision-log.ts";
-import type { Put, Queue, StoreKey } from "../store/port.ts";
+import type { Queue } from "../store/job-operations.ts";
+import type { Put, StoreKey } from "../store/port.ts";
 import type { Ms } from "../time.ts";
 
 /** The record that a person discarded a failed job. */

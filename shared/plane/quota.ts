@@ -1,4 +1,5 @@
-import type { BucketSpend, Store } from "../store/port.ts";
+import type { BucketSpend } from "../store/bucket-operations.ts";
+import type { Store } from "../store/port.ts";
 import { holdBucket, reserveTurn } from "../store/rate-limit-hold.ts";
 import { MINUTE, type Ms, SECOND } from "../time.ts";
 import { PlaneRateLimitedError } from "./errors.ts";

@@ -1,4 +1,10 @@
-import type { StoreCapacity } from "./port.ts";
+/** Space of the store's engine in bytes; absent where the engine has no such limit or does not report it. */
+export interface StoreCapacity {
+  /** Memory that counts towards Redis' `maxmemory`, and that limit. */
+  memory?: { used: number; limit: number };
+  /** The file system of the embedded file: space that this process can still use, and its whole size. */
+  disk?: { free: number; size: number };
+}
 
 /** A store that is nearly full: the used share of Redis' memory limit, or the free space of the file system in bytes. */
 export type CapacityWarning = { kind: "memory"; percent: number } | { kind: "disk"; free: number };

@@ -1,5 +1,8 @@
+import type { Json } from "../json.ts";
 import type { Ms } from "../time.ts";
-import type { BucketSpend, Commit, Json, Queue, Revision, SetName, StoreKey } from "./port.ts";
+import type { BucketSpend } from "./bucket-operations.ts";
+import type { Queue } from "./job-operations.ts";
+import type { Commit, Revision, SetName, StoreKey } from "./port.ts";
 
 /** A commit with checked names and serialized values, so that invalid input cannot make an engine fail half-way. */
 export interface CheckedCommit {

@@ -1,4 +1,7 @@
 import type { Ms } from "../time.ts";
+import type { BucketOperations } from "./bucket-operations.ts";
+import type { StoreCapacity } from "./capacity.ts";
+import type { Job, JobOperations, Queue, QueueStats } from "./job-operations.ts";
 
 /**
  * The store's interface: everything that must be atomic goes through it.
@@ -19,11 +22,6 @@ export type Revision = number;
 
 /** The name of a group of keys that can be listed and counted, for example `items:<project>`. */
 export type SetName = string;
-
-export type Queue = "inbox" | "observe" | "outbox" | "forward" | "work" | "wake" | "updates";
-
-/** Plain JSON, which every engine returns exactly as it was stored. */
-export type Json = string | number | boolean | null | Json[] | { [key: string]: Json | undefined };
 
 export interface StoredValue<T> {
   value: T;
@@ -50,49 +48,6 @@ export interface Put {
   expires?: Ms;
 }
 
-export interface Job {
-  /** Unique in its queue, also after the job is done (for the engine's `remember` time, default 2 days). */
-  id: string;
-  queue: Queue;
-  /** Jobs of one lane are taken one at a time, in the order they were added; a waiting job delays its lane. */
-  lane: string;
-  /** Store time before which the job is not taken; absent: it is due at once. */
-  at?: Ms;
-  body: Json;
-}
-
-export interface LeasedJob {
-  id: string;
-  queue: Queue;
-  lane: string;
-  body: Json;
-  /** Number of times the job has been taken, including this one. */
-  tries: number;
-  /** Number of times it was settled as `failed`. */
-  failures: number;
-  /** Store time when the lease expires. */
-  until: Ms;
-  /** Identifies this lease; every take has a different token. */
-  token: string;
-}
-
-/** A request to spend `n` from a bucket of which at most `limit` may be spent in any `window` milliseconds. */
-export interface BucketSpend {
-  bucket: string;
-  n: number;
-  limit: number;
-  window: Ms;
-}
-
-/** A hold of a bucket that has not ended, or at whose end no probe has succeeded yet. */
-export interface BucketHold {
-  bucket: string;
-  /** Store time of its end, or of the end of its probe's lease. */
-  until: Ms;
-  /** Whether only one request, the probe, is granted at its end, until that request has succeeded. */
-  needsProbe: boolean;
-}
-
 export interface Commit {
   /** Each key must still have this revision (0: it must not exist). */
   expect?: [StoreKey, Revision][];
@@ -103,69 +58,15 @@ export interface Commit {
   jobs?: Job[];
 }
 
-/**
- * `done` deletes the body and remembers the id; `retryAt` keeps the job's place in its lane, because it waits for
- * something or has `failed`; `dead` moves it to the dead letters with the reason.
- */
-export type Settlement = { done: true } | { retryAt: Ms; failed?: boolean } | { dead: string };
-
-export interface DeadJob {
-  id: string;
-  queue: Queue;
-  lane: string;
-  body: Json;
-  reason: string;
-  at: Ms;
-}
-
-export interface QueueStats {
-  /** Number of waiting and taken jobs. */
-  pending: number;
-  dead: number;
-  /** Store time since which the longest-waiting due job has been due; absent when no job is due. */
-  oldest?: Ms;
-}
-
 export interface StoreStats {
   queues: Record<Queue, QueueStats>;
-}
-
-/** Space of the store's engine in bytes; absent where the engine has no such limit or does not report it. */
-export interface StoreCapacity {
-  /** Memory that counts towards Redis' `maxmemory`, and that limit. */
-  memory?: { used: number; limit: number };
-  /** The file system of the embedded file: space that this process can still use, and its whole size. */
-  disk?: { free: number; size: number };
-}
-
-export const QUEUES = [
-  "inbox",
-  "observe",
-  "outbox",
-  "forward",
-  "work",
-  "wake",
-  "updates",
-] as const satisfies readonly Queue[];
-
-/** Creates a record with one value for each queue. */
-export function mapQueues<T>(toValue: (queue: Queue) => T): Record<Queue, T> {
-  return {
-    inbox: toValue("inbox"),
-    observe: toValue("observe"),
-    outbox: toValue("outbox"),
-    forward: toValue("forward"),
-    work: toValue("work"),
-    wake: toValue("wake"),
-    updates: toValue("updates"),
-  };
 }
 
 /**
  * Every call settles within 5 s and rejects when the engine does not respond. Plane repeats a webhook after 30 s
  * without a response, so callers need no time limits of their own.
  */
-export interface Store {
+export interface Store extends JobOperations, BucketOperations {
   /** The store's clock. Leases and due times use it, never the caller's own. */
   now(): Promise<Ms>;
   /** Returns one entry per key, in order; undefined where nothing is stored. */
@@ -186,46 +87,6 @@ export interface Store {
   lease(key: StoreKey, owner: string, ttl: Ms): Promise<{ fence: number; until: Ms } | { heldBy: string; until: Ms }>;
   /** Releases a lease; true when this token held it. */
   release(key: StoreKey, fence: number): Promise<boolean>;
-  /** Leases up to `max` due jobs for `ttl` milliseconds, at most one per lane, the longest due first. */
-  take(queue: Queue, ttl: Ms, max: number): Promise<LeasedJob[]>;
-  /** Ends a job's lease. False when the lease was lost in the meantime; then nothing is changed. */
-  settle(job: LeasedJob, settlement: Settlement): Promise<boolean>;
-  /**
-   * Makes waiting jobs that were taken before and are due later than `latest` due at that time: only first jobs of
-   * their lanes, because the others wait for these. Returns the number of changed jobs.
-   */
-  advanceRetries(queue: Queue, latest: Ms): Promise<number>;
-  /** Returns the dead letters of a queue, oldest first; `limit` defaults to 200. */
-  listDeadJobs(queue: Queue, limit?: number): Promise<DeadJob[]>;
-  /** Puts a dead job back at the end of its lane. False when there is no such dead job. */
-  replay(queue: Queue, id: string): Promise<boolean>;
-  /** Deletes a dead job and remembers its id as done. False when there is no such dead job. */
-  discard(queue: Queue, id: string): Promise<boolean>;
-  /**
-   * Spends from a sliding window. Returns 0 when `n` fit under `limit` in the last `window` milliseconds; else spends
-   * nothing and returns the milliseconds to wait before trying again.
-   */
-  spend(bucket: string, n: number, limit: number, window: Ms): Promise<Ms>;
-  /** Spends from several buckets at once: 0 when all spends fit, else the longest wait, and nothing is spent. */
-  spendAll(spends: BucketSpend[]): Promise<Ms>;
-  /**
-   * Blocks a bucket for `wait` milliseconds (a `Retry-After`). Of two holds, the later end counts. With `needsProbe`,
-   * `spend` grants nothing after the end either, until `takeProbe` has granted one request and `endProbe` reports its
-   * success; a hold in between, the answer to the probe, blocks the bucket again.
-   */
-  hold(bucket: string, wait: Ms, needsProbe?: boolean): Promise<void>;
-  /** Ends a hold that ends later than in `max` milliseconds at that time, and makes it need a probe. False: there is none. */
-  limitHold(bucket: string, max: Ms): Promise<boolean>;
-  /**
-   * Grants the probe of a hold that has ended, and spends it whatever the limit; other requests then wait until
-   * `endProbe`, the next hold, or for `lease` milliseconds, after which another probe can be taken. False: the bucket
-   * has no hold that needs a probe, the hold has not ended, or another probe is under way.
-   */
-  takeProbe(spend: BucketSpend, lease: Ms): Promise<boolean>;
-  /** Ends a hold because its probe has succeeded. Without a probe under way, nothing is changed. */
-  endProbe(bucket: string): Promise<void>;
-  /** Returns all holds, in the order of their buckets' names. */
-  listHolds(): Promise<BucketHold[]>;
   stats(): Promise<StoreStats>;
   /**
    * Deletes the last keys of a set beyond its first `keep` keys, at most `max` of them, and returns the number of

@@ -1,12 +1,13 @@
 import { HOUR, MINUTE, type Ms } from "../time.ts";
-import type { BucketSpend, Store } from "./port.ts";
+import type { BucketSpend } from "./bucket-operations.ts";
+import type { Store } from "./port.ts";
 
 /** The systems whose rate limits are obeyed by holds. Their buckets' names begin with the system's name. */
 export type HeldSystem = "plane" | "telegram";
 
 /**
- * Limit of a hold, so that one absurd `Retry-After` cannot stop everything: Plane counts by the minute, and 15 minutes
- * are many of its windows; Telegram asks for up to an hour after a flood of messages.
+ * Limit of a hold, so that one excessive `Retry-After` cannot stop all requests: Plane limits requests per minute, so 15
+ * minutes are many of its windows; Telegram requires up to an hour after a flood of messages.
  */
 export const MAX_HOLD_MS: Record<HeldSystem, Ms> = { plane: 15 * MINUTE, telegram: HOUR };
 
@@ -27,7 +28,7 @@ export interface Turn {
 
 /**
  * Reserves a request by `spend`, which returns 0 or how long to wait. When the bucket of `probe` has a hold that has
- * ended and needs a probe, this request becomes it. A hold above the system's limit is shortened to it.
+ * ended and needs a probe, this request is sent as the probe. A hold above the system's limit is shortened to it.
  */
 export async function reserveTurn(
   store: Pick<Store, "takeProbe" | "limitHold">,
@@ -43,7 +44,7 @@ export async function reserveTurn(
   return { wait: MAX_HOLD_MS[system], isProbe: false };
 }
 
-/** Holds a bucket as long as the system asked for, within the system's limit. */
+/** Holds a bucket for the time that the system requires, up to the system's limit. */
 export async function holdBucket(
   store: Pick<Store, "hold">,
   system: HeldSystem,

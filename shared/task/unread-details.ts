@@ -4,8 +4,9 @@ import type { DetailsPart, KeptItem, UnreadDetails } from "./snapshot.ts";
 
 /**
  * Order in which details are read, 1 first. No webhook reports a relation, so relations of open items come first, and of
- * these the items whose last change no webhook explains. Then comments, and what existed before. In each group agents'
- * open tasks come before items that a rule could match, and those before the others.
+ * these the items whose last change no webhook explains. Comments come next, then relations of items that existed before
+ * their project was observed. In each group agents' open tasks come before items that a rule could match, and those
+ * before the others.
  */
 export const DETAILS_RANKS = [1, 2, 3, 4, 5, 6, 7, 8] as const;
 type DetailsRank = (typeof DETAILS_RANKS)[number];
@@ -32,7 +33,7 @@ export function requestDetails(item: KeptItem, request: DetailsRequest): KeptIte
   if (!canHaveDetails(item) || (detailsAt ?? "") >= snapshot.updatedAt) return undefined;
   if (unread?.covers !== undefined && unread.covers >= snapshot.updatedAt) return undefined;
   const parts = toRequestedParts(snapshot.word === "done" ? ["comments"] : PARTS, request);
-  // What an earlier request was for is still unread.
+  // The changes that an earlier request covers are still unread.
   const isUnannounced = unread?.isUnannounced || !request.isAnnounced;
   return {
     ...item,
@@ -60,7 +61,7 @@ export function requestBackfill(item: KeptItem, request: DetailsRequest): KeptIt
   return { ...item, unread: { ...toRequestFields(request), parts, isBackfill: true } };
 }
 
-/** Withdraws the request of what nobody needs: everything of a removed item, and the relations of a done one. */
+/** Withdraws requests that are no longer needed: all of a removed item, and for the relations of a done one. */
 export function withdrawUnneededDetails(item: KeptItem): KeptItem {
   if (!item.unread) return item;
   if (!canHaveDetails(item)) return withdrawDetails(item);
@@ -103,7 +104,7 @@ export function isWaitingForDetails(item: KeptItem | undefined): boolean {
 }
 
 /**
- * Lists the unread parts of an item, the most needed first, each with its rank. Parts of one rank take turns, so that
+ * Lists the unread parts of an item in the order of their ranks. Parts of one rank take turns, so that
  * an item which is requested again and again gets both.
  */
 export function listUnreadParts(item: KeptItem): { part: DetailsPart; rank: DetailsRank }[] {

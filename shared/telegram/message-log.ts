@@ -1,6 +1,7 @@
 import { DECISION_LOG_MS } from "../decision-log/decision-log.ts";
+import type { Json } from "../json.ts";
 import { parseDescendingKey, toDescendingKey } from "../store/descending-key.ts";
-import type { Json, Put, SetName, StoreKey } from "../store/port.ts";
+import type { Put, SetName, StoreKey } from "../store/port.ts";
 import type { Ms } from "../time.ts";
 import type { RichText } from "./rich-text.ts";
 import type { InlineButton } from "./telegram-bot.ts";

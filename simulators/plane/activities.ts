@@ -2,7 +2,8 @@ import { getProject } from "./projects.ts";
 import { renderBaseColumns, type TimeFormatter } from "./render-row.ts";
 import type { ActivityRow, ItemRow, JsonObject } from "./rows.ts";
 import type { Id } from "./types.ts";
-import type { ActivityTask, NewActivity, PlaneWorld } from "./world.ts";
+import type { ActivityTask, NewActivity } from "./worker-tasks.ts";
+import type { PlaneWorld } from "./world.ts";
 
 /** The columns of a work item whose changes Plane records in its history. */
 export type TrackedColumns = Pick<

@@ -10,15 +10,8 @@ import {
 import type { CommentRow, ItemRow, JsonObject } from "./rows.ts";
 import type { Id } from "./types.ts";
 import { createPartWebhookTask } from "./webhook-task.ts";
-import {
-  createRow,
-  enqueueInRandomOrder,
-  getEpoch,
-  type PlaneWorld,
-  sortNewestFirst,
-  touchRow,
-  type WebhookTask,
-} from "./world.ts";
+import type { WebhookTask } from "./worker-tasks.ts";
+import { createRow, enqueueInRandomOrder, getEpoch, type PlaneWorld, sortNewestFirst, touchRow } from "./world.ts";
 
 export interface NewComment {
   comment_html?: string;

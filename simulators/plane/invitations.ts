@@ -4,7 +4,8 @@ import { addMember, getUser } from "./people.ts";
 import { renderAuthorColumns, renderBaseColumns, type TimeFormatter } from "./render-row.ts";
 import type { InvitationRow, JsonObject, UserRow, WorkspaceRow } from "./rows.ts";
 import type { Id, MemberRole } from "./types.ts";
-import { createRow, enqueueTasks, type InviteTask, type PlaneWorld } from "./world.ts";
+import type { InviteTask } from "./worker-tasks.ts";
+import { createRow, enqueueTasks, type PlaneWorld } from "./world.ts";
 
 const base64url = (text: string): string => btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 

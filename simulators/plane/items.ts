@@ -9,7 +9,8 @@ import type { ItemRow, Json, JsonObject, ProjectRow } from "./rows.ts";
 import { getState, listStates } from "./states.ts";
 import { formatDay } from "./time.ts";
 import type { EditSource, Id, Priority } from "./types.ts";
-import { createRow, createWebhookTask, enqueueInRandomOrder, getEpoch, type PlaneWorld, touchRow } from "./world.ts";
+import { createWebhookTask } from "./worker-tasks.ts";
+import { createRow, enqueueInRandomOrder, getEpoch, type PlaneWorld, touchRow } from "./world.ts";
 
 /** The columns that a request may set, already validated. */
 export interface ItemWrite {

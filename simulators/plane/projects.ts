@@ -2,7 +2,8 @@ import { createNotFoundError, PlaneApiError } from "./api-error.ts";
 import type { JsonObject, ProjectMemberRow, ProjectRow, WorkspaceRow } from "./rows.ts";
 import { createDefaultStates } from "./states.ts";
 import type { Id, MemberRole } from "./types.ts";
-import { createRow, createWebhookTask, enqueueTasks, type PlaneWorld, sortNewestFirst, touchRow } from "./world.ts";
+import { createWebhookTask } from "./worker-tasks.ts";
+import { createRow, enqueueTasks, type PlaneWorld, sortNewestFirst, touchRow } from "./world.ts";
 
 /** Characters that Plane refuses in a project's name; a work item's title may contain any character. */
 const FORBIDDEN_NAME_CHARACTERS = /[&+,:;$^}{*=?@#|'<>.()%!-]/;

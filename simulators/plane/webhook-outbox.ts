@@ -4,7 +4,8 @@ import type { JsonObject, WebhookRow } from "./rows.ts";
 import { sendWebhook } from "./send-webhook.ts";
 import type { DeliveryAttempt, DeliveryControl, LedgerDelivery, PendingDelivery } from "./test-controls.ts";
 import type { Id } from "./types.ts";
-import type { PlaneWorld, WebhookTask } from "./world.ts";
+import type { WebhookTask } from "./worker-tasks.ts";
+import type { PlaneWorld } from "./world.ts";
 
 /** Plane tries a delivery again at most 5 times, after a random wait of up to 600 s each. */
 const RETRIES = 5;

@@ -1,7 +1,8 @@
 import { getProject } from "./projects.ts";
 import type { Json } from "./rows.ts";
 import type { Id } from "./types.ts";
-import { createWebhookTask, type PlaneWorld, type WebhookTask } from "./world.ts";
+import { createWebhookTask, type WebhookTask } from "./worker-tasks.ts";
+import type { PlaneWorld } from "./world.ts";
 
 /**
  * Creates the task for an event about a part of a project. `field` and its values are null unless one column was edited.

@@ -8,7 +8,8 @@ import { renderProject } from "./render-project.ts";
 import { formatUtc } from "./render-row.ts";
 import type { JsonObject, WebhookRow } from "./rows.ts";
 import type { Id } from "./types.ts";
-import { createRow, type PlaneWorld, toHex, type WebhookTask } from "./world.ts";
+import type { WebhookTask } from "./worker-tasks.ts";
+import { createRow, type PlaneWorld, toHex } from "./world.ts";
 
 export interface NewWebhook {
   url: string;

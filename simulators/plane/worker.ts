@@ -3,7 +3,8 @@ import { writeInvitationMail } from "./invitations.ts";
 import { writeLinkMetadata } from "./links.ts";
 import type { JsonObject, WebhookRow } from "./rows.ts";
 import { createWebhookPayloads } from "./webhooks.ts";
-import type { PlaneWorld, WebhookTask } from "./world.ts";
+import type { WebhookTask } from "./worker-tasks.ts";
+import type { PlaneWorld } from "./world.ts";
 
 /** Receives the payload that the worker has created for one webhook. */
 export type DeliverWebhook = (webhook: WebhookRow, task: WebhookTask, payload: JsonObject) => void;

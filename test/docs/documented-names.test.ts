@@ -4,8 +4,8 @@ import { listMountedRoutes } from "../../docs/generate/routes-section.ts";
 import { manifest } from "../../functions/index.ts";
 import { createPrometheusMetrics } from "../../runtime/prometheus.ts";
 import { type ErrorCode, GroundcrewError } from "../../shared/errors.ts";
+import { QUEUES } from "../../shared/store/job-operations.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
-import { QUEUES } from "../../shared/store/port.ts";
 import { EVENT_KINDS } from "../../shared/task/events.ts";
 
 const readDocument = (name: string) => readFileSync(`docs/${name}.md`, "utf8");

@@ -50,7 +50,7 @@ async function holdPlane() {
   return app;
 }
 
-test("reliability 32: an absurd Retry-After of Plane makes /ready, the metrics and the board report a hold of 15 minutes at most", async () => {
+test("reliability 32: an excessive Retry-After of Plane makes /ready, the metrics and the board report a hold of 15 minutes at most", async () => {
   const app = await holdPlane();
   const { status, ready, board, seconds } = await readStatus(app);
   expect(status).toBe(503);
@@ -90,7 +90,7 @@ test("DELETE /api/holds needs a token and the name of a system that can be held"
   expect((await app.request("/api/holds/plane", { method: "DELETE", headers })).status).toBe(401);
 });
 
-test("reliability 32: an absurd retry_after of Telegram is reported, and DELETE /api/holds/telegram sends the waiting messages", async () => {
+test("reliability 32: an excessive retry_after of Telegram is reported, and DELETE /api/holds/telegram sends the waiting messages", async () => {
   const { app, items } = await startApp();
   app.telegram.injectFaults({ kind: "too_many", seconds: 999_999_999, enforced: 0 });
   for (const item of items.slice(1, 4)) app.plane.editItem(item, { state: "Done" });

@@ -5,8 +5,9 @@ import { z } from "zod";
 import { manifest } from "../../functions/index.ts";
 import { storeTick } from "../../functions/store-tick.ts";
 import { openStore } from "../../runtime/stores/open-store.ts";
+import type { StoreCapacity } from "../../shared/store/capacity.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
-import type { Store, StoreCapacity } from "../../shared/store/port.ts";
+import type { Store } from "../../shared/store/port.ts";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";
 import { createTestSettings } from "../support/settings.ts";
 import {

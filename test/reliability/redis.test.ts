@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { formatRequestHead, openConnection } from "../support/raw-connection.ts";
+import { formatWebhookHead, openConnection } from "../support/raw-connection.ts";
 import { hasRedisServer, startRedis, type TestRedis } from "../support/redis-server.ts";
 import { findDuplicated, findMissing, findUnexpected, readCompletions } from "./completions.ts";
 import { createLoggedRandom, pickSize } from "./random-source.ts";
@@ -19,7 +19,7 @@ async function sendRawWebhook(
   const { socket, ended } = await openConnection(runtime.url);
   const length = String(Buffer.byteLength(body));
   const headers = { ...simulators.createDeliveryHeaders(body), "content-length": length, connection: "close" };
-  socket.write(formatRequestHead("POST", "/webhooks/plane", headers) + body);
+  socket.write(formatWebhookHead(headers) + body);
   return (await ended).status;
 }
 

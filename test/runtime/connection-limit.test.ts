@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { expect, onTestFinished, test } from "vitest";
-import { formatRequestHead, openConnection, type RawConnection } from "../support/raw-connection.ts";
+import { formatRequestHead, formatWebhookHead, openConnection, type RawConnection } from "../support/raw-connection.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, RUNTIME_ENV } from "../support/test-runtime.ts";
 import { createWebhookHeaders } from "../support/webhook-signature.ts";
 
@@ -82,7 +82,7 @@ test("With a limit of 64 open files, webhooks arrive while 120 connections are o
   timeout: 60_000,
 }, async () => {
   const url = await startLimitedProcess();
-  const head = formatRequestHead("POST", "/webhooks/plane", {
+  const head = formatWebhookHead({
     ...createWebhookHeaders("{}"),
     "content-length": "9000",
   });

@@ -53,7 +53,7 @@ test.each([1, 1_441, 2.5, "x"])(
     const { code, err } = await runMain({ ...RUNTIME_ENV, GROUNDCREW_CONFIG: "crew.json" }, cwd).ended;
     expect(code).toBe(78);
     expect(err).toContain("Groundcrew cannot start: 1 setting needs attention.");
-    expect(err).toContain("GROUNDCREW_CONFIG claim_minutes\n");
+    expect(err).toContain("GROUNDCREW_CONFIG claim_minutes (line 1, column 18)\n");
     expect(err).toContain("wanted: whole minutes, 2 to 1440, for which a claim lasts without a call");
   },
 );

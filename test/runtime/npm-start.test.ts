@@ -5,7 +5,7 @@ import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { formatRequestHead, openConnection } from "../support/raw-connection.ts";
+import { formatWebhookHead, openConnection } from "../support/raw-connection.ts";
 import { findFreePort } from "../support/redis-server.ts";
 import { RUNTIME_ENV } from "../support/test-runtime.ts";
 
@@ -85,7 +85,7 @@ test("Ctrl+C, which npm and the product receive and npm forwards, lets the produ
 }, async () => {
   const { port, signalGroup, exited, readOutput } = await startWithNpm(RUNTIME_ENV);
   const { socket, ended } = await openConnection(`http://127.0.0.1:${port}`);
-  socket.write(formatRequestHead("POST", "/webhooks/plane", { "content-length": "2" }));
+  socket.write(formatWebhookHead({ "content-length": "2" }));
   // The product waits for the rest of this request, so it is still stopping when npm forwards the signal.
   signalGroup("SIGINT");
   await expect.poll(readOutput, { timeout: 5_000 }).toContain('"message":"stopping"');

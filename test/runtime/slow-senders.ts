@@ -1,4 +1,4 @@
-import { formatRequestHead, openConnection } from "../support/raw-connection.ts";
+import { formatWebhookHead, openConnection } from "../support/raw-connection.ts";
 import { createWebhookHeaders } from "../support/webhook-signature.ts";
 
 /**
@@ -7,7 +7,7 @@ import { createWebhookHeaders } from "../support/webhook-signature.ts";
  */
 const [url = "", count = "0", part = "body"] = process.argv.slice(2);
 const requestStart = {
-  body: formatRequestHead("POST", "/webhooks/plane", { ...createWebhookHeaders("{}"), "content-length": "4000" }),
+  body: formatWebhookHead({ ...createWebhookHeaders("{}"), "content-length": "4000" }),
   head: "POST /webhooks/plane HTTP/1.1\r\nHost: x\r\nX-A: ",
 }[part];
 

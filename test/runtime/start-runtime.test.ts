@@ -142,8 +142,8 @@ test("Starting the runtime on a port in use fails with that reason and leaves no
 });
 
 test("Starting the runtime polls at once for changes that it missed while it was down", async () => {
-  const { asked } = await startTestRuntime();
-  await expect.poll(() => asked.length).toBe(1);
+  const { polls } = await startTestRuntime();
+  await expect.poll(() => polls.length).toBe(1);
 });
 
 test.skipIf(!hasRedisServer())(

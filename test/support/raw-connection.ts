@@ -46,3 +46,8 @@ export function formatChunk(bytes: Uint8Array | string): Buffer {
   const data = Buffer.from(bytes);
   return Buffer.concat([Buffer.from(`${data.length.toString(16)}\r\n`), data, Buffer.from("\r\n")]);
 }
+
+/** Returns the head of a delivery's request. */
+export function formatWebhookHead(headers: Record<string, string>): string {
+  return formatRequestHead("POST", "/webhooks/plane", headers);
+}

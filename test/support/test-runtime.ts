@@ -26,7 +26,7 @@ export interface TestRuntime extends Runtime {
   lines: Record<string, unknown>[];
   settings: Settings;
   store: Store;
-  asked: string[];
+  polls: string[];
 }
 
 interface Options extends Omit<Parameters<typeof startRuntime>[1], "write"> {
@@ -45,8 +45,8 @@ export async function startTestRuntime({
 }: Options = {}): Promise<TestRuntime> {
   const settings = createTestSettings({ ...RUNTIME_ENV, ...env });
   const lines: Record<string, unknown>[] = [];
-  const asked: string[] = [];
-  const poll = { name: "poll", cron: () => "0 0 1 1 *", run: async () => ({ polled: asked.push("poll") }) };
+  const polls: string[] = [];
+  const poll = { name: "poll", cron: () => "0 0 1 1 *", run: async () => ({ polled: polls.push("poll") }) };
   const runtime = await startRuntime(settings, {
     manifest: { ...productManifest, ticks: [poll], jobHandlers: [], ruleSets: () => [] },
     write: (line) => lines.push(JSON.parse(line)),
@@ -54,7 +54,7 @@ export async function startTestRuntime({
     overrides: { poll: { collectDelay: 5, retryDelay: 5 }, ...options.overrides, store },
   });
   onTestFinished(() => runtime.stop());
-  return { ...runtime, lines, settings, store, asked };
+  return { ...runtime, lines, settings, store, polls };
 }
 
 export function postWebhook(

@@ -2,7 +2,7 @@ import { GroundcrewError } from "../../../shared/errors.ts";
 import { keepDefined } from "../../../shared/keep-defined.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { workspacesApi } from "../../../shared/plane/app/workspaces.ts";
-import { PlaneAuthError } from "../../../shared/plane/errors.ts";
+import { PlaneAuthError, PlaneInvalidError } from "../../../shared/plane/errors.ts";
 import { ignoreResponse } from "../ignore-response.ts";
 import { createStep, type StepDecision } from "../step.ts";
 import { findAdminSession, findOwnWorkspace, readAdminWorkspaces, requireFound } from "./plane-state.ts";
@@ -68,10 +68,17 @@ export const workspaceStep = createStep({
       await vault.updateNotes(() => ({ workspace: slug }));
       await session
         .call(ignoreResponse(workspacesApi.create), { json: { name, slug, organization_size: "2-10" } })
-        .catch((thrown: unknown) => {
-          throw thrown instanceof PlaneAuthError && thrown.reason === "permission"
-            ? createWorkspacesClosedError(slug, thrown)
-            : thrown;
+        .catch(async (thrown: unknown) => {
+          if (thrown instanceof PlaneAuthError && thrown.reason === "permission")
+            throw createWorkspacesClosedError(slug, thrown);
+          if (!(thrown instanceof PlaneInvalidError && thrown.fields["slug"])) throw thrown;
+          // Otherwise the next run would treat the other program's workspace as ours.
+          await vault.updateNotes(() => ({ workspace: undefined }));
+          throw new GroundcrewError(
+            "conflict",
+            `Another program is creating the workspace ${slug} at the same time: run the same command again.`,
+            { cause: thrown },
+          );
         });
       // A new workspace has the time zone UTC.
       if (settings.timezone === "UTC") return;

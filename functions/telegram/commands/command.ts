@@ -1,7 +1,8 @@
 import type { Deps } from "../../../shared/app/deps.ts";
 import type { Settings } from "../../../shared/config/settings.ts";
 import type { CommandName } from "../../../shared/i18n/texts/answer-texts.ts";
-import type { Job, Put, Revision, StoreKey } from "../../../shared/store/port.ts";
+import type { Job } from "../../../shared/store/job-operations.ts";
+import type { Put, Revision, StoreKey } from "../../../shared/store/port.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
 import type { ChatId, InlineButton } from "../../../shared/telegram/telegram-bot.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../../../shared/work/context/call-context.ts";

@@ -1,5 +1,6 @@
 import type { Deps } from "../../../shared/app/deps.ts";
-import type { Commit, LeasedJob, Settlement } from "../../../shared/store/port.ts";
+import type { LeasedJob, Settlement } from "../../../shared/store/job-operations.ts";
+import type { Commit } from "../../../shared/store/port.ts";
 import type { ChatId, TelegramBot } from "../../../shared/telegram/telegram-bot.ts";
 import { MINUTE, type Ms, SECOND } from "../../../shared/time.ts";
 import type { Presentation, PresentationSettings } from "../presentation/presentation.ts";

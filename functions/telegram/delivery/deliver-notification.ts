@@ -1,5 +1,6 @@
 import { createBurstRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
-import type { Settlement, StoredValue } from "../../../shared/store/port.ts";
+import type { Settlement } from "../../../shared/store/job-operations.ts";
+import type { StoredValue } from "../../../shared/store/port.ts";
 import type { ActionBody } from "../../../shared/task/events.ts";
 import { MINUTE, type Ms } from "../../../shared/time.ts";
 import { addNotification, EMPTY_BURST } from "./burst-content.ts";

@@ -1,5 +1,6 @@
 import { DECISION_LOG_MS } from "../../../shared/decision-log/decision-log.ts";
-import type { LeasedJob, Put, StoreKey } from "../../../shared/store/port.ts";
+import type { LeasedJob } from "../../../shared/store/job-operations.ts";
+import type { Put, StoreKey } from "../../../shared/store/port.ts";
 import { type TelegramDelivery, telegramDeliveryKey } from "../../../shared/telegram/message-log.ts";
 import type { ChatId } from "../../../shared/telegram/telegram-bot.ts";
 import { DAY, HOUR, type Ms } from "../../../shared/time.ts";

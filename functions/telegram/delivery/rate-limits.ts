@@ -1,4 +1,5 @@
-import type { BucketSpend, Store } from "../../../shared/store/port.ts";
+import type { BucketSpend } from "../../../shared/store/bucket-operations.ts";
+import type { Store } from "../../../shared/store/port.ts";
 import { holdBucket, reserveTurn, type Turn } from "../../../shared/store/rate-limit-hold.ts";
 import type { ChatId, EditOutcome, SendOutcome } from "../../../shared/telegram/telegram-bot.ts";
 import type { Ms } from "../../../shared/time.ts";

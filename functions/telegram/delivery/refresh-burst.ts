@@ -1,5 +1,6 @@
 import { type BurstRefreshBody, createBurstRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
-import type { Put, Settlement, StoredValue } from "../../../shared/store/port.ts";
+import type { Settlement } from "../../../shared/store/job-operations.ts";
+import type { Put, StoredValue } from "../../../shared/store/port.ts";
 import { appendMessageHistory, type ChatMessage } from "../../../shared/telegram/message-log.ts";
 import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
 import {

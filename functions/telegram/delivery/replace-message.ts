@@ -1,6 +1,6 @@
 import type { ReplaceMessageBody } from "../../../shared/jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Settlement } from "../../../shared/store/port.ts";
+import type { Settlement } from "../../../shared/store/job-operations.ts";
 import {
   appendMessageHistory,
   type ChatMessage,

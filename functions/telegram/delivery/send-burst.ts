@@ -1,5 +1,6 @@
 import { createBurstRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
-import type { Put, Settlement, StoredValue, StoreKey } from "../../../shared/store/port.ts";
+import type { Settlement } from "../../../shared/store/job-operations.ts";
+import type { Put, StoredValue, StoreKey } from "../../../shared/store/port.ts";
 import {
   appendMessageHistory,
   type ChatMessage,

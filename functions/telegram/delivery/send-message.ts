@@ -1,4 +1,5 @@
-import type { Settlement, StoredValue } from "../../../shared/store/port.ts";
+import type { Settlement } from "../../../shared/store/job-operations.ts";
+import type { StoredValue } from "../../../shared/store/port.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
 import type { BotFailure, MessageExtras } from "../../../shared/telegram/telegram-bot.ts";
 import { type DeliveryContext, getRetryDelay, retryAfter } from "./context.ts";

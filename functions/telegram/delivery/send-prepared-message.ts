@@ -1,7 +1,7 @@
 import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
 import type { PreparedMessageBody } from "../../../shared/jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Settlement } from "../../../shared/store/port.ts";
+import type { Settlement } from "../../../shared/store/job-operations.ts";
 import {
   joinRichText,
   MESSAGE_LIMIT,

@@ -1,4 +1,5 @@
-import type { Put, Settlement, StoredValue, StoreKey } from "../../../shared/store/port.ts";
+import type { Settlement } from "../../../shared/store/job-operations.ts";
+import type { Put, StoredValue, StoreKey } from "../../../shared/store/port.ts";
 import type { ChatId } from "../../../shared/telegram/telegram-bot.ts";
 import type { Ms } from "../../../shared/time.ts";
 import { commitWithRetry, type DeliveryContext, retryAfter, SETTLED } from "../delivery/context.ts";

@@ -1,5 +1,6 @@
 import type { LiveRefreshBody } from "../../../shared/jobs/outbox-jobs.ts";
-import type { Settlement, StoredRow } from "../../../shared/store/port.ts";
+import type { Settlement } from "../../../shared/store/job-operations.ts";
+import type { StoredRow } from "../../../shared/store/port.ts";
 import { commitWithRetry, type DeliveryContext, retryAfter } from "../delivery/context.ts";
 import { sendAttemptKey } from "../delivery/delivery-records.ts";
 import { editMessage } from "../delivery/edit-message.ts";

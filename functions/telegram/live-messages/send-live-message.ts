@@ -1,6 +1,6 @@
 import { createLiveRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
 import { observedKeys } from "../../../shared/observe/store-keys.ts";
-import type { Settlement } from "../../../shared/store/port.ts";
+import type { Settlement } from "../../../shared/store/job-operations.ts";
 import type { ActionBody } from "../../../shared/task/events.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
 import { workKeys } from "../../../shared/work/context/work-keys.ts";

@@ -1,7 +1,7 @@
 import type { Deps, Service } from "../../../shared/app/deps.ts";
 import { getErrorMessage } from "../../../shared/errors.ts";
 import { createUpdateJob } from "../../../shared/jobs/updates-jobs.ts";
-import type { BucketSpend } from "../../../shared/store/port.ts";
+import type { BucketSpend } from "../../../shared/store/bucket-operations.ts";
 import { holdBucket, reserveTurn } from "../../../shared/store/rate-limit-hold.ts";
 import type { Ms } from "../../../shared/time.ts";
 

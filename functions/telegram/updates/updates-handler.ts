@@ -3,7 +3,7 @@ import { GroundcrewError, getErrorMessage } from "../../../shared/errors.ts";
 import { type UpdateBody, updateBodySchema, upgradeUpdateBody } from "../../../shared/jobs/updates-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { PlaneError } from "../../../shared/plane/errors.ts";
-import type { LeasedJob, Settlement } from "../../../shared/store/port.ts";
+import type { LeasedJob, Settlement } from "../../../shared/store/job-operations.ts";
 import { joinRichText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { isForwarded, toTopic } from "../../../shared/telegram/updates.ts";

@@ -1,4 +1,4 @@
-import type { StoreCapacity } from "../../../shared/store/port.ts";
+import type { StoreCapacity } from "../../../shared/store/capacity.ts";
 
 /** https://redis.io/docs/latest/commands/info/: lines of `name:value` under headings. */
 export function parseRedisInfo(text: string): Record<string, string> {

@@ -1,4 +1,5 @@
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import type { BucketSpend } from "../../../shared/store/bucket-operations.ts";
 import {
   checkCommit,
   checkKey,
@@ -8,15 +9,13 @@ import {
   parseJson,
 } from "../../../shared/store/check-commit.ts";
 import {
-  type BucketSpend,
   mapQueues,
   QUEUES,
   type Queue,
   type QueueStats,
   type Settlement,
-  type Store,
-  type StoreKey,
-} from "../../../shared/store/port.ts";
+} from "../../../shared/store/job-operations.ts";
+import type { Store, StoreKey } from "../../../shared/store/port.ts";
 import { DEFAULT_PAGE_SIZE, RETENTION } from "../../../shared/store/sequence.ts";
 import type { Ms } from "../../../shared/time.ts";
 import { createCallQueue } from "./call-queue.ts";

@@ -1,6 +1,6 @@
 import type { Ms } from "../../time.ts";
+import type { BucketHold, BucketSpend } from "../bucket-operations.ts";
 import { computeHoldWait, type HoldState, isHoldForgotten, mergeHolds } from "../hold.ts";
-import type { BucketHold, BucketSpend } from "../port.ts";
 import { computeWindowWait, type SpentEntry } from "../sliding-window.ts";
 import { amortizeSweep } from "./amortize-sweep.ts";
 

@@ -8,8 +8,8 @@ import {
   type Queue,
   type QueueStats,
   type Settlement,
-  type StoreStats,
-} from "../port.ts";
+} from "../job-operations.ts";
+import type { StoreStats } from "../port.ts";
 
 interface WaitingJob {
   id: string;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Ms } from "../../time.ts";
+import type { BucketHold, BucketSpend } from "../bucket-operations.ts";
 import { computeHoldWait, type HoldState, isHoldForgotten, mergeHolds, UNUSED_PROBE_RETENTION_MS } from "../hold.ts";
-import type { BucketHold, BucketSpend } from "../port.ts";
 import { computeWindowWait } from "../sliding-window.ts";
 import { getNumberColumn, getTextColumn, type SqlDriver } from "./driver.ts";
 

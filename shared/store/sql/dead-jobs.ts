@@ -1,7 +1,8 @@
 import { omitUndefined } from "../../omit-undefined.ts";
 import type { Ms } from "../../time.ts";
 import { parseJson } from "../check-commit.ts";
-import { type DeadJob, mapQueues, type Queue, type QueueStats, type StoreStats } from "../port.ts";
+import { type DeadJob, mapQueues, type Queue, type QueueStats } from "../job-operations.ts";
+import type { StoreStats } from "../port.ts";
 import { getNumberColumn, getTextColumn, type SqlDriver } from "./driver.ts";
 import type { createSqlJobs } from "./jobs.ts";
 

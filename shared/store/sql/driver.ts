@@ -1,4 +1,4 @@
-import type { StoreCapacity } from "../port.ts";
+import type { StoreCapacity } from "../capacity.ts";
 
 /**
  * The synchronous database functions that the SQL engine needs; node:sqlite and the SQLite of Durable Objects provide

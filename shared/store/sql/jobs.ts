@@ -1,6 +1,6 @@
 import type { Ms } from "../../time.ts";
 import { type CheckedJob, parseJson } from "../check-commit.ts";
-import type { LeasedJob, Queue, Settlement } from "../port.ts";
+import type { LeasedJob, Queue, Settlement } from "../job-operations.ts";
 import { getNumberColumn, getTextColumn, type SqlDriver } from "./driver.ts";
 
 interface SqlJobsOptions {

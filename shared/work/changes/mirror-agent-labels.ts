@@ -2,7 +2,7 @@ import { createWorkJob } from "../../jobs/work-jobs.ts";
 import { keepDefined } from "../../keep-defined.ts";
 import { findLabelName, findPersonIdByEmail } from "../../observe/name-cache.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Job } from "../../store/port.ts";
+import type { Job } from "../../store/job-operations.ts";
 import { CONFIRM_LOSS_AFTER_MS } from "../../task/merge-observation.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../context/call-context.ts";

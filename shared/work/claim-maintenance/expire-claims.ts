@@ -2,7 +2,7 @@ import { createWorkJob } from "../../jobs/work-jobs.ts";
 import { listReadableProjects } from "../../observe/project-record.ts";
 import { observedSets } from "../../observe/store-keys.ts";
 import type { KeptProject } from "../../observe/stored-records.ts";
-import type { Job } from "../../store/port.ts";
+import type { Job } from "../../store/job-operations.ts";
 import { scanRows } from "../../store/scan-set.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
 import { DAY, MINUTE, type Ms } from "../../time.ts";

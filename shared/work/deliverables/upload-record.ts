@@ -1,7 +1,8 @@
 import { sha256Hex } from "../../hashing/sha256-hex.ts";
 import { createWorkJob } from "../../jobs/work-jobs.ts";
 import type { UploadTicket } from "../../plane/attachments.ts";
-import type { Job, StoredValue, StoreKey } from "../../store/port.ts";
+import type { Job } from "../../store/job-operations.ts";
+import type { StoredValue, StoreKey } from "../../store/port.ts";
 import { MINUTE, type Ms } from "../../time.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";

@@ -1,5 +1,5 @@
 import { createWorkJob } from "../../jobs/work-jobs.ts";
-import type { Job } from "../../store/port.ts";
+import type { Job } from "../../store/job-operations.ts";
 import { readAllRows } from "../../store/scan-set.ts";
 import { isOpen } from "../../task/diff.ts";
 import { MINUTE, type Ms } from "../../time.ts";

@@ -5,7 +5,7 @@ import { createWorkJob } from "../../jobs/work-jobs.ts";
 import { escapeHtml } from "../../markdown/escape-html.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Job } from "../../store/port.ts";
+import type { Job } from "../../store/job-operations.ts";
 import { updateValue } from "../../store/update.ts";
 import type { WorkEvent } from "../../task/events.ts";
 import { renewClaim } from "../claims/claim-lease.ts";

@@ -1,6 +1,7 @@
 import { decideActions } from "../../observe/decide-actions.ts";
 import { readItemFacts } from "../../observe/event-facts.ts";
-import type { Job, Put, Revision, StoreKey } from "../../store/port.ts";
+import type { Job } from "../../store/job-operations.ts";
+import type { Put, Revision, StoreKey } from "../../store/port.ts";
 import type { ValueUpdate } from "../../store/update.ts";
 import type { WorkEvent } from "../../task/events.ts";
 import type { WorkDeps } from "../context/call-context.ts";

@@ -44,7 +44,7 @@ test.each([
   ["a list", ["ONB-1"], /takes a JSON object/],
   ["a word", "ONB-1", /takes a JSON object/],
   ["nothing", undefined, "claim_task: task is missing."],
-  ["a task that is none", { task: "'; drop table" }, /is not a valid task key. Give a key/],
+  ["an invalid task key", { task: "'; drop table" }, /is not a valid task key. Give a key/],
 ])("POST /agent/<tool> refuses %s with 400 and says what to do", async (_, input, message) => {
   const app = await createHttpTestApp();
   const { status, json } = await app.callTool("Imhotep", "claim_task", input);

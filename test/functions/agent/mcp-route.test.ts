@@ -95,7 +95,7 @@ test("MCP, with the SDK's own client, separates two agents that call concurrentl
   expect(results.filter(({ isError }) => isError).map(getResultText)).toEqual([expect.stringContaining("is held by")]);
 });
 
-test("POST /mcp: neither needs nor creates a session", async () => {
+test("POST /mcp neither needs nor creates a session", async () => {
   const app = await createHttpTestApp();
   const { status, headers, json } = await postMcp(app, LIST_TOOLS);
   expect([status, headers.get("mcp-session-id")]).toEqual([200, null]);
@@ -158,7 +158,7 @@ test("POST /mcp answers a batch in which two requests have the same id", async (
 test.each([
   ["what is no JSON", "{", 400, -32700],
   ["what is no JSON-RPC", { hello: 1 }, 400, -32700],
-  ["a method that is not there", { ...LIST_TOOLS, method: "tools/delete" }, 200, -32601],
+  ["an unknown method", { ...LIST_TOOLS, method: "tools/delete" }, 200, -32601],
   ["a call without a name", { ...LIST_TOOLS, method: "tools/call", params: {} }, 200, -32602],
 ])("POST /mcp answers %s with a protocol error", async (_, message, status, code) => {
   const app = await createHttpTestApp();

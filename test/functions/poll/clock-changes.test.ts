@@ -34,7 +34,7 @@ describe.each([
   ["an hour back", -HOUR],
   ["five seconds back", -5_000],
   ["an hour on", HOUR],
-])("9: when the store's clock is set %s", (_, by) => {
+])("reliability 9: when the store's clock is set %s", (_, by) => {
   test("between two reads that see an unassignment, one unassignment event is created", async () => {
     const { app, plane, item, set } = await createKnownItems();
     plane.editItem(item, { assignees: [] });

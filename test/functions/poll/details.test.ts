@@ -82,7 +82,7 @@ test("a change that a read of details has seen is not read again when a later po
   expect(takeReads()).toEqual([]);
 });
 
-test("details that nobody needs any longer are not read: all of a removed item, the relations of a done one", async () => {
+test("details that are no longer needed are not read: all of a removed item, and the relations of a done one", async () => {
   const { app, plane, items, item, takeReads } = await createItems(2);
   const removed = items[1];
   if (!removed) throw new Error("no item");

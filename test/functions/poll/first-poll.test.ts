@@ -34,7 +34,7 @@ test("a baseline reads all relations even if Plane does not report its version",
   expect(await readObserved()).toEqual(whole);
 });
 
-test("2: after a crash in any commit of the baseline, the next process reads everything and creates no events for existing items", async () => {
+test("reliability 2: after a crash in any commit of the baseline, the next process reads everything and creates no events for existing items", async () => {
   let crashes = 0;
   for (let ended = true; ended; ) {
     const { app, expected: whole, readObserved } = await createUnseenWorkspace();

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
 
-test("3: when all webhooks are lost, the next tick finds every net change and deletion, up to 100 items", async () => {
+test("reliability 3: when all webhooks are lost, the next tick finds every net change and deletion, up to 100 items", async () => {
   const app = await createTestApp();
   const { plane } = app;
   const thot = app.addPerson("Thot");

@@ -19,7 +19,7 @@ async function createProjectsWithItems(
   return { app, plane: app.plane, projects: all, items: createdItems };
 }
 
-test("23: a tick without changes costs projects + 1 requests, also right after a baseline of 1,000 items per project", async () => {
+test("reliability 23: a tick without changes costs projects + 1 requests, also right after a baseline of 1,000 items per project", async () => {
   const { app } = await createProjectsWithItems(3, 1_000);
   for (let tick = 0; tick < 5; tick += 1) {
     const requests = await app.recordRequests(() => app.poll());
@@ -28,7 +28,7 @@ test("23: a tick without changes costs projects + 1 requests, also right after a
   }
 });
 
-test("23: the baseline costs one page per 1,000 items", async () => {
+test("reliability 23: the baseline costs one page per 1,000 items", async () => {
   const app = await createTestApp();
   const project = app.addProject();
   for (let n = 0; n < 2_500; n += 1) app.plane.addItem(project, { name: `Item ${n}`, state: "Done" });
@@ -37,7 +37,7 @@ test("23: the baseline costs one page per 1,000 items", async () => {
   expect(requests).toEqual(["GET projects", "GET members", "GET work-items", "GET work-items", "GET work-items"]);
 });
 
-test("23: relations of existing open items are read once each, after everything else", async () => {
+test("reliability 23: relations of existing open items are read once each, after everything else", async () => {
   const app = await createTestApp();
   const project = app.addProject();
   for (let n = 0; n < 20; n += 1) app.plane.addItem(project, { name: `Item ${n}` });
@@ -48,7 +48,7 @@ test("23: relations of existing open items are read once each, after everything 
   expect(await app.recordRequests(() => app.poll())).toHaveLength(2);
 });
 
-test("23: each changed item costs one read of its comments and one of its relations, however often the tick runs", async () => {
+test("reliability 23: each changed item costs one read of its comments and one of its relations, however often the tick runs", async () => {
   const { app, plane, items } = await createProjectsWithItems(2, 30);
   const [first = [], second = []] = items;
   for (const item of [...first.slice(0, 7), ...second.slice(0, 3)])
@@ -67,7 +67,7 @@ test("23: each changed item costs one read of its comments and one of its relati
   expect(await app.recordRequests(() => app.poll())).toHaveLength(3);
 });
 
-test("23: an item reported by webhooks costs the same requests at the next poll", async () => {
+test("reliability 23: an item reported by webhooks costs the same requests at the next poll", async () => {
   const { app, plane, items } = await createProjectsWithItems(1, 5);
   const [other, item] = items[0] ?? [];
   if (!other || !item) throw new Error("no item");
@@ -101,7 +101,7 @@ test("23: 100 deletions cost two lists of ids and one read of the project", asyn
   expect(app.takeEvents()).toHaveLength(100);
 });
 
-test("23: an item that lost all assignees costs one more read", async () => {
+test("reliability 23: an item that lost all assignees costs one more read", async () => {
   const app = await createTestApp();
   const project = app.addProject();
   const item = app.plane.addItem(project, { name: "Guide", assignees: [app.human] });

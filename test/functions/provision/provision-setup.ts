@@ -54,7 +54,7 @@ export async function createProvisionSetup(
     env,
     files: { read: (path) => files.get(path) },
     disk,
-    lock: async () => ({ release: () => {} }),
+    lock: async () => ({ isHeld: () => true, release: () => {} }),
     fetch: globalThis.fetch,
     clock: () => now,
     wait: async (ms) => {

@@ -43,7 +43,7 @@ async function createCommandProcess(setup: ProvisionSetup, args: string[], more:
 
 const getFileMode = (path: string) => (statSync(path).mode & 0o777).toString(8);
 
-test("21: provision shows no configured or generated secret in its output or the process list, and its files have mode 0600", async () => {
+test("reliability 21: provision shows no configured or generated secret in its output or the process list, and its files have mode 0600", async () => {
   const telegram = createTelegramSimulator({ clock: Date.now, token: MARKED_SECRETS.TELEGRAM_BOT_TOKEN, chats: [1] });
   const apiRoot = await telegram.start();
   onTestFinished(() => telegram.stop());

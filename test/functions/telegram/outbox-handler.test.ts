@@ -76,10 +76,10 @@ test("a wait that Telegram requested survives a restart", async () => {
 
 const HOUR = 3_600_000;
 
-test("after an absurd retry_after one probe is sent when an hour is over, and its success releases the chat", async () => {
+test("after an excessive retry_after one probe is sent when an hour is over, and its success releases the chat", async () => {
   const setup = await createOutboxSetup({ burst: 0 });
-  const absurd = { kind: "too_many", seconds: 999_999_999, enforced: 0 } as const;
-  setup.telegram.injectFaults(absurd, absurd);
+  const excessiveWait = { kind: "too_many", seconds: 999_999_999, enforced: 0 } as const;
+  setup.telegram.injectFaults(excessiveWait, excessiveWait);
   await enqueueNotices(setup.store, createNotices(1, 1));
   await setup.runUntilEmpty(1_000);
   await enqueueNotices(setup.store, createNotices(2, 4));

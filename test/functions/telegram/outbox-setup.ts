@@ -3,8 +3,9 @@ import type { OutboxDeps } from "../../../functions/telegram/delivery/context.ts
 import { createOutboxHandler } from "../../../functions/telegram/outbox-handler.ts";
 import { createLog } from "../../../shared/log.ts";
 import { noMetrics } from "../../../shared/metrics.ts";
+import type { LeasedJob } from "../../../shared/store/job-operations.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
-import type { LeasedJob, Store } from "../../../shared/store/port.ts";
+import type { Store } from "../../../shared/store/port.ts";
 import type { ActionBody, AnyEvent, EventFacts } from "../../../shared/task/events.ts";
 import { createTelegramBot } from "../../../shared/telegram/create-telegram-bot.ts";
 import type { TelegramBot } from "../../../shared/telegram/telegram-bot.ts";

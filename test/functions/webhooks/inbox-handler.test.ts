@@ -19,7 +19,7 @@ test.each([
   ["not JSON at all", "not JSON: "],
   ["[".repeat(10_000), "not JSON: "],
 ])(
-  "5: an invalid body %j becomes a dead letter at once with its reason, and other webhooks are handled",
+  "reliability 5: an invalid body %j becomes a dead letter at once with its reason, and other webhooks are handled",
   async (poison, reason) => {
     const { app, plane, item } = await createKnownItems();
     for (let i = 0; i < 10; i += 1) await app.enqueueWebhook(poison + " ".repeat(i));
@@ -32,7 +32,7 @@ test.each([
   },
 );
 
-test("5: the reason of a dead letter names the fields that its body lacks", async () => {
+test("reliability 5: the reason of a dead letter names the fields that its body lacks", async () => {
   const { app, plane, item } = await createKnownItems();
   plane.editItem(item, { state: "Done" });
   plane.runWorker();
@@ -45,7 +45,7 @@ test("5: the reason of a dead letter names the fields that its body lacks", asyn
   expect(dead?.reason).toMatch(/^not a valid Plane webhook \(data\.\w+: .*; data\.\w+: /);
 });
 
-test("5: a webhook that becomes a dead letter requests a poll, because it may have reported a change", async () => {
+test("reliability 5: a webhook that becomes a dead letter requests a poll, because it may have reported a change", async () => {
   const { app } = await createKnownItems();
   const pollReasons: string[] = [];
   app.deps.requestPoll = (reason) => pollReasons.push(reason);
@@ -71,7 +71,7 @@ test.each([
   expect(app.takeEvents()).toEqual(["ONB-1 completed"]);
 });
 
-test("5: a job that keeps failing becomes a dead letter and can be requeued once when the cause is fixed", async () => {
+test("reliability 5: a job that keeps failing becomes a dead letter and can be requeued once when the cause is fixed", async () => {
   const { app, plane, item } = await createKnownItems();
   const ruleSets = app.deps.ruleSets;
   app.deps.ruleSets = [
@@ -97,7 +97,7 @@ test("5: a job that keeps failing becomes a dead letter and can be requeued once
   expect(app.takeEvents()).toEqual([]);
 });
 
-test("6: a repeated old body has no effect: not at once, not after its id is forgotten, not after a restart", async () => {
+test("reliability 6: a repeated old body has no effect: not at once, not after its id is forgotten, not after a restart", async () => {
   const { app, plane, project, item } = await createKnownItems();
   const bodies: string[] = [];
   for (const state of ["In Progress", "Done", "Todo"]) {

@@ -3,10 +3,9 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { inboxBodySchema } from "../../../shared/jobs/inbox-jobs.ts";
-import { formatRequestHead, openConnection } from "../../support/raw-connection.ts";
+import { formatWebhookHead, openConnection } from "../../support/raw-connection.ts";
 import { postWebhook, startTestRuntime } from "../../support/test-runtime.ts";
-import { createWebhookHeaders, WEBHOOK_SECRET } from "../../support/webhook-signature.ts";
-import { SHORT_DELIVERY } from "./refused-response.ts";
+import { createWebhookHeaders, SHORT_DELIVERY, WEBHOOK_SECRET } from "../../support/webhook-signature.ts";
 
 const recordedDeliveries = z
   .object({
@@ -121,7 +120,7 @@ test("A delivery that Plane signed (NOTIF-02) needs no allowed Host or Origin, b
     origin: "https://elsewhere.example",
   };
   const all = { ...headers, connection: "close", "content-length": `${SHORT_DELIVERY.length}` };
-  sent.socket.write(formatRequestHead("POST", "/webhooks/plane", all) + SHORT_DELIVERY);
+  sent.socket.write(formatWebhookHead(all) + SHORT_DELIVERY);
   expect((await sent.ended).status).toBe(200);
 });
 

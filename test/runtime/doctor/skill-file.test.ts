@@ -2,13 +2,13 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createOpenClawMachine, formatFindings, SHIPPED_SKILL } from "./openclaw-machine.ts";
 
-test("Without an openclaw command the doctor's check of the skill's file: names the command to run when there is no trace of OpenClaw", async () => {
+test("Without an openclaw command, the doctor's check of the skill's file names the command to run when there is no trace of OpenClaw", async () => {
   expect(formatFindings(await createOpenClawMachine().checkSkill({ url: "http://openclaw:18789" }))).toBe(
     "warning: not checked: this machine has neither the `openclaw` command nor its folders → Run where OpenClaw runs: `openclaw skills info plane-bridge --json` (2026.9: also with `--agent <id>`; where agents use MCP instead, `openclaw mcp status`).",
   );
 });
 
-test("Without an openclaw command the doctor's check of the skill's file: warns when the file does not exist, and says where to copy it", async () => {
+test("Without an openclaw command, the doctor's check of the skill's file warns when the file does not exist, and says where to copy it", async () => {
   const machine = createOpenClawMachine();
   machine.put(join(machine.home, ".openclaw/openclaw.json"), "{}");
   expect(formatFindings(await machine.checkSkill())).toMatch(
@@ -16,7 +16,7 @@ test("Without an openclaw command the doctor's check of the skill's file: warns 
   );
 });
 
-test("Without an openclaw command the doctor's check of the skill's file: reports that the file is valid, and that it may still not be loaded", async () => {
+test("Without an openclaw command, the doctor's check of the skill's file reports that the file is valid, and that it may still not be loaded", async () => {
   const machine = createOpenClawMachine();
   machine.put(machine.skillPath, SHIPPED_SKILL);
   expect(formatFindings(await machine.checkSkill())).toMatch(
@@ -24,7 +24,7 @@ test("Without an openclaw command the doctor's check of the skill's file: report
   );
 });
 
-test("Without an openclaw command the doctor's check of the skill's file: finds the file in the folder that OPENCLAW_STATE_DIR names", async () => {
+test("Without an openclaw command, the doctor's check of the skill's file finds the file in the folder that OPENCLAW_STATE_DIR names", async () => {
   const machine = createOpenClawMachine();
   machine.put(join(machine.root, "state/skills/plane-bridge/SKILL.md"), SHIPPED_SKILL);
   machine.env["OPENCLAW_STATE_DIR"] = join(machine.root, "state");
@@ -33,7 +33,7 @@ test("Without an openclaw command the doctor's check of the skill's file: finds 
   );
 });
 
-test("Without an openclaw command the doctor's check of the skill's file: warns when the file differs from the skill of this version", async () => {
+test("Without an openclaw command, the doctor's check of the skill's file warns when the file differs from the skill of this version", async () => {
   const machine = createOpenClawMachine();
   machine.put(machine.skillPath, `${SHIPPED_SKILL}\nAlso be kind.\n`);
   expect(formatFindings(await machine.checkSkill())).toMatch(/^warning: .*differs from the skill of this version/);
@@ -51,7 +51,7 @@ test.each([
     "an unquoted colon followed by a space",
   ],
 ])(
-  "Without an openclaw command the doctor's check of the skill's file: fails for a file %s, because OpenClaw ignores it",
+  "Without an openclaw command, the doctor's check of the skill's file fails for a file %s, because OpenClaw ignores it",
   async (_, text, why) => {
     const machine = createOpenClawMachine();
     machine.put(machine.skillPath, text);
@@ -61,7 +61,7 @@ test.each([
   },
 );
 
-test("Without an openclaw command the doctor's check of the skill's file: accepts a colon within quotes and Windows line ends", async () => {
+test("Without an openclaw command, the doctor's check of the skill's file accepts a colon within quotes and Windows line ends", async () => {
   const machine = createOpenClawMachine();
   machine.put(machine.skillPath, "---\r\nname: plane-bridge\r\ndescription: 'Work: from Plane'\r\n---\r\n");
   expect(formatFindings(await machine.checkSkill())).toMatch(/^warning: .*differs from the skill of this version/);

@@ -1,34 +1,8 @@
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { text } from "node:stream/consumers";
-import { expect, onTestFinished, test } from "vitest";
+import { existsSync } from "node:fs";
+import { expect, test } from "vitest";
 import { GroundcrewError } from "../../../shared/errors.ts";
-import {
-  createProvisionSetup,
-  PROVISION_COMMAND,
-  type ProvisionSetup,
-} from "../../functions/provision/provision-setup.ts";
-
-/** A folder with the settings, in which `start` runs the real command. */
-function createCommandFolder(setup: ProvisionSetup) {
-  const cwd = mkdtempSync(join(tmpdir(), "groundcrew-provision-"));
-  onTestFinished(() => rmSync(cwd, { recursive: true, force: true }));
-  writeFileSync(join(cwd, "groundcrew.json"), setup.files.get("groundcrew.json")?.text ?? "", { mode: 0o600 });
-  const start = (...args: string[]) => {
-    const flags = ["--disable-warning=ExperimentalWarning", PROVISION_COMMAND, ...args];
-    const child = spawn(process.execPath, flags, { cwd, env: setup.env, stdio: ["ignore", "pipe", "pipe"] });
-    onTestFinished(() => void child.kill("SIGKILL"));
-    const ended = Promise.all([
-      new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code))),
-      text(child.stdout),
-      text(child.stderr),
-    ]).then(([exit, out, err]) => ({ exit, out, err }));
-    return { child, ended };
-  };
-  return { lock: join(cwd, "data/provision.lock"), start };
-}
+import { createProvisionSetup, type ProvisionSetup } from "../../functions/provision/provision-setup.ts";
+import { createCommandFolder } from "./command-folder.ts";
 
 /** Makes Plane stop answering from the first request for projects on. */
 async function silencePlane(setup: ProvisionSetup) {
@@ -41,12 +15,12 @@ async function silencePlane(setup: ProvisionSetup) {
 
 test("a second provision run at the same time does nothing and says what to do, and the first one is not disturbed", async () => {
   const setup = await createProvisionSetup();
-  const { start, lock } = createCommandFolder(setup);
+  const { start, run, lock } = createCommandFolder(setup);
   const silence = await silencePlane(setup);
-  const first = start("--yes");
+  const first = start(["--yes"]);
   await silence.waitUntilReached();
   const before = setup.plane.ledger.requests.length;
-  const second = await start("--yes", "--json").ended;
+  const second = await run("--yes", "--json");
   expect(second.exit).toBe(1);
   expect(JSON.parse(second.out)).toEqual({
     steps: [],
@@ -59,7 +33,7 @@ test("a second provision run at the same time does nothing and says what to do, 
   await first.ended;
   expect(existsSync(lock)).toBe(true);
   setup.plane.faults.clear();
-  expect((await start("--yes").ended).exit).toBe(0);
+  expect((await run("--yes")).exit).toBe(0);
   expect(existsSync(lock)).toBe(false);
 }, 60_000);
 
@@ -72,7 +46,7 @@ test.each([
     const setup = await createProvisionSetup();
     const { start, lock } = createCommandFolder(setup);
     const silence = await silencePlane(setup);
-    const run = start("--yes");
+    const run = start(["--yes"]);
     await silence.waitUntilReached();
     expect(existsSync(lock)).toBe(true);
     run.child.kill(signal);
@@ -97,7 +71,7 @@ test("--dry-run takes no lock, and a run releases its lock even after a failure"
   const release = () => {
     released += 1;
   };
-  const lock = async () => ({ release });
+  const lock = async () => ({ isHeld: () => true, release });
   expect((await setup.provision(["--yes"], { lock })).exit).toBe(0);
   setup.files.set("data/secrets.json", { text: "{ half", mode: 0o600 });
   expect((await setup.provision(["--yes"], { lock })).exit).toBe(78);

@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { nodeFiles } from "../../../runtime/node/settings-files.ts";
-import { provisionDisk } from "../../../runtime/provision/provision-disk.ts";
+import { createProvisionDisk, provisionDisk } from "../../../runtime/provision/provision-disk.ts";
 import { createProvisionSetup, TEAM_AGENTS } from "../../functions/provision/provision-setup.ts";
 
 /** The provision command with real files: SECRETS_FILE in `data`, beside it a folder `outside` that is not its own. */
@@ -27,7 +27,7 @@ async function createDiskSetup() {
   const secretsFile = join(data, "secrets.json");
   const setup = await createProvisionSetup({ env: { SECRETS_FILE: secretsFile, GROUNDCREW_CONFIG: config } });
   const provision = (...args: string[]) =>
-    setup.provision(["--yes", ...args], { disk: provisionDisk, files: nodeFiles });
+    setup.provision(["--yes", ...args], { disk: createProvisionDisk(), files: nodeFiles });
   return { setup, data, outside, secretsFile, provision };
 }
 

@@ -4,8 +4,8 @@ import { createPump } from "../../../shared/app/pump.ts";
 import { createLog } from "../../../shared/log.ts";
 import { noMetrics } from "../../../shared/metrics.ts";
 import { PlaneAuthError, PlaneRateLimitedError, PlaneUnavailableError } from "../../../shared/plane/errors.ts";
+import type { Settlement } from "../../../shared/store/job-operations.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
-import type { Settlement } from "../../../shared/store/port.ts";
 import { MINUTE } from "../../../shared/time.ts";
 
 const START = Date.UTC(2026, 0, 5, 8);

@@ -46,7 +46,7 @@ test.each([
     new PlaneAuthError({ ...operation, reason: "permission" }, "403"),
     false,
   ],
-  ["a thing that is not there", new PlaneNotFoundError({ ...operation, noRoute: false }, "404"), true],
+  ["an object that does not exist", new PlaneNotFoundError({ ...operation, noRoute: false }, "404"), true],
   ["a thing that is there already", new PlaneConflictError({ ...operation, id: undefined }, "409"), true],
   ["a refused field", new PlaneInvalidError({ ...operation, fields: {} }, "400"), true],
   ["a used-up quota", new PlaneRateLimitedError({ ...operation, retryAfter: 1 }, "429"), null],

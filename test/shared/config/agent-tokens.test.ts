@@ -123,7 +123,7 @@ test("The secret of a wake webhook is redacted, and a settings file with it that
 
 test("The secret of a wake webhook is not repeated in the error about its format", () => {
   const problems = getSettingsProblems(env, createConfigFiles({ ...imhotep, wake: { ...wake, secret: "hush-hush" } }));
-  expect(problems).toEqual([
+  expect(problems).toMatchObject([
     {
       name: "GROUNDCREW_CONFIG agents[0].wake.secret",
       given: "a secret in another format",

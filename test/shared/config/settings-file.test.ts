@@ -34,7 +34,7 @@ test("GROUNDCREW_CONFIG that contains a secret and that others can read causes a
 });
 
 test("GROUNDCREW_CONFIG with an unknown name is refused with a suggestion", () => {
-  expect(getFileProblems({ agnets: [] })).toEqual([
+  expect(getFileProblems({ agnets: [] })).toMatchObject([
     {
       name: "GROUNDCREW_CONFIG agnets",
       given: "an unknown name",
@@ -148,7 +148,7 @@ test.each([
 });
 
 test.each([1, 1_441, 2.5, "x", "30", null])("GROUNDCREW_CONFIG with claim_minutes: %j is refused", (claim_minutes) => {
-  expect(getFileProblems({ claim_minutes })).toEqual([
+  expect(getFileProblems({ claim_minutes })).toMatchObject([
     {
       name: "GROUNDCREW_CONFIG claim_minutes",
       given: expect.any(String),

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { type Job, type Json, QUEUES } from "../../../shared/store/port.ts";
+import type { Json } from "../../../shared/json.ts";
+import { type Job, QUEUES } from "../../../shared/store/job-operations.ts";
 
 const jobsSchema = z.array(
   z.object({ id: z.string(), queue: z.enum(QUEUES), lane: z.string(), body: z.custom<Json>() }),

@@ -6,8 +6,8 @@ import { outboxBodySchema, upgradeOutboxBody } from "../../../shared/jobs/outbox
 import { updateBodySchema, upgradeUpdateBody } from "../../../shared/jobs/updates-jobs.ts";
 import { upgradeWakeBody, wakeBodySchema } from "../../../shared/jobs/wake-jobs.ts";
 import { workJobBodySchema } from "../../../shared/jobs/work-jobs.ts";
+import { type LeasedJob, QUEUES, type Queue } from "../../../shared/store/job-operations.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
-import { type LeasedJob, QUEUES, type Queue } from "../../../shared/store/port.ts";
 import { findRecordedJob, RECORDED_JOBS } from "./recorded-jobs.ts";
 
 type ReceivedJob = Pick<LeasedJob, "id" | "lane" | "body">;

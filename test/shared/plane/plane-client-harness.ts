@@ -80,3 +80,8 @@ export function controlTimeLimits(): () => void {
   onTestFinished(() => timeout.mockRestore());
   return () => newest.abort(new DOMException("The operation timed out", "TimeoutError"));
 }
+
+/** Returns what a call throws, or its result. */
+export async function getErrorOrData(call: Promise<unknown> | undefined): Promise<unknown> {
+  return call?.catch((thrown: unknown) => thrown);
+}

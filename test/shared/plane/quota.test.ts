@@ -5,7 +5,13 @@ import { PlaneRateLimitedError } from "../../../shared/plane/errors.ts";
 import { createQuota } from "../../../shared/plane/quota.ts";
 import { usersApi } from "../../../shared/plane/users-members.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
-import { captureError, createPlaneClientHarness, createScriptedClient, PLANE_USER } from "./plane-client-harness.ts";
+import {
+  captureError,
+  createPlaneClientHarness,
+  createScriptedClient,
+  getErrorOrData,
+  PLANE_USER,
+} from "./plane-client-harness.ts";
 
 const NO_WAIT_LIMITS = {
   interactive: Number.POSITIVE_INFINITY,
@@ -118,18 +124,6 @@ test("every retry uses the quota", async () => {
   expect(server.requests).toHaveLength(3);
 });
 
-test("after a 429 no process uses the key before the requested time", async () => {
-  const refused = { status: 429, headers: { "retry-after": "30" }, body: { error_message: "RATE_LIMIT_EXCEEDED" } };
-  const { clientOptions, client, waits, server } = await createScriptedClient([
-    refused,
-    { status: 200, body: PLANE_USER },
-  ]);
-  await captureError(client.call(usersApi.me, { priority: "interactive" }));
-  expect(server.requests).toHaveLength(1);
-  await createPlaneClient(clientOptions).call(usersApi.me);
-  expect(waits).toEqual([30_000]);
-});
-
 test("each API key has its own quota", async () => {
   const { clientOptions, client, waits } = await createScriptedClient([{ status: 200, body: PLANE_USER }], {
     rateLimit: 1,
@@ -146,123 +140,4 @@ test("a call fails when the store fails, and no uncounted request is sent", asyn
   const { client } = createPlaneClientHarness({ url: server.url, store });
   expect(await captureError(client.call(usersApi.me))).toMatchObject({ message: "The store is closed." });
   expect(server.requests).toEqual([]);
-});
-
-async function getErrorOrData(call: Promise<unknown> | undefined): Promise<unknown> {
-  return call?.catch((thrown: unknown) => thrown);
-}
-
-test("spare calls use an idle quota evenly: a sixth of it in any 10 s, and they do not wait", async () => {
-  const { client, server, waits, advance } = await createScriptedClient([{ status: 200, body: PLANE_USER }], {
-    rateLimit: 60,
-  });
-  const spendAll = async () => {
-    for (let spent = 0; ; spent += 1) {
-      const outcome = await getErrorOrData(client.call(usersApi.me, { priority: "spare" }));
-      if (outcome instanceof PlaneRateLimitedError) return { spent, retryAfter: outcome.retryAfter };
-    }
-  };
-  for (let nth = 0; nth < 5; nth += 1) {
-    expect(await spendAll()).toEqual({ spent: 10, retryAfter: 10_000 });
-    advance(10_000);
-  }
-  expect(await spendAll()).toEqual({ spent: 7, retryAfter: 11_000 });
-  expect(waits).toEqual([]);
-  expect(server.requests).toHaveLength(57);
-});
-
-test("an interactive call gets its turn within 10 s although spare calls use all that they may", async () => {
-  const { client, waits, advance } = await createScriptedClient([{ status: 200, body: PLANE_USER }], { rateLimit: 60 });
-  for (let second = 0; second < 70; second += 1) {
-    await getErrorOrData(client.call(usersApi.me, { priority: "spare" }));
-    advance(1_000);
-  }
-  for (let nth = 0; nth < 13; nth += 1) {
-    await client.call(usersApi.me, { priority: "interactive" });
-    await getErrorOrData(client.call(usersApi.me, { priority: "spare" }));
-  }
-  expect(Math.max(...waits)).toBeLessThanOrEqual(10_000);
-  expect(waits.length).toBeGreaterThan(0);
-});
-
-test("spare calls leave what becomes free to a background call that waits for it", async () => {
-  const { client, clientOptions, advance, server } = await createScriptedClient([{ status: 200, body: PLANE_USER }], {
-    rateLimit: 10,
-  });
-  for (let nth = 0; nth < 9; nth += 1) await client.call(usersApi.me);
-  const stolen: unknown[] = [];
-  const wait = async (ms: number) => {
-    advance(ms);
-    // At this very moment a spare call of another process asks for the same request.
-    stolen.push(await getErrorOrData(client.call(usersApi.me, { priority: "spare" })));
-  };
-  await createPlaneClient({ ...clientOptions, wait }).call(usersApi.me);
-  expect(stolen).toEqual([expect.objectContaining({ code: "rate_limited" })]);
-  expect(server.requests).toHaveLength(10);
-});
-
-const TOO_MANY = { error_message: "RATE_LIMIT_EXCEEDED" };
-const ABSURD = { status: 429, headers: { "retry-after": "31536000" }, body: TOO_MANY };
-const NO_WAIT = { maxWait: { interactive: 0, background: 0, spare: 0 }, rateLimit: 60 };
-
-test("after an absurd Retry-After one probe is sent when 15 minutes are over, and its success releases all requests", async () => {
-  const { clientOptions, client, server, advance } = await createScriptedClient(
-    [ABSURD, { status: 200, body: PLANE_USER }],
-    NO_WAIT,
-  );
-  expect(await captureError(client.call(usersApi.me))).toMatchObject({ retryAfter: 900_000 });
-  advance(899_999);
-  // Another process, as after a restart.
-  const restarted = createPlaneClient(clientOptions);
-  expect(await captureError(restarted.call(usersApi.me))).toMatchObject({ code: "rate_limited", retryAfter: 1 });
-  expect(server.requests).toHaveLength(1);
-  advance(1);
-  const outcomes = await Promise.all(Array.from({ length: 30 }, () => getErrorOrData(restarted.call(usersApi.me))));
-  expect(outcomes.filter((outcome) => outcome instanceof PlaneRateLimitedError)).toHaveLength(29);
-  expect(server.requests).toHaveLength(2);
-  await Promise.all(Array.from({ length: 30 }, () => restarted.call(usersApi.me)));
-  expect(server.requests).toHaveLength(32);
-});
-
-test("a probe that is answered with 429 holds the key again for 15 minutes at most, and then another probe is sent", async () => {
-  const { client, server, advance } = await createScriptedClient(
-    [ABSURD, ABSURD, { status: 200, body: PLANE_USER }],
-    NO_WAIT,
-  );
-  await captureError(client.call(usersApi.me));
-  advance(900_000);
-  expect(await captureError(client.call(usersApi.me))).toMatchObject({ retryAfter: 900_000 });
-  advance(899_999);
-  expect(await captureError(client.call(usersApi.me))).toMatchObject({ status: undefined, retryAfter: 1 });
-  advance(1);
-  await client.call(usersApi.me);
-  expect(server.requests).toHaveLength(3);
-});
-
-test("a probe without an answer releases nothing: another one is sent a minute later", async () => {
-  const { client, server, advance } = await createScriptedClient(
-    [ABSURD, { status: 503, body: TOO_MANY }, { status: 200, body: PLANE_USER }],
-    { ...NO_WAIT, retryDelays: [] },
-  );
-  await captureError(client.call(usersApi.me));
-  advance(900_000);
-  expect(await captureError(client.call(usersApi.me))).toMatchObject({ code: "unavailable" });
-  advance(59_999);
-  expect(await captureError(client.call(usersApi.me))).toMatchObject({ code: "rate_limited" });
-  advance(1);
-  await client.call(usersApi.me);
-  expect(server.requests).toHaveLength(3);
-});
-
-test("a hold of a day that an earlier version stored is shortened to 15 minutes and ends with a probe", async () => {
-  const { clientOptions, client, server, advance } = await createScriptedClient(
-    [{ status: 200, body: PLANE_USER }],
-    NO_WAIT,
-  );
-  await clientOptions.store.hold(`plane:${clientOptions.keyName}`, 86_400_000);
-  expect(await captureError(client.call(usersApi.me))).toMatchObject({ retryAfter: 900_000 });
-  advance(900_000);
-  const outcomes = await Promise.all(Array.from({ length: 9 }, () => getErrorOrData(client.call(usersApi.me))));
-  expect(outcomes.filter((outcome) => outcome instanceof PlaneRateLimitedError)).toHaveLength(8);
-  expect(server.requests).toHaveLength(1);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { joinModules } from "../../../../functions/dashboard/page/join-modules.ts";
 
-test("joined modules: stand in the order in which a browser runs them, each once, with their exports", () => {
+test("joined modules are in the order in which a browser runs them, each once, with their exports", () => {
   const script = joinModules(
     {
       "page.js": 'import { a } from "./a.js";\nimport "./b.js";\n\na();\n',

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { replyLane } from "../../../../shared/jobs/outbox-jobs.ts";
-import type { Json } from "../../../../shared/store/port.ts";
+import type { Json } from "../../../../shared/json.ts";
 import { type ChatMessage, chatMessageSet } from "../../../../shared/telegram/message-log.ts";
 import { handleUntilCrash, REPEAT_MARK, repeatForEachStep } from "../outbox-crashes.ts";
 import {

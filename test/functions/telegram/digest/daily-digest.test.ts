@@ -169,7 +169,7 @@ const listSendTimes = async (env: Record<string, string>, from: string, to: stri
   return times;
 };
 
-test("the digest is sent once a day: at 08:00 of the time zone, also when summer time begins or ends", async () => {
+test("the digest is sent once a day at 08:00 of the time zone, also when summer time begins or ends", async () => {
   expect(await listSendTimes({ TIMEZONE: "Europe/Paris" }, "2026-11-22T00:00:00Z", "2026-11-24T00:00:00Z")).toEqual([
     "2026-11-22T07:00:00.000Z",
     "2026-11-23T07:00:00.000Z",
@@ -185,7 +185,7 @@ test("the digest is sent once a day: at 08:00 of the time zone, also when summer
   ]);
 });
 
-test("the digest is sent once a day: by a tick in each minute of that hour in the time zone", async () => {
+test("the digest is sent by a tick in each minute of that hour in the time zone", async () => {
   const { settings } = await createLiveMessagesApp({ env: { TIMEZONE: "Asia/Kolkata" } });
   const cron = new Cron(digestTick.cron(settings), { timezone: settings.timezone, paused: true });
   const runs = cron.nextRuns(61, new Date("2026-11-21T12:00:00Z")).map((run) => run.toISOString());
@@ -194,7 +194,7 @@ test("the digest is sent once a day: by a tick in each minute of that hour in th
   expect(runs[60]).toBe("2026-11-23T02:30:00.000Z");
 });
 
-test("the digest is sent once a day: over all runtimes: ticks at the same time send one digest", async () => {
+test("the digest is sent once when several runtimes run its tick at the same time", async () => {
   const app = await createLiveMessagesApp();
   const counts = await Promise.all([1, 2, 3].map(() => digestTick.run(app.deps)));
   await app.advanceAndDrain();

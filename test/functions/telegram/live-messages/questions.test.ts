@@ -162,7 +162,7 @@ test("a question is not lost by a restart between the question and its message",
   expect(app.getButtonLabels(app.findMessage("Which colour?"))).toEqual(["Blue", "Red"]);
 });
 
-test("a question is not lost by a restart: while the question waits for an answer", async () => {
+test("a question that waits for an answer is not lost by a restart", async () => {
   const app = await createLiveMessagesApp();
   const { question, message } = await askColour(app);
   await app.restart();

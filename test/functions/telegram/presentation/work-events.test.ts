@@ -98,7 +98,7 @@ test("NOTIF-04: notifications of questions and reports of agents are available i
   ]);
 });
 
-test("NOTIF-04: notifications of questions and reports of agents are one line with the agent among other notifications", () => {
+test("NOTIF-04: in a message with other notifications, a question or report of an agent is one line that names the agent", () => {
   const body = createNotice(12, { title: "Write the mail", agent: "Thot" }, askedEvent);
   const burst = [body, createNotice(1)].reduce(addNotification, EMPTY_BURST);
   expect(normalizeSpaces(renderBurst(burst, en).text).split("\n")[0]).toBe(
@@ -106,7 +106,7 @@ test("NOTIF-04: notifications of questions and reports of agents are one line wi
   );
 });
 
-test("NOTIF-05 NOTIF-04: notifications of questions and reports of agents by default people are notified of requests that wait for them, not of their own actions", () => {
+test("NOTIF-04, NOTIF-05: by default people are notified of requests that wait for them, not of their own actions", () => {
   const { decide } = createNotificationRules(undefined, 42);
   const sentKinds = WORK_EVENT_KINDS.filter(
     (kind) => decide({ ...askedEvent, kind } as never, createNotice(1).facts, "c").length > 0,

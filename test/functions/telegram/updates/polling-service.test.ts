@@ -91,7 +91,7 @@ test("a field that is null is treated as absent", () => {
   });
 });
 
-test("an absurd retry_after stops the polls for an hour at most, visibly, and they continue at once when it is ended", async () => {
+test("an excessive retry_after stops the polls for an hour at most, visibly, and they continue at once when it is ended", async () => {
   const { telegram, deps, time, calledMethods } = await createPollingSetup();
   await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "one");
   const refused = { ...deps.telegram, getUpdates: async () => ({ kind: "wait", ms: 3_600_000 }) as const };

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { omitUndefined } from "../../../../shared/omit-undefined.ts";
-import { QUEUES } from "../../../../shared/store/port.ts";
-import { DAY } from "../../../../shared/time.ts";
+import { QUEUES } from "../../../../shared/store/job-operations.ts";
+import type { Store } from "../../../../shared/store/port.ts";
+import { DAY, type Ms } from "../../../../shared/time.ts";
 import { type OpenStore, START_TIME } from "../test-stores.ts";
 import { addJobs, createJob, takeJob, toIds } from "./job-helpers.ts";
 
@@ -55,12 +56,7 @@ export function defineJobContract(open: OpenStore) {
       await store.replay("outbox", "a");
       await again();
       await store.settle(await takeJob(store), { done: true });
-      time.now += 2 * DAY - 1;
-      await again();
-      expect(await store.take("outbox", 1000, 9)).toEqual([]);
-      time.now += 1;
-      await again();
-      expect((await store.take("outbox", 1000, 9)).map(({ body }) => body)).toEqual(["again"]);
+      await expectRemembered(store, time, again);
     });
 
     test("is remembered for the configured time", async () => {
@@ -88,12 +84,7 @@ export function defineJobContract(open: OpenStore) {
       expect(await store.replay("outbox", "a")).toBe(false);
       expect(await store.listDeadJobs("outbox")).toEqual([]);
       expect((await store.stats()).queues.outbox).toEqual({ pending: 0, dead: 0 });
-      time.now += 2 * DAY - 1;
-      await again();
-      expect(await store.take("outbox", 1000, 9)).toEqual([]);
-      time.now += 1;
-      await again();
-      expect((await store.take("outbox", 1000, 9)).map(({ body }) => body)).toEqual(["again"]);
+      await expectRemembered(store, time, again);
     });
 
     test("whose lease expired is taken by another, and the first taker's settlement is refused and changes nothing", async () => {
@@ -195,4 +186,14 @@ export function defineJobContract(open: OpenStore) {
     await store.replay("outbox", "a");
     expect(await outbox()).toMatchObject({ pending: 3, dead: 0 });
   });
+}
+
+/** Checks that a job which `addAgain` adds is refused for 2 days from now, and accepted after that. */
+async function expectRemembered(store: Store, time: { now: Ms }, addAgain: () => Promise<unknown>) {
+  time.now += 2 * DAY - 1;
+  await addAgain();
+  expect(await store.take("outbox", 1000, 9)).toEqual([]);
+  time.now += 1;
+  await addAgain();
+  expect((await store.take("outbox", 1000, 9)).map(({ body }) => body)).toEqual(["again"]);
 }

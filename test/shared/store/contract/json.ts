@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Json } from "../../../../shared/store/port.ts";
+import type { Json } from "../../../../shared/json.ts";
 import type { OpenStore } from "../test-stores.ts";
 
 const VALUES: [string, Json][] = [

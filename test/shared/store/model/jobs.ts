@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 import { omitUndefined } from "../../../../shared/omit-undefined.ts";
-import type { LeasedJob, Settlement } from "../../../../shared/store/port.ts";
+import type { LeasedJob, Settlement } from "../../../../shared/store/job-operations.ts";
 import type { Ms } from "../../../../shared/time.ts";
 import type { OpenedStore } from "../test-stores.ts";
 

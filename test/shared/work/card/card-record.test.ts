@@ -36,6 +36,17 @@ async function createAppWithTask(options: Parameters<typeof createAgentTestApp>[
   return { app, item };
 }
 
+/** Creates an app whose task is claimed, and whose agent card a webhook and a poll have reported. */
+async function createAppWithObservedCard() {
+  const { app } = await createAppWithTask();
+  await app.actAs("Thot").claim("ONB-1");
+  await app.runUntilIdle();
+  await app.deliverWebhooks();
+  await app.poll();
+  await app.runUntilIdle();
+  return app;
+}
+
 test("The agent card (OPENCLAW-11, 12, 13) shows agent, start, session, progress, cost and confidence in one comment by Groundcrew", async () => {
   const { app, item } = await createAppWithTask({ config: { budget: { amount: 100 } } });
   await app.actAs("Thot").report("ONB-1", {
@@ -140,12 +151,7 @@ test("The agent card (OPENCLAW-11, 12, 13) is separate for each item of a projec
 });
 
 test("The agent card (OPENCLAW-11, 12, 13) causes no notification and no further edits when it is edited (rule 8)", async () => {
-  const { app } = await createAppWithTask();
-  await app.actAs("Thot").claim("ONB-1");
-  await app.runUntilIdle();
-  await app.deliverWebhooks();
-  await app.poll();
-  await app.runUntilIdle();
+  const app = await createAppWithObservedCard();
   app.takeEvents();
   await app.actAs("Thot").report("ONB-1", { percent: 40 });
   await app.runUntilIdle();
@@ -161,12 +167,7 @@ test("The agent card (OPENCLAW-11, 12, 13) causes no notification and no further
 });
 
 test("The agent card (OPENCLAW-11, 12, 13) causes no read of the item's comments by its webhook", async () => {
-  const { app } = await createAppWithTask();
-  await app.actAs("Thot").claim("ONB-1");
-  await app.runUntilIdle();
-  await app.deliverWebhooks();
-  await app.poll();
-  await app.runUntilIdle();
+  const app = await createAppWithObservedCard();
   await app.actAs("Thot").report("ONB-1", { percent: 40 });
   await app.runUntilIdle();
   expect(await app.recordRequests(() => app.deliverWebhooks())).toEqual([]);

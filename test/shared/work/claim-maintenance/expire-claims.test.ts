@@ -44,7 +44,7 @@ const getClaimLostEvents = (app: { actions: { event: { kind: string } }[] }) =>
   app.actions.map(({ event }) => event).filter(({ kind }) => kind === "claim_lost");
 
 test.each(["1.3.1", "1.2.2"] as const)(
-  "an agent that falls silent loses its claim after 15 minutes: the task returns to todo with a comment, and the human is notified (Plane %s)",
+  "an agent without any call loses its claim after 15 minutes: the task returns to todo with a comment, and the human is notified (Plane %s)",
   async (version) => {
     const { app, item, advanceMinutes, holdNextTask } = await createHeldTask("Thot", { version });
     await advanceMinutes(13);
@@ -72,7 +72,7 @@ test("an agent that falls silent is also reported when Plane refuses to return i
   expect(app.logged).toContainEqual(expect.objectContaining({ level: "warn", item: "ONB-1" }));
 });
 
-test("an agent that falls silent: while it waits for the human's answer keeps its claim until the answer, for a day at most", async () => {
+test("an agent that waits for the human's answer without any call keeps its claim until the answer, for a day at most", async () => {
   const { app, item, advanceMinutes } = await createHeldTask();
   const { id } = await app.actAs("Thot").ask("ONB-1", { text: "Which colour?" });
   await advanceMinutes(120);

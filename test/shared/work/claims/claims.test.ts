@@ -211,7 +211,7 @@ test("verifying a claim right before a write repeats after a suspension, so that
   expect(await findClaim(app.deps, task.id)).toMatchObject({ until: app.time.now + CLAIM_MS });
 });
 
-test("the end of a claim: frees a returned task at once, and its fencing number is never used again", async () => {
+test("the end of a claim frees a returned task at once, and its fencing number is never used again", async () => {
   const { app, item, claim } = await createAppWithTask(["Thot", "Imhotep"]);
   const first = await claim("Thot");
   expect(await endClaim(app.deps, first, undefined, "test")).toBe(true);
@@ -222,7 +222,7 @@ test("the end of a claim: frees a returned task at once, and its fencing number 
   expect(await findClaim(app.deps, item.id)).toMatchObject({ agent: "Imhotep" });
 });
 
-test("the end of a claim: by expiry is refused while the lease is still valid, whatever the record says", async () => {
+test("the end of a claim by expiry is refused while the lease is still valid, whatever the record says", async () => {
   const { app, item, claim } = await createAppWithTask();
   const heldClaim = await claim();
   // A call was killed after it renewed the lease and before it updated the record.
@@ -234,7 +234,7 @@ test("the end of a claim: by expiry is refused while the lease is still valid, w
 });
 
 test.each(["Thot", "Imhotep"])(
-  "the end of a claim: does not hinder %s when it was interrupted before the lease was released",
+  "an end of a claim that was interrupted before the lease was released does not prevent a claim by %s",
   async (next) => {
     const { app, claim } = await createAppWithTask(["Thot", "Imhotep"]);
     const first = await claim("Thot");

@@ -116,7 +116,7 @@ test("OPENCLAW-05 comments are refused once to an agent that has lost its claim"
   expect(app.readComments(item)).toContain("Thot: <p>still at it</p>");
 });
 
-test("OPENCLAW-05 comments: renew the claim of the agent that holds the task", async () => {
+test("OPENCLAW-05 comments renew the claim of the agent that holds the task", async () => {
   const { app, postComment } = await createCommentApp();
   const { until } = await app.actAs("Thot").claim("ONB-1");
   app.advance(60_000);

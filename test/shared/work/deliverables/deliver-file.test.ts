@@ -111,8 +111,10 @@ test("a streamed deliverable with other bytes of the same length shortly after i
 
 test("a streamed deliverable that broke off is sent again with the same ticket", async () => {
   const { app, item, deliverFile } = await createDeliverablesApp();
-  const torn = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
-  await expect(deliverFile({ file: { size: 5, stream: () => torn } })).rejects.toMatchObject({ code: "unavailable" });
+  const brokenBody = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
+  await expect(deliverFile({ file: { size: 5, stream: () => brokenBody } })).rejects.toMatchObject({
+    code: "unavailable",
+  });
   const requests = await app.recordRequests(() => deliverFile({ file: createStreamedFile("whole") }));
   expect(requests).not.toContain("POST work-items/:id/attachments");
   expect(readAttachments(app, item)).toEqual([uploadedFile("report.md", "whole")]);
@@ -131,8 +133,10 @@ test("a deliverable that a person deleted is uploaded again and linked when the 
 
 test("an upload ticket that expired before the bytes were sent is replaced, and no partial upload is left", async () => {
   const { app, item, task, deliverFile } = await createDeliverablesApp();
-  const torn = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
-  await expect(deliverFile({ file: { size: 8, stream: () => torn }, sha256: toSha256("# Report") })).rejects.toThrow();
+  const brokenBody = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
+  await expect(
+    deliverFile({ file: { size: 8, stream: () => brokenBody }, sha256: toSha256("# Report") }),
+  ).rejects.toThrow();
   app.advance(3_590_000);
   await app.actAs("Imhotep").claim(task);
   await deliverFile({});
@@ -141,8 +145,8 @@ test("an upload ticket that expired before the bytes were sent is replaced, and 
 
 test("a partial upload that no call finishes is removed and logged after half an hour", async () => {
   const { app, item, deliverFile } = await createDeliverablesApp();
-  const torn = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
-  await expect(deliverFile({ file: { size: 8, stream: () => torn } })).rejects.toThrow();
+  const brokenBody = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) });
+  await expect(deliverFile({ file: { size: 8, stream: () => brokenBody } })).rejects.toThrow();
   expect(app.plane.attachments(item)).toHaveLength(1);
   app.advance(1_900_000);
   await app.drain();

@@ -1,0 +1,135 @@
+import { existsSync } from "node:fs";
+import { expect, test } from "vitest";
+import { createProvisionSetup, type ProvisionSetup, TEAM_AGENTS } from "../../functions/provision/provision-setup.ts";
+import { readProvisionedState } from "../../functions/provision/provisioned-state.ts";
+import { createCommandFolder } from "./command-folder.ts";
+
+const PLANE_ADMIN_PASSWORD = "the-password-of-the-admin-1";
+const createTeamSetup = () =>
+  createProvisionSetup({ config: { agents: TEAM_AGENTS.slice(0, 2) }, env: { PLANE_ADMIN_PASSWORD } });
+
+/** The changes at which a run is stopped, in their order. */
+const STEPS = [
+  ["set-up", "POST", "/api/instances/admins/sign-up/"],
+  ["workspace", "POST", /\/api\/workspaces\/$/],
+  ["account", "POST", "/auth/sign-up/"],
+  ["API key", "POST", "/api/users/api-tokens/"],
+  ["webhook", "POST", /\/webhooks\/$/],
+  ["project", "POST", /\/api\/v1\/.*\/projects\/$/],
+  ["sample task", "POST", /\/work-items\/$/],
+] as const;
+
+/** The full run tries each step, the usual one some. */
+const TRIED_STEPS = process.env["FULL"] ? STEPS : STEPS.filter((_, i) => i % 3 === 1);
+
+/** Calls `act` before Plane handles the first request of this step, and answers whether that request has arrived. */
+function interruptAt(setup: ProvisionSetup, [, method, path]: (typeof STEPS)[number], act: () => void | Promise<void>) {
+  const state = { isReached: false };
+  setup.plane.faults.beforeRequest(async (request) => {
+    const isSamePath = typeof path === "string" ? request.path === path : path.test(request.path);
+    if (state.isReached || request.method !== method || !isSamePath) return;
+    state.isReached = true;
+    await act();
+  });
+  return state;
+}
+
+/** The state that a run without interruption leads to. */
+async function readUndisturbedState() {
+  const setup = await createTeamSetup();
+  const folder = createCommandFolder(setup);
+  expect(await folder.run("--yes")).toMatchObject({ exit: 0 });
+  folder.loadFiles();
+  return readProvisionedState(setup);
+}
+
+test("a provision process killed by SIGKILL at any step and repeated while its lock is still there makes nothing twice and loses no secret", async () => {
+  const end = await readUndisturbedState();
+  for (const step of TRIED_STEPS) {
+    const setup = await createTeamSetup();
+    const folder = createCommandFolder(setup);
+    let kill: (() => unknown) | undefined;
+    const state = interruptAt(setup, step, () => void kill?.());
+    const first = folder.start(["--yes"]);
+    kill = () => first.child.kill("SIGKILL");
+    expect((await first.ended).exit, step[0]).toBeNull();
+    expect(state.isReached, step[0]).toBe(true);
+    expect(existsSync(folder.lock), step[0]).toBe(true);
+    expect(await folder.run("--yes"), step[0]).toMatchObject({ exit: 0 });
+    folder.loadFiles();
+    expect(await readProvisionedState(setup), step[0]).toEqual(end);
+    expect((await folder.run("--yes")).out, step[0]).toContain("Nothing to do");
+  }
+}, 600_000);
+
+test("a second provision process of the same folder is refused at any step of the first, which ends like an undisturbed run", async () => {
+  const end = await readUndisturbedState();
+  const setup = await createTeamSetup();
+  const folder = createCommandFolder(setup);
+  const seconds: Awaited<ReturnType<typeof folder.run>>[] = [];
+  const pathsOfSteps = STEPS.map(([, method, path]) => ({ method, path, isReached: false }));
+  setup.plane.faults.beforeRequest(async ({ method, path }) => {
+    const step = pathsOfSteps.find(
+      (each) => each.method === method && (typeof each.path === "string" ? each.path === path : each.path.test(path)),
+    );
+    if (!step || step.isReached) return;
+    step.isReached = true;
+    seconds.push(await folder.run("--yes"));
+  });
+  const first = folder.start(["--yes"]);
+  expect(await first.ended).toMatchObject({ exit: 0 });
+  expect(seconds).toHaveLength(STEPS.length);
+  for (const { exit, out, err } of seconds) {
+    expect([exit, out]).toEqual([1, ""]);
+    expect(err).toContain(`Another provision is running (process ${first.child.pid}`);
+    expect(err).toContain("Wait until it has ended and run the same command again");
+  }
+  folder.loadFiles();
+  expect(await readProvisionedState(setup)).toEqual(end);
+}, 60_000);
+
+/** Successful creations by path, of what Plane must have once. */
+function countCreations(setup: ProvisionSetup) {
+  const count = (path: RegExp) =>
+    setup.plane.ledger.requests.filter(
+      (request) => request.method === "POST" && path.test(request.path) && [200, 201].includes(request.status),
+    ).length;
+  return {
+    workspaces: count(/^\/api\/workspaces\/$/),
+    webhooks: count(/\/webhooks\/$/),
+    projects: count(/\/projects\/$/),
+    items: count(/\/work-items\/$/),
+  };
+}
+
+/** What a person can do, as the failures of the second run name it. */
+const ADVICE = /run the same command again|Add the right one to data\/provision-secrets\.json \(accounts\)/;
+
+test("of two provision processes of two folders against one Plane, nothing is made twice, and each failure of the other says what to do", async () => {
+  const end = await readUndisturbedState();
+  for (const step of TRIED_STEPS) {
+    const setup = await createTeamSetup();
+    const [first, second] = [createCommandFolder(setup), createCommandFolder(setup)];
+    const results = [first, second].map((folder) => ({ folder, exit: -1 as number | null, out: "" }));
+    const run = async (nth: 0 | 1) => {
+      const result = results[nth];
+      if (result) Object.assign(result, await result.folder.run("--yes"));
+    };
+    interruptAt(setup, step, () => run(1));
+    await run(0);
+    expect(countCreations(setup), step[0]).toEqual({ workspaces: 1, webhooks: 1, projects: 1, items: 3 });
+    for (const { out, exit } of results) {
+      const failures = out.split("\n").filter((line) => line.trimStart().startsWith("failed  "));
+      expect(exit, step[0]).toBe(failures.length > 0 ? 1 : 0);
+      for (const failure of failures) expect(failure, step[0]).toMatch(ADVICE);
+    }
+    // The folder whose run signed the agents up has all secrets: repeated, it ends like a run alone.
+    const repeated = [await first.run("--yes"), await second.run("--yes")];
+    const owner = repeated[0]?.exit === 0 ? first : second;
+    expect(repeated.map(({ exit }) => exit).sort(), step[0]).toContain(0);
+    owner.loadFiles();
+    // Each folder notes only what its own runs created.
+    const { accounts, notes } = end;
+    expect({ ...(await readProvisionedState(setup)), accounts, notes }, step[0]).toEqual(end);
+  }
+}, 600_000);

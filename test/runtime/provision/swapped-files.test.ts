@@ -1,0 +1,209 @@
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { createProvisionSetup, TEAM_AGENTS } from "../../functions/provision/provision-setup.ts";
+import { createCommandFolder, listFiles } from "./command-folder.ts";
+
+/**
+ * A run of the real command during which `swap` runs once, while Plane handles the first project request: then the
+ * accounts and keys are stored, and the token files and other secrets are still to be written.
+ */
+async function createSwapRun() {
+  const setup = await createProvisionSetup({ config: { agents: TEAM_AGENTS.slice(0, 2) } });
+  const folder = createCommandFolder(setup);
+  const outside = join(folder.cwd, "outside");
+  mkdirSync(outside, { mode: 0o777 });
+  chmodSync(outside, 0o777);
+  async function runWithSwap(swap: () => void) {
+    let isDone = false;
+    setup.plane.faults.beforeRequest(({ method, path }) => {
+      if (isDone || method !== "POST" || !/\/projects\/$/.test(path)) return;
+      isDone = true;
+      swap();
+    });
+    const result = await folder.run("--yes");
+    expect(isDone).toBe(true);
+    return result;
+  }
+  /** Files that others may read, and files outside the data folder: neither may contain a secret. */
+  const findExposed = () =>
+    listFiles(folder.cwd).filter((path) => {
+      const stats = lstatSync(join(folder.cwd, path));
+      return !stats.isSymbolicLink() && (path.startsWith("outside/") || Boolean(stats.mode & 0o077));
+    });
+  return { setup, folder, outside, data: join(folder.cwd, "data"), runWithSwap, findExposed };
+}
+
+test.each(["secrets.json", "agents/imhotep/token", "agents/concierge/token"])(
+  "a link to another file that takes the place of %s during a provision run is refused, and the other file is not overwritten",
+  async (name) => {
+    const { data, outside, folder, runWithSwap, findExposed } = await createSwapRun();
+    const target = join(outside, "theirs.json");
+    const path = join(data, name);
+    writeFileSync(target, '{"TICK_TOKEN":"of-another-program-1"}', { mode: 0o644 });
+    const { exit, err, out } = await runWithSwap(() => {
+      rmSync(path, { force: true });
+      mkdirSync(join(path, ".."), { recursive: true });
+      symlinkSync(target, path);
+    });
+    expect(exit).toBe(1);
+    expect(out + err).toContain(`${path.slice(folder.cwd.length + 1)} was replaced by another process`);
+    expect(readFileSync(target, "utf8")).toBe('{"TICK_TOKEN":"of-another-program-1"}');
+    expect(findExposed()).toEqual(["data/skill/plane-bridge/SKILL.md", "outside/theirs.json"]);
+    rmSync(path);
+    expect(await folder.run("--yes")).toMatchObject({ exit: 0 });
+    expect((statSync(join(data, "secrets.json")).mode & 0o777).toString(8)).toBe("600");
+  },
+  30_000,
+);
+
+test.each<[string, (data: string, outside: string) => void]>([
+  ["a link to another folder", (data, outside) => symlinkSync(outside, data)],
+  [
+    "another folder that everyone may write to",
+    (data) => {
+      mkdirSync(data);
+      chmodSync(data, 0o777);
+    },
+  ],
+])(
+  "%s that takes the place of the data folder during a provision run receives no file, and no secret is lost",
+  async (_what, replace) => {
+    const { data, outside, folder, runWithSwap, findExposed } = await createSwapRun();
+    const moved = `${data}.moved`;
+    const { exit, out } = await runWithSwap(() => {
+      renameSync(data, moved);
+      replace(data, outside);
+    });
+    expect(exit).toBe(1);
+    expect(out).toMatch(/was (?:removed or )?replaced/);
+    expect(listFiles(outside)).toEqual([]);
+    expect(lstatSync(data).isSymbolicLink() ? [] : listFiles(data)).toEqual([]);
+    expect(findExposed()).toEqual([]);
+    rmSync(data, { recursive: true });
+    renameSync(moved, data);
+    expect(await folder.run("--yes")).toMatchObject({ exit: 0 });
+    expect((await folder.run("--yes")).out).toContain("Nothing to do");
+  },
+  30_000,
+);
+
+test("a secrets file that others may read and that takes the place of SECRETS_FILE during a provision run is neither used nor overwritten", async () => {
+  const { data, runWithSwap, folder } = await createSwapRun();
+  const path = join(data, "secrets.json");
+  let original = "";
+  const theirs = '{"AGENT_TOKEN_IMHOTEP":"a-token-that-they-know-1"}';
+  const { exit, out } = await runWithSwap(() => {
+    original = readFileSync(path, "utf8");
+    rmSync(path);
+    writeFileSync(path, theirs);
+    chmodSync(path, 0o666);
+  });
+  expect(exit).toBe(1);
+  expect(out).toContain("data/secrets.json has mode 0666, wanted 0600");
+  expect(readFileSync(path, "utf8")).toBe(theirs);
+  rmSync(path);
+  writeFileSync(path, original, { mode: 0o600 });
+  expect(await folder.run("--yes")).toMatchObject({ exit: 0 });
+  expect(folder.read("data/secrets.json")).not.toContain("they-know");
+}, 30_000);
+
+test("an agent's token file that others may read or write is not taken as the agent's token", async () => {
+  const { data, runWithSwap, folder } = await createSwapRun();
+  const { exit, out } = await runWithSwap(() => {
+    mkdirSync(join(data, "agents/imhotep"), { recursive: true });
+    writeFileSync(join(data, "agents/imhotep/token"), "a-token-that-they-know-1\n");
+    chmodSync(join(data, "agents/imhotep/token"), 0o666);
+  });
+  expect(exit).toBe(1);
+  expect(out).toContain("data/agents/imhotep/token has mode 0666, wanted 0600");
+  expect(JSON.parse(folder.read("data/secrets.json"))).not.toHaveProperty("AGENT_TOKEN_IMHOTEP");
+}, 30_000);
+
+test("a provision run whose lock file is removed or replaced writes nothing more, so that it cannot undo what another run stores", async () => {
+  for (const replace of [() => {}, (lock: string) => writeFileSync(lock, "{}", { mode: 0o600 })]) {
+    const { data, folder, runWithSwap } = await createSwapRun();
+    let before = "";
+    const { exit, out } = await runWithSwap(() => {
+      rmSync(folder.lock);
+      replace(folder.lock);
+      before = readFileSync(join(data, "secrets.json"), "utf8");
+    });
+    expect(exit).toBe(1);
+    expect(out).toContain("data/provision.lock was removed or replaced while provision was running");
+    expect(folder.read("data/secrets.json")).toBe(before);
+    expect(existsSync(join(data, "agents"))).toBe(false);
+  }
+}, 30_000);
+
+/**
+ * Runs the command with a module that, right before the file `data/<name>` is put in its place, once acts as another
+ * process: the lines of `act` know `from`, the temporary file, and the folder `data`.
+ */
+async function runWithSwapBeforeRename(folder: ReturnType<typeof createCommandFolder>, name: string, act: string) {
+  const hook = join(folder.cwd, "hook.mjs");
+  writeFileSync(
+    hook,
+    `import promises from "node:fs/promises";
+     import { chmodSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+     import { syncBuiltinESMExports } from "node:module";
+     const { rename } = promises;
+     const data = ${JSON.stringify(join(folder.cwd, "data"))};
+     const outside = ${JSON.stringify(join(folder.cwd, "outside"))};
+     let isDone = false;
+     promises.rename = async (from, to) => {
+       if (!isDone && to.endsWith(${JSON.stringify(`/${name}`)})) {
+         isDone = true;
+         ${act}
+       }
+       return rename(from, to);
+     };
+     syncBuiltinESMExports();`,
+  );
+  return folder.start(["--yes"], ["--import", hook]).ended;
+}
+
+test("a file that takes the place of the temporary file before it is renamed is noticed, and the next run stores the secret", async () => {
+  const { folder, data } = await createSwapRun();
+  const { exit, out } = await runWithSwapBeforeRename(
+    folder,
+    "secrets.json",
+    `rmSync(from); writeFileSync(from, "{}"); chmodSync(from, 0o666);`,
+  );
+  expect(exit).toBe(1);
+  expect(out).toContain("data/secrets.json was replaced by another process");
+  rmSync(join(data, "secrets.json"));
+  expect(await folder.run("--yes")).toMatchObject({ exit: 0 });
+  expect((statSync(join(data, "secrets.json")).mode & 0o777).toString(8)).toBe("600");
+  expect((await folder.run("--yes")).out).toContain("Nothing to do");
+}, 30_000);
+
+test.runIf(existsSync("/proc/self/fd"))(
+  "a link that takes the place of the data folder between the check and the write receives no file",
+  async () => {
+    const { folder, data, outside } = await createSwapRun();
+    const { exit } = await runWithSwapBeforeRename(
+      folder,
+      "secrets.json",
+      `renameSync(data, data + ".moved"); symlinkSync(outside, data);`,
+    );
+    expect(exit).toBe(1);
+    expect(listFiles(outside)).toEqual([]);
+    expect(listFiles(`${data}.moved`)).toContain("secrets.json");
+    rmSync(data);
+    renameSync(`${data}.moved`, data);
+    expect(await folder.run("--yes")).toMatchObject({ exit: 0 });
+  },
+  30_000,
+);
