@@ -18,6 +18,7 @@ const MARKED_SECRETS = {
   PLANE_API_KEY_IMHOTEP: "plane_api_marked0secret0six",
   AGENT_TOKEN_IMHOTEP: "marked-secret-seven-of-an-agent",
   OPENCLAW_HOOK_TOKEN: "marked-secret-eight-of-the-gateway",
+  RUNNER_TOKEN: "marked-secret-nine-of-the-runner",
 };
 
 /**
@@ -172,6 +173,9 @@ test("reliability 21: marked secrets of the settings appear in no output, respon
   expect(await requestAndRecord("/health")).toBe(200);
   expect(await requestAndRecord("/dead-letters", { headers: admin })).toBe(200);
   await requestAndRecord(`/nothing/${MARKED_SECRETS.TICK_TOKEN}`, { headers: admin });
+  await requestAndRecord(`/ticks/${MARKED_SECRETS.RUNNER_TOKEN}`, { method: "POST", headers: admin });
+  const runner = { authorization: `Bearer ${MARKED_SECRETS.RUNNER_TOKEN}` };
+  expect(await requestAndRecord("/ticks/poll", { method: "POST", headers: runner })).toBe(401);
   await requestAndRecord("/ticks/poll", { method: "GET", headers: tick });
   await plane.takeDown();
   await requestAndRecord("/ready", { headers: admin });
