@@ -1,5 +1,6 @@
 import type { Manifest } from "../shared/app/deps.ts";
 import { auditRoute } from "./agent/audit.ts";
+import { downloadRoute } from "./agent/download-route.ts";
 import { agentHttpRoute } from "./agent/http-route.ts";
 import { mcpRoute } from "./agent/mcp-route.ts";
 import { uploadRoute } from "./agent/upload-route.ts";
@@ -67,6 +68,7 @@ export const manifest: Manifest = {
     mcpRoute,
     agentHttpRoute,
     uploadRoute,
+    downloadRoute,
     auditRoute,
   ],
   ticks: [pollTick, jobsTick, claimsTick, cyclesTick, canaryTick, holdsTick, storeTick, trimTick, digestTick],

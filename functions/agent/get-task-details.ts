@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { STATUSES } from "../../shared/task/snapshot.ts";
 import { taskAnswerSchema } from "./task-answer-schema.ts";
 import { defineTool } from "./tool.ts";
 
@@ -39,6 +40,8 @@ export const getTaskDetailsTool = defineTool({
       tests: z.boolean(),
       others: z.array(text),
     }),
+    /** The blockers, also closed ones. The caller may read their details and deliverables. */
+    inputs: z.array(z.object({ key: text, title: text, status: z.enum(STATUSES) })).optional(),
     questions: createLatestSchema({ at: text, agent: text, text, answer: text.optional(), by: text.optional() }),
     comments: createLatestSchema({ at: text, by: text, text }),
     history: createLatestSchema({ at: text, by: text, what: text, from: text.optional(), to: text.optional() }),

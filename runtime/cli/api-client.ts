@@ -11,8 +11,8 @@ const uploadLimitsSchema = z.object({ max_bytes: z.number(), types: z.record(z.s
 
 /** Timeout for a tool call: 3 min, because Plane may be slow and Groundcrew repeats failed requests to it. */
 const REQUEST_TIMEOUT_MS: Ms = 3 * MINUTE;
-/** Timeout for an upload: 11 min, slightly longer than Groundcrew's own. */
-const UPLOAD_TIMEOUT_MS: Ms = 11 * MINUTE;
+/** Timeout for an upload or a download: 11 min, slightly longer than Groundcrew's own of an upload. */
+const TRANSFER_TIMEOUT_MS: Ms = 11 * MINUTE;
 
 export type ApiClient = ReturnType<typeof createApiClient>;
 
@@ -20,24 +20,33 @@ export type ApiClient = ReturnType<typeof createApiClient>;
 export function createApiClient(address: string | undefined, token: string) {
   const base = parseBaseUrl(address);
 
-  async function request(
+  /** Sends a request and reads its response with `read`; throws when no complete response arrives in time. */
+  async function send<T>(
     path: string,
-    init: RequestInit & { duplex?: "half" } = {},
-    limit = REQUEST_TIMEOUT_MS,
-  ): Promise<unknown> {
+    init: RequestInit & { duplex?: "half" },
+    limit: Ms,
+    read: (response: Response) => T | Promise<T>,
+  ): Promise<T> {
     const headers = { authorization: `Bearer ${token}`, accept: "application/json", ...init.headers };
     const signal = AbortSignal.timeout(limit);
-    let received: { response: Response; text: string };
     try {
       // Redirects are not followed, because they would receive the token.
-      const response = await fetch(base + path, { ...init, headers, redirect: "manual", signal });
-      received = { response, text: await response.text() };
+      return await read(await fetch(base + path, { ...init, headers, redirect: "manual", signal }));
     } catch (thrown) {
       const reason = signal.aborted ? `no response within ${limit / 1000} s` : describeNetworkError(thrown);
       const hint = `Check GROUNDCREW_URL (${base}) and that Groundcrew is running.`;
       throw new CommandError(EXIT.later, `Groundcrew cannot be reached: ${reason}. ${hint}`, { code: "unreachable" });
     }
-    return parseResponse(received.response, received.text);
+  }
+
+  async function request(
+    path: string,
+    init: RequestInit & { duplex?: "half" } = {},
+    limit = REQUEST_TIMEOUT_MS,
+  ): Promise<unknown> {
+    const readText = async (response: Response) => ({ response, text: await response.text() });
+    const { response, text } = await send(path, init, limit, readText);
+    return parseResponse(response, text);
   }
 
   function parseResponse(response: Response, text: string): unknown {
@@ -97,8 +106,15 @@ export function createApiClient(address: string | undefined, token: string) {
           body,
           duplex: "half",
         },
-        UPLOAD_TIMEOUT_MS,
+        TRANSFER_TIMEOUT_MS,
       ),
+    /** Opens a file of a task as a stream. */
+    async download(query: URLSearchParams): Promise<ReadableStream<Uint8Array>> {
+      const response = await send(`/agent/download_deliverable?${query}`, {}, TRANSFER_TIMEOUT_MS, (opened) => opened);
+      if (response.ok && response.body) return response.body;
+      parseResponse(response, await response.text());
+      throw new CommandError(EXIT.failed, `${base} answered without a file. Check GROUNDCREW_URL.`);
+    },
   };
 }
 

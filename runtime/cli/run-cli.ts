@@ -5,6 +5,7 @@ import { VERSION } from "../../shared/version.ts";
 import { readAgentToken, rejectTokenArguments } from "./agent-token.ts";
 import { type ApiClient, createApiClient } from "./api-client.ts";
 import { CommandError, createUsageError, EXIT } from "./command-error.ts";
+import { adaptDownloadSpec, DOWNLOAD_TOOL, downloadToFile } from "./download-file.ts";
 import { renderHelp, renderToolHelp } from "./help.ts";
 import { type CliOptions, getToolSpec, parseCliInput, parseCliOptions } from "./options.ts";
 import { formatAnswer, formatForTerminal, formatJsonLine } from "./terminal-output.ts";
@@ -42,13 +43,18 @@ async function executeCommand(options: CliOptions, host: CliEnvironment): Promis
     throw createUsageError(`The tool's name is missing: groundcrew <tool> ${options.rest[0]?.slice(0, 60)}`);
   if (options.tool === undefined) return buildHelp(env, cwd);
   const client = createApiClient(env["GROUNDCREW_URL"], await readAgentToken(env, cwd));
-  const spec = adaptUploadSpec(getToolSpec(await client.specs(), options.tool));
+  const spec = adaptDownloadSpec(adaptUploadSpec(getToolSpec(await client.specs(), options.tool)));
   if (options.help) return formatForTerminal(renderToolHelp(spec));
   const input = await parseCliInput(spec, options.rest, createStdinReader(host.stdin));
-  const answer = await (spec.name === UPLOAD_TOOL
-    ? uploadLocalFile(client, cwd, input)
-    : client.call(spec.name, input));
+  const answer = await runTool(client, spec.name, cwd, input);
   return options.json ? formatJsonLine(answer) : formatAnswer(answer);
+}
+
+/** Calls the tool, or streams its file from or to the local disk. */
+function runTool(client: ApiClient, tool: string, cwd: string, input: Record<string, unknown>): Promise<unknown> {
+  if (tool === UPLOAD_TOOL) return uploadLocalFile(client, cwd, input);
+  if (tool === DOWNLOAD_TOOL && input["output"] !== undefined) return downloadToFile(client, cwd, input);
+  return client.call(tool, input);
 }
 
 /** Builds the help, which also works without a token or a connection; only the list of tools needs them. */

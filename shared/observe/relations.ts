@@ -11,6 +11,7 @@ import { type ActivityRelations, isDependencyActivity, readActivityRelations } f
 import { addEdgeSource, hasEdgeSource, readItemEdges, removeEdgeSource, toEdgeSets } from "./dependency-edges.ts";
 import { CONTINUED_READ_WAIT_MS, toReadTime } from "./details-calls.ts";
 import { evaluateBlockers } from "./evaluate-blockers.ts";
+import { dropIgnoredDependencies, forgetEndedRelations } from "./ignored-dependencies.ts";
 import type { ObservationSource, ObserveDeps } from "./observe-item.ts";
 import { getNewSince } from "./project-record.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
@@ -51,10 +52,14 @@ export async function observeRelations(
   fromActivities?: Pick<ActivityRelations, "latestChange">,
 ): Promise<void> {
   const { id } = item.snapshot;
-  const edges = collectEdges(item, relations);
+  const relationEdges = collectEdges(item, relations);
   let isSilent: boolean | undefined;
   for (;;) {
-    const kept = await readItemEdges(deps, id);
+    const [kept, edges, endedRelations] = await Promise.all([
+      readItemEdges(deps, id),
+      dropIgnoredDependencies(deps, relationEdges),
+      forgetEndedRelations(deps, id, relationEdges),
+    ]);
     const others = [
       ...new Set([...edges.values(), ...kept.map((row) => row.value)].map((edge) => getOtherEnd(edge, id))),
     ];
@@ -90,6 +95,7 @@ export async function observeRelations(
         const rest = fromActivities && removeEdgeSource(value, "activities");
         return rest ? { key, value: rest, sets: toEdgeSets(rest) } : { key, value: undefined };
       }),
+      ...endedRelations,
     ];
     const waiting = new Set(
       [...added.map(([, edge]) => edge), ...removed.map((row) => row.value)].map((edge) => edge.blocked),

@@ -13,6 +13,8 @@ export const observedKeys = {
   relations: (item: string): StoreKey => `relations:${item}`,
   /** A dependency: `blocked` depends on `blocker`. */
   edge: (blocked: string, blocker: string): StoreKey => `edge:${blocked}:${blocker}`,
+  /** A relation in Plane that does not count as a dependency. */
+  ignoredDependency: (blocked: string, blocker: string): StoreKey => `ignored-edge:${blocked}:${blocker}`,
   cycle: (id: string): StoreKey => `cycle:${id}`,
   /** The blockers because of which Groundcrew has blocked a dependant. */
   dependencyBlock: (item: string): StoreKey => `stuck:${item}`,
@@ -44,6 +46,7 @@ export const observedSets = {
   waiting: "waiting",
   blockers: (blocked: string): SetName => `blockers:${blocked}`,
   dependants: (blocker: string): SetName => `dependants:${blocker}`,
+  ignoredDependencies: (blocked: string): SetName => `ignored-edges:${blocked}`,
   cycles: (project: string): SetName => `cycles:${project}`,
   /** The items with unread details of this rank (see `DETAILS_RANKS`). */
   unreadDetails: (rank: number): SetName => `details:${rank}`,

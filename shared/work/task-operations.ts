@@ -4,17 +4,22 @@ import { createCallContext, type WorkDeps } from "./context/call-context.ts";
 import type { Caller } from "./context/caller.ts";
 import type { NewDeliverable } from "./deliverables/check-file.ts";
 import { deliverFile } from "./deliverables/deliver-file.ts";
+import { downloadFile } from "./deliverables/download-file.ts";
+import { findAttachment } from "./deliverables/find-attachment.ts";
 import { setStatus } from "./lifecycle/set-status.ts";
 import type { StatusChange } from "./lifecycle/status-change.ts";
 import { createProject, type NewProject } from "./planning/create-project.ts";
 import { createTask, type NewTask } from "./planning/create-task.ts";
 import { executePlan, type Plan } from "./planning/execute-plan.ts";
 import { listAgents } from "./planning/list-agents.ts";
+import { type TaskChanges, updateTask } from "./planning/update-task.ts";
 import { type ProgressReport, reportProgress } from "./progress/report-progress.ts";
 import { startTimer, stopTimer } from "./progress/timers.ts";
 import { askHuman, type NewQuestion } from "./questions/ask-human.ts";
 import { findTask } from "./tasks/find-task.ts";
+import { listProjects } from "./views/list-projects.ts";
 import { listTasks } from "./views/list-tasks.ts";
+import { searchTasks, type TaskFilters } from "./views/search-tasks.ts";
 import { readTaskAnswer } from "./views/task-answer.ts";
 import { readTaskDetails } from "./views/task-details.ts";
 
@@ -27,12 +32,22 @@ export function createTaskOperations(deps: WorkDeps, caller: Caller, correlation
   return {
     create: async (newTask: NewTask & { project: string }) =>
       readTaskAnswer(context, await createTask(context, newTask)),
+    update: async (task: string, changes: TaskChanges) =>
+      readTaskAnswer(context, await updateTask(context, await findTask(context, task), changes)),
     createProject: (newProject: NewProject) => createProject(context, newProject),
     /** Executes a plan, or continues it. */
     plan: (plan: Plan) => executePlan(context, plan),
+    /** Searches the tasks of all agents. */
+    search: (filters: TaskFilters) => searchTasks(context, filters),
+    /** Lists the projects with their progress. */
+    projects: () => listProjects(context),
     team: () => listAgents(context),
     /** Attaches a file to a task, with a comment. */
     deliver: (deliverable: NewDeliverable) => deliverFile(context, deliverable),
+    /** Reads a file of a task into the answer. */
+    download: (task: string, name: string) => downloadFile(context, task, name),
+    /** Finds a file of a task, to stream it. */
+    findFile: (task: string, name: string) => findAttachment(context, task, name),
     setStatus: async (task: string, change: StatusChange) => setStatus(context, await findTask(context, task), change),
     comment: async (task: string, newComment: NewComment) => {
       const foundTask = await findTask(context, task);

@@ -6,13 +6,14 @@ import { readAllRows } from "../../../shared/store/scan-set.ts";
 import { isBlocked } from "../../../shared/task/diff.ts";
 import { joinRichText, type RichText, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import { countTasks } from "../../../shared/work/tasks/count-tasks.ts";
 import type { Task } from "../../../shared/work/tasks/find-task.ts";
 import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
 import type { CommandContext, CommandResult, TelegramCommand } from "./command.ts";
 import { paginateReply } from "./paginate.ts";
 import { stripQuotes } from "./parse-command.ts";
-import { countTasks, readOpenTasks, renderDataAge } from "./read-tasks.ts";
+import { readOpenTasks, renderDataAge } from "./read-tasks.ts";
 import { renderHeading, renderProjectProgress, renderSection, renderTaskLines } from "./render-tasks.ts";
 import { matchProject, replyAmbiguous, replyUsage } from "./resolve-argument.ts";
 
@@ -48,7 +49,7 @@ async function replyProject(context: CommandContext, project: KeptProject): Prom
   return paginateReply(context, [
     joinRichText([
       renderHeading("📁", ""),
-      renderProjectProgress(context, project, await countTasks(context, project)),
+      renderProjectProgress(context, project, await countTasks(context.deps, project)),
     ]),
     toPlainText(open.length === 0 ? answers.emptyLists.open : localizeCount(texts, answers.open, open.length)),
     ...renderSection(

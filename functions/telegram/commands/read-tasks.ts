@@ -41,15 +41,6 @@ export async function readOpenTasks({ deps }: CommandContext, projects: readonly
   return tasks.sort(compareByUrgency);
 }
 
-/** Counts a project's tasks and the closed (done or cancelled) ones among them. */
-export async function countTasks(
-  { deps: { store } }: CommandContext,
-  { id }: KeptProject,
-): Promise<{ closed: number; total: number }> {
-  const [total, open] = await Promise.all([store.count(observedSets.items(id)), store.count(observedSets.open(id))]);
-  return { closed: total - open, total };
-}
-
 /** Renders the age of the data: the time since Plane was last read. */
 export async function renderDataAge({ deps, presentation: { texts } }: CommandContext) {
   const [[read], now] = await Promise.all([

@@ -2,12 +2,13 @@ import { isBlocked } from "../../../shared/task/diff.ts";
 import { joinRichText, type RichText, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { readLiveClaims } from "../../../shared/work/claims/find-claim.ts";
+import { countTasks } from "../../../shared/work/tasks/count-tasks.ts";
 import type { Task } from "../../../shared/work/tasks/find-task.ts";
 import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
 import { readPendingQuestions } from "../digest/pending-requests.ts";
 import type { CommandContext, TelegramCommand } from "./command.ts";
 import { paginateReply } from "./paginate.ts";
-import { countTasks, readFollowedProjects, readOpenTasks, renderDataAge } from "./read-tasks.ts";
+import { readFollowedProjects, readOpenTasks, renderDataAge } from "./read-tasks.ts";
 import {
   renderHeading,
   renderProjectProgress,
@@ -32,7 +33,7 @@ export const statusCommand: TelegramCommand = {
     const isAtWork = ({ item }: Task, i: number) =>
       !isBlocked(item) && !isInReview(item) && (claims[i] !== undefined || item.snapshot.word === "in_progress");
     const bars = await Promise.all(
-      projects.map(async (project) => renderProjectProgress(context, project, await countTasks(context, project))),
+      projects.map(async (project) => renderProjectProgress(context, project, await countTasks(context.deps, project))),
     );
     const renderLines = async (tasks: readonly Task[]) => renderTaskLines(context, tasks);
     const atWork = await renderLines(open.filter(isAtWork));

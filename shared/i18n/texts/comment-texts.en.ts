@@ -31,6 +31,8 @@ export const commentTextsEn: CommentTexts = {
       "Blocked by a dependency: this task depends on {blocker}, which is itself blocked. It returns to todo when that task is unblocked or the dependency is removed. If you move it out of Blocked yourself, Groundcrew leaves it there.",
   },
   unblocked: "No longer blocked by {blockers}.",
+  dependencyRemoved:
+    "{by} removed the dependency on {blockers}: this task no longer waits for it. Plane still shows the relation, because its API cannot remove relations; you can remove it here.",
   doneTask: "{task} (done)",
   deletedTask: "a deleted task",
 };

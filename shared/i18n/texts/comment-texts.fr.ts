@@ -32,6 +32,8 @@ export const commentTextsFr: CommentTexts = {
       "Bloquée par une dépendance\u00a0: cette tâche dépend de {blocker}, elle-même bloquée. Elle sera de nouveau à faire dès que cette dernière sera débloquée ou que la dépendance sera supprimée. Si vous la débloquez vous-même, Groundcrew n’y touchera pas.",
   },
   unblocked: "N’est plus bloquée par {blockers}.",
+  dependencyRemoved:
+    "{by} a supprimé la dépendance envers {blockers}\u00a0: cette tâche ne l’attend plus. Plane affiche encore la relation, car son API ne sait pas supprimer les relations\u00a0; vous pouvez la supprimer ici.",
   doneTask: "{task} (terminée)",
   deletedTask: "une tâche supprimée",
 };

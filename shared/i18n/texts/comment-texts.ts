@@ -36,6 +36,8 @@ export interface CommentTexts {
   blockedByTask: Record<"cancelled" | "blocked", string>;
   /** `{blockers}` is a list of tasks. */
   unblocked: string;
+  /** `{by}` removed the dependencies on `{blockers}`, a list of tasks; Plane keeps their relations. */
+  dependencyRemoved: string;
   /** A task in `{blockers}` that is done. */
   doneTask: string;
   /** Replaces the key of a task that is no longer in Plane. */

@@ -46,6 +46,8 @@ export const workKeys = {
   alone: (subject: string): StoreKey => `alone:${encodeURIComponent(subject)}`,
   /** The progress of a plan, by its project. */
   plan: (project: string): StoreKey => `plan:${project}`,
+  /** The last read of an item's comments, activities and attachments. */
+  details: (item: string): StoreKey => `task-details:${item}`,
   /** The progress of an agent's fresh read of its projects. */
   fresh: (agent: string): StoreKey => `fresh:${encodeURIComponent(agent)}`,
   /** The agents whose label and assignment last agreed. */

@@ -89,7 +89,7 @@ export function findTaskProblems({ title, due_date }: NewTask): string[] {
 }
 
 /** Removes what Plane cannot store (NUL, lone surrogates) and surrounding white space. */
-function cleanTitle(title: string): string {
+export function cleanTitle(title: string): string {
   return title.toWellFormed().replaceAll("\0", "").trim();
 }
 
@@ -125,7 +125,8 @@ async function findTasksByKey(context: CallContext, keys: readonly string[]): Pr
   return [...tasks.values()];
 }
 
-function isDay(text: string): boolean {
+/** Whether a text is a day of the calendar, `YYYY-MM-DD`. */
+export function isDay(text: string): boolean {
   const at = /^(?!0000)\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
   return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text);
 }

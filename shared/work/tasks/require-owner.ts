@@ -1,4 +1,8 @@
 import { GroundcrewError } from "../../errors.ts";
+import { readDependantIds } from "../../observe/dependency-edges.ts";
+import { observedKeys } from "../../observe/store-keys.ts";
+import { isOpenItem } from "../../task/diff.ts";
+import type { KeptItem } from "../../task/snapshot.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { isAgent } from "../context/caller.ts";
 import type { Task } from "./find-task.ts";
@@ -17,4 +21,20 @@ export async function requireOwner({ caller }: CallContext, { key, item }: Task)
 /** Does the same, but also allows the Concierge, which plans the work of all agents. */
 export async function requireOwnerOrConcierge(context: CallContext, task: Task): Promise<void> {
   if (context.caller.role !== "concierge") await requireOwner(context, task);
+}
+
+/**
+ * Allows reading a task to those whom it concerns: its own agents, the Concierge, humans, and the agent of an open task
+ * that waits or waited for it, because the result of a blocker is the input of its dependants. Throws `forbidden` for
+ * others.
+ */
+export async function requireReader(context: CallContext, task: Task): Promise<void> {
+  if (await isOwnerOfDependant(context, task)) return;
+  await requireOwnerOrConcierge(context, task);
+}
+
+async function isOwnerOfDependant({ deps, caller }: CallContext, { id }: Task): Promise<boolean> {
+  if (caller.role !== "worker") return false;
+  const dependants = await deps.store.read<KeptItem>((await readDependantIds(deps, id)).map(observedKeys.item));
+  return dependants.some((item) => item && isOpenItem(item.value) && item.value.owners?.includes(caller.name));
 }

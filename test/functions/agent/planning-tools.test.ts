@@ -5,7 +5,15 @@ import { TOOLS } from "../../../functions/agent/tools.ts";
 import type { Caller } from "../../../shared/work/context/caller.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
 
-const PLANNING_TOOLS = ["create_task", "create_project", "plan_project", "list_agents"];
+const PLANNING_TOOLS = [
+  "create_task",
+  "update_task",
+  "create_project",
+  "plan_project",
+  "list_projects",
+  "list_tasks",
+  "list_agents",
+];
 
 async function createPlanningApp() {
   const app = await createAgentTestApp();

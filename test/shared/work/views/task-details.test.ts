@@ -44,21 +44,58 @@ test.each(["1.3.1", "1.2.2"] as const)(
   },
 );
 
-test("task details are read from Plane with four requests at the agent's pace", async () => {
+test("task details are read with one request to Plane, and with three more at once when the task has changed", async () => {
   const { app, item } = await createDetailsApp();
   app.plane.editItem(item, { name: "Write it up", state: "In Progress" });
   app.dropWebhooks();
   const began = app.time.now;
-  const asked = await app.recordRequests(async () => {
-    expect(await app.actAs("Thot").details("ONB-1")).toMatchObject({ title: "Write it up", status: "in_progress" });
-  });
-  expect(asked).toEqual([
+  const readDetails = () => app.recordRequests(() => app.actAs("Thot").details("ONB-1"));
+  const ALL_PARTS = [
     "GET work-items/:id",
     "GET work-items/:id/comments",
     "GET work-items/:id/activities",
     "GET work-items/:id/attachments",
-  ]);
+  ];
+  expect((await readDetails()).toSorted()).toEqual(ALL_PARTS.toSorted());
+  expect(await readDetails()).toEqual(["GET work-items/:id"]);
+  app.plane.addComment(item, "<p>One more wish</p>");
+  app.plane.runWorker();
+  expect((await readDetails()).toSorted()).toEqual(ALL_PARTS.toSorted());
+  expect(app.time.now - began).toBe(0);
+  const { title, status, comments } = await app.actAs("Thot").details("ONB-1");
+  expect([title, status, comments.latest.at(-1)?.text]).toEqual(["Write it up", "in_progress", "One more wish"]);
+});
+
+test("an agent that reads details more than seven times a minute is paced to one request per second", async () => {
+  const { app } = await createDetailsApp();
+  for (let reads = 0; reads < 7; reads += 1) await app.actAs("Thot").details("ONB-1");
+  const began = app.time.now;
+  for (let reads = 0; reads < 4; reads += 1) await app.actAs("Thot").details("ONB-1");
   expect(app.time.now - began).toBeGreaterThanOrEqual(3_000);
+});
+
+test("OPENCLAW-14 the agent of a task may read what its task waits for, before and after that is done, and nothing else", async () => {
+  const { app } = await createDetailsApp();
+  const successor = app.addTask("Publish it", "Imhotep");
+  const unrelated = app.addTask("Keep it secret", "Thot");
+  const blocker = app.plane.items(app.onb).find(({ name }) => name === "Write it down");
+  if (!blocker) throw new Error("The task is missing.");
+  app.plane.relate(successor, blocker);
+  await app.poll();
+  await app.runUntilIdle();
+  expect(await app.actAs("Imhotep").details("ONB-1")).toMatchObject({ key: "ONB-1" });
+  app.plane.editItem(blocker, { state: "Done" });
+  await app.poll();
+  await app.runUntilIdle();
+  expect(await app.actAs("Imhotep").details("ONB-1")).toMatchObject({ status: "done" });
+  const { inputs } = await app.actAs("Imhotep").details(app.toTaskKey(successor));
+  expect(inputs).toEqual([{ key: "ONB-1", title: "Write it down", status: "done" }]);
+  const secret = app.actAs("Imhotep").details(app.toTaskKey(unrelated));
+  await expect(secret).rejects.toMatchObject({ code: "forbidden" });
+  app.plane.editItem(successor, { state: "Done" });
+  await app.poll();
+  await app.runUntilIdle();
+  await expect(app.actAs("Imhotep").details("ONB-1")).rejects.toMatchObject({ code: "forbidden" });
 });
 
 test("task details can be read by the Concierge, not by another agent", async () => {
