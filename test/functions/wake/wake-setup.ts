@@ -2,8 +2,9 @@ import { createWakeRules } from "../../../functions/wake/rules.ts";
 import { wakeHandler } from "../../../functions/wake/wake-handler.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { type KeptLastCall, wakeKeys } from "../../../shared/wake/wake-record.ts";
+import type { OpenClawVersion } from "../../../simulators/openclaw/answer-hook.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
-import { type OpenClawVersion, startGateway } from "../../support/openclaw-gateway.ts";
+import { startGateway } from "../../support/openclaw-gateway.ts";
 
 /** Creates agents with work in Plane, and the gateway that wakes them. `known`: the agents that the gateway knows. */
 export async function createWakeSetup(

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { OpenClawVersion } from "../../support/openclaw-gateway.ts";
+import type { OpenClawVersion } from "../../../simulators/openclaw/answer-hook.ts";
 import { createWakeSetup } from "./wake-setup.ts";
 
 describe.each<OpenClawVersion>(["2026.9.6", "2026.2.26"])("OPENCLAW-16: an agent of OpenClaw %s", (version) => {
