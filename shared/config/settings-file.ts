@@ -164,6 +164,11 @@ export const settingsFileSchema = z.strictObject({
       meaning:
         "An agent's claim ends after so many minutes without a call about the task. Existing claims keep their end; a renewal can extend it, never shorten it.",
     }),
+  wake_backlog: z
+    .boolean()
+    .default(false)
+    .describe("true or false: agents are also woken for tasks in the group Backlog")
+    .meta({ meaning: "Agents are also woken for tasks in states of Plane's group Backlog." }),
   done: doneSchema.prefault({}).meta({ meaning: 'What a finished task must have, besides its own "Done when:" list.' }),
   budget: budgetSchema.optional().meta({ meaning: "Budget of a calendar month." }),
   states: z

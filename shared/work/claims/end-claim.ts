@@ -1,3 +1,4 @@
+import { createClaimEndedJob, HANDOVER_MS } from "../../jobs/wake-jobs.ts";
 import { createWorkJob } from "../../jobs/work-jobs.ts";
 import { keepDefined } from "../../keep-defined.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
@@ -16,8 +17,8 @@ type ClaimDeps = Pick<WorkDeps, "store" | "kick">;
 const LOSS_MS: Ms = 7 * DAY;
 
 /**
- * Ends a claim. What follows (timers stop, an expired task returns to todo, the human is notified) is a job in the same
- * commit. `reason` is undefined when the agent itself is finished with the task. False when the claim is no longer the
+ * Ends a claim. What follows (timers stop, an expired task returns to todo, the human is notified, the agent is woken for
+ * its other tasks) are jobs in the same commit. `reason` is undefined when the agent itself is finished with the task. False when the claim is no longer the
  * current one or, for `expired`, was renewed in time.
  */
 export async function endClaim(
@@ -31,7 +32,8 @@ export async function endClaim(
   return updateValue<KeptClaim, boolean>(deps, key, async (current) => {
     if (!current || current.fence !== fence) return { result: false };
     if (reason === "expired" && (await isClaimHeld(deps, claim))) return { result: false };
-    const at = Math.min(await deps.store.now(), current.until);
+    const now = await deps.store.now();
+    const at = Math.min(now, current.until);
     const idle = omitUndefined({ minutes: reason === "expired" ? getIdleMinutes(current) : undefined });
     const loss: KeptClaimLoss | undefined = reason && { why: reason, at, since, ...idle };
     return {
@@ -52,6 +54,7 @@ export async function endClaim(
           ...omitUndefined({ why: reason }),
           ...idle,
         }),
+        createClaimEndedJob(claim, at, now + HANDOVER_MS),
       ],
       result: true,
       afterCommit: async () => {
