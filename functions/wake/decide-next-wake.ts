@@ -65,11 +65,11 @@ export function decideNextWake(wake: KeptWake, facts: WakeFacts): WakeDecision {
   const others = tasks.filter(({ id }) => id !== ended?.item);
   const isHandover = !isWorking && ended !== undefined && others.length > 0 && !isJustWoken(wake, now);
   const roundAt = wake.roundAt ?? wake.sent?.at ?? 0;
-  const lastCallAt = Math.max(facts.lastCall?.at ?? 0, ended?.at ?? 0);
+  const lastCallAt = facts.lastCall?.at ?? 0;
   const hasCalled = lastCallAt >= roundAt;
   // Wakes for new tasks do not delay the check, but the run that has just begun takes the others along.
   const until = isHandover
-    ? lastCallAt + HANDOVER_MS
+    ? Math.max(lastCallAt, ended.at) + HANDOVER_MS
     : Math.max(Math.max(roundAt, lastCallAt) + getBackOff(wake, round, hasCalled), (wake.sent?.at ?? 0) + RUN_START_MS);
   if (now < until) return { kind: "wait", round, isReset, until, isHandover };
   if (round >= MAX_WAKES) return { kind: "notify", round, isReset, tasks, hasCalled };

@@ -89,7 +89,7 @@ function applyDecision(
     }
     case "notify": {
       const { tasks, hasCalled } = decision;
-      const message = hasCalled ? "agent answers wakes but starts no task" : "agent does not answer wakes";
+      const message = hasCalled ? "agent answers wakes but finishes no task" : "agent does not answer wakes";
       deps.log.warn(message, { agent: name, tasks: tasks.map(({ key }) => key) });
       return {
         wake: {

@@ -15,7 +15,7 @@ const MAX_KEYS = 5;
 interface UnresponsiveNotice {
   agent: string;
   tasks: readonly Pick<WakeTask, "key" | "reason">[];
-  /** The agent calls but starts none of its tasks; otherwise it makes no call at all. */
+  /** The agent calls but finishes none of its tasks; otherwise it makes no call at all. */
   hasCalled: boolean;
   /** Store time; it identifies the notice. */
   at: Ms;

@@ -54,7 +54,7 @@ export interface KeptWake {
   roundAt?: Ms;
   /** Store time of the next check of whether the agent reacts; absent: it works, or there is nothing to check. */
   checkAt?: Ms;
-  /** A person was notified at this store time; `answered` when the agent had called but not claimed anything. */
+  /** A person was notified at this store time; `answered` when the agent had called without finishing a task. */
   notified?: { at: Ms; answered?: true };
 }
 

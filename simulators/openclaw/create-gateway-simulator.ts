@@ -64,8 +64,8 @@ export function createGatewaySimulator({
   sessionKeys = false,
   onRun,
 }: GatewaySimulatorOptions) {
-  const settings: GatewaySettings = { version, agents, mappings, allowed, sessionKeys };
-  const isNew = version === "2026.9.6";
+  const settings = { version, agents, mappings, allowed, sessionKeys } satisfies GatewaySettings;
+  const isNewVersion = () => settings.version === "2026.9.6";
   const runs: GatewayRun[] = [];
   const heartbeats: { agent: string; runId: string }[] = [];
   /** Faults of the next requests, in order; after them requests are answered normally. */
@@ -78,6 +78,7 @@ export function createGatewaySimulator({
 
   function startRun(requested: RequestedRun, hasFailed: boolean): HookReply {
     const { idempotencyKey: key, message, waitForCompletion } = requested;
+    const isNew = isNewVersion();
     const known = isNew && key !== undefined ? runsByKey.get(key) : undefined;
     const isRepeated = known?.message === message;
     const run: GatewayRun = isRepeated
@@ -140,7 +141,7 @@ export function createGatewaySimulator({
       if (typeof fault === "number")
         return sendReply(response, [fault, "", fault === 429 ? { "retry-after": "7" } : {}]);
       // 2026.2.26 was seen to break the connection instead of answering 413.
-      if (raw.length > BODY_LIMIT && !isNew) return void request.socket.destroy();
+      if (raw.length > BODY_LIMIT && !isNewVersion()) return void request.socket.destroy();
       const reply = answerRequest(request, raw, fault === "no run");
       return fault === "silent" ? void request.socket.destroy() : sendReply(response, reply);
     });
@@ -153,6 +154,10 @@ export function createGatewaySimulator({
     /** The further model runs that the wake mode `now` has cost on 2026.2.26. */
     heartbeats,
     faults,
+    /** Answers as this version from now on. */
+    upgrade(newVersion: OpenClawVersion) {
+      settings.version = newVersion;
+    },
     /** Listens on `listenPort` (default: any free port, later the same one) and returns the value for `OPENCLAW_URL`. */
     async start(listenPort = port): Promise<string> {
       const starting = createServer(handleRequest);

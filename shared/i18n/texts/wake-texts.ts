@@ -2,7 +2,7 @@
 export interface WakeTexts {
   /** The agent makes no call. */
   silent: string;
-  /** The agent calls but starts none of its tasks. */
+  /** The agent calls but finishes none of its tasks. */
   idle: string;
   /** Stands for the key of a request that has no task yet. */
   request: string;

@@ -1,3 +1,4 @@
+import { updatesHandler } from "../../../functions/telegram/updates/updates-handler.ts";
 import { createWakeRules } from "../../../functions/wake/rules.ts";
 import { wakeHandler } from "../../../functions/wake/wake-handler.ts";
 import { workHandler } from "../../../functions/work/work-handler.ts";
@@ -18,6 +19,10 @@ interface WakeSetupOptions {
   env?: Record<string, string>;
   gateway?: Partial<GatewaySimulatorOptions>;
 }
+
+const CHAT = -100_123;
+const PERSON = 12_345_678;
+const TELEGRAM_SECRET = "telegram-secret-for-wake-tests";
 
 /**
  * Creates agents with work in Plane, the gateway that wakes them, and every route over real HTTP, through which agents
@@ -46,13 +51,15 @@ export async function createWakeSetup(
     agents: { Imhotep: { wake: openclaw }, Concierge: { role: "concierge", wake: openclaw }, ...agents },
     outbox,
     parts: {
-      jobHandlers: [wakeHandler, workHandler],
+      jobHandlers: [wakeHandler, workHandler, updatesHandler],
       ruleSets: (settings) => [createWorkRules(settings.agents), createWakeRules(settings.agents)],
     },
     setUpPlane: () => ({
       OPENCLAW_HOOK_TOKEN: gateway.token,
       TELEGRAM_BOT_TOKEN: "1000:wakes",
-      TELEGRAM_CHAT_ID: "-100123",
+      TELEGRAM_CHAT_ID: String(CHAT),
+      TELEGRAM_ALLOWED_USERS: String(PERSON),
+      TELEGRAM_WEBHOOK_SECRET: TELEGRAM_SECRET,
       ...env,
     }),
     ...omitUndefined({ config }),
@@ -64,6 +71,7 @@ export async function createWakeSetup(
   });
   await app.runFirstPoll();
   let takenCount = 0;
+  let updateCount = 0;
   return {
     app,
     gateway,
@@ -91,6 +99,16 @@ export async function createWakeSetup(
       const { status, json } = await app.callTool(agent, tool, input);
       if (status !== 200) throw new Error(`${tool}: ${status} ${JSON.stringify(json)}`);
       return json;
+    },
+    /** A person sends a message to the bot, through Telegram's webhook. */
+    async sendTelegramMessage(text: string) {
+      updateCount += 1;
+      const from = { id: PERSON, is_bot: false, first_name: "Ada" };
+      const message = { message_id: updateCount, date: 1, from, chat: { id: CHAT, type: "supergroup" }, text };
+      const headers = { "content-type": "application/json", "x-telegram-bot-api-secret-token": TELEGRAM_SECRET };
+      const body = JSON.stringify({ update_id: updateCount, message });
+      const response = await fetch(`${app.url}/webhooks/telegram`, { method: "POST", headers, body });
+      if (!response.ok) throw new Error(`the update was refused: ${response.status}`);
     },
     /** The agent claims the task and finishes it. */
     async finishTask(agent: string, task: string) {
