@@ -213,6 +213,11 @@ export type FileSettings = z.output<typeof settingsFileSchema>;
 export type AgentSettings = FileSettings["agents"][number];
 export type ForwardSettings = FileSettings["forward"][number];
 
+/** Whether the agent of this name is notified of work; one that polls and one that is no longer an agent are not. */
+export function canBeWoken({ agents }: Pick<FileSettings, "agents">, name: string): boolean {
+  return agents.some((agent) => agent.name === name && agent.wake.kind !== "none");
+}
+
 /** An agent's name as part of a setting's name: upper case, other characters as `_`. */
 export function toSettingName(agent: string): string {
   return agent.toUpperCase().replace(/[^A-Z0-9]/g, "_");

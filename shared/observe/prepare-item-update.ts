@@ -1,3 +1,4 @@
+import { canBeWoken } from "../config/settings-file.ts";
 import { createBlockedByTextJob, createProjectCheckJob, createReevaluateDependantsJob } from "../jobs/observe-jobs.ts";
 import { createStartableJob } from "../jobs/wake-jobs.ts";
 import { createWorkJob } from "../jobs/work-jobs.ts";
@@ -55,12 +56,12 @@ export async function prepareItemUpdate(deps: ObserveDeps, change: ItemChange): 
  * Jobs that Plane does not announce by itself: a changed blocker does not change its dependants in Plane, and the last
  * closed item does not change its project.
  */
-function collectFollowUpJobs({ settings }: Pick<ObserveDeps, "settings">, change: ItemChange): Job[] {
+function collectFollowUpJobs(deps: Pick<ObserveDeps, "settings">, change: ItemChange): Job[] {
   const { before, next, rev } = change;
   if (next.snapshot.quiet) return [];
-  const jobs = collectStartableJobs(change);
+  const jobs = collectStartableJobs(deps, change);
   const { id, project } = next.snapshot;
-  const { dependants_wait } = settings.done;
+  const { dependants_wait } = deps.settings.done;
   const blockingChanged = isBlockingOthers(before, dependants_wait) !== isBlockingOthers(next, dependants_wait);
   if (blockingChanged || isBlockedOrCancelled(before) !== isBlockedOrCancelled(next))
     jobs.push(createReevaluateDependantsJob(next.snapshot, rev));
@@ -81,11 +82,13 @@ function collectFollowUpJobs({ settings }: Pick<ObserveDeps, "settings">, change
  * Jobs for the agents of a known item that became startable without an event: it left the backlog or a review, or an
  * agent's label was added.
  */
-function collectStartableJobs({ before, next, rev }: ItemChange): Job[] {
+function collectStartableJobs({ settings }: Pick<ObserveDeps, "settings">, { before, next, rev }: ItemChange): Job[] {
   if (!before) return [];
   const owners = (next.owners ?? []).filter(
     (owner) =>
-      isStartable(next, owner) && (!isStartable(before, owner) || before.snapshot.state !== next.snapshot.state),
+      canBeWoken(settings, owner) &&
+      isStartable(next, owner) &&
+      (!isStartable(before, owner) || before.snapshot.state !== next.snapshot.state),
   );
   return owners.map((owner) => createStartableJob(owner, next.snapshot.id, rev));
 }

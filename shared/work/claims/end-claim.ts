@@ -1,3 +1,4 @@
+import { canBeWoken } from "../../config/settings-file.ts";
 import { createClaimEndedJob, HANDOVER_MS } from "../../jobs/wake-jobs.ts";
 import { createWorkJob } from "../../jobs/work-jobs.ts";
 import { keepDefined } from "../../keep-defined.ts";
@@ -11,7 +12,7 @@ import { isClaimHeld, toEndedClaimPut } from "./claim-lease.ts";
 import type { KeptClaimLoss } from "./claim-refusals.ts";
 import type { KeptClaim } from "./find-claim.ts";
 
-type ClaimDeps = Pick<WorkDeps, "store" | "kick">;
+type ClaimDeps = Pick<WorkDeps, "store" | "kick" | "settings">;
 
 /** Retention of a lost claim: 7 days, within which the agent's next call about the task reports it. */
 const LOSS_MS: Ms = 7 * DAY;
@@ -42,7 +43,7 @@ export async function endClaim(
         toEndedClaimPut(claim, fence),
         loss ? { key: workKeys.lost(agent, item), value: loss, expires: LOSS_MS } : undefined,
       ]),
-      jobs: [
+      jobs: keepDefined([
         createWorkJob(`ended:${item}:${fence}`, `work:${item}`, {
           do: "ended",
           item,
@@ -54,8 +55,8 @@ export async function endClaim(
           ...omitUndefined({ why: reason }),
           ...idle,
         }),
-        createClaimEndedJob(claim, at, now + HANDOVER_MS),
-      ],
+        canBeWoken(deps.settings, agent) ? createClaimEndedJob(claim, at, now + HANDOVER_MS) : undefined,
+      ]),
       result: true,
       afterCommit: async () => {
         await deps.store.release(key, fence);

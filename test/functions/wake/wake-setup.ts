@@ -11,8 +11,9 @@ import type { GatewaySimulatorOptions } from "../../../simulators/openclaw/creat
 import type { ItemPatch, Project } from "../../../simulators/plane/types.ts";
 import { createHttpTestApp } from "../../support/http-test-app.ts";
 import { startGateway } from "../../support/openclaw-gateway.ts";
+import type { TestAppOptions } from "../../support/test-app.ts";
 
-interface WakeSetupOptions {
+interface WakeSetupOptions extends Pick<TestAppOptions, "wrapProcess"> {
   /** Further content of the settings file. */
   config?: Record<string, unknown>;
   /** Further environment variables. */
@@ -32,7 +33,7 @@ export async function createWakeSetup(
   version: OpenClawVersion = "2026.9.6",
   agents: Record<string, object> = {},
   known?: readonly string[],
-  { config, env, gateway: gatewayOptions }: WakeSetupOptions = {},
+  { config, env, gateway: gatewayOptions, wrapProcess }: WakeSetupOptions = {},
 ) {
   const gateway = await startGateway({ version, ...omitUndefined({ agents: known }), ...gatewayOptions });
   const openclaw = { kind: "openclaw", url: gateway.url };
@@ -62,7 +63,7 @@ export async function createWakeSetup(
       TELEGRAM_WEBHOOK_SECRET: TELEGRAM_SECRET,
       ...env,
     }),
-    ...omitUndefined({ config }),
+    ...omitUndefined({ config, wrapProcess }),
   });
   const addTask = httpApp.addTask.bind(httpApp);
   const app = Object.assign(httpApp, {
