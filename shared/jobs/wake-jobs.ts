@@ -52,7 +52,7 @@ export function createWakeJob(agent: string, at: Ms): Job {
 /** Repeats at `at` a wake that did not arrive, in a lane of its own, so that new work does not wait behind it. */
 export function createWakeRetryJob(agent: string, at: Ms): Job {
   const body: WakeBody = { type: "deliver", go: agent };
-  const id = `retry:${agent}:${at}`;
+  const id = `go:retry:${agent}:${at}`;
   return { id, queue: "wake", lane: id, at, body };
 }
 
@@ -75,14 +75,14 @@ export function createClaimEndedJob(
   at: Ms,
 ): Job {
   const body: WakeBody = { type: "claim_ended", agent, item, at: endedAt };
-  const id = `free:${agent}:${item}:${fence}`;
+  const id = `watch:claim:${agent}:${item}:${fence}`;
   return { id, queue: "wake", lane: id, at, body };
 }
 
 /** Wakes the agent for an item that became startable with this revision, unless a wake has named it. */
 export function createStartableJob(agent: string, item: string, rev: Revision): Job {
   const body: WakeBody = { type: "startable", agent, item };
-  return { id: `startable:${agent}:${item}:${rev}`, queue: "wake", lane: `${WAKE_LANE_PREFIX}${agent}`, body };
+  return { id: `watch:startable:${agent}:${item}:${rev}`, queue: "wake", lane: `${WAKE_LANE_PREFIX}${agent}`, body };
 }
 
 /**
