@@ -12,6 +12,9 @@ const REASON_TEXTS: Record<WakeTask["reason"], string> = {
   circle: "dependency cycle: replan",
   project_completed: "all tasks are done: write a summary",
   asked_for: "a request to plan",
+  plan_rejected: "your plan was rejected: change it and propose it again",
+  plan_failed: "your plan could not be completed: fix the cause and repeat it",
+  plan_completed: "all tasks of your plan are closed: sum up for the person who asked",
 };
 
 /**

@@ -25,6 +25,7 @@ export const workHandler: JobHandler = {
   concurrency: 4,
   async handle(deps, job) {
     const body = workJobBodySchema.parse(job.body);
+    if (body.do === "plan") return { retryAt: (await deps.store.now()) + MINUTE };
     if (body.do === "mirror") return (await mirrorAgentLabels(deps, body)) ?? { done: true };
     if (body.do === "card") await queueLiveUpdate(deps, body, job.id);
     await runWorkJob(deps, body);
@@ -33,8 +34,11 @@ export const workHandler: JobHandler = {
   },
 };
 
+/** The jobs that concern one item. */
+type ItemJobBody = Exclude<WorkJobBody, { do: "plan" }>;
+
 /** Updates the live messages of an item in Telegram after it was claimed or released, or when its card changes. */
-async function queueLiveUpdate(deps: Deps, { item, correlation }: WorkJobBody, jobId: string): Promise<void> {
+async function queueLiveUpdate(deps: Deps, { item, correlation }: ItemJobBody, jobId: string): Promise<void> {
   const jobs = createProgressJobs(deps.settings, item, jobId, correlation);
   if (jobs.length === 0) return;
   await deps.store.commit({ jobs });
@@ -42,7 +46,7 @@ async function queueLiveUpdate(deps: Deps, { item, correlation }: WorkJobBody, j
 }
 
 /** Dispatches to `shared/work`. The case names are stored in job bodies and keep their old form. */
-async function runWorkJob(deps: Deps, body: Exclude<WorkJobBody, { do: "mirror" }>): Promise<void> {
+async function runWorkJob(deps: Deps, body: Exclude<ItemJobBody, { do: "mirror" }>): Promise<void> {
   switch (body.do) {
     case "ended":
       return handleClaimEnd(deps, body);

@@ -165,6 +165,16 @@ export const settingsFileSchema = z.strictObject({
         "An agent's claim ends after so many minutes without a call about the task. Existing claims keep their end; a renewal can extend it, never shorten it.",
     }),
   done: doneSchema.prefault({}).meta({ meaning: 'What a finished task must have, besides its own "Done when:" list.' }),
+  plan: z
+    .strictObject({
+      approve: z
+        .boolean()
+        .default(true)
+        .describe("true or false: a person approves the plan for their wish before it is carried out")
+        .meta({ meaning: "A plan for a person's wish waits for their approval. Other plans need none." }),
+    })
+    .prefault({})
+    .meta({ meaning: "How plans are carried out." }),
   budget: budgetSchema.optional().meta({ meaning: "Budget of a calendar month." }),
   states: z
     .strictObject({

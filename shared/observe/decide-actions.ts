@@ -1,7 +1,7 @@
 import type { Deps } from "../app/deps.ts";
 import { createDecisionPut, type RequestedAction, toDecisionSubject } from "../decision-log/decision-log.ts";
 import type { Job, Json, Put, Revision, StoreKey } from "../store/port.ts";
-import { type AnyEvent, type EventFacts, type RuleAction, toEventId } from "../task/events.ts";
+import { type AnyEvent, type EventFacts, getEventProject, type RuleAction, toEventId } from "../task/events.ts";
 import { observedKeys } from "./store-keys.ts";
 
 /** The jobs and decision log entries of one change. */
@@ -57,14 +57,15 @@ export async function decideActions<E extends AnyEvent>(
         record,
         rev,
         event,
-        ...toDecisionSubject(facts),
+        ...toDecisionSubject(event, facts),
         via,
         correlation,
         asked: requested,
         held: skipped,
       }),
     );
-    const label = facts.item?.key ?? facts.cycle?.name ?? facts.project.identifier;
+    const label =
+      facts.item?.key ?? facts.cycle?.name ?? facts.project?.identifier ?? getEventProject(event, facts).name;
     decided.push({ event, label, actions: actions.map((action) => `${action.rule} → ${action.target}`) });
   }
   const publish = () => {

@@ -31,6 +31,9 @@ function isActionable(
     case "circle":
     case "project_completed":
     case "asked_for":
+    case "plan_rejected":
+    case "plan_failed":
+    case "plan_completed":
       return true;
     case "answered":
     case "sent_back":

@@ -4,20 +4,12 @@ import { toHtml } from "../../markdown/to-html.ts";
 import { type Assignee, getAssignee } from "../changes/assignees.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { findDependencyCycles } from "../dependencies/find-cycles.ts";
+import type { PlannedTask } from "../plan-runs/plan.ts";
 import { findTask, type Task } from "../tasks/find-task.ts";
 import { estimateTask } from "../time/estimates.ts";
 import { readMonthlySpending, roundAmount } from "../time/spending.ts";
 import { getTaskSize } from "../time/task-size.ts";
-import { findTaskProblems, type NewTask } from "./create-task.ts";
-
-/** A task of a plan. */
-export interface PlannedTask extends NewTask {
-  /** Identifies the task within the plan. */
-  id: string;
-  /** Blockers: ids of this plan, or keys of existing tasks. */
-  blocked_by?: readonly string[] | undefined;
-  estimate?: { minutes?: number | undefined; cost?: number | undefined } | undefined;
-}
+import { findTaskProblems } from "./create-task.ts";
 
 /** A checked plan with its problems. */
 export interface CheckedPlan {

@@ -5,7 +5,6 @@ import { toHtml } from "../../markdown/to-html.ts";
 import { listReadableProjects } from "../../observe/project-record.ts";
 import type { KeptProject } from "../../observe/stored-records.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Priority } from "../../task/snapshot.ts";
 import { type Assignee, getAssignee } from "../changes/assignees.ts";
 import {
   addBlockers,
@@ -18,21 +17,8 @@ import {
 import { getIdempotencyKey } from "../comments/post-comment.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { withLock } from "../context/with-lock.ts";
+import type { NewTask } from "../plan-runs/plan.ts";
 import { findProject, findTask, type Task } from "../tasks/find-task.ts";
-
-/** The input of a new task. */
-export interface NewTask {
-  title: string;
-  /** Markdown. */
-  description?: string | undefined;
-  /** An agent's name, or a person's e-mail address or display name. */
-  assignee?: string | undefined;
-  priority?: Priority | undefined;
-  /** `YYYY-MM-DD` */
-  due_date?: string | undefined;
-  /** Keys of its blockers. */
-  blocked_by?: readonly string[] | undefined;
-}
 
 /** Plane's limit of a title, in characters. */
 const MAX_TITLE_LENGTH = 255;

@@ -8,22 +8,13 @@ import { updateCard } from "../card/card-record.ts";
 import { addBlockers, assignIfUnassigned, createItem, renderBlockedByLine } from "../changes/create-item.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { withLock } from "../context/with-lock.ts";
+import type { Plan, PlannedTask } from "../plan-runs/plan.ts";
+import { hashPlannedTask, type PlanStep, readPlanProgress, savePlanStep } from "../plan-runs/plan-progress.ts";
 import { findKeptTask, findProject, type Task } from "../tasks/find-task.ts";
-import { type CheckedPlan, checkPlan, type PlanCost, type PlannedTask } from "./check-plan.ts";
+import { type CheckedPlan, checkPlan, type PlanCost } from "./check-plan.ts";
 import { createProject, findIdentifierProblem, isProjectIncomplete } from "./create-project.ts";
 import { toItemFields } from "./create-task.ts";
-import { hashPlannedTask, type PlanStep, readPlanProgress, savePlanStep } from "./plan-progress.ts";
 import { cleanProjectName, findProjectNameProblem } from "./project-name.ts";
-
-export interface Plan {
-  /** The identifier or name of an existing project, or the name of a new one. */
-  project: string;
-  /** The description of a new project. */
-  description?: string | undefined;
-  identifier?: string | undefined;
-  tasks: readonly PlannedTask[];
-  dry_run?: boolean | undefined;
-}
 
 export interface PlanResult {
   /** `ONB`; absent until the project has been created. */
@@ -118,7 +109,7 @@ async function runStepOnce(
   action: (task: Task | undefined, blockers: Task[]) => Promise<Task | undefined>,
 ): Promise<void> {
   const { deps } = context;
-  const progress = await readPlanProgress(deps, project);
+  const progress = await readPlanProgress(deps, project.id);
   const name = await hashPlannedTask(planned);
   const before = progress[name];
   if (before?.steps.includes(step)) return;
@@ -146,7 +137,7 @@ async function toPlanResult(
   project: KeptProject | undefined,
 ): Promise<PlanResult> {
   const { problems, cost } = checkedPlan;
-  const progress = project ? await readPlanProgress(context.deps, project) : {};
+  const progress = project ? await readPlanProgress(context.deps, project.id) : {};
   const steps = await Promise.all(
     checkedPlan.tasks.map(async (task) => [task.id, progress[await hashPlannedTask(task)]] as const),
   );

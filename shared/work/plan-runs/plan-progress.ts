@@ -1,10 +1,11 @@
 import { sha256Hex } from "../../hashing/sha256-hex.ts";
+import { keepDefined } from "../../keep-defined.ts";
 import type { KeptProject } from "../../observe/stored-records.ts";
 import { updateValue } from "../../store/update.ts";
 import { DAY, type Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
-import type { PlannedTask } from "./check-plan.ts";
+import type { PlannedTask } from "./plan.ts";
 
 /** The steps in order: the task was created, its blockers were added, its assignee was set. */
 export type PlanStep = "made" | "related" | "handed";
@@ -31,11 +32,35 @@ export async function hashPlannedTask({ id, title }: PlannedTask): Promise<strin
   return `plan:${(await sha256Hex(JSON.stringify([id, title.trim()]))).slice(0, 32)}`;
 }
 
-export async function readPlanProgress(
-  deps: Pick<WorkDeps, "store">,
-  project: KeptProject,
-): Promise<KeptPlan["tasks"]> {
-  const [kept] = await deps.store.read<KeptPlan>([workKeys.plan(project.id)]);
+/** Returns the steps that a planned task needs. */
+export function listRequiredSteps({ blocked_by, assignee, estimate }: PlannedTask): PlanStep[] {
+  return keepDefined<PlanStep>([
+    "made",
+    blocked_by?.length ? "related" : undefined,
+    assignee !== undefined || estimate !== undefined ? "handed" : undefined,
+  ]);
+}
+
+/** Counts the steps of a plan's tasks, and those that are done. */
+export async function countSteps(
+  tasks: readonly PlannedTask[],
+  progress: KeptPlan["tasks"],
+): Promise<{ done: number; total: number }> {
+  const counts = await Promise.all(
+    tasks.map(async (task) => {
+      const required = listRequiredSteps(task);
+      const steps = progress[await hashPlannedTask(task)]?.steps ?? [];
+      return { done: required.filter((step) => steps.includes(step)).length, total: required.length };
+    }),
+  );
+  const sum = (count: (task: { done: number; total: number }) => number) =>
+    counts.reduce((total, task) => total + count(task), 0);
+  return { done: sum(({ done }) => done), total: sum(({ total }) => total) };
+}
+
+/** Reads the progress of all planned tasks of a project, by Plane's id of it. */
+export async function readPlanProgress(deps: Pick<WorkDeps, "store">, project: string): Promise<KeptPlan["tasks"]> {
+  const [kept] = await deps.store.read<KeptPlan>([workKeys.plan(project)]);
   return kept?.value.tasks ?? {};
 }
 
