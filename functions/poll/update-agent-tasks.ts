@@ -11,6 +11,7 @@ import { wakeForStartableTasks } from "../../shared/wake/wake-startable.ts";
 import { createMirrorJobs, readAgentAccounts } from "../../shared/work/changes/mirror-agent-labels.ts";
 import type { WorkDeps } from "../../shared/work/context/call-context.ts";
 import { queueInterruptedChanges } from "../../shared/work/lifecycle/resume-interrupted.ts";
+import { readHiddenTasks } from "../../shared/work/plan-runs/hidden-tasks.ts";
 
 /** An agent's open tasks at the last tick: item id to the store time since which the agent has it. */
 export interface KeptAgent {
@@ -32,6 +33,7 @@ export async function updateAgentTasks(
   if (deps.settings.agents.length === 0) return { assigned: 0, new: 0, woken: 0 };
   const accounts = await readAgentAccounts(deps);
   const tasksByAgent = new Map(deps.settings.agents.map((agent) => [agent.name, new Map<string, boolean>()]));
+  const isHidden = await readHiddenTasks(deps);
   const jobs: Job[] = [];
   const inReview: string[] = [];
   for await (const { key, value, rev } of walkOpenItems(deps)) {
@@ -40,7 +42,7 @@ export async function updateAgentTasks(
     if (!hasSameOwnership(value, ownership)) await deps.store.commit({ expect: [[key, rev]], put: [toItemPut(item)] });
     if (item.review) inReview.push(value.snapshot.id);
     for (const owner of ownership.owners ?? [])
-      tasksByAgent.get(owner)?.set(value.snapshot.id, isStartable(item, owner, undefined));
+      tasksByAgent.get(owner)?.set(value.snapshot.id, isStartable(item, owner, undefined) && !isHidden(item));
     if (jobs.length < MIRROR_LIMIT) jobs.push(...(await createMirrorJobs(deps, { item, rev, accounts }, correlation)));
   }
   if (jobs.length > 0) await deps.store.commit({ jobs });

@@ -2,10 +2,13 @@ import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
 import { upgradeWakeBody, type WakeBody, wakeBodySchema } from "../../shared/jobs/wake-jobs.ts";
 import { findPersonIdByEmail } from "../../shared/observe/name-cache.ts";
+import { observedKeys } from "../../shared/observe/store-keys.ts";
 import type { LeasedJob, Settlement } from "../../shared/store/port.ts";
+import type { KeptItem } from "../../shared/task/snapshot.ts";
 import { DAY, MINUTE } from "../../shared/time.ts";
 import { addWakeTasks } from "../../shared/wake/pending-wake.ts";
 import { wakeKeys } from "../../shared/wake/wake-record.ts";
+import { readHiddenTasks } from "../../shared/work/plan-runs/hidden-tasks.ts";
 import { checkWakeResponse } from "./check-wake-response.ts";
 import { deliverWake } from "./deliver-wake.ts";
 import { toWakeTask } from "./event-task.ts";
@@ -49,6 +52,8 @@ async function addEventToWake(
     }
     const task = toWakeTask(event, facts);
     if (!task) return { dead: `no agent is woken by ${event.kind}` };
+    // When its plan is complete, the agent is woken for the tasks that it can start then.
+    if (await isTaskHidden(deps, task.id)) return DONE;
     const addedJobKey = wakeKeys.addedJob(job.id);
     await addWakeTasks(deps, name, [task], {
       since: itemRev,
@@ -57,6 +62,11 @@ async function addEventToWake(
     });
     return DONE;
   });
+}
+
+async function isTaskHidden(deps: Pick<Deps, "store">, id: string): Promise<boolean> {
+  const [item] = await deps.store.read<KeptItem>([observedKeys.item(id)]);
+  return item !== undefined && (await readHiddenTasks(deps))(item.value);
 }
 
 async function runForAgent(

@@ -12,6 +12,7 @@ import { blockDependants, unblockDependants } from "../../shared/work/dependenci
 import { resolveBlocked } from "../../shared/work/dependencies/resolve-blocked.ts";
 import { resumeInterruptedChange } from "../../shared/work/lifecycle/resume-interrupted.ts";
 import { reconcileReview } from "../../shared/work/lifecycle/review-task.ts";
+import { runPlan } from "../../shared/work/planning/run-plan.ts";
 import { answerFromComment } from "../../shared/work/questions/answer-from-comment.ts";
 import { postAnswer } from "../../shared/work/questions/answer-question.ts";
 import { closeQuestions } from "../../shared/work/questions/close-questions.ts";
@@ -25,7 +26,7 @@ export const workHandler: JobHandler = {
   concurrency: 4,
   async handle(deps, job) {
     const body = workJobBodySchema.parse(job.body);
-    if (body.do === "plan") return { retryAt: (await deps.store.now()) + MINUTE };
+    if (body.do === "plan") return runPlan(deps, body, job);
     if (body.do === "mirror") return (await mirrorAgentLabels(deps, body)) ?? { done: true };
     if (body.do === "card") await queueLiveUpdate(deps, body, job.id);
     await runWorkJob(deps, body);

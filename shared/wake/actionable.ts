@@ -4,6 +4,8 @@ import { isBlocked, isOpenItem } from "../task/diff.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import type { KeptClaim } from "../work/claims/find-claim.ts";
 import { workKeys } from "../work/context/work-keys.ts";
+import type { PlanRun } from "../work/plan-runs/plan-run.ts";
+import type { Wish } from "../work/wishes/wish-record.ts";
 import type { WakeReason, WakeTask } from "./wake-record.ts";
 
 /** Filters the tasks on which the agent still has to act, according to the stored items and claims. */
@@ -13,28 +15,40 @@ export async function filterActionableTasks(
   tasks: readonly WakeTask[],
 ): Promise<WakeTask[]> {
   const ids = tasks.map(({ id }) => id);
-  const [items, claims] = await Promise.all([
+  const [items, claims, wishes, runs] = await Promise.all([
     store.read<KeptItem>(ids.map(observedKeys.item)),
     store.read<KeptClaim>(ids.map(workKeys.claim)),
+    store.read<Wish | true>(ids.map(workKeys.wish)),
+    store.read<PlanRun>(ids.map(workKeys.planRun)),
   ]);
-  return tasks.filter(({ reason }, i) => isActionable(reason, agent, items[i]?.value, claims[i]?.value));
+  return tasks.filter(({ reason }, i) => {
+    if (reason === "asked_for") return isWishOpen(wishes[i]?.value);
+    return isActionable(reason, agent, items[i]?.value, claims[i]?.value, runs[i]?.value);
+  });
+}
+
+/** A mark of version 0.2 and before says only that the request was handed over. */
+function isWishOpen(wish: Wish | true | undefined): boolean {
+  return wish === undefined || wish === true || wish.state === "open";
 }
 
 function isActionable(
-  reason: WakeReason,
+  reason: Exclude<WakeReason, "asked_for">,
   agent: string,
   item: KeptItem | undefined,
   claim: KeptClaim | undefined,
+  run: PlanRun | undefined,
 ): boolean {
   switch (reason) {
     case "stuck":
     case "circle":
     case "project_completed":
-    case "asked_for":
-    case "plan_rejected":
-    case "plan_failed":
     case "plan_completed":
       return true;
+    case "plan_rejected":
+      return run?.state === "rejected";
+    case "plan_failed":
+      return run?.state === "failed";
     case "answered":
     case "sent_back":
       return item !== undefined && isOpenAndOwned(item, agent);

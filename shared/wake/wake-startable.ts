@@ -2,11 +2,12 @@ import type { Deps } from "../app/deps.ts";
 import type { AgentSettings } from "../config/settings-file.ts";
 import { observedKeys } from "../observe/store-keys.ts";
 import type { KeptProject } from "../observe/stored-records.ts";
+import type { Commit, Revision } from "../store/port.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import type { KeptClaim } from "../work/claims/find-claim.ts";
 import { workKeys } from "../work/context/work-keys.ts";
 import { isStartable } from "./actionable.ts";
-import { addWakeTasks } from "./pending-wake.ts";
+import { addWakeTasks, prepareWakeTasks } from "./pending-wake.ts";
 import { EMPTY_WAKE, type KeptWake, type WakeTask, wakeKeys } from "./wake-record.ts";
 
 /**
@@ -28,17 +29,46 @@ export async function wakeForStartableTasks(
   const ids = new Set(startable);
   if (kept && Object.keys(notifiedAt).some((id) => !ids.has(id))) await forgetTasks(deps, name, ids);
   const newIds = startable.filter((id) => notifiedAt[id] === undefined);
-  if (newIds.length === 0) return 0;
-  const rows = await deps.store.read<KeptItem>(newIds.map(observedKeys.item));
-  const newItems = rows.flatMap((row) => (row && isStartable(row.value, name, undefined) ? [row] : []));
-  if (newItems.length === 0) return 0;
-  const foundRevs = Object.fromEntries(newItems.map(({ value, rev }) => [value.snapshot.id, rev]));
-  const tasks = await readWakeTasks(
-    deps,
-    newItems.map(({ value }) => value),
-  );
-  await addWakeTasks(deps, name, tasks, { found: foundRevs });
-  return newItems.length;
+  const { tasks, found } = await readNewWakeTasks(deps, name, newIds);
+  if (tasks.length > 0) await addWakeTasks(deps, name, tasks, { found });
+  return tasks.length;
+}
+
+/**
+ * Prepares the writes that wake an agent for those of these unclaimed tasks that it can start and that no wake has
+ * included, for a commit with further writes. Undefined when there are none.
+ */
+export async function prepareWakeForStartable(
+  deps: Pick<Deps, "store">,
+  agent: AgentSettings,
+  ids: readonly string[],
+): Promise<Required<Pick<Commit, "expect" | "put" | "jobs">> | undefined> {
+  if (agent.wake.kind === "none") return undefined;
+  const { name } = agent;
+  const [kept] = await deps.store.read<KeptWake>([wakeKeys.wake(name)]);
+  const { told } = kept?.value ?? EMPTY_WAKE;
+  const claims = await deps.store.read<KeptClaim>(ids.map(workKeys.claim));
+  const newIds = ids.filter((id, i) => told[id] === undefined && claims[i] === undefined);
+  const { tasks, found } = await readNewWakeTasks(deps, name, newIds);
+  return tasks.length > 0 ? prepareWakeTasks(deps, name, tasks, { found }) : undefined;
+}
+
+/** Reads those of these tasks that the agent can start, and the revisions of their records. */
+async function readNewWakeTasks(
+  deps: Pick<Deps, "store">,
+  agent: string,
+  ids: readonly string[],
+): Promise<{ tasks: WakeTask[]; found: Record<string, Revision> }> {
+  const rows = ids.length === 0 ? [] : await deps.store.read<KeptItem>(ids.map(observedKeys.item));
+  const items = rows.flatMap((row) => (row && isStartable(row.value, agent, undefined) ? [row] : []));
+  const found = Object.fromEntries(items.map(({ value, rev }) => [value.snapshot.id, rev]));
+  return {
+    tasks: await readWakeTasks(
+      deps,
+      items.map(({ value }) => value),
+    ),
+    found,
+  };
 }
 
 async function forgetTasks(deps: Pick<Deps, "store">, agent: string, startable: ReadonlySet<string>): Promise<void> {

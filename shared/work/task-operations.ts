@@ -9,8 +9,8 @@ import type { StatusChange } from "./lifecycle/status-change.ts";
 import type { NewTask, Plan } from "./plan-runs/plan.ts";
 import { createProject, type NewProject } from "./planning/create-project.ts";
 import { createTask } from "./planning/create-task.ts";
-import { executePlan } from "./planning/execute-plan.ts";
 import { listAgents } from "./planning/list-agents.ts";
+import { planProject } from "./planning/plan-project.ts";
 import { type ProgressReport, reportProgress } from "./progress/report-progress.ts";
 import { startTimer, stopTimer } from "./progress/timers.ts";
 import { askHuman, type NewQuestion } from "./questions/ask-human.ts";
@@ -29,8 +29,8 @@ export function createTaskOperations(deps: WorkDeps, caller: Caller, correlation
     create: async (newTask: NewTask & { project: string }) =>
       readTaskAnswer(context, await createTask(context, newTask)),
     createProject: (newProject: NewProject) => createProject(context, newProject),
-    /** Executes a plan, or continues it. */
-    plan: (plan: Plan) => executePlan(context, plan),
+    /** Starts a plan, or returns how far it is. */
+    plan: (plan: Plan) => planProject(context, plan),
     team: () => listAgents(context),
     /** Attaches a file to a task, with a comment. */
     deliver: (deliverable: NewDeliverable) => deliverFile(context, deliverable),

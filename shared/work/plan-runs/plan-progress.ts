@@ -41,6 +41,11 @@ export function listRequiredSteps({ blocked_by, assignee, estimate }: PlannedTas
   ]);
 }
 
+/** Whether all steps that a planned task needs are done. */
+export function isTaskComplete(task: PlannedTask, progress: PlannedTaskProgress | undefined): boolean {
+  return listRequiredSteps(task).every((step) => progress?.steps.includes(step) ?? false);
+}
+
 /** Counts the steps of a plan's tasks, and those that are done. */
 export async function countSteps(
   tasks: readonly PlannedTask[],

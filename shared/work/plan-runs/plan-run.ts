@@ -29,6 +29,8 @@ export interface PlanRun {
   approvedBy?: string;
   /** Why it was rejected, or why it failed. */
   reason?: string;
+  /** Problems that did not end it, such as an assignee whom Plane does not accept. */
+  warnings?: string[];
   /** Plane's id of its project, once it exists. */
   project?: string;
   /** The project was created for this plan, so none of its tasks are visible before the plan is done. */

@@ -15,10 +15,6 @@ import { findTaskProblems } from "./create-task.ts";
 export interface CheckedPlan {
   /** In topological order: blockers before their dependants. */
   tasks: readonly PlannedTask[];
-  /** Assignees by the names the plan uses. */
-  assignees: ReadonlyMap<string, Assignee>;
-  /** Blockers outside the plan, by the names the plan uses. */
-  externalTasks: ReadonlyMap<string, Task>;
   /** Nothing is created while there are any. */
   problems: string[];
   warnings: string[];
@@ -46,8 +42,7 @@ export async function checkPlan(context: CallContext, tasks: readonly PlannedTas
   if (tasks.length === 0) problems.push("a plan needs at least one task");
   if (tasks.length > MAX_TASKS) {
     const problem = `a plan may have at most ${MAX_TASKS} tasks; this one has ${tasks.length}`;
-    const emptyPlan = { tasks: [], assignees: new Map(), externalTasks: new Map(), warnings: [] };
-    return { ...emptyPlan, problems: [problem], cost: { estimated: 0, unknown: 0 } };
+    return { tasks: [], warnings: [], problems: [problem], cost: { estimated: 0, unknown: 0 } };
   }
   const ids = tasks.map(({ id }) => id);
   for (const id of new Set(ids.filter((id, i) => ids.indexOf(id) < i))) problems.push(`two tasks have the id "${id}"`);
@@ -63,14 +58,8 @@ export async function checkPlan(context: CallContext, tasks: readonly PlannedTas
     .filter((_, i) => titles.indexOf(titles[i] ?? "") < i)
     .map(({ id, title }) => `${id}: another task of the plan has the same title "${title}"`);
 
-  const assignees = await resolveNames(
-    context,
-    tasks.flatMap(({ assignee }) => assignee ?? []),
-    getAssignee,
-    problems,
-  );
-  const externalKeys = tasks.flatMap(({ blocked_by = [] }) => blocked_by.filter((name) => !ids.includes(name)));
-  const externalTasks = await resolveNames(context, externalKeys, getBlocker, problems);
+  const assignees = await resolveAssignees(context, tasks, problems);
+  await resolveBlockers(context, tasks, problems);
   const waitGraph = new Map(
     tasks.map(({ id, blocked_by = [] }) => [id, blocked_by.filter((name) => ids.includes(name))]),
   );
@@ -81,14 +70,28 @@ export async function checkPlan(context: CallContext, tasks: readonly PlannedTas
     assignees,
     warnings,
   );
-  return {
-    tasks: problems.length > 0 ? tasks : orderTasks(tasks, waitGraph),
-    assignees,
-    externalTasks,
-    problems,
-    warnings,
-    cost,
-  };
+  return { tasks: problems.length > 0 ? tasks : orderTasks(tasks, waitGraph), problems, warnings, cost };
+}
+
+/** Finds the assignees of a plan by the names it uses, and adds the problems of those that cannot be found. */
+export async function resolveAssignees(
+  context: CallContext,
+  tasks: readonly PlannedTask[],
+  problems: string[],
+): Promise<Map<string, Assignee>> {
+  const names = tasks.flatMap(({ assignee }) => assignee ?? []);
+  return resolveNames(context, names, getAssignee, problems);
+}
+
+/** Finds the blockers outside a plan by the names it uses, and adds the problems of those that cannot be found. */
+export async function resolveBlockers(
+  context: CallContext,
+  tasks: readonly PlannedTask[],
+  problems: string[],
+): Promise<Map<string, Task>> {
+  const ids = new Set(tasks.map(({ id }) => id));
+  const keys = tasks.flatMap(({ blocked_by = [] }) => blocked_by.filter((name) => !ids.has(name)));
+  return resolveNames(context, keys, getBlocker, problems);
 }
 
 /** Checks the length alone, because converting a description that fits takes time and finds no problem. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { projectsApi } from "../../../../shared/plane/projects.ts";
-import type { PlanResult } from "../../../../shared/work/planning/execute-plan.ts";
+import type { PlanAnswer } from "../../../../shared/work/planning/plan-answer.ts";
 import { createTaskOperations } from "../../../../shared/work/task-operations.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../../support/agent-test-app.ts";
 import { crashAtStep } from "../../../support/crash-at-step.ts";
@@ -31,17 +31,17 @@ async function createPlanApp(version: "1.3.1" | "1.2.2" = "1.3.1", options = {})
   return { app, plane: app.plane, plan };
 }
 
-/** Repeats the call as the answers say until the plan is complete. */
+/** Calls, lets the plan be carried out, and repeats the call until the plan is complete. */
 async function callUntilPlanned(
   app: AgentTestApp,
-  call: () => Promise<PlanResult>,
-): Promise<{ last: PlanResult; calls: number }> {
+  call: () => Promise<PlanAnswer>,
+): Promise<{ last: PlanAnswer; calls: number }> {
   for (let calls = 1; ; calls += 1) {
     const answer = await call();
     if (answer.remaining === 0) return { last: answer, calls };
     expect(answer.retry_after).toBeGreaterThan(0);
     if (calls > 20) throw new Error(JSON.stringify(answer));
-    app.advance((answer.retry_after ?? 1) * 1000);
+    await app.runUntilIdle();
   }
 }
 
