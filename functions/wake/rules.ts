@@ -64,8 +64,9 @@ function findWakeTargets(event: AnyEvent, facts: EventFacts, concierges: readonl
       return concierges.includes(event.agent) ? [event.agent] : [...concierges];
     case "stuck":
     case "circle":
-    case "project_completed":
       return [...concierges];
+    case "project_completed":
+      return event.planned ? [] : [...concierges];
     case "assigned":
     case "unblocked":
     case "reopened":

@@ -19,7 +19,10 @@ export type TaskEvent =
   | { kind: "comment_added"; comment: string; author: string | null }
   | { kind: "comment_edited"; comment: string; author: string | null };
 
-export type ProjectEvent = { kind: "project_created" } | { kind: "project_completed" };
+export type ProjectEvent =
+  | { kind: "project_created" }
+  /** `planned`: `plan_completed` reports the same to the Concierge. */
+  | { kind: "project_completed"; planned?: true };
 
 export type CycleEvent = { kind: "cycle_started" } | { kind: "cycle_completed" };
 

@@ -38,13 +38,19 @@ function isHiding({ state, endedAt }: PlanRun, now: Ms): boolean {
   return state === "running" || (state === "failed" && now < (endedAt ?? 0) + FAILED_HIDDEN_MS);
 }
 
-/** Reads Plane's ids of the tasks that a run creates and has created, without those that were complete before it. */
+/** Reads Plane's ids of the tasks that a run has created, without those that were complete before it. */
 export async function readRunItems(deps: Pick<WorkDeps, "store">, run: PlanRun): Promise<string[]> {
-  if (run.project === undefined) return [];
-  const progress = await readPlanProgress(deps, run.project);
-  const names = await Promise.all(run.plan.tasks.map(hashPlannedTask));
-  return names.flatMap((name) => {
-    const item = progress[name]?.item;
-    return item === undefined || item === "" || run.complete.includes(name) ? [] : [item];
-  });
+  const items = await readPlannedItems(deps, run);
+  return [...items].flatMap(([name, item]) => (run.complete.includes(name) ? [] : [item]));
+}
+
+/** Reads Plane's ids of all existing tasks of a plan, by the names of the planned tasks. */
+export async function readPlannedItems(
+  deps: Pick<WorkDeps, "store">,
+  { project, plan }: PlanRun,
+): Promise<Map<string, string>> {
+  if (project === undefined) return new Map();
+  const progress = await readPlanProgress(deps, project);
+  const names = await Promise.all(plan.tasks.map(hashPlannedTask));
+  return new Map(names.flatMap((name) => (progress[name]?.item ? [[name, progress[name].item]] : [])));
 }

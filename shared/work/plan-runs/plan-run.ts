@@ -41,6 +41,8 @@ export interface PlanRun {
   starts: number;
   /** Store time of its end: done, rejected or failed. */
   endedAt?: Ms;
+  /** Plane's ids of all its tasks, once it is done. */
+  items?: string[];
   /** All its tasks were closed, and `plan_completed` was published. */
   completed?: true;
 }
@@ -84,10 +86,21 @@ export function rejectRun(run: PlanRun, reason: string | undefined, now: Ms): Pl
   return { ...run, state: "rejected", endedAt: now, ...omitUndefined({ reason }) };
 }
 
-/** Ends a run because everything exists. The texts of its tasks are in Plane and not needed any more. */
-export function finishRun(run: PlanRun, now: Ms): PlanRun {
+/**
+ * Ends a run because everything exists. `items` are Plane's ids of its tasks, whose texts are not needed any more. A run
+ * that found everything complete reports no completion.
+ */
+export function finishRun(run: PlanRun, items: string[], now: Ms): PlanRun {
   const tasks = run.plan.tasks.map(({ description: _, ...task }) => task);
-  return { ...run, plan: { ...run.plan, tasks }, state: "done", endedAt: now };
+  const hadNothingToDo = run.complete.length === tasks.length;
+  return {
+    ...run,
+    plan: { ...run.plan, tasks },
+    state: "done",
+    items,
+    endedAt: now,
+    ...omitUndefined({ completed: hadNothingToDo ? (true as const) : undefined }),
+  };
 }
 
 /** Converts a run to its stored record with its sets. */

@@ -19,6 +19,7 @@ import type { CallContext } from "../context/call-context.ts";
 import { withLock } from "../context/with-lock.ts";
 import type { NewTask } from "../plan-runs/plan.ts";
 import { findProject, findTask, type Task } from "../tasks/find-task.ts";
+import { addPlannedCard } from "./planned-card.ts";
 
 /** Plane's limit of a title, in characters. */
 const MAX_TITLE_LENGTH = 255;
@@ -56,8 +57,10 @@ async function createAndAssign(
     return createItem(context, project, id, { ...fields, ...assignFields });
   });
   const related = await addBlockers(context, task, blockers);
-  if (!assignee) return related;
-  const { task: assigned, refused } = await assignIfUnassigned(context, related, assignee);
+  const { task: assigned, refused } = assignee
+    ? await assignIfUnassigned(context, related, assignee)
+    : { task: related, refused: undefined };
+  await addPlannedCard(context, assigned, assignee, newTask.estimate);
   if (refused) throw new GroundcrewError("conflict", `${assigned.key} was created, but ${refused}.`);
   return assigned;
 }

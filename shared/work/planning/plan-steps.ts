@@ -1,7 +1,4 @@
 import type { KeptProject } from "../../observe/stored-records.ts";
-import { omitUndefined } from "../../omit-undefined.ts";
-import { MINUTE } from "../../time.ts";
-import { updateCard } from "../card/card-record.ts";
 import type { Assignee } from "../changes/assignees.ts";
 import { addBlockers, assignIfUnassigned, createItem, renderBlockedByLine } from "../changes/create-item.ts";
 import type { CallContext } from "../context/call-context.ts";
@@ -15,6 +12,7 @@ import {
 } from "../plan-runs/plan-progress.ts";
 import { findKeptTask, type Task } from "../tasks/find-task.ts";
 import { toItemFields } from "./create-task.ts";
+import { addPlannedCard } from "./planned-card.ts";
 
 /** What the steps of a plan need. */
 export interface PlanSteps {
@@ -65,9 +63,7 @@ async function assignPlannedTask(
     ? await assignIfUnassigned(context, task, assignee)
     : { task, refused: undefined };
   if (refused) await warn(`${planned.id}: ${refused}`);
-  const { minutes, cost } = planned.estimate ?? {};
-  const estimate = omitUndefined({ cost, ms: minutes !== undefined ? minutes * MINUTE : undefined });
-  if (Object.keys(estimate).length > 0) await updateCard(context, assigned, { estimate });
+  await addPlannedCard(context, assigned, assignee, planned.estimate);
   return assigned;
 }
 

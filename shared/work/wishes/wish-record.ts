@@ -22,6 +22,8 @@ export interface Wish {
   plan?: string;
 }
 
+const WISH_ID = /^asked-for:[\w:.-]{1,80}$/;
+
 /** Retention of a wish that is closed or whose plan is complete: 30 days, far longer than a repeated update can arrive. */
 export const CLOSED_WISH_MS: Ms = 30 * DAY;
 
@@ -39,8 +41,8 @@ export function prepareWish(wish: Omit<Wish, "state" | "plan">): Required<Pick<C
 
 /** Finds a wish; undefined also for a mark of version 0.2 and before, which kept no wishes. */
 export async function findWish(deps: Pick<WorkDeps, "store">, id: string): Promise<Wish | undefined> {
-  // Ids come from agents, so that other records must not be readable through them.
-  if (!id.startsWith("asked-for:")) return undefined;
+  // Ids come from agents: only those of wishes are keys of the store.
+  if (!WISH_ID.test(id)) return undefined;
   const [kept] = await deps.store.read<Wish | true>([workKeys.wish(id)]);
   return kept === undefined || kept.value === true ? undefined : kept.value;
 }
