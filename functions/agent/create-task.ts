@@ -19,6 +19,8 @@ export const createTaskTool = defineTool({
     due_date: z.string().optional().describe("YYYY-MM-DD"),
     blocked_by: z.array(z.string()).optional().describe("task keys"),
     estimate: estimateSchema.optional(),
+    cycle: z.string().optional(),
+    module: z.string().optional(),
   }),
   output: taskAnswerSchema,
   run: ({ work }, newTask) => work.create(newTask),

@@ -12,6 +12,8 @@ const plannedTaskSchema = z.strictObject({
   due_date: z.string().optional(),
   blocked_by: z.array(z.string()).optional().describe("ids of this plan or task keys"),
   estimate: estimateSchema.optional(),
+  cycle: z.string().optional().describe("name; created if new"),
+  module: z.string().optional().describe("name; created if new"),
 });
 
 /** OPENCLAW-08, 11, 14, 17: creates a project with its tasks and dependencies in one call. */
@@ -26,6 +28,10 @@ export const planProjectTool = defineTool({
     description: z.string().optional(),
     identifier: z.string().optional(),
     tasks: z.array(plannedTaskSchema),
+    cycles: z
+      .array(z.strictObject({ name: z.string(), start_date: z.string().optional(), end_date: z.string().optional() }))
+      .optional()
+      .describe("dates of new cycles"),
     wish: z.string().optional().describe("id of the wish; default: your open one"),
     dry_run: z.boolean().optional().describe("only check the plan and return its problems"),
   }),

@@ -7,8 +7,8 @@ import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { PlannedTask } from "./plan.ts";
 
-/** The steps in order: the task was created, its blockers were added, its assignee was set. */
-export type PlanStep = "made" | "related" | "handed";
+/** The steps in order: the task was created, its blockers, cycle and module were added, its assignee was set. */
+export type PlanStep = "made" | "related" | "cycle" | "module" | "handed";
 
 /** The progress of a planned task. */
 interface PlannedTaskProgress {
@@ -33,10 +33,12 @@ export async function hashPlannedTask({ id, title }: PlannedTask): Promise<strin
 }
 
 /** Returns the steps that a planned task needs. */
-export function listRequiredSteps({ blocked_by, assignee, estimate }: PlannedTask): PlanStep[] {
+export function listRequiredSteps({ blocked_by, cycle, module, assignee, estimate }: PlannedTask): PlanStep[] {
   return keepDefined<PlanStep>([
     "made",
     blocked_by?.length ? "related" : undefined,
+    cycle !== undefined ? "cycle" : undefined,
+    module !== undefined ? "module" : undefined,
     assignee !== undefined || estimate !== undefined ? "handed" : undefined,
   ]);
 }

@@ -61,14 +61,20 @@ export async function getPlanRunId(agent: string, hash: string, wish: string | u
 }
 
 /** The hash of everything in a plan that a person is shown or that is created: 32 characters of its SHA-256. */
-export async function hashPlan({ project, description, identifier, tasks }: Plan): Promise<string> {
-  const content = { project: project.trim(), description, identifier, tasks: tasks.map(sortFields) };
+export async function hashPlan({ project, description, identifier, tasks, cycles }: Plan): Promise<string> {
+  const content = {
+    project: project.trim(),
+    description,
+    identifier,
+    tasks: tasks.map(sortFields),
+    cycles: cycles?.map(sortFields),
+  };
   return (await sha256Hex(JSON.stringify(content))).slice(0, 32);
 }
 
 /** Two calls with the same fields in another order are the same plan. */
-function sortFields(task: object): object {
-  return Object.fromEntries(Object.entries(task).sort(([a], [b]) => (a < b ? -1 : 1)));
+function sortFields(fields: object): object {
+  return Object.fromEntries(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Starts a run: also one that was rejected or failed, and then is carried out from where it stopped. */

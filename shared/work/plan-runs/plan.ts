@@ -19,6 +19,17 @@ export interface NewTask {
   /** Keys of its blockers. */
   blocked_by?: readonly string[] | undefined;
   estimate?: TaskEstimate | undefined;
+  /** The name of its cycle and of its module; created when the project has none with that name. */
+  cycle?: string | undefined;
+  module?: string | undefined;
+}
+
+/** A cycle that a plan creates. Without dates it is a draft. */
+export interface PlannedCycle {
+  name: string;
+  /** `YYYY-MM-DD`; either both dates or none. */
+  start_date?: string | undefined;
+  end_date?: string | undefined;
 }
 
 /** A task of a plan. */
@@ -37,6 +48,8 @@ export interface Plan {
   description?: string | undefined;
   identifier?: string | undefined;
   tasks: readonly PlannedTask[];
+  /** The dates of cycles that tasks name. */
+  cycles?: readonly PlannedCycle[] | undefined;
   /** The id of the wish that the plan is for. */
   wish?: string | undefined;
   dry_run?: boolean | undefined;

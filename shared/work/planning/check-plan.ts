@@ -4,12 +4,12 @@ import { toHtml } from "../../markdown/to-html.ts";
 import { type Assignee, getAssignee } from "../changes/assignees.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { findDependencyCycles } from "../dependencies/find-cycles.ts";
-import type { PlannedTask } from "../plan-runs/plan.ts";
+import type { Plan, PlannedCycle, PlannedTask } from "../plan-runs/plan.ts";
 import { findTask, type Task } from "../tasks/find-task.ts";
 import { estimateTask } from "../time/estimates.ts";
 import { readMonthlySpending, roundAmount } from "../time/spending.ts";
 import { getTaskSize } from "../time/task-size.ts";
-import { findTaskProblems } from "./create-task.ts";
+import { findTaskProblems, isDay } from "./create-task.ts";
 
 /** A checked plan with its problems. */
 export interface CheckedPlan {
@@ -37,7 +37,10 @@ const MAX_TASKS = 200;
 const MAX_ID_LENGTH = 60;
 
 /** Checks a plan and returns all its problems at once. Writes nothing. */
-export async function checkPlan(context: CallContext, tasks: readonly PlannedTask[]): Promise<CheckedPlan> {
+export async function checkPlan(
+  context: CallContext,
+  { tasks, cycles = [] }: Pick<Plan, "tasks" | "cycles">,
+): Promise<CheckedPlan> {
   const problems: string[] = [];
   if (tasks.length === 0) problems.push("a plan needs at least one task");
   if (tasks.length > MAX_TASKS) {
@@ -47,6 +50,7 @@ export async function checkPlan(context: CallContext, tasks: readonly PlannedTas
   const ids = tasks.map(({ id }) => id);
   for (const id of new Set(ids.filter((id, i) => ids.indexOf(id) < i))) problems.push(`two tasks have the id "${id}"`);
   for (const task of tasks) problems.push(...findTaskProblems(task).map((problem) => `${task.id}: ${problem}`));
+  problems.push(...cycles.flatMap(findCycleProblems));
   for (const { id } of tasks) {
     if (id.trim() === "" || id.length > MAX_ID_LENGTH)
       problems.push(`"${id.slice(0, 20)}" is not a valid id: give 1 to ${MAX_ID_LENGTH} characters`);
@@ -92,6 +96,14 @@ export async function resolveBlockers(
   const ids = new Set(tasks.map(({ id }) => id));
   const keys = tasks.flatMap(({ blocked_by = [] }) => blocked_by.filter((name) => !ids.has(name)));
   return resolveNames(context, keys, getBlocker, problems);
+}
+
+function findCycleProblems({ name, start_date, end_date }: PlannedCycle): string[] {
+  const cycle = `cycle "${name.slice(0, 40)}"`;
+  if ((start_date === undefined) !== (end_date === undefined)) return [`${cycle}: give both dates or none`];
+  if (start_date === undefined || end_date === undefined) return [];
+  if (!isDay(start_date) || !isDay(end_date)) return [`${cycle}: write its dates as YYYY-MM-DD`];
+  return start_date > end_date ? [`${cycle}: it ends before it starts`] : [];
 }
 
 /** Checks the length alone, because converting a description that fits takes time and finds no problem. */

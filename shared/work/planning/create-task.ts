@@ -20,6 +20,7 @@ import { withLock } from "../context/with-lock.ts";
 import type { NewTask } from "../plan-runs/plan.ts";
 import { findProject, findTask, type Task } from "../tasks/find-task.ts";
 import { addPlannedCard } from "./planned-card.ts";
+import { addToGroup, findGroupProblems } from "./task-groups.ts";
 
 /** Plane's limit of a title, in characters. */
 const MAX_TITLE_LENGTH = 255;
@@ -57,6 +58,10 @@ async function createAndAssign(
     return createItem(context, project, id, { ...fields, ...assignFields });
   });
   const related = await addBlockers(context, task, blockers);
+  for (const kind of ["cycle", "module"] as const) {
+    const name = newTask[kind];
+    if (name !== undefined) await addToGroup(context, project.id, { kind, name }, [task.id]);
+  }
   const { task: assigned, refused } = assignee
     ? await assignIfUnassigned(context, related, assignee)
     : { task: related, refused: undefined };
@@ -66,15 +71,16 @@ async function createAndAssign(
 }
 
 /** Finds the problems of a task's own fields, for people; empty when it can be created. */
-export function findTaskProblems({ title, due_date }: NewTask): string[] {
+export function findTaskProblems({ title, due_date, cycle, module }: NewTask): string[] {
   const length = [...cleanTitle(title)].length;
-  return keepDefined([
+  const problems = keepDefined([
     cleanLine(title, title.length) === "" ? "the title is empty" : undefined,
     length > MAX_TITLE_LENGTH ? `the title has ${length} characters; the limit is ${MAX_TITLE_LENGTH}` : undefined,
     due_date !== undefined && !isDay(due_date)
       ? `"${due_date.slice(0, 20)}" is not a valid date; write YYYY-MM-DD`
       : undefined,
   ]);
+  return [...problems, ...findGroupProblems({ cycle, module })];
 }
 
 /** Removes what Plane cannot store (NUL, lone surrogates) and surrounding white space. */
@@ -114,7 +120,7 @@ async function findTasksByKey(context: CallContext, keys: readonly string[]): Pr
   return [...tasks.values()];
 }
 
-function isDay(text: string): boolean {
+export function isDay(text: string): boolean {
   const at = /^(?!0000)\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
   return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text);
 }

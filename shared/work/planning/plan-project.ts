@@ -21,7 +21,7 @@ export async function planProject(context: CallContext, given: Plan): Promise<Pl
   const { deps } = context;
   const name = cleanProjectName(given.project);
   const existing = (await isProjectIncomplete(context, name)) ? undefined : await findProject(deps, name);
-  const checkedPlan = await checkPlan(context, given.tasks);
+  const checkedPlan = await checkPlan(context, given);
   const { problems } = checkedPlan;
   if (!existing) problems.push(...findProjectProblems(context, name, given.identifier));
   if (given.dry_run) return readPlanAnswer(deps, checkedPlan, existing, undefined);

@@ -2,7 +2,7 @@ import type { KeptProject } from "../../observe/stored-records.ts";
 import type { Assignee } from "../changes/assignees.ts";
 import { addBlockers, assignIfUnassigned, createItem, renderBlockedByLine } from "../changes/create-item.ts";
 import type { CallContext } from "../context/call-context.ts";
-import type { PlannedTask } from "../plan-runs/plan.ts";
+import type { PlannedCycle, PlannedTask } from "../plan-runs/plan.ts";
 import {
   hashPlannedTask,
   listRequiredSteps,
@@ -13,6 +13,7 @@ import {
 import { findKeptTask, type Task } from "../tasks/find-task.ts";
 import { toItemFields } from "./create-task.ts";
 import { addPlannedCard } from "./planned-card.ts";
+import { addToGroup, type TaskGroupKind } from "./task-groups.ts";
 
 /** What the steps of a plan need. */
 export interface PlanSteps {
@@ -20,6 +21,8 @@ export interface PlanSteps {
   project: KeptProject;
   /** In topological order: blockers before their dependants. */
   tasks: readonly PlannedTask[];
+  /** The dates of cycles that the tasks name. */
+  cycles: readonly PlannedCycle[];
   /** Assignees by the names the plan uses. */
   assignees: ReadonlyMap<string, Assignee>;
   /** Blockers outside the plan, by the names the plan uses. */
@@ -31,7 +34,7 @@ export interface PlanSteps {
 }
 
 /**
- * Creates all tasks, then their relations, then their assignments, so that no agent starts with an incomplete plan.
+ * Creates all tasks, then their relations, cycles and modules, then their assignments, so that no agent starts with an incomplete plan.
  * Each step runs once and is recorded when done; the steps continue where they were interrupted.
  */
 export async function runPlanSteps(steps: PlanSteps): Promise<void> {
@@ -49,8 +52,31 @@ export async function runPlanSteps(steps: PlanSteps): Promise<void> {
       "related",
       async (task, blockers) => task && addBlockers(context, task, blockers),
     );
+  for (const kind of ["cycle", "module"] as const) await addToGroups(steps, kind);
   for (const planned of tasks)
     await runStepOnce(steps, planned, "handed", async (task) => task && assignPlannedTask(steps, planned, task));
+}
+
+/** Adds the tasks of each cycle or module with one request, because Plane takes several at once. */
+async function addToGroups({ context, project, tasks, cycles, renew }: PlanSteps, kind: TaskGroupKind): Promise<void> {
+  const { deps } = context;
+  for (const name of new Set(tasks.flatMap((task) => task[kind] ?? []))) {
+    const progress = await readPlanProgress(deps, project.id);
+    const planned = await Promise.all(
+      tasks
+        .flatMap((task) => (task[kind] === name ? [task] : []))
+        .map(async (task) => [task, await hashPlannedTask(task)] as const),
+    );
+    const left = planned.filter(([, hash]) => !progress[hash]?.steps.includes(kind));
+    if (left.length === 0) continue;
+    await renew();
+    const found = await Promise.all(left.map(([, hash]) => findKeptTask(deps, progress[hash]?.item ?? "")));
+    const items = found.flatMap((task) => (task && task.item.gone === undefined ? [task.id] : []));
+    const dates = cycles.find((cycle) => cycle.name === name);
+    if (items.length > 0) await addToGroup(context, project.id, { kind, name, dates }, items);
+    for (const [task, hash] of left)
+      await savePlanStep(deps, project, hash, kind, { title: task.title, item: undefined, key: undefined });
+  }
 }
 
 async function assignPlannedTask(

@@ -76,7 +76,16 @@ async function carryOut(context: CallContext, run: PlanRun): Promise<void> {
   const externalTasks = await resolveBlockers(context, plan.tasks, []);
   const warn = (text: string) => addWarning(deps, run.id, text);
   await withLock(context, "plan", project.id, (renew) =>
-    runPlanSteps({ context, project, tasks: plan.tasks, assignees, externalTasks, renew, warn }),
+    runPlanSteps({
+      context,
+      project,
+      tasks: plan.tasks,
+      cycles: plan.cycles ?? [],
+      assignees,
+      externalTasks,
+      renew,
+      warn,
+    }),
   );
 }
 

@@ -1,14 +1,28 @@
 import { describe, expect, test } from "vitest";
 import { approvePlan } from "../../../shared/work/plan-runs/decide-plan.ts";
+import type { Plan } from "../../../shared/work/plan-runs/plan.ts";
 import { findPlanRun } from "../../../shared/work/plan-runs/plan-run.ts";
 import { type CrashPoint, createCrashSimulator } from "../../support/crash-simulator.ts";
-import { createPlanSetup, type PlanSetup } from "./plan-setup.ts";
+import { createPlanSetup, type PlanSetup, WEBSITE } from "./plan-setup.ts";
 
 /** Longer than a job's lease, so that the next process takes over what the last one was doing. */
 const LEASE_MS = 130_000;
 
-const EXPECTED_PLANE = ["project WEBS", "Drawing | Imhotep |  | 1", "Text | Thot | Drawing | 1", "Idea | Thot |  | 1"];
+const EXPECTED_PLANE = [
+  "project WEBS",
+  "Drawing | Imhotep |  | 1",
+  "Text | Thot | Drawing | 1",
+  "Idea | Thot |  | 1",
+  "Sprint 1 2026-12-31 2",
+  "Design 1",
+];
 const EXPECTED_WAKES = ["Imhotep: WEBS-1 yours to do", "Thot: WEBS-3 yours to do"];
+
+const [drawing, text, idea] = WEBSITE.tasks;
+const PLAN = {
+  tasks: [{ ...drawing, cycle: "Sprint 1" }, { ...text, cycle: "Sprint 1", module: "Design" }, { ...idea }],
+  cycles: [{ name: "Sprint 1", start_date: "2026-12-01", end_date: "2026-12-31" }],
+} as Partial<Plan>;
 
 /** Runs the whole plan with a crash at this point. Returns false when the plan was complete before the point. */
 async function runWithCrash(point: CrashPoint, withWish: boolean): Promise<boolean> {
@@ -31,10 +45,10 @@ async function runWithCrash(point: CrashPoint, withWish: boolean): Promise<boole
   const label = `${point.when} effect ${point.nth}`;
   expect(await setup.readPlane(), label).toEqual(EXPECTED_PLANE);
   expect(setup.takeWakes(), label).toEqual(EXPECTED_WAKES);
-  expect(await setup.listPlans(), label).toEqual(["Website: done 8/8"]);
+  expect(await setup.listPlans(), label).toEqual(["Website: done 11/11"]);
   if (wish) expect(await setup.readWish(wish), label).toMatchObject({ state: "planned" });
   // The same call later is the same plan, and nothing is created or sent again.
-  expect(await setup.plan(), label).toMatchObject({ remaining: 0, done: ["WEBS-1", "WEBS-2", "WEBS-3"] });
+  expect(await setup.plan(PLAN), label).toMatchObject({ remaining: 0, done: ["WEBS-1", "WEBS-2", "WEBS-3"] });
   await setup.settle();
   expect(await setup.readPlane(), label).toEqual(EXPECTED_PLANE);
   expect(setup.takeWakes(), label).toEqual([]);
@@ -42,7 +56,7 @@ async function runWithCrash(point: CrashPoint, withWish: boolean): Promise<boole
 }
 
 async function makePlan({ app, plan, settle }: PlanSetup): Promise<void> {
-  await plan();
+  await plan(PLAN);
   await settle();
   for (const run of await readProposed(app.deps)) await approvePlan(app.deps, run.id, { hash: run.hash, by: "Ada" });
   await settle();

@@ -175,6 +175,45 @@ describe("reliability 35: a plan for a wish", () => {
   });
 });
 
+test("create_task and later plans use the cycles and modules that exist, by name; wrong dates are refused", async () => {
+  const setup = await createPlanSetup();
+  const tasks = [{ id: "a", title: "A", cycle: "Sprint 1", module: "Design" }];
+  const cycles = [{ name: "Sprint 1", start_date: "2026-12-01", end_date: "2026-12-31" }];
+  await setup.plan({ tasks, cycles });
+  await setup.settle();
+  const newTask = { project: "WEBS", title: "B", cycle: "sprint 1", module: "Text", estimate: { minutes: 5 } };
+  await setup.callTool("Concierge", "create_task", newTask);
+  await setup.callTool("Concierge", "create_task", newTask);
+  await setup.settle();
+  expect(await setup.readPlane()).toEqual([
+    "project WEBS",
+    "A |  |  | 0",
+    "B |  |  | 0",
+    "Sprint 1 2026-12-31 2",
+    "Text 1",
+    "Design 1",
+  ]);
+  const half = { project: "Other", tasks, cycles: [{ name: "Sprint 1", start_date: "2026-12-01" }] };
+  await expect(setup.plan(half)).rejects.toThrow('cycle "Sprint 1": give both dates or none');
+  const unnamed = { project: "Other", tasks: [{ id: "a", title: "A", cycle: " " }] };
+  await expect(setup.plan(unnamed)).rejects.toThrow("a: the name of its cycle must have 1 to 255 characters");
+});
+
+test("OPENCLAW-11, 12 a task of an agent has its card with estimate and confidence from its creation", async () => {
+  const setup = await createPlanSetup();
+  const newTask = { project: "ONB", title: "B", assignee: "Thot", estimate: { minutes: 90, cost: 3 } };
+  await setup.callTool("Concierge", "create_task", newTask);
+  await setup.advanceSeconds(3);
+  const [item] = setup.app.plane.items(setup.app.onb);
+  const cards = setup.app.readComments(item ?? { id: "" });
+  expect(cards).toHaveLength(1);
+  expect(cards[0]).toContain("<strong>Planned:</strong> 3, 1:30:00");
+  expect(cards[0]).toContain("<strong>Confidence:</strong> 0.8 (assumed)");
+  await setup.callTool("Thot", "claim_task", { task: "ONB-1" });
+  await setup.advanceSeconds(60);
+  expect(setup.app.readComments(item ?? { id: "" })).toEqual([expect.stringContaining("<strong>Agent:</strong> Thot")]);
+});
+
 test("a step that Plane refuses for good ends the plan, wakes the Concierge with the reason, and the same call continues it", async () => {
   const setup = await createPlanSetup();
   const { app, plan, settle, takeWakes } = setup;

@@ -4,6 +4,7 @@ import { createWakeRules } from "../../../functions/wake/rules.ts";
 import { wakeHandler } from "../../../functions/wake/wake-handler.ts";
 import { workHandler } from "../../../functions/work/work-handler.ts";
 import { createWorkRules } from "../../../functions/work/work-rules.ts";
+import { cyclesApi, modulesApi } from "../../../shared/plane/cycles-modules.ts";
 import { projectsApi } from "../../../shared/plane/projects.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import { addWakeTasks } from "../../../shared/wake/pending-wake.ts";
@@ -78,6 +79,19 @@ export async function createPlanSetup(
     for (const { key, startable } of tasks) if (startable !== false) await callTool(agent, "claim_task", { task: key });
   }
 
+  /** The cycles and modules of a project with their dates and the number of their items. */
+  async function readGroups(project: string): Promise<string[]> {
+    const params = { project };
+    const cycles = await app.deps.plane.call(cyclesApi.list, { params });
+    const modules = await app.deps.plane.call(modulesApi.list, { params });
+    return [
+      ...cycles.data.results.map(
+        ({ name, end_date, total_issues }) => `${name} ${end_date?.slice(0, 10)} ${total_issues}`,
+      ),
+      ...modules.data.results.map(({ name, total_issues }) => `${name} ${total_issues}`),
+    ];
+  }
+
   return {
     app,
     gateway,
@@ -140,6 +154,7 @@ export async function createPlanSetup(
     async readPlane(): Promise<string[]> {
       const { data } = await app.deps.plane.call(projectsApi.list);
       const projects = data.results.filter(({ name }) => name === "Website");
+      const groups = await Promise.all(projects.map(({ id }) => readGroups(id)));
       return projects.flatMap((project) => [
         `project ${project.identifier}`,
         ...app.plane.items(project.id).map((item) => {
@@ -148,6 +163,7 @@ export async function createPlanSetup(
           const cards = app.readComments(item).filter((comment) => comment.includes("Agent card")).length;
           return `${name} | ${assignees.join()} | ${blockers.join()} | ${cards}`;
         }),
+        ...groups.flat(),
       ]);
     },
   };
