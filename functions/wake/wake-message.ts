@@ -22,11 +22,12 @@ const REASON_TEXTS: Record<WakeTask["reason"], string> = {
  * in JSON, one line per task and without control characters, so that they cannot pose as instructions.
  */
 export function renderWakeMessage(tasks: readonly WakeTask[]): string {
-  const lines = tasks.map(({ key, reason, title, text }) => {
+  const lines = tasks.map(({ id, key, reason, title, text }) => {
     const fields = {
       task: cleanLine(key, 40),
       reason: REASON_TEXTS[reason],
       ...omitUndefined({
+        wish: reason === "asked_for" ? cleanLine(id, 100) : undefined,
         title: title !== undefined ? cleanLine(title, 120) : undefined,
         text: text !== undefined ? cleanLine(text, 1_000) : undefined,
       }),
