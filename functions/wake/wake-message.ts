@@ -20,7 +20,17 @@ const INSTRUCTIONS: Record<WakeReason, string> = {
     "All tasks of the project {task} are done: call list_tasks with this project, write a summary, and send it with message_human.",
   asked_for:
     "A person asks for something: call list_projects and list_agents, then plan_project; if it is unclear, ask with message_human.",
+  plan_rejected:
+    "A person did not approve your plan: read why in the text, change the plan, and propose it again with plan_project; if it is unclear, ask with message_human.",
+  plan_failed:
+    "Your plan could not be carried out: read why in the text, change the plan, and call plan_project again.",
+  plan_completed:
+    "All tasks of your plan are closed: call list_tasks with the project {task}, read the results with get_task_details, and send one summary with results, time and cost with message_human.",
 };
+
+/** What the answer to a question about no task asks of the agent. */
+const ANSWER_INSTRUCTION =
+  "Your question to the person is answered: read the answer in the text, and continue with it.";
 
 const OPENING = "There is work for you in Plane. Use the plane-bridge tools; list_my_tasks shows all your tasks.";
 
@@ -29,10 +39,11 @@ const OPENING = "There is work for you in Plane. Use the plane-bridge tools; lis
  * fields in JSON, one line per task and without control characters, so that they cannot pose as instructions.
  */
 export function renderWakeMessage(tasks: readonly WakeTask[]): string {
-  const lines = tasks.map(({ key, title, text }) => {
+  const lines = tasks.map(({ id, key, reason, title, text }) => {
     const fields = {
       task: cleanLine(key, KEY_LENGTH),
       ...omitUndefined({
+        wish: reason === "asked_for" ? cleanLine(id, 100) : undefined,
         title: title !== undefined ? cleanLine(title, 120) : undefined,
         text: text !== undefined ? cleanLine(text, 1_000) : undefined,
       }),
@@ -53,10 +64,11 @@ export function renderTrustedWake(tasks: readonly WakeTask[]): string {
 }
 
 function renderInstructions(tasks: readonly WakeTask[]): string[] {
-  return tasks.map(({ key, reason }) => {
+  return tasks.map(({ key, reason, question }) => {
     const name = toKeyName(key);
-    const subject = reason === "asked_for" ? "Request" : name;
-    return `- ${subject}: ${INSTRUCTIONS[reason].replaceAll("{task}", name)}`;
+    const subject = reason === "asked_for" ? "Request" : question !== undefined ? "Answer" : name;
+    const instruction = question !== undefined ? ANSWER_INSTRUCTION : INSTRUCTIONS[reason];
+    return `- ${subject}: ${instruction.replaceAll("{task}", name)}`;
   });
 }
 
