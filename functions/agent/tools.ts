@@ -6,6 +6,7 @@ import { createTaskTool } from "./create-task.ts";
 import { getTaskDetailsTool } from "./get-task-details.ts";
 import { listAgentsTool } from "./list-agents.ts";
 import { listMyTasksTool } from "./list-my-tasks.ts";
+import { messageHumanTool } from "./message-human.ts";
 import { planProjectTool } from "./plan-project.ts";
 import { reportTool } from "./report.ts";
 import { startTimerTool } from "./start-timer.ts";
@@ -30,4 +31,5 @@ export const TOOLS: readonly Tool[] = [
   createProjectTool,
   planProjectTool,
   listAgentsTool,
+  messageHumanTool,
 ];

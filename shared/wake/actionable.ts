@@ -8,7 +8,10 @@ import type { PlanRun } from "../work/plan-runs/plan-run.ts";
 import type { Wish } from "../work/wishes/wish-record.ts";
 import type { WakeReason, WakeTask } from "./wake-record.ts";
 
-/** Filters the tasks on which the agent still has to act, according to the stored items and claims. */
+/**
+ * Filters the tasks on which the agent still has to act, according to the stored items and claims. The answer to a
+ * question about no task is always one.
+ */
 export async function filterActionableTasks(
   { store }: Pick<Deps, "store">,
   agent: string,
@@ -21,7 +24,8 @@ export async function filterActionableTasks(
     store.read<Wish | true>(ids.map(workKeys.wish)),
     store.read<PlanRun>(ids.map(workKeys.planRun)),
   ]);
-  return tasks.filter(({ reason }, i) => {
+  return tasks.filter(({ reason, question }, i) => {
+    if (question !== undefined) return true;
     if (reason === "asked_for") return isWishOpen(wishes[i]?.value);
     return isActionable(reason, agent, items[i]?.value, claims[i]?.value, runs[i]?.value);
   });

@@ -6,6 +6,7 @@ import type { NewDeliverable } from "./deliverables/check-file.ts";
 import { deliverFile } from "./deliverables/deliver-file.ts";
 import { setStatus } from "./lifecycle/set-status.ts";
 import type { StatusChange } from "./lifecycle/status-change.ts";
+import { messageHuman, type NewMessage } from "./messages/message-human.ts";
 import type { NewTask, Plan } from "./plan-runs/plan.ts";
 import { createProject, type NewProject } from "./planning/create-project.ts";
 import { createTask } from "./planning/create-task.ts";
@@ -13,7 +14,8 @@ import { listAgents } from "./planning/list-agents.ts";
 import { planProject } from "./planning/plan-project.ts";
 import { type ProgressReport, reportProgress } from "./progress/report-progress.ts";
 import { startTimer, stopTimer } from "./progress/timers.ts";
-import { askHuman, type NewQuestion } from "./questions/ask-human.ts";
+import { askHuman } from "./questions/ask-human.ts";
+import type { NewQuestion } from "./questions/question-content.ts";
 import { findTask } from "./tasks/find-task.ts";
 import { listTasks } from "./views/list-tasks.ts";
 import { readTaskAnswer } from "./views/task-answer.ts";
@@ -44,6 +46,8 @@ export function createTaskOperations(deps: WorkDeps, caller: Caller, correlation
       const foundTask = await findTask(context, task);
       return { key: foundTask.key, ...(await askHuman(context, foundTask, newQuestion)) };
     },
+    /** Sends the human a message about no task, or asks a question. */
+    message: (newMessage: NewMessage) => messageHuman(context, newMessage),
     /** Writes the caller's report to the agent card. */
     report: async (task: string, report: ProgressReport) =>
       reportProgress(context, await findTask(context, task), report),

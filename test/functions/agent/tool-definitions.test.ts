@@ -48,8 +48,8 @@ test("The tool definitions that a model sees do not depend on texts that people 
 
 const planning = TOOLS.filter(({ allow }) => allow === "concierge").map(({ name }) => name);
 
-test("A tool for the Concierge only (reliability 20) is create_project, create_task, list_agents or plan_project", () => {
-  expect(planning.sort()).toEqual(["create_project", "create_task", "list_agents", "plan_project"]);
+test("A tool for the Concierge only (reliability 20) is create_project, create_task, list_agents, message_human or plan_project", () => {
+  expect(planning.sort()).toEqual(["create_project", "create_task", "list_agents", "message_human", "plan_project"]);
 });
 
 test("A tool for the Concierge only (reliability 20) is listed only for the Concierge, over MCP and in the OpenAPI document", async () => {
