@@ -26,6 +26,8 @@ export const workKeys = {
   /** The time of the agent's last note on the item. */
   note: (agent: string, item: string): StoreKey => `note:${encodeURIComponent(agent)}:${item}`,
   question: (id: string): StoreKey => `question:${id}`,
+  /** A message of an agent to the human, about no task. */
+  message: (id: string): StoreKey => `message:${id}`,
   /** Idempotency key of a call, by the hash of its input. */
   said: (hash: string): StoreKey => `said:${hash}`,
   /** The progress of an upload. */
@@ -50,6 +52,8 @@ export const workKeys = {
   details: (item: string): StoreKey => `task-details:${item}`,
   /** The run of a plan, by its id. */
   planRun: (id: string): StoreKey => `planrun:${id}`,
+  /** The decision about one proposal of a plan, by the hash of the proposal. */
+  planVerdict: (run: string, hash: string): StoreKey => `planverdict:${run}:${hash}`,
   /** A wish, by its id. Versions up to 0.2 stored only `true`. */
   wish: (id: string): StoreKey => id,
   /** The progress of an agent's fresh read of its projects. */

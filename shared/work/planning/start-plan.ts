@@ -2,8 +2,8 @@ import { GroundcrewError } from "../../errors.ts";
 import { createPlanJob } from "../../jobs/work-jobs.ts";
 import type { KeptProject } from "../../observe/stored-records.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Commit, Put, Revision, StoreKey } from "../../store/port.ts";
 import type { Job } from "../../store/job-operations.ts";
+import type { Commit, Put, Revision, StoreKey } from "../../store/port.ts";
 import { updateValue } from "../../store/update.ts";
 import type { PlanEvent } from "../../task/events.ts";
 import type { CallContext } from "../context/call-context.ts";
@@ -14,6 +14,7 @@ import { getPlanRunId, hashPlan, type PlanRun, startRun, toPlanRunPut } from "..
 import { preparePlanEvent, toPlanEventFields } from "../plan-runs/prepare-plan-event.ts";
 import { findProject } from "../tasks/find-task.ts";
 import { toWishPut, type Wish } from "../wishes/wish-record.ts";
+import type { CheckedPlan } from "./check-plan.ts";
 import { chooseWish, createClosedWishError } from "./choose-wish.ts";
 
 /**
@@ -21,7 +22,12 @@ import { chooseWish, createClosedWishError } from "./choose-wish.ts";
  * same run. Throws `conflict` for another plan for a wish whose plan is under way or complete, and for a plan that was
  * rejected.
  */
-export async function startPlan(context: CallContext, plan: Plan, existing: KeptProject | undefined): Promise<PlanRun> {
+export async function startPlan(
+  context: CallContext,
+  plan: Plan,
+  existing: KeptProject | undefined,
+  { warnings, cost }: Pick<CheckedPlan, "warnings" | "cost">,
+): Promise<PlanRun> {
   const { deps, caller, correlation } = context;
   const hash = await hashPlan(plan);
   const chosen = await chooseWish(context, plan, hash);
@@ -47,6 +53,7 @@ export async function startPlan(context: CallContext, plan: Plan, existing: Kept
         isNewProject: existing ? undefined : (true as const),
       }),
       state: "awaiting_approval",
+      checked: { warnings, cost },
       at: now,
       complete,
       starts: before?.starts ?? 0,
