@@ -21,8 +21,12 @@ export function cleanLine(text: string, limit: number): string {
 
 /** Same as `cleanLine`, but keeps line breaks and tabs: for texts that agents and terminals show. */
 export function cleanText(text: string, limit: number): string {
-  const plain = text.toWellFormed().replace(INVISIBLE, "").replace(LINE_ENDS, "\n").replace(CONTROLS, "");
-  return truncate(plain.trim(), limit);
+  return truncate(removeInvisible(text).trim(), limit);
+}
+
+/** Same as `cleanText`, but keeps the white space at both ends and any length. */
+export function removeInvisible(text: string): string {
+  return text.toWellFormed().replace(INVISIBLE, "").replace(LINE_ENDS, "\n").replace(CONTROLS, "");
 }
 
 /** Characters other than printable ASCII, of which most log lines consist. */

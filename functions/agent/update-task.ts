@@ -21,6 +21,8 @@ export const updateTaskTool = defineTool({
     due_date: day,
     add_blockers: z.array(z.string()).max(50).optional().describe("task keys"),
     remove_blockers: z.array(z.string()).max(50).optional(),
+    cycle: z.string().optional(),
+    module: z.string().optional(),
   }),
   output: taskAnswerSchema,
   run: ({ work }, { task, ...changes }) => work.update(task, changes),

@@ -1,9 +1,11 @@
 import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/app/deps.ts";
+import { removeInvisible } from "../../shared/clean-text.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { type ChatMessage, chatMessageSet } from "../../shared/telegram/message-log.ts";
 import type { ChatAnswer } from "./api-answers.ts";
 import { canWriteToChat } from "./chat-write-route.ts";
+import { cleanRichText } from "./clean-rich-text.ts";
 
 /** The messages of the chats as people see them in Telegram, newest first. */
 export const chatRoute: Route = { path: "/api/chat", access: "page", app };
@@ -22,10 +24,16 @@ function app({ settings, store }: Pick<Deps, "settings" | "store">): Hono {
       return {
         id: key,
         ...message,
+        ...cleanRichText(message),
         at,
         notices,
         edits: shown.length - 1,
-        ...omitUndefined({ reply: reply || undefined, editedAt: shown.length > 1 ? editedAt : undefined }),
+        ...omitUndefined({
+          by: message.by === undefined ? undefined : removeInvisible(message.by),
+          buttons: message.buttons?.map((row) => row.map(({ text, data }) => ({ text: removeInvisible(text), data }))),
+          reply: reply || undefined,
+          editedAt: shown.length > 1 ? editedAt : undefined,
+        }),
       };
     });
     return c.json({ messages: chatMessages, write, ...omitUndefined({ next }) } satisfies ChatAnswer);

@@ -8,7 +8,7 @@ import { RETRY_DELAYS_MS } from "../../shared/outgoing/retry-delays.ts";
 import { createSignedHeaders } from "../../shared/outgoing/signed-headers.ts";
 import type { LeasedJob, Settlement } from "../../shared/store/job-operations.ts";
 import { MINUTE } from "../../shared/time.ts";
-import { normalizeForwardUrl, toForwardEventName } from "./rules.ts";
+import { findForwardName, normalizeForwardUrl, toCommonName } from "./rules.ts";
 
 /**
  * Forwards events to other systems, signed according to Standard Webhooks. `webhook-id` is the same on each attempt, so
@@ -22,10 +22,10 @@ export const forwardHandler: JobHandler = {
     const { url, event, facts, correlation } = forwardBodySchema.parse(upgradeForwardBody(job));
     const entries = deps.settings.forward.filter((entry) => normalizeForwardUrl(entry.url) === url);
     const { at, ...data } = facts;
-    const type = toForwardEventName(event.kind);
     // The settings may contain a URL several times, with different events and secrets.
-    const target = entries.find(({ events }) => events.some((name) => name === type)) ?? entries[0];
+    const target = entries.find(({ events }) => findForwardName(event.kind, events) !== undefined) ?? entries[0];
     if (!target) return { dead: "the URL is no longer in the settings" };
+    const type = findForwardName(event.kind, target.events) ?? toCommonName(event.kind) ?? event.kind;
     const payload = JSON.stringify({ type, timestamp: at, data: { change: event, ...data } });
     const result = await postJson(
       deps,

@@ -3,9 +3,10 @@ import { createForwardAction } from "../../shared/jobs/forward-jobs.ts";
 import { type EventFacts, type EventKind, type RuleSet, WORK_EVENT_KINDS } from "../../shared/task/events.ts";
 
 type ForwardEvent = ForwardSettings["events"][number];
+type CommonName = Exclude<ForwardEvent, EventKind>;
 
 /** Names that other systems expect (NOTIF-03). Events that are not listed change a work item: `issue.updated`. */
-const EVENT_NAMES: Partial<Record<EventKind, ForwardEvent | null>> = {
+const COMMON_NAMES: Partial<Record<EventKind, CommonName | null>> = {
   created: "issue.created",
   assigned: "issue.assigned",
   completed: "issue.completed",
@@ -23,10 +24,20 @@ function mapToNull(kinds: readonly EventKind[]): Partial<Record<EventKind, null>
   return Object.fromEntries(kinds.map((kind) => [kind, null]));
 }
 
-/** The name under which an event is forwarded; null when it is not forwarded. */
-export function toForwardEventName(kind: EventKind): ForwardEvent | null {
-  const name = EVENT_NAMES[kind];
+/** The name that other systems expect for an event; null when they know none. */
+export function toCommonName(kind: EventKind): CommonName | null {
+  const name = COMMON_NAMES[kind];
   return name === undefined ? "issue.updated" : name;
+}
+
+/**
+ * The name under which an entry of the settings forwards an event: the event's own name when the entry lists it, else
+ * the one that other systems expect. Undefined when the entry lists neither.
+ */
+export function findForwardName(kind: EventKind, events: readonly ForwardEvent[]): ForwardEvent | undefined {
+  if (events.includes(kind)) return kind;
+  const name = toCommonName(kind);
+  return name !== null && events.includes(name) ? name : undefined;
 }
 
 /** Normalizes a URL to ASCII without spaces, so that it can be part of lanes, ids and headers. */
@@ -43,21 +54,18 @@ function omitInternalFacts({ item, ...facts }: EventFacts): EventFacts {
 
 /** Creates the rules of which events are forwarded to which system. */
 export function createForwardRules(forwards: readonly ForwardSettings[]): RuleSet {
-  const isRequested = (name: ForwardEvent | null, events: readonly ForwardEvent[]) =>
-    name !== null && events.includes(name);
+  const isForwarded = (kind: EventKind) => forwards.some(({ events }) => findForwardName(kind, events) !== undefined);
   return {
     name: "forward",
     explainSkips(event) {
-      const name = toForwardEventName(event.kind);
-      const isForwarded = forwards.length === 0 || forwards.some(({ events }) => isRequested(name, events));
-      return isForwarded ? [] : [{ consumer: "forward", why: "no_rule" }];
+      const isSkipped = forwards.length > 0 && !isForwarded(event.kind);
+      return isSkipped ? [{ consumer: "forward", why: "no_rule" }] : [];
     },
     needsActor: () => false,
-    canMatch: (kind) => forwards.some(({ events }) => isRequested(toForwardEventName(kind), events)),
+    canMatch: isForwarded,
     decide(event, facts, correlation) {
-      const name = toForwardEventName(event.kind);
       return forwards.flatMap(({ url, events }, i) => {
-        if (!isRequested(name, events)) return [];
+        if (findForwardName(event.kind, events) === undefined) return [];
         const action = createForwardAction(normalizeForwardUrl(url), {
           event,
           facts: omitInternalFacts(facts),

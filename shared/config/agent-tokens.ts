@@ -45,7 +45,9 @@ export function isAgentSetting(setting: string, agents: FileSettings["agents"]):
 /** Finds tokens that two agents, or an agent and an operator, share: a bridge token identifies the caller. */
 export function findSharedTokens(secrets: Secrets): SettingProblem[] {
   const owners = new Map<string, string>();
-  const tokenSecrets = [...secrets].filter(([name]) => /^(?:AGENT_TOKEN_.+|ADMIN_TOKEN|TICK_TOKEN)$/.test(name));
+  const tokenSecrets = [...secrets].filter(([name]) =>
+    /^(?:AGENT_TOKEN_.+|ADMIN_TOKEN|TICK_TOKEN|RUNNER_TOKEN)$/.test(name),
+  );
   return tokenSecrets.flatMap(([name, tokens]) =>
     tokens.map(normalizeToken).flatMap((token) => {
       const owner = owners.get(token) ?? name;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { EVENT_KINDS } from "../task/events.ts";
 import { notificationRulesSchema } from "./notification-rules.ts";
 import { provisionSchema } from "./provision-schema.ts";
 
@@ -138,11 +139,11 @@ const forwardSchema = z.strictObject({
     .describe("whsec_ and the secret in base64, as Standard Webhooks writes it")
     .meta({ meaning: "Secret that the posts are signed with." }),
   events: z
-    .array(z.enum(FORWARD_EVENTS))
+    .array(z.enum([...FORWARD_EVENTS, ...EVENT_KINDS]))
     .min(1)
     .default([...FORWARD_EVENTS])
-    .describe(`some of ${FORWARD_EVENTS.join(", ")}`)
-    .meta({ meaning: "Events that are posted there." }),
+    .describe(`some of ${FORWARD_EVENTS.join(", ")}, and the events of notifications`)
+    .meta({ meaning: "Events that are posted there. Default: all names with a dot." }),
 });
 
 /** Default of `claim_minutes`: 15, long enough for a step of work and short enough that a frozen agent is noticed. */

@@ -3,7 +3,7 @@ import { createComment, deleteComment, editComment, getComment, listComments } f
 import { createCycle, editCycle, getCycle } from "./cycles.ts";
 import { beginEdit, createItem, deleteItem, getItem, listItems, setArchived } from "./items.ts";
 import { createLink } from "./links.ts";
-import { addToGroup } from "./memberships.ts";
+import { addToGroup, listGroupItems } from "./memberships.ts";
 import { createModule } from "./modules.ts";
 import { addMember, createToken, createUser, createWorkspace, findToken, getUser, listMembers } from "./people.ts";
 import type { PlaneSimulator } from "./plane-simulator.ts";
@@ -195,6 +195,7 @@ export function createDirectAccess(world: PlaneWorld): DirectAccess {
     },
     addModule: (project, { name }, options) =>
       createModule(world, getProject(world, toId(project)), { name }, getActor(options)),
+    groupItems: (group) => listGroupItems(world, toId(group)).map(({ id }) => id),
 
     addWebhook(url) {
       const all = { project: true, issue: true, module: true, cycle: true, issue_comment: true };

@@ -130,6 +130,8 @@ export interface PlaneSimulator {
     module: { name: string },
     options?: ActionOptions,
   ): { readonly id: Id; readonly name: string };
+  /** The ids of the items in a cycle or module. */
+  groupItems(group: Ref): Id[];
 
   /** Creates an active webhook for all events. */
   addWebhook(url: string): Webhook;

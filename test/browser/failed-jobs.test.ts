@@ -1,8 +1,11 @@
 import { afterAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { closeSharedBrowser, hasChromium } from "./browser.ts";
 import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
 
 afterAll(closeSharedBrowser);
+
+const parseLogLine = (line: string) => z.looseObject({ message: z.string().optional() }).parse(JSON.parse(line));
 
 describe.skipIf(!hasChromium())("Failed jobs in Chromium", { timeout: 60_000 }, () => {
   test("are listed from the header's count, and requeued or discarded with the keyboard alone", async () => {
@@ -38,6 +41,13 @@ describe.skipIf(!hasChromium())("Failed jobs in Chromium", { timeout: 60_000 }, 
     await page.selectOption("#language", "fr");
     await page.getByRole("button", { name: "Abandonner forward body:2/b" }).press("Enter");
     await expect.poll(readIds).toEqual([]);
+    const requester = { by: "page", client: "127.0.0.1", queue: "forward" };
+    await expect
+      .poll(() => app.logLines.map(parseLogLine).filter(({ message }) => message?.startsWith("failed job ")))
+      .toEqual([
+        expect.objectContaining({ message: "failed job requeued", id: "body:1/a", ...requester }),
+        expect.objectContaining({ message: "failed job discarded", id: "body:2/b", ...requester }),
+      ]);
     expect(page.problems).toEqual([]);
   });
 });

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
+import { DAY } from "../../shared/time.ts";
 import { closeSharedBrowser, hasChromium } from "./browser.ts";
 import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
 
@@ -30,6 +31,38 @@ describe.skipIf(!hasChromium())("Texts from Plane in Chromium", { timeout: 60_00
     await page.waitForSelector(".card:has-text('reportfdp.exe')");
     await page.waitForSelector("#trail tr:has-text('renamed from “invoicefdp.exe”')");
     await page.waitForSelector(".card .who:has-text('eve')");
+    expect(await page.evaluate(FIND_INVISIBLE)).toEqual([]);
+    expect(page.problems).toEqual([]);
+  });
+
+  test("contain no such characters in the chat either, and formatted parts stay exact", async () => {
+    const app = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711" });
+    const page = await openSignedInPage(app.url);
+    const name = `pay${INVISIBLE} www.example.com now`;
+    for (const prefix of ["First", "Second"]) app.plane.addItem(app.project, { name: `${prefix} ${name}` });
+    const toDate = (days: number) => new Date(Date.now() + days * DAY).toISOString().slice(0, 10);
+    const dates = { start_date: toDate(-1), end_date: toDate(7) };
+    app.plane.editProject(app.project, { name: app.project.name, cycle_view: true });
+    app.plane.addCycle(app.project, { name: `www.example.com${INVISIBLE}`, ...dates });
+    await app.deps().ticks.runNow("cycles");
+    await page.waitForSelector(".card:has-text('Second pay')");
+    for (const text of [`/plane ${INVISIBLE}unknown`, "/plane project ONB"]) {
+      await page.fill("#say-text", text);
+      await page.press("#say-text", "Enter");
+      await expect.poll(() => page.inputValue("#say-text"), { timeout: 15_000 }).toBe("");
+    }
+    await page.waitForSelector(".message a:has-text('Second pay')");
+    expect(await page.textContent(".message.mine .text")).toBe("/plane unknown");
+    const sent = app.telegram.chat(4711).messages.map(({ text }) => text);
+    expect(sent.join()).toContain("www.\u2060example");
+    const strong = await page.locator(".message strong").allTextContents();
+    expect(strong).toEqual(["Cycle started", "Current cycles", "To do"]);
+    const links = await page.locator(".message a").allTextContents();
+    expect(links).toEqual([
+      "Onboarding (ONB)",
+      "ONB-1 First pay www.example.com now",
+      "ONB-2 Second pay www.example.com now",
+    ]);
     expect(await page.evaluate(FIND_INVISIBLE)).toEqual([]);
     expect(page.problems).toEqual([]);
   });

@@ -39,8 +39,10 @@ export async function startPageTestApp(env: Record<string, string> = {}) {
     { "crew.json": JSON.stringify(agents) },
   );
   const store = createMemoryStore({ clock: Date.now });
+  const logLines: string[] = [];
+  const write = (line: string) => void logLines.push(line);
   const start = (port: number) =>
-    startRuntime({ ...settings, port }, { write: () => {}, overrides: { store: { ...store, close: async () => {} } } });
+    startRuntime({ ...settings, port }, { write, overrides: { store: { ...store, close: async () => {} } } });
   let runtime: Runtime = await start(0);
   const { url } = runtime;
   onTestFinished(async () => {
@@ -58,6 +60,8 @@ export async function startPageTestApp(env: Record<string, string> = {}) {
     ada,
     thot,
     store,
+    /** The lines of the log, across restarts. */
+    logLines,
     deps: () => runtime.deps,
     stop: () => runtime.stop(),
     async restart() {

@@ -51,6 +51,22 @@ test("Dead letters (reliability 5) are requeued once, whatever characters their 
   expect((await store.stats()).queues.outbox.pending).toBe(1);
 });
 
+test("A requeue of a dead letter is logged once, with the way and the address it came from", async () => {
+  const id = "item:12:completed:telegram:-100/1";
+  const { url, lines } = await createRuntimeWithDeadLetter(id);
+  const replay = () =>
+    fetch(`${url}/dead-letters/outbox/${encodeURIComponent(id)}/replay`, {
+      method: "POST",
+      ...createBearerHeaders(RUNTIME_ADMIN_TOKEN),
+    });
+  expect((await replay()).status).toBe(200);
+  expect((await replay()).status).toBe(404);
+  expect(lines.filter(({ message }) => message === "failed job requeued")).toEqual([
+    expect.objectContaining({ queue: "outbox", id, by: "ADMIN_TOKEN", client: "127.0.0.1" }),
+  ]);
+  expect(JSON.stringify(lines)).not.toContain(RUNTIME_ADMIN_TOKEN);
+});
+
 test("Dead letters (reliability 5) of an unknown queue are not found", async () => {
   const { url } = await createRuntimeWithDeadLetter();
   const response = await fetch(`${url}/dead-letters/nothing/1/replay`, {

@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { DAY, HOUR, type Ms } from "../../shared/time.ts";
+import { z } from "zod";
+import { DEFAULT_CLAIM_MINUTES } from "../../shared/config/settings-file.ts";
+import { DAY, HOUR, MINUTE, type Ms } from "../../shared/time.ts";
 import { createFakeClock, hasFakeClock } from "../support/fake-clock.ts";
 import { createFetchClient } from "./agent-clients.ts";
 import { findDuplicated, findMissing, findUnexpected, readCompletions } from "./completions.ts";
@@ -19,6 +21,8 @@ import { spawnRuntime } from "./spawned-runtime.ts";
 
 const LIMIT_MS = 180_000;
 const HELD_KEY = "ONB-1";
+const claimResultSchema = z.object({ answer: z.object({ until: z.iso.datetime() }) });
+const CLAIM_MS = DEFAULT_CLAIM_MINUTES * MINUTE;
 const RUNNING_JUMPS: readonly Ms[] = IS_FULL_RUN ? [HOUR, -2 * HOUR, 25 * HOUR, -3 * DAY] : [HOUR, -2 * HOUR];
 const RESTART_JUMPS: readonly Ms[] = IS_FULL_RUN ? [-HOUR, -DAY, -HOUR] : [-HOUR];
 
@@ -138,7 +142,7 @@ describe.skipIf(!hasFakeClock())("A wall clock that jumps", () => {
   );
 
   test(
-    "reliability 9: a clock set back across a restart delays no waiting job and no poll, and changes no owner",
+    "reliability 9: a clock set back across a restart delays no waiting job and no poll, and neither changes the owner nor lengthens the claim",
     async () => {
       const product = await startWithFakeClock();
       const { runtime, clock } = product;
@@ -158,6 +162,10 @@ describe.skipIf(!hasFakeClock())("A wall clock that jumps", () => {
         await runtime.start();
         await product.expectReportedOnce();
         await expectSameOwner(product);
+        const claim = claimResultSchema.parse(await product.holder.call("claim_task", { task: HELD_KEY })).answer;
+        const left = Date.parse(claim.until) - (Date.now() + offset);
+        expect(left).toBeGreaterThan(0);
+        expect(left).toBeLessThan(CLAIM_MS + MINUTE);
         expect((await runtime.poll()).status).toBe(200);
         expect((await fetch(`${runtime.url}/api/board`, { headers: { cookie } })).status).toBe(200);
       }

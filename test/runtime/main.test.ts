@@ -58,7 +58,7 @@ test.each([1, 1_441, 2.5, "x"])(
   },
 );
 
-test.each(["ADMIN_TOKEN", "TICK_TOKEN", "AGENT_TOKEN_IMHOTEP", "TELEGRAM_WEBHOOK_SECRET"])(
+test.each(["ADMIN_TOKEN", "TICK_TOKEN", "RUNNER_TOKEN", "AGENT_TOKEN_IMHOTEP", "TELEGRAM_WEBHOOK_SECRET"])(
   "reliability 33: the command line refuses %s with fewer than 16 characters, says how to make one, and exits with 78",
   async (name) => {
     const telegram = { TELEGRAM_BOT_TOKEN: "123456:ABC-def_0123456789", TELEGRAM_CHAT_ID: "42" };

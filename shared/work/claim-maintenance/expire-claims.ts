@@ -6,6 +6,7 @@ import type { Job } from "../../store/job-operations.ts";
 import { scanRows } from "../../store/scan-set.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
 import { DAY, MINUTE, type Ms } from "../../time.ts";
+import { isRenewedInFuture } from "../claims/claim-duration.ts";
 import { renewClaim, reviveClaim, toClaimPut } from "../claims/claim-lease.ts";
 import type { KeptClaimLoss } from "../claims/claim-refusals.ts";
 import { hasBeenDown, type LastClaimScan } from "../claims/downtime.ts";
@@ -66,6 +67,11 @@ async function endIfOver(
   const task = await findKeptTask(deps, claim.item);
   const reason = task && findLossReason(claim, task.item);
   if (reason) return endClaim(deps, claim, reason, correlation);
+  if (isRenewedInFuture(claim, now) && isRenewedInFuture(claim, await deps.store.now())) {
+    // The store's clock was set back, so it is unknown how long ago the agent called: the claim is renewed once.
+    if ((await renewClaim(deps, claim)) || (await reviveClaim(deps, claim))) return false;
+    return endClaim(deps, claim, "expired", correlation);
+  }
   if (claim.until <= now + RENEW_BEFORE_MS && (await isWaitingForAnswer(deps, claim, now))) {
     if ((await renewClaim(deps, claim)) || (await reviveClaim(deps, claim))) return false;
   }

@@ -11,6 +11,23 @@ export function getClaimDuration({ claim_minutes }: Pick<FileSettings, "claim_mi
  * The whole minutes between a claim's last renewal and its end. Under other settings this may differ from
  * `claim_minutes`. Claims stored before the setting existed have no time of renewal; they lasted 15 minutes.
  */
-export function getIdleMinutes({ renewed, until }: Pick<KeptClaim, "renewed" | "until">): number {
-  return renewed === undefined ? DEFAULT_CLAIM_MINUTES : Math.round((until - renewed) / MINUTE);
+export function getIdleMinutes(claim: Pick<KeptClaim, "renewed" | "until">): number {
+  return Math.round(getRenewedDuration(claim) / MINUTE);
+}
+
+/**
+ * Time left until the end of a claim, negative after it. At most the time between its last renewal and its end: the
+ * stored end is further away only when the store's clock was set back, which must not lengthen the claim.
+ */
+export function getTimeLeft(claim: Pick<KeptClaim, "renewed" | "until">, now: Ms): Ms {
+  return Math.min(claim.until - now, getRenewedDuration(claim));
+}
+
+/** Whether the store's clock was set back since the claim was last renewed, so that its stored end is too late. */
+export function isRenewedInFuture(claim: Pick<KeptClaim, "renewed" | "until">, now: Ms): boolean {
+  return claim.until - now > getRenewedDuration(claim);
+}
+
+function getRenewedDuration({ renewed, until }: Pick<KeptClaim, "renewed" | "until">): Ms {
+  return renewed === undefined ? DEFAULT_CLAIM_MINUTES * MINUTE : until - renewed;
 }

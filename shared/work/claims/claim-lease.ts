@@ -6,7 +6,7 @@ import { MINUTE, type Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
-import { getClaimDuration } from "./claim-duration.ts";
+import { getClaimDuration, getTimeLeft } from "./claim-duration.ts";
 import type { KeptClaim } from "./find-claim.ts";
 
 type StoreDeps = Pick<WorkDeps, "store">;
@@ -42,15 +42,16 @@ export function toEndedClaimPut({ item, agent }: Pick<KeptClaim, "item" | "agent
 
 /**
  * Takes or renews the lease of a claim for the time that the settings give it. A claim with an end (`until`) never ends
- * earlier than that, so that a shorter setting does not take away time an agent was promised. `renewed` is the store time
- * of the lease.
+ * earlier than that, so that a shorter setting does not take away time an agent was promised. The returned `renewed` is
+ * the store time of the lease.
  */
 export async function leaseClaim(
   { store, settings }: LeaseDeps,
-  { item, agent, until: end }: Pick<KeptClaim, "item" | "agent"> & Partial<Pick<KeptClaim, "until">>,
+  { item, agent, until, renewed }: Pick<KeptClaim, "item" | "agent"> & Partial<Pick<KeptClaim, "until" | "renewed">>,
 ) {
   const duration = getClaimDuration(settings);
-  const ttl = end === undefined ? duration : Math.max(duration, end - (await store.now()));
+  const current = until === undefined ? undefined : { until, ...omitUndefined({ renewed }) };
+  const ttl = current === undefined ? duration : Math.max(duration, getTimeLeft(current, await store.now()));
   const lease = await store.lease(workKeys.claim(item), agent, ttl);
   return "fence" in lease ? { ...lease, renewed: lease.until - ttl } : lease;
 }

@@ -5,7 +5,8 @@ import { workKeys } from "../context/work-keys.ts";
 
 /**
  * The holder of a task. The lease under the same key is authoritative; this record adds the agent and the start. It is
- * written only under that lease, after it was taken or renewed, so it may end before the lease, never after it.
+ * written only under that lease, after it was taken or renewed, so it may end before the lease. It ends after the lease
+ * only when the store's clock was set back, until the next renewal or claims tick.
  */
 export interface KeptClaim {
   item: string;

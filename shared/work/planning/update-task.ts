@@ -7,6 +7,7 @@ import { changeAssignee, createSoleAssigneeFields, createUnassignFields } from "
 import { getAssignee } from "../changes/assignees.ts";
 import { changeTask, type ItemFields } from "../changes/change-task.ts";
 import { renderBlockedByLine, retryWithFreshLabels } from "../changes/create-item.ts";
+import { addItemsToCycle, addItemsToModule, getCycleId, getModuleId } from "../changes/cycles-modules.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { type BlockerChanges, changeBlockers, findBlockerChanges } from "../dependencies/change-blockers.ts";
 import { readFreshTask, type Task } from "../tasks/find-task.ts";
@@ -26,6 +27,9 @@ export interface TaskChanges {
   /** Keys. */
   add_blockers?: readonly string[] | undefined;
   remove_blockers?: readonly string[] | undefined;
+  /** Names of an existing cycle and module of the project. */
+  cycle?: string | undefined;
+  module?: string | undefined;
 }
 
 /**
@@ -37,6 +41,7 @@ export async function updateTask(context: CallContext, storedTask: Task, changes
   if (problems.length > 0) throw new GroundcrewError("bad_request", `Nothing was changed: ${problems.join("; ")}.`);
   const { add_blockers: added = [], remove_blockers: removed = [] } = changes;
   const blockers = await findBlockerChanges(context, storedTask, { added, removed });
+  const addToGroups = await prepareGroups(context, storedTask, changes);
   const { assignee: name } = changes;
   const assignee = typeof name === "string" ? await getAssignee(context, name) : name;
   // Lists in Plane are replaced as a whole, so the current ones must be known.
@@ -48,7 +53,22 @@ export async function updateTask(context: CallContext, storedTask: Task, changes
     const fields = { ...texts, ...(assignee === null ? await createUnassignFields(context, task) : {}) };
     return Object.keys(fields).length > 0 ? changeTask(context, task, fields) : task;
   });
+  await addToGroups();
   return changeBlockers(context, changed, blockers);
+}
+
+/** Finds the cycle and the module, before anything is written, and returns the function that adds the task to them. */
+async function prepareGroups(
+  context: CallContext,
+  { id, project }: Task,
+  { cycle, module }: TaskChanges,
+): Promise<() => Promise<void>> {
+  const cycleId = cycle === undefined ? undefined : await getCycleId(context, project, { name: cycle }, "refuse");
+  const moduleId = module === undefined ? undefined : await getModuleId(context, project, module, "refuse");
+  return async () => {
+    if (cycleId !== undefined) await addItemsToCycle(context, project, cycleId, [id]);
+    if (moduleId !== undefined) await addItemsToModule(context, project, moduleId, [id]);
+  };
 }
 
 function findChangeProblems(changes: TaskChanges): string[] {

@@ -3,13 +3,13 @@ import { Hono } from "hono";
 import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { forwardHandler } from "../../../functions/forward/forward-handler.ts";
-import { createForwardRules, toForwardEventName } from "../../../functions/forward/rules.ts";
+import { createForwardRules, toCommonName } from "../../../functions/forward/rules.ts";
 import type { Deps } from "../../../shared/app/deps.ts";
-import type { ForwardSettings } from "../../../shared/config/settings-file.ts";
+import { type ForwardSettings, settingsFileSchema } from "../../../shared/config/settings-file.ts";
 import { createLog } from "../../../shared/log.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import type { Store } from "../../../shared/store/port.ts";
-import { EVENT_KINDS, type EventFacts, WORK_EVENT_KINDS } from "../../../shared/task/events.ts";
+import { type AnyEvent, EVENT_KINDS, type EventFacts, WORK_EVENT_KINDS } from "../../../shared/task/events.ts";
 
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr";
 
@@ -204,7 +204,7 @@ describe("NOTIF-03: forwarding to other systems", () => {
   });
 
   test("has a name for every event that other systems expect", () => {
-    expect(Object.fromEntries(EVENT_KINDS.map((kind) => [kind, toForwardEventName(kind)]))).toEqual({
+    expect(Object.fromEntries(EVENT_KINDS.map((kind) => [kind, toCommonName(kind)]))).toEqual({
       created: "issue.created",
       assigned: "issue.assigned",
       unassigned: "issue.updated",
@@ -227,6 +227,31 @@ describe("NOTIF-03: forwarding to other systems", () => {
       cycle_completed: "cycle.completed",
       ...Object.fromEntries(WORK_EVENT_KINDS.map((kind) => [kind, null])),
     });
+  });
+
+  test("forwards every event under its own name when the entry lists that name", async () => {
+    const own = ["project_completed", "unblocked", "issue.updated"] as const;
+    more = [{ url: `${url}/own`, secret: SECRET, events: [...own] }];
+    const rules = createForwardRules(more);
+    const sent: [AnyEvent, string][] = [
+      [{ kind: "project_completed" }, "project_completed"],
+      [{ kind: "unblocked" }, "unblocked"],
+      [{ kind: "reopened" }, "issue.updated"],
+    ];
+    for (const [event, type] of sent) {
+      const { kind } = event;
+      for (const { rule, ...action } of rules.decide(event, facts, "c-1"))
+        await store.commit({
+          jobs: [{ id: `${rule}:${kind}`, ...action, body: JSON.parse(JSON.stringify(action.body)) }],
+        });
+      expect(await workNextJob()).toEqual({ done: true });
+      expect(JSON.parse(received.at(-1)?.text ?? "")).toMatchObject({ type, data: { change: { kind } } });
+    }
+  });
+
+  test.each(EVENT_KINDS)("accepts the event %s in the settings file", (kind) => {
+    const { forward } = settingsFileSchema.parse({ forward: [{ url, secret: SECRET, events: [kind] }] });
+    expect(createForwardRules(forward).canMatch?.(kind, { project: "ONB", priority: "none" })).toBe(true);
   });
 
   test("does not forward what agents and people say to each other", () => {

@@ -85,11 +85,12 @@ test.each([
   ["AGENT_TOKEN_R2_D2", IMHOTEP],
   ["ADMIN_TOKEN", IMHOTEP],
   ["TICK_TOKEN", IMHOTEP],
+  ["RUNNER_TOKEN", IMHOTEP],
 ])("AGENT_TOKEN_<AGENT> is refused when it is the same as %s", (name, token) => {
   const tokenEnv = { ...env, AGENT_TOKEN_IMHOTEP: `another-token-of-imhotep,${IMHOTEP}`, [name]: token };
   const problems = getSettingsProblems(tokenEnv, createConfigFiles(imhotep, r2d2));
   expect(problems).toHaveLength(1);
-  expect(problems[0]?.given).toMatch(/^the same token as (AGENT_TOKEN_IMHOTEP|ADMIN_TOKEN|TICK_TOKEN)$/);
+  expect(problems[0]?.given).toMatch(/^the same token as (AGENT_TOKEN_IMHOTEP|ADMIN_TOKEN|TICK_TOKEN|RUNNER_TOKEN)$/);
   expect(JSON.stringify(problems)).not.toContain(IMHOTEP);
 });
 

@@ -71,6 +71,19 @@ test("The secrets file adds secrets that the environment lacks, with several val
   expect(settings.adminTokens).toEqual([ADMIN]);
 });
 
+test.each(["ADMIN_TOKEN", "TICK_TOKEN", "RUNNER_TOKEN"])(
+  "%s can be a list during a rotation, in the environment or in the secrets file, and every value is redacted",
+  (name) => {
+    const tokens = ["today-0123456789-01", "before-0123456789-01"];
+    const fromFile = createTestSettings(PLANE_ENV, { "data/secrets.json": JSON.stringify({ [name]: tokens }) });
+    const fromEnvironment = createTestSettings({ ...PLANE_ENV, [name]: tokens.join() });
+    for (const settings of [fromFile, fromEnvironment])
+      expect(settings.secrets).toEqual(expect.arrayContaining(tokens));
+    const short = JSON.stringify({ [name]: [...tokens, "0123456789-mark"] });
+    expect(getSettingsProblems(PLANE_ENV, { "data/secrets.json": short })).toMatchObject([{ name }]);
+  },
+);
+
 test("The secrets file is overridden by the environment", () => {
   const file = JSON.stringify({ PLANE_API_KEY: "plane_api_kept" });
   expect(createTestSettings(PLANE_ENV, { "data/secrets.json": file }).plane?.apiKey).toBe(PLANE_ENV.PLANE_API_KEY);
@@ -128,6 +141,7 @@ test("The values to redact from logs are all secrets, the store's password, and 
       TELEGRAM_WEBHOOK_SECRET: "telegram-secret-01",
       ADMIN_TOKEN: ADMIN,
       TICK_TOKEN: "tick-token-0123456789",
+      RUNNER_TOKEN: "runner-token-of-today,runner-token-before",
       GROUNDCREW_CONFIG: "c",
     },
     {
@@ -150,6 +164,8 @@ test("The values to redact from logs are all secrets, the store's password, and 
       "telegram-secret-01",
       ADMIN,
       "tick-token-0123456789",
+      "runner-token-of-today",
+      "runner-token-before",
       secret,
       "https://n8n.example.com/hook/of%20nobody?key=1",
     ].sort(),

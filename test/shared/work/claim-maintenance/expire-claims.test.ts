@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { claimsTick } from "../../../../functions/work/claims-tick.ts";
 import { createWorkRules } from "../../../../functions/work/work-rules.ts";
 import { DEFAULT_CLAIM_MINUTES } from "../../../../shared/config/settings-file.ts";
-import { MINUTE } from "../../../../shared/time.ts";
+import { DAY, HOUR, MINUTE } from "../../../../shared/time.ts";
 import { ensureClaim } from "../../../../shared/work/claims/claim-task.ts";
 import { findClaim } from "../../../../shared/work/claims/find-claim.ts";
 import { answerQuestion } from "../../../../shared/work/questions/answer-question.ts";
@@ -59,6 +59,22 @@ test.each(["1.3.1", "1.2.2"] as const)(
     await advanceMinutes(3);
     expect(app.readComments(item).filter((comment) => comment.includes("claim has expired"))).toHaveLength(1);
     expect(getClaimLostEvents(app)).toHaveLength(1);
+  },
+);
+
+test.each([HOUR, 3 * DAY])(
+  "an agent that falls silent loses its claim after 15 minutes, also when the clock was set back by %i ms (reliability 9)",
+  async (jump) => {
+    const { app, item, advanceMinutes } = await createHeldTask();
+    app.time.now -= jump;
+    await advanceMinutes(1);
+    expect((await findClaim(app.deps, item.id))?.until).toBe(app.time.now + CLAIM_MS);
+    await advanceMinutes(13);
+    expect(await findClaim(app.deps, item.id)).toBeDefined();
+    await advanceMinutes(4);
+    expect(await findClaim(app.deps, item.id)).toBeUndefined();
+    expect(app.readPlaneItem(item).state).toBe("Todo");
+    expect(getClaimLostEvents(app)).toEqual([expect.objectContaining({ agent: "Thot", why: "expired" })]);
   },
 );
 

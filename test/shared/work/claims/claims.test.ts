@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { DEFAULT_CLAIM_MINUTES } from "../../../../shared/config/settings-file.ts";
-import { MINUTE } from "../../../../shared/time.ts";
+import { DAY, MINUTE } from "../../../../shared/time.ts";
 import { ensureClaim, renewOwnClaim } from "../../../../shared/work/claims/claim-task.ts";
 import { endClaim } from "../../../../shared/work/claims/end-claim.ts";
 import { findClaim } from "../../../../shared/work/claims/find-claim.ts";
@@ -57,6 +57,25 @@ test("claiming a task again by its holder renews the same claim for 15 minutes",
   const second = await claim();
   expect(second).toMatchObject({ fence: first.fence, since: first.since, until: app.time.now + CLAIM_MS });
 });
+
+test.each([undefined, 2 * MINUTE])(
+  "claiming a task again after the clock was set back renews the claim for 15 minutes from now (renewed %j ms ago)",
+  async (renewedBefore) => {
+    const { app, item, claim } = await createAppWithTask(["Thot", "Imhotep"]);
+    await claim();
+    if (renewedBefore !== undefined) {
+      app.advance(renewedBefore);
+      await claim();
+    }
+    app.time.now -= DAY;
+    const renewed = await claim();
+    expect(renewed).toMatchObject({ until: app.time.now + CLAIM_MS });
+    expect(await findClaim(app.deps, item.id)).toMatchObject({ fence: renewed.fence, until: renewed.until });
+    await expect(claim("Imhotep")).rejects.toThrow(`until ${toIsoTime(renewed.until)}`);
+    app.advance(CLAIM_MS);
+    expect(await claim("Imhotep")).toMatchObject({ agent: "Imhotep" });
+  },
+);
 
 test("claiming a task that is done or has open blockers is refused with the reason", async () => {
   const app = await createAgentTestApp();

@@ -156,6 +156,22 @@ test("OPENCLAW-14 a removed blocker that is cancelled later does not block the t
   expect(await list("Imhotep")).toEqual({ "ONB-2": true });
 });
 
+test("update_task puts a task into a cycle and a module of its project, and lists them when the name is unknown", async () => {
+  const { app, items, update } = await createPlanApp();
+  const by = app.getUser("Thot");
+  const first = app.plane.addCycle(app.onb, { name: "Sprint 1" }, { by });
+  const second = app.plane.addCycle(app.onb, { name: "Sprint 2" }, { by });
+  const module = app.plane.addModule(app.onb, { name: "Interior" }, { by });
+  expect((await update({ task: "ONB-3", cycle: "sprint 1", module: "Interior" })).status).toBe(200);
+  expect((await update({ task: "ONB-3", cycle: "Sprint 2", title: "Paint it twice" })).status).toBe(200);
+  expect(app.plane.groupItems(first)).toEqual([]);
+  expect(app.plane.groupItems(second)).toEqual([items.third.id]);
+  expect(app.plane.groupItems(module)).toEqual([items.third.id]);
+  const { status, message } = await update({ task: "ONB-3", cycle: "Sprint 9", title: "Other" });
+  expect([status, message]).toEqual([404, expect.stringContaining("Existing ones: Sprint 2, Sprint 1.")]);
+  expect(app.readPlaneItem(items.third).name).toBe("Paint it twice");
+});
+
 test("update_task refuses blockers that would wait for each other, with the whole cycle, and changes nothing", async () => {
   const { app, update } = await createPlanApp();
   await update({ task: "ONB-3", add_blockers: ["ONB-2"] });
