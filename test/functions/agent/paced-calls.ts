@@ -176,7 +176,13 @@ export const PACED_CALLS: readonly Case[] = [
     input: { task: "ONB-5", add_blockers: ["ONB-1"], remove_blockers: ["ONB-3"], priority: "low" },
   },
   {
-    title: "is refused a cycle",
+    title: "puts a task into a cycle and a module",
+    agent: "Concierge",
+    tool: "update_task",
+    input: { task: "ONB-4", title: "Paint it", cycle: "Sprint 1", module: "House", add_blockers: ["ONB-1"] },
+  },
+  {
+    title: "is refused a dependency cycle",
     agent: "Concierge",
     tool: "update_task",
     input: { task: "ONB-3", add_blockers: ["ONB-5"] },

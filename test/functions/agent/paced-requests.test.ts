@@ -23,6 +23,8 @@ async function createPacedApp(options: Parameters<typeof createHttpTestApp>[0] =
   const pictures = app.addTask("Draw the pictures", "Thot");
   app.addTask("Paint the door");
   app.plane.relate(app.addTask("Publish the guide", "Imhotep"), pictures);
+  app.plane.addCycle(app.onb, { name: "Sprint 1", start_date: "2026-11-20", end_date: "2026-12-04" });
+  app.plane.addModule(app.onb, { name: "House" });
   await app.runFirstPoll();
   await settle(app);
   return app;
