@@ -16,6 +16,7 @@ import { planeIdSchema as planeId } from "../../plane/schema.ts";
 import { workItemsApi } from "../../plane/work-items.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { isAgent } from "../context/caller.ts";
+import { chooseClient } from "../context/choose-client.ts";
 import { findKeptTask, readFreshTask, refreshTask, type Task } from "../tasks/find-task.ts";
 import { type Assignee, ensureMembers } from "./assignees.ts";
 import { changeTask, type ItemFields } from "./change-task.ts";
@@ -89,7 +90,7 @@ export async function renderBlockedByLine(
  * its description. Idempotent.
  */
 export async function addBlockers(context: CallContext, task: Task, blockers: readonly Task[]): Promise<Task> {
-  const { deps, plane, correlation } = context;
+  const { deps, correlation } = context;
   if (blockers.length === 0) return task;
   if (!(await deps.plane.capabilities()).relations) {
     await observeBlockedByText(deps, task.id, correlation);
@@ -98,7 +99,8 @@ export async function addBlockers(context: CallContext, task: Task, blockers: re
   }
   const startedAt = await deps.store.now();
   const json = { relation_type: "blocked_by", issues: blockers.map(({ id }) => id) };
-  await plane.call(relationsApi.create, { params: { project: task.project.id, item: task.id }, json });
+  const client = await chooseClient(context);
+  await client.call(relationsApi.create, { params: { project: task.project.id, item: task.id }, json });
   const edges = new Map(blockers.map(({ id, project }) => [id, project.id]));
   await observeNewBlockers(deps, task.id, edges, startedAt, correlation);
   return (await findKeptTask(deps, task.id)) ?? task;

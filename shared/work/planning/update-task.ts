@@ -43,8 +43,8 @@ export async function updateTask(context: CallContext, storedTask: Task, changes
   const blockers = await findBlockerChanges(context, storedTask, { added, removed });
   const { assignee: name } = changes;
   const assignee = typeof name === "string" ? await getAssignee(context, name) : name;
-  // Read with Groundcrew's key, outside of the agent's pace: lists in Plane are replaced as a whole.
-  const task = await readFreshTask({ ...context, plane: context.systemPlane }, storedTask);
+  // Lists in Plane are replaced as a whole, so the current ones must be known.
+  const task = await readFreshTask(context, storedTask);
   const changed = await retryWithFreshLabels(context, task.project, async () => {
     const texts = await createTextFields(context, task, changes, blockers);
     const assigned = assignee ? await createSoleAssigneeFields(context, task, assignee) : undefined;
