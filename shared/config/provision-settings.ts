@@ -1,5 +1,6 @@
 import { omitUndefined } from "../omit-undefined.ts";
 import { composeSettings } from "./compose-settings.ts";
+import { CONNECTION_FILE, formatConnectionFile } from "./connection-file.ts";
 import { toLocalUrl } from "./local-url.ts";
 import { parseSettingsFile } from "./parse-settings-file.ts";
 import {
@@ -31,6 +32,10 @@ export interface ProvisionSettings extends Omit<ProvisionFileSettings, "domain" 
   webhookTarget?: string;
   /** URL at which agents reach Groundcrew. */
   address: string;
+  /** Language of Groundcrew's own messages and comments (LOCALE). */
+  locale: Settings["locale"];
+  /** Content of the file from which later starts read these settings; it contains no secret. */
+  connectionFile: string;
   states: Settings["states"];
   telegram?: Settings;
   secretsFile: string;
@@ -51,7 +56,7 @@ const DEFAULT_TEAM = [
 ];
 
 /** Files that provision writes in the folder of SECRETS_FILE; SECRETS_FILE must not have one of these names. */
-const PROVISION_FILES = ["provision-secrets.json", PROVISION_LOCK_FILE, "groundcrew.json"];
+const PROVISION_FILES = ["provision-secrets.json", PROVISION_LOCK_FILE, "groundcrew.json", CONNECTION_FILE];
 
 const REQUIRED_SETTINGS = ["PLANE_URL", "PLANE_WORKSPACE", "PLANE_ADMIN_EMAIL"];
 
@@ -102,6 +107,12 @@ export function parseProvisionSettings(
       webhookTarget: webhookTarget || undefined,
     }),
     address: parsedEnvironment.PUBLIC_URL ?? toLocalUrl({ host: parsedEnvironment.HOST, port: parsedEnvironment.PORT }),
+    locale: parsedEnvironment.LOCALE,
+    connectionFile: formatConnectionFile({
+      ...env,
+      PORT: String(parsedEnvironment.PORT),
+      LOCALE: parsedEnvironment.LOCALE,
+    }),
     states: file.states,
     ...omitUndefined({
       telegram: hasBot ? composeSettings(parsedEnvironment, secrets, file, { plane: true, telegram: true }) : undefined,

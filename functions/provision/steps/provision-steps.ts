@@ -8,7 +8,7 @@ import { adminStep } from "./admin.ts";
 import { createApiKeyStep } from "./api-key.ts";
 import { createProjectMembersStep, labelsStep, statesStep } from "./board.ts";
 import { createBridgeTokenStep } from "./bridge-token.ts";
-import { adminTokenStep, agentsFileStep, skillStep, telegramStep } from "./local.ts";
+import { adminTokenStep, agentsFileStep, connectionStep, skillStep, telegramStep } from "./local.ts";
 import { planeStep } from "./plane.ts";
 import { OWN_KEY_SETTING } from "./plane-state.ts";
 import { adminProfileStep } from "./profile.ts";
@@ -100,6 +100,7 @@ function createAllSteps(settings: ProvisionSettings): ProvisionStep[] {
     ...settings.agents.map(({ name }) => createBridgeTokenStep(name)),
     adminTokenStep,
     agentsFileStep,
+    connectionStep,
     skillStep,
   ]);
 }
