@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import type { PlaneLogin } from "../../functions/doctor/plane-webhook.ts";
 import type { PrivateFile } from "../../functions/doctor/settings.ts";
+import { getOpenclawEnvironmentPath } from "../../functions/provision/secrets-file.ts";
 import { getConnectionPath } from "../../shared/config/connection-file.ts";
 import { environmentSchema } from "../../shared/config/environment.ts";
 import { nodeFiles } from "../node/settings-files.ts";
@@ -20,7 +21,13 @@ export function listPrivateFiles(secretsFile: string): PrivateFile[] {
   const folder = dirname(secretsFile);
   const agents = join(folder, "agents");
   const tokens = listNames(agents).map((name) => join(agents, name, "token"));
-  return [secretsFile, join(folder, PROVISIONED_FILE), getConnectionPath(secretsFile), ...tokens].map((path) => ({
+  return [
+    secretsFile,
+    join(folder, PROVISIONED_FILE),
+    getConnectionPath(secretsFile),
+    getOpenclawEnvironmentPath(secretsFile),
+    ...tokens,
+  ].map((path) => ({
     path,
     mode: getMode(path),
   }));

@@ -9,6 +9,7 @@ import { createApiKeyStep } from "./api-key.ts";
 import { createProjectMembersStep, labelsStep, statesStep } from "./board.ts";
 import { createBridgeTokenStep } from "./bridge-token.ts";
 import { adminTokenStep, agentsFileStep, connectionStep, skillStep, telegramStep } from "./local.ts";
+import { hookTokenStep, openclawStep } from "./openclaw.ts";
 import { planeStep } from "./plane.ts";
 import { OWN_KEY_SETTING } from "./plane-state.ts";
 import { adminProfileStep } from "./profile.ts";
@@ -102,6 +103,8 @@ function createAllSteps(settings: ProvisionSettings): ProvisionStep[] {
     agentsFileStep,
     connectionStep,
     skillStep,
+    hookTokenStep,
+    openclawStep,
   ]);
 }
 

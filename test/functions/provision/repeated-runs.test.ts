@@ -152,5 +152,6 @@ test("provision sets up an agent that was added to the settings, and changes not
     "labels",
     "project members",
     "bridge token Shuri",
+    "openclaw",
   ]);
 });
