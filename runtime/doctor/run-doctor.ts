@@ -5,6 +5,7 @@ import { parseSettings, readSettingsParts } from "../../shared/config/settings.t
 import { nodeFiles } from "../node/settings-files.ts";
 import { inspectStore } from "./inspect-store.ts";
 import { findAdminAccount, listPrivateFiles, readWebhookTarget } from "./local-files.ts";
+import { findOpenclawConfig } from "./openclaw-config-files.ts";
 import { createSkillProbe } from "./skill-probe.ts";
 
 /** 64 and 78 are `EX_USAGE` and `EX_CONFIG` of sysexits.h. */
@@ -43,6 +44,7 @@ export async function runDoctor(
     parsed,
     probeStore: inspectStore,
     skill: createSkillProbe(ownEnv),
+    openclawConfig: findOpenclawConfig(env),
     files: listPrivateFiles(secretsFile),
     account: findAdminAccount(env, secretsFile),
     webhookTarget: readWebhookTarget(env),

@@ -143,6 +143,10 @@ export const environmentSchema = z.object({
     .optional()
     .describe("the OpenClaw gateway's address, for example http://openclaw:18789")
     .meta({ meaning: "OpenClaw gateway through which agents with wake openclaw are woken." }),
+  OPENCLAW_CONFIG: z.string().optional().describe("the path of OpenClaw's openclaw.json").meta({
+    meaning:
+      "OpenClaw's settings, which doctor checks for agents that can use another's identity. Only doctor reads it. Default: where OpenClaw itself would look.",
+  }),
   POLL_CRON: z
     .string()
     .refine(isCron)
