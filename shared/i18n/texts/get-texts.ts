@@ -8,6 +8,9 @@ import type { CommentTexts } from "./comment-texts.ts";
 import { pageTextsEn } from "./page-texts.en.ts";
 import { pageTextsFr } from "./page-texts.fr.ts";
 import type { PageTexts } from "./page-texts.ts";
+import { personaTextsEn } from "./persona-texts.en.ts";
+import { personaTextsFr } from "./persona-texts.fr.ts";
+import type { PersonaTexts } from "./persona-texts.ts";
 import { sampleTaskTextsEn } from "./sample-task-texts.en.ts";
 import { sampleTaskTextsFr } from "./sample-task-texts.fr.ts";
 import type { SampleTaskTexts } from "./sample-task-texts.ts";
@@ -22,6 +25,7 @@ interface Texts {
   canary: CanaryTexts;
   comments: CommentTexts;
   sampleTasks: SampleTaskTexts;
+  personas: PersonaTexts;
 }
 
 const TEXTS: Record<Locale, Texts> = {
@@ -31,6 +35,7 @@ const TEXTS: Record<Locale, Texts> = {
     canary: canaryTextsEn,
     comments: commentTextsEn,
     sampleTasks: sampleTaskTextsEn,
+    personas: personaTextsEn,
   },
   fr: {
     telegram: telegramTextsFr,
@@ -38,6 +43,7 @@ const TEXTS: Record<Locale, Texts> = {
     canary: canaryTextsFr,
     comments: commentTextsFr,
     sampleTasks: sampleTaskTextsFr,
+    personas: personaTextsFr,
   },
 };
 

@@ -6,6 +6,7 @@ import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
+import { personaTextsFr } from "../../../shared/i18n/texts/persona-texts.fr.ts";
 import { createPlaneSimulator } from "../../../simulators/plane/create-plane-simulator.ts";
 import { ADMIN_EMAIL, PROVISION_COMMAND } from "../../functions/provision/provision-setup.ts";
 import { findFreePort } from "../../support/redis-server.ts";
@@ -15,6 +16,7 @@ const NEW_SHELL = { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent" };
 const listSchema = z.object({
   results: z.array(z.object({ id: z.string(), identifier: z.string().optional(), sequence_id: z.int().optional() })),
 });
+const teamSchema = z.object({ agents: z.array(z.object({ name: z.string(), about: z.string() })) });
 const secretsSchema = z.record(z.string(), z.union([z.string(), z.array(z.string())]));
 
 /** The first sample task, read as Groundcrew reads it. */
@@ -72,7 +74,7 @@ async function createEmptyPlane() {
   return { plane, cwd, port, url, env, start, run, readText };
 }
 
-test("after provisioning, npm start runs in a new shell, with only the written files, and processes a webhook", async () => {
+test("after provisioning, npm start runs in a new shell, with only the written files: it processes a webhook and offers the ten agents with their strengths", async () => {
   const { plane, cwd, port, url, env, start, run, readText } = await createEmptyPlane();
   expect(await run(PROVISION_COMMAND, ["--yes"], env)).toMatchObject({ exit: 0 });
   expect(statSync(join(cwd, "data/connection.env")).mode & 0o777).toBe(0o600);
@@ -94,6 +96,15 @@ test("after provisioning, npm start runs in a new shell, with only the written f
   await expect.poll(() => out, { timeout: 30_000 }).toContain('"tick":"poll"');
   plane.editItem(item, { priority: "urgent" }, { via: "browser" });
   await expect.poll(() => out, { timeout: 30_000 }).toMatch(/"item":"ONB-1","event":"priority"/);
+  const token = readText("data/agents/concierge/token").trim();
+  const answer = await fetch(`http://127.0.0.1:${port}/agent/list_agents`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: "{}",
+  });
+  const { agents } = teamSchema.parse(await answer.json());
+  expect(agents.map(({ name }) => name)).toEqual(Object.keys(personaTextsFr));
+  for (const { name, about } of agents) expect(about, name).toBe(Reflect.get(personaTextsFr, name));
   expect(out).toMatch(/"route":"\/webhooks\/plane","status":200.*"event":"issue","action":"updated"/);
 }, 120_000);
 
