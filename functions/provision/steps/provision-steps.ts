@@ -17,6 +17,7 @@ import { projectStep } from "./project.ts";
 import { createRetireBridgeTokenStep, createRetireKeyStep, createRetireSecretStep } from "./retire.ts";
 import { createRolesStep } from "./roles.ts";
 import { createRotateBridgeTokenStep, createRotateKeyStep, rotateWebhookStep } from "./rotate.ts";
+import { sampleProjectStep } from "./sample-project.ts";
 import { createSampleTasksStep } from "./sample-tasks.ts";
 import { WEBHOOK_SECRET, webhookStep } from "./webhook.ts";
 import { workspaceStep } from "./workspace.ts";
@@ -97,6 +98,7 @@ function createAllSteps(settings: ProvisionSettings): ProvisionStep[] {
     labelsStep,
     createProjectMembersStep(memberAccounts),
     createSampleTasksStep(owners),
+    sampleProjectStep,
     telegramStep,
     ...settings.agents.map(({ name }) => createBridgeTokenStep(name)),
     adminTokenStep,
