@@ -65,7 +65,7 @@ export async function openSecretsFile(
       await disk.write(path, replaceOpenclawVariable(text, getOpenclawTokenVariable(agent), token), 0o600);
     },
     /** Path of the file with an agent's own bridge token. */
-    getTokenPath: (agent: string) => toPathBesideSecrets(secretsFile, `agents/${agent.toLowerCase()}/token`),
+    getTokenPath: (agent: string) => getBridgeTokenPath(secretsFile, agent),
     async readBridgeToken(agent: string): Promise<string | undefined> {
       const token = (await disk.read(secrets.getTokenPath(agent)))?.trim() || undefined;
       if (token) registerSecret(token);
@@ -77,6 +77,11 @@ export async function openSecretsFile(
     },
   };
   return secrets;
+}
+
+/** The file with an agent's own bridge token. */
+export function getBridgeTokenPath(secretsFile: string, agent: string): string {
+  return toPathBesideSecrets(secretsFile, `agents/${agent.toLowerCase()}/token`);
 }
 
 /** The file with the tokens for the environment of OpenClaw's gateway. */

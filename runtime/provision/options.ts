@@ -23,8 +23,8 @@ A second run changes nothing. Requires PLANE_URL, PLANE_WORKSPACE and PLANE_ADMI
 
   --dry-run        print the plan and change nothing
   --yes            do not ask for confirmation
-  --json           print {steps: [{name, status, detail}], changed}, with error: {code, message} if it could not
-                   start (progress goes to standard error)
+  --json           print {steps: [{name, status, detail}], changed, settings}, with error: {code, message} if it
+                   could not start (progress goes to standard error)
   --print-env      print the secrets as NAME=value lines at the end, to keep them elsewhere
   --rotate <what>  rotate the secrets of <agent>, groundcrew, webhook or all; the old ones stay valid
   --retire         revoke the old secrets that --rotate left valid

@@ -19,7 +19,13 @@ import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { formatForTerminal, formatJsonLine } from "../cli/terminal-output.ts";
 import { PROVISION_USAGE, type ProvisionOptions, parseProvisionOptions } from "./options.ts";
-import { formatEnvironmentFile, formatProvisionProblems, renderPlan, renderResult } from "./render-report.ts";
+import {
+  formatEnvironmentFile,
+  formatProvisionProblems,
+  listSettingsInUse,
+  renderPlan,
+  renderResult,
+} from "./render-report.ts";
 import { createTelegramSetUp } from "./telegram-set-up.ts";
 
 /** Limit of a question, in UTF-16 units: it contains the name of a project in Plane. */
@@ -114,8 +120,11 @@ async function planAndApply(
   if (needsConfirmation && options.removeSampleProject === undefined && isProvisioning(options))
     context.removeSampleProject = await askToRemoveSample(context, world);
   const report = isNothingToDo ? planned : await applyProvision(context, steps);
-  if (options.json) world.out(formatJsonLine({ steps: report.steps, changed: report.changed }));
-  else if (!isNothingToDo) writeText(renderResult(report, context.settings));
+  if (options.json) {
+    const settings = listSettingsInUse(context.settings);
+    world.out(formatJsonLine({ steps: report.steps, changed: report.changed, settings }));
+  }
+  if (!options.json && !isNothingToDo) writeText(renderResult(report, context.settings));
   if (options.printEnv && !options.dryRun) world.out(formatEnvironmentFile(context.vault.listEntries()));
   return getExitCode(report);
 }
