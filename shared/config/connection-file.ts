@@ -42,6 +42,7 @@ export function formatConnectionFile(env: Record<string, string>): string {
   return HEADER + lines.join("");
 }
 
+/** With a problem the settings are refused; `env` still has what could be read, so that nothing else counts as missing. */
 interface ConnectionFile {
   env: Record<string, string>;
   problems: SettingProblem[];
@@ -54,36 +55,30 @@ interface ConnectionFile {
  */
 export function readConnectionFile(secretsFile: string, files: SettingsFiles): ConnectionFile {
   const path = getConnectionPath(secretsFile);
-  const createProblem = (given: string, wanted: string): ConnectionFile => ({
-    env: {},
-    problems: [{ name: path, given, wanted }],
-    warnings: [],
-  });
+  const problems: SettingProblem[] = [];
+  const addProblem = (given: string, wanted: string) => void problems.push({ name: path, given, wanted });
   let file: ReturnType<SettingsFiles["read"]>;
   try {
     file = files.read(path);
   } catch {
-    return createProblem("a file that cannot be read", "a readable file, or none");
+    addProblem("a file that cannot be read", "a readable file, or none");
   }
-  if (!file) return { env: {}, problems: [], warnings: [] };
+  if (!file) return { env: {}, problems, warnings: [] };
   if (file.mode & 0o177)
-    return createProblem(
-      `a file of mode ${(file.mode & 0o777).toString(8).padStart(4, "0")}`,
-      `mode 0600: chmod 600 ${path}`,
-    );
+    addProblem(`a file of mode ${(file.mode & 0o777).toString(8).padStart(4, "0")}`, `mode 0600: chmod 600 ${path}`);
   const env: Record<string, string> = {};
   for (const [index, line] of file.text.split(/\r?\n/).entries()) {
     if (line.trim() === "" || line.startsWith("#")) continue;
     const [, name = "", value = ""] = /^([A-Z_]+)=(.*)$/.exec(line.trim()) ?? [];
-    if (!CONNECTION_NAMES.some((known) => known === name))
-      return createProblem(
+    if (CONNECTION_NAMES.some((known) => known === name)) env[name] = value.trim();
+    else
+      addProblem(
         `another text in line ${index + 1}`,
         `lines of the form NAME=value with the names ${CONNECTION_NAMES.join(", ")}`,
       );
-    env[name] = value.trim();
   }
   const warnings = file.isOthers
     ? [`${path} belongs to another account, which can change where API keys are sent: chown it to this account`]
     : [];
-  return { env, problems: [], warnings };
+  return { env, problems, warnings };
 }
