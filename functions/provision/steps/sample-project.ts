@@ -60,6 +60,9 @@ async function withTemporaryKey(
   key: ApiKeySpec,
   use: (client: PlaneClient) => Promise<void>,
 ) {
+  // Recorded before the key exists, so that the next run deletes it even if this one ends before it knows its id.
+  const pending = { id: "", hash: "" };
+  await context.vault.updateNotes(({ tokens }) => ({ tokens: { ...tokens, [key.name]: [pending] } }));
   try {
     await use(await context.getClient(await createApiToken(context, session, key)));
   } finally {

@@ -105,6 +105,8 @@ test("after provisioning, npm start runs in a new shell, with only the written f
   const { agents } = teamSchema.parse(await answer.json());
   expect(agents.map(({ name }) => name)).toEqual(Object.keys(personaTextsFr));
   for (const { name, about } of agents) expect(about, name).toBe(Reflect.get(personaTextsFr, name));
+  const tokenFile = { ...NEW_SHELL, GROUNDCREW_TOKEN_FILE: "data/agents/imhotep/token" };
+  expect((await run(resolve("runtime/cli.js"), ["list_my_tasks"], tokenFile)).out).toContain("ONB-1");
   expect(out).toMatch(/"route":"\/webhooks\/plane","status":200.*"event":"issue","action":"updated"/);
 }, 120_000);
 
