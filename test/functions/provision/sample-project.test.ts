@@ -1,6 +1,12 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { findSampleProject } from "../../../functions/provision/sample-project.ts";
+import { createLog } from "../../../shared/log.ts";
+import { noMetrics } from "../../../shared/metrics.ts";
 import { apiTokensApi } from "../../../shared/plane/app/account.ts";
+import { createPlaneClient } from "../../../shared/plane/create-client.ts";
+import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import { readRecordedExchanges } from "../../support/plane-replay-server.ts";
 import { ADMIN_EMAIL, createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
 import { createSignedInSession } from "./provisioned-state.ts";
 
@@ -131,4 +137,33 @@ test("an interrupted removal leaves no API key behind after the next run", async
   expect((await setup.provisionWithReport()).detail(STEP)).toContain("delete the temporary API key");
   expect(await readAdminTokens(setup)).toEqual([]);
   expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
+});
+
+test("the sample project that a real Plane v1.3.1 created is recognized in the recorded answers", async () => {
+  const recorded = readRecordedExchanges().get("projects-members.json") ?? [];
+  const find = (name: string) => recorded.find((exchange) => exchange.name === name)?.response.body;
+  const answers: Record<string, unknown> = {
+    "/api/v1/workspaces/javisi/projects/": find("projects_list"),
+    "/api/v1/workspaces/javisi/members/": find("workspace_members"),
+  };
+  const client = createPlaneClient({
+    url: "http://plane.test",
+    workspace: "javisi",
+    apiKey: "a-key",
+    keyName: "key",
+    rateLimit: 60,
+    store: createMemoryStore({ clock: Date.now }),
+    metrics: noMetrics,
+    log: createLog({ level: "error", write: () => {}, clock: Date.now }),
+    clock: Date.now,
+    wait: async () => {},
+    fetch: async (input) => Response.json(answers[new URL(String(input)).pathname]),
+  });
+  expect(await findSampleProject(client)).toMatchObject({ name: "javisi", identifier: "JAVIS", member_role: 20 });
+});
+
+test("--remove-sample-project works on v1.2.2", async () => {
+  const setup = await createProvisionSetup({ version: "1.2.2" });
+  expect((await setup.provisionWithReport(REMOVE)).failed).toEqual([]);
+  expect(Object.keys(await readProjects(setup))).toEqual(["ONB"]);
 });
