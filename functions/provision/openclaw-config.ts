@@ -71,5 +71,7 @@ export function replaceOpenclawVariable(text: string, name: string, value: strin
 
 /** Generated values need no quotes; in a given one, dotenv would read `#` as the beginning of a comment. */
 function quoteValue(value: string): string {
-  return /^[\w.:/+=@%,~-]*$/.test(value) ? value : `'${value}'`;
+  if (/^[\w.:/+=@%,~-]*$/.test(value)) return value;
+  const quote = value.includes("'") ? '"' : "'";
+  return `${quote}${value}${quote}`;
 }

@@ -47,8 +47,8 @@ test("the commands of README and docs/agents.md that connect an agent use the to
   for (const path of ["README.md", "docs/agents.md"]) {
     const text = readFileSync(path, "utf8");
     expect(text, path).toContain('--header "Authorization: Bearer $(cat data/agents/imhotep/token)"');
-    expect(text, path).toContain("install -m 600 data/openclaw/openclaw.env ~/.openclaw/.env");
-    for (const option of ["OPENCLAW_URL", "GROUNDCREW_URL", "allowedAgentIds", "tools.deny"])
+    expect(text, path).toContain("(umask 077 && cat data/openclaw/openclaw.env >> ~/.openclaw/.env)");
+    for (const option of ["OPENCLAW_URL", "GROUNDCREW_URL", "allowedAgentIds", "tools.deny", "--agent imhotep"])
       expect(text, path).toContain(option);
   }
 });

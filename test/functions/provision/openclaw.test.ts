@@ -1,3 +1,4 @@
+import { parseEnv } from "node:util";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
@@ -98,15 +99,20 @@ test("without OpenClaw provision makes no hook token, and its settings wake no a
   expect(readText(setup, ENVIRONMENT)).toMatch(/^GROUNDCREW_TOKEN_CONCIERGE=/);
 });
 
-test("a given hook token is used as it is, in quotes where dotenv would cut it", async () => {
-  const setup = await createProvisionSetup({
-    config: null,
-    env: { ...OPENCLAW, OPENCLAW_HOOK_TOKEN: "chosen#by-the-operator" },
-  });
-  await setup.provision();
-  expect(readText(setup, ENVIRONMENT)).toContain("OPENCLAW_HOOK_TOKEN='chosen#by-the-operator'\n");
-  expect(setup.readSecrets()).not.toHaveProperty("OPENCLAW_HOOK_TOKEN");
-});
+test.each([
+  ["chosen#by-the-operator", "'chosen#by-the-operator'"],
+  ["it's#chosen-by-the-operator", '"it\'s#chosen-by-the-operator"'],
+])(
+  "a given hook token is used as it is, in quotes where dotenv would cut it: %s",
+  async (OPENCLAW_HOOK_TOKEN, quoted) => {
+    const setup = await createProvisionSetup({ config: null, env: { ...OPENCLAW, OPENCLAW_HOOK_TOKEN } });
+    await setup.provision();
+    const text = readText(setup, ENVIRONMENT);
+    expect(text).toContain(`OPENCLAW_HOOK_TOKEN=${quoted}\n`);
+    expect(parseEnv(text)["OPENCLAW_HOOK_TOKEN"]).toBe(OPENCLAW_HOOK_TOKEN);
+    expect(setup.readSecrets()).not.toHaveProperty("OPENCLAW_HOOK_TOKEN");
+  },
+);
 
 test("an agent's id in OpenClaw comes from its wake setting, and names with other characters get an entry of their own", async () => {
   const config = {
