@@ -26,6 +26,7 @@ test("AUTH-04: replacing a bridge token from the page shows the new token once, 
       { name: "Imhotep", tokens: 0 },
     ],
     write: true,
+    path: join(dirname(app.path), "agents/<agent>/token"),
   });
   expect((await app.postAgents("Thot/retire")).status).toBe(200);
   await expect.poll(() => app.isTokenAccepted(OLD_BRIDGE_TOKEN), POLL_OPTIONS).toBe(false);
