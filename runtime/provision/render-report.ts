@@ -57,7 +57,7 @@ export function renderPlan({ steps, changed, failed }: ProvisionReport, settings
   if (changed === 0 && failed === 0)
     return [`Nothing to do: all ${steps.length} steps are up to date.`, ...noteLines].join("\n");
   const head = `${plane.url}, workspace ${plane.workspace}: ${changed} to do, ${failed} failed, ${unchangedCount} up to date.`;
-  const uses = renderSettingsInUse(settings);
+  const uses = changed > 0 ? renderSettingsInUse(settings) : [];
   return [head, ...lines, ...summarizeSkipped(pendingSteps), ...noteLines, ...uses].join("\n");
 }
 
