@@ -108,8 +108,12 @@ export interface DeadLettersAnswer {
   dead_letters: FailedJob[];
 }
 
-/** The response of `GET /api/agents`. `tokens`: number of active bridge tokens. `write`: whether they can be replaced. */
+/**
+ * The response of `GET /api/agents`. `tokens`: number of active bridge tokens. `write`: whether they can be replaced;
+ * `path` then is the file of each agent's current token on the server, with `<agent>` in it.
+ */
 export interface AgentsAnswer {
   agents: { name: string; tokens: number }[];
   write: boolean;
+  path?: string;
 }

@@ -158,6 +158,10 @@ export const environmentSchema = z.object({
     .transform((text) => text === "true")
     .describe("true or false: OpenClaw sends the last text of a run to the agent's chat")
     .meta({ meaning: "Whether OpenClaw sends the last text of a run to the agent's own chat channel." }),
+  OPENCLAW_CONFIG: z.string().optional().describe("the path of OpenClaw's openclaw.json").meta({
+    meaning:
+      "OpenClaw's settings, which doctor checks for agents that can use another's identity. Only doctor reads it. Default: where OpenClaw itself would look.",
+  }),
   POLL_CRON: z
     .string()
     .refine(isCron)

@@ -8,6 +8,9 @@ import type { CommentTexts } from "./comment-texts.ts";
 import { pageTextsEn } from "./page-texts.en.ts";
 import { pageTextsFr } from "./page-texts.fr.ts";
 import type { PageTexts } from "./page-texts.ts";
+import { personaTextsEn } from "./persona-texts.en.ts";
+import { personaTextsFr } from "./persona-texts.fr.ts";
+import type { PersonaTexts } from "./persona-texts.ts";
 import { sampleTaskTextsEn } from "./sample-task-texts.en.ts";
 import { sampleTaskTextsFr } from "./sample-task-texts.fr.ts";
 import type { SampleTaskTexts } from "./sample-task-texts.ts";
@@ -26,6 +29,7 @@ interface Texts {
   comments: CommentTexts;
   sampleTasks: SampleTaskTexts;
   wakes: WakeTexts;
+  personas: PersonaTexts;
 }
 
 const TEXTS: Record<Locale, Texts> = {
@@ -36,6 +40,7 @@ const TEXTS: Record<Locale, Texts> = {
     comments: commentTextsEn,
     sampleTasks: sampleTaskTextsEn,
     wakes: wakeTextsEn,
+    personas: personaTextsEn,
   },
   fr: {
     telegram: telegramTextsFr,
@@ -44,6 +49,7 @@ const TEXTS: Record<Locale, Texts> = {
     comments: commentTextsFr,
     sampleTasks: sampleTaskTextsFr,
     wakes: wakeTextsFr,
+    personas: personaTextsFr,
   },
 };
 

@@ -147,6 +147,8 @@ export const pageTextsEn: PageTexts = {
   "failed_jobs.discard.sure":
     "Discard the failed job {id} of the queue {queue}? Its work is not done, and it cannot be restored.",
   agents: "Agents and tokens",
+  "agents.where":
+    "To connect an agent, use its current token: {path} on the server. Create a token only to replace it; the new one is stored there as well.",
   "agents.new": "Create token",
   "agents.new.sure":
     "Create a new bridge token for {name}? The current token stays valid until you revoke it; any older token is revoked now.",

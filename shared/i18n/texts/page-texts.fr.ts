@@ -149,6 +149,8 @@ export const pageTextsFr: PageTexts = {
   "failed_jobs.discard.sure":
     "Abandonner la tâche interne {id} de la file {queue}\u00a0? Son travail ne sera pas effectué et elle ne pourra pas être rétablie.",
   agents: "Agents et jetons",
+  "agents.where":
+    "Pour connecter un agent, utilisez son jeton actuel\u00a0: {path} sur le serveur. Ne créez un jeton que pour le remplacer\u00a0; le nouveau y est aussi enregistré.",
   "agents.new": "Créer un jeton",
   "agents.new.sure":
     "Créer un nouveau jeton pour {name}\u00a0? Le jeton actuel reste valable jusqu’à sa révocation\u00a0; tout jeton plus ancien est révoqué immédiatement.",

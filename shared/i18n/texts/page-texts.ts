@@ -22,7 +22,7 @@ export type PageTextName =
   | Prefixed<"chat", "edited" | "notices" | "of" | "say" | "send" | "hint" | "gone" | "reply" | "reply.not" | "replies">
   | Prefixed<"news", "one" | "many">
   | Prefixed<"agents", "new" | "new.sure" | "retire" | "retire.sure" | "retired" | "token" | "once" | "copy" | "copied">
-  | Prefixed<"agents", "close" | "both" | "none">
+  | Prefixed<"agents", "close" | "both" | "none" | "where">
   | "plan"
   | "plans"
   | Prefixed<"plan", "steps" | "awaiting_approval" | "running" | "done" | "rejected" | "failed">
