@@ -134,6 +134,14 @@ describe("reliability 35: a plan for a wish", () => {
     );
   });
 
+  test("that changes before its approval needs the approval, also under another name and without the wish's id", async () => {
+    const setup = await createPlanSetup();
+    await setup.addWish("a website");
+    await setup.plan();
+    expect(await setup.plan({ project: "Other" })).toMatchObject({ awaiting_approval: true });
+    expect(await setup.listPlans()).toEqual(["Other: awaiting_approval 0/8"]);
+  });
+
   test("is rejected: the wish is open again, and the Concierge is woken with the reason", async () => {
     const setup = await createPlanSetup();
     const wish = await setup.addWish("a website");
