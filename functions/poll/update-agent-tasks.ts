@@ -1,14 +1,16 @@
 import { toItemPut } from "../../shared/observe/item-put.ts";
 import { applyOwnership, hasSameOwnership, readOwnership } from "../../shared/observe/ownership.ts";
 import { listReadableProjects } from "../../shared/observe/project-record.ts";
+import { requestItemDetails } from "../../shared/observe/request-details.ts";
 import { observedKeys, observedSets } from "../../shared/observe/store-keys.ts";
 import type { Job } from "../../shared/store/port.ts";
 import { scanRows } from "../../shared/store/scan-set.ts";
 import { updateValue } from "../../shared/store/update.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
+import { needsBackfill } from "../../shared/task/unread-details.ts";
 import { isStartable } from "../../shared/wake/actionable.ts";
 import { wakeForStartableTasks } from "../../shared/wake/wake-startable.ts";
-import { createMirrorJobs, readAgentAccounts } from "../../shared/work/changes/mirror-agent-labels.ts";
+import { createMirrorJob, readAgentAccounts } from "../../shared/work/changes/mirror-agent-labels.ts";
 import type { WorkDeps } from "../../shared/work/context/call-context.ts";
 import { queueInterruptedChanges } from "../../shared/work/lifecycle/resume-interrupted.ts";
 
@@ -19,6 +21,8 @@ export interface KeptAgent {
 
 /** Limit of jobs that synchronize labels with assignees at one tick: 20; further items follow with the next ticks. */
 const MIRROR_LIMIT = 20;
+/** Limit of those for items that existed before: 10, about 30 requests, so that they never use a minute's quota. */
+const EXISTING_MIRROR_LIMIT = 10;
 
 /**
  * Updates which agent has which open tasks, and since when, from the stored snapshots alone, so that lost jobs and a
@@ -33,15 +37,25 @@ export async function updateAgentTasks(
   const accounts = await readAgentAccounts(deps);
   const tasksByAgent = new Map(deps.settings.agents.map((agent) => [agent.name, new Map<string, boolean>()]));
   const jobs: Job[] = [];
+  let existingJobs = 0;
   const inReview: string[] = [];
-  for await (const { key, value, rev } of walkOpenItems(deps)) {
+  for await (const {
+    project,
+    row: { key, value, rev },
+  } of walkOpenItems(deps)) {
     const ownership = await readOwnership(deps, value);
     const item = applyOwnership(value, ownership);
     if (!hasSameOwnership(value, ownership)) await deps.store.commit({ expect: [[key, rev]], put: [toItemPut(item)] });
+    // Agents that were added to the settings, or labels whose names were unknown, need blockers that nothing has read.
+    if (needsBackfill(item)) await requestItemDetails(deps, value.snapshot.id, { project, correlation }, "backfill");
     if (item.review) inReview.push(value.snapshot.id);
     for (const owner of ownership.owners ?? [])
       tasksByAgent.get(owner)?.set(value.snapshot.id, isStartable(item, owner, undefined));
-    if (jobs.length < MIRROR_LIMIT) jobs.push(...(await createMirrorJobs(deps, { item, rev, accounts }, correlation)));
+    if (jobs.length >= MIRROR_LIMIT) continue;
+    const mirror = await createMirrorJob(deps, { project, item, rev, accounts }, correlation);
+    if (!mirror || (mirror.isExisting && existingJobs >= EXISTING_MIRROR_LIMIT)) continue;
+    if (mirror.isExisting) existingJobs += 1;
+    jobs.push(mirror.job);
   }
   if (jobs.length > 0) await deps.store.commit({ jobs });
   await queueInterruptedChanges(deps, inReview);
@@ -75,5 +89,5 @@ async function commitAgentTasks(deps: WorkDeps, agent: string, ids: readonly str
 
 async function* walkOpenItems(deps: WorkDeps) {
   for (const project of await listReadableProjects(deps))
-    yield* scanRows<KeptItem>(deps, observedSets.open(project.id));
+    for await (const row of scanRows<KeptItem>(deps, observedSets.open(project.id))) yield { project, row };
 }

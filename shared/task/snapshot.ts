@@ -40,6 +40,8 @@ export interface Snapshot {
   completedAt: string | null;
   /** An item for Groundcrew's own checks (the canary): it causes no events and is not a task. */
   quiet?: true;
+  /** Created by Groundcrew: by a tool, a plan or provisioning. */
+  ours?: true;
 }
 
 /** The stored state of a work item: the last accepted snapshot, and data that only Groundcrew has. */
@@ -51,6 +53,8 @@ export interface KeptItem {
   review?: true;
   /** Ids of the open blockers, sorted; computed from the stored relations and the blockers' snapshots. */
   blockers: string[];
+  /** The item existed before the first read of its project, and its relations were not read yet. */
+  blockersUnknown?: true;
   /** Plane's time up to which a complete read of comments and relations saw every change; absent: never read. */
   detailsAt?: string;
   /** The requested read of comments and relations that is not complete yet; absent: none. */

@@ -53,11 +53,21 @@ export function requestComments(item: KeptItem, request: DetailsRequest): KeptIt
   return { ...item, unread: { ...earlier, ...toRequestFields(request), parts } };
 }
 
-/** Requests the first read of the relations of an item that existed before its project was observed. */
+/**
+ * Requests the first read of the relations of an item that existed before its project was observed: only for an open
+ * item that an agent or a rule needs. The relations of others are read when they change.
+ */
 export function requestBackfill(item: KeptItem, request: DetailsRequest): KeptItem | undefined {
-  if (!canHaveDetails(item) || item.unread || !isOpen(item.snapshot.word)) return undefined;
-  const parts = toRequestedParts(["relations"], request);
-  return { ...item, unread: { ...toRequestFields(request), parts, isBackfill: true } };
+  const { isolated: _, ...earlier } = item.unread ?? { parts: {} };
+  if (!canHaveDetails(item) || earlier.parts.relations !== undefined || !isOpen(item.snapshot.word)) return undefined;
+  if (!isAgentTask(item) && !request.canRuleMatch("relations")) return undefined;
+  const parts = { ...earlier.parts, ...toRequestedParts(["relations"], request) };
+  return { ...item, unread: { ...earlier, ...toRequestFields(request), parts, isBackfill: true } };
+}
+
+/** Whether an agent needs the item's blockers, which are not known and whose read was not requested. */
+export function needsBackfill(item: KeptItem): boolean {
+  return item.blockersUnknown === true && isAgentTask(item) && item.unread?.parts.relations === undefined;
 }
 
 /** Withdraws the request of what nobody needs: everything of a removed item, and the relations of a done one. */
@@ -116,15 +126,18 @@ export function listUnreadParts(item: KeptItem): { part: DetailsPart; rank: Deta
 
 function rankPart(item: KeptItem, part: DetailsPart): DetailsRank {
   const { isUnannounced, isBackfill, parts } = item.unread ?? { parts: {} };
-  const isOpenItem = isOpen(item.snapshot.word);
-  const isAgentTask = isOpenItem && (item.owners ?? []).length > 0;
+  const isForAgent = isAgentTask(item);
   const isMatchable = parts[part] === "rule";
-  if (part === "comments") return isAgentTask ? 5 : isMatchable ? 6 : 8;
-  if (!isOpenItem) return 8;
-  if (isAgentTask && (isUnannounced || isBackfill)) return 1;
+  if (part === "comments") return isForAgent ? 5 : isMatchable ? 6 : 8;
+  if (!isOpen(item.snapshot.word)) return 8;
+  if (isForAgent && (isUnannounced || isBackfill)) return 1;
   if (isUnannounced) return isMatchable ? 2 : 3;
   if (isBackfill) return isMatchable ? 7 : 8;
-  return isAgentTask || isMatchable ? 4 : 8;
+  return isForAgent || isMatchable ? 4 : 8;
+}
+
+function isAgentTask({ snapshot, owners = [] }: KeptItem): boolean {
+  return isOpen(snapshot.word) && owners.length > 0;
 }
 
 function canHaveDetails({ gone, snapshot }: KeptItem): boolean {

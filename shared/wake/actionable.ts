@@ -41,9 +41,13 @@ function isActionable(
   }
 }
 
-/** Whether the agent could claim this item: it is open, theirs, unclaimed, and neither blocked nor in review. */
+/**
+ * Whether the agent could claim this item: it is open, theirs, unclaimed, and neither in review nor blocked, as far as
+ * its blockers are known.
+ */
 export function isStartable(item: KeptItem, agent: string, claim: KeptClaim | undefined): boolean {
-  return isOpenAndOwned(item, agent) && !isBlocked(item) && !item.review && claim === undefined;
+  const isFree = !isBlocked(item) && !item.blockersUnknown && !item.review && claim === undefined;
+  return isOpenAndOwned(item, agent) && isFree;
 }
 
 function isOpenAndOwned(item: KeptItem, agent: string): boolean {

@@ -109,6 +109,7 @@ describe.each(["1.3.1", "1.2.2"] as const)(
         app.plane.addComment(item, "<p>Blue</p>");
         app.dropWebhooks();
         const died = await killed(crash, () => app.poll());
+        await app.runUntilIdle();
         expect(await state(), JSON.stringify(crash)).toEqual({
           comments: ["Question", "a reply"],
           told: ["asked 0", "answered"],
