@@ -1,7 +1,8 @@
 import { observedSets } from "../shared/observe/store-keys.ts";
 import { HOUR, MINUTE, type Ms, SECOND } from "../shared/time.ts";
 import type { Item } from "../simulators/plane/types.ts";
-import { startSimulatedProduct } from "./simulated-product.ts";
+import { addAgentTeam, toItemOwnership } from "./agent-team.ts";
+import { countDetailsRequests, startSimulatedProduct } from "./simulated-product.ts";
 
 export interface AdoptionFigures {
   /** Time from the first poll until the relations of every open agent's task were read. */
@@ -25,21 +26,15 @@ const TASKS_PER_AGENT = 8;
 export async function runAdoption({ items, agents }: { items: number; agents: number }): Promise<AdoptionFigures> {
   const agentTasks: Item[] = [];
   const product = await startSimulatedProduct((plane) => {
-    const project = plane.addProject({ name: "Onboarding", identifier: "ONB" });
-    const users = Array.from({ length: agents }, (_, i) => plane.addUser({ name: `Agent${i + 1}` }));
-    for (const user of users) {
-      plane.addProjectMember(project, user);
-      plane.addLabel(project, `agent:${user.display_name}`);
-    }
+    const { project, users, agents: agentSettings } = addAgentTeam(plane, agents);
     for (let i = 0; i < items; i += 1) {
       const user = i < agents * TASKS_PER_AGENT ? users[i % agents] : undefined;
-      const ownership = user ? { assignees: [user], labels: [`agent:${user.display_name}`] } : {};
-      const item = plane.addItem(project, { name: `Item ${i + 1}`, ...ownership });
+      const item = plane.addItem(project, { name: `Item ${i + 1}`, ...toItemOwnership(user) });
       if (user) agentTasks.push(item);
       const task = agentTasks[i - agents * TASKS_PER_AGENT];
       if (!user && task) plane.relate(task, item);
     }
-    return { agents: users.map(({ display_name: name, email }) => ({ name, email })) };
+    return { agents: agentSettings };
   });
   const { time, store, attempts } = product;
   try {
@@ -65,7 +60,7 @@ export async function runAdoption({ items, agents }: { items: number; agents: nu
       agentsReadAfter,
       allReadAfter,
       requests: requests.length,
-      detailsRequests: requests.filter(({ path }) => /\/(?:comments|relations)\//.test(path)).length,
+      detailsRequests: countDetailsRequests(requests),
       attempts: attempts.details,
     };
   } finally {

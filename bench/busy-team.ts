@@ -1,7 +1,8 @@
 import { MINUTE, type Ms, SECOND } from "../shared/time.ts";
 import type { Item } from "../simulators/plane/types.ts";
 import { createSeededRandom } from "../simulators/seeded-random.ts";
-import { type SimulatedProduct, startSimulatedProduct } from "./simulated-product.ts";
+import { addAgentTeam, toItemOwnership } from "./agent-team.ts";
+import { countDetailsRequests, type SimulatedProduct, startSimulatedProduct } from "./simulated-product.ts";
 import type { BenchLine } from "./table.ts";
 
 export interface BusyTeamSizes {
@@ -39,26 +40,19 @@ interface Block {
 
 /** A pause after the last change in which nothing may be left. */
 const REST_MS = 3 * MINUTE;
-const DETAILS = /\/(?:comments|relations)\//;
 
 /** Lets a team make one change a second on a Plane that allows 60 requests a minute, and measures what is left. */
 export async function runBusyTeam({ tasks, agents, duration, pollInterval }: BusyTeamSizes): Promise<BusyTeamFigures> {
   const items: Item[] = [];
   const product = await startSimulatedProduct((plane) => {
-    const project = plane.addProject({ name: "Onboarding", identifier: "ONB" });
-    const users = Array.from({ length: agents }, (_, i) => plane.addUser({ name: `Agent${i + 1}` }));
-    for (const user of users) {
-      plane.addProjectMember(project, user);
-      plane.addLabel(project, `agent:${user.display_name}`);
-    }
+    const { project, users, agents: agentSettings } = addAgentTeam(plane, agents);
     for (let i = 0; i < tasks; i += 1) {
       // Every third task is an agent's.
       const user = i % 3 === 0 ? users[(i / 3) % users.length] : undefined;
-      const ownership = user ? { assignees: [user], labels: [`agent:${user.display_name}`] } : {};
-      items.push(plane.addItem(project, { name: `Task ${i + 1}`, ...ownership }));
+      items.push(plane.addItem(project, { name: `Task ${i + 1}`, ...toItemOwnership(user) }));
     }
     return {
-      agents: users.map(({ display_name: name, email }) => ({ name, email })),
+      agents: agentSettings,
       notifications: [{ events: ["completed", "blocked"] }],
     };
   });
@@ -112,7 +106,7 @@ async function measureBusyTeam(
     blockDelays: delays.filter((delay) => delay !== undefined),
     missedBlocks: delays.filter((delay) => delay === undefined).length,
     requests: requests.length,
-    detailsRequests: requests.filter(({ path }) => DETAILS.test(path)).length,
+    detailsRequests: countDetailsRequests(requests),
     attempts: attempts.details - attemptsBefore,
     refusedRequests: plane.ledger.requests.filter(({ status }) => status === 429).length,
   };

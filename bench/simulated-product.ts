@@ -20,6 +20,9 @@ const ADMIN_TOKEN = "admin-token-of-the-bench";
 /** Jobs of details, also of earlier versions: `details`, `details:<item>`, `fill:<project>`. */
 const DETAILS_LANE = /^(?:details|fill)\b/;
 
+/** Paths of the requests that read the details of an item. */
+const DETAILS_PATH = /\/(?:comments|relations)\//;
+
 export type SimulatedProduct = Awaited<ReturnType<typeof startSimulatedProduct>>;
 
 /**
@@ -117,6 +120,11 @@ export async function startSimulatedProduct(
       await Promise.all([plane.stop(), telegram.stop()]);
     },
   };
+}
+
+/** Returns the number of these requests that read comments or relations. */
+export function countDetailsRequests(requests: readonly { path: string }[]): number {
+  return requests.filter(({ path }) => DETAILS_PATH.test(path)).length;
 }
 
 function countDetailsAttempts(store: Store, attempts: { details: number }): Store {
