@@ -1,8 +1,10 @@
 import { createHmac } from "node:crypto";
+import { z } from "zod";
 import { manifest } from "../functions/index.ts";
 import { createDeps } from "../runtime/create-deps.ts";
 import { createAssetReader } from "../runtime/node/asset-reader.ts";
 import { parseSettings } from "../shared/config/settings.ts";
+import { toSettingName } from "../shared/config/settings-file.ts";
 import { createHttpApp } from "../shared/http/http-app.ts";
 import { noMetrics } from "../shared/metrics.ts";
 import { createMemoryStore } from "../shared/store/memory/memory-store.ts";
@@ -56,6 +58,7 @@ export async function startSimulatedProduct(
     TELEGRAM_CHAT_ID: String(CHAT),
     TELEGRAM_API_ROOT: apiRoot,
     ADMIN_TOKEN,
+    ...Object.fromEntries(listAgentNames(config).map((name) => [`AGENT_TOKEN_${toSettingName(name)}`, toToken(name)])),
     STORE_URL: "memory:",
     GROUNDCREW_CONFIG: "config.json",
   };
@@ -109,6 +112,20 @@ export async function startSimulatedProduct(
         if (answer.status !== 200) throw new Error(`a webhook was answered with ${answer.status}`);
       }
     },
+    /** Calls a tool over HTTP with an agent's bridge token. */
+    async callTool(agent: string, tool: string, input: object = {}): Promise<{ status: number; body: unknown }> {
+      const headers = {
+        host: "127.0.0.1",
+        "content-type": "application/json",
+        authorization: `Bearer ${toToken(agent)}`,
+      };
+      const answer = await app.request(`http://127.0.0.1/agent/${tool}`, {
+        method: "POST",
+        headers,
+        body: JSON.stringify(input),
+      });
+      return { status: answer.status, body: await answer.json() };
+    },
     async countPendingJobs(): Promise<number> {
       const { queues } = await deps.store.stats();
       return Object.values(queues).reduce((sum, { pending }) => sum + pending, 0);
@@ -125,6 +142,15 @@ export async function startSimulatedProduct(
 /** Returns the number of these requests that read comments or relations. */
 export function countDetailsRequests(requests: readonly { path: string }[]): number {
   return requests.filter(({ path }) => DETAILS_PATH.test(path)).length;
+}
+
+const toToken = (agent: string) => `bridge-token-of-${agent}-in-the-bench`;
+
+function listAgentNames(config: Record<string, unknown>): string[] {
+  return z
+    .array(z.object({ name: z.string() }))
+    .parse(config["agents"] ?? [])
+    .map(({ name }) => name);
 }
 
 function countDetailsAttempts(store: Store, attempts: { details: number }): Store {
