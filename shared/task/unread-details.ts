@@ -10,6 +10,9 @@ import type { DetailsPart, KeptItem, UnreadDetails } from "./snapshot.ts";
 export const DETAILS_RANKS = [1, 2, 3, 4, 5, 6, 7, 8] as const;
 type DetailsRank = (typeof DETAILS_RANKS)[number];
 
+/** The rank of the first relations of items that existed before, that no agent needs and that a rule could match. */
+export const BACKFILL_RANK = 7;
+
 const PARTS = ["relations", "comments"] as const satisfies readonly DetailsPart[];
 
 interface DetailsRequest {
@@ -132,7 +135,7 @@ function rankPart(item: KeptItem, part: DetailsPart): DetailsRank {
   if (!isOpen(item.snapshot.word)) return 8;
   if (isForAgent && (isUnannounced || isBackfill)) return 1;
   if (isUnannounced) return isMatchable ? 2 : 3;
-  if (isBackfill) return isMatchable ? 7 : 8;
+  if (isBackfill) return isMatchable ? BACKFILL_RANK : 8;
   return isForAgent || isMatchable ? 4 : 8;
 }
 
