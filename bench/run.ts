@@ -33,12 +33,14 @@ const benches: Record<string, () => Promise<BenchLine[]>> = {
     ...(await benchAdoption({ projects: 9, items: 1_200, blockedTasks: [20, ...Array<number>(9).fill(10)] })),
     ...(quick ? [] : await benchAdoption({ projects: 9, items: 1_200, blockedTasks: Array<number>(10).fill(20) })),
   ],
-  "busy-team": () =>
-    benchBusyTeam({
+  "busy-team": async () => [
+    ...(await benchBusyTeam({
       agents: 5,
       pollInterval: MINUTE,
       ...(quick ? { tasks: 90, duration: 3 * MINUTE } : { tasks: 120, duration: 6 * MINUTE }),
-    }),
+    })),
+    ...(quick ? [] : await benchBusyTeam({ agents: 5, pollInterval: 5 * MINUTE, tasks: 200, duration: 10 * MINUTE })),
+  ],
   latency: () => benchLatency({ rates: [50, 25], seconds: quick ? 4 : 30 }),
   memory: () =>
     benchMemory({

@@ -101,6 +101,8 @@ export interface UnreadDetails {
   covers?: string;
   /** The item changed without a webhook that explains it, so its relations may have changed. */
   isUnannounced?: true;
+  /** The change may have another cause than the webhook that was sent a moment before. */
+  isUncertain?: true;
   /** A part was read for this request. */
   isStarted?: true;
   /** The part that was read last, also for an earlier request. */

@@ -4,8 +4,9 @@ import type { DetailsPart, KeptItem, UnreadDetails } from "./snapshot.ts";
 
 /**
  * Order in which details are read, 1 first. No webhook reports a relation, so relations of open items come first, and of
- * these the items whose last change no webhook explains. Then comments, and what existed before. In each group agents'
- * open tasks come before items that a rule could match, and those before the others.
+ * these the items whose last change no webhook explains, then those whose change a webhook of a moment before probably
+ * explains. Then comments, and what existed before. In each group agents' open tasks come before items that a rule could
+ * match, and those before the others.
  */
 export const DETAILS_RANKS = [1, 2, 3, 4, 5, 6, 7, 8] as const;
 type DetailsRank = (typeof DETAILS_RANKS)[number];
@@ -19,8 +20,11 @@ interface DetailsRequest {
   /** Revision of the stored record that the request replaces. */
   rev: number;
   correlation: string;
-  /** Earlier observations and webhooks explain the item's last change. */
-  isAnnounced?: boolean;
+  /**
+   * Whether earlier observations and webhooks explain the item's last change: `probably` when it is a moment later than
+   * they are, as after each change when a worker of Plane stores it, but also after a relation at that moment.
+   */
+  isAnnounced?: "yes" | "probably" | "no";
   /** Whether a rule could match what a read of this part finds. */
   canRuleMatch: (part: DetailsPart) => boolean;
 }
@@ -36,14 +40,19 @@ export function requestDetails(item: KeptItem, request: DetailsRequest): KeptIte
   if (unread?.covers !== undefined && unread.covers >= snapshot.updatedAt) return undefined;
   const parts = toRequestedParts(snapshot.word === "done" ? ["comments"] : PARTS, request);
   // What an earlier request was for is still unread.
-  const isUnannounced = unread?.isUnannounced || !request.isAnnounced;
+  const isUnannounced = unread?.isUnannounced || (request.isAnnounced ?? "no") === "no";
+  const isUncertain = unread?.isUncertain || request.isAnnounced === "probably";
   return {
     ...item,
     unread: {
       ...toRequestFields(request),
       parts,
       covers: snapshot.updatedAt,
-      ...omitUndefined({ isUnannounced: isUnannounced ? true : undefined, lastRead: unread?.lastRead }),
+      ...omitUndefined({
+        isUnannounced: isUnannounced ? true : undefined,
+        isUncertain: isUncertain ? true : undefined,
+        lastRead: unread?.lastRead,
+      }),
     },
   };
 }
@@ -128,7 +137,7 @@ export function listUnreadParts(item: KeptItem): { part: DetailsPart; rank: Deta
 }
 
 function rankPart(item: KeptItem, part: DetailsPart): DetailsRank {
-  const { isUnannounced, isBackfill, parts } = item.unread ?? { parts: {} };
+  const { isUnannounced, isUncertain, isBackfill, parts } = item.unread ?? { parts: {} };
   const isForAgent = isAgentTask(item);
   const isMatchable = parts[part] === "rule";
   if (part === "comments") return isForAgent ? 5 : isMatchable ? 6 : 8;
@@ -136,7 +145,8 @@ function rankPart(item: KeptItem, part: DetailsPart): DetailsRank {
   if (isForAgent && (isUnannounced || isBackfill)) return 1;
   if (isUnannounced) return isMatchable ? 2 : 3;
   if (isBackfill) return isMatchable ? BACKFILL_RANK : 8;
-  return isForAgent || isMatchable ? 4 : 8;
+  if (!isForAgent && !isMatchable) return 8;
+  return isUncertain ? 3 : 4;
 }
 
 function isAgentTask({ snapshot, owners = [] }: KeptItem): boolean {

@@ -87,6 +87,9 @@ async function startInUsedWorkspace() {
 test("reliability 29: nothing is written to a workspace that was in use before, over polls, kill -9, a lost store, a cancelled blocker and an agent that lists", async () => {
   const used = await startInUsedWorkspace();
   const { plane, runtime, guide, map, others, listWrites, runPolls, callTool, deliverWebhooks } = used;
+  // The first look begins with the start: these tests schedule polls once a year.
+  const hasReadRelations = () => plane.ledger.requests.some(({ path }) => path.includes("/relations/"));
+  await expect.poll(hasReadRelations, { timeout: 30_000 }).toBe(true);
   await runPolls();
   await runtime.kill("SIGKILL");
   await runtime.start();
