@@ -48,6 +48,8 @@ const FORMS_NOT_IN_FIXTURE: readonly string[] = [
   "key read",
   // Whose details were read last.
   "key details-positions",
+  // Mark that an agent works on an item that existed before.
+  "key managed",
   // The event that a task in review was sent back.
   "job review",
 ];
