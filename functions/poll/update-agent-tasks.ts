@@ -37,7 +37,8 @@ export async function updateAgentTasks(
   const accounts = await readAgentAccounts(deps);
   const tasksByAgent = new Map(deps.settings.agents.map((agent) => [agent.name, new Map<string, boolean>()]));
   const jobs: Job[] = [];
-  let existingJobs = 0;
+  // The labels of existing items wait until agents' lists are right.
+  let existingLeft = (await deps.store.count(observedSets.unknownTasks)) === 0 ? EXISTING_MIRROR_LIMIT : 0;
   const inReview: string[] = [];
   for await (const {
     project,
@@ -53,8 +54,8 @@ export async function updateAgentTasks(
       tasksByAgent.get(owner)?.set(value.snapshot.id, isStartable(item, owner, undefined));
     if (jobs.length >= MIRROR_LIMIT) continue;
     const mirror = await createMirrorJob(deps, { project, item, rev, accounts }, correlation);
-    if (!mirror || (mirror.isExisting && existingJobs >= EXISTING_MIRROR_LIMIT)) continue;
-    if (mirror.isExisting) existingJobs += 1;
+    if (!mirror || (mirror.isExisting && existingLeft === 0)) continue;
+    if (mirror.isExisting) existingLeft -= 1;
     jobs.push(mirror.job);
   }
   if (jobs.length > 0) await deps.store.commit({ jobs });

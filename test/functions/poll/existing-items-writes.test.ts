@@ -131,7 +131,7 @@ test("OPENCLAW-10 with mirror true the labels and assignees of existing items ar
   expect(app.readPlaneItem(fair)).toMatchObject({ assignees: ["Imhotep"], labels: ["agent:Imhotep"] });
 });
 
-test("the mirroring of existing items is paced: at most 10 items at a poll", async () => {
+test("the mirroring of existing items is paced: at most 10 items at a poll, after the blockers of agents' tasks were read", async () => {
   const { app, runPolls, listWrites } = await createExistingWorkspace();
   for (let i = 0; i < 25; i += 1) app.addTask(`Old ${i}`, "Thot");
   app.advance(MINUTE);
@@ -146,6 +146,8 @@ test("the mirroring of existing items is paced: at most 10 items at a poll", asy
         .filter(([method]) => method === "PATCH").length,
     );
   }
+  // At the first poll the blockers of agents' tasks are read first.
+  expect(counts[0]).toBe(0);
   expect(Math.max(...counts)).toBeLessThanOrEqual(10);
   // Tour, Map and the 25.
   expect(counts.reduce((sum, count) => sum + count, 0)).toBe(27);
