@@ -5,7 +5,6 @@ import type { SimulatedProduct } from "./simulated-product.ts";
 /** How an agent works: one task per run, or one after the other until none is left. */
 export interface SimulatedAgent {
   name: string;
-  token: string;
   doesAllTasks: boolean;
   /** Times in which its runs fail before the first call, as when its model cannot be reached. */
   sleeps: { from: Ms; to: Ms }[];
@@ -35,9 +34,9 @@ export function createWakeTeam({ time, callTool }: SimulatedProduct, random: () 
   const claimedAt = new Map<string, Ms>();
   const doneTasks = new Set<string>();
 
-  async function call({ token }: SimulatedAgent, tool: string, input: object): Promise<unknown> {
+  async function call({ name }: SimulatedAgent, tool: string, input: object): Promise<unknown> {
     for (let tries = 1; ; tries += 1) {
-      const { status, json } = await callTool(token, tool, input);
+      const { status, json } = await callTool(name, tool, input);
       if (status === 200) return json;
       // Plane's quota is used up for the moment.
       if ((status === 429 || status === 503) && tries < MAX_TRIES) await time.wait(10 * SECOND);

@@ -73,12 +73,8 @@ export async function runWakeDay({ agents: count, duration, tasksPerHour }: Wake
     for (const [i, person] of people.entries()) {
       plane.addProjectMember(added, person);
       const name = names[i] ?? "";
-      const token = `bridge-token-of-${name}-in-the-bench`;
-      Object.assign(env, {
-        [`AGENT_TOKEN_${toSettingName(name)}`]: token,
-        [`PLANE_API_KEY_${toSettingName(name)}`]: plane.createApiKey(person),
-      });
-      agents.push({ name, token, doesAllTasks: i * 2 >= count, sleeps: [], active: new Set(), runs: 0 });
+      env[`PLANE_API_KEY_${toSettingName(name)}`] = plane.createApiKey(person);
+      agents.push({ name, doesAllTasks: i * 2 >= count, sleeps: [], active: new Set(), runs: 0 });
     }
     return { agents: people.map(({ email }, i) => ({ name: names[i], email, wake: "openclaw" })) };
   });

@@ -1,5 +1,5 @@
 import type { DecisionRecord, RequestedAction } from "../../shared/decision-log/decision-log.ts";
-import type { ComponentHealth } from "../../shared/health.ts";
+import type { ComponentHealth, FirstLook } from "../../shared/health.ts";
 import type { CapacityWarning } from "../../shared/store/capacity.ts";
 import type { StoreKey } from "../../shared/store/port.ts";
 import type { RichText } from "../../shared/telegram/rich-text.ts";
@@ -20,6 +20,8 @@ export interface BoardAnswer {
   health: { plane: ComponentHealth; telegram?: ComponentHealth; store?: StoreTrouble };
   waiting: { telegram: number; forward: number };
   set_aside: number;
+  /** What the first look at Plane has not read yet; absent when it is complete. */
+  first_look?: FirstLook;
 }
 
 /** A plan and how far it is; `project` is the identifier, once the project exists. */

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/app/deps.ts";
 import { addLongHold, readLongHolds } from "../../shared/app/long-holds.ts";
 import { answerCleanJson } from "../../shared/http/answer-clean-json.ts";
+import { readFirstLook } from "../../shared/observe/first-look.ts";
 import { listReadableProjects } from "../../shared/observe/project-record.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createRedactor } from "../../shared/redact.ts";
@@ -65,6 +66,7 @@ function app(deps: BoardDeps): Hono {
       },
       waiting: { telegram: queues.outbox.pending, forward: queues.forward.pending },
       set_aside: Object.values(queues).reduce((sum, { dead }) => sum + dead, 0),
+      ...omitUndefined({ first_look: await readFirstLook(deps) }),
     } satisfies BoardAnswer);
   });
 }

@@ -13,7 +13,7 @@ import { readIsolatedDetails, readNextDetails } from "../../shared/observe/read-
 import { readItem, readItemSince } from "../../shared/observe/read-item.ts";
 import { readProjects } from "../../shared/observe/read-projects.ts";
 import { requestItemDetails } from "../../shared/observe/request-details.ts";
-import { observedKeys } from "../../shared/observe/store-keys.ts";
+import { observedKeys, observedSets } from "../../shared/observe/store-keys.ts";
 import type { KeptProject } from "../../shared/observe/stored-records.ts";
 import { PlaneNotFoundError } from "../../shared/plane/errors.ts";
 import type { LeasedJob, Settlement } from "../../shared/store/job-operations.ts";
@@ -96,9 +96,15 @@ async function handleReadableItemJob(deps: Deps, body: ItemBody, job: LeasedJob,
 async function handleJob(deps: Deps, body: Exclude<ObserveBody, ItemBody | { do: "next_details" }>): Promise<void> {
   const { correlation } = body;
   switch (body.do) {
-    case "evaluate":
+    case "evaluate": {
+      const unknownBefore = await deps.store.count(observedSets.unknownTasks);
       await evaluateBlockers(deps, body.item, correlation);
-      return queueResolveBlocked(deps, [body.item], correlation);
+      await queueResolveBlocked(deps, [body.item], correlation);
+      // A poll wakes the agents for the tasks that turned out to be startable, all at once.
+      if (unknownBefore > 0 && (await deps.store.count(observedSets.unknownTasks)) === 0)
+        deps.requestPoll("the blockers of all agents' tasks are known");
+      return;
+    }
     case "lines":
       return observeBlockedByText(deps, body.item, correlation);
     case "fan": {

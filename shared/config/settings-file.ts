@@ -202,6 +202,14 @@ export const settingsFileSchema = z.strictObject({
     })
     .default({})
     .meta({ meaning: "Names of Plane's states by status, where Plane's state group does not determine it." }),
+  mirror: z
+    .union([z.boolean(), z.literal("agents")])
+    .default(false)
+    .describe("false, true or agents")
+    .meta({
+      meaning:
+        "Whether the labels agent:<name> are also synchronized on items that existed before Groundcrew's first start. false: only once an agent works on such an item, or a person changes it through Groundcrew; agents: labels follow the assignments; true: labels and assignees follow each other, as on later items.",
+    }),
   notifications: notificationRulesSchema.default([]).meta({ meaning: "Which events are sent to Telegram." }),
   progress: z
     .boolean()

@@ -58,6 +58,11 @@ export const workJobBodySchema = z.discriminatedUnion("do", [
 export type WorkJobBody = z.infer<typeof workJobBodySchema>;
 
 /** Creates a job of the queue `work`. Jobs of one lane are handled in order; `at` is store time. */
+/** The lane of jobs that replace an item's whole list of labels, so that none of them overwrites another's change. */
+export function toLabelsLane(item: string): string {
+  return `labels:${item}`;
+}
+
 export function createWorkJob(id: string, lane: string, body: WorkJobBody, at?: Ms): Job {
   return { id, queue: "work", lane, body, ...omitUndefined({ at }) };
 }

@@ -9,13 +9,14 @@ import { isBlockingOthers, isOpen, isOpenItem } from "../task/diff.ts";
 import type { TaskEvent } from "../task/events.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import { isStartable } from "../task/startable.ts";
-import { withdrawUnneededDetails } from "../task/unread-details.ts";
+import { needsBackfill, withdrawUnneededDetails } from "../task/unread-details.ts";
 import { mayContainBlockedByText } from "./blocked-by-text.ts";
 import { decideActions } from "./decide-actions.ts";
 import { readItemFacts } from "./event-facts.ts";
 import { toItemPut } from "./item-put.ts";
 import type { ObservationSource, ObserveDeps } from "./observe-item.ts";
 import { resolveOwnership } from "./ownership.ts";
+import { prepareDetailsRequest } from "./request-details.ts";
 import { observedKeys } from "./store-keys.ts";
 
 interface ItemChange {
@@ -34,8 +35,13 @@ interface ItemChange {
 export async function prepareItemUpdate(deps: ObserveDeps, change: ItemChange): Promise<ValueUpdate> {
   const { source, rev } = change;
   const { observedRev: _, ...resolved } = await resolveOwnership(deps, change.before, change.next);
-  const next = withdrawUnneededDetails(resolved);
-  const { id } = next.snapshot;
+  const current = withdrawUnneededDetails(resolved);
+  const { id } = current.snapshot;
+  // An agent was assigned to an item that existed before.
+  const backfill = needsBackfill(current)
+    ? await prepareDetailsRequest(deps, current, { before: change.before, rev }, source, "backfill")
+    : undefined;
+  const next = backfill?.item ?? current;
   const key = observedKeys.item(id);
   const decision = await decideActions(deps, {
     key,
@@ -48,7 +54,12 @@ export async function prepareItemUpdate(deps: ObserveDeps, change: ItemChange): 
   return {
     expect: change.extraWrites?.expect ?? [],
     put: [toItemPut(next), ...decision.put, ...(change.extraWrites?.put ?? [])],
-    jobs: [...decision.jobs, ...change.jobs, ...collectFollowUpJobs(deps, { ...change, next })],
+    jobs: [
+      ...decision.jobs,
+      ...change.jobs,
+      ...(backfill?.jobs ?? []),
+      ...collectFollowUpJobs(deps, { ...change, next }),
+    ],
     afterCommit: decision.publish,
   };
 }

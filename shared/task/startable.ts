@@ -6,7 +6,10 @@ export function isOpenAndOwned(item: KeptItem, agent: string): boolean {
   return isOpenItem(item) && (item.owners ?? []).includes(agent);
 }
 
-/** Whether the agent could claim this item unless it is claimed: it is open, theirs, and neither blocked nor in review. */
+/**
+ * Whether the agent could claim this item unless it is claimed: it is open, theirs, and neither in review nor blocked, as
+ * far as its blockers are known.
+ */
 export function isStartable(item: KeptItem, agent: string): boolean {
-  return isOpenAndOwned(item, agent) && !isBlocked(item) && !item.review;
+  return isOpenAndOwned(item, agent) && !isBlocked(item) && !item.blockersUnknown && !item.review;
 }

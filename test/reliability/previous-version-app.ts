@@ -52,6 +52,10 @@ const FORMS_NOT_IN_FIXTURE: readonly string[] = [
   "key seen",
   // The message that an agent does not react to its wakes.
   "job unresponsive",
+  // Mark that an agent works on an item that existed before.
+  "key managed",
+  // The last read of a task's comments, activities and attachments.
+  "key task-details",
   // The event that a task in review was sent back.
   "job review",
 ];

@@ -89,6 +89,7 @@ export const pageTextsEn: PageTexts = {
   "health.held": "{part} asked Groundcrew to wait: {n} min left",
   "health.retry": "Try now",
   "health.waiting": "{n} pending",
+  "health.first_look": "First look at Plane: {projects} projects, {tasks} tasks of agents, {items} other items left",
   "health.store": "Store",
   "health.store_memory": "Redis memory: {n} % used",
   "health.store_disk": "Disk of the store: {n} MiB free",

@@ -89,6 +89,8 @@ export const pageTextsFr: PageTexts = {
   "health.held": "{part} a demandé une pause\u00a0: encore {n}\u00a0min",
   "health.retry": "Réessayer",
   "health.waiting": "{n} en attente",
+  "health.first_look":
+    "Première lecture de Plane\u00a0: encore {projects} projets, {tasks} tâches d’agents, {items} autres éléments",
   "health.store": "Stockage",
   "health.store_memory": "Mémoire de Redis\u00a0: {n}\u00a0% utilisés",
   "health.store_disk": "Disque du stockage\u00a0: {n}\u00a0Mio libres",

@@ -58,6 +58,8 @@ export const workKeys = {
   wish: (id: string): StoreKey => id,
   /** The progress of an agent's fresh read of its projects. */
   fresh: (agent: string): StoreKey => `fresh:${encodeURIComponent(agent)}`,
+  /** Mark that an agent has worked on an item that existed before, or that somebody changed it through Groundcrew. */
+  managed: (item: string): StoreKey => `managed:${item}`,
   /** The agents whose label and assignment last agreed. */
   mirror: (item: string): StoreKey => `mirror:${item}`,
 } as const;

@@ -28,6 +28,7 @@ test("An empty environment starts the demo with all defaults", () => {
     agents: [],
     done: { summary: true, deliverable: false, commit_and_tests: "code", review_below: 0.7, dependants_wait: true },
     states: {},
+    mirror: false,
     notifications: [],
     plan: { approve: true },
     claim_minutes: 15,

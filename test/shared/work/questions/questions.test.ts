@@ -194,6 +194,9 @@ test("a person's comment in Plane without an open question makes no request to P
   const { id } = await ask();
   await answerQuestion(app.deps, id, { text: "Red", by: "Ada" });
   await app.runUntilIdle();
+  // Reads what was written so far, for example the label of the agent that claimed the task.
+  await app.poll();
+  await app.runUntilIdle();
   const asked = await app.recordRequests(() => writeComment("<p>Thanks</p>"));
   expect(asked.filter((one) => one.includes("comments"))).toHaveLength(1);
 });
