@@ -100,12 +100,11 @@ function toMcpTool(tool: Tool): McpTool {
     name,
     description,
     inputSchema,
-    annotations: {
-      readOnlyHint: readOnly,
-      idempotentHint: idempotent || readOnly,
-      destructiveHint: destructive,
-      openWorldHint: false,
-    },
+    // Values that are MCP's defaults are left out, because every agent reads each character at every start. The other
+    // hints mean nothing for a tool that only reads.
+    annotations: readOnly
+      ? { readOnlyHint: true, openWorldHint: false }
+      : { ...(idempotent ? { idempotentHint: true } : {}), destructiveHint: destructive, openWorldHint: false },
   };
 }
 
