@@ -88,7 +88,7 @@ function describeAndBlock({ plane }: BenchSimulators, items: readonly { id: stri
   plane.deliveries.dropAll();
 }
 
-const taskListSchema = z.object({ tasks: z.array(z.object({ blocked_by: z.array(z.unknown()) })) });
+const taskListSchema = z.object({ tasks: z.array(z.object({ blocked_by: z.array(z.unknown()).nullable() })) });
 
 /** The cost of one agent's call. */
 interface ListCall {
@@ -120,7 +120,7 @@ async function callListTasks(
     const text = result.content.map((part) => (part.type === "text" ? part.text : "")).join("");
     const { tasks } = taskListSchema.parse(JSON.parse(text));
     const size = Buffer.byteLength(text) + Buffer.byteLength(JSON.stringify(result.structuredContent ?? ""));
-    const blocked = tasks.filter(({ blocked_by }) => blocked_by.length > 0).length;
+    const blocked = tasks.filter(({ blocked_by }) => (blocked_by?.length ?? 0) > 0).length;
     lists.push({ size, tasks: tasks.length, blocked, requests: plane.ledger.requests.length - before, time });
     await client.close();
   }

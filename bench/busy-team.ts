@@ -96,7 +96,11 @@ async function measureBusyTeam(
   await time.advanceUntilSettled(Promise.all(polls));
   const pendingJobs = await product.countPendingJobs();
   const requests = product.listRequests().slice(requestsBefore);
-  const delays = blocks.map(({ blocked, polledAt = Number.NaN, at }) => {
+  // A block after the last poll could not be seen by any.
+  const polledBlocks = blocks.flatMap((block) =>
+    block.polledAt === undefined ? [] : [{ ...block, polledAt: block.polledAt }],
+  );
+  const delays = polledBlocks.map(({ blocked, polledAt, at }) => {
     const found = events.find((event) => event.kind === "blocked" && event.record === `item:${blocked.id}`);
     return found && found.at >= at ? Math.max(0, found.at - polledAt) : undefined;
   });

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
-import { MINUTE } from "../shared/time.ts";
+import { HOUR, MINUTE } from "../shared/time.ts";
+import { benchAdoption } from "./adoption.ts";
 import { benchAgents } from "./agents.ts";
 import { benchBusyTeam } from "./busy-team.ts";
 import { benchClaims } from "./claims.ts";
@@ -12,6 +13,8 @@ import { benchLatency } from "./latency.ts";
 import { benchMemory } from "./memory.ts";
 import { benchRequests } from "./requests.ts";
 import { type BenchLine, renderTable } from "./table.ts";
+import { benchTools } from "./tools.ts";
+import { benchWakes } from "./wakes.ts";
 
 /**
  * `npm run bench`: runs all benches, or those that the arguments name, and prints one table. `--write` stores the table
@@ -28,12 +31,19 @@ const full = process.env["FULL"] === "1";
 const benches: Record<string, () => Promise<BenchLine[]>> = {
   intake: () => benchIntake(quick ? { rounds: 2, count: 1_000, steady: 2 } : { rounds: 15, count: 3_000, steady: 15 }),
   requests: () => benchRequests({ agents: 10, projects: 20, items: quick ? 60 : 1_000, changed: quick ? 20 : 100 }),
-  "busy-team": () =>
-    benchBusyTeam({
+  adoption: async () => [
+    ...(await benchAdoption({ projects: 9, items: 1_200, blockedTasks: [20, ...Array<number>(9).fill(10)] })),
+    ...(quick ? [] : await benchAdoption({ projects: 9, items: 1_200, blockedTasks: Array<number>(10).fill(20) })),
+  ],
+  "busy-team": async () => [
+    ...(await benchBusyTeam({
       agents: 5,
       pollInterval: MINUTE,
       ...(quick ? { tasks: 90, duration: 3 * MINUTE } : { tasks: 120, duration: 6 * MINUTE }),
-    }),
+    })),
+    ...(quick ? [] : await benchBusyTeam({ agents: 5, pollInterval: 5 * MINUTE, tasks: 200, duration: 10 * MINUTE })),
+  ],
+  wakes: () => benchWakes({ agents: 10, duration: (quick ? 4 : 24) * HOUR, tasksPerHour: 1.5 }),
   latency: () => benchLatency({ rates: [50, 25], seconds: quick ? 4 : 30 }),
   memory: () =>
     benchMemory({
@@ -44,6 +54,7 @@ const benches: Record<string, () => Promise<BenchLine[]>> = {
       starts: quick ? 2 : 5,
     }),
   agents: () => benchAgents({ agents: 10, projects: 8, items: quick ? 60 : 150 }),
+  tools: () => benchTools(quick ? { agents: 4, rounds: 1 } : { agents: 10, rounds: 3 }),
   claims: () => benchClaims(quick ? { rounds: 1, count: 200 } : { rounds: 5, count: 1_000 }),
   engines: () => benchEngines(quick ? { rounds: 1, count: 500 } : { rounds: 5, count: 5_000 }),
 };

@@ -1,8 +1,10 @@
 import { createHmac } from "node:crypto";
+import { z } from "zod";
 import { manifest } from "../functions/index.ts";
 import { createDeps } from "../runtime/create-deps.ts";
 import { createAssetReader } from "../runtime/node/asset-reader.ts";
 import { parseSettings } from "../shared/config/settings.ts";
+import { toSettingName } from "../shared/config/settings-file.ts";
 import { createHttpApp } from "../shared/http/http-app.ts";
 import { noMetrics } from "../shared/metrics.ts";
 import { createMemoryStore } from "../shared/store/memory/memory-store.ts";
@@ -28,10 +30,10 @@ export type SimulatedProduct = Awaited<ReturnType<typeof startSimulatedProduct>>
 /**
  * Starts the whole product in this process on simulated time, with Plane's default rate limit: for what takes minutes
  * because of limits and not because of the machine. `setUp` fills Plane before the product starts and returns the
- * content of the settings file.
+ * content of the settings file; it may add environment variables.
  */
 export async function startSimulatedProduct(
-  setUp: (plane: ReturnType<typeof createPlaneSimulator>) => Record<string, unknown>,
+  setUp: (plane: ReturnType<typeof createPlaneSimulator>, env: Record<string, string>) => Record<string, unknown>,
 ) {
   const time = createVirtualTime();
   const { clock } = time;
@@ -40,7 +42,8 @@ export async function startSimulatedProduct(
   const [url, apiRoot] = await Promise.all([plane.start(), telegram.start()]);
   const apiKey = plane.createApiKey(plane.addUser({ name: "Ada" }));
   const { secret } = plane.addWebhook("http://127.0.0.1:9/webhooks/plane");
-  const config = setUp(plane);
+  const addedEnv: Record<string, string> = {};
+  const config = setUp(plane, addedEnv);
   plane.runWorker();
   plane.deliveries.dropAll();
   // What changed in the second of the product's start would count as older.
@@ -56,8 +59,10 @@ export async function startSimulatedProduct(
     TELEGRAM_CHAT_ID: String(CHAT),
     TELEGRAM_API_ROOT: apiRoot,
     ADMIN_TOKEN,
+    ...Object.fromEntries(listAgentNames(config).map((name) => [`AGENT_TOKEN_${toSettingName(name)}`, toToken(name)])),
     STORE_URL: "memory:",
     GROUNDCREW_CONFIG: "config.json",
+    ...addedEnv,
   };
   const text = JSON.stringify(config);
   const parsed = parseSettings(env, { read: (path) => (path === "config.json" ? { text, mode: 0o600 } : undefined) });
@@ -86,6 +91,10 @@ export async function startSimulatedProduct(
   return {
     plane,
     time,
+    /** Texts of the messages in the chat. */
+    listMessages: () => telegram.chat(CHAT).messages.map(({ text }) => text),
+    /** Runs a tick of the product, which other work does not wait for. */
+    startTick: (name: string) => deps.ticks.runFresh(name),
     store: deps.store,
     /** Events that the product has found, with the time of their commit. */
     events,
@@ -109,6 +118,20 @@ export async function startSimulatedProduct(
         if (answer.status !== 200) throw new Error(`a webhook was answered with ${answer.status}`);
       }
     },
+    /** Calls a tool over HTTP with an agent's bridge token. */
+    async callTool(agent: string, tool: string, input: object = {}): Promise<{ status: number; json: unknown }> {
+      const headers = {
+        host: "127.0.0.1",
+        "content-type": "application/json",
+        authorization: `Bearer ${toToken(agent)}`,
+      };
+      const answer = await app.request(`http://127.0.0.1/agent/${tool}`, {
+        method: "POST",
+        headers,
+        body: JSON.stringify(input),
+      });
+      return { status: answer.status, json: await answer.json() };
+    },
     async countPendingJobs(): Promise<number> {
       const { queues } = await deps.store.stats();
       return Object.values(queues).reduce((sum, { pending }) => sum + pending, 0);
@@ -125,6 +148,15 @@ export async function startSimulatedProduct(
 /** Returns the number of these requests that read comments or relations. */
 export function countDetailsRequests(requests: readonly { path: string }[]): number {
   return requests.filter(({ path }) => DETAILS_PATH.test(path)).length;
+}
+
+const toToken = (agent: string) => `bridge-token-of-${agent}-in-the-bench`;
+
+function listAgentNames(config: Record<string, unknown>): string[] {
+  return z
+    .array(z.object({ name: z.string() }))
+    .parse(config["agents"] ?? [])
+    .map(({ name }) => name);
 }
 
 function countDetailsAttempts(store: Store, attempts: { details: number }): Store {

@@ -3,7 +3,8 @@ import type { Deps, Route } from "../shared/app/deps.ts";
 import { addLongHold, type LongHolds, readLongHolds } from "../shared/app/long-holds.ts";
 import { keepCurrentResults, readCanary } from "../shared/canary/canary-record.ts";
 import { getErrorMessage } from "../shared/errors.ts";
-import type { ComponentHealth } from "../shared/health.ts";
+import type { ComponentHealth, FirstLook } from "../shared/health.ts";
+import { readFirstLook } from "../shared/observe/first-look.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { createRedactor } from "../shared/redact.ts";
 import { describeCapacityWarning, findCapacityWarnings } from "../shared/store/capacity.ts";
@@ -36,10 +37,19 @@ function app(deps: ReadyDeps): Hono {
     const isReady = Object.values(parts).every((part) => part.ok === true);
     const webhooks =
       parts["store"]?.ok && settings.plane?.webhookSecrets.length ? await readWebhookHealth(deps) : undefined;
+    const first_look = parts["store"]?.ok ? await readFirstLookOrNothing(deps) : undefined;
     const status = isReady ? "ready" : "not ready";
     const untrusted_proxy = c.get("untrustedProxy");
-    return c.json({ status, ...parts, ...omitUndefined({ webhooks, untrusted_proxy }) }, isReady ? 200 : 503);
+    return c.json(
+      { status, ...parts, ...omitUndefined({ webhooks, first_look, untrusted_proxy }) },
+      isReady ? 200 : 503,
+    );
   });
+}
+
+/** A failure of the store is reported by its own entry. */
+function readFirstLookOrNothing(deps: ReadyDeps): Promise<FirstLook | undefined> {
+  return withTimeout(deps, () => readFirstLook(deps)).catch(() => undefined);
 }
 
 /** Without an answer of the store there are none: the failure is reported by the store's own entry. */

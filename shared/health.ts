@@ -4,6 +4,16 @@ import type { Ms } from "./time.ts";
 /** External systems whose health is reported. */
 export type HealthComponent = "plane" | "telegram";
 
+/** What the first look at Plane has not read yet. */
+export interface FirstLook {
+  /** Projects whose items were not all read. */
+  projects_left: number;
+  /** Agents' open tasks whose blockers are unknown. */
+  tasks_left: number;
+  /** Other open items whose blockers are read because a notification or forwarding rule could match them. */
+  items_left: number;
+}
+
 export interface ComponentHealth {
   /** Whether the last call succeeded; null before the first call. */
   ok: boolean | null;

@@ -68,7 +68,7 @@ async function createMcpServer(sdk: Awaited<ReturnType<typeof loadSdk>>, calls: 
     const { params } = CallToolRequestSchema.parse(request);
     const tool = TOOLS.find(({ name }) => name === params.name);
     const outcome = await calls.call(source, params.name, params.arguments ?? {});
-    if (tool) return toMcpResult(tool, outcome);
+    if (tool) return toMcpResult(outcome);
     throw new McpError(ErrorCode.InvalidParams, outcome.ok ? "" : outcome.refusal.message);
   });
   // A cancelled request would get no answer, and the HTTP request with it none either. Each HTTP request has a server of
@@ -100,30 +100,26 @@ function toMcpTool(tool: Tool): McpTool {
     name,
     description,
     inputSchema,
-    annotations: {
-      readOnlyHint: readOnly,
-      idempotentHint: idempotent || readOnly,
-      destructiveHint: destructive,
-      openWorldHint: false,
-    },
+    // Values that are MCP's defaults are left out, because every agent reads each character at every start. The other
+    // hints mean nothing for a tool that only reads.
+    annotations: readOnly
+      ? { readOnlyHint: true, openWorldHint: false }
+      : { ...(idempotent ? { idempotentHint: true } : {}), destructiveHint: destructive, openWorldHint: false },
   };
 }
 
 /**
- * An answer as JSON text. The answers of writing tools are short, so they are repeated as structured content for
- * programs; the answers of reading tools can be long and are sent once. A refusal is its message alone: its code is in
- * `_meta`, which models do not see.
+ * An answer as JSON text, sent once: the tools declare no output schema, and clients such as OpenClaw show structured
+ * content to the model in addition to the text. A refusal is its message alone: its code is in `_meta`, which models do
+ * not see.
  */
-function toMcpResult({ hints }: Tool, outcome: ToolOutcome): CallToolResult {
+function toMcpResult(outcome: ToolOutcome): CallToolResult {
   if (!outcome.ok) {
     const { code, message, retryAfter } = outcome.refusal;
     const error = { code, ...omitUndefined({ retry_after: retryAfter }) };
     return { isError: true, content: [{ type: "text", text: message }], _meta: { error } };
   }
-  const { output } = outcome;
-  const content: CallToolResult["content"] = [{ type: "text", text: JSON.stringify(output) }];
-  const isRecord = typeof output === "object" && output !== null && !Array.isArray(output);
-  return { content, ...omitUndefined({ structuredContent: isRecord && !hints.readOnly ? { ...output } : undefined }) };
+  return { content: [{ type: "text", text: JSON.stringify(outcome.output) }] };
 }
 
 /** The SDK refuses clients that do not accept event streams. This server sends none, so JSON alone is enough. */

@@ -15,7 +15,8 @@ export const taskAnswerSchema = z.object({
   /** `YYYY-MM-DD` */
   due_date: z.string().nullable(),
   project: z.string(),
-  blocked_by: z.array(z.object({ key: z.string(), status: statusSchema })),
+  /** Open blockers; null while they are still being read, so that `startable` is false. */
+  blocked_by: z.array(z.object({ key: z.string(), status: statusSchema })).nullable(),
   url: z.string(),
   /** ISO 8601: set when the caller holds the task; the claim expires then unless a call renews it. */
   held_until: z.string().optional(),

@@ -1,6 +1,8 @@
 import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/app/deps.ts";
+import { toPathBesideSecrets } from "../../shared/config/provision-schema.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { AgentsAnswer } from "./api-answers.ts";
 
 /** Lists agents with the number of their active bridge tokens, renews a token and retires old ones. Shows a token once. */
@@ -26,7 +28,13 @@ function app({ settings, bridgeTokens }: Pick<Deps, "settings" | "bridgeTokens">
   return new Hono()
     .get("/", (c) => {
       const agentList = [...tokenCounts].map(([name, tokens]) => ({ name, tokens }));
-      return c.json({ agents: agentList, write: bridgeTokens !== undefined } satisfies AgentsAnswer);
+      const path = bridgeTokens && toPathBesideSecrets(settings.secretsFile, "agents/<agent>/token");
+      const answer: AgentsAnswer = {
+        agents: agentList,
+        write: bridgeTokens !== undefined,
+        ...omitUndefined({ path }),
+      };
+      return c.json(answer);
     })
     .post("/:name/token", async (c) => {
       const name = c.req.param("name");

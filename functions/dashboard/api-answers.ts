@@ -1,5 +1,5 @@
 import type { DecisionRecord, RequestedAction } from "../../shared/decision-log/decision-log.ts";
-import type { ComponentHealth } from "../../shared/health.ts";
+import type { ComponentHealth, FirstLook } from "../../shared/health.ts";
 import type { CapacityWarning } from "../../shared/store/capacity.ts";
 import type { StoreKey } from "../../shared/store/port.ts";
 import type { RichText } from "../../shared/telegram/rich-text.ts";
@@ -12,12 +12,29 @@ export interface BoardAnswer {
   demo: boolean;
   projects: { identifier: string; name: string }[];
   columns: { name: BoardColumn; total: number; cards: BoardCard[] }[];
+  /** Plans that are not complete, and those that have ended today, newest first. */
+  plans: BoardPlan[];
   /** Number of open items beyond the limit of items that are read. */
   beyond: number;
   /** `store` is present only when it cannot be written or is nearly full. */
   health: { plane: ComponentHealth; telegram?: ComponentHealth; store?: StoreTrouble };
   waiting: { telegram: number; forward: number };
   set_aside: number;
+  /** What the first look at Plane has not read yet; absent when it is complete. */
+  first_look?: FirstLook;
+}
+
+/** A plan and how far it is; `project` is the identifier, once the project exists. */
+export interface BoardPlan {
+  id: string;
+  title: string;
+  project?: string;
+  state: "awaiting_approval" | "running" | "done" | "rejected" | "failed";
+  /** Steps that are done, and all steps. */
+  done: number;
+  total: number;
+  /** Why it was rejected, or why it failed. */
+  reason?: string;
 }
 
 /** `error`: the reason of the last failed write. */
@@ -93,8 +110,12 @@ export interface DeadLettersAnswer {
   dead_letters: FailedJob[];
 }
 
-/** The response of `GET /api/agents`. `tokens`: number of active bridge tokens. `write`: whether they can be replaced. */
+/**
+ * The response of `GET /api/agents`. `tokens`: number of active bridge tokens. `write`: whether they can be replaced;
+ * `path` then is the file of each agent's current token on the server, with `<agent>` in it.
+ */
 export interface AgentsAnswer {
   agents: { name: string; tokens: number }[];
   write: boolean;
+  path?: string;
 }

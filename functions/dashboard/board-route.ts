@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/app/deps.ts";
 import { addLongHold, readLongHolds } from "../../shared/app/long-holds.ts";
 import { answerCleanJson } from "../../shared/http/answer-clean-json.ts";
+import { readFirstLook } from "../../shared/observe/first-look.ts";
 import { listReadableProjects } from "../../shared/observe/project-record.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createRedactor } from "../../shared/redact.ts";
@@ -10,6 +11,7 @@ import { VERSION } from "../../shared/version.ts";
 import type { BoardAnswer, StoreTrouble } from "./api-answers.ts";
 import { BOARD_COLUMNS, compareCards, toBoardColumn } from "./board-cards.ts";
 import { readOpenItems, readRecentlyClosedItems } from "./board-items.ts";
+import { readBoardPlans } from "./board-plans.ts";
 import { type CardDeps, readCards } from "./cards.ts";
 
 /** The board: work items by column with their claims and blockers, and the health of Groundcrew itself. */
@@ -52,6 +54,7 @@ function app(deps: BoardDeps): Hono {
           .sort(compareCards)
           .slice(0, MAX_CARDS_PER_COLUMN),
       })),
+      plans: await readBoardPlans(deps),
       /** Number of open items beyond the limit. */
       beyond: open.beyond,
       health: {
@@ -63,6 +66,7 @@ function app(deps: BoardDeps): Hono {
       },
       waiting: { telegram: queues.outbox.pending, forward: queues.forward.pending },
       set_aside: Object.values(queues).reduce((sum, { dead }) => sum + dead, 0),
+      ...omitUndefined({ first_look: await readFirstLook(deps) }),
     } satisfies BoardAnswer);
   });
 }

@@ -1,6 +1,7 @@
 import { readLongHolds } from "../../shared/app/long-holds.ts";
 import type { StoreHealth } from "../../shared/app/store-health.ts";
 import { decisionSet } from "../../shared/decision-log/decision-log.ts";
+import { readFirstLook } from "../../shared/observe/first-look.ts";
 import { observedSets } from "../../shared/observe/store-keys.ts";
 import type { KeptProject } from "../../shared/observe/stored-records.ts";
 import { findCapacityWarnings } from "../../shared/store/capacity.ts";
@@ -12,7 +13,7 @@ import type { KeptClaim } from "../../shared/work/claims/find-claim.ts";
 import { workSets } from "../../shared/work/context/work-keys.ts";
 
 interface RevisionDeps {
-  store: Pick<Store, "scan" | "stats" | "listHolds" | "now">;
+  store: Store;
   storeHealth: Pick<StoreHealth, "getWriteFailure" | "getCapacity">;
 }
 
@@ -24,24 +25,31 @@ const NEWEST_COUNT = 10;
  * by other processes and survives restarts, and on whether this process can write to it.
  */
 export async function readRevision({ store, storeHealth }: RevisionDeps): Promise<string> {
-  const [decisionRev, messageRev, projects, claims, { queues }, holds] = await Promise.all([
+  const [decisionRev, messageRev, projects, claims, plans, { queues }, holds, firstLook] = await Promise.all([
     readNewestRev(store, decisionSet),
     readNewestRev(store, chatMessageSet),
     readAllRows<KeptProject>({ store }, observedSets.projects),
     readAllRows<KeptClaim>({ store }, workSets.claims),
+    readAllRows({ store }, workSets.planRuns),
     store.stats(),
     readLongHolds(store),
+    readFirstLook({ store }),
   ]);
   // Every poll that found a change has advanced its project's cursor.
   const cursors = Math.max(0, ...projects.map((row) => row.rev));
   // Every call of an agent renews its claim, so times are rounded to minutes to avoid needless updates.
   const claimSum = claims.reduce((sum, { value }) => sum + value.fence + Math.floor(value.until / MINUTE), 0);
+  const planRev = Math.max(0, ...plans.map((row) => row.rev));
   const deadCount = Object.values(queues).reduce((sum, queue) => sum + queue.dead, 0);
   const failureCount = storeHealth.getWriteFailure() === undefined ? 0 : 1;
   const warningCount = findCapacityWarnings(storeHealth.getCapacity()).length;
   const minutesLeft = [holds.plane, holds.telegram].map((left = 0) => Math.ceil(left / MINUTE));
-  const troubles = [failureCount, warningCount, ...minutesLeft];
-  return [decisionRev, messageRev, cursors, claimSum, deadCount, ...troubles].join(".");
+  // In steps of ten, because a read ends every second.
+  const leftToRead = firstLook
+    ? [firstLook.projects_left, Math.ceil((firstLook.tasks_left + firstLook.items_left) / 10)]
+    : [];
+  const troubles = [failureCount, warningCount, ...minutesLeft, ...leftToRead];
+  return [decisionRev, messageRev, cursors, claimSum, planRev, deadCount, ...troubles].join(".");
 }
 
 async function readNewestRev(store: Pick<Store, "scan">, set: SetName): Promise<number> {

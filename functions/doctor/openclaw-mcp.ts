@@ -19,7 +19,8 @@ export function findMcpEntries(output: OpenclawOutput | undefined, settings: Set
     .map(({ name }) => name);
 }
 
-function isGroundcrewEntry(name: string, launch: string, { port, publicUrl }: Settings): boolean {
+/** Whether an MCP entry of OpenClaw leads to Groundcrew. `launch` is its URL. */
+export function isGroundcrewEntry(name: string, launch: string, { port, publicUrl }: Settings): boolean {
   const url = URL.canParse(launch) ? new URL(launch) : undefined;
   if (!url || !/^\/mcp\/?$/.test(url.pathname)) return false;
   return url.origin === publicUrl || url.port === String(port) || /groundcrew/i.test(name);

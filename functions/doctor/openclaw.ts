@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { getOpenclawId } from "../../shared/config/openclaw-agents.ts";
 import type { Settings } from "../../shared/config/settings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
@@ -48,7 +49,7 @@ export function listOpenclawAgents({ agents, openclaw }: Settings): OpenclawAgen
   return agents.flatMap(({ name, wake }) => {
     if (wake.kind !== "openclaw") return [];
     const url = ("url" in wake ? wake.url : undefined) ?? openclaw?.url;
-    return [{ name, id: ("agent" in wake ? wake.agent : undefined) ?? name.toLowerCase(), url }];
+    return [{ name, id: getOpenclawId({ name, wake }), url }];
   });
 }
 

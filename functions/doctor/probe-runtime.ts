@@ -31,6 +31,7 @@ const readySchema = z.object({
   plane: partSchema.optional(),
   telegram: partSchema.optional(),
   webhooks: partSchema.extend({ seconds: z.number().nullable() }).optional(),
+  first_look: z.object({ projects_left: z.number(), tasks_left: z.number(), items_left: z.number() }).optional(),
   untrusted_proxy: z.string().optional(),
 });
 
@@ -38,6 +39,7 @@ const readySchema = z.object({
 const unavailableSchema = z.object({ error: z.object({ code: z.literal("unavailable"), message: z.string() }) });
 
 export type RuntimeHealth = z.infer<typeof healthSchema>;
+export type FirstLookState = z.infer<typeof readySchema>["first_look"];
 export type CanaryHealth = z.infer<typeof readySchema>["webhooks"];
 
 /** Answer of the runtime at an address. */

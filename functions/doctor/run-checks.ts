@@ -8,6 +8,8 @@ import { createTelegramBot } from "../../shared/telegram/create-telegram-bot.ts"
 import { checkAgents } from "./agents.ts";
 import { type DoctorCheck, reportOk } from "./check.ts";
 import { checkOpenclaw } from "./openclaw.ts";
+import { checkOpenclawAccess } from "./openclaw-access.ts";
+import type { OpenclawConfigFiles } from "./openclaw-config-file.ts";
 import { checkSkill, type SkillReader } from "./openclaw-skill.ts";
 import { checkPlane } from "./plane.ts";
 import { createPlaneQuery, type QueryDeps } from "./plane-query.ts";
@@ -24,6 +26,8 @@ export interface DoctorDeps extends QueryDeps {
   probeStore: (settings: Settings, isRuntimeAlive: boolean) => Promise<StoreProbe>;
   /** Reads the skill on this machine; used only where OpenClaw wakes agents. */
   skill: SkillReader;
+  /** OpenClaw's settings on this machine, if there are any. */
+  openclawConfig?: OpenclawConfigFiles | undefined;
   /** Files that only their owner should be able to read. */
   files: readonly PrivateFile[];
   /** A person's account in Plane, for data that API keys cannot read. */
@@ -76,7 +80,11 @@ async function checkSystem(deps: DoctorDeps, settings: Settings): Promise<Doctor
         settings,
       )
     : [];
-  const openclaw = [...(await checkOpenclaw(deps, settings)), ...(await checkSkill(deps.skill, settings))];
+  const openclaw = [
+    ...(await checkOpenclaw(deps, settings)),
+    ...(await checkSkill(deps.skill, settings)),
+    ...(deps.openclawConfig ? await checkOpenclawAccess(deps.openclawConfig, settings) : []),
+  ];
   return [...store, ...runtime, ...publicAddress, ...plane, ...telegram, ...openclaw];
 }
 

@@ -1,7 +1,13 @@
 import type { Settings } from "../../shared/config/settings.ts";
 import { VERSION } from "../../shared/version.ts";
 import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
-import { type CanaryHealth, type RuntimeHealth, type RuntimeProbe, STALE_CANARY_S } from "./probe-runtime.ts";
+import {
+  type CanaryHealth,
+  type FirstLookState,
+  type RuntimeHealth,
+  type RuntimeProbe,
+  STALE_CANARY_S,
+} from "./probe-runtime.ts";
 
 /** Checks the running Groundcrew by its own reports, and the last canary. */
 export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, plane }: Settings): DoctorCheck[] {
@@ -32,7 +38,7 @@ export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, pl
       ),
     ];
   }
-  const { store, plane: planePart, telegram, webhooks, untrusted_proxy } = probe.ready;
+  const { store, plane: planePart, telegram, webhooks, first_look, untrusted_proxy } = probe.ready;
   // A store that does not work has a finding of its own.
   const otherStore = "storeFailure" in probe ? undefined : store;
   for (const [part, state] of Object.entries({ store: otherStore, plane: planePart, telegram }))
@@ -51,6 +57,7 @@ export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, pl
       );
     }
   if (plane && plane.webhookSecrets.length > 0) checks.push(checkCanary(webhooks));
+  if (first_look) checks.push(reportFirstLook(first_look, plane?.rateLimit));
   if (untrusted_proxy !== undefined) checks.push(reportUntrustedProxy(untrusted_proxy));
   return checks;
 }
@@ -72,6 +79,19 @@ function checkHealth(name: string, url: string, { version, queues }: RuntimeHeal
     );
   }
   return checks;
+}
+
+/** An agent does not start a task whose blockers are unknown, so people should know why agents wait. */
+function reportFirstLook(
+  { projects_left, tasks_left, items_left }: NonNullable<FirstLookState>,
+  requestsPerMinute = 60,
+): DoctorCheck {
+  const minutes = Math.max(1, Math.ceil((projects_left + tasks_left + items_left) / requestsPerMinute));
+  return reportWarning(
+    "first look",
+    `Groundcrew still reads what was in Plane before: ${projects_left} projects, the blockers of ${tasks_left} tasks of agents, and those of ${items_left} other items`,
+    `Wait: about ${minutes} min at ${requestsPerMinute} requests a minute. Agents do not start these tasks before.`,
+  );
 }
 
 function reportUntrustedProxy(address: string): DoctorCheck {

@@ -13,13 +13,14 @@ import { readIsolatedDetails, readNextDetails } from "../../shared/observe/read-
 import { readItem, readItemSince } from "../../shared/observe/read-item.ts";
 import { readProjects } from "../../shared/observe/read-projects.ts";
 import { requestItemDetails } from "../../shared/observe/request-details.ts";
-import { observedKeys } from "../../shared/observe/store-keys.ts";
+import { observedKeys, observedSets } from "../../shared/observe/store-keys.ts";
 import type { KeptProject } from "../../shared/observe/stored-records.ts";
 import { PlaneNotFoundError } from "../../shared/plane/errors.ts";
 import type { LeasedJob, Settlement } from "../../shared/store/job-operations.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { queueResolveBlocked } from "../../shared/work/dependencies/queue-resolve-blocked.ts";
+import { completePlans } from "../../shared/work/plan-runs/complete-plans.ts";
 import { pollProjects } from "./poll-tick.ts";
 
 /** Interval between tries of a job for an unreadable project: 5 minutes, because an archived project may be restored. */
@@ -95,9 +96,15 @@ async function handleReadableItemJob(deps: Deps, body: ItemBody, job: LeasedJob,
 async function handleJob(deps: Deps, body: Exclude<ObserveBody, ItemBody | { do: "next_details" }>): Promise<void> {
   const { correlation } = body;
   switch (body.do) {
-    case "evaluate":
+    case "evaluate": {
+      const unknownBefore = await deps.store.count(observedSets.unknownTasks);
       await evaluateBlockers(deps, body.item, correlation);
-      return queueResolveBlocked(deps, [body.item], correlation);
+      await queueResolveBlocked(deps, [body.item], correlation);
+      // A poll wakes the agents for the tasks that turned out to be startable, all at once.
+      if (unknownBefore > 0 && (await deps.store.count(observedSets.unknownTasks)) === 0)
+        deps.requestPoll("the blockers of all agents' tasks are known");
+      return;
+    }
     case "lines":
       return observeBlockedByText(deps, body.item, correlation);
     case "fan": {
@@ -113,6 +120,7 @@ async function handleJob(deps: Deps, body: Exclude<ObserveBody, ItemBody | { do:
       return;
     }
     case "project_check":
+      await completePlans(deps, body.project, correlation);
       return checkProjectCompletion(deps, body.project, correlation);
     case "projects":
       return readNewProjects(deps, body);

@@ -1,16 +1,20 @@
 import { toItemPut } from "../../shared/observe/item-put.ts";
 import { applyOwnership, hasSameOwnership, readOwnership } from "../../shared/observe/ownership.ts";
 import { listReadableProjects } from "../../shared/observe/project-record.ts";
+import { requestItemDetails } from "../../shared/observe/request-details.ts";
 import { observedKeys, observedSets } from "../../shared/observe/store-keys.ts";
 import type { Job } from "../../shared/store/job-operations.ts";
 import { scanRows } from "../../shared/store/scan-set.ts";
 import { updateValue } from "../../shared/store/update.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
-import { isStartable } from "../../shared/wake/actionable.ts";
+import { isStartable } from "../../shared/task/startable.ts";
+import { needsBackfill } from "../../shared/task/unread-details.ts";
+import { isHeldInBacklog } from "../../shared/wake/backlog.ts";
 import { wakeForStartableTasks } from "../../shared/wake/wake-startable.ts";
-import { createMirrorJobs, readAgentAccounts } from "../../shared/work/changes/mirror-agent-labels.ts";
+import { createMirrorJob, readAgentAccounts } from "../../shared/work/changes/mirror-agent-labels.ts";
 import type { WorkDeps } from "../../shared/work/context/call-context.ts";
 import { queueInterruptedChanges } from "../../shared/work/lifecycle/resume-interrupted.ts";
+import { readHiddenTasks } from "../../shared/work/plan-runs/hidden-tasks.ts";
 
 /** An agent's open tasks at the last tick: item id to the store time since which the agent has it. */
 export interface KeptAgent {
@@ -19,6 +23,8 @@ export interface KeptAgent {
 
 /** Limit of jobs that synchronize labels with assignees at one tick: 20; further items follow with the next ticks. */
 const MIRROR_LIMIT = 20;
+/** Limit of those for items that existed before: 10, about 30 requests, so that they never use a minute's quota. */
+const EXISTING_MIRROR_LIMIT = 10;
 
 /**
  * Updates which agent has which open tasks, and since when, from the stored snapshots alone, so that lost jobs and a
@@ -32,16 +38,30 @@ export async function updateAgentTasks(
   if (deps.settings.agents.length === 0) return { assigned: 0, new: 0, woken: 0 };
   const accounts = await readAgentAccounts(deps);
   const tasksByAgent = new Map(deps.settings.agents.map((agent) => [agent.name, new Map<string, boolean>()]));
+  const isHidden = await readHiddenTasks(deps);
   const jobs: Job[] = [];
+  // The labels of existing items wait until agents' lists are right.
+  let existingLeft = (await deps.store.count(observedSets.unknownTasks)) === 0 ? EXISTING_MIRROR_LIMIT : 0;
   const inReview: string[] = [];
-  for await (const { key, value, rev } of walkOpenItems(deps)) {
+  for await (const {
+    project,
+    row: { key, value, rev },
+  } of walkOpenItems(deps)) {
     const ownership = await readOwnership(deps, value);
     const item = applyOwnership(value, ownership);
     if (!hasSameOwnership(value, ownership)) await deps.store.commit({ expect: [[key, rev]], put: [toItemPut(item)] });
+    // Agents that were added to the settings, or labels whose names were unknown, need blockers that nothing has read.
+    if (needsBackfill(item)) await requestItemDetails(deps, value.snapshot.id, { project, correlation }, "backfill");
     if (item.review) inReview.push(value.snapshot.id);
-    for (const owner of ownership.owners ?? [])
-      tasksByAgent.get(owner)?.set(value.snapshot.id, isStartable(item, owner, undefined));
-    if (jobs.length < MIRROR_LIMIT) jobs.push(...(await createMirrorJobs(deps, { item, rev, accounts }, correlation)));
+    for (const owner of ownership.owners ?? []) {
+      const isReady = isStartable(item, owner) && !isHidden(item) && !(await isHeldInBacklog(deps, item));
+      tasksByAgent.get(owner)?.set(value.snapshot.id, isReady);
+    }
+    if (jobs.length >= MIRROR_LIMIT) continue;
+    const mirror = await createMirrorJob(deps, { project, item, rev, accounts }, correlation);
+    if (!mirror || (mirror.isExisting && existingLeft === 0)) continue;
+    if (mirror.isExisting) existingLeft -= 1;
+    jobs.push(mirror.job);
   }
   if (jobs.length > 0) await deps.store.commit({ jobs });
   await queueInterruptedChanges(deps, inReview);
@@ -75,5 +95,5 @@ async function commitAgentTasks(deps: WorkDeps, agent: string, ids: readonly str
 
 async function* walkOpenItems(deps: WorkDeps) {
   for (const project of await listReadableProjects(deps))
-    yield* scanRows<KeptItem>(deps, observedSets.open(project.id));
+    for await (const row of scanRows<KeptItem>(deps, observedSets.open(project.id))) yield { project, row };
 }

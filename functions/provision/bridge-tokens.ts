@@ -31,6 +31,8 @@ export async function renewBridgeToken(
     if (previousHashes.length > 0) await secrets.storeValues(setting, previousHashes).catch(() => {});
     throw thrown;
   }
+  // Both tokens are valid, and the next run of provision repeats this write, so a failure here is harmless.
+  await secrets.updateOpenclawToken(agent, token).catch(() => {});
   return token;
 }
 

@@ -37,6 +37,8 @@ export interface ProvisionDeps {
   /** Text of the shipped skill file. */
   skill: string;
   telegram?: SetUpTelegram;
+  /** Whether to remove the sample project that Plane adds to a new workspace. */
+  removeSampleProject: boolean;
 }
 
 /** Dependencies and shared state of all steps in one run. */

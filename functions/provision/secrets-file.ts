@@ -1,7 +1,9 @@
 import { z } from "zod";
+import { getOpenclawTokenVariable } from "../../shared/config/openclaw-agents.ts";
 import { toPathBesideSecrets } from "../../shared/config/provision-schema.ts";
 import type { ProvisionSettings } from "../../shared/config/provision-settings.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
+import { replaceOpenclawVariable } from "./openclaw-config.ts";
 
 /** Files on this machine. */
 export interface Disk {
@@ -63,8 +65,18 @@ export async function openSecretsFile(
       const entries = [...stored].map(([key, list]) => [key, list.length === 1 ? list[0] : list]);
       await disk.write(secretsFile, formatJsonFile(Object.fromEntries(entries)), 0o600);
     },
+    /**
+     * Updates an agent's token in the file with the environment of OpenClaw's gateway. Does nothing when provision has
+     * not written that file.
+     */
+    async updateOpenclawToken(agent: string, token: string) {
+      const path = getOpenclawEnvironmentPath(secretsFile);
+      const text = await disk.read(path);
+      if (text === undefined) return;
+      await disk.write(path, replaceOpenclawVariable(text, getOpenclawTokenVariable(agent), token), 0o600);
+    },
     /** Path of the file with an agent's own bridge token. */
-    getTokenPath: (agent: string) => toPathBesideSecrets(secretsFile, `agents/${agent.toLowerCase()}/token`),
+    getTokenPath: (agent: string) => getBridgeTokenPath(secretsFile, agent),
     async readBridgeToken(agent: string): Promise<string | undefined> {
       const token = (await disk.read(secrets.getTokenPath(agent), FORBIDDEN_TOKEN_MODE))?.trim() || undefined;
       if (token) registerSecret(token);
@@ -76,6 +88,16 @@ export async function openSecretsFile(
     },
   };
   return secrets;
+}
+
+/** The file with an agent's own bridge token. */
+export function getBridgeTokenPath(secretsFile: string, agent: string): string {
+  return toPathBesideSecrets(secretsFile, `agents/${agent.toLowerCase()}/token`);
+}
+
+/** The file with the tokens for the environment of OpenClaw's gateway. */
+export function getOpenclawEnvironmentPath(secretsFile: string): string {
+  return toPathBesideSecrets(secretsFile, "openclaw/openclaw.env");
 }
 
 /**

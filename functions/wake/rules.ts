@@ -39,6 +39,9 @@ export function toWakeReason(event: AnyEvent): WakeReason | undefined {
     case "stuck":
     case "circle":
     case "project_completed":
+    case "plan_rejected":
+    case "plan_failed":
+    case "plan_completed":
       return event.kind;
     case "restored":
       return "assigned";
@@ -54,10 +57,16 @@ function findWakeTargets(event: AnyEvent, facts: EventFacts, concierges: readonl
     case "answered":
     case "sent_back":
       return [event.agent];
+    case "plan_rejected":
+      return event.cancelled ? [] : findPlanners(event, concierges);
+    case "plan_failed":
+    case "plan_completed":
+      return findPlanners(event, concierges);
     case "stuck":
     case "circle":
-    case "project_completed":
       return [...concierges];
+    case "project_completed":
+      return event.planned ? [] : [...concierges];
     case "assigned":
     case "unblocked":
     case "reopened":
@@ -66,4 +75,9 @@ function findWakeTargets(event: AnyEvent, facts: EventFacts, concierges: readonl
     default:
       return [];
   }
+}
+
+/** A plan outlives its maker: another Concierge continues. */
+function findPlanners({ agent }: { agent: string }, concierges: readonly string[]): string[] {
+  return concierges.includes(agent) ? [agent] : [...concierges];
 }

@@ -1,5 +1,5 @@
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
-import type { WorkJobBody } from "../../shared/jobs/work-jobs.ts";
+import { toLabelsLane, type WorkJobBody } from "../../shared/jobs/work-jobs.ts";
 import type { AnyEvent, EventFacts, RuleAction, RuleSet } from "../../shared/task/events.ts";
 
 /** The jobs that may follow from an event. */
@@ -18,7 +18,8 @@ export function createWorkRules(agents: readonly AgentSettings[]): RuleSet {
       const { item } = facts;
       if (agents.length === 0 || !item) return [];
       return listFollowUps(event, item, facts, correlation).map((body): RuleAction => {
-        return { target: body.do, queue: "work", lane: `work:${item.id}`, body, rule: `work.${body.do}` };
+        const lane = body.do === "mirror" ? toLabelsLane(item.id) : `work:${item.id}`;
+        return { target: body.do, queue: "work", lane, body, rule: `work.${body.do}` };
       });
     },
   };

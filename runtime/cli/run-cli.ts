@@ -8,6 +8,7 @@ import { CommandError, createUsageError, EXIT } from "./command-error.ts";
 import { adaptDownloadSpec, DOWNLOAD_TOOL, downloadToFile } from "./download-file.ts";
 import { renderHelp, renderToolHelp } from "./help.ts";
 import { type CliOptions, getToolSpec, parseCliInput, parseCliOptions } from "./options.ts";
+import { findServerAddress } from "./server-address.ts";
 import { formatAnswer, formatForTerminal, formatJsonLine } from "./terminal-output.ts";
 import { adaptUploadSpec, UPLOAD_TOOL, uploadLocalFile } from "./upload-file.ts";
 
@@ -42,7 +43,7 @@ async function executeCommand(options: CliOptions, host: CliEnvironment): Promis
   if (options.tool === undefined && options.rest.length > 0)
     throw createUsageError(`The tool's name is missing: groundcrew <tool> ${options.rest[0]?.slice(0, 60)}`);
   if (options.tool === undefined) return buildHelp(env, cwd);
-  const client = createApiClient(env["GROUNDCREW_URL"], await readAgentToken(env, cwd));
+  const client = createApiClient(findServerAddress(env), await readAgentToken(env, cwd));
   const spec = adaptDownloadSpec(adaptUploadSpec(getToolSpec(await client.specs(), options.tool)));
   if (options.help) return formatForTerminal(renderToolHelp(spec));
   const input = await parseCliInput(spec, options.rest, createStdinReader(host.stdin));
@@ -65,7 +66,7 @@ async function buildHelp(env: CliEnvironment["env"], cwd: string): Promise<strin
 }
 
 async function connectToApi(env: CliEnvironment["env"], cwd: string): Promise<ApiClient> {
-  return createApiClient(env["GROUNDCREW_URL"], await readAgentToken(env, cwd));
+  return createApiClient(findServerAddress(env), await readAgentToken(env, cwd));
 }
 
 /** Creates a reader of the whole standard input; it can be used for one value only. */

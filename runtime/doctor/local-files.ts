@@ -3,6 +3,8 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import type { PlaneLogin } from "../../functions/doctor/plane-webhook.ts";
 import type { PrivateFile } from "../../functions/doctor/settings.ts";
+import { getOpenclawEnvironmentPath } from "../../functions/provision/secrets-file.ts";
+import { getConnectionPath } from "../../shared/config/connection-file.ts";
 import { environmentSchema } from "../../shared/config/environment.ts";
 import { nodeFiles } from "../node/settings-files.ts";
 
@@ -14,12 +16,21 @@ const provisionedSchema = z.looseObject({
   accounts: z.record(z.string(), z.looseObject({ password: z.string().optional() })),
 });
 
-/** SECRETS_FILE, provision's own file next to it, and the agents' token files. */
+/** SECRETS_FILE, the files that provision writes next to it, and the agents' token files. */
 export function listPrivateFiles(secretsFile: string): PrivateFile[] {
   const folder = dirname(secretsFile);
   const agents = join(folder, "agents");
   const tokens = listNames(agents).map((name) => join(agents, name, "token"));
-  return [secretsFile, join(folder, PROVISIONED_FILE), ...tokens].map((path) => ({ path, mode: getMode(path) }));
+  return [
+    secretsFile,
+    join(folder, PROVISIONED_FILE),
+    getConnectionPath(secretsFile),
+    getOpenclawEnvironmentPath(secretsFile),
+    ...tokens,
+  ].map((path) => ({
+    path,
+    mode: getMode(path),
+  }));
 }
 
 /**

@@ -1,10 +1,11 @@
 import { renderFindings, renderFindingsJson } from "../../functions/doctor/render-findings.ts";
 import { type DoctorFindings, runDoctorChecks } from "../../functions/doctor/run-checks.ts";
 import { DEFAULT_SECRETS_FILE } from "../../shared/config/environment.ts";
-import { parseSettings } from "../../shared/config/settings.ts";
+import { parseSettings, readSettingsParts } from "../../shared/config/settings.ts";
 import { nodeFiles } from "../node/settings-files.ts";
 import { inspectStore } from "./inspect-store.ts";
 import { findAdminAccount, listPrivateFiles, readWebhookTarget } from "./local-files.ts";
+import { findOpenclawConfig } from "./openclaw-config-files.ts";
 import { createSkillProbe } from "./skill-probe.ts";
 
 /** 64 and 78 are `EX_USAGE` and `EX_CONFIG` of sysexits.h. */
@@ -24,7 +25,10 @@ running Groundcrew. Changes nothing and shows no secret.
 Exit codes: 0 success, 1 a check failed, 64 wrong command, 78 invalid settings.`;
 
 /** Runs `npm run doctor` with these arguments and returns its exit code. */
-export async function runDoctor(args: readonly string[], { env, out, err }: DoctorEnvironment): Promise<number> {
+export async function runDoctor(
+  args: readonly string[],
+  { env: ownEnv, out, err }: DoctorEnvironment,
+): Promise<number> {
   const unknown = args.find((arg) => arg !== "--json");
   if (unknown !== undefined) {
     const message = DOCTOR_USAGE;
@@ -33,12 +37,14 @@ export async function runDoctor(args: readonly string[], { env, out, err }: Doct
       out(`${JSON.stringify({ checks: [], ok: false, error: { code: "usage", message } })}\n`);
     return EXIT.usage;
   }
-  const parsed = parseSettings(env, nodeFiles);
-  const secretsFile = parsed.ok ? parsed.settings.secretsFile : env["SECRETS_FILE"]?.trim() || DEFAULT_SECRETS_FILE;
+  const parsed = parseSettings(ownEnv, nodeFiles);
+  const { env } = readSettingsParts(ownEnv, nodeFiles);
+  const secretsFile = env["SECRETS_FILE"] ?? DEFAULT_SECRETS_FILE;
   const findings = await runDoctorChecks({
     parsed,
     probeStore: inspectStore,
-    skill: createSkillProbe(env),
+    skill: createSkillProbe(ownEnv),
+    openclawConfig: findOpenclawConfig(env),
     files: listPrivateFiles(secretsFile),
     account: findAdminAccount(env, secretsFile),
     webhookTarget: readWebhookTarget(env),

@@ -123,7 +123,7 @@ function isProgram(path: string): boolean {
 }
 
 /** The state folder of OpenClaw, found by the same rules as OpenClaw's own. */
-function findOpenClawHome(env: Env): string | undefined {
+export function findOpenClawHome(env: Env): string | undefined {
   const home = env["OPENCLAW_HOME"] || env["HOME"];
   const stateFolder = env["OPENCLAW_STATE_DIR"]?.trim();
   if (stateFolder && !stateFolder.startsWith("~")) return stateFolder;

@@ -10,6 +10,8 @@ export interface ProvisionOptions {
   /** An agent's name, `groundcrew`, `webhook` or `all`. */
   rotate: string | undefined;
   retire: boolean;
+  /** Whether to remove Plane's own sample project; undefined: ask at a terminal, else keep it. */
+  removeSampleProject: boolean | undefined;
   /** Timeout for Plane's startup, in milliseconds. */
   startupTimeout: number;
 }
@@ -21,11 +23,15 @@ A second run changes nothing. Requires PLANE_URL, PLANE_WORKSPACE and PLANE_ADMI
 
   --dry-run        print the plan and change nothing
   --yes            do not ask for confirmation
-  --json           print {steps: [{name, status, detail}], changed}, with error: {code, message} if it could not
-                   start (progress goes to standard error)
+  --json           print {steps: [{name, status, detail}], changed, settings}, with error: {code, message} if it
+                   could not start (progress goes to standard error)
   --print-env      print the secrets as NAME=value lines at the end, to keep them elsewhere
   --rotate <what>  rotate the secrets of <agent>, groundcrew, webhook or all; the old ones stay valid
   --retire         revoke the old secrets that --rotate left valid
+  --remove-sample-project
+                   remove the sample project that Plane adds to a new workspace, if nobody has changed it
+  --keep-sample-project
+                   keep it, and do not ask
   --wait <s>       seconds to wait for Plane to start (default 300)
 
 With --json and --print-env use \`npm run --silent provision -- …\`, or npm's own lines precede the output.
@@ -48,6 +54,8 @@ export function parseProvisionOptions(args: readonly string[]): ProvisionOptions
         help: { type: "boolean", short: "h", default: false },
         rotate: { type: "string" },
         retire: { type: "boolean", default: false },
+        "remove-sample-project": { type: "boolean", default: false },
+        "keep-sample-project": { type: "boolean", default: false },
         wait: { type: "string", default: "300" },
       },
     });
@@ -55,6 +63,9 @@ export function parseProvisionOptions(args: readonly string[]): ProvisionOptions
     if (values.rotate !== undefined && values.retire) return { error: "--rotate and --retire cannot be combined." };
     if (values.json && values["print-env"])
       return { error: "--json and --print-env cannot be combined: both print to standard output." };
+    const isRemoved = values["remove-sample-project"];
+    const isKept = values["keep-sample-project"];
+    if (isRemoved && isKept) return { error: "--remove-sample-project and --keep-sample-project cannot be combined." };
     const { yes, json, help, rotate, retire } = values;
     const startupTimeout = Number(values.wait) * 1000;
     return {
@@ -65,10 +76,12 @@ export function parseProvisionOptions(args: readonly string[]): ProvisionOptions
       help,
       rotate,
       retire,
+      removeSampleProject: isRemoved || isKept ? isRemoved : undefined,
       startupTimeout,
     };
   } catch {
-    const knownOption = /^--?(?:dry-run|yes|y|json|print-env|help|h|rotate|retire|wait)(?:=|$)/;
+    const knownOption =
+      /^--?(?:dry-run|yes|y|json|print-env|help|h|rotate|retire|remove-sample-project|keep-sample-project|wait)(?:=|$)/;
     const unknownOption = args.find((arg) => !knownOption.test(arg))?.split("=", 1)[0] ?? "An option";
     const displayed = unknownOption.startsWith("-") ? unknownOption.slice(0, 40) : "An argument without --";
     return {

@@ -186,7 +186,12 @@ function createUnwritableError(cause: unknown): GroundcrewError {
 /** Removes the temporary files of interrupted writes, because they may contain secrets. */
 function removeLeftovers(folder: string, now: number) {
   const agents = join(folder, "agents");
-  for (const subfolder of [folder, agents, ...listNames(agents).map((name) => join(agents, name))]) {
+  for (const subfolder of [
+    folder,
+    join(folder, "openclaw"),
+    agents,
+    ...listNames(agents).map((name) => join(agents, name)),
+  ]) {
     for (const name of listNames(subfolder).filter((fileName) => /^\..+\.[0-9a-f]{12}$/.test(fileName))) {
       const path = join(subfolder, name);
       const stats = statSync(path, { throwIfNoEntry: false });

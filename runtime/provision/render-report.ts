@@ -1,5 +1,8 @@
+import { getBridgeTokenSetting } from "../../functions/provision/bridge-tokens.ts";
 import type { ProvisionReport } from "../../functions/provision/provision.ts";
+import { getBridgeTokenPath } from "../../functions/provision/secrets-file.ts";
 import type { StepResult } from "../../functions/provision/step.ts";
+import { getConnectionPath } from "../../shared/config/connection-file.ts";
 import { toPathBesideSecrets } from "../../shared/config/provision-schema.ts";
 import type { ProvisionSettings } from "../../shared/config/provision-settings.ts";
 import { formatSettingProblems, type SettingProblem } from "../../shared/config/setting-problem.ts";
@@ -11,8 +14,37 @@ const STATUS_VERB: Record<StepResult["status"], string> = {
   failed: "failed",
 };
 
+/**
+ * The settings that decide what provision creates, by name: most have a default that nobody has seen before it is used.
+ */
+export function listSettingsInUse(settings: ProvisionSettings): Record<string, string> {
+  const { language, timezone, project, agents, locale, address } = settings;
+  return {
+    "provision.language": language,
+    "provision.timezone": timezone,
+    "provision.project": project === false ? "none" : `${project.name} (${project.identifier})`,
+    agents: agents.map(({ name, email }) => `${name} <${email}>`).join(", "),
+    LOCALE: locale,
+    "HOST, PORT or PUBLIC_URL": address,
+  };
+}
+
+/** The same for people, who read them before they confirm. */
+function renderSettingsInUse(settings: ProvisionSettings): string[] {
+  const uses = listSettingsInUse(settings);
+  const lines = [
+    `language ${uses["provision.language"]} for accounts of people, sample tasks and default personas (provision.language)`,
+    `language ${uses["LOCALE"]} for messages and comments (LOCALE)`,
+    `time zone ${uses["provision.timezone"]} (provision.timezone), first project ${uses["provision.project"]} (provision.project)`,
+    `agents: ${uses["agents"]} (agents, provision.domain)`,
+    `address ${uses["HOST, PORT or PUBLIC_URL"]} (HOST, PORT or PUBLIC_URL)`,
+  ];
+  return lines.map((line) => `  uses    ${line}`);
+}
+
 /** The plan, for people. */
-export function renderPlan({ steps, changed, failed }: ProvisionReport, { plane }: ProvisionSettings): string {
+export function renderPlan({ steps, changed, failed }: ProvisionReport, settings: ProvisionSettings): string {
+  const { plane } = settings;
   const pendingSteps = steps.filter(({ status }) => status !== "unchanged");
   const unchangedCount = steps.length - pendingSteps.length;
   const lines = filterAttempted(pendingSteps).map(
@@ -25,7 +57,8 @@ export function renderPlan({ steps, changed, failed }: ProvisionReport, { plane 
   if (changed === 0 && failed === 0)
     return [`Nothing to do: all ${steps.length} steps are up to date.`, ...noteLines].join("\n");
   const head = `${plane.url}, workspace ${plane.workspace}: ${changed} to do, ${failed} failed, ${unchangedCount} up to date.`;
-  return [head, ...lines, ...summarizeSkipped(pendingSteps), ...noteLines].join("\n");
+  const uses = changed > 0 ? renderSettingsInUse(settings) : [];
+  return [head, ...lines, ...summarizeSkipped(pendingSteps), ...noteLines, ...uses].join("\n");
 }
 
 const SKIPPED = /^skipped because these steps failed: /;
@@ -40,7 +73,8 @@ function summarizeSkipped(steps: readonly StepResult[]): string[] {
 }
 
 /** The result of a run, for people. */
-export function renderResult({ steps, changed, failed }: ProvisionReport, { secretsFile }: ProvisionSettings): string {
+export function renderResult({ steps, changed, failed }: ProvisionReport, settings: ProvisionSettings): string {
+  const { secretsFile } = settings;
   const passwords = toPathBesideSecrets(secretsFile, "provision-secrets.json");
   const failedSteps = steps.filter(({ status }) => status === "failed");
   const failureLines = [
@@ -51,9 +85,26 @@ export function renderResult({ steps, changed, failed }: ProvisionReport, { secr
   const closing =
     failed > 0
       ? "Fix the failures above and run the same command again: completed steps are not repeated."
-      : `Groundcrew's secrets are in ${secretsFile}, the agents' own tokens in the folder agents next to it, and the passwords of created Plane accounts in ${passwords}. Start Groundcrew with \`npm start\`.`;
-  return [...failureLines, `${changed} changed, ${unchangedCount} unchanged, ${failed} failed.`, closing].join("\n");
+      : `Groundcrew's secrets are in ${secretsFile}, the agents' own tokens in the folder agents next to it, and the passwords of created Plane accounts in ${passwords}. Start Groundcrew with \`npm start\`, also in a new shell: its settings are in ${getConnectionPath(secretsFile)}.`;
+  const summary = `${changed} changed, ${unchangedCount} unchanged, ${failed} failed.`;
+  return [...failureLines, summary, closing, ...(failed > 0 ? [] : renderConnections(settings))].join("\n");
 }
+
+/** How agents connect with the tokens that exist now: the paths of their files, never the tokens. */
+function renderConnections({ agents, given, secretsFile, address }: ProvisionSettings): string[] {
+  const agent = agents.find(({ name, role }) => role !== "concierge" && !given.has(getBridgeTokenSetting(name)));
+  const openclaw = (name: string) => toPathBesideSecrets(secretsFile, `openclaw/${name}`);
+  const lines = [
+    `The page ${address} asks for ADMIN_TOKEN, which is in ${secretsFile}.`,
+    `OpenClaw: ${openclaw("openclaw-2026.9.json")} or ${openclaw("openclaw-2026.2.json")}, with the tokens in ${openclaw("openclaw.env")}; docs/agents.md says where they go.`,
+  ];
+  if (!agent) return lines;
+  const path = quoteForShell(getBridgeTokenPath(secretsFile, agent.name));
+  const command = `claude mcp add --transport http groundcrew ${address}/mcp --header "Authorization: Bearer $(cat ${path})"`;
+  return [...lines, `Claude Code, as ${agent.name}: ${command}`];
+}
+
+const quoteForShell = (path: string) => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`);
 
 /** Lines for an environment file. If a secret has several valid values, the first is the one to use. */
 export function formatEnvironmentFile(entries: readonly (readonly [string, readonly string[]])[]): string {

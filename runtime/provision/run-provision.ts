@@ -11,6 +11,8 @@ import {
   listRotationTargets,
   type ProvisionTask,
 } from "../../functions/provision/steps/provision-steps.ts";
+import { findRemovableSample } from "../../functions/provision/steps/sample-project.ts";
+import { cleanLine } from "../../shared/clean-text.ts";
 import { PROVISION_LOCK_FILE, toPathBesideSecrets } from "../../shared/config/provision-schema.ts";
 import { type ProvisionSettings, parseProvisionSettings } from "../../shared/config/provision-settings.ts";
 import type { SettingsFiles } from "../../shared/config/secrets.ts";
@@ -19,13 +21,22 @@ import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { formatForTerminal, formatJsonLine } from "../cli/terminal-output.ts";
 import { PROVISION_USAGE, type ProvisionOptions, parseProvisionOptions } from "./options.ts";
 import type { ProvisionLock } from "./provision-lock.ts";
-import { formatEnvironmentFile, formatProvisionProblems, renderPlan, renderResult } from "./render-report.ts";
+import {
+  formatEnvironmentFile,
+  formatProvisionProblems,
+  listSettingsInUse,
+  renderPlan,
+  renderResult,
+} from "./render-report.ts";
 import { createTelegramSetUp } from "./telegram-set-up.ts";
+
+/** Limit of a question, in UTF-16 units: it contains the name of a project in Plane. */
+const MAX_QUESTION_LENGTH = 400;
 
 const EXIT = { ok: 0, failed: 1, usage: 2, settings: 78 } as const;
 
 export interface ProvisionEnvironment
-  extends Omit<ProvisionDeps, "settings" | "progress" | "startupTimeout" | "telegram"> {
+  extends Omit<ProvisionDeps, "settings" | "progress" | "startupTimeout" | "telegram" | "removeSampleProject"> {
   env: Record<string, string | undefined>;
   files: SettingsFiles;
   /**
@@ -124,11 +135,29 @@ async function planAndApply(
       return EXIT.failed;
     }
   }
+  if (needsConfirmation && options.removeSampleProject === undefined && isProvisioning(options))
+    context.removeSampleProject = await askToRemoveSample(context, world);
   const report = isNothingToDo ? planned : await applyProvision(context, steps);
-  if (options.json) world.out(formatJsonLine({ steps: report.steps, changed: report.changed }));
-  else if (!isNothingToDo) writeText(renderResult(report, context.settings));
+  if (options.json) {
+    const settings = listSettingsInUse(context.settings);
+    world.out(formatJsonLine({ steps: report.steps, changed: report.changed, settings }));
+  }
+  if (!options.json && !isNothingToDo) writeText(renderResult(report, context.settings));
   if (options.printEnv && !options.dryRun) world.out(formatEnvironmentFile(context.vault.listEntries()));
   return getExitCode(report);
+}
+
+const isProvisioning = ({ rotate, retire }: ProvisionOptions) => rotate === undefined && !retire;
+
+/** Offers to remove Plane's own sample project, if there is or will be one. */
+async function askToRemoveSample(context: ProvisionContext, { confirm }: ProvisionEnvironment): Promise<boolean> {
+  const label = await findRemovableSample(context);
+  if (label === undefined || !confirm) return false;
+  return confirm(
+    context.redact(
+      cleanLine(`Also remove Plane's own sample project, ${label}, if nobody has changed it?`, MAX_QUESTION_LENGTH),
+    ),
+  );
 }
 
 /**
@@ -156,7 +185,7 @@ function toProvisionTask({ rotate, retire }: ProvisionOptions): ProvisionTask {
 
 async function createRunContext(
   settings: ProvisionSettings,
-  { startupTimeout }: ProvisionOptions,
+  { startupTimeout, removeSampleProject = false }: ProvisionOptions,
   world: ProvisionEnvironment,
 ): Promise<ProvisionContext> {
   const telegram = settings.telegram && createTelegramSetUp(settings.telegram, world);
@@ -164,6 +193,7 @@ async function createRunContext(
     ...world,
     settings,
     startupTimeout,
+    removeSampleProject,
     progress: (line) => world.err(formatForTerminal(line)),
     ...omitUndefined({ telegram }),
   });

@@ -1,5 +1,7 @@
+import { getTexts } from "../i18n/texts/get-texts.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { composeSettings } from "./compose-settings.ts";
+import { CONNECTION_FILE, formatConnectionFile } from "./connection-file.ts";
 import { toLocalUrl } from "./local-url.ts";
 import { parseSettingsFile } from "./parse-settings-file.ts";
 import {
@@ -31,6 +33,10 @@ export interface ProvisionSettings extends Omit<ProvisionFileSettings, "domain" 
   webhookTarget?: string;
   /** URL at which agents reach Groundcrew. */
   address: string;
+  /** Language of Groundcrew's own messages and comments (LOCALE). */
+  locale: Settings["locale"];
+  /** Content of the file from which later starts read these settings; it contains no secret. */
+  connectionFile: string;
   states: Settings["states"];
   telegram?: Settings;
   secretsFile: string;
@@ -42,16 +48,8 @@ export type ParsedProvisionSettings =
   | { ok: true; settings: ProvisionSettings }
   | { ok: false; problems: SettingProblem[] };
 
-/** The ten agents of the default team; each has the e-mail address `<name>@<domain>`. */
-const DEFAULT_TEAM = [
-  { name: "Concierge", role: "concierge", about: "Talks with the human, plans the work and assigns it." },
-  ...["Imhotep", "Thot", "Basquiat", "R2D2", "Shuri", "Piccolo", "CFO", "Maintainer", "Hermes"].map((name) => ({
-    name,
-  })),
-];
-
 /** Files that provision writes in the folder of SECRETS_FILE; SECRETS_FILE must not have one of these names. */
-const PROVISION_FILES = ["provision-secrets.json", PROVISION_LOCK_FILE, "groundcrew.json"];
+const PROVISION_FILES = ["provision-secrets.json", PROVISION_LOCK_FILE, "groundcrew.json", CONNECTION_FILE];
 
 const REQUIRED_SETTINGS = ["PLANE_URL", "PLANE_WORKSPACE", "PLANE_ADMIN_EMAIL"];
 
@@ -72,7 +70,9 @@ export function parseProvisionSettings(
   const { PLANE_URL: url = "", PLANE_WORKSPACE: workspace = "", PLANE_ADMIN_EMAIL: email = "" } = parsedEnvironment;
   const { domain, workspace: workspaceName = workspace, human, ...rest } = file.provision ?? provisionSchema.parse({});
   const agents =
-    file.agents.length > 0 ? file.agents : createDefaultAgents(domain, parsedEnvironment.OPENCLAW_URL !== undefined);
+    file.agents.length > 0
+      ? file.agents
+      : createDefaultAgents(domain, rest.language, parsedEnvironment.OPENCLAW_URL !== undefined);
   const conflicts = findProvisionProblems({
     workspace,
     email,
@@ -102,6 +102,12 @@ export function parseProvisionSettings(
       webhookTarget: webhookTarget || undefined,
     }),
     address: parsedEnvironment.PUBLIC_URL ?? toLocalUrl({ host: parsedEnvironment.HOST, port: parsedEnvironment.PORT }),
+    locale: parsedEnvironment.LOCALE,
+    connectionFile: formatConnectionFile({
+      ...env,
+      PORT: String(parsedEnvironment.PORT),
+      LOCALE: parsedEnvironment.LOCALE,
+    }),
     states: file.states,
     ...omitUndefined({
       telegram: hasBot ? composeSettings(parsedEnvironment, secrets, file, { plane: true, telegram: true }) : undefined,
@@ -178,11 +184,16 @@ function readAdminPassword(
   return undefined;
 }
 
-function createDefaultAgents(domain: string, usesOpenClaw: boolean): AgentSettings[] {
-  const agents = DEFAULT_TEAM.map((agent) => ({
-    ...agent,
-    email: `${agent.name.toLowerCase()}@${domain}`,
-    ...omitUndefined({ wake: usesOpenClaw ? "openclaw" : undefined }),
+/** The ten agents of the default team, with their personas in this language. */
+function createDefaultAgents(domain: string, language: string, usesOpenClaw: boolean): AgentSettings[] {
+  const agents = Object.entries(getTexts("auto", language).personas).map(([name, about]) => ({
+    name,
+    email: `${name.toLowerCase()}@${domain}`,
+    about,
+    ...omitUndefined({
+      role: name === "Concierge" ? "concierge" : undefined,
+      wake: usesOpenClaw ? "openclaw" : undefined,
+    }),
   }));
   // The parser of the settings file adds the defaults of the remaining fields.
   return parseSettingsFile(JSON.stringify({ agents })).settings?.agents ?? [];

@@ -175,7 +175,22 @@ export const settingsFileSchema = z.strictObject({
       meaning:
         "An agent's claim ends after so many minutes without a call about the task. Existing claims keep their end; a renewal can extend it, never shorten it.",
     }),
+  wake_backlog: z
+    .boolean()
+    .default(false)
+    .describe("true or false: agents are also woken for tasks in the group Backlog")
+    .meta({ meaning: "Agents are also woken for tasks in states of Plane's group Backlog." }),
   done: doneSchema.prefault({}).meta({ meaning: 'What a finished task must have, besides its own "Done when:" list.' }),
+  plan: z
+    .strictObject({
+      approve: z
+        .boolean()
+        .default(true)
+        .describe("true or false: a person approves the plan for their wish before it is carried out")
+        .meta({ meaning: "A plan for a person's wish waits for their approval. Other plans need none." }),
+    })
+    .prefault({})
+    .meta({ meaning: "How plans are carried out." }),
   budget: budgetSchema.optional().meta({ meaning: "Budget of a calendar month." }),
   states: z
     .strictObject({
@@ -187,6 +202,14 @@ export const settingsFileSchema = z.strictObject({
     })
     .default({})
     .meta({ meaning: "Names of Plane's states by status, where Plane's state group does not determine it." }),
+  mirror: z
+    .union([z.boolean(), z.literal("agents")])
+    .default(false)
+    .describe("false, true or agents")
+    .meta({
+      meaning:
+        "Whether the labels agent:<name> are also synchronized on items that existed before Groundcrew's first start. false: only once an agent works on such an item, or a person changes it through Groundcrew; agents: labels follow the assignments; true: labels and assignees follow each other, as on later items.",
+    }),
   notifications: notificationRulesSchema.default([]).meta({ meaning: "Which events are sent to Telegram." }),
   progress: z
     .boolean()
@@ -218,6 +241,11 @@ export const settingsFileSchema = z.strictObject({
 export type FileSettings = z.output<typeof settingsFileSchema>;
 export type AgentSettings = FileSettings["agents"][number];
 export type ForwardSettings = FileSettings["forward"][number];
+
+/** Whether the agent of this name is notified of work; one that polls and one that is no longer an agent are not. */
+export function canBeWoken({ agents }: Pick<FileSettings, "agents">, name: string): boolean {
+  return agents.some((agent) => agent.name === name && agent.wake.kind !== "none");
+}
 
 /** An agent's name as part of a setting's name: upper case, other characters as `_`. */
 export function toSettingName(agent: string): string {

@@ -1,6 +1,7 @@
 import { omitUndefined } from "../omit-undefined.ts";
 import { type AgentTokens, findSharedTokens } from "./agent-tokens.ts";
 import { composeSettings, findSettingsWarnings } from "./compose-settings.ts";
+import { readConnectionFile } from "./connection-file.ts";
 import { DEFAULT_SECRETS_FILE, type Environment, environmentSchema } from "./environment.ts";
 import { findUnknownNames, requireSettings, toEnvironmentProblems } from "./environment-problems.ts";
 import { parseSettingsFile } from "./parse-settings-file.ts";
@@ -55,6 +56,8 @@ export interface Settings extends FileSettings {
   telegram?: TelegramSettings;
   /** The OpenClaw gateway that wakes agents, and its `hooks.token`. */
   openclaw?: { url?: string; token?: string };
+  /** How agents are woken through OpenClaw: the hook's path, and whether a run's last text goes to the agent's chat. */
+  openclawHook: { path: string; deliver: boolean };
   pollCron: string;
   locale: Environment["LOCALE"];
   timezone: string;
@@ -76,6 +79,7 @@ export type ParsedSettings =
 
 /** The parts that the settings are composed of. A part is absent when it is invalid; `problems` then says why. */
 export interface SettingsParts {
+  /** The environment over the file that provision wrote, without empty values. */
   env: Record<string, string>;
   plain?: Environment;
   secrets: Secrets;
@@ -86,16 +90,21 @@ export interface SettingsParts {
   unknown: SettingProblem[];
 }
 
-/** Reads the environment and the files it names. Files are read through `files` only. An empty value counts as absent. */
+/**
+ * Reads the environment, the file in which provision stored its settings, and the files that these name. Files are read
+ * through `files` only. An empty value counts as absent.
+ */
 export function readSettingsParts(
   environment: Record<string, string | undefined>,
   files: SettingsFiles,
 ): SettingsParts {
-  const env = removeEmptyValues(environment);
-  const problems: SettingProblem[] = [];
+  const ownEnv = removeEmptyValues(environment);
+  const secretsFile = ownEnv["SECRETS_FILE"] ?? DEFAULT_SECRETS_FILE;
+  const connection = readConnectionFile(secretsFile, files);
+  const env = { ...removeEmptyValues(connection.env), ...ownEnv };
+  const problems: SettingProblem[] = [...connection.problems];
   const parsedEnvironment = environmentSchema.safeParse(env);
   if (!parsedEnvironment.success) problems.push(...toEnvironmentProblems(parsedEnvironment.error.issues, env));
-  const secretsFile = env["SECRETS_FILE"] ?? DEFAULT_SECRETS_FILE;
   const gathered = gatherSecrets(env, secretsFile, files);
   const file = readSettingsFile(env["GROUNDCREW_CONFIG"] ?? findDefaultConfigFile(secretsFile, files), files, gathered);
   problems.push(...gathered.problems, ...findSharedTokens(gathered.secrets));
@@ -105,7 +114,7 @@ export function readSettingsParts(
     secrets: gathered.secrets,
     ...omitUndefined({ file }),
     problems,
-    warnings: gathered.warnings,
+    warnings: [...connection.warnings, ...gathered.warnings],
     unknown: findUnknownNames(env),
   };
 }

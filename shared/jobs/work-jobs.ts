@@ -38,18 +38,47 @@ export const workJobBodySchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("unstick"), ...commonFields }),
   /** A blocker of the item has changed: blocks or unblocks the item. */
   z.object({ do: z.literal("settle"), ...commonFields }),
-  /** Reminds people of an unanswered question. */
-  z.object({ do: z.literal("remind"), ...commonFields, question: z.string(), after: z.number() }),
+  /** Reminds people of an unanswered question, which may be about no item. */
+  z.object({
+    do: z.literal("remind"),
+    ...commonFields,
+    item: z.string().exactOptional(),
+    question: z.string(),
+    after: z.number(),
+  }),
   /** Checks an upload that was started and removes it if it was not completed. */
   z.object({ do: z.literal("half"), ...commonFields, upload: z.string() }),
   /** A person commented on an item that has an open question. */
   z.object({ do: z.literal("reply"), ...commonFields, comment: z.string(), by: z.string() }),
   /** Posts the answer to a question as a comment. */
   z.object({ do: z.literal("answer"), ...commonFields, question: z.string() }),
+  /** Carries out a plan, from where it stopped. */
+  z.object({ do: z.literal("plan"), plan: z.string(), correlation: z.string() }),
 ]);
 export type WorkJobBody = z.infer<typeof workJobBodySchema>;
 
 /** Creates a job of the queue `work`. Jobs of one lane are handled in order; `at` is store time. */
+/** The lane of jobs that replace an item's whole list of labels, so that none of them overwrites another's change. */
+export function toLabelsLane(item: string): string {
+  return `labels:${item}`;
+}
+
 export function createWorkJob(id: string, lane: string, body: WorkJobBody, at?: Ms): Job {
   return { id, queue: "work", lane, body, ...omitUndefined({ at }) };
+}
+
+/**
+ * Carries out a plan. The plans of one agent share a lane, because they share its pace: one after the other is as fast,
+ * and a long plan occupies one place of the queue only.
+ */
+export function createPlanJob({ id, agent, at, starts }: PlanStart, correlation: string): Job {
+  return createWorkJob(`plan:${id}:${at}:${starts}`, `plan:${agent}`, { do: "plan", plan: id, correlation });
+}
+
+/** A start of a plan: `at` is the store time of its proposal and `starts` the number of starts since. */
+interface PlanStart {
+  id: string;
+  agent: string;
+  at: Ms;
+  starts: number;
 }

@@ -1,3 +1,4 @@
+import { omitUndefined } from "../omit-undefined.ts";
 import type { StoredRow } from "../store/port.ts";
 import { readAllRows, scanRows } from "../store/scan-set.ts";
 import { updateValue } from "../store/update.ts";
@@ -40,9 +41,15 @@ export async function evaluateBlockers(deps: ObserveDeps, id: string, correlatio
       ...kept.blockers.filter((blocker) => !blockers.includes(blocker)),
     ];
     const settledEdges = edges.filter((row, i) => row.value.unsaid && (items[i] || row.value.absent));
-    if (changed.length === 0 && settledEdges.length === 0) return undefined;
+    const [relations] = kept.blockersUnknown ? await deps.store.read([observedKeys.relations(id)]) : [];
+    if (changed.length === 0 && settledEdges.length === 0 && !relations) return undefined;
 
-    const next: KeptItem = { ...kept, blockers };
+    const { blockersUnknown, ...rest } = kept;
+    const next: KeptItem = {
+      ...rest,
+      blockers,
+      ...omitUndefined({ blockersUnknown: relations ? undefined : blockersUnknown }),
+    };
     const isSilent = changed.every((id) => edges.some(({ value }) => value.blocker === id && value.unsaid));
     // A task whose blocker was cancelled is not unblocked: it stays blocked because of the cancellation (OPENCLAW-14).
     const hasCancelledBlocker =

@@ -14,12 +14,22 @@ export function toItemPut(item: KeptItem): Put {
   const openSets = isOpen(word) ? [observedSets.open(project)] : [];
   const waitingSets = item.blockers.length > 0 ? [observedSets.waiting] : [];
   const ownerSets = isOpen(word) ? (item.owners ?? []).map(observedSets.tasks) : [];
+  const isUnknownTask = item.blockersUnknown === true && ownerSets.length > 0;
+  const unknownSets = isUnknownTask ? [observedSets.unknownTasks] : [];
   const unreadParts = isWaitingForDetails(item) ? listUnreadParts(item) : [];
   const detailsSets = unreadParts.map(({ rank }) => observedSets.unreadDetails(rank));
   return {
     key,
     value: item,
-    sets: [observedSets.items(project), numberSet, ...openSets, ...waitingSets, ...ownerSets, ...detailsSets],
+    sets: [
+      observedSets.items(project),
+      numberSet,
+      ...openSets,
+      ...waitingSets,
+      ...ownerSets,
+      ...unknownSets,
+      ...detailsSets,
+    ],
   };
 }
 

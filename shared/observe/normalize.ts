@@ -7,6 +7,7 @@ import { createPageSchema } from "../plane/schema.ts";
 import { workItemSchema, workItemsApi } from "../plane/work-items.ts";
 import type { Snapshot } from "../task/snapshot.ts";
 import { type NamedState, toStatus } from "../task/status.ts";
+import { GROUNDCREW_SOURCE } from "./comments.ts";
 import { cacheLabelName, cachePerson, cacheState, findLabelName, findNamedState, toPlanePerson } from "./name-cache.ts";
 
 /**
@@ -79,7 +80,10 @@ export async function normalizeItem(deps: NormalizeDeps, item: ObservedItem): Pr
     createdAt: item.created_at,
     updatedAt: item.updated_at,
     completedAt: item.completed_at,
-    ...omitUndefined({ quiet: isCanary(item) ? true : undefined }),
+    ...omitUndefined({
+      quiet: isCanary(item) ? true : undefined,
+      ours: !isCanary(item) && item.external_source === GROUNDCREW_SOURCE ? true : undefined,
+    }),
   };
 }
 

@@ -91,10 +91,11 @@ export async function observeItem(
     }
     const isPreexisting = !kept && merged.next.snapshot.createdAt < (source.newSince ?? source.project.began);
     const events = isPreexisting || merged.next.snapshot.quiet ? [] : diff(kept, merged.next);
+    const observed: KeptItem = isPreexisting ? { ...merged.next, blockersUnknown: true } : merged.next;
     const next =
       isPreexisting && !source.project.baseline
-        ? toBaselineItem(merged.next, source.project, await deps.store.now())
-        : recordStart(merged.next, events);
+        ? toBaselineItem(observed, source.project, await deps.store.now())
+        : recordStart(observed, events);
     const requested = await addDetailsRequest(next);
     const update = await prepareItemUpdate(deps, {
       before: kept,

@@ -166,7 +166,12 @@ async function commitExistingItems(
 ): Promise<void> {
   const items = await Promise.all(
     snapshots.map((snapshot) =>
-      resolveOwnership(deps, undefined, { snapshot, blockers: [], detailsAt: snapshot.updatedAt }),
+      resolveOwnership(deps, undefined, {
+        snapshot,
+        blockers: [],
+        blockersUnknown: true,
+        detailsAt: snapshot.updatedAt,
+      }),
     ),
   );
   const result = await deps.store.commit({

@@ -1,18 +1,22 @@
+import { canBeWoken } from "../config/settings-file.ts";
 import { createBlockedByTextJob, createProjectCheckJob, createReevaluateDependantsJob } from "../jobs/observe-jobs.ts";
+import { createStartableJob } from "../jobs/wake-jobs.ts";
 import { createWorkJob } from "../jobs/work-jobs.ts";
 import type { Job } from "../store/job-operations.ts";
 import type { Put, Revision, StoreKey } from "../store/port.ts";
 import type { ValueUpdate } from "../store/update.ts";
-import { isBlockingOthers, isOpen } from "../task/diff.ts";
+import { isBlockingOthers, isOpen, isOpenItem } from "../task/diff.ts";
 import type { TaskEvent } from "../task/events.ts";
 import type { KeptItem } from "../task/snapshot.ts";
-import { withdrawUnneededDetails } from "../task/unread-details.ts";
+import { isStartable } from "../task/startable.ts";
+import { needsBackfill, withdrawUnneededDetails } from "../task/unread-details.ts";
 import { mayContainBlockedByText } from "./blocked-by-text.ts";
 import { decideActions } from "./decide-actions.ts";
 import { readItemFacts } from "./event-facts.ts";
 import { toItemPut } from "./item-put.ts";
 import type { ObservationSource, ObserveDeps } from "./observe-item.ts";
 import { resolveOwnership } from "./ownership.ts";
+import { prepareDetailsRequest } from "./request-details.ts";
 import { observedKeys } from "./store-keys.ts";
 
 interface ItemChange {
@@ -31,8 +35,13 @@ interface ItemChange {
 export async function prepareItemUpdate(deps: ObserveDeps, change: ItemChange): Promise<ValueUpdate> {
   const { source, rev } = change;
   const { observedRev: _, ...resolved } = await resolveOwnership(deps, change.before, change.next);
-  const next = withdrawUnneededDetails(resolved);
-  const { id } = next.snapshot;
+  const current = withdrawUnneededDetails(resolved);
+  const { id } = current.snapshot;
+  // An agent was assigned to an item that existed before.
+  const backfill = needsBackfill(current)
+    ? await prepareDetailsRequest(deps, current, { before: change.before, rev }, source, "backfill")
+    : undefined;
+  const next = backfill?.item ?? current;
   const key = observedKeys.item(id);
   const decision = await decideActions(deps, {
     key,
@@ -45,7 +54,12 @@ export async function prepareItemUpdate(deps: ObserveDeps, change: ItemChange): 
   return {
     expect: change.extraWrites?.expect ?? [],
     put: [toItemPut(next), ...decision.put, ...(change.extraWrites?.put ?? [])],
-    jobs: [...decision.jobs, ...change.jobs, ...collectFollowUpJobs(deps, { ...change, next })],
+    jobs: [
+      ...decision.jobs,
+      ...change.jobs,
+      ...(backfill?.jobs ?? []),
+      ...collectFollowUpJobs(deps, { ...change, next }),
+    ],
     afterCommit: decision.publish,
   };
 }
@@ -54,11 +68,12 @@ export async function prepareItemUpdate(deps: ObserveDeps, change: ItemChange): 
  * Jobs that Plane does not announce by itself: a changed blocker does not change its dependants in Plane, and the last
  * closed item does not change its project.
  */
-function collectFollowUpJobs({ settings }: Pick<ObserveDeps, "settings">, { before, next, rev }: ItemChange): Job[] {
+function collectFollowUpJobs(deps: Pick<ObserveDeps, "settings">, change: ItemChange): Job[] {
+  const { before, next, rev } = change;
   if (next.snapshot.quiet) return [];
-  const jobs: Job[] = [];
+  const jobs = collectStartableJobs(deps, change);
   const { id, project } = next.snapshot;
-  const { dependants_wait } = settings.done;
+  const { dependants_wait } = deps.settings.done;
   const blockingChanged = isBlockingOthers(before, dependants_wait) !== isBlockingOthers(next, dependants_wait);
   if (blockingChanged || isBlockedOrCancelled(before) !== isBlockedOrCancelled(next))
     jobs.push(createReevaluateDependantsJob(next.snapshot, rev));
@@ -66,13 +81,30 @@ function collectFollowUpJobs({ settings }: Pick<ObserveDeps, "settings">, { befo
     const correlation = `reviewed:${id}:${rev}`;
     jobs.push(createWorkJob(correlation, `work:${id}`, { do: "reviewed", item: id, correlation }));
   }
-  if (blockingChanged || !before) jobs.push(createProjectCheckJob(project, `${id}:${rev}`));
+  // A task in review may block nothing, but its plan and project are complete only when it is closed.
+  const hasOpenedOrClosed = before !== undefined && isOpenItem(before) !== isOpenItem(next);
+  if (blockingChanged || hasOpenedOrClosed || !before) jobs.push(createProjectCheckJob(project, `${id}:${rev}`));
   if (
     (blockingChanged || hasNewDescription(before, next)) &&
     (mayContainBlockedByText(before) || mayContainBlockedByText(next))
   )
     jobs.push(createBlockedByTextJob(next.snapshot, rev));
   return jobs;
+}
+
+/**
+ * Jobs for the agents of a known item that became startable without an event: it left the backlog or a review, or an
+ * agent's label was added.
+ */
+function collectStartableJobs({ settings }: Pick<ObserveDeps, "settings">, { before, next, rev }: ItemChange): Job[] {
+  if (!before) return [];
+  const owners = (next.owners ?? []).filter(
+    (owner) =>
+      canBeWoken(settings, owner) &&
+      isStartable(next, owner) &&
+      (!isStartable(before, owner) || before.snapshot.state !== next.snapshot.state),
+  );
+  return owners.map((owner) => createStartableJob(owner, next.snapshot.id, rev));
 }
 
 /** Whether the item's own state is blocked or cancelled, so that its dependants cannot expect it to be done. */

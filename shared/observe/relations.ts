@@ -100,6 +100,8 @@ export async function observeRelations(
     const waiting = new Set(
       [...added.map(([, edge]) => edge), ...removed.map((row) => row.value)].map((edge) => edge.blocked),
     );
+    // Its blockers are known from now on, also when there are none.
+    if (item.blockersUnknown) waiting.add(id);
     const cause = `${id}:${ownRead?.rev ?? 0}`;
     const jobs: Job[] = [...waiting].map((blocked) => createEvaluateBlockersJob(blocked, cause, source.correlation));
     const expect: [StoreKey, Revision][] = [

@@ -29,8 +29,11 @@ interface RequestSource {
   correlation: string;
 }
 
-/** Time for which a change that Plane has reported explains a later `updated_at`: 5 s, because workers of Plane set that. */
-const EXPLAINED_MS: Ms = 5 * SECOND;
+/**
+ * Time for which a change that Plane has reported explains a later `updated_at`: 2 s, because workers of Plane set that.
+ * A longer time hides more relations that were added shortly after another change.
+ */
+const EXPLAINED_MS: Ms = 2 * SECOND;
 
 /** The item with a request for its details, and the job that must be written in the same commit. */
 interface RequestedItem {
@@ -56,22 +59,23 @@ export async function prepareDetailsRequest(
         !ruleSet.isInternal &&
         PART_EVENTS[part].some((event) => ruleSet.canMatch?.(event, { project: project.identifier, priority }) ?? true),
     );
-  const isAnnounced = kind === "changes" && (await isChangeExplained(deps, before, item));
+  const isAnnounced = kind === "changes" ? await findExplanation(deps, before, item) : "no";
   const requested = REQUESTS[kind](item, { rev, correlation, canRuleMatch, isAnnounced });
   if (!requested) return undefined;
   return { item: requested, jobs: isWaitingForDetails(before) ? [] : [createDetailsJob(id, rev, correlation)] };
 }
 
 /** Whether the item's last change was observed before, or a webhook has reported it as a comment. */
-async function isChangeExplained(
+async function findExplanation(
   { store }: RequestDeps,
   before: KeptItem | undefined,
   { snapshot }: KeptItem,
-): Promise<boolean> {
-  if (!before) return false;
+): Promise<"yes" | "probably" | "no"> {
+  if (!before) return "no";
   const [comments] = await store.read<KeptComments>([observedKeys.comments(snapshot.id)]);
   const explained = [before.snapshot.updatedAt, comments?.value.announcedAt ?? ""].sort().at(-1) ?? "";
-  return snapshot.updatedAt <= shiftPlaneTime(explained, EXPLAINED_MS);
+  if (snapshot.updatedAt <= explained) return "yes";
+  return snapshot.updatedAt <= shiftPlaneTime(explained, EXPLAINED_MS) ? "probably" : "no";
 }
 
 /** Requests a read of a stored item's details, unless none is needed. */

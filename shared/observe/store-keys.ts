@@ -44,6 +44,8 @@ export const observedSets = {
   edges: "edges",
   /** All items that have an open blocker. */
   waiting: "waiting",
+  /** Agents' open tasks whose blockers the first look has not read yet. */
+  unknownTasks: "unknown-tasks",
   blockers: (blocked: string): SetName => `blockers:${blocked}`,
   dependants: (blocker: string): SetName => `dependants:${blocker}`,
   ignoredDependencies: (blocked: string): SetName => `ignored-edges:${blocked}`,

@@ -40,6 +40,8 @@ export interface Snapshot {
   completedAt: string | null;
   /** An item for Groundcrew's own checks (the canary): it causes no events and is not a task. */
   quiet?: true;
+  /** Created by Groundcrew: by a tool, a plan or provisioning. */
+  ours?: true;
 }
 
 /** The stored state of a work item: the last accepted snapshot, and data that only Groundcrew has. */
@@ -51,6 +53,8 @@ export interface KeptItem {
   review?: true;
   /** Ids of the open blockers, sorted; computed from the stored relations and the blockers' snapshots. */
   blockers: string[];
+  /** The item existed before the first read of its project, and its relations were not read yet. */
+  blockersUnknown?: true;
   /** Plane's time up to which a complete read of comments and relations saw every change; absent: never read. */
   detailsAt?: string;
   /** The requested read of comments and relations that is not complete yet; absent: none. */
@@ -97,6 +101,8 @@ export interface UnreadDetails {
   covers?: string;
   /** The item changed without a webhook that explains it, so its relations may have changed. */
   isUnannounced?: true;
+  /** The change may have another cause than the webhook that was sent a moment before. */
+  isUncertain?: true;
   /** A part was read for this request. */
   isStarted?: true;
   /** The part that was read last, also for an earlier request. */

@@ -4,12 +4,15 @@ import type { DetailsPart, KeptItem, UnreadDetails } from "./snapshot.ts";
 
 /**
  * Order in which details are read, 1 first. No webhook reports a relation, so relations of open items come first, and of
- * these the items whose last change no webhook explains. Comments come next, then relations of items that existed before
- * their project was observed. In each group agents' open tasks come before items that a rule could match, and those
- * before the others.
+ * these the items whose last change no webhook explains, then those whose change a webhook of a moment before probably
+ * explains. Then comments, and what existed before. In each group agents' open tasks come before items that a rule could
+ * match, and those before the others.
  */
 export const DETAILS_RANKS = [1, 2, 3, 4, 5, 6, 7, 8] as const;
 type DetailsRank = (typeof DETAILS_RANKS)[number];
+
+/** The rank of the first relations of items that existed before, that no agent needs and that a rule could match. */
+export const BACKFILL_RANK = 7;
 
 const PARTS = ["relations", "comments"] as const satisfies readonly DetailsPart[];
 
@@ -17,8 +20,11 @@ interface DetailsRequest {
   /** Revision of the stored record that the request replaces. */
   rev: number;
   correlation: string;
-  /** Earlier observations and webhooks explain the item's last change. */
-  isAnnounced?: boolean;
+  /**
+   * Whether earlier observations and webhooks explain the item's last change: `probably` when it is a moment later than
+   * they are, as after each change when a worker of Plane stores it, but also after a relation at that moment.
+   */
+  isAnnounced?: "yes" | "probably" | "no";
   /** Whether a rule could match what a read of this part finds. */
   canRuleMatch: (part: DetailsPart) => boolean;
 }
@@ -33,15 +39,20 @@ export function requestDetails(item: KeptItem, request: DetailsRequest): KeptIte
   if (!canHaveDetails(item) || (detailsAt ?? "") >= snapshot.updatedAt) return undefined;
   if (unread?.covers !== undefined && unread.covers >= snapshot.updatedAt) return undefined;
   const parts = toRequestedParts(snapshot.word === "done" ? ["comments"] : PARTS, request);
-  // The changes that an earlier request covers are still unread.
-  const isUnannounced = unread?.isUnannounced || !request.isAnnounced;
+  // What an earlier request was for is still unread.
+  const isUnannounced = unread?.isUnannounced || (request.isAnnounced ?? "no") === "no";
+  const isUncertain = unread?.isUncertain || request.isAnnounced === "probably";
   return {
     ...item,
     unread: {
       ...toRequestFields(request),
       parts,
       covers: snapshot.updatedAt,
-      ...omitUndefined({ isUnannounced: isUnannounced ? true : undefined, lastRead: unread?.lastRead }),
+      ...omitUndefined({
+        isUnannounced: isUnannounced ? true : undefined,
+        isUncertain: isUncertain ? true : undefined,
+        lastRead: unread?.lastRead,
+      }),
     },
   };
 }
@@ -54,11 +65,21 @@ export function requestComments(item: KeptItem, request: DetailsRequest): KeptIt
   return { ...item, unread: { ...earlier, ...toRequestFields(request), parts } };
 }
 
-/** Requests the first read of the relations of an item that existed before its project was observed. */
+/**
+ * Requests the first read of the relations of an item that existed before its project was observed: only for an open
+ * item that an agent or a rule needs. The relations of others are read when they change.
+ */
 export function requestBackfill(item: KeptItem, request: DetailsRequest): KeptItem | undefined {
-  if (!canHaveDetails(item) || item.unread || !isOpen(item.snapshot.word)) return undefined;
-  const parts = toRequestedParts(["relations"], request);
-  return { ...item, unread: { ...toRequestFields(request), parts, isBackfill: true } };
+  const { isolated: _, ...earlier } = item.unread ?? { parts: {} };
+  if (!canHaveDetails(item) || earlier.parts.relations !== undefined || !isOpen(item.snapshot.word)) return undefined;
+  if (!isAgentTask(item) && !request.canRuleMatch("relations")) return undefined;
+  const parts = { ...earlier.parts, ...toRequestedParts(["relations"], request) };
+  return { ...item, unread: { ...earlier, ...toRequestFields(request), parts, isBackfill: true } };
+}
+
+/** Whether an agent needs the item's blockers, which are not known and whose read was not requested. */
+export function needsBackfill(item: KeptItem): boolean {
+  return item.blockersUnknown === true && isAgentTask(item) && item.unread?.parts.relations === undefined;
 }
 
 /** Withdraws requests that are no longer needed: all of a removed item, and for the relations of a done one. */
@@ -116,16 +137,20 @@ export function listUnreadParts(item: KeptItem): { part: DetailsPart; rank: Deta
 }
 
 function rankPart(item: KeptItem, part: DetailsPart): DetailsRank {
-  const { isUnannounced, isBackfill, parts } = item.unread ?? { parts: {} };
-  const isOpenItem = isOpen(item.snapshot.word);
-  const isAgentTask = isOpenItem && (item.owners ?? []).length > 0;
+  const { isUnannounced, isUncertain, isBackfill, parts } = item.unread ?? { parts: {} };
+  const isForAgent = isAgentTask(item);
   const isMatchable = parts[part] === "rule";
-  if (part === "comments") return isAgentTask ? 5 : isMatchable ? 6 : 8;
-  if (!isOpenItem) return 8;
-  if (isAgentTask && (isUnannounced || isBackfill)) return 1;
+  if (part === "comments") return isForAgent ? 5 : isMatchable ? 6 : 8;
+  if (!isOpen(item.snapshot.word)) return 8;
+  if (isForAgent && (isUnannounced || isBackfill)) return 1;
   if (isUnannounced) return isMatchable ? 2 : 3;
-  if (isBackfill) return isMatchable ? 7 : 8;
-  return isAgentTask || isMatchable ? 4 : 8;
+  if (isBackfill) return isMatchable ? BACKFILL_RANK : 8;
+  if (!isForAgent && !isMatchable) return 8;
+  return isUncertain ? 3 : 4;
+}
+
+function isAgentTask({ snapshot, owners = [] }: KeptItem): boolean {
+  return isOpen(snapshot.word) && owners.length > 0;
 }
 
 function canHaveDetails({ gone, snapshot }: KeptItem): boolean {

@@ -106,6 +106,8 @@ export function confirmUpload(world: PlaneWorld, row: AttachmentRow, by: Id): vo
   row.is_uploaded = true;
   touchRow(world, row, by);
   if (!isFirst) return;
+  // Plane then shows this user as the author, whoever created the attachment.
+  row.created_by = by;
   const rows = [
     {
       verb: "created",

@@ -1,3 +1,4 @@
+import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { startAgentsPageApp } from "../functions/dashboard/agents-page-app.ts";
 import { RUNTIME_ADMIN_TOKEN } from "../support/test-runtime.ts";
@@ -18,6 +19,8 @@ describe.skipIf(!hasChromium())("The agents' tokens in Chromium", { timeout: 60_
     await page.press("#token", "Enter");
     await page.waitForSelector("#agents summary");
     await page.locator("#agents summary").press("Enter");
+    const path = join(dirname(app.path), "agents/<agent>/token");
+    expect(await page.textContent("#agent-where")).toContain(`use its current token: ${path} on the server`);
     const renew = page.getByRole("button", { name: "Create token Thot" });
     await renew.press("Enter");
     await expect.poll(() => asked.length).toBe(1);
@@ -35,6 +38,7 @@ describe.skipIf(!hasChromium())("The agents' tokens in Chromium", { timeout: 60_
     expect(await field.inputValue()).toBe(token);
     await page.selectOption("#language", "fr");
     expect(await page.getByLabel("Nouveau jeton pour Thot").inputValue()).toBe(token);
+    expect(await page.textContent("#agent-where")).toContain("utilisez son jeton actuel");
     await page.selectOption("#language", "en");
     await retire.waitFor();
     await page.locator("#agent-close").press("Enter");

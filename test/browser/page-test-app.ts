@@ -2,6 +2,8 @@ import { onTestFinished } from "vitest";
 import { type Runtime, startRuntime } from "../../runtime/start-runtime.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import { createPlaneSimulator } from "../../simulators/plane/create-plane-simulator.ts";
+import type { PlaneSimulator } from "../../simulators/plane/plane-simulator.ts";
+import type { Project, User } from "../../simulators/plane/types.ts";
 import { createTelegramSimulator } from "../../simulators/telegram/telegram-simulator.ts";
 import { createTestSettings } from "../support/settings.ts";
 import { openPage, type TestPage } from "./browser.ts";
@@ -10,7 +12,10 @@ export const PAGE_ADMIN_TOKEN = "admin-token-of-the-browser-tests";
 const PAGE_CHAT = 4711;
 
 /** Starts the product with real settings and simulated Plane and Telegram servers. Its port survives restarts. */
-export async function startPageTestApp(env: Record<string, string> = {}) {
+export async function startPageTestApp(
+  env: Record<string, string> = {},
+  setUpPlane: (plane: PlaneSimulator, project: Project, thot: User) => void = () => {},
+) {
   const plane = createPlaneSimulator({ autoDeliver: true, rateLimit: 10_000 });
   const telegram = createTelegramSimulator({ clock: Date.now, chats: [PAGE_CHAT], token: `1000:${"test".repeat(9)}` });
   const [planeUrl, apiRoot] = await Promise.all([plane.start(), telegram.start()]);
@@ -18,6 +23,7 @@ export async function startPageTestApp(env: Record<string, string> = {}) {
   const thot = plane.addUser({ name: "Thot", email: "thot@example.com" });
   const project = plane.addProject({ name: "Onboarding", identifier: "ONB", by: ada });
   plane.addState(project, { name: "Blocked", group: "started" });
+  setUpPlane(plane, project, thot);
   const agents = { agents: [{ name: "Thot", email: "thot@example.com" }] };
   const settings = createTestSettings(
     {

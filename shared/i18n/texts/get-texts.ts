@@ -8,12 +8,18 @@ import type { CommentTexts } from "./comment-texts.ts";
 import { pageTextsEn } from "./page-texts.en.ts";
 import { pageTextsFr } from "./page-texts.fr.ts";
 import type { PageTexts } from "./page-texts.ts";
+import { personaTextsEn } from "./persona-texts.en.ts";
+import { personaTextsFr } from "./persona-texts.fr.ts";
+import type { PersonaTexts } from "./persona-texts.ts";
 import { sampleTaskTextsEn } from "./sample-task-texts.en.ts";
 import { sampleTaskTextsFr } from "./sample-task-texts.fr.ts";
 import type { SampleTaskTexts } from "./sample-task-texts.ts";
 import { telegramTextsEn } from "./telegram-texts.en.ts";
 import { telegramTextsFr } from "./telegram-texts.fr.ts";
 import type { TelegramTexts } from "./telegram-texts.ts";
+import { wakeTextsEn } from "./wake-texts.en.ts";
+import { wakeTextsFr } from "./wake-texts.fr.ts";
+import type { WakeTexts } from "./wake-texts.ts";
 
 /** All texts of one language. A language that lacks a text fails type checking. */
 interface Texts {
@@ -22,6 +28,8 @@ interface Texts {
   canary: CanaryTexts;
   comments: CommentTexts;
   sampleTasks: SampleTaskTexts;
+  wakes: WakeTexts;
+  personas: PersonaTexts;
 }
 
 const TEXTS: Record<Locale, Texts> = {
@@ -31,6 +39,8 @@ const TEXTS: Record<Locale, Texts> = {
     canary: canaryTextsEn,
     comments: commentTextsEn,
     sampleTasks: sampleTaskTextsEn,
+    wakes: wakeTextsEn,
+    personas: personaTextsEn,
   },
   fr: {
     telegram: telegramTextsFr,
@@ -38,6 +48,8 @@ const TEXTS: Record<Locale, Texts> = {
     canary: canaryTextsFr,
     comments: commentTextsFr,
     sampleTasks: sampleTaskTextsFr,
+    wakes: wakeTextsFr,
+    personas: personaTextsFr,
   },
 };
 

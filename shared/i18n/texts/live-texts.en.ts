@@ -1,4 +1,5 @@
 import type { LiveTexts } from "./live-texts.ts";
+import { planTextsEn } from "./plan-texts.en.ts";
 
 export const liveTextsEn: LiveTexts = {
   hint: {
@@ -7,6 +8,7 @@ export const liveTextsEn: LiveTexts = {
     review: "Approve the task, or reply to this message with what is missing.",
     reason: "Reply to this message with the reason, or press the button again to send it back without one.",
   },
+  message: "Message",
   askedAgain: "Question (reminder)",
   urgent: "urgent",
   answered: "Answered by {by}",
@@ -30,6 +32,7 @@ export const liveTextsEn: LiveTexts = {
     reason: "Reply with the reason, or press again.",
     changed: "{key} has changed. Review it again.",
   },
+  plan: planTextsEn,
   since: "since {when}",
   unattended: "no agent active",
   inReview: "in review",

@@ -1,4 +1,5 @@
 import type { LiveTexts } from "./live-texts.ts";
+import { planTextsFr } from "./plan-texts.fr.ts";
 
 export const liveTextsFr: LiveTexts = {
   hint: {
@@ -7,6 +8,7 @@ export const liveTextsFr: LiveTexts = {
     review: "Approuvez la tâche ou répondez à ce message en indiquant ce qui manque.",
     reason: "Répondez à ce message en indiquant le motif, ou appuyez de nouveau pour renvoyer la tâche sans motif.",
   },
+  message: "Message",
   askedAgain: "Question (rappel)",
   urgent: "urgente",
   answered: "Réponse de {by}",
@@ -30,6 +32,7 @@ export const liveTextsFr: LiveTexts = {
     reason: "Répondez en indiquant le motif, ou appuyez de nouveau.",
     changed: "{key} a été modifiée. Relisez-la.",
   },
+  plan: planTextsFr,
   since: "depuis {when}",
   unattended: "aucun agent actif",
   inReview: "à relire",

@@ -13,7 +13,7 @@ export type PageTextName =
   | Prefixed<"fate", "waiting" | "folded" | "delivered" | "repeat" | "set_aside" | "discarded" | "muted" | "passed_on">
   | Prefixed<"held", "no_rule" | "muted" | "not_set_up" | "polls" | "other_event">
   | Prefixed<"health", "good" | "unknown" | "bad" | "set_aside" | "held" | "retry" | "waiting">
-  | Prefixed<"health", "store" | "store_memory" | "store_disk">
+  | Prefixed<"health", "store" | "store_memory" | "store_disk" | "first_look">
   | Prefixed<"live", "on" | "lost" | "wait" | "full" | "back">
   | Prefixed<"sign", "in" | "out" | "token" | "why" | "go" | "wrong" | "often" | "cookie">
   | Prefixed<"head", "when" | "seen" | "what" | "answer">
@@ -22,7 +22,10 @@ export type PageTextName =
   | Prefixed<"chat", "edited" | "notices" | "of" | "say" | "send" | "hint" | "gone" | "reply" | "reply.not" | "replies">
   | Prefixed<"news", "one" | "many">
   | Prefixed<"agents", "new" | "new.sure" | "retire" | "retire.sure" | "retired" | "token" | "once" | "copy" | "copied">
-  | Prefixed<"agents", "close" | "both" | "none">
+  | Prefixed<"agents", "close" | "both" | "none" | "where">
+  | "plan"
+  | "plans"
+  | Prefixed<"plan", "steps" | "awaiting_approval" | "running" | "done" | "rejected" | "failed">
   | Prefixed<"failed_jobs", "discard" | "discard.sure">
   | "failed_jobs"
   | "agents"

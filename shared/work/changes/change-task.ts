@@ -13,6 +13,7 @@ import type { KeptClaim } from "../claims/find-claim.ts";
 import { verifyClaim } from "../claims/verify-claim.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { findKeptTask, refreshTask, type Task } from "../tasks/find-task.ts";
+import { markManaged } from "../tasks/managed-tasks.ts";
 
 const updateEndpoint = { ...workItemsApi.update, answer: observedItemSchema } satisfies Endpoint<ObservedItem>;
 
@@ -40,6 +41,7 @@ export async function changeTask(
   claim?: KeptClaim,
 ): Promise<Task> {
   const { deps, plane, correlation } = context;
+  await markManaged(context, task);
   const before = task.item.snapshot.word;
   const after = await predictStatus(context, task, fields);
   const readStart = { since: 0, began: 0 };

@@ -15,15 +15,21 @@ import { relationsApi } from "../../plane/relations.ts";
 import { planeIdSchema as planeId } from "../../plane/schema.ts";
 import { workItemsApi } from "../../plane/work-items.ts";
 import type { CallContext } from "../context/call-context.ts";
+import { isAgent } from "../context/caller.ts";
+import { chooseClient } from "../context/choose-client.ts";
 import { findKeptTask, readFreshTask, refreshTask, type Task } from "../tasks/find-task.ts";
 import { type Assignee, ensureMembers } from "./assignees.ts";
 import { changeTask, type ItemFields } from "./change-task.ts";
+import { findReadyState } from "./move-to-status.ts";
 import { forgetLabels, getOrCreateLabel } from "./project-labels.ts";
 
 const createEndpoint = { ...workItemsApi.create, answer: observedItemSchema };
 const defaultAssigneeEndpoint = { ...projectsApi.get, answer: z.object({ default_assignee: planeId.nullish() }) };
 
-/** Creates a work item as the caller and observes it; returns the existing one when Plane has the external id `id`. */
+/**
+ * Creates a work item as the caller and observes it; returns the existing one when Plane has the external id `id`. What an
+ * agent creates is meant to be done, so it is not put into Backlog, Plane's default, of which no agent is woken.
+ */
 export async function createItem(
   context: CallContext,
   project: KeptProject,
@@ -32,7 +38,8 @@ export async function createItem(
 ): Promise<{ task: Task; isNew: boolean }> {
   const { deps, plane, correlation } = context;
   const startedAt = await deps.store.now();
-  const json = { ...fields, external_source: GROUNDCREW_SOURCE, external_id: id };
+  const state = fields.state ?? (isAgent(context.caller) ? await findReadyState(deps, project.id) : undefined);
+  const json = { ...fields, ...omitUndefined({ state }), external_source: GROUNDCREW_SOURCE, external_id: id };
   let item: string;
   let isNew = true;
   try {
@@ -83,7 +90,7 @@ export async function renderBlockedByLine(
  * its description. Idempotent.
  */
 export async function addBlockers(context: CallContext, task: Task, blockers: readonly Task[]): Promise<Task> {
-  const { deps, plane, correlation } = context;
+  const { deps, correlation } = context;
   if (blockers.length === 0) return task;
   if (!(await deps.plane.capabilities()).relations) {
     await observeBlockedByText(deps, task.id, correlation);
@@ -92,7 +99,8 @@ export async function addBlockers(context: CallContext, task: Task, blockers: re
   }
   const startedAt = await deps.store.now();
   const json = { relation_type: "blocked_by", issues: blockers.map(({ id }) => id) };
-  await plane.call(relationsApi.create, { params: { project: task.project.id, item: task.id }, json });
+  const client = await chooseClient(context);
+  await client.call(relationsApi.create, { params: { project: task.project.id, item: task.id }, json });
   const edges = new Map(blockers.map(({ id, project }) => [id, project.id]));
   await observeNewBlockers(deps, task.id, edges, startedAt, correlation);
   return (await findKeptTask(deps, task.id)) ?? task;

@@ -1,6 +1,7 @@
-import { createWorkJob } from "../../jobs/work-jobs.ts";
+import { createWorkJob, toLabelsLane } from "../../jobs/work-jobs.ts";
 import { keepDefined } from "../../keep-defined.ts";
 import { findLabelName, findPersonIdByEmail } from "../../observe/name-cache.ts";
+import type { KeptProject } from "../../observe/stored-records.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import type { Job } from "../../store/job-operations.ts";
 import { CONFIRM_LOSS_AFTER_MS } from "../../task/merge-observation.ts";
@@ -9,6 +10,7 @@ import { type CallContext, createCallContext, type WorkDeps } from "../context/c
 import { SYSTEM_CALLER } from "../context/caller.ts";
 import { workKeys } from "../context/work-keys.ts";
 import { findOpenTask, refreshTask, type Task } from "../tasks/find-task.ts";
+import { isManaged } from "../tasks/managed-tasks.ts";
 import { changeTask, type ItemFields } from "./change-task.ts";
 import { retryWithFreshLabels } from "./create-item.ts";
 import { applyLabelChange } from "./project-labels.ts";
@@ -39,7 +41,8 @@ interface MirrorSteps {
 /**
  * Synchronizes the labels `agent:<name>` of an item with its assignees (OPENCLAW-10). An assigned agent gets its label.
  * A label alone assigns its agent, unless both agreed before: then people removed the agent, and the label is removed.
- * Other labels and assignees stay. Returns when to retry if the state is not certain yet: during an edit Plane shows no
+ * Other labels and assignees stay. Items that existed before are changed only as far as the setting `mirror` allows,
+ * until an agent works on them. Returns when to retry if the state is not certain yet: during an edit Plane shows no
  * assignees or labels for a moment.
  */
 export async function mirrorAgentLabels(
@@ -51,8 +54,10 @@ export async function mirrorAgentLabels(
   const [record] = await deps.store.read<KeptMirror>([workKeys.mirror(item)]);
   const before = record?.value ?? EMPTY_MIRROR;
   const accounts = await readAgentAccounts(deps);
+  const scope = await readMirrorScope(deps, knownTask, record?.value);
+  if (scope === "none") return undefined;
   const current = await readAssignments(deps, knownTask.item, accounts);
-  if (hasNoSteps(planSteps(current, before))) {
+  if (hasNoSteps(planSteps(current, before, scope))) {
     await saveMirror(deps, item, before, current);
     return undefined;
   }
@@ -64,7 +69,7 @@ export async function mirrorAgentLabels(
   const { doubt: pendingRemoval } = task.item;
   if (pendingRemoval?.assignees !== undefined || pendingRemoval?.labels !== undefined)
     return { retryAt: (await deps.store.now()) + 2 * CONFIRM_LOSS_AFTER_MS };
-  const steps = planSteps(await readAssignments(deps, task.item, accounts), before);
+  const steps = planSteps(await readAssignments(deps, task.item, accounts), before, scope);
   const after = await retryWithFreshLabels(context, task.project, () => applySteps(context, task, steps));
   const sides = await readAssignments(deps, after.item, accounts);
   const refused = steps.assign.filter((agent) => !sides.some((side) => side.agent === agent && side.assigned));
@@ -86,23 +91,51 @@ export async function readAgentAccounts(deps: WorkDeps): Promise<AgentAccounts> 
   return accounts;
 }
 
-/** The job for an item whose labels and assignees differ; none when they agree. Makes no request to Plane. */
-export async function createMirrorJobs(
+/**
+ * The job for an item whose labels and assignees differ; undefined when they agree, or when Groundcrew may not change
+ * them. `isExisting`: only the setting `mirror` allows it. Makes no request to Plane.
+ */
+export async function createMirrorJob(
   deps: WorkDeps,
-  { item, rev, accounts }: { item: KeptItem; rev: number; accounts: AgentAccounts },
+  { project, item, rev, accounts }: { project: KeptProject; item: KeptItem; rev: number; accounts: AgentAccounts },
   correlation: string,
-): Promise<Job[]> {
+): Promise<{ job: Job; isExisting: boolean } | undefined> {
   const { id } = item.snapshot;
   const sides = await readAssignments(deps, item, accounts);
-  if (sides.every(({ assigned, labelled }) => assigned === labelled)) return [];
-  return [createWorkJob(`mirror:${id}:state:${rev}`, `work:${id}`, { do: "mirror", item: id, correlation })];
+  if (sides.every(({ assigned, labelled }) => assigned === labelled)) return undefined;
+  const [record] = await deps.store.read<KeptMirror>([workKeys.mirror(id)]);
+  const task = { id, item, project };
+  const scope = await readMirrorScope(deps, task, record?.value);
+  if (scope === "none" || hasNoSteps(planSteps(sides, record?.value ?? EMPTY_MIRROR, scope))) return undefined;
+  const job = createWorkJob(`mirror:${id}:state:${rev}`, toLabelsLane(id), { do: "mirror", item: id, correlation });
+  return { job, isExisting: !(await isManaged(deps, task)) };
+}
+
+/** What may be changed on an item: everything, only labels, or nothing. */
+type MirrorScope = "all" | "labels" | "none";
+
+/** An item that was mirrored once stays mirrored, so that people's changes of its assignees go on taking effect. */
+async function readMirrorScope(
+  deps: WorkDeps,
+  task: Pick<Task, "id" | "item" | "project">,
+  mirrored: KeptMirror | undefined,
+): Promise<MirrorScope> {
+  const { mirror } = deps.settings;
+  if (mirror === true || mirrored || (await isManaged(deps, task))) return "all";
+  return mirror === "agents" ? "labels" : "none";
 }
 
 /** Plans the changes from the current assignments and those that agreed last. Pure. */
-function planSteps(sides: readonly AgentAssignment[], { inStep, refused }: KeptMirror): MirrorSteps {
+function planSteps(
+  sides: readonly AgentAssignment[],
+  { inStep, refused }: KeptMirror,
+  scope: Exclude<MirrorScope, "none">,
+): MirrorSteps {
   const labelOnly = sides.filter(({ assigned, labelled }) => labelled && !assigned).map(({ agent }) => agent);
+  const label = sides.filter(({ assigned, labelled }) => assigned && !labelled).map(({ agent }) => agent);
+  if (scope === "labels") return { label, unlabel: [], assign: [] };
   return {
-    label: sides.filter(({ assigned, labelled }) => assigned && !labelled).map(({ agent }) => agent),
+    label,
     unlabel: labelOnly.filter((agent) => inStep.includes(agent)),
     assign: labelOnly.filter((agent) => !inStep.includes(agent) && !refused.includes(agent)),
   };

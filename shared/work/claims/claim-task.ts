@@ -1,25 +1,35 @@
 import { GroundcrewError } from "../../errors.ts";
-import { createWorkJob } from "../../jobs/work-jobs.ts";
+import { createWorkJob, toLabelsLane } from "../../jobs/work-jobs.ts";
 import { isOpen } from "../../task/diff.ts";
+import { type Ms, SECOND } from "../../time.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
+import { toManagedPut } from "../tasks/managed-tasks.ts";
+import { readUnknownBlockers } from "../tasks/read-unknown-blockers.ts";
 import { requireOwner } from "../tasks/require-owner.ts";
 import { createClaim, leaseClaim, readClaimState, renewClaim, reviveClaim, toClaimPut } from "./claim-lease.ts";
-import { requireNotInReview, requireStartable, throwIfClaimLost } from "./claim-preconditions.ts";
+import { requireNotInReview, requireStartable, requireVisible, throwIfClaimLost } from "./claim-preconditions.ts";
 import { createClaimHeldError } from "./claim-refusals.ts";
 import { hasBeenDown } from "./downtime.ts";
 import { endClaim } from "./end-claim.ts";
 import { findClaim, type KeptClaim, readLiveClaims } from "./find-claim.ts";
 
 /**
+ * Delay after a claim before the labels of its task are synchronized: 15 s, longer than the call that claims may wait
+ * for its turns at Plane, so that the lists of labels which both write do not overwrite each other.
+ */
+const MIRROR_DELAY_MS: Ms = 15 * SECOND;
+
+/**
  * Takes or renews the claim of an open task that is assigned to the caller and not blocked. Throws `forbidden` when the
  * task belongs to another agent, `conflict` when another agent holds it (with who, since when and until when), when it
  * has open blockers, and when it is closed or in review.
  */
-export async function claimTask(context: CallContext, task: Task): Promise<KeptClaim> {
+export async function claimTask(context: CallContext, storedTask: Task): Promise<KeptClaim> {
   const { deps, caller } = context;
-  await requireOwner(context, task);
+  await requireOwner(context, storedTask);
+  const task = await readUnknownBlockers(context, storedTask);
   if (!isOpen(task.item.snapshot.word))
     throw new GroundcrewError("conflict", `${task.key} is ${task.item.snapshot.word}. Closed tasks cannot be claimed.`);
   requireNotInReview(task);
@@ -35,11 +45,12 @@ export async function claimTask(context: CallContext, task: Task): Promise<KeptC
  */
 export async function ensureClaim(
   context: CallContext,
-  task: Task,
+  storedTask: Task,
   { waiting: allowWaiting = false } = {},
 ): Promise<KeptClaim> {
   const { deps, caller, correlation } = context;
-  await requireOwner(context, task);
+  await requireOwner(context, storedTask);
+  const task = await readUnknownBlockers(context, storedTask);
   await throwIfClaimLost(context, task);
   requireNotInReview(task);
   const current = await findClaim(deps, task.id);
@@ -51,6 +62,7 @@ export async function ensureClaim(
       await throwIfClaimLost(context, task);
     }
   }
+  if (current?.agent !== caller.name) await requireVisible(context, task);
   if (current?.agent !== caller.name && !allowWaiting && task.item.blockers.length > 0)
     await requireStartable(context, task);
   return takeClaim(context, task);
@@ -95,13 +107,14 @@ async function takeClaim({ deps, caller, correlation }: CallContext, task: Task)
     const outcome = await deps.store.commit({
       expect,
       fence: [key, lease.fence],
-      put: [toClaimPut(claim), { key: workKeys.lost(caller.name, task.id), value: undefined }],
+      put: [toClaimPut(claim), toManagedPut(task.id), { key: workKeys.lost(caller.name, task.id), value: undefined }],
       jobs: [
-        createWorkJob(`mirror:${task.id}:${lease.fence}`, `work:${task.id}`, {
-          do: "mirror",
-          item: task.id,
-          correlation,
-        }),
+        createWorkJob(
+          `mirror:${task.id}:${lease.fence}`,
+          toLabelsLane(task.id),
+          { do: "mirror", item: task.id, correlation },
+          (await deps.store.now()) + MIRROR_DELAY_MS,
+        ),
         createWorkJob(`card:${task.id}:claim:${lease.fence}`, `card:${task.id}`, {
           do: "card",
           item: task.id,
@@ -113,6 +126,7 @@ async function takeClaim({ deps, caller, correlation }: CallContext, task: Task)
     if (outcome !== "kept") continue;
     deps.log.info("task claimed", { correlation, item: task.key, agent: caller.name, fence: lease.fence });
     deps.kick();
+    deps.kick({ queue: "work", after: MIRROR_DELAY_MS });
     return claim;
   }
 }

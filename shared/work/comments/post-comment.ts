@@ -13,6 +13,7 @@ import type { CallContext } from "../context/call-context.ts";
 import { isAgent } from "../context/caller.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
+import { markManaged } from "../tasks/managed-tasks.ts";
 
 /** Retention of an idempotency key: 10 min, within which the same call counts as repeated. */
 const REPEAT_MS: Ms = 10 * MINUTE;
@@ -23,6 +24,7 @@ const REPEAT_MS: Ms = 10 * MINUTE;
  */
 export async function postComment(context: CallContext, task: Task, id: string, html: string): Promise<string> {
   const { plane, usesOwnKey, caller } = context;
+  await markManaged(context, task);
   const params = { project: task.project.id, item: task.id };
   const author = isAgent(caller) && !usesOwnKey ? `<p><strong>${escapeHtml(caller.name)}</strong>:</p>` : "";
   const json = { comment_html: author + html, external_source: GROUNDCREW_SOURCE, external_id: id };

@@ -14,7 +14,10 @@ export interface CallContext {
   caller: Caller;
   /** Plane with the caller's key, at most one request per second for an agent. */
   plane: PlaneClient;
-  /** Plane with Groundcrew's own key, for requests that only that key may make; its waits count toward the same budget. */
+  /**
+   * Plane with Groundcrew's own key, for requests that only that key may make; its waits count toward the same budget.
+   * For requests that either key may make, `chooseClient` returns one of the two.
+   */
   systemPlane: PlaneClient;
   /** Whether `plane` uses the caller's own key. Otherwise comments must name their author. */
   usesOwnKey: boolean;

@@ -26,6 +26,8 @@ export const workKeys = {
   /** The time of the agent's last note on the item. */
   note: (agent: string, item: string): StoreKey => `note:${encodeURIComponent(agent)}:${item}`,
   question: (id: string): StoreKey => `question:${id}`,
+  /** A message of an agent to the human, about no task. */
+  message: (id: string): StoreKey => `message:${id}`,
   /** Idempotency key of a call, by the hash of its input. */
   said: (hash: string): StoreKey => `said:${hash}`,
   /** The progress of an upload. */
@@ -48,8 +50,16 @@ export const workKeys = {
   plan: (project: string): StoreKey => `plan:${project}`,
   /** The last read of an item's comments, activities and attachments. */
   details: (item: string): StoreKey => `task-details:${item}`,
+  /** The run of a plan, by its id. */
+  planRun: (id: string): StoreKey => `planrun:${id}`,
+  /** The decision about one proposal of a plan, by the hash of the proposal. */
+  planVerdict: (run: string, hash: string): StoreKey => `planverdict:${run}:${hash}`,
+  /** A wish, by its id. Versions up to 0.2 stored only `true`. */
+  wish: (id: string): StoreKey => id,
   /** The progress of an agent's fresh read of its projects. */
   fresh: (agent: string): StoreKey => `fresh:${encodeURIComponent(agent)}`,
+  /** Mark that an agent has worked on an item that existed before, or that somebody changed it through Groundcrew. */
+  managed: (item: string): StoreKey => `managed:${item}`,
   /** The agents whose label and assignment last agreed. */
   mirror: (item: string): StoreKey => `mirror:${item}`,
 } as const;
@@ -66,6 +76,14 @@ export const workSets = {
   questions: "questions",
   questionsOf: (item: string): SetName => `questions:${item}`,
   finishedBy: (agent: string): SetName => `finished:${encodeURIComponent(agent)}`,
+  /** All stored runs of plans. */
+  planRuns: "planruns",
+  /** The runs of plans that are not finished: their tasks may be hidden from agents. */
+  unfinishedPlanRuns: "planruns:unfinished",
+  /** The finished runs of plans that created tasks in this project and have a task that is not closed. */
+  planRunsOf: (project: string): SetName => `planruns:${project}`,
+  /** The wishes that an agent has to deal with: open or planned. */
+  wishesOf: (agent: string): SetName => `wishes:${encodeURIComponent(agent)}`,
   stuck: "stuck",
   circles: "circles",
 } as const;

@@ -1,9 +1,9 @@
 import { attachmentsApi } from "../../plane/attachments.ts";
-import { PlaneNotFoundError } from "../../plane/errors.ts";
+import { PlaneAuthError, PlaneNotFoundError } from "../../plane/errors.ts";
 import type { StoredValue } from "../../store/port.ts";
 import { requireRepeatable } from "./upload-bytes.ts";
 import { forgetUpload, type KeptUpload, saveUploadStep } from "./upload-record.ts";
-import type { UploadRun } from "./upload-run.ts";
+import { dropUpload, type UploadRun } from "./upload-run.ts";
 
 /**
  * Third step: confirms the attachment, after which Plane shows it. Starts over when Plane does not know it any more.
@@ -18,6 +18,8 @@ export async function confirmAttachment(run: UploadRun, kept: StoredValue<KeptUp
       beforeSend: requireClaim,
     });
   } catch (thrown) {
+    // Plane would refuse the caller again, and only Groundcrew's key created the attachment.
+    if (thrown instanceof PlaneAuthError) await dropUpload(run, kept, attachment);
     if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
     await forgetUpload(context, key, kept);
     return requireRepeatable(run);

@@ -3,6 +3,7 @@ import { attachmentsApi, type UploadTicket } from "../../plane/attachments.ts";
 import type { PlaneAnswer } from "../../plane/client.ts";
 import { PlaneConflictError, PlaneInvalidError } from "../../plane/errors.ts";
 import type { StoredValue } from "../../store/port.ts";
+import { chooseClient } from "../context/choose-client.ts";
 import { createTooLargeError, createUnsupportedTypeError, forgetFileSizeLimit } from "./check-file.ts";
 import { getTicketLifetime } from "./ticket-lifetime.ts";
 import { forgetUpload, type KeptUpload, saveUploadStep } from "./upload-record.ts";
@@ -41,7 +42,9 @@ async function requestAttachment(
   const { name, type, size } = file;
   const json = { name, type, size, external_source: GROUNDCREW_SOURCE, external_id: kept.value.external };
   try {
-    return await context.plane.call(attachmentsApi.create, { params, json, beforeSend: requireClaim });
+    // Plane shows the user who confirms the attachment as its author.
+    const client = await chooseClient(context);
+    return await client.call(attachmentsApi.create, { params, json, beforeSend: requireClaim });
   } catch (thrown) {
     if (thrown instanceof PlaneConflictError && thrown.id !== undefined) return { existing: thrown.id };
     if (!(thrown instanceof PlaneInvalidError)) throw thrown;

@@ -2,6 +2,7 @@ import { attachmentsApi } from "../../plane/attachments.ts";
 import type { UploadSource } from "../../plane/upload.ts";
 import type { StoredValue, StoreKey } from "../../store/port.ts";
 import type { CallContext } from "../context/call-context.ts";
+import { chooseClient } from "../context/choose-client.ts";
 import { removePartialUpload } from "./partial-uploads.ts";
 import { type CheckedFile, forgetUpload, type KeptUpload } from "./upload-record.ts";
 
@@ -29,7 +30,8 @@ export interface UploadRun {
 /** Whether Plane shows an attachment: it has been confirmed and not been deleted since. */
 export async function isAttachmentShown(run: UploadRun, attachment: string | undefined): Promise<boolean> {
   if (attachment !== undefined && attachment === run.shownAttachment) return true;
-  const { data } = await run.context.plane.call(attachmentsApi.list, { params: run.params });
+  const client = await chooseClient(run.context);
+  const { data } = await client.call(attachmentsApi.list, { params: run.params });
   if (!data.some(({ id, is_uploaded }) => id === attachment && is_uploaded)) return false;
   run.shownAttachment = attachment;
   return true;
@@ -44,7 +46,7 @@ export async function dropUpload(run: UploadRun, kept: StoredValue<KeptUpload>, 
 export async function discardAttachment(run: UploadRun, attachment: string): Promise<boolean> {
   const { context, params, leftBehind } = run;
   await run.requireClaim();
-  const isRemoved = await removePartialUpload(context.deps, context.plane, { ...params, attachment });
+  const isRemoved = await removePartialUpload(context.deps, await chooseClient(context), { ...params, attachment });
   if (!isRemoved) leftBehind.push(attachment);
   return isRemoved;
 }

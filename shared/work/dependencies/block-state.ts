@@ -7,6 +7,7 @@ import type { Status } from "../../task/snapshot.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
 import { workSets } from "../context/work-keys.ts";
 import { findKeptTask, type Task } from "../tasks/find-task.ts";
+import { isManaged } from "../tasks/managed-tasks.ts";
 import { type BlockCauses, findBlockCauses } from "./block-causes.ts";
 
 /** A task that Groundcrew has blocked because of its blockers (OPENCLAW-14). */
@@ -38,7 +39,10 @@ export async function readBlockState(deps: WorkDeps, id: string): Promise<BlockS
   const isOpenTask = task !== undefined && isOpenItem(task.item);
   const causes = isOpenTask ? await findBlockCauses(deps, id) : {};
   const stuck = kept?.value;
-  const step = isOpenTask ? chooseStep(task.item.snapshot.word, stuck, causes) : stuck ? "forget" : "nothing";
+  const wanted = isOpenTask ? chooseStep(task.item.snapshot.word, stuck, causes) : stuck ? "forget" : "nothing";
+  // A task that was there before keeps its state until an agent works on it; a block that was begun is completed.
+  const isNewBlock = wanted === "block" && stuck?.phase !== "blocking";
+  const step = isNewBlock && task && !(await isManaged(deps, task)) ? "nothing" : wanted;
   return { step, id, ...omitUndefined({ task, stuck }), rev: kept?.rev ?? 0, causes };
 }
 

@@ -1,4 +1,4 @@
-import { createWorkJob } from "../../jobs/work-jobs.ts";
+import { createWorkJob, toLabelsLane } from "../../jobs/work-jobs.ts";
 import { readDependantIds } from "../../observe/dependency-edges.ts";
 import { observedKeys, observedSets } from "../../observe/store-keys.ts";
 import type { KeptEdge } from "../../observe/stored-records.ts";
@@ -29,7 +29,7 @@ export async function queueResolveBlocked(deps: WorkDeps, ids: Iterable<string>,
   for (const id of ids) {
     const { step } = await readBlockState(deps, id);
     if (step === "nothing") continue;
-    const job = createWorkJob(`settle:${id}:${correlation}`, `stuck:${id}`, { do: "settle", item: id, correlation });
+    const job = createWorkJob(`settle:${id}:${correlation}`, toLabelsLane(id), { do: "settle", item: id, correlation });
     await deps.store.commit({ jobs: [job] });
     deps.kick();
   }

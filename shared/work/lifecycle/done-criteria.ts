@@ -5,6 +5,7 @@ import { attachmentsApi } from "../../plane/attachments.ts";
 import { readCard } from "../card/card-record.ts";
 import { hasSummary } from "../comments/add-comment.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
+import { chooseClient } from "../context/choose-client.ts";
 import { readDeliverables } from "../deliverables/deliver-file.ts";
 import { FILE_TYPES } from "../deliverables/file-types.ts";
 import type { Task } from "../tasks/find-task.ts";
@@ -149,7 +150,8 @@ async function findMissingFiles(
   const delivered = (await readDeliverables(context.deps, task.id)).map(({ name }) => name);
   if (listMissing(delivered).length === 0) return [];
   const params = { project: task.project.id, item: task.id };
-  const { data } = await context.plane.call(attachmentsApi.list, { params });
+  const client = await chooseClient(context);
+  const { data } = await client.call(attachmentsApi.list, { params });
   const attached = data.filter((row) => row.is_uploaded).map((row) => row.attributes.name);
   return listMissing([...delivered, ...attached]).map((file) =>
     file === ""

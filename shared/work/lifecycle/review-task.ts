@@ -13,6 +13,7 @@ import { type CallContext, createCallContext, type WorkDeps } from "../context/c
 import { isHuman, SYSTEM_CALLER } from "../context/caller.ts";
 import { workKeys } from "../context/work-keys.ts";
 import { findKeptTask, readFreshTask, type Task } from "../tasks/find-task.ts";
+import { isManaged } from "../tasks/managed-tasks.ts";
 import { publishWorkEvent } from "../tasks/publish-work-event.ts";
 import { recordFinishedTask } from "./record-finished-task.ts";
 import { type KeptReview, type KeptReviewVerdict, requestReview, toReviewPut, toVerdictPut } from "./review-record.ts";
@@ -144,7 +145,8 @@ async function reconcileKnownReview(
     return;
   }
   if (word === "done") {
-    await moveToStatus(context, task, "done", { labels: { drop: [REVIEW_LABEL] } });
+    // On a task that no agent has worked on, the label is people's own.
+    if (await isManaged(deps, task)) await moveToStatus(context, task, "done", { labels: { drop: [REVIEW_LABEL] } });
     await recordFinishedTask(deps, task, review.agent);
   }
   if (isOpen(word) && task.item.review) return;

@@ -8,8 +8,9 @@ import { findPersonIdByEmail } from "../../observe/name-cache.ts";
 import { readProjects } from "../../observe/read-projects.ts";
 import { observedKeys } from "../../observe/store-keys.ts";
 import type { KeptProject } from "../../observe/stored-records.ts";
-import { PlaneConflictError } from "../../plane/errors.ts";
+import { PlaneAuthError, PlaneConflictError } from "../../plane/errors.ts";
 import { type PlaneProject, projectsApi } from "../../plane/projects.ts";
+import { projectMembersApi } from "../../plane/users-members.ts";
 import { ensureMembers, PROJECT_ADMIN_ROLE, readSystemUserId } from "../changes/assignees.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { withLock } from "../context/with-lock.ts";
@@ -115,22 +116,36 @@ async function postProject(
   return (await plane.call(projectsApi.create, { json })).data;
 }
 
-/** Adds what a new project lacks: features, members and states. Idempotent. */
+/**
+ * Adds what a new project lacks: members, features and states. Idempotent. The caller only makes Groundcrew an admin,
+ * which does the rest, outside of the caller's pace.
+ */
 async function setUpProject(context: CallContext, project: PlaneProject): Promise<void> {
   const { deps, plane, systemPlane } = context;
   const params = { project: project.id };
+  const isNewAdmin = await joinProject(context, project);
+  // As a member from before, Groundcrew need not be an admin.
+  const client = isNewAdmin ? systemPlane : plane;
   if (!project.cycle_view || !project.module_view)
-    await plane.call(projectsApi.update, { params, json: { cycle_view: true, module_view: true } });
-  await ensureMembers(context, project, [await readSystemUserId(context)], {
-    refresh: true,
-    role: PROJECT_ADMIN_ROLE,
-    client: plane,
-  });
+    await client.call(projectsApi.update, { params, json: { cycle_view: true, module_view: true } });
   const agents = await Promise.all(
     deps.settings.agents.map(({ email }) => findPersonIdByEmail({ ...deps, plane: systemPlane }, email)),
   );
   await ensureMembers(context, project, keepDefined(agents));
   await addMissingStates(context, project.id);
+}
+
+/** Makes Groundcrew an admin of the project, as the caller; returns false when it is a member already. */
+async function joinProject(context: CallContext, { id }: PlaneProject): Promise<boolean> {
+  const member = await readSystemUserId(context);
+  const params = { project: id };
+  const members = await context.systemPlane.call(projectMembersApi.list, { params }).catch((thrown: unknown) => {
+    if (thrown instanceof PlaneAuthError && thrown.reason === "permission") return undefined;
+    throw thrown;
+  });
+  if (members?.data.some((user) => user.id === member)) return false;
+  await context.plane.call(projectMembersApi.add, { params, json: { member, role: PROJECT_ADMIN_ROLE } });
+  return true;
 }
 
 async function requireOwnProject(

@@ -7,11 +7,11 @@ import { changeAssignee, createSoleAssigneeFields, createUnassignFields } from "
 import { getAssignee } from "../changes/assignees.ts";
 import { changeTask, type ItemFields } from "../changes/change-task.ts";
 import { renderBlockedByLine, retryWithFreshLabels } from "../changes/create-item.ts";
-import { addItemsToCycle, addItemsToModule, getCycleId, getModuleId } from "../changes/cycles-modules.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { type BlockerChanges, changeBlockers, findBlockerChanges } from "../dependencies/change-blockers.ts";
 import { readFreshTask, type Task } from "../tasks/find-task.ts";
 import { cleanTitle, findTaskProblems, isDay } from "./create-task.ts";
+import { addToGroup, findGroupProblems } from "./task-groups.ts";
 
 /** What to change of a task. Absent fields stay as they are; null removes a value. */
 export interface TaskChanges {
@@ -27,7 +27,7 @@ export interface TaskChanges {
   /** Keys. */
   add_blockers?: readonly string[] | undefined;
   remove_blockers?: readonly string[] | undefined;
-  /** Names of an existing cycle and module of the project. */
+  /** Names of a cycle and a module of the project, which are created when there is none with the name. */
   cycle?: string | undefined;
   module?: string | undefined;
 }
@@ -41,11 +41,10 @@ export async function updateTask(context: CallContext, storedTask: Task, changes
   if (problems.length > 0) throw new GroundcrewError("bad_request", `Nothing was changed: ${problems.join("; ")}.`);
   const { add_blockers: added = [], remove_blockers: removed = [] } = changes;
   const blockers = await findBlockerChanges(context, storedTask, { added, removed });
-  const addToGroups = await prepareGroups(context, storedTask, changes);
   const { assignee: name } = changes;
   const assignee = typeof name === "string" ? await getAssignee(context, name) : name;
-  // Read with Groundcrew's key, outside of the agent's pace: lists in Plane are replaced as a whole.
-  const task = await readFreshTask({ ...context, plane: context.systemPlane }, storedTask);
+  // Lists in Plane are replaced as a whole, so the current ones must be known.
+  const task = await readFreshTask(context, storedTask);
   const changed = await retryWithFreshLabels(context, task.project, async () => {
     const texts = await createTextFields(context, task, changes, blockers);
     const assigned = assignee ? await createSoleAssigneeFields(context, task, assignee) : undefined;
@@ -53,22 +52,17 @@ export async function updateTask(context: CallContext, storedTask: Task, changes
     const fields = { ...texts, ...(assignee === null ? await createUnassignFields(context, task) : {}) };
     return Object.keys(fields).length > 0 ? changeTask(context, task, fields) : task;
   });
-  await addToGroups();
+  await addToGroups(context, changed, changes);
   return changeBlockers(context, changed, blockers);
 }
 
-/** Finds the cycle and the module, before anything is written, and returns the function that adds the task to them. */
-async function prepareGroups(
-  context: CallContext,
-  { id, project }: Task,
-  { cycle, module }: TaskChanges,
-): Promise<() => Promise<void>> {
-  const cycleId = cycle === undefined ? undefined : await getCycleId(context, project, { name: cycle }, "refuse");
-  const moduleId = module === undefined ? undefined : await getModuleId(context, project, module, "refuse");
-  return async () => {
-    if (cycleId !== undefined) await addItemsToCycle(context, project, cycleId, [id]);
-    if (moduleId !== undefined) await addItemsToModule(context, project, moduleId, [id]);
-  };
+/** Adds the task to the cycle and the module that the changes name, with Groundcrew's key, outside of the agent's pace. */
+async function addToGroups(context: CallContext, { id, project }: Task, changes: TaskChanges): Promise<void> {
+  const systemContext = { ...context, plane: context.systemPlane };
+  for (const kind of ["cycle", "module"] as const) {
+    const name = changes[kind];
+    if (name !== undefined) await addToGroup(systemContext, project.id, { kind, name }, [id]);
+  }
 }
 
 function findChangeProblems(changes: TaskChanges): string[] {
@@ -77,6 +71,7 @@ function findChangeProblems(changes: TaskChanges): string[] {
   const problems = [
     ...(Object.values(changes).every((value) => value === undefined) ? ["give at least one field to change"] : []),
     ...(title === undefined ? [] : findTaskProblems({ title })),
+    ...findGroupProblems(changes),
     ...dates
       .filter((date) => !isDay(date))
       .map((date) => `"${date.slice(0, 20)}" is not a valid date; write YYYY-MM-DD`),

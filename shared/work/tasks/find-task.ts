@@ -5,6 +5,7 @@ import { type ObserveDeps, observeItem } from "../../observe/observe-item.ts";
 import { isReadableProject, listReadableProjects } from "../../observe/project-record.ts";
 import { observedKeys, observedSets } from "../../observe/store-keys.ts";
 import type { KeptProject } from "../../observe/stored-records.ts";
+import type { PlaneClient } from "../../plane/client.ts";
 import { PlaneAuthError, PlaneNotFoundError } from "../../plane/errors.ts";
 import { workItemsApi } from "../../plane/work-items.ts";
 import type { Revision } from "../../store/port.ts";
@@ -12,6 +13,8 @@ import { readAllRows } from "../../store/scan-set.ts";
 import { isOpenItem } from "../../task/diff.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
 import type { CallContext } from "../context/call-context.ts";
+import { chooseClient } from "../context/choose-client.ts";
+import { readHiddenTasks } from "../plan-runs/hidden-tasks.ts";
 
 /** A stored work item with its key, project and URL. */
 export interface Task {
@@ -79,9 +82,10 @@ export function toTask(
   return { id, key, item, rev, project, url: formatItemUrl(settings.plane, project.identifier, sequence) };
 }
 
-/** Reads an agent's open tasks in readable projects, in no particular order. */
+/** Reads an agent's open tasks in readable projects, without those of incomplete plans, in no particular order. */
 export async function readAgentTasks(deps: FindDeps, agent: string): Promise<Task[]> {
-  const rows = await readAllRows<KeptItem>(deps, observedSets.tasks(agent));
+  const isHidden = await readHiddenTasks(deps);
+  const rows = (await readAllRows<KeptItem>(deps, observedSets.tasks(agent))).filter(({ value }) => !isHidden(value));
   const ids = [...new Set(rows.map(({ value }) => value.snapshot.project))];
   const kept = await deps.store.read<KeptProject>(ids.map(observedKeys.project));
   const projects = new Map(
@@ -115,13 +119,14 @@ async function findTaskId(deps: FindDeps, identifier: string, sequence: number):
 
 /** Reads an item by its key from Plane and observes it; returns its id when its project is readable. */
 async function readByKey(context: CallContext, key: string): Promise<string | undefined> {
-  const { deps, plane } = context;
+  const { deps } = context;
+  const client = await chooseClient(context, 2);
   try {
-    const { data: found } = await plane.call(workItemsApi.byKey, { params: { key } });
+    const { data: found } = await client.call(workItemsApi.byKey, { params: { key } });
     const id = typeof found.project === "string" ? found.project : found.project.id;
     const [project] = await deps.store.read<KeptProject>([observedKeys.project(id)]);
     if (!project || !isReadableProject(project.value)) return undefined;
-    await refreshTask(context, { id: found.id, project: project.value });
+    await refreshTask(context, { id: found.id, project: project.value }, client);
     return found.id;
   } catch (thrown) {
     const isGone = thrown instanceof GroundcrewError && thrown.code === "not_found";
@@ -136,22 +141,29 @@ async function readByKey(context: CallContext, key: string): Promise<string | un
 const MAX_READS = 3;
 
 /**
- * Reads an item from Plane as the caller and observes it, so that the stored item is current. A read that was overtaken
- * by another observation is repeated. Throws `not_found` when the item no longer exists.
+ * Reads an item from Plane and observes it, so that the stored item is current. A read that was overtaken by another
+ * observation is repeated. Throws `not_found` when the item no longer exists. `client`: the one of `chooseClient` when
+ * the caller has chosen already.
  */
-export async function refreshTask(context: CallContext, task: Pick<Task, "id" | "project">): Promise<void> {
-  for (let reads = 1; (await refreshOnce(context, task)) === "overtaken" && reads < MAX_READS; reads += 1);
+export async function refreshTask(
+  context: CallContext,
+  task: Pick<Task, "id" | "project">,
+  client?: PlaneClient,
+): Promise<void> {
+  const reader = client ?? (await chooseClient(context));
+  for (let reads = 1; (await refreshOnce(context, task, reader)) === "overtaken" && reads < MAX_READS; reads += 1);
 }
 
 async function refreshOnce(
   context: CallContext,
   { id, project }: Pick<Task, "id" | "project">,
+  client: PlaneClient,
 ): Promise<"read" | "overtaken"> {
-  const { deps, plane, correlation } = context;
+  const { deps, correlation } = context;
   const readStart = { since: 0, began: 0 };
   let knownItem: KeptItem | undefined;
   const source = () => ({ project, correlation, cause: `${readStart.since}.${readStart.began}` });
-  const { data } = await plane
+  const { data } = await client
     .call(singleItemEndpoint, {
       params: { project: project.id, item: id },
       query: singleItemQuery,

@@ -9,7 +9,7 @@ import { MINUTE, type Ms } from "../../time.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import { readAgentTasks } from "../tasks/find-task.ts";
-import { shortenTaskAnswer } from "./shorten-task-answer.ts";
+import { shortenTaskAnswers } from "./shorten-task-answers.ts";
 import { type RankedTask, rankTasks, type TaskAnswer } from "./task-answer.ts";
 
 export interface TaskList {
@@ -45,7 +45,7 @@ export async function listTasks(
   const now = await deps.store.now();
   const at = startedAt ?? lastRead.value.at;
   return {
-    tasks: ranked.slice(0, MAX_LISTED).map(({ answer }) => shortenTaskAnswer(answer)),
+    tasks: shortenTaskAnswers(ranked.slice(0, MAX_LISTED).map(({ answer }) => answer)),
     age_s: Math.max(0, Math.round((now - at) / 1000)),
     ...omitUndefined({ left_out: ranked.length > MAX_LISTED ? ranked.length - MAX_LISTED : undefined }),
   };

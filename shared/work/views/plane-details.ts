@@ -4,8 +4,9 @@ import { activitiesApi } from "../../plane/activities-links.ts";
 import { attachmentsApi, type PlaneAttachment } from "../../plane/attachments.ts";
 import type { Endpoint, PlaneCallOptions, PlaneClient, PlanePage } from "../../plane/client.ts";
 import { commentsApi, type PlaneComment } from "../../plane/comments.ts";
-import { DAY, MINUTE, type Ms } from "../../time.ts";
+import { DAY, type Ms } from "../../time.ts";
 import type { CallContext } from "../context/call-context.ts";
+import { chooseClient } from "../context/choose-client.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
 import {
@@ -43,32 +44,16 @@ interface KeptPlaneDetails {
 const RETENTION_MS: Ms = DAY;
 
 /**
- * Limit of reads of one agent with Groundcrew's own key: 30 requests a minute, half of Plane's default quota. Further
- * reads use the agent's own key at its pace of one request per second.
- */
-const MAX_READS = 30;
-
-/**
- * Returns the client for reading details. Groundcrew's own key answers at once, because its reads need not wait for the
- * agent's turn; an agent that reads very often is paced.
- */
-export async function chooseReader(context: CallContext): Promise<PlaneClient> {
-  const { deps, caller, plane, systemPlane } = context;
-  const wait = await deps.store.spend(`details:${encodeURIComponent(caller.name)}`, 4, MAX_READS, MINUTE);
-  return wait === 0 ? systemPlane : plane;
-}
-
-/**
  * Returns a task's comments, activities and attachments. They are read from Plane, three requests at once, when the item
  * has changed since the last read; otherwise the last read is returned without a request.
  */
-export async function readPlaneDetails(context: CallContext, reader: PlaneClient, task: Task): Promise<PlaneDetails> {
+export async function readPlaneDetails(context: CallContext, task: Task): Promise<PlaneDetails> {
   const { deps } = context;
   const key = workKeys.details(task.id);
   const { updatedAt } = task.item.snapshot;
   const [kept] = await deps.store.read<KeptPlaneDetails>([key]);
   if (kept?.value.updatedAt === updatedAt) return kept.value.details;
-  const details = await fetchPlaneDetails(context, reader, task);
+  const details = await fetchPlaneDetails(context, await chooseClient(context, 3), task);
   const value: KeptPlaneDetails = { updatedAt, details };
   await deps.store.commit({ put: [{ key, value, expires: RETENTION_MS }] });
   return details;

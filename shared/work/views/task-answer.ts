@@ -3,7 +3,7 @@ import { htmlToText } from "../../markdown/html-to-text.ts";
 import { removeHiddenText } from "../../markdown/remove-hidden-text.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { isBlocked } from "../../task/diff.ts";
-import type { Priority, Status } from "../../task/snapshot.ts";
+import type { KeptItem, Priority, Status } from "../../task/snapshot.ts";
 import { formatIsoTime } from "../../time.ts";
 import { type KeptClaim, readLiveClaims } from "../claims/find-claim.ts";
 import type { CallContext } from "../context/call-context.ts";
@@ -24,8 +24,8 @@ export interface TaskAnswer {
   due_date: string | null;
   /** `ONB` */
   project: string;
-  /** Open blockers. */
-  blocked_by: { key: string; status: Status }[];
+  /** Open blockers; null while they are not all known. */
+  blocked_by: { key: string; status: Status }[] | null;
   url: string;
   /** ISO 8601: set when the caller holds the task; the claim expires then unless a call renews it. */
   held_until?: string;
@@ -98,7 +98,9 @@ async function toTaskAnswer(
     priority,
     due_date: due,
     project: project.identifier,
-    blocked_by: openBlockers.map((blocker) => ({ key: blocker.key, status: blocker.status })),
+    blocked_by: areBlockersKnown(item, openBlockers)
+      ? openBlockers.map((blocker) => ({ key: blocker.key, status: blocker.status }))
+      : null,
     url,
   };
 }
@@ -113,6 +115,11 @@ async function getFirstLine(html: string): Promise<string> {
   return lines.map((line) => htmlToText(line, MAX_LINE_LENGTH + 1)).find((line) => line !== "") ?? "";
 }
 
+/** Whether Groundcrew has read the task's relations and every blocker in them. */
+function areBlockersKnown(item: KeptItem, openBlockers: readonly Blocker[]): boolean {
+  return !item.blockersUnknown && item.blockers.length === openBlockers.length;
+}
+
 function findStartObstacle(
   { item }: Task,
   openBlockers: readonly Blocker[],
@@ -120,6 +127,7 @@ function findStartObstacle(
 ): string | undefined {
   if (item.review) return "in review by a human";
   if (claim) return `held by ${claim.agent} until ${formatIsoTime(claim.until)}`;
+  if (!areBlockersKnown(item, openBlockers)) return "its blockers are still being read from Plane";
   if (openBlockers.length > 0) return `waits for ${openBlockers.map(({ key }) => key).join(", ")}`;
   return isBlocked(item) ? "marked as blocked" : undefined;
 }

@@ -25,7 +25,7 @@ import {
   takeLatest,
   toShortMarkdown,
 } from "./detail-entries.ts";
-import { chooseReader, type PlaneDetails, readPlaneDetails } from "./plane-details.ts";
+import { type PlaneDetails, readPlaneDetails } from "./plane-details.ts";
 import { readTaskAnswer, type TaskAnswer } from "./task-answer.ts";
 
 /**
@@ -83,11 +83,10 @@ export async function readTaskDetails(context: CallContext, storedTask: Task): P
   const { deps } = context;
   await requireReader(context, storedTask);
   await renewOwnClaim(context, storedTask);
-  const reader = await chooseReader(context);
-  await refreshTask({ ...context, plane: reader }, storedTask);
+  await refreshTask(context, storedTask);
   const task = (await findKeptTask(deps, storedTask.id)) ?? storedTask;
   const { name, description } = task.item.snapshot;
-  const planeDetails = await readPlaneDetails(context, reader, task);
+  const planeDetails = await readPlaneDetails(context, task);
   const [answer, [claim], card, times, criteria, questions, inputs] = await Promise.all([
     readTaskAnswer(context, task),
     readLiveClaims(deps, [task.id]),

@@ -21,9 +21,13 @@ test("MCP, with the SDK's own client, lists the tools with their annotations", a
   const { tools } = await client.listTools();
   expect(tools.find(({ name }) => name === "claim_task")).toMatchObject({
     inputSchema: { type: "object", required: ["task"] },
-    annotations: { readOnlyHint: false, idempotentHint: true, destructiveHint: false, openWorldHint: false },
+    annotations: { idempotentHint: true, destructiveHint: false, openWorldHint: false },
   });
-  for (const { name, annotations } of tools) expect(Object.keys(annotations ?? {}), name).toHaveLength(4);
+  for (const { name, annotations } of tools)
+    expect(annotations, name).toMatchObject({
+      [annotations?.readOnlyHint ? "readOnlyHint" : "destructiveHint"]: expect.any(Boolean),
+      openWorldHint: false,
+    });
 });
 
 test("MCP, with the SDK's own client, calls a tool as the agent whose token it is", async () => {
@@ -32,8 +36,24 @@ test("MCP, with the SDK's own client, calls a tool as the agent whose token it i
   await app.runFirstPoll();
   const result = await callTool(await app.connectMcpClient("Imhotep"), "claim_task", { task: "ONB-1" });
   expect(result.isError).toBeUndefined();
-  expect(result.structuredContent).toMatchObject({ task: "ONB-1" });
-  expect(JSON.parse(getResultText(result))).toEqual(result.structuredContent);
+  expect(JSON.parse(getResultText(result))).toMatchObject({ task: "ONB-1" });
+});
+
+test("MCP answers once, as text: no tool declares an output schema, and no answer has structured content", async () => {
+  const app = await createHttpTestApp();
+  app.addTask("Write the menu", "Imhotep");
+  await app.runFirstPoll();
+  const client = await app.connectMcpClient("Imhotep");
+  for (const { name, outputSchema } of (await client.listTools()).tools) expect(outputSchema, name).toBeUndefined();
+  for (const [tool, input] of [
+    ["list_my_tasks", {}],
+    ["claim_task", { task: "ONB-1" }],
+    ["report", { task: "ONB-1", percent: 10 }],
+  ] as const) {
+    const result = await callTool(client, tool, input);
+    expect(Object.keys(result), tool).toEqual(["content"]);
+    expect(result.content).toHaveLength(1);
+  }
 });
 
 test("OPENCLAW-20 MCP, with the SDK's own client, returns a refusal as a result whose text gives the reason and what to do", async () => {

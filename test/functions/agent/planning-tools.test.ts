@@ -13,6 +13,7 @@ const PLANNING_TOOLS = [
   "list_projects",
   "list_tasks",
   "list_agents",
+  "message_human",
 ];
 
 async function createPlanningApp() {

@@ -29,6 +29,35 @@ test("OPENCLAW-01 the skill file requires only the binary: each agent's token is
   });
 });
 
+/** The tools that the part for the Concierge must name. */
+const CONCIERGE_TOOLS = ["plan_project", "list_projects", "list_tasks", "update_task", "message_human", "list_agents"];
+
+/** Patterns by which OpenClaw 2026.9 masks secrets in a tool's output, which is how a model reads a skill. */
+const MASKED_BY_OPENCLAW = [
+  /Authorization["']?[ \t]*[:=]\s*["']?(?:Bearer|Basic)\s+(\S+)/gi,
+  /\bBearer\s+([-A-Za-z0-9._~+/=]{18,})/g,
+  /\b[A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)\b\s*[=:]\s*["']?([^\s"'\\]+)/g,
+  /"(?:apiKey|token|secret|password|accessToken|refreshToken)"\s*:\s*"([^"]+)"/g,
+  /--(?:api[-_]?key|token|secret|password)\s+["']?([^\s"']+)/g,
+];
+
+const maskLikeOpenclaw = (plain: string) =>
+  MASKED_BY_OPENCLAW.reduce(
+    (masked, pattern) => masked.replace(pattern, (found, secret: string) => found.replace(secret, () => "***")),
+    plain,
+  );
+
+test("OPENCLAW-01 OpenClaw 2026.9, which masks tokens in what a model reads, leaves the skill file as it is", () => {
+  expect(maskLikeOpenclaw("printf 'header = \"Authorization: Bearer %s\"'")).toContain("Bearer ***");
+  expect(maskLikeOpenclaw(text)).toBe(text);
+});
+
+test("OPENCLAW-01 the skill file tells the Concierge to ask, plan, check, watch and sum up, with these tools", () => {
+  const [, part = ""] = /## If you are the Concierge\n(.*?)\n## /s.exec(body) ?? [];
+  for (const tool of CONCIERGE_TOOLS) expect(part).toContain(`\`${tool}\``);
+  expect(part).toMatch(/dry_run.*Watch.*sum up/s);
+});
+
 test("OPENCLAW-01 the skill file names only existing tools and inputs", () => {
   const tools = TOOLS.map(({ name }) => name);
   const inputs = TOOLS.flatMap(({ input }) => Object.keys(input.shape));
@@ -37,6 +66,7 @@ test("OPENCLAW-01 the skill file names only existing tools and inputs", () => {
     ...inputs,
     "in_progress",
     "retry_after",
+    ...CONCIERGE_TOOLS,
     "held_until",
     ...Object.keys(settingsFileSchema.shape),
   ];

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { z } from "zod";
@@ -26,6 +26,7 @@ test("AUTH-04: replacing a bridge token from the page shows the new token once, 
       { name: "Imhotep", tokens: 0 },
     ],
     write: true,
+    path: join(dirname(app.path), "agents/<agent>/token"),
   });
   expect((await app.postAgents("Thot/retire")).status).toBe(200);
   await expect.poll(() => app.isTokenAccepted(OLD_BRIDGE_TOKEN), POLL_OPTIONS).toBe(false);
@@ -34,6 +35,19 @@ test("AUTH-04: replacing a bridge token from the page shows the new token once, 
   expect(await app.isTokenAccepted(token)).toBe(true);
   for (const secret of [token, await sha256Hex(token), OLD_BRIDGE_TOKEN])
     expect(app.lines.join("\n")).not.toContain(secret);
+});
+
+test("AUTH-04: replacing a bridge token from the page also replaces it in OpenClaw's environment file, if provision wrote one", async () => {
+  const app = await startAgentsPageApp();
+  await app.postAgents("Thot/token");
+  const path = join(dirname(app.path), "openclaw/openclaw.env");
+  expect(existsSync(path)).toBe(false);
+  mkdirSync(dirname(path));
+  const others = "OPENCLAW_HOOK_TOKEN=unchanged\nGROUNDCREW_TOKEN_IMHOTEP=unchanged\n";
+  writeFileSync(path, `${others}GROUNDCREW_TOKEN_THOT=${OLD_BRIDGE_TOKEN}\n`, { mode: 0o600 });
+  const { token } = await app.postAgents("Thot/token");
+  expect(readFileSync(path, "utf8")).toBe(`${others}GROUNDCREW_TOKEN_THOT=${token}\n`);
+  expect(getFileMode(path)).toBe("600");
 });
 
 test("AUTH-04: replacing a bridge token from the page writes the hash to SECRETS_FILE and the token to the agent's file, both readable by their owner only", async () => {

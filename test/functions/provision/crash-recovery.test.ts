@@ -6,7 +6,8 @@ import { readProvisionedState } from "./provisioned-state.ts";
 /** The smallest team with every kind of step. */
 const human = { email: "grace@example.test", name: "Grace" };
 const config = { agents: TEAM_AGENTS.slice(0, 2), provision: { human } };
-const ARGS = ["--yes", "--json"];
+const OPTIONS = ["--yes", "--remove-sample-project"];
+const ARGS = [...OPTIONS, "--json"];
 
 /** Thrown by everything a killed process would still have tried. */
 class CrashedError extends Error {}
@@ -55,10 +56,10 @@ test.each(["before", "after"] as const)(
     for (let at = when === "before" ? 1 : 9; at <= acts; at += stride) {
       const setup = await createProvisionSetup({ config });
       await setup.provision(ARGS, createCrashingWorld(setup, at, when).change);
-      const again = await setup.provisionWithReport();
+      const again = await setup.provisionWithReport(OPTIONS);
       expect(again.failed, `killed ${when} act ${at}`).toEqual([]);
       expect(await readProvisionedState(setup), `killed ${when} act ${at}`).toEqual(end);
-      expect((await setup.provisionWithReport()).changed, `killed ${when} act ${at}`).toBe(0);
+      expect((await setup.provisionWithReport(OPTIONS)).changed, `killed ${when} act ${at}`).toBe(0);
       await setup.plane.stop();
     }
   },
@@ -71,7 +72,7 @@ test("a provision run that is killed and repeated ends like an undisturbed run w
     const setup = await createProvisionSetup({ config });
     await setup.provision(ARGS, createCrashingWorld(setup, at, "after").change);
     await setup.provision(ARGS, createCrashingWorld(setup, 12, "after").change);
-    expect((await setup.provisionWithReport()).failed).toEqual([]);
+    expect((await setup.provisionWithReport(OPTIONS)).failed).toEqual([]);
     expect(await readProvisionedState(setup)).toEqual(end);
   }
 });
@@ -79,7 +80,7 @@ test("a provision run that is killed and repeated ends like an undisturbed run w
 test("provision continues where it stopped when each run is killed after one step", async () => {
   const { end } = await countActsOfRun();
   const first = await createProvisionSetup({ config });
-  const { steps } = await first.provisionWithReport();
+  const { steps } = await first.provisionWithReport(OPTIONS);
   const setup = await createProvisionSetup({ config });
   for (const { name } of steps) {
     // The process dies as soon as this step reports its result.
@@ -97,8 +98,8 @@ test("provision continues where it stopped when each run is killed after one ste
         },
       },
     };
-    await setup.provision(["--yes"], change);
+    await setup.provision(OPTIONS, change);
   }
   expect(await readProvisionedState(setup)).toEqual(end);
-  expect((await setup.provisionWithReport()).changed).toBe(0);
+  expect((await setup.provisionWithReport(OPTIONS)).changed).toBe(0);
 });

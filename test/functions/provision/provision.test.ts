@@ -97,7 +97,8 @@ test("at a terminal provision asks for confirmation, and does nothing without it
   };
   expect((await setup.provision([], { confirm: answer(false) })).exit).toBe(1);
   expect(setup.files.has(SECRETS_PATH)).toBe(false);
-  expect((await setup.provision([], { confirm: answer(true) })).exit).toBe(0);
+  const keep = "--keep-sample-project";
+  expect((await setup.provision([keep], { confirm: answer(true) })).exit).toBe(0);
   expect(questions).toHaveLength(2);
   expect((await setup.provision([], { confirm: answer(false) })).exit).toBe(0);
   expect(questions).toHaveLength(2);

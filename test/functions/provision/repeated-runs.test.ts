@@ -25,13 +25,13 @@ test("provision enables a webhook that Plane has disabled", async () => {
   expect(setup.plane.isWebhookActive(setup.readNotes().webhook)).toBe(true);
 });
 
-test("a changed webhook target changes the webhook's address and keeps its secret", async () => {
+test("a changed webhook target changes the webhook's address and the stored settings, and keeps its secret", async () => {
   const setup = await createProvisionSetup();
   await setup.provision();
   const secret = setup.readSecrets()["PLANE_WEBHOOK_SECRET"];
   const PLANE_WEBHOOK_TARGET = "https://other.example.com/hook";
   expect(await setup.provisionWithReport(["--yes"], { env: { ...setup.env, PLANE_WEBHOOK_TARGET } })).toMatchObject({
-    changed: 1,
+    changed: 2,
   });
   expect((await readProvisionedState(setup)).webhooks.map(({ url }) => url)).toEqual([PLANE_WEBHOOK_TARGET]);
   expect(setup.readSecrets()["PLANE_WEBHOOK_SECRET"]).toEqual(secret);
@@ -152,5 +152,6 @@ test("provision sets up an agent that was added to the settings, and changes not
     "labels",
     "project members",
     "bridge token Shuri",
+    "openclaw",
   ]);
 });

@@ -143,11 +143,17 @@ test("acquiring the lock removes temporary files of interrupted writes, but not 
   const path = createLockPath();
   const agent = resolve(path, "../agents/thot");
   mkdirSync(agent, { recursive: true });
-  const old = [resolve(path, "../.secrets.json.0123456789ab"), join(agent, ".token.0123456789ab")];
+  const openclaw = resolve(path, "../openclaw");
+  mkdirSync(openclaw);
+  const old = [
+    resolve(path, "../.secrets.json.0123456789ab"),
+    join(agent, ".token.0123456789ab"),
+    join(openclaw, ".openclaw.env.0123456789ab"),
+  ];
   const kept = [resolve(path, "../.secrets.json.ba9876543210"), resolve(path, "../secrets.json"), join(agent, "token")];
   for (const file of [...old, ...kept]) writeFileSync(file, "");
   for (const file of [...old, ...kept.slice(1)]) utimesSync(file, 0, 0);
   (await acquireProvisionLock(path)).release();
-  expect(old.map(existsSync)).toEqual([false, false]);
+  expect(old.map(existsSync)).toEqual([false, false, false]);
   expect(kept.map(existsSync)).toEqual([true, true, true]);
 });

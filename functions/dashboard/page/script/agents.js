@@ -8,9 +8,16 @@ import { onLanguageChange, translate } from "./language.js";
 /** Loads the agents and how many bridge tokens each has. The list is hidden while the page may only read. */
 export async function loadAgents() {
   /** @type {AgentsAnswer} */
-  const { agents, write } = await fetchJson("/api/agents");
+  const { agents, write, path = "" } = await fetchJson("/api/agents");
+  getElement("agent-where").dataset["path"] = path;
+  showTokenPath();
   getElement("agents").hidden = !write || agents.length === 0;
   updateList(getElement("agent-list"), agents, ({ name }) => name, drawAgent);
+}
+
+function showTokenPath() {
+  const place = getElement("agent-where");
+  place.textContent = translate("agents.where", place.dataset);
 }
 
 /** @param {AgentsAnswer["agents"][number]} agent */
@@ -98,4 +105,5 @@ getElement("agent-close").addEventListener("click", () => {
   findElement(getElement("agents"), "summary").focus();
 });
 onLanguageChange(labelToken);
+onLanguageChange(showTokenPath);
 addEventListener("pagehide", forgetToken);

@@ -133,6 +133,8 @@ test("a call that needs the claim is refused once after the claim expired; then 
       `^You lost ONB-1, which you held from ${toIsoTime(first.since)} to ${toIsoTime(first.until)}: the claim expired`,
     ),
   });
+  // The task is free once Groundcrew has handled the end of the claim.
+  await app.drain();
   const second = await ensureClaim(...(await createTaskContext("Thot")));
   expect(second.fence).toBeGreaterThan(first.fence);
 });

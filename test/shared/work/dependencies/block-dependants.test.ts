@@ -8,6 +8,8 @@ import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 async function createTaskChain(version: PlaneVersion) {
   const app = await createAgentTestApp({ version });
   const { plane } = app;
+  // Tasks that existed before the first poll would be left alone.
+  await app.runFirstPoll();
   const waiting = (name: string, agent: string, blocker: Item) => {
     const line = version === "1.2.2" ? `<p>Blocked by: ${app.toTaskKey(blocker)}</p>` : "<p></p>";
     const item = app.addTask(name, agent, { description_html: line });
@@ -18,7 +20,9 @@ async function createTaskChain(version: PlaneVersion) {
   const tour = waiting("Tour", "Thot", guide);
   const fair = waiting("Fair", "Imhotep", tour);
   app.advance(MINUTE);
-  await app.runFirstPoll();
+  app.dropWebhooks();
+  await app.poll();
+  await app.runUntilIdle();
   app.takeEvents();
   const pollAndSettle = async () => {
     app.advance(1_000);

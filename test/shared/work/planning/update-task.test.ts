@@ -156,7 +156,7 @@ test("OPENCLAW-14 a removed blocker that is cancelled later does not block the t
   expect(await list("Imhotep")).toEqual({ "ONB-2": true });
 });
 
-test("update_task puts a task into a cycle and a module of its project, and lists them when the name is unknown", async () => {
+test("update_task puts a task into a cycle and a module of its project, which it creates when the name is new", async () => {
   const { app, items, update } = await createPlanApp();
   const by = app.getUser("Thot");
   const first = app.plane.addCycle(app.onb, { name: "Sprint 1" }, { by });
@@ -167,8 +167,10 @@ test("update_task puts a task into a cycle and a module of its project, and list
   expect(app.plane.groupItems(first)).toEqual([]);
   expect(app.plane.groupItems(second)).toEqual([items.third.id]);
   expect(app.plane.groupItems(module)).toEqual([items.third.id]);
-  const { status, message } = await update({ task: "ONB-3", cycle: "Sprint 9", title: "Other" });
-  expect([status, message]).toEqual([404, expect.stringContaining("Existing ones: Sprint 2, Sprint 1.")]);
+  expect((await update({ task: "ONB-3", module: "Exterior" })).status).toBe(200);
+  expect((await update({ task: "ONB-1", module: "exterior" })).status).toBe(200);
+  const { status, message } = await update({ task: "ONB-3", cycle: " ", title: "Other" });
+  expect([status, message]).toEqual([400, expect.stringContaining("the name of its cycle")]);
   expect(app.readPlaneItem(items.third).name).toBe("Paint it twice");
 });
 

@@ -22,6 +22,8 @@ async function createCrashingApp(version: "1.3.1" | "1.2.2") {
   });
   const item = app.addTask("Write it down", "Thot");
   await app.runFirstPoll();
+  // The agent is woken for the task once its blockers are known.
+  await app.poll();
   const pendingWakes = async () => (await app.store.stats()).queues.wake.pending;
   // The new task has already woken its agent.
   const wakesBefore = await pendingWakes();
@@ -109,6 +111,11 @@ describe.each(["1.3.1", "1.2.2"] as const)(
         app.plane.addComment(item, "<p>Blue</p>");
         app.dropWebhooks();
         const died = await killed(crash, () => app.poll());
+        // Labels of the claimed task are written meanwhile, and jobs that were cut off wait for the end of their leases.
+        for (let n = 0; n < 10; n += 1) {
+          app.advance(30_000);
+          await app.drain();
+        }
         expect(await state(), JSON.stringify(crash)).toEqual({
           comments: ["Question", "a reply"],
           told: ["asked 0", "answered"],

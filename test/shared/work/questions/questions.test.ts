@@ -3,7 +3,7 @@ import { askHumanTool as tool } from "../../../../functions/agent/ask-human.ts";
 import { createWorkRules } from "../../../../functions/work/work-rules.ts";
 import { HOUR, MINUTE } from "../../../../shared/time.ts";
 import { answerQuestion } from "../../../../shared/work/questions/answer-question.ts";
-import type { NewQuestion } from "../../../../shared/work/questions/ask-human.ts";
+import type { NewQuestion } from "../../../../shared/work/questions/question-content.ts";
 import { readTaskQuestions } from "../../../../shared/work/questions/question-record.ts";
 import type { Item } from "../../../../simulators/plane/types.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
@@ -193,6 +193,9 @@ test("a person's comment in Plane without an open question makes no request to P
   const { app, ask, writeComment } = await createQuestionApp();
   const { id } = await ask();
   await answerQuestion(app.deps, id, { text: "Red", by: "Ada" });
+  await app.runUntilIdle();
+  // Reads what was written so far, for example the label of the agent that claimed the task.
+  await app.poll();
   await app.runUntilIdle();
   const asked = await app.recordRequests(() => writeComment("<p>Thanks</p>"));
   expect(asked.filter((one) => one.includes("comments"))).toHaveLength(1);

@@ -1,0 +1,66 @@
+import { expect, test } from "vitest";
+import { formatConnectionFile } from "../../../shared/config/connection-file.ts";
+import { parseSettings } from "../../../shared/config/settings.ts";
+
+const SECRETS = { text: '{"PLANE_API_KEY": "plane_api_1"}', mode: 0o600 };
+const ENV = { PLANE_URL: "https://plane.example.com", PLANE_WORKSPACE: "javisi", PORT: "9001", LOCALE: "fr" };
+
+/** Parses the settings with this connection.env beside SECRETS_FILE. */
+function parseWith(text: string, env: Record<string, string> = {}, file: { mode?: number; isOthers?: boolean } = {}) {
+  const folder = env["SECRETS_FILE"] ? "private" : "data";
+  const files = new Map([
+    [`${folder}/secrets.json`, SECRETS],
+    [`${folder}/connection.env`, { text, mode: 0o600, ...file }],
+  ]);
+  return parseSettings(env, { read: (path) => files.get(path) });
+}
+
+const getSettings = (parsed: ReturnType<typeof parseWith>) => {
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  return parsed.settings;
+};
+
+test.each([{}, { SECRETS_FILE: "private/secrets.json" }])(
+  "the settings in connection.env beside SECRETS_FILE apply (environment: %j)",
+  (env) => {
+    const { plane, port, locale } = getSettings(parseWith(formatConnectionFile(ENV), env));
+    expect([plane?.url, plane?.workspace, port, locale]).toEqual(["https://plane.example.com", "javisi", 9001, "fr"]);
+  },
+);
+
+test("the environment overrides connection.env, and an empty value counts as absent", () => {
+  const { port, locale } = getSettings(parseWith(formatConnectionFile(ENV), { PORT: "9002", LOCALE: "" }));
+  expect([port, locale]).toEqual([9002, "fr"]);
+});
+
+test.each([0o604, 0o640, 0o620, 0o700])("a connection.env of mode %o is a problem that names chmod", (mode) => {
+  const parsed = parseWith(formatConnectionFile(ENV), {}, { mode });
+  expect(parsed.ok ? [] : parsed.problems[0]).toMatchObject({
+    name: "data/connection.env",
+    wanted: "mode 0600: chmod 600 data/connection.env",
+  });
+});
+
+test("a connection.env of another account causes a warning", () => {
+  const parsed = parseWith(formatConnectionFile(ENV), {}, { isOthers: true });
+  expect(parsed.ok && parsed.warnings.join()).toContain("can change where API keys are sent");
+});
+
+test.each(["TELEGRAM_API_ROOT=https://elsewhere.example.com", "SECRETS_FILE=other.json", "not a setting", "path=/x"])(
+  "connection.env may contain only the settings of provision: %s is a problem, and is not repeated",
+  (line) => {
+    const parsed = parseWith(`${formatConnectionFile(ENV)}${line}\n`);
+    expect(parsed.ok ? [] : parsed.problems).toMatchObject([{ given: "another text in line 6" }]);
+    expect(JSON.stringify(parsed)).not.toContain(line);
+  },
+);
+
+test("comments, blank lines and Windows line ends in connection.env are accepted", () => {
+  const text = "# Ours\r\n\r\nPLANE_URL=https://plane.example.com\r\nPLANE_WORKSPACE=javisi\r\n";
+  expect(getSettings(parseWith(text)).plane?.url).toBe("https://plane.example.com");
+});
+
+test("a value cannot add a setting to connection.env with a line break", () => {
+  const text = formatConnectionFile({ ...ENV, PLANE_URL: "https://plane.example.com/\nPORT=1\r\n" });
+  expect(text.match(/^PORT=/gm)).toHaveLength(1);
+});
