@@ -5,6 +5,7 @@ import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createRedactor } from "../../shared/redact.ts";
 import { sanitizeOutput } from "../../shared/sanitize-output.ts";
+import { createAcknowledgements } from "../../shared/wake/acknowledgement.ts";
 import type { WorkDeps } from "../../shared/work/context/call-context.ts";
 import type { Caller } from "../../shared/work/context/caller.ts";
 import { createTaskOperations } from "../../shared/work/task-operations.ts";
@@ -41,7 +42,8 @@ const UUID_PATTERN = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  * records the call in the audit log. The returned functions never throw; an error becomes a refusal.
  */
 export function createToolCalls(deps: ToolCallDeps) {
-  const audit = createAuditLog(deps);
+  // The audit of a call also acknowledges the wakes of its agent.
+  const audit = createAuditLog(deps, (calls) => createAcknowledgements(deps, calls));
   const redact = createRedactor(deps.settings.secrets);
 
   /** `input` is the unparsed input, from which the audit log takes the task of a refused call. */

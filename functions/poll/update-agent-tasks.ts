@@ -6,7 +6,8 @@ import type { Job } from "../../shared/store/job-operations.ts";
 import { scanRows } from "../../shared/store/scan-set.ts";
 import { updateValue } from "../../shared/store/update.ts";
 import type { KeptItem } from "../../shared/task/snapshot.ts";
-import { isStartable } from "../../shared/wake/actionable.ts";
+import { isStartable } from "../../shared/task/startable.ts";
+import { isHeldInBacklog } from "../../shared/wake/backlog.ts";
 import { wakeForStartableTasks } from "../../shared/wake/wake-startable.ts";
 import { createMirrorJobs, readAgentAccounts } from "../../shared/work/changes/mirror-agent-labels.ts";
 import type { WorkDeps } from "../../shared/work/context/call-context.ts";
@@ -39,8 +40,10 @@ export async function updateAgentTasks(
     const item = applyOwnership(value, ownership);
     if (!hasSameOwnership(value, ownership)) await deps.store.commit({ expect: [[key, rev]], put: [toItemPut(item)] });
     if (item.review) inReview.push(value.snapshot.id);
-    for (const owner of ownership.owners ?? [])
-      tasksByAgent.get(owner)?.set(value.snapshot.id, isStartable(item, owner, undefined));
+    for (const owner of ownership.owners ?? []) {
+      const isReady = isStartable(item, owner) && !(await isHeldInBacklog(deps, item));
+      tasksByAgent.get(owner)?.set(value.snapshot.id, isReady);
+    }
     if (jobs.length < MIRROR_LIMIT) jobs.push(...(await createMirrorJobs(deps, { item, rev, accounts }, correlation)));
   }
   if (jobs.length > 0) await deps.store.commit({ jobs });

@@ -5,136 +5,95 @@ import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { PostResult } from "../../shared/outgoing/post-json.ts";
 import { RETRY_DELAYS_MS } from "../../shared/outgoing/retry-delays.ts";
 import type { LeasedJob, Settlement } from "../../shared/store/job-operations.ts";
-import { updateValue } from "../../shared/store/update.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
-import { filterActionableTasks } from "../../shared/wake/actionable.ts";
-import { mergeWakeTasks } from "../../shared/wake/pending-wake.ts";
-import { type KeptLastCall, type KeptWake, type WakeTask, wakeKeys } from "../../shared/wake/wake-record.ts";
+import { filterActionableTasks, type WakeTaskDeps } from "../../shared/wake/actionable.ts";
+import { type KeptWake, type WakeTask, wakeKeys } from "../../shared/wake/wake-record.ts";
+import { readWake } from "../../shared/wake/wake-store.ts";
+import { markWakeFailed, markWakePosted } from "./mark-wake.ts";
 import { sendWake } from "./send-wake.ts";
 
-/** Timeout for a call of the agent after a wake: 10 min, after which it is woken again. */
-export const NO_RESPONSE_MS: Ms = 10 * MINUTE;
-/** Timeout for a call of the agent after a wake without a response: 2 min, because the wake may not have arrived. */
-const UNCERTAIN_DELIVERY_MS: Ms = 2 * MINUTE;
 /** Interval between checks of whether OpenClaw is configured: 5 min. */
 const NOT_CONFIGURED_RETRY_MS: Ms = 5 * MINUTE;
 /** Delays between attempts while OpenClaw is down or refuses. The last one repeats, so that wakes arrive once it works. */
 const OPENCLAW_RETRY_DELAYS_MS: readonly Ms[] = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 5 * MINUTE];
+/** Limit of the gateway's Retry-After: 15 min. A longer one is shortened. */
+const MAX_RETRY_AFTER_MS: Ms = 15 * MINUTE;
+/** Timeout for a call under way, longer than its job's lease: 2 min. After that its process has ended. */
+const POSTING_MS: Ms = 2 * MINUTE;
 
 const DONE: Settlement = { done: true };
 
-type DeliverWakeDeps = Pick<Deps, "store" | "settings" | "fetch" | "clock" | "log" | "newId" | "kick" | "metrics">;
+export type DeliverWakeDeps = WakeTaskDeps & Pick<Deps, "fetch" | "log" | "newId" | "kick" | "metrics">;
 
 /**
- * Posts the agent's pending wake. The state `posting` is stored before the call: a wake whose process ended during the
- * call may have arrived, so it is not repeated but checked later. Only a wake that certainly did not arrive is repeated.
+ * Posts the agent's pending wake. The call is recorded before it is made: a wake whose process ended during the call may
+ * have arrived, so it is not repeated but checked later. Only a wake that certainly did not arrive is repeated.
  */
 export async function deliverWake(deps: DeliverWakeDeps, job: LeasedJob, agent: AgentSettings): Promise<Settlement> {
   if (agent.wake.kind === "none") return DONE;
   const key = wakeKeys.wake(agent.name);
-  const [kept] = await deps.store.read<KeptWake>([key]);
-  if (!kept) return DONE;
-  const { sent, pending } = kept.value;
-  const isSameJob = sent?.job === job.id;
-  if (isSameJob && sent.state === "posted") return DONE;
-  if (isSameJob && sent.state === "posting")
-    return markWakePosted(deps, agent, sent.id, UNCERTAIN_DELIVERY_MS, "the process ended during the call");
-  const { dueAt: _, sent: __, ...rest } = kept.value;
-  // Tasks of a wake that did not arrive are sent again, together with those that were added since.
-  const undelivered = sent?.state === "failed" ? sent.tasks : [];
-  const tasks = await filterActionableTasks(deps, agent.name, mergeWakeTasks(undelivered, pending));
-  if (tasks.length === 0) {
-    const value: KeptWake = {
-      ...rest,
-      pending: [],
-      ...omitUndefined({ sent: sent && undelivered.length === 0 ? sent : undefined }),
-    };
-    const outcome = await deps.store.commit({ expect: [[key, kept.rev]], put: [{ key, value }] });
-    return outcome === "kept" ? DONE : { retryAt: await deps.store.now() };
+  const { wake, rev } = await readWake(deps, agent.name);
+  const now = await deps.store.now();
+  const { posting, dueAt, pending, ...rest } = wake;
+  if (posting && (posting.job === job.id || now - posting.at > POSTING_MS)) {
+    await markWakePosted(deps, agent, posting.id, { uncertain: "the process ended during the call" });
+    return posting.job === job.id ? DONE : { retryAt: now };
   }
-  const id = isSameJob ? sent.id : deps.newId();
-  const at = await deps.store.now();
-  const watched = mergeWakeTasks(await readUnansweredTasks(deps, agent, sent), tasks);
-  const posting: KeptWake = { ...rest, pending: [], sent: { id, job: job.id, at, state: "posting", tasks: watched } };
-  if ((await deps.store.commit({ expect: [[key, kept.rev]], put: [{ key, value: posting }] })) !== "kept")
-    return { retryAt: await deps.store.now() };
-
+  // Two wakes of an agent are posted one after the other.
+  if (posting) return { retryAt: now + SECOND };
+  if (pending.length === 0 || (dueAt !== undefined && dueAt > now)) return DONE;
+  const tasks = await filterActionableTasks(deps, agent.name, pending);
+  const told = forgetDropped(wake.told, pending, tasks);
+  if (tasks.length === 0) {
+    const value: KeptWake = { ...rest, told, pending: [] };
+    const jobs = wake.sent ? [createWakeCheckJob(agent.name, `${agent.name}:${now}`, now)] : [];
+    const outcome = await deps.store.commit({ expect: [[key, rev]], put: [{ key, value }], jobs });
+    return outcome === "kept" ? DONE : { retryAt: now };
+  }
+  const id = wake.retry && hasSameTasks(wake.retry.tasks, tasks) ? wake.retry.id : deps.newId();
+  const value: KeptWake = { ...rest, told, pending: [], posting: { id, job: job.id, at: now, tasks } };
+  if ((await deps.store.commit({ expect: [[key, rev]], put: [{ key, value }] })) !== "kept") return { retryAt: now };
   const outcome = await sendWake(deps, agent, id, tasks);
-  return settleWake(deps, job, agent, id, outcome);
+  return settleWake(deps, agent, id, outcome, wake.retry?.failures ?? 0);
 }
 
 async function settleWake(
   deps: DeliverWakeDeps,
-  job: LeasedJob,
   agent: AgentSettings,
   id: string,
   outcome: PostResult | undefined,
+  failures: number,
 ): Promise<Settlement> {
   if (!outcome) {
-    deps.log.warn("agent cannot be woken: OPENCLAW_URL or OPENCLAW_HOOK_TOKEN is not set", {
-      agent: agent.name,
-    });
-    await markWakeFailed(deps, agent, id);
-    return { retryAt: (await deps.store.now()) + NOT_CONFIGURED_RETRY_MS };
+    deps.log.warn("agent cannot be woken: OPENCLAW_URL or OPENCLAW_HOOK_TOKEN is not set", { agent: agent.name });
+    await markWakeFailed(deps, agent, id, { failures, delay: NOT_CONFIGURED_RETRY_MS });
+    return DONE;
   }
   deps.metrics.count("groundcrew_wakes_total", { agent: agent.name, outcome: outcome.ok ? "sent" : "failed" });
   const message = outcome.ok ? "agent woken" : "agent not woken";
   deps.log[outcome.ok ? "info" : "warn"](message, { agent: agent.name, id, outcome: outcome.outcome });
-  if (outcome.ok) return markWakePosted(deps, agent, id, NO_RESPONSE_MS, outcome.outcome);
   // OpenClaw 2026.2 runs a repeated call twice, and after a call without a response the agent may already be running.
   const isUncertain = outcome.status === undefined && !outcome.notSent && agent.wake.kind === "openclaw";
-  if (isUncertain) return markWakePosted(deps, agent, id, UNCERTAIN_DELIVERY_MS, outcome.outcome);
-  await markWakeFailed(deps, agent, id);
-  const delay = getRetryDelay(agent, job.failures);
-  const isPermanent = isPermanentFailure(agent, outcome.status);
-  if (isPermanent || delay === undefined) return { dead: `${agent.name} could not be woken: ${outcome.outcome}` };
-  return { retryAt: (await deps.store.now()) + Math.max(delay, outcome.retryAfter ?? 0), failed: true };
+  if (outcome.ok || isUncertain) {
+    await markWakePosted(deps, agent, id, omitUndefined({ uncertain: outcome.ok ? undefined : outcome.outcome }));
+    return DONE;
+  }
+  const wait = getRetryDelay(agent, failures);
+  const isPermanent = wait === undefined || isPermanentFailure(agent, outcome.status);
+  const delay = isPermanent ? undefined : Math.max(wait, Math.min(outcome.retryAfter ?? 0, MAX_RETRY_AFTER_MS));
+  await markWakeFailed(deps, agent, id, { failures: failures + 1, ...omitUndefined({ delay }) });
+  return isPermanent ? { dead: `${agent.name} could not be woken: ${outcome.outcome}` } : DONE;
 }
 
-/** Records that the wake was posted and schedules the check of whether the agent called within `timeout`. */
-async function markWakePosted(
-  deps: DeliverWakeDeps,
-  agent: AgentSettings,
-  id: string,
-  timeout: Ms,
-  outcome: string,
-): Promise<Settlement> {
-  const key = wakeKeys.wake(agent.name);
-  await updateValue<KeptWake>(deps, key, async (kept) => {
-    const sent = kept?.sent;
-    if (!sent || sent.id !== id) return undefined;
-    const now = await deps.store.now();
-    const afterCommit = () => {
-      if (timeout === UNCERTAIN_DELIVERY_MS)
-        deps.log.warn("wake may not have arrived", { agent: agent.name, id, outcome });
-    };
-    return {
-      put: [{ key, value: { ...kept, sent: { ...sent, state: "posted" } } satisfies KeptWake }],
-      jobs: [createWakeCheckJob(agent.name, id, now + timeout)],
-      afterCommit,
-    };
-  });
-  return DONE;
+/** Tasks that a wake left out are no longer marked as told, so that they wake the agent once it can start them. */
+function forgetDropped(told: KeptWake["told"], pending: readonly WakeTask[], tasks: readonly WakeTask[]) {
+  const dropped = pending.filter(({ id }) => !tasks.some((task) => task.id === id));
+  return Object.fromEntries(Object.entries(told).filter(([id]) => !dropped.some((task) => task.id === id)));
 }
 
-async function markWakeFailed(deps: DeliverWakeDeps, agent: AgentSettings, id: string): Promise<void> {
-  const key = wakeKeys.wake(agent.name);
-  const [kept] = await deps.store.read<KeptWake>([key]);
-  const sent = kept?.value.sent;
-  if (!sent || sent.id !== id) return;
-  const value: KeptWake = { ...kept.value, sent: { ...sent, state: "failed" } };
-  await deps.store.commit({ expect: [[key, kept.rev]], put: [{ key, value }] });
-}
-
-/** Reads the tasks of an earlier wake that the agent has not answered; the check after the next wake covers them, too. */
-async function readUnansweredTasks(
-  { store }: DeliverWakeDeps,
-  agent: AgentSettings,
-  sent: KeptWake["sent"],
-): Promise<WakeTask[]> {
-  if (sent?.state !== "posted") return [];
-  const [lastCall] = await store.read<KeptLastCall>([wakeKeys.lastCall(agent.name)]);
-  return lastCall !== undefined && lastCall.value.at >= sent.at ? [] : sent.tasks;
+/** A receiver recognizes a repeated wake by its id, so the id stays only while the wake is the same. */
+function hasSameTasks(ids: readonly string[], tasks: readonly WakeTask[]): boolean {
+  return ids.length === tasks.length && tasks.every(({ id }) => ids.includes(id));
 }
 
 function getRetryDelay({ wake }: AgentSettings, failures: number): Ms | undefined {

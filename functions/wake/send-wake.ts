@@ -1,14 +1,19 @@
 import type { Deps } from "../../shared/app/deps.ts";
-import type { Settings } from "../../shared/config/settings.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
 import { type PostResult, postJson } from "../../shared/outgoing/post-json.ts";
 import { createSignedHeaders } from "../../shared/outgoing/signed-headers.ts";
 import type { WakeTask } from "../../shared/wake/wake-record.ts";
-import { renderWakeMessage } from "./wake-message.ts";
+import { findWakeMode, rememberVersion } from "./gateway-version.ts";
+import { renderTrustedWake, renderWakeMessage } from "./wake-message.ts";
+
+type SendDeps = Pick<Deps, "fetch" | "clock" | "settings" | "store">;
+
+/** OpenClaw's own hook, which tells the model that the message is not to be trusted. */
+const AGENT_HOOK_PATH = "/hooks/agent";
 
 /** Posts one wake. `id` lets a receiver recognise repeats. Undefined when the agent has no URL or token to post with. */
 export async function sendWake(
-  deps: Pick<Deps, "fetch" | "clock"> & { settings: Pick<Settings, "openclaw"> },
+  deps: SendDeps,
   agent: AgentSettings,
   id: string,
   tasks: readonly WakeTask[],
@@ -25,17 +30,36 @@ export async function sendWake(
   const { url = openclaw?.url, agent: agentId = agent.name.toLowerCase() } =
     "url" in wake || "agent" in wake ? wake : {};
   if (url === undefined || openclaw?.token === undefined) return undefined;
+  return postToGateway(deps, { url: url.replace(/\/+$/, ""), token: openclaw.token }, agentId, id, tasks);
+}
+
+/**
+ * Posts a wake to OpenClaw. A path of `hooks.mappings` passes its message to the model without a warning, so it gets our
+ * own instructions and task keys only; a wish, which is a person's text, goes through OpenClaw's own hook in any case.
+ */
+async function postToGateway(
+  deps: SendDeps,
+  { url, token }: { url: string; token: string },
+  agentId: string,
+  id: string,
+  tasks: readonly WakeTask[],
+): Promise<PostResult> {
+  const { path: hookPath, deliver } = deps.settings.openclawHook;
+  const found = await findWakeMode(deps, url, token);
+  if ("refused" in found) return found.refused;
+  const isTrusted = hookPath !== AGENT_HOOK_PATH && tasks.every(({ reason }) => reason !== "asked_for");
   const body = {
-    message: renderWakeMessage(tasks),
+    message: isTrusted ? renderTrustedWake(tasks) : renderWakeMessage(tasks),
     name: "plane",
     agentId,
-    deliver: false,
-    wakeMode: "now",
+    // A mapping selects the agent by this field (`match.source`).
+    source: agentId,
+    deliver,
+    wakeMode: found.mode,
   };
-  const headers = {
-    authorization: `Bearer ${openclaw.token}`,
-    "content-type": "application/json",
-    "idempotency-key": id,
-  };
-  return postJson(deps, `${url.replace(/\/+$/, "")}/hooks/agent`, headers, JSON.stringify(body));
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json", "idempotency-key": id };
+  const target = `${url}${isTrusted ? hookPath : AGENT_HOOK_PATH}`;
+  const result = await postJson(deps, target, headers, JSON.stringify(body));
+  await rememberVersion(deps, url, found.mode, result.status);
+  return result;
 }

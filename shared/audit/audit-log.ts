@@ -46,8 +46,12 @@ type AuditLogDeps = Pick<Deps, "log" | "newId"> & { store: Pick<Store, "commit">
 /**
  * Creates a function that stores audit entries. Entries that arrive during a commit are written together in the next
  * one. The returned promise resolves when the entry is stored, or is written to the log because it could not be stored.
+ * `createPuts` returns what the same commit also writes about these calls.
  */
-export function createAuditLog({ store, log, newId }: AuditLogDeps): (entry: AuditEntry) => Promise<void> {
+export function createAuditLog(
+  { store, log, newId }: AuditLogDeps,
+  createPuts: (calls: readonly AuditEntry[]) => Promise<Put[]> = async () => [],
+): (entry: AuditEntry) => Promise<void> {
   let waiting: AuditEntry[] = [];
   let writing: Promise<void> | undefined;
 
@@ -67,7 +71,7 @@ export function createAuditLog({ store, log, newId }: AuditLogDeps): (entry: Aud
       const batch = waiting.slice(0, BATCH_SIZE);
       waiting = waiting.slice(BATCH_SIZE);
       try {
-        await store.commit({ put: batch.map(toPut) });
+        await store.commit({ put: [...batch.map(toPut), ...(await createPuts(batch))] });
       } catch (thrown) {
         for (const entry of batch) logUnwrittenEntry(log, entry, getErrorMessage(thrown));
       }

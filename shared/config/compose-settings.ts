@@ -58,6 +58,7 @@ export function composeSettings(
           ? omitUndefined({ url: env.OPENCLAW_URL || undefined, token: hookToken || undefined })
           : undefined,
     }),
+    openclawHook: { path: env.OPENCLAW_HOOK_PATH, deliver: env.OPENCLAW_DELIVER },
     pollCron: env.POLL_CRON,
     locale: env.LOCALE,
     timezone: env.TIMEZONE,

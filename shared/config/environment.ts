@@ -143,6 +143,21 @@ export const environmentSchema = z.object({
     .optional()
     .describe("the OpenClaw gateway's address, for example http://openclaw:18789")
     .meta({ meaning: "OpenClaw gateway through which agents with wake openclaw are woken." }),
+  OPENCLAW_HOOK_PATH: z
+    .string()
+    .regex(/^\/[\w-]+(\/[\w-]+)*$/)
+    .default("/hooks/agent")
+    .describe("the path of a hook, for example /hooks/groundcrew")
+    .meta({
+      meaning:
+        "Path that wakes are posted to. Another path than /hooks/agent is an entry of OpenClaw's hooks.mappings; such wakes contain only Groundcrew's own instructions and task keys.",
+    }),
+  OPENCLAW_DELIVER: z
+    .enum(["true", "false"])
+    .default("false")
+    .transform((text) => text === "true")
+    .describe("true or false: OpenClaw sends the last text of a run to the agent's chat")
+    .meta({ meaning: "Whether OpenClaw sends the last text of a run to the agent's own chat channel." }),
   POLL_CRON: z
     .string()
     .refine(isCron)

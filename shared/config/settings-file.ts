@@ -175,6 +175,11 @@ export const settingsFileSchema = z.strictObject({
       meaning:
         "An agent's claim ends after so many minutes without a call about the task. Existing claims keep their end; a renewal can extend it, never shorten it.",
     }),
+  wake_backlog: z
+    .boolean()
+    .default(false)
+    .describe("true or false: agents are also woken for tasks in the group Backlog")
+    .meta({ meaning: "Agents are also woken for tasks in states of Plane's group Backlog." }),
   done: doneSchema.prefault({}).meta({ meaning: 'What a finished task must have, besides its own "Done when:" list.' }),
   budget: budgetSchema.optional().meta({ meaning: "Budget of a calendar month." }),
   states: z
@@ -218,6 +223,11 @@ export const settingsFileSchema = z.strictObject({
 export type FileSettings = z.output<typeof settingsFileSchema>;
 export type AgentSettings = FileSettings["agents"][number];
 export type ForwardSettings = FileSettings["forward"][number];
+
+/** Whether the agent of this name is notified of work; one that polls and one that is no longer an agent are not. */
+export function canBeWoken({ agents }: Pick<FileSettings, "agents">, name: string): boolean {
+  return agents.some((agent) => agent.name === name && agent.wake.kind !== "none");
+}
 
 /** An agent's name as part of a setting's name: upper case, other characters as `_`. */
 export function toSettingName(agent: string): string {

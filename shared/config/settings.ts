@@ -55,6 +55,8 @@ export interface Settings extends FileSettings {
   telegram?: TelegramSettings;
   /** The OpenClaw gateway that wakes agents, and its `hooks.token`. */
   openclaw?: { url?: string; token?: string };
+  /** How agents are woken through OpenClaw: the hook's path, and whether a run's last text goes to the agent's chat. */
+  openclawHook: { path: string; deliver: boolean };
   pollCron: string;
   locale: Environment["LOCALE"];
   timezone: string;

@@ -4,7 +4,7 @@ import { omitUndefined } from "../omit-undefined.ts";
 import type { Job, LeasedJob } from "../store/job-operations.ts";
 import type { Revision } from "../store/port.ts";
 import { type ActionBody, EVENT_KINDS, type RuleAction } from "../task/events.ts";
-import type { Ms } from "../time.ts";
+import { type Ms, SECOND } from "../time.ts";
 import { getUntypedFields } from "./untyped-fields.ts";
 
 const eventSchema = z.object({ kind: z.enum(EVENT_KINDS) });
@@ -23,8 +23,12 @@ export const wakeBodySchema = z.discriminatedUnion("type", [
   }),
   /** The agent's collected wake is due. `go` is the agent's name. */
   z.object({ type: z.literal("deliver"), go: z.string() }),
-  /** Checks whether the agent has called since the wake `sent`. `watch` is the agent's name. */
+  /** Checks whether the agent reacts to its wakes. `watch` is the agent's name, `sent` identifies the check. */
   z.object({ type: z.literal("check"), watch: z.string(), sent: z.string() }),
+  /** The agent's claim of `item` has ended at `at` (store time): it is woken when other tasks are startable. */
+  z.object({ type: z.literal("claim_ended"), agent: z.string(), item: z.string(), at: z.number() }),
+  /** The item may have become startable for the agent without an event. */
+  z.object({ type: z.literal("startable"), agent: z.string(), item: z.string() }),
 ]);
 export type WakeBody = z.infer<typeof wakeBodySchema>;
 
@@ -41,16 +45,46 @@ export function createWakeEventAction(
   return { target, queue: "wake", lane: target, body };
 }
 
-/** Sends the agent's wake at `at` (store time). */
+/** Sends the agent's pending wake at `at` (store time). */
 export function createWakeJob(agent: string, at: Ms): Job {
   const body: WakeBody = { type: "deliver", go: agent };
   return { id: `go:${agent}:${at}`, queue: "wake", lane: `go:${agent}`, at, body };
 }
 
-/** Checks at `at` (store time) whether the agent has called since the wake `sent`. */
-export function createWakeCheckJob(agent: string, sent: string, at: Ms): Job {
-  const body: WakeBody = { type: "check", watch: agent, sent };
-  return { id: `watch:${sent}`, queue: "wake", lane: `watch:${sent}`, at, body };
+/** Repeats at `at` a wake that did not arrive, in a lane of its own, so that new work does not wait behind it. */
+export function createWakeRetryJob(agent: string, at: Ms): Job {
+  const body: WakeBody = { type: "deliver", go: agent };
+  const id = `retry:${agent}:${at}`;
+  return { id, queue: "wake", lane: id, at, body };
+}
+
+/** Checks at `at` (store time) whether the agent reacts to its wakes. `check` identifies the check. */
+export function createWakeCheckJob(agent: string, check: string, at: Ms): Job {
+  const body: WakeBody = { type: "check", watch: agent, sent: check };
+  return { id: `watch:${check}`, queue: "wake", lane: `watch:${check}`, at, body };
+}
+
+/**
+ * Delay between the end of a claim or a later call and the wake for other tasks: 5 s, in which an agent that works on
+ * claims the next task by itself.
+ */
+export const HANDOVER_MS: Ms = 5 * SECOND;
+
+/** Handles at `at` (store time) that the agent's claim of `item` with this fencing number ended at `endedAt`. */
+export function createClaimEndedJob(
+  { agent, item, fence }: { agent: string; item: string; fence: number | string },
+  endedAt: Ms,
+  at: Ms,
+): Job {
+  const body: WakeBody = { type: "claim_ended", agent, item, at: endedAt };
+  const id = `free:${agent}:${item}:${fence}`;
+  return { id, queue: "wake", lane: id, at, body };
+}
+
+/** Wakes the agent for an item that became startable with this revision, unless a wake has named it. */
+export function createStartableJob(agent: string, item: string, rev: Revision): Job {
+  const body: WakeBody = { type: "startable", agent, item };
+  return { id: `startable:${agent}:${item}:${rev}`, queue: "wake", lane: `${WAKE_LANE_PREFIX}${agent}`, body };
 }
 
 /**

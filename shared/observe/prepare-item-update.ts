@@ -1,4 +1,6 @@
+import { canBeWoken } from "../config/settings-file.ts";
 import { createBlockedByTextJob, createProjectCheckJob, createReevaluateDependantsJob } from "../jobs/observe-jobs.ts";
+import { createStartableJob } from "../jobs/wake-jobs.ts";
 import { createWorkJob } from "../jobs/work-jobs.ts";
 import type { Job } from "../store/job-operations.ts";
 import type { Put, Revision, StoreKey } from "../store/port.ts";
@@ -6,6 +8,7 @@ import type { ValueUpdate } from "../store/update.ts";
 import { isBlockingOthers, isOpen } from "../task/diff.ts";
 import type { TaskEvent } from "../task/events.ts";
 import type { KeptItem } from "../task/snapshot.ts";
+import { isStartable } from "../task/startable.ts";
 import { withdrawUnneededDetails } from "../task/unread-details.ts";
 import { mayContainBlockedByText } from "./blocked-by-text.ts";
 import { decideActions } from "./decide-actions.ts";
@@ -54,11 +57,12 @@ export async function prepareItemUpdate(deps: ObserveDeps, change: ItemChange): 
  * Jobs that Plane does not announce by itself: a changed blocker does not change its dependants in Plane, and the last
  * closed item does not change its project.
  */
-function collectFollowUpJobs({ settings }: Pick<ObserveDeps, "settings">, { before, next, rev }: ItemChange): Job[] {
+function collectFollowUpJobs(deps: Pick<ObserveDeps, "settings">, change: ItemChange): Job[] {
+  const { before, next, rev } = change;
   if (next.snapshot.quiet) return [];
-  const jobs: Job[] = [];
+  const jobs = collectStartableJobs(deps, change);
   const { id, project } = next.snapshot;
-  const { dependants_wait } = settings.done;
+  const { dependants_wait } = deps.settings.done;
   const blockingChanged = isBlockingOthers(before, dependants_wait) !== isBlockingOthers(next, dependants_wait);
   if (blockingChanged || isBlockedOrCancelled(before) !== isBlockedOrCancelled(next))
     jobs.push(createReevaluateDependantsJob(next.snapshot, rev));
@@ -73,6 +77,21 @@ function collectFollowUpJobs({ settings }: Pick<ObserveDeps, "settings">, { befo
   )
     jobs.push(createBlockedByTextJob(next.snapshot, rev));
   return jobs;
+}
+
+/**
+ * Jobs for the agents of a known item that became startable without an event: it left the backlog or a review, or an
+ * agent's label was added.
+ */
+function collectStartableJobs({ settings }: Pick<ObserveDeps, "settings">, { before, next, rev }: ItemChange): Job[] {
+  if (!before) return [];
+  const owners = (next.owners ?? []).filter(
+    (owner) =>
+      canBeWoken(settings, owner) &&
+      isStartable(next, owner) &&
+      (!isStartable(before, owner) || before.snapshot.state !== next.snapshot.state),
+  );
+  return owners.map((owner) => createStartableJob(owner, next.snapshot.id, rev));
 }
 
 /** Whether the item's own state is blocked or cancelled, so that its dependants cannot expect it to be done. */

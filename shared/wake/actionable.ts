@@ -1,51 +1,57 @@
 import type { Deps } from "../app/deps.ts";
-import { observedKeys } from "../observe/store-keys.ts";
-import { isBlocked, isOpenItem } from "../task/diff.ts";
+import { observedKeys, observedSets } from "../observe/store-keys.ts";
+import type { KeptDependencyBlock } from "../observe/stored-records.ts";
+import { isOpenItem } from "../task/diff.ts";
 import type { KeptItem } from "../task/snapshot.ts";
+import { isOpenAndOwned, isStartable } from "../task/startable.ts";
 import type { KeptClaim } from "../work/claims/find-claim.ts";
 import { workKeys } from "../work/context/work-keys.ts";
-import type { WakeReason, WakeTask } from "./wake-record.ts";
+import { isHeldInBacklog } from "./backlog.ts";
+import type { WakeTask } from "./wake-record.ts";
 
-/** Filters the tasks on which the agent still has to act, according to the stored items and claims. */
-export async function filterActionableTasks(
-  { store }: Pick<Deps, "store">,
+export type WakeTaskDeps = Pick<Deps, "store" | "cache" | "plane" | "clock" | "settings">;
+
+/** Filters the tasks on which the agent still has to act, according to the stored items, claims and blocks. */
+export async function filterActionableTasks<T extends WakeTask>(
+  deps: WakeTaskDeps,
   agent: string,
-  tasks: readonly WakeTask[],
-): Promise<WakeTask[]> {
+  tasks: readonly T[],
+): Promise<T[]> {
   const ids = tasks.map(({ id }) => id);
-  const [items, claims] = await Promise.all([
-    store.read<KeptItem>(ids.map(observedKeys.item)),
-    store.read<KeptClaim>(ids.map(workKeys.claim)),
+  const [items, claims, blocks] = await Promise.all([
+    deps.store.read<KeptItem>(ids.map(observedKeys.item)),
+    deps.store.read<KeptClaim>(ids.map(workKeys.claim)),
+    deps.store.read<KeptDependencyBlock>(ids.map(observedKeys.dependencyBlock)),
   ]);
-  return tasks.filter(({ reason }, i) => isActionable(reason, agent, items[i]?.value, claims[i]?.value));
+  const isActionable = async (task: T, i: number): Promise<boolean> => {
+    const item = items[i]?.value;
+    switch (task.reason) {
+      case "asked_for":
+        return true;
+      case "project_completed":
+        return (await deps.store.count(observedSets.open(task.id))) === 0;
+      case "stuck":
+        return item !== undefined && isOpenItem(item) && isBlockedByDependency(blocks[i]?.value);
+      case "circle":
+        return item !== undefined && isOpenItem(item) && item.blockers.length > 0;
+      case "answered":
+        return item !== undefined && isOpenAndOwned(item, agent);
+      case "sent_back":
+        return item !== undefined && isOpenAndOwned(item, agent) && !(await isHeldInBacklog(deps, item));
+      case "assigned":
+      case "unblocked":
+        return (
+          item !== undefined &&
+          claims[i] === undefined &&
+          isStartable(item, agent) &&
+          !(await isHeldInBacklog(deps, item))
+        );
+    }
+  };
+  const flags = await Promise.all(tasks.map(isActionable));
+  return tasks.filter((_, i) => flags[i]);
 }
 
-function isActionable(
-  reason: WakeReason,
-  agent: string,
-  item: KeptItem | undefined,
-  claim: KeptClaim | undefined,
-): boolean {
-  switch (reason) {
-    case "stuck":
-    case "circle":
-    case "project_completed":
-    case "asked_for":
-      return true;
-    case "answered":
-    case "sent_back":
-      return item !== undefined && isOpenAndOwned(item, agent);
-    case "assigned":
-    case "unblocked":
-      return item !== undefined && isStartable(item, agent, claim);
-  }
-}
-
-/** Whether the agent could claim this item: it is open, theirs, unclaimed, and neither blocked nor in review. */
-export function isStartable(item: KeptItem, agent: string, claim: KeptClaim | undefined): boolean {
-  return isOpenAndOwned(item, agent) && !isBlocked(item) && !item.review && claim === undefined;
-}
-
-function isOpenAndOwned(item: KeptItem, agent: string): boolean {
-  return isOpenItem(item) && (item.owners ?? []).includes(agent);
+function isBlockedByDependency(block: KeptDependencyBlock | undefined): boolean {
+  return block?.phase === "blocking" || block?.phase === "stuck";
 }

@@ -3,28 +3,31 @@ import { createWakeJob } from "../jobs/wake-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Put, Revision, StoreKey } from "../store/port.ts";
 import type { Ms } from "../time.ts";
-import { EMPTY_WAKE, type KeptWake, type WakeTask, wakeKeys } from "./wake-record.ts";
+import type { KeptWake, WakeTask } from "./wake-record.ts";
+import { wakeKeys } from "./wake-record.ts";
+import { readWake } from "./wake-store.ts";
 
 /** Delay of a wake: 2 s, in which further tasks join the same wake. */
 const BATCH_WINDOW_MS: Ms = 2_000;
 
 /** Limit of tasks named in one wake: 20. list_my_tasks returns all of them. */
-const MAX_TASKS = 20;
+export const MAX_TASKS = 20;
 
 interface WakeCommitOptions {
   /** Further conditions of the commit. */
   expect?: [StoreKey, Revision][];
   /** Further values of the commit. */
   put?: Put[];
-  /** For tasks that a tick found in the store: the revisions it read, by the item's id. */
+  /** For tasks that were found in the store: the revisions that were read, by the item's id. */
   found?: Record<string, Revision>;
   /** For a task of an event: the item's revision before the event. */
   since?: Revision | undefined;
 }
 
 /**
- * Adds tasks to the agent's next wake and schedules it; tasks within two seconds join one wake. `expect` and `put` are
- * part of the same commit; when a revision in `expect` is stale, nothing is added.
+ * Adds tasks to the agent's next wake and schedules it; tasks within two seconds join one wake, also while the repeat of
+ * a wake that did not arrive is scheduled for later. `expect` and `put` are part of the same commit; when a revision in
+ * `expect` is stale, nothing is added.
  */
 export async function addWakeTasks(
   deps: Pick<Deps, "store" | "kick">,
@@ -34,24 +37,21 @@ export async function addWakeTasks(
 ): Promise<void> {
   const key = wakeKeys.wake(agent);
   for (;;) {
-    const [kept] = await deps.store.read<KeptWake>([key]);
+    const { wake: previous, rev } = await readWake(deps, agent);
     const now = await deps.store.now();
-    const previous = kept?.value ?? EMPTY_WAKE;
     const newTasks = tasks.filter((task) => !isAlreadyFound(previous, task, options.since));
-    const isScheduled = previous.dueAt !== undefined;
-    const dueAt = previous.dueAt ?? now + BATCH_WINDOW_MS;
-    const nextWake = newTasks.length > 0 ? { pending: mergeWakeTasks(previous.pending, newTasks), dueAt } : {};
+    const dueAt = Math.min(previous.dueAt ?? Number.POSITIVE_INFINITY, now + BATCH_WINDOW_MS);
     const next: KeptWake = {
       ...previous,
-      ...nextWake,
+      ...(newTasks.length > 0 ? { pending: mergeWakeTasks(previous.pending, newTasks), dueAt } : {}),
       told: { ...previous.told, ...Object.fromEntries(tasks.map(({ id }) => [id, now])) },
       ...omitUndefined({ found: options.found ? { ...previous.found, ...options.found } : undefined }),
     };
     const expect = options.expect ?? [];
     const outcome = await deps.store.commit({
-      expect: [[key, kept?.rev ?? 0], ...expect],
+      expect: [[key, rev], ...expect],
       put: [{ key, value: next }, ...(options.put ?? [])],
-      jobs: isScheduled || newTasks.length === 0 ? [] : [createWakeJob(agent, dueAt)],
+      jobs: newTasks.length === 0 || dueAt === previous.dueAt ? [] : [createWakeJob(agent, dueAt)],
     });
     if (outcome === "kept") return deps.kick();
     if (expect.length > 0) {
@@ -61,14 +61,14 @@ export async function addWakeTasks(
   }
 }
 
-/** Whether a tick already woke the agent for the result of this event, before the event's own job was handled. */
+/** Whether the agent was already woken for the result of this event, before the event's own job was handled. */
 function isAlreadyFound({ found, pending }: KeptWake, { id }: WakeTask, since: Revision | undefined): boolean {
   const foundRev = found?.[id];
   return foundRev !== undefined && since !== undefined && since < foundRev && !pending.some((task) => task.id === id);
 }
 
-/** Adds tasks to the pending ones; a task that is pending already gets the new reason. */
-export function mergeWakeTasks(pending: readonly WakeTask[], tasks: readonly WakeTask[]): WakeTask[] {
+/** Adds tasks to others; a task that is among them already gets the new reason. */
+export function mergeWakeTasks<T extends WakeTask>(earlier: readonly T[], tasks: readonly T[]): T[] {
   const ids = new Set(tasks.map(({ id }) => id));
-  return [...pending.filter(({ id }) => !ids.has(id)), ...tasks].slice(-MAX_TASKS);
+  return [...earlier.filter(({ id }) => !ids.has(id)), ...tasks].slice(-MAX_TASKS);
 }

@@ -1,18 +1,21 @@
 import type { Deps } from "../app/deps.ts";
 import type { AgentSettings } from "../config/settings-file.ts";
+import { createWakeCheckJob } from "../jobs/wake-jobs.ts";
 import { observedKeys } from "../observe/store-keys.ts";
-import type { KeptProject } from "../observe/stored-records.ts";
 import type { KeptItem } from "../task/snapshot.ts";
+import { isStartable } from "../task/startable.ts";
 import type { KeptClaim } from "../work/claims/find-claim.ts";
 import { workKeys } from "../work/context/work-keys.ts";
-import { isStartable } from "./actionable.ts";
 import { addWakeTasks } from "./pending-wake.ts";
-import { EMPTY_WAKE, type KeptWake, type WakeTask, wakeKeys } from "./wake-record.ts";
+import { toStartableTasks } from "./startable-tasks.ts";
+import { type KeptLastCall, type KeptWake, wakeKeys } from "./wake-record.ts";
+import { readWake } from "./wake-store.ts";
 
 /**
- * Wakes an agent for startable tasks that no wake has included yet, which repairs lost events and a lost store (rule 10).
- * Tasks that are no longer startable are removed from the record, so that they wake the agent again when they are.
- * `ready` are the ids of tasks that the agent could start unless claimed. Returns the number of tasks in the wake.
+ * Wakes an agent for startable tasks that no wake has included yet, and makes sure that tasks of earlier wakes are
+ * checked, which repairs lost events and a lost store (rule 10). Tasks that the agent could no longer start are removed
+ * from the record, so that they wake the agent again when it can. `ready` are the ids of tasks that the agent could
+ * start unless claimed. Returns the number of tasks in the wake.
  */
 export async function wakeForStartableTasks(
   deps: Pick<Deps, "store" | "kick">,
@@ -21,46 +24,45 @@ export async function wakeForStartableTasks(
 ): Promise<number> {
   if (agent.wake.kind === "none") return 0;
   const { name } = agent;
+  const { wake } = await readWake(deps, name);
+  const ids = new Set(ready);
+  if (Object.keys(wake.told).some((id) => !ids.has(id))) await forgetTasks(deps, name, ids);
   const claims = await deps.store.read<KeptClaim>(ready.map(workKeys.claim));
   const startable = ready.filter((_, i) => claims[i] === undefined);
-  const [kept] = await deps.store.read<KeptWake>([wakeKeys.wake(name)]);
-  const { told: notifiedAt } = kept?.value ?? EMPTY_WAKE;
-  const ids = new Set(startable);
-  if (kept && Object.keys(notifiedAt).some((id) => !ids.has(id))) await forgetTasks(deps, name, ids);
-  const newIds = startable.filter((id) => notifiedAt[id] === undefined);
+  const newIds = startable.filter((id) => wake.told[id] === undefined);
+  if (startable.length > newIds.length) await ensureCheck(deps, name, wake);
   if (newIds.length === 0) return 0;
   const rows = await deps.store.read<KeptItem>(newIds.map(observedKeys.item));
-  const newItems = rows.flatMap((row) => (row && isStartable(row.value, name, undefined) ? [row] : []));
+  const newItems = rows.flatMap((row) => (row && isStartable(row.value, name) ? [row] : []));
   if (newItems.length === 0) return 0;
-  const foundRevs = Object.fromEntries(newItems.map(({ value, rev }) => [value.snapshot.id, rev]));
-  const tasks = await readWakeTasks(
-    deps,
-    newItems.map(({ value }) => value),
-  );
-  await addWakeTasks(deps, name, tasks, { found: foundRevs });
+  const found = await toStartableTasks(deps, newItems);
+  const revisions = Object.fromEntries(found.map(({ id, rev }) => [id, rev]));
+  const tasks = found.map(({ rev: _, ...task }) => task);
+  await addWakeTasks(deps, name, tasks, { found: revisions });
   return newItems.length;
 }
 
-async function forgetTasks(deps: Pick<Deps, "store">, agent: string, startable: ReadonlySet<string>): Promise<void> {
+async function forgetTasks(deps: Pick<Deps, "store">, agent: string, ready: ReadonlySet<string>): Promise<void> {
   const key = wakeKeys.wake(agent);
-  const [kept] = await deps.store.read<KeptWake>([key]);
-  if (!kept) return;
-  const { told: allTold, found: allFound = {}, ...rest } = kept.value;
+  const { wake, rev } = await readWake(deps, agent);
+  const { told: allTold, found: allFound = {}, ...rest } = wake;
   const [told = {}, found = {}] = [allTold, allFound].map((entries) =>
-    Object.fromEntries(Object.entries(entries).filter(([id]) => startable.has(id))),
+    Object.fromEntries(Object.entries(entries).filter(([id]) => ready.has(id))),
   );
   // A stale commit is ignored: another process is waking the agent, and the next tick checks again.
-  await deps.store.commit({ expect: [[key, kept.rev]], put: [{ key, value: { ...rest, told, found } }] });
+  await deps.store.commit({ expect: [[key, rev]], put: [{ key, value: { ...rest, told, found } }] });
 }
 
-async function readWakeTasks(deps: Pick<Deps, "store">, items: readonly KeptItem[]): Promise<WakeTask[]> {
-  const projects = await deps.store.read<KeptProject>(
-    items.map(({ snapshot }) => observedKeys.project(snapshot.project)),
-  );
-  return items.map(({ snapshot }, i) => ({
-    id: snapshot.id,
-    key: `${projects[i]?.value.identifier ?? "?"}-${snapshot.sequence}`,
-    reason: "assigned",
-    title: snapshot.name,
-  }));
+/** Queues a check of the agent's tasks unless one is scheduled, a wake is under way, or a person was notified. */
+async function ensureCheck(deps: Pick<Deps, "store" | "kick">, agent: string, wake: KeptWake): Promise<void> {
+  if (wake.checkAt !== undefined || wake.dueAt !== undefined || wake.posting) return;
+  if (wake.notified && !(await hasReturned(deps, agent, wake.notified))) return;
+  const now = await deps.store.now();
+  await deps.store.commit({ jobs: [createWakeCheckJob(agent, `${agent}:${now}`, now)] });
+  deps.kick();
+}
+
+async function hasReturned({ store }: Pick<Deps, "store">, agent: string, notified: NonNullable<KeptWake["notified"]>) {
+  const [lastCall] = await store.read<KeptLastCall>([wakeKeys.lastCall(agent)]);
+  return !notified.answered && lastCall !== undefined && lastCall.value.at > notified.at;
 }

@@ -46,6 +46,8 @@ export interface TestAppOptions {
   /** Decides the order of Plane's worker: below 0.5 it first changes `updated_at` again and then writes the webhook. */
   random?: () => number;
   store?: (clock: () => number) => Store;
+  /** Wraps what each process uses, so that a test can end one process and start the next on the same store. */
+  wrapProcess?: () => { wrapStore: (store: Store) => Store; wrapFetch: (real: typeof fetch) => typeof fetch };
 }
 
 const NO_LIMIT = 100_000;
@@ -113,17 +115,20 @@ export async function createTestApp(options: TestAppOptions = {}) {
 
   const newStore = () => options.store?.(clock) ?? createMemoryStore({ clock });
   let store = newStore();
-  const start = () =>
-    createDeps({
+  const start = () => {
+    const wrappers = options.wrapProcess?.();
+    const processFetch = wrappers?.wrapFetch(options.fetch ?? fetch) ?? options.fetch;
+    return createDeps({
       settings,
       manifest,
-      store,
+      store: wrappers?.wrapStore(store) ?? store,
       metrics: noMetrics,
       write: (line) => logged.push(JSON.parse(line)),
       signal: new AbortController().signal,
       readAsset: createAssetReader(),
-      overrides: { clock, wait, ...omitUndefined({ fetch: options.fetch }) },
+      overrides: { clock, wait, ...omitUndefined({ fetch: processFetch }) },
     });
+  };
   let deps: Deps = await start();
 
   async function enqueueWebhook(body: string): Promise<void> {

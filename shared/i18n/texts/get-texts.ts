@@ -14,6 +14,9 @@ import type { SampleTaskTexts } from "./sample-task-texts.ts";
 import { telegramTextsEn } from "./telegram-texts.en.ts";
 import { telegramTextsFr } from "./telegram-texts.fr.ts";
 import type { TelegramTexts } from "./telegram-texts.ts";
+import { wakeTextsEn } from "./wake-texts.en.ts";
+import { wakeTextsFr } from "./wake-texts.fr.ts";
+import type { WakeTexts } from "./wake-texts.ts";
 
 /** All texts of one language. A language that lacks a text fails type checking. */
 interface Texts {
@@ -22,6 +25,7 @@ interface Texts {
   canary: CanaryTexts;
   comments: CommentTexts;
   sampleTasks: SampleTaskTexts;
+  wakes: WakeTexts;
 }
 
 const TEXTS: Record<Locale, Texts> = {
@@ -31,6 +35,7 @@ const TEXTS: Record<Locale, Texts> = {
     canary: canaryTextsEn,
     comments: commentTextsEn,
     sampleTasks: sampleTaskTextsEn,
+    wakes: wakeTextsEn,
   },
   fr: {
     telegram: telegramTextsFr,
@@ -38,6 +43,7 @@ const TEXTS: Record<Locale, Texts> = {
     canary: canaryTextsFr,
     comments: commentTextsFr,
     sampleTasks: sampleTaskTextsFr,
+    wakes: wakeTextsFr,
   },
 };
 

@@ -15,15 +15,20 @@ import { relationsApi } from "../../plane/relations.ts";
 import { planeIdSchema as planeId } from "../../plane/schema.ts";
 import { workItemsApi } from "../../plane/work-items.ts";
 import type { CallContext } from "../context/call-context.ts";
+import { isAgent } from "../context/caller.ts";
 import { findKeptTask, readFreshTask, refreshTask, type Task } from "../tasks/find-task.ts";
 import { type Assignee, ensureMembers } from "./assignees.ts";
 import { changeTask, type ItemFields } from "./change-task.ts";
+import { findReadyState } from "./move-to-status.ts";
 import { forgetLabels, getOrCreateLabel } from "./project-labels.ts";
 
 const createEndpoint = { ...workItemsApi.create, answer: observedItemSchema };
 const defaultAssigneeEndpoint = { ...projectsApi.get, answer: z.object({ default_assignee: planeId.nullish() }) };
 
-/** Creates a work item as the caller and observes it; returns the existing one when Plane has the external id `id`. */
+/**
+ * Creates a work item as the caller and observes it; returns the existing one when Plane has the external id `id`. What an
+ * agent creates is meant to be done, so it is not put into Backlog, Plane's default, of which no agent is woken.
+ */
 export async function createItem(
   context: CallContext,
   project: KeptProject,
@@ -32,7 +37,8 @@ export async function createItem(
 ): Promise<{ task: Task; isNew: boolean }> {
   const { deps, plane, correlation } = context;
   const startedAt = await deps.store.now();
-  const json = { ...fields, external_source: GROUNDCREW_SOURCE, external_id: id };
+  const state = fields.state ?? (isAgent(context.caller) ? await findReadyState(deps, project.id) : undefined);
+  const json = { ...fields, ...omitUndefined({ state }), external_source: GROUNDCREW_SOURCE, external_id: id };
   let item: string;
   let isNew = true;
   try {

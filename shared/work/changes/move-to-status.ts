@@ -76,6 +76,14 @@ export async function createStatusFields(
   return omitUndefined({ state: state.id !== snapshot.state ? state.id : undefined, labels: newLabels });
 }
 
+/** Finds the id of the state for tasks that an agent may start: one that means todo and is not in the group Backlog. */
+export async function findReadyState(deps: StateDeps, project: string): Promise<string | undefined> {
+  const overrides = deps.settings.states;
+  const states = await readProjectStates(deps, project);
+  const ready = states.filter((state) => state.group !== "backlog" && toStatus(state, [], overrides) === "todo");
+  return pickState(ready, overrides.todo)?.id;
+}
+
 /**
  * Moves a task to a status as the caller and returns the updated task. Makes no request when the task has the status
  * already. When a cached state or label has been deleted in Plane, tries once more with fresh ones.

@@ -1,3 +1,5 @@
+import { canBeWoken } from "../../config/settings-file.ts";
+import { createClaimEndedJob, HANDOVER_MS } from "../../jobs/wake-jobs.ts";
 import { createWorkJob } from "../../jobs/work-jobs.ts";
 import { keepDefined } from "../../keep-defined.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
@@ -10,14 +12,14 @@ import { isClaimHeld, toEndedClaimPut } from "./claim-lease.ts";
 import type { KeptClaimLoss } from "./claim-refusals.ts";
 import type { KeptClaim } from "./find-claim.ts";
 
-type ClaimDeps = Pick<WorkDeps, "store" | "kick">;
+type ClaimDeps = Pick<WorkDeps, "store" | "kick" | "settings">;
 
 /** Retention of a lost claim: 7 days, within which the agent's next call about the task reports it. */
 const LOSS_MS: Ms = 7 * DAY;
 
 /**
- * Ends a claim. What follows (timers stop, an expired task returns to todo, the human is notified) is a job in the same
- * commit. `reason` is undefined when the agent itself is finished with the task. False when the claim is no longer the
+ * Ends a claim. What follows (timers stop, an expired task returns to todo, the human is notified, the agent is woken for
+ * its other tasks) are jobs in the same commit. `reason` is undefined when the agent itself is finished with the task. False when the claim is no longer the
  * current one or, for `expired`, was renewed in time.
  */
 export async function endClaim(
@@ -31,7 +33,8 @@ export async function endClaim(
   return updateValue<KeptClaim, boolean>(deps, key, async (current) => {
     if (!current || current.fence !== fence) return { result: false };
     if (reason === "expired" && (await isClaimHeld(deps, claim))) return { result: false };
-    const at = Math.min(await deps.store.now(), current.until);
+    const now = await deps.store.now();
+    const at = Math.min(now, current.until);
     const idle = omitUndefined({ minutes: reason === "expired" ? getIdleMinutes(current) : undefined });
     const loss: KeptClaimLoss | undefined = reason && { why: reason, at, since, ...idle };
     return {
@@ -40,7 +43,7 @@ export async function endClaim(
         toEndedClaimPut(claim, fence),
         loss ? { key: workKeys.lost(agent, item), value: loss, expires: LOSS_MS } : undefined,
       ]),
-      jobs: [
+      jobs: keepDefined([
         createWorkJob(`ended:${item}:${fence}`, `work:${item}`, {
           do: "ended",
           item,
@@ -52,7 +55,8 @@ export async function endClaim(
           ...omitUndefined({ why: reason }),
           ...idle,
         }),
-      ],
+        canBeWoken(deps.settings, agent) ? createClaimEndedJob(claim, at, now + HANDOVER_MS) : undefined,
+      ]),
       result: true,
       afterCommit: async () => {
         await deps.store.release(key, fence);

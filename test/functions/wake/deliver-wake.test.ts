@@ -35,13 +35,13 @@ test("an agent that the gateway does not know yet is woken once it does", async 
 });
 
 test("an agent that called while the gateway delayed its response is not woken again", async () => {
-  const { app, gateway, takeRuns, advanceSeconds, recordAgentCall } = await createWakeSetup();
+  const { app, gateway, takeRuns, advanceSeconds, call } = await createWakeSetup();
   app.addTask("One", "Imhotep");
   await app.poll();
   const real = app.deps.fetch;
   app.deps.fetch = async (...args) => {
     await real(...args);
-    await recordAgentCall("Imhotep");
+    await call("Imhotep", "list_my_tasks");
     app.advance(20_000);
     throw new DOMException("The operation was aborted due to timeout", "TimeoutError");
   };

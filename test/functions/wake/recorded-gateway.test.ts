@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { postJson } from "../../../shared/outgoing/post-json.ts";
-import { type OpenClawVersion, startGateway } from "../../support/openclaw-gateway.ts";
+import type { OpenClawVersion } from "../../../simulators/openclaw/answer-hook.ts";
+import { startGateway } from "../../support/openclaw-gateway.ts";
 
 const exchangeSchema = z.looseObject({
   name: z.string(),

@@ -1,28 +1,83 @@
+import { updatesHandler } from "../../../functions/telegram/updates/updates-handler.ts";
 import { createWakeRules } from "../../../functions/wake/rules.ts";
 import { wakeHandler } from "../../../functions/wake/wake-handler.ts";
+import { workHandler } from "../../../functions/work/work-handler.ts";
+import { createWorkRules } from "../../../functions/work/work-rules.ts";
+import type { JobHandler } from "../../../shared/app/deps.ts";
+import { outboxBodySchema } from "../../../shared/jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import { type KeptLastCall, wakeKeys } from "../../../shared/wake/wake-record.ts";
-import { createAgentTestApp } from "../../support/agent-test-app.ts";
-import { type OpenClawVersion, startGateway } from "../../support/openclaw-gateway.ts";
+import type { OpenClawVersion } from "../../../simulators/openclaw/answer-hook.ts";
+import type { GatewaySimulatorOptions } from "../../../simulators/openclaw/create-gateway-simulator.ts";
+import type { ItemPatch, Project } from "../../../simulators/plane/types.ts";
+import { createHttpTestApp } from "../../support/http-test-app.ts";
+import { startGateway } from "../../support/openclaw-gateway.ts";
+import type { TestAppOptions } from "../../support/test-app.ts";
 
-/** Creates agents with work in Plane, and the gateway that wakes them. `known`: the agents that the gateway knows. */
+interface WakeSetupOptions extends Pick<TestAppOptions, "wrapProcess"> {
+  /** Further content of the settings file. */
+  config?: Record<string, unknown>;
+  /** Further environment variables. */
+  env?: Record<string, string>;
+  gateway?: Partial<GatewaySimulatorOptions>;
+}
+
+const CHAT = -100_123;
+const PERSON = 12_345_678;
+const TELEGRAM_SECRET = "telegram-secret-for-wake-tests";
+
+/**
+ * Creates agents with work in Plane, the gateway that wakes them, and every route over real HTTP, through which agents
+ * call. `known`: the agents that the gateway knows. Tasks are added in the state Todo.
+ */
 export async function createWakeSetup(
   version: OpenClawVersion = "2026.9.6",
   agents: Record<string, object> = {},
   known?: readonly string[],
+  { config, env, gateway: gatewayOptions, wrapProcess }: WakeSetupOptions = {},
 ) {
-  const gateway = await startGateway({ version, ...omitUndefined({ agents: known }) });
+  const gateway = await startGateway({ version, ...omitUndefined({ agents: known }), ...gatewayOptions });
   const openclaw = { kind: "openclaw", url: gateway.url };
-  const app = await createAgentTestApp({
+  const notices: string[] = [];
+  const outbox: JobHandler = {
+    queue: "outbox",
+    leaseMs: 60_000,
+    concurrency: 1,
+    async handle(_, job) {
+      const body = outboxBodySchema.parse(job.body);
+      if (body.type === "announcement") notices.push(body.answer.rich.text);
+      return { done: true };
+    },
+  };
+  const httpApp = await createHttpTestApp({
     agents: { Imhotep: { wake: openclaw }, Concierge: { role: "concierge", wake: openclaw }, ...agents },
-    parts: { jobHandlers: [wakeHandler], ruleSets: (settings) => [createWakeRules(settings.agents)] },
-    setUpPlane: () => ({ OPENCLAW_HOOK_TOKEN: gateway.token }),
+    outbox,
+    parts: {
+      jobHandlers: [wakeHandler, workHandler, updatesHandler],
+      ruleSets: (settings) => [createWorkRules(settings.agents), createWakeRules(settings.agents)],
+    },
+    setUpPlane: () => ({
+      OPENCLAW_HOOK_TOKEN: gateway.token,
+      TELEGRAM_BOT_TOKEN: "1000:wakes",
+      TELEGRAM_CHAT_ID: String(CHAT),
+      TELEGRAM_ALLOWED_USERS: String(PERSON),
+      TELEGRAM_WEBHOOK_SECRET: TELEGRAM_SECRET,
+      ...env,
+    }),
+    ...omitUndefined({ config, wrapProcess }),
+  });
+  const addTask = httpApp.addTask.bind(httpApp);
+  const app = Object.assign(httpApp, {
+    addTask: (name: string, to: string | string[] = [], patch: ItemPatch = {}, where?: Project) =>
+      addTask(name, to, { state: "Todo", ...patch }, where),
   });
   await app.runFirstPoll();
   let takenCount = 0;
-  const setup = {
+  let updateCount = 0;
+  return {
     app,
     gateway,
+    /** Messages to the chat that no event caused. */
+    notices,
     /** Wakes that the gateway received since the last call, as `agent: keys`. */
     takeRuns() {
       const newRuns = gateway.runs.slice(takenCount);
@@ -40,11 +95,29 @@ export async function createWakeSetup(
       }
       await app.drain();
     },
-    /** The agent calls the bridge. */
-    async recordAgentCall(agent: string) {
-      const value: KeptLastCall = { at: await app.store.now() };
-      await app.store.commit({ put: [{ key: wakeKeys.lastCall(agent), value }] });
+    /** The agent calls a tool over HTTP; throws when the call is refused. */
+    async call(agent: string, tool: string, input: object = {}) {
+      const { status, json } = await app.callTool(agent, tool, input);
+      if (status !== 200) throw new Error(`${tool}: ${status} ${JSON.stringify(json)}`);
+      return json;
+    },
+    /** A person sends a message to the bot, through Telegram's webhook. */
+    async sendTelegramMessage(text: string) {
+      updateCount += 1;
+      const from = { id: PERSON, is_bot: false, first_name: "Ada" };
+      const message = { message_id: updateCount, date: 1, from, chat: { id: CHAT, type: "supergroup" }, text };
+      const headers = { "content-type": "application/json", "x-telegram-bot-api-secret-token": TELEGRAM_SECRET };
+      const body = JSON.stringify({ update_id: updateCount, message });
+      const response = await fetch(`${app.url}/webhooks/telegram`, { method: "POST", headers, body });
+      if (!response.ok) throw new Error(`the update was refused: ${response.status}`);
+    },
+    /** The agent claims the task and finishes it. */
+    async finishTask(agent: string, task: string) {
+      for (const input of [{ status: "in_progress" }, { status: "done", text: "It is done.", confidence: 0.9 }]) {
+        const { status, json } = await app.callTool(agent, "update_task_status", { task, ...input });
+        if (status !== 200) throw new Error(`${status} ${JSON.stringify(json)}`);
+      }
+      await app.drain();
     },
   };
-  return setup;
 }

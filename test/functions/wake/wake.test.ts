@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { OpenClawVersion } from "../../support/openclaw-gateway.ts";
+import type { OpenClawVersion } from "../../../simulators/openclaw/answer-hook.ts";
 import { createWakeSetup } from "./wake-setup.ts";
 
 describe.each<OpenClawVersion>(["2026.9.6", "2026.2.26"])("OPENCLAW-16: an agent of OpenClaw %s", (version) => {
@@ -26,12 +26,12 @@ describe.each<OpenClawVersion>(["2026.9.6", "2026.2.26"])("OPENCLAW-16: an agent
     expect(app.logged.filter(({ message }) => message === "agent does not answer wakes")).toHaveLength(1);
   });
 
-  test("is not woken again when it has called since", async () => {
-    const { app, takeRuns, advanceSeconds, recordAgentCall } = await createWakeSetup(version);
+  test("is not woken again when it has claimed its task", async () => {
+    const { app, takeRuns, advanceSeconds, call } = await createWakeSetup(version);
     app.addTask("One", "Imhotep");
     await app.poll();
     await advanceSeconds(10);
-    await recordAgentCall("Imhotep");
+    await call("Imhotep", "claim_task", { task: "ONB-1" });
     await advanceSeconds(3_000);
     expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
   });
@@ -48,13 +48,13 @@ describe.each<OpenClawVersion>(["2026.9.6", "2026.2.26"])("OPENCLAW-16: an agent
   });
 
   test("is not immediately woken again after a wake whose response was lost", async () => {
-    const { app, gateway, takeRuns, advanceSeconds, recordAgentCall } = await createWakeSetup(version);
+    const { app, gateway, takeRuns, advanceSeconds, call } = await createWakeSetup(version);
     gateway.faults.push("silent");
     app.addTask("One", "Imhotep");
     await app.poll();
     await advanceSeconds(30);
     expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
-    await recordAgentCall("Imhotep");
+    await call("Imhotep", "list_my_tasks");
     await advanceSeconds(600);
     expect(takeRuns()).toEqual([]);
   });

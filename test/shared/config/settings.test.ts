@@ -30,6 +30,8 @@ test("An empty environment starts the demo with all defaults", () => {
     states: {},
     notifications: [],
     claim_minutes: 15,
+    wake_backlog: false,
+    openclawHook: { path: "/hooks/agent", deliver: false },
     progress: true,
     forward: [],
     secrets: [],

@@ -1,0 +1,232 @@
+import { expect, test } from "vitest";
+import { claimsTick } from "../../../functions/work/claims-tick.ts";
+import { createWakeSetup } from "./wake-setup.ts";
+
+const MINUTE = 60;
+const HOUR = 3_600;
+
+/** Wakes Imhotep for tasks with these titles, which get the keys ONB-1, ONB-2, and so on. */
+async function createTeam(...titles: string[]) {
+  const setup = await createWakeSetup();
+  for (const title of titles) setup.app.addTask(title, "Imhotep");
+  await setup.app.poll();
+  await setup.advanceSeconds(10);
+  expect(setup.takeRuns()).toEqual([`imhotep: ${titles.map((_, i) => `ONB-${i + 1}`).join(" ")}`]);
+  return setup;
+}
+
+test("reliability 30: an agent that finishes one task per run is woken at once for the others, once per task", async () => {
+  const { finishTask, advanceSeconds, takeRuns, notices } = await createTeam("One", "Two", "Three", "Four");
+  for (const [done, others] of [
+    ["ONB-1", "ONB-2 ONB-3 ONB-4"],
+    ["ONB-2", "ONB-3 ONB-4"],
+    ["ONB-3", "ONB-4"],
+  ] as const) {
+    await advanceSeconds(40);
+    await finishTask("Imhotep", done);
+    await advanceSeconds(8);
+    expect(takeRuns().map((run) => run.split(" ").sort().join(" "))).toEqual([`${others} imhotep:`]);
+  }
+  await advanceSeconds(40);
+  await finishTask("Imhotep", "ONB-4");
+  await advanceSeconds(2 * HOUR);
+  expect(takeRuns().filter((run) => run.startsWith("imhotep"))).toEqual([]);
+  expect(notices.filter((notice) => notice.includes("Imhotep"))).toEqual([]);
+});
+
+test("an agent that claims the next task by itself is not woken for the others", async () => {
+  const { call, finishTask, advanceSeconds, takeRuns } = await createTeam("One", "Two", "Three");
+  await advanceSeconds(40);
+  await finishTask("Imhotep", "ONB-1");
+  await advanceSeconds(4);
+  await call("Imhotep", "list_my_tasks");
+  await advanceSeconds(4);
+  await call("Imhotep", "claim_task", { task: "ONB-2" });
+  for (let i = 0; i < 6; i++) {
+    await advanceSeconds(10 * MINUTE);
+    await call("Imhotep", "report", { task: "ONB-2", percent: 10 * (i + 1) });
+  }
+  expect(takeRuns()).toEqual([]);
+  await finishTask("Imhotep", "ONB-2");
+  await advanceSeconds(8);
+  expect(takeRuns()).toEqual(["imhotep: ONB-3"]);
+});
+
+test("an agent that gives back a task is woken at once for the others, and not for that one", async () => {
+  const { call, advanceSeconds, takeRuns } = await createTeam("One", "Two");
+  await advanceSeconds(40);
+  await call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
+  await call("Imhotep", "update_task_status", { task: "ONB-1", status: "todo" });
+  await advanceSeconds(8);
+  expect(takeRuns()).toEqual(["imhotep: ONB-2"]);
+});
+
+test("an agent whose run ended within a task is woken again when its claim expires", async () => {
+  const { app, call, advanceSeconds, takeRuns } = await createTeam("One");
+  await call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
+  await advanceSeconds(16 * MINUTE);
+  await claimsTick.run(app.deps);
+  await advanceSeconds(20);
+  expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
+});
+
+test("reliability 30: an agent that takes a task and gives it back again and again is woken three times, then a person is notified once", async () => {
+  const { app, call, advanceSeconds, takeRuns, notices } = await createTeam("One");
+  let wakeCount = 1;
+  for (let minute = 0; minute < 5 * 60; minute++) {
+    if (minute === 0 || takeRuns().length > 0) {
+      wakeCount += minute === 0 ? 0 : 1;
+      await call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
+      await call("Imhotep", "update_task_status", { task: "ONB-1", status: "todo" });
+    }
+    if (minute % 5 === 0) await app.poll();
+    await advanceSeconds(MINUTE);
+  }
+  expect(wakeCount).toBe(3);
+  expect(notices).toEqual([expect.stringMatching(/Imhotep answers wakes but finishes none of its tasks.*ONB-1/)]);
+});
+
+test("reliability 30: an agent that calls but claims nothing is woken again with back-off, and a person is notified once", async () => {
+  const { call, app, advanceSeconds, takeRuns, notices } = await createTeam("One");
+  await call("Imhotep", "list_my_tasks");
+  const woken: number[] = [];
+  for (let minute = 0; minute < 6 * 60; minute++) {
+    await advanceSeconds(MINUTE);
+    if (minute % 5 === 0) await app.poll();
+    if (takeRuns().length === 0) continue;
+    woken.push(minute + 1);
+    await call("Imhotep", "list_my_tasks");
+  }
+  expect(woken).toEqual([15, 45]);
+  expect(notices).toEqual([expect.stringMatching(/Imhotep answers wakes but finishes none of its tasks.*ONB-1/)]);
+});
+
+test("reliability 30: an agent that sleeps and comes back is woken again for what is left, and a second sleep is reported again", async () => {
+  const { call, app, advanceSeconds, takeRuns, notices } = await createTeam("One");
+  await advanceSeconds(40 * MINUTE);
+  expect(takeRuns()).toHaveLength(2);
+  expect(notices).toHaveLength(1);
+  await call("Imhotep", "list_my_tasks");
+  await app.poll();
+  await advanceSeconds(16 * MINUTE);
+  expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
+  await advanceSeconds(2 * HOUR);
+  expect(takeRuns()).toHaveLength(2);
+  expect(notices).toHaveLength(2);
+});
+
+test("new startable work wakes within 10 s while an earlier wake is unacknowledged, also after a person was notified", async () => {
+  const { app, advanceSeconds, takeRuns, notices } = await createTeam("One");
+  await advanceSeconds(20);
+  app.addTask("Two", "Imhotep");
+  await app.deliverWebhooks();
+  await advanceSeconds(10);
+  expect(takeRuns()).toEqual(["imhotep: ONB-2"]);
+  await advanceSeconds(40 * MINUTE);
+  takeRuns();
+  expect(notices).toHaveLength(1);
+  app.addTask("Three", "Imhotep");
+  await app.deliverWebhooks();
+  await advanceSeconds(10);
+  expect(takeRuns()).toEqual(["imhotep: ONB-3"]);
+  await advanceSeconds(3 * HOUR);
+  expect(takeRuns()).toEqual([]);
+  expect(notices).toHaveLength(1);
+});
+
+test("a steady stream of new work does not keep a person from being notified of a sleeping agent", async () => {
+  const { app, advanceSeconds, takeRuns, notices } = await createTeam("One");
+  for (let i = 0; i < 12; i++) {
+    app.addTask(`Task ${i}`, "Imhotep");
+    await app.deliverWebhooks();
+    await advanceSeconds(4 * MINUTE);
+  }
+  expect(notices).toHaveLength(1);
+  expect(takeRuns().length).toBeLessThanOrEqual(12 + 2);
+});
+
+test("new work wakes within 10 s after an outage of the gateway, although the repeat of an earlier wake waits", async () => {
+  const { app, gateway, advanceSeconds, takeRuns } = await createWakeSetup();
+  await gateway.stop();
+  app.addTask("One", "Imhotep");
+  await app.deliverWebhooks();
+  await advanceSeconds(20 * MINUTE);
+  await gateway.start();
+  app.addTask("Two", "Imhotep");
+  await app.deliverWebhooks();
+  await advanceSeconds(10);
+  expect(takeRuns()).toEqual(["imhotep: ONB-1 ONB-2"]);
+  await advanceSeconds(4 * MINUTE);
+  expect(takeRuns()).toEqual([]);
+});
+
+test("a run that fails without a sign is repeated", async () => {
+  const { app, gateway, advanceSeconds, takeRuns } = await createWakeSetup("2026.2.26");
+  app.addTask("First", "Concierge");
+  await app.deliverWebhooks();
+  await advanceSeconds(10);
+  gateway.faults.push("no run");
+  app.addTask("One", "Imhotep");
+  await app.deliverWebhooks();
+  await advanceSeconds(10);
+  takeRuns();
+  await advanceSeconds(6 * MINUTE);
+  expect(takeRuns()).toContain("imhotep: ONB-2");
+});
+
+test("a task in Plane's Backlog wakes nobody until it leaves it, then within 10 s", async () => {
+  const { app, advanceSeconds, takeRuns } = await createWakeSetup();
+  const task = app.addTask("Later", "Imhotep", { state: "Backlog" });
+  await app.deliverWebhooks();
+  await app.poll();
+  await advanceSeconds(HOUR);
+  await app.poll();
+  await advanceSeconds(10);
+  expect(takeRuns()).toEqual([]);
+  const todo = app.plane.states(app.onb).find(({ group }) => group === "unstarted");
+  app.plane.editItem(task, { state: todo?.id ?? "" }, { by: app.human });
+  await app.deliverWebhooks();
+  await advanceSeconds(10);
+  expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
+});
+
+test("with wake_backlog a task in Plane's Backlog wakes its agent", async () => {
+  const { app, advanceSeconds, takeRuns } = await createWakeSetup("2026.9.6", {}, undefined, {
+    config: { wake_backlog: true },
+  });
+  app.addTask("Later", "Imhotep", { state: "Backlog" });
+  await app.deliverWebhooks();
+  await advanceSeconds(10);
+  expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
+});
+
+test("a task that the Concierge creates is not put into Backlog and wakes its agent", async () => {
+  const { app, call, advanceSeconds, takeRuns } = await createWakeSetup();
+  await call("Concierge", "create_task", { project: "ONB", title: "Write it", assignee: "Imhotep" });
+  await advanceSeconds(10);
+  expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
+  const [item] = app.plane.items(app.onb);
+  expect(app.plane.states(app.onb).find(({ id }) => id === item?.state)?.name).toBe("Todo");
+});
+
+test("a task that an agent's label assigns wakes it within 10 s", async () => {
+  const { app, advanceSeconds, takeRuns } = await createWakeSetup();
+  const task = app.addTask("Unassigned");
+  await app.poll();
+  const label = app.plane.addLabel(app.onb, "agent:Imhotep");
+  app.plane.editItem(task, { labels: [label] }, { by: app.human });
+  await app.deliverWebhooks();
+  await advanceSeconds(10);
+  expect(takeRuns()).toEqual(["imhotep: ONB-1"]);
+});
+
+test("an agent that waits for an answer about one task is woken for its others", async () => {
+  const { app, call, advanceSeconds, takeRuns } = await createTeam("One", "Two");
+  await call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
+  await call("Imhotep", "ask_human", { task: "ONB-1", text: "Which one?" });
+  for (let i = 0; i < 4; i++) {
+    await advanceSeconds(5 * MINUTE);
+    await app.poll();
+  }
+  expect(takeRuns()).toEqual(["imhotep: ONB-2"]);
+});

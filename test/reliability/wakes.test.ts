@@ -1,0 +1,95 @@
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { claimsTick } from "../../functions/work/claims-tick.ts";
+import { createWakeSetup } from "../functions/wake/wake-setup.ts";
+import { IS_FULL_RUN } from "./random-source.ts";
+import { createWakeCrash } from "./wake-crashes.ts";
+
+const MINUTE = 60;
+const NEVER = Number.POSITIVE_INFINITY;
+
+const listSchema = z.object({ tasks: z.array(z.object({ key: z.string(), status: z.string() })) });
+
+/**
+ * Two tasks and an agent that does one task per run, until both are done, with a process that ends at its `nth` step
+ * that concerns wakes. Minutes pass with their ticks, as in the running product.
+ */
+async function runTeam(nth: number, when: "before" | "after") {
+  const crash = createWakeCrash(nth, when);
+  const wrappers = [crash, createWakeCrash(NEVER, "before")];
+  const setup = await createWakeSetup("2026.2.26", {}, undefined, {
+    wrapProcess: () => wrappers.shift() ?? createWakeCrash(NEVER, "before"),
+  });
+  const { app, gateway, notices } = setup;
+  const isDone = () => app.plane.items(app.onb).every(({ completed_at }) => completed_at !== null);
+  let handled = 0;
+
+  let hasRestarted = false;
+
+  /** Runs something in the process; when the process ends meanwhile, starts the next one. */
+  async function tryInProcess<T>(act: () => Promise<T>): Promise<T | "crashed"> {
+    if (hasRestarted) return act();
+    const result = await Promise.race([act(), crash.crashed]);
+    if (result !== "crashed") return result;
+    hasRestarted = true;
+    await app.restart();
+    await app.listenAgain();
+    return result;
+  }
+  /** The agent repeats a call that got no answer. */
+  async function callTool(tool: string, input: object = {}): Promise<unknown> {
+    const answer = await tryInProcess(() => app.callTool("Imhotep", tool, input));
+    return answer === "crashed" ? callTool(tool, input) : answer.json;
+  }
+
+  app.addTask("One", "Imhotep");
+  app.addTask("Two", "Imhotep");
+  app.plane.runWorker();
+  for (const { id, body } of app.plane.deliveries.pending.slice()) {
+    app.plane.deliveries.drop(id);
+    await app.enqueueWebhook(body);
+  }
+  for (let second = 0; second < 60 * MINUTE && !isDone(); second++) {
+    await tryInProcess(() => app.drain());
+    app.advance(1_000);
+    if (second % MINUTE === 0) await tryInProcess(() => claimsTick.run(app.deps));
+    if (second % (5 * MINUTE) === 0) await tryInProcess(() => app.poll());
+    if (gateway.runs.filter(({ agent }) => agent === "imhotep").length <= handled) continue;
+    handled += 1;
+    const { tasks } = listSchema.parse(await callTool("list_my_tasks"));
+    const [task] = tasks;
+    if (!task) continue;
+    await callTool("update_task_status", { task: task.key, status: "in_progress" });
+    await callTool("update_task_status", { task: task.key, status: "done", text: "Done.", confidence: 0.9 });
+  }
+  for (let second = 0; second < 90 * MINUTE; second += 10) {
+    await tryInProcess(() => app.drain());
+    app.advance(10_000);
+  }
+  const runs = gateway.runs.filter(({ agent }) => agent === "imhotep");
+  const deadJobs = await app.store.listDeadJobs("wake");
+  return { steps: crash.state.steps, isDone: isDone(), runs: runs.length, notices, deadJobs };
+}
+
+test("reliability 30: an agent that does one task per run is woken once per task when no process ends", async () => {
+  const { isDone, runs, notices, deadJobs } = await runTeam(NEVER, "before");
+  expect({ isDone, runs, deadJobs }).toEqual({ isDone: true, runs: 2, deadJobs: [] });
+  expect(notices.filter((notice) => notice.includes("Imhotep"))).toEqual([]);
+});
+
+test("reliability 30: kill -9 before and after each step of a wake leaves no task idle and costs at most one more wake", async () => {
+  const { steps } = await runTeam(NEVER, "before");
+  expect(steps).toBeGreaterThan(15);
+  const stride = IS_FULL_RUN ? 1 : 4;
+  for (let nth = 1; nth <= steps; nth += stride) {
+    for (const when of ["before", "after"] as const) {
+      const { isDone, runs, notices, deadJobs } = await runTeam(nth, when);
+      expect({ isDone, deadJobs }, `${when} step ${nth}`).toEqual({ isDone: true, deadJobs: [] });
+      expect(runs, `${when} step ${nth}`).toBeLessThanOrEqual(3);
+      expect(
+        notices.filter((notice) => notice.includes("Imhotep")),
+        `${when} step ${nth}`,
+      ).toEqual([]);
+    }
+  }
+}, 300_000);
