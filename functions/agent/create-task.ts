@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { PRIORITIES } from "../../shared/task/snapshot.ts";
+import { estimateSchema } from "./estimate-schema.ts";
 import { taskAnswerSchema } from "./task-answer-schema.ts";
 import { defineTool } from "./tool.ts";
 
@@ -17,6 +18,9 @@ export const createTaskTool = defineTool({
     priority: z.enum(PRIORITIES).optional(),
     due_date: z.string().optional().describe("YYYY-MM-DD"),
     blocked_by: z.array(z.string()).optional().describe("task keys"),
+    estimate: estimateSchema.optional(),
+    cycle: z.string().optional(),
+    module: z.string().optional(),
   }),
   output: taskAnswerSchema,
   run: ({ work }, newTask) => work.create(newTask),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { PRIORITIES } from "../../shared/task/snapshot.ts";
+import { estimateSchema } from "./estimate-schema.ts";
 import { defineTool } from "./tool.ts";
 
 const plannedTaskSchema = z.strictObject({
@@ -10,16 +11,16 @@ const plannedTaskSchema = z.strictObject({
   priority: z.enum(PRIORITIES).optional(),
   due_date: z.string().optional(),
   blocked_by: z.array(z.string()).optional().describe("ids of this plan or task keys"),
-  estimate: z
-    .strictObject({ minutes: z.number().nonnegative().optional(), cost: z.number().nonnegative().optional() })
-    .optional(),
+  estimate: estimateSchema.optional(),
+  cycle: z.string().optional().describe("name; created if new"),
+  module: z.string().optional().describe("name; created if new"),
 });
 
 /** OPENCLAW-08, 11, 14, 17: creates a project with its tasks and dependencies in one call. */
 export const planProjectTool = defineTool({
   name: "plan_project",
   description:
-    "Create a whole plan: project, tasks, dependencies, assignees. While remaining is not 0, repeat the same call after retry_after seconds.",
+    "Create a whole plan: project, tasks, dependencies, assignees. Finishes by itself: agents see no task until remaining is 0. Idempotent. For a person's wish, it awaits approval first.",
   allow: "concierge",
   hints: { idempotent: true },
   input: z.object({
@@ -27,6 +28,11 @@ export const planProjectTool = defineTool({
     description: z.string().optional(),
     identifier: z.string().optional(),
     tasks: z.array(plannedTaskSchema),
+    cycles: z
+      .array(z.strictObject({ name: z.string(), start_date: z.string().optional(), end_date: z.string().optional() }))
+      .optional()
+      .describe("dates of new cycles"),
+    wish: z.string().optional().describe("id of the wish; default: your open one"),
     dry_run: z.boolean().optional().describe("only check the plan and return its problems"),
   }),
   output: z.object({
@@ -46,6 +52,7 @@ export const planProjectTool = defineTool({
     done: z.array(z.string()),
     /** Remaining steps, about one per second; 0 when the plan is complete. */
     remaining: z.number(),
+    awaiting_approval: z.literal(true).optional(),
     /** Seconds. */
     retry_after: z.number().optional(),
     problems: z.array(z.string()),

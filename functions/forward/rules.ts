@@ -1,6 +1,12 @@
 import type { ForwardSettings } from "../../shared/config/settings-file.ts";
 import { createForwardAction } from "../../shared/jobs/forward-jobs.ts";
-import { type EventFacts, type EventKind, type RuleSet, WORK_EVENT_KINDS } from "../../shared/task/events.ts";
+import {
+  type EventFacts,
+  type EventKind,
+  PLAN_EVENT_KINDS,
+  type RuleSet,
+  WORK_EVENT_KINDS,
+} from "../../shared/task/events.ts";
 
 type ForwardEvent = ForwardSettings["events"][number];
 type CommonName = Exclude<ForwardEvent, EventKind>;
@@ -17,7 +23,7 @@ const COMMON_NAMES: Partial<Record<EventKind, CommonName | null>> = {
   project_created: null,
   project_completed: null,
   // Work events, such as an agent's question, change nothing in Plane by themselves.
-  ...mapToNull(WORK_EVENT_KINDS),
+  ...mapToNull([...WORK_EVENT_KINDS, ...PLAN_EVENT_KINDS]),
 };
 
 function mapToNull(kinds: readonly EventKind[]): Partial<Record<EventKind, null>> {

@@ -20,6 +20,7 @@ import type { LeasedJob, Settlement } from "../../shared/store/job-operations.ts
 import type { KeptItem } from "../../shared/task/snapshot.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { queueResolveBlocked } from "../../shared/work/dependencies/queue-resolve-blocked.ts";
+import { completePlans } from "../../shared/work/plan-runs/complete-plans.ts";
 import { pollProjects } from "./poll-tick.ts";
 
 /** Interval between tries of a job for an unreadable project: 5 minutes, because an archived project may be restored. */
@@ -113,6 +114,7 @@ async function handleJob(deps: Deps, body: Exclude<ObserveBody, ItemBody | { do:
       return;
     }
     case "project_check":
+      await completePlans(deps, body.project, correlation);
       return checkProjectCompletion(deps, body.project, correlation);
     case "projects":
       return readNewProjects(deps, body);

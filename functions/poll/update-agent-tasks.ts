@@ -12,6 +12,7 @@ import { wakeForStartableTasks } from "../../shared/wake/wake-startable.ts";
 import { createMirrorJobs, readAgentAccounts } from "../../shared/work/changes/mirror-agent-labels.ts";
 import type { WorkDeps } from "../../shared/work/context/call-context.ts";
 import { queueInterruptedChanges } from "../../shared/work/lifecycle/resume-interrupted.ts";
+import { readHiddenTasks } from "../../shared/work/plan-runs/hidden-tasks.ts";
 
 /** An agent's open tasks at the last tick: item id to the store time since which the agent has it. */
 export interface KeptAgent {
@@ -33,6 +34,7 @@ export async function updateAgentTasks(
   if (deps.settings.agents.length === 0) return { assigned: 0, new: 0, woken: 0 };
   const accounts = await readAgentAccounts(deps);
   const tasksByAgent = new Map(deps.settings.agents.map((agent) => [agent.name, new Map<string, boolean>()]));
+  const isHidden = await readHiddenTasks(deps);
   const jobs: Job[] = [];
   const inReview: string[] = [];
   for await (const { key, value, rev } of walkOpenItems(deps)) {
@@ -41,7 +43,7 @@ export async function updateAgentTasks(
     if (!hasSameOwnership(value, ownership)) await deps.store.commit({ expect: [[key, rev]], put: [toItemPut(item)] });
     if (item.review) inReview.push(value.snapshot.id);
     for (const owner of ownership.owners ?? []) {
-      const isReady = isStartable(item, owner) && !(await isHeldInBacklog(deps, item));
+      const isReady = isStartable(item, owner) && !isHidden(item) && !(await isHeldInBacklog(deps, item));
       tasksByAgent.get(owner)?.set(value.snapshot.id, isReady);
     }
     if (jobs.length < MIRROR_LIMIT) jobs.push(...(await createMirrorJobs(deps, { item, rev, accounts }, correlation)));

@@ -103,7 +103,7 @@ function matchesEntry(
   const { events, projects, priorities, labels, by } = entry;
   const { item, project, actor } = facts;
   if (!events.includes(event.kind)) return false;
-  if (projects && !includesIgnoringCase(projects, project.identifier)) return false;
+  if (projects && !includesIgnoringCase(projects, project?.identifier ?? "")) return false;
   if (priorities && !(item && priorities.includes(item.priority))) return false;
   if (labels && !item?.labels.some((label) => includesIgnoringCase(labels, label))) return false;
   const actorKind = actor === undefined ? unknownActorAs : actor.isAgent ? "agents" : "people";

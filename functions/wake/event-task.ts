@@ -7,11 +7,14 @@ import { toWakeReason } from "./rules.ts";
 export function toWakeTask(event: AnyEvent, { item, project }: EventFacts): WakeTask | undefined {
   const reason = toWakeReason(event);
   if (!reason) return undefined;
-  const subject = item
-    ? { id: item.id, key: item.key, title: item.title }
-    : { id: project.id, key: project.identifier, title: project.name };
+  const subject = item ? { id: item.id, key: item.key, title: item.title } : getEventSubject(event, project);
   const text = getEventText(event);
   return { ...subject, reason, ...omitUndefined({ text }) };
+}
+
+function getEventSubject(event: AnyEvent, project: EventFacts["project"]): Pick<WakeTask, "id" | "key" | "title"> {
+  if ("plan" in event) return { id: event.plan, key: project?.identifier ?? "new", title: event.title };
+  return { id: project?.id ?? "", key: project?.identifier ?? "", title: project?.name ?? "" };
 }
 
 function getEventText(event: AnyEvent): string | undefined {
@@ -22,6 +25,10 @@ function getEventText(event: AnyEvent): string | undefined {
       return event.reason ?? undefined;
     case "stuck":
       return `${event.blocker} is ${event.why}`;
+    case "plan_rejected":
+      return event.reason === null ? event.by : `${event.by}: ${event.reason}`;
+    case "plan_failed":
+      return event.text;
     case "circle":
       return event.path.join(" → ");
     default:

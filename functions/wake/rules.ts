@@ -39,6 +39,9 @@ export function toWakeReason(event: AnyEvent): WakeReason | undefined {
     case "stuck":
     case "circle":
     case "project_completed":
+    case "plan_rejected":
+    case "plan_failed":
+    case "plan_completed":
       return event.kind;
     case "restored":
       return "assigned";
@@ -54,10 +57,16 @@ function findWakeTargets(event: AnyEvent, facts: EventFacts, concierges: readonl
     case "answered":
     case "sent_back":
       return [event.agent];
+    case "plan_rejected":
+    case "plan_failed":
+    case "plan_completed":
+      // A plan outlives its maker: another Concierge continues.
+      return concierges.includes(event.agent) ? [event.agent] : [...concierges];
     case "stuck":
     case "circle":
-    case "project_completed":
       return [...concierges];
+    case "project_completed":
+      return event.planned ? [] : [...concierges];
     case "assigned":
     case "unblocked":
     case "reopened":

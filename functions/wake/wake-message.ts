@@ -20,6 +20,12 @@ const INSTRUCTIONS: Record<WakeReason, string> = {
     "All tasks of the project {task} are done: call list_tasks with this project, write a summary, and send it with message_human.",
   asked_for:
     "A person asks for something: call list_projects and list_agents, then plan_project; if it is unclear, ask with message_human.",
+  plan_rejected:
+    "A person did not approve your plan: read why in the text, change the plan, and propose it again with plan_project; if it is unclear, ask with message_human.",
+  plan_failed:
+    "Your plan could not be carried out: read why in the text, change the plan, and call plan_project again.",
+  plan_completed:
+    "All tasks of your plan are closed: call list_tasks with the project {task}, read the results with get_task_details, and send one summary with results, time and cost with message_human.",
 };
 
 const OPENING = "There is work for you in Plane. Use the plane-bridge tools; list_my_tasks shows all your tasks.";

@@ -12,6 +12,7 @@ import { blockDependants, unblockDependants } from "../../shared/work/dependenci
 import { resolveBlocked } from "../../shared/work/dependencies/resolve-blocked.ts";
 import { resumeInterruptedChange } from "../../shared/work/lifecycle/resume-interrupted.ts";
 import { reconcileReview } from "../../shared/work/lifecycle/review-task.ts";
+import { runPlan } from "../../shared/work/planning/run-plan.ts";
 import { answerFromComment } from "../../shared/work/questions/answer-from-comment.ts";
 import { postAnswer } from "../../shared/work/questions/answer-question.ts";
 import { closeQuestions } from "../../shared/work/questions/close-questions.ts";
@@ -25,6 +26,7 @@ export const workHandler: JobHandler = {
   concurrency: 4,
   async handle(deps, job) {
     const body = workJobBodySchema.parse(job.body);
+    if (body.do === "plan") return runPlan(deps, body, job);
     if (body.do === "mirror") return (await mirrorAgentLabels(deps, body)) ?? { done: true };
     if (body.do === "card") await queueLiveUpdate(deps, body, job.id);
     await runWorkJob(deps, body);
@@ -33,8 +35,11 @@ export const workHandler: JobHandler = {
   },
 };
 
+/** The jobs that concern one item. */
+type ItemJobBody = Exclude<WorkJobBody, { do: "plan" }>;
+
 /** Updates the live messages of an item in Telegram after it was claimed or released, or when its card changes. */
-async function queueLiveUpdate(deps: Deps, { item, correlation }: WorkJobBody, jobId: string): Promise<void> {
+async function queueLiveUpdate(deps: Deps, { item, correlation }: ItemJobBody, jobId: string): Promise<void> {
   const jobs = createProgressJobs(deps.settings, item, jobId, correlation);
   if (jobs.length === 0) return;
   await deps.store.commit({ jobs });
@@ -42,7 +47,7 @@ async function queueLiveUpdate(deps: Deps, { item, correlation }: WorkJobBody, j
 }
 
 /** Dispatches to `shared/work`. The case names are stored in job bodies and keep their old form. */
-async function runWorkJob(deps: Deps, body: Exclude<WorkJobBody, { do: "mirror" }>): Promise<void> {
+async function runWorkJob(deps: Deps, body: Exclude<ItemJobBody, { do: "mirror" }>): Promise<void> {
   switch (body.do) {
     case "ended":
       return handleClaimEnd(deps, body);

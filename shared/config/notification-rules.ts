@@ -52,5 +52,6 @@ export const DEFAULT_NOTIFICATION_RULES: readonly NotificationRule[] = notificat
   { name: "cycles", events: ["cycle_started", "cycle_completed"] },
   { name: "questions", events: ["asked"] },
   { name: "reviews", events: ["review"] },
-  { name: "trouble", events: ["critical", "claim_lost", "stuck", "circle", "failed"] },
+  { name: "plans", events: ["plan_proposed"] },
+  { name: "trouble", events: ["critical", "claim_lost", "stuck", "circle", "failed", "plan_failed"] },
 ]);

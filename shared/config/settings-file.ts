@@ -181,6 +181,16 @@ export const settingsFileSchema = z.strictObject({
     .describe("true or false: agents are also woken for tasks in the group Backlog")
     .meta({ meaning: "Agents are also woken for tasks in states of Plane's group Backlog." }),
   done: doneSchema.prefault({}).meta({ meaning: 'What a finished task must have, besides its own "Done when:" list.' }),
+  plan: z
+    .strictObject({
+      approve: z
+        .boolean()
+        .default(true)
+        .describe("true or false: a person approves the plan for their wish before it is carried out")
+        .meta({ meaning: "A plan for a person's wish waits for their approval. Other plans need none." }),
+    })
+    .prefault({})
+    .meta({ meaning: "How plans are carried out." }),
   budget: budgetSchema.optional().meta({ meaning: "Budget of a calendar month." }),
   states: z
     .strictObject({

@@ -2,7 +2,14 @@ import { keepDefined } from "../keep-defined.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { toDescendingKey } from "../store/descending-key.ts";
 import type { Put, Revision, SetName, StoreKey } from "../store/port.ts";
-import { type AnyEvent, type EventFacts, type RuleAction, type SkipReason, toEventId } from "../task/events.ts";
+import {
+  type AnyEvent,
+  type EventFacts,
+  getEventProject,
+  type RuleAction,
+  type SkipReason,
+  toEventId,
+} from "../task/events.ts";
 import { DAY, type Ms } from "../time.ts";
 
 /** Retention of the decision log: 7 days. */
@@ -24,6 +31,7 @@ export interface DecisionRecord {
   record: StoreKey;
   rev: Revision;
   event: AnyEvent;
+  /** The identifier is "" while the project of a plan does not exist. */
   project: { identifier: string; name: string };
   item?: { id: string; key: string; title: string; url: string };
   cycle?: string;
@@ -54,12 +62,12 @@ export function createDecisionPut(decision: DecisionRecord): Put {
 }
 
 /** Reduces an event's facts to those in the decision log. */
-export function toDecisionSubject({
-  item,
-  cycle,
-  project,
-  actor,
-}: EventFacts): Pick<DecisionRecord, "project" | "item" | "cycle" | "actor"> {
+export function toDecisionSubject(
+  event: AnyEvent,
+  facts: EventFacts,
+): Pick<DecisionRecord, "project" | "item" | "cycle" | "actor"> {
+  const { item, cycle, actor } = facts;
+  const project = getEventProject(event, facts);
   return {
     project: { identifier: project.identifier, name: project.name },
     ...omitUndefined({

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type AnyEvent, EVENT_KINDS, type EventFacts, WORK_EVENT_KINDS } from "../task/events.ts";
+import { type AnyEvent, EVENT_KINDS, type EventFacts, PLAN_EVENT_KINDS, WORK_EVENT_KINDS } from "../task/events.ts";
 import { PRIORITIES, STATUSES } from "../task/snapshot.ts";
 
 const nameSchema = z.string();
@@ -19,7 +19,10 @@ const bareKindSchema = z
     "comment_added",
     "comment_edited",
     ...WORK_EVENT_KINDS,
+    ...PLAN_EVENT_KINDS,
   ]);
+
+const planFields = { plan: z.string(), agent: nameSchema, title: z.string() };
 
 /** An event as stored in a job body. */
 export const eventSchema = z.discriminatedUnion("kind", [
@@ -57,6 +60,11 @@ export const eventSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("stuck"), blocker: z.string(), why: z.enum(["cancelled", "blocked"]) }),
   z.object({ kind: z.literal("circle"), path: z.array(z.string()) }),
   z.object({ kind: z.literal("failed"), agent: nameSchema, text: z.string() }),
+  z.object({ kind: z.literal("plan_proposed"), ...planFields, hash: z.string(), tasks: z.number() }),
+  z.object({ kind: z.literal("plan_approved"), ...planFields, by: nameSchema }),
+  z.object({ kind: z.literal("plan_rejected"), ...planFields, by: nameSchema, reason: z.string().nullable() }),
+  z.object({ kind: z.literal("plan_failed"), ...planFields, text: z.string() }),
+  z.object({ kind: z.literal("plan_completed"), ...planFields, tasks: z.number() }),
 ]) satisfies z.ZodType<AnyEvent>;
 
 /** The facts of an event as stored in a job body. */
@@ -78,7 +86,7 @@ export const factsSchema = z.object({
       dependants: z.number(),
     })
     .exactOptional(),
-  project: z.object({ id: z.string(), identifier: z.string(), name: z.string(), url: z.string() }),
+  project: z.object({ id: z.string(), identifier: z.string(), name: z.string(), url: z.string() }).exactOptional(),
   cycle: z
     .object({
       id: z.string(),

@@ -22,7 +22,7 @@ export const forwardBodySchema = z.object({
  * order.
  */
 export function createForwardAction(url: string, { event, facts, correlation }: ActionBody): Omit<RuleAction, "rule"> {
-  const subjectId = facts.item?.id ?? facts.cycle?.id ?? facts.project.id;
+  const subjectId = facts.item?.id ?? facts.cycle?.id ?? facts.project?.id ?? "";
   const target = formatForwardTarget(url);
   const body = { type: "event", url, event, facts, correlation };
   return { target, queue: "forward", lane: `${target} ${subjectId}`, body };

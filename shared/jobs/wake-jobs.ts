@@ -8,7 +8,7 @@ import { type Ms, SECOND } from "../time.ts";
 import { getUntypedFields } from "./untyped-fields.ts";
 
 const eventSchema = z.object({ kind: z.enum(EVENT_KINDS) });
-const factsSchema = z.object({ project: z.object({}) });
+const factsSchema = z.object({ project: z.object({}).optional() });
 
 /** Bodies of the queue `wake`. */
 export const wakeBodySchema = z.discriminatedUnion("type", [

@@ -46,10 +46,23 @@ export const workJobBodySchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("reply"), ...commonFields, comment: z.string(), by: z.string() }),
   /** Posts the answer to a question as a comment. */
   z.object({ do: z.literal("answer"), ...commonFields, question: z.string() }),
+  /** Carries out a plan, from where it stopped. */
+  z.object({ do: z.literal("plan"), plan: z.string(), correlation: z.string() }),
 ]);
 export type WorkJobBody = z.infer<typeof workJobBodySchema>;
 
 /** Creates a job of the queue `work`. Jobs of one lane are handled in order; `at` is store time. */
 export function createWorkJob(id: string, lane: string, body: WorkJobBody, at?: Ms): Job {
   return { id, queue: "work", lane, body, ...omitUndefined({ at }) };
+}
+
+/**
+ * Carries out a plan. The plans of one agent share a lane, because they share its pace: one after the other is as fast,
+ * and a long plan occupies one place of the queue only.
+ */
+export function createPlanJob(
+  { id, agent, starts }: { id: string; agent: string; starts: number },
+  correlation: string,
+): Job {
+  return createWorkJob(`plan:${id}:${starts}`, `plan:${agent}`, { do: "plan", plan: id, correlation });
 }

@@ -3,7 +3,7 @@ import { createDecisionPut, type RequestedAction, toDecisionSubject } from "../d
 import type { Json } from "../json.ts";
 import type { Job } from "../store/job-operations.ts";
 import type { Put, Revision, StoreKey } from "../store/port.ts";
-import { type AnyEvent, type EventFacts, type RuleAction, toEventId } from "../task/events.ts";
+import { type AnyEvent, type EventFacts, getEventProject, type RuleAction, toEventId } from "../task/events.ts";
 import { observedKeys } from "./store-keys.ts";
 
 /** The jobs and decision log entries of one change. */
@@ -59,14 +59,15 @@ export async function decideActions<E extends AnyEvent>(
         record,
         rev,
         event,
-        ...toDecisionSubject(facts),
+        ...toDecisionSubject(event, facts),
         via,
         correlation,
         asked: requested,
         held: skipped,
       }),
     );
-    const label = facts.item?.key ?? facts.cycle?.name ?? facts.project.identifier;
+    const label =
+      facts.item?.key ?? facts.cycle?.name ?? facts.project?.identifier ?? getEventProject(event, facts).name;
     decided.push({ event, label, actions: actions.map((action) => `${action.rule} → ${action.target}`) });
   }
   const publish = () => {

@@ -5,7 +5,7 @@ import { createWorkJob } from "../jobs/work-jobs.ts";
 import type { Job } from "../store/job-operations.ts";
 import type { Put, Revision, StoreKey } from "../store/port.ts";
 import type { ValueUpdate } from "../store/update.ts";
-import { isBlockingOthers, isOpen } from "../task/diff.ts";
+import { isBlockingOthers, isOpen, isOpenItem } from "../task/diff.ts";
 import type { TaskEvent } from "../task/events.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import { isStartable } from "../task/startable.ts";
@@ -70,7 +70,9 @@ function collectFollowUpJobs(deps: Pick<ObserveDeps, "settings">, change: ItemCh
     const correlation = `reviewed:${id}:${rev}`;
     jobs.push(createWorkJob(correlation, `work:${id}`, { do: "reviewed", item: id, correlation }));
   }
-  if (blockingChanged || !before) jobs.push(createProjectCheckJob(project, `${id}:${rev}`));
+  // A task in review may block nothing, but its plan and project are complete only when it is closed.
+  const hasOpenedOrClosed = before !== undefined && isOpenItem(before) !== isOpenItem(next);
+  if (blockingChanged || hasOpenedOrClosed || !before) jobs.push(createProjectCheckJob(project, `${id}:${rev}`));
   if (
     (blockingChanged || hasNewDescription(before, next)) &&
     (mayContainBlockedByText(before) || mayContainBlockedByText(next))

@@ -19,7 +19,10 @@ export type TaskEvent =
   | { kind: "comment_added"; comment: string; author: string | null }
   | { kind: "comment_edited"; comment: string; author: string | null };
 
-export type ProjectEvent = { kind: "project_created" } | { kind: "project_completed" };
+export type ProjectEvent =
+  | { kind: "project_created" }
+  /** `planned`: `plan_completed` reports the same to the Concierge. */
+  | { kind: "project_completed"; planned?: true };
 
 export type CycleEvent = { kind: "cycle_started" } | { kind: "cycle_completed" };
 
@@ -57,9 +60,23 @@ export type WorkEvent =
   /** A permanent error prevented an operation that an agent requested (OPENCLAW-15). */
   | { kind: "failed"; agent: string; text: string };
 
+/**
+ * Events of a plan, which has no work item and, until it has been created, no project. `plan` is the id of its run,
+ * `agent` the Concierge that made it, `title` its project's name.
+ */
+export type PlanEvent =
+  /** A plan for a person's wish waits for approval. `hash` identifies what was proposed; an approval must name it. */
+  | { kind: "plan_proposed"; plan: string; agent: string; title: string; hash: string; tasks: number }
+  | { kind: "plan_approved"; plan: string; agent: string; title: string; by: string }
+  | { kind: "plan_rejected"; plan: string; agent: string; title: string; by: string; reason: string | null }
+  /** The plan cannot be completed; `text` is the reason. */
+  | { kind: "plan_failed"; plan: string; agent: string; title: string; text: string }
+  /** All tasks of the plan are closed. */
+  | { kind: "plan_completed"; plan: string; agent: string; title: string; tasks: number };
+
 export type Urgency = "low" | "normal" | "high";
 
-export type AnyEvent = TaskEvent | ProjectEvent | CycleEvent | WorkEvent;
+export type AnyEvent = TaskEvent | ProjectEvent | CycleEvent | WorkEvent | PlanEvent;
 
 export type EventKind = AnyEvent["kind"];
 
@@ -74,6 +91,14 @@ export const WORK_EVENT_KINDS = [
   "circle",
   "failed",
 ] as const satisfies readonly WorkEvent["kind"][];
+
+export const PLAN_EVENT_KINDS = [
+  "plan_proposed",
+  "plan_approved",
+  "plan_rejected",
+  "plan_failed",
+  "plan_completed",
+] as const satisfies readonly PlanEvent["kind"][];
 
 export const EVENT_KINDS = [
   "created",
@@ -97,6 +122,7 @@ export const EVENT_KINDS = [
   "cycle_started",
   "cycle_completed",
   ...WORK_EVENT_KINDS,
+  ...PLAN_EVENT_KINDS,
 ] as const satisfies readonly EventKind[];
 
 /** Returns the part of a job's id that identifies the event, unique among the events of one commit. */
@@ -120,7 +146,7 @@ export function toEventId(event: AnyEvent): string {
 
 /** Data about an event, with names instead of ids. It is read before the rules run, because rules are pure. */
 export interface EventFacts {
-  /** Present for task and work events; project and cycle events have no item. */
+  /** Present for task and work events; project, cycle and plan events have no item. */
   item?: {
     id: string;
     /** `ONB-12` */
@@ -152,13 +178,25 @@ export interface EventFacts {
     /** Number of items that depend on this one. */
     dependants: number;
   };
-  project: { id: string; identifier: string; name: string; url: string };
+  /** Absent for an event of a plan whose project does not exist yet. */
+  project?: { id: string; identifier: string; name: string; url: string };
   cycle?: { id: string; name: string; start: string | null; end: string | null; done: number; total: number };
   comment?: { id: string /** Plain text, at most 300 characters. */; text: string };
   /** The actor of the change; absent when it is unknown. */
   actor?: { id: string; name: string; isAgent: boolean };
   /** Plane's time of the change. */
   at: string;
+}
+
+/**
+ * Returns the project that an event is about, for people. A plan's project that does not exist yet has a name only: its
+ * other fields are "".
+ */
+export function getEventProject(
+  event: AnyEvent,
+  { project }: EventFacts,
+): Omit<NonNullable<EventFacts["project"]>, "id"> {
+  return project ?? { identifier: "", name: "title" in event ? event.title : "", url: "" };
 }
 
 /** A rule's reaction to an event. It becomes the job `key:rev:event:target` in the same commit as the snapshot. */

@@ -1,7 +1,7 @@
 import type { Deps } from "../app/deps.ts";
 import { createWakeJob } from "../jobs/wake-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Put, Revision, StoreKey } from "../store/port.ts";
+import type { Commit, Put, Revision, StoreKey } from "../store/port.ts";
 import type { Ms } from "../time.ts";
 import type { KeptWake, WakeTask } from "./wake-record.ts";
 import { wakeKeys } from "./wake-record.ts";
@@ -35,23 +35,13 @@ export async function addWakeTasks(
   tasks: readonly WakeTask[],
   options: WakeCommitOptions = {},
 ): Promise<void> {
-  const key = wakeKeys.wake(agent);
   for (;;) {
-    const { wake: previous, rev } = await readWake(deps, agent);
-    const now = await deps.store.now();
-    const newTasks = tasks.filter((task) => !isAlreadyFound(previous, task, options.since));
-    const dueAt = Math.min(previous.dueAt ?? Number.POSITIVE_INFINITY, now + BATCH_WINDOW_MS);
-    const next: KeptWake = {
-      ...previous,
-      ...(newTasks.length > 0 ? { pending: mergeWakeTasks(previous.pending, newTasks), dueAt } : {}),
-      told: { ...previous.told, ...Object.fromEntries(tasks.map(({ id }) => [id, now])) },
-      ...omitUndefined({ found: options.found ? { ...previous.found, ...options.found } : undefined }),
-    };
+    const wake = await prepareWakeTasks(deps, agent, tasks, options);
     const expect = options.expect ?? [];
     const outcome = await deps.store.commit({
-      expect: [[key, rev], ...expect],
-      put: [{ key, value: next }, ...(options.put ?? [])],
-      jobs: newTasks.length === 0 || dueAt === previous.dueAt ? [] : [createWakeJob(agent, dueAt)],
+      expect: [...wake.expect, ...expect],
+      put: [...wake.put, ...(options.put ?? [])],
+      jobs: wake.jobs,
     });
     if (outcome === "kept") return deps.kick();
     if (expect.length > 0) {
@@ -59,6 +49,31 @@ export async function addWakeTasks(
       if (current.some((row, i) => (row?.rev ?? 0) !== expect[i]?.[1])) return;
     }
   }
+}
+
+/** Prepares the writes that add tasks to the agent's next wake and schedule it, for a commit with further writes. */
+export async function prepareWakeTasks(
+  deps: Pick<Deps, "store">,
+  agent: string,
+  tasks: readonly WakeTask[],
+  options: Pick<WakeCommitOptions, "found" | "since"> = {},
+): Promise<Required<Pick<Commit, "expect" | "put" | "jobs">>> {
+  const { wake: previous, rev } = await readWake(deps, agent);
+  const now = await deps.store.now();
+  const newTasks = tasks.filter((task) => !isAlreadyFound(previous, task, options.since));
+  const dueAt = Math.min(previous.dueAt ?? Number.POSITIVE_INFINITY, now + BATCH_WINDOW_MS);
+  const nextWake = newTasks.length > 0 ? { pending: mergeWakeTasks(previous.pending, newTasks), dueAt } : {};
+  const next: KeptWake = {
+    ...previous,
+    ...nextWake,
+    told: { ...previous.told, ...Object.fromEntries(tasks.map(({ id }) => [id, now])) },
+    ...omitUndefined({ found: options.found ? { ...previous.found, ...options.found } : undefined }),
+  };
+  return {
+    expect: [[wakeKeys.wake(agent), rev]],
+    put: [{ key: wakeKeys.wake(agent), value: next }],
+    jobs: newTasks.length === 0 || dueAt === previous.dueAt ? [] : [createWakeJob(agent, dueAt)],
+  };
 }
 
 /** Whether the agent was already woken for the result of this event, before the event's own job was handled. */

@@ -10,13 +10,16 @@ export type WakeReason =
   | "stuck"
   | "circle"
   | "project_completed"
-  | "asked_for";
+  | "asked_for"
+  | "plan_rejected"
+  | "plan_failed"
+  | "plan_completed";
 
 /** One task of a wake. Others wrote title and text, so they stay in separate fields. */
 export interface WakeTask {
-  /** Plane's id of the item or project. */
+  /** Plane's id of the item or project, or the id of a wish or plan. */
   id: string;
-  /** `ONB-12`, or a project's identifier. */
+  /** `ONB-12`, a project's identifier, or `new` for a wish and for a plan without a project. */
   key: string;
   reason: WakeReason;
   title?: string;

@@ -2,13 +2,14 @@ import type { Deps } from "../app/deps.ts";
 import type { AgentSettings } from "../config/settings-file.ts";
 import { createWakeCheckJob } from "../jobs/wake-jobs.ts";
 import { observedKeys } from "../observe/store-keys.ts";
+import type { Commit, Revision } from "../store/port.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import { isStartable } from "../task/startable.ts";
 import type { KeptClaim } from "../work/claims/find-claim.ts";
 import { workKeys } from "../work/context/work-keys.ts";
-import { addWakeTasks } from "./pending-wake.ts";
+import { addWakeTasks, prepareWakeTasks } from "./pending-wake.ts";
 import { toStartableTasks } from "./startable-tasks.ts";
-import { type KeptLastCall, type KeptWake, wakeKeys } from "./wake-record.ts";
+import { type KeptLastCall, type KeptWake, type WakeTask, wakeKeys } from "./wake-record.ts";
 import { readWake } from "./wake-store.ts";
 
 /**
@@ -31,15 +32,44 @@ export async function wakeForStartableTasks(
   const startable = ready.filter((_, i) => claims[i] === undefined);
   const newIds = startable.filter((id) => wake.told[id] === undefined);
   if (startable.length > newIds.length) await ensureCheck(deps, name, wake);
-  if (newIds.length === 0) return 0;
-  const rows = await deps.store.read<KeptItem>(newIds.map(observedKeys.item));
-  const newItems = rows.flatMap((row) => (row && isStartable(row.value, name) ? [row] : []));
-  if (newItems.length === 0) return 0;
-  const found = await toStartableTasks(deps, newItems);
-  const revisions = Object.fromEntries(found.map(({ id, rev }) => [id, rev]));
-  const tasks = found.map(({ rev: _, ...task }) => task);
-  await addWakeTasks(deps, name, tasks, { found: revisions });
-  return newItems.length;
+  const { tasks, found } = await readNewWakeTasks(deps, name, newIds);
+  if (tasks.length > 0) await addWakeTasks(deps, name, tasks, { found });
+  return tasks.length;
+}
+
+/**
+ * Prepares the writes that wake an agent for those of these unclaimed tasks that it can start and that no wake has
+ * included, for a commit with further writes. Undefined when there are none.
+ */
+export async function prepareWakeForStartable(
+  deps: Pick<Deps, "store">,
+  agent: AgentSettings,
+  ids: readonly string[],
+): Promise<Required<Pick<Commit, "expect" | "put" | "jobs">> | undefined> {
+  if (agent.wake.kind === "none") return undefined;
+  const { name } = agent;
+  const {
+    wake: { told },
+  } = await readWake(deps, name);
+  const claims = await deps.store.read<KeptClaim>(ids.map(workKeys.claim));
+  const newIds = ids.filter((id, i) => told[id] === undefined && claims[i] === undefined);
+  const { tasks, found } = await readNewWakeTasks(deps, name, newIds);
+  return tasks.length > 0 ? prepareWakeTasks(deps, name, tasks, { found }) : undefined;
+}
+
+/** Reads those of these tasks that the agent can start, and the revisions of their records. */
+async function readNewWakeTasks(
+  deps: Pick<Deps, "store">,
+  agent: string,
+  ids: readonly string[],
+): Promise<{ tasks: WakeTask[]; found: Record<string, Revision> }> {
+  const rows = ids.length === 0 ? [] : await deps.store.read<KeptItem>(ids.map(observedKeys.item));
+  const startable = await toStartableTasks(
+    deps,
+    rows.flatMap((row) => (row && isStartable(row.value, agent) ? [row] : [])),
+  );
+  const found = Object.fromEntries(startable.map(({ id, rev }) => [id, rev]));
+  return { tasks: startable.map(({ rev: _, ...task }) => task), found };
 }
 
 async function forgetTasks(deps: Pick<Deps, "store">, agent: string, ready: ReadonlySet<string>): Promise<void> {

@@ -8,10 +8,11 @@ import { downloadFile } from "./deliverables/download-file.ts";
 import { findAttachment } from "./deliverables/find-attachment.ts";
 import { setStatus } from "./lifecycle/set-status.ts";
 import type { StatusChange } from "./lifecycle/status-change.ts";
+import type { NewTask, Plan } from "./plan-runs/plan.ts";
 import { createProject, type NewProject } from "./planning/create-project.ts";
-import { createTask, type NewTask } from "./planning/create-task.ts";
-import { executePlan, type Plan } from "./planning/execute-plan.ts";
+import { createTask } from "./planning/create-task.ts";
 import { listAgents } from "./planning/list-agents.ts";
+import { planProject } from "./planning/plan-project.ts";
 import { type TaskChanges, updateTask } from "./planning/update-task.ts";
 import { type ProgressReport, reportProgress } from "./progress/report-progress.ts";
 import { startTimer, stopTimer } from "./progress/timers.ts";
@@ -35,8 +36,8 @@ export function createTaskOperations(deps: WorkDeps, caller: Caller, correlation
     update: async (task: string, changes: TaskChanges) =>
       readTaskAnswer(context, await updateTask(context, await findTask(context, task), changes)),
     createProject: (newProject: NewProject) => createProject(context, newProject),
-    /** Executes a plan, or continues it. */
-    plan: (plan: Plan) => executePlan(context, plan),
+    /** Starts a plan, or returns how far it is. */
+    plan: (plan: Plan) => planProject(context, plan),
     /** Searches the tasks of all agents. */
     search: (filters: TaskFilters) => searchTasks(context, filters),
     /** Lists the projects with their progress. */

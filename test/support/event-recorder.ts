@@ -47,7 +47,7 @@ export function createEventRecorder() {
   };
 
   function formatAction({ event, facts }: RecordedAction): string {
-    const subject = facts.item?.key ?? facts.cycle?.name ?? facts.project.identifier;
+    const subject = facts.item?.key ?? facts.cycle?.name ?? facts.project?.identifier;
     if ("who" in event) return `${subject} ${event.kind} ${people.get(event.who) ?? event.who}`;
     return keepDefined([subject, event.kind, facts.comment ? JSON.stringify(facts.comment.text) : undefined]).join(" ");
   }

@@ -1,9 +1,11 @@
 import type { KeptProject } from "../../../shared/observe/stored-records.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
-import { DAY } from "../../../shared/time.ts";
 import { addWakeTasks } from "../../../shared/wake/pending-wake.ts";
+import type { WakeTask } from "../../../shared/wake/wake-record.ts";
+import { workKeys } from "../../../shared/work/context/work-keys.ts";
 import { createTask } from "../../../shared/work/planning/create-task.ts";
+import { prepareWish } from "../../../shared/work/wishes/wish-record.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
 import { type CommandContext, type CommandResult, createCommandCallContext, type TelegramCommand } from "./command.ts";
 import { matchByName, normalizeName } from "./match-name.ts";
@@ -15,8 +17,6 @@ import { replyUsage } from "./resolve-argument.ts";
 
 /** Maximum length of a request in a wake, in UTF-16 units. */
 const REQUEST_LIMIT = 1_000;
-/** Retention for handed-over requests: 3 days, longer than a repeated update can arrive. */
-const REQUEST_RETENTION = 3 * DAY;
 /** In the arguments of a button: the request goes to the Concierge. */
 const CONCIERGE_ARGUMENT = "@concierge";
 
@@ -94,7 +94,7 @@ async function createTaskInProject(
   };
 }
 
-/** Wakes the Concierge with the request, once even if the command is repeated. */
+/** Stores the wish and wakes the Concierge, once even if the command is repeated. */
 async function handOverToConcierge(context: CommandContext, text: string): Promise<CommandResult> {
   const { deps, id, presentation } = context;
   const { refusals, confirmations } = presentation.texts.answers;
@@ -105,10 +105,12 @@ async function handOverToConcierge(context: CommandContext, text: string): Promi
     return { reply: { rich: fillTemplate(`⚠️ ${refusals.deafConcierge}`, { agent }) } };
   if (text.length > REQUEST_LIMIT)
     return { reply: { rich: fillTemplate(`⚠️ ${refusals.tooLong}`, { n: String(REQUEST_LIMIT) }) } };
-  const key = `asked-for:${id}`;
-  const [stored] = await deps.store.read([key]);
-  const additions = { expect: [[key, 0] as [string, number]], put: [{ key, value: true, expires: REQUEST_RETENTION }] };
-  if (!stored)
-    await addWakeTasks(deps, concierge.name, [{ id: key, key: "new", reason: "asked_for", text }], additions);
+  const wish = `asked-for:${id}`;
+  const [stored] = await deps.store.read([workKeys.wish(wish)]);
+  if (!stored) {
+    const newWish = { id: wish, text, by: context.from.name, at: await deps.store.now(), agent: concierge.name };
+    const wakeTask: WakeTask = { id: wish, key: "new", reason: "asked_for", text };
+    await addWakeTasks(deps, concierge.name, [wakeTask], prepareWish(newWish));
+  }
   return { reply: { rich: fillTemplate(`📨 ${confirmations.asked}`, { agent, text: toSafeText(text, 300) }) } };
 }

@@ -1,4 +1,4 @@
-import type { ActionBody, EventKind } from "../../../shared/task/events.ts";
+import { type ActionBody, type EventKind, getEventProject } from "../../../shared/task/events.ts";
 
 /** With more notifications than this, a message shows counts instead of single lines. */
 export const BURST_LINE_LIMIT = 10;
@@ -48,7 +48,7 @@ export function addNotification(content: BurstContent, notification: ActionBody)
 
 function addToGroups(groups: NotificationGroup[], { event, facts }: ActionBody): NotificationGroup[] {
   const { kind } = event;
-  const { identifier, name, url } = facts.project;
+  const { identifier, name, url } = getEventProject(event, facts);
   const isProjectKind = kind === "project_created" || kind === "project_completed";
   const subject = isProjectKind
     ? { name, url }

@@ -12,7 +12,7 @@ interface KeptMute {
 }
 
 /** Sent even for muted tasks: an agent waits for an answer, or something is wrong. */
-const NEVER_MUTED: readonly EventKind[] = ["asked", "review", "critical", "failed"];
+const NEVER_MUTED: readonly EventKind[] = ["asked", "review", "critical", "failed", "plan_proposed", "plan_failed"];
 
 /** @param subjectId a work item's or project's Plane id */
 export const muteKey = (subjectId: string): StoreKey => `mute:${subjectId}`;
@@ -26,5 +26,5 @@ export function createMutePut(subjectId: string, mute: KeptMute | undefined): Pu
 /** Keys of the mutes that apply to this notification; it is muted if one of them exists. */
 export function getMuteKeys({ event, facts }: ActionBody): StoreKey[] {
   if (NEVER_MUTED.includes(event.kind)) return [];
-  return keepDefined([facts.project.id, facts.item?.id]).map(muteKey);
+  return keepDefined([facts.project?.id, facts.item?.id]).map(muteKey);
 }

@@ -1,5 +1,5 @@
 import { localizeCount } from "../../../shared/i18n/plural.ts";
-import type { ActionBody, EventKind } from "../../../shared/task/events.ts";
+import { type ActionBody, type EventKind, getEventProject } from "../../../shared/task/events.ts";
 import {
   fitsEntityLimits,
   joinRichText,
@@ -52,7 +52,7 @@ function renderHead({ event, facts }: ActionBody, { texts, origins }: Presentati
     toBold(texts.events[event.kind]),
     ...agentSuffix,
     texts.colon,
-    renderSubject(facts, origins, titleLimit),
+    renderSubject({ event, facts }, origins, titleLimit),
   ]);
 }
 
@@ -66,15 +66,18 @@ function renderAgentSuffix(
 }
 
 function renderSubject(
-  { item, cycle, project }: ActionBody["facts"],
+  { event, facts }: Pick<ActionBody, "event" | "facts">,
   origins: readonly string[],
   limit: number,
 ): RichText {
+  const { item, cycle } = facts;
   if (item) {
     const parts = [toSafeText(item.key), toSafeText(item.title, limit)].filter(({ text }) => text !== "");
     return toLink(joinRichText(parts, " "), item.url, origins);
   }
-  return cycle ? toSafeText(cycle.name, limit) : toLink(renderProjectName(project), project.url, origins);
+  if (cycle) return toSafeText(cycle.name, limit);
+  const project = getEventProject(event, facts);
+  return toLink(renderProjectName(project), project.url, origins);
 }
 
 /** A headline with the agent, or the blockers of a blocked task. */

@@ -40,4 +40,9 @@ export const EVENT_EMOJI: Record<EventKind, string> = {
   stuck: "🧱",
   circle: "🔁",
   failed: "⚠️",
+  plan_proposed: "🗺️",
+  plan_approved: "👍",
+  plan_rejected: "👎",
+  plan_failed: "⚠️",
+  plan_completed: "🏁",
 };

@@ -30,7 +30,8 @@ export function renderNotificationDetails({ event, facts }: ActionBody, { texts,
   if (event.kind === "due") add(fields.due, `${date(event.from)} → ${date(event.to)}`);
   if (event.kind === "priority") add(fields.priority, `${priorities[event.from]} → ${priorities[event.to]}`);
   if (comment) add(fields.comment, toSafeText(comment.text, 300));
-  if (event.kind !== "project_created" && event.kind !== "project_completed") {
+  const isProjectKind = event.kind === "project_created" || event.kind === "project_completed";
+  if (project && !isProjectKind && !("plan" in event)) {
     add(fields.project, toLink(renderProjectName(project), project.url, origins));
   }
   if (item) {
@@ -74,8 +75,11 @@ function renderEventDetails(
     }
     case "answered":
       return [line(fields.answer, toSafeText(event.text, 1_000)), line(fields.by, renderName(event.by))];
+    case "plan_approved":
+      return [line(fields.by, renderName(event.by))];
     case "critical":
     case "failed":
+    case "plan_failed":
       return [toSafeText(event.text, 300)];
     case "claim_lost":
       return [
@@ -88,6 +92,7 @@ function renderEventDetails(
         line(fields.confidence, localizeNumber(locale, event.confidence)),
       ]);
     case "sent_back":
+    case "plan_rejected":
       return keepDefined([
         event.reason === null ? undefined : line(fields.reason, toSafeText(event.reason, 300)),
         event.by === null ? undefined : line(fields.by, renderName(event.by)),
@@ -106,9 +111,9 @@ function renderEventDetails(
   }
 }
 
-/** `Onboarding (ONB)` */
+/** `Onboarding (ONB)`, or the name alone of a project that does not exist yet. */
 export function renderProjectName({ name, identifier }: { name: string; identifier: string }): RichText {
-  return joinRichText([toSafeText(name), " (", toSafeText(identifier, 20), ")"]);
+  return identifier === "" ? toSafeText(name) : joinRichText([toSafeText(name), " (", toSafeText(identifier, 20), ")"]);
 }
 
 const renderName = (name: string) => toSafeText(name, NAME_LIMIT);

@@ -28,6 +28,8 @@ export interface KeptCard {
   costs?: Record<string, number>;
   /** The highest total each agent has reported. Only what exceeds it is counted, so a corrected report counts once. */
   counted?: Record<string, number>;
+  /** The task was created for an agent, so it has a card before an agent claims it. */
+  planned?: true;
   /** The estimate from the plan. */
   estimate?: { cost?: number; ms?: Ms };
   commit?: string;
@@ -52,7 +54,7 @@ export interface KeptCard {
 /** The fields of a card that may be changed; undefined removes a field. */
 export type CardUpdate = {
   [K in
-    | ("session" | "percent" | "text" | "confidence" | "cost" | "estimate")
+    | ("session" | "percent" | "text" | "confidence" | "cost" | "planned" | "estimate")
     | ("commit" | "tests" | "summary" | "review")]?: KeptCard[K] | undefined;
 };
 

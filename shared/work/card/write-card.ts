@@ -48,7 +48,8 @@ export async function writeCard(
       const { queued, ...rest } = applyHolder(current, claim);
       return queued !== undefined && now < queued ? undefined : rest;
     });
-    if (card.queued !== undefined || (card.agent === undefined && card.comment === undefined)) return;
+    const hasCard = card.agent !== undefined || card.comment !== undefined || card.planned === true;
+    if (card.queued !== undefined || !hasCard) return;
     const html = renderCard(await readCardView(deps, task, card, claim !== undefined));
     const hash = await sha256Hex(html);
     if (card.shown === hash) return;

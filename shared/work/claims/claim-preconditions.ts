@@ -2,6 +2,7 @@ import { GroundcrewError } from "../../errors.ts";
 import { isBlocked } from "../../task/diff.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
+import { readHiddenTasks } from "../plan-runs/hidden-tasks.ts";
 import type { Task } from "../tasks/find-task.ts";
 import { isInReview } from "../tasks/is-in-review.ts";
 import { readOpenBlockers } from "../tasks/open-blockers.ts";
@@ -24,7 +25,9 @@ export function requireNotInReview({ key, item }: Task): void {
 }
 
 /** Throws `conflict` for a task that is blocked, with the keys and statuses of its open blockers. */
-export async function requireStartable({ deps }: CallContext, task: Task): Promise<void> {
+export async function requireStartable(context: CallContext, task: Task): Promise<void> {
+  await requireVisible(context, task);
+  const { deps } = context;
   if (!isBlocked(task.item)) return;
   const blockers = await readOpenBlockers(deps, [task.item]);
   const names = task.item.blockers
@@ -32,4 +35,11 @@ export async function requireStartable({ deps }: CallContext, task: Task): Promi
     .map(({ key, status: word }) => `${key} (${word})`);
   const reason = names.length > 0 ? `waits for ${names.join(", ")}` : "is marked as blocked";
   throw new GroundcrewError("conflict", `${task.key} cannot be started: it ${reason}. Take another task.`);
+}
+
+/** Throws `conflict` for a task whose plan is incomplete: what it depends on may not be known yet. */
+export async function requireVisible({ deps }: CallContext, { key, item }: Task): Promise<void> {
+  if (!(await readHiddenTasks(deps))(item)) return;
+  const advice = "It is listed by list_my_tasks as soon as the plan is complete. Take another task.";
+  throw new GroundcrewError("conflict", `${key} belongs to a plan that is still being created. ${advice}`);
 }

@@ -6,7 +6,7 @@ import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
 import { requireOwner } from "../tasks/require-owner.ts";
 import { createClaim, leaseClaim, readClaimState, renewClaim, reviveClaim, toClaimPut } from "./claim-lease.ts";
-import { requireNotInReview, requireStartable, throwIfClaimLost } from "./claim-preconditions.ts";
+import { requireNotInReview, requireStartable, requireVisible, throwIfClaimLost } from "./claim-preconditions.ts";
 import { createClaimHeldError } from "./claim-refusals.ts";
 import { hasBeenDown } from "./downtime.ts";
 import { endClaim } from "./end-claim.ts";
@@ -51,6 +51,7 @@ export async function ensureClaim(
       await throwIfClaimLost(context, task);
     }
   }
+  if (current?.agent !== caller.name) await requireVisible(context, task);
   if (current?.agent !== caller.name && !allowWaiting && task.item.blockers.length > 0)
     await requireStartable(context, task);
   return takeClaim(context, task);

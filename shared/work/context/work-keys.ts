@@ -48,6 +48,10 @@ export const workKeys = {
   plan: (project: string): StoreKey => `plan:${project}`,
   /** The last read of an item's comments, activities and attachments. */
   details: (item: string): StoreKey => `task-details:${item}`,
+  /** The run of a plan, by its id. */
+  planRun: (id: string): StoreKey => `planrun:${id}`,
+  /** A wish, by its id. Versions up to 0.2 stored only `true`. */
+  wish: (id: string): StoreKey => id,
   /** The progress of an agent's fresh read of its projects. */
   fresh: (agent: string): StoreKey => `fresh:${encodeURIComponent(agent)}`,
   /** The agents whose label and assignment last agreed. */
@@ -66,6 +70,14 @@ export const workSets = {
   questions: "questions",
   questionsOf: (item: string): SetName => `questions:${item}`,
   finishedBy: (agent: string): SetName => `finished:${encodeURIComponent(agent)}`,
+  /** All stored runs of plans. */
+  planRuns: "planruns",
+  /** The runs of plans that are not finished: their tasks may be hidden from agents. */
+  unfinishedPlanRuns: "planruns:unfinished",
+  /** The finished runs of plans that created tasks in this project and have a task that is not closed. */
+  planRunsOf: (project: string): SetName => `planruns:${project}`,
+  /** The wishes that an agent has to deal with: open or planned. */
+  wishesOf: (agent: string): SetName => `wishes:${encodeURIComponent(agent)}`,
   stuck: "stuck",
   circles: "circles",
 } as const;

@@ -4,29 +4,17 @@ import { toHtml } from "../../markdown/to-html.ts";
 import { type Assignee, getAssignee } from "../changes/assignees.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { findDependencyCycles } from "../dependencies/find-cycles.ts";
+import type { Plan, PlannedCycle, PlannedTask } from "../plan-runs/plan.ts";
 import { findTask, type Task } from "../tasks/find-task.ts";
 import { estimateTask } from "../time/estimates.ts";
 import { readMonthlySpending, roundAmount } from "../time/spending.ts";
 import { getTaskSize } from "../time/task-size.ts";
-import { findTaskProblems, type NewTask } from "./create-task.ts";
-
-/** A task of a plan. */
-export interface PlannedTask extends NewTask {
-  /** Identifies the task within the plan. */
-  id: string;
-  /** Blockers: ids of this plan, or keys of existing tasks. */
-  blocked_by?: readonly string[] | undefined;
-  estimate?: { minutes?: number | undefined; cost?: number | undefined } | undefined;
-}
+import { findTaskProblems, isDay } from "./create-task.ts";
 
 /** A checked plan with its problems. */
 export interface CheckedPlan {
   /** In topological order: blockers before their dependants. */
   tasks: readonly PlannedTask[];
-  /** Assignees by the names the plan uses. */
-  assignees: ReadonlyMap<string, Assignee>;
-  /** Blockers outside the plan, by the names the plan uses. */
-  externalTasks: ReadonlyMap<string, Task>;
   /** Nothing is created while there are any. */
   problems: string[];
   warnings: string[];
@@ -49,17 +37,20 @@ const MAX_TASKS = 200;
 const MAX_ID_LENGTH = 60;
 
 /** Checks a plan and returns all its problems at once. Writes nothing. */
-export async function checkPlan(context: CallContext, tasks: readonly PlannedTask[]): Promise<CheckedPlan> {
+export async function checkPlan(
+  context: CallContext,
+  { tasks, cycles = [] }: Pick<Plan, "tasks" | "cycles">,
+): Promise<CheckedPlan> {
   const problems: string[] = [];
   if (tasks.length === 0) problems.push("a plan needs at least one task");
   if (tasks.length > MAX_TASKS) {
     const problem = `a plan may have at most ${MAX_TASKS} tasks; this one has ${tasks.length}`;
-    const emptyPlan = { tasks: [], assignees: new Map(), externalTasks: new Map(), warnings: [] };
-    return { ...emptyPlan, problems: [problem], cost: { estimated: 0, unknown: 0 } };
+    return { tasks: [], warnings: [], problems: [problem], cost: { estimated: 0, unknown: 0 } };
   }
   const ids = tasks.map(({ id }) => id);
   for (const id of new Set(ids.filter((id, i) => ids.indexOf(id) < i))) problems.push(`two tasks have the id "${id}"`);
   for (const task of tasks) problems.push(...findTaskProblems(task).map((problem) => `${task.id}: ${problem}`));
+  problems.push(...cycles.flatMap(findCycleProblems));
   for (const { id } of tasks) {
     if (id.trim() === "" || id.length > MAX_ID_LENGTH)
       problems.push(`"${id.slice(0, 20)}" is not a valid id: give 1 to ${MAX_ID_LENGTH} characters`);
@@ -71,14 +62,8 @@ export async function checkPlan(context: CallContext, tasks: readonly PlannedTas
     .filter((_, i) => titles.indexOf(titles[i] ?? "") < i)
     .map(({ id, title }) => `${id}: another task of the plan has the same title "${title}"`);
 
-  const assignees = await resolveNames(
-    context,
-    tasks.flatMap(({ assignee }) => assignee ?? []),
-    getAssignee,
-    problems,
-  );
-  const externalKeys = tasks.flatMap(({ blocked_by = [] }) => blocked_by.filter((name) => !ids.includes(name)));
-  const externalTasks = await resolveNames(context, externalKeys, getBlocker, problems);
+  const assignees = await resolveAssignees(context, tasks, problems);
+  await resolveBlockers(context, tasks, problems);
   const waitGraph = new Map(
     tasks.map(({ id, blocked_by = [] }) => [id, blocked_by.filter((name) => ids.includes(name))]),
   );
@@ -89,14 +74,36 @@ export async function checkPlan(context: CallContext, tasks: readonly PlannedTas
     assignees,
     warnings,
   );
-  return {
-    tasks: problems.length > 0 ? tasks : orderTasks(tasks, waitGraph),
-    assignees,
-    externalTasks,
-    problems,
-    warnings,
-    cost,
-  };
+  return { tasks: problems.length > 0 ? tasks : orderTasks(tasks, waitGraph), problems, warnings, cost };
+}
+
+/** Finds the assignees of a plan by the names it uses, and adds the problems of those that cannot be found. */
+export async function resolveAssignees(
+  context: CallContext,
+  tasks: readonly PlannedTask[],
+  problems: string[],
+): Promise<Map<string, Assignee>> {
+  const names = tasks.flatMap(({ assignee }) => assignee ?? []);
+  return resolveNames(context, names, getAssignee, problems);
+}
+
+/** Finds the blockers outside a plan by the names it uses, and adds the problems of those that cannot be found. */
+export async function resolveBlockers(
+  context: CallContext,
+  tasks: readonly PlannedTask[],
+  problems: string[],
+): Promise<Map<string, Task>> {
+  const ids = new Set(tasks.map(({ id }) => id));
+  const keys = tasks.flatMap(({ blocked_by = [] }) => blocked_by.filter((name) => !ids.has(name)));
+  return resolveNames(context, keys, getBlocker, problems);
+}
+
+function findCycleProblems({ name, start_date, end_date }: PlannedCycle): string[] {
+  const cycle = `cycle "${name.slice(0, 40)}"`;
+  if ((start_date === undefined) !== (end_date === undefined)) return [`${cycle}: give both dates or none`];
+  if (start_date === undefined || end_date === undefined) return [];
+  if (!isDay(start_date) || !isDay(end_date)) return [`${cycle}: write its dates as YYYY-MM-DD`];
+  return start_date > end_date ? [`${cycle}: it ends before it starts`] : [];
 }
 
 /** Checks the length alone, because converting a description that fits takes time and finds no problem. */

@@ -5,7 +5,6 @@ import { toHtml } from "../../markdown/to-html.ts";
 import { listReadableProjects } from "../../observe/project-record.ts";
 import type { KeptProject } from "../../observe/stored-records.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Priority } from "../../task/snapshot.ts";
 import { type Assignee, getAssignee } from "../changes/assignees.ts";
 import {
   addBlockers,
@@ -18,21 +17,10 @@ import {
 import { getIdempotencyKey } from "../comments/post-comment.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { withLock } from "../context/with-lock.ts";
+import type { NewTask } from "../plan-runs/plan.ts";
 import { findProject, findTask, type Task } from "../tasks/find-task.ts";
-
-/** The input of a new task. */
-export interface NewTask {
-  title: string;
-  /** Markdown. */
-  description?: string | undefined;
-  /** An agent's name, or a person's e-mail address or display name. */
-  assignee?: string | undefined;
-  priority?: Priority | undefined;
-  /** `YYYY-MM-DD` */
-  due_date?: string | undefined;
-  /** Keys of its blockers. */
-  blocked_by?: readonly string[] | undefined;
-}
+import { addPlannedCard } from "./planned-card.ts";
+import { addToGroup, findGroupProblems } from "./task-groups.ts";
 
 /** Plane's limit of a title, in characters. */
 const MAX_TITLE_LENGTH = 255;
@@ -70,22 +58,29 @@ async function createAndAssign(
     return createItem(context, project, id, { ...fields, ...assignFields });
   });
   const related = await addBlockers(context, task, blockers);
-  if (!assignee) return related;
-  const { task: assigned, refused } = await assignIfUnassigned(context, related, assignee);
+  for (const kind of ["cycle", "module"] as const) {
+    const name = newTask[kind];
+    if (name !== undefined) await addToGroup(context, project.id, { kind, name }, [task.id]);
+  }
+  const { task: assigned, refused } = assignee
+    ? await assignIfUnassigned(context, related, assignee)
+    : { task: related, refused: undefined };
+  await addPlannedCard(context, assigned, assignee, newTask.estimate);
   if (refused) throw new GroundcrewError("conflict", `${assigned.key} was created, but ${refused}.`);
   return assigned;
 }
 
 /** Finds the problems of a task's own fields, for people; empty when it can be created. */
-export function findTaskProblems({ title, due_date }: NewTask): string[] {
+export function findTaskProblems({ title, due_date, cycle, module }: NewTask): string[] {
   const length = [...cleanTitle(title)].length;
-  return keepDefined([
+  const problems = keepDefined([
     cleanLine(title, title.length) === "" ? "the title is empty" : undefined,
     length > MAX_TITLE_LENGTH ? `the title has ${length} characters; the limit is ${MAX_TITLE_LENGTH}` : undefined,
     due_date !== undefined && !isDay(due_date)
       ? `"${due_date.slice(0, 20)}" is not a valid date; write YYYY-MM-DD`
       : undefined,
   ]);
+  return [...problems, ...findGroupProblems({ cycle, module })];
 }
 
 /** Removes what Plane cannot store (NUL, lone surrogates) and surrounding white space. */

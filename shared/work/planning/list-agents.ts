@@ -6,6 +6,7 @@ import type { KeptItem } from "../../task/snapshot.ts";
 import type { KeptClaim } from "../claims/find-claim.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { workSets } from "../context/work-keys.ts";
+import { readHiddenTasks } from "../plan-runs/hidden-tasks.ts";
 import { findKeptTask } from "../tasks/find-task.ts";
 import { readAgentPace } from "../time/finished-tasks.ts";
 
@@ -26,11 +27,12 @@ export interface TeamMember {
 
 /** Lists all agents with their strengths, their open tasks and their past pace. Makes no request to Plane. */
 export async function listAgents({ deps }: CallContext): Promise<TeamMember[]> {
-  const now = await deps.store.now();
+  const [now, isHidden] = await Promise.all([deps.store.now(), readHiddenTasks(deps)]);
   return Promise.all(
     deps.settings.agents.map(async ({ name, role = "worker", about }) => {
       let [open, blocked] = [0, 0];
       for await (const { value } of scanRows<KeptItem>(deps, observedSets.tasks(name))) {
+        if (isHidden(value)) continue;
         open += 1;
         if (isBlocked(value)) blocked += 1;
       }

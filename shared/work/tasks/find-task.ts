@@ -12,6 +12,7 @@ import { readAllRows } from "../../store/scan-set.ts";
 import { isOpenItem } from "../../task/diff.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
 import type { CallContext } from "../context/call-context.ts";
+import { readHiddenTasks } from "../plan-runs/hidden-tasks.ts";
 
 /** A stored work item with its key, project and URL. */
 export interface Task {
@@ -79,9 +80,10 @@ export function toTask(
   return { id, key, item, rev, project, url: formatItemUrl(settings.plane, project.identifier, sequence) };
 }
 
-/** Reads an agent's open tasks in readable projects, in no particular order. */
+/** Reads an agent's open tasks in readable projects, without those of incomplete plans, in no particular order. */
 export async function readAgentTasks(deps: FindDeps, agent: string): Promise<Task[]> {
-  const rows = await readAllRows<KeptItem>(deps, observedSets.tasks(agent));
+  const isHidden = await readHiddenTasks(deps);
+  const rows = (await readAllRows<KeptItem>(deps, observedSets.tasks(agent))).filter(({ value }) => !isHidden(value));
   const ids = [...new Set(rows.map(({ value }) => value.snapshot.project))];
   const kept = await deps.store.read<KeptProject>(ids.map(observedKeys.project));
   const projects = new Map(

@@ -112,7 +112,7 @@ function changeAfter(
 function listReported({ app }: World): string[] {
   return app.actions.map(({ event, facts }) => {
     const detail = "who" in event ? ` ${event.who}` : "comment" in event ? ` ${event.comment}` : "";
-    return `${facts.item?.key ?? facts.project.identifier} ${event.kind}${detail}`;
+    return `${facts.item?.key ?? facts.project?.identifier} ${event.kind}${detail}`;
   });
 }
 

@@ -39,6 +39,14 @@ function createEvent(kind: EventKind): AnyEvent {
       return { kind, path: ["ONB-1", "ONB-2", "ONB-1"] };
     case "failed":
       return { kind, agent: "Thot", text: "Plane refused it" };
+    case "plan_proposed":
+    case "plan_completed":
+      return { kind, plan: "p1", agent: "Thot", title: "New site", hash: "h", tasks: 3 };
+    case "plan_approved":
+    case "plan_rejected":
+      return { kind, plan: "p1", agent: "Thot", title: "New site", by: "Ada", reason: null };
+    case "plan_failed":
+      return { kind, plan: "p1", agent: "Thot", title: "New site", text: "Plane refused it" };
     default:
       return { kind };
   }
@@ -58,7 +66,7 @@ function getTargets(
 
 const CHAT_TARGETS = [`telegram:${OUTBOX_CHAT}`];
 
-test("NOTIF-05: by default only important events are sent: completions, critical blockers, projects, cycles, questions, reviews, failures", () => {
+test("NOTIF-05: by default only important events are sent: completions, critical blockers, projects, cycles, questions, reviews, plans, failures", () => {
   const sentKinds = EVENT_KINDS.filter((kind) => getTargets([], kind, { priority: "urgent" }).length > 0);
   expect(sentKinds).toEqual([
     "blocked",
@@ -74,6 +82,8 @@ test("NOTIF-05: by default only important events are sent: completions, critical
     "stuck",
     "circle",
     "failed",
+    "plan_proposed",
+    "plan_failed",
   ]);
   expect(getTargets([], "blocked", { priority: "high" })).toEqual(CHAT_TARGETS);
   expect(getTargets([], "blocked", { priority: "medium" })).toEqual([]);

@@ -91,7 +91,7 @@ export async function enqueueNotices(
   const lane = `telegram:${chat}`;
   await store.commit({
     jobs: notices.map((body) => ({
-      id: `${body.facts.item?.id ?? body.facts.project.id}:${body.correlation}:${body.event.kind}:${lane}`,
+      id: `${body.facts.item?.id ?? body.facts.project?.id}:${body.correlation}:${body.event.kind}:${lane}`,
       queue: "outbox",
       lane,
       body: JSON.parse(JSON.stringify(body)),

@@ -59,7 +59,7 @@ function drawSubject({ item, project, cycle }) {
     const { id, key } = item;
     return createElement("button", { type: "button", class: "key", onclick: () => chooseTask({ id, key }) }, key);
   }
-  const name = cycle ? `${project.identifier} · ${cycle.slice(0, 60)}` : project.identifier;
+  const name = cycle ? `${project.identifier} · ${cycle.slice(0, 60)}` : project.identifier || project.name;
   return createElement("span", { class: "key" }, name);
 }
 

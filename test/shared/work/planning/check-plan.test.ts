@@ -28,6 +28,7 @@ test.each([
 test("characters that Plane cannot store are removed from a title, and all others stay", async () => {
   const { app, plan } = await createPlanApp();
   await plan([{ id: "a", title: " T\0our\ud800 <b>\u202e_*[ \u{1F469}\u200D\u{1F680} $(id) \n --flag " }]);
+  await app.runUntilIdle();
   expect(app.plane.items(app.onb).map(({ name }) => name)).toEqual([
     "Tour\ufffd <b>\u202e_*[ \u{1F469}\u200D\u{1F680} $(id) \n --flag",
   ]);

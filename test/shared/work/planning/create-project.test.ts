@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { readPlanRuns } from "../../../../shared/work/plan-runs/read-plan-runs.ts";
 import { findProjectNameProblem, suggestProjectIdentifier } from "../../../../shared/work/planning/project-name.ts";
 import { findProject } from "../../../../shared/work/tasks/find-task.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
@@ -73,8 +74,12 @@ test("a project that people created by hand after create_project failed is used 
   await app.poll();
   await app.runUntilIdle();
   const plan = () => app.actAs("Concierge").plan({ project: "Website", tasks: [{ id: "1", title: "Page" }] });
-  await expect(plan()).rejects.toThrow("was not created by Groundcrew. Use it as it is");
-  app.advance(20_000);
+  await plan();
+  await app.runUntilIdle();
+  const [failed] = await readPlanRuns(app.deps);
+  expect(failed?.reason).toContain("was not created by Groundcrew. Use it as it is");
+  await plan();
+  await app.runUntilIdle();
   expect(await plan()).toMatchObject({ project: "WEB", done: ["WEB-1"], remaining: 0 });
   expect(plane.items(id)).toHaveLength(1);
 });
@@ -97,6 +102,7 @@ test.each(["1.3.1", "1.2.2"] as const)(
     expect(projects()).toHaveLength(1);
     const tasks = [{ id: "1", title: "Page" }];
     await app.actAs("Concierge").plan({ project: newProject.name, tasks });
+    await app.runUntilIdle();
     expect(plane.items(id)).toHaveLength(1);
     await expect(createProject({ name: "\u200b\u202e" })).rejects.toThrow("The project's name is empty.");
   },

@@ -1,9 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { projectsApi } from "../../../../shared/plane/projects.ts";
-import type { PlanResult } from "../../../../shared/work/planning/execute-plan.ts";
-import { createTaskOperations } from "../../../../shared/work/task-operations.ts";
+import type { PlanAnswer } from "../../../../shared/work/planning/plan-answer.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../../support/agent-test-app.ts";
-import { crashAtStep } from "../../../support/crash-at-step.ts";
 
 const WEBSITE = {
   project: "Website",
@@ -31,17 +29,17 @@ async function createPlanApp(version: "1.3.1" | "1.2.2" = "1.3.1", options = {})
   return { app, plane: app.plane, plan };
 }
 
-/** Repeats the call as the answers say until the plan is complete. */
+/** Calls, lets the plan be carried out, and repeats the call until the plan is complete. */
 async function callUntilPlanned(
   app: AgentTestApp,
-  call: () => Promise<PlanResult>,
-): Promise<{ last: PlanResult; calls: number }> {
+  call: () => Promise<PlanAnswer>,
+): Promise<{ last: PlanAnswer; calls: number }> {
   for (let calls = 1; ; calls += 1) {
     const answer = await call();
     if (answer.remaining === 0) return { last: answer, calls };
     expect(answer.retry_after).toBeGreaterThan(0);
     if (calls > 20) throw new Error(JSON.stringify(answer));
-    app.advance((answer.retry_after ?? 1) * 1000);
+    await app.runUntilIdle();
   }
 }
 
@@ -75,7 +73,7 @@ const EXPECTED_PLAN = {
 };
 
 describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-17 on Plane %s", (version) => {
-  test("a plan with all kinds of fields is complete after as many calls as Plane's rate limit requires", async () => {
+  test("a plan with all kinds of fields is complete without further calls", async () => {
     const { app, plan } = await createPlanApp(version);
     const { last, calls } = await callUntilPlanned(app, () => plan());
     expect(await readPlanInPlane(app)).toEqual(EXPECTED_PLAN[version]);
@@ -86,7 +84,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-17 on Plane %s", (version) 
       ["page", "WEBS-3", "WEBS-1", "WEBS-2", "ONB-1"],
       ["idea", "WEBS-4"],
     ]);
-    expect(calls).toBeLessThan(4);
+    expect(calls).toBe(2);
     await app.runUntilIdle();
     const requests = await app.recordRequests(() => plan());
     expect(requests).toEqual([]);
@@ -107,34 +105,7 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-17 on Plane %s", (version) 
     await callUntilPlanned(app, () => plan());
     const firstAssignment = requests.findIndex((request) => request.startsWith("PATCH work-items"));
     expect(firstAssignment).toBeGreaterThan(4);
-    expect(
-      requests.slice(firstAssignment).filter((request) => request.startsWith("POST") && !request.includes("label")),
-    ).toEqual([]);
-  });
-
-  test("a call killed at any step and repeated leaves nothing doubled and nothing missing", async () => {
-    const small = { project: "Website", tasks: WEBSITE.tasks.slice(1, 3) };
-    const full = process.env["FULL"] !== undefined;
-    const stride = full ? 1 : 6;
-    let most = Number.POSITIVE_INFINITY;
-    for (let nth = version === "1.2.2" ? stride >> 1 || 1 : 1; nth <= most; nth += stride) {
-      for (const when of full ? (["before", "after"] as const) : ([nth % 4 === 1 ? "before" : "after"] as const)) {
-        const { app } = await createPlanApp(version);
-        const crash = crashAtStep(app.deps, nth, when);
-        const first = crash.orCrash(createTaskOperations(crash.deps, app.getCaller("Concierge")).plan(small));
-        await first.then(
-          ({ remaining }) => {
-            expect(remaining).toBe(0);
-            most = crash.state.steps;
-          },
-          () => app.advance(61_000),
-        );
-        await callUntilPlanned(app, () => app.actAs("Concierge").plan(small));
-        await app.runUntilIdle();
-        expect(await readPlanInPlane(app), `${when} step ${nth}`).toEqual(EXPECTED_PLAN[version].slice(0, 2));
-      }
-    }
-    expect(most).toBeGreaterThan(20);
+    expect(requests.slice(firstAssignment).filter((request) => /^POST (?!comments|labels)/.test(request))).toEqual([]);
   });
 });
 
@@ -221,7 +192,7 @@ test("changes that people have made to planned tasks stay, also after the store 
   expect(plane.item(tour)?.assignees).toEqual([app.getUser("Imhotep").id]);
 });
 
-test("OPENCLAW-20 a plan whose key has used up its quota is answered with retry_after, and the same call continues", async () => {
+test("OPENCLAW-20 a plan whose key has used up its quota continues when there is some again", async () => {
   const { app, plan } = await createPlanApp("1.3.1", { rateLimit: 20 });
   const { last } = await callUntilPlanned(app, () => plan());
   expect(last.done).toHaveLength(4);

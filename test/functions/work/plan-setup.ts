@@ -1,0 +1,172 @@
+import { createToolCalls } from "../../../functions/agent/tool-calls.ts";
+import { observeHandler } from "../../../functions/poll/observe-handler.ts";
+import { createWakeRules } from "../../../functions/wake/rules.ts";
+import { wakeHandler } from "../../../functions/wake/wake-handler.ts";
+import { workHandler } from "../../../functions/work/work-handler.ts";
+import { createWorkRules } from "../../../functions/work/work-rules.ts";
+import { cyclesApi, modulesApi } from "../../../shared/plane/cycles-modules.ts";
+import { projectsApi } from "../../../shared/plane/projects.ts";
+import type { Store } from "../../../shared/store/port.ts";
+import { addWakeTasks } from "../../../shared/wake/pending-wake.ts";
+import type { Plan } from "../../../shared/work/plan-runs/plan.ts";
+import { readPlanRuns } from "../../../shared/work/plan-runs/read-plan-runs.ts";
+import { findWish, prepareWish } from "../../../shared/work/wishes/wish-record.ts";
+import { createAgentTestApp } from "../../support/agent-test-app.ts";
+import { startGateway } from "../../support/openclaw-gateway.ts";
+
+/** Timeout of `settle` in simulated time: 2 h. */
+const SETTLE_LIMIT_MS = 7_200_000;
+
+/** A plan of three tasks: two can be started at once, one waits. */
+export const WEBSITE: Plan = {
+  project: "Website",
+  tasks: [
+    { id: "draw", title: "Drawing", assignee: "Imhotep", estimate: { minutes: 30, cost: 2 } },
+    { id: "text", title: "Text", assignee: "Thot", blocked_by: ["draw"] },
+    { id: "idea", title: "Idea", assignee: "Thot" },
+  ],
+};
+
+/** Creates the product with agents that a gateway wakes, and the handlers that carry plans out. */
+export async function createPlanSetup(
+  options: {
+    config?: Record<string, unknown>;
+    rateLimit?: number;
+    store?: (clock: () => number) => Store;
+    fetch?: typeof fetch;
+  } = {},
+) {
+  const gateway = await startGateway({ version: "2026.9.6" });
+  const wake = { kind: "openclaw", url: gateway.url };
+  const app = await createAgentTestApp({
+    ...options,
+    agents: { Concierge: { role: "concierge", wake }, Imhotep: { wake }, Thot: { wake } },
+    parts: {
+      jobHandlers: [workHandler, wakeHandler, observeHandler],
+      ruleSets: (settings) => [createWakeRules(settings.agents), createWorkRules(settings.agents)],
+    },
+    setUpPlane: () => ({ OPENCLAW_HOOK_TOKEN: gateway.token }),
+  });
+  await app.runFirstPoll();
+  await app.runUntilIdle();
+  app.takeEvents();
+  let takenCount = gateway.runs.length;
+  let answeredCount = gateway.runs.length;
+  const toAgentName = (id: string) => app.settings.agents.find(({ name }) => name.toLowerCase() === id)?.name ?? id;
+
+  /** Calls a tool as an agent does; throws when it is refused. */
+  async function callTool(
+    agent: string,
+    tool: string,
+    input: object,
+    kick = app.deps.kick,
+  ): Promise<Record<string, unknown>> {
+    const recorded: Promise<unknown>[] = [];
+    const source = {
+      caller: app.getCaller(agent),
+      via: "mcp",
+      correlation: app.deps.newId(),
+      waitUntil: (work: Promise<unknown>) => recorded.push(work),
+    } as const;
+    const outcome = await createToolCalls({ ...app.deps, kick }).call(source, tool, input);
+    await Promise.all(recorded);
+    if (!outcome.ok) throw new Error(`${outcome.refusal.code}: ${outcome.refusal.message}`);
+    return outcome.output as Record<string, unknown>;
+  }
+
+  async function answerWake(agent: string) {
+    const { tasks } = await app.actAs(agent).list({});
+    for (const { key, startable } of tasks) if (startable !== false) await callTool(agent, "claim_task", { task: key });
+  }
+
+  /** The cycles and modules of a project with their dates and the number of their items. */
+  async function readGroups(project: string): Promise<string[]> {
+    const params = { project };
+    const cycles = await app.deps.plane.call(cyclesApi.list, { params });
+    const modules = await app.deps.plane.call(modulesApi.list, { params });
+    return [
+      ...cycles.data.results.map(
+        ({ name, end_date, total_issues }) => `${name} ${end_date?.slice(0, 10)} ${total_issues}`,
+      ),
+      ...modules.data.results.map(({ name, total_issues }) => `${name} ${total_issues}`),
+    ];
+  }
+
+  return {
+    app,
+    gateway,
+    callTool,
+    /** Calls plan_project as the Concierge. */
+    plan: (given: Partial<Plan> = {}) => callTool("Concierge", "plan_project", { ...WEBSITE, ...given }),
+    /** Advances time by this many seconds and works all due jobs. No agent answers its wake. */
+    async advanceSeconds(n: number) {
+      for (let i = 0; i < n; i += 1) {
+        await app.drain();
+        app.advance(1_000);
+      }
+      await app.drain();
+    },
+    /** Works all jobs, also later ones, while every woken agent claims the tasks that it can start. */
+    async settle() {
+      for (let waited = 0; waited < SETTLE_LIMIT_MS; waited += 1_000) {
+        await app.drain();
+        for (let run = gateway.runs[answeredCount]; run; run = gateway.runs[answeredCount]) {
+          await answerWake(toAgentName(run.agent));
+          answeredCount += 1;
+        }
+        const { queues } = await app.store.stats();
+        if (queues.work.pending + queues.wake.pending + queues.observe.pending === 0) return;
+        app.advance(1_000);
+      }
+      throw new Error(`jobs still pending: ${JSON.stringify(await app.store.stats())}`);
+    },
+    /** A person asks for something in the chat. */
+    async addWish(text: string, id = "1"): Promise<string> {
+      const wish = { id: `asked-for:${id}`, text, by: "Ada", at: await app.deps.store.now(), agent: "Concierge" };
+      const task = { id: wish.id, key: "new", reason: "asked_for", text } as const;
+      await addWakeTasks(app.deps, "Concierge", [task], prepareWish(wish));
+      return wish.id;
+    },
+    readWish: (id: string) => findWish(app.deps, id),
+    /** Reads the plans as `title: state done/total`. */
+    async listPlans(): Promise<string[]> {
+      const runs = await readPlanRuns(app.deps);
+      return runs.map(({ title, state, done, total }) => `${title}: ${state} ${done}/${total}`);
+    },
+    /** The run of the only plan. */
+    async readOnlyRun() {
+      const [run, ...others] = await readPlanRuns(app.deps);
+      if (!run || others.length > 0) throw new Error(`There are ${run ? others.length + 1 : 0} plans.`);
+      return run;
+    },
+    /** Wakes that the gateway received since the last call, sorted, as `agent: subject reason`. */
+    takeWakes(): string[] {
+      const newRuns = gateway.runs.slice(takenCount);
+      takenCount = gateway.runs.length;
+      return newRuns
+        .flatMap(({ agent, message }) => {
+          const subjects = [...message.matchAll(/"task":"([^"]+)","reason":"([^"]+)"/g)];
+          return subjects.map(([, key, reason]) => `${toAgentName(agent)}: ${key} ${reason}`);
+        })
+        .sort();
+    },
+    /** What Plane holds of the plan: project, then for each task its title, assignees and blockers. */
+    async readPlane(): Promise<string[]> {
+      const { data } = await app.deps.plane.call(projectsApi.list);
+      const projects = data.results.filter(({ name }) => name === "Website");
+      const groups = await Promise.all(projects.map(({ id }) => readGroups(id)));
+      return projects.flatMap((project) => [
+        `project ${project.identifier}`,
+        ...app.plane.items(project.id).map((item) => {
+          const blockers = app.plane.blockers(item).map((id) => app.plane.item(id)?.name ?? "?");
+          const { assignees, name } = app.readPlaneItem(item);
+          const cards = app.readComments(item).filter((comment) => comment.includes("Agent card")).length;
+          return `${name} | ${assignees.join()} | ${blockers.join()} | ${cards}`;
+        }),
+        ...groups.flat(),
+      ]);
+    },
+  };
+}
+
+export type PlanSetup = Awaited<ReturnType<typeof createPlanSetup>>;

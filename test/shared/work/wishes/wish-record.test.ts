@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { closeWish, readOpenWishes } from "../../../../shared/work/wishes/wish-record.ts";
+import { createPlanSetup } from "../../../functions/work/plan-setup.ts";
+
+test("open wishes are listed oldest first, and a wish is closed once", async () => {
+  const { app, addWish, plan, readWish } = await createPlanSetup();
+  const first = await addWish("a website", "1");
+  app.advance(1_000);
+  const second = await addWish("a shop", "2");
+  const listOpen = async () => (await readOpenWishes(app.deps, "Concierge")).map(({ id }) => id);
+  expect(await listOpen()).toEqual([first, second]);
+  await plan({ wish: first });
+  expect(await listOpen()).toEqual([second]);
+  expect(await closeWish(app.deps, first)).toBe("closed");
+  expect(await closeWish(app.deps, first)).toBe("already");
+  expect(await closeWish(app.deps, "asked-for:9")).toBe("unknown");
+  expect(await closeWish(app.deps, "not a key")).toBe("unknown");
+  expect(await readWish(first)).toMatchObject({ state: "closed" });
+  await expect(plan({ wish: first, project: "Shop" })).rejects.toThrow("conflict: The wish");
+});
+
+test("a request that version 0.2 handed over is no wish, and its repeated update wakes nobody", async () => {
+  const { app, addWish, readWish, advanceSeconds, takeWakes } = await createPlanSetup();
+  await app.store.commit({ put: [{ key: "asked-for:7", value: true }] });
+  await addWish("a website", "7");
+  await advanceSeconds(5);
+  expect(takeWakes()).toEqual([]);
+  expect(await readWish("asked-for:7")).toBeUndefined();
+});
