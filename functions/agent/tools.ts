@@ -9,6 +9,7 @@ import { listAgentsTool } from "./list-agents.ts";
 import { listMyTasksTool } from "./list-my-tasks.ts";
 import { listProjectsTool } from "./list-projects.ts";
 import { listTasksTool } from "./list-tasks.ts";
+import { messageHumanTool } from "./message-human.ts";
 import { planProjectTool } from "./plan-project.ts";
 import { reportTool } from "./report.ts";
 import { startTimerTool } from "./start-timer.ts";
@@ -38,4 +39,5 @@ export const TOOLS: readonly Tool[] = [
   listProjectsTool,
   listTasksTool,
   listAgentsTool,
+  messageHumanTool,
 ];

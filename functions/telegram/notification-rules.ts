@@ -68,6 +68,16 @@ export function createNotificationRules(
         ...omitUndefined({ mutedBy: mute ? getRuleName(mute, 0) : undefined }),
       });
     }
+    if (awaitsHuman(event, facts) && !decisions.has(chat)) {
+      const mute = mutes.find((entry) => matchesEntry(entry, event, facts, "nobody"));
+      const mutedBy = mute ? getRuleName(mute, 0) : undefined;
+      decisions.set(chat, {
+        targetChat: chat,
+        rule: "waits for a person",
+        isReported: false,
+        ...omitUndefined({ mutedBy }),
+      });
+    }
     return [...decisions.values()];
   }
 
@@ -82,6 +92,14 @@ export function createNotificationRules(
     const position = configured.indexOf(entry);
     return entry.name ?? `notifications[${position === -1 ? index : position}]`;
   }
+}
+
+/**
+ * Whether nothing goes on until a person decides, and only the chat shows it: a plan, or a question about no task. They
+ * are sent to TELEGRAM_CHAT_ID even when no configured entry names them; only a `mute` entry suppresses them.
+ */
+function awaitsHuman({ kind }: AnyEvent, { item }: EventFacts): boolean {
+  return kind === "plan_proposed" || (kind === "asked" && !item);
 }
 
 interface RoutingDecision {

@@ -12,7 +12,8 @@ export function toWakeTask(event: AnyEvent, { item, project }: EventFacts): Wake
   return { ...subject, reason, ...omitUndefined({ text }) };
 }
 
-function getEventSubject(event: AnyEvent, project: EventFacts["project"]): Pick<WakeTask, "id" | "key" | "title"> {
+function getEventSubject(event: AnyEvent, project: EventFacts["project"]): Omit<WakeTask, "reason" | "text"> {
+  if (event.kind === "answered") return { id: event.question, key: "message", question: event.question };
   if ("plan" in event) return { id: event.plan, key: project?.identifier ?? "new", title: event.title };
   return { id: project?.id ?? "", key: project?.identifier ?? "", title: project?.name ?? "" };
 }

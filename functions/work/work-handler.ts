@@ -38,8 +38,11 @@ export const workHandler: JobHandler = {
 /** The jobs that concern one item. */
 type ItemJobBody = Exclude<WorkJobBody, { do: "plan" }>;
 
+/** The jobs after which the live messages of their item are updated. */
+type LiveUpdateJob = Extract<WorkJobBody, { do: "card" | "ended" }>;
+
 /** Updates the live messages of an item in Telegram after it was claimed or released, or when its card changes. */
-async function queueLiveUpdate(deps: Deps, { item, correlation }: ItemJobBody, jobId: string): Promise<void> {
+async function queueLiveUpdate(deps: Deps, { item, correlation }: LiveUpdateJob, jobId: string): Promise<void> {
   const jobs = createProgressJobs(deps.settings, item, jobId, correlation);
   if (jobs.length === 0) return;
   await deps.store.commit({ jobs });

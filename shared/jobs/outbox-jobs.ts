@@ -46,7 +46,7 @@ export const outboxBodySchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("announcement"), ...commonFields, answer: newMessageSchema }),
   /** Replaces the text of a message; a deleted message is sent again. */
   z.object({ type: z.literal("replacement"), ...commonFields, show: editedMessageSchema }),
-  /** Updates the live messages about a task. `do` was its type before all bodies had `type`. */
+  /** Updates the live messages about a task, or about the question that `item` names. `do` was its type before all bodies had `type`. */
   z.object({ type: z.literal("live_refresh"), ...commonFields, do: z.literal("look"), item: z.string() }),
 ]);
 export type OutboxBody = z.infer<typeof outboxBodySchema>;

@@ -38,8 +38,14 @@ export const workJobBodySchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("unstick"), ...commonFields }),
   /** A blocker of the item has changed: blocks or unblocks the item. */
   z.object({ do: z.literal("settle"), ...commonFields }),
-  /** Reminds people of an unanswered question. */
-  z.object({ do: z.literal("remind"), ...commonFields, question: z.string(), after: z.number() }),
+  /** Reminds people of an unanswered question, which may be about no item. */
+  z.object({
+    do: z.literal("remind"),
+    ...commonFields,
+    item: z.string().exactOptional(),
+    question: z.string(),
+    after: z.number(),
+  }),
   /** Checks an upload that was started and removes it if it was not completed. */
   z.object({ do: z.literal("half"), ...commonFields, upload: z.string() }),
   /** A person commented on an item that has an open question. */

@@ -17,14 +17,16 @@ export type WakeReason =
 
 /** One task of a wake. Others wrote title and text, so they stay in separate fields. */
 export interface WakeTask {
-  /** Plane's id of the item or project, or the id of a wish or plan. */
+  /** Plane's id of the item or project, or the id of a wish, a plan or a question. */
   id: string;
-  /** `ONB-12`, a project's identifier, or `new` for a wish and for a plan without a project. */
+  /** `ONB-12`, a project's identifier, `new` for a wish and for a plan without a project, or `message`. */
   key: string;
   reason: WakeReason;
   title?: string;
   /** A person's answer, reason or request. */
   text?: string;
+  /** Id of the answered question, when it was about no task. */
+  question?: string;
 }
 
 /** A task of a wake that was posted, with the store time of the first wake that named it. */

@@ -8,6 +8,7 @@ import { downloadFile } from "./deliverables/download-file.ts";
 import { findAttachment } from "./deliverables/find-attachment.ts";
 import { setStatus } from "./lifecycle/set-status.ts";
 import type { StatusChange } from "./lifecycle/status-change.ts";
+import { messageHuman, type NewMessage } from "./messages/message-human.ts";
 import type { NewTask, Plan } from "./plan-runs/plan.ts";
 import { createProject, type NewProject } from "./planning/create-project.ts";
 import { createTask } from "./planning/create-task.ts";
@@ -16,7 +17,8 @@ import { planProject } from "./planning/plan-project.ts";
 import { type TaskChanges, updateTask } from "./planning/update-task.ts";
 import { type ProgressReport, reportProgress } from "./progress/report-progress.ts";
 import { startTimer, stopTimer } from "./progress/timers.ts";
-import { askHuman, type NewQuestion } from "./questions/ask-human.ts";
+import { askHuman } from "./questions/ask-human.ts";
+import type { NewQuestion } from "./questions/question-content.ts";
 import { findTask } from "./tasks/find-task.ts";
 import { listProjects } from "./views/list-projects.ts";
 import { listTasks } from "./views/list-tasks.ts";
@@ -59,6 +61,8 @@ export function createTaskOperations(deps: WorkDeps, caller: Caller, correlation
       const foundTask = await findTask(context, task);
       return { key: foundTask.key, ...(await askHuman(context, foundTask, newQuestion)) };
     },
+    /** Sends the human a message about no task, or asks a question. */
+    message: (newMessage: NewMessage) => messageHuman(context, newMessage),
     /** Writes the caller's report to the agent card. */
     report: async (task: string, report: ProgressReport) =>
       reportProgress(context, await findTask(context, task), report),

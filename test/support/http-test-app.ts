@@ -7,7 +7,7 @@ import { manifest } from "../../functions/index.ts";
 import { getRemoteAddress, serveHttp } from "../../runtime/node/serve-http.ts";
 import { toSettingName } from "../../shared/config/settings-file.ts";
 import { createHttpApp } from "../../shared/http/http-app.ts";
-import { createAgentTestApp } from "./agent-test-app.ts";
+import { type AgentTestApp, createAgentTestApp } from "./agent-test-app.ts";
 
 export const HTTP_ADMIN_TOKEN = "admin-token-for-http-tests";
 export const HTTP_TICK_TOKEN = "tick-token-for-http-tests";
@@ -21,18 +21,27 @@ type Options = NonNullable<Parameters<typeof createAgentTestApp>[0]>;
 
 /** Creates the test app with every route of the product over real HTTP, and a bridge token for each agent. */
 export async function createHttpTestApp(options: Options = {}) {
-  const names = Object.keys({ Concierge: {}, Imhotep: {}, Thot: {}, ...options.agents });
-  const tokens = Object.fromEntries(names.map((name) => [`AGENT_TOKEN_${toSettingName(name)}`, toBridgeToken(name)]));
   const testApp = await createAgentTestApp({
     ...options,
     setUpPlane: (plane) => ({
       ADMIN_TOKEN: HTTP_ADMIN_TOKEN,
       TICK_TOKEN: HTTP_TICK_TOKEN,
-      ...tokens,
+      ...createBridgeTokens(options.agents),
       ...options.setUpPlane?.(plane),
     }),
   });
 
+  return serveTestApp(testApp);
+}
+
+/** Returns the settings of the bridge tokens of the test agents and of further ones. */
+export function createBridgeTokens(agents: Options["agents"] = {}): Record<string, string> {
+  const names = Object.keys({ Concierge: {}, Imhotep: {}, Thot: {}, ...agents });
+  return Object.fromEntries(names.map((name) => [`AGENT_TOKEN_${toSettingName(name)}`, toBridgeToken(name)]));
+}
+
+/** Serves every route of the product for a test app, and adds clients that call it. */
+export async function serveTestApp<App extends Pick<AgentTestApp, "deps">>(testApp: App) {
   /** Starts an HTTP server on the app's current deps. */
   async function listen(): Promise<string> {
     const app = createHttpApp(testApp.deps, { routes: manifest.routes, getRemoteAddress });

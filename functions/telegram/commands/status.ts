@@ -67,14 +67,7 @@ async function renderQuestionLines(context: CommandContext): Promise<RichText[]>
   const questions = await readPendingQuestions(context.deps);
   return questions.map(({ task, agent, text, at }) => {
     const agentAndTime = joinRichText([toSafeText(agent, 80), renderSince(context, at, now)], ", ");
-    return joinRichText([
-      "❓ ",
-      renderTaskLink(context, task),
-      " (",
-      agentAndTime,
-      ")",
-      context.presentation.texts.colon,
-      toSafeText(text),
-    ]);
+    const subject = task ? [renderTaskLink(context, task), " (", agentAndTime, ")"] : [agentAndTime];
+    return joinRichText(["❓ ", ...subject, context.presentation.texts.colon, toSafeText(text)]);
   });
 }

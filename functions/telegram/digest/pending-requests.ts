@@ -7,17 +7,27 @@ import type { KeptQuestion } from "../../../shared/work/questions/question-recor
 import { findOpenTask, type Task } from "../../../shared/work/tasks/find-task.ts";
 import type { DigestDeps } from "./completed-tasks.ts";
 
-/** A task whose agent waits for a human. */
-export interface PendingRequest {
-  task: Task;
+/** A request of an agent that waits for a human. */
+interface PendingRequest {
   agent: string;
   /** Store time at which the agent asked. */
   at: number;
 }
 
+export interface PendingReview extends PendingRequest {
+  task: Task;
+  confidence?: number;
+}
+
+export interface PendingQuestion extends PendingRequest {
+  /** Absent for a question about no task. */
+  task?: Task;
+  text: string;
+}
+
 /** Reads the reviews that nobody has decided yet, oldest first. */
-export async function readPendingReviews(deps: DigestDeps): Promise<(PendingRequest & { confidence?: number })[]> {
-  const requests: (PendingRequest & { confidence?: number })[] = [];
+export async function readPendingReviews(deps: DigestDeps): Promise<PendingReview[]> {
+  const requests: PendingReview[] = [];
   for (const { value } of await readAllRows<KeptReview>(deps, workSets.reviews)) {
     const task = value.verdict ? undefined : await findOpenTask(deps, value.item);
     if (!task) continue;
@@ -27,13 +37,14 @@ export async function readPendingReviews(deps: DigestDeps): Promise<(PendingRequ
   return requests.sort((a, b) => a.at - b.at);
 }
 
-/** Reads the unanswered questions about open tasks, oldest first. */
-export async function readPendingQuestions(deps: DigestDeps): Promise<(PendingRequest & { text: string })[]> {
-  const requests: (PendingRequest & { text: string })[] = [];
+/** Reads the unanswered questions about open tasks and about no task, oldest first. */
+export async function readPendingQuestions(deps: DigestDeps): Promise<PendingQuestion[]> {
+  const requests: PendingQuestion[] = [];
   for (const { value } of await readAllRows<KeptQuestion>(deps, workSets.questions)) {
     const { item, agent, text, asked: askedAt, answer, closed: closedAt } = value;
-    const task = answer || closedAt !== undefined ? undefined : await findOpenTask(deps, item);
-    if (task) requests.push({ task, agent, text, at: askedAt });
+    if (answer || closedAt !== undefined) continue;
+    const task = item === undefined ? undefined : await findOpenTask(deps, item);
+    if (item === undefined || task) requests.push({ agent, text, at: askedAt, ...omitUndefined({ task }) });
   }
   return requests.sort((a, b) => a.at - b.at);
 }

@@ -83,13 +83,11 @@ export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now:
     ),
     ...renderList(
       renderHead("❓", digest.questions, questions.length),
-      questions.map(({ task, agent, text, at }) =>
-        joinRichText([
-          renderTask(task, [toSafeText(agent, NAME_LIMIT), renderSince({ at })]),
-          texts.colon,
-          toSafeText(text, 160),
-        ]),
-      ),
+      questions.map(({ task, agent, text, at }) => {
+        const agentAndTime = [toSafeText(agent, NAME_LIMIT), renderSince({ at })];
+        const subject = task ? renderTask(task, agentAndTime) : joinRichText(agentAndTime, ", ");
+        return joinRichText([subject, texts.colon, toSafeText(text, 160)]);
+      }),
     ),
     ...renderList(
       renderHead("🔮", digest.forecast),

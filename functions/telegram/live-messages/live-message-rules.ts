@@ -9,9 +9,14 @@ const REFRESH_EVENTS: readonly AnyEvent["kind"][] = [
   ...(["renamed", "answered", "sent_back", "claim_lost"] as const),
 ];
 
+/** What the live messages of an event without a task are about. */
+function getSubjectId(event: AnyEvent): string | undefined {
+  return event.kind === "answered" ? event.question : undefined;
+}
+
 /**
- * Creates the rules that refresh live messages (questions, reviews, progress) when something happens to their task, in
- * every chat that may have one. Only tasks of agents have live messages.
+ * Creates the rules that refresh live messages (questions, reviews, progress) when something happens to what they are
+ * about, in every chat that may have one. Of tasks, only those of agents have live messages.
  */
 export function createLiveMessageRules(entries: readonly NotificationRule[], chat: ChatId | undefined): RuleSet {
   const configured = [chat, ...entries.map((entry) => entry.chat)].filter(
@@ -23,10 +28,12 @@ export function createLiveMessageRules(entries: readonly NotificationRule[], cha
     isInternal: true,
     needsActor: () => false,
     decide(event, { item }, correlation) {
-      if (!item || !REFRESH_EVENTS.includes(event.kind)) return [];
-      if (item.agent === undefined && !("agent" in event)) return [];
+      if (!REFRESH_EVENTS.includes(event.kind)) return [];
+      if (item?.agent === undefined && !("agent" in event)) return [];
+      const subjectId = item?.id ?? getSubjectId(event);
+      if (subjectId === undefined) return [];
       return chats.map(
-        (liveChat): RuleAction => ({ ...createLiveRefreshAction(liveChat, item.id, correlation), rule: "work.look" }),
+        (liveChat): RuleAction => ({ ...createLiveRefreshAction(liveChat, subjectId, correlation), rule: "work.look" }),
       );
     },
   };

@@ -9,7 +9,7 @@ export type QuestionEvent = Extract<WorkEvent, { kind: "asked" }>;
 export type ReviewEvent = Extract<WorkEvent, { kind: "review" }>;
 
 /** The task of a message, in the state in which the message was sent. */
-export interface MessageSubject {
+export interface TaskSubject {
   /** Plane's id of the work item. */
   id: string;
   key: string;
@@ -17,17 +17,20 @@ export interface MessageSubject {
   url: string;
 }
 
+/** What a message is about. Without a task it has an id only: that of its question. */
+export type MessageSubject = TaskSubject | { id: string };
+
 /** A question or review that waits for a human. It is kept up to date until it is closed. */
 export type LiveMessage = {
-  subject: MessageSubject;
   /** Hash of the view that the message shows now. */
   shown: string;
   /** An earlier send may have arrived too. */
   repeat: boolean;
 } & (
-  | { event: QuestionEvent }
+  | { event: QuestionEvent; subject: MessageSubject }
   | {
       event: ReviewEvent;
+      subject: TaskSubject;
       /** Id of the review. */
       review: string;
       /** Hashes of the task's fields as the message showed them: an approval is valid for exactly this state. */
@@ -55,7 +58,7 @@ const CLOSED_RETENTION: Ms = 30 * DAY;
 const OPEN_RETENTION: Ms = 180 * DAY;
 
 export const liveMessageKey = (chat: ChatId, messageId: number): StoreKey => `live:${chat}:${messageId}`;
-const liveMessageSet = (chat: ChatId, item: string): SetName => `live:${chat}:${item}`;
+const liveMessageSet = (chat: ChatId, subjectId: string): SetName => `live:${chat}:${subjectId}`;
 
 export function createLiveMessagePut(
   chat: ChatId,
@@ -68,13 +71,13 @@ export function createLiveMessagePut(
   return { key, value: liveMessage, sets: [liveMessageSet(chat, liveMessage.subject.id)], expires: OPEN_RETENTION };
 }
 
-/** Reads the open messages about a task in a chat. */
+/** Reads the open messages about a subject in a chat. */
 export async function readLiveMessages(
   store: Pick<Store, "scan">,
   chat: ChatId,
-  item: string,
+  subjectId: string,
 ): Promise<StoredRow<LiveMessage>[]> {
-  return (await store.scan<LiveMessage>(liveMessageSet(chat, item))).rows;
+  return (await store.scan<LiveMessage>(liveMessageSet(chat, subjectId))).rows;
 }
 
 /** Returns Telegram's number of the message from its key. */

@@ -64,15 +64,16 @@ async function adoptMessage(
 ): Promise<CommandResult> {
   const key = liveMessageKey(chat, messageId);
   const [stored] = await deps.store.read<LiveMessage>([key]);
-  const task = stored ? undefined : await findKeptTask(deps, question.item);
-  if (!task) return {};
-  const { id, agent, text, choices, urgency } = question;
+  if (stored) return {};
+  const { id, item, agent, text, choices, urgency } = question;
+  const task = item === undefined ? undefined : await findKeptTask(deps, item);
+  if (item !== undefined && !task) return {};
   const event = { kind: "asked", question: id, agent, text, choices, urgency, reminder: 0 } as const;
-  const subject = { id: task.id, key: task.key, title: task.item.snapshot.name, url: task.url };
+  const subject = task ? { id: task.id, key: task.key, title: task.item.snapshot.name, url: task.url } : { id };
   return {
     expect: [[key, 0]],
     put: [createLiveMessagePut(chat, messageId, { subject, shown: "", repeat: true, event }, false)],
-    jobs: [createLiveRefreshJob(chat, task.id, `adopted.${messageId}`, correlation)],
+    jobs: [createLiveRefreshJob(chat, subject.id, `adopted.${messageId}`, correlation)],
   };
 }
 

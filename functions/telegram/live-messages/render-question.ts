@@ -28,14 +28,9 @@ export async function renderQuestion(
 ): Promise<MessageView> {
   const { presentation, deps } = context;
   const { live, events, colon } = presentation.texts;
-  const [stored, [item]] = await Promise.all([
-    findQuestion(deps, event.question),
-    deps.store.read<KeptItem>([observedKeys.item(subject.id)]),
-  ]);
+  const stored = await findQuestion(deps, event.question);
   const answer = stored?.value.answer;
-  const isOver =
-    stored?.value.closed !== undefined ||
-    (item && (item.value.gone !== undefined || !isOpen(item.value.snapshot.word)));
+  const isOver = stored?.value.closed !== undefined || (await isSubjectClosed(context, subject));
   // The agent's name is in the headline, where no text of an agent can appear, so no agent can ask in another's name.
   const headline = toBold(event.reminder > 0 ? live.askedAgain : events.asked);
   const head = [
@@ -44,13 +39,13 @@ export async function renderQuestion(
     headline,
     ` ${presentation.texts.fromAgent} `,
     toSafeText(event.agent, 80),
-    colon,
+    "key" in subject ? colon : colon.trimEnd(),
   ];
   const questionLines: RichText[] = [
     joinRichText(
       keepDefined([
         ...head,
-        renderSubjectLine(subject, presentation),
+        "key" in subject ? renderSubjectLine(subject, presentation) : undefined,
         event.urgency === "high" ? ` – ${live.urgent}` : undefined,
       ]),
     ),
@@ -73,6 +68,13 @@ export async function renderQuestion(
     ...omitUndefined({ buttons: buttons.length > 0 ? buttons : undefined }),
     isClosed: false,
   };
+}
+
+/** A question about no task stays open until it is answered. */
+async function isSubjectClosed({ deps }: DeliveryContext, subject: MessageSubject): Promise<boolean> {
+  if (!("key" in subject)) return false;
+  const [item] = await deps.store.read<KeptItem>([observedKeys.item(subject.id)]);
+  return item !== undefined && (item.value.gone !== undefined || !isOpen(item.value.snapshot.word));
 }
 
 /** Lists the choices when their buttons cannot show them in full. */

@@ -149,7 +149,7 @@ function createRefreshJob({ chat, id, correlation }: CommandContext, { subject }
 function renderToast(
   { presentation }: CommandContext,
   toastKey: "approved" | "sentBack" | "reason" | "changed",
-  { subject }: LiveMessage,
+  { subject }: LiveReviewMessage,
 ): string {
   return fillTemplate(presentation.texts.live.toast[toastKey], { key: toSafeText(subject.key, 40) }).text;
 }

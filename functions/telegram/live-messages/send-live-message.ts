@@ -1,7 +1,7 @@
 import { createLiveRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
 import { observedKeys } from "../../../shared/observe/store-keys.ts";
 import type { Settlement } from "../../../shared/store/job-operations.ts";
-import type { ActionBody } from "../../../shared/task/events.ts";
+import type { ActionBody, EventFacts } from "../../../shared/task/events.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
 import { workKeys } from "../../../shared/work/context/work-keys.ts";
 import type { KeptReview } from "../../../shared/work/lifecycle/review-record.ts";
@@ -32,14 +32,13 @@ export async function sendLiveMessage(
 ): Promise<Settlement> {
   const { deps, job } = context;
   const [delivered] = await deps.store.read([jobDeliveryKey(job)]);
-  if (delivered || !facts.item) return SETTLED;
+  const liveMessage = delivered ? undefined : await createLiveMessage(context, event, facts);
+  if (!liveMessage) return SETTLED;
   const [attempt] = await deps.store.read<SendAttempt>([sendAttemptKey(job)]);
-  const { id, key, title, url } = facts.item;
-  const liveMessage = await createLiveMessage(context, event, { id, key, title, url });
   const view = await renderLiveMessage(context, liveMessage);
   // A closed question needs no reminder. Its first message is sent all the same: people should know what was asked.
   if (view.isClosed && !attempt && event.kind === "asked" && event.reminder > 0) return SETTLED;
-  const thread = await readReplyThread(context, event, id);
+  const thread = await readReplyThread(context, event, liveMessage.subject);
   return sendMessage(context, {
     attempt,
     priority: "notification",
@@ -52,13 +51,16 @@ export async function sendLiveMessage(
   });
 }
 
+/** Returns undefined for a review without its task, which nobody could decide. */
 async function createLiveMessage(
   { deps }: DeliveryContext,
   event: QuestionEvent | ReviewEvent,
-  subject: MessageSubject,
-): Promise<LiveMessage> {
-  const common = { subject, shown: "", repeat: false };
-  if (event.kind === "asked") return { ...common, event };
+  { item: facts }: EventFacts,
+): Promise<LiveMessage | undefined> {
+  const common = { shown: "", repeat: false };
+  const subject = facts && { id: facts.id, key: facts.key, title: facts.title, url: facts.url };
+  if (event.kind === "asked") return { ...common, event, subject: subject ?? { id: event.question } };
+  if (!subject) return undefined;
   const [[stored], [item]] = await Promise.all([
     deps.store.read<KeptReview>([workKeys.review(subject.id)]),
     deps.store.read<KeptItem>([observedKeys.item(subject.id)]),
@@ -66,20 +68,21 @@ async function createLiveMessage(
   return {
     ...common,
     event,
+    subject,
     review: stored?.value.id ?? "",
     seen: item ? await hashTaskFields(item.value.snapshot) : {},
   };
 }
 
-/** A reminder replies to the first message of its question. */
+/** A reminder replies to the first message of its question; other messages reply to the first one about their task. */
 async function readReplyThread(
   context: DeliveryContext,
   event: QuestionEvent | ReviewEvent,
-  item: string,
+  subject: MessageSubject,
 ): Promise<MessageThread> {
-  const thread = await readThread(context, item);
+  const thread = await readThread(context, "key" in subject ? subject.id : undefined);
   if (event.kind !== "asked" || event.reminder === 0) return thread;
-  const rows = await readLiveMessages(context.deps.store, context.chat, item);
+  const rows = await readLiveMessages(context.deps.store, context.chat, subject.id);
   const matching = rows.filter(({ value }) => value.event.kind === "asked" && value.event.question === event.question);
   const [first] = matching.map((row) => parseMessageId(row.key)).sort((a, b) => a - b);
   return first === undefined ? thread : { ...thread, extras: { replyTo: first } };

@@ -3,11 +3,11 @@ import { joinRichText, type RichText, toLink, toPlainText } from "../../../share
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
 import type { Presentation } from "../presentation/presentation.ts";
-import type { MessageSubject } from "./live-message.ts";
+import type { TaskSubject } from "./live-message.ts";
 
 /** Renders a task as a link: `ONB-12 Write the welcome mail`. */
 export function renderSubjectLine(
-  { key, title, url }: Pick<MessageSubject, "key" | "title" | "url">,
+  { key, title, url }: Pick<TaskSubject, "key" | "title" | "url">,
   { origins }: Presentation,
 ): RichText {
   const parts = [toSafeText(key), toSafeText(title, 256)].filter(({ text }) => text !== "");

@@ -7,6 +7,7 @@ export const liveTextsEn: LiveTexts = {
     review: "Approve the task, or reply to this message with what is missing.",
     reason: "Reply to this message with the reason, or press the button again to send it back without one.",
   },
+  message: "Message",
   askedAgain: "Question (reminder)",
   urgent: "urgent",
   answered: "Answered by {by}",

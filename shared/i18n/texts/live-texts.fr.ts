@@ -7,6 +7,7 @@ export const liveTextsFr: LiveTexts = {
     review: "Approuvez la tâche ou répondez à ce message en indiquant ce qui manque.",
     reason: "Répondez à ce message en indiquant le motif, ou appuyez de nouveau pour renvoyer la tâche sans motif.",
   },
+  message: "Message",
   askedAgain: "Question (rappel)",
   urgent: "urgente",
   answered: "Réponse de {by}",

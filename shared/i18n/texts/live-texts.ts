@@ -2,6 +2,8 @@
 export interface LiveTexts {
   /** How to answer a question or review: the last line of its message. */
   hint: Record<"press" | "reply" | "review" | "reason", string>;
+  /** The headline of a message without a task. */
+  message: string;
   /** Questions: the headline of a reminder. */
   askedAgain: string;
   urgent: string;

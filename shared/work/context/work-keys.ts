@@ -26,6 +26,8 @@ export const workKeys = {
   /** The time of the agent's last note on the item. */
   note: (agent: string, item: string): StoreKey => `note:${encodeURIComponent(agent)}:${item}`,
   question: (id: string): StoreKey => `question:${id}`,
+  /** A message of an agent to the human, about no task. */
+  message: (id: string): StoreKey => `message:${id}`,
   /** Idempotency key of a call, by the hash of its input. */
   said: (hash: string): StoreKey => `said:${hash}`,
   /** The progress of an upload. */

@@ -1,8 +1,14 @@
 import { isOpenItem } from "../../task/diff.ts";
 import type { WorkDeps } from "../context/call-context.ts";
-import { workKeys, workSets } from "../context/work-keys.ts";
+import { workKeys } from "../context/work-keys.ts";
 import { findKeptTask } from "../tasks/find-task.ts";
-import { ANSWERED_MS, findQuestion, isQuestionOpen, readTaskQuestions } from "./question-record.ts";
+import {
+  ANSWERED_MS,
+  findQuestion,
+  getClosedQuestionSets,
+  isQuestionOpen,
+  readTaskQuestions,
+} from "./question-record.ts";
 
 /** Closes the open questions of a closed task, whose answers are no longer needed. */
 export async function closeQuestions(deps: WorkDeps, item: string): Promise<void> {
@@ -17,7 +23,7 @@ export async function closeQuestions(deps: WorkDeps, item: string): Promise<void
     const put = {
       key,
       value: { ...record.value, closed: closedAt },
-      sets: [workSets.questionsOf(item)],
+      sets: getClosedQuestionSets(record.value),
       expires: ANSWERED_MS,
     };
     // A stale commit means that the question was answered just now.

@@ -1,4 +1,6 @@
 import { createWorkJob } from "../../jobs/work-jobs.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import type { Put } from "../../store/port.ts";
 import type { Urgency, WorkEvent } from "../../task/events.ts";
 import { DAY, HOUR, type Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
@@ -14,10 +16,16 @@ const REMINDERS: Record<Urgency, readonly [Ms, Ms]> = {
   high: [HOUR / 4, HOUR],
 };
 
-/** Stores the question and publishes it, in one commit with the job for its next reminder. */
+/** Retention of a question about no task that nobody answers: 30 days after its last reminder. */
+const UNANSWERED_MS: Ms = 30 * DAY;
+
+/**
+ * Stores the question and publishes it, in one commit with the job for its next reminder. A question about no task is
+ * closed by nothing but its answer, so it expires.
+ */
 export async function publishQuestion(
   deps: WorkDeps,
-  task: Task,
+  task: Task | undefined,
   question: KeptQuestion,
   rev: number | undefined,
   correlation: string,
@@ -26,12 +34,22 @@ export async function publishQuestion(
   const event: WorkEvent = { kind: "asked", question: id, agent, text, choices, urgency, reminder: reminded };
   const reminderDelay = REMINDERS[urgency][reminded];
   const at = question.asked + (reminderDelay ?? 0);
-  const reminderBody = { do: "remind", item, question: id, after: reminded, correlation } as const;
+  const reminderBody = {
+    do: "remind",
+    ...omitUndefined({ item }),
+    question: id,
+    after: reminded,
+    correlation,
+  } as const;
   const record = workKeys.question(id);
+  const put: Put =
+    item === undefined
+      ? { key: record, value: question, sets: [workSets.questions], expires: UNANSWERED_MS }
+      : { key: record, value: question, sets: [workSets.questions, workSets.questionsOf(item)] };
   await publishWorkEvent(deps, task, event, correlation, {
     record,
     rev: rev ?? 0,
-    put: [{ key: record, value: question, sets: [workSets.questions, workSets.questionsOf(item)] }],
+    put: [put],
     jobs:
       reminderDelay === undefined ? [] : [createWorkJob(`remind:${id}:${reminded}`, `remind:${id}`, reminderBody, at)],
   });

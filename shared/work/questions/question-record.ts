@@ -1,4 +1,4 @@
-import type { StoredValue } from "../../store/port.ts";
+import type { SetName, StoredValue } from "../../store/port.ts";
 import type { Urgency } from "../../task/events.ts";
 import { DAY, type Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
@@ -7,7 +7,8 @@ import { workKeys, workSets } from "../context/work-keys.ts";
 /** A question of an agent to the human. */
 export interface KeptQuestion {
   id: string;
-  item: string;
+  /** Plane's id of the item; absent for a question that is about no task. */
+  item?: string;
   agent: string;
   text: string;
   choices: string[];
@@ -29,6 +30,11 @@ export interface KeptQuestion {
 
 /** Retention of an answered or closed question: 30 days, so that messages and details can still show it. */
 export const ANSWERED_MS: Ms = 30 * DAY;
+
+/** The sets of a question that is no longer open: a closed question about no task is in none. */
+export function getClosedQuestionSets({ item }: KeptQuestion): SetName[] {
+  return item === undefined ? [] : [workSets.questionsOf(item)];
+}
 
 /** Reads the open and answered questions on an item, oldest first. */
 export async function readTaskQuestions(deps: Pick<WorkDeps, "store">, item: string): Promise<KeptQuestion[]> {

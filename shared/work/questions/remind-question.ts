@@ -6,15 +6,17 @@ import { closeQuestions } from "./close-questions.ts";
 import { publishQuestion } from "./publish-question.ts";
 import { findQuestion, isQuestionOpen } from "./question-record.ts";
 
-/** Sends a reminder of an unanswered question while its task is open. `after` is the number of earlier reminders. */
+/** Sends a reminder of an unanswered question while its task, if it has one, is open. `after` is the number of earlier reminders. */
 export async function remindQuestion(
   deps: WorkDeps,
   { question: id, after, correlation }: Extract<WorkJobBody, { do: "remind" }>,
 ): Promise<void> {
   const record = await findQuestion(deps, id);
-  const task = record && (await findKeptTask(deps, record.value.item));
+  const item = record?.value.item;
+  const task = item === undefined ? undefined : await findKeptTask(deps, item);
   // A job that is repeated after its reminder was stored finds a higher number of reminders and does nothing.
-  if (!record || !task || !isQuestionOpen(record.value) || record.value.reminded !== after) return;
-  if (!isOpenItem(task.item)) return closeQuestions(deps, task.id);
+  if (!record || !isQuestionOpen(record.value) || record.value.reminded !== after) return;
+  if (item !== undefined && !task) return;
+  if (task && !isOpenItem(task.item)) return closeQuestions(deps, task.id);
   await publishQuestion(deps, task, { ...record.value, reminded: after + 1 }, record.rev, correlation);
 }

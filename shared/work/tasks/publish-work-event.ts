@@ -16,12 +16,13 @@ interface EventRecord {
 }
 
 /**
- * Publishes a work event to all rule sets, in one commit with the record that it belongs to.
+ * Publishes a work event to all rule sets, in one commit with the record that it belongs to. Only an event about no task,
+ * such as a question of the Concierge, has no `task`.
  * Publishing the same event again is `stale`, because the record's revision has changed.
  */
 export async function publishWorkEvent(
   deps: WorkDeps,
-  task: Task,
+  task: Task | undefined,
   event: WorkEvent,
   correlation: string,
   eventRecord: EventRecord,
@@ -35,7 +36,7 @@ export async function publishWorkEvent(
 /** Prepares the puts and jobs that publish an event, for a commit that expects its record to be at this revision. */
 export async function prepareWorkEvent(
   deps: WorkDeps,
-  task: Task,
+  task: Task | undefined,
   event: WorkEvent,
   correlation: string,
   { record, rev, put = [], jobs = [] }: EventRecord,
@@ -46,7 +47,10 @@ export async function prepareWorkEvent(
     events: [event],
     correlation,
     via: "bridge",
-    facts: () => readItemFacts(deps, task.project, task.item, event),
+    facts: async () =>
+      task
+        ? readItemFacts(deps, task.project, task.item, event)
+        : { at: new Date(await deps.store.now()).toISOString() },
   });
   return {
     put: [...put, ...decision.put],

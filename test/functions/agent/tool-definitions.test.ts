@@ -72,6 +72,7 @@ test("A tool for the Concierge only (reliability 20) is one that plans or reads 
     "list_agents",
     "list_projects",
     "list_tasks",
+    "message_human",
     "plan_project",
     "update_task",
   ]);

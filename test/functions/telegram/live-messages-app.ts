@@ -1,7 +1,8 @@
 import { createLiveMessageRules } from "../../../functions/telegram/live-messages/live-message-rules.ts";
 import { pollTelegramOnce } from "../../../functions/telegram/updates/polling-service.ts";
 import { createWorkRules } from "../../../functions/work/work-rules.ts";
-import { askHuman, type NewQuestion } from "../../../shared/work/questions/ask-human.ts";
+import { askHuman } from "../../../shared/work/questions/ask-human.ts";
+import type { NewQuestion } from "../../../shared/work/questions/question-content.ts";
 import { findTask } from "../../../shared/work/tasks/find-task.ts";
 import type { SimulatedMessage } from "../../../simulators/telegram/chats.ts";
 import { ADA_USER, createCommandsApp, GROUP_CHAT, toPlainText } from "./commands/commands-app.ts";
@@ -16,9 +17,11 @@ export async function createLiveMessagesApp(options: NonNullable<Parameters<type
   const app = await createCommandsApp({
     ...options,
     parts: {
+      ...options.parts,
       ruleSets: (settings) => [
         createLiveMessageRules(settings.notifications, settings.telegram?.chat),
         createWorkRules(settings.agents),
+        ...(options.parts?.ruleSets?.(settings) ?? []),
       ],
     },
   });

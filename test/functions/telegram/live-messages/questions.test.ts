@@ -35,7 +35,7 @@ test("a question answered by a button shows the answer and its author and loses 
   expect(await readAnswer(app, question.id)).toMatchObject({ text: "Red", by: "Ada (Telegram)" });
   expect(toPlainText(message())).toContain("💡 Answered by Ada (Telegram): \nRed");
   expect(app.getButtonLabels(message())).toEqual([]);
-  expect(app.readComments({ id: question.item }).join()).toContain("Red");
+  expect(app.readComments({ id: question.item ?? "" }).join()).toContain("Red");
 });
 
 test("a question can be answered by a reply in the human's own words", async () => {
@@ -106,7 +106,7 @@ test("a question pressed fifty times, and one press delivered fifty times, has o
   expect(await readAnswer(app, question.id)).toMatchObject({ text: "Blue" });
   const edits = app.telegram.calls.filter(({ method, messageId }) => method === "editMessageText" && messageId === id);
   expect(edits).toHaveLength(1);
-  expect(app.readComments({ id: question.item }).filter((comment) => comment.includes("Answer"))).toHaveLength(1);
+  expect(app.readComments({ id: question.item ?? "" }).filter((comment) => comment.includes("Answer"))).toHaveLength(1);
 });
 
 test("a question ignores presses and replies of unauthorized users (reliability 17)", async () => {

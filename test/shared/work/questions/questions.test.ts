@@ -3,7 +3,7 @@ import { askHumanTool as tool } from "../../../../functions/agent/ask-human.ts";
 import { createWorkRules } from "../../../../functions/work/work-rules.ts";
 import { HOUR, MINUTE } from "../../../../shared/time.ts";
 import { answerQuestion } from "../../../../shared/work/questions/answer-question.ts";
-import type { NewQuestion } from "../../../../shared/work/questions/ask-human.ts";
+import type { NewQuestion } from "../../../../shared/work/questions/question-content.ts";
 import { readTaskQuestions } from "../../../../shared/work/questions/question-record.ts";
 import type { Item } from "../../../../simulators/plane/types.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";

@@ -1,0 +1,99 @@
+import { cleanText } from "../../clean-text.ts";
+import { GroundcrewError } from "../../errors.ts";
+import { getTexts } from "../../i18n/texts/get-texts.ts";
+import { createAnnouncementJob } from "../../jobs/outbox-jobs.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import { readAllRows } from "../../store/scan-set.ts";
+import { updateValue } from "../../store/update.ts";
+import { MESSAGE_LIMIT } from "../../telegram/rich-text.ts";
+import type { ChatId } from "../../telegram/telegram-bot.ts";
+import { getIdempotencyKey } from "../comments/post-comment.ts";
+import type { CallContext } from "../context/call-context.ts";
+import { workKeys, workSets } from "../context/work-keys.ts";
+import { publishQuestion } from "../questions/publish-question.ts";
+import { isSameQuestion, QUESTION_TEXT_LIMIT, toQuestionContent } from "../questions/question-content.ts";
+import { findQuestion, isQuestionOpen, type KeptQuestion } from "../questions/question-record.ts";
+import { type KeptMessage, MESSAGE_RETENTION } from "./message-record.ts";
+import { renderMessage } from "./render-message.ts";
+
+/** What the Concierge writes to the human; `choices` are for questions only. */
+export interface NewMessage {
+  text: string;
+  kind: "inform" | "ask";
+  choices?: string[] | undefined;
+}
+
+/** A message as its author sees it. `queued`: it is sent without a further call. */
+export interface MessageAnswer {
+  message: string;
+  status: "queued" | "open" | "answered";
+  answer?: string;
+}
+
+/** Limit of a message in UTF-16 units, which leaves space for the headline in one message of Telegram. */
+export const MESSAGE_TEXT_LIMIT = 3_500;
+/** Space for the mark of a possible repeat in any language, in UTF-16 units. */
+const REPEAT_MARK_LENGTH = 100;
+
+/**
+ * Sends the human a message about no task, or asks a question whose answer wakes the agent. Repeating the call within ten
+ * minutes, or while the question is open, has no further effect. Throws `bad_request` for a text that cannot be sent,
+ * `conflict` without a chat to send it to.
+ */
+export async function messageHuman(context: CallContext, newMessage: NewMessage): Promise<MessageAnswer> {
+  const { telegram } = context.deps.settings;
+  if (!telegram)
+    throw new GroundcrewError(
+      "conflict",
+      "No chat with the human is configured. Write a comment on a task with add_comment instead.",
+    );
+  const text = cleanText(newMessage.text, MESSAGE_TEXT_LIMIT);
+  if (text === "") throw new GroundcrewError("bad_request", "text is empty. Give a text that is visible.");
+  if (newMessage.kind === "ask") return askQuestion(context, { ...newMessage, text });
+  if (newMessage.choices && newMessage.choices.length > 0)
+    throw new GroundcrewError("bad_request", 'choices are for questions. Set kind to "ask", or leave choices out.');
+  return queueMessage(context, telegram.chat, text);
+}
+
+/** Stores the message in one commit with the job that sends it, so that it is sent once. */
+async function queueMessage({ deps, ...context }: CallContext, chat: ChatId, text: string): Promise<MessageAnswer> {
+  const agent = context.caller.name;
+  const texts = getTexts(deps.settings.locale).telegram;
+  const rich = renderMessage(agent, text, texts);
+  if (rich.text.length > MESSAGE_LIMIT - REPEAT_MARK_LENGTH)
+    throw new GroundcrewError("bad_request", "text does not fit into one message of Telegram. Shorten it.");
+  const id = await getIdempotencyKey({ deps, ...context }, "message", text);
+  const key = workKeys.message(id);
+  return updateValue<KeptMessage, MessageAnswer>(deps, key, async (kept) => {
+    const result = { message: id, status: "queued" as const };
+    if (kept) return { result };
+    const value: KeptMessage = { id, agent, text, at: await deps.store.now() };
+    return {
+      put: [{ key, value, expires: MESSAGE_RETENTION }],
+      jobs: [createAnnouncementJob(key, chat, { rich, language: texts.locale }, context.correlation)],
+      afterCommit: () => deps.kick(),
+      result,
+    };
+  });
+}
+
+/** Asks a question about no task, unless the same one is open or was asked within ten minutes. */
+async function askQuestion(context: CallContext, newMessage: NewMessage): Promise<MessageAnswer> {
+  const { deps, caller, correlation } = context;
+  if (newMessage.text.length > QUESTION_TEXT_LIMIT)
+    throw new GroundcrewError("bad_request", `A question has at most ${QUESTION_TEXT_LIMIT} characters. Shorten text.`);
+  const content = { agent: caller.name, ...toQuestionContent(newMessage) };
+  const questions = (await readAllRows<KeptQuestion>(deps, workSets.questions)).map(({ value }) => value);
+  const openQuestion = questions.find(
+    (other) => other.item === undefined && isQuestionOpen(other) && isSameQuestion(other, content),
+  );
+  if (openQuestion) return toMessageAnswer(openQuestion);
+  const id = await getIdempotencyKey(context, "message_ask", content.text, ...content.choices);
+  const question: KeptQuestion = { id, ...content, asked: await deps.store.now(), reminded: 0 };
+  await publishQuestion(deps, undefined, question, undefined, correlation);
+  return toMessageAnswer((await findQuestion(deps, id))?.value ?? question);
+}
+
+function toMessageAnswer({ id, answer }: KeptQuestion): MessageAnswer {
+  return { message: id, status: answer ? "answered" : "open", ...omitUndefined({ answer: answer?.text }) };
+}

@@ -1,0 +1,31 @@
+import { createWakeRules } from "../../../functions/wake/rules.ts";
+import { wakeHandler } from "../../../functions/wake/wake-handler.ts";
+import { callTool, createBridgeTokens, getResultText, serveTestApp } from "../../support/http-test-app.ts";
+import { startGateway } from "../../support/openclaw-gateway.ts";
+import { createLiveMessagesApp } from "./live-messages-app.ts";
+
+type Options = NonNullable<Parameters<typeof createLiveMessagesApp>[0]>;
+
+/** Creates a live messages app whose agents call over MCP and HTTP, and whose Concierge is woken through a gateway. */
+export async function createMessagesApp(options: Options = {}) {
+  const gateway = await startGateway({ version: "2026.9.6" });
+  const liveMessagesApp = await createLiveMessagesApp({
+    ...options,
+    agents: { Concierge: { role: "concierge", wake: { kind: "openclaw", url: gateway.url } }, ...options.agents },
+    parts: { jobHandlers: [wakeHandler], ruleSets: (settings) => [createWakeRules(settings.agents)] },
+    env: { OPENCLAW_HOOK_TOKEN: gateway.token, ...createBridgeTokens(options.agents), ...options.env },
+  });
+  const app = await serveTestApp(liveMessagesApp);
+  const client = await app.connectMcpClient("Concierge");
+  return Object.assign(app, {
+    gateway,
+    /** Calls message_human over MCP as the Concierge; returns its answer, or the text of its refusal. */
+    async messageHuman(input: Record<string, unknown>) {
+      const result = await callTool(client, "message_human", input);
+      await app.advanceAndDrain();
+      return result.isError ? getResultText(result) : result.structuredContent;
+    },
+    /** The messages of the wakes so far. */
+    getWakes: () => gateway.runs.map(({ agent, message }) => `${agent}: ${message}`),
+  });
+}
