@@ -79,8 +79,17 @@ export function createOutboxHandler(options: OutboxOptions = {}) {
   } satisfies JobHandler;
 }
 
-/** Questions and reviews are separate messages, because they await an answer; other notifications may share a message. */
+/**
+ * Questions, reviews and plans are separate messages, because they await an answer; other notifications may share a
+ * message.
+ */
 function sendNotification(context: DeliveryContext, { event, facts, correlation }: ActionBody): Promise<Settlement> {
-  if (event.kind === "asked" || event.kind === "review") return sendLiveMessage(context, { event, facts, correlation });
-  return deliverNotification(context, { event, facts, correlation });
+  switch (event.kind) {
+    case "asked":
+    case "review":
+    case "plan_proposed":
+      return sendLiveMessage(context, { event, facts, correlation });
+    default:
+      return deliverNotification(context, { event, facts, correlation });
+  }
 }

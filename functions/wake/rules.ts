@@ -58,10 +58,10 @@ function findWakeTargets(event: AnyEvent, facts: EventFacts, concierges: readonl
     case "sent_back":
       return [event.agent];
     case "plan_rejected":
+      return event.cancelled ? [] : findPlanners(event, concierges);
     case "plan_failed":
     case "plan_completed":
-      // A plan outlives its maker: another Concierge continues.
-      return concierges.includes(event.agent) ? [event.agent] : [...concierges];
+      return findPlanners(event, concierges);
     case "stuck":
     case "circle":
       return [...concierges];
@@ -75,4 +75,9 @@ function findWakeTargets(event: AnyEvent, facts: EventFacts, concierges: readonl
     default:
       return [];
   }
+}
+
+/** A plan outlives its maker: another Concierge continues. */
+function findPlanners({ agent }: { agent: string }, concierges: readonly string[]): string[] {
+  return concierges.includes(agent) ? [agent] : [...concierges];
 }

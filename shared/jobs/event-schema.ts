@@ -62,7 +62,13 @@ export const eventSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("failed"), agent: nameSchema, text: z.string() }),
   z.object({ kind: z.literal("plan_proposed"), ...planFields, hash: z.string(), tasks: z.number() }),
   z.object({ kind: z.literal("plan_approved"), ...planFields, by: nameSchema }),
-  z.object({ kind: z.literal("plan_rejected"), ...planFields, by: nameSchema, reason: z.string().nullable() }),
+  z.object({
+    kind: z.literal("plan_rejected"),
+    ...planFields,
+    by: nameSchema,
+    reason: z.string().nullable(),
+    cancelled: z.literal(true).exactOptional(),
+  }),
   z.object({ kind: z.literal("plan_failed"), ...planFields, text: z.string() }),
   z.object({ kind: z.literal("plan_completed"), ...planFields, tasks: z.number() }),
 ]) satisfies z.ZodType<AnyEvent>;

@@ -68,7 +68,16 @@ export type PlanEvent =
   /** A plan for a person's wish waits for approval. `hash` identifies what was proposed; an approval must name it. */
   | { kind: "plan_proposed"; plan: string; agent: string; title: string; hash: string; tasks: number }
   | { kind: "plan_approved"; plan: string; agent: string; title: string; by: string }
-  | { kind: "plan_rejected"; plan: string; agent: string; title: string; by: string; reason: string | null }
+  /** `cancelled`: the plan is given up, so the Concierge is not woken to change it. */
+  | {
+      kind: "plan_rejected";
+      plan: string;
+      agent: string;
+      title: string;
+      by: string;
+      reason: string | null;
+      cancelled?: true;
+    }
   /** The plan cannot be completed; `text` is the reason. */
   | { kind: "plan_failed"; plan: string; agent: string; title: string; text: string }
   /** All tasks of the plan are closed. */

@@ -3,15 +3,17 @@ import { createLiveRefreshAction } from "../../../shared/jobs/outbox-jobs.ts";
 import type { AnyEvent, RuleAction, RuleSet } from "../../../shared/task/events.ts";
 import type { ChatId } from "../../../shared/telegram/telegram-bot.ts";
 
-/** Events that may change the text of a live message about a task. */
+/** Events that may change the text of a live message. */
 const REFRESH_EVENTS: readonly AnyEvent["kind"][] = [
   ...(["started", "blocked", "unblocked", "completed", "cancelled", "reopened", "removed", "restored"] as const),
   ...(["renamed", "answered", "sent_back", "claim_lost"] as const),
+  ...(["plan_proposed", "plan_approved", "plan_rejected", "plan_failed"] as const),
 ];
 
 /** What the live messages of an event without a task are about. */
 function getSubjectId(event: AnyEvent): string | undefined {
-  return event.kind === "answered" ? event.question : undefined;
+  if (event.kind === "answered") return event.question;
+  return "plan" in event ? event.plan : undefined;
 }
 
 /**

@@ -1,12 +1,15 @@
 import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
 import type { Put, SetName, Store, StoredRow, StoreKey } from "../../../shared/store/port.ts";
-import type { WorkEvent } from "../../../shared/task/events.ts";
+import type { PlanEvent, WorkEvent } from "../../../shared/task/events.ts";
 import { joinRichText, MESSAGE_LIMIT, type RichText, truncateRichText } from "../../../shared/telegram/rich-text.ts";
 import type { ChatId, InlineButton } from "../../../shared/telegram/telegram-bot.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
 
 export type QuestionEvent = Extract<WorkEvent, { kind: "asked" }>;
 export type ReviewEvent = Extract<WorkEvent, { kind: "review" }>;
+export type PlanProposedEvent = Extract<PlanEvent, { kind: "plan_proposed" }>;
+/** The events that are sent as live messages. */
+export type LiveEvent = QuestionEvent | ReviewEvent | PlanProposedEvent;
 
 /** The task of a message, in the state in which the message was sent. */
 export interface TaskSubject {
@@ -17,10 +20,10 @@ export interface TaskSubject {
   url: string;
 }
 
-/** What a message is about. Without a task it has an id only: that of its question. */
+/** What a message is about. Without a task it has an id only: that of its question or plan. */
 export type MessageSubject = TaskSubject | { id: string };
 
-/** A question or review that waits for a human. It is kept up to date until it is closed. */
+/** A question, review or plan that waits for a human. It is kept up to date until it is closed. */
 export type LiveMessage = {
   /** Hash of the view that the message shows now. */
   shown: string;
@@ -28,6 +31,12 @@ export type LiveMessage = {
   repeat: boolean;
 } & (
   | { event: QuestionEvent; subject: MessageSubject }
+  | {
+      event: PlanProposedEvent;
+      subject: MessageSubject;
+      /** Somebody pressed Change: the message now asks what to change. */
+      asking?: true;
+    }
   | {
       event: ReviewEvent;
       subject: TaskSubject;
@@ -41,6 +50,17 @@ export type LiveMessage = {
       asking?: true;
     }
 );
+
+export type LiveReviewMessage = Extract<LiveMessage, { event: ReviewEvent }>;
+export type LivePlanMessage = Extract<LiveMessage, { event: PlanProposedEvent }>;
+
+export function isReviewMessage(message: LiveMessage): message is LiveReviewMessage {
+  return message.event.kind === "review";
+}
+
+export function isPlanMessage(message: LiveMessage): message is LivePlanMessage {
+  return message.event.kind === "plan_proposed";
+}
 
 /** What a message should show. */
 export interface MessageView {
@@ -91,7 +111,7 @@ export async function hashView({ rich, buttons = [] }: Pick<MessageView, "rich" 
 }
 
 /** Leaves space for the repeat mark in any language. */
-const VIEW_TEXT_LIMIT = MESSAGE_LIMIT - 100;
+export const VIEW_TEXT_LIMIT = MESSAGE_LIMIT - 100;
 
 /** Joins the lines of a view and truncates them to the limit of a message. */
 export function joinViewLines(lines: readonly RichText[]): RichText {

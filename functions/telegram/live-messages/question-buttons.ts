@@ -6,7 +6,14 @@ import { findQuestion, type KeptQuestion } from "../../../shared/work/questions/
 import { findKeptTask } from "../../../shared/work/tasks/find-task.ts";
 import type { ButtonHandler, CommandContext, CommandResult, ReplyHandler } from "../commands/command.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
-import { createLiveMessagePut, type LiveMessage, liveMessageKey } from "./live-message.ts";
+import {
+  createLiveMessagePut,
+  isPlanMessage,
+  isReviewMessage,
+  type LiveMessage,
+  liveMessageKey,
+} from "./live-message.ts";
+import { handlePlanReply } from "./plan-buttons.ts";
 import { handleReviewReply } from "./review-buttons.ts";
 
 /** Length up to which answers are compared, in UTF-16 units. */
@@ -23,12 +30,17 @@ export const choiceButtonHandler: ButtonHandler = async (context, { messageId, i
   return { ...outcome, ...adoption };
 };
 
-/** Handles a reply to a question (an answer in the human's own words) or to a review (a reason to send it back). */
+/**
+ * Handles a reply to a question (an answer in the human's own words), to a review (a reason to send it back) or to a
+ * plan (what to change).
+ */
 export const liveReplyHandler: ReplyHandler = async (context, { to: messageId, text }) => {
   const [liveMessage] = await context.deps.store.read<LiveMessage>([liveMessageKey(context.chat, messageId)]);
   if (!liveMessage) return undefined;
-  if ("review" in liveMessage.value) return handleReviewReply(context, liveMessage.value, { to: messageId, text });
-  const question = (await findQuestion(context.deps, liveMessage.value.event.question))?.value;
+  const message = liveMessage.value;
+  if (isReviewMessage(message)) return handleReviewReply(context, message, { to: messageId, text });
+  if (isPlanMessage(message)) return handlePlanReply(context, message, text);
+  const question = (await findQuestion(context.deps, message.event.question))?.value;
   if (!question) return toTextReply(context.presentation.texts.live.toast.over);
   const { toast } = await submitAnswer(context, question, text);
   const current = (await findQuestion(context.deps, question.id))?.value;

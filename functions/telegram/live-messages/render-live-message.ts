@@ -1,15 +1,21 @@
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
 import { appendRepeatMark } from "../delivery/send-prepared-message.ts";
-import type { LiveMessage, MessageView } from "./live-message.ts";
+import { isPlanMessage, isReviewMessage, type LiveMessage, type MessageView } from "./live-message.ts";
+import { renderPlan } from "./render-plan.ts";
 import { renderQuestion } from "./render-question.ts";
 import { renderReview } from "./render-review.ts";
 
-/** Renders what a question or review should show now. */
+/** Renders what a question, review or plan should show now. */
 export async function renderLiveMessage(context: DeliveryContext, liveMessage: LiveMessage): Promise<MessageView> {
-  const view =
-    "review" in liveMessage ? await renderReview(context, liveMessage) : await renderQuestion(context, liveMessage);
+  const view = await renderView(context, liveMessage);
   return liveMessage.repeat ? { ...view, rich: markIfRepeated(context, view, true) } : view;
+}
+
+function renderView(context: DeliveryContext, liveMessage: LiveMessage): Promise<MessageView> {
+  if (isReviewMessage(liveMessage)) return renderReview(context, liveMessage);
+  if (isPlanMessage(liveMessage)) return renderPlan(context, liveMessage);
+  return renderQuestion(context, liveMessage);
 }
 
 /** Returns the view's text, with the repeat mark if the message may be in the chat twice. */

@@ -11,11 +11,9 @@ import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
 import { EVENT_EMOJI, STATUS_EMOJI } from "../presentation/emoji.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
-import { joinViewLines, type LiveMessage, type MessageView } from "./live-message.ts";
+import { joinViewLines, type LiveReviewMessage, type MessageView } from "./live-message.ts";
 import { hashReview } from "./review-fingerprint.ts";
 import { acceptsInputInChat, renderSubjectLine, toSafeLines } from "./text-lines.ts";
-
-export type LiveReviewMessage = Extract<LiveMessage, { review: string }>;
 
 /** Renders a review in its current state: waiting for a human, decided, or closed without a decision. */
 export async function renderReview(context: DeliveryContext, liveMessage: LiveReviewMessage): Promise<MessageView> {

@@ -15,8 +15,14 @@ import {
   createCommandCallContext,
 } from "../commands/command.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
-import { createLiveMessagePut, type LiveMessage, liveMessageKey } from "./live-message.ts";
-import type { LiveReviewMessage } from "./render-review.ts";
+import { isApproval } from "./approval-word.ts";
+import {
+  createLiveMessagePut,
+  isReviewMessage,
+  type LiveMessage,
+  type LiveReviewMessage,
+  liveMessageKey,
+} from "./live-message.ts";
 import { findChangedFields, hashReview, hashTaskFields } from "./review-fingerprint.ts";
 
 /**
@@ -27,7 +33,7 @@ export const verdictButtonHandler: ButtonHandler = async (context, { messageId, 
   const { deps, chat, presentation } = context;
   const [action = "", hash = ""] = arg.split(".", 2);
   const [row] = await deps.store.read<LiveMessage>([liveMessageKey(chat, messageId)]);
-  if (!row || !("review" in row.value)) return { toast: presentation.texts.answers.expiredButton };
+  if (!row || !isReviewMessage(row.value)) return { toast: presentation.texts.answers.expiredButton };
   const liveMessage = row.value;
   const pending = await readPendingReviewTask(context, liveMessage);
   if (typeof pending === "string") return { toast: pending, jobs: [createRefreshJob(context, liveMessage)] };
@@ -56,9 +62,6 @@ export const verdictButtonHandler: ButtonHandler = async (context, { messageId, 
   };
 };
 
-/** Replies that mean approval. Taking "ok" as a reason to send the task back would surprise people. */
-const APPROVAL_PATTERN = /^(?:ok|okay|approved?|approuver|approuvée?|👍\p{Emoji_Modifier}?|✅)[.!]*$/iu;
-
 /**
  * Handles a reply to a review: a word of approval is the same as pressing Approve, anything else is the reason to send
  * the task back. A reply does not show which version of the message it answers, so if the message has changed, only the
@@ -69,7 +72,7 @@ export async function handleReviewReply(
   liveMessage: LiveReviewMessage,
   { to: messageId, text }: { to: number; text: string },
 ): Promise<CommandResult> {
-  if (liveMessage.asking || !APPROVAL_PATTERN.test(text.trim())) return sendBackWithReason(context, liveMessage, text);
+  if (liveMessage.asking || !isApproval(text)) return sendBackWithReason(context, liveMessage, text);
   if (liveMessage.changed) return { reply: { rich: toPlainText(renderToast(context, "changed", liveMessage)) } };
   const hash = await hashReview(liveMessage.review, liveMessage.event, liveMessage.seen);
   const { toast, ...outcome } = await verdictButtonHandler(context, {

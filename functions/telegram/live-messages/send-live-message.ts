@@ -13,22 +13,21 @@ import { createSentDeliveryPut, createSentMessagePuts } from "../delivery/sent-m
 import {
   createLiveMessagePut,
   hashView,
+  type LiveEvent,
   type LiveMessage,
   type MessageSubject,
   type MessageView,
   parseMessageId,
-  type QuestionEvent,
-  type ReviewEvent,
   readLiveMessages,
   toButtonExtras,
 } from "./live-message.ts";
 import { markIfRepeated, renderLiveMessage } from "./render-live-message.ts";
 import { hashTaskFields } from "./review-fingerprint.ts";
 
-/** Sends a question or review as a separate message, never grouped, that waits for an answer or a verdict. */
+/** Sends a question, review or plan as a separate message, never grouped, that waits for an answer or a decision. */
 export async function sendLiveMessage(
   context: DeliveryContext,
-  { event, facts, correlation }: ActionBody & { event: QuestionEvent | ReviewEvent },
+  { event, facts, correlation }: ActionBody & { event: LiveEvent },
 ): Promise<Settlement> {
   const { deps, job } = context;
   const [delivered] = await deps.store.read([jobDeliveryKey(job)]);
@@ -54,12 +53,13 @@ export async function sendLiveMessage(
 /** Returns undefined for a review without its task, which nobody could decide. */
 async function createLiveMessage(
   { deps }: DeliveryContext,
-  event: QuestionEvent | ReviewEvent,
+  event: LiveEvent,
   { item: facts }: EventFacts,
 ): Promise<LiveMessage | undefined> {
   const common = { shown: "", repeat: false };
   const subject = facts && { id: facts.id, key: facts.key, title: facts.title, url: facts.url };
   if (event.kind === "asked") return { ...common, event, subject: subject ?? { id: event.question } };
+  if (event.kind === "plan_proposed") return { ...common, event, subject: { id: event.plan } };
   if (!subject) return undefined;
   const [[stored], [item]] = await Promise.all([
     deps.store.read<KeptReview>([workKeys.review(subject.id)]),
@@ -77,7 +77,7 @@ async function createLiveMessage(
 /** A reminder replies to the first message of its question; other messages reply to the first one about their task. */
 async function readReplyThread(
   context: DeliveryContext,
-  event: QuestionEvent | ReviewEvent,
+  event: LiveEvent,
   subject: MessageSubject,
 ): Promise<MessageThread> {
   const thread = await readThread(context, "key" in subject ? subject.id : undefined);

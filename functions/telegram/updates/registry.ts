@@ -17,6 +17,7 @@ import { statusCommand } from "../commands/status.ts";
 import { taskCommand } from "../commands/task.ts";
 import { unblockCommand } from "../commands/unblock.ts";
 import { unmuteCommand } from "../commands/unmute.ts";
+import { planButtonHandler } from "../live-messages/plan-buttons.ts";
 import { choiceButtonHandler, liveReplyHandler } from "../live-messages/question-buttons.ts";
 import { verdictButtonHandler } from "../live-messages/review-buttons.ts";
 
@@ -41,6 +42,7 @@ export const BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = {
   pick: createChoiceHandler(findCommand),
   ask: choiceButtonHandler,
   review: verdictButtonHandler,
+  plan: planButtonHandler,
 };
 
 /** Handlers of replies to messages of the bot, in order: the first one that recognizes the message handles it. */

@@ -1,4 +1,5 @@
 import type { LiveTexts } from "./live-texts.ts";
+import { planTextsEn } from "./plan-texts.en.ts";
 
 export const liveTextsEn: LiveTexts = {
   hint: {
@@ -31,6 +32,7 @@ export const liveTextsEn: LiveTexts = {
     reason: "Reply with the reason, or press again.",
     changed: "{key} has changed. Review it again.",
   },
+  plan: planTextsEn,
   since: "since {when}",
   unattended: "no agent active",
   inReview: "in review",

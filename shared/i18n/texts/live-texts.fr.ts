@@ -1,4 +1,5 @@
 import type { LiveTexts } from "./live-texts.ts";
+import { planTextsFr } from "./plan-texts.fr.ts";
 
 export const liveTextsFr: LiveTexts = {
   hint: {
@@ -31,6 +32,7 @@ export const liveTextsFr: LiveTexts = {
     reason: "Répondez en indiquant le motif, ou appuyez de nouveau.",
     changed: "{key} a été modifiée. Relisez-la.",
   },
+  plan: planTextsFr,
   since: "depuis {when}",
   unattended: "aucun agent actif",
   inReview: "à relire",

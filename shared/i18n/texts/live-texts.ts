@@ -1,4 +1,6 @@
-/** Texts of live messages: questions, reviews and the progress of a task. */
+import type { PlanTexts } from "./plan-texts.ts";
+
+/** Texts of live messages: questions, reviews, plans and the progress of a task. */
 export interface LiveTexts {
   /** How to answer a question or review: the last line of its message. */
   hint: Record<"press" | "reply" | "review" | "reason", string>;
@@ -22,6 +24,7 @@ export interface LiveTexts {
   text: string;
   /** The toast after a press, or the reply to a reply. */
   toast: Record<"answered" | "already" | "over" | "approved" | "sentBack" | "reason" | "changed", string>;
+  plan: PlanTexts;
   /** Progress of a task. */
   since: string;
   unattended: string;

@@ -52,6 +52,8 @@ export const workKeys = {
   details: (item: string): StoreKey => `task-details:${item}`,
   /** The run of a plan, by its id. */
   planRun: (id: string): StoreKey => `planrun:${id}`,
+  /** The decision about one proposal of a plan, by the hash of the proposal. */
+  planVerdict: (run: string, hash: string): StoreKey => `planverdict:${run}:${hash}`,
   /** A wish, by its id. Versions up to 0.2 stored only `true`. */
   wish: (id: string): StoreKey => id,
   /** The progress of an agent's fresh read of its projects. */

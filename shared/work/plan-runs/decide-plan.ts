@@ -7,6 +7,7 @@ import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import { toWishPut, type Wish } from "../wishes/wish-record.ts";
 import { type PlanRun, rejectRun, startRun, toPlanRunPut } from "./plan-run.ts";
+import { createPlanVerdictPut } from "./plan-verdict.ts";
 import { preparePlanEvent, toPlanEventFields } from "./prepare-plan-event.ts";
 
 /**
@@ -14,6 +15,14 @@ import { preparePlanEvent, toPlanEventFields } from "./prepare-plan-event.ts";
  * `unknown`: there is no such plan.
  */
 type Refusal = "already" | "changed" | "unknown";
+
+interface PlanRejection {
+  by: string;
+  reason?: string | undefined;
+  hash?: string | undefined;
+  /** The wish is given up. */
+  isCancelled?: boolean;
+}
 
 /** Limit of a rejection's reason, in characters. */
 const MAX_REASON_LENGTH = 1_000;
@@ -33,10 +42,10 @@ export async function approvePlan(
     const refusal = findRefusal(run, hash);
     if (refusal) return { result: refusal };
     const approved = startRun(run, cleanLine(by, 100));
-    const event: PlanEvent = { kind: "plan_approved", ...toPlanEventFields(run), by: cleanLine(by, 100) };
+    const event = { kind: "plan_approved", ...toPlanEventFields(run), by: cleanLine(by, 100) } satisfies PlanEvent;
     const { put, jobs, afterCommit } = await preparePlanEvent(deps, approved, rev, event, correlation);
     return {
-      put: [toPlanRunPut(approved), ...put],
+      put: [toPlanRunPut(approved), createPlanVerdictPut(run, { kind: "approved", by: event.by }), ...put],
       jobs: [createPlanJob(approved, correlation), ...jobs],
       afterCommit,
       result: "approved",
@@ -45,13 +54,14 @@ export async function approvePlan(
 }
 
 /**
- * Rejects a proposed plan: its wish is open again, and the Concierge is woken with the reason. `hash` refuses the
- * rejection of another plan than the one that was shown.
+ * Rejects a proposed plan: its wish is open again, and the Concierge is woken with the reason. A plan that is cancelled
+ * is not planned again: its wish stays dealt with, and nobody is woken. `hash` refuses the rejection of another plan
+ * than the one that was shown.
  */
 export async function rejectPlan(
   deps: WorkDeps,
   id: string,
-  { by, reason, hash }: { by: string; reason?: string | undefined; hash?: string | undefined },
+  { by, reason, hash, isCancelled = false }: PlanRejection,
   correlation: string = deps.newId(),
 ): Promise<"rejected" | Refusal> {
   return updateValue<PlanRun, "rejected" | Refusal>(deps, workKeys.planRun(id), async (run, rev) => {
@@ -60,17 +70,20 @@ export async function rejectPlan(
     if (refusal) return { result: refusal };
     const text = cleanLine(reason ?? "", MAX_REASON_LENGTH);
     const rejected = rejectRun(run, text === "" ? undefined : text, await deps.store.now());
-    const event: PlanEvent = {
+    const event = {
       kind: "plan_rejected",
       ...toPlanEventFields(run),
       by: cleanLine(by, 100),
       reason: rejected.reason ?? null,
-    };
+      ...(isCancelled ? { cancelled: true } : {}),
+    } satisfies PlanEvent;
+    const kind = isCancelled ? "cancelled" : "sent_back";
+    const verdict = createPlanVerdictPut(run, { kind, by: event.by, reason: rejected.reason });
     const published = await preparePlanEvent(deps, rejected, rev, event, correlation);
-    const reopened = await prepareReopenedWish(deps, run);
+    const reopened = isCancelled ? { expect: [], put: [] } : await prepareReopenedWish(deps, run);
     return {
       expect: reopened.expect,
-      put: [toPlanRunPut(rejected), ...reopened.put, ...published.put],
+      put: [toPlanRunPut(rejected), verdict, ...reopened.put, ...published.put],
       jobs: published.jobs,
       afterCommit: published.afterCommit,
       result: "rejected",

@@ -4,6 +4,7 @@ import type { Put } from "../../store/port.ts";
 import { DAY, type Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
+import type { PlanCost } from "../planning/check-plan.ts";
 import type { Plan } from "./plan.ts";
 
 /**
@@ -29,6 +30,8 @@ export interface PlanRun {
   approvedBy?: string;
   /** Why it was rejected, or why it failed. */
   reason?: string;
+  /** What its check found when it was proposed, which people are shown with it. */
+  checked?: { warnings: string[]; cost: PlanCost };
   /** Problems that did not end it, such as an assignee whom Plane does not accept. */
   warnings?: string[];
   /** Plane's id of its project, once it exists. */

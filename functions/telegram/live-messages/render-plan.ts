@@ -1,0 +1,174 @@
+import { localizeDuration, localizeMoney } from "../../../shared/i18n/localize.ts";
+import { localizeCount } from "../../../shared/i18n/plural.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
+import { joinRichText, type RichText, toBold, toPlainText } from "../../../shared/telegram/rich-text.ts";
+import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import type { InlineButton } from "../../../shared/telegram/telegram-bot.ts";
+import { MINUTE } from "../../../shared/time.ts";
+import type { Plan, PlannedTask } from "../../../shared/work/plan-runs/plan.ts";
+import { findPlanRun, type PlanRun } from "../../../shared/work/plan-runs/plan-run.ts";
+import { findPlanVerdict, type PlanVerdict } from "../../../shared/work/plan-runs/plan-verdict.ts";
+import { roundAmount } from "../../../shared/work/time/spending.ts";
+import { findWish } from "../../../shared/work/wishes/wish-record.ts";
+import type { DeliveryContext } from "../delivery/context.ts";
+import { EVENT_EMOJI, STATUS_EMOJI } from "../presentation/emoji.ts";
+import { fillTemplate } from "../presentation/fill-template.ts";
+import type { Presentation } from "../presentation/presentation.ts";
+import {
+  joinViewLines,
+  type LivePlanMessage,
+  type MessageView,
+  type PlanProposedEvent,
+  VIEW_TEXT_LIMIT,
+} from "./live-message.ts";
+import { acceptsInputInChat, toSafeLines } from "./text-lines.ts";
+
+/** Maximum number of warnings in a message, and their length in UTF-16 units. */
+const WARNING_LIMIT = 5;
+const WARNING_LENGTH = 200;
+const TITLE_LENGTH = 120;
+const NAME_LENGTH = 60;
+/** Blockers of a task that its line names. */
+const BLOCKER_LIMIT = 5;
+
+/** Renders a proposed plan in its current state: waiting for a person, decided, replaced, or no longer waiting. */
+export async function renderPlan(context: DeliveryContext, { event, asking }: LivePlanMessage): Promise<MessageView> {
+  const { deps, presentation } = context;
+  const { plan: texts } = presentation.texts.live;
+  const [run, verdict] = await Promise.all([
+    findPlanRun(deps, event.plan),
+    findPlanVerdict(deps, event.plan, event.hash),
+  ]);
+  const shownRun = run?.hash === event.hash ? run : undefined;
+  const head = [renderHeadline(event, presentation), ...(shownRun ? await renderWishLines(context, shownRun) : [])];
+  const close = (...lines: RichText[]): MessageView => ({
+    rich: shownRun ? renderPlanView(presentation, shownRun, head, lines) : joinViewLines([...head, ...lines]),
+    isClosed: true,
+  });
+  if (verdict) return close(...renderVerdictLines(verdict, presentation));
+  if (!shownRun) return close(toPlainText(`✏️ ${texts.replaced}`));
+  if (shownRun.state !== "awaiting_approval") return close(toPlainText(texts.closed));
+  if (!acceptsInputInChat(context)) return { rich: renderPlanView(presentation, shownRun, head, []), isClosed: false };
+  const hint = toPlainText(texts.hint[asking ? "reason" : "decide"]);
+  return {
+    rich: renderPlanView(presentation, shownRun, head, [hint]),
+    buttons: createPlanButtons(event, asking === true, presentation),
+    isClosed: false,
+  };
+}
+
+/** The Concierge's name is in the headline, where no text of an agent can appear. */
+function renderHeadline(event: PlanProposedEvent, { texts }: Presentation): RichText {
+  return joinRichText([
+    `${EVENT_EMOJI.plan_proposed} `,
+    toBold(texts.events.plan_proposed),
+    ` ${texts.fromAgent} `,
+    toSafeText(event.agent, 80),
+    texts.colon,
+    toSafeText(event.title, TITLE_LENGTH),
+  ]);
+}
+
+async function renderWishLines({ deps, presentation }: DeliveryContext, { wish: id }: PlanRun): Promise<RichText[]> {
+  const wish = id === undefined ? undefined : await findWish(deps, id);
+  if (!wish) return [];
+  const by = fillTemplate(presentation.texts.live.plan.wishOf, { by: toSafeText(wish.by, 80) });
+  return [joinRichText(["💭 ", by, presentation.texts.colon, toSafeText(wish.text, 300)])];
+}
+
+/** Joins a plan's lines: as many tasks as fit between the headline and what must be seen below them. */
+function renderPlanView(
+  presentation: Presentation,
+  run: PlanRun,
+  head: readonly RichText[],
+  tail: readonly RichText[],
+): RichText {
+  const { texts } = presentation;
+  const { tasks } = run.plan;
+  const numbers = new Map(tasks.map(({ id }, i) => [id, i + 1]));
+  const fixed = [...head, ...renderTotals(run, presentation), ...renderWarnings(run, presentation), ...tail];
+  const renderRest = (n: number) => toPlainText(localizeCount(texts, texts.more, n));
+  const fixedLength = fixed.reduce((sum, { text }) => sum + text.length + 1, 0);
+  let left = VIEW_TEXT_LIMIT - fixedLength - renderRest(tasks.length).text.length - 1;
+  const lines: RichText[] = [];
+  for (const task of tasks) {
+    const line = renderTaskLine(task, lines.length + 1, numbers, presentation);
+    left -= line.text.length + 1;
+    if (left < 0) break;
+    lines.push(line);
+  }
+  const omitted = tasks.length - lines.length;
+  return joinViewLines([...head, ...lines, ...(omitted > 0 ? [renderRest(omitted)] : []), ...fixed.slice(head.length)]);
+}
+
+/** `2. Build the toggle → Thot, after 1, 40 min, €1.20` */
+function renderTaskLine(
+  { title, assignee, blocked_by: blockers = [], estimate }: PlannedTask,
+  number: number,
+  numbers: ReadonlyMap<string, number>,
+  { texts }: Presentation,
+): RichText {
+  const names = blockers.slice(0, BLOCKER_LIMIT).map((name) => String(numbers.get(name) ?? name));
+  const keys = toSafeText(names.join(", ") + (blockers.length > BLOCKER_LIMIT ? ", …" : ""), NAME_LENGTH * 2);
+  const notes = keepDefined([
+    blockers.length > 0 ? fillTemplate(texts.live.plan.after, { keys }) : undefined,
+    estimate?.minutes === undefined ? undefined : localizeDuration(texts.locale, estimate.minutes * MINUTE),
+    estimate?.cost === undefined ? undefined : localizeMoney(texts.locale, roundAmount(estimate.cost)),
+  ]);
+  const arrow = assignee === undefined ? [] : [" → ", toSafeText(assignee, NAME_LENGTH)];
+  const rest = notes.length === 0 ? [] : [` (`, joinRichText(notes, ", "), ")"];
+  return joinRichText([`${number}. `, toSafeText(title, TITLE_LENGTH), ...arrow, ...rest]);
+}
+
+/** The plan's total time and cost as far as they are known, and what of the month's budget is spent. */
+function renderTotals({ plan, checked }: PlanRun, { texts }: Presentation): RichText[] {
+  const { locale, live, colon } = texts;
+  const { plan: planTexts } = live;
+  const { cost } = checked ?? {};
+  const money = (amount: number) => localizeMoney(locale, roundAmount(amount), cost?.currency);
+  const minutes = sumMinutes(plan);
+  const amount = cost?.estimated ?? 0;
+  const totals = keepDefined([
+    toPlainText(localizeCount(texts, planTexts.tasks, plan.tasks.length)),
+    minutes > 0 ? toPlainText(localizeDuration(locale, minutes * MINUTE)) : undefined,
+    amount > 0 ? toPlainText(money(amount)) : undefined,
+    cost && cost.unknown > 0 ? toPlainText(localizeCount(texts, planTexts.withoutEstimate, cost.unknown)) : undefined,
+  ]);
+  const budget =
+    cost?.budget === undefined
+      ? []
+      : [fillTemplate(planTexts.budget, { spent: money(cost.spent ?? 0), budget: money(cost.budget) })];
+  return [joinRichText(["Σ ", toBold(planTexts.total), colon, joinRichText(totals, ", ")]), ...budget];
+}
+
+function sumMinutes({ tasks }: Plan): number {
+  return tasks.reduce((sum, { estimate }) => sum + (estimate?.minutes ?? 0), 0);
+}
+
+function renderWarnings({ checked }: PlanRun, { texts }: Presentation): RichText[] {
+  const warnings = checked?.warnings ?? [];
+  const rest = warnings.length - WARNING_LIMIT;
+  return [
+    ...warnings.slice(0, WARNING_LIMIT).map((text) => joinRichText(["⚠️ ", toSafeText(text, WARNING_LENGTH)])),
+    ...(rest > 0 ? [toPlainText(localizeCount(texts, texts.more, rest))] : []),
+  ];
+}
+
+function renderVerdictLines({ kind, by, reason }: PlanVerdict, { texts }: Presentation): RichText[] {
+  const { live, colon } = texts;
+  const emoji = { approved: STATUS_EMOJI.done, sent_back: "✏️", cancelled: STATUS_EMOJI.cancelled }[kind];
+  const line = joinRichText([`${emoji} `, toBold(fillTemplate(live.plan.verdicts[kind], { by: toSafeText(by, 80) }))]);
+  return reason === undefined ? [line] : [joinRichText([line, colon]), ...toSafeLines(reason, 1_000)];
+}
+
+/** Button data is `plan:<run>:<action>.<hash>`: the hash binds the decision to the plan that this message showed. */
+function createPlanButtons(
+  { plan, hash }: PlanProposedEvent,
+  awaitsReason: boolean,
+  { texts }: Presentation,
+): InlineButton[][] {
+  const button = (text: string, action: string) => ({ text, data: `plan:${plan}:${action}.${hash}` });
+  const approve = button(texts.live.plan.approve, "ok");
+  const cancel = button(texts.live.plan.cancel, "no");
+  return awaitsReason ? [[approve], [cancel]] : [[approve, button(texts.live.plan.change, "back")], [cancel]];
+}
