@@ -1,3 +1,4 @@
+import { localizeCount } from "../../../shared/i18n/plural.ts";
 import { isBlocked } from "../../../shared/task/diff.ts";
 import { joinRichText, type RichText, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
@@ -5,7 +6,8 @@ import { readLiveClaims } from "../../../shared/work/claims/find-claim.ts";
 import { countTasks } from "../../../shared/work/tasks/count-tasks.ts";
 import type { Task } from "../../../shared/work/tasks/find-task.ts";
 import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
-import { readPendingQuestions } from "../digest/pending-requests.ts";
+import { readPendingPlans, readPendingQuestions } from "../digest/pending-requests.ts";
+import { EVENT_EMOJI } from "../presentation/emoji.ts";
 import type { CommandContext, TelegramCommand } from "./command.ts";
 import { paginateReply } from "./paginate.ts";
 import { readFollowedProjects, readOpenTasks, renderDataAge } from "./read-tasks.ts";
@@ -52,6 +54,7 @@ export const statusCommand: TelegramCommand = {
         await renderLines(open.filter(({ item }) => isBlocked(item) && !isInReview(item))),
       ),
       ...renderSection("🙋", answers.headings.waiting, [
+        ...(await renderPlanLines(context)),
         ...(await renderQuestionLines(context)),
         ...(await renderLines(open.filter(({ item }) => isInReview(item)))),
       ]),
@@ -60,6 +63,25 @@ export const statusCommand: TelegramCommand = {
     ]);
   },
 };
+
+/** `🗺️ Dark mode: 4 tasks (Concierge, since 08:00)` */
+async function renderPlanLines(context: CommandContext): Promise<RichText[]> {
+  const { texts } = context.presentation;
+  const now = await context.deps.store.now();
+  return (await readPendingPlans(context.deps)).map(({ agent, at, title, tasks }) => {
+    const agentAndTime = joinRichText([toSafeText(agent, 80), renderSince(context, at, now)], ", ");
+    const count = localizeCount(texts, texts.live.plan.tasks, tasks);
+    return joinRichText([
+      `${EVENT_EMOJI.plan_proposed} `,
+      toSafeText(title),
+      texts.colon,
+      count,
+      " (",
+      agentAndTime,
+      ")",
+    ]);
+  });
+}
 
 /** `❓ ONB-12 Write the welcome mail (Imhotep, since 08:00): Formal or friendly?` */
 async function renderQuestionLines(context: CommandContext): Promise<RichText[]> {

@@ -3,6 +3,7 @@ import { readAllRows } from "../../../shared/store/scan-set.ts";
 import { readCard } from "../../../shared/work/card/card-record.ts";
 import { workSets } from "../../../shared/work/context/work-keys.ts";
 import type { KeptReview } from "../../../shared/work/lifecycle/review-record.ts";
+import type { PlanRun } from "../../../shared/work/plan-runs/plan-run.ts";
 import type { KeptQuestion } from "../../../shared/work/questions/question-record.ts";
 import { findOpenTask, type Task } from "../../../shared/work/tasks/find-task.ts";
 import type { DigestDeps } from "./completed-tasks.ts";
@@ -25,6 +26,13 @@ export interface PendingQuestion extends PendingRequest {
   text: string;
 }
 
+export interface PendingPlan extends PendingRequest {
+  /** The project's name, as planned. */
+  title: string;
+  /** Number of its tasks. */
+  tasks: number;
+}
+
 /** Reads the reviews that nobody has decided yet, oldest first. */
 export async function readPendingReviews(deps: DigestDeps): Promise<PendingReview[]> {
   const requests: PendingReview[] = [];
@@ -35,6 +43,15 @@ export async function readPendingReviews(deps: DigestDeps): Promise<PendingRevie
     requests.push({ task, agent: value.agent, at: value.at, ...omitUndefined({ confidence }) });
   }
   return requests.sort((a, b) => a.at - b.at);
+}
+
+/** Reads the plans that wait for approval, oldest first. */
+export async function readPendingPlans(deps: DigestDeps): Promise<PendingPlan[]> {
+  const runs = (await readAllRows<PlanRun>(deps, workSets.unfinishedPlanRuns)).map(({ value }) => value);
+  return runs
+    .filter(({ state }) => state === "awaiting_approval")
+    .map(({ agent, plan, at }) => ({ agent, at, title: plan.project, tasks: plan.tasks.length }))
+    .sort((a, b) => a.at - b.at);
 }
 
 /** Reads the unanswered questions about open tasks and about no task, oldest first. */

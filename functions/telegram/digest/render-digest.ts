@@ -22,7 +22,7 @@ import { type DayCompletions, type DigestDeps, readCompletions } from "./complet
 import { getPreviousDate, toZonedDate } from "./dates.ts";
 import { type AgentForecast, forecastAgents } from "./forecast-agents.ts";
 import { readOpenToday, type SinceTime } from "./open-tasks.ts";
-import { readPendingQuestions, readPendingReviews } from "./pending-requests.ts";
+import { readPendingPlans, readPendingQuestions, readPendingReviews } from "./pending-requests.ts";
 
 /** Maximum number of lines in each section, so that the digest stays short. */
 const LIST_LIMIT = 25;
@@ -39,6 +39,7 @@ export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now:
   const open = await readOpenToday(deps, today, now);
   const reviews = await readPendingReviews(deps);
   const questions = await readPendingQuestions(deps);
+  const plans = await readPendingPlans(deps);
   const renderDueDate = (task: Task) =>
     task.item.snapshot.due === null ? [] : [localizeDate(texts.locale, task.item.snapshot.due)];
   return [
@@ -80,6 +81,14 @@ export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now:
           ]),
         ),
       ),
+    ),
+    ...renderList(
+      renderHead("🗺️", digest.plans, plans.length),
+      plans.map(({ agent, at, title, tasks }) => {
+        const count = localizeCount(texts, texts.live.plan.tasks, tasks);
+        const notes = [count, toSafeText(agent, NAME_LIMIT), renderSince({ at })];
+        return joinRichText([toSafeText(title, 120), " – ", joinRichText(notes, ", ")]);
+      }),
     ),
     ...renderList(
       renderHead("❓", digest.questions, questions.length),

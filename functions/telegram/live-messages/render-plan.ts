@@ -92,7 +92,7 @@ function renderPlanView(
   let left = VIEW_TEXT_LIMIT - fixedLength - renderRest(tasks.length).text.length - 1;
   const lines: RichText[] = [];
   for (const task of tasks) {
-    const line = renderTaskLine(task, lines.length + 1, numbers, presentation);
+    const line = renderTaskLine(task, numbers, run, presentation);
     left -= line.text.length + 1;
     if (left < 0) break;
     lines.push(line);
@@ -103,9 +103,9 @@ function renderPlanView(
 
 /** `2. Build the toggle → Thot, after 1, 40 min, €1.20` */
 function renderTaskLine(
-  { title, assignee, blocked_by: blockers = [], estimate }: PlannedTask,
-  number: number,
+  { id, title, assignee, blocked_by: blockers = [], estimate }: PlannedTask,
   numbers: ReadonlyMap<string, number>,
+  { checked }: PlanRun,
   { texts }: Presentation,
 ): RichText {
   const names = blockers.slice(0, BLOCKER_LIMIT).map((name) => String(numbers.get(name) ?? name));
@@ -113,11 +113,13 @@ function renderTaskLine(
   const notes = keepDefined([
     blockers.length > 0 ? fillTemplate(texts.live.plan.after, { keys }) : undefined,
     estimate?.minutes === undefined ? undefined : localizeDuration(texts.locale, estimate.minutes * MINUTE),
-    estimate?.cost === undefined ? undefined : localizeMoney(texts.locale, roundAmount(estimate.cost)),
+    estimate?.cost === undefined
+      ? undefined
+      : localizeMoney(texts.locale, roundAmount(estimate.cost), checked?.cost.currency),
   ]);
   const arrow = assignee === undefined ? [] : [" → ", toSafeText(assignee, NAME_LENGTH)];
   const rest = notes.length === 0 ? [] : [` (`, joinRichText(notes, ", "), ")"];
-  return joinRichText([`${number}. `, toSafeText(title, TITLE_LENGTH), ...arrow, ...rest]);
+  return joinRichText([`${numbers.get(id)}. `, toSafeText(title, TITLE_LENGTH), ...arrow, ...rest]);
 }
 
 /** The plan's total time and cost as far as they are known, and what of the month's budget is spent. */

@@ -13,6 +13,7 @@ export const digestTextsEn: DigestTexts = {
   overdue: "Overdue",
   reviews: "Waiting for your review",
   confidence: "confidence {percent}",
+  plans: "Plans to approve",
   questions: "Questions waiting for your answer",
   forecast: "Forecast from each agent’s history",
   open: { one: "{n} open task", other: "{n} open tasks" },

@@ -13,6 +13,7 @@ export const digestTextsFr: DigestTexts = {
   overdue: "En retard",
   reviews: "En attente de votre relecture",
   confidence: "confiance\u00a0: {percent}",
+  plans: "Plans à approuver",
   questions: "Questions en attente de votre réponse",
   forecast: "Prévisions d’après l’historique de chaque agent",
   open: { one: "{n} tâche ouverte", other: "{n} tâches ouvertes" },

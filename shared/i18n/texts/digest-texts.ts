@@ -18,6 +18,8 @@ export interface DigestTexts {
   reviews: string;
   /** `{percent}` includes the percent sign. */
   confidence: string;
+  /** Plans that wait for approval. */
+  plans: string;
   questions: string;
   forecast: string;
   open: PluralForms;

@@ -37,7 +37,7 @@ async function answer(
   existing: KeptProject | undefined,
   plan: Plan,
 ): Promise<PlanAnswer> {
-  const run = await startPlan(context, plan, existing);
+  const run = await startPlan(context, plan, existing, checkedPlan);
   const project = existing ?? (run.project === undefined ? undefined : await findProject(context.deps, run.project));
   return readPlanAnswer(context.deps, checkedPlan, project, run);
 }

@@ -13,6 +13,7 @@ import { getPlanRunId, hashPlan, type PlanRun, startRun, toPlanRunPut } from "..
 import { preparePlanEvent, toPlanEventFields } from "../plan-runs/prepare-plan-event.ts";
 import { findProject } from "../tasks/find-task.ts";
 import { toWishPut, type Wish } from "../wishes/wish-record.ts";
+import type { CheckedPlan } from "./check-plan.ts";
 import { chooseWish, createClosedWishError } from "./choose-wish.ts";
 
 /**
@@ -20,7 +21,12 @@ import { chooseWish, createClosedWishError } from "./choose-wish.ts";
  * same run. Throws `conflict` for another plan for a wish whose plan is under way or complete, and for a plan that was
  * rejected.
  */
-export async function startPlan(context: CallContext, plan: Plan, existing: KeptProject | undefined): Promise<PlanRun> {
+export async function startPlan(
+  context: CallContext,
+  plan: Plan,
+  existing: KeptProject | undefined,
+  { warnings, cost }: Pick<CheckedPlan, "warnings" | "cost">,
+): Promise<PlanRun> {
   const { deps, caller, correlation } = context;
   const hash = await hashPlan(plan);
   const chosen = await chooseWish(context, plan, hash);
@@ -46,6 +52,7 @@ export async function startPlan(context: CallContext, plan: Plan, existing: Kept
         isNewProject: existing ? undefined : (true as const),
       }),
       state: "awaiting_approval",
+      checked: { warnings, cost },
       at: now,
       complete,
       starts: before?.starts ?? 0,

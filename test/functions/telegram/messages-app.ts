@@ -17,14 +17,17 @@ export async function createMessagesApp(options: Options = {}) {
   });
   const app = await serveTestApp(liveMessagesApp);
   const client = await app.connectMcpClient("Concierge");
+  /** Calls a tool over MCP as the Concierge; returns its answer, or the text of its refusal. */
+  async function callAsConcierge(tool: string, input: Record<string, unknown>) {
+    const result = await callTool(client, tool, input);
+    await app.advanceAndDrain();
+    return result.isError ? getResultText(result) : result.structuredContent;
+  }
+
   return Object.assign(app, {
     gateway,
-    /** Calls message_human over MCP as the Concierge; returns its answer, or the text of its refusal. */
-    async messageHuman(input: Record<string, unknown>) {
-      const result = await callTool(client, "message_human", input);
-      await app.advanceAndDrain();
-      return result.isError ? getResultText(result) : result.structuredContent;
-    },
+    callAsConcierge,
+    messageHuman: (input: Record<string, unknown>) => callAsConcierge("message_human", input),
     /** The messages of the wakes so far. */
     getWakes: () => gateway.runs.map(({ agent, message }) => `${agent}: ${message}`),
   });

@@ -1,0 +1,193 @@
+import { expect, test } from "vitest";
+import { projectsApi } from "../../../../shared/plane/projects.ts";
+import { ADA_USER, GROUP_CHAT, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
+import { createMessagesApp } from "../messages-app.ts";
+
+type MessagesApp = Awaited<ReturnType<typeof createMessagesApp>>;
+
+const TASKS = [
+  { id: "tokens", title: "Choose the colours", assignee: "Imhotep", estimate: { minutes: 40, cost: 1.2 } },
+  { id: "toggle", title: "Build the toggle", assignee: "Thot", blocked_by: ["tokens"], estimate: { minutes: 90 } },
+  { id: "texts", title: "Write the help", blocked_by: ["tokens", "toggle"] },
+];
+const PLAN = { project: "Dark mode", tasks: TASKS };
+
+async function proposePlan(app: MessagesApp, plan: Record<string, unknown> = PLAN) {
+  await app.sendMessage("/plane new add dark mode to the website");
+  const answer = await app.callAsConcierge("plan_project", plan);
+  return { answer, message: () => app.findMessage("Plan to approve") };
+}
+
+/** The project that the plan created in Plane, with the names of its tasks. */
+async function findProject(app: MessagesApp): Promise<string[] | undefined> {
+  const { data } = await app.deps.plane.call(projectsApi.list);
+  const found = data.results.filter(({ name }) => name === "Dark mode");
+  expect(found.length).toBeLessThanOrEqual(1);
+  return found[0] && app.plane.items(found[0].id).map(({ name }) => name);
+}
+
+test("a plan for a person's wish is shown with its tasks, assignees, dependencies and totals before anything is created", async () => {
+  const app = await createMessagesApp({ config: { budget: { amount: 50, currency: "EUR" } } });
+  const { message } = await proposePlan(app);
+  expect(toPlainText(message())).toBe(
+    [
+      "🗺️ Plan to approve from Concierge: Dark mode",
+      "💭 Request of Ada (Telegram): add dark mode to the website",
+      "1. Choose the colours → Imhotep (40 min, €1.20)",
+      "2. Build the toggle → Thot (after 1, 1 hr 30 min)",
+      "3. Write the help (after 1, 2)",
+      "Σ Total: 3 tasks, 2 hr 10 min, €1.20, cost of 1 task unknown",
+      "Spent this month: €0.00 of €50.00",
+      "⚠️ not enough history to estimate the cost of toggle; give an estimate",
+      "Nothing is created before you approve. Reply to this message with what to change.",
+    ].join("\n"),
+  );
+  expect(app.getButtonLabels(message())).toEqual(["✅ Approve", "✏️ Change", "✖️ Cancel"]);
+  expect(await findProject(app)).toBeUndefined();
+});
+
+test("a plan that is approved by a button is carried out, and its message shows who approved it", async () => {
+  const app = await createMessagesApp();
+  const { message } = await proposePlan(app);
+  expect(await app.tapButton(message(), "✅ Approve")).toBe("Approved by Ada (Telegram)");
+  await app.advanceAndDrain(30_000);
+  expect(toPlainText(message())).toContain("✅ Approved by Ada (Telegram)");
+  expect(toPlainText(message())).toContain("1. Choose the colours → Imhotep");
+  expect(app.getButtonLabels(message())).toEqual([]);
+  expect(await findProject(app)).toEqual(["Choose the colours", "Build the toggle", "Write the help"]);
+});
+
+test("a plan is approved by a reply that only says ok", async () => {
+  const app = await createMessagesApp();
+  const { message } = await proposePlan(app);
+  await app.replyTo(message(), "OK!");
+  await app.advanceAndDrain(30_000);
+  expect(toPlainText(message())).toContain("✅ Approved by Ada (Telegram)");
+  expect(await findProject(app)).toBeDefined();
+});
+
+test("a plan that is to be changed asks for the reason; the reply wakes the Concierge with it", async () => {
+  const app = await createMessagesApp();
+  const { message } = await proposePlan(app);
+  const wakes = app.getWakes().length;
+  expect(await app.tapButton(message(), "✏️ Change")).toBe("Reply with what to change.");
+  expect(app.getButtonLabels(message())).toEqual(["✅ Approve", "✖️ Cancel"]);
+  await app.replyTo(message(), "Without the help\n{}");
+  expect(toPlainText(message())).toContain("✏️ Sent back by Ada (Telegram): \nWithout the help");
+  expect(app.getButtonLabels(message())).toEqual([]);
+  expect(app.getWakes().slice(wakes)).toEqual([expect.stringContaining("Ada (Telegram): Without the help {}")]);
+  expect(await findProject(app)).toBeUndefined();
+});
+
+test("a plan that is cancelled creates nothing and wakes nobody, and the same plan is refused afterwards", async () => {
+  const app = await createMessagesApp();
+  const { message } = await proposePlan(app);
+  const wakes = app.getWakes().length;
+  expect(await app.tapButton(message(), "✖️ Cancel")).toBe("Cancelled by Ada (Telegram)");
+  expect(toPlainText(message())).toContain("✖️ Cancelled by Ada (Telegram)");
+  expect(app.getWakes()).toHaveLength(wakes);
+  expect(await app.callAsConcierge("plan_project", PLAN)).toContain("rejected");
+  await app.advanceAndDrain(30_000);
+  expect(await findProject(app)).toBeUndefined();
+});
+
+test("a plan that changed meanwhile is not approved by the button of its earlier message", async () => {
+  const app = await createMessagesApp();
+  const { message } = await proposePlan(app);
+  const earlier = message();
+  const button = earlier?.buttons[0]?.[0]?.callback_data ?? "";
+  await app.callAsConcierge("plan_project", { ...PLAN, tasks: TASKS.slice(0, 2) });
+  const later = message();
+  expect(later?.id).not.toBe(earlier?.id);
+  const changed = "The plan changed meanwhile. A newer message shows the present one.";
+  expect(await app.tapButtonData(earlier?.id ?? 0, button)).toBe(changed);
+  expect(toPlainText(app.getBotMessages().find(({ id }) => id === earlier?.id))).toContain(changed);
+  await app.advanceAndDrain(30_000);
+  expect(await findProject(app)).toBeUndefined();
+  expect(await app.tapButton(later, "✅ Approve")).toBe("Approved by Ada (Telegram)");
+});
+
+test("a plan is decided once: fifty presses have one effect, and a later press learns who decided", async () => {
+  const app = await createMessagesApp();
+  const { message } = await proposePlan(app);
+  const buttons = message()?.buttons.flat() ?? [];
+  const [approve, cancel] = [buttons[0], buttons[2]];
+  for (let n = 0; n < 50; n += 1)
+    await app.telegram.press(GROUP_CHAT, ADA_USER, message()?.id ?? 0, approve?.callback_data ?? "");
+  await app.pollUpdates();
+  await app.advanceAndDrain(30_000);
+  expect(await app.tapButtonData(message()?.id ?? 0, cancel?.callback_data ?? "")).toBe("Approved by Ada (Telegram)");
+  expect(await findProject(app)).toHaveLength(3);
+  expect(toPlainText(message())).toContain("Approved by Ada (Telegram)");
+});
+
+test("a plan ignores presses and replies of unauthorized users (reliability 17)", async () => {
+  const app = await createMessagesApp();
+  const { message } = await proposePlan(app);
+  expect(await app.tapButton(message(), "✅ Approve", STRANGER_USER)).toBe("");
+  await app.replyTo(message(), "ok", STRANGER_USER);
+  await app.advanceAndDrain(30_000);
+  expect(app.getButtonLabels(message())).toHaveLength(3);
+  expect(await findProject(app)).toBeUndefined();
+});
+
+test("a plan with many tasks is shown in one message: as many tasks as fit, how many more there are, and the totals", async () => {
+  const app = await createMessagesApp();
+  const title = (n: number) => `Task ${n} <b>*@all* /start ${"x".repeat(100)}\u{1f600}`;
+  const tasks = Array.from({ length: 150 }, (_, n) => ({ id: `t${n}`, title: title(n), estimate: { minutes: 10 } }));
+  const { message } = await proposePlan(app, { ...PLAN, tasks });
+  const shown = message();
+  expect(shown?.text.length).toBeLessThanOrEqual(4_096);
+  expect(shown?.text.length).toBeGreaterThan(3_700);
+  const lines = toPlainText(shown).split("\n");
+  const count = lines.filter((line) => /^\d+\. Task/.test(line)).length;
+  expect(lines).toContain(`… and ${150 - count} more`);
+  expect(lines.find((line) => line.startsWith("Σ"))).toBe("Σ Total: 150 tasks, 1 day 1 hr");
+  expect(lines.at(-1)).toContain("Nothing is created before you approve.");
+  expect(shown?.entities.every(({ type }) => type === "bold")).toBe(true);
+});
+
+test("a plan whose send got no answer can be approved in either message, and both show it", async () => {
+  const app = await createMessagesApp();
+  await app.sendMessage("/plane new add dark mode to the website");
+  app.telegram.injectFaults({ kind: "lost" });
+  await app.callAsConcierge("plan_project", PLAN);
+  await app.restart();
+  await app.advanceAndDrain();
+  const both = () => app.getBotMessages().filter((message) => toPlainText(message).includes("Plan to approve"));
+  expect(both()).toHaveLength(2);
+  expect(toPlainText(both()[1])).toContain("(may be a repeat)");
+  expect(await app.tapButton(both()[0], "✅ Approve")).toBe("Approved by Ada (Telegram)");
+  await app.advanceAndDrain(10_000);
+  for (const message of both()) {
+    expect(toPlainText(message)).toContain("Approved by Ada (Telegram)");
+    expect(app.getButtonLabels(message)).toEqual([]);
+  }
+});
+
+test("a plan that waits for approval is in /plane status and in the digest until somebody decides", async () => {
+  const app = await createMessagesApp();
+  const { message } = await proposePlan(app);
+  const proposal = message();
+  expect(await app.sendAndGetReply("/plane status")).toMatch(/🗺️ Dark mode: 3 tasks \(Concierge, since \d\d:\d\d\)/);
+  expect(await app.sendAndGetReply("/plane digest")).toContain(
+    "🗺️ Plans to approve (1)\n• Dark mode – 3 tasks, Concierge",
+  );
+  await app.tapButton(proposal, "✖️ Cancel");
+  expect(await app.sendAndGetReply("/plane status")).not.toContain("Dark mode: 3 tasks");
+  expect(await app.sendAndGetReply("/plane digest")).not.toContain("Plans to approve");
+});
+
+test("a plan is shown in French where the product is", async () => {
+  const app = await createMessagesApp({ env: { LOCALE: "fr" } });
+  await app.sendMessage("/plane new ajouter un mode sombre");
+  await app.callAsConcierge("plan_project", PLAN);
+  const message = app.findMessage("Plan à approuver");
+  const lines = toPlainText(message).split("\n");
+  expect(lines.slice(0, 2)).toEqual([
+    "🗺️ Plan à approuver de Concierge : Dark mode",
+    "💭 Demande de Ada (Telegram) : ajouter un mode sombre",
+  ]);
+  expect(lines).toContain("3. Write the help (après 1, 2)");
+  expect(app.getButtonLabels(message)).toEqual(["✅ Approuver", "✏️ Modifier", "✖️ Annuler"]);
+});
