@@ -1,5 +1,7 @@
+import { expect } from "vitest";
 import { createWakeRules } from "../../../functions/wake/rules.ts";
 import { wakeHandler } from "../../../functions/wake/wake-handler.ts";
+import { projectsApi } from "../../../shared/plane/projects.ts";
 import { callTool, createBridgeTokens, getResultText, serveTestApp } from "../../support/http-test-app.ts";
 import { startGateway } from "../../support/openclaw-gateway.ts";
 import { createLiveMessagesApp } from "./live-messages-app.ts";
@@ -28,6 +30,13 @@ export async function createMessagesApp(options: Options = {}) {
     gateway,
     callAsConcierge,
     messageHuman: (input: Record<string, unknown>) => callAsConcierge("message_human", input),
+    /** The names of the tasks of a project in Plane; undefined while there is no such project. */
+    async findItemNames(project: string): Promise<string[] | undefined> {
+      const { data } = await app.deps.plane.call(projectsApi.list);
+      const found = data.results.filter(({ name }) => name === project);
+      expect(found.length).toBeLessThanOrEqual(1);
+      return found[0] && app.plane.items(found[0].id).map(({ name }) => name);
+    },
     /** The messages of the wakes so far. */
     getWakes: () => gateway.runs.map(({ agent, message }) => `${agent}: ${message}`),
   });

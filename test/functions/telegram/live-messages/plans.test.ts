@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { projectsApi } from "../../../../shared/plane/projects.ts";
 import { ADA_USER, GROUP_CHAT, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
 import { createMessagesApp } from "../messages-app.ts";
 
@@ -18,13 +17,7 @@ async function proposePlan(app: MessagesApp, plan: Record<string, unknown> = PLA
   return { answer, message: () => app.findMessage("Plan to approve") };
 }
 
-/** The project that the plan created in Plane, with the names of its tasks. */
-async function findProject(app: MessagesApp): Promise<string[] | undefined> {
-  const { data } = await app.deps.plane.call(projectsApi.list);
-  const found = data.results.filter(({ name }) => name === "Dark mode");
-  expect(found.length).toBeLessThanOrEqual(1);
-  return found[0] && app.plane.items(found[0].id).map(({ name }) => name);
-}
+const findProject = (app: MessagesApp) => app.findItemNames("Dark mode");
 
 test("a plan for a person's wish is shown with its tasks, assignees, dependencies and totals before anything is created", async () => {
   const app = await createMessagesApp({ config: { budget: { amount: 50, currency: "EUR" } } });
