@@ -8,7 +8,13 @@ import { findPlanVerdict, type PlanVerdict } from "../../../shared/work/plan-run
 import type { ButtonHandler, CommandContext, CommandResult } from "../commands/command.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
 import { isApproval } from "./approval-word.ts";
-import { createLiveMessagePut, type LiveMessage, type LivePlanMessage, liveMessageKey } from "./live-message.ts";
+import {
+  createLiveMessagePut,
+  isPlanMessage,
+  type LiveMessage,
+  type LivePlanMessage,
+  liveMessageKey,
+} from "./live-message.ts";
 
 /** The proposal that a message shows: the run of its plan, and the hash to which a decision is bound. */
 interface Proposal {
@@ -84,8 +90,8 @@ async function askForReason(context: CommandContext, messageId: number, proposal
   if (adoption.put) return { ...adoption, toast: live.plan.reasonToast };
   const key = liveMessageKey(chat, messageId);
   const [row] = await deps.store.read<LiveMessage>([key]);
-  if (!row || row.value.event.kind !== "plan_proposed") return { toast: presentation.texts.answers.expiredButton };
-  const awaitingReason: LiveMessage = { ...row.value, event: row.value.event, asking: true };
+  if (!row || !isPlanMessage(row.value)) return { toast: presentation.texts.answers.expiredButton };
+  const awaitingReason: LiveMessage = { ...row.value, asking: true };
   return {
     expect: [[key, row.rev]],
     put: [createLiveMessagePut(chat, messageId, awaitingReason, false)],

@@ -25,7 +25,7 @@ test("a message is sent again when it is repeated after more than ten minutes", 
   expect(app.getBotMessages()).toHaveLength(2);
 });
 
-test("a message shows markup, mentions, links and commands of its text as plain text (reliability 16)", async () => {
+test("a message shows markup, mentions, links and commands of its text as plain text (reliability 18)", async () => {
   const app = await createMessagesApp();
   const text = "<b>Done</b> **now** @all /start #tag http://evil.example [x](http://evil.example)\u202e";
   await app.messageHuman({ text });

@@ -84,7 +84,7 @@ test("a plan that is cancelled creates nothing and wakes nobody, and the same pl
   expect(await findProject(app)).toBeUndefined();
 });
 
-test("a plan that changed meanwhile is not approved by the button of its earlier message", async () => {
+test("a plan that changed meanwhile is not approved by the button of its earlier message (reliability 27)", async () => {
   const app = await createMessagesApp();
   const { message } = await proposePlan(app);
   const earlier = message();
