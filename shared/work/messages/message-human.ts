@@ -15,6 +15,7 @@ import { isSameQuestion, QUESTION_TEXT_LIMIT, toQuestionContent } from "../quest
 import { findQuestion, isQuestionOpen, type KeptQuestion } from "../questions/question-record.ts";
 import { type KeptMessage, MESSAGE_RETENTION } from "./message-record.ts";
 import { renderMessage } from "./render-message.ts";
+import { prepareSummarizedWish } from "./summarized-wish.ts";
 
 /** What the Concierge writes to the human; `choices` are for questions only. */
 export interface NewMessage {
@@ -55,7 +56,10 @@ export async function messageHuman(context: CallContext, newMessage: NewMessage)
   return queueMessage(context, telegram.chat, text);
 }
 
-/** Stores the message in one commit with the job that sends it, so that it is sent once. */
+/**
+ * Stores the message in one commit with the job that sends it, so that it is sent once. The message after the end of a
+ * plan for a wish is its summary, and closes the wish.
+ */
 async function queueMessage({ deps, ...context }: CallContext, chat: ChatId, text: string): Promise<MessageAnswer> {
   const agent = context.caller.name;
   const texts = getTexts(deps.settings.locale).telegram;
@@ -67,9 +71,11 @@ async function queueMessage({ deps, ...context }: CallContext, chat: ChatId, tex
   return updateValue<KeptMessage, MessageAnswer>(deps, key, async (kept) => {
     const result = { message: id, status: "queued" as const };
     if (kept) return { result };
-    const value: KeptMessage = { id, agent, text, at: await deps.store.now() };
+    const { wish, expect, put } = await prepareSummarizedWish(deps, agent);
+    const value: KeptMessage = { id, agent, text, at: await deps.store.now(), ...omitUndefined({ wish }) };
     return {
-      put: [{ key, value, expires: MESSAGE_RETENTION }],
+      expect,
+      put: [{ key, value, expires: MESSAGE_RETENTION }, ...put],
       jobs: [createAnnouncementJob(key, chat, { rich, language: texts.locale }, context.correlation)],
       afterCommit: () => deps.kick(),
       result,

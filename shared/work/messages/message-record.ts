@@ -7,6 +7,8 @@ export interface KeptMessage {
   text: string;
   /** Store time. */
   at: Ms;
+  /** The id of the wish that it summed up, and thereby closed. */
+  wish?: string;
 }
 
 /** Retention of a message: 30 days, as of an answered question. */

@@ -1,4 +1,7 @@
 import { expect, test } from "vitest";
+import { z } from "zod";
+import { readUnclosedWishes } from "../../../../shared/work/wishes/wish-record.ts";
+import { HTTP_ADMIN_TOKEN } from "../../../support/http-test-app.ts";
 import { ADA_USER, GROUP_CHAT, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
 import { createMessagesApp } from "../messages-app.ts";
 
@@ -9,6 +12,15 @@ const TASKS = [
   { id: "toggle", title: "Build the toggle", assignee: "Thot", blocked_by: ["tokens"], estimate: { minutes: 90 } },
   { id: "texts", title: "Write the help", blocked_by: ["tokens", "toggle"] },
 ];
+const chatSchema = z.object({
+  messages: z.array(
+    z.object({
+      id: z.string(),
+      text: z.string(),
+      buttons: z.array(z.array(z.object({ text: z.string(), data: z.string() }))).optional(),
+    }),
+  ),
+});
 const PLAN = { project: "Dark mode", tasks: TASKS };
 
 async function proposePlan(app: MessagesApp, plan: Record<string, unknown> = PLAN) {
@@ -183,4 +195,47 @@ test("a plan is shown in French where the product is", async () => {
   ]);
   expect(lines).toContain("3. Write the help (après 1, 2)");
   expect(app.getButtonLabels(message)).toEqual(["✅ Approuver", "✏️ Modifier", "✖️ Annuler"]);
+});
+
+test("a message after the end of a plan is its summary: it closes the person's wish, once, in one commit", async () => {
+  const app = await createMessagesApp();
+  const readWishes = async () => (await readUnclosedWishes(app.deps, "Concierge")).map(({ text }) => text);
+  await app.sendMessage("/plane new draw a logo");
+  const tasks = [{ id: "a", title: "Draw it" }];
+  await app.callAsConcierge("plan_project", { project: "Logo", tasks });
+  await app.tapButton(app.findMessage("Plan to approve"), "✅ Approve");
+  await app.advanceAndDrain(30_000);
+  await app.sendMessage("/plane new add dark mode");
+  await app.messageHuman({ text: "I have started." });
+  expect(await readWishes()).toEqual(["draw a logo", "add dark mode"]);
+  const { tasks: created } = z
+    .object({ tasks: z.array(z.object({ key: z.string() })) })
+    .parse(await app.callAsConcierge("plan_project", { project: "Logo", tasks }));
+  await app.actAs("Ada").setStatus(created[0]?.key ?? "", { status: "done" });
+  await app.advanceAndDrain(10_000);
+  expect(app.getWakes().at(-1)).toContain("all tasks of your plan are closed");
+  const summary = { text: "The logo is drawn: 20 min, 0.40 €." };
+  await app.messageHuman(summary);
+  await app.messageHuman(summary);
+  expect(await readWishes()).toEqual(["add dark mode"]);
+  await app.messageHuman({ text: "Anything else?" });
+  expect(await readWishes()).toEqual(["add dark mode"]);
+});
+
+test("a message and a proposed plan are in the page's chat with their buttons, which work there, too", async () => {
+  const app = await createMessagesApp({ env: { ADMIN_TOKEN: HTTP_ADMIN_TOKEN } });
+  await app.messageHuman({ text: "I have started." });
+  await proposePlan(app);
+  const answer = await (await app.request("/api/chat", HTTP_ADMIN_TOKEN)).json();
+  const { messages } = chatSchema.parse(answer);
+  const texts = messages.map(({ text }) => text.replaceAll("\u2060", "").split("\n")[0]);
+  expect(texts).toContain("💬 Message from Concierge:");
+  const plan = messages.find(({ text }) => text.includes("Plan to approve"));
+  const [approve] = plan?.buttons?.flat() ?? [];
+  expect(approve?.text).toBe("✅ Approve");
+  const press = { method: "POST", body: JSON.stringify({ message: plan?.id, data: approve?.data }) };
+  expect((await app.request("/api/chat/press", HTTP_ADMIN_TOKEN, press)).status).toBe(202);
+  await app.advanceAndDrain(30_000);
+  expect(toPlainText(app.findMessage("Plan to approve"))).toContain("Approved by Admin (page)");
+  expect(await findProject(app)).toHaveLength(3);
 });
