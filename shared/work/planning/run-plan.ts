@@ -4,7 +4,7 @@ import { GroundcrewError, getErrorMessage } from "../../errors.ts";
 import { observedKeys } from "../../observe/store-keys.ts";
 import type { KeptProject } from "../../observe/stored-records.ts";
 import { PlaneAuthError, PlaneError, PlaneRateLimitedError, PlaneUnavailableError } from "../../plane/errors.ts";
-import type { LeasedJob, Settlement } from "../../store/port.ts";
+import type { LeasedJob, Settlement } from "../../store/job-operations.ts";
 import { updateValue } from "../../store/update.ts";
 import type { PlanEvent } from "../../task/events.ts";
 import { type Ms, SECOND } from "../../time.ts";
