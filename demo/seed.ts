@@ -70,7 +70,7 @@ export function seedDemo(plane: PlaneSimulator, now: number): DemoWorkspace {
     { name: "Deploy it to staging", state: "Todo", priority: "high", assignees: [imhotep], target_date: inDays(3) },
     asHuman,
   );
-  plane.addItem(platform, { name: "Document the release steps", state: "Backlog", assignees: [thot] }, asHuman);
+  plane.addItem(platform, { name: "Document the release steps", state: "Todo", assignees: [thot] }, asHuman);
   plane.addItem(
     platform,
     { name: "Renew the certificate", state: "Todo", priority: "urgent", target_date: inDays(1) },

@@ -28,6 +28,10 @@ const INSTRUCTIONS: Record<WakeReason, string> = {
     "All tasks of your plan are closed: call list_tasks with the project {task}, read the results with get_task_details, and send one summary with results, time and cost with message_human.",
 };
 
+/** What the answer to a question about no task asks of the agent. */
+const ANSWER_INSTRUCTION =
+  "Your question to the person is answered: read the answer in the text, and continue with it.";
+
 const OPENING = "There is work for you in Plane. Use the plane-bridge tools; list_my_tasks shows all your tasks.";
 
 /**
@@ -59,10 +63,11 @@ export function renderTrustedWake(tasks: readonly WakeTask[]): string {
 }
 
 function renderInstructions(tasks: readonly WakeTask[]): string[] {
-  return tasks.map(({ key, reason }) => {
+  return tasks.map(({ key, reason, question }) => {
     const name = toKeyName(key);
-    const subject = reason === "asked_for" ? "Request" : name;
-    return `- ${subject}: ${INSTRUCTIONS[reason].replaceAll("{task}", name)}`;
+    const subject = reason === "asked_for" ? "Request" : question !== undefined ? "Answer" : name;
+    const instruction = question !== undefined ? ANSWER_INSTRUCTION : INSTRUCTIONS[reason];
+    return `- ${subject}: ${instruction.replaceAll("{task}", name)}`;
   });
 }
 
