@@ -1,4 +1,5 @@
 import { parseSettings, type Settings } from "../shared/config/settings.ts";
+import { DEMO_AGENTS, toDemoEmail } from "./demo-agents.ts";
 
 /** The month's budget, which a proposed plan shows. */
 const BUDGET = { amount: 50, currency: "EUR" };
@@ -7,21 +8,7 @@ const BUDGET = { amount: 50, currency: "EUR" };
  * Creates the product's settings for the demo. Address, language, time zone and allowed hosts come from `baseSettings`.
  */
 export function createDemoSettings(baseSettings: Settings, env: Record<string, string>): Settings {
-  const agents = [
-    { name: "Concierge", email: "concierge@javisi.local.test", role: "concierge", wake: "openclaw" },
-    {
-      name: "Imhotep",
-      email: "imhotep@javisi.local.test",
-      about: "Engineer: can build and publish software.",
-      wake: "openclaw",
-    },
-    {
-      name: "Thot",
-      email: "thot@javisi.local.test",
-      about: "Writer: can write, design and test.",
-      wake: "openclaw",
-    },
-  ];
+  const agents = DEMO_AGENTS.map((agent) => ({ ...agent, email: toDemoEmail(agent.name), wake: "openclaw" }));
   const configPath = "demo.json";
   const files = {
     read: (path: string) =>

@@ -5,8 +5,7 @@ import type { Stage } from "./scenes.ts";
 const REVIEW_LABEL = "review";
 
 /** Whether an agent has a task in Plane that it could still work on: open, unblocked, and not in review. */
-export function hasOpenWork({ plane, concierge, imhotep, thot }: Stage): boolean {
-  const agents = [concierge, imhotep, thot];
+export function hasOpenWork({ plane, agents }: Stage): boolean {
   const closedStates = new Set<string>();
   const items: { project: Project; item: Item }[] = [];
   for (const project of plane.projects()) {
@@ -17,7 +16,7 @@ export function hasOpenWork({ plane, concierge, imhotep, thot }: Stage): boolean
   const closed = new Set(items.filter(({ item }) => closedStates.has(item.state)).map(({ item }) => item.id));
   return items.some(({ project, item }) => {
     const names = plane.labels(project).flatMap(({ id, name }) => (item.labels.includes(id) ? [name] : []));
-    const isOwned = agents.some(
+    const isOwned = [...agents.values()].some(
       ({ id, display_name }) => item.assignees.includes(id) || names.includes(`agent:${display_name.toLowerCase()}`),
     );
     const isBlocked = plane.blockers(item).some((blocker) => !closed.has(blocker));

@@ -37,9 +37,7 @@ export function createScriptedHuman(options: HumanOptions) {
     const answer = all.find((button) => choices.has(button.text));
     if (answer) return { button: answer, delay: answerDelay };
     // The data of the button that approves a plan or a result; of results only those of a wish, which begin so.
-    const subject = /(?:^|\s)(Design|Build|Test|Publish): /.test(text)
-      ? /^(plan|review):[^:]+:ok\./
-      : /^plan:[^:]+:ok\./;
+    const subject = /(?:^|\s)(Design|Build|Test): /.test(text) ? /^(plan|review):[^:]+:ok\./ : /^plan:[^:]+:ok\./;
     const approval = all.find(({ callback_data }) => subject.test(callback_data));
     return approval && { button: approval, delay: approvalDelay };
   }

@@ -8,6 +8,7 @@ import { createTelegramSimulator } from "../simulators/telegram/telegram-simulat
 import { createAgentTeam } from "./agents/agent-team.ts";
 import { createConsoleActions } from "./console/actions.ts";
 import { createTally } from "./console/tally.ts";
+import { DEMO_AGENTS } from "./demo-agents.ts";
 import { createDemoSettings } from "./demo-settings.ts";
 import { findFreePort } from "./find-free-port.ts";
 import { hasOpenWork } from "./open-work.ts";
@@ -62,7 +63,7 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
   const productUrl = `http://127.0.0.1:${port}`;
   const stopping = new AbortController();
   const wait = (ms: number) => pause(ms, stopping.signal);
-  const tokens = { Concierge: createRandomToken(), Imhotep: createRandomToken(), Thot: createRandomToken() };
+  const tokens = Object.fromEntries(DEMO_AGENTS.map(({ name }) => [name, createRandomToken()]));
   const team = createAgentTeam({
     tokens,
     hookToken: createRandomToken(),
@@ -93,12 +94,12 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     POLL_CRON: "*/15 * * * * *",
     OPENCLAW_URL: gatewayUrl,
     OPENCLAW_HOOK_TOKEN: gateway.token,
-    AGENT_TOKEN_CONCIERGE: tokens.Concierge,
-    AGENT_TOKEN_IMHOTEP: tokens.Imhotep,
-    AGENT_TOKEN_THOT: tokens.Thot,
-    PLANE_API_KEY_CONCIERGE: stage.keys.concierge,
-    PLANE_API_KEY_IMHOTEP: stage.keys.imhotep,
-    PLANE_API_KEY_THOT: stage.keys.thot,
+    ...Object.fromEntries(
+      DEMO_AGENTS.flatMap(({ name }) => [
+        [`AGENT_TOKEN_${name.toUpperCase()}`, tokens[name] ?? ""],
+        [`PLANE_API_KEY_${name.toUpperCase()}`, stage.keys[name.toLowerCase()] ?? ""],
+      ]),
+    ),
   });
   const tally = createTally(stage, () => telegram.chat(CHAT_ID).messages);
   tally.recordCompletions();

@@ -20,6 +20,7 @@ interface PlannedStep {
 /** The input of `plan_project`. */
 export interface WishPlan {
   project: string;
+  identifier?: string;
   description: string;
   tasks: PlannedStep[];
 }
@@ -29,7 +30,6 @@ const STEPS = [
   { id: "design", verb: "Design", skill: "design" },
   { id: "build", verb: "Build", skill: "build" },
   { id: "test", verb: "Test", skill: "test" },
-  { id: "publish", verb: "Publish", skill: "publish" },
 ] as const;
 
 /** Estimate of a step; the cost is the one that the scripted agents report. */
@@ -47,14 +47,25 @@ export function isWishClear(wish: string): boolean {
 }
 
 /**
- * Plans design, building, testing and publishing for a wish, each for the agent whose description names the skill.
- * `note` is what a person wants changed. `names` are the names that projects have already.
+ * Plans design, building and testing for a wish, each for the agent whose description names the skill.
+ * `note` is what a person wants changed. `projects` are those that exist.
  */
-export function planWish(wish: string, team: readonly TeamMember[], names: readonly string[], note?: string): WishPlan {
+export function planWish(
+  wish: string,
+  team: readonly TeamMember[],
+  projects: readonly { project: string; name: string }[],
+  note?: string,
+): WishPlan {
   const subject = wish.replace(/\s+/g, " ").trim().slice(0, TITLE_LENGTH);
   const description = `A person asked for: ${wish}${note === undefined ? "" : `\n\nThey want this changed: ${note}`}`;
+  const identifier = chooseIdentifier(subject);
+  const isFree = !projects.some(({ project }) => project === identifier);
   return {
-    project: chooseProjectName(subject, names),
+    project: chooseProjectName(
+      subject,
+      projects.map(({ name }) => name),
+    ),
+    ...(isFree && identifier.length > 1 ? { identifier } : {}),
     description,
     tasks: STEPS.map(({ id, verb, skill }, i) => {
       const assignee = chooseAgent(team, skill);
@@ -80,6 +91,15 @@ function chooseProjectName(subject: string, names: readonly string[]): string {
     const numbered = n === 1 ? name : `${name} ${n}`;
     if (!taken.has(numbered.toLowerCase())) return numbered;
   }
+}
+
+/** The initials of the words that say something, which have at least four letters: `CFW` for a contact form. */
+function chooseIdentifier(subject: string): string {
+  const words = subject.normalize("NFD").match(/[A-Za-z]{4,}/g) ?? [];
+  return words
+    .map((word) => word.charAt(0).toUpperCase())
+    .join("")
+    .slice(0, 5);
 }
 
 /** Chooses the agent with this skill that has the fewest open tasks; without one, any agent. */

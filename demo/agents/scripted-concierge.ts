@@ -50,8 +50,7 @@ export function createScriptedConcierge({ name, bridge, narrate }: ConciergeOpti
     if (answer === undefined && !isWishClear(given)) return;
     const wish = answer === undefined || answer === NEW_PROJECT ? given : `${given} for ${answer}`;
     const team = (await bridge.read(teamSchema, "list_agents", {}))?.agents ?? [];
-    const names = (await readProjects()).map((project) => project.name);
-    const plan = planWish(wish, team, names, note);
+    const plan = planWish(wish, team, await readProjects(), note);
     const answered = await bridge.read(planSchema, "plan_project", { ...plan });
     if (!answered) return;
     const agents = new Set(plan.tasks.map(({ assignee }) => assignee));
