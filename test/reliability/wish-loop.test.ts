@@ -43,7 +43,7 @@ async function runLoop(kills: readonly Kill[], ttl?: number) {
   return { ...loop, result: loop.readResult(), summary: loop.readSummary() };
 }
 
-test("a wish becomes a question, a plan that a tap approves, tasks in order, a review and one summary", async () => {
+test("reliability 35: a wish becomes a question, a plan that a tap approves, tasks in order, a review and one summary", async () => {
   const { result, narrated, summary } = await runLoop([]);
   expect(result).toEqual(WHOLE_RESULT);
   const story = narrated.filter((line) => / (starts|reads|presses) /.test(line));
@@ -68,7 +68,7 @@ const SEQUENCE: readonly Kill[] = [
   { step: "the summary is stored", when: "after", nth: 1 },
 ];
 
-test("reliability 2: kill -9 at five steps of one wish causes no second plan, task, wake or message", async () => {
+test("reliability 35: kill -9 at five steps of one wish causes no second plan, task, wake or message", async () => {
   const { result, runtime } = await runLoop(SEQUENCE, SHORT_LEASE_MS);
   expect(runtime.startCount).toBe(SEQUENCE.length + 1);
   expect(result).toEqual(WHOLE_RESULT);
@@ -89,7 +89,7 @@ const ALL_KILLS = LOOP_STEPS.flatMap((step) =>
 );
 
 test.runIf(IS_FULL_RUN).for(ALL_KILLS)(
-  "reliability 2: kill -9 $when $step ($nth) causes no second plan, task, wake or message",
+  "reliability 35: kill -9 $when $step ($nth) causes no second plan, task, wake or message",
   { timeout: 180_000 },
   async (kill) => {
     const { result, runtime } = await runLoop([kill], PLAN_LEASE_MS);
