@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
-import { MINUTE } from "../shared/time.ts";
+import { HOUR, MINUTE } from "../shared/time.ts";
 import { benchAgents } from "./agents.ts";
 import { benchBusyTeam } from "./busy-team.ts";
 import { benchClaims } from "./claims.ts";
@@ -12,6 +12,7 @@ import { benchLatency } from "./latency.ts";
 import { benchMemory } from "./memory.ts";
 import { benchRequests } from "./requests.ts";
 import { type BenchLine, renderTable } from "./table.ts";
+import { benchWakes } from "./wakes.ts";
 
 /**
  * `npm run bench`: runs all benches, or those that the arguments name, and prints one table. `--write` stores the table
@@ -34,6 +35,7 @@ const benches: Record<string, () => Promise<BenchLine[]>> = {
       pollInterval: MINUTE,
       ...(quick ? { tasks: 90, duration: 3 * MINUTE } : { tasks: 120, duration: 6 * MINUTE }),
     }),
+  wakes: () => benchWakes({ agents: 10, duration: (quick ? 4 : 24) * HOUR, tasksPerHour: 1.5 }),
   latency: () => benchLatency({ rates: [50, 25], seconds: quick ? 4 : 30 }),
   memory: () =>
     benchMemory({

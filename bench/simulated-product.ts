@@ -28,10 +28,10 @@ export type SimulatedProduct = Awaited<ReturnType<typeof startSimulatedProduct>>
 /**
  * Starts the whole product in this process on simulated time, with Plane's default rate limit: for what takes minutes
  * because of limits and not because of the machine. `setUp` fills Plane before the product starts and returns the
- * content of the settings file.
+ * content of the settings file; it may add environment variables.
  */
 export async function startSimulatedProduct(
-  setUp: (plane: ReturnType<typeof createPlaneSimulator>) => Record<string, unknown>,
+  setUp: (plane: ReturnType<typeof createPlaneSimulator>, env: Record<string, string>) => Record<string, unknown>,
 ) {
   const time = createVirtualTime();
   const { clock } = time;
@@ -40,7 +40,8 @@ export async function startSimulatedProduct(
   const [url, apiRoot] = await Promise.all([plane.start(), telegram.start()]);
   const apiKey = plane.createApiKey(plane.addUser({ name: "Ada" }));
   const { secret } = plane.addWebhook("http://127.0.0.1:9/webhooks/plane");
-  const config = setUp(plane);
+  const addedEnv: Record<string, string> = {};
+  const config = setUp(plane, addedEnv);
   plane.runWorker();
   plane.deliveries.dropAll();
   // What changed in the second of the product's start would count as older.
@@ -58,6 +59,7 @@ export async function startSimulatedProduct(
     ADMIN_TOKEN,
     STORE_URL: "memory:",
     GROUNDCREW_CONFIG: "config.json",
+    ...addedEnv,
   };
   const text = JSON.stringify(config);
   const parsed = parseSettings(env, { read: (path) => (path === "config.json" ? { text, mode: 0o600 } : undefined) });
@@ -86,6 +88,17 @@ export async function startSimulatedProduct(
   return {
     plane,
     time,
+    /** Texts of the messages in the chat. */
+    listMessages: () => telegram.chat(CHAT).messages.map(({ text }) => text),
+    /** Calls a tool as the agent with this bridge token. */
+    async callTool(token: string, tool: string, input: object): Promise<{ status: number; json: unknown }> {
+      const headers = { host: "127.0.0.1", "content-type": "application/json", authorization: `Bearer ${token}` };
+      const init = { method: "POST", headers, body: JSON.stringify(input) };
+      const answer = await app.request(`http://127.0.0.1/agent/${tool}`, init);
+      return { status: answer.status, json: await answer.json() };
+    },
+    /** Runs a tick of the product, which other work does not wait for. */
+    startTick: (name: string) => deps.ticks.runFresh(name),
     store: deps.store,
     /** Events that the product has found, with the time of their commit. */
     events,

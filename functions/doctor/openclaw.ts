@@ -1,7 +1,6 @@
 import { z } from "zod";
 import type { Settings } from "../../shared/config/settings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
-import { isWaitingSupported } from "../../shared/outgoing/openclaw-probe.ts";
 import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
 import type { QueryDeps } from "./plane-query.ts";
 
@@ -16,6 +15,9 @@ export interface GatewayReply {
 }
 
 const refusalSchema = z.object({ error: z.string() });
+
+/** Answer of 2026.9 to a `waitForCompletion` that is not a boolean; it validates this field first. */
+const WAITING_SUPPORTED = /waitForCompletion must be boolean/;
 
 /**
  * Checks the gateways that wake agents: whether each is reachable, accepts the token and, where the gateway reports it
@@ -62,7 +64,7 @@ async function checkGateway(
   const check = toGatewayCheck(url, gatewayReply);
   if (check.status !== "ok" || "unreachable" in gatewayReply) return [check];
   if (agents.length === 0) return [check];
-  if (!isWaitingSupported(gatewayReply.text)) {
+  if (!WAITING_SUPPORTED.test(gatewayReply.text)) {
     const hint = "Run `openclaw agents list` on its machine; wakes of unknown agents go to its default agent.";
     return [check, reportWarning("openclaw agents", "this version does not report whether it knows an agent", hint)];
   }

@@ -1,4 +1,4 @@
-import { HANDOVER_MS } from "../../shared/jobs/wake-jobs.ts";
+import { type EndedClaim, HANDOVER_MS } from "../../shared/jobs/wake-jobs.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import type { StartableTask } from "../../shared/wake/startable-tasks.ts";
 import type { KeptLastCall, KeptWake, SentTask } from "../../shared/wake/wake-record.ts";
@@ -33,8 +33,8 @@ export interface WakeFacts {
   startable: StartableTask[];
   /** Tasks of earlier wakes, other than startable ones, on which the agent still has to act. */
   unsettled: SentTask[];
-  /** The item of the claim that has just ended, and when. */
-  ended?: { item: string; at: Ms };
+  /** The claim that has just ended. */
+  ended?: EndedClaim;
 }
 
 /**
@@ -63,7 +63,7 @@ export function decideNextWake(wake: KeptWake, facts: WakeFacts): WakeDecision {
   if (wake.posting || wake.dueAt !== undefined) return { kind: "busy", round, isReset };
   if (wake.notified && !isReset) return { kind: "given_up", round, isReset };
   const others = tasks.filter(({ id }) => id !== ended?.item);
-  const isHandover = !isWorking && ended !== undefined && others.length > 0 && !isJustWoken(wake, now);
+  const isHandover = !isWorking && ended !== undefined && others.length > 0 && !isRunStarting(wake, ended, now);
   const roundAt = wake.roundAt ?? wake.sent?.at ?? 0;
   const lastCallAt = facts.lastCall?.at ?? 0;
   const hasCalled = lastCallAt >= roundAt;
@@ -88,6 +88,7 @@ function isBackAfterNotice({ notified }: KeptWake, { lastCall }: WakeFacts): boo
   return notified !== undefined && !notified.answered && (lastCall?.at ?? 0) > notified.at;
 }
 
-function isJustWoken({ sent }: KeptWake, now: Ms): boolean {
-  return sent !== undefined && now - sent.at < RUN_START_MS;
+/** Whether a wake was posted during the claim, whose own run is only just beginning and takes the other tasks. */
+function isRunStarting({ sent }: KeptWake, ended: EndedClaim, now: Ms): boolean {
+  return sent !== undefined && sent.at > ended.since && now - sent.at < RUN_START_MS;
 }

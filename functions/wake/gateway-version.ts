@@ -1,9 +1,7 @@
 import type { Deps } from "../../shared/app/deps.ts";
-import { isWaitingSupported } from "../../shared/outgoing/openclaw-probe.ts";
-import { type PostResult, postJson } from "../../shared/outgoing/post-json.ts";
 import { wakeKeys } from "../../shared/wake/wake-record.ts";
 
-/** How OpenClaw wakes: each version has a mode that costs one model run. */
+/** When OpenClaw reports the end of a run to the agent's main session. It starts the run itself at once in both modes. */
 export type WakeMode = "now" | "next-heartbeat";
 
 /** The stored mode of a gateway. */
@@ -11,38 +9,20 @@ interface KeptGateway {
   mode: WakeMode;
 }
 
-type GatewayDeps = Pick<Deps, "store" | "fetch">;
+type GatewayDeps = Pick<Deps, "store">;
 
 /**
- * Finds the wake mode that costs one run: 2026.2 starts a second one, a heartbeat, with `now`, and starts the agent at
- * once with `next-heartbeat` as well; 2026.9 takes `now`. The version shows in the answers, and it is stored. An unknown
- * gateway is asked with a request that starts no run. Returns the gateway's refusal when it does not answer as such.
+ * Reads the wake mode that costs one run: 2026.2 starts a second one, a heartbeat, with `now`; 2026.9 takes `now`. A
+ * gateway that has not answered yet gets the mode that costs one run in either version.
  */
-export async function findWakeMode(
-  deps: GatewayDeps,
-  url: string,
-  token: string,
-): Promise<{ mode: WakeMode } | { refused: PostResult }> {
-  const [kept] = await deps.store.read<KeptGateway>([wakeKeys.gateway(url)]);
-  if (kept) return { mode: kept.value.mode };
-  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
-  // Only 2026.9 knows the field, which it checks before it misses the message.
-  const body = JSON.stringify({ waitForCompletion: "groundcrew" });
-  const result = await postJson(deps, `${url}/hooks/agent`, headers, body, { readsText: true });
-  // Without an answer the wake itself is tried: the older version's mode starts a run in both.
-  if (result.status === undefined && !result.notSent) return { mode: "next-heartbeat" };
-  if (result.status !== 400) return { refused: { ...result, ok: false } };
-  const mode = isWaitingSupported(result.text ?? "") ? "now" : "next-heartbeat";
-  await storeWakeMode(deps, url, mode);
-  return { mode };
+export async function readWakeMode({ store }: GatewayDeps, url: string): Promise<WakeMode> {
+  const [kept] = await store.read<KeptGateway>([wakeKeys.gateway(url)]);
+  return kept?.value.mode ?? "next-heartbeat";
 }
 
-/** Stores the mode of the version that answered a wake: 2026.9 accepts with 200, 2026.2 with 202. */
-export async function rememberVersion(deps: GatewayDeps, url: string, mode: WakeMode, status: number | undefined) {
-  const answered = status === 200 ? "now" : status === 202 ? "next-heartbeat" : undefined;
-  if (answered !== undefined && answered !== mode) await storeWakeMode(deps, url, answered);
-}
-
-async function storeWakeMode({ store }: Pick<Deps, "store">, url: string, mode: WakeMode): Promise<void> {
+/** Stores the mode of the version that answered a wake, unless it is known: 2026.9 accepts with 200, 2026.2 with 202. */
+export async function recordGatewayVersion({ store }: GatewayDeps, url: string, status: number | undefined) {
+  const mode: WakeMode | undefined = status === 200 ? "now" : status === 202 ? "next-heartbeat" : undefined;
+  if (mode === undefined || mode === (await readWakeMode({ store }, url))) return;
   await store.commit({ put: [{ key: wakeKeys.gateway(url), value: { mode } satisfies KeptGateway }] });
 }

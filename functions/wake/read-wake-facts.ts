@@ -1,3 +1,4 @@
+import type { EndedClaim } from "../../shared/jobs/wake-jobs.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { readAllRows } from "../../shared/store/scan-set.ts";
 import { filterActionableTasks, type WakeTaskDeps } from "../../shared/wake/actionable.ts";
@@ -13,7 +14,7 @@ export async function readWakeFacts(
   deps: WakeTaskDeps,
   agent: string,
   wake: KeptWake,
-  ended?: { item: string; at: number },
+  ended?: EndedClaim,
 ): Promise<WakeFacts> {
   const [now, [lastCall], isWorking, startable] = await Promise.all([
     deps.store.now(),

@@ -1,6 +1,11 @@
 import type { Deps } from "../../shared/app/deps.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
-import { createClaimEndedJob, createWakeCheckJob, createWakeJob } from "../../shared/jobs/wake-jobs.ts";
+import {
+  createClaimEndedJob,
+  createWakeCheckJob,
+  createWakeJob,
+  type EndedClaim,
+} from "../../shared/jobs/wake-jobs.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Settlement } from "../../shared/store/job-operations.ts";
 import type { Ms } from "../../shared/time.ts";
@@ -21,11 +26,7 @@ const DONE: Settlement = { done: true };
  * Reviews what the agent does about its wakes, when a check is due or a claim has ended: wakes it again, checks later,
  * or notifies a person, in one commit.
  */
-export async function reviewWakes(
-  deps: ReviewDeps,
-  agent: AgentSettings,
-  ended?: { item: string; at: Ms },
-): Promise<Settlement> {
+export async function reviewWakes(deps: ReviewDeps, agent: AgentSettings, ended?: EndedClaim): Promise<Settlement> {
   if (agent.wake.kind === "none") return DONE;
   await updateWake(deps, agent.name, async (wake) => {
     const facts = await readWakeFacts(deps, agent.name, wake, ended);
@@ -69,8 +70,8 @@ function applyDecision(
     case "wait": {
       const { until } = decision;
       if (decision.isHandover && facts.ended) {
-        const { item, at } = facts.ended;
-        const job = createClaimEndedJob({ agent: name, item, fence: `${at}:${until}` }, at, until);
+        const attempt = { agent: name, fence: `${facts.ended.at}:${until}` };
+        const job = createClaimEndedJob(facts.ended, attempt, until);
         return { wake: { ...kept, ...omitUndefined({ checkAt }) }, jobs: [job] };
       }
       return {

@@ -3,7 +3,7 @@ import type { AgentSettings } from "../../shared/config/settings-file.ts";
 import { type PostResult, postJson } from "../../shared/outgoing/post-json.ts";
 import { createSignedHeaders } from "../../shared/outgoing/signed-headers.ts";
 import type { WakeTask } from "../../shared/wake/wake-record.ts";
-import { findWakeMode, rememberVersion } from "./gateway-version.ts";
+import { readWakeMode, recordGatewayVersion } from "./gateway-version.ts";
 import { renderTrustedWake, renderWakeMessage } from "./wake-message.ts";
 
 type SendDeps = Pick<Deps, "fetch" | "clock" | "settings" | "store">;
@@ -45,8 +45,7 @@ async function postToGateway(
   tasks: readonly WakeTask[],
 ): Promise<PostResult> {
   const { path: hookPath, deliver } = deps.settings.openclawHook;
-  const found = await findWakeMode(deps, url, token);
-  if ("refused" in found) return found.refused;
+  const wakeMode = await readWakeMode(deps, url);
   const isTrusted = hookPath !== AGENT_HOOK_PATH && tasks.every(({ reason }) => reason !== "asked_for");
   const body = {
     message: isTrusted ? renderTrustedWake(tasks) : renderWakeMessage(tasks),
@@ -55,11 +54,11 @@ async function postToGateway(
     // A mapping selects the agent by this field (`match.source`).
     source: agentId,
     deliver,
-    wakeMode: found.mode,
+    wakeMode,
   };
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/json", "idempotency-key": id };
   const target = `${url}${isTrusted ? hookPath : AGENT_HOOK_PATH}`;
   const result = await postJson(deps, target, headers, JSON.stringify(body));
-  await rememberVersion(deps, url, found.mode, result.status);
+  await recordGatewayVersion(deps, url, result.status);
   return result;
 }

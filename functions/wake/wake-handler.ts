@@ -24,7 +24,7 @@ const ADDED_JOB_RETENTION_MS = 7 * DAY;
 /** Wakes agents: collects the tasks of a wake, posts it, and reviews what the agent does about it. */
 export const wakeHandler: JobHandler = {
   queue: "wake",
-  // The lease must exceed the response timeout of a receiver (20 s, twice at the first wake) and the commits around it.
+  // The lease must exceed the response timeout of a receiver (20 s) and the commits around the call.
   leaseMs: MINUTE,
   concurrency: 4,
   async handle(deps, job) {

@@ -25,8 +25,8 @@ export const wakeBodySchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("deliver"), go: z.string() }),
   /** Checks whether the agent reacts to its wakes. `watch` is the agent's name, `sent` identifies the check. */
   z.object({ type: z.literal("check"), watch: z.string(), sent: z.string() }),
-  /** The agent's claim of `item` has ended at `at` (store time): it is woken when other tasks are startable. */
-  z.object({ type: z.literal("claim_ended"), agent: z.string(), item: z.string(), at: z.number() }),
+  /** The agent's claim of `item` lasted from `since` to `at` (store times): it is woken when other tasks are startable. */
+  z.object({ type: z.literal("claim_ended"), agent: z.string(), item: z.string(), since: z.number(), at: z.number() }),
   /** The item may have become startable for the agent without an event. */
   z.object({ type: z.literal("startable"), agent: z.string(), item: z.string() }),
 ]);
@@ -54,7 +54,7 @@ export function createWakeJob(agent: string, at: Ms): Job {
 /** Repeats at `at` a wake that did not arrive, in a lane of its own, so that new work does not wait behind it. */
 export function createWakeRetryJob(agent: string, at: Ms): Job {
   const body: WakeBody = { type: "deliver", go: agent };
-  const id = `retry:${agent}:${at}`;
+  const id = `go:retry:${agent}:${at}`;
   return { id, queue: "wake", lane: id, at, body };
 }
 
@@ -70,21 +70,28 @@ export function createWakeCheckJob(agent: string, check: string, at: Ms): Job {
  */
 export const HANDOVER_MS: Ms = 5 * SECOND;
 
-/** Handles at `at` (store time) that the agent's claim of `item` with this fencing number ended at `endedAt`. */
+/** A claim that has ended. The times are store times. */
+export interface EndedClaim {
+  item: string;
+  since: Ms;
+  at: Ms;
+}
+
+/** Handles at `at` (store time) that a claim of the agent has ended. `fence` identifies the claim and the attempt. */
 export function createClaimEndedJob(
-  { agent, item, fence }: { agent: string; item: string; fence: number | string },
-  endedAt: Ms,
+  { item, since, at: endedAt }: EndedClaim,
+  { agent, fence }: { agent: string; fence: number | string },
   at: Ms,
 ): Job {
-  const body: WakeBody = { type: "claim_ended", agent, item, at: endedAt };
-  const id = `free:${agent}:${item}:${fence}`;
+  const body: WakeBody = { type: "claim_ended", agent, item, since, at: endedAt };
+  const id = `watch:claim:${agent}:${item}:${fence}`;
   return { id, queue: "wake", lane: id, at, body };
 }
 
 /** Wakes the agent for an item that became startable with this revision, unless a wake has named it. */
 export function createStartableJob(agent: string, item: string, rev: Revision): Job {
   const body: WakeBody = { type: "startable", agent, item };
-  return { id: `startable:${agent}:${item}:${rev}`, queue: "wake", lane: `${WAKE_LANE_PREFIX}${agent}`, body };
+  return { id: `watch:startable:${agent}:${item}:${rev}`, queue: "wake", lane: `${WAKE_LANE_PREFIX}${agent}`, body };
 }
 
 /**

@@ -21,23 +21,17 @@ export interface PostResult {
   notSent?: boolean;
   /** The response's `Retry-After`; one day at most. */
   retryAfter?: Ms;
-  /** The first 2,000 characters of the response's body, when it was asked for. */
-  text?: string;
 }
 
-/** Limit of a response's text. */
-const MAX_TEXT_LENGTH = 2_000;
-
 /**
- * Posts once, without retries and without following redirects; the response's body is read with `readsText` only. Never
- * throws; the outcome never contains the URL, the payload or the headers.
+ * Posts once, without retries and without following redirects; the response's body is not read. Never throws; the
+ * outcome never contains the URL, the payload or the headers.
  */
 export async function postJson(
   deps: Pick<Deps, "fetch">,
   url: string,
   headers: Record<string, string>,
   payload: string,
-  { readsText = false }: { readsText?: boolean } = {},
 ): Promise<PostResult> {
   try {
     const signal = AbortSignal.timeout(RESPONSE_TIMEOUT_MS);
@@ -52,15 +46,14 @@ export async function postJson(
       ignoreResponseError: true,
       signal,
     });
-    const text = readsText ? (await new Response(response.body).text()).slice(0, MAX_TEXT_LENGTH) : undefined;
-    if (!readsText) await response.body?.cancel();
+    await response.body?.cancel();
     const header = response.headers.get("retry-after") ?? "";
     const seconds = /^\d+$/.test(header) ? Number(header) : 0;
     return {
       ok: response.ok,
       outcome: `answered ${response.status}`,
       status: response.status,
-      ...omitUndefined({ text, retryAfter: seconds > 0 ? Math.min(MAX_RETRY_AFTER_MS, seconds * 1000) : undefined }),
+      ...omitUndefined({ retryAfter: seconds > 0 ? Math.min(MAX_RETRY_AFTER_MS, seconds * 1000) : undefined }),
     };
   } catch (error) {
     // The message of ofetch's own error contains the URL.

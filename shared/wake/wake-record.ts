@@ -72,7 +72,7 @@ export const wakeKeys = {
   /** The mark that an event's job was added to a wake, which makes a second commit of that job stale. */
   addedJob: (job: string): StoreKey => `woken:${encodeURI(job)}`,
   /** The version of the OpenClaw gateway at a URL, as its answers showed. */
-  gateway: (url: string): StoreKey => `openclaw:${encodeURIComponent(url)}`,
+  gateway: (url: string): StoreKey => `wake:gateway:${encodeURIComponent(url)}`,
 } as const;
 
 /** The stored last call of an agent. All times are store times of the beginning of a call. */

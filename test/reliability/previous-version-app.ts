@@ -48,6 +48,10 @@ const FORMS_NOT_IN_FIXTURE: readonly string[] = [
   "key read",
   // Whose details were read last.
   "key details-positions",
+  // An agent's last call, which version 0.1 read but never wrote.
+  "key seen",
+  // The message that an agent does not react to its wakes.
+  "job unresponsive",
   // The event that a task in review was sent back.
   "job review",
 ];
@@ -88,7 +92,9 @@ export async function createPreviousVersionApp(downtime = 5_000) {
   }
 
   const oldForms = new Set(listStoredForms(join(folder, STORE_FILE)));
-  const settings = createTestSettings(world.env, { "config.json": JSON.stringify(world.config) });
+  // Its tasks are in Plane's group Backlog, for which version 0.1 woke agents as well.
+  const config = { ...world.config, wake_backlog: true };
+  const settings = createTestSettings(world.env, { "config.json": JSON.stringify(config) });
   const store = createSqliteStore({ folder, clock });
   const storeHealth = createStoreHealth(createLog({ level: "error", write: () => {}, clock }));
   const { metrics, scrape } = createPrometheusMetrics({ store, storeHealth, processMetrics: false });

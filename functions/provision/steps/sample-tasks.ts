@@ -5,6 +5,7 @@ import type { PlaneClient } from "../../../shared/plane/client.ts";
 import { PlaneConflictError, PlaneNotFoundError } from "../../../shared/plane/errors.ts";
 import { projectsApi } from "../../../shared/plane/projects.ts";
 import { relationsApi } from "../../../shared/plane/relations.ts";
+import { statesApi } from "../../../shared/plane/states-labels.ts";
 import { workItemsApi } from "../../../shared/plane/work-items.ts";
 import type { ProvisionContext } from "../context.ts";
 import { ignoreResponse } from "../ignore-response.ts";
@@ -155,6 +156,7 @@ async function createSampleTask(
     name: sample.title,
     description_html: `${sample.description}${blockerLine}`,
     assignees: member ? [member.id] : [],
+    ...omitUndefined({ state: await findUnstartedState(client, params) }),
     ...toExternalId(sample),
   };
   try {
@@ -163,6 +165,16 @@ async function createSampleTask(
     if (thrown instanceof PlaneConflictError && thrown.id !== undefined) return thrown.id;
     throw thrown;
   }
+}
+
+/** The first state of the group Unstarted: Plane's default is Backlog, for which no agent is woken. */
+async function findUnstartedState(client: PlaneClient, params: ProjectParams): Promise<string | undefined> {
+  for await (const { data } of client.pages(statesApi.list, { params })) {
+    const unstarted = data.results.filter(({ group }) => group === "unstarted");
+    const [first] = unstarted.sort((a, b) => a.sequence - b.sequence);
+    if (first) return first.id;
+  }
+  return undefined;
 }
 
 async function findSampleId(

@@ -55,7 +55,9 @@ export async function endClaim(
           ...omitUndefined({ why: reason }),
           ...idle,
         }),
-        canBeWoken(deps.settings, agent) ? createClaimEndedJob(claim, at, now + HANDOVER_MS) : undefined,
+        canBeWoken(deps.settings, agent)
+          ? createClaimEndedJob({ item, since, at }, claim, now + HANDOVER_MS)
+          : undefined,
       ]),
       result: true,
       afterCommit: async () => {

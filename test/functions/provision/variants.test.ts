@@ -16,6 +16,15 @@ test("on v1.2.2, which has no relations, the description of a sample task names 
   expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
 });
 
+test("the sample tasks are in Todo, because no agent is woken for Plane's Backlog", async () => {
+  const setup = await createProvisionSetup();
+  await setup.provisionWithReport();
+  const project = (await readFirstProject(setup))?.id ?? "";
+  const states = setup.plane.states(project);
+  const names = setup.plane.items(project).map(({ state }) => states.find(({ id }) => id === state)?.name);
+  expect(names).toEqual(["Todo", "Todo", "Todo"]);
+});
+
 test("a Plane without a route for relations is treated like v1.2, whatever its version", async () => {
   const setup = await createProvisionSetup();
   setup.plane.faults.add({ path: "/relations/" }, { kind: "status", status: 404, body: '{"error":"Page not found."}' });

@@ -34,6 +34,25 @@ test("reliability 30: an agent that finishes one task per run is woken at once f
   expect(notices.filter((notice) => notice.includes("Imhotep"))).toEqual([]);
 });
 
+test("an agent that finishes a task within seconds is woken at once for the others", async () => {
+  const { finishTask, advanceSeconds, takeRuns } = await createTeam("One", "Two");
+  await finishTask("Imhotep", "ONB-1");
+  await advanceSeconds(8);
+  expect(takeRuns()).toEqual(["imhotep: ONB-2"]);
+});
+
+test("an agent that was woken for a new task while it worked is not woken for it twice", async () => {
+  const { app, call, finishTask, advanceSeconds, takeRuns } = await createTeam("One");
+  await call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
+  await advanceSeconds(60);
+  app.addTask("Two", "Imhotep");
+  await app.deliverWebhooks();
+  await advanceSeconds(10);
+  await finishTask("Imhotep", "ONB-1");
+  await advanceSeconds(20);
+  expect(takeRuns()).toEqual(["imhotep: ONB-2"]);
+});
+
 test("an agent that claims the next task by itself is not woken for the others", async () => {
   const { call, finishTask, advanceSeconds, takeRuns } = await createTeam("One", "Two", "Three");
   await advanceSeconds(40);
