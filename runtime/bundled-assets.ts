@@ -13,6 +13,7 @@ import languageScript from "../functions/dashboard/page/script/language.js";
 import liveScript from "../functions/dashboard/page/script/live.js";
 import messageScript from "../functions/dashboard/page/script/message.js";
 import pageScript from "../functions/dashboard/page/script/page.js";
+import plansScript from "../functions/dashboard/page/script/plans.js";
 import preferencesScript from "../functions/dashboard/page/script/preferences.js";
 import refreshScript from "../functions/dashboard/page/script/refresh.js";
 import selectionScript from "../functions/dashboard/page/script/selection.js";
@@ -42,6 +43,7 @@ const BUNDLED_ASSETS: Readonly<Record<PageFile, string>> = {
   "functions/dashboard/page/script/live.js": liveScript,
   "functions/dashboard/page/script/message.js": messageScript,
   "functions/dashboard/page/script/page.js": pageScript,
+  "functions/dashboard/page/script/plans.js": plansScript,
   "functions/dashboard/page/script/preferences.js": preferencesScript,
   "functions/dashboard/page/script/refresh.js": refreshScript,
   "functions/dashboard/page/script/selection.js": selectionScript,

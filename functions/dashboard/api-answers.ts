@@ -12,12 +12,27 @@ export interface BoardAnswer {
   demo: boolean;
   projects: { identifier: string; name: string }[];
   columns: { name: BoardColumn; total: number; cards: BoardCard[] }[];
+  /** Plans that are not complete, and those that have ended today, newest first. */
+  plans: BoardPlan[];
   /** Number of open items beyond the limit of items that are read. */
   beyond: number;
   /** `store` is present only when it cannot be written or is nearly full. */
   health: { plane: ComponentHealth; telegram?: ComponentHealth; store?: StoreTrouble };
   waiting: { telegram: number; forward: number };
   set_aside: number;
+}
+
+/** A plan and how far it is; `project` is the identifier, once the project exists. */
+export interface BoardPlan {
+  id: string;
+  title: string;
+  project?: string;
+  state: "awaiting_approval" | "running" | "done" | "rejected" | "failed";
+  /** Steps that are done, and all steps. */
+  done: number;
+  total: number;
+  /** Why it was rejected, or why it failed. */
+  reason?: string;
 }
 
 /** `error`: the reason of the last failed write. */

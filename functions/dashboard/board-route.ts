@@ -10,6 +10,7 @@ import { VERSION } from "../../shared/version.ts";
 import type { BoardAnswer, StoreTrouble } from "./api-answers.ts";
 import { BOARD_COLUMNS, compareCards, toBoardColumn } from "./board-cards.ts";
 import { readOpenItems, readRecentlyClosedItems } from "./board-items.ts";
+import { readBoardPlans } from "./board-plans.ts";
 import { type CardDeps, readCards } from "./cards.ts";
 
 /** The board: work items by column with their claims and blockers, and the health of Groundcrew itself. */
@@ -52,6 +53,7 @@ function app(deps: BoardDeps): Hono {
           .sort(compareCards)
           .slice(0, MAX_CARDS_PER_COLUMN),
       })),
+      plans: await readBoardPlans(deps),
       /** Number of open items beyond the limit. */
       beyond: open.beyond,
       health: {

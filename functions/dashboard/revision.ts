@@ -24,11 +24,12 @@ const NEWEST_COUNT = 10;
  * by other processes and survives restarts, and on whether this process can write to it.
  */
 export async function readRevision({ store, storeHealth }: RevisionDeps): Promise<string> {
-  const [decisionRev, messageRev, projects, claims, { queues }, holds] = await Promise.all([
+  const [decisionRev, messageRev, projects, claims, plans, { queues }, holds] = await Promise.all([
     readNewestRev(store, decisionSet),
     readNewestRev(store, chatMessageSet),
     readAllRows<KeptProject>({ store }, observedSets.projects),
     readAllRows<KeptClaim>({ store }, workSets.claims),
+    readAllRows({ store }, workSets.planRuns),
     store.stats(),
     readLongHolds(store),
   ]);
@@ -36,12 +37,13 @@ export async function readRevision({ store, storeHealth }: RevisionDeps): Promis
   const cursors = Math.max(0, ...projects.map((row) => row.rev));
   // Every call of an agent renews its claim, so times are rounded to minutes to avoid needless updates.
   const claimSum = claims.reduce((sum, { value }) => sum + value.fence + Math.floor(value.until / MINUTE), 0);
+  const planRev = Math.max(0, ...plans.map((row) => row.rev));
   const deadCount = Object.values(queues).reduce((sum, queue) => sum + queue.dead, 0);
   const failureCount = storeHealth.getWriteFailure() === undefined ? 0 : 1;
   const warningCount = findCapacityWarnings(storeHealth.getCapacity()).length;
   const minutesLeft = [holds.plane, holds.telegram].map((left = 0) => Math.ceil(left / MINUTE));
   const troubles = [failureCount, warningCount, ...minutesLeft];
-  return [decisionRev, messageRev, cursors, claimSum, deadCount, ...troubles].join(".");
+  return [decisionRev, messageRev, cursors, claimSum, planRev, deadCount, ...troubles].join(".");
 }
 
 async function readNewestRev(store: Pick<Store, "scan">, set: SetName): Promise<number> {

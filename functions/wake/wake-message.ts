@@ -39,10 +39,11 @@ const OPENING = "There is work for you in Plane. Use the plane-bridge tools; lis
  * fields in JSON, one line per task and without control characters, so that they cannot pose as instructions.
  */
 export function renderWakeMessage(tasks: readonly WakeTask[]): string {
-  const lines = tasks.map(({ key, title, text }) => {
+  const lines = tasks.map(({ id, key, reason, title, text }) => {
     const fields = {
       task: cleanLine(key, KEY_LENGTH),
       ...omitUndefined({
+        wish: reason === "asked_for" ? cleanLine(id, 100) : undefined,
         title: title !== undefined ? cleanLine(title, 120) : undefined,
         text: text !== undefined ? cleanLine(text, 1_000) : undefined,
       }),

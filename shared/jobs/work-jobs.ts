@@ -66,9 +66,14 @@ export function createWorkJob(id: string, lane: string, body: WorkJobBody, at?: 
  * Carries out a plan. The plans of one agent share a lane, because they share its pace: one after the other is as fast,
  * and a long plan occupies one place of the queue only.
  */
-export function createPlanJob(
-  { id, agent, starts }: { id: string; agent: string; starts: number },
-  correlation: string,
-): Job {
-  return createWorkJob(`plan:${id}:${starts}`, `plan:${agent}`, { do: "plan", plan: id, correlation });
+export function createPlanJob({ id, agent, at, starts }: PlanStart, correlation: string): Job {
+  return createWorkJob(`plan:${id}:${at}:${starts}`, `plan:${agent}`, { do: "plan", plan: id, correlation });
+}
+
+/** A start of a plan: `at` is the store time of its proposal and `starts` the number of starts since. */
+interface PlanStart {
+  id: string;
+  agent: string;
+  at: Ms;
+  starts: number;
 }

@@ -36,7 +36,7 @@ ${demo ? html`<script type="module" src="/demo/console.js"></script><link rel="s
 </form>
 <div id="console"></div>
 <main>
-<section id="board" tabindex="-1" aria-labelledby="board-head"><h2 id="board-head" data-text="board">Board</h2><div class="trouble" role="alert"></div><div id="columns" aria-busy="true"></div>
+<section id="board" tabindex="-1" aria-labelledby="board-head"><h2 id="board-head" data-text="board">Board</h2><div class="trouble" role="alert"></div><ul id="plans" data-label="plans" hidden></ul><div id="columns" aria-busy="true"></div>
 <details id="agents" hidden><summary data-text="agents">Agents and tokens</summary><div class="trouble" role="alert"></div><ul id="agent-list"></ul>
 <div id="agent-token" hidden><label id="agent-token-of" for="agent-token-value"></label><input id="agent-token-value" readonly autocomplete="off" spellcheck="false" aria-describedby="agent-once"><button id="agent-copy" type="button" class="go" data-text="agents.copy">Copy</button><button id="agent-close" type="button" class="go" data-text="agents.close">Close</button><p id="agent-once" data-text="agents.once"></p></div>
 <p id="agent-problem" role="alert"></p><p id="agent-told" role="status"></p></details>

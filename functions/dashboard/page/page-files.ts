@@ -14,6 +14,7 @@ export const PAGE_SCRIPTS = [
   "live.js",
   "message.js",
   "page.js",
+  "plans.js",
   "preferences.js",
   "refresh.js",
   "selection.js",

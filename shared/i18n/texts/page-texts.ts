@@ -23,6 +23,9 @@ export type PageTextName =
   | Prefixed<"news", "one" | "many">
   | Prefixed<"agents", "new" | "new.sure" | "retire" | "retire.sure" | "retired" | "token" | "once" | "copy" | "copied">
   | Prefixed<"agents", "close" | "both" | "none">
+  | "plan"
+  | "plans"
+  | Prefixed<"plan", "steps" | "awaiting_approval" | "running" | "done" | "rejected" | "failed">
   | Prefixed<"failed_jobs", "discard" | "discard.sure">
   | "failed_jobs"
   | "agents"

@@ -39,7 +39,7 @@ function isHiding({ state, endedAt }: PlanRun, now: Ms): boolean {
 }
 
 /** Reads Plane's ids of the tasks that a run has created, without those that were complete before it. */
-export async function readRunItems(deps: Pick<WorkDeps, "store">, run: PlanRun): Promise<string[]> {
+async function readRunItems(deps: Pick<WorkDeps, "store">, run: PlanRun): Promise<string[]> {
   const items = await readPlannedItems(deps, run);
   return [...items].flatMap(([name, item]) => (run.complete.includes(name) ? [] : [item]));
 }

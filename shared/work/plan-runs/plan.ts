@@ -1,7 +1,7 @@
 import type { Priority } from "../../task/snapshot.ts";
 
 /** What a task is expected to take: minutes of work, and its cost in the budget's currency. */
-export interface TaskEstimate {
+export interface PlannedEstimate {
   minutes?: number | undefined;
   cost?: number | undefined;
 }
@@ -18,7 +18,7 @@ export interface NewTask {
   due_date?: string | undefined;
   /** Keys of its blockers. */
   blocked_by?: readonly string[] | undefined;
-  estimate?: TaskEstimate | undefined;
+  estimate?: PlannedEstimate | undefined;
   /** The name of its cycle and of its module; created when the project has none with that name. */
   cycle?: string | undefined;
   module?: string | undefined;

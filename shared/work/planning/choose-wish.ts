@@ -36,7 +36,8 @@ export async function chooseWish({ deps, caller }: CallContext, plan: Plan, hash
   const open = wishes.filter(({ state }) => state === "open");
   const [wake] = await deps.store.read<KeptWake>([wakeKeys.wake(caller.name)]);
   const pending = new Set(wake?.value.pending.map(({ id }) => id));
-  return open.find(({ id }) => !pending.has(id)) ?? open[0] ?? find(isChangeable);
+  const unfinished = find(({ state }) => state === "awaiting_approval" || state === "failed");
+  return open.find(({ id }) => !pending.has(id)) ?? open[0] ?? unfinished;
 }
 
 export function createClosedWishError(id: string): GroundcrewError {

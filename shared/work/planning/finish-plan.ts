@@ -7,7 +7,7 @@ import type { KeptItem } from "../../task/snapshot.ts";
 import { prepareWakeForStartable } from "../../wake/wake-startable.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
-import { readPlannedItems, readRunItems } from "../plan-runs/hidden-tasks.ts";
+import { readPlannedItems } from "../plan-runs/hidden-tasks.ts";
 import { finishRun, type PlanRun, toPlanRunPut } from "../plan-runs/plan-run.ts";
 
 /**
@@ -18,7 +18,7 @@ export async function finishPlan(deps: WorkDeps, id: string, correlation: string
   await updateValue<PlanRun>(deps, workKeys.planRun(id), async (run, rev) => {
     if (run?.state !== "running") return undefined;
     const items = [...(await readPlannedItems(deps, run)).values()];
-    const wakes = await prepareWakes(deps, await readRunItems(deps, run));
+    const wakes = await prepareWakes(deps, items);
     const finished = finishRun(run, items, await deps.store.now());
     return {
       expect: wakes.flatMap((wake) => wake.expect),

@@ -3,7 +3,7 @@ import { MINUTE } from "../../time.ts";
 import { updateCard } from "../card/card-record.ts";
 import type { Assignee } from "../changes/assignees.ts";
 import type { CallContext } from "../context/call-context.ts";
-import type { TaskEstimate } from "../plan-runs/plan.ts";
+import type { PlannedEstimate } from "../plan-runs/plan.ts";
 import type { Task } from "../tasks/find-task.ts";
 
 /**
@@ -14,7 +14,7 @@ export async function addPlannedCard(
   context: CallContext,
   task: Task,
   assignee: Assignee | undefined,
-  { minutes, cost }: TaskEstimate = {},
+  { minutes, cost }: PlannedEstimate = {},
 ): Promise<void> {
   const amounts = omitUndefined({ cost, ms: minutes !== undefined ? minutes * MINUTE : undefined });
   const update = omitUndefined({

@@ -9,7 +9,13 @@ import { type ForwardSettings, settingsFileSchema } from "../../../shared/config
 import { createLog } from "../../../shared/log.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import type { Store } from "../../../shared/store/port.ts";
-import { type AnyEvent, EVENT_KINDS, type EventFacts, WORK_EVENT_KINDS } from "../../../shared/task/events.ts";
+import {
+  type AnyEvent,
+  EVENT_KINDS,
+  type EventFacts,
+  PLAN_EVENT_KINDS,
+  WORK_EVENT_KINDS,
+} from "../../../shared/task/events.ts";
 
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqr";
 
@@ -225,7 +231,7 @@ describe("NOTIF-03: forwarding to other systems", () => {
       project_completed: null,
       cycle_started: "cycle.started",
       cycle_completed: "cycle.completed",
-      ...Object.fromEntries(WORK_EVENT_KINDS.map((kind) => [kind, null])),
+      ...Object.fromEntries([...WORK_EVENT_KINDS, ...PLAN_EVENT_KINDS].map((kind) => [kind, null])),
     });
   });
 

@@ -88,6 +88,7 @@ describe("reliability 35: a plan for a wish", () => {
     const setup = await createPlanSetup();
     const wish = await setup.addWish("a website");
     await setup.advanceSeconds(5);
+    expect(setup.gateway.runs.at(-1)?.message).toContain(`"wish":"${wish}"`);
     expect(setup.takeWakes()).toEqual(["Concierge: new a request to plan"]);
     expect(await setup.plan()).toMatchObject({ remaining: 8, awaiting_approval: true });
     expect(await setup.plan()).toMatchObject({ remaining: 8, awaiting_approval: true });
@@ -131,6 +132,14 @@ describe("reliability 35: a plan for a wish", () => {
     await expect(setup.plan({ wish: "asked-for:1" })).rejects.toThrow(
       "conflict: The plan for this wish is complete: the project Website (WEBS)",
     );
+  });
+
+  test("that changes before its approval needs the approval, also under another name and without the wish's id", async () => {
+    const setup = await createPlanSetup();
+    await setup.addWish("a website");
+    await setup.plan();
+    expect(await setup.plan({ project: "Other" })).toMatchObject({ awaiting_approval: true });
+    expect(await setup.listPlans()).toEqual(["Other: awaiting_approval 0/8"]);
   });
 
   test("is rejected: the wish is open again, and the Concierge is woken with the reason", async () => {
@@ -307,4 +316,29 @@ describe("reliability 35: the completion of a plan", () => {
     await setup.advanceSeconds(5);
     expect(takeConciergeWakes()).toEqual([expect.stringContaining("all tasks are done")]);
   });
+});
+
+test("a plan that version 0.2 left incomplete continues with the same call, and creates nothing again", async () => {
+  const setup = await createPlanSetup();
+  const { app } = setup;
+  await setup.plan();
+  await app.drain();
+  const run = await readRun(setup);
+  // Version 0.2 stored the progress by project, but no run.
+  const progress = await app.store.read<{ tasks: Record<string, object> }>([`plan:${run.project}`]);
+  expect(Object.keys(progress[0]?.value.tasks ?? {})).not.toHaveLength(0);
+  const before = await setup.readPlane();
+  await app.store.commit({ put: [{ key: `planrun:${run.id}`, value: undefined }] });
+  await setup.settle();
+  expect(await setup.readPlane()).toEqual(before);
+  await setup.plan();
+  await setup.settle();
+  expect(await setup.listPlans()).toEqual(["Website: done 8/8"]);
+  expect(await setup.readPlane()).toEqual([
+    "project WEBS",
+    "Drawing | Imhotep |  | 1",
+    "Text | Thot | Drawing | 1",
+    "Idea | Thot |  | 1",
+  ]);
+  expect(setup.takeWakes()).toEqual(["Imhotep: WEBS-1 yours to do", "Thot: WEBS-3 yours to do"]);
 });

@@ -29,6 +29,7 @@ test("An empty environment starts the demo with all defaults", () => {
     done: { summary: true, deliverable: false, commit_and_tests: "code", review_below: 0.7, dependants_wait: true },
     states: {},
     notifications: [],
+    plan: { approve: true },
     claim_minutes: 15,
     wake_backlog: false,
     openclawHook: { path: "/hooks/agent", deliver: false },

@@ -25,6 +25,8 @@ const SAME_IN_BOTH: readonly string[] = [
   "telegram.answers.fields.text",
   "telegram.live.text",
   "page.agent",
+  "page.plan",
+  "page.plans",
   "page.via.webhook",
   "page.chat.notices",
   "page.news.one",

@@ -8,6 +8,7 @@ import { loadFailedJobs } from "./failed-jobs.js";
 import { showHeader } from "./header.js";
 import { getLanguage, setLanguage, translate, translatePage } from "./language.js";
 import { isConnected, showConnected, startUpdates } from "./live.js";
+import { showPlans } from "./plans.js";
 import { refreshPage, setParts } from "./refresh.js";
 import { chooseTask, getChosenTask, getProject, onTaskChoice, setProject } from "./selection.js";
 import "./sign-in.js";
@@ -25,6 +26,7 @@ async function loadBoard() {
   if (getProject() && projects.length > 0 && !projects.some(({ identifier }) => identifier === getProject()))
     showProject("");
   showHeader(board);
+  showPlans(board.plans);
   showBoard(board);
 }
 
