@@ -2,7 +2,7 @@ import type { RichText } from "../../../shared/telegram/rich-text.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
 import { appendRepeatMark } from "../delivery/send-prepared-message.ts";
 import { isPlanMessage, isReviewMessage, type LiveMessage, type MessageView } from "./live-message.ts";
-import { renderPlan } from "./render-plan.ts";
+import { renderPlanProposal } from "./render-plan-proposal.ts";
 import { renderQuestion } from "./render-question.ts";
 import { renderReview } from "./render-review.ts";
 
@@ -14,7 +14,7 @@ export async function renderLiveMessage(context: DeliveryContext, liveMessage: L
 
 function renderView(context: DeliveryContext, liveMessage: LiveMessage): Promise<MessageView> {
   if (isReviewMessage(liveMessage)) return renderReview(context, liveMessage);
-  if (isPlanMessage(liveMessage)) return renderPlan(context, liveMessage);
+  if (isPlanMessage(liveMessage)) return renderPlanProposal(context, liveMessage);
   return renderQuestion(context, liveMessage);
 }
 

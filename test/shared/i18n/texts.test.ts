@@ -23,6 +23,8 @@ const SAME_IN_BOTH: readonly string[] = [
   "telegram.fields.dates",
   "telegram.answers.fields.about",
   "telegram.answers.fields.text",
+  "telegram.live.message",
+  "telegram.live.plan.total",
   "telegram.live.text",
   "page.agent",
   "page.plan",

@@ -32,7 +32,10 @@ const NAME_LENGTH = 60;
 const BLOCKER_LIMIT = 5;
 
 /** Renders a proposed plan in its current state: waiting for a person, decided, replaced, or no longer waiting. */
-export async function renderPlan(context: DeliveryContext, { event, asking }: LivePlanMessage): Promise<MessageView> {
+export async function renderPlanProposal(
+  context: DeliveryContext,
+  { event, asking }: LivePlanMessage,
+): Promise<MessageView> {
   const { deps, presentation } = context;
   const { plan: texts } = presentation.texts.live;
   const [run, verdict] = await Promise.all([
