@@ -23,8 +23,6 @@ interface TeamOptions {
   findScript: FindTaskScript;
 }
 
-export type AgentTeam = ReturnType<typeof createAgentTeam>;
-
 /**
  * Creates a simulated OpenClaw gateway whose runs are scripted agents. An agent does nothing until Groundcrew wakes it;
  * then it does what the wake asks, and its own tasks, until none is left.
