@@ -4,8 +4,7 @@ import type { Put } from "../../store/port.ts";
 import { DAY, type Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
-import type { PlanCost } from "../planning/check-plan.ts";
-import type { Plan } from "./plan.ts";
+import type { Plan, PlanCost } from "./plan.ts";
 
 /**
  * `awaiting_approval`: a person has to approve it. `running`: its steps are carried out. `done`: everything exists in

@@ -54,3 +54,15 @@ export interface Plan {
   wish?: string | undefined;
   dry_run?: boolean | undefined;
 }
+
+/** What a plan costs, as far as it can be estimated, and what of the month's budget is left for it. */
+export interface PlanCost {
+  /** Estimated cost of the tasks that can be estimated, in the budget's currency. */
+  estimated: number;
+  /** Number of tasks that are not included, because their agents have too little history. */
+  unknown: number;
+  /** Reported this calendar month. */
+  spent?: number;
+  budget?: number;
+  currency?: string;
+}

@@ -4,7 +4,7 @@ import { toHtml } from "../../markdown/to-html.ts";
 import { type Assignee, getAssignee } from "../changes/assignees.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { findDependencyCycles } from "../dependencies/find-cycles.ts";
-import type { Plan, PlannedCycle, PlannedTask } from "../plan-runs/plan.ts";
+import type { Plan, PlanCost, PlannedCycle, PlannedTask } from "../plan-runs/plan.ts";
 import { findTask, type Task } from "../tasks/find-task.ts";
 import { estimateTask } from "../time/estimates.ts";
 import { readMonthlySpending, roundAmount } from "../time/spending.ts";
@@ -19,17 +19,6 @@ export interface CheckedPlan {
   problems: string[];
   warnings: string[];
   cost: PlanCost;
-}
-
-export interface PlanCost {
-  /** Estimated cost of the tasks that can be estimated, in the budget's currency. */
-  estimated: number;
-  /** Number of tasks that are not included, because their agents have too little history. */
-  unknown: number;
-  /** Reported this calendar month. */
-  spent?: number;
-  budget?: number;
-  currency?: string;
 }
 
 /** Limit of tasks in a plan; larger projects take several plans. */

@@ -1,9 +1,10 @@
 import type { KeptProject } from "../../observe/stored-records.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import type { WorkDeps } from "../context/call-context.ts";
+import type { PlanCost } from "../plan-runs/plan.ts";
 import { countSteps, hashPlannedTask, readPlanProgress } from "../plan-runs/plan-progress.ts";
 import type { PlanRun } from "../plan-runs/plan-run.ts";
-import type { CheckedPlan, PlanCost } from "./check-plan.ts";
+import type { CheckedPlan } from "./check-plan.ts";
 
 export interface PlanAnswer {
   /** `ONB`; absent until the project has been created. */
