@@ -7,11 +7,18 @@ export interface WakeRequest {
   /** A task's key, a project's identifier, or a word that stands for a request. */
   key: string;
   title?: string | undefined;
+  /** The id of a wish. */
+  wish?: string | undefined;
   /** What a person wrote. */
   text?: string | undefined;
 }
 
-const dataSchema = z.looseObject({ task: z.string(), title: z.string().optional(), text: z.string().optional() });
+const dataSchema = z.looseObject({
+  task: z.string(),
+  wish: z.string().optional(),
+  title: z.string().optional(),
+  text: z.string().optional(),
+});
 
 /** Reads a wake's message: one line of instructions and one line of data for each request, in the same order. */
 export function readWake(message: string): WakeRequest[] {
@@ -19,8 +26,8 @@ export function readWake(message: string): WakeRequest[] {
   const instructions = lines.filter((line) => line.startsWith("- "));
   const data = lines.filter((line) => line.startsWith("{")).map((line) => dataSchema.parse(JSON.parse(line)));
   return instructions.map((instruction, i) => {
-    const { task = "", title, text } = data[i] ?? {};
-    return { kind: chooseKind(instruction), key: task, title, text };
+    const { task = "", wish, title, text } = data[i] ?? {};
+    return { kind: chooseKind(instruction), key: task, wish, title, text };
   });
 }
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { BridgeClient } from "./bridge-client.ts";
 import { isWishClear, planWish } from "./plan-wish.ts";
-import { readWake } from "./read-wake.ts";
+import { readWake, type WakeRequest } from "./read-wake.ts";
 import { sumUpProject } from "./sum-up.ts";
 
 interface ConciergeOptions {
@@ -45,13 +45,13 @@ export function createScriptedConcierge({ name, bridge, narrate }: ConciergeOpti
     return asked?.answer;
   }
 
-  async function planFor(given: string, note: string | undefined): Promise<void> {
+  async function planFor({ text: given = "", wish: id }: WakeRequest, note: string | undefined): Promise<void> {
     const answer = isWishClear(given) ? undefined : await clarify(given);
     if (answer === undefined && !isWishClear(given)) return;
     const wish = answer === undefined || answer === NEW_PROJECT ? given : `${given} for ${answer}`;
     const team = (await bridge.read(teamSchema, "list_agents", {}))?.agents ?? [];
     const plan = planWish(wish, team, await readProjects(), note);
-    const answered = await bridge.read(planSchema, "plan_project", { ...plan });
+    const answered = await bridge.read(planSchema, "plan_project", { ...plan, wish: id });
     if (!answered) return;
     const agents = new Set(plan.tasks.map(({ assignee }) => assignee));
     const fate = answered.awaiting_approval ? "; a person approves it" : "";
@@ -71,8 +71,8 @@ export function createScriptedConcierge({ name, bridge, narrate }: ConciergeOpti
       const plans = requests.filter(({ kind }) => kind === "plan");
       // A rejected plan has the plan's title; the wish that it was for is a request of its own.
       const rejected = plans.find(({ title }) => title !== undefined);
-      for (const { text } of plans.filter(({ title }) => title === undefined))
-        if (text !== undefined) await planFor(text, rejected?.text);
+      for (const request of plans.filter(({ text, title }) => title === undefined && text !== undefined))
+        await planFor(request, rejected?.text);
       for (const { key } of requests.filter(({ kind }) => kind === "sum_up")) await sumUp(key);
     },
   };
