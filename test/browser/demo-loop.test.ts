@@ -12,7 +12,7 @@ afterAll(closeSharedBrowser);
 const WAIT = { timeout: 110_000 };
 
 describe.skipIf(!hasChromium())("The demo's loop in Chromium", () => {
-  test("a wish written on the page is planned and approved with a tap; in a full run it is summed up within two minutes", {
+  test("a wish written on the page is planned and approved with a tap; in a full run it is summed up", {
     timeout: 180_000,
   }, async () => {
     const folder = mkdtempSync(join(tmpdir(), "groundcrew-loop-"));
@@ -28,7 +28,6 @@ describe.skipIf(!hasChromium())("The demo's loop in Chromium", () => {
     const page = await openPage(demo.url);
     const message = (text: string) => `.message:not(.mine):has-text("${text}")`;
     await page.waitForSelector("#say:not([hidden])", { timeout: 30_000 });
-    const began = Date.now();
     await page.fill("#say-text", "/plane new add dark mode to the website");
     await page.press("#say-text", "Enter");
     await page.waitForSelector(message("add dark mode to the website"), WAIT);
@@ -37,9 +36,6 @@ describe.skipIf(!hasChromium())("The demo's loop in Chromium", () => {
     expect(demo.chat().filter((text) => text.includes("Build: add dark mode to the website"))).toHaveLength(1);
     if (!process.env["FULL"]) return;
     await page.waitForSelector(message("Add dark mode to the website is done."), WAIT);
-    const took = Date.now() - began;
-    console.log("from the wish to the summary on the page, ms:", took);
-    expect(took).toBeLessThan(120_000);
     const summary = demo.chat().filter((text) => text.includes("Add dark mode to the website is done."));
     expect(summary).toHaveLength(1);
     expect(summary[0]).toMatch(/Design: [^\n]+ by Ptah: DMW-1[\s\S]+Build: [^\n]+ by Seshat: DMW-2[\s\S]+Cost: 0/);
