@@ -1,17 +1,18 @@
 import { parseSettings, type Settings } from "../shared/config/settings.ts";
+import { DEMO_AGENTS, toDemoEmail } from "./demo-agents.ts";
+
+/** The month's budget, which a proposed plan shows. */
+const BUDGET = { amount: 50, currency: "EUR" };
 
 /**
  * Creates the product's settings for the demo. Address, language, time zone and allowed hosts come from `baseSettings`.
  */
 export function createDemoSettings(baseSettings: Settings, env: Record<string, string>): Settings {
-  const agents = [
-    { name: "Concierge", email: "concierge@javisi.local.test", role: "concierge" },
-    { name: "Imhotep", email: "imhotep@javisi.local.test" },
-    { name: "Thot", email: "thot@javisi.local.test" },
-  ];
+  const agents = DEMO_AGENTS.map((agent) => ({ ...agent, email: toDemoEmail(agent.name), wake: "openclaw" }));
   const configPath = "demo.json";
   const files = {
-    read: (path: string) => (path === configPath ? { text: JSON.stringify({ agents }), mode: 0o600 } : undefined),
+    read: (path: string) =>
+      path === configPath ? { text: JSON.stringify({ agents, budget: BUDGET }), mode: 0o600 } : undefined,
   };
   const parsed = parseSettings({ ...env, HOST: baseSettings.host, GROUNDCREW_CONFIG: configPath }, files);
   if (!parsed.ok) throw new Error(parsed.problems.map(({ name, wanted }) => `${name}: wanted ${wanted}`).join("; "));

@@ -1,32 +1,54 @@
 import { DAY } from "../shared/time.ts";
 import type { PlaneSimulator } from "../simulators/plane/plane-simulator.ts";
-import type { Item, Project } from "../simulators/plane/types.ts";
-import type { TaskScript } from "./scripted-agent.ts";
+import type { Item } from "../simulators/plane/types.ts";
+import type { TelegramSimulator } from "../simulators/telegram/telegram-simulator.ts";
+import type { TaskScript } from "./agents/task-scripts.ts";
 import type { DemoWorkspace } from "./seed.ts";
+
+/** Id of the private chat of the demo's human, which in Telegram is also the human's user id. */
+export const CHAT_ID = 4711;
 
 /** The simulated Plane and its data, which the scenes change. */
 export interface Stage extends DemoWorkspace {
   plane: PlaneSimulator;
-  /** All projects, including those that scenes create. */
-  projects: Project[];
 }
+
+/** The stage with the chat in which the human writes. */
+export interface SceneStage extends Stage {
+  telegram: Pick<TelegramSimulator, "postAsUser">;
+}
+
+/** What the human asks the Concierge for, in one sentence. */
+const WISH = "add a contact form to the website";
+/** The first line of the Concierge's summary of that wish. */
+export const WISH_SUMMARY = "Add a contact form to the website is done.";
 
 interface Scene {
   /** The line that the terminal shows when the scene plays. */
   title: string;
-  play(stage: Stage): void;
+  play(stage: SceneStage): void;
 }
 
-/** What agents ask the human, and how confident they are of their results, by task title. */
+/** What agents ask the human, and how confident they are of their results, by the beginning of a task's title. */
 export const TASK_SCRIPTS: Readonly<Record<string, TaskScript>> = {
   "Build the container image": {
     ask: { text: "Which tag shall the image get?", choices: ["1.0", "latest", "the commit"] },
   },
   "Document the release steps": { confidence: 0.6 },
+  "Test: ": { confidence: 0.65 },
 };
+
+/** Finds the script of a task by its title. */
+export function findTaskScript(title: string): TaskScript | undefined {
+  return Object.entries(TASK_SCRIPTS).find(([beginning]) => title.startsWith(beginning))?.[1];
+}
 
 /** What the human does while the agents work, one scene after the other. */
 export const SCENES: readonly Scene[] = [
+  {
+    title: "Ada writes a wish in the chat; the Concierge plans it, and agents do it",
+    play: ({ telegram }) => void telegram.postAsUser(CHAT_ID, CHAT_ID, `/plane new ${WISH}`),
+  },
   {
     title: "Ada adds a task for Imhotep, with a title that looks like markup and a command",
     play: ({ plane, office, imhotep, human }) => {
@@ -64,7 +86,6 @@ export const SCENES: readonly Scene[] = [
     play: (stage) => {
       const { plane, human, thot } = stage;
       const website = plane.addProject({ name: "Website", identifier: "WEB", by: human });
-      stage.projects.push(website);
       plane.addItem(website, { name: "Draw the landing page", assignees: [thot] }, { by: human });
       plane.addItem(website, { name: "Write the first post", assignees: [thot] }, { by: human });
     },
@@ -81,8 +102,11 @@ function inDays(days: number): string {
   return new Date(Date.now() + days * DAY).toISOString().slice(0, 10);
 }
 
-function getItemByTitle({ plane, projects }: Stage, name: string): Item {
-  const found = projects.flatMap((project) => plane.items(project)).find((item) => item.name === name);
+function getItemByTitle({ plane }: Stage, name: string): Item {
+  const found = plane
+    .projects()
+    .flatMap((project) => plane.items(project))
+    .find((item) => item.name === name);
   if (!found) throw new Error(`The demo has no task “${name}”.`);
   return found;
 }

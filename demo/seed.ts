@@ -1,6 +1,7 @@
 import { DAY } from "../shared/time.ts";
 import type { PlaneSimulator } from "../simulators/plane/plane-simulator.ts";
 import type { Item, Project, User } from "../simulators/plane/types.ts";
+import { DEMO_AGENTS } from "./demo-agents.ts";
 
 /** The people, projects and tasks with which the demo begins. */
 export interface DemoWorkspace {
@@ -8,8 +9,10 @@ export interface DemoWorkspace {
   concierge: User;
   imhotep: User;
   thot: User;
-  /** API keys by display name. */
-  keys: { human: string; concierge: string; imhotep: string; thot: string };
+  /** All agents, by name. */
+  agents: ReadonlyMap<string, User>;
+  /** The API keys of the human and, by name in lower case, of the agents. */
+  keys: { human: string } & Record<string, string>;
   office: Project;
   platform: Project;
   /** `blocked` depends on `blocker`. */
@@ -17,17 +20,18 @@ export interface DemoWorkspace {
   blocker: Item;
 }
 
-/** Fills the workspace of a small team: three agents, one human, two projects, eight tasks, one dependency. */
+/** Fills the workspace of a small team: five agents, one human, two projects, eight tasks, one dependency. */
 export function seedDemo(plane: PlaneSimulator, now: number): DemoWorkspace {
   const human = plane.addUser({ name: "Ada", lastName: "Moreau", email: "ada@javisi.local.test" });
-  const concierge = plane.addUser({ name: "Concierge", lastName: "Agent" });
-  const imhotep = plane.addUser({ name: "Imhotep", lastName: "Agent" });
-  const thot = plane.addUser({ name: "Thot", lastName: "Agent" });
+  const agents = new Map(DEMO_AGENTS.map(({ name }) => [name, plane.addUser({ name, lastName: "Agent" })]));
+  const concierge = getAgent(agents, "Concierge");
+  const imhotep = getAgent(agents, "Imhotep");
+  const thot = getAgent(agents, "Thot");
   const office = plane.addProject({ name: "Onboarding", identifier: "ONB", by: human });
   const platform = plane.addProject({ name: "Platform", identifier: "PLAT", by: human });
   for (const project of [office, platform]) {
     plane.addState(project, { name: "Blocked", group: "started" });
-    for (const agent of [concierge, imhotep, thot]) plane.addLabel(project, `agent:${agent.display_name}`);
+    for (const agent of agents.values()) plane.addLabel(project, `agent:${agent.display_name}`);
     plane.addLabel(project, "review", "#f2c94c");
   }
   const asHuman = { by: human };
@@ -70,7 +74,7 @@ export function seedDemo(plane: PlaneSimulator, now: number): DemoWorkspace {
     { name: "Deploy it to staging", state: "Todo", priority: "high", assignees: [imhotep], target_date: inDays(3) },
     asHuman,
   );
-  plane.addItem(platform, { name: "Document the release steps", state: "Backlog", assignees: [thot] }, asHuman);
+  plane.addItem(platform, { name: "Document the release steps", state: "Todo", assignees: [thot] }, asHuman);
   plane.addItem(
     platform,
     { name: "Renew the certificate", state: "Todo", priority: "urgent", target_date: inDays(1) },
@@ -86,15 +90,20 @@ export function seedDemo(plane: PlaneSimulator, now: number): DemoWorkspace {
     concierge,
     imhotep,
     thot,
+    agents,
     keys: {
       human: createKey(human),
-      concierge: createKey(concierge),
-      imhotep: createKey(imhotep),
-      thot: createKey(thot),
+      ...Object.fromEntries([...agents.values()].map((agent) => [agent.display_name, createKey(agent)])),
     },
     office,
     platform,
     blocked,
     blocker,
   };
+}
+
+function getAgent(agents: ReadonlyMap<string, User>, name: string): User {
+  const agent = agents.get(name);
+  if (!agent) throw new Error(`The demo has no agent ${name}.`);
+  return agent;
 }

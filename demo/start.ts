@@ -5,25 +5,27 @@ import { getErrorMessage } from "../shared/errors.ts";
 import { wait as pause } from "../shared/wait.ts";
 import { createPlaneSimulator } from "../simulators/plane/create-plane-simulator.ts";
 import { createTelegramSimulator } from "../simulators/telegram/telegram-simulator.ts";
+import { createAgentTeam } from "./agents/agent-team.ts";
 import { createConsoleActions } from "./console/actions.ts";
 import { createTally } from "./console/tally.ts";
+import { DEMO_AGENTS } from "./demo-agents.ts";
 import { createDemoSettings } from "./demo-settings.ts";
 import { findFreePort } from "./find-free-port.ts";
+import { hasOpenWork } from "./open-work.ts";
 import { playScript } from "./play-script.ts";
 import { startProductProcess } from "./product-process.ts";
-import { type Stage, TASK_SCRIPTS } from "./scenes.ts";
-import { createScriptedAgent } from "./scripted-agent.ts";
+import { CHAT_ID, findTaskScript, TASK_SCRIPTS, WISH_SUMMARY } from "./scenes.ts";
 import { createScriptedHuman } from "./scripted-human.ts";
 import { seedDemo } from "./seed.ts";
 import { createStory } from "./story.ts";
 
-/** Id of the private chat of the demo's human, which in Telegram is also the human's user id. */
-const CHAT_ID = 4711;
 /** Limit of requests per minute and API key: 600, because the demo shows hours of work in two minutes. */
 const RATE_LIMIT = 600;
 const STORE_FOLDER = "data/demo";
 /** Steps before the scripted human answers a question: 8, so that the person watching can answer first. */
 const ANSWER_DELAY_STEPS = 8;
+/** Steps before the scripted human approves a plan or a result: 4, which are 10 s. */
+const APPROVAL_DELAY_STEPS = 4;
 
 export interface DemoOptions {
   /** Receives the story's text. Default: standard output. */
@@ -45,8 +47,8 @@ export interface RunningDemo {
 }
 
 /**
- * Runs the demo: the whole product against simulated Plane and Telegram servers over real HTTP, with two scripted
- * agents and a scripted human, and a story in the terminal. Only the systems and people outside the product are
+ * Runs the demo: the whole product against simulated Plane, Telegram and OpenClaw servers over real HTTP, with
+ * scripted agents and a scripted human, and a story in the terminal. Only the systems and people outside the product are
  * simulated.
  */
 export async function startDemo(baseSettings: Settings, options: DemoOptions = {}): Promise<RunningDemo> {
@@ -57,13 +59,26 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
 
   const plane = createPlaneSimulator({ autoDeliver: true, rateLimit: RATE_LIMIT });
   const telegram = createTelegramSimulator({ clock: Date.now, chats: [CHAT_ID], token: `1000:${"demo".repeat(9)}` });
-  const [planeUrl, apiRoot] = await Promise.all([plane.start(), telegram.start()]);
-  const stopSimulators = () => Promise.all([plane.stop(), telegram.stop()]);
-  const workspace = seedDemo(plane, Date.now());
-  const stage: Stage = { ...workspace, plane, projects: [workspace.office, workspace.platform] };
-  const secret = plane.addWebhook(`http://127.0.0.1:${port}/webhooks/plane`).secret;
+  const stage = { ...seedDemo(plane, Date.now()), plane, telegram };
+  const productUrl = `http://127.0.0.1:${port}`;
+  const stopping = new AbortController();
+  const wait = (ms: number) => pause(ms, stopping.signal);
+  const tokens = Object.fromEntries(DEMO_AGENTS.map(({ name }) => [name, createRandomToken()]));
+  const team = createAgentTeam({
+    tokens,
+    hookToken: createRandomToken(),
+    url: productUrl,
+    narrate: (text) => story.narrate("agent", text),
+    wait,
+    isOver: () => stopping.signal.aborted,
+    pace,
+    findScript: findTaskScript,
+  });
+  const { gateway } = team;
+  const [planeUrl, apiRoot, gatewayUrl] = await Promise.all([plane.start(), telegram.start(), gateway.start()]);
+  const stopSimulators = () => Promise.all([plane.stop(), telegram.stop(), gateway.stop()]);
+  const secret = plane.addWebhook(`${productUrl}/webhooks/plane`).secret;
 
-  const tokens = { Imhotep: createRandomToken(), Thot: createRandomToken() };
   const settings = createDemoSettings(baseSettings, {
     PORT: String(port),
     PLANE_URL: planeUrl,
@@ -77,11 +92,14 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     STORE_URL: `file:./${folder}`,
     PLANE_RATE_LIMIT: String(RATE_LIMIT),
     POLL_CRON: "*/15 * * * * *",
-    AGENT_TOKEN_IMHOTEP: tokens.Imhotep,
-    AGENT_TOKEN_THOT: tokens.Thot,
-    PLANE_API_KEY_CONCIERGE: stage.keys.concierge,
-    PLANE_API_KEY_IMHOTEP: stage.keys.imhotep,
-    PLANE_API_KEY_THOT: stage.keys.thot,
+    OPENCLAW_URL: gatewayUrl,
+    OPENCLAW_HOOK_TOKEN: gateway.token,
+    ...Object.fromEntries(
+      DEMO_AGENTS.flatMap(({ name }) => [
+        [`AGENT_TOKEN_${name.toUpperCase()}`, tokens[name] ?? ""],
+        [`PLANE_API_KEY_${name.toUpperCase()}`, stage.keys[name.toLowerCase()] ?? ""],
+      ]),
+    ),
   });
   const tally = createTally(stage, () => telegram.chat(CHAT_ID).messages);
   tally.recordCompletions();
@@ -103,24 +121,23 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
   });
   story.narrate(
     "demo",
-    "No settings are given: Groundcrew runs against simulated Plane and Telegram servers and scripted agents.",
+    "No settings are given: Groundcrew runs against simulated Plane, Telegram and OpenClaw servers, with scripted agents.",
   );
   story.narrate("demo", `Open ${runtime.url} in a browser. Stop it with Ctrl+C.\n`);
 
-  const narrateChat = (text: string) => story.narrate("chat", text);
-  const answerDelay = pace * ANSWER_DELAY_STEPS;
   const human = createScriptedHuman({
     telegram,
     chat: CHAT_ID,
     scripts: TASK_SCRIPTS,
-    narrate: narrateChat,
+    narrate: (text) => story.narrate("chat", text),
     clock: Date.now,
-    answerDelay,
+    answerDelay: pace * ANSWER_DELAY_STEPS,
+    approvalDelay: pace * APPROVAL_DELAY_STEPS,
   });
   const printed = new Map<number, string>();
   const watchTimer = setInterval(() => {
     tally.recordCompletions();
-    human.answerQuestions();
+    human.pressButtons();
     for (const { id, text } of telegram.chat(CHAT_ID).messages) {
       if (printed.get(id) === text) continue;
       story.showChatMessage(text, printed.has(id));
@@ -128,22 +145,9 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     }
   }, 200);
 
-  const stopping = new AbortController();
-  const wait = (ms: number) => pause(ms, stopping.signal);
-  const agents = (["Imhotep", "Thot"] as const).map((name) =>
-    createScriptedAgent({
-      name,
-      url: runtime.url,
-      token: tokens[name],
-      narrate: (text) => story.narrate("agent", text),
-      wait,
-      isOver: () => stopping.signal.aborted,
-      pace,
-      scripts: TASK_SCRIPTS,
-    }),
-  );
-
-  const finished = playScript({ stage, agents, story, pace, wait, stopping: stopping.signal }).then(
+  const isSummedUp = () => telegram.chat(CHAT_ID).messages.some(({ text }) => text.includes(WISH_SUMMARY));
+  const isQuiet = () => isSummedUp() && team.activeRuns === 0 && !hasOpenWork(stage);
+  const finished = playScript({ stage, story, pace, wait, stopping: stopping.signal, isQuiet }).then(
     () => {
       if (!stopping.signal.aborted)
         story.narrate("demo", "The script is over; Groundcrew keeps running until you stop it.");

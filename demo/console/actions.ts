@@ -62,12 +62,12 @@ export function createConsoleActions({ stage, telegram, kill, restarts, tally, n
       outages: [...outages.keys()],
       restarts: restarts(),
       tally: tally.readTally(),
-      projects: stage.projects.map(({ identifier, name }) => ({ identifier, name })),
+      projects: plane.projects().map(({ identifier, name }) => ({ identifier, name })),
       people: [stage.imhotep, stage.thot, human].map(({ id, display_name }) => ({ id, name: display_name })),
     }),
     add(input) {
       const { title, project, assignee } = addSchema.parse(input);
-      const targetProject = stage.projects.find((one) => one.identifier === project);
+      const targetProject = plane.projects().find((one) => one.identifier === project);
       if (!targetProject) throw new Error(`There is no project ${project}.`);
       const assignees = assignee === "" ? [] : [assignee];
       narrate(`You add a task to ${targetProject.name}: ${title}`);

@@ -15,16 +15,12 @@ const REPEAT_MARK = "(may be a repeat)";
 const COMPLETED_LINE = /^✅ (?:Completed: |[\d,]+ tasks? completed in [^:]*: )(.*)$/;
 const TASK_KEY = /\b[A-Z][A-Z0-9]*-\d+\b/g;
 
-export function createTally(
-  stage: Pick<Stage, "plane" | "projects">,
-  messages: () => readonly SimulatedMessage[],
-): Tally {
-  const { plane, projects } = stage;
+export function createTally({ plane }: Pick<Stage, "plane">, messages: () => readonly SimulatedMessage[]): Tally {
   const completed = new Map<string, number>();
   const wasDone = new Map<string, boolean>();
 
   function recordCompletions() {
-    for (const project of projects) {
+    for (const project of plane.projects()) {
       const done = new Set(plane.states(project).flatMap((state) => (state.group === "completed" ? [state.id] : [])));
       for (const item of plane.items(project)) {
         const isDone = done.has(item.state);

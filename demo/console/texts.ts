@@ -25,13 +25,14 @@ interface ConsoleTexts {
   marked: string;
   restarts: string;
   drag: string;
+  wish: string;
 }
 
 /** The texts of the demo console. */
 export const CONSOLE_TEXTS: Record<"en" | "fr", ConsoleTexts> = {
   en: {
     title: "Demo",
-    hint: "a demo with simulated Plane and Telegram servers and scripted agents: inject failures here",
+    hint: "a demo with simulated Plane, Telegram and OpenClaw servers and scripted agents: inject failures here",
     add: "Add task",
     task: "New task",
     project: "Project",
@@ -56,10 +57,11 @@ export const CONSOLE_TEXTS: Record<"en" | "fr", ConsoleTexts> = {
     marked: "{n} marked as a possible repeat",
     restarts: "restarts: {n}",
     drag: "Drag a card to another state, or choose it here.",
+    wish: "Write a wish in the chat: /plane new add dark mode to the website",
   },
   fr: {
     title: "Démonstration",
-    hint: "serveurs Plane et Telegram simulés et agents scriptés\u00a0: provoquez des pannes ici",
+    hint: "serveurs Plane, Telegram et OpenClaw simulés et agents scriptés\u00a0: provoquez des pannes ici",
     add: "Ajouter",
     task: "Nouvelle tâche",
     project: "Projet",
@@ -84,5 +86,6 @@ export const CONSOLE_TEXTS: Record<"en" | "fr", ConsoleTexts> = {
     marked: "doublons possibles signalés\u00a0: {n}",
     restarts: "redémarrages\u00a0: {n}",
     drag: "Faites glisser une carte vers un autre état, ou choisissez-la ici.",
+    wish: "Écrivez un souhait dans la discussion\u00a0: /plane new ajouter un mode sombre au site web",
   },
 };

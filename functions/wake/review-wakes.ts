@@ -114,6 +114,6 @@ function markTold(wake: KeptWake, startable: readonly StartableTask[], now: Ms):
 }
 
 function toWakeTask(task: SentTask | StartableTask): WakeTask {
-  const { id, key, reason, title, text } = task;
-  return { id, key, reason, ...omitUndefined({ title, text }) };
+  const { id, key, reason, title, text, question } = task;
+  return { id, key, reason, ...omitUndefined({ title, text, question }) };
 }

@@ -14,6 +14,7 @@ import { readWake } from "../../shared/wake/wake-store.ts";
 import { deliverWake } from "./deliver-wake.ts";
 import { toWakeTask } from "./event-task.ts";
 import { reviewWakes } from "./review-wakes.ts";
+import { readWishTasks } from "./wish-tasks.ts";
 
 const DONE: Settlement = { done: true };
 
@@ -59,7 +60,7 @@ async function addEventToWake(
     const task = toWakeTask(event, facts);
     if (!task) return { dead: `no agent is woken by ${event.kind}` };
     // A task that cannot be started yet must not count as told: it wakes the agent once it can.
-    const tasks = await filterActionableTasks(deps, name, [task]);
+    const tasks = await filterActionableTasks(deps, name, [task, ...(await readWishTasks(deps, name, event, task))]);
     if (tasks.length === 0) return DONE;
     const addedJobKey = wakeKeys.addedJob(job.id);
     await addWakeTasks(deps, name, tasks, {

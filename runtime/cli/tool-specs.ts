@@ -19,7 +19,8 @@ export interface ToolSpec {
 }
 
 const propertySchema = z.object({
-  type: z.string().optional(),
+  /** Several types for a field that also takes null: `["string", "null"]`. */
+  type: z.union([z.string(), z.array(z.string())]).optional(),
   enum: z.array(z.union([z.string(), z.number()])).optional(),
   const: z.unknown().optional(),
   description: z.string().optional(),
@@ -68,7 +69,7 @@ export function parseToolSpecs(json: unknown): ToolSpec[] {
 }
 
 function toToolField(name: string, property: PropertySchema, required: boolean): ToolField {
-  const alternatives = property.anyOf ?? [property];
+  const alternatives = property.anyOf ?? splitTypes(property);
   const kinds = alternatives.filter(({ type }) => type !== "null");
   const [single] = kinds;
   const choices = kinds.length === 1 ? single?.enum?.map(String) : undefined;
@@ -81,6 +82,11 @@ function toToolField(name: string, property: PropertySchema, required: boolean):
     required,
     ...omitUndefined({ description }),
   };
+}
+
+function splitTypes(property: PropertySchema): PropertySchema[] {
+  const { type } = property;
+  return Array.isArray(type) ? type.map((single) => ({ ...property, type: single })) : [property];
 }
 
 function toFieldKind({ type, items, enum: values }: PropertySchema): ToolField["kind"] {

@@ -6,6 +6,7 @@ import type { KeptItem } from "../task/snapshot.ts";
 import { isStartable } from "../task/startable.ts";
 import type { KeptClaim } from "../work/claims/find-claim.ts";
 import { workKeys } from "../work/context/work-keys.ts";
+import { readHiddenTasks } from "../work/plan-runs/hidden-tasks.ts";
 import type { WakeTaskDeps } from "./actionable.ts";
 import { isHeldInBacklog } from "./backlog.ts";
 import { MAX_TASKS } from "./pending-wake.ts";
@@ -18,9 +19,10 @@ export interface StartableTask extends WakeTask {
 
 /** Finds the tasks that the agent could claim now, at most as many as a wake names. No request to Plane. */
 export async function findStartableTasks(deps: WakeTaskDeps, agent: string): Promise<StartableTask[]> {
+  const isHidden = await readHiddenTasks(deps);
   const found: StoredValue<KeptItem>[] = [];
   for await (const rows of scanPages<KeptItem>(deps, observedSets.tasks(agent))) {
-    const ready = rows.filter(({ value }) => isStartable(value, agent));
+    const ready = rows.filter(({ value }) => isStartable(value, agent) && !isHidden(value));
     const claims = await deps.store.read<KeptClaim>(ready.map(({ value }) => workKeys.claim(value.snapshot.id)));
     for (const [i, row] of ready.entries())
       if (claims[i] === undefined && !(await isHeldInBacklog(deps, row.value))) found.push(row);

@@ -7,7 +7,7 @@ import { addToGroup, listGroupItems } from "./memberships.ts";
 import { createModule } from "./modules.ts";
 import { addMember, createToken, createUser, createWorkspace, findToken, getUser, listMembers } from "./people.ts";
 import type { PlaneSimulator } from "./plane-simulator.ts";
-import { addProjectMember, createProject, deleteProject, editProject, getProject } from "./projects.ts";
+import { addProjectMember, createProject, deleteProject, editProject, getProject, listProjects } from "./projects.ts";
 import { addRelation, listRelations, removeRelation } from "./relations.ts";
 import type { ItemRow, WorkspaceRow } from "./rows.ts";
 import { createLabel, createState, listLabels, listStates } from "./states.ts";
@@ -104,6 +104,7 @@ export function createDirectAccess(world: PlaneWorld): DirectAccess {
       touchRow(world, row, getActor(options));
     },
     deleteProject: (project, options) => deleteProject(world, getProject(world, toId(project)), getActor(options)),
+    projects: () => listProjects(world, getWorkspace().id).map((row) => ({ ...row })),
     addProjectMember(project, user, role = 15) {
       addProjectMember(world, toId(project), toId(user), role);
     },

@@ -77,6 +77,8 @@ export interface PlaneSimulator {
   deleteProject(project: Ref, options?: ActionOptions): void;
   /** Adds a project member or changes its role; default: 15, member. */
   addProjectMember(project: Ref, user: Ref, role?: MemberRole): void;
+  /** All projects of the first workspace, also those that were created through the API. */
+  projects(): Project[];
   states(project: Ref): State[];
   addState(project: Ref, state: { name: string; group: StateGroup; color?: string }): State;
   labels(project: Ref): Label[];

@@ -79,14 +79,15 @@ export function createUpdateQueue() {
     while (pending[0] && pending[0].update_id < offset) pending.shift();
     if (pending.length > 0 || timeout === 0) return toResultResponse(pending.slice(0, limit));
     const updates = await new Promise<SimulatedUpdate[] | BotApiRefusal>((resolve) => {
-      const timer = setTimeout(() => resolve([]), timeout * 1000);
+      const timer = setTimeout(() => resolvePoll?.([]), timeout * 1000);
       timer.unref();
       resolvePoll = (newUpdates) => {
         clearTimeout(timer);
+        // The caller that replaces this one, for example after a restart, sets its own function afterwards.
+        resolvePoll = undefined;
         resolve(newUpdates);
       };
     });
-    resolvePoll = undefined;
     return Array.isArray(updates) ? toResultResponse(updates.slice(0, limit)) : toRefusalResponse(updates);
   }
 

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { seedDemo } from "../../demo/seed.ts";
 import { createPlaneSimulator } from "../../simulators/plane/create-plane-simulator.ts";
 
-test("the demo's workspace has one human, three agents, two projects, eight tasks and one dependency", async () => {
+test("the demo's workspace has one human, five agents, two projects, eight tasks and one dependency", async () => {
   const plane = createPlaneSimulator();
   await plane.start();
   try {

@@ -4,6 +4,8 @@ import { startRuntime } from "../../runtime/start-runtime.ts";
 import { openStore } from "../../runtime/stores/open-store.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import type { Store } from "../../shared/store/port.ts";
+import { crashAtLoopStep, LOOP_STEPS } from "./crash-at-loop-step.ts";
 import { crashAtPipelineStep, PIPELINE_STEPS } from "./crash-at-pipeline-step.ts";
 import { createTestManifest, NO_LIMITS } from "./test-manifest.ts";
 
@@ -20,21 +22,31 @@ const childOptions = z
     poll: z.boolean().default(true),
     /** Step at which this process kills itself, as by `kill -9`. */
     crash: z.object({ step: z.enum(PIPELINE_STEPS), nth: z.number() }).exactOptional(),
+    /** The same at a step of the way from a person's wish to the summary. */
+    loopCrash: z
+      .object({ step: z.enum(LOOP_STEPS), when: z.enum(["before", "after"]), nth: z.number() })
+      .exactOptional(),
+    /** An agent's requests to Plane do not wait a second for each other. */
+    unpaced: z.boolean().default(false),
   })
   .parse(JSON.parse(process.argv[2] ?? "{}"));
 
 const parsed = parseSettings(readEnvironment(), nodeFiles);
 if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
 const { settings } = parsed;
-const { burst, gather, ttl, collect, crash } = childOptions;
+const { burst, gather, ttl, collect, crash, loopCrash, unpaced } = childOptions;
 const manifest = createTestManifest(
   { limits: NO_LIMITS, ...omitUndefined({ burstWindow: burst, editDelay: gather }) },
   ttl,
 );
-const openedStore = await openStore(settings.store.url, { prefix: settings.store.prefix });
+const productStore = await openStore(settings.store.url, { prefix: settings.store.prefix });
+const openedStore = unpaced ? skipPace(productStore) : productStore;
+const kill = () => process.kill(process.pid, "SIGKILL");
 const { store, fetch: childFetch } = crash
-  ? crashAtPipelineStep(openedStore, crash, () => process.kill(process.pid, "SIGKILL"))
-  : { store: openedStore, fetch };
+  ? crashAtPipelineStep(openedStore, crash, kill)
+  : loopCrash
+    ? crashAtLoopStep(openedStore, loopCrash, kill)
+    : { store: openedStore, fetch };
 const runtime = await startRuntime(settings, {
   manifest: childOptions.poll ? manifest : { ...manifest, ticks: manifest.ticks.filter(({ name }) => name !== "poll") },
   write: (line) => process.stdout.write(`${line}\n`),
@@ -46,3 +58,11 @@ const runtime = await startRuntime(settings, {
   },
 });
 process.on("SIGTERM", () => void runtime.stop().then(() => process.exit(0)));
+
+/** Returns the store without the pace of an agent's requests to Plane. */
+function skipPace(store: Store): Store {
+  return {
+    ...store,
+    spend: (key, ...rest) => (key.startsWith("agent:") ? Promise.resolve(0) : store.spend(key, ...rest)),
+  };
+}

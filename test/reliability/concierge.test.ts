@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";
+import { IS_FULL_RUN } from "./random-source.ts";
 import { NO_TELEGRAM_LIMITS, SIMULATED_CHAT, startSimulators } from "./simulators.ts";
 import { type SpawnedRuntime, spawnRuntime } from "./spawned-runtime.ts";
 
@@ -120,7 +121,7 @@ describe.skipIf(!hasRedisServer())("two runtimes on one Redis", () => {
     LIMIT_MS,
   );
 
-  test(
+  test.runIf(IS_FULL_RUN)(
     "reliability 2: kill -9 of the runtime that handles the approval of a plan: the other one carries it out once",
     async () => {
       const { start, callTool, getTexts, pressButton, plane, telegram } = await createRuntimes();

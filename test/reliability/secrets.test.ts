@@ -98,7 +98,7 @@ test("reliability 21: marked secrets of the settings appear in no output, respon
     telegram: await startRecordingProxy(env["TELEGRAM_API_ROOT"]),
     openclaw: await startRecordingProxy(undefined),
   };
-  const config = { agents: [{ name: "Imhotep", email: imhotep.email, wake: "openclaw" }] };
+  const config = { wake_backlog: true, agents: [{ name: "Imhotep", email: imhotep.email, wake: "openclaw" }] };
   const runtimeEnv = {
     ...env,
     ...MARKED_SECRETS,

@@ -21,14 +21,16 @@ interface SpawnOptions {
   childOptions?: Record<string, unknown>;
   /** Default: the embedded store in the runtime's own folder. */
   store?: string;
+  /** Default: a free port. */
+  port?: number;
 }
 
 export type SpawnedRuntime = Awaited<ReturnType<typeof spawnRuntime>>;
 
 /** Starts the runtime in a separate process; port and folder stay the same across restarts. */
-export async function spawnRuntime({ env, config = {}, childOptions = {}, store }: SpawnOptions) {
+export async function spawnRuntime({ env, config = {}, childOptions = {}, store, port: givenPort }: SpawnOptions) {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-reliability-"));
-  const port = await findFreePort();
+  const port = givenPort ?? (await findFreePort());
   const url = `http://127.0.0.1:${port}`;
   const output: string[] = [];
   let child: ChildProcess | undefined;

@@ -29,6 +29,7 @@ const problem = createElement("span", { class: "bad", role: "status" });
 const tally = createElement("span", { class: "tally" });
 const title = createElement("span", {});
 const hint = createElement("span", { class: "hint" });
+const wish = createElement("p", { class: "hint" });
 const newTitle = createElement("input", { type: "text", maxlength: 255, required: true });
 const projects = createElement("select", {});
 const people = createElement("select", {});
@@ -65,6 +66,7 @@ root.append(
       createElement("span", { class: "line" }, stopTelegram, stopPlane, killButton),
       problem,
     ),
+    wish,
   ),
 );
 
@@ -114,6 +116,7 @@ function translateConsole() {
   root.setAttribute("role", "region");
   root.setAttribute("aria-label", translate("title"));
   hint.textContent = translate("hint");
+  wish.textContent = translate("wish");
   newTitle.placeholder = translate("task");
   newTitle.setAttribute("aria-label", translate("task"));
   projects.setAttribute("aria-label", translate("project"));

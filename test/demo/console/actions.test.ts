@@ -15,7 +15,7 @@ async function createActions() {
   onTestFinished(() => plane.stop());
   const seeded = seedDemo(plane, Date.now());
   plane.addWebhook("http://127.0.0.1:9/webhooks/plane");
-  const stage = { ...seeded, plane, projects: [seeded.office, seeded.platform] };
+  const stage = { ...seeded, plane };
   const messages: SimulatedMessage[] = [];
   const tally = createTally(stage, () => messages);
   tally.recordCompletions();

@@ -23,7 +23,9 @@ export async function createMessagesApp(options: Options = {}) {
   async function callAsConcierge(tool: string, input: Record<string, unknown>) {
     const result = await callTool(client, tool, input);
     await app.advanceAndDrain();
-    return result.isError ? getResultText(result) : result.structuredContent;
+    const text = getResultText(result);
+    const answer: unknown = result.isError ? text : JSON.parse(text);
+    return answer;
   }
 
   return Object.assign(app, {

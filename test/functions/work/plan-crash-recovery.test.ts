@@ -16,7 +16,7 @@ const EXPECTED_PLANE = [
   "Sprint 1 2026-12-31 2",
   "Design 1",
 ];
-const EXPECTED_WAKES = ["Imhotep: WEBS-1 yours to do", "Thot: WEBS-3 yours to do"];
+const EXPECTED_WAKES = ["Imhotep: WEBS-1 It is yours to do", "Thot: WEBS-3 It is yours to do"];
 
 const [drawing, text, idea] = WEBSITE.tasks;
 const PLAN = {

@@ -44,7 +44,7 @@ test("reliability 35: a plan of 20 tasks is answered with at most two requests t
   expect([...new Set(seen)]).toEqual([0, 20]);
   expect(await setup.listPlans()).toEqual(["Website: done 59/59"]);
   await settle();
-  expect(takeWakes()).toEqual(["Imhotep: WEBS-1 yours to do", "Thot: WEBS-2 yours to do"]);
+  expect(takeWakes()).toEqual(["Imhotep: WEBS-1 It is yours to do", "Thot: WEBS-2 It is yours to do"]);
   expect(app.plane.ledger.requests.filter(({ status }) => status === 429)).toEqual([]);
   expect(await plan({ tasks })).toMatchObject({ project: "WEBS", remaining: 0 });
 });
@@ -80,7 +80,7 @@ test("tasks of an incomplete plan cannot be claimed, are not counted in list_age
   expect(takeWakes()).toEqual([]);
   app.plane.faults.clear();
   await settle();
-  expect(takeWakes()).toEqual(["Imhotep: WEBS-1 yours to do", "Thot: WEBS-3 yours to do"]);
+  expect(takeWakes()).toEqual(["Imhotep: WEBS-1 It is yours to do", "Thot: WEBS-3 It is yours to do"]);
 });
 
 describe("reliability 35: a plan for a wish", () => {
@@ -89,7 +89,7 @@ describe("reliability 35: a plan for a wish", () => {
     const wish = await setup.addWish("a website");
     await setup.advanceSeconds(5);
     expect(setup.gateway.runs.at(-1)?.message).toContain(`"wish":"${wish}"`);
-    expect(setup.takeWakes()).toEqual(["Concierge: new a request to plan"]);
+    expect(setup.takeWakes()).toEqual(["Concierge: Request A person asks for something"]);
     expect(await setup.plan()).toMatchObject({ remaining: 8, awaiting_approval: true });
     expect(await setup.plan()).toMatchObject({ remaining: 8, awaiting_approval: true });
     await setup.settle();
@@ -102,7 +102,7 @@ describe("reliability 35: a plan for a wish", () => {
     expect(await approveOnly(setup)).toBe("already");
     await setup.settle();
     expect(await setup.listPlans()).toEqual(["Website: done 8/8"]);
-    expect(setup.takeWakes()).toEqual(["Imhotep: WEBS-1 yours to do", "Thot: WEBS-3 yours to do"]);
+    expect(setup.takeWakes()).toEqual(["Imhotep: WEBS-1 It is yours to do", "Thot: WEBS-3 It is yours to do"]);
   });
 
   test("needs no approval when the setting says so, and a plan without a wish never does", async () => {
@@ -157,7 +157,10 @@ describe("reliability 35: a plan for a wish", () => {
     await setup.advanceSeconds(5);
     const { message } = setup.gateway.runs.at(-1) ?? { message: "" };
     expect(message).toContain("Ada: no drawing, please");
-    expect(setup.takeWakes()).toEqual(["Concierge: new your plan was rejected: change it and propose it again"]);
+    expect(setup.takeWakes()).toEqual([
+      "Concierge: Request A person asks for something",
+      "Concierge: new A person did not approve your plan",
+    ]);
     await expect(setup.plan()).rejects.toThrow("conflict: A person rejected this plan: no drawing, please.");
     expect(await setup.plan({ tasks: WEBSITE.tasks.slice(2) })).toMatchObject({ awaiting_approval: true });
     expect(await approvePlan(setup.app.deps, id, { hash, by: "Ada" })).toBe("changed");
@@ -231,7 +234,7 @@ test("a step that Plane refuses for good ends the plan, wakes the Concierge with
   await setup.advanceSeconds(60);
   const run = await setup.readOnlyRun();
   expect(run).toMatchObject({ state: "failed", reason: expect.stringContaining("Plane") });
-  expect(takeWakes()).toEqual(["Concierge: WEBS your plan could not be completed: fix the cause and repeat it"]);
+  expect(takeWakes()).toEqual(["Concierge: WEBS Your plan could not be carried out"]);
   await plan();
   await settle();
   expect(await setup.listPlans()).toEqual(["Website: done 8/8"]);
@@ -292,7 +295,7 @@ describe("reliability 35: the completion of a plan", () => {
     expect(setup.takeWakes()).not.toContainEqual(expect.stringContaining("Concierge"));
     await closeTasks(setup, ["WEBS-1"]);
     await setup.advanceSeconds(5);
-    const summary = "Concierge: WEBS all tasks of your plan are closed: sum up for the person who asked";
+    const summary = "Concierge: WEBS All tasks of your plan are closed";
     expect(setup.takeWakes().filter((wake) => wake.startsWith("Concierge"))).toEqual([summary]);
     const kinds = setup.app.actions.map(({ event }) => event.kind);
     expect(kinds.filter((kind) => kind === "plan_completed" || kind === "project_completed")).toEqual([
@@ -311,10 +314,10 @@ describe("reliability 35: the completion of a plan", () => {
     await closeTasks(setup, ["WEBS-2", "WEBS-3", "WEBS-1"]);
     await setup.advanceSeconds(5);
     const takeConciergeWakes = () => setup.takeWakes().filter((wake) => wake.startsWith("Concierge"));
-    expect(takeConciergeWakes()).toEqual([expect.stringContaining("all tasks of your plan are closed")]);
+    expect(takeConciergeWakes()).toEqual([expect.stringContaining("All tasks of your plan are closed")]);
     await closeTasks(setup, ["WEBS-4"]);
     await setup.advanceSeconds(5);
-    expect(takeConciergeWakes()).toEqual([expect.stringContaining("all tasks are done")]);
+    expect(takeConciergeWakes()).toEqual([expect.stringContaining("All tasks of the project WEBS are done")]);
   });
 });
 
@@ -340,5 +343,5 @@ test("a plan that version 0.2 left incomplete continues with the same call, and 
     "Text | Thot | Drawing | 1",
     "Idea | Thot |  | 1",
   ]);
-  expect(setup.takeWakes()).toEqual(["Imhotep: WEBS-1 yours to do", "Thot: WEBS-3 yours to do"]);
+  expect(setup.takeWakes()).toEqual(["Imhotep: WEBS-1 It is yours to do", "Thot: WEBS-3 It is yours to do"]);
 });

@@ -145,8 +145,8 @@ export async function createPlanSetup(
       takenCount = gateway.runs.length;
       return newRuns
         .flatMap(({ agent, message }) => {
-          const subjects = [...message.matchAll(/"task":"([^"]+)","reason":"([^"]+)"/g)];
-          return subjects.map(([, key, reason]) => `${toAgentName(agent)}: ${key} ${reason}`);
+          const instructions = [...message.matchAll(/^- ([^:]+): (.+?)[:;.]/gm)];
+          return instructions.map(([, subject, text]) => `${toAgentName(agent)}: ${subject} ${text}`);
         })
         .sort();
     },

@@ -26,6 +26,18 @@ test("groundcrew calls a tool and prints text for people or JSON for programs; t
   expect(JSON.parse(program.out)).toMatchObject({ task: "ONB-1" });
 });
 
+test("groundcrew changes a task as the Concierge; null removes a value", async () => {
+  const { app, item, runCommand } = await createCliTestApp();
+  const env = { GROUNDCREW_TOKEN: toBridgeToken("Concierge") };
+  const change = (...options: string[]) => runCommand(["update_task", "ONB-1", ...options, "--json"], { env });
+  expect(await change("--due_date", "2026-12-24", "--cycle", "Sprint 1")).toMatchObject({ exit: 0 });
+  expect(app.readPlaneItem(item).target_date).toBe("2026-12-24");
+  expect(await change("--due_date", "null", "--assignee", "null")).toMatchObject({ exit: 0 });
+  expect(app.readPlaneItem(item)).toMatchObject({ target_date: null, assignees: [] });
+  const help = await runCommand(["update_task", "--help"], { env });
+  expect(help.out).toMatch(/--due_date <text> +\(null removes it\)/);
+});
+
 test("groundcrew prints a refusal to standard error and exits with 1", async () => {
   const { runCommand } = await createCliTestApp();
   const refused = await runCommand(["claim_task", "ONB-99"]);

@@ -97,7 +97,7 @@ test("a question about no task has its choices as buttons; a press answers it an
   expect(toPlainText(message())).toContain("💡 Answered by Ada (Telegram): \nNo");
   expect(app.getButtonLabels(message())).toEqual([]);
   expect(app.getWakes()).toEqual([expect.stringContaining("Ada (Telegram): No")]);
-  expect(app.getWakes()[0]).toMatch(/^concierge: .*"reason":"your question is answered"/s);
+  expect(app.getWakes()[0]).toMatch(/^concierge: .*- Answer: Your question to the person is answered/s);
   expect(await app.messageHuman(QUESTION)).toEqual({ ...Object(question), status: "answered", answer: "No" });
 });
 

@@ -213,7 +213,7 @@ test("a message after the end of a plan is its summary: it closes the person's w
     .parse(await app.callAsConcierge("plan_project", { project: "Logo", tasks }));
   await app.actAs("Ada").setStatus(created[0]?.key ?? "", { status: "done" });
   await app.advanceAndDrain(10_000);
-  expect(app.getWakes().at(-1)).toContain("all tasks of your plan are closed");
+  expect(app.getWakes().at(-1)).toContain("All tasks of your plan are closed");
   const summary = { text: "The logo is drawn: 20 min, 0.40 €." };
   await app.messageHuman(summary);
   await app.messageHuman(summary);

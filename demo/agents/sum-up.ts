@@ -1,0 +1,41 @@
+import { z } from "zod";
+import type { BridgeClient } from "./bridge-client.ts";
+
+const tasksSchema = z.looseObject({
+  tasks: z.array(z.looseObject({ key: z.string(), title: z.string(), status: z.string() })),
+});
+const resultSchema = z.looseObject({
+  agent: z.looseObject({ name: z.string().optional() }),
+  attachments: z.object({ latest: z.array(z.looseObject({ name: z.string() })) }),
+});
+const projectsSchema = z.looseObject({
+  projects: z.array(
+    z.looseObject({
+      project: z.string(),
+      name: z.string(),
+      spent_s: z.number().optional(),
+      cost: z.number().optional(),
+    }),
+  ),
+  currency: z.string().default("EUR"),
+});
+
+/** Writes the summary of a project with the results, time and cost that its agents have reported. */
+export async function sumUpProject(bridge: BridgeClient, key: string): Promise<string | undefined> {
+  const list = await bridge.read(tasksSchema, "list_tasks", { project: key, status: "all" });
+  const progress = await bridge.read(projectsSchema, "list_projects", {});
+  const project = progress?.projects.find((one) => one.project === key);
+  if (!list || !progress || !project) return undefined;
+  const results: string[] = [];
+  for (const task of list.tasks.toSorted((a, b) => a.key.localeCompare(b.key, "en", { numeric: true }))) {
+    const details = await bridge.read(resultSchema, "get_task_details", { task: task.key });
+    const files = details?.attachments.latest.map(({ name }) => name) ?? [];
+    const by = details?.agent.name === undefined ? "" : `, by ${details.agent.name}`;
+    results.push(`• ${task.key} ${task.title}${by}: ${files.length > 0 ? files.join(", ") : task.status}`);
+  }
+  const { spent_s: seconds = 0, cost = 0 } = project;
+  const time = seconds < 60 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
+  return [`${project.name} is done.`, ...results, `Time: ${time}. Cost: ${cost.toFixed(2)} ${progress.currency}.`].join(
+    "\n",
+  );
+}

@@ -1,0 +1,146 @@
+import { onTestFinished } from "vitest";
+import { createAgentTeam } from "../../demo/agents/agent-team.ts";
+import { createScriptedHuman } from "../../demo/scripted-human.ts";
+import { wait } from "../../shared/wait.ts";
+import { findFreePort } from "../support/redis-server.ts";
+import { NO_TELEGRAM_LIMITS, SIMULATED_CHAT, startSimulators } from "./simulators.ts";
+import { spawnRuntime } from "./spawned-runtime.ts";
+
+/** The wish names no purpose, so the Concierge asks back. */
+export const WISH = "write a newsletter";
+const PROJECT = "Write a newsletter";
+export const STEPS = ["Design", "Build", "Test"].map((verb) => `${verb}: ${WISH}`);
+const AGENTS = [
+  { name: "Concierge", role: "concierge", about: "Plans." },
+  { name: "Ptah", role: "worker", about: "Can design and test." },
+  { name: "Seshat", role: "worker", about: "Can build." },
+];
+const REPEAT_MARK = "(may be a repeat)";
+
+/**
+ * Starts the product in its own process against simulated Plane, Telegram and OpenClaw servers, with scripted agents
+ * and a scripted human. Nothing but the servers connects them with the product.
+ */
+export async function startLoop(childOptions: Record<string, unknown> = {}) {
+  const { plane, telegram, env } = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
+  const port = await findFreePort();
+  const url = `http://127.0.0.1:${port}`;
+  const toEmail = (name: string) => `${name.toLowerCase()}@javisi.local.test`;
+  const users = AGENTS.map(({ name }) => plane.addUser({ name, email: toEmail(name) }));
+  const tokens = Object.fromEntries(AGENTS.map(({ name }) => [name, `bridge-token-of-${name}-in-these-tests`]));
+  const narrated: string[] = [];
+  let isOver = false;
+  const team = createAgentTeam({
+    tokens,
+    hookToken: "hook-token-of-these-tests",
+    url,
+    narrate: (text) => void narrated.push(text),
+    wait,
+    isOver: () => isOver,
+    pace: 0,
+    retryDelay: 100,
+    findScript: (title) => (title.startsWith("Test: ") ? { confidence: 0.65 } : undefined),
+  });
+  const { gateway } = team;
+  const gatewayUrl = await gateway.start();
+  onTestFinished(async () => {
+    isOver = true;
+    await gateway.stop();
+  });
+  const human = createScriptedHuman({
+    telegram,
+    chat: SIMULATED_CHAT,
+    scripts: {},
+    narrate: (text) => void narrated.push(text),
+    clock: Date.now,
+    answerDelay: 0,
+    approvalDelay: 0,
+  });
+  const webhook = plane.addWebhook(`${url}/webhooks/plane`);
+  const runtime = await spawnRuntime({
+    port,
+    env: {
+      ...env,
+      PLANE_WEBHOOK_SECRET: webhook.secret,
+      TELEGRAM_ALLOWED_USERS: String(SIMULATED_CHAT),
+      // By webhook, because a process that takes over from a killed one polls Telegram only after its lease of 45 s.
+      PUBLIC_URL: url,
+      TELEGRAM_MODE: "webhook",
+      OPENCLAW_URL: gatewayUrl,
+      OPENCLAW_HOOK_TOKEN: gateway.token,
+      ...Object.fromEntries(AGENTS.map(({ name }) => [`AGENT_TOKEN_${name.toUpperCase()}`, tokens[name] ?? ""])),
+      ...Object.fromEntries(
+        AGENTS.map(({ name }, i) => [`PLANE_API_KEY_${name.toUpperCase()}`, plane.createApiKey(users[i] ?? "")]),
+      ),
+    },
+    config: { agents: AGENTS.map((agent) => ({ ...agent, email: toEmail(agent.name), wake: "openclaw" })) },
+    childOptions: { unpaced: true, ...childOptions },
+  });
+  const getTexts = (part: string) =>
+    telegram
+      .chat(SIMULATED_CHAT)
+      .messages.filter(({ text, from }) => from === undefined && text.includes(part))
+      .map(({ text }) => text);
+
+  return {
+    plane,
+    runtime,
+    narrated,
+    writeWish: () => telegram.postAsUser(SIMULATED_CHAT, SIMULATED_CHAT, `/plane new ${WISH}`),
+    /** Delivers Plane's webhooks, lets the human press buttons, and starts the next poll. */
+    async advance(): Promise<void> {
+      await plane.deliverAll();
+      human.pressButtons();
+      await telegram.redeliverUpdates();
+      await runtime.poll().catch(() => undefined);
+    },
+    /** What exists at the end: everything that must not exist twice. */
+    readResult() {
+      const projects = plane.projects().filter(({ name }) => name.startsWith(PROJECT));
+      const items = projects.flatMap((project) => plane.items(project));
+      const titles = new Map(items.map(({ id, name }) => [id, name]));
+      const count = (part: string) => getTexts(part).filter((text) => !text.includes(REPEAT_MARK)).length;
+      return {
+        projects: projects.map(({ name }) => name),
+        tasks: items.map(({ name }) => name),
+        blockers: items.map((item) => plane.blockers(item).map((id) => titles.get(id))),
+        files: items.map((item) => plane.attachments(item).filter(({ is_uploaded }) => is_uploaded).length),
+        wakes: {
+          wish: countRuns(
+            gateway.runs,
+            (message) => message.includes("- Request: ") && !message.includes("- Answer: "),
+          ),
+          answer: countRuns(gateway.runs, (message) => message.includes("- Answer: ")),
+          tasks: STEPS.map((title) => countRuns(gateway.runs, (message) => message.includes(`"title":"${title}"`))),
+          end: countRuns(
+            gateway.runs,
+            (message) => message.includes("send one summary") || message.includes("summary,"),
+          ),
+        },
+        messages: {
+          questions: count("what is it for?"),
+          proposals: count("Approved by"),
+          reviews: count("Review requested"),
+          summaries: count(`${PROJECT} is done.`),
+        },
+      };
+    },
+    readSummary: () => getTexts(`${PROJECT} is done.`)[0],
+    isSummedUp: () => getTexts(`${PROJECT} is done.`).length > 0,
+    isQuiet: () => team.activeRuns === 0,
+  };
+}
+
+/** What exists after one wish, however often the product was killed. */
+export const WHOLE_RESULT = {
+  projects: [PROJECT],
+  tasks: STEPS,
+  blockers: [[], [STEPS[0]], [STEPS[1]]],
+  files: [1, 1, 1],
+  wakes: { wish: 1, answer: 1, tasks: [1, 1, 1], end: 1 },
+  messages: { questions: 1, proposals: 1, reviews: 1, summaries: 1 },
+};
+
+function countRuns(runs: readonly { message: string }[], matches: (message: string) => boolean): number {
+  return runs.filter(({ message }) => matches(message)).length;
+}

@@ -1,0 +1,103 @@
+import { expect, test } from "vitest";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { LOOP_STEPS, type LoopStep } from "./crash-at-loop-step.ts";
+import { IS_FULL_RUN } from "./random-source.ts";
+import { startLoop, WHOLE_RESULT } from "./wish-loop-app.ts";
+
+interface Kill {
+  step: LoopStep;
+  when: "before" | "after";
+  nth: number;
+}
+
+/** Lease of a job: 3 s, after which a restarted process takes up the jobs of the killed one. */
+const SHORT_LEASE_MS = 3_000;
+/** The same where a job may first wait 10 s for the lock of the killed process. */
+const PLAN_LEASE_MS = 15_000;
+const SUMMARY_WAIT = { timeout: 150_000, interval: 100 };
+
+/** Lets the loop run to the summary; each time the product is killed, it is restarted to be killed at the next step. */
+async function runLoop(kills: readonly Kill[], ttl?: number) {
+  const [first, ...others] = kills;
+  const toOptions = (loopCrash: Kill | undefined) => omitUndefined({ loopCrash, ttl });
+  const loop = await startLoop(toOptions(first));
+  const { runtime } = loop;
+  await runtime.poll();
+  await loop.writeWish();
+  const pending = [...others];
+  let isEnding = false;
+  const restarts = (async () => {
+    for (let n = 0; n < kills.length; n += 1) {
+      await runtime.waitForExit();
+      if (isEnding) return;
+      // It may be killed before it listens, and is restarted all the same.
+      await runtime.start({ loopCrash: undefined, ...toOptions(pending.shift()) }).catch(() => undefined);
+    }
+  })();
+  await expect.poll(async () => loop.advance().then(loop.isSummedUp), SUMMARY_WAIT).toBe(true);
+  await restarts;
+  // What would come twice comes with the next polls.
+  for (let polls = 0; polls < 3; polls += 1) await loop.advance();
+  await expect.poll(async () => loop.advance().then(loop.isQuiet), SUMMARY_WAIT).toBe(true);
+  isEnding = true;
+  return { ...loop, result: loop.readResult(), summary: loop.readSummary() };
+}
+
+test("reliability 35: a wish becomes a question, a plan that a tap approves, tasks in order, a review and one summary", async () => {
+  const { result, narrated, summary } = await runLoop([]);
+  expect(result).toEqual(WHOLE_RESULT);
+  const story = narrated.filter((line) => / (starts|reads|presses) /.test(line));
+  expect(story).toEqual([
+    "Ada presses “a project of its own”",
+    "Ada presses “✅ Approve”",
+    "Ptah starts WN-1 “Design: write a newsletter”",
+    "Seshat starts WN-2 “Build: write a newsletter”",
+    "Seshat reads WN-1.md, the result of WN-1 “Design: write a newsletter”",
+    "Ptah starts WN-3 “Test: write a newsletter”",
+    "Ptah reads WN-2.md, the result of WN-2 “Build: write a newsletter”",
+    "Ada presses “✅ Approve”",
+  ]);
+  expect(summary).toMatch(/\nTime: \d+ s\. Cost: 0\.\u2060?36 EUR\.$/);
+}, 120_000);
+
+const SEQUENCE: readonly Kill[] = [
+  { step: "the wish is stored", when: "after", nth: 1 },
+  { step: "a wake is posted", when: "after", nth: 1 },
+  { step: "the plan is proposed", when: "after", nth: 1 },
+  { step: "the plan is approved", when: "after", nth: 1 },
+  { step: "the summary is stored", when: "after", nth: 1 },
+];
+
+test.runIf(IS_FULL_RUN)(
+  "reliability 35: kill -9 at five steps of one wish causes no second plan, task, wake or message",
+  async () => {
+    const { result, runtime } = await runLoop(SEQUENCE, SHORT_LEASE_MS);
+    expect(runtime.startCount).toBe(SEQUENCE.length + 1);
+    expect(result).toEqual(WHOLE_RESULT);
+  },
+  120_000,
+);
+
+/** Effects that one wish has several times. */
+const COUNTS: Partial<Record<LoopStep, number>> = {
+  "a wake is posted": 6,
+  "a step of the plan is recorded": 9,
+  "a finished task is stored": 3,
+};
+
+const ALL_KILLS = LOOP_STEPS.flatMap((step) =>
+  Array.from({ length: COUNTS[step] ?? 1 }, (_, i) => i + 1).flatMap((nth): Kill[] => [
+    { step, when: "before", nth },
+    { step, when: "after", nth },
+  ]),
+);
+
+test.runIf(IS_FULL_RUN).for(ALL_KILLS)(
+  "reliability 35: kill -9 $when $step ($nth) causes no second plan, task, wake or message",
+  { timeout: 180_000 },
+  async (kill) => {
+    const { result, runtime } = await runLoop([kill], PLAN_LEASE_MS);
+    expect(runtime.startCount).toBe(2);
+    expect(result).toEqual(WHOLE_RESULT);
+  },
+);
