@@ -1,12 +1,7 @@
 import type { ForwardSettings } from "../../shared/config/settings-file.ts";
 import { createForwardAction } from "../../shared/jobs/forward-jobs.ts";
-import {
-  type EventFacts,
-  type EventKind,
-  PLAN_EVENT_KINDS,
-  type RuleSet,
-  WORK_EVENT_KINDS,
-} from "../../shared/task/events.ts";
+import { type EventKind, PLAN_EVENT_KINDS, WORK_EVENT_KINDS } from "../../shared/task/events.ts";
+import type { EventFacts, RuleSet } from "../../shared/task/rule-set.ts";
 
 type ForwardEvent = ForwardSettings["events"][number];
 type CommonName = Exclude<ForwardEvent, EventKind>;

@@ -1,7 +1,8 @@
 import { DEFAULT_NOTIFICATION_RULES, type NotificationRule } from "../../shared/config/notification-rules.ts";
 import { createNotificationAction } from "../../shared/jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import type { AnyEvent, EventFacts, RuleAction, RuleSet, SkipReason } from "../../shared/task/events.ts";
+import type { AnyEvent } from "../../shared/task/events.ts";
+import type { EventFacts, RuleAction, RuleSet, SkipReason } from "../../shared/task/rule-set.ts";
 import type { ChatId } from "../../shared/telegram/telegram-bot.ts";
 
 /**

@@ -1,7 +1,7 @@
 import type { JobHandler } from "../../shared/app/deps.ts";
 import { outboxBodySchema, upgradeOutboxBody } from "../../shared/jobs/outbox-jobs.ts";
 import type { LeasedJob, Settlement } from "../../shared/store/job-operations.ts";
-import type { ActionBody } from "../../shared/task/events.ts";
+import type { ActionBody } from "../../shared/task/rule-set.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import { createMigrationAwareBot } from "./delivery/chat-migration.ts";
 import type { DeliveryContext, OutboxDeps } from "./delivery/context.ts";

@@ -1,5 +1,6 @@
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import type { AnyEvent, EventFacts } from "../../shared/task/events.ts";
+import type { AnyEvent } from "../../shared/task/events.ts";
+import type { EventFacts } from "../../shared/task/rule-set.ts";
 import type { WakeTask } from "../../shared/wake/wake-record.ts";
 import { toWakeReason } from "./rules.ts";
 

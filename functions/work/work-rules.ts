@@ -1,6 +1,7 @@
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
 import { toLabelsLane, type WorkJobBody } from "../../shared/jobs/work-jobs.ts";
-import type { AnyEvent, EventFacts, RuleAction, RuleSet } from "../../shared/task/events.ts";
+import type { AnyEvent } from "../../shared/task/events.ts";
+import type { EventFacts, RuleAction, RuleSet } from "../../shared/task/rule-set.ts";
 
 /** The jobs that may follow from an event. */
 type FollowUp = Extract<WorkJobBody, { do: "mirror" | "check" | "unstick" | "stick" | "reply" }>;

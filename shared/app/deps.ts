@@ -8,7 +8,7 @@ import type { Metrics } from "../metrics.ts";
 import type { PlaneClient } from "../plane/client.ts";
 import type { LeasedJob, Queue, Settlement } from "../store/job-operations.ts";
 import type { Store } from "../store/port.ts";
-import type { RuleSet } from "../task/events.ts";
+import type { RuleSet } from "../task/rule-set.ts";
 import type { TelegramBot } from "../telegram/telegram-bot.ts";
 import type { Ms } from "../time.ts";
 import type { StoreHealth } from "./store-health.ts";

@@ -2,14 +2,8 @@ import { keepDefined } from "../keep-defined.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { toDescendingKey } from "../store/descending-key.ts";
 import type { Put, Revision, SetName, StoreKey } from "../store/port.ts";
-import {
-  type AnyEvent,
-  type EventFacts,
-  getEventProject,
-  type RuleAction,
-  type SkipReason,
-  toEventId,
-} from "../task/events.ts";
+import { type AnyEvent, toEventId } from "../task/events.ts";
+import { type EventFacts, getEventProject, type RuleAction, type SkipReason } from "../task/rule-set.ts";
 import { DAY, type Ms } from "../time.ts";
 
 /** Retention of the decision log: 7 days. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type AnyEvent, EVENT_KINDS, type EventFacts, PLAN_EVENT_KINDS, WORK_EVENT_KINDS } from "../task/events.ts";
+import { type AnyEvent, EVENT_KINDS, PLAN_EVENT_KINDS, WORK_EVENT_KINDS } from "../task/events.ts";
+import type { EventFacts } from "../task/rule-set.ts";
 import { PRIORITIES, STATUSES } from "../task/snapshot.ts";
 
 const nameSchema = z.string();

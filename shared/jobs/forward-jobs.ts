@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Json } from "../json.ts";
 import type { LeasedJob } from "../store/job-operations.ts";
-import { type ActionBody, EVENT_KINDS, type RuleAction } from "../task/events.ts";
+import { EVENT_KINDS } from "../task/events.ts";
+import type { ActionBody, RuleAction } from "../task/rule-set.ts";
 import { getUntypedFields } from "./untyped-fields.ts";
 
 /**

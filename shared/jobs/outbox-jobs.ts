@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Settings } from "../config/settings.ts";
 import type { Json } from "../json.ts";
 import type { Job, LeasedJob } from "../store/job-operations.ts";
-import type { ActionBody, RuleAction } from "../task/events.ts";
+import type { ActionBody, RuleAction } from "../task/rule-set.ts";
 import type { RichText } from "../telegram/rich-text.ts";
 import type { ChatId } from "../telegram/telegram-bot.ts";
 import type { Ms } from "../time.ts";

@@ -3,7 +3,8 @@ import type { Json } from "../json.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Job, LeasedJob } from "../store/job-operations.ts";
 import type { Revision } from "../store/port.ts";
-import { type ActionBody, EVENT_KINDS, type RuleAction } from "../task/events.ts";
+import { EVENT_KINDS } from "../task/events.ts";
+import type { ActionBody, RuleAction } from "../task/rule-set.ts";
 import { type Ms, SECOND } from "../time.ts";
 import { getUntypedFields } from "./untyped-fields.ts";
 

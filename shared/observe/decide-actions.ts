@@ -3,7 +3,8 @@ import { createDecisionPut, type RequestedAction, toDecisionSubject } from "../d
 import type { Json } from "../json.ts";
 import type { Job } from "../store/job-operations.ts";
 import type { Put, Revision, StoreKey } from "../store/port.ts";
-import { type AnyEvent, type EventFacts, getEventProject, type RuleAction, toEventId } from "../task/events.ts";
+import { type AnyEvent, toEventId } from "../task/events.ts";
+import { type EventFacts, getEventProject, type RuleAction } from "../task/rule-set.ts";
 import { observedKeys } from "./store-keys.ts";
 
 /** The jobs and decision log entries of one change. */

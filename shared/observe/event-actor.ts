@@ -1,7 +1,8 @@
 import type { Deps } from "../app/deps.ts";
 import { activitiesApi, type PlaneActivity } from "../plane/activities-links.ts";
 import { PlaneNotFoundError, PlaneUnavailableError } from "../plane/errors.ts";
-import { type EventFacts, type TaskEvent, WORK_EVENT_KINDS, type WorkEvent } from "../task/events.ts";
+import { type TaskEvent, WORK_EVENT_KINDS, type WorkEvent } from "../task/events.ts";
+import type { EventFacts } from "../task/rule-set.ts";
 import type { Snapshot } from "../task/snapshot.ts";
 import { findPlanePerson, type PlanePerson } from "./name-cache.ts";
 

@@ -1,7 +1,8 @@
 import type { Deps } from "../app/deps.ts";
 import { keepDefined } from "../keep-defined.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { EventFacts, TaskEvent, WorkEvent } from "../task/events.ts";
+import type { TaskEvent, WorkEvent } from "../task/events.ts";
+import type { EventFacts } from "../task/rule-set.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import { type ActorHint, findActor, findAgentByEmail } from "./event-actor.ts";
 import { findLabelName, findPlanePerson, type PlanePerson } from "./name-cache.ts";

@@ -17,7 +17,8 @@ import {
 import { createPageUpdateJob, createUpdateJob } from "../../shared/jobs/updates-jobs.ts";
 import { createWakeCheckJob, createWakeJob } from "../../shared/jobs/wake-jobs.ts";
 import type { Job } from "../../shared/store/job-operations.ts";
-import { type AnyEvent, type EventFacts, toEventId } from "../../shared/task/events.ts";
+import { type AnyEvent, toEventId } from "../../shared/task/events.ts";
+import type { EventFacts } from "../../shared/task/rule-set.ts";
 import type { RichText } from "../../shared/telegram/rich-text.ts";
 import { findRecordedJob, RECORDED_JOBS } from "../shared/jobs/recorded-jobs.ts";
 

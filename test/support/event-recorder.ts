@@ -1,7 +1,8 @@
 import type { JobHandler } from "../../shared/app/deps.ts";
 import { outboxBodySchema } from "../../shared/jobs/outbox-jobs.ts";
 import { keepDefined } from "../../shared/keep-defined.ts";
-import { type ActionBody, type RuleSet, toEventId } from "../../shared/task/events.ts";
+import { toEventId } from "../../shared/task/events.ts";
+import type { ActionBody, RuleSet } from "../../shared/task/rule-set.ts";
 
 /** An action that was requested, stored as a job and handled; two with one id mean that something was done twice. */
 export interface RecordedAction extends ActionBody {

@@ -1,4 +1,5 @@
-import { type ActionBody, type EventKind, getEventProject } from "../../../shared/task/events.ts";
+import type { EventKind } from "../../../shared/task/events.ts";
+import { type ActionBody, getEventProject } from "../../../shared/task/rule-set.ts";
 
 /** With more notifications than this, a message shows counts instead of single lines. */
 export const BURST_LINE_LIMIT = 10;

@@ -1,7 +1,7 @@
 import { createBurstRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
 import type { Settlement } from "../../../shared/store/job-operations.ts";
 import type { StoredValue } from "../../../shared/store/port.ts";
-import type { ActionBody } from "../../../shared/task/events.ts";
+import type { ActionBody } from "../../../shared/task/rule-set.ts";
 import { MINUTE, type Ms } from "../../../shared/time.ts";
 import { addNotification, EMPTY_BURST } from "./burst-content.ts";
 import { type DeliveryContext, retryAfter, SETTLED } from "./context.ts";

@@ -1,6 +1,7 @@
 import { keepDefined } from "../../../shared/keep-defined.ts";
 import type { Put, StoreKey } from "../../../shared/store/port.ts";
-import type { ActionBody, EventKind } from "../../../shared/task/events.ts";
+import type { EventKind } from "../../../shared/task/events.ts";
+import type { ActionBody } from "../../../shared/task/rule-set.ts";
 import type { Ms } from "../../../shared/time.ts";
 
 /** A muted task or project. The store deletes the record when the mute ends. */

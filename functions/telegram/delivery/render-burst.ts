@@ -1,5 +1,6 @@
 import { localizeCount } from "../../../shared/i18n/plural.ts";
-import { type ActionBody, type EventKind, getEventProject } from "../../../shared/task/events.ts";
+import type { EventKind } from "../../../shared/task/events.ts";
+import { type ActionBody, getEventProject } from "../../../shared/task/rule-set.ts";
 import {
   fitsEntityLimits,
   joinRichText,

@@ -1,6 +1,7 @@
 import type { NotificationRule } from "../../../shared/config/notification-rules.ts";
 import { createLiveRefreshAction } from "../../../shared/jobs/outbox-jobs.ts";
-import type { AnyEvent, RuleAction, RuleSet } from "../../../shared/task/events.ts";
+import type { AnyEvent } from "../../../shared/task/events.ts";
+import type { RuleAction, RuleSet } from "../../../shared/task/rule-set.ts";
 import type { ChatId } from "../../../shared/telegram/telegram-bot.ts";
 
 /** Events that may change the text of a live message. */

@@ -1,7 +1,7 @@
 import { createLiveRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
 import { observedKeys } from "../../../shared/observe/store-keys.ts";
 import type { Settlement } from "../../../shared/store/job-operations.ts";
-import type { ActionBody, EventFacts } from "../../../shared/task/events.ts";
+import type { ActionBody, EventFacts } from "../../../shared/task/rule-set.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
 import { workKeys } from "../../../shared/work/context/work-keys.ts";
 import type { KeptReview } from "../../../shared/work/lifecycle/review-record.ts";

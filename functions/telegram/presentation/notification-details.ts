@@ -4,7 +4,7 @@ import { localizeCount } from "../../../shared/i18n/plural.ts";
 import { formatTemplate } from "../../../shared/i18n/template.ts";
 import type { TelegramTexts } from "../../../shared/i18n/texts/telegram-texts.ts";
 import { keepDefined } from "../../../shared/keep-defined.ts";
-import type { ActionBody } from "../../../shared/task/events.ts";
+import type { ActionBody } from "../../../shared/task/rule-set.ts";
 import { joinRichText, type RichText, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { STATUS_EMOJI } from "./emoji.ts";

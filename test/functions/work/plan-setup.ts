@@ -8,7 +8,9 @@ import { cyclesApi, modulesApi } from "../../../shared/plane/cycles-modules.ts";
 import { projectsApi } from "../../../shared/plane/projects.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import { addWakeTasks } from "../../../shared/wake/pending-wake.ts";
+import { approvePlan } from "../../../shared/work/plan-runs/decide-plan.ts";
 import type { Plan } from "../../../shared/work/plan-runs/plan.ts";
+import { findPlanRun } from "../../../shared/work/plan-runs/plan-run.ts";
 import { readPlanRuns } from "../../../shared/work/plan-runs/read-plan-runs.ts";
 import { findWish, prepareWish } from "../../../shared/work/wishes/wish-record.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
@@ -170,3 +172,16 @@ export async function createPlanSetup(
 }
 
 export type PlanSetup = Awaited<ReturnType<typeof createPlanSetup>>;
+
+/** Reads the only plan's run, as a message about it does. */
+export async function readRun({ app, readOnlyRun }: PlanSetup) {
+  const run = await findPlanRun(app.deps, (await readOnlyRun()).id);
+  if (!run) throw new Error("The run is not stored.");
+  return run;
+}
+
+/** Approves the only plan as it is shown now. */
+export async function approveOnly(setup: PlanSetup) {
+  const { id, hash } = await readRun(setup);
+  return approvePlan(setup.app.deps, id, { hash, by: "Ada" });
+}

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { createWorkRules } from "../../../functions/work/work-rules.ts";
 import { settingsFileSchema } from "../../../shared/config/settings-file.ts";
-import type { AnyEvent, EventFacts } from "../../../shared/task/events.ts";
+import type { AnyEvent } from "../../../shared/task/events.ts";
+import type { EventFacts } from "../../../shared/task/rule-set.ts";
 
 const { agents } = settingsFileSchema.parse({ agents: [{ name: "Thot", email: "thot@javisi.local.test" }] });
 

@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { addNotification, EMPTY_BURST } from "../../../../functions/telegram/delivery/burst-content.ts";
 import { renderBurst } from "../../../../functions/telegram/delivery/render-burst.ts";
 import { createPresentation } from "../../../../functions/telegram/presentation/presentation.ts";
-import type { ActionBody, AnyEvent } from "../../../../shared/task/events.ts";
+import type { AnyEvent } from "../../../../shared/task/events.ts";
+import type { ActionBody } from "../../../../shared/task/rule-set.ts";
 import { addDetectedEntities } from "../../../../simulators/telegram/detect-entities.ts";
 import { findMessageProblem } from "../../../../simulators/telegram/message-payload.ts";
 import {

@@ -5,7 +5,8 @@ import { renderBurst } from "../../../../functions/telegram/delivery/render-burs
 import { createNotificationRules } from "../../../../functions/telegram/notification-rules.ts";
 import { createPresentation } from "../../../../functions/telegram/presentation/presentation.ts";
 import { createNotificationAction, outboxBodySchema } from "../../../../shared/jobs/outbox-jobs.ts";
-import { type ActionBody, WORK_EVENT_KINDS, type WorkEvent } from "../../../../shared/task/events.ts";
+import { WORK_EVENT_KINDS, type WorkEvent } from "../../../../shared/task/events.ts";
+import type { ActionBody } from "../../../../shared/task/rule-set.ts";
 import { addDetectedEntities } from "../../../../simulators/telegram/detect-entities.ts";
 import { findMessageProblem } from "../../../../simulators/telegram/message-payload.ts";
 import { createNotice, PLANE_BASE_URL } from "../outbox-setup.ts";

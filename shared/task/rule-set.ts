@@ -1,0 +1,107 @@
+import type { AnyEvent, EventKind } from "./events.ts";
+import type { Priority, Status } from "./snapshot.ts";
+
+/** Data about an event, with names instead of ids. It is read before the rules run, because rules are pure. */
+export interface EventFacts {
+  /** Present for task and work events; project, cycle and plan events have no item. */
+  item?: {
+    id: string;
+    /** `ONB-12` */
+    key: string;
+    title: string;
+    word: Status;
+    priority: Priority;
+    due: string | null;
+    url: string;
+    /** Display names. */
+    assignees: string[];
+    /**
+     * The agent the task belongs to: an assignee that is an agent, else a label `agent:<name>`; several are joined by
+     * ", ".
+     */
+    agent?: string;
+    /** The same agents as a list. It is not part of the forwarded payload. */
+    agents?: string[];
+    labels: string[];
+    /** Open blockers. */
+    blockers: { key: string; title: string }[];
+    /**
+     * Groundcrew itself blocked the task because of its blockers, so the event `stuck` reports it. It is not part of the
+     * forwarded payload.
+     */
+    blockedByDependency?: true;
+    /** Milliseconds from start to completion by Plane's clock; absent when the start was not observed. */
+    timeSpentMs?: number;
+    /** Number of items that depend on this one. */
+    dependants: number;
+  };
+  /** Absent for an event of a plan whose project does not exist yet. */
+  project?: { id: string; identifier: string; name: string; url: string };
+  cycle?: { id: string; name: string; start: string | null; end: string | null; done: number; total: number };
+  comment?: { id: string /** Plain text, at most 300 characters. */; text: string };
+  /** The actor of the change; absent when it is unknown. */
+  actor?: { id: string; name: string; isAgent: boolean };
+  /** Plane's time of the change. */
+  at: string;
+}
+
+/**
+ * Returns the project that an event is about, for people. A plan's project that does not exist yet has a name only: its
+ * other fields are "".
+ */
+export function getEventProject(
+  event: AnyEvent,
+  { project }: EventFacts,
+): Omit<NonNullable<EventFacts["project"]>, "id"> {
+  return project ?? { identifier: "", name: "title" in event ? event.title : "", url: "" };
+}
+
+/** A rule's reaction to an event. It becomes the job `key:rev:event:target` in the same commit as the snapshot. */
+export interface RuleAction {
+  /** The recipient, for example `telegram:-100123` or `forward:https://example.com/hook`. Part of the job's id. */
+  target: string;
+  queue: "outbox" | "forward" | "work" | "wake";
+  lane: string;
+  /** The job's body in the schema of its queue; `shared/jobs` has a function for each. */
+  body: object;
+  /** The rule that matched, for the log and the page. */
+  rule: string;
+}
+
+/** An event with its facts. Texts are rendered later, when the job is handled. */
+export interface ActionBody {
+  event: AnyEvent;
+  facts: EventFacts;
+  correlation: string;
+}
+
+/** The reason why a rule set does nothing about an event, or does nothing for one recipient. */
+export interface SkipReason {
+  consumer: string;
+  /**
+   * `no_rule`: no rule matched. `muted`: a rule suppresses the event. `not_set_up`: a rule matched, but its recipient
+   * is not configured. `polls`: the agent concerned polls for its tasks and is not woken. `other_event`: another event
+   * reports the same.
+   */
+  why: "no_rule" | "muted" | "not_set_up" | "polls" | "other_event";
+  /** The rule that suppresses the event, or the rule whose recipient is not configured. */
+  rule?: string;
+}
+
+/** The rules of one part of the product. All its functions are pure. */
+export interface RuleSet {
+  name: string;
+  /** Its actions only synchronize state and send no notification, so the decision log omits them. */
+  isInternal?: true;
+  /** Whether `facts.actor` is needed, so that it is read from Plane when the webhook does not contain it. */
+  needsActor(event: AnyEvent): boolean;
+  /** @param itemRev the item's revision before the change; undefined when the event comes from another record */
+  decide(event: AnyEvent, facts: EventFacts, correlation: string, itemRev?: number): RuleAction[];
+  /**
+   * Whether events of this kind could cause an action for an item of this project (its identifier) and priority, so
+   * that they are looked for first. Default: true.
+   */
+  canMatch?(kind: EventKind, item: { project: string; priority: Priority }): boolean;
+  /** Returns the reasons for actions that `decide` did not take, for the decision log. */
+  explainSkips?(event: AnyEvent, facts: EventFacts): SkipReason[];
+}
