@@ -6,7 +6,7 @@ const count = z.number().optional();
 /** OPENCLAW-08: lists the projects with their progress. */
 export const listProjectsTool = defineTool({
   name: "list_projects",
-  description: "List all projects with their progress, time and cost.",
+  description: "List all projects with their progress, time and cost, and plans that are not complete.",
   allow: "concierge",
   hints: { readOnly: true, idempotent: true },
   input: z.object({}),
@@ -26,6 +26,19 @@ export const listProjectsTool = defineTool({
         cost: count,
       }),
     ),
+    /** Plans that are not complete, with the steps that are done. */
+    plans: z
+      .array(
+        z.object({
+          title: z.string(),
+          project: z.string().optional(),
+          state: z.enum(["awaiting_approval", "running", "rejected", "failed"]),
+          done: z.number(),
+          total: z.number(),
+          reason: z.string().optional(),
+        }),
+      )
+      .optional(),
     currency: z.string().optional(),
   }),
   run: ({ work }) => work.projects(),

@@ -27,8 +27,8 @@ export const listTasksTool = defineTool({
         agents: z.array(z.string()).optional(),
         held_by: z.string().optional(),
         in_review: z.literal(true).optional(),
-        /** Keys of the open blockers. */
-        blocked_by: z.array(z.string()).optional(),
+        /** Keys of the open blockers; null while they are not known. */
+        blocked_by: z.array(z.string()).nullable().optional(),
       }),
     ),
     /** Number of all matching tasks. */

@@ -99,7 +99,12 @@ export async function startLoop(childOptions: Record<string, unknown> = {}) {
       const projects = plane.projects().filter(({ name }) => name.startsWith(PROJECT));
       const items = projects.flatMap((project) => plane.items(project));
       const titles = new Map(items.map(({ id, name }) => [id, name]));
-      const count = (part: string) => getTexts(part).filter((text) => !text.includes(REPEAT_MARK)).length;
+      // A message whose send a kill interrupted may arrive twice, and is then marked as a possible repeat.
+      const count = (part: string) => {
+        const texts = getTexts(part);
+        const unmarked = texts.filter((text) => !text.includes(REPEAT_MARK)).length;
+        return texts.length === 0 ? 0 : Math.max(1, unmarked);
+      };
       return {
         projects: projects.map(({ name }) => name),
         tasks: items.map(({ name }) => name),
@@ -119,7 +124,7 @@ export async function startLoop(childOptions: Record<string, unknown> = {}) {
         },
         messages: {
           questions: count("what is it for?"),
-          proposals: count("Approved by"),
+          proposals: count("Plan to approve"),
           reviews: count("Review requested"),
           summaries: count(`${PROJECT} is done.`),
         },

@@ -7,6 +7,8 @@ import { isBlocked } from "../../task/diff.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
 import { SECOND } from "../../time.ts";
 import type { CallContext } from "../context/call-context.ts";
+import type { PlanRunState } from "../plan-runs/plan-run.ts";
+import { readPlanRuns } from "../plan-runs/read-plan-runs.ts";
 import { countTasks } from "../tasks/count-tasks.ts";
 import { type KeptSpending, readAllSpending, roundAmount } from "../time/spending.ts";
 
@@ -27,18 +29,44 @@ export interface ProjectProgress {
   cost?: number;
 }
 
+/** A plan that is not complete. */
+export interface UnfinishedPlan {
+  /** The project's name, as planned. */
+  title: string;
+  /** `ONB`; absent until the project has been created. */
+  project?: string;
+  state: Exclude<PlanRunState, "done">;
+  /** Steps that are done, and all steps. */
+  done: number;
+  total: number;
+  /** Why it was rejected, or why it failed. */
+  reason?: string;
+}
+
 export interface ProjectList {
   projects: ProjectProgress[];
+  /** Plans that wait, are carried out, were rejected or have failed, newest first; absent: none. */
+  plans?: UnfinishedPlan[];
   currency?: string;
 }
 
 /** Lists the projects with their progress, time and cost, by identifier. Makes no request to Plane. */
 export async function listProjects({ deps }: CallContext): Promise<ProjectList> {
-  const [projects, spending] = await Promise.all([listReadableProjects(deps), readAllSpending(deps.store)]);
+  const [projects, spending, runs] = await Promise.all([
+    listReadableProjects(deps),
+    readAllSpending(deps.store),
+    readPlanRuns(deps),
+  ]);
   const rows: ProjectProgress[] = [];
   for (const project of projects) rows.push(await describeProject(deps, project, spending));
   rows.sort((a, b) => (a.project < b.project ? -1 : 1));
-  return { projects: rows, ...omitUndefined({ currency: deps.settings.budget?.currency }) };
+  const plans = runs.flatMap(({ title, project, state, done, total, reason }): UnfinishedPlan[] =>
+    state === "done" ? [] : [{ title, state, done, total, ...omitUndefined({ project, reason }) }],
+  );
+  return {
+    projects: rows,
+    ...omitUndefined({ plans: plans.length > 0 ? plans : undefined, currency: deps.settings.budget?.currency }),
+  };
 }
 
 async function describeProject(

@@ -13,6 +13,7 @@ import type { CallContext } from "../context/call-context.ts";
 import { getProjectByName } from "../planning/create-task.ts";
 import { findKeptTask } from "../tasks/find-task.ts";
 import { readOpenBlockers } from "../tasks/open-blockers.ts";
+import { areBlockersKnown } from "./task-answer.ts";
 
 /** What to search for; all given filters must match. */
 export interface TaskFilters {
@@ -41,8 +42,8 @@ export interface FoundTask {
   /** The agent that holds the task now. */
   held_by?: string;
   in_review?: true;
-  /** Keys of the open blockers. */
-  blocked_by?: string[];
+  /** Keys of the open blockers; null while they are not known. */
+  blocked_by?: string[] | null;
 }
 
 export interface TaskSearchResult {
@@ -149,7 +150,8 @@ async function describeTasks({ deps }: CallContext, matches: readonly Match[]): 
   ]);
   return tasks.map(({ key, item }, i) => {
     const { name, word, priority, due } = item.snapshot;
-    const openBlockers = item.blockers.flatMap((id) => blockers.get(id)?.key ?? []);
+    const openBlockers = item.blockers.flatMap((id) => blockers.get(id) ?? []);
+    const blockerKeys = openBlockers.map((blocker) => blocker.key);
     return {
       key,
       title: cleanLine(name, MAX_TITLE_LENGTH),
@@ -160,7 +162,7 @@ async function describeTasks({ deps }: CallContext, matches: readonly Match[]): 
         agents: item.owners?.length ? item.owners : undefined,
         held_by: claims[i]?.agent,
         in_review: item.review && isOpen(word) ? (true as const) : undefined,
-        blocked_by: openBlockers.length > 0 ? openBlockers : undefined,
+        blocked_by: areBlockersKnown(item, openBlockers) ? (blockerKeys.length > 0 ? blockerKeys : undefined) : null,
       }),
     };
   });

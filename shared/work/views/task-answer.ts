@@ -116,7 +116,7 @@ async function getFirstLine(html: string): Promise<string> {
 }
 
 /** Whether Groundcrew has read the task's relations and every blocker in them. */
-function areBlockersKnown(item: KeptItem, openBlockers: readonly Blocker[]): boolean {
+export function areBlockersKnown(item: KeptItem, openBlockers: readonly Blocker[]): boolean {
   return !item.blockersUnknown && item.blockers.length === openBlockers.length;
 }
 

@@ -45,8 +45,12 @@ describe("reliability 35: a plan for a wish", () => {
     expect(await approvePlan(app.deps, first.id, { hash: first.hash, by: "Ada" })).toBe("changed");
     expect(await rejectPlan(app.deps, first.id, { hash: first.hash, by: "Ada" })).toBe("changed");
     expect(await setup.listPlans()).toEqual(["Website: awaiting_approval 0/3"]);
+    expect(await setup.callTool("Concierge", "list_projects", {})).toMatchObject({
+      plans: [{ title: "Website", state: "awaiting_approval", done: 0, total: 3 }],
+    });
     await approveOnly(setup);
     await setup.settle();
+    expect(await setup.callTool("Concierge", "list_projects", {})).not.toHaveProperty("plans");
     expect(await setup.readPlane()).toEqual(["project WEBS", "Drawing | Imhotep |  | 1"]);
     await expect(setup.plan({ wish: "asked-for:1" })).rejects.toThrow(
       "conflict: The plan for this wish is complete: the project Website (WEBS)",
