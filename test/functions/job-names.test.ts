@@ -124,11 +124,15 @@ function listBuiltJobs(): (Job | undefined)[] {
   ];
 }
 
+/** Jobs that write labels have a lane of their own for each item, which the previous version did not have. */
+const toPresentLane = (lane: string, target: string) =>
+  target === "mirror" ? lane.replace(/^work:/, "labels:") : lane;
+
 test("the rules create the same job ids and lanes as the previous version, and every field of the bodies", () => {
   const decided = listDecidedJobs();
   const recorded = RECORDED_JOBS.filter(({ id }) =>
     CHANGES.some(([record, rev]) => id.startsWith(`${record}:${rev}:`)),
-  );
+  ).map((job) => ({ ...job, lane: toPresentLane(job.lane, job.id.split(":").at(-1) ?? "") }));
   expect(decided).toMatchObject(recorded);
   expect(decided).toHaveLength(recorded.length);
 });

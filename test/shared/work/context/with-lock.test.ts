@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { PlaneRateLimitedError } from "../../../../shared/plane/errors.ts";
-import { projectsApi } from "../../../../shared/plane/projects.ts";
 import { createTaskOperations, type TaskOperations } from "../../../../shared/work/task-operations.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 import { crashAtStep } from "../../../support/crash-at-step.ts";
@@ -27,25 +26,3 @@ test("a call repeated right after a restart that interrupted it is refused with 
   expect(await again()).toMatchObject({ key: "ONB-1" });
   expect(app.plane.items(app.onb)).toHaveLength(1);
 });
-
-test.each(["ONB", "Website"])(
-  "a call repeated right after a restart that interrupted it gets from plan_project the progress and when to retry (%s)",
-  async (project) => {
-    const tasks = [
-      { id: "1", title: "Tour" },
-      { id: "2", title: "Map", blocked_by: ["1"] },
-    ];
-    const { app, retry: again } = await interruptCall((work) => work.plan({ project, tasks }), 4);
-    let answer = await again();
-    expect(answer.retry_after).toBeGreaterThan(0);
-    for (let calls = 0; answer.remaining > 0 && calls < 9; calls += 1) {
-      app.advance((answer.retry_after ?? 0) * 1000);
-      answer = await again();
-    }
-    expect(answer).toMatchObject({ remaining: 0, problems: [] });
-    expect(answer.done).toHaveLength(2);
-    const { data } = await app.deps.plane.call(projectsApi.list);
-    const names = data.results.flatMap(({ id }) => app.plane.items(id).map(({ name }) => name));
-    expect(names.sort()).toEqual(["Map", "Tour"]);
-  },
-);
