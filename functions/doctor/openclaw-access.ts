@@ -37,7 +37,7 @@ type OpenclawConfig = z.output<typeof configSchema>;
 
 interface McpEntry {
   server: string;
-  /** The agent of Groundcrew whose token it sends; undefined when this cannot be told. */
+  /** The agent of Groundcrew whose token it sends; undefined when it is unknown. */
   owner: string | undefined;
   hasLiteralToken: boolean;
 }

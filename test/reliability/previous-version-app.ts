@@ -19,6 +19,7 @@ import type { SimulatedMessage } from "../../simulators/telegram/chats.ts";
 import { createTelegramSimulator } from "../../simulators/telegram/telegram-simulator.ts";
 import { createTestSettings } from "../support/settings.ts";
 import { signBody } from "../support/webhook-signature.ts";
+import { FORMS_NOT_IN_FIXTURE } from "./forms-not-in-fixture.ts";
 import { RELIABILITY_ADMIN_TOKEN, SIMULATED_CHAT } from "./simulators.ts";
 import { UNLIMITED } from "./test-manifest.ts";
 import { createVirtualTime } from "./virtual-time.ts";
@@ -42,23 +43,6 @@ interface SavedWorld {
 }
 
 const STORE_FILE = "groundcrew.db";
-/** Forms of stored values and jobs that the fixture lacks, because version 0.1 wrote none or did not have them. */
-const FORMS_NOT_IN_FIXTURE: readonly string[] = [
-  // The time of an item's last read, which expires after an hour.
-  "key read",
-  // Whose details were read last.
-  "key details-positions",
-  // An agent's last call, which version 0.1 read but never wrote.
-  "key seen",
-  // The message that an agent does not react to its wakes.
-  "job unresponsive",
-  // Mark that an agent works on an item that existed before.
-  "key managed",
-  // The last read of a task's comments, activities and attachments.
-  "key task-details",
-  // The event that a task in review was sent back.
-  "job review",
-];
 const FOLDER = new URL("../fixtures/store-0.1/", import.meta.url);
 /** The receivers of forwarded events and of wakes. */
 const RECEIVERS = ["http://n8n.example.test/", "http://openclaw.example.test/", "http://gone.example.test/"];

@@ -37,7 +37,6 @@ export interface TestAppOptions {
   /** Handler of the outbox instead of the recorder; then only the rule sets of `parts` decide. */
   outbox?: JobHandler;
   fetch?: typeof fetch;
-  /** Identifiers of the followed projects; default: all. */
   projects?: string[];
   /** Whether the recording rule set needs the actor of events. */
   needsActor?: boolean;

@@ -7,8 +7,8 @@ import { findWish, readUnclosedWishes, type Wish } from "../wishes/wish-record.t
 
 /**
  * Chooses the wish that a plan is for; undefined when it is for none. `plan.wish` names it. Otherwise it is the wish
- * for which the same plan, or one of the same project, was proposed before; else the oldest open wish, those first of
- * which the caller was told; else one whose plan is not approved or has failed, so that no change of it escapes the
+ * for which the same plan, or one of the same project, was proposed before; else the oldest open wish, those first that
+ * a wake or an answer has named; else one whose plan is not approved or has failed, so that no change of it escapes the
  * approval. Throws `not_found` for an unknown wish, `conflict` for a closed one.
  */
 export async function chooseWish({ deps, caller }: CallContext, plan: Plan, hash: string): Promise<Wish | undefined> {

@@ -1,27 +1,11 @@
 import { expect, test } from "vitest";
-import { DEFAULT_CLAIM_MINUTES } from "../../../../shared/config/settings-file.ts";
 import { DAY, MINUTE } from "../../../../shared/time.ts";
 import { ensureClaim, renewOwnClaim } from "../../../../shared/work/claims/claim-task.ts";
 import { endClaim } from "../../../../shared/work/claims/end-claim.ts";
 import { findClaim } from "../../../../shared/work/claims/find-claim.ts";
-import { verifyClaim } from "../../../../shared/work/claims/verify-claim.ts";
-import { MIN_WRITE_MS, workKeys } from "../../../../shared/work/context/work-keys.ts";
-import { findTask } from "../../../../shared/work/tasks/find-task.ts";
+import { workKeys } from "../../../../shared/work/context/work-keys.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
-
-/** The default of `claim_minutes`. */
-const CLAIM_MS = DEFAULT_CLAIM_MINUTES * MINUTE;
-
-async function createAppWithTask(to: string | string[] = "Thot") {
-  const app = await createAgentTestApp();
-  const item = app.addTask("Write it down", to);
-  await app.runFirstPoll();
-  const createTaskContext = async (agent: string) => {
-    const acting = app.createContext(agent);
-    return [acting, await findTask(acting, "ONB-1")] as const;
-  };
-  return { app, item, createTaskContext, claim: async (agent = "Thot") => app.actAs(agent).claim("ONB-1") };
-}
+import { CLAIM_MS, createAppWithTask } from "./claims-app.ts";
 
 const toIsoTime = (at: number) => new Date(at).toISOString().replace(".000Z", "Z");
 
@@ -168,68 +152,6 @@ test("a call that needs the claim differs from other calls, which renew a claim 
   app.advance(CLAIM_MS);
   await renewOwnClaim(...(await createTaskContext("Thot")));
   expect((await app.store.lease(workKeys.claim(item.id), "Imhotep", 1)).until).toBe(app.time.now + 1);
-});
-
-test("verifying a claim right before a write renews a valid claim for its full time", async () => {
-  const { app, item, createTaskContext, claim } = await createAppWithTask();
-  const heldClaim = await claim();
-  app.advance(CLAIM_MS - 1);
-  await verifyClaim(...(await createTaskContext("Thot")), heldClaim);
-  expect(await findClaim(app.deps, item.id)).toMatchObject({
-    fence: heldClaim.fence,
-    until: app.time.now + CLAIM_MS,
-  });
-});
-
-test("verifying a claim right before a write refuses an expired claim, which stays lost even when no other agent has claimed the task", async () => {
-  const { app, item, createTaskContext, claim } = await createAppWithTask();
-  const heldClaim = await claim();
-  app.advance(CLAIM_MS);
-  await expect(verifyClaim(...(await createTaskContext("Thot")), heldClaim)).rejects.toThrow(": the claim expired");
-  expect(await findClaim(app.deps, item.id)).toBeUndefined();
-  expect(await app.store.lease(workKeys.claim(item.id), "Imhotep", 1)).toHaveProperty("fence");
-});
-
-test("verifying a claim right before a write refuses a claim on a task that another agent holds now, naming the holder", async () => {
-  const { app, createTaskContext, claim } = await createAppWithTask(["Thot", "Imhotep"]);
-  const heldClaim = await claim("Thot");
-  app.advance(CLAIM_MS);
-  await claim("Imhotep");
-  await expect(verifyClaim(...(await createTaskContext("Thot")), heldClaim)).rejects.toThrow("the claim expired");
-  await expect(verifyClaim(...(await createTaskContext("Thot")), heldClaim)).rejects.toThrow(
-    "ONB-1 is held by Imhotep",
-  );
-});
-
-test("verifying a claim right before a write refuses a call that began under an earlier claim, even when the same agent has claimed the task again", async () => {
-  const { app, createTaskContext, claim } = await createAppWithTask();
-  const old = await claim();
-  app.advance(CLAIM_MS);
-  const now = await claim();
-  await expect(verifyClaim(...(await createTaskContext("Thot")), old)).rejects.toThrow(": the claim expired");
-  await expect(verifyClaim(...(await createTaskContext("Thot")), now)).resolves.toBeUndefined();
-});
-
-test("verifying a claim right before a write repeats after a suspension, so that no write starts with less than 35 s left", async () => {
-  const { app, createTaskContext, claim } = await createAppWithTask();
-  const heldClaim = await claim();
-  const [acting, task] = await createTaskContext("Thot");
-  let stops = 1;
-  const stopping: typeof acting = {
-    ...acting,
-    deps: {
-      ...acting.deps,
-      store: {
-        ...acting.deps.store,
-        async now() {
-          if (stops-- > 0) app.time.now += CLAIM_MS - MIN_WRITE_MS + 1;
-          return acting.deps.store.now();
-        },
-      },
-    },
-  };
-  await verifyClaim(stopping, task, heldClaim);
-  expect(await findClaim(app.deps, task.id)).toMatchObject({ until: app.time.now + CLAIM_MS });
 });
 
 test("the end of a claim frees a returned task at once, and its fencing number is never used again", async () => {
