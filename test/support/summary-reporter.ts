@@ -11,7 +11,7 @@ export const summaryReporter: Reporter = {
         if (state !== "pending") counts[state] += 1;
       }
     }
-    const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : "";
-    process.stdout.write(`${counts.passed} passed, ${counts.failed} failed${skipped}\n`);
+    if (counts.skipped > 0) process.stdout.write(`${counts.skipped} skipped: they belong to the full run\n`);
+    process.stdout.write(`${counts.passed} passed, ${counts.failed} failed\n`);
   },
 };
