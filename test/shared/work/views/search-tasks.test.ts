@@ -5,7 +5,7 @@ async function createTeamApp() {
   const app = await createHttpTestApp();
   const website = app.plane.addProject({ name: "Website", identifier: "WEB" });
   const plan = app.addTask("Draw the plan", "Thot", { priority: "high", target_date: "2026-12-01" });
-  const build = app.addTask("Build the house", "Imhotep");
+  const build = app.addTask("Build the wall", "Imhotep");
   app.addTask("Old idea", [], { state: "Cancelled" });
   app.addTask("Landing page", [], {}, website);
   app.plane.relate(build, plan);
@@ -32,7 +32,7 @@ test("OPENCLAW-08 list_tasks returns the open tasks of all projects and agents w
           agents: ["Thot"],
           held_by: "Thot",
         },
-        { key: "ONB-2", title: "Build the house", status: "todo", agents: ["Imhotep"], blocked_by: ["ONB-1"] },
+        { key: "ONB-2", title: "Build the wall", status: "todo", agents: ["Imhotep"], blocked_by: ["ONB-1"] },
         { key: "WEB-1", title: "Landing page", status: "todo" },
       ],
       total: 3,
@@ -48,7 +48,7 @@ test.each([
   [{ status: "all" }, ["ONB-1", "ONB-2", "ONB-3", "WEB-1"]],
   [{ agent: "imhotep" }, ["ONB-2"]],
   [{ agent: "none", status: "all" }, ["ONB-3", "WEB-1"]],
-  [{ text: "HOUSE build" }, ["ONB-2"]],
+  [{ text: "WALL build" }, ["ONB-2"]],
   [{ text: "onb-1" }, ["ONB-1"]],
   [{ text: "nothing like it" }, []],
 ])("list_tasks with %j returns %j", async (filters, keys) => {
