@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";
 import { IS_FULL_RUN } from "./random-source.ts";
-import { NO_TELEGRAM_LIMITS, SIMULATED_CHAT, startSimulators } from "./simulators.ts";
+import { findBotTexts, NO_TELEGRAM_LIMITS, SIMULATED_CHAT, startSimulators } from "./simulators.ts";
 import { type SpawnedRuntime, spawnRuntime } from "./spawned-runtime.ts";
 
 const ADA = 4711;
@@ -38,11 +38,7 @@ async function createRuntimes() {
     store: redis.url,
     childOptions: { ttl: 4_000 },
   };
-  const getTexts = (part: string) =>
-    telegram
-      .chat(SIMULATED_CHAT)
-      .messages.filter(({ text, from }) => from === undefined && text.includes(part))
-      .map(({ text }) => text);
+  const getTexts = (part: string) => findBotTexts(telegram, part);
 
   return {
     plane,

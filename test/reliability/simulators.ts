@@ -3,7 +3,7 @@ import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createPlaneSimulator } from "../../simulators/plane/create-plane-simulator.ts";
 import type { Item, PlaneVersion, Project } from "../../simulators/plane/types.ts";
 import type { TelegramLimits } from "../../simulators/telegram/rate-limits.ts";
-import { createTelegramSimulator } from "../../simulators/telegram/telegram-simulator.ts";
+import { createTelegramSimulator, type TelegramSimulator } from "../../simulators/telegram/telegram-simulator.ts";
 import { signBody } from "../support/webhook-signature.ts";
 import { UNLIMITED } from "./test-manifest.ts";
 
@@ -90,3 +90,11 @@ export async function startSimulators(options: SimulatorsOptions = {}) {
 }
 
 export const toItemKey = (project: Project, item: Item): string => `${project.identifier}-${item.sequence_id}`;
+
+/** The texts of the bot's messages in the chat that contain this part. */
+export function findBotTexts(telegram: TelegramSimulator, part: string): string[] {
+  return telegram
+    .chat(SIMULATED_CHAT)
+    .messages.filter(({ text, from }) => from === undefined && text.includes(part))
+    .map(({ text }) => text);
+}

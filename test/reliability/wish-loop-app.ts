@@ -3,7 +3,7 @@ import { createAgentTeam } from "../../demo/agents/agent-team.ts";
 import { createScriptedHuman } from "../../demo/scripted-human.ts";
 import { wait } from "../../shared/wait.ts";
 import { findFreePort } from "../support/redis-server.ts";
-import { NO_TELEGRAM_LIMITS, SIMULATED_CHAT, startSimulators } from "./simulators.ts";
+import { findBotTexts, NO_TELEGRAM_LIMITS, SIMULATED_CHAT, startSimulators } from "./simulators.ts";
 import { spawnRuntime } from "./spawned-runtime.ts";
 
 /** The wish names no purpose, so the Concierge asks back. */
@@ -76,11 +76,7 @@ export async function startLoop(childOptions: Record<string, unknown> = {}) {
     config: { agents: AGENTS.map((agent) => ({ ...agent, email: toEmail(agent.name), wake: "openclaw" })) },
     childOptions: { unpaced: true, ...childOptions },
   });
-  const getTexts = (part: string) =>
-    telegram
-      .chat(SIMULATED_CHAT)
-      .messages.filter(({ text, from }) => from === undefined && text.includes(part))
-      .map(({ text }) => text);
+  const getTexts = (part: string) => findBotTexts(telegram, part);
 
   return {
     plane,
