@@ -1,0 +1,35 @@
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { onTestFinished } from "vitest";
+
+export interface Upstream {
+  /** `127.0.0.1:4711` */
+  address: string;
+  requests: { method: string; url: string; headers: Record<string, string | string[] | undefined>; body: string }[];
+  stop(): Promise<void>;
+}
+
+/** Starts an HTTP server behind Caddy that records requests; by default it answers 200 with its name. */
+export async function startUpstream(name: string, answer?: RequestListener): Promise<Upstream> {
+  const requests: Upstream["requests"] = [];
+  const server = createServer(async (request, response) => {
+    let body = "";
+    try {
+      for await (const chunk of request) body += chunk;
+    } catch {
+      // A request that breaks off is recorded as far as it came.
+    }
+    requests.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers, body });
+    if (answer) answer(request, response);
+    else response.end(name);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const stop = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  onTestFinished(stop);
+  return { address: `127.0.0.1:${port}`, requests, stop };
+}

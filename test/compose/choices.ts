@@ -1,0 +1,57 @@
+import { type ComposeProject, copyComposeFolder, readDotEnv, readProject, runSetup } from "./compose-files.ts";
+
+/** A choice of overlays with the answers and secrets that setup needs for it. */
+export interface OverlayChoice {
+  /** As OVERLAYS of setup names it. */
+  overlays: string;
+  answers: string[];
+  secrets: Record<string, string>;
+}
+
+const OWN = ["DOMAIN=javisi.test", "ACME_EMAIL=ada@javisi.test"];
+const SHARED = ["SHARED_NETWORK=postgres_default", "POSTGRES_HOST=postgresql"];
+/** Theirs, with what would break a URL or an .env file. */
+export const SHARED_SECRETS = { POSTGRES_ADMIN_PASSWORD: "s3cret p@ss/#$x", POSTGRES_PASSWORD: "a:b@c/d?e#f%g" };
+
+/** Every choice of overlays that setup accepts; the shared ones also with Redis on another network. */
+export const OVERLAY_CHOICES: readonly OverlayChoice[] = [
+  { overlays: "none", answers: ["PLANE_WORKSPACE=javisi"], secrets: {} },
+  { overlays: "caddy", answers: OWN, secrets: {} },
+  { overlays: "plane,embedded-data", answers: OWN, secrets: {} },
+  { overlays: "plane,embedded-data,caddy", answers: OWN, secrets: {} },
+  { overlays: "plane,shared-data", answers: [...OWN, ...SHARED], secrets: SHARED_SECRETS },
+  { overlays: "plane,shared-data,caddy", answers: [...OWN, ...SHARED], secrets: SHARED_SECRETS },
+  {
+    overlays: "plane,shared-data,caddy",
+    answers: [...OWN, ...SHARED, "SHARED_REDIS_NETWORK=redis_default"],
+    secrets: { ...SHARED_SECRETS, REDIS_PASSWORD: "r:e d/is" },
+  },
+];
+
+/** The project and the variables of one choice. */
+interface Prepared {
+  project: ComposeProject;
+  env: Record<string, string>;
+}
+
+const prepared = new Map<string, Prepared>();
+
+/** Runs the real setup for a choice, once for all tests. */
+export function prepareChoice(choice: OverlayChoice): Prepared {
+  const key = JSON.stringify(choice);
+  const present = prepared.get(key);
+  if (present) return present;
+  const folder = copyComposeFolder();
+  runSetup(folder, [`OVERLAYS=${choice.overlays}`, ...choice.answers], choice.secrets);
+  const env = readDotEnv(folder);
+  const result = { project: readProject(env), env };
+  prepared.set(key, result);
+  return result;
+}
+
+/** The choice that these overlays are; shared data on one network. */
+export function findChoice(overlays: string): OverlayChoice {
+  const choice = OVERLAY_CHOICES.find((entry) => entry.overlays === overlays);
+  if (!choice) throw new Error(`no choice ${overlays}`);
+  return choice;
+}

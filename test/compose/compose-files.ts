@@ -1,0 +1,127 @@
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseEnv } from "node:util";
+import { onTestFinished } from "vitest";
+import { parse } from "yaml";
+
+type Mapping = Record<string, unknown>;
+
+/** A service, as far as the tests look at it. */
+export interface ComposeService {
+  image: string;
+  user?: string;
+  restart?: string;
+  command?: string[];
+  read_only?: boolean;
+  cap_drop?: string[];
+  cap_add?: string[];
+  security_opt?: string[];
+  privileged?: boolean;
+  network_mode?: string;
+  environment?: Record<string, string>;
+  ports?: string[];
+  tmpfs?: string[];
+  volumes?: string[];
+  logging?: { driver: string; options: Record<string, string> };
+  healthcheck?: { test: string[]; interval: string; timeout: string; retries: number };
+  networks?: Record<string, { aliases?: string[] }>;
+  depends_on?: Record<string, { condition: string }>;
+  deploy?: { resources: { limits: { cpus: string; memory: string; pids: number } } };
+}
+
+export interface ComposeProject {
+  services: Record<string, ComposeService>;
+  networks: Record<string, Mapping>;
+  volumes: Record<string, Mapping>;
+}
+
+/** A copy of compose/ in which setup can write; removed at the end of the test. */
+export function copyComposeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "groundcrew-compose-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  for (const name of ["setup", "setup-checks", "versions.env"]) cpSync(join("compose", name), join(folder, name));
+  return folder;
+}
+
+/** Runs setup in such a folder with --yes and --json, with these answers and secrets. */
+export function runSetup(
+  folder: string,
+  answers: readonly string[],
+  secrets: Record<string, string> = {},
+): { changed: number; names: string[] } {
+  const env = { PATH: process.env["PATH"] ?? "", ...secrets };
+  const options = { env, encoding: "utf8", stdio: "pipe" } as const;
+  return JSON.parse(execFileSync(join(folder, "setup"), ["--yes", "--json", ...answers], options));
+}
+
+/** The variables in the .env that setup wrote. */
+export function readDotEnv(folder: string): Record<string, string> {
+  return parseEnv(readFileSync(join(folder, ".env"), "utf8")) as Record<string, string>;
+}
+
+/**
+ * The project that Compose would see: the files of COMPOSE_FILE, interpolated and merged. Mappings are merged as Compose
+ * merges them; a list that two files have is an error here, because Compose treats each kind of list differently.
+ */
+export function readProject(env: Record<string, string>): ComposeProject {
+  const files = (env["COMPOSE_FILE"] ?? "").split(":").map((file) => parseComposeFile(file));
+  const merged = files.reduce((project, file) => mergeMappings(project, file, ""), {});
+  const { services = {}, networks = {}, volumes = {}, ...rest } = interpolate(merged, env) as unknown as ComposeProject;
+  return { ...rest, services, networks, volumes };
+}
+
+/** A file of compose/ without its `x-` parts, whose anchors are resolved already. */
+export function parseComposeFile(file: string): Mapping {
+  const document = parse(readFileSync(join("compose", file), "utf8"), { merge: true }) as Mapping;
+  return Object.fromEntries(Object.entries(document).filter(([name]) => !name.startsWith("x-")));
+}
+
+function isMapping(value: unknown): value is Mapping {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function mergeMappings(below: Mapping, above: Mapping, path: string): Mapping {
+  const merged = { ...below };
+  for (const [name, value] of Object.entries(above)) {
+    const present = merged[name];
+    if (isMapping(present) && isMapping(value)) merged[name] = mergeMappings(present, value, `${path}/${name}`);
+    else if (Array.isArray(present)) throw new Error(`${path}/${name} is a list in two files`);
+    else merged[name] = value;
+  }
+  return merged;
+}
+
+function interpolate(value: unknown, env: Record<string, string>): unknown {
+  if (typeof value === "string") return interpolateText(value, env);
+  if (Array.isArray(value)) return value.map((item) => interpolate(item, env));
+  if (!isMapping(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, interpolate(item, env)]));
+}
+
+/** The forms of variables that the files use; an absent variable without a default is an error. */
+function interpolateText(text: string, env: Record<string, string>): string {
+  return text.replaceAll(
+    /\$\$|\$\{(\w+)(?::([-?])([^}]*))?\}|\$/g,
+    (found, name?: string, form?: string, rest = "") => {
+      if (found === "$$") return "$";
+      if (name === undefined) throw new Error(`not a variable in ${text}`);
+      const value = env[name];
+      if (value) return value;
+      if (form === "-") return rest;
+      throw new Error(`${name} is not set: ${text}`);
+    },
+  );
+}
+
+/** The names of all variables in a file of compose/. */
+export function listVariables(file: string): string[] {
+  const text = JSON.stringify(parseComposeFile(file)).replaceAll("$$", "");
+  return [...new Set([...text.matchAll(/\$\{(\w+)/g)].map(([, name = ""]) => name))];
+}
+
+/** Whether a service is a one-off job, which ends by itself, so that nothing checks its health. */
+export function isJob({ restart = "" }: ComposeService): boolean {
+  return restart.startsWith("on-failure");
+}

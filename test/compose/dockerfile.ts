@@ -1,0 +1,26 @@
+import { readFileSync } from "node:fs";
+
+/** An instruction of a Dockerfile, with continued lines joined. */
+interface Instruction {
+  name: string;
+  value: string;
+}
+
+/** The instructions of the image's Dockerfile in their order. */
+export function readDockerfile(): Instruction[] {
+  const text = readFileSync("compose/Dockerfile", "utf8")
+    .replaceAll(/^#.*\n/gm, "")
+    .replaceAll(/\\\n\s*/g, "");
+  return text.split("\n").flatMap((line) => {
+    const [, name, value = ""] = /^([A-Z]+) (.*)$/.exec(line) ?? [];
+    return name === undefined ? [] : [{ name, value: value.trim() }];
+  });
+}
+
+/** The command that the image runs, and the variables it sets. */
+export function readImageStart(): { command: string[]; env: Record<string, string> } {
+  const instructions = readDockerfile();
+  const command = JSON.parse(instructions.findLast(({ name }) => name === "CMD")?.value ?? "[]") as string[];
+  const pairs = instructions.flatMap(({ name, value }) => (name === "ENV" ? value.split(/\s+/) : []));
+  return { command, env: Object.fromEntries(pairs.map((pair) => pair.split(/=(.*)/s).slice(0, 2))) };
+}

@@ -1,0 +1,136 @@
+/** Series of one alert, in promtool's notation (`0x10`: ten more times 0), each at intervals of one minute. */
+export interface AlertCase {
+  /** With these series the alert fires. */
+  fires: Record<string, string>;
+  /** With these it does not: the series are there, but all is well, or nearly bad. */
+  quiet: Record<string, string>;
+  /** Minutes after which the alert is looked at. By default 40. */
+  after?: number;
+}
+
+const CADDY = 'caddy_http_request_duration_seconds_count{handler="subroute",method="GET"';
+const CONTAINER = '{name="groundcrew"}';
+
+/** A case for every alert. Values of the quiet series are close to the limit where there is one. */
+export const ALERT_CASES: Record<string, AlertCase> = {
+  GroundcrewDown: { fires: { 'up{job="groundcrew"}': "1x10 0x30" }, quiet: { 'up{job="groundcrew"}': "1x40" } },
+  PlaneDown: { fires: { groundcrew_plane_up: "1x36 0x4" }, quiet: { groundcrew_plane_up: "1x38 0x2" } },
+  StoreDown: { fires: { groundcrew_store_up: "1x10 0x30" }, quiet: { groundcrew_store_up: "1x40" } },
+  StoreMemoryHigh: {
+    fires: { 'groundcrew_store_memory_used_ratio{engine="redis"}': "0.81x40" },
+    quiet: { 'groundcrew_store_memory_used_ratio{engine="redis"}': "0.8x40" },
+  },
+  StoreDiskFull: {
+    fires: { 'groundcrew_store_disk_free_bytes{engine="file"}': "1000000000x40" },
+    quiet: { 'groundcrew_store_disk_free_bytes{engine="file"}': "1073741824x40" },
+  },
+  QueueLong: {
+    fires: { 'groundcrew_queue_depth{queue="inbox"}': "101x40", 'groundcrew_queue_depth{queue="wake"}': "3x40" },
+    quiet: { 'groundcrew_queue_depth{queue="inbox"}': "100x40" },
+  },
+  QueueLate: {
+    fires: { 'groundcrew_queue_age_seconds{queue="outbox"}': "0+60x40" },
+    quiet: { 'groundcrew_queue_age_seconds{queue="outbox"}': "300x40" },
+  },
+  FailedJobs: {
+    fires: { 'groundcrew_dead_letters{queue="inbox"}': "0x39 1" },
+    quiet: { 'groundcrew_dead_letters{queue="inbox"}': "0x40" },
+  },
+  WebhooksSilent: {
+    fires: { 'groundcrew_webhooks_silent{source="plane"}': "0x38 1 1" },
+    quiet: { 'groundcrew_webhooks_silent{source="plane"}': "0x40" },
+  },
+  WebhooksRefused: {
+    fires: { 'groundcrew_webhooks_total{source="plane",outcome="unauthorized"}': "0+1x40" },
+    quiet: {
+      'groundcrew_webhooks_total{source="plane",outcome="unauthorized"}': "1x40",
+      'groundcrew_webhooks_total{source="plane",outcome="kept"}': "0+9x40",
+    },
+  },
+  PollingStopped: {
+    fires: { 'groundcrew_ticks_total{tick="poll",outcome="ok"}': "7x40" },
+    quiet: { 'groundcrew_ticks_total{tick="poll",outcome="ok"}': "0+0.2x40" },
+  },
+  RateLimitHold: {
+    fires: { 'groundcrew_hold_seconds{system="plane"}': "0x38 180 120" },
+    quiet: { 'groundcrew_hold_seconds{system="plane"}': "0x40" },
+  },
+  PlaneQuotaUsed: {
+    fires: { 'groundcrew_plane_quota_left{key="Thot"}': "3x40", 'groundcrew_plane_quota{key="Thot"}': "60x40" },
+    quiet: {
+      'groundcrew_plane_quota_left{key="Thot"}': "3x30 20 3x9",
+      'groundcrew_plane_quota{key="Thot"}': "60x40",
+    },
+  },
+  ClaimsExpire: {
+    fires: { 'groundcrew_claims_ended_total{reason="expired"}': "0x30 1 2 3x30" },
+    quiet: {
+      'groundcrew_claims_ended_total{reason="expired"}': "0x30 1 2x30",
+      'groundcrew_claims_ended_total{reason="finished"}': "0+1x70",
+    },
+    after: 60,
+  },
+  BudgetNearlyUsed: { fires: createBudget(70, 10), quiet: createBudget(70, 9) },
+  BudgetUsed: { fires: createBudget(70, 30), quiet: createBudget(70, 29) },
+  BackupOld: {
+    fires: { groundcrew_backup_age_seconds: "93660x40" },
+    quiet: { groundcrew_backup_age_seconds: "93600x40" },
+  },
+  TargetDown: {
+    fires: { 'up{job="redis",instance="redis-exporter:9121"}': "1x20 0x20" },
+    quiet: { 'up{job="redis",instance="redis-exporter:9121"}': "1x40", 'up{job="groundcrew"}': "0x40" },
+  },
+  PlaneErrors: {
+    fires: { [`${CADDY},code="200"}`]: "0+90x40", [`${CADDY},code="502"}`]: "0+10x40" },
+    quiet: {
+      [`${CADDY},code="200",host="work.example.com"}`]: "0+98x40",
+      [`${CADDY},code="502",host="work.example.com"}`]: "0+2x40",
+      [`${CADDY},code="502",host="crew.example.com"}`]: "0+90x40",
+    },
+  },
+  PostgresDown: { fires: { pg_up: "1x20 0x20" }, quiet: { pg_up: "1x40" } },
+  PostgresConnectionsHigh: { fires: createConnections(60, 21), quiet: createConnections(60, 20) },
+  RedisDown: { fires: { redis_up: "1x20 0x20" }, quiet: { redis_up: "1x40" } },
+  RedisMemoryHigh: {
+    fires: { redis_memory_used_bytes: "81x40", redis_memory_max_bytes: "100x40" },
+    // A Redis without a limit reports 0.
+    quiet: {
+      'redis_memory_used_bytes{instance="a"}': "80x40",
+      'redis_memory_max_bytes{instance="a"}': "100x40",
+      'redis_memory_used_bytes{instance="b"}': "80x40",
+      'redis_memory_max_bytes{instance="b"}': "0x40",
+    },
+  },
+  PlaneQueueLong: {
+    fires: { rabbitmq_queue_messages_ready: "101x40" },
+    quiet: { rabbitmq_queue_messages_ready: "100x40" },
+  },
+  ContainerMemoryHigh: {
+    fires: {
+      [`container_memory_working_set_bytes${CONTAINER}`]: "91x40",
+      [`container_spec_memory_limit_bytes${CONTAINER}`]: "100x40",
+    },
+    quiet: {
+      [`container_memory_working_set_bytes${CONTAINER}`]: "90x40",
+      [`container_spec_memory_limit_bytes${CONTAINER}`]: "100x40",
+    },
+  },
+};
+
+/** A budget of 100, as two processes on one store report it. */
+function createBudget(spent: number, open: number): Record<string, string> {
+  const series = ["a", "b"].map((instance) => ({
+    [`groundcrew_budget_spent{source="agents",instance="${instance}"}`]: `${spent}x40`,
+    [`groundcrew_budget_open{instance="${instance}"}`]: `${open}x40`,
+    [`groundcrew_budget{instance="${instance}"}`]: "100x40",
+  }));
+  return Object.assign({}, ...series);
+}
+
+function createConnections(active: number, idle: number): Record<string, string> {
+  return {
+    'pg_stat_activity_count{instance="p",state="active",datname="plane"}': `${active}x40`,
+    'pg_stat_activity_count{instance="p",state="idle",datname="plane"}': `${idle}x40`,
+    'pg_settings_max_connections{instance="p"}': "100x40",
+  };
+}

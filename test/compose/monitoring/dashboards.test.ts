@@ -1,0 +1,112 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { DOCKER_CLIENT, hasCaddy, startCaddy, VPN_CLIENT, WORK } from "../../caddy/start-caddy.ts";
+import { startUpstream } from "../../caddy/upstreams.ts";
+import { readSourceFiles } from "../../support/source-files.ts";
+import { hasPromtool, runPromtool, writeTempFile } from "./promtool.ts";
+import { findMetrics, listDashboardQueries, listRuleQueries, MONITORING, readDashboards } from "./queries.ts";
+
+/** Checks queries by wrapping each in a recording rule; returns promtool's complaints. */
+function checkQueries(expressions: string[]): string {
+  const rules = expressions.map((expr, i) => ({ record: `query_${i}`, expr }));
+  const { status, output } = runPromtool("check", "rules", writeTempFile({ groups: [{ name: "queries", rules }] }));
+  return status === 0 ? "" : output;
+}
+
+describe("MONITOR-03 the dashboards", () => {
+  test("have ids and titles of their own, named files, and panels with queries of a chosen data source", () => {
+    const dashboards = readDashboards();
+    expect(dashboards.map(({ uid }) => `${uid}.json`)).toEqual(dashboards.map(({ file }) => file));
+    expect(new Set(dashboards.map(({ title }) => title)).size).toBe(dashboards.length);
+    expect(dashboards.length).toBe(5);
+    for (const { panels, templating, file } of dashboards) {
+      const ids = panels.map(({ id }) => id);
+      expect(new Set(ids).size, file).toBe(ids.length);
+      expect(
+        panels.filter(({ type, targets }) => type !== "row" && targets.length === 0),
+        file,
+      ).toEqual([]);
+      const sources = new Set(panels.flatMap(({ targets }) => targets.map(({ datasource }) => datasource.uid)));
+      const variables = templating.list.map(({ name }) => `\${${name}}`);
+      expect(
+        [...sources].filter((uid) => !variables.includes(uid)),
+        file,
+      ).toEqual([]);
+    }
+  });
+
+  test("define every variable that their queries use", () => {
+    const builtIn = ["__rate_interval", "__range", "__interval", "__all"];
+    for (const { text, templating, file } of readDashboards()) {
+      const used = [...text.matchAll(/\$\{?(\w+)\}?/g)].map(([, name = ""]) => name);
+      const known = [...builtIn, ...templating.list.map(({ name }) => name)];
+      expect(
+        used.filter((name) => !known.includes(name)),
+        file,
+      ).toEqual([]);
+    }
+  });
+
+  test.skipIf(!hasPromtool())("contain valid PromQL only", () => {
+    const expressions = listDashboardQueries("prometheus").map(({ expression }) => expression);
+    expect(expressions.length).toBeGreaterThan(60);
+    expect(checkQueries(expressions)).toBe("");
+    expect(checkQueries(["sum by (queue (groundcrew_queue_depth)"])).toContain("parse error");
+  });
+
+  test("find log lines by messages that Groundcrew writes", () => {
+    const queries = listDashboardQueries("loki").map(({ expression }) => expression);
+    const messages = queries.flatMap((query) =>
+      [...query.matchAll(/message=~?"([^"]+)"/g)].flatMap(([, list = ""]) => list.split("|")),
+    );
+    expect(messages.length).toBeGreaterThan(5);
+    const source = readSourceFiles()
+      .map(({ text }) => text)
+      .join("\n");
+    expect(messages.filter((message) => !source.includes(`"${message}"`))).toEqual([]);
+  });
+
+  test.skipIf(!hasCaddy())(
+    "and alerts name metrics and labels that the real Caddy reports, with the label host or without it",
+    async () => {
+      const web = await startUpstream("web");
+      const caddy = await startCaddy({ PLANE_WEB_UPSTREAM: web.address });
+      await caddy.send({ host: WORK, path: "/javisi/", from: VPN_CLIENT });
+      const metrics = (await caddy.sendPlain("metrics", "/metrics", DOCKER_CLIENT))?.body ?? "";
+      const named = [...listDashboardQueries("prometheus"), ...listRuleQueries()].flatMap(({ expression }) =>
+        findMetrics(expression, /^caddy_/),
+      );
+      expect(named.length).toBeGreaterThan(5);
+      for (const { name, labels, values } of named) {
+        const samples = metrics.split("\n").filter((line) => line.startsWith(`${name}{`));
+        const pairs = values.map(([label, value]) => `${label}="${value}"`);
+        expect(samples.filter((line) => pairs.every((pair) => line.includes(pair))).length, name).toBeGreaterThan(0);
+        // Caddy has the label host only with metrics per host; the query then also matches its absence.
+        const required = labels.filter((label) => label !== "host");
+        expect(
+          required.filter((label) => !samples.some((line) => line.includes(`${label}="`))),
+          name,
+        ).toEqual([]);
+      }
+    },
+  );
+});
+
+describe("MONITOR-02 the examples for Loki", () => {
+  test("keep lines for 7 days and delete them afterwards", () => {
+    const loki = readFileSync(`${MONITORING}/loki.yaml`, "utf8");
+    expect(loki).toMatch(/^limits_config:\n {2}retention_period: 168h$/m);
+    expect(loki).toMatch(/^compactor:\n(?: {2}.*\n)* {2}retention_enabled: true$/m);
+  });
+
+  test("have no label but service and level, which have few values", () => {
+    const alloy = readFileSync(`${MONITORING}/config.alloy`, "utf8");
+    expect([...alloy.matchAll(/target_label +(?:=) +"(\w+)"/g)].map(([, label]) => label)).toEqual(["service"]);
+    expect(/stage\.labels \{\s+values = \{ (.*) \}/.exec(alloy)?.[1]).toBe('level = ""');
+    const selectors = listDashboardQueries("loki").flatMap(
+      ({ expression }) => /\{([^}]*)\}/.exec(expression)?.[1] ?? [],
+    );
+    expect(selectors.length).toBeGreaterThan(5);
+    for (const selector of selectors) expect(selector).toMatch(/^service="(groundcrew|caddy)"(, level=~"[a-z|]+")?$/);
+  });
+});

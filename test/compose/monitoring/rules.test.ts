@@ -1,0 +1,81 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { ALERT_CASES } from "./alert-series.ts";
+import { hasPromtool, RULE_FILES, runPromtool, writeTempFile } from "./promtool.ts";
+import { MONITORING, readAlertRules } from "./queries.ts";
+
+const DEFAULT_MINUTES = 40;
+
+/** One test of promtool: whether the alert fires with these series. */
+function createRuleTest(alert: string, values: Record<string, string>, minutes: number, fires: boolean) {
+  return {
+    name: `${alert} ${fires ? "fires" : "is quiet"}`,
+    interval: "1m",
+    input_series: Object.entries(values).map(([series, text]) => ({ series, values: text })),
+    promql_expr_test: [
+      {
+        expr: `count(ALERTS{alertname="${alert}",alertstate="firing"})`,
+        eval_time: `${minutes}m`,
+        exp_samples: fires ? [{ labels: "{}", value: 1 }] : [],
+      },
+    ],
+  };
+}
+
+describe.skipIf(!hasPromtool())("MONITOR-04 the alerts", () => {
+  test("are valid, and so is Prometheus' example configuration", () => {
+    expect(runPromtool("check", "rules", ...RULE_FILES)).toMatchObject({ status: 0 });
+    const config = readFileSync(`${MONITORING}/prometheus.yaml`, "utf8");
+    expect(config).toContain("credentials_file: groundcrew-token");
+    const syntax = runPromtool("check", "config", "--syntax-only", "prometheus.yaml");
+    expect(syntax.output).toContain("SUCCESS");
+  });
+
+  test("each have a case that fires and one that does not", () => {
+    const alerts = readAlertRules().map(({ alert }) => alert);
+    expect(new Set(alerts).size).toBe(alerts.length);
+    expect(Object.keys(ALERT_CASES).sort()).toEqual(alerts.sort());
+  });
+
+  test("fire when they should, and only then", () => {
+    const tests = Object.entries(ALERT_CASES).flatMap(([alert, { fires, quiet, after = DEFAULT_MINUTES }]) => [
+      createRuleTest(alert, fires, after, true),
+      createRuleTest(alert, quiet, after, false),
+    ]);
+    const file = writeTempFile({ rule_files: RULE_FILES, evaluation_interval: "1m", tests });
+    expect(runPromtool("test", "rules", file)).toEqual({ status: 0, output: expect.stringContaining("SUCCESS") });
+  });
+
+  test.each([true, false])("are noticed by promtool when they do not behave: expected to fire %s", (fires) => {
+    const wrong = createRuleTest("PlaneDown", { groundcrew_plane_up: fires ? "1x40" : "0x40" }, DEFAULT_MINUTES, fires);
+    const file = writeTempFile({ rule_files: RULE_FILES, evaluation_interval: "1m", tests: [wrong] });
+    expect(runPromtool("test", "rules", file)).toMatchObject({ status: 1 });
+  });
+
+  test("say what is wrong with its value and labels", () => {
+    const labels = { severity: "warning", queue: "inbox" };
+    const alert = {
+      exp_labels: labels,
+      exp_annotations: { summary: "101 jobs wait in the queue inbox.", runbook_url: "docs/operations.md#queuelong" },
+    };
+    const tests = [
+      {
+        interval: "1m",
+        input_series: [{ series: 'groundcrew_queue_depth{queue="inbox"}', values: "101x40" }],
+        alert_rule_test: [{ eval_time: "40m", alertname: "QueueLong", exp_alerts: [alert] }],
+      },
+    ];
+    const file = writeTempFile({ rule_files: RULE_FILES, evaluation_interval: "1m", tests });
+    expect(runPromtool("test", "rules", file)).toEqual({ status: 0, output: expect.stringContaining("SUCCESS") });
+  });
+
+  test("each link to their own paragraph in docs/operations.md", () => {
+    const document = readFileSync("docs/operations.md", "utf8");
+    const headings = new Set([...document.matchAll(/^#### (\w+)$/gm)].map(([, heading]) => heading));
+    const rules = readAlertRules();
+    expect(rules.map(({ alert, runbook }) => [alert, runbook])).toEqual(
+      rules.map(({ alert }) => [alert, `docs/operations.md#${alert.toLowerCase()}`]),
+    );
+    expect([...headings].sort()).toEqual(rules.map(({ alert }) => alert).sort());
+  });
+});

