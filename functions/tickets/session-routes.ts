@@ -1,0 +1,82 @@
+import { Hono } from "hono";
+import { z } from "zod";
+import type { Deps, Route } from "../../shared/app/deps.ts";
+import { answerCleanJson } from "../../shared/http/answer-clean-json.ts";
+import { changeTicket } from "../../shared/tickets/change-ticket.ts";
+import { completeTicket } from "../../shared/tickets/complete-ticket.ts";
+import { MAX_SUMMARY_LENGTH } from "../../shared/tickets/exchange.ts";
+import { readSession } from "../../shared/tickets/observed-session.ts";
+import { rankApproved } from "../../shared/tickets/place-tickets.ts";
+import { readActiveTickets } from "../../shared/tickets/read-tickets.ts";
+import { readRunners } from "../../shared/tickets/runner-record.ts";
+import { toSessionView } from "../../shared/tickets/ticket-views.ts";
+import { createJsonReader, getRequester, readTicketKey } from "./ticket-input.ts";
+
+/** The sessions of approved tickets, and what people do with them. */
+export const sessionsRoute: Route = { path: "/api/sessions", access: "page", app };
+
+/** Limit of a text that is typed into a session in UTF-16 units. */
+const MAX_TYPED_LENGTH = 10_000;
+
+const answerSchema = z.strictObject({
+  question: z.string().min(1).max(100),
+  answer: z.string().trim().min(1).max(MAX_TYPED_LENGTH),
+});
+const completionSchema = z.strictObject({ summary: z.string().trim().min(1).max(MAX_SUMMARY_LENGTH) });
+const extensionSchema = z.strictObject({ minutes: z.int().min(1).max(1_440).optional() });
+const removalSchema = z.strictObject({ force: z.boolean().default(false) });
+const inputSchema = z.strictObject({
+  kind: z.enum(["text", "keys", "interrupt"]).default("text"),
+  text: z.string().max(MAX_TYPED_LENGTH).default(""),
+});
+
+function app(deps: Deps): Hono {
+  const readJson = createJsonReader();
+  const now = () => deps.store.now();
+  const answerState = ({ key, state }: { key: string; state: string }) => ({ ticket_id: key, state });
+
+  return new Hono()
+    .get("/", async (c) => {
+      const [active, runners] = await Promise.all([readActiveTickets(deps), readRunners(deps.store)]);
+      const positions = rankApproved(active);
+      const sessions = await Promise.all(
+        active.map(async (ticket) => toSessionView(ticket, await readSession(deps, ticket), positions.get(ticket.key))),
+      );
+      const connected = runners.map(({ name, version, repositories, at }) => ({
+        name,
+        version,
+        repositories,
+        seen_at: new Date(at).toISOString(),
+      }));
+      return answerCleanJson(c, { count: sessions.length, sessions, runners: connected });
+    })
+    .post("/:ticket/answer", async (c) => {
+      const { question, answer: text } = await readJson(c, answerSchema);
+      const event = { kind: "answered", at: await now(), question, text, by: getRequester(c) } as const;
+      return c.json(answerState(await changeTicket(deps, readTicketKey(c), event, c.get("correlation"))));
+    })
+    .post("/:ticket/input", async (c) => {
+      const input = { id: deps.newId(), ...(await readJson(c, inputSchema)) };
+      const event = { kind: "typed", at: await now(), input } as const;
+      return c.json(answerState(await changeTicket(deps, readTicketKey(c), event, c.get("correlation"))));
+    })
+    .post("/:ticket/complete", async (c) => {
+      const { summary } = await readJson(c, completionSchema);
+      const completion = { summary, source: "person", by: getRequester(c) } as const;
+      return c.json(answerState(await completeTicket(deps, readTicketKey(c), completion, c.get("correlation"))));
+    })
+    .post("/:ticket/cancel", async (c) => {
+      const event = { kind: "cancelled", at: await now(), by: getRequester(c) } as const;
+      return c.json(answerState(await changeTicket(deps, readTicketKey(c), event, c.get("correlation"))));
+    })
+    .post("/:ticket/extend", async (c) => {
+      const { minutes = deps.settings.tickets?.minutes ?? 30 } = await readJson(c, extensionSchema);
+      const event = { kind: "extended", at: await now(), minutes, by: getRequester(c) } as const;
+      return c.json(answerState(await changeTicket(deps, readTicketKey(c), event, c.get("correlation"))));
+    })
+    .post("/:ticket/remove", async (c) => {
+      const { force } = await readJson(c, removalSchema);
+      const event = { kind: "removal_requested", at: await now(), by: getRequester(c), force } as const;
+      return c.json(answerState(await changeTicket(deps, readTicketKey(c), event, c.get("correlation"))));
+    });
+}

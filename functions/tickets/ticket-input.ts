@@ -1,0 +1,54 @@
+import type { Context } from "hono";
+import type { z } from "zod";
+import { GroundcrewError } from "../../shared/errors.ts";
+import { createBodyReader } from "../../shared/http/body-reader.ts";
+import { PlaneError } from "../../shared/plane/errors.ts";
+import { ticketKeySchema } from "../../shared/tickets/exchange.ts";
+
+/** Limit of a request's body in bytes: 256 KB, enough for a long description. */
+const BODY_LIMIT_BYTES = 256 * 1024;
+
+/** Reads the key of a ticket from the path, in upper case. */
+export function readTicketKey(c: Context): string {
+  const text = c.req.param("ticket") ?? "";
+  const parsed = ticketKeySchema.safeParse(text.toUpperCase());
+  if (parsed.success) return parsed.data;
+  throw new GroundcrewError("bad_request", `"${text.slice(0, 40)}" is not the key of a ticket, such as ONB-12.`);
+}
+
+/** Who made a request. People share ADMIN_TOKEN and the page, so these name the way it came. */
+export function getRequester(c: Context): string {
+  return c.req.header("authorization") === undefined ? "page" : "API";
+}
+
+/** Creates a reader of JSON bodies; an empty one counts as `{}`. Throws `bad_request` with the field that is wrong. */
+export function createJsonReader() {
+  const readBody = createBodyReader(BODY_LIMIT_BYTES);
+  return async <T>(c: Context, schema: z.ZodType<T>): Promise<T> => {
+    const text = new TextDecoder().decode(await readBody(c.req.raw, { source: c.get("client") }));
+    const parsed = schema.safeParse(parseJson(text));
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    const where = issue?.path.map(String).join(".");
+    throw new GroundcrewError("bad_request", `The body is not valid${where ? ` at ${where}` : ""}: ${issue?.message}.`);
+  };
+}
+
+/** Turns a failure of Plane into an answer that says so; the request may be repeated. */
+export async function reportPlaneErrors<T>(result: Promise<T>): Promise<T> {
+  try {
+    return await result;
+  } catch (thrown) {
+    if (!(thrown instanceof PlaneError)) throw thrown;
+    throw new GroundcrewError("unavailable", `Plane has not answered: ${thrown.message} Try again.`, { cause: thrown });
+  }
+}
+
+function parseJson(text: string): unknown {
+  if (text.trim() === "") return {};
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new GroundcrewError("bad_request", "The body is not JSON.");
+  }
+}

@@ -1,0 +1,42 @@
+import { formatSettingProblems } from "../../shared/config/setting-problem.ts";
+import { readSettingsParts } from "../../shared/config/settings.ts";
+import { getErrorMessage } from "../../shared/errors.ts";
+import { createLog } from "../../shared/log.ts";
+import { createLineWriter } from "../node/line-writer.ts";
+import { nodeFiles } from "../node/settings-files.ts";
+import { parseRunnerSettings } from "../runner/runner-settings.ts";
+import { startRunner } from "../runner/start-runner.ts";
+import { CommandError, createUsageError, EXIT } from "./command-error.ts";
+
+export const RUNNER_HELP = `groundcrew runner
+
+Runs approved tickets of Groundcrew as Claude Code sessions in tmux, each in a git worktree of its own, until it is stopped;
+sessions continue without it. Needs tmux, git and Claude Code on this machine.
+
+  GROUNDCREW_URL     Groundcrew's address, for example https://crew.example.com
+  RUNNER_TOKEN       the runner's token, as Groundcrew has it; or RUNNER_TOKEN_FILE
+  GROUNDCREW_CONFIG  the settings file with tickets.repositories, for example {"tickets": {"repositories": {"ONB": "/srv/repo"}}}
+  CLAUDE_BIN         path of Claude Code (default: claude on the PATH)
+  RUNNER_NAME        name of this runner (default: the host's name)
+  RUNNER_FOLDER      folder of worktrees and session files (default: ~/.local/state/groundcrew-runner)
+`;
+
+/** Runs the ticket runner until SIGTERM or SIGINT. Throws when its settings or this machine do not allow it. */
+export async function runTicketRunner(args: readonly string[], env: Record<string, string | undefined>): Promise<void> {
+  if (args.length > 0) throw createUsageError(`groundcrew runner has no argument ${args[0]?.slice(0, 60)}.`);
+  const parts = readSettingsParts(env, nodeFiles);
+  if (parts.problems.length > 0) throw new CommandError(EXIT.config, formatSettingProblems(parts.problems));
+  const token = parts.secrets.get("RUNNER_TOKEN")?.[0];
+  const settings = parseRunnerSettings({ env: { ...env, ...parts.env }, token, tickets: parts.file?.tickets });
+  if ("problems" in settings) throw new CommandError(EXIT.config, settings.problems.join("\n"));
+  const stopping = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stopping.abort());
+  const secrets = [...parts.secrets.values()].flat();
+  const write = createLineWriter(process.stdout);
+  const log = createLog({ level: parts.plain?.LOG_LEVEL ?? "info", write, clock: Date.now, secrets });
+  try {
+    await startRunner(settings, { env, log, signal: stopping.signal });
+  } catch (thrown) {
+    throw new CommandError(EXIT.failed, getErrorMessage(thrown));
+  }
+}

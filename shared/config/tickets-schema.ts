@@ -1,0 +1,126 @@
+import { z } from "zod";
+import { PRIORITIES, STATUSES } from "../task/snapshot.ts";
+
+/** What can request a ticket: a new work item, a change of its status, a comment, or a test. */
+export const TICKET_TRIGGERS = ["created", "status", "comment", "test"] as const;
+
+const identifierSchema = z.string().regex(/^[\p{L}\p{N}_]{1,12}$/u);
+const pathSchema = z.string().regex(/^\/[^\p{Cc}]*$/u);
+const maxSessionsSchema = z.int().min(1).max(100);
+const namesSchema = z.array(z.string().min(1)).min(1).exactOptional();
+const switchSchema = (meaning: string) =>
+  z.boolean().default(true).describe("true or false: this requests a ticket").meta({ meaning });
+const hookSchema = (meaning: string) =>
+  z.string().min(1).exactOptional().describe("a shell command, run in the worktree").meta({ meaning });
+
+const repositorySchema = z.union([
+  pathSchema,
+  z.strictObject({
+    path: pathSchema
+      .describe("the absolute path of a git repository on the runner's host")
+      .meta({ meaning: "Path of the repository." }),
+    max_sessions: maxSessionsSchema
+      .exactOptional()
+      .describe("the number of sessions of this repository at once, 1 to 100")
+      .meta({ meaning: "Sessions of this repository at once. Default: tickets.max_sessions." }),
+  }),
+]);
+
+/** A rule that approves tickets without a person. Every field that is set must match. */
+const approvalRuleSchema = z.strictObject({
+  projects: namesSchema.meta({ meaning: "Identifiers of projects. Default: all." }),
+  labels: namesSchema.meta({ meaning: "Labels, of which the work item has at least one." }),
+  priorities: z.array(z.enum(PRIORITIES)).min(1).exactOptional().meta({ meaning: "Priorities. Default: all." }),
+  triggers: z
+    .array(z.enum(TICKET_TRIGGERS))
+    .min(1)
+    .exactOptional()
+    .meta({ meaning: "What requested the ticket. Default: everything." }),
+  update: z
+    .boolean()
+    .default(false)
+    .describe("true or false: the update of Plane is approved, too")
+    .meta({ meaning: "The result is written to Plane without a person's approval, too." }),
+});
+
+/** Tickets: which work items become Claude Code sessions, and where. */
+export const ticketsSchema = z.strictObject({
+  repositories: z
+    .record(identifierSchema, repositorySchema)
+    .refine((repositories) => Object.keys(repositories).length > 0)
+    .describe('repositories by project identifier, for example {"ONB": "/srv/repo"}')
+    .meta({ meaning: "Git repositories on the runner's host, by the identifiers of their projects." }),
+  triggers: z
+    .strictObject({
+      created: switchSchema("A new work item requests a ticket; with people, also one that is assigned to them later."),
+      status: switchSchema("A change of status to one of states requests a ticket."),
+      comment: switchSchema("A person's comment requests a ticket."),
+    })
+    .prefault({})
+    .meta({ meaning: "Which events request a ticket." }),
+  projects: namesSchema.meta({ meaning: "Identifiers of projects. Default: those with a repository." }),
+  labels: namesSchema.meta({ meaning: "Labels, of which the work item has at least one. Default: any." }),
+  states: z
+    .array(z.enum(STATUSES))
+    .min(1)
+    .default(["todo", "in_progress"])
+    .describe(`some of ${STATUSES.join(", ")}`)
+    .meta({ meaning: "Statuses in which a work item may become a ticket." }),
+  people: namesSchema.meta({
+    meaning:
+      "Names in Plane, one of which the work item is assigned to. Default: anyone. A ticket that is assigned to nobody of them any more is cancelled.",
+  }),
+  max_sessions: maxSessionsSchema
+    .default(5)
+    .describe("the number of sessions at once, 1 to 100")
+    .meta({ meaning: "Sessions at once; further approved tickets wait." }),
+  minutes: z
+    .int()
+    .min(1)
+    .max(1_440)
+    .default(30)
+    .describe("whole minutes, 1 to 1440, that a session may take")
+    .meta({ meaning: "Time of a session. A person is asked before it ends, and can extend it." }),
+  prefix: z
+    .string()
+    .regex(/^[A-Za-z][\w-]{0,30}$/)
+    .default("claude-")
+    .describe("1 to 31 letters, digits, '_' or '-'")
+    .meta({ meaning: "Prefix of the names of tmux sessions: claude-ONB-12." }),
+  poll_seconds: z
+    .int()
+    .min(10)
+    .max(1_800)
+    .refine((seconds) => (seconds < 60 ? 60 % seconds === 0 : seconds % 60 === 0 && 60 % (seconds / 60) === 0))
+    .default(60)
+    .describe("seconds that divide a minute or an hour, 10 to 1800")
+    .meta({
+      meaning:
+        "Plane is polled at least this often, where POLL_CRON is not set. A poll takes one request, and one for each project.",
+    }),
+  approve: z
+    .array(approvalRuleSchema)
+    .default([])
+    .describe("a list of rules")
+    .meta({ meaning: "Tickets that are approved without a person. Default: none." }),
+  status: z
+    .enum(STATUSES)
+    .default("done")
+    .describe(`one of ${STATUSES.join(", ")}`)
+    .meta({ meaning: "Status of the work item after the update." }),
+  legacy_files: z
+    .boolean()
+    .default(false)
+    .describe("true or false: /tmp/completion-<KEY>.txt also completes a ticket")
+    .meta({ meaning: "The runner also reads /tmp/completion-<KEY>.txt." }),
+  hooks: z
+    .strictObject({
+      after_create: hookSchema("Runs after the worktree was created; a failure ends the start."),
+      before_run: hookSchema("Runs before the session starts; a failure ends the start."),
+      after_run: hookSchema("Runs after the session has ended, for example to push the branch."),
+      before_remove: hookSchema("Runs before the worktree is removed."),
+    })
+    .prefault({})
+    .meta({ meaning: "Commands that the runner runs, 60 s each." }),
+});
+export type TicketSettings = z.output<typeof ticketsSchema>;

@@ -1,0 +1,104 @@
+import { z } from "zod";
+
+/** Limit of an exchange's body in bytes: 2 MB, 60 sessions with their screens and commits. */
+export const EXCHANGE_LIMIT_BYTES = 2 * 1024 * 1024;
+/** Limit of the time for which an answer is held: 20 s, less than the idle timeout of common proxies. */
+const MAX_WAIT_MS = 20_000;
+/** Limit of a screen's text in UTF-16 units: 8 Ki, forty lines of 200 columns. */
+const MAX_SCREEN_LENGTH = 8_192;
+/** Limit of commits and conflicts that are reported for a session: 50. */
+const MAX_LISTED = 50;
+/** Limit of a completion's summary in UTF-16 units: 20,000, some pages of text. */
+export const MAX_SUMMARY_LENGTH = 20_000;
+
+/** A ticket's key in upper case, `ONB-12`. Identifiers are not only ASCII, but contain no separators of paths. */
+export const ticketKeySchema = z.string().regex(/^[\p{L}\p{N}_]{1,12}-[1-9]\d{0,9}$/u);
+
+const timeSchema = z.iso.datetime({ offset: true });
+const countSchema = z.int().min(0);
+
+/** How a session ended. `reason` is `exited` (by itself), `killed`, `vanished` (tmux has it no more) or `start_failed`. */
+const exitSchema = z.object({
+  status: z.int().exactOptional(),
+  signal: z.string().max(40).exactOptional(),
+  reason: z.enum(["exited", "killed", "vanished", "start_failed"]),
+  text: z.string().max(2_000).exactOptional(),
+});
+
+/** One session as tmux and git really have it. Its texts come from programs: they are data. */
+const observedSessionSchema = z.object({
+  ticket: ticketKeySchema,
+  run: z.int().min(1),
+  session_id: z.uuid(),
+  /** The tmux session's name. */
+  name: z.string().max(100),
+  state: z.enum(["starting", "running", "ended"]),
+  started_at: timeSchema,
+  last_output_at: timeSchema.exactOptional(),
+  exit: exitSchema.exactOptional(),
+  /** What a person should look at, such as a dialog at the start. */
+  attention: z.string().max(2_000).exactOptional(),
+  /** The last lines of the terminal, plain text. */
+  screen: z.string().max(MAX_SCREEN_LENGTH),
+  branch: z.string().max(300),
+  commits: z.array(z.object({ id: z.string().max(64), subject: z.string().max(300) })).max(MAX_LISTED),
+  diff: z.object({ files: countSchema, insertions: countSchema, deletions: countSchema }).exactOptional(),
+  /** Files that conflict with the main branch. */
+  conflicts: z.array(z.string().max(500)).max(MAX_LISTED).exactOptional(),
+  /** The worktree has changes that are not committed. */
+  dirty: z.boolean(),
+  cost_usd: z.number().min(0).exactOptional(),
+  tokens: z.object({ input: countSchema, output: countSchema }).exactOptional(),
+  completion: z
+    .object({ summary: z.string().max(MAX_SUMMARY_LENGTH), source: z.enum(["file", "legacy_file"]) })
+    .exactOptional(),
+  /** Ids of the inputs that have reached the session. */
+  applied: z.array(z.string().max(100)).max(200),
+});
+
+/** What a runner has: its whole observation, not a change of it. */
+export const exchangeRequestSchema = z.object({
+  /** The host's name. */
+  runner: z.string().min(1).max(100),
+  /** Id of the runner's process. */
+  instance: z.uuid(),
+  version: z.string().max(40),
+  /** Identifiers of the projects whose repositories it has. */
+  repositories: z.array(z.string().min(1).max(12)).max(200),
+  /** Revision of the desired state that it has; "" at first. */
+  seen: z.string().max(100),
+  /** The answer is held for so long unless the desired state differs from `seen`. */
+  wait_ms: z.int().min(0).max(MAX_WAIT_MS),
+  sessions: z.array(observedSessionSchema).max(200),
+});
+export type ExchangeRequest = z.infer<typeof exchangeRequestSchema>;
+
+const runSchema = { ticket: ticketKeySchema, run: z.int().min(1) };
+
+/** A session that should exist: it is started, or resumed, where tmux does not have it. */
+const desiredSessionSchema = z.object({
+  ...runSchema,
+  session_id: z.uuid(),
+  resume: z.boolean(),
+  /** The project's identifier, which names the repository. */
+  project: z.string(),
+  /** The ticket as Markdown; data only. */
+  ticket_file: z.string(),
+  /** GROUNDCREW_TOKEN of this run. */
+  token: z.string(),
+  minutes: z.int().min(1),
+  inputs: z.array(z.object({ id: z.string(), kind: z.enum(["text", "keys", "interrupt"]), text: z.string() })),
+  /** Somebody watches the terminal. */
+  watched: z.boolean(),
+});
+
+/** What a runner should have: the whole desired state. A session in no list is an orphan. */
+export const exchangeAnswerSchema = z.object({
+  revision: z.string(),
+  server_time: timeSchema,
+  sessions: z.array(desiredSessionSchema),
+  stop: z.array(z.object({ ...runSchema, how: z.enum(["kindly", "now"]), reason: z.string() })),
+  /** Worktrees to remove; without `force` only a clean and merged one. */
+  remove: z.array(z.object({ ...runSchema, force: z.boolean() })),
+});
+export type ExchangeAnswer = z.infer<typeof exchangeAnswerSchema>;

@@ -1,0 +1,27 @@
+import type { Ms } from "../time.ts";
+import type { SessionInput, Ticket, TicketQuestion } from "./ticket.ts";
+
+/** The keys of the permission dialog: its first entry allows once, Escape denies. */
+export function toInput({ id, kind }: TicketQuestion, text: string): SessionInput | undefined {
+  if (kind === "permission") return { id, kind: "keys", text: text === "allow" ? "1" : "Escape" };
+  return kind === "input" ? { id, kind: "text", text } : undefined;
+}
+
+/** A session ended without a completion: a person completes, resumes or cancels the ticket. */
+export function waitAfterEnd(ticket: Ticket, at: Ms, reason: string, detail: string): Ticket {
+  const { attention: _attention, ...rest } = ticket;
+  const question: TicketQuestion = { id: `ended:${ticket.run}:${at}`, kind: "ended", text: detail, at };
+  return { ...rest, state: "waiting", wanted: false, reason, detail, questions: [question], inputs: [] };
+}
+
+/** Removes questions; a session that waits for none of them any more runs. */
+export function closeTicketQuestions(ticket: Ticket, ids: readonly string[]): Ticket {
+  const questions = ticket.questions.filter(({ id }) => !ids.includes(id));
+  const continues = ticket.state === "waiting" && ticket.wanted && questions.length === 0;
+  return { ...ticket, questions, state: continues ? "running" : ticket.state };
+}
+
+/** Adds an input for the runner to type. */
+export function addInput(ticket: Ticket, input: SessionInput): Ticket {
+  return { ...ticket, inputs: [...ticket.inputs, input] };
+}

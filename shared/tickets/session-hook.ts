@@ -1,0 +1,129 @@
+import { z } from "zod";
+import { cleanText } from "../clean-text.ts";
+import { GroundcrewError } from "../errors.ts";
+import type { WorkDeps } from "../work/context/call-context.ts";
+import { changeTicket, getTicket } from "./change-ticket.ts";
+import { completeTicket } from "./complete-ticket.ts";
+import type { Ticket, TicketQuestion } from "./ticket.ts";
+
+/** The fields of Claude Code's hooks that matter here; all texts in them are data. */
+export const sessionHookSchema = z.looseObject({
+  hook_event_name: z.string().max(100),
+  tool_name: z.string().exactOptional(),
+  tool_input: z.unknown().optional(),
+  command_name: z.string().exactOptional(),
+  command_args: z.string().exactOptional(),
+  message: z.string().exactOptional(),
+  notification_type: z.string().exactOptional(),
+  last_assistant_message: z.string().nullish(),
+  error: z.string().exactOptional(),
+});
+type SessionHook = z.infer<typeof sessionHookSchema>;
+
+/** Limit of a question's text in UTF-16 units: 2,000, what a page and a message can show. */
+const MAX_QUESTION_LENGTH = 2_000;
+/** Limit of a tool's input in a question in UTF-16 units. */
+const MAX_INPUT_LENGTH = 1_500;
+
+/** A hook's JSON answer; `wait`: a permission question that the request waits for; neither: 204. */
+export type HookAnswer = { json: object } | { wait: string } | undefined;
+
+/** Applies a hook of a session to its ticket. */
+export async function applySessionHook(
+  deps: WorkDeps,
+  ticket: Ticket,
+  hook: SessionHook,
+  correlation: string,
+): Promise<HookAnswer> {
+  const { key } = ticket;
+  const ask = async (question: Omit<TicketQuestion, "at">) => {
+    const at = await deps.store.now();
+    await changeTicket(deps, key, { kind: "asked", at, question: { ...question, at } }, correlation);
+  };
+  switch (hook.hook_event_name) {
+    case "PermissionRequest": {
+      const id = deps.newId();
+      await ask({ id, kind: "permission", text: describeTool(hook), held: true });
+      return { wait: id };
+    }
+    case "UserPromptExpansion":
+      return hook.command_name === "complete" ? complete(deps, key, hook.command_args ?? "", correlation) : undefined;
+    case "Notification": {
+      const kind = hook.notification_type === "permission_prompt" ? "permission" : "input";
+      const isKnown = hook.notification_type === "permission_prompt" || hook.notification_type === "idle_prompt";
+      if (!isKnown || (await hasQuestion(deps, key, kind))) return undefined;
+      return void (await ask({ id: deps.newId(), kind, text: cleanQuestion(hook.message ?? "") }));
+    }
+    case "Stop":
+    case "StopFailure": {
+      await settleQuestions(deps, key, ["permission", "input"], correlation);
+      const text = [hook.error, hook.last_assistant_message].filter(Boolean).join(": ");
+      return void (await ask({ id: deps.newId(), kind: "input", text: cleanQuestion(text) }));
+    }
+    case "PostToolUse":
+      return void (await settleQuestions(deps, key, ["permission"], correlation));
+    case "UserPromptSubmit":
+      return void (await settleQuestions(deps, key, ["permission", "input"], correlation));
+    default:
+      return undefined;
+  }
+}
+
+/** Takes the answer to a question for the request that waits for it; undefined while there is none. */
+export async function takeAnswer(
+  deps: WorkDeps,
+  key: string,
+  question: string,
+  correlation: string,
+): Promise<{ answer: string } | "open" | "closed"> {
+  const found = (await getTicket(deps, key)).questions.find(({ id }) => id === question);
+  if (!found?.held) return "closed";
+  if (!found.answer) return "open";
+  const event = { kind: "fetched", at: await deps.store.now(), question } as const;
+  try {
+    await changeTicket(deps, key, event, correlation);
+  } catch (thrown) {
+    if (!(thrown instanceof GroundcrewError) || thrown.code !== "conflict") throw thrown;
+    return "closed";
+  }
+  return { answer: found.answer.text };
+}
+
+/** The JSON by which a hook allows or denies a permission. */
+export function toPermissionDecision(answer: string): object {
+  const decision = answer === "allow" ? { behavior: "allow" } : { behavior: "deny", message: "A person denied it." };
+  return { hookSpecificOutput: { hookEventName: "PermissionRequest", decision } };
+}
+
+async function complete(deps: WorkDeps, key: string, args: string, correlation: string): Promise<HookAnswer> {
+  if (args.trim() === "") return { json: { decision: "block", reason: "Give a summary: /complete <summary>" } };
+  await completeTicket(deps, key, { summary: args, source: "command", by: "Claude Code" }, correlation);
+  return { json: { decision: "block", reason: "Recorded" } };
+}
+
+async function hasQuestion(deps: WorkDeps, key: string, kind: TicketQuestion["kind"]): Promise<boolean> {
+  return (await getTicket(deps, key)).questions.some((question) => question.kind === kind);
+}
+
+/** Closes questions that the session does not wait for any more, as when somebody answered in its terminal. */
+async function settleQuestions(
+  deps: WorkDeps,
+  key: string,
+  kinds: readonly TicketQuestion["kind"][],
+  correlation: string,
+): Promise<void> {
+  const { questions } = await getTicket(deps, key);
+  // A request that waits for an answer closes its question itself.
+  const ids = questions.filter(({ kind, held }) => kinds.includes(kind) && !held).map(({ id }) => id);
+  if (ids.length === 0) return;
+  await changeTicket(deps, key, { kind: "settled", at: await deps.store.now(), questions: ids }, correlation);
+}
+
+function describeTool({ tool_name = "?", tool_input }: SessionHook): string {
+  const input = tool_input === undefined ? "" : JSON.stringify(tool_input, null, 1);
+  return cleanQuestion(`${tool_name}\n${cleanText(input, MAX_INPUT_LENGTH)}`);
+}
+
+function cleanQuestion(text: string): string {
+  return cleanText(text, MAX_QUESTION_LENGTH);
+}

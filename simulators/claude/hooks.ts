@@ -1,0 +1,75 @@
+import { spawnSync } from "node:child_process";
+
+type Fields = Record<string, unknown>;
+
+interface Hook {
+  type: "command" | "http";
+  command?: string;
+  url?: string;
+  headers?: Record<string, string>;
+  allowedEnvVars?: string[];
+}
+
+/** The part of Claude's settings that the stand-in knows. */
+export interface ClaudeSettings {
+  hooks?: Record<string, { matcher?: string; hooks: Hook[] }[]>;
+  statusLine?: { command: string };
+}
+
+/** Runs a shell command with JSON on its standard input, as Claude runs command hooks, and returns its output. */
+export function runShellCommand(command: string, input: Fields): string {
+  return spawnSync("/bin/sh", ["-c", command], { input: JSON.stringify(input), encoding: "utf8" }).stdout;
+}
+
+/**
+ * Runs the hooks of an event and returns the first JSON that one answers. HTTP hooks are skipped at SessionStart, and
+ * one that cannot be reached counts as absent.
+ */
+export async function runHooks(settings: ClaudeSettings, event: string, payload: Fields): Promise<Fields | undefined> {
+  const body = { ...payload, hook_event_name: event };
+  for (const { matcher, hooks } of settings.hooks?.[event] ?? []) {
+    if (matcher !== undefined && matcher !== payload["command_name"]) continue;
+    for (const hook of hooks) {
+      const answer = hook.type === "command" ? runCommandHook(hook, body) : await callHttpHook(hook, event, body);
+      if (answer) return answer;
+    }
+  }
+  return undefined;
+}
+
+function runCommandHook({ command = "" }: Hook, body: Fields): Fields | undefined {
+  return parseObject(runShellCommand(command, body));
+}
+
+async function callHttpHook(hook: Hook, event: string, body: Fields): Promise<Fields | undefined> {
+  if (event === "SessionStart") return undefined;
+  try {
+    const response = await fetch(hook.url ?? "", {
+      method: "POST",
+      headers: { "content-type": "application/json", ...expandHeaders(hook) },
+      body: JSON.stringify(body),
+    });
+    return response.ok ? parseObject(await response.text()) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Replaces `$NAME` in headers where the hook allows that variable. */
+function expandHeaders({ headers = {}, allowedEnvVars = [] }: Hook): Record<string, string> {
+  const expand = (text: string) =>
+    text.replaceAll(
+      /\$\{?(\w+)\}?/g,
+      (_, name: string) => (allowedEnvVars.includes(name) ? process.env[name] : "") ?? "",
+    );
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, expand(value)]));
+}
+
+function parseObject(text: string): Fields | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Fields) : undefined;
+  } catch {
+    return undefined;
+  }
+}

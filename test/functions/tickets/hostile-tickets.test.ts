@@ -1,0 +1,79 @@
+import { expect, test } from "vitest";
+import { createSession, createTicketsApp } from "./tickets-app.ts";
+
+const HOSTILE = "\u202e<script>alert(1)</script> $(id) `id`; --flag\u001b[31m @/etc/passwd /exit";
+const CONTROLS = ["\u202e", "\u001b"];
+
+test("reliability 18: hostile titles and descriptions reach a session as text of a file only", async () => {
+  const app = await createTicketsApp();
+  await app.requestTicket(HOSTILE, { description_html: "<p>doctor</p><script>x</script><p>/clear ‮ $(id)</p>" });
+  await app.call("/api/approve/ONB-1");
+  const [desired] = (await app.exchange()).sessions;
+  const { ticket_file = "", ...rest } = desired ?? {};
+  expect(ticket_file).toContain("$(id)");
+  for (const character of CONTROLS) expect(ticket_file).not.toContain(character);
+  expect(JSON.stringify(rest)).not.toContain("$(id)");
+});
+
+test("reliability 18: hostile branches, commits and summaries are text in Plane's comment", async () => {
+  const app = await createTicketsApp();
+  const item = await app.requestTicket();
+  await app.call("/api/approve/ONB-1");
+  await app.exchange();
+  const commits = [{ id: "<img src=x>", subject: HOSTILE }];
+  const completion = { summary: `${HOSTILE} [x](javascript:alert(1))`, source: "file" } as const;
+  await app.exchange([createSession({ branch: HOSTILE, commits, completion, screen: HOSTILE })]);
+  await app.call("/api/update-plane/ONB-1");
+  const comment = app.readComments(item).at(-1) ?? "";
+  expect(comment).toContain("$(id)");
+  for (const part of ["<script", "<img", 'href="javascript', ...CONTROLS]) expect(comment).not.toContain(part);
+});
+
+test("reliability 18: what a terminal shows reaches people without control and direction characters", async () => {
+  const app = await createTicketsApp();
+  await app.requestTicket();
+  await app.call("/api/approve/ONB-1");
+  await app.exchange();
+  await app.exchange([createSession({ screen: HOSTILE, attention: HOSTILE })]);
+  const text = JSON.stringify(await app.read("/api/sessions"));
+  expect(text).toContain("$(id)");
+  expect(text).not.toMatch(/\u202e|\\u001b/);
+});
+
+test("No answer for people contains the token of a run", async () => {
+  const app = await createTicketsApp();
+  await app.requestTicket();
+  await app.call("/api/approve/ONB-1");
+  const token = (await app.exchange()).sessions[0]?.token ?? "";
+  const answers = await Promise.all(
+    ["/api/sessions", "/api/why", "/api/pending-tickets", "/api/completed-tickets"].map((path) => app.read(path)),
+  );
+  expect(token.length).toBeGreaterThanOrEqual(32);
+  expect(JSON.stringify(answers)).not.toContain(token);
+  expect(JSON.stringify(app.logged)).not.toContain(token);
+});
+
+test("Each step of a ticket is in the decision log, with its reason and who decided", async () => {
+  const app = await createTicketsApp();
+  await app.requestTicket();
+  await app.call("/api/approve/ONB-1");
+  await app.exchange();
+  await app.exchange([createSession()]);
+  await app.call("/api/sessions/ONB-1/complete", { summary: "Done" });
+  await app.call("/api/update-plane/ONB-1");
+  const { rows } = await app.read("/api/why?limit=200");
+  const steps = rows
+    .map(({ event }: { event: Record<string, string> }) => event)
+    .filter(({ kind }: { kind: string }) => kind === "ticket")
+    .map(({ from, state, reason, by }: Record<string, string>) => `${from} ${state} ${reason} ${by}`);
+  // The log has no order within a millisecond.
+  expect(steps.sort()).toEqual([
+    "approved starting placed null",
+    "completed updating update_approved API",
+    "null pending requested_created ada",
+    "pending approved approved API",
+    "running completed completed_person API",
+    "starting running started null",
+    "updating done updated null",
+  ]);
+});

@@ -1,0 +1,222 @@
+import { expect, test } from "vitest";
+import { healthRoute } from "../../../functions/health.ts";
+import type { Deps } from "../../../shared/app/deps.ts";
+import { createAppWithSession, createSession, createTicketsApp } from "./tickets-app.ts";
+
+/** `GET /health` with a timeout that never ends, because simulated waits take no time. */
+async function readHealth(deps: Deps): Promise<unknown> {
+  const app = healthRoute.app({ ...deps, wait: () => new Promise(() => {}) });
+  return (await app.request("/")).json();
+}
+
+const PERMISSION = {
+  hook_event_name: "PermissionRequest",
+  tool_name: "Bash",
+  tool_input: { command: "touch \u001b[31mx" },
+};
+
+test("A permission waits until a person allows it, and the session gets the answer", async () => {
+  const { app, token, readSession } = await createAppWithSession();
+  let asked: { questions: { id: string; text: string }[]; state: string } | undefined;
+  app.deps.wait = async () => {
+    asked = await readSession();
+    await app.call("/api/sessions/ONB-1/answer", { question: asked?.questions[0]?.id, answer: "allow" });
+  };
+  const { status, json } = await app.hook(token, PERMISSION);
+  expect(asked).toMatchObject({ state: "waiting", questions: [{ kind: "permission" }] });
+  expect(asked?.questions[0]?.text).toContain("touch");
+  expect(asked?.questions[0]?.text).not.toContain("\u001b");
+  expect([status, json]).toEqual([
+    200,
+    { hookSpecificOutput: { hookEventName: "PermissionRequest", decision: { behavior: "allow" } } },
+  ]);
+  expect(await readSession()).toMatchObject({ state: "running", questions: [] });
+});
+
+test("A permission that nobody answers for ten minutes is left to the terminal, and a later answer is typed there", async () => {
+  const { app, token, readSession } = await createAppWithSession();
+  expect(await app.hook(token, PERMISSION)).toMatchObject({ status: 204 });
+  const [question] = (await readSession()).questions;
+  expect((await app.call("/api/sessions/ONB-1/answer", { question: question.id, answer: "maybe" })).status).toBe(400);
+  await app.call("/api/sessions/ONB-1/answer", { question: question.id, answer: "deny" });
+  const [desired] = (await app.exchange([createSession()])).sessions;
+  expect(desired?.inputs).toEqual([{ id: question.id, kind: "keys", text: "Escape" }]);
+  const applied = createSession({ applied: [question.id] });
+  expect((await app.exchange([applied])).sessions[0]?.inputs).toEqual([]);
+});
+
+test("The end of a turn asks a person, whose answer is typed into the session", async () => {
+  const { app, token, readSession } = await createAppWithSession();
+  await app.hook(token, { hook_event_name: "Stop", last_assistant_message: "Which colour?" });
+  await app.hook(token, { hook_event_name: "Notification", notification_type: "idle_prompt", message: "waiting" });
+  const session = await readSession();
+  expect(session).toMatchObject({ state: "waiting", questions: [{ kind: "input", text: "Which colour?" }] });
+  await app.call("/api/sessions/ONB-1/answer", { question: session.questions[0].id, answer: "Blue" });
+  expect((await app.exchange([createSession()])).sessions[0]?.inputs).toMatchObject([{ kind: "text", text: "Blue" }]);
+});
+
+test("What somebody types in the terminal closes the question", async () => {
+  const { app, token, readSession } = await createAppWithSession();
+  await app.hook(token, { hook_event_name: "Stop", last_assistant_message: "Which colour?" });
+  await app.hook(token, { hook_event_name: "UserPromptSubmit", prompt: "Blue" });
+  expect(await readSession()).toMatchObject({ state: "running", questions: [] });
+});
+
+test("The token of a run is not valid for another ticket, nor after the run", async () => {
+  const { app, token } = await createAppWithSession();
+  await app.requestTicket("Another");
+  await app.call("/api/approve/ONB-2");
+  const stop = { hook_event_name: "SessionEnd" };
+  expect((await app.hook(token, stop)).status).toBe(204);
+  expect((await app.hook(token, stop, "ONB-2")).status).toBe(401);
+  await app.call("/api/sessions/ONB-1/cancel");
+  expect((await app.hook(token, stop)).status).toBe(401);
+});
+
+test("/complete without a summary asks for one", async () => {
+  const { app, token } = await createAppWithSession();
+  const hook = { hook_event_name: "UserPromptExpansion", command_name: "complete", command_args: " " };
+  expect((await app.hook(token, hook)).json).toMatchObject({
+    decision: "block",
+    reason: expect.stringContaining("summary"),
+  });
+});
+
+test("A session that was killed is resumed after a back-off that doubles, with the same session id", async () => {
+  const { app, readSession } = await createAppWithSession();
+  const first = (await app.exchange([createSession()])).sessions[0];
+  for (const [i, seconds] of [10, 20, 40].entries()) {
+    const started_at = new Date(app.time.now).toISOString();
+    await app.exchange([createSession({ started_at })]);
+    const killed = createSession({ started_at, state: "ended", exit: { reason: "killed", signal: "KILL" } });
+    const answer = await app.exchange([killed]);
+    expect(answer).toMatchObject({ sessions: [], stop: [{ ticket: "ONB-1", how: "now", reason: "killed" }] });
+    expect(await readSession()).toMatchObject({ state: "approved", reason: "killed" });
+    app.advance(seconds * 1_000 - 1);
+    expect((await app.exchange()).sessions, `attempt ${i}`).toEqual([]);
+    app.advance(1);
+    expect((await app.exchange()).sessions).toMatchObject([
+      { ticket: "ONB-1", run: 1, resume: true, session_id: first?.session_id },
+    ]);
+  }
+});
+
+test("A session that the runner has lost is resumed, as after a restart of its machine", async () => {
+  const { app } = await createAppWithSession();
+  expect((await app.exchange([])).sessions).toEqual([]);
+  app.advance(10_000);
+  expect((await app.exchange([])).sessions).toMatchObject([{ ticket: "ONB-1", resume: true }]);
+});
+
+test("A runner that was away for an hour finds everything as it was", async () => {
+  const { app } = await createAppWithSession({ minutes: 120 });
+  expect(await readHealth(app.deps)).toMatchObject({ tmux_service: true, active_count: 1, pending_count: 0 });
+  app.advance(3_600_000);
+  await app.tick();
+  expect(await readHealth(app.deps)).toMatchObject({ status: "healthy", tmux_service: false, active_count: 1 });
+  expect((await app.exchange([createSession()])).sessions).toMatchObject([{ ticket: "ONB-1", run: 1 }]);
+});
+
+test("A session that fails to start eight times fails its ticket", async () => {
+  const app = await createTicketsApp();
+  await app.requestTicket();
+  await app.call("/api/approve/ONB-1");
+  for (let i = 0; i < 8; i += 1) {
+    expect((await app.exchange()).sessions).toHaveLength(1);
+    const started_at = new Date(app.time.now).toISOString();
+    const exit = { reason: "start_failed", text: "after_create failed" } as const;
+    await app.exchange([createSession({ started_at, state: "ended", exit })]);
+    app.advance(300_000);
+  }
+  expect((await app.exchange()).sessions).toEqual([]);
+  expect((await app.read("/api/sessions")).count).toBe(0);
+});
+
+test("A session that exits without a completion asks a person, who resumes it", async () => {
+  const { app, readSession } = await createAppWithSession();
+  const exit = { reason: "exited", status: 0 } as const;
+  expect(await app.exchange([createSession({ state: "ended", exit })])).toMatchObject({ sessions: [] });
+  const session = await readSession();
+  expect(session).toMatchObject({ state: "waiting", reason: "exited", questions: [{ kind: "ended" }] });
+  await app.call("/api/sessions/ONB-1/answer", { question: session.questions[0].id, answer: "resume" });
+  expect((await app.exchange()).sessions).toMatchObject([{ ticket: "ONB-1", run: 1, resume: true }]);
+});
+
+test("A person is asked before the time of a session is over, and can extend it", async () => {
+  const { app, readSession } = await createAppWithSession({ minutes: 30 });
+  app.advance(26 * 60_000);
+  await app.tick();
+  await app.tick();
+  expect(await readSession()).toMatchObject({ state: "waiting", questions: [{ kind: "time" }] });
+  await app.call("/api/sessions/ONB-1/extend", { minutes: 10 });
+  app.advance(6 * 60_000);
+  await app.tick();
+  expect(await app.exchange([createSession()])).toMatchObject({ sessions: [{ ticket: "ONB-1" }] });
+  app.advance(10 * 60_000);
+  await app.tick();
+  expect(await app.exchange([createSession()])).toMatchObject({
+    sessions: [],
+    stop: [{ ticket: "ONB-1", how: "kindly", reason: "time_over" }],
+  });
+  expect(await readSession()).toMatchObject({ state: "waiting", questions: [{ kind: "ended" }] });
+});
+
+test("A session without output for five minutes is reported until it has some", async () => {
+  const { app, readSession } = await createAppWithSession();
+  const last_output_at = new Date(app.time.now).toISOString();
+  app.advance(301_000);
+  await app.exchange([createSession({ last_output_at })]);
+  expect((await readSession()).attention).toContain("silent since");
+  await app.exchange([createSession({ last_output_at: new Date(app.time.now).toISOString() })]);
+  expect((await readSession()).attention).toBeUndefined();
+});
+
+test("Of 20 approved tickets five run at once, the most urgent first, and the others wait with their place", async () => {
+  const app = await createTicketsApp({ max_sessions: 5 });
+  for (let i = 0; i < 20; i += 1) app.addTask(`Task ${i}`, [], { priority: i === 19 ? "urgent" : "none" });
+  await app.deliverWebhooks();
+  await app.runUntilIdle();
+  for (let i = 1; i <= 20; i += 1) await app.call(`/api/approve/ONB-${i}`);
+  const answers = await Promise.all([app.exchange(), app.exchange(), app.exchange()]);
+  const keys = (await app.exchange()).sessions.map(({ ticket }) => ticket).sort();
+  expect(keys).toEqual(["ONB-1", "ONB-2", "ONB-20", "ONB-3", "ONB-4"]);
+  for (const { sessions } of answers) expect(sessions.length).toBeLessThanOrEqual(5);
+  const { sessions } = await app.read("/api/sessions");
+  expect(sessions.find(({ id }: { id: string }) => id === "ONB-5")).toMatchObject({ state: "approved", position: 1 });
+  await app.call("/api/sessions/ONB-1/cancel");
+  expect((await app.exchange()).sessions.map(({ ticket }) => ticket)).toContain("ONB-5");
+});
+
+test("A ticket stays with the runner that has its worktree", async () => {
+  const { app } = await createAppWithSession();
+  expect((await app.exchange([], { runner: "other" })).sessions).toEqual([]);
+  const stolen = createSession({ state: "ended", exit: { reason: "killed" } });
+  await app.exchange([stolen], { runner: "other" });
+  expect((await app.exchange([createSession()])).sessions).toHaveLength(1);
+});
+
+test("A repository can have fewer sessions than all together", async () => {
+  const app = await createTicketsApp({ repositories: { ONB: { path: "/srv/onb", max_sessions: 1 } } });
+  await app.requestTicket();
+  await app.requestTicket();
+  await app.call("/api/approve/ONB-1");
+  await app.call("/api/approve/ONB-2");
+  expect((await app.exchange()).sessions).toMatchObject([{ ticket: "ONB-1" }]);
+});
+
+test("The completion file completes a ticket once, and a later one changes nothing", async () => {
+  const { app } = await createAppWithSession();
+  await app.exchange([createSession({ completion: { summary: "From the file", source: "file" } })]);
+  await app.exchange([createSession({ completion: { summary: "Another", source: "file" } })]);
+  expect((await app.read("/api/completed-tickets")).tickets).toMatchObject([
+    { state: "completed", summary: "From the file", source: "file" },
+  ]);
+});
+
+test("The cost of sessions counts in the month's budget once", async () => {
+  const { app } = await createAppWithSession();
+  await app.exchange([createSession({ cost_usd: 0.4 })]);
+  await app.exchange([createSession({ cost_usd: 0.4 })]);
+  await app.exchange([createSession({ cost_usd: 0.7 })]);
+  expect((await app.deps.store.read<{ cost: number }>(["month:2026-11"]))[0]?.value.cost).toBe(0.7);
+});

@@ -1,0 +1,229 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
+import { approveTicket } from "../../../shared/tickets/approve-ticket.ts";
+import { completeTicket } from "../../../shared/tickets/complete-ticket.ts";
+import { readDesiredState } from "../../../shared/tickets/desired-sessions.ts";
+import { observeSessions } from "../../../shared/tickets/observe-sessions.ts";
+import { placeTickets } from "../../../shared/tickets/place-tickets.ts";
+import { requestTicket } from "../../../shared/tickets/request-ticket.ts";
+import { updatePlane } from "../../../shared/tickets/update-plane.ts";
+import type { WorkDeps } from "../../../shared/work/context/call-context.ts";
+import { crashAtStep } from "../../support/crash-at-step.ts";
+import { createSession, createTicketsApp } from "./tickets-app.ts";
+
+/** Creates an app on a SQLite file. */
+function createSqliteApp(settings?: Record<string, unknown>) {
+  const folder = mkdtempSync(join(tmpdir(), "groundcrew-tickets-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return createTicketsApp(settings, {
+    store: (clock) => {
+      const store = createSqliteStore({ folder, clock });
+      onTestFinished(() => store.close());
+      return store;
+    },
+  });
+}
+type App = Awaited<ReturnType<typeof createSqliteApp>>;
+
+/**
+ * Runs `act` in a process that ends at its nth step, for each step it has, before or after that step, and `check` after
+ * another process has started. Returns the number of steps.
+ */
+async function killAtEachStep(
+  prepare: () => Promise<App>,
+  act: (deps: WorkDeps) => Promise<unknown>,
+  check: (app: App) => Promise<void>,
+): Promise<number> {
+  let most = Number.POSITIVE_INFINITY;
+  for (let nth = 1; nth <= most; nth += 1) {
+    const app = await prepare();
+    const crash = crashAtStep(app.deps, nth, nth % 2 === 0 ? "before" : "after");
+    await crash.orCrash(act(crash.deps)).then(
+      () => {
+        most = crash.state.steps;
+      },
+      () => undefined,
+    );
+    app.advance(61_000);
+    await app.restart();
+    await app.listenAgain();
+    await check(app);
+  }
+  return most;
+}
+
+async function createApprovedApp(): Promise<App> {
+  const app = await createSqliteApp();
+  await app.requestTicket();
+  await app.call("/api/approve/ONB-1");
+  return app;
+}
+
+async function createCompletedApp(): Promise<App> {
+  const app = await createApprovedApp();
+  await app.exchange();
+  await app.exchange([createSession()]);
+  await app.call("/api/sessions/ONB-1/complete", { summary: "All is done" });
+  return app;
+}
+
+const countResults = (app: App) =>
+  app.plane.items(app.onb).flatMap((item) => app.readComments(item).filter((text) => text.includes("All is done")))
+    .length;
+
+test("An approval killed at any step and repeated starts one session", async () => {
+  const steps = await killAtEachStep(
+    async () => {
+      const app = await createSqliteApp();
+      await app.requestTicket();
+      return app;
+    },
+    (deps) => approveTicket(deps, "ONB-1", { by: "Ada" }, "c"),
+    async (app) => {
+      const first = await app.call("/api/approve/ONB-1");
+      expect(await app.call("/api/approve/ONB-1")).toEqual(first);
+      expect((await app.exchange()).sessions).toMatchObject([{ run: 1, session_id: first.json.session_id }]);
+      expect((await app.exchange([createSession()])).sessions).toHaveLength(1);
+    },
+  );
+  expect(steps).toBeGreaterThanOrEqual(2);
+});
+
+test("A request killed at any step becomes one pending ticket", async () => {
+  const body = { do: "ticket", trigger: "created", cause: "created", correlation: "c" } as const;
+  let item = "";
+  await killAtEachStep(
+    async () => {
+      const app = await createSqliteApp({ triggers: { created: false } });
+      item = (await app.requestTicket()).id;
+      return app;
+    },
+    (deps) => requestTicket(deps, { ...body, item }),
+    async (app) => {
+      await requestTicket(app.deps, { ...body, item });
+      expect(await app.read("/api/pending-tickets")).toMatchObject({ count: 1, tickets: [{ id: "ONB-1", run: 0 }] });
+    },
+  );
+});
+
+test("An exchange killed at any step is repeated by the runner and leaves one session, whatever was observed", async () => {
+  const request = {
+    runner: "vps",
+    instance: "11111111-2222-4333-8444-000000000002",
+    version: "1",
+    repositories: ["ONB"],
+    seen: "",
+    wait_ms: 0,
+  };
+  const steps = await killAtEachStep(
+    createApprovedApp,
+    async (deps) => {
+      await placeTickets(deps, { ...request, sessions: [] }, "c");
+      await observeSessions(deps, { ...request, sessions: [createSession({ cost_usd: 1 })] }, "c");
+      await readDesiredState(deps, { ...request, sessions: [createSession()] });
+    },
+    async (app) => {
+      // A runner has a session only of a ticket that was placed.
+      if ((await app.read("/api/sessions")).sessions[0].state === "approved") await app.exchange();
+      expect((await app.exchange([createSession({ cost_usd: 1 })])).sessions).toMatchObject([
+        { ticket: "ONB-1", run: 1 },
+      ]);
+      const [session, ...others] = (await app.read("/api/sessions")).sessions;
+      expect([session.state, others]).toEqual(["running", []]);
+      expect((await app.deps.store.read<{ cost: number }>(["month:2026-11"]))[0]?.value.cost).toBe(1);
+    },
+  );
+  expect(steps).toBeGreaterThanOrEqual(3);
+});
+
+test("A completion killed at any step is recorded once, with the first summary", async () => {
+  await killAtEachStep(
+    async () => {
+      const app = await createApprovedApp();
+      await app.exchange();
+      return app;
+    },
+    (deps) => completeTicket(deps, "ONB-1", { summary: "All is done", source: "command", by: "Claude Code" }, "c"),
+    async (app) => {
+      await app.call("/api/sessions/ONB-1/complete", { summary: "All is done" });
+      expect((await app.read("/api/completed-tickets")).tickets).toMatchObject([{ summary: "All is done" }]);
+    },
+  );
+});
+
+test("An update killed at any step is finished by the queue: one comment, and the status", async () => {
+  const steps = await killAtEachStep(
+    createCompletedApp,
+    (deps) => updatePlane(deps, "ONB-1", { by: "Ada" }, "c"),
+    async (app) => {
+      await app.runUntilIdle();
+      const [ticket] = (await app.read("/api/completed-tickets")).tickets;
+      // A process that ends before the approval is stored leaves the decision to the person.
+      if (ticket.state === "completed") await app.call("/api/update-plane/ONB-1");
+      expect((await app.read("/api/completed-tickets")).tickets).toMatchObject([
+        { state: "done", comment_posted: true, state_updated: true },
+      ]);
+      expect(countResults(app)).toBe(1);
+      expect(app.plane.items(app.onb).map((item) => app.readPlaneItem(item).state)).toEqual(["Done"]);
+    },
+  );
+  expect(steps).toBeGreaterThanOrEqual(6);
+});
+
+test("A comment that Plane refuses is shown, the status stays, and the queue finishes both later", async () => {
+  const app = await createCompletedApp();
+  const end = app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 500 });
+  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({
+    status: "failed_comment",
+    comment_posted: false,
+    state_updated: false,
+    problem: expect.any(String),
+  });
+  expect(app.plane.items(app.onb).map((item) => app.readPlaneItem(item).state)).not.toContain("Done");
+  end();
+  await app.runUntilIdle();
+  expect(countResults(app)).toBe(1);
+  expect((await app.read("/api/completed-tickets")).tickets).toMatchObject([{ state: "done" }]);
+});
+
+test("A status that Plane refuses is shown as half done, and a repeated approval writes only the status", async () => {
+  const app = await createCompletedApp();
+  const end = app.plane.faults.add({ method: "PATCH", path: "/work-items/" }, { kind: "status", status: 500 });
+  const half = { status: "failed_state", comment_posted: true, state_updated: false };
+  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject(half);
+  expect((await app.read("/api/completed-tickets")).tickets).toMatchObject([
+    { state: "updating", comment_posted: true },
+  ]);
+  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject(half);
+  end();
+  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status: "success" });
+  expect(countResults(app)).toBe(1);
+});
+
+test("A comment whose answer was lost is not written twice", async () => {
+  const app = await createCompletedApp();
+  app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "drop after" }, 2);
+  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status: "success" });
+  expect(countResults(app)).toBe(1);
+});
+
+test("An answer that no request fetches because Groundcrew was killed is typed into the session", async () => {
+  const app = await createApprovedApp();
+  const token = (await app.exchange()).sessions[0]?.token ?? "";
+  await app.exchange([createSession()]);
+  // The request that waits never ends, as in a process that was killed.
+  app.deps.wait = () => new Promise(() => {});
+  void app.hook(token, { hook_event_name: "PermissionRequest", tool_name: "Bash", tool_input: {} }).catch(() => {});
+  let question: { id: string } | undefined;
+  while (!question) question = (await app.read("/api/sessions")).sessions[0].questions[0];
+  await app.restart();
+  await app.listenAgain();
+  await app.call("/api/sessions/ONB-1/answer", { question: question.id, answer: "allow" });
+  app.advance(5_000);
+  expect((await app.exchange([createSession()])).sessions[0]?.inputs).toEqual([
+    { id: question.id, kind: "keys", text: "1" },
+  ]);
+});

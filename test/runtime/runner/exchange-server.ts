@@ -1,0 +1,100 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import {
+  type ExchangeAnswer,
+  type ExchangeRequest,
+  exchangeAnswerSchema,
+  exchangeRequestSchema,
+} from "../../../shared/tickets/exchange.ts";
+
+export const RUNNER_TOKEN = "runner-token-0123456789";
+
+type Desired = Pick<ExchangeAnswer, "sessions" | "stop" | "remove">;
+type HookCall = { ticket: string; authorization: string; body: Record<string, unknown> };
+
+/**
+ * A scripted server that speaks the wire format: it answers every exchange with the desired state that the test has set,
+ * and holds the answer until that changes. It checks every request and records it.
+ */
+export async function startExchangeServer() {
+  let desired: Desired = { sessions: [], stop: [], remove: [] };
+  let revision = 1;
+  let port = 0;
+  const requests: ExchangeRequest[] = [];
+  const problems: string[] = [];
+  const hooks: HookCall[] = [];
+  const wakes = new Set<() => void>();
+  const answerHook = new Map<string, object>();
+  let server = createServer(handle);
+
+  async function handle(request: IncomingMessage, response: ServerResponse) {
+    let body = "";
+    for await (const chunk of request) body += chunk;
+    const hook = /^\/api\/runner\/sessions\/([^/]+)\/hooks$/.exec(request.url ?? "");
+    if (hook) {
+      const fields = JSON.parse(body) as Record<string, unknown>;
+      const { authorization = "" } = request.headers;
+      hooks.push({ ticket: decodeURIComponent(hook[1] ?? ""), authorization, body: fields });
+      const answer = answerHook.get(String(fields["hook_event_name"]));
+      return answer ? response.end(JSON.stringify(answer)) : response.writeHead(204).end();
+    }
+    if (request.headers.authorization !== `Bearer ${RUNNER_TOKEN}`) return response.writeHead(401).end();
+    const parsed = exchangeRequestSchema.safeParse(JSON.parse(body));
+    if (!parsed.success) {
+      problems.push(parsed.error.message);
+      return response.writeHead(400).end();
+    }
+    requests.push(parsed.data);
+    if (parsed.data.seen === String(revision)) await waitForChange(parsed.data.wait_ms, response);
+    const answer = { ...desired, revision: String(revision), server_time: new Date().toISOString() };
+    return response.end(JSON.stringify(exchangeAnswerSchema.parse(answer)));
+  }
+
+  function waitForChange(ms: number, response: ServerResponse): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(done, ms);
+      wakes.add(done);
+      response.once("close", done);
+      function done() {
+        clearTimeout(timer);
+        wakes.delete(done);
+        resolve();
+      }
+    });
+  }
+
+  async function listen() {
+    server = createServer(handle).listen(port, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    if (address !== null && typeof address !== "string") port = address.port;
+  }
+
+  function set(change: Partial<Desired>) {
+    desired = { sessions: [], stop: [], remove: [], ...change };
+    revision += 1;
+    for (const wake of wakes) wake();
+  }
+
+  /** Refuses connections, as while Groundcrew restarts. */
+  async function close() {
+    const closed = new Promise((resolve) => server.close(resolve));
+    server.closeAllConnections();
+    await closed;
+  }
+
+  await listen();
+  return {
+    url: `http://127.0.0.1:${port}`,
+    requests,
+    /** Requests that were not valid. */
+    problems,
+    hooks,
+    answerHook,
+    set,
+    listen,
+    close,
+    /** What the newest exchange says of a ticket. */
+    getReport: (ticket: string) => requests.at(-1)?.sessions.find((session) => session.ticket === ticket),
+  };
+}

@@ -1,0 +1,49 @@
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+
+/** A folder with a repository, a home, and the stand-in for Claude Code as a program. */
+export function createRunnerHost() {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "gcr-")));
+  const runnerFolder = join(folder, "runner");
+  const repository = join(folder, "repository");
+  const home = join(folder, "home");
+
+  mkdirSync(home);
+  mkdirSync(repository);
+  const git = (args: string[], cwd = repository) =>
+    execFileSync("git", args, { cwd, env: { PATH: process.env["PATH"], HOME: home }, encoding: "utf8" });
+  git(["config", "--global", "user.email", "test@example.com"]);
+  git(["config", "--global", "user.name", "Test"]);
+  git(["init", "--quiet", "--initial-branch=main"]);
+  writeFileSync(join(repository, "readme.txt"), "first\n");
+  git(["add", "-A"]);
+  git(["commit", "--quiet", "-m", "first"]);
+  const claude = join(folder, "claude");
+  const standIn = resolve("simulators/claude/claude.ts");
+  writeFileSync(
+    claude,
+    `#!/bin/sh\nexec '${process.execPath}' --disable-warning=ExperimentalWarning '${standIn}' "$@"\n`,
+  );
+  chmodSync(claude, 0o755);
+  const tmux = (...args: string[]) => {
+    try {
+      return execFileSync("tmux", ["-u", "-S", join(runnerFolder, "tmux.sock"), ...args], {
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "ignore"],
+      });
+    } catch {
+      return "";
+    }
+  };
+  /** The environment of a runner on this host. */
+  const env = {
+    PATH: [dirname(process.execPath), process.env["PATH"]].join(":"),
+    HOME: home,
+    RUNNER_FOLDER: runnerFolder,
+    RUNNER_NAME: "test-host",
+    CLAUDE_BIN: claude,
+  };
+  return { folder, runnerFolder, repository, home, git, tmux, env };
+}

@@ -1,0 +1,220 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { applyTicketEvent } from "../../../shared/tickets/apply-ticket-event.ts";
+import { isActive, isFinal, type Ticket, type TicketVersion } from "../../../shared/tickets/ticket.ts";
+import type { TicketEvent } from "../../../shared/tickets/ticket-event.ts";
+
+const ITEM = { id: "i", project: "p", identifier: "ONB", priority: "none", url: "" } as const;
+
+function createTestVersion(cause: number, content: number): TicketVersion {
+  const title = `Version ${content}`;
+  return {
+    cause: { trigger: "created", id: `cause-${cause}`, at: 0 },
+    content: { title, description: "" },
+    hash: `hash-${content}`,
+  };
+}
+
+const version = fc.tuple(fc.nat(5), fc.nat(2)).map(([cause, content]) => createTestVersion(cause, content));
+const hash = fc.nat(2).map((content) => `hash-${content}`);
+const id = fc.constantFrom("a", "b", "c");
+const session = fc.record({
+  run: fc.integer({ min: 1, max: 4 }),
+  state: fc.constantFrom("starting", "running", "ended"),
+  started_at: fc.constantFrom("2026-11-21T08:00:00.000Z", "2026-11-21T09:00:00.000Z"),
+  exit: fc.constantFrom({ reason: "killed" }, { reason: "exited", status: 0 }, { reason: "exited", status: 1 }),
+  applied: fc.subarray(["a", "b", "c"]),
+});
+const question = fc.record({
+  id,
+  kind: fc.constantFrom("permission", "input"),
+  text: fc.constant("?"),
+  at: fc.constant(0),
+  held: fc.constant(true),
+});
+
+/** Any event, as often as not one that does not fit. */
+const anyEvent: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
+  fc.record({ kind: fc.constant("requested"), key: fc.constant("ONB-1"), item: fc.constant(ITEM), version }),
+  fc.record({ kind: fc.constant("approved"), by: fc.constant("Ada"), hash, sessionId: fc.uuid(), token: fc.uuid() }),
+  fc.record({ kind: fc.constant("rejected"), by: fc.constant("Ada"), text: fc.constant("") }),
+  fc.record({ kind: fc.constant("reread"), version, isClosed: fc.boolean() }),
+  fc.record({ kind: fc.constant("placed"), runner: fc.constantFrom("one", "two") }),
+  fc.record({
+    kind: fc.constant("observed"),
+    runner: fc.constantFrom("one", "two"),
+    session,
+    minutes: fc.constant(30),
+  }),
+  fc.record({ kind: fc.constant("asked"), question }),
+  fc.record({
+    kind: fc.constant("answered"),
+    question: id,
+    text: fc.constantFrom("allow", "deny", "resume"),
+    by: fc.constant("Ada"),
+  }),
+  fc.record({ kind: fc.constant("settled"), questions: fc.subarray(["a", "b", "c"]) }),
+  fc.record({ kind: fc.constantFrom("released", "fetched"), question: id }),
+  fc.record({ kind: fc.constant("noticed"), attention: fc.constantFrom(undefined, "silent") }),
+  fc.record({
+    kind: fc.constant("typed"),
+    input: fc.record({ id, kind: fc.constant("text"), text: fc.constant("x") }),
+  }),
+  fc.record({
+    kind: fc.constant("completed"),
+    summary: fc.constantFrom("", "Done", "Again"),
+    source: fc.constant("file"),
+    by: fc.constant("Claude"),
+  }),
+  fc.record({ kind: fc.constant("update_requested"), by: fc.constant("Ada") }),
+  fc.record({ kind: fc.constant("update_step"), step: fc.constantFrom("comment", "state"), done: fc.boolean() }),
+  fc.record({ kind: fc.constant("closed_in_plane"), text: fc.constant("done") }),
+  fc.record({ kind: fc.constant("cancelled"), by: fc.constant("Ada") }),
+  fc.record({ kind: fc.constant("time_over") }),
+  fc.record({ kind: fc.constant("extended"), minutes: fc.constant(30), by: fc.constant("Ada") }),
+  fc.record({ kind: fc.constant("removal_requested"), by: fc.constant("Ada"), force: fc.boolean() }),
+);
+
+interface Step {
+  event: TicketEvent;
+  before: Ticket | undefined;
+  after: Ticket | undefined;
+}
+
+/** Events with the time that has passed; `fits`: the event names what the ticket has at that time. */
+const anyHistory = fc
+  .array(fc.tuple(anyEvent, fc.integer({ min: 1, max: 3_600_000 }), fc.boolean()), { minLength: 20, maxLength: 80 })
+  .map(runHistory);
+
+function runHistory(events: [Record<string, unknown>, number, boolean][]): Step[] {
+  const steps: Step[] = [];
+  let ticket: Ticket | undefined;
+  let at = Date.parse("2026-11-21T08:00:00.000Z");
+  for (const [fields, passed, fits] of events) {
+    at += passed;
+    const event = { ...(fits ? adjust(fields, ticket) : fields), at } as unknown as TicketEvent;
+    const before = ticket;
+    const outcome = applyTicketEvent(before, event);
+    if ("ticket" in outcome) ticket = outcome.ticket;
+    steps.push({ event, before, after: ticket });
+  }
+  return steps;
+}
+
+function adjust(fields: Record<string, unknown>, ticket: Ticket | undefined): Record<string, unknown> {
+  if (fields["kind"] === "approved") return { ...fields, hash: ticket?.shown.hash };
+  if (fields["kind"] !== "observed") return fields;
+  return { ...fields, runner: ticket?.placed, session: { ...(fields["session"] as object), run: ticket?.run } };
+}
+
+const RUNS = { numRuns: process.env["FULL"] ? 20_000 : 250 };
+
+/** Returns a step of random histories for which the statement is false; undefined: it holds. */
+function findViolation(isTrue: (step: Step) => boolean): Step | undefined {
+  const failure = fc.check(
+    fc.property(anyHistory, (steps) => steps.every(isTrue)),
+    RUNS,
+  );
+  return failure.counterexample?.[0].find((step) => !isTrue(step));
+}
+
+test("A ticket runs only after an approval that named the hash of what was shown", () => {
+  expect(
+    findViolation(({ event, before, after }) => {
+      if (!after || after.run === (before?.run ?? 0)) return true;
+      return event.kind === "approved" && before?.state === "pending" && before.shown.hash === event.hash;
+    }),
+  ).toBeUndefined();
+});
+
+test("A session is wanted only in a run that was approved and is not over", () => {
+  expect(
+    findViolation(({ after }) => !after?.wanted || (isActive(after) && after.approval !== undefined && after.run > 0)),
+  ).toBeUndefined();
+});
+
+test("A session that starts or runs is wanted, so that an exchange names it", () => {
+  expect(
+    findViolation(({ after }) => !after || !["starting", "running"].includes(after.state) || after.wanted),
+  ).toBeUndefined();
+});
+
+test("A repeated approval keeps the session of the first one", () => {
+  expect(
+    findViolation(({ event, before, after }) => {
+      const isRepeat = event.kind === "approved" && before !== undefined && isActive(before);
+      return !isRepeat || after?.approval?.sessionId === before.approval?.sessionId;
+    }),
+  ).toBeUndefined();
+});
+
+test("Only a new request leaves a final state", () => {
+  expect(
+    findViolation(({ event, before, after }) => {
+      if (!before || !isFinal(before.state) || after?.state === before.state) return true;
+      return event.kind === "requested";
+    }),
+  ).toBeUndefined();
+});
+
+test("A completion is recorded once in each run", () => {
+  expect(
+    findViolation(
+      ({ before, after }) =>
+        before?.completion === undefined || before.run !== after?.run || after.completion?.at === before.completion.at,
+    ),
+  ).toBeUndefined();
+});
+
+test("A step of the update that is done stays done until the next run", () => {
+  expect(
+    findViolation(({ before, after }) => {
+      if (!before?.update || before.run !== after?.run) return true;
+      const isKept = (step: "comment" | "state") => before.update?.[step] !== "done" || after.update?.[step] === "done";
+      return isKept("comment") && isKept("state");
+    }),
+  ).toBeUndefined();
+});
+
+test("One cause requests a ticket once", () => {
+  expect(
+    findViolation(
+      ({ event, before, after }) =>
+        event.kind !== "requested" || !before?.causes.includes(event.version.cause.id) || after === before,
+    ),
+  ).toBeUndefined();
+});
+
+test("A ticket in no run asks nothing and has no input for a session", () => {
+  expect(
+    findViolation(({ after }) => !after || isActive(after) || after.questions.length + after.inputs.length === 0),
+  ).toBeUndefined();
+});
+
+test("An answer reaches its session once: it is fetched by the request that waits for it, or typed", () => {
+  expect(
+    findViolation(({ event, before, after }) => {
+      if (event.kind !== "fetched" || after === before) return true;
+      const wasAnswered = before?.questions.some(({ id, held, answer }) => id === event.question && held && answer);
+      return wasAnswered === true && after?.inputs.length === before?.inputs.length;
+    }),
+  ).toBeUndefined();
+});
+
+test("The random histories reach every state", () => {
+  const states = new Set(
+    fc.sample(anyHistory, { numRuns: 1_000, seed: 1 }).flatMap((steps) => steps.map(({ after }) => after?.state)),
+  );
+  for (const state of [
+    "pending",
+    "approved",
+    "starting",
+    "running",
+    "waiting",
+    "completed",
+    "updating",
+    "rejected",
+    "cancelled",
+  ])
+    expect.soft([...states]).toContain(state);
+});
