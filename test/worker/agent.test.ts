@@ -6,7 +6,7 @@ const TOKEN = "bridge-token-of-the-concierge";
 const worker = createTestHarness({
   workers: [
     {
-      configPath: "runtime/wrangler.jsonc",
+      configPath: "wrangler.jsonc",
       vars: { PLANE_URL: "http://127.0.0.1:1", PLANE_WORKSPACE: "javisi", ALLOWED_HOSTS: "crew.example.com" },
       secrets: { PLANE_API_KEY: "plane_api_of_this_test", ADMIN_TOKEN: ADMIN, AGENT_TOKEN_CONCIERGE: TOKEN },
     },

@@ -5,7 +5,7 @@ const ADMIN = "admin-token-of-tests";
 const worker = createTestHarness({
   workers: [
     {
-      configPath: "runtime/wrangler.jsonc",
+      configPath: "wrangler.jsonc",
       vars: { PLANE_URL: "http://127.0.0.1:1", PLANE_WORKSPACE: "javisi", ALLOWED_HOSTS: "crew.example.com" },
       secrets: { PLANE_API_KEY: "plane_api_of_this_test", ADMIN_TOKEN: ADMIN },
     },
@@ -29,4 +29,12 @@ test("Groundcrew in workerd serves its page, and data only after signing in", as
   const cookie = signedIn.headers.get("set-cookie")?.split(";")[0] ?? "";
   const board = await worker.fetch(`${origin}/api/board`, { headers: { cookie } });
   expect([board.status, await board.json()]).toMatchObject([200, { projects: [], demo: false }]);
+
+  expect((await worker.fetch(`${origin}/api/events`)).status).toBe(401);
+  const events = await worker.fetch(`${origin}/api/events`, { headers: { cookie } });
+  const { value } = (await events.body?.getReader().read()) ?? {};
+  expect([events.headers.get("content-type"), new TextDecoder().decode(value)]).toEqual([
+    "text/event-stream",
+    expect.stringMatching(/^event: change\ndata: [\d.]+\n\n$/),
+  ]);
 });

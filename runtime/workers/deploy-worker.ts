@@ -1,0 +1,77 @@
+import type { SettingsFiles } from "../../shared/config/secrets.ts";
+import { formatSettingProblems } from "../../shared/config/setting-problem.ts";
+import { isConfigVariable } from "./config-variables.ts";
+import { createWorkerVariables } from "./worker-variables.ts";
+
+interface DeployOptions {
+  environment: Record<string, string | undefined>;
+  files: SettingsFiles;
+  /** Arguments for `wrangler deploy`. With `--dry-run` nothing is sent. */
+  args: readonly string[];
+  /** Runs Wrangler with these arguments and this text as its input; resolves with its exit code and standard output. */
+  runWrangler: (args: string[], input?: string) => Promise<{ code: number; output: string }>;
+  write: (line: string) => void;
+}
+
+/** Limit of secrets in one command of Wrangler, by its help. */
+const MAX_SECRETS = 100;
+
+/** `EX_CONFIG` of sysexits.h, as `npm start` exits with invalid settings. */
+const EX_CONFIG = 78;
+
+/** Checks the settings, deploys the Worker and sends the settings to it. Returns the exit code. */
+export async function deployWorker({ environment, files, args, runWrangler, write }: DeployOptions): Promise<number> {
+  const checked = createWorkerVariables(environment, files);
+  if (!checked.ok) {
+    write(
+      `Nothing was deployed: these settings cannot be used on Workers.\n\n${formatSettingProblems(checked.problems)}`,
+    );
+    return EX_CONFIG;
+  }
+  for (const warning of checked.warnings) write(`Warning: ${warning}`);
+  const { code } = await runWrangler(["deploy", ...args]);
+  if (code !== 0) return code;
+  const names = Object.keys(checked.variables).sort();
+  if (args.includes("--dry-run")) {
+    write(`The settings are valid. A deployment sends: ${names.join(", ")}`);
+    return 0;
+  }
+  const changes = { ...(await findRemoved(names, runWrangler)), ...checked.variables };
+  const entries = Object.entries(changes);
+  for (let i = 0; i < entries.length; i += MAX_SECRETS) {
+    const part = Object.fromEntries(entries.slice(i, i + MAX_SECRETS));
+    const sent = await runWrangler(["secret", "bulk"], JSON.stringify(part));
+    if (sent.code !== 0) {
+      write("The Worker was deployed, but its settings were not sent. Run the same command again.");
+      return sent.code;
+    }
+  }
+  write(`Deployed with ${names.length} settings.`);
+  return 0;
+}
+
+/** Returns null for each setting that the Worker still has and that is not set here any more; Wrangler then deletes it. */
+async function findRemoved(
+  names: readonly string[],
+  runWrangler: DeployOptions["runWrangler"],
+): Promise<Record<string, null>> {
+  const { code, output } = await runWrangler(["secret", "list", "--format", "json"]);
+  const listed: unknown = code === 0 ? parseList(output) : [];
+  if (!Array.isArray(listed)) return {};
+  const known = listed.flatMap((entry: unknown) =>
+    typeof entry === "object" && entry !== null && "name" in entry && typeof entry.name === "string"
+      ? [entry.name]
+      : [],
+  );
+  const isOwn = (name: string) =>
+    isConfigVariable(name) || /^(PLANE|TELEGRAM|OPENCLAW|ADMIN|TICK|AGENT)_|^PUBLIC_URL$|^ALLOWED_HOSTS$/.test(name);
+  return Object.fromEntries(known.filter((name) => isOwn(name) && !names.includes(name)).map((name) => [name, null]));
+}
+
+function parseList(output: string): unknown {
+  try {
+    return JSON.parse(output);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,73 @@
+import type { SettingProblem } from "../../shared/config/setting-problem.ts";
+import { type ParsedSettings, parseSettings } from "../../shared/config/settings.ts";
+import { CONFIG_VARIABLE, isConfigVariable, joinConfigText } from "./config-variables.ts";
+import type { Env } from "./platform.ts";
+
+/**
+ * Limit of a webhook's body: 1.5 MB, because a row of a Durable Object holds 2 MB and the body is stored as JSON text,
+ * which is longer. Plane's largest webhook is far below.
+ */
+const MAX_WEBHOOK_BYTES = 1_500_000;
+
+/** Settings that need a machine, with what to do instead. */
+const REFUSED: Readonly<Record<string, string>> = {
+  HOST: "nothing: Cloudflare listens; remove it",
+  PORT: "nothing: Cloudflare listens; remove it",
+  METRICS_PORT: "nothing: a Worker has no second port and no metrics; remove it",
+  TRUSTED_PROXIES: "nothing: Cloudflare names the client; remove it",
+  STORE_URL: "nothing: on Workers the store is the Durable Object, neither a file nor Redis; remove it",
+  STORE_PREFIX: "nothing: it only applies to Redis; remove it",
+  SECRETS_FILE: "nothing: a Worker reads no files; npm run deploy:workers sends its secrets to Cloudflare",
+  GROUNDCREW_CONFIG: `the text of the settings file in ${CONFIG_VARIABLE}, because a Worker reads no files`,
+};
+
+/** Reads the settings from a Worker's variables and secrets, and refuses what cannot run there. */
+export function readWorkerSettings(env: Env): ParsedSettings {
+  const texts = readTexts(env);
+  const config = joinConfigText(texts);
+  const others = Object.fromEntries(Object.entries(texts).filter(([name]) => !isConfigVariable(name)));
+  const problems = findRefused(others);
+  const parsed = parseSettings(
+    { ...removeRefused(others), ...(config === undefined ? {} : { GROUNDCREW_CONFIG: CONFIG_VARIABLE }) },
+    { read: (path) => (path === CONFIG_VARIABLE && config !== undefined ? { text: config, mode: 0o600 } : undefined) },
+  );
+  if (!parsed.ok) return { ok: false, problems: [...problems, ...parsed.problems] };
+  const { settings } = parsed;
+  if (!settings.plane)
+    problems.push({ name: "PLANE_URL", given: "nothing", wanted: "Plane's address: the demo does not run on Workers" });
+  if (settings.telegram && settings.telegram.mode !== "webhook")
+    problems.push({
+      name: "TELEGRAM_MODE",
+      given: settings.publicUrl ? "polling" : "no PUBLIC_URL",
+      wanted: "webhook and PUBLIC_URL: a Worker cannot poll Telegram",
+    });
+  if (problems.length > 0) return { ok: false, problems };
+  return {
+    ...parsed,
+    settings: { ...settings, webhookLimit: Math.min(settings.webhookLimit, MAX_WEBHOOK_BYTES) },
+  };
+}
+
+/** A variable of wrangler.jsonc may also be a JSON value instead of its text. */
+function readTexts(env: Env): Record<string, string> {
+  const texts = Object.entries(env).flatMap(([name, value]) => {
+    if (typeof value === "string") return [[name, value] as const];
+    return name === CONFIG_VARIABLE && value !== undefined ? [[name, JSON.stringify(value)] as const] : [];
+  });
+  return Object.fromEntries(texts.filter(([name, text]) => isConfigVariable(name) || text.trim() !== ""));
+}
+
+const isFileSetting = (name: string) => /^(PLANE|TELEGRAM|ADMIN|TICK|AGENT|OPENCLAW)_\w+_FILE$/.test(name);
+
+function findRefused(texts: Record<string, string>): SettingProblem[] {
+  return Object.keys(texts).flatMap((name) => {
+    const wanted = isFileSetting(name)
+      ? `the secret itself in ${name.replace(/_FILE$/, "")}, because a Worker reads no files`
+      : REFUSED[name];
+    return wanted ? [{ name, given: "a setting that cannot be used on Workers", wanted }] : [];
+  });
+}
+
+function removeRefused(texts: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(texts).filter(([name]) => !(name in REFUSED) && !isFileSetting(name)));
+}

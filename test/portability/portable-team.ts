@@ -1,0 +1,114 @@
+import { expect, vi } from "vitest";
+import { z } from "zod";
+import { readCompletions } from "../reliability/completions.ts";
+import {
+  findBotTexts,
+  NO_TELEGRAM_LIMITS,
+  RELIABILITY_ADMIN_TOKEN,
+  SIMULATED_CHAT,
+  startSimulators,
+} from "../reliability/simulators.ts";
+import type { OpenHost } from "./hosts.ts";
+
+const TELEGRAM_SECRET = "telegram-secret-of-these-tests";
+const LIMIT = { timeout: 40_000, interval: 100 };
+const AGENTS = ["Thot", "Ptah"] as const;
+
+export const toToken = (agent: string) => `bridge-token-of-${agent.toLowerCase()}-in-these-tests`;
+
+/** The time zone in which it is the hour of the digest now. */
+function findDigestZone(): string {
+  const offset = ((8 - new Date().getUTCHours() + 36) % 24) - 12;
+  return offset >= 0 ? `Etc/GMT-${offset}` : `Etc/GMT+${-offset}`;
+}
+
+export type PortableTeam = Awaited<ReturnType<typeof startPortableTeam>>;
+
+/** Starts the product on a host, with a simulated Plane and Telegram, one person and two agents. */
+export async function startPortableTeam(openHost: OpenHost) {
+  const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
+  const { plane, telegram } = simulators;
+  const users = AGENTS.map((name) => plane.addUser({ name, email: `${name.toLowerCase()}@javisi.local.test` }));
+  const project = simulators.addProject();
+  const items = [
+    ...simulators.addItems(project, 2),
+    plane.addItem(project, { name: "Shared", state: "Todo", assignees: users.map(({ id }) => id) }),
+    plane.addItem(project, { name: "Left open" }),
+  ];
+  simulators.takeWebhookBodies();
+  const env = {
+    ...simulators.env,
+    PUBLIC_URL: "https://crew.example.com",
+    ALLOWED_HOSTS: "127.0.0.1,localhost",
+    TIMEZONE: findDigestZone(),
+    TELEGRAM_MODE: "webhook",
+    TELEGRAM_WEBHOOK_SECRET: TELEGRAM_SECRET,
+    TELEGRAM_ALLOWED_USERS: String(SIMULATED_CHAT),
+    ...Object.fromEntries(
+      users.flatMap((user, i) => [
+        [`AGENT_TOKEN_${AGENTS[i]?.toUpperCase()}`, toToken(AGENTS[i] ?? "")],
+        [`PLANE_API_KEY_${AGENTS[i]?.toUpperCase()}`, plane.createApiKey(user)],
+      ]),
+    ),
+  };
+  const config = { agents: AGENTS.map((name, i) => ({ name, email: users[i]?.email })) };
+  const host = await openHost(env, config);
+  const request = (path: string, init: RequestInit = {}) =>
+    fetch(host.url + path, {
+      ...init,
+      headers: { authorization: `Bearer ${RELIABILITY_ADMIN_TOKEN}`, ...init.headers },
+    });
+
+  return {
+    ...simulators,
+    host,
+    items,
+    request,
+    /** Sends the webhooks of Plane's changes so far; each must be answered with 200. */
+    async sendWebhooks() {
+      for (const body of simulators.takeWebhookBodies()) {
+        const headers = simulators.createDeliveryHeaders(body);
+        expect((await request("/webhooks/plane", { method: "POST", headers, body })).status).toBe(200);
+      }
+    },
+    /** Runs a tick until its end. */
+    async runTick(name: string) {
+      const answer = await request(`/ticks/${name}`, { method: "POST" });
+      expect([answer.status, await answer.text()]).toEqual([200, expect.any(String)]);
+    },
+    /** Resolves when no job is left. */
+    waitUntilIdle: () =>
+      vi.waitFor(async () => {
+        const health = z.object({ queues: z.record(z.string(), z.object({ pending: z.number() })) });
+        const { queues } = health.parse(await (await request("/health")).json());
+        expect(Object.values(queues).filter(({ pending }) => pending > 0)).toEqual([]);
+      }, LIMIT),
+    /** Resolves when this holds. */
+    waitFor: (check: () => Promise<void> | void) => vi.waitFor(check, LIMIT),
+    /** Resolves when each of these tasks is reported as completed, and checks that none is twice. */
+    waitForCompletions: (keys: readonly string[]) =>
+      vi.waitFor(() => {
+        const { named } = readCompletions(telegram, SIMULATED_CHAT);
+        expect([...named].map(([key, { times }]) => [key, times])).toEqual(keys.map((key) => [key, 1]));
+      }, LIMIT),
+    /** Resolves with the bot's messages that contain this part, once there is one. */
+    waitForTexts: (part: string) =>
+      vi.waitFor(() => {
+        const texts = findBotTexts(telegram, part);
+        expect(texts).not.toEqual([]);
+        return texts;
+      }, LIMIT),
+    /** Presses the button with this label under the message that contains this part, and delivers the update twice, as Telegram may. */
+    async pressButton(part: string, label: string) {
+      const message = telegram.chat(SIMULATED_CHAT).messages.find(({ text }) => text.includes(part));
+      const button = message?.buttons.flat().find(({ text }) => text.includes(label));
+      const data = button?.callback_data ?? "";
+      const { update } = await telegram.press(SIMULATED_CHAT, SIMULATED_CHAT, message?.id ?? 0, data);
+      for (let i = 0; i < 2; i += 1) {
+        const headers = { "content-type": "application/json", "x-telegram-bot-api-secret-token": TELEGRAM_SECRET };
+        const body = JSON.stringify(update);
+        expect((await request("/webhooks/telegram", { method: "POST", headers, body })).status).toBe(200);
+      }
+    },
+  };
+}
