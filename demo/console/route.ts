@@ -6,8 +6,10 @@ import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body-reader.ts";
 import { CONSOLE_TEXTS } from "./texts.ts";
 
-/** Paths of the page's modules that the console's script imports; in the browser they are one script. */
-const PAGE_MODULE = /"[./]+\/functions\/dashboard\/page\/script\/[\w-]+\.js"/g;
+/** The console's modules; `console.js` is their entry. */
+const CONSOLE_SCRIPTS = ["console.js", "console-drag.js", "console-groups.js", "console-language.js"] as const;
+/** Imports of the page's modules by the console's; in the browser the page's modules are one script. */
+const PAGE_IMPORT = /^import \{([^}]*)\} from "[./]+\/functions\/dashboard\/page\/script\/[\w-]+\.js";\n/gm;
 
 /** Creates the console's route, which exists only in the demo. Its actions run in the demo's parent process. */
 export function createConsoleRoute(runAction: (name: string, input: unknown) => Promise<unknown>): Route {
@@ -33,9 +35,19 @@ export function createConsoleRoute(runAction: (name: string, input: unknown) => 
 
 /** Creates the console's script with its texts, which imports the page's script. */
 export function createConsoleScript(readAsset: Deps["readAsset"]): string {
-  const source = readAsset("demo/console/script/console.js").replaceAll(PAGE_MODULE, '"/assets/page.js"');
+  const imported = new Set<string>();
+  const sources = Object.fromEntries(
+    CONSOLE_SCRIPTS.map((name) => {
+      const source = readAsset(`demo/console/script/${name}`).replaceAll(PAGE_IMPORT, (_, names: string) => {
+        for (const one of names.match(/\w+/g) ?? []) imported.add(one);
+        return "";
+      });
+      return [name, source] as const;
+    }),
+  );
   const texts = `export const TEXTS = ${JSON.stringify(CONSOLE_TEXTS)};\n`;
-  return joinModules({ "console.js": source, "console-texts.js": texts }, "console.js");
+  const script = joinModules({ ...sources, "console-texts.js": texts }, "console.js");
+  return `import { ${[...imported].join(", ")} } from "/assets/page.js";\n${script}`;
 }
 
 function parseBody(body: Uint8Array): unknown {

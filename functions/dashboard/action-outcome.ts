@@ -10,6 +10,7 @@ import {
   type TelegramDelivery,
   telegramDeliveryKey,
 } from "../../shared/telegram/message-log.ts";
+import { wakeKeys } from "../../shared/wake/wake-record.ts";
 import type { ActionOutcome } from "./api-answers.ts";
 
 /** Queues whose jobs leave no receipt. */
@@ -18,16 +19,18 @@ const INTERNAL_QUEUES: readonly RequestedAction["queue"][] = ["work", "wake"];
 /** Limit of dead letters that are searched, oldest first. */
 const MAX_DEAD_LETTERS = 1_000;
 
-/** Creates a reader of the results of actions, by job id. It needs four reads for any number of actions. */
+/** Creates a reader of the results of actions, by job id. It needs five reads for any number of actions. */
 export function createOutcomeReader({
   store,
 }: Pick<Deps, "store">): (actions: readonly RequestedAction[]) => Promise<Map<string, ActionOutcome>> {
   return async (actions) => {
     const notifications = actions.filter(({ queue }) => queue === "outbox");
     const forwards = actions.filter(({ queue }) => queue === "forward");
-    const [deliveries, receipts] = await Promise.all([
+    const wakes = actions.filter(({ queue }) => queue === "wake");
+    const [deliveries, receipts, wakeMarks] = await Promise.all([
       store.read<TelegramDelivery>(notifications.map(({ job }) => telegramDeliveryKey(job))),
       store.read<ForwardReceipt>(forwards.map(({ job }) => forwardReceiptKey(job))),
+      store.read(wakes.map(({ job }) => wakeKeys.addedJob(job))),
     ]);
     const records = [
       ...new Set(deliveries.flatMap((delivery) => (delivery && !delivery.value.muted ? delivery.value.record : []))),
@@ -43,6 +46,9 @@ export function createOutcomeReader({
     forwards.forEach(({ job }, i) => {
       const receipt = receipts[i]?.value;
       if (receipt) outcomes.set(job, { is: "delivered", at: receipt.at });
+    });
+    wakes.forEach(({ job }, i) => {
+      if (wakeMarks[i]) outcomes.set(job, { is: "woken" });
     });
     const unresolved = actions.filter(({ job }) => !outcomes.has(job));
     if (unresolved.length === 0) return outcomes;

@@ -22,6 +22,7 @@ function app({ settings, bridgeTokens }: Pick<Deps, "settings" | "bridgeTokens">
     throw new GroundcrewError(
       "conflict",
       "Groundcrew manages no secrets file here. Replace AGENT_TOKEN_<AGENT> where the secrets are configured.",
+      { refusal: { name: "tokenElsewhere" } },
     );
   }
 

@@ -1,10 +1,14 @@
 import type { DecisionRecord, RequestedAction } from "../../shared/decision-log/decision-log.ts";
 import type { ComponentHealth, FirstLook } from "../../shared/health.ts";
 import type { CapacityWarning } from "../../shared/store/capacity.ts";
+import type { Queue } from "../../shared/store/job-operations.ts";
 import type { StoreKey } from "../../shared/store/port.ts";
+import type { SkipReason } from "../../shared/task/rule-set.ts";
 import type { RichText } from "../../shared/telegram/rich-text.ts";
 import type { Ms } from "../../shared/time.ts";
+import type { UploadProgress } from "../../shared/work/deliverables/running-upload.ts";
 import type { BoardCard, BoardColumn } from "./board-cards.ts";
+import type { RuleBasis } from "./rule-basis.ts";
 
 /** The response of `GET /api/board`. The page's script is type-checked against this file. */
 export interface BoardAnswer {
@@ -20,8 +24,26 @@ export interface BoardAnswer {
   health: { plane: ComponentHealth; telegram?: ComponentHealth; store?: StoreTrouble };
   waiting: { telegram: number; forward: number };
   set_aside: number;
-  /** What the first look at Plane has not read yet; absent when it is complete. */
+  /** The budget of the month; absent when none is set. */
+  budget?: BoardBudget;
+  /** How far the first look at Plane is; absent when it is complete. */
   first_look?: FirstLook;
+  /** Uploads of deliverables that have taken longer than a second, oldest first. */
+  uploads: UploadProgress[];
+}
+
+/** The budget of a calendar month: what is spent, and what open tasks are expected to cost. */
+export interface BoardBudget {
+  /** `2026-11` */
+  month: string;
+  spent: number;
+  open: number;
+  /** Number of open tasks whose cost nothing tells. */
+  unknown: number;
+  amount: number;
+  currency: string;
+  /** `(spent + open) / amount` */
+  share: number;
 }
 
 /** A plan and how far it is; `project` is the identifier, once the project exists. */
@@ -50,11 +72,20 @@ export interface DecisionLogAnswer {
   next?: string;
 }
 
-export interface DecisionRow extends Omit<DecisionRecord, "record" | "event" | "asked"> {
+export interface DecisionRow extends Omit<DecisionRecord, "record" | "event" | "asked" | "held"> {
   id: string;
   /** `name` is the name of the person whom the event is about. */
   event: DecisionRecord["event"] & { name?: string };
-  asked: (Pick<RequestedAction, "rule" | "target"> & { fate: ActionOutcome | undefined })[];
+  asked: DecidedAction[];
+  /** `basis` is present where a rule is named that suppressed the event, or whose recipient is not configured. */
+  held: (SkipReason & { basis?: RuleBasis })[];
+}
+
+/** What Groundcrew did about an event. `to`: the chat, the host of the other system, or the agent's name. */
+export interface DecidedAction extends Pick<RequestedAction, "rule" | "target" | "queue"> {
+  to: string;
+  basis: RuleBasis;
+  fate: ActionOutcome | undefined;
 }
 
 /** The result of a requested action. */
@@ -69,6 +100,8 @@ export type ActionOutcome =
   | { is: "discarded"; at: Ms }
   /** The notification was not sent, because its subject is muted. */
   | { is: "muted" }
+  /** The event was part of the agent's next wake. */
+  | { is: "woken" }
   /** The job is internal work, whose results appear as separate events. */
   | { is: "passed_on" };
 
@@ -99,10 +132,12 @@ export interface ChatMessageAnswer extends RichText {
 
 /** A job that failed permanently; `at` in ISO 8601. */
 export interface FailedJob {
-  queue: string;
+  queue: Queue;
   id: string;
   reason: string;
   at: string;
+  /** Key of the task that the job is about, such as `ONB-12`. */
+  task?: string;
 }
 
 /** The response of `GET /dead-letters`, of each queue the oldest first. */

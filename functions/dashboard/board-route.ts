@@ -8,7 +8,9 @@ import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createRedactor } from "../../shared/redact.ts";
 import { findCapacityWarnings } from "../../shared/store/capacity.ts";
 import { VERSION } from "../../shared/version.ts";
-import type { BoardAnswer, StoreTrouble } from "./api-answers.ts";
+import { readUploads } from "../../shared/work/deliverables/upload-progress.ts";
+import { readStoredBudget } from "../../shared/work/forecast/budget.ts";
+import type { BoardAnswer, BoardBudget, StoreTrouble } from "./api-answers.ts";
 import { BOARD_COLUMNS, compareCards, toBoardColumn } from "./board-cards.ts";
 import { readOpenItems, readRecentlyClosedItems } from "./board-items.ts";
 import { readBoardPlans } from "./board-plans.ts";
@@ -66,9 +68,19 @@ function app(deps: BoardDeps): Hono {
       },
       waiting: { telegram: queues.outbox.pending, forward: queues.forward.pending },
       set_aside: Object.values(queues).reduce((sum, { dead }) => sum + dead, 0),
+      ...omitUndefined({ budget: await readBoardBudget(deps) }),
       ...omitUndefined({ first_look: await readFirstLook(deps) }),
+      uploads: await readUploads(deps),
     } satisfies BoardAnswer);
   });
+}
+
+/** The budget of the last minute or two. Before the first run of its tick there is none. */
+async function readBoardBudget(deps: BoardDeps): Promise<BoardBudget | undefined> {
+  const budget = deps.settings.budget && (await readStoredBudget(deps));
+  if (!budget) return undefined;
+  const { month, spent, open, unknown, amount, currency, share } = budget;
+  return { month, spent, open, unknown, amount, currency, share };
 }
 
 function readStoreTrouble({ settings, storeHealth }: BoardDeps): StoreTrouble | undefined {

@@ -77,7 +77,7 @@ function getChatWriter(telegram: TelegramSettings | undefined): { chat: Telegram
   const [user] = telegram?.allowedUsers ?? [];
   if (telegram && user !== undefined) return { chat: telegram.chat, user };
   const message = "Commands are disabled. Set TELEGRAM_BOT_TOKEN, TELEGRAM_CHAT_ID and TELEGRAM_ALLOWED_USERS.";
-  throw new GroundcrewError("forbidden", message);
+  throw new GroundcrewError("forbidden", message, { refusal: { name: "commandsOff" } });
 }
 
 function parseBody<T>(schema: z.ZodType<T>, body: Uint8Array, example: string): T {

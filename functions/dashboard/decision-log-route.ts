@@ -9,6 +9,7 @@ import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { ScanPage, SetName, StoredRow } from "../../shared/store/port.ts";
 import { createOutcomeReader } from "./action-outcome.ts";
 import type { DecisionLogAnswer } from "./api-answers.ts";
+import { findRuleBasis, type RuleBasis } from "./rule-basis.ts";
 
 /** The decision log: for each event the requested actions with their rules and results, and why others were not requested. */
 export const decisionLogRoute: Route = { path: "/api/why", access: "page", app };
@@ -30,21 +31,29 @@ function app(deps: Pick<Deps, "store" | "cache" | "settings">): Hono {
     return answerCleanJson(c, { rows: rendered, ...omitUndefined({ next }) } satisfies DecisionLogAnswer);
 
     async function renderRow({ key, value }: StoredRow<DecisionRecord>) {
-      const { asked, event, record: _, rev, ...rest } = value;
+      const { asked, event, held, record: _, rev, ...rest } = value;
       const person = "who" in event ? await deps.cache.getItem<PlanePerson>(`person:${event.who}`) : undefined;
       return {
         id: key,
         ...rest,
         rev,
         event: { ...event, ...omitUndefined({ name: person ? getPersonName(deps, person) : undefined }) },
-        asked: asked.map(({ rule, target, job }) => ({
-          rule,
-          target: formatTarget(target),
-          fate: outcomes.get(job),
-        })),
+        asked: asked.map(({ rule, target, queue, job }) => {
+          const shownTarget = formatTarget(target);
+          const to = shownTarget.slice(shownTarget.indexOf(":") + 1);
+          const basis = findRuleBasis(deps.settings, { rule, queue });
+          return { rule, target: shownTarget, queue, to, basis, fate: outcomes.get(job) };
+        }),
+        held: held.map((skipped) => ({ ...skipped, ...omitUndefined({ basis: findSkipBasis(skipped) }) })),
       };
     }
   });
+
+  function findSkipBasis({ consumer, rule }: DecisionRecord["held"][number]): RuleBasis | undefined {
+    return consumer === "telegram" && rule !== undefined
+      ? findRuleBasis(deps.settings, { rule, queue: "outbox" })
+      : undefined;
+  }
 }
 
 interface DecisionQuery {

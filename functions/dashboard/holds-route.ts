@@ -12,7 +12,10 @@ function app({ store, kick, requestPoll, log }: Pick<Deps, "store" | "kick" | "r
     if (system !== "plane" && system !== "telegram")
       throw new GroundcrewError("not_found", "Unknown system. Systems with rate limits: plane, telegram.");
     const ended = await shortenHolds(store, system, 0);
-    if (ended === 0) throw new GroundcrewError("not_found", `Nothing is held by a rate limit of ${system}.`);
+    if (ended === 0)
+      throw new GroundcrewError("not_found", `Nothing is held by a rate limit of ${system}.`, {
+        refusal: { name: "noHold", values: { system } },
+      });
     log.info("rate limit hold ended by an operator", { system, holds: ended });
     kick();
     // A poll sends the probe at once, even when no job waits for Plane.

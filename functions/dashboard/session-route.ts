@@ -41,6 +41,7 @@ function app({ settings, store }: Pick<Deps, "settings" | "store">): Hono {
         throw new GroundcrewError(
           "unauthorized",
           "ADMIN_TOKEN is not set, so signing in is not possible. Set it and restart Groundcrew.",
+          { refusal: { name: "signInOff" } },
         );
       const value = await sessions.open(parseToken(await readBody(c.req.raw)));
       if (value === undefined) throw await createWrongTokenError(c);

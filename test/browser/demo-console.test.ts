@@ -23,17 +23,23 @@ describe.skipIf(!hasChromium())("The demo's console in Chromium", () => {
     onTestFinished(() => demo.stop());
     const page = await openPage(demo.url);
     const card = (column: string, title: string) => `[data-column="${column}"] .card:has-text("${title}")`;
-    const fate = page.locator("#console label select");
+    const fate = page.locator("#console-fate");
     const wait = { timeout: 30_000 };
 
     await page.waitForSelector(".card", wait);
+    // Each control says what it does and what to watch for, to screen readers as well.
+    const killButton = page.getByRole("button", { name: "kill -9 Groundcrew" });
+    const explanation = await killButton.getAttribute("aria-describedby");
+    expect(await page.textContent(`#${explanation}`)).toMatch(/^Ends the process without warning\..*Watch: /);
+    expect(await page.locator("#console .does").count()).toBe(7);
     await page.fill('#console input[type="text"]', "Mine <i>1</i>");
     await page.click("#console form button");
     await page.waitForSelector(card("todo", "Mine <i>1</i>"), wait);
 
     await fate.selectOption("drop");
+    await page.waitForSelector("#console-fate-does:has-text('at the next poll')", wait);
     await expect
-      .poll(() => page.evaluate("fetch('/demo/state').then((r) => r.json()).then((s) => s.fate)"))
+      .poll(() => page.evaluate("fetch('/demo/state').then((r) => r.json()).then((s) => s.fate)"), wait)
       .toBe("drop");
     await page.dragAndDrop(card("todo", "Mine"), '[data-column="done"]');
     await page.waitForSelector(card("done", "Mine <i>1</i>"), wait);
@@ -47,7 +53,7 @@ describe.skipIf(!hasChromium())("The demo's console in Chromium", () => {
     await page.waitForSelector('#live[data-is="on"]', wait);
     await fate.selectOption("double");
     await expect
-      .poll(() => page.evaluate("fetch('/demo/state').then((r) => r.json()).then((s) => s.fate)"))
+      .poll(() => page.evaluate("fetch('/demo/state').then((r) => r.json()).then((s) => s.fate)"), wait)
       .toBe("double");
     await page.dragAndDrop(card("todo", "Mine too"), '[data-column="done"]');
     await page.waitForSelector('tr:has-text("Mine too"):has-text("completed") .fate[data-is="delivered"]', {

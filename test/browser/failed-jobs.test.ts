@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { FIND_LOW_CONTRAST, FIND_SMALL_TARGETS } from "./accessibility-checks.ts";
 import { closeSharedBrowser, hasChromium } from "./browser.ts";
 import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
 
@@ -8,12 +9,13 @@ afterAll(closeSharedBrowser);
 const parseLogLine = (line: string) => z.looseObject({ message: z.string().optional() }).parse(JSON.parse(line));
 
 describe.skipIf(!hasChromium())("Failed jobs in Chromium", { timeout: 60_000 }, () => {
-  test("are listed from the header's count, and requeued or discarded with the keyboard alone", async () => {
+  test("are listed from the header's count with what they are for and why, and requeued or discarded with the keyboard alone", async () => {
     const app = await startPageTestApp();
     const ids = ["body:1/a", "body:2/b"];
     await app.stop();
     for (const id of ids) {
-      await app.store.commit({ jobs: [{ id, queue: "forward", lane: id, body: { not: "a job of this version" } }] });
+      const body = { facts: { item: { key: "ONB-7", title: "secret title" } } };
+      await app.store.commit({ jobs: [{ id, queue: "forward", lane: id, body }] });
       const [job] = await app.store.take("forward", 1_000, 1);
       if (job) await app.store.settle(job, { dead: "refused\u202e by the other system" });
     }
@@ -28,19 +30,29 @@ describe.skipIf(!hasChromium())("Failed jobs in Chromium", { timeout: 60_000 }, 
     expect(await readIds()).toEqual(ids);
     await page.locator("#failed-count", { hasText: "Failed jobs: 2" }).press("Enter");
     expect(await page.evaluate("document.activeElement.tagName")).toBe("SUMMARY");
+    expect(await page.textContent("#failed-job-count")).toBe("2");
     await page.waitForSelector("#failed-job-list li:has-text('body:1/a') time");
-    expect(await page.textContent("#failed-job-list")).toContain("refused by the other system");
-    await page.getByRole("button", { name: "Retry forward body:1/a" }).press("Enter");
+    const text = await page.textContent("#failed-job-list");
+    expect(text).toContain("Event for another system (ONB-7)");
+    expect(text).toContain("refused by the other system");
+    expect(text).not.toContain("secret");
+    expect(await page.isVisible("#failed-job-list code")).toBe(false);
+    await page.getByRole("button", { name: "Requeue Event for another system (ONB-7) body:1/a" }).press("Enter");
     await expect.poll(readIds).toEqual(["body:2/b"]);
+    await page.waitForSelector("#failed-job-told:has-text('Requeued: Event for another system (ONB-7)')");
 
-    const discard = page.getByRole("button", { name: "Discard forward body:2/b" });
+    const discard = page.getByRole("button", { name: "Discard Event for another system (ONB-7) body:2/b" });
     await discard.press("Enter");
     await expect.poll(() => asked.length).toBe(1);
-    expect(asked[0]).toContain("body:2/b");
+    expect(asked[0]).toMatch(/^Discard this failed job\? .*cannot be restored.*body:2\/b/);
     expect(await readIds()).toEqual(["body:2/b"]);
     await page.selectOption("#language", "fr");
-    await page.getByRole("button", { name: "Abandonner forward body:2/b" }).press("Enter");
+    await page
+      .getByRole("button", { name: "Abandonner Événement pour un autre système (ONB-7) body:2/b" })
+      .press("Enter");
     await expect.poll(readIds).toEqual([]);
+    await page.waitForSelector("#failed-job-hint:has-text('Aucune tâche interne en échec')");
+    expect(await page.isVisible("#failed-count")).toBe(false);
     const requester = { by: "page", client: "127.0.0.1", queue: "forward" };
     await expect
       .poll(() => app.logLines.map(parseLogLine).filter(({ message }) => message?.startsWith("failed job ")))
@@ -49,5 +61,23 @@ describe.skipIf(!hasChromium())("Failed jobs in Chromium", { timeout: 60_000 }, 
         expect.objectContaining({ message: "failed job discarded", id: "body:2/b", ...requester }),
       ]);
     expect(page.problems).toEqual([]);
+  });
+
+  test("another page's requeue is reported, and nothing is lost", async () => {
+    const app = await startPageTestApp();
+    await app.store.commit({ jobs: [{ id: "gone", queue: "inbox", lane: "a", body: "{}" }] });
+    const [job] = await app.store.take("inbox", 1_000, 1);
+    if (job) await app.store.settle(job, { dead: "not understood" });
+    const page = await openSignedInPage(app.url, { width: 360, dark: true });
+    await page.press("#failed-count", "Enter");
+    const button = page.getByRole("button", { name: "Requeue Change reported by Plane gone" });
+    await button.waitFor();
+    expect(await page.evaluate(FIND_SMALL_TARGETS)).toEqual([]);
+    expect(await page.evaluate(FIND_LOW_CONTRAST)).toEqual([]);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
+    await page.route("**/dead-letters", (route) => route.abort());
+    await app.store.discard("inbox", "gone");
+    await button.press("Enter");
+    await page.waitForSelector("#failed-job-problem:has-text('It may have been requeued or discarded already')");
   });
 });

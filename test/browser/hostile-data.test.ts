@@ -25,7 +25,7 @@ describe.skipIf(!hasChromium())("The page with hostile data in Chromium", { time
       await expect
         .poll(() => page.evaluate("document.querySelectorAll('[data-column=todo] .card').length"), { timeout: 30_000 })
         .toBe(TITLES.length);
-      const views = width < 1_000 ? ["why", "chat", "board"] : [];
+      const views = width < 1_000 ? ["why", "chat", "team", "plan"] : ["team", "plan"];
       if (width < 1_000) await page.click('#views [data-view="chat"]');
       for (const text of CHAT_TEXTS) {
         await page.fill("#say-text", text);
@@ -34,7 +34,12 @@ describe.skipIf(!hasChromium())("The page with hostile data in Chromium", { time
       }
       await page.waitForSelector(`.message:has-text("${"y".repeat(50)}")`, { timeout: 15_000 });
       for (const view of [...views, "board"]) {
-        if (width < 1_000) await page.click(`#views [data-view="${view}"]`);
+        await page.click(`#views [data-view="${view}"]`);
+        if (view === "team") await page.waitForSelector(".task:has-text('__proto__')");
+        if (view === "plan") {
+          await page.selectOption("#projects", "ONB");
+          await page.waitForSelector(".node:has-text('__proto__')");
+        }
         expect(await page.evaluate("document.documentElement.scrollWidth"), view).toBe(width);
       }
       expect(await page.textContent("#columns")).toContain("__proto__");

@@ -29,7 +29,7 @@ describe.skipIf(!hasChromium())("Texts from Plane in Chromium", { timeout: 60_00
     await page.waitForSelector(".card:has-text('invoicefdp.exe')");
     app.plane.editItem(item, { name: `report${INVISIBLE}fdp.exe`, state: "In Progress" });
     await page.waitForSelector(".card:has-text('reportfdp.exe')");
-    await page.waitForSelector("#trail tr:has-text('renamed from “invoicefdp.exe”')");
+    await page.waitForSelector("#trail tr:has-text('Its title was “invoicefdp.exe”')");
     await page.waitForSelector(".card .who:has-text('eve')");
     expect(await page.evaluate(FIND_INVISIBLE)).toEqual([]);
     expect(page.problems).toEqual([]);

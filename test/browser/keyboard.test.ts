@@ -73,8 +73,8 @@ describe.skipIf(!hasChromium())("The page used with the keyboard alone", { timeo
     await page.keyboard.press("Enter");
     await page.waitForSelector('.message:has-text("Answered by Admin (page)"):has-text("Warm, but short")', WAIT);
     expect(await page.isVisible("#say-to")).toBe(false);
-    await page.waitForSelector('tr:has-text("answered") .seen:has-text("Admin (page)")', WAIT);
-    await page.waitForSelector('tr:has-text("asked a question") .seen:has-text("Thot")');
+    await page.waitForSelector('tr:has-text("Admin (page) answered the question of Thot: “Warm, but short”")', WAIT);
+    await page.waitForSelector('tr:has-text("Thot asked a question: “Formal or friendly?”")');
     expect(page.problems).toEqual([]);
   });
 
@@ -86,7 +86,7 @@ describe.skipIf(!hasChromium())("The page used with the keyboard alone", { timeo
     for (const item of app.plane.items(app.project)) app.plane.editItem(item, { state: "Done" });
     await page.press('.card:has-text("Task 0") > button', "Enter");
     await expectInPage(page, `${FOCUSED}.id`).toBe("why");
-    await page.press('#trail tr:has-text("completed") button.fate', "Enter", WAIT);
+    await page.press('#trail tr:has-text("completed") button.link', "Enter", WAIT);
     await expectInPage(page, `${FOCUSED}.className`).toContain("message");
     for (const word of ["status", "help", "help"]) {
       await page.fill("#say-text", `/plane ${word}`);
@@ -140,7 +140,7 @@ describe.skipIf(!hasChromium())("The accessibility of the page", { timeout: 60_0
       await page.waitForSelector(`tr:has-text("Task ${i}")`, WAIT);
     }
     await expectInPage(page, "said.length").toBe(2);
-    expect(await page.evaluate("said[1]")).toMatch(/^3 new events\. Latest: ONB-5 created/);
+    expect(await page.evaluate("said[1]")).toMatch(/^3 new events\. Latest: ONB-5: This task was created/);
     expect(await page.getAttribute("#messages", "aria-live")).toBe("polite");
   });
 
@@ -158,12 +158,16 @@ describe.skipIf(!hasChromium())("The accessibility of the page", { timeout: 60_0
     expect(await page.evaluate("said")).toBe(0);
   });
 
-  test("a French page reports a wrong token in French", async () => {
+  test("a French page reports what the server refuses in French", async () => {
     const app = await startPageTestApp();
     const page = await openPage(app.url, { locale: "fr-FR" });
     await page.fill("#token", "not it");
     await page.press("#token", "Enter");
     await page.waitForSelector("#sign-in-problem:has-text('Le jeton ne correspond pas à ADMIN_TOKEN')");
+    const error = { code: "unavailable", message: "The store cannot be written." };
+    await page.route("**/api/session", (route) => route.fulfill({ status: 503, json: { error } }));
+    await page.press("#token", "Enter");
+    await page.waitForSelector("#sign-in-problem:has-text('Groundcrew ne peut pas répondre pour le moment')");
     await page.route("**/api/session", (route) => route.abort());
     await page.press("#token", "Enter");
     await page.waitForSelector("#sign-in-problem:has-text('Groundcrew ne répond pas')");

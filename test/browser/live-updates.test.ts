@@ -100,9 +100,12 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 90_000 }, () 
     await page.waitForSelector('#trail tr:has-text("renamed") .written', WAIT);
     const edge = (selector: string, side: string) =>
       page.evaluate(
-        `document.querySelector("#trail b[data-event=renamed]").parentElement.querySelector("${selector}").getBoundingClientRect().${side}`,
+        `document.querySelector("#trail .event[data-event=renamed]").parentElement.querySelector("${selector}").getBoundingClientRect().${side}`,
       );
-    expect(Number(await edge("b", "right"))).toBeLessThanOrEqual(Number(await edge(".written", "left")));
+    expect(Math.floor(Number(await edge(".key", "right")))).toBeLessThanOrEqual(Number(await edge(".written", "left")));
+    expect(await page.textContent('.event[data-event="renamed"]')).toBe(
+      "This task was renamed. Its title was “knil a ton si siht”.",
+    );
   });
 
   test("shows all projects if the stored project no longer exists", async () => {

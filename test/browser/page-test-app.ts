@@ -15,6 +15,8 @@ const PAGE_CHAT = 4711;
 export async function startPageTestApp(
   env: Record<string, string> = {},
   setUpPlane: (plane: PlaneSimulator, project: Project, thot: User) => void = () => {},
+  /** Further content of the settings file. */
+  config: object = {},
 ) {
   const plane = createPlaneSimulator({ autoDeliver: true, rateLimit: 10_000 });
   const telegram = createTelegramSimulator({ clock: Date.now, chats: [PAGE_CHAT], token: `1000:${"test".repeat(9)}` });
@@ -40,9 +42,10 @@ export async function startPageTestApp(
       STORE_URL: "memory:",
       POLL_CRON: "* * * * * *",
       GROUNDCREW_CONFIG: "crew.json",
+      LOCALE: "auto",
       ...env,
     },
-    { "crew.json": JSON.stringify(agents) },
+    { "crew.json": JSON.stringify({ ...agents, ...config }) },
   );
   const store = createMemoryStore({ clock: Date.now });
   const logLines: string[] = [];

@@ -8,10 +8,10 @@ import { launchBrowser } from "./browser.ts";
 
 /** Makes the pictures of the README from the running demo: `node test/browser/pictures.ts`. */
 const OUTPUT_FOLDER = "docs/pictures";
-const MAX_BYTES = 280_000;
+const MAX_BYTES = 400_000;
 
 const folder = mkdtempSync(join(tmpdir(), "groundcrew-pictures-"));
-const demo = await startDemo(createTestSettings({ PORT: "0" }), {
+const demo = await startDemo(createTestSettings({ PORT: "0", LOCALE: "auto" }), {
   write: () => {},
   colour: false,
   pace: 1_200,
@@ -32,12 +32,11 @@ async function takePicture(page: Page, name: string) {
 }
 
 try {
-  const page = await browser.newPage({ locale: "en-GB", viewport: { width: 1360, height: 850 } });
+  const page = await browser.newPage({ locale: "en-GB", viewport: { width: 1360, height: 1020 } });
   await page.goto(demo.url);
   // The picture shows a question that waits for its answer and a completed task.
   await page.waitForSelector("#messages .row button", { timeout: 60_000 });
   await page.waitForSelector('[data-column="done"] .card', { timeout: 60_000 });
-  await page.waitForSelector('[data-column="blocked"] .card:has-text("Renew the certificate")', { timeout: 60_000 });
   await takePicture(page, "board");
   await demo.finished;
   await page.emulateMedia({ colorScheme: "dark" });
@@ -47,6 +46,13 @@ try {
   await page.click('.card:has-text("Build the container image") > button');
   await page.waitForSelector("#why-of .chip");
   await takePicture(page, "why");
+  await page.click('#views [data-view="team"]');
+  await page.waitForSelector("#team-list .agent");
+  await takePicture(page, "team");
+  await page.selectOption("#projects", "CFW");
+  await page.click('#views [data-view="plan"]');
+  await page.waitForSelector("#plan-view svg");
+  await takePicture(page, "plan");
   const phone = await browser.newPage({ locale: "fr-FR", viewport: { width: 390, height: 780 }, deviceScaleFactor: 2 });
   await phone.goto(demo.url);
   await phone.waitForSelector(".card");

@@ -66,7 +66,10 @@ async function playTenMessages(): Promise<Record<string, ChatBubble[]>> {
   const question = captureBubbles(app, app.findMessage("Formal or friendly?"));
   await app.tapButton(app.findMessage("Formal or friendly?"), "Friendly");
   const answered = captureBubbles(app, app.findMessage("Formal or friendly?"));
-  await app.actAs("Imhotep").setStatus(mail, { status: "done", text: "Written.", confidence: 0.9, cost: 0.4 });
+  const file = new Blob(["# Welcome!\n"]);
+  await app.actAs("Imhotep").deliver({ task: mail, name: "welcome-mail.md", file });
+  const summary = "The mail is written in a friendly tone: greeting, first week, and whom to ask.";
+  await app.actAs("Imhotep").setStatus(mail, { status: "done", text: summary, confidence: 0.9, cost: 0.4 });
   await app.advanceAndDrain(20_000);
   const completed = captureBubbles(app, app.findMessage("Completed"));
   app.time.now += 5 * MINUTE;

@@ -1,35 +1,29 @@
 import { fetchJson, getProblemText, sendJson } from "../../../functions/dashboard/page/script/api.js";
 import { onBoard } from "../../../functions/dashboard/page/script/board.js";
-import { createElement, findElements, findTarget, getElement } from "../../../functions/dashboard/page/script/dom.js";
-import { fillText, getLanguage, onLanguageChange } from "../../../functions/dashboard/page/script/language.js";
-import { TEXTS } from "./console-texts.js";
+import { createElement, findElements, getElement } from "../../../functions/dashboard/page/script/dom.js";
+import { onLanguageChange } from "../../../functions/dashboard/page/script/language.js";
+import { enableDragging } from "./console-drag.js";
+import { createGroup, drawExplanations, WEBHOOK_FATES } from "./console-groups.js";
+import { translate } from "./console-language.js";
 
 /** @import { BoardAnswer } from "../../../functions/dashboard/api-answers.ts" */
-/** @import { TextValues } from "../../../functions/dashboard/page/script/page-types.ts" */
 /** @import { ConsoleState } from "../console-state.ts" */
 
 /** Interval between two reads of the demo's state: 1.5 s, so that the counters follow the board. */
 const STATE_INTERVAL_MS = 1_500;
-/** Media type of a dragged card's data. */
-const DRAG_TYPE = "text/x-groundcrew";
-const WEBHOOK_FATES = /** @type {const} */ (["arrive", "drop", "double", "delay"]);
 
 /** @type {BoardAnswer | undefined} */
 let board;
 /** @type {ConsoleState | undefined} */
 let state;
 
-/** @param {keyof typeof TEXTS["en"]} name @param {TextValues} [values] */
-function translate(name, values) {
-  return fillText(TEXTS[getLanguage()][name], values);
-}
-
 const root = getElement("console");
-const problem = createElement("span", { class: "bad", role: "status" });
+/** What the last action did, or why it was refused. */
+const problem = createElement("p", { class: "told", role: "status" });
 const tally = createElement("span", { class: "tally" });
 const title = createElement("span", {});
 const hint = createElement("span", { class: "hint" });
-const wish = createElement("p", { class: "hint" });
+const wish = createElement("p", { class: "wish" });
 const newTitle = createElement("input", { type: "text", maxlength: 255, required: true });
 const projects = createElement("select", {});
 const people = createElement("select", {});
@@ -37,19 +31,38 @@ const addButton = createElement("button", {});
 const movedTask = createElement("select", {});
 const targetColumn = createElement("select", {});
 const moveButton = createElement("button", {});
-const fateLabel = createElement("span", {});
+const fateLabel = createElement("label", {});
 const fate = createElement("select", { onchange: chooseFate });
 const stopTelegram = createOutageButton("telegram");
 const stopPlane = createOutageButton("plane");
 const killButton = createElement("button", { type: "button", class: "kill", onclick: () => runAction("kill") });
+fate.id = "console-fate";
+fateLabel.setAttribute("for", fate.id);
+const addForm = createElement("form", { onsubmit: addTask }, newTitle, projects, people, addButton);
+const moveForm = createElement("form", { onsubmit: moveTask }, movedTask, targetColumn, moveButton);
+
+/** The groups of the console, each with its controls and the control that its explanation describes. */
+const groups = [
+  createGroup("add", addButton, addForm),
+  createGroup("move", moveButton, moveForm),
+  createGroup("fate", fate, fateLabel, fate),
+  createGroup("stop_telegram", stopTelegram, stopTelegram),
+  createGroup("stop_plane", stopPlane, stopPlane),
+  createGroup("kill", killButton, killButton),
+  createGroup("wish", wish, wish),
+];
 
 function chooseFate() {
+  drawExplanations(groups, fate.value);
   runAction("fate", { fate: fate.value });
 }
 
 /** @param {"plane" | "telegram"} part */
 function createOutageButton(part) {
-  return createElement("button", { type: "button", onclick: () => runAction("outage", { part, seconds: 15 }) });
+  const stop = async () => {
+    if (await runAction("outage", { part, seconds: 15 })) showProblem(translate(`${part}_stopped`));
+  };
+  return createElement("button", { type: "button", onclick: stop });
 }
 
 root.append(
@@ -60,24 +73,25 @@ root.append(
     createElement(
       "div",
       { class: "acts" },
-      createElement("form", { onsubmit: addTask }, newTitle, projects, people, addButton),
-      createElement("form", { onsubmit: moveTask }, movedTask, targetColumn, moveButton),
-      createElement("label", {}, fateLabel, " ", fate),
-      createElement("span", { class: "line" }, stopTelegram, stopPlane, killButton),
-      problem,
+      groups.map(({ element }) => element),
     ),
-    wish,
+    problem,
   ),
 );
+
+/** @param {string} text */
+function showProblem(text) {
+  problem.textContent = text;
+}
 
 /** Runs an action in the demo and returns whether it succeeded. @param {string} name @param {object} [input] */
 async function runAction(name, input = {}) {
   try {
     await sendJson(`/demo/${name}`, input);
-    problem.textContent = "";
+    showProblem("");
   } catch (thrown) {
     // The killed process cannot answer its own kill request.
-    problem.textContent = name === "kill" ? translate("killed") : getProblemText(thrown);
+    showProblem(name === "kill" ? translate("killed") : getProblemText(thrown));
   }
   refreshState();
   return problem.textContent === "";
@@ -112,6 +126,7 @@ function updateOptions(select, options) {
 }
 
 function translateConsole() {
+  showProblem("");
   title.textContent = translate("title");
   root.setAttribute("role", "region");
   root.setAttribute("aria-label", translate("title"));
@@ -125,7 +140,6 @@ function translateConsole() {
   targetColumn.setAttribute("aria-label", translate("to"));
   addButton.textContent = translate("add");
   moveButton.textContent = translate("go");
-  moveButton.title = translate("drag");
   fateLabel.textContent = translate("fate");
   stopTelegram.textContent = translate("stop_telegram");
   stopPlane.textContent = translate("stop_plane");
@@ -134,6 +148,7 @@ function translateConsole() {
     fate,
     WEBHOOK_FATES.map((name) => [name, translate(name)]),
   );
+  drawExplanations(groups, fate.value);
   drawConsole();
 }
 
@@ -167,7 +182,10 @@ function drawState(shown) {
     ["", `${translate("for")}: ${translate("nobody")}`],
     ...shown.people.map(({ id, name }) => /** @type {const} */ ([id, `${translate("for")}: ${name}`])),
   ]);
-  if (document.activeElement !== fate) fate.value = shown.fate;
+  if (document.activeElement !== fate && fate.value !== shown.fate) {
+    fate.value = shown.fate;
+    drawExplanations(groups, fate.value);
+  }
   // `aria-disabled` instead of `disabled`: a disabled button loses the focus.
   stopTelegram.setAttribute("aria-disabled", String(shown.outages.includes("telegram")));
   stopPlane.setAttribute("aria-disabled", String(shown.outages.includes("plane")));
@@ -195,43 +213,25 @@ function listFirst(keys) {
   return keys.slice(0, 5).join(", ") + (keys.length > 5 ? " …" : "");
 }
 
+/** Whether what the text reports has passed. @param {ConsoleState} shown @param {string | null} text */
+function isOver({ outages }, text) {
+  if (text === translate("killed")) return true;
+  return /** @type {const} */ (["telegram", "plane"]).some(
+    (part) => text === translate(`${part}_stopped`) && !outages.includes(part),
+  );
+}
+
 async function refreshState() {
   try {
     state = await fetchJson("/demo/state");
-    if (problem.textContent === translate("killed")) problem.textContent = "";
+    if (state && isOver(state, problem.textContent)) showProblem("");
     drawConsole();
   } catch {
     // The page itself reports a lost connection.
   }
 }
 
-/** @param {HTMLElement} [column] */
-function markDropTarget(column) {
-  for (const marked of findElements(document, ".column.over")) if (marked !== column) marked.classList.remove("over");
-  column?.classList.add("over");
-}
-
-const columns = getElement("columns");
-columns.addEventListener("dragstart", (event) => {
-  const id = findTarget(event, ".card")?.dataset["key"];
-  if (id) event.dataTransfer?.setData(DRAG_TYPE, id);
-});
-columns.addEventListener("dragover", (event) => {
-  const column = findTarget(event, ".column");
-  markDropTarget(column);
-  if (column) event.preventDefault();
-});
-columns.addEventListener("dragend", () => markDropTarget());
-columns.addEventListener("dragleave", () => markDropTarget());
-columns.addEventListener("drop", (event) => {
-  const column = findTarget(event, ".column");
-  const item = event.dataTransfer?.getData(DRAG_TYPE);
-  markDropTarget();
-  if (!column || !item) return;
-  event.preventDefault();
-  runAction("move", { item, column: column.dataset["column"] });
-});
-
+enableDragging((item, column) => runAction("move", { item, column }));
 onBoard((next) => {
   board = next;
   drawConsole();

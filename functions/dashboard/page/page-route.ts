@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { etag } from "hono/etag";
 import type { Deps, Route } from "../../../shared/app/deps.ts";
+import { resolveLocale } from "../../../shared/i18n/locale.ts";
 import { renderPage } from "./html.ts";
 import { getPageAssets } from "./page-assets.ts";
 
@@ -30,7 +31,11 @@ const SECURITY_HEADERS = {
 };
 
 function app({ settings, readAsset }: Pick<Deps, "settings" | "readAsset">): Hono {
-  const routes = new Hono().get("/", (c) => c.html(renderPage({ demo: settings.demo }), 200, SECURITY_HEADERS));
+  const routes = new Hono().get("/", (c) => {
+    const language = resolveLocale(settings.locale, c.req.header("accept-language"));
+    const headers = { ...SECURITY_HEADERS, "Content-Language": language, Vary: "Accept-Language" };
+    return c.html(renderPage({ demo: settings.demo, language }), 200, headers);
+  });
   for (const { name, type, text } of getPageAssets(readAsset)) {
     // Browsers revalidate the file each time, and it is sent only when it has changed, so a new version shows at once.
     const headers = { ...SECURITY_HEADERS, "Content-Type": type, "Cache-Control": "no-cache" };

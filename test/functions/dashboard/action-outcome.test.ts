@@ -6,6 +6,7 @@ import { createMutePut } from "../../../functions/telegram/delivery/mutes.ts";
 import type { RequestedAction } from "../../../shared/decision-log/decision-log.ts";
 import { forwardReceiptKey } from "../../../shared/outgoing/forward-receipt.ts";
 import { type ChatMessage, chatMessageSet } from "../../../shared/telegram/message-log.ts";
+import { wakeKeys } from "../../../shared/wake/wake-record.ts";
 import { createNotice, createOutboxSetup, enqueueNotices, OUTBOX_CHAT } from "../telegram/outbox-setup.ts";
 
 async function createOutboxWithNotices(count: number) {
@@ -118,6 +119,22 @@ test("an internal job is passed on, unless it failed", async () => {
   ]);
   expect(toOutcomeKinds([...(await createOutcomeReader(outbox)([inside("wake", "good")])).values()])).toEqual([
     "passed_on",
+  ]);
+});
+
+test("an agent whose wake contains the event was woken", async () => {
+  const { outbox } = await createOutboxWithNotices(0);
+  const wake = (job: string): RequestedAction => ({
+    rule: "wake on assigned",
+    target: "wake:Thot",
+    queue: "wake",
+    job,
+  });
+  await outbox.store.commit({ put: [{ key: wakeKeys.addedJob("one"), value: true }] });
+  const outcomes = await createOutcomeReader(outbox)([wake("one"), wake("two")]);
+  expect([...outcomes]).toEqual([
+    ["one", { is: "woken" }],
+    ["two", { is: "passed_on" }],
   ]);
 });
 

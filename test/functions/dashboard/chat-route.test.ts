@@ -3,6 +3,7 @@ import { z } from "zod";
 import { chatRoute } from "../../../functions/dashboard/chat-route.ts";
 import { cyclesTick } from "../../../functions/poll/cycles-tick.ts";
 import { createHttpApp } from "../../../shared/http/http-app.ts";
+import { chatMessageKey, createChatMessagePut } from "../../../shared/telegram/message-log.ts";
 import { createCommandsApp, GROUP_CHAT } from "../telegram/commands/commands-app.ts";
 
 const ADMIN_TOKEN = "admin-token-of-the-chat";
@@ -82,4 +83,20 @@ test("The chat on the page formats the same parts of a message as Telegram, also
   const shown = messages.find(({ by }) => by === undefined);
   expect(shown && readParts(shown)).toEqual(sent);
   expect(shown?.text).toBe(reply.text.replaceAll("\u2060", ""));
+});
+
+test("The chat on the page has a single message by its id, and none for an id that is kept under another kind of key", async () => {
+  const app = await createCommandsApp({ env: { ADMIN_TOKEN } });
+  const at = app.time.now;
+  const key = chatMessageKey(GROUP_CHAT, 7, at);
+  const message = { chat: String(GROUP_CHAT), messageId: 7, at, repeat: false, text: "Old", entities: [] };
+  await app.store.commit({ put: [createChatMessagePut(key, { ...message, shown: [[1, at]] })] });
+  await app.store.commit({ put: [{ key: "other:secret", value: { text: "not a message" } }] });
+  const read = async (id: string) => {
+    const response = await chatRoute.app(app.deps).request(`/?message=${encodeURIComponent(id)}`);
+    return answerSchema.parse(await response.json()).messages.map(({ text }) => text);
+  };
+  expect(await read(key)).toEqual(["Old"]);
+  expect(await read(chatMessageKey(GROUP_CHAT, 8, at))).toEqual([]);
+  expect(await read("other:secret")).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import { drawCard } from "./card.js";
 import { createElement, findElement, findElements, findTarget, getElement, updateList } from "./dom.js";
-import { translate } from "./language.js";
+import { getLanguage, translate } from "./language.js";
 import { getChosenTask } from "./selection.js";
 
 /** @import { BoardAnswer } from "../../api-answers.ts" */
@@ -35,6 +35,7 @@ function drawBoard(board) {
   }
   if (!root.querySelector(".column")) root.replaceChildren(...board.columns.map(({ name }) => createColumn(name)));
   for (const column of board.columns) drawColumn(column);
+  showBudget(board.budget);
   root.querySelector(".beyond")?.remove();
   if (board.beyond > 0) {
     root.append(createElement("p", { class: "beyond" }, translate("beyond", { n: board.beyond })));
@@ -44,6 +45,20 @@ function drawBoard(board) {
   setTabStop(tabStop);
   if (focusedCard && document.activeElement === document.body) tabStop?.focus({ preventScroll: true });
   markChosenCard();
+}
+
+/** What is spent this month and what open tasks are expected to cost. @param {BoardAnswer["budget"]} budget */
+function showBudget(budget) {
+  const line = getElement("budget");
+  line.hidden = !budget;
+  if (!budget) return;
+  const { spent, open, unknown, amount, currency, share } = budget;
+  /** @param {number} value */
+  const money = (value) => new Intl.NumberFormat(getLanguage(), { style: "currency", currency }).format(value);
+  const percent = new Intl.NumberFormat(getLanguage(), { style: "percent" }).format(share);
+  const values = { spent: money(spent), open: money(open), budget: money(amount), percent };
+  const text = translate("budget", values);
+  line.textContent = unknown > 0 ? `${text} ${translate("budget.unknown", { n: unknown })}` : text;
 }
 
 function findFocusedCard() {

@@ -11,19 +11,29 @@ import {
 } from "./dom.js";
 import { getLanguage, translate } from "./language.js";
 import { drawMessage } from "./message.js";
-import { refreshPage } from "./refresh.js";
+import { refreshPage, showTrouble } from "./refresh.js";
 import { getChatScroller, scrollToLatestMessage, showView } from "./views.js";
 
 /** @import { ChatAnswer, ChatMessageAnswer } from "../../api-answers.ts" */
 
 /** The message to which the next text replies, as in Telegram. @type {ChatMessageAnswer | undefined} */
 let replyTo;
+/** The message that an entry of the activity leads to, which may be older than those that are loaded. @type {string | undefined} */
+let linkedId;
 
 export async function loadChat() {
   /** @type {ChatAnswer} */
   const { messages, write } = await fetchJson("/api/chat");
   getElement("say").hidden = !write;
-  drawMessages(messages);
+  drawMessages([...messages, ...(await loadLinkedMessage(messages))]);
+}
+
+/** Loads the linked message unless it is among these. @param {ChatMessageAnswer[]} loaded */
+async function loadLinkedMessage(loaded) {
+  if (linkedId === undefined || loaded.some(({ id }) => id === linkedId)) return [];
+  /** @type {ChatAnswer} */
+  const { messages } = await fetchJson(`/api/chat?message=${encodeURIComponent(linkedId)}`);
+  return messages;
 }
 
 /** @param {ChatMessageAnswer[]} messages */
@@ -128,11 +138,20 @@ function explainChatRefusal(thrown) {
   return getProblemCode(thrown) === "conflict" ? translate("chat.gone") : getProblemText(thrown);
 }
 
-/** @param {string} id */
-export function showMessage(id) {
+/** Shows a message in the chat, also one that is older than the loaded ones. @param {string} id */
+export async function showMessage(id) {
   showView("chat");
+  linkedId = id;
+  try {
+    await loadChat();
+  } catch (thrown) {
+    showTrouble("chat", thrown);
+  }
   const message = findElements(document, ".message").find((el) => el.dataset["key"] === id);
-  if (!message) return focusFirstVisible(getElement("chat"));
+  if (!message) {
+    findElement(getElement("chat"), ".trouble").textContent = translate("chat.linked.gone");
+    return focusFirstVisible(getElement("chat"));
+  }
   focusFirstVisible(makeFocusable(message));
   message.scrollIntoView({ block: "nearest" });
   message.classList.remove("found");

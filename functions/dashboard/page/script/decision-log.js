@@ -1,5 +1,5 @@
 import { fetchJson } from "./api.js";
-import { describeEvent, drawDecision } from "./decision-row.js";
+import { drawDecision, getDecisionSummary } from "./decision-row.js";
 import { createChip, createElement, findElement, focusFirstVisible, getElement, updateList } from "./dom.js";
 import { translate } from "./language.js";
 import { showTrouble } from "./refresh.js";
@@ -119,7 +119,7 @@ function createMoreButton() {
 }
 
 function createHeadings() {
-  const names = /** @type {const} */ (["when", "seen", "what", "answer"]);
+  const names = /** @type {const} */ (["when", "what", "answer"]);
   return names.map((name) => createElement("th", { scope: "col" }, translate(`head.${name}`)));
 }
 
@@ -131,7 +131,7 @@ function announceNews(rows) {
   newestId = latest.id;
   if (since === undefined) return;
   unsaidCount += rows.filter(({ id }) => id < since).length;
-  latestNews = `${latest.item?.key ?? latest.cycle ?? latest.project.name} ${describeEvent(latest.event)}`;
+  latestNews = getDecisionSummary(latest);
   if (newsTimer === undefined) sayNews();
 }
 

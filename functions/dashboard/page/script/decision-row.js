@@ -1,131 +1,79 @@
-import { showMessage } from "./chat.js";
+import { drawAction, drawSkipReason, getActionSummary } from "./action-text.js";
 import { createElement, createUserText } from "./dom.js";
-import { formatDay, formatTime, translate } from "./language.js";
+import { drawEventText } from "./event-text.js";
+import { formatTime, translate } from "./language.js";
 import { chooseTask } from "./selection.js";
 
 /** @import { DecisionRow } from "../../api-answers.ts" */
 /** @import { TextName } from "./page-types.ts" */
 
+/** The entries whose technical details are open: an entry that is drawn again keeps them open. @type {Set<string>} */
+const openDetails = new Set();
+
 /**
- * Draws one decision: when and how the change was observed, the event, and each action with its outcome.
+ * Draws one decision: when, what happened to which task, and what Groundcrew did about it by which rule.
  * @param {DecisionRow} row
  */
 export function drawDecision(row) {
-  const via = translate(/** @type {TextName} */ (`via.${row.via}`));
+  const time = createElement("time", { datetime: new Date(row.at).toISOString() }, formatTime(row.at));
+  const subject = row.item && createUserText("span", row.item.title, 140);
   return createElement(
     "tr",
     {},
-    createElement(
-      "td",
-      { class: "when" },
-      createElement("time", { datetime: new Date(row.at).toISOString() }, formatTime(row.at)),
-    ),
-    createElement("td", { class: "seen" }, createElement("span", { class: "via" }, via), drawActor(row)),
-    createElement(
-      "td",
-      { class: "what" },
-      drawSubject(row),
-      " ",
-      createElement("b", { "data-event": row.event.kind }, describeEvent(row.event)),
-      row.item && [" ", createUserText("span", row.item.title, 140)],
-    ),
-    createElement("td", { class: "answer" }, row.asked.map(drawAction), row.held.map(drawSkipReason)),
+    createElement("td", { class: "when" }, time),
+    createElement("td", { class: "what" }, drawSubject(row), " ", subject, drawEventText(row)),
+    createElement("td", { class: "answer" }, drawAnswer(row), drawTechnicalDetails(row)),
   );
 }
 
-/** @param {DecisionRow} row */
-function drawActor(row) {
-  const actor = findActor(row);
-  if (!actor) return undefined;
-  const isAgent = actor.isAgent ? "yes" : "no";
-  const title = actor.isAgent && translate("agent");
-  const name = createElement("bdi", { class: "who", "data-agent": isAgent, title }, actor.name.slice(0, 60));
-  return createElement("span", { class: "muted" }, " · ", name);
-}
-
-/**
- * Work events have no actor of their own: the event itself names the agent or person.
- * @param {DecisionRow} row @returns {{ name: string, isAgent?: boolean } | undefined}
- */
-function findActor({ actor, event }) {
-  if (actor) return actor;
-  if ("by" in event) return event.by ? { name: event.by } : undefined;
-  return "agent" in event ? { name: event.agent, isAgent: true } : undefined;
+/** What is announced to screen readers. @param {DecisionRow} row */
+export function getDecisionSummary(row) {
+  return `${getSubject(row)}: ${drawEventText(row).textContent}`;
 }
 
 /** @param {DecisionRow} row */
-function drawSubject({ item, project, cycle }) {
-  if (item) {
-    const { id, key } = item;
-    return createElement("button", { type: "button", class: "key", onclick: () => chooseTask({ id, key }) }, key);
-  }
-  const name = cycle ? `${project.identifier} · ${cycle.slice(0, 60)}` : project.identifier || project.name;
-  return createElement("span", { class: "key" }, name);
+function drawAnswer(row) {
+  // That other systems get only some events is of interest to those who set them up.
+  const skipped = row.held.filter(({ consumer, why }) => consumer !== "forward" || why !== "no_rule");
+  const lines = [...row.asked.map((action) => drawAction(action, getSubject(row))), ...skipped.map(drawSkipReason)];
+  return lines.length > 0 ? lines : [createElement("div", { class: "line held" }, translate("did.nothing"))];
 }
 
-/** @param {DecisionRow["event"]} event */
-export function describeEvent(event) {
-  const who = (event.name ?? translate("someone")).slice(0, 60);
-  return translate(`event.${event.kind}`, { who, ...describeChange(event) });
+/** @param {DecisionRow} row */
+function getSubject({ item, project, cycle }) {
+  if (item) return item.key;
+  return cycle ? `${project.identifier} · ${cycle.slice(0, 60)}` : project.name || project.identifier;
 }
 
-/** @param {DecisionRow["event"]} event */
-function describeChange(event) {
-  switch (event.kind) {
-    case "due":
-      return { from: formatDay(event.from), to: formatDay(event.to) };
-    case "priority":
-      return { from: translate(`priority.${event.from}`), to: translate(`priority.${event.to}`) };
-    case "renamed":
-      return { from: event.from.slice(0, 120) };
-    default:
-      return {};
-  }
+/** @param {DecisionRow} row */
+function drawSubject(row) {
+  if (!row.item) return createElement("span", { class: "key" }, getSubject(row));
+  const { id, key } = row.item;
+  return createElement("button", { type: "button", class: "key", onclick: () => chooseTask({ id, key }) }, key);
 }
 
-function drawArrow() {
-  return createElement("span", { class: "arrow", "aria-hidden": "true" }, "→");
-}
-
-/** @param {DecisionRow["asked"][number]} action */
-function drawAction({ rule, target, fate }) {
-  return createElement(
-    "div",
-    { class: "line" },
-    createElement("span", { class: "rule" }, rule.slice(0, 80)),
-    drawArrow(),
-    createElement("span", { class: "target" }, target.replace(":", " ").slice(0, 80)),
-    drawArrow(),
-    drawOutcome(fate),
-  );
-}
-
-/** @param {DecisionRow["asked"][number]["fate"]} outcome */
-function drawOutcome(outcome = { is: "waiting" }) {
-  const text = describeOutcome(outcome);
-  const message = "message" in outcome ? outcome.message : undefined;
-  const props = { class: "fate", "data-is": outcome.is };
-  return message
-    ? createElement("button", { type: "button", ...props, onclick: () => showMessage(message) }, text)
-    : createElement("span", props, text);
-}
-
-/** @param {NonNullable<DecisionRow["asked"][number]["fate"]>} outcome */
-function describeOutcome(outcome) {
-  switch (outcome.is) {
-    case "delivered":
-      return translate(outcome.repeat ? "fate.repeat" : "fate.delivered", { at: formatTime(outcome.at) });
-    case "discarded":
-      return translate("fate.discarded", { at: formatTime(outcome.at) });
-    case "set_aside":
-      return translate("fate.set_aside", { reason: outcome.reason.slice(0, 300) });
-    default:
-      return translate(`fate.${outcome.is}`);
-  }
-}
-
-/** @param {DecisionRow["held"][number]} skipReason */
-function drawSkipReason({ consumer, why, rule = "" }) {
-  const text = `✕ ${consumer}: ${translate(`held.${why}`, { rule: rule.slice(0, 80) })}`;
-  return createElement("div", { class: "line held" }, createElement("span", {}, text));
+/** @param {DecisionRow} row */
+function drawTechnicalDetails(row) {
+  const { id, via, event, asked, held, correlation } = row;
+  /** @type {[TextName, string][]} */
+  const facts = [
+    ["technical.event", event.kind],
+    ["technical.source", translate(/** @type {TextName} */ (`via.${via}`))],
+    ...asked.map((action) => /** @type {[TextName, string]} */ (["technical.action", getActionSummary(action)])),
+    ...held.map(({ consumer, why, rule }) => {
+      const text = `${consumer}: ${why}${rule ? ` (${rule})` : ""}`;
+      return /** @type {[TextName, string]} */ (["technical.skipped", text]);
+    }),
+    ["technical.correlation", correlation],
+  ];
+  const list = facts.flatMap(([name, text]) => [
+    createElement("dt", {}, translate(name)),
+    createElement("dd", { dir: "auto" }, text.slice(0, 300)),
+  ]);
+  const screenReaderName = createElement("span", { class: "sr" }, ` ${getSubject(row)}`);
+  const summary = createElement("summary", {}, translate("technical"), screenReaderName);
+  const details = createElement("details", { class: "technical", open: openDetails.has(id) }, summary);
+  details.append(createElement("dl", {}, ...list));
+  details.addEventListener("toggle", () => (details.open ? openDetails.add(id) : openDetails.delete(id)));
+  return details;
 }

@@ -19,6 +19,17 @@ export function createElement(tag, props, ...children) {
 }
 
 /**
+ * Creates an element of a picture.
+ * @param {"path" | "svg"} tag @param {Record<string, string | number>} props @param {SVGElement[]} children
+ */
+export function createSvgElement(tag, props, ...children) {
+  const el = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(props)) el.setAttribute(name, String(value));
+  el.append(...children);
+  return el;
+}
+
+/**
  * Returns an element of the page's HTML by its id.
  * @template {string} Id @param {Id} id
  */
@@ -125,12 +136,13 @@ export function updateList(parent, rows, getKey, draw) {
 }
 
 /**
- * Replaces an element. Focus on a link or button in it moves to the same one in the new element.
+ * Replaces an element. Focus on a link, button or summary in it moves to the same one in the new element.
  * @param {HTMLElement} old @param {HTMLElement} fresh @param {Element | null} focused
  */
 function replaceElement(old, fresh, focused) {
   const hadFocus = old.contains(focused);
-  const focusedAt = [...old.querySelectorAll("a,button")].indexOf(/** @type {Element} */ (focused));
+  const focusedAt = [...old.querySelectorAll("a,button,summary")].indexOf(/** @type {Element} */ (focused));
   old.replaceWith(fresh);
-  if (hadFocus) focusFirstVisible(findElements(fresh, "a,button")[Math.max(focusedAt, 0)], makeFocusable(fresh));
+  if (hadFocus)
+    focusFirstVisible(findElements(fresh, "a,button,summary")[Math.max(focusedAt, 0)], makeFocusable(fresh));
 }

@@ -23,11 +23,6 @@ export function showHeader(board) {
   const dots = [drawHealth("Plane", plane)];
   if (telegram) dots.push(drawHealth("Telegram", telegram, board.waiting.telegram));
   dots.push(...drawHold("plane", "Plane", plane), ...drawHold("telegram", "Telegram", telegram));
-  if (board.first_look) {
-    const { projects_left, tasks_left, items_left } = board.first_look;
-    const text = translate("health.first_look", { projects: projects_left, tasks: tasks_left, items: items_left });
-    dots.push(createElement("span", { class: "dot", "data-is": "unknown", "data-part": "first-look" }, text));
-  }
   if (store && !store.ok) dots.push(drawHealth(translate("health.store"), store));
   for (const warning of store?.warnings ?? []) {
     const text =

@@ -1,11 +1,12 @@
 import { TEXTS } from "./page-texts.js";
 import { readPreference, savePreference } from "./preferences.js";
 
-/** @import { PageLanguage, TextName, TextValues } from "./page-types.ts" */
+/** @import { PageLanguage, TextName, TextPart, TextValues } from "./page-types.ts" */
 
 /** @type {(() => void)[]} */
 const languageListeners = [];
-let language = parseLanguage(readPreference("language") ?? (navigator.language || "en").slice(0, 2));
+/** What the user has chosen on this page, else what the server decided from LOCALE and the browser's language. */
+let language = parseLanguage(readPreference("language") ?? document.documentElement.lang);
 
 /** @param {string} text @returns {PageLanguage} */
 function parseLanguage(text) {
@@ -32,6 +33,20 @@ export function onLanguageChange(listener) {
 /** @param {TextName} name @param {TextValues} [values] */
 export function translate(name, values) {
   return fillText(TEXTS[language][name] ?? name, values);
+}
+
+/** Finds the text with this name: records of other versions may name what this page does not know. @param {string} name */
+export function findTextName(name) {
+  return name in TEXTS[language] ? /** @type {TextName} */ (name) : undefined;
+}
+
+/**
+ * Translates a text whose placeholders are elements, for example names with a writing direction of their own.
+ * @param {TextName} name @param {Readonly<Record<string, TextPart | TextPart[]>>} values
+ */
+export function translateParts(name, values) {
+  const parts = translate(name).split(/\{(\w+)\}/);
+  return parts.flatMap((part, i) => (i % 2 === 1 ? (values[part] ?? "") : part) || []);
 }
 
 /** Replaces the `{…}` placeholders of a text. @param {string} text @param {TextValues} [values] */
@@ -65,6 +80,12 @@ export function formatTime(at) {
   const date = new Date(at);
   const isToday = new Date().toDateString() === date.toDateString();
   return date.toLocaleString(language, { ...CLOCK, ...(isToday ? { second: "2-digit" } : DAY) });
+}
+
+/** Formats a file size with at most one decimal. @param {number} bytes */
+export function formatBytes(bytes) {
+  const [value, unit] = bytes < 1_000_000 ? [bytes / 1_000, "kilobyte"] : [bytes / 1_000_000, "megabyte"];
+  return value.toLocaleString(language, { style: "unit", unit, maximumFractionDigits: 1 });
 }
 
 /** Formats a time of day to the minute. @param {number} at */

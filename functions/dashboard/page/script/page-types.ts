@@ -6,6 +6,9 @@ export type TextName = keyof PageTextTable["en"];
 /** Values for the placeholders of a text. */
 export type TextValues = Readonly<Record<string, string | number | undefined>>;
 
+/** A piece of a text: plain text or an element. */
+export type TextPart = Node | string;
+
 /** The task to which the decision log is limited. */
 export interface ChosenTask {
   id: string;

@@ -8,11 +8,14 @@ import { loadFailedJobs } from "./failed-jobs.js";
 import { showHeader } from "./header.js";
 import { getLanguage, setLanguage, translate, translatePage } from "./language.js";
 import { isConnected, showConnected, startUpdates } from "./live.js";
+import { forgetPlan, loadPlan, onProjectChoice } from "./plan.js";
 import { showPlans } from "./plans.js";
+import { showProgress } from "./progress.js";
 import { refreshPage, setParts } from "./refresh.js";
 import { chooseTask, getChosenTask, getProject, onTaskChoice, setProject } from "./selection.js";
 import "./sign-in.js";
-import { showView } from "./views.js";
+import { loadTeam } from "./team.js";
+import { onViewChange, showView } from "./views.js";
 
 /** @import { BoardAnswer } from "../../api-answers.ts" */
 /** @import { ChosenTask } from "./page-types.ts" */
@@ -26,6 +29,7 @@ async function loadBoard() {
   if (getProject() && projects.length > 0 && !projects.some(({ identifier }) => identifier === getProject()))
     showProject("");
   showHeader(board);
+  showProgress(board);
   showPlans(board.plans);
   showBoard(board);
 }
@@ -35,6 +39,7 @@ function showProject(identifier) {
   setProject(identifier);
   resetDecisions();
   resetNews();
+  forgetPlan();
   refreshPage();
 }
 
@@ -59,6 +64,8 @@ function changeLanguage() {
 }
 
 onTaskChoice(showChoice);
+onProjectChoice(showProject);
+onViewChange(refreshPage);
 getElement("projects").addEventListener("change", () => showProject(getElement("projects").value));
 getElement("language").addEventListener("change", changeLanguage);
 getElement("views").addEventListener("click", (event) => {
@@ -71,11 +78,13 @@ addEventListener("keydown", (event) => {
 
 translatePage();
 getElement("language").value = getLanguage();
-for (const id of ["columns", "trail", "messages"])
+for (const id of ["columns", "team-list", "plan-view", "trail", "messages"])
   getElement(id).append(createElement("p", { class: "empty" }, translate("loading")));
 showView("board");
 setParts([
   { id: "board", load: loadBoard },
+  { id: "team", load: loadTeam },
+  { id: "plan", load: loadPlan },
   { id: "why", load: loadDecisions },
   { id: "chat", load: loadChat },
   { id: "agents", load: loadAgents },

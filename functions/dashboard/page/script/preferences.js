@@ -1,6 +1,6 @@
 /**
  * Reads a choice from the browser's local storage. Browsers may forbid the storage; then nothing is remembered.
- * @param {"language" | "project"} name
+ * @param {"language" | "project" | "show"} name
  */
 export function readPreference(name) {
   try {
@@ -10,7 +10,7 @@ export function readPreference(name) {
   }
 }
 
-/** @param {"language" | "project"} name @param {string} value */
+/** @param {"language" | "project" | "show"} name @param {string} value */
 export function savePreference(name, value) {
   try {
     localStorage.setItem(name, value);

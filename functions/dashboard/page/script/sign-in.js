@@ -1,6 +1,14 @@
 import { forgetToken } from "./agents.js";
-import { ANSWER_TIMEOUT_MS, fetchJson, getProblemCode, getProblemText, onSignInNeeded, sendJson } from "./api.js";
-import { focusFirstVisible, getElement } from "./dom.js";
+import {
+  ANSWER_TIMEOUT_MS,
+  fetchJson,
+  getProblemCode,
+  getProblemText,
+  getServerText,
+  onSignInNeeded,
+  sendJson,
+} from "./api.js";
+import { findElements, focusFirstVisible, getElement } from "./dom.js";
 import { translate } from "./language.js";
 import { disconnect, handleConnectionLoss, startUpdates } from "./live.js";
 
@@ -29,7 +37,7 @@ async function signIn(event) {
     signedInAt = Date.now();
     getElement("sign-in").hidden = true;
     document.body.classList.remove("signed-out");
-    focusFirstVisible(getElement("board"), getElement("why"), getElement("chat"));
+    focusFirstVisible(...findElements(document, "main > section"));
     startUpdates();
   } catch (thrown) {
     showSignInProblem(explainSignInRefusal(thrown));
@@ -40,6 +48,8 @@ async function signIn(event) {
 /** @param {unknown} thrown */
 function explainSignInRefusal(thrown) {
   const code = getProblemCode(thrown);
+  const text = getServerText(thrown);
+  if (text) return text;
   if (code === "unauthorized" || code === "bad_request") return translate("sign.wrong");
   return code === "rate_limited" ? translate("sign.often") : getProblemText(thrown);
 }

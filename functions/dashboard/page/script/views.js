@@ -1,13 +1,41 @@
 import { findElements, getElement } from "./dom.js";
+import { readPreference, savePreference } from "./preferences.js";
 
-/** Shows a part of the page. A narrow screen shows one part at a time. @param {string} name */
+/** The width up to which the page shows one part at a time, as in the style sheets. */
+const narrowScreen = matchMedia("(max-width: 640px)");
+
+/** The parts that a wide screen shows together with the board. */
+const BESIDE_BOARD = ["why", "chat"];
+
+/** @type {(() => void)[]} */
+const viewListeners = [];
+
+/** @param {() => void} listener called after another view was chosen, or the screen became narrow or wide */
+export function onViewChange(listener) {
+  viewListeners.push(listener);
+}
+
+/** The name of the shown view. */
+export function getView() {
+  return document.body.dataset["view"];
+}
+
+/** Shows a view. A narrow screen shows one part of the page at a time. @param {string} name */
 export function showView(name) {
-  document.body.dataset["view"] = name;
+  const view = !isNarrow() && BESIDE_BOARD.includes(name) ? "board" : name;
+  const hasChanged = view !== getView();
+  document.body.dataset["view"] = view;
   for (const button of findElements(getElement("views"), "button"))
-    button.setAttribute("aria-current", String(button.dataset["view"] === name));
-  if (!isNarrow()) return;
-  if (name === "chat") scrollToLatestMessage();
-  else getPageScroller().scrollTop = 0;
+    button.setAttribute("aria-current", String(button.dataset["view"] === view));
+  if (isNarrow()) {
+    if (view === "chat") scrollToLatestMessage();
+    else getPageScroller().scrollTop = 0;
+  }
+  if (hasChanged) notifyListeners();
+}
+
+function notifyListeners() {
+  for (const listener of viewListeners) listener();
 }
 
 export function scrollToLatestMessage() {
@@ -20,10 +48,29 @@ export function getChatScroller() {
   return isNarrow() ? getPageScroller() : getElement("messages");
 }
 
-function isNarrow() {
-  return getElement("views").checkVisibility();
+export function isNarrow() {
+  return narrowScreen.matches;
 }
 
 function getPageScroller() {
   return document.scrollingElement ?? document.documentElement;
 }
+
+/** Shows the views as pictures or as tables. @param {string | undefined} form */
+function showAs(form) {
+  const shown = form === "table" ? "table" : "picture";
+  document.body.dataset["show"] = shown;
+  for (const button of findElements(document, ".switch button"))
+    button.setAttribute("aria-pressed", String(button.dataset["show"] === shown));
+}
+
+for (const button of findElements(document, ".switch button"))
+  button.addEventListener("click", () => {
+    showAs(button.dataset["show"]);
+    savePreference("show", button.dataset["show"] ?? "");
+  });
+showAs(readPreference("show"));
+narrowScreen.addEventListener("change", () => {
+  showView(getView() ?? "board");
+  notifyListeners();
+});

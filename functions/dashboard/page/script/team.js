@@ -1,0 +1,141 @@
+import { fetchJson } from "./api.js";
+import { drawChart } from "./chart.js";
+import { createElement, createUserText, getElement, updateList } from "./dom.js";
+import { formatCount, formatDuration, formatMoney, formatPercent } from "./figures.js";
+import { formatClock, formatDay, translate } from "./language.js";
+import { drawTaskRow } from "./task-row.js";
+import { getView } from "./views.js";
+
+/** @import { TeamAgent, TeamAnswer } from "../../view-answers.ts" */
+/** @import { BoardCard } from "../../board-cards.ts" */
+
+/** The values of full-height bars, the same for all agents so that their charts can be compared. @typedef {Record<"tasks" | "ms" | "cost", number>} Scale */
+
+const LISTS = /** @type {const} */ (["holds", "startable", "waiting", "review"]);
+const FIGURES = /** @type {const} */ (["tasks", "ms", "cost", "confidence"]);
+
+/** Loads the team while its view is shown. */
+export async function loadTeam() {
+  if (getView() !== "team") return;
+  /** @type {TeamAnswer} */
+  const { agents, currency } = await fetchJson("/api/team");
+  const root = getElement("team-list");
+  root.setAttribute("aria-busy", "false");
+  const days = agents.flatMap((agent) => agent.days);
+  const scale = {
+    tasks: Math.max(1, ...days.map(({ tasks }) => tasks)),
+    ms: Math.max(1, ...days.map(({ ms }) => ms)),
+    cost: Math.max(0.01, ...days.map(({ cost }) => cost)),
+  };
+  if (agents.length === 0) {
+    root.replaceChildren(createElement("li", { class: "empty" }, translate("team.empty")));
+    return;
+  }
+  const rows = agents.map((agent) => ({ agent, scale, currency }));
+  updateList(root, rows, ({ agent }) => agent.name, drawAgentPanel);
+}
+
+/** @param {{ agent: TeamAgent, scale: Scale, currency: string | undefined }} row */
+function drawAgentPanel({ agent, scale, currency }) {
+  const isWorking = agent.holds.total > 0;
+  return createElement(
+    "li",
+    { class: "agent" },
+    createElement(
+      "div",
+      { class: "line" },
+      createElement("h3", { class: "who", "data-agent": "yes" }, agent.name),
+      agent.role === "concierge" && createElement("span", { class: "muted" }, translate("team.concierge")),
+      createElement(
+        "span",
+        { class: "dot", "data-is": isWorking ? "good" : "unknown" },
+        translate(isWorking ? "team.working" : "team.idle"),
+      ),
+    ),
+    agent.about && createUserText("span", agent.about, 160),
+    drawQueues(agent),
+    createElement("div", { class: "charts picture" }, drawCharts(agent, scale, currency)),
+    drawFigureTable(agent, currency),
+  );
+}
+
+/** @param {TeamAgent} agent */
+function drawQueues(agent) {
+  const lists = LISTS.filter((name) => agent[name].total > 0);
+  if (lists.length === 0) return createElement("p", { class: "muted" }, translate("team.none"));
+  return createElement(
+    "div",
+    { class: "queues" },
+    lists.flatMap((name) => {
+      const { total, cards } = agent[name];
+      const rows = cards.map((card) => drawTaskRow(card, getNote(name, card)));
+      const rest = total - cards.length;
+      return [
+        createElement("h4", {}, translate(`team.list.${name}`), " ", createElement("b", {}, formatCount(total))),
+        createElement(
+          "ul",
+          {},
+          rows,
+          rest > 0 && createElement("li", { class: "muted" }, translate("team.more", { n: formatCount(rest) })),
+        ),
+      ];
+    }),
+  );
+}
+
+/** Until when a task is claimed, or why it waits. @param {typeof LISTS[number]} list @param {BoardCard} card */
+function getNote(list, { held, blockers, word }) {
+  if (list === "holds") return held && translate("team.note.until", { until: formatClock(held.until) });
+  if (list !== "waiting") return undefined;
+  if (held) return translate("team.note.held", { who: held.by });
+  if (blockers.length > 0) return translate("team.note.after", { keys: blockers.map(({ key }) => key).join(", ") });
+  return translate(word === "blocked" ? "team.note.blocked" : "team.note.unread");
+}
+
+/** @param {TeamAgent} agent @param {Scale} scale @param {string | undefined} currency */
+function drawCharts({ name, days }, scale, currency) {
+  return FIGURES.map((figure) => {
+    const values = days.map((day) => ({ day: day.day, value: day[figure] }));
+    /** @param {number} value */
+    const format = (value) => formatFigure(figure, value, currency);
+    // Confidences do not add up, so the latest one stands for them.
+    const latest = values.findLast(({ value }) => value !== undefined);
+    const isMean = figure === "confidence";
+    const sum = values.reduce((total, { value = 0 }) => total + value, 0);
+    return drawChart({
+      name: translate(`chart.${figure}`),
+      who: name,
+      total: isMean ? (latest?.value === undefined ? "–" : format(latest.value)) : format(sum),
+      hint: isMean && latest ? translate("chart.latest", { day: formatDay(latest.day) }) : undefined,
+      days: values,
+      most: isMean ? 1 : scale[figure],
+      format,
+    });
+  });
+}
+
+/** @param {typeof FIGURES[number]} figure @param {number} value @param {string | undefined} currency */
+function formatFigure(figure, value, currency) {
+  if (figure === "ms") return formatDuration(value);
+  if (figure === "cost") return formatMoney(value, currency);
+  return figure === "confidence" ? formatPercent(value) : formatCount(value);
+}
+
+/** @param {TeamAgent} agent @param {string | undefined} currency */
+function drawFigureTable({ name, days }, currency) {
+  const heads = FIGURES.map((figure) => createElement("th", { scope: "col" }, translate(`chart.${figure}`)));
+  const rows = days.toReversed().map((day) => {
+    const cells = FIGURES.map((figure) => {
+      const value = day[figure];
+      return createElement("td", {}, value === undefined ? "–" : formatFigure(figure, value, currency));
+    });
+    return createElement("tr", {}, createElement("th", { scope: "row" }, formatDay(day.day)), cells);
+  });
+  const caption = createElement("caption", { class: "sr" }, `${name}: ${translate("team.hint")}`);
+  const head = createElement("tr", {}, createElement("th", { scope: "col" }, translate("chart.day")), heads);
+  return createElement(
+    "div",
+    { class: "figures" },
+    createElement("table", {}, caption, createElement("thead", {}, head), createElement("tbody", {}, rows)),
+  );
+}

@@ -1,0 +1,46 @@
+import { createTaskOperations } from "../../shared/work/task-operations.ts";
+import type { PlaneSimulator } from "../../simulators/plane/plane-simulator.ts";
+import type { Item, Project, User } from "../../simulators/plane/types.ts";
+import { startPageTestApp } from "./page-test-app.ts";
+
+const TASKS = [
+  "Collect the requirements of the sales team",
+  "Sketch the start page",
+  "Write the texts of the start page",
+  "Set up the hosting",
+  "Build the start page",
+  "Check texts and pictures with the sales team, in both languages",
+  "Publish the site",
+] as const;
+/** Which of these tasks wait for which. */
+const DEPENDENCIES = [
+  [1, 0],
+  [2, 0],
+  [4, 1],
+  [4, 2],
+  [5, 4],
+  [6, 5],
+  [6, 3],
+] as const;
+
+/** Adds a project with a plan: seven tasks that depend on each other, and two that do not. */
+function addPlan(plane: PlaneSimulator, project: Project, thot: User): Item[] {
+  const items = TASKS.map((name, i) => plane.addItem(project, { name, assignees: i % 3 === 2 ? [] : [thot] }));
+  for (const [blocked, blocker] of DEPENDENCIES) {
+    const [one, other] = [items[blocked], items[blocker]];
+    if (one && other) plane.relate(one, other);
+  }
+  plane.addItem(project, { name: "Order business cards" });
+  plane.addItem(project, { name: "Renew the domain", priority: "high" });
+  return items;
+}
+
+/** Starts the product with a plan of which one task is finished and another one claimed, by the agent's own calls. */
+export async function startTeamPlanApp(env: Record<string, string> = {}) {
+  const app = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711", ...env }, addPlan);
+  const actAsThot = () => createTaskOperations(app.deps(), { name: "Thot", role: "worker" });
+  await actAsThot().setStatus("ONB-1", { status: "in_progress" });
+  await actAsThot().setStatus("ONB-1", { status: "done", text: "Done.", confidence: 0.9, cost: 0.4 });
+  await actAsThot().setStatus("ONB-4", { status: "in_progress" });
+  return Object.assign(app, { actAsThot });
+}

@@ -1,0 +1,167 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { closeSharedBrowser, hasChromium, type TestPage } from "./browser.ts";
+import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
+import { startTeamPlanApp } from "./team-plan-app.ts";
+
+afterAll(closeSharedBrowser);
+
+const WAIT = { timeout: 15_000 };
+const FOCUSED = "document.activeElement";
+
+const expectInPage = (page: TestPage, expression: string) => expect.poll(() => page.evaluate(expression), WAIT);
+const nodeSelector = (key: string) => `.node:has(.key:text-is("${key}"))`;
+
+async function openView(page: TestPage, view: "team" | "plan"): Promise<void> {
+  await page.click(`#views [data-view="${view}"]`);
+  await page.waitForSelector(view === "team" ? "#team-list .agent, #team-list .empty" : "#plan-view[aria-busy=false]");
+}
+
+describe.skipIf(!hasChromium())("The views Team and Plan", { timeout: 90_000 }, () => {
+  test("the team shows what an agent holds, its queue and its figures, as charts and as a table, and follows changes", async () => {
+    const app = await startTeamPlanApp();
+    const page = await openSignedInPage(app.url);
+    await page.emulateMedia({ reducedMotion: "reduce" });
+    await openView(page, "team");
+    const panel = page.locator(".agent:has-text('Thot')");
+    const lists = await panel.locator(".queues").innerText();
+    expect(lists).toMatch(/Working on 1\s+In progress:\s+ONB-4\s+Set up the hosting\s+until \d\d:\d\d/);
+    expect(lists).toMatch(/Ready to start 1\s+To do:\s+ONB-2/);
+    expect(lists).toMatch(/Waiting 2\s+Blocked:\s+ONB-5\s+Build the start page\s+after ONB-/);
+    await panel.getByRole("img", { name: "Tasks of Thot, per day: 1, at most 1 on" }).waitFor();
+    await panel.getByRole("img", { name: "Cost of Thot, per day: 0.4" }).waitFor();
+    await panel.getByRole("img", { name: /^Confidence of Thot, per day: 90%/ }).waitFor();
+    // The table is beside the charts for screen readers, and for everybody on request.
+    expect(await panel.getByRole("row").count()).toBe(15);
+    expect(await panel.getByRole("row").nth(1).innerText()).toMatch(/1\s+\S+ \S+\s+0\.4\s+90%/);
+    await page.click("#team [data-show=table]");
+    expect(await panel.getByRole("img").count()).toBe(0);
+    await page.reload();
+    await openView(page, "team");
+    expect(await page.getAttribute("#team [data-show=table]", "aria-pressed")).toBe("true");
+    await page.click("#team [data-show=picture]");
+    await app.actAsThot().claim("ONB-2");
+    await page.waitForSelector(".queues:has-text('Working on 2')", WAIT);
+    expect(await page.evaluate("document.getAnimations().length")).toBe(0);
+    await page.selectOption("#language", "fr");
+    await page.waitForSelector(".queues:has-text('En cours 2')", WAIT);
+    await page.selectOption("#language", "en");
+    await page.click('.task button:has-text("ONB-5")');
+    await page.waitForSelector("#why-of .chip:has-text('Only ONB-5')");
+    expect(page.problems).toEqual([]);
+  });
+
+  test("the plan is a graph that is used with the keyboard, opens the board's card, and follows changes", async () => {
+    const app = await startTeamPlanApp();
+    const page = await openSignedInPage(app.url);
+    await openView(page, "plan");
+    await page.waitForSelector(`${nodeSelector("ONB-7")}[data-critical]`, WAIT);
+    expect(await page.textContent("#plan-head")).toContain("Onboarding (ONB)");
+    expect(await page.locator(".steps span").allInnerTexts()).toEqual([
+      "Step 1",
+      "Step 2",
+      "Step 3",
+      "Step 4",
+      "Step 5",
+    ]);
+    expect(await page.locator(".lines path").count()).toBe(7);
+    expect(await page.locator(".lines path[data-is=critical]").count()).toBe(3);
+    expect(await page.locator(".loose .node").count()).toBe(2);
+    expect(await page.locator(".facts").innerText()).toMatch(/Open tasks\s+8\s+Critical path\s+4 tasks/);
+    const boxes = `[...document.querySelectorAll(".nodes .node")].map((el) => el.getBoundingClientRect())`;
+    expect(
+      await page.evaluate(`${boxes}.flatMap((a, i, all) => all.slice(i + 1).filter((b) =>
+        a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom)).length`),
+    ).toBe(0);
+
+    // Tab reaches one task; the arrow keys follow the lines.
+    const tabStops = `document.querySelectorAll('.nodes button[tabindex="0"]').length`;
+    expect(await page.evaluate(tabStops)).toBe(1);
+    await page.focus(`${nodeSelector("ONB-1")} button`);
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("ArrowRight");
+    expect(await page.evaluate(`${FOCUSED}.textContent`)).toContain("ONB-5");
+    expect(await page.evaluate(tabStops)).toBe(1);
+    expect(await page.evaluate(`getComputedStyle(${FOCUSED}).outlineStyle`)).toBe("solid");
+    await page.keyboard.press("ArrowLeft");
+    expect(await page.evaluate(`${FOCUSED}.textContent`)).toMatch(/ONB-[23]/);
+    await page.keyboard.press("End");
+    expect(await page.evaluate(`${FOCUSED}.textContent`)).toMatch(/ONB-7.*Blocked.*waits for ONB-.*Critical path/);
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#plan-detail:not([hidden]) .card:has-text('Publish the site')");
+    expect(await page.evaluate(`${FOCUSED}.closest(".card")?.textContent`)).toContain("ONB-7");
+    expect(await page.innerText("#plan-detail")).toMatch(/Step 5 · Critical path[\s\S]*Waits for\s+ONB-/);
+    await page.keyboard.press("Escape");
+    expect(await page.isVisible("#plan-detail")).toBe(false);
+    expect(await page.evaluate(`${FOCUSED}.textContent`)).toContain("ONB-7");
+
+    // A change redraws the task and keeps the focus.
+    await page.focus(`${nodeSelector("ONB-4")} button`);
+    await app.actAsThot().setStatus("ONB-4", { status: "done", text: "Done.", confidence: 1 });
+    await page.waitForSelector(`${nodeSelector("ONB-4")}[data-state=done]`, WAIT);
+    expect(await page.evaluate(`${FOCUSED}.textContent`)).toContain("ONB-4");
+    await page.waitForSelector("#plan-closed:has-text('2 of 9 tasks closed')");
+
+    await page.click("#plan [data-show=table]");
+    expect(await page.isVisible(".graph")).toBe(false);
+    const row = page.getByRole("row", { name: "3 ONB-5" });
+    expect(await row.innerText()).toMatch(
+      /^3\s+ONB-5 Build the start page\s+Blocked · Critical path\s+Thot\s+ONB-., ONB-./,
+    );
+    await row.getByRole("button").click();
+    await page.waitForSelector("#plan-detail .card:has-text('ONB-5')");
+    await page.click("#plan-detail .card > button");
+    await page.waitForSelector("#why-of .chip:has-text('Only ONB-5')");
+    expect(page.problems).toEqual([]);
+  });
+
+  test("empty and failed views say so, and load on request", async () => {
+    const app = await startPageTestApp();
+    const page = await openSignedInPage(app.url);
+    await openView(page, "team");
+    await page.waitForSelector(".agent:has-text('Thot'):has-text('No open tasks')", WAIT);
+    await page.getByRole("img", { name: "Time of Thot, per day: nothing in these 14 days" }).waitFor();
+    await page.route("**/api/plan*", (route) =>
+      route.fulfill({ status: 500, json: { error: { code: "internal", message: "failed", text: "It broke" } } }),
+    );
+    await page.click('#views [data-view="plan"]');
+    await page.waitForSelector("#plan .trouble:has-text('It broke')");
+    expect(await page.textContent("#plan-view")).toBe("Loading…");
+    await page.unroute("**/api/plan*");
+    await page.click("#plan .trouble button");
+    await page.waitForSelector("#plan-view:has-text('No tasks in this project yet.')");
+    app.plane.addProject({ name: "Shop", identifier: "SHOP", by: app.ada });
+    await page.waitForSelector("#projects option[value=SHOP]", { ...WAIT, state: "attached" });
+    await page.click('#plan-view button:has-text("Shop (SHOP)")', WAIT);
+    await expectInPage(page, "document.querySelector('#projects').value").toBe("SHOP");
+    await page.waitForSelector("#plan-view:has-text('No tasks in this project yet.')");
+    // Back to the project that now gets one task, which depends on nothing.
+    app.plane.addItem(app.project, { name: "Alone" });
+    await page.selectOption("#projects", "ONB");
+    await page.waitForSelector(".loose .node:has-text('Alone')", WAIT);
+    await page.waitForSelector(".notes:has-text('No task depends on another one.')");
+    expect(await page.isVisible(".graph")).toBe(false);
+    expect(page.problems).toEqual([]);
+  });
+
+  test("1,200 tasks are shown with a bounded number of elements, and what is left out is said", async () => {
+    const app = await startPageTestApp({}, (plane, project, thot) => {
+      const items = Array.from({ length: 1_200 }, (_, i) =>
+        plane.addItem(project, { name: `Task ${i}`, assignees: [thot], state: i < 200 ? "Done" : "Todo" }),
+      );
+      for (const [i, item] of items.entries()) {
+        const blocker = items[i - 1];
+        if (i > 600 && i < 640 && blocker) plane.relate(item, blocker);
+      }
+    });
+    const page = await openSignedInPage(app.url);
+    await openView(page, "plan");
+    await page.waitForSelector(".notes:has-text('finished tasks (200)')", WAIT);
+    expect(await page.innerText(".notes")).toMatch(/Not shown: open tasks \(\d+\), finished tasks \(200\)\./);
+    const countElements = (selector: string) => page.evaluate(`document.querySelectorAll("${selector} *").length`);
+    expect(await countElements("#plan")).toBeLessThan(5_000);
+    await openView(page, "team");
+    await page.waitForSelector(".queues li:has-text('more')");
+    expect(await countElements("#team")).toBeLessThan(300);
+    expect(page.problems).toEqual([]);
+  });
+});

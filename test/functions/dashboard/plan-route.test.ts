@@ -1,0 +1,192 @@
+import { expect, test } from "vitest";
+import { planRoute } from "../../../functions/dashboard/plan-route.ts";
+import { teamRoute } from "../../../functions/dashboard/team-route.ts";
+import type { PlanGraphAnswer, TeamAnswer } from "../../../functions/dashboard/view-answers.ts";
+import { MINUTE } from "../../../shared/time.ts";
+import { readTaskTimes } from "../../../shared/work/time/task-times.ts";
+import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
+
+async function readPlan(app: AgentTestApp, query = ""): Promise<PlanGraphAnswer> {
+  const response = await planRoute.app(app.deps).request(`/${query}`);
+  expect(response.status).toBe(200);
+  return response.json() as Promise<PlanGraphAnswer>;
+}
+
+const listKeys = (tasks: PlanGraphAnswer["tasks"]) => tasks.map(({ card }) => card.key).sort();
+const getLayers = ({ tasks }: PlanGraphAnswer) => Object.fromEntries(tasks.map(({ card, layer }) => [card.key, layer]));
+
+/** Plans four tasks with estimates: a (30 min) before b (60) and c (20), both before d (10); e depends on nothing. */
+async function createPlannedApp() {
+  const app = await createAgentTestApp({ config: { budget: { amount: 50, currency: "EUR" } } });
+  await app.runFirstPoll();
+  const plan = { project: "Site", identifier: "SITE" };
+  const toTask = (id: string, minutes: number, blocked_by: string[], assignee = "Thot") => ({
+    id,
+    title: `Task ${id}`,
+    assignee,
+    blocked_by,
+    estimate: { minutes, cost: 1 },
+  });
+  const tasks = [
+    toTask("a", 30, []),
+    toTask("b", 60, ["a"]),
+    toTask("c", 20, ["a"], "Imhotep"),
+    toTask("d", 10, ["b", "c"], "Imhotep"),
+    { id: "e", title: "Task e" },
+  ];
+  await app.actAs("Concierge").plan({ ...plan, tasks });
+  await app.runUntilIdle();
+  await app.poll();
+  await app.runUntilIdle();
+  const readSite = () => readPlan(app, "?project=SITE");
+  const findKey = async (title: string) => {
+    const { tasks: shown, independent } = await readSite();
+    return [...shown, ...independent].find(({ card }) => card.title === title)?.card.key ?? "";
+  };
+  return { app, readSite, findKey };
+}
+
+test("a plan has its tasks in layers, the critical path by estimates, and the forecast of what is left", async () => {
+  const { readSite, findKey } = await createPlannedApp();
+  const [a, b, c, d, e] = await Promise.all(["a", "b", "c", "d", "e"].map((id) => findKey(`Task ${id}`)));
+  const plan = await readSite();
+  expect(getLayers(plan)).toEqual({ [a ?? ""]: 0, [b ?? ""]: 1, [c ?? ""]: 1, [d ?? ""]: 2 });
+  expect(listKeys(plan.independent)).toEqual([e]);
+  expect(listKeys(plan.tasks.filter(({ critical }) => critical))).toEqual([a, b, d].sort());
+  expect(plan.lines.filter(({ critical }) => critical)).toHaveLength(2);
+  expect(plan.forecast).toEqual({
+    open: 5,
+    unknown: 1,
+    ms: 120 * MINUTE,
+    cost: 4,
+    path: { tasks: 3, unknown: 0, ms: 100 * MINUTE },
+    earliest_ms: 100 * MINUTE,
+  });
+  expect(plan).toMatchObject({ project: { identifier: "SITE", total: 5, closed: 0 }, currency: "EUR", layers: 3 });
+  expect(plan.tasks.find(({ card }) => card.key === c)?.card.blockers).toMatchObject([{ key: a }]);
+});
+
+test("time spent on a task in progress and finished tasks shorten the forecast; finished tasks stay in the graph", async () => {
+  const { app, readSite, findKey } = await createPlannedApp();
+  const a = await findKey("Task a");
+  await app.actAs("Thot").setStatus(a, { status: "in_progress" });
+  app.advance(10 * MINUTE);
+  const id = (await readSite()).tasks.find(({ card }) => card.key === a)?.card.id ?? "";
+  const { spent } = await readTaskTimes(app.deps, id);
+  expect(spent).toBeGreaterThanOrEqual(10 * MINUTE);
+  expect((await readSite()).forecast).toMatchObject({
+    ms: 120 * MINUTE - spent,
+    path: { tasks: 3, ms: 100 * MINUTE - spent },
+  });
+  await app.actAs("Thot").setStatus(a, { status: "done", text: "Done", confidence: 1 });
+  await app.runUntilIdle();
+  const plan = await readSite();
+  expect(plan.forecast).toMatchObject({ open: 4, ms: 90 * MINUTE, path: { tasks: 2, ms: 70 * MINUTE } });
+  expect(getLayers(plan)[a]).toBe(0);
+  expect(plan.project).toMatchObject({ total: 5, closed: 1 });
+});
+
+test("an agent that has the work of both branches is the limit of the forecast, not the longest chain", async () => {
+  const app = await createAgentTestApp();
+  await app.runFirstPoll();
+  const estimate = { minutes: 30 };
+  const tasks = ["a", "b", "c"].map((id) => ({ id, title: id, assignee: "Thot", estimate }));
+  await app.actAs("Concierge").plan({ project: "Site", identifier: "SITE", tasks });
+  await app.runUntilIdle();
+  expect((await readPlan(app, "?project=SITE")).forecast).toEqual({
+    open: 3,
+    unknown: 0,
+    ms: 90 * MINUTE,
+    path: { tasks: 0, unknown: 0, ms: 0 },
+    earliest_ms: 90 * MINUTE,
+  });
+});
+
+test("tasks that wait for each other are marked as a cycle, and every other dependency points forwards", async () => {
+  const app = await createAgentTestApp();
+  const [a, b, c] = ["a", "b", "c"].map((name) => app.addTask(name));
+  if (!a || !b || !c) throw new Error("no tasks");
+  app.plane.relate(a, b);
+  app.plane.relate(b, a);
+  app.plane.relate(c, b);
+  await app.runFirstPoll();
+  await app.runUntilIdle();
+  const { tasks, lines } = await readPlan(app);
+  expect(listKeys(tasks.filter(({ cycle }) => cycle))).toEqual(["ONB-1", "ONB-2"]);
+  const layers = new Map(tasks.map(({ card, layer }) => [card.id, layer]));
+  expect(lines).toHaveLength(3);
+  expect(lines.filter(({ cycle }) => cycle)).toHaveLength(1);
+  for (const { from, to, cycle } of lines)
+    if (!cycle) expect(layers.get(from)).toBeLessThan(layers.get(to) ?? Number.NaN);
+});
+
+test("a task of another project that blocks one is part of the graph, and of no sum", async () => {
+  const app = await createAgentTestApp();
+  const other = app.addProject("Shop", "SHOP");
+  const blocker = app.addTask("Outside", [], {}, other);
+  const blocked = app.addTask("Inside");
+  app.plane.relate(blocked, blocker);
+  await app.runFirstPoll();
+  await app.runUntilIdle();
+  const plan = await readPlan(app, "?project=onb");
+  expect(getLayers(plan)).toEqual({ "SHOP-1": 0, "ONB-1": 1 });
+  expect(plan.forecast).toMatchObject({ open: 1, unknown: 1, path: { tasks: 2, unknown: 2 } });
+  expect(plan.forecast).not.toHaveProperty("earliest_ms");
+});
+
+test("without a choice, one of several projects is not shown, but all can be chosen; an unknown one is not found", async () => {
+  const app = await createAgentTestApp();
+  app.addTask("Task");
+  await app.runFirstPoll();
+  expect((await readPlan(app)).project).toEqual({ identifier: "ONB", name: "Onboarding", total: 1, closed: 0 });
+  app.addProject("Shop", "SHOP");
+  await app.poll();
+  for (const query of ["", "?project=GONE"]) {
+    const plan = await readPlan(app, query);
+    expect(plan.projects.map(({ identifier }) => identifier)).toEqual(["ONB", "SHOP"]);
+    expect([plan.project, plan.tasks, plan.independent]).toEqual([undefined, [], []]);
+  }
+});
+
+test("of 1,200 tasks, plan and team show the most important ones and count what is left out", {
+  timeout: 60_000,
+}, async () => {
+  const app = await createAgentTestApp();
+  const items = Array.from({ length: 1_200 }, (_, i) =>
+    app.addTask(`Task ${i}`, "Thot", i === 777 ? { priority: "urgent" } : {}),
+  );
+  for (const item of items.slice(1_000)) app.plane.editItem(item, { state: "Done" });
+  // Two hundred pairs, a chain of ten, and independent tasks.
+  items.slice(0, 400).forEach((item, i) => {
+    const blocker = items[i - 1];
+    if (i % 2 && blocker) app.plane.relate(item, blocker);
+  });
+  items.slice(400, 410).forEach((item, i) => {
+    const blocker = items[399 + i];
+    if (i > 0 && blocker) app.plane.relate(item, blocker);
+  });
+  await app.runFirstPoll();
+  await app.runUntilIdle();
+  const began = performance.now();
+  const plan = await readPlan(app);
+  console.log("plan of 1,200 tasks, ms:", Math.round(performance.now() - began));
+  expect([plan.tasks.length, plan.independent.length]).toEqual([120, 60]);
+  expect(plan.left_out).toEqual({ open: 1_000 - 180, finished: 200, dependencies: 0 });
+  expect(plan.forecast).toMatchObject({ open: 1_000, path: { tasks: 10 } });
+  expect(plan.tasks.filter(({ critical }) => critical)).toHaveLength(10);
+  expect(JSON.stringify(plan).length).toBeLessThan(150_000);
+  const response = await teamRoute.app(app.deps).request("/");
+  const { agents } = (await response.json()) as TeamAnswer;
+  const thot = agents.find(({ name }) => name === "Thot");
+  expect([thot?.startable.total, thot?.waiting.total]).toEqual([791, 209]);
+  expect([thot?.startable.cards.length, thot?.waiting.cards.length]).toEqual([6, 6]);
+  expect(thot?.startable.cards[0]?.title).toBe("Task 777");
+});
+
+test("titles in the plan have no hidden characters, and the plan needs a session of the page", async () => {
+  const app = await createAgentTestApp();
+  app.addTask("Send\u202e it");
+  await app.runFirstPoll();
+  expect((await readPlan(app)).independent[0]?.card.title).toBe("Send it");
+  expect(planRoute.access).toBe("page");
+});
