@@ -2,7 +2,13 @@ import { DEFAULT_NOTIFICATION_RULES, type NotificationRule } from "../../shared/
 import { createNotificationAction } from "../../shared/jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { AnyEvent } from "../../shared/task/events.ts";
-import type { EventFacts, RuleAction, RuleSet, SkipReason } from "../../shared/task/rule-set.ts";
+import {
+  type EventFacts,
+  type RuleAction,
+  type RuleSet,
+  type SkipReason,
+  WAITS_FOR_PERSON,
+} from "../../shared/task/rule-set.ts";
 import type { ChatId } from "../../shared/telegram/telegram-bot.ts";
 
 /**
@@ -74,7 +80,7 @@ export function createNotificationRules(
       const mutedBy = mute ? getRuleName(mute, 0) : undefined;
       decisions.set(chat, {
         targetChat: chat,
-        rule: "waits for a person",
+        rule: WAITS_FOR_PERSON,
         isReported: false,
         ...omitUndefined({ mutedBy }),
       });

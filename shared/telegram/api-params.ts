@@ -1,8 +1,8 @@
 import { omitUndefined } from "../omit-undefined.ts";
-import type { MessageExtras } from "./telegram-bot.ts";
+import type { CommandScope, MessageExtras } from "./telegram-bot.ts";
 
-/** Converts a message's reply target, topic and buttons to parameters of the Bot API. */
-export function toMessageParams({ buttons, replyTo, topic }: MessageExtras) {
+/** Converts a message's reply target, topic, buttons and sound to parameters of the Bot API. */
+export function toMessageParams({ buttons, replyTo, topic, silent }: MessageExtras) {
   return omitUndefined({
     reply_markup: buttons
       ? {
@@ -11,10 +11,17 @@ export function toMessageParams({ buttons, replyTo, topic }: MessageExtras) {
       : undefined,
     reply_parameters: replyTo !== undefined ? { message_id: replyTo, allow_sending_without_reply: true } : undefined,
     message_thread_id: topic,
+    disable_notification: silent,
   });
 }
 
-/** Converts a two-letter language code; "" stands for all other languages and is omitted. */
-export function toLanguageParam(language: string): { language_code?: "en" | "fr" } {
-  return language === "en" || language === "fr" ? { language_code: language } : {};
+/** Converts the chats and the two-letter language code of a menu; "" stands for all other languages and is omitted. */
+export function toMenuParams(
+  language: string,
+  scope: CommandScope,
+): { language_code?: "en" | "fr"; scope?: { type: "all_private_chats" } } {
+  return {
+    ...(language === "en" || language === "fr" ? { language_code: language } : {}),
+    ...(scope === "default" ? {} : { scope: { type: scope } }),
+  };
 }

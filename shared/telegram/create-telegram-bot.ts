@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Metrics } from "../metrics.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Ms } from "../time.ts";
-import { toLanguageParam, toMessageParams } from "./api-params.ts";
+import { toMenuParams, toMessageParams } from "./api-params.ts";
 import { toBotFailure } from "./bot-failure.ts";
 import { createCheckedFetch, NoBotApiAnswer } from "./checked-fetch.ts";
 import { toPlainText, truncateRichText } from "./rich-text.ts";
@@ -154,15 +154,15 @@ export function createTelegramBot(options: TelegramBotOptions): TelegramBot & Te
         else await api.setWebhook(url, { secret_token: secret, allowed_updates: [...ALLOWED_UPDATES] });
         return { kind: "done" };
       }),
-    getCommands: (language) =>
+    getCommands: (language, scope = "default") =>
       runCall("getMyCommands", async () => {
-        const commands = commandsSchema.safeParse(await api.getMyCommands(toLanguageParam(language)));
+        const commands = commandsSchema.safeParse(await api.getMyCommands(toMenuParams(language, scope)));
         if (!commands.success) return { kind: "unknown", reason: "the answer is not a list of commands" };
         return { kind: "commands", commands: commands.data };
       }),
-    setCommands: (language, commands) =>
+    setCommands: (language, commands, scope = "default") =>
       runCall("setMyCommands", async () => {
-        await api.setMyCommands(commands, toLanguageParam(language));
+        await api.setMyCommands(commands, toMenuParams(language, scope));
         return { kind: "done" };
       }),
   };

@@ -32,7 +32,7 @@ export interface InlineButton {
   data: string;
 }
 
-/** A message's reply target, topic and buttons. */
+/** A message's reply target, topic, buttons and sound. */
 export interface MessageExtras {
   /** Rows of buttons; an edit without them removes the existing ones. */
   buttons?: InlineButton[][];
@@ -40,6 +40,8 @@ export interface MessageExtras {
   replyTo?: number;
   /** The topic of a forum. */
   topic?: number;
+  /** The message arrives without a sound. */
+  silent?: true;
 }
 
 /** An update of which only the id has been validated. */
@@ -63,6 +65,9 @@ export interface BotCommand {
   description: string;
 }
 
+/** The chats that a command menu is for: private ones, or all that have no menu of their own. */
+export type CommandScope = "default" | "all_private_chats";
+
 export type CommandsOutcome = { kind: "commands"; commands: BotCommand[] } | BotFailure;
 
 export type BotCallOutcome = { kind: "done" } | BotFailure;
@@ -85,9 +90,9 @@ export interface TelegramBot {
   getWebhook(): Promise<WebhookOutcome>;
   /** `url` "" removes the webhook. Pending updates are kept. */
   setWebhook(url: string, secret: string): Promise<BotCallOutcome>;
-  getCommands(language: string): Promise<CommandsOutcome>;
+  getCommands(language: string, scope?: CommandScope): Promise<CommandsOutcome>;
   /** `language` "" sets the commands for all languages without a list of their own. */
-  setCommands(language: string, commands: readonly BotCommand[]): Promise<BotCallOutcome>;
+  setCommands(language: string, commands: readonly BotCommand[], scope?: CommandScope): Promise<BotCallOutcome>;
 }
 
 /** Calls for checking a configuration; the running product does not make them. */

@@ -10,6 +10,27 @@ const chatFieldsSchema = z.object({ id: z.int(), type: z.string().nullish(), use
  */
 const topicFields = { message_thread_id: z.int().nullish(), is_topic_message: z.boolean().nullish() };
 
+/** The message that a message replies to. */
+const repliedMessageSchema = z.object({
+  message_id: z.int(),
+  from: z.object({ id: z.int() }).nullish(),
+  text: z.string().nullish(),
+});
+
+/** What a message can consist of besides text. Other contents are reports of Telegram, for example a pinned message. */
+const MEDIA_FIELDS = [
+  ...["animation", "audio", "document", "paid_media", "photo", "sticker", "story", "video", "video_note", "voice"],
+  ...["checklist", "contact", "dice", "game", "location", "poll", "venue"],
+];
+
+/** Marks a message with a content other than text, of which nothing else is stored. */
+function markMedia(message: unknown): unknown {
+  if (typeof message !== "object" || message === null) return message;
+  const fields = new Map<string, unknown>(Object.entries(message));
+  const hasMedia = MEDIA_FIELDS.some((field) => (fields.get(field) ?? null) !== null);
+  return hasMedia ? { ...message, has_media: true } : message;
+}
+
 const messageFieldsSchema = z.object({
   message_id: z.int(),
   /** Absent in channels and for anonymous administrators. */
@@ -19,7 +40,13 @@ const messageFieldsSchema = z.object({
   text: z.string().nullish(),
   /** The text under a picture or file. */
   caption: z.string().nullish(),
-  reply_to_message: z.object({ message_id: z.int() }).nullish(),
+  /** Our own field: the message has a content other than text. */
+  has_media: z.boolean().nullish(),
+  /** The same for all pictures or files that were sent together. */
+  media_group_id: z.string().nullish(),
+  reply_to_message: repliedMessageSchema.nullish(),
+  /** The part of the other message that a reply quotes. */
+  quote: z.object({ text: z.string() }).nullish(),
   /** One of the two is present in a forwarded message (the second one until Bot API 7.0). */
   forward_origin: z.unknown().optional(),
   forward_date: z.unknown().optional(),
@@ -36,7 +63,7 @@ const callbackSchema = z.object({
 /** The parts of an update that are used. The bot requests no other kinds. */
 export const updateSchema = z.object({
   update_id: z.int(),
-  message: messageFieldsSchema.nullish(),
+  message: z.preprocess(markMedia, messageFieldsSchema.nullish()),
   callback_query: callbackSchema.nullish(),
 });
 
@@ -46,6 +73,12 @@ export type TelegramCallback = z.infer<typeof callbackSchema>;
 /** Whether a message was forwarded: another person may have written it, so it is not a command of its sender. */
 export function isForwarded({ forward_origin: origin, forward_date: date }: TelegramMessage): boolean {
   return (origin ?? date ?? null) !== null;
+}
+
+/** Returns the message that a message replies to. In a forum, every message also replies to the one that began its topic. */
+export function getRepliedMessage(message: TelegramMessage): TelegramMessage["reply_to_message"] {
+  const { reply_to_message: reply, is_topic_message: isTopic, message_thread_id: topic } = message;
+  return isTopic === true && reply?.message_id === topic ? undefined : reply;
 }
 
 /** Returns the topic of a message in a forum. */

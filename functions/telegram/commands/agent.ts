@@ -3,15 +3,17 @@ import { localizeCount } from "../../../shared/i18n/plural.ts";
 import { keepDefined } from "../../../shared/keep-defined.ts";
 import { joinRichText, type RichText, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import { readConfidence } from "../../../shared/work/forecast/confidence.ts";
 import { readAgentTasks, type Task } from "../../../shared/work/tasks/find-task.ts";
 import { readAgentPace } from "../../../shared/work/time/finished-tasks.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
+import { formatConfidence } from "../presentation/render-figures.ts";
 import type { CommandContext, CommandResult, TelegramCommand } from "./command.ts";
 import { matchByName, type NameMatch } from "./match-name.ts";
 import { paginateReply } from "./paginate.ts";
 import { stripQuotes } from "./parse-command.ts";
 import { compareByUrgency, renderDataAge } from "./read-tasks.ts";
-import { formatTaskPercent, renderHeading, renderSection, renderTaskLines } from "./render-tasks.ts";
+import { renderHeading, renderSection, renderTaskLines } from "./render-tasks.ts";
 import { replyAmbiguous, replyUsage } from "./resolve-argument.ts";
 
 type Agent = CommandContext["deps"]["settings"]["agents"][number];
@@ -56,10 +58,8 @@ async function replyAgent(context: CommandContext, { name, role = "worker", abou
     history.ms === undefined
       ? undefined
       : fillTemplate(answers.usualTime, { time: localizeDuration(texts.locale, history.ms) }),
-    history.confidence === undefined
-      ? undefined
-      : `${fields.confidence}${texts.colon}${formatTaskPercent(context, history.confidence * 100)}`,
   ]);
+  const confidence = formatConfidence(texts, await readConfidence(deps, name));
   return paginateReply(
     context,
     keepDefined([
@@ -67,6 +67,7 @@ async function replyAgent(context: CommandContext, { name, role = "worker", abou
       renderLine(fields.role, answers.roles[role]),
       about === undefined ? undefined : renderLine(fields.about, toSafeText(about, 300)),
       renderLine(fields.past, joinRichText(historyParts, ", ")),
+      confidence === undefined ? undefined : renderLine(fields.confidence, confidence),
       toPlainText(localizeCount(texts, answers.open, tasks.length)),
       ...renderSection("🔵", answers.headings.atWork, await renderTaskLines(context, tasks.filter(isInProgress))),
       ...renderSection(

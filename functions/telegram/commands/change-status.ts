@@ -8,7 +8,7 @@ import { type CommandContext, type CommandResult, createCommandCallContext } fro
 import { renderTaskLink } from "./render-tasks.ts";
 
 type RefusalKey = "already" | "notBlocked" | "notInReview" | "over";
-type ConfirmationKey = "blocked" | "unblocked" | "cancelled" | "approved" | "sentBack";
+type ConfirmationKey = "done" | "blocked" | "unblocked" | "cancelled" | "approved" | "sentBack";
 
 /** Replies that nothing was done, and why. */
 export function replyRefusal(context: CommandContext, task: Task, refusal: RefusalKey): CommandResult {

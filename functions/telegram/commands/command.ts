@@ -6,6 +6,8 @@ import type { Put, Revision, StoreKey } from "../../../shared/store/port.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
 import type { ChatId, InlineButton } from "../../../shared/telegram/telegram-bot.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../../../shared/work/context/call-context.ts";
+import type { Task } from "../../../shared/work/tasks/find-task.ts";
+import type { WishMessage } from "../../../shared/work/wishes/wish-record.ts";
 import type { Presentation } from "../presentation/presentation.ts";
 
 export type CommandDeps = WorkDeps & Pick<Deps, "telegram" | "clock"> & { settings: Settings };
@@ -23,12 +25,16 @@ export interface CommandContext {
   from: { id: number; name: string };
   /** In the user's language. */
   presentation: Presentation;
+  /** The message in Telegram that the user wrote or pressed; absent for input at the dashboard. */
+  message?: WishMessage;
 }
 
 /** A message sent in reply. */
 export interface ReplyMessage {
   rich: RichText;
   buttons?: InlineButton[][];
+  /** Plane's ids of the tasks that it is about: a reply to it is about them, too. */
+  tasks?: string[];
 }
 
 /** The effects of an update, committed together with the record that the update was handled. */
@@ -52,6 +58,11 @@ export interface TelegramCommand {
   run(context: CommandContext, args: string): Promise<CommandResult>;
 }
 
+/** A command that only a button runs: nobody can type it. */
+export interface ChoiceCommand extends Pick<TelegramCommand, "run"> {
+  name: "answer";
+}
+
 /** Handles the press of a button. Its data is `verb:id:arg`; the id names the record of the shown choices. */
 export type ButtonHandler = (
   context: CommandContext,
@@ -63,6 +74,11 @@ export type ReplyHandler = (
   context: CommandContext,
   reply: { to: number; text: string },
 ) => Promise<CommandResult | undefined>;
+
+/** Records in a result that its reply is about this task, so that people can reply to it. */
+export function addReplyTask(result: CommandResult, { id }: Pick<Task, "id">): CommandResult {
+  return result.reply ? { ...result, reply: { ...result.reply, tasks: [id] } } : result;
+}
 
 /** Users of Telegram act as the human, who is allowed to do everything. */
 export function createCommandCallContext({ deps, from, correlation }: CommandContext): CallContext {

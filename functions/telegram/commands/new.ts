@@ -1,11 +1,6 @@
 import type { KeptProject } from "../../../shared/observe/stored-records.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import { toSafeText } from "../../../shared/telegram/safe-text.ts";
-import { addWakeTasks } from "../../../shared/wake/pending-wake.ts";
-import type { WakeTask } from "../../../shared/wake/wake-record.ts";
-import { workKeys } from "../../../shared/work/context/work-keys.ts";
 import { createTask } from "../../../shared/work/planning/create-task.ts";
-import { prepareWish } from "../../../shared/work/wishes/wish-record.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
 import { type CommandContext, type CommandResult, createCommandCallContext, type TelegramCommand } from "./command.ts";
 import { matchByName, normalizeName } from "./match-name.ts";
@@ -14,9 +9,8 @@ import { splitFirstArgument } from "./parse-command.ts";
 import { readFollowedProjects } from "./read-tasks.ts";
 import { renderTaskLink } from "./render-tasks.ts";
 import { replyUsage } from "./resolve-argument.ts";
+import { requestPlan } from "./send-to-concierge.ts";
 
-/** Maximum length of a request in a wake, in UTF-16 units. */
-const REQUEST_LIMIT = 1_000;
 /** In the arguments of a button: the request goes to the Concierge. */
 const CONCIERGE_ARGUMENT = "@concierge";
 
@@ -27,7 +21,7 @@ export const newCommand: TelegramCommand = {
   async run(context, args) {
     const { first, rest } = splitFirstArgument(args);
     if (first === "") return replyUsage(context, "new");
-    if (first === CONCIERGE_ARGUMENT) return handOverToConcierge(context, rest);
+    if (first === CONCIERGE_ARGUMENT) return requestPlan(context, rest);
     const projects = await readFollowedProjects(context);
     const prefix = parseProjectPrefix(args, projects);
     if (prefix)
@@ -35,7 +29,7 @@ export const newCommand: TelegramCommand = {
         ? replyUsage(context, "new")
         : createTaskInProject(context, prefix.project, prefix.title);
     const match = rest === "" ? undefined : matchByName(first, projects, ({ identifier, name }) => [identifier, name]);
-    if (match === undefined || match.kind === "none") return handOverToConcierge(context, args);
+    if (match === undefined || match.kind === "none") return requestPlan(context, args);
     // A word that matches only part of a project's name may also be the first word of the request, so the user decides.
     const candidates = match.kind === "one" ? [match.candidate] : match.candidates;
     const options: CommandOption[] = candidates.map(({ identifier, name }) => ({
@@ -92,25 +86,4 @@ async function createTaskInProject(
       }),
     },
   };
-}
-
-/** Stores the wish and wakes the Concierge, once even if the command is repeated. */
-async function handOverToConcierge(context: CommandContext, text: string): Promise<CommandResult> {
-  const { deps, id, presentation } = context;
-  const { refusals, confirmations } = presentation.texts.answers;
-  const concierge = deps.settings.agents.find(({ role }) => role === "concierge");
-  if (!concierge) return { reply: { rich: fillTemplate(`⚠️ ${refusals.noConcierge}`, {}) } };
-  const agent = toSafeText(concierge.name, 80);
-  if (concierge.wake.kind === "none")
-    return { reply: { rich: fillTemplate(`⚠️ ${refusals.deafConcierge}`, { agent }) } };
-  if (text.length > REQUEST_LIMIT)
-    return { reply: { rich: fillTemplate(`⚠️ ${refusals.tooLong}`, { n: String(REQUEST_LIMIT) }) } };
-  const wish = `asked-for:${id}`;
-  const [stored] = await deps.store.read([workKeys.wish(wish)]);
-  if (!stored) {
-    const newWish = { id: wish, text, by: context.from.name, at: await deps.store.now(), agent: concierge.name };
-    const wakeTask: WakeTask = { id: wish, key: "new", reason: "asked_for", text };
-    await addWakeTasks(deps, concierge.name, [wakeTask], prepareWish(newWish));
-  }
-  return { reply: { rich: fillTemplate(`📨 ${confirmations.asked}`, { agent, text: toSafeText(text, 300) }) } };
 }

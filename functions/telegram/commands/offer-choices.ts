@@ -9,6 +9,7 @@ import { DAY, type Ms } from "../../../shared/time.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
 import {
   type ButtonHandler,
+  type ChoiceCommand,
   type CommandContext,
   type CommandResult,
   createShortId,
@@ -18,13 +19,13 @@ import {
 /** One of several possible meanings: the label of its button, and the command that the button runs. */
 export interface CommandOption {
   label: string;
-  command: CommandName;
+  command: CommandName | ChoiceCommand["name"];
   args: string;
 }
 
 /** The stored choice: the command of each button, and who has chosen. */
 interface KeptChoice {
-  options: { command: CommandName; args: string }[];
+  options: Pick<CommandOption, "command" | "args">[];
   chosen?: string;
 }
 
@@ -63,7 +64,9 @@ export function offerChoices(
 }
 
 /** Handles the press of an option: the command's reply replaces the question. */
-export function createChoiceHandler(getCommand: (name: CommandName) => TelegramCommand | undefined): ButtonHandler {
+export function createChoiceHandler(
+  getCommand: (name: CommandOption["command"]) => Pick<TelegramCommand, "run"> | undefined,
+): ButtonHandler {
   return async (context, { messageId, id, arg }) => {
     const { answers } = context.presentation.texts;
     const [stored] = await context.deps.store.read<KeptChoice>([choiceKey(id)]);

@@ -6,16 +6,25 @@ export interface ParsedCommand {
   bot?: string;
 }
 
+/** A slash and a word, perhaps with the bot's name. Accents are allowed, because people type them: `/état`. */
+const SLASH_COMMAND = /^\s*\/([\p{L}\p{N}_]+)(?:@(\w+))?(?:\s+([\s\S]*))?$/u;
+
 /**
- * Parses `/plane status`, `/plane@bot task ONB-1`, `/start` and `/help`. Where every message is for the bot (a private
- * chat, the dashboard) the slash is optional. Returns undefined for a message that is not for the bot.
+ * Parses `/plane status`, `/plane@bot task ONB-1`, and the short form `/status`, which needs the bot's name unless every
+ * message is for the bot (a private chat, the dashboard). Returns undefined for a message that is no command for the bot.
  */
 export function parseCommand(text: string, isForUs: boolean): ParsedCommand | undefined {
-  const [, command = "", bot, rest = ""] = /^\s*\/(\w+)(?:@(\w+))?(?:\s+([\s\S]*))?$/.exec(text) ?? [];
+  const [, command, bot, rest = ""] = SLASH_COMMAND.exec(text) ?? [];
+  if (command === undefined) return undefined;
   const named = bot === undefined ? {} : { bot };
-  if (/^(start|help)$/i.test(command) && (isForUs || bot !== undefined)) return { word: "help", args: "", ...named };
   if (/^plane$/i.test(command)) return { ...splitCommand(rest), ...named };
-  if (command !== "" || !isForUs || text.trim() === "") return undefined;
+  if (!isForUs && bot === undefined) return undefined;
+  if (/^start$/i.test(command)) return { word: "help", args: "", ...named };
+  return { word: command, args: rest.trim(), ...named };
+}
+
+/** Parses a text without a slash as the words after `/plane`. Whether it is meant so is for the caller to decide. */
+export function parseBareText(text: string): ParsedCommand {
   return splitCommand(text.replace(/^\s*plane\b/i, ""));
 }
 

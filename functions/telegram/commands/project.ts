@@ -1,20 +1,18 @@
-import { localizeNumber } from "../../../shared/i18n/localize.ts";
 import { localizeCount } from "../../../shared/i18n/plural.ts";
-import { observedSets } from "../../../shared/observe/store-keys.ts";
-import type { KeptCycle, KeptProject } from "../../../shared/observe/stored-records.ts";
-import { readAllRows } from "../../../shared/store/scan-set.ts";
-import { isBlocked } from "../../../shared/task/diff.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
+import type { KeptProject } from "../../../shared/observe/stored-records.ts";
 import { joinRichText, type RichText, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import { type CycleProgress, listCycles, readCycleProgress } from "../../../shared/work/cycles/cycle-progress.ts";
+import { forecastTasks } from "../../../shared/work/forecast/forecast-tasks.ts";
 import { countTasks } from "../../../shared/work/tasks/count-tasks.ts";
-import type { Task } from "../../../shared/work/tasks/find-task.ts";
-import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
-import { fillTemplate } from "../presentation/fill-template.ts";
+import { formatCycleCounts } from "../digest/render-cycle.ts";
+import { renderForecastLine } from "../presentation/render-figures.ts";
 import type { CommandContext, CommandResult, TelegramCommand } from "./command.ts";
 import { paginateReply } from "./paginate.ts";
 import { stripQuotes } from "./parse-command.ts";
 import { readOpenTasks, renderDataAge } from "./read-tasks.ts";
-import { renderHeading, renderProjectProgress, renderSection, renderTaskLines } from "./render-tasks.ts";
+import { renderHeading, renderOpenTasks, renderProjectProgress, renderSection } from "./render-tasks.ts";
 import { matchProject, replyAmbiguous, replyUsage } from "./resolve-argument.ts";
 
 /** Shows one project: its progress and its open tasks, grouped by what they wait for (NOTIF-06). */
@@ -39,34 +37,30 @@ async function replyProject(context: CommandContext, project: KeptProject): Prom
   const { texts } = context.presentation;
   const { answers } = texts;
   const open = await readOpenTasks(context, [project]);
-  const renderMatching = async (matches: (task: Task) => boolean) => renderTaskLines(context, open.filter(matches));
-  const isReview = ({ item }: Task) => isInReview(item);
-  const isWaiting = (task: Task) => isBlocked(task.item) && !isReview(task);
-  const isInProgress = (task: Task) => task.item.snapshot.word === "in_progress" && !isReview(task) && !isWaiting(task);
-  const isNext = (task: Task) => !isReview(task) && !isWaiting(task) && !isInProgress(task);
-  const stored = await readAllRows<KeptCycle>(context.deps, observedSets.cycles(project.id));
-  const cycles = stored.map(({ value }) => value).filter(({ phase }) => phase === "current");
+  const cycles = (await listCycles(context.deps, [project])).filter(({ cycle }) => cycle.phase === "current");
+  const progress = await Promise.all(cycles.map((one) => readCycleProgress(context.deps, one)));
+  const forecast = await forecastTasks(
+    context.deps,
+    open.map(({ item }) => item),
+  );
   return paginateReply(context, [
     joinRichText([
       renderHeading("📁", ""),
       renderProjectProgress(context, project, await countTasks(context.deps, project)),
     ]),
     toPlainText(open.length === 0 ? answers.emptyLists.open : localizeCount(texts, answers.open, open.length)),
+    ...keepDefined([renderForecastLine(texts, forecast, context.deps.settings.budget?.currency)]),
     ...renderSection(
       "🏃",
       answers.headings.cycles,
-      cycles.map((cycle) => renderCycleLine(context, cycle)),
+      progress.map((one) => renderCycleLine(context, one)),
     ),
-    ...renderSection("🔵", answers.headings.atWork, await renderMatching(isInProgress)),
-    ...renderSection("🙋", answers.headings.waiting, await renderMatching(isReview)),
-    ...renderSection("⛔", answers.headings.blocked, await renderMatching(isWaiting)),
-    ...renderSection("⬜", answers.headings.todo, await renderMatching(isNext)),
+    ...(await renderOpenTasks(context, open)),
     toPlainText(""),
     await renderDataAge(context),
   ]);
 }
 
-function renderCycleLine({ presentation: { texts } }: CommandContext, { name, done, total }: KeptCycle): RichText {
-  const counts = { done: localizeNumber(texts.locale, done), total: localizeNumber(texts.locale, total) };
-  return joinRichText([toSafeText(name), texts.colon, fillTemplate(texts.progress, counts)]);
+function renderCycleLine({ presentation: { texts } }: CommandContext, progress: CycleProgress): RichText {
+  return joinRichText([toSafeText(progress.cycle.name), texts.colon, formatCycleCounts(texts, progress)]);
 }

@@ -1,4 +1,4 @@
-import { localizeMoment, localizeNumber, localizePercent } from "../../../shared/i18n/localize.ts";
+import { localizeMomentInSentence, localizeNumber, localizePercent } from "../../../shared/i18n/localize.ts";
 import type { KeptProject } from "../../../shared/observe/stored-records.ts";
 import { isBlocked } from "../../../shared/task/diff.ts";
 import { joinRichText, type RichText, toBold, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
@@ -35,23 +35,43 @@ export function renderHeading(emoji: string, text: string): RichText {
 
 /** `ONB ▓▓▓▓░░░░░░ 40 % · 2 of 5 closed` */
 export function renderProjectProgress(
-  { presentation: { texts } }: CommandContext,
+  context: CommandContext,
   project: KeptProject,
   { closed, total }: { closed: number; total: number },
 ): RichText {
-  const { locale, answers } = texts;
-  const ratio = total === 0 ? 0 : closed / total;
-  const fullBlocks = Math.floor(ratio * BAR_BLOCKS);
-  const percent = localizePercent(locale, Math.floor(ratio * 100) / 100);
+  const { locale, answers } = context.presentation.texts;
   const counts = fillTemplate(answers.closed, {
     closed: localizeNumber(locale, closed),
     total: localizeNumber(locale, total),
   });
   return joinRichText([
     renderProjectName(project),
-    `\n${"▓".repeat(fullBlocks)}${"░".repeat(BAR_BLOCKS - fullBlocks)} ${percent} · `,
+    `\n${renderProgressBar(context, total === 0 ? 0 : closed / total)} · `,
     counts,
   ]);
+}
+
+/** `▓▓▓▓░░░░░░ 40 %` */
+export function renderProgressBar({ presentation: { texts } }: CommandContext, ratio: number): string {
+  const fullBlocks = Math.floor(ratio * BAR_BLOCKS);
+  const percent = localizePercent(texts.locale, Math.floor(ratio * 100) / 100);
+  return `${"▓".repeat(fullBlocks)}${"░".repeat(BAR_BLOCKS - fullBlocks)} ${percent}`;
+}
+
+/** Renders the open tasks of a project or a cycle, in sections by what they wait for. */
+export async function renderOpenTasks(context: CommandContext, open: readonly Task[]): Promise<RichText[]> {
+  const { headings } = context.presentation.texts.answers;
+  const isReview = ({ item }: Task) => isInReview(item);
+  const isWaiting = (task: Task) => isBlocked(task.item) && !isReview(task);
+  const isInProgress = (task: Task) => task.item.snapshot.word === "in_progress" && !isReview(task) && !isWaiting(task);
+  const isNext = (task: Task) => !isReview(task) && !isWaiting(task) && !isInProgress(task);
+  const renderMatching = (matches: (task: Task) => boolean) => renderTaskLines(context, open.filter(matches));
+  return [
+    ...renderSection("🔵", headings.atWork, await renderMatching(isInProgress)),
+    ...renderSection("🙋", headings.waiting, await renderMatching(isReview)),
+    ...renderSection("⛔", headings.blocked, await renderMatching(isWaiting)),
+    ...renderSection("⬜", headings.todo, await renderMatching(isNext)),
+  ];
 }
 
 /** Renders one line per task: status, agent, start, progress and open blockers. */
@@ -106,7 +126,9 @@ export function renderSince(
   since: Ms,
   now: Ms,
 ): RichText {
-  return fillTemplate(texts.answers.since, { at: localizeMoment(texts.locale, settings.timezone, since, now) });
+  return fillTemplate(texts.answers.since, {
+    at: localizeMomentInSentence(texts.locale, settings.timezone, since, now),
+  });
 }
 
 export function formatTaskPercent({ presentation: { texts } }: CommandContext, percent: number): string {

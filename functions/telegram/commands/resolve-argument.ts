@@ -7,7 +7,7 @@ import { joinRichText, toCode } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { findTask, type Task, toTask } from "../../../shared/work/tasks/find-task.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
-import { type CommandContext, type CommandResult, createCommandCallContext } from "./command.ts";
+import { addReplyTask, type CommandContext, type CommandResult, createCommandCallContext } from "./command.ts";
 import { matchByName, type NameMatch } from "./match-name.ts";
 import { type CommandOption, offerChoices } from "./offer-choices.ts";
 import { splitFirstArgument } from "./parse-command.ts";
@@ -119,7 +119,8 @@ export async function withTask(
   const [match, remainingArgs, name] = isWholeMatch
     ? [wholeMatch, "", args]
     : [await matchTask(context, first), rest, first];
-  if (match.kind === "one" && match.isExact) return run(match.candidate, remainingArgs);
+  if (match.kind === "one" && match.isExact)
+    return addReplyTask(await run(match.candidate, remainingArgs), match.candidate);
   const toOption = (task: Task): CommandOption => ({
     label: `${task.key} ${task.item.snapshot.name}`,
     command,

@@ -1,13 +1,17 @@
 import { localizeCount } from "../../../shared/i18n/plural.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import { isBlocked } from "../../../shared/task/diff.ts";
 import { joinRichText, type RichText, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { readLiveClaims } from "../../../shared/work/claims/find-claim.ts";
+import { readBudget } from "../../../shared/work/forecast/budget.ts";
+import { forecastTasks } from "../../../shared/work/forecast/forecast-tasks.ts";
 import { countTasks } from "../../../shared/work/tasks/count-tasks.ts";
 import type { Task } from "../../../shared/work/tasks/find-task.ts";
 import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
 import { readPendingPlans, readPendingQuestions } from "../digest/pending-requests.ts";
 import { EVENT_EMOJI } from "../presentation/emoji.ts";
+import { renderBudgetLine, renderForecastLine } from "../presentation/render-figures.ts";
 import type { CommandContext, TelegramCommand } from "./command.ts";
 import { paginateReply } from "./paginate.ts";
 import { readFollowedProjects, readOpenTasks, renderDataAge } from "./read-tasks.ts";
@@ -43,6 +47,7 @@ export const statusCommand: TelegramCommand = {
     return paginateReply(context, [
       renderHeading("📊", answers.headings.status),
       ...bars,
+      ...(await renderFigures(context, open)),
       ...renderSection(
         "🔵",
         answers.headings.atWork,
@@ -63,6 +68,18 @@ export const statusCommand: TelegramCommand = {
     ]);
   },
 };
+
+/** What the open tasks are expected to take, and the budget of the month. */
+async function renderFigures({ deps, presentation }: CommandContext, open: readonly Task[]): Promise<RichText[]> {
+  const { texts } = presentation;
+  const { budget: setting, timezone } = deps.settings;
+  const items = open.map(({ item }) => item);
+  const [forecast, budget] = await Promise.all([forecastTasks(deps, items), readBudget(deps)]);
+  return keepDefined([
+    renderForecastLine(texts, forecast, setting?.currency),
+    budget && renderBudgetLine(texts, timezone, budget),
+  ]);
+}
 
 /** `🗺️ Dark mode: 4 tasks (Concierge, since 08:00)` */
 async function renderPlanLines(context: CommandContext): Promise<RichText[]> {

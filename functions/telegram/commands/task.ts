@@ -8,9 +8,9 @@ import { readLiveClaims } from "../../../shared/work/claims/find-claim.ts";
 import type { Task } from "../../../shared/work/tasks/find-task.ts";
 import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
 import { readOpenBlockers } from "../../../shared/work/tasks/open-blockers.ts";
-import { readTaskTimes } from "../../../shared/work/time/time-entries.ts";
+import { readTaskTimes } from "../../../shared/work/time/task-times.ts";
 import { renderProjectName } from "../presentation/notification-details.ts";
-import type { CommandContext, CommandResult, TelegramCommand } from "./command.ts";
+import { addReplyTask, type CommandContext, type CommandResult, type TelegramCommand } from "./command.ts";
 import { paginateReply } from "./paginate.ts";
 import { stripQuotes } from "./parse-command.ts";
 import { renderDataAge } from "./read-tasks.ts";
@@ -71,12 +71,11 @@ async function replyTask(context: CommandContext, task: Task): Promise<CommandRe
   if (card?.text !== undefined) add(answers.fields.said, toSafeText(card.text, TEXT_LIMIT));
   if (card?.confidence !== undefined) add(answers.fields.confidence, formatTaskPercent(context, card.confidence * 100));
   if (card?.cost !== undefined) add(answers.fields.cost, formatTaskCost(context, card.cost));
-  const spent = Object.values(times.totals).reduce((sum, ms) => sum + ms, 0);
-  if (spent > 0) add(answers.fields.time, localizeDuration(locale, spent));
+  if (times.spent > 0) add(answers.fields.time, localizeDuration(locale, times.spent));
   const text = htmlToText(snapshot.description, TEXT_LIMIT);
   if (text !== "") add(answers.fields.text, toSafeText(text, TEXT_LIMIT));
   lines.push(joinRichText([""]), await renderDataAge(context));
-  return paginateReply(context, lines);
+  return addReplyTask(await paginateReply(context, lines), task);
 }
 
 /** Formats a cost in the budget's currency, if a budget is configured. */

@@ -1,5 +1,6 @@
 import type { EventKind } from "../../../shared/task/events.ts";
 import { type ActionBody, getEventProject } from "../../../shared/task/rule-set.ts";
+import { isClosedWithoutResult } from "../presentation/render-result.ts";
 
 /** With more notifications than this, a message shows counts instead of single lines. */
 export const BURST_LINE_LIMIT = 10;
@@ -19,6 +20,8 @@ const OCCURRENCE_KINDS: ReadonlySet<EventKind> = new Set<EventKind>([
 /** Notifications of one kind in one project. Events of projects themselves are grouped by kind only. */
 export interface NotificationGroup {
   kind: EventKind;
+  /** Projects of which all tasks were cancelled. */
+  isClosed?: true;
   project: { identifier: string; name: string; url: string };
   /** Number of comments, questions and other occurrences (see `OCCURRENCE_KINDS`), else of different tasks, cycles or projects. */
   count: number;
@@ -48,6 +51,7 @@ export function addNotification(content: BurstContent, notification: ActionBody)
 }
 
 function addToGroups(groups: NotificationGroup[], { event, facts }: ActionBody): NotificationGroup[] {
+  const closed = isClosedWithoutResult({ event, facts }) ? { isClosed: true as const } : {};
   const { kind } = event;
   const { identifier, name, url } = getEventProject(event, facts);
   const isProjectKind = kind === "project_created" || kind === "project_completed";
@@ -55,10 +59,13 @@ function addToGroups(groups: NotificationGroup[], { event, facts }: ActionBody):
     ? { name, url }
     : { name: facts.item?.key ?? facts.cycle?.name ?? name, url: facts.item?.url ?? url };
   const index = groups.findIndex(
-    (group) => group.kind === kind && (isProjectKind || group.project.identifier === identifier),
+    (group) =>
+      group.kind === kind &&
+      group.isClosed === closed.isClosed &&
+      (isProjectKind || group.project.identifier === identifier),
   );
   const group = groups[index];
-  if (!group) return [...groups, { kind, project: { identifier, name, url }, count: 1, named: [subject] }];
+  if (!group) return [...groups, { kind, ...closed, project: { identifier, name, url }, count: 1, named: [subject] }];
   return groups.with(index, addToGroup(group, subject));
 }
 

@@ -1,7 +1,7 @@
 import { createBurstRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
 import type { Settlement } from "../../../shared/store/job-operations.ts";
-import type { StoredValue } from "../../../shared/store/port.ts";
 import type { ActionBody } from "../../../shared/task/rule-set.ts";
+import { isSilentMessage } from "../../../shared/telegram/message-sounds.ts";
 import { MINUTE, type Ms } from "../../../shared/time.ts";
 import { addNotification, EMPTY_BURST } from "./burst-content.ts";
 import { type DeliveryContext, retryAfter, SETTLED } from "./context.ts";
@@ -10,7 +10,9 @@ import {
   createDeliveryPut,
   jobDeliveryKey,
   type OpenBurst,
+  readBursts,
   type SendAttempt,
+  type StoredBurst,
   sendAttemptKey,
 } from "./delivery-records.ts";
 import { getMuteKeys } from "./mutes.ts";
@@ -30,16 +32,19 @@ export async function deliverNotification(context: DeliveryContext, notification
   if (delivered) return SETTLED;
   const [attempt] = await store.read<SendAttempt>([sendAttemptKey(context.job)]);
   if (!attempt && mutes.some((mute) => mute !== undefined)) return recordMuted(context, notification);
-  const [stored] = await store.read<OpenBurst>([burstKey(context.chat)]);
+  // An edit makes no sound, so what needs the human joins only a message that was sent with one.
+  const sound = isSilentMessage(notification.event.kind, notification.facts.item) ? "silent" : "sound";
+  const bursts = await readBursts(store, context.chat, sound === "silent" ? ["silent", "sound"] : ["sound"]);
   const now = await store.now();
   // A send that was started is finished as a send: its message may already be in the chat.
-  if (!attempt && stored && isBurstOpen(stored.value, now, context.burstWindow))
-    return mergeIntoBurst(context, notification, stored, now);
+  const openBurst = attempt ? undefined : bursts.find(({ value }) => isBurstOpen(value, now, context.burstWindow));
+  if (openBurst) return mergeIntoBurst(context, notification, openBurst, now);
   return sendBurst(context, {
     content: addNotification(EMPTY_BURST, notification),
     correlations: [notification.correlation],
     attempt,
-    burst: stored,
+    sound,
+    burst: bursts.find((burst) => burst.sound === sound),
     since: now,
   });
 }
@@ -62,7 +67,7 @@ function isBurstOpen({ since, shown: shownCount, told: content }: OpenBurst, now
 async function mergeIntoBurst(
   context: DeliveryContext,
   notification: ActionBody,
-  { value: burst, rev }: StoredValue<OpenBurst>,
+  { value: burst, rev, sound }: StoredBurst,
   now: Ms,
 ): Promise<Settlement> {
   const { deps, job, chat } = context;
@@ -72,11 +77,11 @@ async function mergeIntoBurst(
   const correlations = [...burst.correlations, notification.correlation].slice(-CORRELATION_LIMIT);
   const outcome = await deps.store.commit({
     expect: [
-      [burstKey(chat), rev],
+      [burstKey(chat, sound), rev],
       [jobDeliveryKey(job), 0],
     ],
     put: [
-      { key: burstKey(chat), value: { ...burst, told: content, refreshAt, correlations } },
+      { key: burstKey(chat, sound), value: { ...burst, told: content, refreshAt, correlations } },
       createDeliveryPut(job, { in: burst.messageId, record: burst.record, notice: content.count }),
     ],
     jobs: isRefreshPending

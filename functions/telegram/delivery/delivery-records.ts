@@ -1,6 +1,6 @@
 import { DECISION_LOG_MS } from "../../../shared/decision-log/decision-log.ts";
 import type { LeasedJob } from "../../../shared/store/job-operations.ts";
-import type { Put, StoreKey } from "../../../shared/store/port.ts";
+import type { Put, Store, StoredValue, StoreKey } from "../../../shared/store/port.ts";
 import { type TelegramDelivery, telegramDeliveryKey } from "../../../shared/telegram/message-log.ts";
 import type { ChatId } from "../../../shared/telegram/telegram-bot.ts";
 import { DAY, HOUR, type Ms } from "../../../shared/time.ts";
@@ -53,7 +53,30 @@ export const DELIVERY_RETENTION: Ms = DECISION_LOG_MS;
 /** Retention for attempts: 30 days, longer than it takes a human to fix a setting or requeue a failed job. */
 export const SEND_ATTEMPT_RETENTION: Ms = 30 * DAY;
 
-export const burstKey = (chat: ChatId): StoreKey => `chat:${chat}`;
+/** Whether a burst's message was sent with a sound. A chat has one open burst of each kind. */
+export type BurstSound = "sound" | "silent";
+
+/** Bursts of earlier versions, all sent with a sound, have the key without an addition. */
+export const burstKey = (chat: ChatId, sound: BurstSound): StoreKey =>
+  sound === "sound" ? `chat:${chat}` : `chat:${chat}:silent`;
+
+/** A burst of a chat as it is stored. */
+export interface StoredBurst extends StoredValue<OpenBurst> {
+  sound: BurstSound;
+}
+
+/** Reads the bursts of a chat with these sounds, in their order; those that do not exist are left out. */
+export async function readBursts(
+  store: Pick<Store, "read">,
+  chat: ChatId,
+  sounds: readonly BurstSound[],
+): Promise<StoredBurst[]> {
+  const bursts = await store.read<OpenBurst>(sounds.map((sound) => burstKey(chat, sound)));
+  return sounds.flatMap((sound, i) => {
+    const burst = bursts[i];
+    return burst ? [{ ...burst, sound }] : [];
+  });
+}
 /** Written once a job's notification is in a message or a burst, so that a second commit of the same job is stale. */
 export const jobDeliveryKey = ({ id }: LeasedJob): StoreKey => telegramDeliveryKey(id);
 

@@ -15,7 +15,7 @@ const threadKey = (chat: ChatId, item: string): StoreKey => `thread:${chat}:${it
 /** What makes a new message about a task part of the task's thread in this chat. */
 export interface MessageThread {
   /** Part of the new message's `MessageExtras`. */
-  extras: { replyTo?: number };
+  extras: { replyTo?: number; topic?: number };
   /** Starts the thread with the new message, where there is none yet. */
   createPuts: (messageId: number) => Put[];
 }

@@ -8,12 +8,14 @@ import {
   burstKey,
   jobDeliveryKey,
   type OpenBurst,
+  readBursts,
   type SendAttempt,
+  type StoredBurst,
   sendAttemptKey,
 } from "./delivery-records.ts";
 import { editMessage } from "./edit-message.ts";
 import { renderBurst } from "./render-burst.ts";
-import { createBurstMessagePut, sendBurst } from "./send-burst.ts";
+import { createBurstMessagePuts, sendBurst } from "./send-burst.ts";
 
 /** Updates the burst's message with an edit. If the message cannot be edited, its content is sent as a new one. */
 export async function refreshBurst(
@@ -22,9 +24,10 @@ export async function refreshBurst(
 ): Promise<Settlement> {
   const { deps, job, chat, presentation } = context;
   const [delivered] = await deps.store.read([jobDeliveryKey(job)]);
-  const [stored] = await deps.store.read<OpenBurst>([burstKey(chat)]);
-  const burst = stored?.value;
-  if (delivered || !burst || burst.messageId !== messageId || burst.shown >= burst.told.count) return SETTLED;
+  const bursts = await readBursts(deps.store, chat, ["silent", "sound"]);
+  const stored = bursts.find(({ value }) => value.messageId === messageId);
+  if (delivered || !stored || stored.value.shown >= stored.value.told.count) return SETTLED;
+  const burst = stored.value;
   const [attempt] = await deps.store.read<SendAttempt>([sendAttemptKey(job)]);
   if (attempt?.value.anew) return resendBurst(context, stored, attempt, correlation);
 
@@ -41,7 +44,7 @@ export async function refreshBurst(
       recordRefreshedBurst(
         context,
         stored,
-        (now) => createBurstMessagePut(context, now, rich, appendMessageHistory(shownHistory, count, deps.clock())),
+        (now) => createBurstMessagePuts(context, now, rich, appendMessageHistory(shownHistory, count, deps.clock())),
         correlation,
       ),
   });
@@ -53,14 +56,14 @@ export async function refreshBurst(
  */
 async function recordRefreshedBurst(
   context: DeliveryContext,
-  stored: StoredValue<OpenBurst>,
-  createMessagePut: (burst: OpenBurst) => Put,
+  stored: StoredBurst,
+  createMessagePuts: (burst: OpenBurst) => Put[],
   correlation: string,
 ): Promise<Settlement> {
   const { deps, job, chat } = context;
-  const key = burstKey(chat);
+  const key = burstKey(chat, stored.sound);
   const shownCount = stored.value.told.count;
-  for (let latest = stored; ; ) {
+  for (let latest: StoredValue<OpenBurst> = stored; ; ) {
     const { refreshAt: _, ...before } = latest.value;
     const edits = (before.edits ?? 0) + 1;
     const isLate = before.edits !== stored.value.edits;
@@ -74,7 +77,7 @@ async function recordRefreshedBurst(
           shown: shownCount,
           correlations: excludeValues(before.correlations, stored.value.correlations),
         };
-    const messagePuts = isLate ? [] : [createMessagePut(next), { key: sendAttemptKey(job), value: undefined }];
+    const messagePuts = isLate ? [] : [...createMessagePuts(next), { key: sendAttemptKey(job), value: undefined }];
     const outcome = await commitWithRetry(context, {
       expect: [[key, latest.rev]],
       put: [
@@ -104,7 +107,7 @@ const excludeValues = (all: readonly string[], excluded: readonly string[]) =>
 
 async function resendBurst(
   context: DeliveryContext,
-  stored: StoredValue<OpenBurst>,
+  stored: StoredBurst,
   attempt: StoredValue<SendAttempt> | undefined,
   correlation: string,
 ): Promise<Settlement> {
@@ -114,6 +117,7 @@ async function resendBurst(
     content,
     correlations,
     attempt,
+    sound: stored.sound,
     burst: stored,
     since,
     replaces: { record, shownHistory },
@@ -128,13 +132,9 @@ async function readShownHistory({ deps }: DeliveryContext, { record }: OpenBurst
 }
 
 /** The refresh job failed for good: if further notifications are waiting, a new refresh shows all of them. */
-async function dropFailedRefresh(
-  context: DeliveryContext,
-  stored: StoredValue<OpenBurst>,
-  correlation: string,
-): Promise<void> {
+async function dropFailedRefresh(context: DeliveryContext, stored: StoredBurst, correlation: string): Promise<void> {
   const { deps, job, chat } = context;
-  const key = burstKey(chat);
+  const key = burstKey(chat, stored.sound);
   for (let latest: StoredValue<OpenBurst> | undefined = stored; latest?.value.messageId === stored.value.messageId; ) {
     const { refreshAt: _, ...burst } = latest.value;
     const hasMore = burst.told.count > stored.value.told.count;

@@ -1,4 +1,5 @@
 import { localizeCount } from "../../../shared/i18n/plural.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import type { EventKind } from "../../../shared/task/events.ts";
 import { type ActionBody, getEventProject } from "../../../shared/task/rule-set.ts";
 import {
@@ -12,9 +13,10 @@ import {
   truncateRichText,
 } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
-import { EVENT_EMOJI } from "../presentation/emoji.ts";
+import { EVENT_EMOJI, STATUS_EMOJI } from "../presentation/emoji.ts";
 import { renderNotificationDetails, renderProjectName } from "../presentation/notification-details.ts";
 import type { Presentation } from "../presentation/presentation.ts";
+import { isClosedWithoutResult, renderResultLine } from "../presentation/render-result.ts";
 import { BURST_LINE_LIMIT, type BurstContent, type NotificationGroup } from "./burst-content.ts";
 
 /**
@@ -36,21 +38,37 @@ function renderContent({ count, notices, groups }: BurstContent, presentation: P
       limit,
     );
   if (count <= BURST_LINE_LIMIT) {
-    const lines = joinRichText(
-      notices.map((notification) => renderLine(notification, presentation)),
-      "\n",
-    );
-    if (lines.text.length <= limit) return lines;
+    for (const limits of RESULT_LIMITS) {
+      const lines = notices.flatMap((notification) => renderLines(notification, presentation, limits));
+      const joined = joinRichText(lines, "\n");
+      if (joined.text.length <= limit && fitsEntityLimits(lines)) return joined;
+    }
   }
   return renderSummary(groups, presentation, limit);
+}
+
+/** How much of each result the lines show: as much as fits into one message, in the end nothing of it. */
+const RESULT_LIMITS = [{ text: 200, files: 2 }, { text: 100, files: 1 }, { text: 40, files: 1 }, undefined] as const;
+
+/** The line of a notification and, for a completed task, a second one with its result. */
+function renderLines(
+  notification: ActionBody,
+  presentation: Presentation,
+  limits: (typeof RESULT_LIMITS)[number],
+): RichText[] {
+  return keepDefined([
+    renderLine(notification, presentation),
+    limits && renderResultLine(notification, presentation, limits),
+  ]);
 }
 
 /** `✅ Completed: ONB-12 Write the welcome mail` */
 function renderHead({ event, facts }: ActionBody, { texts, origins }: Presentation, titleLimit = 256): RichText {
   const agentSuffix = "agent" in event ? renderAgentSuffix(event, texts) : [];
+  const isClosed = isClosedWithoutResult({ event, facts });
   return joinRichText([
-    `${EVENT_EMOJI[event.kind]} `,
-    toBold(texts.events[event.kind]),
+    `${isClosed ? STATUS_EMOJI.cancelled : EVENT_EMOJI[event.kind]} `,
+    toBold(isClosed ? texts.closedProject.headline : texts.events[event.kind]),
     ...agentSuffix,
     texts.colon,
     renderSubject({ event, facts }, origins, titleLimit),
@@ -115,7 +133,7 @@ function renderSummary(groups: readonly NotificationGroup[], presentation: Prese
 
 /** `✅ 200 tasks completed in Onboarding (ONB): ONB-1, ONB-2, … and 198 more` */
 function renderGroupLine(
-  { kind, project, count, named }: NotificationGroup,
+  { kind, project, count, named, isClosed }: NotificationGroup,
   { texts, origins }: Presentation,
 ): RichText {
   const isProjectKind = kind === "project_created" || kind === "project_completed";
@@ -128,7 +146,8 @@ function renderGroupLine(
   const separator = named.length > 0 ? ", " : "";
   const restSuffix = rest > 0 ? [separator, localizeCount(texts, texts.more, rest)] : [];
   return joinRichText([
-    `${EVENT_EMOJI[kind]} ${localizeCount(texts, texts.counted[kind], count)}`,
+    `${isClosed ? STATUS_EMOJI.cancelled : EVENT_EMOJI[kind]} `,
+    localizeCount(texts, isClosed ? texts.closedProject.counted : texts.counted[kind], count),
     ...projectSuffix,
     texts.colon,
     names,

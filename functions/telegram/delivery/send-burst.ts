@@ -1,4 +1,6 @@
 import { createBurstRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
+import { keepDefined } from "../../../shared/keep-defined.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { Settlement } from "../../../shared/store/job-operations.ts";
 import type { Put, StoredValue, StoreKey } from "../../../shared/store/port.ts";
 import {
@@ -7,11 +9,13 @@ import {
   chatMessageKey,
   createChatMessagePut,
 } from "../../../shared/telegram/message-log.ts";
+import { createMessageTasksPuts } from "../../../shared/telegram/message-tasks.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
 import type { BurstContent } from "./burst-content.ts";
 import { commitWithRetry, type DeliveryContext, SETTLED } from "./context.ts";
 import {
   BURST_RETENTION,
+  type BurstSound,
   burstKey,
   createDeliveryPut,
   jobDeliveryKey,
@@ -28,7 +32,8 @@ interface BurstSendRequest {
   correlations: string[];
   /** The stored attempt of an earlier try of this job. */
   attempt: StoredValue<SendAttempt> | undefined;
-  /** The chat's stored burst, which the new one replaces. */
+  sound: BurstSound;
+  /** The chat's stored burst of this sound, which the new one replaces. */
   burst: StoredValue<OpenBurst> | undefined;
   /** Store time at which the burst began. */
   since: number;
@@ -38,13 +43,16 @@ interface BurstSendRequest {
 
 /** Sends the message of a burst. Only a send whose answer was lost is repeated, and the repeat is marked. */
 export async function sendBurst(context: DeliveryContext, request: BurstSendRequest): Promise<Settlement> {
-  const { content, attempt, correlations } = request;
+  const { content, attempt, correlations, sound } = request;
   const thread = await readThread(context, content.count === 1 ? content.notices[0]?.facts.item?.id : undefined);
   return sendMessage(context, {
     attempt,
     priority: "notification",
     fields: { notices: content.count, correlations },
-    compose: (repeat) => ({ rich: renderBurst(content, context.presentation, repeat), extras: thread.extras }),
+    compose: (repeat) => ({
+      rich: renderBurst(content, context.presentation, repeat),
+      extras: { ...thread.extras, ...omitUndefined({ silent: sound === "silent" ? true : undefined }) },
+    }),
     onSent: (sentMessage) => recordSentBurst(context, { ...request, thread }, sentMessage),
   });
 }
@@ -55,7 +63,7 @@ async function recordSentBurst(
   { rich, messageId, repeat }: SentMessage,
 ): Promise<Settlement> {
   const { job, chat, deps } = context;
-  const { content, since, replaces, correlations, thread } = request;
+  const { content, since, replaces, correlations, thread, sound } = request;
   const record = replaces?.record ?? chatMessageKey(chat, messageId, since);
   const shownHistory = appendMessageHistory(replaces?.shownHistory ?? [], content.count, deps.clock());
   let burst: OpenBurst = { messageId, since, told: content, shown: content.count, repeat, correlations: [], record };
@@ -64,15 +72,15 @@ async function recordSentBurst(
     const at = burst.told.count > burst.shown ? (await deps.store.now()) + context.editDelay : undefined;
     const outcome = await commitWithRetry(context, {
       expect: [
-        [burstKey(chat), rev],
+        [burstKey(chat, sound), rev],
         [jobDeliveryKey(job), 0],
       ],
       put: [
         at === undefined
-          ? { key: burstKey(chat), value: burst, expires: BURST_RETENTION }
-          : { key: burstKey(chat), value: { ...burst, refreshAt: at } },
+          ? { key: burstKey(chat, sound), value: burst, expires: BURST_RETENTION }
+          : { key: burstKey(chat, sound), value: { ...burst, refreshAt: at } },
         createDeliveryPut(job, { in: messageId, record, notice: 1 }),
-        createBurstMessagePut(context, burst, rich, shownHistory),
+        ...createBurstMessagePuts(context, burst, rich, shownHistory),
         ...thread.createPuts(messageId),
         { key: sendAttemptKey(job), value: undefined },
       ],
@@ -85,7 +93,7 @@ async function recordSentBurst(
       if (at !== undefined) deps.kick({ queue: job.queue, after: context.editDelay });
       return SETTLED;
     }
-    const [delivered, stored] = await deps.store.read<OpenBurst>([jobDeliveryKey(job), burstKey(chat)]);
+    const [delivered, stored] = await deps.store.read<OpenBurst>([jobDeliveryKey(job), burstKey(chat, sound)]);
     if (delivered) return SETTLED;
     rev = stored?.rev ?? 0;
     // Notifications merged into the replaced message in the meantime are shown by an edit of the new one.
@@ -96,20 +104,15 @@ async function recordSentBurst(
   }
 }
 
-/** Records the burst's message as people see it now, for the dashboard. */
-export function createBurstMessagePut(
+/** Records the burst's message as people see it now, for the dashboard, and the tasks that it is about, for replies. */
+export function createBurstMessagePuts(
   { chat }: DeliveryContext,
   burst: OpenBurst,
   rich: RichText,
   shownHistory: ChatMessage["shown"],
-): Put {
+): Put[] {
   const { record, messageId, since, repeat } = burst;
-  return createChatMessagePut(record, {
-    ...rich,
-    chat: String(chat),
-    messageId,
-    at: since,
-    repeat,
-    shown: shownHistory,
-  });
+  const message = { ...rich, chat: String(chat), messageId, at: since, repeat, shown: shownHistory };
+  const tasks = keepDefined(burst.told.notices.map(({ facts }) => facts.item?.id));
+  return [createChatMessagePut(record, message), ...createMessageTasksPuts(chat, messageId, tasks)];
 }

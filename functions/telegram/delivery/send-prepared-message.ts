@@ -24,8 +24,8 @@ export async function sendPreparedMessage(context: DeliveryContext, body: Prepar
   const [attempt] = await store.read<SendAttempt>([sendAttemptKey(context.job)]);
   // The clock is read before the call: a failure between the call and its record would make the message a repeat.
   const at = await store.now();
-  const { buttons, replyTo, topic } = message;
-  const extras = omitUndefined({ buttons, replyTo });
+  const { buttons, replyTo, topic, silent } = message;
+  const extras = omitUndefined({ buttons, replyTo, silent });
   return sendMessage(context, {
     attempt,
     priority: body.type === "reply" ? "reply" : "notification",
@@ -40,7 +40,7 @@ export async function sendPreparedMessage(context: DeliveryContext, body: Prepar
 
 async function recordPreparedMessage(
   context: DeliveryContext,
-  { answer: { buttons } }: PreparedMessageBody,
+  { answer: { buttons, tasks } }: PreparedMessageBody,
   sentMessage: SentMessage,
   at: Ms,
 ): Promise<Settlement> {
@@ -48,7 +48,7 @@ async function recordPreparedMessage(
     expect: [[jobDeliveryKey(context.job), 0]],
     put: [
       createSentDeliveryPut(context, sentMessage.messageId, at),
-      ...createSentMessagePuts(context, sentMessage, at, buttons),
+      ...createSentMessagePuts(context, sentMessage, at, { buttons, tasks }),
     ],
   });
   return SETTLED;

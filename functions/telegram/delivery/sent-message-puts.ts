@@ -6,6 +6,7 @@ import {
   type SentMessageRef,
   sentMessageKey,
 } from "../../../shared/telegram/message-log.ts";
+import { createMessageTasksPuts } from "../../../shared/telegram/message-tasks.ts";
 import type { InlineButton } from "../../../shared/telegram/telegram-bot.ts";
 import type { Ms } from "../../../shared/time.ts";
 import type { DeliveryContext } from "./context.ts";
@@ -13,15 +14,15 @@ import { createDeliveryPut, DELIVERY_RETENTION, sendAttemptKey } from "./deliver
 import type { SentMessage } from "./send-message.ts";
 
 /**
- * Records a separate message that was just sent: its text for the page, its number for replies and edits, and the end of
- * the job's attempt.
+ * Records a separate message that was just sent: its text for the page, its number and tasks for replies and edits, and
+ * the end of the job's attempt.
  * @param at store time that is part of the message's key and determines its place in the list
  */
 export function createSentMessagePuts(
   { deps, job, chat }: DeliveryContext,
   { rich, messageId, repeat }: SentMessage,
   at: Ms,
-  buttons?: InlineButton[][],
+  { buttons, tasks = [] }: { buttons?: InlineButton[][] | undefined; tasks?: readonly string[] | undefined } = {},
 ): Put[] {
   const record = chatMessageKey(chat, messageId, at);
   const shown: [number, Ms][] = [[1, deps.clock()]];
@@ -36,6 +37,7 @@ export function createSentMessagePuts(
       repeat,
       shown,
     }),
+    ...createMessageTasksPuts(chat, messageId, tasks),
     { key: sendAttemptKey(job), value: undefined },
   ];
 }

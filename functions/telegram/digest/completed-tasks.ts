@@ -1,5 +1,6 @@
 import type { Deps } from "../../../shared/app/deps.ts";
 import { type DecisionRecord, decisionSet } from "../../../shared/decision-log/decision-log.ts";
+import { readProjectTotals } from "../../../shared/observe/project-totals.ts";
 import type { KeptProject } from "../../../shared/observe/stored-records.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { StoreKey } from "../../../shared/store/port.ts";
@@ -7,8 +8,8 @@ import { scanRows } from "../../../shared/store/scan-set.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
 import { readCard } from "../../../shared/work/card/card-record.ts";
 import { findKeptTask, type Task } from "../../../shared/work/tasks/find-task.ts";
-import { readTaskTimes } from "../../../shared/work/time/time-entries.ts";
-import { toZonedDate } from "./dates.ts";
+import { readTaskFigures } from "../../../shared/work/time/task-figures.ts";
+import { toZonedDate } from "../../../shared/zoned-date.ts";
 
 export type DigestDeps = Pick<Deps, "store" | "settings">;
 
@@ -22,7 +23,7 @@ export interface CompletedTask {
 
 export interface DayCompletions {
   tasks: CompletedTask[];
-  /** Projects completed on that day that are still complete. */
+  /** Projects completed on that day that are still complete; not those that were closed without result. */
   projects: KeptProject[];
 }
 
@@ -51,7 +52,10 @@ export async function readCompletions(deps: DigestDeps, date: string, now: Ms): 
     if (isOnDay(Date.parse(completedAt))) tasks.push(await measureTask(deps, task));
   }
   const stored = await deps.store.read<KeptProject>([...projects]);
-  const completedProjects = stored.flatMap((project) => (project?.value.completed ? [project.value] : []));
+  const completedProjects: KeptProject[] = [];
+  for (const project of stored)
+    if (project?.value.completed && (await readProjectTotals(deps, project.value.id)).done > 0)
+      completedProjects.push(project.value);
   return { tasks: tasks.sort(compareCompletion), projects: completedProjects.reverse() };
 }
 
@@ -62,18 +66,9 @@ async function* readDecisionsSince(deps: DigestDeps, from: Ms): AsyncGenerator<D
   }
 }
 
-/** The time comes from the task's timers; without any, from Plane's start and completion times. */
 async function measureTask(deps: DigestDeps, task: Task): Promise<CompletedTask> {
-  const [card, { totals }] = await Promise.all([readCard(deps, task.id), readTaskTimes(deps, task.id)]);
-  const { startedAt, owners, snapshot } = task.item;
-  const timerMs = Object.values(totals).reduce((sum, ms) => sum + ms, 0);
-  const elapsedMs = startedAt && snapshot.completedAt ? Date.parse(snapshot.completedAt) - Date.parse(startedAt) : 0;
-  const ms = timerMs > 0 ? timerMs : elapsedMs;
-  const agent = card?.agent ?? owners?.[0];
-  return {
-    task,
-    ...omitUndefined({ agent, ms: ms > 0 ? ms : undefined, cost: card?.cost }),
-  };
+  const [card, { timeSpentMs, cost }] = await Promise.all([readCard(deps, task.id), readTaskFigures(deps, task.id)]);
+  return { task, ...omitUndefined({ agent: card?.agent ?? task.item.owners?.[0], ms: timeSpentMs, cost }) };
 }
 
 function compareCompletion({ task: a }: CompletedTask, { task: b }: CompletedTask): number {

@@ -2,8 +2,9 @@ import type { Deps, Tick } from "../../../shared/app/deps.ts";
 import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
 import { createAnnouncementJob } from "../../../shared/jobs/outbox-jobs.ts";
 import type { StoreKey } from "../../../shared/store/port.ts";
+import { toSoundExtras } from "../../../shared/telegram/message-sounds.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
-import { getZonedHour, toZonedDate } from "./dates.ts";
+import { getZonedHour, toZonedDate } from "../../../shared/zoned-date.ts";
 import { renderDigest } from "./render-digest.ts";
 import { splitIntoMessages } from "./split-messages.ts";
 
@@ -43,7 +44,12 @@ async function enqueueDigest(deps: Pick<Deps, "store" | "settings" | "newId" | "
     expect: [[key, 0]],
     put: [{ key, value: { at: now }, expires: DIGEST_RETENTION }],
     jobs: pages.map((rich, i) =>
-      createAnnouncementJob(`${key}:${i + 1}`, chat, { rich, language: texts.locale }, correlation),
+      createAnnouncementJob(
+        `${key}:${i + 1}`,
+        chat,
+        { rich, language: texts.locale, ...toSoundExtras("digest") },
+        correlation,
+      ),
     ),
   });
   if (outcome !== "kept") return 0;

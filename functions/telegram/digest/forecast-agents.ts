@@ -1,13 +1,12 @@
 import { observedSets } from "../../../shared/observe/store-keys.ts";
-import { scanRows } from "../../../shared/store/scan-set.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import { scanPages } from "../../../shared/store/scan-set.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
 import type { Ms } from "../../../shared/time.ts";
-import { estimateTask, type TaskEstimate } from "../../../shared/work/time/estimates.ts";
-import { getTaskSize, TASK_SIZES, type TaskSize } from "../../../shared/work/time/task-size.ts";
-import { readTaskTimes } from "../../../shared/work/time/time-entries.ts";
+import { createForecaster, sumForecasts, type TaskForecast } from "../../../shared/work/forecast/forecast-tasks.ts";
 import type { DigestDeps } from "./completed-tasks.ts";
 
-/** A forecast of the time and cost of an agent's open tasks, based on its own finished tasks. */
+/** A forecast of the time and cost of an agent's open tasks, from its own finished tasks and from planned estimates. */
 export interface AgentForecast {
   agent: string;
   /** Number of open tasks, without those in review. */
@@ -17,45 +16,36 @@ export interface AgentForecast {
   cost?: number;
   /** Number of finished tasks the forecast is based on. */
   finishedCount: number;
-  /** Number of open tasks of a size with too few finished tasks for an estimate. */
+  /** Number of open tasks whose estimate of the plan is used. */
+  plannedCount: number;
+  /** Number of open tasks without any estimate. */
   unknownCount: number;
 }
 
 /** Creates a forecast for each agent that has open tasks. */
 export async function forecastAgents(deps: DigestDeps): Promise<AgentForecast[]> {
+  const forecastItems = createForecaster(deps);
   const forecasts: AgentForecast[] = [];
   for (const { name } of deps.settings.agents) {
-    const forecast = await forecastAgent(deps, name);
-    if (forecast.openCount > 0) forecasts.push(forecast);
+    const tasks: TaskForecast[] = [];
+    for await (const rows of scanPages<KeptItem>(deps, observedSets.tasks(name)))
+      tasks.push(
+        ...(await forecastItems(
+          rows.map(({ value }) => value).filter(({ review }) => !review),
+          name,
+        )),
+      );
+    if (tasks.length === 0) continue;
+    const { ms, cost, planned, unknown } = sumForecasts(tasks);
+    const finishedBySize = new Map(tasks.map(({ size, finished }) => [size, finished]));
+    forecasts.push({
+      agent: name,
+      openCount: tasks.length,
+      ...omitUndefined({ ms, cost }),
+      finishedCount: [...finishedBySize.values()].reduce((sum, finished) => sum + finished, 0),
+      plannedCount: planned,
+      unknownCount: unknown,
+    });
   }
   return forecasts;
-}
-
-async function forecastAgent(deps: DigestDeps, agent: string): Promise<AgentForecast> {
-  const entries = await Promise.all(
-    TASK_SIZES.map(async (size) => [size, await estimateTask(deps, agent, size)] as const),
-  );
-  const estimates = new Map<TaskSize, TaskEstimate>(entries);
-  const forecast: AgentForecast = { agent, openCount: 0, finishedCount: 0, unknownCount: 0 };
-  const usedSizes = new Set<TaskSize>();
-  for await (const { value: item } of scanRows<KeptItem>(deps, observedSets.tasks(agent))) {
-    if (item.review) continue;
-    forecast.openCount += 1;
-    const size = getTaskSize(item.snapshot);
-    const { ms, cost, too_little } = estimates.get(size) ?? { too_little: true };
-    usedSizes.add(size);
-    if (too_little) forecast.unknownCount += 1;
-    if (ms !== undefined) forecast.ms = (forecast.ms ?? 0) + Math.max(0, ms - (await readTimeSpent(deps, item, agent)));
-    if (cost !== undefined) forecast.cost = (forecast.cost ?? 0) + cost;
-  }
-  return {
-    ...forecast,
-    finishedCount: [...usedSizes].reduce((sum, size) => sum + (estimates.get(size)?.from ?? 0), 0),
-  };
-}
-
-/** Time already spent on a task in progress, which the forecast subtracts. */
-async function readTimeSpent(deps: DigestDeps, { snapshot }: KeptItem, agent: string): Promise<Ms> {
-  if (snapshot.word !== "in_progress") return 0;
-  return (await readTaskTimes(deps, snapshot.id)).totals[agent] ?? 0;
 }

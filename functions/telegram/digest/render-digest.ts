@@ -2,27 +2,33 @@ import type { LocaleSetting } from "../../../shared/i18n/locale.ts";
 import {
   localizeDate,
   localizeDuration,
-  localizeMoment,
+  localizeMomentInSentence,
   localizeMoney,
   localizeMonth,
   localizeNumber,
   localizePercent,
 } from "../../../shared/i18n/localize.ts";
 import { localizeCount } from "../../../shared/i18n/plural.ts";
+import { formatTemplate } from "../../../shared/i18n/template.ts";
 import { keepDefined } from "../../../shared/keep-defined.ts";
+import { listReadableProjects } from "../../../shared/observe/project-record.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { joinRichText, type RichText, toBold, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import type { Ms } from "../../../shared/time.ts";
+import { type CycleProgress, listCycles, readCycleProgress } from "../../../shared/work/cycles/cycle-progress.ts";
+import { readBudget } from "../../../shared/work/forecast/budget.ts";
+import { formatBudget } from "../../../shared/work/forecast/format-budget.ts";
 import type { Task } from "../../../shared/work/tasks/find-task.ts";
 import { readMonthlySpending, roundAmount } from "../../../shared/work/time/spending.ts";
+import { getPreviousDate, toZonedDate } from "../../../shared/zoned-date.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
 import { createPresentation, type Presentation } from "../presentation/presentation.ts";
 import { type DayCompletions, type DigestDeps, readCompletions } from "./completed-tasks.ts";
-import { getPreviousDate, toZonedDate } from "./dates.ts";
 import { type AgentForecast, forecastAgents } from "./forecast-agents.ts";
 import { readOpenToday, type SinceTime } from "./open-tasks.ts";
 import { readPendingPlans, readPendingQuestions, readPendingReviews } from "./pending-requests.ts";
+import { renderCycleLine } from "./render-cycle.ts";
 
 /** Maximum number of lines in each section, so that the digest stays short. */
 const LIST_LIMIT = 25;
@@ -40,6 +46,7 @@ export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now:
   const reviews = await readPendingReviews(deps);
   const questions = await readPendingQuestions(deps);
   const plans = await readPendingPlans(deps);
+  const cycles = await readCurrentCycles(deps);
   const renderDueDate = (task: Task) =>
     task.item.snapshot.due === null ? [] : [localizeDate(texts.locale, task.item.snapshot.due)];
   return [
@@ -99,11 +106,22 @@ export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now:
       }),
     ),
     ...renderList(
+      renderHead("🏃", texts.cycles.current, cycles.length),
+      cycles.map((progress) => renderCycleLine(texts, progress, timezone)),
+    ),
+    ...renderList(
       renderHead("🔮", digest.forecast),
       (await forecastAgents(deps)).map((forecast) => renderForecastLine(writer, forecast)),
     ),
     ...(await renderCostLines(deps, writer, now)),
   ];
+}
+
+/** Reads the current cycles of all projects, those that end first at the beginning. */
+async function readCurrentCycles(deps: DigestDeps): Promise<CycleProgress[]> {
+  const cycles = await listCycles(deps, await listReadableProjects(deps));
+  const current = cycles.filter(({ cycle }) => cycle.phase === "current");
+  return Promise.all(current.map((one) => readCycleProgress(deps, one)));
 }
 
 const renderOwners = ({ item }: Task) => (item.owners ?? []).map((name) => toSafeText(name, NAME_LIMIT));
@@ -148,7 +166,7 @@ function createDigestWriter({ settings }: DigestDeps, { texts, origins }: Presen
     },
     renderSince: (since: SinceTime) =>
       "at" in since
-        ? fillTemplate(digest.since, { when: localizeMoment(locale, timezone, since.at, now) })
+        ? fillTemplate(digest.since, { when: localizeMomentInSentence(locale, timezone, since.at, now) })
         : fillTemplate(digest.sinceBefore, { when: localizeDate(locale, toZonedDate(timezone, since.before)) }),
   };
 }
@@ -188,7 +206,7 @@ function renderCompletedLines(
 /** `Imhotep: 4 open tasks, about 6 hr, €4.10 (from 12 finished tasks)` */
 function renderForecastLine(
   { texts, formats }: DigestWriter,
-  { agent, openCount, ms, cost, finishedCount, unknownCount }: AgentForecast,
+  { agent, openCount, ms, cost, finishedCount, plannedCount, unknownCount }: AgentForecast,
 ): RichText {
   const { digest, locale } = texts;
   const estimate = keepDefined([
@@ -197,26 +215,25 @@ function renderForecastLine(
   ]).join(", ");
   const known = estimate !== "" && unknownCount < openCount;
   const rest = known && unknownCount > 0 ? [localizeCount(texts, digest.tooLittleDataFor, unknownCount)] : [];
+  const basis = keepDefined([
+    finishedCount > 0 || plannedCount === 0 ? localizeCount(texts, digest.fromFinished, finishedCount) : undefined,
+    plannedCount > 0 ? localizeCount(texts, digest.fromEstimates, plannedCount) : undefined,
+  ]);
   const parts = known ? [fillTemplate(digest.estimate, { what: estimate }), ...rest] : [digest.tooLittleData];
   return joinRichText([
     toSafeText(agent, NAME_LIMIT),
     texts.colon,
     joinRichText([localizeCount(texts, digest.open, openCount), ...parts], ", "),
-    ` (${localizeCount(texts, digest.fromFinished, finishedCount)})`,
+    ` (${basis.join(", ")})`,
   ]);
 }
 
 async function renderCostLines(deps: DigestDeps, { texts, formats }: DigestWriter, now: Ms): Promise<RichText[]> {
-  const { cost, budget } = await readMonthlySpending(deps);
+  const [{ cost }, budget] = await Promise.all([readMonthlySpending(deps), readBudget(deps)]);
   if (cost === 0 && !budget) return [];
   const { digest, locale, colon } = texts;
-  const month = localizeMonth(locale, deps.settings.timezone, now);
-  const spent = budget
-    ? fillTemplate(digest.ofBudget, {
-        cost: formats.money(cost),
-        budget: formats.money(budget.amount),
-        percent: formats.percent(cost / budget.amount),
-      })
-    : formats.money(cost);
+  const { timezone } = deps.settings;
+  const month = localizeMonth(locale, timezone, now);
+  const spent = budget ? formatTemplate(digest.ofBudget, formatBudget(texts, timezone, budget)) : formats.money(cost);
   return [toPlainText(""), joinRichText(["💶 ", toBold(fillTemplate(digest.cost, { month })), colon, spent])];
 }

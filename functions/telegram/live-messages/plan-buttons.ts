@@ -35,13 +35,18 @@ export const planButtonHandler: ButtonHandler = async (context, { messageId, id:
   return { ...outcome, ...adoption };
 };
 
-/** Handles a reply to a proposal: a word of approval approves it, anything else is what the Concierge should change. */
+/**
+ * Handles a reply to a proposal: a word of approval approves it, anything else is what the Concierge should change.
+ * Undefined for other words about a proposal that is decided: they are for the Concierge like any other text.
+ */
 export async function handlePlanReply(
   context: CommandContext,
   { event, asking: awaitsReason }: LivePlanMessage,
   text: string,
-): Promise<CommandResult> {
+): Promise<CommandResult | undefined> {
   const kind = !awaitsReason && isApproval(text) ? "approved" : "sent_back";
+  const decided = await findPlanVerdict(context.deps, event.plan, event.hash);
+  if (decided && kind === "sent_back" && (decided.kind !== kind || decided.by !== context.from.name)) return undefined;
   const { toast, ...outcome } = await decidePlan(context, event, kind, text);
   const verdict = await findPlanVerdict(context.deps, event.plan, event.hash);
   // An accepted decision needs no reply: the message itself shows it.
@@ -50,7 +55,7 @@ export async function handlePlanReply(
 }
 
 /** Decides about a proposal. A decision that was made before is reported, also after a crash in between. */
-async function decidePlan(
+export async function decidePlan(
   context: CommandContext,
   { plan, hash }: Proposal,
   kind: PlanVerdict["kind"],

@@ -1,5 +1,6 @@
 import type { Settlement } from "../../../shared/store/job-operations.ts";
 import type { Put, StoredValue, StoreKey } from "../../../shared/store/port.ts";
+import { toSoundExtras } from "../../../shared/telegram/message-sounds.ts";
 import type { ChatId } from "../../../shared/telegram/telegram-bot.ts";
 import type { Ms } from "../../../shared/time.ts";
 import { commitWithRetry, type DeliveryContext, retryAfter, SETTLED } from "../delivery/context.ts";
@@ -58,7 +59,10 @@ export async function updateProgressMessage(
     attempt,
     priority: "background",
     fields: { correlation },
-    compose: (repeat) => ({ rich: markIfRepeated(context, view, repeat), extras: thread.extras }),
+    compose: (repeat) => ({
+      rich: markIfRepeated(context, view, repeat),
+      extras: { ...thread.extras, ...toSoundExtras("progress") },
+    }),
     onSent: (sentMessage) => recordSentProgress(context, { item, thread }, sentMessage),
   });
 }
@@ -76,7 +80,7 @@ async function recordSentProgress(
     expect: [[progressKey(chat, item), 0]],
     put: [
       { key: progressKey(chat, item), value, expires: PROGRESS_RETENTION },
-      ...createSentMessagePuts(context, sentMessage, at),
+      ...createSentMessagePuts(context, sentMessage, at, { tasks: [item] }),
       ...thread.createPuts(messageId),
     ],
   });

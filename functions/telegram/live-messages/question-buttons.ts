@@ -1,10 +1,14 @@
 import { cleanText } from "../../../shared/clean-text.ts";
 import { createLiveRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import { workKeys } from "../../../shared/work/context/work-keys.ts";
+import type { KeptReview, KeptReviewVerdict } from "../../../shared/work/lifecycle/review-record.ts";
 import { answerQuestion } from "../../../shared/work/questions/answer-question.ts";
 import { findQuestion, type KeptQuestion } from "../../../shared/work/questions/question-record.ts";
+import { isStopWord } from "../../../shared/work/remarks/stop-word.ts";
 import { findKeptTask } from "../../../shared/work/tasks/find-task.ts";
 import type { ButtonHandler, CommandContext, CommandResult, ReplyHandler } from "../commands/command.ts";
+import { normalizeName } from "../commands/match-name.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
 import {
   createLiveMessagePut,
@@ -15,6 +19,7 @@ import {
 } from "./live-message.ts";
 import { handlePlanReply } from "./plan-buttons.ts";
 import { handleReviewReply } from "./review-buttons.ts";
+import { passOnReply } from "./task-reply.ts";
 
 /** Length up to which answers are compared, in UTF-16 units. */
 const ANSWER_LIMIT = 4_000;
@@ -25,41 +30,89 @@ export const choiceButtonHandler: ButtonHandler = async (context, { messageId, i
   const question = (await findQuestion(deps, id))?.value;
   const choice = question?.choices[Number(arg)];
   if (!question || choice === undefined) return { toast: presentation.texts.answers.expiredButton };
-  const outcome = await submitAnswer(context, question, choice);
+  const outcome = await submitAnswer(context, question.id, choice);
   const adoption = await adoptMessage(context, messageId, question);
   return { ...outcome, ...adoption };
 };
 
 /**
  * Handles a reply to a question (an answer in the human's own words), to a review (a reason to send it back) or to a
- * plan (what to change).
+ * plan (what to change). A reply that stops the work, unless the question offers that word, and one to a question or
+ * review that is over are passed on to the task's agents.
  */
 export const liveReplyHandler: ReplyHandler = async (context, { to: messageId, text }) => {
   const [liveMessage] = await context.deps.store.read<LiveMessage>([liveMessageKey(context.chat, messageId)]);
   if (!liveMessage) return undefined;
   const message = liveMessage.value;
+  const taskReply = await handleTaskReply(context, message, text);
+  if (taskReply) return taskReply;
   if (isReviewMessage(message)) return handleReviewReply(context, message, { to: messageId, text });
   if (isPlanMessage(message)) return handlePlanReply(context, message, text);
   const question = (await findQuestion(context.deps, message.event.question))?.value;
   if (!question) return toTextReply(context.presentation.texts.live.toast.over);
-  const { toast } = await submitAnswer(context, question, text);
+  // A reply to a question that is answered is for the Concierge like any other text.
+  if (question.answer && !isOwnAnswer(question, context, text)) return undefined;
+  const { toast } = await submitAnswer(context, question.id, text);
   const current = (await findQuestion(context.deps, question.id))?.value;
   // An accepted answer needs no reply: the message itself shows it.
-  return isAnswerFrom(current, context, text) ? {} : toTextReply(toast ?? "");
+  return isOwnAnswer(current, context, text) ? {} : toTextReply(toast ?? "");
 };
 
-async function submitAnswer(context: CommandContext, { id }: KeptQuestion, text: string): Promise<{ toast?: string }> {
+/**
+ * Handles a reply to a question or review that is no answer, but words about its task like any others: it stops the
+ * work, or the question or review is over. Undefined for an answer.
+ */
+async function handleTaskReply(
+  context: CommandContext,
+  message: LiveMessage,
+  text: string,
+): Promise<CommandResult | undefined> {
+  const { deps, from } = context;
+  if (isPlanMessage(message) || !("key" in message.subject)) return undefined;
+  const { id } = message.subject;
+  if (isReviewMessage(message)) {
+    const [[review], [verdict]] = await Promise.all([
+      deps.store.read<KeptReview>([workKeys.review(id)]),
+      deps.store.read<KeptReviewVerdict>([workKeys.judged(message.review)]),
+    ]);
+    // The verdict of the same person is confirmed again: a crash may have interrupted it.
+    const isOver = review?.value.id !== message.review || verdict !== undefined;
+    const isTaskReply = isStopWord(text) || (isOver && verdict?.value.by !== from.name);
+    return isTaskReply ? passOnReply(context, id, text) : undefined;
+  }
+  const question = (await findQuestion(deps, message.event.question))?.value;
+  if (!question || question.closed !== undefined) return passOnReply(context, id, text);
+  if (question.answer)
+    return isOwnAnswer(question, context, text)
+      ? undefined
+      : passOnReply(context, id, text, renderAnswerToast(context, "already", question.answer));
+  const isChoice = question.choices.some((choice) => normalizeName(choice) === normalizeName(text));
+  return isStopWord(text) && !isChoice ? passOnReply(context, id, text) : undefined;
+}
+
+function renderAnswerToast(
+  { presentation }: CommandContext,
+  toastKey: "answered" | "already",
+  { by, text }: NonNullable<KeptQuestion["answer"]>,
+): string {
+  const values = { by: toSafeText(by, 60), text: toSafeText(text, 100) };
+  return fillTemplate(presentation.texts.live.toast[toastKey], values).text;
+}
+
+/** Submits an answer once; the toast says what came of it. */
+export async function submitAnswer(context: CommandContext, id: string, text: string): Promise<{ toast?: string }> {
   const { deps, presentation, from, correlation } = context;
   const { toast } = presentation.texts.live;
   const outcome = await answerQuestion(deps, id, { text, by: from.name }, correlation);
   const current = (await findQuestion(deps, id))?.value;
   if (outcome === "unknown" || !current?.answer) return { toast: toast.over };
-  const values = { by: toSafeText(current.answer.by, 60), text: toSafeText(current.answer.text, 100) };
   // After a crash the same answer may be submitted again: it gets the same confirmation.
-  return { toast: fillTemplate(isAnswerFrom(current, context, text) ? toast.answered : toast.already, values).text };
+  const toastKey = isOwnAnswer(current, context, text) ? "answered" : "already";
+  return { toast: renderAnswerToast(context, toastKey, current.answer) };
 }
 
-function isAnswerFrom(question: KeptQuestion | undefined, { from }: CommandContext, text: string): boolean {
+/** Whether a question has this answer, by this person. */
+export function isOwnAnswer(question: KeptQuestion | undefined, { from }: CommandContext, text: string): boolean {
   const { answer } = question ?? {};
   return (
     answer !== undefined &&

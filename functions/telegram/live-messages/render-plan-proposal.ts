@@ -142,7 +142,13 @@ function renderTotals({ plan, checked }: PlanRun, { texts }: Presentation): Rich
   const budget =
     cost?.budget === undefined
       ? []
-      : [fillTemplate(planTexts.budget, { spent: money(cost.spent ?? 0), budget: money(cost.budget) })];
+      : [
+          fillTemplate(planTexts.budget, {
+            spent: money(cost.spent ?? 0),
+            open: money(cost.open ?? 0),
+            budget: money(cost.budget),
+          }),
+        ];
   return [joinRichText(["Σ ", toBold(planTexts.total), colon, joinRichText(totals, ", ")]), ...budget];
 }
 

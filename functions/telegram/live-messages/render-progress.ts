@@ -1,4 +1,4 @@
-import { localizeDuration, localizeMoment, localizePercent } from "../../../shared/i18n/localize.ts";
+import { localizeDuration, localizeMomentInSentence, localizePercent } from "../../../shared/i18n/localize.ts";
 import type { TelegramTexts } from "../../../shared/i18n/texts/telegram-texts.ts";
 import { keepDefined } from "../../../shared/keep-defined.ts";
 import { isOpen } from "../../../shared/task/diff.ts";
@@ -8,7 +8,7 @@ import type { Ms } from "../../../shared/time.ts";
 import { type KeptCard, readCard } from "../../../shared/work/card/card-record.ts";
 import { type KeptClaim, readLiveClaims } from "../../../shared/work/claims/find-claim.ts";
 import { findKeptTask, type Task } from "../../../shared/work/tasks/find-task.ts";
-import { readTaskTimes } from "../../../shared/work/time/time-entries.ts";
+import { readTaskTimes } from "../../../shared/work/time/task-times.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
 import { EVENT_EMOJI, STATUS_EMOJI } from "../presentation/emoji.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
@@ -30,7 +30,7 @@ export async function renderProgress(context: DeliveryContext, item: string): Pr
   const { deps, presentation } = context;
   const task = await findKeptTask(deps, item);
   if (!task) return undefined;
-  const [[claim], card, { totals }, now] = await Promise.all([
+  const [[claim], card, { spent }, now] = await Promise.all([
     readLiveClaims(deps, [item]),
     readCard(deps, item),
     readTaskTimes(deps, item),
@@ -39,7 +39,6 @@ export async function renderProgress(context: DeliveryContext, item: string): Pr
   const { gone: removedAt, review, snapshot } = task.item;
   const isRunning = claim !== undefined && removedAt === undefined && !review && isOpen(snapshot.word);
   const { emoji, state } = toProgressState(task, isRunning, presentation.texts);
-  const spent = Object.values(totals).reduce((sum, ms) => sum + ms, 0);
   const lines = [
     joinRichText([`${emoji} `, toBold(renderSubjectLine({ ...task, title: snapshot.name }, presentation))]),
     toPlainText(state),
@@ -78,7 +77,7 @@ function renderDetailLines({ claim, card, spent, now }: Details, { presentation,
   const { locale, fields, colon, live } = texts;
   const { percent, text } = card ?? {};
   const agent = claim?.agent ?? card?.agent;
-  const since = claim && localizeMoment(locale, deps.settings.timezone ?? "UTC", claim.since, now);
+  const since = claim && localizeMomentInSentence(locale, deps.settings.timezone ?? "UTC", claim.since, now);
   const agentAndTime = keepDefined([
     agent === undefined ? undefined : toSafeText(agent, 80),
     since === undefined ? undefined : fillTemplate(live.since, { when: since }),

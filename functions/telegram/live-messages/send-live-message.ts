@@ -1,10 +1,15 @@
 import { createLiveRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
 import { observedKeys } from "../../../shared/observe/store-keys.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { Settlement } from "../../../shared/store/job-operations.ts";
 import type { ActionBody, EventFacts } from "../../../shared/task/rule-set.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
+import { toSoundExtras } from "../../../shared/telegram/message-sounds.ts";
 import { workKeys } from "../../../shared/work/context/work-keys.ts";
 import type { KeptReview } from "../../../shared/work/lifecycle/review-record.ts";
+import { findPlanRun } from "../../../shared/work/plan-runs/plan-run.ts";
+import { findQuestion } from "../../../shared/work/questions/question-record.ts";
+import { findWish, type WishMessage } from "../../../shared/work/wishes/wish-record.ts";
 import { commitWithRetry, type DeliveryContext, SETTLED } from "../delivery/context.ts";
 import { jobDeliveryKey, type SendAttempt, sendAttemptKey } from "../delivery/delivery-records.ts";
 import { type MessageThread, readThread } from "../delivery/message-thread.ts";
@@ -44,7 +49,7 @@ export async function sendLiveMessage(
     fields: { correlation, asks: event.kind },
     compose: (repeat) => ({
       rich: markIfRepeated(context, view, repeat),
-      extras: { ...thread.extras, ...toButtonExtras(view) },
+      extras: { ...thread.extras, ...toButtonExtras(view), ...toSoundExtras(event.kind, facts.item) },
     }),
     onSent: (sentMessage) => recordSentLiveMessage(context, { liveMessage, view, thread, correlation }, sentMessage),
   });
@@ -74,18 +79,35 @@ async function createLiveMessage(
   };
 }
 
-/** A reminder replies to the first message of its question; other messages reply to the first one about their task. */
+/**
+ * A reminder replies to the first message of its question, a plan and a question about no task to what a person wrote;
+ * other messages reply to the first one about their task.
+ */
 async function readReplyThread(
   context: DeliveryContext,
   event: LiveEvent,
   subject: MessageSubject,
 ): Promise<MessageThread> {
   const thread = await readThread(context, "key" in subject ? subject.id : undefined);
-  if (event.kind !== "asked" || event.reminder === 0) return thread;
+  if (event.kind !== "asked" || event.reminder === 0) {
+    const message = await findPersonMessage(context, event);
+    return message
+      ? { ...thread, extras: { replyTo: message.id, ...omitUndefined({ topic: message.topic }) } }
+      : thread;
+  }
   const rows = await readLiveMessages(context.deps.store, context.chat, subject.id);
   const matching = rows.filter(({ value }) => value.event.kind === "asked" && value.event.question === event.question);
   const [first] = matching.map((row) => parseMessageId(row.key)).sort((a, b) => a - b);
   return first === undefined ? thread : { ...thread, extras: { replyTo: first } };
+}
+
+/** Finds the message of the wish that a plan or a question is about, in the chat where people write to the Concierge. */
+async function findPersonMessage({ deps, chat }: DeliveryContext, event: LiveEvent): Promise<WishMessage | undefined> {
+  if (chat !== deps.settings.telegram?.chat) return undefined;
+  if (event.kind === "asked") return (await findQuestion(deps, event.question))?.value.message;
+  if (event.kind !== "plan_proposed") return undefined;
+  const wish = (await findPlanRun(deps, event.plan))?.wish;
+  return wish === undefined ? undefined : (await findWish(deps, wish))?.message;
 }
 
 async function recordSentLiveMessage(
@@ -101,12 +123,13 @@ async function recordSentLiveMessage(
   const { deps, job, chat } = context;
   const { rich, messageId, repeat } = sentMessage;
   const at = await deps.store.now();
+  const tasks = "key" in liveMessage.subject ? [liveMessage.subject.id] : [];
   const viewHash = await hashView({ rich, ...toButtonExtras(view) });
   await commitWithRetry(context, {
     expect: [[jobDeliveryKey(job), 0]],
     put: [
       createSentDeliveryPut(context, messageId, at),
-      ...createSentMessagePuts(context, sentMessage, at, view.buttons),
+      ...createSentMessagePuts(context, sentMessage, at, { buttons: view.buttons, tasks }),
       createLiveMessagePut(chat, messageId, { ...liveMessage, shown: viewHash, repeat }, view.isClosed),
       ...thread.createPuts(messageId),
     ],

@@ -4,11 +4,15 @@ import { localizeCount } from "../../../shared/i18n/plural.ts";
 import { formatTemplate } from "../../../shared/i18n/template.ts";
 import type { TelegramTexts } from "../../../shared/i18n/texts/telegram-texts.ts";
 import { keepDefined } from "../../../shared/keep-defined.ts";
+import type { Refusal } from "../../../shared/refusal.ts";
+import { renderRefusal } from "../../../shared/refusals/render-refusal.ts";
 import type { ActionBody } from "../../../shared/task/rule-set.ts";
 import { joinRichText, type RichText, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { STATUS_EMOJI } from "./emoji.ts";
+import { fillTemplate } from "./fill-template.ts";
 import type { Presentation } from "./presentation.ts";
+import { formatCost, renderResultLines, renderTotalLines } from "./render-result.ts";
 
 /** Maximum number of names, blockers and the like in a list. */
 const LIST_LIMIT = 5;
@@ -16,7 +20,8 @@ const LIST_LIMIT = 5;
 const NAME_LIMIT = 80;
 
 /** Renders the lines below the headline of a single notification (NOTIF-04). Fields without a value get no line. */
-export function renderNotificationDetails({ event, facts }: ActionBody, { texts, origins }: Presentation): RichText[] {
+export function renderNotificationDetails({ event, facts }: ActionBody, presentation: Presentation): RichText[] {
+  const { texts, origins } = presentation;
   const { locale, fields, priorities } = texts;
   const { item, project, cycle, comment, actor } = facts;
   const lines: RichText[] = [];
@@ -25,7 +30,7 @@ export function renderNotificationDetails({ event, facts }: ActionBody, { texts,
   };
   const date = (at: string | null) => (at === null ? texts.noDate : localizeDate(locale, at));
 
-  lines.push(...renderEventDetails(event, texts));
+  lines.push(...renderEventDetails(event, presentation), ...renderResultLines(item?.result, presentation));
   if (event.kind === "renamed") add(fields.before, toSafeText(event.from));
   if (event.kind === "due") add(fields.due, `${date(event.from)} → ${date(event.to)}`);
   if (event.kind === "priority") add(fields.priority, `${priorities[event.from]} → ${priorities[event.to]}`);
@@ -42,6 +47,7 @@ export function renderNotificationDetails({ event, facts }: ActionBody, { texts,
     if (item.assignees.length > 0) add(fields.assignees, renderList(texts, item.assignees, renderName));
     if (event.kind !== "due" && item.due !== null && item.word !== "done") add(fields.due, date(item.due));
     if (item.timeSpentMs !== undefined) add(fields.timeSpent, localizeDuration(locale, item.timeSpentMs));
+    if (item.cost !== undefined) add(fields.cost, formatCost(item.cost, presentation));
     if (item.blockers.length > 0) {
       add(
         fields.blockers,
@@ -51,6 +57,7 @@ export function renderNotificationDetails({ event, facts }: ActionBody, { texts,
       );
     }
   }
+  lines.push(...renderTotalLines(facts.totals, presentation));
   if (cycle) {
     if (cycle.start !== null || cycle.end !== null) add(fields.dates, `${date(cycle.start)} – ${date(cycle.end)}`);
     lines.push(toPlainText(renderCycleProgress(texts, cycle)));
@@ -60,10 +67,8 @@ export function renderNotificationDetails({ event, facts }: ActionBody, { texts,
 }
 
 /** Renders what agents ask or report, and why work stopped. Texts of agents are shown as plain text only. */
-function renderEventDetails(
-  event: ActionBody["event"],
-  { colon, fields, locale, losses, stuck, reminder }: TelegramTexts,
-): RichText[] {
+function renderEventDetails(event: ActionBody["event"], { texts, timezone }: Presentation): RichText[] {
+  const { colon, fields, locale, losses, stuck, reminder } = texts;
   const line = (label: string, ...value: (RichText | string)[]) => joinRichText([toPlainText(label + colon), ...value]);
   switch (event.kind) {
     case "asked": {
@@ -80,12 +85,19 @@ function renderEventDetails(
     case "critical":
     case "failed":
     case "plan_failed":
-      return [toSafeText(event.text, 300)];
+      return [toSafeText(renderReason(event, texts), 300)];
+    case "ticket":
+      return event.text === "" ? [] : [toSafeText(event.text, 300)];
     case "claim_lost":
       return [
-        toPlainText(formatTemplate(losses[event.why], { minutes: String(event.minutes ?? DEFAULT_CLAIM_MINUTES) })),
-        line(fields.heldSince, `${localizeMoment(locale, "UTC", Date.parse(event.since), 0)} UTC`),
+        fillTemplate(losses[event.why], {
+          minutes: String(event.minutes ?? DEFAULT_CLAIM_MINUTES),
+          by: renderName(event.by ?? "?"),
+        }),
+        line(fields.heldSince, localizeMoment(locale, timezone, Date.parse(event.since), 0)),
       ];
+    case "addressed":
+      return [toSafeText(event.text, 300), line(fields.by, renderName(event.by))];
     case "review":
       return keepDefined([
         event.text === "" ? undefined : toSafeText(event.text, 300),
@@ -109,6 +121,11 @@ function renderEventDetails(
     default:
       return [];
   }
+}
+
+/** A refusal in the reader's language, or else the event's own text. */
+function renderReason({ text, refusal }: { text: string; refusal?: Refusal }, texts: TelegramTexts): string {
+  return (refusal && renderRefusal(texts, refusal)) ?? text;
 }
 
 /** `Onboarding (ONB)`, or the name alone of a project that does not exist yet. */

@@ -1,11 +1,12 @@
 import type { Deps, Service } from "../../../shared/app/deps.ts";
 import { getErrorMessage } from "../../../shared/errors.ts";
 import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
-import type { BotCommand, BotFailure, TelegramBot } from "../../../shared/telegram/telegram-bot.ts";
+import { resolveLocale } from "../../../shared/i18n/locale.ts";
+import type { BotFailure, ChatId, TelegramBot } from "../../../shared/telegram/telegram-bot.ts";
 import { ALLOWED_UPDATES } from "../../../shared/telegram/updates.ts";
 import { getWebhookSecrets } from "../../../shared/telegram/webhook-secrets.ts";
 import { MINUTE, type Ms } from "../../../shared/time.ts";
-import { COMMAND_MENU } from "./command-menu.ts";
+import { COMMAND_SCOPES, type CommandMenu, createCommandMenu, MENU_LANGUAGES } from "./command-menu.ts";
 
 /** Interval for retries of the setup: 1 minute, so that a fixed setting soon takes effect. */
 const RETRY_INTERVAL: Ms = MINUTE;
@@ -33,21 +34,29 @@ export async function setUpBot(deps: BotSetupDeps): Promise<string | undefined> 
   if (!bot || !settings.telegram) return undefined;
   // Without the webhook no update arrives, so it is set even if Telegram refuses the menu.
   const problems: (string | undefined)[] = [];
-  for (const [language, commands] of Object.entries(COMMAND_MENU))
-    problems.push(await updateMenu(bot, language, commands));
+  const scopes = COMMAND_SCOPES.filter((scope) => scope === "default" || isPrivateChat(settings.telegram?.chat));
+  for (const scope of scopes)
+    for (const language of MENU_LANGUAGES) {
+      const commands = createCommandMenu(scope, resolveLocale(settings.locale, language));
+      problems.push(await updateMenu(bot, { scope, language, commands }));
+    }
   problems.push(await updateWebhook(deps, bot));
   return problems.find((reason) => reason !== undefined);
 }
 
+/** Ids of private chats are positive. In another chat the bot reads nobody's private messages. */
+function isPrivateChat(chat: ChatId | undefined): boolean {
+  return typeof chat === "number" && chat > 0;
+}
+
 async function updateMenu(
   bot: TelegramBot,
-  language: string,
-  wanted: readonly BotCommand[],
+  { scope, language, commands: wanted }: CommandMenu,
 ): Promise<string | undefined> {
-  const current = await bot.getCommands(language);
+  const current = await bot.getCommands(language, scope);
   if (current.kind !== "commands") return formatFailureReason(current);
   if (JSON.stringify(current.commands) === JSON.stringify(wanted)) return undefined;
-  const outcome = await bot.setCommands(language, wanted);
+  const outcome = await bot.setCommands(language, wanted, scope);
   return outcome.kind === "done" ? undefined : formatFailureReason(outcome);
 }
 

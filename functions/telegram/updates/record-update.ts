@@ -43,8 +43,10 @@ export async function recordUpdate(
     const message = { ...reply, ...topicAndLanguage, ...omitUndefined({ replyTo }) };
     jobs.push(createReplyJob(chat, message, id, correlation));
   }
-  if (replaceMessage)
-    jobs.push(createReplacementJob(chat, { ...replaceMessage, ...topicAndLanguage }, id, correlation));
+  if (replaceMessage) {
+    const { tasks: _, ...message } = replaceMessage;
+    jobs.push(createReplacementJob(chat, { ...message, ...topicAndLanguage }, id, correlation));
+  }
   const now = await deps.store.now();
   const createPut = (name: string, text: string, by?: string): Put => {
     const message = { ...toPlainText(text), chat: String(chat), messageId: 0, at: now, repeat: false };

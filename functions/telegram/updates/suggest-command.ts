@@ -1,27 +1,35 @@
-import { findNearestName } from "../../../shared/nearest-name.ts";
 import { joinRichText, toCode } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import type { CommandContext, CommandResult } from "../commands/command.ts";
-import { normalizeName } from "../commands/match-name.ts";
-import { offerChoices } from "../commands/offer-choices.ts";
+import { type CommandOption, offerChoices } from "../commands/offer-choices.ts";
 import type { ParsedCommand } from "../commands/parse-command.ts";
+import { findConcierge, isConciergeReachable } from "../commands/send-to-concierge.ts";
+import { toAnswerArguments } from "../free-text/answer-command.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
-import { TELEGRAM_COMMANDS } from "./registry.ts";
+import { findSimilarCommand } from "./registry.ts";
 
-/** Replies to an unknown command with a button for the most similar command. */
-export function suggestCommand(context: CommandContext, { word, args }: ParsedCommand): CommandResult {
+/**
+ * Replies to an unknown command with buttons: the most similar command, and the whole text to the Concierge, so that a
+ * word that was no command is not lost. `text` is what the user wrote after `/plane`.
+ */
+export function suggestCommand(
+  context: CommandContext,
+  { word, args }: ParsedCommand,
+  text = `${word} ${args}`,
+): CommandResult {
   const { answers } = context.presentation.texts;
   const notFound = fillTemplate(answers.unknown, { word: toSafeText(word, 40) });
-  const nearest = findNearestName(
-    normalizeName(word),
-    TELEGRAM_COMMANDS.flatMap(({ name, aliases }) => [name, ...aliases]),
-  );
-  const command = TELEGRAM_COMMANDS.find(
-    ({ name, aliases }) => nearest !== undefined && [name, ...aliases].includes(nearest),
-  );
-  if (!command) return { reply: { rich: joinRichText([notFound, " ", toCode("/plane help")]) } };
-  const label = `/plane ${command.name} ${args}`.trim();
-  return offerChoices(context, joinRichText([notFound, answers.nearest], "\n"), [
-    { label, command: command.name, args },
-  ]);
+  const command = findSimilarCommand(word);
+  const options: CommandOption[] = command
+    ? [{ label: `/plane ${command.name} ${args}`.trim(), command: command.name, args }]
+    : [];
+  if (args !== "" && isConciergeReachable(context.deps.settings)) options.push(createSendOption(context, text));
+  if (options.length === 0) return { reply: { rich: joinRichText([notFound, " ", toCode("/plane help")]) } };
+  return offerChoices(context, joinRichText([notFound, answers.nearest], "\n"), options);
+}
+
+function createSendOption({ deps, presentation }: CommandContext, text: string): CommandOption {
+  const agent = toSafeText(findConcierge(deps.settings)?.name ?? "", 40);
+  const label = fillTemplate(presentation.texts.freeText.sendAll, { agent }).text;
+  return { ...toAnswerArguments({ kind: "message" }, text.trim()), label };
 }

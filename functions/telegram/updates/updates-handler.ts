@@ -3,20 +3,20 @@ import { GroundcrewError, getErrorMessage } from "../../../shared/errors.ts";
 import { type UpdateBody, updateBodySchema, upgradeUpdateBody } from "../../../shared/jobs/updates-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { PlaneError } from "../../../shared/plane/errors.ts";
+import { getRefusal, renderRefusal } from "../../../shared/refusals/render-refusal.ts";
 import type { LeasedJob, Settlement } from "../../../shared/store/job-operations.ts";
 import { joinRichText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
-import { isForwarded, toTopic } from "../../../shared/telegram/updates.ts";
+import { toTopic } from "../../../shared/telegram/updates.ts";
 import { MINUTE, type Ms } from "../../../shared/time.ts";
-import type { CommandContext, CommandDeps, CommandResult } from "../commands/command.ts";
-import { type ParsedCommand, parseCommand } from "../commands/parse-command.ts";
+import type { CommandContext, CommandResult } from "../commands/command.ts";
 import { toConfiguredChat } from "../delivery/chat-migration.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
 import { createPresentation } from "../presentation/presentation.ts";
 import { type AuthorizedUser, authorizeUser } from "./access.ts";
+import { getMessageText, interpretMessage } from "./interpret-message.ts";
 import { type InterpretedUpdate, isUpdateRecorded, recordUpdate } from "./record-update.ts";
-import { BUTTON_HANDLERS, findCommand, REPLY_HANDLERS } from "./registry.ts";
-import { suggestCommand } from "./suggest-command.ts";
+import { BUTTON_HANDLERS } from "./registry.ts";
 
 /**
  * Lease for one update: 60 s. A command waits at most 10 s for Plane's rate limit, and each request takes at most 30 s.
@@ -70,10 +70,12 @@ function logIgnoredUpdate({ log }: Pick<Deps, "log">, { update, correlation }: U
 function createCommandContext(
   deps: Deps,
   job: LeasedJob,
-  { correlation }: UpdateBody,
+  { type, update, correlation }: UpdateBody,
   user: AuthorizedUser,
 ): CommandContext {
   const { settings } = deps;
+  const message = update.message ?? update.callback_query?.message;
+  const isFromTelegram = type === "telegram_update" && message;
   return {
     deps,
     id: job.id,
@@ -82,6 +84,7 @@ function createCommandContext(
     chat: settings.telegram?.chat ?? 0,
     from: { id: user.id, name: user.name },
     presentation: createPresentation({ ...settings, locale: user.language }),
+    ...(isFromTelegram ? { message: { id: message.message_id, ...toTopic(message) } } : {}),
   };
 }
 
@@ -93,21 +96,15 @@ async function interpretUpdate(
   const isFromPage = type === "page_input";
   const { message, callback_query: callback } = update;
   if (message) {
-    if (isForwarded(message)) return { result: {} };
-    const { reply_to_message: reply, caption } = message;
-    const text = message.text ?? (reply ? caption : undefined) ?? "";
-    const isForUs = isFromPage || message.chat.type === "private";
-    const replyPlace = {
-      ...omitUndefined({ replyTo: isFromPage ? undefined : message.message_id }),
+    const isPrivate = isFromPage || message.chat.type === "private";
+    const outcome = await runSafely(context, job, () => interpretMessage(context, message, isPrivate));
+    if (!outcome) return { result: {} };
+    const text = getMessageText(message);
+    return {
+      result: outcome,
+      ...omitUndefined({ replyTo: context.message?.id, messageText: text === "" ? undefined : text }),
       ...toTopic(message),
     };
-    const outcome = await runSafely(context, job, async () => {
-      const isReply = reply && text !== "" && !text.trimStart().startsWith("/");
-      const replyResult = isReply ? await dispatchReply(context, reply.message_id, text) : undefined;
-      return replyResult ?? runCommand(context, parseCommand(text, isForUs));
-    });
-    if (!outcome) return { result: {} };
-    return { result: outcome, ...replyPlace, messageText: text };
   }
   if (!callback?.message) return { result: {} };
   const { message_id: messageId } = callback.message;
@@ -120,15 +117,6 @@ async function interpretUpdate(
     ...toTopic(callback.message),
     ...omitUndefined({ callback: isFromPage ? undefined : callback.id }),
   };
-}
-
-async function runCommand(
-  context: CommandContext,
-  parsed: ParsedCommand | undefined,
-): Promise<CommandResult | undefined> {
-  if (!parsed || !(await isForThisBot(context.deps, parsed.bot))) return undefined;
-  const command = findCommand(parsed.word);
-  return command ? command.run(context, parsed.args) : suggestCommand(context, parsed);
 }
 
 /** Runs a handler and turns an error into a reply. An unexpected error is retried first. */
@@ -149,26 +137,11 @@ async function runSafely(
     });
     const { plane, other } = presentation.texts.answers.refusals;
     // Details of unexpected errors are for the log only.
-    const reason = isExpected ? getErrorMessage(thrown) : `internal error (${correlation})`;
-    const text = fillTemplate(thrown instanceof PlaneError ? plane : other, { reason: toSafeText(reason, 600) });
+    const refusal = isExpected ? getRefusal(thrown) : { name: "internal", values: { id: correlation } };
+    const known = refusal && renderRefusal(presentation.texts, refusal);
+    const reason = toSafeText(known ?? getErrorMessage(thrown), 600);
+    const isSentence = known !== undefined && !(thrown instanceof PlaneError);
+    const text = isSentence ? reason : fillTemplate(thrown instanceof PlaneError ? plane : other, { reason });
     return { reply: { rich: joinRichText(["⚠️ ", text]) } };
   }
-}
-
-/** `/plane@other_bot` addresses another bot. */
-async function isForThisBot({ telegram, cache }: CommandDeps, bot: string | undefined): Promise<boolean> {
-  if (bot === undefined || !telegram) return true;
-  const cached = await cache.getItem<{ username: string }>("telegram-me");
-  const me = cached ?? (await telegram.getMe());
-  if (!("username" in me)) return true;
-  if (!cached) await cache.setItem("telegram-me", { username: me.username });
-  return me.username.toLowerCase() === bot.toLowerCase();
-}
-
-async function dispatchReply(context: CommandContext, to: number, text: string): Promise<CommandResult | undefined> {
-  for (const handleReply of REPLY_HANDLERS) {
-    const outcome = await handleReply(context, { to, text });
-    if (outcome) return outcome;
-  }
-  return undefined;
 }

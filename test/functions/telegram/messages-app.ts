@@ -15,7 +15,12 @@ export async function createMessagesApp(options: Options = {}) {
     ...options,
     agents: { Concierge: { role: "concierge", wake: { kind: "openclaw", url: gateway.url } }, ...options.agents },
     parts: { jobHandlers: [wakeHandler], ruleSets: (settings) => [createWakeRules(settings.agents)] },
-    env: { OPENCLAW_HOOK_TOKEN: gateway.token, ...createBridgeTokens(options.agents), ...options.env },
+    env: {
+      OPENCLAW_URL: gateway.url,
+      OPENCLAW_HOOK_TOKEN: gateway.token,
+      ...createBridgeTokens(options.agents),
+      ...options.env,
+    },
   });
   const app = await serveTestApp(liveMessagesApp);
   const client = await app.connectMcpClient("Concierge");

@@ -38,8 +38,21 @@ function createEvent(kind: EventKind): AnyEvent {
       return { kind, blocker: "ONB-1", why: "cancelled" };
     case "circle":
       return { kind, path: ["ONB-1", "ONB-2", "ONB-1"] };
+    case "addressed":
+      return { kind, agent: "Thot", remark: "c1", by: "Ada", text: "Which one?" };
     case "failed":
       return { kind, agent: "Thot", text: "Plane refused it" };
+    case "ticket":
+      return {
+        kind,
+        ticket: "ONB-1",
+        run: 1,
+        from: "pending",
+        state: "approved",
+        reason: "approved",
+        text: "",
+        by: "Ada",
+      };
     case "plan_proposed":
     case "plan_completed":
       return { kind, plan: "p1", agent: "Thot", title: "New site", hash: "h", tasks: 3 };

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { matchByName, normalizeName } from "../../../../functions/telegram/commands/match-name.ts";
 import { parseMuteDuration } from "../../../../functions/telegram/commands/mute.ts";
 import {
+  parseBareText,
   parseCommand,
   splitFirstArgument,
   stripQuotes,
@@ -24,17 +25,33 @@ test.each(["plane status", "status", "/help", "/start", "/planet x", "say /plane
 );
 
 test.each([
-  ["status", { word: "status", args: "" }],
-  ["plane task ONB-1", { word: "task", args: "ONB-1" }],
+  ["/status", { word: "status", args: "" }],
+  ["/task ONB-1", { word: "task", args: "ONB-1" }],
+  ["/état", { word: "état", args: "" }],
+  ["/new ONB one\ntwo", { word: "new", args: "ONB one\ntwo" }],
+  ["/weather", { word: "weather", args: "" }],
   ["/start", { word: "help", args: "" }],
-])("parsing a message in a private chat, %j is a command", (text, command) =>
+  ["/start abc", { word: "help", args: "" }],
+])("parsing a message in a private chat, %j is a command without the word “plane”", (text, command) =>
   expect(parseCommand(text, true)).toEqual(command),
 );
 
-test("parsing a message: other commands are not for the bot, even in a private chat", () => {
-  expect(parseCommand("/weather", true)).toBeUndefined();
-  expect(parseCommand("   ", true)).toBeUndefined();
+test("parsing a message in a group, a command without the word “plane” needs the bot's name", () => {
+  expect(parseCommand("/status@groundcrew_bot", false)).toEqual({ word: "status", args: "", bot: "groundcrew_bot" });
 });
+
+test.each(["status", "plane task ONB-1", "   ", "/", "/etc/passwd is broken", "see /status"])(
+  "parsing a message in a private chat, %j has no slash of a command",
+  (text) => expect(parseCommand(text, true)).toBeUndefined(),
+);
+
+test.each([
+  ["status", { word: "status", args: "" }],
+  ["plane task ONB-1", { word: "task", args: "ONB-1" }],
+  ["  Plane", { word: "help", args: "" }],
+])("parsing a text without a slash, %j has the words of a command", (text, command) =>
+  expect(parseBareText(text)).toEqual(command),
+);
 
 test.each([
   ["ONB-1 because", { first: "ONB-1", rest: "because", quoted: false }],

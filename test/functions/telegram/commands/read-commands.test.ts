@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { DAY } from "../../../../shared/time.ts";
 import { askHuman } from "../../../../shared/work/questions/ask-human.ts";
 import { findKeptTask } from "../../../../shared/work/tasks/find-task.ts";
-import { createCommandsApp, GROUP_CHAT, toPlainText } from "./commands-app.ts";
+import { createCommandsApp, toPlainText } from "./commands-app.ts";
 
 test("NOTIF-06 /plane status shows projects with progress bars, each agent's task and its start, blocked tasks and the age of the data", async () => {
   const app = await createCommandsApp();
@@ -215,36 +216,26 @@ test("NOTIF-06 commands show everything known of a task: card, blockers, times",
     expect(text).toContain(line);
 });
 
-test("with LOCALE auto users get replies in their own language", async () => {
-  const app = await createCommandsApp({ env: { LOCALE: "auto", TELEGRAM_ALLOWED_USERS: "4711,4712" } });
-  app.telegram.setLanguage(4712, "fr-CA");
-  await app.runFirstPoll();
-  expect(await app.sendAndGetReply("/plane status", { from: 4712 })).toContain("📊 Situation");
-  expect(await app.sendAndGetReply("/plane statut", { from: 4711 })).toContain("📊 Status");
-});
-
-test("a reply refers to the command, in its topic", async () => {
-  const app = await createCommandsApp();
-  await app.runFirstPoll();
-  const [answer] = await app.sendMessage("/plane status", { topic: 7 });
-  expect(answer).toMatchObject({ topic: 7 });
-  expect(answer?.replyTo).toBe(app.telegram.chat(-100_200).messages.find(({ from }) => from === 4711)?.id);
-});
-
-test("a reply to a command that is itself a reply goes into the group: only forums have topics", async () => {
-  const app = await createCommandsApp();
-  await app.runFirstPoll();
-  await app.sendMessage("/plane status");
-  const [status] = app.getBotMessages();
-  const [answer] = await app.sendMessage("/plane help", status && { replyTo: status.id });
-  expect(answer).toMatchObject({ text: expect.stringContaining("/plane digest") });
-  expect(await app.store.listDeadJobs("outbox")).toEqual([]);
-});
-
-test("a reply that a closed topic refuses does not delay other replies", async () => {
-  const app = await createCommandsApp();
-  await app.runFirstPoll();
-  app.telegram.setTopic(GROUP_CHAT, 7, "closed");
-  expect(await app.sendMessage("/plane status", { topic: 7 })).toEqual([]);
-  expect(await app.sendAndGetReply("/plane help")).toContain("/plane digest");
+test("NOTIF-06 /plane agent shows how the agent's confidence has changed over time, in the chat's language", async () => {
+  for (const [locale, line] of [
+    ["en", "Confidence: 90% in the last 7 days, 80% in the last 30 days, 95% before that"],
+    ["fr", "90 % ces 7 derniers jours, 80 % ces 30 derniers jours, 95 % auparavant"],
+  ] as const) {
+    const app = await createCommandsApp({ env: { LOCALE: locale } });
+    const finish = async (title: string, confidence: number) => {
+      const key = app.toTaskKey(app.addTask(title, "Imhotep"));
+      await app.poll();
+      await app.actAs("Imhotep").setStatus(key, { status: "in_progress" });
+      await app.actAs("Imhotep").setStatus(key, { status: "done", text: "Done", confidence });
+      await app.drain();
+    };
+    await app.runFirstPoll();
+    await finish("Long ago", 0.95);
+    app.advance(40 * DAY);
+    await finish("Three weeks ago", 0.7);
+    app.advance(20 * DAY);
+    await finish("This week", 0.9);
+    const text = await app.sendAndGetReply("/plane agent Imhotep");
+    expect(text.replaceAll("\u00a0", " ").replaceAll("\u202f", " ")).toContain(line);
+  }
 });

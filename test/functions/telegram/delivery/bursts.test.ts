@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { burstKey } from "../../../../functions/telegram/delivery/delivery-records.ts";
 import {
   createNotice,
   createNotices,
@@ -101,10 +102,10 @@ test("a burst of notifications: the stored burst does not grow with the number o
   const setup = await createOutboxSetup();
   await enqueueNotices(setup.store, createNotices(1, 30));
   await setup.runUntilEmpty();
-  const [few] = await setup.store.read([`chat:${OUTBOX_CHAT}`]);
+  const [few] = await setup.store.read([burstKey(OUTBOX_CHAT, "silent")]);
   await enqueueNotices(setup.store, createNotices(31, 400));
   await setup.runUntilEmpty();
-  const [many] = await setup.store.read([`chat:${OUTBOX_CHAT}`]);
+  const [many] = await setup.store.read([burstKey(OUTBOX_CHAT, "silent")]);
   expect(JSON.stringify(many?.value).length).toBeLessThan(JSON.stringify(few?.value).length + 20);
   expect(getChatTexts(setup.telegram)[0]).toContain("400 tasks completed");
 });

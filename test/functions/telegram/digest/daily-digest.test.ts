@@ -72,11 +72,11 @@ test("the daily digest (NOTIF-08) shows completed tasks with time and cost, bloc
       ❓ Questions waiting for your answer (1)
       • ONB-5 Pay the bill – Thot, since Nov 21, 2026 11:00: From which account?
 
-      🔮 Forecast from each agent’s history
+      🔮 Forecast from history and estimates
       • Imhotep: 1 open task, about 1 hr, €1.25 (based on 3 completed tasks)
       • Thot: 2 open tasks, not enough data for an estimate (based on 0 completed tasks)
 
-      💶 Cost in November: €5.00 of €50.00 (10%)"
+      💶 Cost in November: €5.00 spent + €1.25 estimated for open tasks, of €50.00 (13%), cost of 2 open tasks unknown"
     `);
 });
 
@@ -93,7 +93,7 @@ test("the daily digest (NOTIF-08) is available in French", async () => {
       • ONB-3 Read the answer – Imhotep, 1 h, 1,25 €
 
       ⛔ Bloquées (1)
-      • ONB-7 Paint the door – depuis 21 nov. 2026 11:01
+      • ONB-7 Paint the door – depuis le 21 nov. 2026 à 11:01
 
       📅 Échéance aujourd’hui (1)
       • ONB-6 Call the printer
@@ -102,16 +102,16 @@ test("the daily digest (NOTIF-08) is available in French", async () => {
       • ONB-5 Pay the bill – 20 nov. 2026, Thot
 
       🔍 En attente de votre relecture (1)
-      • ONB-8 Write the terms – Imhotep, confiance : 55 %, depuis 21 nov. 2026 11:11
+      • ONB-8 Write the terms – Imhotep, confiance : 55 %, depuis le 21 nov. 2026 à 11:11
 
       ❓ Questions en attente de votre réponse (1)
-      • ONB-5 Pay the bill – Thot, depuis 21 nov. 2026 11:00 : From which account?
+      • ONB-5 Pay the bill – Thot, depuis le 21 nov. 2026 à 11:00 : From which account?
 
-      🔮 Prévisions d’après l’historique de chaque agent
+      🔮 Prévisions d’après l’historique et les estimations
       • Imhotep : 1 tâche ouverte, environ 1 h, 1,25 € (d’après 3 tâches terminées)
       • Thot : 2 tâches ouvertes, données insuffisantes pour une estimation (d’après 0 tâche terminée)
 
-      💶 Coût en novembre : 5,00 € sur 50,00 € (10 %)"
+      💶 Coût en novembre : 5,00 € dépensés + 1,25 € estimés pour les tâches ouvertes, sur 50,00 € (13 %), coût de 2 tâches ouvertes inconnu"
     `);
 });
 

@@ -140,7 +140,7 @@ describe.each(["before", "after"] as const)("reliability 2: when the process is 
     });
   });
 
-  test("a plan that was approved is created once, and its message shows who decided", async () => {
+  test("a plan that was approved is created once, and its message shows who decided", { timeout: 60_000 }, async () => {
     await killEverywhere(5, async (app, crash) => {
       await app.sendMessage("/plane new add dark mode");
       await app.callAsConcierge("plan_project", PLAN);

@@ -171,7 +171,7 @@ test("a message and a question about no task are in French where the product is"
   await app.messageHuman({ text: "C’est fait." });
   await app.messageHuman({ ...QUESTION, text: "Et le blog ?" });
   expect(app.getBotMessages().map((message) => toPlainText(message).split("\n")[0])).toEqual([
-    "💬 Message de Concierge :",
-    "❓ Question de Concierge :",
+    "💬 Message – Concierge :",
+    "❓ Question – Concierge :",
   ]);
 });

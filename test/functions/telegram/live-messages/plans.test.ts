@@ -42,7 +42,7 @@ test("a plan for a person's wish is shown with its tasks, assignees, dependencie
       "2. Build the toggle → Thot (after 1, 1 hr 30 min)",
       "3. Write the help (after 1, 2)",
       "Σ Total: 3 tasks, 2 hr 10 min, €1.20, cost of 1 task unknown",
-      "Spent this month: €0.00 of €50.00",
+      "Budget of the month: €0.00 spent + €0.00 estimated for open tasks, of €50.00",
       "⚠️ not enough history to estimate the cost of toggle; give an estimate",
       "Nothing is created before you approve. Reply to this message with what to change.",
     ].join("\n"),
@@ -104,7 +104,7 @@ test("a plan that changed meanwhile is not approved by the button of its earlier
   await app.callAsConcierge("plan_project", { ...PLAN, tasks: TASKS.slice(0, 2) });
   const later = message();
   expect(later?.id).not.toBe(earlier?.id);
-  const changed = "The plan changed meanwhile. A newer message shows the present one.";
+  const changed = "The plan has changed since. A newer message shows the current one.";
   expect(await app.tapButtonData(earlier?.id ?? 0, button)).toBe(changed);
   expect(toPlainText(app.getBotMessages().find(({ id }) => id === earlier?.id))).toContain(changed);
   await app.advanceAndDrain(30_000);
@@ -190,8 +190,8 @@ test("a plan is shown in French where the product is", async () => {
   const message = app.findMessage("Plan à approuver");
   const lines = toPlainText(message).split("\n");
   expect(lines.slice(0, 2)).toEqual([
-    "🗺️ Plan à approuver de Concierge : Dark mode",
-    "💭 Demande de Ada (Telegram) : ajouter un mode sombre",
+    "🗺️ Plan à approuver – Concierge : Dark mode",
+    "💭 Demandé par Ada (Telegram) : ajouter un mode sombre",
   ]);
   expect(lines).toContain("3. Write the help (après 1, 2)");
   expect(app.getButtonLabels(message)).toEqual(["✅ Approuver", "✏️ Modifier", "✖️ Annuler"]);

@@ -75,7 +75,9 @@ test("a question answered elsewhere shows the answer, and a late press or reply 
   expect(toPlainText(message())).toContain("Answered by Bob");
   expect(await app.tapButtonData(message()?.id ?? 0, button)).toBe("Already answered by Bob: Red");
   await app.replyTo(message(), "Blue!");
-  expect(toPlainText(app.getBotMessages().at(-1))).toBe("Already answered by Bob: Red");
+  expect(toPlainText(app.getBotMessages().at(-1))).toBe(
+    "Already answered by Bob: Red\n💬 Passed on to Imhotep: ONB-1 Paint the door",
+  );
   expect(await readAnswer(app, question.id)).toMatchObject({ text: "Red", by: "Bob" });
 });
 

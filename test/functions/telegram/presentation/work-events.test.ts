@@ -33,6 +33,26 @@ const askedEvent: WorkEvent = {
 };
 const taskLines = ["Project: Onboarding (ONB)", "Status: 🔵 in progress"];
 
+test("why something failed is shown in the language of the message; an unknown reason is shown as the event has it", () => {
+  const event = {
+    kind: "failed",
+    agent: "Thot",
+    text: "Thot could not set it to done: Plane refused work_items_update (400: state: Not valid.).",
+    refusal: {
+      name: "statusNotSet",
+      values: { agent: "Thot", status: "done" },
+      reason: { name: "planeInvalid", values: { detail: "state: Not valid." } },
+    },
+  } as const satisfies WorkEvent;
+  expect(renderLines(event, fr)[1]).toBe(
+    "Thot n’a pas pu passer la tâche au statut « terminée » : Plane a rejeté la modification (state: Not valid.).",
+  );
+  expect(renderLines(event)[1]).toBe(
+    "Thot could not set the task to done: Plane rejected the change (state: Not valid.).",
+  );
+  expect(renderLines({ ...event, refusal: { name: "ofAnotherVersion" } }, fr)[1]).toBe(event.text);
+});
+
 test.each<[WorkEvent, string[]]>([
   [askedEvent, ["❓ Question from Thot: ONB-12 Write the mail", "Which colour, or none?", "Choices: Red · Blue"]],
   [
@@ -52,7 +72,7 @@ test.each<[WorkEvent, string[]]>([
     [
       "💤 Claim lost (Thot): ONB-12 Write the mail",
       "no activity for 15 minutes; the task was released",
-      "Held since: Nov 21, 2026 08:00 UTC",
+      "Held since: Nov 21, 2026 08:00",
     ],
   ],
   [
@@ -84,9 +104,15 @@ test.each<[WorkEvent, string[]]>([
   expect(renderLines(event)).toEqual([...lines, ...taskLines, "Agent: Thot"]);
 });
 
+test("NOTIF-04: the time since which a lost task was held is in TIMEZONE", () => {
+  const kolkata = createPresentation({ locale: "en", timezone: "Asia/Kolkata" });
+  const lost: WorkEvent = { kind: "claim_lost", agent: "Thot", why: "expired", since: "2026-11-21T20:00:00Z" };
+  expect(renderLines(lost, kolkata)).toContain("Held since: Nov 22, 2026 01:30");
+});
+
 test("NOTIF-04: notifications of questions and reports of agents are available in French", () => {
   expect(renderLines(askedEvent, fr)).toEqual([
-    "❓ Question de Thot : ONB-12 Write the mail",
+    "❓ Question – Thot : ONB-12 Write the mail",
     "Which colour, or none?",
     "Choix : Red · Blue",
     "Projet : Onboarding (ONB)",
@@ -95,7 +121,7 @@ test("NOTIF-04: notifications of questions and reports of agents are available i
   const lost = { kind: "claim_lost", agent: "Thot", why: "reassigned", since: "2026-11-21T08:00:00Z" } as const;
   expect(renderLines(lost, fr).slice(1, 3)).toEqual([
     "la tâche a été réattribuée",
-    "Réservée depuis : 21 nov. 2026 08:00 UTC",
+    "Réservée depuis : 21 nov. 2026 08:00",
   ]);
 });
 
@@ -140,12 +166,17 @@ describe("reliability 18: texts of agents", () => {
           reminder: 1,
           by: choice,
           comment: "c",
+          remark: "c",
           since: "2026-11-21T08:00:00Z",
           confidence: 0.5,
           reason: text,
           why: kind === "claim_lost" ? "moved" : "blocked",
           blocker: choice,
           path: [choice, text],
+          ticket: choice,
+          run: 1,
+          from: text,
+          state: text,
         }) as unknown as WorkEvent,
     );
 

@@ -7,7 +7,7 @@ const CHANGING_METHODS = ["setWebhook", "deleteWebhook", "setMyCommands"];
 const WEBHOOK_ENV = { PUBLIC_URL: "https://crew.example.com", TELEGRAM_WEBHOOK_SECRET: "a-secret-of-these-tests_1" };
 
 test("the setup sets the webhook and the menus in English and French, and changes nothing the second time", async () => {
-  const { telegram, deps, calledMethods } = await createPollingSetup(WEBHOOK_ENV);
+  const { telegram, deps, calledMethods } = await createPollingSetup({ ...WEBHOOK_ENV, LOCALE: "auto" });
   expect(await setUpBot(deps)).toBeUndefined();
   expect(await deps.telegram.getWebhook()).toMatchObject({
     url: "https://crew.example.com/webhooks/telegram",
@@ -15,6 +15,30 @@ test("the setup sets the webhook and the menus in English and French, and change
   });
   for (const language of ["", "en", "fr"]) expect(telegram.findMenu(language)).toHaveLength(1);
   expect(telegram.findMenu("fr")?.[0]?.description).toMatch(/tâches/);
+  calledMethods.length = 0;
+  expect(await setUpBot(deps)).toBeUndefined();
+  expect(calledMethods.filter((method) => CHANGING_METHODS.includes(method))).toEqual([]);
+});
+
+test("with LOCALE fr the menu is French for every language of a Telegram client", async () => {
+  const { telegram, deps } = await createPollingSetup({ ...WEBHOOK_ENV, LOCALE: "fr" });
+  expect(await setUpBot(deps)).toBeUndefined();
+  for (const language of ["", "en", "fr"]) expect(telegram.findMenu(language)?.[0]?.description).toMatch(/tâches/);
+});
+
+test("the setup sets a menu of all commands for private chats where the chat is a private one", async () => {
+  const group = await createPollingSetup({ TELEGRAM_CHAT_ID: "-100" });
+  await setUpBot(group.deps);
+  expect(group.telegram.findMenu("all_private_chats:fr")).toBeUndefined();
+  const { telegram, deps, calledMethods } = await createPollingSetup({ TELEGRAM_CHAT_ID: "4711" });
+  await setUpBot(deps);
+  expect(telegram.findMenu("fr")?.map(({ command }) => command)).toEqual(["plane"]);
+  const menu = telegram.findMenu("all_private_chats:fr");
+  expect(menu?.slice(0, 2)).toEqual([
+    { command: "status", description: expect.stringContaining("projets") },
+    { command: "project", description: "détails d’un projet" },
+  ]);
+  expect(menu?.map(({ command }) => command)).toContain("cycle");
   calledMethods.length = 0;
   expect(await setUpBot(deps)).toBeUndefined();
   expect(calledMethods.filter((method) => CHANGING_METHODS.includes(method))).toEqual([]);

@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 import { updatesHandler } from "../../../../functions/telegram/updates/updates-handler.ts";
 import { createUpdateJob } from "../../../../shared/jobs/updates-jobs.ts";
 import type { Store } from "../../../../shared/store/port.ts";
+import type { KeptWake } from "../../../../shared/wake/wake-record.ts";
+import { readUnclosedWishes } from "../../../../shared/work/wishes/wish-record.ts";
 import { ADA_USER, createCommandsApp, GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
 
 type CommandsApp = Awaited<ReturnType<typeof createCommandsApp>>;
@@ -10,6 +12,8 @@ const COMMAND_SCENARIOS: { command: string; review?: true; answer: string; comme
   { command: "/plane new ONB Another", answer: "🆕 Created: ONB-2 Another", comments: [] },
   { command: "/plane cancel ONB-1 no need", answer: "✖️ Cancelled: ONB-1 Mail", comments: [/no need/] },
   { command: "/plane block ONB-1 the lawyer", answer: "⛔ Blocked: ONB-1 Mail", comments: [/the lawyer/] },
+  { command: "/plane done ONB-1 by hand", answer: "✅ Done: ONB-1 Mail", comments: [/by hand/] },
+  { command: "/plane due ONB-1 2026-12-01", answer: "📅 Due Dec 1, 2026: ONB-1 Mail", comments: [] },
   { command: "/plane assign ONB-1 Thot", answer: "👤 Assigned ONB-1 Mail to Thot", comments: [] },
   { command: "/plane approve ONB-1", review: true, answer: "✅ Approved and done: ONB-1 Mail", comments: [/Approved/] },
   {
@@ -86,3 +90,39 @@ describe.each(COMMAND_SCENARIOS)(
     );
   },
 );
+
+describe("free text (reliability 2)", () => {
+  const CONCIERGE = { Concierge: { role: "concierge", wake: { kind: "openclaw" } } } as const;
+  test.each(["before", "after"] as const)(
+    "interrupted %s each commit and resumed, is one wish and one receipt, also when it joins the text before",
+    async (when) => {
+      for (let at = 0; at < 20; at += 1) {
+        const app = await createCommandsApp({ agents: CONCIERGE });
+        await app.runFirstPoll();
+        let isFinished = true;
+        for (const text of ["@groundcrew_bot add a dark mode", "@groundcrew_bot to the blog"]) {
+          const job = createUpdateJob(await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, text), "c1");
+          if (job) await app.store.commit({ jobs: [job] });
+          const [taken] = await app.store.take("updates", 1_000, 1);
+          if (!taken) throw new Error("no job");
+          const handled = updatesHandler.handle({ ...app.deps, store: crashAtCommit(app.store, at, when) }, taken);
+          await handled.catch(() => {
+            isFinished = false;
+          });
+          app.advance(2_000);
+          await app.runUntilIdle();
+        }
+        const wishes = await readUnclosedWishes(app.deps, "Concierge");
+        expect(
+          wishes.map(({ text }) => text),
+          `commit ${at}`,
+        ).toEqual(["add a dark mode\nto the blog"]);
+        const [wake] = await app.store.read<KeptWake>(["wake:Concierge"]);
+        expect(wake?.value.pending, `commit ${at}`).toMatchObject([{ text: "add a dark mode\nto the blog" }]);
+        expect(app.getBotMessages().map(toPlainText), `commit ${at}`).toEqual(["📨 Sent to Concierge."]);
+        if (isFinished) return expect(at, "number of interrupted commits").toBeGreaterThan(1);
+      }
+      throw new Error("the update was never handled without a crash");
+    },
+  );
+});

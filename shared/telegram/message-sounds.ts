@@ -1,0 +1,84 @@
+import type { EventKind } from "../task/events.ts";
+import type { EventFacts } from "../task/rule-set.ts";
+import type { MessageExtras } from "./telegram-bot.ts";
+
+/** Messages of Groundcrew that are no notifications of an event. */
+type AnnouncementKind =
+  | "progress"
+  | "digest"
+  | "budget"
+  | "information"
+  | "agent_unresponsive"
+  | "plane_away"
+  | "plane_back"
+  | "webhooks_silent"
+  | "webhooks_back";
+
+/** `critical`: with a sound for a task of urgent or high priority only. */
+type SoundRule = "sound" | "silent" | "critical";
+
+/**
+ * Whether a new message makes a sound (`disable_notification` of the Bot API). What needs the human does: a decision, an
+ * answer, or a fault that does not end by itself. What only informs does not. Edits never make a sound.
+ */
+export const MESSAGE_SOUNDS: Record<EventKind | AnnouncementKind, SoundRule> = {
+  asked: "sound",
+  review: "sound",
+  plan_proposed: "sound",
+  critical: "sound",
+  failed: "sound",
+  circle: "sound",
+  plan_failed: "sound",
+  ticket: "sound",
+  budget: "sound",
+  agent_unresponsive: "sound",
+  plane_away: "sound",
+  webhooks_silent: "sound",
+
+  blocked: "critical",
+  stuck: "critical",
+
+  created: "silent",
+  assigned: "silent",
+  unassigned: "silent",
+  started: "silent",
+  unblocked: "silent",
+  completed: "silent",
+  cancelled: "silent",
+  reopened: "silent",
+  removed: "silent",
+  restored: "silent",
+  renamed: "silent",
+  due: "silent",
+  priority: "silent",
+  comment_added: "silent",
+  comment_edited: "silent",
+  project_created: "silent",
+  project_completed: "silent",
+  cycle_started: "silent",
+  cycle_completed: "silent",
+  answered: "silent",
+  addressed: "silent",
+  claim_lost: "silent",
+  sent_back: "silent",
+  plan_approved: "silent",
+  plan_rejected: "silent",
+  plan_completed: "silent",
+  progress: "silent",
+  digest: "silent",
+  information: "silent",
+  plane_back: "silent",
+  webhooks_back: "silent",
+};
+
+/** Whether a message of this kind is sent without a sound. @param item the task it is about */
+export function isSilentMessage(kind: keyof typeof MESSAGE_SOUNDS, item?: EventFacts["item"]): boolean {
+  const rule = MESSAGE_SOUNDS[kind];
+  if (rule !== "critical") return rule === "silent";
+  return item?.priority !== "urgent" && item?.priority !== "high";
+}
+
+/** Returns the part of a message's extras that decides about its sound. */
+export function toSoundExtras(...message: Parameters<typeof isSilentMessage>): Pick<MessageExtras, "silent"> {
+  return isSilentMessage(...message) ? { silent: true } : {};
+}

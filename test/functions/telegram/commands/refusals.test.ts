@@ -1,0 +1,86 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join, normalize } from "node:path";
+import { expect, test } from "vitest";
+import { createCommandsApp } from "./commands-app.ts";
+
+const normalizeSpaces = (text: string) => text.replace(/[\u00a0\u202f]/g, " ").replaceAll("\u2060", "");
+
+async function createFrenchApp(options: Parameters<typeof createCommandsApp>[0] = {}) {
+  const app = await createCommandsApp({ ...options, env: { LOCALE: "fr" } });
+  app.addTask("Courrier");
+  await app.runFirstPoll();
+  const ask = async (text: string) => normalizeSpaces(await app.sendAndGetReply(text));
+  return { app, ask };
+}
+
+const REFUSED_CHANGE =
+  "⚠️ Plane a refusé la modification ou n’a pas répondu. Vérifiez dans Plane avant de réessayer. Motif : ";
+
+test("with LOCALE fr a command that Plane does not answer is refused in French", async () => {
+  const { app, ask } = await createFrenchApp();
+  await app.plane.takeDown();
+  expect(await ask("/plane annuler ONB-1")).toBe(`${REFUSED_CHANGE}Plane n’a pas répondu. Vérifiez qu’il fonctionne.`);
+});
+
+test.each([
+  [403, { detail: "You do not have permission." }, /^Plane ne l’autorise pas\./],
+  [401, { detail: "Given API token is not valid" }, /^Plane a refusé la clé d’API\./],
+  [400, { state: ["Not valid."] }, /^Plane a rejeté la modification \(state: Not valid\.\)\.$/],
+])("with LOCALE fr the answer %s of Plane to a command is explained in French", async (status, body, text) => {
+  const { app, ask } = await createFrenchApp();
+  app.plane.faults.add({ method: "PATCH", path: "work-items" }, { kind: "status", status, body: JSON.stringify(body) });
+  const reply = await ask("/plane annuler ONB-1");
+  expect(reply.slice(0, REFUSED_CHANGE.length)).toBe(REFUSED_CHANGE);
+  expect(reply.slice(REFUSED_CHANGE.length)).toMatch(text);
+});
+
+test("with LOCALE fr a title that is too long for Plane is refused in French", async () => {
+  const { ask } = await createFrenchApp();
+  expect(await ask(`/plane nouvelle ONB ${"a".repeat(300)}`)).toBe(
+    "⚠️ Le titre doit compter de 1 à 255 caractères ; celui-ci en compte 300.",
+  );
+});
+
+test("with LOCALE fr an agent without an account in Plane is named in French", async () => {
+  const { ask } = await createFrenchApp({ agents: { Ghost: { role: "worker", email: "ghost@elsewhere.test" } } });
+  expect(await ask("/plane attribuer ONB-1 Ghost")).toBe(
+    "⚠️ Ghost n’a pas de compte dans l’espace de travail Plane. Invitez d’abord cet agent.",
+  );
+});
+
+/** Files whose errors only agents get: people have no claims, and upload nothing. */
+const FOR_AGENTS = [
+  /^shared\/work\/(claims|deliverables)\//,
+  /^shared\/work\/lifecycle\/(change-own-status|fail-status-change|transitions)\.ts$/,
+  /^shared\/work\/tasks\/require-owner\.ts$/,
+  /^shared\/work\/planning\/(choose-wish|start-plan|plan-project|check-plan)\.ts$/,
+];
+
+/** Errors of the other files that no person gets: a part of their message. */
+const NOT_FOR_PEOPLE = ["A change had already been sent", "but is not stored", "waits for a human's review"];
+
+test("every error that a command in Telegram can cause has a text in the languages of people", () => {
+  const files = new Set<string>();
+  const visit = (file: string) => {
+    if (files.has(file)) return;
+    files.add(file);
+    for (const [, path = ""] of readFileSync(file, "utf8").matchAll(
+      /^(?:import|export) (?!type)[^;]*?from "(\.[^"]+)"/gms,
+    ))
+      visit(normalize(join(file, "..", path)));
+  };
+  const listFiles = (path: string): string[] =>
+    statSync(path).isDirectory() ? readdirSync(path).flatMap((name) => listFiles(join(path, name))) : [path];
+  for (const file of listFiles("functions/telegram")) visit(file);
+  const untranslated = [...files]
+    .filter((file) => !FOR_AGENTS.some((pattern) => pattern.test(file)))
+    .flatMap((file) =>
+      readFileSync(file, "utf8")
+        .split("new GroundcrewError(")
+        .slice(1)
+        .map((rest) => rest.slice(0, rest.search(/^ {0,6}\}?\)?;$|\);\n/m)))
+        .filter((call) => !call.includes("refusal") && !NOT_FOR_PEOPLE.some((text) => call.includes(text)))
+        .map((call) => `${file}: ${call.trim().slice(0, 80)}`),
+    );
+  expect(untranslated).toEqual([]);
+});

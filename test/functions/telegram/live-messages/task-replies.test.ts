@@ -1,0 +1,123 @@
+import { expect, test } from "vitest";
+import { toPlainText } from "../commands/commands-app.ts";
+import { createMessagesApp } from "../messages-app.ts";
+
+/** Creates an app in which Imhotep is woken too; `replyAndWait` replies to a message until its wake was sent. */
+async function createTaskReplyApp(config: Record<string, unknown> = {}) {
+  const app = await createMessagesApp({
+    agents: { Imhotep: { wake: "openclaw" } },
+    config: { notifications: [{ name: "all", events: ["created", "completed", "asked"] }], ...config },
+  });
+  const getTask = (key: string) => {
+    const item = app.plane.items(app.onb).find((row) => app.toTaskKey(row) === key);
+    if (!item) throw new Error(`Plane has no ${key}.`);
+    return item;
+  };
+  return Object.assign(app, {
+    getTask,
+    readTaskComments: (key: string) => app.readComments(getTask(key)).filter((html) => !html.includes("Agent card")),
+    /** The wakes since this was called last. */
+    takeWakes: createTaker(app.getWakes),
+    lastReply: () => toPlainText(app.getBotMessages().at(-1)),
+    async replyAndWait(part: string, text: string) {
+      await app.replyTo(app.findMessage(part), text);
+      await app.advanceAndDrain(10_000);
+    },
+  });
+}
+
+function createTaker(read: () => string[]): () => string[] {
+  let taken = 0;
+  return () => {
+    const all = read();
+    const fresh = all.slice(taken);
+    taken = all.length;
+    return fresh;
+  };
+}
+
+test("a reply to the progress message of a task is a comment in Plane and wakes its agent with the text as data", async () => {
+  const app = await createTaskReplyApp();
+  const key = await app.startTask("Imhotep");
+  app.takeWakes();
+  await app.replyAndWait("Status: in progress", "Please use <b>blue</b>\n[x](https://a.example)");
+  expect(app.readTaskComments(key)[0]).toBe(
+    "Ada: <p><strong>Ada (Telegram)</strong> wrote:</p><p>Please use &#60;b&#62;blue&#60;/b&#62;<br>[x](https://a.example)</p>",
+  );
+  const [wake = "", ...more] = app.takeWakes();
+  expect(more).toEqual([]);
+  expect(wake).toContain("A person wrote to you about it");
+  expect(wake).toContain('Please use <b>blue</b> [x](https://a.example)"');
+  expect(app.lastReply()).toContain("Passed on to Imhotep: ONB-1");
+});
+
+test("each of two equal replies is a comment and wakes the agent", async () => {
+  const app = await createTaskReplyApp();
+  const key = await app.startTask("Imhotep");
+  app.takeWakes();
+  await app.replyAndWait("Status: in progress", "Which one?");
+  await app.replyAndWait("Status: in progress", "Which one?");
+  expect(app.readTaskComments(key).filter((html) => html.includes("Which one?"))).toHaveLength(2);
+  expect(app.takeWakes()).toHaveLength(2);
+});
+
+test("a reply with stop to any message about a task ends the work", async () => {
+  for (const part of ["Status: in progress", "Which colour?"]) {
+    const app = await createTaskReplyApp();
+    const key = await app.startTask("Imhotep");
+    await app.askQuestion("Imhotep", key, { text: "Which colour?" });
+    app.takeWakes();
+    await app.replyAndWait(part, "Arrête !");
+    expect(app.readPlaneItem(app.getTask(key)).state, part).toBe("Todo");
+    expect(
+      app.takeWakes().filter((wake) => wake.includes("stop at once")),
+      part,
+    ).toHaveLength(1);
+    expect(toPlainText(app.findMessage("Work stopped")), part).toContain("Work stopped: ONB-1");
+    await expect(app.actAs("Imhotep").report(key, { text: "x" }), part).rejects.toMatchObject({ code: "stopped" });
+  }
+});
+
+test("a reply to a question answers it; a reply to an answered question is a comment for its agent", async () => {
+  const app = await createTaskReplyApp();
+  const key = await app.startTask("Imhotep");
+  await app.askQuestion("Imhotep", key, { text: "Which colour?", choices: ["Blue", "Stop"] });
+  app.takeWakes();
+  await app.replyAndWait("Which colour?", "Stop");
+  expect(app.takeWakes().map((wake) => wake.includes("Your question is answered"))).toEqual([true]);
+  await app.replyAndWait("Which colour?", "And make it dark.");
+  expect(app.takeWakes().map((wake) => wake.includes("And make it dark."))).toEqual([true]);
+  expect(app.readTaskComments(key)[0]).toContain("And make it dark.");
+});
+
+test("a reply to a message about several tasks needs a key, and one to a command's answer does not", async () => {
+  const app = await createTaskReplyApp();
+  app.addTask("First", "Imhotep");
+  app.addTask("Second", "Imhotep");
+  await app.deliverWebhooks();
+  await app.poll();
+  await app.advanceAndDrain(30_000);
+  app.takeWakes();
+  await app.replyAndWait("First", "faster, please");
+  expect(app.lastReply()).toContain("Begin your reply with one of their keys: ONB-1, ONB-2");
+  expect(app.takeWakes()).toEqual([]);
+  await app.replyAndWait("First", "onb-2: faster, please");
+  expect(app.readTaskComments("ONB-2")[0]).toContain("<p>faster, please</p>");
+  expect(app.takeWakes().join()).toContain("faster, please");
+  const [answer] = await app.sendMessage("/plane task ONB-1");
+  await app.replyTo(answer, "and this one?");
+  await app.advanceAndDrain(10_000);
+  expect(app.readTaskComments("ONB-1")[0]).toContain("and this one?");
+});
+
+test("a reply about a closed task is a comment that wakes nobody, and says so", async () => {
+  const app = await createTaskReplyApp();
+  const key = await app.startTask("Imhotep");
+  await app.actAs("Imhotep").setStatus(key, { status: "done", text: "Done.", confidence: 0.9 });
+  await app.advanceAndDrain(40_000);
+  app.takeWakes();
+  await app.replyAndWait("Completed", "Thank you");
+  expect(app.readTaskComments(key)[0]).toContain("Thank you");
+  expect(app.takeWakes().filter((wake) => wake.includes("Thank you"))).toEqual([]);
+  expect(app.lastReply()).toContain("no agent is woken");
+});
