@@ -1,3 +1,4 @@
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { summaryReporter } from "./test/support/summary-reporter.ts";
 
@@ -14,15 +15,15 @@ const EXPECT_OPTIONS = { requireAssertions: true };
 
 export default defineConfig({
   test: {
-    // The slowest tests wait for browsers and processes, so two at once even where there is one processor.
-    maxWorkers: 2,
+    // The slowest tests wait for browsers and processes, so four files at once even on one or two processors.
+    maxWorkers: 4,
     reporters: ["default", summaryReporter],
     projects: [
       {
         test: {
           name: "node",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/worker/**"],
+          exclude: ["test/worker/**", "test/workerd/**"],
           testTimeout: 20_000,
           expect: EXPECT_OPTIONS,
         },
@@ -35,6 +36,19 @@ export default defineConfig({
           env: OFFLINE,
           expect: EXPECT_OPTIONS,
         },
+      },
+      {
+        plugins: [
+          cloudflareTest({
+            main: "./test/workerd/empty-object.ts",
+            miniflare: {
+              compatibilityDate: "2026-10-01",
+              compatibilityFlags: ["nodejs_compat"],
+              durableObjects: { OBJECT: { className: "EmptyObject", useSQLite: true } },
+            },
+          }),
+        ],
+        test: { name: "workerd", include: ["test/workerd/**/*.test.ts"], testTimeout: 20_000, expect: EXPECT_OPTIONS },
       },
     ],
   },

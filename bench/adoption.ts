@@ -1,7 +1,10 @@
 import { z } from "zod";
+import { omitUndefined } from "../shared/omit-undefined.ts";
 import { HOUR, MINUTE, type Ms, SECOND } from "../shared/time.ts";
 import type { PlaneSimulator } from "../simulators/plane/plane-simulator.ts";
-import type { Item, ItemPatch, Project, User } from "../simulators/plane/types.ts";
+import type { Item, ItemPatch, PlaneVersion, Project, User } from "../simulators/plane/types.ts";
+import { createAgentKeys } from "./agent-team.ts";
+import { formatCount } from "./figures.ts";
 import { countDetailsRequests, type SimulatedProduct, startSimulatedProduct } from "./simulated-product.ts";
 import type { BenchLine } from "./table.ts";
 
@@ -10,6 +13,10 @@ export interface AdoptionSizes {
   items: number;
   /** For each agent the number of its tasks, each of which waits for another open item. */
   blockedTasks: readonly number[];
+  /** Default: 1.3.1. */
+  version?: PlaneVersion;
+  /** Whether the agents have Plane keys of their own. Default: true. */
+  hasAgentKeys?: boolean;
 }
 
 export interface AdoptionFigures {
@@ -27,6 +34,10 @@ export interface AdoptionFigures {
   /** Requests that change something in Plane, as Plane's ledger recorded them. */
   writes: number;
   refusedRequests: number;
+  /** The most requests that any key sent within a minute. */
+  busiestKeyMinute: number;
+  /** The most requests that an agent's key sent within a minute. */
+  busiestAgentMinute: number;
 }
 
 const POLL_INTERVAL_MS = 5 * MINUTE;
@@ -41,19 +52,24 @@ interface ExpectedTask {
 }
 
 /**
- * Starts the product on a workspace that people have used before, on 60 requests a minute, with the default notification
+ * Starts the product on a workspace that people have used before, on 60 requests a minute and key, with the default notification
  * rules. Agents' tasks have no labels, and each agent has another task whose blocker was cancelled. Their items are the oldest of
  * each project, which Plane lists last; every tenth other item is urgent.
  */
 export async function runAdoption(sizes: AdoptionSizes): Promise<AdoptionFigures> {
   let expected: ExpectedTask[] = [];
-  const product = await startSimulatedProduct((plane) => {
-    const users = sizes.blockedTasks.map((_, i) => plane.addUser({ name: `Agent${i + 1}` }));
-    expected = addUsedWorkspace(plane, users, sizes);
-    return { agents: users.map(({ display_name: name, email }) => ({ name, email })) };
-  });
+  let users: User[] = [];
+  const product = await startSimulatedProduct(
+    (plane, env) => {
+      users = sizes.blockedTasks.map((_, i) => plane.addUser({ name: `Agent${i + 1}` }));
+      expected = addUsedWorkspace(plane, users, sizes);
+      if (sizes.hasAgentKeys ?? true) Object.assign(env, createAgentKeys(plane, users));
+      return { agents: users.map(({ display_name: name, email }) => ({ name, email })) };
+    },
+    omitUndefined({ version: sizes.version }),
+  );
   try {
-    return await measureAdoption(product, expected);
+    return await measureAdoption(product, expected, users);
   } finally {
     await product.stop();
   }
@@ -92,7 +108,11 @@ function addUsedWorkspace(plane: PlaneSimulator, users: User[], sizes: AdoptionS
   return expected;
 }
 
-async function measureAdoption(product: SimulatedProduct, expected: readonly ExpectedTask[]): Promise<AdoptionFigures> {
+async function measureAdoption(
+  product: SimulatedProduct,
+  expected: readonly ExpectedTask[],
+  users: readonly User[],
+): Promise<AdoptionFigures> {
   const { time, plane, attempts } = product;
   const begin = time.clock();
   let lastPollAt = begin;
@@ -125,7 +145,18 @@ async function measureAdoption(product: SimulatedProduct, expected: readonly Exp
     attempts: attempts.details,
     writes: requests.filter(({ method }) => method !== "GET").length,
     refusedRequests: plane.ledger.requests.filter(({ status }) => status === 429).length,
+    busiestAgentMinute: findBusiestMinute(requests.filter(({ owner }) => users.some(({ id }) => id === owner))),
+    busiestKeyMinute: findBusiestMinute(requests),
   };
+}
+
+/** The most requests of one key within any minute. */
+function findBusiestMinute(requests: readonly { at: Ms; owner: string | null }[]): number {
+  const counts = requests.map(
+    ({ at, owner }) =>
+      requests.filter((other) => other.owner === owner && other.at <= at && other.at > at - MINUTE).length,
+  );
+  return Math.max(0, ...counts);
 }
 
 const listSchema = z.object({
@@ -158,19 +189,26 @@ async function checkLists(product: SimulatedProduct, expected: readonly Expected
 export async function benchAdoption(sizes: AdoptionSizes): Promise<BenchLine[]> {
   const figures = await runAdoption(sizes);
   const tasks = sizes.blockedTasks.reduce((sum, count) => sum + count, 0);
-  const what = `adoption: ${sizes.items} items in ${sizes.projects} projects, ${tasks} blocked tasks of ${sizes.blockedTasks.length} agents, 60 requests a minute`;
+  const adoption = `adoption, ${tasks} blocked tasks`;
+  const workspace = `${formatCount(sizes.items)} items in ${sizes.projects} projects, ${sizes.blockedTasks.length} agents with 60 requests a minute each`;
   return [
     {
-      what: `${what}: start → list_my_tasks right for all agents`,
+      what: `${adoption}, ${workspace}: start → list_my_tasks right for all agents`,
       ours: `${Math.round(figures.listsRightAfter / SECOND)} s, ${figures.wrongTasks} blocked tasks shown as startable before`,
       aim: "≤ 180 s, 0",
       met: figures.listsRightAfter <= 3 * MINUTE && figures.wrongTasks === 0,
     },
     {
-      what: "adoption: writes to Plane until nothing is left to read",
+      what: `${adoption}: writes to Plane until nothing is left to read`,
       ours: `${figures.writes} (${figures.requests} requests in ${Math.round(figures.allReadAfter / SECOND)} s, ${figures.refusedRequests} refused)`,
       aim: "0",
       met: figures.writes === 0,
+    },
+    {
+      what: `${adoption}: the most requests with one key within a minute`,
+      ours: `${figures.busiestKeyMinute}, with an agent's ${figures.busiestAgentMinute}`,
+      aim: "≤ 60, agent's ≤ 30",
+      met: figures.busiestKeyMinute <= 60 && figures.busiestAgentMinute <= 30,
     },
   ];
 }

@@ -1,3 +1,4 @@
+import { toSettingName } from "../shared/config/settings-file.ts";
 import type { PlaneSimulator } from "../simulators/plane/plane-simulator.ts";
 import type { User } from "../simulators/plane/types.ts";
 
@@ -15,6 +16,12 @@ export function addAgentTeam(plane: PlaneSimulator, count: number) {
     /** `agents` of the settings file. */
     agents: users.map(({ display_name: name, email }) => ({ name, email })),
   };
+}
+
+/** Creates a Plane key for each agent; returns the environment variables with them. */
+export function createAgentKeys(plane: PlaneSimulator, users: readonly User[]): Record<string, string> {
+  const toVariable = ({ display_name: name }: User) => `PLANE_API_KEY_${toSettingName(name)}`;
+  return Object.fromEntries(users.map((user) => [toVariable(user), plane.createApiKey(user)]));
 }
 
 /** Returns the properties of an item that is this agent's task, or of an item that belongs to no agent. */

@@ -20,9 +20,8 @@ export interface ClaimSizes {
   count: number;
 }
 
-/** Number of concurrent agents; each makes its next claim after the answer to the last one. */
-const AGENTS = 10;
-const PROJECTS = 8;
+/** Concurrent agents, each of which makes its next claim after the answer to the last one, and their projects. */
+const TEAM = { agents: 10, projects: 8 } as const;
 /** `fillWorkspace` makes one open task per this many items. */
 const ITEMS_PER_TASK = 3;
 const TARGET_RATE = 1_000;
@@ -34,8 +33,8 @@ const TARGET_RATE = 1_000;
 export async function benchClaims({ rounds, count }: ClaimSizes): Promise<BenchLine[]> {
   const redis = await startRedis({ appendonly: "yes", appendfsync: "everysec" });
   const simulators = await startSimulators();
-  const items = AGENTS * ITEMS_PER_TASK * Math.ceil(((rounds + 1) * count) / (PROJECTS * AGENTS));
-  const { filled, config } = fillWorkspace(simulators, { agents: AGENTS, projects: PROJECTS, items });
+  const items = TEAM.agents * ITEMS_PER_TASK * Math.ceil(((rounds + 1) * count) / (TEAM.projects * TEAM.agents));
+  const { filled, config } = fillWorkspace(simulators, { ...TEAM, items });
   simulators.useCurrentTime();
   const folder = createBenchFolder(config);
   const parsed = parseSettings({ ...simulators.env, ...folder.env, STORE_URL: redis.url }, nodeFiles);
@@ -56,7 +55,7 @@ export async function benchClaims({ rounds, count }: ClaimSizes): Promise<BenchL
     await deps.drain();
     const claimableTasks = filled.flatMap(({ project, items: all }) =>
       all.flatMap((item, i) => {
-        const agent = i % ITEMS_PER_TASK === 0 ? config.agents[i % AGENTS]?.name : undefined;
+        const agent = i % ITEMS_PER_TASK === 0 ? config.agents[i % TEAM.agents]?.name : undefined;
         return agent ? [{ key: `${project.identifier}-${item.sequence_id}`, agent }] : [];
       }),
     );
@@ -66,11 +65,11 @@ export async function benchClaims({ rounds, count }: ClaimSizes): Promise<BenchL
     const pausedDeps: Deps = { ...deps, kick: () => {} };
     for (let round = 0; round <= rounds; round += 1) {
       const tasks = claimableTasks.slice(round * count, (round + 1) * count);
-      const claimRate = await measureRate({ count: tasks.length, callers: AGENTS }, async (n) => {
+      const claimRate = await measureRate({ count: tasks.length, callers: TEAM.agents }, async (n) => {
         const task = tasks[n];
         if (task) await createTaskOperations(pausedDeps, { name: task.agent, role: "worker" }).claim(task.key);
       });
-      const floorRate = await measureRate({ count: tasks.length, callers: AGENTS }, (n) =>
+      const floorRate = await measureRate({ count: tasks.length, callers: TEAM.agents }, (n) =>
         runBareClaim(deps, `${round}:${n}`),
       );
       // The first round is a warm-up.

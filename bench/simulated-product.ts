@@ -11,6 +11,7 @@ import { createMemoryStore } from "../shared/store/memory/memory-store.ts";
 import type { Store } from "../shared/store/port.ts";
 import { MINUTE, type Ms } from "../shared/time.ts";
 import { createPlaneSimulator } from "../simulators/plane/create-plane-simulator.ts";
+import type { PlaneVersion } from "../simulators/plane/types.ts";
 import { createTelegramSimulator } from "../simulators/telegram/telegram-simulator.ts";
 import { createVirtualTime } from "../test/reliability/virtual-time.ts";
 
@@ -23,7 +24,7 @@ const ADMIN_TOKEN = "admin-token-of-the-bench";
 const DETAILS_LANE = /^(?:details|fill)\b/;
 
 /** Paths of the requests that read the details of an item. */
-const DETAILS_PATH = /\/(?:comments|relations)\//;
+const DETAILS_PATH = /\/(?:comments|relations|activities)\//;
 
 export type SimulatedProduct = Awaited<ReturnType<typeof startSimulatedProduct>>;
 
@@ -34,10 +35,11 @@ export type SimulatedProduct = Awaited<ReturnType<typeof startSimulatedProduct>>
  */
 export async function startSimulatedProduct(
   setUp: (plane: ReturnType<typeof createPlaneSimulator>, env: Record<string, string>) => Record<string, unknown>,
+  options: { version?: PlaneVersion } = {},
 ) {
   const time = createVirtualTime();
   const { clock } = time;
-  const plane = createPlaneSimulator({ clock, rateLimit: PLANE_RATE_LIMIT });
+  const plane = createPlaneSimulator({ clock, rateLimit: PLANE_RATE_LIMIT, ...options });
   const telegram = createTelegramSimulator({ clock, chats: [CHAT], token: `1000:${"bench".repeat(7)}` });
   const [url, apiRoot] = await Promise.all([plane.start(), telegram.start()]);
   const apiKey = plane.createApiKey(plane.addUser({ name: "Ada" }));

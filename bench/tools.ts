@@ -13,6 +13,7 @@ import { sleep, waitUntilIdle } from "./wait.ts";
 
 export interface ToolSizes {
   agents: number;
+  /** Measured rounds; one more warms up. */
   rounds: number;
 }
 

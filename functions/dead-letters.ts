@@ -4,21 +4,33 @@ import { z } from "zod";
 import type { Deps, Route } from "../shared/app/deps.ts";
 import { cleanText } from "../shared/clean-text.ts";
 import { GroundcrewError } from "../shared/errors.ts";
+import type { Json } from "../shared/json.ts";
+import { omitUndefined } from "../shared/omit-undefined.ts";
 import { createDiscardedJobPut } from "../shared/outgoing/discarded-job.ts";
 import { QUEUES } from "../shared/store/job-operations.ts";
 
 /**
- * Lists jobs that failed permanently with their reasons, requeues and discards them. Bodies are omitted: they contain
- * texts of people.
+ * Lists jobs that failed permanently with their reasons, requeues and discards them. Of bodies only the task's key is
+ * shown: they contain texts of people.
  */
 export const deadLettersRoute: Route = { path: "/dead-letters", access: "page", app };
 
 const deadLetterParamsSchema = z.object({ queue: z.enum(QUEUES), id: z.string() });
 
+const taskBodySchema = z.object({
+  facts: z.object({ item: z.object({ key: z.string().regex(/^[A-Z0-9]{1,20}-\d{1,9}$/) }) }),
+});
+
+/** Finds the key of the task that a job of an event is about. */
+function findTaskKey(body: Json): string | undefined {
+  return taskBodySchema.safeParse(body).data?.facts.item.key;
+}
+
 function createNotFoundError() {
   return new GroundcrewError(
     "not_found",
     "There is no dead letter with this queue and id. It may have been requeued or discarded already.",
+    { refusal: { name: "failedJobGone" } },
   );
 }
 
@@ -36,11 +48,12 @@ function app({ store, kick, log, clock }: Pick<Deps, "store" | "kick" | "log" | 
   return new Hono()
     .get("/", async (c) => {
       const queues = await Promise.all(QUEUES.map((queue) => store.listDeadJobs(queue)));
-      const dead_letters = queues.flat().map(({ queue, id, reason, at }) => ({
+      const dead_letters = queues.flat().map(({ queue, id, reason, at, body }) => ({
         queue,
         id,
         reason: cleanText(reason, 4_000),
         at: new Date(at).toISOString(),
+        ...omitUndefined({ task: findTaskKey(body) }),
       }));
       return c.json({ dead_letters });
     })

@@ -13,14 +13,18 @@ import { decisionLogRoute } from "./dashboard/decision-log-route.ts";
 import { eventsRoute } from "./dashboard/events-route.ts";
 import { holdsRoute } from "./dashboard/holds-route.ts";
 import { pageRoute } from "./dashboard/page/page-route.ts";
+import { planRoute } from "./dashboard/plan-route.ts";
 import { sessionRoute } from "./dashboard/session-route.ts";
+import { teamRoute } from "./dashboard/team-route.ts";
 import { trimTick } from "./dashboard/trim-tick.ts";
 import { deadLettersRoute } from "./dead-letters.ts";
+import { figuresTick } from "./figures-tick.ts";
 import { forwardHandler } from "./forward/forward-handler.ts";
 import { createForwardRules } from "./forward/rules.ts";
 import { healthRoute } from "./health.ts";
 import { holdsTick } from "./holds-tick.ts";
 import { metricsRoute } from "./metrics.ts";
+import { planeTick } from "./plane-tick.ts";
 import { cyclesTick } from "./poll/cycles-tick.ts";
 import { jobsTick } from "./poll/jobs-tick.ts";
 import { observeHandler } from "./poll/observe-handler.ts";
@@ -34,6 +38,12 @@ import { createOutboxHandler } from "./telegram/outbox-handler.ts";
 import { botSetupService } from "./telegram/updates/bot-setup-service.ts";
 import { telegramPollingService } from "./telegram/updates/polling-service.ts";
 import { updatesHandler } from "./telegram/updates/updates-handler.ts";
+import { exchangeRoute } from "./tickets/exchange-route.ts";
+import { sessionHooksRoute } from "./tickets/session-hooks-route.ts";
+import { sessionsRoute } from "./tickets/session-routes.ts";
+import { ticketRoutes } from "./tickets/ticket-routes.ts";
+import { createTicketRules } from "./tickets/ticket-rules.ts";
+import { ticketsTick } from "./tickets/tickets-tick.ts";
 import { ticksRoute } from "./ticks.ts";
 import { timeCsvRoute } from "./time-csv.ts";
 import { createWakeRules } from "./wake/rules.ts";
@@ -58,11 +68,17 @@ export const manifest: Manifest = {
     deadLettersRoute,
     sessionRoute,
     boardRoute,
+    teamRoute,
+    planRoute,
     decisionLogRoute,
     chatRoute,
     chatWriteRoute,
     agentsRoute,
     holdsRoute,
+    ...ticketRoutes,
+    sessionsRoute,
+    exchangeRoute,
+    sessionHooksRoute,
     eventsRoute,
     pageRoute,
     mcpRoute,
@@ -71,7 +87,20 @@ export const manifest: Manifest = {
     downloadRoute,
     auditRoute,
   ],
-  ticks: [pollTick, jobsTick, claimsTick, cyclesTick, canaryTick, holdsTick, storeTick, trimTick, digestTick],
+  ticks: [
+    pollTick,
+    jobsTick,
+    claimsTick,
+    ticketsTick,
+    cyclesTick,
+    canaryTick,
+    holdsTick,
+    storeTick,
+    planeTick,
+    trimTick,
+    digestTick,
+    figuresTick,
+  ],
   jobHandlers: [
     inboxHandler,
     observeHandler,
@@ -88,5 +117,6 @@ export const manifest: Manifest = {
     createForwardRules(settings.forward),
     createWorkRules(settings.agents),
     createWakeRules(settings.agents),
+    createTicketRules(settings.tickets),
   ],
 };

@@ -1,7 +1,8 @@
 import { Hono } from "hono";
 import type { Deps, Route } from "../shared/app/deps.ts";
-import type { Ms } from "../shared/time.ts";
-import { type KeptTimes, readAllTimes } from "../shared/work/time/time-entries.ts";
+import { type Ms, SECOND } from "../shared/time.ts";
+import { readAllTimes, type TaskTimes } from "../shared/work/time/task-times.ts";
+import type { KeptTimes } from "../shared/work/time/time-entries.ts";
 
 /** MONITOR-03: all time entries as CSV. Streamed one store page at a time, so that memory use stays bounded. */
 export const timeCsvRoute: Route = { path: "/time.csv", access: "admin", app };
@@ -11,14 +12,14 @@ const HEADER = ["agent", "project", "task", "from", "to", "seconds"];
 function app({ store }: Pick<Deps, "store">): Hono {
   return new Hono().get("/", async (c) => {
     const now = await store.now();
-    const pages = readAllTimes({ store });
+    const pages = readAllTimes({ store }, now);
     const encoder = new TextEncoder();
     const body = new ReadableStream<Uint8Array>({
       start: (out) => out.enqueue(encoder.encode(formatRow(HEADER))),
       async pull(out) {
         const page = await pages.next();
         if (page.done) out.close();
-        else out.enqueue(encoder.encode(page.value.flatMap((times) => formatTimes(times, now)).join("")));
+        else out.enqueue(encoder.encode(page.value.flatMap(formatTimes).join("")));
       },
       cancel: async () => void (await pages.return(undefined)),
     });
@@ -30,18 +31,18 @@ function app({ store }: Pick<Deps, "store">): Hono {
 }
 
 /** A running timer has no end time and counts until now; totals carried over without their entries have no times. */
-function formatTimes({ task, project, entries, carried = {} }: KeptTimes, now: Ms): string[] {
-  const seconds = (ms: Ms) => String(Math.max(0, Math.round(ms / 1000)));
+function formatTimes({ task, project, entries, carried }: TaskTimes & Pick<KeptTimes, "task" | "project">): string[] {
+  const seconds = (ms: Ms) => String(Math.floor(ms / SECOND));
   return [
     ...Object.entries(carried).map(([agent, ms]) => formatRow([agent, project, task, "", "", seconds(ms)])),
-    ...entries.map(({ agent, from, to }) =>
+    ...entries.map(({ agent, from, to, ms }) =>
       formatRow([
         agent,
         project,
         task,
         new Date(from).toISOString(),
         to === undefined ? "" : new Date(to).toISOString(),
-        seconds((to ?? now) - from),
+        seconds(ms),
       ]),
     ),
   ];

@@ -1,23 +1,35 @@
 import type { PageFile } from "../functions/dashboard/page/page-files.ts";
+import actionTextScript from "../functions/dashboard/page/script/action-text.js";
 import agentsScript from "../functions/dashboard/page/script/agents.js";
 import apiScript from "../functions/dashboard/page/script/api.js";
 import boardScript from "../functions/dashboard/page/script/board.js";
 import cardScript from "../functions/dashboard/page/script/card.js";
+import chartScript from "../functions/dashboard/page/script/chart.js";
 import chatScript from "../functions/dashboard/page/script/chat.js";
 import decisionLogScript from "../functions/dashboard/page/script/decision-log.js";
 import decisionRowScript from "../functions/dashboard/page/script/decision-row.js";
 import domScript from "../functions/dashboard/page/script/dom.js";
+import eventTextScript from "../functions/dashboard/page/script/event-text.js";
 import failedJobsScript from "../functions/dashboard/page/script/failed-jobs.js";
+import figuresScript from "../functions/dashboard/page/script/figures.js";
+import graphKeysScript from "../functions/dashboard/page/script/graph-keys.js";
 import headerScript from "../functions/dashboard/page/script/header.js";
 import languageScript from "../functions/dashboard/page/script/language.js";
 import liveScript from "../functions/dashboard/page/script/live.js";
 import messageScript from "../functions/dashboard/page/script/message.js";
 import pageScript from "../functions/dashboard/page/script/page.js";
+import planScript from "../functions/dashboard/page/script/plan.js";
+import planDetailScript from "../functions/dashboard/page/script/plan-detail.js";
+import planGraphScript from "../functions/dashboard/page/script/plan-graph.js";
+import planTableScript from "../functions/dashboard/page/script/plan-table.js";
 import plansScript from "../functions/dashboard/page/script/plans.js";
 import preferencesScript from "../functions/dashboard/page/script/preferences.js";
+import progressScript from "../functions/dashboard/page/script/progress.js";
 import refreshScript from "../functions/dashboard/page/script/refresh.js";
 import selectionScript from "../functions/dashboard/page/script/selection.js";
 import signInScript from "../functions/dashboard/page/script/sign-in.js";
+import taskRowScript from "../functions/dashboard/page/script/task-row.js";
+import teamScript from "../functions/dashboard/page/script/team.js";
 import viewsScript from "../functions/dashboard/page/script/views.js";
 import agentsStyle from "../functions/dashboard/page/style/agents.css";
 import baseStyle from "../functions/dashboard/page/style/base.css";
@@ -25,10 +37,16 @@ import boardStyle from "../functions/dashboard/page/style/board.css";
 import chatStyle from "../functions/dashboard/page/style/chat.css";
 import decisionLogStyle from "../functions/dashboard/page/style/decision-log.css";
 import frameStyle from "../functions/dashboard/page/style/frame.css";
+import graphStyle from "../functions/dashboard/page/style/graph.css";
+import planStyle from "../functions/dashboard/page/style/plan.css";
+import progressStyle from "../functions/dashboard/page/style/progress.css";
 import signInStyle from "../functions/dashboard/page/style/sign-in.css";
+import teamStyle from "../functions/dashboard/page/style/team.css";
+import viewsStyle from "../functions/dashboard/page/style/views.css";
 
 /** A Worker has no disk: Wrangler puts the files' texts into its bundle, by the rule in wrangler.jsonc. */
 const BUNDLED_ASSETS: Readonly<Record<PageFile, string>> = {
+  "functions/dashboard/page/script/action-text.js": actionTextScript,
   "functions/dashboard/page/script/agents.js": agentsScript,
   "functions/dashboard/page/script/api.js": apiScript,
   "functions/dashboard/page/script/board.js": boardScript,
@@ -37,7 +55,9 @@ const BUNDLED_ASSETS: Readonly<Record<PageFile, string>> = {
   "functions/dashboard/page/script/decision-log.js": decisionLogScript,
   "functions/dashboard/page/script/decision-row.js": decisionRowScript,
   "functions/dashboard/page/script/dom.js": domScript,
+  "functions/dashboard/page/script/event-text.js": eventTextScript,
   "functions/dashboard/page/script/failed-jobs.js": failedJobsScript,
+  "functions/dashboard/page/script/graph-keys.js": graphKeysScript,
   "functions/dashboard/page/script/header.js": headerScript,
   "functions/dashboard/page/script/language.js": languageScript,
   "functions/dashboard/page/script/live.js": liveScript,
@@ -45,6 +65,7 @@ const BUNDLED_ASSETS: Readonly<Record<PageFile, string>> = {
   "functions/dashboard/page/script/page.js": pageScript,
   "functions/dashboard/page/script/plans.js": plansScript,
   "functions/dashboard/page/script/preferences.js": preferencesScript,
+  "functions/dashboard/page/script/progress.js": progressScript,
   "functions/dashboard/page/script/refresh.js": refreshScript,
   "functions/dashboard/page/script/selection.js": selectionScript,
   "functions/dashboard/page/script/sign-in.js": signInScript,
@@ -53,6 +74,19 @@ const BUNDLED_ASSETS: Readonly<Record<PageFile, string>> = {
   "functions/dashboard/page/style/frame.css": frameStyle,
   "functions/dashboard/page/style/sign-in.css": signInStyle,
   "functions/dashboard/page/style/board.css": boardStyle,
+  "functions/dashboard/page/style/progress.css": progressStyle,
+  "functions/dashboard/page/script/chart.js": chartScript,
+  "functions/dashboard/page/script/figures.js": figuresScript,
+  "functions/dashboard/page/script/plan.js": planScript,
+  "functions/dashboard/page/script/plan-detail.js": planDetailScript,
+  "functions/dashboard/page/script/plan-graph.js": planGraphScript,
+  "functions/dashboard/page/script/plan-table.js": planTableScript,
+  "functions/dashboard/page/script/task-row.js": taskRowScript,
+  "functions/dashboard/page/script/team.js": teamScript,
+  "functions/dashboard/page/style/views.css": viewsStyle,
+  "functions/dashboard/page/style/team.css": teamStyle,
+  "functions/dashboard/page/style/graph.css": graphStyle,
+  "functions/dashboard/page/style/plan.css": planStyle,
   "functions/dashboard/page/style/agents.css": agentsStyle,
   "functions/dashboard/page/style/decision-log.css": decisionLogStyle,
   "functions/dashboard/page/style/chat.css": chatStyle,

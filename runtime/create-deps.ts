@@ -7,15 +7,17 @@ import { createStoreHealth, recordStoreHealth, type StoreHealth } from "../share
 import { createTickRunner } from "../shared/app/ticks.ts";
 import type { Settings } from "../shared/config/settings.ts";
 import { type Hashing, webHashing } from "../shared/hashing/hashing.ts";
-import { sha256Hex } from "../shared/hashing/sha256-hex.ts";
 import { createHealth } from "../shared/health.ts";
 import { createLog } from "../shared/log.ts";
 import type { Metrics } from "../shared/metrics.ts";
 import { STORED_NAMES } from "../shared/observe/name-cache.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
+import { createCapabilityCache } from "../shared/plane/capabilities.ts";
 import type { PlaneClient } from "../shared/plane/client.ts";
 import { createPlaneClient } from "../shared/plane/create-client.ts";
 import { PlaneUnavailableError } from "../shared/plane/errors.ts";
+import { instanceApi } from "../shared/plane/instance.ts";
+import { createKeyName } from "../shared/plane/quota.ts";
 import { createRedactor } from "../shared/redact.ts";
 import type { Store } from "../shared/store/port.ts";
 import { createTelegramBot } from "../shared/telegram/create-telegram-bot.ts";
@@ -52,7 +54,9 @@ interface CreateDepsOptions {
   /** Keeps the host awake until this work is done. Only for hosts that do not stay awake by themselves. */
   keepAwake?: (work: Promise<unknown>) => void;
   bridgeTokens?: BridgeTokens;
-  /** Stores names across restarts; default: in memory. */
+  /** Stores the cache; default: in memory. */
+  cacheStore?: Driver;
+  /** Stores the names of the cache across restarts; default: as the rest of the cache. */
   nameStore?: Driver;
   readAsset: Deps["readAsset"];
   overrides?: RuntimeOverrides;
@@ -84,10 +88,13 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
   const health = createHealth(clock, createRedactor(settings.secrets));
   const { plane, telegram } = settings;
   const createClient = async (apiKey: string) => {
-    const keyName = (await sha256Hex(apiKey)).slice(0, 16);
-    return createPlaneClient({ ...common, ...plane, apiKey, keyName, wait: waitUntilStopped });
+    const keyName = await createKeyName(apiKey);
+    return createPlaneClient({ ...common, ...plane, apiKey, keyName, capabilities, wait: waitUntilStopped });
   };
-  const mainClient = recordPlaneHealth(await createClient(plane.apiKey), health);
+  const readVersion = async () => (await systemClient.call(instanceApi.info)).data.instance.current_version;
+  const capabilities = createCapabilityCache(readVersion, clock);
+  const systemClient = await createClient(plane.apiKey);
+  const mainClient = recordPlaneHealth(systemClient, health);
   // Failures of agents' keys are not recorded as Plane's health: such a failure concerns one agent and is reported to it.
   const agentClients = new Map<string, PlaneClient>();
   for (const [name, apiKey] of Object.entries(plane.agentKeys)) agentClients.set(name, await createClient(apiKey));
@@ -110,7 +117,7 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
     ...omitUndefined({
       telegram: telegram ? recordTelegramHealth(createTelegramBot({ ...common, ...telegram }), health) : undefined,
     }),
-    cache: createStorage({ driver: memoryDriver() }).mount(STORED_NAMES, parts.nameStore ?? memoryDriver()),
+    cache: createCache(parts),
     ruleSets: manifest.ruleSets(settings),
     ...omitUndefined({ scrape, bridgeTokens }),
     ticks: createTickRunner(manifest.ticks, () => deps),
@@ -125,4 +132,9 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
   const pollOptions = { ...common, ...overrides.poll, ticks: () => deps.ticks, signal };
   const requestPoll = createPollCollector({ ...pollOptions, ...omitUndefined({ keepAwake }) });
   return deps;
+}
+
+function createCache({ cacheStore = memoryDriver(), nameStore }: Pick<CreateDepsOptions, "cacheStore" | "nameStore">) {
+  const cache = createStorage({ driver: cacheStore });
+  return nameStore ? cache.mount(STORED_NAMES, nameStore) : cache;
 }

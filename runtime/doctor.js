@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { runTypeScript } from "./typescript.js";
 
 await runTypeScript(() => import("./doctor/main.ts"), {

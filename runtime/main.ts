@@ -1,8 +1,10 @@
+import { toLocalUrl } from "../shared/config/local-url.ts";
 import { readEnvironmentSecrets } from "../shared/config/secrets.ts";
 import { formatSettingProblems, type SettingProblem } from "../shared/config/setting-problem.ts";
-import { parseSettings, readSettingsParts } from "../shared/config/settings.ts";
+import { type ParsedSettings, parseSettings, readSettingsParts, type Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { createLog } from "../shared/log.ts";
+import { StoreFormatError } from "../shared/store/store-format.ts";
 import { wait } from "../shared/wait.ts";
 import { createBridgeTokens } from "./node/bridge-tokens.ts";
 import { generateSecret } from "./node/generate-secret.ts";
@@ -23,7 +25,9 @@ const EX_CONFIG = 78;
 const SAME_REQUEST_MS = 2_000;
 
 const env = readEnvironment();
-const parsed = parseSettings(env, nodeFiles);
+/** Token of the ticket runner in this process; nobody else knows it. */
+const localRunnerToken = generateSecret();
+const parsed = parseAllSettings();
 if (!parsed.ok) {
   process.stderr.write(formatStartupProblems(parsed.problems));
   process.exit(EX_CONFIG);
@@ -42,7 +46,7 @@ for (const warning of warnings) log.warn("settings", { warning });
 
 const starting = startProduct().catch((thrown: unknown) => {
   log.error("cannot start", { error: getErrorMessage(thrown) });
-  process.exit(1);
+  process.exit(thrown instanceof StoreFormatError ? EX_CONFIG : 1);
 });
 
 // A signal during the start stops the product once it has started, so that it leaves no process or port behind.
@@ -73,9 +77,46 @@ async function startProduct(): Promise<{ stop(): Promise<void> }> {
     newSecret: generateSecret,
     lock: acquireProvisionLock,
   });
-  if (!settings.demo) return watchRuntime(await startRuntime(settings, { write, processMetrics: true, bridgeTokens }));
-  const { startDemo } = await import("../demo/start.ts");
-  return startDemo(settings);
+  if (settings.demo) return (await importDemo()).startDemo(settings);
+  const runtime = await startRuntime(settings, { write, processMetrics: true, bridgeTokens });
+  const runner = isRunnerLocal(settings) ? await startRunnerOf(runtime) : undefined;
+  const watched = watchRuntime(runtime);
+  return {
+    async stop() {
+      await Promise.all([runner?.stop(), watched.stop()]);
+    },
+  };
+}
+
+/** Reads the settings. With tickets and without RUNNER_TOKEN the runner is in this process and has a token of its own. */
+function parseAllSettings(): ParsedSettings {
+  const result = parseSettings(env, nodeFiles);
+  if (!result.ok || !result.settings.tickets || result.settings.runnerTokens.length > 0) return result;
+  return { ...result, settings: { ...result.settings, runnerTokens: [localRunnerToken] } };
+}
+
+function isRunnerLocal({ runnerTokens }: Settings): boolean {
+  return runnerTokens.includes(localRunnerToken);
+}
+
+async function startRunnerOf({ url }: Runtime): Promise<{ stop(): Promise<void> }> {
+  const { startLocalRunner } = await import("./runner/local-runner.ts");
+  const localUrl = toLocalUrl({ host: settings.host, port: Number(new URL(url).port) });
+  return startLocalRunner({ settings, url: localUrl, token: localRunnerToken, env, log });
+}
+
+/** Imports the demo; exits where it was left out, as in an installation for production. */
+async function importDemo(): Promise<typeof import("../demo/start.ts")> {
+  try {
+    return await import("../demo/start.ts");
+  } catch (thrown) {
+    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ERR_MODULE_NOT_FOUND")) throw thrown;
+    process.stderr.write(
+      "Groundcrew cannot start: there are no settings, and this installation does not contain the demo.\n" +
+        "Set PLANE_URL, PLANE_API_KEY and PLANE_WORKSPACE, or run `npm run provision`, which sets up Plane and stores them.\n",
+    );
+    process.exit(EX_CONFIG);
+  }
 }
 
 /** Reloads the runtime's settings whenever the secrets file changes. */
@@ -85,7 +126,7 @@ function watchRuntime(runtime: Runtime): { stop(): Promise<void> } {
     running: runtime,
     wait,
     signal: stopping.signal,
-    readSettings: () => parseSettings(env, nodeFiles),
+    readSettings: parseAllSettings,
     getFingerprint: () => getFileFingerprint(settings.secretsFile),
   });
   return {

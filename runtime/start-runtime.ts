@@ -2,9 +2,11 @@ import { manifest as productManifest } from "../functions/index.ts";
 import type { BridgeTokens, Deps, Manifest } from "../shared/app/deps.ts";
 import { createStoreHealth } from "../shared/app/store-health.ts";
 import type { Settings } from "../shared/config/settings.ts";
-import { createLog } from "../shared/log.ts";
+import { getErrorMessage } from "../shared/errors.ts";
+import { createLog, type Log } from "../shared/log.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import type { Store } from "../shared/store/port.ts";
+import { claimStoreFormat, StoreFormatError } from "../shared/store/store-format.ts";
 import type { Ms } from "../shared/time.ts";
 import { createAppInstance } from "./app-instance.ts";
 import type { RuntimeOverrides } from "./create-deps.ts";
@@ -52,9 +54,12 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
   const { clock = Date.now } = overrides;
   const log = createLog({ level: settings.logLevel, write, clock, secrets: settings.secrets });
   const openedStore = overrides.store ?? (await openStore(settings.store.url, { prefix: settings.store.prefix, log }));
+  await checkStoreFormat(openedStore, log);
   const storeHealth = createStoreHealth(log);
   const nameStore = await openNameStore(settings.store.url, settings.store.prefix);
+  let planeSettings = settings.plane;
   const { metrics, scrape } = createPrometheusMetrics({
+    getPlaneSettings: () => planeSettings,
     store: openedStore,
     storeHealth,
     processMetrics: options.processMetrics ?? false,
@@ -111,6 +116,7 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
       const previous = current;
       instances.add(next);
       current = next;
+      planeSettings = newSettings.plane;
       await previous.stop(true);
       instances.delete(previous);
       if (!stopped) next.start();
@@ -151,6 +157,20 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
     await Promise.all(servers.map((server) => server.stop(0)));
     await nameStore?.dispose?.();
     await openedStore.close();
+    throw thrown;
+  }
+}
+
+/** Closes the store and rejects when it belongs to a later version. A store that cannot be written is checked as well. */
+async function checkStoreFormat(store: Store, log: Log): Promise<void> {
+  try {
+    await claimStoreFormat(store);
+  } catch (thrown) {
+    if (!(thrown instanceof StoreFormatError)) {
+      log.warn("the store's format was not recorded", { error: getErrorMessage(thrown) });
+      return;
+    }
+    await store.close();
     throw thrown;
   }
 }

@@ -1,3 +1,4 @@
+import { formatSettingProblem } from "../shared/config/setting-problem.ts";
 import type { ParsedSettings, Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import type { Ms } from "../shared/time.ts";
@@ -63,8 +64,7 @@ async function applyChangedSettings(
   const parsed = readSettings();
   const { settings: previous, log } = running.deps;
   if (!parsed.ok) {
-    const problems = parsed.problems.map(({ name, given, wanted }) => `${name}: given ${given}, wanted ${wanted}`);
-    log.error(RELOAD_FAILED, { problems });
+    log.error(RELOAD_FAILED, { problems: parsed.problems.map(formatSettingProblem) });
     return;
   }
   const { settings } = parsed;

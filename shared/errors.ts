@@ -1,3 +1,6 @@
+import type { RefusalName } from "./i18n/texts/refusal-texts.ts";
+import type { Refusal } from "./refusal.ts";
+
 /** Machine-readable reason of an error. The message is for people: what happened, to what, and what to do. */
 export type ErrorCode =
   | "bad_request"
@@ -6,6 +9,7 @@ export type ErrorCode =
   | "not_found"
   | "method_not_allowed"
   | "conflict"
+  | "stopped"
   | "too_large"
   | "unsupported_type"
   | "rate_limited"
@@ -19,6 +23,7 @@ const HTTP_STATUS = {
   not_found: 404,
   method_not_allowed: 405,
   conflict: 409,
+  stopped: 409,
   too_large: 413,
   unsupported_type: 415,
   rate_limited: 429,
@@ -26,14 +31,24 @@ const HTTP_STATUS = {
   unavailable: 503,
 } as const satisfies Record<ErrorCode, number>;
 
-/** An error that is returned to HTTP callers as `{error: {code, message}}`, so its message must not contain a secret. */
+/**
+ * An error that is returned to HTTP callers as `{error: {code, message}}`, so its message must not contain a secret. The
+ * message is in English, for agents, administrators and the log. An error that a person's command can cause also has a
+ * `refusal`: what that person reads, in their language.
+ */
 export class GroundcrewError extends Error {
   readonly code: ErrorCode;
+  readonly refusal: Refusal | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    { refusal, ...options }: ErrorOptions & { refusal?: (Refusal & { name: RefusalName }) | undefined } = {},
+  ) {
     super(message, options);
     this.name = "GroundcrewError";
     this.code = code;
+    this.refusal = refusal;
   }
 
   get status() {

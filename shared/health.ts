@@ -12,6 +12,14 @@ export interface FirstLook {
   tasks_left: number;
   /** Other open items whose blockers are read because a notification or forwarding rule could match them. */
   items_left: number;
+  /** All projects. */
+  projects: number;
+  /** Work items that were read so far, in all projects. */
+  items_read: number;
+  /** What is read now: the projects' items, and when those of all projects are known, blockers. */
+  stage: "projects" | "blockers";
+  /** How much of this stage is done, from 0 to 100. */
+  percent: number;
 }
 
 export interface ComponentHealth {

@@ -12,6 +12,8 @@ export type HistogramName = keyof typeof HISTOGRAMS;
 interface MetricDefinition {
   help: string;
   labels: readonly string[];
+  /** Bounds of the histogram's buckets in seconds. Default: those for requests and ticks. */
+  buckets?: readonly number[];
 }
 
 export const COUNTERS = {
@@ -23,13 +25,23 @@ export const COUNTERS = {
   groundcrew_jobs_total: { help: "Jobs handled, by outcome.", labels: ["queue", "outcome"] },
   groundcrew_ticks_total: { help: "Ticks by outcome.", labels: ["tick", "outcome"] },
   groundcrew_wakes_total: { help: "Wake calls to agents, by outcome.", labels: ["agent", "outcome"] },
+  groundcrew_claims_ended_total: { help: "Claims that ended, by reason.", labels: ["reason"] },
   groundcrew_telegram_calls_total: { help: "Bot API calls by outcome.", labels: ["method", "outcome"] },
+  plane_tickets_approved_total: { help: "Approved tickets.", labels: [] },
+  plane_tickets_completed_total: { help: "Tickets whose session completed.", labels: [] },
+  plane_updates_total: { help: "Updates of Plane with the result of a ticket, by outcome.", labels: ["status"] },
   groundcrew_agent_calls_total: { help: "Calls of agent tools by outcome.", labels: ["tool", "outcome"] },
 } as const satisfies Record<string, MetricDefinition>;
 
 export const HISTOGRAMS = {
   plane_api_request_duration_seconds: { help: "Duration of requests to Plane.", labels: ["method", "endpoint"] },
   groundcrew_request_duration_seconds: { help: "Duration of requests to Groundcrew.", labels: ["method", "route"] },
+  plane_session_duration_seconds: {
+    help: "Time from the approval of a ticket to its completion.",
+    labels: [],
+    // From a minute to a day, which the longest session may take.
+    buckets: [60, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400],
+  },
   groundcrew_agent_call_duration_seconds: { help: "Duration of agent tool calls.", labels: ["tool"] },
   groundcrew_tick_duration_seconds: { help: "Duration of ticks.", labels: ["tick"] },
 } as const satisfies Record<string, MetricDefinition>;

@@ -19,6 +19,7 @@ const CALLERS: Record<Route["access"], string> = {
   admin: "`ADMIN_TOKEN`",
   page: "`ADMIN_TOKEN`, or the page's session cookie",
   agent: "an agent's bridge token",
+  runner: "`RUNNER_TOKEN`",
 };
 
 /** Every method and path the product answers, in the order in which they are mounted. */

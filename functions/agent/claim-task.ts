@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { formatIsoTime } from "../../shared/time.ts";
 import { defineTool } from "./tool.ts";
 
 /** Gives one agent at a time the right to work on a task. Starting a task claims it as well. */
@@ -17,6 +16,6 @@ export const claimTaskTool = defineTool({
   }),
   async run({ work }, { task }) {
     const { key, since, until } = await work.claim(task);
-    return { task: key, since: formatIsoTime(since), until: formatIsoTime(until) };
+    return { task: key, since: work.formatTime(since), until: work.formatTime(until) };
   },
 });

@@ -12,6 +12,7 @@ export const messageHumanTool = defineTool({
     text: z.string().min(1).max(MESSAGE_TEXT_LIMIT),
     kind: z.enum(["inform", "ask"]).default("inform"),
     choices: z.array(z.string().min(1).max(100)).max(8).optional(),
+    wish: z.string().max(100).optional().describe("id of the request it answers"),
   }),
   output: z.object({
     message: z.string(),

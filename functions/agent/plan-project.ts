@@ -57,11 +57,12 @@ export const planProjectTool = defineTool({
     retry_after: z.number().optional(),
     problems: z.array(z.string()),
     warnings: z.array(z.string()),
-    /** `unknown`: number of tasks of agents that have no estimate because there is not enough history. */
+    /** `open`: estimated cost of the open tasks. `unknown`: number of tasks of agents that have no estimate because there is not enough history. */
     cost: z.object({
       estimated: z.number(),
       unknown: z.number(),
       spent: z.number().optional(),
+      open: z.number().optional(),
       budget: z.number().optional(),
       currency: z.string().optional(),
     }),

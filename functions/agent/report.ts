@@ -51,7 +51,7 @@ export const reportTool = defineTool({
         tests,
       }),
       spent_seconds: Math.floor(spent / 1000),
-      ...omitUndefined({ held_until: until !== undefined ? new Date(until).toISOString() : undefined }),
+      ...omitUndefined({ held_until: until !== undefined ? work.formatTime(until) : undefined }),
     };
   },
 });

@@ -5,7 +5,8 @@ import { defineTool } from "./tool.ts";
 /** OPENCLAW-06: starts a timer, so that Groundcrew measures the time an agent spends on a task. */
 export const startTimerTool = defineTool({
   name: "start_timer",
-  description: "Start your timer on a task (claims the task). It stops with stop_timer or when your claim ends.",
+  description:
+    "Start your timer again (claims the task). It runs by itself while your task is in progress, and stops with your claim.",
   allow: "agent",
   hints: { idempotent: true },
   input: z.object({ task: z.string() }),
@@ -24,7 +25,7 @@ export const startTimerTool = defineTool({
     return {
       task: key,
       running: true as const,
-      since: new Date(since).toISOString(),
+      since: work.formatTime(since),
       ...omitUndefined({ already: already ? (true as const) : undefined }),
       spent_seconds: Math.floor(spent / 1000),
     };

@@ -5,7 +5,7 @@ import { defineTool } from "./tool.ts";
 /** OPENCLAW-06: stops a timer. The end of a claim stops it as well. */
 export const stopTimerTool = defineTool({
   name: "stop_timer",
-  description: "Stop your timer on a task.",
+  description: "Stop your timer while you keep the task but do not work on it, until start_timer.",
   allow: "agent",
   hints: { idempotent: true },
   input: z.object({ task: z.string() }),
@@ -28,8 +28,8 @@ export const stopTimerTool = defineTool({
       running: false as const,
       stopped,
       ...omitUndefined({
-        from: from !== undefined ? new Date(from).toISOString() : undefined,
-        to: to !== undefined ? new Date(to).toISOString() : undefined,
+        from: from !== undefined ? work.formatTime(from) : undefined,
+        to: to !== undefined ? work.formatTime(to) : undefined,
       }),
       spent_seconds: Math.floor(spent / 1000),
       ...omitUndefined({ note: !stopped ? formatTimerNote(from, to) : undefined }),

@@ -38,7 +38,7 @@ export const updateTaskStatusTool = defineTool({
       status,
       ...omitUndefined({
         in_review: inReview ? (true as const) : undefined,
-        held_until: heldUntil !== undefined ? new Date(heldUntil).toISOString() : undefined,
+        held_until: heldUntil !== undefined ? work.formatTime(heldUntil) : undefined,
         blocked_by: blockers.length > 0 ? blockers : undefined,
       }),
       url,

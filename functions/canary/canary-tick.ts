@@ -10,6 +10,7 @@ import {
 } from "../../shared/canary/canary-record.ts";
 import { formatTemplate } from "../../shared/i18n/template.ts";
 import { getTexts } from "../../shared/i18n/texts/get-texts.ts";
+import { readOutage } from "../../shared/outage/outage-record.ts";
 import { commentsApi } from "../../shared/plane/comments.ts";
 import { updateValue } from "../../shared/store/update.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
@@ -46,6 +47,8 @@ async function runCanary(deps: Deps, correlation: string): Promise<Record<string
     await deps.wait(CHECK_INTERVAL, deps.stopping);
     if (deps.stopping.aborted) return { sent: 1 };
   }
+  // A Plane that stopped answering after the edit sends no webhook either: that is announced by itself.
+  if (await readOutage(deps.store)) return { sent: 1 };
   await reportSilence(deps, nonce, correlation);
   return { sent: 1, silent: 1 };
 }

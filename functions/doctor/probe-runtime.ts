@@ -31,7 +31,16 @@ const readySchema = z.object({
   plane: partSchema.optional(),
   telegram: partSchema.optional(),
   webhooks: partSchema.extend({ seconds: z.number().nullable() }).optional(),
-  first_look: z.object({ projects_left: z.number(), tasks_left: z.number(), items_left: z.number() }).optional(),
+  first_look: z
+    .object({
+      projects_left: z.number(),
+      tasks_left: z.number(),
+      items_left: z.number(),
+      /** Absent in answers of version 0.2. */
+      stage: z.enum(["projects", "blockers"]).optional(),
+      percent: z.number().optional(),
+    })
+    .optional(),
   untrusted_proxy: z.string().optional(),
 });
 

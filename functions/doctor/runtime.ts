@@ -83,13 +83,14 @@ function checkHealth(name: string, url: string, { version, queues }: RuntimeHeal
 
 /** An agent does not start a task whose blockers are unknown, so people should know why agents wait. */
 function reportFirstLook(
-  { projects_left, tasks_left, items_left }: NonNullable<FirstLookState>,
+  { projects_left, tasks_left, items_left, stage, percent }: NonNullable<FirstLookState>,
   requestsPerMinute = 60,
 ): DoctorCheck {
   const minutes = Math.max(1, Math.ceil((projects_left + tasks_left + items_left) / requestsPerMinute));
+  const progress = percent === undefined ? "" : ` (${percent} % of the ${stage} read)`;
   return reportWarning(
     "first look",
-    `Groundcrew still reads what was in Plane before: ${projects_left} projects, the blockers of ${tasks_left} tasks of agents, and those of ${items_left} other items`,
+    `Groundcrew still reads what was in Plane before: ${projects_left} projects, the blockers of ${tasks_left} tasks of agents, and those of ${items_left} other items${progress}`,
     `Wait: about ${minutes} min at ${requestsPerMinute} requests a minute. Agents do not start these tasks before.`,
   );
 }

@@ -1,11 +1,16 @@
+import { formatSettingPlace } from "../../shared/config/setting-problem.ts";
 import type { ParsedSettings } from "../../shared/config/settings.ts";
 import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
 
 /** The problems and warnings of the parsed settings, one check each. */
 export function checkSettings(parsed: ParsedSettings): DoctorCheck[] {
   if (!parsed.ok)
-    return parsed.problems.map(({ name, given, wanted }) =>
-      reportFailure("settings", `${name} is invalid: ${given}`, `Set it to ${wanted}; see .env.example.`),
+    return parsed.problems.map((problem) =>
+      reportFailure(
+        "settings",
+        `${formatSettingPlace(problem)} is invalid: ${problem.given}`,
+        `Set it to ${problem.wanted}; see .env.example.`,
+      ),
     );
   const { settings, warnings } = parsed;
   const warningChecks = warnings.map((text) =>

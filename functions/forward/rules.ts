@@ -47,7 +47,8 @@ export function normalizeForwardUrl(url: string): string {
 }
 
 /** Removes what only our own rules use: other systems get the agents as one text, in `agent`. */
-function omitInternalFacts({ item, ...facts }: EventFacts): EventFacts {
+function omitInternalFacts({ item, comment, ...others }: EventFacts): EventFacts {
+  const facts: EventFacts = comment ? { ...others, comment: { id: comment.id, text: comment.text } } : others;
   if (!item) return facts;
   const { agents: _agents, blockedByDependency: _blocked, ...rest } = item;
   return { item: rest, ...facts };

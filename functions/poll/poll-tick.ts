@@ -15,6 +15,7 @@ import type { StoreKey } from "../../shared/store/port.ts";
 import { CONFIRM_LOSS_AFTER_MS } from "../../shared/task/merge-observation.ts";
 import { queueResolveAllBlocked } from "../../shared/work/dependencies/queue-resolve-blocked.ts";
 import { reportDependencyCycles } from "../../shared/work/dependencies/report-cycles.ts";
+import { getPollCron } from "./poll-cron.ts";
 import { updateAgentTasks } from "./update-agent-tasks.ts";
 
 /**
@@ -23,7 +24,7 @@ import { updateAgentTasks } from "./update-agent-tasks.ts";
  */
 export const pollTick: Tick = {
   name: "poll",
-  cron: (settings) => settings.pollCron,
+  cron: getPollCron,
   async run(deps) {
     const correlation = `poll-${deps.newId()}`;
     const read = await readProjects(deps, correlation);

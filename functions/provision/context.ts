@@ -1,10 +1,10 @@
 import { cleanLine } from "../../shared/clean-text.ts";
 import type { ProvisionSettings } from "../../shared/config/provision-settings.ts";
-import { sha256Hex } from "../../shared/hashing/sha256-hex.ts";
 import { createLog } from "../../shared/log.ts";
 import { noMetrics } from "../../shared/metrics.ts";
 import type { PlaneClient } from "../../shared/plane/client.ts";
 import { createPlaneClient } from "../../shared/plane/create-client.ts";
+import { createKeyName } from "../../shared/plane/quota.ts";
 import { createRedactor } from "../../shared/redact.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
@@ -82,7 +82,7 @@ export async function createProvisionContext(deps: ProvisionDeps): Promise<Provi
   const reads = new Map<string, Promise<unknown>>();
 
   async function getClient(apiKey: string): Promise<PlaneClient> {
-    const keyName = (await sha256Hex(apiKey)).slice(0, 16);
+    const keyName = await createKeyName(apiKey);
     const cached = clients.get(keyName);
     if (cached) return cached;
     const plainClient = createPlaneClient({

@@ -1,8 +1,14 @@
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import type { AnyEvent } from "../../shared/task/events.ts";
+import type { AnyEvent, ClaimLossReason } from "../../shared/task/events.ts";
 import type { EventFacts } from "../../shared/task/rule-set.ts";
 import type { WakeTask } from "../../shared/wake/wake-record.ts";
 import { toWakeReason } from "./rules.ts";
+
+/** Why the work on a task ended; a stop names the person instead. */
+const LOSS_TEXTS: Partial<Record<ClaimLossReason, string>> = {
+  reassigned: "the task was reassigned",
+  moved: "the status of the task was changed, or it was removed",
+};
 
 /** The task that an event adds to an agent's wake; undefined when the event wakes no agent. */
 export function toWakeTask(event: AnyEvent, { item, project }: EventFacts): WakeTask | undefined {
@@ -23,6 +29,10 @@ function getEventText(event: AnyEvent): string | undefined {
   switch (event.kind) {
     case "answered":
       return `${event.by}: ${event.text}`;
+    case "addressed":
+      return event.text;
+    case "claim_lost":
+      return LOSS_TEXTS[event.why] ?? (event.by === undefined ? undefined : `stopped by ${event.by}`);
     case "sent_back":
       return event.reason ?? undefined;
     case "stuck":

@@ -37,6 +37,7 @@ export function toWakeReason(event: AnyEvent): WakeReason | undefined {
     case "unblocked":
     case "answered":
     case "sent_back":
+    case "addressed":
     case "stuck":
     case "circle":
     case "project_completed":
@@ -44,6 +45,9 @@ export function toWakeReason(event: AnyEvent): WakeReason | undefined {
     case "plan_failed":
     case "plan_completed":
       return event.kind;
+    case "claim_lost":
+      // An agent that fell silent does not work, and a person who ended its work wants it to know that.
+      return event.why === "expired" ? undefined : "stopped";
     case "restored":
       return "assigned";
     case "reopened":
@@ -57,6 +61,8 @@ function findWakeTargets(event: AnyEvent, facts: EventFacts, concierges: readonl
   switch (event.kind) {
     case "answered":
     case "sent_back":
+    case "addressed":
+    case "claim_lost":
       return [event.agent];
     case "plan_rejected":
       return event.cancelled ? [] : findPlanners(event, concierges);

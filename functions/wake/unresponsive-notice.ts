@@ -4,6 +4,7 @@ import { formatTemplate } from "../../shared/i18n/template.ts";
 import { getTexts } from "../../shared/i18n/texts/get-texts.ts";
 import { createAnnouncementJob } from "../../shared/jobs/outbox-jobs.ts";
 import type { Job } from "../../shared/store/job-operations.ts";
+import { toSoundExtras } from "../../shared/telegram/message-sounds.ts";
 import { toPlainText } from "../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../shared/telegram/safe-text.ts";
 import type { Ms } from "../../shared/time.ts";
@@ -36,5 +37,5 @@ export function createUnresponsiveNotice(
   };
   const rich = toPlainText(formatTemplate(hasCalled ? texts.idle : texts.silent, values));
   const id = `unresponsive:${agent}:${at}`;
-  return [createAnnouncementJob(id, telegram.chat, { rich, language }, id)];
+  return [createAnnouncementJob(id, telegram.chat, { rich, language, ...toSoundExtras("agent_unresponsive") }, id)];
 }

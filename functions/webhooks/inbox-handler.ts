@@ -4,6 +4,7 @@ import { handleCanaryWebhook } from "../../shared/canary/canary-webhook.ts";
 import { type InboxBody, inboxBodySchema, upgradeInboxBody } from "../../shared/jobs/inbox-jobs.ts";
 import { createItemReadJob, createReadCyclesJob, createReadProjectsJob } from "../../shared/jobs/observe-jobs.ts";
 import { observeComment } from "../../shared/observe/comments.ts";
+import { cachePerson } from "../../shared/observe/name-cache.ts";
 import { normalizeItem } from "../../shared/observe/normalize.ts";
 import { type ObservationSource, observeItem } from "../../shared/observe/observe-item.ts";
 import { isReadableProject } from "../../shared/observe/project-record.ts";
@@ -140,6 +141,9 @@ async function observeDelivery(
       return;
     }
     case "issue_comment": {
+      const actor = delivery.activity?.actor;
+      // A person who joined a moment ago is known without a request.
+      if (actor?.email) await cachePerson(deps, actor.id, { name: actor.display_name, email: actor.email });
       const item = await findOrReadItem(deps, delivery.data.issue, source);
       if (!item || item.gone !== undefined || item.snapshot.quiet) return;
       const { read } = await observeComment(deps, item, delivery.data, source);

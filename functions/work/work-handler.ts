@@ -1,6 +1,8 @@
 import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import { createProgressJobs } from "../../shared/jobs/outbox-jobs.ts";
 import { type WorkJobBody, workJobBodySchema } from "../../shared/jobs/work-jobs.ts";
+import { closeTicket, requestTicket } from "../../shared/tickets/request-ticket.ts";
+import { runUpdateJob } from "../../shared/tickets/update-plane.ts";
 import { MINUTE } from "../../shared/time.ts";
 import { writeCard } from "../../shared/work/card/write-card.ts";
 import { mirrorAgentLabels } from "../../shared/work/changes/mirror-agent-labels.ts";
@@ -17,6 +19,9 @@ import { answerFromComment } from "../../shared/work/questions/answer-from-comme
 import { postAnswer } from "../../shared/work/questions/answer-question.ts";
 import { closeQuestions } from "../../shared/work/questions/close-questions.ts";
 import { remindQuestion } from "../../shared/work/questions/remind-question.ts";
+import { handleMention } from "../../shared/work/remark-handling/handle-mention.ts";
+import { handleRemark } from "../../shared/work/remark-handling/handle-remark.ts";
+import { wakeForHeldRemarks } from "../../shared/work/remark-handling/receive-remark.ts";
 
 /** Handles the jobs that follow from agents' work: ends of claims, cards, labels, dependencies, reminders. */
 export const workHandler: JobHandler = {
@@ -27,6 +32,7 @@ export const workHandler: JobHandler = {
   async handle(deps, job) {
     const body = workJobBodySchema.parse(job.body);
     if (body.do === "plan") return runPlan(deps, body, job);
+    if (body.do === "ticket_update") return runUpdateJob(deps, body, job);
     if (body.do === "mirror") return (await mirrorAgentLabels(deps, body)) ?? { done: true };
     if (body.do === "card") await queueLiveUpdate(deps, body, job.id);
     await runWorkJob(deps, body);
@@ -36,7 +42,7 @@ export const workHandler: JobHandler = {
 };
 
 /** The jobs that concern one item. */
-type ItemJobBody = Exclude<WorkJobBody, { do: "plan" }>;
+type ItemJobBody = Exclude<WorkJobBody, { do: "plan" | "ticket_update" }>;
 
 /** The jobs after which the live messages of their item are updated. */
 type LiveUpdateJob = Extract<WorkJobBody, { do: "card" | "ended" }>;
@@ -71,12 +77,23 @@ async function runWorkJob(deps: Deps, body: Exclude<ItemJobBody, { do: "mirror" 
       return reconcileReview(deps, body.item, body.correlation);
     case "cut":
       return resumeInterruptedChange(deps, body.item, body.correlation);
+    case "ticket":
+      return requestTicket(deps, body);
+    case "ticket_closed":
+      return closeTicket(deps, body.item, body.correlation);
     case "card":
       return writeCard(deps, body);
     case "remind":
       return remindQuestion(deps, body);
     case "reply":
-      return answerFromComment(deps, body);
+      await answerFromComment(deps, body);
+      return;
+    case "remark":
+      return handleRemark(deps, body);
+    case "mention":
+      return handleMention(deps, body);
+    case "held_remarks":
+      return wakeForHeldRemarks(deps, body);
     case "answer":
       return postAnswer(deps, body.question, body.correlation);
   }

@@ -4,11 +4,11 @@ import type { AnyEvent } from "../../shared/task/events.ts";
 import type { EventFacts, RuleAction, RuleSet } from "../../shared/task/rule-set.ts";
 
 /** The jobs that may follow from an event. */
-type FollowUp = Extract<WorkJobBody, { do: "mirror" | "check" | "unstick" | "stick" | "reply" }>;
+type FollowUp = Extract<WorkJobBody, { do: "mirror" | "check" | "unstick" | "stick" | "reply" | "remark" }>;
 
 /**
  * The rules for agents' work: after an event, claims are checked, labels and assignees are synchronized, dependants are
- * blocked or unblocked, and comments are searched for answers. Without agents no rule matches.
+ * blocked or unblocked, and what people wrote is passed on to agents. Without agents no rule matches.
  */
 export function createWorkRules(agents: readonly AgentSettings[]): RuleSet {
   return {
@@ -29,7 +29,7 @@ export function createWorkRules(agents: readonly AgentSettings[]): RuleSet {
 function listFollowUps(
   event: AnyEvent,
   item: NonNullable<EventFacts["item"]>,
-  { actor }: EventFacts,
+  facts: EventFacts,
   correlation: string,
 ): FollowUp[] {
   const common = { item: item.id, correlation };
@@ -59,11 +59,27 @@ function listFollowUps(
     case "unblocked":
       return onlyWithDependants(item, { do: "unstick", ...common });
     case "comment_added":
-      // Agents do not answer questions. An unknown actor counts as a person, so that no answer is missed.
-      return actor?.isAgent ? [] : [{ do: "reply", ...common, comment: event.comment, by: actor?.name ?? "?" }];
+    case "comment_edited":
+      return listCommentFollowUps(event, facts, common);
     default:
       return [];
   }
+}
+
+/**
+ * Passes a person's comment on to agents. An unknown actor counts as a person, so that no word of one is missed. The
+ * comment of a program may answer a question, but wakes nobody.
+ */
+function listCommentFollowUps(
+  { kind, comment: id }: Extract<AnyEvent, { kind: "comment_added" | "comment_edited" }>,
+  { actor, comment }: EventFacts,
+  common: Pick<FollowUp, "item" | "correlation">,
+): FollowUp[] {
+  if (actor?.isAgent) return [];
+  const by = actor?.name ?? "?";
+  const source = kind === "comment_added" ? "comment" : "edit";
+  if (comment?.remark) return [{ do: "remark", ...common, remark: id, by, ...comment.remark, source }];
+  return kind === "comment_added" ? [{ do: "reply", ...common, comment: id, by }] : [];
 }
 
 function onlyWithDependants({ dependants }: NonNullable<EventFacts["item"]>, followUp: FollowUp): FollowUp[] {

@@ -13,10 +13,10 @@ const SECRET_OPTION = /^--?[\w-]*(token|secret|passw|api[-_]?key|auth(?!ors?(?:=
 
 /** Throws when a token is among the arguments. The message does not contain it. */
 export function rejectTokenArguments(args: readonly string[], env: Env): void {
-  const token = env["GROUNDCREW_TOKEN"];
+  const tokens = [env["GROUNDCREW_TOKEN"], env["ADMIN_TOKEN"]].flatMap((token) => token ?? []);
   const option = args.find((arg) => SECRET_OPTION.test(arg))?.split("=", 1)[0];
   // A short token could be part of any text.
-  const isInArguments = token !== undefined && token.length >= 8 && args.some((arg) => arg.includes(token));
+  const isInArguments = tokens.some((token) => token.length >= 8 && args.some((arg) => arg.includes(token)));
   if (option === undefined && !isInArguments) return;
   throw new CommandError(
     EXIT.token,
@@ -34,6 +34,17 @@ export async function readAgentToken(env: Env, cwd: string): Promise<string> {
       "No token found: set GROUNDCREW_TOKEN or GROUNDCREW_TOKEN_FILE, or put it into .groundcrew/token in this folder or one above.",
     );
   const token = rawToken.trim();
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw new CommandError(EXIT.token, "The token is empty or contains invalid characters.");
+}
+
+/** Reads the operators' token. Throws when none is set, or when other users can read its file. */
+export async function readAdminToken(env: Env): Promise<string> {
+  const path = env["ADMIN_TOKEN_FILE"];
+  const text = env["ADMIN_TOKEN"] || (path ? await readPrivateFile(path, 0) : undefined);
+  if (text === undefined)
+    throw new CommandError(EXIT.token, "No token found: set ADMIN_TOKEN, or ADMIN_TOKEN_FILE to a file that exists.");
+  const [token = ""] = text.trim().split(",");
   if (/^[\x21-\x7e]+$/.test(token)) return token;
   throw new CommandError(EXIT.token, "The token is empty or contains invalid characters.");
 }

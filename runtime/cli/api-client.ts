@@ -89,6 +89,12 @@ export function createApiClient(address: string | undefined, token: string) {
         throw new CommandError(EXIT.failed, `${base} lists its tools in an unknown format. Update this program.`);
       }
     },
+    /** Sends a request to any route, with a JSON body or none. */
+    callRoute: (path: string, method: "GET" | "POST", body?: object): Promise<unknown> =>
+      request(path, {
+        method,
+        ...(body ? { headers: { "content-type": "application/json" }, body: JSON.stringify(body) } : {}),
+      }),
     call: (tool: string, input: Record<string, unknown>): Promise<unknown> =>
       request(`/agent/${encodeURIComponent(tool)}`, {
         method: "POST",

@@ -7,6 +7,8 @@ export const EXIT = {
   usage: 2,
   /** EX_TEMPFAIL: the same command may work later. */
   later: 75,
+  /** EX_CONFIG: a human must change a setting, so restarting does not help. */
+  config: 78,
   /** EX_NOPERM: no token, a wrong one, or one that others can read. */
   token: 77,
 } as const;

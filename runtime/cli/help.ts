@@ -3,12 +3,16 @@ import { EXIT } from "./command-error.ts";
 import type { ToolField, ToolSpec } from "./tool-specs.ts";
 
 const USAGE = `groundcrew <tool> [options]
+groundcrew tickets <command> [ticket] [options]
 
-Calls an agent's tools: lists, claims, does and reports tasks through Groundcrew.
+Calls an agent's tools: lists, claims, does and reports tasks through Groundcrew. tickets is for people
+(groundcrew tickets --help).
 
   --json     print the answer as JSON, for programs
   --help     show this help, or the options of a tool
   --version  show the version
+
+groundcrew runner runs approved tickets as Claude Code sessions on this machine (groundcrew runner --help).
 
 Requires GROUNDCREW_URL, for example https://crew.example.com, and the agent's token in GROUNDCREW_TOKEN, in the file that
 GROUNDCREW_TOKEN_FILE names, or in .groundcrew/token in this folder or one above (readable by you only).

@@ -8,9 +8,13 @@ import { CommandError, createUsageError, EXIT } from "./command-error.ts";
 import { adaptDownloadSpec, DOWNLOAD_TOOL, downloadToFile } from "./download-file.ts";
 import { renderHelp, renderToolHelp } from "./help.ts";
 import { type CliOptions, getToolSpec, parseCliInput, parseCliOptions } from "./options.ts";
+import { runTicketCommand } from "./run-tickets.ts";
 import { findServerAddress } from "./server-address.ts";
 import { formatAnswer, formatForTerminal, formatJsonLine } from "./terminal-output.ts";
 import { adaptUploadSpec, UPLOAD_TOOL, uploadLocalFile } from "./upload-file.ts";
+
+/** The command that is not a tool: it runs tickets instead of calling Groundcrew. */
+const RUNNER = "runner";
 
 interface CliEnvironment {
   env: Record<string, string | undefined>;
@@ -43,12 +47,22 @@ async function executeCommand(options: CliOptions, host: CliEnvironment): Promis
   if (options.tool === undefined && options.rest.length > 0)
     throw createUsageError(`The tool's name is missing: groundcrew <tool> ${options.rest[0]?.slice(0, 60)}`);
   if (options.tool === undefined) return buildHelp(env, cwd);
+  if (options.tool === "tickets") return runTicketCommand(options, env, createStdinReader(host.stdin));
+  if (options.tool === RUNNER) return runRunnerCommand(options, env);
   const client = createApiClient(findServerAddress(env), await readAgentToken(env, cwd));
   const spec = adaptDownloadSpec(adaptUploadSpec(getToolSpec(await client.specs(), options.tool)));
   if (options.help) return formatForTerminal(renderToolHelp(spec));
   const input = await parseCliInput(spec, options.rest, createStdinReader(host.stdin));
   const answer = await runTool(client, spec.name, cwd, input);
   return options.json ? formatJsonLine(answer) : formatAnswer(answer);
+}
+
+/** Loads the runner only when it is asked for, because every call of a tool would wait for its modules. */
+async function runRunnerCommand({ help, rest }: CliOptions, env: CliEnvironment["env"]): Promise<string> {
+  const { RUNNER_HELP, runTicketRunner } = await import("./runner-command.ts");
+  if (help) return formatForTerminal(RUNNER_HELP);
+  await runTicketRunner(rest, env);
+  return "";
 }
 
 /** Calls the tool, or streams its file from or to the local disk. */

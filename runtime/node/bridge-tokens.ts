@@ -36,6 +36,7 @@ export function createBridgeTokens({
       throw new GroundcrewError(
         "conflict",
         `${name} comes from the environment, which overrides SECRETS_FILE: replace it there, or remove it there, restart Groundcrew and try again.`,
+        { refusal: { name: "tokenOverridden", values: { setting: name } } },
       );
     try {
       const heldLock = await lock(toPathBesideSecrets(secretsFile, PROVISION_LOCK_FILE));
@@ -45,11 +46,12 @@ export function createBridgeTokens({
         heldLock.release();
       }
     } catch (thrown) {
-      if (thrown instanceof GroundcrewError) throw new GroundcrewError("unavailable", thrown.message);
+      const refusal = { name: "tokenNotReplaced" as const, values: { agent } };
+      if (thrown instanceof GroundcrewError) throw new GroundcrewError("unavailable", thrown.message, { refusal });
       throw new GroundcrewError(
         "unavailable",
         `${agent}'s bridge token was not replaced: ${secretsFile} or another file in its folder cannot be read or written. Give this user access to the folder and try again.`,
-        { cause: thrown },
+        { cause: thrown, refusal },
       );
     }
   }

@@ -29,9 +29,9 @@ export function createTelegramSetUp(
     const changes: string[] = [];
     const countingBot: TelegramBot = {
       ...bot,
-      async setCommands(language, commands) {
+      async setCommands(language, commands, scope) {
         changes.push(`commands${language ? ` in ${language}` : ""}`);
-        return apply ? bot.setCommands(language, commands) : { kind: "done" };
+        return apply ? bot.setCommands(language, commands, scope) : { kind: "done" };
       },
       async setWebhook(url, secret) {
         changes.push(url === "" ? "remove the webhook (updates are polled)" : `webhook ${url}`);

@@ -109,9 +109,10 @@ export interface Route {
   path: string;
   /**
    * `public` requires no token (health, signed webhooks); `tick` requires TICK_TOKEN or ADMIN_TOKEN; `admin` requires
-   * ADMIN_TOKEN; `page` requires ADMIN_TOKEN or the cookie of a dashboard session; `agent` requires a bridge token.
+   * ADMIN_TOKEN; `page` requires ADMIN_TOKEN or the cookie of a dashboard session; `agent` requires a bridge token;
+   * `runner` requires RUNNER_TOKEN.
    */
-  access: "public" | "tick" | "admin" | "page" | "agent";
+  access: "public" | "tick" | "admin" | "page" | "agent" | "runner";
   /** The route streams large bodies at the client's speed, so it has its own time limits. */
   streams?: true;
   app: (deps: Deps) => Hono;

@@ -2,17 +2,19 @@ import { getErrorMessage } from "../errors.ts";
 import type { Health } from "../health.ts";
 import type { PlaneClient } from "../plane/client.ts";
 import { PlaneAuthError, PlaneError, PlaneRateLimitedError } from "../plane/errors.ts";
+import { requiresApiKey } from "../plane/route.ts";
 import type { TelegramBot } from "../telegram/telegram-bot.ts";
 
 /** Wraps a Plane client so that the result of every call is recorded for the health report. */
 export function recordPlaneHealth(client: PlaneClient, health: Health): PlaneClient {
-  async function withRecording<T>(call: () => Promise<T>): Promise<T> {
+  /** @param usesKey without the key, a success shows little: the answer may come from a cache, the key may be wrong */
+  async function withRecording<T>(call: () => Promise<T>, usesKey = true): Promise<T> {
     try {
       const answer = await call();
-      health.recordSuccess("plane");
+      if (usesKey) health.recordSuccess("plane");
       return answer;
     } catch (thrown) {
-      recordError(thrown);
+      if (usesKey) recordError(thrown);
       throw thrown;
     }
   }
@@ -28,8 +30,8 @@ export function recordPlaneHealth(client: PlaneClient, health: Health): PlaneCli
   }
 
   return {
-    call: (endpoint, options) => withRecording(() => client.call(endpoint, options)),
-    capabilities: () => withRecording(() => client.capabilities()),
+    call: (endpoint, options) => withRecording(() => client.call(endpoint, options), requiresApiKey(endpoint)),
+    capabilities: () => withRecording(() => client.capabilities(), false),
     async *pages(endpoint, options) {
       const pages = client.pages(endpoint, options)[Symbol.asyncIterator]();
       try {

@@ -5,6 +5,7 @@ import { formatTemplate } from "../i18n/template.ts";
 import { getTexts } from "../i18n/texts/get-texts.ts";
 import { createAnnouncementJob } from "../jobs/outbox-jobs.ts";
 import type { Job } from "../store/job-operations.ts";
+import { toSoundExtras } from "../telegram/message-sounds.ts";
 import { toPlainText } from "../telegram/rich-text.ts";
 import type { Ms } from "../time.ts";
 
@@ -27,5 +28,6 @@ export function createCanaryNoticeJobs(
   const seconds = localizeNumber(language, Math.round((notice.took ?? 0) / 1000));
   const rich = toPlainText(formatTemplate(getTexts(language).canary[notice.what], { n: seconds }));
   const id = `canary:${notice.what}:${notice.since}`;
-  return [createAnnouncementJob(id, telegram.chat, { rich, language }, notice.correlation)];
+  const sound = toSoundExtras(`webhooks_${notice.what}`);
+  return [createAnnouncementJob(id, telegram.chat, { rich, language, ...sound }, notice.correlation)];
 }

@@ -27,6 +27,7 @@ export function composeSettings(
     port: env.PORT,
     ...omitUndefined({ metricsPort: env.METRICS_PORT, publicUrl: env.PUBLIC_URL || undefined }),
     allowedHosts: env.ALLOWED_HOSTS ?? [...publicHost, ...LOOPBACK_HOSTS],
+    allowedOrigins: env.ALLOWED_ORIGINS,
     trustedProxies: env.TRUSTED_PROXIES,
     ...omitUndefined({
       plane: enabled.plane
@@ -64,6 +65,8 @@ export function composeSettings(
     timezone: env.TIMEZONE,
     adminTokens: getValues("ADMIN_TOKEN"),
     tickTokens: getValues("TICK_TOKEN"),
+    runnerTokens: getValues("RUNNER_TOKEN"),
+    allowTestTickets: env.ALLOW_TEST_TICKETS,
     agentTokens: collectAgentTokens(secrets, file),
     logLevel: env.LOG_LEVEL,
     secretsFile: env.SECRETS_FILE,

@@ -5,6 +5,9 @@ import { parseIpRange } from "../ip-address.ts";
 /** Default of SECRETS_FILE: the file that holds the secrets. */
 export const DEFAULT_SECRETS_FILE = "data/secrets.json";
 
+/** Default of POLL_CRON: every 5 minutes. */
+export const DEFAULT_POLL_CRON = "*/5 * * * *";
+
 const MAX_RATE_LIMIT = 100_000;
 
 const portSchema = z
@@ -64,6 +67,14 @@ export const environmentSchema = z.object({
     .meta({
       meaning:
         "Host names that requests may name in their Host header. Default: the host of PUBLIC_URL, localhost, 127.0.0.1 and [::1].",
+    }),
+  ALLOWED_ORIGINS: listSchema
+    .refine((origins) => origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin))
+    .default([])
+    .describe("comma-separated origins, for example https://ops.example.com")
+    .meta({
+      meaning:
+        "Origins of other dashboards whose scripts may call /api, with ADMIN_TOKEN. Default: none but Groundcrew's own page.",
     }),
   TRUSTED_PROXIES: listSchema
     .refine((ranges) => ranges.every((range) => parseIpRange(range)))
@@ -165,19 +176,23 @@ export const environmentSchema = z.object({
   POLL_CRON: z
     .string()
     .refine(isCron)
-    .default("*/5 * * * *")
+    .default(DEFAULT_POLL_CRON)
     .describe("a cron expression of five or six fields, for example */5 * * * *")
     .meta({ meaning: "When Plane is polled." }),
-  LOCALE: z.enum(["en", "fr", "auto"]).default("en").describe("en, fr or auto").meta({
+  ALLOW_TEST_TICKETS: z
+    .enum(["0", "1"])
+    .default("0")
+    .transform((text) => text === "1")
+    .describe("1 or 0: POST /api/test/add-ticket adds tickets")
+    .meta({ meaning: "Whether POST /api/test/add-ticket may add tickets. Leave it off in production." }),
+  LOCALE: z.enum(["en", "fr", "auto"]).default("auto").describe("en, fr or auto").meta({
     meaning:
-      "Language of messages and of comments in Plane. auto: replies in the language of each person's Telegram client, the rest in English.",
+      "Language of messages, of the page, and of comments and agent cards in Plane. auto: replies in the language of each person's Telegram client, the page in the browser's, the rest in English. On the page, everyone can choose another language for their browser.",
   }),
-  TIMEZONE: z
-    .string()
-    .refine(isTimeZone)
-    .default("UTC")
-    .describe("an IANA time zone, for example Europe/Paris")
-    .meta({ meaning: "Time zone of cron expressions, dates and the daily digest." }),
+  TIMEZONE: z.string().refine(isTimeZone).default("UTC").describe("an IANA time zone, for example Europe/Paris").meta({
+    meaning:
+      "Time zone of cron expressions, of dates, and of the times that people and agents read. The page uses the browser's.",
+  }),
   LOG_LEVEL: z
     .enum(["debug", "info", "warn", "error"])
     .default("info")

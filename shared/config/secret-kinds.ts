@@ -60,7 +60,7 @@ const SECRETS: Record<string, SecretKind> = {
     meaning: "Gives access to the page and the routes for operators. Without it they refuse every request.",
   },
   TICK_TOKEN: { ...TOKEN, meaning: "Gives access to POST /ticks/<name> only, for an external scheduler." },
-  RUNNER_TOKEN: { ...TOKEN, meaning: "Used by the ticket runner; reserved until tickets exist." },
+  RUNNER_TOKEN: { ...TOKEN, meaning: "Gives a ticket runner access to its routes below /api/runner only." },
 };
 
 /** Secrets of which each agent has its own, by the part of the name before `_<AGENT>`. */

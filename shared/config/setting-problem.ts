@@ -14,18 +14,27 @@ export interface SettingProblem {
 /** Limit of each part of a problem in a message, in UTF-16 units. */
 const MAX_PART_LENGTH = 2_000;
 
-/**
- * Formats problems for people, three lines each. The parts contain names and values from files, so each is cleaned to
- * one line without control characters.
- */
+/** The parts contain names and values from files, so each is cleaned to one line without control characters. */
+const clean = (text: string) => cleanLine(text, MAX_PART_LENGTH);
+
+/** Formats problems for people, three lines each. */
 export function formatSettingProblems(problems: readonly SettingProblem[]): string {
-  const clean = (text: string) => cleanLine(text, MAX_PART_LENGTH);
   return problems
-    .map(({ name, given, wanted, position }) => {
-      const place = position ? ` (${formatPosition(position)})` : "";
-      return `  ${clean(name)}${place}\n    given:  ${clean(given)}\n    wanted: ${clean(wanted)}\n`;
+    .map((problem) => {
+      const { given, wanted } = problem;
+      return `  ${formatSettingPlace(problem)}\n    given:  ${clean(given)}\n    wanted: ${clean(wanted)}\n`;
     })
     .join("\n");
+}
+
+/** Formats a problem in one line, for logs. */
+export function formatSettingProblem(problem: SettingProblem): string {
+  return `${formatSettingPlace(problem)}: given ${clean(problem.given)}, wanted ${clean(problem.wanted)}`;
+}
+
+/** The setting's name, and its place in the settings file. */
+export function formatSettingPlace({ name, position }: Pick<SettingProblem, "name" | "position">): string {
+  return clean(name) + (position ? ` (${formatPosition(position)})` : "");
 }
 
 /**

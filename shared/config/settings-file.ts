@@ -3,6 +3,7 @@ import { EVENT_KINDS } from "../task/events.ts";
 import { agentSchema } from "./agent-schema.ts";
 import { notificationRulesSchema } from "./notification-rules.ts";
 import { provisionSchema } from "./provision-schema.ts";
+import { ticketsSchema } from "./tickets-schema.ts";
 
 /** Names under which events are forwarded to other systems (NOTIF-03). */
 export const FORWARD_EVENTS = [
@@ -47,11 +48,10 @@ const doneSchema = z.strictObject({
 });
 
 const budgetSchema = z.strictObject({
-  amount: z
-    .number()
-    .positive()
-    .describe("the cost that a calendar month may reach")
-    .meta({ meaning: "Cost that a calendar month may reach. Planning warns above it; nothing is stopped." }),
+  amount: z.number().positive().describe("the cost that a calendar month may reach").meta({
+    meaning:
+      "Cost that a calendar month may reach: what is spent, and estimates of open tasks. Planning warns above it, and 80 and 100 % are notified; nothing is stopped.",
+  }),
   currency: z
     .string()
     .regex(/^[A-Z]{3}$/)
@@ -153,6 +153,9 @@ export const settingsFileSchema = z.strictObject({
     .meta({ meaning: "Each running task has a live progress message in TELEGRAM_CHAT_ID." }),
   forward: z.array(forwardSchema).default([]).meta({ meaning: "Other systems that events are forwarded to." }),
   provision: provisionSchema.exactOptional().meta({ meaning: "What `npm run provision` sets up in Plane." }),
+  tickets: ticketsSchema
+    .exactOptional()
+    .meta({ meaning: "Approved work items become Claude Code sessions. Without it there are no tickets." }),
   canary: z
     .union([
       z.literal(false),

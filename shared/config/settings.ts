@@ -49,6 +49,8 @@ export interface Settings extends FileSettings {
   publicUrl?: string;
   /** Lower-case host names; a name without a port matches every port. */
   allowedHosts: string[];
+  /** Origins of other dashboards, whose scripts may call `/api`. */
+  allowedOrigins: string[];
   /** CIDR blocks. */
   trustedProxies: string[];
   plane?: PlaneSettings;
@@ -63,6 +65,10 @@ export interface Settings extends FileSettings {
   timezone: string;
   adminTokens: string[];
   tickTokens: string[];
+  /** Tokens of ticket runners. */
+  runnerTokens: string[];
+  /** Tickets may be added for tests. */
+  allowTestTickets: boolean;
   /** Bridge tokens, which identify the calling agent. */
   agentTokens: AgentTokens[];
   logLevel: Environment["LOG_LEVEL"];

@@ -14,6 +14,7 @@ const REQUIRED_TOKEN: Record<ProtectedAccess, string> = {
   admin: "ADMIN_TOKEN",
   page: "ADMIN_TOKEN",
   agent: "an agent's bridge token (AGENT_TOKEN_<AGENT>)",
+  runner: "RUNNER_TOKEN",
 };
 
 /** What a valid token with the wrong access is meant for; part of the error message. */
@@ -21,12 +22,13 @@ const TOKEN_PURPOSE = {
   admin: "ADMIN_TOKEN is for people",
   tick: "TICK_TOKEN is for /ticks only",
   agent: "a bridge token is for /mcp and /agent only",
+  runner: "RUNNER_TOKEN is for /api/runner only",
 };
 
 /**
  * Creates the check of a route's access: `tick` accepts TICK_TOKEN and ADMIN_TOKEN, `admin` accepts ADMIN_TOKEN, `page`
  * accepts ADMIN_TOKEN and the session cookie of a page that signed in, `agent` accepts a bridge token, whose agent
- * becomes the request's caller. Throws `unauthorized`, `rate_limited` or `forbidden` for every other request.
+ * becomes the request's caller, `runner` accepts RUNNER_TOKEN. Throws `unauthorized`, `rate_limited` or `forbidden` for every other request.
  * @param unknownTokens counts requests with an unknown token; a valid token passes whatever was counted
  */
 export function createAccessCheck(
@@ -36,19 +38,32 @@ export function createAccessCheck(
 ) {
   const isAdmin = createTokenCheck(settings.adminTokens);
   const isTick = createTokenCheck(settings.tickTokens);
+  const isRunner = createTokenCheck(settings.runnerTokens);
   const findCaller = createCallerLookup(settings.agentTokens);
   const cookie = createSessionCookie(settings);
   const sessions = createPageSessions(store, settings);
 
   async function findHolder(token: string) {
-    const [admin, tick, caller] = await Promise.all([isAdmin(token), isTick(token), findCaller(token)]);
+    const [admin, tick, runner, caller] = await Promise.all([
+      isAdmin(token),
+      isTick(token),
+      isRunner(token),
+      findCaller(token),
+    ]);
     if (caller && !admin && !tick) return { kind: "agent", caller } as const;
+    if (runner && !admin && !tick) return { kind: "runner" } as const;
     return admin ? ({ kind: "admin" } as const) : tick ? ({ kind: "tick" } as const) : undefined;
   }
 
   return async (c: Context): Promise<void> => {
-    // On this machine the demo needs no token, except for agents: only its bridge token identifies an agent.
-    if (settings.demo && requiredAccess !== "agent" && isLoopbackAddress(c.get("client"))) return;
+    // On this machine the demo needs no token, except for agents and runners: their tokens say what a program may do.
+    if (
+      settings.demo &&
+      requiredAccess !== "agent" &&
+      requiredAccess !== "runner" &&
+      isLoopbackAddress(c.get("client"))
+    )
+      return;
     const session = requiredAccess === "page" ? cookie.read(c) : undefined;
     if (session !== undefined && (await sessions.isOpen(session))) return;
     const token = /^Bearer ([\x21-\x7e]+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
@@ -60,6 +75,10 @@ export function createAccessCheck(
     if (requiredAccess === "agent") {
       if (tokenHolder.kind !== "agent") throw createForbiddenError(requiredAccess, tokenHolder.kind);
       c.set("caller", tokenHolder.caller);
+      return;
+    }
+    if (requiredAccess === "runner") {
+      if (tokenHolder.kind !== "runner") throw createForbiddenError(requiredAccess, tokenHolder.kind);
       return;
     }
     if (tokenHolder.kind === "admin" || (tokenHolder.kind === "tick" && requiredAccess === "tick")) return;

@@ -2,7 +2,10 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { Deps } from "../app/deps.ts";
 import { type ErrorCode, GroundcrewError, getErrorMessage } from "../errors.ts";
+import { getTexts } from "../i18n/texts/get-texts.ts";
+import { omitUndefined } from "../omit-undefined.ts";
 import { createRedactor } from "../redact.ts";
+import { renderRefusal } from "../refusals/render-refusal.ts";
 import { BreakConnection } from "./context.ts";
 
 const CODE_BY_STATUS: Record<number, ErrorCode> = {
@@ -29,7 +32,7 @@ export function createErrorHandler({ log, settings }: Pick<Deps, "log" | "settin
     if (error) {
       if (error.status >= 500)
         log.error("request failed", { correlation, error: error.message, cause: formatCause(error) });
-      return createErrorResponse(c, new GroundcrewError(error.code, redact(error.message)));
+      return createErrorResponse(c, error, redact);
     }
     log.error("request failed unexpectedly", { correlation, error: getErrorMessage(thrown), stack: thrown.stack });
     const message = `Internal error. Details are in the log under correlation ${correlation}.`;
@@ -37,8 +40,17 @@ export function createErrorHandler({ log, settings }: Pick<Deps, "log" | "settin
   };
 }
 
-export function createErrorResponse(c: Context, { code, message, status }: GroundcrewError): Response {
-  return c.json({ error: { code, message } }, status);
+/** The message is in English; `text` is what the page shows in its language, which it names in `Accept-Language`. */
+export function createErrorResponse(
+  c: Context,
+  { code, message, status, refusal }: GroundcrewError,
+  redact: (text: string) => string = (text) => text,
+): Response {
+  const isForPage = refusal !== undefined && c.get("caller") === undefined;
+  const { telegram } = getTexts("auto", c.req.header("accept-language"));
+  const text = isForPage ? renderRefusal(telegram, refusal) : undefined;
+  const redacted = { message: redact(message), ...omitUndefined({ text: text && redact(text) }) };
+  return c.json({ error: { code, ...redacted } }, status);
 }
 
 function toKnownError(thrown: Error): GroundcrewError | undefined {

@@ -1,12 +1,14 @@
-import { type Context, Hono } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { cors } from "hono/cors";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import type { Deps, Route } from "../app/deps.ts";
+import type { Settings } from "../config/settings.ts";
 import { GroundcrewError } from "../errors.ts";
 import { keepDefined } from "../keep-defined.ts";
 import { createErrorHandler, createErrorResponse } from "./error-response.ts";
 import { createOriginCheck } from "./origin-check.ts";
 import { createRequestMiddleware } from "./request-middleware.ts";
-import { getRequestPath } from "./request-path.ts";
+import { getRequestPath, isApiPath } from "./request-path.ts";
 import { createRouteGuard } from "./route-guard.ts";
 
 /** Headers of every response except webhooks'. The runtime sets them, because adding them to each Response is expensive. */
@@ -37,6 +39,7 @@ export function createHttpApp(deps: Deps, options: HttpAppOptions): Hono {
     createOriginCheck(settings),
     options.skipAccessCheck ? undefined : createRouteGuard(deps, options.routes),
   ]);
+  if (settings.allowedOrigins.length > 0) app.use("/api/*", createCors(settings));
   app.use(
     createRequestMiddleware(deps, {
       getRemoteAddress: options.getRemoteAddress,
@@ -54,6 +57,16 @@ export function createHttpApp(deps: Deps, options: HttpAppOptions): Hono {
   });
   app.onError(handleError);
   return app;
+}
+
+/** Lets scripts of other dashboards read answers. They send ADMIN_TOKEN; the page's cookie never leaves its own origin. */
+function createCors({ allowedOrigins }: Pick<Settings, "allowedOrigins">): MiddlewareHandler {
+  return cors({
+    origin: (origin, c) => (isApiPath(c.req.path) && allowedOrigins.includes(origin) ? origin : null),
+    allowMethods: ["GET", "POST", "DELETE"],
+    allowHeaders: ["Authorization", "Content-Type"],
+    maxAge: 600,
+  });
 }
 
 function createMethodNotAllowed(c: Context, methods: string[]): Response {

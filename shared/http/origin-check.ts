@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import type { Settings } from "../config/settings.ts";
 import { GroundcrewError } from "../errors.ts";
-import { isWebhookPath } from "./request-path.ts";
+import { isApiPath, isWebhookPath } from "./request-path.ts";
 import { createCallerLookup, createTokenCheck } from "./token-check.ts";
 
 /** Names of query parameters under which people and programs put tokens into URLs, which logs and histories keep. */
@@ -15,11 +15,11 @@ const MIN_TOKEN_LENGTH = 16;
 
 /**
  * Creates a check against foreign browser pages, DNS rebinding and leaked tokens: refuses an unknown `Host`, a foreign
- * `Origin` on requests that may change something, more than 50 query parameters, and a token in the URL. Webhooks are exempt, because their signature
+ * `Origin` (unless ALLOWED_ORIGINS lists it for `/api`) on requests that may change something, more than 50 query parameters, and a token in the URL. Webhooks are exempt, because their signature
  * authenticates them.
  */
 export function createOriginCheck(settings: Settings): (c: Context) => Promise<void> | undefined {
-  const isOperatorToken = createTokenCheck([...settings.adminTokens, ...settings.tickTokens]);
+  const isOperatorToken = createTokenCheck([...settings.adminTokens, ...settings.tickTokens, ...settings.runnerTokens]);
   const findCaller = createCallerLookup(settings.agentTokens);
   const isToken = async (text: string) =>
     text.length >= MIN_TOKEN_LENGTH && ((await isOperatorToken(text)) || (await findCaller(text)) !== undefined);
@@ -31,7 +31,8 @@ export function createOriginCheck(settings: Settings): (c: Context) => Promise<v
       throw new GroundcrewError("forbidden", `Host ${host.slice(0, 100)} is not in ALLOWED_HOSTS.`);
     const origin = c.req.header("origin");
     const isReadOnly = c.req.method === "GET" || c.req.method === "HEAD";
-    if (!isReadOnly && origin !== undefined && !isOwnOrigin(origin, host, settings.publicUrl))
+    const isListed = isApiPath(url.pathname) && settings.allowedOrigins.includes(origin ?? "");
+    if (!isReadOnly && origin !== undefined && !isListed && !isOwnOrigin(origin, host, settings.publicUrl))
       throw new GroundcrewError("forbidden", "Requests from another origin are not allowed.");
     if (url.searchParams.size > MAX_QUERY_PARAMETERS)
       throw new GroundcrewError("bad_request", `The URL has more than ${MAX_QUERY_PARAMETERS} query parameters.`);

@@ -5,6 +5,11 @@ export function isWebhookPath(path: string): boolean {
   return path.startsWith("/webhooks/");
 }
 
+/** Whether the path is one of the API for people's dashboards, which those of ALLOWED_ORIGINS may call. */
+export function isApiPath(path: string): boolean {
+  return path.startsWith("/api/") && !path.startsWith("/api/runner/");
+}
+
 /**
  * The path by which a request is routed and its access is checked: without a slash at the end, and, in a webhook's path,
  * without doubled slashes. Both are common typing errors in a webhook's URL, and Plane would count a 404 as delivered.

@@ -8,6 +8,15 @@ export function localizeMoment(locale: Locale, timeZone: string, at: Ms, now: Ms
   return day.format(at) === day.format(now) ? time.format(at) : `${day.format(at)} ${time.format(at)}`;
 }
 
+/**
+ * Formats a time as `localizeMoment` does, for the middle of a sentence, after "since": French has an article before a
+ * date and a preposition before the time of day.
+ */
+export function localizeMomentInSentence(locale: Locale, timeZone: string, at: Ms, now: Ms): string {
+  const moment = localizeMoment(locale, timeZone, at, now);
+  return locale === "fr" ? moment.replace(/^(.+) (\d\d:\d\d)$/, "le $1 à $2") : moment;
+}
+
 /** Formats the date of `YYYY-MM-DD` or `YYYY-MM-DDT…`. A text that is not a date is returned unchanged. */
 export function localizeDate(locale: Locale, date: string): string {
   const at = Date.parse(`${date.slice(0, 10)}T00:00:00Z`);
@@ -22,6 +31,11 @@ export function localizeMonth(locale: Locale, timeZone: string, at: Ms): string 
 
 export function localizeNumber(locale: Locale, n: number): string {
   return new Intl.NumberFormat(locale).format(n);
+}
+
+/** Formats an amount so that it can be read back: without separators of thousands, with up to six decimals. */
+export function localizeExactNumber(locale: Locale, n: number): string {
+  return new Intl.NumberFormat(locale, { useGrouping: false, maximumFractionDigits: 6 }).format(n);
 }
 
 /** Formats `0.4` as `40%`, rounded to whole percent. */

@@ -23,6 +23,12 @@ const bareKindSchema = z
     ...PLAN_EVENT_KINDS,
   ]);
 
+const refusalFields = {
+  name: z.string(),
+  values: z.record(z.string(), z.string()).exactOptional(),
+};
+const refusalSchema = z.object({ ...refusalFields, reason: z.object(refusalFields).exactOptional() });
+
 const planFields = { plan: z.string(), agent: nameSchema, title: z.string() };
 
 /** An event as stored in a job body. */
@@ -47,9 +53,17 @@ export const eventSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("claim_lost"),
     agent: nameSchema,
-    why: z.enum(["expired", "reassigned", "moved"]),
+    why: z.enum(["expired", "reassigned", "moved", "stopped"]),
     since: z.string(),
     minutes: z.number().exactOptional(),
+    by: nameSchema.exactOptional(),
+  }),
+  z.object({
+    kind: z.literal("addressed"),
+    agent: nameSchema,
+    remark: z.string(),
+    by: nameSchema,
+    text: z.string(),
   }),
   z.object({ kind: z.literal("review"), agent: nameSchema, confidence: z.number(), text: z.string() }),
   z.object({
@@ -60,7 +74,17 @@ export const eventSchema = z.discriminatedUnion("kind", [
   }),
   z.object({ kind: z.literal("stuck"), blocker: z.string(), why: z.enum(["cancelled", "blocked"]) }),
   z.object({ kind: z.literal("circle"), path: z.array(z.string()) }),
-  z.object({ kind: z.literal("failed"), agent: nameSchema, text: z.string() }),
+  z.object({ kind: z.literal("failed"), agent: nameSchema, text: z.string(), refusal: refusalSchema.exactOptional() }),
+  z.object({
+    kind: z.literal("ticket"),
+    ticket: z.string(),
+    run: z.number(),
+    from: z.string().nullable(),
+    state: z.string(),
+    reason: z.string(),
+    text: z.string(),
+    by: nameSchema.nullable(),
+  }),
   z.object({ kind: z.literal("plan_proposed"), ...planFields, hash: z.string(), tasks: z.number() }),
   z.object({ kind: z.literal("plan_approved"), ...planFields, by: nameSchema }),
   z.object({
@@ -70,7 +94,7 @@ export const eventSchema = z.discriminatedUnion("kind", [
     reason: z.string().nullable(),
     cancelled: z.literal(true).exactOptional(),
   }),
-  z.object({ kind: z.literal("plan_failed"), ...planFields, text: z.string() }),
+  z.object({ kind: z.literal("plan_failed"), ...planFields, text: z.string(), refusal: refusalSchema.exactOptional() }),
   z.object({ kind: z.literal("plan_completed"), ...planFields, tasks: z.number() }),
 ]) satisfies z.ZodType<AnyEvent>;
 
@@ -90,6 +114,14 @@ export const factsSchema = z.object({
       labels: z.array(z.string()),
       blockers: z.array(z.object({ key: z.string(), title: z.string() })),
       timeSpentMs: z.number().exactOptional(),
+      cost: z.number().exactOptional(),
+      result: z
+        .object({
+          text: z.string().exactOptional(),
+          files: z.array(z.object({ name: z.string(), url: z.string() })),
+          count: z.number(),
+        })
+        .exactOptional(),
       dependants: z.number(),
     })
     .exactOptional(),
@@ -102,6 +134,14 @@ export const factsSchema = z.object({
       end: dateSchema,
       done: z.number(),
       total: z.number(),
+    })
+    .exactOptional(),
+  totals: z
+    .object({
+      done: z.number(),
+      cancelled: z.number(),
+      timeSpentMs: z.number().exactOptional(),
+      cost: z.number().exactOptional(),
     })
     .exactOptional(),
   comment: z.object({ id: z.string(), text: z.string() }).exactOptional(),

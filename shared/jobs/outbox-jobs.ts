@@ -26,7 +26,13 @@ const messageSchema = z.object({
   topic: z.number().exactOptional(),
   language: z.enum(["en", "fr"]),
 });
-const newMessageSchema = messageSchema.extend({ replyTo: z.number().exactOptional() });
+const newMessageSchema = messageSchema.extend({
+  replyTo: z.number().exactOptional(),
+  /** Sent without a sound; see `MESSAGE_SOUNDS`. */
+  silent: z.literal(true).exactOptional(),
+  /** Plane's ids of the tasks that the message is about. */
+  tasks: z.array(z.string()).exactOptional(),
+});
 const editedMessageSchema = messageSchema.extend({ messageId: z.number() });
 
 const commonFields = { chat: z.union([z.number(), z.string()]), correlation: z.string() };

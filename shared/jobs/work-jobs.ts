@@ -16,7 +16,9 @@ export const workJobBodySchema = z.discriminatedUnion("do", [
     /** Store times. */
     since: z.number(),
     at: z.number(),
-    why: z.enum(["expired", "reassigned", "moved"]).optional(),
+    why: z.enum(["expired", "reassigned", "moved", "stopped"]).optional(),
+    /** The person who stopped the work. */
+    by: z.string().exactOptional(),
     /** Of an expired claim: the minutes without a call. Absent in jobs of older versions: 15. */
     minutes: z.number().exactOptional(),
   }),
@@ -50,17 +52,71 @@ export const workJobBodySchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("half"), ...commonFields, upload: z.string() }),
   /** A person commented on an item that has an open question. */
   z.object({ do: z.literal("reply"), ...commonFields, comment: z.string(), by: z.string() }),
+  /** A person wrote about the item: wakes its agents and those that are mentioned, or stops the work. */
+  z.object({
+    do: z.literal("remark"),
+    ...commonFields,
+    /** Identifies what was written: the id of the comment in Plane, or of the update in Telegram. */
+    remark: z.string(),
+    by: z.string(),
+    text: z.string(),
+    /** Ids of the mentioned Plane users. */
+    mentions: z.array(z.string()),
+    /** A comment in Plane that is new, a comment or description that was edited, or a message that is no comment yet. */
+    source: z.enum(["comment", "edit", "message"]),
+  }),
+  /** The item's description mentions users that it did not mention before. */
+  z.object({
+    do: z.literal("mention"),
+    ...commonFields,
+    mentions: z.array(z.string()),
+    /** The Plane user who wrote the description, when it is known. */
+    author: z.string().exactOptional(),
+  }),
+  /** The agent may be woken for remarks that were over the limit. */
+  z.object({ do: z.literal("held_remarks"), ...commonFields, agent: z.string() }),
   /** Posts the answer to a question as a comment. */
   z.object({ do: z.literal("answer"), ...commonFields, question: z.string() }),
+  /** An event of a work item requests a ticket. */
+  z.object({
+    do: z.literal("ticket"),
+    ...commonFields,
+    trigger: z.enum(["created", "status", "comment"]),
+    cause: z.string(),
+    by: z.string().exactOptional(),
+    comment: z.string().exactOptional(),
+  }),
+  /** A work item with a ticket was closed, removed or reassigned. */
+  z.object({ do: z.literal("ticket_closed"), ...commonFields }),
+  /** Finishes the update of Plane with the result of a ticket. */
+  z.object({ do: z.literal("ticket_update"), ticket: z.string(), correlation: z.string() }),
   /** Carries out a plan, from where it stopped. */
   z.object({ do: z.literal("plan"), plan: z.string(), correlation: z.string() }),
 ]);
 export type WorkJobBody = z.infer<typeof workJobBodySchema>;
 
+/**
+ * Creates the job for what a person wrote about an item outside of Plane. `remark` identifies it, so that it is handled
+ * once.
+ */
+export function createRemarkJob(
+  item: string,
+  { remark, by, text }: { remark: string; by: string; text: string },
+  correlation: string,
+): Job {
+  const body: WorkJobBody = { do: "remark", item, correlation, remark, by, text, mentions: [], source: "message" };
+  return createWorkJob(`remark:${item}:${remark}`, `work:${item}`, body);
+}
+
 /** Creates a job of the queue `work`. Jobs of one lane are handled in order; `at` is store time. */
 /** The lane of jobs that replace an item's whole list of labels, so that none of them overwrites another's change. */
 export function toLabelsLane(item: string): string {
   return `labels:${item}`;
+}
+
+/** Finishes the update of a ticket; `change` identifies the change that requested it. */
+export function createTicketUpdateJob(change: string, ticket: string, correlation: string, at: Ms): Job {
+  return createWorkJob(`ticket-update:${change}`, `ticket:${ticket}`, { do: "ticket_update", ticket, correlation }, at);
 }
 
 export function createWorkJob(id: string, lane: string, body: WorkJobBody, at?: Ms): Job {

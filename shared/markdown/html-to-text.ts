@@ -9,12 +9,23 @@ export function htmlToText(html: string, limit = 300): string {
   const text = html
     // A tag ends at the next `<` at the latest. Otherwise the time for many unclosed tags would grow with their square.
     .replace(/<(script|style)\b[^<>]*>[\s\S]*?(<\/\1\s*>|$)/gi, " ")
+    // These separate no words: `<b>done</b>.` reads "done."
+    .replace(/<\/?(?:a|b|code|del|em|i|s|strong|u)(?:\s[^<>]*)?>/gi, "")
     .replace(/<[^<>]*>/g, " ")
     .replace(/&(#x?[0-9a-f]+|[a-z]+);/gi, (match, name: string) => decodeEntity(name) ?? match)
     .replace(/\s+/g, " ")
     .trim();
   const characters = Array.from(text.slice(0, 2 * limit + 1));
   return characters.length <= limit ? text : `${characters.slice(0, limit - 1).join("")}…`;
+}
+
+/** Inline elements, which are removed without leaving a space. */
+const INLINE = /<\/?(?:a|b|code|del|em|i|mark|s|span|strong|sub|sup|u)\b[^<>]*>/gi;
+
+/** Does the same line by line, each of at most `limit` characters: paragraphs and other blocks are lines, without empty ones. */
+export function htmlToLines(html: string, limit: number): string[] {
+  const blocks = html.replace(INLINE, "").split(/<\/(?:p|h[1-6]|li|div|pre|blockquote|tr)>|<br\s*\/?>/i);
+  return blocks.map((block) => htmlToText(block, limit)).filter((line) => line !== "");
 }
 
 function decodeEntity(name: string): string | undefined {

@@ -47,5 +47,6 @@ function createTooLongError(length: number, units: string, max: number): Groundc
   return new GroundcrewError(
     "bad_request",
     `The text has ${actual} ${units}; the limit is ${allowed}. Shorten it, or upload it with upload_deliverable.`,
+    { refusal: { name: "textTooLong" } },
   );
 }

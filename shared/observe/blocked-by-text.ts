@@ -13,21 +13,30 @@ import type { KeptEdge, KeptProject } from "./stored-records.ts";
 
 /** Tags that end a line. Line breaks in the HTML source do not. */
 const BLOCK_TAGS = /<(?:br|\/?(?:p|div|li|ul|ol|h[1-6]|tr|td|blockquote|pre))\b[^<>]*>/gi;
-const BLOCKED_BY_LINE = /^blocked by\s*:\s*(.+)$/i;
-const TASK_KEY = /^[\s,;]*(?:and\s+)?([\p{L}\p{N}_]{1,12}-[1-9]\d{0,9})(?![\p{L}\p{N}_-])/iu;
+/** In both languages, whatever LOCALE is: it may have changed, and people write the line themselves. */
+const BLOCKED_BY_LINE = /^(?:blocked by|bloquée? par)\s*:\s*(.+)$/i;
+/** A paragraph or list item that consists of such a line. */
+const BLOCKED_BY_ELEMENT =
+  /<(p|li|div)\b[^<>]*>\s*(?:blocked|bloqu\S{1,10})(?:\s|&nbsp;)+(?:by|par)(?:\s|&nbsp;)*:[^<]*<\/\1>/gi;
+const TASK_KEY = /^[\s,;]*(?:(?:and|et)\s+)?([\p{L}\p{N}_]{1,12}-[1-9]\d{0,9})(?![\p{L}\p{N}_-])/iu;
 /** Limit of a parsed line: 2,000 characters, enough for more than a hundred keys. */
 const MAX_LINE_LENGTH = 2_000;
 
 /** Whether a description may contain a "Blocked by" line. Cheap, because it runs for every observed item. */
 export function mayContainBlockedByText(item: KeptItem | undefined): boolean {
-  return item !== undefined && /blocked(?:\s|&nbsp;)+by/i.test(item.snapshot.description);
+  return item !== undefined && /(?:blocked|bloqu\S{1,10})(?:\s|&nbsp;)+(?:by|par)/i.test(item.snapshot.description);
+}
+
+/** Returns a description without its paragraphs and list items that are "Blocked by" lines. */
+export function removeBlockedByLines(html: string): string {
+  return html.replace(BLOCKED_BY_ELEMENT, "");
 }
 
 /** Returns the task keys in the lines `Blocked by: ONB-3, ONB-4` of a description, in upper case, without duplicates. */
 export function parseBlockedByText(html: string): string[] {
   const keys = new Set<string>();
   for (const line of html.replace(/\s+/g, " ").replace(BLOCK_TAGS, "\n").split("\n")) {
-    let remaining = BLOCKED_BY_LINE.exec(htmlToText(line, MAX_LINE_LENGTH))?.[1] ?? "";
+    let remaining = BLOCKED_BY_LINE.exec(htmlToText(line, MAX_LINE_LENGTH).normalize("NFC"))?.[1] ?? "";
     for (let key = TASK_KEY.exec(remaining); key; key = TASK_KEY.exec(remaining)) {
       keys.add((key[1] ?? "").toUpperCase());
       remaining = remaining.slice(key[0].length);

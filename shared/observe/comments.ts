@@ -1,10 +1,13 @@
+import { cleanText } from "../clean-text.ts";
 import { sha256Hex } from "../hashing/sha256-hex.ts";
-import { htmlToText } from "../markdown/html-to-text.ts";
+import { htmlToLines, htmlToText } from "../markdown/html-to-text.ts";
 import { removeHiddenText } from "../markdown/remove-hidden-text.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { commentsApi as commentCalls, type PlaneComment } from "../plane/comments.ts";
 import { updateValue, type ValueUpdate } from "../store/update.ts";
 import type { TaskEvent } from "../task/events.ts";
+import { findMentionedUsers } from "../task/mentions.ts";
+import type { EventFacts } from "../task/rule-set.ts";
 import type { KeptItem } from "../task/snapshot.ts";
 import { decideActions } from "./decide-actions.ts";
 import { CONTINUED_READ_WAIT_MS, toReadTime } from "./details-calls.ts";
@@ -133,12 +136,34 @@ async function prepareComments(
     correlation: source.correlation,
     via,
     facts: async (event) => {
-      const text = htmlToText(await removeHiddenText(listedById.get(event.comment)?.comment_html ?? ""));
-      return readItemFacts(deps, source.project, item, event, { comment: { id: event.comment, text } });
+      const comment = await toCommentFacts(event.comment, listedById.get(event.comment));
+      return readItemFacts(deps, source.project, item, event, { comment });
     },
   });
   const put = [{ key, value: next }, ...decision.put];
   return { put, jobs: decision.jobs, afterCommit: decision.publish };
+}
+
+/** Limit of what an agent is woken with, in characters; it reads the rest in the task's details. */
+const REMARK_LENGTH = 1_000;
+/** Limit of the HTML that is converted to a remark, in UTF-16 units: 20,000, because tags take most of the room. */
+const MAX_REMARK_HTML = 20_000;
+
+/** Only people write comments without an `external_source`: programs that use Plane's API name themselves there. */
+async function toCommentFacts(
+  id: string,
+  comment: ObservedComment | undefined,
+): Promise<NonNullable<EventFacts["comment"]>> {
+  if (!comment) return { id, text: "" };
+  const visible = await removeHiddenText(comment.comment_html);
+  const text = htmlToText(visible);
+  if (comment.external_source) return { id, text };
+  const lines = htmlToLines(visible.slice(0, MAX_REMARK_HTML), REMARK_LENGTH);
+  return {
+    id,
+    text,
+    remark: { text: cleanText(lines.join("\n"), REMARK_LENGTH), mentions: findMentionedUsers(visible) },
+  };
 }
 
 /** Half of a SHA-256 is enough to distinguish versions of one comment, and keeps the stored records small. */

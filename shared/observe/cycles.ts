@@ -5,6 +5,7 @@ import type { Revision } from "../store/port.ts";
 import { readAllRows } from "../store/scan-set.ts";
 import { updateValue } from "../store/update.ts";
 import type { CycleEvent } from "../task/events.ts";
+import { readCycleItems } from "./cycle-items.ts";
 import { decideActions } from "./decide-actions.ts";
 import { toCycleFacts } from "./event-facts.ts";
 import type { ObserveDeps } from "./observe-item.ts";
@@ -32,7 +33,7 @@ export function diffCyclePhases(before: CyclePhase | undefined, after: CyclePhas
 }
 
 /**
- * Reads a project's cycles. The first read is the baseline and causes no events. Values that were stored since the
+ * Reads a project's cycles, and the items of the current ones. The first read is the baseline and causes no events. Values that were stored since the
  * request began are newer than its response (observation rule 1), so a new read is queued in that case.
  */
 export async function readCycles(deps: ObserveDeps, project: KeptProject, correlation: string): Promise<void> {
@@ -52,6 +53,8 @@ export async function readCycles(deps: ObserveDeps, project: KeptProject, correl
   await forgetUnlistedCycles(deps, project.id, new Set(listed.map((cycle) => cycle.id)), mark);
   if (isOvertaken) await deps.store.commit({ jobs: [createReadCyclesJob(project.id, `again:${mark}`, correlation)] });
   if (!project.cyclesRead) await markCyclesRead(deps, project.id);
+  for (const { id, start_date: start, end_date: end } of listed)
+    if (getCyclePhase({ start, end }, date) === "current") await readCycleItems(deps, { id, project: project.id });
 }
 
 /**
@@ -73,7 +76,7 @@ export async function advanceCycles(
 
 function toKeptCycle(cycle: PlaneCycle, date: string): KeptCycle {
   const { id, project, name, start_date: start, end_date: end } = cycle;
-  const counts = { done: cycle.completed_issues, total: cycle.total_issues };
+  const counts = { done: cycle.completed_issues, total: cycle.total_issues, cancelled: cycle.cancelled_issues };
   return { id, project, name, start, end, phase: getCyclePhase({ start, end }, date), ...counts };
 }
 

@@ -131,9 +131,10 @@ async function readLastActor(deps: ActorDeps, snapshot: Snapshot, event: TaskEve
   }
 }
 
-async function findLatestActivityActor(
-  deps: ActorDeps,
-  snapshot: Snapshot,
+/** Finds the Plane user of the latest activity on an item that matches; requests all activities of the item. */
+export async function findLatestActivityActor(
+  deps: Pick<ActorDeps, "plane">,
+  snapshot: Pick<Snapshot, "id" | "project">,
   isMatch: (activity: PlaneActivity) => boolean,
 ): Promise<string | undefined> {
   const params = { project: snapshot.project, item: snapshot.id };

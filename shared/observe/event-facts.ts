@@ -4,6 +4,9 @@ import { omitUndefined } from "../omit-undefined.ts";
 import type { TaskEvent, WorkEvent } from "../task/events.ts";
 import type { EventFacts } from "../task/rule-set.ts";
 import type { KeptItem } from "../task/snapshot.ts";
+import { readTaskResult } from "../work/results/task-result.ts";
+import { readTaskFigures } from "../work/time/task-figures.ts";
+import type { KeptTimes } from "../work/time/time-entries.ts";
 import { type ActorHint, findActor, findAgentByEmail } from "./event-actor.ts";
 import { findLabelName, findPlanePerson, type PlanePerson } from "./name-cache.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
@@ -17,20 +20,27 @@ export async function readItemFacts(
   project: KeptProject,
   item: KeptItem,
   event: TaskEvent | WorkEvent,
-  extra: { hint?: ActorHint | undefined; comment?: EventFacts["comment"] } = {},
+  extra: {
+    hint?: ActorHint | undefined;
+    comment?: EventFacts["comment"];
+    /** The item's times after the change, if it stops the timer. */
+    times?: KeptTimes;
+  } = {},
 ): Promise<EventFacts> {
   const { snapshot } = item;
-  const [assignees, labels, blockers, dependants, actor, blockedByDependency] = await Promise.all([
+  const [assignees, labels, blockers, dependants, actor, blockedByDependency, figures] = await Promise.all([
     Promise.all(snapshot.assignees.map((id) => findPlanePerson(deps, id))),
     Promise.all(snapshot.labels.map((id) => findLabelName(deps, project.id, id))),
     readBlockerNames(deps, item.blockers),
     deps.store.count(observedSets.dependants(snapshot.id)),
     findActor(deps, snapshot, event, extra.hint),
     event.kind === "blocked" ? isBlockedByDependency(deps, snapshot.id) : false,
+    snapshot.word === "done" ? readTaskFigures(deps, snapshot.id, extra.times) : {},
   ]);
   const labelNames = keepDefined(labels);
   const agents = findTaskAgents(deps.settings.agents, keepDefined(assignees), labelNames);
-  const timeSpentMs = getTimeSpent(item);
+  const isCompletion = snapshot.word === "done" && event.kind === "completed";
+  const result = isCompletion ? await readTaskResult(deps, item) : undefined;
   return {
     item: {
       id: snapshot.id,
@@ -44,7 +54,8 @@ export async function readItemFacts(
       ...(agents.length > 0 ? { agent: agents.join(", "), agents } : {}),
       labels: labelNames,
       blockers,
-      ...omitUndefined({ timeSpentMs, blockedByDependency: blockedByDependency || undefined }),
+      ...figures,
+      ...omitUndefined({ result, blockedByDependency: blockedByDependency || undefined }),
       dependants,
     },
     ...toProjectFacts(deps, project, snapshot.updatedAt),
@@ -91,11 +102,6 @@ export function findTaskAgents(
  */
 export function getPersonName(deps: Pick<Deps, "settings">, person: PlanePerson): string {
   return findAgentByEmail(deps, person)?.name ?? person.name;
-}
-
-function getTimeSpent({ snapshot, startedAt }: KeptItem): number | undefined {
-  if (startedAt === undefined || snapshot.word !== "done") return undefined;
-  return Math.max(0, Date.parse(snapshot.completedAt ?? snapshot.updatedAt) - Date.parse(startedAt));
 }
 
 /** Whether Groundcrew has blocked the item, or is blocking it, because of its blockers. */

@@ -18,7 +18,7 @@ import { prepareDetailsRequest } from "./request-details.ts";
 import { observedKeys } from "./store-keys.ts";
 import type { KeptProject } from "./stored-records.ts";
 
-export type ObserveDeps = FactsDeps & Pick<Deps, "log" | "metrics" | "newId" | "wait">;
+export type ObserveDeps = FactsDeps & Pick<Deps, "getAgentPlane" | "log" | "metrics" | "newId" | "wait">;
 
 /** The context of an observation. */
 export interface ObservationSource {

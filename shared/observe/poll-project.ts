@@ -6,6 +6,7 @@ import { isSameSnapshot } from "../task/merge-observation.ts";
 import type { KeptItem, Snapshot } from "../task/snapshot.ts";
 import { MINUTE } from "../time.ts";
 import { prepareBaselineJobs } from "./baseline-jobs.ts";
+import { countUnreadBlockers } from "./first-look.ts";
 import { toItemPut } from "./item-put.ts";
 import { itemRowsEndpoint, itemRowsQuery, normalizeItem } from "./normalize.ts";
 import { isUnchanged, type ObserveDeps, observeItem } from "./observe-item.ts";
@@ -74,7 +75,7 @@ export async function pollProject(
   for await (const answer of deps.plane.pages(itemRowsEndpoint, { params: { project: project.id }, query })) {
     if (date === "") {
       date = toPlaneTime(answer.date);
-      if (current.began === "") current = await recordProjectStart(deps, current, date);
+      if (current.began === "") current = await recordProjectStart(deps, current, date, answer.data.total_count);
     }
     const snapshots = await Promise.all(answer.data.results.map((row) => normalizeItem(deps, row)));
     // Plane lists the newest first; events are created in chronological order.
@@ -106,12 +107,18 @@ export async function pollProject(
 }
 
 /**
- * Stores the time since which a project's items are new, before its first item is stored, so that a restart keeps it.
+ * Stores the time since which a project's items are new, before its first item is stored, so that a restart keeps it,
+ * and how many items there are to read.
  */
-async function recordProjectStart(deps: ObserveDeps, project: KeptProject, date: string): Promise<KeptProject> {
+async function recordProjectStart(
+  deps: ObserveDeps,
+  project: KeptProject,
+  date: string,
+  listed: number,
+): Promise<KeptProject> {
   const key = observedKeys.project(project.id);
   return updateValue<KeptProject, KeptProject>(deps, key, (kept) => {
-    const next = { ...(kept ?? project), began: kept?.began || date };
+    const next = { ...(kept ?? project), began: kept?.began || date, listed };
     return { put: [toProjectPut(next)], result: next };
   });
 }
@@ -195,7 +202,8 @@ async function moveCursor(deps: ObserveDeps, project: KeptProject, update: Curso
   const key = observedKeys.project(project.id);
   await updateValue<KeptProject>(deps, key, async (kept) => {
     if (!kept) return undefined;
-    const { settled: _, ...rest } = kept;
+    const { settled: _, listed: __, ...rest } = kept;
+    const unread = kept.baseline ? undefined : await countUnreadBlockers(deps);
     const isQuiet = update.date >= shiftPlaneTime(update.cursor, LOOK_BACK_MS);
     // A new project's completion is an event, even when its first pass already finds it complete.
     const completedAtBaseline = !kept.baseline && !isNewProject(kept) && (await hasOnlyClosedItems(deps, project.id));
@@ -209,6 +217,7 @@ async function moveCursor(deps: ObserveDeps, project: KeptProject, update: Curso
       ...omitUndefined({
         settled: isQuiet ? update.cursor : undefined,
         completedAtBaseline: completedAtBaseline || kept.completedAtBaseline ? true : undefined,
+        unreadBlockers: unread ? unread.tasks + unread.items : kept.unreadBlockers,
       }),
     };
     if (JSON.stringify(next) === JSON.stringify(kept)) return undefined;

@@ -4,6 +4,7 @@ import { decideActions } from "./decide-actions.ts";
 import { toProjectFacts } from "./event-facts.ts";
 import type { ObserveDeps } from "./observe-item.ts";
 import { toProjectPut } from "./project-record.ts";
+import { readProjectTotals } from "./project-totals.ts";
 import { observedKeys } from "./store-keys.ts";
 import type { KeptProject } from "./stored-records.ts";
 
@@ -22,7 +23,10 @@ export async function prepareProjectUpdate(
     events,
     correlation,
     via: "read",
-    facts: async () => toProjectFacts(deps, project, project.createdAt),
+    facts: async ({ kind }) => ({
+      ...toProjectFacts(deps, project, project.createdAt),
+      ...(kind === "project_completed" ? { totals: await readProjectTotals(deps, project.id) } : {}),
+    }),
   });
   const put = [toProjectPut(project), ...decision.put];
   return { put, jobs: decision.jobs, afterCommit: decision.publish };

@@ -14,6 +14,7 @@ import { evaluateBlockers } from "./evaluate-blockers.ts";
 import { dropIgnoredDependencies, forgetEndedRelations } from "./ignored-dependencies.ts";
 import type { ObservationSource, ObserveDeps } from "./observe-item.ts";
 import { getNewSince } from "./project-record.ts";
+import { readForTask } from "./read-for-task.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
 import type { KeptEdge, KeptProject, KeptRelations } from "./stored-records.ts";
 import { isActivitySince } from "./undo-activities.ts";
@@ -25,13 +26,17 @@ import { isActivitySince } from "./undo-activities.ts";
 export async function readRelations(deps: ObserveDeps, item: KeptItem, source: ObservationSource): Promise<string> {
   const began = await deps.store.now();
   if (!(await deps.plane.capabilities()).relations) {
-    const { relations, latestChange, date } = await readActivityRelations(deps, item.snapshot);
+    const { relations, latestChange, date } = await readForTask(deps, item, (plane) =>
+      readActivityRelations({ ...deps, plane }, item.snapshot),
+    );
     const readAt = toReadTime(date, (await deps.store.now()) - began);
     await observeRelations(deps, item, relations, began, source, { latestChange });
     return readAt;
   }
   const params = { project: item.snapshot.project, item: item.snapshot.id };
-  const { data, date } = await deps.plane.call(relationCalls.list, { params, priority: "spare" });
+  const { data, date } = await readForTask(deps, item, (plane) =>
+    plane.call(relationCalls.list, { params, priority: "spare" }),
+  );
   const readAt = toReadTime(date, (await deps.store.now()) - began);
   await observeRelations(deps, item, data, began, source);
   return readAt;

@@ -16,6 +16,8 @@ export const observedKeys = {
   /** A relation in Plane that does not count as a dependency. */
   ignoredDependency: (blocked: string, blocker: string): StoreKey => `ignored-edge:${blocked}:${blocker}`,
   cycle: (id: string): StoreKey => `cycle:${id}`,
+  /** The items of a cycle at its last read. */
+  cycleItems: (id: string): StoreKey => `cycle-items:${id}`,
   /** The blockers because of which Groundcrew has blocked a dependant. */
   dependencyBlock: (item: string): StoreKey => `stuck:${item}`,
   /** Time of an item's last read, so that several queued reads become one. */

@@ -40,6 +40,10 @@ export interface KeptProject {
   began: string;
   /** The first complete read has finished; until then webhooks of the project are held. */
   baseline: boolean;
+  /** Number of items that Plane listed when the baseline began, to tell how far it is. */
+  listed?: number;
+  /** Number of items of all projects whose blockers were unread when the baseline ended, to tell how far that is. */
+  unreadBlockers?: number;
   /** Newest `updated_at` of the last complete pass; moved by passes only (observation rule 2). */
   cursor: string;
   /**
@@ -70,6 +74,8 @@ export interface KeptCycle {
   phase: CyclePhase;
   done: number;
   total: number;
+  /** Absent in records of versions up to 0.2. */
+  cancelled?: number;
 }
 
 export interface KeptComments {

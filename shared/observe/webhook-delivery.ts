@@ -5,7 +5,7 @@ import { planeTimeSchema } from "../plane/time.ts";
 import type { ActorHint } from "./event-actor.ts";
 import { observedItemSchema } from "./normalize.ts";
 
-const actorSchema = z.object({ id: planeIdSchema, display_name: z.string() });
+const actorSchema = z.object({ id: planeIdSchema, display_name: z.string(), email: z.string().nullish() });
 
 /** Only a hint about the actor: when its form is unknown, it is dropped and the rest of the webhook still counts. */
 const activitySchema = z

@@ -6,6 +6,8 @@ import { PlaneError, type PlaneErrorCode } from "./errors.ts";
 const UNKNOWN_VERSION = "unknown";
 const REFUSAL_CODES: ReadonlySet<PlaneErrorCode> = new Set(["auth", "not_found", "invalid", "unexpected"]);
 
+export type CapabilityCache = ReturnType<typeof createCapabilityCache>;
+
 /**
  * Caches for a day what the server supports, according to its version and to a 404 for a route that the version should
  * have. If the server answers without a version, everything counts as supported. If it does not answer, `get` rejects

@@ -23,6 +23,8 @@ export interface PlaneCallOptions {
   priority?: CallPriority;
   /** Total time that these calls may wait for the quota. Each wait is subtracted from `left`. */
   waitBudget?: { left: Ms };
+  /** Sends the request once only; a failure is not repeated. */
+  retries?: false;
   /** Runs right before each attempt to send the request. An error that it throws ends the call. */
   beforeSend?: () => Promise<void>;
 }

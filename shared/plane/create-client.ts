@@ -1,7 +1,7 @@
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Ms } from "../time.ts";
-import { createCapabilityCache } from "./capabilities.ts";
+import { type CapabilityCache, createCapabilityCache } from "./capabilities.ts";
 import type { Endpoint, PlaneAnswer, PlaneCallOptions, PlaneClient, PlanePage } from "./client.ts";
 import { PlaneNotFoundError, PlaneRateLimitedError } from "./errors.ts";
 import { instanceApi } from "./instance.ts";
@@ -11,7 +11,7 @@ import { type CallPriority, createQuota, type QuotaOptions } from "./quota.ts";
 import { RELATIONS_PATH } from "./relations.ts";
 import { createRequestSender } from "./request.ts";
 import { isRepeatable, withRetries } from "./retry.ts";
-import { fillRoute, normalizeBaseUrl } from "./route.ts";
+import { fillRoute, normalizeBaseUrl, requiresApiKey } from "./route.ts";
 
 export interface PlaneClientOptions {
   /** Plane's address without `/api/v1`; it may have a path and a trailing slash. */
@@ -27,6 +27,8 @@ export interface PlaneClientOptions {
   metrics: Metrics;
   log: Log;
   clock: () => Ms;
+  /** Shared by the clients of one server, so that each of its abilities is found out once. Default: its own. */
+  capabilities?: CapabilityCache;
   wait: (ms: Ms) => Promise<void>;
   fetch: typeof fetch;
   /** Timeout for one request, including the body of its answer. Default 30 s. */
@@ -42,9 +44,6 @@ export interface PlaneClientOptions {
   answerLimit?: number;
 }
 
-/** Prefix of the routes that require the API key and count against its quota; all others are public. */
-const API_KEY_PATH_PREFIX = "/api/v1/";
-
 /**
  * Throws a RangeError when the address or the key is invalid. Calls fail when the store fails, because an uncounted
  * request could exceed the quota.
@@ -56,21 +55,20 @@ export function createPlaneClient(options: PlaneClientOptions): PlaneClient {
   const base = normalizeBaseUrl(options.url);
   const request = createRequestSender(options);
   const quota = createQuota({ ...options, limit: options.rateLimit, maxWait });
-  const capabilities = createCapabilityCache(
-    async () => (await call(instanceApi.info)).data.instance.current_version,
-    clock,
-  );
+  const capabilities =
+    options.capabilities ??
+    createCapabilityCache(async () => (await call(instanceApi.info)).data.instance.current_version, clock);
 
   async function call<A>(endpoint: Endpoint<A>, callOptions: PlaneCallOptions = {}): Promise<PlaneAnswer<A>> {
     const { operation, method, path } = endpoint;
-    const { priority = "background", query, json, waitBudget, beforeSend } = callOptions;
-    const usesApiKey = path.startsWith(API_KEY_PATH_PREFIX);
+    const { priority = "background", query, json, waitBudget, retries, beforeSend } = callOptions;
+    const usesApiKey = requiresApiKey(endpoint);
     const waitForTurn = quota.createTurnWaiter(operation, priority, waitBudget);
     const retryOptions = {
       ...options,
       operation,
       repeatable: isRepeatable(method, json),
-      delays: retryDelays,
+      delays: retries === false ? [] : retryDelays,
       maxWait: waitBudget?.left ?? maxWait[priority],
     };
     const httpRequest = {

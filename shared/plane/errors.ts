@@ -13,6 +13,8 @@ interface PlaneErrorContext {
   operation: string;
   /** Plane's HTTP status; absent when there was no answer. */
   status?: number | undefined;
+  /** Plane's own words, in English, if it gave a reason. */
+  detail?: string | undefined;
 }
 
 /**
@@ -23,11 +25,13 @@ export abstract class PlaneError extends Error {
   abstract readonly code: PlaneErrorCode;
   readonly operation: string;
   readonly status: number | undefined;
+  readonly detail: string | undefined;
 
   constructor(context: PlaneErrorContext, message: string) {
     super(message);
     this.operation = context.operation;
     this.status = context.status;
+    this.detail = context.detail;
   }
 }
 

@@ -1,3 +1,4 @@
+import { sha256Hex } from "../hashing/sha256-hex.ts";
 import type { BucketSpend } from "../store/bucket-operations.ts";
 import type { Store } from "../store/port.ts";
 import { holdBucket, reserveTurn } from "../store/rate-limit-hold.ts";
@@ -54,10 +55,17 @@ export interface Quota {
   endProbe(): Promise<void>;
 }
 
+/** Returns the name under which the quota of an API key is stored: a hash, never the key itself. */
+export async function createKeyName(apiKey: string): Promise<string> {
+  return (await sha256Hex(apiKey)).slice(0, 16);
+}
+
+const toBucketName = (keyName: string) => `plane:${keyName}`;
+
 /** A sliding-window quota for one API key, shared by every process on the store. */
 export function createQuota(options: QuotaOptions): Quota {
   const { store, limit, wait, maxWait } = options;
-  const bucket = `plane:${options.keyName}`;
+  const bucket = toBucketName(options.keyName);
   const toShare = (part: number): BucketSpend => {
     const reserved = Math.max(1, Math.ceil(limit * part));
     return { bucket, n: 1, limit: Math.max(1, limit - reserved), window: WINDOW_MS };
@@ -111,4 +119,15 @@ function createQuotaError(operation: string, retryAfter: Ms) {
     { operation, retryAfter },
     `The quota of this API key is used up: ${operation} was not sent. Try again in ${seconds} s.`,
   );
+}
+
+/** Reads how many requests of a minute are left for an API key; 0 while a rate limit stops them. */
+export async function readQuotaLeft(
+  store: Pick<Store, "countSpent" | "listHolds" | "now">,
+  { apiKey, limit }: { apiKey: string; limit: number },
+): Promise<number> {
+  const bucket = toBucketName(await createKeyName(apiKey));
+  const [spent, holds, now] = await Promise.all([store.countSpent(bucket, WINDOW_MS), store.listHolds(), store.now()]);
+  const isHeld = holds.some((hold) => hold.bucket === bucket && (hold.until > now || hold.needsProbe));
+  return isHeld ? 0 : Math.max(0, limit - spent);
 }

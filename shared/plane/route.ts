@@ -21,3 +21,8 @@ export function normalizeBaseUrl(address: string): string {
     throw new RangeError("Plane's address must be an http or https URL without a user, a query or a fragment");
   return url.href.replace(/\/+$/, "");
 }
+
+/** Whether the route requires the API key and counts against its quota; all others are public. */
+export function requiresApiKey({ path }: { path: string }): boolean {
+  return path.startsWith("/api/v1/");
+}

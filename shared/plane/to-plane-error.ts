@@ -19,8 +19,8 @@ const DEFAULT_RETRY_MS = MINUTE;
 /** Converts an answer with a status of 400 or more to an error. */
 export function toPlaneError(operation: string, reply: PlaneReply): PlaneError {
   const { status } = reply;
-  const context = { operation, status };
   const errorBody = parseErrorBody(reply.body);
+  const context = { operation, status, detail: errorBody?.text || undefined };
   const summary = errorBody?.text ? `${status}: ${errorBody.text}` : `${status}`;
   const retryAfter = parseRetryAfter(reply.headers.get("retry-after"), reply.date);
 

@@ -42,6 +42,8 @@ export interface BucketOperations {
   takeProbe(spend: BucketSpend, lease: Ms): Promise<boolean>;
   /** Ends a hold because its probe has succeeded. Without a probe under way, nothing is changed. */
   endProbe(bucket: string): Promise<void>;
+  /** Returns what was spent from a bucket in the last `window` milliseconds, and changes nothing. */
+  countSpent(bucket: string, window: Ms): Promise<number>;
   /** Returns all holds, in the order of their buckets' names. */
   listHolds(): Promise<BucketHold[]>;
 }

@@ -11,11 +11,16 @@ export interface SpentEntry {
  */
 export function computeWindowWait(spent: readonly SpentEntry[], n: number, limit: number, window: Ms, now: Ms): Ms {
   if (n > limit) return window;
-  let over = spent.reduce((sum, entry) => sum + entry.n, n) - limit;
+  let over = n + sumSpent(spent) - limit;
   if (over <= 0) return 0;
   for (const entry of spent) {
     over -= entry.n;
     if (over <= 0) return entry.at + window - now;
   }
   return window;
+}
+
+/** Returns what was spent in all. */
+export function sumSpent(spent: readonly SpentEntry[]): number {
+  return spent.reduce((sum, { n }) => sum + n, 0);
 }

@@ -46,9 +46,14 @@ export type WorkEvent =
   | { kind: "critical"; comment: string; agent: string; text: string }
   /**
    * The agent lost its claim: it expired after `minutes` without a call (absent on older events: 15), the task was
-   * reassigned, or people changed its status.
+   * reassigned, people changed its status, or the person `by` stopped the work.
    */
-  | { kind: "claim_lost"; agent: string; why: "expired" | "reassigned" | "moved"; since: string; minutes?: number }
+  | { kind: "claim_lost"; agent: string; why: ClaimLossReason; since: string; minutes?: number; by?: string }
+  /**
+   * The person `by` wrote to the agent: a comment on its task, or with a mention of it. `remark` identifies what was
+   * written; `text` may combine several remarks, one per line.
+   */
+  | { kind: "addressed"; agent: string; remark: string; by: string; text: string }
   /** The agent finished with less confidence than required, so a human reviews the task (OPENCLAW-12). */
   | { kind: "review"; agent: string; confidence: number; text: string }
   /** The reviewer sent the task back: the agent continues it. */
@@ -57,8 +62,32 @@ export type WorkEvent =
   | { kind: "stuck"; blocker: string; why: "cancelled" | "blocked" }
   /** A dependency cycle. `path` holds the task keys; the first key is repeated at the end. */
   | { kind: "circle"; path: string[] }
-  /** A permanent error prevented an operation that an agent requested (OPENCLAW-15). */
-  | { kind: "failed"; agent: string; text: string };
+  /**
+   * A permanent error prevented an operation that an agent requested (OPENCLAW-15). `text` is in English, `refusal` is
+   * what people read.
+   */
+  | { kind: "failed"; agent: string; text: string; refusal?: ReasonForPeople }
+  /**
+   * A ticket, a work item for a Claude Code session, took a step. `ticket` is its key, `reason` the code of the step and
+   * `text` its details.
+   */
+  | {
+      kind: "ticket";
+      ticket: string;
+      run: number;
+      from: string | null;
+      state: string;
+      reason: string;
+      text: string;
+      by: string | null;
+    };
+
+/** Why something failed, for people: the name of a text, and the values of its placeholders. */
+interface ReasonForPeople {
+  name: string;
+  values?: Readonly<Record<string, string>>;
+  reason?: Omit<ReasonForPeople, "reason">;
+}
 
 /**
  * Events of a plan, which has no work item and, until it has been created, no project. `plan` is the id of its run,
@@ -78,10 +107,13 @@ export type PlanEvent =
       reason: string | null;
       cancelled?: true;
     }
-  /** The plan cannot be completed; `text` is the reason. */
-  | { kind: "plan_failed"; plan: string; agent: string; title: string; text: string }
+  /** The plan cannot be completed; `text` is the reason in English, `refusal` is what people read. */
+  | { kind: "plan_failed"; plan: string; agent: string; title: string; text: string; refusal?: ReasonForPeople }
   /** All tasks of the plan are closed. */
   | { kind: "plan_completed"; plan: string; agent: string; title: string; tasks: number };
+
+/** Why an agent lost its claim. */
+export type ClaimLossReason = "expired" | "reassigned" | "moved" | "stopped";
 
 export type Urgency = "low" | "normal" | "high";
 
@@ -94,11 +126,13 @@ export const WORK_EVENT_KINDS = [
   "answered",
   "critical",
   "claim_lost",
+  "addressed",
   "review",
   "sent_back",
   "stuck",
   "circle",
   "failed",
+  "ticket",
 ] as const satisfies readonly WorkEvent["kind"][];
 
 export const PLAN_EVENT_KINDS = [
@@ -148,6 +182,8 @@ export function toEventId(event: AnyEvent): string {
       return `${event.kind}.${event.question}.${event.reminder}`;
     case "answered":
       return `${event.kind}.${event.question}`;
+    case "addressed":
+      return `${event.kind}.${encodeURIComponent(event.agent)}.${event.remark}`;
     default:
       return event.kind;
   }

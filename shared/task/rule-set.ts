@@ -30,15 +30,35 @@ export interface EventFacts {
      * forwarded payload.
      */
     blockedByDependency?: true;
-    /** Milliseconds from start to completion by Plane's clock; absent when the start was not observed. */
+    /** Of a task that is done: the time that its agents spent on it, in milliseconds; absent when there is none. */
     timeSpentMs?: number;
+    /** Of a task that is done: the cost that its agents reported, in the budget's currency; absent when there is none. */
+    cost?: number;
+    /** What the agent delivered: its summary as plain text, and its first files of `count`. Of `completed` only. */
+    result?: { text?: string; files: { name: string; url: string }[]; count: number };
     /** Number of items that depend on this one. */
     dependants: number;
   };
   /** Absent for an event of a plan whose project does not exist yet. */
   project?: { id: string; identifier: string; name: string; url: string };
   cycle?: { id: string; name: string; start: string | null; end: string | null; done: number; total: number };
-  comment?: { id: string /** Plain text, at most 300 characters. */; text: string };
+  /** The tasks of a completed project, and what they took together. Of `project_completed` only. */
+  totals?: { done: number; cancelled: number; timeSpentMs?: number; cost?: number };
+  comment?: {
+    id: string;
+    /** Plain text, at most 300 characters. */
+    text: string;
+    /**
+     * What the comment says to agents, when a person may have written it; a program's comment has none. It is not part
+     * of the forwarded payload.
+     */
+    remark?: {
+      /** Plain text in lines, at most 1,000 characters. */
+      text: string;
+      /** Ids of the mentioned Plane users. */
+      mentions: string[];
+    };
+  };
   /** The actor of the change; absent when it is unknown. */
   actor?: { id: string; name: string; isAgent: boolean };
   /** Plane's time of the change. */
@@ -67,6 +87,9 @@ export interface RuleAction {
   /** The rule that matched, for the log and the page. */
   rule: string;
 }
+
+/** The rule by which the chat gets what waits for a person, whatever the settings name. */
+export const WAITS_FOR_PERSON = "waits for a person";
 
 /** An event with its facts. Texts are rendered later, when the job is handled. */
 export interface ActionBody {

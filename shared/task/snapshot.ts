@@ -44,6 +44,18 @@ export interface Snapshot {
   ours?: true;
 }
 
+/** Compares open tasks for sorting: by priority, due date and age, the one to start first. */
+export function compareUrgency(
+  a: Pick<Snapshot, "priority" | "due" | "createdAt">,
+  b: Pick<Snapshot, "priority" | "due" | "createdAt">,
+): number {
+  return comparePriorities(a, b) || compareText(a.due ?? "9", b.due ?? "9") || compareText(a.createdAt, b.createdAt);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
 /** The stored state of a work item: the last accepted snapshot, and data that only Groundcrew has. */
 export interface KeptItem {
   snapshot: Snapshot;
@@ -64,7 +76,7 @@ export interface KeptItem {
    * the record's own.
    */
   observedRev?: number;
-  /** Plane's time of the change to `in_progress`, from which the time spent is computed. */
+  /** Plane's time of the change to `in_progress`, since when people see it in work. */
   startedAt?: string;
   /** Plane's `completed_at` of the latest completion that only the activities showed. */
   completedAgainAt?: string;
@@ -72,6 +84,11 @@ export interface KeptItem {
   doubt?: { assignees?: number; labels?: number; gone?: number };
   /** Set while changes between the beginning of the baseline and the item's first read may still have to be reported. */
   initial?: InitialState;
+  /**
+   * A person stopped the work: no agent may start the task until a person comments on it, changes its state or assigns
+   * it. `by` is the person, `at` store time. `returned`: Groundcrew need not, or no longer, return it to todo.
+   */
+  stopped?: { by: string; at: number; returned?: true };
   /** Tombstone: store time since which Plane no longer lists the item. Only a read restores it, never a late webhook. */
   gone?: number;
 }

@@ -7,9 +7,9 @@ export function isOpenAndOwned(item: KeptItem, agent: string): boolean {
 }
 
 /**
- * Whether the agent could claim this item unless it is claimed: it is open, theirs, and neither in review nor blocked, as
- * far as its blockers are known.
+ * Whether the agent could claim this item unless it is claimed: it is open, theirs, neither stopped by a person nor in
+ * review nor blocked, as far as its blockers are known.
  */
 export function isStartable(item: KeptItem, agent: string): boolean {
-  return isOpenAndOwned(item, agent) && !isBlocked(item) && !item.blockersUnknown && !item.review;
+  return isOpenAndOwned(item, agent) && !isBlocked(item) && !item.blockersUnknown && !item.review && !item.stopped;
 }

@@ -149,7 +149,8 @@ function rankPart(item: KeptItem, part: DetailsPart): DetailsRank {
   return isUncertain ? 3 : 4;
 }
 
-function isAgentTask({ snapshot, owners = [] }: KeptItem): boolean {
+/** Whether the item is an open task of an agent. */
+export function isAgentTask({ snapshot, owners = [] }: KeptItem): boolean {
   return isOpen(snapshot.word) && owners.length > 0;
 }
 

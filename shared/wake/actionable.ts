@@ -8,7 +8,7 @@ import type { KeptClaim } from "../work/claims/find-claim.ts";
 import { workKeys } from "../work/context/work-keys.ts";
 import { readHiddenTasks } from "../work/plan-runs/hidden-tasks.ts";
 import type { PlanRun } from "../work/plan-runs/plan-run.ts";
-import type { Wish } from "../work/wishes/wish-record.ts";
+import { isWishOpen, type Wish } from "../work/wishes/wish-record.ts";
 import { isHeldInBacklog } from "./backlog.ts";
 import type { WakeTask } from "./wake-record.ts";
 
@@ -35,7 +35,7 @@ export async function filterActionableTasks<T extends WakeTask>(
     if (task.question !== undefined) return true;
     switch (task.reason) {
       case "asked_for":
-        return isWishOpen(wishes[i]?.value);
+        return isWishUnsettled(wishes[i]?.value);
       case "plan_rejected":
         return runs[i]?.value.state === "rejected";
       case "plan_failed":
@@ -52,6 +52,10 @@ export async function filterActionableTasks<T extends WakeTask>(
         return item !== undefined && isOpenAndOwned(item, agent);
       case "sent_back":
         return item !== undefined && isOpenAndOwned(item, agent) && !(await isHeldInBacklog(deps, item));
+      case "addressed":
+        return item !== undefined && item.gone === undefined;
+      case "stopped":
+        return claims[i]?.value.agent !== agent && !(item !== undefined && isStartable(item, agent));
       case "assigned":
       case "unblocked":
         return (
@@ -72,6 +76,6 @@ function isBlockedByDependency(block: KeptDependencyBlock | undefined): boolean 
 }
 
 /** A mark of version 0.2 and before says only that the request was handed over. */
-function isWishOpen(wish: Wish | true | undefined): boolean {
-  return wish === undefined || wish === true || wish.state === "open";
+function isWishUnsettled(wish: Wish | true | undefined): boolean {
+  return wish === undefined || wish === true || isWishOpen(wish);
 }

@@ -66,7 +66,7 @@ export async function prepareWakeTasks(
   const next: KeptWake = {
     ...previous,
     ...nextWake,
-    told: { ...previous.told, ...Object.fromEntries(tasks.map(({ id }) => [id, now])) },
+    told: markTold(previous.told, tasks, now),
     ...omitUndefined({ found: options.found ? { ...previous.found, ...options.found } : undefined }),
   };
   return {
@@ -76,14 +76,44 @@ export async function prepareWakeTasks(
   };
 }
 
+/**
+ * Marks the tasks as told, so that no wake repeats that they can be started. A person's words do not say that, and an
+ * agent whose work was ended is notified again once it may start the task again.
+ */
+function markTold(told: KeptWake["told"], tasks: readonly WakeTask[], now: Ms): KeptWake["told"] {
+  const next = { ...told };
+  for (const { id, reason } of tasks) {
+    if (reason === "stopped") delete next[id];
+    else if (reason !== "addressed") next[id] = now;
+  }
+  return next;
+}
+
 /** Whether the agent was already woken for the result of this event, before the event's own job was handled. */
 function isAlreadyFound({ found, pending }: KeptWake, { id }: WakeTask, since: Revision | undefined): boolean {
   const foundRev = found?.[id];
   return foundRev !== undefined && since !== undefined && since < foundRev && !pending.some((task) => task.id === id);
 }
 
-/** Adds tasks to others; a task that is among them already gets the new reason. */
+/**
+ * Adds tasks to others; a task that is among them already gets the new reason. A person's words, and the end of the work,
+ * stay beside other reasons, and the words of several remarks are kept together.
+ */
 export function mergeWakeTasks<T extends WakeTask>(earlier: readonly T[], tasks: readonly T[]): T[] {
-  const ids = new Set(tasks.map(({ id }) => id));
-  return [...earlier.filter(({ id }) => !ids.has(id)), ...tasks].slice(-MAX_TASKS);
+  const added = new Map<string, T>();
+  for (const task of tasks) added.set(toIdentity(task), combineWords(added.get(toIdentity(task)), task));
+  const kept = earlier.filter((task) => !added.has(toIdentity(task)));
+  const replaced = new Map(earlier.map((task) => [toIdentity(task), task]));
+  const merged = [...added].map(([identity, task]) => combineWords(replaced.get(identity), task));
+  return [...kept, ...merged].slice(-MAX_TASKS);
+}
+
+function toIdentity({ id, reason }: WakeTask): string {
+  return reason === "addressed" || reason === "stopped" ? `${reason}:${id}` : id;
+}
+
+function combineWords<T extends WakeTask>(earlier: T | undefined, task: T): T {
+  if (task.reason !== "addressed" || earlier?.text === undefined || task.text === undefined) return task;
+  const lines = new Set([...earlier.text.split("\n"), ...task.text.split("\n")]);
+  return { ...task, text: [...lines].join("\n") };
 }

@@ -7,6 +7,8 @@ export type WakeReason =
   | "unblocked"
   | "answered"
   | "sent_back"
+  | "addressed"
+  | "stopped"
   | "stuck"
   | "circle"
   | "project_completed"

@@ -1,3 +1,4 @@
+import { formatIsoTime, type Ms } from "../time.ts";
 import { claimTask } from "./claims/claim-task.ts";
 import { addComment, type NewComment } from "./comments/add-comment.ts";
 import { createCallContext, type WorkDeps } from "./context/call-context.ts";
@@ -33,6 +34,8 @@ export type TaskOperations = ReturnType<typeof createTaskOperations>;
 export function createTaskOperations(deps: WorkDeps, caller: Caller, correlation?: string) {
   const context = createCallContext(deps, caller, correlation);
   return {
+    /** Formats a time as ISO 8601 in TIMEZONE. */
+    formatTime: (at: Ms) => formatIsoTime(at, deps.settings.timezone),
     create: async (newTask: NewTask & { project: string }) =>
       readTaskAnswer(context, await createTask(context, newTask)),
     update: async (task: string, changes: TaskChanges) =>

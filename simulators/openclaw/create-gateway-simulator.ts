@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { closeLocalServer, listenLocally } from "../local-server.ts";
 import {
   answerHook,
   type GatewayMapping,
@@ -161,12 +162,7 @@ export function createGatewaySimulator({
     /** Listens on `listenPort` (default: any free port, later the same one) and returns the value for `OPENCLAW_URL`. */
     async start(listenPort = port): Promise<string> {
       const starting = createServer(handleRequest);
-      await new Promise<void>((resolve, reject) => {
-        starting.once("error", reject);
-        starting.listen(listenPort, "127.0.0.1", resolve);
-      });
-      const address = starting.address();
-      if (address !== null && typeof address !== "string") port = address.port;
+      port = await listenLocally(starting, listenPort);
       server = starting;
       return `http://127.0.0.1:${port}`;
     },
@@ -174,11 +170,7 @@ export function createGatewaySimulator({
     async stop(): Promise<void> {
       const stopping = server;
       server = undefined;
-      if (!stopping) return;
-      await new Promise<void>((resolve) => {
-        stopping.close(() => resolve());
-        stopping.closeAllConnections();
-      });
+      await closeLocalServer(stopping);
     },
     /** Resolves when no run is active. */
     async waitForRuns(): Promise<void> {

@@ -9,8 +9,9 @@ import {
 } from "./render-row.ts";
 import type { CommentRow, ItemRow, JsonObject } from "./rows.ts";
 import type { Id } from "./types.ts";
-import { createPartWebhookTask } from "./webhook-task.ts";
+import { toWebhookSubject } from "./webhook-subject.ts";
 import type { WebhookTask } from "./worker-tasks.ts";
+import { createWebhookTask } from "./worker-tasks.ts";
 import { createRow, enqueueInRandomOrder, getEpoch, type PlaneWorld, sortNewestFirst, touchRow } from "./world.ts";
 
 export interface NewComment {
@@ -63,7 +64,7 @@ export function createComment(world: PlaneWorld, item: ItemRow, comment: NewComm
   // Plane saves the row a second time only for `created_at`, which is therefore later than `updated_at`.
   row.created_at = world.stamp();
   world.data.comments.set(row.id, row);
-  const event = createPartWebhookTask(world, "issue_comment", row, "created", null, null, null, actor);
+  const event = createWebhookTask("issue_comment", toWebhookSubject(world, row), "created", null, null, null, actor);
   queueCommentActivity(world, row, "created", "created a comment", actor, [event]);
   return row;
 }
@@ -81,7 +82,9 @@ export function editComment(world: PlaneWorld, row: CommentRow, requested: JsonO
     const column = columns.find((name) => name === field);
     const value = requested[field];
     if (!column || typeof value !== "string" || row[column] === value) continue;
-    events.push(createPartWebhookTask(world, "issue_comment", row, "updated", column, row[column], value, actor));
+    events.push(
+      createWebhookTask("issue_comment", toWebhookSubject(world, row), "updated", column, row[column], value, actor),
+    );
   }
   if (typeof requested["comment_html"] === "string") row.comment_html = requested["comment_html"];
   if (typeof external_source === "string") row.external_source = external_source;

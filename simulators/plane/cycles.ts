@@ -10,7 +10,8 @@ import {
 import type { CycleRow, JsonObject, ProjectRow } from "./rows.ts";
 import { isDay, parseTime } from "./time.ts";
 import type { Id, Micros } from "./types.ts";
-import { createPartWebhookTask } from "./webhook-task.ts";
+import { toWebhookSubject } from "./webhook-subject.ts";
+import { createWebhookTask } from "./worker-tasks.ts";
 import { createRow, enqueueTasks, type PlaneWorld, sortNewestFirst, touchRow } from "./world.ts";
 
 export interface NewCycle {
@@ -66,7 +67,7 @@ export function createCycle(world: PlaneWorld, project: ProjectRow, cycle: NewCy
     external_id: cycle.external_id ?? null,
   };
   world.data.cycles.set(row.id, row);
-  enqueueTasks(world, createPartWebhookTask(world, "cycle", row, "created", null, null, null, by));
+  enqueueTasks(world, createWebhookTask("cycle", toWebhookSubject(world, row), "created", null, null, null, by));
   return row;
 }
 
@@ -83,10 +84,9 @@ export function editCycle(world: PlaneWorld, row: CycleRow, patch: JsonObject, b
     if (!key || before[key] === row[key]) return [];
     const old = before[key];
     return [
-      createPartWebhookTask(
-        world,
+      createWebhookTask(
         "cycle",
-        row,
+        toWebhookSubject(world, row),
         "updated",
         key,
         typeof old === "number" ? new Date(old / 1000).toISOString() : old,

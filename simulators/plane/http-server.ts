@@ -2,6 +2,7 @@ import { createServer, type Server } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { type Context, Hono } from "hono";
+import { closeLocalServer, listenLocally } from "../local-server.ts";
 import type { LedgerRequestInfo, PlaneApp, PlaneAppEnv } from "./endpoint.ts";
 import type { FaultInjector } from "./fault-injector.ts";
 import { findToken } from "./people.ts";
@@ -110,21 +111,12 @@ export function createHttpListener(app: PlaneApp): HttpListener {
     async start(port) {
       const httpServer = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }));
       server = httpServer;
-      await new Promise<void>((resolve, reject) => {
-        httpServer.once("error", reject);
-        httpServer.listen(port, "127.0.0.1", resolve);
-      });
-      const address = httpServer.address();
-      return typeof address === "object" && address ? address.port : port;
+      return listenLocally(httpServer, port);
     },
     async stop() {
       const closing = server;
       server = undefined;
-      if (!closing) return;
-      await new Promise<void>((resolve) => {
-        closing.close(() => resolve());
-        closing.closeAllConnections();
-      });
+      await closeLocalServer(closing);
     },
   };
 }

@@ -3,7 +3,8 @@ import { getProject } from "./projects.ts";
 import { renderAuthorColumns, renderBaseColumns, renderExternalColumns, type TimeFormatter } from "./render-row.ts";
 import type { JsonObject, ModuleRow, ProjectRow } from "./rows.ts";
 import type { Id } from "./types.ts";
-import { createPartWebhookTask } from "./webhook-task.ts";
+import { toWebhookSubject } from "./webhook-subject.ts";
+import { createWebhookTask } from "./worker-tasks.ts";
 import { createRow, enqueueTasks, type PlaneWorld, sortNewestFirst } from "./world.ts";
 
 export interface NewModule {
@@ -30,7 +31,7 @@ export function createModule(world: PlaneWorld, project: ProjectRow, module: New
     external_id: null,
   };
   world.data.modules.set(row.id, row);
-  enqueueTasks(world, createPartWebhookTask(world, "module", row, "created", null, null, null, by));
+  enqueueTasks(world, createWebhookTask("module", toWebhookSubject(world, row), "created", null, null, null, by));
   return row;
 }
 

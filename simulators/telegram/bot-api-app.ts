@@ -26,7 +26,7 @@ interface BotApiState {
   topics: ReadonlyMap<string, "open" | "closed">;
   /** Pressed buttons by the id of their callback query. */
   presses: ReadonlyMap<string, ButtonPress>;
-  /** Command menus by language code. */
+  /** Command menus by language code; those of a scope by `<scope>:<language code>`. */
   menus: Map<string, CommandMenu>;
   updates: ReturnType<typeof createUpdateQueue>;
   callHandler: ReturnType<typeof createCallHandler>;
@@ -39,7 +39,11 @@ const commandsSchema = z.strictObject({
     z.strictObject({ command: z.string().regex(/^[a-z0-9_]{1,32}$/), description: z.string().min(1).max(256) }),
   ),
   language_code: z.string().length(2).or(z.literal("")).default(""),
+  scope: z.strictObject({ type: z.enum(["default", "all_private_chats"]) }).default({ type: "default" }),
 });
+
+/** The key of a menu: its language code, after the scope when it has one. */
+const toMenuKey = (language: string, scope: string) => (scope === "default" ? language : `${scope}:${language}`);
 
 /** Telegram's error text for an edit that changes nothing. */
 const NOT_MODIFIED =
@@ -67,6 +71,7 @@ export function createBotApiApp(state: BotApiState) {
     if (!sent.success) return toRefusalResponse(createBadRequest(z.prettifyError(sent.error)));
     const { chat_id: chat, text, entities, link_preview_options: previews } = sent.data;
     const { reply_markup: markup, reply_parameters: reply, message_thread_id: topic } = sent.data;
+    const silent = sent.data.disable_notification ? (true as const) : undefined;
     const apply = () => {
       const problem = findProblem(chat, text, entities);
       if (problem !== undefined) return createBadRequest(problem);
@@ -81,7 +86,7 @@ export function createBotApiApp(state: BotApiState) {
         entities,
         previews: previews?.is_disabled !== true,
         buttons: markup?.inline_keyboard ?? [],
-        ...omitUndefined({ replyTo: reply && isReplyTargetPresent ? reply.message_id : undefined, topic }),
+        ...omitUndefined({ replyTo: reply && isReplyTargetPresent ? reply.message_id : undefined, topic, silent }),
       });
     };
     return callHandler.handleCall(c.env, { method: "sendMessage", chat, text, apply });
@@ -127,13 +132,15 @@ export function createBotApiApp(state: BotApiState) {
   app.post("/:bot/setMyCommands", async (c) => {
     const parsedCommands = commandsSchema.safeParse(await readBody(c));
     if (!parsedCommands.success) return toRefusalResponse(createBadRequest(z.prettifyError(parsedCommands.error)));
-    menus.set(parsedCommands.data.language_code, parsedCommands.data.commands);
+    const { language_code: language, scope, commands } = parsedCommands.data;
+    menus.set(toMenuKey(language, scope.type), commands);
     return toResultResponse(true);
   });
   app.post("/:bot/getMyCommands", async (c) => {
     const request = commandsSchema.partial({ commands: true }).safeParse(await readBody(c));
     if (!request.success) return toRefusalResponse(createBadRequest(z.prettifyError(request.error)));
-    return toResultResponse(menus.get(request.data.language_code) ?? []);
+    const { language_code: language = "", scope } = request.data;
+    return toResultResponse(menus.get(toMenuKey(language, scope?.type ?? "default")) ?? []);
   });
   app.notFound(() => toRefusalResponse({ status: 404, description: "Not Found" }));
   return app;

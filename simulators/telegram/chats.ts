@@ -17,6 +17,8 @@ export interface SimulatedMessage {
   replyTo?: number;
   /** Id of the forum topic that contains the message. */
   topic?: number;
+  /** It was sent without a sound. */
+  silent?: true;
   /** Id of the person who wrote it; absent for a message of the bot. */
   from?: number;
 }
@@ -24,7 +26,7 @@ export interface SimulatedMessage {
 /** The content of a new message. */
 export type MessageContent = Pick<
   SimulatedMessage,
-  "text" | "entities" | "previews" | "buttons" | "replyTo" | "topic" | "from"
+  "text" | "entities" | "previews" | "buttons" | "replyTo" | "topic" | "silent" | "from"
 >;
 
 export interface SimulatedChat {

@@ -37,6 +37,7 @@ export const sendMessageSchema = z.strictObject({
     .strictObject({ message_id: z.number().int(), allow_sending_without_reply: z.boolean().optional() })
     .optional(),
   message_thread_id: z.number().int().optional(),
+  disable_notification: z.boolean().optional(),
 });
 export const editMessageSchema = z.strictObject({ ...textFields, message_id: z.number().int() });
 

@@ -1,5 +1,6 @@
 import { createAdaptorServer } from "@hono/node-server";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { closeLocalServer, listenLocally } from "../local-server.ts";
 import { type ButtonPress, type CommandMenu, createBotApiApp } from "./bot-api-app.ts";
 import { createBadRequest } from "./bot-api-responses.ts";
 import { createCallHandler, type TelegramFault } from "./call-handler.ts";
@@ -63,12 +64,7 @@ export function createTelegramSimulator({
   /** Listens on `listenPort` (default: any free port) and returns the value for `TELEGRAM_API_ROOT`. */
   async function start(listenPort = port): Promise<string> {
     const starting = createAdaptorServer({ fetch: app.fetch });
-    await new Promise<void>((resolve, reject) => {
-      starting.once("error", reject);
-      starting.listen(listenPort, "127.0.0.1", resolve);
-    });
-    const address = starting.address();
-    if (address !== null && typeof address !== "string") port = address.port;
+    port = await listenLocally(starting, listenPort);
     server = starting;
     return `http://127.0.0.1:${port}`;
   }
@@ -78,10 +74,7 @@ export function createTelegramSimulator({
     const stopping = server;
     server = undefined;
     updates.releasePoll();
-    if (!stopping) return;
-    const closed = new Promise<void>((resolve) => stopping.close(() => resolve()));
-    if ("closeAllConnections" in stopping) stopping.closeAllConnections();
-    await closed;
+    await closeLocalServer(stopping);
   }
 
   return {
@@ -145,7 +138,7 @@ export function createTelegramSimulator({
     repeatUpdate: updates.repeatUpdate,
     /** Sends all pending updates to the webhook again. */
     redeliverUpdates: updates.redeliver,
-    /** The command menu of a language; "" is the default menu for all other languages. */
+    /** The command menu of a language; "" is the menu for all other languages. `all_private_chats:fr` names a scope. */
     findMenu: (language: string) => menus.get(language),
     /** Injects these faults into the next messages and edits, one into each. */
     injectFaults: (...faults: TelegramFault[]) => void callHandler.faults.push(...faults),

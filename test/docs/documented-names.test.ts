@@ -7,6 +7,7 @@ import { type ErrorCode, GroundcrewError } from "../../shared/errors.ts";
 import { QUEUES } from "../../shared/store/job-operations.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import { EVENT_KINDS } from "../../shared/task/events.ts";
+import { MESSAGE_SOUNDS } from "../../shared/telegram/message-sounds.ts";
 
 const readDocument = (name: string) => readFileSync(`docs/${name}.md`, "utf8");
 
@@ -43,7 +44,14 @@ test("The documentation explains every event in docs/configuration.md", () => {
 
 test("The documentation tells every error's code and status in docs/http-api.md", () => {
   const rows = [...readDocument("http-api").matchAll(/^\| `(\w+)` \| (\d{3}) \|/gm)];
-  expect(rows).toHaveLength(11);
+  expect(rows).toHaveLength(12);
   for (const [, code, status] of rows)
     expect(new GroundcrewError(code as ErrorCode, "").status, code).toBe(Number(status));
+});
+
+test("The documentation names every event whose message makes a sound in docs/telegram.md, and no other", () => {
+  const [, section = ""] = /\n### Sounds\n(.*?)\n### /s.exec(readDocument("telegram")) ?? [];
+  const documented = new Set([...section.matchAll(/`([a-z_]+)`/g)].map(([, kind]) => kind));
+  const audible = EVENT_KINDS.filter((kind) => MESSAGE_SOUNDS[kind] !== "silent");
+  expect(EVENT_KINDS.filter((kind) => documented.has(kind))).toEqual(audible);
 });

@@ -37,6 +37,21 @@ test("Dead letters (reliability 5) are listed with queue, id, reason and time, w
   expect(text).not.toContain("marked");
 });
 
+test.each([
+  [{ facts: { item: { key: "ONB-12", title: "marked title" } } }, "ONB-12"],
+  [{ facts: { item: { key: "<b>ONB-12</b>" } } }, undefined],
+  ["not an object", undefined],
+])("A dead letter names the task of its event and nothing else of its body: %j", async (body, task) => {
+  const { url, store } = await startTestRuntime();
+  await store.commit({ jobs: [{ id: "one", queue: "outbox", lane: "chat", body }] });
+  const [job] = await store.take("outbox", 1000, 1);
+  if (job) await store.settle(job, { dead: "chat not found" });
+  const response = await fetch(`${url}/dead-letters`, createBearerHeaders(RUNTIME_ADMIN_TOKEN));
+  const text = await response.text();
+  expect(JSON.parse(text).dead_letters[0].task).toBe(task);
+  expect(text).not.toContain("marked");
+});
+
 test("Dead letters (reliability 5) are requeued once, whatever characters their id contains", async () => {
   const id = "item:12:completed:telegram:-100/1";
   const { url, store } = await createRuntimeWithDeadLetter(id);

@@ -25,7 +25,7 @@ async function startWithoutRelations() {
   return { app, lift };
 }
 
-const answerSchema = z.looseObject({ first_look: z.record(z.string(), z.number()).optional() });
+const answerSchema = z.looseObject({ first_look: z.record(z.string(), z.union([z.number(), z.string()])).optional() });
 
 async function readReports(app: VirtualTimeApp) {
   const readField = async (path: string) => answerSchema.parse(await (await app.request(path)).json()).first_look;
@@ -38,12 +38,20 @@ async function readReports(app: VirtualTimeApp) {
 
 test("/ready, the board and the doctor tell how much the first look at Plane has not read yet, until it is complete", async () => {
   const { app, lift } = await startWithoutRelations();
-  const left = { projects_left: 0, tasks_left: 3, items_left: 2 };
+  const left = {
+    projects_left: 0,
+    tasks_left: 3,
+    items_left: 2,
+    projects: 1,
+    items_read: 10,
+    stage: "blockers",
+    percent: 0,
+  };
   expect(await readReports(app)).toEqual({
     ready: left,
     board: left,
     doctor:
-      "Groundcrew still reads what was in Plane before: 0 projects, the blockers of 3 tasks of agents, and those of 2 other items",
+      "Groundcrew still reads what was in Plane before: 0 projects, the blockers of 3 tasks of agents, and those of 2 other items (0 % of the blockers read)",
   });
   lift();
   await app.time.advance(2 * MINUTE, SECOND);

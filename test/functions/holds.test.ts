@@ -107,7 +107,9 @@ test("reliability 32: an excessive retry_after of Telegram is reported, and DELE
   expect((await readStatus(app)).status).toBe(200);
 });
 
-test("the tick holds shortens what an earlier version stored: holds of years, and messages that wait for years", async () => {
+test("the tick holds shortens what an earlier version stored: holds of years, and messages that wait for years", {
+  timeout: 60_000,
+}, async () => {
   const { app, items } = await startApp();
   const years = 31 * 365 * DAY;
   await app.store.hold(`telegram:chat:${SIMULATED_CHAT}`, years);

@@ -32,6 +32,7 @@ test("GET /metrics (MONITOR-03) responds and reports it when the store is down",
   expect(status).toBe(200);
   expect(text).toContain("groundcrew_store_up 0");
   expect(text).not.toContain("groundcrew_queue_depth{");
+  expect(text).not.toMatch(/^groundcrew_(plane_up|plane_quota_left|budget)\b/m);
 });
 
 test("GET /metrics (MONITOR-03) contains the duration of the last canary and whether webhooks are missing", async () => {

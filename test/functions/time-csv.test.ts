@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { KeptClaim } from "../../shared/work/claims/find-claim.ts";
 import { workKeys, workSets } from "../../shared/work/context/work-keys.ts";
 import type { KeptSpending } from "../../shared/work/time/spending.ts";
 import type { KeptTimes } from "../../shared/work/time/time-entries.ts";
@@ -33,6 +34,18 @@ test("GET /time.csv (MONITOR-03) lists every entry, running ones without an end,
     carried: { Imhotep: 90_000 },
     entries: [createTimeEntry("Thot", 5), { agent: "Thot", fence: 2, from: now - 5_000 }],
   });
+  const [since, until] = [now - 5_000, now + 600_000];
+  const claim: KeptClaim = {
+    item: "1",
+    project: "p",
+    agent: "Thot",
+    fence: 2,
+    since,
+    until,
+    renewed: since,
+    words: [],
+  };
+  await runtime.store.commit({ put: [{ key: workKeys.claim("1"), value: claim }] });
   const response = await fetch(`${runtime.url}/time.csv`, createBearerHeaders(RUNTIME_ADMIN_TOKEN));
   expect(response.headers.get("content-type")).toContain("text/csv");
   const lines = (await response.text()).split("\r\n");

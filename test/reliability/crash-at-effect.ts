@@ -66,6 +66,7 @@ export function crashAtEffect(
     limitHold: (...args) => runEffect(false, () => store.limitHold(...args)),
     takeProbe: (...args) => runEffect(false, () => store.takeProbe(...args)),
     endProbe: (...args) => runEffect(false, () => store.endProbe(...args)),
+    countSpent: (...args) => runEffect(false, () => store.countSpent(...args)),
     listHolds: () => runEffect(false, store.listHolds),
     advanceRetries: (...args) => runEffect(false, () => store.advanceRetries(...args)),
     stats: () => runEffect(false, store.stats),

@@ -12,6 +12,14 @@ export const FORMS_NOT_IN_FIXTURE: readonly string[] = [
   "key managed",
   // The last read of a task's comments, activities and attachments.
   "key task-details",
+  // An agent's time and cost of a calendar day.
+  "key agentday",
+  // The tasks of a cycle.
+  "key cycle-items",
+  // The tasks that a message is about, for replies to it.
+  "key about",
+  // What people wrote about a task to its agents.
+  "key remarks",
   // The event that a task in review was sent back.
   "job review",
 ];

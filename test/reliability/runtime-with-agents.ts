@@ -21,13 +21,23 @@ interface BridgeOptions {
   agents: readonly string[];
   /** Agents without their own Plane key. */
   keyless?: readonly string[];
+  /** Further content of the settings file. */
+  config?: Record<string, unknown>;
+  /** How every agent is woken, as in the settings file. Default: not at all. */
+  wake?: Record<string, unknown>;
 }
 
 /**
  * Creates the whole runtime with every route, tick, queue and rule, with a simulated Plane over HTTP.
  * An agent's pace (1 request/s) advances the clock and takes no real time. Call `startRuntimeAndPoll` after adding tasks.
  */
-export async function startRuntimeWithAgents({ version, agents, keyless = [] }: BridgeOptions) {
+export async function startRuntimeWithAgents({
+  version,
+  agents,
+  keyless = [],
+  config,
+  wake: wakeSettings,
+}: BridgeOptions) {
   let clockOffset = 0;
   const clock = () => Date.now() + clockOffset;
   const simulators = await startSimulators({ clock, ...omitUndefined({ version }) });
@@ -49,7 +59,12 @@ export async function startRuntimeWithAgents({ version, agents, keyless = [] }: 
     plane.runWorker();
     plane.deliveries.dropAll();
     const agentsWithKey = agents.filter((name) => !keyless.includes(name));
-    const config = agents.map((name, i) => ({ name, email: toEmail(name), role: i === 0 ? "concierge" : "worker" }));
+    const agentSettings = agents.map((name, i) => ({
+      name,
+      email: toEmail(name),
+      role: i === 0 ? "concierge" : "worker",
+      ...omitUndefined({ wake: wakeSettings }),
+    }));
     const parsed = parseSettings(
       {
         ...Object.fromEntries(Object.entries(simulators.env).filter(([name]) => !name.startsWith("TELEGRAM_"))),
@@ -64,7 +79,10 @@ export async function startRuntimeWithAgents({ version, agents, keyless = [] }: 
         ...env,
       },
       {
-        read: (path) => (path === "crew.json" ? { text: JSON.stringify({ agents: config }), mode: 0o600 } : undefined),
+        read: (path) =>
+          path === "crew.json"
+            ? { text: JSON.stringify({ ...config, agents: agentSettings }), mode: 0o600 }
+            : undefined,
       },
     );
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));

@@ -182,7 +182,7 @@ test("reliability 21: marked secrets of the settings appear in no output, respon
   await requestAndRecord(`/nothing/${MARKED_SECRETS.TICK_TOKEN}`, { headers: admin });
   await requestAndRecord(`/ticks/${MARKED_SECRETS.RUNNER_TOKEN}`, { method: "POST", headers: admin });
   const runner = { authorization: `Bearer ${MARKED_SECRETS.RUNNER_TOKEN}` };
-  expect(await requestAndRecord("/ticks/poll", { method: "POST", headers: runner })).toBe(401);
+  expect(await requestAndRecord("/ticks/poll", { method: "POST", headers: runner })).toBe(403);
   await requestAndRecord("/ticks/poll", { method: "GET", headers: tick });
   await plane.takeDown();
   await requestAndRecord("/ready", { headers: admin });

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Hono } from "hono";
 import { expect, onTestFinished, test } from "vitest";
 import { manifest as productManifest } from "../../functions/index.ts";
@@ -160,6 +160,17 @@ test.each([
     await expect.poll(() => requestStatus(`${url}/dead-letters`, NEW.admin), { timeout: 5_000 }).toBe(200);
   },
 );
+
+test("A secrets file that changes while the settings file is invalid logs the line and column of each problem", async () => {
+  const { write, path, findLines } = await startWithSecretsFile();
+  writeFileSync(join(dirname(path), "crew.json"), '{\n  "agents": [{ "name": "Thot", "email": 7 }]\n}');
+  write({ ADMIN_TOKEN: NEW.admin });
+  await expect.poll(() => findLines("secrets not reloaded").length, { timeout: 5_000 }).toBe(1);
+  const [line] = findLines("secrets not reloaded");
+  expect(line?.["problems"]).toEqual([
+    expect.stringMatching(/^GROUNDCREW_CONFIG agents\[0\]\.email \(line 2, column \d+\): given 7, wanted /),
+  ]);
+});
 
 test("A secrets file that changes logs that another STORE_URL requires a restart, and applies the rest", async () => {
   const { url, write, findLines } = await startWithSecretsFile({}, { STORE_URL: "" });

@@ -13,14 +13,15 @@ async function startSlowSenders(url: string, part: "body" | "head") {
   onTestFinished(() => void child.kill("SIGKILL"));
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   expect((await lines.next()).value).toBe("ready");
-  return async () => (await lines.next()).value;
+  const senders = { hasEnded: false, ended: lines.next().then(({ value }) => value) };
+  void senders.ended.then(() => {
+    senders.hasEnded = true;
+  });
+  return senders;
 }
 
-/**
- * Limit of a delivery in ms. The requirement is 500 ms, which the full run checks; otherwise the limit allows for a loaded
- * machine, but stays far below the 20 s for which slow senders could occupy a slot that a delivery waits for.
- */
-const DELIVERY_LIMIT_MS = FULL ? 500 : 5_000;
+/** Limit of a delivery in the full run, which measures on a machine without other load: 500 ms. */
+const DELIVERY_LIMIT_MS = 500;
 
 async function measureSlowest(deliveries: number, url: string): Promise<number> {
   const delays: number[] = [];
@@ -33,20 +34,19 @@ async function measureSlowest(deliveries: number, url: string): Promise<number> 
   return Math.max(...delays);
 }
 
-test("reliability 16: 500 slow senders of bodies do not delay real deliveries, and receive no response", {
-  timeout: 60_000,
-}, async () => {
-  const { url } = await startTestRuntime();
-  const ended = await startSlowSenders(url, "body");
-  expect(await measureSlowest(FULL ? 2_000 : 100, url)).toBeLessThan(DELIVERY_LIMIT_MS);
-  if (FULL) expect(await ended()).toBe("ended 0");
-});
-
-test("reliability 16: 500 slow senders of headers do not delay real deliveries", {
-  timeout: 60_000,
-}, async () => {
-  const { url } = await startTestRuntime();
-  const ended = await startSlowSenders(url, "head");
-  expect(await measureSlowest(FULL ? 2_000 : 100, url)).toBeLessThan(DELIVERY_LIMIT_MS);
-  if (FULL) expect(await ended()).toBe("ended 0");
-});
+test.each(["body", "head"] as const)(
+  "reliability 16: 500 slow senders of a request's %s do not delay real deliveries, and receive no response",
+  async (part) => {
+    const { url } = await startTestRuntime();
+    const senders = await startSlowSenders(url, part);
+    const slowest = await measureSlowest(FULL ? 2_000 : 100, url);
+    if (FULL) {
+      expect(slowest).toBeLessThan(DELIVERY_LIMIT_MS);
+      expect(await senders.ended).toBe("ended 0");
+      return;
+    }
+    // A delivery that waits for a slow sender would be answered only after the senders have ended.
+    expect(senders.hasEnded).toBe(false);
+  },
+  60_000,
+);

@@ -1,8 +1,7 @@
-import type { JobHandler } from "../../shared/app/deps.ts";
-import { outboxBodySchema } from "../../shared/jobs/outbox-jobs.ts";
 import { keepDefined } from "../../shared/keep-defined.ts";
 import { toEventId } from "../../shared/task/events.ts";
 import type { ActionBody, RuleSet } from "../../shared/task/rule-set.ts";
+import { createOutboxRecorder } from "./test-app-parts.ts";
 
 /** An action that was requested, stored as a job and handled; two with one id mean that something was done twice. */
 export interface RecordedAction extends ActionBody {
@@ -33,19 +32,11 @@ export function createEventRecorder() {
   const people = new Map<string, string>();
   let takenCount = 0;
 
-  const jobHandler: JobHandler = {
-    queue: "outbox",
-    leaseMs: 60_000,
-    concurrency: 1,
-    async handle(_, job) {
-      const body = outboxBodySchema.parse(job.body);
-      if (body.type === "notification") {
-        const { event, facts, correlation } = body;
-        actions.push({ job: job.id, event, facts, correlation });
-      }
-      return { done: true };
-    },
-  };
+  const jobHandler = createOutboxRecorder((body, job) => {
+    if (body.type !== "notification") return;
+    const { event, facts, correlation } = body;
+    actions.push({ job, event, facts, correlation });
+  });
 
   function formatAction({ event, facts }: RecordedAction): string {
     const subject = facts.item?.key ?? facts.cycle?.name ?? facts.project?.identifier;

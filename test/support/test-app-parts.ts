@@ -1,5 +1,7 @@
 import { z } from "zod";
+import type { JobHandler } from "../../shared/app/deps.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
+import { type OutboxBody, outboxBodySchema } from "../../shared/jobs/outbox-jobs.ts";
 import type { TestAppOptions } from "./test-app.ts";
 
 export function createTestAppSettings(
@@ -25,6 +27,19 @@ export function createTestAppSettings(
   const parsed = parseSettings(env, { read });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   return parsed.settings;
+}
+
+/** Creates a handler of the outbox that hands each of its jobs to `record` instead of sending it. */
+export function createOutboxRecorder(record: (body: OutboxBody, jobId: string) => void): JobHandler {
+  return {
+    queue: "outbox",
+    leaseMs: 60_000,
+    concurrency: 1,
+    async handle(_, job) {
+      record(outboxBodySchema.parse(job.body), job.id);
+      return { done: true };
+    },
+  };
 }
 
 const webhookSchema = z.object({ data: z.object({ id: z.string(), issue: z.string().optional() }) });

@@ -74,7 +74,7 @@ export async function createTestApp(options: TestAppOptions = {}) {
   const human = plane.addUser({ name: "Ada" });
   const webhook = plane.addWebhook("http://127.0.0.1:9/webhooks/plane");
   const apiKey = plane.createApiKey(human);
-  const env = options.setUpPlane?.(plane) ?? {};
+  let env = options.setUpPlane?.(plane) ?? {};
   const createSettings = (config = options.config) =>
     createTestAppSettings(url, apiKey, plane.workspace.slug, limit, { ...options, ...omitUndefined({ config }), env });
   let settings = createSettings();
@@ -203,14 +203,12 @@ export async function createTestApp(options: TestAppOptions = {}) {
         advance(500);
       }
     },
-    /** Starts a new process on the same store or on an empty one, with the same or other content of the settings file. */
-    async restart({
-      store: storeState = "kept",
-      config,
-    }: { store?: "kept" | "lost" } & Pick<TestAppOptions, "config"> = {}) {
+    /** Starts a new process on the same store or on an empty one, with the same or other settings. */
+    async restart(change: Pick<TestAppOptions, "config"> & { store?: "kept" | "lost"; env?: typeof env } = {}) {
       nextWaitActions = [];
-      if (config) settings = createSettings(config);
-      if (storeState === "lost") store = newStore();
+      env = { ...env, ...change.env };
+      if (change.config || change.env) settings = createSettings(change.config ?? options.config);
+      if (change.store === "lost") store = newStore();
       deps = await start();
     },
     /** The actions since the last call, as text: `ONB-1 assigned thot`. */

@@ -1,4 +1,5 @@
-import { onTestFinished } from "vitest";
+import { Server } from "node:http";
+import { onTestFinished, vi } from "vitest";
 import { manifest as productManifest } from "../../functions/index.ts";
 import { type Runtime, startRuntime } from "../../runtime/start-runtime.ts";
 import type { Settings } from "../../shared/config/settings.ts";
@@ -55,6 +56,16 @@ export async function startTestRuntime({
   });
   onTestFinished(() => runtime.stop());
   return { ...runtime, lines, settings, store, polls };
+}
+
+/**
+ * Counts from now on how often an HTTP server closes all of its connections by force, as the runtime does when its
+ * time to stop is over.
+ */
+export function watchForcedCloses(): () => number {
+  const closes = vi.spyOn(Server.prototype, "closeAllConnections");
+  onTestFinished(() => closes.mockRestore());
+  return () => closes.mock.calls.length;
 }
 
 export function postWebhook(

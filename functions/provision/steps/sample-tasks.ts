@@ -1,3 +1,5 @@
+import { formatTemplate } from "../../../shared/i18n/template.ts";
+import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
 import { escapeHtml } from "../../../shared/markdown/escape-html.ts";
 import { GROUNDCREW_SOURCE } from "../../../shared/observe/comments.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
@@ -108,7 +110,7 @@ export function createSampleTasksStep(owners: readonly string[]): ProvisionStep 
       if (action.do === "task") {
         const line = state.hasRelations
           ? ""
-          : await renderBlockerLine(client, params, state.found.get(sample.after ?? ""));
+          : await renderBlockerLine(client, params, state.found.get(sample.after ?? ""), context.settings.language);
         state.found.set(sample.id, await createSampleTask(context, client, params, sample, line));
         return;
       }
@@ -129,11 +131,13 @@ async function renderBlockerLine(
   client: PlaneClient,
   params: ProjectParams,
   blocker: string | undefined,
+  language: string,
 ): Promise<string> {
   if (blocker === undefined) return "";
   const { sequence_id } = (await client.call(workItemsApi.get, { params: { ...params, item: blocker } })).data;
   const { identifier } = (await client.call(projectsApi.get, { params })).data;
-  return `<p>Blocked by: ${escapeHtml(`${identifier}-${sequence_id}`)}</p>`;
+  const keys = escapeHtml(`${identifier}-${sequence_id}`);
+  return `<p>${formatTemplate(getTexts("auto", language).comments.blockedBy, { keys })}</p>`;
 }
 
 /** Returns the new task's id, or the id of the task that an earlier run created. */

@@ -144,6 +144,12 @@ export async function connectRedisStore(options: RedisStoreOptions): Promise<Sto
       await runScript("end-probe", checkName("bucket", bucket));
     },
 
+    async countSpent(bucket, window) {
+      return answers.integerReplySchema.parse(
+        await runScript("spent", checkName("bucket", bucket), checkMs("window", window)),
+      );
+    },
+
     async listHolds() {
       const holds = answers.holdsReplySchema.parse(await runScript("holds"));
       return holds

@@ -18,6 +18,7 @@ const SCRIPT_NAMES = [
   "replay",
   "discard",
   "spend",
+  "spent",
   "hold",
   "limit-hold",
   "take-probe",

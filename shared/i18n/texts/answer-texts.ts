@@ -6,8 +6,13 @@ export const COMMAND_NAMES = [
   "project",
   "agent",
   "task",
+  "cycle",
   "new",
   "assign",
+  "done",
+  "comment",
+  "due",
+  "priority",
   "block",
   "unblock",
   "cancel",
@@ -21,7 +26,7 @@ export const COMMAND_NAMES = [
 
 export type CommandName = (typeof COMMAND_NAMES)[number];
 
-export type CommandSubject = "project" | "agent" | "task";
+export type CommandSubject = "project" | "agent" | "task" | "cycle";
 
 /** Replies to commands. `{name}` and the like are placeholders. */
 export interface AnswerTexts {
@@ -34,7 +39,8 @@ export interface AnswerTexts {
   chooseMatch: Record<CommandSubject, string>;
   confirmMatch: string;
   notFound: Record<CommandSubject, string>;
-  available: Record<"project" | "agent", string>;
+  choosePriority: string;
+  available: Record<"project" | "agent" | "cycle", string>;
   moreMatches: PluralForms;
   /** Toast after the press of a button whose record has expired. */
   expiredButton: string;
@@ -56,6 +62,8 @@ export interface AnswerTexts {
   roles: Record<"concierge" | "worker", string>;
   finishedTasks: PluralForms;
   usualTime: string;
+  /** How the confidence has changed; `{percent}` includes its sign. */
+  confidenceOver: Record<"week" | "month" | "before", string>;
   inReview: string;
   forConcierge: string;
   inProject: string;
@@ -63,6 +71,10 @@ export interface AnswerTexts {
     | "made"
     | "asked"
     | "assigned"
+    | "done"
+    | "due"
+    | "noDue"
+    | "priority"
     | "blocked"
     | "unblocked"
     | "cancelled"
@@ -81,11 +93,14 @@ export interface AnswerTexts {
     | "notMuted"
     | "noConcierge"
     | "deafConcierge"
-    | "tooLong"
     | "noTime"
+    | "noDate"
+    | "beforeStart"
     | "plane"
     | "other",
     string
   >;
+  /** Replies to a message about a task. `{agents}` are names, `{keys}` task keys. */
+  remarks: Record<"passedOn" | "stopped" | "closed" | "noAgent" | "which" | "gone", string>;
   neverMuted: string;
 }

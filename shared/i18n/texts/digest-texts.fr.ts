@@ -15,15 +15,24 @@ export const digestTextsFr: DigestTexts = {
   confidence: "confiance\u00a0: {percent}",
   plans: "Plans à approuver",
   questions: "Questions en attente de votre réponse",
-  forecast: "Prévisions d’après l’historique de chaque agent",
+  forecast: "Prévisions d’après l’historique et les estimations",
   open: { one: "{n} tâche ouverte", other: "{n} tâches ouvertes" },
   estimate: "environ {what}",
   fromFinished: { one: "d’après {n} tâche terminée", other: "d’après {n} tâches terminées" },
+  fromEstimates: { one: "{n} estimation prévue", other: "{n} estimations prévues" },
   tooLittleData: "données insuffisantes pour une estimation",
   tooLittleDataFor: {
     one: "données insuffisantes pour {n} tâche",
     other: "données insuffisantes pour {n} tâches",
   },
   cost: "Coût en {month}",
-  ofBudget: "{cost} sur {budget} ({percent})",
+  ofBudget: "{spent} dépensés + {open} estimés pour les tâches ouvertes, sur {budget} ({percent}){missing}",
+  budgetNotice:
+    "{threshold} du budget de {month} atteints\u00a0: {spent} dépensés + {open} estimés pour les tâches ouvertes, sur {budget} ({percent}){missing}.",
+  forecastLabel: "Prévision pour les tâches ouvertes",
+  budgetLabel: "Budget de {month}",
+  withoutEstimate: {
+    one: "coût de {n} tâche ouverte inconnu",
+    other: "coût de {n} tâches ouvertes inconnu",
+  },
 };

@@ -26,10 +26,17 @@ export interface DigestTexts {
   /** `{what}` is a time, a cost or both. */
   estimate: string;
   fromFinished: PluralForms;
+  fromEstimates: PluralForms;
   tooLittleData: string;
   tooLittleDataFor: PluralForms;
   /** `{month}` is the name of the current month. */
   cost: string;
-  /** `{cost}` and `{budget}` include the currency, `{percent}` its sign. */
+  /** `{spent}`, `{open}` and `{budget}` include the currency, `{percent}` its sign; `{missing}` is `withoutEstimate`. */
   ofBudget: string;
+  /** The same in a notice of its own; `{threshold}` is 80 or 100 %, and `{month}` the month's name. */
+  budgetNotice: string;
+  withoutEstimate: PluralForms;
+  /** Labels of the lines about all open tasks and about the budget of `{month}`. */
+  forecastLabel: string;
+  budgetLabel: string;
 }

@@ -1,13 +1,23 @@
+import { setFrenchSpaces } from "../french-spaces.ts";
 import { type Locale, type LocaleSetting, resolveLocale } from "../locale.ts";
 import { canaryTextsEn } from "./canary-texts.en.ts";
 import { canaryTextsFr } from "./canary-texts.fr.ts";
 import type { CanaryTexts } from "./canary-texts.ts";
+import { cardTextsEn } from "./card-texts.en.ts";
+import { cardTextsFr } from "./card-texts.fr.ts";
+import type { CardTexts } from "./card-texts.ts";
 import { commentTextsEn } from "./comment-texts.en.ts";
 import { commentTextsFr } from "./comment-texts.fr.ts";
 import type { CommentTexts } from "./comment-texts.ts";
+import { outageTextsEn } from "./outage-texts.en.ts";
+import { outageTextsFr } from "./outage-texts.fr.ts";
+import type { OutageTexts } from "./outage-texts.ts";
 import { pageTextsEn } from "./page-texts.en.ts";
 import { pageTextsFr } from "./page-texts.fr.ts";
 import type { PageTexts } from "./page-texts.ts";
+import { pageViewTextsEn } from "./page-view-texts.en.ts";
+import { pageViewTextsFr } from "./page-view-texts.fr.ts";
+import type { PageViewTexts } from "./page-view-texts.ts";
 import { personaTextsEn } from "./persona-texts.en.ts";
 import { personaTextsFr } from "./persona-texts.fr.ts";
 import type { PersonaTexts } from "./persona-texts.ts";
@@ -25,7 +35,10 @@ import type { WakeTexts } from "./wake-texts.ts";
 interface Texts {
   telegram: TelegramTexts;
   page: PageTexts;
+  pageViews: PageViewTexts;
   canary: CanaryTexts;
+  card: CardTexts;
+  outage: OutageTexts;
   comments: CommentTexts;
   sampleTasks: SampleTaskTexts;
   wakes: WakeTexts;
@@ -36,22 +49,40 @@ const TEXTS: Record<Locale, Texts> = {
   en: {
     telegram: telegramTextsEn,
     page: pageTextsEn,
+    pageViews: pageViewTextsEn,
     canary: canaryTextsEn,
+    card: cardTextsEn,
+    outage: outageTextsEn,
     comments: commentTextsEn,
     sampleTasks: sampleTaskTextsEn,
     wakes: wakeTextsEn,
     personas: personaTextsEn,
   },
-  fr: {
-    telegram: telegramTextsFr,
-    page: pageTextsFr,
-    canary: canaryTextsFr,
-    comments: commentTextsFr,
-    sampleTasks: sampleTaskTextsFr,
-    wakes: wakeTextsFr,
-    personas: personaTextsFr,
-  },
+  fr: mapTexts(
+    {
+      telegram: telegramTextsFr,
+      page: pageTextsFr,
+      pageViews: pageViewTextsFr,
+      canary: canaryTextsFr,
+      outage: outageTextsFr,
+      card: cardTextsFr,
+      comments: commentTextsFr,
+      sampleTasks: sampleTaskTextsFr,
+      wakes: wakeTextsFr,
+      personas: personaTextsFr,
+    },
+    setFrenchSpaces,
+  ),
 };
+
+/** Applies a function to all texts of a table. The names of languages, such as `locale: "fr"`, stay as they are. */
+function mapTexts<T extends object>(table: T, change: (text: string) => string): T {
+  const entries = Object.entries(table).map(([name, value]) => [
+    name,
+    typeof value === "string" ? change(value) : mapTexts(value, change),
+  ]);
+  return Object.fromEntries(entries);
+}
 
 /** Returns the texts for a `LOCALE` setting. @param languageCode the user's language, for a text for a single user */
 export function getTexts(setting: LocaleSetting, languageCode?: string): Texts {

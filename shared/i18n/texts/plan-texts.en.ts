@@ -6,7 +6,7 @@ export const planTextsEn: PlanTexts = {
   total: "Total",
   tasks: { one: "{n} task", other: "{n} tasks" },
   withoutEstimate: { one: "cost of {n} task unknown", other: "cost of {n} tasks unknown" },
-  budget: "Spent this month: {spent} of {budget}",
+  budget: "Budget of the month: {spent} spent + {open} estimated for open tasks, of {budget}",
   approve: "✅ Approve",
   change: "✏️ Change",
   cancel: "✖️ Cancel",
@@ -19,7 +19,7 @@ export const planTextsEn: PlanTexts = {
     sent_back: "Sent back by {by}",
     cancelled: "Cancelled by {by}",
   },
-  replaced: "The plan changed meanwhile. A newer message shows the present one.",
-  closed: "No approval is needed any more.",
+  replaced: "The plan has changed since. A newer message shows the current one.",
+  closed: "Approval is no longer needed.",
   reasonToast: "Reply with what to change.",
 };

@@ -1,12 +1,12 @@
 import type { PlanTexts } from "./plan-texts.ts";
 
 export const planTextsFr: PlanTexts = {
-  wishOf: "Demande de {by}",
+  wishOf: "Demandé par {by}",
   after: "après {keys}",
   total: "Total",
   tasks: { one: "{n} tâche", other: "{n} tâches" },
-  withoutEstimate: { one: "coût de {n} tâche inconnu", other: "coût de {n} tâches inconnu" },
-  budget: "Dépensé ce mois-ci\u00a0: {spent} sur {budget}",
+  withoutEstimate: { one: "coût inconnu pour {n} tâche", other: "coût inconnu pour {n} tâches" },
+  budget: "Budget du mois\u00a0: {spent} dépensés + {open} estimés pour les tâches ouvertes, sur {budget}",
   approve: "✅ Approuver",
   change: "✏️ Modifier",
   cancel: "✖️ Annuler",

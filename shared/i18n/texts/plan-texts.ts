@@ -10,7 +10,7 @@ export interface PlanTexts {
   tasks: PluralForms;
   /** Number of tasks that are not part of the total cost. */
   withoutEstimate: PluralForms;
-  /** `{spent}` and `{budget}` are amounts of the current month. */
+  /** `{spent}`, `{open}` and `{budget}` are amounts of the current month. */
   budget: string;
   /** Buttons. */
   approve: string;

@@ -11,6 +11,6 @@ export const sampleTaskTextsFr: SampleTaskTexts = {
   },
   look: {
     title: "Relire le travail de l’équipe",
-    text: "Lire le commentaire et la page, répondre par un commentaire, puis passer cette tâche à Done. Vous pouvez ensuite supprimer ces trois tâches\u00a0: elles ne seront pas recréées.",
+    text: "Lire le commentaire et la page, répondre par un commentaire, puis passer cette tâche à l’état «\u00a0Done\u00a0». Vous pouvez ensuite supprimer ces trois tâches\u00a0: elles ne seront pas recréées.",
   },
 };

@@ -1,6 +1,9 @@
 import { answerTextsEn } from "./answer-texts.en.ts";
+import { cycleTextsEn } from "./cycle-texts.en.ts";
 import { digestTextsEn } from "./digest-texts.en.ts";
+import { freeTextTextsEn } from "./free-text-texts.en.ts";
 import { liveTextsEn } from "./live-texts.en.ts";
+import { refusalTextsEn } from "./refusal-texts.en.ts";
 import type { TelegramTexts } from "./telegram-texts.ts";
 
 export const telegramTextsEn: TelegramTexts = {
@@ -32,11 +35,13 @@ export const telegramTextsEn: TelegramTexts = {
     answered: "Question answered",
     critical: "Critical comment",
     claim_lost: "Claim lost",
+    addressed: "Passed on to its agent",
     review: "Review requested",
     sent_back: "Sent back",
     stuck: "Blocked by a dependency",
     circle: "Dependency cycle",
     failed: "Failed",
+    ticket: "Ticket",
     plan_proposed: "Plan to approve",
     plan_approved: "Plan approved",
     plan_rejected: "Plan rejected",
@@ -68,16 +73,22 @@ export const telegramTextsEn: TelegramTexts = {
     answered: { one: "{n} question answered", other: "{n} questions answered" },
     critical: { one: "{n} critical comment", other: "{n} critical comments" },
     claim_lost: { one: "{n} claim lost", other: "{n} claims lost" },
+    addressed: { one: "{n} message passed on to an agent", other: "{n} messages passed on to agents" },
     review: { one: "{n} task to review", other: "{n} tasks to review" },
     sent_back: { one: "{n} task sent back", other: "{n} tasks sent back" },
     stuck: { one: "{n} task blocked by a dependency", other: "{n} tasks blocked by a dependency" },
     circle: { one: "{n} dependency cycle", other: "{n} dependency cycles" },
     failed: { one: "{n} failure", other: "{n} failures" },
+    ticket: { one: "{n} ticket", other: "{n} tickets" },
     plan_proposed: { one: "{n} plan to approve", other: "{n} plans to approve" },
     plan_approved: { one: "{n} plan approved", other: "{n} plans approved" },
     plan_rejected: { one: "{n} plan rejected", other: "{n} plans rejected" },
     plan_failed: { one: "{n} plan failed", other: "{n} plans failed" },
     plan_completed: { one: "{n} plan completed", other: "{n} plans completed" },
+  },
+  closedProject: {
+    headline: "Project closed without result",
+    counted: { one: "{n} project closed without result", other: "{n} projects closed without result" },
   },
   inProject: " in ",
   more: { one: "… and {n} more", other: "… and {n} more" },
@@ -92,6 +103,9 @@ export const telegramTextsEn: TelegramTexts = {
     assignees: "Assigned to",
     blockers: "Blocked by",
     timeSpent: "Time spent",
+    cost: "Cost",
+    result: "Result",
+    deliverables: "Deliverables",
     before: "Previous title",
     comment: "Comment",
     by: "By",
@@ -109,6 +123,7 @@ export const telegramTextsEn: TelegramTexts = {
     expired: "no activity for {minutes} minutes; the task was released",
     reassigned: "the task was reassigned",
     moved: "the task was changed or removed in Plane",
+    stopped: "stopped by {by}",
   },
   stuck: { cancelled: "(cancelled)", blocked: "(blocked)" },
   reminder: "(reminder)",
@@ -117,6 +132,9 @@ export const telegramTextsEn: TelegramTexts = {
   priorities: { urgent: "urgent", high: "high", medium: "medium", low: "low", none: "none" },
   repeat: "(may be a repeat)",
   answers: answerTextsEn,
+  cycles: cycleTextsEn,
   digest: digestTextsEn,
+  freeText: freeTextTextsEn,
   live: liveTextsEn,
+  refusals: refusalTextsEn,
 };

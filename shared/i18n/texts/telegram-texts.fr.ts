@@ -1,6 +1,9 @@
 import { answerTextsFr } from "./answer-texts.fr.ts";
+import { cycleTextsFr } from "./cycle-texts.fr.ts";
 import { digestTextsFr } from "./digest-texts.fr.ts";
+import { freeTextTextsFr } from "./free-text-texts.fr.ts";
 import { liveTextsFr } from "./live-texts.fr.ts";
+import { refusalTextsFr } from "./refusal-texts.fr.ts";
 import type { TelegramTexts } from "./telegram-texts.ts";
 
 export const telegramTextsFr: TelegramTexts = {
@@ -32,11 +35,13 @@ export const telegramTextsFr: TelegramTexts = {
     answered: "Réponse à une question",
     critical: "Commentaire critique",
     claim_lost: "Réservation perdue",
+    addressed: "Message transmis à l’agent",
     review: "Relecture demandée",
     sent_back: "Renvoyée",
     stuck: "Bloquée par une dépendance",
     circle: "Dépendance circulaire",
     failed: "Échec",
+    ticket: "Ticket",
     plan_proposed: "Plan à approuver",
     plan_approved: "Plan approuvé",
     plan_rejected: "Plan refusé",
@@ -68,16 +73,22 @@ export const telegramTextsFr: TelegramTexts = {
     answered: { one: "{n} réponse à une question", other: "{n} réponses à des questions" },
     critical: { one: "{n} commentaire critique", other: "{n} commentaires critiques" },
     claim_lost: { one: "{n} réservation perdue", other: "{n} réservations perdues" },
+    addressed: { one: "{n} message transmis à un agent", other: "{n} messages transmis à des agents" },
     review: { one: "{n} tâche à relire", other: "{n} tâches à relire" },
     sent_back: { one: "{n} tâche renvoyée", other: "{n} tâches renvoyées" },
     stuck: { one: "{n} tâche bloquée par une dépendance", other: "{n} tâches bloquées par une dépendance" },
     circle: { one: "{n} dépendance circulaire", other: "{n} dépendances circulaires" },
     failed: { one: "{n} échec", other: "{n} échecs" },
+    ticket: { one: "{n} ticket", other: "{n} tickets" },
     plan_proposed: { one: "{n} plan à approuver", other: "{n} plans à approuver" },
     plan_approved: { one: "{n} plan approuvé", other: "{n} plans approuvés" },
     plan_rejected: { one: "{n} plan refusé", other: "{n} plans refusés" },
     plan_failed: { one: "{n} plan en échec", other: "{n} plans en échec" },
     plan_completed: { one: "{n} plan terminé", other: "{n} plans terminés" },
+  },
+  closedProject: {
+    headline: "Projet clos sans résultat",
+    counted: { one: "{n} projet clos sans résultat", other: "{n} projets clos sans résultat" },
   },
   inProject: " dans ",
   more: { one: "… et {n} autre", other: "… et {n} autres" },
@@ -92,6 +103,9 @@ export const telegramTextsFr: TelegramTexts = {
     assignees: "Attribuée à",
     blockers: "Bloquée par",
     timeSpent: "Temps passé",
+    cost: "Coût",
+    result: "Résultat",
+    deliverables: "Livrables",
     before: "Ancien titre",
     comment: "Commentaire",
     by: "Par",
@@ -104,11 +118,12 @@ export const telegramTextsFr: TelegramTexts = {
     waitsFor: "Dépend de",
     heldSince: "Réservée depuis",
   },
-  fromAgent: "de",
+  fromAgent: "–",
   losses: {
-    expired: "aucune activité depuis {minutes} minutes\u00a0; la tâche a été libérée",
+    expired: "aucune activité pendant {minutes} minutes\u00a0; la tâche a été libérée",
     reassigned: "la tâche a été réattribuée",
     moved: "la tâche a été modifiée ou supprimée dans Plane",
+    stopped: "arrêtée par {by}",
   },
   stuck: { cancelled: "(annulée)", blocked: "(bloquée)" },
   reminder: "(rappel)",
@@ -117,6 +132,9 @@ export const telegramTextsFr: TelegramTexts = {
   priorities: { urgent: "urgente", high: "haute", medium: "moyenne", low: "basse", none: "aucune" },
   repeat: "(doublon possible)",
   answers: answerTextsFr,
+  cycles: cycleTextsFr,
   digest: digestTextsFr,
+  freeText: freeTextTextsFr,
   live: liveTextsFr,
+  refusals: refusalTextsFr,
 };

@@ -3,8 +3,11 @@ import type { Priority, Status } from "../../task/snapshot.ts";
 import type { Locale } from "../locale.ts";
 import type { PluralForms } from "../plural.ts";
 import type { AnswerTexts } from "./answer-texts.ts";
+import type { CycleTexts } from "./cycle-texts.ts";
 import type { DigestTexts } from "./digest-texts.ts";
+import type { FreeTextTexts } from "./free-text-texts.ts";
 import type { LiveTexts } from "./live-texts.ts";
+import type { RefusalTexts } from "./refusal-texts.ts";
 
 /** Texts of the messages in Telegram. */
 export interface TelegramTexts {
@@ -18,6 +21,8 @@ export interface TelegramTexts {
   events: Record<EventKind, string>;
   /** Number of events of a kind, in a message that shows counts. */
   counted: Record<EventKind, PluralForms>;
+  /** A project whose tasks were all cancelled: its headline, and their number in a message that shows counts. */
+  closedProject: { headline: string; counted: PluralForms };
   /** Between a count and the name of its project. */
   inProject: string;
   /** Ends a list that shows its first values only. */
@@ -35,6 +40,9 @@ export interface TelegramTexts {
     | "assignees"
     | "blockers"
     | "timeSpent"
+    | "cost"
+    | "result"
+    | "deliverables"
     | "before"
     | "comment"
     | "by"
@@ -51,7 +59,7 @@ export interface TelegramTexts {
   /** Before the agent's name in the headline of its question or report. */
   fromAgent: string;
   /** Why an agent's claim of a task ended. `{minutes}` is 2 or more. */
-  losses: Record<"expired" | "reassigned" | "moved", string>;
+  losses: Record<"expired" | "reassigned" | "moved" | "stopped", string>;
   /** After the key of a blocker: its status, which is why the task is blocked by a dependency. */
   stuck: Record<"cancelled" | "blocked", string>;
   /** After the headline of a question that is asked again. */
@@ -63,6 +71,9 @@ export interface TelegramTexts {
   /** Ends a message that may be in the chat twice, because an earlier send got no answer. */
   repeat: string;
   answers: AnswerTexts;
+  cycles: CycleTexts;
   digest: DigestTexts;
+  freeText: FreeTextTexts;
   live: LiveTexts;
+  refusals: RefusalTexts;
 }

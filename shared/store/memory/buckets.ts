@@ -1,7 +1,7 @@
 import type { Ms } from "../../time.ts";
 import type { BucketHold, BucketSpend } from "../bucket-operations.ts";
 import { computeHoldWait, type HoldState, isHoldForgotten, mergeHolds } from "../hold.ts";
-import { computeWindowWait, type SpentEntry } from "../sliding-window.ts";
+import { computeWindowWait, type SpentEntry, sumSpent } from "../sliding-window.ts";
 import { amortizeSweep } from "./amortize-sweep.ts";
 
 interface Bucket {
@@ -71,6 +71,12 @@ export function createMemoryBuckets({ clock }: { clock: () => Ms }) {
     endProbe(name: string) {
       const bucket = getBucket(name);
       if (bucket.hold.probe === "sent") bucket.hold = { until: 0, probe: "none" };
+    },
+
+    countSpent(name: string, window: Ms): number {
+      const now = clock();
+      const spent = buckets.get(name)?.spent ?? [];
+      return sumSpent(spent.filter(({ at, gone }) => gone > now && at > now - window));
     },
 
     listHolds(): BucketHold[] {

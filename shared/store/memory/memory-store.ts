@@ -93,6 +93,10 @@ export function createMemoryStore({ clock, remember = RETENTION }: MemoryStoreOp
       assertOpen();
       buckets.endProbe(checkName("bucket", bucket));
     },
+    async countSpent(bucket, window) {
+      assertOpen();
+      return buckets.countSpent(checkName("bucket", bucket), checkMs("window", window));
+    },
     async listHolds() {
       assertOpen();
       return buckets.listHolds();

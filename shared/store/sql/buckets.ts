@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Ms } from "../../time.ts";
 import type { BucketHold, BucketSpend } from "../bucket-operations.ts";
 import { computeHoldWait, type HoldState, isHoldForgotten, mergeHolds, UNUSED_PROBE_RETENTION_MS } from "../hold.ts";
-import { computeWindowWait } from "../sliding-window.ts";
+import { computeWindowWait, type SpentEntry, sumSpent } from "../sliding-window.ts";
 import { getNumberColumn, getTextColumn, type SqlDriver } from "./driver.ts";
 
 const holdSchema = z.object({ until: z.number(), probe: z.enum(["none", "needed", "sent"]) });
@@ -22,13 +22,18 @@ export function createSqlBuckets({ driver, clock }: { driver: SqlDriver; clock: 
     driver.exec("INSERT INTO spent (bucket, at, n, gone) VALUES (?, ?, ?, ?)", bucket, now, n, now + window);
   }
 
+  /** Reads what was spent after a time, oldest first. */
+  function readSpent(bucket: string, after: Ms): SpentEntry[] {
+    return driver
+      .exec("SELECT at, n FROM spent WHERE bucket = ? AND at > ? ORDER BY at", bucket, after)
+      .map((row) => ({ at: getNumberColumn(row, "at"), n: getNumberColumn(row, "n") }));
+  }
+
   function computeWait({ bucket, n, limit, window }: BucketSpend): Ms {
     const now = clock();
     const hold = readHold(bucket);
     moveFutureEntriesToNow(bucket, now);
-    const spent = driver
-      .exec("SELECT at, n FROM spent WHERE bucket = ? AND at > ? ORDER BY at", bucket, now - window)
-      .map((row) => ({ at: getNumberColumn(row, "at"), n: getNumberColumn(row, "n") }));
+    const spent = readSpent(bucket, now - window);
     return Math.max(hold ? computeHoldWait(hold, now) : 0, computeWindowWait(spent, n, limit, window, now));
   }
 
@@ -73,6 +78,8 @@ export function createSqlBuckets({ driver, clock }: { driver: SqlDriver; clock: 
     endProbe(bucket: string) {
       driver.exec("DELETE FROM held WHERE bucket = ? AND probe = 'sent'", bucket);
     },
+
+    countSpent: (bucket: string, window: Ms): number => sumSpent(readSpent(bucket, clock() - window)),
 
     listHolds(): BucketHold[] {
       return driver

@@ -155,6 +155,10 @@ export function createSqlStore(
       const name = checkName("bucket", bucket);
       return queueLaxChange(() => buckets.endProbe(name));
     },
+    async countSpent(bucket, window) {
+      assertOpen();
+      return buckets.countSpent(checkName("bucket", bucket), checkMs("window", window));
+    },
     async listHolds() {
       assertOpen();
       return buckets.listHolds();

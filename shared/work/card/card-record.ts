@@ -2,7 +2,7 @@ import { createProgressJobs } from "../../jobs/outbox-jobs.ts";
 import { createWorkJob } from "../../jobs/work-jobs.ts";
 import { keepDefined } from "../../keep-defined.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Put } from "../../store/port.ts";
+import type { Commit, Put } from "../../store/port.ts";
 import { updateValue } from "../../store/update.ts";
 import type { Ms } from "../../time.ts";
 import type { KeptClaim } from "../claims/find-claim.ts";
@@ -39,6 +39,11 @@ export interface KeptCard {
   /** Set when a human was asked for a review (store time). */
   review?: { at: Ms; confidence: number };
 
+  /** What a person wrote to the agents last; `later`: at which store time they are woken for it, above the limit. */
+  received?: { by: string; text: string; at: Ms; later?: Ms };
+  /** The next edit shows that something was received, so it comes within seconds. */
+  urgent?: true;
+
   /** Plane's id of the comment, once it has been created. */
   comment?: string;
   /** SHA-256 of the text in Plane (`shown`), and of the text whose first write was started (`attempt`). */
@@ -59,7 +64,9 @@ export type CardUpdate = {
 };
 
 /** Interval between edits of one card: 30 s, so that frequent reports become one edit in Plane. */
-export const CARD_EDIT_INTERVAL_MS: Ms = 30_000;
+const EDIT_INTERVAL_MS: Ms = 30_000;
+/** The same for an edit that shows a person that their words were received: 5 s. */
+const URGENT_EDIT_INTERVAL_MS: Ms = 5_000;
 
 export async function readCard(deps: Pick<WorkDeps, "store">, item: string): Promise<KeptCard | undefined> {
   const [kept] = await deps.store.read<KeptCard>([workKeys.card(item)]);
@@ -97,6 +104,32 @@ export async function updateCard(context: CallContext, task: Task, update: CardU
       },
     };
   });
+}
+
+/** Prepares the writes that show on the card, within seconds, what a person wrote, for a commit with further writes. */
+export async function prepareReceipt(
+  { store }: Pick<WorkDeps, "store">,
+  item: string,
+  received: NonNullable<KeptCard["received"]>,
+  correlation: string,
+): Promise<Required<Pick<Commit, "expect" | "put" | "jobs">>> {
+  const key = workKeys.card(item);
+  const [kept] = await store.read<KeptCard>([key]);
+  const rev = kept?.rev ?? 0;
+  const card: KeptCard = { ...kept?.value, received, urgent: true };
+  const at = Math.max(await store.now(), getEarliestEdit(card));
+  const queued = Math.min(card.queued ?? at, at);
+  return {
+    expect: [[key, rev]],
+    put: [toCardPut(item, { ...card, queued })],
+    // A lane of its own: the lane of other edits may wait for one that is due later.
+    jobs: queued === kept?.value.queued ? [] : [createCardJob(item, rev, correlation, queued, `card:${item}:receipt`)],
+  };
+}
+
+/** The earliest store time of the next edit of a card. */
+export function getEarliestEdit({ written, urgent }: KeptCard): Ms {
+  return written === undefined ? 0 : written + (urgent ? URGENT_EDIT_INTERVAL_MS : EDIT_INTERVAL_MS);
 }
 
 /** Schedules an edit of the card of an item, unless one is scheduled already. */
@@ -147,12 +180,12 @@ function addCost(card: KeptCard, agent: string, cost: number): KeptCard {
 
 /** The store time of the next edit and the delay until then. */
 function getNextEdit(card: KeptCard, now: Ms): { at: Ms; delay: Ms; isQueued: boolean } {
-  const at = card.queued ?? Math.max(now, (card.written ?? 0) + CARD_EDIT_INTERVAL_MS);
+  const at = card.queued ?? Math.max(now, getEarliestEdit(card));
   return { at, delay: at - now, isQueued: card.queued !== undefined };
 }
 
-function createCardJob(item: string, rev: number, correlation: string, at: Ms) {
-  return createWorkJob(`card:${item}:${rev}`, `card:${item}`, { do: "card", item, correlation }, at);
+function createCardJob(item: string, rev: number, correlation: string, at: Ms, lane = `card:${item}`) {
+  return createWorkJob(`card:${item}:${rev}`, lane, { do: "card", item, correlation }, at);
 }
 
 function isSameCard(a: KeptCard, b: KeptCard): boolean {

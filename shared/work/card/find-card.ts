@@ -8,7 +8,7 @@ import type { Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
-import type { KeptTimes } from "../time/time-entries.ts";
+import { type KeptTimes, measurePeriod } from "../time/time-entries.ts";
 import { type KeptCard, toCardPut } from "./card-record.ts";
 import { type ParsedCard, parseCard } from "./parse-card.ts";
 
@@ -107,7 +107,7 @@ function mergeCards(found: ParsedCard["card"], kept: KeptCard): KeptCard {
 function sumCardTime({ parsed, edited }: FoundCard): Record<string, Ms> {
   const spent = { ...parsed?.spent };
   for (const { agent, since } of parsed?.running ?? [])
-    if (edited > since) spent[agent] = (spent[agent] ?? 0) + edited - since;
+    if (edited > since) spent[agent] = (spent[agent] ?? 0) + measurePeriod({ from: since, to: edited });
   return spent;
 }
 

@@ -1,5 +1,6 @@
 import { GroundcrewError } from "../../errors.ts";
 import { sha256Hex } from "../../hashing/sha256-hex.ts";
+import { getTexts } from "../../i18n/texts/get-texts.ts";
 import type { WorkJobBody } from "../../jobs/work-jobs.ts";
 import { GROUNDCREW_SOURCE } from "../../observe/comments.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
@@ -8,14 +9,13 @@ import { PlaneAuthError, PlaneConflictError, PlaneNotFoundError } from "../../pl
 import { MINUTE, type Ms } from "../../time.ts";
 import { findClaim } from "../claims/find-claim.ts";
 import type { WorkDeps } from "../context/call-context.ts";
-import { workKeys } from "../context/work-keys.ts";
 import { findKeptTask, type Task } from "../tasks/find-task.ts";
 import { estimateTask } from "../time/estimates.ts";
 import { getTaskSize } from "../time/task-size.ts";
-import { type KeptTimes, sumTimes } from "../time/time-entries.ts";
+import { readTaskTimes } from "../time/task-times.ts";
 import {
   applyHolder,
-  CARD_EDIT_INTERVAL_MS,
+  getEarliestEdit,
   type KeptCard,
   queueCardWrite,
   readCard,
@@ -48,13 +48,16 @@ export async function writeCard(
       const { queued, ...rest } = applyHolder(current, claim);
       return queued !== undefined && now < queued ? undefined : rest;
     });
-    const hasCard = card.agent !== undefined || card.comment !== undefined || card.planned === true;
+    const isShown = card.agent !== undefined || card.comment !== undefined || card.received !== undefined;
+    const hasCard = isShown || card.planned === true;
     if (card.queued !== undefined || !hasCard) return;
-    const html = renderCard(await readCardView(deps, task, card, claim !== undefined));
+    const html = renderCard(
+      await readCardView(deps, task, card, claim !== undefined),
+      getTexts(deps.settings.locale).card,
+    );
     const hash = await sha256Hex(html);
     if (card.shown === hash) return;
-    if (card.written !== undefined && now < card.written + CARD_EDIT_INTERVAL_MS)
-      return queueCardWrite(deps, item, correlation);
+    if (now < getEarliestEdit(card)) return queueCardWrite(deps, item, correlation);
     if ((await placeCard(deps, task, card, { html, hash, waitBudget })) === "done") return;
   }
   throw new GroundcrewError(
@@ -64,18 +67,20 @@ export async function writeCard(
 }
 
 async function readCardView(deps: WorkDeps, task: Task, card: KeptCard, isHeld: boolean) {
-  const [times] = await deps.store.read<KeptTimes>([workKeys.time(task.id)]);
+  const { stopped, running } = await readTaskTimes(deps, task.id);
   const estimate = card.agent && (await estimateTask(deps, card.agent, getTaskSize(task.item.snapshot)));
-  const running = (times?.value.entries ?? []).flatMap(({ agent, from, to }) =>
-    to === undefined ? [{ agent, since: from }] : [],
-  );
-  const { budget } = deps.settings;
+  const { budget, timezone } = deps.settings;
   return {
     card,
     held: isHeld,
     running,
-    spent: times ? sumTimes(times.value) : {},
-    ...omitUndefined({ estimate: estimate || undefined, currency: budget?.currency }),
+    timezone,
+    spent: stopped,
+    ...omitUndefined({
+      estimate: estimate || undefined,
+      currency: budget?.currency,
+      stopped: task.item.stopped,
+    }),
   };
 }
 
@@ -144,8 +149,11 @@ async function takeOverCard(deps: WorkDeps, task: Task, { waitBudget }: CardWrit
 
 async function recordWritten(deps: WorkDeps, task: Task, comment: string, hash: string): Promise<"done"> {
   const now = await deps.store.now();
-  await updateCardRecord(deps, task.id, ({ attempt: _, ...current }) => ({
+  await updateCardRecord(deps, task.id, ({ attempt: _, urgent, received, ...current }) => ({
     ...current,
+    ...omitUndefined({ received }),
+    // What was received during the write is shown by the next edit.
+    ...omitUndefined({ urgent: current.queued !== undefined ? urgent : undefined }),
     comment,
     shown: hash,
     written: now,

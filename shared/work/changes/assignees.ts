@@ -32,6 +32,7 @@ export async function getAssignee(context: CallContext, nameOrEmail: string): Pr
     throw new GroundcrewError(
       "conflict",
       `The agent ${agent.name} (${agent.email}) has no account in Plane's workspace. A person must invite it first.`,
+      { refusal: { name: "noAccount", values: { agent: agent.name } } },
     );
   }
   const { data } = await context.systemPlane.call(membersApi.list);
@@ -44,11 +45,13 @@ export async function getAssignee(context: CallContext, nameOrEmail: string): Pr
     return { id: match.id, name: match.display_name };
   }
   const names = agents.map(({ name }) => name).join(", ");
+  const values = { name: nameOrEmail.slice(0, 60), agents: names };
   throw new GroundcrewError(
     "bad_request",
     matches.length > 1
       ? `Several people have the name "${nameOrEmail.slice(0, 60)}". Give an e-mail address.`
       : `There is no user "${nameOrEmail.slice(0, 60)}". Agents: ${names}. Name people by e-mail address or display name.`,
+    { refusal: { name: matches.length > 1 ? "ambiguousPerson" : "unknownPerson", values } },
   );
 }
 
@@ -94,7 +97,7 @@ export async function ensureMembers(
     throw new GroundcrewError(
       "forbidden",
       `Groundcrew's Plane account may not add members to ${project.identifier}. A person must make it an admin of that project or add the members.`,
-      { cause: thrown },
+      { cause: thrown, refusal: { name: "noMemberRights", values: { project: project.identifier } } },
     );
   }
   await deps.cache.setItem(key, knownMembers);

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { GroundcrewError } from "../../errors.ts";
+import { formatTemplate } from "../../i18n/template.ts";
+import { getTexts } from "../../i18n/texts/get-texts.ts";
 import { escapeHtml } from "../../markdown/escape-html.ts";
 import { observeBlockedByText } from "../../observe/blocked-by-text.ts";
 import { GROUNDCREW_SOURCE } from "../../observe/comments.ts";
@@ -72,17 +74,22 @@ async function refreshExistingItem(
   } catch (thrown) {
     if (!(thrown instanceof GroundcrewError) || thrown.code !== "not_found") throw thrown;
     const message = `"${name.slice(0, 80)}" was created in ${project.identifier} before and has since been archived or deleted. Give it another title to create it again.`;
-    throw new GroundcrewError("conflict", message, { cause: thrown });
+    const values = { title: name.slice(0, 80), project: project.identifier };
+    throw new GroundcrewError("conflict", message, { cause: thrown, refusal: { name: "existingTask", values } });
   }
 }
 
-/** The `Blocked by:` line of a description, which replaces relations before Plane 1.3; "" where Plane has relations. */
+/**
+ * The `Blocked by:` line of a description in the language of comments, which replaces relations before Plane 1.3; ""
+ * where Plane has relations.
+ */
 export async function renderBlockedByLine(
   { deps }: CallContext,
   blockers: readonly Pick<Task, "key">[],
 ): Promise<string> {
   if (blockers.length === 0 || (await deps.plane.capabilities()).relations) return "";
-  return `<p>Blocked by: ${blockers.map(({ key }) => escapeHtml(key)).join(", ")}</p>`;
+  const keys = blockers.map(({ key }) => escapeHtml(key)).join(", ");
+  return `<p>${formatTemplate(getTexts(deps.settings.locale).comments.blockedBy, { keys })}</p>`;
 }
 
 /**

@@ -67,6 +67,7 @@ export async function createStatusFields(
     throw new GroundcrewError(
       "conflict",
       `No state of ${task.project.name} in Plane means ${status}. A person must add one.`,
+      { refusal: { name: "noState", values: { project: task.project.name, status } } },
     );
   }
   const newLabels = await applyLabelChange(deps, task.project.id, snapshot.labels, {

@@ -2,6 +2,7 @@ import { createWorkJob } from "../../jobs/work-jobs.ts";
 import { listReadableProjects } from "../../observe/project-record.ts";
 import { observedSets } from "../../observe/store-keys.ts";
 import type { KeptProject } from "../../observe/stored-records.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
 import type { Job } from "../../store/job-operations.ts";
 import { scanRows } from "../../store/scan-set.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
@@ -14,7 +15,9 @@ import { endClaim } from "../claims/end-claim.ts";
 import { findClaim, type KeptClaim } from "../claims/find-claim.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
+import { findStatusAttempt } from "../lifecycle/status-attempt.ts";
 import { readTaskQuestions } from "../questions/question-record.ts";
+import { syncTimer } from "../questions/sync-timer.ts";
 import { findKeptTask } from "../tasks/find-task.ts";
 
 /**
@@ -66,7 +69,9 @@ async function endIfOver(
 ): Promise<boolean> {
   const task = await findKeptTask(deps, claim.item);
   const reason = task && findLossReason(claim, task.item);
-  if (reason) return endClaim(deps, claim, reason, correlation);
+  // A person may approve the result while its agent is still reporting it: then the agent has finished by itself.
+  if (reason === "moved" && (await isFinishing(deps, claim))) return endClaim(deps, claim, undefined, correlation);
+  if (reason) return endClaim(deps, claim, reason, correlation, { ...omitUndefined({ by: task?.item.stopped?.by }) });
   if (isRenewedInFuture(claim, now) && isRenewedInFuture(claim, await deps.store.now())) {
     // The store's clock was set back, so it is unknown how long ago the agent called: the claim is renewed once.
     if ((await renewClaim(deps, claim)) || (await reviveClaim(deps, claim))) return false;
@@ -81,16 +86,24 @@ async function endIfOver(
   }
   if (task?.item.snapshot.word === "in_progress" && !claim.words.includes("in_progress"))
     await recordStart(deps, claim);
+  if (task) await syncTimer(deps, task);
   return false;
 }
 
 function findLossReason(
   claim: KeptClaim,
-  { gone, owners, snapshot: { word } }: KeptItem,
+  { gone, owners, stopped, snapshot: { word } }: KeptItem,
 ): KeptClaimLoss["why"] | undefined {
   if (gone !== undefined) return "moved";
+  if (stopped) return "stopped";
   if (owners && !owners.includes(claim.agent)) return "reassigned";
   return word === "in_progress" || claim.words.includes(word) ? undefined : "moved";
+}
+
+/** Whether the agent has begun to finish the task or to give it back, and that call is not complete. */
+async function isFinishing(deps: WorkDeps, { item, agent }: KeptClaim): Promise<boolean> {
+  const attempt = await findStatusAttempt(deps, item);
+  return attempt?.agent === agent && attempt.status !== "in_progress" && !attempt.over;
 }
 
 /** Records that people started a claimed task in Plane: if it returns to todo later, the claim is lost. */

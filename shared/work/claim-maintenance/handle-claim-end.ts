@@ -1,5 +1,6 @@
 import { DEFAULT_CLAIM_MINUTES } from "../../config/settings-file.ts";
 import { GroundcrewError } from "../../errors.ts";
+import { localizeMoment } from "../../i18n/localize.ts";
 import { formatTemplate } from "../../i18n/template.ts";
 import { getTexts } from "../../i18n/texts/get-texts.ts";
 import type { WorkJobBody } from "../../jobs/work-jobs.ts";
@@ -19,7 +20,7 @@ import { workKeys } from "../context/work-keys.ts";
 import { isPermanentError } from "../lifecycle/fail-status-change.ts";
 import { findKeptTask, refreshTask, type Task } from "../tasks/find-task.ts";
 import { publishWorkEvent } from "../tasks/publish-work-event.ts";
-import { stopTimers } from "../time/time-entries.ts";
+import { stopTimers } from "../time/timer-changes.ts";
 
 type ClaimEnd = Extract<WorkJobBody, { do: "ended" }>;
 
@@ -32,22 +33,23 @@ const GUARD_MS: Ms = 2 * MINUTE;
 const KEPT_MS: Ms = 7 * DAY;
 
 /**
- * Handles the end of a claim: stops timers, updates the card, returns a task whose agent fell silent to todo with a
- * comment, and publishes who lost the claim and why. Each step happens once, also when the job is repeated.
+ * Handles the end of a claim: updates the card, returns a task whose agent fell silent, or whose work a person stopped,
+ * to todo with a comment, and publishes who lost the claim and why. Each step happens once, also when the job is
+ * repeated.
  */
 export async function handleClaimEnd(deps: WorkDeps, claimEnd: ClaimEnd): Promise<void> {
-  const { item, agent, fence, at, since, why: reason, minutes, correlation } = claimEnd;
-  await stopTimers(deps, item, agent, at, fence);
+  const { item, agent, fence, at, since, why: reason, minutes, by, correlation } = claimEnd;
+  const task = await findKeptTask(deps, item);
+  if (task) await stopTimers(deps, task, { agent, fence, at });
   await queueCardWrite(deps, item, correlation);
-  const task = reason && (await findKeptTask(deps, item));
-  if (!task || (reason === "expired" && !needsAgent(task.item))) return;
-  const current = reason === "expired" ? await returnToTodo(deps, task, claimEnd) : task;
+  if (!task || !reason || (reason === "expired" && !needsAgent(task.item))) return;
+  const current = reason === "expired" || reason === "stopped" ? await returnToTodo(deps, task, claimEnd) : task;
   const record = workKeys.ended(item, fence);
   const put = [{ key: record, value: { at }, expires: KEPT_MS }];
   await publishWorkEvent(
     deps,
     current,
-    { kind: "claim_lost", agent, why: reason, since: formatIsoTime(since), ...omitUndefined({ minutes }) },
+    { kind: "claim_lost", agent, why: reason, since: formatIsoTime(since, "UTC"), ...omitUndefined({ minutes, by }) },
     correlation,
     {
       record,
@@ -67,15 +69,20 @@ function needsAgent({ gone, review, snapshot: { word } }: KeptItem): boolean {
 /** Returns the task to todo under a lease that prevents claims; does nothing when an agent has claimed it already. */
 async function returnToTodo(deps: WorkDeps, task: Task, claimEnd: ClaimEnd): Promise<Task> {
   const key = workKeys.claim(task.id);
+  // The process that ended the claim may have been killed before it released the claim's lease.
+  await deps.store.release(key, claimEnd.fence);
   const lease = await deps.store.lease(key, SYSTEM_CALLER.name, GUARD_MS);
   if (!("fence" in lease)) return task;
   try {
     const context = guardCalls(createCallContext(deps, SYSTEM_CALLER, claimEnd.correlation), task, lease);
     await refreshTask(context, task);
     const current = (await findKeptTask(deps, task.id)) ?? task;
-    if (current.item.snapshot.word !== "in_progress" || !needsAgent(current.item)) return current;
-    const returned = await moveToStatus(context, current, "todo");
-    await postComment(context, returned, `expired:${task.id}:${claimEnd.fence}`, renderExpiredComment(deps, claimEnd));
+    const isStop = claimEnd.why === "stopped";
+    const isUnfinished = current.item.snapshot.word === "in_progress" && needsAgent(current.item);
+    if (!isUnfinished && !isStop) return current;
+    const returned = isUnfinished ? await moveToStatus(context, current, "todo") : current;
+    const comment = isStop ? renderStoppedComment(deps, claimEnd) : renderExpiredComment(deps, claimEnd);
+    await postComment(context, returned, `${claimEnd.why}:${task.id}:${claimEnd.fence}`, comment);
     return returned;
   } catch (thrown) {
     const isGone = thrown instanceof GroundcrewError && thrown.code === "not_found";
@@ -125,9 +132,14 @@ function renderExpiredComment(
   const { comments } = getTexts(settings.locale);
   const values = {
     agent: escapeHtml(agent),
-    from: formatIsoTime(since),
-    to: formatIsoTime(at),
+    from: localizeMoment(comments.locale, settings.timezone, since, 0),
+    to: localizeMoment(comments.locale, settings.timezone, at, since),
     minutes: String(minutes),
   };
   return `<p>${formatTemplate(comments.expired, values)}</p>`;
+}
+
+function renderStoppedComment({ settings }: WorkDeps, { agent, by = "?" }: Pick<ClaimEnd, "agent" | "by">): string {
+  const { comments } = getTexts(settings.locale);
+  return `<p>${formatTemplate(comments.stopped, { agent: escapeHtml(agent), by: escapeHtml(by) })}</p>`;
 }

@@ -5,6 +5,7 @@ import { createClaim, leaseClaim, readClaimState, toClaimPut } from "../claims/c
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import { findKeptTask } from "../tasks/find-task.ts";
+import { prepareTimerStart } from "../time/timer-changes.ts";
 
 /**
  * Restores the claim of a task in progress after the store was lost, for the agent named on its card, as if that agent
@@ -16,8 +17,8 @@ export async function restoreClaim(
 ): Promise<void> {
   const task = await findKeptTask(deps, item);
   if (!task || task.item.gone !== undefined || task.item.snapshot.word !== "in_progress") return;
-  // A task in review has no holder.
-  if (task.item.review) return;
+  // A task in review, or one that a person stopped, has no holder.
+  if (task.item.review || task.item.stopped) return;
   if (!(await readCard(deps, item))?.comment) {
     const found = await findCard(deps, task);
     if (found) await restoreCard(deps, task, found);
@@ -30,6 +31,13 @@ export async function restoreClaim(
   const lease = await leaseClaim(deps, { item, agent });
   if (!("fence" in lease)) return;
   const claim = { ...createClaim(task, agent, lease), ...omitUndefined({ since }) };
-  if ((await deps.store.commit({ expect, fence: [key, lease.fence], put: [toClaimPut(claim)] })) !== "kept") return;
+  // What was spent before is on the card.
+  const time = await prepareTimerStart(deps, task, { ...claim, since: lease.renewed });
+  const outcome = await deps.store.commit({
+    expect: [...expect, ...time.expect],
+    fence: [key, lease.fence],
+    put: [toClaimPut(claim), ...time.put],
+  });
+  if (outcome !== "kept") return;
   deps.log.info("claim restored from the agent card", { correlation, item: task.key, agent });
 }

@@ -6,7 +6,7 @@ import { readHiddenTasks } from "../plan-runs/hidden-tasks.ts";
 import type { Task } from "../tasks/find-task.ts";
 import { isInReview } from "../tasks/is-in-review.ts";
 import { readOpenBlockers } from "../tasks/open-blockers.ts";
-import { createClaimLostError, type KeptClaimLoss } from "./claim-refusals.ts";
+import { createClaimLostError, createStoppedError, type KeptClaimLoss } from "./claim-refusals.ts";
 
 /** Throws once when the caller has lost its claim on the task and no call has reported that yet. */
 export async function throwIfClaimLost({ deps, caller }: CallContext, task: Task): Promise<void> {
@@ -14,7 +14,7 @@ export async function throwIfClaimLost({ deps, caller }: CallContext, task: Task
   const [loss] = await deps.store.read<KeptClaimLoss>([key]);
   if (!loss) return;
   await deps.store.commit({ expect: [[key, loss.rev]], put: [{ key, value: undefined }] });
-  throw createClaimLostError(task, loss.value);
+  throw createClaimLostError(task, loss.value, deps.settings.timezone);
 }
 
 /** Throws `conflict` for a task in review, which no agent may hold. */
@@ -24,8 +24,15 @@ export function requireNotInReview({ key, item }: Task): void {
   throw new GroundcrewError("conflict", `${key} ${advice}`);
 }
 
-/** Throws `conflict` for a task that is blocked, with the keys and statuses of its open blockers. */
+/** Throws `stopped` for a task that a person stopped. */
+export function requireNotStopped({ deps }: Pick<CallContext, "deps">, task: Task): void {
+  const { stopped } = task.item;
+  if (stopped) throw createStoppedError(task, stopped, deps.settings.timezone);
+}
+
+/** Throws `stopped` for a task that a person stopped, and `conflict` for one that is blocked, with the keys and statuses of its open blockers. */
 export async function requireStartable(context: CallContext, task: Task): Promise<void> {
+  requireNotStopped(context, task);
   await requireVisible(context, task);
   const { deps } = context;
   if (!isBlocked(task.item)) return;

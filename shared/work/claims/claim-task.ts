@@ -1,6 +1,8 @@
 import { GroundcrewError } from "../../errors.ts";
 import { createWorkJob, toLabelsLane } from "../../jobs/work-jobs.ts";
+import { observedKeys } from "../../observe/store-keys.ts";
 import { isOpen } from "../../task/diff.ts";
+import type { KeptItem } from "../../task/snapshot.ts";
 import { type Ms, SECOND } from "../../time.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
@@ -8,8 +10,16 @@ import type { Task } from "../tasks/find-task.ts";
 import { toManagedPut } from "../tasks/managed-tasks.ts";
 import { readUnknownBlockers } from "../tasks/read-unknown-blockers.ts";
 import { requireOwner } from "../tasks/require-owner.ts";
+import { prepareTimerStart } from "../time/timer-changes.ts";
+import { isInWork } from "../time/timer-state.ts";
 import { createClaim, leaseClaim, readClaimState, renewClaim, reviveClaim, toClaimPut } from "./claim-lease.ts";
-import { requireNotInReview, requireStartable, requireVisible, throwIfClaimLost } from "./claim-preconditions.ts";
+import {
+  requireNotInReview,
+  requireNotStopped,
+  requireStartable,
+  requireVisible,
+  throwIfClaimLost,
+} from "./claim-preconditions.ts";
 import { createClaimHeldError } from "./claim-refusals.ts";
 import { hasBeenDown } from "./downtime.ts";
 import { endClaim } from "./end-claim.ts";
@@ -49,9 +59,10 @@ export async function ensureClaim(
   { waiting: allowWaiting = false } = {},
 ): Promise<KeptClaim> {
   const { deps, caller, correlation } = context;
+  await throwIfClaimLost(context, storedTask);
   await requireOwner(context, storedTask);
   const task = await readUnknownBlockers(context, storedTask);
-  await throwIfClaimLost(context, task);
+  requireNotStopped(context, task);
   requireNotInReview(task);
   const current = await findClaim(deps, task.id);
   const now = await deps.store.now();
@@ -87,12 +98,8 @@ async function takeClaim({ deps, caller, correlation }: CallContext, task: Task)
       const wasReleased =
         endedClaim?.value.agent === lease.heldBy && (await deps.store.release(key, endedClaim.value.fence));
       if (wasReleased) continue;
-      throw createClaimHeldError(
-        task,
-        lease.heldBy,
-        lease.until,
-        current?.value.agent === lease.heldBy ? current.value.since : undefined,
-      );
+      const since = current?.value.agent === lease.heldBy ? current.value.since : undefined;
+      throw createClaimHeldError(task, lease.heldBy, { until: lease.until, since }, deps.settings.timezone);
     }
     if (lease.fence === endedClaim?.value.fence) {
       // A claim that has ended is not reused: the next one gets a new fencing number.
@@ -104,10 +111,18 @@ async function takeClaim({ deps, caller, correlation }: CallContext, task: Task)
       continue;
     }
     const claim = createClaim(task, caller.name, lease);
+    // The item is expected unchanged, because an observation that starts the work looks for the claim.
+    const [item] = await deps.store.read<KeptItem>([observedKeys.item(task.id)]);
+    const time = item && isInWork(item.value) ? await prepareTimerStart(deps, task, claim) : { expect: [], put: [] };
     const outcome = await deps.store.commit({
-      expect,
+      expect: [...expect, [observedKeys.item(task.id), item?.rev ?? 0], ...time.expect],
       fence: [key, lease.fence],
-      put: [toClaimPut(claim), toManagedPut(task.id), { key: workKeys.lost(caller.name, task.id), value: undefined }],
+      put: [
+        ...time.put,
+        toClaimPut(claim),
+        toManagedPut(task.id),
+        { key: workKeys.lost(caller.name, task.id), value: undefined },
+      ],
       jobs: [
         createWorkJob(
           `mirror:${task.id}:${lease.fence}`,

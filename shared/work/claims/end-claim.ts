@@ -7,19 +7,21 @@ import { updateValue } from "../../store/update.ts";
 import { DAY, type Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
+import { prepareTimerEnd } from "../time/timer-changes.ts";
 import { getIdleMinutes } from "./claim-duration.ts";
 import { isClaimHeld, toEndedClaimPut } from "./claim-lease.ts";
 import type { KeptClaimLoss } from "./claim-refusals.ts";
 import type { KeptClaim } from "./find-claim.ts";
 
-type ClaimDeps = Pick<WorkDeps, "store" | "kick" | "settings">;
+type ClaimDeps = Pick<WorkDeps, "store" | "kick" | "settings" | "metrics">;
 
 /** Retention of a lost claim: 7 days, within which the agent's next call about the task reports it. */
 const LOSS_MS: Ms = 7 * DAY;
 
 /**
- * Ends a claim. What follows (timers stop, an expired task returns to todo, the human is notified, the agent is woken for
- * its other tasks) are jobs in the same commit. `reason` is undefined when the agent itself is finished with the task. False when the claim is no longer the
+ * Ends a claim, and its timer with it. What follows (an expired task returns to todo, the human is notified, the agent
+ * is woken for its other tasks) are jobs in the same commit. `by` is the person who stopped the work. `reason` is
+ * undefined when the agent itself is finished with the task. False when the claim is no longer the
  * current one or, for `expired`, was renewed in time.
  */
 export async function endClaim(
@@ -27,6 +29,7 @@ export async function endClaim(
   claim: KeptClaim,
   reason: KeptClaimLoss["why"] | undefined,
   correlation: string,
+  { by }: { by?: string } = {},
 ): Promise<boolean> {
   const { item, agent, fence, since } = claim;
   const key = workKeys.claim(item);
@@ -36,9 +39,13 @@ export async function endClaim(
     const now = await deps.store.now();
     const at = Math.min(now, current.until);
     const idle = omitUndefined({ minutes: reason === "expired" ? getIdleMinutes(current) : undefined });
-    const loss: KeptClaimLoss | undefined = reason && { why: reason, at, since, ...idle };
+    const person = omitUndefined({ by });
+    const time = await prepareTimerEnd(deps, current, at);
+    const loss: KeptClaimLoss | undefined = reason && { why: reason, at, since, ...idle, ...person };
     return {
+      expect: time.expect,
       put: keepDefined([
+        ...time.put,
         { key, value: undefined },
         toEndedClaimPut(claim, fence),
         loss ? { key: workKeys.lost(agent, item), value: loss, expires: LOSS_MS } : undefined,
@@ -54,6 +61,7 @@ export async function endClaim(
           correlation,
           ...omitUndefined({ why: reason }),
           ...idle,
+          ...person,
         }),
         canBeWoken(deps.settings, agent)
           ? createClaimEndedJob({ item, since, at }, claim, now + HANDOVER_MS)
@@ -61,6 +69,7 @@ export async function endClaim(
       ]),
       result: true,
       afterCommit: async () => {
+        deps.metrics.count("groundcrew_claims_ended_total", { reason: reason ?? "finished" });
         await deps.store.release(key, fence);
         deps.kick();
       },

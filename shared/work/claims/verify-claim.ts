@@ -34,12 +34,8 @@ async function createLossError(context: CallContext, task: Task, claim: KeptClai
   await endClaim(deps, claim, "expired", correlation);
   await throwIfClaimLost(context, task);
   const current = await findClaim(deps, task.id);
-  if (current && current.agent !== caller.name)
-    return createClaimHeldError(task, current.agent, current.until, current.since);
-  return createClaimLostError(task, {
-    why: "expired",
-    at: claim.until,
-    since: claim.since,
-    minutes: getIdleMinutes(claim),
-  });
+  const { timezone } = deps.settings;
+  if (current && current.agent !== caller.name) return createClaimHeldError(task, current.agent, current, timezone);
+  const { until: at, since } = claim;
+  return createClaimLostError(task, { why: "expired", at, since, minutes: getIdleMinutes(claim) }, timezone);
 }

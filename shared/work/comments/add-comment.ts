@@ -14,8 +14,10 @@ import type { CallContext, WorkDeps } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
 import { publishWorkEvent } from "../tasks/publish-work-event.ts";
-import { requireOwnerOrConcierge } from "../tasks/require-owner.ts";
+import { requireCommenter } from "../tasks/require-owner.ts";
+import { closeRemarks, readTakenRemarks, renderQuotes } from "./answered-remarks.ts";
 import { getIdempotencyKey, postComment, toCommentHtml } from "./post-comment.ts";
+import { isSummaryNote, type KeptNote, recordNote } from "./summary-note.ts";
 
 export interface NewComment {
   /** Markdown. */
@@ -27,13 +29,6 @@ export interface NewComment {
   critical?: boolean | undefined;
 }
 
-/** The store time of an agent's last note on an item. */
-interface KeptNote {
-  at: Ms;
-}
-
-/** Retention of a note's time: 90 days, the longest a task may reasonably take. */
-const NOTE_MS: Ms = 90 * DAY;
 /** Retention of the mark that a critical comment was announced: 7 days; a later call writes a new comment anyway. */
 const ANNOUNCED_MS: Ms = 7 * DAY;
 /** Limit of a comment's text on the card and in a message, in UTF-16 units. */
@@ -41,20 +36,24 @@ const MAX_LINE_LENGTH = 300;
 
 /**
  * Writes a comment as the caller (OPENCLAW-05) and returns Plane's id of it. Repeating the call within ten minutes
- * returns the same comment. Progress is shown on the agent card; a critical comment notifies the human. Allowed for the
- * task's agents and the Concierge; refused once when the caller has lost its claim since its last call.
+ * returns the same comment. It quotes what people wrote to the caller and it has not answered yet. Progress is shown on the agent card; a critical comment notifies the human. Allowed for the
+ * task's agents, the Concierge and an agent that a person has mentioned there; refused once when the caller has lost its claim since its last call.
  */
 export async function addComment(context: CallContext, task: Task, newComment: NewComment): Promise<string> {
   const { deps, caller, correlation } = context;
   const { text, percent, critical = false } = newComment;
   const kind = newComment.kind ?? (percent === undefined ? "note" : "progress");
-  await requireOwnerOrConcierge(context, task);
+  // An agent whose task was taken away learns that, instead of whose task it is now.
   await throwIfClaimLost(context, task);
+  await requireCommenter(context, task);
   await renewOwnClaim(context, task);
-  const html = renderCommentHeading(context, kind, percent) + (await toCommentHtml(text));
+  const answered = kind === "progress" ? [] : await readTakenRemarks(deps, task.id, caller.name);
+  const quote = renderQuotes(answered);
+  const html = quote + renderCommentHeading(context, kind, percent) + (await toCommentHtml(text));
   const idempotencyKey = await getIdempotencyKey(context, "comment", task.id, kind, String(percent ?? ""), text);
   const comment = await postComment(context, task, `comment:${idempotencyKey}`, html);
-  if (kind === "note") await recordNote(context, task);
+  await closeRemarks(deps, task.id, answered);
+  if (kind === "note") await recordNote(context, task, text);
   const holder = (await findClaim(deps, task.id))?.agent ?? caller.name;
   const isOwn =
     holder === caller.name && (task.item.owners ?? []).includes(caller.name) && isOpen(task.item.snapshot.word);
@@ -89,11 +88,5 @@ function renderCommentHeading(
 export async function hasSummary(deps: Pick<WorkDeps, "store">, item: string, agent: string): Promise<boolean> {
   const [note] = await deps.store.read<KeptNote>([workKeys.note(agent, item)]);
   if (!note) return false;
-  const claim = await findClaim(deps, item);
-  return claim?.agent !== agent || note.value.at >= claim.since;
-}
-
-async function recordNote({ deps, caller }: CallContext, task: Task): Promise<void> {
-  const value: KeptNote = { at: await deps.store.now() };
-  await deps.store.commit({ put: [{ key: workKeys.note(caller.name, task.id), value, expires: NOTE_MS }] });
+  return isSummaryNote(note.value, await findClaim(deps, item), agent);
 }

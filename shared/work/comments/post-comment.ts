@@ -54,6 +54,9 @@ export async function getIdempotencyKey({ deps, caller }: CallContext, ...parts:
 export async function toCommentHtml(markdown: string): Promise<string> {
   const html = await toHtml(markdown);
   const isVisible = html.includes("<hr>") || cleanLine(htmlToText(html, html.length), html.length) !== "";
-  if (!isVisible) throw new GroundcrewError("bad_request", "text is empty. Give a text that is visible when rendered.");
+  if (!isVisible)
+    throw new GroundcrewError("bad_request", "text is empty. Give a text that is visible when rendered.", {
+      refusal: { name: "emptyText" },
+    });
   return html;
 }

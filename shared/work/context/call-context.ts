@@ -1,12 +1,13 @@
 import type { Deps } from "../../app/deps.ts";
 import type { ObserveDeps } from "../../observe/observe-item.ts";
+import { AGENT_PACE_MS, toAgentReadsBucket, toAgentTurn } from "../../plane/agent-pace.ts";
 import type { Endpoint, PlaneCallOptions, PlaneClient } from "../../plane/client.ts";
 import { PlaneRateLimitedError } from "../../plane/errors.ts";
 import type { Ms } from "../../time.ts";
 import { type Caller, isAgent } from "./caller.ts";
 
 /** Dependencies of the task operations. */
-export type WorkDeps = ObserveDeps & Pick<Deps, "getAgentPlane" | "kick" | "fetch" | "hashing">;
+export type WorkDeps = ObserveDeps & Pick<Deps, "kick" | "fetch" | "hashing">;
 
 /** The context of one call: its caller, and Plane clients that pace and limit the requests of this call. */
 export interface CallContext {
@@ -29,9 +30,6 @@ export interface CallContext {
 /** Limit of a call's total wait for its turns at Plane: 10 s, so that agents get `retry_after` instead of a timeout. */
 const WAIT_BUDGET_MS: Ms = 10_000;
 
-/** Interval between an agent's requests to Plane: 1 s (OPENCLAW-20) plus 20 ms for uneven network delays. */
-const PACE_MS: Ms = 1_020;
-
 /** Creates the context of one call. Its requests wait at most 10 s in total; then they throw PlaneRateLimitedError. */
 export function createCallContext(deps: WorkDeps, caller: Caller, correlation: string = deps.newId()): CallContext {
   const isPaced = isAgent(caller);
@@ -40,10 +38,12 @@ export function createCallContext(deps: WorkDeps, caller: Caller, correlation: s
 
   async function waitForTurn(operation: string): Promise<void> {
     for (;;) {
-      const waitMs = await deps.store.spend(`agent:${encodeURIComponent(caller.name)}`, 1, 1, PACE_MS);
+      const waitMs = await deps.store.spendAll([toAgentTurn(caller.name)]);
       if (waitMs === 0) return;
       if (waitMs > waitBudget.left) throw createPaceError(operation, caller, waitMs);
       waitBudget.left -= waitMs;
+      // What becomes free meanwhile is for this call, not for reads of relations with the agent's key.
+      await deps.store.hold(toAgentReadsBucket(caller.name), waitMs + AGENT_PACE_MS);
       await deps.wait(waitMs);
     }
   }

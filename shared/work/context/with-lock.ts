@@ -21,7 +21,7 @@ const MAX_POLLS = 20;
  */
 export async function withLock<T>(
   context: CallContext,
-  operation: "project" | "task" | "plan",
+  operation: "project" | "task" | "plan" | "ticket",
   subject: string,
   action: (renew: () => Promise<void>) => Promise<T>,
 ): Promise<T> {

@@ -25,6 +25,8 @@ export const workKeys = {
   time: (item: string): StoreKey => `time:${item}`,
   /** The time of the agent's last note on the item. */
   note: (agent: string, item: string): StoreKey => `note:${encodeURIComponent(agent)}:${item}`,
+  /** What people wrote about an item to agents. */
+  remarks: (item: string): StoreKey => `remarks:${item}`,
   question: (id: string): StoreKey => `question:${id}`,
   /** A message of an agent to the human, about no task. */
   message: (id: string): StoreKey => `message:${id}`,
@@ -32,12 +34,24 @@ export const workKeys = {
   said: (hash: string): StoreKey => `said:${hash}`,
   /** The progress of an upload. */
   upload: (item: string, hash: string): StoreKey => `upload:${item}:${hash}`,
+  /** How far a running upload is, by the id of the attempt. */
+  uploadProgress: (id: string): StoreKey => `upload-progress:${id}`,
   /** The deliverables of an item that were uploaded through Groundcrew. */
   delivered: (item: string): StoreKey => `delivered:${item}`,
   /** An agent's total spending in a project. */
   spent: (agent: string, project: string): StoreKey => `spent:${encodeURIComponent(agent)}:${project}`,
   /** The spending of a calendar month, `2026-11`. */
   month: (month: string): StoreKey => `month:${month}`,
+  /** An agent's spending of a calendar day, `2026-11-22`. */
+  agentDay: (agent: string, day: string): StoreKey => `agentday:${encodeURIComponent(agent)}:${day}`,
+  /** The budget at the last run of its tick, for the page and the metrics. */
+  budget: "budget",
+  /** Mark that a threshold of a month's budget was reached. */
+  budgetNotice: (month: string, percent: number): StoreKey => `budget-notice:${month}:${percent}`,
+  /** Each agent's confidence over time, for the metrics. */
+  confidence: "confidence",
+  /** The numbers of tasks, for the metrics. */
+  taskTotals: "task-totals",
   /** A finished task, for estimates. */
   finished: (item: string): StoreKey => `finished:${item}`,
   /** A dependency cycle that was reported. */
@@ -76,6 +90,8 @@ export const workSets = {
   questions: "questions",
   questionsOf: (item: string): SetName => `questions:${item}`,
   finishedBy: (agent: string): SetName => `finished:${encodeURIComponent(agent)}`,
+  /** The tasks an agent finished on a calendar day, `2026-11-22`. */
+  finishedOn: (agent: string, day: string): SetName => `finished:${encodeURIComponent(agent)}:${day}`,
   /** All stored runs of plans. */
   planRuns: "planruns",
   /** The runs of plans that are not finished: their tasks may be hidden from agents. */
@@ -84,6 +100,8 @@ export const workSets = {
   planRunsOf: (project: string): SetName => `planruns:${project}`,
   /** The wishes that an agent has to deal with: open or planned. */
   wishesOf: (agent: string): SetName => `wishes:${encodeURIComponent(agent)}`,
+  /** Running uploads. */
+  uploads: "uploads",
   stuck: "stuck",
   circles: "circles",
 } as const;

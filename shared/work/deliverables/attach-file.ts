@@ -41,6 +41,7 @@ export async function attachFile(
   const hash = await hashUpload(context, task, file);
   const run: UploadRun = {
     context,
+    task: task.key,
     file,
     bytes,
     requireClaim,

@@ -10,6 +10,7 @@ import { postComment } from "../comments/post-comment.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
+import { formatAttachmentUrl } from "./attachment-url.ts";
 import { type KeptUpload, saveUploadStep } from "./upload-record.ts";
 
 /** The deliverables of an item that were uploaded through Groundcrew. */
@@ -43,19 +44,14 @@ export async function linkDeliverable(
   await saveUploadStep(context, key, kept, { ...kept.value, step: "linked", ...omitUndefined({ sha256 }) });
 }
 
-/**
- * Links to the URL that Plane's own attachment list uses, which returns the file to every user who is signed in to
- * Plane. A link to the work item would only lead to the page on which the comment is.
- */
+/** Links to the file. A link to the work item would only lead to the page on which the comment is. */
 async function renderDeliverableComment(
   { deps }: CallContext,
   task: Task,
   { name, size, attachment = "" }: KeptUpload,
   text: string | undefined,
 ): Promise<string> {
-  const { plane } = deps.settings;
-  const path = `${encodeURIComponent(plane?.workspace ?? "")}/projects/${task.project.id}/issues/${task.id}`;
-  const href = `${plane?.url ?? ""}/api/assets/v2/workspaces/${path}/attachments/${attachment}/`;
+  const href = formatAttachmentUrl(deps.settings.plane, { project: task.project.id, item: task.id, attachment });
   const { comments } = getTexts(deps.settings.locale);
   const line = formatTemplate(comments.deliverable, {
     file: `<a href="${escapeHtml(href)}">${escapeHtml(name)}</a>`,

@@ -4,6 +4,7 @@ import { PlaneError, PlaneInvalidError, PlaneUnavailableError } from "../../plan
 import { withRetries } from "../../plane/retry.ts";
 import { type UploadSource, uploadFile } from "../../plane/upload.ts";
 import type { CallContext, WorkDeps } from "../context/call-context.ts";
+import { trackUpload } from "./upload-progress.ts";
 
 /** The result of sending a file: the content's SHA-256, or why the storage refused it. */
 export type SendFileResult = { sha256: string } | { refused: "ticket" | "size" };
@@ -11,12 +12,15 @@ export type SendFileResult = { sha256: string } | { refused: "ticket" | "size" }
 /** Intervals between attempts to send a file that can be read again (OPENCLAW-15: 1, 5, 15 s). */
 const DELAYS = [1_000, 5_000, 15_000];
 
-/** Streams a file to the storage and hashes it on the way; `beforeSend` runs right before each attempt. */
+/**
+ * Streams a file to the storage and hashes it on the way; `beforeSend` runs right before each attempt, and `upload` is
+ * what the page shows meanwhile.
+ */
 export async function sendFile(
   { deps }: CallContext,
   ticket: UploadTicket["upload_data"],
   file: Blob | UploadSource,
-  beforeSend: () => Promise<void>,
+  { beforeSend, upload }: { beforeSend: () => Promise<void>; upload: Parameters<typeof trackUpload>[1] },
 ): Promise<SendFileResult> {
   const repeatable = file instanceof Blob;
   const { wait, log } = deps;
@@ -25,7 +29,16 @@ export async function sendFile(
     return await withRetries(retries, async () => {
       await beforeSend();
       const hash = deps.hashing.sha256();
-      await uploadFile(deps, { upload_data: ticket }, hashWhileReading(file, hash.update));
+      const progress = trackUpload(deps, upload, deps.newId());
+      const readPiece = (piece: Uint8Array) => {
+        hash.update(piece);
+        return progress.record(piece.length);
+      };
+      try {
+        await uploadFile(deps, { upload_data: ticket }, whileReading(file, readPiece));
+      } finally {
+        await progress.end();
+      }
       return { sha256: hash.hex() };
     });
   } catch (thrown) {
@@ -46,10 +59,10 @@ export async function hashStream(
   return hash.hex();
 }
 
-function hashWhileReading(file: Blob | UploadSource, update: (piece: Uint8Array) => void): UploadSource {
+function whileReading(file: Blob | UploadSource, readPiece: (piece: Uint8Array) => Promise<void>): UploadSource {
   const through = new TransformStream<Uint8Array, Uint8Array>({
-    transform(piece, controller) {
-      update(piece);
+    async transform(piece, controller) {
+      await readPiece(piece);
       controller.enqueue(piece);
     },
   });

@@ -13,7 +13,8 @@ export async function uploadBytes(run: UploadRun, kept: StoredValue<KeptUpload>)
   if (!ticket || (await context.deps.store.now()) >= until) return dropUpload(run, kept, attachment);
   const isConsumed = !(bytes instanceof Blob) && run.sentHash !== undefined;
   if (isConsumed) throw createRestartError();
-  const result = await sendFile(context, ticket, bytes, run.requireClaim);
+  const upload = { task: run.task, name: file.name, agent: context.caller.name, size: file.size };
+  const result = await sendFile(context, ticket, bytes, { beforeSend: run.requireClaim, upload });
   if ("refused" in result) {
     await dropUpload(run, kept, attachment);
     if (result.refused === "size") throw await createStorageLimitError(context.deps, file.size);

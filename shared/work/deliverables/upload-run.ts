@@ -9,6 +9,8 @@ import { type CheckedFile, forgetUpload, type KeptUpload } from "./upload-record
 /** The state of one call that uploads a file: its input, and what it has learned and sent so far. */
 export interface UploadRun {
   context: CallContext;
+  /** Key of the task. */
+  task: string;
   file: CheckedFile;
   bytes: Blob | UploadSource;
   /** Runs right before each write; throws when the caller has lost its claim. */

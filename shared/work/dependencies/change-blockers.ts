@@ -28,7 +28,9 @@ export async function findBlockerChanges(
   const removed = await findTasks(context, keys.removed);
   const both = added.find(({ id }) => removed.some((other) => other.id === id));
   if (both)
-    throw new GroundcrewError("bad_request", `${both.key} is in add_blockers and in remove_blockers. Give it once.`);
+    throw new GroundcrewError("bad_request", `${both.key} is in add_blockers and in remove_blockers. Give it once.`, {
+      refusal: { name: "blockerTwice", values: { blocker: both.key } },
+    });
   for (const blocker of added) await rejectCycle(context, task, blocker);
   return { added, removed };
 }
@@ -75,6 +77,12 @@ async function rejectCycle({ deps }: CallContext, task: Task, blocker: Task): Pr
   throw new GroundcrewError(
     "bad_request",
     `${task.key} cannot wait for ${blocker.key}: they would wait for each other (${cycle.join(" → ")}). Nothing was changed.`,
+    {
+      refusal: {
+        name: "blockerCycle",
+        values: { task: task.key, blocker: blocker.key, path: cycle.join(" → ") },
+      },
+    },
   );
 }
 

@@ -67,8 +67,12 @@ async function writeStatus(
   });
   // Keeps the claims tick from treating the following change as one by another user.
   await verifyClaim(context, task, claim, [task.item.snapshot.word, change.status]);
+  // Before the write, so that the events of the change carry the final cost.
+  await updateReportedFields(context, task, change);
   const inReview = attempt.review !== undefined;
   const labels = inReview ? { add: [REVIEW_LABEL] } : {};
+  // The message about the completed task shows its cost, so the cost is stored before the status changes.
+  if (change.status === "done") await updateReportedFields(context, task, change);
   await moveToStatus(context, task, inReview ? "in_progress" : change.status, { labels, claim });
   // From now on, a task that is back in its previous status was moved by another user.
   if (change.status === "in_progress") await verifyClaim(context, task, claim, ["in_progress"]);

@@ -33,6 +33,9 @@ export async function completeStatusChange(
     const html = await renderStatusComment(deps, attempt);
     await postComment(context, task, `${kind}:${task.id}:${attempt.id}`, html);
   }
+  // A task that waits for an answer or a review has no holder: an expired claim would return it to todo. The claim ends
+  // before the human is asked for a review, because an approval of a claimed task would take it away from its agent.
+  if (attempt.status !== "in_progress") await releaseClaim(context, task, attempt);
   if (attempt.review !== undefined) {
     await requestReview(deps, task, attempt, correlation);
     await updateCard(context, task, { review: { at: attempt.at, confidence: attempt.review } });
@@ -40,8 +43,6 @@ export async function completeStatusChange(
     await recordFinishedTask(deps, task, attempt.agent);
     await updateCard(context, task, { percent: 100 });
   }
-  // A task that waits for an answer or a review has no holder: an expired claim would return it to todo.
-  if (attempt.status !== "in_progress") await releaseClaim(context, task, attempt);
   await endStatusAttempt(context, attempt);
 }
 

@@ -1,8 +1,12 @@
 import { GroundcrewError, getErrorMessage } from "../../errors.ts";
 import { formatTemplate } from "../../i18n/template.ts";
 import { getTexts } from "../../i18n/texts/get-texts.ts";
+import type { RefusalName } from "../../i18n/texts/refusal-texts.ts";
 import { escapeHtml } from "../../markdown/escape-html.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
 import { PlaneAuthError, type PlaneError, PlaneInvalidError } from "../../plane/errors.ts";
+import type { Refusal } from "../../refusal.ts";
+import { getRefusal, renderRefusal } from "../../refusals/render-refusal.ts";
 import { updateValue } from "../../store/update.ts";
 import { isOpen } from "../../task/diff.ts";
 import type { Status } from "../../task/snapshot.ts";
@@ -46,11 +50,17 @@ export async function failStatusChange(
     agent: caller.name,
     error: thrown.message,
   });
-  const failure = await recordFailure(context, task, status, text);
+  const cause = getRefusal(thrown);
+  const refusal: Refusal = {
+    name: "statusNotSet" satisfies RefusalName,
+    values: { agent: caller.name, status },
+    ...omitUndefined({ reason: cause }),
+  };
+  const failure = await recordFailure(context, task, status, text, refusal);
   const claim = await findClaim(deps, task.id);
   // The claim ends before the task is blocked; otherwise the change would count as a loss of the claim.
   if (claim?.agent === caller.name) await endClaim(deps, claim, undefined, correlation);
-  const blocked = await blockTask(context, task, failure);
+  const blocked = await blockTask(context, task, failure, refusal);
   return new GroundcrewError(
     thrown instanceof PlaneAuthError ? "forbidden" : "conflict",
     `${task.key}: ${text} ${blocked ? "The task is blocked now, and" : "The task could not be blocked;"} the human has been notified. ` +
@@ -60,7 +70,13 @@ export async function failStatusChange(
 }
 
 /** Stores the failed attempt and publishes it in one commit. */
-async function recordFailure(context: CallContext, task: Task, status: Status, text: string): Promise<StatusFailure> {
+async function recordFailure(
+  context: CallContext,
+  task: Task,
+  status: Status,
+  text: string,
+  refusal: Refusal,
+): Promise<StatusFailure> {
   const { deps, caller, correlation } = context;
   const key = workKeys.attempt(task.id);
   return updateValue<KeptStatusAttempt, StatusFailure>(deps, key, async (kept, rev) => {
@@ -81,7 +97,7 @@ async function recordFailure(context: CallContext, task: Task, status: Status, t
       await deps.store.commit({ put: [toStatusAttemptPut(attempt)] });
       return { result: failed };
     }
-    const event = { kind: "failed", agent: caller.name, text } as const;
+    const event = { kind: "failed", agent: caller.name, text, refusal } as const;
     const put = [toStatusAttemptPut(attempt)];
     const update = await prepareWorkEvent(deps, task, event, correlation, { record: key, rev, put });
     return { ...update, result: failed };
@@ -93,17 +109,20 @@ async function blockTask(
   { deps, correlation }: CallContext,
   initialTask: Task,
   { id, text }: StatusFailure,
+  refusal: Refusal,
 ): Promise<boolean> {
   const systemContext = createCallContext(deps, SYSTEM_CALLER, correlation);
   try {
     const task = (await findKeptTask(deps, initialTask.id)) ?? initialTask;
     const { word } = task.item.snapshot;
+    const { comments, telegram } = getTexts(deps.settings.locale);
+    const reason = renderRefusal(telegram, refusal) ?? text;
     if (isOpen(word)) await moveToStatus(systemContext, task, "blocked");
     await postComment(
       systemContext,
       task,
       `failed:${task.id}:${id}`,
-      `<p>${formatTemplate(getTexts(deps.settings.locale).comments.failed, { reason: escapeHtml(text) })}</p>`,
+      `<p>${formatTemplate(comments.failed, { reason: escapeHtml(reason) })}</p>`,
     );
     return isOpen(word);
   } catch (thrown) {

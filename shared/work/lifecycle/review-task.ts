@@ -52,6 +52,7 @@ async function recordVerdict(
     throw new GroundcrewError(
       "conflict",
       `${task.key} is not in review. Its status is ${freshTask.item.snapshot.word}.`,
+      { refusal: { name: "notInReview", values: { task: task.key, status: freshTask.item.snapshot.word } } },
     );
   const now = await deps.store.now();
   const agent = before?.agent ?? freshTask.item.owners?.[0] ?? "";

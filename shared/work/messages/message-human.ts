@@ -5,6 +5,7 @@ import { createAnnouncementJob } from "../../jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { readAllRows } from "../../store/scan-set.ts";
 import { updateValue } from "../../store/update.ts";
+import { toSoundExtras } from "../../telegram/message-sounds.ts";
 import { MESSAGE_LIMIT } from "../../telegram/rich-text.ts";
 import type { ChatId } from "../../telegram/telegram-bot.ts";
 import { getIdempotencyKey } from "../comments/post-comment.ts";
@@ -13,15 +14,17 @@ import { workKeys, workSets } from "../context/work-keys.ts";
 import { publishQuestion } from "../questions/publish-question.ts";
 import { isSameQuestion, QUESTION_TEXT_LIMIT, toQuestionContent } from "../questions/question-content.ts";
 import { findQuestion, isQuestionOpen, type KeptQuestion } from "../questions/question-record.ts";
+import { findWishMessage, prepareAnsweredWish } from "./answered-wish.ts";
 import { type KeptMessage, MESSAGE_RETENTION } from "./message-record.ts";
 import { renderMessage } from "./render-message.ts";
-import { prepareSummarizedWish } from "./summarized-wish.ts";
 
 /** What the Concierge writes to the human; `choices` are for questions only. */
 export interface NewMessage {
   text: string;
   kind: "inform" | "ask";
   choices?: string[] | undefined;
+  /** The id of the wish that it answers or is about: it replies to the person's message. */
+  wish?: string | undefined;
 }
 
 /** A message as its author sees it. `queued`: it is sent without a further call. */
@@ -53,30 +56,47 @@ export async function messageHuman(context: CallContext, newMessage: NewMessage)
   if (newMessage.kind === "ask") return askQuestion(context, { ...newMessage, text });
   if (newMessage.choices && newMessage.choices.length > 0)
     throw new GroundcrewError("bad_request", 'choices are for questions. Set kind to "ask", or leave choices out.');
-  return queueMessage(context, telegram.chat, text);
+  return queueMessage(context, telegram.chat, text, newMessage.wish);
 }
 
 /**
  * Stores the message in one commit with the job that sends it, so that it is sent once. The message after the end of a
- * plan for a wish is its summary, and closes the wish.
+ * plan for a wish is its summary, and closes the wish. A message about a wish replies to the person's message.
  */
-async function queueMessage({ deps, ...context }: CallContext, chat: ChatId, text: string): Promise<MessageAnswer> {
+async function queueMessage(
+  { deps, ...context }: CallContext,
+  chat: ChatId,
+  text: string,
+  wishId: string | undefined,
+): Promise<MessageAnswer> {
   const agent = context.caller.name;
   const texts = getTexts(deps.settings.locale).telegram;
   const rich = renderMessage(agent, text, texts);
   if (rich.text.length > MESSAGE_LIMIT - REPEAT_MARK_LENGTH)
     throw new GroundcrewError("bad_request", "text does not fit into one message of Telegram. Shorten it.");
-  const id = await getIdempotencyKey({ deps, ...context }, "message", text);
+  const id = await getIdempotencyKey({ deps, ...context }, "message", text, ...(wishId === undefined ? [] : [wishId]));
   const key = workKeys.message(id);
   return updateValue<KeptMessage, MessageAnswer>(deps, key, async (kept) => {
     const result = { message: id, status: "queued" as const };
     if (kept) return { result };
-    const { wish, expect, put } = await prepareSummarizedWish(deps, agent);
+    const { wish, message, expect, put } = await prepareAnsweredWish(deps, agent, wishId);
     const value: KeptMessage = { id, agent, text, at: await deps.store.now(), ...omitUndefined({ wish }) };
     return {
       expect,
       put: [{ key, value, expires: MESSAGE_RETENTION }, ...put],
-      jobs: [createAnnouncementJob(key, chat, { rich, language: texts.locale }, context.correlation)],
+      jobs: [
+        createAnnouncementJob(
+          key,
+          chat,
+          {
+            rich,
+            language: texts.locale,
+            ...toSoundExtras("information"),
+            ...omitUndefined({ replyTo: message?.id, topic: message?.topic }),
+          },
+          context.correlation,
+        ),
+      ],
       afterCommit: () => deps.kick(),
       result,
     };
@@ -95,7 +115,9 @@ async function askQuestion(context: CallContext, newMessage: NewMessage): Promis
   );
   if (openQuestion) return toMessageAnswer(openQuestion);
   const id = await getIdempotencyKey(context, "message_ask", content.text, ...content.choices);
-  const question: KeptQuestion = { id, ...content, asked: await deps.store.now(), reminded: 0 };
+  const message = await findWishMessage(deps, caller.name, newMessage.wish);
+  const asked = await deps.store.now();
+  const question: KeptQuestion = { id, ...content, asked, reminded: 0, ...omitUndefined({ message }) };
   await publishQuestion(deps, undefined, question, undefined, correlation);
   return toMessageAnswer((await findQuestion(deps, id))?.value ?? question);
 }

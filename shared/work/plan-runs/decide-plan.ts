@@ -105,6 +105,6 @@ export async function prepareReopenedWish(
   const [kept] = await deps.store.read<Wish>([workKeys.wish(wish)]);
   const expect: [string, Revision][] = [[workKeys.wish(wish), kept?.rev ?? 0]];
   if (kept?.value.state !== "planned") return { expect, put: [] };
-  const { plan: _, ...rest } = kept.value;
+  const { plan: _plan, answeredAt: _answeredAt, ...rest } = kept.value;
   return { expect, put: [toWishPut({ ...rest, state: "open" })] };
 }

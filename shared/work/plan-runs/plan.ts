@@ -61,8 +61,9 @@ export interface PlanCost {
   estimated: number;
   /** Number of tasks that are not included, because their agents have too little history. */
   unknown: number;
-  /** Reported this calendar month. */
+  /** Reported this calendar month, and estimated for open tasks, among them those of this plan that exist already. */
   spent?: number;
+  open?: number;
   budget?: number;
   currency?: string;
 }

@@ -4,10 +4,11 @@ import { toHtml } from "../../markdown/to-html.ts";
 import { type Assignee, getAssignee } from "../changes/assignees.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { findDependencyCycles } from "../dependencies/find-cycles.ts";
+import { readBudget } from "../forecast/budget.ts";
 import type { Plan, PlanCost, PlannedCycle, PlannedTask } from "../plan-runs/plan.ts";
 import { findTask, type Task } from "../tasks/find-task.ts";
 import { estimateTask } from "../time/estimates.ts";
-import { readMonthlySpending, roundAmount } from "../time/spending.ts";
+import { roundAmount } from "../time/spending.ts";
 import { getTaskSize } from "../time/task-size.ts";
 import { findTaskProblems, isDay } from "./create-task.ts";
 
@@ -25,10 +26,14 @@ export interface CheckedPlan {
 const MAX_TASKS = 200;
 const MAX_ID_LENGTH = 60;
 
-/** Checks a plan and returns all its problems at once. Writes nothing. */
+/**
+ * Checks a plan and returns all its problems at once. Writes nothing.
+ * @param existing the ids of the tasks that have been created already
+ */
 export async function checkPlan(
   context: CallContext,
   { tasks, cycles = [] }: Pick<Plan, "tasks" | "cycles">,
+  existing: ReadonlySet<string> = new Set(),
 ): Promise<CheckedPlan> {
   const problems: string[] = [];
   if (tasks.length === 0) problems.push("a plan needs at least one task");
@@ -61,7 +66,7 @@ export async function checkPlan(
     context,
     tasks.filter((task) => !tooLong.includes(task)),
     assignees,
-    warnings,
+    { warnings, existing },
   );
   return { tasks: problems.length > 0 ? tasks : orderTasks(tasks, waitGraph), problems, warnings, cost };
 }
@@ -142,36 +147,39 @@ async function getBlocker(context: CallContext, name: string): Promise<Task> {
   }
 }
 
-/** Estimates the cost of a plan from its own estimates, else from its agents' finished tasks of the same size. */
+/**
+ * Estimates the cost of a plan from its own estimates, else from its agents' finished tasks of the same size, and adds
+ * the month's budget. Tasks that exist already are open tasks, so their cost is part of the budget's open estimates.
+ */
 async function estimatePlanCost(
   context: CallContext,
   tasks: readonly PlannedTask[],
   assignees: ReadonlyMap<string, Assignee>,
-  warnings: string[],
+  { warnings, existing }: { warnings: string[]; existing: ReadonlySet<string> },
 ): Promise<PlanCost> {
   const { deps } = context;
-  let estimated = 0;
+  let [estimated, toCome] = [0, 0];
   const unknown: string[] = [];
   for (const { id, assignee = "", description = "", estimate } of tasks) {
     const agent = assignees.get(assignee)?.agent;
-    if (estimate?.cost !== undefined) estimated += estimate.cost;
-    else if (agent !== undefined) {
-      const expected = await estimateTask(deps, agent, getTaskSize({ description: await toHtml(description) }));
-      if (expected.cost === undefined) unknown.push(id);
-      else estimated += expected.cost;
-    }
+    const estimateFor = async (name: string) =>
+      (await estimateTask(deps, name, getTaskSize({ description: await toHtml(description) }))).cost;
+    const cost = estimate?.cost ?? (agent === undefined ? undefined : await estimateFor(agent));
+    if (cost === undefined && agent !== undefined) unknown.push(id);
+    estimated += cost ?? 0;
+    if (!existing.has(id)) toCome += cost ?? 0;
   }
   const cost = { estimated: roundAmount(estimated), unknown: unknown.length };
-  const { cost: spent, budget } = await readMonthlySpending(deps);
+  const budget = await readBudget(deps);
   if (!budget) return cost;
-  const { amount, currency } = budget;
-  if (spent + estimated > amount)
+  const { spent, open, amount, currency } = budget;
+  if (spent + open + toCome > amount)
     warnings.push(
-      `over budget: the plan costs about ${cost.estimated} ${currency}, and ${spent} of this month's ${amount} are spent`,
+      `over budget: the plan costs about ${cost.estimated} ${currency}, and of this month's ${amount} ${currency} ${spent} are spent and ${open} estimated for open tasks`,
     );
   if (unknown.length > 0)
     warnings.push(`not enough history to estimate the cost of ${unknown.slice(0, 20).join(", ")}; give an estimate`);
-  return { ...cost, spent, budget: amount, currency };
+  return { ...cost, spent, open, budget: amount, currency };
 }
 
 /** Sorts tasks topologically and otherwise keeps their order. The graph must have no cycle. */

@@ -1,15 +1,16 @@
 import { GroundcrewError } from "../../errors.ts";
+import { DAY, isRecent } from "../../time.ts";
 import { type KeptWake, wakeKeys } from "../../wake/wake-record.ts";
 import type { CallContext } from "../context/call-context.ts";
 import type { Plan } from "../plan-runs/plan.ts";
 import { findPlanRun, getPlanRunId, type PlanRun } from "../plan-runs/plan-run.ts";
-import { findWish, readUnclosedWishes, type Wish } from "../wishes/wish-record.ts";
+import { findWish, isWishOpen, readUnclosedWishes, type Wish } from "../wishes/wish-record.ts";
 
 /**
  * Chooses the wish that a plan is for; undefined when it is for none. `plan.wish` names it. Otherwise it is the wish
  * for which the same plan, or one of the same project, was proposed before; else the oldest open wish, those first that
- * a wake or an answer has named; else one whose plan is not approved or has failed, so that no change of it escapes the
- * approval. Throws `not_found` for an unknown wish, `conflict` for a closed one.
+ * a wake or an answer has named; else one whose plan is not approved or has failed, or the last one that a message has
+ * answered within a day, so that no plan for it escapes the approval. Throws `not_found` for an unknown wish, `conflict` for a closed one.
  */
 export async function chooseWish({ deps, caller }: CallContext, plan: Plan, hash: string): Promise<Wish | undefined> {
   if (plan.wish !== undefined) {
@@ -33,11 +34,15 @@ export async function chooseWish({ deps, caller }: CallContext, plan: Plan, hash
   const isChangeable = ({ state }: PlanRun) => state !== "running" && state !== "done";
   const changed = find((run) => isChangeable(run) && run.plan.project === plan.project);
   if (changed) return changed;
-  const open = wishes.filter(({ state }) => state === "open");
+  const open = wishes.filter(isWishOpen);
   const [wake] = await deps.store.read<KeptWake>([wakeKeys.wake(caller.name)]);
   const pending = new Set(wake?.value.pending.map(({ id }) => id));
   const unfinished = find(({ state }) => state === "awaiting_approval" || state === "failed");
-  return open.find(({ id }) => !pending.has(id)) ?? open[0] ?? unfinished;
+  const now = await deps.store.now();
+  const answered = wishes.findLast(
+    ({ state, answeredAt }) => state === "open" && answeredAt !== undefined && isRecent(answeredAt, DAY, now),
+  );
+  return open.find(({ id }) => !pending.has(id)) ?? open[0] ?? unfinished ?? answered;
 }
 
 export function createClosedWishError(id: string): GroundcrewError {

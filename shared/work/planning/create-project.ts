@@ -36,7 +36,7 @@ const MAX_TRIES = 5;
 export async function createProject(context: CallContext, newProject: NewProject): Promise<KeptProject> {
   const name = cleanProjectName(newProject.name);
   const problem = findProjectNameProblem(name) ?? findIdentifierProblem(context, newProject.identifier);
-  if (problem) throw new GroundcrewError("bad_request", problem);
+  if (problem) throw new GroundcrewError("bad_request", problem, { refusal: { name: "invalidProject" } });
   return withLock(context, "project", name.toLowerCase(), async (renew) => {
     const { deps, systemPlane, correlation } = context;
     const nameHash = await hashProjectName(name);
@@ -97,6 +97,7 @@ async function findOrCreateProject(
       const conflict = /identifier/.test(thrown.message) ? `identifier ${identifier}` : `name "${newProject.name}"`;
       throw new GroundcrewError("conflict", `Another project in Plane has the ${conflict}. Choose another one.`, {
         cause: thrown,
+        refusal: { name: "takenProject" },
       });
     }
   }
@@ -163,6 +164,9 @@ async function requireOwnProject(
     project.archived_at === null
       ? `The project "${name}" (${identifier}) exists and was not created by Groundcrew. Use it as it is, or choose another name.`
       : `The project "${name}" (${identifier}) is in Plane's archive. Choose another name, or let a person restore it.`,
+    {
+      refusal: { name: project.archived_at === null ? "foreignProject" : "archivedProject", values: { project: name } },
+    },
   );
 }
 

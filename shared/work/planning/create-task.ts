@@ -1,5 +1,6 @@
 import { cleanLine } from "../../clean-text.ts";
 import { GroundcrewError } from "../../errors.ts";
+import type { RefusalName } from "../../i18n/texts/refusal-texts.ts";
 import { keepDefined } from "../../keep-defined.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { listReadableProjects } from "../../observe/project-record.ts";
@@ -33,7 +34,9 @@ export async function createTask(context: CallContext, newTask: NewTask & { proj
   const project = await getProjectByName(context, newTask.project);
   const problems = findTaskProblems(newTask);
   if (problems.length > 0)
-    throw new GroundcrewError("bad_request", `The task was not created: ${problems.join("; ")}.`);
+    throw new GroundcrewError("bad_request", `The task was not created: ${problems.join("; ")}.`, {
+      refusal: findTaskRefusal(newTask),
+    });
   const assignee = newTask.assignee === undefined ? undefined : await getAssignee(context, newTask.assignee);
   const blockers = await findTasksByKey(context, newTask.blocked_by ?? []);
   const id = await getIdempotencyKey(context, "create_task", project.id, JSON.stringify(newTask));
@@ -66,7 +69,12 @@ async function createAndAssign(
     ? await assignIfUnassigned(context, related, assignee)
     : { task: related, refused: undefined };
   await addPlannedCard(context, assigned, assignee, newTask.estimate);
-  if (refused) throw new GroundcrewError("conflict", `${assigned.key} was created, but ${refused}.`);
+  if (refused && assignee) {
+    const values = { name: assignee.name, task: assigned.key, project: assigned.project.identifier };
+    throw new GroundcrewError("conflict", `${assigned.key} was created, but ${refused}.`, {
+      refusal: { name: "guest", values },
+    });
+  }
   return assigned;
 }
 
@@ -81,6 +89,21 @@ export function findTaskProblems({ title, due_date, cycle, module }: NewTask): s
       : undefined,
   ]);
   return [...problems, ...findGroupProblems({ cycle, module })];
+}
+
+/** The first problem of a task's own fields as a person reads it; undefined when there is none. */
+export function findTaskRefusal({
+  title = "-",
+  due_date,
+  cycle,
+  module,
+}: Partial<NewTask>): { name: RefusalName; values: Record<string, string> } | undefined {
+  const [length, limit] = [[...cleanTitle(title)].length, String(MAX_TITLE_LENGTH)];
+  if (cleanLine(title, title.length) === "" || length > MAX_TITLE_LENGTH)
+    return { name: "invalidTitle", values: { n: String(length), limit } };
+  if (due_date !== undefined && !isDay(due_date))
+    return { name: "invalidDate", values: { date: due_date.slice(0, 20) } };
+  return findGroupProblems({ cycle, module }).length > 0 ? { name: "invalidGroup", values: { limit } } : undefined;
 }
 
 /** Removes what Plane cannot store (NUL, lone surrogates) and surrounding white space. */
@@ -107,6 +130,12 @@ export async function getProjectByName({ deps }: CallContext, projectName: strin
   throw new GroundcrewError(
     "not_found",
     `There is no project "${projectName.slice(0, 60)}". Create it with create_project. Existing projects: ${examples.join(", ") || "none"}.`,
+    {
+      refusal: {
+        name: "unknownProject",
+        values: { project: projectName.slice(0, 60), projects: examples.join(", ") || "–" },
+      },
+    },
   );
 }
 

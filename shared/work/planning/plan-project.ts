@@ -3,6 +3,7 @@ import { keepDefined } from "../../keep-defined.ts";
 import type { KeptProject } from "../../observe/stored-records.ts";
 import type { CallContext } from "../context/call-context.ts";
 import type { Plan } from "../plan-runs/plan.ts";
+import { hashPlannedTask, readPlanProgress } from "../plan-runs/plan-progress.ts";
 import { findProject } from "../tasks/find-task.ts";
 import { type CheckedPlan, checkPlan } from "./check-plan.ts";
 import { findIdentifierProblem, isProjectIncomplete } from "./create-project.ts";
@@ -21,7 +22,7 @@ export async function planProject(context: CallContext, given: Plan): Promise<Pl
   const { deps } = context;
   const name = cleanProjectName(given.project);
   const existing = (await isProjectIncomplete(context, name)) ? undefined : await findProject(deps, name);
-  const checkedPlan = await checkPlan(context, given);
+  const checkedPlan = await checkPlan(context, given, await findCreatedTasks(context, given, existing));
   const { problems } = checkedPlan;
   if (!existing) problems.push(...findProjectProblems(context, name, given.identifier));
   if (given.dry_run) return readPlanAnswer(deps, checkedPlan, existing, undefined);
@@ -40,6 +41,17 @@ async function answer(
   const run = await startPlan(context, plan, existing, checkedPlan);
   const project = existing ?? (run.project === undefined ? undefined : await findProject(context.deps, run.project));
   return readPlanAnswer(context.deps, checkedPlan, project, run);
+}
+
+/** The ids of the plan's tasks that exist already, because the call is repeated. */
+async function findCreatedTasks(
+  { deps }: CallContext,
+  { tasks }: Pick<Plan, "tasks">,
+  project: KeptProject | undefined,
+): Promise<Set<string>> {
+  const progress = project ? await readPlanProgress(deps, project.id) : {};
+  const created = await Promise.all(tasks.map(async (task) => progress[await hashPlannedTask(task)] && task.id));
+  return new Set(keepDefined(created));
 }
 
 function findProjectProblems(context: CallContext, name: string, identifier: string | undefined): string[] {

@@ -3,7 +3,9 @@ import { cleanLine } from "../../clean-text.ts";
 import { GroundcrewError, getErrorMessage } from "../../errors.ts";
 import { observedKeys } from "../../observe/store-keys.ts";
 import type { KeptProject } from "../../observe/stored-records.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
 import { PlaneAuthError, PlaneError, PlaneRateLimitedError, PlaneUnavailableError } from "../../plane/errors.ts";
+import { getRefusal } from "../../refusals/render-refusal.ts";
 import type { LeasedJob, Settlement } from "../../store/job-operations.ts";
 import { updateValue } from "../../store/update.ts";
 import type { PlanEvent } from "../../task/events.ts";
@@ -51,7 +53,7 @@ export async function runPlan(
       deps.log.warn("plan interrupted", { correlation, plan: id, agent: run.agent, error: getErrorMessage(thrown) });
       return { retryAt: (await deps.store.now()) + RETRY_MS, failed: true };
     }
-    await failPlan(deps, id, getErrorMessage(thrown), correlation);
+    await failPlan(deps, id, thrown, correlation);
     return DONE;
   }
 }
@@ -62,7 +64,9 @@ function requirePlanner({ settings }: Pick<Deps, "settings">, { agent }: PlanRun
   if (role === "concierge") return role;
   const exists = settings.agents.some(({ name }) => name === agent);
   const reason = exists ? "is no longer a Concierge" : "is no longer an agent in the settings";
-  throw new GroundcrewError("conflict", `${agent}, which made this plan, ${reason}. Let a Concierge repeat the plan.`);
+  throw new GroundcrewError("conflict", `${agent}, which made this plan, ${reason}. Let a Concierge repeat the plan.`, {
+    refusal: { name: "planner", values: { agent } },
+  });
 }
 
 async function carryOut(context: CallContext, run: PlanRun): Promise<void> {
@@ -71,7 +75,8 @@ async function carryOut(context: CallContext, run: PlanRun): Promise<void> {
   const project = await getOrCreateProject(context, run);
   const problems: string[] = [];
   const assignees = await resolveAssignees(context, plan.tasks, problems);
-  if (problems.length > 0) throw new GroundcrewError("bad_request", `${problems.join("; ")}.`);
+  if (problems.length > 0)
+    throw new GroundcrewError("bad_request", `${problems.join("; ")}.`, { refusal: { name: "planAssignees" } });
   // A blocker outside the plan that was removed meanwhile blocks nothing.
   const externalTasks = await resolveBlockers(context, plan.tasks, []);
   const warn = (text: string) => addWarning(deps, run.id, text);
@@ -120,12 +125,13 @@ async function updateRunningRun(
   });
 }
 
-async function failPlan(deps: WorkDeps, id: string, message: string, correlation: string): Promise<void> {
+async function failPlan(deps: WorkDeps, id: string, thrown: unknown, correlation: string): Promise<void> {
   await updateValue<PlanRun>(deps, workKeys.planRun(id), async (run, rev) => {
     if (run?.state !== "running") return undefined;
-    const reason = cleanLine(message, MAX_REASON_LENGTH);
+    const reason = cleanLine(getErrorMessage(thrown), MAX_REASON_LENGTH);
     const failed = failRun(run, reason, await deps.store.now());
-    const event: PlanEvent = { kind: "plan_failed", ...toPlanEventFields(run), text: reason };
+    const refusal = omitUndefined({ refusal: getRefusal(thrown) });
+    const event: PlanEvent = { kind: "plan_failed", ...toPlanEventFields(run), text: reason, ...refusal };
     const { put, jobs, afterCommit } = await preparePlanEvent(deps, failed, rev, event, correlation);
     deps.log.warn("plan failed", { correlation, plan: id, agent: run.agent, reason });
     return { put: [toPlanRunPut(failed), ...put], jobs, afterCommit };

@@ -113,6 +113,7 @@ async function prepareLinkedWish(
   const [kept] = await deps.store.read<Wish>([key]);
   const expect: [StoreKey, Revision][] = [[key, kept?.rev ?? 0]];
   if (kept?.value.state === "closed") throw createClosedWishError(chosen.id);
-  const wish: Wish = { ...(kept?.value ?? chosen), agent: caller.name, state: "planned", plan: run.id };
+  const { answeredAt: _, ...current } = kept?.value ?? chosen;
+  const wish: Wish = { ...current, agent: caller.name, state: "planned", plan: run.id };
   return { expect, put: [toWishPut(wish)] };
 }

@@ -1,6 +1,6 @@
 import { GroundcrewError } from "../../errors.ts";
 import { toHtml } from "../../markdown/to-html.ts";
-import { parseBlockedByText } from "../../observe/blocked-by-text.ts";
+import { parseBlockedByText, removeBlockedByLines } from "../../observe/blocked-by-text.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import type { Priority } from "../../task/snapshot.ts";
 import { changeAssignee, createSoleAssigneeFields, createUnassignFields } from "../changes/assign-task.ts";
@@ -10,7 +10,7 @@ import { renderBlockedByLine, retryWithFreshLabels } from "../changes/create-ite
 import type { CallContext } from "../context/call-context.ts";
 import { type BlockerChanges, changeBlockers, findBlockerChanges } from "../dependencies/change-blockers.ts";
 import { readFreshTask, type Task } from "../tasks/find-task.ts";
-import { cleanTitle, findTaskProblems, isDay } from "./create-task.ts";
+import { cleanTitle, findTaskProblems, findTaskRefusal, isDay } from "./create-task.ts";
 import { addToGroup, findGroupProblems } from "./task-groups.ts";
 
 /** What to change of a task. Absent fields stay as they are; null removes a value. */
@@ -38,7 +38,10 @@ export interface TaskChanges {
  */
 export async function updateTask(context: CallContext, storedTask: Task, changes: TaskChanges): Promise<Task> {
   const problems = findChangeProblems(changes);
-  if (problems.length > 0) throw new GroundcrewError("bad_request", `Nothing was changed: ${problems.join("; ")}.`);
+  if (problems.length > 0)
+    throw new GroundcrewError("bad_request", `Nothing was changed: ${problems.join("; ")}.`, {
+      refusal: findChangeRefusal(changes),
+    });
   const { add_blockers: added = [], remove_blockers: removed = [] } = changes;
   const blockers = await findBlockerChanges(context, storedTask, { added, removed });
   const { assignee: name } = changes;
@@ -81,6 +84,12 @@ function findChangeProblems(changes: TaskChanges): string[] {
   return problems;
 }
 
+function findChangeRefusal({ title, start_date, due_date, cycle, module }: TaskChanges) {
+  const invalidDay = [start_date, due_date].find((date) => typeof date === "string" && !isDay(date));
+  const fields = omitUndefined({ title, cycle, module, due_date: invalidDay ?? undefined });
+  return findTaskRefusal(fields) ?? { name: "invalidChange" as const };
+}
+
 /** Plane's fields of title, description, priority and dates. Before Plane 1.3 blockers are a line of the description. */
 async function createTextFields(
   context: CallContext,
@@ -97,9 +106,6 @@ async function createTextFields(
     target_date: due_date,
   });
 }
-
-/** A paragraph or list item that consists of a "Blocked by" line. */
-const BLOCKED_BY_ELEMENT = /<(p|li|div)\b[^<>]*>\s*blocked(?:\s|&nbsp;)+by\s*:[^<]*<\/\1>/gi;
 
 /** The new description; undefined when it does not change. Throws `conflict` for a line that people must edit. */
 async function renderDescription(
@@ -119,11 +125,12 @@ async function renderDescription(
     context,
     remaining.map((one) => ({ key: one })),
   );
-  const html = `${newHtml ?? description.replace(BLOCKED_BY_ELEMENT, "")}${line}`;
+  const html = `${newHtml ?? removeBlockedByLines(description)}${line}`;
   const stillNamed = parseBlockedByText(html).find((one) => removedKeys.includes(one));
   if (stillNamed === undefined) return html;
   throw new GroundcrewError(
     "conflict",
     `The description of ${key} names ${stillNamed} in a "Blocked by" line inside other text. Give the whole description in text.`,
+    { refusal: { name: "blockerLine", values: { task: key, blocker: stillNamed } } },
   );
 }

@@ -7,7 +7,7 @@ import { findClaim } from "../claims/find-claim.ts";
 import type { CallContext } from "../context/call-context.ts";
 import type { Task } from "../tasks/find-task.ts";
 import { requireOwner } from "../tasks/require-owner.ts";
-import { readTaskTimes } from "../time/time-entries.ts";
+import { readTaskTimes } from "../time/task-times.ts";
 
 /** Limit of a line on the card, in UTF-16 units. */
 const MAX_LINE_LENGTH = 300;

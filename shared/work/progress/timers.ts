@@ -7,18 +7,15 @@ import { queueCardWrite } from "../card/card-record.ts";
 import { reviveClaim } from "../claims/claim-lease.ts";
 import { ensureClaim, renewOwnClaim } from "../claims/claim-task.ts";
 import { hasBeenDown } from "../claims/downtime.ts";
-import { findClaim, type KeptClaim } from "../claims/find-claim.ts";
+import { findClaim } from "../claims/find-claim.ts";
 import type { CallContext } from "../context/call-context.ts";
-import { workKeys, workSets } from "../context/work-keys.ts";
+import { workKeys } from "../context/work-keys.ts";
 import type { Task } from "../tasks/find-task.ts";
 import { requireOwner } from "../tasks/require-owner.ts";
-import {
-  type KeptTimes,
-  prepareClosedEntries,
-  readTaskTimes,
-  type TimeEntry,
-  trimTimeEntries,
-} from "../time/time-entries.ts";
+import { readTaskTimes } from "../time/task-times.ts";
+import { isRunning, type KeptTimes } from "../time/time-entries.ts";
+import { createTimes, prepareTimes } from "../time/timer-changes.ts";
+import { endEntries, findPause, startEntry } from "../time/timer-state.ts";
 
 interface TimerTotal {
   key: string;
@@ -32,29 +29,25 @@ export interface StartedTimer extends TimerTotal {
   already: boolean;
 }
 
-/** Starts the caller's timer on a task and claims the task; returns a running timer. Throws as `ensureClaim` does. */
+/**
+ * Starts the caller's timer on a task and claims the task; returns a running timer. The timer of a task in progress runs
+ * by itself: starting it by hand is needed after it was stopped, while a question waits for its answer, and to prepare a
+ * task that is not in progress. Throws as `ensureClaim` does.
+ */
 export async function startTimer(context: CallContext, task: Task): Promise<StartedTimer> {
-  const { deps, caller, correlation } = context;
+  const { deps, correlation } = context;
   const key = workKeys.time(task.id);
   const { word } = task.item.snapshot;
   if (!isOpen(word)) throw new GroundcrewError("conflict", `${task.key} is ${word}. Timers run only on open tasks.`);
   for (;;) {
     const claim = await ensureClaim(context, task);
     const [[record], now] = await Promise.all([deps.store.read<KeptTimes>([key]), deps.store.now()]);
-    const before = record?.value.entries ?? [];
-    const runningEntry = before.find((entry) => isRunning(entry, claim));
-    if (!runningEntry) {
-      const entry: TimeEntry = { agent: caller.name, fence: claim.fence, from: now };
-      const value: KeptTimes = {
-        ...record?.value,
-        task: task.key,
-        project: task.project.identifier,
-        ...trimTimeEntries([...before, entry], record?.value.carried),
-      };
+    const before = record?.value ?? createTimes(task);
+    const runningEntry = before.entries.find((entry) => isRunning(entry, claim));
+    if (!runningEntry || before.paused) {
       const outcome = await deps.store.commit({
-        expect: [[key, record?.rev ?? 0]],
+        ...(await prepareTimes(deps, task, record, startEntry(before, claim, now))),
         fence: [workKeys.claim(task.id), claim.fence],
-        put: [{ key, value, sets: [workSets.times] }],
       });
       if (outcome !== "kept") continue;
     }
@@ -77,37 +70,36 @@ interface TimerStop {
   to?: Ms;
 }
 
-/** Stops the caller's timer on its own task. A timer whose claim has ended is stopped by that, not by this call. */
+/**
+ * Stops the caller's timer on its own task, until the caller starts it again, the task is started anew, or another claim
+ * begins. A timer whose claim has ended is stopped by that, not by this call.
+ */
 export async function stopTimer(context: CallContext, task: Task): Promise<StoppedTimer> {
   const { deps, caller, correlation } = context;
   await requireOwner(context, task);
   await renewOwnClaim(context, task);
   await reviveAfterDowntime(context, task);
-  const { stopped, ...entry } = await updateValue<KeptTimes, TimerStop>(deps, workKeys.time(task.id), async (times) => {
+  const key = workKeys.time(task.id);
+  const { stopped, ...entry } = await updateValue<KeptTimes, TimerStop>(deps, key, async (times, rev) => {
     const [claim, now] = await Promise.all([findClaim(deps, task.id), deps.store.now()]);
     const ownEntries = (times?.entries ?? []).filter(({ agent }) => agent === caller.name);
-    const runningEntry = claim && ownEntries.find((candidate) => isRunning(candidate, claim));
+    const ownClaim = claim?.agent === caller.name && claim.until > now ? claim : undefined;
+    const runningEntry = ownClaim && ownEntries.find((candidate) => isRunning(candidate, ownClaim));
     const lastEntry = runningEntry ?? ownEntries.at(-1);
     const unchanged = { stopped: false, ...omitUndefined({ from: lastEntry?.from, to: lastEntry?.to }) };
-    if (!times || !runningEntry) return { result: unchanged };
+    if (!times || !ownClaim || (!runningEntry && findPause(times, ownClaim)?.why !== "asked"))
+      return { result: unchanged };
+    const paused = { agent: caller.name, since: ownClaim.since, why: "stopped", at: now } as const;
+    const next = { ...endEntries(times, (candidate) => candidate === runningEntry, now), paused };
     return {
-      ...(await prepareClosedEntries(deps, task, times, [runningEntry], now)),
-      fence: [workKeys.claim(task.id), claim.fence],
-      result: { stopped: true, from: runningEntry.from, to: now },
+      ...(await prepareTimes(deps, task, { value: times, rev }, next)),
+      fence: [workKeys.claim(task.id), ownClaim.fence],
+      result: runningEntry ? { stopped: true, from: runningEntry.from, to: now } : unchanged,
       resultIfFenced: unchanged,
     };
   });
   await queueCardWrite(deps, task.id, correlation);
   return { key: task.key, stopped, spent: await readOwnTime(context, task), ...entry };
-}
-
-/**
- * Whether an entry without an end runs under this claim. The claim's number changes when the claim continues after a
- * downtime of Groundcrew, so its start counts as well. An entry of an earlier claim ended with that claim, even if the end
- * is not recorded yet.
- */
-function isRunning({ agent, fence, from, to }: TimeEntry, claim: KeptClaim): boolean {
-  return to === undefined && agent === claim.agent && (fence === claim.fence || from >= claim.since);
 }
 
 /** Continues a claim that expired while Groundcrew was down, and its timer with it. */

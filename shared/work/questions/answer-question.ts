@@ -8,6 +8,7 @@ import { omitUndefined } from "../../omit-undefined.ts";
 import type { Job } from "../../store/job-operations.ts";
 import { updateValue } from "../../store/update.ts";
 import type { WorkEvent } from "../../task/events.ts";
+import { queueCardWrite } from "../card/card-record.ts";
 import { renewClaim } from "../claims/claim-lease.ts";
 import { findClaim } from "../claims/find-claim.ts";
 import { postComment } from "../comments/post-comment.ts";
@@ -16,6 +17,7 @@ import { workKeys } from "../context/work-keys.ts";
 import { findKeptTask } from "../tasks/find-task.ts";
 import { prepareWorkEvent } from "../tasks/publish-work-event.ts";
 import { ANSWERED_MS, findQuestion, getClosedQuestionSets, type KeptQuestion } from "./question-record.ts";
+import { syncTimer } from "./sync-timer.ts";
 
 /**
  * Records the human's answer once, and the agent is woken. The answer to a question about a task becomes a comment,
@@ -54,6 +56,7 @@ export async function answerQuestion(
       // While the question was open its claim was kept alive; from now on the agent must call to renew it.
       const claim = item === undefined ? undefined : await findClaim(deps, item);
       if (claim?.agent === agent) await renewClaim(deps, claim);
+      if (task && (await syncTimer(deps, task))) await queueCardWrite(deps, task.id, correlation);
     };
     return { ...update, result: "answered", afterCommit };
   });

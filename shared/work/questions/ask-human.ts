@@ -2,6 +2,7 @@ import { GroundcrewError } from "../../errors.ts";
 import { getTexts } from "../../i18n/texts/get-texts.ts";
 import { escapeHtml } from "../../markdown/escape-html.ts";
 import { isOpen } from "../../task/diff.ts";
+import { queueCardWrite } from "../card/card-record.ts";
 import { throwIfClaimLost } from "../claims/claim-preconditions.ts";
 import { renewOwnClaim } from "../claims/claim-task.ts";
 import { getIdempotencyKey, postComment, toCommentHtml } from "../comments/post-comment.ts";
@@ -11,6 +12,7 @@ import { requireOwner } from "../tasks/require-owner.ts";
 import { publishQuestion } from "./publish-question.ts";
 import { isSameQuestion, type NewQuestion, toQuestionContent } from "./question-content.ts";
 import { findQuestion, isQuestionOpen, type KeptQuestion, readTaskQuestions } from "./question-record.ts";
+import { syncTimer } from "./sync-timer.ts";
 
 /**
  * Asks the human with a comment on the item and a message. Repeating the call within ten minutes, or while the question
@@ -40,5 +42,6 @@ export async function askHuman(context: CallContext, task: Task, newQuestion: Ne
   const askedAt = await deps.store.now();
   const question: KeptQuestion = { id, item: task.id, ...content, asked: askedAt, reminded: 0 };
   await publishQuestion(deps, task, question, undefined, correlation);
+  if (await syncTimer(deps, task)) await queueCardWrite(deps, task.id, correlation);
   return (await findQuestion(deps, id))?.value ?? question;
 }

@@ -3,6 +3,7 @@ import type { Urgency } from "../../task/events.ts";
 import { DAY, type Ms } from "../../time.ts";
 import type { WorkDeps } from "../context/call-context.ts";
 import { workKeys, workSets } from "../context/work-keys.ts";
+import type { WishMessage } from "../wishes/wish-record.ts";
 
 /** A question of an agent to the human. */
 export interface KeptQuestion {
@@ -13,6 +14,8 @@ export interface KeptQuestion {
   text: string;
   choices: string[];
   urgency: Urgency;
+  /** The person's message that a question about no task replies to. */
+  message?: WishMessage;
   /** Store time. */
   asked: Ms;
   /** Number of reminders sent. */

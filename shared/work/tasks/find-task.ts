@@ -45,6 +45,7 @@ export async function findTask(context: CallContext, reference: string): Promise
     throw new GroundcrewError(
       "bad_request",
       `"${name.slice(0, 60)}" is not a valid task key. Give a key such as ONB-12.`,
+      { refusal: { name: "invalidKey", values: { key: name.slice(0, 60) } } },
     );
   const { deps } = context;
   const id = key ? await findTaskId(deps, key[1] ?? "", Number(key[2])) : name.toLowerCase();
@@ -198,14 +199,18 @@ function requirePresent(task: Task): Task {
     throw new GroundcrewError(
       "not_found",
       `The project of ${task.key} was archived, deleted or hidden from Groundcrew in Plane. Take another task.`,
+      { refusal: { name: "removedProject", values: { task: task.key } } },
     );
   if (task.item.gone === undefined) return task;
-  throw new GroundcrewError("not_found", `${task.key} was deleted or archived in Plane. Take another task.`);
+  throw new GroundcrewError("not_found", `${task.key} was deleted or archived in Plane. Take another task.`, {
+    refusal: { name: "removedTask", values: { task: task.key } },
+  });
 }
 
 function createTaskNotFoundError(name: string): GroundcrewError {
   return new GroundcrewError(
     "not_found",
     `There is no task ${name.slice(0, 60)} that Groundcrew can see. List your tasks with list_my_tasks.`,
+    { refusal: { name: "unknownTask", values: { task: name.slice(0, 60) } } },
   );
 }

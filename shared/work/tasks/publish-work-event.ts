@@ -39,15 +39,26 @@ export async function prepareWorkEvent(
   task: Task | undefined,
   event: WorkEvent,
   correlation: string,
+  eventRecord: EventRecord,
+): Promise<ValueUpdate> {
+  return prepareWorkEvents(deps, task, [event], correlation, eventRecord);
+}
+
+/** Does the same for several events that follow from one record. */
+export async function prepareWorkEvents(
+  deps: WorkDeps,
+  task: Task | undefined,
+  events: readonly WorkEvent[],
+  correlation: string,
   { record, rev, put = [], jobs = [] }: EventRecord,
 ): Promise<ValueUpdate> {
   const decision = await decideActions(deps, {
     key: record,
     rev,
-    events: [event],
+    events,
     correlation,
     via: "bridge",
-    facts: async () =>
+    facts: async (event) =>
       task
         ? readItemFacts(deps, task.project, task.item, event)
         : { at: new Date(await deps.store.now()).toISOString() },

@@ -5,6 +5,7 @@ import { isOpenItem } from "../../task/diff.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { isAgent } from "../context/caller.ts";
+import { isMentioned } from "../remarks/remark-record.ts";
 import type { Task } from "./find-task.ts";
 
 /** Throws `forbidden`, with the task's owners, unless the task belongs to the caller. Humans may change any task. */
@@ -24,13 +25,23 @@ export async function requireOwnerOrConcierge(context: CallContext, task: Task):
 }
 
 /**
- * Allows reading a task to those whom it concerns: its own agents, the Concierge, humans, and the agent of an open task
- * that waits or waited for it, because the result of a blocker is the input of its dependants. Throws `forbidden` for
- * others.
+ * Allows commenting on a task to its own agents, the Concierge, humans, and an agent that a person has mentioned in it
+ * lately. Throws `forbidden` for others.
+ */
+export async function requireCommenter(context: CallContext, task: Task): Promise<void> {
+  const { deps, caller } = context;
+  if (caller.role === "worker" && (await isMentioned(deps, task.id, caller.name))) return;
+  await requireOwnerOrConcierge(context, task);
+}
+
+/**
+ * Allows reading a task to those whom it concerns: its own agents, the Concierge, humans, an agent that a person has
+ * mentioned in it lately, and the agent of an open task that waits or waited for it, because the result of a blocker is
+ * the input of its dependants. Throws `forbidden` for others.
  */
 export async function requireReader(context: CallContext, task: Task): Promise<void> {
   if (await isOwnerOfDependant(context, task)) return;
-  await requireOwnerOrConcierge(context, task);
+  await requireCommenter(context, task);
 }
 
 async function isOwnerOfDependant({ deps, caller }: CallContext, { id }: Task): Promise<boolean> {

@@ -1,7 +1,7 @@
 import type { Deps } from "../../app/deps.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import type { Ms } from "../../time.ts";
-import { computeMedian, readFinishedTasks } from "./finished-tasks.ts";
+import { computeMedian, type FinishedTask, readFinishedTasks } from "./finished-tasks.ts";
 import { roundAmount } from "./spending.ts";
 import type { TaskSize } from "./task-size.ts";
 
@@ -15,7 +15,12 @@ const MIN_SAMPLES = 3;
 
 /** Estimates a task by the medians of the agent's finished tasks of this size; time and cost need 3 samples each. */
 export async function estimateTask(deps: Pick<Deps, "store">, agent: string, size: TaskSize): Promise<TaskEstimate> {
-  const similar = (await readFinishedTasks(deps, agent)).filter((task) => task.size === size);
+  return estimateFromHistory(await readFinishedTasks(deps, agent), size);
+}
+
+/** Estimates a task of this size from an agent's finished tasks. */
+export function estimateFromHistory(history: readonly FinishedTask[], size: TaskSize): TaskEstimate {
+  const similar = history.filter((task) => task.size === size);
   const times = similar.flatMap((task) => task.ms ?? []);
   const costs = similar.flatMap((task) => task.cost ?? []);
   const ms = times.length < MIN_SAMPLES ? undefined : computeMedian(times);

@@ -37,8 +37,13 @@ export interface QuestionEntry {
   by?: string;
 }
 
-export function describeQuestion({ asked, agent, text, answer }: KeptQuestion): QuestionEntry {
-  return { at: formatIsoTime(asked), agent, text, ...omitUndefined({ answer: answer?.text, by: answer?.by }) };
+export function describeQuestion({ asked, agent, text, answer }: KeptQuestion, timeZone: string): QuestionEntry {
+  return {
+    at: formatIsoTime(asked, timeZone),
+    agent,
+    text,
+    ...omitUndefined({ answer: answer?.text, by: answer?.by }),
+  };
 }
 
 interface AuthorFields {
@@ -76,7 +81,10 @@ export async function describeActivity(deps: WorkDeps, activity: PlaneActivity):
 
 async function describeAuthor(deps: WorkDeps, at: string, actor: string | null): Promise<AuthorFields> {
   const author = actor === null ? undefined : await findPlanePerson(deps, actor);
-  return { at, by: author ? cleanLine(author.name, MAX_DETAIL_LINE) : "someone" };
+  return {
+    at: formatIsoTime(Date.parse(at), deps.settings.timezone),
+    by: author ? cleanLine(author.name, MAX_DETAIL_LINE) : "someone",
+  };
 }
 
 export interface TimeEntryFields {
@@ -85,11 +93,11 @@ export interface TimeEntryFields {
   to?: string;
 }
 
-export function describeTimeEntry({ agent, from, to }: Omit<TimeEntry, "fence">): TimeEntryFields {
+export function describeTimeEntry({ agent, from, to }: Omit<TimeEntry, "fence">, timeZone: string): TimeEntryFields {
   return {
     agent,
-    from: formatIsoTime(from),
-    ...omitUndefined({ to: to !== undefined ? formatIsoTime(to) : undefined }),
+    from: formatIsoTime(from, timeZone),
+    ...omitUndefined({ to: to !== undefined ? formatIsoTime(to, timeZone) : undefined }),
   };
 }
 

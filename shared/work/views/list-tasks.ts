@@ -4,7 +4,7 @@ import { listReadableProjects } from "../../observe/project-record.ts";
 import { observedKeys } from "../../observe/store-keys.ts";
 import type { KeptProjectsRead } from "../../observe/stored-records.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import { comparePriorities } from "../../task/snapshot.ts";
+import { compareUrgency } from "../../task/snapshot.ts";
 import { MINUTE, type Ms } from "../../time.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { workKeys } from "../context/work-keys.ts";
@@ -92,15 +92,5 @@ async function refreshProjects(context: CallContext): Promise<Ms> {
 }
 
 function compareRankedTasks(a: RankedTask, b: RankedTask): number {
-  const [first, second] = [a.task.item.snapshot, b.task.item.snapshot];
-  return (
-    a.rank - b.rank ||
-    comparePriorities(first, second) ||
-    compareText(first.due ?? "9", second.due ?? "9") ||
-    compareText(first.createdAt, second.createdAt)
-  );
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return a.rank - b.rank || compareUrgency(a.task.item.snapshot, b.task.item.snapshot);
 }

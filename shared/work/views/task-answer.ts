@@ -1,5 +1,5 @@
 import { cleanLine } from "../../clean-text.ts";
-import { htmlToText } from "../../markdown/html-to-text.ts";
+import { htmlToLines } from "../../markdown/html-to-text.ts";
 import { removeHiddenText } from "../../markdown/remove-hidden-text.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { isBlocked } from "../../task/diff.ts";
@@ -46,7 +46,8 @@ export interface RankedTask {
 const MAX_LINE_LENGTH = 120;
 
 /** Ranks tasks and renders them for the caller, from stored data without a request to Plane. */
-export async function rankTasks({ deps, caller }: CallContext, tasks: readonly Task[]): Promise<RankedTask[]> {
+export async function rankTasks(context: CallContext, tasks: readonly Task[]): Promise<RankedTask[]> {
+  const { deps } = context;
   const items = tasks.map(({ item }) => item);
   const [blockers, claims] = await Promise.all([
     readOpenBlockers(deps, items),
@@ -55,28 +56,30 @@ export async function rankTasks({ deps, caller }: CallContext, tasks: readonly T
       tasks.map(({ id }) => id),
     ),
   ]);
-  return Promise.all(tasks.map((task, i) => rankTask(task, caller.name, blockers, claims[i])));
+  return Promise.all(tasks.map((task, i) => rankTask(context, task, blockers, claims[i])));
 }
 
 /** Renders one task for the caller. */
-export async function readTaskAnswer({ deps, caller }: CallContext, task: Task): Promise<TaskAnswer> {
+export async function readTaskAnswer(context: CallContext, task: Task): Promise<TaskAnswer> {
+  const { deps } = context;
   const [blockers, [claim]] = await Promise.all([readOpenBlockers(deps, [task.item]), readLiveClaims(deps, [task.id])]);
-  return (await rankTask(task, caller.name, blockers, claim)).answer;
+  return (await rankTask(context, task, blockers, claim)).answer;
 }
 
 async function rankTask(
+  { deps, caller }: CallContext,
   task: Task,
-  caller: string,
   blockers: ReadonlyMap<string, Blocker>,
   claim: KeptClaim | undefined,
 ): Promise<RankedTask> {
-  const isHolder = claim?.agent === caller;
+  const isHolder = claim?.agent === caller.name;
+  const timeZone = deps.settings.timezone;
   const openBlockers = task.item.blockers.flatMap((id) => blockers.get(id) ?? []);
-  const obstacle = isHolder ? undefined : findStartObstacle(task, openBlockers, claim);
+  const obstacle = isHolder ? undefined : findStartObstacle(task, openBlockers, claim, timeZone);
   const answer: TaskAnswer = {
     ...(await toTaskAnswer(task, openBlockers)),
     ...omitUndefined({
-      held_until: isHolder ? formatIsoTime(claim.until) : undefined,
+      held_until: isHolder ? formatIsoTime(claim.until, timeZone) : undefined,
       startable: obstacle === undefined ? undefined : (false as const),
       why_not: obstacle,
     }),
@@ -105,14 +108,10 @@ async function toTaskAnswer(
   };
 }
 
-/** Inline elements, which are removed without leaving a space. */
-const INLINE = /<\/?(?:a|b|code|del|em|i|mark|s|span|strong|sub|sup|u)\b[^<>]*>/gi;
-
 /** Returns the first line of Plane's HTML that is not empty. */
 async function getFirstLine(html: string): Promise<string> {
   const visible = await removeHiddenText(html.slice(0, 4_000));
-  const lines = visible.replace(INLINE, "").split(/<\/(?:p|h[1-6]|li|div|pre|blockquote|tr)>|<br\s*\/?>/i);
-  return lines.map((line) => htmlToText(line, MAX_LINE_LENGTH + 1)).find((line) => line !== "") ?? "";
+  return htmlToLines(visible, MAX_LINE_LENGTH + 1)[0] ?? "";
 }
 
 /** Whether Groundcrew has read the task's relations and every blocker in them. */
@@ -124,9 +123,11 @@ function findStartObstacle(
   { item }: Task,
   openBlockers: readonly Blocker[],
   claim: KeptClaim | undefined,
+  timeZone: string,
 ): string | undefined {
   if (item.review) return "in review by a human";
-  if (claim) return `held by ${claim.agent} until ${formatIsoTime(claim.until)}`;
+  if (item.stopped) return `stopped by ${item.stopped.by} at ${formatIsoTime(item.stopped.at, timeZone)}`;
+  if (claim) return `held by ${claim.agent} until ${formatIsoTime(claim.until, timeZone)}`;
   if (!areBlockersKnown(item, openBlockers)) return "its blockers are still being read from Plane";
   if (openBlockers.length > 0) return `waits for ${openBlockers.map(({ key }) => key).join(", ")}`;
   return isBlocked(item) ? "marked as blocked" : undefined;

@@ -12,9 +12,10 @@ import { type KeptClaim, readLiveClaims } from "../claims/find-claim.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { type DoneCriteria, readDoneCriteria } from "../lifecycle/done-criteria.ts";
 import { readTaskQuestions } from "../questions/question-record.ts";
+import { recordRemarksRead } from "../remarks/remark-record.ts";
 import { findKeptTask, refreshTask, type Task } from "../tasks/find-task.ts";
 import { requireReader } from "../tasks/require-owner.ts";
-import { readTaskTimes } from "../time/time-entries.ts";
+import { readTaskTimes } from "../time/task-times.ts";
 import {
   describeQuestion,
   describeTimeEntry,
@@ -81,8 +82,10 @@ const MAX_TEXT = 10_000;
  */
 export async function readTaskDetails(context: CallContext, storedTask: Task): Promise<TaskDetails> {
   const { deps } = context;
+  const { timezone } = deps.settings;
   await requireReader(context, storedTask);
   await renewOwnClaim(context, storedTask);
+  const readAt = await deps.store.now();
   await refreshTask(context, storedTask);
   const task = (await findKeptTask(deps, storedTask.id)) ?? storedTask;
   const { name, description } = task.item.snapshot;
@@ -96,18 +99,22 @@ export async function readTaskDetails(context: CallContext, storedTask: Task): P
     readTaskQuestions(deps, task.id),
     readInputs(context, task),
   ]);
+  await recordRemarksRead(deps, task.id, context.caller.name, readAt);
   const visibleQuestions = questions.filter(({ closed }) => closed === undefined);
   return {
     ...answer,
     title: cleanLine(name, MAX_DETAIL_LINE),
     text: await toShortMarkdown(deps, description, MAX_TEXT),
-    ...omitUndefined({ claim: claim ? describeClaim(claim) : undefined }),
+    ...omitUndefined({ claim: claim ? describeClaim(claim, timezone) : undefined }),
     agent: card ? describeCard(card) : {},
     done_when: criteria,
     ...omitUndefined({ inputs: inputs.length > 0 ? inputs : undefined }),
-    questions: await takeLatest(visibleQuestions, describeQuestion),
+    questions: await takeLatest(visibleQuestions, (question) => describeQuestion(question, timezone)),
     ...planeDetails,
-    time: { ...(await takeLatest(times.entries, describeTimeEntry)), totals_s: toSeconds(times.totals) },
+    time: {
+      ...(await takeLatest(times.entries, (entry) => describeTimeEntry(entry, timezone))),
+      totals_s: toSeconds(times.totals),
+    },
   };
 }
 
@@ -125,8 +132,11 @@ async function readInputs({ deps }: CallContext, { id }: Task): Promise<BlockerF
     .sort((a, b) => a.key.localeCompare(b.key, "en", { numeric: true }));
 }
 
-function describeClaim({ agent, since, until }: Pick<KeptClaim, "agent" | "since" | "until">): ClaimFields {
-  return { agent, since: formatIsoTime(since), until: formatIsoTime(until) };
+function describeClaim(
+  { agent, since, until }: Pick<KeptClaim, "agent" | "since" | "until">,
+  timeZone: string,
+): ClaimFields {
+  return { agent, since: formatIsoTime(since, timeZone), until: formatIsoTime(until, timeZone) };
 }
 
 function describeCard(card: KeptCard): AgentFields {

@@ -20,18 +20,39 @@ export interface Wish {
   state: "open" | "planned" | "closed";
   /** The id of the plan's run. */
   plan?: string;
+  /** The message in Telegram in which it was written, to which its answers reply; absent for one from the page. */
+  message?: WishMessage;
+  /** Free text, not a command: texts that follow at once are part of it. */
+  freeText?: true;
+  /** Store time of the last text that was added. */
+  extendedAt?: Ms;
+  /** Store time at which a message of the Concierge answered it. It can still get a plan, which is approved as any other. */
+  answeredAt?: Ms;
 }
+
+/** A message in Telegram and its topic. */
+export interface WishMessage {
+  id: number;
+  topic?: number;
+}
+
+/** Limit of a wish in UTF-16 units: the longest message in Telegram (4,096), and what it replies to. */
+export const WISH_TEXT_LIMIT = 4_500;
 
 const WISH_ID = /^asked-for:[\w:.-]{1,80}$/;
 
-/** Retention of a wish that is closed or whose plan is complete: 30 days, far longer than a repeated update can arrive. */
+/** Retention of a wish that is answered or closed, or whose plan is complete: 30 days, far longer than a repeated update can arrive. */
 export const CLOSED_WISH_MS: Ms = 30 * DAY;
 
 /** Converts a wish to its stored record with its sets. `expires` is the retention of a wish whose plan is complete. */
 export function toWishPut(wish: Wish, expires?: Ms): Put {
   const key = workKeys.wish(wish.id);
-  if (wish.state === "closed") return { key, value: wish, sets: [], expires: CLOSED_WISH_MS };
-  return { key, value: wish, sets: [workSets.wishesOf(wish.agent)], ...(expires === undefined ? {} : { expires }) };
+  const value = { ...wish };
+  if (wish.state === "closed") return { key, value, sets: [], expires: CLOSED_WISH_MS };
+  const isAnswered = wish.state === "open" && wish.answeredAt !== undefined;
+  const retention = expires ?? (isAnswered ? CLOSED_WISH_MS : undefined);
+  const sets = [workSets.wishesOf(wish.agent)];
+  return { key, value, sets, ...(retention === undefined ? {} : { expires: retention }) };
 }
 
 /** Prepares the writes that create an open wish. They are stale when the wish exists, so a repeated one adds nothing. */
@@ -53,9 +74,14 @@ export async function readUnclosedWishes(deps: Pick<WorkDeps, "store">, agent: s
   return rows.map(({ value }) => value).sort((a, b) => a.at - b.at);
 }
 
-/** Reads the wishes of an agent that have no plan, oldest first. */
+/** Whether a wish has neither a plan nor an answer. */
+export function isWishOpen({ state, answeredAt }: Wish): boolean {
+  return state === "open" && answeredAt === undefined;
+}
+
+/** Reads the wishes of an agent that have neither a plan nor an answer, oldest first. */
 export async function readOpenWishes(deps: Pick<WorkDeps, "store">, agent: string): Promise<Wish[]> {
-  return (await readUnclosedWishes(deps, agent)).filter(({ state }) => state === "open");
+  return (await readUnclosedWishes(deps, agent)).filter(isWishOpen);
 }
 
 /** Closes a wish because it is dealt with. `already`: it was closed before. */

@@ -111,7 +111,9 @@ test("the tally lists notifications that are missing in the chat, repeated, or m
 
 test("the console says everything in English and in French", () => {
   expect(Object.keys(CONSOLE_TEXTS.fr)).toEqual(Object.keys(CONSOLE_TEXTS.en));
-  const script = createAssetReader()("demo/console/script/console.js");
+  const script = createConsoleScript(createAssetReader());
+  for (const group of ["add", "move", "fate", "stop_telegram", "stop_plane", "kill", "wish"])
+    for (const part of ["title", "does"]) expect(CONSOLE_TEXTS.en).toHaveProperty(`${group}_${part}`);
   for (const [, name = ""] of script.matchAll(/\btranslate\("(\w+)"/g)) expect(CONSOLE_TEXTS.en).toHaveProperty(name);
   expect(script).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write/);
 });

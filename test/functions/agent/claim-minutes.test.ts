@@ -48,7 +48,7 @@ async function createClaimedTask(config: Options["config"] = {}, locale: "en" | 
       .map((action) => {
         const body = outboxBodySchema.parse(JSON.parse(JSON.stringify(createNotificationAction(42, action).body)));
         if (body.type !== "notification") throw new Error(`unexpected body ${body.type}`);
-        return renderBurst(addNotification(EMPTY_BURST, body), presentation).text.replaceAll("\u00a0", " ");
+        return renderBurst(addNotification(EMPTY_BURST, body), presentation).text.replace(/[\u00a0\u202f]/g, " ");
       });
   };
   await claimsTick.run(app.deps);
@@ -107,8 +107,10 @@ test.each([
 test("claim_minutes: 30 is named in the French comment and notification", async () => {
   const { app, item, advanceMinutes, renderNotices } = await createClaimedTask({ claim_minutes: 30 }, "fr");
   await advanceMinutes(30);
-  expect(app.readComments(item)).toContainEqual(expect.stringContaining("puis aucune activité pendant 30 minutes."));
-  expect(renderNotices()).toEqual([expect.stringContaining("aucune activité depuis 30 minutes")]);
+  expect(app.readComments(item)).toContainEqual(
+    expect.stringContaining("puis n’a montré aucune activité pendant 30 minutes."),
+  );
+  expect(renderNotices()).toEqual([expect.stringContaining("aucune activité pendant 30 minutes")]);
 });
 
 test.each([

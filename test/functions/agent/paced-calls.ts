@@ -1,3 +1,4 @@
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { MINUTE, type Ms } from "../../../shared/time.ts";
 
 type Input = Record<string, unknown>;
@@ -20,6 +21,24 @@ interface Case {
   status?: number;
 }
 
+/** A change of status of ONB-1 or ONB-2, which Imhotep has started. */
+function changeStarted(title: string, input: Input & { task: string }, more: Partial<Case> = {}): Case {
+  return { title, tool: "update_task_status", before: [start(input.task)], input, ...more };
+}
+
+/** A start that is refused with this status. */
+function refuseStart(title: string, task: string, status: number): Case {
+  return { title, tool: "update_task_status", input: { task, status: "in_progress" }, status };
+}
+
+/** A call of the Concierge. */
+function plan(title: string, tool: string, input: Input, status?: number): Case {
+  return { title, agent: "Concierge", tool, input, ...omitUndefined({ status }) };
+}
+
+const upload = ["Imhotep", "upload_deliverable", { task: "ONB-1", name: "guide.md", file: guide }] as const;
+const website = { name: "Website relaunch" };
+
 /** Calls of all tools that write, also refused ones, on the tasks of `createPacedApp`. */
 export const PACED_CALLS: readonly Case[] = [
   { title: "claims a task", tool: "claim_task", input: { task: "ONB-1" } },
@@ -28,87 +47,47 @@ export const PACED_CALLS: readonly Case[] = [
     tool: "update_task_status",
     input: { task: "ONB-1", status: "in_progress", session: "openclaw-session-6e2f8f0a-6a0e-4c0b-9d53-0e6c1a3b9f10" },
   },
-  {
-    title: "finishes a task",
-    tool: "update_task_status",
-    before: [start("ONB-2")],
-    input: { task: "ONB-2", status: "done", text: "Printed.", cost: 2, commit: "abc", tests: "12 passed" },
-  },
-  {
-    title: "finishes a task that a human must review",
-    tool: "update_task_status",
-    before: [start("ONB-2")],
-    input: { task: "ONB-2", status: "done", text: "Printed.", confidence: 0.1 },
-  },
-  {
-    title: "finishes a task with a required file",
-    tool: "update_task_status",
-    before: [start("ONB-1"), ["Imhotep", "upload_deliverable", { task: "ONB-1", name: "guide.md", file: guide }]],
-    input: { task: "ONB-1", status: "done", text: "Written." },
-  },
-  {
-    title: "blocks a task",
-    tool: "update_task_status",
-    before: [start("ONB-1")],
-    input: { task: "ONB-1", status: "blocked", text: "The printer is broken." },
-  },
-  {
-    title: "cancels a task",
-    tool: "update_task_status",
-    before: [start("ONB-1")],
-    input: { task: "ONB-1", status: "cancelled", text: "Not needed." },
-  },
-  {
-    title: "returns a task",
-    tool: "update_task_status",
-    before: [start("ONB-1")],
-    input: { task: "ONB-1", status: "todo", text: "Later." },
-  },
-  {
-    title: "blocks another agent's task as the Concierge",
-    agent: "Concierge",
-    tool: "update_task_status",
-    input: { task: "ONB-1", status: "blocked", text: "Wait for the budget." },
-  },
-  {
-    title: "repeats a status with a text",
-    tool: "update_task_status",
-    before: [start("ONB-1")],
-    input: { task: "ONB-1", status: "in_progress", text: "Still." },
-  },
-  {
-    title: "is refused to finish a task without its file",
-    tool: "update_task_status",
-    before: [start("ONB-1")],
-    input: { task: "ONB-1", status: "done", text: "Written." },
-    status: 409,
-  },
-  {
-    title: "is refused to start a task that waits",
-    tool: "update_task_status",
-    input: { task: "ONB-5", status: "in_progress" },
-    status: 409,
-  },
-  {
-    title: "is refused to start another agent's task",
-    tool: "update_task_status",
-    input: { task: "ONB-3", status: "in_progress" },
-    status: 403,
-  },
-  {
-    title: "is refused a task that does not exist",
-    tool: "update_task_status",
-    input: { task: "ONB-99", status: "in_progress" },
-    status: 404,
-  },
-  {
-    title: "has lost its claim",
-    tool: "update_task_status",
-    before: [start("ONB-1")],
-    idle: 16 * MINUTE,
-    input: { task: "ONB-1", status: "blocked", text: "The printer is broken." },
-    status: 409,
-  },
+  changeStarted("finishes a task", {
+    task: "ONB-2",
+    status: "done",
+    text: "Printed.",
+    cost: 2,
+    commit: "abc",
+    tests: "12 passed",
+  }),
+  changeStarted("finishes a task that a human must review", {
+    task: "ONB-2",
+    status: "done",
+    text: "Printed.",
+    confidence: 0.1,
+  }),
+  changeStarted(
+    "finishes a task with a required file",
+    { task: "ONB-1", status: "done", text: "Written." },
+    { before: [start("ONB-1"), upload] },
+  ),
+  changeStarted("blocks a task", { task: "ONB-1", status: "blocked", text: "The printer is broken." }),
+  changeStarted("cancels a task", { task: "ONB-1", status: "cancelled", text: "Not needed." }),
+  changeStarted("returns a task", { task: "ONB-1", status: "todo", text: "Later." }),
+  plan("blocks another agent's task as the Concierge", "update_task_status", {
+    task: "ONB-1",
+    status: "blocked",
+    text: "Wait for the budget.",
+  }),
+  changeStarted("repeats a status with a text", { task: "ONB-1", status: "in_progress", text: "Still." }),
+  changeStarted(
+    "is refused to finish a task without its file",
+    { task: "ONB-1", status: "done", text: "Written." },
+    { status: 409 },
+  ),
+  refuseStart("is refused to start a task that waits", "ONB-5", 409),
+  refuseStart("is refused to start another agent's task", "ONB-3", 403),
+  refuseStart("is refused a task that does not exist", "ONB-99", 404),
+  changeStarted(
+    "has lost its claim",
+    { task: "ONB-1", status: "blocked", text: "The printer is broken." },
+    { idle: 16 * MINUTE, status: 409 },
+  ),
   {
     title: "comments",
     tool: "add_comment",
@@ -127,73 +106,52 @@ export const PACED_CALLS: readonly Case[] = [
     before: [["Imhotep", "start_timer", { task: "ONB-1" }]],
     input: { task: "ONB-1" },
   },
-  {
-    title: "uploads a file",
-    tool: "upload_deliverable",
-    input: { task: "ONB-1", name: "guide.md", file: guide, text: "The guide." },
-  },
-  {
-    title: "uploads the same file again",
-    tool: "upload_deliverable",
-    before: [["Imhotep", "upload_deliverable", { task: "ONB-1", name: "guide.md", file: guide }]],
-    input: { task: "ONB-1", name: "guide.md", file: guide },
-  },
+  { title: "uploads a file", tool: "upload_deliverable", input: { ...upload[2], text: "The guide." } },
+  { title: "uploads the same file again", tool: "upload_deliverable", before: [upload], input: upload[2] },
   {
     title: "is refused a file type",
     tool: "upload_deliverable",
-    input: { task: "ONB-1", name: "guide.exe", file: guide },
+    input: { ...upload[2], name: "guide.exe" },
     status: 415,
   },
+  plan("creates a task", "create_task", { project: "ONB", title: "Read it", assignee: "Thot" }),
+  plan("creates a task with blockers and an assignee", "create_task", {
+    project: "ONB",
+    title: "Sell it",
+    assignee: "Thot",
+    blocked_by: ["ONB-1", "ONB-3"],
+    priority: "high",
+  }),
+  plan(
+    "is refused a task for an unknown assignee",
+    "create_task",
+    { project: "ONB", title: "Read it", assignee: "Nobody" },
+    400,
+  ),
+  plan("changes all fields of a task", "update_task", {
+    task: "ONB-4",
+    title: "Paint it",
+    text: "Red.",
+    assignee: "Thot",
+    add_blockers: ["ONB-1"],
+  }),
+  plan("replaces a blocker of a task", "update_task", {
+    task: "ONB-5",
+    add_blockers: ["ONB-1"],
+    remove_blockers: ["ONB-3"],
+    priority: "low",
+  }),
+  plan("puts a task into a cycle and a module", "update_task", {
+    task: "ONB-4",
+    title: "Paint it",
+    cycle: "Sprint 1",
+    module: "House",
+    add_blockers: ["ONB-1"],
+  }),
+  plan("is refused a dependency cycle", "update_task", { task: "ONB-3", add_blockers: ["ONB-5"] }, 400),
+  plan("creates a project", "create_project", website),
   {
-    title: "creates a task",
-    agent: "Concierge",
-    tool: "create_task",
-    input: { project: "ONB", title: "Read it", assignee: "Thot" },
-  },
-  {
-    title: "creates a task with blockers and an assignee",
-    agent: "Concierge",
-    tool: "create_task",
-    input: { project: "ONB", title: "Sell it", assignee: "Thot", blocked_by: ["ONB-1", "ONB-3"], priority: "high" },
-  },
-  {
-    title: "is refused a task for an unknown assignee",
-    agent: "Concierge",
-    tool: "create_task",
-    input: { project: "ONB", title: "Read it", assignee: "Nobody" },
-    status: 400,
-  },
-  {
-    title: "changes all fields of a task",
-    agent: "Concierge",
-    tool: "update_task",
-    input: { task: "ONB-4", title: "Paint it", text: "Red.", assignee: "Thot", add_blockers: ["ONB-1"] },
-  },
-  {
-    title: "replaces a blocker of a task",
-    agent: "Concierge",
-    tool: "update_task",
-    input: { task: "ONB-5", add_blockers: ["ONB-1"], remove_blockers: ["ONB-3"], priority: "low" },
-  },
-  {
-    title: "puts a task into a cycle and a module",
-    agent: "Concierge",
-    tool: "update_task",
-    input: { task: "ONB-4", title: "Paint it", cycle: "Sprint 1", module: "House", add_blockers: ["ONB-1"] },
-  },
-  {
-    title: "is refused a dependency cycle",
-    agent: "Concierge",
-    tool: "update_task",
-    input: { task: "ONB-3", add_blockers: ["ONB-5"] },
-    status: 400,
-  },
-  { title: "creates a project", agent: "Concierge", tool: "create_project", input: { name: "Website relaunch" } },
-  {
-    title: "repeats the creation of a project",
-    agent: "Concierge",
-    tool: "create_project",
-    before: [["Concierge", "create_project", { name: "Website relaunch" }]],
-    input: { name: "Website relaunch" },
+    ...plan("repeats the creation of a project", "create_project", website),
+    before: [["Concierge", "create_project", website]],
   },
 ];

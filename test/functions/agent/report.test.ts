@@ -32,7 +32,7 @@ test("report keeps omitted fields and returns the current values", async () => {
     cost: 2,
     session: SESSION,
     spent_seconds: 0,
-    held_until: expect.stringMatching(/^2026-11-21T08:1\d:\d\d\.\d{3}Z$/),
+    held_until: expect.stringMatching(/^2026-11-21T08:1\d:\d\dZ$/),
   });
 });
 

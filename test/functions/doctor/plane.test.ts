@@ -14,7 +14,9 @@ test("The doctor's check of Plane reports only successes in a healthy set-up", a
   expect(getFindings(findings, "plane uploads")).toContain("5 MiB");
   expect(getFindings(findings, "plane key")).toBe("ok: valid, belongs to ada");
   expect(getFindings(findings, "plane workspace")).toBe("ok: javisi, projects ONB");
-  expect(getFindings(findings, "plane quota")).toBe("ok: 58 of 60 requests are left this minute");
+  expect(getFindings(findings, "plane quota")).toBe(
+    "ok: 58 of 60 requests are left this minute; a team waits less with API_KEY_RATE_LIMIT=600/minute in Plane's environment and PLANE_RATE_LIMIT=600 here",
+  );
   expect(getFindings(findings, "plane clock")).toMatch(/^ok: within \d s/);
   expect(getFindings(findings, "plane webhook")).toContain(`ok: ${WEBHOOK_TARGET} is enabled`);
   expect(getFindings(findings, "agent Imhotep")).toContain("ok: ");
@@ -106,6 +108,12 @@ test.each([
 test("The doctor's check of Plane warns when Plane allows more requests than PLANE_RATE_LIMIT uses", async () => {
   const { examine } = await createDoctorSetup({ rateLimit: 600 });
   expect(getFindings(await examine(), "plane quota")).toMatch(/^warning: 598 .*more than PLANE_RATE_LIMIT/);
+});
+
+test("The doctor's check of Plane recommends no higher limit where it is higher already", async () => {
+  const { examine, env } = await createDoctorSetup({ rateLimit: 600 });
+  env["PLANE_RATE_LIMIT"] = "600";
+  expect(getFindings(await examine(), "plane quota")).toBe("ok: 598 of 600 requests are left this minute");
 });
 
 test("The doctor's check of Plane warns when the clocks differ, and by how much", async () => {

@@ -40,7 +40,8 @@ async function expectTruth({ app, plane }: HistorySetup, project: Project) {
       const group = blocker && plane.states(blocker.project).find((one) => one.id === blocker.state)?.group;
       return blocker?.archived_at === null && group !== "completed" && group !== "cancelled";
     });
-    expect(kept?.blockers, `blockers of ${item.name}`).toEqual(holding.sort());
+    // The relations of a done item block nothing, so they are read only once it is reopened.
+    if (kept?.snapshot.word !== "done") expect(kept?.blockers, `blockers of ${item.name}`).toEqual(holding.sort());
     const known = Object.entries(comments?.value.known ?? {}).flatMap(([id, hash]) => (hash === "" ? [] : [id]));
     expect(known.sort()).toEqual(
       plane
@@ -48,6 +49,14 @@ async function expectTruth({ app, plane }: HistorySetup, project: Project) {
         .map(({ id }) => id)
         .sort(),
     );
+  }
+}
+
+function reopenDoneItems({ plane, projects }: HistorySetup) {
+  for (const project of projects) {
+    const doneStates = plane.states(project).flatMap(({ id, group }) => (group === "completed" ? [id] : []));
+    for (const item of plane.items(project))
+      if (item.archived_at === null && doneStates.includes(item.state)) plane.editItem(item, { state: "Todo" });
   }
 }
 
@@ -106,6 +115,9 @@ test("after any history of two projects, with reordered, repeated and lost webho
         const actionCount = app.actions.length;
         await runUntilQuiet(app);
         expect(app.actions.slice(actionCount)).toEqual([]);
+        reopenDoneItems(begun);
+        await runUntilQuiet(app);
+        for (const project of projects) await expectTruth(begun, project);
       } finally {
         await plane.stop();
       }

@@ -6,14 +6,14 @@ test("the plan names the settings in use, among them the language of the sample 
   const { out } = await setup.provision(["--dry-run"]);
   for (const line of [
     "  uses    language fr for accounts of people, sample tasks and default personas (provision.language)",
-    "  uses    language en for messages and comments (LOCALE)",
+    "  uses    language auto for messages and comments (LOCALE)",
     "  uses    time zone UTC (provision.timezone), first project Onboarding (ONB) (provision.project)",
     "  uses    address https://crew.example.com (HOST, PORT or PUBLIC_URL)",
   ])
     expect(out.split("\n")).toContain(line);
   expect(out).toContain("agents: Concierge <concierge@javisi.local>, Imhotep <imhotep@javisi.local>");
   const json = JSON.parse((await setup.provision(["--dry-run", "--json"])).out);
-  expect(json.settings).toMatchObject({ "provision.language": "fr", LOCALE: "en", "provision.timezone": "UTC" });
+  expect(json.settings).toMatchObject({ "provision.language": "fr", LOCALE: "auto", "provision.timezone": "UTC" });
 });
 
 test("the result starts from the tokens that provision created: paths of their files, and no secret", async () => {

@@ -3,15 +3,15 @@ import { createWakeRules } from "../../../functions/wake/rules.ts";
 import { wakeHandler } from "../../../functions/wake/wake-handler.ts";
 import { workHandler } from "../../../functions/work/work-handler.ts";
 import { createWorkRules } from "../../../functions/work/work-rules.ts";
-import type { JobHandler } from "../../../shared/app/deps.ts";
-import { outboxBodySchema } from "../../../shared/jobs/outbox-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { OpenClawVersion } from "../../../simulators/openclaw/answer-hook.ts";
 import type { GatewaySimulatorOptions } from "../../../simulators/openclaw/create-gateway-simulator.ts";
 import type { ItemPatch, Project } from "../../../simulators/plane/types.ts";
+import type { AgentTestApp } from "../../support/agent-test-app.ts";
 import { createHttpTestApp } from "../../support/http-test-app.ts";
 import { startGateway } from "../../support/openclaw-gateway.ts";
 import type { TestAppOptions } from "../../support/test-app.ts";
+import { createOutboxRecorder } from "../../support/test-app-parts.ts";
 
 interface WakeSetupOptions extends Pick<TestAppOptions, "wrapProcess"> {
   /** Further content of the settings file. */
@@ -19,6 +19,11 @@ interface WakeSetupOptions extends Pick<TestAppOptions, "wrapProcess"> {
   /** Further environment variables. */
   env?: Record<string, string>;
   gateway?: Partial<GatewaySimulatorOptions>;
+  /** Adds what was in Plane before Groundcrew read it for the first time. */
+  beforeFirstPoll?: (app: AgentTestApp) => void;
+  /** Agents that the gateway wakes, in addition to Imhotep and the Concierge. */
+  woken?: readonly string[];
+  planeVersion?: NonNullable<TestAppOptions["version"]>;
 }
 
 const CHAT = -100_123;
@@ -33,23 +38,29 @@ export async function createWakeSetup(
   version: OpenClawVersion = "2026.9.6",
   agents: Record<string, object> = {},
   known?: readonly string[],
-  { config, env, gateway: gatewayOptions, wrapProcess }: WakeSetupOptions = {},
+  {
+    config,
+    env,
+    gateway: gatewayOptions,
+    wrapProcess,
+    planeVersion,
+    woken = [],
+    beforeFirstPoll,
+  }: WakeSetupOptions = {},
 ) {
   const gateway = await startGateway({ version, ...omitUndefined({ agents: known }), ...gatewayOptions });
   const openclaw = { kind: "openclaw", url: gateway.url };
   const notices: string[] = [];
-  const outbox: JobHandler = {
-    queue: "outbox",
-    leaseMs: 60_000,
-    concurrency: 1,
-    async handle(_, job) {
-      const body = outboxBodySchema.parse(job.body);
-      if (body.type === "announcement") notices.push(body.answer.rich.text);
-      return { done: true };
-    },
-  };
+  const outbox = createOutboxRecorder((body) => {
+    if (body.type === "announcement") notices.push(body.answer.rich.text);
+  });
   const httpApp = await createHttpTestApp({
-    agents: { Imhotep: { wake: openclaw }, Concierge: { role: "concierge", wake: openclaw }, ...agents },
+    agents: {
+      Imhotep: { wake: openclaw },
+      Concierge: { role: "concierge", wake: openclaw },
+      ...Object.fromEntries(woken.map((name) => [name, { wake: openclaw }])),
+      ...agents,
+    },
     outbox,
     parts: {
       jobHandlers: [wakeHandler, workHandler, updatesHandler],
@@ -63,13 +74,14 @@ export async function createWakeSetup(
       TELEGRAM_WEBHOOK_SECRET: TELEGRAM_SECRET,
       ...env,
     }),
-    ...omitUndefined({ config, wrapProcess }),
+    ...omitUndefined({ config, wrapProcess, version: planeVersion }),
   });
   const addTask = httpApp.addTask.bind(httpApp);
   const app = Object.assign(httpApp, {
     addTask: (name: string, to: string | string[] = [], patch: ItemPatch = {}, where?: Project) =>
       addTask(name, to, { state: "Todo", ...patch }, where),
   });
+  beforeFirstPoll?.(app);
   await app.runFirstPoll();
   let takenCount = 0;
   let updateCount = 0;

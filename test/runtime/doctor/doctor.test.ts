@@ -90,6 +90,12 @@ test("npm run doctor exits with 78 when the settings are invalid, and sends no r
   expect(plane.ledger.requests).toEqual([]);
 });
 
+test("npm run doctor names the line and column of an invalid setting in the settings file", async () => {
+  const { env, folder } = await createFolderSetup();
+  writeFileSync(join(folder, "crew.json"), '{\n  "agents": [{ "name": "Thot", "email": 7 }]\n}', { mode: 0o600 });
+  expect((await captureDoctorRun(env)).out).toMatch(/GROUNDCREW_CONFIG agents\[0\]\.email \(line 2, column \d+\)/);
+});
+
 test("npm run doctor exits with 0 and a warning when nothing is set up", async () => {
   const { exit, out } = await captureDoctorRun({ SECRETS_FILE: join(tmpdir(), "groundcrew-no-such-file.json") });
   expect(exit).toBe(0);

@@ -139,11 +139,11 @@ test.each([
   },
 );
 
-test("With openclaw on this machine, the doctor's check of the skill stays fast when the command prints too much", async () => {
+test("With openclaw on this machine, the doctor's check of the skill reads only a part when the command prints too much", async () => {
   const machine = createOpenClawMachine("yes '{' | head -c 3000000; exit 5");
-  const began = performance.now();
-  expect(formatFindings(await machine.checkSkill())).toMatch(/^warning: .*exit code 5: \{/);
-  expect(performance.now() - began).toBeLessThan(5_000);
+  const findings = formatFindings(await machine.checkSkill());
+  expect(findings).toMatch(/^warning: .*exit code 5: \{/);
+  expect(findings.length).toBeLessThan(1_000);
 });
 
 test("With openclaw on this machine, the doctor's check of the skill ends a command that hangs, together with its child processes", async () => {

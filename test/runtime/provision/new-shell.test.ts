@@ -6,7 +6,7 @@ import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { personaTextsFr } from "../../../shared/i18n/texts/persona-texts.fr.ts";
+import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
 import { createPlaneSimulator } from "../../../simulators/plane/create-plane-simulator.ts";
 import { ADMIN_EMAIL, PROVISION_COMMAND } from "../../functions/provision/provision-setup.ts";
 import { findFreePort } from "../../support/redis-server.ts";
@@ -103,8 +103,9 @@ test("after provisioning, npm start runs in a new shell, with only the written f
     body: "{}",
   });
   const { agents } = teamSchema.parse(await answer.json());
-  expect(agents.map(({ name }) => name)).toEqual(Object.keys(personaTextsFr));
-  for (const { name, about } of agents) expect(about, name).toBe(Reflect.get(personaTextsFr, name));
+  const { personas } = getTexts("fr");
+  expect(agents.map(({ name }) => name)).toEqual(Object.keys(personas));
+  for (const { name, about } of agents) expect(about, name).toBe(Reflect.get(personas, name));
   const tokenFile = { ...NEW_SHELL, GROUNDCREW_TOKEN_FILE: "data/agents/imhotep/token" };
   expect((await run(resolve("runtime/cli.js"), ["list_my_tasks"], tokenFile)).out).toContain("ONB-1");
   expect(out).toMatch(/"route":"\/webhooks\/plane","status":200.*"event":"issue","action":"updated"/);

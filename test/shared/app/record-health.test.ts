@@ -15,7 +15,7 @@ import {
 import type { BotFailure, TelegramBot } from "../../../shared/telegram/telegram-bot.ts";
 
 const operation = { operation: "projects_list" };
-const endpoint: Endpoint<unknown> = { operation: "x", method: "GET", path: "/x", answer: z.unknown() };
+const endpoint: Endpoint<unknown> = { operation: "x", method: "GET", path: "/api/v1/x/", answer: z.unknown() };
 const list: Endpoint<PlanePage<unknown>> = { ...endpoint, answer: z.any() };
 
 function createTestHealth() {
@@ -55,6 +55,21 @@ test.each([
   const client = recordPlaneHealth(createFailingPlane(thrown), kept);
   await expect(client.call(endpoint)).rejects.toBe(thrown);
   expect(kept.get("plane").ok).toBe(ok);
+});
+
+test("Plane's health does not follow from requests without the key, which may be answered although the key is refused", async () => {
+  const kept = createTestHealth();
+  const open = { ...endpoint, path: "/api/instances/" };
+  const answering: PlaneClient = {
+    ...createFailingPlane(new Error("not asked")),
+    // The schema accepts anything.
+    call: <A>() => Promise.resolve({ data: undefined as A, date: "" }),
+  };
+  await recordPlaneHealth(answering, kept).call(open);
+  expect(kept.get("plane").ok).toBeNull();
+  const failing = createFailingPlane(new PlaneUnavailableError(operation, "down"));
+  await expect(recordPlaneHealth(failing, kept).call(open)).rejects.toThrow("down");
+  expect(kept.get("plane").ok).toBeNull();
 });
 
 test("Plane's health stays good when one request is forbidden", async () => {

@@ -39,7 +39,7 @@ test("GROUNDCREW_CONFIG with an unknown name is refused with a suggestion", () =
       name: "GROUNDCREW_CONFIG agnets",
       given: "an unknown name",
       wanted:
-        "agents (known names: agents, claim_minutes, wake_backlog, done, plan, budget, states, mirror, notifications, progress, forward, provision, canary)",
+        "agents (known names: agents, claim_minutes, wake_backlog, done, plan, budget, states, mirror, notifications, progress, forward, provision, tickets, canary)",
     },
   ]);
 });

@@ -5,6 +5,7 @@ import {
   localizeDuration,
   localizeFileSize,
   localizeMoment,
+  localizeMomentInSentence,
   localizeMoney,
   localizeMonth,
   localizePercent,
@@ -43,6 +44,10 @@ test("durations, dates, percentages, amounts and file sizes are formatted for th
   expect(localizeDate("fr", "2026-12-03")).toBe("3 déc. 2026");
   expect(localizeDate("en", "soon")).toBe("soon");
   expect(localizeMoment("fr", "Europe/Paris", Date.UTC(2026, 11, 3, 8), Date.UTC(2026, 11, 3, 9))).toBe("09:00");
+  const [morning, nextDay] = [Date.UTC(2026, 11, 3, 8), Date.UTC(2026, 11, 4, 9)];
+  expect(localizeMomentInSentence("fr", "Europe/Paris", morning, nextDay)).toBe("le 3 déc. 2026 à 09:00");
+  expect(localizeMomentInSentence("fr", "Europe/Paris", morning, morning)).toBe("09:00");
+  expect(localizeMomentInSentence("en", "Europe/Paris", morning, nextDay)).toBe("Dec 3, 2026 09:00");
   expect(localizeMonth("fr", "UTC", Date.UTC(2026, 7, 1))).toBe("août");
   expect(["en", "fr"].map((locale) => normalizeSpaces(localizePercent(resolveLocale("auto", locale), 0.4)))).toEqual([
     "40%",

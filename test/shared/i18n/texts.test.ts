@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { setFrenchSpaces } from "../../../shared/i18n/french-spaces.ts";
+import { formatTemplate } from "../../../shared/i18n/template.ts";
 import { COMMAND_NAMES } from "../../../shared/i18n/texts/answer-texts.ts";
 import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
 import { EVENT_KINDS } from "../../../shared/task/events.ts";
@@ -18,6 +20,9 @@ const SAME_IN_BOTH: readonly string[] = [
   "telegram.events.asked",
   "telegram.counted.asked.one",
   "telegram.counted.asked.other",
+  "telegram.events.ticket",
+  "telegram.counted.ticket.one",
+  "telegram.counted.ticket.other",
   "telegram.fields.agent",
   "telegram.fields.cycle",
   "telegram.fields.dates",
@@ -27,11 +32,23 @@ const SAME_IN_BOTH: readonly string[] = [
   "telegram.live.plan.total",
   "telegram.live.text",
   "page.agent",
+  "page.event.ticket",
   "page.plan",
   "page.plans",
   "page.via.webhook",
+  "page.rule.named",
+  "page.technical.source",
+  "page.technical.action",
   "page.chat.notices",
   "page.news.one",
+  "card.labels.agent",
+  "card.labels.session",
+  "card.labels.commit",
+  "card.labels.tests",
+  "card.sum",
+  "pageViews.team.concierge",
+  "pageViews.graph",
+  "pageViews.graph.head.agent",
   "comments.headings.question",
   "comments.question",
 ];
@@ -47,17 +64,57 @@ test("the French texts are neither empty nor in English", () => {
   expect(untranslated.map(([path]) => path).filter((path) => !SAME_IN_BOTH.includes(path))).toEqual([]);
 });
 
+/** Values of placeholders whose form matters for reading; the others are shown by their names. */
+const SAMPLES: Record<string, string> = {
+  ...{ agent: "Imhotep", by: "Ada (Telegram)", who: "Ada", name: "Imhotep", task: "ONB-12 Mail", keys: "ONB-3, ONB-4" },
+  ...{ n: "2", done: "3", total: "8", minutes: "15", seconds: "30", at: "09:00", when: "09:00", since: "09:00" },
+};
+
+/** Fills in a text for a person who reads it: `PRINT_TEXTS=1 npx vitest run test/shared/i18n --silent=false` */
+function renderSample(text: string): string {
+  const names = [...text.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name);
+  return formatTemplate(text, { ...Object.fromEntries(names.map((name) => [name, `‹${name}›`])), ...SAMPLES });
+}
+
+test.each(["en", "fr"] as const)("every text in %s is complete when its placeholders have values", (locale) => {
+  const rendered = flattenTexts(getTexts(locale)).map(([path, text]) => [path, renderSample(text)] as const);
+  if (process.env["PRINT_TEXTS"]) console.log(rendered.map(([path, text]) => `${path}: ${text}`).join("\n"));
+  expect(rendered.filter(([, text]) => /[{}]|undefined/.test(text))).toEqual([]);
+});
+
+test("counts have both plural forms of each language, with the number in them", () => {
+  const forms = [...ENGLISH.keys()].filter(
+    (path) => path.endsWith(".one") && ENGLISH.has(path.replace(/one$/, "other")),
+  );
+  expect(forms.length).toBeGreaterThan(40);
+  const paths = forms.flatMap((path) => [path, path.replace(/one$/, "other")]);
+  const withoutNumber = [ENGLISH, french].flatMap((texts) => paths.filter((path) => !texts.get(path)?.includes("{n}")));
+  expect(withoutNumber.filter((path) => !path.startsWith("page."))).toEqual([]);
+});
+
 test("the French texts have the placeholders of the English ones", () => {
   const listPlaceholders = (text = "") => (text.match(/\{\w+\}/g) ?? []).sort();
   for (const [path, text] of french) expect(listPlaceholders(text), path).toEqual(listPlaceholders(ENGLISH.get(path)));
 });
 
-test("the French texts have a no-break space before : ; ! ? » % and after «, and a curly apostrophe", () => {
-  const hasPlainSpace = (text: string) => / [:;!?»%]|« /.test(text);
-  // A colon without a space is allowed before a line break or at the end, and in a time (08:00).
-  const hasNoSpace = (text: string) => /[\p{L})}][;!?»]|«\S|\p{L}:(?!\S)/u.test(text.replaceAll("\u00a0", " "));
-  const wrong = [...french].filter(([, text]) => hasPlainSpace(text) || hasNoSpace(text) || text.includes("'"));
-  expect(wrong).toEqual([]);
+test("the French texts have a narrow no-break space before ; ! ? %, a wide one before : » and after «", () => {
+  const isWrong = (text: string) =>
+    /[^\u202f][;!?%]|[^\u00a0]»|«[^\u00a0]/.test(text) ||
+    // A colon without a space is allowed in a time (08:00).
+    /[^\u00a0\d]:/.test(text);
+  // Tags and lines of the settings file are no French.
+  const onlyFrench = (text: string) => text.replace(/<[^<>]*>|"\w+": "\w+"/g, "");
+  expect([...french].filter(([, text]) => isWrong(onlyFrench(text)))).toEqual([]);
+});
+
+test("the French texts have curly apostrophes, an ellipsis of one character, and no-break spaces before units", () => {
+  expect([...french].filter(([, text]) => /'|\.\.\.|\} (?:s|min|h|Mio|Ko)\b/.test(text))).toEqual([]);
+});
+
+test("a French text gets the spaces of French typography, however it is written", () => {
+  expect(setFrenchSpaces("« Oui » : 40 % ; non ? À 08:00 !")).toBe(
+    "«\u00a0Oui\u00a0»\u00a0: 40\u202f%\u202f; non\u202f? À 08:00\u202f!",
+  );
 });
 
 test.each(["en", "fr"] as const)("each event and each command has texts in %s", (locale) => {

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
-import { parseBlockedByText } from "../../../shared/observe/blocked-by-text.ts";
+import { parseBlockedByText, removeBlockedByLines } from "../../../shared/observe/blocked-by-text.ts";
 import { MINUTE } from "../../../shared/time.ts";
+import { createTaskOperations } from "../../../shared/work/task-operations.ts";
+import { createAgentTestApp } from "../../support/agent-test-app.ts";
 import { createTestApp } from "../../support/test-app.ts";
 
 test.each([
@@ -9,6 +11,12 @@ test.each([
   ["<p>Write it.<br><strong>Blocked by:</strong>\n ONB-3</p><ul><li>Blocked by: ONB-5</li></ul>", ["ONB-3", "ONB-5"]],
   ['<p>Blocked by:&nbsp;<a href="https://example.com/ONB-9">ONB-3</a> (the guide), ONB-4</p>', ["ONB-3"]],
   ["<p>Blocked by: öko-1 and A_B-2</p>", ["ÖKO-1", "A_B-2"]],
+  [
+    "<p>Bloquée par\u00a0: ONB-3, ONB-4 et WEB-12</p><p>bloqué par:&nbsp;ONB-5</p>",
+    ["ONB-3", "ONB-4", "WEB-12", "ONB-5"],
+  ],
+  ["<p>Bloque\u0301e par : ONB-3</p>", ["ONB-3"]],
+  ["<p>Elle était bloquée par : ONB-3</p>", []],
   ["<p>It was blocked by: ONB-3</p>", []],
   ["<p>Blocked by ONB-3 for years</p>", []],
   ["<p>Blocked by: nothing, see ONB-3</p>", []],
@@ -17,6 +25,30 @@ test.each([
   [`<p>Blocked by: ${"A".repeat(100_000)}</p>`, []],
 ])("the blockers that a description names are parsed: %.60s", (html, keys) => {
   expect(parseBlockedByText(html)).toEqual(keys);
+});
+
+test("lines in both languages are removed from a description, and other text stays", () => {
+  const html =
+    "<p>With care.</p><p>Blocked by: ONB-1</p><ul><li>Bloquée par&nbsp;: ONB-2</li></ul><p>Bloquée par la pluie</p>";
+  expect(removeBlockedByLines(html)).toBe("<p>With care.</p><ul></ul><p>Bloquée par la pluie</p>");
+});
+
+test("on Plane 1.2.2 the line follows LOCALE; after LOCALE changed, another blocker replaces the line", async () => {
+  const app = await createAgentTestApp({ version: "1.2.2", setUpPlane: () => ({ LOCALE: "fr" }) });
+  const guide = app.addTask("Guide");
+  app.addTask("Map");
+  await app.runFirstPoll();
+  const created = await createTaskOperations(app.deps, app.getCaller("Concierge")).create({
+    project: "ONB",
+    title: "Tour",
+    blocked_by: ["ONB-1"],
+  });
+  expect(created).toMatchObject({ key: "ONB-3" });
+  const readDescription = () => app.plane.items(guide.project).find(({ name }) => name === "Tour")?.description_html;
+  expect(readDescription()).toBe("<p>Bloquée par\u00a0: ONB-1</p>");
+  await app.restart({ env: { LOCALE: "en" } });
+  await createTaskOperations(app.deps, app.getCaller("Concierge")).update("ONB-3", { add_blockers: ["ONB-2"] });
+  expect(readDescription()).toBe("<p>Blocked by: ONB-1, ONB-2</p>");
 });
 
 async function createOldPlaneApp(version: "1.2.2" | "1.3.1" = "1.2.2") {

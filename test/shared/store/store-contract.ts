@@ -7,7 +7,7 @@ import { defineJsonContract } from "./contract/json.ts";
 import { defineLaneContract } from "./contract/lanes.ts";
 import { defineLeaseContract } from "./contract/leases.ts";
 import { defineValueContract } from "./contract/values.ts";
-import type { OpenedStore, OpenStore } from "./test-stores.ts";
+import type { OpenedStore, OpenStore } from "./opened-store.ts";
 
 /** Holds an engine to the sentences of the port. */
 export function defineStoreContract(open: OpenStore) {

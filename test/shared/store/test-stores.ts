@@ -4,29 +4,8 @@ import { join } from "node:path";
 import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
 import { createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
-import type { Store } from "../../../shared/store/port.ts";
-import type { Ms } from "../../../shared/time.ts";
 import type { TestRedis } from "../../support/redis-server.ts";
-
-/** A store with a clock that only the test advances. */
-export interface OpenedStore {
-  store: Store;
-  time: TestTime;
-  /** Closes and opens the store again with its stored data; absent for the memory store. */
-  restart?(): Promise<void>;
-  /** Closes the store and deletes its data. */
-  end(): Promise<void>;
-}
-
-interface TestTime {
-  now: Ms;
-}
-
-/** Opens an empty store of one engine. */
-export type OpenStore = (options?: { remember?: Ms }) => Promise<OpenedStore>;
-
-/** 2026-11-21T00:00:00Z */
-export const START_TIME: Ms = 1_795_219_200_000;
+import { type OpenStore, START_TIME } from "./opened-store.ts";
 
 export const openMemoryStore: OpenStore = async (options) => {
   const time = { now: START_TIME };

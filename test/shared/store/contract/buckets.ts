@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { MINUTE } from "../../../../shared/time.ts";
-import type { OpenStore } from "../test-stores.ts";
+import type { OpenStore } from "../opened-store.ts";
 
 export function defineBucketContract(open: OpenStore) {
   describe("a bucket", () => {
@@ -129,6 +129,22 @@ export function defineBucketContract(open: OpenStore) {
       expect(await store.spend("b", 1, 5, 10_000)).toBe(14_000);
       time.now += 14_000;
       expect(await store.spend("b", 5, 5, 10_000)).toBe(0);
+    });
+  });
+
+  describe("the amount spent from a bucket", () => {
+    test("is what counts in the window, and reading it changes nothing", async () => {
+      const { store, time } = await open();
+      expect(await store.countSpent("b", 10_000)).toBe(0);
+      await store.spend("b", 3, 5, 10_000);
+      time.now += 4_000;
+      await store.spend("b", 1, 5, 10_000);
+      expect(await store.spend("b", 2, 5, 10_000)).toBeGreaterThan(0);
+      expect([await store.countSpent("b", 10_000), await store.countSpent("other", 10_000)]).toEqual([4, 0]);
+      expect(await store.countSpent("b", 4_000)).toBe(1);
+      time.now += 6_000;
+      expect(await store.countSpent("b", 10_000)).toBe(1);
+      expect(await store.spend("b", 4, 5, 10_000)).toBe(0);
     });
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { OpenStore } from "../test-stores.ts";
+import type { OpenStore } from "../opened-store.ts";
 
 export function defineCommitContract(open: OpenStore) {
   describe("a commit", () => {

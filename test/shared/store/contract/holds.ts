@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Store } from "../../../../shared/store/port.ts";
 import { DAY, HOUR, MINUTE } from "../../../../shared/time.ts";
-import type { OpenStore } from "../test-stores.ts";
+import type { OpenStore } from "../opened-store.ts";
 
 const SPEND = { bucket: "b", n: 1, limit: 60, window: MINUTE };
 const LEASE = MINUTE;

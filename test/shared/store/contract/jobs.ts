@@ -3,7 +3,7 @@ import { omitUndefined } from "../../../../shared/omit-undefined.ts";
 import { QUEUES } from "../../../../shared/store/job-operations.ts";
 import type { Store } from "../../../../shared/store/port.ts";
 import { DAY, type Ms } from "../../../../shared/time.ts";
-import { type OpenStore, START_TIME } from "../test-stores.ts";
+import { type OpenStore, START_TIME } from "../opened-store.ts";
 import { addJobs, createJob, takeJob, toIds } from "./job-helpers.ts";
 
 export function defineJobContract(open: OpenStore) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Json } from "../../../../shared/json.ts";
-import type { OpenStore } from "../test-stores.ts";
+import type { OpenStore } from "../opened-store.ts";
 
 const VALUES: [string, Json][] = [
   ["null", null],

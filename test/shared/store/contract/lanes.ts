@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type OpenStore, START_TIME } from "../test-stores.ts";
+import { type OpenStore, START_TIME } from "../opened-store.ts";
 import { addJobs, createJob, takeJob, toIds } from "./job-helpers.ts";
 
 export function defineLaneContract(open: OpenStore) {

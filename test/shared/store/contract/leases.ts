@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { DAY } from "../../../../shared/time.ts";
-import { type OpenStore, START_TIME } from "../test-stores.ts";
+import { type OpenStore, START_TIME } from "../opened-store.ts";
 
 export function defineLeaseContract(open: OpenStore) {
   test("leases and due times follow the store's clock", async () => {

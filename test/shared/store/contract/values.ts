@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { omitUndefined } from "../../../../shared/omit-undefined.ts";
 import type { Store } from "../../../../shared/store/port.ts";
-import type { OpenStore } from "../test-stores.ts";
+import type { OpenStore } from "../opened-store.ts";
 
 const readSetKeys = async (store: Store, set: string) => (await store.scan(set)).rows.map((row) => row.key);
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 import type { Ms } from "../../../../shared/time.ts";
-import type { OpenedStore } from "../test-stores.ts";
+import type { OpenedStore } from "../opened-store.ts";
 
 const AGENTS = ["ann", "bob", "cy"] as const;
 const TASKS = ["t1", "t2"] as const;

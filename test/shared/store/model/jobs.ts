@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import { omitUndefined } from "../../../../shared/omit-undefined.ts";
 import type { LeasedJob, Settlement } from "../../../../shared/store/job-operations.ts";
 import type { Ms } from "../../../../shared/time.ts";
-import type { OpenedStore } from "../test-stores.ts";
+import type { OpenedStore } from "../opened-store.ts";
 
 const LANES = ["l1", "l2", "l3"] as const;
 

@@ -21,6 +21,7 @@ test("verifying a claim right before a write refuses an expired claim, which sta
   app.advance(CLAIM_MS);
   await expect(verifyClaim(...(await createTaskContext("Thot")), heldClaim)).rejects.toThrow(": the claim expired");
   expect(await findClaim(app.deps, item.id)).toBeUndefined();
+  await app.drain();
   expect(await app.store.lease(workKeys.claim(item.id), "Imhotep", 1)).toHaveProperty("fence");
 });
 

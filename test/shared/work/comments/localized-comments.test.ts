@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { parseCard } from "../../../../shared/work/card/parse-card.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
-const normalizeSpaces = (text: string) => text.replaceAll("\u00a0", " ");
+const normalizeSpaces = (text: string) => text.replace(/[\u00a0\u202f]/g, " ");
 
 async function createLocalizedApp(locale: string) {
   const app = await createAgentTestApp({ setUpPlane: () => ({ LOCALE: locale }) });
@@ -12,7 +12,7 @@ async function createLocalizedApp(locale: string) {
   return { app, item, thot: app.actAs("Thot"), readComments };
 }
 
-test("with LOCALE fr the comments in Plane are French, and the agent card keeps the form that Groundcrew parses", async () => {
+test("with LOCALE fr the comments in Plane and the agent card are French, and the card can be parsed", async () => {
   const { app, item, thot, readComments } = await createLocalizedApp("fr");
   await thot.setStatus("ONB-1", { status: "in_progress" });
   await thot.comment("ONB-1", { text: "half", percent: 40 });
@@ -24,7 +24,10 @@ test("with LOCALE fr the comments in Plane are French, and the agent card keeps 
   expect(comments).toContain(
     "Thot: <p><strong>Terminée, en attente de relecture</strong> : confiance de 0,5, inférieure à 0,7</p><p>Fini.</p><p>Commit : <code>a1b2c3</code></p><p>Tests : 12</p>",
   );
-  const card = app.plane.comments(item).find(({ comment_html }) => comment_html.includes("Agent card"));
+  const card = app.plane.comments(item).find(({ comment_html }) => comment_html.includes("Fiche de l’agent"));
+  const cardHtml = normalizeSpaces(card?.comment_html ?? "");
+  expect(cardHtml).toContain("<strong>Avancement :</strong> 40 %</li>");
+  expect(cardHtml).toContain("<strong>Confiance :</strong> 0,5</li>");
   expect(parseCard(card?.comment_html ?? "")?.card).toMatchObject({ agent: "Thot", percent: 40, commit: "a1b2c3" });
 });
 

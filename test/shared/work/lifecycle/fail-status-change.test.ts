@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
-async function createRefusingApp(fault: { status: number; body: string }, forAll = false) {
-  const app = await createAgentTestApp();
+async function createRefusingApp(fault: { status: number; body: string }, forAll = false, LOCALE = "en") {
+  const app = await createAgentTestApp({ setUpPlane: () => ({ LOCALE }) });
   const item = app.addTask("Write the guide", "Imhotep");
   await app.runFirstPoll();
   await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" });
@@ -12,7 +12,7 @@ async function createRefusingApp(fault: { status: number; body: string }, forAll
   const finish = () => app.actAs("Imhotep").setStatus("ONB-1", { status: "done", text: "Ready." });
   const getFailedEvents = () => app.actions.filter(({ event }) => event.kind === "failed").map(({ event }) => event);
   const getFailureComments = () =>
-    app.readComments(item).filter((comment) => comment.includes("could not set it to done"));
+    app.readComments(item).filter((comment) => /could not set the task to done|au statut/.test(comment));
   return { app, item, finish, getFailedEvents, getFailureComments };
 }
 
@@ -39,6 +39,24 @@ test.each([
     expect(app.logged).toContainEqual(expect.objectContaining({ level: "error", item: "ONB-1", agent: "Imhotep" }));
   },
 );
+
+test("with LOCALE fr the comment on a refused status change is French, and the agent's refusal is English", async () => {
+  const { app, finish, getFailedEvents, getFailureComments } = await createRefusingApp(INVALID, false, "fr");
+  await expect(finish()).rejects.toMatchObject({
+    message: expect.stringMatching(/could not set it to done: Plane refused/),
+  });
+  await app.runUntilIdle();
+  const text =
+    "Imhotep n’a pas pu passer la tâche au statut « terminée » : Plane a rejeté la modification (state: Not valid.).";
+  expect(getFailureComments().map((comment) => comment.replace(/[\u00a0\u202f]/g, " "))).toEqual([
+    `Ada: <p><strong>Bloquée</strong> : ${text}</p>`,
+  ]);
+  expect(getFailedEvents()).toMatchObject([
+    {
+      refusal: { name: "statusNotSet", values: { agent: "Imhotep", status: "done" }, reason: { name: "planeInvalid" } },
+    },
+  ]);
+});
 
 test("a task blocked by a refused status change can be continued by its agent when Plane allows it", async () => {
   const { app, finish } = await createRefusingApp(FORBIDDEN);

@@ -158,9 +158,9 @@ test("OPENCLAW-14 a plan with a dependency cycle is refused with the path", asyn
 test("OPENCLAW-11 a plan over budget and a plan without enough history get warnings", async () => {
   const { plan } = await createPlanApp("1.3.1", { config: { budget: { amount: 1 } } });
   const { warnings, cost } = await plan({ dry_run: true });
-  expect(cost).toEqual({ estimated: 2, unknown: 2, spent: 0, budget: 1, currency: "EUR" });
+  expect(cost).toEqual({ estimated: 2, unknown: 2, spent: 0, open: 0, budget: 1, currency: "EUR" });
   expect(warnings).toEqual([
-    "over budget: the plan costs about 2 EUR, and 0 of this month's 1 are spent",
+    "over budget: the plan costs about 2 EUR, and of this month's 1 EUR 0 are spent and 0 estimated for open tasks",
     "not enough history to estimate the cost of page, text; give an estimate",
   ]);
 });

@@ -41,7 +41,9 @@ async function createCrashingApp(version: "1.3.1" | "1.2.2") {
   /** What people, Plane and the agent have received. */
   async function state() {
     const questions = await readTaskQuestions(app.deps, item.id);
-    const comments = app.readComments(item).map((comment) => /<strong>(\w+)<\/strong>/.exec(comment)?.[1] ?? "a reply");
+    const comments = app
+      .readComments(item)
+      .map((comment) => /<strong>([\w ]+)<\/strong>/.exec(comment)?.[1] ?? "a reply");
     const events = app.actions.filter(({ event }) => event.kind === "asked" || event.kind === "answered");
     return {
       comments: comments.sort(),
@@ -117,7 +119,7 @@ describe.each(["1.3.1", "1.2.2"] as const)(
           await app.drain();
         }
         expect(await state(), JSON.stringify(crash)).toEqual({
-          comments: ["Question", "a reply"],
+          comments: ["Agent card", "Question", "a reply"],
           told: ["asked 0", "answered"],
           questions: [["Blue", 0]],
           woken: 1,

@@ -46,7 +46,12 @@ test("The monthly spending is the sum of the totals that agents report, also whe
   for (const cost of [0.1, 0.3, 0.3, 100, 0.2]) await app.actAs("Thot").report("ONB-1", { cost });
   await app.actAs("Imhotep").report("ONB-2", { cost: 0.1 });
   const budget = { amount: 50, currency: "CHF" };
-  expect(await readMonthlySpending(app.deps)).toEqual({ month: "2026-11", cost: 0.3, budget });
+  expect(await readMonthlySpending(app.deps)).toEqual({
+    month: "2026-11",
+    cost: 0.3,
+    sources: { agents: 0.3 },
+    budget,
+  });
   // A Prometheus counter must never decrease.
   expect(await readAllSpending(app.store)).toContainEqual({ agent: "Thot", project: "ONB", ms: 0, cost: 100 });
 });
@@ -57,10 +62,10 @@ test("The monthly spending starts over with each month in the settings' time zon
   await app.runFirstPoll();
   await app.actAs("Thot").report("ONB-1", { cost: 2 });
   app.advance(Date.parse("2026-11-30T11:00:00Z") - app.time.now);
-  expect(await readMonthlySpending(app.deps)).toEqual({ month: "2026-12", cost: 0 });
+  expect(await readMonthlySpending(app.deps)).toEqual({ month: "2026-12", cost: 0, sources: { agents: 0 } });
   await app.actAs("Thot").claim("ONB-1");
   await app.actAs("Thot").report("ONB-1", { cost: 2.5 });
-  expect(await readMonthlySpending(app.deps)).toEqual({ month: "2026-12", cost: 0.5 });
+  expect(await readMonthlySpending(app.deps)).toEqual({ month: "2026-12", cost: 0.5, sources: { agents: 0.5 } });
 });
 
 test("The monthly spending counts each report once when many agents report concurrently", async () => {

@@ -6,7 +6,8 @@ import { endClaim } from "../../../../shared/work/claims/end-claim.ts";
 import { findClaim } from "../../../../shared/work/claims/find-claim.ts";
 import { createTaskOperations } from "../../../../shared/work/task-operations.ts";
 import { readAllSpending } from "../../../../shared/work/time/spending.ts";
-import { readTaskTimes, stopTimers } from "../../../../shared/work/time/time-entries.ts";
+import { readTaskTimes } from "../../../../shared/work/time/task-times.ts";
+import { stopTimers } from "../../../../shared/work/time/timer-changes.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../../support/agent-test-app.ts";
 
 async function createAppWithTask() {
@@ -32,8 +33,12 @@ test("A timer (OPENCLAW-06) claims the task, and its time is listed and summed u
   expect(stopped).toMatchObject({ stopped: true, from: started.since, to: started.since + 5 * MINUTE });
   app.advance(MINUTE);
   expect(await readTaskTimes(app.deps, item.id)).toEqual({
-    entries: [{ agent: "Thot", from: started.since, to: started.since + 5 * MINUTE }],
+    entries: [{ agent: "Thot", from: started.since, to: started.since + 5 * MINUTE, ms: 5 * MINUTE }],
+    carried: {},
     totals: { Thot: 5 * MINUTE },
+    spent: 5 * MINUTE,
+    stopped: { Thot: 5 * MINUTE },
+    running: [],
   });
 });
 
@@ -103,7 +108,7 @@ test("A timer (OPENCLAW-06) is stopped at the end of the claim, however late tha
   await expireClaims(app.deps, "test");
   await app.runUntilIdle();
   expect((await readTaskTimes(app.deps, item.id)).entries).toEqual([
-    { agent: "Thot", from: since, to: since + 15 * MINUTE },
+    { agent: "Thot", from: since, to: since + 15 * MINUTE, ms: 15 * MINUTE },
   ]);
 });
 
@@ -120,8 +125,8 @@ test("A timer (OPENCLAW-06) of a previous claim does not continue under a new on
   expect(second).toMatchObject({ already: false, since: first.since + MINUTE });
   await app.drain();
   expect((await readTaskTimes(deps, item.id)).entries).toEqual([
-    { agent: "Thot", from: first.since, to: first.since + MINUTE },
-    { agent: "Thot", from: second.since },
+    { agent: "Thot", from: first.since, to: first.since + MINUTE, ms: MINUTE },
+    { agent: "Thot", from: second.since, ms: 0 },
   ]);
 });
 
@@ -140,8 +145,9 @@ test("A timer (OPENCLAW-06) is counted once, however often its end is processed"
   const { app, item } = await createAppWithTask();
   const { since } = await app.actAs("Thot").startTimer("ONB-1");
   const claim = await findClaim(app.deps, item.id);
-  for (let i = 0; i < 3; i++) await stopTimers(app.deps, item.id, "Thot", since + 2 * MINUTE, claim?.fence);
-  await stopTimers(app.deps, item.id, "Thot", since + 9 * MINUTE);
+  const task = { id: item.id, project: { id: app.onb.id, identifier: "ONB" } };
+  for (const at of [since + 2 * MINUTE, since + 2 * MINUTE, since + 9 * MINUTE])
+    await stopTimers(app.deps, task, { agent: "Thot", fence: claim?.fence ?? 0, at });
   expect((await readTaskTimes(app.deps, item.id)).totals).toEqual({ Thot: 2 * MINUTE });
   expect(await readAllSpending(app.store)).toEqual([{ agent: "Thot", project: "ONB", ms: 2 * MINUTE, cost: 0 }]);
 });

@@ -1,0 +1,49 @@
+import { GroundcrewError } from "../errors.ts";
+import { formatTemplate } from "../i18n/template.ts";
+import type { RefusalName } from "../i18n/texts/refusal-texts.ts";
+import type { TelegramTexts } from "../i18n/texts/telegram-texts.ts";
+import { PlaneAuthError, PlaneError, PlaneRateLimitedError } from "../plane/errors.ts";
+import type { Refusal } from "../refusal.ts";
+
+/** Returns what a person reads of an error; undefined for an error that only agents and administrators get. */
+export function getRefusal(thrown: unknown): Refusal | undefined {
+  if (thrown instanceof GroundcrewError) return thrown.refusal;
+  return thrown instanceof PlaneError ? toPlaneRefusal(thrown) : undefined;
+}
+
+const PLANE_REFUSALS = {
+  auth: "planePermission",
+  not_found: "planeNotFound",
+  conflict: "planeConflict",
+  invalid: "planeInvalid",
+  rate_limited: "planeBusy",
+  unavailable: "planeUnavailable",
+  unexpected: "planeUnexpected",
+} as const satisfies Record<PlaneError["code"], RefusalName>;
+
+function toPlaneRefusal(error: PlaneError): Refusal {
+  const name = PLANE_REFUSALS[error.code];
+  if (error instanceof PlaneAuthError && error.reason === "key") return { name: "planeKey" };
+  if (error instanceof PlaneRateLimitedError)
+    return { name, values: { seconds: String(Math.ceil(error.retryAfter / 1000)) } };
+  return name === "planeInvalid" ? { name, values: { detail: error.detail ?? String(error.status) } } : { name };
+}
+
+/**
+ * Renders a refusal in a language, as plain text. Undefined for a name that this version does not know: another version
+ * has stored it.
+ */
+export function renderRefusal(
+  texts: Pick<TelegramTexts, "refusals" | "statuses">,
+  { name, values = {}, reason }: Refusal,
+): string | undefined {
+  const { refusals } = texts;
+  const statuses: Readonly<Record<string, string>> = texts.statuses;
+  const status = statuses[values["status"] ?? ""];
+  if (!Object.hasOwn(refusals, name)) return undefined;
+  return formatTemplate(refusals[name as RefusalName], {
+    ...values,
+    ...(status === undefined ? {} : { status }),
+    ...(reason ? { reason: renderRefusal(texts, reason) ?? reason.name } : {}),
+  });
+}

@@ -1,0 +1,185 @@
+import { expect, onTestFinished, test } from "vitest";
+import { figuresTick } from "../../functions/figures-tick.ts";
+import { forwardHandler } from "../../functions/forward/forward-handler.ts";
+import { createForwardRules } from "../../functions/forward/rules.ts";
+import { cyclesTick } from "../../functions/poll/cycles-tick.ts";
+import { digestTick } from "../../functions/telegram/digest/digest-tick.ts";
+import { createPrometheusMetrics } from "../../runtime/prometheus.ts";
+import { localizeDuration } from "../../shared/i18n/localize.ts";
+import { DAY, HOUR, MINUTE, SECOND } from "../../shared/time.ts";
+import { readAgentDays } from "../../shared/work/time/agent-days.ts";
+import { createBridgeTokens, HTTP_ADMIN_TOKEN, serveTestApp } from "../support/http-test-app.ts";
+import { startScriptedServer } from "../support/scripted-server.ts";
+import { toPlainText } from "./telegram/commands/commands-app.ts";
+import { createLiveMessagesApp } from "./telegram/live-messages-app.ts";
+
+const FORWARD_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+async function createApp() {
+  const receiver = await startScriptedServer({ status: 204, body: "" });
+  onTestFinished(() => receiver.close());
+  const app = await createLiveMessagesApp({
+    config: {
+      budget: { amount: 50, currency: "EUR" },
+      forward: [{ url: `${receiver.url}/hook`, secret: FORWARD_SECRET, events: ["completed"] }],
+    },
+    setUpPlane: () => ({ ADMIN_TOKEN: HTTP_ADMIN_TOKEN, ...createBridgeTokens() }),
+    parts: { jobHandlers: [forwardHandler], ruleSets: ({ forward }) => [createForwardRules(forward)] },
+  });
+  return { app: await serveTestApp(app), receiver };
+}
+
+type App = Awaited<ReturnType<typeof createApp>>["app"];
+
+/** Calls a tool as an agent's program does, while the simulated clock runs. */
+async function call(app: App, agent: string, tool: string, input: object): Promise<Record<string, unknown>> {
+  const { status, json } = await app.callTool(agent, tool, input);
+  expect(status, JSON.stringify(json)).toBe(200);
+  await app.advanceAndDrain(2_000);
+  return json as Record<string, unknown>;
+}
+
+async function work(app: App, agent: string, task: string, ms: number, cost: number) {
+  await call(app, agent, "update_task_status", { task, status: "in_progress" });
+  for (let left = ms; left > 0; left -= 10 * MINUTE) {
+    app.advance(Math.min(left, 10 * MINUTE));
+    await call(app, agent, "report", { task, percent: 50, cost });
+  }
+}
+
+/** Adds all tasks of a project to a cycle that is current. */
+async function addToCurrentCycle(app: App, name: string) {
+  const project = app.plane.projects().find((one) => one.name === name);
+  if (!project) throw new Error(`There is no project ${name}.`);
+  app.plane.editProject(project, { cycle_view: true });
+  const toDay = (days: number) => new Date(app.time.now + days * DAY).toISOString().slice(0, 10);
+  const cycle = app.plane.addCycle(project, { name: "Sprint 1", start_date: toDay(-1), end_date: toDay(7) });
+  app.plane.addToCycle(cycle, app.plane.items(project));
+  await cyclesTick.run(app.deps);
+  await app.advanceAndDrain(2_000);
+}
+
+/** Reads a Prometheus value: the sum over all lines of the metric with this label. */
+async function readMetric(app: App, name: string, label: string): Promise<number> {
+  const { store, storeHealth } = app.deps;
+  const { text } = await createPrometheusMetrics({ store, storeHealth, processMetrics: false }).scrape();
+  const lines = text.split("\n").filter((line) => line.startsWith(`${name}{`) && line.includes(label));
+  expect(lines.length, name).toBeGreaterThan(0);
+  return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+}
+
+test("The time spent and the cost of a task are the same on the card, in messages, the digest, the CSV, forwards, metrics, answers and by day", async () => {
+  const { app, receiver } = await createApp();
+  const item = app.addTask("Write the mail", ["Imhotep", "Thot"]);
+  // The project is not completed with it, so the message is about the task alone.
+  app.addTask("Read the answer");
+  await app.poll();
+  const task = app.toTaskKey(item);
+  // One agent works, stops its timer for a while, and gives the task back; another one finishes it.
+  await work(app, "Imhotep", task, 20 * MINUTE, 1);
+  await call(app, "Imhotep", "stop_timer", { task });
+  app.advance(7 * MINUTE);
+  await call(app, "Imhotep", "start_timer", { task });
+  app.advance(3 * MINUTE);
+  await call(app, "Imhotep", "update_task_status", { task, status: "todo", text: "Not mine" });
+  app.advance(HOUR);
+  await app.advanceAndDrain(8_000);
+  await work(app, "Thot", task, 31 * MINUTE, 0.5);
+  await call(app, "Thot", "update_task_status", { task, status: "done", text: "Sent.", confidence: 0.9, cost: 0.75 });
+  await app.advanceAndDrain(60_000);
+
+  const csv = await (await app.request("/time.csv", HTTP_ADMIN_TOKEN)).text();
+  const rows = csv
+    .trim()
+    .split("\r\n")
+    .slice(1)
+    .map((row) => row.split(","));
+  const secondsOf = (agent: string) =>
+    rows.filter(([by]) => by === agent).reduce((sum, row) => sum + Number(row.at(-1)), 0);
+  const [imhotep, thot] = [secondsOf("Imhotep"), secondsOf("Thot")];
+  const seconds = imhotep + thot;
+  expect(imhotep).toBeGreaterThan(23 * 60);
+  expect(thot).toBeGreaterThan(31 * 60);
+  expect(seconds).toBeLessThan(56 * 60);
+
+  const details = await call(app, "Thot", "get_task_details", { task });
+  expect(details["time"]).toMatchObject({ totals_s: { Imhotep: imhotep, Thot: thot } });
+  expect(details["agent"]).toMatchObject({ cost: 1.75 });
+
+  const clock = (s: number) => `0:${String(Math.floor(s / 60)).padStart(2, "0")}:${String(s % 60).padStart(2, "0")}`;
+  const [card] = app.readComments(item).filter((html) => html.includes("Agent card"));
+  expect(card).toContain(`${clock(seconds)} (Imhotep ${clock(imhotep)}, Thot ${clock(thot)})`);
+  expect(card).toContain("1.75 EUR (Imhotep 1, Thot 0.75)");
+
+  const duration = localizeDuration("en", seconds * SECOND);
+  expect(toPlainText(app.findMessage("✅ Completed: "))).toContain(duration);
+
+  const forwarded = receiver.requests.map(({ body }) => JSON.parse(body));
+  expect(forwarded).toHaveLength(1);
+  expect(forwarded[0].data.item).toMatchObject({ key: task, timeSpentMs: seconds * SECOND, cost: 1.75 });
+
+  expect(await readMetric(app, "groundcrew_time_seconds_total", 'agent="Imhotep"')).toBe(imhotep);
+  expect(await readMetric(app, "groundcrew_time_seconds_total", 'agent="Thot"')).toBe(thot);
+  expect(await readMetric(app, "groundcrew_cost_total", 'project="ONB"')).toBe(1.75);
+  for (const [agent, spent, cost] of [
+    ["Imhotep", imhotep, 1],
+    ["Thot", thot, 0.75],
+  ] as const)
+    expect(await readAgentDays(app.deps, agent, 1)).toMatchObject([{ ms: spent * SECOND, cost }]);
+
+  await app.sendMessage(`/plane task ${task}`);
+  expect(toPlainText(app.getBotMessages().at(-1))).toContain(duration);
+
+  app.time.now = Date.parse("2026-11-22T08:00:00Z");
+  await digestTick.run(app.deps);
+  await app.advanceAndDrain(5_000);
+  const digest = toPlainText(app.getBotMessages().at(-1));
+  expect(digest).toContain(`${task} Write the mail – Thot, ${duration}, €1.75`);
+  expect(digest).toContain("€1.75 spent + €0.00 estimated for open tasks, of €50.00 (4%)");
+
+  await figuresTick.run(app.deps);
+  expect(await readMetric(app, "groundcrew_budget_spent", 'source="agents"')).toBe(1.75);
+  expect(await readMetric(app, "groundcrew_confidence", 'agent="Thot",period="week"')).toBe(0.9);
+});
+
+test("The budget is the same in plan_project, /plane status, the digest, on the page and in the metrics", async () => {
+  const { app } = await createApp();
+  const plan = {
+    project: "Launch",
+    tasks: [
+      { id: "a", title: "Write", assignee: "Thot", estimate: { minutes: 60, cost: 8 } },
+      { id: "b", title: "Send", assignee: "Thot", blocked_by: ["a"], estimate: { cost: 12 } },
+      { id: "c", title: "Think", assignee: "Imhotep" },
+    ],
+  };
+  const first = await call(app, "Concierge", "plan_project", plan);
+  expect(first["cost"]).toEqual({ estimated: 20, unknown: 1, spent: 0, open: 0, budget: 50, currency: "EUR" });
+  await app.advanceAndDrain(60_000);
+  const [key] = (await call(app, "Concierge", "plan_project", plan))["done"] as string[];
+  await work(app, "Thot", key ?? "", 10 * MINUTE, 3);
+
+  const repeated = await call(app, "Concierge", "plan_project", plan);
+  // Of the 8 for the first task 3 are spent: nothing is counted twice.
+  expect(repeated["cost"]).toEqual({ estimated: 20, unknown: 1, spent: 3, open: 17, budget: 50, currency: "EUR" });
+  expect(repeated["warnings"]).not.toContainEqual(expect.stringContaining("over budget"));
+  const text = "€3.00 spent + €17.00 estimated for open tasks, of €50.00 (40%), cost of 1 open task unknown";
+  await app.sendMessage("/plane status");
+  const status = toPlainText(app.getBotMessages().at(-1));
+  expect(status).toContain(`💶 Budget for November: ${text}`);
+  const forecast = "🔮 Forecast for open tasks: about 49 min, €17.00, not enough data for 1 task";
+  expect(status).toContain(forecast);
+  await addToCurrentCycle(app, "Launch");
+  await app.sendMessage("/plane cycle");
+  expect(toPlainText(app.getBotMessages().at(-1))).toContain(forecast);
+  await figuresTick.run(app.deps);
+  const board = await (await app.request("/api/board", HTTP_ADMIN_TOKEN)).json();
+  expect(board).toMatchObject({ budget: { spent: 3, open: 17, unknown: 1, amount: 50, currency: "EUR", share: 0.4 } });
+  expect(await readMetric(app, "groundcrew_budget_spent", "agents")).toBe(3);
+  app.time.now = Date.parse("2026-11-22T08:00:00Z");
+  await digestTick.run(app.deps);
+  await app.advanceAndDrain(5_000);
+  const digest = toPlainText(app.getBotMessages().at(-1));
+  expect(digest).toContain(text);
+  // The claim has expired: the timer ran until its end.
+  expect(digest).toContain("Thot: 2 open tasks, about 34 min, €17.00 (2 planned estimates)");
+});

@@ -1,0 +1,239 @@
+import { expect, test } from "vitest";
+import { canaryTick } from "../../functions/canary/canary-tick.ts";
+import { planeTick } from "../../functions/plane-tick.ts";
+import type { Deps } from "../../shared/app/deps.ts";
+import { PlaneUnavailableError } from "../../shared/plane/errors.ts";
+import type { PlaneFault } from "../../simulators/plane/test-controls.ts";
+import { createOutageApp, INTERVAL_MS, type OutageApp } from "./outage-app.ts";
+import { GROUP_CHAT } from "./telegram/commands/commands-app.ts";
+
+const MINUTE_MS = 60_000;
+
+/** Lets Plane fail; returns what ends the failure. */
+type Failure = (app: OutageApp) => Promise<() => unknown>;
+
+const failWith =
+  (fault: PlaneFault, path = "/"): Failure =>
+  async (app) =>
+    app.plane.faults.add({ path }, fault);
+
+const AWAY = /^⚠️ Plane has not answered since 08:0\d\. Groundcrew keeps trying/;
+const BACK = /^✅ Plane is back\. It did not answer for \d+ min, from 08:0\d to 08:\d\d\.$/;
+
+test.each<[string, Failure]>([
+  [
+    "refuses connections",
+    async (app) => {
+      await app.plane.takeDown();
+      return () => app.plane.bringUp();
+    },
+  ],
+  ["answers 503 only", failWith({ kind: "status", status: 503 })],
+  ["answers 502 with a page only", failWith({ kind: "status", status: 502, body: "<html>Bad Gateway</html>" })],
+  ["answers pages only", failWith({ kind: "html" })],
+  ["redirects to a page about maintenance", failWith({ kind: "status", status: 302, headers: { location: "/sorry" } })],
+  ["breaks connections", failWith({ kind: "drop" })],
+  ["answers its public information only, from a cache", failWith({ kind: "status", status: 500 }, "/api/v1/")],
+  [
+    "lets requests time out",
+    async (app) => {
+      app.setImpatient(true);
+      app.plane.faults.add({}, { kind: "half-open" });
+      return () => {
+        app.setImpatient(false);
+        app.plane.faults.clear();
+      };
+    },
+  ],
+])("MONITOR-04 a Plane that %s is announced after 2 minutes and its return at once, each once", async (_, fail) => {
+  const app = await createOutageApp();
+  app.advance(3 * MINUTE_MS);
+  const recover = await fail(app);
+  await app.watch(2 * MINUTE_MS);
+  expect(app.readMessages()).toEqual([]);
+  await app.watch(10 * MINUTE_MS);
+  expect(app.readMessages()).toEqual([expect.stringMatching(AWAY)]);
+  await recover();
+  await app.watch(INTERVAL_MS);
+  expect(app.readMessages()).toEqual([expect.stringMatching(AWAY), expect.stringMatching(BACK)]);
+  await app.watch(10 * MINUTE_MS);
+  expect(app.readMessages()).toHaveLength(2);
+  expect(app.telegram.chat(GROUP_CHAT).messages.map(({ silent }) => silent ?? false)).toEqual([false, true]);
+});
+
+test("MONITOR-04 a Plane that is away is announced in French", async () => {
+  const app = await createOutageApp({ env: { LOCALE: "fr", TIMEZONE: "Europe/Paris" } });
+  await app.plane.takeDown();
+  app.advance(MINUTE_MS);
+  await app.watch(4 * MINUTE_MS);
+  await app.plane.bringUp();
+  await app.watch(INTERVAL_MS);
+  expect(app.readMessages()).toEqual([
+    expect.stringMatching(/^⚠️ Plane ne répond plus depuis 09:01\. Groundcrew continue/),
+    expect.stringMatching(/^✅ Plane répond de nouveau\. Il n’a pas répondu pendant 4 min, de 09:01 à 09:05\.$/),
+  ]);
+});
+
+test("a Plane that is away for less than 2 minutes is not announced", async () => {
+  const app = await createOutageApp();
+  app.advance(MINUTE_MS);
+  for (let n = 0; n < 5; n += 1) {
+    await app.plane.takeDown();
+    await app.watch(1.75 * MINUTE_MS);
+    await app.plane.bringUp();
+    await app.watch(MINUTE_MS);
+  }
+  expect(app.readMessages()).toEqual([]);
+});
+
+test("a Plane that asks to wait for 15 minutes is not announced as away", async () => {
+  const app = await createOutageApp();
+  app.plane.faults.add({ path: "/api/v1/" }, { kind: "rate limited", retryAfter: 900 });
+  await app.poll().catch(() => undefined);
+  await app.watch(20 * MINUTE_MS);
+  expect(app.readMessages()).toEqual([]);
+});
+
+test("a Plane behind a proxy that passes only its API is not announced as away", async () => {
+  const app = await createOutageApp();
+  app.plane.faults.add({ path: "/api/instances/" }, { kind: "status", status: 404, body: "<html>Not found</html>" });
+  await app.watch(10 * MINUTE_MS);
+  expect(app.readMessages()).toEqual([]);
+});
+
+test("an API key that Plane refuses is not announced as a Plane that is away", async () => {
+  const app = await createOutageApp();
+  const body = JSON.stringify({ detail: "Given API token is not valid" });
+  app.plane.faults.add({ path: "/api/v1/" }, { kind: "status", status: 403, body });
+  await app.poll().catch(() => undefined);
+  await app.watch(10 * MINUTE_MS);
+  expect(app.readMessages()).toEqual([]);
+});
+
+test("two processes and a restart announce a Plane that is away, and its return, once each", async () => {
+  const app = await createOutageApp();
+  const first = app.deps;
+  await app.restart();
+  const both = [first, app.deps];
+  await app.plane.takeDown();
+  await app.watch(4 * MINUTE_MS, both);
+  expect(app.readMessages()).toHaveLength(1);
+  await app.restart();
+  await app.watch(10 * MINUTE_MS, [app.deps]);
+  expect(app.readMessages()).toHaveLength(1);
+  await app.plane.bringUp();
+  await app.restart();
+  await app.watch(MINUTE_MS, [first, app.deps]);
+  expect(app.readMessages()).toEqual([expect.stringMatching(AWAY), expect.stringMatching(BACK)]);
+});
+
+test("Plane answers one of two processes: nothing is announced", async () => {
+  const app = await createOutageApp();
+  const cutOff = { ...app.deps, plane: { ...app.deps.plane, call: app.deps.plane.call } };
+  await app.restart();
+  cutOff.plane.call = () => Promise.reject(new PlaneUnavailableError({ operation: "test" }, "no route to Plane"));
+  app.advance(MINUTE_MS);
+  for (let n = 0; n < 40; n += 1) await app.watch(INTERVAL_MS, [n % 2 === 0 ? cutOff : app.deps]);
+  expect(app.readMessages()).toEqual([]);
+});
+
+test("a process that ends before or after the commit of an announcement neither loses nor repeats it", async () => {
+  const app = await createOutageApp();
+  const { store } = app.deps;
+  const failing = (isKept: boolean): Deps => ({
+    ...app.deps,
+    store: {
+      ...store,
+      async commit(commit) {
+        if (isKept) await store.commit(commit);
+        throw new Error("the process ended");
+      },
+    },
+  });
+  app.advance(MINUTE_MS);
+  await app.plane.takeDown();
+  await app.watch(2 * MINUTE_MS);
+  await expect(planeTick.run(failing(false))).rejects.toThrow("the process ended");
+  await app.drain();
+  expect(app.readMessages()).toEqual([]);
+  await expect(planeTick.run(failing(true))).rejects.toThrow("the process ended");
+  await app.watch(5 * MINUTE_MS);
+  expect(app.readMessages()).toEqual([expect.stringMatching(AWAY)]);
+});
+
+test("a Plane that fails again and again causes few messages, and its return is announced once it is steady", async () => {
+  const app = await createOutageApp();
+  app.advance(MINUTE_MS);
+  for (let n = 0; n < 20; n += 1) {
+    await app.plane.takeDown();
+    await app.watch(4 * MINUTE_MS);
+    await app.plane.bringUp();
+    await app.watch(2 * MINUTE_MS);
+  }
+  const kinds = () => app.readMessages().map((text) => (text.startsWith("✅") ? "back" : "away"));
+  expect(kinds()).toEqual(["away", "back", "away"]);
+  await app.watch(40 * MINUTE_MS);
+  expect(kinds()).toEqual(["away", "back", "away", "back"]);
+});
+
+test("failed checks before a pause of Groundcrew do not count for an outage after it", async () => {
+  const app = await createOutageApp();
+  app.advance(MINUTE_MS);
+  await app.plane.takeDown();
+  await app.watch(MINUTE_MS);
+  app.advance(60 * MINUTE_MS);
+  await app.watch(MINUTE_MS);
+  expect(app.readMessages()).toEqual([]);
+  await app.watch(2 * MINUTE_MS);
+  expect(app.readMessages()).toEqual([expect.stringMatching(/since 09:02\./)]);
+});
+
+test("what changes in a Plane that is away, with its webhook lost, is reported once after its return", async () => {
+  const app = await createOutageApp();
+  app.advance(MINUTE_MS);
+  await app.plane.takeDown();
+  app.plane.editItem(app.item, { state: "Done" });
+  app.dropWebhooks();
+  await app.poll().catch(() => undefined);
+  await app.watch(4 * MINUTE_MS);
+  await app.plane.bringUp();
+  await app.watch(MINUTE_MS);
+  await app.poll();
+  await app.runUntilIdle();
+  await app.poll();
+  await app.runUntilIdle();
+  const messages = app.readMessages();
+  expect(messages).toHaveLength(3);
+  expect(messages.filter((text) => text.includes("Completed"))).toHaveLength(1);
+});
+
+test("the check of webhooks is silent about a Plane that stopped answering after the edit", async () => {
+  const app = await createOutageApp({
+    config: { canary: { project: "ONB" } },
+    env: { PLANE_WEBHOOK_SECRET: "wh-secret-of-these-tests" },
+  });
+  app.advance(MINUTE_MS);
+  const waits: Deps["wait"] = async (ms, signal) => {
+    await app.plane.takeDown();
+    await planeTick.run(app.deps);
+    await app.deps.wait(ms, signal);
+  };
+  await canaryTick.run({ ...app.deps, wait: waits });
+  app.dropWebhooks();
+  await app.drain();
+  expect(app.readMessages()).toEqual([]);
+});
+
+test("MONITOR-04 checks of Plane: none while other calls succeed, else at most one with the key in 2 minutes", async () => {
+  const app = await createOutageApp();
+  app.plane.ledger.clear();
+  for (let n = 0; n < 10; n += 1) {
+    await app.watch(INTERVAL_MS);
+    await app.poll();
+  }
+  const isCheck = ({ path }: { path: string }) => path.includes("/users/me/") || path.includes("/api/instances/");
+  expect(app.plane.ledger.requests.filter(isCheck).length).toBeLessThanOrEqual(1);
+  app.plane.ledger.clear();
+  await app.watch(20 * MINUTE_MS);
+  expect(app.plane.ledger.requests.filter(({ api }) => api).length).toBeLessThanOrEqual(10);
+});

@@ -1,0 +1,51 @@
+import { expect } from "vitest";
+import type { Item } from "../../../simulators/plane/types.ts";
+import { createWakeSetup } from "./wake-setup.ts";
+
+export type RemarkSetup = Awaited<ReturnType<typeof createRemarkSetup>>;
+
+/** Creates a task of Imhotep that it has been woken for, and Thot, which is woken as well. */
+export async function createRemarkSetup(options: Parameters<typeof createWakeSetup>[3] = {}) {
+  const { planeVersion } = options;
+  const setup = await createWakeSetup("2026.9.6", {}, undefined, { woken: ["Thot"], ...options });
+  const { app, gateway } = setup;
+  const task = app.addTask("Write the mail", "Imhotep");
+  let takenMessages = 0;
+  const work = async () => {
+    if (planeVersion === undefined) await app.deliverWebhooks();
+    app.dropWebhooks();
+    await app.poll();
+    await setup.advanceSeconds(8);
+  };
+  await work();
+  await setup.call("Imhotep", "list_my_tasks");
+  setup.takeRuns();
+  takenMessages = gateway.runs.length;
+  return {
+    ...setup,
+    task,
+    work,
+    /** A person comments in Plane; Plane's webhooks are delivered, and all jobs are handled. */
+    async comment(html: string, { on = task, by = app.human.id }: { on?: Item; by?: string } = {}) {
+      const comment = app.plane.addComment(on, html, { by: { id: by } });
+      await work();
+      return comment;
+    },
+    mention: (agent: string) =>
+      `<mention-component entity_identifier="${app.getUser(agent).id}" entity_name="user_mention"></mention-component>`,
+    /** The wakes since the last call, whole messages by agent. */
+    takeWakes() {
+      const runs = gateway.runs.slice(takenMessages);
+      takenMessages = gateway.runs.length;
+      return runs.map(({ agent, message }) => ({ agent, message }));
+    },
+    readCard: (on = task) => app.readComments(on).find((html) => html.includes("Agent card")) ?? "",
+  };
+}
+
+/** Calls a tool and returns the refusal's code and message. */
+export async function getRefusal({ app }: Pick<RemarkSetup, "app">, agent: string, tool: string, input: object) {
+  const { status, json } = await app.callTool(agent, tool, input);
+  expect(status).toBeGreaterThanOrEqual(400);
+  return json as { error: { code: string; message: string } };
+}

@@ -1,0 +1,78 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { startRuntime } from "../../runtime/start-runtime.ts";
+import { openStore } from "../../runtime/stores/open-store.ts";
+import { STORE_FORMAT, STORE_FORMAT_KEY } from "../../shared/store/store-format.ts";
+import { VERSION } from "../../shared/version.ts";
+import { hasRedisServer, startRedis } from "../support/redis-server.ts";
+import { createTestSettings } from "../support/settings.ts";
+import { RUNTIME_ENV } from "../support/test-runtime.ts";
+
+function createStoreUrl(): string {
+  const folder = mkdtempSync(join(tmpdir(), "groundcrew-format-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return `file:${folder}`;
+}
+
+const manifest = { routes: [], ticks: [], jobHandlers: [], ruleSets: () => [] };
+
+const start = (url: string) =>
+  startRuntime(createTestSettings({ ...RUNTIME_ENV, STORE_URL: url }), { manifest, write: () => {} });
+
+async function readFormat(url: string) {
+  const store = await openStore(url, { prefix: "groundcrew" });
+  const [stored] = await store.read([STORE_FORMAT_KEY]);
+  await store.close();
+  return stored?.value;
+}
+
+/** What a later version of Groundcrew leaves behind. */
+async function useLaterVersion(url: string) {
+  const store = await openStore(url, { prefix: "groundcrew" });
+  await store.commit({ put: [{ key: STORE_FORMAT_KEY, value: { format: STORE_FORMAT + 1, version: "9.8.7" } }] });
+  await store.close();
+}
+
+async function expectRefusal(url: string) {
+  await (await start(url)).stop();
+  expect(await readFormat(url)).toEqual({ format: STORE_FORMAT, version: VERSION });
+  await (await start(url)).stop();
+  await useLaterVersion(url);
+  await expect(start(url)).rejects.toThrow(/last used by Groundcrew 9\.8\.7.*Start 9\.8\.7 or a later version/);
+  expect(await readFormat(url)).toEqual({ format: STORE_FORMAT + 1, version: "9.8.7" });
+}
+
+test("an embedded store that a later version has used is refused and left unchanged", async () => {
+  await expectRefusal(createStoreUrl());
+});
+
+test.skipIf(!hasRedisServer())(
+  "a store in Redis that a later version has used is refused and left unchanged",
+  async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.stop());
+    await expectRefusal(`${redis.url}/0`);
+  },
+);
+
+test("the command line then exits with 78, because a restart does not help, and says what to do", async () => {
+  const url = createStoreUrl();
+  await useLaterVersion(url);
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", resolve("runtime/main.ts")], {
+    cwd: tmpdir(),
+    env: { ...RUNTIME_ENV, STORE_URL: url },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  let output = "";
+  child.stdout.on("data", (data: Buffer) => {
+    output += data;
+  });
+  const [code] = await once(child, "close");
+  expect(code).toBe(78);
+  expect(output).toContain("restore a backup from before the upgrade");
+});
