@@ -26,7 +26,9 @@ test.concurrent("a worktree is removed when it is clean and merged, or on reques
   await rig.waitFor(() => existsSync(rig.worktree("ONB-1"))).toBe(false);
   await rig.waitFor(() => rig.report("ONB-2")?.attention ?? "").toContain("is not merged into main");
   await rig.waitFor(() => rig.report("ONB-3")?.attention ?? "").toContain("changes that are not committed");
-  expect(rig.git(["branch", "--format=%(refname:short)"])).toBe("groundcrew/onb-2\ngroundcrew/onb-3\nmain\n");
+  // The branch goes after its worktree.
+  const listBranches = () => rig.git(["branch", "--format=%(refname:short)"]);
+  await rig.waitFor(listBranches).toBe("groundcrew/onb-2\ngroundcrew/onb-3\nmain\n");
   rig.server.set({ remove: [remove("ONB-3", true)] });
   await rig.waitFor(() => existsSync(rig.worktree("ONB-3"))).toBe(false);
   expect(existsSync(rig.worktree("ONB-2"))).toBe(true);
