@@ -10,8 +10,17 @@ const OFFLINE = {
   WRANGLER_SEND_ERROR_REPORTS: "false",
 };
 
+/** Limit of a test: 60 s, several times what the slowest needs alone, because four files share two processors in CI. */
+const TEST_TIMEOUT_MS = 60_000;
+
+/** Limit of `expect.poll`: 30 s, for the same reason. */
+const POLL_TIMEOUT_MS = 30_000;
+
 /** A test without a single assertion fails, for example when it only asserts in a loop over an empty list. */
-const EXPECT_OPTIONS = { requireAssertions: true };
+const EXPECT_OPTIONS = { requireAssertions: true, poll: { timeout: POLL_TIMEOUT_MS } };
+
+/** Tests of functions and handlers within the test's own process. */
+const PARTS = ["test/shared/**/*.test.ts", "test/functions/**/*.test.ts"];
 
 export default defineConfig({
   test: {
@@ -21,10 +30,20 @@ export default defineConfig({
     projects: [
       {
         test: {
-          name: "node",
+          name: "parts",
+          include: PARTS,
+          testTimeout: TEST_TIMEOUT_MS,
+          expect: EXPECT_OPTIONS,
+          // These tests change nothing outside themselves, so that files can share a process and its loaded modules.
+          isolate: false,
+        },
+      },
+      {
+        test: {
+          name: "product",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/worker/**", "test/workerd/**"],
-          testTimeout: 20_000,
+          exclude: ["test/worker/**", "test/workerd/**", ...PARTS],
+          testTimeout: TEST_TIMEOUT_MS,
           expect: EXPECT_OPTIONS,
         },
       },
@@ -32,7 +51,7 @@ export default defineConfig({
         test: {
           name: "worker",
           include: ["test/worker/**/*.test.ts"],
-          testTimeout: 20_000,
+          testTimeout: TEST_TIMEOUT_MS,
           env: OFFLINE,
           expect: EXPECT_OPTIONS,
         },
@@ -48,7 +67,12 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: "workerd", include: ["test/workerd/**/*.test.ts"], testTimeout: 20_000, expect: EXPECT_OPTIONS },
+        test: {
+          name: "workerd",
+          include: ["test/workerd/**/*.test.ts"],
+          testTimeout: TEST_TIMEOUT_MS,
+          expect: EXPECT_OPTIONS,
+        },
       },
     ],
   },

@@ -1,4 +1,4 @@
 #!/usr/bin/env node
 import { runTypeScript } from "./typescript.js";
 
-await runTypeScript(() => import("./cli/main.ts"), { isCached: true });
+await runTypeScript(() => import("./cli/main.ts"));

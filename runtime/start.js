@@ -1,6 +1,5 @@
 import { runTypeScript } from "./typescript.js";
 
 await runTypeScript(() => import("./main.ts"), {
-  isCached: true,
   hint: "On Linux `npm ci` installs Node 24: start with `npm start`.",
 });

@@ -5,19 +5,17 @@ import { fileURLToPath } from "node:url";
 /**
  * Runs a program written in TypeScript. On a Node that cannot run it, prints the required version and exits with 1.
  * @param {() => Promise<unknown>} program imports the program
- * @param {{ isCached?: boolean, hint?: string }} options `isCached`: use the compile cache; `hint`: added to the error
+ * @param {{ hint?: string }} options `hint`: added to the error
  */
-export async function runTypeScript(program, { isCached = false, hint = "" } = {}) {
+export async function runTypeScript(program, { hint = "" } = {}) {
   if (!process.features.typescript) {
     process.stderr.write(`Groundcrew needs Node 22.18 or newer; this is ${process.version}.${hint && ` ${hint}`}\n`);
     process.exitCode = 1;
     return;
   }
-  if (isCached) {
-    const { enableCompileCache } = await import("node:module");
-    // Later starts reuse the stripped and compiled code, which is faster and needs less memory. The cache is in a folder
-    // that only the installing user may write, because its content is executed; without write access there is no cache.
-    enableCompileCache(fileURLToPath(new URL("../node_modules/.cache/groundcrew", import.meta.url)));
-  }
+  const { enableCompileCache } = await import("node:module");
+  // Later starts reuse the stripped and compiled code, which is faster and needs less memory. The cache is in a folder
+  // that only the installing user may write, because its content is executed; without write access there is no cache.
+  enableCompileCache(fileURLToPath(new URL("../node_modules/.cache/groundcrew", import.meta.url)));
   await program();
 }

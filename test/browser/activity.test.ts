@@ -9,7 +9,7 @@ import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
 
 afterAll(closeSharedBrowser);
 
-const WAIT = { timeout: 15_000 };
+const WAIT = { timeout: 45_000 };
 
 type PageTestApp = Awaited<ReturnType<typeof startPageTestApp>>;
 
@@ -30,7 +30,7 @@ async function addEntry(app: PageTestApp, entry: Pick<DecisionRecord, "event"> &
   await app.store.commit({ put: [createDecisionPut(record)] });
 }
 
-describe.skipIf(!hasChromium())("Activity in Chromium", { timeout: 60_000 }, () => {
+describe.skipIf(!hasChromium())("Activity in Chromium", { timeout: 120_000 }, () => {
   test("says in sentences what happened, what Groundcrew did and which rule decided, in English and French", async () => {
     const app = await startPageTestApp();
     await app.store.commit({ put: [{ key: wakeKeys.addedJob("wake-job"), value: true }] });

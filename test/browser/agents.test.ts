@@ -6,7 +6,7 @@ import { closeSharedBrowser, hasChromium, openPage } from "./browser.ts";
 
 afterAll(closeSharedBrowser);
 
-describe.skipIf(!hasChromium())("The agents' tokens in Chromium", { timeout: 60_000 }, () => {
+describe.skipIf(!hasChromium())("The agents' tokens in Chromium", { timeout: 120_000 }, () => {
   test("can be rotated with the keyboard alone (AUTH-04): a new token is shown once, then the old one is revoked", async () => {
     const app = await startAgentsPageApp();
     const page = await openPage(app.url);

@@ -7,7 +7,7 @@ import { startTeamPlanApp } from "./team-plan-app.ts";
 
 afterAll(closeSharedBrowser);
 
-const WAIT = { timeout: 15_000 };
+const WAIT = { timeout: 45_000 };
 
 const WIDE = { width: 1440, views: ["board", "team", "plan"] };
 const PHONE = { width: 360, views: ["board", "team", "plan", "why", "chat"] };

@@ -5,7 +5,7 @@ import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
 
 afterAll(closeSharedBrowser);
 
-describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 90_000 }, () => {
+describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, () => {
   test("shows the month's budget above the board, in English and French, and nothing without a budget", async () => {
     const app = await startPageTestApp(
       {},

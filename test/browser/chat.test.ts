@@ -9,7 +9,7 @@ import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
 
 afterAll(closeSharedBrowser);
 
-const WAIT = { timeout: 15_000 };
+const WAIT = { timeout: 45_000 };
 
 async function sendChatMessage(page: TestPage, text: string) {
   await page.fill("#say-text", text);
@@ -18,7 +18,7 @@ async function sendChatMessage(page: TestPage, text: string) {
 
 const answerSelector = (text: string) => `.message:not(.mine):has-text("${text}")`;
 
-describe.skipIf(!hasChromium())("The page's chat in Chromium", { timeout: 60_000 }, () => {
+describe.skipIf(!hasChromium())("The page's chat in Chromium", { timeout: 120_000 }, () => {
   test("sends a command by keyboard and shows it with its reply, in the full run within two seconds, in Telegram too", async () => {
     const app = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711" });
     const page = await openSignedInPage(app.url);

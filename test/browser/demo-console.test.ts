@@ -24,7 +24,7 @@ describe.skipIf(!hasChromium())("The demo's console in Chromium", () => {
     const page = await openPage(demo.url);
     const card = (column: string, title: string) => `[data-column="${column}"] .card:has-text("${title}")`;
     const fate = page.locator("#console-fate");
-    const wait = { timeout: 30_000 };
+    const wait = { timeout: 60_000 };
 
     await page.waitForSelector(".card", wait);
     // Each control says what it does and what to watch for, to screen readers as well.

@@ -8,7 +8,7 @@ afterAll(closeSharedBrowser);
 
 const parseLogLine = (line: string) => z.looseObject({ message: z.string().optional() }).parse(JSON.parse(line));
 
-describe.skipIf(!hasChromium())("Failed jobs in Chromium", { timeout: 60_000 }, () => {
+describe.skipIf(!hasChromium())("Failed jobs in Chromium", { timeout: 120_000 }, () => {
   test("are listed from the header's count with what they are for and why, and requeued or discarded with the keyboard alone", async () => {
     const app = await startPageTestApp();
     const ids = ["body:1/a", "body:2/b"];

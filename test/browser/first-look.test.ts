@@ -4,7 +4,7 @@ import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
 
 afterAll(closeSharedBrowser);
 
-describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 90_000 }, () => {
+describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, () => {
   test("shows above the board how far the first look at Plane is, in English and French, until it is complete", async () => {
     let lift = () => {};
     const app = await startPageTestApp({}, (plane, project, thot) => {

@@ -4,7 +4,7 @@ import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
 
 afterAll(closeSharedBrowser);
 
-describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 90_000 }, () => {
+describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, () => {
   test("shows a long rate limit of Telegram in its header, in English and French, and ends it with a button", async () => {
     const app = await startPageTestApp();
     const page = await openSignedInPage(app.url);

@@ -8,7 +8,7 @@ const SCRIPT = "<img src=x onerror=window.hacked=1><script>window.hacked=1</scri
 const TITLES = [SCRIPT, "__proto__", "constructor", "x".repeat(255), "👩‍👩‍👧‍👦🏳️‍🌈".repeat(15), "مرحبا שלום"];
 const CHAT_TEXTS = ["[link](javascript:window.hacked=1)", SCRIPT, `/plane status ${"y".repeat(3_000)}`];
 
-describe.skipIf(!hasChromium())("The page with hostile data in Chromium", { timeout: 60_000 }, () => {
+describe.skipIf(!hasChromium())("The page with hostile data in Chromium", { timeout: 120_000 }, () => {
   test.each([360, 1440])(
     "runs nothing and stays as wide as its window of %i pixels (reliability 18)",
     async (width) => {

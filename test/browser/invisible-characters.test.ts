@@ -14,7 +14,7 @@ const FIND_INVISIBLE = `[document.body, ...document.body.querySelectorAll("*")]
 
 afterAll(closeSharedBrowser);
 
-describe.skipIf(!hasChromium())("Texts from Plane in Chromium", { timeout: 60_000 }, () => {
+describe.skipIf(!hasChromium())("Texts from Plane in Chromium", { timeout: 120_000 }, () => {
   test("contain no control, direction or invisible characters on the board and in the activity list", async () => {
     const app = await startPageTestApp();
     const page = await openSignedInPage(app.url);

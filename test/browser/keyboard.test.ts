@@ -6,7 +6,7 @@ import { openSignedInPage, signIn, startPageTestApp } from "./page-test-app.ts";
 
 afterAll(closeSharedBrowser);
 
-const WAIT = { timeout: 15_000 };
+const WAIT = { timeout: 45_000 };
 const FOCUSED = "document.activeElement";
 const ALLOWED_USERS = { TELEGRAM_ALLOWED_USERS: "4711" };
 
@@ -22,7 +22,7 @@ async function askQuestion(app: PageTestApp, title: string, choices: string[]) {
   await thot().ask("ONB-1", { text: "Formal or friendly?", choices });
 }
 
-describe.skipIf(!hasChromium())("The page used with the keyboard alone", { timeout: 60_000 }, () => {
+describe.skipIf(!hasChromium())("The page used with the keyboard alone", { timeout: 120_000 }, () => {
   test("moves the focus to the board after signing in, and keeps it when elements are redrawn", async () => {
     const app = await startPageTestApp();
     const page = await openSignedInPage(app.url);
@@ -103,7 +103,7 @@ describe.skipIf(!hasChromium())("The page used with the keyboard alone", { timeo
   });
 });
 
-describe.skipIf(!hasChromium())("The accessibility of the page", { timeout: 60_000 }, () => {
+describe.skipIf(!hasChromium())("The accessibility of the page", { timeout: 120_000 }, () => {
   test.each([
     { width: 1440, dark: false },
     { width: 1440, dark: true },

@@ -5,7 +5,7 @@ import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
 
 afterAll(closeSharedBrowser);
 
-const WAIT = { timeout: 15_000 };
+const WAIT = { timeout: 45_000 };
 
 type PageTestApp = Awaited<ReturnType<typeof startPageTestApp>>;
 
@@ -26,7 +26,7 @@ const createDecisionLogEntry = (app: PageTestApp, minutes: number) =>
     item: { id: `old-${minutes}`, key: `OLD-${minutes}`, title: "Old", url: app.plane.url },
   } satisfies DecisionRecord);
 
-describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 90_000 }, () => {
+describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, () => {
   test("shows a lost connection even if it breaks without an error, and reconnects", async () => {
     const app = await startPageTestApp();
     const page = await openSignedInPage(app.url);

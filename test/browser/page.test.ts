@@ -18,7 +18,7 @@ afterAll(closeSharedBrowser);
 
 const cardSelector = (name: string, text: string) => `[data-column="${name}"] .card:has-text("${text}")`;
 
-describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () => {
+describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, () => {
   test("asks for ADMIN_TOKEN, reports a wrong one, and shows nothing before signing in", async () => {
     const app = await startPageTestApp();
     const page = await openPage(app.url);
@@ -63,14 +63,14 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
       target_date: "2020-01-02",
     });
     for (const page of [one, two])
-      await page.waitForSelector(cardSelector("todo", "Write the guide"), { timeout: 15_000 });
+      await page.waitForSelector(cardSelector("todo", "Write the guide"), { timeout: 45_000 });
     const card = await one.textContent(cardSelector("todo", "Write the guide"));
     expect(card).toMatch(/ONB-1.*Urgent.*overdue.*Thot/);
     expect(await two.textContent(cardSelector("todo", "Write the guide"))).toMatch(/Urgent.*en retard/);
     app.plane.editItem(item, { state: "Done" });
     for (const page of [one, two])
-      await page.waitForSelector(cardSelector("done", "Write the guide"), { timeout: 15_000 });
-    await one.waitForSelector('tr:has-text("completed") .fate[data-is="delivered"]', { timeout: 15_000 });
+      await page.waitForSelector(cardSelector("done", "Write the guide"), { timeout: 45_000 });
+    await one.waitForSelector('tr:has-text("completed") .fate[data-is="delivered"]', { timeout: 45_000 });
     await one.waitForSelector('.message strong:has-text("Completed")');
     expect(await one.getAttribute('.message a:has-text("ONB-1")', "href")).toBe(
       `${app.plane.url}/${app.plane.workspace.slug}/browse/ONB-1/`,
@@ -90,17 +90,17 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
       openSignedInPage(app.url, { locale: "fr-FR", ownBrowser: true }),
     ]);
     app.plane.addItem(app.project, { name: "Write the guide", assignees: [app.thot] });
-    await one.waitForSelector(cardSelector("todo", "Write the guide"), { timeout: 15_000 });
+    await one.waitForSelector(cardSelector("todo", "Write the guide"), { timeout: 45_000 });
     await createTaskOperations(app.deps(), { name: "Thot", role: "worker" }).claim("ONB-1");
-    await one.waitForSelector(`${cardSelector("todo", "Write the guide")} .held`, { timeout: 15_000 });
+    await one.waitForSelector(`${cardSelector("todo", "Write the guide")} .held`, { timeout: 45_000 });
     expect(await one.textContent(".held")).toMatch(/^claimed by Thot until \d\d:\d\d$/);
-    await two.waitForSelector(".held:has-text('réservée par Thot jusqu’à')", { timeout: 15_000 });
+    await two.waitForSelector(".held:has-text('réservée par Thot jusqu’à')", { timeout: 45_000 });
     const unsure = { status: "done", text: "Written.", confidence: 0.5 } as const;
     const thot = () => createTaskOperations(app.deps(), { name: "Thot", role: "worker" });
     await thot().setStatus("ONB-1", { status: "in_progress" });
     await thot().setStatus("ONB-1", unsure);
-    await one.waitForSelector(".card .waits:has-text('Waiting for your review')", { timeout: 15_000 });
-    await two.waitForSelector(".card .waits:has-text('En attente de votre relecture')", { timeout: 15_000 });
+    await one.waitForSelector(".card .waits:has-text('Waiting for your review')", { timeout: 45_000 });
+    await two.waitForSelector(".card .waits:has-text('En attente de votre relecture')", { timeout: 45_000 });
     expect([...one.problems, ...two.problems]).toEqual([]);
   });
 
@@ -110,8 +110,8 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
     app.plane.addItem(app.project, { name: "First" });
     app.plane.addItem(app.project, { name: "Second", priority: "low" });
     const third = app.plane.addItem(app.project, { name: "Third", state: "In Progress" });
-    await page.waitForSelector(cardSelector("in_progress", "Third"), { timeout: 15_000 });
-    await page.waitForSelector(cardSelector("todo", "First"), { timeout: 15_000 });
+    await page.waitForSelector(cardSelector("in_progress", "Third"), { timeout: 45_000 });
+    await page.waitForSelector(cardSelector("todo", "First"), { timeout: 45_000 });
     await page.waitForSelector('tr:has-text("Second")');
     await page.focus(`${cardSelector("todo", "Second")} button`);
     await page.keyboard.press("ArrowDown");
@@ -123,7 +123,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
     await expectInPage(page, "document.querySelector('#trail').textContent.includes('Second')").toBe(false);
     app.plane.editItem(third, { priority: "high" });
     await page.waitForSelector('#trail tr:has-text("The priority was changed: No priority → High")', {
-      timeout: 15_000,
+      timeout: 45_000,
     });
     await page.keyboard.press("Escape");
     await page.waitForSelector('#trail tr:has-text("Second")');
@@ -163,7 +163,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
     await app.restart();
     await page.waitForSelector('#live[data-is="on"]', { timeout: 20_000 });
     expect(await page.isVisible("#lost")).toBe(false);
-    await page.waitForSelector(cardSelector("todo", "Came while nobody was there"), { timeout: 15_000 });
+    await page.waitForSelector(cardSelector("todo", "Came while nobody was there"), { timeout: 45_000 });
     expect(page.problems).toEqual([]);
   });
 
@@ -171,7 +171,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
     const app = await startPageTestApp();
     app.plane.addItem(app.project, { name: "A title that goes on and on ".repeat(8) + "x".repeat(30) });
     const page = await openSignedInPage(app.url, { width: 360, height: 740 });
-    await page.waitForSelector(".card", { timeout: 15_000 });
+    await page.waitForSelector(".card", { timeout: 45_000 });
     for (const view of ["why", "chat", "board"]) {
       await page.click(`#views [data-view="${view}"]`);
       expect(await page.isVisible(`#${view}`)).toBe(true);
@@ -200,7 +200,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () 
     const app = await startPageTestApp();
     const page = await openSignedInPage(app.url);
     app.plane.addItem(app.project, { name: "Seed" });
-    await page.waitForSelector('tr:has-text("Seed")', { timeout: 15_000 });
+    await page.waitForSelector('tr:has-text("Seed")', { timeout: 45_000 });
     app.plane.addItem(app.project, { name: "News", assignees: [app.thot] });
     await expectInPage(page, "document.querySelector('#news').textContent").toContain("ONB-2");
     const nameless = await page.evaluate(`[...document.querySelectorAll("button, a, select, input")]

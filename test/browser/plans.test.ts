@@ -6,7 +6,7 @@ import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
 
 afterAll(closeSharedBrowser);
 
-describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 90_000 }, () => {
+describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, () => {
   test("shows plans with their steps and state, in English and French, and names of projects as text", async () => {
     const app = await startPageTestApp();
     const page = await openSignedInPage(app.url);

@@ -6,7 +6,7 @@ import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
 
 afterAll(closeSharedBrowser);
 
-describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 60_000 }, () => {
+describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, () => {
   test.each([
     {
       locale: "en-GB",

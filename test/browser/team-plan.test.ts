@@ -5,7 +5,7 @@ import { startTeamPlanApp } from "./team-plan-app.ts";
 
 afterAll(closeSharedBrowser);
 
-const WAIT = { timeout: 15_000 };
+const WAIT = { timeout: 45_000 };
 const FOCUSED = "document.activeElement";
 
 const expectInPage = (page: TestPage, expression: string) => expect.poll(() => page.evaluate(expression), WAIT);
@@ -16,7 +16,7 @@ async function openView(page: TestPage, view: "team" | "plan"): Promise<void> {
   await page.waitForSelector(view === "team" ? "#team-list .agent, #team-list .empty" : "#plan-view[aria-busy=false]");
 }
 
-describe.skipIf(!hasChromium())("The views Team and Plan", { timeout: 90_000 }, () => {
+describe.skipIf(!hasChromium())("The views Team and Plan", { timeout: 120_000 }, () => {
   test("the team shows what an agent holds, its queue and its figures, as charts and as a table, and follows changes", async () => {
     const app = await startTeamPlanApp();
     const page = await openSignedInPage(app.url);

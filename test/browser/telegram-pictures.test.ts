@@ -98,7 +98,7 @@ async function playTenMessages(): Promise<Record<string, ChatBubble[]>> {
   return { completed, burst, progress, question, answered, review, status, which, word, digest: day };
 }
 
-describe.skipIf(!hasChromium())("Ten typical messages", { timeout: 60_000 }, () => {
+describe.skipIf(!hasChromium())("Ten typical messages", { timeout: 120_000 }, () => {
   test("are rendered, and none is wider than a phone", async () => {
     const messages = await playTenMessages();
     expect(Object.keys(messages)).toHaveLength(10);

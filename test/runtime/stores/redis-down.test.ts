@@ -6,6 +6,9 @@ import { createLog } from "../../../shared/log.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import { findFreePort, hasRedisServer, startRedis, type TestRedis } from "../../support/redis-server.ts";
 
+/** Limit for what happens within a second or two on a machine that is not busy. */
+const LIMIT = { timeout: 30_000 };
+
 const FULL = process.env["FULL"] !== undefined;
 
 describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
@@ -27,8 +30,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
   });
 
   const put = (key: string) => store.commit({ put: [{ key, value: "x".repeat(3000), sets: ["s"] }] });
-  const works = () =>
-    vi.waitFor(async () => expect(await put("again")).toBe("kept"), { timeout: 15_000, interval: 20 });
+  const works = () => vi.waitFor(async () => expect(await put("again")).toBe("kept"), { ...LIMIT, interval: 20 });
 
   const refused = (call: () => Promise<unknown>) => expect(call()).rejects.toMatchObject({ code: "unavailable" });
   /** The call is refused without being sent, and so without waiting for an answer or a connection. */
@@ -61,7 +63,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
       });
       for (let round = 0; round < rounds; round++) {
         const sofar = acknowledged.length;
-        await vi.waitFor(() => expect(acknowledged.length).toBeGreaterThan(sofar + 200), { timeout: 15_000 });
+        await vi.waitFor(() => expect(acknowledged.length).toBeGreaterThan(sofar + 200), LIMIT);
         await redis.kill();
         await redis.start();
       }
@@ -83,7 +85,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
       // Neither the error nor its properties contain the text of the value.
       if (outcome.status === "rejected") expect(inspect(outcome.reason, { depth: 9 })).not.toContain("xxxx");
     }
-    await vi.waitFor(() => expect(connectionChanges).toHaveLength(2));
+    await vi.waitFor(() => expect(connectionChanges).toHaveLength(2), LIMIT);
     for (const call of [
       () => put("a"),
       () => store.read(["a"]),
@@ -112,7 +114,10 @@ describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(isBehindRefused).toBe(true);
     await behind;
-    await vi.waitFor(() => expect(connectionChanges).toEqual([undefined, expect.stringContaining("Socket timeout")]));
+    await vi.waitFor(
+      () => expect(connectionChanges).toEqual([undefined, expect.stringContaining("Socket timeout")]),
+      LIMIT,
+    );
     await refusedAtOnce(() => put("later"));
     redis.thaw();
     await works();
@@ -180,9 +185,9 @@ describe.skipIf(!hasRedisServer())("opening a store in Redis", () => {
     const store = await openStore(redis.url, { prefix: "t", log });
     try {
       await redis.kill();
-      await vi.waitFor(() => expect(lines).toHaveLength(2));
+      await vi.waitFor(() => expect(lines).toHaveLength(2), LIMIT);
       await redis.start();
-      await vi.waitFor(() => expect(lines).toHaveLength(3), { timeout: 5000 });
+      await vi.waitFor(() => expect(lines).toHaveLength(3), LIMIT);
       await store.close();
       // Closing the store logs no lost connection.
       expect(lines.map((line) => JSON.parse(line).level)).toEqual(["info", "warn", "info"]);

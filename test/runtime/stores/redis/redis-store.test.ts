@@ -63,6 +63,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
     const [first] = await store.take("inbox", 20, 1);
     await store.lease("claim:a", "ann", 20);
     await vi.waitFor(async () => expect(await store.take("inbox", 1000, 1)).toMatchObject([{ tries: 2 }]), {
+      timeout: 30_000,
       interval: 5,
     });
     expect(await store.now()).toBeGreaterThanOrEqual(first?.until ?? Number.POSITIVE_INFINITY);
