@@ -1,4 +1,4 @@
-import type { TicketCost } from "../../shared/tickets/ticket-cost.ts";
+import type { TicketCost } from "../../shared/tickets/ticket-views.ts";
 import type { Ms } from "../../shared/time.ts";
 import type { BoardCard } from "./board-cards.ts";
 

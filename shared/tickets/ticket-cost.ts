@@ -2,9 +2,10 @@ import type { Deps } from "../app/deps.ts";
 import type { Commit } from "../store/port.ts";
 import { prepareCardCost } from "../work/card/card-record.ts";
 import type { WorkDeps } from "../work/context/call-context.ts";
-import { type AgentDay, readAgentDays } from "../work/time/agent-days.ts";
+import { readAgentDays } from "../work/time/agent-days.ts";
 import { prepareSpending, readMonthlySpending } from "../work/time/spending.ts";
 import type { Ticket } from "./ticket.ts";
+import type { TicketCost } from "./ticket-views.ts";
 
 /** Under this name sessions appear in figures of cost, on the agent card and in the view Team. */
 export const TICKET_SPENDER = "Claude Code";
@@ -30,14 +31,6 @@ export async function prepareTicketCost(
     put: [...spending.put, ...card.put],
     jobs: card.jobs,
   };
-}
-
-/** What the sessions of tickets have cost, in the unit in which Claude Code reports it: US dollars. */
-export interface TicketCost {
-  /** Of this calendar month in the settings' time zone. */
-  month: number;
-  /** Of the last calendar days, oldest first, today last. */
-  days: Pick<AgentDay, "day" | "cost">[];
 }
 
 /** Reads the cost of tickets of this month and of the last `days` days, in the settings' time zone. */

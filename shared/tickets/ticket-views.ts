@@ -105,6 +105,14 @@ function pickSession(session: ObservedSession["session"] | undefined) {
   };
 }
 
+/** What the sessions of tickets have cost, in the unit in which Claude Code reports it: US dollars. */
+export interface TicketCost {
+  /** Of this calendar month in the settings' time zone. */
+  month: number;
+  /** Of the last calendar days, oldest first, today last. */
+  days: { day: string; cost: number }[];
+}
+
 export type PendingTicket = ReturnType<typeof toPendingView>;
 export type SessionTicket = ReturnType<typeof toSessionView>;
 export type CompletedTicket = ReturnType<typeof toCompletedView>;

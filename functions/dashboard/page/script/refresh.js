@@ -7,21 +7,28 @@ import { translate } from "./language.js";
 /** @type {PagePart[]} */
 let parts = [];
 let isRefreshing = false;
-let isWanted = false;
+/** Ids of the parts to load again. @type {Set<string>} */
+const wanted = new Set();
 
 /** @param {PagePart[]} all */
 export function setParts(all) {
   parts = all;
 }
 
-/** Loads all parts again. A call during a refresh makes it run once more afterwards. */
-export async function refreshPage() {
-  isWanted = true;
+/** Loads all parts again. */
+export function refreshPage() {
+  return refreshParts(parts.map(({ id }) => id));
+}
+
+/** Loads these parts again. A call during a refresh makes it run once more afterwards. @param {string[]} ids */
+export async function refreshParts(ids) {
+  for (const id of ids) wanted.add(id);
   if (isRefreshing) return;
   isRefreshing = true;
-  while (isWanted) {
-    isWanted = false;
-    await Promise.all(parts.map(refreshPart));
+  while (wanted.size > 0) {
+    const due = parts.filter(({ id }) => wanted.has(id));
+    wanted.clear();
+    await Promise.all(due.map(refreshPart));
   }
   isRefreshing = false;
 }
