@@ -1,7 +1,8 @@
 import type { ExchangeRequest } from "../../shared/tickets/exchange.ts";
 import { type ExchangeAnswer, exchangeAnswerSchema } from "../../shared/tickets/exchange.ts";
 import type { ItemPatch } from "../../simulators/plane/types.ts";
-import { PAGE_ADMIN_TOKEN, runPageApp, startPageTestApp } from "./page-test-app.ts";
+import type { TestPage } from "./browser.ts";
+import { openSignedInPage, PAGE_ADMIN_TOKEN, runPageApp, startPageTestApp } from "./page-test-app.ts";
 
 const RUNNER_TOKEN = "runner-token-of-the-browser-tests";
 
@@ -10,8 +11,15 @@ type Session = ExchangeRequest["sessions"][number];
 const createConfig = (settings: object) => ({ tickets: { repositories: { ONB: "/srv/onb" }, ...settings } });
 
 /** Starts the product with tickets for ONB, and a runner that the test plays, until the test ends. */
-export async function startTicketsPageApp(settings: object = {}, env: Record<string, string> = {}) {
-  return addRunner(await startPageTestApp({ RUNNER_TOKEN, ...env }, undefined, createConfig(settings)));
+export async function startTicketsPageApp(
+  settings: object = {},
+  env: Record<string, string> = {},
+  /** Further content of the settings file. */
+  config: object = {},
+) {
+  return addRunner(
+    await startPageTestApp({ RUNNER_TOKEN, ...env }, undefined, { ...createConfig(settings), ...config }),
+  );
 }
 
 /** Starts the same outside of a test. */
@@ -83,4 +91,27 @@ export function createSession(ticket: string, change: Partial<Session> = {}): Se
     applied: [],
     ...change,
   };
+}
+
+/** The selector of a ticket's card. */
+export const ticketSelector = (part: string, key: string) => `[data-part="${part}"] .ticket[data-ticket="${key}"]`;
+
+/** Signs in and opens the view Tickets. */
+export async function openTickets(
+  app: TicketsPageApp,
+  options?: Parameters<typeof openSignedInPage>[1],
+): Promise<TestPage> {
+  const page = await openSignedInPage(app.url, options);
+  await page.click('#views [data-view="tickets"]');
+  await page.waitForSelector("#tickets-view[aria-busy=false]", { timeout: 30_000 });
+  return page;
+}
+
+/** The comments in Plane with a ticket's result. */
+export function listResults(app: TicketsPageApp): string[] {
+  return app.plane
+    .items(app.project)
+    .flatMap((item) => app.plane.comments(item))
+    .map(({ comment_html }) => comment_html)
+    .filter((html) => html.includes("Claude Code"));
 }

@@ -22,6 +22,8 @@ let watchdog;
 let countdown;
 /** @type {number | undefined} */
 let ticketNews;
+/** Parts of the page that have news. @type {Set<string>} */
+const newsParts = new Set();
 
 export function startUpdates() {
   connect();
@@ -38,20 +40,26 @@ function connect() {
     retryMs = FIRST_RETRY_MS;
     showConnected();
     clearTimeout(ticketNews);
+    newsParts.clear();
     refreshPage();
   });
-  for (const name of ["ticket", "session"]) source.addEventListener(name, handleTicketNews);
+  source.addEventListener("ticket", () => handleNews("tickets"));
+  source.addEventListener("session", () => handleNews("sessions"));
   source.addEventListener("beat", restartWatchdog);
   source.addEventListener("again", connect);
   source.onerror = handleConnectionLoss;
   restartWatchdog();
 }
 
-/** Most changes of a ticket come together with a change of the page, which loads the tickets as well. */
-function handleTicketNews() {
+/** Most changes of a ticket come together with a change of the page, which loads the tickets as well. @param {string} part */
+function handleNews(part) {
   restartWatchdog();
+  newsParts.add(part);
   clearTimeout(ticketNews);
-  ticketNews = setTimeout(() => refreshParts(["tickets"]), NEWS_MS);
+  ticketNews = setTimeout(() => {
+    refreshParts([...newsParts]);
+    newsParts.clear();
+  }, NEWS_MS);
 }
 
 function restartWatchdog() {

@@ -15,7 +15,7 @@ import { refreshPage, setParts } from "./refresh.js";
 import { chooseTask, getChosenTask, getProject, onTaskChoice, setProject } from "./selection.js";
 import "./sign-in.js";
 import { loadTeam } from "./team.js";
-import { loadTickets, showTicketCount } from "./tickets.js";
+import { loadSessions, loadTickets, showTicketCount } from "./tickets.js";
 import { onViewChange, showView } from "./views.js";
 
 /** @import { BoardAnswer } from "../../api-answers.ts" */
@@ -88,6 +88,7 @@ setParts([
   { id: "team", load: loadTeam },
   { id: "plan", load: loadPlan },
   { id: "tickets", load: loadTickets },
+  { id: "sessions", place: "tickets", load: loadSessions },
   { id: "why", load: loadDecisions },
   { id: "chat", load: loadChat },
   { id: "agents", load: loadAgents },

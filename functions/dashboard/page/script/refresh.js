@@ -17,7 +17,7 @@ export function setParts(all) {
 
 /** Loads all parts again. */
 export function refreshPage() {
-  return refreshParts(parts.map(({ id }) => id));
+  return refreshParts(parts.filter(({ place }) => !place).map(({ id }) => id));
 }
 
 /** Loads these parts again. A call during a refresh makes it run once more afterwards. @param {string[]} ids */
@@ -34,15 +34,15 @@ export async function refreshParts(ids) {
 }
 
 /** @param {PagePart} part */
-async function refreshPart({ id, load }) {
-  const trouble = findElement(getElement(id), ".trouble");
+async function refreshPart({ id, place = id, load }) {
+  const trouble = findElement(getElement(place), ".trouble");
   try {
     await load();
     const hadFocus = trouble.contains(document.activeElement);
     trouble.replaceChildren();
-    if (hadFocus) focusFirstVisible(getElement(id));
+    if (hadFocus) focusFirstVisible(getElement(place));
   } catch (thrown) {
-    showTrouble(id, thrown);
+    showTrouble(place, thrown);
   }
 }
 

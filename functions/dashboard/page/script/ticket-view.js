@@ -17,23 +17,51 @@ const PARTS = /** @type {const} */ (["pending", "sessions", "failed", "completed
 /** What the settings file needs at least. */
 const EXAMPLE = '{ "tickets": { "repositories": { "ONB": "/srv/onboarding" } } }';
 
-/** Numbers of the last request and of the one that is shown: an answer that is overtaken is not shown. */
-let lastRequest = 0;
-let shownRequest = 0;
+/** @type {ReturnType<typeof createSource<PendingTicketsAnswer>>} */
+const pendingSource = createSource("/api/pending-tickets");
+/** @type {ReturnType<typeof createSource<SessionsAnswer>>} */
+const sessionsSource = createSource("/api/sessions");
+/** @type {ReturnType<typeof createSource<CompletedTicketsAnswer>>} */
+const completedSource = createSource("/api/completed-tickets");
+
+/**
+ * Creates a reader that keeps the newest answer: one that is overtaken by the answer of a later request is not kept.
+ * @template Answer @param {string} path
+ */
+function createSource(path) {
+  let requests = 0;
+  let kept = 0;
+  /** @type {Answer | undefined} */
+  let answer;
+  return {
+    get: () => answer,
+    async load() {
+      requests += 1;
+      const request = requests;
+      /** @type {Answer} */
+      const loaded = await fetchJson(path);
+      if (request < kept) return;
+      kept = request;
+      answer = loaded;
+    },
+  };
+}
 
 /** Loads the tickets and shows them. */
 export async function showTickets() {
-  lastRequest += 1;
-  const request = lastRequest;
-  /** @type {[PendingTicketsAnswer, SessionsAnswer, CompletedTicketsAnswer]} */
-  const [pending, sessions, completed] = await Promise.all([
-    fetchJson("/api/pending-tickets"),
-    fetchJson("/api/sessions"),
-    fetchJson("/api/completed-tickets"),
-  ]);
-  if (request < shownRequest) return;
-  shownRequest = request;
-  drawTickets(pending, sessions, completed);
+  await Promise.all([pendingSource.load(), sessionsSource.load(), completedSource.load()]);
+  drawLoaded();
+}
+
+/** Loads the sessions and shows them. */
+export async function showSessions() {
+  await sessionsSource.load();
+  drawLoaded();
+}
+
+function drawLoaded() {
+  const [pending, sessions, completed] = [pendingSource.get(), sessionsSource.get(), completedSource.get()];
+  if (pending && sessions && completed) drawTickets(pending, sessions, completed);
 }
 
 onTicketChange(() => showTickets().catch((thrown) => showTrouble("tickets", thrown)));

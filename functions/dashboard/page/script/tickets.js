@@ -8,12 +8,22 @@ import { getView } from "./views.js";
 let failures = 0;
 let isStyled = false;
 
-/** Loads the tickets while their view is shown; its script and style sheet, when it is shown first. */
-export async function loadTickets() {
+/** Loads the tickets while their view is shown. */
+export function loadTickets() {
+  return loadView((view) => view.showTickets());
+}
+
+/** Loads only the sessions: their output changes nothing else. */
+export function loadSessions() {
+  return loadView((view) => view.showSessions());
+}
+
+/** Loads the view's script and style sheet when it is shown first. @param {(view: typeof import("./ticket-view.js")) => Promise<void>} show */
+async function loadView(show) {
   if (getView() !== "tickets") return;
   const address = `/assets/tickets.js${failures > 0 ? `?${failures}` : ""}`;
-  const [{ showTickets }] = await Promise.all([importView(address), loadStyle()]);
-  await showTickets();
+  const [view] = await Promise.all([importView(address), loadStyle()]);
+  await show(view);
 }
 
 /** @param {string} address @returns {Promise<typeof import("./ticket-view.js")>} */
