@@ -82,7 +82,7 @@ async function takeTicketsPicture() {
   const app = await runTicketsPageApp({ max_sessions: 2 });
   try {
     await playTicketScene(app);
-    const page = await browser.newPage({ locale: "en-GB", viewport: { width: 1360, height: 1560 } });
+    const page = await browser.newPage({ locale: "en-GB", viewport: { width: 1360, height: 1600 } });
     await page.goto(app.url);
     await page.fill("#token", PAGE_ADMIN_TOKEN);
     await page.press("#token", "Enter");

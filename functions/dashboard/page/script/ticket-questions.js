@@ -15,7 +15,7 @@ export function drawQuestion(key, reason, { id, kind, text, answer }) {
     "div",
     { class: "question", "data-kind": kind },
     createElement("p", {}, createElement("b", {}, ended ? `${translateTicket(ended)} ` : "", head)),
-    kind !== "time" && text !== "" && drawTicketText("question.input", text),
+    kind !== "time" && text !== "" && drawTicketText(`question.${kind}`, text),
     answer === undefined
       ? createElement("div", { class: "actions" }, drawAnswers(key, id, kind, text))
       : createElement(
