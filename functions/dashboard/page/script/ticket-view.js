@@ -47,15 +47,10 @@ function createSource(path) {
   };
 }
 
-/** Loads the tickets and shows them. */
-export async function showTickets() {
-  await Promise.all([pendingSource.load(), sessionsSource.load(), completedSource.load()]);
-  drawLoaded();
-}
-
-/** Loads the sessions and shows them. */
-export async function showSessions() {
-  await sessionsSource.load();
+/** Loads the tickets, or only the sessions, and shows them. @param {"all" | "sessions"} [which] */
+export async function showTickets(which = "all") {
+  const others = which === "all" ? [pendingSource, completedSource] : [];
+  await Promise.all([sessionsSource, ...others].map((source) => source.load()));
   drawLoaded();
 }
 

@@ -10,20 +10,20 @@ let isStyled = false;
 
 /** Loads the tickets while their view is shown. */
 export function loadTickets() {
-  return loadView((view) => view.showTickets());
+  return loadView("all");
 }
 
 /** Loads only the sessions: their output changes nothing else. */
 export function loadSessions() {
-  return loadView((view) => view.showSessions());
+  return loadView("sessions");
 }
 
-/** Loads the view's script and style sheet when it is shown first. @param {(view: typeof import("./ticket-view.js")) => Promise<void>} show */
-async function loadView(show) {
+/** Loads the view's script and style sheet when it is shown first. @param {"all" | "sessions"} which */
+async function loadView(which) {
   if (getView() !== "tickets") return;
   const address = `/assets/tickets.js${failures > 0 ? `?${failures}` : ""}`;
-  const [view] = await Promise.all([importView(address), loadStyle()]);
-  await show(view);
+  const [{ showTickets }] = await Promise.all([importView(address), loadStyle()]);
+  await showTickets(which);
 }
 
 /** @param {string} address @returns {Promise<typeof import("./ticket-view.js")>} */
