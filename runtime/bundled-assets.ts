@@ -30,6 +30,17 @@ import selectionScript from "../functions/dashboard/page/script/selection.js";
 import signInScript from "../functions/dashboard/page/script/sign-in.js";
 import taskRowScript from "../functions/dashboard/page/script/task-row.js";
 import teamScript from "../functions/dashboard/page/script/team.js";
+import ticketActionsScript from "../functions/dashboard/page/script/ticket-actions.js";
+import ticketCompletedScript from "../functions/dashboard/page/script/ticket-completed.js";
+import ticketDialogScript from "../functions/dashboard/page/script/ticket-dialog.js";
+import ticketFactsScript from "../functions/dashboard/page/script/ticket-facts.js";
+import ticketLanguageScript from "../functions/dashboard/page/script/ticket-language.js";
+import ticketPendingScript from "../functions/dashboard/page/script/ticket-pending.js";
+import ticketQuestionsScript from "../functions/dashboard/page/script/ticket-questions.js";
+import ticketSessionsScript from "../functions/dashboard/page/script/ticket-sessions.js";
+import ticketTerminalScript from "../functions/dashboard/page/script/ticket-terminal.js";
+import ticketViewScript from "../functions/dashboard/page/script/ticket-view.js";
+import ticketsScript from "../functions/dashboard/page/script/tickets.js";
 import viewsScript from "../functions/dashboard/page/script/views.js";
 import agentsStyle from "../functions/dashboard/page/style/agents.css";
 import baseStyle from "../functions/dashboard/page/style/base.css";
@@ -42,6 +53,7 @@ import planStyle from "../functions/dashboard/page/style/plan.css";
 import progressStyle from "../functions/dashboard/page/style/progress.css";
 import signInStyle from "../functions/dashboard/page/style/sign-in.css";
 import teamStyle from "../functions/dashboard/page/style/team.css";
+import ticketsStyle from "../functions/dashboard/page/style/tickets.css";
 import viewsStyle from "../functions/dashboard/page/style/views.css";
 
 /** A Worker has no disk: Wrangler puts the files' texts into its bundle, by the rule in wrangler.jsonc. */
@@ -90,6 +102,18 @@ const BUNDLED_ASSETS: Readonly<Record<PageFile, string>> = {
   "functions/dashboard/page/style/agents.css": agentsStyle,
   "functions/dashboard/page/style/decision-log.css": decisionLogStyle,
   "functions/dashboard/page/style/chat.css": chatStyle,
+  "functions/dashboard/page/script/ticket-actions.js": ticketActionsScript,
+  "functions/dashboard/page/script/ticket-completed.js": ticketCompletedScript,
+  "functions/dashboard/page/script/ticket-dialog.js": ticketDialogScript,
+  "functions/dashboard/page/script/ticket-facts.js": ticketFactsScript,
+  "functions/dashboard/page/script/ticket-language.js": ticketLanguageScript,
+  "functions/dashboard/page/script/ticket-pending.js": ticketPendingScript,
+  "functions/dashboard/page/script/ticket-questions.js": ticketQuestionsScript,
+  "functions/dashboard/page/script/ticket-sessions.js": ticketSessionsScript,
+  "functions/dashboard/page/script/ticket-terminal.js": ticketTerminalScript,
+  "functions/dashboard/page/script/ticket-view.js": ticketViewScript,
+  "functions/dashboard/page/script/tickets.js": ticketsScript,
+  "functions/dashboard/page/style/tickets.css": ticketsStyle,
 };
 
 const assets = new Map<string, string>(Object.entries(BUNDLED_ASSETS));

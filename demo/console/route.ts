@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { compactStyle } from "../../functions/dashboard/page/compact-style.ts";
-import { joinModules } from "../../functions/dashboard/page/join-modules.ts";
+import { joinPageAddition } from "../../functions/dashboard/page/join-page-addition.ts";
 import type { Deps, Route } from "../../shared/app/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body-reader.ts";
@@ -8,8 +8,6 @@ import { CONSOLE_TEXTS } from "./texts.ts";
 
 /** The console's modules; `console.js` is their entry. */
 const CONSOLE_SCRIPTS = ["console.js", "console-drag.js", "console-groups.js", "console-language.js"] as const;
-/** Imports of the page's modules by the console's; in the browser the page's modules are one script. */
-const PAGE_IMPORT = /^import \{([^}]*)\} from "[./]+\/functions\/dashboard\/page\/script\/[\w-]+\.js";\n/gm;
 
 /** Creates the console's route, which exists only in the demo. Its actions run in the demo's parent process. */
 export function createConsoleRoute(runAction: (name: string, input: unknown) => Promise<unknown>): Route {
@@ -35,19 +33,9 @@ export function createConsoleRoute(runAction: (name: string, input: unknown) => 
 
 /** Creates the console's script with its texts, which imports the page's script. */
 export function createConsoleScript(readAsset: Deps["readAsset"]): string {
-  const imported = new Set<string>();
-  const sources = Object.fromEntries(
-    CONSOLE_SCRIPTS.map((name) => {
-      const source = readAsset(`demo/console/script/${name}`).replaceAll(PAGE_IMPORT, (_, names: string) => {
-        for (const one of names.match(/\w+/g) ?? []) imported.add(one);
-        return "";
-      });
-      return [name, source] as const;
-    }),
-  );
+  const sources = CONSOLE_SCRIPTS.map((name) => [name, readAsset(`demo/console/script/${name}`)] as const);
   const texts = `export const TEXTS = ${JSON.stringify(CONSOLE_TEXTS)};\n`;
-  const script = joinModules({ ...sources, "console-texts.js": texts }, "console.js");
-  return `import { ${[...imported].join(", ")} } from "/assets/page.js";\n${script}`;
+  return joinPageAddition({ ...Object.fromEntries(sources), "console-texts.js": texts }, "console.js");
 }
 
 function parseBody(body: Uint8Array): unknown {

@@ -26,6 +26,8 @@ export interface BoardAnswer {
   set_aside: number;
   /** The budget of the month; absent when none is set. */
   budget?: BoardBudget;
+  /** Number of tickets that wait for an approval; absent without tickets. */
+  tickets?: { pending: number };
   /** How far the first look at Plane is; absent when it is complete. */
   first_look?: FirstLook;
   /** Uploads of deliverables that have taken longer than a second, oldest first. */
@@ -37,6 +39,8 @@ export interface BoardBudget {
   /** `2026-11` */
   month: string;
   spent: number;
+  /** The part of `spent` that the sessions of tickets have cost; absent without any. */
+  tickets?: number;
   open: number;
   /** Number of open tasks whose cost nothing tells. */
   unknown: number;

@@ -7,6 +7,7 @@ import { listReadableProjects } from "../../shared/observe/project-record.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createRedactor } from "../../shared/redact.ts";
 import { findCapacityWarnings } from "../../shared/store/capacity.ts";
+import { ticketSets } from "../../shared/tickets/ticket.ts";
 import { VERSION } from "../../shared/version.ts";
 import { readUploads } from "../../shared/work/deliverables/upload-progress.ts";
 import { readStoredBudget } from "../../shared/work/forecast/budget.ts";
@@ -71,6 +72,7 @@ function app(deps: BoardDeps): Hono {
       ...omitUndefined({ budget: await readBoardBudget(deps) }),
       ...omitUndefined({ first_look: await readFirstLook(deps) }),
       uploads: await readUploads(deps),
+      ...(settings.tickets ? { tickets: { pending: await store.count(ticketSets.in("pending")) } } : {}),
     } satisfies BoardAnswer);
   });
 }
@@ -79,8 +81,8 @@ function app(deps: BoardDeps): Hono {
 async function readBoardBudget(deps: BoardDeps): Promise<BoardBudget | undefined> {
   const budget = deps.settings.budget && (await readStoredBudget(deps));
   if (!budget) return undefined;
-  const { month, spent, open, unknown, amount, currency, share } = budget;
-  return { month, spent, open, unknown, amount, currency, share };
+  const { month, spent, sources, open, unknown, amount, currency, share } = budget;
+  return { month, spent, open, unknown, amount, currency, share, ...omitUndefined({ tickets: sources.tickets }) };
 }
 
 function readStoreTrouble({ settings, storeHealth }: BoardDeps): StoreTrouble | undefined {

@@ -1,4 +1,6 @@
 import type { Deps } from "../../shared/app/deps.ts";
+import type { Revision } from "../../shared/store/port.ts";
+import { readTicketNews, type TicketNews } from "../../shared/tickets/ticket-news.ts";
 import { isRecent, MINUTE, type Ms } from "../../shared/time.ts";
 import { readRevision } from "./revision.ts";
 
@@ -29,7 +31,7 @@ interface EventStream {
   lastSentAt: Ms;
 }
 
-/** The open event streams of one process. Each only signals that there is something new to fetch. */
+/** The open event streams of one process. Each signals that there is something new to fetch, and which tickets changed. */
 export interface EventStreams {
   /** Opens a stream; undefined when the limit is reached and the readers of all streams keep up. */
   open(): ReadableStream<Uint8Array> | undefined;
@@ -45,6 +47,8 @@ export function createEventStreams(
   const streams = new Set<EventStream>();
   let watching = false;
   let revision: string | undefined;
+  /** Revision of the last reported news of tickets; undefined until the first look, which reports none. */
+  let newsRevision: Revision | undefined;
 
   function sendText(stream: EventStream, text: string) {
     if ((stream.controller.desiredSize ?? 0) <= 0) return abortStream(stream);
@@ -67,21 +71,33 @@ export function createEventStreams(
   async function watchRevision() {
     if (watching) return;
     watching = true;
+    newsRevision = undefined;
     while (streams.size > 0 && !deps.stopping.aborted) {
       // An unavailable store counts as no change; the page sees the error when it fetches.
       const current = await readRevision(deps).catch(() => revision);
       const changed = current !== revision;
       revision = current;
+      // In one chunk, because a slow reader is recognized by its unread chunks.
+      const text = (await readNews()).map(formatTicketNews).join("") + (changed ? formatChange(current) : "");
       const now = deps.clock();
       for (const stream of [...streams]) {
         if (!isRecent(stream.openedAt, maxAge, now)) closeStream(stream, "event: again\ndata: \n\n");
-        else if (changed) sendText(stream, formatChange(current));
+        else if (text !== "") sendText(stream, text);
         else if (!isRecent(stream.lastSentAt, heartbeatInterval, now)) sendText(stream, "event: beat\ndata: \n\n");
       }
       await deps.wait(checkInterval, deps.stopping);
     }
     for (const stream of [...streams]) closeStream(stream);
     watching = false;
+  }
+
+  /** Reads what has changed about tickets since the last look. */
+  async function readNews(): Promise<TicketNews[]> {
+    const found = await readTicketNews(deps.store, newsRevision ?? 0).catch(() => undefined);
+    if (!found) return [];
+    const isFirst = newsRevision === undefined;
+    newsRevision = found.rev;
+    return isFirst ? [] : found.news;
   }
 
   return {
@@ -112,6 +128,10 @@ export function createEventStreams(
       );
     },
   };
+}
+
+function formatTicketNews({ event, data }: TicketNews): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
 function formatChange(revision: string | undefined): string {

@@ -10,7 +10,6 @@ import { findCapacityWarnings } from "../../shared/store/capacity.ts";
 import type { SetName, Store } from "../../shared/store/port.ts";
 import { readAllRows } from "../../shared/store/scan-set.ts";
 import { chatMessageSet } from "../../shared/telegram/message-log.ts";
-import { readDesiredRevision } from "../../shared/tickets/desired-sessions.ts";
 import { ticketSets } from "../../shared/tickets/ticket.ts";
 import { MINUTE } from "../../shared/time.ts";
 import type { KeptClaim } from "../../shared/work/claims/find-claim.ts";
@@ -30,7 +29,7 @@ const NEWEST_COUNT = 10;
  * by other processes and survives restarts, and on whether this process can write to it.
  */
 export async function readRevision({ store, storeHealth }: RevisionDeps): Promise<string> {
-  const [decisionRev, messageRev, projects, claims, plans, { queues }, holds, firstLook, uploads, running, ...tickets] =
+  const [decisionRev, messageRev, projects, claims, plans, { queues }, holds, firstLook, uploads, running, runners] =
     await Promise.all([
       readNewestRev(store, decisionSet),
       readNewestRev(store, chatMessageSet),
@@ -42,7 +41,6 @@ export async function readRevision({ store, storeHealth }: RevisionDeps): Promis
       readFirstLook({ store }),
       readAllRows({ store }, workSets.uploads),
       readAllRows<PlanRun>({ store }, workSets.unfinishedPlanRuns),
-      readDesiredRevision({ store }),
       store.count(ticketSets.runners),
     ]);
   // Every poll that found a change has advanced its project's cursor.
@@ -65,9 +63,7 @@ export async function readRevision({ store, storeHealth }: RevisionDeps): Promis
     ),
   ];
   const troubles = [failureCount, warningCount, ...minutesLeft];
-  return [decisionRev, messageRev, cursors, claimSum, planRev, deadCount, ...tickets, ...troubles, ...progress].join(
-    ".",
-  );
+  return [decisionRev, messageRev, cursors, claimSum, planRev, deadCount, runners, ...troubles, ...progress].join(".");
 }
 
 /** In steps of ten, because a read ends every second. */

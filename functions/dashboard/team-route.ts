@@ -4,6 +4,7 @@ import { answerCleanJson } from "../../shared/http/answer-clean-json.ts";
 import { listReadableProjects } from "../../shared/observe/project-record.ts";
 import type { KeptProject } from "../../shared/observe/stored-records.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { readTicketCost } from "../../shared/tickets/ticket-cost.ts";
 import { readAgentDays } from "../../shared/work/time/agent-days.ts";
 import { type CardDeps, readCards } from "./cards.ts";
 import { readAgentQueues } from "./team-queues.ts";
@@ -18,7 +19,7 @@ const DAYS = 14;
 type TeamDeps = CardDeps & Pick<Deps, "settings">;
 
 function app(deps: TeamDeps): Hono {
-  const { agents, budget } = deps.settings;
+  const { agents, budget, tickets } = deps.settings;
   return new Hono().get("/", async (c) => {
     const projects = await listReadableProjects(deps);
     const answers: TeamAgent[] = [];
@@ -27,6 +28,7 @@ function app(deps: TeamDeps): Hono {
     return answerCleanJson(c, {
       agents: answers,
       ...omitUndefined({ currency: budget?.currency }),
+      ...(tickets ? { tickets: await readTicketCost(deps, DAYS) } : {}),
     } satisfies TeamAnswer);
   });
 }

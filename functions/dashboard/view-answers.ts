@@ -1,3 +1,4 @@
+import type { TicketCost } from "../../shared/tickets/ticket-views.ts";
 import type { Ms } from "../../shared/time.ts";
 import type { BoardCard } from "./board-cards.ts";
 
@@ -75,6 +76,8 @@ export interface TeamAnswer {
   agents: TeamAgent[];
   /** ISO 4217 code of the costs; absent when no budget is set. */
   currency?: string;
+  /** Cost of the sessions of tickets, in US dollars, of this month and of the last 14 days; absent without tickets. */
+  tickets?: TicketCost;
 }
 
 export interface TeamAgent {

@@ -7,14 +7,18 @@ import { completeTicket } from "../../shared/tickets/complete-ticket.ts";
 import { MAX_SUMMARY_LENGTH } from "../../shared/tickets/exchange.ts";
 import { readSession } from "../../shared/tickets/observed-session.ts";
 import { rankApproved } from "../../shared/tickets/place-tickets.ts";
-import { readActiveTickets } from "../../shared/tickets/read-tickets.ts";
+import { readActiveTickets, readTickets } from "../../shared/tickets/read-tickets.ts";
 import { readRunners } from "../../shared/tickets/runner-record.ts";
-import { toSessionView } from "../../shared/tickets/ticket-views.ts";
+import type { Ticket } from "../../shared/tickets/ticket.ts";
+import { readTicketCost } from "../../shared/tickets/ticket-cost.ts";
+import { type SessionsAnswer, toSessionView } from "../../shared/tickets/ticket-views.ts";
 import { createJsonReader, getRequester, readTicketKey } from "./ticket-input.ts";
 
 /** The sessions of approved tickets, and what people do with them. */
 export const sessionsRoute: Route = { path: "/api/sessions", access: "page", app };
 
+/** Limit of failed tickets in one answer: the newest 20. */
+const MAX_FAILED = 20;
 /** Limit of a text that is typed into a session in UTF-16 units. */
 const MAX_TYPED_LENGTH = 10_000;
 
@@ -36,20 +40,7 @@ function app(deps: Deps): Hono {
   const answerState = ({ key, state }: { key: string; state: string }) => ({ ticket_id: key, state });
 
   return new Hono()
-    .get("/", async (c) => {
-      const [active, runners] = await Promise.all([readActiveTickets(deps), readRunners(deps.store)]);
-      const positions = rankApproved(active);
-      const sessions = await Promise.all(
-        active.map(async (ticket) => toSessionView(ticket, await readSession(deps, ticket), positions.get(ticket.key))),
-      );
-      const connected = runners.map(({ name, version, repositories, at }) => ({
-        name,
-        version,
-        repositories,
-        seen_at: new Date(at).toISOString(),
-      }));
-      return answerCleanJson(c, { count: sessions.length, sessions, runners: connected });
-    })
+    .get("/", async (c) => answerCleanJson(c, await readSessions(deps)))
     .post("/:ticket/answer", async (c) => {
       const { question, answer: text } = await readJson(c, answerSchema);
       const event = { kind: "answered", at: await now(), question, text, by: getRequester(c) } as const;
@@ -79,4 +70,33 @@ function app(deps: Deps): Hono {
       const event = { kind: "removal_requested", at: await now(), by: getRequester(c), force } as const;
       return c.json(answerState(await changeTicket(deps, readTicketKey(c), event, c.get("correlation"))));
     });
+}
+
+async function readSessions(deps: Deps): Promise<SessionsAnswer> {
+  const [active, failed, runners, cost, at] = await Promise.all([
+    readActiveTickets(deps),
+    readTickets(deps, ["failed"]),
+    readRunners(deps.store),
+    readTicketCost(deps, 1),
+    deps.store.now(),
+  ]);
+  const positions = rankApproved(active);
+  const toView = async (ticket: Ticket) =>
+    toSessionView(ticket, await readSession(deps, ticket), positions.get(ticket.key));
+  const newestFailed = failed.sort((a, b) => (b.endedAt ?? 0) - (a.endedAt ?? 0)).slice(0, MAX_FAILED);
+  const [today] = cost.days;
+  return {
+    count: active.length,
+    sessions: await Promise.all(active.map(toView)),
+    failed: await Promise.all(newestFailed.map(toView)),
+    runners: runners.map(({ name, version, repositories, at: seenAt }) => ({
+      name,
+      version,
+      repositories,
+      seen_at: new Date(seenAt).toISOString(),
+    })),
+    configured: deps.settings.tickets !== undefined,
+    cost_today: { day: today?.day ?? "", cost_usd: today?.cost ?? 0 },
+    server_time: new Date(at).toISOString(),
+  };
 }

@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body-reader.ts";
 import { PlaneError } from "../../shared/plane/errors.ts";
+import { toPlaneRefusal } from "../../shared/refusals/render-refusal.ts";
 import { ticketKeySchema } from "../../shared/tickets/exchange.ts";
 
 /** Limit of a request's body in bytes: 256 KB, enough for a long description. */
@@ -40,7 +41,10 @@ export async function reportPlaneErrors<T>(result: Promise<T>): Promise<T> {
     return await result;
   } catch (thrown) {
     if (!(thrown instanceof PlaneError)) throw thrown;
-    throw new GroundcrewError("unavailable", `Plane has not answered: ${thrown.message} Try again.`, { cause: thrown });
+    throw new GroundcrewError("unavailable", `Plane has not answered: ${thrown.message} Try again.`, {
+      cause: thrown,
+      refusal: toPlaneRefusal(thrown),
+    });
   }
 }
 

@@ -10,7 +10,12 @@ import { changeTicket } from "../../shared/tickets/change-ticket.ts";
 import { MAX_SUMMARY_LENGTH } from "../../shared/tickets/exchange.ts";
 import { readSession } from "../../shared/tickets/observed-session.ts";
 import { COMPLETED_STATES, readTickets } from "../../shared/tickets/read-tickets.ts";
-import { toCompletedView, toPendingView } from "../../shared/tickets/ticket-views.ts";
+import {
+  type CompletedTicketsAnswer,
+  type PendingTicketsAnswer,
+  toCompletedView,
+  toPendingView,
+} from "../../shared/tickets/ticket-views.ts";
 import { type UpdateResult, updatePlane } from "../../shared/tickets/update-plane.ts";
 import { createJsonReader, getRequester, readTicketKey, reportPlaneErrors } from "./ticket-input.ts";
 
@@ -27,7 +32,7 @@ const pendingRoute: Route = {
   app: (deps) =>
     new Hono().get("/", async (c) => {
       const tickets = (await readTickets(deps, ["pending"])).map(toPendingView);
-      return answerCleanJson(c, { count: tickets.length, tickets });
+      return answerCleanJson(c, { count: tickets.length, tickets } satisfies PendingTicketsAnswer);
     }),
 };
 
@@ -41,7 +46,7 @@ const completedRoute: Route = {
       const tickets = await Promise.all(
         sorted.slice(0, MAX_COMPLETED).map(async (ticket) => toCompletedView(ticket, await readSession(deps, ticket))),
       );
-      return answerCleanJson(c, { count: sorted.length, tickets });
+      return answerCleanJson(c, { count: sorted.length, tickets } satisfies CompletedTicketsAnswer);
     }),
 };
 

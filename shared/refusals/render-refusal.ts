@@ -21,7 +21,8 @@ const PLANE_REFUSALS = {
   unexpected: "planeUnexpected",
 } as const satisfies Record<PlaneError["code"], RefusalName>;
 
-function toPlaneRefusal(error: PlaneError): Refusal {
+/** What a person reads of a failure of Plane. */
+export function toPlaneRefusal(error: PlaneError): Refusal & { name: RefusalName } {
   const name = PLANE_REFUSALS[error.code];
   if (error instanceof PlaneAuthError && error.reason === "key") return { name: "planeKey" };
   if (error instanceof PlaneRateLimitedError)

@@ -11,6 +11,7 @@ import { prepareWorkEvent } from "../work/tasks/publish-work-event.ts";
 import { applyTicketEvent } from "./apply-ticket-event.ts";
 import { FINISHED_TICKET_MS, isFinal, type Ticket, ticketKeys, ticketSets, toUtcDay } from "./ticket.ts";
 import type { TicketEvent, TicketOutcome } from "./ticket-event.ts";
+import { toTicketNewsPut } from "./ticket-news.ts";
 
 /** Time after which the queue finishes an update that was interrupted: 1 min, longer than one takes. */
 const UPDATE_JOB_DELAY_MS: Ms = MINUTE;
@@ -41,7 +42,7 @@ export async function prepareTicketChange(
   correlation: string,
 ): Promise<ValueUpdate> {
   const record = ticketKeys.ticket(ticket.key);
-  const put = [toTicketPut(ticket), { key: ticketKeys.revision, value: true }];
+  const put = [toTicketPut(ticket), { key: ticketKeys.revision, value: true }, toTicketNewsPut(ticket)];
   const now = await deps.store.now();
   const jobs = startUpdate
     ? [

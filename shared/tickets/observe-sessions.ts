@@ -3,14 +3,14 @@ import { GroundcrewError } from "../errors.ts";
 import { updateValue } from "../store/update.ts";
 import { DAY, MINUTE, type Ms } from "../time.ts";
 import type { WorkDeps } from "../work/context/call-context.ts";
-import { findKeptTask } from "../work/tasks/find-task.ts";
-import { prepareSpending } from "../work/time/spending.ts";
 import { changeTicket } from "./change-ticket.ts";
 import { completeTicket } from "./complete-ticket.ts";
 import type { ExchangeRequest } from "./exchange.ts";
 import type { ObservedSession } from "./observed-session.ts";
 import { readActiveTickets } from "./read-tickets.ts";
 import { type Ticket, ticketKeys } from "./ticket.ts";
+import { prepareTicketCost, TICKET_SPENDER } from "./ticket-cost.ts";
+import { toSessionNewsPut } from "./ticket-news.ts";
 
 type Session = ExchangeRequest["sessions"][number];
 
@@ -18,8 +18,6 @@ type Session = ExchangeRequest["sessions"][number];
 const SESSION_MS: Ms = 30 * DAY;
 /** Time without output after which a session counts as silent: 5 min. */
 const SILENT_MS: Ms = 5 * MINUTE;
-/** Under this name sessions appear in figures of time and cost. */
-const SPENDER = "Claude Code";
 
 /**
  * Applies a runner's whole observation: each session to its ticket, and tickets whose session it does not have any
@@ -45,11 +43,11 @@ async function observeSession(deps: WorkDeps, session: Session, runner: string, 
   const [kept] = await deps.store.read<Ticket>([ticketKeys.ticket(session.ticket)]);
   const ticket = kept?.value;
   if (!ticket || ticket.placed !== runner || ticket.run !== session.run) return;
-  await saveSession(deps, ticket, { runner, at: await deps.store.now(), session });
+  await saveSession(deps, ticket, { runner, at: await deps.store.now(), session }, correlation);
   const { completion } = session;
   // A summary that the file holds when the session ends counts, so it is applied first.
   if (completion && ticket.wanted && completion.summary.trim() !== "")
-    await completeTicket(deps, ticket.key, { ...completion, by: SPENDER }, correlation).catch(ignoreConflict);
+    await completeTicket(deps, ticket.key, { ...completion, by: TICKET_SPENDER }, correlation).catch(ignoreConflict);
   const minutes = deps.settings.tickets?.minutes ?? 30;
   const at = await deps.store.now();
   await changeTicket(deps, ticket.key, { kind: "observed", at, runner, session, minutes }, correlation);
@@ -79,21 +77,26 @@ async function reportVanished(deps: WorkDeps, ticket: Ticket, runner: string, co
   await changeTicket(deps, ticket.key, { ...event, kind: "observed" }, correlation);
 }
 
-/** Saves an observation when it differs from the last one; its cost counts once, in the month and in the figures. */
-async function saveSession(deps: WorkDeps, ticket: Ticket, observed: ObservedSession): Promise<void> {
+/** Saves an observation when it differs from the last one; its cost counts once, in the commit of the observation. */
+async function saveSession(
+  deps: WorkDeps,
+  ticket: Ticket,
+  observed: ObservedSession,
+  correlation: string,
+): Promise<void> {
   const key = ticketKeys.session(ticket.key);
-  const task = await findKeptTask(deps, ticket.item.id);
   await updateValue<ObservedSession>(deps, key, async (last) => {
     const { session } = observed;
     if (last && JSON.stringify(last.session) === JSON.stringify(session)) return undefined;
     const counted = last?.session.run === session.run ? (last.session.cost_usd ?? 0) : 0;
     const cost = Math.max(0, (session.cost_usd ?? counted) - counted);
-    const spending = task
-      ? await prepareSpending(deps, task, SPENDER, { counted: cost, cost })
-      : { expect: [], put: [] };
+    const spending = await prepareTicketCost(deps, ticket, cost, correlation);
     return {
-      expect: spending.expect,
-      put: [{ key, value: observed, expires: SESSION_MS }, ...spending.put],
+      ...spending,
+      put: [{ key, value: observed, expires: SESSION_MS }, toSessionNewsPut(session), ...spending.put],
+      afterCommit: () => {
+        if (spending.jobs.length > 0) deps.kick();
+      },
     };
   });
 }

@@ -104,3 +104,42 @@ function pickSession(session: ObservedSession["session"] | undefined) {
     tokens: session?.tokens,
   };
 }
+
+/** What the sessions of tickets have cost, in the unit in which Claude Code reports it: US dollars. */
+export interface TicketCost {
+  /** Of this calendar month in the settings' time zone. */
+  month: number;
+  /** Of the last calendar days, oldest first, today last. */
+  days: { day: string; cost: number }[];
+}
+
+export type PendingTicket = ReturnType<typeof toPendingView>;
+export type SessionTicket = ReturnType<typeof toSessionView>;
+export type CompletedTicket = ReturnType<typeof toCompletedView>;
+
+/** The response of `GET /api/pending-tickets`, the most urgent first. */
+export interface PendingTicketsAnswer {
+  count: number;
+  tickets: PendingTicket[];
+}
+
+/** The response of `GET /api/sessions`. */
+export interface SessionsAnswer {
+  count: number;
+  sessions: SessionTicket[];
+  /** Tickets whose session failed for good, the newest first. */
+  failed: SessionTicket[];
+  /** The connected runners; times are ISO 8601. */
+  runners: { name: string; version: string; repositories: string[]; seen_at: string }[];
+  /** `tickets` is in the settings file. */
+  configured: boolean;
+  /** What sessions have cost on the present day in the settings' time zone, in US dollars. */
+  cost_today: { day: string; cost_usd: number };
+  server_time: string;
+}
+
+/** The response of `GET /api/completed-tickets`, the newest first; `count` is the number of all. */
+export interface CompletedTicketsAnswer {
+  count: number;
+  tickets: CompletedTicket[];
+}

@@ -150,6 +150,8 @@ export const ticketKeys = {
   session: (key: string): StoreKey => `ticket-session:${key}`,
   /** Written by every change of a ticket, for its revision: the revision of the desired state. */
   revision: "ticket-revision",
+  /** The last change of a ticket, or of its session, for those who watch. */
+  news: (event: "ticket" | "session", key: string): StoreKey => `ticket-news:${event}:${key}`,
   runner: (name: string): StoreKey => `runner:${encodeURIComponent(name)}`,
 } as const;
 
@@ -158,6 +160,8 @@ export const ticketSets = {
   in: (state: TicketState): SetName => `tickets:${state}`,
   /** The tickets whose worktree was given up for removal on this day (UTC, `2026-11-22`). */
   removedOn: (day: string): SetName => `ticket-removals:${day}`,
+  /** The changes of the last minute. */
+  news: "ticket-news",
   /** Runners that exchanged within the last minute. */
   runners: "runners",
 } as const;

@@ -1,3 +1,6 @@
+import axe from "axe-core";
+import type { TestPage } from "./browser.ts";
+
 /** Finds controls less than 24 pixels high or wide (WCAG 2.5.8). Links within text are exempt. */
 export const FIND_SMALL_TARGETS = `[...document.querySelectorAll("button, select, input, summary, a.out")]
   .filter((el) => el.checkVisibility()).map((el) => [el, el.getBoundingClientRect()])
@@ -30,3 +33,21 @@ export const FIND_LOW_CONTRAST = `(() => {
   }
   return pale;
 })()`;
+
+interface Violation {
+  id: string;
+  nodes: { html: string; failureSummary?: string }[];
+}
+
+/** Lists what axe-core finds on the page, all of its rules together, with the element and the reason. */
+export async function findViolations(page: TestPage): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const violations = (await page.evaluate(
+    // Text on a highlight that fades out has its final contrast later.
+    `(async () => { await Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {})));
+      return (await axe.run(document, { resultTypes: ["violations"], preload: false })).violations; })()`,
+  )) as Violation[];
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary ?? ""}`),
+  );
+}

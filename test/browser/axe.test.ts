@@ -1,6 +1,5 @@
-import axe from "axe-core";
 import { afterAll, describe, expect, test } from "vitest";
-import { FIND_SMALL_TARGETS } from "./accessibility-checks.ts";
+import { FIND_SMALL_TARGETS, findViolations } from "./accessibility-checks.ts";
 import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
 import { signIn } from "./page-test-app.ts";
 import { startTeamPlanApp } from "./team-plan-app.ts";
@@ -26,24 +25,6 @@ const SCREENS = [
       ]
     : []),
 ];
-
-interface Violation {
-  id: string;
-  nodes: { html: string; failureSummary?: string }[];
-}
-
-/** Lists what axe-core finds on the page, all of its rules together, with the element and the reason. */
-async function findViolations(page: TestPage): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const violations = (await page.evaluate(
-    // Text on a highlight that fades out has its final contrast later.
-    `(async () => { await Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {})));
-      return (await axe.run(document, { resultTypes: ["violations"], preload: false })).violations; })()`,
-  )) as Violation[];
-  return violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary ?? ""}`),
-  );
-}
 
 async function showEverything(page: TestPage, view: string) {
   await page.click(`#views [data-view="${view}"]`);

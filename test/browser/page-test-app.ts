@@ -11,13 +11,21 @@ import { openPage, type TestPage } from "./browser.ts";
 export const PAGE_ADMIN_TOKEN = "admin-token-of-the-browser-tests";
 const PAGE_CHAT = 4711;
 
-/** Starts the product with real settings and simulated Plane and Telegram servers. Its port survives restarts. */
+type SetUpPlane = (plane: PlaneSimulator, project: Project, thot: User) => void;
+
+/** Starts the product for a test, until the test ends. `config`: further content of the settings file. */
 export async function startPageTestApp(
   env: Record<string, string> = {},
-  setUpPlane: (plane: PlaneSimulator, project: Project, thot: User) => void = () => {},
-  /** Further content of the settings file. */
+  setUpPlane: SetUpPlane = () => {},
   config: object = {},
 ) {
+  const app = await runPageApp(env, setUpPlane, config);
+  onTestFinished(app.close);
+  return app;
+}
+
+/** Starts the product with real settings and simulated Plane and Telegram servers. Its port survives restarts. */
+export async function runPageApp(env: Record<string, string>, setUpPlane: SetUpPlane, config: object) {
   const plane = createPlaneSimulator({ autoDeliver: true, rateLimit: 10_000 });
   const telegram = createTelegramSimulator({ clock: Date.now, chats: [PAGE_CHAT], token: `1000:${"test".repeat(9)}` });
   const [planeUrl, apiRoot] = await Promise.all([plane.start(), telegram.start()]);
@@ -54,10 +62,6 @@ export async function startPageTestApp(
     startRuntime({ ...settings, port }, { write, overrides: { store: { ...store, close: async () => {} } } });
   let runtime: Runtime = await start(0);
   const { url } = runtime;
-  onTestFinished(async () => {
-    await runtime.stop();
-    await Promise.all([plane.stop(), telegram.stop()]);
-  });
   // After the first poll. Items created in the same second as it count as existing items, so it waits for the next one.
   await runtime.deps.ticks.runNow("poll").catch(() => {});
   await new Promise((resolve) => setTimeout(resolve, 1_100));
@@ -73,6 +77,10 @@ export async function startPageTestApp(
     logLines,
     deps: () => runtime.deps,
     stop: () => runtime.stop(),
+    async close() {
+      await runtime.stop();
+      await Promise.all([plane.stop(), telegram.stop()]);
+    },
     async restart() {
       runtime = await start(Number(new URL(url).port));
     },

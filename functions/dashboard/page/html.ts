@@ -22,7 +22,7 @@ ${demo ? html`<script type="module" src="/demo/console.js"></script><link rel="s
 <a class="skip" href="#content" data-text="skip">Skip to the content</a>
 <header>
 <h1>Groundcrew</h1>
-<nav id="views" data-label="views"><button data-view="board" data-text="board">Board</button><button data-view="team" data-text="team">Team</button><button data-view="plan" data-text="graph">Plan</button><button data-view="why" data-text="why">Activity</button><button data-view="chat" data-text="chat">Chat</button></nav>
+<nav id="views" data-label="views"><button data-view="board" data-text="board">Board</button><button data-view="team" data-text="team">Team</button><button data-view="plan" data-text="graph">Plan</button><button data-view="tickets"><span data-text="tickets">Tickets</span> <b id="ticket-count"></b></button><button data-view="why" data-text="why">Activity</button><button data-view="chat" data-text="chat">Chat</button></nav>
 <label class="pick"><span class="sr" data-text="projects">Project</span><select id="projects"></select></label>
 <p id="health"></p>
 <button id="failed-count" type="button" class="quiet dot" data-is="bad" hidden></button>
@@ -49,6 +49,7 @@ ${demo ? html`<script type="module" src="/demo/console.js"></script><link rel="s
 <section id="team" tabindex="-1" aria-labelledby="team-head"><div class="view-head"><h2 id="team-head" data-text="team">Team</h2><p class="muted" data-text="team.hint"></p>${renderSwitch("show.chart")}</div><div class="trouble" role="alert"></div><ul id="team-list" aria-busy="true"></ul></section>
 <section id="plan" tabindex="-1" aria-labelledby="plan-head"><div class="view-head"><h2 id="plan-head"><span class="sr" data-text="graph">Plan</span> <span id="plan-of"></span></h2><p id="plan-closed" class="muted"></p>${renderSwitch("show.graph")}</div><div class="trouble" role="alert"></div>
 <div id="plan-body"><div id="plan-view" aria-busy="true"></div><aside id="plan-detail" hidden></aside></div></section>
+<section id="tickets" tabindex="-1" aria-labelledby="tickets-head"><div class="view-head"><h2 id="tickets-head" data-text="tickets">Tickets</h2><p id="tickets-cost" class="muted"></p></div><div class="trouble" role="alert"></div><div id="tickets-view" aria-busy="true"></div></section>
 <section id="why" tabindex="-1" aria-labelledby="why-head"><h2 id="why-head" data-text="why">Activity</h2><p class="hint" data-text="why.hint"></p><p id="why-of"></p><div class="trouble" role="alert"></div><div id="trail" aria-busy="true"></div></section>
 <section id="chat" tabindex="-1" aria-labelledby="chat-head"><h2 id="chat-head" data-text="chat">Chat</h2><div class="trouble" role="alert"></div><div id="messages" role="log" aria-live="off" tabindex="0" aria-labelledby="chat-head" aria-busy="true"></div>
 <form id="say" hidden><p id="say-to" hidden></p><label class="sr" for="say-text" data-text="chat.say">Message to Groundcrew</label><input id="say-text" type="text" maxlength="4096" autocomplete="off" enterkeyhint="send" data-hint="chat.hint" aria-describedby="say-to say-problem" required><button data-text="chat.send">Send</button><p id="say-problem" role="alert"></p></form></section>

@@ -1,7 +1,11 @@
 import { compactStyle } from "./compact-style.ts";
 import { PAGE_ICON } from "./html.ts";
-import { PAGE_STYLES, type PageFile } from "./page-files.ts";
+import { PAGE_STYLES, type PageFile, TICKET_STYLES } from "./page-files.ts";
 import { createPageScript } from "./page-script.ts";
+import { createTicketScript } from "./ticket-script.ts";
+
+const SCRIPT = "text/javascript; charset=utf-8";
+const STYLE = "text/css; charset=utf-8";
 
 type AssetReader = (path: PageFile) => string;
 
@@ -28,10 +32,13 @@ export function getPageAssets(readAsset: AssetReader): readonly PageAsset[] {
 }
 
 function createPageAssets(readAsset: AssetReader): PageAsset[] {
-  const styles = PAGE_STYLES.map((name) => readAsset(`functions/dashboard/page/style/${name}`));
+  const joinStyles = (names: readonly (typeof PAGE_STYLES | typeof TICKET_STYLES)[number][]) =>
+    compactStyle(names.map((name) => readAsset(`functions/dashboard/page/style/${name}`)).join(""));
   return [
-    { name: "page.js", type: "text/javascript; charset=utf-8", text: createPageScript(readAsset) },
-    { name: "page.css", type: "text/css; charset=utf-8", text: compactStyle(styles.join("")) },
+    { name: "page.js", type: SCRIPT, text: createPageScript(readAsset) },
+    { name: "page.css", type: STYLE, text: joinStyles(PAGE_STYLES) },
+    { name: "tickets.js", type: SCRIPT, text: createTicketScript(readAsset) },
+    { name: "tickets.css", type: STYLE, text: joinStyles(TICKET_STYLES) },
     { name: "icon.svg", type: "image/svg+xml", text: PAGE_ICON },
   ];
 }

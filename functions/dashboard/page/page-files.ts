@@ -31,7 +31,25 @@ export const PAGE_SCRIPTS = [
   "sign-in.js",
   "task-row.js",
   "team.js",
+  "tickets.js",
   "views.js",
+] as const;
+
+/**
+ * The modules of the view Tickets, which the page loads when the view is opened first; `ticket-view.js` is their entry.
+ * They import the page's modules.
+ */
+export const TICKET_SCRIPTS = [
+  "ticket-actions.js",
+  "ticket-completed.js",
+  "ticket-dialog.js",
+  "ticket-facts.js",
+  "ticket-language.js",
+  "ticket-pending.js",
+  "ticket-questions.js",
+  "ticket-sessions.js",
+  "ticket-terminal.js",
+  "ticket-view.js",
 ] as const;
 
 /** The page's style sheets in the order of the cascade. */
@@ -50,7 +68,10 @@ export const PAGE_STYLES = [
   "chat.css",
 ] as const;
 
+/** The style sheets of the view Tickets. */
+export const TICKET_STYLES = ["tickets.css"] as const;
+
 /** A file of the page, by its path in the repository. */
 export type PageFile =
-  | `functions/dashboard/page/script/${(typeof PAGE_SCRIPTS)[number]}`
-  | `functions/dashboard/page/style/${(typeof PAGE_STYLES)[number]}`;
+  | `functions/dashboard/page/script/${(typeof PAGE_SCRIPTS | typeof TICKET_SCRIPTS)[number]}`
+  | `functions/dashboard/page/style/${(typeof PAGE_STYLES | typeof TICKET_STYLES)[number]}`;

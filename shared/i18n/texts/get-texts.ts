@@ -15,6 +15,9 @@ import type { OutageTexts } from "./outage-texts.ts";
 import { pageTextsEn } from "./page-texts.en.ts";
 import { pageTextsFr } from "./page-texts.fr.ts";
 import type { PageTexts } from "./page-texts.ts";
+import { pageTicketTextsEn } from "./page-ticket-texts.en.ts";
+import { pageTicketTextsFr } from "./page-ticket-texts.fr.ts";
+import type { PageTicketTexts } from "./page-ticket-texts.ts";
 import { pageViewTextsEn } from "./page-view-texts.en.ts";
 import { pageViewTextsFr } from "./page-view-texts.fr.ts";
 import type { PageViewTexts } from "./page-view-texts.ts";
@@ -36,6 +39,7 @@ interface Texts {
   telegram: TelegramTexts;
   page: PageTexts;
   pageViews: PageViewTexts;
+  pageTickets: PageTicketTexts;
   canary: CanaryTexts;
   card: CardTexts;
   outage: OutageTexts;
@@ -50,6 +54,7 @@ const TEXTS: Record<Locale, Texts> = {
     telegram: telegramTextsEn,
     page: pageTextsEn,
     pageViews: pageViewTextsEn,
+    pageTickets: pageTicketTextsEn,
     canary: canaryTextsEn,
     card: cardTextsEn,
     outage: outageTextsEn,
@@ -63,6 +68,7 @@ const TEXTS: Record<Locale, Texts> = {
       telegram: telegramTextsFr,
       page: pageTextsFr,
       pageViews: pageViewTextsFr,
+      pageTickets: pageTicketTextsFr,
       canary: canaryTextsFr,
       outage: outageTextsFr,
       card: cardTextsFr,

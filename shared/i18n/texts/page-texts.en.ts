@@ -22,6 +22,7 @@ export const pageTextsEn: PageTexts = {
   someone: "someone",
   agent: "agent",
   budget: "Budget of the month: {spent} spent + {open} estimated for open tasks, of {budget} ({percent}).",
+  "budget.tickets": "Of what is spent, tickets: {n}.",
   "budget.unknown": "Open tasks of unknown cost: {n}.",
   beyond: "Open tasks not shown: {n}. Choose a project to see them.",
   "column.todo": "To do",

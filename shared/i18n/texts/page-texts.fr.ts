@@ -22,6 +22,7 @@ export const pageTextsFr: PageTexts = {
   someone: "quelqu’un",
   agent: "agent",
   budget: "Budget du mois\u00a0: {spent} dépensés + {open} estimés pour les tâches ouvertes, sur {budget} ({percent}).",
+  "budget.tickets": "Dont tickets\u00a0: {n}.",
   "budget.unknown": "Tâches ouvertes de coût inconnu\u00a0: {n}.",
   beyond: "Tâches ouvertes non affichées\u00a0: {n}. Choisissez un projet pour les voir.",
   "column.todo": "À faire",

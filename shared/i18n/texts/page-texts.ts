@@ -43,6 +43,7 @@ export type PageTextName =
   | "agent"
   | "beyond"
   | "budget"
+  | "budget.tickets"
   | "budget.unknown"
   | "views"
   | "skip";

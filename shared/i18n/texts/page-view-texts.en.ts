@@ -1,6 +1,9 @@
 import type { PageViewTexts } from "./page-view-texts.ts";
 
 export const pageViewTextsEn: PageViewTexts = {
+  tickets: "Tickets",
+  "team.tickets": "Sessions of tickets",
+  "team.month": "This month: {cost}",
   team: "Team",
   "team.hint": "Last 14 days",
   "team.empty": "No agents yet. Configure them under “agents” in the settings file.",

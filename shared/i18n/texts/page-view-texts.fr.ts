@@ -1,6 +1,9 @@
 import type { PageViewTexts } from "./page-view-texts.ts";
 
 export const pageViewTextsFr: PageViewTexts = {
+  tickets: "Tickets",
+  "team.tickets": "Sessions des tickets",
+  "team.month": "Ce mois-ci\u00a0: {cost}",
   team: "Équipe",
   "team.hint": "14 derniers jours",
   "team.empty":

@@ -2,7 +2,9 @@ type Prefixed<P extends string, K extends string> = `${P}.${K}`;
 
 /** Names of the texts of the page's views Team and Plan. */
 export type PageViewTextName =
+  | "tickets"
   | "team"
+  | Prefixed<"team", "tickets" | "month">
   | Prefixed<"team", "hint" | "empty" | "concierge" | "working" | "idle" | "none" | "more">
   | Prefixed<"team.list", "holds" | "startable" | "waiting" | "review">
   | Prefixed<"team.note", "until" | "held" | "after" | "blocked" | "unread">

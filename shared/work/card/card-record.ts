@@ -127,6 +127,30 @@ export async function prepareReceipt(
   };
 }
 
+/**
+ * Prepares the writes that add a cost to an item's card and schedule its edit, for the commit that counts the cost.
+ * Nothing where the item has no card, because only agents' work makes one.
+ */
+export async function prepareCardCost(
+  { store }: Pick<WorkDeps, "store">,
+  item: string,
+  agent: string,
+  cost: number,
+  correlation: string,
+): Promise<Required<Pick<Commit, "expect" | "put" | "jobs">>> {
+  const key = workKeys.card(item);
+  const [kept] = await store.read<KeptCard>([key]);
+  const hasCard = kept && (kept.value.agent !== undefined || kept.value.comment !== undefined || kept.value.planned);
+  if (!hasCard) return { expect: [], put: [], jobs: [] };
+  const next = addCost(kept.value, agent, roundAmount((kept.value.costs?.[agent] ?? 0) + cost));
+  const nextEdit = getNextEdit(next, await store.now());
+  return {
+    expect: [[key, kept.rev]],
+    put: [toCardPut(item, { ...next, queued: nextEdit.at })],
+    jobs: nextEdit.isQueued ? [] : [createCardJob(item, kept.rev, correlation, nextEdit.at)],
+  };
+}
+
 /** The earliest store time of the next edit of a card. */
 export function getEarliestEdit({ written, urgent }: KeptCard): Ms {
   return written === undefined ? 0 : written + (urgent ? URGENT_EDIT_INTERVAL_MS : EDIT_INTERVAL_MS);

@@ -25,8 +25,8 @@ export interface SpendingProject {
 }
 
 /**
- * Where a month's spending comes from: what agents report, and the costs of tickets, which nothing reports yet. A source
- * without spending is shown nowhere.
+ * Where a month's spending comes from: what agents report, and the costs of the sessions of tickets. A source without
+ * spending is shown nowhere.
  */
 export type SpendingSource = "agents" | "tickets";
 
@@ -52,6 +52,8 @@ interface SpendingDelta {
   counted?: number;
   /** Difference to the cost reported before for the task; negative when a report was corrected downwards. */
   cost?: number;
+  /** The part of the month's sum to which the cost belongs; by default what agents report. */
+  source?: SpendingSource;
 }
 
 /** Retention of the totals of months and days: 400 days, for a comparison with the previous year. */
@@ -62,7 +64,7 @@ export async function prepareSpending(
   deps: Pick<Deps, "store" | "settings">,
   { project }: { project: SpendingProject },
   agent: string,
-  { periods = [], counted: countedCost = 0, cost = 0 }: SpendingDelta,
+  { periods = [], counted: countedCost = 0, cost = 0, source = "agents" }: SpendingDelta,
 ): Promise<Changes> {
   const { timezone } = deps.settings;
   const changes: Changes = { expect: [], put: [] };
@@ -86,7 +88,7 @@ export async function prepareSpending(
     const today = toZonedDate(timezone, await deps.store.now());
     const key = workKeys.month(toMonth(today));
     const [record] = await deps.store.read<KeptMonth>([key]);
-    const value: KeptMonth = { ...record?.value, cost: Math.max(0, roundAmount((record?.value.cost ?? 0) + cost)) };
+    const value = addToMonth(record?.value ?? { cost: 0 }, source, cost);
     changes.expect.push([key, record?.rev ?? 0]);
     changes.put.push({ key, value, expires: KEPT_MS });
     addTo(days, today, { cost });
@@ -96,6 +98,12 @@ export async function prepareSpending(
 }
 
 type Changes = Required<Pick<Commit, "expect" | "put">>;
+
+function addToMonth(month: KeptMonth, source: SpendingSource, cost: number): KeptMonth {
+  const add = (before = 0) => Math.max(0, roundAmount(before + cost));
+  if (source === "agents") return { ...month, cost: add(month.cost) };
+  return { ...month, others: { ...month.others, [source]: add(month.others?.[source]) } };
+}
 
 function addTo(days: Map<string, KeptAgentDay>, day: string, { ms = 0, cost = 0 }: Partial<KeptAgentDay>): void {
   const before = days.get(day) ?? { ms: 0, cost: 0 };

@@ -4,6 +4,7 @@ import { createStoreHealth } from "../../../shared/app/store-health.ts";
 import { decisionSet } from "../../../shared/decision-log/decision-log.ts";
 import { createLog } from "../../../shared/log.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import { toSessionNewsPut, toTicketNewsPut } from "../../../shared/tickets/ticket-news.ts";
 import {
   createBearerHeaders,
   RUNTIME_ADMIN_TOKEN,
@@ -46,7 +47,7 @@ function createStreamsSetup(options: Partial<EventStreamOptions> = {}) {
     return store.commit({ put: [{ key: `why:${n}`, value: {}, sets: [decisionSet] }] });
   };
   onTestFinished(() => stop.abort());
-  return { streams, step, change, stop, settle };
+  return { streams, step, change, stop, settle, store };
 }
 
 function openStream({ streams }: Pick<ReturnType<typeof createStreamsSetup>, "streams">) {
@@ -70,6 +71,30 @@ test("an event stream signals each change once, without its content", async () =
   await it.change();
   await it.step();
   expect(await next()).toMatch(/^event: change\ndata: [\d.]+\n\n$/);
+});
+
+test("an event stream names the tickets that changed, each with its state, and sessions with news, once", async () => {
+  const it = createStreamsSetup();
+  const changeTicket = (key: string, state: "approved" | "running") =>
+    it.store.commit({ put: [toTicketNewsPut({ key, state, reason: "why", run: 1 })] });
+  await changeTicket("ONB-1", "approved");
+  const { next } = openStream(it);
+  await next();
+  await it.step();
+  // What changed before the stream was opened is in what the page fetches.
+  expect(await next()).toMatch(/^event: change\ndata: [\d.]+\n\n$/);
+  await changeTicket("ONB-1", "running");
+  for (let i = 2; i <= 30; i += 1) await changeTicket(`ONB-${i}`, "approved");
+  await it.store.commit({ put: [toSessionNewsPut({ ticket: "ONB-1", run: 1 })] });
+  await it.step();
+  const events = (await next()).split("\n\n").filter((event) => event !== "");
+  expect(events).toHaveLength(31);
+  expect(events[0]).toBe('event: ticket\ndata: {"id":"ONB-1","state":"running","reason":"why","run":1}');
+  expect(events[30]).toBe('event: session\ndata: {"id":"ONB-1","run":1}');
+  await it.step();
+  await it.change();
+  await it.step();
+  expect(await next()).toMatch(/^event: change\n/);
 });
 
 test("an event stream sends a heartbeat every 15 s", async () => {

@@ -11,6 +11,7 @@ import { placeTickets } from "../../../shared/tickets/place-tickets.ts";
 import { requestTicket } from "../../../shared/tickets/request-ticket.ts";
 import { updatePlane } from "../../../shared/tickets/update-plane.ts";
 import type { WorkDeps } from "../../../shared/work/context/call-context.ts";
+import { readMonthlySpending } from "../../../shared/work/time/spending.ts";
 import { crashAtStep } from "../../support/crash-at-step.ts";
 import { createSession, createTicketsApp } from "./tickets-app.ts";
 
@@ -133,7 +134,7 @@ test("An exchange killed at any step is repeated by the runner and leaves one se
       ]);
       const [session, ...others] = (await app.read("/api/sessions")).sessions;
       expect([session.state, others]).toEqual(["running", []]);
-      expect((await app.deps.store.read<{ cost: number }>(["month:2026-11"]))[0]?.value.cost).toBe(1);
+      expect((await readMonthlySpending(app.deps)).cost).toBe(1);
     },
   );
   expect(steps).toBeGreaterThanOrEqual(3);

@@ -1,6 +1,11 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { PAGE_SCRIPTS, PAGE_STYLES } from "../../../functions/dashboard/page/page-files.ts";
+import {
+  PAGE_SCRIPTS,
+  PAGE_STYLES,
+  TICKET_SCRIPTS,
+  TICKET_STYLES,
+} from "../../../functions/dashboard/page/page-files.ts";
 import { pageRoute } from "../../../functions/dashboard/page/page-route.ts";
 import { createAssetReader } from "../../../runtime/node/asset-reader.ts";
 import type { Deps } from "../../../shared/app/deps.ts";
@@ -15,7 +20,9 @@ test("a file that is not there is an error that names it", () => {
   expect(() => createAssetReader()("functions/dashboard/page/script/other.js")).toThrow("other.js");
 });
 
-test.each([...PAGE_SCRIPTS, ...PAGE_STYLES])("the page without its %s is an error at the start", async (name) => {
+const FILES = [...PAGE_SCRIPTS, ...PAGE_STYLES, ...TICKET_SCRIPTS, ...TICKET_STYLES];
+
+test.each(FILES)("the page without its %s is an error at the start", async (name) => {
   const { deps } = await createTestApp();
   const readAsset: Deps["readAsset"] = (path) => {
     if (path.endsWith(`/${name}`)) throw new Error(`no ${name}`);

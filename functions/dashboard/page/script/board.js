@@ -52,13 +52,15 @@ function showBudget(budget) {
   const line = getElement("budget");
   line.hidden = !budget;
   if (!budget) return;
-  const { spent, open, unknown, amount, currency, share } = budget;
+  const { spent, tickets, open, unknown, amount, currency, share } = budget;
   /** @param {number} value */
   const money = (value) => new Intl.NumberFormat(getLanguage(), { style: "currency", currency }).format(value);
   const percent = new Intl.NumberFormat(getLanguage(), { style: "percent" }).format(share);
   const values = { spent: money(spent), open: money(open), budget: money(amount), percent };
-  const text = translate("budget", values);
-  line.textContent = unknown > 0 ? `${text} ${translate("budget.unknown", { n: unknown })}` : text;
+  const parts = [translate("budget", values)];
+  if (tickets) parts.push(translate("budget.tickets", { n: money(tickets) }));
+  if (unknown > 0) parts.push(translate("budget.unknown", { n: unknown }));
+  line.textContent = parts.join(" ");
 }
 
 function findFocusedCard() {

@@ -1,7 +1,7 @@
 import { isSignInShown, requestSignIn } from "./api.js";
 import { getElement } from "./dom.js";
 import { translate } from "./language.js";
-import { refreshPage } from "./refresh.js";
+import { refreshPage, refreshParts } from "./refresh.js";
 
 /** Interval before the first reconnection: 0.5 s. Each failure doubles it, up to the maximum. */
 const FIRST_RETRY_MS = 500;
@@ -10,6 +10,8 @@ const MAX_RETRY_MS = 10_000;
 const SILENCE_MS = 40_000;
 /** Timeout for the server probe: 5 s, because a cut connection never answers. */
 const PROBE_TIMEOUT_MS = 5_000;
+/** Delay before the tickets are loaded again: 50 ms, in which a change of the page follows. */
+const NEWS_MS = 50;
 
 /** @type {EventSource | undefined} */
 let source;
@@ -18,6 +20,10 @@ let retryMs = FIRST_RETRY_MS;
 let watchdog;
 /** @type {number | undefined} */
 let countdown;
+/** @type {number | undefined} */
+let ticketNews;
+/** Parts of the page that have news. @type {Set<string>} */
+const newsParts = new Set();
 
 export function startUpdates() {
   connect();
@@ -33,12 +39,27 @@ function connect() {
     restartWatchdog();
     retryMs = FIRST_RETRY_MS;
     showConnected();
+    clearTimeout(ticketNews);
+    newsParts.clear();
     refreshPage();
   });
+  source.addEventListener("ticket", () => handleNews("tickets"));
+  source.addEventListener("session", () => handleNews("sessions"));
   source.addEventListener("beat", restartWatchdog);
   source.addEventListener("again", connect);
   source.onerror = handleConnectionLoss;
   restartWatchdog();
+}
+
+/** Most changes of a ticket come together with a change of the page, which loads the tickets as well. @param {string} part */
+function handleNews(part) {
+  restartWatchdog();
+  newsParts.add(part);
+  clearTimeout(ticketNews);
+  ticketNews = setTimeout(() => {
+    refreshParts([...newsParts]);
+    newsParts.clear();
+  }, NEWS_MS);
 }
 
 function restartWatchdog() {

@@ -17,8 +17,9 @@ export interface ChosenTask {
 
 /** A part of the page that is loaded again after every change. */
 export interface PagePart {
-  /** Id of the part's element, which also shows its errors. */
   id: string;
+  /** Id of the element that shows its errors; by default the part's own. A part with another one is loaded with that, too. */
+  place?: string;
   load: () => Promise<void>;
 }
 

@@ -15,6 +15,7 @@ import { refreshPage, setParts } from "./refresh.js";
 import { chooseTask, getChosenTask, getProject, onTaskChoice, setProject } from "./selection.js";
 import "./sign-in.js";
 import { loadTeam } from "./team.js";
+import { loadSessions, loadTickets, showTicketCount } from "./tickets.js";
 import { onViewChange, showView } from "./views.js";
 
 /** @import { BoardAnswer } from "../../api-answers.ts" */
@@ -29,6 +30,7 @@ async function loadBoard() {
   if (getProject() && projects.length > 0 && !projects.some(({ identifier }) => identifier === getProject()))
     showProject("");
   showHeader(board);
+  showTicketCount(board);
   showProgress(board);
   showPlans(board.plans);
   showBoard(board);
@@ -78,13 +80,15 @@ addEventListener("keydown", (event) => {
 
 translatePage();
 getElement("language").value = getLanguage();
-for (const id of ["columns", "team-list", "plan-view", "trail", "messages"])
+for (const id of ["columns", "team-list", "plan-view", "tickets-view", "trail", "messages"])
   getElement(id).append(createElement("p", { class: "empty" }, translate("loading")));
 showView("board");
 setParts([
   { id: "board", load: loadBoard },
   { id: "team", load: loadTeam },
   { id: "plan", load: loadPlan },
+  { id: "tickets", load: loadTickets },
+  { id: "sessions", place: "tickets", load: loadSessions },
   { id: "why", load: loadDecisions },
   { id: "chat", load: loadChat },
   { id: "agents", load: loadAgents },

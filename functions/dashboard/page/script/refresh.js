@@ -7,35 +7,42 @@ import { translate } from "./language.js";
 /** @type {PagePart[]} */
 let parts = [];
 let isRefreshing = false;
-let isWanted = false;
+/** Ids of the parts to load again. @type {Set<string>} */
+const wanted = new Set();
 
 /** @param {PagePart[]} all */
 export function setParts(all) {
   parts = all;
 }
 
-/** Loads all parts again. A call during a refresh makes it run once more afterwards. */
-export async function refreshPage() {
-  isWanted = true;
+/** Loads all parts again. */
+export function refreshPage() {
+  return refreshParts(parts.filter(({ place }) => !place).map(({ id }) => id));
+}
+
+/** Loads these parts again. A call during a refresh makes it run once more afterwards. @param {string[]} ids */
+export async function refreshParts(ids) {
+  for (const id of ids) wanted.add(id);
   if (isRefreshing) return;
   isRefreshing = true;
-  while (isWanted) {
-    isWanted = false;
-    await Promise.all(parts.map(refreshPart));
+  while (wanted.size > 0) {
+    const due = parts.filter(({ id }) => wanted.has(id));
+    wanted.clear();
+    await Promise.all(due.map(refreshPart));
   }
   isRefreshing = false;
 }
 
 /** @param {PagePart} part */
-async function refreshPart({ id, load }) {
-  const trouble = findElement(getElement(id), ".trouble");
+async function refreshPart({ id, place = id, load }) {
+  const trouble = findElement(getElement(place), ".trouble");
   try {
     await load();
     const hadFocus = trouble.contains(document.activeElement);
     trouble.replaceChildren();
-    if (hadFocus) focusFirstVisible(getElement(id));
+    if (hadFocus) focusFirstVisible(getElement(place));
   } catch (thrown) {
-    showTrouble(id, thrown);
+    showTrouble(place, thrown);
   }
 }
 

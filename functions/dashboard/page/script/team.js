@@ -14,11 +14,14 @@ import { getView } from "./views.js";
 const LISTS = /** @type {const} */ (["holds", "startable", "waiting", "review"]);
 const FIGURES = /** @type {const} */ (["tasks", "ms", "cost", "confidence"]);
 
+/** The program that works on tickets. */
+const TICKETS = "Claude Code";
+
 /** Loads the team while its view is shown. */
 export async function loadTeam() {
   if (getView() !== "team") return;
   /** @type {TeamAnswer} */
-  const { agents, currency } = await fetchJson("/api/team");
+  const { agents, currency, tickets } = await fetchJson("/api/team");
   const root = getElement("team-list");
   root.setAttribute("aria-busy", "false");
   const days = agents.flatMap((agent) => agent.days);
@@ -27,12 +30,50 @@ export async function loadTeam() {
     ms: Math.max(1, ...days.map(({ ms }) => ms)),
     cost: Math.max(0.01, ...days.map(({ cost }) => cost)),
   };
-  if (agents.length === 0) {
+  if (agents.length === 0 && !tickets) {
     root.replaceChildren(createElement("li", { class: "empty" }, translate("team.empty")));
     return;
   }
-  const rows = agents.map((agent) => ({ agent, scale, currency }));
-  updateList(root, rows, ({ agent }) => agent.name, drawAgentPanel);
+  const rows = agents.map((agent) => ({ agent, scale, currency, name: agent.name }));
+  const sessions = tickets ? [{ tickets, name: TICKETS }] : [];
+  updateList(
+    root,
+    [...rows, ...sessions],
+    ({ name }) => name,
+    (row) => ("agent" in row ? drawAgentPanel(row) : drawTicketPanel(row.tickets)),
+  );
+}
+
+/** What the sessions of tickets have cost. @param {NonNullable<TeamAnswer["tickets"]>} tickets */
+function drawTicketPanel({ month, days }) {
+  /** @param {number} value */
+  const format = (value) => formatMoney(value, "USD");
+  const name = translate("chart.cost");
+  const values = days.map(({ day, cost }) => ({ day, value: cost }));
+  const costs = days.map(({ cost }) => cost);
+  const total = format(costs.reduce((sum, cost) => sum + cost, 0));
+  const most = Math.max(0.01, ...costs);
+  return createElement(
+    "li",
+    { class: "agent" },
+    createElement(
+      "div",
+      { class: "line" },
+      createElement("h3", { class: "who" }, TICKETS),
+      createElement("span", { class: "muted" }, translate("team.tickets")),
+    ),
+    createElement("p", {}, translate("team.month", { cost: format(month) })),
+    createElement(
+      "div",
+      { class: "charts picture" },
+      drawChart({ name, who: TICKETS, total, days: values, most, format }),
+    ),
+    drawTable(
+      TICKETS,
+      [name],
+      days.map(({ day, cost }) => ({ day, cells: [format(cost)] })),
+    ),
+  );
 }
 
 /** @param {{ agent: TeamAgent, scale: Scale, currency: string | undefined }} row */
@@ -123,14 +164,31 @@ function formatFigure(figure, value, currency) {
 
 /** @param {TeamAgent} agent @param {string | undefined} currency */
 function drawFigureTable({ name, days }, currency) {
-  const heads = FIGURES.map((figure) => createElement("th", { scope: "col" }, translate(`chart.${figure}`)));
-  const rows = days.toReversed().map((day) => {
-    const cells = FIGURES.map((figure) => {
+  const rows = days.map((day) => ({
+    day: day.day,
+    cells: FIGURES.map((figure) => {
       const value = day[figure];
-      return createElement("td", {}, value === undefined ? "–" : formatFigure(figure, value, currency));
-    });
-    return createElement("tr", {}, createElement("th", { scope: "row" }, formatDay(day.day)), cells);
-  });
+      return value === undefined ? "–" : formatFigure(figure, value, currency);
+    }),
+  }));
+  return drawTable(
+    name,
+    FIGURES.map((figure) => translate(`chart.${figure}`)),
+    rows,
+  );
+}
+
+/** The figures of the days as a table, today first. @param {string} name @param {string[]} columns @param {{ day: string, cells: string[] }[]} days */
+function drawTable(name, columns, days) {
+  const heads = columns.map((column) => createElement("th", { scope: "col" }, column));
+  const rows = days.toReversed().map(({ day, cells }) =>
+    createElement(
+      "tr",
+      {},
+      createElement("th", { scope: "row" }, formatDay(day)),
+      cells.map((cell) => createElement("td", {}, cell)),
+    ),
+  );
   const caption = createElement("caption", { class: "sr" }, `${name}: ${translate("team.hint")}`);
   const head = createElement("tr", {}, createElement("th", { scope: "col" }, translate("chart.day")), heads);
   return createElement(

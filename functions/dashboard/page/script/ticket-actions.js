@@ -1,0 +1,94 @@
+import { getProblemCode, getProblemText, sendJson } from "./api.js";
+import { createElement, findElements, focusFirstVisible, getElement, makeFocusable } from "./dom.js";
+import { translateTicket } from "./ticket-language.js";
+
+/** @import { TicketTextName } from "./ticket-language.js" */
+
+/**
+ * What a person does with a ticket. `explain` may replace the reason of a refusal, once the tickets are loaded again.
+ * @typedef {{
+ *   key: string, path: string, body?: object, told: TicketTextName,
+ *   explain?: (thrown: unknown) => string | undefined, check?: (answer: object) => string | undefined,
+ * }} TicketAction
+ */
+
+/** @type {() => Promise<void>} */
+let reloadTickets = async () => {};
+
+/** @param {() => Promise<void>} reload loads and draws the tickets; never rejects */
+export function onTicketChange(reload) {
+  reloadTickets = reload;
+}
+
+/** The path of an action on a ticket. @param {string} route @param {string} key @param {string} [action] */
+export function getTicketPath(route, key, action) {
+  return `/api/${route}/${encodeURIComponent(key)}${action ? `/${action}` : ""}`;
+}
+
+/** Sends the action of a button, shows its result, and keeps the focus at the ticket. @param {HTMLElement} button @param {TicketAction} action */
+async function runFromButton(button, action) {
+  // `aria-disabled` instead of `disabled`: a disabled button loses the focus.
+  if (button.getAttribute("aria-disabled") === "true") return;
+  button.setAttribute("aria-disabled", "true");
+  const refusal = await sendAction(action);
+  if (refusal !== undefined) showTicketMessage("problem", refusal);
+  button.setAttribute("aria-disabled", "false");
+  focusTicket(action.key);
+}
+
+/**
+ * Sends an action and loads the tickets again; returns why it was refused.
+ * @param {TicketAction} action
+ */
+export async function sendAction({ key, path, body = {}, told, explain, check }) {
+  showTicketMessage("told", "");
+  try {
+    /** @type {object} */
+    const answer = await sendJson(path, body);
+    await reloadTickets();
+    const problem = check?.(answer);
+    if (problem !== undefined) return problem;
+    showTicketMessage("told", translateTicket(told, { key }));
+    return undefined;
+  } catch (thrown) {
+    await reloadTickets();
+    const isConflict = getProblemCode(thrown) === "conflict";
+    return explain?.(thrown) ?? (isConflict ? translateTicket("problem.conflict", { key }) : getProblemText(thrown));
+  }
+}
+
+/** Shows one message: what was done, or why not. @param {"told" | "problem"} kind @param {string} text */
+export function showTicketMessage(kind, text) {
+  getElement("ticket-told").textContent = kind === "told" ? text : "";
+  getElement("ticket-problem").textContent = kind === "problem" ? text : "";
+}
+
+/** Moves the focus to a ticket after an action has removed the button that had it. @param {string} key */
+export function focusTicket(key) {
+  const { activeElement } = document;
+  if (activeElement && activeElement !== document.body && activeElement.checkVisibility()) return;
+  const card = findElements(getElement("tickets-view"), ".ticket").find((el) => el.dataset["ticket"] === key);
+  focusFirstVisible(card && makeFocusable(card), getElement("tickets"));
+}
+
+/**
+ * Creates a button that runs an action at once, or that opens something. Screen readers hear the ticket's key with it.
+ * @param {TicketTextName} text @param {string} key @param {TicketAction | (() => void)} action
+ */
+export function createTicketButton(text, key, action, isMain = false) {
+  const name = createElement("span", { class: "sr" }, ` ${key}`);
+  const props = { type: "button", class: isMain ? "go main" : "go" };
+  const button = createElement("button", props, translateTicket(text), name);
+  button.addEventListener("click", () => (typeof action === "function" ? action() : runFromButton(button, action)));
+  return button;
+}
+
+/** The line of messages above the tickets. */
+export function createMessageLine() {
+  return createElement(
+    "div",
+    { class: "said" },
+    createElement("p", { id: "ticket-told", role: "status" }),
+    createElement("p", { id: "ticket-problem", role: "alert" }),
+  );
+}

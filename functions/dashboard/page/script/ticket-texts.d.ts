@@ -1,0 +1,4 @@
+import type { TICKET_VIEW_TEXTS } from "../ticket-script.ts";
+
+/** The server creates this module from the typed texts. */
+export const TICKET_TEXTS: typeof TICKET_VIEW_TEXTS;

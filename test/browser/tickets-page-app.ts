@@ -1,0 +1,117 @@
+import type { ExchangeRequest } from "../../shared/tickets/exchange.ts";
+import { type ExchangeAnswer, exchangeAnswerSchema } from "../../shared/tickets/exchange.ts";
+import type { ItemPatch } from "../../simulators/plane/types.ts";
+import type { TestPage } from "./browser.ts";
+import { openSignedInPage, PAGE_ADMIN_TOKEN, runPageApp, startPageTestApp } from "./page-test-app.ts";
+
+const RUNNER_TOKEN = "runner-token-of-the-browser-tests";
+
+type Session = ExchangeRequest["sessions"][number];
+
+const createConfig = (settings: object) => ({ tickets: { repositories: { ONB: "/srv/onb" }, ...settings } });
+
+/** Starts the product with tickets for ONB, and a runner that the test plays, until the test ends. */
+export async function startTicketsPageApp(
+  settings: object = {},
+  env: Record<string, string> = {},
+  /** Further content of the settings file. */
+  config: object = {},
+) {
+  return addRunner(
+    await startPageTestApp({ RUNNER_TOKEN, ...env }, undefined, { ...createConfig(settings), ...config }),
+  );
+}
+
+/** Starts the same outside of a test. */
+export async function runTicketsPageApp(settings: object) {
+  return addRunner(await runPageApp({ RUNNER_TOKEN }, () => {}, createConfig(settings)));
+}
+
+/** Adds a runner without tmux, which speaks the wire format. */
+function addRunner(app: Awaited<ReturnType<typeof runPageApp>>) {
+  async function request(path: string, token: string, body?: object, method = "POST") {
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    return fetch(app.url + path, { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) });
+  }
+
+  /** Exchanges as a runner that has these sessions; returns the desired state. */
+  async function exchange(sessions: Session[] = []): Promise<ExchangeAnswer> {
+    const response = await request("/api/runner/exchange", RUNNER_TOKEN, {
+      runner: "vps",
+      instance: "11111111-2222-4333-8444-000000000002",
+      version: "0.2.0",
+      repositories: ["ONB"],
+      seen: "",
+      wait_ms: 0,
+      sessions,
+    });
+    if (!response.ok) throw new Error(await response.text());
+    return exchangeAnswerSchema.parse(await response.json());
+  }
+
+  return Object.assign(app, {
+    exchange,
+    /** Adds a task, which requests a ticket with the next poll. */
+    requestTicket: (name: string, patch: ItemPatch = {}) => app.plane.addItem(app.project, { name, ...patch }),
+    /** Calls a route with ADMIN_TOKEN, as another person. */
+    call: async (path: string, body?: object) => (await request(path, PAGE_ADMIN_TOKEN, body ?? {})).json(),
+    async read<Answer>(path: string): Promise<Answer> {
+      return (await request(path, PAGE_ADMIN_TOKEN, undefined, "GET")).json() as Promise<Answer>;
+    },
+    /** Starts what is wanted, as a runner does; returns the token of the first session. */
+    async startSessions(change: Partial<Session> = {}): Promise<string> {
+      const { sessions } = await exchange();
+      await exchange(sessions.map(({ ticket, run }) => createSession(ticket, { run, ...change })));
+      return sessions[0]?.token ?? "";
+    },
+    /** Sends a hook as the session of a ticket; a permission waits for its answer. */
+    async hook(ticket: string, token: string, body: object) {
+      const response = await request(`/api/runner/sessions/${ticket}/hooks`, token, body);
+      const text = await response.text();
+      return { status: response.status, json: text === "" ? undefined : (JSON.parse(text) as unknown) };
+    },
+  });
+}
+
+export type TicketsPageApp = Awaited<ReturnType<typeof startTicketsPageApp>>;
+
+/** A session that runs, as a runner observes it. */
+export function createSession(ticket: string, change: Partial<Session> = {}): Session {
+  return {
+    ticket,
+    run: 1,
+    session_id: "11111111-2222-4333-8444-000000000001",
+    name: `claude-${ticket}`,
+    state: "running",
+    started_at: "2026-11-21T08:00:10.000Z",
+    screen: "> working",
+    branch: `groundcrew/${ticket.toLowerCase()}`,
+    commits: [],
+    dirty: false,
+    applied: [],
+    ...change,
+  };
+}
+
+/** The selector of a ticket's card. */
+export const ticketSelector = (part: string, key: string) => `[data-part="${part}"] .ticket[data-ticket="${key}"]`;
+
+/** Signs in and opens the view Tickets. */
+export async function openTickets(
+  app: TicketsPageApp,
+  options?: Parameters<typeof openSignedInPage>[1],
+): Promise<TestPage> {
+  const page = await openSignedInPage(app.url, options);
+  await page.click('#views [data-view="tickets"]');
+  await page.waitForSelector("#tickets-view[aria-busy=false]", { timeout: 30_000 });
+  return page;
+}
+
+/** The comments in Plane with a ticket's result. */
+export function listResults(app: TicketsPageApp): string[] {
+  return app.plane
+    .items(app.project)
+    .flatMap((item) => app.plane.comments(item))
+    .map(({ comment_html }) => comment_html)
+    .filter((html) => html.includes("Claude Code"));
+}
