@@ -11,6 +11,8 @@ import { prepareWorkEvent } from "../work/tasks/publish-work-event.ts";
 import { applyTicketEvent } from "./apply-ticket-event.ts";
 import { FINISHED_TICKET_MS, isFinal, type Ticket, ticketKeys, ticketSets, toUtcDay } from "./ticket.ts";
 import type { TicketEvent, TicketOutcome } from "./ticket-event.ts";
+import { createTicketMessageJobs } from "./ticket-message-jobs.ts";
+import { findNewWait } from "./ticket-wait.ts";
 
 /** Time after which the queue finishes an update that was interrupted: 1 min, longer than one takes. */
 const UPDATE_JOB_DELAY_MS: Ms = MINUTE;
@@ -43,16 +45,12 @@ export async function prepareTicketChange(
   const record = ticketKeys.ticket(ticket.key);
   const put = [toTicketPut(ticket), { key: ticketKeys.revision, value: true }];
   const now = await deps.store.now();
-  const jobs = startUpdate
-    ? [
-        createTicketUpdateJob(
-          `${record}:${rev}`,
-          ticket.key,
-          correlation,
-          now + (startUpdate === "by_queue" ? 0 : UPDATE_JOB_DELAY_MS),
-        ),
-      ]
-    : [];
+  // Before its first request a ticket has no messages.
+  const jobs = before ? createTicketMessageJobs(deps.settings, ticket, `ticket.${rev}`, correlation) : [];
+  if (startUpdate) {
+    const delay = startUpdate === "by_queue" ? 0 : UPDATE_JOB_DELAY_MS;
+    jobs.push(createTicketUpdateJob(`${record}:${rev}`, ticket.key, correlation, now + delay));
+  }
   const publish = step
     ? await prepareWorkEvent(
         deps,
@@ -66,11 +64,12 @@ export async function prepareTicketChange(
           reason: ticket.reason,
           text: ticket.detail,
           by: step.by ?? null,
+          ...omitUndefined({ wait: findNewWait(before, ticket) }),
         },
         correlation,
         { record, rev, put, jobs },
       )
-    : { put, jobs };
+    : { put, jobs, afterCommit: () => deps.kick() };
   return {
     ...publish,
     async afterCommit() {

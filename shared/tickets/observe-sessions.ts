@@ -11,6 +11,7 @@ import type { ExchangeRequest } from "./exchange.ts";
 import type { ObservedSession } from "./observed-session.ts";
 import { readActiveTickets } from "./read-tickets.ts";
 import { type Ticket, ticketKeys } from "./ticket.ts";
+import { createTicketMessageJobs } from "./ticket-message-jobs.ts";
 
 type Session = ExchangeRequest["sessions"][number];
 
@@ -45,7 +46,7 @@ async function observeSession(deps: WorkDeps, session: Session, runner: string, 
   const [kept] = await deps.store.read<Ticket>([ticketKeys.ticket(session.ticket)]);
   const ticket = kept?.value;
   if (!ticket || ticket.placed !== runner || ticket.run !== session.run) return;
-  await saveSession(deps, ticket, { runner, at: await deps.store.now(), session });
+  await saveSession(deps, ticket, { runner, at: await deps.store.now(), session }, correlation);
   const { completion } = session;
   // A summary that the file holds when the session ends counts, so it is applied first.
   if (completion && ticket.wanted && completion.summary.trim() !== "")
@@ -80,10 +81,15 @@ async function reportVanished(deps: WorkDeps, ticket: Ticket, runner: string, co
 }
 
 /** Saves an observation when it differs from the last one; its cost counts once, in the month and in the figures. */
-async function saveSession(deps: WorkDeps, ticket: Ticket, observed: ObservedSession): Promise<void> {
+async function saveSession(
+  deps: WorkDeps,
+  ticket: Ticket,
+  observed: ObservedSession,
+  correlation: string,
+): Promise<void> {
   const key = ticketKeys.session(ticket.key);
   const task = await findKeptTask(deps, ticket.item.id);
-  await updateValue<ObservedSession>(deps, key, async (last) => {
+  await updateValue<ObservedSession>(deps, key, async (last, rev) => {
     const { session } = observed;
     if (last && JSON.stringify(last.session) === JSON.stringify(session)) return undefined;
     const counted = last?.session.run === session.run ? (last.session.cost_usd ?? 0) : 0;
@@ -94,6 +100,8 @@ async function saveSession(deps: WorkDeps, ticket: Ticket, observed: ObservedSes
     return {
       expect: spending.expect,
       put: [{ key, value: observed, expires: SESSION_MS }, ...spending.put],
+      // The message with the result shows the cost and the commits, of which the last arrive after it.
+      jobs: ticket.completion ? createTicketMessageJobs(deps.settings, ticket, `session.${rev}`, correlation) : [],
     };
   });
 }

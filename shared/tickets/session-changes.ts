@@ -21,6 +21,15 @@ export function closeTicketQuestions(ticket: Ticket, ids: readonly string[]): Ti
   return { ...ticket, questions, state: continues ? "running" : ticket.state };
 }
 
+/** Number of answers that are remembered: 20, as many questions as can be open. */
+const MAX_ANSWERS = 20;
+
+/** Remembers who answered questions, and what. */
+export function recordAnswer(ticket: Ticket, questions: readonly string[], text: string, by: string): Ticket {
+  const added = questions.map((question) => ({ question, text, by }));
+  return { ...ticket, answers: [...(ticket.answers ?? []), ...added].slice(-MAX_ANSWERS) };
+}
+
 /** Adds an input for the runner to type. */
 export function addInput(ticket: Ticket, input: SessionInput): Ticket {
   return { ...ticket, inputs: [...ticket.inputs, input] };

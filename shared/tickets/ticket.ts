@@ -135,6 +135,10 @@ export interface Ticket {
   attention?: string;
   questions: TicketQuestion[];
   inputs: SessionInput[];
+  /** The last answers of this run, for those who still see the question. */
+  answers?: { question: string; text: string; by: string }[];
+  /** Who rejected or cancelled the ticket. */
+  closedBy?: string;
   completion?: { summary: string; source: "command" | "file" | "legacy_file" | "person"; at: Ms };
   update?: TicketUpdate;
   /** The worktree may be removed. */
