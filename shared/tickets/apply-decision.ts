@@ -1,5 +1,12 @@
 import { isActive, isFinal, type Ticket } from "./ticket.ts";
-import { clearRun, endRun, refuse, refuseClosedQuestion, type TicketEvent, type TicketOutcome } from "./ticket-event.ts";
+import {
+  clearRun,
+  endRun,
+  refuse,
+  refuseClosedQuestion,
+  type TicketEvent,
+  type TicketOutcome,
+} from "./ticket-event.ts";
 
 type DecisionKind = "approved" | "rejected" | "reread" | "cancelled" | "closed_in_plane" | "removal_requested";
 type DecisionEvent = Extract<TicketEvent, { kind: DecisionKind }>;

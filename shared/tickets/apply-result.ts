@@ -16,10 +16,7 @@ export function applyResult(ticket: Ticket, event: ResultEvent): TicketOutcome {
 }
 
 /** The first completion of a run counts. The session is not wanted any more. */
-function complete(
-  ticket: Ticket,
-  event: Extract<TicketEvent, { kind: "completed" }>,
-): TicketOutcome {
+function complete(ticket: Ticket, event: Extract<TicketEvent, { kind: "completed" }>): TicketOutcome {
   const { at, summary, source, by } = event;
   if (ticket.completion) return { ticket };
   if (!isActive(ticket)) return refuse("conflict", `${ticket.key} is ${ticket.state}: no session runs.`);

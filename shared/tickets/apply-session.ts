@@ -79,7 +79,11 @@ function answer(ticket: Ticket, event: Extract<TicketEvent, { kind: "answered" }
   if (question.kind === "time")
     return refuse("bad_request", "Extend the session, complete or cancel the ticket, or let its time end.");
   const step = { by };
-  const answered = { ...recordAnswer(ticket, [question.id], text, by), reason: `answered_${question.kind}`, detail: text };
+  const answered = {
+    ...recordAnswer(ticket, [question.id], text, by),
+    reason: `answered_${question.kind}`,
+    detail: text,
+  };
   if (question.kind === "ended") {
     if (text !== "resume") return refuse("bad_request", "Answer resume; or complete or cancel the ticket.");
     const { deadline: _deadline, startedAt: _startedAt, ...rest } = closeTicketQuestions(answered, [question.id]);
@@ -150,6 +154,11 @@ function extend(ticket: Ticket, event: Extract<TicketEvent, { kind: "extended" }
   const deadline = Math.max(ticket.deadline, at) + minutes * MINUTE;
   const warnings = ticket.questions.filter(({ kind }) => kind === "time").map(({ id }) => id);
   const answered = recordAnswer(ticket, warnings, String(minutes), by);
-  const extended = { ...closeTicketQuestions(answered, warnings), deadline, reason: "extended", detail: String(minutes) };
+  const extended = {
+    ...closeTicketQuestions(answered, warnings),
+    deadline,
+    reason: "extended",
+    detail: String(minutes),
+  };
   return { ticket: extended, step: { by } };
 }

@@ -10,6 +10,7 @@ import { completeTicket } from "./complete-ticket.ts";
 import type { ExchangeRequest } from "./exchange.ts";
 import type { ObservedSession } from "./observed-session.ts";
 import { readActiveTickets } from "./read-tickets.ts";
+import { formatSilence } from "./silence.ts";
 import { type Ticket, ticketKeys } from "./ticket.ts";
 import { createTicketMessageJobs } from "./ticket-message-jobs.ts";
 
@@ -62,7 +63,7 @@ async function observeSession(deps: WorkDeps, session: Session, runner: string, 
 /** A session that runs and has no output for long, while it waits for nobody. */
 function describeSilence({ state, last_output_at }: Session, at: Ms): string | undefined {
   const last = Date.parse(last_output_at ?? "");
-  return state === "running" && at - last > SILENT_MS ? `silent since ${new Date(last).toISOString()}` : undefined;
+  return state === "running" && at - last > SILENT_MS ? formatSilence(last) : undefined;
 }
 
 async function reportVanished(deps: WorkDeps, ticket: Ticket, runner: string, correlation: string): Promise<void> {

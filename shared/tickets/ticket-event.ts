@@ -33,7 +33,13 @@ export type TicketEvent =
   | { kind: "released"; at: Ms; question: string }
   | { kind: "noticed"; at: Ms; attention: string | undefined }
   | { kind: "typed"; at: Ms; input: SessionInput }
-  | ({ kind: "completed"; at: Ms; summary: string; source: NonNullable<Ticket["completion"]>["source"]; by: string } & WhileOpen)
+  | ({
+      kind: "completed";
+      at: Ms;
+      summary: string;
+      source: NonNullable<Ticket["completion"]>["source"];
+      by: string;
+    } & WhileOpen)
   | { kind: "update_requested"; at: Ms; by: string; summary?: string; inQueue?: true }
   | { kind: "update_step"; at: Ms; step: UpdateStep; done: boolean; comment?: string; problem?: string }
   | { kind: "closed_in_plane"; at: Ms; text: string }

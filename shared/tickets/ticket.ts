@@ -74,6 +74,8 @@ export interface TicketQuestion {
   kind: "permission" | "input" | "time" | "ended";
   text: string;
   at: Ms;
+  /** Answers that the session offers; a person may write another one. */
+  options?: string[];
   /** A request of the session waits for the answer. Otherwise the answer is typed into its terminal. */
   held?: true;
   answer?: { text: string; by: string; at: Ms };

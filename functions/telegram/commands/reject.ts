@@ -1,20 +1,11 @@
-import { isVerdictPending, sendBackReview } from "../../../shared/work/lifecycle/review-task.ts";
-import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
-import { replyConfirmation, replyRefusal } from "./change-status.ts";
-import { createCommandCallContext, type TelegramCommand } from "./command.ts";
+import type { TelegramCommand } from "./command.ts";
 import { withTask } from "./resolve-argument.ts";
+import { judgeTask } from "./verdict.ts";
 
-/** Sends a task in review back to its agent. */
+/** Rejects a ticket, or sends a task in review back to its agent. */
 export const rejectCommand: TelegramCommand = {
   name: "reject",
   aliases: ["rejeter", "renvoyer"],
   run: (context, args) =>
-    withTask(context, "reject", args, async (task, reason) => {
-      const callContext = createCommandCallContext(context);
-      if (!isInReview(task.item) && !(await isVerdictPending(callContext, task.id, "sent_back"))) {
-        const isOver = context.isRetry && task.item.snapshot.word === "todo";
-        return isOver ? replyConfirmation(context, task, "sentBack", "↩️") : replyRefusal(context, task, "notInReview");
-      }
-      return replyConfirmation(context, await sendBackReview(callContext, task, reason), "sentBack", "↩️");
-    }),
+    withTask(context, "reject", args, (task, reason) => judgeTask(context, task, { isApproved: false, reason })),
 };

@@ -4,7 +4,7 @@ import { approveCommand } from "../commands/approve.ts";
 import { assignCommand } from "../commands/assign.ts";
 import { blockCommand } from "../commands/block.ts";
 import { cancelCommand } from "../commands/cancel.ts";
-import type { ButtonHandler, ReplyHandler, TelegramCommand } from "../commands/command.ts";
+import type { ButtonHandler, ChoiceCommand, ReplyHandler, TelegramCommand } from "../commands/command.ts";
 import { commentCommand } from "../commands/comment.ts";
 import { cycleCommand } from "../commands/cycle.ts";
 import { digestCommand } from "../commands/digest.ts";
@@ -23,11 +23,13 @@ import { statusCommand } from "../commands/status.ts";
 import { taskCommand } from "../commands/task.ts";
 import { unblockCommand } from "../commands/unblock.ts";
 import { unmuteCommand } from "../commands/unmute.ts";
+import { verdictCommand } from "../commands/verdict.ts";
 import { answerCommand } from "../free-text/answer-command.ts";
 import { planButtonHandler } from "../live-messages/plan-buttons.ts";
 import { choiceButtonHandler, liveReplyHandler } from "../live-messages/question-buttons.ts";
 import { verdictButtonHandler } from "../live-messages/review-buttons.ts";
 import { taskReplyHandler } from "../live-messages/task-reply.ts";
+import { ticketButtonHandler } from "../tickets/ticket-buttons.ts";
 
 /** All commands of `/plane`. */
 export const TELEGRAM_COMMANDS: readonly TelegramCommand[] = [
@@ -52,13 +54,17 @@ export function findSimilarCommand(word: string): TelegramCommand | undefined {
   return nearest === undefined ? undefined : findCommand(nearest);
 }
 
+/** The commands that only buttons run. */
+const CHOICE_COMMANDS: readonly ChoiceCommand[] = [answerCommand, verdictCommand];
+
 /** Button handlers by the verb that the button's data begins with. */
 export const BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = {
   page: pageButtonHandler,
-  pick: createChoiceHandler((name) => (name === answerCommand.name ? answerCommand : findCommand(name))),
+  pick: createChoiceHandler((name) => CHOICE_COMMANDS.find((one) => one.name === name) ?? findCommand(name)),
   ask: choiceButtonHandler,
   review: verdictButtonHandler,
   plan: planButtonHandler,
+  ticket: ticketButtonHandler,
 };
 
 /** Handlers of replies to messages of the bot, in order: the first one that recognizes the message handles it. */

@@ -1,0 +1,68 @@
+import { createLiveRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
+import type { Job } from "../../../shared/store/job-operations.ts";
+import type { Ticket } from "../../../shared/tickets/ticket.ts";
+import { hashDecision, type OpenDecision } from "../../../shared/tickets/ticket-wait.ts";
+import type { CommandContext } from "../commands/command.ts";
+import {
+  isTicketMessage,
+  type LiveMessage,
+  type LiveTicketMessage,
+  liveMessageKey,
+  type TicketWaitEvent,
+} from "../live-messages/live-message.ts";
+
+/** Creates the record of a message about what a ticket waits for. */
+export function createTicketMessage({ key, item, shown }: Ticket, event: TicketWaitEvent): LiveTicketMessage {
+  return {
+    shown: "",
+    repeat: false,
+    event,
+    subject: { id: item.id, key, title: shown.content.title, url: item.url },
+    ...(event.wait.kind === "approval" ? { seen: shown.hash } : {}),
+  };
+}
+
+/** Whether two messages are about the same thing that waits. */
+export function isSameWait(one: TicketWaitEvent, other: TicketWaitEvent): boolean {
+  return one.ticket === other.ticket && one.wait.kind === other.wait.kind && one.wait.id === other.wait.id;
+}
+
+/** Finds the decision that a press is bound to, among those that the ticket waits for now. */
+export async function findDecision(
+  decisions: readonly OpenDecision[],
+  hash: string,
+): Promise<OpenDecision | undefined> {
+  for (const decision of decisions) if ((await hashDecision(decision)) === hash) return decision;
+  return undefined;
+}
+
+/** Creates the job that updates a ticket's messages after a press, a reply or a command. */
+export function createTicketRefreshJob({ chat, id, correlation }: CommandContext, { item }: Ticket): Job {
+  return createLiveRefreshJob(chat, item.id, `heard.${id}`, correlation);
+}
+
+/** Reads the record of a pressed message; undefined for a message whose send got no answer. */
+export async function readTicketMessage(
+  { deps, chat }: CommandContext,
+  messageId: number,
+): Promise<{ rev: number; value: LiveTicketMessage } | undefined> {
+  const [row] = await deps.store.read<LiveMessage>([liveMessageKey(chat, messageId)]);
+  return row && isTicketMessage(row.value) ? { rev: row.rev, value: row.value } : undefined;
+}
+
+/** Creates the record of a message whose send got no answer; its text is what waits now. */
+export function createUnknownTicketMessage(ticket: Ticket, { wait, question }: OpenDecision): LiveTicketMessage {
+  const reason = question && question.kind !== "ended" ? `asked_${question.kind}` : ticket.reason;
+  const event = {
+    kind: "ticket",
+    ticket: ticket.key,
+    run: ticket.run,
+    from: null,
+    state: ticket.state,
+    reason,
+    text: question?.text ?? ticket.detail,
+    by: null,
+    wait,
+  } as const;
+  return { ...createTicketMessage(ticket, event), repeat: true };
+}
