@@ -1,8 +1,9 @@
 import type { Ms } from "../time.ts";
 import type { SessionInput, Ticket, TicketQuestion } from "./ticket.ts";
 
-/** The keys of the permission dialog: its first entry allows once, Escape denies. */
-export function toInput({ id, kind }: TicketQuestion, text: string): SessionInput | undefined {
+/** The keys of a dialog: the first entry of a permission allows once, Escape denies; an option has its number. */
+export function toInput({ id, kind, options = [] }: TicketQuestion, text: string): SessionInput | undefined {
+  if (options.includes(text)) return { id, kind: "keys", text: String(options.indexOf(text) + 1) };
   if (kind === "permission") return { id, kind: "keys", text: text === "allow" ? "1" : "Escape" };
   return kind === "input" ? { id, kind: "text", text } : undefined;
 }
