@@ -54,9 +54,11 @@ async function observeSession(deps: WorkDeps, session: Session, runner: string, 
     await completeTicket(deps, ticket.key, { ...completion, by: SPENDER }, correlation).catch(ignoreConflict);
   const minutes = deps.settings.tickets?.minutes ?? 30;
   const at = await deps.store.now();
-  await changeTicket(deps, ticket.key, { kind: "observed", at, runner, session, minutes }, correlation);
+  const observed = { kind: "observed", at, runner, session, minutes } as const;
+  const { questions } = await changeTicket(deps, ticket.key, observed, correlation);
   if (session.state === "ended") return;
-  const attention = session.attention ?? describeSilence(session, at);
+  const isAnswerable = questions.some(({ kind }) => kind !== "time");
+  const attention = session.attention ?? (isAnswerable ? undefined : describeSilence(session, at));
   await changeTicket(deps, ticket.key, { kind: "noticed", at, attention }, correlation);
 }
 

@@ -223,7 +223,7 @@ test("hostile titles and descriptions are shown as text, and long ones are short
   await app.requestTicketMessage(name, { description_html: `<p>${line}</p>`.repeat(400) });
   const message = app.findMessage(TITLE);
   expect(message?.text.length).toBeLessThanOrEqual(4_096);
-  expect(message?.text).not.toMatch(/[\u202e\u001b\u200b]/);
+  for (const character of ["\u202e", "\u001b", "\u200b"]) expect(message?.text).not.toContain(character);
   // Only the task's title is a link: to the task in Plane.
   const others = message?.entities.filter(({ type }) => type !== "bold");
   expect(others).toEqual([

@@ -36,6 +36,26 @@ export async function createTicketMessagesApp(
       await app.advanceAndDrain();
       return desired?.token ?? "";
     },
+    /** Sends a hook whose request is held, and runs `act` while it waits; returns the hook's answer. */
+    async holdHook(token: string, hook: Record<string, unknown>, act: () => Promise<void>) {
+      const { wait } = app.deps;
+      app.deps.wait = async () => {
+        app.deps.wait = wait;
+        await act();
+      };
+      return app.hook(token, hook);
+    },
+    /** Sends a hook of the session, and what it asks to the chat. */
+    async askBySession(token: string, hook: Record<string, unknown>) {
+      await app.hook(token, hook);
+      await app.advanceAndDrain();
+    },
+    /** Exchanges as a runner, and sends what follows to the chat. */
+    async exchangeAndSend(...sessions: Parameters<typeof createSession>) {
+      const answer = await app.exchange(sessions.map(createSession));
+      await app.advanceAndDrain();
+      return answer;
+    },
     /** The lines of the bot's last message that contains a text. */
     readLines: (part: string) => toPlainText(app.findMessage(part)).split("\n"),
   });
