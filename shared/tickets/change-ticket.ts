@@ -88,12 +88,15 @@ export async function findTicket(deps: Pick<WorkDeps, "store">, key: string): Pr
 export async function getTicket(deps: Pick<WorkDeps, "store">, key: string): Promise<Ticket> {
   const ticket = await findTicket(deps, key);
   if (ticket) return ticket;
-  throw new GroundcrewError("not_found", `There is no ticket ${key.slice(0, 40)}.`);
+  throw new GroundcrewError("not_found", `There is no ticket ${key.slice(0, 40)}.`, {
+    refusal: { name: "ticketGone" },
+  });
 }
 
 function requireApplied(outcome: TicketOutcome): Extract<TicketOutcome, { ticket: Ticket }> {
   if ("ticket" in outcome) return outcome;
-  throw new GroundcrewError(outcome.refused, outcome.message);
+  const name = outcome.refused === "not_found" ? "ticketGone" : "ticketNotPossible";
+  throw new GroundcrewError(outcome.refused, outcome.message, { refusal: { name } });
 }
 
 function toTicketPut(ticket: Ticket): Put {

@@ -12,6 +12,7 @@ import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
 import { readPendingPlans, readPendingQuestions } from "../digest/pending-requests.ts";
 import { EVENT_EMOJI } from "../presentation/emoji.ts";
 import { renderBudgetLine, renderForecastLine } from "../presentation/render-figures.ts";
+import { renderTicketCounts, renderTicketLines } from "../tickets/render-ticket-lists.ts";
 import type { CommandContext, TelegramCommand } from "./command.ts";
 import { paginateReply } from "./paginate.ts";
 import { readFollowedProjects, readOpenTasks, renderDataAge } from "./read-tasks.ts";
@@ -48,6 +49,7 @@ export const statusCommand: TelegramCommand = {
       renderHeading("📊", answers.headings.status),
       ...bars,
       ...(await renderFigures(context, open)),
+      ...(await renderTicketCounts(context)),
       ...renderSection(
         "🔵",
         answers.headings.atWork,
@@ -60,6 +62,7 @@ export const statusCommand: TelegramCommand = {
       ),
       ...renderSection("🙋", answers.headings.waiting, [
         ...(await renderPlanLines(context)),
+        ...(await renderTicketLines(context)),
         ...(await renderQuestionLines(context)),
         ...(await renderLines(open.filter(({ item }) => isInReview(item)))),
       ]),
