@@ -12,7 +12,6 @@ import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
 import { readPendingPlans, readPendingQuestions } from "../digest/pending-requests.ts";
 import { EVENT_EMOJI } from "../presentation/emoji.ts";
 import { renderBudgetLine, renderForecastLine } from "../presentation/render-figures.ts";
-import { renderTicketCounts, renderTicketLines } from "../tickets/render-ticket-lists.ts";
 import type { CommandContext, TelegramCommand } from "./command.ts";
 import { paginateReply } from "./paginate.ts";
 import { readFollowedProjects, readOpenTasks, renderDataAge } from "./read-tasks.ts";
@@ -24,6 +23,7 @@ import {
   renderTaskLines,
   renderTaskLink,
 } from "./render-tasks.ts";
+import { renderTicketCounts, renderTicketLines } from "./render-ticket-lists.ts";
 
 /** Shows the projects' progress, who works on what since when, blocked tasks and what waits for people (NOTIF-06). */
 export const statusCommand: TelegramCommand = {

@@ -10,7 +10,6 @@ import { findKeptTask } from "../../../shared/work/tasks/find-task.ts";
 import type { ButtonHandler, CommandContext, CommandResult, ReplyHandler } from "../commands/command.ts";
 import { normalizeName } from "../commands/match-name.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
-import { handleTicketReply } from "../tickets/ticket-replies.ts";
 import {
   createLiveMessagePut,
   isPlanMessage,
@@ -23,6 +22,7 @@ import {
 import { handlePlanReply } from "./plan-buttons.ts";
 import { handleReviewReply } from "./review-buttons.ts";
 import { passOnReply } from "./task-reply.ts";
+import { handleTicketReply } from "./ticket-replies.ts";
 
 /** Length up to which answers are compared, in UTF-16 units. */
 const ANSWER_LIMIT = 4_000;

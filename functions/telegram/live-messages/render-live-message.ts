@@ -1,11 +1,11 @@
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
 import { appendRepeatMark } from "../delivery/send-prepared-message.ts";
-import { renderTicket } from "../tickets/render-ticket.ts";
 import { isPlanMessage, isReviewMessage, isTicketMessage, type LiveMessage, type MessageView } from "./live-message.ts";
 import { renderPlanProposal } from "./render-plan-proposal.ts";
 import { renderQuestion } from "./render-question.ts";
 import { renderReview } from "./render-review.ts";
+import { renderTicket } from "./render-ticket.ts";
 
 /** Renders what a question, review, plan or ticket should show now. */
 export async function renderLiveMessage(context: DeliveryContext, liveMessage: LiveMessage): Promise<MessageView> {

@@ -16,7 +16,6 @@ import { jobDeliveryKey, type SendAttempt, sendAttemptKey } from "../delivery/de
 import { type MessageThread, readThread } from "../delivery/message-thread.ts";
 import { type SentMessage, sendMessage } from "../delivery/send-message.ts";
 import { createSentDeliveryPut, createSentMessagePuts } from "../delivery/sent-message-puts.ts";
-import { createTicketMessage, isSameWait } from "../tickets/ticket-message.ts";
 import {
   createLiveMessagePut,
   hashView,
@@ -32,6 +31,7 @@ import {
 } from "./live-message.ts";
 import { markIfRepeated, renderLiveMessage } from "./render-live-message.ts";
 import { hashTaskFields } from "./review-fingerprint.ts";
+import { createTicketMessage, isSameWait } from "./ticket-message.ts";
 
 /** Sends a question, review, plan or what a ticket waits for as a separate message, never grouped, that waits for an answer or a decision. */
 export async function sendLiveMessage(

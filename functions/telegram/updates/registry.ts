@@ -1,6 +1,5 @@
 import { findNearestName } from "../../../shared/nearest-name.ts";
 import { agentCommand } from "../commands/agent.ts";
-import { approveCommand } from "../commands/approve.ts";
 import { assignCommand } from "../commands/assign.ts";
 import { blockCommand } from "../commands/block.ts";
 import { cancelCommand } from "../commands/cancel.ts";
@@ -18,18 +17,19 @@ import { createChoiceHandler } from "../commands/offer-choices.ts";
 import { pageButtonHandler } from "../commands/paginate.ts";
 import { priorityCommand } from "../commands/priority.ts";
 import { projectCommand } from "../commands/project.ts";
-import { rejectCommand } from "../commands/reject.ts";
 import { statusCommand } from "../commands/status.ts";
 import { taskCommand } from "../commands/task.ts";
 import { unblockCommand } from "../commands/unblock.ts";
 import { unmuteCommand } from "../commands/unmute.ts";
-import { verdictCommand } from "../commands/verdict.ts";
 import { answerCommand } from "../free-text/answer-command.ts";
 import { planButtonHandler } from "../live-messages/plan-buttons.ts";
 import { choiceButtonHandler, liveReplyHandler } from "../live-messages/question-buttons.ts";
 import { verdictButtonHandler } from "../live-messages/review-buttons.ts";
 import { taskReplyHandler } from "../live-messages/task-reply.ts";
-import { ticketButtonHandler } from "../tickets/ticket-buttons.ts";
+import { ticketButtonHandler } from "../live-messages/ticket-buttons.ts";
+import { approveCommand } from "../verdicts/approve.ts";
+import { rejectCommand } from "../verdicts/reject.ts";
+import { verdictCommand } from "../verdicts/verdict.ts";
 
 /** All commands of `/plane`. */
 export const TELEGRAM_COMMANDS: readonly TelegramCommand[] = [

@@ -7,6 +7,9 @@ import { RELIABILITY_ADMIN_TOKEN, startSimulators } from "../../reliability/simu
 import { findFreePort } from "../../support/redis-server.ts";
 import { createRunnerHost } from "./runner-host.ts";
 
+/** Timeout for a state: more than the 45 s after which another process may poll Telegram when one was killed. */
+const STATE_TIMEOUT_MS = 120_000;
+
 /** What the product answers to a person. */
 interface Tickets {
   tickets?: { id: string; state: string; summary?: string }[];
@@ -56,7 +59,7 @@ export async function startLocalProduct(env: Record<string, string> = {}) {
     return (await (await fetch(`http://127.0.0.1:${port}${path}`, init)).json()) as Tickets;
   }
   const waitFor = <T>(read: () => Promise<T>) =>
-    expect.poll(read, { timeout: 40_000, interval: 200, message: output.slice(-20).join("") });
+    expect.poll(read, { timeout: STATE_TIMEOUT_MS, interval: 200, message: output.slice(-20).join("") });
   /** Ends the process; resolves with its exit status and signal. */
   async function end(signal: NodeJS.Signals): Promise<unknown[]> {
     const exited = once(child, "exit");

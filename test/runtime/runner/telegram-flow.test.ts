@@ -2,12 +2,11 @@ import { expect, test, vi } from "vitest";
 import { SIMULATED_CHAT } from "../../reliability/simulators.ts";
 import { startLocalProduct } from "./local-product.ts";
 
-const FULL = Boolean(process.env["FULL"]);
-vi.setConfig({ testTimeout: 240_000 });
+vi.setConfig({ testTimeout: 600_000 });
 
 const ADA_USER = 4711;
 
-test.runIf(FULL || process.env["FLOW"] !== undefined).each([
+test.runIf(process.env["FULL"]).each([
   ["", false],
   [", with kill -9 of the process before each press", true],
 ])(

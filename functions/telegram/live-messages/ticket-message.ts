@@ -9,7 +9,7 @@ import {
   type LiveTicketMessage,
   liveMessageKey,
   type TicketWaitEvent,
-} from "../live-messages/live-message.ts";
+} from "./live-message.ts";
 
 /** Creates the record of a message about what a ticket waits for. */
 export function createTicketMessage({ key, item, shown }: Ticket, event: TicketWaitEvent): LiveTicketMessage {

@@ -5,9 +5,9 @@ import type { RichText } from "../../../shared/telegram/rich-text.ts";
 import { findSilence } from "../../../shared/tickets/silence.ts";
 import type { Ticket } from "../../../shared/tickets/ticket.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
-import type { LiveTicketMessage } from "../live-messages/live-message.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
 import { getQuestionKind } from "./find-wait-outcome.ts";
+import type { LiveTicketMessage } from "./live-message.ts";
 import { findPageLink, renderLongText } from "./render-long-text.ts";
 import type { TicketBody, TicketButton } from "./render-ticket.ts";
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { CrashPoint } from "../../../support/crash-simulator.ts";
 import { createSession } from "../../tickets/tickets-app.ts";
 import { createCrashingApp, killEverywhere, SENT_ONCE } from "../crashing-app.ts";
-import { createTicketMessagesApp } from "./ticket-messages-app.ts";
+import { createTicketMessagesApp } from "../ticket-messages-app.ts";
 
 const createApp = () => createCrashingApp((options) => createTicketMessagesApp({}, options));
 /** With FULL the process is killed at each effect, otherwise at every third. */

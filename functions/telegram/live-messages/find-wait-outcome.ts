@@ -3,8 +3,8 @@ import { type RichText, toPlainText } from "../../../shared/telegram/rich-text.t
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import type { Ticket, TicketQuestion } from "../../../shared/tickets/ticket.ts";
 import { toRequestId } from "../../../shared/tickets/ticket-wait.ts";
-import type { TicketWaitEvent } from "../live-messages/live-message.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
+import type { TicketWaitEvent } from "./live-message.ts";
 
 /** What came of something that waited: a line with who decided, and what they wrote. */
 export interface WaitOutcome {

@@ -11,13 +11,18 @@ import {
 import { approveReview, isVerdictPending, sendBackReview } from "../../../shared/work/lifecycle/review-task.ts";
 import { findKeptTask, type Task } from "../../../shared/work/tasks/find-task.ts";
 import { isInReview } from "../../../shared/work/tasks/is-in-review.ts";
+import { replyConfirmation, replyRefusal } from "../commands/change-status.ts";
+import {
+  type ChoiceCommand,
+  type CommandContext,
+  type CommandResult,
+  createCommandCallContext,
+} from "../commands/command.ts";
+import { type CommandOption, offerChoices } from "../commands/offer-choices.ts";
+import { renderTaskLink } from "../commands/render-tasks.ts";
+import { decideTicket } from "../live-messages/decide-ticket.ts";
+import { createTicketRefreshJob, findDecision } from "../live-messages/ticket-message.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
-import { decideTicket } from "../tickets/decide-ticket.ts";
-import { createTicketRefreshJob, findDecision } from "../tickets/ticket-message.ts";
-import { replyConfirmation, replyRefusal } from "./change-status.ts";
-import { type ChoiceCommand, type CommandContext, type CommandResult, createCommandCallContext } from "./command.ts";
-import { type CommandOption, offerChoices } from "./offer-choices.ts";
-import { renderTaskLink } from "./render-tasks.ts";
 
 /** A verdict of a person: what is approved or rejected of a task, and why. */
 interface Verdict {

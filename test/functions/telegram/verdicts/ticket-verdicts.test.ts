@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createTicketMessagesApp, type TicketMessagesApp } from "./ticket-messages-app.ts";
+import { createTicketMessagesApp, type TicketMessagesApp } from "../ticket-messages-app.ts";
 
 /** Makes ONB-1 a task in review whose ticket waits for approval. */
 async function createReviewApp(): Promise<TicketMessagesApp> {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createSession } from "../../tickets/tickets-app.ts";
 import { toPlainText } from "../commands/commands-app.ts";
-import { createTicketMessagesApp } from "./ticket-messages-app.ts";
+import { createTicketMessagesApp } from "../ticket-messages-app.ts";
 
 const ADA = "Ada (Telegram)";
 const TITLE = "Result to approve";

@@ -12,19 +12,14 @@ import { findTicket } from "../../../shared/tickets/change-ticket.ts";
 import type { Ticket } from "../../../shared/tickets/ticket.ts";
 import { hashDecision, listOpenDecisions, type OpenDecision } from "../../../shared/tickets/ticket-wait.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
-import {
-  joinViewLines,
-  type LiveTicketMessage,
-  type MessageView,
-  VIEW_TEXT_LIMIT,
-} from "../live-messages/live-message.ts";
-import { acceptsInputInChat, renderSubjectLine, toSafeLines } from "../live-messages/text-lines.ts";
 import { EVENT_EMOJI } from "../presentation/emoji.ts";
 import type { Presentation } from "../presentation/presentation.ts";
 import { findWaitOutcome, type WaitOutcome } from "./find-wait-outcome.ts";
-import { renderApprovalBody } from "./render-approval.ts";
+import { joinViewLines, type LiveTicketMessage, type MessageView, VIEW_TEXT_LIMIT } from "./live-message.ts";
 import { renderQuestionBody } from "./render-session-question.ts";
+import { renderApprovalBody } from "./render-ticket-approval.ts";
 import { renderResultBody, renderUpdateProgress } from "./render-ticket-result.ts";
+import { acceptsInputInChat, renderSubjectLine, toSafeLines } from "./text-lines.ts";
 
 /** Telegram's limit for the data of a button, in bytes (Bot API, InlineKeyboardButton). */
 const BUTTON_DATA_LIMIT = 64;

@@ -4,9 +4,9 @@ import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { countTickets, readTickets } from "../../../shared/tickets/read-tickets.ts";
 import type { Ticket } from "../../../shared/tickets/ticket.ts";
 import { hasFailedStep } from "../../../shared/tickets/ticket-wait.ts";
-import type { CommandContext } from "../commands/command.ts";
-import { renderSince } from "../commands/render-tasks.ts";
 import { EVENT_EMOJI } from "../presentation/emoji.ts";
+import type { CommandContext } from "./command.ts";
+import { renderSince } from "./render-tasks.ts";
 
 /** `🎫 Tickets: 2 wait for approval, 1 session, 0 results to approve`; empty where there are no tickets. */
 export async function renderTicketCounts({ deps, presentation }: CommandContext): Promise<RichText[]> {

@@ -8,9 +8,9 @@ import { type ObservedSession, readSession } from "../../../shared/tickets/obser
 import type { Ticket } from "../../../shared/tickets/ticket.ts";
 import { hasFailedStep } from "../../../shared/tickets/ticket-wait.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
-import type { TicketWaitEvent } from "../live-messages/live-message.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
 import type { Presentation } from "../presentation/presentation.ts";
+import type { TicketWaitEvent } from "./live-message.ts";
 import { renderLongText } from "./render-long-text.ts";
 import type { TicketBody } from "./render-ticket.ts";
 

@@ -5,11 +5,11 @@ import { completeTicket } from "../../../shared/tickets/complete-ticket.ts";
 import type { Ticket } from "../../../shared/tickets/ticket.ts";
 import { listOpenDecisions, type OpenDecision } from "../../../shared/tickets/ticket-wait.ts";
 import type { CommandContext, CommandResult } from "../commands/command.ts";
-import { isApproval } from "../live-messages/approval-word.ts";
-import type { LiveTicketMessage } from "../live-messages/live-message.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
+import { isApproval } from "./approval-word.ts";
 import { decideTicket, renderDecision } from "./decide-ticket.ts";
 import { getQuestionKind } from "./find-wait-outcome.ts";
+import type { LiveTicketMessage } from "./live-message.ts";
 import { createTicketRefreshJob } from "./ticket-message.ts";
 
 const ALLOW_PATTERN = /^(?:y|yes|allow|oui|autoriser)[.!]*$/i;

@@ -2,8 +2,8 @@ import { findTicket } from "../../../shared/tickets/change-ticket.ts";
 import type { Ticket } from "../../../shared/tickets/ticket.ts";
 import { listOpenDecisions, type OpenDecision } from "../../../shared/tickets/ticket-wait.ts";
 import type { ButtonHandler, CommandContext, CommandResult } from "../commands/command.ts";
-import { createLiveMessagePut, liveMessageKey } from "../live-messages/live-message.ts";
 import { decideTicket, renderDecision } from "./decide-ticket.ts";
+import { createLiveMessagePut, liveMessageKey } from "./live-message.ts";
 import {
   createTicketRefreshJob,
   createUnknownTicketMessage,

@@ -5,9 +5,9 @@ import type { Ticket } from "../../../shared/tickets/ticket.ts";
 import type { TicketEvent } from "../../../shared/tickets/ticket-event.ts";
 import type { OpenDecision } from "../../../shared/tickets/ticket-wait.ts";
 import type { CommandContext } from "../commands/command.ts";
-import type { TicketWaitEvent } from "../live-messages/live-message.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
 import { findWaitOutcome } from "./find-wait-outcome.ts";
+import type { TicketWaitEvent } from "./live-message.ts";
 import { renderUpdateProgress } from "./render-ticket-result.ts";
 
 /**

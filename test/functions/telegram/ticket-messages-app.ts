@@ -1,8 +1,8 @@
-import { createTicketRules } from "../../../../functions/tickets/ticket-rules.ts";
-import { HTTP_ADMIN_TOKEN, serveTestApp } from "../../../support/http-test-app.ts";
-import { addTicketCalls, createSession, RUNNER_TOKEN } from "../../tickets/tickets-app.ts";
-import { toPlainText } from "../commands/commands-app.ts";
-import { createLiveMessagesApp } from "../live-messages-app.ts";
+import { createTicketRules } from "../../../functions/tickets/ticket-rules.ts";
+import { HTTP_ADMIN_TOKEN, serveTestApp } from "../../support/http-test-app.ts";
+import { addTicketCalls, createSession, RUNNER_TOKEN } from "../tickets/tickets-app.ts";
+import { toPlainText } from "./commands/commands-app.ts";
+import { createLiveMessagesApp } from "./live-messages-app.ts";
 
 type Options = NonNullable<Parameters<typeof createLiveMessagesApp>[0]>;
 export type TicketMessagesApp = Awaited<ReturnType<typeof createTicketMessagesApp>>;

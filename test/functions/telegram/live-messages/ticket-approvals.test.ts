@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ADA_USER, GROUP_CHAT, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
-import { createTicketMessagesApp } from "./ticket-messages-app.ts";
+import { createTicketMessagesApp } from "../ticket-messages-app.ts";
 
 const ADA = "Ada (Telegram)";
 const TITLE = "Ticket to approve";

@@ -1,8 +1,8 @@
 import { cleanText } from "../../../shared/clean-text.ts";
 import { joinRichText, type RichText, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
-import { toSafeLines } from "../live-messages/text-lines.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
+import { toSafeLines } from "./text-lines.ts";
 
 /**
  * Renders a text of others as plain lines, of which at most `limit` UTF-16 units are shown. A person decides about the

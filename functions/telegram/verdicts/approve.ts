@@ -1,5 +1,5 @@
-import type { TelegramCommand } from "./command.ts";
-import { withTask } from "./resolve-argument.ts";
+import type { TelegramCommand } from "../commands/command.ts";
+import { withTask } from "../commands/resolve-argument.ts";
 import { judgeTask } from "./verdict.ts";
 
 /** Approves a ticket, or a task in review, which completes the task. */
