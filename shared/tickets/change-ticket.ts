@@ -80,7 +80,10 @@ export async function prepareTicketChange(
 }
 
 /** Reads a ticket; undefined when there is none with this key. */
-export async function findTicket(deps: Pick<WorkDeps, "store">, key: string): Promise<Ticket | undefined> {
+export async function findTicket(
+  deps: { store: Pick<WorkDeps["store"], "read"> },
+  key: string,
+): Promise<Ticket | undefined> {
   return (await deps.store.read<Ticket>([ticketKeys.ticket(key)]))[0]?.value;
 }
 

@@ -1,3 +1,4 @@
+import { cleanText } from "../clean-text.ts";
 import type { Ms } from "../time.ts";
 import type { SessionInput, Ticket, TicketQuestion } from "./ticket.ts";
 
@@ -22,12 +23,14 @@ export function closeTicketQuestions(ticket: Ticket, ids: readonly string[]): Ti
   return { ...ticket, questions, state: continues ? "running" : ticket.state };
 }
 
+/** Limit of a remembered answer in UTF-16 units: 1,000, what a message shows of it. */
+const MAX_ANSWER_LENGTH = 1_000;
 /** Number of answers that are remembered: 20, as many questions as can be open. */
 const MAX_ANSWERS = 20;
 
 /** Remembers who answered questions, and what. */
 export function recordAnswer(ticket: Ticket, questions: readonly string[], text: string, by: string): Ticket {
-  const added = questions.map((question) => ({ question, text, by }));
+  const added = questions.map((question) => ({ question, text: cleanText(text, MAX_ANSWER_LENGTH), by }));
   return { ...ticket, answers: [...(ticket.answers ?? []), ...added].slice(-MAX_ANSWERS) };
 }
 

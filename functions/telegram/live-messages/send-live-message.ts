@@ -11,7 +11,7 @@ import type { KeptReview } from "../../../shared/work/lifecycle/review-record.ts
 import { findPlanRun } from "../../../shared/work/plan-runs/plan-run.ts";
 import { findQuestion } from "../../../shared/work/questions/question-record.ts";
 import { findWish, type WishMessage } from "../../../shared/work/wishes/wish-record.ts";
-import { commitWithRetry, type DeliveryContext, SETTLED } from "../delivery/context.ts";
+import { commitWithRetry, type DeliveryContext, retryAfter, SETTLED } from "../delivery/context.ts";
 import { jobDeliveryKey, type SendAttempt, sendAttemptKey } from "../delivery/delivery-records.ts";
 import { type MessageThread, readThread } from "../delivery/message-thread.ts";
 import { type SentMessage, sendMessage } from "../delivery/send-message.ts";
@@ -31,7 +31,7 @@ import {
 } from "./live-message.ts";
 import { markIfRepeated, renderLiveMessage } from "./render-live-message.ts";
 import { hashTaskFields } from "./review-fingerprint.ts";
-import { createTicketMessage, isSameWait } from "./ticket-message.ts";
+import { createTicketMessage, findSendDelay, isSameWait } from "./ticket-message.ts";
 
 /** Sends a question, review, plan or what a ticket waits for as a separate message, never grouped, that waits for an answer or a decision. */
 export async function sendLiveMessage(
@@ -46,6 +46,8 @@ export async function sendLiveMessage(
   const view = await renderLiveMessage(context, liveMessage);
   // A closed question needs no reminder. Its first message is sent all the same: people should know what was asked.
   if (view.isClosed && !attempt && event.kind === "asked" && event.reminder > 0) return SETTLED;
+  const delay = attempt || !isTicketMessage(liveMessage) ? 0 : await findSendDelay(deps, liveMessage);
+  if (delay > 0) return retryAfter(context, delay);
   // What a ticket waited for may be decided already, as by a rule, or its open message shows it.
   if (!attempt && isTicketMessage(liveMessage) && (view.isClosed || (await hasOpenMessage(context, liveMessage))))
     return SETTLED;

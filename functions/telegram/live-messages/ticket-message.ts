@@ -1,7 +1,10 @@
 import { createLiveRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
 import type { Job } from "../../../shared/store/job-operations.ts";
+import type { Store } from "../../../shared/store/port.ts";
+import { findTicket } from "../../../shared/tickets/change-ticket.ts";
 import type { Ticket } from "../../../shared/tickets/ticket.ts";
 import { hashDecision, type OpenDecision } from "../../../shared/tickets/ticket-wait.ts";
+import { type Ms, SECOND } from "../../../shared/time.ts";
 import type { CommandContext } from "../commands/command.ts";
 import {
   isTicketMessage,
@@ -20,6 +23,25 @@ export function createTicketMessage({ key, item, shown }: Ticket, event: TicketW
     subject: { id: item.id, key, title: shown.content.title, url: item.url },
     ...(event.wait.kind === "approval" ? { seen: shown.hash } : {}),
   };
+}
+
+/**
+ * Time for which the message about the end of a turn waits: 3 s. The runner reports a completion that was written in this
+ * turn within 2 s, and then nobody needs to be asked.
+ */
+const END_OF_TURN_DELAY_MS: Ms = 3 * SECOND;
+
+/** Returns how long the send of a ticket's message still has to wait. */
+export async function findSendDelay(
+  deps: { store: Pick<Store, "read" | "now"> },
+  { event }: LiveTicketMessage,
+): Promise<Ms> {
+  if (event.wait.kind !== "question" || event.reason !== "asked_input") return 0;
+  const ticket = await findTicket(deps, event.ticket);
+  const question = ticket?.questions.find(({ id }) => id === event.wait.id);
+  // Claude Code waits for the answer to a question that it offers options for.
+  if (!question || question.held) return 0;
+  return question.at + END_OF_TURN_DELAY_MS - (await deps.store.now());
 }
 
 /** Whether two messages are about the same thing that waits. */

@@ -105,6 +105,15 @@ test("the end of a turn is answered by a reply, which is typed into the session,
   expect(app.getBotMessages()).toHaveLength(before + 1);
 });
 
+test("the end of a turn in which the result was written asks nobody", async () => {
+  const { app, token } = await createRunningApp();
+  await app.hook(token, END_OF_TURN);
+  await app.advanceAndDrain(2_000);
+  await app.exchangeAndSend({ completion: { summary: "All is done", source: "file" } });
+  expect(app.findMessage("waits for you")).toBeUndefined();
+  expect(app.findMessage("Result to approve")).toBeDefined();
+});
+
 test("a question with options has them as buttons, and its answer reaches the held request", async () => {
   const { app, token } = await createRunningApp();
   const options = ["Blue", "Red with a label that is much too long for a button"].map((label) => ({ label }));
