@@ -102,11 +102,13 @@ export function createNotificationRules(
 }
 
 /**
- * Whether nothing goes on until a person decides, and only the chat shows it: a plan, or a question about no task. They
- * are sent to TELEGRAM_CHAT_ID even when no configured entry names them; only a `mute` entry suppresses them.
+ * Whether nothing goes on until a person decides, and Plane does not show it: a plan, a question about no task, or a
+ * ticket. They are sent to TELEGRAM_CHAT_ID even when no configured entry names them; only a `mute` entry suppresses
+ * them.
  */
-function awaitsHuman({ kind }: AnyEvent, { item }: EventFacts): boolean {
-  return kind === "plan_proposed" || (kind === "asked" && !item);
+function awaitsHuman(event: AnyEvent, { item }: EventFacts): boolean {
+  if (event.kind === "ticket") return event.wait !== undefined;
+  return event.kind === "plan_proposed" || (event.kind === "asked" && !item);
 }
 
 interface RoutingDecision {

@@ -80,8 +80,8 @@ export function createOutboxHandler(options: OutboxOptions = {}) {
 }
 
 /**
- * Questions, reviews and plans are separate messages, because they await an answer; other notifications may share a
- * message.
+ * Questions, reviews, plans and what a ticket waits for are separate messages, because they await an answer; other
+ * notifications may share a message.
  */
 function sendNotification(context: DeliveryContext, { event, facts, correlation }: ActionBody): Promise<Settlement> {
   switch (event.kind) {
@@ -89,6 +89,9 @@ function sendNotification(context: DeliveryContext, { event, facts, correlation 
     case "review":
     case "plan_proposed":
       return sendLiveMessage(context, { event, facts, correlation });
+    case "ticket":
+      if (event.wait === undefined) return deliverNotification(context, { event, facts, correlation });
+      return sendLiveMessage(context, { event: { ...event, wait: event.wait }, facts, correlation });
     default:
       return deliverNotification(context, { event, facts, correlation });
   }

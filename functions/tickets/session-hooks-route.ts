@@ -53,7 +53,7 @@ function app(deps: Deps): Hono {
     for (let waited = 0; waited < PERMISSION_WAIT_MS; waited += ANSWER_INTERVAL) {
       const taken = await takeAnswer(deps, key, question, correlation);
       if (taken === "closed") return undefined;
-      if (taken !== "open") return toPermissionDecision(taken.answer);
+      if (taken !== "open") return toPermissionDecision(taken);
       if (deps.stopping.aborted || c.req.raw.signal.aborted) break;
       await deps.wait(ANSWER_INTERVAL, deps.stopping);
     }

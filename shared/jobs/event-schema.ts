@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type AnyEvent, EVENT_KINDS, PLAN_EVENT_KINDS, WORK_EVENT_KINDS } from "../task/events.ts";
+import { type AnyEvent, EVENT_KINDS, PLAN_EVENT_KINDS, TICKET_WAIT_KINDS, WORK_EVENT_KINDS } from "../task/events.ts";
 import type { EventFacts } from "../task/rule-set.ts";
 import { PRIORITIES, STATUSES } from "../task/snapshot.ts";
 
@@ -84,6 +84,7 @@ export const eventSchema = z.discriminatedUnion("kind", [
     reason: z.string(),
     text: z.string(),
     by: nameSchema.nullable(),
+    wait: z.object({ kind: z.enum(TICKET_WAIT_KINDS), id: z.string() }).exactOptional(),
   }),
   z.object({ kind: z.literal("plan_proposed"), ...planFields, hash: z.string(), tasks: z.number() }),
   z.object({ kind: z.literal("plan_approved"), ...planFields, by: nameSchema }),

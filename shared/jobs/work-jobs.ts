@@ -114,9 +114,13 @@ export function toLabelsLane(item: string): string {
   return `labels:${item}`;
 }
 
-/** Finishes the update of a ticket; `change` identifies the change that requested it. */
+/**
+ * Finishes the update of a ticket; `change` identifies the change that requested it. Each has a lane of its own, so that
+ * a person who tries again does not wait for the next try of an earlier one.
+ */
 export function createTicketUpdateJob(change: string, ticket: string, correlation: string, at: Ms): Job {
-  return createWorkJob(`ticket-update:${change}`, `ticket:${ticket}`, { do: "ticket_update", ticket, correlation }, at);
+  const id = `ticket-update:${change}`;
+  return createWorkJob(id, id, { do: "ticket_update", ticket, correlation }, at);
 }
 
 export function createWorkJob(id: string, lane: string, body: WorkJobBody, at?: Ms): Job {

@@ -69,7 +69,7 @@ export type WorkEvent =
   | { kind: "failed"; agent: string; text: string; refusal?: ReasonForPeople }
   /**
    * A ticket, a work item for a Claude Code session, took a step. `ticket` is its key, `reason` the code of the step and
-   * `text` its details.
+   * `text` its details. `wait`: what a person must be told because of it.
    */
   | {
       kind: "ticket";
@@ -80,7 +80,11 @@ export type WorkEvent =
       reason: string;
       text: string;
       by: string | null;
+      wait?: { kind: (typeof TICKET_WAIT_KINDS)[number]; id: string };
     };
+
+/** What of a ticket may wait for a person. `update`: a step of the update of Plane failed. */
+export const TICKET_WAIT_KINDS = ["approval", "question", "attention", "failed", "result", "update"] as const;
 
 /** Why something failed, for people: the name of a text, and the values of its placeholders. */
 interface ReasonForPeople {

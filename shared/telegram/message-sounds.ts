@@ -2,8 +2,9 @@ import type { EventKind } from "../task/events.ts";
 import type { EventFacts } from "../task/rule-set.ts";
 import type { MessageExtras } from "./telegram-bot.ts";
 
-/** Messages of Groundcrew that are no notifications of an event. */
+/** Messages of Groundcrew that are no notifications of an event. `ticket_waits`: a step of a ticket that needs a person. */
 type AnnouncementKind =
+  | "ticket_waits"
   | "progress"
   | "digest"
   | "budget"
@@ -29,7 +30,7 @@ export const MESSAGE_SOUNDS: Record<EventKind | AnnouncementKind, SoundRule> = {
   failed: "sound",
   circle: "sound",
   plan_failed: "sound",
-  ticket: "sound",
+  ticket_waits: "sound",
   budget: "sound",
   agent_unresponsive: "sound",
   plane_away: "sound",
@@ -64,6 +65,7 @@ export const MESSAGE_SOUNDS: Record<EventKind | AnnouncementKind, SoundRule> = {
   plan_approved: "silent",
   plan_rejected: "silent",
   plan_completed: "silent",
+  ticket: "silent",
   progress: "silent",
   digest: "silent",
   information: "silent",

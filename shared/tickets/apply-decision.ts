@@ -1,5 +1,12 @@
 import { isActive, isFinal, type Ticket } from "./ticket.ts";
-import { clearRun, endRun, refuse, type TicketEvent, type TicketOutcome } from "./ticket-event.ts";
+import {
+  clearRun,
+  endRun,
+  refuse,
+  refuseClosedQuestion,
+  type TicketEvent,
+  type TicketOutcome,
+} from "./ticket-event.ts";
 
 type DecisionKind = "approved" | "rejected" | "reread" | "cancelled" | "closed_in_plane" | "removal_requested";
 type DecisionEvent = Extract<TicketEvent, { kind: DecisionKind }>;
@@ -48,7 +55,8 @@ function reject(ticket: Ticket, { at, by, text }: Extract<TicketEvent, { kind: "
   if (ticket.state === "rejected") return { ticket };
   if (ticket.state !== "pending")
     return refuse("conflict", `${ticket.key} is ${ticket.state}: only a pending ticket can be rejected.`);
-  return { ticket: endRun({ ...ticket, state: "rejected", reason: "rejected", detail: text }, at), step: { by } };
+  const rejected: Ticket = { ...ticket, state: "rejected", reason: "rejected", detail: text, closedBy: by };
+  return { ticket: endRun(rejected, at), step: { by } };
 }
 
 /** The content that was read at the approval: a changed one is pending again, a closed ticket is cancelled. */
@@ -62,17 +70,19 @@ function compareContent(
   return { ticket: { ...ticket, shown: version, reason: "changed", detail: version.content.title }, step: {} };
 }
 
-function cancel(ticket: Ticket, { at, by }: Extract<TicketEvent, { kind: "cancelled" }>): TicketOutcome {
+function cancel(ticket: Ticket, event: Extract<TicketEvent, { kind: "cancelled" }>): TicketOutcome {
+  const { at, by } = event;
   if (ticket.state === "cancelled") return { ticket };
   if (isFinal(ticket.state) || ticket.state === "updating")
     return refuse("conflict", `${ticket.key} is ${ticket.state} and can no longer be cancelled.`);
-  return { ticket: endRun({ ...ticket, state: "cancelled", reason: "cancelled", detail: "" }, at), step: { by } };
+  const cancelled: Ticket = { ...ticket, state: "cancelled", reason: "cancelled", detail: "", closedBy: by };
+  return refuseClosedQuestion(ticket, event) ?? { ticket: endRun(cancelled, at), step: { by } };
 }
 
 /** A result that waits for its update stays: a person may still want it in Plane. */
 function close(ticket: Ticket, at: number, text: string): TicketOutcome {
   if (ticket.state !== "pending" && !isActive(ticket)) return { ticket };
-  const { next: _next, ...rest } = ticket;
+  const { next: _next, closedBy: _closedBy, ...rest } = ticket;
   return {
     ticket: endRun({ ...rest, state: "cancelled", reason: "closed_in_plane", detail: text }, at),
     step: {},

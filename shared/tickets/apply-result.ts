@@ -1,5 +1,5 @@
 import { isActive, type Ticket, type TicketUpdate } from "./ticket.ts";
-import { endRun, refuse, type TicketEvent, type TicketOutcome } from "./ticket-event.ts";
+import { endRun, refuse, refuseClosedQuestion, type TicketEvent, type TicketOutcome } from "./ticket-event.ts";
 
 type ResultEvent = Extract<TicketEvent, { kind: "completed" | "update_requested" | "update_step" }>;
 
@@ -16,13 +16,13 @@ export function applyResult(ticket: Ticket, event: ResultEvent): TicketOutcome {
 }
 
 /** The first completion of a run counts. The session is not wanted any more. */
-function complete(
-  ticket: Ticket,
-  { at, summary, source, by }: Extract<TicketEvent, { kind: "completed" }>,
-): TicketOutcome {
+function complete(ticket: Ticket, event: Extract<TicketEvent, { kind: "completed" }>): TicketOutcome {
+  const { at, summary, source, by } = event;
   if (ticket.completion) return { ticket };
   if (!isActive(ticket)) return refuse("conflict", `${ticket.key} is ${ticket.state}: no session runs.`);
   if (summary.trim() === "") return refuse("bad_request", "The summary is empty. Say what was done.");
+  const refused = refuseClosedQuestion(ticket, event);
+  if (refused) return refused;
   const { attention: _attention, retryAt: _retryAt, ...rest } = ticket;
   return {
     ticket: {

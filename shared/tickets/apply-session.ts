@@ -1,8 +1,8 @@
 import { MINUTE, type Ms } from "../time.ts";
 import { applyObservation } from "./apply-observation.ts";
-import { addInput, closeTicketQuestions, toInput, waitAfterEnd } from "./session-changes.ts";
+import { addInput, closeTicketQuestions, recordAnswer, toInput, waitAfterEnd } from "./session-changes.ts";
 import { isActive, type SessionInput, type Ticket, type TicketQuestion } from "./ticket.ts";
-import { refuse, type TicketEvent, type TicketOutcome } from "./ticket-event.ts";
+import { refuse, refuseClosedQuestion, type TicketEvent, type TicketOutcome } from "./ticket-event.ts";
 
 type SessionEventKind =
   | "placed"
@@ -79,7 +79,11 @@ function answer(ticket: Ticket, event: Extract<TicketEvent, { kind: "answered" }
   if (question.kind === "time")
     return refuse("bad_request", "Extend the session, complete or cancel the ticket, or let its time end.");
   const step = { by };
-  const answered = { ...ticket, reason: `answered_${question.kind}`, detail: text };
+  const answered = {
+    ...recordAnswer(ticket, [question.id], text, by),
+    reason: `answered_${question.kind}`,
+    detail: text,
+  };
   if (question.kind === "ended") {
     if (text !== "resume") return refuse("bad_request", "Answer resume; or complete or cancel the ticket.");
     const { deadline: _deadline, startedAt: _startedAt, ...rest } = closeTicketQuestions(answered, [question.id]);
@@ -141,11 +145,20 @@ function endTime(ticket: Ticket, at: Ms): TicketOutcome {
   return { ticket: waitAfterEnd(ticket, at, "time_over", ""), step: {} };
 }
 
-function extend(ticket: Ticket, { at, minutes, by }: Extract<TicketEvent, { kind: "extended" }>): TicketOutcome {
+function extend(ticket: Ticket, event: Extract<TicketEvent, { kind: "extended" }>): TicketOutcome {
+  const { at, minutes, by } = event;
   if (!ticket.wanted || ticket.deadline === undefined)
     return refuse("conflict", `${ticket.key} is ${ticket.state}: no session can be extended.`);
+  const refused = refuseClosedQuestion(ticket, event);
+  if (refused) return refused;
   const deadline = Math.max(ticket.deadline, at) + minutes * MINUTE;
   const warnings = ticket.questions.filter(({ kind }) => kind === "time").map(({ id }) => id);
-  const extended = { ...closeTicketQuestions(ticket, warnings), deadline, reason: "extended", detail: String(minutes) };
+  const answered = recordAnswer(ticket, warnings, String(minutes), by);
+  const extended = {
+    ...closeTicketQuestions(answered, warnings),
+    deadline,
+    reason: "extended",
+    detail: String(minutes),
+  };
   return { ticket: extended, step: { by } };
 }

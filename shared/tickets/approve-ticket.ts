@@ -86,7 +86,9 @@ async function rereadTicket(deps: WorkDeps, ticket: Ticket, by: string, correlat
   const event = { kind: "reread", at: await deps.store.now(), version, isClosed } as const;
   const read = await changeTicket(deps, ticket.key, event, correlation);
   if (read.state === "cancelled")
-    throw new GroundcrewError("conflict", `${ticket.key} was closed or removed in Plane; the ticket is cancelled.`);
+    throw new GroundcrewError("conflict", `${ticket.key} was closed or removed in Plane; the ticket is cancelled.`, {
+      refusal: { name: "ticketClosed", values: { task: ticket.key } },
+    });
 }
 
 /** Reads an item from Plane; undefined when it was removed. */
@@ -106,6 +108,7 @@ async function readPresentTask(
 }
 
 function toApprovedRun({ key, approval }: Ticket): ApprovedRun {
-  if (!approval) throw new GroundcrewError("conflict", `${key} is not approved.`);
+  if (!approval)
+    throw new GroundcrewError("conflict", `${key} is not approved.`, { refusal: { name: "ticketNotPossible" } });
   return { session_id: approval.sessionId, ticket_id: key, created_at: new Date(approval.at).toISOString() };
 }

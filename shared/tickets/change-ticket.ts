@@ -11,6 +11,8 @@ import { prepareWorkEvent } from "../work/tasks/publish-work-event.ts";
 import { applyTicketEvent } from "./apply-ticket-event.ts";
 import { FINISHED_TICKET_MS, isFinal, type Ticket, ticketKeys, ticketSets, toUtcDay } from "./ticket.ts";
 import type { TicketEvent, TicketOutcome } from "./ticket-event.ts";
+import { createTicketMessageJobs } from "./ticket-message-jobs.ts";
+import { findNewWait } from "./ticket-wait.ts";
 import { toTicketNewsPut } from "./ticket-news.ts";
 
 /** Time after which the queue finishes an update that was interrupted: 1 min, longer than one takes. */
@@ -44,16 +46,12 @@ export async function prepareTicketChange(
   const record = ticketKeys.ticket(ticket.key);
   const put = [toTicketPut(ticket), { key: ticketKeys.revision, value: true }, toTicketNewsPut(ticket)];
   const now = await deps.store.now();
-  const jobs = startUpdate
-    ? [
-        createTicketUpdateJob(
-          `${record}:${rev}`,
-          ticket.key,
-          correlation,
-          now + (startUpdate === "by_queue" ? 0 : UPDATE_JOB_DELAY_MS),
-        ),
-      ]
-    : [];
+  // Before its first request a ticket has no messages.
+  const jobs = before ? createTicketMessageJobs(deps.settings, ticket, `ticket.${rev}`, correlation) : [];
+  if (startUpdate) {
+    const delay = startUpdate === "by_queue" ? 0 : UPDATE_JOB_DELAY_MS;
+    jobs.push(createTicketUpdateJob(`${record}:${rev}`, ticket.key, correlation, now + delay));
+  }
   const publish = step
     ? await prepareWorkEvent(
         deps,
@@ -67,11 +65,12 @@ export async function prepareTicketChange(
           reason: ticket.reason,
           text: ticket.detail,
           by: step.by ?? null,
+          ...omitUndefined({ wait: findNewWait(before, ticket) }),
         },
         correlation,
         { record, rev, put, jobs },
       )
-    : { put, jobs };
+    : { put, jobs, afterCommit: () => deps.kick() };
   return {
     ...publish,
     async afterCommit() {
@@ -82,7 +81,10 @@ export async function prepareTicketChange(
 }
 
 /** Reads a ticket; undefined when there is none with this key. */
-export async function findTicket(deps: Pick<WorkDeps, "store">, key: string): Promise<Ticket | undefined> {
+export async function findTicket(
+  deps: { store: Pick<WorkDeps["store"], "read"> },
+  key: string,
+): Promise<Ticket | undefined> {
   return (await deps.store.read<Ticket>([ticketKeys.ticket(key)]))[0]?.value;
 }
 
@@ -90,12 +92,15 @@ export async function findTicket(deps: Pick<WorkDeps, "store">, key: string): Pr
 export async function getTicket(deps: Pick<WorkDeps, "store">, key: string): Promise<Ticket> {
   const ticket = await findTicket(deps, key);
   if (ticket) return ticket;
-  throw new GroundcrewError("not_found", `There is no ticket ${key.slice(0, 40)}.`);
+  throw new GroundcrewError("not_found", `There is no ticket ${key.slice(0, 40)}.`, {
+    refusal: { name: "ticketGone" },
+  });
 }
 
 function requireApplied(outcome: TicketOutcome): Extract<TicketOutcome, { ticket: Ticket }> {
   if ("ticket" in outcome) return outcome;
-  throw new GroundcrewError(outcome.refused, outcome.message);
+  const name = outcome.refused === "not_found" ? "ticketGone" : "ticketNotPossible";
+  throw new GroundcrewError(outcome.refused, outcome.message, { refusal: { name } });
 }
 
 function toTicketPut(ticket: Ticket): Put {

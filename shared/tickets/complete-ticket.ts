@@ -9,6 +9,8 @@ interface Completion {
   summary: string;
   source: NonNullable<Ticket["completion"]>["source"];
   by: string;
+  /** The question that it answers: when somebody has decided it meanwhile, the completion is refused. */
+  question?: string;
 }
 
 /**
@@ -18,12 +20,12 @@ interface Completion {
 export async function completeTicket(
   deps: WorkDeps,
   key: string,
-  { summary, source, by }: Completion,
+  { summary, ...rest }: Completion,
   correlation: string,
 ): Promise<Ticket> {
   const text = cleanText(summary, MAX_SUMMARY_LENGTH);
   const at = await deps.store.now();
-  const completed = await changeTicket(deps, key, { kind: "completed", at, summary: text, source, by }, correlation);
+  const completed = await changeTicket(deps, key, { kind: "completed", at, summary: text, ...rest }, correlation);
   await approveUpdateByRule(deps, completed, correlation);
   return (await findTicket(deps, key)) ?? completed;
 }

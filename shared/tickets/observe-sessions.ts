@@ -8,7 +8,9 @@ import { completeTicket } from "./complete-ticket.ts";
 import type { ExchangeRequest } from "./exchange.ts";
 import type { ObservedSession } from "./observed-session.ts";
 import { readActiveTickets } from "./read-tickets.ts";
+import { formatSilence } from "./silence.ts";
 import { type Ticket, ticketKeys } from "./ticket.ts";
+import { createTicketMessageJobs } from "./ticket-message-jobs.ts";
 import { prepareTicketCost, TICKET_SPENDER } from "./ticket-cost.ts";
 import { toSessionNewsPut } from "./ticket-news.ts";
 
@@ -50,16 +52,18 @@ async function observeSession(deps: WorkDeps, session: Session, runner: string, 
     await completeTicket(deps, ticket.key, { ...completion, by: TICKET_SPENDER }, correlation).catch(ignoreConflict);
   const minutes = deps.settings.tickets?.minutes ?? 30;
   const at = await deps.store.now();
-  await changeTicket(deps, ticket.key, { kind: "observed", at, runner, session, minutes }, correlation);
+  const observed = { kind: "observed", at, runner, session, minutes } as const;
+  const { questions } = await changeTicket(deps, ticket.key, observed, correlation);
   if (session.state === "ended") return;
-  const attention = session.attention ?? describeSilence(session, at);
+  const isAnswerable = questions.some(({ kind }) => kind !== "time");
+  const attention = session.attention ?? (isAnswerable ? undefined : describeSilence(session, at));
   await changeTicket(deps, ticket.key, { kind: "noticed", at, attention }, correlation);
 }
 
 /** A session that runs and has no output for long, while it waits for nobody. */
 function describeSilence({ state, last_output_at }: Session, at: Ms): string | undefined {
   const last = Date.parse(last_output_at ?? "");
-  return state === "running" && at - last > SILENT_MS ? `silent since ${new Date(last).toISOString()}` : undefined;
+  return state === "running" && at - last > SILENT_MS ? formatSilence(last) : undefined;
 }
 
 async function reportVanished(deps: WorkDeps, ticket: Ticket, runner: string, correlation: string): Promise<void> {
@@ -85,17 +89,23 @@ async function saveSession(
   correlation: string,
 ): Promise<void> {
   const key = ticketKeys.session(ticket.key);
-  await updateValue<ObservedSession>(deps, key, async (last) => {
+  await updateValue<ObservedSession>(deps, key, async (last, rev) => {
     const { session } = observed;
     if (last && JSON.stringify(last.session) === JSON.stringify(session)) return undefined;
     const counted = last?.session.run === session.run ? (last.session.cost_usd ?? 0) : 0;
     const cost = Math.max(0, (session.cost_usd ?? counted) - counted);
     const spending = await prepareTicketCost(deps, ticket, cost, correlation);
+    // The message with the result shows the cost and the commits, of which the last arrive after it.
+    const messages = ticket.completion
+      ? createTicketMessageJobs(deps.settings, ticket, `session.${rev}`, correlation)
+      : [];
+    const jobs = [...spending.jobs, ...messages];
     return {
       ...spending,
       put: [{ key, value: observed, expires: SESSION_MS }, toSessionNewsPut(session), ...spending.put],
+      jobs,
       afterCommit: () => {
-        if (spending.jobs.length > 0) deps.kick();
+        if (jobs.length > 0) deps.kick();
       },
     };
   });

@@ -1,8 +1,10 @@
+import { cleanText } from "../clean-text.ts";
 import type { Ms } from "../time.ts";
 import type { SessionInput, Ticket, TicketQuestion } from "./ticket.ts";
 
-/** The keys of the permission dialog: its first entry allows once, Escape denies. */
-export function toInput({ id, kind }: TicketQuestion, text: string): SessionInput | undefined {
+/** The keys of a dialog: the first entry of a permission allows once, Escape denies; an option has its number. */
+export function toInput({ id, kind, options = [] }: TicketQuestion, text: string): SessionInput | undefined {
+  if (options.includes(text)) return { id, kind: "keys", text: String(options.indexOf(text) + 1) };
   if (kind === "permission") return { id, kind: "keys", text: text === "allow" ? "1" : "Escape" };
   return kind === "input" ? { id, kind: "text", text } : undefined;
 }
@@ -19,6 +21,17 @@ export function closeTicketQuestions(ticket: Ticket, ids: readonly string[]): Ti
   const questions = ticket.questions.filter(({ id }) => !ids.includes(id));
   const continues = ticket.state === "waiting" && ticket.wanted && questions.length === 0;
   return { ...ticket, questions, state: continues ? "running" : ticket.state };
+}
+
+/** Limit of a remembered answer in UTF-16 units: 1,000, what a message shows of it. */
+const MAX_ANSWER_LENGTH = 1_000;
+/** Number of answers that are remembered: 20, as many questions as can be open. */
+const MAX_ANSWERS = 20;
+
+/** Remembers who answered questions, and what. */
+export function recordAnswer(ticket: Ticket, questions: readonly string[], text: string, by: string): Ticket {
+  const added = questions.map((question) => ({ question, text: cleanText(text, MAX_ANSWER_LENGTH), by }));
+  return { ...ticket, answers: [...(ticket.answers ?? []), ...added].slice(-MAX_ANSWERS) };
 }
 
 /** Adds an input for the runner to type. */

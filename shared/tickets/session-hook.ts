@@ -4,6 +4,7 @@ import { GroundcrewError } from "../errors.ts";
 import type { WorkDeps } from "../work/context/call-context.ts";
 import { changeTicket, getTicket } from "./change-ticket.ts";
 import { completeTicket } from "./complete-ticket.ts";
+import { findOfferedQuestion } from "./offered-question.ts";
 import type { Ticket, TicketQuestion } from "./ticket.ts";
 
 /** The fields of Claude Code's hooks that matter here; all texts in them are data. */
@@ -43,7 +44,12 @@ export async function applySessionHook(
   switch (hook.hook_event_name) {
     case "PermissionRequest": {
       const id = deps.newId();
-      await ask({ id, kind: "permission", text: describeTool(hook), held: true });
+      const offered = findOfferedQuestion(hook);
+      await ask({
+        id,
+        held: true,
+        ...(offered ? { kind: "input", ...offered } : { kind: "permission", text: describeTool(hook) }),
+      });
       return { wait: id };
     }
     case "UserPromptExpansion":
@@ -75,7 +81,7 @@ export async function takeAnswer(
   key: string,
   question: string,
   correlation: string,
-): Promise<{ answer: string } | "open" | "closed"> {
+): Promise<(Pick<TicketQuestion, "kind"> & { answer: string }) | "open" | "closed"> {
   const found = (await getTicket(deps, key)).questions.find(({ id }) => id === question);
   if (!found?.held) return "closed";
   if (!found.answer) return "open";
@@ -86,12 +92,16 @@ export async function takeAnswer(
     if (!(thrown instanceof GroundcrewError) || thrown.code !== "conflict") throw thrown;
     return "closed";
   }
-  return { answer: found.answer.text };
+  return { kind: found.kind, answer: found.answer.text };
 }
 
-/** The JSON by which a hook allows or denies a permission. */
-export function toPermissionDecision(answer: string): object {
-  const decision = answer === "allow" ? { behavior: "allow" } : { behavior: "deny", message: "A person denied it." };
+/**
+ * The JSON by which a hook allows or denies a permission. The answer to a question is the message of a refusal: it
+ * reaches the model, and no dialog appears.
+ */
+export function toPermissionDecision({ kind, answer }: { kind: TicketQuestion["kind"]; answer: string }): object {
+  const message = kind === "input" ? `A person answered: ${answer}` : "A person denied it.";
+  const decision = kind === "permission" && answer === "allow" ? { behavior: "allow" } : { behavior: "deny", message };
   return { hookSpecificOutput: { hookEventName: "PermissionRequest", decision } };
 }
 

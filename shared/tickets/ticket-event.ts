@@ -9,6 +9,11 @@ export type SessionFacts = Pick<
   "run" | "state" | "started_at" | "exit" | "attention" | "applied"
 >;
 
+/** A decision that answers a question: it is refused when the question is not open any more. */
+interface WhileOpen {
+  question?: string;
+}
+
 /** What happens to a ticket. `at` is store time, `by` a name for people. */
 export type TicketEvent =
   | { kind: "requested"; at: Ms; key: string; item: TicketItem; version: TicketVersion }
@@ -28,13 +33,19 @@ export type TicketEvent =
   | { kind: "released"; at: Ms; question: string }
   | { kind: "noticed"; at: Ms; attention: string | undefined }
   | { kind: "typed"; at: Ms; input: SessionInput }
-  | { kind: "completed"; at: Ms; summary: string; source: NonNullable<Ticket["completion"]>["source"]; by: string }
+  | ({
+      kind: "completed";
+      at: Ms;
+      summary: string;
+      source: NonNullable<Ticket["completion"]>["source"];
+      by: string;
+    } & WhileOpen)
   | { kind: "update_requested"; at: Ms; by: string; summary?: string; inQueue?: true }
   | { kind: "update_step"; at: Ms; step: UpdateStep; done: boolean; comment?: string; problem?: string }
   | { kind: "closed_in_plane"; at: Ms; text: string }
-  | { kind: "cancelled"; at: Ms; by: string }
+  | ({ kind: "cancelled"; at: Ms; by: string } & WhileOpen)
   | { kind: "time_over"; at: Ms }
-  | { kind: "extended"; at: Ms; minutes: number; by: string }
+  | ({ kind: "extended"; at: Ms; minutes: number; by: string } & WhileOpen)
   | { kind: "removal_requested"; at: Ms; by: string; force: boolean };
 
 /**
@@ -49,6 +60,12 @@ export function refuse(refused: ErrorCode, message: string): TicketOutcome {
   return { refused, message };
 }
 
+/** Refuses a decision whose question is not open any more; undefined when it is, or when the decision names none. */
+export function refuseClosedQuestion({ questions }: Ticket, { question }: WhileOpen): TicketOutcome | undefined {
+  const isOpen = question === undefined || questions.some(({ id, answer }) => id === question && !answer);
+  return isOpen ? undefined : refuse("conflict", "This question is closed: somebody has decided already.");
+}
+
 /** Removes what belongs to one run only, for the next one. */
 export function clearRun(ticket: Ticket): Ticket {
   const {
@@ -61,6 +78,8 @@ export function clearRun(ticket: Ticket): Ticket {
     update: _update,
     removal: _removal,
     endedAt: _endedAt,
+    answers: _answers,
+    closedBy: _closedBy,
     ...rest
   } = ticket;
   return { ...rest, wanted: false, started: false, failures: 0, questions: [], inputs: [] };

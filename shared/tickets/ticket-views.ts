@@ -48,12 +48,12 @@ export function toSessionView(ticket: Ticket, session: ObservedSession["session"
   return {
     ...toTicketHead(ticket),
     waits_for_end: !ticket.wanted,
-    questions: questions.map(({ id, kind, text, at, answer }) => ({
+    questions: questions.map(({ id, kind, text, at, answer, options }) => ({
       id,
       kind,
       text,
       asked_at: toTime(at),
-      ...omitUndefined({ answer: answer?.text }),
+      ...omitUndefined({ answer: answer?.text, options }),
     })),
     ...omitUndefined({
       position,

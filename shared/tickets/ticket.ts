@@ -74,6 +74,8 @@ export interface TicketQuestion {
   kind: "permission" | "input" | "time" | "ended";
   text: string;
   at: Ms;
+  /** Answers that the session offers; a person may write another one. */
+  options?: string[];
   /** A request of the session waits for the answer. Otherwise the answer is typed into its terminal. */
   held?: true;
   answer?: { text: string; by: string; at: Ms };
@@ -135,6 +137,10 @@ export interface Ticket {
   attention?: string;
   questions: TicketQuestion[];
   inputs: SessionInput[];
+  /** The last answers of this run, for those who still see the question. */
+  answers?: { question: string; text: string; by: string }[];
+  /** Who rejected or cancelled the ticket. */
+  closedBy?: string;
   completion?: { summary: string; source: "command" | "file" | "legacy_file" | "person"; at: Ms };
   update?: TicketUpdate;
   /** The worktree may be removed. */

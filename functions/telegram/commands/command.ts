@@ -60,7 +60,7 @@ export interface TelegramCommand {
 
 /** A command that only a button runs: nobody can type it. */
 export interface ChoiceCommand extends Pick<TelegramCommand, "run"> {
-  name: "answer";
+  name: "answer" | "verdict";
 }
 
 /** Handles the press of a button. Its data is `verb:id:arg`; the id names the record of the shown choices. */

@@ -23,6 +23,7 @@ import {
   renderTaskLines,
   renderTaskLink,
 } from "./render-tasks.ts";
+import { renderTicketCounts, renderTicketLines } from "./render-ticket-lists.ts";
 
 /** Shows the projects' progress, who works on what since when, blocked tasks and what waits for people (NOTIF-06). */
 export const statusCommand: TelegramCommand = {
@@ -48,6 +49,7 @@ export const statusCommand: TelegramCommand = {
       renderHeading("📊", answers.headings.status),
       ...bars,
       ...(await renderFigures(context, open)),
+      ...(await renderTicketCounts(context)),
       ...renderSection(
         "🔵",
         answers.headings.atWork,
@@ -60,6 +62,7 @@ export const statusCommand: TelegramCommand = {
       ),
       ...renderSection("🙋", answers.headings.waiting, [
         ...(await renderPlanLines(context)),
+        ...(await renderTicketLines(context)),
         ...(await renderQuestionLines(context)),
         ...(await renderLines(open.filter(({ item }) => isInReview(item)))),
       ]),

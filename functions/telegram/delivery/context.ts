@@ -19,6 +19,8 @@ export interface OutboxSettings extends PresentationSettings {
   /** Whether a message follows the progress of each running task. */
   progress?: boolean;
   timezone?: string;
+  /** `minutes`: what a button adds to the time of a session. */
+  tickets?: { minutes: number } | undefined;
 }
 
 /** The context of one job that is being handled. */

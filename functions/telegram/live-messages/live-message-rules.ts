@@ -2,6 +2,7 @@ import type { NotificationRule } from "../../../shared/config/notification-rules
 import { createLiveRefreshAction } from "../../../shared/jobs/outbox-jobs.ts";
 import type { AnyEvent } from "../../../shared/task/events.ts";
 import type { RuleAction, RuleSet } from "../../../shared/task/rule-set.ts";
+import { listLiveChats } from "../../../shared/telegram/live-chats.ts";
 import type { ChatId } from "../../../shared/telegram/telegram-bot.ts";
 
 /** Events that may change the text of a live message. */
@@ -22,10 +23,7 @@ function getSubjectId(event: AnyEvent): string | undefined {
  * about, in every chat that may have one. Of tasks, only those of agents have live messages.
  */
 export function createLiveMessageRules(entries: readonly NotificationRule[], chat: ChatId | undefined): RuleSet {
-  const configured = [chat, ...entries.map((entry) => entry.chat)].filter(
-    (configuredChat) => configuredChat !== undefined,
-  );
-  const chats = [...new Set(configured)];
+  const chats = listLiveChats(entries, chat);
   return {
     name: "telegram-live",
     isInternal: true,

@@ -3,13 +3,16 @@ import type { Put, SetName, Store, StoredRow, StoreKey } from "../../../shared/s
 import type { PlanEvent, WorkEvent } from "../../../shared/task/events.ts";
 import { joinRichText, MESSAGE_LIMIT, type RichText, truncateRichText } from "../../../shared/telegram/rich-text.ts";
 import type { ChatId, InlineButton } from "../../../shared/telegram/telegram-bot.ts";
+import type { TicketWait } from "../../../shared/tickets/ticket-wait.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
 
 export type QuestionEvent = Extract<WorkEvent, { kind: "asked" }>;
 export type ReviewEvent = Extract<WorkEvent, { kind: "review" }>;
 export type PlanProposedEvent = Extract<PlanEvent, { kind: "plan_proposed" }>;
+/** A step of a ticket that a person must be told. */
+export type TicketWaitEvent = Extract<WorkEvent, { kind: "ticket" }> & { wait: TicketWait };
 /** The events that are sent as live messages. */
-export type LiveEvent = QuestionEvent | ReviewEvent | PlanProposedEvent;
+export type LiveEvent = QuestionEvent | ReviewEvent | PlanProposedEvent | TicketWaitEvent;
 
 /** The task of a message, in the state in which the message was sent. */
 export interface TaskSubject {
@@ -23,7 +26,7 @@ export interface TaskSubject {
 /** What a message is about. Without a task it has an id only: that of its question or plan. */
 export type MessageSubject = TaskSubject | { id: string };
 
-/** A question, review or plan that waits for a human. It is kept up to date until it is closed. */
+/** A question, review, plan or ticket that waits for a human. It is kept up to date until it is closed. */
 export type LiveMessage = {
   /** Hash of the view that the message shows now. */
   shown: string;
@@ -35,6 +38,14 @@ export type LiveMessage = {
       event: PlanProposedEvent;
       subject: MessageSubject;
       /** Somebody pressed Change: the message now asks what to change. */
+      asking?: true;
+    }
+  | {
+      event: TicketWaitEvent;
+      subject: TaskSubject;
+      /** Hash of the text that the message showed first; of an approval. */
+      seen?: string;
+      /** Somebody pressed Complete: the message now asks for the summary. */
       asking?: true;
     }
   | {
@@ -54,12 +65,18 @@ export type LiveMessage = {
 export type LiveReviewMessage = Extract<LiveMessage, { event: ReviewEvent }>;
 export type LivePlanMessage = Extract<LiveMessage, { event: PlanProposedEvent }>;
 
+export type LiveTicketMessage = Extract<LiveMessage, { event: TicketWaitEvent }>;
+
 export function isReviewMessage(message: LiveMessage): message is LiveReviewMessage {
   return message.event.kind === "review";
 }
 
 export function isPlanMessage(message: LiveMessage): message is LivePlanMessage {
   return message.event.kind === "plan_proposed";
+}
+
+export function isTicketMessage(message: LiveMessage): message is LiveTicketMessage {
+  return message.event.kind === "ticket";
 }
 
 /** What a message should show. */

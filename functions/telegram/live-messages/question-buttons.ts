@@ -14,12 +14,15 @@ import {
   createLiveMessagePut,
   isPlanMessage,
   isReviewMessage,
+  isTicketMessage,
   type LiveMessage,
+  type LiveTicketMessage,
   liveMessageKey,
 } from "./live-message.ts";
 import { handlePlanReply } from "./plan-buttons.ts";
 import { handleReviewReply } from "./review-buttons.ts";
 import { passOnReply } from "./task-reply.ts";
+import { handleTicketReply } from "./ticket-replies.ts";
 
 /** Length up to which answers are compared, in UTF-16 units. */
 const ANSWER_LIMIT = 4_000;
@@ -36,14 +39,15 @@ export const choiceButtonHandler: ButtonHandler = async (context, { messageId, i
 };
 
 /**
- * Handles a reply to a question (an answer in the human's own words), to a review (a reason to send it back) or to a
- * plan (what to change). A reply that stops the work, unless the question offers that word, and one to a question or
+ * Handles a reply to a question (an answer in the human's own words), to a review (a reason to send it back), to a plan
+ * (what to change) or to what a ticket waits for. A reply that stops the work, unless the question offers that word, and one to a question or
  * review that is over are passed on to the task's agents.
  */
 export const liveReplyHandler: ReplyHandler = async (context, { to: messageId, text }) => {
   const [liveMessage] = await context.deps.store.read<LiveMessage>([liveMessageKey(context.chat, messageId)]);
   if (!liveMessage) return undefined;
   const message = liveMessage.value;
+  if (isTicketMessage(message)) return handleTicketReply(context, message, text);
   const taskReply = await handleTaskReply(context, message, text);
   if (taskReply) return taskReply;
   if (isReviewMessage(message)) return handleReviewReply(context, message, { to: messageId, text });
@@ -64,7 +68,7 @@ export const liveReplyHandler: ReplyHandler = async (context, { to: messageId, t
  */
 async function handleTaskReply(
   context: CommandContext,
-  message: LiveMessage,
+  message: Exclude<LiveMessage, LiveTicketMessage>,
   text: string,
 ): Promise<CommandResult | undefined> {
   const { deps, from } = context;

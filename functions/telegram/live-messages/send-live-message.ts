@@ -5,12 +5,13 @@ import type { Settlement } from "../../../shared/store/job-operations.ts";
 import type { ActionBody, EventFacts } from "../../../shared/task/rule-set.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
 import { toSoundExtras } from "../../../shared/telegram/message-sounds.ts";
+import { findTicket } from "../../../shared/tickets/change-ticket.ts";
 import { workKeys } from "../../../shared/work/context/work-keys.ts";
 import type { KeptReview } from "../../../shared/work/lifecycle/review-record.ts";
 import { findPlanRun } from "../../../shared/work/plan-runs/plan-run.ts";
 import { findQuestion } from "../../../shared/work/questions/question-record.ts";
 import { findWish, type WishMessage } from "../../../shared/work/wishes/wish-record.ts";
-import { commitWithRetry, type DeliveryContext, SETTLED } from "../delivery/context.ts";
+import { commitWithRetry, type DeliveryContext, retryAfter, SETTLED } from "../delivery/context.ts";
 import { jobDeliveryKey, type SendAttempt, sendAttemptKey } from "../delivery/delivery-records.ts";
 import { type MessageThread, readThread } from "../delivery/message-thread.ts";
 import { type SentMessage, sendMessage } from "../delivery/send-message.ts";
@@ -18,8 +19,10 @@ import { createSentDeliveryPut, createSentMessagePuts } from "../delivery/sent-m
 import {
   createLiveMessagePut,
   hashView,
+  isTicketMessage,
   type LiveEvent,
   type LiveMessage,
+  type LiveTicketMessage,
   type MessageSubject,
   type MessageView,
   parseMessageId,
@@ -28,8 +31,9 @@ import {
 } from "./live-message.ts";
 import { markIfRepeated, renderLiveMessage } from "./render-live-message.ts";
 import { hashTaskFields } from "./review-fingerprint.ts";
+import { createTicketMessage, findSendDelay, isSameWait } from "./ticket-message.ts";
 
-/** Sends a question, review or plan as a separate message, never grouped, that waits for an answer or a decision. */
+/** Sends a question, review, plan or what a ticket waits for as a separate message, never grouped, that waits for an answer or a decision. */
 export async function sendLiveMessage(
   context: DeliveryContext,
   { event, facts, correlation }: ActionBody & { event: LiveEvent },
@@ -42,6 +46,11 @@ export async function sendLiveMessage(
   const view = await renderLiveMessage(context, liveMessage);
   // A closed question needs no reminder. Its first message is sent all the same: people should know what was asked.
   if (view.isClosed && !attempt && event.kind === "asked" && event.reminder > 0) return SETTLED;
+  const delay = attempt || !isTicketMessage(liveMessage) ? 0 : await findSendDelay(deps, liveMessage);
+  if (delay > 0) return retryAfter(context, delay);
+  // What a ticket waited for may be decided already, as by a rule, or its open message shows it.
+  if (!attempt && isTicketMessage(liveMessage) && (view.isClosed || (await hasOpenMessage(context, liveMessage))))
+    return SETTLED;
   const thread = await readReplyThread(context, event, liveMessage.subject);
   return sendMessage(context, {
     attempt,
@@ -49,13 +58,17 @@ export async function sendLiveMessage(
     fields: { correlation, asks: event.kind },
     compose: (repeat) => ({
       rich: markIfRepeated(context, view, repeat),
-      extras: { ...thread.extras, ...toButtonExtras(view), ...toSoundExtras(event.kind, facts.item) },
+      extras: {
+        ...thread.extras,
+        ...toButtonExtras(view),
+        ...toSoundExtras(event.kind === "ticket" ? "ticket_waits" : event.kind, facts.item),
+      },
     }),
     onSent: (sentMessage) => recordSentLiveMessage(context, { liveMessage, view, thread, correlation }, sentMessage),
   });
 }
 
-/** Returns undefined for a review without its task, which nobody could decide. */
+/** Returns undefined for a review without its task, which nobody could decide, and for a ticket that does not exist. */
 async function createLiveMessage(
   { deps }: DeliveryContext,
   event: LiveEvent,
@@ -65,6 +78,10 @@ async function createLiveMessage(
   const subject = facts && { id: facts.id, key: facts.key, title: facts.title, url: facts.url };
   if (event.kind === "asked") return { ...common, event, subject: subject ?? { id: event.question } };
   if (event.kind === "plan_proposed") return { ...common, event, subject: { id: event.plan } };
+  if (event.kind === "ticket") {
+    const ticket = await findTicket(deps, event.ticket);
+    return ticket && createTicketMessage(ticket, event);
+  }
   if (!subject) return undefined;
   const [[stored], [item]] = await Promise.all([
     deps.store.read<KeptReview>([workKeys.review(subject.id)]),
@@ -77,6 +94,15 @@ async function createLiveMessage(
     review: stored?.value.id ?? "",
     seen: item ? await hashTaskFields(item.value.snapshot) : {},
   };
+}
+
+/** Whether a message in the chat shows already what a ticket waits for; a refresh brings it up to date. */
+async function hasOpenMessage(
+  { deps, chat }: DeliveryContext,
+  { event, subject }: LiveTicketMessage,
+): Promise<boolean> {
+  const rows = await readLiveMessages(deps.store, chat, subject.id);
+  return rows.some(({ value }) => isTicketMessage(value) && isSameWait(value.event, event));
 }
 
 /**

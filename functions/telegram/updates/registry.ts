@@ -1,10 +1,9 @@
 import { findNearestName } from "../../../shared/nearest-name.ts";
 import { agentCommand } from "../commands/agent.ts";
-import { approveCommand } from "../commands/approve.ts";
 import { assignCommand } from "../commands/assign.ts";
 import { blockCommand } from "../commands/block.ts";
 import { cancelCommand } from "../commands/cancel.ts";
-import type { ButtonHandler, ReplyHandler, TelegramCommand } from "../commands/command.ts";
+import type { ButtonHandler, ChoiceCommand, ReplyHandler, TelegramCommand } from "../commands/command.ts";
 import { commentCommand } from "../commands/comment.ts";
 import { cycleCommand } from "../commands/cycle.ts";
 import { digestCommand } from "../commands/digest.ts";
@@ -18,7 +17,6 @@ import { createChoiceHandler } from "../commands/offer-choices.ts";
 import { pageButtonHandler } from "../commands/paginate.ts";
 import { priorityCommand } from "../commands/priority.ts";
 import { projectCommand } from "../commands/project.ts";
-import { rejectCommand } from "../commands/reject.ts";
 import { statusCommand } from "../commands/status.ts";
 import { taskCommand } from "../commands/task.ts";
 import { unblockCommand } from "../commands/unblock.ts";
@@ -28,6 +26,10 @@ import { planButtonHandler } from "../live-messages/plan-buttons.ts";
 import { choiceButtonHandler, liveReplyHandler } from "../live-messages/question-buttons.ts";
 import { verdictButtonHandler } from "../live-messages/review-buttons.ts";
 import { taskReplyHandler } from "../live-messages/task-reply.ts";
+import { ticketButtonHandler } from "../live-messages/ticket-buttons.ts";
+import { approveCommand } from "../verdicts/approve.ts";
+import { rejectCommand } from "../verdicts/reject.ts";
+import { verdictCommand } from "../verdicts/verdict.ts";
 
 /** All commands of `/plane`. */
 export const TELEGRAM_COMMANDS: readonly TelegramCommand[] = [
@@ -52,13 +54,17 @@ export function findSimilarCommand(word: string): TelegramCommand | undefined {
   return nearest === undefined ? undefined : findCommand(nearest);
 }
 
+/** The commands that only buttons run. */
+const CHOICE_COMMANDS: readonly ChoiceCommand[] = [answerCommand, verdictCommand];
+
 /** Button handlers by the verb that the button's data begins with. */
 export const BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = {
   page: pageButtonHandler,
-  pick: createChoiceHandler((name) => (name === answerCommand.name ? answerCommand : findCommand(name))),
+  pick: createChoiceHandler((name) => CHOICE_COMMANDS.find((one) => one.name === name) ?? findCommand(name)),
   ask: choiceButtonHandler,
   review: verdictButtonHandler,
   plan: planButtonHandler,
+  ticket: ticketButtonHandler,
 };
 
 /** Handlers of replies to messages of the bot, in order: the first one that recognizes the message handles it. */

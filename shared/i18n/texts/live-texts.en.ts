@@ -1,5 +1,6 @@
 import type { LiveTexts } from "./live-texts.ts";
 import { planTextsEn } from "./plan-texts.en.ts";
+import { ticketTextsEn } from "./ticket-texts.en.ts";
 
 export const liveTextsEn: LiveTexts = {
   hint: {
@@ -33,6 +34,7 @@ export const liveTextsEn: LiveTexts = {
     changed: "{key} has changed. Review it again.",
   },
   plan: planTextsEn,
+  ticket: ticketTextsEn,
   since: "since {when}",
   unattended: "no agent active",
   inReview: "in review",

@@ -1,5 +1,6 @@
 import type { LiveTexts } from "./live-texts.ts";
 import { planTextsFr } from "./plan-texts.fr.ts";
+import { ticketTextsFr } from "./ticket-texts.fr.ts";
 
 export const liveTextsFr: LiveTexts = {
   hint: {
@@ -33,6 +34,7 @@ export const liveTextsFr: LiveTexts = {
     changed: "{key} a été modifiée. Relisez-la.",
   },
   plan: planTextsFr,
+  ticket: ticketTextsFr,
   since: "depuis {when}",
   unattended: "aucun agent actif",
   inReview: "à relire",

@@ -1,4 +1,5 @@
 import type { PlanTexts } from "./plan-texts.ts";
+import type { TicketTexts } from "./ticket-texts.ts";
 
 /** Texts of live messages: questions, reviews, plans and the progress of a task. */
 export interface LiveTexts {
@@ -25,6 +26,7 @@ export interface LiveTexts {
   /** The toast after a press, or the reply to a reply. */
   toast: Record<"answered" | "already" | "over" | "approved" | "sentBack" | "reason" | "changed", string>;
   plan: PlanTexts;
+  ticket: TicketTexts;
   /** Progress of a task. */
   since: string;
   unattended: string;

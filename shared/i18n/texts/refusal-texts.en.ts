@@ -27,6 +27,9 @@ export const refusalTextsEn: RefusalTexts = {
     "Groundcrew’s Plane account cannot add members to {project}. Make it an admin of that project, or add the members yourself.",
   noState: "{project} has no state in Plane that means “{status}”. Add one in the project’s settings.",
   notInReview: "{task} is not in review; it is {status}.",
+  ticketGone: "The ticket does not exist any more.",
+  ticketClosed: "{task} was closed or removed in Plane: its ticket is cancelled.",
+  ticketNotPossible: "The ticket’s state does not allow this any more. Look at it again.",
   blockerLine:
     "The description of {task} names {blocker} in a “Blocked by” line inside other text. Edit the description in Plane.",
   blockerTwice: "{blocker} was to be added and removed at the same time.",

@@ -17,6 +17,7 @@ export type RefusalName =
       | "noHold"
     )
   | ("notInReview" | "blockerLine" | "blockerTwice" | "blockerCycle" | "planner" | "planAssignees" | "statusNotSet")
+  | ("ticketGone" | "ticketClosed" | "ticketNotPossible")
   | (
       | "planeKey"
       | "planePermission"

@@ -20,11 +20,18 @@ export async function createTicketsApp(
     setUpPlane: (plane) => ({ RUNNER_TOKEN, ...env, ...options.setUpPlane?.(plane) }),
     parts: { ...options.parts, ruleSets: (parsed) => [createTicketRules(parsed.tickets)] },
   });
+  const app = addTicketCalls(http);
+  await http.runFirstPoll();
+  return app;
+}
+
+/** Adds what a runner, sessions and people call to an app that is served over HTTP. */
+export function addTicketCalls<App extends Awaited<ReturnType<typeof createHttpTestApp>>>(http: App) {
   let seen = "";
 
   /** Exchanges as a runner that has these sessions; returns the desired state. */
   async function exchange(sessions: Session[] = [], change: Partial<ExchangeRequest> = {}): Promise<ExchangeAnswer> {
-    const response = await app.request("/api/runner/exchange", RUNNER_TOKEN, {
+    const response = await http.request("/api/runner/exchange", RUNNER_TOKEN, {
       method: "POST",
       body: JSON.stringify({
         runner: "vps",
@@ -46,12 +53,12 @@ export async function createTicketsApp(
   /** Calls a route as a person. */
   async function call(path: string, body?: unknown, method = "POST") {
     const init = method === "GET" ? { method } : { method, body: JSON.stringify(body ?? {}) };
-    const response = await app.request(path, HTTP_ADMIN_TOKEN, init);
+    const response = await http.request(path, HTTP_ADMIN_TOKEN, init);
     // biome-ignore lint/suspicious/noExplicitAny: tests compare the answers of many routes as they are.
     return { status: response.status, json: (await response.json()) as any };
   }
 
-  const app = Object.assign(http, {
+  return Object.assign(http, {
     exchange,
     call,
     read: async (path: string) => (await call(path, undefined, "GET")).json,
@@ -76,8 +83,6 @@ export async function createTicketsApp(
       return { status: response.status, json: text === "" ? undefined : (JSON.parse(text) as object) };
     },
   });
-  await http.runFirstPoll();
-  return app;
 }
 
 /** A session of ONB-1 that runs, as a runner observes it. */

@@ -1,0 +1,104 @@
+import { expect, test } from "vitest";
+import { createSession } from "../../tickets/tickets-app.ts";
+import { toPlainText } from "../commands/commands-app.ts";
+import { createTicketMessagesApp } from "../ticket-messages-app.ts";
+
+const ADA = "Ada (Telegram)";
+const TITLE = "Result to approve";
+const RESULT = {
+  commits: [{ id: "abc1234def", subject: "feat: it" }],
+  diff: { files: 2, insertions: 30, deletions: 4 },
+  cost_usd: 0.5,
+};
+
+async function createCompletedApp() {
+  const app = await createTicketMessagesApp();
+  const item = await app.requestTicketMessage();
+  const token = await app.startSession();
+  await app.exchange([createSession(RESULT)]);
+  app.advance(5 * 60_000);
+  await app.askBySession(token, {
+    hook_event_name: "UserPromptExpansion",
+    command_name: "complete",
+    command_args: "All is *done* <b>@all</b>",
+  });
+  const countComments = () => app.readComments(item).filter((comment) => comment.includes("Claude Code")).length;
+  return { app, item, countComments };
+}
+
+test("a result is sent with a sound: its summary as text, branch, size of the change, time and cost", async () => {
+  const { app } = await createCompletedApp();
+  const message = app.findMessage(TITLE);
+  expect(message?.silent).toBeFalsy();
+  const lines = app.readLines(TITLE);
+  expect(lines.slice(0, 5)).toEqual([
+    "🎫 Result to approve: ONB-1 Write it down",
+    "All is *done* <b>@all</b>",
+    "Branch: groundcrew/onb-1",
+    "Changed files: 2, lines added: 30, lines removed: 4",
+    "1 commit",
+  ]);
+  expect(lines[5]).toMatch(/^Time since approval: 5 min/);
+  expect(lines[6]).toBe("Cost: $0.50");
+  expect(app.getButtonLabels(message)).toEqual(["✅ Approve update"]);
+});
+
+test("the cost that arrives after a result is edited into its message", async () => {
+  const { app } = await createCompletedApp();
+  await app.exchangeAndSend({ ...RESULT, cost_usd: 0.75, state: "ended", exit: { reason: "exited", status: 0 } });
+  expect(app.readLines(TITLE)).toContain("Cost: $0.75");
+});
+
+test("the update that a button approves is written to Plane once, however often it is pressed", async () => {
+  const { app, item, countComments } = await createCompletedApp();
+  const message = app.findMessage(TITLE);
+  const data = message?.buttons[0]?.[0]?.callback_data ?? "";
+  const first = await app.tapButtonData(message?.id ?? 0, data);
+  expect(first).toBe(`⏳ Being written to Plane, approved by ${ADA}`);
+  const again = await app.tapButtonData(message?.id ?? 0, data);
+  expect(again).toBe(`Written to Plane, approved by ${ADA}`);
+  await app.advanceAndDrain();
+  expect(countComments()).toBe(1);
+  expect(app.readPlaneItem(item).state).toBe("Done");
+  expect(app.readLines(TITLE).at(-1)).toBe(`✅ Written to Plane, approved by ${ADA}`);
+  expect(app.getButtonLabels(app.findMessage(TITLE))).toEqual([]);
+});
+
+test("an update that the page approves is shown in the message", async () => {
+  const { app } = await createCompletedApp();
+  await app.call("/api/update-plane/ONB-1");
+  await app.advanceAndDrain();
+  expect(app.readLines(TITLE).at(-1)).toBe("✅ Written to Plane, approved by API");
+});
+
+test("an update that is half done is reported once with a sound, and a button tries what is missing again", async () => {
+  const { app, item, countComments } = await createCompletedApp();
+  const end = app.plane.faults.add({ method: "PATCH", path: "/work-items/" }, { kind: "status", status: 500 });
+  await app.tapButton(app.findMessage(TITLE), "✅ Approve update");
+  await app.advanceAndDrain(60_000);
+  await app.advanceAndDrain(60_000);
+  const reports = () => app.getBotMessages().filter((message) => toPlainText(message).includes("is not complete"));
+  expect(reports()).toHaveLength(1);
+  expect(reports()[0]?.silent).toBeFalsy();
+  expect(toPlainText(reports()[0])).toContain("⚠️ The comment is written; the status is not set yet.");
+  expect(app.readLines(TITLE).at(-1)).toContain("The comment is written; the status is not set yet.");
+  end();
+  await app.tapButton(reports()[0], "🔁 Try again");
+  await app.advanceAndDrain(10_000);
+  expect(countComments()).toBe(1);
+  expect(app.readPlaneItem(item).state).toBe("Done");
+  for (const message of [reports()[0], app.findMessage(TITLE)]) {
+    expect(toPlainText(message)).toContain(`✅ Written to Plane, approved by ${ADA}`);
+    expect(app.getButtonLabels(message)).toEqual([]);
+  }
+});
+
+test("a result is approved by a reply that only says ok; other words are a comment on its task", async () => {
+  const { app, item, countComments } = await createCompletedApp();
+  await app.replyTo(app.findMessage(TITLE), "Nice, thank you");
+  expect(app.readComments(item).join()).toContain("Nice, thank you");
+  expect(countComments()).toBe(0);
+  await app.replyTo(app.findMessage(TITLE), "👍");
+  await app.advanceAndDrain();
+  expect(countComments()).toBe(1);
+});
