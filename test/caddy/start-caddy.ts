@@ -34,6 +34,12 @@ export function hasCaddy(): boolean {
   }
 }
 
+/** Whether this Caddy can tell the hosts apart in its metrics without counting names that anybody makes up (2.11). */
+export function isCaddyWithHosts(): boolean {
+  const [, major, minor] = /v?(\d+)\.(\d+)/.exec(execFileSync(PROGRAM, ["version"], { encoding: "utf8" })) ?? [];
+  return Number(major) > 2 || Number(minor) >= 11;
+}
+
 /** Runs `caddy validate` on a file of caddy/ with only these variables; throws with Caddy's message. */
 export function validateCaddyfile(file: string, env: Record<string, string>): string {
   const options = { cwd: "caddy", env: { ...env, HOME: tmpdir() }, encoding: "utf8", stdio: "pipe" } as const;

@@ -1,11 +1,11 @@
-import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { DCLinter } from "dclint";
 import { describe, expect, test } from "vitest";
 import { parseSettings } from "../../shared/config/settings.ts";
 import { OVERLAY_CHOICES, prepareChoice } from "./choices.ts";
-import { type ComposeService, copyComposeFolder, isJob, parseComposeFile } from "./compose-files.ts";
+import { type ComposeService, copyComposeFolder, isJob, listMounts, parseComposeFile } from "./compose-files.ts";
 
 const FILES = globSync("*.yaml", { cwd: "compose" });
 
@@ -22,7 +22,7 @@ function findSchemaErrors(project: object): string[] {
   return messages.flatMap(({ rule, message }) => (rule.startsWith("invalid") ? [message] : []));
 }
 
-describe.each(OVERLAY_CHOICES)("INFRA-01 to INFRA-04, INFRA-06: the overlays $overlays, $answers", (choice) => {
+describe.each(OVERLAY_CHOICES)("INFRA-01 to INFRA-04, INFRA-06, MONITOR-03: the overlays $overlays, $answers", (choice) => {
   test("are valid together by the Compose specification's schema, with every variable set", () => {
     const { project } = prepareChoice(choice);
     expect(findSchemaErrors(project)).toEqual([]);
@@ -30,20 +30,25 @@ describe.each(OVERLAY_CHOICES)("INFRA-01 to INFRA-04, INFRA-06: the overlays $ov
   });
 
   test("name only services, networks and volumes that exist", () => {
-    const { services, networks, volumes } = prepareChoice(choice).project;
+    const { services, networks, volumes, configs } = prepareChoice(choice).project;
+    for (const { file } of Object.values(configs)) expect(existsSync(join("compose", file)), file).toBe(true);
     for (const [name, service] of Object.entries(services)) {
       expect(service.image, `${name} is defined`).toBeTypeOf("string");
       for (const other of Object.keys(service.depends_on ?? {})) expect(services, name).toHaveProperty(other);
       for (const network of Object.keys(service.networks ?? {})) expect(networks, name).toHaveProperty(network);
-      for (const volume of service.volumes ?? []) {
-        const [source = ""] = volume.split(":");
-        if (!source.startsWith(".")) expect(volumes, name).toHaveProperty(source);
+      for (const { source } of service.configs ?? []) expect(configs, name).toHaveProperty(source);
+      for (const { source } of listMounts(service)) {
+        if (source.startsWith(".")) expect(existsSync(join("compose", source)), `${name} ${source}`).toBe(true);
+        else if (!source.startsWith("/")) expect(volumes, name).toHaveProperty(source);
       }
     }
   });
 
   test("limit and harden every container", () => {
     for (const [name, service] of Object.entries(prepareChoice(choice).project.services)) {
+      const capabilities = { caddy: "NET_BIND_SERVICE", "docker-reader": "NET_BIND_SERVICE" }[name];
+      const added = isJob(service) && name.endsWith("-owner") ? "CHOWN" : capabilities;
+      expect(service.cap_add, name).toEqual(added === undefined ? undefined : [added]);
       expect(service, name).toMatchObject({
         read_only: true,
         cap_drop: ["ALL"],
@@ -56,7 +61,8 @@ describe.each(OVERLAY_CHOICES)("INFRA-01 to INFRA-04, INFRA-06: the overlays $ov
       expect(limits?.pids, name).toBeGreaterThan(0);
       expect(service.privileged, name).toBeUndefined();
       if (isJob(service)) continue;
-      expect(service.user, name).toMatch(/^(?!0|root).+/);
+      // cAdvisor reads a folder that only root may read; it has no capability (docs/decisions/0050-monitoring.md).
+      if (name !== "cadvisor") expect(service.user, name).toMatch(/^(?!0|root).+/);
       expect(service.restart, name).toBe("unless-stopped");
       expect(service.healthcheck, name).toMatchObject({ interval: "30s", timeout: "10s", retries: 3 });
     }
@@ -78,7 +84,7 @@ describe.each(OVERLAY_CHOICES)("INFRA-01 to INFRA-04, INFRA-06: the overlays $ov
       const services = parseComposeFile(file)["services"] as Record<string, Partial<ComposeService>>;
       for (const { image } of Object.values(services)) {
         if (image === undefined) continue;
-        expect(image).toMatch(/^[a-z0-9./-]+:\$\{[A-Z]+_VERSION\}$/);
+        expect(image).toMatch(/^[a-z0-9_./-]+:\$\{[A-Z_]+_VERSION\}$/);
         const version = versions[/\$\{(\w+)\}/.exec(image)?.[1] ?? ""];
         expect(version, image).toMatch(/\d/);
         expect(version, image).not.toMatch(/latest|stable/);
