@@ -125,7 +125,9 @@ export function listVariables(file: string): string[] {
 }
 
 /** What a service mounts: a path of the checkout (`./…`), a path of the server (`/…`), or a volume. */
-export function listMounts({ volumes = [] }: ComposeService): { source: string; target: string; isReadOnly: boolean }[] {
+export function listMounts({
+  volumes = [],
+}: ComposeService): { source: string; target: string; isReadOnly: boolean }[] {
   return volumes.map((volume) => {
     const [source = "", target = "", mode] = volume.split(":");
     return { source, target, isReadOnly: mode === "ro" };

@@ -113,9 +113,7 @@ describe("compose/setup", () => {
     writeFileSync(join(folder, ".env"), text);
     expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
     runSetup(folder, ["OVERLAYS=plane,embedded-data,caddy"]);
-    expect(readDotEnv(folder)["COMPOSE_FILE"]).toBe(
-      "compose.yaml:plane.yaml:embedded-data.yaml:caddy.yaml:mine.yaml",
-    );
+    expect(readDotEnv(folder)["COMPOSE_FILE"]).toBe("compose.yaml:plane.yaml:embedded-data.yaml:caddy.yaml:mine.yaml");
   });
 
   test("chooses monitoring with its secrets and the parts for the other overlays, and leaves it out again", () => {

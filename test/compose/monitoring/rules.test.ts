@@ -23,10 +23,8 @@ function createRuleTest(alert: string, values: Record<string, string>, minutes: 
 }
 
 describe.skipIf(!hasPromtool())("MONITOR-04 the alerts", () => {
-  test("are valid, and so is Prometheus' example configuration", () => {
+  test("are valid, and so is Prometheus' configuration", () => {
     expect(runPromtool("check", "rules", ...RULE_FILES)).toMatchObject({ status: 0 });
-    const config = readFileSync(`${MONITORING}/prometheus.yaml`, "utf8");
-    expect(config).toContain("credentials_file: groundcrew-token");
     const syntax = runPromtool("check", "config", "--syntax-only", "prometheus.yaml");
     expect(syntax.output).toContain("SUCCESS");
   });
