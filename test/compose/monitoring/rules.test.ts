@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ALERT_CASES } from "./alert-series.ts";
 import { hasPromtool, RULE_FILES, runPromtool, writeTempFile } from "./promtool.ts";
-import { MONITORING, readAlertRules } from "./queries.ts";
+import { readAlertRules } from "./queries.ts";
 
 const DEFAULT_MINUTES = 40;
 
