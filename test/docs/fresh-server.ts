@@ -47,7 +47,7 @@ export function expectComposeCalls(calls: string[][], env: Record<string, string
     const words = rest.filter((word) => !word.startsWith("-"));
     const line = [program, command, ...rest].join(" ");
     if (program !== "compose") continue;
-    expect(["up", "ps", "run", "restart", "exec", "cp", "config"], line).toContain(command);
+    expect(["up", "ps", "run", "restart", "exec", "cp", "config", "logs"], line).toContain(command);
     const named = command === "run" || command === "exec" ? words.slice(0, 1) : command === "cp" ? [] : words;
     for (const name of named) expect(services, line).toHaveProperty(name);
     if (command === "cp") expect(services, line).toHaveProperty(words[0]?.split(":")[0] ?? "");
