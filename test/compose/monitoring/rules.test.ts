@@ -22,7 +22,7 @@ function createRuleTest(alert: string, values: Record<string, string>, minutes: 
   };
 }
 
-describe.skipIf(!hasPromtool())("MONITOR-04 the alerts", { timeout: 60_000 }, () => {
+describe.skipIf(!hasPromtool())("MONITOR-04 the alerts", { timeout: 120_000 }, () => {
   test("are valid, and so is Prometheus' configuration", () => {
     expect(runPromtool("check", "rules", ...RULE_FILES)).toMatchObject({ status: 0 });
     const syntax = runPromtool("check", "config", "--syntax-only", "prometheus.yaml");
