@@ -12,8 +12,8 @@ import { applyTicketEvent } from "./apply-ticket-event.ts";
 import { FINISHED_TICKET_MS, isFinal, type Ticket, ticketKeys, ticketSets, toUtcDay } from "./ticket.ts";
 import type { TicketEvent, TicketOutcome } from "./ticket-event.ts";
 import { createTicketMessageJobs } from "./ticket-message-jobs.ts";
-import { findNewWait } from "./ticket-wait.ts";
 import { toTicketNewsPut } from "./ticket-news.ts";
+import { findNewWait } from "./ticket-wait.ts";
 
 /** Time after which the queue finishes an update that was interrupted: 1 min, longer than one takes. */
 const UPDATE_JOB_DELAY_MS: Ms = MINUTE;

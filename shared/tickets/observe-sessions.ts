@@ -10,8 +10,8 @@ import type { ObservedSession } from "./observed-session.ts";
 import { readActiveTickets } from "./read-tickets.ts";
 import { formatSilence } from "./silence.ts";
 import { type Ticket, ticketKeys } from "./ticket.ts";
-import { createTicketMessageJobs } from "./ticket-message-jobs.ts";
 import { prepareTicketCost, TICKET_SPENDER } from "./ticket-cost.ts";
+import { createTicketMessageJobs } from "./ticket-message-jobs.ts";
 import { toSessionNewsPut } from "./ticket-news.ts";
 
 type Session = ExchangeRequest["sessions"][number];

@@ -3,7 +3,9 @@ import { describe, expect, test } from "vitest";
 import {
   CREW,
   DOCKER_CLIENT,
+  GRAFANA,
   hasCaddy,
+  isCaddyWithHosts,
   OUTSIDE_CLIENT,
   startCaddy,
   VPN_CLIENT,
@@ -112,4 +114,33 @@ describe.skipIf(!hasCaddy())("Caddy's configuration", () => {
     await expect.poll(() => caddy.readLog()).toContain('"uri":"/api/board"');
     expect(caddy.readLog()).not.toContain(secret);
   });
+
+  test("MONITOR-03 serves Grafana inside the two ranges, at a host of its own, when its site is chosen", async () => {
+    const grafana = await startUpstream("grafana");
+    const caddy = await startCaddy({ CADDY_SITES: "sites*.caddy", GRAFANA_UPSTREAM: grafana.address });
+    for (const from of [VPN_CLIENT, DOCKER_CLIENT])
+      expect(await caddy.send({ host: GRAFANA, path: "/d/x", from })).toMatchObject({ status: 200, body: "grafana" });
+    expect(await caddy.send({ host: GRAFANA, path: "/login", from: OUTSIDE_CLIENT })).toMatchObject({ status: 403 });
+    expect(grafana.requests.map(({ url }) => url)).toEqual(["/d/x", "/d/x"]);
+    // The other sites are there as well.
+    expect(await caddy.send({ host: CREW, path: "/", from: OUTSIDE_CLIENT })).toMatchObject({ status: 403 });
+  });
+
+  test.skipIf(!hasCaddy() || !isCaddyWithHosts())(
+    "MONITOR-03 tells the hosts apart in its metrics, and counts names that anybody makes up together",
+    async () => {
+      const web = await startUpstream("web");
+      const caddy = await startCaddy({
+        PLANE_WEB_UPSTREAM: web.address,
+        CADDY_METRICS_OPTION: "metrics {\n\tper_host\n}",
+      });
+      await caddy.send({ host: WORK, path: "/", from: VPN_CLIENT });
+      await caddy.send({ host: CREW, path: "/", from: OUTSIDE_CLIENT });
+      await caddy.send({ host: WORK, path: "/", from: OUTSIDE_CLIENT, headers: { host: "made-up.test" } });
+      const metrics = (await caddy.sendPlain("metrics", "/metrics", DOCKER_CLIENT))?.body ?? "";
+      expect(metrics).toContain(`handler="subroute",host="${WORK}"`);
+      expect(metrics).toContain(`handler="subroute",host="${CREW}"`);
+      expect(metrics).not.toContain("made-up");
+    },
+  );
 });

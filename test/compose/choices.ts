@@ -13,8 +13,8 @@ const SHARED = ["SHARED_NETWORK=postgres_default", "POSTGRES_HOST=postgresql"];
 /** Theirs, with what would break a URL or an .env file. */
 export const SHARED_SECRETS = { POSTGRES_ADMIN_PASSWORD: "s3cret p@ss/#$x", POSTGRES_PASSWORD: "a:b@c/d?e#f%g" };
 
-/** Every choice of overlays that setup accepts; the shared ones also with Redis on another network. */
-export const OVERLAY_CHOICES: readonly OverlayChoice[] = [
+/** Every choice without monitoring that setup accepts; the shared ones also with Redis on another network. */
+const BASIC_CHOICES: readonly OverlayChoice[] = [
   { overlays: "none", answers: ["PLANE_WORKSPACE=javisi"], secrets: {} },
   { overlays: "caddy", answers: OWN, secrets: {} },
   { overlays: "plane,embedded-data", answers: OWN, secrets: {} },
@@ -26,6 +26,16 @@ export const OVERLAY_CHOICES: readonly OverlayChoice[] = [
     answers: [...OWN, ...SHARED, "SHARED_REDIS_NETWORK=redis_default"],
     secrets: { ...SHARED_SECRETS, REDIS_PASSWORD: "r:e d/is" },
   },
+];
+
+/** Every choice of overlays that setup accepts: each also with monitoring, which needs the group of Docker's socket. */
+export const OVERLAY_CHOICES: readonly OverlayChoice[] = [
+  ...BASIC_CHOICES,
+  ...BASIC_CHOICES.map(({ overlays, answers, secrets }) => ({
+    overlays: `${overlays},monitoring`.replace("none,", ""),
+    answers: [...answers, "DOCKER_GROUP=998"],
+    secrets,
+  })),
 ];
 
 /** The project and the variables of one choice. */

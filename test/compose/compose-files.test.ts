@@ -4,13 +4,13 @@ import { describe, expect, test } from "vitest";
 import { ENVIRONMENT_NAMES } from "../../shared/config/environment.ts";
 import { PROVISION_SECRET_NAMES } from "../../shared/config/provision-schema.ts";
 import { SECRET_NAMES } from "../../shared/config/secret-kinds.ts";
-import { hasCaddy, validateCaddyfile } from "../caddy/start-caddy.ts";
+import { hasCaddy, isCaddyWithHosts, validateCaddyfile } from "../caddy/start-caddy.ts";
 import { findChoice, OVERLAY_CHOICES, prepareChoice, SHARED_SECRETS } from "./choices.ts";
 import { type ComposeService, isJob, listVariables, parseComposeFile } from "./compose-files.ts";
 
 const FILES = globSync("*.yaml", { cwd: "compose" });
 
-describe("The compose files", () => {
+describe("The compose files", { timeout: 60_000 }, () => {
   const whole = () => prepareChoice(findChoice("plane,embedded-data,caddy"));
 
   test("pass every setting to Groundcrew, and no variable that is none", () => {
@@ -31,7 +31,8 @@ describe("The compose files", () => {
   });
 
   test("need no variable that setup does not write, and every variable has a reader", () => {
-    const written = new Set(OVERLAY_CHOICES.flatMap((choice) => Object.keys(prepareChoice(choice).env)));
+    const choices = OVERLAY_CHOICES.filter(({ overlays }) => /^none$|plane.*monitoring/.test(overlays));
+    const written = new Set(choices.flatMap((choice) => Object.keys(prepareChoice(choice).env)));
     const used = new Set(FILES.flatMap(listVariables));
     const required = FILES.flatMap((file) => {
       const text = readFileSync(join("compose", file), "utf8");
@@ -71,9 +72,15 @@ describe("The compose files", () => {
     expect(env["TRUSTED_PROXIES"]).toBe(env["DOCKER_CIDR"]);
   });
 
-  test.skipIf(!hasCaddy())("give Caddy a configuration that it accepts", () => {
-    const variables = whole().project.services["caddy"]?.environment ?? {};
-    expect(validateCaddyfile("Caddyfile", variables)).toContain("Valid configuration");
+  test.skipIf(!hasCaddy())("give Caddy a configuration that it accepts, with Grafana's site and without", () => {
+    for (const overlays of ["plane,embedded-data,caddy", "plane,embedded-data,caddy,monitoring"]) {
+      const { CADDY_METRICS_OPTION = "", ...variables } =
+        prepareChoice(findChoice(overlays)).project.services["caddy"]?.environment ?? {};
+      // Only the version in versions.env knows this option.
+      const option = isCaddyWithHosts() ? { CADDY_METRICS_OPTION } : {};
+      expect(CADDY_METRICS_OPTION).toMatch(/^metrics \{\n +per_host\n\}\n$/);
+      expect(validateCaddyfile("Caddyfile", { ...variables, ...option })).toContain("Valid configuration");
+    }
   });
 
   test("contain none of the secrets that Plane's own files publish", () => {
@@ -109,7 +116,8 @@ describe("The compose files", () => {
         .reduce((total, { deploy }) => total + Number.parseInt(deploy?.resources.limits.memory ?? "", 10), 0);
     };
     const document = readFileSync("docs/operations.md", "utf8");
-    for (const overlays of ["none", "caddy", "plane,shared-data,caddy", "plane,embedded-data,caddy"])
+    const stated = ["none", "caddy", "plane,shared-data,caddy", "plane,embedded-data,caddy"];
+    for (const overlays of [...stated, "plane,shared-data,caddy,monitoring", "plane,embedded-data,caddy,monitoring"])
       expect(document, overlays).toContain(`| \`${overlays}\` | ${sum(overlays).toLocaleString("en")} MB |`);
   });
 });

@@ -24,6 +24,7 @@ export interface ComposeService {
   ports?: string[];
   tmpfs?: string[];
   volumes?: string[];
+  configs?: { source: string; target: string }[];
   logging?: { driver: string; options: Record<string, string> };
   healthcheck?: { test: string[]; interval: string; timeout: string; retries: number };
   networks?: Record<string, { aliases?: string[] }>;
@@ -35,6 +36,7 @@ export interface ComposeProject {
   services: Record<string, ComposeService>;
   networks: Record<string, Mapping>;
   volumes: Record<string, Mapping>;
+  configs: Record<string, { file: string }>;
 }
 
 /** A copy of compose/ in which setup can write; removed at the end of the test. */
@@ -68,8 +70,9 @@ export function readDotEnv(folder: string): Record<string, string> {
 export function readProject(env: Record<string, string>): ComposeProject {
   const files = (env["COMPOSE_FILE"] ?? "").split(":").map((file) => parseComposeFile(file));
   const merged = files.reduce((project, file) => mergeMappings(project, file, ""), {});
-  const { services = {}, networks = {}, volumes = {}, ...rest } = interpolate(merged, env) as unknown as ComposeProject;
-  return { ...rest, services, networks, volumes };
+  const project = interpolate(merged, env) as unknown as ComposeProject;
+  const { services = {}, networks = {}, volumes = {}, configs = {}, ...rest } = project;
+  return { ...rest, services, networks, volumes, configs };
 }
 
 /** A file of compose/ without its `x-` parts, whose anchors are resolved already. */
@@ -119,6 +122,16 @@ function interpolateText(text: string, env: Record<string, string>): string {
 export function listVariables(file: string): string[] {
   const text = JSON.stringify(parseComposeFile(file)).replaceAll("$$", "");
   return [...new Set([...text.matchAll(/\$\{(\w+)/g)].map(([, name = ""]) => name))];
+}
+
+/** What a service mounts: a path of the checkout (`./…`), a path of the server (`/…`), or a volume. */
+export function listMounts({
+  volumes = [],
+}: ComposeService): { source: string; target: string; isReadOnly: boolean }[] {
+  return volumes.map((volume) => {
+    const [source = "", target = "", mode] = volume.split(":");
+    return { source, target, isReadOnly: mode === "ro" };
+  });
 }
 
 /** Whether a service is a one-off job, which ends by itself, so that nothing checks its health. */

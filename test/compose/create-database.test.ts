@@ -1,66 +1,29 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, globSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { findFreePort } from "../support/redis-server.ts";
-
-/** The programs of an installed PostgreSQL; in CI there is one. */
-const BIN = globSync("/usr/lib/postgresql/*/bin").at(-1) ?? "";
-/** PostgreSQL refuses to run as root. */
-const AS_USER = process.getuid?.() === 0 ? ["runuser", "-u", "postgres", "--"] : [];
+import { hasPostgres, POSTGRES_PROGRAMS, startPostgres, type TestPostgres } from "../support/postgres-server.ts";
 
 const PLANE = {
   PLANE_DATABASE: "plane_production",
   PLANE_USER: "plane",
   PLANE_PASSWORD: 'it\'s "a" $HOME; DROP ROLE x',
 };
+const MONITOR = { MONITOR_USER: "groundcrew_monitor", MONITOR_PASSWORD: "m'o\"n" };
 
-describe.skipIf(!process.env["CI"] && !existsSync(join(BIN, "initdb")))("INFRA-02: compose/create-database", () => {
-  let folder = "";
-  let admin: Record<string, string> = {};
+describe.skipIf(!hasPostgres())("INFRA-02: compose/create-database", () => {
+  let postgres: TestPostgres;
 
-  const run = (...command: string[]) => {
-    const [program = "", ...options] = [...AS_USER, ...command];
-    execFileSync(program, options, { stdio: ["ignore", "ignore", "pipe"], cwd: "/" });
-  };
   const createDatabase = (env: Record<string, string> = {}) =>
     spawnSync("sh", ["compose/create-database"], {
-      env: { PATH: `${BIN}:${process.env["PATH"]}`, ...admin, ...PLANE, ...env },
+      env: { PATH: `${POSTGRES_PROGRAMS}:${process.env["PATH"]}`, ...postgres.admin, ...PLANE, ...env },
       encoding: "utf8",
     });
-  const query = (sql: string, env: Record<string, string> = {}) =>
-    execFileSync(join(BIN, "psql"), ["-X", "-A", "-t", "-c", sql], {
-      env: { PGDATABASE: "postgres", ...admin, ...env },
-      encoding: "utf8",
-    }).trim();
+  const query: TestPostgres["query"] = (sql, env) => postgres.query(sql, env);
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "groundcrew-postgres-"));
-    chmodSync(folder, 0o777);
-    const port = String(await findFreePort());
-    admin = { PGHOST: "127.0.0.1", PGPORT: port, PGUSER: "admin", PGPASSWORD: "secret" };
-    const data = join(folder, "data");
-    run("sh", "-c", `printf secret > ${folder}/password`);
-    run(
-      join(BIN, "initdb"),
-      "-D",
-      data,
-      "-U",
-      "admin",
-      `--pwfile=${folder}/password`,
-      "-A",
-      "scram-sha-256",
-      "--no-sync",
-    );
-    const options = `-c listen_addresses=127.0.0.1 -c port=${port} -c unix_socket_directories= -c fsync=off`;
-    run(join(BIN, "pg_ctl"), "-D", data, "-w", "-l", join(folder, "log"), "-o", options, "start");
+    postgres = await startPostgres();
   }, 60_000);
 
-  afterAll(() => {
-    run(join(BIN, "pg_ctl"), "-D", join(folder, "data"), "-m", "immediate", "stop");
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => postgres.stop());
 
   test("creates user and database, changes nothing the second time, and keeps what is in there", () => {
     const first = createDatabase();
@@ -103,5 +66,36 @@ describe.skipIf(!process.env["CI"] && !existsSync(join(BIN, "initdb")))("INFRA-0
     const name = 'x"; DROP ROLE plane; --';
     expect(createDatabase({ PLANE_USER: name, PLANE_DATABASE: name }).status).toBe(0);
     expect(query("SELECT count(*) FROM pg_roles WHERE rolname = 'plane'")).toBe("1");
+  });
+
+  test("MONITOR-03: creates a user for the exporter who reads statistics, and no data of others", () => {
+    expect(createDatabase().status).toBe(0);
+    query("CREATE TABLE secrets AS SELECT 1 AS id", {
+      PGUSER: "plane",
+      PGPASSWORD: PLANE.PLANE_PASSWORD,
+      PGDATABASE: "plane_production",
+    });
+    for (const attempt of ["first", "second"]) {
+      const { status, stderr, stdout } = createDatabase(MONITOR);
+      expect(status, `${attempt}: ${stderr}`).toBe(0);
+      expect(stdout).toBe("The user groundcrew_monitor can read statistics.\n");
+    }
+    const monitor = { PGUSER: MONITOR.MONITOR_USER, PGPASSWORD: MONITOR.MONITOR_PASSWORD };
+    expect(query("SELECT count(*) > 0 FROM pg_stat_activity WHERE query IS NOT NULL", monitor)).toBe("t");
+    expect(query("SELECT pg_database_size('plane_production') > 0", monitor)).toBe("t");
+    const refused = { ...monitor, PGDATABASE: "plane_production" };
+    expect(() => query("SELECT * FROM secrets", refused)).toThrow("permission denied");
+    expect(() => query("CREATE TABLE x ()", refused)).toThrow("permission denied");
+    expect(query("SELECT rolsuper, rolcreatedb, rolconnlimit FROM pg_roles WHERE rolname = 'groundcrew_monitor'")).toBe(
+      "f|f|5",
+    );
+    expect(createDatabase({ ...MONITOR, MONITOR_PASSWORD: "wrong" }).status).not.toBe(0);
+  });
+
+  test("MONITOR-03: an administrator with the right to create roles can create the exporter's user", () => {
+    query("CREATE ROLE roles LOGIN CREATEROLE PASSWORD 'roles'");
+    const env = { PGUSER: "roles", PGPASSWORD: "roles", MONITOR_USER: "theirs_monitor", MONITOR_PASSWORD: "x" };
+    const { status, stderr } = createDatabase(env);
+    expect(status, stderr).toBe(0);
   });
 });

@@ -74,7 +74,8 @@ export async function startReadOnly(
 /** Creates an empty folder that is removed at the end of the test. */
 export function createTemporaryFolder(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `groundcrew-${name}-`));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  // A production tree is 250 MB in thousands of files.
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }), 60_000);
   mkdirSync(join(folder, "state"), { mode: 0o700 });
   return folder;
 }

@@ -109,13 +109,26 @@ describe("compose/setup", () => {
   test("keeps the choice of overlays, also of files that it does not know", () => {
     const folder = copyComposeFolder();
     runSetup(folder, [...ANSWERS, "OVERLAYS=plane,embedded-data"]);
-    const text = readText(folder).replace(/^(COMPOSE_FILE=.*)$/m, "$1:monitoring.yaml");
+    const text = readText(folder).replace(/^(COMPOSE_FILE=.*)$/m, "$1:mine.yaml");
     writeFileSync(join(folder, ".env"), text);
     expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
     runSetup(folder, ["OVERLAYS=plane,embedded-data,caddy"]);
-    expect(readDotEnv(folder)["COMPOSE_FILE"]).toBe(
-      "compose.yaml:plane.yaml:embedded-data.yaml:caddy.yaml:monitoring.yaml",
-    );
+    expect(readDotEnv(folder)["COMPOSE_FILE"]).toBe("compose.yaml:plane.yaml:embedded-data.yaml:caddy.yaml:mine.yaml");
+  });
+
+  test("chooses monitoring with its secrets and the parts for the other overlays, and leaves it out again", () => {
+    const folder = copyComposeFolder();
+    runSetup(folder, [...ANSWERS, "OVERLAYS=plane,embedded-data,caddy,monitoring", "DOCKER_GROUP=998"]);
+    expect(readDotEnv(folder)).toMatchObject({
+      COMPOSE_FILE:
+        "compose.yaml:plane.yaml:embedded-data.yaml:caddy.yaml:monitoring.yaml:monitoring-caddy.yaml:monitoring-plane.yaml:monitoring-embedded-data.yaml",
+      DOCKER_GROUP: "998",
+      GRAFANA_URL: "https://grafana.javisi.test",
+      GRAFANA_ADMIN_PASSWORD: expect.stringMatching(/^[0-9a-f]{48}$/),
+      POSTGRES_MONITOR_PASSWORD: expect.stringMatching(/^[0-9a-f]{48}$/),
+    });
+    expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
+    expect(runSetup(folder, ["OVERLAYS=plane,embedded-data,caddy"]).names).toEqual(["COMPOSE_FILE"]);
   });
 
   test("asks for overlays, domain, ranges, e-mail and workspace, and offers the present values", () => {
@@ -166,6 +179,8 @@ describe("compose/setup", () => {
     [[...ANSWERS, "PLANE_WORKSPACE=a/b"], "not a slug"],
     [[...ANSWERS, "PATH=/tmp"], "not an answer"],
     [[...ANSWERS, "POSTGRES_PASSWORD=visible-in-ps"], "not an answer"],
+    [[...ANSWERS, "OVERLAYS=plane,embedded-data,monitoring,caddy"], "OVERLAYS is none"],
+    [[...ANSWERS, "OVERLAYS=caddy,monitoring", "DOCKER_GROUP=docker"], "number of a group"],
     [["--force"], "Unknown option"],
     [SHARED, "POSTGRES_ADMIN_PASSWORD is missing"],
     [[...SHARED, "REDIS_DATABASE=one"], "POSTGRES_ADMIN_PASSWORD is missing"],

@@ -10,6 +10,7 @@ export interface AlertCase {
 
 const CADDY = 'caddy_http_request_duration_seconds_count{handler="subroute",method="GET"';
 const CONTAINER = '{name="groundcrew"}';
+const DISK = '{device="/dev/vda1",mountpoint="/disk"}';
 
 /** A case for every alert. Values of the quiet series are close to the limit where there is one. */
 export const ALERT_CASES: Record<string, AlertCase> = {
@@ -114,6 +115,14 @@ export const ALERT_CASES: Record<string, AlertCase> = {
       [`container_memory_working_set_bytes${CONTAINER}`]: "90x40",
       [`container_spec_memory_limit_bytes${CONTAINER}`]: "100x40",
     },
+  },
+  DiskFull: {
+    fires: { [`node_filesystem_avail_bytes${DISK}`]: "9x40", [`node_filesystem_size_bytes${DISK}`]: "100x40" },
+    quiet: { [`node_filesystem_avail_bytes${DISK}`]: "10x40", [`node_filesystem_size_bytes${DISK}`]: "100x40" },
+  },
+  ServerMemoryLow: {
+    fires: { node_memory_MemAvailable_bytes: "4x40", node_memory_MemTotal_bytes: "100x40" },
+    quiet: { node_memory_MemAvailable_bytes: "5x40", node_memory_MemTotal_bytes: "100x40" },
   },
 };
 

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { parser } from "@grafana/lezer-logql";
 import { describe, expect, test } from "vitest";
 import { DOCKER_CLIENT, hasCaddy, startCaddy, VPN_CLIENT, WORK } from "../../caddy/start-caddy.ts";
 import { startUpstream } from "../../caddy/upstreams.ts";
@@ -11,6 +12,17 @@ function checkQueries(expressions: string[]): string {
   const rules = expressions.map((expr, i) => ({ record: `query_${i}`, expr }));
   const { status, output } = runPromtool("check", "rules", writeTempFile({ groups: [{ name: "queries", rules }] }));
   return status === 0 ? "" : output;
+}
+
+/** Whether a query has no syntax error. */
+function isLogQl(query: string): boolean {
+  let errors = 0;
+  parser.parse(query).iterate({
+    enter: ({ type }) => {
+      if (type.isError) errors += 1;
+    },
+  });
+  return errors === 0;
 }
 
 describe("MONITOR-03 the dashboards", () => {
@@ -52,6 +64,19 @@ describe("MONITOR-03 the dashboards", () => {
     expect(expressions.length).toBeGreaterThan(60);
     expect(checkQueries(expressions)).toBe("");
     expect(checkQueries(["sum by (queue (groundcrew_queue_depth)"])).toContain("parse error");
+  });
+
+  test("and docs/operations.md contain valid LogQL only, by the grammar of Grafana's own editor", () => {
+    const [, section = ""] = /^### Logs\n(.*?)^The log also/ms.exec(readFileSync("docs/operations.md", "utf8")) ?? [];
+    const documented = [...section.matchAll(/^\| .* \| `(\{.*)` \|$/gm)].map(([, query = ""]) =>
+      query.replaceAll("\\|", "|"),
+    );
+    const queries = listDashboardQueries("loki").map(({ expression }) => expression);
+    expect(documented.length).toBeGreaterThan(5);
+    expect(queries.length).toBeGreaterThan(5);
+    expect([...queries, ...documented].filter((query) => !isLogQl(query))).toEqual([]);
+    const wrong = ['{service="groundcrew"} |= ', '{service="groundcrew" | json', '{service="caddy"} | status > 500 x'];
+    expect(wrong.filter(isLogQl)).toEqual([]);
   });
 
   test("find log lines by messages that Groundcrew writes", () => {

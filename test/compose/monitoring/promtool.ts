@@ -13,7 +13,9 @@ export function hasPromtool(): boolean {
 
 /** Runs promtool in the folder with the rules; returns its exit code and everything it printed. */
 export function runPromtool(...args: string[]): { status: number | null; output: string } {
-  const { status, stdout, stderr } = spawnSync("promtool", args, { cwd: MONITORING, encoding: "utf8" });
+  // Each test of a rule has a database of its own; with less garbage collection they take half the processor time.
+  const env = { ...process.env, GOGC: "400" };
+  const { status, stdout, stderr } = spawnSync("promtool", args, { cwd: MONITORING, encoding: "utf8", env });
   return { status, output: stdout + stderr };
 }
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ALERT_CASES } from "./alert-series.ts";
 import { hasPromtool, RULE_FILES, runPromtool, writeTempFile } from "./promtool.ts";
-import { MONITORING, readAlertRules } from "./queries.ts";
+import { readAlertRules } from "./queries.ts";
 
 const DEFAULT_MINUTES = 40;
 
@@ -22,11 +22,9 @@ function createRuleTest(alert: string, values: Record<string, string>, minutes: 
   };
 }
 
-describe.skipIf(!hasPromtool())("MONITOR-04 the alerts", () => {
-  test("are valid, and so is Prometheus' example configuration", () => {
+describe.skipIf(!hasPromtool())("MONITOR-04 the alerts", { timeout: 120_000 }, () => {
+  test("are valid, and so is Prometheus' configuration", () => {
     expect(runPromtool("check", "rules", ...RULE_FILES)).toMatchObject({ status: 0 });
-    const config = readFileSync(`${MONITORING}/prometheus.yaml`, "utf8");
-    expect(config).toContain("credentials_file: groundcrew-token");
     const syntax = runPromtool("check", "config", "--syntax-only", "prometheus.yaml");
     expect(syntax.output).toContain("SUCCESS");
   });

@@ -1,0 +1,108 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, request } from "node:http";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { findCaddy, hasCaddy } from "../../caddy/start-caddy.ts";
+import { findFreePort } from "../../support/redis-server.ts";
+import { MONITORING } from "./queries.ts";
+
+const ID = "3f4e".repeat(16);
+
+const REFUSED_REQUESTS = [
+  ["POST", "/v1.51/containers/create"],
+  ["POST", `/v1.51/containers/${ID}/exec`],
+  ["POST", `/v1.51/containers/${ID}/json`],
+  ["DELETE", `/v1.51/containers/${ID}`],
+  ["PUT", `/v1.51/containers/${ID}/archive?path=/`],
+  ["GET", `/v1.51/containers/${ID}/archive?path=/etc/shadow`],
+  ["GET", `/v1.51/containers/${ID}/export`],
+  ["GET", `/v1.51/containers/${ID}/attach/ws`],
+  ["GET", `/v1.51/containers/${ID}/archive/../json?path=/`],
+  ["GET", `/v1.51/containers/${ID}/archive%2f..%2fjson?path=/`],
+  ["GET", "/v1.51/containers/a..b/json"],
+  ["GET", `//v1.51/containers/${ID}/archive`],
+  ["GET", "/v1.51/volumes"],
+  ["GET", "/v1.51/secrets"],
+  ["GET", "/v1.51/images/json"],
+  ["GET", "/v1.51/events"],
+  ["GET", "/"],
+] as const;
+
+/** Starts the real Caddy with docker-reader's configuration in front of a server on a socket that stands for Docker's. */
+async function startDockerReader() {
+  const folder = mkdtempSync(join(tmpdir(), "groundcrew-docker-"));
+  const requests: string[] = [];
+  const docker = createServer((received, response) => {
+    requests.push(`${received.method} ${received.url}`);
+    // A followed log ends only when the container does.
+    if (received.url?.includes("follow=1")) response.write("first line\n");
+    else response.end("docker");
+  }).listen(join(folder, "docker.sock"));
+  await once(docker, "listening");
+  const port = await findFreePort();
+  const caddy = spawn(
+    findCaddy(),
+    ["run", "--config", resolve(MONITORING, "docker-reader.caddy"), "--adapter", "caddyfile"],
+    {
+      env: { HOME: folder, DOCKER_READER_PORT: String(port), DOCKER_SOCKET: join(folder, "docker.sock") },
+      stdio: "ignore",
+    },
+  );
+  onTestFinished(async () => {
+    const exited = once(caddy, "exit");
+    if (caddy.exitCode === null && caddy.kill("SIGKILL")) await exited;
+    docker.closeAllConnections();
+    docker.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  // Unlike fetch this sends a path as it is, also with `..`.
+  const send = (method: string, path: string) =>
+    new Promise<number>((done, fail) => {
+      const sent = request({ host: "127.0.0.1", port, method, path, agent: false }, (response) => {
+        response.resume();
+        done(response.statusCode ?? 0);
+      });
+      sent.on("error", fail);
+      sent.end();
+    });
+  await expect.poll(() => send("GET", "/_ping").catch(() => 0), { timeout: 20_000, interval: 50 }).toBe(200);
+  requests.length = 0;
+  return { port, send, requests };
+}
+
+describe.skipIf(!hasCaddy())("MONITOR-03 the access to Docker's socket", () => {
+  test("passes on what Alloy and cAdvisor read", async () => {
+    const { send, requests } = await startDockerReader();
+    const paths = [
+      "/_ping",
+      "/version",
+      "/v1.47/info",
+      "/v1.51/networks",
+      "/v1.51/containers/json?limit=0",
+      `/v1.51/containers/${ID}/json`,
+      `/containers/${ID}/logs?stdout=1&stderr=1&tail=all`,
+    ];
+    for (const path of paths) expect(await send("GET", path), path).toBe(200);
+    expect(await send("HEAD", "/_ping")).toBe(200);
+    expect(requests).toEqual([...paths.map((path) => `GET ${path}`), "HEAD /_ping"]);
+  });
+
+  test("refuses everything else, which never reaches Docker", async () => {
+    const { send, requests } = await startDockerReader();
+    for (const [method, path] of REFUSED_REQUESTS) expect(await send(method, path), `${method} ${path}`).toBe(403);
+    expect(requests).toEqual([]);
+  });
+
+  test("passes on the lines of a log as they come", async () => {
+    const { port } = await startDockerReader();
+    const sent = request({ host: "127.0.0.1", port, path: `/v1.51/containers/${ID}/logs?follow=1`, agent: false });
+    sent.end();
+    const [response] = await once(sent, "response");
+    const [line] = await once(response, "data");
+    expect(String(line)).toBe("first line\n");
+    sent.destroy();
+  });
+});

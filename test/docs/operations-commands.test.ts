@@ -1,0 +1,177 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseEnv } from "node:util";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { hasCaddy, validateCaddyfile } from "../caddy/start-caddy.ts";
+import { findChoice, prepareChoice } from "../compose/choices.ts";
+import { readDotEnv } from "../compose/compose-files.ts";
+import { writeComposeConfig } from "../compose/docker-stand-in.ts";
+import { hasPromtool } from "../compose/monitoring/promtool.ts";
+import { startTestRuntime } from "../support/test-runtime.ts";
+import { createServer, expectComposeCalls } from "./fresh-server.ts";
+import { readBlocks, readInlineCommands } from "./operations-blocks.ts";
+
+const PAGE = "docs/operations.md";
+const blocks = readBlocks(PAGE);
+
+/** Every block of the page, and whether a test runs it or compares it with what it is about. A new one fails here. */
+const ACCOUNTED = [
+  "Compose: run",
+  "Shared PostgreSQL and Redis: run",
+  "A Caddy of your own: given to Caddy",
+  "New versions: run",
+  "New versions: run",
+  "systemd: run",
+  "Monitoring: run",
+  "With a Prometheus, Grafana or Loki of your own: run",
+  "Hosts in Caddy's metrics: given to Caddy",
+];
+
+const OTHERS: Record<string, string> = {
+  "A Caddy of your own": "given to Caddy",
+  "Hosts in Caddy's metrics": "given to Caddy",
+};
+const findBlocks = (heading: string) => blocks.filter((block) => block.heading === heading).map(({ text }) => text);
+
+describe("docs/operations.md, command by command", { timeout: 60_000 }, () => {
+  test("has no block that is not accounted for", () => {
+    expect(blocks.map(({ heading }) => `${heading}: ${OTHERS[heading] ?? "run"}`)).toEqual(ACCOUNTED);
+  });
+
+  test("INFRA-01 MONITOR-03: from a clone to Plane, Groundcrew and monitoring, then pinned and upgraded", async () => {
+    const { folder, compose, run, readDocker } = createServer();
+    const { url } = await startTestRuntime();
+    const [first = ""] = findBlocks("Compose");
+    const health = first.replace("http://127.0.0.1:8787", url);
+    expect(health).not.toBe(first);
+    const answers = "\njavisi.test\n\nada@javisi.test\n\n";
+    const { stdout } = await run(health, { cwd: folder, answers });
+    expect(stdout).toContain('"status":"healthy"');
+    const env = readDotEnv(compose);
+    expect(env["COMPOSE_FILE"]).toBe("compose.yaml:plane.yaml:embedded-data.yaml:caddy.yaml");
+    expectComposeCalls(readDocker(), env);
+    expect(readDocker().map((words) => words.slice(0, 2).join(" "))).toEqual([
+      "compose up",
+      "compose up",
+      "compose run",
+      "compose run",
+    ]);
+
+    const [monitoring = ""] = findBlocks("Monitoring");
+    const shown = await run(monitoring);
+    const monitored = readDotEnv(compose);
+    expect(monitored["COMPOSE_FILE"]).toContain(":monitoring.yaml:");
+    expect(shown.stdout.trim().split("\n").at(-1)).toBe(monitored["GRAFANA_ADMIN_PASSWORD"]);
+    expect(monitored["POSTGRES_PASSWORD"]).toBe(env["POSTGRES_PASSWORD"]);
+    expectComposeCalls(readDocker(), monitored);
+
+    const [upgrade = "", pin = ""] = findBlocks("New versions");
+    await run(upgrade);
+    expect(readDotEnv(compose)).toEqual(monitored);
+    writeComposeConfig(compose);
+    cpSync(join(compose, "config.yaml"), join(folder, "config.yaml"));
+    await run(pin);
+    const pinned = readFileSync(join(compose, "pinned.yaml"), "utf8");
+    expect(pinned).toMatch(/^ {4}image: prom\/prometheus:v\S+@sha256:[0-9a-f]{64}$/m);
+    expect(readDotEnv(compose)["COMPOSE_FILE"]).toBe(`${monitored["COMPOSE_FILE"]}:pinned.yaml`);
+    expect(readDocker().length).toBeGreaterThan(10);
+
+    // The commands in the text name services and programs that exist as well.
+    const inline = readInlineCommands(PAGE, /^docker /).map((command) => command.split(" ").slice(1));
+    expect(inline.filter(([program]) => program === "compose").length).toBeGreaterThan(3);
+    const known = ["compose", "network", "info", "system", "image", "volume"];
+    expect(inline.filter(([program = ""]) => !known.includes(program))).toEqual([]);
+    expectComposeCalls(
+      inline.map((words) => words.filter((word) => word !== "<new>")),
+      monitored,
+    );
+  });
+
+  test("INFRA-02: with shared data services", async () => {
+    const { folder, compose, run } = createServer();
+    cpSync(join(folder, "source"), join(folder, "groundcrew"), { recursive: true });
+    const [shared = ""] = findBlocks("Shared PostgreSQL and Redis");
+    await run(shared);
+    expect(readDotEnv(compose)["COMPOSE_FILE"]).toBe(
+      "compose.yaml:plane.yaml:shared-data.yaml:shared-redis-network.yaml:caddy.yaml",
+    );
+  });
+
+  test("the command for Ansible reports what it changed, and nothing the second time", async () => {
+    const { folder, compose, run } = createServer();
+    cpSync(join(folder, "source"), join(folder, "groundcrew"), { recursive: true });
+    const [command = ""] = readInlineCommands(PAGE, /^setup --yes --json /);
+    const { changed, names } = JSON.parse((await run(`./${command}`)).stdout);
+    expect(names.sort()).toEqual(Object.keys(readDotEnv(compose)).sort());
+    expect(changed).toBe(names.length);
+    expect(JSON.parse((await run(`./${command}`)).stdout)).toEqual({ changed: 0, names: [] });
+  });
+
+  test.skipIf(!hasCaddy())(
+    "INFRA-04: the variables for a Caddy of your own are accepted by Caddy, and name services",
+    () => {
+      const [text = ""] = findBlocks("A Caddy of your own");
+      const folder = mkdtempSync(join(tmpdir(), "groundcrew-own-caddy-"));
+      onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+      // A site of theirs, and ours.
+      const sites = ["sites.caddy", "sites.grafana.caddy"].map((name) => `import ${resolve("caddy", name)}`);
+      writeFileSync(join(folder, "Caddyfile"), `example.org {\n\trespond ok\n}\n\n${sites.join("\n")}\n`);
+      const env = parseEnv(text.replaceAll(/ (?=[A-Z_]+=)/g, "\n")) as Record<string, string>;
+      expect(Object.keys(env).length).toBeGreaterThan(8);
+      expect(validateCaddyfile(join(folder, "Caddyfile"), env)).toContain("Valid configuration");
+      const { services } = prepareChoice(findChoice("plane,embedded-data")).project;
+      const aliases = Object.values(services).flatMap(({ networks }) => networks?.["frontend"]?.aliases ?? []);
+      const hosts = Object.values(env).flatMap((value) => /^([a-z-]+):\d+$/.exec(value)?.[1] ?? []);
+      expect(hosts.sort()).toEqual(aliases.filter((alias) => alias.startsWith("plane-")).sort());
+    },
+  );
+
+  test("MONITOR-03: the option for hosts in Caddy's metrics is that of the overlay", () => {
+    const [option = ""] = findBlocks("Hosts in Caddy's metrics");
+    const { services } = prepareChoice(findChoice("caddy")).project;
+    expect(option.replaceAll("\t", "  ")).toBe(services["caddy"]?.environment?.["CADDY_METRICS_OPTION"]);
+  });
+
+  test.skipIf(!hasPromtool())("MONITOR-04: the checks of Prometheus' files succeed", async () => {
+    const { folder, run } = createServer();
+    const [check = ""] = findBlocks("With a Prometheus, Grafana or Loki of your own");
+    const { stdout } = await run(check, { cwd: join(folder, "source/compose/monitoring") });
+    expect(stdout.match(/SUCCESS/g)?.length).toBe(3);
+  });
+
+  test("INFRA-06: the commands for systemd name a script and a unit that systemd accepts", async () => {
+    const { folder, run, readCalls } = createServer();
+    const source = join(folder, "source");
+    const [install = ""] = findBlocks("systemd");
+    await run(install, { cwd: source });
+    expect(readCalls()).toEqual([
+      ["git", "pull"],
+      ["sudo", "compose/systemd/install"],
+    ]);
+    for (const name of ["install", "groundcrew-run"]) {
+      const script = join(source, "compose/systemd", name);
+      expect(spawnSync("sh", ["-n", script], { encoding: "utf8" }).stderr).toBe("");
+      expect(() => execFileSync("test", ["-x", script])).not.toThrow();
+    }
+    const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
+    const used = readInlineCommands(PAGE, /^(?:sudo )?groundcrew-run |^npm run /).map(
+      (command) => /(?:groundcrew-run|npm run) ([\w:]+)/.exec(command)?.[1] ?? "",
+    );
+    expect(used.length).toBeGreaterThan(4);
+    for (const name of used) expect(scripts).toHaveProperty(name);
+    if (!process.env["CI"] && !existsSync("/usr/bin/systemd-analyze")) return;
+    const unit = join(folder, "groundcrew.service");
+    const text = readFileSync("compose/systemd/groundcrew.service", "utf8").replace(
+      /^ExecStart=\S+/m,
+      "ExecStart=/bin/true",
+    );
+    writeFileSync(unit, text);
+    chmodSync(unit, 0o644);
+    const verify = () => spawnSync("systemd-analyze", ["verify", unit], { encoding: "utf8" });
+    expect(verify()).toMatchObject({ status: 0, stderr: "" });
+    writeFileSync(unit, text.replace("ProtectSystem=", "ProtectSystm="));
+    expect(verify().stderr).toContain("ProtectSystm");
+  });
+});
