@@ -1,0 +1,24 @@
+/** A version of OpenClaw as npm and the image's tags write it: `2026.2.26`, `2026.7.1-2`, `2026.9.1-beta.1`. */
+const VERSION = String.raw`\d{4}\.\d{1,2}\.\d{1,3}(?:-(?:\d{1,3}|beta\.\d{1,3}))?`;
+
+/** Text before the tag (a registry's host may have a port), the version, and a variant of the image such as `-slim`. */
+const PINNED = new RegExp(String.raw`^((?:[^\s@]*:)?v?)(${VERSION})((?:-[a-z]+)*)$`);
+
+export function isOpenclawVersion(text: string): boolean {
+  return new RegExp(`^${VERSION}$`).test(text);
+}
+
+/** A pinned value in parts: `ghcr.io/openclaw/openclaw:2026.2.26-slim` or only `2026.2.26`. Undefined for other texts. */
+export function parsePinnedValue(text: string): { before: string; version: string; after: string } | undefined {
+  const [, before, version, after] = PINNED.exec(text) ?? [];
+  if (before === undefined || version === undefined || after === undefined) return undefined;
+  return { before, version, after };
+}
+
+/** The version in what `openclaw --version` prints: `2026.2.26`, or `OpenClaw 2026.9.6 (eb377ac)`. */
+export function parseVersionOutput(output: string): string | undefined {
+  const lines = output.split("\n").map((line) => line.trim());
+  return lines.flatMap(
+    (line) => new RegExp(`^(?:OpenClaw )?(${VERSION})(?: \\([0-9a-f]+\\))?$`).exec(line)?.[1] ?? [],
+  )[0];
+}
