@@ -7,8 +7,6 @@ import { runFromFile, runToFile } from "./run-with-file.ts";
 const PASSED_VARIABLES =
   /^(?:PATH|HOME|LANG|LC_ALL|TMPDIR|XDG_RUNTIME_DIR|DOCKER_\w+|COMPOSE_\w+|TRIVY_\w+|GRYPE_\w+|HTTPS?_PROXY|NO_PROXY)$/i;
 
-export type DockerClient = ReturnType<typeof createDockerClient>;
-
 /**
  * Runs the Docker client for one Compose project. Variables of the shell are not passed on, because they would override
  * the pinned version in the environment file.

@@ -8,8 +8,6 @@ import { isOpenclawVersion } from "./upgrade-version.ts";
 
 const packageSchema = z.object({ name: z.literal("openclaw"), version: z.string() });
 
-export type NpmPrefix = ReturnType<typeof openNpmPrefix>;
-
 /** A folder with OpenClaw in `<version>/node_modules/openclaw`, and the link `current` to one of these folders. */
 export function openNpmPrefix(prefix: string, env: Record<string, string>) {
   const link = join(prefix, "current");

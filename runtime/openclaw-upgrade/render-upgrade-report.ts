@@ -57,7 +57,9 @@ function renderBroken({ steps }: UpgradeRecord): string[] {
     ...findRegressions(findFindings("baseline"), findFindings("smoke")),
   ];
   const problems = failed?.problem === undefined ? [] : [`- step ${failed.name}: ${toCode(failed.problem)}`];
-  const rows = broken.map(({ name, detail, todo }) => `- ${name}: ${toCode(detail)}${todo ? ` ${escape(todo)}` : ""}`);
+  const rows = broken.map(
+    ({ name, detail, todo }) => `- ${name}: ${toCode(detail)}${todo ? ` ${escapeMarkdown(todo)}` : ""}`,
+  );
   const all = [...problems, ...rows];
   return ["## What broke", "", ...(all.length > 0 ? all : ["Nothing."]), ""];
 }
@@ -70,7 +72,7 @@ function renderSteps(title: string, steps: readonly StepRecord[]): string[] {
   return [`## ${title}`, "", "| Step | Result | Time | Detail |", "|---|---|---|---|", ...rows, ""];
 }
 
-const renderName = ({ name }: Finding) => `&nbsp;&nbsp;${escape(name)}`;
+const renderName = ({ name }: Finding) => `&nbsp;&nbsp;${escapeMarkdown(name)}`;
 
 function formatDuration({ startedAt, endedAt }: StepRecord): string {
   return endedAt === undefined ? "" : formatSeconds(endedAt - startedAt);
@@ -113,7 +115,7 @@ function renderScans({ scans }: UpgradeRecord): string[] {
 }
 
 function describeScan(scan: ImageScan): string {
-  return scan.kind === "scanned" ? `scanned by ${scan.scanner}` : escape(cleanLine(scan.why, 200));
+  return scan.kind === "scanned" ? `scanned by ${scan.scanner}` : escapeMarkdown(cleanLine(scan.why, 200));
 }
 
 function renderVulnerabilities(title: string, list: readonly Vulnerability[]): string[] {
@@ -147,6 +149,6 @@ function findLongestRun(text: string): number {
 }
 
 /** Our own short texts may contain names from settings, so what Markdown would interpret is escaped; code stays code. */
-function escape(text: string): string {
+function escapeMarkdown(text: string): string {
   return text.replaceAll(/[<>[\]*_|\\]/g, "\\$&");
 }
