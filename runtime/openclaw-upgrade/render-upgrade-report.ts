@@ -102,7 +102,8 @@ function renderScans({ scans }: UpgradeRecord): string[] {
   if (!scans) return [];
   const difference = compareScans(scans.from, scans.to);
   const heading = ["## Image scan", ""];
-  if (!difference) return [...heading, `Not compared: ${[scans.from, scans.to].map(describeScan).join("; ")}.`, ""];
+  if (!difference)
+    return [...heading, `Not compared: ${[...new Set([scans.from, scans.to].map(describeScan))].join("; ")}.`, ""];
   const { added, removed, unchanged } = difference;
   const scanner = scans.to.kind === "scanned" ? scans.to.scanner : "";
   return [

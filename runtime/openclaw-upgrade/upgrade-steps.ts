@@ -1,4 +1,5 @@
-import { renameSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { reportOk } from "../../functions/doctor/check.ts";
 import { cleanLine } from "../../shared/clean-text.ts";
@@ -32,6 +33,9 @@ interface UpgradeStep {
 
 /** Time that OpenClaw gets to stop before a backup: 60 s, because nothing is urgent yet. */
 const STOP_TIMEOUT: Ms = 60 * SECOND;
+
+/** Ending of a backup that is being written. */
+const DRAFT_ENDING = ".partial";
 
 /**
  * The steps of an upgrade, in order. Each can run again after it was interrupted: until `pin` the state belongs to the
@@ -132,8 +136,11 @@ async function backUpState(context: UpgradeContext, record: UpgradeRecord, deadl
   const { driver, clock, env } = context;
   if (driver.readPinned() !== record.from)
     throw new Error(`${driver.readPinned()} is pinned instead of ${record.from}`);
-  const archive = join(context.records.openRunFolder(record.id), "state.tar.gz");
-  const draft = `${archive}.partial`;
+  const folder = context.records.openRunFolder(record.id);
+  const archive = join(folder, "state.tar.gz");
+  // A run that was killed may have left a program that still writes its own draft.
+  for (const name of readdirSync(folder)) if (name.endsWith(DRAFT_ENDING)) rmSync(join(folder, name), { force: true });
+  const draft = join(folder, `${randomUUID()}${DRAFT_ENDING}`);
   await driver.stop(deadline.remaining(STOP_TIMEOUT));
   const start = clock();
   await driver.backUp(draft, deadline.remaining());

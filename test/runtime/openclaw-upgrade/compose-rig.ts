@@ -15,11 +15,13 @@ import {
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
+import { runCli } from "../../../runtime/cli/run-cli.ts";
 import { closeLocalServer, listenLocally } from "../../../simulators/local-server.ts";
 import { answerHook } from "../../../simulators/openclaw/answer-hook.ts";
-import { type CliResult, runCli } from "../cli/cli-process.ts";
+import { type CliResult, runCli as spawnCli } from "../cli/cli-process.ts";
 
 export const HOOK_TOKEN = "marked-secret-hook-token";
 export const MODEL_KEY = "marked-secret-model-key";
@@ -143,7 +145,22 @@ export async function createComposeRig(change: { settings?: object; service?: ob
     countWakes: () => wakes,
     readCalls: () => (read("calls") ?? "").split("\n").filter((line) => line !== ""),
     readRecord: () => JSON.parse(readFileSync(join(records, "upgrade.json"), "utf8")),
-    run: (...args: string[]): Promise<CliResult> => runCli(["openclaw", ...args], { cwd: folder, env }),
+    /** The command, in this process. */
+    async run(...args: string[]): Promise<CliResult> {
+      const result = { exit: -1, out: "", err: "" };
+      result.exit = await runCli(["openclaw", ...args], {
+        ...{ env, cwd: folder, stdin: Readable.from([]) },
+        out: (line) => {
+          result.out += line;
+        },
+        err: (line) => {
+          result.err += line;
+        },
+      });
+      return result;
+    },
+    /** The command in a process of its own, which the stand-in for docker can kill. */
+    spawn: (...args: string[]): Promise<CliResult> => spawnCli(["openclaw", ...args], { cwd: folder, env }),
     /** What an upgrade changes and a rollback restores: the environment file and the container's files. */
     snapshotInstallation: () => [readFileSync(envFile, "utf8"), ...snapshotTree(join(world, "root"))],
     snapshotAll: () => snapshotTree(folder).filter((line) => !line.includes("world/calls ")),

@@ -8,7 +8,7 @@ const UPGRADE = ["upgrade", "--from", "2026.2.23", "--to", "2026.2.26", "--json"
 describe("groundcrew openclaw upgrade with Docker Compose", () => {
   test("UPG-01..15: an upgrade pulls, backs up, pins, limits, starts and tests, and a second run changes nothing", async () => {
     const rig = await createComposeRig();
-    const result = await rig.run(...UPGRADE);
+    const result = await rig.spawn(...UPGRADE);
     const answer = JSON.parse(result.out);
     expect([result.exit, answer.state], result.err).toEqual([0, "completed"]);
     expect(answer.changed).toBe(4);
@@ -99,7 +99,7 @@ describe("groundcrew openclaw upgrade with Docker Compose", () => {
     expect(answer.state).toBe("rolled_back");
     const report = readFileSync(answer.report, "utf8");
     expect(report).toContain(
-      "\n````text\nEPERM: chown ```[31m</details> key [secret] db [secret] hook [secret]\n````\n",
+      "\n````text\nEPERM: chown ``` [31m</details> key [secret] db [secret] hook [secret]\n````\n",
     );
     for (const secret of [MODEL_KEY, ENV_SECRET, HOOK_TOKEN])
       expect(report + result.out + result.err).not.toContain(secret);

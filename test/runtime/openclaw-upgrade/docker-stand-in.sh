@@ -13,6 +13,7 @@ kill_caller() {
   fi
 }
 kill_caller kill-before
+trap 'kill_caller kill-after' EXIT
 while [ "$(cat "$world/block" 2>/dev/null)" = "$count" ]; do sleep 0.1; done
 
 fail() {
@@ -53,7 +54,6 @@ run_program() {
 if [ "$1" = pull ]; then
   if [ -f "$world/pull-fails" ]; then fail "manifest unknown"; fi
   echo "$3" >>"$world/pulled"
-  kill_caller kill-after
   exit 0
 fi
 [ "$1 $2" = "compose --env-file" ] || fail "unexpected: docker $*"
@@ -85,6 +85,3 @@ case $1 in
     ;;
   *) fail "unexpected: docker compose $*" ;;
 esac
-status=$?
-kill_caller kill-after
-exit $status
