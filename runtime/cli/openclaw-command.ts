@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { isOpenclawVersion } from "../../functions/doctor/openclaw-version.ts";
 import { formatSettingProblems } from "../../shared/config/setting-problem.ts";
 import { readSettingsParts } from "../../shared/config/settings.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
@@ -23,7 +24,6 @@ import {
 } from "../openclaw-upgrade/run-upgrade.ts";
 import type { UpgradeContext } from "../openclaw-upgrade/upgrade-context.ts";
 import { parseUpgradeSettings, type UpgradeSettings } from "../openclaw-upgrade/upgrade-settings.ts";
-import { isOpenclawVersion } from "../openclaw-upgrade/upgrade-version.ts";
 import { lockFolder } from "../runner/lock-folder.ts";
 import { makePrivateFolder } from "../runner/session-folder.ts";
 import { CommandError, EXIT } from "./command-error.ts";

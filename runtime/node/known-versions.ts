@@ -1,11 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
-
-/** Versions of other programs that Groundcrew is known to work with; a list is undefined when it cannot be read. */
-export interface KnownVersions {
-  plane: readonly string[] | undefined;
-  openclaw: readonly string[] | undefined;
-}
+import type { KnownVersions } from "../../functions/doctor/known-versions.ts";
 
 /** Reads `compose/versions.env` of this installation. */
 export function readKnownVersions(

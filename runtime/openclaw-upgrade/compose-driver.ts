@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { reportFailure, reportOk } from "../../functions/doctor/check.ts";
+import { parsePinnedValue } from "../../functions/doctor/openclaw-version.ts";
 import { cleanLine } from "../../shared/clean-text.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
@@ -12,7 +13,6 @@ import { readPinnedVariable, writePinnedVariable } from "./pinned-variable.ts";
 import { checkProcesses, parseProcessStatus } from "./process-status.ts";
 import type { UpgradeDriver } from "./upgrade-driver.ts";
 import type { ComposeUpgradeSettings } from "./upgrade-settings.ts";
-import { parsePinnedValue } from "./upgrade-version.ts";
 import { checkWorkspace, FIND_FORMAT, parseWorkspaceEntries } from "./workspace-entries.ts";
 
 /** Connects from inside the container; host and port are arguments, never part of the program. */

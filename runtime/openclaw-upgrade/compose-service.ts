@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { reportFailure, reportOk, reportWarning } from "../../functions/doctor/check.ts";
+import { parsePinnedValue } from "../../functions/doctor/openclaw-version.ts";
 import type { Finding } from "./finding.ts";
 import type { ComposeUpgradeSettings } from "./upgrade-settings.ts";
-import { parsePinnedValue } from "./upgrade-version.ts";
 
 const serviceSchema = z.looseObject({
   image: z.string(),

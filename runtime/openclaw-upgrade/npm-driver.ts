@@ -2,6 +2,7 @@ import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } fr
 import { connect } from "node:net";
 import { join } from "node:path";
 import { reportFailure, reportOk } from "../../functions/doctor/check.ts";
+import { parseVersionOutput } from "../../functions/doctor/openclaw-version.ts";
 import { cleanLine } from "../../shared/clean-text.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
@@ -13,7 +14,6 @@ import { archiveFolders, restoreFolders } from "./npm-archive.ts";
 import { openNpmPrefix } from "./npm-prefix.ts";
 import type { UpgradeDriver } from "./upgrade-driver.ts";
 import type { NpmUpgradeSettings } from "./upgrade-settings.ts";
-import { parseVersionOutput } from "./upgrade-version.ts";
 import { walkWorkspace } from "./walk-workspace.ts";
 import { checkWorkspace } from "./workspace-entries.ts";
 

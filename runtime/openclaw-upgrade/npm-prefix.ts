@@ -1,10 +1,10 @@
 import { mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { isOpenclawVersion } from "../../functions/doctor/openclaw-version.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import type { Ms } from "../../shared/time.ts";
 import { describeFailure, runProgram } from "../runner/run-program.ts";
-import { isOpenclawVersion } from "./upgrade-version.ts";
 
 const packageSchema = z.object({ name: z.literal("openclaw"), version: z.string() });
 

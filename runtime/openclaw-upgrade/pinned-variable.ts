@@ -1,7 +1,7 @@
 import { lstatSync, readFileSync } from "node:fs";
+import { parsePinnedValue } from "../../functions/doctor/openclaw-version.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { replaceFile } from "./replace-file.ts";
-import { parsePinnedValue } from "./upgrade-version.ts";
 
 interface PinnedLine {
   /** The file's text before and after the version. */

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { reportFailure, reportOk, reportWarning } from "../../functions/doctor/check.ts";
+import { parseVersionOutput } from "../../functions/doctor/openclaw-version.ts";
 import { type OpenclawOutput, parseSkillVerdict } from "../../functions/doctor/skill-verdict.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
 import type { ProgramResult } from "../runner/run-program.ts";
@@ -8,7 +9,6 @@ import { type Finding, reportSkipped } from "./finding.ts";
 import { explainOutput, findPermissionProblems, findTurnProblem, parseMcpProbe } from "./parse-openclaw-answers.ts";
 import { probeGateway, type SmokeContext, waitForGateway } from "./probe-gateway.ts";
 import type { SpawnMetrics } from "./upgrade-record.ts";
-import { parseVersionOutput } from "./upgrade-version.ts";
 import { measureSpawns, SMOKE_MESSAGE, wakeAgent } from "./wake-agent.ts";
 
 /** Timeout for one command of OpenClaw: 60 s. It loads all of OpenClaw first, which took 4 s on two busy cores. */

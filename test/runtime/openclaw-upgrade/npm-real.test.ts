@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openNpmPrefix } from "../../../runtime/openclaw-upgrade/npm-prefix.ts";
+import { MINUTE } from "../../../shared/time.ts";
 import { closeLocalServer, listenLocally } from "../../../simulators/local-server.ts";
-import { runCli } from "../cli/cli-process.ts";
-import { findFreePort } from "./free-port.ts";
+import { findFreePort } from "../../support/redis-server.ts";
 
 const FROM = "2026.2.26";
 const TO = "2026.9.6";
@@ -40,11 +41,14 @@ describe.skipIf(process.env["FULL"] === undefined)("groundcrew openclaw upgrade 
     HOME: folder,
     OPENCLAW_HOOK_TOKEN: HOOK_TOKEN,
     OPENCLAW_DISABLE_BONJOUR: "1",
-    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => /^npm_config_/i.test(name))) as Record<string, string>,
+    ...(Object.fromEntries(Object.entries(process.env).filter(([name]) => /^npm_config_/i.test(name))) as Record<
+      string,
+      string
+    >),
   };
   const openclaw = (...args: string[]) => runLong(["openclaw", ...args]);
 
-  /** Like `runCli`, without its limit of 20 s. */
+  /** The real command in a process of its own, for minutes. */
   async function runLong(args: string[]) {
     const child = spawn(process.execPath, [join(process.cwd(), "runtime/cli.js"), ...args], { cwd: folder, env });
     const [out, err] = [text(child.stdout), text(child.stderr)];
@@ -61,8 +65,20 @@ describe.skipIf(process.env["FULL"] === undefined)("groundcrew openclaw upgrade 
     mkdirSync(join(state, "skills/plane-bridge"), { recursive: true });
     writeFileSync(join(state, "skills/plane-bridge/SKILL.md"), readFileSync("skills/plane-bridge/SKILL.md"));
     const cost = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 };
-    const fake = { id: "fake", name: "fake", reasoning: false, input: ["text"], cost, contextWindow: 200_000, maxTokens: 4096 };
-    const provider = { baseUrl: `http://127.0.0.1:${modelPort}/v1`, apiKey: "marked-secret-model-key", api: "openai-completions" };
+    const fake = {
+      id: "fake",
+      name: "fake",
+      reasoning: false,
+      input: ["text"],
+      cost,
+      contextWindow: 200_000,
+      maxTokens: 4096,
+    };
+    const provider = {
+      baseUrl: `http://127.0.0.1:${modelPort}/v1`,
+      apiKey: "marked-secret-model-key",
+      api: "openai-completions",
+    };
     const config = {
       gateway: { mode: "local", port, bind: "loopback", auth: { mode: "token", token: "marked-secret-gateway" } },
       hooks: { enabled: true, token: HOOK_TOKEN, path: "/hooks", allowedAgentIds: ["imhotep"] },
@@ -86,9 +102,12 @@ describe.skipIf(process.env["FULL"] === undefined)("groundcrew openclaw upgrade 
     rmSync(folder, { recursive: true, force: true });
   }, 120_000);
 
-  test("UPG: an upgrade, an automatic rollback's steps and the way back run with both real gateways", { timeout: 2_400_000 }, async () => {
-    const { installForTest } = await import("./install-for-test.ts");
-    await installForTest(prefix, FROM, OVERRIDES, env);
+  test("UPG: an upgrade, an automatic rollback's steps and the way back run with both real gateways", {
+    timeout: 2_400_000,
+  }, async () => {
+    const versions = openNpmPrefix(prefix, env);
+    await versions.install(FROM, OVERRIDES, 20 * MINUTE);
+    versions.pin(FROM);
     const started = await openclaw("start");
     expect(started.exit, started.out + started.err).toBe(0);
     const upgraded = await openclaw("upgrade", "--from", FROM, "--to", TO, "--json");
