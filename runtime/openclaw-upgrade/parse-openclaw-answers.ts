@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { z } from "zod";
 import { extractJsonObjects } from "../../functions/doctor/skill-verdict.ts";
 import { cleanLine } from "../../shared/clean-text.ts";
@@ -12,7 +13,12 @@ const probeSchema = z.object({
   diagnostics: z.array(z.unknown()).default([]),
 });
 const sessionsSchema = z.object({
-  sessions: z.array(z.object({ key: z.string(), outputTokens: z.number().nullish() })),
+  path: z.string(),
+  // The id becomes part of a path.
+  sessions: z.array(z.object({ key: z.string(), sessionId: z.string().regex(/^[\w-]{1,100}$/) })),
+});
+const messageSchema = z.object({
+  message: z.object({ role: z.string(), stopReason: z.string().optional() }),
 });
 const tasksSchema = z.object({
   tasks: z.array(
@@ -53,12 +59,37 @@ export function parseMcpProbe(entry: string, result: ProgramResult): number | "u
   return { problem: tools === 0 ? "it offers no tool" : `it did not answer: ${details}` };
 }
 
-/** Keys of the sessions in which hooks have made a model answer; undefined when the output has no sessions. */
-export function parseHookSessions({ stdout }: ProgramResult): string[] | undefined {
+/** A session that a hook started, and the file in which 2026.2 writes what was said. */
+export interface HookSession {
+  key: string;
+  transcript: string;
+}
+
+/** The sessions that hooks started, as `openclaw sessions --json` of 2026.2 lists them. */
+export function parseHookSessions({ stdout }: ProgramResult): HookSession[] {
   const [answer] = findAnswers(sessionsSchema, stdout);
-  return answer?.sessions
-    .filter(({ key, outputTokens }) => /:(?:hook|cron):/.test(key) && (outputTokens ?? 0) > 0)
-    .map(({ key }) => key);
+  if (!answer) return [];
+  const folder = posix.dirname(answer.path);
+  return answer.sessions.flatMap(({ key, sessionId }) =>
+    key.includes(":hook:") ? [{ key, transcript: posix.join(folder, `${sessionId}.jsonl`) }] : [],
+  );
+}
+
+/** Whether the model has answered in a transcript; a run that failed has no answer, or one that stopped by an error. */
+export function hasModelAnswer(transcript: string): boolean {
+  return transcript.split("\n").some((line) => {
+    const { success, data } = messageSchema.safeParse(tryParseLine(line));
+    return success && data.message.role === "assistant" && data.message.stopReason !== "error";
+  });
+}
+
+function tryParseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    // A line that is being written.
+    return undefined;
+  }
 }
 
 /** What OpenClaw's ledger says about spawned agents; undefined when this version has none. */

@@ -51,11 +51,7 @@ export async function applyLimits(
 ): Promise<Finding[]> {
   if (limits === null) return [reportSkipped("limits", '"limits" is null in the settings of upgrades')];
   const changes = planLimits(config, limits);
-  for (const { path, value } of changes) {
-    const options = { timeout: deadline.remaining(COMMAND_TIMEOUT), running: false };
-    const result = await driver.runOpenclaw(["config", "set", path, JSON.stringify(value)], options);
-    if (result.status !== 0) throw new Error(explainOutput(`openclaw config set ${path}`, result));
-  }
+  if (changes.length > 0) await setValues(driver, changes, deadline);
   const { agents, memory, cpus, minutes } = limits;
   const text = `${agents} agents at once, ${minutes} min each; sandboxes ${memory} and ${cpus} CPU`;
   const findings: Finding[] = [reportOk("limits", `${text}; ${changes.length} settings changed`)];
@@ -69,6 +65,20 @@ export async function applyLimits(
       ),
     );
   return findings;
+}
+
+/** 2026.9 sets all values with one command; 2026.2 needs one for each. */
+async function setValues(driver: UpgradeDriver, changes: readonly LimitChange[], deadline: Deadline): Promise<void> {
+  const set = (...args: string[]) =>
+    driver.runOpenclaw(["config", "set", ...args], { timeout: deadline.remaining(COMMAND_TIMEOUT), running: false });
+  const batch = await set("--batch-json", JSON.stringify(changes));
+  if (batch.status === 0) return;
+  if (!/unknown option|missing required argument/i.test(batch.stderr))
+    throw new Error(explainOutput("openclaw config set", batch));
+  for (const { path, value } of changes) {
+    const result = await set(path, JSON.stringify(value));
+    if (result.status !== 0) throw new Error(explainOutput(`openclaw config set ${path}`, result));
+  }
 }
 
 function readDefaults(config: unknown): z.output<typeof defaultsSchema> {

@@ -6,7 +6,7 @@ import { getErrorMessage } from "../../shared/errors.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Finding } from "./finding.ts";
-import { parseHookSessions, parseSpawnMetrics } from "./parse-openclaw-answers.ts";
+import { type HookSession, hasModelAnswer, parseHookSessions, parseSpawnMetrics } from "./parse-openclaw-answers.ts";
 import type { SmokeContext } from "./probe-gateway.ts";
 import type { SpawnMetrics } from "./upgrade-record.ts";
 
@@ -42,7 +42,7 @@ export async function wakeAgent(context: SmokeContext, deadline: Deadline): Prom
 
 async function tryToWake(context: SmokeContext, deadline: Deadline): Promise<"arrived" | string> {
   const { clock, wait } = context;
-  const before = (await listHookSessions(context, deadline)) ?? [];
+  const before = (await listHookSessions(context, deadline)).map(({ key }) => key);
   const posted = await postWake(context, deadline.remaining(WAKE_TIMEOUT));
   if ("problem" in posted) return posted.problem;
   if (posted.completion) {
@@ -52,7 +52,10 @@ async function tryToWake(context: SmokeContext, deadline: Deadline): Promise<"ar
   const end = clock() + Math.min(WAKE_TIMEOUT, deadline.remaining()) / ATTEMPTS;
   for (;;) {
     const sessions = await listHookSessions(context, deadline);
-    if (sessions?.some((key) => !before.includes(key))) return "arrived";
+    for (const { transcript } of sessions.filter(({ key }) => !before.includes(key))) {
+      const text = await context.driver.readFile(transcript, deadline.remaining(COMMAND_TIMEOUT));
+      if (text !== undefined && hasModelAnswer(text)) return "arrived";
+    }
     if (clock() >= end) return "the wake was accepted, but no run with an answer of the model appeared";
     await wait(PAUSE);
   }
@@ -94,7 +97,7 @@ async function postWake(
   }
 }
 
-async function listHookSessions({ driver, settings }: SmokeContext, deadline: Deadline): Promise<string[] | undefined> {
+async function listHookSessions({ driver, settings }: SmokeContext, deadline: Deadline): Promise<HookSession[]> {
   const options = { timeout: deadline.remaining(COMMAND_TIMEOUT), running: true };
   return parseHookSessions(await driver.runOpenclaw(["sessions", "--agent", settings.agent, "--json"], options));
 }

@@ -98,7 +98,10 @@ export async function createComposeRig(change: { settings?: object; service?: ob
   put("status", PROCESS_STATUS);
   put("find", "1000:1000 755 d /workspace\0" + "1000:1000 700 d /workspace/imhotep\0");
   put("running", "2026.2.23");
-  put("sessions.json", { sessions: [{ key: "agent:imhotep:main", outputTokens: 4 }] });
+  const sessionsPath = "/home/node/.openclaw/agents/imhotep/sessions/sessions.json";
+  const putSessions = (...keys: string[]) =>
+    put("sessions.json", { path: sessionsPath, sessions: keys.map((key, i) => ({ key, sessionId: `session-${i}` })) });
+  putSessions("agent:imhotep:main");
   put("skill.json", getRecording("skills info, eligible") as object);
   put("mcp.json", getRecording("mcp probe") as object);
   put("tasks.json", { tasks: [] });
@@ -118,7 +121,9 @@ export async function createComposeRig(change: { settings?: object; service?: ob
     );
     if ("reply" in answer) return void response.writeHead(answer.reply[0]).end(JSON.stringify(answer.reply[1]));
     wakes += 1;
-    put("sessions.json", { sessions: [{ key: `agent:imhotep:hook:${wakes}`, outputTokens: 1 }] });
+    putSessions("agent:imhotep:main", `agent:imhotep:hook:${wakes}`);
+    mkdirSync(join(world, "transcripts"), { recursive: true });
+    put("transcripts/session-1.jsonl", '{"type":"message","message":{"role":"assistant","stopReason":"stop"}}\n');
     const completion = isNew ? { completion: { status: "ok" } } : {};
     response.writeHead(isNew ? 200 : 202).end(JSON.stringify({ ok: true, runId: `r${wakes}`, ...completion }));
   });

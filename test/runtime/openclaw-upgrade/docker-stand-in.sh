@@ -33,6 +33,12 @@ openclaw() {
     "skills info "*) cat "$world/skill.json" ;;
     "mcp probe "*) case $version in 2026.2.*) fail "error: unknown command 'mcp'" ;; *) cat "$world/mcp.json" ;; esac ;;
     "tasks list "*) case $version in 2026.2.*) fail "error: unknown command 'tasks'" ;; *) cat "$world/tasks.json" ;; esac ;;
+    "config set --batch-json "*)
+      case $version in
+        2026.2.*) fail "error: unknown option '--batch-json'" ;;
+        *) printf '%s\n' "$4" >>"$root/home/node/.openclaw/limits" ;;
+      esac
+      ;;
     "config set "*) printf '%s\n' "$3 $4" >>"$root/home/node/.openclaw/limits" ;;
     *) fail "unexpected: openclaw $*" ;;
   esac
@@ -41,7 +47,9 @@ openclaw() {
 # A program in the container: the rest of the arguments.
 run_program() {
   case "$1 $2" in
-    "cat --") if [ -f "$root$3" ]; then cat "$root$3"; else fail "cat: $3: No such file or directory"; fi ;;
+    "cat --")
+      case $3 in */sessions/*.jsonl) cat "$world/transcripts/${3##*/}" && exit 0 ;; esac
+      if [ -f "$root$3" ]; then cat "$root$3"; else fail "cat: $3: No such file or directory"; fi ;;
     "node -e") if [ -f "$world/unreachable-$4" ]; then fail ECONNREFUSED; fi ;;
     "node dist/index.js") shift 2 && openclaw "$@" ;;
     "sh -c") cat "$world/status" ;;

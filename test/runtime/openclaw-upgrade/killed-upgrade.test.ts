@@ -5,13 +5,13 @@ const FULL = process.env["FULL"] !== undefined;
 const UPGRADE = ["upgrade", "--from", "2026.2.23", "--to", "2026.2.26", "--json"];
 
 /** Calls of docker in a whole upgrade between these versions; the first test checks the number. */
-const CALLS = 35;
+const CALLS = 38;
 
 /** A kill before and after the effect of every call of docker. */
 const ALL_KILLS = Array.from({ length: CALLS }, (_, i) => [`kill-before ${i + 1}`, `kill-after ${i + 1}`]).flat();
 /** Without FULL: after the backup was written, and after the new version was started. */
 const CONTINUED_KILLS = FULL ? ALL_KILLS : ["kill-after 18"];
-const REVERTED_KILLS = FULL ? ALL_KILLS : ["kill-after 25"];
+const REVERTED_KILLS = FULL ? ALL_KILLS : ["kill-after 27"];
 
 async function killUpgrade(kill: string) {
   const rig = await createComposeRig();
