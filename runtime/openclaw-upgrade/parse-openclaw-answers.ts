@@ -138,6 +138,12 @@ export function findPermissionProblems(log: string): string[] {
   return [...new Set(lines.map((line) => cleanLine(line, MAX_REASON)))];
 }
 
+/** The last lines of a log, cleaned, each of limited length. */
+export function findLastLines(log: string, count: number): string[] {
+  const lines = log.split("\n").map((line) => cleanLine(line, MAX_REASON));
+  return lines.filter((line) => line !== "").slice(-count);
+}
+
 /** Describes what a program of OpenClaw did instead of answering. */
 export function explainOutput(command: string, result: ProgramResult): string {
   if (result.problem !== undefined || result.status !== 0)

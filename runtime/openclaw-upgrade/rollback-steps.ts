@@ -75,8 +75,8 @@ async function restoreBackup(
   deadline: Deadline,
 ): Promise<Finding[]> {
   const { backup } = record;
-  // The steps before the new version's first command leave the state alone.
-  if (!backup || !record.steps.some(({ name }) => name === "limits"))
+  // The steps before the new version's first start leave the state alone.
+  if (!backup || !record.steps.some(({ name }) => name === "deploy"))
     return [reportSkipped("restore", "the new version had not touched the state")];
   if (!existsSync(backup.archive)) throw new Error(`the backup ${backup.archive} is missing; the state was left alone`);
   const { sha256 } = await hashFile(backup.archive);

@@ -42,14 +42,15 @@ export function planLimits(config: unknown, limits: NonNullable<UpgradeSettings[
   );
 }
 
-/** Sets the limits with the pinned version's own command, while its gateway is stopped. Throws when it refuses one. */
+/** Sets the limits with the pinned version's own command, while its gateway runs. Throws when it refuses one. */
 export async function applyLimits(
   driver: UpgradeDriver,
   config: unknown,
   limits: UpgradeSettings["limits"],
   deadline: Deadline,
-): Promise<Finding[]> {
-  if (limits === null) return [reportSkipped("limits", '"limits" is null in the settings of upgrades')];
+): Promise<{ changes: number; findings: Finding[] }> {
+  if (limits === null)
+    return { changes: 0, findings: [reportSkipped("limits", '"limits" is null in the settings of upgrades')] };
   const changes = planLimits(config, limits);
   if (changes.length > 0) await setValues(driver, changes, deadline);
   const { agents, memory, cpus, minutes } = limits;
@@ -64,13 +65,13 @@ export async function applyLimits(
         'Set it to "non-main" or "all"; the number of agents and their time are limited in any case.',
       ),
     );
-  return findings;
+  return { changes: changes.length, findings };
 }
 
 /** 2026.9 sets all values with one command; 2026.2 needs one for each. */
 async function setValues(driver: UpgradeDriver, changes: readonly LimitChange[], deadline: Deadline): Promise<void> {
   const set = (...args: string[]) =>
-    driver.runOpenclaw(["config", "set", ...args], { timeout: deadline.remaining(COMMAND_TIMEOUT), running: false });
+    driver.runOpenclaw(["config", "set", ...args], { timeout: deadline.remaining(COMMAND_TIMEOUT), running: true });
   const batch = await set("--batch-json", JSON.stringify(changes));
   if (batch.status === 0) return;
   if (!/unknown option|missing required argument/i.test(batch.stderr))

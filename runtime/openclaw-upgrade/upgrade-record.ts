@@ -63,7 +63,7 @@ export const upgradeRecordSchema = z.object({
 export type UpgradeRecord = z.infer<typeof upgradeRecordSchema>;
 
 /** Steps from which on the installation differs from what it was before. */
-const CHANGING_STEPS: ReadonlySet<string> = new Set(["backup", "pin", "limits", "deploy", "smoke"]);
+const CHANGING_STEPS: ReadonlySet<string> = new Set(["backup", "pin", "deploy", "limits", "smoke"]);
 
 /** Whether a step has begun that stops or changes OpenClaw. */
 export function hasChangedInstallation({ steps }: UpgradeRecord): boolean {

@@ -9,6 +9,7 @@ import { checkUpgrade } from "./check-upgrade.ts";
 import type { Deadline } from "./deadline.ts";
 import { type Finding, hasFailure } from "./finding.ts";
 import { readOpenclawSettings } from "./openclaw-settings-file.ts";
+import { findLastLines } from "./parse-openclaw-answers.ts";
 import { waitForGateway } from "./probe-gateway.ts";
 import { hashFile } from "./record-file.ts";
 import { ROLLBACK_TIMEOUTS } from "./rollback-steps.ts";
@@ -33,6 +34,9 @@ interface UpgradeStep {
 
 /** Time that OpenClaw gets to stop before a backup: 60 s, because nothing is urgent yet. */
 const STOP_TIMEOUT: Ms = 60 * SECOND;
+
+/** Limit of the log's lines in the record. */
+const MAX_LOG_LINES = 50;
 
 /** Ending of a backup that is being written. */
 const DRAFT_ENDING = ".partial";
@@ -93,22 +97,23 @@ export const UPGRADE_STEPS: readonly UpgradeStep[] = [
     },
   },
   {
-    name: "limits",
-    title: () => "set the limits of spawned agents in OpenClaw's settings",
+    name: "deploy",
+    title: ({ to }) => `start ${to}`,
     timeout: 10 * MINUTE,
     async run(context, _record, deadline) {
-      const config = await readOpenclawSettings(context, deadline);
-      return { findings: await applyLimits(context.driver, config, context.settings.limits, deadline) };
+      const since = context.clock();
+      await context.driver.start(deadline.remaining());
+      const gateway = await waitForGateway(context, deadline);
+      if (gateway.status !== "failed") return { findings: [gateway] };
+      const log = await context.driver.readLog(since, 20 * SECOND);
+      return { findings: [gateway], change: { logLines: findLastLines(log, MAX_LOG_LINES) } };
     },
   },
   {
-    name: "deploy",
-    title: ({ to }) => `start ${to}`,
-    timeout: 5 * MINUTE,
-    async run(context, _record, deadline) {
-      await context.driver.start(deadline.remaining());
-      return { findings: [await waitForGateway(context, deadline)] };
-    },
+    name: "limits",
+    title: () => "set the limits of spawned agents in OpenClaw's settings",
+    timeout: 15 * MINUTE,
+    run: setLimits,
   },
   {
     name: "smoke",
@@ -120,7 +125,7 @@ export const UPGRADE_STEPS: readonly UpgradeStep[] = [
       const before = record.steps.find(({ name }) => name === "baseline")?.findings ?? [];
       return {
         findings: judgeFindings(before, findings),
-        change: { spawn: { ...record.spawn, to: spawn }, logLines: logLines.slice(0, 200) },
+        change: { spawn: { ...record.spawn, to: spawn }, logLines: logLines.slice(0, MAX_LOG_LINES) },
       };
     },
   },
@@ -130,6 +135,20 @@ export const UPGRADE_STEPS: readonly UpgradeStep[] = [
 export function endsUpgrade(step: string, findings: readonly Finding[]): boolean {
   if (step !== "baseline") return hasFailure(findings);
   return findings.some(({ name, status }) => name === "gateway" && status === "failed");
+}
+
+/**
+ * Sets the limits with the new version while it runs, because its own start brings the old settings into its form: before
+ * that, its command refuses them. 2026.2 reads them only when it starts.
+ */
+async function setLimits(context: UpgradeContext, _record: UpgradeRecord, deadline: Deadline): Promise<StepResult> {
+  const { driver, settings } = context;
+  const config = await readOpenclawSettings(context, deadline);
+  const { changes, findings } = await applyLimits(driver, config, settings.limits, deadline);
+  if (changes === 0) return { findings };
+  await driver.stop(deadline.remaining(STOP_TIMEOUT));
+  await driver.start(deadline.remaining());
+  return { findings: [...findings, await waitForGateway(context, deadline)] };
 }
 
 async function backUpState(context: UpgradeContext, record: UpgradeRecord, deadline: Deadline): Promise<StepResult> {

@@ -22,8 +22,8 @@ describe("The time of a rollback", () => {
       const archive = join(upgrade.folder, "state.tar.gz");
       writeFileSync(archive, "");
       const sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-      const limits = { name: "limits", status: "done" as const, startedAt: 0, findings: [] };
-      const record = { ...RECORD, steps: [limits], backup: { archive, sha256, bytes: 0, ms: 1 } };
+      const deploy = { name: "deploy", status: "done" as const, startedAt: 0, findings: [] };
+      const record = { ...RECORD, steps: [deploy], backup: { archive, sha256, bytes: 0, ms: 1 } };
       const ended = await runRollbackSteps(upgrade.context, record);
       expect(ended.state).toBe("rollback_failed");
       expect(ended.rollbackSteps.at(-1)).toMatchObject({
