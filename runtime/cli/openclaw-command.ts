@@ -9,7 +9,7 @@ import { wait } from "../../shared/wait.ts";
 import { readKnownVersions } from "../node/known-versions.ts";
 import { nodeFiles } from "../node/settings-files.ts";
 import { createComposeDriver } from "../openclaw-upgrade/compose-driver.ts";
-import { runWithin } from "../openclaw-upgrade/deadline.ts";
+import { runWithDeadline } from "../openclaw-upgrade/deadline.ts";
 import { hasFailure } from "../openclaw-upgrade/finding.ts";
 import { createNpmDriver } from "../openclaw-upgrade/npm-driver.ts";
 import { waitForGateway } from "../openclaw-upgrade/probe-gateway.ts";
@@ -145,7 +145,7 @@ async function lockRecords(folder: string): Promise<() => void> {
 
 /** Starts or stops the gateway, for machines on which no systemd unit does. */
 async function manageGateway(context: UpgradeContext, command: "start" | "stop"): Promise<UpgradeOutcome> {
-  return runWithin(5 * MINUTE, context, async (deadline) => {
+  return runWithDeadline(5 * MINUTE, context, async (deadline) => {
     await context.driver[command](deadline.remaining(MINUTE));
     const findings = command === "start" ? [await waitForGateway(context, deadline)] : [];
     return { state: "checked", changed: 1, findings };

@@ -12,7 +12,7 @@ export interface Deadline {
 }
 
 /** Runs a step that must end within `limit`. It is told its deadline, and is given up when it ignores that. */
-export async function runWithin<T>(
+export async function runWithDeadline<T>(
   limit: Ms,
   { clock, wait }: DeadlineDeps,
   run: (deadline: Deadline) => Promise<T>,

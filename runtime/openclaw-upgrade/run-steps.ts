@@ -1,7 +1,7 @@
 import { cleanLine } from "../../shared/clean-text.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
-import { type Deadline, runWithin } from "./deadline.ts";
+import { type Deadline, runWithDeadline } from "./deadline.ts";
 import { type Finding, hasFailure } from "./finding.ts";
 import { ROLLBACK_STEPS, ROLLBACK_TIMEOUTS } from "./rollback-steps.ts";
 import type { UpgradeContext } from "./upgrade-context.ts";
@@ -70,7 +70,7 @@ async function runStep(context: UpgradeContext, start: UpgradeRecord, step: Step
     saveRecord(context, { ...record, [step.list]: [...earlier, { name: step.name, startedAt, ...change }] });
   const begun = put(start, { status: "started", findings: [] });
   try {
-    const { findings, change } = await runWithin(step.timeout, context, step.run);
+    const { findings, change } = await runWithDeadline(step.timeout, context, step.run);
     const failed = step.isFailure(findings);
     for (const finding of findings.filter(({ status }) => status === "failed" || status === "warning"))
       context.progress(cleanLine(`  ${finding.status}: ${finding.name}: ${finding.detail}`, 400));

@@ -1,7 +1,7 @@
 import { GroundcrewError } from "../../shared/errors.ts";
 import { MINUTE } from "../../shared/time.ts";
 import { checkUpgrade } from "./check-upgrade.ts";
-import { runWithin } from "./deadline.ts";
+import { runWithDeadline } from "./deadline.ts";
 import type { Finding } from "./finding.ts";
 import { renderUpgradeReport } from "./render-upgrade-report.ts";
 import { ROLLBACK_STEPS } from "./rollback-steps.ts";
@@ -31,7 +31,7 @@ const CHANGING = new Set(["fetch", "pin", "limits", "deploy", "unpin", "restore"
 
 /** Checks an upgrade and changes nothing, not even the record. */
 export async function checkOnly(context: UpgradeContext, versions: Versions): Promise<UpgradeOutcome> {
-  const findings = await runWithin(10 * MINUTE, context, (deadline) => checkUpgrade(context, versions, deadline));
+  const findings = await runWithDeadline(10 * MINUTE, context, (deadline) => checkUpgrade(context, versions, deadline));
   return { state: "checked", changed: 0, findings };
 }
 

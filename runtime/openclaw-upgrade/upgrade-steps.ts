@@ -74,7 +74,7 @@ export const UPGRADE_STEPS: readonly UpgradeStep[] = [
   {
     name: "baseline",
     title: ({ from }) => `test ${from} as the new version will be tested`,
-    timeout: 15 * MINUTE,
+    timeout: 20 * MINUTE,
     async run(context, record, deadline) {
       const since = context.clock();
       const { findings, spawn } = await runSmokeTest(context, record.from, since, deadline);
@@ -118,7 +118,7 @@ export const UPGRADE_STEPS: readonly UpgradeStep[] = [
   {
     name: "smoke",
     title: ({ to }) => `test ${to}; roll back when something fails that worked before`,
-    timeout: 15 * MINUTE,
+    timeout: 20 * MINUTE,
     async run(context, record, deadline) {
       const deployedAt = record.steps.find(({ name }) => name === "deploy")?.startedAt ?? context.clock();
       const { findings, spawn, logLines } = await runSmokeTest(context, record.to, deployedAt, deadline);
