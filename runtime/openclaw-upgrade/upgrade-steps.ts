@@ -141,11 +141,17 @@ export function endsUpgrade(step: string, findings: readonly Finding[]): boolean
  * Sets the limits with the new version while it runs, because its own start brings the old settings into its form: before
  * that, its command refuses them. 2026.2 reads them only when it starts.
  */
-async function setLimits(context: UpgradeContext, _record: UpgradeRecord, deadline: Deadline): Promise<StepResult> {
+async function setLimits(context: UpgradeContext, record: UpgradeRecord, deadline: Deadline): Promise<StepResult> {
   const { driver, settings } = context;
+  // An interrupted attempt may have left the gateway stopped, or with settings that it has not read.
+  const isRepeated = record.steps.some(({ name }) => name === "limits");
+  if (isRepeated) {
+    await driver.start(deadline.remaining());
+    await waitForGateway(context, deadline);
+  }
   const config = await readOpenclawSettings(context, deadline);
   const { changes, findings } = await applyLimits(driver, config, settings.limits, deadline);
-  if (changes === 0) return { findings };
+  if (changes === 0 && !isRepeated) return { findings };
   await driver.stop(deadline.remaining(STOP_TIMEOUT));
   await driver.start(deadline.remaining());
   return { findings: [...findings, await waitForGateway(context, deadline)] };
