@@ -13,6 +13,8 @@ export interface SkillReader {
   readInfo: (agent: string | undefined) => Promise<OpenclawOutput | undefined>;
   /** Output of `openclaw mcp status`; undefined without an `openclaw` command. */
   readMcpStatus: () => Promise<OpenclawOutput | undefined>;
+  /** Output of `openclaw --version`; undefined without an `openclaw` command. */
+  readVersion: () => Promise<OpenclawOutput | undefined>;
   /** The skill's file at this path; by default where OpenClaw stores the skills of all agents. */
   readFile: (path?: string) => SkillFile;
   /** Text of the shipped skill. */
@@ -96,7 +98,8 @@ function qualifyRemoteGateway(
   return reportWarning(CHECK_NAME, `${check.detail} (on this machine, but the gateway is at ${host})`, todo);
 }
 
-function isLocalUrl(url: string): boolean {
+/** Whether an address is this machine's own. */
+export function isLocalUrl(url: string): boolean {
   return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname);
 }
 

@@ -53,7 +53,8 @@ export function listOpenclawAgents({ agents, openclaw }: Settings): OpenclawAgen
   });
 }
 
-async function checkGateway(
+/** Checks one gateway with this token, and whether it knows the agents. */
+export async function checkGateway(
   deps: QueryDeps,
   url: string,
   token: string,

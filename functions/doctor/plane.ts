@@ -6,6 +6,7 @@ import { projectsApi } from "../../shared/plane/projects.ts";
 import { usersApi } from "../../shared/plane/users-members.ts";
 import type { Ms } from "../../shared/time.ts";
 import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
+import { checkKnownPlane } from "./known-versions.ts";
 import type { PlaneQuery } from "./plane-query.ts";
 
 /** The only edition that Groundcrew is tested with. */
@@ -32,6 +33,7 @@ export async function checkPlane(
   queryPlane: PlaneQuery,
   plane: PlaneSettings,
   clock: () => Ms,
+  knownVersions: readonly string[] | undefined,
 ): Promise<{ reachable: boolean; checks: DoctorCheck[] }> {
   const instanceReply = await queryPlane(instanceApi.info);
   if (!instanceReply.ok)
@@ -43,6 +45,7 @@ export async function checkPlane(
   const { relations } = await createCapabilityCache(async () => version, clock).get();
   const checks = [
     checkPlaneVersion(version, edition, relations),
+    ...checkKnownPlane(version, knownVersions),
     reportOk(
       "plane uploads",
       `files up to ${formatMebibytes(instanceReply.data.config.file_size_limit)} (Plane's FILE_SIZE_LIMIT)`,

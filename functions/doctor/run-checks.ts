@@ -7,10 +7,12 @@ import { createRedactor } from "../../shared/redact.ts";
 import { createTelegramBot } from "../../shared/telegram/create-telegram-bot.ts";
 import { checkAgents } from "./agents.ts";
 import { type DoctorCheck, reportOk } from "./check.ts";
+import { checkKnownOpenclaw, type KnownVersions } from "./known-versions.ts";
 import { checkOpenclaw } from "./openclaw.ts";
 import { checkOpenclawAccess } from "./openclaw-access.ts";
 import type { OpenclawConfigFiles } from "./openclaw-config-file.ts";
 import { checkSkill, type SkillReader } from "./openclaw-skill.ts";
+import { findOpenclawVersion } from "./openclaw-version.ts";
 import { checkPlane } from "./plane.ts";
 import { createPlaneQuery, type QueryDeps } from "./plane-query.ts";
 import { checkPlaneWebhook, type PlaneLogin, probePlaneWebhook } from "./plane-webhook.ts";
@@ -28,6 +30,8 @@ export interface DoctorDeps extends QueryDeps {
   skill: SkillReader;
   /** OpenClaw's settings on this machine, if there are any. */
   openclawConfig?: OpenclawConfigFiles | undefined;
+  /** What `compose/versions.env` says; absent where there is no such file. */
+  knownVersions?: KnownVersions;
   /** Files that only their owner should be able to read. */
   files: readonly PrivateFile[];
   /** A person's account in Plane, for data that API keys cannot read. */
@@ -83,6 +87,7 @@ async function checkSystem(deps: DoctorDeps, settings: Settings): Promise<Doctor
   const openclaw = [
     ...(await checkOpenclaw(deps, settings)),
     ...(await checkSkill(deps.skill, settings)),
+    ...checkKnownOpenclaw(await findOpenclawVersion(deps.skill, settings), deps.knownVersions?.openclaw),
     ...(deps.openclawConfig ? await checkOpenclawAccess(deps.openclawConfig, settings) : []),
   ];
   return [...store, ...runtime, ...publicAddress, ...plane, ...telegram, ...openclaw];
@@ -92,7 +97,7 @@ async function checkPlaneSetup(deps: DoctorDeps, settings: Settings, hasCanary: 
   const { plane, publicUrl } = settings;
   if (!plane) return [];
   const queryPlane = createPlaneQuery(deps, plane);
-  const { reachable, checks } = await checkPlane(queryPlane, plane, deps.clock);
+  const { reachable, checks } = await checkPlane(queryPlane, plane, deps.clock, deps.knownVersions?.plane);
   if (!reachable) return checks;
   const target = deps.webhookTarget ?? (publicUrl && `${publicUrl}/webhooks/plane`);
   const webhookProbe =

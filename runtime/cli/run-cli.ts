@@ -13,8 +13,9 @@ import { findServerAddress } from "./server-address.ts";
 import { formatAnswer, formatForTerminal, formatJsonLine } from "./terminal-output.ts";
 import { adaptUploadSpec, UPLOAD_TOOL, uploadLocalFile } from "./upload-file.ts";
 
-/** The command that is not a tool: it runs tickets instead of calling Groundcrew. */
+/** The commands that are no tools and call no Groundcrew: one runs tickets, the other upgrades OpenClaw. */
 const RUNNER = "runner";
+const OPENCLAW = "openclaw";
 
 interface CliEnvironment {
   env: Record<string, string | undefined>;
@@ -29,6 +30,7 @@ export async function runCli(args: readonly string[], host: CliEnvironment): Pro
   const options = parseCliOptions(args);
   try {
     rejectTokenArguments(args, host.env);
+    if (options.tool === OPENCLAW && !options.version) return await runOpenclaw(options, host);
     host.out(await executeCommand(options, host));
     return EXIT.done;
   } catch (thrown) {
@@ -63,6 +65,18 @@ async function runRunnerCommand({ help, rest }: CliOptions, env: CliEnvironment[
   if (help) return formatForTerminal(RUNNER_HELP);
   await runTicketRunner(rest, env);
   return "";
+}
+
+/** Its exit code does not follow from an error: a rolled-back upgrade has a result as well. */
+async function runOpenclaw({ help, rest, json }: CliOptions, host: CliEnvironment): Promise<number> {
+  const { OPENCLAW_HELP, runOpenclawCommand } = await import("./openclaw-command.ts");
+  if (help) {
+    host.out(formatForTerminal(OPENCLAW_HELP));
+    return EXIT.done;
+  }
+  const { output, exit } = await runOpenclawCommand(rest, json, host);
+  host.out(output);
+  return exit;
 }
 
 /** Calls the tool, or streams its file from or to the local disk. */

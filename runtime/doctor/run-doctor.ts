@@ -2,6 +2,7 @@ import { renderFindings, renderFindingsJson } from "../../functions/doctor/rende
 import { type DoctorFindings, runDoctorChecks } from "../../functions/doctor/run-checks.ts";
 import { DEFAULT_SECRETS_FILE } from "../../shared/config/environment.ts";
 import { parseSettings, readSettingsParts } from "../../shared/config/settings.ts";
+import { readKnownVersions } from "../node/known-versions.ts";
 import { nodeFiles } from "../node/settings-files.ts";
 import { inspectStore } from "./inspect-store.ts";
 import { findAdminAccount, listPrivateFiles, readWebhookTarget } from "./local-files.ts";
@@ -45,6 +46,7 @@ export async function runDoctor(
     probeStore: inspectStore,
     skill: createSkillProbe(ownEnv),
     openclawConfig: findOpenclawConfig(env),
+    knownVersions: readKnownVersions(),
     files: listPrivateFiles(secretsFile),
     account: findAdminAccount(env, secretsFile),
     webhookTarget: readWebhookTarget(env),

@@ -46,6 +46,7 @@ export function createSkillProbe(env: Env, { limit = PROGRAM_TIMEOUT_MS }: { lim
       const agentArguments = agent === undefined || agent.startsWith("-") ? [] : ["--agent", agent];
       return runOpenClaw(["skills", "info", SKILL_NAME, "--json", ...agentArguments]);
     },
+    readVersion: () => runOpenClaw(["--version"]),
     readMcpStatus: () => runOpenClaw(["mcp", "status", "--json"]),
     readFile: (path = join(home ?? "~/.openclaw", "skills", SKILL_NAME, "SKILL.md")) => ({
       path,

@@ -45,7 +45,7 @@ describe("INFRA-06: The image", () => {
     const tree = /^cp -R (.+) "\$folder"$/m.exec(readFileSync("compose/build-tree", "utf8"))?.[1]?.split(" ") ?? [];
     expect(tree.length).toBeGreaterThan(5);
     expect(included.sort()).toEqual(
-      [...tree, "compose/build-tree", "compose/health-check"].map((path) => `!${path}`).sort(),
+      [...tree, "compose/build-tree", "compose/health-check", "compose/versions.env"].map((path) => `!${path}`).sort(),
     );
   });
 

@@ -67,6 +67,7 @@ describe.skipIf(!hasBubblewrap())("The production tree", () => {
     expect(readdirSync(tree).sort()).toEqual(
       [
         "LICENSE",
+        "compose",
         "functions",
         "node_modules",
         "package-lock.json",

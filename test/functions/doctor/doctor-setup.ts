@@ -14,6 +14,7 @@ export const DOCTOR_BOT_TOKEN = "1000:marked-secret-bot";
 /** A machine without OpenClaw. */
 export const NO_OPENCLAW: SkillReader = {
   readInfo: async () => undefined,
+  readVersion: async () => undefined,
   readMcpStatus: async () => undefined,
   readFile: (path = "/home/ada/.openclaw/skills/plane-bridge/SKILL.md") => ({ path, hasHome: false, text: undefined }),
   shippedText: "",

@@ -1,0 +1,40 @@
+import type { Settings } from "../../shared/config/settings.ts";
+import { keepDefined } from "../../shared/keep-defined.ts";
+import { listOpenclawAgents } from "./openclaw.ts";
+import { isLocalUrl, type SkillReader } from "./openclaw-skill.ts";
+
+/** A version of OpenClaw as npm and the image's tags write it: `2026.2.26`, `2026.7.1-2`, `2026.9.1-beta.1`. */
+const VERSION = String.raw`\d{4}\.\d{1,2}\.\d{1,3}(?:-(?:\d{1,3}|beta\.\d{1,3}))?`;
+
+/** Text before the tag (a registry's host may have a port), the version, and a variant of the image such as `-slim`. */
+const PINNED = new RegExp(String.raw`^((?:[^\s@]*:)?v?)(${VERSION})((?:-[a-z]+)*)$`);
+
+export function isOpenclawVersion(text: string): boolean {
+  return new RegExp(`^${VERSION}$`).test(text);
+}
+
+/** A pinned value in parts: `ghcr.io/openclaw/openclaw:2026.2.26-slim` or only `2026.2.26`. Undefined for other texts. */
+export function parsePinnedValue(text: string): { before: string; version: string; after: string } | undefined {
+  const [, before, version, after] = PINNED.exec(text) ?? [];
+  if (before === undefined || version === undefined || after === undefined) return undefined;
+  return { before, version, after };
+}
+
+/** The version in what `openclaw --version` prints: `2026.2.26`, or `OpenClaw 2026.9.6 (eb377ac)`. */
+export function parseVersionOutput(output: string): string | undefined {
+  const lines = output.split("\n").map((line) => line.trim());
+  return lines.flatMap(
+    (line) => new RegExp(`^(?:OpenClaw )?(${VERSION})(?: \\([0-9a-f]+\\))?$`).exec(line)?.[1] ?? [],
+  )[0];
+}
+
+/**
+ * The version of OpenClaw's command on this machine; undefined where none is, and where a gateway is on another machine,
+ * whose version nothing tells.
+ */
+export async function findOpenclawVersion(reader: SkillReader, settings: Settings): Promise<string | undefined> {
+  const urls = keepDefined([settings.openclaw?.url, ...listOpenclawAgents(settings).map(({ url }) => url)]);
+  if (urls.length === 0 || !urls.every(isLocalUrl)) return undefined;
+  const output = await reader.readVersion();
+  return output?.kind === "exited" && output.code === 0 ? parseVersionOutput(output.out) : undefined;
+}

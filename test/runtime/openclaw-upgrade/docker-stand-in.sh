@@ -1,0 +1,95 @@
+#!/bin/sh
+# Stands in for the docker client: records each call in $DOCKER_STAND_IN/calls and acts on a container whose root is a
+# folder. The version that "runs" is the text of the file `running`.
+world=$DOCKER_STAND_IN
+root=$world/root
+printf '%s\n' "$(printf '%s' "$*" | tr '\n' ' ')" >>"$world/calls"
+count=$(wc -l <"$world/calls")
+kill_caller() {
+  if [ "$(cat "$world/$1" 2>/dev/null)" = "$count" ]; then
+    rm "$world/$1"
+    kill -9 "$PPID"
+    exit 1
+  fi
+}
+kill_caller kill-before
+trap 'kill_caller kill-after' EXIT
+while [ "$(cat "$world/block" 2>/dev/null)" = "$count" ]; do sleep 0.1; done
+
+fail() {
+  echo "$1" >&2
+  exit 1
+}
+
+# OpenClaw's own command, of the version in $version.
+openclaw() {
+  case "$*" in
+    --version) case $version in 2026.2.*) echo "$version" ;; *) echo "OpenClaw $version (eb377ac)" ;; esac ;;
+    "agent "*)
+      if [ -f "$world/turn-fails-$version" ]; then fail "GatewayClientRequestError: no model"; fi
+      echo '{"runId":"r1","status":"ok","summary":"completed"}'
+      ;;
+    "sessions "*) cat "$world/sessions.json" ;;
+    "skills info "*) cat "$world/skill.json" ;;
+    "mcp probe "*) case $version in 2026.2.*) fail "error: unknown command 'mcp'" ;; *) cat "$world/mcp.json" ;; esac ;;
+    "tasks list "*) case $version in 2026.2.*) fail "error: unknown command 'tasks'" ;; *) cat "$world/tasks.json" ;; esac ;;
+    "config set --batch-json "*)
+      case $version in
+        2026.2.*) fail "error: unknown option '--batch-json'" ;;
+        *) printf '%s\n' "$4" >>"$root/home/node/.openclaw/limits" ;;
+      esac
+      ;;
+    "config set "*) printf '%s\n' "$3 $4" >>"$root/home/node/.openclaw/limits" ;;
+    *) fail "unexpected: openclaw $*" ;;
+  esac
+}
+
+# A program in the container: the rest of the arguments.
+run_program() {
+  case "$1 $2" in
+    "cat --")
+      case $3 in */sessions/*.jsonl) cat "$world/transcripts/${3##*/}" && exit 0 ;; esac
+      if [ -f "$root$3" ]; then cat "$root$3"; else fail "cat: $3: No such file or directory"; fi ;;
+    "node -e") if [ -f "$world/unreachable-$4" ]; then fail ECONNREFUSED; fi ;;
+    "node dist/index.js") shift 2 && openclaw "$@" ;;
+    "sh -c") cat "$world/status" ;;
+    find*) cat "$world/find" ;;
+    "tar -c") (cd "$root" && shift 8 && tar -c -z -f - "$@") ;;
+    *) fail "unexpected: $*" ;;
+  esac
+}
+
+if [ "$1" = pull ]; then
+  if [ -f "$world/pull-fails" ]; then fail "manifest unknown"; fi
+  echo "$3" >>"$world/pulled"
+  exit 0
+fi
+[ "$1 $2" = "compose --env-file" ] || fail "unexpected: docker $*"
+image=$(sed -n 's/^OPENCLAW_IMAGE=//p' "$3")
+version=${image##*:}
+shift 3
+case $1 in
+  config) sed "s|IMAGE|$image|" "$world/config.json" ;;
+  stop) rm -f "$world/running" ;;
+  up)
+    if [ -f "$world/up-fails-$version" ]; then fail "no such image"; fi
+    echo "$version" >"$world/running"
+    echo "opened by $version" >"$root/home/node/.openclaw/opened"
+    ;;
+  logs) cat "$world/log-$(cat "$world/running")" 2>/dev/null || true ;;
+  exec)
+    [ -f "$world/running" ] || fail "service \"$3\" is not running"
+    shift 3
+    run_program "$@"
+    ;;
+  run)
+    program=$6
+    shift 7
+    if [ "$program" = sh ]; then
+      find "$root/home/node/.openclaw" "$root/workspace" -mindepth 1 -delete && tar -x -z -f - -C "$root"
+    else
+      run_program "$program" "$@"
+    fi
+    ;;
+  *) fail "unexpected: docker compose $*" ;;
+esac

@@ -1,0 +1,128 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { text } from "node:stream/consumers";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openNpmPrefix } from "../../../runtime/openclaw-upgrade/npm-prefix.ts";
+import { MINUTE } from "../../../shared/time.ts";
+import { closeLocalServer, listenLocally } from "../../../simulators/local-server.ts";
+import { findFreePort } from "../../support/redis-server.ts";
+
+const FROM = "2026.2.26";
+const TO = "2026.9.6";
+const HOOK_TOKEN = "marked-secret-hook-token";
+/** 2026.2.26 takes a package from GitHub that the registry has as well. */
+const OVERRIDES = { libsignal: "npm:libsignal@6.0.0" };
+
+/** A model on this machine that answers every request with OK, in the form of OpenAI's streams. */
+function createModelServer(): Server {
+  return createServer(async (request, response) => {
+    await text(request);
+    const chunk = (delta: object, finish: string | null) =>
+      `data: ${JSON.stringify({ id: "c1", object: "chat.completion.chunk", created: 1, model: "fake", choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.end(`${chunk({ role: "assistant", content: "OK" }, null)}${chunk({}, "stop")}data: [DONE]\n\n`);
+  });
+}
+
+/**
+ * Downloads two versions of OpenClaw from npm's registry and runs their gateways: minutes, and 1.5 GB on the disk. With
+ * OPENCLAW_PREFIX a folder with both versions is used and kept.
+ */
+describe.skipIf(process.env["FULL"] === undefined)("groundcrew openclaw upgrade with npm's real packages", () => {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "groundcrew-npm-")));
+  const prefix = process.env["OPENCLAW_PREFIX"] ?? join(folder, "prefix");
+  const model = createModelServer();
+  const env: Record<string, string> = {
+    PATH: `${dirname(process.execPath)}:${process.env["PATH"]}`,
+    HOME: folder,
+    OPENCLAW_HOOK_TOKEN: HOOK_TOKEN,
+    OPENCLAW_DISABLE_BONJOUR: "1",
+    ...(Object.fromEntries(Object.entries(process.env).filter(([name]) => /^npm_config_/i.test(name))) as Record<
+      string,
+      string
+    >),
+  };
+  const openclaw = (...args: string[]) => runLong(["openclaw", ...args]);
+
+  /** The real command in a process of its own, for minutes. */
+  async function runLong(args: string[]) {
+    const child = spawn(process.execPath, [join(process.cwd(), "runtime/cli.js"), ...args], { cwd: folder, env });
+    const [out, err] = [text(child.stdout), text(child.stderr)];
+    const [exit] = (await once(child, "exit")) as [number];
+    return { exit, out: await out, err: await err };
+  }
+
+  beforeAll(async () => {
+    const modelPort = await listenLocally(model, 0);
+    const port = await findFreePort();
+    const state = join(folder, "state");
+    const workspace = join(folder, "workspace/imhotep");
+    mkdirSync(workspace, { recursive: true });
+    mkdirSync(join(state, "skills/plane-bridge"), { recursive: true });
+    writeFileSync(join(state, "skills/plane-bridge/SKILL.md"), readFileSync("skills/plane-bridge/SKILL.md"));
+    const cost = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 };
+    const fake = {
+      id: "fake",
+      name: "fake",
+      reasoning: false,
+      input: ["text"],
+      cost,
+      contextWindow: 200_000,
+      maxTokens: 4096,
+    };
+    const provider = {
+      baseUrl: `http://127.0.0.1:${modelPort}/v1`,
+      apiKey: "marked-secret-model-key",
+      api: "openai-completions",
+    };
+    const config = {
+      gateway: { mode: "local", port, bind: "loopback", auth: { mode: "token", token: "marked-secret-gateway" } },
+      hooks: { enabled: true, token: HOOK_TOKEN, path: "/hooks", allowedAgentIds: ["imhotep"] },
+      models: { providers: { fake: { ...provider, models: [fake] } } },
+      agents: {
+        defaults: { model: { primary: "fake/fake" }, workspace },
+        list: [{ id: "imhotep", default: true, workspace }],
+      },
+    };
+    writeFileSync(join(state, "openclaw.json"), JSON.stringify(config, undefined, 2));
+    const settings = {
+      ...{ driver: "npm", prefix, state, workspaces: [workspace], agent: "imhotep", overrides: OVERRIDES },
+      ...{ gateway: `http://127.0.0.1:${port}`, records: join(folder, "records") },
+    };
+    writeFileSync(join(folder, "openclaw-upgrade.json"), JSON.stringify(settings));
+  });
+
+  afterAll(async () => {
+    await openclaw("stop");
+    await closeLocalServer(model);
+    rmSync(folder, { recursive: true, force: true });
+  }, 120_000);
+
+  test("UPG: an upgrade, an automatic rollback's steps and the way back run with both real gateways", {
+    timeout: 2_400_000,
+  }, async () => {
+    const versions = openNpmPrefix(prefix, env);
+    await versions.install(FROM, OVERRIDES, 20 * MINUTE);
+    versions.pin(FROM);
+    const started = await openclaw("start");
+    expect(started.exit, started.out + started.err).toBe(0);
+    const upgraded = await openclaw("upgrade", "--from", FROM, "--to", TO, "--json");
+    const answer = JSON.parse(upgraded.out);
+    const report = readFileSync(answer.report, "utf8");
+    process.stdout.write(report);
+    expect([upgraded.exit, answer.state], upgraded.err + report).toEqual([0, "completed"]);
+    expect(readlinkSync(join(prefix, "current"))).toBe(TO);
+    const rolledBack = await openclaw("rollback", "--json");
+    const back = JSON.parse(rolledBack.out);
+    process.stdout.write(readFileSync(back.report, "utf8"));
+    expect([rolledBack.exit, back.state], rolledBack.err).toEqual([0, "rolled_back"]);
+    const seconds = back.steps.slice(-5).reduce((sum: number, step: { seconds: number }) => sum + step.seconds, 0);
+    expect(seconds).toBeLessThan(120);
+    // The old version refuses settings that the new one has rewritten, so these are the old ones.
+    expect(JSON.parse(readFileSync(join(folder, "state/openclaw.json"), "utf8")).agents.list).toHaveLength(1);
+  });
+});
