@@ -2,6 +2,7 @@ import { text } from "node:stream/consumers";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { VERSION } from "../../shared/version.ts";
+import { readEnvironment } from "../node/settings-files.ts";
 import { readAgentToken, rejectTokenArguments } from "./agent-token.ts";
 import { type ApiClient, createApiClient } from "./api-client.ts";
 import { CommandError, createUsageError, EXIT } from "./command-error.ts";
@@ -13,7 +14,7 @@ import { findServerAddress } from "./server-address.ts";
 import { formatAnswer, formatForTerminal, formatJsonLine } from "./terminal-output.ts";
 import { adaptUploadSpec, UPLOAD_TOOL, uploadLocalFile } from "./upload-file.ts";
 
-/** The command that is not a tool: it runs tickets instead of calling Groundcrew. */
+/** A command that is not a tool: it runs tickets instead of calling Groundcrew. */
 const RUNNER = "runner";
 
 interface CliEnvironment {
@@ -49,6 +50,7 @@ async function executeCommand(options: CliOptions, host: CliEnvironment): Promis
   if (options.tool === undefined) return buildHelp(env, cwd);
   if (options.tool === "tickets") return runTicketCommand(options, env, createStdinReader(host.stdin));
   if (options.tool === RUNNER) return runRunnerCommand(options, env);
+  if (options.tool === "backup" || options.tool === "restore") return runBackupOrRestore(options, host);
   const client = createApiClient(findServerAddress(env), await readAgentToken(env, cwd));
   const spec = adaptDownloadSpec(adaptUploadSpec(getToolSpec(await client.specs(), options.tool)));
   if (options.help) return formatForTerminal(renderToolHelp(spec));
@@ -63,6 +65,18 @@ async function runRunnerCommand({ help, rest }: CliOptions, env: CliEnvironment[
   if (help) return formatForTerminal(RUNNER_HELP);
   await runTicketRunner(rest, env);
   return "";
+}
+
+/** Backs up or restores this installation; its modules are loaded only for that, too. */
+async function runBackupOrRestore(options: CliOptions, { env, stdin }: CliEnvironment): Promise<string> {
+  const { tool, rest, help } = options;
+  const settingsEnv = readEnvironment(env);
+  if (tool === "restore") {
+    const { RESTORE_HELP, runRestoreCommand } = await import("../backup/restore-command.ts");
+    return help ? formatForTerminal(RESTORE_HELP) : runRestoreCommand(rest, options, settingsEnv);
+  }
+  const { BACKUP_HELP, runBackupCommand } = await import("../backup/backup-command.ts");
+  return help ? formatForTerminal(BACKUP_HELP) : runBackupCommand(rest, options, { env: settingsEnv, stdin });
 }
 
 /** Calls the tool, or streams its file from or to the local disk. */

@@ -57,7 +57,8 @@ export async function createDoctorSetup(options: PlaneSimulatorOptions = {}) {
   async function examine(): Promise<DoctorFindings> {
     return runDoctorChecks({
       parsed: parseTestSettings(env, { "crew.json": JSON.stringify(config) }),
-      probeStore: async () => ({ kind: "file", folder: "data", mode: 0o700, file: true, writable: true }),
+      probeBackups: () => ({ problem: "not configured" }),
+    probeStore: async () => ({ kind: "file", folder: "data", mode: 0o700, file: true, writable: true }),
       skill: NO_OPENCLAW,
       files: [],
       fetch: (input, init) => fetch(input, init),
