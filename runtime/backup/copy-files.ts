@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import type { Checksum } from "../../shared/backup/checksum-list.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { createBackupError } from "./backup-error.ts";
@@ -43,15 +42,14 @@ export async function writeStream(root: string, path: string, source: AsyncItera
   let bytes = 0;
   const file = await open(target, "wx", 0o600);
   try {
-    await pipeline(
-      async function* () {
+    await file.writeFile(
+      (async function* () {
         for await (const chunk of source) {
           hash.update(chunk);
           bytes += chunk.byteLength;
           yield chunk;
         }
-      },
-      file.createWriteStream({ autoClose: false }),
+      })(),
     );
     await file.sync();
   } finally {
@@ -64,7 +62,7 @@ export async function writeStream(root: string, path: string, source: AsyncItera
 export async function copyFile(source: string, root: string, path: string): Promise<WrittenFile> {
   const file = await openRegularFile(source);
   try {
-    return await writeStream(root, path, file.createReadStream({ autoClose: false }));
+    return await writeStream(root, path, file.createReadStream());
   } finally {
     await file.close();
   }
@@ -119,7 +117,7 @@ export async function hashFile(path: string): Promise<string> {
   const file = await openRegularFile(path);
   try {
     const hash = createHash("sha256");
-    for await (const chunk of file.createReadStream({ autoClose: false })) hash.update(chunk);
+    for await (const chunk of file.createReadStream()) hash.update(chunk);
     return hash.digest("hex");
   } finally {
     await file.close();

@@ -97,7 +97,7 @@ async function feed({ stdin, stdout, failure }: Program, path: string): Promise<
   try {
     stdout.resume();
     // A program that has read enough closes its input early; whether it failed, it says itself.
-    await pipeline(file.createReadStream({ autoClose: false }), stdin).catch(() => {});
+    await pipeline(file.createReadStream(), stdin).catch(() => {});
     return await failure;
   } finally {
     await file.close();

@@ -75,7 +75,7 @@ async function loadDump(redis: Redis, path: string, from: string, staging: strin
   const file = await openRegularFile(path);
   try {
     let batch: Promise<unknown>[] = [];
-    for await (const line of createInterface({ input: file.createReadStream({ autoClose: false }) })) {
+    for await (const line of createInterface({ input: file.createReadStream() })) {
       const [key = "", dump = ""] = line.split(" ").map((part) => Buffer.from(part, "base64"));
       const name = key.toString();
       if (!name.startsWith(from) || !isRestoredKey(name.slice(from.length))) continue;

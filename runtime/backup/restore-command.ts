@@ -89,7 +89,7 @@ async function printDatabase({ path, manifest }: VerifiedBackup): Promise<string
   if (!manifest.parts.includes("database")) throw createRefusal(`The backup ${path} contains no database.`);
   const file = await openRegularFile(join(path, BACKUP_PARTS.database));
   try {
-    await pipeline(file.createReadStream({ autoClose: false }), process.stdout, { end: false });
+    await pipeline(file.createReadStream(), process.stdout, { end: false });
   } finally {
     await file.close();
   }

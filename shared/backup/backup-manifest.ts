@@ -37,8 +37,9 @@ export const backupManifestSchema = z.object({
     .object({ engine: z.enum(["sqlite", "redis"]), format: z.int().nonnegative(), prefix: z.string().optional() })
     .optional(),
   parts: z.array(z.enum(["database", "uploads", "secrets", "settings", "store"])),
+  /** Number of files that have a checksum. */
   files: z.int().nonnegative(),
-  /** Size of all files except this one. */
+  /** Size of all files that have a checksum. */
   bytes: z.int().nonnegative(),
   /** SHA-256 of the file of checksums. */
   checksums: z.string().regex(/^[0-9a-f]{64}$/),

@@ -1,14 +1,6 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, globSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { findFreePort } from "../support/redis-server.ts";
-
-/** The programs of an installed PostgreSQL; in CI there is one. */
-const BIN = globSync("/usr/lib/postgresql/*/bin").at(-1) ?? "";
-/** PostgreSQL refuses to run as root. */
-const AS_USER = process.getuid?.() === 0 ? ["runuser", "-u", "postgres", "--"] : [];
+import { hasPostgres, POSTGRES_BIN, startPostgres, type TestPostgres } from "../support/postgres-server.ts";
 
 const PLANE = {
   PLANE_DATABASE: "plane_production",
@@ -16,51 +8,21 @@ const PLANE = {
   PLANE_PASSWORD: 'it\'s "a" $HOME; DROP ROLE x',
 };
 
-describe.skipIf(!process.env["CI"] && !existsSync(join(BIN, "initdb")))("INFRA-02: compose/create-database", () => {
-  let folder = "";
-  let admin: Record<string, string> = {};
+describe.skipIf(!hasPostgres())("INFRA-02: compose/create-database", () => {
+  let postgres: TestPostgres;
 
-  const run = (...command: string[]) => {
-    const [program = "", ...options] = [...AS_USER, ...command];
-    execFileSync(program, options, { stdio: ["ignore", "ignore", "pipe"], cwd: "/" });
-  };
   const createDatabase = (env: Record<string, string> = {}) =>
     spawnSync("sh", ["compose/create-database"], {
-      env: { PATH: `${BIN}:${process.env["PATH"]}`, ...admin, ...PLANE, ...env },
+      env: { PATH: `${POSTGRES_BIN}:${process.env["PATH"]}`, ...postgres.admin, ...PLANE, ...env },
       encoding: "utf8",
     });
-  const query = (sql: string, env: Record<string, string> = {}) =>
-    execFileSync(join(BIN, "psql"), ["-X", "-A", "-t", "-c", sql], {
-      env: { PGDATABASE: "postgres", ...admin, ...env },
-      encoding: "utf8",
-    }).trim();
+  const query = (sql: string, env: Record<string, string> = {}) => postgres.query(sql, env);
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "groundcrew-postgres-"));
-    chmodSync(folder, 0o777);
-    const port = String(await findFreePort());
-    admin = { PGHOST: "127.0.0.1", PGPORT: port, PGUSER: "admin", PGPASSWORD: "secret" };
-    const data = join(folder, "data");
-    run("sh", "-c", `printf secret > ${folder}/password`);
-    run(
-      join(BIN, "initdb"),
-      "-D",
-      data,
-      "-U",
-      "admin",
-      `--pwfile=${folder}/password`,
-      "-A",
-      "scram-sha-256",
-      "--no-sync",
-    );
-    const options = `-c listen_addresses=127.0.0.1 -c port=${port} -c unix_socket_directories= -c fsync=off`;
-    run(join(BIN, "pg_ctl"), "-D", data, "-w", "-l", join(folder, "log"), "-o", options, "start");
+    postgres = await startPostgres();
   }, 60_000);
 
-  afterAll(() => {
-    run(join(BIN, "pg_ctl"), "-D", join(folder, "data"), "-m", "immediate", "stop");
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => postgres.stop());
 
   test("creates user and database, changes nothing the second time, and keeps what is in there", () => {
     const first = createDatabase();
