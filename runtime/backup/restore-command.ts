@@ -25,7 +25,8 @@ Restores a backup: its folder, its name below BACKUP_FOLDER, or latest. Reads al
 incomplete, of another installation or of a later version before anything is changed. Stop Groundcrew and Plane first.
 Afterwards Groundcrew reads the state of Plane again and sends nothing old.
 
-  --check               only check the backup, which needs no stop
+  --check               only read the backup, which needs no stop
+  --dry-run             check everything and change nothing
   --yes                 do not ask
   --without PART        leave out ${backupManifestSchema.shape.parts.element.options.join(", ")} (repeat for several)
   --other-installation  restore the backup of another Plane or workspace
@@ -36,6 +37,7 @@ Afterwards Groundcrew reads the state of Plane again and sends nothing old.
 interface RestoreCommandOptions {
   backup: string;
   isCheck: boolean;
+  isDryRun: boolean;
   isConfirmed: boolean;
   isOtherAllowed: boolean;
   printsDatabase: boolean;
@@ -59,6 +61,7 @@ export async function runRestoreCommand(
     settings.folder !== undefined && existsSync(settings.folder) ? lockBackupFolder(settings.folder) : undefined;
   try {
     await checkRestore(backup, settings, parts, options.isOtherAllowed);
+    if (options.isDryRun) return render(backup, json, { restored: false, text: "can be restored" });
     if (!options.isConfirmed) await confirm(backup, parts);
     const notes = await restoreBackup(backup, settings, { parts, name: formatBackupName(Date.now()) });
     return render(backup, json, { restored: true, text: `was restored (${[...parts].join(", ")})`, notes });
@@ -128,6 +131,7 @@ function parseRestoreOptions(args: readonly string[]): RestoreCommandOptions {
   const options: RestoreCommandOptions = {
     backup: "",
     isCheck: false,
+    isDryRun: false,
     isConfirmed: false,
     isOtherAllowed: false,
     printsDatabase: false,
@@ -137,6 +141,7 @@ function parseRestoreOptions(args: readonly string[]): RestoreCommandOptions {
   while (rest.length > 0) {
     const arg = rest.shift() ?? "";
     if (arg === "--check") options.isCheck = true;
+    else if (arg === "--dry-run") options.isDryRun = true;
     else if (arg === "--yes") options.isConfirmed = true;
     else if (arg === "--other-installation") options.isOtherAllowed = true;
     else if (arg === "--print" && rest[0] === "database") options.printsDatabase = rest.shift() !== undefined;

@@ -11,8 +11,10 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
+import { runCli } from "../../../runtime/cli/run-cli.ts";
 
 const CLI = resolve("runtime/cli.js");
 
@@ -37,14 +39,22 @@ export async function runGroundcrew(
   return { exit, out, err };
 }
 
-/** An installation with secrets and uploads in a temporary folder, and the commands that run in it. */
-export function createBackupMachine(extraEnv: Record<string, string> = {}) {
+/**
+ * An installation with secrets and uploads in a temporary folder, and the commands that run in it. `onEnd` removes it at
+ * the end of the test by default.
+ */
+export function createBackupMachine(
+  extraEnv: Record<string, string> = {},
+  onEnd: (clean: () => void) => void = onTestFinished,
+) {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "groundcrew-backup-")));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  onEnd(() => rmSync(folder, { recursive: true, force: true }));
   const backups = join(folder, "backups");
   const env: Record<string, string> = {
     BACKUP_FOLDER: backups,
     BACKUP_UPLOADS: join(folder, "uploads"),
+    SECRETS_FILE: join(folder, "data/secrets.json"),
+    STORE_URL: `file:${join(folder, "data")}`,
     PLANE_URL: "https://work.example.com",
     PLANE_WORKSPACE: "javisi",
     // Nothing listens there: no Groundcrew is running.
@@ -69,6 +79,18 @@ export function createBackupMachine(extraEnv: Record<string, string> = {}) {
     remove: (path: string) => rmSync(join(folder, path), { recursive: true }),
     run: (args: readonly string[], options: { env?: Record<string, string>; stdin?: string | Uint8Array } = {}) =>
       runGroundcrew(args, { ...options, cwd: folder, env: { ...env, ...options.env } }),
+    /** Runs the command in this process, which takes milliseconds, for cases that need no process of their own. */
+    async runHere(args: readonly string[], extra: Record<string, string> = {}): Promise<CommandResult> {
+      let [out, err] = ["", ""];
+      const exit = await runCli(args, {
+        env: { PATH: process.env["PATH"], ...env, ...extra },
+        cwd: folder,
+        stdin: Readable.from([]),
+        out: (part) => (out += part),
+        err: (part) => (err += part),
+      });
+      return { exit, out, err };
+    },
     /** The names of complete backups. */
     listBackups: () => readdirSync(backups).filter((name) => !name.startsWith(".")),
   };
