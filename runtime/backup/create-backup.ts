@@ -115,7 +115,7 @@ async function writeBackup(
   const { settings: settingsPart } = BACKUP_PARTS;
   if (configFile !== undefined) files.push(await copyFile(configFile, root, `${settingsPart}/groundcrew.json`));
   if (composeEnvironment !== undefined)
-    files.push(await writeText(root, `${settingsPart}/compose.env`, composeEnvironment));
+    files.push(await writeText(root, `${settingsPart}/compose.env`, `${composeEnvironment.trimEnd()}\n`));
   else if (existsSync(".env")) files.push(await copyFile(".env", root, `${settingsPart}/.env`));
   if (files.some(({ path }) => path.startsWith(`${settingsPart}/`))) parts.push("settings");
   if (parts.length === 0) throw createBackupError("There is nothing to back up: no store, no secrets, no database.");
