@@ -1,16 +1,27 @@
-import { CommandError, EXIT } from "../cli/command-error.ts";
+/** Why a backup or restore did not happen. */
+export class BackupError extends Error {
+  /**
+   * `failed`: something did not work; `refused`: the backup cannot be restored, and nothing was changed; `setting`: a
+   * person must change a setting first.
+   */
+  readonly kind: "failed" | "refused" | "setting";
 
-/** The command failed for a reason that the message names; nothing more was done. */
-export function createBackupError(message: string): CommandError {
-  return new CommandError(EXIT.failed, message);
+  constructor(kind: BackupError["kind"], message: string) {
+    super(message);
+    this.name = "BackupError";
+    this.kind = kind;
+  }
 }
 
-/** A person must change a setting first. */
-export function createSettingError(message: string): CommandError {
-  return new CommandError(EXIT.config, message);
+export function createBackupError(message: string): BackupError {
+  return new BackupError("failed", message);
 }
 
-/** The backup is broken, incomplete or not one for this installation. Nothing was touched. */
-export function createRefusal(message: string): CommandError {
-  return new CommandError(EXIT.failed, `${message} Nothing was changed.`, { code: "refused" });
+export function createSettingError(message: string): BackupError {
+  return new BackupError("setting", message);
+}
+
+/** The backup is broken, incomplete or not one for this installation. */
+export function createRefusal(message: string): BackupError {
+  return new BackupError("refused", `${message} Nothing was changed.`);
 }

@@ -37,7 +37,7 @@ const OWN_NAMES =
 
 /**
  * Reads the settings of backup and restore. Invalid settings of other parts are no obstacle: a backup must be possible
- * when something else is broken. Throws a CommandError where one of these cannot be read.
+ * when something else is broken. Throws a BackupError where one of these cannot be read.
  */
 export function readBackupSettings(environment: Record<string, string | undefined>): BackupSettings {
   const { env, plain, secrets, problems } = readSettingsParts(environment, nodeFiles);

@@ -15,8 +15,7 @@ import { findExpiredBackups } from "../../shared/backup/find-expired-backups.ts"
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Ms } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
-import { CommandError } from "../cli/command-error.ts";
-import { createBackupError } from "./backup-error.ts";
+import { BackupError, createBackupError } from "./backup-error.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import { copyFile, copyTree, describeFileError, syncFolder, type WrittenFile, writeText } from "./copy-files.ts";
 import { dumpDatabase, receiveDump } from "./database-programs.ts";
@@ -71,7 +70,7 @@ export async function createBackup(settings: BackupSettings, options: CreateBack
     return { path, manifest, skipped, removed: await removeExpired(folder) };
   } catch (thrown) {
     await rm(root, { recursive: true, force: true });
-    if (thrown instanceof CommandError) throw thrown;
+    if (thrown instanceof BackupError) throw thrown;
     throw createBackupError(`No backup was made: ${describeFileError(thrown)}.`);
   }
 }

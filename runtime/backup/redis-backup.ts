@@ -9,8 +9,7 @@ import { getErrorMessage } from "../../shared/errors.ts";
 import { isRestoredRecord } from "../../shared/store/restored-records.ts";
 import { STORE_FORMAT_KEY } from "../../shared/store/store-format.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
-import { CommandError } from "../cli/command-error.ts";
-import { createBackupError, createRefusal } from "./backup-error.ts";
+import { BackupError, createBackupError, createRefusal } from "./backup-error.ts";
 import { openRegularFile, writeStream } from "./copy-files.ts";
 import type { SavedStore } from "./save-store.ts";
 
@@ -114,7 +113,7 @@ async function withRedis<T>(url: string, use: (redis: Redis) => Promise<T>): Pro
     await redis.connect();
     return await use(redis);
   } catch (thrown) {
-    if (thrown instanceof CommandError) throw thrown;
+    if (thrown instanceof BackupError) throw thrown;
     // Without the cause: ioredis attaches the command with its data to the error.
     throw createBackupError(`Redis at ${redis.options.host}:${redis.options.port} failed: ${getErrorMessage(thrown)}`);
   } finally {

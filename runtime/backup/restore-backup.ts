@@ -19,7 +19,7 @@ interface RestoreOptions {
 }
 
 /**
- * Checks that a verified backup belongs to this installation and that every part can be restored. Throws a CommandError
+ * Checks that a verified backup belongs to this installation and that every part can be restored. Throws a BackupError
  * otherwise; changes nothing.
  */
 export async function checkRestore(

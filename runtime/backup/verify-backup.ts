@@ -11,8 +11,7 @@ import {
 } from "../../shared/backup/backup-manifest.ts";
 import { type Checksum, parseChecksums } from "../../shared/backup/checksum-list.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
-import { CommandError } from "../cli/command-error.ts";
-import { createRefusal } from "./backup-error.ts";
+import { BackupError, createRefusal } from "./backup-error.ts";
 import { getErrorCode, hashFile, openRegularFile, walkFolder } from "./copy-files.ts";
 import { DUMP_HEADER_BYTES, readDumpHeader } from "./dump-header.ts";
 import { readStart } from "./read-start.ts";
@@ -30,7 +29,7 @@ export interface VerifiedBackup {
 const MAX_MANIFEST_BYTES = 65_536;
 
 /**
- * Reads a whole backup and compares it with its checksums. Throws a CommandError that says why it cannot be restored:
+ * Reads a whole backup and compares it with its checksums. Throws a BackupError that says why it cannot be restored:
  * it is no backup, incomplete, changed, or of a later version. Changes nothing.
  */
 export async function verifyBackup(path: string): Promise<VerifiedBackup> {
@@ -44,12 +43,12 @@ export async function verifyBackup(path: string): Promise<VerifiedBackup> {
     await verifyParts(path, manifest, files);
     return { path, manifest, files };
   } catch (thrown) {
-    if (thrown instanceof CommandError) throw thrown;
+    if (thrown instanceof BackupError) throw thrown;
     throw createRefusal(`The backup ${path} cannot be read: ${getErrorMessage(thrown)}.`);
   }
 }
 
-/** Reads the manifest of a backup's folder. Throws a CommandError when it is none that this version can read. */
+/** Reads the manifest of a backup's folder. Throws a BackupError when it is none that this version can read. */
 export async function readManifest(path: string): Promise<BackupManifest> {
   const bytes = await readStart(join(path, MANIFEST_FILE), MAX_MANIFEST_BYTES).catch((thrown: unknown) => {
     if (getErrorCode(thrown) !== "ENOENT") throw thrown;

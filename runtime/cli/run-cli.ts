@@ -2,6 +2,7 @@ import { text } from "node:stream/consumers";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { VERSION } from "../../shared/version.ts";
+import { BackupError } from "../backup/backup-error.ts";
 import { readEnvironment } from "../node/settings-files.ts";
 import { readAgentToken, rejectTokenArguments } from "./agent-token.ts";
 import { type ApiClient, createApiClient } from "./api-client.ts";
@@ -33,13 +34,20 @@ export async function runCli(args: readonly string[], host: CliEnvironment): Pro
     host.out(await executeCommand(options, host));
     return EXIT.done;
   } catch (thrown) {
-    const error = thrown instanceof CommandError ? thrown : new CommandError(EXIT.failed, getErrorMessage(thrown));
+    const error = toCommandError(thrown);
     const { code, message, retryAfter, exit } = error;
     const wait = retryAfter === undefined ? "" : ` (try again in ${retryAfter} s)`;
     const fields = { code, message, ...omitUndefined({ retry_after: retryAfter }) };
     host.err(options.json ? formatJsonLine({ error: fields }) : formatForTerminal(`groundcrew: ${message}${wait}`));
     return exit;
   }
+}
+
+function toCommandError(thrown: unknown): CommandError {
+  if (thrown instanceof CommandError) return thrown;
+  if (!(thrown instanceof BackupError)) return new CommandError(EXIT.failed, getErrorMessage(thrown));
+  const { kind, message } = thrown;
+  return new CommandError(kind === "setting" ? EXIT.config : EXIT.failed, message, { code: kind });
 }
 
 async function executeCommand(options: CliOptions, host: CliEnvironment): Promise<string> {
@@ -72,10 +80,10 @@ async function runBackupOrRestore(options: CliOptions, { env, stdin }: CliEnviro
   const { tool, rest, help } = options;
   const settingsEnv = readEnvironment(env);
   if (tool === "restore") {
-    const { RESTORE_HELP, runRestoreCommand } = await import("../backup/restore-command.ts");
+    const { RESTORE_HELP, runRestoreCommand } = await import("./restore-command.ts");
     return help ? formatForTerminal(RESTORE_HELP) : runRestoreCommand(rest, options, settingsEnv);
   }
-  const { BACKUP_HELP, runBackupCommand } = await import("../backup/backup-command.ts");
+  const { BACKUP_HELP, runBackupCommand } = await import("./backup-command.ts");
   return help ? formatForTerminal(BACKUP_HELP) : runBackupCommand(rest, options, { env: settingsEnv, stdin });
 }
 

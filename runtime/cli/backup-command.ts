@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
-import { createUsageError } from "../cli/command-error.ts";
-import { formatForTerminal, formatJsonLine } from "../cli/terminal-output.ts";
-import { createSettingError } from "./backup-error.ts";
-import { readBackupSettings } from "./backup-settings.ts";
-import { type CreatedBackup, createBackup } from "./create-backup.ts";
-import { lockBackupFolder } from "./folder-lock.ts";
-import { runAfterBackup } from "./run-after.ts";
+import { createSettingError } from "../backup/backup-error.ts";
+import { readBackupSettings } from "../backup/backup-settings.ts";
+import { type CreatedBackup, createBackup } from "../backup/create-backup.ts";
+import { lockBackupFolder } from "../backup/folder-lock.ts";
+import { runAfterBackup } from "../backup/run-after.ts";
+import { createUsageError } from "./command-error.ts";
+import { formatForTerminal, formatJsonLine } from "./terminal-output.ts";
 
 export const BACKUP_HELP = `groundcrew backup [--to FOLDER] [--json]
 
@@ -30,7 +30,7 @@ interface CommandHost {
   stdin: NodeJS.ReadableStream;
 }
 
-/** Runs `groundcrew backup` and returns what it prints. Throws a CommandError when no backup was made or sent. */
+/** Runs `groundcrew backup` and returns what it prints. Throws a CommandError or BackupError when no backup was made or sent. */
 export async function runBackupCommand(
   args: readonly string[],
   { json }: { json: boolean },

@@ -8,16 +8,16 @@ import {
   formatBackupName,
   parseBackupName,
 } from "../../shared/backup/backup-manifest.ts";
-import { createUsageError } from "../cli/command-error.ts";
-import { formatForTerminal, formatJsonLine } from "../cli/terminal-output.ts";
-import { createConfirmPrompt } from "../provision/confirm-prompt.ts";
-import { createRefusal, createSettingError } from "./backup-error.ts";
-import { type BackupSettings, readBackupSettings } from "./backup-settings.ts";
-import { openRegularFile } from "./copy-files.ts";
-import { lockBackupFolder } from "./folder-lock.ts";
-import { findNewestBackup } from "./newest-backup.ts";
-import { checkRestore, restoreBackup } from "./restore-backup.ts";
-import { type VerifiedBackup, verifyBackup } from "./verify-backup.ts";
+import { createRefusal, createSettingError } from "../backup/backup-error.ts";
+import { type BackupSettings, readBackupSettings } from "../backup/backup-settings.ts";
+import { openRegularFile } from "../backup/copy-files.ts";
+import { lockBackupFolder } from "../backup/folder-lock.ts";
+import { findNewestBackup } from "../backup/newest-backup.ts";
+import { checkRestore, restoreBackup } from "../backup/restore-backup.ts";
+import { type VerifiedBackup, verifyBackup } from "../backup/verify-backup.ts";
+import { createConfirmPrompt } from "../node/confirm-prompt.ts";
+import { createUsageError } from "./command-error.ts";
+import { formatForTerminal, formatJsonLine } from "./terminal-output.ts";
 
 export const RESTORE_HELP = `groundcrew restore BACKUP [--check] [--yes] [--without PART] [--json]
 
@@ -44,7 +44,7 @@ interface RestoreCommandOptions {
   without: Set<BackupPart>;
 }
 
-/** Runs `groundcrew restore` and returns what it prints. Throws a CommandError when it refuses or fails. */
+/** Runs `groundcrew restore` and returns what it prints. Throws a CommandError or BackupError when it refuses or fails. */
 export async function runRestoreCommand(
   args: readonly string[],
   { json }: { json: boolean },
