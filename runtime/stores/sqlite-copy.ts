@@ -4,9 +4,15 @@ import { join } from "node:path";
 import { backup, type DatabaseSync } from "node:sqlite";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { HOUR, type Ms } from "../../shared/time.ts";
+import { wait } from "../../shared/wait.ts";
+import { isLockedError } from "./sqlite-errors.ts";
 
 /** Pages copied in one step: 256 (1 MiB). Requests are handled between two steps. */
 const STEP_PAGES = 256;
+
+/** Attempts to begin a copy, and the delay between two: 5 s in all, while a transaction takes milliseconds. */
+const MAX_ATTEMPTS = 200;
+const RETRY_DELAY: Ms = 25;
 
 /** Age from which a copy counts as left behind by a process that was killed: an hour. */
 const LEFTOVER_AGE: Ms = HOUR;
@@ -24,7 +30,7 @@ export async function saveSqliteCopy(database: DatabaseSync, folder: string): Pr
   try {
     // The file exists with its mode before it has content.
     closeSync(openSync(path, "wx", 0o600));
-    await backup(database, path, { rate: STEP_PAGES });
+    await copyWithRetries(database, path);
     syncFile(path);
   } catch (error) {
     rmSync(path, { force: true });
@@ -33,6 +39,23 @@ export async function saveSqliteCopy(database: DatabaseSync, folder: string): Pr
     });
   }
   return name;
+}
+
+/**
+ * Repeats a copy that did not begin: when the first step meets a transaction of this process, Node rejects with SQLite's
+ * code 0, "not an error". Later steps are repeated by Node itself.
+ */
+async function copyWithRetries(database: DatabaseSync, path: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await backup(database, path, { rate: STEP_PAGES });
+      return;
+    } catch (error) {
+      const isUnbegun = error instanceof Error && "errcode" in error && (error.errcode === 0 || isLockedError(error));
+      if (!isUnbegun || attempt >= MAX_ATTEMPTS) throw error;
+      await wait(RETRY_DELAY);
+    }
+  }
 }
 
 /** Whether a text is the name of a copy, and nothing else. */
