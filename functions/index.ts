@@ -30,6 +30,7 @@ import { jobsTick } from "./poll/jobs-tick.ts";
 import { observeHandler } from "./poll/observe-handler.ts";
 import { pollTick } from "./poll/poll-tick.ts";
 import { readyRoute } from "./ready.ts";
+import { storeCopyRoute } from "./store-copy.ts";
 import { storeTick } from "./store-tick.ts";
 import { digestTick } from "./telegram/digest/digest-tick.ts";
 import { createLiveMessageRules } from "./telegram/live-messages/live-message-rules.ts";
@@ -75,6 +76,7 @@ export const manifest: Manifest = {
     chatWriteRoute,
     agentsRoute,
     holdsRoute,
+    storeCopyRoute,
     ...ticketRoutes,
     sessionsRoute,
     exchangeRoute,

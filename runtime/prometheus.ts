@@ -13,6 +13,7 @@ import { workKeys } from "../shared/work/context/work-keys.ts";
 import { readStoredBudget } from "../shared/work/forecast/budget.ts";
 import type { KeptConfidence } from "../shared/work/forecast/confidence.ts";
 import { readAllSpending } from "../shared/work/time/spending.ts";
+import { createBackupGauges } from "./backup-gauges.ts";
 import { clearMetric } from "./clear-metric.ts";
 import { createPlaneGauges } from "./plane-gauges.ts";
 
@@ -34,6 +35,10 @@ interface PrometheusOptions {
   getPlaneSettings?: () => PlaneSettings | undefined;
   /** Also export the process's own memory, CPU and event loop. */
   processMetrics: boolean;
+  /** BACKUP_FOLDER. */
+  backupFolder?: string;
+  /** Default: the machine's clock. */
+  clock?: () => number;
 }
 
 /** Creates the product's metrics in a separate Prometheus registry. Values that the store counts are read at each scrape. */
@@ -41,7 +46,7 @@ export function createPrometheusMetrics(options: PrometheusOptions): {
   metrics: Metrics;
   scrape: NonNullable<Deps["scrape"]>;
 } {
-  const { store, storeHealth, processMetrics, getPlaneSettings = () => undefined } = options;
+  const { store, storeHealth, processMetrics, getPlaneSettings = () => undefined, clock = Date.now } = options;
   const registry = new Registry();
   const registers = [registry];
   const counters = new Map<CounterName, Counter>();
@@ -58,6 +63,7 @@ export function createPrometheusMetrics(options: PrometheusOptions): {
   }
   // From the beginning, because an increase is seen only between two values.
   for (const reason of CLAIM_END_REASONS) counters.get("groundcrew_claims_ended_total")?.inc({ reason }, 0);
+  const backupGauges = createBackupGauges({ folder: options.backupFolder, clock, registry });
   const planeGauges = createPlaneGauges({ store, getPlaneSettings, registry });
   const gauge = (name: string, help: string) => new Gauge({ name, help, labelNames: ["queue"], registers });
   const depth = gauge("groundcrew_queue_depth", "Jobs that wait or are being worked.");
@@ -194,6 +200,7 @@ export function createPrometheusMetrics(options: PrometheusOptions): {
       observe: (name, seconds, labels = {}) => histograms.get(name)?.observe(labels, seconds),
     },
     async scrape() {
+      backupGauges.update();
       const updates = [
         updateQueueGauges(),
         updateWorkCounters(),

@@ -63,6 +63,8 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
     store: openedStore,
     storeHealth,
     processMetrics: options.processMetrics ?? false,
+    clock,
+    ...omitUndefined({ backupFolder: settings.backupFolder }),
   });
   const readAsset = createAssetReader();
   const parts = {

@@ -6,6 +6,7 @@ import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createRedactor } from "../../shared/redact.ts";
 import { createTelegramBot } from "../../shared/telegram/create-telegram-bot.ts";
 import { checkAgents } from "./agents.ts";
+import { type BackupProbe, checkBackup } from "./backup.ts";
 import { type DoctorCheck, reportOk } from "./check.ts";
 import { checkKnownOpenclaw, type KnownVersions } from "./known-versions.ts";
 import { checkOpenclaw } from "./openclaw.ts";
@@ -26,6 +27,8 @@ export interface DoctorDeps extends QueryDeps {
   parsed: ParsedSettings;
   /** Inspects the store and changes nothing; `isRuntimeAlive`: a running Groundcrew may have it open. */
   probeStore: (settings: Settings, isRuntimeAlive: boolean) => Promise<StoreProbe>;
+  /** Inspects the folder of backups and changes nothing. */
+  probeBackups: (folder: string) => BackupProbe;
   /** Reads the skill on this machine; used only where OpenClaw wakes agents. */
   skill: SkillReader;
   /** OpenClaw's settings on this machine, if there are any. */
@@ -69,6 +72,8 @@ async function checkSystem(deps: DoctorDeps, settings: Settings): Promise<Doctor
   const isAlive = runtimeProbe?.alive === true;
   const runtimeUse = { isAlive, ...omitUndefined({ failure: getStoreFailure(runtimeProbe) }) };
   const store = checkStore(await deps.probeStore(settings, isAlive), runtimeUse);
+  const backup =
+    settings.backupFolder === undefined ? [] : [checkBackup(deps.probeBackups(settings.backupFolder), deps.clock())];
   const runtime =
     url && runtimeProbe
       ? checkRuntime(url, runtimeProbe, settings)
@@ -90,7 +95,7 @@ async function checkSystem(deps: DoctorDeps, settings: Settings): Promise<Doctor
     ...checkKnownOpenclaw(await findOpenclawVersion(deps.skill, settings), deps.knownVersions?.openclaw),
     ...(deps.openclawConfig ? await checkOpenclawAccess(deps.openclawConfig, settings) : []),
   ];
-  return [...store, ...runtime, ...publicAddress, ...plane, ...telegram, ...openclaw];
+  return [...store, ...backup, ...runtime, ...publicAddress, ...plane, ...telegram, ...openclaw];
 }
 
 async function checkPlaneSetup(deps: DoctorDeps, settings: Settings, hasCanary: boolean): Promise<DoctorCheck[]> {

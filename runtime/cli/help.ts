@@ -14,6 +14,7 @@ Calls an agent's tools: lists, claims, does and reports tasks through Groundcrew
 
 groundcrew runner runs approved tickets as Claude Code sessions on this machine (groundcrew runner --help).
 groundcrew openclaw upgrades OpenClaw on this machine, with a backup and a way back (groundcrew openclaw --help).
+groundcrew backup and groundcrew restore save and restore an installation (groundcrew backup --help).
 
 Requires GROUNDCREW_URL, for example https://crew.example.com, and the agent's token in GROUNDCREW_TOKEN, in the file that
 GROUNDCREW_TOKEN_FILE names, or in .groundcrew/token in this folder or one above (readable by you only).

@@ -2,6 +2,8 @@ import { text } from "node:stream/consumers";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { VERSION } from "../../shared/version.ts";
+import { BackupError } from "../backup/backup-error.ts";
+import { readEnvironment } from "../node/settings-files.ts";
 import { readAgentToken, rejectTokenArguments } from "./agent-token.ts";
 import { type ApiClient, createApiClient } from "./api-client.ts";
 import { CommandError, createUsageError, EXIT } from "./command-error.ts";
@@ -34,13 +36,20 @@ export async function runCli(args: readonly string[], host: CliEnvironment): Pro
     host.out(await executeCommand(options, host));
     return EXIT.done;
   } catch (thrown) {
-    const error = thrown instanceof CommandError ? thrown : new CommandError(EXIT.failed, getErrorMessage(thrown));
+    const error = toCommandError(thrown);
     const { code, message, retryAfter, exit } = error;
     const wait = retryAfter === undefined ? "" : ` (try again in ${retryAfter} s)`;
     const fields = { code, message, ...omitUndefined({ retry_after: retryAfter }) };
     host.err(options.json ? formatJsonLine({ error: fields }) : formatForTerminal(`groundcrew: ${message}${wait}`));
     return exit;
   }
+}
+
+function toCommandError(thrown: unknown): CommandError {
+  if (thrown instanceof CommandError) return thrown;
+  if (!(thrown instanceof BackupError)) return new CommandError(EXIT.failed, getErrorMessage(thrown));
+  const { kind, message } = thrown;
+  return new CommandError(kind === "setting" ? EXIT.config : EXIT.failed, message, { code: kind });
 }
 
 async function executeCommand(options: CliOptions, host: CliEnvironment): Promise<string> {
@@ -51,6 +60,7 @@ async function executeCommand(options: CliOptions, host: CliEnvironment): Promis
   if (options.tool === undefined) return buildHelp(env, cwd);
   if (options.tool === "tickets") return runTicketCommand(options, env, createStdinReader(host.stdin));
   if (options.tool === RUNNER) return runRunnerCommand(options, env);
+  if (options.tool === "backup" || options.tool === "restore") return runBackupOrRestore(options, host);
   const client = createApiClient(findServerAddress(env), await readAgentToken(env, cwd));
   const spec = adaptDownloadSpec(adaptUploadSpec(getToolSpec(await client.specs(), options.tool)));
   if (options.help) return formatForTerminal(renderToolHelp(spec));
@@ -77,6 +87,18 @@ async function runOpenclaw({ help, rest, json }: CliOptions, host: CliEnvironmen
   const { output, exit } = await runOpenclawCommand(rest, json, host);
   host.out(output);
   return exit;
+}
+
+/** Backs up or restores this installation; its modules are loaded only for that, too. */
+async function runBackupOrRestore(options: CliOptions, { env, stdin }: CliEnvironment): Promise<string> {
+  const { tool, rest, help } = options;
+  const settingsEnv = readEnvironment(env);
+  if (tool === "restore") {
+    const { RESTORE_HELP, runRestoreCommand } = await import("./restore-command.ts");
+    return help ? formatForTerminal(RESTORE_HELP) : runRestoreCommand(rest, options, settingsEnv);
+  }
+  const { BACKUP_HELP, runBackupCommand } = await import("./backup-command.ts");
+  return help ? formatForTerminal(BACKUP_HELP) : runBackupCommand(rest, options, { env: settingsEnv, stdin });
 }
 
 /** Calls the tool, or streams its file from or to the local disk. */

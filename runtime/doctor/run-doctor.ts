@@ -4,6 +4,7 @@ import { DEFAULT_SECRETS_FILE } from "../../shared/config/environment.ts";
 import { parseSettings, readSettingsParts } from "../../shared/config/settings.ts";
 import { readKnownVersions } from "../node/known-versions.ts";
 import { nodeFiles } from "../node/settings-files.ts";
+import { inspectBackups } from "./inspect-backups.ts";
 import { inspectStore } from "./inspect-store.ts";
 import { findAdminAccount, listPrivateFiles, readWebhookTarget } from "./local-files.ts";
 import { findOpenclawConfig } from "./openclaw-config-files.ts";
@@ -44,6 +45,7 @@ export async function runDoctor(
   const findings = await runDoctorChecks({
     parsed,
     probeStore: inspectStore,
+    probeBackups: inspectBackups,
     skill: createSkillProbe(ownEnv),
     openclawConfig: findOpenclawConfig(env),
     knownVersions: readKnownVersions(),

@@ -59,7 +59,9 @@ export function getFileFingerprint(path: string): string {
   return stats ? [stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(":") : "";
 }
 
-/** Reads the environment, which overrides `.env` in the working directory. */
-export function readEnvironment(): Record<string, string | undefined> {
-  return { ...parseEnv(nodeFiles.read(".env")?.text ?? ""), ...process.env };
+/** Reads the settings of an environment, by default this process's, which overrides `.env` in the working directory. */
+export function readEnvironment(
+  env: Record<string, string | undefined> = process.env,
+): Record<string, string | undefined> {
+  return { ...parseEnv(nodeFiles.read(".env")?.text ?? ""), ...env };
 }

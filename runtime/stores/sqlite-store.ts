@@ -8,6 +8,7 @@ import type { SqlDriver } from "../../shared/store/sql/driver.ts";
 import { createSqlStore } from "../../shared/store/sql/sql-store.ts";
 import type { Ms } from "../../shared/time.ts";
 import { readDiskSpace } from "./disk-space.ts";
+import { saveSqliteCopy } from "./sqlite-copy.ts";
 import { describeLostFile, describeOpenError, describeStatementError } from "./sqlite-errors.ts";
 import { convertOldFile, enableIncrementalVacuum, reclaimPages } from "./sqlite-space.ts";
 import { STORE_FILE_NAME } from "./store-file.ts";
@@ -100,6 +101,7 @@ function createSqliteDriver(path: string, log: Log | undefined): SqlDriver {
     soon: setImmediate,
     reclaimSpace: () => reclaimPages(database),
     readCapacity: () => ({ disk: readDiskSpace(dirname(path)) }),
+    saveCopy: () => saveSqliteCopy(database, dirname(path)),
     close: () => database.close(),
   };
 }

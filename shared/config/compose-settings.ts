@@ -6,6 +6,9 @@ import type { Secrets } from "./secrets.ts";
 import type { Settings } from "./settings.ts";
 import { type FileSettings, toSettingName } from "./settings-file.ts";
 
+/** Secrets that are URLs: only the passwords in them are secret. */
+const URL_SECRETS = ["STORE_URL", "BACKUP_DATABASE_URL"];
+
 const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
 
 /** Composes the settings from parts that were checked and have no problems. */
@@ -43,6 +46,7 @@ export function composeSettings(
         : undefined,
     }),
     store: { url: storeUrl, prefix: env.STORE_PREFIX },
+    ...omitUndefined({ backupFolder: env.BACKUP_FOLDER }),
     ...omitUndefined({
       telegram: enabled.telegram
         ? {
@@ -86,7 +90,7 @@ function collectAgentKeys(secrets: Secrets, file: FileSettings): Record<string, 
 /** A hook's URL often is the only credential needed to call it, so the whole URL is a secret; its host is not. */
 function collectSecretValues(secrets: Secrets, file: FileSettings): string[] {
   const values = [...secrets].flatMap(([name, texts]) =>
-    name === "STORE_URL" ? texts.flatMap(parsePasswords) : texts,
+    URL_SECRETS.includes(name) ? texts.flatMap(parsePasswords) : texts,
   );
   const wakes = file.agents.flatMap(({ wake }) => (wake.kind === "webhook" ? [wake] : []));
   const webhooks = [...wakes, ...file.forward];
@@ -94,7 +98,7 @@ function collectSecretValues(secrets: Secrets, file: FileSettings): string[] {
   return [...new Set([...values, ...webhooks.map(({ secret }) => secret), ...addresses.map(({ href }) => href)])];
 }
 
-/** The password of a store's URL, both URL-encoded and decoded, because either form may appear in an error. */
+/** The password of a URL, both URL-encoded and decoded, because either form may appear in an error. */
 function parsePasswords(url: string): string[] {
   const password = URL.canParse(url) ? new URL(url).password : "";
   if (password === "") return [];

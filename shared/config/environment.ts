@@ -207,6 +207,21 @@ export const environmentSchema = z.object({
     meaning:
       "The settings file: agents, notifications and other structured settings. Default: groundcrew.json beside SECRETS_FILE, if it exists.",
   }),
+  BACKUP_FOLDER: z.string().optional().describe("the path of a folder").meta({
+    meaning:
+      "Folder in which `groundcrew backup` stores backups, one folder each. Groundcrew reads the age and size of the newest one from it.",
+  }),
+  BACKUP_UPLOADS: z.string().optional().describe("the path of a folder").meta({
+    meaning: "Folder with the files that were uploaded to Plane. Only backup and restore read it.",
+  }),
+  BACKUP_AFTER: z
+    .string()
+    .optional()
+    .describe("a program and its arguments, separated by spaces, for example restic backup {backup}")
+    .meta({
+      meaning:
+        "Program that backup runs after each backup, without a shell. {backup} is replaced by the path of the backup, {folder} by BACKUP_FOLDER.",
+    }),
   WEBHOOK_MAX_BYTES: countSchema
     .refine((bytes) => bytes >= 1024)
     .default(2 * 1024 * 1024)

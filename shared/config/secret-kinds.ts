@@ -37,6 +37,12 @@ const SECRETS: Record<string, SecretKind> = {
     meaning: "Store: an embedded file, Redis, or memory (lost at every restart). Default: file:./data.",
     many: false,
   },
+  BACKUP_DATABASE_URL: {
+    form: /^postgres(ql)?:\/\/[^/]+\/[^/?]+$/,
+    wanted: "postgresql://<user>:<password>@<host>:<port>/<database>",
+    meaning: "Plane's PostgreSQL database. Only backup and restore use it. Without it a backup contains no database.",
+    many: false,
+  },
   TELEGRAM_BOT_TOKEN: {
     form: /^[\w-]+:[\w-]+$/,
     wanted: "a bot's token as BotFather shows it",

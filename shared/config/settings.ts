@@ -55,6 +55,8 @@ export interface Settings extends FileSettings {
   trustedProxies: string[];
   plane?: PlaneSettings;
   store: { url: string; prefix: string };
+  /** The folder with the backups, for their age and size. */
+  backupFolder?: string;
   telegram?: TelegramSettings;
   /** The OpenClaw gateway that wakes agents, and its `hooks.token`. */
   openclaw?: { url?: string; token?: string };

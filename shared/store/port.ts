@@ -99,5 +99,10 @@ export interface Store extends JobOperations, BucketOperations {
    */
   reclaimSpace(): Promise<boolean>;
   readCapacity(): Promise<StoreCapacity>;
+  /**
+   * Writes a copy of the embedded file beside it, complete and consistent also while others write, and returns its name
+   * in the store's folder. The caller removes it. Absent where an engine has no file.
+   */
+  saveCopy?(): Promise<string>;
   close(): Promise<void>;
 }

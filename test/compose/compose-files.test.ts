@@ -25,7 +25,7 @@ describe("The compose files", { timeout: 60_000 }, () => {
 
   test("pass each setting under its own name", () => {
     const services = parseComposeFile("compose.yaml")["services"] as Record<string, ComposeService>;
-    const fixed = ["HOST", "PORT", "METRICS_PORT", "SECRETS_FILE"];
+    const fixed = ["HOST", "PORT", "METRICS_PORT", "SECRETS_FILE", "BACKUP_FOLDER", "BACKUP_AFTER"];
     for (const [name, value] of Object.entries(services["groundcrew"]?.environment ?? {}))
       if (!fixed.includes(name)) expect(value, name).toMatch(new RegExp(`^\\$\\{${name}:-`));
   });

@@ -41,9 +41,10 @@ export async function startPostgres(): Promise<TestPostgres> {
   return {
     admin,
     query: (sql, env = {}) =>
-      execFileSync(join(POSTGRES_PROGRAMS, "psql"), ["-X", "-A", "-t", "-c", sql], {
+      execFileSync(join(POSTGRES_PROGRAMS, "psql"), ["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql], {
         env: { PGDATABASE: "postgres", ...admin, ...env },
         encoding: "utf8",
+        stdio: ["ignore", "pipe", "pipe"],
       }).trim(),
     stop: () => {
       runProgram("pg_ctl", "-m", "immediate", "stop");

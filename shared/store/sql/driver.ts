@@ -18,6 +18,8 @@ export interface SqlDriver {
   /** Gives space of deleted rows back to the file system in one short step; see `Store.reclaimSpace`. */
   reclaimSpace?(): boolean;
   readCapacity?(): StoreCapacity;
+  /** See `Store.saveCopy`. */
+  saveCopy?(): Promise<string>;
   close(): void;
 }
 

@@ -1,3 +1,4 @@
+import { omitUndefined } from "../../omit-undefined.ts";
 import type { Ms } from "../../time.ts";
 import { checkCommit, checkKey, checkMs, checkName, checkSpend } from "../check-commit.ts";
 import type { Store } from "../port.ts";
@@ -185,6 +186,7 @@ export function createSqlStore(
       assertOpen();
       return driver.readCapacity?.() ?? {};
     },
+    ...omitUndefined({ saveCopy: driver.saveCopy }),
     async close() {
       if (closed) return;
       closed = true;

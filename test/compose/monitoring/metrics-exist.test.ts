@@ -3,17 +3,15 @@ import { findMetrics, listDashboardQueries, listRuleQueries } from "./queries.ts
 import { findUnknownNames, parseMetrics } from "./reported-metrics.ts";
 import { runWorkingProduct } from "./working-product.ts";
 
-/** Metrics of backups, which nothing reports yet: dashboards and rules use them as soon as they exist. */
-const NOT_REPORTED_YET = ["groundcrew_backup_age_seconds"];
 const FAMILIES = /^(groundcrew|plane)_/;
 
 test("MONITOR-03 MONITOR-04 The metrics of a product in which agents work contain every name that dashboards and alerts use", async () => {
   const reported = parseMetrics((await runWorkingProduct()).metrics);
   const queries = listDashboardQueries("prometheus");
   expect(queries.filter(({ expression }) => findMetrics(expression, FAMILIES).length > 0).length).toBeGreaterThan(40);
-  expect(findUnknownNames(reported, queries, FAMILIES, NOT_REPORTED_YET)).toEqual([]);
+  expect(findUnknownNames(reported, queries, FAMILIES)).toEqual([]);
   expect(listRuleQueries().length).toBeGreaterThan(20);
-  expect(findUnknownNames(reported, listRuleQueries(), FAMILIES, NOT_REPORTED_YET)).toEqual([]);
+  expect(findUnknownNames(reported, listRuleQueries(), FAMILIES)).toEqual([]);
   // What does not exist is found.
   const wrong = [
     "max(groundcrew_plane_down)",
@@ -28,6 +26,4 @@ test("MONITOR-03 MONITOR-04 The metrics of a product in which agents work contai
     "a panel: groundcrew_tasks agent=Thot",
     "a panel: groundcrew_tasks status=asleep",
   ]);
-  // Once it is reported, the exception has to go.
-  expect(NOT_REPORTED_YET.filter((name) => reported.types.has(name))).toEqual([]);
 });

@@ -25,15 +25,14 @@ export function parseMetrics(text: string): ReportedMetrics {
 /** The metric of a sample: histograms have three kinds of them. */
 const toMetric = (sample: string) => sample.replace(/_seconds_(bucket|sum|count)$/, "_seconds");
 
-/** Lists what queries name of these families and the program does not report, except for metrics in `ignored`. */
+/** Lists what queries name of these families and the program does not report. */
 export function findUnknownNames(
   { types, labels }: ReportedMetrics,
   queries: readonly PromQuery[],
   families: RegExp,
-  ignored: readonly string[] = [],
 ): string[] {
   return queries.flatMap(({ place, expression, shownLabels }) => {
-    const metrics = findMetrics(expression, families).filter(({ name }) => !ignored.includes(name));
+    const metrics = findMetrics(expression, families);
     const groupLabels = [...findGroupLabels(expression), ...shownLabels];
     return metrics.flatMap((named) => {
       const name = toMetric(named.name);

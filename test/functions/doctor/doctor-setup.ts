@@ -58,6 +58,7 @@ export async function createDoctorSetup(options: PlaneSimulatorOptions = {}) {
   async function examine(): Promise<DoctorFindings> {
     return runDoctorChecks({
       parsed: parseTestSettings(env, { "crew.json": JSON.stringify(config) }),
+      probeBackups: () => ({ problem: "not configured" }),
       probeStore: async () => ({ kind: "file", folder: "data", mode: 0o700, file: true, writable: true }),
       skill: NO_OPENCLAW,
       files: [],

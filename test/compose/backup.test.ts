@@ -1,0 +1,248 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { hasPostgres, POSTGRES_PROGRAMS, startPostgres, type TestPostgres } from "../support/postgres-server.ts";
+
+const FULL = Boolean(process.env["FULL"]);
+const LIMIT_MS = 120_000;
+const ENV_FILE = "PLANE_SECRET_KEY='marked-secret of compose'\nPLANE_WORKSPACE=javisi\n";
+/** A word that a shell would run. */
+const OWNED = `--tag=$(touch$${"{IFS}"}owned)`;
+const ROWS = "SELECT count(*), md5(string_agg(t::text, ',' ORDER BY id)) FROM issues t";
+
+describe.skipIf(!hasPostgres())("INFRA-05 compose/backup and compose/restore", { timeout: LIMIT_MS }, () => {
+  let postgres: TestPostgres;
+  let account: Record<string, string> = {};
+
+  beforeAll(async () => {
+    postgres = await startPostgres();
+    postgres.query("CREATE ROLE plane LOGIN PASSWORD 'plane'");
+    postgres.query("CREATE DATABASE plane_production OWNER plane");
+    account = { ...postgres.admin, PGUSER: "plane", PGPASSWORD: "plane", PGDATABASE: "plane_production" };
+    postgres.query(
+      "CREATE TABLE issues AS SELECT i AS id, 'Ticket ' || i AS name FROM generate_series(1, 2000) i",
+      account,
+    );
+  }, 60_000);
+
+  afterAll(() => postgres.stop());
+
+  /** A server with compose/ and a docker that runs on this machine what containers would run. */
+  function createServer(services: readonly string[] = ["groundcrew", "api", "storage", "postgres"]) {
+    const folder = realpathSync(mkdtempSync(join(tmpdir(), "groundcrew-compose-")));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const path = (name: string) => join(folder, name);
+    for (const name of [
+      "compose",
+      "runtime/backup",
+      "bin",
+      "container",
+      "volumes/data/agents",
+      "volumes/uploads/b",
+      "volumes/backups",
+    ])
+      mkdirSync(path(name), { recursive: true });
+    for (const name of ["backup", "restore", "setup-checks"]) cpSync(`compose/${name}`, path(`compose/${name}`));
+    for (const name of ["dump-database", "restore-database"])
+      cpSync(`runtime/backup/${name}`, path(`runtime/backup/${name}`));
+    const standIn = resolve("test/compose/docker-containers.ts");
+    const wrapper = `#!/bin/sh\nexec ${process.execPath} --disable-warning=ExperimentalWarning ${standIn} "$@"\n`;
+    writeFileSync(path("bin/docker"), wrapper);
+    chmodSync(path("bin/docker"), 0o755);
+    writeFileSync(path("compose/.env"), ENV_FILE, { mode: 0o600 });
+    writeFileSync(path("volumes/data/secrets.json"), '{"ADMIN_TOKEN":"marked-secret-admin-token"}', { mode: 0o600 });
+    writeFileSync(path("volumes/uploads/b/picture.png"), "a picture");
+    const shared = { PLANE_USER: "plane", PLANE_PASSWORD: "plane", PLANE_DATABASE: "plane_production" };
+    const config = {
+      log: path("calls"),
+      services,
+      cwd: path("container"),
+      env: {
+        groundcrew: {
+          SECRETS_FILE: path("volumes/data/secrets.json"),
+          STORE_URL: `file:${path("volumes/data/store")}`,
+          BACKUP_FOLDER: path("volumes/backups"),
+          PLANE_URL: "https://work.example.com",
+          PLANE_WORKSPACE: "javisi",
+          PORT: "1",
+        },
+        postgres: account,
+        "shared-database": { ...postgres.admin, ...shared },
+      },
+      volumes: { groundcrew_uploads: path("volumes/uploads") },
+      mounts: { "/backups": path("volumes/backups") },
+    };
+    return {
+      path,
+      read: (name: string) => readFileSync(path(name), "utf8"),
+      run(script: "backup" | "restore", args: readonly string[] = [], extra: object = {}) {
+        return spawnSync("sh", [path(`compose/${script}`), ...args], {
+          env: {
+            PATH: `${path("bin")}:${POSTGRES_PROGRAMS}:${process.env["PATH"]}`,
+            STAND_IN: JSON.stringify({ ...config, ...extra }),
+          },
+          encoding: "utf8",
+          input: "",
+        });
+      },
+      listBackups: () => readdirSync(path("volumes/backups")).filter((name) => !name.startsWith(".")),
+      listCalls: (): string[][] =>
+        readFileSync(path("calls"), "utf8")
+          .trim()
+          .split("\n")
+          .map((line) => JSON.parse(line)),
+    };
+  }
+
+  test("save database, uploads, secrets and .env, and restore all of it on a new server", () => {
+    const server = createServer();
+    const before = postgres.query(ROWS, account);
+    const saved = server.run("backup", ["--json"]);
+    expect(saved.status, saved.stderr).toBe(0);
+    const { name, parts } = JSON.parse(saved.stdout);
+    expect(parts.sort()).toEqual(["database", "secrets", "settings", "uploads"]);
+    const backup = server.path(`volumes/backups/${name}`);
+    expect(statSync(join(backup, "settings/compose.env")).mode & 0o777).toBe(0o600);
+    expect(server.read("calls")).not.toContain("marked-secret");
+    execFileSync("sha256sum", ["--check", "--quiet", "SHA256SUMS"], { cwd: backup });
+
+    postgres.query("DROP TABLE issues; CREATE TABLE rubbish (id int)", account);
+    for (const lost of ["compose/.env", "volumes/data/secrets.json", "volumes/uploads/b"])
+      rmSync(server.path(lost), { recursive: true });
+    const restored = server.run("restore", [backup, "--yes"]);
+    expect(restored.status, restored.stderr).toBe(0);
+    expect(postgres.query(ROWS, account)).toBe(before);
+    expect(server.read("compose/.env")).toBe(ENV_FILE);
+    expect(server.read("volumes/data/secrets.json")).toContain("marked-secret-admin-token");
+    expect(server.read("volumes/uploads/b/picture.png")).toBe("a picture");
+    const verbs = server.listCalls().map(([, verb, ...rest]) => (verb === "stop" ? `stop ${rest.join(" ")}` : verb));
+    expect(verbs.slice(verbs.indexOf("stop groundcrew api storage"))).toEqual([
+      "stop groundcrew api storage",
+      "run",
+      "run",
+      "exec",
+      "run",
+      "up",
+    ]);
+    expect(postgres.query("SELECT count(*) FROM pg_tables WHERE tablename = 'rubbish'", account)).toBe("0");
+  });
+
+  test.skipIf(!FULL)("use the shared PostgreSQL with the account of Plane", () => {
+    const server = createServer(["groundcrew", "shared-database", "api"]);
+    const before = postgres.query(ROWS, account);
+    const saved = server.run("backup");
+    expect(saved.status, saved.stderr).toBe(0);
+    const [name = ""] = server.listBackups();
+    expect(saved.stdout).toContain(name);
+    postgres.query("UPDATE issues SET name = 'changed'", account);
+    const restored = server.run("restore", [name, "--yes"]);
+    expect(restored.status, restored.stderr).toBe(0);
+    expect(postgres.query(ROWS, account)).toBe(before);
+    expect(postgres.query("SELECT tableowner FROM pg_tables WHERE tablename = 'issues'", account)).toBe("plane");
+  });
+
+  test("make no backup when the dump breaks off", () => {
+    const server = createServer();
+    const { status, stderr } = server.run("backup", [], { breaks: { service: "postgres", after: 3_000 } });
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("The dump on standard input is incomplete");
+    expect(readdirSync(server.path("volumes/backups"))).toEqual([".lock"]);
+  });
+
+  test.skipIf(!FULL)("leave everything as it was when a backup is damaged, and stop nothing", () => {
+    const server = createServer();
+    expect(server.run("backup").status).toBe(0);
+    const [name = ""] = server.listBackups();
+    writeFileSync(server.path(`volumes/backups/${name}/database.dump`), "PGDMP, but no more");
+    const before = postgres.query(ROWS, account);
+    const { status, stderr } = server.run("restore", [name, "--yes"]);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("database.dump was changed. Nothing was changed.");
+    expect(server.listCalls().map(([, verb]) => verb)).not.toContain("stop");
+    expect(postgres.query(ROWS, account)).toBe(before);
+  });
+
+  test.skipIf(!FULL)("start everything again when the backup is of another installation", () => {
+    const server = createServer();
+    expect(server.run("backup").status).toBe(0);
+    const [name = ""] = server.listBackups();
+    const before = postgres.query(ROWS, account);
+    const manifest = server.path(`volumes/backups/${name}/manifest.json`);
+    writeFileSync(manifest, readFileSync(manifest, "utf8").replace("javisi", "others"));
+    const { status, stderr } = server.run("restore", [name, "--yes"]);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("With --other-installation it is restored nevertheless.");
+    expect(stderr).toContain("everything was started again");
+    expect(server.listCalls().at(-1)).toEqual(["compose", "up", "-d"]);
+    expect(postgres.query(ROWS, account)).toBe(before);
+  });
+
+  test("leave the database as it was when its dump cannot be restored completely", () => {
+    const server = createServer();
+    const before = postgres.query(ROWS, account);
+    const dump = execFileSync(join(POSTGRES_PROGRAMS, "pg_dump"), ["--format=custom"], { env: account });
+    const half = dump.subarray(0, dump.length - 5_000);
+    const { status } = spawnSync("sh", [server.path("runtime/backup/restore-database")], {
+      env: { ...account, PATH: `${POSTGRES_PROGRAMS}:${process.env["PATH"]}` },
+      input: half,
+    });
+    expect(status).not.toBe(0);
+    expect(postgres.query(ROWS, account)).toBe(before);
+  });
+
+  test.skipIf(!FULL)("ask on a terminal only, and refuse a backup that does not exist", () => {
+    const server = createServer();
+    expect(server.run("backup").status).toBe(0);
+    const [name = ""] = server.listBackups();
+    const unasked = server.run("restore", [name]);
+    expect(unasked.stderr).toContain("confirmed on a terminal, or with --yes. Nothing was changed.");
+    expect(unasked.status).toBe(64);
+    expect(server.run("restore", ["2026-01-01T00-00-00Z", "--yes"]).stderr).toContain("does not exist");
+    expect(server.run("restore", ["a/b"]).stderr).toContain("absolute path");
+  });
+
+  test.skipIf(!FULL)("run BACKUP_AFTER on the host, word by word and without a shell", () => {
+    const server = createServer();
+    const target = server.path("sent");
+    writeFileSync(
+      server.path("bin/restic"),
+      `#!/bin/sh\nfor word in "$@"; do printf '%s\\n' "$word"; done >${target}\n`,
+    );
+    chmodSync(server.path("bin/restic"), 0o755);
+    const folder = server.path("volumes/backups");
+    const after = `BACKUP_AFTER=restic backup ${OWNED} {backup} ; * from={folder}\n`;
+    writeFileSync(server.path("compose/.env"), `${ENV_FILE}BACKUP_FOLDER=${folder}\n${after}`);
+    const { status, stderr } = server.run("backup");
+    expect(status, stderr).toBe(0);
+    const [name] = server.listBackups();
+    expect(readFileSync(target, "utf8").trim().split("\n")).toEqual([
+      "backup",
+      OWNED,
+      `${folder}/${name}`,
+      ";",
+      "*",
+      `from=${folder}`,
+    ]);
+    expect(existsSync(server.path("compose/owned"))).toBe(false);
+    writeFileSync(server.path("bin/restic"), "#!/bin/sh\nexit 3\n");
+    rmSync(join(folder, name ?? ""), { recursive: true });
+    const failed = server.run("backup");
+    expect(failed.status).toBe(1);
+    expect(failed.stderr).toContain("was made, but BACKUP_AFTER failed");
+    expect(server.listBackups()).toHaveLength(1);
+  });
+});

@@ -1,0 +1,238 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join, resolve } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { lockBackupFolder } from "../../../runtime/backup/folder-lock.ts";
+import { openStore } from "../../../runtime/stores/open-store.ts";
+import { type BackupMachine, createBackupMachine } from "./backup-machine.ts";
+
+const SECRET = /marked-secret/;
+
+/** Puts programs that stand in for real ones on the path, before all others. */
+function addPrograms(machine: BackupMachine, programs: Record<string, string>): Record<string, string> {
+  mkdirSync(join(machine.folder, "bin"), { recursive: true });
+  for (const [name, body] of Object.entries(programs)) {
+    writeFileSync(join(machine.folder, "bin", name), `#!/bin/sh\n${body}\n`);
+    chmodSync(join(machine.folder, "bin", name), 0o755);
+  }
+  return { PATH: `${join(machine.folder, "bin")}:${process.env["PATH"]}` };
+}
+
+async function createStore({ folder }: BackupMachine) {
+  const store = await openStore(`file:${folder}/data`, { prefix: "groundcrew" });
+  await store.commit({
+    put: [{ key: "why:1", value: 1, sets: ["why"] }],
+    jobs: [{ id: "1", queue: "outbox", lane: "a", body: {} }],
+  });
+  await store.close();
+}
+
+test("INFRA-05 A backup is for its owner only, names what it contains, and no secret is printed", async () => {
+  const machine = createBackupMachine({ BACKUP_AFTER: "" });
+  await createStore(machine);
+  symlinkSync("/etc/passwd", join(machine.folder, "uploads/link"));
+  const { exit, out, err } = await machine.run(["backup", "--json"]);
+  expect(exit, err).toBe(0);
+  const result = JSON.parse(out);
+  expect(result).toMatchObject({
+    parts: ["store", "uploads", "secrets"],
+    files: 5,
+    skipped: [join(machine.folder, "uploads/link")],
+  });
+  expect(out + err).not.toMatch(SECRET);
+  for (const entry of readdirSync(machine.backups, { recursive: true, withFileTypes: true })) {
+    const mode = statSync(join(entry.parentPath, entry.name)).mode & 0o777;
+    expect(mode, entry.name).toBe(entry.isDirectory() ? 0o700 : 0o600);
+  }
+  const manifest = JSON.parse(readFileSync(join(result.backup, "manifest.json"), "utf8"));
+  expect(manifest).toMatchObject({
+    kind: "groundcrew-backup",
+    groundcrew: "0.2.0",
+    store: { engine: "sqlite" },
+    plane: { url: "https://work.example.com", workspace: "javisi" },
+  });
+  expect(readdirSync(machine.folder).filter((name) => name.includes("copy"))).toEqual([]);
+});
+
+test("Restored secrets and uploads are those of the backup; what was there is moved aside", async () => {
+  const machine = createBackupMachine();
+  await createStore(machine);
+  expect((await machine.runHere(["backup"])).exit).toBe(0);
+  const [name = ""] = machine.listBackups();
+  machine.write("data/secrets.json", "{}");
+  machine.write("uploads/bucket/picture.png", "another picture");
+  machine.remove("data/agents");
+  const { exit, out, err } = await machine.runHere(["restore", name, "--yes"]);
+  expect(exit, err).toBe(0);
+  expect(machine.read("data/secrets.json")).toContain("marked-secret-admin-token");
+  expect(statSync(join(machine.folder, "data/agents/thot/token")).mode & 0o777).toBe(0o600);
+  expect(machine.read("uploads/bucket/picture.png")).toBe("a picture");
+  const [aside = ""] = /\/\S*before-restore-\S+Z/.exec(out) ?? [];
+  expect(readFileSync(join(aside, "secrets.json"), "utf8")).toBe("{}");
+  const names = readdirSync(join(machine.folder, "data"));
+  expect(names.filter((file) => file.startsWith("groundcrew.db.before-"))).not.toEqual([]);
+  expect(out + err).not.toMatch(SECRET);
+  // The store is there without the work that was under way.
+  const store = await openStore(`file:${machine.folder}/data`, { prefix: "groundcrew" });
+  onTestFinished(() => store.close());
+  expect(await store.count("why")).toBe(1);
+  expect((await store.stats()).queues.outbox.pending).toBe(0);
+});
+
+test("Two runs in one folder exclude each other", async () => {
+  const machine = createBackupMachine();
+  const lock = lockBackupFolder(machine.backups);
+  const refused = await machine.run(["backup"]);
+  expect(refused.exit).toBe(1);
+  expect(refused.err).toContain("Another backup or restore is using");
+  lock.release();
+  expect((await machine.runHere(["backup"])).exit).toBe(0);
+});
+
+test("A run that is killed leaves no backup and no lock, and the next run removes what it left", async () => {
+  const machine = createBackupMachine({ BACKUP_DATABASE_URL: "postgresql://plane:marked-secret@127.0.0.1:1/plane" });
+  const path = addPrograms(machine, { pg_dump: `echo PGDMP; touch ${machine.folder}/dumping; exec sleep 600` });
+  const cli = [resolve("runtime/cli.js"), "backup"];
+  const child: ChildProcess = spawn(process.execPath, cli, {
+    cwd: machine.folder,
+    env: { ...machine.env, ...path },
+    stdio: "ignore",
+    detached: true,
+  });
+  await expect.poll(() => existsSync(join(machine.folder, "dumping")), { timeout: 60_000 }).toBe(true);
+  const exited = once(child, "exit");
+  process.kill(-(child.pid ?? 0), "SIGKILL");
+  await exited;
+  expect(readdirSync(machine.backups).filter((name) => name.startsWith(".partial-"))).toHaveLength(1);
+  expect(machine.listBackups()).toEqual([]);
+  const refused = await machine.runHere(["restore", "latest", "--yes"]);
+  expect(refused.err).toContain("contains no complete backup");
+  const { exit, err } = await machine.runHere(["backup"], { BACKUP_DATABASE_URL: "" });
+  expect(exit, err).toBe(0);
+  expect(readdirSync(machine.backups).sort()).toEqual([".lock", ...machine.listBackups()]);
+}, 90_000);
+
+test.each([
+  ["is missing", "", /pg_dump is not installed: install PostgreSQL's client programs/],
+  ["fails after it has written something", "printf PGDMP; echo 'no space' >&2; exit 1", /pg_dump failed: no space/],
+  ["writes something else", "echo hello", /not in pg_dump's custom format/],
+])("No backup is made when pg_dump %s", async (_, body, reason) => {
+  const machine = createBackupMachine({ BACKUP_DATABASE_URL: "postgresql://plane:marked-secret@127.0.0.1:1/plane" });
+  const env = addPrograms(machine, body === "" ? { sh: 'exec /bin/sh "$@"' } : { pg_dump: body });
+  const path = body === "" ? { PATH: join(machine.folder, "bin") } : env;
+  const { exit, err } = await machine.runHere(["backup"], path);
+  expect(exit).toBe(1);
+  expect(err).toMatch(reason);
+  expect(err).not.toMatch(SECRET);
+  expect(readdirSync(machine.backups)).toEqual([".lock"]);
+});
+
+test("A disk that is full leaves no backup, and earlier ones stay", async () => {
+  const machine = createBackupMachine();
+  expect((await machine.runHere(["backup"])).exit).toBe(0);
+  const [name = ""] = machine.listBackups();
+  // Names contain seconds, and this test takes less than one.
+  renameSync(join(machine.backups, name), join(machine.backups, "2026-01-01T03-00-00Z"));
+  machine.write("uploads/large", "x".repeat(2_000_000));
+  // Beyond this size every write fails, as on a full disk.
+  const command = `ulimit -f 1000; exec ${process.execPath} --disable-warning=ExperimentalWarning ${resolve("runtime/cli.js")} backup`;
+  const child = spawn("sh", ["-c", command], {
+    cwd: machine.folder,
+    env: { ...machine.env, PATH: process.env["PATH"] },
+  });
+  const errors: string[] = [];
+  child.stderr.on("data", (text) => errors.push(String(text)));
+  const [code] = await once(child, "close");
+  expect(code).toBe(1);
+  expect(errors.join("")).toContain("No backup was made");
+  expect(machine.listBackups()).toHaveLength(1);
+  expect(readdirSync(machine.backups)).toHaveLength(2);
+}, 60_000);
+
+test("Old backups are removed, and nothing else in the folder", async () => {
+  const machine = createBackupMachine();
+  expect((await machine.runHere(["backup"])).exit).toBe(0);
+  const [first = ""] = machine.listBackups();
+  const manifest = machine.read(`backups/${first}/manifest.json`);
+  for (let day = 10; day < 29; day += 1) machine.write(`backups/2020-02-${day}T03-00-00Z/manifest.json`, manifest);
+  machine.write("backups/2020-02-01T03-00-00Z/half", "without a manifest");
+  machine.write("backups/notes", "mine");
+  machine.remove(`backups/${first}`);
+  const { out } = await machine.runHere(["backup", "--json"]);
+  expect(JSON.parse(out).removed).toContain("2020-02-10T03-00-00Z");
+  const names = machine.listBackups();
+  expect(names).toContain("notes");
+  expect(names).toContain("2020-02-01T03-00-00Z");
+  expect(names.filter((name) => name.startsWith("2020-02-2"))).toEqual([
+    "2020-02-23T03-00-00Z",
+    "2020-02-24T03-00-00Z",
+    "2020-02-25T03-00-00Z",
+    "2020-02-26T03-00-00Z",
+    "2020-02-27T03-00-00Z",
+    "2020-02-28T03-00-00Z",
+  ]);
+});
+
+test("BACKUP_AFTER gets the backup's path without a shell and without Groundcrew's secrets", async () => {
+  const machine = createBackupMachine({
+    BACKUP_AFTER: "rclone copy {backup} remote:{folder};id",
+    RCLONE_CONFIG: "theirs",
+    PLANE_API_KEY: "marked-secret-key",
+  });
+  const sent = join(machine.folder, "sent");
+  const programs = { rclone: `printf '%s\\n' "$@" >${sent}; env >>${sent}` };
+  const { exit, err } = await machine.run(["backup"], { env: addPrograms(machine, programs) });
+  expect(exit, err).toBe(0);
+  const [name = ""] = machine.listBackups();
+  const text = machine.read("sent");
+  expect(text.split("\n").slice(0, 3)).toEqual(["copy", join(machine.backups, name), `remote:${machine.backups};id`]);
+  expect(text).toContain("RCLONE_CONFIG=theirs");
+  expect(text).not.toMatch(SECRET);
+  expect(text).not.toContain("BACKUP_AFTER");
+});
+
+test("A failure of BACKUP_AFTER is reported, and the backup stays", async () => {
+  const machine = createBackupMachine({ BACKUP_AFTER: "restic backup {backup}" });
+  const { exit, err } = await machine.run(["backup"], { env: addPrograms(machine, { restic: "exit 3" }) });
+  expect(exit).toBe(1);
+  expect(err).toContain("was made, but BACKUP_AFTER failed (restic: exit code 3)");
+  expect(machine.listBackups()).toHaveLength(1);
+});
+
+test("A secret file that is a link is refused, because links are not followed", async () => {
+  const machine = createBackupMachine();
+  machine.remove("data/secrets.json");
+  symlinkSync("/etc/hostname", join(machine.folder, "data/secrets.json"));
+  const { exit, err } = await machine.runHere(["backup"]);
+  expect(exit).not.toBe(0);
+  expect(err).toContain("is a symbolic link");
+  expect(machine.listBackups()).toEqual([]);
+});
+
+test("The command line is checked", async () => {
+  const machine = createBackupMachine({ BACKUP_FOLDER: "" });
+  expect(await machine.runHere(["backup"])).toMatchObject({
+    exit: 78,
+    err: expect.stringMatching(/--to FOLDER, or BACKUP_FOLDER/),
+  });
+  expect(await machine.runHere(["backup", "--too", "x"])).toMatchObject({
+    exit: 2,
+    err: expect.stringMatching(/has no argument --too/),
+  });
+  expect(await machine.runHere(["restore"])).toMatchObject({ exit: 2, err: expect.stringMatching(/Name the backup/) });
+  expect((await machine.runHere(["backup", "--help"])).out).toContain("--to FOLDER");
+  expect((await machine.runHere(["restore", "--help"])).out).toContain("--without PART");
+  expect((await machine.runHere(["backup", "--to", join(machine.folder, "elsewhere")])).exit).toBe(0);
+  expect(readdirSync(join(machine.folder, "elsewhere"))).toHaveLength(2);
+});

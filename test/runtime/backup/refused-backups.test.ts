@@ -1,0 +1,229 @@
+import { createHash } from "node:crypto";
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openStore } from "../../../runtime/stores/open-store.ts";
+import { formatChecksums, parseChecksums } from "../../../shared/backup/checksum-list.ts";
+import { claimStoreFormat, STORE_FORMAT, STORE_FORMAT_KEY } from "../../../shared/store/store-format.ts";
+import { type BackupMachine, createBackupMachine, describeTree } from "./backup-machine.ts";
+
+type Manifest = Record<string, unknown> & { store: Record<string, unknown> };
+
+/** A machine with a backup of everything but a database. */
+async function createSavedMachine() {
+  const machine = createBackupMachine({}, afterAll);
+  const store = await openStore(`file:${machine.folder}/data`, { prefix: "groundcrew" });
+  await claimStoreFormat(store);
+  await store.commit({ put: [{ key: "why:1", value: { text: "kept" }, sets: ["why"] }] });
+  await store.close();
+  const saved = await machine.runHere(["backup"]);
+  expect(saved.exit, saved.err).toBe(0);
+  const [name = ""] = machine.listBackups();
+  return { machine, backup: join(machine.backups, name), name };
+}
+
+function editManifest(backup: string, edit: (manifest: Manifest) => void) {
+  const path = join(backup, "manifest.json");
+  const manifest = JSON.parse(readText(path));
+  edit(manifest);
+  writeFileSync(path, JSON.stringify(manifest));
+}
+
+/** Makes list and manifest agree with the files again, as somebody would who wants to hide a change. */
+function forgeChecksums(backup: string) {
+  const path = join(backup, "SHA256SUMS");
+  const files = parseChecksums(readText(path)).map((file) => ({
+    ...file,
+    hash: hash(readBytes(join(backup, file.path))),
+  }));
+  const sums = formatChecksums(files);
+  writeFileSync(path, sums);
+  editManifest(backup, (manifest) => {
+    manifest["checksums"] = hash(Buffer.from(sums));
+    manifest["bytes"] = files.reduce((sum, file) => sum + readBytes(join(backup, file.path)).length, 0);
+  });
+}
+
+const readBytes = (path: string) => readFileSync(path);
+const readText = (path: string) => readFileSync(path, "utf8");
+const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+const STORE = "store/groundcrew.db";
+
+function changeStore(backup: string, sql: string) {
+  const database = new DatabaseSync(join(backup, STORE));
+  database.exec("PRAGMA journal_mode = DELETE");
+  database.exec(sql);
+  database.close();
+}
+
+const REFUSALS: [string, (backup: string) => void, RegExp][] = [
+  [
+    "a changed file",
+    (backup) => appendFileSync(join(backup, "uploads/bucket/picture.png"), "!"),
+    /picture\.png was changed/,
+  ],
+  [
+    "a changed secret",
+    (backup) => writeFileSync(join(backup, "secrets/secrets.json"), "{}"),
+    /secrets\.json was changed/,
+  ],
+  ["a missing file", (backup) => rmSync(join(backup, "uploads/bucket/picture.png")), /picture\.png is missing/],
+  ["a half store", (backup) => truncateSync(join(backup, STORE), 4096), /groundcrew\.db was changed/],
+  [
+    "a file that does not belong to it",
+    (backup) => writeFileSync(join(backup, "secrets/x"), ""),
+    /secrets\/x does not belong/,
+  ],
+  ["a symbolic link", (backup) => symlinkSync("/etc/passwd", join(backup, "uploads/link")), /uploads\/link is a link/],
+  [
+    "a folder that is a link",
+    (backup) => {
+      renameSync(join(backup, "uploads"), `${backup}-uploads`);
+      symlinkSync(`${backup}-uploads`, join(backup, "uploads"));
+    },
+    /uploads is a link/,
+  ],
+  [
+    "no manifest: the backup was interrupted",
+    (backup) => rmSync(join(backup, "manifest.json")),
+    /not a complete backup/,
+  ],
+  [
+    "an incomplete manifest",
+    (backup) => truncateSync(join(backup, "manifest.json"), 100),
+    /not a backup of Groundcrew/,
+  ],
+  [
+    "a manifest of another program",
+    (backup) => writeFileSync(join(backup, "manifest.json"), '{"kind":"other"}'),
+    /another program/,
+  ],
+  ["no checksums", (backup) => rmSync(join(backup, "SHA256SUMS")), /SHA256SUMS is missing/],
+  [
+    "changed checksums",
+    (backup) => appendFileSync(join(backup, "SHA256SUMS"), `${"0".repeat(64)}  x\n`),
+    /SHA256SUMS was changed/,
+  ],
+  [
+    "a path that leads out of it",
+    (backup) => {
+      appendFileSync(join(backup, "SHA256SUMS"), `${"0".repeat(64)}  secrets/../../x\n`);
+      editManifest(backup, (manifest) => {
+        manifest["checksums"] = hash(readBytes(join(backup, "SHA256SUMS")));
+        manifest["files"] = Number(manifest["files"]) + 1;
+      });
+    },
+    /Line \d+ is not valid/,
+  ],
+  ["a later format", (backup) => editManifest(backup, (manifest) => (manifest["format"] = 2)), /later format \(2\)/],
+  [
+    "a store of a later version",
+    (backup) => {
+      changeStore(backup, `UPDATE kept SET value = '{"format":${STORE_FORMAT + 1}}' WHERE key = '${STORE_FORMAT_KEY}'`);
+      forgeChecksums(backup);
+      editManifest(backup, (manifest) => (manifest.store["format"] = STORE_FORMAT + 1));
+    },
+    /reads up to format/,
+  ],
+  [
+    "a store of a later version that claims to be older",
+    (backup) => {
+      changeStore(backup, `UPDATE kept SET value = '{"format":${STORE_FORMAT + 1}}' WHERE key = '${STORE_FORMAT_KEY}'`);
+      forgeChecksums(backup);
+    },
+    /does not have the format/,
+  ],
+  [
+    "a store that is not one",
+    (backup) => {
+      writeFileSync(join(backup, STORE), "SQLite format 3\0 but no more");
+      forgeChecksums(backup);
+    },
+    /damaged or is not a store/,
+  ],
+  [
+    "a store with triggers",
+    (backup) => {
+      changeStore(
+        backup,
+        "CREATE TRIGGER x AFTER DELETE ON kept BEGIN INSERT INTO kept VALUES ('why:x', '1', 1, NULL); END",
+      );
+      forgeChecksums(backup);
+    },
+    /triggers or views/,
+  ],
+  [
+    "another workspace",
+    (backup) =>
+      editManifest(backup, (manifest) => (manifest["plane"] = { url: "https://work.example.com", workspace: "other" })),
+    /workspace other.*this installation uses/s,
+  ],
+  [
+    "a store in Redis, while this installation has a file",
+    (backup) => {
+      mkdirSync(join(backup, "store"), { recursive: true });
+      renameSync(join(backup, STORE), join(backup, "store/redis.dump"));
+      const sums = readText(join(backup, "SHA256SUMS")).replace(STORE, "store/redis.dump");
+      writeFileSync(join(backup, "SHA256SUMS"), sums);
+      editManifest(backup, (manifest) => {
+        manifest["checksums"] = hash(Buffer.from(sums));
+        manifest.store["engine"] = "redis";
+      });
+    },
+    /STORE_URL names another kind/,
+  ],
+];
+
+describe("INFRA-05 restore", () => {
+  let saved: { machine: BackupMachine; backup: string; name: string };
+
+  // One backup for all; each test damages a copy of it.
+  beforeAll(async () => {
+    saved = await createSavedMachine();
+  });
+
+  test.each(REFUSALS)("refuses a backup with %s, and changes nothing", async (title, damage, reason) => {
+    const { machine, backup } = saved;
+    const copy = join(machine.folder, `copy-${title.replaceAll(/\W+/g, "-")}`);
+    cpSync(backup, copy, { recursive: true });
+    damage(copy);
+    const before = describeTree(machine.folder);
+    const { exit, err, out } = await machine.runHere(["restore", copy, "--yes", "--json"]);
+    expect({ exit, out }).toEqual({ exit: 1, out: "" });
+    const { error } = JSON.parse(err);
+    expect(error.code).toBe("refused");
+    expect(error.message).toMatch(reason);
+    expect(error.message).toContain("Nothing was changed.");
+    expect(describeTree(machine.folder)).toEqual(before);
+  });
+
+  test("refuses while a Groundcrew has the store open", async () => {
+    const { machine, name } = saved;
+    const store = await openStore(`file:${machine.folder}/data`, { prefix: "groundcrew" });
+    try {
+      const { exit, err } = await machine.runHere(["restore", name, "--yes"]);
+      expect(exit).toBe(1);
+      expect(err).toContain("Groundcrew is running on this store: stop it first.");
+    } finally {
+      await store.close();
+    }
+  });
+
+  test("refuses without a terminal unless it is confirmed", async () => {
+    const { machine, name } = saved;
+    const { exit, err } = await machine.runHere(["restore", name]);
+    expect(exit).toBe(1);
+    expect(err).toContain("must be confirmed on a terminal, or with --yes");
+  });
+});
