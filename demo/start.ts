@@ -18,6 +18,8 @@ import { CHAT_ID, findTaskScript, TASK_SCRIPTS, WISH_SUMMARY } from "./scenes.ts
 import { createScriptedHuman } from "./scripted-human.ts";
 import { seedDemo } from "./seed.ts";
 import { createStory } from "./story.ts";
+import { listOpenTicketTasks } from "./tickets/add-ticket-task.ts";
+import { startDemoTickets } from "./tickets/demo-tickets.ts";
 
 /** Limit of requests per minute and API key: 600, because the demo shows hours of work in two minutes. */
 const RATE_LIMIT = 600;
@@ -79,6 +81,7 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
   const stopSimulators = () => Promise.all([plane.stop(), telegram.stop(), gateway.stop()]);
   const secret = plane.addWebhook(`${productUrl}/webhooks/plane`).secret;
 
+  const runnerToken = createRandomToken();
   const settings = createDemoSettings(baseSettings, {
     PORT: String(port),
     PLANE_URL: planeUrl,
@@ -94,6 +97,7 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     POLL_CRON: "*/15 * * * * *",
     OPENCLAW_URL: gatewayUrl,
     OPENCLAW_HOOK_TOKEN: gateway.token,
+    RUNNER_TOKEN: runnerToken,
     ...Object.fromEntries(
       DEMO_AGENTS.flatMap(({ name }) => [
         [`AGENT_TOKEN_${name.toUpperCase()}`, tokens[name] ?? ""],
@@ -125,15 +129,16 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
   );
   story.narrate("demo", `Open ${runtime.url} in a browser. Stop it with Ctrl+C.\n`);
 
+  const delays = { answerDelay: pace * ANSWER_DELAY_STEPS, approvalDelay: pace * APPROVAL_DELAY_STEPS };
   const human = createScriptedHuman({
     telegram,
     chat: CHAT_ID,
     scripts: TASK_SCRIPTS,
     narrate: (text) => story.narrate("chat", text),
     clock: Date.now,
-    answerDelay: pace * ANSWER_DELAY_STEPS,
-    approvalDelay: pace * APPROVAL_DELAY_STEPS,
+    ...delays,
   });
+  const tickets = startDemoTickets({ url: productUrl, token: runnerToken, story, pace, ...delays });
   const printed = new Map<number, string>();
   const watchTimer = setInterval(() => {
     tally.recordCompletions();
@@ -146,7 +151,8 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
   }, 200);
 
   const isSummedUp = () => telegram.chat(CHAT_ID).messages.some(({ text }) => text.includes(WISH_SUMMARY));
-  const isQuiet = () => isSummedUp() && team.activeRuns === 0 && !hasOpenWork(stage);
+  const areTicketsOver = () => listOpenTicketTasks(stage).every(tickets.isOver);
+  const isQuiet = () => isSummedUp() && team.activeRuns === 0 && !hasOpenWork(stage) && areTicketsOver();
   const finished = playScript({ stage, story, pace, wait, stopping: stopping.signal, isQuiet }).then(
     () => {
       if (!stopping.signal.aborted)
@@ -163,6 +169,7 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
       stopping.abort();
       clearInterval(watchTimer);
       consoleActions.stop();
+      await tickets.stop();
       await runtime.stop();
       await stopSimulators();
     },

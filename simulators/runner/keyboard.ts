@@ -15,11 +15,11 @@ export function readInput({ kind, text }: SessionInput): KeyAction[] {
   return (areNames ? names : [...text].map(toKeyName)).map((name) => ({ kind: "key", name }));
 }
 
-/** The line of input after a key; undefined when the key does not change it. */
-export function editDraft(draft: string, key: string): string | undefined {
+/** The line of input after a key; keys that move the cursor change nothing. */
+export function editDraft(draft: string, key: string): string {
   if (key === "BSpace") return draft.slice(0, -1);
   if (key === "Space") return `${draft} `;
-  return [...key].length === 1 ? draft + key : undefined;
+  return [...key].length === 1 ? draft + key : draft;
 }
 
 function toKeyName(character: string): string {

@@ -1,6 +1,7 @@
 import type { Ms } from "../../shared/time.ts";
 import { editDraft, type KeyAction } from "./keyboard.ts";
 import type { SessionExit, SessionReport } from "./messages.ts";
+import { type RunProgress, recordWork } from "./run-progress.ts";
 import type { SessionHooks } from "./session-hooks.ts";
 import type { SessionScript, SessionStep } from "./session-script.ts";
 import { createTerminalScreen } from "./terminal-screen.ts";
@@ -11,13 +12,6 @@ const START_MS: Ms = 500;
 const LINE_MS: Ms = 200;
 const DENIED_STEPS: readonly SessionStep[] = [{ do: "print", text: "  ⎿  User denied this command" }];
 const REPLY: SessionStep = { do: "print", text: "● Understood." };
-
-/** What the sessions of one run share: the steps that are left, and what they have cost. */
-export interface RunProgress {
-  steps: SessionStep[];
-  usage?: { usd: number; input: number; output: number };
-  completion?: NonNullable<SessionReport["completion"]>;
-}
 
 interface SessionOptions {
   script: Pick<SessionScript, "startMs" | "startDialog">;
@@ -90,30 +84,18 @@ export function createSimulatedSession({ script, progress, worktree, hooks, cloc
       case "wait":
         nextAt += step.ms;
         return;
-      case "spend": {
-        const { usd, input, output } = progress.usage ?? { usd: 0, input: 0, output: 0 };
-        progress.usage = { usd: usd + step.usd, input: input + step.input, output: output + step.output };
-        return;
-      }
-      case "edit":
-        return worktree.edit();
-      case "commit":
-        return worktree.commit(step);
-      case "merge":
-        return worktree.merge();
       case "ask_permission":
         return askPermission(step);
       case "ask_person":
         return askPerson(step.text);
       case "complete":
         return complete(step.summary);
-      case "write_completion_file":
-        progress.completion = { summary: step.summary, source: "file" };
-        return;
       case "exit":
         return endByItself(step.status, "other");
       case "crash":
         return end({ reason: "killed", signal: "SIGKILL" });
+      default:
+        return recordWork(step, progress, worktree);
     }
   }
 
@@ -190,25 +172,29 @@ export function createSimulatedSession({ script, progress, worktree, hooks, cloc
   }
 
   function pressKey(key: string) {
-    if (hold === "dialog") return continueScript();
-    if (key === "Escape") {
-      if (hold === "permission") return decidePermission(false);
-      screen.setDraft("");
-      if (hold !== undefined) return;
-      print("  ⎿  Interrupted");
-      hold = "prompt";
-      return;
-    }
-    if (hold === "permission") {
-      if (key === "1" || key === "2" || key === "Enter") decidePermission(key !== "2");
-      return;
-    }
-    if (key === "Enter") {
-      const line = screen.draft;
-      screen.setDraft("");
-      return line === "" ? undefined : submitLine(line);
-    }
-    screen.setDraft(editDraft(screen.draft, key) ?? screen.draft);
+    if (hold === "dialog") continueScript();
+    else if (hold === "permission") decideByKey(key);
+    else if (key === "Escape") interrupt();
+    else if (key === "Enter") submitDraft();
+    else screen.setDraft(editDraft(screen.draft, key));
+  }
+
+  function decideByKey(key: string) {
+    const choice = { "1": true, Enter: true, "2": false, Escape: false }[key];
+    if (choice !== undefined) decidePermission(choice);
+  }
+
+  function interrupt() {
+    screen.setDraft("");
+    if (hold !== undefined) return;
+    print("  ⎿  Interrupted");
+    hold = "prompt";
+  }
+
+  function submitDraft(text = "") {
+    const line = screen.draft + text;
+    screen.setDraft("");
+    if (line !== "") submitLine(line);
   }
 
   return {
@@ -233,8 +219,7 @@ export function createSimulatedSession({ script, progress, worktree, hooks, cloc
       if (state === "ended") return;
       if (action.kind === "key") pressKey(action.name);
       else if (hold === "dialog") continueScript();
-      else submitLine(screen.draft + action.text);
-      if (action.kind === "line") screen.setDraft("");
+      else submitDraft(action.text);
     },
     /** Ends the session from outside: kindly by `/exit`, or by closing its terminal. */
     stop(how: "kindly" | "now", text: string) {

@@ -11,8 +11,6 @@ const MAX_LINES = 200;
 const COLOURS = /\u001b\[[\d;]*m/g;
 const PROMPT = "> ";
 
-export type TerminalScreen = ReturnType<typeof createTerminalScreen>;
-
 /** Creates the screen of a simulated terminal: lines of output above a line of input. */
 export function createTerminalScreen() {
   const lines: string[] = [];

@@ -1,9 +1,10 @@
 import type { Ms } from "../../shared/time.ts";
 import { readInput } from "./keyboard.ts";
 import type { DesiredSession, SessionReport } from "./messages.ts";
+import type { RunProgress } from "./run-progress.ts";
 import type { SessionHooks } from "./session-hooks.ts";
 import type { FindSessionScript } from "./session-script.ts";
-import { createSimulatedSession, type RunProgress, type SimulatedSession } from "./simulated-session.ts";
+import { createSimulatedSession, type SimulatedSession } from "./simulated-session.ts";
 import { createSimulatedWorktree, type SimulatedWorktree } from "./worktree.ts";
 
 /** What a runner remembers of a ticket: its worktree and its last session. */
