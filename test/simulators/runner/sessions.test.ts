@@ -196,3 +196,12 @@ test.concurrent("Sessions live on while the runner is away, and everything is re
   expect(rig.report("ONB-1")?.commits).toHaveLength(1);
   expect(rig.server.problems).toEqual([]);
 });
+
+test.concurrent("A session of a project without a repository, or whose start fails, is reported with its reason", async (context) => {
+  const rig = await createSimulatorRig(context, { "ONB-1": { startFailure: "after_create failed" } });
+  rig.server.set({ sessions: [rig.want("ONB-1"), rig.want("WEB-1", { project: "WEB" })] });
+  await rig
+    .waitFor(() => rig.report("WEB-1")?.exit)
+    .toEqual({ reason: "start_failed", text: "This runner has no repository for WEB." });
+  await rig.waitFor(() => rig.report("ONB-1")?.exit).toEqual({ reason: "start_failed", text: "after_create failed" });
+});
