@@ -10,6 +10,7 @@ interface TicketHumanOptions {
   answerDelay: Ms;
   /** Time that the person watching has to approve a ticket, a permission or an update first, in milliseconds. */
   approvalDelay: Ms;
+  fetch?: typeof fetch;
 }
 
 const pendingSchema = z.object({ tickets: z.array(z.object({ id: z.string(), title: z.string(), hash: z.string() })) });
@@ -36,7 +37,8 @@ interface Task {
  * Creates the scripted human of tickets, who does what a person does on the page, by the same routes: approves tickets,
  * allows permissions, answers questions and approves updates, once each, and only what nobody else has done in time.
  */
-export function createTicketHuman({ url, narrate, clock, answerDelay, approvalDelay }: TicketHumanOptions) {
+export function createTicketHuman(options: TicketHumanOptions) {
+  const { url, narrate, clock, answerDelay, approvalDelay, fetch: send = fetch } = options;
   const firstSeen = new Map<string, Ms>();
   const done = new Set<string>();
   /** Keys of all tickets so far, and of those that still wait or run. */
@@ -44,7 +46,7 @@ export function createTicketHuman({ url, narrate, clock, answerDelay, approvalDe
   let open = new Set<string>();
 
   async function read<T>(path: string, schema: z.ZodType<T>): Promise<T> {
-    const response = await fetch(url + path);
+    const response = await send(url + path);
     if (!response.ok) throw new Error(`${path} answered ${response.status}`);
     return schema.parse(await response.json());
   }
@@ -100,7 +102,7 @@ export function createTicketHuman({ url, narrate, clock, answerDelay, approvalDe
         firstSeen.set(id, seenAt);
         if (done.has(id) || clock() - seenAt < delay) continue;
         const headers = { "content-type": "application/json" };
-        const response = await fetch(url + path, { method: "POST", headers, body: JSON.stringify(body) });
+        const response = await send(url + path, { method: "POST", headers, body: JSON.stringify(body) });
         // A conflict: the person watching was first, or the ticket has changed and is shown again.
         if (response.ok || response.status === 409) done.add(id);
         if (response.ok) narrate(story);
