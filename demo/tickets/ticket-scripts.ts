@@ -30,8 +30,8 @@ export const STORY_TICKET: DemoTicket = {
   summary: "The deploy script waits up to 60 s until the new version answers on `/health`; else the old one stays.",
 };
 
-/** The tickets that the console adds, one after the other. */
-export const CONSOLE_TICKETS: readonly DemoTicket[] = [
+/** The tickets that the console adds, in turn. */
+export const CONSOLE_TICKETS: readonly [DemoTicket, ...DemoTicket[]] = [
   {
     title: "Delete log files after 30 days",
     description: "The disk of the server is full every few months.",
@@ -52,6 +52,11 @@ export const CONSOLE_TICKETS: readonly DemoTicket[] = [
     summary: "The status page shows the version and the time of the last deployment.",
   },
 ];
+
+/** Returns the ticket that the console adds next. */
+export function getConsoleTicket(added: number): DemoTicket {
+  return CONSOLE_TICKETS[added % CONSOLE_TICKETS.length] ?? CONSOLE_TICKETS[0];
+}
 
 /** Finds the script of a ticket by its file, whose first line has the title. Other work items get the first script. */
 export function findDemoTicketScript(file: string, pace: Ms): SessionScript {

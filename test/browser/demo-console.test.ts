@@ -31,7 +31,7 @@ describe.skipIf(!hasChromium())("The demo's console in Chromium", () => {
     const killButton = page.getByRole("button", { name: "kill -9 Groundcrew" });
     const explanation = await killButton.getAttribute("aria-describedby");
     expect(await page.textContent(`#${explanation}`)).toMatch(/^Ends the process without warning\..*Watch: /);
-    expect(await page.locator("#console .does").count()).toBe(7);
+    expect(await page.locator("#console .does").count()).toBe(8);
     await page.fill('#console input[type="text"]', "Mine <i>1</i>");
     await page.click("#console form button");
     await page.waitForSelector(card("todo", "Mine <i>1</i>"), wait);

@@ -28,7 +28,7 @@ test("The demo's ticket is approved, asks for a permission, completes, and is wr
 });
 
 test("A person can approve, answer and deny before the scripted human, who then does nothing about it", async () => {
-  const [ticket = STORY_TICKET] = CONSOLE_TICKETS;
+  const [ticket] = CONSOLE_TICKETS;
   const { app, item, human, story, play } = await createDemoTicketApp(ticket);
   const readSession = async () => (await app.read("/api/sessions")).sessions[0];
   /** Plays without the human until the session asks this kind of question. */
