@@ -2,13 +2,14 @@ import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import type { Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
-import { wait as pause } from "../shared/wait.ts";
 import { createPlaneSimulator } from "../simulators/plane/create-plane-simulator.ts";
+import type { PlaneSimulator } from "../simulators/plane/plane-simulator.ts";
 import { createTelegramSimulator } from "../simulators/telegram/telegram-simulator.ts";
 import { createAgentTeam } from "./agents/agent-team.ts";
 import { createConsoleActions } from "./console/actions.ts";
 import { createTally } from "./console/tally.ts";
 import { DEMO_AGENTS } from "./demo-agents.ts";
+import { createDemoClock } from "./demo-clock.ts";
 import { createDemoSettings } from "./demo-settings.ts";
 import { findFreePort } from "./find-free-port.ts";
 import { hasOpenWork } from "./open-work.ts";
@@ -35,6 +36,8 @@ export interface DemoOptions {
   colour?: boolean;
   /** Duration of a step in milliseconds. Default: 2,500. */
   pace?: number;
+  /** How much faster than real time everything runs, a divisor of 15. Default: 1. */
+  speed?: number;
   /** The store's folder, which is deleted at each start. */
   folder?: string;
 }
@@ -45,6 +48,8 @@ export interface RunningDemo {
   finished: Promise<void>;
   /** The texts of the chat's messages, oldest first. */
   chat(): readonly string[];
+  /** The comments of a task in Plane as HTML, by its key; none when there is no such task. */
+  comments(key: string): readonly string[];
   stop(): Promise<void>;
 }
 
@@ -54,17 +59,19 @@ export interface RunningDemo {
  * simulated.
  */
 export async function startDemo(baseSettings: Settings, options: DemoOptions = {}): Promise<RunningDemo> {
-  const { write = (text) => void process.stdout.write(text), pace = 2_500, folder = STORE_FOLDER } = options;
+  const { write = (text) => void process.stdout.write(text), pace = 2_500, folder = STORE_FOLDER, speed = 1 } = options;
+  const clockSettings = { startedAt: Date.now(), speed };
+  const clock = createDemoClock(clockSettings);
   const story = createStory({ write, colour: options.colour ?? process.stdout.isTTY === true });
   await rm(folder, { recursive: true, force: true });
   const port = baseSettings.port === 0 ? await findFreePort() : baseSettings.port;
 
-  const plane = createPlaneSimulator({ autoDeliver: true, rateLimit: RATE_LIMIT });
-  const telegram = createTelegramSimulator({ clock: Date.now, chats: [CHAT_ID], token: `1000:${"demo".repeat(9)}` });
-  const stage = { ...seedDemo(plane, Date.now()), plane, telegram };
+  const plane = createPlaneSimulator({ autoDeliver: true, rateLimit: RATE_LIMIT, clock: clock.now });
+  const telegram = createTelegramSimulator({ clock: clock.now, chats: [CHAT_ID], token: `1000:${"demo".repeat(9)}` });
+  const stage = { ...seedDemo(plane, clock.now()), plane, telegram };
   const productUrl = `http://127.0.0.1:${port}`;
   const stopping = new AbortController();
-  const wait = (ms: number) => pause(ms, stopping.signal);
+  const wait = (ms: number) => clock.wait(ms, stopping.signal);
   const tokens = Object.fromEntries(DEMO_AGENTS.map(({ name }) => [name, createRandomToken()]));
   const team = createAgentTeam({
     tokens,
@@ -94,7 +101,7 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     TELEGRAM_API_ROOT: apiRoot,
     STORE_URL: `file:./${folder}`,
     PLANE_RATE_LIMIT: String(RATE_LIMIT),
-    POLL_CRON: "*/15 * * * * *",
+    POLL_CRON: `*/${15 / speed} * * * * *`,
     OPENCLAW_URL: gatewayUrl,
     OPENCLAW_HOOK_TOKEN: gateway.token,
     RUNNER_TOKEN: runnerToken,
@@ -116,6 +123,7 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     narrate: (text) => story.narrate("Plane", text),
   });
   const runtime = await startProductProcess(settings, {
+    ...(speed === 1 ? {} : { clock: clockSettings }),
     log: (line) => story.log(line),
     runAction: (name, input) => consoleActions.runAction(name, input),
     narrate: (text) => story.narrate("demo", text),
@@ -135,10 +143,10 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     chat: CHAT_ID,
     scripts: TASK_SCRIPTS,
     narrate: (text) => story.narrate("chat", text),
-    clock: Date.now,
+    clock: clock.now,
     ...delays,
   });
-  const tickets = startDemoTickets({ url: productUrl, token: runnerToken, story, pace, ...delays });
+  const tickets = startDemoTickets({ url: productUrl, token: runnerToken, story, pace, clock, ...delays });
   const printed = new Map<number, string>();
   const watchTimer = setInterval(() => {
     tally.recordCompletions();
@@ -165,6 +173,7 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     url: runtime.url,
     finished,
     chat: () => telegram.chat(CHAT_ID).messages.map((message) => message.text),
+    comments: (key) => readComments(plane, key),
     async stop() {
       stopping.abort();
       clearInterval(watchTimer);
@@ -174,6 +183,12 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
       await stopSimulators();
     },
   };
+}
+
+function readComments(plane: PlaneSimulator, key: string): string[] {
+  const items = plane.projects().flatMap((project) => plane.items(project).map((item) => ({ project, item })));
+  const found = items.find(({ project, item }) => `${project.identifier}-${item.sequence_id}` === key);
+  return found ? plane.comments(found.item).map(({ comment_html }) => comment_html) : [];
 }
 
 function createRandomToken(): string {

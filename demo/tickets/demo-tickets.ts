@@ -1,6 +1,6 @@
 import type { Ms } from "../../shared/time.ts";
-import { wait as pause } from "../../shared/wait.ts";
 import { createRunnerSimulator } from "../../simulators/runner/create-runner-simulator.ts";
+import type { createDemoClock } from "../demo-clock.ts";
 import type { Story } from "../story.ts";
 import { createTicketHuman } from "./ticket-human.ts";
 import { findDemoTicketScript, TICKET_PROJECT } from "./ticket-scripts.ts";
@@ -13,22 +13,24 @@ interface DemoTicketsOptions {
   story: Pick<Story, "narrate">;
   /** Duration of a step in milliseconds. */
   pace: Ms;
+  clock: ReturnType<typeof createDemoClock>;
   answerDelay: Ms;
   approvalDelay: Ms;
 }
 
 /** Starts what the tickets of the demo need outside the product: a runner with simulated sessions, and their human. */
-export function startDemoTickets({ url, token, story, pace, answerDelay, approvalDelay }: DemoTicketsOptions) {
+export function startDemoTickets(options: DemoTicketsOptions) {
+  const { url, token, story, pace, clock, answerDelay, approvalDelay } = options;
   const stopping = new AbortController();
   const runner = createRunnerSimulator({
-    ...{ url, token, repositories: [TICKET_PROJECT] },
+    ...{ url, token, repositories: [TICKET_PROJECT], clock: clock.now, wait: clock.wait },
     findScript({ key, file }) {
       story.narrate("agent", `Claude Code starts ${key} in a simulated terminal`);
       return findDemoTicketScript(file, pace);
     },
   });
   const human = createTicketHuman({
-    ...{ url, clock: Date.now, answerDelay, approvalDelay },
+    ...{ url, clock: clock.now, answerDelay, approvalDelay },
     narrate: (text) => story.narrate("page", text),
   });
 
@@ -36,7 +38,7 @@ export function startDemoTickets({ url, token, story, pace, answerDelay, approva
     while (!stopping.signal.aborted) {
       // While Groundcrew is killed, the human waits for it.
       await human.act().catch(() => {});
-      await pause(pace / 2, stopping.signal);
+      await clock.wait(pace / 2, stopping.signal);
     }
   }
 
