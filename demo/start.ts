@@ -21,9 +21,12 @@ import { seedDemo } from "./seed.ts";
 import { createStory } from "./story.ts";
 import { listOpenTicketTasks } from "./tickets/add-ticket-task.ts";
 import { startDemoTickets } from "./tickets/demo-tickets.ts";
+import { waitUntilReady } from "./wait-until-ready.ts";
 
 /** Limit of requests per minute and API key: 600, because the demo shows hours of work in two minutes. */
 const RATE_LIMIT = 600;
+/** Interval between polls in seconds. */
+const POLL_SECONDS = 15;
 const STORE_FOLDER = "data/demo";
 /** Steps before the scripted human answers a question: 8, so that the person watching can answer first. */
 const ANSWER_DELAY_STEPS = 8;
@@ -36,7 +39,7 @@ export interface DemoOptions {
   colour?: boolean;
   /** Duration of a step in milliseconds. Default: 2,500. */
   pace?: number;
-  /** How much faster than real time everything runs, a divisor of 15. Default: 1. */
+  /** How much faster than real time everything runs. Default: 1. */
   speed?: number;
   /** The store's folder, which is deleted at each start. */
   folder?: string;
@@ -101,7 +104,7 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     TELEGRAM_API_ROOT: apiRoot,
     STORE_URL: `file:./${folder}`,
     PLANE_RATE_LIMIT: String(RATE_LIMIT),
-    POLL_CRON: `*/${15 / speed} * * * * *`,
+    POLL_CRON: `*/${Math.ceil(POLL_SECONDS / speed)} * * * * *`,
     OPENCLAW_URL: gatewayUrl,
     OPENCLAW_HOOK_TOKEN: gateway.token,
     RUNNER_TOKEN: runnerToken,
@@ -161,7 +164,10 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
   const isSummedUp = () => telegram.chat(CHAT_ID).messages.some(({ text }) => text.includes(WISH_SUMMARY));
   const areTicketsOver = () => listOpenTicketTasks(stage).every(tickets.isOver);
   const isQuiet = () => isSummedUp() && team.activeRuns === 0 && !hasOpenWork(stage) && areTicketsOver();
-  const finished = playScript({ stage, story, pace, wait, stopping: stopping.signal, isQuiet }).then(
+  const playing = waitUntilReady(productUrl, { projects: plane.projects().length, wait, signal: stopping.signal }).then(
+    () => playScript({ stage, story, pace, wait, stopping: stopping.signal, isQuiet }),
+  );
+  const finished = playing.then(
     () => {
       if (!stopping.signal.aborted)
         story.narrate("demo", "The script is over; Groundcrew keeps running until you stop it.");

@@ -10,7 +10,7 @@ afterAll(closeSharedBrowser);
 
 describe.skipIf(!hasChromium())("The demo's console in Chromium", () => {
   test("moves cards, drops and duplicates webhooks and kills Groundcrew, and no event is lost or duplicated", {
-    timeout: 240_000,
+    timeout: 300_000,
   }, async () => {
     const folder = mkdtempSync(join(tmpdir(), "groundcrew-console-"));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -18,14 +18,14 @@ describe.skipIf(!hasChromium())("The demo's console in Chromium", () => {
       write: () => {},
       colour: false,
       pace: 300,
-      speed: 3,
+      speed: 2,
       folder: relative(process.cwd(), join(folder, "demo")),
     });
     onTestFinished(() => demo.stop());
     const page = await openPage(demo.url);
     const card = (column: string, title: string) => `[data-column="${column}"] .card:has-text("${title}")`;
     const fate = page.locator("#console-fate");
-    const wait = { timeout: 30_000 };
+    const wait = { timeout: 60_000 };
 
     await page.waitForSelector(".card", wait);
     // Each control says what it does and what to watch for, to screen readers as well.

@@ -78,4 +78,4 @@ test("the demo runs its whole story, and the chat contains each event once", asy
   expect(story).toContain("chat   new message");
   expect(story).not.toContain("The script stopped");
   expect(story).toContain("The script is over");
-}, 120_000);
+}, 240_000);
