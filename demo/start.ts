@@ -3,7 +3,6 @@ import { rm } from "node:fs/promises";
 import type { Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { createPlaneSimulator } from "../simulators/plane/create-plane-simulator.ts";
-import type { PlaneSimulator } from "../simulators/plane/plane-simulator.ts";
 import { createTelegramSimulator } from "../simulators/telegram/telegram-simulator.ts";
 import { createAgentTeam } from "./agents/agent-team.ts";
 import { createConsoleActions } from "./console/actions.ts";
@@ -15,6 +14,7 @@ import { findFreePort } from "./find-free-port.ts";
 import { hasOpenWork } from "./open-work.ts";
 import { playScript } from "./play-script.ts";
 import { startProductProcess } from "./product-process.ts";
+import { readComments } from "./read-comments.ts";
 import { CHAT_ID, findTaskScript, TASK_SCRIPTS, WISH_SUMMARY } from "./scenes.ts";
 import { createScriptedHuman } from "./scripted-human.ts";
 import { seedDemo } from "./seed.ts";
@@ -189,12 +189,6 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
       await stopSimulators();
     },
   };
-}
-
-function readComments(plane: PlaneSimulator, key: string): string[] {
-  const items = plane.projects().flatMap((project) => plane.items(project).map((item) => ({ project, item })));
-  const found = items.find(({ project, item }) => `${project.identifier}-${item.sequence_id}` === key);
-  return found ? plane.comments(found.item).map(({ comment_html }) => comment_html) : [];
 }
 
 function createRandomToken(): string {
