@@ -1,8 +1,10 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { CONSOLE_TICKETS, STORY_TICKET } from "../../../demo/tickets/ticket-scripts.ts";
 import { createDemoTicketApp } from "./demo-ticket-app.ts";
 
-const WAIT = { timeout: 20_000, interval: 10 };
+vi.setConfig({ testTimeout: 60_000 });
+
+const WAIT = { timeout: 40_000, interval: 10 };
 
 test("The demo's ticket is approved, asks for a permission, completes, and is written to Plane once", async () => {
   const { app, item, human, story, play } = await createDemoTicketApp(STORY_TICKET);
