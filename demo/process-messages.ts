@@ -10,9 +10,13 @@ export const childMessageSchema = z.discriminatedUnion("kind", [
 
 export type ChildMessage = z.infer<typeof childMessageSchema>;
 
-/** Messages from the demo's process to the product's. `settings` are the parsed settings of the product. */
+/** Messages from the demo's process to the product's. `settings` are the parsed settings of the product; `clock` is absent in real time. */
 export const parentMessageSchema = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("start"), settings: z.unknown() }),
+  z.object({
+    kind: z.literal("start"),
+    settings: z.unknown(),
+    clock: z.object({ startedAt: z.number(), speed: z.number() }).exactOptional(),
+  }),
   z.object({ kind: z.literal("stop") }),
   z.object({ kind: z.literal("answer"), id: z.number(), answer: z.unknown() }),
   z.object({ kind: z.literal("refusal"), id: z.number(), problem: z.string() }),

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
+import type { ClockSettings } from "./demo-clock.ts";
 import { childMessageSchema, type ParentMessage } from "./process-messages.ts";
 
 /** Delay before a restart: 3 s, as service managers commonly wait. */
@@ -20,6 +21,8 @@ export interface ProductProcess {
 }
 
 interface ProductProcessOptions {
+  /** The product's clock. Default: the machine's. */
+  clock?: ClockSettings;
   /** A line of the product's log. */
   log: (line: string) => void;
   /** Runs an action of the console. An error is sent back to the console. */
@@ -67,7 +70,7 @@ export async function startProductProcess(settings: Settings, options: ProductPr
         );
       }, RESTART_MS);
     });
-    send({ kind: "start", settings });
+    send({ kind: "start", settings, ...(options.clock ? { clock: options.clock } : {}) });
     return listening.promise;
   }
 

@@ -4,6 +4,8 @@ import type { Item } from "../simulators/plane/types.ts";
 import type { TelegramSimulator } from "../simulators/telegram/telegram-simulator.ts";
 import type { TaskScript } from "./agents/task-scripts.ts";
 import type { DemoWorkspace } from "./seed.ts";
+import { addTicketTask } from "./tickets/add-ticket-task.ts";
+import { STORY_TICKET, TICKET_LABEL } from "./tickets/ticket-scripts.ts";
 
 /** Id of the private chat of the demo's human, which in Telegram is also the human's user id. */
 export const CHAT_ID = 4711;
@@ -48,6 +50,10 @@ export const SCENES: readonly Scene[] = [
   {
     title: "Ada writes a wish in the chat; the Concierge plans it, and agents do it",
     play: ({ telegram }) => void telegram.postAsUser(CHAT_ID, CHAT_ID, `/plane new ${WISH}`),
+  },
+  {
+    title: `Ada adds “${STORY_TICKET.title}” with the label ${TICKET_LABEL}: it becomes a ticket, which waits for approval`,
+    play: (stage) => void addTicketTask(stage, STORY_TICKET),
   },
   {
     title: "Ada adds a task for Imhotep, with a title that looks like markup and a command",

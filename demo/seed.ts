@@ -2,6 +2,7 @@ import { DAY } from "../shared/time.ts";
 import type { PlaneSimulator } from "../simulators/plane/plane-simulator.ts";
 import type { Item, Project, User } from "../simulators/plane/types.ts";
 import { DEMO_AGENTS } from "./demo-agents.ts";
+import { TICKET_LABEL, TICKET_PROJECT } from "./tickets/ticket-scripts.ts";
 
 /** The people, projects and tasks with which the demo begins. */
 export interface DemoWorkspace {
@@ -28,12 +29,13 @@ export function seedDemo(plane: PlaneSimulator, now: number): DemoWorkspace {
   const imhotep = getAgent(agents, "Imhotep");
   const thot = getAgent(agents, "Thot");
   const office = plane.addProject({ name: "Onboarding", identifier: "ONB", by: human });
-  const platform = plane.addProject({ name: "Platform", identifier: "PLAT", by: human });
+  const platform = plane.addProject({ name: "Platform", identifier: TICKET_PROJECT, by: human });
   for (const project of [office, platform]) {
     plane.addState(project, { name: "Blocked", group: "started" });
     for (const agent of agents.values()) plane.addLabel(project, `agent:${agent.display_name}`);
     plane.addLabel(project, "review", "#f2c94c");
   }
+  plane.addLabel(platform, TICKET_LABEL, "#d97757");
   const asHuman = { by: human };
   const inDays = (days: number): string => new Date(now + days * DAY).toISOString().slice(0, 10);
 

@@ -2,25 +2,31 @@ import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import type { Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
-import { wait as pause } from "../shared/wait.ts";
 import { createPlaneSimulator } from "../simulators/plane/create-plane-simulator.ts";
 import { createTelegramSimulator } from "../simulators/telegram/telegram-simulator.ts";
 import { createAgentTeam } from "./agents/agent-team.ts";
 import { createConsoleActions } from "./console/actions.ts";
 import { createTally } from "./console/tally.ts";
 import { DEMO_AGENTS } from "./demo-agents.ts";
+import { createDemoClock } from "./demo-clock.ts";
 import { createDemoSettings } from "./demo-settings.ts";
 import { findFreePort } from "./find-free-port.ts";
 import { hasOpenWork } from "./open-work.ts";
 import { playScript } from "./play-script.ts";
 import { startProductProcess } from "./product-process.ts";
+import { readComments } from "./read-comments.ts";
 import { CHAT_ID, findTaskScript, TASK_SCRIPTS, WISH_SUMMARY } from "./scenes.ts";
 import { createScriptedHuman } from "./scripted-human.ts";
 import { seedDemo } from "./seed.ts";
 import { createStory } from "./story.ts";
+import { listOpenTicketTasks } from "./tickets/add-ticket-task.ts";
+import { startDemoTickets } from "./tickets/demo-tickets.ts";
+import { waitUntilReady } from "./wait-until-ready.ts";
 
 /** Limit of requests per minute and API key: 600, because the demo shows hours of work in two minutes. */
 const RATE_LIMIT = 600;
+/** Interval between polls in seconds. */
+const POLL_SECONDS = 15;
 const STORE_FOLDER = "data/demo";
 /** Steps before the scripted human answers a question: 8, so that the person watching can answer first. */
 const ANSWER_DELAY_STEPS = 8;
@@ -33,6 +39,8 @@ export interface DemoOptions {
   colour?: boolean;
   /** Duration of a step in milliseconds. Default: 2,500. */
   pace?: number;
+  /** How much faster than real time everything runs. Default: 1. */
+  speed?: number;
   /** The store's folder, which is deleted at each start. */
   folder?: string;
 }
@@ -43,6 +51,8 @@ export interface RunningDemo {
   finished: Promise<void>;
   /** The texts of the chat's messages, oldest first. */
   chat(): readonly string[];
+  /** The comments of a task in Plane as HTML, by its key; none when there is no such task. */
+  comments(key: string): readonly string[];
   stop(): Promise<void>;
 }
 
@@ -52,17 +62,19 @@ export interface RunningDemo {
  * simulated.
  */
 export async function startDemo(baseSettings: Settings, options: DemoOptions = {}): Promise<RunningDemo> {
-  const { write = (text) => void process.stdout.write(text), pace = 2_500, folder = STORE_FOLDER } = options;
+  const { write = (text) => void process.stdout.write(text), pace = 2_500, folder = STORE_FOLDER, speed = 1 } = options;
+  const clockSettings = { startedAt: Date.now(), speed };
+  const clock = createDemoClock(clockSettings);
   const story = createStory({ write, colour: options.colour ?? process.stdout.isTTY === true });
   await rm(folder, { recursive: true, force: true });
   const port = baseSettings.port === 0 ? await findFreePort() : baseSettings.port;
 
-  const plane = createPlaneSimulator({ autoDeliver: true, rateLimit: RATE_LIMIT });
-  const telegram = createTelegramSimulator({ clock: Date.now, chats: [CHAT_ID], token: `1000:${"demo".repeat(9)}` });
-  const stage = { ...seedDemo(plane, Date.now()), plane, telegram };
+  const plane = createPlaneSimulator({ autoDeliver: true, rateLimit: RATE_LIMIT, clock: clock.now });
+  const telegram = createTelegramSimulator({ clock: clock.now, chats: [CHAT_ID], token: `1000:${"demo".repeat(9)}` });
+  const stage = { ...seedDemo(plane, clock.now()), plane, telegram };
   const productUrl = `http://127.0.0.1:${port}`;
   const stopping = new AbortController();
-  const wait = (ms: number) => pause(ms, stopping.signal);
+  const wait = (ms: number) => clock.wait(ms, stopping.signal);
   const tokens = Object.fromEntries(DEMO_AGENTS.map(({ name }) => [name, createRandomToken()]));
   const team = createAgentTeam({
     tokens,
@@ -79,6 +91,7 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
   const stopSimulators = () => Promise.all([plane.stop(), telegram.stop(), gateway.stop()]);
   const secret = plane.addWebhook(`${productUrl}/webhooks/plane`).secret;
 
+  const runnerToken = createRandomToken();
   const settings = createDemoSettings(baseSettings, {
     PORT: String(port),
     PLANE_URL: planeUrl,
@@ -91,9 +104,10 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     TELEGRAM_API_ROOT: apiRoot,
     STORE_URL: `file:./${folder}`,
     PLANE_RATE_LIMIT: String(RATE_LIMIT),
-    POLL_CRON: "*/15 * * * * *",
+    POLL_CRON: `*/${Math.ceil(POLL_SECONDS / speed)} * * * * *`,
     OPENCLAW_URL: gatewayUrl,
     OPENCLAW_HOOK_TOKEN: gateway.token,
+    RUNNER_TOKEN: runnerToken,
     ...Object.fromEntries(
       DEMO_AGENTS.flatMap(({ name }) => [
         [`AGENT_TOKEN_${name.toUpperCase()}`, tokens[name] ?? ""],
@@ -112,6 +126,7 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     narrate: (text) => story.narrate("Plane", text),
   });
   const runtime = await startProductProcess(settings, {
+    ...(speed === 1 ? {} : { clock: clockSettings }),
     log: (line) => story.log(line),
     runAction: (name, input) => consoleActions.runAction(name, input),
     narrate: (text) => story.narrate("demo", text),
@@ -125,15 +140,16 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
   );
   story.narrate("demo", `Open ${runtime.url} in a browser. Stop it with Ctrl+C.\n`);
 
+  const delays = { answerDelay: pace * ANSWER_DELAY_STEPS, approvalDelay: pace * APPROVAL_DELAY_STEPS };
   const human = createScriptedHuman({
     telegram,
     chat: CHAT_ID,
     scripts: TASK_SCRIPTS,
     narrate: (text) => story.narrate("chat", text),
-    clock: Date.now,
-    answerDelay: pace * ANSWER_DELAY_STEPS,
-    approvalDelay: pace * APPROVAL_DELAY_STEPS,
+    clock: clock.now,
+    ...delays,
   });
+  const tickets = startDemoTickets({ url: productUrl, token: runnerToken, story, pace, clock, ...delays });
   const printed = new Map<number, string>();
   const watchTimer = setInterval(() => {
     tally.recordCompletions();
@@ -146,8 +162,12 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
   }, 200);
 
   const isSummedUp = () => telegram.chat(CHAT_ID).messages.some(({ text }) => text.includes(WISH_SUMMARY));
-  const isQuiet = () => isSummedUp() && team.activeRuns === 0 && !hasOpenWork(stage);
-  const finished = playScript({ stage, story, pace, wait, stopping: stopping.signal, isQuiet }).then(
+  const areTicketsOver = () => listOpenTicketTasks(stage).every(tickets.isOver);
+  const isQuiet = () => isSummedUp() && team.activeRuns === 0 && !hasOpenWork(stage) && areTicketsOver();
+  const playing = waitUntilReady(productUrl, { projects: plane.projects().length, wait, signal: stopping.signal }).then(
+    () => playScript({ stage, story, pace, wait, stopping: stopping.signal, isQuiet }),
+  );
+  const finished = playing.then(
     () => {
       if (!stopping.signal.aborted)
         story.narrate("demo", "The script is over; Groundcrew keeps running until you stop it.");
@@ -159,10 +179,12 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
     url: runtime.url,
     finished,
     chat: () => telegram.chat(CHAT_ID).messages.map((message) => message.text),
+    comments: (key) => readComments(plane, key),
     async stop() {
       stopping.abort();
       clearInterval(watchTimer);
       consoleActions.stop();
+      await tickets.stop();
       await runtime.stop();
       await stopSimulators();
     },

@@ -11,13 +11,14 @@ const logLineSchema = z.looseObject({
   error: z.string().optional(),
 });
 
-type Speaker = "Plane" | "agent" | "crew" | "chat" | "demo";
+type Speaker = "Plane" | "agent" | "crew" | "chat" | "page" | "demo";
 
 const COLOURS: Record<Speaker, string> = {
   Plane: "\u001b[36m",
   agent: "\u001b[33m",
   crew: "\u001b[35m",
   chat: "\u001b[32m",
+  page: "\u001b[34m",
   demo: "\u001b[2m",
 };
 /** Control characters, which a terminal would execute, and marks that change the direction of text. */
@@ -51,8 +52,10 @@ export function createStory({ write, colour }: { write: (text: string) => void; 
     narrate,
     log(json) {
       const entry = logLineSchema.parse(JSON.parse(json));
-      if (entry.message === "event") narrate("crew", formatDecision(entry));
-      else if (entry.level === "warn" || entry.level === "error")
+      if (entry.message === "event") {
+        const text = formatDecision(entry);
+        if (text !== undefined) narrate("crew", text);
+      } else if (entry.level === "warn" || entry.level === "error")
         narrate("crew", `${entry.message} ${entry.error ?? ""}`);
     },
     showChatMessage(text, isEdit) {
@@ -69,11 +72,13 @@ const SOURCES: Record<string, string> = {
   relations: "by its relations",
 };
 
-function formatDecision({ item, event, via, actions }: z.infer<typeof logLineSchema>): string {
+/** Undefined for the steps of a ticket that nobody is notified of: they follow each other within seconds. */
+function formatDecision({ item, event, via, actions }: z.infer<typeof logLineSchema>): string | undefined {
   const source = SOURCES[via ?? ""] ?? `by ${via}`;
   const subject = `${item} ${(event ?? "").replaceAll("_", " ")} (${source})`;
-  // Internal follow-ups, such as updating labels or checking dependent tasks, are not part of the story.
-  const notifications = (actions ?? []).filter((action) => !action.startsWith("work."));
+  // Internal follow-ups, such as updating labels or checking whether a task requests a ticket, are not part of the story.
+  const notifications = (actions ?? []).filter((action) => !/^(?:work|tickets)\./.test(action));
+  if (event === "ticket" && notifications.length === 0) return undefined;
   return notifications.length === 0
     ? `${subject}: no notification rule matched`
     : `${subject}: rule ${notifications.join(", ")}`;

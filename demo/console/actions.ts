@@ -1,6 +1,8 @@
 import { z } from "zod";
 import type { TelegramSimulator } from "../../simulators/telegram/telegram-simulator.ts";
 import type { Stage } from "../scenes.ts";
+import { addTicketTask } from "../tickets/add-ticket-task.ts";
+import { getConsoleTicket } from "../tickets/ticket-scripts.ts";
 import type { ConsoleState, WebhookFate } from "./console-state.ts";
 import type { Tally } from "./tally.ts";
 
@@ -33,6 +35,7 @@ export function createConsoleActions({ stage, telegram, kill, restarts, tally, n
   const { plane, human } = stage;
   const by = { by: human };
   let fate: WebhookFate = "arrive";
+  let addedTickets = 0;
   const outages = new Map<string, NodeJS.Timeout>();
 
   /** Makes Plane's worker create the webhooks of the latest change, and applies the chosen fate to them. */
@@ -73,6 +76,12 @@ export function createConsoleActions({ stage, telegram, kill, restarts, tally, n
       narrate(`You add a task to ${targetProject.name}: ${title}`);
       const item = plane.addItem(targetProject, { name: title, assignees }, by);
       applyFate(item.id);
+    },
+    ticket() {
+      const ticket = getConsoleTicket(addedTickets);
+      addedTickets += 1;
+      narrate(`You add a task that becomes a ticket: ${ticket.title}`);
+      applyFate(addTicketTask(stage, ticket).id);
     },
     move(input) {
       const { item: id, column } = moveSchema.parse(input);

@@ -12,6 +12,11 @@ export const consoleTextsEn: ConsoleTexts = {
   project: "Project",
   for: "For",
   nobody: "nobody",
+  ticket: "Add a ticket",
+  ticket_title: "Run Claude Code",
+  ticket_does: "Creates a task with the label claude in Plane as Ada. It becomes a ticket, which waits for approval.",
+  ticket_watch:
+    "Tickets shows it; approve it, answer the session and approve its result, or the demo does; Plane then has one comment.",
   fate: "The webhooks of your next change",
   fate_title: "Lose webhooks",
   fate_does: "Decides what happens to Plane's messages about your next task or move.",

@@ -12,6 +12,12 @@ export const consoleTextsFr: ConsoleTexts = {
   project: "Projet",
   for: "Pour",
   nobody: "personne",
+  ticket: "Ajouter un ticket",
+  ticket_title: "Lancer Claude Code",
+  ticket_does:
+    "Crée dans Plane, au nom d’Ada, une tâche avec l’étiquette claude. Elle devient un ticket, qui attend une approbation.",
+  ticket_watch:
+    "l’onglet Tickets l’affiche\u00a0; approuvez-le, répondez à la session et approuvez son résultat, sinon la démo le fait\u00a0; Plane contient alors un seul commentaire.",
   fate: "Les webhooks de votre prochain changement",
   fate_title: "Perdre des webhooks",
   fate_does:

@@ -15,6 +15,10 @@ export interface ConsoleTexts {
   project: string;
   for: string;
   nobody: string;
+  ticket: string;
+  ticket_title: string;
+  ticket_does: string;
+  ticket_watch: string;
   fate: string;
   fate_title: string;
   fate_does: string;

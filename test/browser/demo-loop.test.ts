@@ -22,6 +22,7 @@ describe.skipIf(!hasChromium())("The demo's loop in Chromium", () => {
       write: (text) => void output.push(text),
       colour: false,
       pace: 300,
+      speed: 2,
       folder: relative(process.cwd(), join(folder, "demo")),
     });
     onTestFinished(() => demo.stop());

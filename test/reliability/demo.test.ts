@@ -24,6 +24,7 @@ test("the demo runs its whole story, and the chat contains each event once", asy
     write: (text) => void output.push(text),
     colour: false,
     pace: 300,
+    speed: 3,
     folder: relative(process.cwd(), join(folder, "demo")),
   });
   onTestFinished(() => demo.stop());
@@ -32,8 +33,8 @@ test("the demo runs its whole story, and the chat contains each event once", asy
   await fetch(`${demo.url}/ticks/poll`, { method: "POST" });
 
   const finished = () =>
-    // Ada's approval finishes the reviewed task of the wish.
-    1 + output.filter((line) => /^(Plane|agent) +(Ada|Concierge|Imhotep|Thot|Ptah|Seshat) finishes /.test(line)).length;
+    // Ada's approvals finish the reviewed task of the wish, and the ticket.
+    2 + output.filter((line) => /^(Plane|agent) +(Ada|Concierge|Imhotep|Thot|Ptah|Seshat) finishes /.test(line)).length;
   const lines = () => demo.chat().flatMap((text) => text.split("\n"));
   const timesOf = (due: RegExp) => lines().filter((line) => due.test(line)).length;
   const isWhole = () =>
@@ -64,9 +65,17 @@ test("the demo runs its whole story, and the chat contains each event once", asy
   expect(demo.chat().filter((text) => /^🔍 [\s\S]*PLAT-3 [\s\S]*Approve the task, or reply/.test(text))).toHaveLength(
     1,
   );
+  // The ticket: approved, run, allowed, completed, and its result written to Plane once.
+  expect(output.filter((line) => line.startsWith("page   "))).toEqual([
+    "page   Ada approves the ticket PLAT-5 “Add a health check to the deploy script”\n",
+    'page   Ada allows PLAT-5: Bash { "command": "npm test -- deploy" }\n',
+    "page   Ada approves the result of PLAT-5, which Groundcrew writes to Plane\n",
+  ]);
+  expect(demo.comments("PLAT-5").filter((html) => html.includes("groundcrew/plat-5"))).toHaveLength(1);
+  expect(story).toContain("agent  Claude Code starts PLAT-5 in a simulated terminal");
   // Ada's own task is finished without a webhook: only the poll can have seen it.
   expect(story).toMatch(/crew {3}[A-Z]+-\d completed \(by poll\)/);
   expect(story).toContain("chat   new message");
   expect(story).not.toContain("The script stopped");
   expect(story).toContain("The script is over");
-}, 120_000);
+}, 240_000);

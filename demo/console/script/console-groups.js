@@ -7,7 +7,7 @@ export const WEBHOOK_FATES = /** @type {const} */ (["arrive", "drop", "double", 
 
 /**
  * Creates a group: a heading, its controls, what they do and what to watch for.
- * @param {"add" | "move" | "fate" | "stop_telegram" | "stop_plane" | "kill" | "wish"} name
+ * @param {"add" | "ticket" | "move" | "fate" | "stop_telegram" | "stop_plane" | "kill" | "wish"} name
  * @param {HTMLElement} control @param {HTMLElement[]} controls
  */
 export function createGroup(name, control, ...controls) {

@@ -39,11 +39,13 @@ const killButton = createElement("button", { type: "button", class: "kill", oncl
 fate.id = "console-fate";
 fateLabel.setAttribute("for", fate.id);
 const addForm = createElement("form", { onsubmit: addTask }, newTitle, projects, people, addButton);
+const ticketButton = createElement("button", { type: "button", onclick: () => runAction("ticket") });
 const moveForm = createElement("form", { onsubmit: moveTask }, movedTask, targetColumn, moveButton);
 
 /** The groups of the console, each with its controls and the control that its explanation describes. */
 const groups = [
   createGroup("add", addButton, addForm),
+  createGroup("ticket", ticketButton, ticketButton),
   createGroup("move", moveButton, moveForm),
   createGroup("fate", fate, fateLabel, fate),
   createGroup("stop_telegram", stopTelegram, stopTelegram),
@@ -139,6 +141,7 @@ function translateConsole() {
   movedTask.setAttribute("aria-label", translate("move"));
   targetColumn.setAttribute("aria-label", translate("to"));
   addButton.textContent = translate("add");
+  ticketButton.textContent = translate("ticket");
   moveButton.textContent = translate("go");
   fateLabel.textContent = translate("fate");
   stopTelegram.textContent = translate("stop_telegram");

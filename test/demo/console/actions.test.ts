@@ -49,6 +49,16 @@ test("a task is added and moved as a person would in Plane", async () => {
   expect(states.find(({ id }) => id === plane.item(added?.id ?? "")?.state)?.name).toBe("In Progress");
 });
 
+test("a ticket is added as a task with the label that requests one, another one each time", async () => {
+  const { acts, plane, stage } = await createActions();
+  await acts.runAction("ticket", {});
+  await acts.runAction("ticket", {});
+  const added = plane.items(stage.platform).slice(-2);
+  expect(new Set(added.map(({ name }) => name)).size).toBe(2);
+  const label = plane.labels(stage.platform).find(({ name }) => name === "claude");
+  expect(added.map(({ labels }) => labels)).toEqual([[label?.id], [label?.id]]);
+});
+
 test.each([
   ["arrive", 1],
   ["drop", 0],
@@ -112,7 +122,7 @@ test("the tally lists notifications that are missing in the chat, repeated, or m
 test("the console says everything in English and in French", () => {
   expect(Object.keys(CONSOLE_TEXTS.fr)).toEqual(Object.keys(CONSOLE_TEXTS.en));
   const script = createConsoleScript(createAssetReader());
-  for (const group of ["add", "move", "fate", "stop_telegram", "stop_plane", "kill", "wish"])
+  for (const group of ["add", "ticket", "move", "fate", "stop_telegram", "stop_plane", "kill", "wish"])
     for (const part of ["title", "does"]) expect(CONSOLE_TEXTS.en).toHaveProperty(`${group}_${part}`);
   for (const [, name = ""] of script.matchAll(/\btranslate\("(\w+)"/g)) expect(CONSOLE_TEXTS.en).toHaveProperty(name);
   expect(script).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write/);

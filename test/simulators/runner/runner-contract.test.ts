@@ -1,0 +1,60 @@
+import { describe, type TestContext, test, vi } from "vitest";
+import { createRunnerRig } from "../../runtime/runner/runner-rig.ts";
+import { createSimulatorRig } from "./simulator-rig.ts";
+
+vi.setConfig({ testTimeout: 120_000 });
+
+/** The runners that must behave alike towards Groundcrew. */
+const RUNNERS = {
+  "the runner": async (context: Pick<TestContext, "expect" | "onTestFinished">) => {
+    const { want, ...rig } = await createRunnerRig(context);
+    return { ...rig, want: (key: string, change = {}) => want(key, [], change) };
+  },
+  "the simulated runner": createSimulatorRig,
+};
+
+describe.concurrent.each(Object.entries(RUNNERS))("%s", (_name, createRig) => {
+  test("starts, types, stops and starts anew as Groundcrew wants, and reports each end until it is known", async ({
+    expect,
+    onTestFinished,
+  }) => {
+    const { server, want, report, waitFor } = await createRig({ expect, onTestFinished });
+    const first = want("ONB-1");
+    server.set({ sessions: [first] });
+    await waitFor(() => report("ONB-1")?.state).toBe("running");
+    expect(report("ONB-1")).toMatchObject({
+      ...{ run: 1, session_id: first.session_id, name: "claude-ONB-1", branch: "groundcrew/onb-1" },
+      ...{ commits: [], dirty: false, applied: [] },
+    });
+    expect(server.requests.at(-1)?.repositories).toEqual(["ONB"]);
+
+    const inputs = [
+      { id: "a", kind: "text", text: "Which colour?" },
+      { id: "b", kind: "interrupt", text: "" },
+      { id: "c", kind: "keys", text: "x" },
+    ] as const;
+    server.set({ sessions: [{ ...first, inputs: [...inputs] }] });
+    await waitFor(() => report("ONB-1")?.applied).toEqual(["a", "b", "c"]);
+    server.set({ sessions: [{ ...first, inputs: [...inputs] }] });
+    await waitFor(() => server.requests.at(-1)?.seen).toBe("4");
+    await waitFor(() => report("ONB-1")?.screen.split("> Which colour?")).toHaveLength(2);
+
+    // Kindly, then acknowledged: an end is reported until Groundcrew knows it.
+    const stop = { ticket: "ONB-1", run: 1, reason: "completed" };
+    server.set({ stop: [{ ...stop, how: "kindly" }] });
+    await waitFor(() => report("ONB-1")?.exit).toEqual({ reason: "exited", status: 0, text: "completed" });
+    server.set({ stop: [{ ...stop, how: "now" }] });
+    await waitFor(() => report("ONB-1")).toBeUndefined();
+
+    const second = want("ONB-1", { run: 2 });
+    server.set({ sessions: [second] });
+    await waitFor(() => report("ONB-1")).toMatchObject({ run: 2, session_id: second.session_id, state: "running" });
+    expect(report("ONB-1")?.applied).toEqual([]);
+    // A session that Groundcrew does not name is ended.
+    server.set({});
+    await waitFor(() => report("ONB-1")?.exit?.text).toContain("does not know this session");
+    server.set({ remove: [{ ticket: "ONB-1", run: 2, force: false }] });
+    await waitFor(() => report("ONB-1")).toBeUndefined();
+    expect(server.problems).toEqual([]);
+  });
+});
