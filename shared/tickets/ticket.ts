@@ -76,6 +76,8 @@ export interface TicketQuestion {
   at: Ms;
   /** A request of the session waits for the answer. Otherwise the answer is typed into its terminal. */
   held?: true;
+  /** Known only from a notification, which does not name the tool. */
+  isNotice?: true;
   answer?: { text: string; by: string; at: Ms };
 }
 
@@ -135,7 +137,7 @@ export interface Ticket {
   attention?: string;
   questions: TicketQuestion[];
   inputs: SessionInput[];
-  completion?: { summary: string; source: "command" | "file" | "legacy_file" | "person"; at: Ms };
+  completion?: { summary: string; source: "command" | "file" | "legacy_file" | "person" | "tool"; at: Ms };
   update?: TicketUpdate;
   /** The worktree may be removed. */
   removal?: { force: boolean; at: Ms };
