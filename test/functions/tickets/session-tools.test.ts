@@ -55,7 +55,7 @@ test("A session reads its ticket and what blocks it, and no other task", async (
   const blocker = app.addTask("Draw the plan", []);
   const item = app.addTask("Build it", []);
   app.addTask("Secret", []);
-  app.plane.relate(blocker, item);
+  app.plane.relate(item, blocker);
   await app.deliverWebhooks();
   await app.runUntilIdle();
   await app.call("/api/approve/ONB-2");
