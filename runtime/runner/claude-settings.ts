@@ -1,3 +1,5 @@
+import { quoteForShell } from "./quote-for-shell.ts";
+
 /** Name of the variable that holds the session's bridge token; Claude fills it into the headers of hooks. */
 export const TOKEN_VARIABLE = "GROUNDCREW_TOKEN";
 
@@ -82,8 +84,4 @@ export function buildMcpConfig(groundcrewUrl: string) {
 function buildStoreCommand(path: string): string {
   const draft = quoteForShell(`${path}.draft`);
   return `cat > ${draft} && mv -f ${draft} ${quoteForShell(path)}`;
-}
-
-function quoteForShell(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,79 +1,42 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { expect, onTestFinished, test, vi } from "vitest";
-import { RELIABILITY_ADMIN_TOKEN, startSimulators } from "../../reliability/simulators.ts";
-import { findFreePort } from "../../support/redis-server.ts";
-import { createRunnerHost } from "./runner-host.ts";
+import { expect, test, vi } from "vitest";
+import { createProductRig } from "./product-rig.ts";
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
-/** What the product answers to a person. */
-interface Tickets {
-  tickets?: { id: string; state: string; summary?: string }[];
-  sessions?: { id: string; state: string }[];
-  tmux_service?: boolean;
-}
+const COMMIT = "run echo made > made.txt; git add -A; git commit -qm 'feat: made'";
+const UPDATE = { status: "success", comment_posted: true, state_updated: true };
 
 test("one process runs an approved ticket from Plane to its comment, with tmux, git and a stand-in for Claude Code", async () => {
-  const host = createRunnerHost();
-  const simulators = await startSimulators();
-  const project = simulators.addProject();
-  const port = await findFreePort();
-  const output: string[] = [];
-  writeFileSync(
-    join(host.folder, "config.json"),
-    JSON.stringify({ tickets: { repositories: { ONB: host.repository } } }),
-    { mode: 0o600 },
-  );
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", resolve("runtime/start.js")], {
-    cwd: host.folder,
-    env: {
-      ...host.env,
-      ...simulators.env,
-      PORT: String(port),
-      GROUNDCREW_CONFIG: "config.json",
-      STORE_URL: "file:./data",
-    },
-  });
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => output.push(String(data)));
-  onTestFinished(async () => {
-    child.kill("SIGKILL");
-    host.tmux("kill-server");
-    rmSync(host.folder, { recursive: true, force: true });
-  });
-
-  async function call(path: string, method = "GET", body?: object): Promise<Tickets> {
-    const headers = { authorization: `Bearer ${RELIABILITY_ADMIN_TOKEN}`, "content-type": "application/json" };
-    const init = { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) };
-    return (await (await fetch(`http://127.0.0.1:${port}${path}`, init)).json()) as Tickets;
-  }
-  const waitFor = <T>(read: () => Promise<T>) =>
-    expect.poll(read, { timeout: 40_000, interval: 200, message: output.slice(-20).join("") });
-
-  await waitFor(async () => output.join("").includes('"runner started"')).toBe(true);
-  await waitFor(async () => (await call("/health")).tmux_service).toBe(true);
-  await call("/ticks/poll", "POST");
-  const steps = [
-    "do: run echo made > made.txt; git add -A; git commit -qm 'feat: made'",
-    "do: run printf 'All is done' > $GROUNDCREW_COMPLETION_FILE",
-  ];
-  simulators.plane.addItem(project, {
-    name: "Make it",
-    description_html: `<pre><code>${steps.join("\n")}</code></pre>`,
-  });
-  await call("/ticks/poll", "POST");
-  await waitFor(async () => (await call("/api/pending-tickets")).tickets?.map(({ id }) => id)).toEqual(["ONB-1"]);
-  await call("/api/approve/ONB-1", "POST", {});
-  await waitFor(async () => (await call("/api/completed-tickets")).tickets).toMatchObject([
-    { id: "ONB-1", summary: "All is done" },
+  const rig = await createProductRig();
+  const summary = { task: "ONB-1", status: "done", text: "All is done" };
+  const { key, item } = await rig.addTicket([
+    COMMIT,
+    "permission touch allowed.txt",
+    `call update_task_status ${JSON.stringify(summary)}`,
   ]);
-  expect(await call("/api/update-plane/ONB-1", "POST", {})).toMatchObject({ status: "success", comment_posted: true });
-  expect(host.git(["log", "--format=%s", "groundcrew/onb-1"])).toBe("feat: made\nfirst\n");
-  await waitFor(async () => host.tmux("list-sessions")).toBe("");
+  await rig.call(`/api/approve/${key}`, "POST", {});
+  await rig.waitFor(async () => (await rig.readSession(key))?.questions).toMatchObject([{ kind: "permission" }]);
+  const [question] = (await rig.readSession(key)).questions;
+  expect(question.text).toContain("touch allowed.txt");
+  await rig.call(`/api/sessions/${key}/answer`, "POST", { question: question.id, answer: "allow" });
+  await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ summary: "All is done", source: "tool" });
+  expect(await rig.call(`/api/update-plane/${key}`, "POST", {})).toMatchObject(UPDATE);
+  expect(rig.findComments(item, "All is done")).toHaveLength(1);
+  expect(rig.host.git(["log", "--format=%s", "groundcrew/onb-1"])).toBe("feat: made\nfirst\n");
+  await rig.waitFor(() => rig.host.tmux("list-sessions")).toBe("");
+  expect(await rig.stop("groundcrew", "SIGTERM")).toBe(0);
+});
 
-  const exited = once(child, "exit");
-  child.kill("SIGTERM");
-  expect(await exited).toEqual([0, null]);
+test("in a session, the command groundcrew reads and completes its ticket with the token of the run, and nothing else", async () => {
+  const rig = await createProductRig();
+  const { key } = await rig.addTicket([
+    'run groundcrew get_task_details ONB-1 > details.txt 2>&1; echo "exit $?" >> details.txt',
+    'run groundcrew add_comment ONB-1 --text Hello > refused.txt 2>&1; echo "exit $?" >> refused.txt',
+    "run cp details.txt refused.txt $HOME",
+    "run groundcrew update_task_status ONB-1 --status done --text 'By the command'",
+  ]);
+  await rig.call(`/api/approve/${key}`, "POST", {});
+  await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ summary: "By the command", source: "tool" });
+  expect(rig.host.readHome("details.txt")).toMatch(/Make it[\s\S]*exit 0/);
+  expect(rig.host.readHome("refused.txt")).toMatch(/add_comment[\s\S]*exit [12]/);
 });

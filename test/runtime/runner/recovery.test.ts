@@ -4,7 +4,7 @@ import { test, vi } from "vitest";
 import { findSessionProcesses } from "../../../runtime/runner/session-processes.ts";
 import { createRunnerRig, type RunnerRig } from "./runner-rig.ts";
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 180_000 });
 
 /** 20 tickets at once need some 60 processes, so the default run has fewer. */
 const COUNT = process.env["FULL"] ? 20 : 6;

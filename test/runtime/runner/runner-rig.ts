@@ -12,7 +12,7 @@ import { createRunnerHost } from "./runner-host.ts";
 export type Desired = ExchangeAnswer["sessions"][number];
 
 /** Timeout for a state that the runner must reach: far more than it needs, on a busy machine as well. */
-const STATE_TIMEOUT_MS = 40_000;
+const STATE_TIMEOUT_MS = 90_000;
 
 export type RunnerRig = Awaited<ReturnType<typeof createRunnerRig>>;
 
