@@ -19,11 +19,15 @@ export default defineConfig({
     maxWorkers: 4,
     reporters: ["default", summaryReporter],
     projects: [
+      // Only `npm run test:claude` has the path of an installed Claude Code.
+      ...(process.env["TEST_CLAUDE"]
+        ? [{ test: { name: "claude", include: ["test/claude/**/*.test.ts"], expect: EXPECT_OPTIONS } }]
+        : []),
       {
         test: {
           name: "node",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/worker/**", "test/workerd/**"],
+          exclude: ["test/worker/**", "test/workerd/**", "test/claude/**"],
           testTimeout: 20_000,
           expect: EXPECT_OPTIONS,
         },

@@ -29,15 +29,15 @@ export function followTicket({ system, messages, tools = [] }: ModelRequest): Mo
   if (!tools.some(({ name }) => name === "Bash")) return { text: "Fake title" };
   const blocks = messages.flatMap(({ content }) => (typeof content === "string" ? [] : content));
   const uses = blocks.filter(({ type }) => type === "tool_use");
-  const lastText = messages.at(-1)?.content;
+  const last = messages.at(-1)?.content;
   const path = /(\/\S+\/ticket\.md)/.exec(toText(system))?.[1];
-  if (path === undefined) return { text: `Fake answer: ${toText(lastText)}` };
+  if (path === undefined) return { text: `Fake answer: ${toText(last)}` };
   if (uses.length === 0) return { tool: "Read", input: { file_path: path } };
   const file = toText(blocks.find(({ type }) => type === "tool_result")?.content);
   const steps = [...file.matchAll(/do: (run|permission|call) (.+)$/gm)];
   const step = steps[uses.length - 1];
   if (step) return toToolUse(step[1] ?? "", step[2] ?? "");
-  const isAnswered = blocks.at(-1)?.type === "tool_result";
+  const isAnswered = Array.isArray(last) && last.some(({ type }) => type === "tool_result");
   return { text: isAnswered ? "Tool finished; all done." : "Fake answer: hello from the fake model." };
 }
 
