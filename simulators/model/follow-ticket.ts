@@ -37,7 +37,11 @@ export function followTicket({ system, messages, tools = [] }: ModelRequest): Mo
   const steps = [...file.matchAll(/do: (run|permission|call) (.+)$/gm)];
   const step = steps[uses.length - 1];
   if (step) return toToolUse(step[1] ?? "", step[2] ?? "");
-  const isAnswered = Array.isArray(last) && last.some(({ type }) => type === "tool_result");
+  // Claude Code may add messages of its own after the result of a tool.
+  const present = messages.slice(messages.findLastIndex(({ role }) => role === "assistant") + 1);
+  const isAnswered = present.some(
+    ({ content }) => Array.isArray(content) && content.some(({ type }) => type === "tool_result"),
+  );
   return { text: isAnswered ? "Tool finished; all done." : "Fake answer: hello from the fake model." };
 }
 

@@ -61,7 +61,8 @@ test(`a ticket runs with ${CLAUDE && execFileSync(CLAUDE, ["--version"], { encod
   await answer("denied.txt", "deny");
   // A person decides this one in the terminal, while the hook still waits for an answer.
   await waitForPermission(rig, key, "allowed.txt");
-  await rig.waitFor(async () => (await rig.readSession(key))?.screen).toContain("Do you want to proceed?");
+  const readTerminal = () => rig.host.tmux("capture-pane", "-p", "-t", `=claude-${key}:`);
+  await rig.waitFor(readTerminal).toMatch(/touch allowed\.txt[\s\S]*Do you want to proceed\?/);
   rig.host.tmux("send-keys", "-t", `=claude-${key}:`, "1");
   await rig
     .waitFor(() => rig.readCompleted(key))

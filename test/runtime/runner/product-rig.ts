@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import { RELIABILITY_ADMIN_TOKEN, startSimulators } from "../../reliability/simulators.ts";
@@ -43,7 +43,7 @@ export async function createProductRig({
   onTestFinished(async () => {
     await Promise.all([...children.keys()].map((part) => stop(part, "SIGKILL")));
     await killTmux();
-    rmSync(host.folder, { recursive: true, force: true });
+    host.remove();
   });
 
   function start(part: Part) {
@@ -102,6 +102,7 @@ export async function createProductRig({
   return {
     host,
     simulators,
+    project,
     url,
     output,
     call,

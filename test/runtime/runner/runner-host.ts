@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
@@ -46,5 +46,6 @@ export function createRunnerHost() {
     CLAUDE_BIN: claude,
   };
   const readHome = (name: string) => readFileSync(join(home, name), "utf8");
-  return { folder, runnerFolder, repository, home, git, tmux, env, readHome };
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  return { folder, runnerFolder, repository, home, git, tmux, env, readHome, remove };
 }

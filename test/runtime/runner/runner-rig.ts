@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { TestContext } from "vitest";
 import { endSessionProcesses } from "../../../runtime/runner/session-processes.ts";
@@ -39,7 +39,7 @@ export async function createRunnerRig(
     await server.close();
     await killTmux();
     for (const sessionId of sessionIds) await endSessionProcesses(sessionId);
-    rmSync(folder, { recursive: true, force: true });
+    host.remove();
   });
 
   function start() {
