@@ -97,6 +97,7 @@ test.skipIf(!hasFakeClock())("a runner that is away for an hour loses nothing of
   const { key } = await rig.addTicket(["permission true", ...steps]);
   await rig.call(`/api/approve/${key}`, "POST", {});
   await rig.waitFor(async () => (await rig.readSession(key))?.questions).toMatchObject([{ kind: "permission" }]);
+  await rig.waitFor(() => rig.readSession(key)).toMatchObject({ started_at: expect.any(String) });
   const { started_at } = await rig.readSession(key);
 
   await rig.stop("runner", "SIGKILL");

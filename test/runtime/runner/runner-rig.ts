@@ -114,7 +114,7 @@ export async function createRunnerRig(
       expect
         .poll(() => report(key)?.state, { timeout: STATE_TIMEOUT_MS, message: `${key}: ${output.join("")}` })
         .toBe(state),
-    waitFor: <T>(read: () => T) =>
-      expect.poll(read, { timeout: STATE_TIMEOUT_MS, interval: 50, message: output.join("") }),
+    waitFor: <T>(read: () => T, interval = 50) =>
+      expect.poll(read, { timeout: STATE_TIMEOUT_MS, interval, message: output.join("") }),
   };
 }
