@@ -1,14 +1,15 @@
 import type { Context } from "hono";
 import type { Deps, Route } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
+import { createTokenCheck } from "../hashing/token-check.ts";
 import { isLoopbackAddress } from "../ip-address.ts";
 import { findTicketOfToken, isRunToken } from "../tickets/run-token.ts";
 import type { Ticket } from "../tickets/ticket.ts";
 import type { Caller } from "../work/context/caller.ts";
+import { createCallerLookup } from "./caller-lookup.ts";
 import { createPageSessions } from "./page-sessions.ts";
 import type { RefusalLimiter } from "./refusal-limiter.ts";
 import { createSessionCookie } from "./session-cookie.ts";
-import { createCallerLookup, createTokenCheck } from "./token-check.ts";
 
 type ProtectedAccess = Exclude<Route["access"], "public">;
 

@@ -1,4 +1,4 @@
-import { createTokenCheck } from "../http/token-check.ts";
+import { createTokenCheck } from "../hashing/token-check.ts";
 import type { Store } from "../store/port.ts";
 import { findTicket } from "./change-ticket.ts";
 import type { Ticket } from "./ticket.ts";
