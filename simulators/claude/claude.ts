@@ -1,14 +1,16 @@
 import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { askPermission, renderPermissionDialog } from "./ask-permission.ts";
 import { callMcpTool } from "./call-tool.ts";
-import { type ClaudeSettings, runHooks, runShellCommand } from "./hooks.ts";
+import { readSettings, runHooks, runShellCommand } from "./hooks.ts";
 import { createKeyboard } from "./keyboard.ts";
+import { DIALOG_NOTICE_MS, IDLE_NOTICE_MS } from "./notice-delays.ts";
 import { CLAUDE_HELP, parseClaudeOptions } from "./options.ts";
 import { echo, exitWith, print } from "./output.ts";
 import { buildPayload, buildStatus, describeCommand, describeRun } from "./payloads.ts";
+import { appendToTranscript, countDoneSteps } from "./transcript.ts";
 
 /**
  * A stand-in for Claude Code in a terminal: starts, reports by hooks, stores its conversation and ends as the recorded
@@ -21,10 +23,6 @@ import { buildPayload, buildStatus, describeCommand, describeRun } from "./paylo
  * - `trust-dialog`, `no-session-start`: faults at the start
  */
 const VERSION = "2.1.329";
-/** Delay of the notification about a dialog: 6 s. CLAUDE_SIMULATOR_SPEED divides it, and that of the idle one. */
-const DIALOG_NOTICE_MS = 6_000 / getSpeed();
-/** Delay of the notification that the session waits for text after the end of a turn: 60 s. */
-const IDLE_NOTICE_MS = 60_000 / getSpeed();
 
 const parsed = parseClaudeOptions(process.argv.slice(2));
 if ("error" in parsed) exitWith(process.stderr, parsed.error, 1);
@@ -73,27 +71,8 @@ for (;;) {
   else if (line !== "\u001b" && line !== "") await handleLine(line);
 }
 
-function getSpeed(): number {
-  return Number(process.env["CLAUDE_SIMULATOR_SPEED"] ?? 1);
-}
-
-function readSettings(path: string | undefined): ClaudeSettings {
-  if (path === undefined) return {};
-  if (!existsSync(path)) exitWith(process.stderr, `Error: Settings file not found: ${path}`, 1);
-  return JSON.parse(readFileSync(path, "utf8")) as ClaudeSettings;
-}
-
 function getTranscriptPath(): string {
   return join(configFolder, "projects", process.cwd().replaceAll(/[^A-Za-z0-9]/g, "-"), `${sessionId}.jsonl`);
-}
-
-function recordInTranscript(line: object) {
-  mkdirSync(dirname(getTranscriptPath()), { recursive: true });
-  appendFileSync(getTranscriptPath(), `${JSON.stringify(line)}\n`);
-}
-
-function countDoneSteps(): number {
-  return readFileSync(getTranscriptPath(), "utf8").split('{"type":"step"}').length - 1;
 }
 
 function getConversation() {
@@ -142,17 +121,17 @@ async function handleLine(line: string): Promise<void> {
 
 /** One turn: the first follows the ticket's steps that are not done yet, the others repeat what was typed. */
 async function runTurn(text: string): Promise<void> {
-  recordInTranscript({ type: "user", message: { role: "user", content: text } });
+  appendToTranscript(getTranscriptPath(), { type: "user", message: { role: "user", content: text } });
   print(`❯ ${text}`);
   const isFirst = turns === 0;
   turns += 1;
-  for (const { word, rest } of isFirst ? steps.slice(countDoneSteps()) : []) {
+  for (const { word, rest } of isFirst ? steps.slice(countDoneSteps(getTranscriptPath())) : []) {
     requests += 1;
     // A model knows from the conversation which command it has begun; what waited for a person is asked again.
     const isAskedAgain = word === "permission" || word === "call";
-    if (!isAskedAgain) recordInTranscript({ type: "step" });
+    if (!isAskedAgain) appendToTranscript(getTranscriptPath(), { type: "step" });
     if ((await runStep(word, rest)) === "over") return;
-    if (isAskedAgain) recordInTranscript({ type: "step" });
+    if (isAskedAgain) appendToTranscript(getTranscriptPath(), { type: "step" });
   }
   requests += 1;
   const answer = isFirst ? "Tool finished; all done." : `Fake answer: ${text}`;

@@ -1,4 +1,6 @@
 import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { exitWith } from "./output.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -14,6 +16,13 @@ interface Hook {
 export interface ClaudeSettings {
   hooks?: Record<string, { matcher?: string; hooks: Hook[] }[]>;
   statusLine?: { command: string };
+}
+
+/** Reads the settings that `--settings` names; none without it. Ends the program when there is no such file. */
+export function readSettings(path: string | undefined): ClaudeSettings {
+  if (path === undefined) return {};
+  if (!existsSync(path)) exitWith(process.stderr, `Error: Settings file not found: ${path}`, 1);
+  return JSON.parse(readFileSync(path, "utf8")) as ClaudeSettings;
 }
 
 /** Runs a shell command with JSON on its standard input, as Claude runs command hooks, and returns its output. */
