@@ -28,6 +28,10 @@ export default defineConfig({
     maxWorkers: 4,
     reporters: ["default", summaryReporter],
     projects: [
+      // Only `npm run test:claude` has the path of an installed Claude Code.
+      ...(process.env["TEST_CLAUDE"]
+        ? [{ test: { name: "claude", include: ["test/claude/**/*.test.ts"], expect: EXPECT_OPTIONS } }]
+        : []),
       {
         test: {
           name: "parts",
@@ -42,7 +46,7 @@ export default defineConfig({
         test: {
           name: "product",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/worker/**", "test/workerd/**", ...PARTS],
+          exclude: ["test/worker/**", "test/workerd/**", "test/claude/**", ...PARTS],
           testTimeout: TEST_TIMEOUT_MS,
           expect: EXPECT_OPTIONS,
         },

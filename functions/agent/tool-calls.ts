@@ -5,10 +5,11 @@ import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createRedactor } from "../../shared/redact.ts";
 import { sanitizeOutput } from "../../shared/sanitize-output.ts";
+import { completeAsSession } from "../../shared/tickets/complete-as-session.ts";
 import { createAcknowledgements } from "../../shared/wake/acknowledgement.ts";
 import type { WorkDeps } from "../../shared/work/context/call-context.ts";
 import type { Caller } from "../../shared/work/context/caller.ts";
-import { createTaskOperations } from "../../shared/work/task-operations.ts";
+import { createTaskOperations, type TaskOperations } from "../../shared/work/task-operations.ts";
 import { findKeptTask } from "../../shared/work/tasks/find-task.ts";
 import { type ToolRefusal, toToolRefusal } from "./refusal.ts";
 import type { Tool, ToolContext } from "./tool.ts";
@@ -120,12 +121,8 @@ export function createToolCalls(deps: ToolCallDeps) {
   function runTool(source: CallSource, tool: Tool, input: unknown, action: (context: ToolContext) => Promise<unknown>) {
     return runAudited(source, tool.name, input, async () => {
       const { caller, correlation } = source;
-      if (!mayCallTool(caller, tool))
-        throw new GroundcrewError(
-          "forbidden",
-          `${tool.name} is for the Concierge only; ${caller.name} may not call it.`,
-        );
-      return tool.output.parse(await action({ work: createTaskOperations(deps, caller, correlation), caller }));
+      if (!mayCallTool(caller, tool)) throw createForbiddenError(caller, tool);
+      return tool.output.parse(await action({ work: createOperations(deps, caller, correlation), caller }));
     });
   }
 
@@ -147,6 +144,21 @@ export function createToolCalls(deps: ToolCallDeps) {
       });
     },
   };
+}
+
+/** The operations of a call; for the session of a ticket, the status is that of its ticket. */
+function createOperations(deps: ToolCallDeps, caller: Caller, correlation: string): TaskOperations {
+  const work = createTaskOperations(deps, caller, correlation);
+  if (!caller.ticket) return work;
+  const { ticket } = caller;
+  return { ...work, setStatus: (task, change) => completeAsSession(deps, ticket, task, change, correlation) };
+}
+
+function createForbiddenError({ name, ticket }: Caller, tool: Tool): GroundcrewError {
+  const reason = ticket
+    ? `${tool.name} is not for sessions: the token of a session reads and completes its own ticket, ${ticket.key}.`
+    : `${tool.name} is for the Concierge only; ${name} may not call it.`;
+  return new GroundcrewError("forbidden", reason);
 }
 
 function readTextField(value: unknown, name: string): string | undefined {

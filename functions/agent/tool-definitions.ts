@@ -21,8 +21,12 @@ export function getToolDefinition(tool: Tool): ToolDefinition {
   return definition;
 }
 
+/** What the session of a ticket may call: it reads its ticket and the inputs of it, and completes it. */
+const SESSION_TOOLS = ["get_task_details", "download_deliverable", "update_task_status"];
+
 /** Whether this caller may call the tool. A caller sees only the tools it may call. */
-export function mayCallTool({ role }: Caller, { allow }: Tool): boolean {
+export function mayCallTool({ role }: Caller, { allow, name }: Tool): boolean {
+  if (role === "session") return SESSION_TOOLS.includes(name);
   return allow === "agent" || role !== "worker";
 }
 

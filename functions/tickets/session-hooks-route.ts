@@ -3,8 +3,8 @@ import type { Deps, Route } from "../../shared/app/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body-reader.ts";
 import { createRefusalLimiter } from "../../shared/http/refusal-limiter.ts";
-import { createTokenCheck } from "../../shared/http/token-check.ts";
-import { changeTicket, findTicket } from "../../shared/tickets/change-ticket.ts";
+import { changeTicket } from "../../shared/tickets/change-ticket.ts";
+import { findTicketOfToken } from "../../shared/tickets/run-token.ts";
 import {
   applySessionHook,
   sessionHookSchema,
@@ -38,10 +38,8 @@ function app(deps: Deps): Hono {
   async function authenticate(c: Context): Promise<Ticket> {
     const key = c.req.param("ticket") ?? "";
     const token = /^Bearer ([\x21-\x7e]+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
-    const ticket = /^[\p{L}\p{N}_-]{3,30}$/u.test(key) ? await findTicket(deps, key) : undefined;
-    const expected = ticket?.wanted ? ticket.approval?.token : undefined;
-    const isValid = await createTokenCheck(expected === undefined ? [] : [expected])(token ?? "");
-    if (ticket && isValid) return ticket;
+    const ticket = await findTicketOfToken(deps, token ?? "", key);
+    if (ticket) return ticket;
     c.header("WWW-Authenticate", 'Bearer realm="groundcrew"');
     const refusal = new GroundcrewError("unauthorized", "Send GROUNDCREW_TOKEN of the ticket's present run.");
     throw token === undefined ? refusal : wrongTokens.countRefusal(c, refusal);

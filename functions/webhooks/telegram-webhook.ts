@@ -1,10 +1,10 @@
 import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/app/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
+import { createTokenCheck } from "../../shared/hashing/token-check.ts";
 import { createBodyReader } from "../../shared/http/body-reader.ts";
 import { BreakConnection } from "../../shared/http/context.ts";
 import { createRefusalLimiter } from "../../shared/http/refusal-limiter.ts";
-import { createTokenCheck } from "../../shared/http/token-check.ts";
 import { createUpdateJob } from "../../shared/jobs/updates-jobs.ts";
 import { getWebhookSecrets } from "../../shared/telegram/webhook-secrets.ts";
 

@@ -9,6 +9,7 @@ const NEEDED_OPTIONS = [
   "--resume",
   "--permission-mode",
   "--strict-mcp-config",
+  "--mcp-config",
   "--settings",
   "--append-system-prompt",
 ];

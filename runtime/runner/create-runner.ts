@@ -152,8 +152,8 @@ export async function runRunner(
 /** A text that differs when something has happened that Groundcrew should know at once. */
 function formatNews(reports: readonly SessionReport[]): string {
   return JSON.stringify(
-    reports.map(({ ticket, run, state, exit, completion, attention, applied, started_at }) => [
-      ...[ticket, run, state, started_at, exit, completion, attention, applied],
+    reports.map(({ ticket, run, state, exit, completion, attention, applied, started_at, screen }) => [
+      ...[ticket, run, state, started_at, exit, completion, attention, applied, screen !== ""],
     ]),
   );
 }

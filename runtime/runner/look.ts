@@ -71,7 +71,9 @@ export function createLook(context: RunnerContext, tasks: TicketTasks) {
   async function refreshDetails(ticket: string, pane: Pane): Promise<void> {
     const last = readAt.get(ticket) ?? { details: 0, stored: clock() };
     const record = records.get(ticket);
-    if (!record || clock() - last.details < DETAILS_MS) return;
+    // People wait for the first output of a session, so each look reads it until there is some.
+    const isAwaited = record?.details.screen === "";
+    if (!record || (!isAwaited && clock() - last.details < DETAILS_MS)) return;
     readAt.set(ticket, { ...last, details: clock() });
     const details = await readDetails(context, record, pane);
     // A task may have changed the record meanwhile.

@@ -16,6 +16,8 @@ export interface SessionPaths {
   ticket: string;
   /** Claude's settings of this session. */
   settings: string;
+  /** Claude's MCP servers of this session. */
+  mcp: string;
   /** Program, arguments and environment; deleted by the launcher once it has read them. */
   launch: string;
   /** Written by the SessionStart hook. */
@@ -44,6 +46,7 @@ export function createSessionFolders(root: string) {
       record: join(folder, "record.json"),
       ticket: join(folder, "ticket.md"),
       settings: join(folder, "settings.json"),
+      mcp: join(folder, "mcp.json"),
       launch: join(folder, "launch.json"),
       sessionStart: join(folder, "session-start.json"),
       sessionEnd: join(folder, "session-end.json"),

@@ -9,6 +9,7 @@ import { runRunner } from "./create-runner.ts";
 import { createExchangeClient } from "./exchange-client.ts";
 import { createGit } from "./git.ts";
 import { createGitStateReader } from "./git-state.ts";
+import { installGroundcrewCommand } from "./groundcrew-command.ts";
 import { lockFolder } from "./lock-folder.ts";
 import { pickEnvironment } from "./passed-environment.ts";
 import { createRecordStore } from "./record-store.ts";
@@ -34,6 +35,7 @@ export async function startRunner(settings: RunnerSettings, { env, log, signal }
     await installCompleteCommand(env["CLAUDE_CONFIG_DIR"] ?? join(env["HOME"] ?? homedir(), ".claude")).catch(
       (thrown: unknown) => log.warn("the command /complete was not installed", { reason: getErrorMessage(thrown) }),
     );
+    installGroundcrewCommand(settings.folder);
     await checkClaude(settings.claudeBin, env, log);
     const baseEnv = pickEnvironment(env, "base");
     const git = createGit(baseEnv);

@@ -3,7 +3,8 @@ import { fileURLToPath } from "node:url";
 import { cleanText } from "../../shared/clean-text.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { buildLaunch, findConversation, findExecutable } from "./claude-launch.ts";
-import { buildClaudeSettings } from "./claude-settings.ts";
+import { buildClaudeSettings, buildMcpConfig } from "./claude-settings.ts";
+import { extendSearchPath } from "./groundcrew-command.ts";
 import { pickEnvironment } from "./passed-environment.ts";
 import type { DesiredSession } from "./plan-actions.ts";
 import { runHook } from "./run-hook.ts";
@@ -121,9 +122,11 @@ async function launch(context: RunnerContext, desired: DesiredSession, prepared:
   writePrivateFile(paths.ticket, cleanText(desired.ticket_file, MAX_TICKET_LENGTH));
   const claudeSettings = buildClaudeSettings({ ticket, groundcrewUrl: settings.groundcrewUrl, paths });
   writePrivateFile(paths.settings, JSON.stringify(claudeSettings));
+  writePrivateFile(paths.mcp, JSON.stringify(buildMcpConfig(settings.groundcrewUrl)));
   const options = {
     ...{ record: prepared, paths, program, token: desired.token, groundcrewUrl: settings.groundcrewUrl },
-    ...{ name: settings.prefix + ticket, env: pickEnvironment(env, "claude") },
+    ...{ name: settings.prefix + ticket },
+    env: { ...pickEnvironment(env, "claude"), PATH: extendSearchPath(settings.folder, env["PATH"]) },
   };
   const launchPlan = buildLaunch(conversation === undefined ? options : { ...options, conversation });
   for (const path of [paths.sessionStart, paths.sessionEnd]) rmSync(path, { force: true });

@@ -1,11 +1,15 @@
 import type { Context } from "hono";
 import type { Deps, Route } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
+import { createTokenCheck } from "../hashing/token-check.ts";
 import { isLoopbackAddress } from "../ip-address.ts";
+import { findTicketOfToken, isRunToken } from "../tickets/run-token.ts";
+import type { Ticket } from "../tickets/ticket.ts";
+import type { Caller } from "../work/context/caller.ts";
+import { createCallerLookup } from "./caller-lookup.ts";
 import { createPageSessions } from "./page-sessions.ts";
 import type { RefusalLimiter } from "./refusal-limiter.ts";
 import { createSessionCookie } from "./session-cookie.ts";
-import { createCallerLookup, createTokenCheck } from "./token-check.ts";
 
 type ProtectedAccess = Exclude<Route["access"], "public">;
 
@@ -23,12 +27,14 @@ const TOKEN_PURPOSE = {
   tick: "TICK_TOKEN is for /ticks only",
   agent: "a bridge token is for /mcp and /agent only",
   runner: "RUNNER_TOKEN is for /api/runner only",
+  session: "GROUNDCREW_TOKEN of a session is for its own ticket at /mcp and /agent only",
 };
 
 /**
  * Creates the check of a route's access: `tick` accepts TICK_TOKEN and ADMIN_TOKEN, `admin` accepts ADMIN_TOKEN, `page`
- * accepts ADMIN_TOKEN and the session cookie of a page that signed in, `agent` accepts a bridge token, whose agent
- * becomes the request's caller, `runner` accepts RUNNER_TOKEN. Throws `unauthorized`, `rate_limited` or `forbidden` for every other request.
+ * accepts ADMIN_TOKEN and the session cookie of a page that signed in, `agent` accepts a bridge token or the token of a
+ * ticket's present run, whose agent or session becomes the request's caller, `runner` accepts RUNNER_TOKEN. Throws
+ * `unauthorized`, `rate_limited` or `forbidden` for every other request.
  * @param unknownTokens counts requests with an unknown token; a valid token passes whatever was counted
  */
 export function createAccessCheck(
@@ -52,7 +58,9 @@ export function createAccessCheck(
     ]);
     if (caller && !admin && !tick) return { kind: "agent", caller } as const;
     if (runner && !admin && !tick) return { kind: "runner" } as const;
-    return admin ? ({ kind: "admin" } as const) : tick ? ({ kind: "tick" } as const) : undefined;
+    if (admin || tick) return { kind: admin ? "admin" : "tick" } as const;
+    const ticket = isRunToken(token) ? await findTicketOfToken({ store }, token) : undefined;
+    return ticket && ({ kind: "session", caller: toSessionCaller(ticket) } as const);
   }
 
   return async (c: Context): Promise<void> => {
@@ -73,7 +81,8 @@ export function createAccessCheck(
       throw token === undefined ? refusal : unknownTokens.countRefusal(c, refusal);
     }
     if (requiredAccess === "agent") {
-      if (tokenHolder.kind !== "agent") throw createForbiddenError(requiredAccess, tokenHolder.kind);
+      if (tokenHolder.kind !== "agent" && tokenHolder.kind !== "session")
+        throw createForbiddenError(requiredAccess, tokenHolder.kind);
       c.set("caller", tokenHolder.caller);
       return;
     }
@@ -86,13 +95,19 @@ export function createAccessCheck(
   };
 }
 
+/** The session of a ticket as a caller, with the name of its terminal by default. */
+function toSessionCaller({ key, item }: Ticket): Caller {
+  return { name: `claude-${key}`, role: "session", ticket: { key, item: item.id } };
+}
+
 function createUnauthorizedError(
   c: Context,
   requiredAccess: ProtectedAccess,
   token: string | undefined,
 ): GroundcrewError {
   c.header("WWW-Authenticate", 'Bearer realm="groundcrew"');
-  const problem = token === undefined ? "A token is required" : "The token is unknown";
+  const unknown = isRunToken(token ?? "") ? "The run of this token is not wanted any more" : "The token is unknown";
+  const problem = token === undefined ? "A token is required" : unknown;
   return new GroundcrewError(
     "unauthorized",
     `${problem}: send ${REQUIRED_TOKEN[requiredAccess]} as \`Authorization: Bearer …\`.`,

@@ -1,8 +1,9 @@
 import type { Context } from "hono";
 import type { Settings } from "../config/settings.ts";
 import { GroundcrewError } from "../errors.ts";
+import { createTokenCheck } from "../hashing/token-check.ts";
+import { createCallerLookup } from "./caller-lookup.ts";
 import { isApiPath, isWebhookPath } from "./request-path.ts";
-import { createCallerLookup, createTokenCheck } from "./token-check.ts";
 
 /** Names of query parameters under which people and programs put tokens into URLs, which logs and histories keep. */
 const TOKEN_NAME =

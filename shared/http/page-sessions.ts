@@ -1,8 +1,8 @@
 import type { Settings } from "../config/settings.ts";
 import { sha256Hex } from "../hashing/sha256-hex.ts";
+import { createTokenCheck } from "../hashing/token-check.ts";
 import type { Store, StoreKey } from "../store/port.ts";
 import { HOUR, type Ms } from "../time.ts";
-import { createTokenCheck } from "./token-check.ts";
 
 /** Duration of a session of the page: 12 hours. */
 export const PAGE_SESSION_MS: Ms = 12 * HOUR;

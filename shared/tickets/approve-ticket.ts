@@ -4,6 +4,7 @@ import { createCallContext, type WorkDeps } from "../work/context/call-context.t
 import type { Caller } from "../work/context/caller.ts";
 import { findKeptTask, refreshTask, type Task } from "../work/tasks/find-task.ts";
 import { changeTicket, getTicket } from "./change-ticket.ts";
+import { createRunToken } from "./run-token.ts";
 import { isActive, type Ticket } from "./ticket.ts";
 import { createVersion, readContent } from "./ticket-content.ts";
 import { includesName, isTicketClosed, readLabelNames } from "./ticket-filters.ts";
@@ -30,7 +31,7 @@ export async function approveTicket(
   const ticket = await getTicket(deps, key);
   const shown = hash ?? (isActive(ticket) ? ticket.approval?.hash : undefined) ?? ticket.shown.hash;
   if (ticket.state === "pending") await rereadTicket(deps, ticket, by, correlation);
-  const [sessionId, token] = [deps.newId(), `${deps.newId()}${deps.newId()}`.replaceAll("-", "")];
+  const [sessionId, token] = [deps.newId(), createRunToken(key, deps.newId)];
   const at = await deps.store.now();
   const event = { kind: "approved", at, by, hash: shown, sessionId, token } as const;
   const approved = await changeTicket(deps, key, event, correlation);

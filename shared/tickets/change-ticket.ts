@@ -2,7 +2,7 @@ import { GroundcrewError } from "../errors.ts";
 import { createTicketUpdateJob } from "../jobs/work-jobs.ts";
 import { keepDefined } from "../keep-defined.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Put, Revision } from "../store/port.ts";
+import type { Put, Revision, Store } from "../store/port.ts";
 import { updateValue, type ValueUpdate } from "../store/update.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import type { WorkDeps } from "../work/context/call-context.ts";
@@ -81,10 +81,7 @@ export async function prepareTicketChange(
 }
 
 /** Reads a ticket; undefined when there is none with this key. */
-export async function findTicket(
-  deps: { store: Pick<WorkDeps["store"], "read"> },
-  key: string,
-): Promise<Ticket | undefined> {
+export async function findTicket(deps: { store: Pick<Store, "read"> }, key: string): Promise<Ticket | undefined> {
   return (await deps.store.read<Ticket>([ticketKeys.ticket(key)]))[0]?.value;
 }
 

@@ -49,17 +49,30 @@ function findNextTicket(
   at: Ms,
 ): Ticket | undefined {
   const hasSession = ({ state, wanted }: Ticket) => wanted && state !== "approved";
-  const running = active.filter(hasSession);
-  if (running.length >= settings.max_sessions) return undefined;
+  const running = active.filter(hasSession).map(({ key, item }) => ({ key, identifier: item.identifier }));
+  // A session that is being ended still takes its share of the host.
+  const ending = sessions.filter(
+    ({ ticket, state }) => state !== "ended" && !running.some(({ key }) => key === ticket),
+  );
+  const present = [
+    ...running.map(({ identifier }) => identifier),
+    ...ending.map(({ ticket }) => getIdentifier(ticket)),
+  ];
+  if (present.length >= settings.max_sessions) return undefined;
   return active.find((ticket) => {
     const { identifier } = ticket.item;
     if (ticket.state !== "approved" || (ticket.retryAt ?? 0) > at) return false;
     if ((ticket.placed ?? runner) !== runner || !repositories.includes(identifier)) return false;
     // The dead session of an earlier start is removed first: its name is taken.
     if (sessions.some((session) => session.ticket === ticket.key)) return false;
-    const inRepository = running.filter(({ item }) => item.identifier === identifier).length;
+    const inRepository = present.filter((one) => one === identifier).length;
     return inRepository < getRepositoryLimit(settings, identifier);
   });
+}
+
+/** The project's identifier of a ticket's key. */
+function getIdentifier(key: string): string {
+  return key.slice(0, key.lastIndexOf("-"));
 }
 
 function getRepositoryLimit({ repositories, max_sessions }: TicketSettings, identifier: string): number {

@@ -57,19 +57,28 @@ export async function applySessionHook(
     case "Notification": {
       const kind = hook.notification_type === "permission_prompt" ? "permission" : "input";
       const isKnown = hook.notification_type === "permission_prompt" || hook.notification_type === "idle_prompt";
-      if (!isKnown || (await hasQuestion(deps, key, kind))) return undefined;
-      return void (await ask({ id: deps.newId(), kind, text: cleanQuestion(hook.message ?? "") }));
+      if (!isKnown) return undefined;
+      // A session that waits for text shows no dialog any more: somebody has denied what it asked.
+      if (kind === "input") await settleQuestions(deps, key, isFree("permission"), correlation);
+      if (await hasQuestion(deps, key, kind)) return undefined;
+      return void (await ask({ id: deps.newId(), kind, text: cleanQuestion(hook.message ?? ""), isNotice: true }));
     }
     case "Stop":
     case "StopFailure": {
-      await settleQuestions(deps, key, ["permission", "input"], correlation);
+      await settleQuestions(deps, key, isFree("permission", "input"), correlation);
       const text = [hook.error, hook.last_assistant_message].filter(Boolean).join(": ");
       return void (await ask({ id: deps.newId(), kind: "input", text: cleanQuestion(text) }));
     }
     case "PostToolUse":
-      return void (await settleQuestions(deps, key, ["permission"], correlation));
+    case "PostToolUseFailure": {
+      // The tool has run, so somebody allowed it in the terminal, also where a request still waits for the answer.
+      const tool = describeTool(hook);
+      const isDecided = ({ kind, text, isNotice }: TicketQuestion) =>
+        kind === "permission" && (isNotice || text === tool);
+      return void (await settleQuestions(deps, key, isDecided, correlation));
+    }
     case "UserPromptSubmit":
-      return void (await settleQuestions(deps, key, ["permission", "input"], correlation));
+      return void (await settleQuestions(deps, key, isFree("permission", "input"), correlation));
     default:
       return undefined;
   }
@@ -115,16 +124,20 @@ async function hasQuestion(deps: WorkDeps, key: string, kind: TicketQuestion["ki
   return (await getTicket(deps, key)).questions.some((question) => question.kind === kind);
 }
 
+/** Matches questions of these kinds for whose answer no request waits: such a request closes its question itself. */
+function isFree(...kinds: TicketQuestion["kind"][]) {
+  return ({ kind, held }: TicketQuestion) => kinds.includes(kind) && !held;
+}
+
 /** Closes questions that the session does not wait for any more, as when somebody answered in its terminal. */
 async function settleQuestions(
   deps: WorkDeps,
   key: string,
-  kinds: readonly TicketQuestion["kind"][],
+  isSettled: (question: TicketQuestion) => boolean | undefined,
   correlation: string,
 ): Promise<void> {
   const { questions } = await getTicket(deps, key);
-  // A request that waits for an answer closes its question itself.
-  const ids = questions.filter(({ kind, held }) => kinds.includes(kind) && !held).map(({ id }) => id);
+  const ids = questions.filter(isSettled).map(({ id }) => id);
   if (ids.length === 0) return;
   await changeTicket(deps, key, { kind: "settled", at: await deps.store.now(), questions: ids }, correlation);
 }

@@ -78,6 +78,8 @@ export interface TicketQuestion {
   options?: string[];
   /** A request of the session waits for the answer. Otherwise the answer is typed into its terminal. */
   held?: true;
+  /** Known only from a notification, which does not name the tool. */
+  isNotice?: true;
   answer?: { text: string; by: string; at: Ms };
 }
 
@@ -141,7 +143,7 @@ export interface Ticket {
   answers?: { question: string; text: string; by: string }[];
   /** Who rejected or cancelled the ticket. */
   closedBy?: string;
-  completion?: { summary: string; source: "command" | "file" | "legacy_file" | "person"; at: Ms };
+  completion?: { summary: string; source: "command" | "file" | "legacy_file" | "person" | "tool"; at: Ms };
   update?: TicketUpdate;
   /** The worktree may be removed. */
   removal?: { force: boolean; at: Ms };

@@ -1,10 +1,16 @@
 import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { type ClaudeSettings, runHooks, runShellCommand } from "./hooks.ts";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { askPermission, renderPermissionDialog } from "./ask-permission.ts";
+import { callMcpTool } from "./call-tool.ts";
+import { readSettings, runHooks, runShellCommand } from "./hooks.ts";
 import { createKeyboard } from "./keyboard.ts";
+import { DIALOG_NOTICE_MS, IDLE_NOTICE_MS } from "./notice-delays.ts";
 import { CLAUDE_HELP, parseClaudeOptions } from "./options.ts";
+import { echo, exitWith, print } from "./output.ts";
+import { buildPayload, buildStatus, describeCommand, describeRun } from "./payloads.ts";
+import { appendToTranscript, countDoneSteps } from "./transcript.ts";
 
 /**
  * A stand-in for Claude Code in a terminal: starts, reports by hooks, stores its conversation and ends as the recorded
@@ -12,31 +18,35 @@ import { CLAUDE_HELP, parseClaudeOptions } from "./options.ts";
  *
  * - `run <command>`: a tool that needs no permission
  * - `permission <command>`: a tool that asks first
+ * - `call <tool> <JSON>`: a tool of the MCP server `groundcrew`
  * - `api-error`, `exit <status>`, `die` (SIGKILL)
  * - `trust-dialog`, `no-session-start`: faults at the start
  */
 const VERSION = "2.1.329";
 
 const parsed = parseClaudeOptions(process.argv.slice(2));
-if ("error" in parsed) exitWith(parsed.error, 1);
+if ("error" in parsed) exitWith(process.stderr, parsed.error, 1);
 const { values, prompt } = parsed;
-if (values.has("--version")) exitWith(`${VERSION} (Claude Code)`, 0);
-if (values.has("--help")) exitWith(CLAUDE_HELP, 0);
+if (values.has("--version")) exitWith(process.stdout, `${VERSION} (Claude Code)`, 0);
+if (values.has("--help")) exitWith(process.stdout, CLAUDE_HELP, 0);
 
 const configFolder = process.env["CLAUDE_CONFIG_DIR"] ?? join(process.env["HOME"] ?? "", ".claude");
-const settings = JSON.parse(readFileSync(values.get("--settings") ?? "", "utf8")) as ClaudeSettings;
+const settings = readSettings(values.get("--settings"));
 const ticketFile = /(\/\S+\/ticket\.md)/.exec(values.get("--append-system-prompt") ?? "")?.[1];
 const script = ticketFile === undefined ? "" : readFileSync(ticketFile, "utf8");
 const steps = [...script.matchAll(/^do: (\S+) ?(.*)$/gm)].map(([, word = "", rest = ""]) => ({ word, rest }));
 let sessionId = values.get("--resume") ?? values.get("--session-id") ?? randomUUID();
+let promptId = randomUUID();
 let turns = 0;
+let requests = 0;
+let idleNotice: NodeJS.Timeout | undefined;
 
 if (values.has("--session-id") && existsSync(getTranscriptPath()))
-  exitWith(`Error: Session ID ${sessionId} is already in use.`, 1);
+  exitWith(process.stderr, `Error: Session ID ${sessionId} is already in use.`, 1);
 if (values.has("--resume") && !existsSync(getTranscriptPath()))
-  exitWith(`No conversation found with session ID: ${sessionId}`, 1);
+  exitWith(process.stderr, `No conversation found with session ID: ${sessionId}`, 1);
 
-const keyboard = createKeyboard(process.stdin);
+const keyboard = createKeyboard(process.stdin, echo);
 for (const [signal, status] of [
   ["SIGHUP", 129],
   ["SIGTERM", 143],
@@ -52,9 +62,11 @@ if (hasStep("trust-dialog")) {
 print(`✻ Welcome to Claude Code ${VERSION}\n  cwd: ${process.cwd()}`);
 if (!hasStep("no-session-start"))
   await report("SessionStart", { source: values.has("--resume") ? "resume" : "startup" });
-await answerPrompt(prompt);
+showStatus();
+if (prompt !== "") await handleLine(prompt);
 for (;;) {
   const line = await keyboard.readLine();
+  clearTimeout(idleNotice);
   if (line === undefined) await endSession("other", 129);
   else if (line !== "\u001b" && line !== "") await handleLine(line);
 }
@@ -63,27 +75,28 @@ function getTranscriptPath(): string {
   return join(configFolder, "projects", process.cwd().replaceAll(/[^A-Za-z0-9]/g, "-"), `${sessionId}.jsonl`);
 }
 
+function getConversation() {
+  const title = values.get("--name");
+  return { sessionId, promptId, transcriptPath: getTranscriptPath(), ...(title === undefined ? {} : { title }) };
+}
+
 function hasStep(word: string): boolean {
   return steps.some((step) => step.word === word);
 }
 
-function print(text: string) {
-  process.stdout.write(`${text.replaceAll("\n", "\r\n")}\r\n`);
+/** Runs the hooks of an event. */
+function report(event: string, fields: Record<string, unknown>, signal?: AbortSignal) {
+  return runHooks(settings, buildPayload(event, fields, getConversation()), signal);
 }
 
-function exitWith(text: string, status: number): never {
-  process.stdout.write(`${text}\n`);
-  process.exit(status);
-}
-
-/** Runs the hooks of an event with the fields that every event has. */
-function report(event: string, fields: Record<string, unknown>) {
-  const common = { session_id: sessionId, transcript_path: getTranscriptPath(), cwd: process.cwd() };
-  return runHooks(settings, event, { ...common, ...fields });
+function showStatus() {
+  if (settings.statusLine)
+    runShellCommand(settings.statusLine.command, buildStatus(requests, getConversation(), VERSION));
 }
 
 async function handleLine(line: string): Promise<void> {
   if (line === "/exit") return endSession("prompt_input_exit", 0);
+  promptId = randomUUID();
   if (line === "/clear") {
     await report("SessionEnd", { reason: "clear" });
     sessionId = randomUUID();
@@ -91,63 +104,101 @@ async function handleLine(line: string): Promise<void> {
     return;
   }
   const [, command, args = ""] = /^\/(\S+) ?(.*)$/s.exec(line) ?? [];
-  if (command === undefined) return answerPrompt(line);
-  if (!existsSync(join(configFolder, "commands", `${command}.md`))) return print(`Unknown command: /${command}`);
-  const fields = { expansion_type: "slash_command", command_name: command, command_args: args, prompt: line };
-  const answer = await report("UserPromptExpansion", { ...fields, command_source: "userSettings" });
-  if (answer?.["decision"] === "block") return print(String(answer["reason"]));
+  if (command !== undefined && !existsSync(join(configFolder, "commands", `${command}.md`)))
+    return print(`Unknown command: /${command}`);
+  await report("UserPromptSubmit", { prompt: line });
+  if (command === undefined) return runTurn(line);
+  const fields = { expansion_type: "slash_command", command_name: command, command_args: args };
+  const answer = await report("UserPromptExpansion", { ...fields, command_source: "userSettings", prompt: line });
+  if (answer?.["decision"] === "block")
+    return print(
+      `● UserPromptExpansion operation blocked by hook:\n  ${answer["reason"]}\n\n  Original prompt: ${line}`,
+    );
   // Without an answer the command's text goes to the model, which follows it.
   writeFileSync(process.env["GROUNDCREW_COMPLETION_FILE"] ?? "/dev/null", args);
   print("I wrote the summary to the completion file.");
 }
 
-/** One turn: the first follows the ticket's steps, the others repeat what was typed. */
-async function answerPrompt(text: string): Promise<void> {
-  await report("UserPromptSubmit", { prompt: text });
-  mkdirSync(dirname(getTranscriptPath()), { recursive: true });
-  appendFileSync(
-    getTranscriptPath(),
-    `${JSON.stringify({ type: "user", message: { role: "user", content: text } })}\n`,
-  );
-  print(`> ${text}`);
-  const isFirst = turns === 0 && !values.has("--resume");
+/** One turn: the first follows the ticket's steps that are not done yet, the others repeat what was typed. */
+async function runTurn(text: string): Promise<void> {
+  appendToTranscript(getTranscriptPath(), { type: "user", message: { role: "user", content: text } });
+  print(`❯ ${text}`);
+  const isFirst = turns === 0;
   turns += 1;
-  for (const { word, rest } of isFirst ? steps : []) await runStep(word, rest);
-  print(isFirst ? "Tool finished; all done." : `Fake answer: ${text}`);
-  const cost = { total_cost_usd: 0.00123 * turns };
-  const context_window = { total_input_tokens: 1_130 * turns, total_output_tokens: 25 * turns };
-  if (settings.statusLine)
-    runShellCommand(settings.statusLine.command, { session_id: sessionId, cost, context_window });
-  await report("Stop", { stop_hook_active: false, last_assistant_message: "Tool finished; all done." });
+  for (const { word, rest } of isFirst ? steps.slice(countDoneSteps(getTranscriptPath())) : []) {
+    requests += 1;
+    // A model knows from the conversation which command it has begun; what waited for a person is asked again.
+    const isAskedAgain = word === "permission" || word === "call";
+    if (!isAskedAgain) appendToTranscript(getTranscriptPath(), { type: "step" });
+    if ((await runStep(word, rest)) === "over") return;
+    if (isAskedAgain) appendToTranscript(getTranscriptPath(), { type: "step" });
+  }
+  requests += 1;
+  const answer = isFirst ? "Tool finished; all done." : `Fake answer: ${text}`;
+  print(`● ${answer}`);
+  showStatus();
+  const fields = { stop_hook_active: false, last_assistant_message: answer, background_tasks: [], session_crons: [] };
+  await report("Stop", fields);
+  idleNotice = setTimeout(() => void notify("idle_prompt", "Claude is waiting for your input"), IDLE_NOTICE_MS);
 }
 
-async function runStep(word: string, rest: string): Promise<void> {
-  if (word === "run") return runTool(rest);
-  if (word === "permission") return (await isAllowed(rest)) ? runTool(rest) : print("⎿  User denied this command");
+/** Runs a step. After an API error, and after a tool that was denied in its dialog, the turn is over without Stop. */
+async function runStep(word: string, rest: string): Promise<"over" | undefined> {
+  if (word === "run") await runTool(rest);
+  if (word === "call") {
+    const [, name = "", input = "{}"] = /^(\S+) ?(.*)$/.exec(rest) ?? [];
+    print(`● groundcrew - ${name} (MCP)`);
+    const fields = JSON.parse(input) as { text?: string };
+    const answer = await callMcpTool(values.get("--mcp-config") ?? "", name, fields);
+    print(`⎿  ${answer ?? "Error: fetch failed"}`);
+    // The instructions of a session name the file for the case that the tool cannot be reached.
+    if (answer === undefined)
+      writeFileSync(process.env["GROUNDCREW_COMPLETION_FILE"] ?? "/dev/null", fields.text ?? "");
+  }
+  if (word === "permission") {
+    const decision = await requestPermission(rest);
+    if (decision === "allow") await runTool(rest);
+    else if (decision === "deny") print("⎿  Error: A person denied it.\n  ⎿  Denied by PermissionRequest hook");
+    else {
+      print("⎿  Interrupted · What should Claude do instead?");
+      return "over";
+    }
+  }
   if (word === "api-error") {
-    print("API Error: 500 fake 500. This is a server-side issue, usually temporary.");
+    print("● API Error: 500 fake 500. This is a server-side issue, usually temporary.");
     await report("StopFailure", { error: "server_error", last_assistant_message: "API Error: 500 fake 500" });
+    return "over";
   }
   if (word === "exit") await endSession("other", Number(rest));
   if (word === "die") process.kill(process.pid, "SIGKILL");
+  return undefined;
 }
 
-function runTool(command: string) {
+async function runTool(command: string): Promise<void> {
   print(`● Bash(${command})`);
-  const { stdout, stderr } = spawnSync("/bin/sh", ["-c", command], { encoding: "utf8" });
-  print(`⎿  ${`${stdout}${stderr}`.trim() || "(No output)"}`);
+  const result = spawnSync("/bin/sh", ["-c", command], { encoding: "utf8" });
+  print(`⎿  ${`${result.stdout}${result.stderr}`.trim() || "(No output)"}`);
+  await report(result.status === 0 ? "PostToolUse" : "PostToolUseFailure", describeRun(command, result));
 }
 
-/** Asks by the hook; without an answer the dialog in the terminal decides. */
-async function isAllowed(command: string): Promise<boolean> {
-  const answer = await report("PermissionRequest", { tool_name: "Bash", tool_input: { command } });
-  const output = answer?.["hookSpecificOutput"] as { decision?: { behavior?: string } } | undefined;
-  if (output?.decision) return output.decision.behavior === "allow";
-  print(`Bash command: ${command}\nDo you want to proceed?\n❯ 1. Yes\n  2. No`);
-  return (await keyboard.readKey()) === "1";
+function requestPermission(command: string) {
+  print(renderPermissionDialog(command));
+  const permission_suggestions = [{ type: "setMode", mode: "acceptEdits", destination: "session" }];
+  const fields = { ...describeCommand(command), permission_suggestions };
+  return askPermission({
+    keyboard,
+    runHook: (signal) => report("PermissionRequest", fields, signal),
+    notify: () => notify("permission_prompt", "Claude needs your permission"),
+    notifyAfterMs: DIALOG_NOTICE_MS,
+  });
+}
+
+function notify(notification_type: string, message: string) {
+  return report("Notification", { message, notification_type });
 }
 
 async function endSession(reason: string, status: number): Promise<void> {
   await report("SessionEnd", { reason });
+  if (reason === "prompt_input_exit") print(`\nResume this session with:\nclaude --resume ${sessionId}`);
   process.exit(status);
 }

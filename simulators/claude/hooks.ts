@@ -1,4 +1,6 @@
 import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { exitWith } from "./output.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -16,6 +18,13 @@ export interface ClaudeSettings {
   statusLine?: { command: string };
 }
 
+/** Reads the settings that `--settings` names; none without it. Ends the program when there is no such file. */
+export function readSettings(path: string | undefined): ClaudeSettings {
+  if (path === undefined) return {};
+  if (!existsSync(path)) exitWith(process.stderr, `Error: Settings file not found: ${path}`, 1);
+  return JSON.parse(readFileSync(path, "utf8")) as ClaudeSettings;
+}
+
 /** Runs a shell command with JSON on its standard input, as Claude runs command hooks, and returns its output. */
 export function runShellCommand(command: string, input: Fields): string {
   return spawnSync("/bin/sh", ["-c", command], { input: JSON.stringify(input), encoding: "utf8" }).stdout;
@@ -23,14 +32,18 @@ export function runShellCommand(command: string, input: Fields): string {
 
 /**
  * Runs the hooks of an event and returns the first JSON that one answers. HTTP hooks are skipped at SessionStart, and
- * one that cannot be reached counts as absent.
+ * one that cannot be reached, or is not waited for any more, counts as absent.
  */
-export async function runHooks(settings: ClaudeSettings, event: string, payload: Fields): Promise<Fields | undefined> {
-  const body = { ...payload, hook_event_name: event };
+export async function runHooks(
+  settings: ClaudeSettings,
+  body: Fields & { hook_event_name: string },
+  signal?: AbortSignal,
+): Promise<Fields | undefined> {
+  const event = body.hook_event_name;
   for (const { matcher, hooks } of settings.hooks?.[event] ?? []) {
-    if (matcher !== undefined && matcher !== payload["command_name"]) continue;
+    if (matcher !== undefined && matcher !== body["command_name"]) continue;
     for (const hook of hooks) {
-      const answer = hook.type === "command" ? runCommandHook(hook, body) : await callHttpHook(hook, event, body);
+      const answer = hook.type === "command" ? runCommandHook(hook, body) : await callHttpHook(hook, body, signal);
       if (answer) return answer;
     }
   }
@@ -41,13 +54,14 @@ function runCommandHook({ command = "" }: Hook, body: Fields): Fields | undefine
   return parseObject(runShellCommand(command, body));
 }
 
-async function callHttpHook(hook: Hook, event: string, body: Fields): Promise<Fields | undefined> {
-  if (event === "SessionStart") return undefined;
+async function callHttpHook(hook: Hook, body: Fields, signal: AbortSignal | undefined): Promise<Fields | undefined> {
+  if (body["hook_event_name"] === "SessionStart") return undefined;
   try {
     const response = await fetch(hook.url ?? "", {
       method: "POST",
       headers: { "content-type": "application/json", ...expandHeaders(hook) },
       body: JSON.stringify(body),
+      ...(signal ? { signal } : {}),
     });
     return response.ok ? parseObject(await response.text()) : undefined;
   } catch {
@@ -56,7 +70,10 @@ async function callHttpHook(hook: Hook, event: string, body: Fields): Promise<Fi
 }
 
 /** Replaces `$NAME` in headers where the hook allows that variable. */
-function expandHeaders({ headers = {}, allowedEnvVars = [] }: Hook): Record<string, string> {
+export function expandHeaders({
+  headers = {},
+  allowedEnvVars = [],
+}: Pick<Hook, "headers" | "allowedEnvVars">): Record<string, string> {
   const expand = (text: string) =>
     text.replaceAll(
       /\$\{?(\w+)\}?/g,

@@ -1,11 +1,15 @@
 type Waiter = (line: string | undefined) => void;
 
+/** Keys that end the program when they are pressed twice in a row. */
+const EXIT_KEYS = ["\u0003", "\u0004"];
+
 /**
  * Reads keys as Claude does: Enter submits only when it arrives alone; within a longer chunk it is a line end of a pasted
- * text. Escape empties the line.
+ * text. Escape empties the line. Ctrl-C or Ctrl-D twice counts as `/exit`. `echo` shows what is typed into the line.
  */
-export function createKeyboard(input: NodeJS.ReadStream) {
+export function createKeyboard(input: NodeJS.ReadStream, echo: (text: string) => void) {
   let line = "";
+  let last: string | undefined;
   const lines: (string | undefined)[] = [];
   let keyWaiter: Waiter | undefined;
   const waiters: Waiter[] = [];
@@ -17,23 +21,35 @@ export function createKeyboard(input: NodeJS.ReadStream) {
   if (input.isTTY) input.setRawMode(true);
   input.setEncoding("utf8");
   input.on("data", (chunk: string) => {
+    const [key = ""] = chunk;
+    const isRepeated = last === key || chunk[1] === key;
+    last = chunk.at(-1);
     if (keyWaiter) {
       keyWaiter(chunk);
       keyWaiter = undefined;
+    } else if (EXIT_KEYS.includes(key)) {
+      if (isRepeated) deliver("/exit");
     } else if (chunk === "\r") {
+      echo("\n");
       deliver(line);
       line = "";
     } else if (chunk.startsWith("\u001b")) {
       line = "";
       deliver("\u001b");
-    } else line += chunk.replaceAll("\r", "\n");
+    } else {
+      line += chunk.replaceAll("\r", "\n");
+      echo(chunk.replaceAll("\r", "\n"));
+    }
   });
   input.on("end", () => (keyWaiter ?? deliver)(undefined));
   return {
-    /** Resolves with the next key, as dialogs do: without Enter. */
-    readKey: (): Promise<string | undefined> =>
+    /** Resolves with the next key, as dialogs do: without Enter. After the signal keys belong to the line again. */
+    readKey: (signal?: AbortSignal): Promise<string | undefined> =>
       new Promise((resolve) => {
         keyWaiter = resolve;
+        signal?.addEventListener("abort", () => {
+          if (keyWaiter === resolve) keyWaiter = undefined;
+        });
       }),
     /** Resolves with the next submitted line, `\u001b` for Escape; undefined when the terminal was closed. */
     readLine: (): Promise<string | undefined> =>

@@ -9,26 +9,44 @@ const WITH_VALUE = [
   "--mcp-config",
 ];
 const WITHOUT_VALUE = ["--strict-mcp-config", "--version", "--help"];
+const PERMISSION_MODES = ["acceptEdits", "auto", "bypassPermissions", "manual", "dontAsk", "plan"];
+const UUID_PATTERN = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 export interface ClaudeOptions {
   values: Map<string, string>;
   prompt: string;
 }
 
-/** Parses a command line as Claude Code does: an unknown option is an error. */
+/** Parses a command line as Claude Code does: an unknown option, a missing value and a wrong choice are errors. */
 export function parseClaudeOptions(args: readonly string[]): ClaudeOptions | { error: string } {
   const values = new Map<string, string>();
   for (let i = 0; i < args.length; i += 1) {
     const arg = args[i] ?? "";
-    if (arg === "--") return { values, prompt: args.slice(i + 1).join(" ") };
+    if (arg === "--") return checkValues(values, args.slice(i + 1).join(" "));
     if (WITHOUT_VALUE.includes(arg)) values.set(arg, "");
     else if (WITH_VALUE.includes(arg)) {
       i += 1;
-      values.set(arg, args[i] ?? "");
+      const value = args[i];
+      if (value === undefined) return { error: `error: option '${arg} <value>' argument missing` };
+      values.set(arg, value);
     } else if (arg.startsWith("-")) return { error: `error: unknown option '${arg}'` };
-    else return { values, prompt: args.slice(i).join(" ") };
+    else return checkValues(values, args.slice(i).join(" "));
   }
-  return { values, prompt: "" };
+  return checkValues(values, "");
+}
+
+function checkValues(values: Map<string, string>, prompt: string): ClaudeOptions | { error: string } {
+  const mode = values.get("--permission-mode") ?? "manual";
+  if (!PERMISSION_MODES.includes(mode))
+    return {
+      error:
+        `error: option '--permission-mode <mode>' argument '${mode}' is invalid. ` +
+        `Allowed choices are ${PERMISSION_MODES.join(", ")}.`,
+    };
+  const sessionId = values.get("--session-id");
+  if (sessionId !== undefined && !UUID_PATTERN.test(sessionId))
+    return { error: "Error: Invalid session ID. Must be a valid UUID." };
+  return { values, prompt };
 }
 
 /** What `--help` prints. */

@@ -72,10 +72,10 @@ export async function serveTestApp<App extends Pick<AgentTestApp, "deps">>(testA
       const json: unknown = await response.json();
       return { status: response.status, headers: response.headers, json };
     },
-    /** Connects the MCP SDK's client as this agent. */
-    async connectMcpClient(agent: string): Promise<Client> {
+    /** Connects the MCP SDK's client as this agent, or with another token. */
+    async connectMcpClient(agent: string, token = toBridgeToken(agent)): Promise<Client> {
       const client = new Client({ name: "a test", version: "1" });
-      const headers = { authorization: `Bearer ${toBridgeToken(agent)}` };
+      const headers = { authorization: `Bearer ${token}` };
       const transport = new StreamableHTTPClientTransport(new URL("/mcp", url), { requestInit: { headers } });
       // The SDK's types are not compatible with exactOptionalPropertyTypes.
       await client.connect(transport as Parameters<Client["connect"]>[0]);

@@ -11,6 +11,11 @@ import type { Task } from "./find-task.ts";
 /** Throws `forbidden`, with the task's owners, unless the task belongs to the caller. Humans may change any task. */
 export async function requireOwner({ caller }: CallContext, { key, item }: Task): Promise<void> {
   const owners = item.owners ?? [];
+  if (caller.ticket)
+    throw new GroundcrewError(
+      "forbidden",
+      `This session is for ${caller.ticket.key} only: it may read its ticket and the tasks that block it, not ${key}.`,
+    );
   if (!isAgent(caller) || owners.includes(caller.name)) return;
   const ownership = owners.length > 0 ? `belongs to ${owners.join(", ")}` : "is not assigned to an agent";
   throw new GroundcrewError(
@@ -35,8 +40,8 @@ export async function requireCommenter(context: CallContext, task: Task): Promis
 }
 
 /**
- * Allows reading a task to those whom it concerns: its own agents, the Concierge, humans, an agent that a person has
- * mentioned in it lately, and the agent of an open task that waits or waited for it, because the result of a blocker is
+ * Allows reading a task to those whom it concerns: its own agents, its own session, the Concierge, humans, an agent that
+ * a person has mentioned in it lately, and the agent of an open task that waits or waited for it, because the result of a blocker is
  * the input of its dependants. Throws `forbidden` for others.
  */
 export async function requireReader(context: CallContext, task: Task): Promise<void> {
@@ -45,6 +50,8 @@ export async function requireReader(context: CallContext, task: Task): Promise<v
 }
 
 async function isOwnerOfDependant({ deps, caller }: CallContext, { id }: Task): Promise<boolean> {
+  if (caller.ticket)
+    return id === caller.ticket.item || (await readDependantIds(deps, id)).includes(caller.ticket.item);
   if (caller.role !== "worker") return false;
   const dependants = await deps.store.read<KeptItem>((await readDependantIds(deps, id)).map(observedKeys.item));
   return dependants.some((item) => item && isOpenItem(item.value) && item.value.owners?.includes(caller.name));

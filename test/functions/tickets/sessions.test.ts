@@ -221,3 +221,17 @@ test("The cost of sessions counts in the month's budget once, apart from what ag
   await app.exchange([createSession({ cost_usd: 0.7 })]);
   expect(await readMonthlySpending(app.deps)).toMatchObject({ cost: 0.7, sources: { agents: 0, tickets: 0.7 } });
 });
+
+test("A session that is being ended still counts in the limit, until its runner reports the end", async () => {
+  const app = await createTicketsApp({ max_sessions: 1 });
+  await app.requestTicket();
+  await app.requestTicket("Another");
+  await app.call("/api/approve/ONB-1");
+  await app.call("/api/approve/ONB-2");
+  await app.exchange();
+  await app.exchange([createSession()]);
+  await app.call("/api/sessions/ONB-1/complete", { summary: "Done" });
+  expect(await app.exchange([createSession()])).toMatchObject({ sessions: [], stop: [{ ticket: "ONB-1" }] });
+  const ended = createSession({ state: "ended", exit: { reason: "exited", status: 0 } });
+  expect(await app.exchange([ended])).toMatchObject({ sessions: [{ ticket: "ONB-2" }] });
+});

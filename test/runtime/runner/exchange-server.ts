@@ -10,7 +10,8 @@ import {
 export const RUNNER_TOKEN = "runner-token-0123456789";
 
 type Desired = Pick<ExchangeAnswer, "sessions" | "stop" | "remove">;
-type HookCall = { ticket: string; authorization: string; body: Record<string, unknown> };
+/** `isAborted`: the session did not wait for the answer. */
+type HookCall = { ticket: string; authorization: string; body: Record<string, unknown>; isAborted?: true };
 
 /**
  * A scripted server that speaks the wire format: it answers every exchange with the desired state that the test has set,
@@ -25,6 +26,8 @@ export async function startExchangeServer() {
   const hooks: HookCall[] = [];
   const wakes = new Set<() => void>();
   const answerHook = new Map<string, object>();
+  /** Events whose hooks get no answer until the session gives up. */
+  const heldHooks = new Set<string>();
   let server = createServer(handle);
 
   async function handle(request: IncomingMessage, response: ServerResponse) {
@@ -34,8 +37,15 @@ export async function startExchangeServer() {
     if (hook) {
       const fields = JSON.parse(body) as Record<string, unknown>;
       const { authorization = "" } = request.headers;
-      hooks.push({ ticket: decodeURIComponent(hook[1] ?? ""), authorization, body: fields });
-      const answer = answerHook.get(String(fields["hook_event_name"]));
+      const call: HookCall = { ticket: decodeURIComponent(hook[1] ?? ""), authorization, body: fields };
+      hooks.push(call);
+      const event = String(fields["hook_event_name"]);
+      if (heldHooks.has(event)) {
+        await once(response, "close");
+        call.isAborted = true;
+        return undefined;
+      }
+      const answer = answerHook.get(event);
       return answer ? response.end(JSON.stringify(answer)) : response.writeHead(204).end();
     }
     if (request.headers.authorization !== `Bearer ${RUNNER_TOKEN}`) return response.writeHead(401).end();
@@ -91,6 +101,7 @@ export async function startExchangeServer() {
     problems,
     hooks,
     answerHook,
+    heldHooks,
     set,
     listen,
     close,

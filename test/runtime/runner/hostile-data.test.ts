@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test, vi } from "vitest";
 import { createRunnerRig } from "./runner-rig.ts";
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 180_000 });
 
 const HOSTILE_TEXT = [
   "/exit",

@@ -1,21 +1,42 @@
 import { expect, test, vi } from "vitest";
-import { startLocalProduct } from "./local-product.ts";
+import { createProductRig } from "./product-rig.ts";
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000 });
+
+const COMMIT = "run echo made > made.txt; git add -A; git commit -qm 'feat: made'";
+const UPDATE = { status: "success", comment_posted: true, state_updated: true };
 
 test("one process runs an approved ticket from Plane to its comment, with tmux, git and a stand-in for Claude Code", async () => {
-  const { host, call, waitFor, addTicket, end } = await startLocalProduct();
-  await addTicket([
-    "run echo made > made.txt; git add -A; git commit -qm 'feat: made'",
-    "run printf 'All is done' > $GROUNDCREW_COMPLETION_FILE",
+  const rig = await createProductRig();
+  const summary = { task: "ONB-1", status: "done", text: "All is done" };
+  const { key, item } = await rig.addTicket([
+    COMMIT,
+    "permission touch allowed.txt",
+    `call update_task_status ${JSON.stringify(summary)}`,
   ]);
-  await waitFor(async () => (await call("/api/pending-tickets")).tickets?.map(({ id }) => id)).toEqual(["ONB-1"]);
-  await call("/api/approve/ONB-1", "POST", {});
-  await waitFor(async () => (await call("/api/completed-tickets")).tickets).toMatchObject([
-    { id: "ONB-1", summary: "All is done" },
+  await rig.call(`/api/approve/${key}`, "POST", {});
+  await rig.waitFor(async () => (await rig.readSession(key))?.questions).toMatchObject([{ kind: "permission" }]);
+  const [question] = (await rig.readSession(key)).questions;
+  expect(question.text).toContain("touch allowed.txt");
+  await rig.call(`/api/sessions/${key}/answer`, "POST", { question: question.id, answer: "allow" });
+  await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ summary: "All is done", source: "tool" });
+  expect(await rig.call(`/api/update-plane/${key}`, "POST", {})).toMatchObject(UPDATE);
+  expect(rig.findComments(item, "All is done")).toHaveLength(1);
+  expect(rig.host.git(["log", "--format=%s", "groundcrew/onb-1"])).toBe("feat: made\nfirst\n");
+  await rig.waitFor(() => rig.host.tmux("list-sessions")).toBe("");
+  expect(await rig.stop("groundcrew", "SIGTERM")).toBe(0);
+});
+
+test("in a session, the command groundcrew reads and completes its ticket with the token of the run, and nothing else", async () => {
+  const rig = await createProductRig();
+  const { key } = await rig.addTicket([
+    'run groundcrew get_task_details ONB-1 > details.txt 2>&1; echo "exit $?" >> details.txt',
+    'run groundcrew add_comment ONB-1 --text Hello > refused.txt 2>&1; echo "exit $?" >> refused.txt',
+    "run cp details.txt refused.txt $HOME",
+    "run groundcrew update_task_status ONB-1 --status done --text 'By the command'",
   ]);
-  expect(await call("/api/update-plane/ONB-1", "POST", {})).toMatchObject({ status: "success", comment_posted: true });
-  expect(host.git(["log", "--format=%s", "groundcrew/onb-1"])).toBe("feat: made\nfirst\n");
-  await waitFor(async () => host.tmux("list-sessions")).toBe("");
-  expect(await end("SIGTERM")).toEqual([0, null]);
+  await rig.call(`/api/approve/${key}`, "POST", {});
+  await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ summary: "By the command", source: "tool" });
+  expect(rig.host.readHome("details.txt")).toMatch(/Make it[\s\S]*exit 0/);
+  expect(rig.host.readHome("refused.txt")).toMatch(/add_comment[\s\S]*exit [12]/);
 });

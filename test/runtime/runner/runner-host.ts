@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
@@ -45,5 +45,7 @@ export function createRunnerHost() {
     RUNNER_NAME: "test-host",
     CLAUDE_BIN: claude,
   };
-  return { folder, runnerFolder, repository, home, git, tmux, env };
+  const readHome = (name: string) => readFileSync(join(home, name), "utf8");
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  return { folder, runnerFolder, repository, home, git, tmux, env, readHome, remove };
 }

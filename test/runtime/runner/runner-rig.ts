@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { TestContext } from "vitest";
 import { endSessionProcesses } from "../../../runtime/runner/session-processes.ts";
@@ -12,7 +12,7 @@ import { createRunnerHost } from "./runner-host.ts";
 export type Desired = ExchangeAnswer["sessions"][number];
 
 /** Timeout for a state that the runner must reach: far more than it needs, on a busy machine as well. */
-const STATE_TIMEOUT_MS = 40_000;
+const STATE_TIMEOUT_MS = 90_000;
 
 export type RunnerRig = Awaited<ReturnType<typeof createRunnerRig>>;
 
@@ -39,7 +39,7 @@ export async function createRunnerRig(
     await server.close();
     await killTmux();
     for (const sessionId of sessionIds) await endSessionProcesses(sessionId);
-    rmSync(folder, { recursive: true, force: true });
+    host.remove();
   });
 
   function start() {
@@ -114,7 +114,7 @@ export async function createRunnerRig(
       expect
         .poll(() => report(key)?.state, { timeout: STATE_TIMEOUT_MS, message: `${key}: ${output.join("")}` })
         .toBe(state),
-    waitFor: <T>(read: () => T) =>
-      expect.poll(read, { timeout: STATE_TIMEOUT_MS, interval: 50, message: output.join("") }),
+    waitFor: <T>(read: () => T, interval = 50) =>
+      expect.poll(read, { timeout: STATE_TIMEOUT_MS, interval, message: output.join("") }),
   };
 }

@@ -5,7 +5,7 @@ import { test, vi } from "vitest";
 import { findSessionProcesses } from "../../../runtime/runner/session-processes.ts";
 import { createRunnerRig } from "./runner-rig.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000 });
 
 test.concurrent("an approved ticket becomes a session in a worktree and on a branch of its own", async ({
   expect,
@@ -22,9 +22,10 @@ test.concurrent("an approved ticket becomes a session in a worktree and on a bra
     dirty: false,
     diff: { files: 1, insertions: 1, deletions: 0 },
     conflicts: [],
-    cost_usd: 0.00123,
-    tokens: { input: 1_130, output: 25 },
   });
+  await rig
+    .waitFor(() => rig.report("ONB-1"))
+    .toMatchObject({ cost_usd: 0.00246, tokens: { input: 1_130, output: 25 } });
   expect(rig.report("ONB-1")?.screen).toContain("all done");
   expect(rig.git(["log", "--format=%s", "groundcrew/onb-1"])).toBe("feat: made\nfirst\n");
   expect(rig.git(["status", "--porcelain"])).toBe("");

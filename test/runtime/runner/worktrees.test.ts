@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { test, vi } from "vitest";
 import { createRunnerRig } from "./runner-rig.ts";
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 180_000 });
 
 const COMMIT = "run echo 1 > one.txt && git add -A && git commit -qm one";
 const remove = (ticket: string, force = false) => ({ ticket, run: 1, force });

@@ -1,0 +1,13 @@
+import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** Adds a line to the stored conversation; `{"type":"step"}` is a step of the ticket that was begun or done. */
+export function appendToTranscript(path: string, line: object): void {
+  mkdirSync(dirname(path), { recursive: true });
+  appendFileSync(path, `${JSON.stringify(line)}\n`);
+}
+
+/** Counts the steps of a conversation, so that a resumed one continues after them. */
+export function countDoneSteps(path: string): number {
+  return readFileSync(path, "utf8").split('{"type":"step"}').length - 1;
+}

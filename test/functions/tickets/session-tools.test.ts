@@ -1,0 +1,143 @@
+import { expect, test } from "vitest";
+import { callTool, getResultText } from "../../support/http-test-app.ts";
+import { createAppWithSession, createSession, createTicketsApp } from "./tickets-app.ts";
+
+type App = Awaited<ReturnType<typeof createTicketsApp>>;
+
+/** Calls a tool over HTTP with the token of a run. */
+async function callAsSession(app: App, token: string, tool: string, input: object) {
+  const response = await app.request(`/agent/${tool}`, token, { method: "POST", body: JSON.stringify(input) });
+  return { status: response.status, text: await response.text() };
+}
+
+const DONE = { task: "ONB-1", status: "done", text: "All is *done*", tests: "12 passed" };
+
+test("A session completes its ticket by update_task_status, and a person approves what Plane gets", async () => {
+  const { app, item, token } = await createAppWithSession();
+  const before = app.readPlaneItem(item).state;
+  const client = await app.connectMcpClient("", token);
+  const result = await callTool(client, "update_task_status", DONE);
+  expect(JSON.parse(getResultText(result))).toMatchObject({ task: "ONB-1", in_review: true });
+  expect(app.readPlaneItem(item).state).toBe(before);
+  expect(app.readComments(item).filter((text) => text.includes("done"))).toEqual([]);
+  const summary = "All is *done*\n\nTests: 12 passed";
+  expect((await app.read("/api/completed-tickets")).tickets).toMatchObject([
+    { state: "completed", summary, source: "tool", comment_posted: false },
+  ]);
+  expect((await app.exchange([createSession()])).stop).toMatchObject([{ ticket: "ONB-1", reason: "completed_tool" }]);
+  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status: "success" });
+  expect(app.readComments(item).filter((text) => text.includes("12 passed"))).toHaveLength(1);
+});
+
+test("A session sees and may call three tools, and is told why it may not call another", async () => {
+  const { app, token } = await createAppWithSession();
+  const client = await app.connectMcpClient("", token);
+  const { tools } = await client.listTools();
+  const names = ["get_task_details", "update_task_status", "download_deliverable"];
+  expect(tools.map(({ name }) => name)).toEqual(names);
+  const openApi = (await (await app.request("/agent/openapi.json", token)).json()) as { paths: object };
+  expect(Object.keys(openApi.paths)).toEqual(names.map((name) => `/agent/${name}`));
+  for (const [tool, input] of [
+    ["claim_task", { task: "ONB-1" }],
+    ["add_comment", { task: "ONB-1", text: "Hello" }],
+    ["create_task", { project: "ONB", title: "Another" }],
+    ["list_tasks", {}],
+  ] as const) {
+    const { status, text } = await callAsSession(app, token, tool, input);
+    expect([status, text], tool).toEqual([403, expect.stringContaining("is not for sessions")]);
+  }
+  const upload = "/agent/upload_deliverable?task=ONB-1&name=a.md";
+  expect((await app.request(upload, token, { method: "PUT", body: "text" })).status).toBe(403);
+});
+
+test("A session reads its ticket and what blocks it, and no other task", async () => {
+  const app = await createTicketsApp();
+  const blocker = app.addTask("Draw the plan", []);
+  const item = app.addTask("Build it", []);
+  app.addTask("Secret", []);
+  app.plane.relate(item, blocker);
+  await app.deliverWebhooks();
+  await app.runUntilIdle();
+  await app.call("/api/approve/ONB-2");
+  const token = (await app.exchange()).sessions[0]?.token ?? "";
+  const read = (task: string) => callAsSession(app, token, "get_task_details", { task });
+  expect((await read("ONB-2")).text).toContain("Build it");
+  expect((await read("ONB-1")).text).toContain("Draw the plan");
+  expect(await read("ONB-3")).toEqual({ status: 403, text: expect.stringContaining("for ONB-2 only") });
+  expect(await callAsSession(app, token, "download_deliverable", { task: "ONB-3", name: "a.md" })).toMatchObject({
+    status: 403,
+  });
+});
+
+test("A session may neither start, block nor cancel its ticket, nor change another, nor complete without a summary", async () => {
+  const { app, item, token, readSession } = await createAppWithSession();
+  await app.requestTicket("Another");
+  const before = app.readPlaneItem(item).state;
+  for (const status of ["todo", "in_progress", "blocked", "cancelled"]) {
+    const refused = await callAsSession(app, token, "update_task_status", { ...DONE, status });
+    expect(refused).toEqual({ status: 403, text: expect.stringContaining("may only complete its ticket") });
+  }
+  const other = await callAsSession(app, token, "update_task_status", { ...DONE, task: "ONB-2" });
+  expect(other).toEqual({ status: 403, text: expect.stringContaining("for ONB-1 only") });
+  expect((await callAsSession(app, token, "update_task_status", { ...DONE, text: " " })).status).toBe(400);
+  expect(app.readPlaneItem(item).state).toBe(before);
+  expect(await readSession()).toMatchObject({ state: "running" });
+});
+
+test("The token of a run opens nothing else, and is dead once the run is not wanted", async () => {
+  const { app, token } = await createAppWithSession();
+  for (const path of ["/api/sessions", "/api/runner/exchange", "/ticks/poll", "/api/approve/ONB-1"]) {
+    const response = await app.request(path, token, { method: path === "/api/sessions" ? "GET" : "POST", body: null });
+    expect([response.status, await response.text()], path).toEqual([403, expect.stringContaining("its own ticket")]);
+  }
+  expect((await callAsSession(app, `${token}0`, "get_task_details", { task: "ONB-1" })).status).toBe(401);
+  const forged = token.replace("ONB-1", "ONB-2");
+  expect((await callAsSession(app, forged, "get_task_details", { task: "ONB-2" })).status).toBe(401);
+  await callAsSession(app, token, "update_task_status", DONE);
+  const repeated = await callAsSession(app, token, "update_task_status", { ...DONE, text: "Another summary" });
+  expect(repeated).toEqual({ status: 401, text: expect.stringContaining("is not wanted any more") });
+  expect((await app.read("/api/completed-tickets")).tickets).toMatchObject([
+    { summary: expect.stringContaining("All") },
+  ]);
+});
+
+test("An agent that finishes the task of a running session ends the session, whose ticket is cancelled", async () => {
+  const app = await createTicketsApp();
+  const item = app.addTask("Write it down", ["Imhotep"]);
+  await app.deliverWebhooks();
+  await app.runUntilIdle();
+  await app.call("/api/approve/ONB-1");
+  await app.exchange();
+  await app.exchange([createSession()]);
+  for (const change of [{ status: "in_progress" }, { status: "done", text: "I did it myself" }])
+    expect((await app.callTool("Imhotep", "update_task_status", { task: "ONB-1", ...change })).json).toMatchObject(
+      change.status === "done" ? { status: "done" } : {},
+    );
+  await app.deliverWebhooks();
+  await app.runUntilIdle();
+  expect(await app.exchange([createSession()])).toMatchObject({
+    sessions: [],
+    stop: [{ ticket: "ONB-1", how: "kindly", reason: "closed_in_plane" }],
+    remove: [],
+  });
+  expect((await app.call("/api/update-plane/ONB-1")).status).toBe(409);
+  expect(app.readComments(item).filter((text) => text.includes("Claude Code"))).toEqual([]);
+});
+
+test("A result that waits for its update survives an agent that finishes the task, and is written once", async () => {
+  const app = await createTicketsApp();
+  const item = app.addTask("Write it down", ["Imhotep"]);
+  await app.deliverWebhooks();
+  await app.runUntilIdle();
+  await app.call("/api/approve/ONB-1");
+  const token = (await app.exchange()).sessions[0]?.token ?? "";
+  await app.exchange([createSession()]);
+  await callAsSession(app, token, "update_task_status", DONE);
+  for (const change of [{ status: "in_progress" }, { status: "done", text: "I did it as well" }])
+    await app.callTool("Imhotep", "update_task_status", { task: "ONB-1", ...change });
+  await app.deliverWebhooks();
+  await app.runUntilIdle();
+  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status: "success" });
+  expect(app.readComments(item).filter((text) => text.includes("12 passed"))).toHaveLength(1);
+  expect(app.readPlaneItem(item).state).toBe("Done");
+});

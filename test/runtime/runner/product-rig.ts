@@ -1,0 +1,138 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { expect, onTestFinished } from "vitest";
+import { RELIABILITY_ADMIN_TOKEN, startSimulators } from "../../reliability/simulators.ts";
+import { findFreePort } from "../../support/redis-server.ts";
+import { createRunnerHost } from "./runner-host.ts";
+
+export type ProductRig = Awaited<ReturnType<typeof createProductRig>>;
+type Part = "groundcrew" | "runner";
+
+/** Timeout for a state that the product must reach: far more than it needs, on a busy machine as well. */
+const STATE_TIMEOUT_MS = 60_000;
+const RUNNER_TOKEN = "runner-token-0123456789";
+
+/**
+ * Starts the whole product as processes: Groundcrew on an embedded store with simulated Plane and Telegram, and its
+ * runner with the real tmux and git, in the same process or, with `isApart`, in one of its own.
+ */
+export async function createProductRig({
+  isApart = false,
+  env = {},
+  tickets = {},
+}: {
+  isApart?: boolean;
+  env?: Record<string, string>;
+  tickets?: object;
+} = {}) {
+  const host = createRunnerHost();
+  const simulators = await startSimulators();
+  const project = simulators.addProject();
+  const port = await findFreePort();
+  const url = `http://127.0.0.1:${port}`;
+  const output: string[] = [];
+  const children = new Map<Part, ChildProcess>();
+
+  writeFileSync(
+    join(host.folder, "config.json"),
+    JSON.stringify({ tickets: { repositories: { ONB: host.repository }, ...tickets } }),
+    { mode: 0o600 },
+  );
+  onTestFinished(async () => {
+    await Promise.all([...children.keys()].map((part) => stop(part, "SIGKILL")));
+    await killTmux();
+    host.remove();
+  });
+
+  function start(part: Part) {
+    const command = part === "groundcrew" ? [resolve("runtime/start.js")] : [resolve("runtime/cli.js"), "runner"];
+    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...command], {
+      cwd: host.folder,
+      env: {
+        ...host.env,
+        ...(part === "groundcrew" ? simulators.env : { GROUNDCREW_URL: url }),
+        ...(isApart ? { RUNNER_TOKEN } : {}),
+        PORT: String(port),
+        GROUNDCREW_CONFIG: "config.json",
+        STORE_URL: "file:./data",
+        ...env,
+      },
+    });
+    children.set(part, child);
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => output.push(String(data)));
+  }
+
+  /** Ends a process by a signal; resolves with its exit code, null after a signal that ended it. */
+  async function stop(part: Part, signal: NodeJS.Signals): Promise<unknown> {
+    const child = children.get(part);
+    if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode;
+    const exited = once(child, "exit");
+    child.kill(signal);
+    return (await exited)[0];
+  }
+
+  /** kill -9 of the tmux server, if there is one. */
+  async function killTmux() {
+    const pid = Number(host.tmux("display-message", "-p", "#{pid}"));
+    if (!Number.isInteger(pid) || pid <= 1) return;
+    process.kill(pid, "SIGKILL");
+    await expect.poll(() => host.tmux("display-message", "-p", "#{pid}"), { timeout: STATE_TIMEOUT_MS }).toBe("");
+  }
+
+  /** Calls a route as a person. */
+  async function call(path: string, method = "GET", body?: object) {
+    const headers = { authorization: `Bearer ${RELIABILITY_ADMIN_TOKEN}`, "content-type": "application/json" };
+    const init = { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) };
+    const response = await fetch(url + path, init);
+    // biome-ignore lint/suspicious/noExplicitAny: tests compare the answers of many routes as they are.
+    return (await response.json()) as any;
+  }
+
+  /** Waits for a value; a read that fails, as while Groundcrew restarts, is repeated. */
+  const waitFor = <T>(read: () => Promise<T> | T, timeout = STATE_TIMEOUT_MS) =>
+    expect.poll(read, { timeout, interval: 100, message: output.slice(-20).join("") });
+
+  start("groundcrew");
+  if (isApart) start("runner");
+  await waitFor(async () => (await call("/health")).tmux_service).toBe(true);
+  await call("/ticks/poll", "POST");
+
+  return {
+    host,
+    simulators,
+    project,
+    url,
+    output,
+    call,
+    waitFor,
+    start,
+    stop,
+    killTmux,
+    /** kill -9 of a process, and its restart. */
+    async restart(part: Part) {
+      await stop(part, "SIGKILL");
+      start(part);
+    },
+    /** Adds a work item whose description holds these steps; resolves when it is a pending ticket. */
+    async addTicket(steps: readonly string[]) {
+      const lines = steps.map((step) => `do: ${step}`).join("\n");
+      const description_html = `<pre><code>${lines.replaceAll("&", "&amp;").replaceAll("<", "&lt;")}</code></pre>`;
+      const item = simulators.plane.addItem(project, { name: "Make it", description_html });
+      const key = `ONB-${item.sequence_id}`;
+      await call("/ticks/poll", "POST");
+      const listKeys = async () => (await call("/api/pending-tickets")).tickets.map(({ id }: { id: string }) => id);
+      await waitFor(listKeys).toContain(key);
+      return { key, item };
+    },
+    /** The session of a ticket as people see it; undefined when there is none. */
+    readSession: async (key: string) =>
+      (await call("/api/sessions")).sessions.find(({ id }: { id: string }) => id === key),
+    readCompleted: async (key: string) =>
+      (await call("/api/completed-tickets")).tickets.find(({ id }: { id: string }) => id === key),
+    /** The comments of an item in Plane that contain a text. */
+    findComments: (item: { id: string }, part: string) =>
+      simulators.plane.comments(item).filter(({ comment_html }) => comment_html.includes(part)),
+  };
+}
