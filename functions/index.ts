@@ -39,8 +39,10 @@ import { botSetupService } from "./telegram/updates/bot-setup-service.ts";
 import { telegramPollingService } from "./telegram/updates/polling-service.ts";
 import { updatesHandler } from "./telegram/updates/updates-handler.ts";
 import { exchangeRoute } from "./tickets/exchange-route.ts";
+import { framesRoute } from "./tickets/frames-route.ts";
 import { sessionHooksRoute } from "./tickets/session-hooks-route.ts";
 import { sessionsRoute } from "./tickets/session-routes.ts";
+import { terminalStreamRoute } from "./tickets/terminal-stream-route.ts";
 import { ticketRoutes } from "./tickets/ticket-routes.ts";
 import { createTicketRules } from "./tickets/ticket-rules.ts";
 import { ticketsTick } from "./tickets/tickets-tick.ts";
@@ -78,6 +80,8 @@ export const manifest: Manifest = {
     ...ticketRoutes,
     sessionsRoute,
     exchangeRoute,
+    framesRoute,
+    terminalStreamRoute,
     sessionHooksRoute,
     eventsRoute,
     pageRoute,

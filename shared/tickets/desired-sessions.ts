@@ -1,3 +1,4 @@
+import type { Deps } from "../app/deps.ts";
 import { readAllRows } from "../store/scan-set.ts";
 import { DAY, type Ms } from "../time.ts";
 import type { WorkDeps } from "../work/context/call-context.ts";
@@ -17,7 +18,7 @@ export async function readDesiredRevision({ store }: Pick<WorkDeps, "store">): P
 
 /** Reads what a runner should have, given what it has: sessions, ends of sessions, and worktrees to remove. */
 export async function readDesiredState(
-  deps: WorkDeps,
+  deps: WorkDeps & Pick<Deps, "terminals">,
   { runner, sessions: observed }: Pick<ExchangeRequest, "runner" | "sessions">,
 ): Promise<ExchangeAnswer> {
   // The revision is read first: a change in between is then found by the next exchange.
@@ -31,7 +32,7 @@ export async function readDesiredState(
   return {
     revision,
     server_time: new Date(now).toISOString(),
-    sessions: wanted.map((ticket) => toDesiredSession(ticket, deps.settings.tickets?.minutes ?? 30)),
+    sessions: wanted.map((ticket) => toDesiredSession(deps, ticket)),
     stop: observed.flatMap(({ ticket: key, run, state }) => {
       const ticket = byKey.get(key);
       if (!ticket || wantedRuns.get(key) === run) return [];
@@ -59,7 +60,10 @@ async function readCandidates(
   return [...new Map([...found, ...active].map((ticket) => [ticket.key, ticket])).values()];
 }
 
-function toDesiredSession(ticket: Ticket, minutes: number): ExchangeAnswer["sessions"][number] {
+function toDesiredSession(
+  { settings, terminals }: Pick<Deps, "settings" | "terminals">,
+  ticket: Ticket,
+): ExchangeAnswer["sessions"][number] {
   const { key, run, approval, started, item, inputs } = ticket;
   return {
     ticket: key,
@@ -69,8 +73,8 @@ function toDesiredSession(ticket: Ticket, minutes: number): ExchangeAnswer["sess
     project: item.identifier,
     ticket_file: renderTicketFile(ticket),
     token: approval?.token ?? "",
-    minutes,
+    minutes: settings.tickets?.minutes ?? 30,
     inputs,
-    watched: false,
+    watched: terminals.isWatched(key),
   };
 }
