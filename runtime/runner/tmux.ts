@@ -5,6 +5,7 @@ import { type Ms, SECOND } from "../../shared/time.ts";
 import { wait } from "../../shared/wait.ts";
 import { describeFailure, type ProgramResult, runProgram } from "./run-program.ts";
 import { writePrivateFile } from "./session-folder.ts";
+import { captureTerminals } from "./terminal-pictures.ts";
 
 /** The one pane of a tmux session. */
 export interface Pane {
@@ -92,6 +93,14 @@ export function createTmux({ folder, env }: { folder: string; env: Record<string
       const lines = removeInvisible(result.stdout).trimEnd().split("\n").slice(-ROWS);
       const text = lines.map((line) => line.trimEnd()).join("\n");
       return text.slice(-MAX_SCREEN_LENGTH).toWellFormed();
+    },
+    /** The pictures of these sessions, with colours; without those that have gone. Throws when tmux gives no answer. */
+    async captureTerminals(names: readonly string[]) {
+      return captureTerminals(async (args) => {
+        const result = await call(args);
+        if (result.status === undefined) throw new Error(describeFailure("tmux capture-pane", result));
+        return result.stdout;
+      }, names);
     },
     /** Types a text, and Enter some time later. `mark` is stored in tmux with the text, see `markArguments`. */
     async typeLine(name: string, text: string, mark: readonly string[] = []) {
