@@ -13,6 +13,7 @@ import { decisionLogRoute } from "./dashboard/decision-log-route.ts";
 import { eventsRoute } from "./dashboard/events-route.ts";
 import { holdsRoute } from "./dashboard/holds-route.ts";
 import { pageRoute } from "./dashboard/page/page-route.ts";
+import { terminalRoute } from "./dashboard/page/terminal-route.ts";
 import { planRoute } from "./dashboard/plan-route.ts";
 import { sessionRoute } from "./dashboard/session-route.ts";
 import { teamRoute } from "./dashboard/team-route.ts";
@@ -84,6 +85,7 @@ export const manifest: Manifest = {
     terminalStreamRoute,
     sessionHooksRoute,
     eventsRoute,
+    terminalRoute,
     pageRoute,
     mcpRoute,
     agentHttpRoute,

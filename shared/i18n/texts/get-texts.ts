@@ -27,6 +27,9 @@ import type { SampleTaskTexts } from "./sample-task-texts.ts";
 import { telegramTextsEn } from "./telegram-texts.en.ts";
 import { telegramTextsFr } from "./telegram-texts.fr.ts";
 import type { TelegramTexts } from "./telegram-texts.ts";
+import { terminalTextsEn } from "./terminal-texts.en.ts";
+import { terminalTextsFr } from "./terminal-texts.fr.ts";
+import type { TerminalTexts } from "./terminal-texts.ts";
 import { wakeTextsEn } from "./wake-texts.en.ts";
 import { wakeTextsFr } from "./wake-texts.fr.ts";
 import type { WakeTexts } from "./wake-texts.ts";
@@ -36,6 +39,7 @@ interface Texts {
   telegram: TelegramTexts;
   page: PageTexts;
   pageViews: PageViewTexts;
+  terminal: TerminalTexts;
   canary: CanaryTexts;
   card: CardTexts;
   outage: OutageTexts;
@@ -50,6 +54,7 @@ const TEXTS: Record<Locale, Texts> = {
     telegram: telegramTextsEn,
     page: pageTextsEn,
     pageViews: pageViewTextsEn,
+    terminal: terminalTextsEn,
     canary: canaryTextsEn,
     card: cardTextsEn,
     outage: outageTextsEn,
@@ -63,6 +68,7 @@ const TEXTS: Record<Locale, Texts> = {
       telegram: telegramTextsFr,
       page: pageTextsFr,
       pageViews: pageViewTextsFr,
+      terminal: terminalTextsFr,
       canary: canaryTextsFr,
       outage: outageTextsFr,
       card: cardTextsFr,
