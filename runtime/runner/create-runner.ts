@@ -134,7 +134,9 @@ export async function runRunner(
       case "adopt":
         return adoptSession(context, action.desired);
       case "send": {
-        const pane = look.getPanes().find(({ name }) => name === settings.prefix + action.ticket);
+        // An earlier task may have typed since the last look, so what has reached the session is read again.
+        const panes = action.desired.inputs.length > 0 ? await tmux.listPanes() : look.getPanes();
+        const pane = panes.find(({ name }) => name === settings.prefix + action.ticket);
         return pane && !pane.isDead ? sendInputs(context, action.desired, pane) : undefined;
       }
       case "end_orphan": {

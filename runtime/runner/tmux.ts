@@ -41,7 +41,7 @@ const MAX_SCREEN_LENGTH = 8_192;
 /** Limit of one argument of `send-keys`: 2,000 UTF-16 units; tmux refuses commands of more than 16 KB. */
 const MAX_ARGUMENT_LENGTH = 2_000;
 /** Delay between a text and its Enter: 150 ms. Claude takes a line end that arrives with its text as a part of it. */
-const ENTER_DELAY_MS: Ms = 150;
+export const ENTER_DELAY_MS: Ms = 150;
 
 const PANE_FORMAT = [
   "#{pane_dead}",

@@ -58,6 +58,8 @@ function getCharacterName(character) {
   return character === "\n" || character === "\r" ? "C-j" : undefined;
 }
 
+/** Keys that are one input each: programs take Enter within a text as a part of it, and a key after Escape as Alt. */
+const LONE_KEYS = ["Enter", "Escape"];
 /** Limit of keys in one input: 400, which tmux takes in one command. */
 const MAX_KEYS = 400;
 
@@ -67,7 +69,8 @@ const MAX_KEYS = 400;
  */
 export function addKey(runs, { kind, part }) {
   const last = runs.at(-1);
-  if (last?.kind === kind && last.parts.length < MAX_KEYS) last.parts.push(part);
+  const isLone = [part, last?.parts[0] ?? ""].some((key) => LONE_KEYS.includes(key));
+  if (last?.kind === kind && !isLone && last.parts.length < MAX_KEYS) last.parts.push(part);
   else runs.push({ kind, parts: [part] });
 }
 
