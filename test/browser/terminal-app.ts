@@ -50,7 +50,11 @@ export async function startTerminalApp() {
     call,
     /** Adds a task that the stand-in follows, approves its ticket and waits until its session runs. Returns its key. */
     async startSession(steps: string[] = []): Promise<string> {
-      const lines = steps.map((step) => `do: ${step}`).join("\n");
+      const lines = steps
+        .map((step) => `do: ${step}`)
+        .join("\n")
+        .replaceAll("&", "&amp;")
+        .replaceAll("<", "&lt;");
       const item = app.plane.addItem(app.project, {
         name: "A session",
         description_html: `<pre><code>${lines}</code></pre>`,
