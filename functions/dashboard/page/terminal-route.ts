@@ -57,21 +57,22 @@ const createHeaders = (policy: readonly string[]) => ({
 const FRAME_HEADERS = { "Cross-Origin-Resource-Policy": "cross-origin", "Access-Control-Allow-Origin": "*" };
 
 function app({ settings, readAsset }: Pick<Deps, "settings" | "readAsset">): Hono {
-  const routes = new Hono();
-  for (const [name, { type, read, isForFrame }] of createTerminalAssets(readAsset)) {
-    const headers = {
-      ...createHeaders(TERMINAL_POLICY),
-      ...(isForFrame ? FRAME_HEADERS : {}),
-      "Content-Type": type,
-      "Cache-Control": "no-cache",
-    };
-    let text: string | undefined;
-    routes.get(`/assets/${name}`, etag(), (c) => {
-      text ??= read();
-      return c.body(text, 200, headers);
-    });
-  }
-  return routes
+  const assets = createTerminalAssets(readAsset);
+  const texts = new Map<string, string>();
+  return new Hono()
+    .get("/assets/:name", etag(), (c) => {
+      const name = c.req.param("name");
+      const asset = assets.get(name);
+      if (!asset) throw new GroundcrewError("not_found", "Not found.");
+      const text = texts.get(name) ?? asset.read();
+      texts.set(name, text);
+      return c.body(text, 200, {
+        ...createHeaders(TERMINAL_POLICY),
+        ...(asset.isForFrame ? FRAME_HEADERS : {}),
+        "Content-Type": asset.type,
+        "Cache-Control": "no-cache",
+      });
+    })
     .get("/screen", (c) => {
       const nonce = crypto.randomUUID();
       return c.html(renderTerminalScreen(nonce), 200, createHeaders(createScreenPolicy(nonce)));
