@@ -14,6 +14,8 @@ import { sleep, waitUntilIdle } from "./wait.ts";
 const RUNNER_TOKEN = "runner-token-of-the-bench";
 /** Pictures of a terminal in a second, at most. */
 const PICTURES_PER_SECOND = 10;
+/** Below 3 pictures a second the machine is too busy to calculate from what was measured. */
+const MIN_RATE = 3;
 /** Clock ticks of Linux per second. */
 const TICKS = 100;
 
@@ -52,13 +54,14 @@ export async function benchTerminals({ terminals, seconds, pictures }: TerminalS
   const rate = cpu.frames / terminals / seconds;
   // A busy machine shows fewer pictures: what they cost is then calculated for ten a second.
   const total = cpu.unwatched + ((cpu.runner + cpu.groundcrew - cpu.unwatched) * PICTURES_PER_SECOND) / rate;
+  const isMeaningful = rate >= MIN_RATE;
   const memory = await measureTerminalMemory(pictures);
   return [
     {
       what: `${terminals} terminals watched, runner and Groundcrew at 10 pictures/s each`,
-      ours: `${total.toFixed(2)} cores; measured at ${rate.toFixed(1)}/s: runner ${cpu.runner.toFixed(2)}, Groundcrew ${cpu.groundcrew.toFixed(2)}, tmux ${cpu.tmux.toFixed(2)}; both unwatched ${cpu.unwatched.toFixed(2)}`,
+      ours: `${isMeaningful ? `${total.toFixed(2)} cores` : "the machine is too busy"}; measured at ${rate.toFixed(1)}/s: runner ${cpu.runner.toFixed(2)}, Groundcrew ${cpu.groundcrew.toFixed(2)}, tmux ${cpu.tmux.toFixed(2)}; both unwatched ${cpu.unwatched.toFixed(2)}`,
       aim: "< 1 core",
-      met: total < 1,
+      met: isMeaningful && total < 1,
     },
     memory,
   ];

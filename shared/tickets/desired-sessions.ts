@@ -1,11 +1,15 @@
-import type { Deps } from "../app/deps.ts";
 import { readAllRows } from "../store/scan-set.ts";
 import { DAY, type Ms } from "../time.ts";
 import type { WorkDeps } from "../work/context/call-context.ts";
 import type { ExchangeAnswer, ExchangeRequest } from "./exchange.ts";
 import { readActiveTickets } from "./read-tickets.ts";
+import type { Terminals } from "./terminals.ts";
 import { type Ticket, ticketKeys, ticketSets, toUtcDay } from "./ticket.ts";
 import { renderTicketFile } from "./ticket-content.ts";
+
+interface DesiredDeps extends WorkDeps {
+  terminals: Pick<Terminals, "isWatched">;
+}
 
 /** Time for which a worktree that may be removed is listed: 1 day; a runner that was away for longer keeps it. */
 const REMOVAL_MS: Ms = DAY;
@@ -18,7 +22,7 @@ export async function readDesiredRevision({ store }: Pick<WorkDeps, "store">): P
 
 /** Reads what a runner should have, given what it has: sessions, ends of sessions, and worktrees to remove. */
 export async function readDesiredState(
-  deps: WorkDeps & Pick<Deps, "terminals">,
+  deps: DesiredDeps,
   { runner, sessions: observed }: Pick<ExchangeRequest, "runner" | "sessions">,
 ): Promise<ExchangeAnswer> {
   // The revision is read first: a change in between is then found by the next exchange.
@@ -61,7 +65,7 @@ async function readCandidates(
 }
 
 function toDesiredSession(
-  { settings, terminals }: Pick<Deps, "settings" | "terminals">,
+  { settings, terminals }: Pick<DesiredDeps, "settings" | "terminals">,
   ticket: Ticket,
 ): ExchangeAnswer["sessions"][number] {
   const { key, run, approval, started, item, inputs } = ticket;

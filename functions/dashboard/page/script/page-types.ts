@@ -17,7 +17,7 @@ export interface ChosenTask {
 }
 
 /** The picture of a terminal, as the stream sends it. */
-export interface TerminalFrame {
+export interface ReceivedPicture {
   run: number;
   columns: number;
   rows: number;

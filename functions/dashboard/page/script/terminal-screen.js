@@ -1,6 +1,6 @@
 import { Terminal } from "/terminal/assets/xterm.js";
 
-/** @import { TerminalFrame } from "./page-types.ts" */
+/** @import { ReceivedPicture } from "./page-types.ts" */
 
 /** Sizes of the font in pixels: it fits the picture to the frame within these; a smaller frame scrolls. */
 const MIN_FONT_SIZE = 7;
@@ -59,7 +59,7 @@ function fitFont() {
   terminal.options.fontSize = Math.min(MAX_FONT_SIZE, Math.max(MIN_FONT_SIZE, size));
 }
 
-/** @param {TerminalFrame} frame */
+/** @param {ReceivedPicture} frame */
 function drawFrame({ columns, rows, screen, cursor }) {
   if (terminal.cols !== columns || terminal.rows !== rows) {
     terminal.resize(columns, rows);
@@ -71,7 +71,7 @@ function drawFrame({ columns, rows, screen, cursor }) {
 /**
  * Draws over the picture that there is: each row is emptied and written, without line ends, so that nothing scrolls. The
  * style at the end of a row continues in the next one, so emptying saves and restores it.
- * @param {number} rows @param {string} screen @param {TerminalFrame["cursor"]} cursor
+ * @param {number} rows @param {string} screen @param {ReceivedPicture["cursor"]} cursor
  */
 function composePicture(rows, screen, cursor) {
   const lines = screen.split("\n");

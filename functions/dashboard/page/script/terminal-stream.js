@@ -1,4 +1,4 @@
-/** @import { TerminalFrame, TerminalState } from "./page-types.ts" */
+/** @import { ReceivedPicture, TerminalState } from "./page-types.ts" */
 
 /** Interval before the first reconnection: 0.5 s. Each failure doubles it, up to the maximum. */
 const FIRST_STREAM_RETRY_MS = 500;
@@ -12,7 +12,7 @@ const STREAM_PROBE_MS = 5_000;
  * Reads the pictures and the state of a terminal while the document is visible, and connects again when that breaks.
  * @param {string} ticket
  * @param {{
- *   onFrame: (frame: TerminalFrame) => void,
+ *   onFrame: (frame: ReceivedPicture) => void,
  *   onState: (state: TerminalState) => void,
  *   onProblem: (problem: "lost" | "signed_out" | "unknown") => void,
  * }} listeners

@@ -4,14 +4,14 @@ import { formatTime, getLanguage, onLanguageChange, setLanguage, translate, tran
 import { startTerminalStream } from "./terminal-stream.js";
 import { setUpTyping, showTakeOver } from "./terminal-typing.js";
 
-/** @import { TerminalFrame, TerminalState } from "./page-types.ts" */
+/** @import { ReceivedPicture, TerminalState } from "./page-types.ts" */
 
 const ticket = document.body.dataset["ticket"] ?? "";
 const screenFrame = getElement("terminal-screen");
 
-/** @type {TerminalFrame | undefined} the newest picture */
+/** @type {ReceivedPicture | undefined} the newest picture */
 let newest;
-/** @type {TerminalFrame | undefined} the picture that the frame has */
+/** @type {ReceivedPicture | undefined} the picture that the frame has */
 let drawn;
 /** The frame has drawn what it was sent and takes the next picture. */
 let isFrameReady = false;
