@@ -13,6 +13,7 @@ import { benchLatency } from "./latency.ts";
 import { benchMemory } from "./memory.ts";
 import { benchRequests } from "./requests.ts";
 import { type BenchLine, renderTable } from "./table.ts";
+import { benchTerminals } from "./terminals.ts";
 import { benchTickets } from "./tickets.ts";
 import { benchTools } from "./tools.ts";
 import { benchWakes } from "./wakes.ts";
@@ -57,6 +58,10 @@ const benches: Record<string, () => Promise<BenchLine[]>> = {
   agents: () => benchAgents({ agents: 10, projects: 8, items: quick ? 60 : 150 }),
   tools: () => benchTools(quick ? { agents: 4, rounds: 1 } : { agents: 10, rounds: 3 }),
   tickets: () => benchTickets({ tickets: quick ? 3 : 20 }),
+  terminals: () =>
+    benchTerminals(
+      quick ? { terminals: 3, seconds: 5, pictures: 1_000 } : { terminals: 20, seconds: 30, pictures: 36_000 },
+    ),
   claims: () => benchClaims(quick ? { rounds: 1, count: 200 } : { rounds: 5, count: 1_000 }),
   engines: () => benchEngines(quick ? { rounds: 1, count: 500 } : { rounds: 5, count: 5_000 }),
 };

@@ -13,6 +13,7 @@ import { decisionLogRoute } from "./dashboard/decision-log-route.ts";
 import { eventsRoute } from "./dashboard/events-route.ts";
 import { holdsRoute } from "./dashboard/holds-route.ts";
 import { pageRoute } from "./dashboard/page/page-route.ts";
+import { terminalRoute } from "./dashboard/page/terminal-route.ts";
 import { planRoute } from "./dashboard/plan-route.ts";
 import { sessionRoute } from "./dashboard/session-route.ts";
 import { teamRoute } from "./dashboard/team-route.ts";
@@ -40,8 +41,10 @@ import { botSetupService } from "./telegram/updates/bot-setup-service.ts";
 import { telegramPollingService } from "./telegram/updates/polling-service.ts";
 import { updatesHandler } from "./telegram/updates/updates-handler.ts";
 import { exchangeRoute } from "./tickets/exchange-route.ts";
+import { framesRoute } from "./tickets/frames-route.ts";
 import { sessionHooksRoute } from "./tickets/session-hooks-route.ts";
 import { sessionsRoute } from "./tickets/session-routes.ts";
+import { terminalStreamRoute } from "./tickets/terminal-stream-route.ts";
 import { ticketRoutes } from "./tickets/ticket-routes.ts";
 import { createTicketRules } from "./tickets/ticket-rules.ts";
 import { ticketsTick } from "./tickets/tickets-tick.ts";
@@ -80,8 +83,11 @@ export const manifest: Manifest = {
     ...ticketRoutes,
     sessionsRoute,
     exchangeRoute,
+    framesRoute,
+    terminalStreamRoute,
     sessionHooksRoute,
     eventsRoute,
+    terminalRoute,
     pageRoute,
     mcpRoute,
     agentHttpRoute,

@@ -30,6 +30,11 @@ import selectionScript from "../functions/dashboard/page/script/selection.js";
 import signInScript from "../functions/dashboard/page/script/sign-in.js";
 import taskRowScript from "../functions/dashboard/page/script/task-row.js";
 import teamScript from "../functions/dashboard/page/script/team.js";
+import terminalScript from "../functions/dashboard/page/script/terminal.js";
+import terminalKeysScript from "../functions/dashboard/page/script/terminal-keys.js";
+import terminalScreenScript from "../functions/dashboard/page/script/terminal-screen.js";
+import terminalStreamScript from "../functions/dashboard/page/script/terminal-stream.js";
+import terminalTypingScript from "../functions/dashboard/page/script/terminal-typing.js";
 import ticketActionsScript from "../functions/dashboard/page/script/ticket-actions.js";
 import ticketCompletedScript from "../functions/dashboard/page/script/ticket-completed.js";
 import ticketDialogScript from "../functions/dashboard/page/script/ticket-dialog.js";
@@ -53,8 +58,14 @@ import planStyle from "../functions/dashboard/page/style/plan.css";
 import progressStyle from "../functions/dashboard/page/style/progress.css";
 import signInStyle from "../functions/dashboard/page/style/sign-in.css";
 import teamStyle from "../functions/dashboard/page/style/team.css";
+import terminalStyle from "../functions/dashboard/page/style/terminal.css";
+import terminalScreenStyle from "../functions/dashboard/page/style/terminal-screen.css";
+import ticketTerminalStyle from "../functions/dashboard/page/style/ticket-terminal.css";
 import ticketsStyle from "../functions/dashboard/page/style/tickets.css";
 import viewsStyle from "../functions/dashboard/page/style/views.css";
+
+import xtermStyle from "../node_modules/@xterm/xterm/css/xterm.css";
+import xtermScript from "../node_modules/@xterm/xterm/lib/xterm.mjs";
 
 /** A Worker has no disk: Wrangler puts the files' texts into its bundle, by the rule in wrangler.jsonc. */
 const BUNDLED_ASSETS: Readonly<Record<PageFile, string>> = {
@@ -102,6 +113,16 @@ const BUNDLED_ASSETS: Readonly<Record<PageFile, string>> = {
   "functions/dashboard/page/style/agents.css": agentsStyle,
   "functions/dashboard/page/style/decision-log.css": decisionLogStyle,
   "functions/dashboard/page/style/chat.css": chatStyle,
+  "functions/dashboard/page/script/terminal.js": terminalScript,
+  "functions/dashboard/page/script/terminal-keys.js": terminalKeysScript,
+  "functions/dashboard/page/script/terminal-screen.js": terminalScreenScript,
+  "functions/dashboard/page/script/terminal-stream.js": terminalStreamScript,
+  "functions/dashboard/page/script/terminal-typing.js": terminalTypingScript,
+  "functions/dashboard/page/style/terminal.css": terminalStyle,
+  "functions/dashboard/page/style/terminal-screen.css": terminalScreenStyle,
+  "functions/dashboard/page/style/ticket-terminal.css": ticketTerminalStyle,
+  "node_modules/@xterm/xterm/css/xterm.css": xtermStyle,
+  "node_modules/@xterm/xterm/lib/xterm.mjs": xtermScript,
   "functions/dashboard/page/script/ticket-actions.js": ticketActionsScript,
   "functions/dashboard/page/script/ticket-completed.js": ticketCompletedScript,
   "functions/dashboard/page/script/ticket-dialog.js": ticketDialogScript,

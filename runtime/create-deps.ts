@@ -21,6 +21,7 @@ import { createKeyName } from "../shared/plane/quota.ts";
 import { createRedactor } from "../shared/redact.ts";
 import type { Store } from "../shared/store/port.ts";
 import { createTelegramBot } from "../shared/telegram/create-telegram-bot.ts";
+import { createTerminals } from "../shared/tickets/terminals.ts";
 import type { Ms } from "../shared/time.ts";
 import { wait } from "../shared/wait.ts";
 import { createPollCollector } from "./poll-collector.ts";
@@ -118,6 +119,7 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
       telegram: telegram ? recordTelegramHealth(createTelegramBot({ ...common, ...telegram }), health) : undefined,
     }),
     cache: createCache(parts),
+    terminals: createTerminals({ clock }),
     ruleSets: manifest.ruleSets(settings),
     ...omitUndefined({ scrape, bridgeTokens }),
     ticks: createTickRunner(manifest.ticks, () => deps),

@@ -4,6 +4,11 @@ declare module "*.js" {
   export default text;
 }
 
+declare module "*.mjs" {
+  const text: string;
+  export default text;
+}
+
 declare module "*.css" {
   const text: string;
   export default text;

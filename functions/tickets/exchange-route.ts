@@ -32,14 +32,24 @@ function app(deps: Deps): Hono {
   async function exchange(request: ExchangeRequest, correlation: string): Promise<ExchangeAnswer> {
     await recordRunner(deps, request);
     await observeSessions(deps, request, correlation);
+    // A runner that does not say what it knows gets the changes from now on.
+    const watched = request.watched?.toSorted().join() ?? listWatched(request);
     for (let waited = 0; ; waited += CHECK_INTERVAL) {
       if (waited % PLACE_INTERVAL === 0) await placeTickets(deps, request, correlation);
       const isOver = waited >= request.wait_ms || deps.stopping.aborted;
-      if (isOver || (await readDesiredRevision(deps)) !== request.seen) break;
+      if (isOver || listWatched(request) !== watched || (await readDesiredRevision(deps)) !== request.seen) break;
       await deps.wait(CHECK_INTERVAL, deps.stopping);
     }
     await placeTickets(deps, request, correlation);
     return exchangeAnswerSchema.parse(await readDesiredState(deps, request));
+  }
+
+  function listWatched({ sessions }: ExchangeRequest): string {
+    const live = sessions.filter(({ state, ticket }) => state !== "ended" && deps.terminals.isWatched(ticket));
+    return live
+      .map(({ ticket }) => ticket)
+      .sort()
+      .join();
   }
 
   return new Hono().post("/", async (c) => {

@@ -30,6 +30,11 @@ const completionSchema = z.strictObject({ summary: z.string().trim().min(1).max(
 const extensionSchema = z.strictObject({ minutes: z.int().min(1).max(1_440).optional() });
 const removalSchema = z.strictObject({ force: z.boolean().default(false) });
 const inputSchema = z.strictObject({
+  /** Chosen by the sender, so that a repeated request is typed once. */
+  id: z
+    .string()
+    .regex(/^[\w-]{16,64}$/)
+    .optional(),
   kind: z.enum(["text", "keys", "interrupt"]).default("text"),
   text: z.string().max(MAX_TYPED_LENGTH).default(""),
 });
@@ -47,7 +52,8 @@ function app(deps: Deps): Hono {
       return c.json(answerState(await changeTicket(deps, readTicketKey(c), event, c.get("correlation"))));
     })
     .post("/:ticket/input", async (c) => {
-      const input = { id: deps.newId(), ...(await readJson(c, inputSchema)) };
+      const { id = deps.newId(), ...typed } = await readJson(c, inputSchema);
+      const input = { id, ...typed };
       const event = { kind: "typed", at: await now(), input } as const;
       return c.json(answerState(await changeTicket(deps, readTicketKey(c), event, c.get("correlation"))));
     })

@@ -22,9 +22,12 @@ export function getRequester(c: Context): string {
   return c.req.header("authorization") === undefined ? "page" : "API";
 }
 
-/** Creates a reader of JSON bodies; an empty one counts as `{}`. Throws `bad_request` with the field that is wrong. */
-export function createJsonReader() {
-  const readBody = createBodyReader(BODY_LIMIT_BYTES);
+/**
+ * Creates a reader of JSON bodies; an empty one counts as `{}`. Throws `bad_request` with the field that is wrong.
+ * @param limit of a body in bytes
+ */
+export function createJsonReader(limit = BODY_LIMIT_BYTES) {
+  const readBody = createBodyReader(limit);
   return async <T>(c: Context, schema: z.ZodType<T>): Promise<T> => {
     const text = new TextDecoder().decode(await readBody(c.req.raw, { source: c.get("client") }));
     const parsed = schema.safeParse(parseJson(text));

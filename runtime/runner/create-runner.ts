@@ -5,6 +5,7 @@ import { VERSION } from "../../shared/version.ts";
 import { wait } from "../../shared/wait.ts";
 import { endOrphan, stopSession } from "./end-session.ts";
 import type { ExchangeClient } from "./exchange-client.ts";
+import type { FrameClient } from "./frame-client.ts";
 import { createLook } from "./look.ts";
 import type { SessionReport } from "./observe-session.ts";
 import { planActions, type RunnerAction } from "./plan-actions.ts";
@@ -13,6 +14,7 @@ import type { RunnerContext } from "./runner-context.ts";
 import { sendInputs } from "./send-inputs.ts";
 import { adoptSession, startSession } from "./start-session.ts";
 import { createTicketTasks } from "./ticket-tasks.ts";
+import { createTerminalWatch } from "./watch-terminals.ts";
 
 /** Time between looks at tmux: 500 ms. */
 const LOOK_MS: Ms = 500;
@@ -32,12 +34,13 @@ const OLDER_ANSWERS_MS: Ms = MINUTE;
  */
 export async function runRunner(
   context: RunnerContext,
-  { exchange }: ExchangeClient,
+  { exchange, sendFrame }: ExchangeClient & FrameClient,
   { instance, signal }: { instance: string; signal: AbortSignal },
 ): Promise<void> {
   const { settings, records, clock, log, tmux } = context;
   const tasks = createTicketTasks(log);
   const look = createLook(context, tasks);
+  const terminals = createTerminalWatch(context, { frames: { sendFrame }, getPanes: look.getPanes, signal });
   let seen = "";
   let acceptedAt = clock();
   let wanted: string[] = [];
@@ -46,7 +49,7 @@ export async function runRunner(
   let sent = { at: clock(), news: "", details: "" };
   let interruption = new AbortController();
 
-  const looking = lookRepeatedly();
+  const background = Promise.all([lookRepeatedly(), terminals.run()]);
   while (!signal.aborted) {
     const request = buildRequest();
     interruption = new AbortController();
@@ -58,7 +61,7 @@ export async function runRunner(
     }
     await wait(result.kind === "failed" ? result.retryIn : EXCHANGE_PAUSE_MS, signal);
   }
-  await looking;
+  await background;
   await tasks.waitUntilIdle();
 
   async function lookRepeatedly() {
@@ -79,6 +82,7 @@ export async function runRunner(
     return {
       ...{ runner: settings.runner, instance, version: VERSION, repositories: [...settings.repositories.keys()] },
       ...{ seen, wait_ms: isPending ? PENDING_WAIT_MS : IDLE_WAIT_MS, sessions },
+      watched: live.filter(terminals.isWatched),
     };
   }
 
@@ -104,6 +108,7 @@ export async function runRunner(
   }
 
   async function act(answer: ExchangeAnswer) {
+    terminals.update(answer);
     if (!(await look.run())) return;
     const panes = look.getPanes();
     const input = { answer, records: records.list(), panes, prefix: settings.prefix, now: clock() };
@@ -129,7 +134,9 @@ export async function runRunner(
       case "adopt":
         return adoptSession(context, action.desired);
       case "send": {
-        const pane = look.getPanes().find(({ name }) => name === settings.prefix + action.ticket);
+        // An earlier task may have typed since the last look, so what has reached the session is read again.
+        const panes = action.desired.inputs.length > 0 ? await tmux.listPanes() : look.getPanes();
+        const pane = panes.find(({ name }) => name === settings.prefix + action.ticket);
         return pane && !pane.isDead ? sendInputs(context, action.desired, pane) : undefined;
       }
       case "end_orphan": {

@@ -1,6 +1,7 @@
+import { wait } from "../../shared/wait.ts";
 import type { DesiredSession } from "./plan-actions.ts";
 import type { RunnerContext } from "./runner-context.ts";
-import type { Pane } from "./tmux.ts";
+import { ENTER_DELAY_MS, type Pane } from "./tmux.ts";
 
 type Input = DesiredSession["inputs"][number];
 
@@ -15,8 +16,12 @@ export async function sendInputs(context: RunnerContext, desired: DesiredSession
   const { tmux, records } = context;
   if (await tmux.isEnterMissing(pane.name)) await tmux.pressEnter(pane.name);
   const applied = [...new Set([...(records.get(desired.ticket)?.applied ?? []), ...pane.applied])];
+  let isFirst = true;
   for (const input of desired.inputs) {
     if (applied.includes(input.id)) continue;
+    // Keys that arrive together are read as one text: an Enter would not submit, and Escape would change the next key.
+    if (!isFirst) await wait(ENTER_DELAY_MS);
+    isFirst = false;
     applied.push(input.id);
     await sendInput(context, pane.name, input, applied.slice(-200));
   }

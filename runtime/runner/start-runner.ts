@@ -7,6 +7,7 @@ import { checkClaude, requirePrograms } from "./check-programs.ts";
 import { installCompleteCommand } from "./complete-command.ts";
 import { runRunner } from "./create-runner.ts";
 import { createExchangeClient } from "./exchange-client.ts";
+import { createFrameClient } from "./frame-client.ts";
 import { createGit } from "./git.ts";
 import { createGitStateReader } from "./git-state.ts";
 import { installGroundcrewCommand } from "./groundcrew-command.ts";
@@ -52,7 +53,8 @@ export async function startRunner(settings: RunnerSettings, { env, log, signal }
       folder: settings.folder,
       groundcrew: settings.groundcrewUrl,
     });
-    await runRunner(context, createExchangeClient({ ...settings, log }), { instance, signal });
+    const clients = { ...createExchangeClient({ ...settings, log }), ...createFrameClient(settings) };
+    await runRunner(context, clients, { instance, signal });
   } finally {
     unlock();
   }

@@ -5,6 +5,7 @@ import { type Ms, SECOND } from "../../shared/time.ts";
 import { wait } from "../../shared/wait.ts";
 import { describeFailure, type ProgramResult, runProgram } from "./run-program.ts";
 import { writePrivateFile } from "./session-folder.ts";
+import { captureTerminals } from "./terminal-pictures.ts";
 
 /** The one pane of a tmux session. */
 export interface Pane {
@@ -40,7 +41,7 @@ const MAX_SCREEN_LENGTH = 8_192;
 /** Limit of one argument of `send-keys`: 2,000 UTF-16 units; tmux refuses commands of more than 16 KB. */
 const MAX_ARGUMENT_LENGTH = 2_000;
 /** Delay between a text and its Enter: 150 ms. Claude takes a line end that arrives with its text as a part of it. */
-const ENTER_DELAY_MS: Ms = 150;
+export const ENTER_DELAY_MS: Ms = 150;
 
 const PANE_FORMAT = [
   "#{pane_dead}",
@@ -92,6 +93,14 @@ export function createTmux({ folder, env }: { folder: string; env: Record<string
       const lines = removeInvisible(result.stdout).trimEnd().split("\n").slice(-ROWS);
       const text = lines.map((line) => line.trimEnd()).join("\n");
       return text.slice(-MAX_SCREEN_LENGTH).toWellFormed();
+    },
+    /** The pictures of these sessions, with colours; without those that have gone. Throws when tmux gives no answer. */
+    async captureTerminals(names: readonly string[]) {
+      return captureTerminals(async (args) => {
+        const result = await call(args);
+        if (result.status === undefined) throw new Error(describeFailure("tmux capture-pane", result));
+        return result.stdout;
+      }, names);
     },
     /** Types a text, and Enter some time later. `mark` is stored in tmux with the text, see `markArguments`. */
     async typeLine(name: string, text: string, mark: readonly string[] = []) {

@@ -10,6 +10,7 @@ import type { LeasedJob, Queue, Settlement } from "../store/job-operations.ts";
 import type { Store } from "../store/port.ts";
 import type { RuleSet } from "../task/rule-set.ts";
 import type { TelegramBot } from "../telegram/telegram-bot.ts";
+import type { Terminals } from "../tickets/terminals.ts";
 import type { Ms } from "../time.ts";
 import type { StoreHealth } from "./store-health.ts";
 import type { TickRunner } from "./ticks.ts";
@@ -38,6 +39,8 @@ export interface Deps {
   health: Health;
   /** Whether the store can be written, and how full it is. */
   storeHealth: StoreHealth;
+  /** The last pictures of sessions' terminals, and who watches them; in memory. */
+  terminals: Terminals;
   /** Runs the manifest's ticks; two runs of one tick never overlap. */
   ticks: TickRunner;
   /** Signatures and hashes of received webhooks. */

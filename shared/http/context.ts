@@ -15,6 +15,8 @@ declare module "hono" {
     untrustedProxy?: string;
     /** The calling agent; set on routes with `agent` access only. */
     caller: Caller;
+    /** The request is one of many in a second, so its line in the log has the level debug. */
+    isFrequent?: true;
     /** Additional fields for the request's line in the log. */
     logFields?: LogFields;
   }

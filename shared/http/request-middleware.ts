@@ -52,7 +52,8 @@ export function createRequestMiddleware(
       const route = getRoutePattern(c);
       const ms = clock() - startedAt;
       const status = isAnswered ? c.res.status : "no answer";
-      log.info("request", { correlation, method, route, status, ms, client, ...c.get("logFields") });
+      const level = c.get("isFrequent") && isAnswered && c.res.ok ? "debug" : "info";
+      log[level]("request", { correlation, method, route, status, ms, client, ...c.get("logFields") });
       metrics.observe("groundcrew_request_duration_seconds", ms / 1000, { method, route });
       onRequestChange?.(-1);
     }

@@ -3,8 +3,13 @@ import { DAY, type Ms } from "../time.ts";
 import type { WorkDeps } from "../work/context/call-context.ts";
 import type { ExchangeAnswer, ExchangeRequest } from "./exchange.ts";
 import { readActiveTickets } from "./read-tickets.ts";
+import type { Terminals } from "./terminals.ts";
 import { type Ticket, ticketKeys, ticketSets, toUtcDay } from "./ticket.ts";
 import { renderTicketFile } from "./ticket-content.ts";
+
+interface DesiredDeps extends WorkDeps {
+  terminals: Pick<Terminals, "isWatched">;
+}
 
 /** Time for which a worktree that may be removed is listed: 1 day; a runner that was away for longer keeps it. */
 const REMOVAL_MS: Ms = DAY;
@@ -17,7 +22,7 @@ export async function readDesiredRevision({ store }: Pick<WorkDeps, "store">): P
 
 /** Reads what a runner should have, given what it has: sessions, ends of sessions, and worktrees to remove. */
 export async function readDesiredState(
-  deps: WorkDeps,
+  deps: DesiredDeps,
   { runner, sessions: observed }: Pick<ExchangeRequest, "runner" | "sessions">,
 ): Promise<ExchangeAnswer> {
   // The revision is read first: a change in between is then found by the next exchange.
@@ -31,7 +36,7 @@ export async function readDesiredState(
   return {
     revision,
     server_time: new Date(now).toISOString(),
-    sessions: wanted.map((ticket) => toDesiredSession(ticket, deps.settings.tickets?.minutes ?? 30)),
+    sessions: wanted.map((ticket) => toDesiredSession(deps, ticket)),
     stop: observed.flatMap(({ ticket: key, run, state }) => {
       const ticket = byKey.get(key);
       if (!ticket || wantedRuns.get(key) === run) return [];
@@ -59,7 +64,10 @@ async function readCandidates(
   return [...new Map([...found, ...active].map((ticket) => [ticket.key, ticket])).values()];
 }
 
-function toDesiredSession(ticket: Ticket, minutes: number): ExchangeAnswer["sessions"][number] {
+function toDesiredSession(
+  { settings, terminals }: Pick<DesiredDeps, "settings" | "terminals">,
+  ticket: Ticket,
+): ExchangeAnswer["sessions"][number] {
   const { key, run, approval, started, item, inputs } = ticket;
   return {
     ticket: key,
@@ -69,8 +77,8 @@ function toDesiredSession(ticket: Ticket, minutes: number): ExchangeAnswer["sess
     project: item.identifier,
     ticket_file: renderTicketFile(ticket),
     token: approval?.token ?? "",
-    minutes,
+    minutes: settings.tickets?.minutes ?? 30,
     inputs,
-    watched: false,
+    watched: terminals.isWatched(key),
   };
 }

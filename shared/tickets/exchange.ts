@@ -70,6 +70,8 @@ export const exchangeRequestSchema = z.object({
   /** The answer is held for so long unless the desired state differs from `seen`. */
   wait_ms: z.int().min(0).max(MAX_WAIT_MS),
   sessions: z.array(observedSessionSchema).max(200),
+  /** Tickets that were watched in the last answer; the answer is held no longer when that has changed. */
+  watched: z.array(ticketKeySchema).max(200).exactOptional(),
 });
 export type ExchangeRequest = z.infer<typeof exchangeRequestSchema>;
 

@@ -52,6 +52,40 @@ export const TICKET_SCRIPTS = [
   "ticket-view.js",
 ] as const;
 
+/** The modules of the terminal's document, which are served as one file; `terminal.js` is its entry. */
+export const TERMINAL_SCRIPTS = [
+  "api.js",
+  "dom.js",
+  "language.js",
+  "preferences.js",
+  "terminal.js",
+  "terminal-keys.js",
+  "terminal-stream.js",
+  "terminal-typing.js",
+] as const;
+
+/** The script of the frame that shows a terminal's picture. */
+export const TERMINAL_SCREEN_SCRIPT = "terminal-screen.js";
+
+/** The style sheets of the terminal's document. */
+export const TERMINAL_STYLES = ["base.css", "terminal.css"] as const;
+export const TERMINAL_SCREEN_STYLE = "terminal-screen.css";
+
+/** The terminal emulator, as its package has it. */
+export const XTERM_FILES = {
+  "xterm.js": "node_modules/@xterm/xterm/lib/xterm.mjs",
+  "xterm.css": "node_modules/@xterm/xterm/css/xterm.css",
+} as const;
+
+type ScriptName =
+  | (typeof PAGE_SCRIPTS | typeof TICKET_SCRIPTS)[number]
+  | (typeof TERMINAL_SCRIPTS)[number]
+  | typeof TERMINAL_SCREEN_SCRIPT;
+type StyleName =
+  | (typeof PAGE_STYLES | typeof TICKET_STYLES)[number]
+  | (typeof TERMINAL_STYLES)[number]
+  | typeof TERMINAL_SCREEN_STYLE;
+
 /** The page's style sheets in the order of the cascade. */
 export const PAGE_STYLES = [
   "base.css",
@@ -69,9 +103,10 @@ export const PAGE_STYLES = [
 ] as const;
 
 /** The style sheets of the view Tickets. */
-export const TICKET_STYLES = ["tickets.css"] as const;
+export const TICKET_STYLES = ["tickets.css", "ticket-terminal.css"] as const;
 
 /** A file of the page, by its path in the repository. */
 export type PageFile =
-  | `functions/dashboard/page/script/${(typeof PAGE_SCRIPTS | typeof TICKET_SCRIPTS)[number]}`
-  | `functions/dashboard/page/style/${(typeof PAGE_STYLES | typeof TICKET_STYLES)[number]}`;
+  | `functions/dashboard/page/script/${ScriptName}`
+  | `functions/dashboard/page/style/${StyleName}`
+  | (typeof XTERM_FILES)[keyof typeof XTERM_FILES];

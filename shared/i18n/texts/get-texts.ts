@@ -30,6 +30,9 @@ import type { SampleTaskTexts } from "./sample-task-texts.ts";
 import { telegramTextsEn } from "./telegram-texts.en.ts";
 import { telegramTextsFr } from "./telegram-texts.fr.ts";
 import type { TelegramTexts } from "./telegram-texts.ts";
+import { terminalTextsEn } from "./terminal-texts.en.ts";
+import { terminalTextsFr } from "./terminal-texts.fr.ts";
+import type { TerminalTexts } from "./terminal-texts.ts";
 import { wakeTextsEn } from "./wake-texts.en.ts";
 import { wakeTextsFr } from "./wake-texts.fr.ts";
 import type { WakeTexts } from "./wake-texts.ts";
@@ -40,6 +43,7 @@ interface Texts {
   page: PageTexts;
   pageViews: PageViewTexts;
   pageTickets: PageTicketTexts;
+  terminal: TerminalTexts;
   canary: CanaryTexts;
   card: CardTexts;
   outage: OutageTexts;
@@ -55,6 +59,7 @@ const TEXTS: Record<Locale, Texts> = {
     page: pageTextsEn,
     pageViews: pageViewTextsEn,
     pageTickets: pageTicketTextsEn,
+    terminal: terminalTextsEn,
     canary: canaryTextsEn,
     card: cardTextsEn,
     outage: outageTextsEn,
@@ -69,6 +74,7 @@ const TEXTS: Record<Locale, Texts> = {
       page: pageTextsFr,
       pageViews: pageViewTextsFr,
       pageTickets: pageTicketTextsFr,
+      terminal: terminalTextsFr,
       canary: canaryTextsFr,
       outage: outageTextsFr,
       card: cardTextsFr,

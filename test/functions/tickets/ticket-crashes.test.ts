@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
+import type { Deps } from "../../../shared/app/deps.ts";
 import { approveTicket } from "../../../shared/tickets/approve-ticket.ts";
 import { completeTicket } from "../../../shared/tickets/complete-ticket.ts";
 import { readDesiredState } from "../../../shared/tickets/desired-sessions.ts";
@@ -35,14 +36,14 @@ type App = Awaited<ReturnType<typeof createSqliteApp>>;
  */
 async function killAtEachStep(
   prepare: () => Promise<App>,
-  act: (deps: WorkDeps) => Promise<unknown>,
+  act: (deps: WorkDeps & Pick<Deps, "terminals">) => Promise<unknown>,
   check: (app: App) => Promise<void>,
 ): Promise<number> {
   let most = Number.POSITIVE_INFINITY;
   for (let nth = 1; nth <= most; nth += 1) {
     const app = await prepare();
     const crash = crashAtStep(app.deps, nth, nth % 2 === 0 ? "before" : "after");
-    await crash.orCrash(act(crash.deps)).then(
+    await crash.orCrash(act({ ...crash.deps, terminals: app.deps.terminals })).then(
       () => {
         most = crash.state.steps;
       },

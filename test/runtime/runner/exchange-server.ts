@@ -6,6 +6,7 @@ import {
   exchangeAnswerSchema,
   exchangeRequestSchema,
 } from "../../../shared/tickets/exchange.ts";
+import { type TerminalFrame, terminalFrameSchema } from "../../../shared/tickets/terminal-frame.ts";
 
 export const RUNNER_TOKEN = "runner-token-0123456789";
 
@@ -28,6 +29,9 @@ export async function startExchangeServer() {
   const answerHook = new Map<string, object>();
   /** Events whose hooks get no answer until the session gives up. */
   const heldHooks = new Set<string>();
+  const frames: (TerminalFrame & { ticket: string })[] = [];
+  /** How frames are answered: with a status other than 200 they count as not taken. */
+  const frameAnswer = { status: 200, watched: true };
   let server = createServer(handle);
 
   async function handle(request: IncomingMessage, response: ServerResponse) {
@@ -49,6 +53,8 @@ export async function startExchangeServer() {
       return answer ? response.end(JSON.stringify(answer)) : response.writeHead(204).end();
     }
     if (request.headers.authorization !== `Bearer ${RUNNER_TOKEN}`) return response.writeHead(401).end();
+    const frame = /^\/api\/runner\/frames\/([^/]+)$/.exec(request.url ?? "");
+    if (frame) return answerFrame(decodeURIComponent(frame[1] ?? ""), body, response);
     const parsed = exchangeRequestSchema.safeParse(JSON.parse(body));
     if (!parsed.success) {
       problems.push(parsed.error.message);
@@ -58,6 +64,15 @@ export async function startExchangeServer() {
     if (parsed.data.seen === String(revision)) await waitForChange(parsed.data.wait_ms, response);
     const answer = { ...desired, revision: String(revision), server_time: new Date().toISOString() };
     return response.end(JSON.stringify(exchangeAnswerSchema.parse(answer)));
+  }
+
+  function answerFrame(ticket: string, body: string, response: ServerResponse) {
+    const { status, watched } = frameAnswer;
+    if (status !== 200) return response.writeHead(status).end();
+    const parsed = terminalFrameSchema.safeParse(JSON.parse(body));
+    if (parsed.success) frames.push({ ticket, ...parsed.data });
+    else problems.push(parsed.error.message);
+    return response.end(JSON.stringify({ watched }));
   }
 
   function waitForChange(ms: number, response: ServerResponse): Promise<void> {
@@ -102,6 +117,9 @@ export async function startExchangeServer() {
     hooks,
     answerHook,
     heldHooks,
+    /** Frames that were taken. */
+    frames,
+    frameAnswer,
     set,
     listen,
     close,

@@ -1,7 +1,8 @@
+import type { TerminalTextTable } from "../terminal-texts.ts";
 import type { PageTextTable } from "../texts-script.ts";
 
 export type PageLanguage = keyof PageTextTable;
-export type TextName = keyof PageTextTable["en"];
+export type TextName = keyof PageTextTable["en"] | keyof TerminalTextTable["en"];
 
 /** Values for the placeholders of a text. */
 export type TextValues = Readonly<Record<string, string | number | undefined>>;
@@ -13,6 +14,26 @@ export type TextPart = Node | string;
 export interface ChosenTask {
   id: string;
   key: string;
+}
+
+/** The picture of a terminal, as the stream sends it. */
+export interface ReceivedPicture {
+  run: number;
+  columns: number;
+  rows: number;
+  screen: string;
+  cursor?: { column: number; row: number };
+  /** When Groundcrew received it, ISO 8601. */
+  at: string;
+}
+
+/** What a viewer learns of a ticket besides pictures. */
+export interface TerminalState {
+  state: string;
+  run: number;
+  phase: "waiting" | "live" | "ended";
+  /** The runner that has the session is connected. */
+  connected: boolean;
 }
 
 /** A part of the page that is loaded again after every change. */
@@ -39,6 +60,9 @@ interface FrameElements {
   projects: HTMLSelectElement;
   "say-text": HTMLInputElement;
   token: HTMLInputElement;
+  "terminal-screen": HTMLIFrameElement;
+  "terminal-take": HTMLButtonElement;
+  "terminal-typing": HTMLTextAreaElement;
 }
 
 export type ElementOf<Id extends string> = Id extends keyof FrameElements ? FrameElements[Id] : HTMLElement;

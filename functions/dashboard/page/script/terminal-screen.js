@@ -1,0 +1,95 @@
+import { Terminal } from "/terminal/assets/xterm.js";
+
+/** @import { ReceivedPicture } from "./page-types.ts" */
+
+/** Sizes of the font in pixels: it fits the picture to the frame within these; a smaller frame scrolls. */
+const MIN_FONT_SIZE = 7;
+const MAX_FONT_SIZE = 16;
+/** Height of a row in font sizes. */
+const LINE_HEIGHT = 1.2;
+const FONT = 'ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace';
+
+// The emulator creates its style sheets by script. They need the nonce of this document's policy.
+const nonce = document.querySelector("meta[name=style-nonce]")?.getAttribute("content") ?? "";
+const createPlainElement = document.createElement.bind(document);
+document.createElement = (/** @type {string} */ name, /** @type {ElementCreationOptions | undefined} */ options) => {
+  const el = createPlainElement(name, options);
+  if (el instanceof HTMLStyleElement) el.nonce = nonce;
+  return el;
+};
+
+const container = /** @type {HTMLElement} */ (document.getElementById("screen"));
+const terminal = new Terminal({
+  cols: 120,
+  rows: 40,
+  scrollback: 0,
+  // Pictures only: nothing is typed here, and nothing that the emulator would answer is sent anywhere.
+  disableStdin: true,
+  lineHeight: LINE_HEIGHT,
+  fontFamily: FONT,
+  cursorInactiveStyle: "block",
+  linkHandler: { activate: () => {} },
+  theme: { background: "#121416", foreground: "#e7e6e2", cursor: "#6fc7ac", cursorAccent: "#121416" },
+});
+terminal.attachCustomKeyEventHandler(() => false);
+terminal.open(container);
+if (terminal.textarea) {
+  terminal.textarea.tabIndex = -1;
+  terminal.textarea.readOnly = true;
+  terminal.textarea.setAttribute("aria-hidden", "true");
+}
+
+/** Width of a character in font sizes. */
+const characterWidth = measureCharacterWidth();
+
+function measureCharacterWidth() {
+  const probe = createPlainElement("span");
+  probe.className = "probe";
+  probe.textContent = "W".repeat(100);
+  document.body.append(probe);
+  const width = probe.getBoundingClientRect().width / 100 / Number.parseFloat(getComputedStyle(probe).fontSize);
+  probe.remove();
+  return width > 0 ? width : 0.6;
+}
+
+function fitFont() {
+  const byWidth = (innerWidth - 8) / terminal.cols / characterWidth;
+  const byHeight = (innerHeight - 8) / terminal.rows / LINE_HEIGHT;
+  const size = Math.floor(Math.min(byWidth, byHeight) * 4) / 4;
+  terminal.options.fontSize = Math.min(MAX_FONT_SIZE, Math.max(MIN_FONT_SIZE, size));
+}
+
+/** @param {ReceivedPicture} frame */
+function drawFrame({ columns, rows, screen, cursor }) {
+  if (terminal.cols !== columns || terminal.rows !== rows) {
+    terminal.resize(columns, rows);
+    fitFont();
+  }
+  terminal.write(composePicture(rows, screen, cursor), reportReady);
+}
+
+/**
+ * Draws over the picture that there is: each row is emptied and written, without line ends, so that nothing scrolls. The
+ * style at the end of a row continues in the next one, so emptying saves and restores it.
+ * @param {number} rows @param {string} screen @param {ReceivedPicture["cursor"]} cursor
+ */
+function composePicture(rows, screen, cursor) {
+  const lines = screen.split("\n");
+  const drawn = Array.from({ length: rows }, (_, i) => `\x1b[${i + 1};1H\x1b7\x1b[0m\x1b[2K\x1b8${lines[i] ?? ""}`);
+  const place = cursor ? `\x1b[${cursor.row + 1};${cursor.column + 1}H\x1b[?25h` : "";
+  return `\x1b[?25l\x1b[?7l\x1b[0m${drawn.join("")}\x1b[0m${place}`;
+}
+
+/** Tells the document around that the next picture may come. */
+function reportReady() {
+  parent.postMessage("ready", location.origin);
+}
+
+addEventListener("message", ({ source, origin, data }) => {
+  if (source !== parent || origin !== location.origin) return;
+  if (typeof data?.screen === "string") drawFrame(data);
+  else reportReady();
+});
+addEventListener("resize", fitFont);
+fitFont();
+reportReady();

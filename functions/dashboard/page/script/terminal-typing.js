@@ -1,0 +1,134 @@
+import { getProblemCode, getProblemText, sendJson } from "./api.js";
+import { getElement } from "./dom.js";
+import { onLanguageChange, translate } from "./language.js";
+import { addKey, formatKeys, getKeyName, splitIntoKeys } from "./terminal-keys.js";
+
+/** @import { TypedKeys } from "./terminal-keys.js" */
+
+/** Pause after a request, in which further keys are collected: 100 ms, so that a runner gets at most ten inputs a second. */
+const TYPING_PAUSE_MS = 100;
+/** Attempts for one input, and the pause between them. A repeat has the same id, so it is typed once. */
+const MAX_ATTEMPTS = 5;
+const ATTEMPT_PAUSE_MS = 1_000;
+/** Codes of errors after which the same request may succeed. */
+const TEMPORARY_CODES = [undefined, "unavailable", "internal", "rate_limited"];
+
+let ticketKey = "";
+let isTyping = false;
+let isSending = false;
+/** @type {TypedKeys[]} keys that are not sent yet, in order */
+let typed = [];
+
+/** @param {string} ticket */
+export function setUpTyping(ticket) {
+  ticketKey = ticket;
+  const field = getElement("terminal-typing");
+  getElement("terminal-take").addEventListener("click", () => setTyping(!isTyping));
+  field.addEventListener("keydown", handleKey);
+  field.addEventListener("input", (event) => {
+    if (!(event instanceof InputEvent && event.isComposing)) takeText();
+  });
+  field.addEventListener("compositionend", takeText);
+  // A click on the picture would take the focus into its frame, which takes no keys.
+  addEventListener("blur", () => {
+    if (isTyping && document.activeElement === getElement("terminal-screen")) setTimeout(() => field.focus());
+  });
+  onLanguageChange(showTyping);
+  showTyping();
+}
+
+/** Allows to take over a session that runs. Otherwise it is given back. @param {boolean} isPossible */
+export function showTakeOver(isPossible) {
+  getElement("terminal-take").disabled = !isPossible;
+  if (!isPossible && isTyping) setTyping(false);
+}
+
+/** @param {boolean} shouldType */
+function setTyping(shouldType) {
+  isTyping = shouldType;
+  typed = [];
+  if (shouldType) showTypingProblem("");
+  showTyping();
+  if (shouldType) getElement("terminal-typing").focus();
+  else getElement("terminal-take").focus();
+}
+
+function showTyping() {
+  const button = getElement("terminal-take");
+  button.textContent = translate(isTyping ? "terminal.give" : "terminal.take");
+  button.setAttribute("aria-pressed", String(isTyping));
+  document.body.classList.toggle("typing", isTyping);
+  getElement("terminal-keyboard").hidden = !isTyping;
+  getElement("terminal-sending").textContent = isSending ? translate("terminal.sending") : "";
+}
+
+/** @param {string} text */
+function showTypingProblem(text) {
+  getElement("terminal-problem").textContent = text;
+}
+
+/** @param {KeyboardEvent} event */
+function handleKey(event) {
+  if (!isTyping || event.isComposing) return;
+  if (event.key === "F6") {
+    event.preventDefault();
+    return setTyping(false);
+  }
+  const name = getKeyName(event);
+  if (name === undefined) return;
+  event.preventDefault();
+  addKey(typed, { kind: "names", part: name });
+  void sendTyped();
+}
+
+/** Takes what the keyboard, an input method or the clipboard has written into the field. */
+function takeText() {
+  const field = getElement("terminal-typing");
+  const { value } = field;
+  field.value = "";
+  if (!isTyping || value === "") return;
+  for (const { kind, parts } of splitIntoKeys(value)) for (const part of parts) addKey(typed, { kind, part });
+  void sendTyped();
+}
+
+/** Sends what was typed, one request after the other. What cannot be sent ends the typing. */
+async function sendTyped() {
+  if (isSending) return;
+  isSending = true;
+  showTyping();
+  try {
+    for (let run = typed.shift(); run; run = typed.shift()) {
+      await sendInput({ id: createInputId(), kind: "keys", text: formatKeys(run) });
+      await pause(TYPING_PAUSE_MS);
+    }
+  } catch (thrown) {
+    setTyping(false);
+    showTypingProblem(translate("terminal.not_sent", { problem: getProblemText(thrown) }));
+  } finally {
+    isSending = false;
+    showTyping();
+  }
+}
+
+/** @param {{ id: string, kind: "keys", text: string }} input */
+async function sendInput(input) {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await sendJson(`/api/sessions/${encodeURIComponent(ticketKey)}/input`, input);
+    } catch (thrown) {
+      if (attempt >= MAX_ATTEMPTS || !TEMPORARY_CODES.includes(getProblemCode(thrown))) throw thrown;
+      await pause(ATTEMPT_PAUSE_MS);
+    }
+  }
+}
+
+/** An id of 128 bits. `crypto.randomUUID` does not exist over plain HTTP. */
+function createInputId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** @param {number} ms */
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,171 @@
+import { expect, test } from "vitest";
+import { FRAME_LIMIT_BYTES } from "../../../shared/tickets/terminal-frame.ts";
+import { HTTP_ADMIN_TOKEN, HTTP_TICK_TOKEN, toBridgeToken } from "../../support/http-test-app.ts";
+import { createTerminalsApp } from "./terminal-viewer.ts";
+import { createSession, RUNNER_TOKEN } from "./tickets-app.ts";
+
+test("a frame of a watched terminal reaches its viewers, in colours", async () => {
+  const { watch, sendFrame } = await createTerminalsApp();
+  const viewers = [await watch(), await watch()];
+  expect((await viewers[0]?.next("state"))?.data).toEqual({
+    state: "running",
+    run: 1,
+    phase: "live",
+    connected: true,
+  });
+  const frame = { columns: 30, rows: 1, screen: "\u001b[31mred\u001b[0m", cursor: { column: 3, row: 0 } };
+  expect(await sendFrame(frame)).toEqual({ status: 200, json: { watched: true } });
+  for (const { next } of viewers) {
+    const { data } = await next("frame");
+    // The first picture is what the runner reported with the session.
+    expect(data.screen === "> working" ? (await next("frame")).data : data).toMatchObject({ run: 1, ...frame });
+  }
+});
+
+test("a session is watched from its first viewer until some seconds after its last has left", async () => {
+  const { app, watch, stepUntil } = await createTerminalsApp();
+  const read = async () => (await app.exchange([createSession()])).sessions[0]?.watched;
+  expect(await read()).toBe(false);
+  const viewer = await watch();
+  await viewer.next("state");
+  expect(await read()).toBe(true);
+  viewer.close();
+  await expect.poll(() => app.deps.terminals.isWatched("ONB-1"), { timeout: 20_000 }).toBe(true);
+  await stepUntil(1_000, async () => !(await read()));
+});
+
+test("a held exchange is answered when somebody begins to watch, and when the last one has left", async () => {
+  const { app, watch, step, stepUntil } = await createTerminalsApp();
+  const hold = async (watched: string[]) => {
+    let isOver = false;
+    const answer = app.exchange([createSession()], { wait_ms: 20_000, watched }).finally(() => {
+      isOver = true;
+    });
+    await stepUntil(1, () => isOver);
+    return (await answer).sessions[0]?.watched;
+  };
+  const viewer = await watch();
+  await viewer.next("state");
+  expect(await hold([])).toBe(true);
+  viewer.close();
+  step(10_000);
+  await stepUntil(10_000, () => !app.deps.terminals.isWatched("ONB-1"));
+  expect(await hold(["ONB-1"])).toBe(false);
+});
+
+test("an exchange is held while the runner knows who is watched", async () => {
+  const { app, watch, stepUntil } = await createTerminalsApp();
+  await (await watch()).next("state");
+  const before = app.time.now;
+  let isOver = false;
+  const answer = app.exchange([createSession()], { wait_ms: 5_000, watched: ["ONB-1"] }).finally(() => {
+    isOver = true;
+  });
+  await stepUntil(250, () => isOver);
+  expect((await answer).sessions[0]?.watched).toBe(true);
+  expect(app.time.now - before).toBeGreaterThanOrEqual(5_000);
+});
+
+test("a runner that does not say what it knows also gets a viewer who comes meanwhile", async () => {
+  const { app, watch, stepUntil } = await createTerminalsApp();
+  let isOver = false;
+  const answer = app.exchange([createSession()], { wait_ms: 20_000 }).finally(() => {
+    isOver = true;
+  });
+  await (await watch()).next("state");
+  await stepUntil(1, () => isOver);
+  expect((await answer).sessions[0]?.watched).toBe(true);
+});
+
+test("a frame that nobody watches is not kept, and the runner is told so", async () => {
+  const { app, sendFrame } = await createTerminalsApp();
+  expect(await sendFrame()).toEqual({ status: 200, json: { watched: false } });
+  expect(app.deps.terminals.find("ONB-1", 1)).toBeUndefined();
+});
+
+test.each([
+  ["ADMIN_TOKEN", HTTP_ADMIN_TOKEN, 403],
+  ["TICK_TOKEN", HTTP_TICK_TOKEN, 403],
+  ["an agent's token", toBridgeToken("Thot"), 403],
+  ["an unknown token", "x".repeat(30), 401],
+])("frames are refused with %s", async (_name, token, status) => {
+  const { sendFrame } = await createTerminalsApp();
+  expect((await sendFrame({}, { token })).status).toBe(status);
+});
+
+test("the token of a run sends no frames", async () => {
+  const { sendFrame, token } = await createTerminalsApp();
+  expect((await sendFrame({}, { token })).status).toBe(401);
+});
+
+test.each([
+  ["no token", {}, 401],
+  ["RUNNER_TOKEN", { authorization: `Bearer ${RUNNER_TOKEN}` }, 403],
+  ["a forged cookie", { cookie: `groundcrew=${"x".repeat(43)}` }, 401],
+])("a terminal cannot be watched with %s", async (_name, headers, status) => {
+  const { watch } = await createTerminalsApp();
+  const { response } = await watch({ accept: "text/event-stream", ...headers });
+  expect(response.status).toBe(status);
+});
+
+test("frames of an unknown ticket or of another run are refused", async () => {
+  const { sendFrame } = await createTerminalsApp();
+  expect((await sendFrame({}, { ticket: "ONB-99" })).status).toBe(404);
+  expect((await sendFrame({ run: 2 })).status).toBe(409);
+  expect((await sendFrame({}, { ticket: "..%2Fx" })).status).toBe(400);
+});
+
+test("an unknown ticket cannot be watched", async () => {
+  const { watch } = await createTerminalsApp();
+  expect((await watch({}, "ONB-99")).response.status).toBe(404);
+});
+
+test.each([
+  ["a size of 0", { columns: 0 }],
+  ["too many columns", { columns: 501 }],
+  ["too many rows", { rows: 301 }],
+  ["a cursor outside of any screen", { cursor: { column: -1, row: 0 } }],
+  ["no screen", { screen: undefined }],
+  ["a screen that is too long", { screen: "x".repeat(256 * 1024 + 1) }],
+])("a frame with %s is refused", async (_name, change) => {
+  const { sendFrame } = await createTerminalsApp();
+  expect((await sendFrame(change)).status).toBe(400);
+});
+
+test("a body that is larger than a frame can be is refused before it is parsed", async () => {
+  const { sendFrame } = await createTerminalsApp();
+  expect((await sendFrame({ screen: "x".repeat(FRAME_LIMIT_BYTES) })).status).toBe(413);
+});
+
+test("a viewer who comes later gets the last picture at once", async () => {
+  const { watch, sendFrame } = await createTerminalsApp();
+  await (await watch()).next("state");
+  await sendFrame({ screen: "the last one" });
+  expect((await (await watch()).next("frame")).data).toMatchObject({ screen: "the last one" });
+});
+
+test("without a picture since its start Groundcrew shows the text that the runner reported", async () => {
+  const { watch } = await createTerminalsApp();
+  expect((await (await watch()).next("frame")).data).toMatchObject({ screen: "> working", columns: 120, rows: 1 });
+});
+
+test("a viewer learns that the session has ended, and keeps its last picture", async () => {
+  const { app, watch, sendFrame, stepUntil } = await createTerminalsApp();
+  const { next } = await watch();
+  await next("state");
+  await sendFrame({ screen: "all done" });
+  await app.exchange([createSession({ state: "ended", exit: { reason: "exited", status: 0 }, screen: "plain" })]);
+  await stepUntil(1_000, () => app.deps.terminals.isWatched("ONB-1"));
+  expect((await next("state")).data).toMatchObject({ phase: "ended", state: "waiting" });
+  expect((await (await watch()).next("frame")).data).toMatchObject({ screen: "all done" });
+});
+
+test("frames are not in the log of requests at the level info", async () => {
+  const { app, watch, sendFrame } = await createTerminalsApp();
+  await (await watch()).next("state");
+  await sendFrame();
+  const lines = app.logged.filter(({ route }) => String(route).startsWith("/api/runner/frames"));
+  expect(lines.filter(({ level }) => level === "info")).toEqual([]);
+  await sendFrame({ run: 7 });
+  expect(app.logged).toContainEqual(expect.objectContaining({ level: "info", status: 409 }));
+});
