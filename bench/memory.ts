@@ -2,8 +2,8 @@ import { z } from "zod";
 import { createBenchFolder } from "./bench-folder.ts";
 import { startChild } from "./child.ts";
 import { formatCount, formatMib, formatMs, median } from "./figures.ts";
-import { type NpmProcess, startWithNpm } from "./npm-start.ts";
 import { fillWorkspace, startSimulators } from "./simulators.ts";
+import { type StartedProduct, startWithNpm } from "./start-product.ts";
 import type { BenchLine } from "./table.ts";
 import { sleep } from "./wait.ts";
 import { createWebhookTemplate } from "./webhook-template.ts";
@@ -96,7 +96,7 @@ const loadResultSchema = z.object({ kept: z.array(z.string()) });
 
 /** Sends webhooks in equal steps, waits until each step is processed, and returns the memory in bytes after each. */
 async function measureDuringEvents(
-  running: NpmProcess,
+  running: StartedProduct,
   order: { count: number; secret: string; template: string; items: string[] },
 ): Promise<number[]> {
   const load = await startChild("load.ts");
@@ -119,6 +119,6 @@ async function measureDuringEvents(
 }
 
 /** Resolves when no job is pending. */
-async function waitForJobs(running: NpmProcess): Promise<void> {
+async function waitForJobs(running: StartedProduct): Promise<void> {
   while ((await running.pending()) > 0) await sleep(250);
 }

@@ -6,6 +6,7 @@ import { benchAdoption } from "./adoption.ts";
 import { benchAgents } from "./agents.ts";
 import { benchBusyTeam } from "./busy-team.ts";
 import { benchClaims } from "./claims.ts";
+import { benchContainer } from "./container.ts";
 import { benchEngines } from "./engines.ts";
 import { formatCount } from "./figures.ts";
 import { benchIntake } from "./intake.ts";
@@ -55,6 +56,7 @@ const benches: Record<string, () => Promise<BenchLine[]>> = {
       events: full ? 1_000_000 : quick ? 5_000 : 100_000,
       starts: quick ? 2 : 5,
     }),
+  container: () => benchContainer({ projects: 20, items: quick ? 60 : 1_000, events: quick ? 2_000 : 12_000 }),
   agents: () => benchAgents({ agents: 10, projects: 8, items: quick ? 60 : 150 }),
   tools: () => benchTools(quick ? { agents: 4, rounds: 1 } : { agents: 10, rounds: 3 }),
   tickets: () => benchTickets({ tickets: quick ? 3 : 20 }),

@@ -11,10 +11,10 @@ const READY_CHECK_MS = 5;
 const START_TIMEOUT_MS = 60_000;
 const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
 
-/** The product, started with `npm start`. */
-export interface NpmProcess {
+/** The product in a process of its own, started as in production. */
+export interface StartedProduct {
   port: number;
-  /** Milliseconds from `npm start` until `/ready` answers 200. */
+  /** Milliseconds from the start until `/ready` answers 200. */
   readyAfter: number;
   /** Resident memory of the product's process, in bytes. */
   memory(): number;
@@ -26,19 +26,27 @@ export interface NpmProcess {
 }
 
 /** Runs `npm start` with these settings and resolves when `/ready` says that store, Plane and Telegram work. */
-export async function startWithNpm(env: Record<string, string>): Promise<NpmProcess> {
+export function startWithNpm(env: Record<string, string>): Promise<StartedProduct> {
+  return startProduct(["npm", "start", "--silent"], env);
+}
+
+/** Runs a command that starts the product, and resolves when `/ready` says that store, Plane and Telegram work. */
+export async function startProduct(
+  [program = "", ...args]: readonly string[],
+  env: Record<string, string>,
+): Promise<StartedProduct> {
   const port = await findFreePort();
   const url = `http://127.0.0.1:${port}`;
   const { PATH = "", HOME = "/" } = process.env;
   const startedAt = performance.now();
-  const npm = spawn("npm", ["start", "--silent"], {
+  const started = spawn(program, args, {
     cwd: ROOT,
     env: { PATH, HOME, ...env, PORT: String(port) },
     stdio: ["ignore", "ignore", "inherit"],
     detached: true,
   });
-  const exited = once(npm, "exit");
-  const { pid = 0 } = npm;
+  const exited = once(started, "exit");
+  const { pid = 0 } = started;
   const killGroup = () => {
     try {
       // The whole process group: npm and the product.
@@ -49,9 +57,9 @@ export async function startWithNpm(env: Record<string, string>): Promise<NpmProc
   };
   process.once("exit", killGroup);
   while (!(await isReady(url))) {
-    if (performance.now() - startedAt > START_TIMEOUT_MS || npm.exitCode !== null) {
+    if (performance.now() - startedAt > START_TIMEOUT_MS || started.exitCode !== null) {
       killGroup();
-      throw new Error(`npm start ended or was not ready within ${START_TIMEOUT_MS} ms.`);
+      throw new Error(`${program} ended or was not ready within ${START_TIMEOUT_MS} ms.`);
     }
     await sleep(READY_CHECK_MS);
   }

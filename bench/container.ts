@@ -1,0 +1,135 @@
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { createBenchFolder } from "./bench-folder.ts";
+import { startChild } from "./child.ts";
+import { formatCount, formatMs } from "./figures.ts";
+import { fillWorkspace, startSimulators } from "./simulators.ts";
+import { START_FLAGS } from "./start-flags.ts";
+import { startProduct } from "./start-product.ts";
+import type { BenchLine } from "./table.ts";
+import { sleep } from "./wait.ts";
+import { createWebhookTemplate } from "./webhook-template.ts";
+
+const MIB = 1024 * 1024;
+const CONNECTIONS = 10;
+/** Webhooks that are sent before the queues are let run empty. */
+const BATCH = 2_000;
+const readSource = (path: string) => readFileSync(fileURLToPath(new URL(`../${path}`, import.meta.url)), "utf8");
+
+/** The command of the image. */
+const IMAGE_COMMAND = z
+  .array(z.string())
+  .parse(JSON.parse(/^CMD (\[.*\])$/m.exec(readSource("compose/Dockerfile"))?.[1] ?? ""));
+/** The memory limit of the container in MiB. */
+const LIMIT_MIB = Number(/memory: (\d+)M, pids: 64/.exec(readSource("compose/compose.yaml"))?.[1]);
+
+export interface ContainerSizes {
+  projects: number;
+  /** Work items of each project. */
+  items: number;
+  /** Number of webhooks that are sent and processed after the first look. */
+  events: number;
+}
+
+/**
+ * Runs the command of the image inside the container's memory limit, without swap: a first look at a large workspace,
+ * then webhooks as fast as they are answered. The floor is the same with `npm start`'s flags and without a limit.
+ * Needs the memory controller of control groups, version 1, as root; without it the bench says so.
+ */
+export async function benchContainer(sizes: ContainerSizes): Promise<BenchLine[]> {
+  const floor = await measure(sizes, ["node", ...START_FLAGS, "runtime/start.js"], undefined);
+  const group = createMemoryGroup(LIMIT_MIB);
+  try {
+    const limited = await measure(sizes, group.wrap(IMAGE_COMMAND), group);
+    const ratio = (own: number, other: number) => (other / own).toFixed(2);
+    const toLine = (what: string, own: number, other: number): BenchLine => ({
+      what: `${what} within ${LIMIT_MIB} MiB`,
+      ours: formatMs(own),
+      floor: `${formatMs(other)} with npm start's flags, no limit`,
+      ratio: ratio(own, other),
+    });
+    return [
+      toLine(`first look at ${formatCount(sizes.projects * sizes.items)} items`, limited.firstLook, floor.firstLook),
+      toLine(`${formatCount(sizes.events)} webhooks stored and processed`, limited.events, floor.events),
+      {
+        what: `processes killed for their memory within ${LIMIT_MIB} MiB`,
+        ours: `${group.readKills()} (most used: ${Math.round(group.readMost() / MIB)} MiB with the files that the kernel keeps)`,
+        aim: "0",
+        met: group.readKills() === 0,
+      },
+    ];
+  } finally {
+    await group.remove();
+  }
+}
+
+/** Durations in milliseconds. */
+interface Durations {
+  firstLook: number;
+  events: number;
+}
+
+async function measure(
+  { projects, items, events }: ContainerSizes,
+  command: readonly string[],
+  group: MemoryGroup | undefined,
+): Promise<Durations> {
+  const simulators = await startSimulators();
+  const { config } = fillWorkspace(simulators, { agents: 10, projects, items });
+  const { secret } = simulators.plane.addWebhook("http://127.0.0.1:9/webhooks/plane");
+  const template = createWebhookTemplate(simulators, secret, 3 * 1024, 500);
+  simulators.useCurrentTime();
+  const folder = createBenchFolder(config);
+  const load = await startChild("load.ts");
+  try {
+    const product = await startProduct(command, { ...simulators.env, ...folder.env, PLANE_WEBHOOK_SECRET: secret });
+    const waitForJobs = async () => {
+      while ((await product.pending()) > 0) await sleep(250);
+    };
+    const startedAt = performance.now();
+    await product.poll();
+    await waitForJobs();
+    const lookedAt = performance.now();
+    for (let from = 0; from < events; from += BATCH) {
+      const count = Math.min(BATCH, events - from);
+      const order = { ...template, count, from, port: product.port, connections: CONNECTIONS };
+      const { kept } = z.object({ kept: z.array(z.string()) }).parse(await load.ask("send", order));
+      if (kept.length !== count) throw new Error(`The product stored ${kept.length} of ${count} webhooks.`);
+      await waitForJobs();
+    }
+    const endedAt = performance.now();
+    await product.stop();
+    return { firstLook: lookedAt - startedAt, events: endedAt - lookedAt };
+  } catch (thrown) {
+    if (group && group.readKills() > 0) throw new Error(`The product was killed within ${LIMIT_MIB} MiB.`);
+    throw thrown;
+  } finally {
+    await load.kill();
+    await simulators.stop();
+    folder.remove();
+  }
+}
+
+type MemoryGroup = ReturnType<typeof createMemoryGroup>;
+
+/** A control group with a limit of memory and swap together, like a container's. */
+function createMemoryGroup(mib: number) {
+  const path = `/sys/fs/cgroup/memory/groundcrew-${process.pid}`;
+  const read = (name: string) => readFileSync(`${path}/${name}`, "utf8");
+  mkdirSync(path);
+  for (const name of ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"])
+    writeFileSync(`${path}/${name}`, `${mib}M`);
+  return {
+    /** The same command within the group: the shell enters it and is replaced by the command. */
+    wrap: (command: readonly string[]) => ["sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', path, ...command],
+    /** Number of processes that the kernel has killed. */
+    readKills: () => Number(/^oom_kill (\d+)$/m.exec(read("memory.oom_control"))?.[1]),
+    /** Most memory in bytes that was used at once. */
+    readMost: () => Number(read("memory.max_usage_in_bytes")),
+    async remove() {
+      while (read("cgroup.procs") !== "") await sleep(100);
+      rmdirSync(path);
+    },
+  };
+}
