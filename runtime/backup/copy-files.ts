@@ -4,6 +4,7 @@ import { type FileHandle, mkdir, open, readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Checksum } from "../../shared/backup/checksum-list.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
+import { hashChunks } from "../node/hash-chunks.ts";
 import { createBackupError } from "./backup-error.ts";
 
 /** A file that was written, for the list of checksums. */
@@ -116,9 +117,7 @@ export async function* walkFolder(folder: string, below = ""): AsyncGenerator<{ 
 export async function hashFile(path: string): Promise<string> {
   const file = await openRegularFile(path);
   try {
-    const hash = createHash("sha256");
-    for await (const chunk of file.createReadStream()) hash.update(chunk);
-    return hash.digest("hex");
+    return await hashChunks(file.createReadStream());
   } finally {
     await file.close();
   }

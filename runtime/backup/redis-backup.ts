@@ -27,7 +27,7 @@ const COMMAND_TIMEOUT: Ms = 5 * MINUTE;
 const BATCH_SIZE = 500;
 
 const formatSchema = z.object({ format: z.int() });
-const dumpSchema = z.array(z.instanceof(Buffer));
+const dumpSchema = z.array(z.custom<Buffer>((value) => Buffer.isBuffer(value)));
 const readScript = (name: string) => readFileSync(new URL(`./${name}.lua`, import.meta.url), "utf8");
 
 /** Saves all keys of the store by Redis' own DUMP, in one step of the server, to a new file below `root`. */

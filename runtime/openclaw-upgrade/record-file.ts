@@ -1,7 +1,5 @@
-import { createHash } from "node:crypto";
-import { createReadStream, readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { makePrivateFolder, writePrivateFile } from "../runner/session-folder.ts";
 import { type UpgradeRecord, upgradeRecordSchema } from "./upgrade-record.ts";
@@ -48,11 +46,4 @@ export function openRecordFile(folder: string) {
       return reportPath;
     },
   };
-}
-
-/** SHA-256 and size of a file. */
-export async function hashFile(path: string): Promise<{ sha256: string; bytes: number }> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(path), hash);
-  return { sha256: hash.digest("hex"), bytes: statSync(path).size };
 }

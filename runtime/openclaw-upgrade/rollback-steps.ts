@@ -1,10 +1,10 @@
-import { existsSync } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { reportOk } from "../../functions/doctor/check.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
+import { hashChunks } from "../node/hash-chunks.ts";
 import type { Deadline } from "./deadline.ts";
 import { type Finding, reportSkipped } from "./finding.ts";
 import { waitForGateway } from "./probe-gateway.ts";
-import { hashFile } from "./record-file.ts";
 import { checkOldVersion } from "./smoke-test.ts";
 import type { UpgradeContext } from "./upgrade-context.ts";
 import type { UpgradeRecord } from "./upgrade-record.ts";
@@ -79,7 +79,7 @@ async function restoreBackup(
   if (!backup || !record.steps.some(({ name }) => name === "deploy"))
     return [reportSkipped("restore", "the new version had not touched the state")];
   if (!existsSync(backup.archive)) throw new Error(`the backup ${backup.archive} is missing; the state was left alone`);
-  const { sha256 } = await hashFile(backup.archive);
+  const sha256 = await hashChunks(createReadStream(backup.archive));
   if (sha256 !== backup.sha256)
     throw new Error(`the backup ${backup.archive} has changed since it was made; the state was left alone`);
   await driver.restore(backup.archive, deadline.remaining());

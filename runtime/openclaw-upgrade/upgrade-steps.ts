@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { readdirSync, renameSync, rmSync } from "node:fs";
+import { createReadStream, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { reportOk } from "../../functions/doctor/check.ts";
 import { cleanLine } from "../../shared/clean-text.ts";
 import { HOUR, MINUTE, type Ms, SECOND } from "../../shared/time.ts";
+import { hashChunks } from "../node/hash-chunks.ts";
 import { describeFailure, runProgram } from "../runner/run-program.ts";
 import { checkUpgrade } from "./check-upgrade.ts";
 import type { Deadline } from "./deadline.ts";
@@ -11,7 +12,6 @@ import { type Finding, hasFailure } from "./finding.ts";
 import { readOpenclawSettings } from "./openclaw-settings-file.ts";
 import { findLastLines } from "./parse-openclaw-answers.ts";
 import { waitForGateway } from "./probe-gateway.ts";
-import { hashFile } from "./record-file.ts";
 import { ROLLBACK_TIMEOUTS } from "./rollback-steps.ts";
 import { judgeFindings, runSmokeTest } from "./smoke-test.ts";
 import { applyLimits } from "./spawn-limits.ts";
@@ -178,7 +178,7 @@ async function backUpState(context: UpgradeContext, record: UpgradeRecord, deadl
   const listing = await runProgram("tar", ["-t", "-z", "-f", draft], { env, timeoutMs: deadline.remaining() });
   if (listing.status !== 0) throw new Error(cleanLine(describeFailure("tar", listing), 300));
   renameSync(draft, archive);
-  const backup = { archive, ...(await hashFile(archive)), ms };
+  const backup = { archive, sha256: await hashChunks(createReadStream(archive)), bytes: statSync(archive).size, ms };
   const detail = `${backup.bytes} bytes in ${(ms / SECOND).toFixed(1)} s`;
   return { findings: [reportOk("backup", detail)], change: { backup } };
 }

@@ -1,4 +1,3 @@
-import type { Deps } from "../app/deps.ts";
 import type { Commit } from "../store/port.ts";
 import { prepareCardCost } from "../work/card/card-record.ts";
 import type { WorkDeps } from "../work/context/call-context.ts";
@@ -34,7 +33,7 @@ export async function prepareTicketCost(
 }
 
 /** Reads the cost of tickets of this month and of the last `days` days, in the settings' time zone. */
-export async function readTicketCost(deps: Pick<Deps, "store" | "settings">, days: number): Promise<TicketCost> {
+export async function readTicketCost(deps: Pick<WorkDeps, "store" | "settings">, days: number): Promise<TicketCost> {
   const [{ sources }, figures] = await Promise.all([
     readMonthlySpending(deps),
     readAgentDays(deps, TICKET_SPENDER, days),

@@ -24,6 +24,13 @@ const ACCOUNTED = [
   "New versions: run",
   "New versions: run",
   "systemd: run",
+  "Ticket runner: compared",
+  "Backup and restore: compared",
+  "Where it goes: compared",
+  "Restore: compared",
+  "OpenClaw's upgrade: compared",
+  "Settings of upgrades: compared",
+  "Settings of upgrades: compared",
   "Monitoring: run",
   "With a Prometheus, Grafana or Loki of your own: run",
   "Hosts in Caddy's metrics: given to Caddy",
@@ -32,6 +39,12 @@ const ACCOUNTED = [
 const OTHERS: Record<string, string> = {
   "A Caddy of your own": "given to Caddy",
   "Hosts in Caddy's metrics": "given to Caddy",
+  "Ticket runner": "compared",
+  "Backup and restore": "compared",
+  "Where it goes": "compared",
+  Restore: "compared",
+  "OpenClaw's upgrade": "compared",
+  "Settings of upgrades": "compared",
 };
 const findBlocks = (heading: string) => blocks.filter((block) => block.heading === heading).map(({ text }) => text);
 
