@@ -95,7 +95,7 @@ test.each([
 
 test("the token of a run sends no frames", async () => {
   const { sendFrame, token } = await createTerminalsApp();
-  expect((await sendFrame({}, { token })).status).toBe(401);
+  expect((await sendFrame({}, { token })).status).toBe(403);
 });
 
 test.each([

@@ -70,15 +70,19 @@ export async function captureError(call: Promise<unknown>): Promise<unknown> {
   );
 }
 
-/** Disables the timeouts of requests. The returned function triggers the timeout of the newest request. */
+/** Disables the timeouts of requests. The returned function triggers those of all requests so far. */
 export function controlTimeLimits(): () => void {
-  let newest = new AbortController();
+  const started: AbortController[] = [];
   const timeout = vi.spyOn(AbortSignal, "timeout").mockImplementation(() => {
-    newest = new AbortController();
-    return newest.signal;
+    const controller = new AbortController();
+    started.push(controller);
+    return controller.signal;
   });
   onTestFinished(() => timeout.mockRestore());
-  return () => newest.abort(new DOMException("The operation timed out", "TimeoutError"));
+  return () => {
+    for (const controller of started.splice(0))
+      controller.abort(new DOMException("The operation timed out", "TimeoutError"));
+  };
 }
 
 /** Returns what a call throws, or its result. */

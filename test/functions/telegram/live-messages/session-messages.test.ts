@@ -72,7 +72,7 @@ test("a permission that the page or the terminal answers updates its message", a
 
   await app.askBySession(token, PERMISSION);
   expect(app.getButtonLabels(app.findMessage("asks for permission"))).toEqual(["✅ Allow", "⛔ Deny"]);
-  await app.askBySession(token, { hook_event_name: "PostToolUse", tool_name: "Bash" });
+  await app.askBySession(token, { ...PERMISSION, hook_event_name: "PostToolUse" });
   expect(app.readLines("asks for permission").at(-1)).toBe("ℹ️ No answer is needed any more.");
 });
 
