@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { getCompileCacheDir } from "node:module";
 import type { Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import type { ClockSettings } from "./demo-clock.ts";
@@ -40,7 +41,9 @@ export async function startProductProcess(settings: Settings, options: ProductPr
 
   function startChild(): Promise<string> {
     const execArgv = ["--disable-warning=ExperimentalWarning"];
-    const started = fork(new URL("./product-child.ts", import.meta.url), { execArgv });
+    // A child does not inherit the compile cache of its parent, without which each restart compiles everything anew.
+    const env = { ...process.env, NODE_COMPILE_CACHE: getCompileCacheDir() };
+    const started = fork(new URL("./product-child.ts", import.meta.url), { execArgv, env });
     child = started;
     const listening = Promise.withResolvers<string>();
     const send = (message: ParentMessage) => void (started.connected && started.send(message));
