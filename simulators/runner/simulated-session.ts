@@ -144,7 +144,7 @@ export function createSimulatedSession({ script, progress, worktree, hooks, cloc
 
   function complete(summary: string) {
     hold = "hook";
-    print(`> /complete ${summary}`);
+    print(`❯ /complete ${summary}`);
     const fields = { hook_event_name: "UserPromptExpansion", command_name: "complete", command_args: summary };
     void hooks.ask(fields).then((answer) => {
       if (state === "ended") return;
@@ -164,7 +164,7 @@ export function createSimulatedSession({ script, progress, worktree, hooks, cloc
       typedLines.push(line);
       return;
     }
-    print(`> ${line}`);
+    print(`❯ ${line}`);
     hooks.report({ hook_event_name: "UserPromptSubmit", prompt: line });
     if (hold === "person") progress.steps.shift();
     else progress.steps.unshift(REPLY);
@@ -224,7 +224,7 @@ export function createSimulatedSession({ script, progress, worktree, hooks, cloc
     /** Ends the session from outside: kindly by `/exit`, or by closing its terminal. */
     stop(how: "kindly" | "now", text: string) {
       if (state === "ended") return;
-      if (how === "kindly") print("> /exit");
+      if (how === "kindly") print("❯ /exit");
       end(how === "kindly" ? { reason: "exited", status: 0, text } : { reason: "killed", text });
     },
     failStart: (text: string) => end({ reason: "start_failed", text }),

@@ -9,7 +9,7 @@ const MAX_LINES = 200;
 /** Sequences that set colours: the only ones that scripts may use. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these sequences begin with the control character ESC.
 const COLOURS = /\u001b\[[\d;]*m/g;
-const PROMPT = "> ";
+const PROMPT = "❯ ";
 
 /** Creates the screen of a simulated terminal: lines of output above a line of input. */
 export function createTerminalScreen() {

@@ -37,7 +37,7 @@ describe.concurrent.each(Object.entries(RUNNERS))("%s", (_name, createRig) => {
     await waitFor(() => report("ONB-1")?.applied).toEqual(["a", "b", "c"]);
     server.set({ sessions: [{ ...first, inputs: [...inputs] }] });
     await waitFor(() => server.requests.at(-1)?.seen).toBe("4");
-    await waitFor(() => report("ONB-1")?.screen.split("> Which colour?")).toHaveLength(2);
+    await waitFor(() => report("ONB-1")?.screen.split("❯ Which colour?")).toHaveLength(2);
 
     // Kindly, then acknowledged: an end is reported until Groundcrew knows it.
     const stop = { ticket: "ONB-1", run: 1, reason: "completed" };

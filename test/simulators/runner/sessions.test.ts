@@ -91,7 +91,7 @@ test.concurrent("A question ends the turn, and what is typed continues the sessi
     (text, i) => ({ id: `k${i}`, kind: "keys", text }) as const,
   );
   rig.server.set({ sessions: [{ ...desired, inputs: keys }] });
-  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("> Blue\npainted");
+  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("❯ Blue\npainted");
   expect(rig.server.hooks[1]?.body).toMatchObject({ hook_event_name: "UserPromptSubmit", prompt: "Blue" });
 });
 
@@ -107,7 +107,7 @@ test.concurrent("Escape interrupts the work, and the next text continues it", as
   await rig.waitFor(() => rig.report("ONB-1")?.screen).toMatch(/Interrupted$/);
   const text = { id: "b", kind: "text", text: "Go on" } as const;
   rig.server.set({ sessions: [{ ...desired, inputs: [interrupt, text] }] });
-  await rig.waitFor(() => rig.report("ONB-1")?.screen).toMatch(/> Go on\n● Understood\.\ncounting/);
+  await rig.waitFor(() => rig.report("ONB-1")?.screen).toMatch(/❯ Go on\n● Understood\.\ncounting/);
 });
 
 test.concurrent("A completion is recorded by the hook, and reported as a file where the hook gets no answer", async (context) => {
@@ -118,7 +118,7 @@ test.concurrent("A completion is recorded by the hook, and reported as a file wh
   });
   rig.server.answerHook.set("UserPromptExpansion", { decision: "block", reason: "Recorded" });
   rig.server.set({ sessions: [rig.want("ONB-1"), rig.want("ONB-2")] });
-  await rig.waitFor(() => rig.report("ONB-1")?.screen).toMatch(/> \/complete All done\n.*Recorded$/);
+  await rig.waitFor(() => rig.report("ONB-1")?.screen).toMatch(/❯ \/complete All done\n.*Recorded$/);
   expect(rig.server.hooks.find(({ ticket }) => ticket === "ONB-1")?.body).toMatchObject({
     hook_event_name: "UserPromptExpansion",
     command_name: "complete",
