@@ -3,8 +3,8 @@ import { type Ms, SECOND } from "../shared/time.ts";
 import { createRunnerHost } from "../test/runtime/runner/runner-host.ts";
 import { createBenchFolder } from "./bench-folder.ts";
 import { formatMs, percentile } from "./figures.ts";
-import { startWithNpm } from "./start-product.ts";
 import { ADMIN_TOKEN, startSimulators } from "./simulators.ts";
+import { startWithNpm } from "./start-product.ts";
 import type { BenchLine } from "./table.ts";
 import { sleep } from "./wait.ts";
 
