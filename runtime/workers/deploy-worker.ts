@@ -1,3 +1,5 @@
+import { environmentSchema } from "../../shared/config/environment.ts";
+import { isAgentSecret, SECRET_NAMES } from "../../shared/config/secret-kinds.ts";
 import type { SettingsFiles } from "../../shared/config/secrets.ts";
 import { formatSettingProblems } from "../../shared/config/setting-problem.ts";
 import { isConfigVariable } from "./config-variables.ts";
@@ -16,6 +18,9 @@ interface DeployOptions {
 /** Limit of secrets in one command of Wrangler, by its help. */
 const MAX_SECRETS = 100;
 
+/** Cloudflare's limit of variables and secrets of one Worker in the paid plan (developers.cloudflare.com/workers/platform/limits). */
+const MAX_VARIABLES = 128;
+
 /** `EX_CONFIG` of sysexits.h, as `npm start` exits with invalid settings. */
 const EX_CONFIG = 78;
 
@@ -28,10 +33,14 @@ export async function deployWorker({ environment, files, args, runWrangler, writ
     );
     return EX_CONFIG;
   }
+  const names = Object.keys(checked.variables).sort();
+  if (names.length > MAX_VARIABLES) {
+    write(formatTooMany(names));
+    return EX_CONFIG;
+  }
   for (const warning of checked.warnings) write(`Warning: ${warning}`);
   const { code } = await runWrangler(["deploy", ...args]);
   if (code !== 0) return code;
-  const names = Object.keys(checked.variables).sort();
   if (args.includes("--dry-run")) {
     write(`The settings are valid. A deployment sends: ${names.join(", ")}`);
     return 0;
@@ -50,6 +59,16 @@ export async function deployWorker({ environment, files, args, runWrangler, writ
   return 0;
 }
 
+function formatTooMany(names: readonly string[]): string {
+  const ofAgents = names.filter(isAgentSecret).length;
+  const ofFile = names.filter(isConfigVariable).length;
+  return (
+    `Nothing was deployed: these are ${names.length} settings, and Cloudflare allows ${MAX_VARIABLES} for a Worker.\n` +
+    `${ofAgents} of them are secrets of agents, ${ofFile} are parts of the settings file. Have fewer agents with secrets of ` +
+    "their own, or run Groundcrew on a machine."
+  );
+}
+
 /** Returns null for each setting that the Worker still has and that is not set here any more; Wrangler then deletes it. */
 async function findRemoved(
   names: readonly string[],
@@ -63,9 +82,15 @@ async function findRemoved(
       ? [entry.name]
       : [],
   );
-  const isOwn = (name: string) =>
-    isConfigVariable(name) || /^(PLANE|TELEGRAM|OPENCLAW|ADMIN|TICK|AGENT)_|^PUBLIC_URL$|^ALLOWED_HOSTS$/.test(name);
-  return Object.fromEntries(known.filter((name) => isOwn(name) && !names.includes(name)).map((name) => [name, null]));
+  return Object.fromEntries(
+    known.filter((name) => isOwnSetting(name) && !names.includes(name)).map((name) => [name, null]),
+  );
+}
+
+function isOwnSetting(name: string): boolean {
+  return (
+    name in environmentSchema.shape || SECRET_NAMES.includes(name) || isAgentSecret(name) || isConfigVariable(name)
+  );
 }
 
 function parseList(output: string): unknown {

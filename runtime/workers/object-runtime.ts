@@ -1,6 +1,7 @@
 import type { Context } from "hono";
+import { createManifest } from "../../functions/create-manifest.ts";
 import { readRevision } from "../../functions/dashboard/revision.ts";
-import { manifest } from "../../functions/index.ts";
+
 import { setUpBot } from "../../functions/telegram/updates/bot-setup-service.ts";
 import type { Settings } from "../../shared/config/settings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
@@ -10,11 +11,11 @@ import { noMetrics } from "../../shared/metrics.ts";
 import { claimStoreFormat } from "../../shared/store/store-format.ts";
 import { HOUR, isRecent, MINUTE, type Ms } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
-import { readBundledAsset } from "../bundled-assets.ts";
 import { createDeps } from "../create-deps.ts";
 import { createObjectCache } from "../stores/object-cache.ts";
 import type { ObjectStorage } from "../stores/object-storage.ts";
 import { createObjectStore } from "../stores/object-store.ts";
+import { readBundledAsset } from "./bundled-assets.ts";
 import { createObjectAlarm, type ObjectAlarm } from "./object-alarm.ts";
 
 /** Limit of one alarm: 10 min, because Cloudflare ends an alarm after 15. What is still running is awaited by the next. */
@@ -39,6 +40,8 @@ export async function createObjectRuntime(settings: Settings, storage: ObjectSto
   let alarm: ObjectAlarm | undefined;
   const store = createObjectStore(storage, { clock, onChange: () => alarm?.setForJobs() });
   const cacheStore = createObjectCache(storage, "cache:");
+  // Tickets need a machine with a runner.
+  const manifest = createManifest();
   await claimStoreFormat(store);
   const deps = await createDeps({
     settings,

@@ -9,6 +9,8 @@ import type { Env } from "./platform.ts";
  */
 const MAX_WEBHOOK_BYTES = 1_500_000;
 
+const NO_TICKETS = "nothing: tickets need a machine with a ticket runner; remove it";
+
 /** Settings that need a machine, with what to do instead. */
 const REFUSED: Readonly<Record<string, string>> = {
   HOST: "nothing: Cloudflare listens; remove it",
@@ -19,6 +21,9 @@ const REFUSED: Readonly<Record<string, string>> = {
   STORE_PREFIX: "nothing: it only applies to Redis; remove it",
   SECRETS_FILE: "nothing: a Worker reads no files; npm run deploy:workers sends its secrets to Cloudflare",
   GROUNDCREW_CONFIG: `the text of the settings file in ${CONFIG_VARIABLE}, because a Worker reads no files`,
+  RUNNER_TOKEN: NO_TICKETS,
+  RUNNER_TOKEN_FILE: NO_TICKETS,
+  ALLOW_TEST_TICKETS: NO_TICKETS,
 };
 
 /** Reads the settings from a Worker's variables and secrets, and refuses what cannot run there. */
@@ -41,6 +46,7 @@ export function readWorkerSettings(env: Env): ParsedSettings {
       given: settings.publicUrl ? "polling" : "no PUBLIC_URL",
       wanted: "webhook and PUBLIC_URL: a Worker cannot poll Telegram",
     });
+  if (settings.tickets) problems.push({ name: "tickets", given: "settings of tickets", wanted: NO_TICKETS });
   if (problems.length > 0) return { ok: false, problems };
   return {
     ...parsed,

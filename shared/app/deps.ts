@@ -127,7 +127,7 @@ export interface Service {
   run(deps: Deps): Promise<void>;
 }
 
-/** All parts of the product that a runtime starts; `functions/index.ts` is the only manifest. */
+/** All parts of the product that a runtime starts; `functions/index.ts` is the manifest of a machine, `createManifest()` that of Workers. */
 export interface Manifest {
   routes: readonly Route[];
   ticks: readonly Tick[];

@@ -1,4 +1,5 @@
 import { createSha256, type Sha256 } from "./sha256.ts";
+import { sha256Hex } from "./sha256-hex.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 type Key = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
@@ -21,10 +22,7 @@ const encoder = new TextEncoder();
 
 /** Web Crypto, which every host has. */
 export const webHashing: Hashing = {
-  async sha256Hex(data) {
-    const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
-    return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  },
+  sha256Hex,
   sha256: createSha256,
   createHmacCheck(secret) {
     let key: Promise<Key> | undefined;

@@ -9,10 +9,10 @@ export async function removeHiddenText(html: string): Promise<string> {
   if (!mayHideText(html)) return html;
   const mark = `<p>${HIDDEN_TEXT_MARK}</p>`;
   if (hasTooManyOpenFormats(html)) return mark;
-  loading ??= loadProcessor();
-  const processor = await loading;
+  loading ??= loadFilter();
+  const removeHidden = await loading;
   try {
-    return processor.stringify(removeHiddenNodes(processor.parse(html)));
+    return removeHidden(html);
   } catch (thrown) {
     // The recursive parser overflows the stack for very deep trees.
     if (!(thrown instanceof RangeError)) throw thrown;
@@ -20,13 +20,14 @@ export async function removeHiddenText(html: string): Promise<string> {
   }
 }
 
-let loading: ReturnType<typeof loadProcessor> | undefined;
+let loading: ReturnType<typeof loadFilter> | undefined;
 
-async function loadProcessor() {
-  const [{ unified }, parse, stringify] = await Promise.all([
+async function loadFilter() {
+  const [{ unified }, { parseHtml }, stringify] = await Promise.all([
     import("unified"),
-    import("rehype-parse"),
+    import("./parse-html.ts"),
     import("rehype-stringify"),
   ]);
-  return unified().use(parse.default, { fragment: true }).use(stringify.default).freeze();
+  const writer = unified().use(stringify.default).freeze();
+  return (html: string): string => writer.stringify(removeHiddenNodes(parseHtml(html)));
 }

@@ -51,7 +51,8 @@ export function simplifyPlaneHtml(root: HtmlRoot, names: ReadonlyMap<string, str
     if (embedText !== undefined) return [createHtmlText(embedText)];
     switch (tagName) {
       case "mention-component":
-        return [createHtmlText(`@${getMentionName(properties, names)}`)];
+        // Plane's mentions are empty; one that is never closed contains what follows it.
+        return [createHtmlText(`@${getMentionName(properties, names)}`), ...children];
       case "img":
         return toImageElements(node, toSafeLink(properties["src"]), ancestors.includes("a"));
       case "a":

@@ -50,15 +50,14 @@ async function readMentionNames(html: string, findName: FindMentionName | undefi
 let loading: ReturnType<typeof loadProcessors> | undefined;
 
 async function loadProcessors() {
-  const [{ unified }, parse, sanitize, remark, gfm, stringify] = await Promise.all([
+  const [{ unified }, { parseHtml }, sanitize, remark, gfm, stringify] = await Promise.all([
     import("unified"),
-    import("rehype-parse"),
+    import("./parse-html.ts"),
     import("rehype-sanitize"),
     import("rehype-remark"),
     import("remark-gfm"),
     import("remark-stringify"),
   ]);
-  const parser = unified().use(parse.default, { fragment: true }).freeze();
   const converter = unified()
     .use(sanitize.default, READ_SCHEMA)
     .use(remark.default)
@@ -70,7 +69,7 @@ async function loadProcessors() {
     .freeze();
   return {
     read: (html: string, names: ReadonlyMap<string, string>): HtmlRoot =>
-      simplifyPlaneHtml(removeHiddenNodes(parser.parse(html)), names),
+      simplifyPlaneHtml(removeHiddenNodes(parseHtml(html)), names),
     write: (tree: HtmlRoot): string => writer.stringify(converter.runSync(tree)),
     asText: (value: string): string =>
       writer.stringify({ type: "root", children: [{ type: "paragraph", children: [{ type: "text", value }] }] }),

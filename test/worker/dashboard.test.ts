@@ -17,11 +17,14 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => worker.close());
 
-test("Groundcrew in workerd serves its page, and data only after signing in", async () => {
+test("Groundcrew in workerd serves its page without tickets, and data only after signing in", async () => {
   const origin = "https://crew.example.com";
   const page = await worker.fetch(origin);
   expect([page.status, page.headers.get("content-security-policy")]).toEqual([200, expect.stringContaining("'none'")]);
+  expect(await page.text()).toContain('<button data-view="tickets" hidden>');
   expect(await (await worker.fetch(`${origin}/assets/page.js`)).text()).toContain("EventSource");
+  for (const path of ["/assets/tickets.js", "/terminal/ONB-1", "/api/sessions"])
+    expect([path, (await worker.fetch(origin + path)).status]).toEqual([path, 404]);
   expect((await worker.fetch(`${origin}/api/board`)).status).toBe(401);
   const headers = { "content-type": "application/json" };
   const body = JSON.stringify({ token: ADMIN });

@@ -1,11 +1,18 @@
-import { html } from "hono/html";
+import { html, raw } from "hono/html";
 import type { Locale } from "../../../shared/i18n/locale.ts";
+
+interface PageOptions {
+  demo: boolean;
+  language: Locale;
+  /** Whether the page offers the view Tickets. */
+  tickets: boolean;
+}
 
 /**
  * The page's HTML before its script runs. It holds no data, so it is the same for every user of a language, in which the
  * script shows the page unless the user has chosen another one there.
  */
-export function renderPage({ demo, language }: { demo: boolean; language: Locale }) {
+export function renderPage({ demo, language, tickets }: PageOptions) {
   return html`<!doctype html>
 <html lang="${language}">
 <head>
@@ -22,7 +29,7 @@ ${demo ? html`<script type="module" src="/demo/console.js"></script><link rel="s
 <a class="skip" href="#content" data-text="skip">Skip to the content</a>
 <header>
 <h1>Groundcrew</h1>
-<nav id="views" data-label="views"><button data-view="board" data-text="board">Board</button><button data-view="team" data-text="team">Team</button><button data-view="plan" data-text="graph">Plan</button><button data-view="tickets"><span data-text="tickets">Tickets</span> <b id="ticket-count"></b></button><button data-view="why" data-text="why">Activity</button><button data-view="chat" data-text="chat">Chat</button></nav>
+<nav id="views" data-label="views"><button data-view="board" data-text="board">Board</button><button data-view="team" data-text="team">Team</button><button data-view="plan" data-text="graph">Plan</button><button data-view="tickets"${tickets ? "" : raw(" hidden")}><span data-text="tickets">Tickets</span> <b id="ticket-count"></b></button><button data-view="why" data-text="why">Activity</button><button data-view="chat" data-text="chat">Chat</button></nav>
 <label class="pick"><span class="sr" data-text="projects">Project</span><select id="projects"></select></label>
 <p id="health"></p>
 <button id="failed-count" type="button" class="quiet dot" data-is="bad" hidden></button>

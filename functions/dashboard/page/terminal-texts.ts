@@ -2,6 +2,7 @@ import type { Locale } from "../../../shared/i18n/locale.ts";
 import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
 import type { PageTextName } from "../../../shared/i18n/texts/page-texts.ts";
 import type { TerminalTexts } from "../../../shared/i18n/texts/terminal-texts.ts";
+import { TICKET_PAGE_TEXTS } from "../../../shared/i18n/texts/ticket-page-texts.ts";
 
 /** The texts of the page that the terminal's document shows as well: failed requests. */
 const PAGE_TEXT_NAMES = [
@@ -24,7 +25,7 @@ export const TERMINAL_TEXTS: Record<Locale, TerminalTexts & Record<(typeof PAGE_
 export type TerminalTextTable = typeof TERMINAL_TEXTS;
 
 function createTable(locale: Locale) {
-  const { page, terminal } = getTexts(locale);
+  const { page } = getTexts(locale);
   const texts = Object.fromEntries(PAGE_TEXT_NAMES.map((name) => [name, page[name]]));
-  return { ...terminal, ...(texts as Record<(typeof PAGE_TEXT_NAMES)[number], string>) };
+  return { ...TICKET_PAGE_TEXTS[locale].terminal, ...(texts as Record<(typeof PAGE_TEXT_NAMES)[number], string>) };
 }

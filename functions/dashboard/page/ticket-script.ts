@@ -1,13 +1,13 @@
 import type { Locale } from "../../../shared/i18n/locale.ts";
-import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
 import type { PageTicketTexts } from "../../../shared/i18n/texts/page-ticket-texts.ts";
+import { TICKET_PAGE_TEXTS } from "../../../shared/i18n/texts/ticket-page-texts.ts";
 import { joinPageAddition } from "./join-page-addition.ts";
 import { type PageFile, TICKET_SCRIPTS } from "./page-files.ts";
 
 /** The texts of the view Tickets, by language code. */
 export const TICKET_VIEW_TEXTS: Record<Locale, PageTicketTexts> = {
-  en: getTexts("en").pageTickets,
-  fr: getTexts("fr").pageTickets,
+  en: TICKET_PAGE_TEXTS.en.pageTickets,
+  fr: TICKET_PAGE_TEXTS.fr.pageTickets,
 };
 
 /** Creates the script of the view Tickets with its texts, which the page loads when the view is opened first. */

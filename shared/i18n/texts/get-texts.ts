@@ -9,15 +9,13 @@ import type { CardTexts } from "./card-texts.ts";
 import { commentTextsEn } from "./comment-texts.en.ts";
 import { commentTextsFr } from "./comment-texts.fr.ts";
 import type { CommentTexts } from "./comment-texts.ts";
+import { mapTexts } from "./map-texts.ts";
 import { outageTextsEn } from "./outage-texts.en.ts";
 import { outageTextsFr } from "./outage-texts.fr.ts";
 import type { OutageTexts } from "./outage-texts.ts";
 import { pageTextsEn } from "./page-texts.en.ts";
 import { pageTextsFr } from "./page-texts.fr.ts";
 import type { PageTexts } from "./page-texts.ts";
-import { pageTicketTextsEn } from "./page-ticket-texts.en.ts";
-import { pageTicketTextsFr } from "./page-ticket-texts.fr.ts";
-import type { PageTicketTexts } from "./page-ticket-texts.ts";
 import { pageViewTextsEn } from "./page-view-texts.en.ts";
 import { pageViewTextsFr } from "./page-view-texts.fr.ts";
 import type { PageViewTexts } from "./page-view-texts.ts";
@@ -30,20 +28,15 @@ import type { SampleTaskTexts } from "./sample-task-texts.ts";
 import { telegramTextsEn } from "./telegram-texts.en.ts";
 import { telegramTextsFr } from "./telegram-texts.fr.ts";
 import type { TelegramTexts } from "./telegram-texts.ts";
-import { terminalTextsEn } from "./terminal-texts.en.ts";
-import { terminalTextsFr } from "./terminal-texts.fr.ts";
-import type { TerminalTexts } from "./terminal-texts.ts";
 import { wakeTextsEn } from "./wake-texts.en.ts";
 import { wakeTextsFr } from "./wake-texts.fr.ts";
 import type { WakeTexts } from "./wake-texts.ts";
 
-/** All texts of one language. A language that lacks a text fails type checking. */
+/** All texts of one language, except those of documents that only hosts with tickets serve. A language that lacks a text fails type checking. */
 interface Texts {
   telegram: TelegramTexts;
   page: PageTexts;
   pageViews: PageViewTexts;
-  pageTickets: PageTicketTexts;
-  terminal: TerminalTexts;
   canary: CanaryTexts;
   card: CardTexts;
   outage: OutageTexts;
@@ -58,8 +51,6 @@ const TEXTS: Record<Locale, Texts> = {
     telegram: telegramTextsEn,
     page: pageTextsEn,
     pageViews: pageViewTextsEn,
-    pageTickets: pageTicketTextsEn,
-    terminal: terminalTextsEn,
     canary: canaryTextsEn,
     card: cardTextsEn,
     outage: outageTextsEn,
@@ -73,8 +64,6 @@ const TEXTS: Record<Locale, Texts> = {
       telegram: telegramTextsFr,
       page: pageTextsFr,
       pageViews: pageViewTextsFr,
-      pageTickets: pageTicketTextsFr,
-      terminal: terminalTextsFr,
       canary: canaryTextsFr,
       outage: outageTextsFr,
       card: cardTextsFr,
@@ -86,15 +75,6 @@ const TEXTS: Record<Locale, Texts> = {
     setFrenchSpaces,
   ),
 };
-
-/** Applies a function to all texts of a table. The names of languages, such as `locale: "fr"`, stay as they are. */
-function mapTexts<T extends object>(table: T, change: (text: string) => string): T {
-  const entries = Object.entries(table).map(([name, value]) => [
-    name,
-    typeof value === "string" ? change(value) : mapTexts(value, change),
-  ]);
-  return Object.fromEntries(entries);
-}
 
 /** Returns the texts for a `LOCALE` setting. @param languageCode the user's language, for a text for a single user */
 export function getTexts(setting: LocaleSetting, languageCode?: string): Texts {

@@ -6,7 +6,8 @@ import {
   TICKET_SCRIPTS,
   TICKET_STYLES,
 } from "../../../functions/dashboard/page/page-files.ts";
-import { pageRoute } from "../../../functions/dashboard/page/page-route.ts";
+import { createPageRoute } from "../../../functions/dashboard/page/page-route.ts";
+import { ticketAssetsRoute } from "../../../functions/dashboard/page/ticket-assets-route.ts";
 import { createAssetReader } from "../../../runtime/node/asset-reader.ts";
 import type { Deps } from "../../../shared/app/deps.ts";
 import { createTestApp } from "../../support/test-app.ts";
@@ -28,5 +29,6 @@ test.each(FILES)("the page without its %s is an error at the start", async (name
     if (path.endsWith(`/${name}`)) throw new Error(`no ${name}`);
     return deps.readAsset(path);
   };
-  expect(() => pageRoute.app({ ...deps, readAsset })).toThrow(`no ${name}`);
+  const routes = [createPageRoute({ tickets: true }), ticketAssetsRoute];
+  expect(() => routes.map(({ app }) => app({ ...deps, readAsset }))).toThrow(`no ${name}`);
 });

@@ -62,12 +62,34 @@ test("a deployment sends what provision wrote as the Worker's variables, and not
   expect(parsed).toMatchObject({ ok: true, settings: { agents: { length: 60 }, adminTokens: { length: 2 } } });
 });
 
-test("a setting that was removed here is deleted there, and foreign secrets stay", async () => {
-  const listed = JSON.stringify([{ name: "TELEGRAM_BOT_TOKEN" }, { name: "PLANE_URL" }, { name: "OTHER" }]);
+test("every setting that was removed here is deleted there, and foreign secrets stay", async () => {
+  const removed = ["TELEGRAM_BOT_TOKEN", "AGENT_TOKEN_THOT", "TIMEZONE", "LOCALE", "GROUNDCREW_CONFIG_JSON_40"];
+  const listed = JSON.stringify(
+    [...removed, "PLANE_URL", "OTHER", "AGENT_OF_ANOTHER_PROGRAM"].map((name) => ({ name })),
+  );
   const { sent } = await deploy(ENVIRONMENT, { listed });
-  expect(sent["TELEGRAM_BOT_TOKEN"]).toBeNull();
+  expect(Object.keys(sent).filter((name) => sent[name] === null)).toEqual(removed);
   expect(sent["PLANE_URL"]).toBe("https://plane.example.com");
   expect(Object.keys(sent)).not.toContain("OTHER");
+});
+
+test("nothing is deployed with more variables than Cloudflare allows, and the error says which they are", async () => {
+  const createTokens = (count: number) =>
+    Object.fromEntries(
+      Array.from({ length: count }, (_, i) => [`AGENT_TOKEN_AGENT_${i}`, `bridge-token-number-${i}-of-tests`]),
+    );
+  const { sent } = await deploy({ ...ENVIRONMENT, ...createTokens(60) });
+  const others = Object.keys(sent).length - 60;
+  const createKeys = (count: number) =>
+    Object.fromEntries(
+      Array.from({ length: count }, (_, i) => [`PLANE_API_KEY_AGENT_${i}`, `plane_api_of_agent_${i}_in_tests`]),
+    );
+  const most = 128 - others - 60;
+  expect((await deploy({ ...ENVIRONMENT, ...createTokens(60), ...createKeys(most) })).code).toBe(0);
+  const tooMany = await deploy({ ...ENVIRONMENT, ...createTokens(60), ...createKeys(most + 1) });
+  expect([tooMany.code, tooMany.commands]).toEqual([78, []]);
+  expect(tooMany.text).toContain("these are 129 settings, and Cloudflare allows 128 for a Worker");
+  expect(tooMany.text).toContain(`${60 + most + 1} of them are secrets of agents`);
 });
 
 test("nothing is deployed with settings that cannot be used on Workers", async () => {

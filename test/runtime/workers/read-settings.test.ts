@@ -46,6 +46,17 @@ test("what a Worker cannot do is refused with what to do instead", () => {
   expect(readProblems({})).toEqual(["PLANE_URL: Plane's address: the demo does not run on Workers"]);
 });
 
+test("tickets are refused, because their sessions run on a machine", () => {
+  const wanted = "nothing: tickets need a machine with a ticket runner; remove it";
+  const tickets = { repositories: { ONB: "/srv/onboarding" } };
+  const env = { ...PLANE, RUNNER_TOKEN: "a-token-of-a-runner-in-tests", ALLOW_TEST_TICKETS: "1" };
+  expect(readProblems({ ...env, GROUNDCREW_CONFIG_JSON: { tickets } })).toEqual([
+    `RUNNER_TOKEN: ${wanted}`,
+    `ALLOW_TEST_TICKETS: ${wanted}`,
+    `tickets: ${wanted}`,
+  ]);
+});
+
 test("a Worker's other settings are checked as on Node", () => {
   expect(readProblems({ ...PLANE, PLANE_URL: "plane" })).toEqual([expect.stringContaining("PLANE_URL")]);
   expect(readProblems({ ...PLANE, GROUNDCREW_CONFIG_JSON: "{" })).toHaveLength(1);

@@ -3,6 +3,7 @@ import { setFrenchSpaces } from "../../../shared/i18n/french-spaces.ts";
 import { formatTemplate } from "../../../shared/i18n/template.ts";
 import { COMMAND_NAMES } from "../../../shared/i18n/texts/answer-texts.ts";
 import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
+import { TICKET_PAGE_TEXTS } from "../../../shared/i18n/texts/ticket-page-texts.ts";
 import { EVENT_KINDS } from "../../../shared/task/events.ts";
 
 /** Lists the texts of a language with their paths, such as `telegram.events.created`. */
@@ -13,7 +14,9 @@ function flattenTexts(value: object, path = ""): [string, string][] {
   });
 }
 
-const ENGLISH = new Map(flattenTexts(getTexts("en")));
+const listTexts = (locale: "en" | "fr") => flattenTexts({ ...getTexts(locale), ...TICKET_PAGE_TEXTS[locale] });
+
+const ENGLISH = new Map(listTexts("en"));
 
 /** Texts that are the same in both languages. */
 const SAME_IN_BOTH: readonly string[] = [
@@ -65,7 +68,7 @@ const SAME_IN_BOTH: readonly string[] = [
   "comments.question",
 ];
 
-const french = new Map(flattenTexts(getTexts("fr")));
+const french = new Map(listTexts("fr"));
 
 test("the French texts have the same names as the English ones", () => {
   expect([...french.keys()].sort()).toEqual([...ENGLISH.keys()].sort());
@@ -89,7 +92,7 @@ function renderSample(text: string): string {
 }
 
 test.each(["en", "fr"] as const)("every text in %s is complete when its placeholders have values", (locale) => {
-  const rendered = flattenTexts(getTexts(locale)).map(([path, text]) => [path, renderSample(text)] as const);
+  const rendered = listTexts(locale).map(([path, text]) => [path, renderSample(text)] as const);
   if (process.env["PRINT_TEXTS"]) console.log(rendered.map(([path, text]) => `${path}: ${text}`).join("\n"));
   expect(rendered.filter(([, text]) => /[{}]|undefined/.test(text))).toEqual([]);
 });

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { compactStyle } from "../../../../functions/dashboard/page/compact-style.ts";
 import { renderPage } from "../../../../functions/dashboard/page/html.ts";
 import { PAGE_STYLES } from "../../../../functions/dashboard/page/page-files.ts";
-import { pageRoute } from "../../../../functions/dashboard/page/page-route.ts";
+import { createPageRoute } from "../../../../functions/dashboard/page/page-route.ts";
 import { createPageScript } from "../../../../functions/dashboard/page/page-script.ts";
 import { stripComments } from "../../../../functions/dashboard/page/strip-comments.ts";
 import { PAGE_TEXTS } from "../../../../functions/dashboard/page/texts.ts";
@@ -13,12 +13,13 @@ import { createTestApp } from "../../../support/test-app.ts";
 import { startTestRuntime } from "../../../support/test-runtime.ts";
 
 const readAsset = createAssetReader();
+const pageRoute = createPageRoute({ tickets: true });
 const pageScript = createPageScript(readAsset);
 /** Without the table of texts, which names them all. */
 const pageCode = pageScript.replace(/^export const TEXTS = .*\n/m, "");
 const styles = PAGE_STYLES.map((name) => readAsset(`functions/dashboard/page/style/${name}`));
 const pageStyle = compactStyle(styles.join(""));
-const pageMarkup = String(await renderPage({ demo: true, language: "en" }));
+const pageMarkup = String(await renderPage({ demo: true, language: "en", tickets: true }));
 
 test("the page is public, contains no data, and may only run and load its own files", async () => {
   const { url } = await startTestRuntime();
@@ -74,7 +75,7 @@ test("the page has less than 150 KB in all before compression, and is only sent 
   expect(gzipSync(pageScript + pageStyle + pageMarkup).length).toBeLessThan(40_000);
 });
 
-test("two apps, as two events on Workers have, join the page once", async () => {
+test("two apps, as before and after reloaded settings, join the page once", async () => {
   const { deps } = await createTestApp();
   const readPaths: string[] = [];
   const countingReader = (path: string) => {

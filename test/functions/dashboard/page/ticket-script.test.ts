@@ -14,7 +14,7 @@ const code = script.replace(/^export const TICKET_TEXTS = .*\n/m, "");
 
 test("the view Tickets has a script and a style sheet of its own, of less than 45 KB, which the page loads when it is opened", async () => {
   const { url } = await startTestRuntime();
-  const markup = String(await renderPage({ demo: true, language: "en" }));
+  const markup = String(await renderPage({ demo: true, language: "en", tickets: true }));
   expect(markup).not.toContain("tickets.js");
   let size = 0;
   for (const path of ["/assets/tickets.js", "/assets/tickets.css"]) {
