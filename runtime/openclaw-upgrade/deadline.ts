@@ -11,7 +11,7 @@ export interface Deadline {
   remaining: (limit?: Ms) => Ms;
 }
 
-/** Runs a step that must end within `limit`. It is told its deadline, and is given up when it ignores that. */
+/** Runs a step that must end within `limit`. It receives its deadline, and is given up when it ignores that. */
 export async function runWithDeadline<T>(
   limit: Ms,
   { clock, wait }: DeadlineDeps,

@@ -1,6 +1,6 @@
-import { CronPattern } from "croner";
 import { z } from "zod";
 import { parseIpRange } from "../ip-address.ts";
+import { countSchema, isCron, isTimeZone, listSchema, portSchema, urlSchema } from "./environment-values.ts";
 
 /** Default of SECRETS_FILE: the file that holds the secrets. */
 export const DEFAULT_SECRETS_FILE = "data/secrets.json";
@@ -9,31 +9,6 @@ export const DEFAULT_SECRETS_FILE = "data/secrets.json";
 export const DEFAULT_POLL_CRON = "*/5 * * * *";
 
 const MAX_RATE_LIMIT = 100_000;
-
-const portSchema = z
-  .string()
-  .regex(/^\d{1,5}$/)
-  .transform(Number)
-  .refine((number) => number <= 65_535);
-
-const countSchema = z
-  .string()
-  .regex(/^\d{1,9}$/)
-  .transform(Number);
-
-const listSchema = z.string().transform((text) =>
-  text
-    .split(",")
-    .map((part) => part.trim())
-    .filter((part) => part !== ""),
-);
-
-/** The URL of a server: http(s), without credentials or a query; a slash at the end is removed. */
-const urlSchema = z
-  .string()
-  .transform((text) => (URL.canParse(text) ? new URL(text) : undefined))
-  .refine((url) => url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search && !url.hash)
-  .transform((url) => (url ? `${url.origin}${url.pathname.replace(/\/+$/, "")}` : ""));
 
 /**
  * The settings in the environment that are not secrets. Each description completes the sentence "wanted: …" of an error
@@ -235,21 +210,3 @@ export const environmentSchema = z.object({
 export type Environment = z.output<typeof environmentSchema>;
 
 export const ENVIRONMENT_NAMES: readonly string[] = Object.keys(environmentSchema.shape);
-
-function isCron(text: string): boolean {
-  try {
-    new CronPattern(text, undefined, { mode: "5-or-6-parts" });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-export function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}

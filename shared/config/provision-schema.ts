@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isTimeZone } from "./environment.ts";
+import { isTimeZone } from "./environment-values.ts";
 
 /** Secrets that only provision reads. The runtime knows their names, so that it does not report them as unknown. */
 export const PROVISION_SECRET_NAMES: readonly string[] = ["PLANE_ADMIN_PASSWORD"];

@@ -3,12 +3,12 @@ import type { WorkEvent } from "../task/events.ts";
 import type { Ticket, TicketQuestion } from "./ticket.ts";
 
 /**
- * Something of a ticket that a person is told once. `id` tells it from others of its kind: it is of the request, the
+ * Something about a ticket that reaches people once. `id` tells it from others of its kind: it is of the request, the
  * question or the run.
  */
 export type TicketWait = NonNullable<Extract<WorkEvent, { kind: "ticket" }>["wait"]>;
 
-/** Finds what a person must be told after a change of a ticket; undefined for a change that only informs. */
+/** Finds what a person must know after a change of a ticket; undefined for a change that only informs. */
 export function findNewWait(before: Ticket | undefined, after: Ticket): TicketWait | undefined {
   const run = String(after.run);
   const isNewState = before?.state !== after.state;

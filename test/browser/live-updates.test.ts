@@ -51,8 +51,8 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, ()
     for (let i = 0; i < 6; i += 1) {
       const page = await first.context().newPage();
       await page.goto(app.url);
-      await page.waitForSelector(".column", { timeout: 5_000 });
-      await page.waitForSelector('#live[data-is="on"]', { timeout: 5_000 });
+      await page.waitForSelector(".column");
+      await page.waitForSelector('#live[data-is="on"]');
       await page.evaluate(away);
     }
     app.plane.addItem(app.project, { name: "Came meanwhile" });

@@ -158,7 +158,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, ()
     const page = await openSignedInPage(app.url);
     await page.waitForSelector('#live[data-is="on"]');
     await app.stop();
-    await page.waitForSelector("#lost:not([hidden]):has-text('Connection lost')", { timeout: 10_000 });
+    await page.waitForSelector("#lost:not([hidden]):has-text('Connection lost')");
     app.plane.addItem(app.project, { name: "Came while nobody was there" });
     await app.restart();
     await page.waitForSelector('#live[data-is="on"]', { timeout: 20_000 });

@@ -89,7 +89,7 @@ test("The command line reads .env, which the environment overrides", async () =>
 
 test("The command line starts, logs its warnings and its URL as JSON lines, and exits with 0 on SIGTERM", async () => {
   const { child, ended, output } = runMain({ ...RUNTIME_ENV, STORE_URL: "file:./kept" });
-  await expect.poll(() => output.out, { timeout: 10_000 }).toContain('"message":"listening"');
+  await expect.poll(() => output.out).toContain('"message":"listening"');
   child.kill("SIGTERM");
   const { code, out, err } = await ended;
   expect([code, err]).toEqual([0, ""]);
@@ -111,21 +111,21 @@ test("The command line reloads SECRETS_FILE while it runs", async () => {
     writeFileSync(join(cwd, "secrets.json"), JSON.stringify({ ADMIN_TOKEN: token }), { mode: 0o600 });
   write(ADMIN_TOKEN);
   const { output } = runMain({ ...env, SECRETS_FILE: "secrets.json" }, cwd);
-  await expect.poll(() => output.out, { timeout: 10_000 }).toContain('"message":"listening"');
+  await expect.poll(() => output.out).toContain('"message":"listening"');
   const url = /"url":"([^"]+)"/.exec(output.out)?.[1] ?? "";
   write("another-admin-token-of-these-tests");
   const status = async () => {
     const headers = { authorization: "Bearer another-admin-token-of-these-tests" };
     return (await fetch(`${url}/dead-letters`, { headers })).status;
   };
-  await expect.poll(status, { timeout: 10_000 }).toBe(200);
+  await expect.poll(status).toBe(200);
   expect(output.out).not.toContain("another-admin-token");
 });
 
 test("The command line logs why it cannot start and exits with 1 when another process has opened the store", async () => {
   const cwd = createFolder();
   const first = runMain({ ...RUNTIME_ENV, STORE_URL: "file:./kept" }, cwd);
-  await expect.poll(() => first.output.out, { timeout: 10_000 }).toContain('"message":"listening"');
+  await expect.poll(() => first.output.out).toContain('"message":"listening"');
   const { code, out } = await runMain({ ...RUNTIME_ENV, STORE_URL: "file:./kept" }, cwd).ended;
   expect(code).toBe(1);
   expect(out).toContain('"message":"cannot start"');

@@ -88,8 +88,8 @@ test("Ctrl+C, which npm and the product receive and npm forwards, lets the produ
   socket.write(formatWebhookHead({ "content-length": "2" }));
   // The product waits for the rest of this request, so it is still stopping when npm forwards the signal.
   signalGroup("SIGINT");
-  await expect.poll(readOutput, { timeout: 5_000 }).toContain('"message":"stopping"');
-  await expect.poll(() => canConnect(port), { timeout: 5_000 }).toBe(false);
+  await expect.poll(readOutput).toContain('"message":"stopping"');
+  await expect.poll(() => canConnect(port)).toBe(false);
   socket.write("{}");
   await ended;
   expect(await exited).toEqual([0, null]);

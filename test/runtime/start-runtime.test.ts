@@ -162,7 +162,7 @@ test.skipIf(!hasRedisServer())(
     await expect.poll(() => lines.join("\n")).toContain("redis connection lost");
     const before = lines.length;
     await redis.start();
-    await expect.poll(() => lines.slice(before).join("\n"), { timeout: 5_000 }).toContain("redis connected");
+    await expect.poll(() => lines.slice(before).join("\n")).toContain("redis connected");
   },
 );
 
@@ -197,7 +197,7 @@ test("The schedule runs a tick when it is due by its cron expression", async () 
     env: { POLL_CRON: "* * * * * *", TIMEZONE: "Europe/Paris" },
     manifest: { ...ROUTES_ONLY, ticks: [tick] },
   });
-  await expect.poll(() => runs.length, { timeout: 5_000 }).toBeGreaterThan(1);
+  await expect.poll(() => runs.length).toBeGreaterThan(1);
   expect(runs[0]).toBe("Europe/Paris");
 });
 
@@ -206,7 +206,7 @@ test("The schedule continues after a failed tick", async () => {
   const run = () => Promise.reject(new Error(`failure ${++runs}`));
   const tick: Tick = { name: "cycles", cron: () => "* * * * * *", run };
   const { lines } = await startTestRuntime({ manifest: { ...ROUTES_ONLY, ticks: [tick] } });
-  await expect.poll(() => runs, { timeout: 5_000 }).toBeGreaterThan(1);
+  await expect.poll(() => runs).toBeGreaterThan(1);
   expect(lines.filter((line) => line["message"] === "tick failed").length).toBeGreaterThan(0);
 });
 

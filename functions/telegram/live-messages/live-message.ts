@@ -9,7 +9,7 @@ import { DAY, type Ms } from "../../../shared/time.ts";
 export type QuestionEvent = Extract<WorkEvent, { kind: "asked" }>;
 export type ReviewEvent = Extract<WorkEvent, { kind: "review" }>;
 export type PlanProposedEvent = Extract<PlanEvent, { kind: "plan_proposed" }>;
-/** A step of a ticket that a person must be told. */
+/** A step of a ticket that a person must know. */
 export type TicketWaitEvent = Extract<WorkEvent, { kind: "ticket" }> & { wait: TicketWait };
 /** The events that are sent as live messages. */
 export type LiveEvent = QuestionEvent | ReviewEvent | PlanProposedEvent | TicketWaitEvent;

@@ -11,7 +11,7 @@ import { RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtim
 import { OLD_BRIDGE_TOKEN, startAgentsPageApp } from "./agents-page-app.ts";
 
 const getFileMode = (path: string) => (statSync(path).mode & 0o777).toString(8);
-const POLL_OPTIONS = { timeout: 5_000, interval: 20 };
+const POLL_OPTIONS = { interval: 20 };
 
 test("AUTH-04: replacing a bridge token from the page shows the new token once, accepts both until the old one is retired, and logs neither", async () => {
   const app = await startAgentsPageApp();

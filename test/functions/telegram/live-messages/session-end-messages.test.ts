@@ -1,0 +1,126 @@
+import { expect, test } from "vitest";
+import { ADA_USER, GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
+import { createTicketMessagesApp } from "../ticket-messages-app.ts";
+
+const ADA = "Ada (Telegram)";
+const END_OF_TURN = { hook_event_name: "Stop", last_assistant_message: "Which *colour*?" };
+const ENDED = { state: "ended", exit: { reason: "exited", status: 0, text: "bye" } } as const;
+
+async function createRunningApp(settings: Record<string, unknown> = {}) {
+  const app = await createTicketMessagesApp(settings);
+  await app.requestTicketMessage();
+  return { app, token: await app.startSession() };
+}
+
+test("a session that ended without a result is resumed by a button, once", async () => {
+  const { app } = await createRunningApp();
+  await app.exchangeAndSend(ENDED);
+  const message = app.findMessage("ended without a result");
+  expect(app.getButtonLabels(message)).toEqual(["▶️ Resume", "🏁 Complete", "✖️ Cancel"]);
+  const [resume, , cancel] = message?.buttons.flat() ?? [];
+  expect(await app.tapButtonData(message?.id ?? 0, resume?.callback_data ?? "")).toBe(`Resumed by ${ADA}`);
+  expect(await app.tapButtonData(message?.id ?? 0, cancel?.callback_data ?? "")).toBe(`Resumed by ${ADA}`);
+  expect((await app.exchange()).sessions).toMatchObject([{ ticket: "ONB-1", resume: true }]);
+  expect(app.readLines("ended without a result").at(-1)).toBe(`▶️ Resumed by ${ADA}`);
+});
+
+test("a ticket whose session ended is cancelled by a button", async () => {
+  const { app } = await createRunningApp();
+  await app.exchangeAndSend(ENDED);
+  expect(await app.tapButton(app.findMessage("ended without a result"), "✖️ Cancel")).toBe(`Cancelled by ${ADA}`);
+  expect((await app.exchange()).sessions).toEqual([]);
+});
+
+test("a session is extended once before its time ends, however often the button is pressed", async () => {
+  const { app } = await createRunningApp({ minutes: 30 });
+  const [{ ends_at: end }] = (await app.read("/api/sessions")).sessions;
+  app.advance(26 * 60_000);
+  await app.tick();
+  await app.advanceAndDrain();
+  const message = app.findMessage("time is almost over");
+  expect(app.getButtonLabels(message)).toEqual(["⏱️ 30 more minutes", "⏹️ Stop and cancel"]);
+  const [extend] = message?.buttons.flat() ?? [];
+  for (let n = 0; n < 10; n += 1)
+    await app.telegram.press(GROUP_CHAT, ADA_USER, message?.id ?? 0, extend?.callback_data ?? "");
+  await app.pollUpdates();
+  const [{ ends_at: later }] = (await app.read("/api/sessions")).sessions;
+  expect(Date.parse(later) - Date.parse(end)).toBe(30 * 60_000);
+  expect(app.readLines("time is almost over").at(-1)).toBe(`⏱️ Extended by 30 minutes by ${ADA}`);
+});
+
+test("a session that is stopped before its time ends, and one whose time is over", async () => {
+  const { app } = await createRunningApp();
+  app.advance(26 * 60_000);
+  await app.tick();
+  await app.advanceAndDrain();
+  app.advance(5 * 60_000);
+  await app.tick();
+  await app.advanceAndDrain();
+  expect(app.readLines("time is almost over").at(-1)).toBe("ℹ️ No answer is needed any more.");
+  expect(await app.tapButton(app.findMessage("session’s time is over"), "✖️ Cancel")).toBe(`Cancelled by ${ADA}`);
+
+  const other = await createRunningApp();
+  other.app.advance(26 * 60_000);
+  await other.app.tick();
+  await other.app.advanceAndDrain();
+  await other.app.tapButton(other.app.findMessage("time is almost over"), "⏹️ Stop and cancel");
+  expect((await other.app.exchange()).sessions).toEqual([]);
+});
+
+test("a silent session is reported once; a reply is typed into it, and its output ends the report", async () => {
+  const { app } = await createRunningApp();
+  const last_output_at = new Date(app.time.now).toISOString();
+  app.advance(5 * 60_000 + 1_000);
+  await app.exchangeAndSend({ last_output_at });
+  await app.exchangeAndSend({ last_output_at });
+  const messages = app.getBotMessages().filter((message) => toPlainText(message).includes("needs a look"));
+  expect(messages).toHaveLength(1);
+  expect(messages[0]?.silent).toBeFalsy();
+  expect(app.readLines("needs a look")[1]).toMatch(/^No output since \d\d:\d\d\.$/);
+  await app.replyTo(messages[0], "continue");
+  expect((await app.exchangeAndSend({ last_output_at })).sessions[0]?.inputs).toMatchObject([
+    { kind: "text", text: "continue" },
+  ]);
+  await app.exchangeAndSend({ last_output_at: new Date(app.time.now).toISOString() });
+  expect(app.readLines("needs a look").at(-1)).toBe("ℹ️ No answer is needed any more.");
+});
+
+test("a session that waits for an answer is not reported as silent", async () => {
+  const { app, token } = await createRunningApp();
+  const last_output_at = new Date(app.time.now).toISOString();
+  await app.askBySession(token, END_OF_TURN);
+  app.advance(6 * 60_000);
+  await app.exchangeAndSend({ last_output_at });
+  expect(app.findMessage("needs a look")).toBeUndefined();
+});
+
+test("a start dialog is shown as text, and a changed screen edits the message", async () => {
+  const { app } = await createRunningApp();
+  await app.exchangeAndSend({ attention: "Do you trust\n<b>@all</b>?\u001b[1m" });
+  expect(app.readLines("needs a look").slice(1, 3)).toEqual(["Do you trust", "<b>@all</b>?[1m"]);
+  await app.exchangeAndSend({ attention: "Do you really?" });
+  expect(app.getBotMessages().filter((message) => toPlainText(message).includes("needs a look"))).toHaveLength(1);
+  expect(app.readLines("needs a look")[1]).toBe("Do you really?");
+});
+
+test("a session that failed after all tries is reported with the reason", async () => {
+  const { app } = await createRunningApp();
+  for (let n = 0; n < 8; n += 1) {
+    const started_at = new Date(app.time.now).toISOString();
+    await app.exchange();
+    await app.exchange([]);
+    await app.exchangeAndSend({ started_at });
+    await app.exchangeAndSend({ started_at, state: "ended", exit: { reason: "killed", text: "out of memory" } });
+    app.advance(6 * 60_000);
+  }
+  expect(app.readLines("The session failed").slice(1)).toEqual([
+    "out of memory",
+    "It is not started again. A change of the task requests a new ticket.",
+  ]);
+});
+
+test("messages of a session are replies to the first message of its ticket", async () => {
+  const { app, token } = await createRunningApp();
+  await app.askBySession(token, END_OF_TURN);
+  expect(app.findMessage("waits for you")?.replyTo).toBe(app.findMessage("Ticket to approve")?.id);
+});

@@ -1,0 +1,64 @@
+import { expect, test } from "vitest";
+import { GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
+import { createTicketMessagesApp } from "../ticket-messages-app.ts";
+
+const ADA = "Ada (Telegram)";
+const TITLE = "Ticket to approve";
+
+test("tickets in a burst are separate messages, in order, each with the buttons of its own ticket", async () => {
+  const app = await createTicketMessagesApp();
+  for (const name of ["One", "Two", "Three"]) app.addTask(name, []);
+  await app.deliverWebhooks();
+  await app.advanceAndDrain(10_000);
+  const messages = app.getBotMessages();
+  expect(messages.map((message) => toPlainText(message).split("\n")[0])).toEqual([
+    "🎫 Ticket to approve: ONB-1 One",
+    "🎫 Ticket to approve: ONB-2 Two",
+    "🎫 Ticket to approve: ONB-3 Three",
+  ]);
+  await app.tapButton(messages[1], "✅ Approve");
+  expect((await app.exchange()).sessions.map(({ ticket }) => ticket)).toEqual(["ONB-2"]);
+});
+
+test("a ticket is shown in French where the product is", async () => {
+  const app = await createTicketMessagesApp({}, { env: { LOCALE: "fr" } });
+  await app.requestTicketMessage();
+  const message = app.findMessage("Ticket à approuver");
+  expect(toPlainText(message).split("\n")[2]).toBe("Demandé par ada (nouvelle tâche)");
+  expect(app.getButtonLabels(message)).toEqual(["✅ Approuver", "✖️ Refuser"]);
+  expect(await app.tapButton(message, "✅ Approuver")).toBe(`Approuvé par ${ADA}`);
+});
+
+test("hostile titles and descriptions are shown as text, and long ones are shortened with what decides in full", async () => {
+  const app = await createTicketMessagesApp();
+  const name = "<b>x</b> @all /start\u202e txt.exe [a](https://evil.example)";
+  const line = "*_`~ @everyone https://evil.example $(id) ; \u001b[31m\u200b";
+  await app.requestTicketMessage(name, { description_html: `<p>${line}</p>`.repeat(400) });
+  const message = app.findMessage(TITLE);
+  expect(message?.text.length).toBeLessThanOrEqual(4_096);
+  for (const character of ["\u202e", "\u001b", "\u200b"]) expect(message?.text).not.toContain(character);
+  // Only the task's title is a link: to the task in Plane.
+  const others = message?.entities.filter(({ type }) => type !== "bold");
+  expect(others).toEqual([
+    expect.objectContaining({ type: "text_link", url: expect.stringContaining("/browse/ONB-1") }),
+  ]);
+  const lines = toPlainText(message).split("\n");
+  expect(lines).toContain("… shortened; all of it is on the page.");
+  expect(lines.at(-1)).toBe("Nothing runs before you approve. The session gets exactly this text.");
+  expect(app.getButtonLabels(message)).toHaveLength(2);
+});
+
+test("a mute entry suppresses tickets, and a rule with another chat sends them there, too", async () => {
+  const muted = await createTicketMessagesApp({}, { config: { notifications: [{ events: ["ticket"], mute: true }] } });
+  await muted.requestTicketMessage();
+  expect(muted.getBotMessages()).toEqual([]);
+
+  const OTHER_CHAT = -100_300;
+  const app = await createTicketMessagesApp(
+    {},
+    { chats: [GROUP_CHAT, OTHER_CHAT], config: { notifications: [{ events: ["ticket"], chat: OTHER_CHAT }] } },
+  );
+  await app.requestTicketMessage();
+  expect(app.getBotMessages()).toHaveLength(1);
+  expect(app.getBotMessages(OTHER_CHAT).map(({ buttons }) => buttons)).toEqual([[]]);
+});
