@@ -24,14 +24,14 @@ function findDigestZone(): string {
 
 export type PortableTeam = Awaited<ReturnType<typeof startPortableTeam>>;
 
-/** Starts the product on a host, with a simulated Plane and Telegram, one person and two agents. */
-export async function startPortableTeam(openHost: OpenHost) {
+/** Starts the product on a host, with a simulated Plane and Telegram, one person, two agents and this many tasks of nobody. */
+export async function startPortableTeam(openHost: OpenHost, { tasks = 2 } = {}) {
   const simulators = await startSimulators({ telegram: NO_TELEGRAM_LIMITS });
   const { plane, telegram } = simulators;
   const users = AGENTS.map((name) => plane.addUser({ name, email: `${name.toLowerCase()}@javisi.local.test` }));
   const project = simulators.addProject();
   const items = [
-    ...simulators.addItems(project, 2),
+    ...simulators.addItems(project, tasks),
     plane.addItem(project, { name: "Shared", state: "Todo", assignees: users.map(({ id }) => id) }),
     plane.addItem(project, { name: "Left open" }),
   ];
@@ -62,6 +62,7 @@ export async function startPortableTeam(openHost: OpenHost) {
   return {
     ...simulators,
     host,
+    project,
     items,
     request,
     /** Sends the webhooks of Plane's changes so far; each must be answered with 200. */

@@ -4,9 +4,14 @@ import type { RandomSource } from "./random-source.ts";
 import type { Simulators } from "./simulators.ts";
 import type { SpawnedRuntime } from "./spawned-runtime.ts";
 
+type StormedRuntime = Pick<SpawnedRuntime, "url" | "kill"> & {
+  start(): Promise<unknown>;
+  poll(): Promise<unknown>;
+};
+
 interface StormOptions {
   simulators: Simulators;
-  runtimes: readonly SpawnedRuntime[];
+  runtimes: readonly StormedRuntime[];
   /** Items to edit: each is started, renamed, given a priority, and completed. */
   items: readonly Item[];
   /** Items that only forged deliveries report as completed. */
