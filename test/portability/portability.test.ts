@@ -164,14 +164,18 @@ test.runIf(IS_FULL_RUN)(
     let kills = 0;
     for (const item of team.items.slice(0, MAX_KILLS)) {
       const killed = Promise.withResolvers<true>();
+      // The request may begin before the webhook's answer has arrived.
+      const answered = Promise.withResolvers<void>();
       const when = wanted.length % 2 === 0 ? "before" : "after";
       gate.killAt({ nth: Math.floor(wanted.length / 2) + 1, when }, async () => {
+        await answered.promise;
         await team.host.restart();
         killed.resolve(true);
       });
       wanted.push(toItemKey(team.project, item));
       team.plane.editItem(item, { state: "Done" });
       await team.sendWebhooks();
+      answered.resolve();
       const reported = team.waitFor(() => expect(findMissing(readSent(), wanted)).toEqual([])).then(() => false);
       const isKilled = await Promise.race([
         killed.promise,
