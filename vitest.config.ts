@@ -27,6 +27,9 @@ export default defineConfig({
     // The slowest tests wait for browsers and processes, so four files at once even on one or two processors.
     maxWorkers: 4,
     reporters: ["default", summaryReporter],
+    // In CI a failed test is run once more, because thousands start real processes on a busy machine; those that pass
+    // only then are listed at the end. Elsewhere every failure counts.
+    retry: process.env["CI"] ? 1 : 0,
     projects: [
       // Only `npm run test:claude` has the path of an installed Claude Code.
       ...(process.env["TEST_CLAUDE"]
