@@ -29,7 +29,7 @@ test("A session completes its ticket by update_task_status, and a person approve
   expect(app.readComments(item).filter((text) => text.includes("12 passed"))).toHaveLength(1);
 });
 
-test("A session sees and may call three tools, and is told why it may not call another", async () => {
+test("A session sees and may call three tools, and the refusal of another names the reason", async () => {
   const { app, token } = await createAppWithSession();
   const client = await app.connectMcpClient("", token);
   const { tools } = await client.listTools();

@@ -77,7 +77,7 @@ test("a runner that does not say what it knows also gets a viewer who comes mean
   expect((await answer).sessions[0]?.watched).toBe(true);
 });
 
-test("a frame that nobody watches is not kept, and the runner is told so", async () => {
+test("a frame that nobody watches is not kept, and the answer says so", async () => {
   const { app, sendFrame } = await createTerminalsApp();
   expect(await sendFrame()).toEqual({ status: 200, json: { watched: false } });
   expect(app.deps.terminals.find("ONB-1", 1)).toBeUndefined();
