@@ -8,6 +8,7 @@ import type { Json } from "../shared/json.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { createDiscardedJobPut } from "../shared/outgoing/discarded-job.ts";
 import { QUEUES } from "../shared/store/job-operations.ts";
+import { taskKeySchema } from "../shared/task-key.ts";
 
 /**
  * Lists jobs that failed permanently with their reasons, requeues and discards them. Of bodies only the task's key is
@@ -18,7 +19,7 @@ export const deadLettersRoute: Route = { path: "/dead-letters", access: "page", 
 const deadLetterParamsSchema = z.object({ queue: z.enum(QUEUES), id: z.string() });
 
 const taskBodySchema = z.object({
-  facts: z.object({ item: z.object({ key: z.string().regex(/^[A-Z0-9]{1,20}-\d{1,9}$/) }) }),
+  facts: z.object({ item: z.object({ key: taskKeySchema }) }),
 });
 
 /** Finds the key of the task that a job of an event is about. */

@@ -50,10 +50,14 @@ interface CreateDepsOptions {
   write: (line: string) => void;
   /** Aborted when the runtime stops. */
   signal: AbortSignal;
+  /** True when no other process can use the store; default: false. */
+  isOnlyProcess?: boolean;
   /** True on a host that keeps running: a delayed job is then handled when it is due, not at the next heartbeat. */
   alarms?: boolean;
   /** Keeps the host awake until this work is done. Only for hosts that do not stay awake by themselves. */
   keepAwake?: (work: Promise<unknown>) => void;
+  /** Stores whether a poll is requested. Only for hosts that may lose their memory and go on without a new start. */
+  storePollRequest?: (isRequested: boolean) => void;
   bridgeTokens?: BridgeTokens;
   /** Stores the cache; default: in memory. */
   cacheStore?: Driver;
@@ -65,7 +69,8 @@ interface CreateDepsOptions {
 
 /** Creates the dependencies of all handlers, for every runtime. Throws without Plane's settings. */
 export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
-  const { settings, manifest, metrics, scrape, signal, keepAwake, bridgeTokens, readAsset, overrides = {} } = parts;
+  const { settings, manifest, metrics, scrape, signal, keepAwake, storePollRequest } = parts;
+  const { isOnlyProcess, bridgeTokens, readAsset, overrides = {} } = parts;
   if (!settings.plane) throw new Error("Plane's settings are missing: only the demo can start without them.");
   const clock = overrides.clock ?? Date.now;
   const log = createLog({ level: settings.logLevel, write: parts.write, clock, secrets: settings.secrets });
@@ -122,7 +127,7 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
     terminals: createTerminals({ clock }),
     ruleSets: manifest.ruleSets(settings),
     ...omitUndefined({ scrape, bridgeTokens }),
-    ticks: createTickRunner(manifest.ticks, () => deps),
+    ticks: createTickRunner(manifest.ticks, () => deps, omitUndefined({ isOnlyProcess })),
     readAsset,
     stopping: signal,
     kick: (due) => (due ? alarm?.(due) : keepAwake ? keepAwake(pump.drain()) : pump.kick()),
@@ -132,7 +137,7 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
   const pump = createPump(deps, manifest.jobHandlers);
   const alarm = parts.alarms ? createQueueAlarm(deps, pump.kick) : undefined;
   const pollOptions = { ...common, ...overrides.poll, ticks: () => deps.ticks, signal };
-  const requestPoll = createPollCollector({ ...pollOptions, ...omitUndefined({ keepAwake }) });
+  const requestPoll = createPollCollector({ ...pollOptions, ...omitUndefined({ keepAwake, storePollRequest }) });
   return deps;
 }
 

@@ -11,6 +11,8 @@ interface PollCollectorOptions {
   signal: AbortSignal;
   /** Keeps the host awake until this work is done. Only for hosts that do not stay awake by themselves. */
   keepAwake?: (work: Promise<unknown>) => void;
+  /** Stores whether a poll is requested. Only for hosts that may lose their memory and go on without a new start. */
+  storePollRequest?: (isRequested: boolean) => void;
   /** Delay in which requests are collected before one poll. Default 10 s, so that the poll ends within a minute. */
   collectDelay?: Ms;
   /** Delay before a failed poll is repeated. Default 20 s. */
@@ -35,6 +37,7 @@ export function createPollCollector(options: PollCollectorOptions): (reason: str
       delay = collectDelay;
       try {
         await options.ticks().runFresh("poll");
+        if (!isRequested) options.storePollRequest?.(false);
       } catch (thrown) {
         log.warn("requested poll failed, will be repeated", { error: getErrorMessage(thrown) });
         isRequested = true;
@@ -45,7 +48,10 @@ export function createPollCollector(options: PollCollectorOptions): (reason: str
 
   return (reason) => {
     if (!options.ticks().names.includes("poll")) return;
-    if (!isRequested) log.info("poll requested", { reason });
+    if (!isRequested) {
+      log.info("poll requested", { reason });
+      options.storePollRequest?.(true);
+    }
     isRequested = true;
     if (isRunning) return;
     isRunning = true;

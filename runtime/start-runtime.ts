@@ -1,6 +1,6 @@
 import { manifest as productManifest } from "../functions/index.ts";
 import type { BridgeTokens, Deps, Manifest } from "../shared/app/deps.ts";
-import { createStoreHealth } from "../shared/app/store-health.ts";
+import { createStoreHealth, recordStoreHealth } from "../shared/app/store-health.ts";
 import type { Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { createLog, type Log } from "../shared/log.ts";
@@ -10,10 +10,10 @@ import { claimStoreFormat, StoreFormatError } from "../shared/store/store-format
 import type { Ms } from "../shared/time.ts";
 import { createAppInstance } from "./app-instance.ts";
 import type { RuntimeOverrides } from "./create-deps.ts";
+import { createPrometheusMetrics } from "./metrics/prometheus-metrics.ts";
 import { createAssetReader } from "./node/asset-reader.ts";
 import { getConnectionLimit } from "./node/connection-limit.ts";
 import { serveHttp } from "./node/serve-http.ts";
-import { createPrometheusMetrics } from "./prometheus.ts";
 import { openNameStore } from "./stores/open-name-store.ts";
 import { openStore } from "./stores/open-store.ts";
 
@@ -54,8 +54,8 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
   const { clock = Date.now } = overrides;
   const log = createLog({ level: settings.logLevel, write, clock, secrets: settings.secrets });
   const openedStore = overrides.store ?? (await openStore(settings.store.url, { prefix: settings.store.prefix, log }));
-  await checkStoreFormat(openedStore, log);
   const storeHealth = createStoreHealth(log);
+  await checkStoreFormat(recordStoreHealth(openedStore, storeHealth), log);
   const nameStore = await openNameStore(settings.store.url, settings.store.prefix);
   let planeSettings = settings.plane;
   const { metrics, scrape } = createPrometheusMetrics({

@@ -17,20 +17,38 @@ interface MetricDefinition {
 }
 
 export const COUNTERS = {
-  plane_api_calls_total: { help: "Requests sent to Plane.", labels: ["operation", "status"] },
-  plane_api_retry_total: { help: "Retried requests to Plane.", labels: ["operation"] },
-  groundcrew_webhooks_total: { help: "Webhook deliveries by outcome.", labels: ["source", "outcome"] },
-  groundcrew_events_total: { help: "Task events found by comparing snapshots.", labels: ["event"] },
-  groundcrew_actions_total: { help: "Jobs created by rules, by target.", labels: ["target"] },
-  groundcrew_jobs_total: { help: "Jobs handled, by outcome.", labels: ["queue", "outcome"] },
-  groundcrew_ticks_total: { help: "Ticks by outcome.", labels: ["tick", "outcome"] },
-  groundcrew_wakes_total: { help: "Wake calls to agents, by outcome.", labels: ["agent", "outcome"] },
-  groundcrew_claims_ended_total: { help: "Claims that ended, by reason.", labels: ["reason"] },
-  groundcrew_telegram_calls_total: { help: "Bot API calls by outcome.", labels: ["method", "outcome"] },
+  plane_api_calls_total: { help: "Requests to Plane.", labels: ["operation", "status"] },
+  plane_api_retry_total: { help: "Requests to Plane that were repeated.", labels: ["operation"] },
+  groundcrew_webhooks_total: {
+    help: "Webhook deliveries of `plane` and `telegram`, by outcome: `kept`, an error code, or `broken` (no answer, will be repeated).",
+    labels: ["source", "outcome"],
+  },
+  groundcrew_events_total: { help: "Events found by comparing snapshots.", labels: ["event"] },
+  groundcrew_actions_total: { help: "Jobs that rules requested.", labels: ["target"] },
+  groundcrew_jobs_total: {
+    help: "Attempts of jobs, by outcome: `done`, `retry` or `dead` (failed permanently).",
+    labels: ["queue", "outcome"],
+  },
+  groundcrew_ticks_total: {
+    help: "Runs of ticks, by outcome: `ok`, `error` or `elsewhere` (another process runs it).",
+    labels: ["tick", "outcome"],
+  },
+  groundcrew_wakes_total: { help: "Wakes of agents, by outcome: `sent` or `failed`.", labels: ["agent", "outcome"] },
+  groundcrew_claims_ended_total: {
+    help: "Claims that ended: `finished` by the agent, `expired` (the agent fell silent), `moved`, `reassigned` or `stopped` by people.",
+    labels: ["reason"],
+  },
+  groundcrew_telegram_calls_total: { help: "Calls of the Bot API, by outcome.", labels: ["method", "outcome"] },
   plane_tickets_approved_total: { help: "Approved tickets.", labels: [] },
   plane_tickets_completed_total: { help: "Tickets whose session completed.", labels: [] },
-  plane_updates_total: { help: "Updates of Plane with the result of a ticket, by outcome.", labels: ["status"] },
-  groundcrew_agent_calls_total: { help: "Calls of agent tools by outcome.", labels: ["tool", "outcome"] },
+  plane_updates_total: {
+    help: "Updates of Plane with the result of a ticket: `success`, `failed_comment` or `failed_state`.",
+    labels: ["status"],
+  },
+  groundcrew_agent_calls_total: {
+    help: "Calls of agents' tools, by outcome: `ok` or an error code.",
+    labels: ["tool", "outcome"],
+  },
 } as const satisfies Record<string, MetricDefinition>;
 
 export const HISTOGRAMS = {
@@ -42,7 +60,7 @@ export const HISTOGRAMS = {
     // From a minute to a day, which the longest session may take.
     buckets: [60, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400],
   },
-  groundcrew_agent_call_duration_seconds: { help: "Duration of agent tool calls.", labels: ["tool"] },
+  groundcrew_agent_call_duration_seconds: { help: "Duration of calls of agents' tools.", labels: ["tool"] },
   groundcrew_tick_duration_seconds: { help: "Duration of ticks.", labels: ["tick"] },
 } as const satisfies Record<string, MetricDefinition>;
 

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import type { Route } from "../../shared/app/deps.ts";
-import { GroundcrewError } from "../../shared/errors.ts";
+import { parseJsonBody } from "../../shared/http/json-body.ts";
 import { createAgentBodyReader, createCallSource } from "./call-source.ts";
 import { createOpenApiDocument } from "./openapi.ts";
 import { createToolCalls, type ToolCallDeps } from "./tool-calls.ts";
@@ -20,16 +20,4 @@ function app(deps: ToolCallDeps): Hono {
       const input = parseJsonBody(await readBody(c), c.req.header("content-type"));
       return toToolResponse(c, await calls.call(createCallSource(c, "http"), c.req.param("tool"), input));
     });
-}
-
-/** Parses a JSON body. An empty body counts as an empty object. */
-function parseJsonBody(bytes: Uint8Array, type: string | undefined): unknown {
-  if (bytes.length === 0) return {};
-  if (!/^application\/json\b/i.test(type ?? ""))
-    throw new GroundcrewError("unsupported_type", "Content-Type must be application/json.");
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    throw new GroundcrewError("bad_request", "The body is not valid JSON in UTF-8.");
-  }
 }

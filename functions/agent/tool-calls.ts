@@ -5,6 +5,7 @@ import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createRedactor } from "../../shared/redact.ts";
 import { sanitizeOutput } from "../../shared/sanitize-output.ts";
+import { parseTaskKey } from "../../shared/task-key.ts";
 import { completeAsSession } from "../../shared/tickets/complete-as-session.ts";
 import { createAcknowledgements } from "../../shared/wake/acknowledgement.ts";
 import type { WorkDeps } from "../../shared/work/context/call-context.ts";
@@ -35,7 +36,6 @@ export type ToolCalls = ReturnType<typeof createToolCalls>;
 /** Limit of a refusal in characters: room for a list of missing criteria, without echoing a long input in full. */
 const MAX_REFUSAL_LENGTH = 2_000;
 
-const TASK_KEY_PATTERN = /^[\p{L}\p{N}_]{1,12}-[1-9]\d{0,9}$/u;
 const UUID_PATTERN = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
@@ -108,8 +108,8 @@ export function createToolCalls(deps: ToolCallDeps) {
     const names = [readTextField(output, "key"), readTextField(output, "task"), readTextField(input, "task")].map(
       (name) => name?.trim(),
     );
-    const key = names.map((name) => name?.toUpperCase()).find((name) => name && TASK_KEY_PATTERN.test(name));
-    if (key) return key;
+    const key = names.map((name) => parseTaskKey(name ?? "")?.key).find((name) => name !== undefined);
+    if (key !== undefined) return key;
     const id = names.map((name) => name?.toLowerCase()).find((name) => name && UUID_PATTERN.test(name));
     return id && ((await findKeptTask(deps, id))?.key ?? id);
   }

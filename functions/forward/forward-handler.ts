@@ -2,6 +2,7 @@ import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import { DECISION_LOG_MS } from "../../shared/decision-log/decision-log.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { forwardBodySchema, upgradeForwardBody } from "../../shared/jobs/forward-jobs.ts";
+import { parseJobBody } from "../../shared/jobs/parse-job-body.ts";
 import { type ForwardReceipt, forwardReceiptKey } from "../../shared/outgoing/forward-receipt.ts";
 import { type PostResult, postJson } from "../../shared/outgoing/post-json.ts";
 import { RETRY_DELAYS_MS } from "../../shared/outgoing/retry-delays.ts";
@@ -19,7 +20,7 @@ export const forwardHandler: JobHandler = {
   leaseMs: MINUTE,
   concurrency: 4,
   async handle(deps, job) {
-    const { url, event, facts, correlation } = forwardBodySchema.parse(upgradeForwardBody(job));
+    const { url, event, facts, correlation } = parseJobBody(job, forwardBodySchema, upgradeForwardBody);
     const entries = deps.settings.forward.filter((entry) => normalizeForwardUrl(entry.url) === url);
     const { at, ...data } = facts;
     // The settings may contain a URL several times, with different events and secrets.

@@ -1,5 +1,6 @@
 import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import { isCommentsJob, type ObserveBody, observeBodySchema } from "../../shared/jobs/observe-jobs.ts";
+import { parseJobBody } from "../../shared/jobs/parse-job-body.ts";
 import { observeBlockedByText } from "../../shared/observe/blocked-by-text.ts";
 import { checkProjectCompletion } from "../../shared/observe/check-project-completion.ts";
 import { checkCompletedAgain } from "../../shared/observe/completed-again.ts";
@@ -39,7 +40,7 @@ export const observeHandler: JobHandler = {
   leaseMs: 2 * MINUTE,
   concurrency: 4,
   async handle(deps, job) {
-    const body = observeBodySchema.parse(job.body);
+    const body = parseJobBody(job, observeBodySchema);
     switch (body.do) {
       case "read":
       case "details":

@@ -1,5 +1,6 @@
 import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
+import { parseJobBody } from "../../shared/jobs/parse-job-body.ts";
 import { upgradeWakeBody, type WakeBody, wakeBodySchema } from "../../shared/jobs/wake-jobs.ts";
 import { findPersonIdByEmail } from "../../shared/observe/name-cache.ts";
 import { observedKeys } from "../../shared/observe/store-keys.ts";
@@ -28,9 +29,7 @@ export const wakeHandler: JobHandler = {
   leaseMs: MINUTE,
   concurrency: 4,
   async handle(deps, job) {
-    const parsed = wakeBodySchema.safeParse(upgradeWakeBody(job));
-    if (!parsed.success) return { dead: "this version does not support the job's body" };
-    const body = parsed.data;
+    const body = parseJobBody(job, wakeBodySchema, upgradeWakeBody);
     switch (body.type) {
       case "event":
         return addEventToWake(deps, job, body);

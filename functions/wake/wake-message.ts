@@ -1,5 +1,6 @@
 import { cleanLine } from "../../shared/clean-text.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { identifierSchema, parseTaskKey } from "../../shared/task-key.ts";
 import type { WakeReason, WakeTask } from "../../shared/wake/wake-record.ts";
 import { WISH_TEXT_LIMIT } from "../../shared/work/wishes/wish-record.ts";
 
@@ -87,7 +88,8 @@ function renderInstructions(tasks: readonly WakeTask[]): string[] {
   });
 }
 
-/** A key as Plane writes it; a project's identifier is chosen by people, so anything else is left out. */
+/** A key as Plane writes it, or `new` for what has no task yet; a project's identifier is chosen by people, so anything else is left out. */
 function toKeyName(key: string): string {
-  return /^[\p{L}\p{N}_]{1,12}(-\d{1,10})?$/u.test(key) ? key : "the task";
+  const isSafe = key === "new" || parseTaskKey(key)?.key === key || identifierSchema.safeParse(key).data === key;
+  return isSafe ? key : "the task";
 }

@@ -3,6 +3,7 @@ import { isCanary } from "../../shared/canary/canary-record.ts";
 import { handleCanaryWebhook } from "../../shared/canary/canary-webhook.ts";
 import { type InboxBody, inboxBodySchema, upgradeInboxBody } from "../../shared/jobs/inbox-jobs.ts";
 import { createItemReadJob, createReadCyclesJob, createReadProjectsJob } from "../../shared/jobs/observe-jobs.ts";
+import { parseJobBody } from "../../shared/jobs/parse-job-body.ts";
 import { observeComment } from "../../shared/observe/comments.ts";
 import { cachePerson } from "../../shared/observe/name-cache.ts";
 import { normalizeItem } from "../../shared/observe/normalize.ts";
@@ -34,7 +35,7 @@ export const inboxHandler: JobHandler = {
   leaseMs: 30_000,
   concurrency: 8,
   async handle(deps, job) {
-    const body = inboxBodySchema.parse(upgradeInboxBody(job));
+    const body = parseJobBody(job, inboxBodySchema, upgradeInboxBody);
     const parsed = parseWebhookDelivery(body.raw);
     if ("problem" in parsed) {
       // Plane signed the webhook, so something has changed; the poll finds what.

@@ -1,5 +1,6 @@
 import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import { createProgressJobs } from "../../shared/jobs/outbox-jobs.ts";
+import { parseJobBody } from "../../shared/jobs/parse-job-body.ts";
 import { type WorkJobBody, workJobBodySchema } from "../../shared/jobs/work-jobs.ts";
 import { closeTicket, requestTicket } from "../../shared/tickets/request-ticket.ts";
 import { runUpdateJob } from "../../shared/tickets/update-plane.ts";
@@ -30,7 +31,7 @@ export const workHandler: JobHandler = {
   leaseMs: 2 * MINUTE,
   concurrency: 4,
   async handle(deps, job) {
-    const body = workJobBodySchema.parse(job.body);
+    const body = parseJobBody(job, workJobBodySchema);
     if (body.do === "plan") return runPlan(deps, body, job);
     if (body.do === "ticket_update") return runUpdateJob(deps, body, job);
     if (body.do === "mirror") return (await mirrorAgentLabels(deps, body)) ?? { done: true };

@@ -1,4 +1,5 @@
 import { getErrorMessage } from "../errors.ts";
+import { UnreadableJobError } from "../jobs/parse-job-body.ts";
 import { isTransientPlaneError, PlaneRateLimitedError, PlaneUnavailableError } from "../plane/errors.ts";
 import type { LeasedJob, Queue, Settlement } from "../store/job-operations.ts";
 import { MINUTE, type Ms, SECOND } from "../time.ts";
@@ -121,6 +122,7 @@ async function handleJob(deps: Deps, handler: JobHandler, job: LeasedJob): Promi
 }
 
 async function settleFailure(deps: Deps, job: LeasedJob, thrown: unknown): Promise<Settlement> {
+  if (thrown instanceof UnreadableJobError) return { dead: thrown.message };
   const isPermanent = !isTransientPlaneError(thrown);
   if (isPermanent && job.failures + 1 >= MAX_FAILURES) return { dead: getErrorMessage(thrown) };
   const delay = getRetryAfter(thrown) ?? RETRY_DELAYS_MS[Math.min(job.tries, RETRY_DELAYS_MS.length) - 1] ?? 1_000;

@@ -44,6 +44,23 @@ export function createStoreHealth(log: Log): StoreHealth {
   };
 }
 
+/**
+ * Operations that change nothing in the store. `saveCopy` writes a file of its own, and its caller reports a failure;
+ * the failure of a read is reported by whoever needs the value.
+ */
+type ReadOperation =
+  | "now"
+  | "read"
+  | "scan"
+  | "count"
+  | "stats"
+  | "listDeadJobs"
+  | "countSpent"
+  | "listHolds"
+  | "readCapacity"
+  | "saveCopy"
+  | "close";
+
 /** Wraps a store so that every failed write is recorded for the health report. */
 export function recordStoreHealth(store: Store, health: StoreHealth): Store {
   function recordFailure<T>(write: Promise<T>): Promise<T> {
@@ -54,18 +71,24 @@ export function recordStoreHealth(store: Store, health: StoreHealth): Store {
     return write;
   }
 
-  return {
-    ...store,
+  // The type requires each operation of the store to be here or among the reads.
+  const writes: Omit<Store, ReadOperation> = {
     commit: (...args) => recordFailure(store.commit(...args)),
     lease: (...args) => recordFailure(store.lease(...args)),
     release: (...args) => recordFailure(store.release(...args)),
     take: (...args) => recordFailure(store.take(...args)),
     settle: (...args) => recordFailure(store.settle(...args)),
+    advanceRetries: (...args) => recordFailure(store.advanceRetries(...args)),
     replay: (...args) => recordFailure(store.replay(...args)),
     discard: (...args) => recordFailure(store.discard(...args)),
     spend: (...args) => recordFailure(store.spend(...args)),
     spendAll: (...args) => recordFailure(store.spendAll(...args)),
     hold: (...args) => recordFailure(store.hold(...args)),
+    limitHold: (...args) => recordFailure(store.limitHold(...args)),
+    takeProbe: (...args) => recordFailure(store.takeProbe(...args)),
+    endProbe: (...args) => recordFailure(store.endProbe(...args)),
     trim: (...args) => recordFailure(store.trim(...args)),
+    reclaimSpace: (...args) => recordFailure(store.reclaimSpace(...args)),
   };
+  return { ...store, ...writes };
 }

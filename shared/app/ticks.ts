@@ -38,7 +38,19 @@ const REPORT_RETENTION_MS = DAY;
 type StoredReport = Omit<TickReport, "name">;
 type TickTrigger = "due" | "now" | "fresh";
 
-export function createTickRunner(ticks: readonly Tick[], deps: () => Deps): TickRunner {
+interface TickRunnerOptions {
+  /**
+   * No other process can use the store, so ticks need no lease: one left behind by an earlier process would only delay
+   * them.
+   */
+  isOnlyProcess?: boolean;
+}
+
+export function createTickRunner(
+  ticks: readonly Tick[],
+  deps: () => Deps,
+  { isOnlyProcess = false }: TickRunnerOptions = {},
+): TickRunner {
   const running = new Map<string, Promise<TickReport | undefined>>();
 
   async function run(name: string, trigger: TickTrigger): Promise<TickReport | undefined> {
@@ -52,7 +64,8 @@ export function createTickRunner(ticks: readonly Tick[], deps: () => Deps): Tick
         if (report) return report;
       }
     }
-    const started = (tick.sideBySide ? runTick(tick, deps()) : runWithLease(tick, deps(), trigger)).finally(() => {
+    const needsLease = !tick.sideBySide && !isOnlyProcess;
+    const started = (needsLease ? runWithLease(tick, deps(), trigger) : runTick(tick, deps())).finally(() => {
       running.delete(name);
     });
     running.set(name, started);

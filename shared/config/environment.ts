@@ -192,10 +192,12 @@ export const environmentSchema = z.object({
   BACKUP_AFTER: z
     .string()
     .optional()
-    .describe("a program and its arguments, separated by spaces, for example restic backup {backup}")
+    .describe(
+      "a program and its arguments, separated by spaces, for example rclone copy {backup} remote:groundcrew/{name}",
+    )
     .meta({
       meaning:
-        "Program that backup runs after each backup, without a shell. {backup} is replaced by the path of the backup, {folder} by BACKUP_FOLDER.",
+        "Program that backup runs after each backup, without a shell. {backup} is replaced by the path of the backup, {name} by its name, {folder} by BACKUP_FOLDER.",
     }),
   WEBHOOK_MAX_BYTES: countSchema
     .refine((bytes) => bytes >= 1024)

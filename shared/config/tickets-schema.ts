@@ -1,12 +1,13 @@
 import { z } from "zod";
 import { PRIORITIES, STATUSES } from "../task/snapshot.ts";
+import { identifierSchema } from "../task-key.ts";
 
 /** What can request a ticket: a new work item, a change of its status, a comment, or a test. */
 export const TICKET_TRIGGERS = ["created", "status", "comment", "test"] as const;
 
-const identifierSchema = z.string().regex(/^[\p{L}\p{N}_]{1,12}$/u);
 const pathSchema = z.string().regex(/^\/[^\p{Cc}]*$/u);
 const maxSessionsSchema = z.int().min(1).max(100);
+const identifiersSchema = z.array(identifierSchema).min(1).exactOptional();
 const namesSchema = z.array(z.string().min(1)).min(1).exactOptional();
 const switchSchema = (meaning: string) =>
   z.boolean().default(true).describe("true or false: this requests a ticket").meta({ meaning });
@@ -28,7 +29,7 @@ const repositorySchema = z.union([
 
 /** A rule that approves tickets without a person. Every field that is set must match. */
 const approvalRuleSchema = z.strictObject({
-  projects: namesSchema.meta({ meaning: "Identifiers of projects. Default: all." }),
+  projects: identifiersSchema.meta({ meaning: "Identifiers of projects. Default: all." }),
   labels: namesSchema.meta({ meaning: "Labels, of which the work item has at least one." }),
   priorities: z.array(z.enum(PRIORITIES)).min(1).exactOptional().meta({ meaning: "Priorities. Default: all." }),
   triggers: z
@@ -58,7 +59,7 @@ export const ticketsSchema = z.strictObject({
     })
     .prefault({})
     .meta({ meaning: "Which events request a ticket." }),
-  projects: namesSchema.meta({ meaning: "Identifiers of projects. Default: those with a repository." }),
+  projects: identifiersSchema.meta({ meaning: "Identifiers of projects. Default: those with a repository." }),
   labels: namesSchema.meta({ meaning: "Labels, of which the work item has at least one. Default: any." }),
   states: z
     .array(z.enum(STATUSES))

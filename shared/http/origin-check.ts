@@ -34,7 +34,10 @@ export function createOriginCheck(settings: Settings): (c: Context) => Promise<v
     const isReadOnly = c.req.method === "GET" || c.req.method === "HEAD";
     const isListed = isApiPath(url.pathname) && settings.allowedOrigins.includes(origin ?? "");
     if (!isReadOnly && origin !== undefined && !isListed && !isOwnOrigin(origin, host, settings.publicUrl))
-      throw new GroundcrewError("forbidden", "Requests from another origin are not allowed.");
+      throw new GroundcrewError(
+        "forbidden",
+        "Requests from another origin are not allowed. ALLOWED_ORIGINS lists the dashboards whose scripts may call /api.",
+      );
     if (url.searchParams.size > MAX_QUERY_PARAMETERS)
       throw new GroundcrewError("bad_request", `The URL has more than ${MAX_QUERY_PARAMETERS} query parameters.`);
     for (const [name, value] of url.searchParams) {

@@ -89,7 +89,13 @@ export const workJobBodySchema = z.discriminatedUnion("do", [
   /** A work item with a ticket was closed, removed or reassigned. */
   z.object({ do: z.literal("ticket_closed"), ...commonFields }),
   /** Finishes the update of Plane with the result of a ticket. */
-  z.object({ do: z.literal("ticket_update"), ticket: z.string(), correlation: z.string() }),
+  z.object({
+    do: z.literal("ticket_update"),
+    ticket: z.string(),
+    correlation: z.string(),
+    /** The request of the person who approved was the first try. */
+    isRetry: z.literal(true).exactOptional(),
+  }),
   /** Carries out a plan, from where it stopped. */
   z.object({ do: z.literal("plan"), plan: z.string(), correlation: z.string() }),
 ]);
@@ -118,9 +124,13 @@ export function toLabelsLane(item: string): string {
  * Finishes the update of a ticket; `change` identifies the change that requested it. Each has a lane of its own, so that
  * a person who tries again does not wait for the next try of an earlier one.
  */
-export function createTicketUpdateJob(change: string, ticket: string, correlation: string, at: Ms): Job {
+export function createTicketUpdateJob(
+  change: string,
+  body: { ticket: string; correlation: string; isRetry?: true },
+  at: Ms,
+): Job {
   const id = `ticket-update:${change}`;
-  return createWorkJob(id, id, { do: "ticket_update", ticket, correlation }, at);
+  return createWorkJob(id, id, { do: "ticket_update", ...body }, at);
 }
 
 export function createWorkJob(id: string, lane: string, body: WorkJobBody, at?: Ms): Job {

@@ -5,6 +5,7 @@ import type { Put } from "../store/port.ts";
 import { readAllRows, scanRows } from "../store/scan-set.ts";
 import { updateValue } from "../store/update.ts";
 import type { KeptItem } from "../task/snapshot.ts";
+import { TASK_KEY_SOURCE } from "../task-key.ts";
 import { addEdgeSource, hasEdgeSource, removeEdgeSource, toEdgeSets } from "./dependency-edges.ts";
 import type { ObserveDeps } from "./observe-item.ts";
 import { getNewSince, listReadableProjects } from "./project-record.ts";
@@ -18,7 +19,7 @@ const BLOCKED_BY_LINE = /^(?:blocked by|bloquée? par)\s*:\s*(.+)$/i;
 /** A paragraph or list item that consists of such a line. */
 const BLOCKED_BY_ELEMENT =
   /<(p|li|div)\b[^<>]*>\s*(?:blocked|bloqu\S{1,10})(?:\s|&nbsp;)+(?:by|par)(?:\s|&nbsp;)*:[^<]*<\/\1>/gi;
-const TASK_KEY = /^[\s,;]*(?:(?:and|et)\s+)?([\p{L}\p{N}_]{1,12}-[1-9]\d{0,9})(?![\p{L}\p{N}_-])/iu;
+const TASK_KEY = new RegExp(String.raw`^[\s,;]*(?:(?:and|et)\s+)?(${TASK_KEY_SOURCE})(?![\p{L}\p{N}_-])`, "iu");
 /** Limit of a parsed line: 2,000 characters, enough for more than a hundred keys. */
 const MAX_LINE_LENGTH = 2_000;
 

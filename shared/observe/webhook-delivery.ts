@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { getErrorMessage } from "../errors.ts";
+import { formatSchemaIssues } from "../format-schema-issues.ts";
 import { planeIdSchema } from "../plane/schema.ts";
 import { planeTimeSchema } from "../plane/time.ts";
 import type { ActorHint } from "./event-actor.ts";
@@ -60,8 +61,7 @@ export function parseWebhookDelivery(raw: string): { delivery: WebhookDelivery }
     return { delivery: isOther ? { event: "other", workspace_id } : knownDeliverySchema.parse(json) };
   } catch (thrown) {
     if (!(thrown instanceof z.ZodError)) return { problem: `not JSON: ${getErrorMessage(thrown)}` };
-    const details = thrown.issues.slice(0, 3).map((issue) => `${issue.path.join(".") || "the body"}: ${issue.message}`);
-    return { problem: `not a valid Plane webhook (${details.join("; ")})` };
+    return { problem: `not a valid Plane webhook (${formatSchemaIssues(thrown, "the body")})` };
   }
 }
 

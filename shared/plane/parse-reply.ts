@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { formatSchemaIssues } from "../format-schema-issues.ts";
 import type { Endpoint, PlaneAnswer } from "./client.ts";
 import { type PlaneError, PlaneUnavailableError, PlaneUnexpectedError } from "./errors.ts";
 import type { PlaneReply } from "./request.ts";
@@ -41,12 +42,9 @@ function createMismatchError(operation: string, reply: PlaneReply, error: z.ZodE
   }
   if (reply.body === "" && reply.status !== 204)
     return new PlaneUnavailableError(context, `Plane answered ${operation} with an empty body (${reply.status}).`);
-  const issueTexts = error.issues
-    .slice(0, 3)
-    .map((issue) => `${issue.path.join(".") || "the answer"}: ${issue.message}`);
   return new PlaneUnexpectedError(
     context,
-    `Plane's answer to ${operation} has an unknown form (${issueTexts.join("; ")}); this version of Plane may not be supported.`,
+    `Plane's answer to ${operation} has an unknown form (${formatSchemaIssues(error, "the answer")}); this version of Plane may not be supported.`,
   );
 }
 

@@ -52,7 +52,7 @@ export async function uploadFile(
       route: "storage",
       url: ticket.upload_data.url,
       headers: { "content-type": form.contentType, "content-length": String(form.length) },
-      body: withFixedLength(form.length, createFormStream(form.before, pieces.next, form.after)),
+      body: createFormStream(form.before, pieces.next, form.after),
       signal,
     });
     if (status < 200 || status >= 300) throw createStorageError(status, replyBody);
@@ -124,14 +124,6 @@ function createSizeError(size: number, sent: number, done: boolean): PlaneInvali
 function createStalledError(stall: Ms): PlaneUnavailableError {
   const message = `The file's transfer stalled: no data for ${stall / 1000} s. Send the file again.`;
   return new PlaneUnavailableError({ operation: OPERATION }, message);
-}
-
-/** Declares the length of a stream, which S3 requires. Node uses the header; Workers need a FixedLengthStream. */
-function withFixedLength(length: number, body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
-  const host = globalThis as typeof globalThis & {
-    FixedLengthStream?: new (length: number) => TransformStream<Uint8Array, Uint8Array>;
-  };
-  return host.FixedLengthStream ? body.pipeThrough(new host.FixedLengthStream(length)) : body;
 }
 
 function createStorageError(status: number, replyBody: string): PlaneInvalidError | PlaneUnavailableError {

@@ -85,7 +85,14 @@ function toJsonText(label: string, value: unknown): string {
   return text;
 }
 
-/** Parses JSON text that an engine has stored. */
-export function parseJson(text: string): Json {
-  return JSON.parse(text);
+/**
+ * Parses the text of a job that an engine has stored. Text that is not JSON is returned as it is, so that one damaged
+ * job does not keep its queue from being taken; no job handler accepts it.
+ */
+export function parseJobText(text: string): Json {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }

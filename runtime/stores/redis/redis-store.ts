@@ -6,7 +6,7 @@ import {
   checkMs,
   checkName,
   checkSpend,
-  parseJson,
+  parseJobText,
 } from "../../../shared/store/check-commit.ts";
 import {
   mapQueues,
@@ -93,7 +93,7 @@ export async function connectRedisStore(options: RedisStoreOptions): Promise<Sto
     async take(queue, ttl, max) {
       const [until, ...taken] = answers.takeReplySchema.parse(await runScript("take", queue, checkMs("ttl", ttl), max));
       return taken.map(([id, lane, text, tries, failures, token]) => {
-        return { id, queue, lane, body: parseJson(text), tries, failures, until, token };
+        return { id, queue, lane, body: parseJobText(text), tries, failures, until, token };
       });
     },
 
@@ -106,7 +106,7 @@ export async function connectRedisStore(options: RedisStoreOptions): Promise<Sto
     async listDeadJobs(queue, limit = DEFAULT_PAGE_SIZE) {
       const jobs = answers.deadReplySchema.parse(await runScript("dead", queue, limit));
       return jobs.map(([id, lane, text, reason, at]) => {
-        return { id, queue, lane, body: parseJson(text), reason: String(parseJson(reason)), at };
+        return { id, queue, lane, body: parseJobText(text), reason: String(parseJobText(reason)), at };
       });
     },
 

@@ -1,6 +1,6 @@
 import { omitUndefined } from "../../omit-undefined.ts";
 import type { Ms } from "../../time.ts";
-import { type CheckedJob, checkMs, parseJson } from "../check-commit.ts";
+import { type CheckedJob, checkMs, parseJobText } from "../check-commit.ts";
 import {
   type DeadJob,
   type LeasedJob,
@@ -95,7 +95,7 @@ export function createMemoryJobs({ clock, next, remember }: MemoryJobsOptions) {
           const token = String(next());
           Object.assign(job, { token, until, tries: job.tries + 1 });
           const { id, lane, tries, failures } = job;
-          return { id, queue, lane, body: parseJson(job.text), tries, failures, until, token };
+          return { id, queue, lane, body: parseJobText(job.text), tries, failures, until, token };
         });
     },
 
@@ -117,7 +117,7 @@ export function createMemoryJobs({ clock, next, remember }: MemoryJobsOptions) {
     dead: (queue: Queue, limit: number): DeadJob[] =>
       [...queues[queue].dead]
         .slice(0, limit)
-        .map(([id, { lane, text, reason, at }]) => ({ id, queue, lane, body: parseJson(text), reason, at })),
+        .map(([id, { lane, text, reason, at }]) => ({ id, queue, lane, body: parseJobText(text), reason, at })),
 
     replay(queue: Queue, id: string): boolean {
       const { dead } = queues[queue];

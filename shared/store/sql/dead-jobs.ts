@@ -1,6 +1,6 @@
 import { omitUndefined } from "../../omit-undefined.ts";
 import type { Ms } from "../../time.ts";
-import { parseJson } from "../check-commit.ts";
+import { parseJobText } from "../check-commit.ts";
 import { type DeadJob, mapQueues, type Queue, type QueueStats } from "../job-operations.ts";
 import type { StoreStats } from "../port.ts";
 import { getNumberColumn, getTextColumn, type SqlDriver } from "./driver.ts";
@@ -35,8 +35,8 @@ export function createSqlDeadJobs({ driver, clock, jobs }: SqlDeadJobsOptions) {
         id: getTextColumn(row, "id"),
         queue,
         lane: getTextColumn(row, "lane"),
-        body: parseJson(getTextColumn(row, "body")),
-        reason: String(parseJson(getTextColumn(row, "reason"))),
+        body: parseJobText(getTextColumn(row, "body")),
+        reason: String(parseJobText(getTextColumn(row, "reason"))),
         at: getNumberColumn(row, "at"),
       }));
     },

@@ -1,5 +1,5 @@
 import type { Ms } from "../../time.ts";
-import { type CheckedJob, parseJson } from "../check-commit.ts";
+import { type CheckedJob, parseJobText } from "../check-commit.ts";
 import type { LeasedJob, Queue, Settlement } from "../job-operations.ts";
 import { getNumberColumn, getTextColumn, type SqlDriver } from "./driver.ts";
 
@@ -83,7 +83,7 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
         return driver.exec(sql, token, seq).map((row): LeasedJob => {
           const lane = getTextColumn(row, "lane");
           driver.exec("UPDATE lane SET due = ? WHERE queue = ? AND lane = ?", until, queue, lane);
-          const body = parseJson(getTextColumn(row, "body"));
+          const body = parseJobText(getTextColumn(row, "body"));
           const [tries, failures] = [getNumberColumn(row, "tries"), getNumberColumn(row, "failures")];
           return { id: getTextColumn(row, "id"), queue, lane, body, tries, failures, until, token };
         });

@@ -12,6 +12,7 @@ import type { Revision } from "../../store/port.ts";
 import { readAllRows } from "../../store/scan-set.ts";
 import { isOpenItem } from "../../task/diff.ts";
 import type { KeptItem } from "../../task/snapshot.ts";
+import { parseTaskKey, type TaskKey } from "../../task-key.ts";
 import type { CallContext } from "../context/call-context.ts";
 import { chooseClient } from "../context/choose-client.ts";
 import { readHiddenTasks } from "../plan-runs/hidden-tasks.ts";
@@ -29,8 +30,6 @@ export interface Task {
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-/** Matches a key in upper case. Identifiers are not only ASCII: Plane's page accepts `ÖKO`, its API also `A_B`. */
-const KEY = /^([\p{L}\p{N}_]{1,12})-([1-9]\d{0,9})$/u;
 
 type FindDeps = Pick<ObserveDeps, "store"> & { settings: { plane?: { url: string; workspace: string } } };
 
@@ -40,7 +39,7 @@ type FindDeps = Pick<ObserveDeps, "store"> & { settings: { plane?: { url: string
  */
 export async function findTask(context: CallContext, reference: string): Promise<Task> {
   const name = reference.trim();
-  const key = KEY.exec(name.toUpperCase());
+  const key = parseTaskKey(name);
   if (!key && !UUID.test(name))
     throw new GroundcrewError(
       "bad_request",
@@ -48,10 +47,10 @@ export async function findTask(context: CallContext, reference: string): Promise
       { refusal: { name: "invalidKey", values: { key: name.slice(0, 60) } } },
     );
   const { deps } = context;
-  const id = key ? await findTaskId(deps, key[1] ?? "", Number(key[2])) : name.toLowerCase();
+  const id = key ? await findTaskId(deps, key) : name.toLowerCase();
   const existing = id === undefined ? undefined : await findKeptTask(deps, id);
   if (existing) return requirePresent(existing);
-  const readId = key ? await readByKey(context, name.toUpperCase()) : undefined;
+  const readId = key ? await readByKey(context, key.key) : undefined;
   const found = readId === undefined ? undefined : await findKeptTask(deps, readId);
   if (!found) throw createTaskNotFoundError(name);
   return requirePresent(found);
@@ -109,12 +108,12 @@ export async function findProject(deps: FindDeps, reference: string): Promise<Ke
   );
 }
 
-async function findTaskId(deps: FindDeps, identifier: string, sequence: number): Promise<string | undefined> {
+async function findTaskId(deps: FindDeps, { identifier, number }: TaskKey): Promise<string | undefined> {
   const project = (await readAllRows<KeptProject>(deps, observedSets.projects)).find(
     ({ value }) => value.identifier.toUpperCase() === identifier,
   );
   if (!project) return undefined;
-  const page = await deps.store.scan<KeptItem>(observedSets.numbered(project.value.id, sequence), undefined, 1);
+  const page = await deps.store.scan<KeptItem>(observedSets.numbered(project.value.id, number), undefined, 1);
   return page.rows[0]?.value.snapshot.id;
 }
 

@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from "prom-client";
-import type { Ms } from "../shared/time.ts";
-import { findNewestBackup } from "./backup/newest-backup.ts";
+import type { Ms } from "../../shared/time.ts";
+import { findNewestBackup } from "../backup/newest-backup.ts";
 import { clearMetric } from "./clear-metric.ts";
 
 interface BackupGaugesOptions {
@@ -15,12 +15,12 @@ export function createBackupGauges({ folder, clock, registry }: BackupGaugesOpti
   const registers = [registry];
   const age = new Gauge({
     name: "groundcrew_backup_age_seconds",
-    help: "Age of the newest backup in BACKUP_FOLDER; +Inf when there is none or the folder cannot be read.",
+    help: "Age of the newest backup in `BACKUP_FOLDER`; `+Inf` when there is none or the folder cannot be read; absent without `BACKUP_FOLDER`.",
     registers,
   });
   const size = new Gauge({
     name: "groundcrew_backup_size_bytes",
-    help: "Size of the newest backup in BACKUP_FOLDER.",
+    help: "Size of the newest backup in `BACKUP_FOLDER`.",
     registers,
   });
 
