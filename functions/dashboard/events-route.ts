@@ -1,13 +1,11 @@
 import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/app/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
+import { STREAM_HEADERS } from "../../shared/http/stream-headers.ts";
 import { createEventStreams } from "./event-streams.ts";
 
 /** Server-sent events that signal a change with a revision; the page then fetches what it shows. */
 export const eventsRoute: Route = { path: "/api/events", access: "page", app };
-
-/** X-Accel-Buffering keeps proxies from buffering the events. */
-const STREAM_HEADERS = { "Content-Type": "text/event-stream", "X-Accel-Buffering": "no" };
 
 function app(deps: Pick<Deps, "store" | "storeHealth" | "clock" | "wait" | "stopping">): Hono {
   const streams = createEventStreams(deps);

@@ -1,5 +1,6 @@
 import type { JobHandler } from "../../shared/app/deps.ts";
 import { outboxBodySchema, upgradeOutboxBody } from "../../shared/jobs/outbox-jobs.ts";
+import { parseJobBody } from "../../shared/jobs/parse-job-body.ts";
 import type { LeasedJob, Settlement } from "../../shared/store/job-operations.ts";
 import type { ActionBody } from "../../shared/task/rule-set.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
@@ -43,9 +44,7 @@ export function createOutboxHandler(options: OutboxOptions = {}) {
     concurrency: 8,
     async handle(deps: OutboxDeps, job: LeasedJob): Promise<Settlement> {
       const startedAt = deps.clock();
-      const parsed = outboxBodySchema.safeParse(upgradeOutboxBody(job));
-      if (!parsed.success) return { dead: "the job's body is not one that this version knows" };
-      const body = parsed.data;
+      const body = parseJobBody(job, outboxBodySchema, upgradeOutboxBody);
       if (!deps.telegram) {
         deps.log.warn("telegram is not set up, its messages wait", { job: job.id });
         return { retryAt: (await deps.store.now()) + NOT_CONFIGURED_RETRY };

@@ -12,6 +12,7 @@ import {
 } from "../../shared/tickets/exchange.ts";
 import { observeSessions } from "../../shared/tickets/observe-sessions.ts";
 import { placeTickets } from "../../shared/tickets/place-tickets.ts";
+import { requireOwnName } from "../../shared/tickets/runner-folder.ts";
 import { recordRunner } from "../../shared/tickets/runner-record.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
 
@@ -30,6 +31,7 @@ function app(deps: Deps): Hono {
   const readBody = createBodyReader(EXCHANGE_LIMIT_BYTES);
 
   async function exchange(request: ExchangeRequest, correlation: string): Promise<ExchangeAnswer> {
+    await requireOwnName(deps, request);
     await recordRunner(deps, request);
     await observeSessions(deps, request, correlation);
     // A runner that does not say what it knows gets the changes from now on.

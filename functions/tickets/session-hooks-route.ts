@@ -46,12 +46,16 @@ function app(deps: Deps): Hono {
   }
 
   /** Waits until a person has answered; undefined when the dialog in the terminal has to decide. */
-  async function waitForAnswer(c: Context, key: string, question: string): Promise<object | undefined> {
+  async function waitForAnswer(
+    c: Context,
+    key: string,
+    question: string,
+  ): Promise<Parameters<typeof toPermissionDecision>[1] | undefined> {
     const correlation = c.get("correlation");
     for (let waited = 0; waited < PERMISSION_WAIT_MS; waited += ANSWER_INTERVAL) {
       const taken = await takeAnswer(deps, key, question, correlation);
       if (taken === "closed") return undefined;
-      if (taken !== "open") return toPermissionDecision(taken);
+      if (taken !== "open") return taken;
       if (deps.stopping.aborted || c.req.raw.signal.aborted) break;
       await deps.wait(ANSWER_INTERVAL, deps.stopping);
     }
@@ -66,7 +70,7 @@ function app(deps: Deps): Hono {
     if (answer === undefined) return c.body(null, 204);
     if ("json" in answer) return c.json(answer.json);
     const decision = await waitForAnswer(c, ticket.key, answer.wait);
-    return decision ? c.json(decision) : c.body(null, 204);
+    return decision ? c.json(toPermissionDecision(hook, decision)) : c.body(null, 204);
   });
 }
 

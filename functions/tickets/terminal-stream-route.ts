@@ -3,15 +3,13 @@ import type { Deps, Route } from "../../shared/app/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createPageSessions } from "../../shared/http/page-sessions.ts";
 import { createSessionCookie } from "../../shared/http/session-cookie.ts";
+import { STREAM_HEADERS } from "../../shared/http/stream-headers.ts";
 import { getTicket } from "../../shared/tickets/change-ticket.ts";
 import { createTerminalStreams } from "./terminal-streams.ts";
 import { readTicketKey } from "./ticket-input.ts";
 
 /** Server-sent events with the pictures of a session's terminal. While one is open, the runner sends pictures. */
 export const terminalStreamRoute: Route = { path: "/api/terminals", access: "page", app };
-
-/** X-Accel-Buffering keeps proxies from buffering the events. */
-const STREAM_HEADERS = { "Content-Type": "text/event-stream", "X-Accel-Buffering": "no" };
 
 function app(deps: Deps): Hono {
   const streams = createTerminalStreams(deps);

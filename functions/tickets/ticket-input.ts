@@ -2,19 +2,17 @@ import type { Context } from "hono";
 import type { z } from "zod";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createBodyReader } from "../../shared/http/body-reader.ts";
+import { parseJsonBody } from "../../shared/http/json-body.ts";
 import { PlaneError } from "../../shared/plane/errors.ts";
 import { toPlaneRefusal } from "../../shared/refusals/render-refusal.ts";
-import { ticketKeySchema } from "../../shared/tickets/exchange.ts";
+import { requireTicketKey } from "../../shared/tickets/require-ticket-key.ts";
 
 /** Limit of a request's body in bytes: 256 KB, enough for a long description. */
 const BODY_LIMIT_BYTES = 256 * 1024;
 
-/** Reads the key of a ticket from the path, in upper case. */
+/** Reads the key of a ticket from the path. */
 export function readTicketKey(c: Context): string {
-  const text = c.req.param("ticket") ?? "";
-  const parsed = ticketKeySchema.safeParse(text.toUpperCase());
-  if (parsed.success) return parsed.data;
-  throw new GroundcrewError("bad_request", `"${text.slice(0, 40)}" is not the key of a ticket, such as ONB-12.`);
+  return requireTicketKey(c.req.param("ticket") ?? "").key;
 }
 
 /** Who made a request. People share ADMIN_TOKEN and the page, so these name the way it came. */
@@ -23,14 +21,15 @@ export function getRequester(c: Context): string {
 }
 
 /**
- * Creates a reader of JSON bodies; an empty one counts as `{}`. Throws `bad_request` with the field that is wrong.
+ * Creates a reader of JSON bodies; an empty one counts as `{}`. Throws `unsupported_type` without JSON's Content-Type, and
+ * `bad_request` with the field that is wrong.
  * @param limit of a body in bytes
  */
 export function createJsonReader(limit = BODY_LIMIT_BYTES) {
   const readBody = createBodyReader(limit);
   return async <T>(c: Context, schema: z.ZodType<T>): Promise<T> => {
-    const text = new TextDecoder().decode(await readBody(c.req.raw, { source: c.get("client") }));
-    const parsed = schema.safeParse(parseJson(text));
+    const bytes = await readBody(c.req.raw, { source: c.get("client") });
+    const parsed = schema.safeParse(parseJsonBody(bytes, c.req.header("content-type")));
     if (parsed.success) return parsed.data;
     const [issue] = parsed.error.issues;
     const where = issue?.path.map(String).join(".");
@@ -48,14 +47,5 @@ export async function reportPlaneErrors<T>(result: Promise<T>): Promise<T> {
       cause: thrown,
       refusal: toPlaneRefusal(thrown),
     });
-  }
-}
-
-function parseJson(text: string): unknown {
-  if (text.trim() === "") return {};
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new GroundcrewError("bad_request", "The body is not JSON.");
   }
 }

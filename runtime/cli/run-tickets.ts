@@ -18,9 +18,10 @@ export async function runTicketCommand(
     if (help) return formatForTerminal(renderTicketsHelp());
     throw createUsageError(`The command is missing: groundcrew tickets <${specs.map(({ name }) => name).join("|")}>`);
   }
-  const spec = getToolSpec(specs, command);
-  if (help) return formatForTerminal(renderToolHelp({ ...spec, name: `tickets ${spec.name}` }));
-  const { method, path, body } = toTicketRequest(spec.name, await parseCliInput(spec, args, readStdin));
+  const { name, ...spec } = getToolSpec(specs, command, "command");
+  const named = { ...spec, name: `groundcrew tickets ${name}` };
+  if (help) return formatForTerminal(renderToolHelp({ ...spec, name: `tickets ${name}` }));
+  const { method, path, body } = toTicketRequest(name, await parseCliInput(named, args, readStdin));
   const client = createApiClient(env["GROUNDCREW_URL"], await readAdminToken(env));
   const answer = await client.callRoute(path, method, method === "POST" ? body : undefined);
   return json ? formatJsonLine(answer) : formatAnswer(answer);

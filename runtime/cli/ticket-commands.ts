@@ -100,6 +100,8 @@ const TICKET_COMMANDS: Record<string, { request: TicketRequest; spec: Omit<ToolS
         createField("project_id", "Plane's id of the project"),
         createField("title", "its title"),
         createField("description", "its text; - reads standard input", { required: false }),
+        createField("trigger_type", "is accepted, and is always test", { required: false }),
+        createField("created_at", "when it was created, ISO 8601", { required: false }),
       ],
     },
   },

@@ -65,10 +65,15 @@ export function buildLaunch(options: LaunchOptions): Launch {
   };
 }
 
-/** The conversation that a session has begun. Claude refuses to resume one of which nothing was stored. */
+/** The conversation that a session has begun: its id and its stored entries. Undefined before SessionStart. */
+export function findTranscript({ sessionStart }: Pick<SessionPaths, "sessionStart">) {
+  return sessionStartSchema.safeParse(readSessionJson(sessionStart, MAX_SESSION_START_BYTES)).data;
+}
+
+/** The conversation that can be continued. Claude refuses to resume one of which nothing was stored. */
 export function findConversation(paths: SessionPaths): string | undefined {
-  const parsed = sessionStartSchema.safeParse(readSessionJson(paths.sessionStart, MAX_SESSION_START_BYTES));
-  return parsed.success && existsSync(parsed.data.transcript_path) ? parsed.data.session_id : undefined;
+  const transcript = findTranscript(paths);
+  return transcript && existsSync(transcript.transcript_path) ? transcript.session_id : undefined;
 }
 
 /** Finds an executable by its path or its name on the PATH; undefined when there is none. */

@@ -11,7 +11,7 @@ import type { SessionReport } from "./observe-session.ts";
 import { planActions, type RunnerAction } from "./plan-actions.ts";
 import { removeSession } from "./remove-session.ts";
 import type { RunnerContext } from "./runner-context.ts";
-import { sendInputs } from "./send-inputs.ts";
+import { hasWaitingInput, sendInputs } from "./send-inputs.ts";
 import { adoptSession, startSession } from "./start-session.ts";
 import { createTicketTasks } from "./ticket-tasks.ts";
 import { createTerminalWatch } from "./watch-terminals.ts";
@@ -35,7 +35,7 @@ const OLDER_ANSWERS_MS: Ms = MINUTE;
 export async function runRunner(
   context: RunnerContext,
   { exchange, sendFrame }: ExchangeClient & FrameClient,
-  { instance, signal }: { instance: string; signal: AbortSignal },
+  { instance, folderId, signal }: { instance: string; folderId: string; signal: AbortSignal },
 ): Promise<void> {
   const { settings, records, clock, log, tmux } = context;
   const tasks = createTicketTasks(log);
@@ -44,7 +44,7 @@ export async function runRunner(
   let seen = "";
   let acceptedAt = clock();
   let wanted: string[] = [];
-  /** An action of the newest answer has to wait for a task of its ticket. */
+  /** An action of the newest answer has to wait for a task of its ticket, or for the start of its session. */
   let isDelayed = false;
   let sent = { at: clock(), news: "", details: "" };
   let interruption = new AbortController();
@@ -80,7 +80,13 @@ export async function runRunner(
     const live = sessions.flatMap(({ ticket, state }) => (state === "ended" ? [] : [ticket]));
     const isPending = isDelayed || wanted.some((ticket) => !live.includes(ticket));
     return {
-      ...{ runner: settings.runner, instance, version: VERSION, repositories: [...settings.repositories.keys()] },
+      ...{
+        runner: settings.runner,
+        instance,
+        folder: folderId,
+        version: VERSION,
+        repositories: [...settings.repositories.keys()],
+      },
       ...{ seen, wait_ms: isPending ? PENDING_WAIT_MS : IDLE_WAIT_MS, sessions },
       watched: live.filter(terminals.isWatched),
     };
@@ -115,7 +121,7 @@ export async function runRunner(
     isDelayed = false;
     for (const action of planActions(input)) {
       const ticket = action.kind === "end_orphan" ? action.name.slice(settings.prefix.length) : action.ticket;
-      isDelayed ||= tasks.isBusy(ticket);
+      isDelayed ||= tasks.isBusy(ticket) || (action.kind === "send" && hasWaitingInput(context, action.desired));
       if (action.kind === "acknowledge") acknowledgeEnd(ticket);
       else tasks.run(ticket, () => perform(action));
     }
@@ -159,8 +165,8 @@ export async function runRunner(
 /** A text that differs when something has happened that Groundcrew should know at once. */
 function formatNews(reports: readonly SessionReport[]): string {
   return JSON.stringify(
-    reports.map(({ ticket, run, state, exit, completion, attention, applied, started_at, screen }) => [
-      ...[ticket, run, state, started_at, exit, completion, attention, applied, screen !== ""],
+    reports.map(({ ticket, run, state, exit, completion, attention, interruption, applied, started_at, screen }) => [
+      ...[ticket, run, state, started_at, exit, completion, attention, interruption, applied, screen !== ""],
     ]),
   );
 }

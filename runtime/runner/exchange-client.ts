@@ -1,3 +1,5 @@
+import { z } from "zod";
+import { cleanText } from "../../shared/clean-text.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
 import {
@@ -32,6 +34,9 @@ const REFUSED_RETRY_MS: Ms = MINUTE;
 const SHORT_SCREEN_LENGTH = 1_000;
 const FEW_COMMITS = 5;
 
+const refusalSchema = z.object({ error: z.object({ message: z.string() }) });
+const MAX_REASON_LENGTH = 500;
+
 export type ExchangeClient = ReturnType<typeof createExchangeClient>;
 
 /** Creates a client of Groundcrew's route for runners. Its method never rejects. */
@@ -49,12 +54,9 @@ export function createExchangeClient({ groundcrewUrl, token, log, fetch: send = 
       signal: AbortSignal.any([timeout, interruption]),
     });
     if (!response.ok) {
-      await response.body?.cancel();
       const isRefused = response.status === 401 || response.status === 403;
-      return fail(
-        isRefused ? "RUNNER_TOKEN is refused" : `Groundcrew answered ${response.status}`,
-        isRefused ? REFUSED_RETRY_MS : getRetryAfter(response),
-      );
+      const reason = isRefused ? "RUNNER_TOKEN is refused" : await describeAnswer(response);
+      return fail(reason, isRefused ? REFUSED_RETRY_MS : getRetryAfter(response));
     }
     const answer = exchangeAnswerSchema.parse(await response.json());
     if (failures > 0) log.info("Groundcrew answers again", { failures });
@@ -94,6 +96,17 @@ export function formatRequest(request: ExchangeRequest): string {
     ...(completion === undefined ? {} : { completion }),
   }));
   return JSON.stringify({ ...request, sessions });
+}
+
+/** The reason of a refusal, such as a name that another runner has; of other answers only the status. */
+async function describeAnswer(response: Response): Promise<string> {
+  const status = `Groundcrew answered ${response.status}`;
+  if (response.status !== 409) {
+    await response.body?.cancel();
+    return status;
+  }
+  const refusal = refusalSchema.safeParse(await response.json().catch(() => undefined));
+  return refusal.success ? `${status}: ${cleanText(refusal.data.error.message, MAX_REASON_LENGTH)}` : status;
 }
 
 function getRetryAfter(response: Response): Ms {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { cleanText } from "../../shared/clean-text.ts";
 import { type ExchangeRequest, MAX_SUMMARY_LENGTH } from "../../shared/tickets/exchange.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
+import { findInterruption } from "./find-interruption.ts";
 import { readSessionFile, readSessionJson, type SessionFile } from "./read-session-file.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import type { SessionDetails, SessionRecord } from "./session-record.ts";
@@ -41,6 +42,7 @@ export async function readDetails(
   const isLive = pane !== undefined && !pane.isDead;
   const completion = readCompletion(context, record, isLive ? COMPLETION_SETTLE_MS : 0) ?? record.details.completion;
   const attention = isLive ? findAttention(context, record, screen) : undefined;
+  const interruption = isLive ? findInterruption(folders.getPaths(record.ticket)) : undefined;
   const lastOutputAt = pane
     ? new Date(Math.min(pane.lastOutputAt, clock())).toISOString()
     : record.details.last_output_at;
@@ -50,6 +52,7 @@ export async function readDetails(
     screen,
     ...(lastOutputAt === undefined ? {} : { last_output_at: lastOutputAt }),
     ...(attention === undefined ? {} : { attention }),
+    ...(interruption === undefined ? {} : { interruption }),
     ...(completion === undefined ? {} : { completion }),
   };
 }

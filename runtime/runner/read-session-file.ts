@@ -7,10 +7,11 @@ export interface SessionFile {
 }
 
 /**
- * Reads a file that the session's program may have written, at most `limit` bytes of it. Undefined unless it is a
- * regular file of this user: no link, no pipe (opening one would wait for a writer), no device, no file of others.
+ * Reads a file that the session's program may have written, at most `limit` bytes from its start or its end. Undefined
+ * unless it is a regular file of this user: no link, no pipe (opening one would wait for a writer), no device, no file of
+ * others.
  */
-export function readSessionFile(path: string, limit: number): SessionFile | undefined {
+export function readSessionFile(path: string, limit: number, from: "start" | "end" = "start"): SessionFile | undefined {
   let file: number;
   try {
     file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -21,9 +22,10 @@ export function readSessionFile(path: string, limit: number): SessionFile | unde
     const stats = fstatSync(file);
     if (!stats.isFile() || stats.uid !== process.getuid?.()) return undefined;
     const buffer = Buffer.alloc(Math.min(limit, stats.size));
+    const offset = from === "end" ? stats.size - buffer.length : 0;
     let size = 0;
     while (size < buffer.length) {
-      const count = readSync(file, buffer, size, buffer.length - size, size);
+      const count = readSync(file, buffer, size, buffer.length - size, offset + size);
       if (count === 0) break;
       size += count;
     }

@@ -1,4 +1,5 @@
 import { wait } from "../../shared/wait.ts";
+import { hasBegun } from "./observe-session.ts";
 import type { DesiredSession } from "./plan-actions.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import { ENTER_DELAY_MS, type Pane } from "./tmux.ts";
@@ -11,20 +12,32 @@ const KEY_NAMES = /^(?:[!-~]|Enter|Escape|Up|Down|Left|Right|Tab|BTab|Space|BSpa
 /** Limit of an input in UTF-16 units: 10,000, some pages of text. */
 const MAX_INPUT_LENGTH = 10_000;
 
-/** Sends what has not reached the session yet, in order. tmux keeps what it has received, so nothing is sent twice. */
+/**
+ * Sends what has not reached the session yet, in order. tmux keeps what it has received, so nothing is sent twice. Texts
+ * wait until Claude has begun: before, they would be typed into a dialog, which only keys are meant for.
+ */
 export async function sendInputs(context: RunnerContext, desired: DesiredSession, pane: Pane): Promise<void> {
   const { tmux, records } = context;
   if (await tmux.isEnterMissing(pane.name)) await tmux.pressEnter(pane.name);
   const applied = [...new Set([...(records.get(desired.ticket)?.applied ?? []), ...pane.applied])];
   let isFirst = true;
   for (const input of desired.inputs) {
-    if (applied.includes(input.id)) continue;
+    if (applied.includes(input.id) || !canSend(context, desired.ticket, input)) continue;
     // Keys that arrive together are read as one text: an Enter would not submit, and Escape would change the next key.
     if (!isFirst) await wait(ENTER_DELAY_MS);
     isFirst = false;
     applied.push(input.id);
     await sendInput(context, pane.name, input, applied.slice(-200));
   }
+}
+
+/** Whether a desired session has an input that waits for its start. */
+export function hasWaitingInput(context: RunnerContext, { ticket, inputs }: DesiredSession): boolean {
+  return inputs.some((input) => !canSend(context, ticket, input));
+}
+
+function canSend(context: RunnerContext, ticket: string, { kind }: Input): boolean {
+  return kind !== "text" || hasBegun(context, ticket);
 }
 
 async function sendInput({ tmux }: RunnerContext, name: string, input: Input, applied: readonly string[]) {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ticketKeySchema } from "../../shared/tickets/exchange.ts";
+import { taskKeySchema } from "../../shared/task-key.ts";
 import { readSessionJson } from "./read-session-file.ts";
 import { type SessionRecord, sessionRecordSchema } from "./session-record.ts";
 
@@ -40,7 +40,7 @@ export function createSessionFolders(root: string) {
 
   /** The paths of a ticket. The key is parsed before, so it contains no separators. */
   function getPaths(ticket: string): SessionPaths {
-    const folder = join(sessions, ticketKeySchema.parse(ticket));
+    const folder = join(sessions, taskKeySchema.parse(ticket));
     return {
       folder,
       record: join(folder, "record.json"),
@@ -60,7 +60,7 @@ export function createSessionFolders(root: string) {
     /** Reads every record; a folder without a valid one, such as a link, is left alone. */
     readRecords(): SessionRecord[] {
       return readdirSync(sessions, { withFileTypes: true }).flatMap((entry) => {
-        if (!entry.isDirectory() || !ticketKeySchema.safeParse(entry.name).success) return [];
+        if (!entry.isDirectory() || !taskKeySchema.safeParse(entry.name).success) return [];
         const parsed = sessionRecordSchema.safeParse(readSessionJson(getPaths(entry.name).record, MAX_RECORD_BYTES));
         return parsed.success && parsed.data.ticket === entry.name ? [parsed.data] : [];
       });

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { exchangeRequestSchema, ticketKeySchema } from "../../shared/tickets/exchange.ts";
+import { taskKeySchema } from "../../shared/task-key.ts";
+import { exchangeRequestSchema } from "../../shared/tickets/exchange.ts";
 
 const observedShape = exchangeRequestSchema.shape.sessions.element.shape;
 
@@ -15,6 +16,7 @@ export const sessionDetailsSchema = z.object({
   cost_usd: observedShape.cost_usd,
   tokens: observedShape.tokens,
   completion: observedShape.completion,
+  interruption: observedShape.interruption,
 });
 export type SessionDetails = z.infer<typeof sessionDetailsSchema>;
 
@@ -29,7 +31,7 @@ export const NO_DETAILS: SessionDetails = { screen: "", commits: [], dirty: fals
  * gone. `launched`: tmux had it. `ended`: it has ended and `exit` says how.
  */
 export const sessionRecordSchema = z.object({
-  ticket: ticketKeySchema,
+  ticket: taskKeySchema,
   run: z.int().min(1),
   session_id: z.uuid(),
   project: z.string(),

@@ -7,6 +7,7 @@ import { checkClaude, requirePrograms } from "./check-programs.ts";
 import { installCompleteCommand } from "./complete-command.ts";
 import { runRunner } from "./create-runner.ts";
 import { createExchangeClient } from "./exchange-client.ts";
+import { getFolderId } from "./folder-id.ts";
 import { createFrameClient } from "./frame-client.ts";
 import { createGit } from "./git.ts";
 import { createGitStateReader } from "./git-state.ts";
@@ -54,7 +55,7 @@ export async function startRunner(settings: RunnerSettings, { env, log, signal }
       groundcrew: settings.groundcrewUrl,
     });
     const clients = { ...createExchangeClient({ ...settings, log }), ...createFrameClient(settings) };
-    await runRunner(context, clients, { instance, signal });
+    await runRunner(context, clients, { instance, folderId: getFolderId(settings.folder), signal });
   } finally {
     unlock();
   }

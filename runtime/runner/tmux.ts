@@ -54,6 +54,9 @@ const PANE_FORMAT = [
   "#{session_name}",
 ].join(" ");
 
+/** tmux's line about a pane whose program has ended: at the bottom, below empty lines that push the first one out. */
+const DEAD_PANE_LINE = /\s*\n(Pane is dead \([^)\n]*\))$/;
+
 const NO_SESSIONS =
   /no server running|no current target|error connecting to .*\((?:No such file or directory|Connection refused)\)/;
 
@@ -90,7 +93,8 @@ export function createTmux({ folder, env }: { folder: string; env: Record<string
     async captureScreen(name: string): Promise<string | undefined> {
       const result = await call(["capture-pane", "-p", "-t", `=${name}:`, "-S", "-40"]);
       if (result.status !== 0) return undefined;
-      const lines = removeInvisible(result.stdout).trimEnd().split("\n").slice(-ROWS);
+      const shown = removeInvisible(result.stdout).trimEnd().replace(DEAD_PANE_LINE, "\n$1");
+      const lines = shown.split("\n").slice(-ROWS);
       const text = lines.map((line) => line.trimEnd()).join("\n");
       return text.slice(-MAX_SCREEN_LENGTH).toWellFormed();
     },

@@ -1,5 +1,6 @@
-import { lstatSync, realpathSync } from "node:fs";
+import { existsSync, lstatSync, realpathSync } from "node:fs";
 import { join } from "node:path";
+import { createOrderedRunner } from "../../shared/run-in-order.ts";
 import { SECOND } from "../../shared/time.ts";
 import { wait } from "../../shared/wait.ts";
 import type { Git } from "./git.ts";
@@ -30,6 +31,19 @@ export type Worktrees = ReturnType<typeof createWorktrees>;
 export function createWorktrees(root: string, git: Git) {
   makePrivateFolder(join(root, "worktrees"));
   const folder = realpathSync(join(root, "worktrees"));
+  const orders = new Map<string, ReturnType<typeof createOrderedRunner>>();
+
+  /**
+   * Runs a change of a repository's worktrees and branches after the earlier ones: git reads and locks files of all
+   * worktrees of a repository, and fails when it meets one that another command creates or removes at the same time.
+   */
+  function runInOrder<T>(repository: string, change: () => Promise<T>): Promise<T> {
+    // One that does not exist is refused by git, with its reason.
+    const key = existsSync(repository) ? realpathSync(repository) : repository;
+    const run = orders.get(key) ?? createOrderedRunner();
+    orders.set(key, run);
+    return run(change);
+  }
 
   /** The ticket's key is parsed before, so it contains no separators. Throws when a link or file is in the place. */
   function getPath(ticket: string): string {
@@ -63,24 +77,31 @@ export function createWorktrees(root: string, git: Git) {
     return git.read(repository, ["rev-parse", "--verify", "HEAD"]);
   }
 
+  async function create(repository: string, ticket: string): Promise<Worktree & { isNew: boolean }> {
+    const path = getPath(ticket);
+    const branch = getTicketBranch(ticket);
+    await git.read(repository, ["check-ref-format", "--branch", branch]);
+    const main = await findMain(repository);
+    await git.read(repository, ["worktree", "prune"]);
+    if ((await findEntry(repository, path))?.isUnfinished) await removeUnfinished(repository, path);
+    const entry = await findEntry(repository, path);
+    if (entry) return { repository, path, branch, main, isNew: false };
+    const exists =
+      (await git.call(repository, ["show-ref", "--verify", "--quiet", `refs/heads/${branch}`])).status === 0;
+    const source = exists ? [path, branch] : ["--no-track", "-b", branch, path, main];
+    await git.read(repository, ["worktree", "add", ...source]);
+    return { repository, path, branch, main, isNew: true };
+  }
+
+  async function remove({ repository, branch, main }: Worktree, path: string): Promise<void> {
+    if (await findEntry(repository, path)) await git.read(repository, ["worktree", "remove", "--force", path]);
+    if (await isMerged(repository, branch, main)) await git.call(repository, ["branch", "-D", "--", branch]);
+  }
+
   return {
     getPath,
     /** Creates the worktree and branch of a ticket; one that exists is used again. Throws when git refuses. */
-    async prepare(repository: string, ticket: string): Promise<Worktree & { isNew: boolean }> {
-      const path = getPath(ticket);
-      const branch = getTicketBranch(ticket);
-      await git.read(repository, ["check-ref-format", "--branch", branch]);
-      const main = await findMain(repository);
-      await git.read(repository, ["worktree", "prune"]);
-      if ((await findEntry(repository, path))?.isUnfinished) await removeUnfinished(repository, path);
-      const entry = await findEntry(repository, path);
-      if (entry) return { repository, path, branch, main, isNew: false };
-      const exists =
-        (await git.call(repository, ["show-ref", "--verify", "--quiet", `refs/heads/${branch}`])).status === 0;
-      const source = exists ? [path, branch] : ["--no-track", "-b", branch, path, main];
-      await git.read(repository, ["worktree", "add", ...source]);
-      return { repository, path, branch, main, isNew: true };
-    },
+    prepare: (repository: string, ticket: string) => runInOrder(repository, () => create(repository, ticket)),
     /** Says why a worktree must be kept: changes that are not committed, or commits that are not merged. */
     async findReasonToKeep({ repository, branch, main }: Worktree, ticket: string): Promise<string | undefined> {
       const path = getPath(ticket);
@@ -89,10 +110,9 @@ export function createWorktrees(root: string, git: Git) {
       return (await isMerged(repository, branch, main)) ? undefined : `its branch is not merged into ${main}`;
     },
     /** Removes a worktree with everything in it, and its branch when that is merged. */
-    async remove({ repository, branch, main }: Worktree, ticket: string): Promise<void> {
+    async remove(worktree: Worktree, ticket: string): Promise<void> {
       const path = getPath(ticket);
-      if (await findEntry(repository, path)) await git.read(repository, ["worktree", "remove", "--force", path]);
-      if (await isMerged(repository, branch, main)) await git.call(repository, ["branch", "-D", "--", branch]);
+      return runInOrder(worktree.repository, () => remove(worktree, path));
     },
   };
 

@@ -7,6 +7,7 @@ import {
   type TicketEvent,
   type TicketOutcome,
 } from "./ticket-event.ts";
+import { hasFailedStep } from "./ticket-wait.ts";
 
 type DecisionKind = "approved" | "rejected" | "reread" | "cancelled" | "closed_in_plane" | "removal_requested";
 type DecisionEvent = Extract<TicketEvent, { kind: DecisionKind }>;
@@ -73,16 +74,18 @@ function compareContent(
 function cancel(ticket: Ticket, event: Extract<TicketEvent, { kind: "cancelled" }>): TicketOutcome {
   const { at, by } = event;
   if (ticket.state === "cancelled") return { ticket };
-  if (isFinal(ticket.state) || ticket.state === "updating")
+  // A result that cannot be written, such as that of a removed work item, can be given up.
+  if (isFinal(ticket.state) || (ticket.state === "updating" && !hasFailedStep(ticket)))
     return refuse("conflict", `${ticket.key} is ${ticket.state} and can no longer be cancelled.`);
   const cancelled: Ticket = { ...ticket, state: "cancelled", reason: "cancelled", detail: "", closedBy: by };
   return refuseClosedQuestion(ticket, event) ?? { ticket: endRun(cancelled, at), step: { by } };
 }
 
-/** A result that waits for its update stays: a person may still want it in Plane. */
+/** A result that waits for its update stays: a person may still want it in Plane. What else was asked for does not. */
 function close(ticket: Ticket, at: number, text: string): TicketOutcome {
+  const { next, closedBy: _closedBy, ...rest } = ticket;
+  if (ticket.state === "completed" && next) return { ticket: rest };
   if (ticket.state !== "pending" && !isActive(ticket)) return { ticket };
-  const { next: _next, closedBy: _closedBy, ...rest } = ticket;
   return {
     ticket: endRun({ ...rest, state: "cancelled", reason: "closed_in_plane", detail: text }, at),
     step: {},

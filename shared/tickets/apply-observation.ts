@@ -1,6 +1,6 @@
 import { MINUTE, type Ms, SECOND } from "../time.ts";
-import { addInput, closeTicketQuestions, toInput, waitAfterEnd } from "./session-changes.ts";
-import type { Ticket } from "./ticket.ts";
+import { askQuestion, closeTicketQuestions, typeAnswer, waitAfterEnd } from "./session-changes.ts";
+import type { Ticket, TicketQuestion } from "./ticket.ts";
 import { endRun, type SessionFacts, type TicketEvent, type TicketOutcome } from "./ticket-event.ts";
 
 /** Delay before a start is tried again: 10 s, doubled after each failure. */
@@ -15,6 +15,10 @@ const HEALTHY_MS: Ms = 10 * MINUTE;
 /** Time for which the request of a session may take to fetch an answer: 5 s; then the answer is typed instead. */
 const FETCH_ANSWER_MS: Ms = 5 * SECOND;
 
+/** What Claude Code shows after an interruption. */
+const INTERRUPTED_TEXT = "Interrupted · What should Claude do instead?";
+
+type AppliedOutcome = Extract<TicketOutcome, { ticket: Ticket }>;
 type Observation = Extract<TicketEvent, { kind: "observed" }>;
 
 /** Applies what a runner observed of the ticket's session. An observation of another run or runner changes nothing. */
@@ -24,7 +28,8 @@ export function applyObservation(ticket: Ticket, event: Observation): TicketOutc
   const current = typeLateAnswers(removeApplied(ticket, session.applied), at);
   if (session.state === "ended") return end(current, session, at);
   if (session.state === "starting" || current.state === "approved") return { ticket: current };
-  return run(current, event);
+  const outcome = run(current, event);
+  return "ticket" in outcome ? interrupt(outcome, session.interruption, at) : outcome;
 }
 
 function run(ticket: Ticket, { at, session, minutes }: Observation): TicketOutcome {
@@ -36,6 +41,21 @@ function run(ticket: Ticket, { at, session, minutes }: Observation): TicketOutco
     return { ticket: { ...healthy, state: "running", reason: "started", detail: "" }, step: {} };
   const isSame = ticket.started && ticket.deadline !== undefined && ticket.startedAt !== undefined && !isHealthy;
   return { ticket: isSame ? ticket : healthy };
+}
+
+/**
+ * Somebody has denied a dialog or stopped a turn in the terminal: what was asked there is over, with an answer that no
+ * request has fetched, and the session waits for text.
+ */
+function interrupt(outcome: AppliedOutcome, interruption: string | undefined, at: Ms): TicketOutcome {
+  const { ticket } = outcome;
+  if (interruption === undefined || ticket.interruption === interruption) return outcome;
+  const isOver = ({ kind, held, options }: TicketQuestion) =>
+    kind === "permission" || (kind === "input" && (held === true || options !== undefined));
+  const ids = ticket.questions.filter(isOver).map(({ id }) => id);
+  const handled = { ...closeTicketQuestions(ticket, ids), interruption };
+  if (handled.questions.some(({ kind }) => kind === "input")) return { ...outcome, ticket: handled };
+  return askQuestion(handled, { id: `interrupted:${interruption}`, kind: "input", text: INTERRUPTED_TEXT, at });
 }
 
 /** A session that was killed, vanished or failed is started again with back-off; one that exited asks a person. */
@@ -50,8 +70,10 @@ function end(ticket: Ticket, { started_at, exit }: SessionFacts, at: Ms): Ticket
   if (failures >= MAX_FAILURES)
     return { ticket: endRun({ ...ended, failures, state: "failed", reason, detail }, at), step: {} };
   const retryAt = at + Math.min(RETRY_MS * 2 ** (failures - 1), MAX_RETRY_MS);
+  // Keys were meant for what this session showed; a text may be read by the next one.
+  const inputs = ticket.inputs.filter(({ kind }) => kind === "text");
   return {
-    ticket: { ...ended, state: "approved", failures, retryAt, reason, detail, questions: [] },
+    ticket: { ...ended, state: "approved", failures, retryAt, reason, detail, questions: [], inputs },
     step: {},
   };
 }
@@ -63,12 +85,11 @@ function removeApplied(ticket: Ticket, applied: readonly string[]): Ticket {
 
 /** Types the answers that no request of the session has fetched, as after a restart of Groundcrew. */
 function typeLateAnswers(ticket: Ticket, at: Ms): Ticket {
-  const late = ticket.questions.filter(({ answer }) => answer !== undefined && at - answer.at >= FETCH_ANSWER_MS);
-  if (late.length === 0) return ticket;
-  const inputs = late.flatMap((question) => toInput(question, question.answer?.text ?? "") ?? []);
-  const closed = closeTicketQuestions(
+  return ticket.questions.reduce(
+    (typed, question) =>
+      question.answer && at - question.answer.at >= FETCH_ANSWER_MS
+        ? typeAnswer(typed, question, question.answer.text)
+        : typed,
     ticket,
-    late.map(({ id }) => id),
   );
-  return inputs.reduce(addInput, closed);
 }

@@ -42,7 +42,7 @@ function complete(ticket: Ticket, event: Extract<TicketEvent, { kind: "completed
 /** Approves the update, with the summary that the comment will contain. A repeat tries only failed steps again. */
 function requestUpdate(
   ticket: Ticket,
-  { at, by, summary, inQueue }: Extract<TicketEvent, { kind: "update_requested" }>,
+  { at, by, summary, inQueue, isRetry }: Extract<TicketEvent, { kind: "update_requested" }>,
 ): TicketOutcome {
   const { completion, update } = ticket;
   const startUpdate = inQueue ? "by_queue" : "by_caller";
@@ -50,7 +50,9 @@ function requestUpdate(
   if (ticket.state === "updating" && update) {
     const retried: TicketUpdate = { ...update, comment: reopen(update.comment), state: reopen(update.state) };
     const isSame = retried.comment === update.comment && retried.state === update.state;
-    return isSame ? { ticket } : { ticket: { ...ticket, update: retried }, startUpdate };
+    if (isSame) return { ticket };
+    // The job of a retry exists already: another one for each retry would multiply them.
+    return { ticket: { ...ticket, update: retried }, ...(isRetry ? {} : { startUpdate }) };
   }
   if (ticket.state !== "completed" || !completion)
     return refuse("conflict", `${ticket.key} is ${ticket.state}: only a completed ticket can be written to Plane.`);

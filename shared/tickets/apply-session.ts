@@ -1,6 +1,14 @@
 import { MINUTE, type Ms } from "../time.ts";
 import { applyObservation } from "./apply-observation.ts";
-import { addInput, closeTicketQuestions, recordAnswer, toInput, waitAfterEnd } from "./session-changes.ts";
+import {
+  addInput,
+  askQuestion,
+  closeTicketQuestions,
+  recordAnswer,
+  toInput,
+  typeAnswer,
+  waitAfterEnd,
+} from "./session-changes.ts";
 import { isActive, type SessionInput, type Ticket, type TicketQuestion } from "./ticket.ts";
 import { refuse, refuseClosedQuestion, type TicketEvent, type TicketOutcome } from "./ticket-event.ts";
 
@@ -20,8 +28,6 @@ type SessionEvent = Extract<TicketEvent, { kind: SessionEventKind }>;
 
 /** Limit of inputs that wait for the runner: 50, so that an absent runner does not let a record grow. */
 const MAX_INPUTS = 50;
-/** Limit of open questions of a session: 20; a session asks one at a time. */
-const MAX_QUESTIONS = 20;
 
 /** Applies an event of the session of a ticket. */
 export function applySession(ticket: Ticket, event: SessionEvent): TicketOutcome {
@@ -59,13 +65,8 @@ function place(ticket: Ticket, { at, runner }: Extract<TicketEvent, { kind: "pla
 }
 
 function ask(ticket: Ticket, question: TicketQuestion): TicketOutcome {
-  if (!isActive(ticket)) return { ticket };
-  if (ticket.questions.some(({ id }) => id === question.id)) return { ticket };
-  const questions = [...ticket.questions, question].slice(-MAX_QUESTIONS);
-  return {
-    ticket: { ...ticket, state: "waiting", reason: `asked_${question.kind}`, detail: question.text, questions },
-    step: {},
-  };
+  if (!isActive(ticket) || ticket.questions.some(({ id }) => id === question.id)) return { ticket };
+  return askQuestion(ticket, question);
 }
 
 function answer(ticket: Ticket, event: Extract<TicketEvent, { kind: "answered" }>): TicketOutcome {
@@ -93,9 +94,9 @@ function answer(ticket: Ticket, event: Extract<TicketEvent, { kind: "answered" }
     const questions = ticket.questions.map((one) => (one === question ? { ...one, answer: { text, by, at } } : one));
     return { ticket: { ...answered, questions }, step };
   }
-  const input = toInput(question, text);
-  const closed = closeTicketQuestions(answered, [question.id]);
-  return { ticket: input ? addInput(closed, input) : closed, step };
+  if (!toInput(question, text))
+    return refuse("bad_request", "Its dialog is open in the terminal: choose one of its answers, or answer there.");
+  return { ticket: typeAnswer(answered, question, text), step };
 }
 
 function settle(ticket: Ticket, ids: readonly string[]): TicketOutcome {
@@ -118,9 +119,7 @@ function release(ticket: Ticket, id: string): TicketOutcome {
     const questions = ticket.questions.map((one) => (one === question ? free : one));
     return { ticket: { ...ticket, questions } };
   }
-  const input = toInput(question, question.answer.text);
-  const closed = closeTicketQuestions(ticket, [id]);
-  return { ticket: input ? addInput(closed, input) : closed };
+  return { ticket: typeAnswer(ticket, question, question.answer.text) };
 }
 
 function notice(ticket: Ticket, attention: string | undefined): TicketOutcome {

@@ -7,7 +7,7 @@ import { changeTicket, getTicket } from "./change-ticket.ts";
 import { createRunToken } from "./run-token.ts";
 import { isActive, type Ticket } from "./ticket.ts";
 import { createVersion, readContent } from "./ticket-content.ts";
-import { includesName, isTicketClosed, readLabelNames } from "./ticket-filters.ts";
+import { includesName, isAssignedToPeople, isTicketClosed, readLabelNames } from "./ticket-filters.ts";
 
 /** An approved run. */
 export interface ApprovedRun {
@@ -72,14 +72,17 @@ export async function findApprovalRule(
   return index < 0 ? undefined : index;
 }
 
-/** Reads the work item again. The text of a test ticket is its own: its item is only checked for being closed. */
+/** Reads the work item again, and who has it. The text of a test ticket is its own: its item is only checked for being closed. */
 async function rereadTicket(deps: WorkDeps, ticket: Ticket, by: string, correlation: string): Promise<void> {
   const task = await findKeptTask(deps, ticket.item.id);
   const isTest = ticket.shown.cause.trigger === "test";
   if (!task && isTest) return;
   const present = task && (await readPresentTask(deps, task, { name: by, role: "human" }, correlation));
   const { tickets } = deps.settings;
-  const isClosed = !present || (tickets !== undefined && isTicketClosed(tickets, ticket, present));
+  const isClosed =
+    !present ||
+    (tickets !== undefined &&
+      (isTicketClosed(tickets, ticket, present) || !(isTest || (await isAssignedToPeople(deps, tickets, present)))));
   const version =
     isTest || !present
       ? ticket.shown
@@ -87,9 +90,13 @@ async function rereadTicket(deps: WorkDeps, ticket: Ticket, by: string, correlat
   const event = { kind: "reread", at: await deps.store.now(), version, isClosed } as const;
   const read = await changeTicket(deps, ticket.key, event, correlation);
   if (read.state === "cancelled")
-    throw new GroundcrewError("conflict", `${ticket.key} was closed or removed in Plane; the ticket is cancelled.`, {
-      refusal: { name: "ticketClosed", values: { task: ticket.key } },
-    });
+    throw new GroundcrewError(
+      "conflict",
+      `${ticket.key} was closed, removed or reassigned in Plane; the ticket is cancelled.`,
+      {
+        refusal: { name: "ticketClosed", values: { task: ticket.key } },
+      },
+    );
 }
 
 /** Reads an item from Plane; undefined when it was removed. */

@@ -49,8 +49,9 @@ export async function prepareTicketChange(
   // Before its first request a ticket has no messages.
   const jobs = before ? createTicketMessageJobs(deps.settings, ticket, `ticket.${rev}`, correlation) : [];
   if (startUpdate) {
-    const delay = startUpdate === "by_queue" ? 0 : UPDATE_JOB_DELAY_MS;
-    jobs.push(createTicketUpdateJob(`${record}:${rev}`, ticket.key, correlation, now + delay));
+    const [delay, retry] = startUpdate === "by_queue" ? [0, {}] : [UPDATE_JOB_DELAY_MS, { isRetry: true } as const];
+    const body = { ticket: ticket.key, correlation, ...retry };
+    jobs.push(createTicketUpdateJob(`${record}:${rev}`, body, now + delay));
   }
   const publish = step
     ? await prepareWorkEvent(
@@ -89,9 +90,13 @@ export async function findTicket(deps: { store: Pick<Store, "read"> }, key: stri
 export async function getTicket(deps: Pick<WorkDeps, "store">, key: string): Promise<Ticket> {
   const ticket = await findTicket(deps, key);
   if (ticket) return ticket;
-  throw new GroundcrewError("not_found", `There is no ticket ${key.slice(0, 40)}.`, {
-    refusal: { name: "ticketGone" },
-  });
+  throw new GroundcrewError(
+    "not_found",
+    `There is no ticket ${key.slice(0, 40)}. GET /api/pending-tickets lists the pending ones.`,
+    {
+      refusal: { name: "ticketGone" },
+    },
+  );
 }
 
 function requireApplied(outcome: TicketOutcome): Extract<TicketOutcome, { ticket: Ticket }> {

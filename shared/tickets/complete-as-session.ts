@@ -1,4 +1,5 @@
 import { GroundcrewError } from "../errors.ts";
+import { parseTaskKey } from "../task-key.ts";
 import type { WorkDeps } from "../work/context/call-context.ts";
 import type { Caller } from "../work/context/caller.ts";
 import type { StatusChange } from "../work/lifecycle/status-change.ts";
@@ -20,7 +21,7 @@ export async function completeAsSession(
   correlation: string,
 ): Promise<StatusResult> {
   const name = task.trim();
-  if (name.toUpperCase() !== key && name.toLowerCase() !== item)
+  if (parseTaskKey(name)?.key !== key && name.toLowerCase() !== item)
     throw new GroundcrewError("forbidden", `This session is for ${key} only and may not change ${name.slice(0, 40)}.`);
   if (status !== "done")
     throw new GroundcrewError(

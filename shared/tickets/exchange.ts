@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { taskKeySchema } from "../task-key.ts";
 
 /** Limit of an exchange's body in bytes: 2 MB, 60 sessions with their screens and commits. */
 export const EXCHANGE_LIMIT_BYTES = 2 * 1024 * 1024;
@@ -10,9 +11,6 @@ const MAX_SCREEN_LENGTH = 8_192;
 const MAX_LISTED = 50;
 /** Limit of a completion's summary in UTF-16 units: 20,000, some pages of text. */
 export const MAX_SUMMARY_LENGTH = 20_000;
-
-/** A ticket's key in upper case, `ONB-12`. Identifiers are not only ASCII, but contain no separators of paths. */
-export const ticketKeySchema = z.string().regex(/^[\p{L}\p{N}_]{1,12}-[1-9]\d{0,9}$/u);
 
 const timeSchema = z.iso.datetime({ offset: true });
 const countSchema = z.int().min(0);
@@ -27,7 +25,7 @@ const exitSchema = z.object({
 
 /** One session as tmux and git really have it. Its texts come from programs: they are data. */
 const observedSessionSchema = z.object({
-  ticket: ticketKeySchema,
+  ticket: taskKeySchema,
   run: z.int().min(1),
   session_id: z.uuid(),
   /** The tmux session's name. */
@@ -52,6 +50,11 @@ const observedSessionSchema = z.object({
   completion: z
     .object({ summary: z.string().max(MAX_SUMMARY_LENGTH), source: z.enum(["file", "legacy_file"]) })
     .exactOptional(),
+  /**
+   * Id of the conversation's last entry, where somebody has interrupted the session there: a dialog was denied, or a turn
+   * stopped. The session then waits for text, without a hook.
+   */
+  interruption: z.uuid().exactOptional(),
   /** Ids of the inputs that have reached the session. */
   applied: z.array(z.string().max(100)).max(200),
 });
@@ -63,6 +66,8 @@ export const exchangeRequestSchema = z.object({
   /** Id of the runner's process. */
   instance: z.uuid(),
   version: z.string().max(40),
+  /** Id of the runner's folder, which holds its sessions. One of the same name with another folder is another runner. */
+  folder: z.uuid().exactOptional(),
   /** Identifiers of the projects whose repositories it has. */
   repositories: z.array(z.string().min(1).max(12)).max(200),
   /** Revision of the desired state that it has; "" at first. */
@@ -71,11 +76,11 @@ export const exchangeRequestSchema = z.object({
   wait_ms: z.int().min(0).max(MAX_WAIT_MS),
   sessions: z.array(observedSessionSchema).max(200),
   /** Tickets that were watched in the last answer; the answer is held no longer when that has changed. */
-  watched: z.array(ticketKeySchema).max(200).exactOptional(),
+  watched: z.array(taskKeySchema).max(200).exactOptional(),
 });
 export type ExchangeRequest = z.infer<typeof exchangeRequestSchema>;
 
-const runSchema = { ticket: ticketKeySchema, run: z.int().min(1) };
+const runSchema = { ticket: taskKeySchema, run: z.int().min(1) };
 
 /** A session that should exist: it is started, or resumed, where tmux does not have it. */
 const desiredSessionSchema = z.object({

@@ -1,5 +1,6 @@
 import { createTokenCheck } from "../hashing/token-check.ts";
 import type { Store } from "../store/port.ts";
+import { parseTaskKey } from "../task-key.ts";
 import { findTicket } from "./change-ticket.ts";
 import type { Ticket } from "./ticket.ts";
 
@@ -24,7 +25,8 @@ export async function findTicketOfToken(
   token: string,
   key: string | undefined = readKey(token),
 ): Promise<Ticket | undefined> {
-  const ticket = key !== undefined && /^[\p{L}\p{N}_-]{3,30}$/u.test(key) ? await findTicket(deps, key) : undefined;
+  const known = parseTaskKey(key ?? "")?.key;
+  const ticket = known === undefined ? undefined : await findTicket(deps, known);
   const expected = ticket?.wanted ? ticket.approval?.token : undefined;
   const isValid = await createTokenCheck(expected === undefined ? [] : [expected])(token);
   return isValid ? ticket : undefined;

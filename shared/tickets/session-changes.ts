@@ -6,7 +6,18 @@ import type { SessionInput, Ticket, TicketQuestion } from "./ticket.ts";
 export function toInput({ id, kind, options = [] }: TicketQuestion, text: string): SessionInput | undefined {
   if (options.includes(text)) return { id, kind: "keys", text: String(options.indexOf(text) + 1) };
   if (kind === "permission") return { id, kind: "keys", text: text === "allow" ? "1" : "Escape" };
-  return kind === "input" ? { id, kind: "text", text } : undefined;
+  return kind === "input" && options.length === 0 ? { id, kind: "text", text } : undefined;
+}
+
+/**
+ * Closes a question whose answer no request of the session fetches, and types the answer. One that cannot be typed is
+ * asked again.
+ */
+export function typeAnswer(ticket: Ticket, question: TicketQuestion, text: string): Ticket {
+  const input = toInput(question, text);
+  if (input) return addInput(closeTicketQuestions(ticket, [question.id]), input);
+  const { held: _held, answer: _answer, ...open } = question;
+  return { ...ticket, questions: ticket.questions.map((one) => (one.id === question.id ? open : one)) };
 }
 
 /** A session ended without a completion: a person completes, resumes or cancels the ticket. */
@@ -14,6 +25,16 @@ export function waitAfterEnd(ticket: Ticket, at: Ms, reason: string, detail: str
   const { attention: _attention, ...rest } = ticket;
   const question: TicketQuestion = { id: `ended:${ticket.run}:${at}`, kind: "ended", text: detail, at };
   return { ...rest, state: "waiting", wanted: false, reason, detail, questions: [question], inputs: [] };
+}
+
+/** Limit of open questions of a session: 20; a session asks one at a time. */
+const MAX_QUESTIONS = 20;
+
+/** Adds a question, for whose answer the session waits. */
+export function askQuestion(ticket: Ticket, question: TicketQuestion): { ticket: Ticket; step: object } {
+  const questions = [...ticket.questions, question].slice(-MAX_QUESTIONS);
+  const reason = `asked_${question.kind}`;
+  return { ticket: { ...ticket, state: "waiting", reason, detail: question.text, questions }, step: {} };
 }
 
 /** Removes questions; a session that waits for none of them any more runs. */

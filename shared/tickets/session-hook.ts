@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { cleanText } from "../clean-text.ts";
 import { GroundcrewError } from "../errors.ts";
+import { omitUndefined } from "../omit-undefined.ts";
 import type { WorkDeps } from "../work/context/call-context.ts";
 import { changeTicket, getTicket } from "./change-ticket.ts";
 import { completeTicket } from "./complete-ticket.ts";
-import { findOfferedQuestion } from "./offered-question.ts";
+import { answerOfferedQuestion, findOfferedQuestion } from "./offered-question.ts";
 import type { Ticket, TicketQuestion } from "./ticket.ts";
 
 /** The fields of Claude Code's hooks that matter here; all texts in them are data. */
@@ -71,10 +72,11 @@ export async function applySessionHook(
     }
     case "PostToolUse":
     case "PostToolUseFailure": {
-      // The tool has run, so somebody allowed it in the terminal, also where a request still waits for the answer.
+      // The tool has run, so somebody decided in the terminal, also where a request still waits for the answer.
       const tool = describeTool(hook);
-      const isDecided = ({ kind, text, isNotice }: TicketQuestion) =>
-        kind === "permission" && (isNotice || text === tool);
+      const offered = findOfferedQuestion(hook);
+      const isDecided = ({ kind, text, isNotice, options }: TicketQuestion) =>
+        kind === "permission" ? isNotice || text === tool : options !== undefined && text === offered?.text;
       return void (await settleQuestions(deps, key, isDecided, correlation));
     }
     case "UserPromptSubmit":
@@ -104,13 +106,15 @@ export async function takeAnswer(
   return { kind: found.kind, answer: found.answer.text };
 }
 
-/**
- * The JSON by which a hook allows or denies a permission. The answer to a question is the message of a refusal: it
- * reaches the model, and no dialog appears.
- */
-export function toPermissionDecision({ kind, answer }: { kind: TicketQuestion["kind"]; answer: string }): object {
-  const message = kind === "input" ? `A person answered: ${answer}` : "A person denied it.";
-  const decision = kind === "permission" && answer === "allow" ? { behavior: "allow" } : { behavior: "deny", message };
+/** The JSON by which a hook allows or denies a permission, or answers a question in place of its dialog. */
+export function toPermissionDecision(
+  hook: SessionHook,
+  { kind, answer }: { kind: TicketQuestion["kind"]; answer: string },
+): object {
+  const updatedInput = kind === "input" ? answerOfferedQuestion(hook, answer) : undefined;
+  const isAllowed = updatedInput !== undefined || (kind === "permission" && answer === "allow");
+  const allowance = { behavior: "allow", ...omitUndefined({ updatedInput }) };
+  const decision = isAllowed ? allowance : { behavior: "deny", message: "A person denied it." };
   return { hookSpecificOutput: { hookEventName: "PermissionRequest", decision } };
 }
 

@@ -6,7 +6,7 @@ import type { SessionInput, Ticket, TicketItem, TicketQuestion, TicketVersion, U
 /** Facts of an observed session that may change its ticket. */
 export type SessionFacts = Pick<
   ExchangeRequest["sessions"][number],
-  "run" | "state" | "started_at" | "exit" | "attention" | "applied"
+  "run" | "state" | "started_at" | "exit" | "attention" | "applied" | "interruption"
 >;
 
 /** A decision that answers a question: it is refused when the question is not open any more. */
@@ -40,7 +40,8 @@ export type TicketEvent =
       source: NonNullable<Ticket["completion"]>["source"];
       by: string;
     } & WhileOpen)
-  | { kind: "update_requested"; at: Ms; by: string; summary?: string; inQueue?: true }
+  /** `inQueue`: the queue writes the update; `isRetry`: its job does so again. */
+  | { kind: "update_requested"; at: Ms; by: string; summary?: string; inQueue?: true; isRetry?: true }
   | { kind: "update_step"; at: Ms; step: UpdateStep; done: boolean; comment?: string; problem?: string }
   | { kind: "closed_in_plane"; at: Ms; text: string }
   | ({ kind: "cancelled"; at: Ms; by: string } & WhileOpen)
@@ -74,6 +75,7 @@ export function clearRun(ticket: Ticket): Ticket {
     retryAt: _retryAt,
     endedStart: _endedStart,
     attention: _attention,
+    interruption: _interruption,
     completion: _completion,
     update: _update,
     removal: _removal,

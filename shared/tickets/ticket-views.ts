@@ -23,7 +23,7 @@ export function toPendingView({ key, item, shown, state, reason, requestedAt, ru
     state,
     reason,
     run,
-    created_at: toTime(requestedAt),
+    created_at: toTime(cause.createdAt ?? requestedAt),
   };
 }
 

@@ -33,6 +33,8 @@ export interface TicketCause {
   trigger: TicketTrigger;
   id: string;
   at: Ms;
+  /** When the work item was created; of a test ticket only. */
+  createdAt?: Ms;
   /** Who caused it; absent when unknown. */
   by?: string;
 }
@@ -137,6 +139,8 @@ export interface Ticket {
   endedStart?: string;
   /** What a person should look at. */
   attention?: string;
+  /** The interruption of the session that was handled last. */
+  interruption?: string;
   questions: TicketQuestion[];
   inputs: SessionInput[];
   /** The last answers of this run, for those who still see the question. */
@@ -161,6 +165,7 @@ export const ticketKeys = {
   /** The last change of a ticket, or of its session, for those who watch. */
   news: (event: "ticket" | "session", key: string): StoreKey => `ticket-news:${event}:${key}`,
   runner: (name: string): StoreKey => `runner:${encodeURIComponent(name)}`,
+  runnerFolder: (name: string): StoreKey => `runner-folder:${encodeURIComponent(name)}`,
 } as const;
 
 export const ticketSets = {

@@ -1,3 +1,4 @@
+import { cleanText } from "../clean-text.ts";
 import { GroundcrewError, getErrorMessage } from "../errors.ts";
 import { GROUNDCREW_SOURCE } from "../observe/comments.ts";
 import { observedKeys } from "../observe/store-keys.ts";
@@ -6,17 +7,20 @@ import { omitUndefined } from "../omit-undefined.ts";
 import { commentsApi } from "../plane/comments.ts";
 import { PlaneConflictError, PlaneError } from "../plane/errors.ts";
 import type { LeasedJob, Settlement } from "../store/job-operations.ts";
+import { isOpenItem } from "../task/diff.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import { moveToStatus } from "../work/changes/move-to-status.ts";
 import { type CallContext, createCallContext, type WorkDeps } from "../work/context/call-context.ts";
 import { withLock } from "../work/context/with-lock.ts";
 import { findKeptTask, refreshTask } from "../work/tasks/find-task.ts";
 import { changeTicket, findTicket, getTicket } from "./change-ticket.ts";
+import { MAX_SUMMARY_LENGTH } from "./exchange.ts";
 import { readSession } from "./observed-session.ts";
 import { renderUpdate } from "./render-update.ts";
 import type { Ticket, UpdateStep } from "./ticket.ts";
+import { hasFailedStep } from "./ticket-wait.ts";
 
-/** Delays before the queue tries failed steps of an update again, after the client's own retries: three times. */
+/** Delays before failed steps of an update are tried again, besides the client's own retries: three times. */
 const RETRY_DELAYS_MS: readonly Ms[] = [MINUTE, 5 * MINUTE, 15 * MINUTE];
 
 /** The result of an update. */
@@ -39,7 +43,9 @@ export async function updatePlane(
   { by, summary }: { by: string; summary?: string },
   correlation: string,
 ): Promise<UpdateResult> {
-  const event = { kind: "update_requested", at: await deps.store.now(), by, ...omitUndefined({ summary }) } as const;
+  const text = summary === undefined ? undefined : cleanText(summary, MAX_SUMMARY_LENGTH);
+  const at = await deps.store.now();
+  const event = { kind: "update_requested", at, by, ...omitUndefined({ summary: text }) } as const;
   await changeTicket(deps, key, event, correlation);
   return finishUpdate(deps, key, correlation);
 }
@@ -47,20 +53,18 @@ export async function updatePlane(
 /** Handles the job that finishes an update which was interrupted or failed. */
 export async function runUpdateJob(
   deps: WorkDeps,
-  { ticket: key, correlation }: { ticket: string; correlation: string },
+  { ticket: key, correlation, isRetry = false }: { ticket: string; correlation: string; isRetry?: boolean },
   job: LeasedJob,
 ): Promise<Settlement> {
   const ticket = await findTicket(deps, key);
   if (ticket?.state !== "updating") return { done: true };
-  if (ticket.update?.comment === "failed" || ticket.update?.state === "failed")
-    await changeTicket(
-      deps,
-      key,
-      { kind: "update_requested", at: await deps.store.now(), by: ticket.update.by },
-      correlation,
-    );
+  if (ticket.update && hasFailedStep(ticket)) {
+    const { by } = ticket.update;
+    const event = { kind: "update_requested", at: await deps.store.now(), by, isRetry: true } as const;
+    await changeTicket(deps, key, event, correlation);
+  }
   const { status } = await finishUpdate(deps, key, correlation);
-  const delay = RETRY_DELAYS_MS[job.failures];
+  const delay = RETRY_DELAYS_MS[job.failures + Number(isRetry)];
   if (status === "success" || delay === undefined) return { done: true };
   return { retryAt: (await deps.store.now()) + delay, failed: true };
 }
@@ -109,6 +113,12 @@ async function runStep(
 /** Posts the one comment with the result. Plane recognizes a repeated one by its external id. */
 async function postSummary({ deps, plane }: CallContext, ticket: Ticket): Promise<string> {
   const { id: item, project } = ticket.item;
+  const task = await findKeptTask(deps, item);
+  if (task?.item.gone !== undefined)
+    throw new GroundcrewError(
+      "conflict",
+      `${ticket.key} was removed in Plane. Restore it and approve again, or cancel the ticket.`,
+    );
   const session = await readSession(deps, ticket);
   const comment_html = await renderUpdate(deps.settings, ticket, session);
   const external_id = `ticket:${ticket.key}:${ticket.run}`;
@@ -122,7 +132,7 @@ async function postSummary({ deps, plane }: CallContext, ticket: Ticket): Promis
   }
 }
 
-/** Sets the status of the settings. The item of a test ticket may not have been observed yet. */
+/** Sets the status of the settings, unless the work item is closed. The item of a test ticket may not have been observed yet. */
 async function setTicketStatus(context: CallContext, { key, item }: Ticket): Promise<undefined> {
   const { deps } = context;
   const [project] = await deps.store.read<KeptProject>([observedKeys.project(item.project)]);
@@ -130,7 +140,8 @@ async function setTicketStatus(context: CallContext, { key, item }: Ticket): Pro
   await refreshTask(context, { id: item.id, project: project.value });
   const task = await findKeptTask(deps, item.id);
   if (!task) throw new GroundcrewError("conflict", `Groundcrew does not see the work item of ${key}.`);
-  await moveToStatus(context, task, deps.settings.tickets?.status ?? "done");
+  // What people decided about a closed work item stays, as it does for other changes of its status.
+  if (isOpenItem(task.item)) await moveToStatus(context, task, deps.settings.tickets?.status ?? "done");
 }
 
 function toUpdateResult({ key, update }: Ticket): UpdateResult {

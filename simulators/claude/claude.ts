@@ -10,7 +10,7 @@ import { DIALOG_NOTICE_MS, IDLE_NOTICE_MS } from "./notice-delays.ts";
 import { CLAUDE_HELP, parseClaudeOptions } from "./options.ts";
 import { echo, exitWith, print } from "./output.ts";
 import { buildPayload, buildStatus, describeCommand, describeRun } from "./payloads.ts";
-import { appendToTranscript, countDoneSteps } from "./transcript.ts";
+import { appendToTranscript, countDoneSteps, storeInterruption } from "./transcript.ts";
 
 /**
  * A stand-in for Claude Code in a terminal: starts, reports by hooks, stores its conversation and ends as the recorded
@@ -56,8 +56,8 @@ for (const [signal, status] of [
 
 if (hasStep("trust-dialog")) {
   print("Accessing workspace:\n\n❯ No, exit\n  Yes, I trust this folder");
-  await keyboard.readKey();
-  process.exit(1);
+  // The arrow selects the second entry; any other key leaves the first one selected.
+  if ((await keyboard.readKey()) !== "\u001b[B" || (await keyboard.readKey()) !== "\r") process.exit(1);
 }
 print(`✻ Welcome to Claude Code ${VERSION}\n  cwd: ${process.cwd()}`);
 if (!hasStep("no-session-start"))
@@ -160,6 +160,7 @@ async function runStep(word: string, rest: string): Promise<"over" | undefined> 
     if (decision === "allow") await runTool(rest);
     else if (decision === "deny") print("⎿  Error: A person denied it.\n  ⎿  Denied by PermissionRequest hook");
     else {
+      storeInterruption(getTranscriptPath());
       print("⎿  Interrupted · What should Claude do instead?");
       return "over";
     }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 
@@ -5,6 +6,18 @@ import { dirname } from "node:path";
 export function appendToTranscript(path: string, line: object): void {
   mkdirSync(dirname(path), { recursive: true });
   appendFileSync(path, `${JSON.stringify(line)}\n`);
+}
+
+/** Adds the entry that Claude stores when somebody denies a dialog, or stops a turn, in the terminal. */
+export function storeInterruption(path: string): void {
+  const content = [{ type: "text", text: "[Request interrupted by user for tool use]" }];
+  appendToTranscript(path, {
+    isSidechain: false,
+    type: "user",
+    message: { role: "user", content },
+    uuid: randomUUID(),
+    timestamp: new Date().toISOString(),
+  });
 }
 
 /** Counts the steps of a conversation, so that a resumed one continues after them. */

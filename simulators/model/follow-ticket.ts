@@ -21,8 +21,8 @@ type ModelRequest = z.infer<typeof modelRequestSchema>;
 
 /**
  * Does what the ticket file says, in place of thinking: reads the file whose path the system prompt names, runs its
- * lines `do: run <command>` and `do: permission <command>` one after the other as Bash commands and `do: call <tool>
- * <JSON>` as tools of the MCP server `groundcrew`, and says that it is done. The state is the conversation itself, so a resumed one continues. Requests without tools, such as for a title,
+ * lines `do: run <command>` and `do: permission <command>` one after the other as Bash commands, `do: call <tool> <JSON>` as
+ * tools of the MCP server `groundcrew` and `do: ask <JSON>` as questions to people, and says that it is done. The state is the conversation itself, so a resumed one continues. Requests without tools, such as for a title,
  * get a short text.
  */
 export function followTicket({ system, messages, tools = [] }: ModelRequest): ModelReply {
@@ -34,7 +34,7 @@ export function followTicket({ system, messages, tools = [] }: ModelRequest): Mo
   if (path === undefined) return { text: `Fake answer: ${toText(last)}` };
   if (uses.length === 0) return { tool: "Read", input: { file_path: path } };
   const file = toText(blocks.find(({ type }) => type === "tool_result")?.content);
-  const steps = [...file.matchAll(/do: (run|permission|call) (.+)$/gm)];
+  const steps = [...file.matchAll(/do: (run|permission|call|ask) (.+)$/gm)];
   const step = steps[uses.length - 1];
   if (step) return toToolUse(step[1] ?? "", step[2] ?? "");
   // Claude Code may add messages of its own after the result of a tool.
@@ -46,6 +46,7 @@ export function followTicket({ system, messages, tools = [] }: ModelRequest): Mo
 }
 
 function toToolUse(word: string, rest: string): ModelReply {
+  if (word === "ask") return { tool: "AskUserQuestion", input: JSON.parse(rest) };
   if (word !== "call") return { tool: "Bash", input: { command: rest, description: "Step of the ticket" } };
   const [, name = "", input = "{}"] = /^(\S+) ?(.*)$/.exec(rest) ?? [];
   return { tool: `mcp__groundcrew__${name}`, input: JSON.parse(input) };

@@ -1,5 +1,18 @@
 import { html } from "hono/html";
 import type { Locale } from "../../../shared/i18n/locale.ts";
+import type { TerminalTextName } from "../../../shared/i18n/texts/terminal-texts.ts";
+
+/** The keys that touch keyboards lack, or send as characters: tmux's name, what is on the key, and what it is called. */
+const TOUCH_KEYS: readonly { name: string; text?: TerminalTextName; sign?: string }[] = [
+  { name: "Escape", text: "terminal.key.escape" },
+  { name: "BTab", text: "terminal.key.shift_tab", sign: "⇧Tab" },
+  { name: "Left", text: "terminal.key.left", sign: "←" },
+  { name: "Up", text: "terminal.key.up", sign: "↑" },
+  { name: "Down", text: "terminal.key.down", sign: "↓" },
+  { name: "Right", text: "terminal.key.right", sign: "→" },
+  { name: "C-c", sign: "Ctrl C" },
+  { name: "Enter", text: "terminal.key.enter" },
+];
 
 /** The terminal's document before its script runs. It holds no data besides the ticket's key. */
 export function renderTerminal({ key, language }: { key: string; language: Locale }) {
@@ -7,7 +20,7 @@ export function renderTerminal({ key, language }: { key: string; language: Local
 <html lang="${language}">
 <head>
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
+<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content">
 <meta name="color-scheme" content="light dark">
 <title>${key}</title>
 <link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
@@ -22,12 +35,18 @@ export function renderTerminal({ key, language }: { key: string; language: Local
 </header>
 <p id="terminal-problem" role="alert"></p>
 <main><iframe id="terminal-screen" src="/terminal/screen" sandbox="allow-scripts"></iframe></main>
-<div id="terminal-keyboard" hidden><p id="terminal-hint" role="status" data-text="terminal.typing"></p>
+<footer id="terminal-keyboard" hidden><p id="terminal-hint" role="status" data-text="terminal.typing"></p>
+<div id="terminal-keys" role="group" data-label="terminal.keys">${TOUCH_KEYS.map(renderTouchKey)}</div>
 <textarea id="terminal-typing" rows="1" autocapitalize="off" autocomplete="off" autocorrect="off" spellcheck="false" data-hint="terminal.here" data-label="terminal.here" aria-describedby="terminal-hint"></textarea>
-<p id="terminal-sending"></p></div>
+<p id="terminal-sending"></p></footer>
 </body>
 </html>
 `;
+}
+
+function renderTouchKey({ name, text, sign }: (typeof TOUCH_KEYS)[number]) {
+  const label = text && html` ${sign ? "data-label" : "data-text"}="${text}"`;
+  return html`<button type="button" data-key="${name}"${label}>${sign}</button>`;
 }
 
 /** The document of the picture. @param nonce allows the style sheets that the terminal emulator creates */

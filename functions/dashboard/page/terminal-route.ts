@@ -3,7 +3,7 @@ import { etag } from "hono/etag";
 import type { Deps, Route } from "../../../shared/app/deps.ts";
 import { GroundcrewError } from "../../../shared/errors.ts";
 import { resolveLocale } from "../../../shared/i18n/locale.ts";
-import { ticketKeySchema } from "../../../shared/tickets/exchange.ts";
+import { parseTaskKey } from "../../../shared/task-key.ts";
 import { createTerminalAssets } from "./terminal-assets.ts";
 import { renderTerminal, renderTerminalScreen } from "./terminal-html.ts";
 
@@ -78,11 +78,11 @@ function app({ settings, readAsset }: Pick<Deps, "settings" | "readAsset">): Hon
       return c.html(renderTerminalScreen(nonce), 200, createHeaders(createScreenPolicy(nonce)));
     })
     .get("/:ticket", (c) => {
-      const key = ticketKeySchema.safeParse(c.req.param("ticket").toUpperCase());
-      if (!key.success) throw new GroundcrewError("not_found", "Not found.");
+      const key = parseTaskKey(c.req.param("ticket"))?.key;
+      if (key === undefined) throw new GroundcrewError("not_found", "Not found.");
       const language = resolveLocale(settings.locale, c.req.header("accept-language"));
       const headers = { "Content-Language": language, Vary: "Accept-Language" };
-      return c.html(renderTerminal({ key: key.data, language }), 200, {
+      return c.html(renderTerminal({ key, language }), 200, {
         ...createHeaders(TERMINAL_POLICY),
         ...headers,
       });

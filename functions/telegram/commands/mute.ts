@@ -2,6 +2,7 @@ import { localizeMoment } from "../../../shared/i18n/localize.ts";
 import type { CommandName } from "../../../shared/i18n/texts/answer-texts.ts";
 import type { KeptProject } from "../../../shared/observe/stored-records.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import { parseTaskKey } from "../../../shared/task-key.ts";
 import { joinRichText, type RichText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { DAY, HOUR, MINUTE, type Ms } from "../../../shared/time.ts";
@@ -11,7 +12,7 @@ import { renderProjectName } from "../presentation/notification-details.ts";
 import type { CommandContext, CommandResult, TelegramCommand } from "./command.ts";
 import { splitFirstArgument } from "./parse-command.ts";
 import { renderTaskLink } from "./render-tasks.ts";
-import { matchProject, matchTask, replyAmbiguous, replyUsage, TASK_KEY_PATTERN } from "./resolve-argument.ts";
+import { matchProject, matchTask, replyAmbiguous, replyUsage } from "./resolve-argument.ts";
 
 /** Stops notifications about a project or task, for a time or until it is unmuted. */
 export const muteCommand: TelegramCommand = {
@@ -53,7 +54,7 @@ export async function withMuteSubject(
   const { first, rest: restAfterFirst, quoted } = splitFirstArgument(args);
   if (first === "") return replyUsage(context, command);
   const [firstMatch] = quoted || restAfterFirst === "" ? [undefined] : await matchProject(context, first);
-  const isFirst = quoted || TASK_KEY_PATTERN.test(first) || (firstMatch?.kind === "one" && firstMatch.isExact);
+  const isFirst = quoted || parseTaskKey(first) !== undefined || (firstMatch?.kind === "one" && firstMatch.isExact);
   const [, beforeDuration = "", duration = ""] = /^([\s\S]*?)\s+(\d+\s*\p{L}+)$/u.exec(args) ?? [];
   const isTimed = !isFirst && parseMuteDuration(duration) !== undefined;
   const [name, rest] = isFirst ? [first, restAfterFirst] : isTimed ? [beforeDuration, duration] : [args, ""];

@@ -3,6 +3,7 @@ import type { CommandName, CommandSubject } from "../../../shared/i18n/texts/ans
 import { observedSets } from "../../../shared/observe/store-keys.ts";
 import type { KeptProject } from "../../../shared/observe/stored-records.ts";
 import type { KeptItem } from "../../../shared/task/snapshot.ts";
+import { parseTaskKey } from "../../../shared/task-key.ts";
 import { joinRichText, toCode } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
 import { findTask, type Task, toTask } from "../../../shared/work/tasks/find-task.ts";
@@ -13,8 +14,6 @@ import { type CommandOption, offerChoices } from "./offer-choices.ts";
 import { splitFirstArgument } from "./parse-command.ts";
 import { readFollowedProjects, readOpenTasks } from "./read-tasks.ts";
 
-/** `ONB-12` */
-export const TASK_KEY_PATTERN = /^[a-z0-9]{1,12}-[1-9]\d{0,9}$/i;
 const TASK_NUMBER_PATTERN = /^#?([1-9]\d{0,9})$/;
 
 /** Replies with the syntax of a command. */
@@ -62,7 +61,7 @@ export async function matchProject(
 export async function matchTask(context: CommandContext, input: string): Promise<NameMatch<Task>> {
   const name = input.trim();
   const projects = await readFollowedProjects(context);
-  if (TASK_KEY_PATTERN.test(name)) {
+  if (parseTaskKey(name)) {
     const task = await findTaskByKey(context, name);
     if (task) return { kind: "one", candidate: task, isExact: true };
   }
@@ -113,7 +112,7 @@ export async function withTask(
 ): Promise<CommandResult> {
   const { first, rest, quoted } = splitFirstArgument(args);
   if (first === "") return replyUsage(context, command);
-  const isExplicit = quoted || TASK_KEY_PATTERN.test(first) || TASK_NUMBER_PATTERN.test(first);
+  const isExplicit = quoted || parseTaskKey(first) !== undefined || TASK_NUMBER_PATTERN.test(first);
   const wholeMatch = isExplicit ? undefined : await matchTask(context, args);
   const isWholeMatch = wholeMatch !== undefined && wholeMatch.kind !== "none";
   const [match, remainingArgs, name] = isWholeMatch

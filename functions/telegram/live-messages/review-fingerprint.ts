@@ -20,6 +20,11 @@ export function hashReview(
   return hashShort(JSON.stringify([review, agent, confidence, text, Object.entries(fieldHashes).sort()]));
 }
 
+/** Twelve characters that bind a verdict to this review of this task, for a button without the message of the review. */
+export async function hashReviewedTask(review: string, snapshot: Snapshot): Promise<string> {
+  return hashShort(JSON.stringify([review, Object.entries(await hashTaskFields(snapshot)).sort()]));
+}
+
 /** Names of the fields whose hashes differ. */
 export function findChangedFields(before: Record<string, string>, now: Record<string, string>): string[] {
   return Object.keys(now).filter((field) => before[field] !== now[field]);

@@ -1,4 +1,5 @@
 import { keepDefined } from "../../../shared/keep-defined.ts";
+import { parseTaskKey, TASK_KEY_SOURCE } from "../../../shared/task-key.ts";
 import { readMessageTasks } from "../../../shared/telegram/message-tasks.ts";
 import { joinRichText } from "../../../shared/telegram/rich-text.ts";
 import { toSafeText } from "../../../shared/telegram/safe-text.ts";
@@ -7,6 +8,7 @@ import type { CommandContext, CommandResult, ReplyHandler } from "../commands/co
 import { passOnRemark } from "../commands/pass-on-remark.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
 
+const KEY_AND_TEXT = new RegExp(String.raw`^\s*(${TASK_KEY_SOURCE})\s*[:,–-]?\s+([\s\S]+)$`, "u");
 /** Limit of the keys that a refusal names. */
 const MAX_KEYS = 10;
 
@@ -22,8 +24,8 @@ export const taskReplyHandler: ReplyHandler = async (context, { to: messageId, t
   const present = tasks.filter(({ item }) => item.gone === undefined);
   const { remarks } = context.presentation.texts.answers;
   if (present.length === 0) return { reply: { rich: joinRichText(["ℹ️ ", remarks.gone]) } };
-  const [, key = "", rest = ""] = /^\s*([\p{L}\p{N}_]{1,12}-\d{1,10})\s*[:,–-]?\s+([\s\S]+)$/u.exec(text) ?? [];
-  const named = present.find((task) => task.key.toUpperCase() === key.toUpperCase());
+  const [, key = "", rest = ""] = KEY_AND_TEXT.exec(text) ?? [];
+  const named = present.find((task) => task.key === parseTaskKey(key)?.key);
   if (named && ids.length > 1) return passOnRemark(context, named, rest);
   const [only, ...others] = present;
   if (only && others.length === 0 && ids.length === 1) return passOnRemark(context, only, text);

@@ -1,8 +1,9 @@
 import type { CommandName } from "../../../shared/i18n/texts/answer-texts.ts";
+import { parseTaskKey } from "../../../shared/task-key.ts";
 import { matchAgent } from "../commands/agent.ts";
 import type { CommandContext, CommandResult } from "../commands/command.ts";
 import { type ParsedCommand, parseBareText, splitFirstArgument } from "../commands/parse-command.ts";
-import { matchProject, TASK_KEY_PATTERN } from "../commands/resolve-argument.ts";
+import { matchProject } from "../commands/resolve-argument.ts";
 import { findCommand, findSimilarCommand } from "./registry.ts";
 import { suggestCommand } from "./suggest-command.ts";
 
@@ -53,9 +54,9 @@ async function hasBareForm(context: CommandContext, name: CommandName, { args }:
     case "alone":
       return args === "";
     case "key":
-      return TASK_KEY_PATTERN.test(first) && rest === "";
+      return parseTaskKey(first) !== undefined && rest === "";
     case "key_and_text":
-      return TASK_KEY_PATTERN.test(first);
+      return parseTaskKey(first) !== undefined;
     case "project": {
       const [match] = await matchProject(context, args);
       return match.kind === "one" && match.isExact;

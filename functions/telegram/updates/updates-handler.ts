@@ -1,5 +1,6 @@
 import type { Deps, JobHandler } from "../../../shared/app/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../../../shared/errors.ts";
+import { parseJobBody } from "../../../shared/jobs/parse-job-body.ts";
 import { type UpdateBody, updateBodySchema, upgradeUpdateBody } from "../../../shared/jobs/updates-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { PlaneError } from "../../../shared/plane/errors.ts";
@@ -36,9 +37,7 @@ export const updatesHandler: JobHandler = {
   leaseMs: LEASE_TTL,
   concurrency: 4,
   async handle(deps, job) {
-    const parsed = updateBodySchema.safeParse(upgradeUpdateBody(job));
-    if (!parsed.success) return { dead: "the job's body is not one that this version knows" };
-    const body = parsed.data;
+    const body = parseJobBody(job, updateBodySchema, upgradeUpdateBody);
     const { message, callback_query: callback } = body.update;
     const chat = await toConfiguredChat(deps, message?.chat ?? callback?.message?.chat);
     const user = message?.from ?? callback?.from;

@@ -23,6 +23,7 @@ import { renderTaskLink } from "../commands/render-tasks.ts";
 import { decideTicket } from "../live-messages/decide-ticket.ts";
 import { createTicketRefreshJob, findDecision } from "../live-messages/ticket-message.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
+import { hashShownReview, hasReviewChanged } from "./reviewed-task.ts";
 
 /** A verdict of a person: what is approved or rejected of a task, and why. */
 interface Verdict {
@@ -30,8 +31,11 @@ interface Verdict {
   reason: string;
 }
 
-/** What of a task waits for a verdict; `hash` binds one about its ticket to what was shown. */
-type Judged = { what: "review" } | { what: "ticket" | "result"; hash: string };
+/** What of a task waits for a verdict; `hash` binds a button to what was shown. */
+interface Judged {
+  what: "review" | "ticket" | "result";
+  hash: string;
+}
 
 /**
  * Approves or rejects what of a task waits: its ticket, or its review. When both wait, buttons ask which one. A result
@@ -66,7 +70,8 @@ async function listJudged(
   }
   const kind = isApproved ? "approved" : "sent_back";
   const callContext = createCommandCallContext(context);
-  if (isInReview(task.item) || (await isVerdictPending(callContext, task.id, kind))) judged.push({ what: "review" });
+  if (isInReview(task.item) || (await isVerdictPending(callContext, task.id, kind)))
+    judged.push({ what: "review", hash: await hashShownReview(context, task) });
   return judged;
 }
 
@@ -95,7 +100,7 @@ async function applyVerdict(
 async function judgeTicket(
   context: CommandContext,
   task: Task,
-  { what, hash }: Extract<Judged, { hash: string }>,
+  { what, hash }: Judged,
   { isApproved, reason }: Verdict,
 ): Promise<CommandResult> {
   const { ticket: texts } = context.presentation.texts.live;
@@ -103,13 +108,16 @@ async function judgeTicket(
   const decision = ticket && (await findDecision(listOpenDecisions(ticket), hash));
   const action = what === "result" ? "write" : isApproved ? "ok" : "no";
   const isDecided = decision && (await decideTicket(context, ticket, decision, action, reason));
-  if (!isDecided)
-    return { reply: { rich: fillTemplate(`ℹ️ ${texts.outcomes.changed}`, { key: toSafeText(task.key) }) } };
+  if (!isDecided) return replyChanged(task, texts.outcomes.changed);
   const confirmation = what === "result" ? "updating" : isApproved ? "approved" : "rejected";
   return {
     reply: { rich: renderConfirmation(context, task, confirmation) },
     jobs: [createTicketRefreshJob(context, ticket)],
   };
+}
+
+function replyChanged({ key }: Task, template: string): CommandResult {
+  return { reply: { rich: fillTemplate(`ℹ️ ${template}`, { key: toSafeText(key) }) } };
 }
 
 /** An earlier try of this command may have been interrupted after its effect. */
@@ -145,8 +153,11 @@ function toOption(
 ): CommandOption {
   const title = `${key} ${item.snapshot.name}`;
   const label = presentation.texts.live.ticket.options[judged.what].replace("{title}", () => title);
-  const hash = "hash" in judged ? judged.hash : "-";
-  return { label, command: "verdict", args: `${isApproved ? "ok" : "no"} ${judged.what} ${id} ${hash} ${reason}` };
+  return {
+    label,
+    command: "verdict",
+    args: `${isApproved ? "ok" : "no"} ${judged.what} ${id} ${judged.hash} ${reason}`,
+  };
 }
 
 /** The command of a button that says what a verdict is about. Nobody can type it: it is only stored with the button. */
@@ -157,7 +168,9 @@ export const verdictCommand: ChoiceCommand = {
       /^(ok|no) (ticket|review|result) (\S+) (\S+) ([\s\S]*)$/.exec(args) ?? [];
     const task = await findKeptTask(context.deps, id);
     if (!task) return { toast: context.presentation.texts.answers.expiredButton };
-    const judged: Judged = what === "ticket" || what === "result" ? { what, hash } : { what: "review" };
+    const judged: Judged = { what: what === "ticket" || what === "result" ? what : "review", hash };
+    if (judged.what === "review" && (await hasReviewChanged(context, task, hash)))
+      return replyChanged(task, context.presentation.texts.live.toast.changed);
     return applyVerdict(context, task, judged, { isApproved: verb === "ok", reason });
   },
 };

@@ -6,6 +6,8 @@ export const pageTicketTextsEn: PageTicketTexts = {
   "cost.today": "Cost today: {cost}",
   runners: "Runners: {names}",
   "runner.none": "No runner is connected, so approved tickets wait. Start “groundcrew runner” on its host.",
+  "runner.away":
+    "The runner {name} is not connected. Its sessions are shown as it reported them last; they may still run.",
   "part.pending": "Waiting for approval",
   "part.sessions": "Sessions",
   "part.failed": "Failed",

@@ -7,6 +7,8 @@ export const pageTicketTextsFr: PageTicketTexts = {
   runners: "Runners\u00a0: {names}",
   "runner.none":
     "Aucun runner n’est connecté\u00a0: les tickets approuvés attendent. Démarrez «\u00a0groundcrew runner\u00a0» sur son hôte.",
+  "runner.away":
+    "Le runner {name} n’est pas connecté. Ses sessions sont affichées telles qu’il les a signalées en dernier\u00a0; elles peuvent encore tourner.",
   "part.pending": "À approuver",
   "part.sessions": "Sessions en cours",
   "part.failed": "Échoués",

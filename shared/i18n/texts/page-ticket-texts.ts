@@ -21,7 +21,7 @@ export type PageTicketTextName =
   | "removal"
   | Prefixed<"off", "how">
   | Prefixed<"cost", "today">
-  | Prefixed<"runner", "none">
+  | Prefixed<"runner", "none" | "away">
   | Prefixed<"part", "pending" | "sessions" | "failed" | "completed">
   | Prefixed<"none", "pending" | "sessions" | "failed" | "completed">
   | Prefixed<"completed", "more">

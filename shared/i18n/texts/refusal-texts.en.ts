@@ -28,7 +28,7 @@ export const refusalTextsEn: RefusalTexts = {
   noState: "{project} has no state in Plane that means “{status}”. Add one in the project’s settings.",
   notInReview: "{task} is not in review; it is {status}.",
   ticketGone: "The ticket does not exist any more.",
-  ticketClosed: "{task} was closed or removed in Plane: its ticket is cancelled.",
+  ticketClosed: "{task} was closed, removed or reassigned in Plane: its ticket is cancelled.",
   ticketNotPossible: "The ticket’s state does not allow this any more. Look at it again.",
   blockerLine:
     "The description of {task} names {blocker} in a “Blocked by” line inside other text. Edit the description in Plane.",

@@ -32,7 +32,7 @@ export const refusalTextsFr: RefusalTexts = {
     "{project} n’a aucun état dans Plane qui corresponde à «\u00a0{status}\u00a0». Ajoutez-en un dans les paramètres du projet.",
   notInReview: "La tâche {task} n’est pas en relecture\u00a0; elle est {status}.",
   ticketGone: "Le ticket n’existe plus.",
-  ticketClosed: "{task} a été fermée ou supprimée dans Plane\u00a0: son ticket est annulé.",
+  ticketClosed: "{task} a été fermée, supprimée ou réattribuée dans Plane\u00a0: son ticket est annulé.",
   ticketNotPossible: "L’état du ticket ne le permet plus. Vérifiez-le de nouveau.",
   blockerLine:
     "La description de la tâche {task} mentionne {blocker} dans une ligne «\u00a0Bloquée par\u00a0» au milieu d’un autre texte. Modifiez la description dans Plane.",

@@ -6,6 +6,10 @@ export type TerminalTextName =
       "terminal",
       "title" | "screen" | "connecting" | "waiting" | "live" | "ended" | "ended.none" | "away" | "lost"
     >
-  | Prefixed<"terminal", "signed_out" | "unknown" | "take" | "give" | "typing" | "here" | "sending" | "not_sent">;
+  | Prefixed<
+      "terminal",
+      "signed_out" | "unknown" | "take" | "give" | "typing" | "here" | "sending" | "not_sent" | "keys"
+    >
+  | Prefixed<"terminal.key", "escape" | "shift_tab" | "left" | "up" | "down" | "right" | "enter">;
 
 export type TerminalTexts = Record<TerminalTextName, string>;

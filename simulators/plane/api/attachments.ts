@@ -90,6 +90,9 @@ export function mountAttachmentRoutes(app: PlaneApp, world: PlaneWorld, limiter:
 /** Mounts Plane's storage, which works like S3: uploads by form, downloads by signed address. */
 export function mountStorageRoutes(app: PlaneApp, world: PlaneWorld): void {
   app.post("/uploads", async (c) => {
+    // S3 needs the length before the body, so it refuses a body in chunks.
+    if (c.req.header("content-length") === undefined)
+      return c.body("<Error><Code>MissingContentLength</Code></Error>", 411);
     const form = await c.req.formData();
     const fields = Object.fromEntries(
       [...form].filter((entry): entry is [string, string] => typeof entry[1] === "string"),

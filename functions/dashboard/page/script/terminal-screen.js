@@ -2,11 +2,9 @@ import { Terminal } from "/terminal/assets/xterm.js";
 
 /** @import { ReceivedPicture } from "./page-types.ts" */
 
-/** Sizes of the font in pixels: it fits the picture to the frame within these; a smaller frame scrolls. */
-const MIN_FONT_SIZE = 7;
+/** Sizes of the font in pixels: it fits the picture to the frame within these; a smaller frame scrolls. 10 can be read on a phone. */
+const MIN_FONT_SIZE = 10;
 const MAX_FONT_SIZE = 16;
-/** Height of a row in font sizes. */
-const LINE_HEIGHT = 1.2;
 const FONT = 'ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace';
 
 // The emulator creates its style sheets by script. They need the nonce of this document's policy.
@@ -25,7 +23,6 @@ const terminal = new Terminal({
   scrollback: 0,
   // Pictures only: nothing is typed here, and nothing that the emulator would answer is sent anywhere.
   disableStdin: true,
-  lineHeight: LINE_HEIGHT,
   fontFamily: FONT,
   cursorInactiveStyle: "block",
   linkHandler: { activate: () => {} },
@@ -39,42 +36,65 @@ if (terminal.textarea) {
   terminal.textarea.setAttribute("aria-hidden", "true");
 }
 
-/** Width of a character in font sizes. */
-const characterWidth = measureCharacterWidth();
+/** Width and height of a character in font sizes. */
+const character = measureCharacter();
 
-function measureCharacterWidth() {
+function measureCharacter() {
   const probe = createPlainElement("span");
   probe.className = "probe";
   probe.textContent = "W".repeat(100);
   document.body.append(probe);
-  const width = probe.getBoundingClientRect().width / 100 / Number.parseFloat(getComputedStyle(probe).fontSize);
+  const { width, height } = probe.getBoundingClientRect();
+  const fontSize = Number.parseFloat(getComputedStyle(probe).fontSize);
   probe.remove();
-  return width > 0 ? width : 0.6;
+  return width > 0 ? { width: width / 100 / fontSize, height: height / fontSize } : { width: 0.6, height: 1.2 };
 }
 
 function fitFont() {
-  const byWidth = (innerWidth - 8) / terminal.cols / characterWidth;
-  const byHeight = (innerHeight - 8) / terminal.rows / LINE_HEIGHT;
+  const byWidth = (innerWidth - 8) / terminal.cols / character.width;
+  // The emulator gives a row a whole number of pixels.
+  const byHeight = Math.floor((innerHeight - 8) / terminal.rows) / character.height;
   const size = Math.floor(Math.min(byWidth, byHeight) * 4) / 4;
   terminal.options.fontSize = Math.min(MAX_FONT_SIZE, Math.max(MIN_FONT_SIZE, size));
 }
 
+/** Rows that a person who works in the session must see: the last one with a text, and that of the cursor. */
+let activeRows = [0];
+
+/** Scrolls a frame that is lower than the picture, for example above the keyboard of a phone, to the active rows. */
+function showActiveRows() {
+  const rows = container.querySelector(".xterm-rows")?.children;
+  for (const row of activeRows) rows?.[row]?.scrollIntoView({ block: "nearest" });
+  scrollTo({ left: 0 });
+}
+
 /** @param {ReceivedPicture} frame */
 function drawFrame({ columns, rows, screen, cursor }) {
-  if (terminal.cols !== columns || terminal.rows !== rows) {
+  const hasOtherSize = terminal.cols !== columns || terminal.rows !== rows;
+  const lines = screen.split("\n").slice(0, rows);
+  activeRows = [Math.max(0, lines.findLastIndex(hasText)), ...(cursor ? [cursor.row] : [])];
+  if (hasOtherSize) {
     terminal.resize(columns, rows);
     fitFont();
   }
-  terminal.write(composePicture(rows, screen, cursor), reportReady);
+  terminal.write(composePicture(rows, lines, cursor), () => {
+    if (hasOtherSize) showActiveRows();
+    reportReady();
+  });
+}
+
+/** @param {string} line with ANSI colours */
+function hasText(line) {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: each style begins with ESC.
+  return line.replaceAll(/\x1b\[[\d;:]*m/g, "").trim() !== "";
 }
 
 /**
  * Draws over the picture that there is: each row is emptied and written, without line ends, so that nothing scrolls. The
  * style at the end of a row continues in the next one, so emptying saves and restores it.
- * @param {number} rows @param {string} screen @param {ReceivedPicture["cursor"]} cursor
+ * @param {number} rows @param {string[]} lines @param {ReceivedPicture["cursor"]} cursor
  */
-function composePicture(rows, screen, cursor) {
-  const lines = screen.split("\n");
+function composePicture(rows, lines, cursor) {
   const drawn = Array.from({ length: rows }, (_, i) => `\x1b[${i + 1};1H\x1b7\x1b[0m\x1b[2K\x1b8${lines[i] ?? ""}`);
   const place = cursor ? `\x1b[${cursor.row + 1};${cursor.column + 1}H\x1b[?25h` : "";
   return `\x1b[?25l\x1b[?7l\x1b[0m${drawn.join("")}\x1b[0m${place}`;
@@ -90,6 +110,10 @@ addEventListener("message", ({ source, origin, data }) => {
   if (typeof data?.screen === "string") drawFrame(data);
   else reportReady();
 });
-addEventListener("resize", fitFont);
+addEventListener("resize", () => {
+  fitFont();
+  // The emulator gives its rows their new height with its next drawing.
+  requestAnimationFrame(showActiveRows);
+});
 fitFont();
 reportReady();

@@ -1,5 +1,5 @@
 import { getProblemCode, getProblemText, sendJson } from "./api.js";
-import { getElement } from "./dom.js";
+import { findTarget, getElement } from "./dom.js";
 import { onLanguageChange, translate } from "./language.js";
 import { addKey, formatKeys, getKeyName, splitIntoKeys } from "./terminal-keys.js";
 
@@ -29,6 +29,10 @@ export function setUpTyping(ticket) {
     if (!(event instanceof InputEvent && event.isComposing)) takeText();
   });
   field.addEventListener("compositionend", takeText);
+  const keys = getElement("terminal-keys");
+  keys.addEventListener("click", (event) => takeKey(findTarget(event, "button")?.dataset["key"]));
+  // A tap on a key leaves the focus in the field, so that the phone's keyboard stays open.
+  keys.addEventListener("mousedown", (event) => event.preventDefault());
   // A click on the picture would take the focus into its frame, which takes no keys.
   addEventListener("blur", () => {
     if (isTyping && document.activeElement === getElement("terminal-screen")) setTimeout(() => field.focus());
@@ -77,6 +81,12 @@ function handleKey(event) {
   const name = getKeyName(event);
   if (name === undefined) return;
   event.preventDefault();
+  takeKey(name);
+}
+
+/** @param {string | undefined} name of a key */
+function takeKey(name) {
+  if (!isTyping || name === undefined) return;
   addKey(typed, { kind: "names", part: name });
   void sendTyped();
 }

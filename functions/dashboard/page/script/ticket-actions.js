@@ -12,6 +12,10 @@ import { translateTicket } from "./ticket-language.js";
  * }} TicketAction
  */
 
+/** Time for which the page says what was done: 10 s, because the message is above the cards. */
+const MESSAGE_MS = 10_000;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let messageTimer;
 /** @type {() => Promise<void>} */
 let reloadTickets = async () => {};
 
@@ -57,8 +61,10 @@ export async function sendAction({ key, path, body = {}, told, explain, check })
   }
 }
 
-/** Shows one message: what was done, or why not. @param {"told" | "problem"} kind @param {string} text */
+/** Shows one message: what was done, for a while, or why not, until the next action. @param {"told" | "problem"} kind @param {string} text */
 export function showTicketMessage(kind, text) {
+  clearTimeout(messageTimer);
+  if (kind === "told" && text) messageTimer = setTimeout(() => showTicketMessage("told", ""), MESSAGE_MS);
   getElement("ticket-told").textContent = kind === "told" ? text : "";
   getElement("ticket-problem").textContent = kind === "problem" ? text : "";
 }

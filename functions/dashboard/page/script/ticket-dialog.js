@@ -16,7 +16,9 @@ import { translateTicket } from "./ticket-language.js";
 export function openTicketDialog({ key, name, shown, value = "", hasText, isRequired, hasCheck, toAction }) {
   const dialog = createElement("dialog", { class: "ask", "aria-labelledby": "ask-title" });
   const title = createElement("h3", { id: "ask-title" }, translateTicket(`ask.${name}`, { key }));
-  const field = createElement("textarea", { id: "ask-text", rows: 6, required: isRequired, maxlength: 20_000 });
+  // A dialog would focus the text of the session before it, which can be scrolled with the keyboard.
+  const props = { id: "ask-text", rows: 6, required: isRequired, maxlength: 20_000, autofocus: true };
+  const field = createElement("textarea", props);
   field.value = value;
   const check = createElement("input", { type: "checkbox" });
   const problem = createElement("p", { class: "problem", role: "alert" });

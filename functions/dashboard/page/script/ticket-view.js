@@ -128,24 +128,32 @@ function getList(name, count) {
   return findElement(part, "ul");
 }
 
-/** Says what keeps tickets from running. @param {HTMLElement} root @param {SessionsAnswer} sessions */
-function drawNotices(root, { configured, runners }) {
-  const notices = configured ? (runners.length === 0 ? ["runner"] : []) : ["off"];
+/** Says what keeps tickets from running. @param {HTMLElement} root @param {SessionsAnswer} answer */
+function drawNotices(root, { configured, runners, sessions }) {
+  const away = sessions.flatMap(({ runner }) => (runner && runners.every(({ name }) => name !== runner) ? runner : []));
+  const missing = runners.length === 0 ? [""] : [...new Set(away)];
   updateList(
     root,
-    notices,
+    configured ? missing : ["off"],
     (name) => name,
-    (name) =>
-      name === "off"
-        ? createElement(
-            "div",
-            { class: "notice" },
-            createElement("b", {}, translateTicket("off")),
-            createElement("p", {}, translateTicket("off.how")),
-            createElement("pre", { tabindex: 0 }, EXAMPLE),
-          )
-        : createElement("p", { class: "notice" }, translateTicket("runner.none")),
+    (name) => (configured ? drawMissingRunner(name) : drawOff()),
   );
+}
+
+function drawOff() {
+  return createElement(
+    "div",
+    { class: "notice" },
+    createElement("b", {}, translateTicket("off")),
+    createElement("p", {}, translateTicket("off.how")),
+    createElement("pre", { tabindex: 0 }, EXAMPLE),
+  );
+}
+
+/** @param {string} name of a runner that is away while others are connected; empty when none is connected */
+function drawMissingRunner(name) {
+  const text = name === "" ? translateTicket("runner.none") : translateTicket("runner.away", { name });
+  return createElement("p", { class: "notice" }, text);
 }
 
 /** Opens the terminal of a session below the sessions, once: a frame that moves in the page would load again. @param {SessionTicket} session */
@@ -166,7 +174,8 @@ function openTerminal({ id, state }) {
   );
   place.append(panel);
   makeFocusable(panel).focus();
-  panel.scrollIntoView({ block: "nearest" });
+  // With its buttons, also where it is higher than the view.
+  panel.scrollIntoView({ block: "start" });
 }
 
 /** @param {HTMLElement} panel @param {string} id */
