@@ -13,6 +13,21 @@ export function isOpenclawVersion(text: string): boolean {
   return new RegExp(`^${VERSION}$`).test(text);
 }
 
+/** Whether version `a` was released before `b`: `2026.9.1-beta.1` < `2026.9.1` < `2026.9.1-1`. Both must be versions. */
+export function isOlderOpenclaw(a: string, b: string): boolean {
+  const [left, right] = [toComparableParts(a), toComparableParts(b)];
+  const index = left.findIndex((part, i) => part !== right[i]);
+  return index >= 0 && (left[index] ?? 0) < (right[index] ?? 0);
+}
+
+/** Year, month, day, kind (beta, release, correction) and number within the kind. */
+function toComparableParts(version: string): number[] {
+  const [numbers = "", suffix] = version.split("-");
+  const isBeta = suffix?.startsWith("beta.") ?? false;
+  const kind = suffix === undefined ? 1 : isBeta ? 0 : 2;
+  return [...numbers.split(".").map(Number), kind, Number(suffix?.replace("beta.", "") ?? 0)];
+}
+
 /** A pinned value in parts: `ghcr.io/openclaw/openclaw:2026.2.26-slim` or only `2026.2.26`. Undefined for other texts. */
 export function parsePinnedValue(text: string): { before: string; version: string; after: string } | undefined {
   const [, before, version, after] = PINNED.exec(text) ?? [];

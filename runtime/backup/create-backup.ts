@@ -12,6 +12,7 @@ import {
 } from "../../shared/backup/backup-manifest.ts";
 import { formatChecksums } from "../../shared/backup/checksum-list.ts";
 import { findExpiredBackups } from "../../shared/backup/find-expired-backups.ts";
+import { SECRET_FILES, SECRET_FOLDERS, SECRETS_NAME } from "../../shared/backup/known-files.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Ms } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
@@ -44,10 +45,6 @@ interface CreateBackupOptions {
 
 /** Prefix of the folder of a backup that is not complete. It is renamed at the end and is never restored. */
 const PARTIAL_PREFIX = ".partial-";
-
-/** Files and folders beside SECRETS_FILE that belong to the secrets. */
-const SECRET_FILES = ["provision-secrets.json", "groundcrew.json", "connection.env"] as const;
-const SECRET_FOLDERS = ["agents", "openclaw"] as const;
 
 /**
  * Makes a backup in a folder of its own, then removes those that are not kept any longer. Throws when any part fails;
@@ -156,9 +153,8 @@ async function saveDatabase(
   return versions;
 }
 
-/** SECRETS_FILE may have another name on the machine that restores it. */
 function toSecretName(file: string, secretsFile: string): string {
-  return file === basename(secretsFile) ? "secrets.json" : file;
+  return file === basename(secretsFile) ? SECRETS_NAME : file;
 }
 
 async function syncTree(root: string): Promise<void> {

@@ -120,7 +120,10 @@ function toLibpqEnvironment(url: string): Record<string, string> {
 }
 
 function describeProgramError(program: string, failure: string): string {
+  const install =
+    "install PostgreSQL's client programs (Debian: postgresql-client) of the server's version or a later one";
   if (/(pg_dump|pg_restore|psql): not found|spawn \w+ ENOENT/.test(failure))
-    return `${program} is not installed: install PostgreSQL's client programs (Debian: postgresql-client) of the server's version or a later one.`;
+    return `${program} is not installed: ${install}.`;
+  if (/server version mismatch|unsupported version/.test(failure)) return `${program} is too old: ${install}.`;
   return `${program} failed: ${failure.split("\n").slice(0, 5).join(" ")}`;
 }

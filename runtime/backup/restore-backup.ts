@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { BACKUP_PARTS, type BackupPart } from "../../shared/backup/backup-manifest.ts";
+import { SECRETS_NAME } from "../../shared/backup/known-files.ts";
 import { createRefusal } from "./backup-error.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import { checkDatabase, restoreDatabase } from "./database-programs.ts";
@@ -91,7 +92,7 @@ export async function restoreBackup(
   if (parts.has("secrets"))
     await restoreFiles(
       path,
-      place(BACKUP_PARTS.secrets, (rest) => (rest === "secrets.json" ? secretsFile : join(secretsFolder, rest))),
+      place(BACKUP_PARTS.secrets, (rest) => (rest === SECRETS_NAME ? secretsFile : join(secretsFolder, rest))),
       aside,
     );
   if (parts.has("settings")) {

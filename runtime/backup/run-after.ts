@@ -1,16 +1,20 @@
 import { spawn } from "node:child_process";
+import { basename } from "node:path";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { createBackupError } from "./backup-error.ts";
 
 /**
- * Runs the program of BACKUP_AFTER, without a shell, with `{backup}` and `{folder}` replaced in its arguments. Its output
- * goes to standard error. Throws when it fails; the backup stays.
+ * Runs the program of BACKUP_AFTER, without a shell, with `{backup}`, `{folder}` and `{name}` replaced in its
+ * arguments. Its output goes to standard error. Throws when it fails; the backup stays.
  */
 export async function runAfterBackup(
   after: readonly string[],
   { backup, folder, env }: { backup: string; folder: string; env: Record<string, string> },
 ): Promise<void> {
-  const [program, ...args] = after.map((word) => word.replaceAll("{backup}", backup).replaceAll("{folder}", folder));
+  const values: Record<string, string> = { "{backup}": backup, "{folder}": folder, "{name}": basename(backup) };
+  const [program, ...args] = after.map((word) =>
+    word.replaceAll(/\{(backup|folder|name)\}/g, (name) => values[name] ?? name),
+  );
   if (program === undefined) return;
   const failure = await new Promise<string | undefined>((resolve) => {
     const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "inherit"] });

@@ -10,6 +10,7 @@ import {
   MANIFEST_FILE,
 } from "../../shared/backup/backup-manifest.ts";
 import { type Checksum, parseChecksums } from "../../shared/backup/checksum-list.ts";
+import { findPart } from "../../shared/backup/known-files.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { BackupError, createRefusal } from "./backup-error.ts";
 import { getErrorCode, hashFile, openRegularFile, walkFolder } from "./copy-files.ts";
@@ -85,6 +86,11 @@ async function verifyFiles(path: string, manifest: BackupManifest): Promise<Chec
   const files = parseChecksums(text);
   const expected = new Map(files.map((file) => [file.path, file.hash]));
   if (files.length !== manifest.files) throw damaged("the number of files is not that of the manifest");
+  for (const { path: name } of files) {
+    const part = findPart(name);
+    if (!part) throw createRefusal(`The backup ${path} contains ${name}, which this version does not know.`);
+    if (!manifest.parts.includes(part)) throw damaged(`its manifest does not name ${part}, of which it has ${name}`);
+  }
   let bytes = 0;
   for await (const { name, isFile } of walkFolder(path)) {
     if (name === MANIFEST_FILE || name === CHECKSUMS_FILE) continue;

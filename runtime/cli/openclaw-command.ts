@@ -1,9 +1,7 @@
 import { resolve } from "node:path";
-import { isOpenclawVersion } from "../../functions/doctor/openclaw-version.ts";
 import { formatSettingProblems } from "../../shared/config/setting-problem.ts";
 import { readSettingsParts } from "../../shared/config/settings.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
-import { createRedactor } from "../../shared/redact.ts";
 import { MINUTE } from "../../shared/time.ts";
 import { wait } from "../../shared/wait.ts";
 import { readKnownVersions } from "../node/known-versions.ts";
@@ -14,6 +12,7 @@ import { hasFailure } from "../openclaw-upgrade/finding.ts";
 import { createNpmDriver } from "../openclaw-upgrade/npm-driver.ts";
 import { waitForGateway } from "../openclaw-upgrade/probe-gateway.ts";
 import { openRecordFile } from "../openclaw-upgrade/record-file.ts";
+import { redactCredentials } from "../openclaw-upgrade/redact-credentials.ts";
 import {
   checkOnly,
   planRollback,
@@ -28,6 +27,7 @@ import { lockFolder } from "../runner/lock-folder.ts";
 import { makePrivateFolder } from "../runner/session-folder.ts";
 import { CommandError, EXIT } from "./command-error.ts";
 import { type OpenclawOptions, parseOpenclawOptions } from "./openclaw-options.ts";
+import { describeOpenclawOutcome, toOpenclawJson } from "./openclaw-output.ts";
 import { formatForTerminal, formatJsonLine } from "./terminal-output.ts";
 
 export const OPENCLAW_HELP = `groundcrew openclaw upgrade --from <version> --to <version> [--check | --dry-run] [--json]
@@ -62,20 +62,43 @@ interface CommandResult {
   exit: number;
 }
 
-/** Runs `groundcrew openclaw …`. Throws a CommandError when nothing was begun. */
+/**
+ * Runs `groundcrew openclaw …`. Throws a CommandError when nothing was begun; with `json` the error is the result, so
+ * that standard output is one document of JSON in every case.
+ */
 export async function runOpenclawCommand(
+  args: readonly string[],
+  json: boolean,
+  host: OpenclawHost,
+): Promise<CommandResult> {
+  if (!json) return executeOpenclaw(args, json, host);
+  try {
+    return await executeOpenclaw(args, json, host);
+  } catch (thrown) {
+    const { code, message, exit } =
+      thrown instanceof CommandError ? thrown : new CommandError(EXIT.failed, getErrorMessage(thrown));
+    host.err(formatForTerminal(`groundcrew: ${message}`));
+    return { output: formatJsonLine({ state: "error", changed: 0, error: { code, message } }), exit };
+  }
+}
+
+async function executeOpenclaw(
   args: readonly string[],
   json: boolean,
   { env, cwd, err }: OpenclawHost,
 ): Promise<CommandResult> {
-  const options = parseOpenclawOptions(args, isOpenclawVersion);
+  const options = parseOpenclawOptions(args);
   const settings = readUpgradeSettings(resolve(cwd, options.config));
-  const context = createUpgradeContext(settings, env, (line) => err(formatForTerminal(line)));
-  const redact = createRedactor([context.hookToken]);
+  const context = createUpgradeContext(settings, env, (line) => err(formatForTerminal(redact(line))));
+  // The files that are read on the way add secrets, and programs quote them in their errors.
+  const redact = (text: string) =>
+    redactCredentials(text, [context.hookToken, ...context.secrets, ...context.driver.listSecrets()]);
   try {
     const outcome = await executeWithLock(context, options);
     const exit = isSuccess(outcome, options) ? EXIT.done : EXIT.failed;
-    return { output: json ? formatJsonLine(toJson(outcome, options)) : formatForTerminal(describe(outcome)), exit };
+    if (!json) return { output: formatForTerminal(redact(describeOpenclawOutcome(outcome))), exit };
+    const clean = (_name: string, value: unknown) => (typeof value === "string" ? redact(value) : value);
+    return { output: formatJsonLine(toOpenclawJson(outcome, options.command), clean), exit };
   } catch (thrown) {
     if (thrown instanceof CommandError) throw thrown;
     const isSettings = thrown instanceof GroundcrewError && thrown.code === "bad_request";
@@ -156,34 +179,4 @@ function isSuccess({ state, findings }: UpgradeOutcome, { command }: OpenclawOpt
   if (state === "checked") return !hasFailure(findings ?? []);
   if (state === "planned" || state === "nothing to do") return true;
   return command === "rollback" ? state === "rolled_back" || state === "refused" : state === "completed";
-}
-
-function toJson({ state, changed, record, findings, plan, report }: UpgradeOutcome, { command }: OpenclawOptions) {
-  const steps = [...(record?.steps ?? []), ...(record?.rollbackSteps ?? [])].map((step) => ({
-    name: step.name,
-    status: step.status,
-    ...(step.problem === undefined ? {} : { problem: step.problem }),
-    ...(step.endedAt === undefined ? {} : { seconds: (step.endedAt - step.startedAt) / 1_000 }),
-    findings: step.findings,
-  }));
-  return {
-    command,
-    ...{ state, changed },
-    ...(record ? { from: record.from, to: record.to, steps } : {}),
-    ...(findings ? { findings } : {}),
-    ...(plan ? { plan } : {}),
-    ...(report === undefined ? {} : { report }),
-  };
-}
-
-function describe({ state, record, findings, plan, report }: UpgradeOutcome): string {
-  if (plan) return plan.length > 0 ? plan.map((title, i) => `${i + 1}. ${title}`).join("\n") : "Nothing to do.";
-  if (findings) return findings.map(describeFinding).join("\n") || "Done.";
-  if (!record) return "Nothing to do.";
-  return `${record.from} → ${record.to}: ${state.replaceAll("_", " ")}. Report: ${report}`;
-}
-
-function describeFinding({ name, status, detail, todo }: NonNullable<UpgradeOutcome["findings"]>[number]): string {
-  const hint = status !== "ok" && todo !== undefined ? `\n  → ${todo}` : "";
-  return `${status.padEnd(7)}  ${name}: ${detail}${hint}`;
 }

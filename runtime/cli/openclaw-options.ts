@@ -1,3 +1,4 @@
+import { isOlderOpenclaw, isOpenclawVersion } from "../../functions/doctor/openclaw-version.ts";
 import { findNearestName } from "../../shared/nearest-name.ts";
 import { createUsageError } from "./command-error.ts";
 
@@ -25,7 +26,7 @@ const ALLOWED: Record<OpenclawOptions["command"], readonly string[]> = {
 };
 
 /** Parses the arguments after `groundcrew openclaw`. Throws a usage error that says what to write. */
-export function parseOpenclawOptions(args: readonly string[], isVersion: (text: string) => boolean): OpenclawOptions {
+export function parseOpenclawOptions(args: readonly string[]): OpenclawOptions {
   const [word = "", ...rest] = args;
   const command = COMMANDS.find((one) => one === word);
   if (!command) {
@@ -60,17 +61,21 @@ export function parseOpenclawOptions(args: readonly string[], isVersion: (text: 
     dryRun: values.has("--dry-run"),
     config: values.get("--config") ?? DEFAULT_CONFIG,
   };
-  if (command === "upgrade") checkVersions(options, isVersion);
+  if (command === "upgrade") checkVersions(options);
   return options;
 }
 
-function checkVersions({ from, to, check, dryRun }: OpenclawOptions, isVersion: (text: string) => boolean): void {
+function checkVersions({ from, to, check, dryRun }: OpenclawOptions): void {
   for (const [name, version] of [["--from", from] as const, ["--to", to] as const]) {
     if (version === undefined)
       throw createUsageError(`${name} is missing: groundcrew openclaw upgrade --from 2026.2.26 --to 2026.9.6`);
-    if (!isVersion(version))
+    if (!isOpenclawVersion(version))
       throw createUsageError(`${name} must be a whole version such as 2026.2.26, not ${version.slice(0, 60)}.`);
   }
   if (from === to) throw createUsageError("--from and --to are the same version.");
+  if (from !== undefined && to !== undefined && isOlderOpenclaw(to, from))
+    throw createUsageError(
+      `${to} is older than ${from}, and an older OpenClaw does not read the state of a newer one. To go back, run \`groundcrew openclaw rollback\`.`,
+    );
   if (check && dryRun) throw createUsageError("Use either --check or --dry-run.");
 }

@@ -31,14 +31,14 @@ export function parseCliOptions(args: readonly string[]): CliOptions {
   return options;
 }
 
-/** Returns the tool with this name; throws a usage error for an unknown name. */
-export function getToolSpec(specs: readonly ToolSpec[], name: string): ToolSpec {
+/** Returns the tool, or the command of this kind, with this name; throws a usage error for an unknown name. */
+export function getToolSpec(specs: readonly ToolSpec[], name: string, kind = "tool"): ToolSpec {
   const found = specs.find((spec) => spec.name === name);
   if (found) return found;
   const names = specs.map((spec) => spec.name);
   const nearest = findNearestName(name, names);
   throw createUsageError(
-    `Unknown tool ${name.slice(0, 60)}. ${nearest ? `Did you mean ${nearest}? ` : ""}Tools: ${names.join(", ")}.`,
+    `Unknown ${kind} ${name.slice(0, 60)}. ${nearest ? `Did you mean ${nearest}? ` : ""}Known: ${names.join(", ")}.`,
   );
 }
 

@@ -31,8 +31,13 @@ Afterwards Groundcrew reads the state of Plane again and sends nothing old.
   --without PART        leave out ${backupManifestSchema.shape.parts.element.options.join(", ")} (repeat for several)
   --other-installation  restore the backup of another Plane or workspace
   --print database      write the database's dump to standard output and change nothing, for compose/restore
+  --print settings      the same for the .env of Compose, where the backup has one
   --json                print the result as JSON
 `;
+
+/** What `--print` writes, as files of a backup. */
+const PRINTED = { database: BACKUP_PARTS.database, settings: `${BACKUP_PARTS.settings}/compose.env` } as const;
+const isPrinted = (text: string): text is keyof typeof PRINTED => Object.hasOwn(PRINTED, text);
 
 interface RestoreCommandOptions {
   backup: string;
@@ -40,7 +45,8 @@ interface RestoreCommandOptions {
   isDryRun: boolean;
   isConfirmed: boolean;
   isOtherAllowed: boolean;
-  printsDatabase: boolean;
+  /** The path of a file of the backup that is only printed. */
+  prints?: keyof typeof PRINTED;
   without: Set<BackupPart>;
 }
 
@@ -53,7 +59,7 @@ export async function runRestoreCommand(
   const options = parseRestoreOptions(args);
   const settings = readBackupSettings(env);
   const backup = await verifyBackup(findBackup(options.backup, settings));
-  if (options.printsDatabase) return printDatabase(backup);
+  if (options.prints) return printFile(backup, options.prints);
   const { manifest } = backup;
   const parts = new Set(manifest.parts.filter((part) => !options.without.has(part)));
   if (options.isCheck) return render(backup, json, { restored: false, text: "is complete and sound" });
@@ -88,9 +94,12 @@ async function confirm({ path, manifest }: VerifiedBackup, parts: ReadonlySet<Ba
     throw createRefusal("The restore was not confirmed.");
 }
 
-async function printDatabase({ path, manifest }: VerifiedBackup): Promise<string> {
-  if (!manifest.parts.includes("database")) throw createRefusal(`The backup ${path} contains no database.`);
-  const file = await openRegularFile(join(path, BACKUP_PARTS.database));
+async function printFile({ path, files }: VerifiedBackup, what: keyof typeof PRINTED): Promise<string> {
+  const name = PRINTED[what];
+  const isThere = files.some((one) => one.path === name);
+  if (!isThere && what === "settings") return "";
+  if (!isThere) throw createRefusal(`The backup ${path} contains no ${name}.`);
+  const file = await openRegularFile(join(path, name));
   try {
     await pipeline(file.createReadStream(), process.stdout, { end: false });
   } finally {
@@ -134,7 +143,6 @@ function parseRestoreOptions(args: readonly string[]): RestoreCommandOptions {
     isDryRun: false,
     isConfirmed: false,
     isOtherAllowed: false,
-    printsDatabase: false,
     without: new Set(),
   };
   const rest = [...args];
@@ -144,8 +152,11 @@ function parseRestoreOptions(args: readonly string[]): RestoreCommandOptions {
     else if (arg === "--dry-run") options.isDryRun = true;
     else if (arg === "--yes") options.isConfirmed = true;
     else if (arg === "--other-installation") options.isOtherAllowed = true;
-    else if (arg === "--print" && rest[0] === "database") options.printsDatabase = rest.shift() !== undefined;
-    else if (arg === "--without") {
+    else if (arg === "--print") {
+      const what = rest.shift() ?? "";
+      if (!isPrinted(what)) throw createUsageError(`--print needs one of ${Object.keys(PRINTED).join(", ")}.`);
+      options.prints = what;
+    } else if (arg === "--without") {
       const part = rest.shift() ?? "";
       if (!isPart(part)) throw createUsageError(`--without needs one of ${PARTS.join(", ")}.`);
       options.without.add(part);

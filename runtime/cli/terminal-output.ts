@@ -2,9 +2,12 @@ import { cleanText } from "../../shared/clean-text.ts";
 
 type Fields = Record<string, unknown>;
 
-/** Formats an answer as one line of JSON; characters that a terminal would interpret are escaped as `\uXXXX`. */
-export function formatJsonLine(value: unknown): string {
-  const line = JSON.stringify(value) ?? "null";
+/**
+ * Formats an answer as one line of JSON; characters that a terminal would interpret are escaped as `\uXXXX`. `replace`
+ * is called with each value, as `JSON.stringify` does.
+ */
+export function formatJsonLine(value: unknown, replace?: (name: string, value: unknown) => unknown): string {
+  const line = JSON.stringify(value, replace) ?? "null";
   return `${line.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, escapeUnits)}\n`;
 }
 

@@ -6,6 +6,7 @@ import type { SkillReader } from "../../functions/doctor/openclaw-skill.ts";
 import { type OpenclawOutput, SKILL_NAME } from "../../functions/doctor/skill-verdict.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import type { Ms } from "../../shared/time.ts";
+import { killProcessGroup } from "../node/kill-process-group.ts";
 
 type Env = Record<string, string | undefined>;
 
@@ -88,7 +89,7 @@ function runProgram(program: string, args: readonly string[], env: Env, limit: M
       resolve(answer);
     };
     const timer = setTimeout(() => {
-      killGroup(child.pid);
+      killProcessGroup(child.pid);
       // The program may have exited and left a child process that keeps its output streams open.
       finish(code === undefined ? { kind: "timeout", ms: limit } : { kind: "exited", code, ...output });
     }, limit);
@@ -98,14 +99,6 @@ function runProgram(program: string, args: readonly string[], env: Env, limit: M
     child.on("close", (exitCode) => finish({ kind: "exited", code: exitCode, ...output }));
     child.on("error", (thrown) => finish({ kind: "not started", why: getErrorMessage(thrown) }));
   });
-}
-
-function killGroup(pid: number | undefined): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, "SIGKILL");
-  } catch {
-    // The process group has already ended.
-  }
 }
 
 /** Searches only absolute folders, so that a program in the working directory is never run. */

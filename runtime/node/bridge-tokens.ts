@@ -8,6 +8,7 @@ import type { BridgeTokens } from "../../shared/app/deps.ts";
 import { PROVISION_LOCK_FILE, toPathBesideSecrets } from "../../shared/config/provision-schema.ts";
 import type { Secrets } from "../../shared/config/secrets.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
+import { createOrderedRunner } from "../../shared/run-in-order.ts";
 
 interface BridgeTokensOptions {
   secretsFile: string;
@@ -27,7 +28,7 @@ export function createBridgeTokens({
   newSecret,
   lock,
 }: BridgeTokensOptions): BridgeTokens {
-  let lastChange: Promise<unknown> = Promise.resolve();
+  const runInOrder = createOrderedRunner();
 
   async function changeSecrets<T>(agent: string, change: (secrets: SecretsFile) => Promise<T>): Promise<T> {
     const name = getBridgeTokenSetting(agent);
@@ -54,11 +55,6 @@ export function createBridgeTokens({
         { cause: thrown, refusal },
       );
     }
-  }
-  function runInOrder<T>(run: () => Promise<T>): Promise<T> {
-    const done = lastChange.then(run);
-    lastChange = done.catch(() => {});
-    return done;
   }
 
   return {

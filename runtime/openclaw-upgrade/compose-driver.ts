@@ -4,7 +4,9 @@ import { parsePinnedValue } from "../../functions/doctor/openclaw-version.ts";
 import { cleanLine } from "../../shared/clean-text.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
+import { checkDocker, checkImageExists } from "./check-docker.ts";
 import { type ComposeService, checkComposeService, parseComposeService } from "./compose-service.ts";
+import { describeDockerFailure } from "./describe-docker-failure.ts";
 import { createDockerClient } from "./docker-client.ts";
 import type { Finding } from "./finding.ts";
 import { type ImageScan, parseScan, SCANNERS } from "./image-scan.ts";
@@ -46,13 +48,13 @@ export function createComposeDriver(
   }
 
   async function toImage(version: string, timeout: Ms): Promise<string> {
-    const { image } = await readService(timeout);
-    const parts = parsePinnedValue(image);
-    if (!parts) throw new Error(`the image ${cleanLine(image, 100)} is not pinned by a version`);
-    return `${parts.before}${version}${parts.after}`;
+    const current = await readService(timeout);
+    const image = replaceVersion(current, version);
+    if (image === undefined) throw new Error(`the image ${cleanLine(current.image, 100)} is not pinned by a version`);
+    return image;
   }
 
-  async function checkReach([name, target]: [string, string], timeout: Ms): Promise<Finding> {
+  async function checkConnection([name, target]: [string, string], timeout: Ms): Promise<Finding> {
     const url = new URL(target.includes("://") ? target : `tcp://${target}`);
     const port = url.port || (url.protocol === "https:" ? "443" : "80");
     const result = await exec(["node", "-e", CONNECT_SCRIPT, url.hostname, port], timeout);
@@ -65,9 +67,18 @@ export function createComposeDriver(
     kind: "compose",
     readPinned,
     pin: (version) => writePinnedVariable(envFile, settings.variable, version),
-    async checkInstallation(_to, timeout) {
-      const findings = checkComposeService(await readService(timeout), settings, readPinned());
-      for (const entry of Object.entries(settings.reach)) findings.push(await checkReach(entry, timeout));
+    checkTools: (timeout) => checkDocker(docker, timeout),
+    async checkInstallation(to, timeout) {
+      const service = await readService(timeout);
+      const findings = checkComposeService(service, settings, readPinned());
+      // An image that is not pinned by a version has its own finding.
+      const image = replaceVersion(service, to);
+      if (image !== undefined) findings.push(await checkImageExists(docker, image, timeout));
+      return findings;
+    },
+    async checkReach(timeout) {
+      const findings: Finding[] = [];
+      for (const entry of Object.entries(settings.reach)) findings.push(await checkConnection(entry, timeout));
       return findings;
     },
     async fetchVersion(version, timeout) {
@@ -97,7 +108,7 @@ export function createComposeDriver(
       const result = isStopped ? await docker.tryCompose([...oneOff("cat"), "--", path], timeout) : running;
       if (result.status === 0) return result.stdout;
       if (/No such file/.test(result.stderr)) return undefined;
-      throw new Error(`${path} cannot be read: ${result.problem ?? cleanLine(result.stderr, 200)}`);
+      throw new Error(`${path} cannot be read: ${describeDockerFailure("docker compose exec", result)}`);
     },
     readLog: (since, timeout) =>
       docker.runCompose(
@@ -140,4 +151,10 @@ export function createComposeDriver(
     },
     listSecrets: () => listFileSecrets(envFile),
   };
+}
+
+/** The service's image with another version; undefined when it is not pinned by one. */
+function replaceVersion({ image }: ComposeService, version: string): string | undefined {
+  const parts = parsePinnedValue(image);
+  return parts && `${parts.before}${version}${parts.after}`;
 }

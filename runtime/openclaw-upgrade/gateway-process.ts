@@ -1,8 +1,9 @@
-import { spawn } from "node:child_process";
+import { type SpawnOptions, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { z } from "zod";
-import type { Ms } from "../../shared/time.ts";
-import { makePrivateFolder, writePrivateFile } from "../runner/session-folder.ts";
+import { type Ms, SECOND } from "../../shared/time.ts";
+import { killProcessGroup } from "../node/kill-process-group.ts";
+import { makePrivateFolder } from "../runner/session-folder.ts";
 import type { DeadlineDeps } from "./deadline.ts";
 
 const pidFileSchema = z.object({ pid: z.int().positive(), born: z.string() });
@@ -15,8 +16,22 @@ export interface GatewayProcessOptions extends DeadlineDeps {
   logPath: string;
 }
 
+/**
+ * Writes the process's own number and start time, and then becomes the gateway. The command that starts it may be killed
+ * at once, and a gateway that nobody knows would keep the port and the state. `$1` is the file, the rest the program.
+ */
+const LAUNCH_SCRIPT = `umask 077
+path=$1 && shift
+# The shell's own name, the second field, has no space.
+born=$(cut -d ' ' -f 22 "/proc/$$/stat") &&
+  printf '{"pid":%s,"born":"%s"}' "$$" "$born" >"$path.draft" && mv -f -- "$path.draft" "$path" || exit 1
+exec "$@"`;
+
 /** Pause between two looks at a process that ends: 100 ms. */
 const PAUSE: Ms = 100;
+
+/** Timeout until a started process has written its number: 10 s, because it needs no more than a shell. */
+const LAUNCH_TIMEOUT: Ms = 10 * SECOND;
 
 /** A gateway that this command starts and stops itself, where no systemd unit does. It outlives the command. */
 export function createGatewayProcess({ folder, pidPath, logPath, clock, wait }: GatewayProcessOptions) {
@@ -35,14 +50,18 @@ export function createGatewayProcess({ folder, pidPath, logPath, clock, wait }: 
       if (existsSync(logPath)) renameSync(logPath, `${logPath}.old`);
       const log = openSync(logPath, "w", 0o600);
       try {
-        const child = spawn(file, args, { env, cwd: "/", detached: true, stdio: ["ignore", log, log] });
+        const options = { env, cwd: "/", detached: true, stdio: ["ignore", log, log] } satisfies SpawnOptions;
+        const child = spawn("/bin/sh", ["-c", LAUNCH_SCRIPT, "sh", pidPath, file, ...args], options);
         await new Promise<void>((resolve, reject) => {
           child.once("spawn", resolve);
           child.once("error", reject);
         });
-        const born = child.pid === undefined ? undefined : readProcessBirth(child.pid);
-        if (child.pid === undefined || born === undefined) throw new Error("the gateway ended at once");
-        writePrivateFile(pidPath, JSON.stringify({ pid: child.pid, born }));
+        const end = clock() + LAUNCH_TIMEOUT;
+        while (findRunning()?.pid !== child.pid) {
+          if (child.exitCode !== null || child.signalCode !== null || clock() >= end)
+            throw new Error(`the gateway ended at once; ${logPath} may say why`);
+          await wait(PAUSE);
+        }
         child.unref();
       } finally {
         closeSync(log);
@@ -56,21 +75,13 @@ export function createGatewayProcess({ folder, pidPath, logPath, clock, wait }: 
         process.kill(running.pid, "SIGTERM");
         while (findRunning() && clock() < end - timeout / 2) await wait(PAUSE);
         // It has a group of its own; children that outlive it would keep the port.
-        killGroup(running.pid);
+        killProcessGroup(running.pid);
         while (findRunning() && clock() < end) await wait(PAUSE);
         if (findRunning()) throw new Error(`the gateway, process ${running.pid}, does not end`);
       }
       rmSync(pidPath, { force: true });
     },
   };
-}
-
-function killGroup(pid: number) {
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // All of it has ended.
-  }
 }
 
 function readPidFile(path: string): PidFile | undefined {

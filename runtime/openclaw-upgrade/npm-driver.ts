@@ -1,5 +1,4 @@
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { reportFailure, reportOk } from "../../functions/doctor/check.ts";
 import { parseVersionOutput } from "../../functions/doctor/openclaw-version.ts";
@@ -7,7 +6,9 @@ import { cleanLine } from "../../shared/clean-text.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
 import { describeFailure, runProgram } from "../runner/run-program.ts";
+import { checkConnection } from "./check-connection.ts";
 import type { DeadlineDeps } from "./deadline.ts";
+import { describeNpmFailure } from "./describe-npm-failure.ts";
 import { type Finding, reportSkipped } from "./finding.ts";
 import { createGatewayProcess } from "./gateway-process.ts";
 import { archiveFolders, restoreFolders } from "./npm-archive.ts";
@@ -17,14 +18,15 @@ import type { NpmUpgradeSettings } from "./upgrade-settings.ts";
 import { walkWorkspace } from "./walk-workspace.ts";
 import { checkWorkspace } from "./workspace-entries.ts";
 
-/** What OpenClaw, npm and systemctl need. Nothing else is passed on, so no secret of Groundcrew. */
+/**
+ * What OpenClaw, npm and systemctl need, with the certificates of a company's own authority. Nothing else is passed on,
+ * so no secret of Groundcrew.
+ */
 const PASSED_VARIABLES =
-  /^(?:PATH|HOME|USER|LANG|LC_ALL|TMPDIR|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_ADDRESS|OPENCLAW_(?!HOOK_TOKEN)\w+|npm_config_\w+|HTTPS?_PROXY|NO_PROXY)$/i;
+  /^(?:PATH|HOME|USER|LANG|LC_ALL|TMPDIR|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_ADDRESS|OPENCLAW_(?!HOOK_TOKEN)\w+|npm_config_\w+|HTTPS?_PROXY|NO_PROXY|NODE_EXTRA_CA_CERTS|SSL_CERT_(?:FILE|DIR)|GIT_SSL_CAINFO)$/i;
 
 /** Limit of the log that is read: the last 4 MB. */
 const MAX_LOG_BYTES = 4 * 2 ** 20;
-
-const CONNECT_TIMEOUT: Ms = 5 * SECOND;
 
 /** OpenClaw from npm in a prefix folder, run by a systemd unit or by this command. */
 export function createNpmDriver(
@@ -79,10 +81,12 @@ export function createNpmDriver(
     if (prefix.isInstalled(version)) return reportOk("new version", `${version} is installed`);
     const result = await run("npm", ["view", `openclaw@${version}`, "version"], timeout);
     if (result.status === 0 && result.stdout.trim() === version) return reportOk("new version", `npm has ${version}`);
+    if (result.status === 0 || /\bE404\b/.test(result.stderr))
+      return reportFailure("new version", `npm has no openclaw@${version}`, "Choose a version that npm has.");
     return reportFailure(
       "new version",
-      `npm has no openclaw@${version}: ${cleanLine(describeFailure("npm view", result), 200)}`,
-      "Choose another version, or check the connection to the registry.",
+      describeNpmFailure(`npm view openclaw@${version}`, result, passed),
+      "Check the connection to the registry and npm's settings.",
     );
   }
 
@@ -90,6 +94,16 @@ export function createNpmDriver(
     kind: "npm",
     readPinned: prefix.readPinned,
     pin: prefix.pin,
+    async checkTools(timeout) {
+      const programs = ["npm", "tar", ...(unit === undefined ? [] : ["systemctl", "journalctl"])];
+      for (const program of programs) {
+        const result = await run(program, ["--version"], timeout);
+        if (result.status === 0) continue;
+        const detail = cleanLine(describeFailure(`${program} --version`, result), 200);
+        return reportFailure("programs", detail, `Install ${program}, or add its folder to PATH.`);
+      }
+      return reportOk("programs", programs.join(", "));
+    },
     async checkInstallation(to, timeout) {
       const folders = archiveOptions.folders.map((path) =>
         existsSync(path)
@@ -100,9 +114,10 @@ export function createNpmDriver(
               'Fix "state" and "workspaces" in the settings of upgrades.',
             ),
       );
-      const reach = Object.entries(settings.reach).map(([name, target]) => checkConnection(name, target));
-      return [await checkService(timeout), await checkTarget(to, timeout), ...folders, ...(await Promise.all(reach))];
+      return [await checkService(timeout), await checkTarget(to, timeout), ...folders];
     },
+    checkReach: () =>
+      Promise.all(Object.entries(settings.reach).map(([name, target]) => checkConnection(name, target))),
     async fetchVersion(version, timeout) {
       await prefix.install(version, settings.overrides, timeout);
       // Each version needs its own versions of Node, and says so when it starts.
@@ -153,25 +168,6 @@ export function createNpmDriver(
     scanImage: async () => ({ kind: "not scanned", why: "there is no image; only the compose driver has one" }),
     listSecrets: () => [],
   };
-}
-
-function checkConnection(name: string, target: string): Promise<Finding> {
-  const url = new URL(target.includes("://") ? target : `tcp://${target}`);
-  const port = Number(url.port || (url.protocol === "https:" ? "443" : "80"));
-  return new Promise((resolve) => {
-    const fail = (reason: string) => {
-      socket.destroy();
-      resolve(
-        reportFailure(`reach ${name}`, `${url.hostname}:${port}: ${reason}`, "Check the address and the network."),
-      );
-    };
-    const socket = connect({ host: url.hostname, port, timeout: CONNECT_TIMEOUT }, () => {
-      socket.destroy();
-      resolve(reportOk(`reach ${name}`, `${url.hostname}:${port}`));
-    });
-    socket.on("error", (error) => fail(getErrorMessage(error)));
-    socket.on("timeout", () => fail("no answer"));
-  });
 }
 
 /** The last part of the log, which begins with the start of the gateway. */

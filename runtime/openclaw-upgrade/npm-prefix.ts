@@ -4,7 +4,8 @@ import { z } from "zod";
 import { isOpenclawVersion } from "../../functions/doctor/openclaw-version.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import type { Ms } from "../../shared/time.ts";
-import { describeFailure, runProgram } from "../runner/run-program.ts";
+import { runProgram } from "../runner/run-program.ts";
+import { describeNpmFailure } from "./describe-npm-failure.ts";
 
 const packageSchema = z.object({ name: z.literal("openclaw"), version: z.string() });
 
@@ -49,12 +50,14 @@ export function openNpmPrefix(prefix: string, env: Record<string, string>) {
       const draft = join(prefix, `.${version}.partial`);
       rmSync(draft, { recursive: true, force: true });
       mkdirSync(draft, { recursive: true });
-      writeFileSync(join(draft, "package.json"), JSON.stringify({ private: true, overrides }));
-      const args = ["install", "--prefix", draft, "--no-audit", "--no-fund", `openclaw@${version}`];
+      // npm applies overrides only in the root package, and reliably only to what that package already depends on.
+      const rootPackage = { private: true, dependencies: { openclaw: version }, overrides };
+      writeFileSync(join(draft, "package.json"), JSON.stringify(rootPackage, undefined, 2));
+      const args = ["install", "--prefix", draft, "--no-audit", "--no-fund"];
       const result = await runProgram("npm", args, { env, cwd: draft, timeoutMs: timeout });
       if (result.status !== 0 || !isInstalled(version, draft)) {
         rmSync(draft, { recursive: true, force: true });
-        throw new Error(describeFailure(`npm install openclaw@${version}`, result));
+        throw new Error(describeNpmFailure(`npm install openclaw@${version}`, result, env));
       }
       rmSync(join(prefix, version), { recursive: true, force: true });
       renameSync(draft, join(prefix, version));

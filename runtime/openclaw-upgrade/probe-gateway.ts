@@ -23,7 +23,9 @@ export async function probeGateway(context: SmokeContext, deadline: Deadline): P
   const limitedFetch: typeof fetch = (input, init) => fetch(input, { ...init, signal });
   const [check] = await checkGateway({ fetch: limitedFetch, clock }, settings.gateway, hookToken, []);
   if (!check) throw new Error("The gateway was not checked.");
-  return { ...check, name: "gateway" };
+  // The doctor's advice names Groundcrew's own setting; here the address is one of upgrades.
+  const todo = check.todo?.replaceAll("OPENCLAW_URL", '"gateway" in the settings of upgrades');
+  return { ...check, name: "gateway", ...(todo === undefined ? {} : { todo }) };
 }
 
 /** Asks until the gateway answers or the time is nearly over. */

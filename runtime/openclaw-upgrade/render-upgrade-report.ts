@@ -1,8 +1,8 @@
 import { cleanLine, removeInvisible } from "../../shared/clean-text.ts";
-import { createRedactor } from "../../shared/redact.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
 import type { Finding } from "./finding.ts";
 import { compareScans, type ImageScan, type Vulnerability } from "./image-scan.ts";
+import { redactCredentials } from "./redact-credentials.ts";
 import { findRegressions } from "./smoke-test.ts";
 import type { SpawnMetrics, StepRecord, UpgradeRecord } from "./upgrade-record.ts";
 
@@ -18,17 +18,11 @@ const OUTCOMES: Record<UpgradeRecord["state"], string> = {
 /** Limit of vulnerabilities and log lines in the report. */
 const MAX_ROWS = 50;
 
-/** A credential after `Bearer`, and the password in an address, whatever the secrets are. */
-const CREDENTIAL = /(\bbearer\s+)[\w.~+/=-]{6,}|(:\/\/[^\s/:@]*:)[^\s/@]+(?=@)/gi;
-
 /**
  * Renders the report of an upgrade as Markdown. Texts of logs and programs are data: without control characters and
  * secrets, in code spans or fenced blocks that they cannot leave.
  */
 export function renderUpgradeReport(record: UpgradeRecord, secrets: readonly string[]): string {
-  const redactSecrets = createRedactor(secrets);
-  const redact = (text: string) =>
-    redactSecrets(text).replace(CREDENTIAL, (_, bearer = "", address = "") => `${bearer}${address}[secret]`);
   const lines = [
     `# OpenClaw ${record.from} → ${record.to}`,
     "",
@@ -45,7 +39,7 @@ export function renderUpgradeReport(record: UpgradeRecord, secrets: readonly str
     ...renderScans(record),
     ...renderLog(record.logLines),
   ];
-  return `${redact(lines.join("\n")).trimEnd()}\n`;
+  return `${redactCredentials(lines.join("\n"), secrets).trimEnd()}\n`;
 }
 
 function renderBroken({ steps }: UpgradeRecord): string[] {

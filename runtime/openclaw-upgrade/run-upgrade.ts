@@ -38,7 +38,10 @@ export async function checkOnly(context: UpgradeContext, versions: Versions): Pr
 /** Lists what an upgrade would do. Changes nothing and runs nothing. */
 export function planUpgrade(context: UpgradeContext, versions: Versions): UpgradeOutcome {
   const record = findUnfinished(context, versions);
-  if (!record && context.driver.readPinned() === versions.to) return { state: "planned", changed: 0, plan: [] };
+  const pinned = context.driver.readPinned();
+  if (!record && pinned === versions.to) return { state: "planned", changed: 0, plan: [] };
+  if (!record && pinned !== versions.from)
+    throw new GroundcrewError("conflict", `${pinned} is pinned, not ${versions.from}. Use --from ${pinned}.`);
   const done = new Set(record?.steps.flatMap(({ name, status }) => (status === "done" ? [name] : [])));
   return {
     state: "planned",

@@ -4,6 +4,7 @@ import { closeSync, openSync } from "node:fs";
 import { cleanLine } from "../../shared/clean-text.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import type { Ms } from "../../shared/time.ts";
+import { killProcessGroup } from "../node/kill-process-group.ts";
 
 interface FileProgramOptions {
   env: Record<string, string>;
@@ -46,7 +47,7 @@ async function runWithFile(
     let isLate = false;
     timer = setTimeout(() => {
       isLate = true;
-      endGroup(child.pid);
+      killProcessGroup(child.pid);
       child.stderr?.destroy();
     }, timeout);
     const [code, signal] = await once(child, "close");
@@ -57,13 +58,5 @@ async function runWithFile(
   } finally {
     clearTimeout(timer);
     closeSync(opened);
-  }
-}
-
-function endGroup(pid: number | undefined) {
-  try {
-    if (pid !== undefined) process.kill(-pid, "SIGKILL");
-  } catch {
-    // It has ended meanwhile.
   }
 }

@@ -42,6 +42,7 @@ export async function runSmokeTest(
   const wakeMs = clock() - wakeStart;
   findings.push(turn, wake, await checkSkill(context, deadline), ...(await checkMcp(context, deadline)));
   findings.push(...(await driver.inspectProcesses(deadline.remaining(COMMAND_TIMEOUT))));
+  findings.push(...(await driver.checkReach(deadline.remaining(COMMAND_TIMEOUT))));
   const logLines = await readProblems(since);
   findings.push(checkLog(logLines));
   const spawned = await measureSpawns(context, deadline);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { reportOk, reportWarning } from "../../functions/doctor/check.ts";
+import { cleanLine } from "../../shared/clean-text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
 import type { Deadline } from "./deadline.ts";
 import { type Finding, reportSkipped } from "./finding.ts";
@@ -17,7 +18,17 @@ const defaultsSchema = z.looseObject({
     .partial()
     .optional(),
 });
-const configSchema = z.looseObject({ agents: z.looseObject({ defaults: defaultsSchema.optional() }).optional() });
+const agentSchema = defaultsSchema.extend({ id: z.string().optional() });
+const configSchema = z.looseObject({
+  agents: z
+    .looseObject({
+      defaults: defaultsSchema.optional(),
+      // 2026.2 has a list, 2026.9 has entries by id as well.
+      list: z.array(agentSchema).optional(),
+      entries: z.record(z.string(), agentSchema).optional(),
+    })
+    .optional(),
+});
 
 /** One of OpenClaw's own settings that differs from the wanted limit. */
 export interface LimitChange {
@@ -30,16 +41,22 @@ export interface LimitChange {
  * and what each sandbox may use. OpenClaw has no default of its own for the last three.
  */
 export function planLimits(config: unknown, limits: NonNullable<UpgradeSettings["limits"]>): LimitChange[] {
-  const { subagents, sandbox } = readDefaults(config);
-  const wanted: [string, unknown, number | string][] = [
-    ["subagents.maxConcurrent", subagents?.maxConcurrent, limits.agents],
-    ["subagents.runTimeoutSeconds", subagents?.runTimeoutSeconds, limits.minutes * 60],
-    ["sandbox.docker.memory", sandbox?.docker?.memory, limits.memory],
-    ["sandbox.docker.cpus", sandbox?.docker?.cpus, limits.cpus],
-  ];
-  return wanted.flatMap(([path, current, value]) =>
+  return listLimits(readDefaults(config), limits).flatMap(({ path, current, value }) =>
     current === value ? [] : [{ path: `agents.defaults.${path}`, value }],
   );
+}
+
+/** Each limit with what these settings, of the defaults or of one agent, have for it. */
+function listLimits(
+  { subagents, sandbox }: z.output<typeof defaultsSchema>,
+  limits: NonNullable<UpgradeSettings["limits"]>,
+): (LimitChange & { current: unknown })[] {
+  return [
+    { path: "subagents.maxConcurrent", current: subagents?.maxConcurrent, value: limits.agents },
+    { path: "subagents.runTimeoutSeconds", current: subagents?.runTimeoutSeconds, value: limits.minutes * 60 },
+    { path: "sandbox.docker.memory", current: sandbox?.docker?.memory, value: limits.memory },
+    { path: "sandbox.docker.cpus", current: sandbox?.docker?.cpus, value: limits.cpus },
+  ];
 }
 
 /** Sets the limits with the pinned version's own command, while its gateway runs. Throws when it refuses one. */
@@ -65,7 +82,27 @@ export async function applyLimits(
         'Set it to "non-main" or "all"; the number of agents and their time are limited in any case.',
       ),
     );
+  const exempt = findExemptAgents(config, limits);
+  if (exempt.length > 0)
+    findings.push(
+      reportWarning(
+        "agents with limits of their own",
+        exempt.join(", "),
+        "Remove subagents and sandbox.docker of these agents from OpenClaw's settings, or lower them.",
+      ),
+    );
   return { changes: changes.length, findings };
+}
+
+/** The agents whose own settings replace a limit of the defaults by another value. */
+export function findExemptAgents(config: unknown, limits: NonNullable<UpgradeSettings["limits"]>): string[] {
+  const { list = [], entries = {} } = configSchema.safeParse(config).data?.agents ?? {};
+  const agents = [...list.map((agent) => [agent.id ?? "", agent] as const), ...Object.entries(entries)];
+  return agents.flatMap(([id, agent]) =>
+    listLimits(agent, limits).some(({ current, value }) => current !== undefined && current !== value)
+      ? [cleanLine(id, 60)]
+      : [],
+  );
 }
 
 /** 2026.9 sets all values with one command; 2026.2 needs one for each. */

@@ -13,8 +13,12 @@ export interface UpgradeDriver {
   readPinned: () => string;
   /** Makes this version the one that starts next. */
   pin: (version: string) => void;
+  /** Checks the programs that every other call needs. Changes nothing. */
+  checkTools: (timeout: Ms) => Promise<Finding>;
   /** Checks the installation before an upgrade. Changes nothing. */
   checkInstallation: (to: string, timeout: Ms) => Promise<Finding[]>;
+  /** Connects to what `reach` in the settings names, from where OpenClaw runs. Changes nothing. */
+  checkReach: (timeout: Ms) => Promise<Finding[]>;
   /** Brings this version onto the machine, beside the running one. */
   fetchVersion: (version: string, timeout: Ms) => Promise<void>;
   stop: (timeout: Ms) => Promise<void>;

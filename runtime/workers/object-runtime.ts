@@ -1,7 +1,6 @@
 import type { Context } from "hono";
 import { createManifest } from "../../functions/create-manifest.ts";
 import { readRevision } from "../../functions/dashboard/revision.ts";
-
 import { setUpBot } from "../../functions/telegram/updates/bot-setup-service.ts";
 import type { Settings } from "../../shared/config/settings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
@@ -16,13 +15,16 @@ import { createObjectCache } from "../stores/object-cache.ts";
 import type { ObjectStorage } from "../stores/object-storage.ts";
 import { createObjectStore } from "../stores/object-store.ts";
 import { readBundledAsset } from "./bundled-assets.ts";
+import { fetchWithLength } from "./fetch-with-length.ts";
 import { createObjectAlarm, type ObjectAlarm } from "./object-alarm.ts";
+import { createObjectTicks } from "./object-ticks.ts";
 
 /** Limit of one alarm: 10 min, because Cloudflare ends an alarm after 15. What is still running is awaited by the next. */
 const MAX_ALARM_LENGTH: Ms = 10 * MINUTE;
 
 const STARTED_FOR = "started-for";
 const BOT_SET_UP_FOR = "bot-set-up-for";
+const POLL_REQUESTED = "poll-requested";
 const CACHED_SINCE = "cached-since";
 
 /**
@@ -47,23 +49,33 @@ export async function createObjectRuntime(settings: Settings, storage: ObjectSto
     settings,
     manifest,
     store,
+    isOnlyProcess: true,
     metrics: noMetrics,
     write: console.log,
     signal: new AbortController().signal,
     readAsset: readBundledAsset,
+    overrides: { fetch: fetchWithLength },
     cacheStore,
     nameStore: createObjectCache(storage, "names:"),
     keepAwake: (work) => {
       track(work);
       alarm?.setSoon();
     },
+    storePollRequest: (isRequested) =>
+      // When it cannot be stored, the platform resets the object.
+      void (isRequested ? storage.put(POLL_REQUESTED, true) : storage.delete(POLL_REQUESTED)).catch(() => {}),
   });
-  alarm = await createObjectAlarm({ storage, clock, settings, ticks: manifest.ticks });
-  alarm.setNext();
-  const { setNext, clear, repair, takeDueTicks } = alarm;
-  const app = createHttpApp(deps, { routes: manifest.routes, getRemoteAddress: getConnectingIp });
+  const ticks = await createObjectTicks({ storage, clock, settings, ticks: manifest.ticks });
   // Of settings that have changed, the secrets must not be readable in the storage.
   const version = await sha256Hex(JSON.stringify([VERSION, settings]));
+  await requestFirstPoll();
+  alarm = await createObjectAlarm({ storage, clock });
+  alarm.setNext();
+  if (ticks.isResumeDue()) alarm.setSoon();
+  // The alarm of work that an eviction cut off may be repeated much later; whatever started the object gets it done.
+  if (alarm.isJobDue()) deps.kick();
+  const { begin, end, repair } = alarm;
+  const app = createHttpApp(deps, { routes: manifest.routes, getRemoteAddress: getConnectingIp });
 
   function track(work: Promise<unknown>) {
     const tracked = work
@@ -83,13 +95,16 @@ export async function createObjectRuntime(settings: Settings, storage: ObjectSto
     timeout.abort();
   }
 
-  /** What a process does at its start. An object starts after each eviction, so it is done once per version and settings. */
-  async function runStartupChecks() {
-    if ((await storage.get(STARTED_FOR)) !== version) {
-      await storage.put(STARTED_FOR, version);
-      void deps.telegram?.getMe();
-      track(deps.ticks.runNow("poll").catch(() => deps.requestPoll("the first poll failed")));
-    }
+  /** A process polls at its start. An object starts after each eviction, so it polls once per version and settings, or when a poll was requested. */
+  async function requestFirstPoll() {
+    const [startedFor, wasRequested] = [await storage.get(STARTED_FOR), await storage.get(POLL_REQUESTED)];
+    if (startedFor === version && wasRequested === undefined) return;
+    // No await between these: they are stored together.
+    ticks.request("poll");
+    await Promise.all([storage.put(STARTED_FOR, version), storage.delete(POLL_REQUESTED)]);
+  }
+
+  async function setUpBotOnce() {
     if ((await storage.get(BOT_SET_UP_FOR)) === version) return;
     const problem = await setUpBot(deps).catch((thrown: unknown) => getErrorMessage(thrown));
     if (problem === undefined) await storage.put(BOT_SET_UP_FOR, version);
@@ -103,29 +118,37 @@ export async function createObjectRuntime(settings: Settings, storage: ObjectSto
     await storage.put(CACHED_SINCE, clock());
   }
 
-  async function runTick(name: string) {
-    await deps.ticks.runIfDue(name).catch((thrown: unknown) => {
-      deps.log.warn("tick failed", { tick: name, error: getErrorMessage(thrown) });
-    });
+  /** Runs the ticks that are due; resolves when they have ended. */
+  async function runDueTicks() {
+    await Promise.all(
+      ticks.takeDue().map(async ({ name, isResumed }) => {
+        await deps.ticks.runIfDue(name).catch((thrown: unknown) => {
+          deps.log.warn("tick failed", { tick: name, error: getErrorMessage(thrown) });
+          if (isResumed && name === "poll") deps.requestPoll("the first poll failed");
+        });
+        ticks.finish(name);
+      }),
+    );
   }
 
   return {
     fetch: (request: Request) => app.fetch(request),
     /** Never rejects: Cloudflare would repeat the alarm, but jobs and ticks have their own retries. */
     async runAlarm(): Promise<void> {
-      clear();
+      begin();
       const startedAt = clock();
       try {
         await clearOldCache();
         track(deps.drain());
-        track(runStartupChecks());
-        for (const name of await takeDueTicks()) track(runTick(name));
+        track(setUpBotOnce());
+        track(runDueTicks());
         await waitUntilIdle();
       } catch (thrown) {
         deps.log.error("alarm failed", { error: getErrorMessage(thrown) });
       } finally {
         deps.log.debug("alarm", { ms: clock() - startedAt, running: running.size });
-        setNext();
+        ticks.storeFinished();
+        end({ isWorkLeft: running.size > 0 });
       }
     },
     repairAlarm: repair,
