@@ -10,7 +10,7 @@ const OFFLINE = {
   WRANGLER_SEND_ERROR_REPORTS: "false",
 };
 
-/** Limit of a test: 60 s, several times what the slowest needs alone, because four files share two processors in CI. */
+/** Limit of a test: 60 s, several times what the slowest needs alone, because five files share two processors in CI. */
 const TEST_TIMEOUT_MS = 60_000;
 
 /** Limit of `expect.poll`: 30 s, for the same reason. */
@@ -24,8 +24,8 @@ const PARTS = ["test/shared/**/*.test.ts", "test/functions/**/*.test.ts"];
 
 export default defineConfig({
   test: {
-    // The slowest tests wait for browsers and processes, so four files at once even on one or two processors.
-    maxWorkers: 4,
+    // The slowest tests wait for browsers and processes, so five files at once even on one or two processors.
+    maxWorkers: 5,
     reporters: ["default", summaryReporter],
     // In CI a failed test is run once more, because thousands start real processes on a busy machine; those that pass
     // only then are listed at the end. Elsewhere every failure counts.

@@ -41,6 +41,8 @@ interface PageOptions {
   width?: number;
   height?: number;
   dark?: boolean;
+  /** The screen can be tapped. */
+  touch?: boolean;
   timezone?: string;
 }
 
@@ -51,12 +53,21 @@ export interface TestPage extends Page {
 
 /** Opens a page with its own cookies and storage; it is closed when the test ends. */
 export async function openPage(url: string, options: PageOptions = {}): Promise<TestPage> {
-  const { locale = "en-GB", width = 1440, height = 900, dark = false, ownBrowser = false, timezone } = options;
+  const {
+    locale = "en-GB",
+    width = 1440,
+    height = 900,
+    dark = false,
+    touch = false,
+    ownBrowser = false,
+    timezone,
+  } = options;
   if (!ownBrowser) sharedBrowser ??= launchBrowser();
   const browser = ownBrowser ? await launchBrowser() : await (sharedBrowser ?? launchBrowser());
   const context = await browser.newContext({
     locale,
     viewport: { width, height },
+    hasTouch: touch,
     ...omitUndefined({ timezoneId: timezone || undefined }),
     colorScheme: dark ? "dark" : "light",
   });

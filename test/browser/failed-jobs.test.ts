@@ -10,11 +10,16 @@ const parseLogLine = (line: string) => z.looseObject({ message: z.string().optio
 
 describe.skipIf(!hasChromium())("Failed jobs in Chromium", { timeout: 120_000 }, () => {
   test("are listed from the header's count with what they are for and why, and requeued or discarded with the keyboard alone", async () => {
-    const app = await startPageTestApp();
+    // Nothing listens there, so a job that is requeued waits for its next try.
+    const url = "http://127.0.0.1:9/events";
+    const app = await startPageTestApp({}, undefined, {
+      forward: [{ url, secret: `whsec_${"c2VjcmV0".repeat(4)}`, events: ["completed"] }],
+    });
     const ids = ["body:1/a", "body:2/b"];
     await app.stop();
     for (const id of ids) {
-      const body = { facts: { item: { key: "ONB-7", title: "secret title" } } };
+      const facts = { at: "2026-11-23T08:00:00Z", item: { key: "ONB-7", title: "secret title" } };
+      const body = { type: "event", url, event: { kind: "completed" }, facts, correlation: "c" };
       await app.store.commit({ jobs: [{ id, queue: "forward", lane: id, body }] });
       const [job] = await app.store.take("forward", 1_000, 1);
       if (job) await app.store.settle(job, { dead: "refused\u202e by the other system" });

@@ -55,7 +55,8 @@ export async function runPageApp(env: Record<string, string>, setUpPlane: SetUpP
     },
     { "crew.json": JSON.stringify({ ...agents, ...config }) },
   );
-  const store = createMemoryStore({ clock: Date.now });
+  let ahead = 0;
+  const store = createMemoryStore({ clock: () => Date.now() + ahead });
   const logLines: string[] = [];
   const write = (line: string) => void logLines.push(line);
   const start = (port: number) =>
@@ -75,6 +76,10 @@ export async function runPageApp(env: Record<string, string>, setUpPlane: SetUpP
     store,
     /** The lines of the log, across restarts. */
     logLines,
+    /** Sets the store's clock forward, for what it keeps for a time. */
+    advanceStore(ms: number) {
+      ahead += ms;
+    },
     deps: () => runtime.deps,
     stop: () => runtime.stop(),
     async close() {

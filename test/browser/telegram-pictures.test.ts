@@ -6,6 +6,7 @@ import { MINUTE } from "../../shared/time.ts";
 import type { SimulatedMessage } from "../../simulators/telegram/chats.ts";
 import { ADA_USER, GROUP_CHAT } from "../functions/telegram/commands/commands-app.ts";
 import { createLiveMessagesApp, type LiveMessagesApp } from "../functions/telegram/live-messages-app.ts";
+import { createTicketMessagesApp } from "../functions/telegram/ticket-messages-app.ts";
 import { closeSharedBrowser, hasChromium, openPage } from "./browser.ts";
 import { type ChatBubble, renderBubbles } from "./chat-bubbles.ts";
 
@@ -16,7 +17,10 @@ const MAX_BYTES = 120_000;
 afterAll(closeSharedBrowser);
 
 /** Copies messages, so that later edits do not change their picture. */
-function captureBubbles(app: LiveMessagesApp, ...messages: (SimulatedMessage | undefined)[]): ChatBubble[] {
+function captureBubbles(
+  app: Pick<LiveMessagesApp, "telegram">,
+  ...messages: (SimulatedMessage | undefined)[]
+): ChatBubble[] {
   return messages.map((message) => {
     if (!message) throw new Error("No message to capture.");
     const answered = app.telegram.chat(GROUP_CHAT).messages.find(({ id }) => id === message.replyTo);
@@ -54,7 +58,7 @@ async function workOnTask(
 }
 
 /** Simulates a morning of work and the next day's digest; returns ten typical messages. */
-async function playTenMessages(): Promise<Record<string, ChatBubble[]>> {
+async function playTaskMessages(): Promise<Record<string, ChatBubble[]>> {
   const app = await createLiveMessagesApp({ config: { budget: { amount: 50, currency: "EUR" } } });
   const titles = ["Order the laptop", "Book the meeting room", "Print the badge"];
   const small = titles.map((title) => app.addTask(title, "Thot"));
@@ -98,10 +102,44 @@ async function playTenMessages(): Promise<Record<string, ChatBubble[]>> {
   return { completed, burst, progress, question, answered, review, status, which, word, digest: day };
 }
 
-describe.skipIf(!hasChromium())("Ten typical messages", { timeout: 120_000 }, () => {
+/** Plays a ticket up to its result; returns the messages that wait for a person. */
+async function playTicketMessages() {
+  const app = await createTicketMessagesApp();
+  await app.requestTicketMessage("Fix the sign-in of the sales page", {
+    description_html: "<p>It sends people to the old host.</p>",
+    priority: "high",
+  });
+  const ticket = captureBubbles(app, app.findMessage("Ticket to approve"));
+  const token = await app.startSession();
+  const work = {
+    branch: "groundcrew/onb-1",
+    commits: [{ id: "4f1c2d7a9be0", subject: "fix: sign-in follows the host of the page" }],
+    diff: { files: 3, insertions: 120, deletions: 8 },
+    cost_usd: 0.84,
+  };
+  await app.exchangeAndSend(work);
+  let permission: ChatBubble[] = [];
+  const request = { hook_event_name: "PermissionRequest", tool_name: "Bash", tool_input: { command: "npm test" } };
+  await app.holdHook(token, request, async () => {
+    await app.advanceAndDrain();
+    permission = captureBubbles(app, app.findMessage("asks for permission"));
+    await app.tapButton(app.findMessage("asks for permission"), "✅ Allow");
+  });
+  app.advance(20 * MINUTE);
+  const summary = "Sign-in follows the host of the page. Tested with the old and the new host.";
+  await app.askBySession(token, {
+    hook_event_name: "UserPromptExpansion",
+    command_name: "complete",
+    command_args: summary,
+  });
+  const result = captureBubbles(app, app.findMessage("Result to approve"));
+  return { ticket, permission, result };
+}
+
+describe.skipIf(!hasChromium())("Typical messages", { timeout: 120_000 }, () => {
   test("are rendered, and none is wider than a phone", async () => {
-    const messages = await playTenMessages();
-    expect(Object.keys(messages)).toHaveLength(10);
+    const messages = { ...(await playTaskMessages()), ...(await playTicketMessages()) };
+    expect(Object.keys(messages)).toHaveLength(13);
     const page = await openPage("about:blank", { width: 420, height: 300 });
     for (const [name, bubbles] of Object.entries(messages)) {
       await page.setContent(renderBubbles(bubbles));

@@ -1,5 +1,6 @@
 import type { ExchangeRequest } from "../../shared/tickets/exchange.ts";
 import { type ExchangeAnswer, exchangeAnswerSchema } from "../../shared/tickets/exchange.ts";
+import type { TerminalFrame } from "../../shared/tickets/terminal-frame.ts";
 import type { ItemPatch } from "../../simulators/plane/types.ts";
 import type { TestPage } from "./browser.ts";
 import { openSignedInPage, PAGE_ADMIN_TOKEN, runPageApp, startPageTestApp } from "./page-test-app.ts";
@@ -35,9 +36,9 @@ function addRunner(app: Awaited<ReturnType<typeof runPageApp>>) {
   }
 
   /** Exchanges as a runner that has these sessions; returns the desired state. */
-  async function exchange(sessions: Session[] = []): Promise<ExchangeAnswer> {
+  async function exchange(sessions: Session[] = [], runner = "vps"): Promise<ExchangeAnswer> {
     const response = await request("/api/runner/exchange", RUNNER_TOKEN, {
-      runner: "vps",
+      runner,
       instance: "11111111-2222-4333-8444-000000000002",
       version: "0.2.0",
       repositories: ["ONB"],
@@ -57,6 +58,11 @@ function addRunner(app: Awaited<ReturnType<typeof runPageApp>>) {
     call: async (path: string, body?: object) => (await request(path, PAGE_ADMIN_TOKEN, body ?? {})).json(),
     async read<Answer>(path: string): Promise<Answer> {
       return (await request(path, PAGE_ADMIN_TOKEN, undefined, "GET")).json() as Promise<Answer>;
+    },
+    /** Sends a picture of a session's terminal. */
+    async sendFrame(ticket: string, frame: TerminalFrame): Promise<void> {
+      const response = await request(`/api/runner/frames/${ticket}`, RUNNER_TOKEN, frame);
+      if (!response.ok) throw new Error(await response.text());
     },
     /** Starts what is wanted, as a runner does; returns the token of the first session. */
     async startSessions(change: Partial<Session> = {}): Promise<string> {

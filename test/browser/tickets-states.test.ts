@@ -68,6 +68,23 @@ describe.skipIf(!hasChromium())("The view Tickets", { timeout: 120_000 }, () => 
     expect([page.problems, other.problems]).toEqual([[], []]);
   });
 
+  full("names a runner that is away while others are connected", async () => {
+    const app = await startTicketsPageApp();
+    app.requestTicket("Write it down");
+    const page = await openTickets(app);
+    await page.click(`${ticketSelector("pending", "ONB-1")} button:has-text("Approve")`, WAIT);
+    await page.waitForSelector(ticketSelector("sessions", "ONB-1"), WAIT);
+    await app.startSessions();
+    await page.waitForSelector("[data-part=sessions]:has-text('Running')", WAIT);
+    expect(await page.isVisible(".notice:has-text('is not connected')")).toBe(false);
+    app.advanceStore(55_000);
+    await app.exchange([], "other");
+    app.advanceStore(10_000);
+    await page.waitForSelector(".notice:has-text('The runner vps is not connected.')", WAIT);
+    expect(await page.isVisible(".notice:has-text('other')")).toBe(false);
+    expect(page.problems).toEqual([]);
+  });
+
   full("the team shows the cost of sessions, and the line about the budget names it", async () => {
     const app = await startTicketsPageApp({}, {}, { budget: { amount: 50, currency: "USD" } });
     app.requestTicket("Write it down");

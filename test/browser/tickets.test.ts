@@ -56,7 +56,7 @@ describe.skipIf(!hasChromium())("The view Tickets", { timeout: 120_000 }, () => 
     await expectInPage(page, "document.querySelector('dialog')").toBe(null);
     await expectInPage(page, `${FOCUSED}.textContent`).toContain("Answer…");
     await page.keyboard.press("Enter");
-    await page.fill("dialog textarea", "Blue");
+    await page.keyboard.type("Blue");
     await page.press("dialog button:has-text('Send')", "Enter");
     await page.waitForSelector(`${session}:not(:has(.question))`, WAIT);
     const inputs = (await app.exchange([createSession("ONB-1")])).sessions[0]?.inputs;
@@ -95,9 +95,14 @@ describe.skipIf(!hasChromium())("The view Tickets", { timeout: 120_000 }, () => 
       WAIT,
     );
 
-    // The terminal opens once, below the sessions.
+    // The terminal opens once, below the sessions, with its buttons also in a low window.
+    await page.setViewportSize({ width: 1440, height: 480 });
     await page.press(`${session} button:has-text("Open terminal")`, "Enter");
     await expectInPage(page, `${FOCUSED}.dataset.terminal`).toBe("ONB-1");
+    const close = (await page.locator(".terminal-panel button").boundingBox())?.y ?? 0;
+    expect(close).toBeGreaterThan((await page.locator(".said").boundingBox())?.y ?? 0);
+    expect(close).toBeLessThan(240);
+    await page.setViewportSize({ width: 1440, height: 900 });
     await page.press(`${session} button:has-text("Open terminal")`, "Enter");
     expect(await page.locator(".terminal-panel").count()).toBe(1);
     await page.press(".terminal-panel button:has-text('Close')", "Enter");
@@ -170,11 +175,14 @@ describe.skipIf(!hasChromium())("The view Tickets", { timeout: 120_000 }, () => 
     app.requestTicket("Another one");
     await app.deps().ticks.runNow("poll");
     await page.waitForSelector(ticketSelector("pending", "ONB-2"), WAIT);
+    await page.clock.install();
     await page.press(`${ticketSelector("pending", "ONB-2")} button:has-text("Reject")`, "Enter");
-    await page.fill("dialog textarea", "Too vague");
+    await page.keyboard.type("Too vague");
     await page.press("dialog button:has-text('Reject')", "Enter");
     await expect.poll(() => page.isVisible(ticketSelector("pending", "ONB-2")), WAIT).toBe(false);
     await page.waitForSelector("#ticket-told:has-text('ONB-2 is rejected.')", WAIT);
+    await page.clock.fastForward(10_000);
+    expect(await page.textContent("#ticket-told")).toBe("");
     await expectInPage(page, `${FOCUSED}.id`).toBe("tickets");
     await page.waitForSelector("#trail tr:has-text('Too vague')", { ...WAIT, state: "attached" });
     expect(page.problems).toEqual([]);

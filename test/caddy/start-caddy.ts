@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectSecurely, type TLSSocket } from "node:tls";
 import { onTestFinished } from "vitest";
+import { hasProgram } from "../support/has-program.ts";
 import { findFreePort } from "../support/redis-server.ts";
 
 /** Loopback addresses that stand for clients: one in each range that Caddy lets in, and one outside both. */
@@ -26,19 +27,7 @@ const PROGRAM = process.env["CADDY_PROGRAM"] ?? "caddy";
 
 /** Whether Caddy is installed. Always true in CI, so that tests there fail instead of being skipped. */
 export function hasCaddy(): boolean {
-  if (process.env["CI"]) return true;
-  try {
-    execFileSync(PROGRAM, ["version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Whether this Caddy can tell the hosts apart in its metrics without counting names that anybody makes up (2.11). */
-export function isCaddyWithHosts(): boolean {
-  const [, major, minor] = /v?(\d+)\.(\d+)/.exec(execFileSync(PROGRAM, ["version"], { encoding: "utf8" })) ?? [];
-  return Number(major) > 2 || Number(minor) >= 11;
+  return hasProgram(PROGRAM);
 }
 
 /** Runs `caddy validate` on a file of caddy/ with only these variables; throws with Caddy's message. */

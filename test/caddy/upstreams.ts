@@ -1,6 +1,7 @@
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
+import { startCaddy } from "./start-caddy.ts";
 
 export interface Upstream {
   /** `127.0.0.1:4711` */
@@ -32,4 +33,15 @@ export async function startUpstream(name: string, answer?: RequestListener): Pro
     });
   onTestFinished(stop);
   return { address: `127.0.0.1:${port}`, requests, stop };
+}
+
+const SERVICES = ["API", "ADMIN", "SPACE", "LIVE", "WEB", "STORAGE"] as const;
+
+/** Starts Caddy in front of servers that answer everything with 200 and their names: another answer is Caddy's own. */
+export async function startSites() {
+  const groundcrew = await startUpstream("groundcrew");
+  const services = await Promise.all(SERVICES.map((name) => startUpstream(name.toLowerCase())));
+  const addresses = SERVICES.map((name, i) => [`PLANE_${name}_UPSTREAM`, services[i]?.address ?? ""]);
+  const caddy = await startCaddy({ GROUNDCREW_UPSTREAM: groundcrew.address, ...Object.fromEntries(addresses) });
+  return { caddy, groundcrew, api: services[0] };
 }

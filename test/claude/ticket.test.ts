@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { createModelSimulator } from "../../simulators/model/create-model-simulator.ts";
@@ -32,7 +32,14 @@ async function createClaudeRig() {
     projects: { [rig.host.repository]: { hasTrustDialogAccepted: true } },
   };
   writeFileSync(join(rig.host.home, ".claude.json"), JSON.stringify(answers));
-  return { ...rig, model };
+  const readTerminal = (key: string) => rig.host.tmux("capture-pane", "-p", "-t", `=claude-${key}:`);
+  /** The entries of a session's conversation, as Claude Code has stored them. */
+  const readTranscript = (key: string) => {
+    const start = readFileSync(join(rig.host.runnerFolder, "sessions", key, "session-start.json"), "utf8");
+    const lines = readFileSync(JSON.parse(start).transcript_path, "utf8").trim().split("\n");
+    return lines.map((line) => JSON.parse(line));
+  };
+  return { ...rig, model, readTerminal, readTranscript };
 }
 type ClaudeRig = Awaited<ReturnType<typeof createClaudeRig>>;
 
@@ -61,8 +68,7 @@ test(`a ticket runs with ${CLAUDE && execFileSync(CLAUDE, ["--version"], { encod
   await answer("denied.txt", "deny");
   // A person decides this one in the terminal, while the hook still waits for an answer.
   await waitForPermission(rig, key, "allowed.txt");
-  const readTerminal = () => rig.host.tmux("capture-pane", "-p", "-t", `=claude-${key}:`);
-  await rig.waitFor(readTerminal).toMatch(/touch allowed\.txt[\s\S]*Do you want to proceed\?/);
+  await rig.waitFor(() => rig.readTerminal(key)).toMatch(/touch allowed\.txt[\s\S]*Do you want to proceed\?/);
   rig.host.tmux("send-keys", "-t", `=claude-${key}:`, "1");
   await rig
     .waitFor(() => rig.readCompleted(key))
@@ -92,6 +98,52 @@ test("the end of a turn asks, its answer is typed, and /complete records the sum
   await rig.waitFor(() => rig.host.tmux("list-sessions")).toBe("");
   expect(rig.model.requests).toHaveLength(requests);
 });
+
+test.each([
+  ["Escape", ["Escape"]],
+  ["No", ["4"]],
+])("a permission that is denied in the terminal by %s is closed, and the session waits for text", async (_, keys) => {
+  const rig = await createClaudeRig();
+  const { key } = await rig.addTicket(["permission touch denied.txt"]);
+  await rig.call(`/api/approve/${key}`, "POST", {});
+  const question = await waitForPermission(rig, key, "denied.txt");
+  await rig.waitFor(() => rig.readTerminal(key)).toContain("Do you want to proceed?");
+  rig.host.tmux("send-keys", "-t", `=claude-${key}:`, ...keys);
+  const readQuestions = async () => (await rig.readSession(key))?.questions;
+  await rig.waitFor(readQuestions).toMatchObject([{ kind: "input", text: expect.stringContaining("Interrupted") }]);
+  const late = await rig.call(`/api/sessions/${key}/answer`, "POST", { question, answer: "allow" });
+  expect(late).toMatchObject({ error: { code: "conflict" } });
+  const [{ id }] = await readQuestions();
+  await rig.call(`/api/sessions/${key}/answer`, "POST", { question: id, answer: "Leave it" });
+  await rig.waitFor(() => rig.readTerminal(key)).toContain("❯ Leave it");
+});
+
+const COLOURS = ["Red", "Blue"].map((label) => ({ label, description: `It is ${label}.` }));
+const QUESTION = { question: "Which colour?", header: "Colour", multiSelect: false, options: COLOURS };
+
+test.each([
+  ["on the page by an option", "page", "Blue"],
+  ["on the page by a text of its own", "page", "Green, please"],
+  ["in the terminal", "terminal", "Red"],
+])(
+  "a question of Claude Code's question tool that is answered %s succeeds with the answer",
+  async (_, place, answer) => {
+    const rig = await createClaudeRig();
+    const { key } = await rig.addTicket([`ask ${JSON.stringify({ questions: [QUESTION] })}`]);
+    await rig.call(`/api/approve/${key}`, "POST", {});
+    const readQuestions = async () => (await rig.readSession(key))?.questions;
+    await rig.waitFor(readQuestions).toMatchObject([{ text: "Which colour?", options: ["Red", "Blue"] }]);
+    const [{ id }] = await readQuestions();
+    await rig.waitFor(() => rig.readTerminal(key)).toContain("Enter to select");
+    if (place === "page") await rig.call(`/api/sessions/${key}/answer`, "POST", { question: id, answer });
+    else rig.host.tmux("send-keys", "-t", `=claude-${key}:`, "1");
+    // The turn goes on to its end, and nothing is left of the question.
+    await rig.waitFor(readQuestions).toMatchObject([{ kind: "input", text: "Tool finished; all done." }]);
+    // Claude Code stores its conversation some time after it.
+    const readResults = () => rig.readTranscript(key).flatMap(({ toolUseResult }) => toolUseResult?.answers ?? []);
+    await rig.waitFor(readResults).toEqual([{ "Which colour?": answer }]);
+  },
+);
 
 test("after kill -9 of tmux, the session is resumed with its conversation", async () => {
   const rig = await createClaudeRig();

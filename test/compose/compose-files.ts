@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,11 +39,14 @@ export interface ComposeProject {
   configs: Record<string, { file: string }>;
 }
 
+/** What setup needs of compose/. */
+export const SETUP_FILES = ["dot-env", "setup", "setup-checks", "versions.env"];
+
 /** A copy of compose/ in which setup can write; removed at the end of the test. */
 export function copyComposeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-compose-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  for (const name of ["setup", "setup-checks", "versions.env"]) cpSync(join("compose", name), join(folder, name));
+  for (const name of SETUP_FILES) cpSync(join("compose", name), join(folder, name));
   return folder;
 }
 
@@ -56,6 +59,15 @@ export function runSetup(
   const env = { PATH: process.env["PATH"] ?? "", ...secrets };
   const options = { env, encoding: "utf8", stdio: "pipe" } as const;
   return JSON.parse(execFileSync(join(folder, "setup"), ["--yes", "--json", ...answers], options));
+}
+
+/** Runs setup and returns what it said, also when it refuses. */
+export function trySetup(folder: string, options: readonly string[], { input = "", env = {} } = {}) {
+  return spawnSync(join(folder, "setup"), options, {
+    env: { PATH: process.env["PATH"] ?? "", ...env },
+    input,
+    encoding: "utf8",
+  });
 }
 
 /** The variables in the .env that setup wrote. */

@@ -18,6 +18,8 @@ interface StandIn {
   volumes: Record<string, string>;
   /** Folders in Groundcrew's container by volume. */
   mounts: Record<string, string>;
+  /** What a service's container runs when the call names no command. */
+  commands: Record<string, string[]>;
   cwd: string;
   /** A service whose containers fail after they have written this much. */
   breaks?: { service: string; after: number };
@@ -46,18 +48,18 @@ function runContainer(): number {
   const env: Record<string, string> = {};
   const mounts = { ...standIn.mounts };
   let entrypoint: string[] = [];
-  const words = [...rest];
-  while (words[0]?.startsWith("-")) {
-    const option = words.shift() ?? "";
+  const given = [...rest];
+  while (given[0]?.startsWith("-")) {
+    const option = given.shift() ?? "";
     if (option === "-v") {
-      const [source = "", target = ""] = (words.shift() ?? "").split(":");
+      const [source = "", target = ""] = (given.shift() ?? "").split(":");
       mounts[target] = standIn.volumes[source] ?? source;
     } else if (option === "-e") {
-      const [name = "", value = process.env[name] ?? ""] = (words.shift() ?? "").split(/=(.*)/s);
+      const [name = "", value = process.env[name] ?? ""] = (given.shift() ?? "").split(/=(.*)/s);
       env[name] = value;
-    } else if (option === "--entrypoint") entrypoint = [words.shift() ?? ""];
+    } else if (option === "--entrypoint") entrypoint = [given.shift() ?? ""];
   }
-  const [service = "", ...command] = words;
+  const [service = "", ...command] = given;
   const toHost = (text: string) =>
     Object.entries(mounts).reduce(
       (path, [target, source]) =>
@@ -65,7 +67,8 @@ function runContainer(): number {
       text,
     );
   const hostEnv = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, toHost(value)]));
-  return runCommand(service, [...entrypoint, ...command.map(toHost)], hostEnv);
+  const words = [...entrypoint, ...command.map(toHost)];
+  return runCommand(service, words.length > 0 ? words : (standIn.commands[service] ?? []), hostEnv);
 }
 
 function runCommand(service: string, command: readonly string[], env: Record<string, string>): number {

@@ -40,6 +40,7 @@ export function createStandIns(folder: string, programs: Record<string, string>)
 export function createDockerLines(folder: string): string {
   return `case "$1 $2" in
   "compose config") cat ${join(folder, "config.yaml")} ;;
+  "volume inspect") exit 1 ;;
   "buildx imagetools") printf 'sha256:%s\\n' "$(printf '%s' "$4" | sha256sum | cut -d ' ' -f 1)" ;;
 esac`;
 }

@@ -124,6 +124,6 @@ describe("INFRA-06: The image's health check", () => {
 test("The scripts of compose/ can be executed and are valid for sh", () => {
   for (const name of ["setup", "backup", "restore", "create-database", "health-check", "build-tree", "pin-images"])
     expect(statSync(`compose/${name}`).mode & 0o111, name).toBe(0o111);
-  for (const name of ["setup", "setup-checks", "backup", "restore", "create-database", "pin-images"])
+  for (const name of ["setup", "setup-checks", "dot-env", "backup", "restore", "create-database", "pin-images"])
     expect(spawnSync("sh", ["-n", `compose/${name}`], { encoding: "utf8" }).stderr).toBe("");
 });

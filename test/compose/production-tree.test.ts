@@ -1,31 +1,12 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseComposeFile } from "./compose-files.ts";
 import { readImageStart } from "./dockerfile.ts";
 import { limitMemory } from "./memory-limit.ts";
 import { buildProductionTree, createTemporaryFolder, hasBubblewrap, startReadOnly } from "./production-tree.ts";
-
-const UNIT = "compose/systemd/groundcrew.service";
-
-/** The unit's lines of one name, without the name. */
-function readUnitLines(name: string): string[] {
-  const lines = readFileSync(UNIT, "utf8").split("\n");
-  return lines.flatMap((line) => (line.startsWith(`${name}=`) ? [line.slice(name.length + 1)] : []));
-}
-
-/** The environment and command line of the unit, with the folders of the machine replaced by those of a test. */
-function readUnit(folders: Record<string, string>): { env: Record<string, string>; command: string[] } {
-  const replace = (text: string) =>
-    Object.entries(folders).reduce((replaced, [from, to]) => replaced.replaceAll(from, to), text);
-  const env = readUnitLines("Environment").map((line) => {
-    const [name = "", ...value] = line.split("=");
-    return [name, replace(value.join("="))] as const;
-  });
-  const [command = ""] = readUnitLines("ExecStart");
-  return { env: Object.fromEntries(env), command: replace(command).split(" ") };
-}
+import { readUnitStart } from "./systemd-unit.ts";
 
 /** The limit of the container's memory in bytes. */
 function readMemoryLimit(): number {
@@ -85,7 +66,8 @@ describe.skipIf(!hasBubblewrap())("The production tree", () => {
     );
     process.stdout.write(`production tree: ${all} MiB, of which Node ${node} MiB\n`);
 
-    const { env, command } = readUnit({ "/opt/groundcrew": tree, "/var/lib/groundcrew": state });
+    const folders = { "/opt/groundcrew": tree, "/var/lib/groundcrew": state };
+    const { env, command } = readUnitStart("groundcrew.service", folders);
     const product = await startReadOnly(command, {
       cwd: tree,
       state,
@@ -95,6 +77,12 @@ describe.skipIf(!hasBubblewrap())("The production tree", () => {
     expect(await health.json()).toMatchObject({ status: "healthy" });
     expect(existsSync(join(state, "store/groundcrew.db"))).toBe(true);
     expect((await fetch(`${product.url}/`)).status).toBe(200);
+    // The timer's unit saves the store while the product has it open.
+    const backup = readUnitStart("groundcrew-backup.service", folders);
+    const saved = await product.run(backup.command, { ...backup.env, SECRETS_FILE: `${state}/s.json` });
+    expect(saved).toContain("Backup ");
+    const [name = ""] = readdirSync(join(state, "backups")).filter((entry) => !entry.startsWith("."));
+    expect(existsSync(join(state, "backups", name, "store/groundcrew.db"))).toBe(true);
     expect(await product.stop()).toBe(0);
     expect(product.readOutput()).not.toMatch(/EROFS|EACCES/);
 
@@ -111,29 +99,4 @@ describe.skipIf(!hasBubblewrap())("The production tree", () => {
     expect(status).toBe(73);
     expect(stderr).toContain("not empty");
   });
-});
-
-describe("The systemd unit", () => {
-  test("starts the product with the flags of npm start", () => {
-    const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
-    const [command = ""] = readUnitLines("ExecStart");
-    expect(command.replace("/opt/groundcrew/node_modules/.bin/node ", "")).toBe(
-      scripts.start.replace("exec node ", ""),
-    );
-  });
-
-  test("names scripts that can be executed", () => {
-    for (const name of ["compose/build-tree", "compose/systemd/install", "compose/systemd/groundcrew-run"])
-      expect(statSync(name).mode & 0o111, name).toBe(0o111);
-  });
-
-  test.skipIf(!process.env["CI"] && !existsSync("/usr/bin/systemd-analyze"))(
-    "has an exposure below 2.0 by systemd's own analysis",
-    () => {
-      const options = ["security", "--offline=true", "--threshold=20", UNIT];
-      const { status, stdout } = spawnSync("systemd-analyze", options, { encoding: "utf8" });
-      expect(status, stdout).toBe(0);
-      expect(stdout).toMatch(/Overall exposure level for groundcrew.service: [01]\./);
-    },
-  );
 });

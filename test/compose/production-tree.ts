@@ -1,21 +1,17 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { expect, onTestFinished } from "vitest";
+import { hasProgram } from "../support/has-program.ts";
 import { findFreePort } from "../support/redis-server.ts";
 import { RUNTIME_ENV } from "../support/test-runtime.ts";
 
 /** Whether bubblewrap is installed. Always true in CI, so that tests there fail instead of being skipped. */
 export function hasBubblewrap(): boolean {
-  if (process.env["CI"]) return true;
-  try {
-    execFileSync("bwrap", ["--version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
+  return hasProgram("bwrap");
 }
 
 /** Builds the production tree as the image and the installation do, and returns its folder. */
@@ -30,6 +26,8 @@ export function buildProductionTree(folder: string): string {
 export interface ProductionProcess {
   url: string;
   readOutput: () => string;
+  /** Runs another command in the same way, next to it; resolves with its output, rejects when it fails. */
+  run(command: readonly string[], env: Record<string, string>): Promise<string>;
   /** Sends SIGTERM to the command's own process; resolves with its exit code. */
   stop(): Promise<number | null>;
 }
@@ -44,9 +42,11 @@ export async function startReadOnly(
 ): Promise<ProductionProcess> {
   const port = await findFreePort();
   const binds = ["--ro-bind", "/", "/", "--dev", "/dev", "--tmpfs", "/run", "--bind", state, state];
-  const [program = "", ...options] = [...prefix, "bwrap", ...binds, "--die-with-parent", "--chdir", cwd, ...command];
+  const wrap = ["bwrap", ...binds, "--die-with-parent", "--chdir", cwd];
+  const own = { ...RUNTIME_ENV, PATH: process.env["PATH"] ?? "", PORT: String(port) };
+  const [program = "", ...options] = [...prefix, ...wrap, ...command];
   const child = spawn(program, options, {
-    env: { ...RUNTIME_ENV, PATH: process.env["PATH"] ?? "", ...env, PORT: String(port) },
+    env: { ...own, ...env, PORT: own.PORT },
     stdio: ["ignore", "pipe", "pipe"],
   });
   onTestFinished(() => void child.kill("SIGKILL"));
@@ -61,6 +61,10 @@ export async function startReadOnly(
   return {
     url: `http://127.0.0.1:${port}`,
     readOutput: () => output,
+    run: async (other, otherEnv) => {
+      const [file = "", ...words] = [...wrap, ...other];
+      return (await promisify(execFile)(file, words, { env: { ...own, ...otherEnv } })).stdout;
+    },
     stop: async () => {
       // bwrap passes no signals on, so its only child gets it.
       const pid = execFileSync("ps", ["-o", "pid=", "--ppid", String(child.pid)], { encoding: "utf8" }).trim();

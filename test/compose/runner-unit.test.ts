@@ -7,15 +7,13 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { endSessionProcesses } from "../../runtime/runner/session-processes.ts";
 import { RUNNER_TOKEN, startExchangeServer } from "../runtime/runner/exchange-server.ts";
 import { createRunnerHost } from "../runtime/runner/runner-host.ts";
+import { readUnitLines } from "./systemd-unit.ts";
 
 const UNIT = "compose/systemd/groundcrew-runner.service";
 const HAS_ANALYSIS = Boolean(process.env["CI"]) || existsSync("/usr/bin/systemd-analyze");
 
-/** The unit's lines of one name, without the name, with `%h` as systemd replaces it. */
-function readUnitLines(name: string, home: string): string[] {
-  const lines = readFileSync(UNIT, "utf8").replaceAll("%h", home).split("\n");
-  return lines.flatMap((line) => (line.startsWith(`${name}=`) ? [line.slice(name.length + 1)] : []));
-}
+/** The unit's lines of one name, with `%h` as systemd replaces it. */
+const readLines = (name: string, home: string) => readUnitLines("groundcrew-runner.service", name, { "%h": home });
 
 const parseVariables = (lines: readonly string[]) =>
   Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
@@ -43,10 +41,10 @@ function createHome(groundcrewUrl: string) {
 
 /** Starts the unit's command as systemd does: with the variables of the unit, then those of its file. */
 function startUnit(home: string) {
-  const [command = ""] = readUnitLines("ExecStart", home);
-  const [file = ""] = readUnitLines("EnvironmentFile", home);
+  const [command = ""] = readLines("ExecStart", home);
+  const [file = ""] = readLines("EnvironmentFile", home);
   const fromFile = parseVariables(readFileSync(file, "utf8").trim().split("\n"));
-  const env = { HOME: home, ...parseVariables(readUnitLines("Environment", home)), ...fromFile };
+  const env = { HOME: home, ...parseVariables(readLines("Environment", home)), ...fromFile };
   const [program = "", ...args] = command.split(" ");
   const child = spawn(program, args, { cwd: home, env });
   const exited = once(child, "exit");
@@ -95,9 +93,9 @@ describe("The runner's systemd unit", () => {
   });
 
   test("ends only the runner's own process, and gives its hooks time to end", () => {
-    expect(readUnitLines("KillMode", "")).toEqual(["process"]);
-    expect(readUnitLines("SendSIGKILL", "")).toEqual(["no"]);
-    expect(Number(readUnitLines("TimeoutStopSec", "")[0])).toBeGreaterThan(60);
+    expect(readLines("KillMode", "")).toEqual(["process"]);
+    expect(readLines("SendSIGKILL", "")).toEqual(["no"]);
+    expect(Number(readLines("TimeoutStopSec", "")[0])).toBeGreaterThan(60);
   });
 
   test("has a script that installs it, which can be executed and refuses to run as root", () => {

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -10,20 +9,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { parseEnv } from "node:util";
 import { describe, expect, test } from "vitest";
-import { copyComposeFolder, readDotEnv, runSetup } from "./compose-files.ts";
+import { copyComposeFolder, parseComposeFile, readDotEnv, runSetup, SETUP_FILES, trySetup } from "./compose-files.ts";
 
 const ANSWERS = ["DOMAIN=javisi.test", "ACME_EMAIL=ada@javisi.test"];
 const SHARED = [...ANSWERS, "OVERLAYS=plane,shared-data,caddy", "SHARED_NETWORK=data"];
-
-/** Runs setup and returns what it said, also when it refuses. */
-function trySetup(folder: string, options: readonly string[], { input = "", env = {} } = {}) {
-  return spawnSync(join(folder, "setup"), options, {
-    env: { PATH: process.env["PATH"] ?? "", ...env },
-    input,
-    encoding: "utf8",
-  });
-}
 
 const readText = (folder: string) => readFileSync(join(folder, ".env"), "utf8");
 
@@ -35,7 +26,7 @@ describe("compose/setup", () => {
     expect(changed).toBeGreaterThan(20);
     expect(statSync(join(folder, ".env")).mode & 0o777).toBe(0o600);
     expect(readDotEnv(folder)["PLANE_SECRET_KEY"]).toMatch(/^[0-9a-f]{48}$/);
-    expect(readdirSync(folder).sort()).toEqual([".env", "setup", "setup-checks", "versions.env"]);
+    expect(readdirSync(folder).sort()).toEqual([".env", ...SETUP_FILES]);
     expect(names.join()).not.toContain(readDotEnv(folder)["PLANE_SECRET_KEY"]);
   });
 
@@ -62,17 +53,6 @@ describe("compose/setup", () => {
       PUBLIC_URL: "https://crew.other.test",
       POSTGRES_PASSWORD: before["POSTGRES_PASSWORD"],
     });
-  });
-
-  test("takes the environment's passwords for shared data only, and then always", () => {
-    const folder = copyComposeFolder();
-    runSetup(folder, ANSWERS, { POSTGRES_PASSWORD: "from-elsewhere", REDIS_PASSWORD: "from-elsewhere" });
-    expect(readText(folder)).not.toContain("from-elsewhere");
-    const shared = copyComposeFolder();
-    runSetup(shared, SHARED, { POSTGRES_ADMIN_PASSWORD: "x y", POSTGRES_PASSWORD: "theirs" });
-    expect(readDotEnv(shared)).toMatchObject({ POSTGRES_ADMIN_PASSWORD: "x y", POSTGRES_PASSWORD: "theirs" });
-    const { names } = runSetup(shared, [], { POSTGRES_PASSWORD: "new" });
-    expect(names.sort()).toEqual(["PLANE_DATABASE_URL", "POSTGRES_PASSWORD"]);
   });
 
   test("prepares Groundcrew alone for provision with a Plane elsewhere", () => {
@@ -104,6 +84,22 @@ describe("compose/setup", () => {
     expect(runSetup(folder, [])).toEqual({ changed: 1, names: ["CADDY_VERSION"] });
     expect(readDotEnv(folder)).toMatchObject({ PLANE_VERSION: "v1.2.2", CADDY_VERSION: "2.11.0-alpine" });
     expect(runSetup(folder, ["PLANE_VERSION=v1.3.1"]).names).toContain("PLANE_VERSION");
+  });
+
+  test("INFRA-05: keeps the version of pg_dump that was chosen for a shared PostgreSQL", () => {
+    const folder = copyComposeFolder();
+    const env = { POSTGRES_ADMIN_PASSWORD: "shared" };
+    const chosen = ["--yes", ...SHARED, "POSTGRES_CLIENT_VERSION=17.10-alpine"];
+    expect(trySetup(folder, chosen, { env }).stderr).toBe("");
+    expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
+    expect(readDotEnv(folder)["POSTGRES_CLIENT_VERSION"]).toBe("17.10-alpine");
+    const image = JSON.stringify(parseComposeFile("shared-data.yaml")["services"]);
+    expect(image).toMatch(/"shared-database":\{"image":"postgres:\$\{POSTGRES_CLIENT_VERSION\}"/);
+    // A newer pg_dump reads an older server, and an older one refuses a newer server.
+    const { POSTGRES_VERSION = "", POSTGRES_CLIENT_VERSION = "" } = parseEnv(
+      readFileSync("compose/versions.env", "utf8"),
+    );
+    expect(Number.parseInt(POSTGRES_CLIENT_VERSION, 10)).toBeGreaterThanOrEqual(Number.parseInt(POSTGRES_VERSION, 10));
   });
 
   test("keeps the choice of overlays, also of files that it does not know", () => {
@@ -176,6 +172,8 @@ describe("compose/setup", () => {
     [[...ANSWERS, "OVERLAYS=embedded-data"], "OVERLAYS is none"],
     [[...ANSWERS, "OVERLAYS=plane,embedded-data,shared-data"], "OVERLAYS is none"],
     [[...ANSWERS, "PLANE_VERSION=latest"], "known to work"],
+    [[...ANSWERS, "POSTGRES_CLIENT_VERSION=latest"], "not a tag of the image postgres"],
+    [[...ANSWERS, "POSTGRES_CLIENT_VERSION=14.9-alpine"], "older than 15"],
     [[...ANSWERS, "PLANE_WORKSPACE=a/b"], "not a slug"],
     [[...ANSWERS, "PATH=/tmp"], "not an answer"],
     [[...ANSWERS, "POSTGRES_PASSWORD=visible-in-ps"], "not an answer"],
@@ -192,15 +190,29 @@ describe("compose/setup", () => {
     expect(stderr).toContain(reason);
     expect(status).toBe(64);
     expect(stdout).toBe("");
-    expect(readdirSync(folder).sort()).toEqual(["setup", "setup-checks", "versions.env"]);
+    expect(readdirSync(folder).sort()).toEqual(SETUP_FILES);
   });
 
-  test.each(["line\nbreak", "hunter'2"])("refuses the password %j without printing it", (password) => {
+  test("refuses a workspace that Plane reserves, and one whose path Caddy gives to another service", () => {
     const folder = copyComposeFolder();
-    const env = { POSTGRES_ADMIN_PASSWORD: password };
-    const { status, stderr } = trySetup(folder, ["--yes", ...SHARED], { env });
-    expect(status).toBe(64);
-    expect(stderr).not.toContain(password.slice(0, 4));
+    // The first segments that sites.caddy names in its matchers.
+    const lines =
+      readFileSync("caddy/sites.caddy", "utf8").match(/^\s*(@\w+ path|handle|redir|reverse_proxy) .*$/gm) ?? [];
+    const paths = lines.flatMap((line) => [...line.matchAll(/ \/([a-z-]+)/g)].map(([, word = ""]) => word));
+    const routed = new Set([...paths, "uploads"]);
+    expect([...routed].sort()).toEqual(["api", "auth", "god-mode", "live", "spaces", "static", "uploads", "webhooks"]);
+    for (const slug of [...routed, "404", "admin", "workspace-invitations", "m"]) {
+      const { status, stderr } = trySetup(folder, ["--yes", ...ANSWERS, `PLANE_WORKSPACE=${slug}`]);
+      expect(stderr, slug).toContain(`PLANE_WORKSPACE cannot be ${slug}`);
+      expect(status).toBe(64);
+    }
+    expect(trySetup(folder, ["--yes", "DOMAIN=live.test", "ACME_EMAIL=ada@live.test"]).stderr).toContain(
+      "cannot be live",
+    );
+    // Where Plane is elsewhere, its own proxy decides.
+    runSetup(folder, ["OVERLAYS=none", "PLANE_WORKSPACE=webhooks"]);
+    runSetup(folder, [...ANSWERS, "OVERLAYS=plane,embedded-data,caddy", "PLANE_WORKSPACE=liverpool"]);
+    expect(readDotEnv(folder)["PLANE_WORKSPACE"]).toBe("liverpool");
   });
 
   test("refuses a .env that is a link", () => {

@@ -2,10 +2,8 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { listMountedRoutes } from "../../docs/generate/routes-section.ts";
 import { manifest } from "../../functions/index.ts";
-import { createPrometheusMetrics } from "../../runtime/prometheus.ts";
 import { type ErrorCode, GroundcrewError } from "../../shared/errors.ts";
 import { QUEUES } from "../../shared/store/job-operations.ts";
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import { EVENT_KINDS } from "../../shared/task/events.ts";
 import { MESSAGE_SOUNDS } from "../../shared/telegram/message-sounds.ts";
 
@@ -16,15 +14,6 @@ test("The documentation explains every route of the manifest in docs/http-api.md
   const routes = (await listMountedRoutes()).map(({ name }) => name);
   expect(routes.length).toBeGreaterThan(20);
   expect(routes.filter((name) => !explanations.includes(`\`${name}\``))).toEqual([]);
-});
-
-test("The documentation explains every metric in docs/operations.md, and no other", async () => {
-  const store = createMemoryStore({ clock: () => 0 });
-  const storeHealth = { getWriteFailure: () => undefined };
-  const { scrape } = createPrometheusMetrics({ store, storeHealth, processMetrics: false });
-  const names = [...(await scrape()).text.matchAll(/^# HELP (\S+)/gm)].map(([, name]) => name);
-  const documented = [...readDocument("operations").matchAll(/^\| `((?:groundcrew|plane)_\w+)` \|/gm)];
-  expect(documented.map(([, name]) => name).sort()).toEqual(names.sort());
 });
 
 test("The documentation explains every tick and when it runs in docs/operations.md", () => {

@@ -30,7 +30,8 @@ export function createServer() {
     const script = text.replaceAll("<this repository>", source).replaceAll("…", "theirs");
     const options = { cwd, env: { PATH: standIns.path, HOME: folder, ...env } };
     const running = execute("sh", ["-euc", script], options);
-    running.child.stdin?.end(answers);
+    // A block may end before it has read all answers; how it ended is what it reports.
+    running.child.stdin?.on("error", () => {}).end(answers);
     return await running;
   };
   const readDocker = () => standIns.readCalls().flatMap(([program, ...words]) => (program === "docker" ? [words] : []));
@@ -51,6 +52,6 @@ export function expectComposeCalls(calls: string[][], env: Record<string, string
     const named = command === "run" || command === "exec" ? words.slice(0, 1) : command === "cp" ? [] : words;
     for (const name of named) expect(services, line).toHaveProperty(name);
     if (command === "cp") expect(services, line).toHaveProperty(words[0]?.split(":")[0] ?? "");
-    if (command === "run") expect(image, line).toContain(`/usr/local/bin/${words[1]}`);
+    if (command === "run" && words[1] !== "sh") expect(image, line).toContain(`/usr/local/bin/${words[1]}`);
   }
 }

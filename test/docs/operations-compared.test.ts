@@ -40,19 +40,26 @@ describe("docs/operations.md, what its commands name", () => {
 
   test("BACKUP_AFTER is split into the program and its words", () => {
     const lines = findCommands("Where it goes");
-    expect(lines.length).toBe(2);
     const programs = lines.map((line) => {
       const [name = "", value = ""] = line.split(/=(.*)/s);
       return readBackupSettings({ [name]: value, BACKUP_FOLDER: "/srv/backups" }).after;
     });
-    expect(programs.map(([program]) => program)).toEqual(["restic", "rclone"]);
-    for (const words of programs) expect(words.join(" ")).toMatch(/\{(backup|folder)\}/);
+    const script = "runtime/backup/send-to-restic";
+    expect(programs.map(([program]) => program)).toEqual([
+      `/srv/groundcrew/${script}`,
+      `/opt/groundcrew/${script}`,
+      "rclone",
+    ]);
+    expectScript(script);
+    for (const words of programs) expect(words.join(" ")).toMatch(/ \{backup\} /);
+    // What is missing here must not be deleted there.
+    expect(programs.at(-1)?.[1]).toBe("copy");
   });
 
   test("the commands of OpenClaw's upgrade have known options, and its settings are valid", () => {
     const commands = findCommands("OpenClaw's upgrade").filter((line) => line.startsWith("groundcrew openclaw "));
     expect(commands.length).toBe(4);
-    const parsed = commands.map((command) => parseOpenclawOptions(command.split(" ").slice(2), () => true));
+    const parsed = commands.map((command) => parseOpenclawOptions(command.split(" ").slice(2)));
     expect(parsed.map(({ command }) => command)).toEqual(["upgrade", "upgrade", "upgrade", "rollback"]);
     expect(parsed[0]).toMatchObject({ from: "2026.2.26", to: "2026.9.6", check: true });
     const [settings = "", install = ""] = findBlocks("Settings of upgrades");

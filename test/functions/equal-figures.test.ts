@@ -4,7 +4,7 @@ import { forwardHandler } from "../../functions/forward/forward-handler.ts";
 import { createForwardRules } from "../../functions/forward/rules.ts";
 import { cyclesTick } from "../../functions/poll/cycles-tick.ts";
 import { digestTick } from "../../functions/telegram/digest/digest-tick.ts";
-import { createPrometheusMetrics } from "../../runtime/prometheus.ts";
+import { createPrometheusMetrics } from "../../runtime/metrics/prometheus-metrics.ts";
 import { localizeDuration } from "../../shared/i18n/localize.ts";
 import { DAY, HOUR, MINUTE, SECOND } from "../../shared/time.ts";
 import { readAgentDays } from "../../shared/work/time/agent-days.ts";

@@ -6,6 +6,8 @@ import { onTestFinished } from "vitest";
 export interface EffectPoint {
   nth: number;
   when: "before" | "after";
+  /** Only requests to matching paths are counted; default: all. */
+  of?: RegExp;
 }
 
 /**
@@ -22,8 +24,9 @@ export function createEffectGate() {
     const server = createServer(async (request, response) => {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
-      count += 1;
-      const isChosen = count === point?.nth;
+      const isCounted = point?.of?.test(request.url ?? "") ?? true;
+      if (isCounted) count += 1;
+      const isChosen = isCounted && count === point?.nth;
       if (isChosen && point?.when === "before") return kill();
       const { host: _, connection: __, "content-length": ___, ...headers } = request.headers;
       const body = chunks.length > 0 ? { body: Buffer.concat(chunks) } : {};
@@ -54,6 +57,10 @@ export function createEffectGate() {
       count = 0;
       point = chosen;
       kill = act;
+    },
+    /** Kills nothing from now on. */
+    disarm() {
+      point = undefined;
     },
   };
 }

@@ -2,6 +2,8 @@ import { onTestFinished } from "vitest";
 import { spawnRuntime } from "../reliability/spawned-runtime.ts";
 import { startRedis } from "../support/redis-server.ts";
 import { spawnWorker } from "../support/spawned-worker.ts";
+import type { StorageUse } from "./row-counter.ts";
+import { EVICT_PATH, STORAGE_USE_PATH } from "./test-paths.ts";
 
 /** A host that runs the whole product; at the end of the test it is stopped. */
 export interface PortableHost {
@@ -50,3 +52,26 @@ export const openObjectHost: OpenHost = async (env, config) => {
     },
   };
 };
+
+/**
+ * workerd with the Durable Object; a restart evicts the object: its memory and everything that it was doing is gone, while
+ * workerd and the connections of clients live on.
+ */
+export const openEvictableHost: OpenHost = async (env, config) => {
+  const variables = { ...env, GROUNDCREW_CONFIG_JSON: JSON.stringify(config) };
+  const worker = await spawnWorker(variables, "test/portability/test-worker.ts");
+  return {
+    url: worker.url,
+    async restart() {
+      const answer = await fetch(worker.url + EVICT_PATH);
+      await answer.arrayBuffer();
+      // The request ends together with the object; an answer of the product would mean that it lives on.
+      if (answer.status !== 500) throw new Error(`The object was not evicted: ${answer.status}`);
+    },
+  };
+};
+
+/** Reads what the object of `openEvictableHost` has used of its storage since its start. */
+export async function readStorageUse({ url }: PortableHost): Promise<StorageUse> {
+  return (await (await fetch(url + STORAGE_USE_PATH)).json()) as StorageUse;
+}

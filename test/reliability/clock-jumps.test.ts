@@ -23,7 +23,7 @@ const LIMIT_MS = 600_000;
 /** A job that the killed process had taken is due again when its lease of at most 2 min ends. */
 const REPORT_WAIT_MS = 150_000;
 const HELD_KEY = "ONB-1";
-const claimResultSchema = z.object({ answer: z.object({ until: z.iso.datetime() }) });
+const claimResultSchema = z.object({ answer: z.object({ until: z.iso.datetime({ offset: true }) }) });
 const CLAIM_MS = DEFAULT_CLAIM_MINUTES * MINUTE;
 const RUNNING_JUMPS: readonly Ms[] = IS_FULL_RUN ? [HOUR, -2 * HOUR, 25 * HOUR, -3 * DAY] : [HOUR, -2 * HOUR];
 const RESTART_JUMPS: readonly Ms[] = IS_FULL_RUN ? [-HOUR, -DAY, -HOUR] : [-HOUR];

@@ -6,6 +6,8 @@ export interface Completions {
   named: Map<string, { times: number; marked: number }>;
   /** Number of tasks shown as completed: those named in lines, plus the counts of summaries. */
   total: number;
+  /** Those of `total` in messages that are marked as a possible repeat. */
+  totalMarked: number;
   /** Number of messages marked as a possible repeat. */
   marked: number;
 }
@@ -20,16 +22,17 @@ export function readCompletions(telegram: TelegramSimulator, ...chats: (number |
 }
 
 export function parseCompletions(texts: readonly string[]): Completions {
-  const completions: Completions = { named: new Map(), total: 0, marked: 0 };
+  const completions: Completions = { named: new Map(), total: 0, totalMarked: 0, marked: 0 };
   for (const text of texts) {
     const marked = text.includes(REPEAT_NOTE);
     if (marked) completions.marked += 1;
     for (const line of text.split("\n")) {
       const [, key] = LINE.exec(line) ?? [];
       const [, count] = SUMMARY.exec(line) ?? [];
-      if (count !== undefined) completions.total += Number(count.replaceAll(",", ""));
+      const shown = key === undefined ? Number((count ?? "0").replaceAll(",", "")) : 1;
+      completions.total += shown;
+      if (marked) completions.totalMarked += shown;
       if (key === undefined) continue;
-      completions.total += 1;
       const before = completions.named.get(key) ?? { times: 0, marked: 0 };
       completions.named.set(key, { times: before.times + 1, marked: before.marked + (marked ? 1 : 0) });
     }

@@ -3,6 +3,7 @@ import { renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { runDoctor } from "../../runtime/doctor/run-doctor.ts";
+import { hasProgram } from "../support/has-program.ts";
 import { NO_TELEGRAM_LIMITS, type Simulators, startSimulators } from "./simulators.ts";
 import { type SpawnedRuntime, spawnRuntime } from "./spawned-runtime.ts";
 
@@ -12,13 +13,7 @@ const LIMITER = "prlimit";
 
 /** Whether this system can limit the file size of a running process. Always true in CI, so that the test fails there. */
 function canLimitFileSize(): boolean {
-  if (process.env["CI"]) return true;
-  try {
-    execFileSync(LIMITER, ["--version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
+  return hasProgram(LIMITER);
 }
 
 /** Limits the size in bytes of files that a process can write; beyond it every write fails, as on a full disk. */

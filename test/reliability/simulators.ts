@@ -4,6 +4,7 @@ import { createPlaneSimulator } from "../../simulators/plane/create-plane-simula
 import type { Item, PlaneVersion, Project } from "../../simulators/plane/types.ts";
 import type { TelegramLimits } from "../../simulators/telegram/rate-limits.ts";
 import { createTelegramSimulator, type TelegramSimulator } from "../../simulators/telegram/telegram-simulator.ts";
+import { findZoneWithHour } from "../support/time-zones.ts";
 import { signBody } from "../support/webhook-signature.ts";
 import { UNLIMITED } from "./test-manifest.ts";
 
@@ -67,6 +68,8 @@ export async function startSimulators(options: SimulatorsOptions = {}) {
       TICK_TOKEN: RELIABILITY_TICK_TOKEN,
       // Once a year, because tests poll explicitly.
       POLL_CRON: "0 0 1 1 *",
+      // Noon, so that a test of the machine's clock meets neither the daily digest nor midnight.
+      ...(options.clock ? {} : { TIMEZONE: findZoneWithHour(12) }),
     } as Record<string, string>,
     addProject: (identifier = "ONB", name = "Onboarding"): Project => plane.addProject({ name, identifier }),
     addItems: (project: Project, count: number, name = "Task"): Item[] =>

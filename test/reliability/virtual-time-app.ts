@@ -1,6 +1,6 @@
 import { createDeps } from "../../runtime/create-deps.ts";
+import { createPrometheusMetrics } from "../../runtime/metrics/prometheus-metrics.ts";
 import { createAssetReader } from "../../runtime/node/asset-reader.ts";
-import { createPrometheusMetrics } from "../../runtime/prometheus.ts";
 import type { Deps } from "../../shared/app/deps.ts";
 import { createStoreHealth } from "../../shared/app/store-health.ts";
 import { createHttpApp } from "../../shared/http/http-app.ts";

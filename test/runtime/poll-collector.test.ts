@@ -8,6 +8,7 @@ function createManualAsker(names = ["poll"]) {
   const waits: { ms: number; end(): void }[] = [];
   const polls: { end(): void; fail(): void }[] = [];
   const stop = new AbortController();
+  const stored: boolean[] = [];
   const never = () => Promise.reject(new Error("not asked for"));
   const ticks: TickRunner = {
     names,
@@ -23,9 +24,10 @@ function createManualAsker(names = ["poll"]) {
     ticks: () => ticks,
     log: createLog({ level: "error", write: () => {}, clock: Date.now }),
     signal: stop.signal,
+    storePollRequest: (isRequested) => stored.push(isRequested),
     wait: (ms) => new Promise((resolve) => waits.push({ ms, end: resolve })),
   });
-  return { ask, waits, polls, stop };
+  return { ask, waits, polls, stop, stored };
 }
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
@@ -67,6 +69,29 @@ test("A requested poll is repeated until one succeeds", async () => {
   }
   expect(waits.map((wait) => wait.ms)).toEqual([10_000, 20_000, 20_000]);
   expect(polls).toHaveLength(3);
+});
+
+test("A requested poll is stored as requested until a poll has succeeded that began after the last request", async () => {
+  const { ask, waits, polls, stored } = createManualAsker();
+  ask("first");
+  ask("second");
+  expect(stored).toEqual([true]);
+  waits[0]?.end();
+  await nextTurn();
+  ask("while it runs");
+  polls[0]?.end();
+  await nextTurn();
+  expect(stored).not.toContain(false);
+  waits[1]?.end();
+  await nextTurn();
+  polls[1]?.fail();
+  await nextTurn();
+  expect(stored).not.toContain(false);
+  waits[2]?.end();
+  await nextTurn();
+  polls[2]?.end();
+  await nextTurn();
+  expect(stored.at(-1)).toBe(false);
 });
 
 test("A requested poll is dropped when the runtime stops", async () => {

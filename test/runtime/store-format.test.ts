@@ -4,8 +4,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { healthRoute } from "../../functions/health.ts";
 import { startRuntime } from "../../runtime/start-runtime.ts";
 import { openStore } from "../../runtime/stores/open-store.ts";
+import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import { STORE_FORMAT, STORE_FORMAT_KEY } from "../../shared/store/store-format.ts";
 import { VERSION } from "../../shared/version.ts";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";
@@ -75,4 +77,18 @@ test("the command line then exits with 78, because a restart does not help, and 
   const [code] = await once(child, "close");
   expect(code).toBe(78);
   expect(output).toContain("restore a backup from before the upgrade");
+});
+
+test("a store that cannot be written at startup makes /health report it before the first regular probe", async () => {
+  const store = createMemoryStore({ clock: () => Date.UTC(2026, 0, 5, 8) });
+  const readOnly = { ...store, commit: () => Promise.reject(new Error("disk full")) };
+  const runtime = await startRuntime(createTestSettings(RUNTIME_ENV), {
+    manifest: { ...manifest, routes: [healthRoute] },
+    overrides: { store: readOnly },
+    write: () => {},
+  });
+  onTestFinished(() => runtime.stop());
+  const response = await fetch(`${runtime.url}/health`);
+  expect(response.status).toBe(503);
+  expect(await response.text()).toContain("The store cannot be written");
 });

@@ -73,6 +73,14 @@ export async function startStandIn(
     getEvents: () => server.hooks.map(({ body }) => String(body["hook_event_name"])),
     getScreen: () => screen,
     readSessionStart: () => readJson(paths.sessionStart),
+    /** The entries of the stored conversation. */
+    readTranscript: () => {
+      const path = String(readJson(paths.sessionStart)?.["transcript_path"]);
+      return readFileSync(path, "utf8")
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+    },
     readStatus: () => readJson(paths.status),
     press: (key: string) => child.stdin.write(key),
     /** Types a line. Enter is sent when the text is on the screen, so that it is a chunk of its own. */

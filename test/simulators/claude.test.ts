@@ -65,7 +65,10 @@ describe("The stand-in for Claude Code, compared with recorded sessions", () => 
     await claude.waitFor(claude.getScreen).toContain(screens["denied_in_dialog"]);
     await claude.type("/exit");
     c.expect(await claude.waitForEnd()).toBe(0);
-    c.expect(claude.getEvents()).toEqual([...recorded.orders.permission_denied_in_dialog, "SessionEnd"]);
+    const order = [...recorded.orders.permission_denied_in_dialog, "SessionEnd"];
+    c.expect(claude.getEvents().filter(isNoNotice)).toEqual(order.filter(isNoNotice));
+    const { type, message } = recorded.interruption;
+    c.expect(claude.readTranscript().at(-1)).toMatchObject({ type, message });
   });
 
   test.concurrent.for(["allow", "deny"])("takes the recorded reply %s of the hook", async (behavior, c) => {

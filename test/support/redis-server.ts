@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { hasProgram } from "./has-program.ts";
 
 const SERVER = "redis-server";
 
@@ -26,13 +27,7 @@ export interface TestRedis {
 
 /** Whether redis-server is installed. Always true in CI, so that tests there fail instead of being skipped. */
 export function hasRedisServer(): boolean {
-  if (process.env["CI"]) return true;
-  try {
-    execFileSync(SERVER, ["--version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
+  return hasProgram(SERVER);
 }
 
 /**

@@ -5,10 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { onTestFinished } from "vitest";
+import { keepDefined } from "../../shared/keep-defined.ts";
 import { findFreePort } from "./redis-server.ts";
 
-/** Starts workerd as `npm run dev:workers` does, in a process group of its own; port and storage stay across restarts. */
-export async function spawnWorker(variables: Record<string, string>) {
+/**
+ * Starts workerd as `npm run dev:workers` does, in a process group of its own; port and storage stay across restarts.
+ * @param entry of the Worker, by its path in the repository; default: the product's
+ */
+export async function spawnWorker(variables: Record<string, string>, entry?: string) {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-worker-"));
   const port = await findFreePort();
   const envFile = join(folder, "variables.env");
@@ -29,7 +33,7 @@ export async function spawnWorker(variables: Record<string, string>) {
   async function start(): Promise<void> {
     const options = ["--local", "--port", String(port), "--persist-to", folder, "--env-file", envFile];
     const inspector = ["--inspector-port", String(await findFreePort())];
-    const args = ["node_modules/wrangler/bin/wrangler.js", "dev", ...options, ...inspector];
+    const args = ["node_modules/wrangler/bin/wrangler.js", "dev", ...keepDefined([entry]), ...options, ...inspector];
     const env = { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" };
     const started = spawn(process.execPath, args, { detached: true, env, stdio: ["ignore", "pipe", "pipe"] });
     child = started;

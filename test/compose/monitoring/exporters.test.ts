@@ -1,10 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { hasProgram } from "../../support/has-program.ts";
 import { hasPostgres, POSTGRES_PROGRAMS, startPostgres } from "../../support/postgres-server.ts";
 import { hasRedisServer, startRedis } from "../../support/redis-server.ts";
 import { hasBubblewrap } from "../production-tree.ts";
-import { getMonitoringService, hasProgram, startExporter, wrapWithDisk } from "./exporters.ts";
+import { getMonitoringService, startExporter, wrapWithDisk } from "./exporters.ts";
 import { findMetrics, listDashboardQueries, listRuleQueries } from "./queries.ts";
 import { RABBITMQ, readRabbitmqMetrics } from "./rabbitmq-server.ts";
 import { findUnknownNames, parseMetrics } from "./reported-metrics.ts";

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,11 +9,6 @@ import { findChoice, prepareChoice } from "../choices.ts";
 import type { ComposeService } from "../compose-files.ts";
 
 const WHOLE = "plane,embedded-data,caddy,monitoring";
-
-/** Whether a program is installed. Always true in CI, so that tests there fail instead of being skipped. */
-export function hasProgram(name: string): boolean {
-  return Boolean(process.env["CI"]) || spawnSync("which", [name], { stdio: "ignore" }).status === 0;
-}
 
 /** A service of the overlay as Compose would start it. */
 export function getMonitoringService(name: string): ComposeService {

@@ -3,12 +3,12 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { onTestFinished } from "vitest";
+import { hasProgram } from "../../support/has-program.ts";
 import { MONITORING } from "./queries.ts";
 
 /** Whether promtool is installed. Always true in CI, so that tests there fail instead of being skipped. */
 export function hasPromtool(): boolean {
-  if (process.env["CI"]) return true;
-  return spawnSync("promtool", ["--version"], { stdio: "ignore" }).status === 0;
+  return hasProgram("promtool");
 }
 
 /** Runs promtool in the folder with the rules; returns its exit code and everything it printed. */

@@ -44,6 +44,19 @@ describe.skipIf(!hasPromtool())("MONITOR-04 the alerts", { timeout: 120_000 }, (
     expect(runPromtool("test", "rules", file)).toEqual({ status: 0, output: expect.stringContaining("SUCCESS") });
   });
 
+  test("fire as well for what was never there: a Groundcrew that was never scraped, a first backup", () => {
+    const tests = [
+      createRuleTest("GroundcrewDown", { 'up{job="caddy"}': "1x40" }, DEFAULT_MINUTES, true),
+      createRuleTest("BackupOld", { groundcrew_backup_age_seconds: "Inf ".repeat(41).trim() }, DEFAULT_MINUTES, true),
+      // Without BACKUP_FOLDER, BUDGET and a limit of Redis' memory there is nothing to watch.
+      createRuleTest("BackupOld", { 'up{job="groundcrew"}': "1x40" }, DEFAULT_MINUTES, false),
+      createRuleTest("BudgetUsed", { 'groundcrew_budget_spent{source="agents"}': "90x40" }, DEFAULT_MINUTES, false),
+      createRuleTest("StoreMemoryHigh", { 'up{job="groundcrew"}': "1x40" }, DEFAULT_MINUTES, false),
+    ];
+    const file = writeTempFile({ rule_files: RULE_FILES, evaluation_interval: "1m", tests });
+    expect(runPromtool("test", "rules", file)).toEqual({ status: 0, output: expect.stringContaining("SUCCESS") });
+  });
+
   test.each([true, false])("are noticed by promtool when they do not behave: expected to fire %s", (fires) => {
     const wrong = createRuleTest("PlaneDown", { groundcrew_plane_up: fires ? "1x40" : "0x40" }, DEFAULT_MINUTES, fires);
     const file = writeTempFile({ rule_files: RULE_FILES, evaluation_interval: "1m", tests: [wrong] });

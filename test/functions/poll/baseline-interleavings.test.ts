@@ -6,7 +6,7 @@ import type { PlaneSimulator } from "../../../simulators/plane/plane-simulator.t
 import type { Comment, Item, User } from "../../../simulators/plane/types.ts";
 import { createTestApp, type TestApp } from "../../support/test-app.ts";
 
-const RUNS = process.env["FULL"] ? 300 : 40;
+const RUNS = process.env["FULL"] ? 300 : 20;
 const ITEMS = 7;
 const KINDS = ["state", "rename", "assign", "unassign", "priority", "due", "comment", "edit comment"] as const;
 type Kind = (typeof KINDS)[number];

@@ -8,7 +8,7 @@ import type { TestApp } from "../../support/test-app.ts";
 import { createHistoryPlayer, createHistorySetup, type HistorySetup, historyStep } from "./event-history.ts";
 
 const FULL = Boolean(process.env["FULL"]);
-const RUNS = FULL ? 200 : 30;
+const RUNS = FULL ? 200 : 15;
 
 /** Everything is over, Plane's worker is done, and the poll comes by twice. */
 async function runUntilQuiet(app: TestApp) {

@@ -29,6 +29,23 @@ test("reliability 18: hostile branches, commits and summaries are text in Plane'
   for (const part of ["<script", "<img", 'href="javascript', ...CONTROLS]) expect(comment).not.toContain(part);
 });
 
+test("reliability 18: a summary that is given with the approval of the update is cleaned as well, and not empty", async () => {
+  const app = await createTicketsApp();
+  const item = await app.requestTicket();
+  await app.call("/api/approve/ONB-1");
+  await app.exchange();
+  await app.call("/api/sessions/ONB-1/complete", { summary: "Of the session" });
+  for (const summary of ["", " \n", "\u200b\0"])
+    expect((await app.call("/api/update-plane/ONB-1", { summary })).status).toBe(400);
+  const answer = await app.call("/api/update-plane/ONB-1", { summary: `Line\0\n\n${HOSTILE}` });
+  expect(answer.json).toMatchObject({ status: "success" });
+  const comment = app.readComments(item).at(-1) ?? "";
+  expect(comment).toContain("$(id)");
+  for (const part of ["<script", "\0", "Of the session", ...CONTROLS]) expect(comment).not.toContain(part);
+  const [completed] = (await app.read("/api/completed-tickets")).tickets;
+  for (const part of ["\0", ...CONTROLS]) expect(completed.summary).not.toContain(part);
+});
+
 test("reliability 18: what a terminal shows reaches people without control and direction characters", async () => {
   const app = await createTicketsApp();
   await app.requestTicket();

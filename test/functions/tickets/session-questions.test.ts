@@ -47,3 +47,106 @@ test("A permission that is known from a notification only is closed by the next 
   await notify("idle_prompt");
   expect(await readSession()).toMatchObject({ questions: [{ kind: "input" }] });
 });
+
+const INTERRUPTION = "11111111-2222-4333-8444-0000000000a1";
+
+test("What somebody interrupts in the terminal waits for text instead, once for each interruption", async () => {
+  const { app, token, readSession } = await createAppWithSession();
+  const interrupt = (interruption: string) => app.exchange([createSession({ interruption })]);
+  await app.hook(token, PERMISSION);
+  await interrupt(INTERRUPTION);
+  const session = await readSession();
+  expect(session).toMatchObject({ state: "waiting", questions: [{ kind: "input" }] });
+  await app.call("/api/sessions/ONB-1/answer", { question: session.questions[0].id, answer: "Use another file" });
+  const [desired] = (await interrupt(INTERRUPTION)).sessions;
+  expect(desired?.inputs).toMatchObject([{ kind: "text", text: "Use another file" }]);
+  expect(await readSession()).toMatchObject({ state: "running", questions: [] });
+  await interrupt("11111111-2222-4333-8444-0000000000a2");
+  expect(await readSession()).toMatchObject({ state: "waiting", questions: [{ kind: "input" }] });
+});
+
+test("An answer whose request ended with the interruption is not typed, and a session that waits for text asks once", async () => {
+  const { app, token, readSession } = await createAppWithSession();
+  app.deps.wait = async () => {
+    const [question] = (await readSession()).questions;
+    if (question) await app.exchange([createSession({ interruption: INTERRUPTION })]);
+  };
+  expect(await app.hook(token, PERMISSION)).toMatchObject({ status: 204 });
+  expect((await app.exchange([createSession({ interruption: INTERRUPTION })])).sessions[0]?.inputs).toEqual([]);
+  expect(await readSession()).toMatchObject({ questions: [{ kind: "input" }] });
+  await app.hook(token, { hook_event_name: "Notification", notification_type: "idle_prompt", message: "waiting" });
+  expect((await readSession()).questions).toHaveLength(1);
+});
+
+const QUESTIONS = [
+  {
+    question: "Which\u200b colour?",
+    header: "Colour",
+    multiSelect: false,
+    options: [
+      { label: "Red\u001b[31m", description: "warm" },
+      { label: "Blue", description: "cold" },
+    ],
+  },
+];
+const QUESTION = {
+  hook_event_name: "PermissionRequest",
+  tool_name: "AskUserQuestion",
+  tool_input: { questions: QUESTIONS },
+};
+
+test.each([
+  ["An option", "Red [31m", "Red\u001b[31m"],
+  ["A text of one's own", "Green, please", "Green, please"],
+])("%s reaches Claude Code as the answer to its question, so that its tool succeeds", async (_, typed, answer) => {
+  const { app, token, readSession } = await createAppWithSession();
+  app.deps.wait = async () => {
+    const [{ id, text, options }] = (await readSession()).questions;
+    expect([text, options]).toEqual(["Which colour?", ["Red [31m", "Blue"]]);
+    await app.call("/api/sessions/ONB-1/answer", { question: id, answer: typed });
+  };
+  const answers = { [QUESTIONS[0]?.question ?? ""]: answer };
+  const decision = { behavior: "allow", updatedInput: { questions: QUESTIONS, answers } };
+  expect((await app.hook(token, QUESTION)).json).toEqual({
+    hookSpecificOutput: { hookEventName: "PermissionRequest", decision },
+  });
+  expect(await readSession()).toMatchObject({ state: "running", questions: [] });
+});
+
+test("A question with options that somebody answers in the terminal is closed, although its request still waits", async () => {
+  const { app, token, readSession } = await createAppWithSession();
+  app.deps.wait = async () => {
+    const tool_input = { questions: QUESTIONS, answers: { [QUESTIONS[0]?.question ?? ""]: "Blue" } };
+    await app.hook(token, { ...QUESTION, hook_event_name: "PostToolUse", tool_input });
+  };
+  expect(await app.hook(token, QUESTION)).toMatchObject({ status: 204 });
+  expect(await readSession()).toMatchObject({ state: "running", questions: [] });
+});
+
+test("A question whose dialog has opened in the terminal takes one of its options; another text would choose the first one", async () => {
+  const { app, token, readSession } = await createAppWithSession();
+  expect(await app.hook(token, QUESTION)).toMatchObject({ status: 204 });
+  const [{ id }] = (await readSession()).questions;
+  const answer = (text: string) => app.call("/api/sessions/ONB-1/answer", { question: id, answer: text });
+  const { status, json } = await answer("Green, please");
+  expect([status, JSON.stringify(json)]).toEqual([400, expect.stringContaining("choose one of its answers")]);
+  expect(await readSession()).toMatchObject({ state: "waiting", questions: [{ id }] });
+  expect(await answer("Blue")).toMatchObject({ status: 200 });
+  const { sessions } = await app.exchange([createSession()]);
+  expect(sessions[0]?.inputs).toMatchObject([{ kind: "keys", text: "2" }]);
+});
+
+test("An answer of one's own that no request fetches is not typed into the dialog: the question is asked again", async () => {
+  const { app, token, readSession } = await createAppWithSession();
+  // Groundcrew restarts when the answer was given: the request that waited for it is gone.
+  app.deps.wait = async () => {
+    const [{ id }] = (await readSession()).questions;
+    await app.call("/api/sessions/ONB-1/answer", { question: id, answer: "Green, please" });
+    throw new Error("the process has ended");
+  };
+  await app.hook(token, QUESTION).catch(() => {});
+  app.advance(10 * 60_000);
+  const { sessions } = await app.exchange([createSession()]);
+  expect(sessions[0]?.inputs).toEqual([]);
+  expect(await readSession()).toMatchObject({ state: "waiting", questions: [{ options: ["Red [31m", "Blue"] }] });
+});

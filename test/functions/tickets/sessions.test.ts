@@ -1,14 +1,6 @@
 import { expect, test } from "vitest";
-import { healthRoute } from "../../../functions/health.ts";
-import type { Deps } from "../../../shared/app/deps.ts";
 import { readMonthlySpending } from "../../../shared/work/time/spending.ts";
 import { createAppWithSession, createSession, createTicketsApp } from "./tickets-app.ts";
-
-/** `GET /health` with a timeout that never ends, because simulated waits take no time. */
-async function readHealth(deps: Deps): Promise<unknown> {
-  const app = healthRoute.app({ ...deps, wait: () => new Promise(() => {}) });
-  return (await app.request("/")).json();
-}
 
 const PERMISSION = {
   hook_event_name: "PermissionRequest",
@@ -111,10 +103,10 @@ test("A session that the runner has lost is resumed, as after a restart of its m
 
 test("A runner that was away for an hour finds everything as it was", async () => {
   const { app } = await createAppWithSession({ minutes: 120 });
-  expect(await readHealth(app.deps)).toMatchObject({ tmux_service: true, active_count: 1, pending_count: 0 });
+  expect(await app.readHealth()).toMatchObject({ tmux_service: true, active_count: 1, pending_count: 0 });
   app.advance(3_600_000);
   await app.tick();
-  expect(await readHealth(app.deps)).toMatchObject({ status: "healthy", tmux_service: false, active_count: 1 });
+  expect(await app.readHealth()).toMatchObject({ status: "healthy", tmux_service: false, active_count: 1 });
   expect((await app.exchange([createSession()])).sessions).toMatchObject([{ ticket: "ONB-1", run: 1 }]);
 });
 

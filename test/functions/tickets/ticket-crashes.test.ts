@@ -191,6 +191,24 @@ test("A comment that Plane refuses is shown, the status stays, and the queue fin
   expect((await app.read("/api/completed-tickets")).tickets).toMatchObject([{ state: "done" }]);
 });
 
+test("A comment that Plane refuses for good is tried again three times within half an hour, and again when somebody approves", async () => {
+  const app = await createCompletedApp();
+  const end = app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 400 });
+  const countTries = () =>
+    app.plane.ledger.requests.filter(({ path, status }) => /comments/.test(path) && status === 400).length;
+  await app.call("/api/update-plane/ONB-1");
+  await app.runUntilIdle();
+  expect(countTries()).toBe(4);
+  await app.restart();
+  await app.listenAgain();
+  await app.tick();
+  await app.runUntilIdle();
+  expect(countTries()).toBe(4);
+  end();
+  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status: "success" });
+  expect(countResults(app)).toBe(1);
+});
+
 test("A status that Plane refuses is shown as half done, and a repeated approval writes only the status", async () => {
   const app = await createCompletedApp();
   const end = app.plane.faults.add({ method: "PATCH", path: "/work-items/" }, { kind: "status", status: 500 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createPrometheusMetrics } from "../../../runtime/prometheus.ts";
+import { createPrometheusMetrics } from "../../../runtime/metrics/prometheus-metrics.ts";
 import { createSession, createTicketsApp } from "./tickets-app.ts";
 
 /** The samples of metrics whose names begin with `plane_`, without those about requests to Plane. */

@@ -1,3 +1,4 @@
+import { healthRoute } from "../../../functions/health.ts";
 import { manifest } from "../../../functions/index.ts";
 import { createTicketRules } from "../../../functions/tickets/ticket-rules.ts";
 import type { ExchangeAnswer, ExchangeRequest } from "../../../shared/tickets/exchange.ts";
@@ -68,6 +69,11 @@ export function addTicketCalls<App extends Awaited<ReturnType<typeof createHttpT
       await http.deliverWebhooks();
       await http.runUntilIdle();
       return item;
+    },
+    /** Reads `/health`, without the timeout that the clock of these tests would end at once. */
+    async readHealth() {
+      const health = healthRoute.app({ ...http.deps, wait: () => new Promise(() => {}) });
+      return (await health.request("/")).json();
     },
     /** Runs the tick `tickets`. */
     async tick() {

@@ -126,6 +126,11 @@ test("A run that is killed leaves no backup and no lock, and the next run remove
 test.each([
   ["is missing", "", /pg_dump is not installed: install PostgreSQL's client programs/],
   ["fails after it has written something", "printf PGDMP; echo 'no space' >&2; exit 1", /pg_dump failed: no space/],
+  [
+    "is older than the server",
+    "echo 'pg_dump: error: aborting because of server version mismatch' >&2; exit 1",
+    /pg_dump is too old: install PostgreSQL's client programs .* of the server's version or a later one/,
+  ],
   ["writes something else", "echo hello", /not in pg_dump's custom format/],
 ])("No backup is made when pg_dump %s", async (_, body, reason) => {
   const machine = createBackupMachine({ BACKUP_DATABASE_URL: "postgresql://plane:marked-secret@127.0.0.1:1/plane" });
@@ -186,7 +191,7 @@ test("Old backups are removed, and nothing else in the folder", async () => {
 
 test("BACKUP_AFTER gets the backup's path without a shell and without Groundcrew's secrets", async () => {
   const machine = createBackupMachine({
-    BACKUP_AFTER: "rclone copy {backup} remote:{folder};id",
+    BACKUP_AFTER: "rclone copy {backup} remote:{folder}/{name};id",
     RCLONE_CONFIG: "theirs",
     PLANE_API_KEY: "marked-secret-key",
   });
@@ -196,7 +201,11 @@ test("BACKUP_AFTER gets the backup's path without a shell and without Groundcrew
   expect(exit, err).toBe(0);
   const [name = ""] = machine.listBackups();
   const text = machine.read("sent");
-  expect(text.split("\n").slice(0, 3)).toEqual(["copy", join(machine.backups, name), `remote:${machine.backups};id`]);
+  expect(text.split("\n").slice(0, 3)).toEqual([
+    "copy",
+    join(machine.backups, name),
+    `remote:${machine.backups}/${name};id`,
+  ]);
   expect(text).toContain("RCLONE_CONFIG=theirs");
   expect(text).not.toMatch(SECRET);
   expect(text).not.toContain("BACKUP_AFTER");

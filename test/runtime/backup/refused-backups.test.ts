@@ -1,9 +1,7 @@
-import { createHash } from "node:crypto";
 import {
   appendFileSync,
   cpSync,
   mkdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -11,14 +9,20 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openStore } from "../../../runtime/stores/open-store.ts";
-import { formatChecksums, parseChecksums } from "../../../shared/backup/checksum-list.ts";
 import { claimStoreFormat, STORE_FORMAT, STORE_FORMAT_KEY } from "../../../shared/store/store-format.ts";
 import { type BackupMachine, createBackupMachine, describeTree } from "./backup-machine.ts";
-
-type Manifest = Record<string, unknown> & { store: Record<string, unknown> };
+import {
+  changeStore,
+  editManifest,
+  forgeChecksums,
+  hash,
+  readBytes,
+  readText,
+  STORE,
+  smuggle,
+} from "./damaged-backup.ts";
 
 /** A machine with a backup of everything but a database. */
 async function createSavedMachine() {
@@ -33,41 +37,9 @@ async function createSavedMachine() {
   return { machine, backup: join(machine.backups, name), name };
 }
 
-function editManifest(backup: string, edit: (manifest: Manifest) => void) {
-  const path = join(backup, "manifest.json");
-  const manifest = JSON.parse(readText(path));
-  edit(manifest);
-  writeFileSync(path, JSON.stringify(manifest));
-}
+type Refusal = [title: string, damage: (backup: string) => void, reason: RegExp];
 
-/** Makes list and manifest agree with the files again, as somebody would who wants to hide a change. */
-function forgeChecksums(backup: string) {
-  const path = join(backup, "SHA256SUMS");
-  const files = parseChecksums(readText(path)).map((file) => ({
-    ...file,
-    hash: hash(readBytes(join(backup, file.path))),
-  }));
-  const sums = formatChecksums(files);
-  writeFileSync(path, sums);
-  editManifest(backup, (manifest) => {
-    manifest["checksums"] = hash(Buffer.from(sums));
-    manifest["bytes"] = files.reduce((sum, file) => sum + readBytes(join(backup, file.path)).length, 0);
-  });
-}
-
-const readBytes = (path: string) => readFileSync(path);
-const readText = (path: string) => readFileSync(path, "utf8");
-const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
-const STORE = "store/groundcrew.db";
-
-function changeStore(backup: string, sql: string) {
-  const database = new DatabaseSync(join(backup, STORE));
-  database.exec("PRAGMA journal_mode = DELETE");
-  database.exec(sql);
-  database.close();
-}
-
-const REFUSALS: [string, (backup: string) => void, RegExp][] = [
+const REFUSALS: Refusal[] = [
   [
     "a changed file",
     (backup) => appendFileSync(join(backup, "uploads/bucket/picture.png"), "!"),
@@ -126,6 +98,27 @@ const REFUSALS: [string, (backup: string) => void, RegExp][] = [
     },
     /Line \d+ is not valid/,
   ],
+  ...["secrets/.ssh/authorized_keys", "secrets/store/groundcrew.db", "settings/other", "extra", "store/other"].map(
+    (path): Refusal => [`a file that no backup has: ${path}`, (backup) => smuggle(backup, path), /does not know/],
+  ),
+  [
+    "files of a part that its manifest does not name",
+    (backup) => editManifest(backup, (manifest) => (manifest["parts"] = ["store", "secrets"])),
+    /its manifest does not name uploads/,
+  ],
+  ...["/etc/passwd", "uploads//x", "./x", "uploads/.."].map(
+    (path): Refusal => [
+      `the path ${path}`,
+      (backup) => {
+        appendFileSync(join(backup, "SHA256SUMS"), `${"0".repeat(64)}  ${path}\n`);
+        editManifest(backup, (manifest) => {
+          manifest["checksums"] = hash(readBytes(join(backup, "SHA256SUMS")));
+          manifest["files"] = Number(manifest["files"]) + 1;
+        });
+      },
+      /Line \d+ is not valid/,
+    ],
+  ),
   ["a later format", (backup) => editManifest(backup, (manifest) => (manifest["format"] = 2)), /later format \(2\)/],
   [
     "a store of a later version",

@@ -12,13 +12,18 @@ export interface CliResult {
   err: string;
 }
 
-/** Runs the real command in a separate process, without this process's environment. */
+/** Runs the real command in a separate process, without this process's environment. `timeout` in milliseconds. */
 export function runCli(
   args: readonly string[],
-  { cwd, env = {}, stdin = "" }: { cwd: string; env?: Record<string, string>; stdin?: string },
+  {
+    cwd,
+    env = {},
+    stdin = "",
+    timeout = 20_000,
+  }: { cwd: string; env?: Record<string, string>; stdin?: string; timeout?: number },
 ): Promise<CliResult> {
   return new Promise((resolveCall) => {
-    const child = execFile(process.execPath, [CLI, ...args], { cwd, env, timeout: 20_000 }, (error, out, err) => {
+    const child = execFile(process.execPath, [CLI, ...args], { cwd, env, timeout }, (error, out, err) => {
       resolveCall({ exit: error ? Number(error.code ?? -1) : 0, out, err });
     });
     child.stdin?.end(stdin);

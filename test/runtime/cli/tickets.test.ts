@@ -18,7 +18,10 @@ test("groundcrew tickets adds, approves, completes and updates a ticket, as thei
   await app.runFirstPoll();
   await app.call("/api/reject/ONB-1");
   const ids = ["--id", "ONB-1", "--uuid", item.id, "--project_id", app.onb.id];
-  const added = await run(["add", ...ids, "--title", "Test it", "--description", "-"], { stdin: "All of it" });
+  const added = await run(
+    ["add", ...ids, "--title", "Test it", "--description", "-", "--created-at", "2026-02-28T10:00:00Z"],
+    { stdin: "All of it" },
+  );
   expect(added).toMatchObject({ exit: 0, out: expect.stringContaining("Test it") });
   expect((await run(["list", "--json"])).out).toContain('"id":"ONB-1"');
   expect(await run(["approve", "ONB-1"])).toMatchObject({ exit: 0, out: expect.stringContaining("session_id") });
@@ -39,6 +42,36 @@ test("groundcrew tickets without a token says which one it needs, and exits with
 test("groundcrew tickets refuses a token among its arguments", async () => {
   const { run } = await createTicketsCli();
   expect(await run(["list", HTTP_ADMIN_TOKEN])).toMatchObject({ exit: 77 });
+});
+
+test("groundcrew tickets says what is wrong, with an exit code for each kind, and as one JSON document where asked", async () => {
+  const { app, run } = await createTicketsCli();
+  const away = { GROUNDCREW_URL: "http://127.0.0.1:2", ADMIN_TOKEN: HTTP_ADMIN_TOKEN };
+  const rows: [string, number, RegExp, Record<string, string>?][] = [
+    ["list", 75, /cannot be reached: ECONNREFUSED\. Check GROUNDCREW_URL/, away],
+    ["list", 2, /Set GROUNDCREW_URL/, { ADMIN_TOKEN: HTTP_ADMIN_TOKEN }],
+    [
+      "list",
+      77,
+      /The token is unknown: send ADMIN_TOKEN/,
+      { GROUNDCREW_URL: app.url, ADMIN_TOKEN: "a-token-of-nobody" },
+    ],
+    ["approve ONB-99", 1, /There is no ticket ONB-99/],
+    ["approve ONB", 1, /"ONB" is not the key of a ticket, such as ONB-12/],
+    ["approve", 2, /groundcrew tickets approve needs --task/],
+    ["approve ONB-1 --hsh x", 2, /no option --hsh\. Did you mean --hash/],
+    ["aprove ONB-1", 2, /Unknown command aprove\. Did you mean approve/],
+  ];
+  const answers = await Promise.all(
+    rows.map(([args, , , env]) => run([...args.split(" "), "--json"], env === undefined ? {} : { env })),
+  );
+  for (const [n, [args, exit, message]] of rows.entries()) {
+    const { out, err, ...answer } = answers[n] ?? { out: "", err: "" };
+    expect.soft({ out, ...answer }, args).toMatchObject({ exit, out: "" });
+    expect
+      .soft(JSON.parse(err), args)
+      .toEqual({ error: { code: expect.any(String), message: expect.stringMatching(message) } });
+  }
 });
 
 test("groundcrew tickets with an unknown command suggests one", async () => {

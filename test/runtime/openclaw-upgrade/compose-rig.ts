@@ -64,6 +64,9 @@ const SERVICE = {
 
 const ENV_FILE = `# Kept as it is.\nPOSTGRES_PASSWORD=${ENV_SECRET}\nOPENCLAW_IMAGE=ghcr.io/openclaw/openclaw:2026.2.23\nOTHER="a b"\n`;
 
+/** A whole upgrade calls 40 programs, which takes long where many tests run at once. */
+export const UPGRADE_TIMEOUT = 100_000;
+
 /**
  * A machine with OpenClaw as a Compose service: a stand-in for docker on the PATH, a container whose root is a folder,
  * and a gateway that answers as the version that runs does.
@@ -165,7 +168,8 @@ export async function createComposeRig(change: { settings?: object; service?: ob
       return result;
     },
     /** The command in a process of its own, which the stand-in for docker can kill. */
-    spawn: (...args: string[]): Promise<CliResult> => spawnCli(["openclaw", ...args], { cwd: folder, env }),
+    spawn: (...args: string[]): Promise<CliResult> =>
+      spawnCli(["openclaw", ...args], { cwd: folder, env, timeout: UPGRADE_TIMEOUT }),
     /** What an upgrade changes and a rollback restores: the environment file and the container's files. */
     snapshotInstallation: () => [readFileSync(envFile, "utf8"), ...snapshotTree(join(world, "root"))],
     snapshotAll: () => snapshotTree(folder).filter((line) => !line.includes("world/calls ")),

@@ -95,6 +95,15 @@ describe("groundcrew openclaw upgrade with Docker Compose", () => {
     expect([result.exit, JSON.parse(result.out).state]).toEqual([0, "completed"]);
   });
 
+  fullTest("UPG: what the container reached before and does not reach any more rolls back", async () => {
+    const rig = await createComposeRig({ settings: { reach: { plane: "http://api:8000/", n8n: "n8n:5678" } } });
+    rig.put("unreachable-n8n-2026.2.26", "");
+    const result = await rig.run(...UPGRADE);
+    const answer = JSON.parse(result.out);
+    expect([result.exit, answer.state]).toEqual([1, "rolled_back"]);
+    expect(readFileSync(answer.report, "utf8")).toMatch(/## What broke\n\n- reach n8n: `n8n:5678: ECONNREFUSED`/);
+  });
+
   test("UPG: a refused system call in the log rolls back, and the report contains it as data without secrets", async () => {
     const rig = await createComposeRig();
     const line = `EPERM: chown \`\`\`\u001b[31m</details> key ${MODEL_KEY} db ${ENV_SECRET} hook ${HOOK_TOKEN}`;

@@ -50,7 +50,7 @@ run_program() {
     "cat --")
       case $3 in */sessions/*.jsonl) cat "$world/transcripts/${3##*/}" && exit 0 ;; esac
       if [ -f "$root$3" ]; then cat "$root$3"; else fail "cat: $3: No such file or directory"; fi ;;
-    "node -e") if [ -f "$world/unreachable-$4" ]; then fail ECONNREFUSED; fi ;;
+    "node -e") if [ -f "$world/unreachable-$4-$version" ]; then fail ECONNREFUSED; fi ;;
     "node dist/index.js") shift 2 && openclaw "$@" ;;
     "sh -c") cat "$world/status" ;;
     find*) cat "$world/find" ;;
@@ -59,8 +59,31 @@ run_program() {
   esac
 }
 
+# Without a Compose plugin or a daemon, as Docker 28.2 answers then.
+if [ "$1" = compose ] && [ -f "$world/no-compose" ]; then
+  if [ "$2" = version ]; then fail "docker: unknown command: docker compose
+
+Run 'docker --help' for more information"; fi
+  fail "unknown flag: --env-file
+
+Usage:  docker [OPTIONS] COMMAND [ARG...]
+
+Run 'docker --help' for more information"
+fi
+if [ "$1 $2" = "compose version" ]; then echo "Docker Compose version v2.40.3" && exit 0; fi
+if [ -f "$world/no-daemon" ] && [ "$1 $4" != "compose config" ]; then fail "$(cat "$world/no-daemon")"; fi
+if [ "$1" = version ]; then echo 28.2.2 && exit 0; fi
+
+if [ "$1 $2" = "image inspect" ]; then
+  if grep -qx "$5" "$world/pulled" 2>/dev/null; then echo sha256:1 && exit 0; fi
+  fail "Error response from daemon: No such image: $5"
+fi
+if [ "$1 $2" = "manifest inspect" ]; then
+  if [ -f "$world/manifest-fails" ]; then fail "$(cat "$world/manifest-fails")"; fi
+  echo '{"schemaVersion": 2}' && exit 0
+fi
 if [ "$1" = pull ]; then
-  if [ -f "$world/pull-fails" ]; then fail "manifest unknown"; fi
+  if [ -f "$world/pull-fails" ]; then fail "$(cat "$world/pull-fails")"; fi
   echo "$3" >>"$world/pulled"
   exit 0
 fi

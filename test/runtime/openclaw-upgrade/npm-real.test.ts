@@ -41,10 +41,12 @@ describe.skipIf(process.env["FULL"] === undefined)("groundcrew openclaw upgrade 
     HOME: folder,
     OPENCLAW_HOOK_TOKEN: HOOK_TOKEN,
     OPENCLAW_DISABLE_BONJOUR: "1",
-    ...(Object.fromEntries(Object.entries(process.env).filter(([name]) => /^npm_config_/i.test(name))) as Record<
-      string,
-      string
-    >),
+    // How this machine reaches the registry.
+    ...(Object.fromEntries(
+      Object.entries(process.env).filter(([name]) =>
+        /^(?:npm_config_\w+|HTTPS?_PROXY|NO_PROXY|NODE_EXTRA_CA_CERTS|SSL_CERT_\w+)$/i.test(name),
+      ),
+    ) as Record<string, string>),
   };
   const openclaw = (...args: string[]) => runLong(["openclaw", ...args]);
 
@@ -100,7 +102,7 @@ describe.skipIf(process.env["FULL"] === undefined)("groundcrew openclaw upgrade 
     await openclaw("stop");
     await closeLocalServer(model);
     rmSync(folder, { recursive: true, force: true });
-  }, 120_000);
+  }, 600_000);
 
   test("UPG: an upgrade, an automatic rollback's steps and the way back run with both real gateways", {
     timeout: 2_400_000,

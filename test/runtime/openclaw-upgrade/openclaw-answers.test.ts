@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { checkDirectMessages } from "../../../runtime/openclaw-upgrade/openclaw-settings-file.ts";
+import { checkDirectMessages } from "../../../runtime/openclaw-upgrade/check-direct-messages.ts";
 import {
   findPermissionProblems,
   findTurnProblem,
@@ -7,7 +7,7 @@ import {
   parseMcpProbe,
   parseSpawnMetrics,
 } from "../../../runtime/openclaw-upgrade/parse-openclaw-answers.ts";
-import { planLimits } from "../../../runtime/openclaw-upgrade/spawn-limits.ts";
+import { findExemptAgents, planLimits } from "../../../runtime/openclaw-upgrade/spawn-limits.ts";
 
 const toResult = (stdout: string, stderr = "", status = 0) => ({ status, stdout, stderr });
 
@@ -72,11 +72,29 @@ describe("OpenClaw's answers", () => {
   });
 
   test.each([
-    [{}, "ok"],
+    [{}, "warning"],
     [{ dmPolicy: "allowlist", allowFrom: [42] }, "ok"],
     [{ dmPolicy: "allowlist" }, "failed"],
     [{ dmPolicy: "open" }, "failed"],
+    [{ dmPolicy: "allowlist", allowFrom: ["*"] }, "failed"],
+    [{ dmPolicy: "disabled" }, "ok"],
+    [{ accounts: { team: { dmPolicy: "open" } }, dmPolicy: "allowlist", allowFrom: [42] }, "failed"],
+    [{ accounts: { team: { dmPolicy: "allowlist", allowFrom: [42] } } }, "ok"],
+    [{ accounts: { team: { allowFrom: [42] } }, dmPolicy: "allowlist" }, "failed"],
   ])("UPG: who may write with %j is %s", (telegram, status) => {
     expect(checkDirectMessages({ channels: { telegram } }).status).toBe(status);
+  });
+
+  test("UPG: agents whose own settings replace a limit are named, those with the same value are not", () => {
+    const limits = { agents: 5, memory: "256m", cpus: 0.25, minutes: 30 };
+    const agents = {
+      list: [
+        { id: "imhotep", sandbox: { docker: { memory: "4g" } } },
+        { id: "thot", subagents: { maxConcurrent: 5 } },
+      ],
+      entries: { shuri: { subagents: { runTimeoutSeconds: 0 } }, hermes: {} },
+    };
+    expect(findExemptAgents({ agents }, limits)).toEqual(["imhotep", "shuri"]);
+    expect(findExemptAgents({}, limits)).toEqual([]);
   });
 });

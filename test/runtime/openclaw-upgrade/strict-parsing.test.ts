@@ -137,20 +137,26 @@ describe("The report of an upgrade", () => {
 });
 
 describe("Input of people", () => {
-  const isVersion = (text: string) => parsePinnedValue(text)?.before === "";
-
   test.each([
     [[], "The command is missing"],
     [["upgrad"], "Did you mean upgrade?"],
     [["upgrade", "--to", "2026.9.6"], "--from is missing"],
     [["upgrade", "--from", "2.23", "--to", "2026.9.6"], "whole version such as 2026.2.26, not 2.23"],
     [["upgrade", "--from", "2026.9.6", "--to", "2026.9.6"], "the same version"],
+    [["upgrade", "--from", "../x", "--to", "2026.9.6"], "whole version such as 2026.2.26, not ../x"],
+    [["upgrade", "--from", "2026.2.26", "--to", "; rm -rf /"], "whole version such as 2026.2.26, not ; rm -rf /"],
+    [["upgrade", "--from", "2026.2.26", "--to", "2026.9.6\n2026.9.6"], "whole version such as 2026.2.26"],
+    [["upgrade", "--from", "2026.2.26", "--to", "latest"], "whole version such as 2026.2.26, not latest"],
+    [["upgrade", "--from", "2026.9.6", "--to", "2026.2.26"], "2026.2.26 is older than 2026.9.6"],
+    [["upgrade", "--from", "2026.10.1", "--to", "2026.9.30"], "2026.9.30 is older than 2026.10.1"],
+    [["upgrade", "--from", "2026.9.1-1", "--to", "2026.9.1"], "2026.9.1 is older than 2026.9.1-1"],
+    [["upgrade", "--from", "2026.9.1", "--to", "2026.9.1-beta.2"], "2026.9.1-beta.2 is older than 2026.9.1"],
     [["upgrade", "--from"], "--from needs a value"],
     [["upgrade", "--from=2026.2.26", "--from=2026.2.26"], "set twice"],
     [["upgrade", "--from=2026.2.26", "--to=2026.9.6", "--check", "--dry-run"], "either --check or --dry-run"],
     [["rollback", "--check"], "has no option --check"],
   ])("UPG: the arguments %j are refused: %s", (args, message) => {
-    expect(() => parseOpenclawOptions(args, isVersion)).toThrow(message);
+    expect(() => parseOpenclawOptions(args)).toThrow(message);
   });
 
   test.each([

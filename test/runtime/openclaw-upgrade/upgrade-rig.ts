@@ -74,7 +74,9 @@ export function createUpgrade(change: Partial<UpgradeDriver> = {}, gateway: () =
     pin: (version) => {
       pinned = version;
     },
+    checkTools: async () => ({ name: "programs", status: "ok", detail: "" }),
     checkInstallation: async () => [],
+    checkReach: async () => [],
     fetchVersion: async () => {},
     stop: note("stop"),
     start: note("start"),

@@ -4,12 +4,15 @@ import { createProductRig } from "./product-rig.ts";
 vi.setConfig({ testTimeout: 600_000 });
 
 /** Twenty sessions need 60 processes and longer than a run of all tests has, so this belongs to the full run. */
-const { count, limit } = { count: 20, limit: 5 };
+const count = 20;
 
-test.runIf(process.env["FULL"])(
-  `of ${count} approved tickets at most ${limit} run at once, and each reaches its result once`,
-  async () => {
-    const rig = await createProductRig({ tickets: { max_sessions: limit } });
+test.runIf(process.env["FULL"]).each([
+  ["in all", 5, { tickets: { max_sessions: 5 } }],
+  ["in their repository", 3, { tickets: { max_sessions: 5 }, maxInRepository: 3 }],
+])(
+  `of ${count} approved tickets no more than the limit %s run at once (%i), and each reaches its result once`,
+  async (_, limit, options) => {
+    const rig = await createProductRig(options);
     const steps = [
       "run echo $GROUNDCREW_TICKET >> $HOME/started.txt",
       "run echo $GROUNDCREW_TICKET > $GROUNDCREW_COMPLETION_FILE",

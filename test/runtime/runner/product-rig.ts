@@ -8,7 +8,8 @@ import { findFreePort } from "../../support/redis-server.ts";
 import { createRunnerHost } from "./runner-host.ts";
 
 export type ProductRig = Awaited<ReturnType<typeof createProductRig>>;
-type Part = "groundcrew" | "runner";
+/** `second_runner`: with a folder of its own, on the same machine. */
+type Part = "groundcrew" | "runner" | "second_runner";
 
 /** Timeout for a state that the product must reach: far more than it needs, on a busy machine as well. */
 const STATE_TIMEOUT_MS = 60_000;
@@ -22,10 +23,13 @@ export async function createProductRig({
   isApart = false,
   env = {},
   tickets = {},
+  maxInRepository,
 }: {
   isApart?: boolean;
   env?: Record<string, string>;
   tickets?: object;
+  /** Limit of sessions in the repository, below that of all. */
+  maxInRepository?: number;
 } = {}) {
   const host = createRunnerHost();
   const simulators = await startSimulators();
@@ -35,9 +39,11 @@ export async function createProductRig({
   const output: string[] = [];
   const children = new Map<Part, ChildProcess>();
 
+  const repository =
+    maxInRepository === undefined ? host.repository : { path: host.repository, max_sessions: maxInRepository };
   writeFileSync(
     join(host.folder, "config.json"),
-    JSON.stringify({ tickets: { repositories: { ONB: host.repository }, ...tickets } }),
+    JSON.stringify({ tickets: { repositories: { ONB: repository }, ...tickets } }),
     { mode: 0o600 },
   );
   onTestFinished(async () => {
@@ -46,7 +52,7 @@ export async function createProductRig({
     host.remove();
   });
 
-  function start(part: Part) {
+  function start(part: Part, own: Record<string, string> = {}) {
     const command = part === "groundcrew" ? [resolve("runtime/start.js")] : [resolve("runtime/cli.js"), "runner"];
     const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...command], {
       cwd: host.folder,
@@ -58,6 +64,8 @@ export async function createProductRig({
         GROUNDCREW_CONFIG: "config.json",
         STORE_URL: "file:./data",
         ...env,
+        ...(part === "second_runner" ? { RUNNER_FOLDER: join(host.folder, "second") } : {}),
+        ...own,
       },
     });
     children.set(part, child);

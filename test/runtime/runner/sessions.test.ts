@@ -94,6 +94,39 @@ test.concurrent("keys, texts and interrupts reach the terminal once each, in ord
   expect(rig.report("ONB-1")?.screen).toContain("Fake answer: first line\n$(touch hacked); `touch hacked`;");
 });
 
+test.concurrent("a text waits until Claude has begun, while keys answer the dialog at its start", async (context) => {
+  const { expect } = context;
+  const rig = await createRunnerRig(context);
+  const desired = rig.want("ONB-1", ["trust-dialog"]);
+  const inputs = [
+    { id: "a", kind: "text", text: "Look at the tests first" },
+    { id: "b", kind: "keys", text: "Down" },
+    { id: "c", kind: "keys", text: "Enter" },
+  ] as const;
+  rig.server.set({ sessions: [{ ...desired, inputs: inputs.slice(0, 1) }] });
+  await rig.waitFor(() => rig.report("ONB-1")?.attention).toContain("whether this folder is trusted");
+  rig.server.set({ sessions: [{ ...desired, inputs: [...inputs] }] });
+  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("Fake answer: Look at the tests first");
+  expect(rig.report("ONB-1")?.applied).toEqual(["b", "c", "a"]);
+});
+
+test.concurrent("a dialog that is denied in the terminal is reported as an interruption until something is typed", async ({
+  expect,
+  onTestFinished,
+}) => {
+  const rig = await createRunnerRig({ expect, onTestFinished });
+  const desired = rig.want("ONB-1", ["permission touch denied.txt"]);
+  rig.server.set({ sessions: [desired] });
+  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("Do you want to proceed?");
+  expect(rig.report("ONB-1")).not.toHaveProperty("interruption");
+  rig.tmux("send-keys", "-t", "=claude-ONB-1:", "Escape");
+  await rig.waitFor(() => rig.report("ONB-1")?.interruption).toMatch(/^[0-9a-f-]{36}$/);
+  rig.server.set({ sessions: [{ ...desired, inputs: [{ id: "a", kind: "text", text: "Go on" }] }] });
+  await rig.waitFor(() => rig.report("ONB-1")?.screen).toContain("Fake answer: Go on");
+  await rig.waitFor(() => rig.report("ONB-1")).not.toHaveProperty("interruption");
+  expect(rig.server.problems).toEqual([]);
+});
+
 test.concurrent("/complete is recorded by the hook, and by the completion file where the hook gets no answer", async ({
   expect,
   onTestFinished,

@@ -71,6 +71,25 @@ test.concurrent("with legacy_files, a file in /tmp completes a ticket", async (c
   await rig.waitFor(() => rig.report(key)?.completion).toEqual({ summary: "done", source: "legacy_file" });
 });
 
+test.concurrent("a key that is not only ASCII names worktree, branch and session, also where the locale is C", async (context) => {
+  const { expect } = context;
+  const key = "ÖKO_2-15";
+  const rig = await createRunnerRig(context, { env: { LC_ALL: "C", LANG: "C" } });
+  rig.server.set({
+    sessions: [
+      rig.want(key, [
+        "run echo x > added.txt && git add -A && git commit -qm 'feat: größer'",
+        "run printf 'fertig für heute' > $GROUNDCREW_COMPLETION_FILE",
+      ]),
+    ],
+  });
+  await rig.waitFor(() => rig.report(key)?.completion).toEqual({ summary: "fertig für heute", source: "file" });
+  await rig.waitFor(() => rig.report(key)?.commits.map(({ subject }) => subject)).toEqual(["feat: größer"]);
+  expect(rig.report(key)).toMatchObject({ name: `claude-${key}`, branch: "groundcrew/öko_2-15", state: "running" });
+  expect(readFileSync(join(rig.worktree(key), "added.txt"), "utf8")).toBe("x\n");
+  expect(rig.server.problems).toEqual([]);
+});
+
 test.concurrent("a runner with a wrong token or without settings says what to do", async (context) => {
   const { expect } = context;
   const rig = await createRunnerRig(context, { env: { RUNNER_TOKEN: "another-token-0123456789" } });

@@ -39,6 +39,7 @@ function createProcess(
   store: Store,
   tick: Tick,
   waitLike: Deps["wait"] = (_, signal) => wait(signal ? 60_000 : 1, signal),
+  isOnlyProcess = false,
 ) {
   const lines: string[] = [];
   const log = createLog({ level: "debug", write: (line) => lines.push(line), clock: Date.now });
@@ -51,7 +52,7 @@ function createProcess(
     wait: waitLike,
     newId: () => `${lines.length}-${ids++}-${Math.random()}`,
   };
-  return { ticks: createTickRunner([tick], () => needed as Deps), lines };
+  return { ticks: createTickRunner([tick], () => needed as Deps, { isOnlyProcess }), lines };
 }
 
 const waitForPasses = (passes: unknown[], count: number) =>
@@ -113,6 +114,17 @@ test("A tick in one process ends before waitUntilIdle resolves", async () => {
   passes[0]?.end();
   await waiting;
   expect(idle).toBe(true);
+});
+
+test("A tick in the only process of a store runs by its schedule although an earlier process left its lease behind", async () => {
+  const { tick, passes } = createManualTick();
+  const store = createStore();
+  await store.lease("tick:poll", "an earlier process", 20_000);
+  const { ticks } = createProcess(store, tick, undefined, true);
+  const run = ticks.runIfDue("poll");
+  await waitForPasses(passes, 1);
+  passes[0]?.end();
+  expect((await run)?.counts).toEqual({ nth: 1 });
 });
 
 async function two() {

@@ -128,7 +128,7 @@ test("a question with options has them as buttons, and its answer reaches the he
     expect(await app.tapButton(message, "Blue")).toBe(`Answered by ${ADA}: Blue`);
   });
   expect(json).toMatchObject({
-    hookSpecificOutput: { decision: { behavior: "deny", message: "A person answered: Blue" } },
+    hookSpecificOutput: { decision: { behavior: "allow", updatedInput: { answers: { "Which colour?": "Blue" } } } },
   });
 });
 

@@ -5,8 +5,6 @@ import { createCrashingApp, killEverywhere, SENT_ONCE } from "../crashing-app.ts
 import { createTicketMessagesApp } from "../ticket-messages-app.ts";
 
 const createApp = () => createCrashingApp((options) => createTicketMessagesApp({}, options));
-/** With FULL the process is killed at each effect, otherwise at every third. */
-const STRIDE = process.env["FULL"] ? 1 : 3;
 
 type App = Awaited<ReturnType<typeof createApp>>;
 
@@ -18,7 +16,7 @@ async function startSession(app: App): Promise<string> {
 
 describe.each(["before", "after"] as const)("reliability 2: when the process is killed %s any effect,", (when) => {
   const kill = (least: number, scene: (app: App, crash: CrashPoint) => Promise<boolean>) =>
-    killEverywhere({ when, least, stride: STRIDE }, createApp, scene);
+    killEverywhere({ when, least }, createApp, scene);
 
   test("a ticket that waits for approval is sent, and a possible repeat is marked", async () => {
     await kill(3, async (app, crash) => {

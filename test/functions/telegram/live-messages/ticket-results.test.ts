@@ -102,3 +102,22 @@ test("a result is approved by a reply that only says ok; other words are a comme
   await app.advanceAndDrain();
   expect(countComments()).toBe(1);
 });
+
+test("a button of an earlier result does not write a later one", async () => {
+  const { app, item, countComments } = await createCompletedApp();
+  const first = app.findMessage(TITLE);
+  const old = first?.buttons[0]?.[0]?.callback_data ?? "";
+  await app.call("/api/sessions/ONB-1/cancel");
+  app.plane.addComment(item, "<p>Once more</p>", { by: app.human });
+  await app.deliverWebhooks();
+  await app.advanceAndDrain();
+  await app.call("/api/approve/ONB-1");
+  await app.exchange();
+  await app.call("/api/sessions/ONB-1/complete", { summary: "The second result" });
+  await app.advanceAndDrain();
+  expect(app.findMessage("The second result")?.id).not.toBe(first?.id);
+  expect(await app.tapButtonData(first?.id ?? 0, old)).toBe("This request is closed.");
+  await app.advanceAndDrain();
+  expect(countComments()).toBe(0);
+  expect((await app.read("/api/completed-tickets")).tickets).toMatchObject([{ state: "completed", run: 2 }]);
+});

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { toPlainText } from "../commands/commands-app.ts";
 import { createTicketMessagesApp, type TicketMessagesApp } from "../ticket-messages-app.ts";
 
 /** Makes ONB-1 a task in review whose ticket waits for approval. */
@@ -68,6 +69,38 @@ test("/plane reject asks, too, and sends the review back with its reason", async
       .join(),
   ).toContain("Not yet: &#60;b&#62;more");
   expect(await app.read("/api/pending-tickets")).toMatchObject({ count: 1 });
+});
+
+test.each([
+  [
+    "another round of the review",
+    async (app: TicketMessagesApp) => {
+      const [reject] = await app.sendMessage("/plane reject ONB-1 Not yet");
+      await app.pressButton(reject, /review/);
+      await app.advanceAndDrain();
+      const agent = app.actAs("Imhotep");
+      await agent.setStatus("ONB-1", { status: "in_progress" });
+      await agent.setStatus("ONB-1", { status: "done", text: "Now it is", confidence: 0.4 });
+      await app.advanceAndDrain();
+    },
+  ],
+  [
+    "a change of the task",
+    async (app: TicketMessagesApp) => {
+      for (const item of app.plane.items(app.onb)) app.plane.editItem(item, { name: "Something else" });
+      app.dropWebhooks();
+    },
+  ],
+] as const)("a button about a review approves nothing after %s", async (_, change) => {
+  const app = await createReviewApp();
+  const [reply] = await app.sendMessage("/plane approve ONB-1");
+  await change(app);
+  await app.pressButton(reply, /review/);
+  await app.advanceAndDrain();
+  expect(toPlainText(app.getBotMessages().find(({ id }) => id === reply?.id))).toContain(
+    "ONB-1 has changed. Review it again.",
+  );
+  expect(app.plane.items(app.onb).map((item) => app.readPlaneItem(item).state)).toEqual(["In Progress"]);
 });
 
 test("/plane approve asks before it approves a result", async () => {

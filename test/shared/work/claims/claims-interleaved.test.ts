@@ -12,6 +12,7 @@ import { verifyClaim } from "../../../../shared/work/claims/verify-claim.ts";
 import { createCallContext } from "../../../../shared/work/context/call-context.ts";
 import { findKeptTask } from "../../../../shared/work/tasks/find-task.ts";
 import { createClaimDeps, storeTask } from "./claim-deps.ts";
+import { wrapClaimStore } from "./wrap-claim-store.ts";
 
 /** The default of `claim_minutes`. */
 const CLAIM_MS = DEFAULT_CLAIM_MINUTES * MINUTE;
@@ -109,12 +110,5 @@ function scheduleStore(store: Store, scheduler: fc.Scheduler): Store {
   function through<A extends unknown[], R>(act: (...args: A) => Promise<R>) {
     return (...args: A): Promise<R> => scheduler.schedule(Promise.resolve()).then(() => act(...args));
   }
-  return {
-    ...store,
-    now: through(store.now),
-    commit: through(store.commit),
-    lease: through(store.lease),
-    release: through(store.release),
-    read: <T>(keys: string[]) => through(() => store.read<T>(keys))(),
-  };
+  return wrapClaimStore(store, through);
 }

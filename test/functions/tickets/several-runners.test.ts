@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import { createAppWithSession, createSession, createTicketsApp } from "./tickets-app.ts";
+
+const FOLDER = "11111111-2222-4333-8444-0000000000f1";
+const OTHER_FOLDER = "11111111-2222-4333-8444-0000000000f2";
+/** A runner on another host that has the same name, for example because its machine was copied. */
+const NAMESAKE = { folder: OTHER_FOLDER, instance: "11111111-2222-4333-8444-000000000009" };
+const MINUTE_AND_MORE = 61_000;
+
+test("A ticket goes to a runner that has its repository, and waits while there is none", async () => {
+  const app = await createTicketsApp({ repositories: { ONB: "/srv/onb", OPS: "/srv/ops" } });
+  await app.requestTicket();
+  await app.call("/api/approve/ONB-1");
+  expect((await app.exchange([], { runner: "one", repositories: ["OPS"] })).sessions).toEqual([]);
+  expect((await app.read("/api/sessions")).sessions).toMatchObject([{ state: "approved", position: 1 }]);
+  const { sessions } = await app.exchange([], { runner: "two", repositories: ["OPS", "ONB"] });
+  expect(sessions).toMatchObject([{ ticket: "ONB-1" }]);
+  expect((await app.exchange([], { runner: "one", repositories: ["OPS", "ONB"] })).sessions).toEqual([]);
+  const { runners } = await app.read("/api/sessions");
+  expect(runners).toMatchObject([
+    { name: "one", repositories: ["OPS", "ONB"] },
+    { name: "two", repositories: ["OPS", "ONB"] },
+  ]);
+});
+
+test("The session of a runner that is away is started by no other, and goes on when its runner is back", async () => {
+  const { app, readSession } = await createAppWithSession({ minutes: 120 });
+  app.advance(3_600_000);
+  await app.tick();
+  expect((await app.exchange([], { runner: "other" })).sessions).toEqual([]);
+  expect(await readSession()).toMatchObject({ state: "running", runner: "vps" });
+  expect((await app.exchange([createSession()])).sessions).toMatchObject([{ ticket: "ONB-1", run: 1 }]);
+  expect(await readSession()).toMatchObject({ state: "running" });
+});
+
+test("A second runner of the same name is refused and changes nothing, and a restarted one is not", async () => {
+  const { app, readSession } = await createAppWithSession({ minutes: 120 });
+  await app.exchange([createSession()], { folder: FOLDER });
+  await expect(app.exchange([], NAMESAKE)).rejects.toThrow(/RUNNER_NAME/);
+  expect(await readSession()).toMatchObject({ state: "running", runner: "vps" });
+  const restarted = { folder: FOLDER, instance: "11111111-2222-4333-8444-000000000003" };
+  expect((await app.exchange([createSession()], restarted)).sessions).toHaveLength(1);
+  // It would start the session a second time while the first one may still run.
+  app.advance(3_600_000);
+  await expect(app.exchange([], NAMESAKE)).rejects.toThrow(/ONB-1/);
+  expect(await readSession()).toMatchObject({ state: "running", runner: "vps" });
+});
+
+test("A name is free again when its runner is away and has no session", async () => {
+  const { app } = await createAppWithSession();
+  await app.exchange([createSession()], { folder: FOLDER });
+  await app.call("/api/sessions/ONB-1/cancel");
+  await expect(app.exchange([], NAMESAKE)).rejects.toThrow(/is connected/);
+  app.advance(MINUTE_AND_MORE);
+  expect((await app.exchange([], NAMESAKE)).sessions).toEqual([]);
+  await expect(app.exchange([], { folder: FOLDER })).rejects.toThrow(/is connected/);
+});

@@ -1,0 +1,126 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+import { openStore } from "../../../runtime/stores/open-store.ts";
+import { formatBackupName } from "../../../shared/backup/backup-manifest.ts";
+import { findExpiredBackups } from "../../../shared/backup/find-expired-backups.ts";
+import { DAY } from "../../../shared/time.ts";
+import { hasProgram, isInstalled } from "../../support/has-program.ts";
+import { type BackupMachine, createBackupMachine } from "./backup-machine.ts";
+
+const FULL = Boolean(process.env["FULL"]);
+const SEND = resolve("runtime/backup/send-to-restic");
+
+/** A real restic repository in a folder of the machine, and the environment with which restic finds it. */
+function createRepository({ folder, env }: BackupMachine) {
+  const access = {
+    RESTIC_REPOSITORY: join(folder, "repository"),
+    RESTIC_PASSWORD: "marked-secret-of-restic",
+    RESTIC_CACHE_DIR: join(folder, "cache"),
+    TZ: "UTC",
+  };
+  Object.assign(env, access, { BACKUP_AFTER: `${SEND} {backup}` });
+  const restic = (...args: string[]) =>
+    execFileSync("restic", args, {
+      cwd: folder,
+      env: { PATH: process.env["PATH"], ...access },
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+  restic("init", "--quiet");
+  return {
+    restic,
+    listTimes: () => JSON.parse(restic("snapshots", "--json")).map(({ time }: { time: string }) => time),
+  };
+}
+
+async function createStore({ folder }: BackupMachine): Promise<void> {
+  const store = await openStore(`file:${folder}/data`, { prefix: "groundcrew" });
+  await store.commit({ put: [{ key: "why:1", value: 1, sets: ["why"] }] });
+  await store.close();
+}
+
+describe.skipIf(!hasProgram("restic"))("INFRA-05 A backup in a restic repository", () => {
+  test("is sent after each backup and restored from there on a new server", async () => {
+    const machine = createBackupMachine();
+    await createStore(machine);
+    const { restic } = createRepository(machine);
+    const saved = await machine.runHere(["backup"]);
+    expect(saved.exit, saved.err).toBe(0);
+    const [name = ""] = machine.listBackups();
+
+    const server = createBackupMachine();
+    for (const path of ["data", "uploads"]) server.remove(path);
+    restic("restore", "latest", "--quiet", "--target", join(server.folder, "restored"));
+    expect(readdirSync(join(server.folder, "restored"))).toEqual([name]);
+    const restored = await server.runHere(["restore", join(server.folder, "restored", name), "--yes"]);
+    expect(restored.exit, restored.err).toBe(0);
+    for (const path of ["data/secrets.json", "data/agents/thot/token", "uploads/bucket/picture.png"])
+      expect(server.read(path)).toBe(machine.read(path));
+    const store = await openStore(`file:${server.folder}/data`, { prefix: "groundcrew" });
+    expect(await store.count("why")).toBe(1);
+    await store.close();
+  });
+
+  test("is not made silently: a repository that does not exist is an error, and the backup stays", async () => {
+    const machine = createBackupMachine();
+    machine.env["BACKUP_AFTER"] = `${SEND} {backup} --repo ${machine.folder}/missing --password-command echo`;
+    const { exit, err } = await machine.runHere(["backup"]);
+    expect(exit).toBe(1);
+    expect(err).toContain("was made, but BACKUP_AFTER failed");
+    expect(machine.listBackups()).toHaveLength(1);
+  });
+
+  test.skipIf(!FULL)(
+    "stays as long as one in the folder, and other snapshots of the repository stay for ever",
+    async () => {
+      const machine = createBackupMachine();
+      const { restic, listTimes } = createRepository(machine);
+      const now = Date.now();
+      const days = Array.from({ length: 40 }, (_, i) => now - (i + 1) * DAY);
+      machine.write("other", "of another program");
+      for (const at of days) {
+        const name = formatBackupName(at);
+        machine.write(`earlier/${name}/file`, name);
+        const time = new Date(at).toISOString().slice(0, 19).replace("T", " ");
+        restic("backup", "--quiet", "--tag", "groundcrew", "--time", time, join("earlier", name));
+      }
+      restic("backup", "--quiet", "--time", "2020-01-01 00:00:00", "other");
+      const saved = await machine.runHere(["backup"]);
+      expect(saved.exit, saved.err).toBe(0);
+      const [newest = ""] = machine.listBackups();
+      const names = [newest, ...days.map(formatBackupName)];
+      const expired = new Set(findExpiredBackups(names));
+      expect(expired.size).toBeGreaterThan(25);
+      const kept = names.filter((name) => !expired.has(name)).map((name) => name.slice(0, 10));
+      const sent = listTimes().map((time: string) => time.slice(0, 10));
+      expect(sent.sort()).toEqual([...kept, "2020-01-01"].sort());
+      expect(restic("check", "--read-data")).toContain("no errors were found");
+    },
+    180_000,
+  );
+});
+
+describe.skipIf(!FULL || !isInstalled("rclone"))("INFRA-05 A backup that rclone copies", () => {
+  test("is restored from there on a new server, and nothing on the target is deleted", async () => {
+    const machine = createBackupMachine();
+    const target = join(machine.folder, "target");
+    mkdirSync(join(target, "2020-01-01T03-00-00Z"), { recursive: true });
+    machine.write("target/2020-01-01T03-00-00Z/manifest.json", "an older one");
+    Object.assign(machine.env, { BACKUP_AFTER: `rclone copy {backup} ${target}/{name}`, RCLONE_CONFIG: "/dev/null" });
+    const saved = await machine.runHere(["backup"]);
+    expect(saved.exit, saved.err).toBe(0);
+    const [name = ""] = machine.listBackups();
+    expect(readdirSync(target).sort()).toEqual(["2020-01-01T03-00-00Z", name]);
+    expect(machine.read("target/2020-01-01T03-00-00Z/manifest.json")).toBe("an older one");
+
+    const server = createBackupMachine();
+    for (const path of ["data", "uploads"]) server.remove(path);
+    execFileSync("rclone", ["copy", join(target, name), join(server.folder, "restored", name)]);
+    const restored = await server.runHere(["restore", join(server.folder, "restored", name), "--yes"]);
+    expect(restored.exit, restored.err).toBe(0);
+    expect(existsSync(join(server.folder, "data/secrets.json"))).toBe(true);
+    expect(server.read("uploads/bucket/picture.png")).toBe("a picture");
+  });
+});

@@ -1,0 +1,101 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { createNpmRig, NPM_FROM, NPM_TO } from "./npm-rig.ts";
+
+const FULL = process.env["FULL"] !== undefined;
+/** Variants of what the other tests show: each takes seconds. */
+const fullTest = test.skipIf(!FULL);
+/** Limit of a test with two whole upgrades, in milliseconds: many of them run at once on a busy machine. */
+const KILL_TEST_LIMIT = 180_000;
+const UPGRADE = ["upgrade", "--from", NPM_FROM, "--to", NPM_TO, "--json"];
+
+/** Calls of npm, tar and OpenClaw in a whole upgrade; the first test checks the number. */
+const CALLS = 19;
+const ALL_KILLS = Array.from({ length: CALLS }, (_, i) => [`kill-before ${i + 1}`, `kill-after ${i + 1}`]).flat();
+
+async function startRig() {
+  const rig = await createNpmRig();
+  const started = await rig.run("start");
+  expect(started.exit, started.out + started.err).toBe(0);
+  rig.put("calls", "");
+  return { rig, before: rig.snapshot() };
+}
+
+async function killUpgrade(kill: string) {
+  const { rig, before } = await startRig();
+  const [file = "", call = ""] = kill.split(" ");
+  rig.put(file, call);
+  const killed = await rig.run(...UPGRADE);
+  expect([rig.read(file), killed.out]).toEqual([undefined, ""]);
+  return { rig, before };
+}
+
+describe("groundcrew openclaw upgrade with npm", () => {
+  test("UPG: an upgrade installs, backs up, starts and tests the new version, and rollback brings the old one back", async () => {
+    const { rig, before } = await startRig();
+    rig.env["NODE_EXTRA_CA_CERTS"] = "/etc/ssl/certs/ca-certificates.crt";
+    rig.env["DATABASE_URL"] = "postgres://ada:marked-secret@db/x";
+    const result = await rig.run(...UPGRADE);
+    expect([result.exit, JSON.parse(result.out).state], result.err).toEqual([0, "completed"]);
+    expect(rig.countCalls()).toBe(CALLS);
+    expect([rig.readPinned(), rig.readFormat(), rig.listGateways().length]).toEqual([NPM_TO, NPM_TO, 1]);
+    const installed = JSON.parse(readFileSync(join(rig.prefix, NPM_TO, "package.json"), "utf8"));
+    expect(installed).toEqual({
+      ...{ private: true, dependencies: { openclaw: NPM_TO }, overrides: { libsignal: "npm:libsignal@6.0.0" } },
+    });
+    // npm gets the certificates of a company's own authority, and no secret.
+    expect(rig.read("npm-environment")).toContain("NODE_EXTRA_CA_CERTS=/etc/ssl");
+    expect(rig.read("npm-environment")).not.toContain("marked-secret");
+    const back = await rig.run("rollback", "--json");
+    expect([back.exit, JSON.parse(back.out).state], back.err).toEqual([0, "rolled_back"]);
+    expect([rig.snapshot(), rig.listGateways().length]).toEqual([before, 1]);
+  });
+
+  fullTest("UPG: a new version whose wakes fail is rolled back by itself", async () => {
+    const { rig, before } = await startRig();
+    rig.put(`wake-fails-${NPM_TO}`, "");
+    const result = await rig.run(...UPGRADE);
+    const { state, report } = JSON.parse(result.out);
+    expect([result.exit, state]).toEqual([1, "rolled_back"]);
+    expect(readFileSync(report, "utf8")).toMatch(/## What broke\n\n- wake: /);
+    expect([rig.snapshot(), rig.listGateways().length]).toEqual([before, 1]);
+  });
+
+  test("UPG: an install that npm refuses ends the upgrade with npm's reason before anything is changed", async () => {
+    const { rig, before } = await startRig();
+    rig.put(
+      "install-fails",
+      "npm error code 128\nnpm error command git --no-replace-objects ls-remote ssh://git@github.com/x/y.git\nnpm error fatal: Could not read from remote repository.\nnpm error A complete log of this run can be found in: /x\n",
+    );
+    const result = await rig.run(...UPGRADE);
+    const { state, steps } = JSON.parse(result.out);
+    expect([result.exit, state]).toEqual([1, "refused"]);
+    expect(steps.at(-1).problem).toMatch(
+      /comes from ssh:\/\/git@github\.com\/x\/y\.git.*"overrides".*fatal: Could not read/,
+    );
+    expect([rig.snapshot(), rig.listGateways().length]).toEqual([before, 1]);
+  });
+
+  test.skipIf(!FULL).each(ALL_KILLS)(
+    "UPG: the same command continues after %s of npm's upgrade",
+    { timeout: KILL_TEST_LIMIT },
+    async (kill) => {
+      const { rig } = await killUpgrade(kill);
+      const result = await rig.run(...UPGRADE);
+      expect([result.exit, JSON.parse(result.out).state], result.err).toEqual([0, "completed"]);
+      expect([rig.readPinned(), rig.readFormat(), rig.listGateways().length]).toEqual([NPM_TO, NPM_TO, 1]);
+    },
+  );
+
+  test.skipIf(!FULL).each(ALL_KILLS)(
+    "UPG: rollback restores what was there after %s of npm's upgrade",
+    { timeout: KILL_TEST_LIMIT },
+    async (kill) => {
+      const { rig, before } = await killUpgrade(kill);
+      const result = await rig.run("rollback", "--json");
+      expect(result.exit, result.out + result.err).toBe(0);
+      expect([rig.snapshot(), rig.listGateways().length]).toEqual([before, 1]);
+    },
+  );
+});
