@@ -17,8 +17,8 @@ type Exit = NonNullable<SessionRecord["exit"]>;
 const EXIT_MS: Ms = 10 * SECOND;
 /** Timeout for a session after its terminal was closed: 3 s. */
 const HANGUP_MS: Ms = 3 * SECOND;
-/** Timeout for the exit status of a dead pane: 1 s. */
-const STATUS_MS: Ms = SECOND;
+/** Timeout for the exit status of a dead pane: 3 s; a busy machine takes some time to end a program. */
+const STATUS_MS: Ms = 3 * SECOND;
 const CHECK_MS: Ms = 100;
 /** Limit of what the SessionEnd hook wrote in bytes: 64 KB; it has 1 KB. */
 const MAX_SESSION_END_BYTES = 64 * 1024;
@@ -143,12 +143,13 @@ async function waitForEnd(context: RunnerContext, name: string, timeout: Ms) {
   }
 }
 
-/** A pane is dead some time before tmux knows the status of its program, and sometimes it never does. */
+/** A pane is dead some time before tmux knows the status of its program. */
 async function waitForStatus(context: RunnerContext, dead: Pane): Promise<Pane> {
   for (let waited = 0; waited < STATUS_MS; waited += CHECK_MS) {
     const pane = (await findPane(context, dead.name)) ?? dead;
     if (pane.status !== undefined || pane.signal !== undefined) return pane;
     await wait(CHECK_MS);
+    await context.tmux.collectStatuses();
   }
   return dead;
 }

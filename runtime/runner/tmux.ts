@@ -78,6 +78,16 @@ export function createTmux({ folder, env }: { folder: string; env: Record<string
       requireSuccess(result, "list-panes");
       return result.stdout.split("\n").flatMap((line) => parsePane(line) ?? []);
     },
+    /**
+     * Makes the server collect the exit statuses of ended programs, as SIGCHLD does. tmux 3.3a misses about one in ten of
+     * those signals for programs that end at once: the program stays a zombie, its pane dead without a status.
+     */
+    async collectStatuses() {
+      const { stdout } = await call(["display-message", "-p", "#{pid}"]);
+      const server = Number(stdout.trim());
+      // Zero and negative numbers would signal groups of processes.
+      if (Number.isSafeInteger(server) && server > 1) process.kill(server, "SIGCHLD");
+    },
     /** Starts a session. Throws when there is one of this name: tmux itself refuses a second one. */
     async startSession(session: { name: string; run: number; sessionId: string; cwd: string; command: string[] }) {
       const { name, run, sessionId, cwd, command } = session;

@@ -21,10 +21,14 @@ test.concurrent("a Claude Code that ends at once is reported with its status and
   chmodSync(claude, 0o755);
   const rig = await createRunnerRig(context, { env: { CLAUDE_BIN: claude } });
   await rig.waitFor(() => rig.output.join("")).toContain("Claude Code lacks options that sessions need");
+  // Several, because tmux misses the end of about one in ten programs that end at once.
+  const keys = ["ONB-1", "ONB-2", "ONB-3", "ONB-4", "ONB-5", "ONB-6", "ONB-7", "ONB-8"];
   const desired = rig.want("ONB-1");
-  rig.server.set({ sessions: [desired] });
-  await rig.waitForState("ONB-1", "ended");
-  expect(rig.report("ONB-1")?.exit).toEqual({ reason: "exited", status: 1 });
+  rig.server.set({ sessions: [desired, ...keys.slice(1).map((key) => rig.want(key))] });
+  for (const key of keys) {
+    await rig.waitForState(key, "ended");
+    expect(rig.report(key)?.exit).toEqual({ reason: "exited", status: 1 });
+  }
   expect(rig.report("ONB-1")?.screen).toContain("error: unknown option '--session-id'");
   writeFileSync(repaired, "");
   rig.server.set({ sessions: [desired] });
