@@ -6,7 +6,7 @@ import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createRedactor } from "../../shared/redact.ts";
 import { createTelegramBot } from "../../shared/telegram/create-telegram-bot.ts";
 import { checkAgents } from "./agents.ts";
-import { type BackupProbe, checkBackup } from "./backup.ts";
+import { type BackupProbe, checkBackups } from "./backup.ts";
 import { type DoctorCheck, reportOk } from "./check.ts";
 import { checkKnownOpenclaw, type KnownVersions } from "./known-versions.ts";
 import { checkOpenclaw } from "./openclaw.ts";
@@ -72,8 +72,8 @@ async function checkSystem(deps: DoctorDeps, settings: Settings): Promise<Doctor
   const isAlive = runtimeProbe?.alive === true;
   const runtimeUse = { isAlive, ...omitUndefined({ failure: getStoreFailure(runtimeProbe) }) };
   const store = checkStore(await deps.probeStore(settings, isAlive), runtimeUse);
-  const backup =
-    settings.backupFolder === undefined ? [] : [checkBackup(deps.probeBackups(settings.backupFolder), deps.clock())];
+  const { backupFolder } = settings;
+  const backup = backupFolder === undefined ? [] : checkBackups(deps.probeBackups(backupFolder), deps.clock());
   const runtime =
     url && runtimeProbe
       ? checkRuntime(url, runtimeProbe, settings)

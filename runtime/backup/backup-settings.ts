@@ -22,6 +22,8 @@ export interface BackupSettings {
   databaseUrl?: string;
   /** Program and arguments of BACKUP_AFTER. */
   after: string[];
+  /** Another program copies the backup elsewhere and reports it with `--copied`, as compose/backup does. */
+  isCopiedLater: boolean;
   /** Address of the running Groundcrew, and the token for its administration. */
   address: string;
   adminToken?: string;
@@ -45,12 +47,13 @@ export function readBackupSettings(environment: Record<string, string | undefine
   const secretsFile = resolve(plain.SECRETS_FILE);
   const secretsFolder = dirname(secretsFile);
   const configFile = plain.GROUNDCREW_CONFIG === undefined ? undefined : resolve(plain.GROUNDCREW_CONFIG);
-  const { BACKUP_COMPOSE_ENV: composeEnvironment } = environment;
+  const { BACKUP_COMPOSE_ENV: composeEnvironment, BACKUP_COPIED_LATER: copiedLater } = environment;
   return {
     secretsFile,
     secretsFolder,
     store: { url: secrets.get("STORE_URL")?.[0] ?? "file:./data", prefix: plain.STORE_PREFIX },
     after: (plain.BACKUP_AFTER ?? "").split(/\s+/).filter((word) => word !== ""),
+    isCopiedLater: copiedLater === "1",
     address: env["GROUNDCREW_URL"] ?? toLocalUrl({ host: plain.HOST, port: plain.PORT }),
     env: listProgramEnvironment(environment),
     ...omitUndefined({

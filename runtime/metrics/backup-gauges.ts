@@ -1,5 +1,6 @@
 import { Gauge, type Registry } from "prom-client";
 import type { Ms } from "../../shared/time.ts";
+import { readCopies } from "../backup/copy-record.ts";
 import { findNewestBackup } from "../backup/newest-backup.ts";
 import { clearMetric } from "./clear-metric.ts";
 
@@ -10,7 +11,7 @@ interface BackupGaugesOptions {
   registry: Registry;
 }
 
-/** Creates the gauges about the newest backup, which are read from its folder at each scrape. */
+/** Creates the gauges about the newest backup and its copy, which are read from its folder at each scrape. */
 export function createBackupGauges({ folder, clock, registry }: BackupGaugesOptions): { update(): void } {
   const registers = [registry];
   const age = new Gauge({
@@ -23,14 +24,23 @@ export function createBackupGauges({ folder, clock, registry }: BackupGaugesOpti
     help: "Size of the newest backup in `BACKUP_FOLDER`.",
     registers,
   });
+  const copyAge = new Gauge({
+    name: "groundcrew_backup_copy_age_seconds",
+    help: "Age of the last backup in `BACKUP_FOLDER` that `BACKUP_AFTER` has copied elsewhere; `+Inf` when it has never succeeded; absent when the last backup was made without `BACKUP_AFTER`.",
+    registers,
+  });
+  const getAge = (began: Ms | undefined) =>
+    began === undefined ? Number.POSITIVE_INFINITY : Math.max(0, clock() - began) / 1000;
 
   return {
     update() {
-      for (const gauge of [age, size]) clearMetric(gauge);
+      for (const gauge of [age, size, copyAge]) clearMetric(gauge);
       if (folder === undefined) return;
       const newest = findNewest(folder);
-      age.set(newest ? Math.max(0, clock() - newest.began) / 1000 : Number.POSITIVE_INFINITY);
+      age.set(getAge(newest?.began));
       if (newest) size.set(newest.bytes);
+      const copies = readCopies(folder);
+      if (copies) copyAge.set(getAge(copies.last?.began));
     },
   };
 }

@@ -184,7 +184,7 @@ export const environmentSchema = z.object({
   }),
   BACKUP_FOLDER: z.string().optional().describe("the path of a folder").meta({
     meaning:
-      "Folder in which `groundcrew backup` stores backups, one folder each. Groundcrew reads the age and size of the newest one from it.",
+      "Folder in which `groundcrew backup` stores backups, one folder each. Groundcrew reads the age and size of the newest one from it, and the age of the last one that BACKUP_AFTER has copied elsewhere.",
   }),
   BACKUP_UPLOADS: z.string().optional().describe("the path of a folder").meta({
     meaning: "Folder with the files that were uploaded to Plane. Only backup and restore read it.",

@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { checkBackup } from "../../../functions/doctor/backup.ts";
+import { checkBackups } from "../../../functions/doctor/backup.ts";
 import { inspectBackups } from "../../../runtime/doctor/inspect-backups.ts";
 import { HOUR, MINUTE } from "../../../shared/time.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
@@ -39,11 +39,13 @@ test("doctor warns about a backup that is older than 26 hours, and about a folde
   const began = Date.now();
   expect((await machine.runHere(["backup"])).exit).toBe(0);
   const probe = inspectBackups(machine.backups);
-  expect(checkBackup(probe, began + 26 * HOUR)).toMatchObject({ status: "ok" });
-  expect(checkBackup(probe, began + 26 * HOUR + 5 * MINUTE)).toMatchObject({
-    status: "warning",
-    detail: expect.stringContaining("26 hours old"),
-    todo: expect.stringContaining("groundcrew backup"),
-  });
-  expect(checkBackup({ problem: "none" }, began)).toMatchObject({ status: "warning", detail: "none" });
+  expect(checkBackups(probe, began + 26 * HOUR)).toMatchObject([{ status: "ok" }]);
+  expect(checkBackups(probe, began + 26 * HOUR + 5 * MINUTE)).toMatchObject([
+    {
+      status: "warning",
+      detail: expect.stringContaining("26 hours old"),
+      todo: expect.stringContaining("groundcrew backup"),
+    },
+  ]);
+  expect(checkBackups({ problem: "none" }, began)).toMatchObject([{ status: "warning", detail: "none" }]);
 });
