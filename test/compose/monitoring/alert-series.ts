@@ -77,6 +77,12 @@ export const ALERT_CASES: Record<string, AlertCase> = {
     fires: { groundcrew_backup_age_seconds: "93660x40" },
     quiet: { groundcrew_backup_age_seconds: "93600x40" },
   },
+  BackupCopyOld: {
+    // The local backups are fresh: only their copies are missing.
+    fires: { groundcrew_backup_copy_age_seconds: "93660x180", groundcrew_backup_age_seconds: "3600x180" },
+    quiet: { groundcrew_backup_copy_age_seconds: "93600x180", groundcrew_backup_age_seconds: "3600x180" },
+    after: 180,
+  },
   TargetDown: {
     fires: { 'up{job="redis",instance="redis-exporter:9121"}': "1x20 0x20" },
     quiet: { 'up{job="redis",instance="redis-exporter:9121"}': "1x40", 'up{job="groundcrew"}': "0x40" },

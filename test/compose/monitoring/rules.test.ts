@@ -6,6 +6,9 @@ import { readAlertRules } from "./queries.ts";
 
 const DEFAULT_MINUTES = 40;
 
+/** A series with the same value each minute, for values that promtool's `x` does not take. */
+const repeat = (value: string, minutes: number) => Array(minutes).fill(value).join(" ");
+
 /** One test of promtool: whether the alert fires with these series. */
 function createRuleTest(alert: string, values: Record<string, string>, minutes: number, fires: boolean) {
   return {
@@ -47,9 +50,15 @@ describe.skipIf(!hasPromtool())("MONITOR-04 the alerts", { timeout: 120_000 }, (
   test("fire as well for what was never there: a Groundcrew that was never scraped, a first backup", () => {
     const tests = [
       createRuleTest("GroundcrewDown", { 'up{job="caddy"}': "1x40" }, DEFAULT_MINUTES, true),
-      createRuleTest("BackupOld", { groundcrew_backup_age_seconds: "Inf ".repeat(41).trim() }, DEFAULT_MINUTES, true),
+      createRuleTest("BackupOld", { groundcrew_backup_age_seconds: repeat("Inf", 41) }, DEFAULT_MINUTES, true),
       // Without BACKUP_FOLDER, BUDGET and a limit of Redis' memory there is nothing to watch.
       createRuleTest("BackupOld", { 'up{job="groundcrew"}': "1x40" }, DEFAULT_MINUTES, false),
+      createRuleTest("BackupCopyOld", { groundcrew_backup_copy_age_seconds: repeat("Inf", 181) }, 180, true),
+      // The first copy of a large installation takes its time, and so does a nightly one.
+      createRuleTest("BackupCopyOld", { groundcrew_backup_copy_age_seconds: repeat("Inf", 181) }, 110, false),
+      createRuleTest("BackupCopyOld", { groundcrew_backup_copy_age_seconds: "93660+60x110 7200x70" }, 180, false),
+      // Without BACKUP_AFTER nothing is copied.
+      createRuleTest("BackupCopyOld", { groundcrew_backup_age_seconds: "3600x180" }, 180, false),
       createRuleTest("BudgetUsed", { 'groundcrew_budget_spent{source="agents"}': "90x40" }, DEFAULT_MINUTES, false),
       createRuleTest("StoreMemoryHigh", { 'up{job="groundcrew"}': "1x40" }, DEFAULT_MINUTES, false),
     ];
