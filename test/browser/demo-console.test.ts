@@ -18,7 +18,7 @@ describe.skipIf(!hasChromium())("The demo's console in Chromium", () => {
       write: () => {},
       colour: false,
       pace: 300,
-      speed: 2,
+      speed: 3,
       folder: relative(process.cwd(), join(folder, "demo")),
     });
     onTestFinished(() => demo.stop());

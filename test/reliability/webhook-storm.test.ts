@@ -7,7 +7,7 @@ import { spawnRuntime } from "./spawned-runtime.ts";
 import { runWebhookStorm } from "./webhook-storm.ts";
 
 /** Each item causes four deliveries (state, name, priority, state); 20 % of them are duplicated, 5 % are forged. */
-const ITEMS = pickSize(2_050, 150);
+const ITEMS = pickSize(2_050, 100);
 const KILLS = 3;
 const COMPLETED = { notifications: [{ name: "done", events: ["completed"] }] };
 /**

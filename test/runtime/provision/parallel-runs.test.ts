@@ -19,8 +19,8 @@ const STEPS = [
   ["sample task", "POST", /\/work-items\/$/],
 ] as const;
 
-/** The full run tries each step, the usual one some. */
-const TRIED_STEPS = process.env["FULL"] ? STEPS : STEPS.filter((_, i) => i % 3 === 1);
+/** The full run tries each step, the usual one that at which a secret could be lost. */
+const TRIED_STEPS = process.env["FULL"] ? STEPS : STEPS.filter(([name]) => name === "API key");
 
 /** Calls `act` before Plane handles the first request of this step, and answers whether that request has arrived. */
 function interruptAt(setup: ProvisionSetup, [, method, path]: (typeof STEPS)[number], act: () => void | Promise<void>) {

@@ -55,14 +55,18 @@ async function createCrashingApp(version: "1.3.1" | "1.2.2") {
   return { app, item, ask, killed, state };
 }
 
+/** With FULL the process is killed at each effect, otherwise at odd ones with one version and at even ones with the other. */
+const FIRST_KILLS = process.env["FULL"] ? ({ "1.3.1": 1, "1.2.2": 1 } as const) : ({ "1.3.1": 1, "1.2.2": 2 } as const);
+const STRIDE = process.env["FULL"] ? 1 : 2;
+
 describe.each(["1.3.1", "1.2.2"] as const)(
   "reliability 2 on Plane %s: when the process is killed before or after any effect,",
   (version) => {
-    /** Runs the scenario with a crash at each effect in turn; false when it was complete before. */
+    /** Runs the scenario with a crash at one effect after another, until one ends without a crash. */
     async function everywhere(least: number, scene: (crash: CrashPoint) => Promise<boolean>) {
       for (const when of ["before", "after"] as const) {
-        let nth = 1;
-        while (await scene({ nth, when })) nth += 1;
+        let nth: number = FIRST_KILLS[version];
+        while (await scene({ nth, when })) nth += STRIDE;
         expect(nth).toBeGreaterThan(least);
       }
     }
