@@ -27,7 +27,8 @@ const wish = createElement("p", { class: "wish" });
 const newTitle = createElement("input", { type: "text", maxlength: 255, required: true });
 const projects = createElement("select", {});
 const people = createElement("select", {});
-const addButton = createElement("button", {});
+/** Enabled once the projects are known, because each task belongs to one. */
+const addButton = createElement("button", { disabled: true });
 const movedTask = createElement("select", {});
 const targetColumn = createElement("select", {});
 const moveButton = createElement("button", {});
@@ -181,6 +182,7 @@ function drawState(shown) {
     projects,
     shown.projects.map(({ identifier, name }) => [identifier, name]),
   );
+  addButton.disabled = false;
   updateOptions(people, [
     ["", `${translate("for")}: ${translate("nobody")}`],
     ...shown.people.map(({ id, name }) => /** @type {const} */ ([id, `${translate("for")}: ${name}`])),
