@@ -8,7 +8,7 @@ import { findTicketOfToken } from "../../shared/tickets/run-token.ts";
 import {
   applySessionHook,
   sessionHookSchema,
-  takeAnswer,
+  takeAnswers,
   toPermissionDecision,
 } from "../../shared/tickets/session-hook.ts";
 import type { Ticket } from "../../shared/tickets/ticket.ts";
@@ -53,7 +53,7 @@ function app(deps: Deps): Hono {
   ): Promise<Parameters<typeof toPermissionDecision>[1] | undefined> {
     const correlation = c.get("correlation");
     for (let waited = 0; waited < PERMISSION_WAIT_MS; waited += ANSWER_INTERVAL) {
-      const taken = await takeAnswer(deps, key, question, correlation);
+      const taken = await takeAnswers(deps, key, question, correlation);
       if (taken === "closed") return undefined;
       if (taken !== "open") return taken;
       if (deps.stopping.aborted || c.req.raw.signal.aborted) break;

@@ -1,11 +1,13 @@
 import { MINUTE, type Ms } from "../time.ts";
 import { applyObservation } from "./apply-observation.ts";
+import { toInputs } from "./question-keys.ts";
+import { findHeldQuestion, findNextQuestion, isAskedBy, listQuestions } from "./question-series.ts";
 import {
   addInput,
   askQuestion,
   closeTicketQuestions,
+  hasAnswer,
   recordAnswer,
-  toInput,
   typeAnswer,
   waitAfterEnd,
 } from "./session-changes.ts";
@@ -66,12 +68,18 @@ function place(ticket: Ticket, { at, runner }: Extract<TicketEvent, { kind: "pla
 
 function ask(ticket: Ticket, question: TicketQuestion): TicketOutcome {
   if (!isActive(ticket) || ticket.questions.some(({ id }) => id === question.id)) return { ticket };
-  return askQuestion(ticket, question);
+  const offered = listQuestions(question);
+  const open = offered && ticket.questions.find((one) => isAskedBy(one, offered));
+  if (!open) return askQuestion(ticket, question);
+  // The session has repeated its request: the newest one waits, with the answers that were given already.
+  const repeated: TicketQuestion = { ...open, held: true, request: question.id };
+  return { ticket: { ...ticket, questions: ticket.questions.map((one) => (one === open ? repeated : one)) } };
 }
 
 function answer(ticket: Ticket, event: Extract<TicketEvent, { kind: "answered" }>): TicketOutcome {
   const { at, by, text } = event;
   const question = ticket.questions.find(({ id }) => id === event.question);
+  if (!question && hasAnswer(ticket, event.question, text)) return { ticket };
   if (!question) return refuse("conflict", "This question is closed: it was answered, or the session does not wait.");
   if (question.answer)
     return question.answer.text === text ? { ticket } : refuse("conflict", "It is answered already.");
@@ -90,12 +98,14 @@ function answer(ticket: Ticket, event: Extract<TicketEvent, { kind: "answered" }
     const { deadline: _deadline, startedAt: _startedAt, ...rest } = closeTicketQuestions(answered, [question.id]);
     return { ticket: { ...rest, state: "approved", wanted: true, failures: 0 }, step };
   }
+  if (!question.held && !toInputs(question, text))
+    return refuse("bad_request", "Its dialog is open in the terminal: choose one of its answers, or answer there.");
+  const next = findNextQuestion(question, text, at);
+  if (next) return { ...askQuestion(closeTicketQuestions(answered, [question.id]), next), step };
   if (question.held) {
     const questions = ticket.questions.map((one) => (one === question ? { ...one, answer: { text, by, at } } : one));
     return { ticket: { ...answered, questions }, step };
   }
-  if (!toInput(question, text))
-    return refuse("bad_request", "Its dialog is open in the terminal: choose one of its answers, or answer there.");
   return { ticket: typeAnswer(answered, question, text), step };
 }
 
@@ -106,14 +116,14 @@ function settle(ticket: Ticket, ids: readonly string[]): TicketOutcome {
 }
 
 function fetchAnswer(ticket: Ticket, id: string): TicketOutcome {
-  const question = ticket.questions.find((one) => one.id === id);
-  if (!question?.held || !question.answer) return refuse("conflict", "This question has no answer to fetch.");
-  return { ticket: closeTicketQuestions(ticket, [id]) };
+  const question = findHeldQuestion(ticket, id);
+  if (!question?.answer) return refuse("conflict", "This question has no answer to fetch.");
+  return { ticket: closeTicketQuestions(ticket, [question.id]) };
 }
 
 function release(ticket: Ticket, id: string): TicketOutcome {
-  const question = ticket.questions.find((one) => one.id === id);
-  if (!question?.held) return { ticket };
+  const question = findHeldQuestion(ticket, id);
+  if (!question) return { ticket };
   const { held: _held, ...free } = question;
   if (!question.answer) {
     const questions = ticket.questions.map((one) => (one === question ? free : one));

@@ -1,21 +1,15 @@
 import { cleanText } from "../clean-text.ts";
 import type { Ms } from "../time.ts";
+import { toInputs } from "./question-keys.ts";
 import type { SessionInput, Ticket, TicketQuestion } from "./ticket.ts";
-
-/** The keys of a dialog: the first entry of a permission allows once, Escape denies; an option has its number. */
-export function toInput({ id, kind, options = [] }: TicketQuestion, text: string): SessionInput | undefined {
-  if (options.includes(text)) return { id, kind: "keys", text: String(options.indexOf(text) + 1) };
-  if (kind === "permission") return { id, kind: "keys", text: text === "allow" ? "1" : "Escape" };
-  return kind === "input" && options.length === 0 ? { id, kind: "text", text } : undefined;
-}
 
 /**
  * Closes a question whose answer no request of the session fetches, and types the answer. One that cannot be typed is
  * asked again.
  */
 export function typeAnswer(ticket: Ticket, question: TicketQuestion, text: string): Ticket {
-  const input = toInput(question, text);
-  if (input) return addInput(closeTicketQuestions(ticket, [question.id]), input);
+  const inputs = toInputs(question, text);
+  if (inputs) return inputs.reduce(addInput, closeTicketQuestions(ticket, [question.id]));
   const { held: _held, answer: _answer, ...open } = question;
   return { ...ticket, questions: ticket.questions.map((one) => (one.id === question.id ? open : one)) };
 }
@@ -53,6 +47,12 @@ const MAX_ANSWERS = 20;
 export function recordAnswer(ticket: Ticket, questions: readonly string[], text: string, by: string): Ticket {
   const added = questions.map((question) => ({ question, text: cleanText(text, MAX_ANSWER_LENGTH), by }));
   return { ...ticket, answers: [...(ticket.answers ?? []), ...added].slice(-MAX_ANSWERS) };
+}
+
+/** Whether somebody has given this answer to a question that is closed now. */
+export function hasAnswer({ answers = [] }: Ticket, question: string, text: string): boolean {
+  const shown = cleanText(text, MAX_ANSWER_LENGTH);
+  return answers.some((one) => one.question === question && one.text === shown);
 }
 
 /** Adds an input for the runner to type. */

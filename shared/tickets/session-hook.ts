@@ -5,7 +5,8 @@ import { omitUndefined } from "../omit-undefined.ts";
 import type { WorkDeps } from "../work/context/call-context.ts";
 import { changeTicket, getTicket } from "./change-ticket.ts";
 import { completeTicket } from "./complete-ticket.ts";
-import { answerOfferedQuestion, findOfferedQuestion } from "./offered-question.ts";
+import { answerOfferedQuestions, findOfferedQuestions } from "./offered-question.ts";
+import { findHeldQuestion, isAskedBy, listAnswers, toQuestionFields } from "./question-series.ts";
 import type { Ticket, TicketQuestion } from "./ticket.ts";
 
 /** The fields of Claude Code's hooks that matter here; all texts in them are data. */
@@ -45,7 +46,7 @@ export async function applySessionHook(
   switch (hook.hook_event_name) {
     case "PermissionRequest": {
       const id = deps.newId();
-      const offered = findOfferedQuestion(hook);
+      const offered = toQuestionFields(findOfferedQuestions(hook) ?? []);
       await ask({
         id,
         held: true,
@@ -74,9 +75,11 @@ export async function applySessionHook(
     case "PostToolUseFailure": {
       // The tool has run, so somebody decided in the terminal, also where a request still waits for the answer.
       const tool = describeTool(hook);
-      const offered = findOfferedQuestion(hook);
-      const isDecided = ({ kind, text, isNotice, options }: TicketQuestion) =>
-        kind === "permission" ? isNotice || text === tool : options !== undefined && text === offered?.text;
+      const offered = findOfferedQuestions(hook);
+      const isDecided = (question: TicketQuestion) =>
+        question.kind === "permission"
+          ? question.isNotice || question.text === tool
+          : offered !== undefined && isAskedBy(question, offered);
       return void (await settleQuestions(deps, key, isDecided, correlation));
     }
     case "UserPromptSubmit":
@@ -86,15 +89,24 @@ export async function applySessionHook(
   }
 }
 
-/** Takes the answer to a question for the request that waits for it; undefined while there is none. */
-export async function takeAnswer(
+/** What people have answered to a request of a session: one answer, or one for each question of its question tool. */
+interface RequestAnswers {
+  kind: TicketQuestion["kind"];
+  answers: string[];
+}
+
+/**
+ * Takes the answers for the request that waits for them: `open` while one is missing, `closed` when none is awaited any
+ * more, as when the request was repeated.
+ */
+export async function takeAnswers(
   deps: WorkDeps,
   key: string,
   question: string,
   correlation: string,
-): Promise<(Pick<TicketQuestion, "kind"> & { answer: string }) | "open" | "closed"> {
-  const found = (await getTicket(deps, key)).questions.find(({ id }) => id === question);
-  if (!found?.held) return "closed";
+): Promise<RequestAnswers | "open" | "closed"> {
+  const found = findHeldQuestion(await getTicket(deps, key), question);
+  if (!found) return "closed";
   if (!found.answer) return "open";
   const event = { kind: "fetched", at: await deps.store.now(), question } as const;
   try {
@@ -103,16 +115,13 @@ export async function takeAnswer(
     if (!(thrown instanceof GroundcrewError) || thrown.code !== "conflict") throw thrown;
     return "closed";
   }
-  return { kind: found.kind, answer: found.answer.text };
+  return { kind: found.kind, answers: listAnswers(found, found.answer.text) };
 }
 
 /** The JSON by which a hook allows or denies a permission, or answers a question in place of its dialog. */
-export function toPermissionDecision(
-  hook: SessionHook,
-  { kind, answer }: { kind: TicketQuestion["kind"]; answer: string },
-): object {
-  const updatedInput = kind === "input" ? answerOfferedQuestion(hook, answer) : undefined;
-  const isAllowed = updatedInput !== undefined || (kind === "permission" && answer === "allow");
+export function toPermissionDecision(hook: SessionHook, { kind, answers }: RequestAnswers): object {
+  const updatedInput = kind === "input" ? answerOfferedQuestions(hook, answers) : undefined;
+  const isAllowed = updatedInput !== undefined || (kind === "permission" && answers[0] === "allow");
   const allowance = { behavior: "allow", ...omitUndefined({ updatedInput }) };
   const decision = isAllowed ? allowance : { behavior: "deny", message: "A person denied it." };
   return { hookSpecificOutput: { hookEventName: "PermissionRequest", decision } };

@@ -27,7 +27,7 @@ export type TicketEvent =
   | { kind: "answered"; at: Ms; question: string; text: string; by: string }
   /** The session does not wait for these any more. */
   | { kind: "settled"; at: Ms; questions: readonly string[] }
-  /** The request that waited for an answer takes it; refused when it was typed into the terminal meanwhile. */
+  /** The request that waited for an answer takes it; refused when it was typed into the terminal meanwhile. `question`: of the request. */
   | { kind: "fetched"; at: Ms; question: string }
   /** The request that waited for an answer has ended without one. */
   | { kind: "released"; at: Ms; question: string }

@@ -48,12 +48,18 @@ export function toSessionView(ticket: Ticket, session: ObservedSession["session"
   return {
     ...toTicketHead(ticket),
     waits_for_end: !ticket.wanted,
-    questions: questions.map(({ id, kind, text, at, answer, options }) => ({
+    questions: questions.map(({ id, kind, text, at, answer, options, isMultiple, series }) => ({
       id,
       kind,
       text,
       asked_at: toTime(at),
-      ...omitUndefined({ answer: answer?.text, options }),
+      ...omitUndefined({
+        answer: answer?.text,
+        options,
+        multiple: isMultiple,
+        number: series && series.answers.length + 1,
+        count: series?.questions.length,
+      }),
     })),
     ...omitUndefined({
       position,

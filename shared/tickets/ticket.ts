@@ -66,6 +66,14 @@ export interface TicketItem {
   url: string;
 }
 
+/** A question of a session's question tool, as people see it. */
+export interface OfferedQuestion {
+  text: string;
+  options: string[];
+  /** Several options may be chosen. */
+  isMultiple?: true;
+}
+
 /** Something that a session waits for a person to answer. */
 export interface TicketQuestion {
   id: string;
@@ -78,8 +86,14 @@ export interface TicketQuestion {
   at: Ms;
   /** Answers that the session offers; a person may write another one. */
   options?: string[];
+  /** Several options may be chosen; the answer is what `joinChoices` makes of them. */
+  isMultiple?: true;
+  /** The questions that the session asks with one call, of several, and the answers to those before this one. */
+  series?: { questions: OfferedQuestion[]; answers: string[] };
   /** A request of the session waits for the answer. Otherwise the answer is typed into its terminal. */
   held?: true;
+  /** The id by which that request knows its question, if not that of this one: of the first one of a series, or of a repeat. */
+  request?: string;
   /** Known only from a notification, which does not name the tool. */
   isNotice?: true;
   answer?: { text: string; by: string; at: Ms };
