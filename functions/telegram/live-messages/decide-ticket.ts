@@ -13,7 +13,7 @@ import { renderUpdateProgress } from "./render-ticket-result.ts";
 /**
  * Takes a person's decision about a ticket; false when somebody else has decided, or the ticket has changed. `action`:
  * `ok` and `no` judge the ticket, `allow`, `deny`, `option<n>` and `resume` answer the session, `more` extends its time,
- * `cancel` gives the ticket up, and `write` approves the update of Plane, which the queue then writes.
+ * `cancel` gives the ticket up, and `write` answers with `text`, or approves the update of Plane, which the queue then writes.
  */
 export async function decideTicket(
   context: CommandContext,

@@ -47,6 +47,8 @@ export type LiveMessage = {
       seen?: string;
       /** Somebody pressed Complete: the message now asks for the summary. */
       asking?: true;
+      /** The options that are marked; of a question that takes several. */
+      marked?: number[];
     }
   | {
       event: ReviewEvent;

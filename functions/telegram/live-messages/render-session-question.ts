@@ -3,7 +3,7 @@ import { localizeMomentInSentence } from "../../../shared/i18n/localize.ts";
 import { keepDefined } from "../../../shared/keep-defined.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
 import { findSilence } from "../../../shared/tickets/silence.ts";
-import type { Ticket } from "../../../shared/tickets/ticket.ts";
+import type { Ticket, TicketQuestion } from "../../../shared/tickets/ticket.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
 import { fillTemplate } from "../presentation/fill-template.ts";
 import { getQuestionKind } from "./find-wait-outcome.ts";
@@ -35,6 +35,7 @@ export async function renderQuestionBody(
   }
   const kind = getQuestionKind(event);
   const headline = headlines[kind === "ended" ? (event.reason === "time_over" ? "time_over" : "exited") : kind];
+  const question = ticket?.questions.find(({ id }) => id === event.wait.id);
   const text =
     kind === "time"
       ? [
@@ -45,16 +46,23 @@ export async function renderQuestionBody(
       : renderLongText(context, event.text, TEXT_LIMIT);
   return {
     headline,
-    lines: keepDefined([...text, renderTerminalLink(context, message)]),
-    hint: message.asking ? hints.summary : hints[kind],
-    buttons: createQuestionButtons(context, message, ticket),
+    lines: keepDefined([renderPart(context, question), ...text, renderTerminalLink(context, message)]),
+    hint: message.asking ? hints.summary : hints[question?.isMultiple ? "choices" : kind],
+    buttons: createQuestionButtons(context, message, question),
   };
+}
+
+/** The place of a question among those that the session asks with one call. */
+function renderPart({ presentation }: DeliveryContext, { series }: Partial<TicketQuestion> = {}): RichText | undefined {
+  if (!series) return undefined;
+  const values = { number: String(series.answers.length + 1), count: String(series.questions.length) };
+  return fillTemplate(presentation.texts.live.ticket.part, values);
 }
 
 function createQuestionButtons(
   { deps, presentation }: DeliveryContext,
-  { event }: LiveTicketMessage,
-  ticket: Ticket | undefined,
+  { event, marked = [] }: LiveTicketMessage,
+  { options = [], isMultiple }: Partial<TicketQuestion> = {},
 ): TicketButton[][] {
   const { buttons } = presentation.texts.live.ticket;
   const complete = { label: buttons.complete, action: "done" };
@@ -67,11 +75,13 @@ function createQuestionButtons(
         ],
       ];
     case "input": {
-      const { options = [] } = ticket?.questions.find(({ id }) => id === event.wait.id) ?? {};
+      const toMark = (i: number) => (isMultiple ? (marked.includes(i) ? "☑ " : "☐ ") : "");
+      const toLabel = (option: string, i: number) => toMark(i) + (cleanLine(option, LABEL_LIMIT) || String(i + 1));
       const choices = options
         .slice(0, MAX_OPTIONS)
-        .map((option, i) => [{ label: cleanLine(option, LABEL_LIMIT) || String(i + 1), action: `option${i}` }]);
-      return [...choices, [complete]];
+        .map((option, i) => [{ label: toLabel(option, i), action: `option${i}` }]);
+      const choose = isMultiple && marked.length > 0 ? [[{ label: buttons.choose, action: "choose" }]] : [];
+      return [...choices, ...choose, [complete]];
     }
     case "time": {
       const minutes = String(deps.settings.tickets?.minutes ?? 30);

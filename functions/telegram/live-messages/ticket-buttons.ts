@@ -1,9 +1,10 @@
+import { keepDefined } from "../../../shared/keep-defined.ts";
 import { findTicket } from "../../../shared/tickets/change-ticket.ts";
-import type { Ticket } from "../../../shared/tickets/ticket.ts";
+import { joinChoices } from "../../../shared/tickets/join-choices.ts";
 import { listOpenDecisions, type OpenDecision } from "../../../shared/tickets/ticket-wait.ts";
 import type { ButtonHandler, CommandContext, CommandResult } from "../commands/command.ts";
 import { decideTicket, renderDecision } from "./decide-ticket.ts";
-import { createLiveMessagePut, liveMessageKey } from "./live-message.ts";
+import { createLiveMessagePut, type LiveTicketMessage, liveMessageKey } from "./live-message.ts";
 import {
   createTicketRefreshJob,
   createUnknownTicketMessage,
@@ -26,29 +27,43 @@ export const ticketButtonHandler: ButtonHandler = async (context, { messageId, i
     const toast = stored ? renderDecision(context, stored.value.event, ticket) : presentation.texts.live.toast.over;
     return { toast, jobs };
   }
-  const asksForSummary = action === "done" && decision.question !== undefined;
-  const adoption =
-    stored && !asksForSummary ? {} : await recordMessage(context, messageId, { ticket, decision, asksForSummary });
-  if (asksForSummary) return { ...adoption, toast: presentation.texts.live.ticket.outcomes.summary, jobs };
-  await decideTicket(context, ticket, decision, action);
-  const { event } = stored?.value ?? createUnknownTicketMessage(ticket, decision);
-  return { ...adoption, toast: renderDecision(context, event, await findTicket(deps, key)), jobs };
+  const message = stored?.value ?? createUnknownTicketMessage(ticket, decision);
+  const record = (value: LiveTicketMessage) => recordMessage(context, messageId, stored?.rev ?? 0, value);
+  if (action === "done" && decision.question !== undefined)
+    return { ...record({ ...message, asking: true }), toast: presentation.texts.live.ticket.outcomes.summary, jobs };
+  const marked = toggleOption(decision, message.marked, action);
+  if (marked) return { ...record({ ...message, marked }), toast: renderChoices(decision, marked), jobs };
+  const choices = action === "choose" ? renderChoices(decision, message.marked) : "";
+  await decideTicket(context, ticket, decision, choices === "" ? action : "write", choices);
+  const adoption = stored ? {} : record(message);
+  return { ...adoption, toast: renderDecision(context, message.event, await findTicket(deps, key)), jobs };
 };
 
-/**
- * Records that a message asks for the summary, and a message whose send got no answer, so that it is kept up to date
- * like the others.
- */
-async function recordMessage(
-  context: CommandContext,
+/** Returns the marked options after a press; undefined for other buttons. */
+function toggleOption(
+  { question }: OpenDecision,
+  marked: readonly number[] = [],
+  action: string,
+): number[] | undefined {
+  const index = Number(/^option(\d)$/.exec(action)?.[1] ?? Number.NaN);
+  if (!question?.isMultiple || question.options?.[index] === undefined) return undefined;
+  return marked.includes(index) ? marked.filter((one) => one !== index) : [...marked, index].sort((a, b) => a - b);
+}
+
+/** The marked options as one answer; empty without any. */
+function renderChoices({ question }: OpenDecision, marked: readonly number[] = []): string {
+  return joinChoices(keepDefined(marked.map((index) => question?.options?.[index])));
+}
+
+/** Records what a message shows now, or one whose send got no answer, so that it is kept up to date like the others. */
+function recordMessage(
+  { chat }: CommandContext,
   messageId: number,
-  { ticket, decision, asksForSummary }: { ticket: Ticket; decision: OpenDecision; asksForSummary: boolean },
-): Promise<CommandResult> {
-  const { chat } = context;
-  const stored = await readTicketMessage(context, messageId);
-  const message = stored?.value ?? createUnknownTicketMessage(ticket, decision);
+  rev: number,
+  message: LiveTicketMessage,
+): CommandResult {
   return {
-    expect: [[liveMessageKey(chat, messageId), stored?.rev ?? 0]],
-    put: [createLiveMessagePut(chat, messageId, asksForSummary ? { ...message, asking: true } : message, false)],
+    expect: [[liveMessageKey(chat, messageId), rev]],
+    put: [createLiveMessagePut(chat, messageId, message, false)],
   };
 }

@@ -26,10 +26,13 @@ export const ticketTextsFr: TicketTexts = {
   changed: "Le texte a changé depuis l’envoi de ce message.",
   endsAt: "Elle se termine à {time}.",
   silentSince: "Aucune sortie depuis {time}.",
+  part: "Question {number} sur {count}",
   hints: {
     approval: "Rien ne s’exécute avant votre approbation. La session reçoit exactement ce texte.",
     permission: "La session attend que vous autorisiez ou refusiez.",
     input: "Répondez à ce message\u00a0: votre texte est saisi dans la session.",
+    choices:
+      "Appuyez sur toutes les réponses voulues, puis sur Valider. Ou répondez à ce message avec votre propre réponse.",
     time: "Sans décision, la session sera alors arrêtée.",
     ended: "Reprenez la session, terminez le ticket avec un résumé ou annulez-le.",
     summary: "Répondez à ce message avec le résumé de ce qui a été fait.",
@@ -46,6 +49,7 @@ export const ticketTextsFr: TicketTexts = {
     extend: "⏱️ {minutes} minutes de plus",
     stop: "⏹️ Arrêter et annuler",
     resume: "▶️ Reprendre",
+    choose: "✅ Valider",
     complete: "🏁 Terminer",
     cancel: "✖️ Annuler",
     approveUpdate: "✅ Approuver la mise à jour",

@@ -29,9 +29,11 @@ export interface TicketTexts {
   /** The time at which a session ends, and since when it has no output. */
   endsAt: string;
   silentSince: string;
+  /** The place of a question among those that a session asks at once. */
+  part: string;
   /** What can be done: the last line of a message. */
   hints: Record<
-    "approval" | "permission" | "input" | "time" | "ended" | "summary" | "attention" | "result" | "failed",
+    "approval" | "permission" | "input" | "choices" | "time" | "ended" | "summary" | "attention" | "result" | "failed",
     string
   >;
   buttons: Record<
@@ -42,6 +44,7 @@ export interface TicketTexts {
     | "extend"
     | "stop"
     | "resume"
+    | "choose"
     | "complete"
     | "cancel"
     | "approveUpdate"

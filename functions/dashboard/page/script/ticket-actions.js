@@ -1,5 +1,5 @@
 import { getProblemCode, getProblemText, sendJson } from "./api.js";
-import { createElement, findElements, focusFirstVisible, getElement, makeFocusable } from "./dom.js";
+import { createElement, createUserText, findElements, focusFirstVisible, getElement, makeFocusable } from "./dom.js";
 import { translateTicket } from "./ticket-language.js";
 
 /** @import { TicketTextName } from "./ticket-language.js" */
@@ -82,9 +82,19 @@ export function focusTicket(key) {
  * @param {TicketTextName} text @param {string} key @param {TicketAction | (() => void)} action
  */
 export function createTicketButton(text, key, action, isMain = false) {
+  return createActionButton(translateTicket(text), key, action, isMain);
+}
+
+/** Creates a button that gives an answer that a session offers. @param {string} option @param {string} key @param {TicketAction} action */
+export function createOptionButton(option, key, action) {
+  return createActionButton(createUserText("span", option), key, action, true);
+}
+
+/** @param {string | HTMLElement} label @param {string} key @param {TicketAction | (() => void)} action @param {boolean} isMain */
+function createActionButton(label, key, action, isMain) {
   const name = createElement("span", { class: "sr" }, ` ${key}`);
   const props = { type: "button", class: isMain ? "go main" : "go" };
-  const button = createElement("button", props, translateTicket(text), name);
+  const button = createElement("button", props, label, name);
   button.addEventListener("click", () => (typeof action === "function" ? action() : runFromButton(button, action)));
   return button;
 }

@@ -1,5 +1,6 @@
 import { createElement } from "./dom.js";
 import { focusTicket, getTicketPath, sendAction } from "./ticket-actions.js";
+import { createChoices } from "./ticket-choices.js";
 import { translateTicket } from "./ticket-language.js";
 
 /** @import { TicketAction } from "./ticket-actions.js" */
@@ -9,11 +10,21 @@ import { translateTicket } from "./ticket-language.js";
  * Asks for what an action needs, and sends it. A refusal is shown in the dialog, which stays open with what was written.
  * @param {{
  *   key: string, name: "reject" | "answer" | "complete" | "cancel" | "update" | "remove",
- *   shown?: string, value?: string, hasText?: boolean, isRequired?: boolean, hasCheck?: boolean,
+ *   shown?: string, choices?: readonly string[], value?: string, hasText?: boolean, isRequired?: boolean, hasCheck?: boolean,
  *   toAction: (text: string, isChecked: boolean) => TicketAction,
- * }} options `shown`: text of the session that is answered
+ * }} options `shown`: text of the session that is answered, `choices`: answers of which several may be chosen
  */
-export function openTicketDialog({ key, name, shown, value = "", hasText, isRequired, hasCheck, toAction }) {
+export function openTicketDialog({
+  key,
+  name,
+  shown,
+  choices = [],
+  value = "",
+  hasText,
+  isRequired,
+  hasCheck,
+  toAction,
+}) {
   const dialog = createElement("dialog", { class: "ask", "aria-labelledby": "ask-title" });
   const title = createElement("h3", { id: "ask-title" }, translateTicket(`ask.${name}`, { key }));
   // A dialog would focus the text of the session before it, which can be scrolled with the keyboard.
@@ -21,6 +32,8 @@ export function openTicketDialog({ key, name, shown, value = "", hasText, isRequ
   const field = createElement("textarea", props);
   field.value = value;
   const check = createElement("input", { type: "checkbox" });
+  const { fields, isEmpty, join } = createChoices(choices);
+  const label = translateTicket(fields ? "ask.answer.own" : toLabelName(name));
   const problem = createElement("p", { class: "problem", role: "alert" });
   const send = createElement("button", { class: "go main" }, translateTicket(`ask.${name}.do`));
   const close = createElement(
@@ -33,19 +46,26 @@ export function openTicketDialog({ key, name, shown, value = "", hasText, isRequ
     {},
     title,
     hasText
-      ? [createElement("label", { for: "ask-text" }, translateTicket(toLabelName(name))), shownText(shown), field]
+      ? [
+          fields && shownText(shown),
+          fields,
+          createElement("label", { for: "ask-text" }, label),
+          !fields && shownText(shown),
+          field,
+        ]
       : createElement("p", {}, translateTicket(name === "remove" ? "ask.remove.text" : "ask.cancel.text")),
     hasCheck && createElement("label", { class: "check" }, check, " ", translateTicket("ask.remove.check")),
     problem,
     createElement("div", { class: "actions" }, send, close),
   );
   dialog.append(form);
+  form.addEventListener("change", () => (field.required = Boolean(isRequired) && isEmpty()));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (send.getAttribute("aria-disabled") === "true") return;
     send.setAttribute("aria-disabled", "true");
     problem.textContent = "";
-    const refusal = await sendAction(toAction(field.value.trim(), check.checked));
+    const refusal = await sendAction(toAction(join(field.value.trim()), check.checked));
     send.setAttribute("aria-disabled", "false");
     if (refusal === undefined) dialog.close();
     else problem.textContent = refusal;

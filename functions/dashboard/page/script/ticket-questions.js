@@ -1,5 +1,6 @@
 import { createElement, createUserText } from "./dom.js";
-import { createTicketButton, getTicketPath } from "./ticket-actions.js";
+import { formatCount } from "./figures.js";
+import { createOptionButton, createTicketButton, getTicketPath } from "./ticket-actions.js";
 import { openTicketDialog } from "./ticket-dialog.js";
 import { drawTicketText, formatTicketTime } from "./ticket-facts.js";
 import { findTicketText, translateTicket } from "./ticket-language.js";
@@ -8,16 +9,23 @@ import { findTicketText, translateTicket } from "./ticket-language.js";
 /** @typedef {SessionTicket["questions"][number]} TicketQuestion */
 
 /** What a session asks, with the buttons that answer it. @param {string} key @param {string} reason @param {TicketQuestion} question */
-export function drawQuestion(key, reason, { id, kind, text, answer }) {
+export function drawQuestion(key, reason, question) {
+  const { kind, text, answer, number = 0, count = 0 } = question;
   const ended = kind === "ended" ? findTicketText(`why.${reason}`) : undefined;
   const head = translateTicket(`question.${kind}`, { at: kind === "time" ? formatTicketTime(text) : "" });
   return createElement(
     "div",
     { class: "question", "data-kind": kind },
+    count > 0 &&
+      createElement(
+        "p",
+        { class: "muted" },
+        translateTicket("part", { n: formatCount(number), of: formatCount(count) }),
+      ),
     createElement("p", {}, createElement("b", {}, ended ? `${translateTicket(ended)} ` : "", head)),
     kind !== "time" && text !== "" && drawTicketText(`question.${kind}`, text),
     answer === undefined
-      ? createElement("div", { class: "actions" }, drawAnswers(key, id, kind, text))
+      ? createElement("div", { class: "actions" }, drawAnswers(key, question))
       : createElement(
           "p",
           { class: "muted" },
@@ -27,8 +35,8 @@ export function drawQuestion(key, reason, { id, kind, text, answer }) {
   );
 }
 
-/** @param {string} key @param {string} question @param {TicketQuestion["kind"]} kind @param {string} text */
-function drawAnswers(key, question, kind, text) {
+/** @param {string} key @param {TicketQuestion} question */
+function drawAnswers(key, { id: question, kind, text, options = [], multiple }) {
   /** @param {string} answer */
   const toAction = (answer) => ({
     key,
@@ -44,6 +52,11 @@ function drawAnswers(key, question, kind, text) {
   if (kind === "ended") return createTicketButton("do.resume", key, toAction("resume"), true);
   // The session's own buttons give it more time.
   if (kind === "time") return undefined;
-  const ask = () => openTicketDialog({ key, name: "answer", shown: text, hasText: true, isRequired: true, toAction });
-  return createTicketButton("do.answer", key, ask, true);
+  const choices = multiple ? options : [];
+  const ask = () =>
+    openTicketDialog({ key, name: "answer", shown: text, hasText: true, isRequired: true, choices, toAction });
+  return [
+    ...(multiple ? [] : options).map((option) => createOptionButton(option, key, toAction(option))),
+    createTicketButton("do.answer", key, ask, options.length === 0 || multiple),
+  ];
 }
