@@ -41,6 +41,7 @@ export const PAGE_SCRIPTS = [
  */
 export const TICKET_SCRIPTS = [
   "ticket-actions.js",
+  "ticket-choices.js",
   "ticket-completed.js",
   "ticket-dialog.js",
   "ticket-facts.js",

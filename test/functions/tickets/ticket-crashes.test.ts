@@ -1,9 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
-import { createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
-import type { Deps } from "../../../shared/app/deps.ts";
+import { expect, test } from "vitest";
 import { approveTicket } from "../../../shared/tickets/approve-ticket.ts";
 import { completeTicket } from "../../../shared/tickets/complete-ticket.ts";
 import { readDesiredState } from "../../../shared/tickets/desired-sessions.ts";
@@ -11,51 +6,9 @@ import { observeSessions } from "../../../shared/tickets/observe-sessions.ts";
 import { placeTickets } from "../../../shared/tickets/place-tickets.ts";
 import { requestTicket } from "../../../shared/tickets/request-ticket.ts";
 import { updatePlane } from "../../../shared/tickets/update-plane.ts";
-import type { WorkDeps } from "../../../shared/work/context/call-context.ts";
 import { readMonthlySpending } from "../../../shared/work/time/spending.ts";
-import { crashAtStep } from "../../support/crash-at-step.ts";
-import { createSession, createTicketsApp } from "./tickets-app.ts";
-
-/** Creates an app on a SQLite file. */
-function createSqliteApp(settings?: Record<string, unknown>) {
-  const folder = mkdtempSync(join(tmpdir(), "groundcrew-tickets-"));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return createTicketsApp(settings, {
-    store: (clock) => {
-      const store = createSqliteStore({ folder, clock });
-      onTestFinished(() => store.close());
-      return store;
-    },
-  });
-}
-type App = Awaited<ReturnType<typeof createSqliteApp>>;
-
-/**
- * Runs `act` in a process that ends at its nth step, for each step it has, before or after that step, and `check` after
- * another process has started. Returns the number of steps.
- */
-async function killAtEachStep(
-  prepare: () => Promise<App>,
-  act: (deps: WorkDeps & Pick<Deps, "terminals">) => Promise<unknown>,
-  check: (app: App) => Promise<void>,
-): Promise<number> {
-  let most = Number.POSITIVE_INFINITY;
-  for (let nth = 1; nth <= most; nth += 1) {
-    const app = await prepare();
-    const crash = crashAtStep(app.deps, nth, nth % 2 === 0 ? "before" : "after");
-    await crash.orCrash(act({ ...crash.deps, terminals: app.deps.terminals })).then(
-      () => {
-        most = crash.state.steps;
-      },
-      () => undefined,
-    );
-    app.advance(61_000);
-    await app.restart();
-    await app.listenAgain();
-    await check(app);
-  }
-  return most;
-}
+import { type SqliteApp as App, createSqliteApp, killAtEachStep } from "./kill-at-each-step.ts";
+import { createSession } from "./tickets-app.ts";
 
 async function createApprovedApp(): Promise<App> {
   const app = await createSqliteApp();

@@ -1,0 +1,50 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
+import type { Deps } from "../../../shared/app/deps.ts";
+import type { WorkDeps } from "../../../shared/work/context/call-context.ts";
+import { crashAtStep } from "../../support/crash-at-step.ts";
+import { createTicketsApp } from "./tickets-app.ts";
+
+/** Creates an app on a SQLite file. */
+export function createSqliteApp(settings?: Record<string, unknown>) {
+  const folder = mkdtempSync(join(tmpdir(), "groundcrew-tickets-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return createTicketsApp(settings, {
+    store: (clock) => {
+      const store = createSqliteStore({ folder, clock });
+      onTestFinished(() => store.close());
+      return store;
+    },
+  });
+}
+export type SqliteApp = Awaited<ReturnType<typeof createSqliteApp>>;
+
+/**
+ * Runs `act` in a process that ends at its nth step, for each step it has, before or after that step, and `check` after
+ * another process has started. Returns the number of steps.
+ */
+export async function killAtEachStep(
+  prepare: () => Promise<SqliteApp>,
+  act: (deps: WorkDeps & Pick<Deps, "terminals">) => Promise<unknown>,
+  check: (app: SqliteApp) => Promise<void>,
+): Promise<number> {
+  let most = Number.POSITIVE_INFINITY;
+  for (let nth = 1; nth <= most; nth += 1) {
+    const app = await prepare();
+    const crash = crashAtStep(app.deps, nth, nth % 2 === 0 ? "before" : "after");
+    await crash.orCrash(act({ ...crash.deps, terminals: app.deps.terminals })).then(
+      () => {
+        most = crash.state.steps;
+      },
+      () => undefined,
+    );
+    app.advance(61_000);
+    await app.restart();
+    await app.listenAgain();
+    await check(app);
+  }
+  return most;
+}
