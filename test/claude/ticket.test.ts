@@ -1,47 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test, vi } from "vitest";
-import { createModelSimulator } from "../../simulators/model/create-model-simulator.ts";
-import { createProductRig } from "../runtime/runner/product-rig.ts";
+import { expect, test, vi } from "vitest";
+import { CLAUDE, type ClaudeRig, createClaudeRig } from "./claude-rig.ts";
 
 vi.setConfig({ testTimeout: 600_000 });
 
-const CLAUDE = process.env["TEST_CLAUDE"] ?? "";
-/** No key of anybody; Claude Code only checks that there is one. */
-const API_KEY = "sk-ant-api03-key-of-the-fake-model-0123456789";
 const SUMMARY = 'All "good" $(id) `x`';
 const UPDATE = { status: "success", comment_posted: true, state_updated: true };
-
-/** Starts the product with the installed Claude Code, which reaches nothing but this machine. */
-async function createClaudeRig() {
-  const model = createModelSimulator();
-  const url = await model.start();
-  onTestFinished(() => model.stop());
-  const proxies = { HTTP_PROXY: url, HTTPS_PROXY: url, NO_PROXY: "127.0.0.1,localhost" };
-  const rig = await createProductRig({
-    env: {
-      ...{ CLAUDE_BIN: CLAUDE, ANTHROPIC_BASE_URL: url, ANTHROPIC_API_KEY: API_KEY, ...proxies },
-      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
-    },
-  });
-  // What a person has answered at the first start of Claude Code on this host.
-  const answers = {
-    hasCompletedOnboarding: true,
-    customApiKeyResponses: { approved: [API_KEY.slice(-20)], rejected: [] },
-    projects: { [rig.host.repository]: { hasTrustDialogAccepted: true } },
-  };
-  writeFileSync(join(rig.host.home, ".claude.json"), JSON.stringify(answers));
-  const readTerminal = (key: string) => rig.host.tmux("capture-pane", "-p", "-t", `=claude-${key}:`);
-  /** The entries of a session's conversation, as Claude Code has stored them. */
-  const readTranscript = (key: string) => {
-    const start = readFileSync(join(rig.host.runnerFolder, "sessions", key, "session-start.json"), "utf8");
-    const lines = readFileSync(JSON.parse(start).transcript_path, "utf8").trim().split("\n");
-    return lines.map((line) => JSON.parse(line));
-  };
-  return { ...rig, model, readTerminal, readTranscript };
-}
-type ClaudeRig = Awaited<ReturnType<typeof createClaudeRig>>;
 
 async function waitForPermission(rig: ClaudeRig, key: string, text: string): Promise<string> {
   const read = async () =>
@@ -117,33 +82,6 @@ test.each([
   await rig.call(`/api/sessions/${key}/answer`, "POST", { question: id, answer: "Leave it" });
   await rig.waitFor(() => rig.readTerminal(key)).toContain("❯ Leave it");
 });
-
-const COLOURS = ["Red", "Blue"].map((label) => ({ label, description: `It is ${label}.` }));
-const QUESTION = { question: "Which colour?", header: "Colour", multiSelect: false, options: COLOURS };
-
-test.each([
-  ["on the page by an option", "page", "Blue"],
-  ["on the page by a text of its own", "page", "Green, please"],
-  ["in the terminal", "terminal", "Red"],
-])(
-  "a question of Claude Code's question tool that is answered %s succeeds with the answer",
-  async (_, place, answer) => {
-    const rig = await createClaudeRig();
-    const { key } = await rig.addTicket([`ask ${JSON.stringify({ questions: [QUESTION] })}`]);
-    await rig.call(`/api/approve/${key}`, "POST", {});
-    const readQuestions = async () => (await rig.readSession(key))?.questions;
-    await rig.waitFor(readQuestions).toMatchObject([{ text: "Which colour?", options: ["Red", "Blue"] }]);
-    const [{ id }] = await readQuestions();
-    await rig.waitFor(() => rig.readTerminal(key)).toContain("Enter to select");
-    if (place === "page") await rig.call(`/api/sessions/${key}/answer`, "POST", { question: id, answer });
-    else rig.host.tmux("send-keys", "-t", `=claude-${key}:`, "1");
-    // The turn goes on to its end, and nothing is left of the question.
-    await rig.waitFor(readQuestions).toMatchObject([{ kind: "input", text: "Tool finished; all done." }]);
-    // Claude Code stores its conversation some time after it.
-    const readResults = () => rig.readTranscript(key).flatMap(({ toolUseResult }) => toolUseResult?.answers ?? []);
-    await rig.waitFor(readResults).toEqual([{ "Which colour?": answer }]);
-  },
-);
 
 test("after kill -9 of tmux, the session is resumed with its conversation", async () => {
   const rig = await createClaudeRig();

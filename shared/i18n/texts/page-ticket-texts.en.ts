@@ -96,7 +96,7 @@ export const pageTicketTextsEn: PageTicketTexts = {
   "ask.answer": "Answer the session of {key}",
   "ask.answer.label": "Your answer; it is typed into the session",
   "ask.answer.choices": "Choose one or more",
-  "ask.answer.own": "Another answer (optional)",
+  "ask.answer.own": "Another answer",
   "ask.answer.do": "Send",
   "ask.complete": "Complete {key}",
   "ask.complete.label": "Summary of what was done",

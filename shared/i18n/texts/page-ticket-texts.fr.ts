@@ -97,7 +97,7 @@ export const pageTicketTextsFr: PageTicketTexts = {
   "ask.answer": "Répondre à la session de {key}",
   "ask.answer.label": "Votre réponse, tapée dans la session",
   "ask.answer.choices": "Choisissez une ou plusieurs réponses",
-  "ask.answer.own": "Autre réponse (facultatif)",
+  "ask.answer.own": "Autre réponse",
   "ask.answer.do": "Envoyer",
   "ask.complete": "Terminer {key}",
   "ask.complete.label": "Résumé de ce qui a été fait",

@@ -33,7 +33,7 @@ export function openTicketDialog({
   field.value = value;
   const check = createElement("input", { type: "checkbox" });
   const { fields, isEmpty, join } = createChoices(choices);
-  const label = translateTicket(fields ? "ask.answer.own" : toLabelName(name));
+  const label = fields ? "ask.answer.own" : toLabelName(name);
   const problem = createElement("p", { class: "problem", role: "alert" });
   const send = createElement("button", { class: "go main" }, translateTicket(`ask.${name}.do`));
   const close = createElement(
@@ -49,7 +49,7 @@ export function openTicketDialog({
       ? [
           fields && shownText(shown),
           fields,
-          createElement("label", { for: "ask-text" }, label),
+          createElement("label", { for: "ask-text" }, translateTicket(label)),
           !fields && shownText(shown),
           field,
         ]
