@@ -1,8 +1,8 @@
 import type { createKeyboard } from "./keyboard.ts";
 
-type Answer = Record<string, unknown> | undefined;
+export type Answer = Record<string, unknown> | undefined;
 
-interface PermissionRequest {
+export interface PermissionRequest {
   keyboard: ReturnType<typeof createKeyboard>;
   /** Runs the hook; the signal says that its answer is not needed any more. */
   runHook: (signal: AbortSignal) => Promise<Answer>;
@@ -17,18 +17,23 @@ export function renderPermissionDialog(command: string): string {
   return `Bash command\n\n  ${command}\n\nDo you want to proceed?\n${options}\n\nEsc to cancel`;
 }
 
+/** Asks in the dialog and by the hook whether a tool may run; `interrupt`: the dialog denied it, which ends the turn. */
+export const askPermission = (request: PermissionRequest) => waitForDecision(request, readDecision, parseDecision);
+
 /**
- * Waits for the decision about a tool while its dialog is on the screen: of the hook or of a key, whichever comes first.
- * A hook without a decision leaves it to the dialog. `interrupt`: somebody has denied it in the dialog, which ends the
- * turn.
+ * Waits for the decision of a dialog that is on the screen: of the hook or of keys, whichever comes first. A hook without
+ * a decision leaves it to the dialog.
  */
-export async function askPermission(request: PermissionRequest): Promise<"allow" | "deny" | "interrupt"> {
-  const { keyboard, runHook, notify, notifyAfterMs } = request;
+export async function waitForDecision<Decision>(
+  { keyboard, runHook, notify, notifyAfterMs }: PermissionRequest,
+  readKeys: (keyboard: PermissionRequest["keyboard"], signal: AbortSignal) => Promise<Decision>,
+  parseAnswer: (answer: Answer) => Decision | undefined,
+): Promise<Decision> {
   const over = new AbortController();
   const notice = setTimeout(() => void notify(), notifyAfterMs);
   try {
-    const byKey = readDecision(keyboard, over.signal);
-    const byHook = runHook(over.signal).then((answer) => parseDecision(answer) ?? byKey);
+    const byKey = readKeys(keyboard, over.signal);
+    const byHook = runHook(over.signal).then((answer) => parseAnswer(answer) ?? byKey);
     return await Promise.race([byKey, byHook]);
   } finally {
     clearTimeout(notice);
@@ -40,7 +45,7 @@ export async function askPermission(request: PermissionRequest): Promise<"allow"
 async function readDecision(
   keyboard: PermissionRequest["keyboard"],
   signal: AbortSignal,
-): Promise<"allow" | "interrupt"> {
+): Promise<"allow" | "deny" | "interrupt"> {
   for (;;) {
     const key = await keyboard.readKey(signal);
     if (key === "1" || key === "2" || key === "3" || key === "\r") return "allow";
@@ -48,7 +53,7 @@ async function readDecision(
   }
 }
 
-function parseDecision(answer: Answer): "allow" | "deny" | undefined {
+function parseDecision(answer: Answer): "allow" | "deny" | "interrupt" | undefined {
   const output = answer?.["hookSpecificOutput"] as { decision?: { behavior?: string } } | undefined;
   if (!output?.decision) return undefined;
   return output.decision.behavior === "allow" ? "allow" : "deny";

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { askPermission, renderPermissionDialog } from "./ask-permission.ts";
+import { askQuestions, type Questions, renderQuestionDialog } from "./ask-questions.ts";
 import { callMcpTool } from "./call-tool.ts";
 import { readSettings, runHooks, runShellCommand } from "./hooks.ts";
 import { createKeyboard } from "./keyboard.ts";
@@ -18,6 +19,7 @@ import { appendToTranscript, countDoneSteps, storeInterruption } from "./transcr
  *
  * - `run <command>`: a tool that needs no permission
  * - `permission <command>`: a tool that asks first
+ * - `ask <JSON>`: the question tool, with its input
  * - `call <tool> <JSON>`: a tool of the MCP server `groundcrew`
  * - `api-error`, `exit <status>`, `die` (SIGKILL)
  * - `trust-dialog`, `no-session-start`: faults at the start
@@ -128,7 +130,7 @@ async function runTurn(text: string): Promise<void> {
   for (const { word, rest } of isFirst ? steps.slice(countDoneSteps(getTranscriptPath())) : []) {
     requests += 1;
     // A model knows from the conversation which command it has begun; what waited for a person is asked again.
-    const isAskedAgain = word === "permission" || word === "call";
+    const isAskedAgain = ["permission", "call", "ask"].includes(word);
     if (!isAskedAgain) appendToTranscript(getTranscriptPath(), { type: "step" });
     if ((await runStep(word, rest)) === "over") return;
     if (isAskedAgain) appendToTranscript(getTranscriptPath(), { type: "step" });
@@ -159,12 +161,9 @@ async function runStep(word: string, rest: string): Promise<"over" | undefined> 
     const decision = await requestPermission(rest);
     if (decision === "allow") await runTool(rest);
     else if (decision === "deny") print("⎿  Error: A person denied it.\n  ⎿  Denied by PermissionRequest hook");
-    else {
-      storeInterruption(getTranscriptPath());
-      print("⎿  Interrupted · What should Claude do instead?");
-      return "over";
-    }
+    else return interruptTurn();
   }
+  if (word === "ask" && (await runQuestions(JSON.parse(rest) as Questions)) === "interrupt") return interruptTurn();
   if (word === "api-error") {
     print("● API Error: 500 fake 500. This is a server-side issue, usually temporary.");
     await report("StopFailure", { error: "server_error", last_assistant_message: "API Error: 500 fake 500" });
@@ -182,16 +181,36 @@ async function runTool(command: string): Promise<void> {
   await report(result.status === 0 ? "PostToolUse" : "PostToolUseFailure", describeRun(command, result));
 }
 
+function interruptTurn(): "over" {
+  storeInterruption(getTranscriptPath());
+  print("⎿  Interrupted · What should Claude do instead?");
+  return "over";
+}
+
+async function runQuestions(input: Questions): Promise<"interrupt" | undefined> {
+  print(renderQuestionDialog(input));
+  const tool = { tool_name: "AskUserQuestion", tool_input: input };
+  const answers = await askQuestions(createRequest(tool), input);
+  if (answers === "interrupt") return answers;
+  const lines = Object.entries(answers).map(([question, answer]) => `· ${question} → ${answer}`);
+  print(`● Answered Claude's questions:\n  ⎿  ${lines.join("\n     ")}`);
+  await report("PostToolUse", { ...tool, tool_input: { ...input, answers } });
+  return undefined;
+}
+
 function requestPermission(command: string) {
   print(renderPermissionDialog(command));
   const permission_suggestions = [{ type: "setMode", mode: "acceptEdits", destination: "session" }];
-  const fields = { ...describeCommand(command), permission_suggestions };
-  return askPermission({
+  return askPermission(createRequest({ ...describeCommand(command), permission_suggestions }));
+}
+
+function createRequest(fields: Record<string, unknown>) {
+  return {
     keyboard,
-    runHook: (signal) => report("PermissionRequest", fields, signal),
+    runHook: (signal: AbortSignal) => report("PermissionRequest", fields, signal),
     notify: () => notify("permission_prompt", "Claude needs your permission"),
     notifyAfterMs: DIALOG_NOTICE_MS,
-  });
+  };
 }
 
 function notify(notification_type: string, message: string) {

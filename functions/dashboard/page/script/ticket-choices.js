@@ -6,7 +6,7 @@ import { translateTicket } from "./ticket-language.js";
  * @param {readonly string[]} choices
  */
 export function createChoices(choices) {
-  const boxes = choices.map(() => createElement("input", { type: "checkbox" }));
+  const boxes = choices.map((_, i) => createElement("input", { type: "checkbox", autofocus: i === 0 }));
   const rows = choices.map((choice, i) =>
     createElement("label", { class: "check" }, boxes[i], " ", createUserText("span", choice)),
   );

@@ -27,12 +27,12 @@ export function openTicketDialog({
 }) {
   const dialog = createElement("dialog", { class: "ask", "aria-labelledby": "ask-title" });
   const title = createElement("h3", { id: "ask-title" }, translateTicket(`ask.${name}`, { key }));
-  // A dialog would focus the text of the session before it, which can be scrolled with the keyboard.
-  const props = { id: "ask-text", rows: 6, required: isRequired, maxlength: 20_000, autofocus: true };
-  const field = createElement("textarea", props);
-  field.value = value;
   const check = createElement("input", { type: "checkbox" });
   const { fields, isEmpty, join } = createChoices(choices);
+  // A dialog would focus the text of the session before it, which can be scrolled with the keyboard.
+  const props = { id: "ask-text", rows: fields ? 2 : 6, required: isRequired, maxlength: 20_000, autofocus: !fields };
+  const field = createElement("textarea", props);
+  field.value = value;
   const label = fields ? "ask.answer.own" : toLabelName(name);
   const problem = createElement("p", { class: "problem", role: "alert" });
   const send = createElement("button", { class: "go main" }, translateTicket(`ask.${name}.do`));
