@@ -1,7 +1,7 @@
 import { MINUTE, type Ms } from "../time.ts";
 import { applyObservation } from "./apply-observation.ts";
 import { toInputs } from "./question-keys.ts";
-import { findHeldQuestion, findNextQuestion, isAskedBy, listQuestions } from "./question-series.ts";
+import { findHeldQuestion, findNextQuestion, hasSameQuestions, listQuestions } from "./question-series.ts";
 import {
   addInput,
   askQuestion,
@@ -69,7 +69,7 @@ function place(ticket: Ticket, { at, runner }: Extract<TicketEvent, { kind: "pla
 function ask(ticket: Ticket, question: TicketQuestion): TicketOutcome {
   if (!isActive(ticket) || ticket.questions.some(({ id }) => id === question.id)) return { ticket };
   const offered = listQuestions(question);
-  const open = offered && ticket.questions.find((one) => isAskedBy(one, offered));
+  const open = offered && ticket.questions.find((one) => hasSameQuestions(one, offered));
   if (!open) return askQuestion(ticket, question);
   // The session has repeated its request: the newest one waits, with the answers that were given already.
   const repeated: TicketQuestion = { ...open, held: true, request: question.id };

@@ -41,7 +41,7 @@ export function listAnswers({ series }: TicketQuestion, answer: string): string[
 }
 
 /** Whether a question belongs to a call of the session with these questions. */
-export function isAskedBy(question: TicketQuestion, offered: readonly OfferedQuestion[]): boolean {
+export function hasSameQuestions(question: TicketQuestion, offered: readonly OfferedQuestion[]): boolean {
   return JSON.stringify(listQuestions(question)) === JSON.stringify(offered);
 }
 

@@ -6,7 +6,7 @@ import type { WorkDeps } from "../work/context/call-context.ts";
 import { changeTicket, getTicket } from "./change-ticket.ts";
 import { completeTicket } from "./complete-ticket.ts";
 import { answerOfferedQuestions, findOfferedQuestions } from "./offered-question.ts";
-import { findHeldQuestion, isAskedBy, listAnswers, toQuestionFields } from "./question-series.ts";
+import { findHeldQuestion, hasSameQuestions, listAnswers, toQuestionFields } from "./question-series.ts";
 import type { Ticket, TicketQuestion } from "./ticket.ts";
 
 /** The fields of Claude Code's hooks that matter here; all texts in them are data. */
@@ -79,7 +79,7 @@ export async function applySessionHook(
       const isDecided = (question: TicketQuestion) =>
         question.kind === "permission"
           ? question.isNotice || question.text === tool
-          : offered !== undefined && isAskedBy(question, offered);
+          : offered !== undefined && hasSameQuestions(question, offered);
       return void (await settleQuestions(deps, key, isDecided, correlation));
     }
     case "UserPromptSubmit":
