@@ -73,6 +73,11 @@ export const ALERT_CASES: Record<string, AlertCase> = {
   },
   BudgetNearlyUsed: { fires: createBudget(70, 10), quiet: createBudget(70, 9) },
   BudgetUsed: { fires: createBudget(70, 30), quiet: createBudget(70, 29) },
+  RunnerAway: {
+    fires: { groundcrew_ticket_runners: "1x20 0x20", plane_active_sessions: "2x40" },
+    // Without an approved ticket nobody needs a runner, and one that restarts is back in time.
+    quiet: { groundcrew_ticket_runners: "1x10 0x3 1x12 0x14", plane_active_sessions: "2x25 0x14" },
+  },
   BackupOld: {
     fires: { groundcrew_backup_age_seconds: "93660x40" },
     quiet: { groundcrew_backup_age_seconds: "93600x40" },

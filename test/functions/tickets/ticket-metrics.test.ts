@@ -19,6 +19,7 @@ test("Metrics count pending, active and completed tickets, approvals, completion
   await app.call("/api/approve/ONB-2");
   await app.exchange();
   await app.exchange([createSession()]);
+  expect((await scrape()).text).toContain("\ngroundcrew_ticket_runners 1\n");
   app.advance(90_000);
   await app.call("/api/sessions/ONB-1/complete", { summary: "Done" });
   app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 400 }, 1);
@@ -35,4 +36,6 @@ test("Metrics count pending, active and completed tickets, approvals, completion
     'plane_updates_total{status="failed_comment"} 1',
     'plane_updates_total{status="success"} 1',
   ]);
+  // The runner's last exchange counted for a minute.
+  expect((await scrape()).text).toContain("\ngroundcrew_ticket_runners 0\n");
 });
