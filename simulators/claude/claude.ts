@@ -129,11 +129,9 @@ async function runTurn(text: string): Promise<void> {
   turns += 1;
   for (const { word, rest } of isFirst ? steps.slice(countDoneSteps(getTranscriptPath())) : []) {
     requests += 1;
-    // A model knows from the conversation which command it has begun; what waited for a person is asked again.
-    const isAskedAgain = ["permission", "call", "ask"].includes(word);
-    if (!isAskedAgain) appendToTranscript(getTranscriptPath(), { type: "step" });
+    // What waits for a person, or for Groundcrew, is recorded when it has the answer, because it is asked again.
+    if (!["permission", "call", "ask"].includes(word)) recordStep();
     if ((await runStep(word, rest)) === "over") return;
-    if (isAskedAgain) appendToTranscript(getTranscriptPath(), { type: "step" });
   }
   requests += 1;
   const answer = isFirst ? "Tool finished; all done." : `Fake answer: ${text}`;
@@ -142,6 +140,11 @@ async function runTurn(text: string): Promise<void> {
   const fields = { stop_hook_active: false, last_assistant_message: answer, background_tasks: [], session_crons: [] };
   await report("Stop", fields);
   idleNotice = setTimeout(() => void notify("idle_prompt", "Claude is waiting for your input"), IDLE_NOTICE_MS);
+}
+
+/** A model knows from its conversation which command it has begun, and does not repeat it after an interruption. */
+function recordStep(): void {
+  appendToTranscript(getTranscriptPath(), { type: "step" });
 }
 
 /** Runs a step. After an API error, and after a tool that was denied in its dialog, the turn is over without Stop. */
@@ -156,14 +159,19 @@ async function runStep(word: string, rest: string): Promise<"over" | undefined> 
     // The instructions of a session name the file for the case that the tool cannot be reached.
     if (answer === undefined)
       writeFileSync(process.env["GROUNDCREW_COMPLETION_FILE"] ?? "/dev/null", fields.text ?? "");
+    recordStep();
   }
   if (word === "permission") {
     const decision = await requestPermission(rest);
+    if (decision === "interrupt") return interruptTurn();
+    recordStep();
     if (decision === "allow") await runTool(rest);
-    else if (decision === "deny") print("⎿  Error: A person denied it.\n  ⎿  Denied by PermissionRequest hook");
-    else return interruptTurn();
+    else print("⎿  Error: A person denied it.\n  ⎿  Denied by PermissionRequest hook");
   }
-  if (word === "ask" && (await runQuestions(JSON.parse(rest) as Questions)) === "interrupt") return interruptTurn();
+  if (word === "ask") {
+    if ((await runQuestions(JSON.parse(rest) as Questions)) === "interrupt") return interruptTurn();
+    recordStep();
+  }
   if (word === "api-error") {
     print("● API Error: 500 fake 500. This is a server-side issue, usually temporary.");
     await report("StopFailure", { error: "server_error", last_assistant_message: "API Error: 500 fake 500" });
