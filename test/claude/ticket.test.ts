@@ -34,7 +34,14 @@ test(`a ticket runs with ${CLAUDE && execFileSync(CLAUDE, ["--version"], { encod
   // A person decides this one in the terminal, while the hook still waits for an answer.
   await waitForPermission(rig, key, "allowed.txt");
   await rig.waitFor(() => rig.readTerminal(key)).toMatch(/touch allowed\.txt[\s\S]*Do you want to proceed\?/);
-  rig.host.tmux("send-keys", "-t", `=claude-${key}:`, "1");
+  // A dialog that has just been drawn ignores keys, so a person presses it again.
+  await rig
+    .waitFor(() => {
+      if (rig.readTerminal(key).includes("Do you want to proceed?"))
+        rig.host.tmux("send-keys", "-t", `=claude-${key}:`, "1");
+      return rig.readTerminal(key);
+    })
+    .not.toContain("Do you want to proceed?");
   await rig
     .waitFor(() => rig.readCompleted(key))
     .toMatchObject({

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { expect, onTestFinished } from "vitest";
+import { expect, onTestFailed, onTestFinished } from "vitest";
 import { RELIABILITY_ADMIN_TOKEN, startSimulators } from "../../reliability/simulators.ts";
 import { findFreePort } from "../../support/redis-server.ts";
 import { createRunnerHost } from "./runner-host.ts";
@@ -30,6 +30,7 @@ export async function startLocalProduct(env: Record<string, string> = {}) {
     JSON.stringify({ tickets: { repositories: { ONB: host.repository } } }),
     { mode: 0o600 },
   );
+  onTestFailed(() => console.info(output.slice(-60).join("")));
   onTestFinished(async () => {
     child.kill("SIGKILL");
     host.tmux("kill-server");
@@ -58,8 +59,7 @@ export async function startLocalProduct(env: Record<string, string> = {}) {
     const init = { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) };
     return (await (await fetch(`http://127.0.0.1:${port}${path}`, init)).json()) as Tickets;
   }
-  const waitFor = <T>(read: () => Promise<T>) =>
-    expect.poll(read, { timeout: STATE_TIMEOUT_MS, interval: 200, message: output.slice(-20).join("") });
+  const waitFor = <T>(read: () => Promise<T>) => expect.poll(read, { timeout: STATE_TIMEOUT_MS, interval: 200 });
   /** Ends the process; resolves with its exit status and signal. */
   async function end(signal: NodeJS.Signals): Promise<unknown[]> {
     const exited = once(child, "exit");

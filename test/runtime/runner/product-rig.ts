@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { expect, onTestFinished } from "vitest";
+import { expect, onTestFailed, onTestFinished } from "vitest";
 import { RELIABILITY_ADMIN_TOKEN, startSimulators } from "../../reliability/simulators.ts";
 import { findFreePort } from "../../support/redis-server.ts";
 import { createRunnerHost } from "./runner-host.ts";
@@ -13,6 +13,8 @@ type Part = "groundcrew" | "runner" | "second_runner";
 
 /** Timeout for a state that the product must reach: far more than it needs, on a busy machine as well. */
 const STATE_TIMEOUT_MS = 60_000;
+/** Number of the last pieces of output that a failed test shows. */
+const SHOWN_LINES = 60;
 const RUNNER_TOKEN = "runner-token-0123456789";
 
 /**
@@ -46,6 +48,7 @@ export async function createProductRig({
     JSON.stringify({ tickets: { repositories: { ONB: repository }, ...tickets } }),
     { mode: 0o600 },
   );
+  onTestFailed(() => console.info(output.slice(-SHOWN_LINES).join("")));
   onTestFinished(async () => {
     await Promise.all([...children.keys()].map((part) => stop(part, "SIGKILL")));
     await killTmux();
@@ -100,7 +103,7 @@ export async function createProductRig({
 
   /** Waits for a value; a read that fails, as while Groundcrew restarts, is repeated. */
   const waitFor = <T>(read: () => Promise<T> | T, timeout = STATE_TIMEOUT_MS) =>
-    expect.poll(read, { timeout, interval: 100, message: output.slice(-20).join("") });
+    expect.poll(read, { timeout, interval: 100 });
 
   start("groundcrew");
   if (isApart) start("runner");
