@@ -1,6 +1,6 @@
 /**
  * Joins chosen options to one answer as Claude Code does (2.1.330): separated by commas, those that contain a separator
- * or a quote as JSON strings. The page's `joinChoices` must do the same.
+ * or a quote as JSON strings. The page joins in the same way, in `ticket-choices.js`.
  */
 export function joinChoices(labels: readonly string[]): string {
   return labels.map(quoteChoice).join(", ");

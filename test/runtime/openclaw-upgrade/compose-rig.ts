@@ -84,6 +84,7 @@ export async function createComposeRig(change: { settings?: object; service?: ob
   ])
     mkdirSync(path, { recursive: true });
   copyFileSync("test/runtime/openclaw-upgrade/docker-stand-in.sh", join(folder, "bin/docker"));
+  copyFileSync("test/runtime/openclaw-upgrade/record-call.sh", join(folder, "bin/record-call.sh"));
   const put = (name: string, content: string | object) =>
     writeFileSync(join(world, name), typeof content === "string" ? content : JSON.stringify(content, undefined, 2));
   const remove = (name: string) => rmSync(join(world, name), { force: true });

@@ -3,17 +3,8 @@
 # folder. The version that "runs" is the text of the file `running`.
 world=$DOCKER_STAND_IN
 root=$world/root
-printf '%s\n' "$(printf '%s' "$*" | tr '\n' ' ')" >>"$world/calls"
-count=$(wc -l <"$world/calls")
-kill_caller() {
-  if [ "$(cat "$world/$1" 2>/dev/null)" = "$count" ]; then
-    rm "$world/$1"
-    kill -9 "$PPID"
-    exit 1
-  fi
-}
-kill_caller kill-before
-trap 'kill_caller kill-after' EXIT
+. "${0%/*}/record-call.sh"
+record_call "$*"
 while [ "$(cat "$world/block" 2>/dev/null)" = "$count" ]; do sleep 0.1; done
 
 fail() {

@@ -54,6 +54,7 @@ export async function createNpmRig() {
     copyFileSync(join(FIXTURES, "npm-stand-in.sh"), join(bin, name));
     chmodSync(join(bin, name), 0o755);
   }
+  copyFileSync(join(FIXTURES, "record-call.sh"), join(bin, "record-call.sh"));
   for (const path of [world, packageFolder])
     copyFileSync(join(FIXTURES, "openclaw-stand-in.mjs"), join(path, "openclaw.mjs"));
   writeFileSync(join(packageFolder, "package.json"), JSON.stringify({ name: "openclaw", version: NPM_FROM }));

@@ -1,19 +1,9 @@
 #!/bin/sh
-# Stands in for npm and tar: records each call in $OPENCLAW_STAND_IN/calls, and can kill the command that called it
-# before or after its effect. tar then runs for real; npm installs the stand-in for OpenClaw.
+# Stands in for npm and tar: records each call in $OPENCLAW_STAND_IN/calls. tar then runs for real; npm installs the stand-in for OpenClaw.
 world=$OPENCLAW_STAND_IN
 name=${0##*/}
-printf '%s\n' "$(printf '%s' "$name $*" | tr '\n' ' ')" >>"$world/calls"
-count=$(wc -l <"$world/calls")
-kill_caller() {
-  if [ "$(cat "$world/$1" 2>/dev/null)" = "$count" ]; then
-    rm "$world/$1"
-    kill -9 "$PPID"
-    exit 1
-  fi
-}
-kill_caller kill-before
-trap 'kill_caller kill-after' EXIT
+. "${0%/*}/record-call.sh"
+record_call "$name $*"
 
 if [ "$name" = tar ]; then
   PATH=${PATH#*:} tar "$@"

@@ -113,7 +113,6 @@ export async function createProductRig({
   return {
     host,
     simulators,
-    project,
     url,
     output,
     call,
@@ -142,6 +141,9 @@ export async function createProductRig({
       (await call("/api/sessions")).sessions.find(({ id }: { id: string }) => id === key),
     readCompleted: async (key: string) =>
       (await call("/api/completed-tickets")).tickets.find(({ id }: { id: string }) => id === key),
+    /** The name of an item's state in Plane. */
+    readStatus: (item: { id: string }) =>
+      simulators.plane.states(project).find(({ id }) => id === simulators.plane.item(item)?.state)?.name,
     /** The comments of an item in Plane that contain a text. */
     findComments: (item: { id: string }, part: string) =>
       simulators.plane.comments(item).filter(({ comment_html }) => comment_html.includes(part)),
