@@ -1,12 +1,11 @@
+import { createTaskOperations } from "../functions/agent/tool.ts";
 import { manifest } from "../functions/index.ts";
 import { createDeps } from "../runtime/create-deps.ts";
-import { createAssetReader } from "../runtime/node/asset-reader.ts";
-import { nodeFiles } from "../runtime/node/settings-files.ts";
+import { createAssetReader, nodeFiles } from "../runtime/node/files.ts";
 import { openStore } from "../runtime/stores/open-store.ts";
 import type { Deps } from "../shared/app/deps.ts";
 import { parseSettings } from "../shared/config/settings.ts";
 import { noMetrics } from "../shared/metrics.ts";
-import { createTaskOperations } from "../shared/work/task-operations.ts";
 import { startRedis } from "../test/support/redis-server.ts";
 import { createBenchFolder } from "./bench-folder.ts";
 import { formatRate, median } from "./figures.ts";
@@ -62,7 +61,7 @@ export async function benchClaims({ rounds, count }: ClaimSizes): Promise<BenchL
     const rates: number[] = [];
     const floorRates: number[] = [];
     // The jobs that follow from a claim run after the measurement.
-    const pausedDeps: Deps = { ...deps, kick: () => {} };
+    const pausedDeps: Deps = { ...deps, notify: () => {} };
     for (let round = 0; round <= rounds; round += 1) {
       const tasks = claimableTasks.slice(round * count, (round + 1) * count);
       const claimRate = await measureRate({ count: tasks.length, callers: TEAM.agents }, async (n) => {
@@ -101,14 +100,18 @@ async function runBareClaim({ store }: Deps, id: string): Promise<void> {
   const key = `bare:${id}`;
   const lease = await store.lease(key, "bench", 60_000);
   if (!("fence" in lease)) throw new Error("The lease is already held.");
-  const body = { do: "nothing", item: id, correlation: "c".repeat(36) };
+  const body = { type: "nothing", item: id, correlation: "c".repeat(36) };
   const outcome = await store.commit({
     expect: [[key, 0]],
     fence: [key, lease.fence],
     put: [
-      { key, value: { ...body, agent: "bench", since: 0, until: 0, words: ["todo"] }, sets: ["bare", "bare:bench"] },
+      {
+        key,
+        value: { ...body, agent: "bench", since: 0, until: 0, expectedStatuses: ["todo"] },
+        sets: ["bare", "bare:bench"],
+      },
     ],
     jobs: ["mirror", "card"].map((name) => ({ id: `${name}:${key}`, queue: "work", lane: `${name}:${id}`, body })),
   });
-  if (outcome !== "kept") throw new Error(outcome);
+  if (outcome !== "committed") throw new Error(outcome);
 }

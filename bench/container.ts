@@ -117,8 +117,8 @@ async function measure(
     for (let from = 0; from < events; from += BATCH) {
       const count = Math.min(BATCH, events - from);
       const order = { ...template, count, from, port: product.port, connections: CONNECTIONS };
-      const { kept } = z.object({ kept: z.array(z.string()) }).parse(await load.ask("send", order));
-      if (kept.length !== count) throw new Error(`The product stored ${kept.length} of ${count} webhooks.`);
+      const { kept: stored } = z.object({ kept: z.array(z.string()) }).parse(await load.ask("send", order));
+      if (stored.length !== count) throw new Error(`The product stored ${stored.length} of ${count} webhooks.`);
       await waitForJobs();
     }
     const endedAt = performance.now();

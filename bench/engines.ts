@@ -1,6 +1,5 @@
 import { openStore } from "../runtime/stores/open-store.ts";
-import type { LeasedJob } from "../shared/store/job-operations.ts";
-import type { Store } from "../shared/store/port.ts";
+import type { LeasedJob, Store } from "../shared/store/port.ts";
 import { startRedis } from "../test/support/redis-server.ts";
 import { createBenchFolder } from "./bench-folder.ts";
 import { formatCount, median } from "./figures.ts";
@@ -69,11 +68,11 @@ async function measureRound(
       put: [{ key, value: VALUE, sets: ["items", "open"] }],
       jobs: [job],
     });
-    if (outcome !== "kept") throw new Error(outcome);
+    if (outcome !== "committed") throw new Error(outcome);
   });
   const work = await measureRate({ count, callers: CALLERS }, async () => {
     const job = await takeOne(store);
-    if (!(await store.settle(job, { done: true }))) throw new Error("A lease was lost.");
+    if (!(await store.acknowledge(job, { done: true }))) throw new Error("A lease was lost.");
   });
   const lease = await measureRate({ count, callers: CALLERS }, async (n) => {
     const leased = await store.lease(`claim:${n % LANES}`, "bench", 60_000);

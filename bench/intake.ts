@@ -166,14 +166,14 @@ async function measureKill(
   while ((await countPendingJobs(product)) === before) await sleep(5);
   await sleep(KILL_AFTER_MS);
   await product.kill();
-  const { kept, unanswered } = await sending;
+  const { kept: stored, unanswered } = await sending;
   const storedIds = await readStoredWebhookIds(store);
-  const lost = kept.filter((hash) => !storedIds.has(hash)).length;
+  const lost = stored.filter((hash) => !storedIds.has(hash)).length;
   return {
     what: `kill -9 at the peak, ${name}`,
-    ours: `${lost} lost of ${kept.length.toLocaleString("en")} answered`,
+    ours: `${lost} lost of ${stored.length.toLocaleString("en")} answered`,
     aim: "0 lost",
-    met: lost === 0 && kept.length > 0 && unanswered === CONNECTIONS,
+    met: lost === 0 && stored.length > 0 && unanswered === CONNECTIONS,
   };
 }
 

@@ -107,8 +107,8 @@ async function measureDuringEvents(
     for (let remaining = order.count; remaining > 0; remaining -= maxBatch) {
       const count = Math.min(remaining, maxBatch);
       const loadOrder = { ...order, count, from, port: running.port, connections: CONNECTIONS };
-      const { kept } = loadResultSchema.parse(await load.ask("send", loadOrder));
-      if (kept.length !== count) throw new Error(`The product stored ${kept.length} of ${count} webhooks.`);
+      const { kept: stored } = loadResultSchema.parse(await load.ask("send", loadOrder));
+      if (stored.length !== count) throw new Error(`The product stored ${stored.length} of ${count} webhooks.`);
       from += count;
       await waitForJobs(running);
     }

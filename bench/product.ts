@@ -1,6 +1,6 @@
 import { manifest as fullManifest } from "../functions/index.ts";
-import { createLineWriter } from "../runtime/node/line-writer.ts";
-import { nodeFiles, readEnvironment } from "../runtime/node/settings-files.ts";
+import { nodeFiles, readEnvironment } from "../runtime/node/files.ts";
+import { createLineWriter } from "../runtime/node/process.ts";
 import { startRuntime } from "../runtime/start-runtime.ts";
 import { openStore } from "../runtime/stores/open-store.ts";
 import { parseSettings } from "../shared/config/settings.ts";
@@ -42,7 +42,7 @@ function watchOutbox(store: Store): Store {
     ...store,
     async commit(commit) {
       const outcome = await store.commit(commit);
-      if (outcome === "kept" && commit.jobs)
+      if (outcome === "committed" && commit.jobs)
         for (const { queue, body } of commit.jobs) if (queue === "outbox") recordDue(body);
       return outcome;
     },

@@ -15,6 +15,7 @@ import { benchMemory } from "./memory.ts";
 import { benchRequests } from "./requests.ts";
 import { type BenchLine, renderTable } from "./table.ts";
 import { benchTerminals } from "./terminals.ts";
+import { benchTexts } from "./texts.ts";
 import { benchTickets } from "./tickets.ts";
 import { benchTools } from "./tools.ts";
 import { benchWakes } from "./wakes.ts";
@@ -65,6 +66,7 @@ const benches: Record<string, () => Promise<BenchLine[]>> = {
       quick ? { terminals: 3, seconds: 5, pictures: 1_000 } : { terminals: 20, seconds: 30, pictures: 36_000 },
     ),
   claims: () => benchClaims(quick ? { rounds: 1, count: 200 } : { rounds: 5, count: 1_000 }),
+  texts: benchTexts,
   engines: () => benchEngines(quick ? { rounds: 1, count: 500 } : { rounds: 5, count: 5_000 }),
 };
 

@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { z } from "zod";
 import { manifest } from "../functions/index.ts";
 import { createDeps } from "../runtime/create-deps.ts";
-import { createAssetReader } from "../runtime/node/asset-reader.ts";
+import { createAssetReader } from "../runtime/node/files.ts";
 import { parseSettings } from "../shared/config/settings.ts";
 import { toSettingName } from "../shared/config/settings-file.ts";
 import { createHttpApp } from "../shared/http/http-app.ts";
@@ -20,8 +20,8 @@ const PLANE_RATE_LIMIT = 60;
 const CHAT = 4711;
 const ADMIN_TOKEN = "admin-token-of-the-bench";
 
-/** Jobs of details, also of earlier versions: `details`, `details:<item>`, `fill:<project>`. */
-const DETAILS_LANE = /^(?:details|fill)\b/;
+/** Lanes of jobs of details: `details`, `details:<item>`. */
+const DETAILS_LANE = /^details\b/;
 
 /** Paths of the requests that read the details of an item. */
 const DETAILS_PATH = /\/(?:comments|relations|activities)\//;
@@ -88,7 +88,7 @@ export async function startSimulatedProduct(
   });
   const app = createHttpApp(deps, { routes: manifest.routes, getRemoteAddress: () => "127.0.0.1" });
   // As the runtime does each second.
-  time.onAdvance(() => deps.kick());
+  time.onAdvance(() => deps.notify());
 
   return {
     plane,

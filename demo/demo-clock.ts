@@ -1,5 +1,4 @@
-import type { Ms } from "../shared/time.ts";
-import { wait } from "../shared/wait.ts";
+import { type Ms, wait } from "../shared/time.ts";
 
 /** A time of the machine's clock, and how much faster than it the demo runs from then on. */
 export interface ClockSettings {

@@ -1,52 +1,32 @@
 import type { Manifest } from "../shared/app/deps.ts";
-import { auditRoute } from "./agent/audit.ts";
-import { downloadRoute } from "./agent/download-route.ts";
-import { agentHttpRoute } from "./agent/http-route.ts";
+import { agentHttpRoute, downloadRoute, uploadRoute } from "./agent/http-route.ts";
 import { mcpRoute } from "./agent/mcp-route.ts";
-import { uploadRoute } from "./agent/upload-route.ts";
-import { canaryTick } from "./canary/canary-tick.ts";
-import { agentsRoute } from "./dashboard/agents-route.ts";
+import { auditRoute } from "./agent/tool-calls.ts";
+import { canaryTick } from "./canary.ts";
+import { agentsRoute, sessionRoute } from "./dashboard/access-routes.ts";
 import { boardRoute } from "./dashboard/board-route.ts";
-import { chatRoute } from "./dashboard/chat-route.ts";
-import { chatWriteRoute } from "./dashboard/chat-write-route.ts";
+import { chatRoute, chatWriteRoute } from "./dashboard/chat-routes.ts";
 import { decisionLogRoute } from "./dashboard/decision-log-route.ts";
 import { eventsRoute } from "./dashboard/events-route.ts";
-import { holdsRoute } from "./dashboard/holds-route.ts";
 import { createPageRoute } from "./dashboard/page/page-route.ts";
 import { planRoute } from "./dashboard/plan-route.ts";
-import { sessionRoute } from "./dashboard/session-route.ts";
 import { teamRoute } from "./dashboard/team-route.ts";
-import { trimTick } from "./dashboard/trim-tick.ts";
-import { deadLettersRoute } from "./dead-letters.ts";
-import { figuresTick } from "./figures-tick.ts";
-import { forwardHandler } from "./forward/forward-handler.ts";
-import { createForwardRules } from "./forward/rules.ts";
-import { healthRoute } from "./health.ts";
-import { holdsTick } from "./holds-tick.ts";
-import { metricsRoute } from "./metrics.ts";
+import { createForwardRules, forwardHandler } from "./forward.ts";
+import { healthRoute, metricsRoute, readyRoute } from "./health.ts";
+import { figuresTick, storeTick, trimTick } from "./maintenance-ticks.ts";
+import { deadLettersRoute, holdsRoute, storeCopyRoute, ticksRoute, timeCsvRoute } from "./operations.ts";
 import { planeTick } from "./plane-tick.ts";
-import { cyclesTick } from "./poll/cycles-tick.ts";
-import { jobsTick } from "./poll/jobs-tick.ts";
 import { observeHandler } from "./poll/observe-handler.ts";
-import { pollTick } from "./poll/poll-tick.ts";
-import { readyRoute } from "./ready.ts";
-import { storeCopyRoute } from "./store-copy.ts";
-import { storeTick } from "./store-tick.ts";
-import { digestTick } from "./telegram/digest/digest-tick.ts";
-import { createLiveMessageRules } from "./telegram/live-messages/live-message-rules.ts";
-import { createNotificationRules } from "./telegram/notification-rules.ts";
+import { cyclesTick, jobsTick, pollTick } from "./poll/poll-tick.ts";
+import { digestTick } from "./telegram/digest/digest.ts";
 import { createOutboxHandler } from "./telegram/outbox-handler.ts";
+import { createLiveMessageRules, createNotificationRules } from "./telegram/rules.ts";
 import { updatesHandler } from "./telegram/updates/updates-handler.ts";
-import { ticksRoute } from "./ticks.ts";
-import { timeCsvRoute } from "./time-csv.ts";
 import { createWakeRules } from "./wake/rules.ts";
 import { wakeHandler } from "./wake/wake-handler.ts";
 import { inboxHandler } from "./webhooks/inbox-handler.ts";
-import { planeWebhookRoute } from "./webhooks/plane-webhook.ts";
-import { telegramWebhookRoute } from "./webhooks/telegram-webhook.ts";
-import { claimsTick } from "./work/claims-tick.ts";
-import { workHandler } from "./work/work-handler.ts";
-import { createWorkRules } from "./work/work-rules.ts";
+import { planeWebhookRoute, telegramWebhookRoute } from "./webhooks/webhook-routes.ts";
+import { claimsTick, createWorkRules, workHandler } from "./work.ts";
 
 /** What only a machine needs: tickets, which need a ticket runner, and services, which need a process that keeps running. */
 type MachineParts = Pick<Manifest, "routes" | "ticks" | "services" | "ruleSets">;
@@ -92,7 +72,6 @@ export function createManifest(machine?: MachineParts): Manifest {
       ...(machine?.ticks ?? []),
       cyclesTick,
       canaryTick,
-      holdsTick,
       storeTick,
       planeTick,
       trimTick,

@@ -1,10 +1,21 @@
+/**
+ * What monitors ask: `/health` is public and says only whether parts work, `/ready` names what is missing, and
+ * `/metrics` gives the measurements.
+ */
+
 import { Hono } from "hono";
-import type { Deps, Route } from "../shared/app/deps.ts";
-import { GroundcrewError } from "../shared/errors.ts";
+import type { ComponentHealth, Deps, Route } from "../shared/app/deps.ts";
+import { addLongPause, type LongPauses, readLongPauses } from "../shared/app/health.ts";
+import { GroundcrewError, getErrorMessage } from "../shared/errors.ts";
+import { keepCurrentResults, readCanary } from "../shared/monitoring/canary.ts";
+import { omitUndefined } from "../shared/omit-undefined.ts";
+import { describeCapacityWarning, findCapacityWarnings } from "../shared/store/capacity.ts";
 import type { StoreStats } from "../shared/store/port.ts";
-import { countTickets } from "../shared/tickets/read-tickets.ts";
+import { type FirstLook, readFirstLook } from "../shared/sync/first-look.ts";
+import { createRedactor } from "../shared/text.ts";
+import { countTickets } from "../shared/tickets/stored-tickets.ts";
 import { ticketSets } from "../shared/tickets/ticket.ts";
-import { isRecent, type Ms } from "../shared/time.ts";
+import { isRecent, MINUTE, type Ms } from "../shared/time.ts";
 import { VERSION } from "../shared/version.ts";
 
 type HealthDeps = Pick<Deps, "store" | "storeHealth" | "clock" | "wait" | "settings">;
@@ -19,18 +30,30 @@ interface TicketHealth {
 
 type HealthStats = StoreStats & { tickets: TicketHealth | undefined };
 
+type ReadyDeps = Pick<Deps, "settings" | "store" | "storeHealth" | "health" | "wait">;
+
 /**
  * Interval between reads of the store's statistics: 1 s, because the route is public and anyone can call it at any
  * rate.
  */
 const STATS_FRESH_MS: Ms = 1_000;
+
 /** Timeout for reading the store's statistics: 2 s, after which the store counts as unavailable. */
 const STORE_TIMEOUT_MS: Ms = 2_000;
 
 /** MONITOR-01: the process runs, and its store answers and can be written. The route is public, so it returns a status and counts only. */
-export const healthRoute: Route = { path: "/health", access: "public", app };
+export const healthRoute: Route = { path: "/health", access: "public", app: createHealthApp };
 
-function app({ store, storeHealth, clock, wait, settings }: HealthDeps): Hono {
+/**
+ * MONITOR-01: the state of the store, Plane and Telegram: time since the last success, and the reason of a failure.
+ * Missing webhooks are reported but do not make the service unready, because the poll still finds every change.
+ */
+export const readyRoute: Route = { path: "/ready", access: "admin", app: createReadyApp };
+
+/** MONITOR-03: all metrics in the Prometheus text format. */
+export const metricsRoute: Route = { path: "/metrics", access: "admin", app: createMetricsApp };
+
+function createHealthApp({ store, storeHealth, clock, wait, settings }: HealthDeps): Hono {
   const startedAt = clock();
   let lastCheck: { at: Ms; stats: Promise<HealthStats | undefined> } | undefined;
 
@@ -82,5 +105,101 @@ function app({ store, storeHealth, clock, wait, settings }: HealthDeps): Hono {
       queues: Object.fromEntries(queues),
       ...stats.tickets,
     });
+  });
+}
+
+function createReadyApp(deps: ReadyDeps): Hono {
+  const { settings, health } = deps;
+  return new Hono().get("/", async (c) => {
+    const pauses = await readPauses(deps);
+    const parts: Record<string, ComponentHealth & { warnings?: string[] }> = {
+      store: await readStoreHealth(deps),
+      ...omitUndefined({
+        plane: settings.plane ? addLongPause(health.get("plane"), "plane", pauses.plane) : undefined,
+        telegram: settings.telegram ? addLongPause(health.get("telegram"), "telegram", pauses.telegram) : undefined,
+      }),
+    };
+    // A component that was not called yet is not ready: the first poll and the first bot call follow right after
+    // startup.
+    const isReady = Object.values(parts).every((part) => part.ok === true);
+    const webhooks =
+      parts["store"]?.ok && settings.plane?.webhookSecrets.length ? await readWebhookHealth(deps) : undefined;
+    const first_look = parts["store"]?.ok ? await readFirstLookOrNothing(deps) : undefined;
+    const status = isReady ? "ready" : "not ready";
+    const untrusted_proxy = c.get("untrustedProxy");
+    return c.json(
+      { status, ...parts, ...omitUndefined({ webhooks, first_look, untrusted_proxy }) },
+      isReady ? 200 : 503,
+    );
+  });
+}
+
+/** Without an answer of the store there are none: the failure is reported by the store's own entry. */
+function readPauses(deps: ReadyDeps): Promise<LongPauses> {
+  return withTimeout(deps, () => readLongPauses(deps.store)).catch(() => ({}));
+}
+
+/** Returns the store's answer; throws when it does not arrive in time. */
+async function withTimeout<T>({ wait }: ReadyDeps, read: () => Promise<T>): Promise<T> {
+  const abort = new AbortController();
+  const timeout = wait(STORE_TIMEOUT_MS, abort.signal).then(() => {
+    throw new Error(`no answer within ${STORE_TIMEOUT_MS} ms`);
+  });
+  // The rejection must be handled even when the read has won the race.
+  timeout.catch(() => {});
+  try {
+    return await Promise.race([read(), timeout]);
+  } finally {
+    abort.abort();
+  }
+}
+
+/** The store is healthy when it answers and can be written. Warnings of its capacity do not make it unready. */
+async function readStoreHealth(deps: ReadyDeps): Promise<ComponentHealth & { warnings?: string[] }> {
+  const { storeHealth } = deps;
+  const describeFailure = (reason: string) => createRedactor(deps.settings.secrets)(reason);
+  const warnings = findCapacityWarnings(storeHealth.getCapacity()).map(describeCapacityWarning);
+  const fields = omitUndefined({ warnings: warnings.length > 0 ? warnings : undefined });
+  try {
+    await withTimeout(deps, () => deps.store.now());
+    const writeFailure = storeHealth.getWriteFailure();
+    if (writeFailure === undefined) return { ok: true, age_s: 0, ...fields };
+    return { ok: false, age_s: null, error: describeFailure(`cannot be written: ${writeFailure}`), ...fields };
+  } catch (thrown) {
+    return { ok: false, age_s: null, error: describeFailure(getErrorMessage(thrown)) };
+  }
+}
+
+/**
+ * Result of the latest canary edit; undefined before the first one. `seconds`: the time from the latest successful
+ * canary edit to its webhook. Results that were obtained with another address do not count.
+ */
+async function readWebhookHealth(deps: ReadyDeps): Promise<(ComponentHealth & { seconds: number | null }) | undefined> {
+  const { store } = deps;
+  try {
+    const [canary, now] = await withTimeout(deps, () => Promise.all([readCanary(store), store.now()]));
+    if (!canary) return undefined;
+    const { lastArrival, silentSince } = keepCurrentResults(canary, deps.settings);
+    const age_s = lastArrival ? Math.max(0, Math.round((now - lastArrival.at) / 1000)) : null;
+    const seconds = lastArrival ? lastArrival.durationMs / 1000 : null;
+    if (silentSince === undefined) return { ok: lastArrival ? true : null, age_s, seconds };
+    const error = `silent for ${Math.round((now - silentSince) / MINUTE)} min: no webhook arrived for an edit of the canary`;
+    return { ok: false, age_s, seconds, error };
+  } catch {
+    // The failure is already reported by the store's own entry.
+    return undefined;
+  }
+}
+
+/** A failure of the store is reported by its own entry. */
+function readFirstLookOrNothing(deps: ReadyDeps): Promise<FirstLook | undefined> {
+  return withTimeout(deps, () => readFirstLook(deps)).catch(() => undefined);
+}
+
+function createMetricsApp({ scrape }: Pick<Deps, "scrape">): Hono {
+  return new Hono().get("/", async (c) => {
+    if (!scrape) throw new GroundcrewError("not_found", "This host does not expose metrics.");
+    const { type, text } = await scrape();
+    return c.body(text, 200, { "Content-Type": type });
   });
 }

@@ -1,17 +1,11 @@
 import type { Manifest } from "../shared/app/deps.ts";
 import { createManifest } from "./create-manifest.ts";
-import { terminalRoute } from "./dashboard/page/terminal-route.ts";
-import { ticketAssetsRoute } from "./dashboard/page/ticket-assets-route.ts";
-import { botSetupService } from "./telegram/updates/bot-setup-service.ts";
-import { telegramPollingService } from "./telegram/updates/polling-service.ts";
-import { exchangeRoute } from "./tickets/exchange-route.ts";
-import { framesRoute } from "./tickets/frames-route.ts";
-import { sessionHooksRoute } from "./tickets/session-hooks-route.ts";
-import { sessionsRoute } from "./tickets/session-routes.ts";
-import { terminalStreamRoute } from "./tickets/terminal-stream-route.ts";
-import { ticketRoutes } from "./tickets/ticket-routes.ts";
-import { createTicketRules } from "./tickets/ticket-rules.ts";
-import { ticketsTick } from "./tickets/tickets-tick.ts";
+import { terminalRoute, ticketAssetsRoute } from "./dashboard/page/ticket-pages.ts";
+import { botSetupService, telegramPollingService } from "./telegram/updates/receive-updates.ts";
+import { exchangeRoute, framesRoute, sessionHooksRoute } from "./tickets/runner-routes.ts";
+import { terminalStreamRoute } from "./tickets/terminal-stream.ts";
+import { sessionsRoute, ticketRoutes } from "./tickets/ticket-routes.ts";
+import { createTicketRules, ticketsTick } from "./tickets/ticket-rules.ts";
 
 /** All routes, scheduled ticks, job handlers, services and rule sets of the product on a machine. */
 export const manifest: Manifest = createManifest({

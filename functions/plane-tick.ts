@@ -1,18 +1,17 @@
 import type { Deps, Tick } from "../shared/app/deps.ts";
-import { createOutageNoticeJobs } from "../shared/outage/outage-notice.ts";
 import {
   advanceOutage,
-  type KeptOutages,
+  createOutageNoticeJobs,
   OUTAGE_RETENTION,
+  type OutagesRecord,
   outageKey,
   type PlaneCheck,
   readOutage,
-} from "../shared/outage/outage-record.ts";
-import type { Endpoint } from "../shared/plane/client.ts";
+} from "../shared/monitoring/outage.ts";
+import type { Endpoint } from "../shared/plane/endpoint.ts";
 import { PlaneError } from "../shared/plane/errors.ts";
-import { instanceApi } from "../shared/plane/instance.ts";
-import { usersApi } from "../shared/plane/users-members.ts";
-import { updateValue } from "../shared/store/update.ts";
+import { instanceApi, usersApi } from "../shared/plane/projects.ts";
+import { updateValue } from "../shared/store/records.ts";
 import { type Ms, SECOND } from "../shared/time.ts";
 
 /** A successful call with the key shows for 30 s that Plane answers, so that a busy Groundcrew makes no checks. */
@@ -76,8 +75,8 @@ async function probePlane(deps: Deps, endpoint: Endpoint<unknown>): Promise<Prob
 
 async function recordCheck(deps: Deps, check: PlaneCheck): Promise<void> {
   const correlation = `plane-${deps.newId()}`;
-  await updateValue<KeptOutages>(deps, outageKey, (kept) => {
-    const next = advanceOutage(kept, check);
+  await updateValue<OutagesRecord>(deps, outageKey, (stored) => {
+    const next = advanceOutage(stored, check);
     if (!next) return undefined;
     const { value, notice } = next;
     return {
@@ -88,7 +87,7 @@ async function recordCheck(deps: Deps, check: PlaneCheck): Promise<void> {
         const { since } = notice;
         if (notice.kind === "away") deps.log.error("Plane does not answer", { correlation, since });
         else deps.log.warn("Plane answers again", { correlation, since });
-        deps.kick();
+        deps.notify();
       },
     };
   });

@@ -1,31 +1,38 @@
+/**
+ * Creates what handlers receive (Deps), the same on Node and on Workers: clients, caches, quotas, the queues and
+ * ticks, the alarm of a queue's next job, and polls that are requested between two ticks.
+ */
+
 import { createStorage, type Driver } from "unstorage";
 import memoryDriver from "unstorage/drivers/memory";
-import type { BridgeTokens, Deps, Manifest } from "../shared/app/deps.ts";
+import type { BridgeTokens, Deps, Manifest, StoreHealth, TickRunner, UpcomingJob } from "../shared/app/deps.ts";
+import {
+  createHealth,
+  createStoreHealth,
+  recordPlaneHealth,
+  recordStoreHealth,
+  recordTelegramHealth,
+} from "../shared/app/health.ts";
 import { createPump } from "../shared/app/pump.ts";
-import { recordPlaneHealth, recordTelegramHealth } from "../shared/app/record-health.ts";
-import { createStoreHealth, recordStoreHealth, type StoreHealth } from "../shared/app/store-health.ts";
+import { createTerminals } from "../shared/app/terminals.ts";
 import { createTickRunner } from "../shared/app/ticks.ts";
 import type { Settings } from "../shared/config/settings.ts";
-import { type Hashing, webHashing } from "../shared/hashing/hashing.ts";
-import { createHealth } from "../shared/health.ts";
-import { createLog } from "../shared/log.ts";
+import { getErrorMessage } from "../shared/errors.ts";
+import { type Hashing, webHashing } from "../shared/hashing.ts";
+import { createTokenLimiter } from "../shared/http/limits.ts";
+import { createLog, type Log } from "../shared/log.ts";
 import type { Metrics } from "../shared/metrics.ts";
-import { STORED_NAMES } from "../shared/observe/name-cache.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
-import { createCapabilityCache } from "../shared/plane/capabilities.ts";
-import type { PlaneClient } from "../shared/plane/client.ts";
-import { createPlaneClient } from "../shared/plane/create-client.ts";
+import { createCapabilityCache, createPlaneClient } from "../shared/plane/client.ts";
+import type { PlaneClient } from "../shared/plane/endpoint.ts";
 import { PlaneUnavailableError } from "../shared/plane/errors.ts";
-import { instanceApi } from "../shared/plane/instance.ts";
+import { instanceApi } from "../shared/plane/projects.ts";
 import { createKeyName } from "../shared/plane/quota.ts";
-import { createRedactor } from "../shared/redact.ts";
-import type { Store } from "../shared/store/port.ts";
-import { createTelegramBot } from "../shared/telegram/create-telegram-bot.ts";
-import { createTerminals } from "../shared/tickets/terminals.ts";
-import type { Ms } from "../shared/time.ts";
-import { wait } from "../shared/wait.ts";
-import { createPollCollector } from "./poll-collector.ts";
-import { createQueueAlarm } from "./queue-alarm.ts";
+import type { Queue, Store } from "../shared/store/port.ts";
+import { STORED_NAMES } from "../shared/sync/names.ts";
+import { createTelegramBot } from "../shared/telegram/bot.ts";
+import { createRedactor } from "../shared/text.ts";
+import { type Ms, wait } from "../shared/time.ts";
 
 /** Dependencies that a runtime or a test may replace. */
 export interface RuntimeOverrides {
@@ -66,6 +73,31 @@ interface CreateDepsOptions {
   readAsset: Deps["readAsset"];
   overrides?: RuntimeOverrides;
 }
+
+interface PollCollectorOptions {
+  ticks: () => TickRunner;
+  log: Log;
+  wait: (ms: Ms, signal?: AbortSignal) => Promise<void>;
+  /** Aborted when the runtime stops; ends all waiting. */
+  signal: AbortSignal;
+  /** Keeps the host awake until this work is done. Only for hosts that do not stay awake by themselves. */
+  keepAwake?: (work: Promise<unknown>) => void;
+  /** Stores whether a poll is requested. Only for hosts that may lose their memory and go on without a new start. */
+  storePollRequest?: (isRequested: boolean) => void;
+  /** Delay in which requests are collected before one poll. Default 10 s, so that the poll ends within a minute. */
+  collectDelay?: Ms;
+  /** Delay before a failed poll is repeated. Default 20 s. */
+  retryDelay?: Ms;
+}
+
+/** Limit of an alarm's delay: 5 s. Later jobs are found by the heartbeat; compared to their delay its second is small. */
+const MAX_ALARM_DELAY: Ms = 5_000;
+
+/** Alarms are set for multiples of this step, so that jobs that are due at nearly the same time share one alarm. */
+const ALARM_STEP: Ms = 25;
+
+/** Delay added to each alarm: the embedded store's clock advances in steps of up to 20 ms, and an early alarm finds no job. */
+const CLOCK_MARGIN: Ms = 20;
 
 /** Creates the dependencies of all handlers, for every runtime. Throws without Plane's settings. */
 export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
@@ -116,6 +148,7 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
     settings,
     health,
     storeHealth,
+    unknownTokens: createTokenLimiter(common),
     hashing: overrides.hashing ?? webHashing,
     newId: overrides.newId ?? (() => crypto.randomUUID()),
     plane: mainClient,
@@ -130,12 +163,12 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
     ticks: createTickRunner(manifest.ticks, () => deps, omitUndefined({ isOnlyProcess })),
     readAsset,
     stopping: signal,
-    kick: (due) => (due ? alarm?.(due) : keepAwake ? keepAwake(pump.drain()) : pump.kick()),
+    notify: (due) => (due ? alarm?.(due) : keepAwake ? keepAwake(pump.drain()) : pump.notify()),
     drain: () => pump.drain(),
     requestPoll: (reason) => requestPoll(reason),
   };
   const pump = createPump(deps, manifest.jobHandlers);
-  const alarm = parts.alarms ? createQueueAlarm(deps, pump.kick) : undefined;
+  const alarm = parts.alarms ? createQueueAlarm(deps, pump.notify) : undefined;
   const pollOptions = { ...common, ...overrides.poll, ticks: () => deps.ticks, signal };
   const requestPoll = createPollCollector({ ...pollOptions, ...omitUndefined({ keepAwake, storePollRequest }) });
   return deps;
@@ -144,4 +177,67 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
 function createCache({ cacheStore = memoryDriver(), nameStore }: Pick<CreateDepsOptions, "cacheStore" | "nameStore">) {
   const cache = createStorage({ driver: cacheStore });
   return nameStore ? cache.mount(STORED_NAMES, nameStore) : cache;
+}
+
+/** Creates a function that wakes a queue when one of its jobs becomes due, on a host that stays awake. */
+export function createQueueAlarm(
+  { clock, wait, stopping }: Pick<Deps, "clock" | "wait" | "stopping">,
+  wakeQueue: (queue: Queue) => void,
+): (due: UpcomingJob) => void {
+  const pendingAlarms = new Set<string>();
+  return ({ queue, after }) => {
+    if (after > MAX_ALARM_DELAY) return;
+    const now = clock();
+    const at = Math.ceil((now + Math.max(0, after) + CLOCK_MARGIN) / ALARM_STEP) * ALARM_STEP;
+    const name = `${queue}:${at}`;
+    if (pendingAlarms.has(name)) return;
+    pendingAlarms.add(name);
+    void wait(at - now, stopping).then(() => {
+      pendingAlarms.delete(name);
+      wakeQueue(queue);
+    });
+  };
+}
+
+/**
+ * Creates a function that requests a poll. Requests within the delay share one poll, a request during a poll causes
+ * another, and a failed poll is repeated until it succeeds.
+ */
+export function createPollCollector(options: PollCollectorOptions): (reason: string) => void {
+  const { log, wait, signal, collectDelay = 10_000, retryDelay = 20_000 } = options;
+  let isRequested = false;
+  let isRunning = false;
+
+  async function runRequestedPolls() {
+    let delay = collectDelay;
+    while (isRequested && !signal.aborted) {
+      await wait(delay, signal);
+      if (signal.aborted) return;
+      isRequested = false;
+      delay = collectDelay;
+      try {
+        await options.ticks().runFresh("poll");
+        if (!isRequested) options.storePollRequest?.(false);
+      } catch (thrown) {
+        log.warn("requested poll failed, will be repeated", { error: getErrorMessage(thrown) });
+        isRequested = true;
+        delay = retryDelay;
+      }
+    }
+  }
+
+  return (reason) => {
+    if (!options.ticks().names.includes("poll")) return;
+    if (!isRequested) {
+      log.info("poll requested", { reason });
+      options.storePollRequest?.(true);
+    }
+    isRequested = true;
+    if (isRunning) return;
+    isRunning = true;
+    const done = runRequestedPolls().finally(() => {
+      isRunning = false;
+    });
+    options.keepAwake?.(done);
+  };
 }

@@ -1,20 +1,19 @@
-import { toLocalUrl } from "../shared/config/local-url.ts";
+import { manifest } from "../functions/index.ts";
+import { toLocalUrl } from "../shared/config/environment.ts";
 import { readEnvironmentSecrets } from "../shared/config/secrets.ts";
 import { formatSettingProblems, type SettingProblem } from "../shared/config/setting-problem.ts";
 import { type ParsedSettings, parseSettings, readSettingsParts, type Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { createLog } from "../shared/log.ts";
 import { StoreFormatError } from "../shared/store/store-format.ts";
-import { wait } from "../shared/wait.ts";
+import { wait } from "../shared/time.ts";
 import { createBridgeTokens } from "./node/bridge-tokens.ts";
-import { generateSecret } from "./node/generate-secret.ts";
-import { collectGarbageWhenIdle } from "./node/idle-collector.ts";
-import { createLineWriter } from "./node/line-writer.ts";
-import { getFileFingerprint, nodeFiles, readEnvironment } from "./node/settings-files.ts";
+import { generateSecret } from "./node/crypto.ts";
+import { getFileFingerprint, nodeFiles, readEnvironment } from "./node/files.ts";
+import { collectGarbageWhenIdle, createLineWriter } from "./node/process.ts";
 import { provisionDisk } from "./provision/provision-disk.ts";
 import { acquireProvisionLock } from "./provision/provision-lock.ts";
-import { type Runtime, startRuntime } from "./start-runtime.ts";
-import { watchSecrets } from "./watch-secrets.ts";
+import { type Runtime, startRuntime, watchSecrets } from "./start-runtime.ts";
 
 /** `EX_CONFIG` of sysexits.h: a human must change a setting, so restarting does not help. */
 const EX_CONFIG = 78;
@@ -78,7 +77,7 @@ async function startProduct(): Promise<{ stop(): Promise<void> }> {
     lock: acquireProvisionLock,
   });
   if (settings.demo) return (await importDemo()).startDemo(settings);
-  const runtime = await startRuntime(settings, { write, processMetrics: true, bridgeTokens });
+  const runtime = await startRuntime(settings, { manifest, write, processMetrics: true, bridgeTokens });
   const runner = isRunnerLocal(settings) ? await startRunnerOf(runtime) : undefined;
   const watched = watchRuntime(runtime);
   return {
@@ -100,7 +99,7 @@ function isRunnerLocal({ runnerTokens }: Settings): boolean {
 }
 
 async function startRunnerOf({ url }: Runtime): Promise<{ stop(): Promise<void> }> {
-  const { startLocalRunner } = await import("./runner/local-runner.ts");
+  const { startLocalRunner } = await import("./runner/start-runner.ts");
   const localUrl = toLocalUrl({ host: settings.host, port: Number(new URL(url).port) });
   return startLocalRunner({ settings, url: localUrl, token: localRunnerToken, env, log });
 }

@@ -1,21 +1,31 @@
-import { manifest as productManifest } from "../functions/index.ts";
-import type { BridgeTokens, Deps, Manifest } from "../shared/app/deps.ts";
-import { createStoreHealth, recordStoreHealth } from "../shared/app/store-health.ts";
-import type { Settings } from "../shared/config/settings.ts";
+/**
+ * The product on Node: a store, one running configuration (AppInstance) with its HTTP server, queues and cron
+ * schedule, and its replacement by another when the secrets or settings have changed. A stop ends calls first and
+ * waits for what has begun.
+ */
+
+import { Cron } from "croner";
+import type { Driver } from "unstorage";
+import type { BridgeTokens, Deps, Manifest, StoreHealth } from "../shared/app/deps.ts";
+import { createStoreHealth, recordStoreHealth } from "../shared/app/health.ts";
+import { formatSettingProblem } from "../shared/config/setting-problem.ts";
+import type { ParsedSettings, Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
+import { createHttpApp } from "../shared/http/http-app.ts";
+import { type IpRange, parseTrustedProxies } from "../shared/ip-address.ts";
 import { createLog, type Log } from "../shared/log.ts";
+import type { Metrics } from "../shared/metrics.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import type { Store } from "../shared/store/port.ts";
 import { claimStoreFormat, StoreFormatError } from "../shared/store/store-format.ts";
 import type { Ms } from "../shared/time.ts";
-import { createAppInstance } from "./app-instance.ts";
-import type { RuntimeOverrides } from "./create-deps.ts";
+import { createDeps, type RuntimeOverrides } from "./create-deps.ts";
 import { createPrometheusMetrics } from "./metrics/prometheus-metrics.ts";
-import { createAssetReader } from "./node/asset-reader.ts";
-import { getConnectionLimit } from "./node/connection-limit.ts";
-import { serveHttp } from "./node/serve-http.ts";
-import { openNameStore } from "./stores/open-name-store.ts";
-import { openStore } from "./stores/open-store.ts";
+import { getConnectionLimit, getSourceLimit } from "./node/connections.ts";
+import { nodeHashing } from "./node/crypto.ts";
+import { createAssetReader } from "./node/files.ts";
+import { getRemoteAddress, serveHttp } from "./node/serve-http.ts";
+import { openNameStore, openStore } from "./stores/open-store.ts";
 
 export interface Runtime {
   /** The URL of the listening server, for example `http://127.0.0.1:8787`. */
@@ -35,7 +45,8 @@ export interface Runtime {
 }
 
 interface RuntimeOptions {
-  manifest?: Manifest;
+  /** What the process serves and runs. */
+  manifest: Manifest;
   /** Writes one log line, which has no line break at its end. */
   write: (line: string) => void;
   /** Also export the process's own memory, CPU and event loop as metrics. */
@@ -45,12 +56,72 @@ interface RuntimeOptions {
   overrides?: RuntimeOverrides & { store?: Store };
 }
 
+/** The product with one version of the settings. Two instances on one store behave like two processes. */
+interface AppInstance {
+  deps: Deps;
+  /** The proxies whose X-Forwarded-For counts. */
+  trustedProxies: readonly IpRange[];
+  fetch(request: Request, env: unknown): Response | Promise<Response>;
+  /** Answers requests to METRICS_PORT. */
+  fetchMetricsPort(request: Request, env: unknown): Response | Promise<Response>;
+  /** Works the jobs in the queues and starts the schedule of ticks. */
+  start(): void;
+  /**
+   * Takes no new jobs and ticks; resolves when running ones have ended.
+   * `drainRequests`: first waits until open requests are answered, for 10 s at most.
+   */
+  stop(drainRequests: boolean): Promise<void>;
+}
+
+interface AppInstanceOptions {
+  manifest: Manifest;
+  store: Store;
+  storeHealth: StoreHealth;
+  metrics: Metrics;
+  scrape: NonNullable<Deps["scrape"]>;
+  write: (line: string) => void;
+  bridgeTokens?: BridgeTokens;
+  nameStore?: Driver;
+  readAsset: Deps["readAsset"];
+  overrides: RuntimeOverrides;
+}
+
+interface WatchSecretsOptions {
+  running: Pick<Runtime, "deps" | "reload">;
+  /** Reads all settings again. */
+  readSettings: () => ParsedSettings;
+  /** Returns a text that differs whenever the secrets file has changed. Throws when the file cannot be inspected. */
+  getFingerprint: () => string;
+  wait: (ms: Ms, signal: AbortSignal) => Promise<void>;
+  /** Ends the watching. */
+  signal: AbortSignal;
+  /** Interval between checks of the file. Default 2 s. */
+  interval?: Ms;
+}
+
 /** Timeout for stopping: 8 s, because Docker kills the process 10 s after SIGTERM. */
 const STOP_MS: Ms = 8_000;
 
+/** Timeout for requests under old settings: 10 s, after which long-polling requests are aborted. */
+const DRAIN_TIMEOUT: Ms = 10_000;
+
+/** Paths that METRICS_PORT serves without a token. */
+const METRICS_PORT_PATHS = new Set(["/metrics", "/ready", "/health"]);
+
+/** Settings that a running process cannot change, with their names in the environment. */
+const RESTART_SETTINGS = [
+  ["store", "STORE_URL"],
+  ["host", "HOST"],
+  ["port", "PORT"],
+  ["metricsPort", "METRICS_PORT"],
+  ["demo", "PLANE_URL"],
+] as const satisfies readonly (readonly [keyof Settings, string])[];
+
+const RELOAD_FAILED = "secrets not reloaded, previous secrets stay in use";
+
 /** Starts the product on Node: serves its routes, runs its ticks and works its queues. Rejects when it cannot start. */
 export async function startRuntime(settings: Settings, options: RuntimeOptions): Promise<Runtime> {
-  const { manifest = productManifest, overrides = {}, write, bridgeTokens } = options;
+  const { manifest, overrides = {}, write, bridgeTokens } = options;
   const { clock = Date.now } = overrides;
   const log = createLog({ level: settings.logLevel, write, clock, secrets: settings.secrets });
   const openedStore = overrides.store ?? (await openStore(settings.store.url, { prefix: settings.store.prefix, log }));
@@ -82,7 +153,8 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
   try {
     let current = await createAppInstance(settings, parts);
     const instances = new Set([current]);
-    const common = { host: settings.host, log: current.deps.log };
+    const getTrustedProxies = () => current.trustedProxies;
+    const common = { host: settings.host, log: current.deps.log, getTrustedProxies };
     const connections = splitConnectionLimit(getConnectionLimit(), settings.metricsPort !== undefined);
     const streamPaths = manifest.routes.flatMap((route) => (route.streams ? [route.path] : []));
     const app = { fetch: (request: Request, env: unknown) => current.fetch(request, env) };
@@ -92,6 +164,7 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
       port: settings.port,
       streamPaths,
       maxConnections: connections.main,
+      maxPerSource: getSourceLimit(connections.main),
     });
     servers.push(main);
     const metricsUrl = await serveMetrics();
@@ -106,6 +179,7 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
         app: metricsApp,
         port: settings.metricsPort,
         maxConnections: connections.metrics,
+        maxPerSource: getSourceLimit(connections.metrics),
       });
       servers.push(server);
       return server.url;
@@ -163,7 +237,7 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
   }
 }
 
-/** Closes the store and rejects when it belongs to a later version. A store that cannot be written is checked as well. */
+/** Closes the store and rejects when it has another format. A store that cannot be written is checked as well. */
 async function checkStoreFormat(store: Store, log: Log): Promise<void> {
   try {
     await claimStoreFormat(store);
@@ -177,8 +251,145 @@ async function checkStoreFormat(store: Store, log: Log): Promise<void> {
   }
 }
 
+async function createAppInstance(
+  settings: Settings,
+  { overrides, ...parts }: AppInstanceOptions,
+): Promise<AppInstance> {
+  const { manifest } = parts;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const store = stopTakingOnAbort(parts.store, signal);
+  const depsOptions = { ...parts, settings, store, signal, alarms: true };
+  const deps = await createDeps({ ...depsOptions, overrides: { hashing: nodeHashing, ...overrides } });
+  const metricsPortRoutes = manifest.routes.filter((route) => METRICS_PORT_PATHS.has(route.path));
+  let openRequests = 0;
+  let resolveDrained: (() => void) | undefined;
+  const onRequestChange = (change: 1 | -1) => {
+    openRequests += change;
+    if (openRequests === 0) resolveDrained?.();
+  };
+  const common = { getRemoteAddress, onRequestChange };
+  const app = createHttpApp(deps, { ...common, routes: manifest.routes });
+  const metricsPortApp = createHttpApp(deps, { ...common, routes: metricsPortRoutes, skipAccessCheck: true });
+  let jobs: Cron[] = [];
+  let services: Promise<unknown> = Promise.resolve();
+
+  async function waitForRequests() {
+    if (openRequests === 0) return;
+    const timeout = new AbortController();
+    const drained = new Promise<void>((resolve) => {
+      resolveDrained = resolve;
+    });
+    await Promise.race([drained, deps.wait(DRAIN_TIMEOUT, timeout.signal)]);
+    timeout.abort();
+  }
+
+  return {
+    deps,
+    trustedProxies: parseTrustedProxies(settings.trustedProxies),
+    fetch: (request, env) => app.fetch(request, env as object),
+    fetchMetricsPort: (request, env) => metricsPortApp.fetch(request, env as object),
+    start() {
+      jobs = scheduleTicks(deps, manifest);
+      runStartupChecks(deps);
+      services = Promise.all((manifest.services ?? []).map((service) => service.run(deps)));
+    },
+    async stop(drainRequests) {
+      for (const job of jobs) job.stop();
+      if (drainRequests) await waitForRequests();
+      stopping.abort();
+      await Promise.all([deps.ticks.waitUntilIdle(), deps.drain(), services]);
+    },
+  };
+}
+
+/** A store that hands out no jobs after the signal, so that the loops end after their current job. */
+function stopTakingOnAbort(store: Store, signal: AbortSignal): Store {
+  return { ...store, take: async (queue, ttl, max) => (signal.aborted ? [] : store.take(queue, ttl, max)) };
+}
+
+/**
+ * Schedules one cron job per tick, without overlapping runs of one tick, and a heartbeat: every second it works jobs
+ * that have become due without an alarm in this process. A slow job of another queue must not delay these.
+ */
+function scheduleTicks(deps: Deps, manifest: Manifest): Cron[] {
+  const heartbeat = new Cron("* * * * * *", () => deps.notify());
+  const ticks = manifest.ticks.map((tick) => {
+    const cron = new Cron(tick.cron(deps.settings), { timezone: deps.settings.timezone, protect: true }, async () => {
+      // The tick logs its own failure, but an unavailable store fails before the tick begins.
+      await deps.ticks.runIfDue(tick.name).catch((thrown: unknown) => {
+        deps.log.warn("tick failed", { tick: tick.name, error: getErrorMessage(thrown) });
+      });
+    });
+    return cron;
+  });
+  return [heartbeat, ...ticks];
+}
+
+/** Runs at every start: works remaining jobs, polls for missed changes and checks the Telegram bot's token. */
+function runStartupChecks(deps: Deps) {
+  deps.notify();
+  void deps.telegram?.getMe();
+  if (!deps.ticks.names.includes("poll")) return;
+  void deps.ticks.runNow("poll").catch(() => deps.requestPoll("the first poll failed"));
+}
+
 /** Divides the limit of connections: METRICS_PORT, which few programs read, gets a quarter. */
 function splitConnectionLimit(limit: number, hasMetricsPort: boolean): { main: number; metrics: number } {
   const metrics = hasMetricsPort ? Math.max(1, Math.floor(limit / 4)) : 0;
   return { main: Math.max(1, limit - metrics), metrics };
+}
+
+/**
+ * Watches the secrets file and reloads the runtime's settings when it has changed. An invalid file is logged and changes
+ * nothing; its next change is read again.
+ */
+export async function watchSecrets(options: WatchSecretsOptions): Promise<void> {
+  const { running, readSettings, getFingerprint, wait, signal, interval = 2_000 } = options;
+  // A folder that is unreadable for a while must neither end the runtime nor fill its log.
+  const tryGetFingerprint = () => {
+    try {
+      return { fingerprint: getFingerprint() };
+    } catch (thrown) {
+      return { fingerprint: getErrorMessage(thrown), thrown };
+    }
+  };
+  let lastFingerprint = tryGetFingerprint().fingerprint;
+  while (!signal.aborted) {
+    await wait(interval, signal);
+    const current = tryGetFingerprint();
+    if (signal.aborted || current.fingerprint === lastFingerprint) continue;
+    lastFingerprint = current.fingerprint;
+    try {
+      if (current.thrown !== undefined) throw current.thrown;
+      await applyChangedSettings(running, readSettings);
+    } catch (thrown) {
+      running.deps.log.error(RELOAD_FAILED, { error: getErrorMessage(thrown) });
+    }
+  }
+}
+
+async function applyChangedSettings(
+  running: WatchSecretsOptions["running"],
+  readSettings: WatchSecretsOptions["readSettings"],
+): Promise<void> {
+  const parsed = readSettings();
+  const { settings: previous, log } = running.deps;
+  if (!parsed.ok) {
+    log.error(RELOAD_FAILED, { problems: parsed.problems.map(formatSettingProblem) });
+    return;
+  }
+  const { settings } = parsed;
+  const changedRestartSettings = RESTART_SETTINGS.filter(
+    ([name]) => JSON.stringify(settings[name]) !== JSON.stringify(previous[name]),
+  );
+  if (changedRestartSettings.some(([name]) => name === "demo"))
+    return log.error("restart required: Plane's settings were added or removed");
+  for (const [, name] of changedRestartSettings) log.warn("restart required: setting changed", { setting: name });
+  const unchanged = Object.fromEntries(changedRestartSettings.map(([name]) => [name, previous[name]]));
+  const effective = { ...settings, ...unchanged };
+  if (JSON.stringify(effective) === JSON.stringify(previous)) return;
+  await running.reload(effective);
+  for (const warning of parsed.warnings) running.deps.log.warn("settings", { warning });
+  running.deps.log.info("secrets reloaded");
 }

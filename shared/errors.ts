@@ -1,5 +1,10 @@
-import type { RefusalName } from "./i18n/texts/refusal-texts.ts";
-import type { Refusal } from "./refusal.ts";
+/**
+ * Errors that callers see: `GroundcrewError` with its code and HTTP status, the refusal as people read it, and how the
+ * issues of a schema are put into words.
+ */
+
+import type { z } from "zod";
+import type { RefusalName } from "./i18n/en.ts";
 
 /** Machine-readable reason of an error. The message is for people: what happened, to what, and what to do. */
 export type ErrorCode =
@@ -15,6 +20,18 @@ export type ErrorCode =
   | "rate_limited"
   | "unavailable"
   | "internal";
+
+/**
+ * A refusal as people read it: the name of its text in `RefusalTexts`, and the values of the text's placeholders. It is
+ * stored in events, so its names keep their meaning.
+ */
+export interface Refusal {
+  name: string;
+  /** A `status` is one of the words `todo`, `in_progress` …, which is shown in the reader's language. */
+  values?: Readonly<Record<string, string>>;
+  /** Replaces `{reason}`. */
+  reason?: Omit<Refusal, "reason">;
+}
 
 const HTTP_STATUS = {
   bad_request: 400,
@@ -56,7 +73,29 @@ export class GroundcrewError extends Error {
   }
 }
 
+/** Limit of named issues: 3, because one wrong part of a body often causes many. */
+const MAX_ISSUES = 3;
+
 /** Returns the message of a thrown value, which need not be an `Error`. */
 export function getErrorMessage(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** Finds the code of an error, such as ECONNREFUSED, which `fetch` wraps in causes. */
+export function findErrorCode(thrown: unknown): string | undefined {
+  for (let error = thrown, depth = 0; error instanceof Error && depth < 5; error = error.cause, depth += 1) {
+    if ("code" in error && typeof error.code === "string") return error.code;
+  }
+  return undefined;
+}
+
+/**
+ * Formats why a schema refused a value: `path: message`, separated by semicolons. It contains no part of the value.
+ * @param subject the name of the whole value, for an issue without a path
+ */
+export function formatSchemaIssues(error: z.ZodError, subject: string): string {
+  return error.issues
+    .slice(0, MAX_ISSUES)
+    .map(({ path, message }) => `${path.join(".") || subject}: ${message}`)
+    .join("; ");
 }

@@ -38,6 +38,11 @@ export function parseIpRange(text: string): IpRange | undefined {
   return prefix <= address.bits ? { ...address, prefix } : undefined;
 }
 
+/** Parses TRUSTED_PROXIES, whose entries the settings have checked. */
+export function parseTrustedProxies(texts: readonly string[]): IpRange[] {
+  return texts.flatMap((text) => parseIpRange(text) ?? []);
+}
+
 export function isInIpRange(address: IpAddress, range: IpRange): boolean {
   if (address.bits !== range.bits) return false;
   const shift = BigInt(range.bits - range.prefix);

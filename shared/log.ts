@@ -1,8 +1,6 @@
-import { cleanLogLine } from "./clean-text.ts";
-import { createRedactor } from "./redact.ts";
+/** One JSON line per event, without secrets and without the texts of messages. */
 
-const LEVELS = ["debug", "info", "warn", "error"] as const;
-export type LogLevel = (typeof LEVELS)[number];
+import { cleanLogLine, createRedactor } from "./text.ts";
 
 /** Fields of a log line: names, ids, counts, durations. They must not contain secrets or message texts. */
 export type LogFields = Record<string, string | number | boolean | null | undefined | readonly string[]>;
@@ -24,6 +22,10 @@ interface LogOptions {
   /** Every occurrence of these strings is replaced by `[secret]`. */
   secrets?: readonly string[];
 }
+
+const LEVELS = ["debug", "info", "warn", "error"] as const;
+
+type LogLevel = (typeof LEVELS)[number];
 
 /**
  * Creates a log that writes one JSON line per event: `{time (ISO 8601), level, message, …fields}`.

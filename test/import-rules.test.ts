@@ -5,10 +5,13 @@ import { dirname, join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 
+/** The layers of folders are a plugin of Biome: import-layers.grit. */
+const LAYERS = "plugin";
+
 /** A file's place, one statement in it, and the rule that refuses it. */
 const REFUSED: [string, string, string][] = [
-  ["shared", 'import "../functions/health.ts";', "noRestrictedImports"],
-  ["shared/plane", 'import "../../functions/health.ts";', "noRestrictedImports"],
+  ["shared", 'import "../functions/health.ts";', LAYERS],
+  ["shared/plane", 'import "../../functions/health.ts";', LAYERS],
   ["shared/plane", 'import "../../runtime/node.ts";', "noRestrictedImports"],
   ["shared/plane", 'import "../../demo/start.ts";', "noRestrictedImports"],
   ["shared/plane", 'import "../../test/redis.ts";', "noRestrictedImports"],
@@ -23,16 +26,16 @@ const REFUSED: [string, string, string][] = [
   ],
   ["shared/task", 'import "../config.ts";', "noRestrictedImports"],
   ["shared/task", 'import "zod";', "noRestrictedImports"],
-  ["functions", 'import "./health.ts";', "noRestrictedImports"],
-  ["functions", 'import "./poll/jobs.ts";', "noRestrictedImports"],
+  ["functions", 'import "./health.ts";', LAYERS],
+  ["functions", 'import "./poll/jobs.ts";', LAYERS],
   ["functions", 'import "../runtime/start-runtime.ts";', "noRestrictedImports"],
   ["functions", 'import "node:fs";', "noRestrictedImports"],
-  ["functions/poll", 'import "../telegram/send.ts";', "noRestrictedImports"],
-  ["functions/poll", 'import "../health.ts";', "noRestrictedImports"],
+  ["functions/poll", 'import "../telegram/send.ts";', LAYERS],
+  ["functions/poll", 'import "../health.ts";', LAYERS],
   ["functions/poll", 'import "../../runtime/node.ts";', "noRestrictedImports"],
   ["functions/poll", 'import "../../demo/start.ts";', "noRestrictedImports"],
   ["functions/poll", 'import "node:crypto";', "noRestrictedImports"],
-  ["functions/telegram/commands", 'import "../../poll/jobs.ts";', "noRestrictedImports"],
+  ["functions/telegram/commands", 'import "../../poll/jobs.ts";', LAYERS],
   ["runtime", 'import "../demo/start.ts";', "noRestrictedImports"],
   ["runtime/stores", 'import "../../test/redis.ts";', "noRestrictedImports"],
   ["runtime", 'import "../bench/intake.ts";', "noRestrictedImports"],
@@ -48,19 +51,59 @@ const REFUSED: [string, string, string][] = [
   ["simulators/telegram", 'import "../../demo/seed.ts";', "noRestrictedImports"],
   ["simulators/telegram", 'import "../../test/support/redis-server.ts";', "noRestrictedImports"],
   ["simulators/telegram", 'import "../../bench/figures.ts";', "noRestrictedImports"],
+  ["shared", 'import "./tasks/claims.ts";', LAYERS],
+  ["shared/task", 'import "../store/port.ts";', LAYERS],
+  ["shared/store", 'import "./sql/jobs.ts";', LAYERS],
+  ["shared/store/memory", 'import "../sql/jobs.ts";', LAYERS],
+  ["shared/markdown", 'import "../i18n/en.ts";', LAYERS],
+  ["shared/config", 'import type { Deps } from "../app/deps.ts";\nexport type Kept = Deps;', LAYERS],
+  ["shared/plane/app", 'import "../../config/settings.ts";', LAYERS],
+  ["shared/telegram", 'import "../jobs/work-jobs.ts";', LAYERS],
+  ["shared/jobs", 'export { Deps } from "../app/deps.ts";', LAYERS],
+  ["shared/app", 'import "../records/store-keys.ts";', LAYERS],
+  ["shared/records", 'import "../accounting/timer.ts";', LAYERS],
+  ["shared/accounting", 'import "../sync/names.ts";', LAYERS],
+  ["shared/sync", 'export const claims = await import("../tasks/claims.ts");', LAYERS],
+  ["shared/tasks", 'import "../tickets/ticket.ts";', LAYERS],
+  ["shared/tasks", 'import "./views/overview.ts";', LAYERS],
+  ["shared/tasks/planning", 'import "../../tickets/ticket.ts";', LAYERS],
+  ["shared/tasks/people", 'import "../lifecycle/reviews.ts";', LAYERS],
+  ["shared/tasks/lifecycle", 'import "../views/overview.ts";', LAYERS],
+  ["shared/tickets", 'import "../http/access.ts";', LAYERS],
+  ["functions/provision", 'import "./steps/tokens.ts";', LAYERS],
+  ["functions/telegram/presentation", 'import "../delivery/context.ts";', LAYERS],
+  ["functions/telegram/delivery", 'import "../digest/digest.ts";', LAYERS],
+  ["functions/telegram/commands", 'import "../live-messages/plans.ts";', LAYERS],
+  ["functions/telegram/live-messages", 'import "../updates/free-text.ts";', LAYERS],
+  ["functions/telegram/updates", 'import "../rules.ts";', LAYERS],
+  ["runtime", 'import "./workers/worker.ts";', LAYERS],
+  ["runtime/node", 'import "../stores/open-store.ts";', LAYERS],
+  ["runtime/node", 'import "../create-deps.ts";', LAYERS],
+  ["runtime/stores", 'import "../backup/files.ts";', LAYERS],
+  ["runtime/backup", 'import "../cli/output.ts";', LAYERS],
+  ["runtime/doctor", 'import "../cli/output.ts";', LAYERS],
+  ["runtime/cli", 'import "../provision/run-provision.ts";', LAYERS],
   ["shared", "export const port = process.env;", "noRestrictedGlobals"],
   ["functions/poll", 'export const bytes = Buffer.from("x");', "noRestrictedGlobals"],
 ];
 
 const ALLOWED: [string, string][] = [
-  ["shared", 'import "./store/port.ts";'],
-  ["shared/observe", 'import "../task/diff.ts";'],
+  ["shared", 'import "./time.ts";'],
   ["shared", 'import "zod";'],
+  ["shared/plane/app", 'import "../client.ts";\nimport "../../store/port.ts";\nimport "../../time.ts";'],
+  ["shared/records", 'import "../app/deps.ts";\nimport "../task/events.ts";'],
+  ["shared/sync", 'import "../records/plane-records.ts";\nimport "../accounting/timer.ts";'],
+  ["shared/tasks/views", 'import "../lifecycle/set-status.ts";\nimport "../claims.ts";\nimport "../../sync/names.ts";'],
+  ["shared/http", 'import "../tickets/ticket.ts";'],
+  ["functions/telegram", 'import "./live-messages/plans.ts";'],
+  ["functions/telegram/updates", 'import "../live-messages/plans.ts";\nimport "../commands/arguments.ts";'],
+  ["runtime/cli", 'import "../backup/files.ts";\nimport "../node/files.ts";'],
+  ["runtime/workers", 'import "../create-deps.ts";'],
   ["shared/task", 'import "./snapshot.ts";\nimport "../omit-undefined.ts";\nimport "../time.ts";'],
   ["functions", 'import "../shared/config/settings.ts";'],
   ["functions/poll", 'import "../../shared/config.ts";'],
   ["functions/poll", 'import "./jobs.ts";'],
-  ["functions/telegram/commands", 'import "../text.ts";'],
+  ["functions/provision/steps", 'import "../context.ts";'],
   ["functions/telegram/commands", 'import "../../../shared/config.ts";'],
   ["runtime", 'import "../functions/index.ts";\nimport "../shared/config/settings.ts";\nimport "node:fs";'],
   ["runtime/stores", 'import "../../shared/store/port.ts";\nimport "ioredis";\nexport const env = process.env;'],
@@ -76,6 +119,12 @@ const ALLOWED: [string, string][] = [
   ["test/shared", 'import "../../demo/start.ts";\nimport "../../shared/config.ts";'],
   ["bench", 'import "../simulators/plane/rows.ts";'],
   ["bench", 'import "./support/redis-server.ts";'],
+];
+
+/** Two modules that import each other; an import of a type counts, too. */
+const CIRCLE: [string, string][] = [
+  ["shared/sync/circle-a.ts", 'import type { B } from "./circle-b.ts";\nexport type A = { b?: B };'],
+  ["shared/sync/circle-b.ts", 'import type { A } from "./circle-a.ts";\nexport type B = { a?: A };'],
 ];
 
 /** Statements in the one file of runtime/ that may start the demo. */
@@ -118,11 +167,12 @@ function writeSource(path: string, text: string) {
 }
 
 beforeAll(async () => {
-  copyFileSync("biome.json", join(folder, "biome.json"));
+  for (const file of ["biome.json", "import-layers.grit"]) copyFileSync(file, join(folder, file));
   for (const [i, [sourceFolder, code]] of REFUSED.entries())
     writeSource(toFilePath(sourceFolder, `refused-${i}`), code);
   for (const [i, [sourceFolder, code]] of ALLOWED.entries())
     writeSource(toFilePath(sourceFolder, `allowed-${i}`), code);
+  for (const [path, code] of CIRCLE) writeSource(path, code);
   writeSource(MAIN_FILE, [...MAIN_REFUSED, ...MAIN_ALLOWED].join("\n"));
   const biome = resolve("node_modules/.bin/biome");
   const report = await new Promise<string>((done) => {
@@ -132,7 +182,7 @@ beforeAll(async () => {
     const path = JSON.stringify(location.path);
     const name = path.includes(MAIN_FILE)
       ? `line-${location.start?.line}`
-      : (/(refused|allowed)-\d+/.exec(path)?.[0] ?? path);
+      : (/(refused|allowed|circle)-\w+/.exec(path)?.[0] ?? path);
     rules.set(name, [...(rules.get(name) ?? []), category.split("/").at(-1) ?? category]);
   }
 });
@@ -163,3 +213,7 @@ test.each(MAIN_ALLOWED.map((code, i) => [code, MAIN_REFUSED.length + i + 1] as c
     expect(rules.get(`line-${line}`) ?? []).toEqual([]);
   },
 );
+
+test.each(["circle-a", "circle-b"])("The import rules refuse modules that import each other: %s", (name) => {
+  expect(rules.get(name)).toEqual(["noImportCycles"]);
+});

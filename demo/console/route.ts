@@ -1,9 +1,8 @@
 import { Hono } from "hono";
-import { compactStyle } from "../../functions/dashboard/page/compact-style.ts";
-import { joinPageAddition } from "../../functions/dashboard/page/join-page-addition.ts";
+import { compactStyle, joinPageAddition } from "../../functions/dashboard/page/bundle.ts";
 import type { Deps, Route } from "../../shared/app/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
-import { createBodyReader } from "../../shared/http/body-reader.ts";
+import { createBodyReader } from "../../shared/http/limits.ts";
 import { CONSOLE_TEXTS } from "./texts.ts";
 
 /** The console's modules; `console.js` is their entry. */

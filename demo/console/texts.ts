@@ -1,4 +1,4 @@
-import type { Locale } from "../../shared/i18n/locale.ts";
+import type { Locale } from "../../shared/i18n/localize.ts";
 import { consoleTextsEn } from "./texts.en.ts";
 import { consoleTextsFr } from "./texts.fr.ts";
 

@@ -1,6 +1,6 @@
 import { manifest } from "../../functions/index.ts";
 import { createDeps } from "../../runtime/create-deps.ts";
-import { createAssetReader } from "../../runtime/node/asset-reader.ts";
+import { createAssetReader } from "../../runtime/node/files.ts";
 import type { Route } from "../../shared/app/deps.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
 import { noMetrics } from "../../shared/metrics.ts";

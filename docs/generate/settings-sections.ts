@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { environmentSchema } from "../../shared/config/environment.ts";
-import { PROVISION_SECRET_NAMES } from "../../shared/config/provision-schema.ts";
-import { listSecretKinds } from "../../shared/config/secret-kinds.ts";
+import { listSecretKinds, PROVISION_SECRET_NAMES } from "../../shared/config/secrets.ts";
 import { settingsFileSchema } from "../../shared/config/settings-file.ts";
 import {
   formatLimits,

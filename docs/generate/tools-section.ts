@@ -1,5 +1,4 @@
-import { createOutputSchema, getToolDefinition } from "../../functions/agent/tool-definitions.ts";
-import { TOOLS } from "../../functions/agent/tools.ts";
+import { createOutputSchema, getToolDefinition, TOOLS } from "../../functions/agent/tools.ts";
 import { formatLimits, formatType, formatTypeLines, type JsonSchema, listFields } from "./json-schema.ts";
 import { escapeProse, renderCode, renderTable } from "./markdown.ts";
 

@@ -1,24 +1,42 @@
-import type { Deps } from "../../shared/app/deps.ts";
-import { type AuditEntry, createAuditLog } from "../../shared/audit/audit-log.ts";
-import { cleanLine, cleanText } from "../../shared/clean-text.ts";
-import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
-import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { createRedactor } from "../../shared/redact.ts";
-import { sanitizeOutput } from "../../shared/sanitize-output.ts";
-import { parseTaskKey } from "../../shared/task-key.ts";
-import { completeAsSession } from "../../shared/tickets/complete-as-session.ts";
-import { createAcknowledgements } from "../../shared/wake/acknowledgement.ts";
-import type { WorkDeps } from "../../shared/work/context/call-context.ts";
-import type { Caller } from "../../shared/work/context/caller.ts";
-import { createTaskOperations, type TaskOperations } from "../../shared/work/task-operations.ts";
-import { findKeptTask } from "../../shared/work/tasks/find-task.ts";
-import { type ToolRefusal, toToolRefusal } from "./refusal.ts";
-import type { Tool, ToolContext } from "./tool.ts";
-import { mayCallTool } from "./tool-definitions.ts";
-import { parseToolInput } from "./tool-input.ts";
-import { TOOLS } from "./tools.ts";
+/**
+ * One call of a tool, the same for every interface: who calls, whether it may, the run, its answer or refusal, and its
+ * entry in the audit log. The route at the end lists these entries.
+ */
 
-export type ToolCallDeps = WorkDeps & Pick<Deps, "clock" | "metrics" | "log" | "newId">;
+import { type Context, Hono } from "hono";
+import { z } from "zod";
+import { type AuditEntry, auditSets, createAuditLog } from "../../shared/app/audit-log.ts";
+import type { Deps, Route, TaskDeps } from "../../shared/app/deps.ts";
+import { type ErrorCode, GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
+import { createBodyReader } from "../../shared/http/limits.ts";
+import { validateQuery } from "../../shared/http/request.ts";
+import { parseTaskKey } from "../../shared/names.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import {
+  PlaneError,
+  type PlaneErrorCode,
+  PlaneRateLimitedError,
+  PlaneUnavailableError,
+} from "../../shared/plane/errors.ts";
+import { scanMatchingRows } from "../../shared/store/records.ts";
+import type { Caller } from "../../shared/tasks/call-context.ts";
+import { findStoredTask } from "../../shared/tasks/find-task.ts";
+import type { StatusResult } from "../../shared/tasks/lifecycle/set-status.ts";
+import type { StatusChange } from "../../shared/tasks/lifecycle/status-attempts.ts";
+import { createAcknowledgements } from "../../shared/tasks/wakes.ts";
+import { cleanLine, cleanText, createRedactor, sanitizeOutput } from "../../shared/text.ts";
+import { completeTicket } from "../../shared/tickets/completion.ts";
+import { getTicket } from "../../shared/tickets/stored-tickets.ts";
+import {
+  createTaskOperations,
+  mayCallTool,
+  parseToolInput,
+  type TaskOperations,
+  type Tool,
+  type ToolContext,
+} from "./tool.ts";
+
+export type ToolCallDeps = TaskDeps & Pick<Deps, "clock" | "metrics" | "log" | "newId">;
 
 /** Who makes a call, and through which interface (MCP, HTTP or CLI). */
 export interface CallSource {
@@ -31,18 +49,56 @@ export interface CallSource {
 
 export type ToolOutcome = { ok: true; output: unknown } | { ok: false; refusal: ToolRefusal };
 
-export type ToolCalls = ReturnType<typeof createToolCalls>;
+/** Why a call was refused, as its caller sees it. */
+interface ToolRefusal {
+  code: ErrorCode;
+  message: string;
+  /** Whole seconds after which the same call may succeed. */
+  retryAfter?: number;
+}
 
 /** Limit of a refusal in characters: room for a list of missing criteria, without echoing a long input in full. */
 const MAX_REFUSAL_LENGTH = 2_000;
 
 const UUID_PATTERN = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
+/** Limit of a request body: a deliverable of 1 MB is 1.4 MB in base64, plus the other fields of the call. */
+const MAX_BODY_BYTES = 2 * 1024 * 1024;
+
+const PLANE_ERROR_CODES = {
+  auth: "forbidden",
+  not_found: "not_found",
+  conflict: "conflict",
+  invalid: "bad_request",
+  rate_limited: "rate_limited",
+  unavailable: "unavailable",
+  unexpected: "unavailable",
+} as const satisfies Record<PlaneErrorCode, ErrorCode>;
+
+const MAX_AUDIT_LIMIT = 1_000;
+
+const DEFAULT_AUDIT_LIMIT = 100;
+
+const auditQuerySchema = z.object({
+  agent: z.string().max(64).optional(),
+  task: z.string().max(64).optional(),
+  /** `next` of the previous page. */
+  after: z.string().max(400).optional(),
+  limit: z.coerce.number().int().min(1).max(MAX_AUDIT_LIMIT).default(DEFAULT_AUDIT_LIMIT),
+});
+
+/** Limit of rows scanned per request when filtering by agent; the next page continues from `next`. */
+const MAX_SCANNED_CALLS = 10_000;
+
+/** The audit log of tool calls (caller, tool, task, outcome), newest first. Entries are kept for 30 days. */
+export const auditRoute: Route = { path: "/audit", access: "admin", app: createAuditApp };
+
 /**
  * Runs tools in the same way for every interface: checks the permission, runs the tool, sanitizes the answer and
- * records the call in the audit log. The returned functions never throw; an error becomes a refusal.
+ * records the call in the audit log. The returned functions never throw; an error becomes a refusal. `tools` are those
+ * that `call` finds by name.
  */
-export function createToolCalls(deps: ToolCallDeps) {
+export function createToolCalls(deps: ToolCallDeps, tools: readonly Tool[]) {
   // The audit of a call also acknowledges the wakes of its agent.
   const audit = createAuditLog(deps, (calls) => createAcknowledgements(deps, calls));
   const redact = createRedactor(deps.settings.secrets);
@@ -82,7 +138,7 @@ export function createToolCalls(deps: ToolCallDeps) {
   ) {
     const { caller, correlation, via } = source;
     const { name, outcome, at, ms } = finished;
-    const isKnown = TOOLS.some((tool) => tool.name === name);
+    const isKnown = tools.some((tool) => tool.name === name);
     const outcomeCode = outcome.ok ? "ok" : outcome.refusal.code;
     const label = isKnown ? name : "unknown";
     deps.metrics.count("groundcrew_agent_calls_total", { tool: label, outcome: outcomeCode });
@@ -111,7 +167,7 @@ export function createToolCalls(deps: ToolCallDeps) {
     const key = names.map((name) => parseTaskKey(name ?? "")?.key).find((name) => name !== undefined);
     if (key !== undefined) return key;
     const id = names.map((name) => name?.toLowerCase()).find((name) => name && UUID_PATTERN.test(name));
-    return id && ((await findKeptTask(deps, id))?.key ?? id);
+    return id && ((await findStoredTask(deps, id))?.key ?? id);
   }
 
   /**
@@ -130,12 +186,12 @@ export function createToolCalls(deps: ToolCallDeps) {
     runTool,
     /** Calls a tool by its name with unparsed input. */
     call(source: CallSource, name: string, input: unknown): Promise<ToolOutcome> {
-      const tool = TOOLS.find((candidate) => candidate.name === name);
+      const tool = tools.find((candidate) => candidate.name === name);
       if (tool) return runTool(source, tool, input, async (context) => tool.run(context, parseToolInput(tool, input)));
       return runAudited(source, name, input, async () => {
-        const allowedTools = TOOLS.filter((candidate) => mayCallTool(source.caller, candidate)).map(
-          (allowed) => allowed.name,
-        );
+        const allowedTools = tools
+          .filter((candidate) => mayCallTool(source.caller, candidate))
+          .map((allowed) => allowed.name);
         const requestedName = name.slice(0, 64);
         throw new GroundcrewError(
           "not_found",
@@ -146,12 +202,26 @@ export function createToolCalls(deps: ToolCallDeps) {
   };
 }
 
-/** The operations of a call; for the session of a ticket, the status is that of its ticket. */
-function createOperations(deps: ToolCallDeps, caller: Caller, correlation: string): TaskOperations {
-  const work = createTaskOperations(deps, caller, correlation);
-  if (!caller.ticket) return work;
-  const { ticket } = caller;
-  return { ...work, setStatus: (task, change) => completeAsSession(deps, ticket, task, change, correlation) };
+export type ToolCalls = ReturnType<typeof createToolCalls>;
+
+/** Converts an expected error to what the caller may see; undefined for an unexpected one, which is only logged. */
+function toToolRefusal(thrown: unknown): ToolRefusal | undefined {
+  if (thrown instanceof GroundcrewError) return { code: thrown.code, message: thrown.message };
+  if (!(thrown instanceof PlaneError)) return undefined;
+  const isRetryable = thrown instanceof PlaneRateLimitedError || thrown instanceof PlaneUnavailableError;
+  const retryAfterMs = isRetryable ? thrown.retryAfter : undefined;
+  return {
+    code: PLANE_ERROR_CODES[thrown.code],
+    message: thrown.message,
+    ...omitUndefined({
+      retryAfter: retryAfterMs !== undefined ? Math.max(1, Math.ceil(retryAfterMs / 1000)) : undefined,
+    }),
+  };
+}
+
+function readTextField(value: unknown, name: string): string | undefined {
+  const field: unknown = typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+  return typeof field === "string" ? field : undefined;
 }
 
 function createForbiddenError({ name, ticket }: Caller, tool: Tool): GroundcrewError {
@@ -161,7 +231,85 @@ function createForbiddenError({ name, ticket }: Caller, tool: Tool): GroundcrewE
   return new GroundcrewError("forbidden", reason);
 }
 
-function readTextField(value: unknown, name: string): string | undefined {
-  const field: unknown = typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
-  return typeof field === "string" ? field : undefined;
+/** The operations of a call; for the session of a ticket, the status is that of its ticket. */
+function createOperations(deps: ToolCallDeps, caller: Caller, correlation: string): TaskOperations {
+  const work = createTaskOperations(deps, caller, correlation);
+  if (!caller.ticket) return work;
+  const { ticket } = caller;
+  return { ...work, setStatus: (task, change) => completeAsSession(deps, ticket, task, change, correlation) };
+}
+
+/**
+ * Completes the ticket of a session with a summary, in place of a change of the status: that is written when a person
+ * has approved the update. `task` names the work item by key or id. Throws `forbidden` for another task or status, and
+ * `bad_request` without a summary.
+ */
+async function completeAsSession(
+  deps: TaskDeps,
+  { key, item }: NonNullable<Caller["ticket"]>,
+  task: string,
+  { status, text = "", tests }: StatusChange,
+  correlation: string,
+): Promise<StatusResult> {
+  const name = task.trim();
+  if (parseTaskKey(name)?.key !== key && name.toLowerCase() !== item)
+    throw new GroundcrewError("forbidden", `This session is for ${key} only and may not change ${name.slice(0, 40)}.`);
+  if (status !== "done")
+    throw new GroundcrewError(
+      "forbidden",
+      `A session may only complete its ticket: set ${key} to done, with a summary as text. A person decides the rest.`,
+    );
+  if (text.trim() === "")
+    throw new GroundcrewError("bad_request", "The summary is missing: say as text what was done.");
+  const summary = tests?.trim() ? `${text}\n\nTests: ${tests}` : text;
+  await completeTicket(deps, key, { summary, source: "tool", by: "Claude Code" }, correlation);
+  const [ticket, stored] = [await getTicket(deps, key), await findStoredTask(deps, item)];
+  const word = stored?.item.snapshot.status ?? "in_progress";
+  return { key, status: word, inReview: true, blockers: [], url: ticket.item.url };
+}
+
+/** Creates the reader of an agent's request body, 2 MB at most. */
+export function createAgentBodyReader() {
+  const readBody = createBodyReader(MAX_BODY_BYTES, {
+    busy: () => new GroundcrewError("unavailable", "Too many large requests at once. Repeat the call in a second."),
+  });
+  return (c: Context) => readBody(c.req.raw, { source: c.get("caller").name });
+}
+
+/** Describes a call from its request: the caller, the interface used and the correlation id. */
+export function createCallSource(c: Context, via: CallSource["via"]): CallSource {
+  return { caller: c.get("caller"), via, correlation: c.get("correlation"), waitUntil: getWaitUntil(c) };
+}
+
+/** Workers end an invocation with its response, so they must be asked to wait for work that continues after it. */
+function getWaitUntil(c: Context): CallSource["waitUntil"] {
+  try {
+    const context = c.executionCtx;
+    return (work) => context.waitUntil(work);
+  } catch {
+    return () => {};
+  }
+}
+
+function createAuditApp({ store }: Pick<Deps, "store">): Hono {
+  const refusal = `Invalid query. Allowed parameters: agent, task, after and limit (1 to ${MAX_AUDIT_LIMIT}).`;
+  return new Hono().get("/", validateQuery(auditQuerySchema, refusal), async (c) => {
+    const { agent, task, after, limit } = c.req.valid("query");
+    const set = task === undefined ? auditSets.all : auditSets.about(normalizeTaskName(task));
+    const { rows, next } = await scanMatchingRows<AuditEntry>({ store }, set, {
+      after,
+      size: limit,
+      pageSize: agent === undefined ? limit : MAX_AUDIT_LIMIT,
+      maxScanned: MAX_SCANNED_CALLS,
+      matches: (entry) => agent === undefined || entry.agent === agent,
+    });
+    const calls = rows.map(({ value: { at, ...call } }) => ({ at: new Date(at).toISOString(), ...call }));
+    return c.json({ calls, ...omitUndefined({ next }) });
+  });
+}
+
+/** The audit sets are named by task keys in upper case and by Plane's ids in lower case. */
+function normalizeTaskName(task: string): string {
+  const name = task.trim();
+  return /^[0-9a-f-]{36}$/i.test(name) ? name.toLowerCase() : name.toUpperCase();
 }

@@ -1,6 +1,36 @@
-import type { z } from "zod";
-import type { Caller } from "../../shared/work/context/caller.ts";
-import type { TaskOperations } from "../../shared/work/task-operations.ts";
+/**
+ * What a tool is: its name, description, schemas and operation; which caller may call it; and the operations on tasks
+ * that it may use. Also the schemas that several tools share, and the parsing of an input with an error that says what
+ * to correct.
+ */
+
+import { z } from "zod";
+import type { TaskDeps } from "../../shared/app/deps.ts";
+import { GroundcrewError } from "../../shared/errors.ts";
+import { findNearestName } from "../../shared/names.ts";
+import { PRIORITIES, STATUSES } from "../../shared/task/snapshot.ts";
+import { type Caller, createCallContext } from "../../shared/tasks/call-context.ts";
+import { claimTask } from "../../shared/tasks/claims.ts";
+import { addComment, type NewComment } from "../../shared/tasks/comments.ts";
+import { createTask } from "../../shared/tasks/create-task.ts";
+import { deliverFile } from "../../shared/tasks/deliverables/deliver-file.ts";
+import { downloadFile, findAttachment } from "../../shared/tasks/deliverables/download-file.ts";
+import type { NewDeliverable } from "../../shared/tasks/deliverables/file-check.ts";
+import { findTask } from "../../shared/tasks/find-task.ts";
+import { setStatus } from "../../shared/tasks/lifecycle/set-status.ts";
+import type { StatusChange } from "../../shared/tasks/lifecycle/status-attempts.ts";
+import { messageHuman, type NewMessage } from "../../shared/tasks/people/messages.ts";
+import { askHuman, type NewQuestion } from "../../shared/tasks/people/questions.ts";
+import type { NewTask, Plan } from "../../shared/tasks/plan-record.ts";
+import { createProject, type NewProject } from "../../shared/tasks/planning/create-project.ts";
+import { planProject } from "../../shared/tasks/planning/start-plan.ts";
+import { type ProgressReport, reportProgress, startTimer, stopTimer } from "../../shared/tasks/progress.ts";
+import { type TaskChanges, updateTask } from "../../shared/tasks/update-task.ts";
+import { listAgents, listProjects } from "../../shared/tasks/views/overview.ts";
+import { searchTasks, type TaskFilters } from "../../shared/tasks/views/search-tasks.ts";
+import { readTaskDetails } from "../../shared/tasks/views/task-details.ts";
+import { listTasks, readTaskAnswer } from "../../shared/tasks/views/task-list.ts";
+import { formatIsoTime, type Ms } from "../../shared/time.ts";
 
 /** What a tool may use: the task operations, bound to the caller, and the caller itself. */
 export interface ToolContext {
@@ -22,7 +52,155 @@ export interface Tool<I extends z.ZodObject = z.ZodObject, O extends z.ZodType =
   run(context: ToolContext, input: z.output<I>): Promise<z.input<O>>;
 }
 
+/** The operations on tasks in one call of one caller; used by tools, commands and tickets. */
+export type TaskOperations = ReturnType<typeof createTaskOperations>;
+
+const UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+
+/**
+ * OPENCLAW-13: the session in which an agent works, as the agent card shows it. OpenClaw's form is
+ * `openclaw-session-{uuid}`; Claude Code's sessions are a UUID alone. An empty text means no session.
+ */
+export const agentSessionSchema = z
+  .string()
+  .regex(
+    new RegExp(`^(?:(?:openclaw-session-)?${UUID})?$`, "i"),
+    "must be openclaw-session-{uuid} or a UUID. Leave it out if you do not know your session",
+  )
+  .describe("openclaw-session-{uuid}, or the UUID of a Claude Code session. Leave it out if you do not know it");
+
+const statusSchema = z.enum(STATUSES);
+
+/** A task as every answer shows it (OPENCLAW-02). */
+export const taskAnswerSchema = z.object({
+  id: z.string(),
+  key: z.string(),
+  title: z.string(),
+  /** First line of the description. */
+  description: z.string(),
+  status: statusSchema,
+  priority: z.enum(PRIORITIES),
+  /** `YYYY-MM-DD` */
+  due_date: z.string().nullable(),
+  project: z.string(),
+  /** Open blockers; null while they are still being read, so that `startable` is false. */
+  blocked_by: z.array(z.object({ key: z.string(), status: statusSchema })).nullable(),
+  url: z.string(),
+  /** ISO 8601: set when the caller holds the task; the claim expires then unless a call renews it. */
+  held_until: z.string().optional(),
+  startable: z.literal(false).optional(),
+  why_not: z.string().optional(),
+});
+
+/** What a new task is expected to take: minutes of work, and its cost in the budget's currency. */
+export const estimateSchema = z.strictObject({
+  minutes: z.number().nonnegative().optional(),
+  cost: z.number().nonnegative().optional(),
+});
+
+/** What the session of a ticket may call: it reads its ticket and the inputs of it, and completes it. */
+const SESSION_TOOLS = ["get_task_details", "download_deliverable", "update_task_status"];
+
 /** Checks a tool against its own schemas, then drops their types so that tools of different types fit in one list. */
 export function defineTool<I extends z.ZodObject, O extends z.ZodType>(definition: Tool<I, O>): Tool {
   return definition as unknown as Tool;
+}
+
+/**
+ * Parses the input of a tool. An unknown field is refused with the name that was probably meant; otherwise its value
+ * would be lost silently. `null` is dropped where the schema does not allow it: models write it for a field they omit.
+ * Throws `bad_request`.
+ */
+export function parseToolInput({ name, input }: Tool, rawInput: unknown): Record<string, unknown> {
+  if (typeof rawInput !== "object" || rawInput === null || Array.isArray(rawInput))
+    throw new GroundcrewError("bad_request", `${name} takes a JSON object, such as {"task": "ONB-12"}.`);
+  const knownFields = Object.keys(input.shape);
+  for (const field of Object.keys(rawInput)) {
+    if (!knownFields.includes(field)) throw createUnknownFieldError(name, field, knownFields);
+  }
+  const present = Object.entries(rawInput).filter(
+    ([field, value]) => value !== null || input.shape[field]?.safeParse(null).success,
+  );
+  const parsed = input.safeParse(Object.fromEntries(present));
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => formatIssue(issue, present));
+  throw new GroundcrewError("bad_request", `${name}: ${problems.slice(0, 5).join("; ")}.`);
+}
+
+function createUnknownFieldError(tool: string, field: string, knownFields: readonly string[]): GroundcrewError {
+  const fieldName = field.slice(0, 40);
+  if (knownFields.length === 0)
+    return new GroundcrewError("bad_request", `${tool} has no field "${fieldName}". It takes no input.`);
+  const nearest = findNearestName(fieldName, knownFields);
+  const hint = nearest ? `Did you mean ${nearest}? ` : "";
+  return new GroundcrewError(
+    "bad_request",
+    `${tool} has no field "${fieldName}". ${hint}Its fields: ${knownFields.join(", ")}.`,
+  );
+}
+
+function formatIssue({ path, message }: z.core.$ZodIssue, present: readonly [string, unknown][]): string {
+  const [field] = path;
+  if (path.length === 1 && !present.some(([name]) => name === field)) return `${String(field)} is missing`;
+  return `${path.join(".")}: ${message}`;
+}
+
+/** The operations on tasks, bound to the caller of one call: what the tools can do. */
+/** Binds the operations to a caller. Create it for each call, because its limit of waiting for Plane is per call. */
+export function createTaskOperations(deps: TaskDeps, caller: Caller, correlation?: string) {
+  const context = createCallContext(deps, caller, correlation);
+  return {
+    /** Formats a time as ISO 8601 in TIMEZONE. */
+    formatTime: (at: Ms) => formatIsoTime(at, deps.settings.timezone),
+    create: async (newTask: NewTask & { project: string }) =>
+      readTaskAnswer(context, await createTask(context, newTask)),
+    update: async (task: string, changes: TaskChanges) =>
+      readTaskAnswer(context, await updateTask(context, await findTask(context, task), changes)),
+    createProject: (newProject: NewProject) => createProject(context, newProject),
+    /** Starts a plan, or returns how far it is. */
+    plan: (plan: Plan) => planProject(context, plan),
+    /** Searches the tasks of all agents. */
+    search: (filters: TaskFilters) => searchTasks(context, filters),
+    /** Lists the projects with their progress. */
+    projects: () => listProjects(context),
+    team: () => listAgents(context),
+    /** Attaches a file to a task, with a comment. */
+    deliver: (deliverable: NewDeliverable) => deliverFile(context, deliverable),
+    /** Reads a file of a task into the answer. */
+    download: (task: string, name: string) => downloadFile(context, task, name),
+    /** Finds a file of a task, to stream it. */
+    findFile: (task: string, name: string) => findAttachment(context, task, name),
+    setStatus: async (task: string, change: StatusChange) => setStatus(context, await findTask(context, task), change),
+    comment: async (task: string, newComment: NewComment) => {
+      const foundTask = await findTask(context, task);
+      return { task: foundTask.key, comment: await addComment(context, foundTask, newComment), url: foundTask.url };
+    },
+    /** Asks the human about a task. */
+    ask: async (task: string, newQuestion: NewQuestion) => {
+      const foundTask = await findTask(context, task);
+      return { key: foundTask.key, ...(await askHuman(context, foundTask, newQuestion)) };
+    },
+    /** Sends the human a message about no task, or asks a question. */
+    message: (newMessage: NewMessage) => messageHuman(context, newMessage),
+    /** Writes the caller's report to the agent card. */
+    report: async (task: string, report: ProgressReport) =>
+      reportProgress(context, await findTask(context, task), report),
+    startTimer: async (task: string) => startTimer(context, await findTask(context, task)),
+    stopTimer: async (task: string) => stopTimer(context, await findTask(context, task)),
+    /** Lists the caller's open tasks, those to work on next first. */
+    list: (options: { fresh?: boolean | undefined }) => listTasks(context, options),
+    /** Reads everything about a task from Plane. */
+    details: async (task: string) => readTaskDetails(context, await findTask(context, task)),
+    /** Claims a task for the caller. */
+    claim: async (task: string) => {
+      const foundTask = await findTask(context, task);
+      return { key: foundTask.key, ...(await claimTask(context, foundTask)) };
+    },
+  };
+}
+
+/** Whether this caller may call the tool. A caller sees only the tools it may call. */
+export function mayCallTool({ role }: Caller, { allow, name }: Tool): boolean {
+  if (role === "session") return SESSION_TOOLS.includes(name);
+  return allow === "agent" || role !== "worker";
 }

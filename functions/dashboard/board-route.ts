@@ -1,29 +1,43 @@
+/** The board: columns of cards, projects, budget, plans that are made, and Groundcrew's own health. */
+
 import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/app/deps.ts";
-import { addLongHold, readLongHolds } from "../../shared/app/long-holds.ts";
-import { answerCleanJson } from "../../shared/http/answer-clean-json.ts";
-import { readFirstLook } from "../../shared/observe/first-look.ts";
-import { listReadableProjects } from "../../shared/observe/project-record.ts";
+import { addLongPause, readLongPauses } from "../../shared/app/health.ts";
+import { answerCleanJson } from "../../shared/http/request.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { createRedactor } from "../../shared/redact.ts";
+import { listReadableProjects } from "../../shared/records/plane-records.ts";
 import { findCapacityWarnings } from "../../shared/store/capacity.ts";
+import type { Store } from "../../shared/store/port.ts";
+import { readFirstLook } from "../../shared/sync/first-look.ts";
+import { readUploads } from "../../shared/tasks/deliverables/send-file.ts";
+import { readStoredBudget } from "../../shared/tasks/forecast.ts";
+import { readPlanRuns } from "../../shared/tasks/views/overview.ts";
+import { createRedactor } from "../../shared/text.ts";
 import { ticketSets } from "../../shared/tickets/ticket.ts";
+import { DAY } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
-import { readUploads } from "../../shared/work/deliverables/upload-progress.ts";
-import { readStoredBudget } from "../../shared/work/forecast/budget.ts";
-import type { BoardAnswer, BoardBudget, StoreTrouble } from "./api-answers.ts";
-import { BOARD_COLUMNS, compareCards, toBoardColumn } from "./board-cards.ts";
-import { readOpenItems, readRecentlyClosedItems } from "./board-items.ts";
-import { readBoardPlans } from "./board-plans.ts";
-import { type CardDeps, readCards } from "./cards.ts";
+import {
+  BOARD_COLUMNS,
+  type BoardAnswer,
+  type BoardBudget,
+  type BoardPlan,
+  compareCards,
+  compareText,
+  type StoreTrouble,
+  toBoardColumn,
+} from "./answers.ts";
+import { type CardDeps, readCards, readOpenItems, readRecentlyClosedItems } from "./cards.ts";
 
-/** The board: work items by column with their claims and blockers, and the health of Groundcrew itself. */
-export const boardRoute: Route = { path: "/api/board", access: "page", app };
+type BoardDeps = CardDeps & Pick<Deps, "health" | "storeHealth">;
 
 /** Limit of cards per column in the response; the column's total counts all. */
 const MAX_CARDS_PER_COLUMN = 200;
 
-type BoardDeps = CardDeps & Pick<Deps, "health" | "storeHealth">;
+/** Limit of plans on the page. */
+const MAX_PLANS = 10;
+
+/** The board: work items by column with their claims and blockers, and the health of Groundcrew itself. */
+export const boardRoute: Route = { path: "/api/board", access: "page", app };
 
 function app(deps: BoardDeps): Hono {
   const { settings, store, health } = deps;
@@ -42,13 +56,13 @@ function app(deps: BoardDeps): Hono {
     const shownItems = columns.flatMap(({ items }) => items);
     const cards = await readCards(deps, projects, shownItems);
     const { queues } = await store.stats();
-    const holds = await readLongHolds(store);
+    const holds = await readLongPauses(store);
     return answerCleanJson(c, {
       version: VERSION,
       demo: settings.demo,
       projects: projects
         .map(({ identifier, name }) => ({ identifier, name }))
-        .sort((a, b) => (a.identifier < b.identifier ? -1 : 1)),
+        .sort((a, b) => compareText(a.identifier, b.identifier)),
       columns: columns.map(({ name, total }) => ({
         name,
         total,
@@ -61,9 +75,9 @@ function app(deps: BoardDeps): Hono {
       /** Number of open items beyond the limit. */
       beyond: open.beyond,
       health: {
-        plane: addLongHold(health.get("plane"), "plane", holds.plane),
+        plane: addLongPause(health.get("plane"), "plane", holds.plane),
         ...omitUndefined({
-          telegram: settings.telegram ? addLongHold(health.get("telegram"), "telegram", holds.telegram) : undefined,
+          telegram: settings.telegram ? addLongPause(health.get("telegram"), "telegram", holds.telegram) : undefined,
           store: readStoreTrouble(deps),
         }),
       },
@@ -77,12 +91,20 @@ function app(deps: BoardDeps): Hono {
   });
 }
 
-/** The budget of the last minute or two. Before the first run of its tick there is none. */
-async function readBoardBudget(deps: BoardDeps): Promise<BoardBudget | undefined> {
-  const budget = deps.settings.budget && (await readStoredBudget(deps));
-  if (!budget) return undefined;
-  const { month, spent, sources, open, unknown, amount, currency, share } = budget;
-  return { month, spent, open, unknown, amount, currency, share, ...omitUndefined({ tickets: sources.tickets }) };
+/** Reads the plans that the page shows: those that are not complete, and those proposed or started within a day. */
+async function readBoardPlans({ store }: { store: Store }): Promise<BoardPlan[]> {
+  const [runs, now] = await Promise.all([readPlanRuns({ store }), store.now()]);
+  return runs
+    .filter(({ state, at }) => (state !== "done" && state !== "rejected") || at > now - DAY)
+    .slice(0, MAX_PLANS)
+    .map(({ id, title, project, state, done, total, reason }) => ({
+      id,
+      title,
+      state,
+      done,
+      total,
+      ...omitUndefined({ project, reason }),
+    }));
 }
 
 function readStoreTrouble({ settings, storeHealth }: BoardDeps): StoreTrouble | undefined {
@@ -91,4 +113,12 @@ function readStoreTrouble({ settings, storeHealth }: BoardDeps): StoreTrouble | 
   if (failure === undefined && warnings.length === 0) return undefined;
   const error = failure === undefined ? undefined : createRedactor(settings.secrets)(failure);
   return { ok: failure === undefined, ...omitUndefined({ error }), warnings };
+}
+
+/** The budget of the last minute or two. Before the first run of its tick there is none. */
+async function readBoardBudget(deps: BoardDeps): Promise<BoardBudget | undefined> {
+  const budget = deps.settings.budget && (await readStoredBudget(deps));
+  if (!budget) return undefined;
+  const { month, spent, sources, open, unknown, amount, currency, share } = budget;
+  return { month, spent, open, unknown, amount, currency, share, ...omitUndefined({ tickets: sources.tickets }) };
 }

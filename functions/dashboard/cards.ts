@@ -1,25 +1,41 @@
+/** Reads tasks as the board, the plan and the team show them. */
+
 import type { Deps } from "../../shared/app/deps.ts";
-import { findTaskAgents, formatItemUrl } from "../../shared/observe/event-facts.ts";
-import { findLabelName, findPlanePerson, type PlanePerson } from "../../shared/observe/name-cache.ts";
-import { observedKeys } from "../../shared/observe/store-keys.ts";
-import type { KeptProject } from "../../shared/observe/stored-records.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import type { KeptItem } from "../../shared/task/snapshot.ts";
+import { type DecisionRecord, decisionSet } from "../../shared/records/decision-log.ts";
+import type { ProjectRecord } from "../../shared/records/plane-records.ts";
+import { observedKeys, observedSets } from "../../shared/records/store-keys.ts";
+import { readLiveClaims } from "../../shared/records/task-records.ts";
+import type { Store } from "../../shared/store/port.ts";
+import { findTaskAgents, formatItemUrl } from "../../shared/sync/event-facts.ts";
+import { findLabelName, findPlanePerson, type PlanePerson } from "../../shared/sync/names.ts";
+import { type ItemRecord, isInReview } from "../../shared/task/snapshot.ts";
 import type { Ms } from "../../shared/time.ts";
-import { readLiveClaims } from "../../shared/work/claims/find-claim.ts";
-import { isInReview } from "../../shared/work/tasks/is-in-review.ts";
-import { type BoardCard, toBoardColumn } from "./board-cards.ts";
+import { type BoardCard, toBoardColumn } from "./answers.ts";
 
 export type CardDeps = Pick<Deps, "settings" | "store" | "cache" | "plane" | "clock" | "wait">;
+
+interface CardNames {
+  people: Map<string, PlanePerson>;
+  labels: Map<string, string>;
+}
 
 /** Timeout for names from Plane: 800 ms. Missing names are left out and appear with the next request. */
 const NAME_LOOKUP_TIMEOUT_MS: Ms = 800;
 
+/** Limit of open items that are read for one board, over all projects; people cannot survey more. */
+const MAX_OPEN_ITEMS = 1_000;
+
+/** Limit of decisions that are searched for closed items. */
+const MAX_DECISIONS_SCANNED = 1_000;
+
+const MAX_CLOSED_ITEMS = 40;
+
 /** Reads the cards of these items. Only names that are not cached are requested from Plane, with a short timeout. */
 export async function readCards(
   deps: CardDeps,
-  projects: readonly KeptProject[],
-  items: readonly KeptItem[],
+  projects: readonly ProjectRecord[],
+  items: readonly ItemRecord[],
 ): Promise<BoardCard[]> {
   const identifiers = new Map(projects.map(({ id, identifier }) => [id, identifier]));
   const ids = items.map(({ snapshot }) => snapshot.id);
@@ -31,7 +47,7 @@ export async function readCards(
   return items.map((item, i) => {
     const claim = claims[i];
     const { snapshot } = item;
-    const { id, project, sequence, word, priority, due } = snapshot;
+    const { id, project, sequence, status, priority, due } = snapshot;
     const identifier = identifiers.get(project) ?? "?";
     const assignees = snapshot.assignees.flatMap((personId) => names.people.get(personId) ?? []);
     const labels = snapshot.labels.flatMap((labelId) => names.labels.get(labelId) ?? []);
@@ -42,7 +58,7 @@ export async function readCards(
       title: snapshot.name,
       project: identifier,
       column: toBoardColumn(item),
-      word,
+      word: status,
       priority,
       due,
       ...omitUndefined({
@@ -64,19 +80,8 @@ export async function readCards(
   });
 }
 
-async function readBlockers({ store }: CardDeps, items: readonly KeptItem[]): Promise<Map<string, KeptItem>> {
-  const ids = [...new Set(items.flatMap((item) => item.blockers))];
-  const kept = await store.read<KeptItem>(ids.map(observedKeys.item));
-  return new Map(ids.flatMap((id, i) => (kept[i] ? [[id, kept[i].value] as const] : [])));
-}
-
-interface CardNames {
-  people: Map<string, PlanePerson>;
-  labels: Map<string, string>;
-}
-
 /** Reads names one after the other: the first one that is not cached loads the whole list that contains it. */
-async function readNames(deps: CardDeps, items: readonly KeptItem[]): Promise<CardNames> {
+async function readNames(deps: CardDeps, items: readonly ItemRecord[]): Promise<CardNames> {
   const names: CardNames = { people: new Map(), labels: new Map() };
   const lookup = new AbortController();
   async function readAll() {
@@ -99,4 +104,47 @@ async function readNames(deps: CardDeps, items: readonly KeptItem[]): Promise<Ca
   timeout.abort();
   lookup.abort();
   return names;
+}
+
+async function readBlockers({ store }: CardDeps, items: readonly ItemRecord[]): Promise<Map<string, ItemRecord>> {
+  const ids = [...new Set(items.flatMap((item) => item.blockers))];
+  const stored = await store.read<ItemRecord>(ids.map(observedKeys.item));
+  return new Map(ids.flatMap((id, i) => (stored[i] ? [[id, stored[i].value] as const] : [])));
+}
+
+/** Reads the open items of these projects up to the limit, and the number of items beyond it. */
+export async function readOpenItems(
+  store: Pick<Store, "scan" | "count">,
+  projects: readonly ProjectRecord[],
+): Promise<{ items: ItemRecord[]; beyond: number }> {
+  const items: ItemRecord[] = [];
+  let total = 0;
+  for (const { id } of projects) {
+    total += await store.count(observedSets.open(id));
+    if (items.length >= MAX_OPEN_ITEMS) continue;
+    const { rows } = await store.scan<ItemRecord>(observedSets.open(id), undefined, MAX_OPEN_ITEMS - items.length);
+    items.push(...rows.map((row) => row.value));
+  }
+  return { items, beyond: total - items.length };
+}
+
+/** Reads the items of these projects that were closed within the retention of the decision log (7 days), latest first. */
+export async function readRecentlyClosedItems(
+  store: Pick<Store, "scan" | "read">,
+  projects: readonly ProjectRecord[],
+): Promise<ItemRecord[]> {
+  const ids = new Set<string>();
+  const { rows } = await store.scan<DecisionRecord>(decisionSet, undefined, MAX_DECISIONS_SCANNED);
+  for (const { value } of rows) {
+    const isClosing = value.event.kind === "completed" || value.event.kind === "cancelled";
+    const isInProject = projects.some(({ identifier }) => identifier === value.project.identifier);
+    if (isClosing && isInProject && value.item && ids.size < MAX_CLOSED_ITEMS) ids.add(value.item.id);
+  }
+  const stored = await store.read<ItemRecord>([...ids].map(observedKeys.item));
+  return stored.flatMap((item) => {
+    const status = item?.value.snapshot.status;
+    return item && item.value.removedAt === undefined && (status === "done" || status === "cancelled")
+      ? [item.value]
+      : [];
+  });
 }

@@ -1,23 +1,130 @@
+/**
+ * The decision log: each change with the actions that were requested for it, the rule behind each, and what became of
+ * it.
+ */
+
 import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/app/deps.ts";
-import { type DecisionRecord, decisionSet, itemDecisionSetKey } from "../../shared/decision-log/decision-log.ts";
-import { answerCleanJson } from "../../shared/http/answer-clean-json.ts";
-import { parseForwardTarget } from "../../shared/jobs/forward-jobs.ts";
-import { getPersonName } from "../../shared/observe/event-facts.ts";
-import type { PlanePerson } from "../../shared/observe/name-cache.ts";
+import { DEFAULT_NOTIFICATION_RULES } from "../../shared/config/notification-rules.ts";
+import type { Settings } from "../../shared/config/settings.ts";
+import {
+  type DiscardedJob,
+  discardedJobKey,
+  type ForwardReceipt,
+  forwardReceiptKey,
+} from "../../shared/http/outgoing.ts";
+import { answerCleanJson } from "../../shared/http/request.ts";
+import { parseForwardTarget } from "../../shared/jobs/outgoing-jobs.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import type { ScanPage, SetName, StoredRow } from "../../shared/store/port.ts";
-import { createOutcomeReader } from "./action-outcome.ts";
-import type { DecisionLogAnswer } from "./api-answers.ts";
-import { findRuleBasis, type RuleBasis } from "./rule-basis.ts";
+import {
+  type DecisionRecord,
+  decisionSet,
+  itemDecisionSetKey,
+  type RequestedAction,
+} from "../../shared/records/decision-log.ts";
+import type { StoredRow } from "../../shared/store/port.ts";
+import { scanMatchingRows } from "../../shared/store/records.ts";
+import { getPersonName } from "../../shared/sync/event-facts.ts";
+import type { PlanePerson } from "../../shared/sync/names.ts";
+import { WAITS_FOR_PERSON } from "../../shared/task/rule-set.ts";
+import { wakeKeys } from "../../shared/tasks/wakes.ts";
+import {
+  type ChatMessage,
+  findShownAt,
+  parseMessageStart,
+  type TelegramDelivery,
+  telegramDeliveryKey,
+} from "../../shared/telegram/message-log.ts";
+import type { ActionOutcome, DecisionLogAnswer, RuleBasis } from "./answers.ts";
+
+/** Queues whose jobs leave no receipt. */
+const INTERNAL_QUEUES: readonly RequestedAction["queue"][] = ["work", "wake"];
+
+/** Limit of dead letters that are searched, oldest first. */
+const MAX_DEAD_LETTERS = 1_000;
+
+const DEFAULT_LIMIT = 50;
+
+const MAX_LIMIT = 200;
+
+/** Limit of records that are searched for those of one project. */
+const MAX_SCANNED = 1_000;
 
 /** The decision log: for each event the requested actions with their rules and results, and why others were not requested. */
 export const decisionLogRoute: Route = { path: "/api/why", access: "page", app };
 
-const DEFAULT_LIMIT = 50;
-const MAX_LIMIT = 200;
-/** Limit of records that are searched for those of one project. */
-const MAX_SCANNED = 1_000;
+/** Creates a reader of the results of actions, by job id. It needs five reads for any number of actions. */
+export function createOutcomeReader({
+  store,
+}: Pick<Deps, "store">): (actions: readonly RequestedAction[]) => Promise<Map<string, ActionOutcome>> {
+  return async (actions) => {
+    const notifications = actions.filter(({ queue }) => queue === "outbox");
+    const forwards = actions.filter(({ queue }) => queue === "forward");
+    const wakes = actions.filter(({ queue }) => queue === "wake");
+    const [deliveries, receipts, wakeMarks] = await Promise.all([
+      store.read<TelegramDelivery>(notifications.map(({ job }) => telegramDeliveryKey(job))),
+      store.read<ForwardReceipt>(forwards.map(({ job }) => forwardReceiptKey(job))),
+      store.read(wakes.map(({ job }) => wakeKeys.addedJob(job))),
+    ]);
+    const records = [
+      ...new Set(deliveries.flatMap((delivery) => (delivery && !delivery.value.muted ? delivery.value.record : []))),
+    ];
+    const messageRows = await store.read<ChatMessage>(records);
+    const messages = new Map(records.map((record, i) => [record, messageRows[i]?.value]));
+    const outcomes = new Map<string, ActionOutcome>();
+    notifications.forEach(({ job }, i) => {
+      const delivery = deliveries[i]?.value;
+      if (delivery)
+        outcomes.set(job, delivery.muted ? { is: "muted" } : toMessageOutcome(delivery, messages.get(delivery.record)));
+    });
+    forwards.forEach(({ job }, i) => {
+      const receipt = receipts[i]?.value;
+      if (receipt) outcomes.set(job, { is: "delivered", at: receipt.at });
+    });
+    wakes.forEach(({ job }, i) => {
+      if (wakeMarks[i]) outcomes.set(job, { is: "woken" });
+    });
+    const unresolved = actions.filter(({ job }) => !outcomes.has(job));
+    if (unresolved.length === 0) return outcomes;
+    const [discarded, ...dead] = await Promise.all([
+      store.read<DiscardedJob>(unresolved.map(({ queue, job }) => discardedJobKey(queue, job))),
+      ...(["outbox", "forward", ...INTERNAL_QUEUES] as const).map((queue) =>
+        store.listDeadJobs(queue, MAX_DEAD_LETTERS),
+      ),
+    ]);
+    const reasons = new Map(dead.flat().map(({ queue, id, reason }) => [`${queue} ${id}`, reason]));
+    for (const [i, { job, queue }] of unresolved.entries()) {
+      const reason = reasons.get(`${queue} ${job}`);
+      const at = discarded[i]?.value.at;
+      if (at !== undefined) outcomes.set(job, { is: "discarded", at });
+      else if (reason !== undefined) outcomes.set(job, { is: "set_aside", reason });
+      else outcomes.set(job, { is: INTERNAL_QUEUES.includes(queue) ? "passed_on" : "waiting" });
+    }
+    return outcomes;
+  };
+}
+
+function toMessageOutcome({ record, notice }: TelegramDelivery, message: ChatMessage | undefined): ActionOutcome {
+  // The message may have been trimmed from the log already; its key contains the time at which it began.
+  if (!message) return { is: "delivered", at: parseMessageStart(record) };
+  const at = findShownAt(message, notice);
+  if (at === undefined) return { is: "folded", message: record };
+  return { is: "delivered", at, message: record, ...omitUndefined({ repeat: message.repeat ? true : undefined }) };
+}
+
+/**
+ * Finds where a rule of the decision log comes from. An entry of the settings that was removed since counts as one of
+ * the settings.
+ */
+export function findRuleBasis(
+  { notifications }: Pick<Settings, "notifications">,
+  { rule, queue }: Pick<RequestedAction, "rule" | "queue">,
+): RuleBasis {
+  if (queue === "forward") return "settings";
+  if (queue !== "outbox" || rule === WAITS_FOR_PERSON) return "always";
+  if (notifications.some(({ name }, i) => rule === (name ?? `notifications[${i}]`))) return "settings";
+  return DEFAULT_NOTIFICATION_RULES.some(({ name }) => name === rule) ? "default" : "settings";
+}
 
 function app(deps: Pick<Deps, "store" | "cache" | "settings">): Hono {
   const readOutcomes = createOutcomeReader(deps);
@@ -25,13 +132,19 @@ function app(deps: Pick<Deps, "store" | "cache" | "settings">): Hono {
     const { item, limit, before, project } = c.req.query();
     const size = Math.min(Math.max(Math.trunc(Number(limit)) || DEFAULT_LIMIT, 1), MAX_LIMIT);
     const set = item ? itemDecisionSetKey(item) : decisionSet;
-    const { rows, next } = await readNewestDecisions(deps.store, set, { before: before || undefined, size, project });
-    const outcomes = await readOutcomes(rows.flatMap(({ value }) => value.asked));
+    const { rows, next } = await scanMatchingRows<DecisionRecord>(deps, set, {
+      after: before || undefined,
+      size,
+      pageSize: project ? MAX_LIMIT : size,
+      maxScanned: MAX_SCANNED,
+      matches: (record) => !project || record.project.identifier === project,
+    });
+    const outcomes = await readOutcomes(rows.flatMap(({ value }) => value.actions));
     const rendered = await Promise.all(rows.map((row) => renderRow(row)));
     return answerCleanJson(c, { rows: rendered, ...omitUndefined({ next }) } satisfies DecisionLogAnswer);
 
     async function renderRow({ key, value }: StoredRow<DecisionRecord>) {
-      const { asked, event, held, record: _, rev, ...rest } = value;
+      const { actions: asked, event, skipped: held, record: _, rev, ...rest } = value;
       const person = "who" in event ? await deps.cache.getItem<PlanePerson>(`person:${event.who}`) : undefined;
       return {
         id: key,
@@ -49,40 +162,11 @@ function app(deps: Pick<Deps, "store" | "cache" | "settings">): Hono {
     }
   });
 
-  function findSkipBasis({ consumer, rule }: DecisionRecord["held"][number]): RuleBasis | undefined {
+  function findSkipBasis({ consumer, rule }: DecisionRecord["skipped"][number]): RuleBasis | undefined {
     return consumer === "telegram" && rule !== undefined
       ? findRuleBasis(deps.settings, { rule, queue: "outbox" })
       : undefined;
   }
-}
-
-interface DecisionQuery {
-  /** Key of a record: only older ones are returned. */
-  before: string | undefined;
-  size: number;
-  /** A project's identifier. */
-  project: string | undefined;
-}
-
-/** Reads the newest matching records; when few match, a page may have fewer than `size` records and a `next`. */
-async function readNewestDecisions(
-  store: Pick<Deps["store"], "scan">,
-  set: SetName,
-  { before, size, project }: DecisionQuery,
-): Promise<ScanPage<DecisionRecord>> {
-  const rows: StoredRow<DecisionRecord>[] = [];
-  let after = before;
-  for (let scanned = 0; scanned < MAX_SCANNED; scanned += MAX_LIMIT) {
-    const page = await store.scan<DecisionRecord>(set, after, project ? MAX_LIMIT : size);
-    for (const row of page.rows) {
-      if (project && row.value.project.identifier !== project) continue;
-      rows.push(row);
-      if (rows.length === size && (page.next || row !== page.rows.at(-1))) return { rows, next: row.key };
-    }
-    if (page.next === undefined) return { rows };
-    after = page.next;
-  }
-  return after === undefined ? { rows } : { rows, next: after };
 }
 
 /** Formats an action's target; of a forward URL only the host, because the rest may be secret. */

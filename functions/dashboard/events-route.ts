@@ -1,23 +1,147 @@
+/**
+ * Tells open pages that something has changed: the store's revision is watched once for all of them, and each gets an
+ * event stream.
+ */
+
 import { Hono } from "hono";
-import type { Deps, Route } from "../../shared/app/deps.ts";
-import { GroundcrewError } from "../../shared/errors.ts";
-import { STREAM_HEADERS } from "../../shared/http/stream-headers.ts";
-import { createEventStreams } from "./event-streams.ts";
+import type { Deps, Route, StoreHealth } from "../../shared/app/deps.ts";
+import { readLongPauses } from "../../shared/app/health.ts";
+import {
+  answerEventStream,
+  createEventSource,
+  type EventStreamOptions,
+  type EventStreams,
+  formatEvent,
+} from "../../shared/http/event-streams.ts";
+import { keepDefined } from "../../shared/omit-undefined.ts";
+import { decisionSet } from "../../shared/records/decision-log.ts";
+import type { ProjectRecord } from "../../shared/records/plane-records.ts";
+import { observedSets, workKeys, workSets } from "../../shared/records/store-keys.ts";
+import type { ClaimRecord } from "../../shared/records/task-records.ts";
+import { findCapacityWarnings } from "../../shared/store/capacity.ts";
+import type { Revision, SetName, Store } from "../../shared/store/port.ts";
+import { readAllRows } from "../../shared/store/records.ts";
+import { type FirstLook, readFirstLook } from "../../shared/sync/first-look.ts";
+import type { PlanRun } from "../../shared/tasks/plan-record.ts";
+import { chatMessageSet } from "../../shared/telegram/message-log.ts";
+import { readTicketNews, type TicketNews } from "../../shared/tickets/stored-tickets.ts";
+import { ticketSets } from "../../shared/tickets/ticket.ts";
+import { MINUTE } from "../../shared/time.ts";
+
+interface RevisionDeps {
+  store: Store;
+  storeHealth: Pick<StoreHealth, "getWriteFailure" | "getCapacity">;
+}
+
+const DEFAULT_OPTIONS: EventStreamOptions = { maxStreams: 20, checkInterval: 400 };
+
+/** Number of newest rows that are checked: commits of one moment have no order, and older messages may be edited. */
+const NEWEST_COUNT = 10;
+
+/** Limit of unread chunks; the stream of a slower reader is aborted. */
+const MAX_UNREAD_CHUNKS = 16;
 
 /** Server-sent events that signal a change with a revision; the page then fetches what it shows. */
 export const eventsRoute: Route = { path: "/api/events", access: "page", app };
 
+/** The open pages' streams. Each signals that there is something new to fetch, and which tickets changed. */
+export function createEventStreams(
+  deps: Pick<Deps, "store" | "storeHealth" | "clock" | "wait" | "stopping">,
+  options: EventStreamOptions = DEFAULT_OPTIONS,
+): EventStreams<void> {
+  let revision: string | undefined;
+  /** Revision of the last reported news of tickets; undefined until the first look, which reports none. */
+  let newsRevision: Revision | undefined;
+
+  /** Reads what has changed about tickets since the last look. */
+  async function readNews(): Promise<TicketNews[]> {
+    const found = await readTicketNews(deps.store, newsRevision ?? 0).catch(() => undefined);
+    if (!found) return [];
+    const isFirst = newsRevision === undefined;
+    newsRevision = found.rev;
+    return isFirst ? [] : found.news;
+  }
+
+  return createEventSource<void>(deps, {
+    ...options,
+    maxUnread: MAX_UNREAD_CHUNKS,
+    onOpen: (stream) => void stream.send(`retry: 1000\n${formatEvent("change", revision)}`),
+    async look(streams, isFirst) {
+      if (isFirst) newsRevision = undefined;
+      // An unavailable store counts as no change; the page sees the error when it fetches.
+      const current = await readRevision(deps).catch(() => revision);
+      const changed = current !== revision;
+      revision = current;
+      const news = (await readNews()).map(({ event, data }) => formatEvent(event, JSON.stringify(data)));
+      // In one chunk, because a slow reader is recognized by its unread chunks.
+      const events = news.join("") + (changed ? formatEvent("change", current) : "");
+      if (events !== "") for (const stream of streams) stream.send(events);
+    },
+  });
+}
+
+/**
+ * Reads a text that changes whenever the page has something new to show. It depends on the store, so it includes changes
+ * by other processes and survives restarts, and on whether this process can write to it.
+ */
+export async function readRevision({ store, storeHealth }: RevisionDeps): Promise<string> {
+  const [decisionRev, messageRev, projects, claims, plans, { queues }, holds, firstLook, uploads, running, runners] =
+    await Promise.all([
+      readNewestRev(store, decisionSet),
+      readNewestRev(store, chatMessageSet),
+      readAllRows<ProjectRecord>({ store }, observedSets.projects),
+      readAllRows<ClaimRecord>({ store }, workSets.claims),
+      readAllRows({ store }, workSets.planRuns),
+      store.stats(),
+      readLongPauses(store),
+      readFirstLook({ store }),
+      readAllRows({ store }, workSets.uploads),
+      readAllRows<PlanRun>({ store }, workSets.unfinishedPlanRuns),
+      store.count(ticketSets.runners),
+    ]);
+  // Every poll that found a change has advanced its project's cursor.
+  const cursors = Math.max(0, ...projects.map((row) => row.rev));
+  // Every call of an agent renews its claim, so times are rounded to minutes to avoid needless updates.
+  const claimSum = claims.reduce((sum, { value }) => sum + value.fence + Math.floor(value.until / MINUTE), 0);
+  const planRev = Math.max(0, ...plans.map((row) => row.rev));
+  const deadCount = Object.values(queues).reduce((sum, queue) => sum + queue.dead, 0);
+  const failureCount = storeHealth.getWriteFailure() === undefined ? 0 : 1;
+  const warningCount = findCapacityWarnings(storeHealth.getCapacity()).length;
+  const minutesLeft = [holds.plane, holds.telegram].map((left = 0) => Math.ceil(left / MINUTE));
+  const progress = [
+    ...describeFirstLook(firstLook),
+    // A record of an upload is renewed once a second; one that ends is missing.
+    uploads.length,
+    Math.max(0, ...uploads.map((row) => row.rev)),
+    await readPlanRev(
+      store,
+      running.map(({ value }) => value),
+    ),
+  ];
+  const troubles = [failureCount, warningCount, ...minutesLeft];
+  return [decisionRev, messageRev, cursors, claimSum, planRev, deadCount, runners, ...troubles, ...progress].join(".");
+}
+
+async function readNewestRev(store: Pick<Store, "scan">, set: SetName): Promise<number> {
+  const { rows } = await store.scan(set, undefined, NEWEST_COUNT);
+  return Math.max(0, ...rows.map((row) => row.rev));
+}
+
+/** In steps of ten, because a read ends every second. */
+function describeFirstLook(firstLook: FirstLook | undefined): number[] {
+  if (!firstLook) return [];
+  const { projects_left, tasks_left, items_left, percent } = firstLook;
+  return [projects_left, Math.ceil((tasks_left + items_left) / 10), percent];
+}
+
+/** The steps of a plan are recorded with its project. */
+async function readPlanRev(store: Pick<Store, "read">, runs: readonly PlanRun[]): Promise<number> {
+  const rows = await store.read(keepDefined(runs.map(({ project }) => project)).map(workKeys.plan));
+  return Math.max(0, ...rows.map((row) => row?.rev ?? 0));
+}
+
 function app(deps: Pick<Deps, "store" | "storeHealth" | "clock" | "wait" | "stopping">): Hono {
   const streams = createEventStreams(deps);
-  return new Hono().get("/", (c) => {
-    // Hono answers HEAD as GET without its body, so the stream would never be read and its place never released.
-    if (c.req.method === "HEAD") return c.body(null, 200, STREAM_HEADERS);
-    const body = streams.open();
-    if (!body) {
-      c.header("Retry-After", "10");
-      const message = `Too many open pages (${streams.size}). Close one, or try again later.`;
-      throw new GroundcrewError("unavailable", message);
-    }
-    return c.body(body, 200, STREAM_HEADERS);
-  });
+  const formatLimit = (size: number) => `Too many open pages (${size}). Close one, or try again later.`;
+  return new Hono().get("/", (c) => answerEventStream(c, streams, undefined, formatLimit));
 }

@@ -1,19 +1,68 @@
-import { Hono } from "hono";
-import type { Deps, Route } from "../../shared/app/deps.ts";
-import { answerCleanJson } from "../../shared/http/answer-clean-json.ts";
-import { listReadableProjects } from "../../shared/observe/project-record.ts";
-import type { KeptProject } from "../../shared/observe/stored-records.ts";
-import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { countTasks } from "../../shared/work/tasks/count-tasks.ts";
-import { type CardDeps, readCards } from "./cards.ts";
-import { forecastPlan, forecastRemainingWork } from "./plan-forecast.ts";
-import { layoutGraph } from "./plan-graph/layout-graph.ts";
-import { chooseShownTasks } from "./plan-picture.ts";
-import { readProjectTasks } from "./plan-tasks.ts";
-import type { PlanGraphAnswer, PlanProject, PlanTask } from "./view-answers.ts";
+/** A project's plan: which of its tasks are shown, their places in the graph, and the forecast of its end. */
 
-/** A project's tasks as a graph of their dependencies, with the critical path and what is left to do. */
-export const planRoute: Route = { path: "/api/plan", access: "page", app };
+import { Hono } from "hono";
+import { roundAmount } from "../../shared/accounting/spending.ts";
+import type { Deps, Route } from "../../shared/app/deps.ts";
+import { answerCleanJson } from "../../shared/http/request.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { type EdgeRecord, listReadableProjects, type ProjectRecord } from "../../shared/records/plane-records.ts";
+import { observedKeys, observedSets } from "../../shared/records/store-keys.ts";
+import type { Store } from "../../shared/store/port.ts";
+import { readAllRows } from "../../shared/store/records.ts";
+import { compareUrgency, type ItemRecord, isInReview, isOpenItem } from "../../shared/task/snapshot.ts";
+import { createForecaster } from "../../shared/tasks/forecast.ts";
+import { countTasks } from "../../shared/tasks/task-counts.ts";
+import type { Ms } from "../../shared/time.ts";
+import { compareText, type PlanForecast, type PlanGraphAnswer, type PlanProject, type PlanTask } from "./answers.ts";
+import { type CardDeps, readCards, readOpenItems } from "./cards.ts";
+import {
+  assignLayers,
+  breakCycles,
+  collectNeighbours,
+  type Dependency,
+  findCriticalPath,
+  layoutGraph,
+} from "./plan-graph.ts";
+
+/** A project's tasks with what they wait for. */
+interface ProjectTasks {
+  /** By id: its open tasks, its finished ones unless they are folded, and tasks of other projects that block it. */
+  items: ReadonlyMap<string, ItemRecord>;
+  dependencies: Dependency[];
+  /** Number of all its tasks, and of those that are done or cancelled. */
+  total: number;
+  closed: number;
+  /** Number of finished tasks that were not read, and of open ones beyond the limit. */
+  folded: number;
+  beyond: number;
+  /** Number of tasks whose dependencies the first look at Plane has not read yet. */
+  unread: number;
+}
+
+/** The ids of the tasks that are shown, and how many are not. */
+interface ShownTasks {
+  connected: string[];
+  independent: string[];
+  leftOut: { open: number; finished: number };
+}
+
+/** The work that an open task still needs; without `ms` or `cost`, that amount is unknown. */
+interface RemainingWork {
+  ms?: Ms;
+  cost?: number;
+}
+
+/** Limit of a project's tasks up to which its finished tasks are part of the picture; in larger ones they are folded. */
+const MAX_TASKS_WITH_FINISHED = 120;
+
+/** Limit of blockers from other projects, and of finished ones, that are read for one picture. */
+const MAX_OTHER_ITEMS = 500;
+
+/** Limit of tasks in the graph; more cannot be surveyed, and the page stays fast. */
+const MAX_GRAPH_TASKS = MAX_TASKS_WITH_FINISHED;
+
+/** Limit of listed tasks without dependencies. */
+const MAX_INDEPENDENT_TASKS = 60;
 
 const EMPTY_PLAN = {
   tasks: [],
@@ -26,13 +75,16 @@ const EMPTY_PLAN = {
   forecast: { open: 0, unknown: 0, path: { tasks: 0, unknown: 0, ms: 0 } },
 } as const satisfies Partial<PlanGraphAnswer>;
 
+/** A project's tasks as a graph of their dependencies, with the critical path and what is left to do. */
+export const planRoute: Route = { path: "/api/plan", access: "page", app };
+
 function app(deps: CardDeps & Pick<Deps, "settings">): Hono {
   return new Hono().get("/", async (c) => {
     const wanted = c.req.query("project")?.toUpperCase();
     const readable = await listReadableProjects(deps);
     const projects = await Promise.all(readable.map((project) => describeProject(deps, project)));
     const answer = {
-      projects: projects.sort((a, b) => (a.identifier < b.identifier ? -1 : 1)),
+      projects: projects.sort((a, b) => compareText(a.identifier, b.identifier)),
       at: await deps.store.now(),
       ...omitUndefined({ currency: deps.settings.budget?.currency }),
     };
@@ -50,12 +102,12 @@ function app(deps: CardDeps & Pick<Deps, "settings">): Hono {
   });
 }
 
-async function describeProject(deps: CardDeps, project: KeptProject): Promise<PlanProject> {
+async function describeProject(deps: CardDeps, project: ProjectRecord): Promise<PlanProject> {
   const { identifier, name } = project;
   return { identifier, name, ...(await countTasks(deps, project)) };
 }
 
-async function readPlan(deps: CardDeps, projects: readonly KeptProject[], project: KeptProject) {
+async function readPlan(deps: CardDeps, projects: readonly ProjectRecord[], project: ProjectRecord) {
   const tasks = await readProjectTasks(deps, project);
   const { items, dependencies, unread } = tasks;
   const remaining = await forecastRemainingWork(deps, items.values());
@@ -91,6 +143,131 @@ async function readPlan(deps: CardDeps, projects: readonly KeptProject[], projec
     unread,
     forecast,
   };
+}
+
+/** Reads the tasks of a project and their dependencies. The number of reads is bounded for a project of any size. */
+async function readProjectTasks(
+  { store }: { store: Pick<Store, "scan" | "count" | "read"> },
+  project: ProjectRecord,
+): Promise<ProjectTasks> {
+  const { total, closed } = await countTasks({ store }, project);
+  const hasFinished = total <= MAX_TASKS_WITH_FINISHED;
+  const open = await readOpenItems(store, [project]);
+  const all = hasFinished
+    ? (await readAllRows<ItemRecord>({ store }, observedSets.items(project.id))).map(({ value }) => value)
+    : open.items;
+  const items = new Map(all.map((item) => [item.snapshot.id, item]));
+  const dependencies = all.flatMap(({ snapshot, blockers }) => blockers.map((from) => ({ from, to: snapshot.id })));
+  if (hasFinished)
+    for (const id of items.keys())
+      for (const { value } of await readAllRows<EdgeRecord>({ store }, observedSets.blockers(id)))
+        if (!value.isBlockerMissing) dependencies.push({ from: value.blocker, to: id });
+  const others = [...new Set(dependencies.map(({ from }) => from))].filter((id) => !items.has(id));
+  const stored = await store.read<ItemRecord>(others.slice(0, MAX_OTHER_ITEMS).map(observedKeys.item));
+  for (const record of stored)
+    if (record && record.value.removedAt === undefined) items.set(record.value.snapshot.id, record.value);
+  return {
+    items,
+    dependencies: dependencies.filter(({ from }) => items.has(from)),
+    total,
+    closed,
+    folded: hasFinished ? 0 : closed,
+    beyond: open.beyond,
+    unread: all.filter((item) => isOpenItem(item) && item.blockersUnknown).length,
+  };
+}
+
+/** Forecasts what each open task still needs, by id. A task in review needs no more work. */
+async function forecastRemainingWork(
+  deps: Pick<Deps, "store">,
+  items: Iterable<ItemRecord>,
+): Promise<Map<string, RemainingWork>> {
+  const open = [...items].filter(isOpenItem);
+  const active = open.filter((item) => !isInReview(item));
+  const forecasts = await createForecaster(deps)(active);
+  const remaining = new Map<string, RemainingWork>(open.map(({ snapshot }) => [snapshot.id, { ms: 0, cost: 0 }]));
+  for (const [i, { snapshot }] of active.entries()) remaining.set(snapshot.id, forecasts[i] ?? {});
+  return remaining;
+}
+
+/**
+ * Finds the critical path among the open tasks and sums up what is left in the project. Tasks of other projects are on
+ * the path when it depends on them, and in no sum. A task without an estimate counts as the mean of the others when
+ * paths are compared, and as nothing in the sums.
+ */
+function forecastPlan(
+  project: string,
+  items: ReadonlyMap<string, ItemRecord>,
+  dependencies: readonly Dependency[],
+  remaining: ReadonlyMap<string, RemainingWork>,
+): { forecast: PlanForecast; path: string[] } {
+  const ids = [...remaining.keys()].sort(compareText);
+  const allTimes = ids.flatMap((id) => remaining.get(id)?.ms ?? []);
+  const mean = allTimes.length > 0 ? sum(allTimes) / allTimes.length : 1;
+  const { forwards } = breakCycles(dependencies.filter(({ from, to }) => remaining.has(from) && remaining.has(to)));
+  const longest = findCriticalPath(ids, collectNeighbours(forwards), (id) => remaining.get(id)?.ms ?? mean);
+  // A single task is no path, and says nothing about what to do first.
+  const path = longest.length > 1 ? longest : [];
+  const own = ids.filter((id) => items.get(id)?.snapshot.project === project);
+  const times = own.flatMap((id) => remaining.get(id)?.ms ?? []);
+  const costs = own.flatMap((id) => remaining.get(id)?.cost ?? []);
+  const pathTimes = path.flatMap((id) => remaining.get(id)?.ms ?? []);
+  const longestTimes = longest.flatMap((id) => remaining.get(id)?.ms ?? []);
+  const agentTimes = [...Map.groupBy(own, (id) => items.get(id)?.owners?.[0])].map(([agent, tasks]) =>
+    agent === undefined ? 0 : sum(tasks.map((id) => remaining.get(id)?.ms ?? 0)),
+  );
+  return {
+    path,
+    forecast: {
+      open: own.length,
+      unknown: own.length - times.length,
+      path: { tasks: path.length, unknown: path.length - pathTimes.length, ms: sum(pathTimes) },
+      ...omitUndefined({
+        ms: times.length > 0 ? sum(times) : undefined,
+        cost: costs.length > 0 ? roundAmount(sum(costs)) : undefined,
+        earliest_ms: times.length > 0 ? Math.max(sum(longestTimes), ...agentTimes) : undefined,
+      }),
+    },
+  };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+/**
+ * Chooses the tasks that the plan shows: first those on the critical path, then by layer and urgency, so that what can
+ * be started is never left out for what comes later.
+ */
+function chooseShownTasks(project: string, tasks: ProjectTasks, path: readonly string[]): ShownTasks {
+  const { items, dependencies } = tasks;
+  const linked = new Set(dependencies.flatMap(({ from, to }) => [from, to]));
+  const layers = assignLayers([...items.keys()], collectNeighbours(breakCycles(dependencies).forwards));
+  const onPath = new Set(path);
+  const getRank = (id: string) => (onPath.has(id) ? -1 : (layers.get(id) ?? 0));
+  const connected = [...linked].sort((a, b) => getRank(a) - getRank(b) || compareTasks(items, a, b));
+  const independent = [...items.keys()].filter((id) => !linked.has(id)).sort((a, b) => compareTasks(items, a, b));
+  const hidden = [...connected.slice(MAX_GRAPH_TASKS), ...independent.slice(MAX_INDEPENDENT_TASKS)]
+    .flatMap((id) => items.get(id) ?? [])
+    .filter(({ snapshot }) => snapshot.project === project);
+  const hiddenOpen = hidden.filter(isOpenItem).length;
+  return {
+    connected: connected.slice(0, MAX_GRAPH_TASKS),
+    independent: independent.slice(0, MAX_INDEPENDENT_TASKS),
+    leftOut: { open: hiddenOpen + tasks.beyond, finished: hidden.length - hiddenOpen + tasks.folded },
+  };
+}
+
+/** Open tasks before closed ones, the one to start first. */
+function compareTasks(items: ReadonlyMap<string, ItemRecord>, a: string, b: string): number {
+  const [first, second] = [items.get(a), items.get(b)];
+  if (!first || !second) return compareText(a, b);
+  return (
+    Number(isOpenItem(second)) - Number(isOpenItem(first)) ||
+    compareUrgency(first.snapshot, second.snapshot) ||
+    first.snapshot.sequence - second.snapshot.sequence ||
+    compareText(a, b)
+  );
 }
 
 function mark(isMarked: boolean): true | undefined {

@@ -1,22 +1,39 @@
-import { Hono } from "hono";
-import type { Deps, Route } from "../../shared/app/deps.ts";
-import { answerCleanJson } from "../../shared/http/answer-clean-json.ts";
-import { listReadableProjects } from "../../shared/observe/project-record.ts";
-import type { KeptProject } from "../../shared/observe/stored-records.ts";
-import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { readTicketCost } from "../../shared/tickets/ticket-cost.ts";
-import { readAgentDays } from "../../shared/work/time/agent-days.ts";
-import { type CardDeps, readCards } from "./cards.ts";
-import { readAgentQueues } from "./team-queues.ts";
-import type { TeamAgent, TeamAnswer } from "./view-answers.ts";
+/** The team: each agent with its open tasks by what they wait for, its work of the last days, and its figures. */
 
-/** The agents with the tasks they hold, their queues, and their figures of the last days. */
-export const teamRoute: Route = { path: "/api/team", access: "page", app };
+import { Hono } from "hono";
+import { readAgentDays } from "../../shared/accounting/history.ts";
+import type { Deps, Route } from "../../shared/app/deps.ts";
+import { answerCleanJson } from "../../shared/http/request.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { listReadableProjects, type ProjectRecord } from "../../shared/records/plane-records.ts";
+import { observedSets } from "../../shared/records/store-keys.ts";
+import { readLiveClaims } from "../../shared/records/task-records.ts";
+import { scanPages } from "../../shared/store/records.ts";
+import { compareUrgency, type ItemRecord, isInReview, isStartable } from "../../shared/task/snapshot.ts";
+import { readHiddenTasks } from "../../shared/tasks/plan-record.ts";
+import { readTicketCost } from "../../shared/tickets/ticket-views.ts";
+import type { TeamAgent, TeamAnswer } from "./answers.ts";
+import { type CardDeps, readCards } from "./cards.ts";
+
+type TeamDeps = CardDeps & Pick<Deps, "settings">;
+
+/** The lists of an agent's open tasks. */
+type QueueName = "holds" | "startable" | "waiting" | "review";
+
+/** The first items of a list, the most urgent first, and the number of all. */
+interface ItemList {
+  total: number;
+  items: ItemRecord[];
+}
+
+/** Limit of tasks in each list of an agent; the page shows how many there are. */
+const MAX_SHOWN = 6;
 
 /** Number of days in the charts, today included: two weeks show what is usual on each day of the week. */
 const DAYS = 14;
 
-type TeamDeps = CardDeps & Pick<Deps, "settings">;
+/** The agents with the tasks they hold, their queues, and their figures of the last days. */
+export const teamRoute: Route = { path: "/api/team", access: "page", app };
 
 function app(deps: TeamDeps): Hono {
   const { agents, budget, tickets } = deps.settings;
@@ -35,13 +52,13 @@ function app(deps: TeamDeps): Hono {
 
 async function describeAgent(
   deps: TeamDeps,
-  projects: readonly KeptProject[],
+  projects: readonly ProjectRecord[],
   { name, role = "worker", about }: TeamDeps["settings"]["agents"][number],
 ): Promise<TeamAgent> {
-  const { holds, startable, waiting, review } = await readAgentQueues(deps, projects, name);
-  const items = [holds, startable, waiting, review].flatMap((list) => list.items);
+  const queues = await readAgentQueues(deps, projects, name);
+  const items = Object.values(queues).flatMap((list) => list.items);
   const cards = new Map((await readCards(deps, projects, items)).map((card) => [card.id, card]));
-  const toAnswer = (list: typeof holds) => ({
+  const toAnswer = (list: ItemList) => ({
     total: list.total,
     cards: list.items.flatMap(({ snapshot }) => cards.get(snapshot.id) ?? []),
   });
@@ -49,10 +66,46 @@ async function describeAgent(
     name,
     role,
     ...omitUndefined({ about }),
-    holds: toAnswer(holds),
-    startable: toAnswer(startable),
-    waiting: toAnswer(waiting),
-    review: toAnswer(review),
+    holds: toAnswer(queues.holds),
+    startable: toAnswer(queues.startable),
+    waiting: toAnswer(queues.waiting),
+    review: toAnswer(queues.review),
     days: await readAgentDays(deps, name, DAYS),
   };
+}
+
+/**
+ * Divides an agent's open tasks into those that it holds, could claim now, cannot claim yet, and those in review. Reads
+ * page by page and keeps only the items that are shown. Makes no request to Plane.
+ */
+async function readAgentQueues(
+  deps: Pick<Deps, "store">,
+  projects: readonly ProjectRecord[],
+  agent: string,
+): Promise<Record<QueueName, ItemList>> {
+  const isHidden = await readHiddenTasks(deps);
+  const readable = new Set(projects.map(({ id }) => id));
+  const createList = (): ItemList => ({ total: 0, items: [] });
+  const queues = { holds: createList(), startable: createList(), waiting: createList(), review: createList() };
+  for await (const rows of scanPages<ItemRecord>(deps, observedSets.tasks(agent))) {
+    const items = rows.map(({ value }) => value).filter(({ snapshot }) => readable.has(snapshot.project));
+    const claims = await readLiveClaims(
+      deps,
+      items.map(({ snapshot }) => snapshot.id),
+    );
+    for (const [i, item] of items.entries()) {
+      const list = queues[findQueue(item, claims[i]?.agent)];
+      list.total += 1;
+      list.items.push(item);
+    }
+    for (const list of Object.values(queues))
+      list.items = list.items.sort((a, b) => compareUrgency(a.snapshot, b.snapshot)).slice(0, MAX_SHOWN);
+  }
+  return queues;
+
+  function findQueue(item: ItemRecord, holder: string | undefined): QueueName {
+    if (holder === agent) return "holds";
+    if (isInReview(item)) return "review";
+    return holder === undefined && isStartable(item, agent) && !isHidden(item) ? "startable" : "waiting";
+  }
 }

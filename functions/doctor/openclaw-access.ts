@@ -1,15 +1,46 @@
+/**
+ * Checks of OpenClaw's settings on this machine: that each agent reaches only its own token and entry. The settings
+ * file is JSON5 and may include others.
+ */
+
+import JSON5 from "json5";
 import { z } from "zod";
-import { getMcpEntryName, getOpenclawId, getOpenclawTokenVariable } from "../../shared/config/openclaw-agents.ts";
-import { toPathBesideSecrets } from "../../shared/config/provision-schema.ts";
-import type { Settings } from "../../shared/config/settings.ts";
-import { sha256Hex } from "../../shared/hashing/sha256-hex.ts";
-import { keepDefined } from "../../shared/keep-defined.ts";
-import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
-import { loadOpenclawConfig, type OpenclawConfigFiles } from "./openclaw-config-file.ts";
-import { isGroundcrewEntry } from "./openclaw-mcp.ts";
+import { toPathBesideSecrets } from "../../shared/config/secrets.ts";
+import {
+  getMcpEntryName,
+  getOpenclawId,
+  getOpenclawTokenVariable,
+  type Settings,
+} from "../../shared/config/settings.ts";
+import { getErrorMessage } from "../../shared/errors.ts";
+import { sha256Hex } from "../../shared/hashing.ts";
+import { keepDefined } from "../../shared/omit-undefined.ts";
+import { collectFindings, createReport, type DoctorCheck } from "./findings.ts";
+import { isGroundcrewEntry } from "./openclaw-skill.ts";
+
+interface McpEntry {
+  server: string;
+  /** The agent of Groundcrew whose token it sends; undefined when it is unknown. */
+  owner: string | undefined;
+  hasLiteralToken: boolean;
+}
+
+/** OpenClaw's settings on this machine. */
+export interface OpenclawConfigFiles {
+  /** The main file. */
+  path: string;
+  /** Whether OPENCLAW_CONFIG names it; otherwise it need not exist. */
+  isConfigured: boolean;
+  /** Text of a file; undefined when it does not exist. Throws when it cannot be read. */
+  read: (path: string) => string | undefined;
+  /** The path of an included file, which is relative to the including one. */
+  resolve: (from: string, path: string) => string;
+}
 
 const toolsSchema = z.looseObject({ allow: z.array(z.string()).optional(), deny: z.array(z.string()).optional() });
+
 const agentSchema = z.looseObject({ tools: toolsSchema.optional() });
+
 const configSchema = z.looseObject({
   tools: toolsSchema.optional(),
   agents: z
@@ -33,16 +64,15 @@ const configSchema = z.looseObject({
     })
     .optional(),
 });
+
 type OpenclawConfig = z.output<typeof configSchema>;
 
-interface McpEntry {
-  server: string;
-  /** The agent of Groundcrew whose token it sends; undefined when it is unknown. */
-  owner: string | undefined;
-  hasLiteralToken: boolean;
-}
+const { ok, warning, failed } = createReport("openclaw identities");
 
-const CHECK_NAME = "openclaw identities";
+/** Limit of files that include each other: 10, so that a loop ends. */
+const MAX_DEPTH = 10;
+
+class MissingFileError extends Error {}
 
 /**
  * Checks in OpenClaw's settings that no agent can use another agent's MCP entry, which would give it that agent's
@@ -52,27 +82,16 @@ export async function checkOpenclawAccess(files: OpenclawConfigFiles, settings: 
   const loaded = loadOpenclawConfig(files);
   if (loaded === undefined) return [];
   const hint = "Set OPENCLAW_CONFIG to the path of OpenClaw's openclaw.json.";
-  if ("problem" in loaded) return [reportFailure(CHECK_NAME, loaded.problem, hint)];
-  const parsed = configSchema.safeParse(loaded.config);
-  if (!parsed.success)
-    return [
-      reportFailure(
-        CHECK_NAME,
-        `${files.path} is not a settings file of OpenClaw`,
-        `${hint} See \`openclaw config validate\`.`,
-      ),
-    ];
-  const entries = await listMcpEntries(parsed.data, settings);
-  if (entries.length === 0)
-    return files.isConfigured
-      ? [
-          reportOk(
-            CHECK_NAME,
-            `${files.path} has no MCP entry for Groundcrew; agents use the skill with their own token`,
-          ),
-        ]
-      : [];
-  return [...checkReach(parsed.data, entries, files.path, settings), ...checkLiteralTokens(entries)];
+  if ("problem" in loaded) return [failed`${loaded.problem} → ${hint}`];
+  const { data: config } = configSchema.safeParse(loaded.config);
+  if (!config)
+    return [failed`${files.path} is not a settings file of OpenClaw → ${hint} See \`openclaw config validate\`.`];
+  const entries = await listMcpEntries(config, settings);
+  if (entries.length > 0)
+    return collectFindings(checkReach(config, entries, files.path, settings), checkLiteralTokens(entries));
+  return collectFindings(
+    files.isConfigured && ok`${files.path} has no MCP entry for Groundcrew; agents use the skill with their own token`,
+  );
 }
 
 /** The enabled entries that lead to Groundcrew or send a token of one of its agents. */
@@ -103,9 +122,8 @@ async function findTokenOwner(
   return byToken ?? agents.find(({ name }) => getOpenclawTokenVariable(name) === variable)?.name;
 }
 
-function checkReach(config: OpenclawConfig, entries: McpEntry[], path: string, settings: Settings): DoctorCheck[] {
-  const agents = listConfiguredAgents(config);
-  const reach = agents.map(({ id, tools }) => ({
+function checkReach(config: OpenclawConfig, entries: McpEntry[], path: string, settings: Settings): DoctorCheck {
+  const reach = listConfiguredAgents(config).map(({ id, tools }) => ({
     id,
     owner: settings.agents.find((agent) => getOpenclawId(agent) === id)?.name,
     reached: entries.filter(({ server }) => canReach(server, keepDefined([config.tools, tools]))),
@@ -117,38 +135,18 @@ function checkReach(config: OpenclawConfig, entries: McpEntry[], path: string, s
     );
     return foreign.length > 0 ? [`${id} can use ${foreign.map(({ server }) => server).join(", ")}`] : [];
   });
+  const prepared = toPathBesideSecrets(settings.secretsFile, "openclaw/openclaw-2026.9.json");
   if (violations.length > 0)
-    return [
-      reportFailure(
-        CHECK_NAME,
-        `agents can act under another agent's identity: ${violations.join("; ")}`,
-        `In ${path}, give each agent its own MCP entry and deny it all others: agents.entries.<id>.tools.deny: ["groundcrew-<other>__*", …]. \`npm run provision\` writes these settings to ${toPathBesideSecrets(settings.secretsFile, "openclaw/openclaw-2026.9.json")}.`,
-      ),
-    ];
+    return failed`agents can act under another agent's identity: ${violations.join("; ")}
+      → In ${path}, give each agent its own MCP entry and deny it all others: agents.entries.<id>.tools.deny:
+      ["groundcrew-<other>__*", …]. \`npm run provision\` writes these settings to ${prepared}.`;
   const cutOff = reach.filter(
     ({ owner, reached }) => entries.some((entry) => owner === entry.owner) && reached.length === 0,
   );
   if (cutOff.length > 0)
-    return [
-      reportWarning(
-        CHECK_NAME,
-        `no agent can use another's entry, but these cannot use their own: ${cutOff.map(({ id }) => id).join(", ")}`,
-        `Remove the agent's own entry from its tools.deny in ${path}.`,
-      ),
-    ];
-  return [reportOk(CHECK_NAME, `${entries.length} MCP entries; no agent can use another's (${path})`)];
-}
-
-function checkLiteralTokens(entries: readonly McpEntry[]): DoctorCheck[] {
-  const literal = entries.filter(({ hasLiteralToken }) => hasLiteralToken).map(({ server }) => server);
-  if (literal.length === 0) return [];
-  return [
-    reportWarning(
-      CHECK_NAME,
-      `a token stands in OpenClaw's settings itself: ${literal.join(", ")}`,
-      `Write "Bearer \${NAME}" there, and put the token into the gateway's environment, for example ~/.openclaw/.env of mode 0600.`,
-    ),
-  ];
+    return warning`no agent can use another's entry, but these cannot use their own: ${cutOff.map(({ id }) => id).join(", ")}
+      → Remove the agent's own entry from its tools.deny in ${path}.`;
+  return ok`${entries.length} MCP entries; no agent can use another's (${path})`;
 }
 
 /** Without configured agents OpenClaw has one, called main. */
@@ -176,4 +174,60 @@ function canReach(server: string, lists: readonly z.output<typeof toolsSchema>[]
 function toPattern(pattern: string): RegExp {
   const parts = pattern.toLowerCase().split(/\*+/);
   return new RegExp(`^${parts.map((part) => part.replace(/[\\^$.|?*+()[\]{}]/g, "\\$&")).join("[^]*")}$`);
+}
+
+function checkLiteralTokens(entries: readonly McpEntry[]): DoctorCheck | undefined {
+  const literal = entries.filter(({ hasLiteralToken }) => hasLiteralToken).map(({ server }) => server);
+  if (literal.length === 0) return undefined;
+  return warning`a token stands in OpenClaw's settings itself: ${literal.join(", ")}
+    → Write "Bearer \${NAME}" there, and put the token into the gateway's environment, for example ~/.openclaw/.env of
+    mode 0600.`;
+}
+
+/**
+ * Reads the settings and the files they include. Returns undefined when there are none and OPENCLAW_CONFIG is not set.
+ * No problem quotes the text, which may contain secrets.
+ */
+export function loadOpenclawConfig(files: OpenclawConfigFiles): { config: unknown } | { problem: string } | undefined {
+  let path = files.path;
+
+  function load(from: string, depth: number): unknown {
+    path = from;
+    const text = files.read(from);
+    if (text === undefined) throw new MissingFileError();
+    const parsed = JSON5.parse<unknown>(text);
+    if (!isRecord(parsed) || parsed["$include"] === undefined) return parsed;
+    if (depth >= MAX_DEPTH) throw new Error("too many files include each other");
+    const { $include, ...own } = parsed;
+    const included = [$include].flat().map((name) => load(files.resolve(from, String(name)), depth + 1));
+    return [...included, own].reduce(mergeConfigs);
+  }
+
+  try {
+    return { config: load(files.path, 0) };
+  } catch (thrown) {
+    if (thrown instanceof MissingFileError) {
+      if (path === files.path && !files.isConfigured) return undefined;
+      return { problem: `${path} does not exist` };
+    }
+    const reason = thrown instanceof SyntaxError ? "it is not valid JSON5" : getErrorMessage(thrown);
+    return { problem: `${path} cannot be read: ${reason}` };
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Merges settings as OpenClaw does: objects by key, lists one after the other, other values from the second. */
+function mergeConfigs(first: unknown, second: unknown): unknown {
+  if (Array.isArray(first) && Array.isArray(second)) return [...first, ...second];
+  if (!isRecord(first) || !isRecord(second)) return second;
+  const keys = new Set([...Object.keys(first), ...Object.keys(second)]);
+  return Object.fromEntries(
+    [...keys].map((key) => [
+      key,
+      key in first && key in second ? mergeConfigs(first[key], second[key]) : (second[key] ?? first[key]),
+    ]),
+  );
 }

@@ -1,19 +1,16 @@
+/** Checks of the gateways of OpenClaw, which wake agents. */
+
 import { z } from "zod";
-import { getOpenclawId } from "../../shared/config/openclaw-agents.ts";
-import type { Settings } from "../../shared/config/settings.ts";
-import { getErrorMessage } from "../../shared/errors.ts";
-import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
-import type { QueryDeps } from "./plane-query.ts";
+import { getOpenclawId, type Settings } from "../../shared/config/settings.ts";
+import { findErrorCode, getErrorMessage } from "../../shared/errors.ts";
+import { createReport, type DoctorCheck } from "./findings.ts";
+import type { QueryDeps } from "./plane.ts";
 
 /** Timeout for one request to a gateway: 10 s. */
 const TIMEOUT_MS = 10_000;
 
-/** Answer of the gateway to one probe. */
-export interface GatewayReply {
-  status: number;
-  /** The answer's `error` field, or its whole text. */
-  text: string;
-}
+/** Answer of the gateway to one probe; `text` is its `error` field, or all of it. */
+type GatewayReply = { status: number; text: string } | { unreachable: string };
 
 const refusalSchema = z.object({ error: z.string() });
 
@@ -25,16 +22,14 @@ const WAITING_SUPPORTED = /waitForCompletion must be boolean/;
  * without starting a run, knows the agents. No probe wakes an agent, because each lacks something that a run needs.
  */
 export async function checkOpenclaw(deps: QueryDeps, settings: Settings): Promise<DoctorCheck[]> {
-  const token = settings.openclaw?.token;
-  const gateways = new Map<string, OpenclawAgent[]>();
-  for (const agent of listOpenclawAgents(settings)) {
-    const { url } = agent;
-    if (url !== undefined) gateways.set(url, [...(gateways.get(url) ?? []), agent]);
-  }
-  if (settings.openclaw?.url && gateways.size === 0) gateways.set(settings.openclaw.url, []);
+  const { url, token } = settings.openclaw ?? {};
   if (token === undefined) return [];
+  const agents = listOpenclawAgents(settings);
+  const gateways = Map.groupBy(agents, (agent) => agent.url);
+  gateways.delete(undefined);
+  if (url && gateways.size === 0) gateways.set(url, []);
   const checks: DoctorCheck[] = [];
-  for (const [url, agents] of gateways) checks.push(...(await checkGateway(deps, url, token, agents)));
+  for (const [gateway = "", woken] of gateways) checks.push(...(await checkGateway(deps, gateway, token, woken)));
   return checks;
 }
 
@@ -62,15 +57,15 @@ export async function checkGateway(
 ): Promise<DoctorCheck[]> {
   const sendProbe = (body: object) => postProbe(deps, `${url.replace(/\/+$/, "")}/hooks/agent`, token, body);
   // A request without a message cannot start a run.
-  const gatewayReply = await sendProbe({ waitForCompletion: "groundcrew doctor" });
-  const check = toGatewayCheck(url, gatewayReply);
-  if (check.status !== "ok" || "unreachable" in gatewayReply) return [check];
-  if (agents.length === 0) return [check];
-  if (!WAITING_SUPPORTED.test(gatewayReply.text)) {
-    const hint = "Run `openclaw agents list` on its machine; wakes of unknown agents go to its default agent.";
-    return [check, reportWarning("openclaw agents", "this version does not report whether it knows an agent", hint)];
+  const reply = await sendProbe({ waitForCompletion: "groundcrew doctor" });
+  const checks = [toGatewayCheck(url, reply)];
+  if (checks[0]?.status !== "ok" || agents.length === 0) return checks;
+  if ("unreachable" in reply || !WAITING_SUPPORTED.test(reply.text)) {
+    const { warning } = createReport("openclaw agents");
+    const check = warning`this version does not report whether it knows an agent
+      → Run \`openclaw agents list\` on its machine; wakes of unknown agents go to its default agent.`;
+    return [...checks, check];
   }
-  const checks = [check];
   for (const { name, id } of agents) {
     // A persistent session needs a session key that the gateway allows. It checks the agent first and then refuses this
     // key.
@@ -86,12 +81,7 @@ export async function checkGateway(
   return checks;
 }
 
-async function postProbe(
-  { fetch }: QueryDeps,
-  url: string,
-  token: string,
-  body: object,
-): Promise<GatewayReply | { unreachable: string }> {
+async function postProbe({ fetch }: QueryDeps, url: string, token: string, body: object): Promise<GatewayReply> {
   try {
     const response = await fetch(url, {
       method: "POST",
@@ -103,68 +93,39 @@ async function postProbe(
     const text = (await response.text()).slice(0, 2_000).replaceAll(token, "[secret]");
     return { status: response.status, text: parseRefusal(text) };
   } catch (thrown) {
-    return { unreachable: getErrorReason(thrown) };
+    return { unreachable: findErrorCode(thrown) ?? getErrorMessage(thrown) };
   }
 }
 
-function toGatewayCheck(url: string, reply: GatewayReply | { unreachable: string }): DoctorCheck {
-  const name = "openclaw";
+function toGatewayCheck(url: string, reply: GatewayReply): DoctorCheck {
+  const { ok, failed } = createReport("openclaw");
   if ("unreachable" in reply)
-    return reportFailure(
-      name,
-      `${url} cannot be reached: ${reply.unreachable}`,
-      "Start the gateway, or fix OPENCLAW_URL.",
-    );
+    return failed`${url} cannot be reached: ${reply.unreachable} → Start the gateway, or fix OPENCLAW_URL.`;
   const { status, text } = reply;
   // This is its answer to a request without a message but with the right token.
-  if (status === 400) return reportOk(name, `${url} accepts the hook token`);
+  if (status === 400) return ok`${url} accepts the hook token`;
   if (status === 401 || status === 403)
-    return reportFailure(
-      name,
-      `${url} refuses the hook token (${status})`,
-      "Set OPENCLAW_HOOK_TOKEN to the gateway's hooks.token.",
-    );
+    return failed`${url} refuses the hook token (${status})
+      → Set OPENCLAW_HOOK_TOKEN to the gateway's hooks.token.`;
   if (status === 429)
-    return reportFailure(
-      name,
-      `${url} has received too many wrong tokens (429)`,
-      "Fix OPENCLAW_HOOK_TOKEN and wait a minute.",
-    );
+    return failed`${url} has received too many wrong tokens (429) → Fix OPENCLAW_HOOK_TOKEN and wait a minute.`;
   if (status === 404)
-    return reportFailure(
-      name,
-      `${url} has no /hooks/agent`,
-      "Set hooks.enabled in OpenClaw, and check that OPENCLAW_URL is its gateway (port 18789).",
-    );
-  return reportFailure(
-    name,
-    `${url} answers ${status} ${text.slice(0, 100)}`,
-    "Check that OPENCLAW_URL is OpenClaw's gateway.",
-  );
+    return failed`${url} has no /hooks/agent
+      → Set hooks.enabled in OpenClaw, and check that OPENCLAW_URL is its gateway (port 18789).`;
+  return failed`${url} answers ${status} ${text.slice(0, 100)} → Check that OPENCLAW_URL is OpenClaw's gateway.`;
 }
 
-function toAgentCheck(name: string, id: string, reply: GatewayReply | { unreachable: string }): DoctorCheck {
-  const checkName = `openclaw agent ${name}`;
+function toAgentCheck(name: string, id: string, reply: GatewayReply): DoctorCheck {
+  const { ok, warning, failed } = createReport(`openclaw agent ${name}`);
   if ("unreachable" in reply)
-    return reportFailure(checkName, `the gateway cannot be reached: ${reply.unreachable}`, "Check the gateway's log.");
-  if (/unknown agentId/.test(reply.text))
-    return reportFailure(
-      checkName,
-      `the gateway does not know the agent "${id}"`,
-      "Add it to OpenClaw, or set wake.agent to its id there.",
-    );
-  if (/allowedAgentIds/.test(reply.text))
-    return reportFailure(
-      checkName,
-      `hooks are not allowed to wake "${id}"`,
-      `Add "${id}" to hooks.allowedAgentIds in OpenClaw.`,
-    );
-  if (/^(sessionKey|hooks\.allowed)/.test(reply.text)) return reportOk(checkName, `known as "${id}"; it was not woken`);
-  return reportWarning(
-    checkName,
-    `the gateway answered ${reply.status} ${reply.text.slice(0, 100)}`,
-    "Check the gateway's log.",
-  );
+    return failed`the gateway cannot be reached: ${reply.unreachable} → Check the gateway's log.`;
+  const { status, text } = reply;
+  if (/unknown agentId/.test(text))
+    return failed`the gateway does not know the agent "${id}" → Add it to OpenClaw, or set wake.agent to its id there.`;
+  if (/allowedAgentIds/.test(text))
+    return failed`hooks are not allowed to wake "${id}" → Add "${id}" to hooks.allowedAgentIds in OpenClaw.`;
+  if (/^(sessionKey|hooks\.allowed)/.test(text)) return ok`known as "${id}"; it was not woken`;
+  return warning`the gateway answered ${status} ${text.slice(0, 100)} → Check the gateway's log.`;
 }
 
 function parseRefusal(text: string): string {
@@ -173,10 +134,4 @@ function parseRefusal(text: string): string {
   } catch {
     return text;
   }
-}
-
-function getErrorReason(thrown: unknown): string {
-  for (let error = thrown; error instanceof Error; error = error.cause)
-    if ("code" in error && typeof error.code === "string") return error.code;
-  return getErrorMessage(thrown);
 }

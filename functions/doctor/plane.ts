@@ -1,21 +1,60 @@
-import type { PlaneSettings } from "../../shared/config/settings.ts";
-import { createCapabilityCache } from "../../shared/plane/capabilities.ts";
-import type { PlaneError } from "../../shared/plane/errors.ts";
-import { instanceApi } from "../../shared/plane/instance.ts";
-import { projectsApi } from "../../shared/plane/projects.ts";
-import { usersApi } from "../../shared/plane/users-members.ts";
+/**
+ * Checks of Plane: address, key, clock, quota, webhook, and the accounts of agents. Each request is sent once and
+ * without the runtime's quota.
+ */
+
+import type { Deps } from "../../shared/app/deps.ts";
+import type { PlaneSettings, Settings } from "../../shared/config/settings.ts";
+import { getErrorMessage } from "../../shared/errors.ts";
+import { noMetrics } from "../../shared/metrics.ts";
+import { webhooksApi } from "../../shared/plane/app/endpoints.ts";
+import { authApi, createPlaneSession } from "../../shared/plane/app/session.ts";
+import { createCapabilityCache } from "../../shared/plane/client.ts";
+import { type Endpoint, fillRoute, normalizeBaseUrl } from "../../shared/plane/endpoint.ts";
+import { PlaneError } from "../../shared/plane/errors.ts";
+import { instanceApi, membersApi, projectsApi, usersApi } from "../../shared/plane/projects.ts";
+import { createRequestSender, parseReply } from "../../shared/plane/request.ts";
 import type { Ms } from "../../shared/time.ts";
-import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
-import { checkKnownPlane } from "./known-versions.ts";
-import type { PlaneQuery } from "./plane-query.ts";
+import { createReport, type DoctorCheck } from "./findings.ts";
+import { checkKnownPlane } from "./versions.ts";
+
+interface ProjectRow {
+  identifier: string;
+  is_member: boolean;
+  archived_at: string | null;
+  description: string;
+}
+
+/** An account that may read the workspace's webhooks. An API key cannot. */
+export interface PlaneLogin {
+  email: string;
+  password: string;
+}
+
+/** Result of reading Plane's list of webhooks. `failed` and `recent` count its latest deliveries. */
+type WebhookProbe =
+  | { kind: "not read"; why: string }
+  | { kind: "none"; others: number }
+  | { kind: "found"; active: boolean; hasOurSecret: boolean; missing: string[]; failed: number; recent: number };
+
+export type QueryDeps = Pick<Deps, "fetch" | "clock">;
+
+/** Result of one request to Plane. */
+type PlaneQueryResult<A> =
+  | { ok: true; data: A; remaining: number | undefined; ahead: Ms }
+  | { ok: false; error: PlaneError };
+
+type PlaneQuery = <A>(endpoint: Endpoint<A>, key?: string) => Promise<PlaneQueryResult<A>>;
 
 /** The only edition that Groundcrew is tested with. */
 const COMMUNITY_EDITION = "PLANE_COMMUNITY";
+
 /**
  * Limit of the difference between the clocks: 30 s. A larger one breaks signed events to other systems and confuses
  * people who read times; nothing else compares the clocks.
  */
 const MAX_CLOCK_SKEW_MS: Ms = 30_000;
+
 /** Part of the minute's quota that should be left in normal operation. */
 const MIN_QUOTA_PART = 0.2;
 
@@ -24,6 +63,12 @@ const PLANE_DEFAULT_RATE_LIMIT = 60;
 
 /** Beginning of the description that Plane gives to its sample project. */
 const SAMPLE_PROJECT_DESCRIPTION = "Welcome to the Plane Demo Project!";
+
+/** The events that Groundcrew uses. */
+const EVENTS = ["issue", "issue_comment", "project", "cycle"] as const;
+
+/** Timeout for one request to Plane: 10 s. A healthy Plane answers much faster. */
+const TIMEOUT_MS: Ms = 10_000;
 
 /**
  * Checks Plane itself, the key, the workspace, the quota and the clock. If `reachable` is false, Plane answers no other
@@ -35,97 +80,75 @@ export async function checkPlane(
   clock: () => Ms,
   knownVersions: readonly string[] | undefined,
 ): Promise<{ reachable: boolean; checks: DoctorCheck[] }> {
-  const instanceReply = await queryPlane(instanceApi.info);
-  if (!instanceReply.ok)
-    return {
-      reachable: false,
-      checks: [reportFailure("plane", instanceReply.error.message, `Start Plane, or fix PLANE_URL (${plane.url}).`)],
-    };
-  const { current_version: version, edition } = instanceReply.data.instance;
+  const instance = await queryPlane(instanceApi.info);
+  if (!instance.ok) {
+    const { failed } = createReport("plane");
+    const check = failed`${instance.error.message} → Start Plane, or fix PLANE_URL (${plane.url}).`;
+    return { reachable: false, checks: [check] };
+  }
+  const { current_version: version, edition } = instance.data.instance;
   const { relations } = await createCapabilityCache(async () => version, clock).get();
+  const maxSize = formatMebibytes(instance.data.config.file_size_limit);
   const checks = [
     checkPlaneVersion(version, edition, relations),
     ...checkKnownPlane(version, knownVersions),
-    reportOk(
-      "plane uploads",
-      `files up to ${formatMebibytes(instanceReply.data.config.file_size_limit)} (Plane's FILE_SIZE_LIMIT)`,
-    ),
-    checkPlaneClock(instanceReply.ahead),
+    createReport("plane uploads").ok`files up to ${maxSize} (Plane's FILE_SIZE_LIMIT)`,
+    checkPlaneClock(instance.ahead),
   ];
-  const userReply = await queryPlane(usersApi.me, plane.apiKey);
-  if (!userReply.ok) return { reachable: true, checks: [...checks, explainKeyError("plane key", userReply.error)] };
-  checks.push(reportOk("plane key", `valid, belongs to ${userReply.data.display_name}`));
-  const projectList = await queryPlane(projectsApi.list, plane.apiKey);
+  const user = await queryPlane(usersApi.me, plane.apiKey);
+  if (!user.ok) return { reachable: true, checks: [...checks, explainKeyError("plane key", user.error)] };
+  const projects = await queryPlane(projectsApi.list, plane.apiKey);
+  const remaining = projects.ok ? projects.remaining : user.remaining;
   checks.push(
-    projectList.ok
-      ? checkPlaneWorkspace(plane, projectList.data.results)
-      : explainWorkspaceError(plane, projectList.error),
+    createReport("plane key").ok`valid, belongs to ${user.data.display_name}`,
+    projects.ok ? checkPlaneWorkspace(plane, projects.data.results) : explainWorkspaceError(plane, projects.error),
+    ...(remaining === undefined ? [] : [checkPlaneQuota(remaining, plane.rateLimit)]),
   );
-  const remaining = projectList.ok ? projectList.remaining : userReply.remaining;
-  if (remaining !== undefined) checks.push(checkPlaneQuota(remaining, plane.rateLimit));
   return { reachable: true, checks };
 }
 
 function checkPlaneVersion(version: string, edition: string, relations: boolean): DoctorCheck {
-  const description = `${version}, ${edition}`;
+  const { ok, warning } = createReport("plane");
   if (edition !== COMMUNITY_EDITION)
-    return reportWarning(
-      "plane",
-      `${description}: Groundcrew is tested with the community edition only`,
-      "Check that tasks and changes appear as expected.",
-    );
+    return warning`${version}, ${edition}: Groundcrew is tested with the community edition only
+      → Check that tasks and changes appear as expected.`;
   if (!relations)
-    return reportWarning(
-      "plane",
-      `${description}: its API has no relations, and edits through the API send no webhook`,
-      'Relations that people add in Plane are read from the activities of a task, and those that Groundcrew adds are lines "Blocked by: …" in its description, which Plane does not show as relations. Both, and edits through the API, take until the next poll. Upgrade to Plane 1.3.1 for relations and webhooks.',
-    );
-  return reportOk("plane", `${description}, with relations and with webhooks for edits through the API`);
+    return warning`${version}, ${edition}: its API has no relations, and edits through the API send no webhook
+      → Relations that people add in Plane are read from the activities of a task, and those that Groundcrew adds are
+      lines "Blocked by: …" in its description, which Plane does not show as relations. Both, and edits through the API,
+      take until the next poll. Upgrade to Plane 1.3.1 for relations and webhooks.`;
+  return ok`${version}, ${edition}, with relations and with webhooks for edits through the API`;
+}
+
+function formatMebibytes(bytes: number): string {
+  return `${Math.round((bytes / 2 ** 20) * 10) / 10} MiB`;
 }
 
 function checkPlaneClock(ahead: Ms): DoctorCheck {
+  const { ok, warning } = createReport("plane clock");
   const seconds = Math.round(Math.abs(ahead) / 1000);
-  if (Math.abs(ahead) <= MAX_CLOCK_SKEW_MS)
-    return reportOk("plane clock", `within ${Math.max(1, seconds)} s of this machine's clock`);
-  const direction = ahead > 0 ? "ahead of" : "behind";
-  return reportWarning(
-    "plane clock",
-    `${seconds} s ${direction} this machine's clock`,
-    "Synchronize the clocks of both machines, for example with chrony or systemd-timesyncd.",
-  );
+  if (Math.abs(ahead) <= MAX_CLOCK_SKEW_MS) return ok`within ${Math.max(1, seconds)} s of this machine's clock`;
+  return warning`${seconds} s ${ahead > 0 ? "ahead of" : "behind"} this machine's clock
+    → Synchronize the clocks of both machines, for example with chrony or systemd-timesyncd.`;
 }
 
 /** The finding about a key whose request failed. */
-export function explainKeyError(name: string, error: PlaneError): DoctorCheck {
-  if (error.code === "rate_limited")
-    return reportWarning(
-      name,
-      error.message,
-      "Run the doctor again in a minute; if this persists, raise API_KEY_RATE_LIMIT of Plane.",
-    );
-  if (error.code === "auth")
-    return reportFailure(
-      name,
-      error.message,
-      "Create a new key (Plane: Settings, Personal access tokens), or run `npm run provision`.",
-    );
-  return reportFailure(name, error.message, "Check Plane's log.");
-}
-
-interface ProjectRow {
-  identifier: string;
-  is_member: boolean;
-  archived_at: string | null;
-  description: string;
+function explainKeyError(name: string, { code, message }: PlaneError): DoctorCheck {
+  const { warning, failed } = createReport(name);
+  if (code === "rate_limited")
+    return warning`${message} → Run the doctor again in a minute; if this persists, raise API_KEY_RATE_LIMIT of Plane.`;
+  if (code === "auth")
+    return failed`${message}
+      → Create a new key (Plane: Settings, Personal access tokens), or run \`npm run provision\`.`;
+  return failed`${message} → Check Plane's log.`;
 }
 
 function checkPlaneWorkspace({ workspace, projects }: PlaneSettings, projectRows: readonly ProjectRow[]): DoctorCheck {
-  const name = "plane workspace";
+  const { ok, warning, failed } = createReport("plane workspace");
   const missing = projects.filter(
     (wanted) => !projectRows.some(({ identifier }) => identifier.toUpperCase() === wanted),
   );
-  if (missing.length > 0)
-    return reportFailure(name, `${workspace} has no project ${missing.join(", ")}`, "Fix PLANE_PROJECTS.");
+  if (missing.length > 0) return failed`${workspace} has no project ${missing.join(", ")} → Fix PLANE_PROJECTS.`;
   const wanted = projectRows.filter(
     ({ identifier }) => projects.length === 0 || projects.includes(identifier.toUpperCase()),
   );
@@ -135,16 +158,12 @@ function checkPlaneWorkspace({ workspace, projects }: PlaneSettings, projectRows
   const used = open.filter((row) => !samples.includes(row));
   const inaccessible = used.filter(({ is_member }) => !is_member).map(({ identifier }) => identifier);
   if (inaccessible.length > 0)
-    return reportWarning(
-      name,
-      `the key's account is not a member of these projects of ${workspace}: ${inaccessible.join(", ")}`,
-      "Add it to them in Plane, or list only the other projects in PLANE_PROJECTS.",
-    );
-  if (used.length === 0)
-    return reportWarning(name, `${workspace} has no project yet`, "Create one, or run `npm run provision`.");
+    return warning`the key's account is not a member of these projects of ${workspace}: ${inaccessible.join(", ")}
+      → Add it to them in Plane, or list only the other projects in PLANE_PROJECTS.`;
+  if (used.length === 0) return warning`${workspace} has no project yet → Create one, or run \`npm run provision\`.`;
   const sampleNote = samples.map(({ identifier }) => `; Plane's own sample project ${identifier} is not followed`);
   const followed = used.map(({ identifier }) => identifier).join(", ");
-  return reportOk(name, `${workspace}, projects ${followed}${sampleNote.join("")}`);
+  return ok`${workspace}, projects ${followed}${sampleNote.join("")}`;
 }
 
 function isSampleProject({ description }: ProjectRow): boolean {
@@ -153,35 +172,175 @@ function isSampleProject({ description }: ProjectRow): boolean {
 
 function explainWorkspaceError({ workspace }: PlaneSettings, error: PlaneError): DoctorCheck {
   if (error.code === "rate_limited") return explainKeyError("plane workspace", error);
-  return reportFailure(
-    "plane workspace",
-    `${workspace}: ${error.message}`,
-    "Fix PLANE_WORKSPACE (the slug in Plane's URL), or add the key's account to that workspace.",
-  );
+  return createReport("plane workspace").failed`${workspace}: ${error.message}
+    → Fix PLANE_WORKSPACE (the slug in Plane's URL), or add the key's account to that workspace.`;
 }
 
 function checkPlaneQuota(remaining: number, limit: number): DoctorCheck {
-  const name = "plane quota";
-  if (remaining > limit)
-    return reportWarning(
-      name,
-      `${remaining} requests are left this minute, more than PLANE_RATE_LIMIT (${limit}) uses`,
-      "Set PLANE_RATE_LIMIT to Plane's API_KEY_RATE_LIMIT.",
-    );
-  if (remaining < limit * MIN_QUOTA_PART)
-    return reportWarning(
-      name,
-      `only ${remaining} of ${limit} requests are left this minute`,
-      "Right after provision, a start or many changes this is normal: Groundcrew waits for the quota and loses nothing. If it stays so, give other programs keys of their own, or raise API_KEY_RATE_LIMIT of Plane.",
-    );
+  const { ok, warning } = createReport("plane quota");
   const left = `${remaining} of ${limit} requests are left this minute`;
-  if (limit > PLANE_DEFAULT_RATE_LIMIT) return reportOk(name, left);
-  return reportOk(
-    name,
-    `${left}; a team waits less with API_KEY_RATE_LIMIT=600/minute in Plane's environment and PLANE_RATE_LIMIT=600 here`,
-  );
+  if (remaining > limit)
+    return warning`${remaining} requests are left this minute, more than PLANE_RATE_LIMIT (${limit}) uses
+      → Set PLANE_RATE_LIMIT to Plane's API_KEY_RATE_LIMIT.`;
+  if (remaining < limit * MIN_QUOTA_PART)
+    return warning`only ${left} → Right after provision, a start or many changes this is normal: Groundcrew waits for
+      the quota and loses nothing. If it stays so, give other programs keys of their own, or raise API_KEY_RATE_LIMIT of
+      Plane.`;
+  if (limit > PLANE_DEFAULT_RATE_LIMIT) return ok`${left}`;
+  return ok`${left}; a team waits less with API_KEY_RATE_LIMIT=600/minute in Plane's environment and
+    PLANE_RATE_LIMIT=600 here`;
 }
 
-function formatMebibytes(bytes: number): string {
-  return `${Math.round((bytes / 2 ** 20) * 10) / 10} MiB`;
+/** Signs in as `account` and reads the webhook that Plane has registered for `target`. */
+export async function probePlaneWebhook(
+  { fetch, clock }: QueryDeps,
+  plane: PlaneSettings,
+  target: string,
+  account: PlaneLogin,
+): Promise<WebhookProbe> {
+  const session = createPlaneSession({ url: plane.url, fetch, clock, metrics: noMetrics, timeout: 10_000 });
+  const params = { workspace: plane.workspace };
+  try {
+    const { csrf_token } = (await session.call(authApi.csrf)).data;
+    const form = { ...account, csrfmiddlewaretoken: csrf_token };
+    const { refused } = (await session.call(authApi.signIn, { form })).data;
+    if (refused) return { kind: "not read", why: `Plane refused to sign in ${account.email} (${refused.reason})` };
+    const { data: all } = await session.call(webhooksApi.list, { params });
+    const webhook = all.find(({ url }) => url === target);
+    if (!webhook) return { kind: "none", others: all.length };
+    // Plane answers with its whole log, bodies included. If that is too large, the other findings still hold.
+    const log = await session
+      .call(webhooksApi.log, { params: { ...params, webhook: webhook.id } })
+      .catch(() => undefined);
+    const recent = log?.data.slice(0, 20) ?? [];
+    return {
+      kind: "found",
+      active: webhook.is_active,
+      hasOurSecret: plane.webhookSecrets.includes(webhook.secret_key),
+      missing: EVENTS.filter((event) => !webhook[event]),
+      failed: recent.filter(({ response_status: status }) => !/^2\d\d$/.test(status ?? "")).length,
+      recent: recent.length,
+    };
+  } catch (thrown) {
+    return { kind: "not read", why: getErrorMessage(thrown).replaceAll(account.password, "[secret]") };
+  }
+}
+
+/** `hasCanary`: the runtime has recently received its canary's webhook, which proves more than Plane's list does. */
+export function checkPlaneWebhook(
+  plane: Pick<PlaneSettings, "webhookSecrets">,
+  target: string | undefined,
+  probe: WebhookProbe,
+  hasCanary: boolean,
+): DoctorCheck {
+  const { ok, warning, failed } = createReport("plane webhook");
+  if (plane.webhookSecrets.length === 0)
+    return warning`PLANE_WEBHOOK_SECRET is not set: changes are detected only by polling
+      → Set PLANE_WEBHOOK_SECRET, or run \`npm run provision\`.`;
+  if (target === undefined)
+    return warning`the address to which Plane should send is unknown → Set PUBLIC_URL or PLANE_WEBHOOK_TARGET.`;
+  if (probe.kind === "not read" && hasCanary) return ok`${target} receives webhooks: the last canary arrived`;
+  if (probe.kind === "not read")
+    return warning`not checked: ${probe.why}; API keys cannot read webhooks
+      → Check in Plane (Workspace settings, Webhooks) that ${target} is registered and enabled, or set PLANE_ADMIN_EMAIL
+      and PLANE_ADMIN_PASSWORD for this command.`;
+  if (probe.kind === "none")
+    return failed`Plane has no webhook for ${target} (${probe.others} for other addresses)
+      → Run \`npm run provision\`, or add it in Plane.`;
+  const { active, hasOurSecret, missing, failed: refused, recent } = probe;
+  if (!active)
+    return failed`${target} is disabled: Plane disables a webhook when its deliveries keep failing
+      → Make the address reachable from Plane, then run \`npm run provision\` or enable the webhook in Plane.`;
+  if (!hasOurSecret)
+    return failed`the secret of ${target} in Plane differs from PLANE_WEBHOOK_SECRET
+      → Run \`npm run provision -- --rotate webhook\`, or copy the secret from Plane.`;
+  if (missing.length > 0)
+    return failed`${target} does not receive these events: ${missing.join(", ")}
+      → Run \`npm run provision\`, or select them in Plane.`;
+  if (refused > 0)
+    return warning`${refused} of Plane's last ${recent} deliveries to ${target} were refused or not answered
+      → Check the log of Groundcrew ("webhook not stored") and of any proxy in front of it.`;
+  return ok`${target} is enabled${recent > 0 ? `, its last ${recent} deliveries succeeded` : ""}`;
+}
+
+/** Checks each agent's Plane account and API key. Costs one request, and two more per key. */
+export async function checkAgents(queryPlane: PlaneQuery, settings: Settings): Promise<DoctorCheck[]> {
+  const { plane, agents } = settings;
+  if (!plane || agents.length === 0) return [];
+  const memberList = await queryPlane(membersApi.list, plane.apiKey);
+  const members = memberList.ok ? memberList.data : undefined;
+  const checks: DoctorCheck[] = [];
+  for (const agent of agents) {
+    const isStranger = members && !members.some(({ email }) => isSameEmail(email, agent.email));
+    checks.push(await checkAgent(queryPlane, plane, agent, { isStranger, agentTokens: settings.agentTokens }));
+  }
+  return checks;
+}
+
+function isSameEmail(a: string | null, b: string): boolean {
+  return a?.toLowerCase() === b.toLowerCase();
+}
+
+async function checkAgent(
+  queryPlane: PlaneQuery,
+  { workspace, agentKeys }: PlaneSettings,
+  { name, email }: Settings["agents"][number],
+  { isStranger, agentTokens }: Pick<Settings, "agentTokens"> & { isStranger: boolean | undefined },
+): Promise<DoctorCheck> {
+  const checkName = `agent ${name}`;
+  const { ok, warning, failed } = createReport(checkName);
+  if (isStranger)
+    return failed`${email} is not a member of ${workspace}: no task can be assigned to it
+      → Run \`npm run provision\`, or invite it.`;
+  const key = agentKeys[name];
+  if (key === undefined)
+    return warning`has no API key of its own: Plane shows its actions under another account
+      → Run \`npm run provision\`, or set PLANE_API_KEY_<AGENT>.`;
+  const me = await queryPlane(usersApi.me, key);
+  if (!me.ok) return explainKeyError(checkName, me.error);
+  if (!isSameEmail(me.data.email, email))
+    return failed`its API key belongs to ${me.data.email ?? me.data.display_name}, not to ${email}
+      → Give each agent its own key (PLANE_API_KEY_<AGENT>).`;
+  // Plane's list of members still contains accounts that were removed; only a request with their key fails.
+  const projects = await queryPlane(projectsApi.list, key);
+  if (!projects.ok && projects.error.code === "auth")
+    return failed`${email} was removed from ${workspace}: its key has no access there
+      → Run \`npm run provision\`, or invite it again; then add it to its projects (Plane: project settings, Members).`;
+  if (!projects.ok) return explainKeyError(checkName, projects.error);
+  if (!projects.data.results.some(({ is_member, archived_at }) => is_member && archived_at === null))
+    return warning`is not a member of any project: it cannot work on tasks
+      → Add it to its projects (Plane: project settings, Members).`;
+  if (!agentTokens.some(({ agent, tokens }) => agent === name && tokens.length > 0))
+    return warning`its account and API key work, but it has no bridge token
+      → Run \`npm run provision\`, or set AGENT_TOKEN_<AGENT>.`;
+  return ok`its account, API key and bridge token are set up`;
+}
+
+/**
+ * Sends single requests to Plane, without retries. They are not counted in the runtime's quota, which is in its store:
+ * the doctor needs only a few. `remaining` is the number of requests that Plane still allows the key in this minute.
+ * `ahead` is the time by which Plane's clock is ahead of this machine's, accurate to half a second plus half the
+ * duration of the request.
+ */
+export function createPlaneQuery({ fetch, clock }: QueryDeps, plane: { url: string; workspace: string }): PlaneQuery {
+  const request = createRequestSender({ fetch, clock, metrics: noMetrics, timeout: TIMEOUT_MS });
+  const base = normalizeBaseUrl(plane.url);
+  return async (endpoint, key) => {
+    const { operation, method, path } = endpoint;
+    const startedAt = clock();
+    try {
+      const url = base + fillRoute(path, { workspace: plane.workspace });
+      const reply = await request({ operation, method, route: path, url, headers: key ? { "x-api-key": key } : {} });
+      const endedAt = clock();
+      if (key) reply.body = reply.body.replaceAll(key, "[secret]");
+      const { data } = parseReply(endpoint, reply);
+      // The Date header is truncated to whole seconds, so on average the true time is half a second later.
+      const clockAhead = reply.headers.has("date") ? Date.parse(reply.date) + 500 - (startedAt + endedAt) / 2 : 0;
+      const remaining = reply.headers.get("x-ratelimit-remaining");
+      return { ok: true, data, remaining: remaining === null ? undefined : Number(remaining), ahead: clockAhead };
+    } catch (thrown) {
+      if (!(thrown instanceof PlaneError)) throw thrown;
+      return { ok: false, error: thrown };
+    }
+  };
 }

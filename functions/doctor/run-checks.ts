@@ -1,27 +1,36 @@
-import { toLocalUrl } from "../../shared/config/local-url.ts";
+/** The doctor's checks in their order. Settings and files come first; with invalid settings nothing else is checked. */
+
+import { toLocalUrl } from "../../shared/config/environment.ts";
+import { formatSettingPlace } from "../../shared/config/setting-problem.ts";
 import type { ParsedSettings, Settings } from "../../shared/config/settings.ts";
-import { keepDefined } from "../../shared/keep-defined.ts";
 import { noMetrics } from "../../shared/metrics.ts";
-import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { createRedactor } from "../../shared/redact.ts";
-import { createTelegramBot } from "../../shared/telegram/create-telegram-bot.ts";
-import { checkAgents } from "./agents.ts";
-import { type BackupProbe, checkBackups } from "./backup.ts";
-import { type DoctorCheck, reportOk } from "./check.ts";
-import { checkKnownOpenclaw, type KnownVersions } from "./known-versions.ts";
+import { keepDefined, omitUndefined } from "../../shared/omit-undefined.ts";
+import { createTelegramBot } from "../../shared/telegram/bot.ts";
+import { createRedactor } from "../../shared/text.ts";
+import { collectFindings, createReport, type DoctorCheck, type DoctorFindings } from "./findings.ts";
 import { checkOpenclaw } from "./openclaw.ts";
-import { checkOpenclawAccess } from "./openclaw-access.ts";
-import type { OpenclawConfigFiles } from "./openclaw-config-file.ts";
-import { checkSkill, type SkillReader } from "./openclaw-skill.ts";
-import { findOpenclawVersion } from "./openclaw-version.ts";
-import { checkPlane } from "./plane.ts";
-import { createPlaneQuery, type QueryDeps } from "./plane-query.ts";
-import { checkPlaneWebhook, type PlaneLogin, probePlaneWebhook } from "./plane-webhook.ts";
-import { getStoreFailure, hasRecentCanary, probeRuntime, type RuntimeProbe } from "./probe-runtime.ts";
-import { checkPublicAddress, checkRuntime } from "./runtime.ts";
-import { checkSecretFiles, checkSettings, type PrivateFile } from "./settings.ts";
-import { checkStore, type StoreProbe } from "./store.ts";
+import { checkOpenclawAccess, type OpenclawConfigFiles } from "./openclaw-access.ts";
+import { checkSkill, findOpenclawVersion, type SkillReader } from "./openclaw-skill.ts";
+import {
+  checkAgents,
+  checkPlane,
+  checkPlaneWebhook,
+  createPlaneQuery,
+  type PlaneLogin,
+  probePlaneWebhook,
+  type QueryDeps,
+} from "./plane.ts";
+import {
+  checkPublicAddress,
+  checkRuntime,
+  getStoreFailure,
+  hasRecentCanary,
+  probeRuntime,
+  type RuntimeProbe,
+} from "./runtime.ts";
+import { type BackupProbe, checkBackups, checkStore, type StoreProbe } from "./store.ts";
 import { checkTelegram } from "./telegram.ts";
+import { checkKnownOpenclaw, type KnownVersions } from "./versions.ts";
 
 export interface DoctorDeps extends QueryDeps {
   parsed: ParsedSettings;
@@ -43,62 +52,98 @@ export interface DoctorDeps extends QueryDeps {
   webhookTarget?: string | undefined;
 }
 
-export interface DoctorFindings {
-  checks: DoctorCheck[];
-  /** True when nothing failed; warnings do not count. */
-  ok: boolean;
-  /** True when the settings are invalid, so that nothing else was checked. */
-  settingsFailed: boolean;
+/** A file that only its owner may read. `mode` is undefined when the file does not exist. */
+export interface PrivateFile {
+  path: string;
+  mode: number | undefined;
 }
+
+/** What a check of a configured installation sees. */
+interface CheckContext {
+  deps: DoctorDeps;
+  settings: Settings;
+  /** The address of the runtime on this machine; undefined with port 0, for which the operating system chooses one. */
+  url: string | undefined;
+  /** What the runtime answered there. */
+  runtime: RuntimeProbe | undefined;
+}
+
+/** The checks of a configured installation, in the order of the report. A check of what is not set up finds nothing. */
+const CHECKS: readonly ((context: CheckContext) => DoctorCheck[] | Promise<DoctorCheck[]>)[] = [
+  async ({ deps, settings, runtime }) => {
+    const isAlive = runtime?.alive === true;
+    const use = { isAlive, ...omitUndefined({ failure: getStoreFailure(runtime) }) };
+    return checkStore(await deps.probeStore(settings, isAlive), use);
+  },
+  ({ deps, settings: { backupFolder } }) =>
+    backupFolder === undefined ? [] : checkBackups(deps.probeBackups(backupFolder), deps.clock()),
+  ({ settings, url, runtime }) =>
+    url && runtime
+      ? checkRuntime(url, runtime, settings)
+      : [createReport("runtime").ok`not checked: PORT is 0 (any free port)`],
+  async ({ deps, settings: { publicUrl } }) =>
+    publicUrl ? [checkPublicAddress(publicUrl, await probeRuntime(deps, publicUrl, undefined))] : [],
+  checkPlaneSetup,
+  async ({ deps: { fetch }, settings }) => {
+    const options = settings.telegram && { ...settings.telegram, fetch, metrics: noMetrics, timeout: 10_000 };
+    return options ? checkTelegram(createTelegramBot(options), settings) : [];
+  },
+  ({ deps, settings }) => checkOpenclaw(deps, settings),
+  ({ deps, settings }) => checkSkill(deps.skill, settings),
+  async ({ deps: { skill, knownVersions }, settings }) =>
+    checkKnownOpenclaw(await findOpenclawVersion(skill, settings), knownVersions?.openclaw),
+  ({ deps: { openclawConfig }, settings }) => (openclawConfig ? checkOpenclawAccess(openclawConfig, settings) : []),
+];
 
 /** Checks everything that is configured and changes nothing. No finding contains a secret. */
 export async function runDoctorChecks(deps: DoctorDeps): Promise<DoctorFindings> {
   const { parsed, files } = deps;
-  const localChecks = [...checkSettings(parsed), ...checkSecretFiles(files)];
-  if (!parsed.ok) return { checks: localChecks, ok: false, settingsFailed: true };
+  const checks = [...checkSettings(parsed), ...checkSecretFiles(files)];
+  if (!parsed.ok) return { checks, ok: false, settingsFailed: true };
   const { settings } = parsed;
-  const checks = settings.demo ? localChecks : [...localChecks, ...(await checkSystem(deps, settings))];
+  if (!settings.demo) {
+    const url = settings.port === 0 ? undefined : toLocalUrl(settings);
+    const runtime = url ? await probeRuntime(deps, url, settings.adminTokens[0]) : undefined;
+    for (const check of CHECKS) checks.push(...(await check({ deps, settings, url, runtime })));
+  }
   const redact = createRedactor(keepDefined([...settings.secrets, deps.account?.password]));
   const redacted = checks.map((check) => ({ ...check, detail: redact(check.detail) }));
   return { checks: redacted, ok: redacted.every(({ status }) => status !== "failed"), settingsFailed: false };
 }
 
-async function checkSystem(deps: DoctorDeps, settings: Settings): Promise<DoctorCheck[]> {
-  // With port 0 the operating system chooses the port, so the address is unknown.
-  const url = settings.port === 0 ? undefined : toLocalUrl(settings);
-  const runtimeProbe: RuntimeProbe | undefined = url
-    ? await probeRuntime(deps, url, settings.adminTokens[0])
-    : undefined;
-  const isAlive = runtimeProbe?.alive === true;
-  const runtimeUse = { isAlive, ...omitUndefined({ failure: getStoreFailure(runtimeProbe) }) };
-  const store = checkStore(await deps.probeStore(settings, isAlive), runtimeUse);
-  const { backupFolder } = settings;
-  const backup = backupFolder === undefined ? [] : checkBackups(deps.probeBackups(backupFolder), deps.clock());
-  const runtime =
-    url && runtimeProbe
-      ? checkRuntime(url, runtimeProbe, settings)
-      : [reportOk("runtime", "not checked: PORT is 0 (any free port)")];
-  const { publicUrl } = settings;
-  const publicAddress = publicUrl
-    ? [checkPublicAddress(publicUrl, await probeRuntime(deps, publicUrl, undefined))]
-    : [];
-  const plane = await checkPlaneSetup(deps, settings, hasRecentCanary(runtimeProbe));
-  const telegram = settings.telegram
-    ? await checkTelegram(
-        createTelegramBot({ ...settings.telegram, fetch: deps.fetch, metrics: noMetrics, timeout: 10_000 }),
-        settings,
-      )
-    : [];
-  const openclaw = [
-    ...(await checkOpenclaw(deps, settings)),
-    ...(await checkSkill(deps.skill, settings)),
-    ...checkKnownOpenclaw(await findOpenclawVersion(deps.skill, settings), deps.knownVersions?.openclaw),
-    ...(deps.openclawConfig ? await checkOpenclawAccess(deps.openclawConfig, settings) : []),
-  ];
-  return [...store, ...backup, ...runtime, ...publicAddress, ...plane, ...telegram, ...openclaw];
+/** The problems and warnings of the parsed settings, one check each. */
+function checkSettings(parsed: ParsedSettings): DoctorCheck[] {
+  const { ok, warning, failed } = createReport("settings");
+  if (!parsed.ok)
+    return parsed.problems.map(
+      (problem) =>
+        failed`${formatSettingPlace(problem)} is invalid: ${problem.given}
+          → Set it to ${problem.wanted}; see .env.example.`,
+    );
+  const checks = collectFindings(
+    ...parsed.warnings.map((text) => warning`${text} → Change the setting, or ignore this if it is intended.`),
+    parsed.settings.demo &&
+      warning`nothing is set up: \`npm start\` runs the demo
+        → Set PLANE_URL, PLANE_WORKSPACE and PLANE_API_KEY, or run \`npm run provision\`.`,
+  );
+  return checks.length > 0 ? checks : [ok`all settings are valid`];
 }
 
-async function checkPlaneSetup(deps: DoctorDeps, settings: Settings, hasCanary: boolean): Promise<DoctorCheck[]> {
+/** Reports files with secrets that other users of this machine can read. A missing file is not reported. */
+function checkSecretFiles(files: readonly PrivateFile[]): DoctorCheck[] {
+  const { ok, failed } = createReport("secret files");
+  const existing = files.flatMap(({ path, mode }) => (mode === undefined ? [] : [{ path, mode }]));
+  const exposed = existing.filter(({ mode }) => (mode & 0o077) !== 0);
+  if (existing.length === 0) return [];
+  if (exposed.length === 0) return [ok`${existing.length} found, readable only by their owner`];
+  return exposed.map(({ path, mode }) => {
+    const shown = mode.toString(8).padStart(4, "0");
+    return failed`${path} has mode ${shown}: other users of this machine can read it
+      → Run \`chmod ${mode & 0o100 ? "700" : "600"} ${path}\`; replace the secrets if others use this machine.`;
+  });
+}
+
+async function checkPlaneSetup({ deps, settings, runtime }: CheckContext): Promise<DoctorCheck[]> {
   const { plane, publicUrl } = settings;
   if (!plane) return [];
   const queryPlane = createPlaneQuery(deps, plane);
@@ -111,7 +156,7 @@ async function checkPlaneSetup(deps: DoctorDeps, settings: Settings, hasCanary: 
       : ({ kind: "not read", why: "no Plane account is configured" } as const);
   return [
     ...checks,
-    checkPlaneWebhook(plane, target, webhookProbe, hasCanary),
+    checkPlaneWebhook(plane, target, webhookProbe, hasRecentCanary(runtime)),
     ...(await checkAgents(queryPlane, settings)),
   ];
 }

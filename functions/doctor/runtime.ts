@@ -1,137 +1,167 @@
+/** Checks of the running Groundcrew: what it answers on this machine and at its public address. */
+
+import { z } from "zod";
 import type { Settings } from "../../shared/config/settings.ts";
+import { findErrorCode } from "../../shared/errors.ts";
+import type { Ms } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
-import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
-import {
-  type CanaryHealth,
-  type FirstLookState,
-  type RuntimeHealth,
-  type RuntimeProbe,
-  STALE_CANARY_S,
-} from "./probe-runtime.ts";
+import { collectFindings, createReport, type DoctorCheck } from "./findings.ts";
+import type { QueryDeps } from "./plane.ts";
+
+/** Timeout for one request to the runtime: 5 s, because it answers from memory. */
+const TIMEOUT_MS: Ms = 5_000;
+
+/**
+ * Limit of the last canary's age: two hours. One is sent every hour and awaited for a minute, so an older one had no
+ * successor.
+ */
+const STALE_CANARY_S = 2 * 3_600;
+
+const healthSchema = z.object({
+  status: z.string(),
+  version: z.string(),
+  queues: z.record(z.string(), z.object({ pending: z.number(), dead: z.number() })),
+});
+
+const partSchema = z.object({
+  ok: z.boolean().nullable(),
+  age_s: z.number().nullable(),
+  error: z.string().optional(),
+  hold_s: z.number().optional(),
+});
+
+const firstLookSchema = z.object({
+  projects_left: z.number(),
+  tasks_left: z.number(),
+  items_left: z.number(),
+  stage: z.enum(["projects", "blockers"]),
+  percent: z.number(),
+});
+
+const readySchema = z.object({
+  status: z.string(),
+  store: partSchema.optional(),
+  plane: partSchema.optional(),
+  telegram: partSchema.optional(),
+  webhooks: partSchema.extend({ seconds: z.number().nullable() }).optional(),
+  first_look: firstLookSchema.optional(),
+  untrusted_proxy: z.string().optional(),
+});
+
+type RuntimeHealth = z.infer<typeof healthSchema>;
+
+type PartState = z.infer<typeof partSchema>;
+
+type FirstLookState = z.infer<typeof firstLookSchema>;
+
+type CanaryHealth = z.infer<typeof readySchema>["webhooks"];
+
+interface ReadyProbe {
+  ready?: z.infer<typeof readySchema>;
+  readyRefused?: string;
+}
+
+/** Answer of the runtime at an address. */
+export type RuntimeProbe =
+  | { alive: false; why: string }
+  /** Something answered, but refused the request or is not Groundcrew; `why` says which. */
+  | { alive: true; why: string }
+  | ({ alive: true; health: RuntimeHealth } & ReadyProbe)
+  /** Groundcrew answered that its store does not work. */
+  | ({ alive: true; storeFailure: string } & ReadyProbe);
+
+/** Answer of `/health` with status 503. */
+const unavailableSchema = z.object({ error: z.object({ code: z.literal("unavailable"), message: z.string() }) });
 
 /** Checks the running Groundcrew by its own reports, and the last canary. */
 export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, plane }: Settings): DoctorCheck[] {
-  const name = "runtime";
-  if (!probe.alive) return [reportWarning(name, `not running at ${url}: ${probe.why}`, "Start it with `npm start`.")];
+  const { failed, warning } = createReport("runtime");
+  if (!probe.alive) return [warning`not running at ${url}: ${probe.why} → Start it with \`npm start\`.`];
   if ("why" in probe)
-    return [
-      reportFailure(
-        name,
-        `${url} ${probe.why}`,
-        "Stop the other program at this port, or add 127.0.0.1 to ALLOWED_HOSTS.",
-      ),
-    ];
+    return [failed`${url} ${probe.why} → Stop the other program at this port, or add 127.0.0.1 to ALLOWED_HOSTS.`];
   const checks =
     "health" in probe
-      ? checkHealth(name, url, probe.health)
-      : [reportFailure(name, `it runs at ${url}, but its store does not work`, "See the findings about store.")];
+      ? checkHealth(url, probe.health)
+      : [failed`it runs at ${url}, but its store does not work → See the findings about store.`];
+  const parts = createReport("runtime parts");
   if (adminTokens.length === 0)
-    return [...checks, reportWarning("runtime parts", "not checked: ADMIN_TOKEN is not set", "Set ADMIN_TOKEN.")];
-  if (!probe.ready) {
-    const why = probe.readyRefused ?? "no answer";
+    return [...checks, parts.warning`not checked: ADMIN_TOKEN is not set → Set ADMIN_TOKEN.`];
+  if (!probe.ready)
     return [
       ...checks,
-      reportFailure(
-        "runtime parts",
-        `/ready: ${why}`,
-        "Restart it: it may have been started with another ADMIN_TOKEN.",
-      ),
+      parts.failed`/ready: ${probe.readyRefused ?? "no answer"}
+        → Restart it: it may have been started with another ADMIN_TOKEN.`,
     ];
-  }
   const { store, plane: planePart, telegram, webhooks, first_look, untrusted_proxy } = probe.ready;
   // A store that does not work has a finding of its own.
-  const otherStore = "storeFailure" in probe ? undefined : store;
-  for (const [part, state] of Object.entries({ store: otherStore, plane: planePart, telegram }))
-    if (state && state.ok !== true) {
-      const why = state.error ?? "not used yet";
-      if (state.hold_s !== undefined) {
-        checks.push(reportFailure("rate limit", why, explainHold(part)));
-        continue;
-      }
-      checks.push(
-        reportWarning(
-          "runtime parts",
-          `the runtime's last use of ${part} failed: ${why}`,
-          `See the findings about ${part} in this report.`,
-        ),
-      );
-    }
-  if (plane && plane.webhookSecrets.length > 0) checks.push(checkCanary(webhooks));
-  if (first_look) checks.push(reportFirstLook(first_look, plane?.rateLimit));
-  if (untrusted_proxy !== undefined) checks.push(reportUntrustedProxy(untrusted_proxy));
-  return checks;
+  const used = { store: "storeFailure" in probe ? undefined : store, plane: planePart, telegram };
+  return collectFindings(
+    ...checks,
+    ...Object.entries(used).map(([part, state]) => state && checkPart(part, state)),
+    plane && plane.webhookSecrets.length > 0 && checkCanary(webhooks),
+    first_look && reportFirstLook(first_look, plane?.rateLimit),
+    untrusted_proxy !== undefined &&
+      createReport("proxy").warning`${untrusted_proxy} sends X-Forwarded-For, but is not in TRUSTED_PROXIES: the header
+        is ignored, and all clients behind this address share one rate limit
+        → If it is your proxy, add it to TRUSTED_PROXIES and restart Groundcrew. If not, ignore this: a client sent the
+        header itself.`,
+  );
 }
 
-function checkHealth(name: string, url: string, { version, queues }: RuntimeHealth): DoctorCheck[] {
-  const checks =
-    version === VERSION
-      ? [reportOk(name, `${version} runs at ${url}`)]
-      : [reportWarning(name, `${version} runs at ${url}, but this is ${VERSION}`, "Restart it.")];
+function checkHealth(url: string, { version, queues }: RuntimeHealth): DoctorCheck[] {
+  const { ok, warning } = createReport("runtime");
   const dead = Object.entries(queues).filter(([, queue]) => queue.dead > 0);
-  if (dead.length > 0) {
-    const counts = dead.map(([queue, counted]) => `${counted.dead} in ${queue}`).join(", ");
-    checks.push(
-      reportWarning(
-        "dead letters",
-        `jobs failed: ${counts}`,
-        "GET /dead-letters lists the reasons; POST …/replay requeues a job, DELETE discards it.",
-      ),
-    );
-  }
-  return checks;
+  const counts = dead.map(([queue, counted]) => `${counted.dead} in ${queue}`).join(", ");
+  return collectFindings(
+    version === VERSION
+      ? ok`${version} runs at ${url}`
+      : warning`${version} runs at ${url}, but this is ${VERSION} → Restart it.`,
+    dead.length > 0 &&
+      createReport("dead letters").warning`jobs failed: ${counts}
+        → GET /dead-letters lists the reasons; POST …/replay requeues a job, DELETE discards it.`,
+  );
+}
+
+/** The finding about a part whose last use failed. */
+function checkPart(part: string, { ok, error = "not used yet", hold_s }: PartState): DoctorCheck | undefined {
+  if (ok === true) return undefined;
+  if (hold_s === undefined)
+    return createReport("runtime parts").warning`the runtime's last use of ${part} failed: ${error}
+      → See the findings about ${part} in this report.`;
+  return createReport("rate limit").failed`${error}
+    → It ends by itself with one probe. To send the probe now: DELETE /api/holds/${part} with ADMIN_TOKEN, or "Try now"
+    at the top of the page. If it recurs, check the proxy in front of the system and its rate limit.`;
+}
+
+function checkCanary(webhooks: CanaryHealth): DoctorCheck {
+  const { ok, warning, failed } = createReport("webhooks");
+  const age = webhooks?.age_s === null || webhooks?.age_s === undefined ? "" : `, ${formatAge(webhooks.age_s)} ago`;
+  if (!webhooks || webhooks.ok === null)
+    return warning`no canary has been sent yet for the present HOST, PORT and PUBLIC_URL
+      → Wait up to an hour, or send one now: POST /ticks/canary with TICK_TOKEN.`;
+  if (webhooks.ok && (webhooks.age_s ?? 0) > STALE_CANARY_S)
+    return warning`the last canary arrived${age}; none has been sent since
+      → Check the log of Groundcrew ("canary not sent") and that its ticks run.`;
+  if (webhooks.ok) return ok`the last canary arrived in ${webhooks.seconds ?? "?"} s${age}`;
+  return failed`${webhooks.error ?? "the last canary did not arrive"}
+    → Check that PUBLIC_URL is reachable from Plane and that the webhook is enabled (Plane: Workspace settings,
+    Webhooks). Until then changes are detected by polling.`;
+}
+
+function formatAge(seconds: number): string {
+  if (seconds < 120) return `${seconds} s`;
+  return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3_600)} h`;
 }
 
 /** An agent does not start a task whose blockers are unknown, so people should know why agents wait. */
 function reportFirstLook(
-  { projects_left, tasks_left, items_left, stage, percent }: NonNullable<FirstLookState>,
+  { projects_left, tasks_left, items_left, stage, percent }: FirstLookState,
   requestsPerMinute = 60,
 ): DoctorCheck {
   const minutes = Math.max(1, Math.ceil((projects_left + tasks_left + items_left) / requestsPerMinute));
-  const progress = percent === undefined ? "" : ` (${percent} % of the ${stage} read)`;
-  return reportWarning(
-    "first look",
-    `Groundcrew still reads what was in Plane before: ${projects_left} projects, the blockers of ${tasks_left} tasks of agents, and those of ${items_left} other items${progress}`,
-    `Wait: about ${minutes} min at ${requestsPerMinute} requests a minute. Agents do not start these tasks before.`,
-  );
-}
-
-function reportUntrustedProxy(address: string): DoctorCheck {
-  return reportWarning(
-    "proxy",
-    `${address} sends X-Forwarded-For, but is not in TRUSTED_PROXIES: the header is ignored, and all clients behind this address share one rate limit`,
-    "If it is your proxy, add it to TRUSTED_PROXIES and restart Groundcrew. If not, ignore this: a client sent the header itself.",
-  );
-}
-
-function explainHold(part: string): string {
-  return (
-    "It ends by itself with one probe. To send the probe now: DELETE " +
-    `/api/holds/${part} with ADMIN_TOKEN, or "Try now" at the top of the page. If it recurs, check the proxy ` +
-    "in front of the system and its rate limit."
-  );
-}
-
-function checkCanary(webhooks: CanaryHealth): DoctorCheck {
-  const name = "webhooks";
-  const age = webhooks?.age_s === null || webhooks?.age_s === undefined ? "" : `, ${formatAge(webhooks.age_s)} ago`;
-  if (!webhooks || webhooks.ok === null)
-    return reportWarning(
-      name,
-      "no canary has been sent yet for the present HOST, PORT and PUBLIC_URL",
-      "Wait up to an hour, or send one now: POST /ticks/canary with TICK_TOKEN.",
-    );
-  if (webhooks.ok && (webhooks.age_s ?? 0) > STALE_CANARY_S)
-    return reportWarning(
-      name,
-      `the last canary arrived${age}; none has been sent since`,
-      'Check the log of Groundcrew ("canary not sent") and that its ticks run.',
-    );
-  if (webhooks.ok) return reportOk(name, `the last canary arrived in ${webhooks.seconds ?? "?"} s${age}`);
-  return reportFailure(
-    name,
-    webhooks.error ?? "the last canary did not arrive",
-    "Check that PUBLIC_URL is reachable from Plane and that the webhook is enabled (Plane: Workspace settings, Webhooks). Until then changes are detected by polling.",
-  );
+  return createReport("first look").warning`Groundcrew still reads what was in Plane before: ${projects_left} projects,
+    the blockers of ${tasks_left} tasks of agents, and those of ${items_left} other items (${percent} % of the ${stage} read)
+    → Wait: about ${minutes} min at ${requestsPerMinute} requests a minute. Agents do not start these tasks before.`;
 }
 
 /**
@@ -139,19 +169,60 @@ function checkCanary(webhooks: CanaryHealth): DoctorCheck {
  * warning.
  */
 export function checkPublicAddress(publicUrl: string, probe: RuntimeProbe): DoctorCheck {
-  const name = "public address";
-  if (probe.alive && !("why" in probe)) return reportOk(name, `${publicUrl} leads to Groundcrew`);
-  return reportWarning(
-    name,
-    `${publicUrl} ${probe.alive ? probe.why : `cannot be reached from this machine: ${probe.why}`}`,
-    "Check DNS and the proxy. Some networks cannot reach their own public address from inside; then ignore this.",
-  );
+  const { ok, warning } = createReport("public address");
+  if (probe.alive && !("why" in probe)) return ok`${publicUrl} leads to Groundcrew`;
+  return warning`${publicUrl} ${probe.alive ? probe.why : `cannot be reached from this machine: ${probe.why}`}
+    → Check DNS and the proxy. Some networks cannot reach their own public address from inside; then ignore this.`;
 }
 
-function formatAge(seconds: number): string {
-  return seconds < 120
-    ? `${seconds} s`
-    : seconds < 7_200
-      ? `${Math.round(seconds / 60)} min`
-      : `${Math.round(seconds / 3_600)} h`;
+/** Requests `/health`, and with an ADMIN_TOKEN also `/ready`. */
+export async function probeRuntime(
+  deps: QueryDeps,
+  url: string,
+  adminToken: string | undefined,
+): Promise<RuntimeProbe> {
+  const healthReply = await fetchJson(deps, `${url}/health`);
+  if ("why" in healthReply) return { alive: false, why: healthReply.why };
+  const health = healthSchema.safeParse(healthReply.json);
+  if (health.success) return { alive: true, health: health.data, ...(await probeReady(deps, url, adminToken)) };
+  const unavailable = unavailableSchema.safeParse(healthReply.json);
+  if (!unavailable.success)
+    return { alive: true, why: `answers /health with ${healthReply.status}, but not like Groundcrew` };
+  const readyProbe = await probeReady(deps, url, adminToken);
+  const storeFailure = readyProbe.ready?.store?.error ?? unavailable.data.error.message;
+  return { alive: true, storeFailure, ...readyProbe };
+}
+
+async function fetchJson(
+  { fetch }: QueryDeps,
+  url: string,
+  token?: string,
+): Promise<{ status: number; json: unknown } | { why: string }> {
+  try {
+    const headers = { accept: "application/json", ...(token !== undefined && { authorization: `Bearer ${token}` }) };
+    const response = await fetch(url, { headers, redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const json: unknown = await response.json().catch(() => undefined);
+    return { status: response.status, json };
+  } catch (thrown) {
+    return { why: findErrorCode(thrown) ?? `no answer within ${TIMEOUT_MS / 1000} s` };
+  }
+}
+
+async function probeReady(deps: QueryDeps, url: string, adminToken: string | undefined): Promise<ReadyProbe> {
+  if (adminToken === undefined) return {};
+  const reply = await fetchJson(deps, `${url}/ready`, adminToken);
+  if ("why" in reply) return { readyRefused: reply.why };
+  const state = readySchema.safeParse(reply.json);
+  return state.success ? { ready: state.data } : { readyRefused: `answers ${reply.status}` };
+}
+
+/** The reason why the running Groundcrew cannot use its store; undefined when it can, or is not running. */
+export function getStoreFailure(probe: RuntimeProbe | undefined): string | undefined {
+  return probe && "storeFailure" in probe ? probe.storeFailure : undefined;
+}
+
+/** Whether the runtime reports that its canary's webhook arrived within the last two hours. */
+export function hasRecentCanary(probe: RuntimeProbe | undefined): boolean {
+  const webhooks = probe && "ready" in probe ? probe.ready?.webhooks : undefined;
+  return webhooks?.ok === true && (webhooks.age_s ?? 0) <= STALE_CANARY_S;
 }

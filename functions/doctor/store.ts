@@ -1,16 +1,13 @@
-import { omitUndefined } from "../../shared/omit-undefined.ts";
-import type { StoreCapacity } from "../../shared/store/capacity.ts";
-import { findCapacityWarnings, formatMebibytes } from "../../shared/store/capacity.ts";
-import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
+/** Checks of the store and of its backups. */
+
+import { findCapacityWarnings, formatMebibytes, type StoreCapacity } from "../../shared/store/capacity.ts";
+import { formatIsoTime, HOUR, type Ms } from "../../shared/time.ts";
+import { collectFindings, createReport, type DoctorCheck } from "./findings.ts";
 
 /** State of the store, read without opening it as the runtime does. */
-export type StoreProbe =
-  | { kind: "memory" }
-  | FileStoreProbe
-  | { kind: "redis"; info: Record<string, string>; memory?: StoreCapacity["memory"] }
-  | { kind: "redis"; unreachable: string };
+export type StoreProbe = { kind: "memory" } | FileStoreProbe | RedisProbe | { kind: "redis"; unreachable: string };
 
-export interface FileStoreProbe {
+interface FileStoreProbe {
   kind: "file";
   /** Absolute path of the folder. */
   folder: string;
@@ -25,163 +22,164 @@ export interface FileStoreProbe {
   disk?: StoreCapacity["disk"];
 }
 
+interface RedisProbe {
+  kind: "redis";
+  info: Record<string, string | undefined>;
+  memory?: StoreCapacity["memory"];
+}
+
 /** The running Groundcrew, as far as the store is concerned. `failure`: why it cannot use its store. */
-export interface StoreUse {
+interface StoreUse {
   isAlive: boolean;
   failure?: string;
 }
 
+/**
+ * What was found in BACKUP_FOLDER: when the newest backup began, or why that cannot be said; and, where BACKUP_AFTER
+ * copies backups elsewhere, the last one that it has copied, if there is any.
+ */
+export type BackupProbe = ({ began: Ms } | { problem: string }) & {
+  copies?: { last?: { name: string; began: Ms; copied: Ms } };
+};
+
 /** The store's Lua scripts need Redis 7. */
 const MIN_REDIS_MAJOR = 7;
+
 /** Minimum of free disk space in bytes: 1 MiB, below which hardly any write succeeds. */
 const FULL_DISK_BYTES = 1024 ** 2;
+
+const MOVED = "it was moved away, or Groundcrew uses another folder";
+
 const REBUILD_HINT = "With an empty store Groundcrew reads everything from Plane again.";
 
+/** Age from which a backup, or its copy, counts as missing: 26 hours, so that a daily one may be late by two. */
+const MAX_AGE: Ms = 26 * HOUR;
+
+const { ok, warning, failed } = createReport("store");
+
+/** Findings about the store; one that the running Groundcrew cannot use has failed whatever this machine sees of it. */
 export function checkStore(probe: StoreProbe, use: StoreUse): DoctorCheck[] {
   const checks = checkEngine(probe, use);
   if (use.failure === undefined || checks.some(({ status }) => status === "failed")) return checks;
-  const todo = "docs/troubleshooting.md (The store) explains the reasons. Plane repeats the webhooks meanwhile.";
-  const failure = reportFailure("store", `the running Groundcrew cannot use it: ${use.failure}`, todo);
+  const failure = failed`the running Groundcrew cannot use it: ${use.failure}
+    → docs/troubleshooting.md (The store) explains the reasons. Plane repeats the webhooks meanwhile.`;
   return [failure, ...checks.filter(({ status }) => status === "warning")];
 }
 
 function checkEngine(probe: StoreProbe, { isAlive }: StoreUse): DoctorCheck[] {
-  switch (probe.kind) {
-    case "memory":
-      return [
-        reportWarning(
-          "store",
-          "memory only: all data is lost with every restart",
-          "Set STORE_URL to a file or a Redis.",
-        ),
-      ];
-    case "file":
-      return probe.mode === undefined ? [checkMissingFolder(probe, isAlive)] : checkStoreFile(probe, isAlive);
-    case "redis":
-      if ("unreachable" in probe)
-        return [
-          reportFailure("store", probe.unreachable, "Start Redis, or fix STORE_URL (address, user, password, TLS)."),
-        ];
-      return checkRedis(probe);
-  }
+  if (probe.kind === "memory")
+    return [warning`memory only: all data is lost with every restart → Set STORE_URL to a file or a Redis.`];
+  if (probe.kind === "file")
+    return probe.mode === undefined ? [checkMissingFolder(probe, isAlive)] : checkStoreFile(probe, isAlive);
+  if ("info" in probe) return checkRedis(probe);
+  return [failed`${probe.unreachable} → Start Redis, or fix STORE_URL (address, user, password, TLS).`];
 }
 
 function checkMissingFolder({ folder, writable }: FileStoreProbe, isAlive: boolean): DoctorCheck {
   if (isAlive)
-    return reportFailure(
-      "store",
-      `${folder} does not exist, although Groundcrew is running: it was moved away, or Groundcrew uses another folder`,
-      `Check STORE_URL. If the folder was moved away, restore it or continue without it, and restart Groundcrew. ${REBUILD_HINT}`,
-    );
+    return failed`${folder} does not exist, although Groundcrew is running: ${MOVED} → ${formatMovedHint("folder")}`;
   if (!writable)
-    return reportFailure(
-      "store",
-      `${folder} does not exist, and this user cannot create it`,
-      `Create ${folder} for the user that runs Groundcrew, or fix STORE_URL.`,
-    );
-  return reportWarning(
-    "store",
-    `${folder} does not exist; Groundcrew would create it and start with an empty store`,
-    `Before the first start this is normal. Otherwise check STORE_URL and that the disk is mounted. ${REBUILD_HINT}`,
-  );
+    return failed`${folder} does not exist, and this user cannot create it
+      → Create ${folder} for the user that runs Groundcrew, or fix STORE_URL.`;
+  return warning`${folder} does not exist; Groundcrew would create it and start with an empty store
+    → Before the first start this is normal. Otherwise check STORE_URL and that the disk is mounted. ${REBUILD_HINT}`;
+}
+
+function formatMovedHint(what: "folder" | "file"): string {
+  return `Check STORE_URL. If the ${what} was moved away, restore it or continue without it, and restart Groundcrew. ${REBUILD_HINT}`;
 }
 
 function checkStoreFile(probe: FileStoreProbe, isAlive: boolean): DoctorCheck[] {
   const { folder, mode = 0, file, writable, problem, disk } = probe;
-  const checks: DoctorCheck[] = [];
-  if (isAlive && !file)
-    checks.push(
-      reportFailure(
-        "store",
-        `${folder} contains no store, although Groundcrew is running: it was moved away, or Groundcrew uses another folder`,
-        `Check STORE_URL. If the file was moved away, restore it or continue without it, and restart Groundcrew. ${REBUILD_HINT}`,
-      ),
-    );
-  if (!isAlive && !writable)
-    checks.push(
-      reportFailure(
-        "store",
-        `this user cannot write to ${folder}`,
-        `Change the owner of ${folder} to the user that runs Groundcrew.`,
-      ),
-    );
-  if (problem !== undefined)
-    checks.push(
-      reportFailure("store", problem, "docs/troubleshooting.md (The store) says what is lost with the file."),
-    );
-  if (!isAlive && mode & 0o077)
-    checks.push(
-      reportWarning("store", `other users of this machine can enter ${folder}`, `Run \`chmod 700 ${folder}\`.`),
-    );
-  checks.push(...checkDisk(folder, disk));
+  const checks = collectFindings(
+    isAlive &&
+      !file &&
+      failed`${folder} contains no store, although Groundcrew is running: ${MOVED} → ${formatMovedHint("file")}`,
+    !isAlive &&
+      !writable &&
+      failed`this user cannot write to ${folder}
+        → Change the owner of ${folder} to the user that runs Groundcrew.`,
+    problem !== undefined && failed`${problem} → docs/troubleshooting.md (The store) says what is lost with the file.`,
+    !isAlive &&
+      (mode & 0o077) !== 0 &&
+      warning`other users of this machine can enter ${folder} → Run \`chmod 700 ${folder}\`.`,
+    checkDisk(folder, disk),
+  );
   if (checks.length > 0) return checks;
-  if (isAlive) return [reportOk("store", `the embedded file in ${folder}, opened by the running Groundcrew`)];
-  return [reportOk("store", `${folder} ${file ? "contains the embedded file" : "exists and is empty"}`)];
+  if (isAlive) return [ok`the embedded file in ${folder}, opened by the running Groundcrew`];
+  return [ok`${folder} ${file ? "contains the embedded file" : "exists and is empty"}`];
 }
 
-function checkDisk(folder: string, disk: StoreCapacity["disk"]): DoctorCheck[] {
-  if (!disk || findCapacityWarnings({ disk }).length === 0) return [];
+function checkDisk(folder: string, disk: StoreCapacity["disk"]): DoctorCheck | undefined {
+  if (!disk || findCapacityWarnings({ disk }).length === 0) return undefined;
   const todo = `Free space on the disk of ${folder}, or move the folder and STORE_URL to a larger one.`;
-  if (disk.free < FULL_DISK_BYTES) return [reportFailure("store", `the disk of ${folder} is full`, todo)];
-  return [reportWarning("store", `the disk of ${folder} has only ${formatMebibytes(disk.free)} free`, todo)];
+  if (disk.free < FULL_DISK_BYTES) return failed`the disk of ${folder} is full → ${todo}`;
+  return warning`the disk of ${folder} has only ${formatMebibytes(disk.free)} free → ${todo}`;
 }
 
-function checkMemory(memory: StoreCapacity["memory"]): DoctorCheck[] {
-  const [warning] = findCapacityWarnings(omitUndefined({ memory }));
-  if (!memory || !warning) return [];
+function checkRedis({ info, memory }: RedisProbe): DoctorCheck[] {
+  const { redis_version: version = "", role, maxmemory_policy: policy = "unknown" } = info;
+  const isWritten = info["aof_enabled"] === "1";
+  const checks = collectFindings(
+    !(Number.parseInt(version, 10) >= MIN_REDIS_MAJOR) &&
+      failed`Redis ${version || "of an unknown version"} is too old → Use Redis 7.0 or newer.`,
+    role !== undefined &&
+      role !== "master" &&
+      failed`this Redis is a ${role} and does not accept writes → Set STORE_URL to the primary.`,
+    info["cluster_enabled"] === "1" &&
+      failed`this Redis is a cluster, which is not supported → Set STORE_URL to a single server.`,
+    !isWritten &&
+      warning`Redis has no append-only file: a crash loses the writes of the last minutes
+        → Set \`appendonly yes\` (and \`appendfsync everysec\` or \`always\`) in redis.conf.`,
+    isWritten &&
+      info["aof_last_write_status"] === "err" &&
+      failed`Redis cannot write its append-only file → Check its disk and its log.`,
+    policy !== "noeviction" &&
+      warning`Redis evicts data when its memory is full (maxmemory-policy ${policy})
+        → Set \`maxmemory-policy noeviction\` in redis.conf.`,
+    checkMemory(memory),
+  );
+  return checks.length > 0 ? checks : [ok`Redis ${version} with an append-only file and noeviction`];
+}
+
+function checkMemory(memory: StoreCapacity["memory"]): DoctorCheck | undefined {
+  if (!memory || findCapacityWarnings({ memory }).length === 0) return undefined;
   const use = `${formatMebibytes(memory.used)} of ${formatMebibytes(memory.limit)}`;
   const todo = "Raise `maxmemory`, or remove other data from this Redis.";
   if (memory.used > memory.limit)
-    return [reportFailure("store", `Redis has reached its maxmemory (${use}) and rejects every write`, todo)];
-  return [reportWarning("store", `Redis is nearly full: it uses ${use} (maxmemory)`, todo)];
+    return failed`Redis has reached its maxmemory (${use}) and rejects every write → ${todo}`;
+  return warning`Redis is nearly full: it uses ${use} (maxmemory) → ${todo}`;
 }
 
-function checkRedis({
-  info,
-  memory,
-}: {
-  info: Record<string, string>;
-  memory?: StoreCapacity["memory"];
-}): DoctorCheck[] {
-  const version = info["redis_version"] ?? "";
-  const major = Number.parseInt(version, 10);
-  const checks: DoctorCheck[] = [];
-  if (!(major >= MIN_REDIS_MAJOR))
-    checks.push(
-      reportFailure("store", `Redis ${version || "of an unknown version"} is too old`, "Use Redis 7.0 or newer."),
-    );
-  if (info["role"] !== undefined && info["role"] !== "master")
-    checks.push(
-      reportFailure(
-        "store",
-        `this Redis is a ${info["role"]} and does not accept writes`,
-        "Set STORE_URL to the primary.",
-      ),
-    );
-  if (info["cluster_enabled"] === "1")
-    checks.push(
-      reportFailure("store", "this Redis is a cluster, which is not supported", "Set STORE_URL to a single server."),
-    );
-  if (info["aof_enabled"] !== "1")
-    checks.push(
-      reportWarning(
-        "store",
-        "Redis has no append-only file: a crash loses the writes of the last minutes",
-        "Set `appendonly yes` (and `appendfsync everysec` or `always`) in redis.conf.",
-      ),
-    );
-  else if (info["aof_last_write_status"] === "err")
-    checks.push(reportFailure("store", "Redis cannot write its append-only file", "Check its disk and its log."));
-  const policy = info["maxmemory_policy"];
-  if (policy !== "noeviction")
-    checks.push(
-      reportWarning(
-        "store",
-        `Redis evicts data when its memory is full (maxmemory-policy ${policy ?? "unknown"})`,
-        "Set `maxmemory-policy noeviction` in redis.conf.",
-      ),
-    );
-  checks.push(...checkMemory(memory));
-  if (checks.length > 0) return checks;
-  return [reportOk("store", `Redis ${version} with an append-only file and noeviction`)];
+/** Checks the newest backup and, where backups are copied elsewhere, the last copy. */
+export function checkBackups(probe: BackupProbe, now: Ms): DoctorCheck[] {
+  return collectFindings(checkBackup(probe, now), probe.copies && checkBackupCopy(probe.copies, now));
+}
+
+/** Warns about a backup that is too old. A broken schedule is noticed only when a backup is needed. */
+function checkBackup(probe: BackupProbe, now: Ms): DoctorCheck {
+  const report = createReport("backup");
+  const todo =
+    "Run `groundcrew backup` and look at what it reports, then at the schedule (docs/operations.md, Backup).";
+  if ("problem" in probe) return report.warning`${probe.problem} → ${todo}`;
+  const hours = Math.floor((now - probe.began) / HOUR);
+  const began = formatIsoTime(probe.began, "UTC");
+  if (now - probe.began <= MAX_AGE) return report.ok`the newest one began at ${began}`;
+  return report.warning`the newest backup is ${hours} hours old (${began}) → ${todo}`;
+}
+
+/**
+ * Warns about a copy elsewhere that is missing or too old: the backup on this machine is fresh then, and people believe
+ * that it is elsewhere as well.
+ */
+function checkBackupCopy({ last }: NonNullable<BackupProbe["copies"]>, now: Ms): DoctorCheck {
+  const report = createReport("backup copy");
+  const todo =
+    "Run the backup again and look at what the program of BACKUP_AFTER reports (docs/operations.md, Where it goes).";
+  if (!last) return report.warning`BACKUP_AFTER has not succeeded yet → ${todo}`;
+  const copied = formatIsoTime(last.copied, "UTC");
+  if (now - last.began <= MAX_AGE) return report.ok`${last.name} was copied elsewhere at ${copied}`;
+  const hours = Math.floor((now - last.began) / HOUR);
+  return report.warning`the last backup that BACKUP_AFTER has copied elsewhere is ${hours} hours old (${last.name},
+    copied at ${copied}) → ${todo}`;
 }

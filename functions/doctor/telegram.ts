@@ -1,7 +1,9 @@
-import { cleanLine } from "../../shared/clean-text.ts";
+/** Checks of Telegram: the bot, its chat, its users, and the way in which updates arrive. */
+
 import type { Settings } from "../../shared/config/settings.ts";
-import type { BotFailure, ChatId, TelegramBot, TelegramBotChecks } from "../../shared/telegram/telegram-bot.ts";
-import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "./check.ts";
+import type { BotFailure, ChatId, TelegramBot, TelegramBotChecks } from "../../shared/telegram/bot.ts";
+import { cleanLine } from "../../shared/text.ts";
+import { collectFindings, createReport, type DoctorCheck } from "./findings.ts";
 
 const OWN_BOT_HINT = "Create a separate bot for Groundcrew (BotFather, /newbot): it cannot share OpenClaw's.";
 
@@ -13,93 +15,62 @@ export async function checkTelegram(
   if (!telegram) return [];
   const me = await bot.getMe();
   if (me.kind !== "me") return [explainTelegramFailure(me)];
-  const checks = [reportOk("telegram", `@${me.username}`), await checkTelegramChat(bot, me.username, telegram.chat)];
+  const chat = await checkTelegramChat(bot, me.username, telegram.chat);
   const webhook = await bot.getWebhook();
-  if (webhook.kind !== "webhook") checks.push(explainTelegramFailure(webhook));
-  else
-    checks.push(
-      checkTelegramWebhook(
-        webhook,
-        telegram.mode,
-        telegram.mode === "webhook" ? `${publicUrl ?? ""}/webhooks/telegram` : "",
-      ),
-    );
-  if (telegram.allowedUsers.length === 0)
-    checks.push(
-      reportWarning(
-        "telegram users",
-        "the bot accepts no user",
-        "Set TELEGRAM_ALLOWED_USERS to the Telegram user ids that may give commands.",
-      ),
-    );
-  return checks;
+  const expectedUrl = telegram.mode === "webhook" ? `${publicUrl ?? ""}/webhooks/telegram` : undefined;
+  return collectFindings(
+    createReport("telegram").ok`@${me.username}`,
+    chat,
+    webhook.kind === "webhook" ? checkTelegramWebhook(webhook, expectedUrl) : explainTelegramFailure(webhook),
+    telegram.allowedUsers.length === 0 &&
+      createReport("telegram users").warning`the bot accepts no user
+        → Set TELEGRAM_ALLOWED_USERS to the Telegram user ids that may give commands.`,
+  );
 }
 
 /** All notifications go to this chat, so a bot that cannot see it can send none. */
 async function checkTelegramChat(bot: TelegramBotChecks, username: string, chat: ChatId): Promise<DoctorCheck> {
   const name = "telegram chat";
-  const chatReply = await bot.getChat(chat);
-  if (chatReply.kind === "chat")
-    return reportOk(
-      name,
-      `${chatReply.id}, ${chatReply.type}${chatReply.title && ` "${cleanLine(chatReply.title, 60)}"`}`,
-    );
-  if (chatReply.kind !== "refused") return explainTelegramFailure(chatReply, name);
-  return reportFailure(
-    name,
-    `@${username} cannot see the chat TELEGRAM_CHAT_ID=${chat}: ${chatReply.reason}`,
+  const { ok, failed } = createReport(name);
+  const reply = await bot.getChat(chat);
+  if (reply.kind === "chat") return ok`${reply.id}, ${reply.type}${reply.title && ` "${cleanLine(reply.title, 60)}"`}`;
+  if (reply.kind !== "refused") return explainTelegramFailure(reply, name);
+  const hint =
     typeof chat === "number" && chat > 0
       ? `Check that ${chat} is the person's Telegram user id. They must write /start to @${username} first: a bot cannot begin a chat.`
-      : `Add @${username} to the group or channel, or fix TELEGRAM_CHAT_ID; the id of a group begins with "-".`,
-  );
+      : `Add @${username} to the group or channel, or fix TELEGRAM_CHAT_ID; the id of a group begins with "-".`;
+  return failed`@${username} cannot see the chat TELEGRAM_CHAT_ID=${chat}: ${reply.reason} → ${hint}`;
 }
 
-function checkTelegramWebhook(
-  hook: { url: string; lastError?: string },
-  mode: "webhook" | "polling",
-  expectedUrl: string,
-): DoctorCheck {
-  const name = "telegram webhook";
-  if (mode === "polling" && hook.url !== "")
-    return reportWarning(
-      name,
-      `updates are to be polled, but the bot has a webhook at ${formatOrigin(hook.url)}, which prevents polling`,
-      `Groundcrew removes it at startup. If it returns, another program uses this bot. ${OWN_BOT_HINT}`,
-    );
-  if (mode === "polling") return reportOk(name, "none: updates are polled");
+/** `expectedUrl` is undefined where updates are polled. */
+function checkTelegramWebhook(hook: { url: string; lastError?: string }, expectedUrl: string | undefined): DoctorCheck {
+  const { ok, warning } = createReport("telegram webhook");
+  if (expectedUrl === undefined && hook.url !== "")
+    return warning`updates are to be polled, but the bot has a webhook at ${formatOrigin(hook.url)}, which prevents polling
+      → Groundcrew removes it at startup. If it returns, another program uses this bot. ${OWN_BOT_HINT}`;
+  if (expectedUrl === undefined) return ok`none: updates are polled`;
   if (hook.url === "")
-    return reportWarning(
-      name,
-      "the bot has no webhook, so Telegram delivers no updates",
-      `Groundcrew registers it at startup. If it disappears again, another program polls this bot. ${OWN_BOT_HINT}`,
-    );
+    return warning`the bot has no webhook, so Telegram delivers no updates
+      → Groundcrew registers it at startup. If it disappears again, another program polls this bot. ${OWN_BOT_HINT}`;
   if (hook.url !== expectedUrl)
-    return reportWarning(
-      name,
-      `the webhook leads to ${formatOrigin(hook.url)}, not to ${expectedUrl}`,
-      `Groundcrew registers it at startup. If it changes again, another program uses this bot. ${OWN_BOT_HINT}`,
-    );
+    return warning`the webhook leads to ${formatOrigin(hook.url)}, not to ${expectedUrl}
+      → Groundcrew registers it at startup. If it changes again, another program uses this bot. ${OWN_BOT_HINT}`;
   if (hook.lastError !== undefined)
-    return reportWarning(
-      name,
-      `${expectedUrl} is registered; Telegram's last error: ${hook.lastError}`,
-      "If commands get no reply, check that PUBLIC_URL is reachable from the internet with a valid certificate.",
-    );
-  return reportOk(name, `${expectedUrl} is registered, without errors`);
+    return warning`${expectedUrl} is registered; Telegram's last error: ${hook.lastError}
+      → If commands get no reply, check that PUBLIC_URL is reachable from the internet with a valid certificate.`;
+  return ok`${expectedUrl} is registered, without errors`;
 }
 
 function explainTelegramFailure(failure: BotFailure, name = "telegram"): DoctorCheck {
+  const { warning, failed } = createReport(name);
   switch (failure.kind) {
     case "wait":
-      return reportWarning(
-        name,
-        `Telegram's rate limit is reached: it asks to wait ${Math.ceil(failure.ms / 1000)} s`,
-        "Run the doctor again later.",
-      );
+      return warning`Telegram's rate limit is reached: it asks to wait ${Math.ceil(failure.ms / 1000)} s
+        → Run the doctor again later.`;
     case "refused":
-      return reportFailure(name, failure.reason, "Fix TELEGRAM_BOT_TOKEN: BotFather shows it with /token.");
+      return failed`${failure.reason} → Fix TELEGRAM_BOT_TOKEN: BotFather shows it with /token.`;
     default:
-      return reportFailure(name, failure.reason, "Check that this machine can reach TELEGRAM_API_ROOT.");
+      return failed`${failure.reason} → Check that this machine can reach TELEGRAM_API_ROOT.`;
   }
 }
 

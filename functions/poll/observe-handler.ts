@@ -1,27 +1,22 @@
 import type { Deps, JobHandler } from "../../shared/app/deps.ts";
-import { isCommentsJob, type ObserveBody, observeBodySchema } from "../../shared/jobs/observe-jobs.ts";
-import { parseJobBody } from "../../shared/jobs/parse-job-body.ts";
-import { observeBlockedByText } from "../../shared/observe/blocked-by-text.ts";
-import { checkProjectCompletion } from "../../shared/observe/check-project-completion.ts";
-import { checkCompletedAgain } from "../../shared/observe/completed-again.ts";
-import { readCycles } from "../../shared/observe/cycles.ts";
-import { dropItemEdges, readDependantIds } from "../../shared/observe/dependency-edges.ts";
-import { evaluateBlockers } from "../../shared/observe/evaluate-blockers.ts";
-import { reportInitialChanges } from "../../shared/observe/initial-changes.ts";
-import type { ObservationSource } from "../../shared/observe/observe-item.ts";
-import { isReadableProject, listReadableProjects } from "../../shared/observe/project-record.ts";
-import { readIsolatedDetails, readNextDetails } from "../../shared/observe/read-details.ts";
-import { readItem, readItemSince } from "../../shared/observe/read-item.ts";
-import { readProjects } from "../../shared/observe/read-projects.ts";
-import { requestItemDetails } from "../../shared/observe/request-details.ts";
-import { observedKeys, observedSets } from "../../shared/observe/store-keys.ts";
-import type { KeptProject } from "../../shared/observe/stored-records.ts";
+import { parseJobBody } from "../../shared/jobs/job-body.ts";
+import { type ObserveBody, observeBodySchema } from "../../shared/jobs/observe-jobs.ts";
 import { PlaneNotFoundError } from "../../shared/plane/errors.ts";
-import type { LeasedJob, Settlement } from "../../shared/store/job-operations.ts";
-import type { KeptItem } from "../../shared/task/snapshot.ts";
+import { isReadableProject, listReadableProjects, type ProjectRecord } from "../../shared/records/plane-records.ts";
+import { observedKeys, observedSets } from "../../shared/records/store-keys.ts";
+import type { JobResult } from "../../shared/store/port.ts";
+import { evaluateBlockers } from "../../shared/sync/blockers.ts";
+import { readCycles } from "../../shared/sync/cycles.ts";
+import { dropItemEdges, observeBlockedByText, readDependantIds } from "../../shared/sync/dependency-edges.ts";
+import { readIsolatedDetails, readNextDetails } from "../../shared/sync/details.ts";
+import type { ObservationSource } from "../../shared/sync/event-facts.ts";
+import { checkCompletedAgain, reportInitialChanges } from "../../shared/sync/missed-changes.ts";
+import { readItem, readItemSince } from "../../shared/sync/observe-item.ts";
+import { checkProjectCompletion, readProjects } from "../../shared/sync/projects.ts";
+import type { ItemRecord } from "../../shared/task/snapshot.ts";
+import { queueResolveBlocked } from "../../shared/tasks/dependency-blocks.ts";
+import { completePlans } from "../../shared/tasks/planning/decide-plan.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
-import { queueResolveBlocked } from "../../shared/work/dependencies/queue-resolve-blocked.ts";
-import { completePlans } from "../../shared/work/plan-runs/complete-plans.ts";
 import { pollProjects } from "./poll-tick.ts";
 
 /** Interval between tries of a job for an unreadable project: 5 minutes, because an archived project may be restored. */
@@ -41,12 +36,11 @@ export const observeHandler: JobHandler = {
   concurrency: 4,
   async handle(deps, job) {
     const body = parseJobBody(job, observeBodySchema);
-    switch (body.do) {
+    switch (body.type) {
       case "read":
       case "details":
-      case "fill":
       case "initial_changes":
-        return handleItemJob(deps, body, job);
+        return handleItemJob(deps, body);
       case "next_details":
         return readMostNeededDetails(deps);
       default:
@@ -56,10 +50,10 @@ export const observeHandler: JobHandler = {
   },
 };
 
-type ItemBody = Extract<ObserveBody, { do: "read" | "details" | "fill" | "initial_changes" }>;
+type ItemBody = Extract<ObserveBody, { type: "read" | "details" | "initial_changes" }>;
 
 /** Reads details, those that are needed most first, until one item has all of them: each waiting item has one job. */
-async function readMostNeededDetails(deps: Deps): Promise<Settlement> {
+async function readMostNeededDetails(deps: Deps): Promise<JobResult> {
   const startedAt = deps.clock();
   while (deps.clock() - startedAt < DETAILS_TURN_MS) {
     if ((await readNextDetails(deps)) !== "partial") return { done: true };
@@ -67,37 +61,34 @@ async function readMostNeededDetails(deps: Deps): Promise<Settlement> {
   return { retryAt: await deps.store.now() };
 }
 
-async function handleItemJob(deps: Deps, body: ItemBody, job: LeasedJob): Promise<Settlement> {
+async function handleItemJob(deps: Deps, body: ItemBody): Promise<JobResult> {
   const project = await findProject(deps, body.project);
-  if (!project || project.gone) return { done: true };
+  if (!project || project.removed) return { done: true };
   if (!isReadableProject(project)) return { retryAt: (await deps.store.now()) + UNREADABLE_RETRY_MS };
   // Changes since the baseline began are reported when it has ended, as those of held webhooks are.
-  if (body.do === "initial_changes" && !project.baseline)
+  if (body.type === "initial_changes" && !project.baseline)
     return { retryAt: (await deps.store.now()) + BASELINE_RETRY_MS };
-  await handleReadableItemJob(deps, body, job, project);
+  await handleReadableItemJob(deps, body, project);
   return { done: true };
 }
 
-async function handleReadableItemJob(deps: Deps, body: ItemBody, job: LeasedJob, project: KeptProject): Promise<void> {
+async function handleReadableItemJob(deps: Deps, body: ItemBody, project: ProjectRecord): Promise<void> {
   const { item, correlation } = body;
   const source = { project, correlation };
-  switch (body.do) {
+  switch (body.type) {
     case "read":
       return readItemSince(deps, item, source, body.queued);
     case "details":
-      if (body.isolated) return readIsolatedDetails(deps, item, project);
-      return requestItemDetails(deps, item, source, isCommentsJob(job) ? "comments" : "changes");
-    case "fill":
-      return requestItemDetails(deps, item, source, "backfill");
+      return readIsolatedDetails(deps, item, project);
     case "initial_changes":
       return handleInitialChanges(deps, item, { ...source, cause: correlation });
   }
 }
 
-async function handleJob(deps: Deps, body: Exclude<ObserveBody, ItemBody | { do: "next_details" }>): Promise<void> {
+async function handleJob(deps: Deps, body: Exclude<ObserveBody, ItemBody | { type: "next_details" }>): Promise<void> {
   const { correlation } = body;
-  switch (body.do) {
-    case "evaluate": {
+  switch (body.type) {
+    case "evaluate_blockers": {
       const unknownBefore = await deps.store.count(observedSets.unknownTasks);
       await evaluateBlockers(deps, body.item, correlation);
       await queueResolveBlocked(deps, [body.item], correlation);
@@ -106,12 +97,12 @@ async function handleJob(deps: Deps, body: Exclude<ObserveBody, ItemBody | { do:
         deps.requestPoll("the blockers of all agents' tasks are known");
       return;
     }
-    case "lines":
+    case "blocked_by_text":
       return observeBlockedByText(deps, body.item, correlation);
-    case "fan": {
+    case "reevaluate_dependants": {
       const dependants = await readDependantIds(deps, body.item);
-      const [kept] = await deps.store.read<KeptItem>([observedKeys.item(body.item)]);
-      if (kept?.value.gone !== undefined) return dropItemEdges(deps, body.item, correlation);
+      const [stored] = await deps.store.read<ItemRecord>([observedKeys.item(body.item)]);
+      if (stored?.value.removedAt !== undefined) return dropItemEdges(deps, body.item, correlation);
       for (const dependant of dependants) await evaluateBlockers(deps, dependant, correlation);
       return queueResolveBlocked(deps, dependants, correlation);
     }
@@ -120,7 +111,7 @@ async function handleJob(deps: Deps, body: Exclude<ObserveBody, ItemBody | { do:
       if (project && isReadableProject(project)) await checkCompletedAgain(deps, project, body);
       return;
     }
-    case "project_check":
+    case "check_project":
       await completePlans(deps, body.project, correlation);
       return checkProjectCompletion(deps, body.project, correlation);
     case "projects":
@@ -133,7 +124,7 @@ async function handleJob(deps: Deps, body: Exclude<ObserveBody, ItemBody | { do:
 }
 
 /** Reads the items of new projects at once; known projects wait for the poll. */
-async function readNewProjects(deps: Deps, body: Extract<ObserveBody, { do: "projects" }>): Promise<void> {
+async function readNewProjects(deps: Deps, body: Extract<ObserveBody, { type: "projects" }>): Promise<void> {
   const [last] = await deps.store.read<{ at: number }>([observedKeys.projectsRead]);
   if (!last || last.value.at <= body.queued) await readProjects(deps, body.correlation);
   const unread = (await listReadableProjects(deps)).filter((project) => !project.baseline);
@@ -142,17 +133,17 @@ async function readNewProjects(deps: Deps, body: Extract<ObserveBody, { do: "pro
 
 /** Reports the changes before an item's first read; when Plane no longer has the item, that is observed instead. */
 async function handleInitialChanges(deps: Deps, id: string, source: ObservationSource): Promise<void> {
-  const [kept] = await deps.store.read<KeptItem>([observedKeys.item(id)]);
-  if (!kept || kept.value.gone !== undefined) return;
+  const [stored] = await deps.store.read<ItemRecord>([observedKeys.item(id)]);
+  if (!stored || stored.value.removedAt !== undefined) return;
   try {
-    await reportInitialChanges(deps, kept.value, source);
+    await reportInitialChanges(deps, stored.value, source);
   } catch (thrown) {
     if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
     await readItem(deps, id, source);
   }
 }
 
-async function findProject(deps: Deps, id: string): Promise<KeptProject | undefined> {
-  const [kept] = await deps.store.read<KeptProject>([observedKeys.project(id)]);
-  return kept?.value;
+async function findProject(deps: Deps, id: string): Promise<ProjectRecord | undefined> {
+  const [stored] = await deps.store.read<ProjectRecord>([observedKeys.project(id)]);
+  return stored?.value;
 }

@@ -1,22 +1,54 @@
-import type { Tick } from "../../shared/app/deps.ts";
-import { observeAllBlockedByText } from "../../shared/observe/blocked-by-text.ts";
-import { advanceCycles } from "../../shared/observe/cycles.ts";
-import { evaluateAllBlockers } from "../../shared/observe/evaluate-blockers.ts";
-import { refreshNames } from "../../shared/observe/name-cache.ts";
-import type { ObserveDeps } from "../../shared/observe/observe-item.ts";
-import { type ProjectPollResult, pollProject } from "../../shared/observe/poll-project.ts";
-import { isReadableProject } from "../../shared/observe/project-record.ts";
-import { readItemSince } from "../../shared/observe/read-item.ts";
-import { readProjects } from "../../shared/observe/read-projects.ts";
-import { reconcileIds } from "../../shared/observe/reconcile-ids.ts";
-import type { KeptProject } from "../../shared/observe/stored-records.ts";
+/**
+ * The ticks that read Plane without a webhook: changed items of all projects, what agents are to work on, cycles; and
+ * the tick that handles due jobs.
+ */
+
+import type { SyncDeps, TaskDeps, Tick } from "../../shared/app/deps.ts";
+import { DEFAULT_POLL_CRON } from "../../shared/config/environment.ts";
+import type { Settings } from "../../shared/config/settings.ts";
 import { PlaneError } from "../../shared/plane/errors.ts";
-import type { StoreKey } from "../../shared/store/port.ts";
+import { isReadableProject, listReadableProjects, type ProjectRecord } from "../../shared/records/plane-records.ts";
+import { observedKeys, observedSets } from "../../shared/records/store-keys.ts";
+import type { Job, StoreKey } from "../../shared/store/port.ts";
+import { scanRows, updateValue } from "../../shared/store/records.ts";
+import { evaluateAllBlockers } from "../../shared/sync/blockers.ts";
+import { advanceCycles, readCycles } from "../../shared/sync/cycles.ts";
+import { observeAllBlockedByText } from "../../shared/sync/dependency-edges.ts";
+import { applyOwnership, hasSameOwnership, readOwnership } from "../../shared/sync/event-facts.ts";
+import { requestItemDetails, toItemPut } from "../../shared/sync/item-record.ts";
+import { refreshNames } from "../../shared/sync/names.ts";
+import { readItemSince } from "../../shared/sync/observe-item.ts";
+import { type ProjectPollResult, pollProject, reconcileIds } from "../../shared/sync/poll-project.ts";
+import { readProjects } from "../../shared/sync/projects.ts";
 import { CONFIRM_LOSS_AFTER_MS } from "../../shared/task/merge-observation.ts";
-import { queueResolveAllBlocked } from "../../shared/work/dependencies/queue-resolve-blocked.ts";
-import { reportDependencyCycles } from "../../shared/work/dependencies/report-cycles.ts";
-import { getPollCron } from "./poll-cron.ts";
-import { updateAgentTasks } from "./update-agent-tasks.ts";
+import { type ItemRecord, isStartable } from "../../shared/task/snapshot.ts";
+import { needsBackfill } from "../../shared/task/unread-details.ts";
+import { createMirrorJob, readAgentAccounts } from "../../shared/tasks/agent-labels.ts";
+import { queueResolveAllBlocked } from "../../shared/tasks/dependency-blocks.ts";
+import { reportDependencyCycles } from "../../shared/tasks/dependency-cycles.ts";
+import { queueInterruptedChanges } from "../../shared/tasks/lifecycle/status-attempts.ts";
+import { readHiddenTasks } from "../../shared/tasks/plan-record.ts";
+import { isHeldInBacklog, wakeForStartableTasks } from "../../shared/tasks/startable-tasks.ts";
+
+/** An agent's open tasks at the last tick: item id to the store time since which the agent has it. */
+export interface AgentTasksRecord {
+  tasks: Record<string, number>;
+}
+
+/**
+ * Duration of a pass's lease: 20 s, so that a crash delays other processes only briefly. It is not renewed, because
+ * overlapping passes only cost requests.
+ */
+const PASS_LEASE_MS = 20_000;
+
+/** Interval between checks whether another process's pass has ended: 250 ms. */
+const LEASE_CHECK_MS = 250;
+
+/** Limit of those for items that existed before: 10, about 30 requests, so that they never use a minute's quota. */
+const EXISTING_MIRROR_LIMIT = 10;
+
+/** Limit of jobs that synchronize labels with assignees at one tick: 20; further items follow with the next ticks. */
+const MIRROR_LIMIT = 20;
 
 /**
  * Polls Plane: reads the projects and the changed items of each, confirms losses, and evaluates blockers and agents'
@@ -37,23 +69,42 @@ export const pollTick: Tick = {
     await queueResolveAllBlocked(deps, correlation);
     await reportDependencyCycles(deps, correlation);
     const agents = await updateAgentTasks(deps, correlation);
-    deps.kick();
+    deps.notify();
     return { ...counts, ...agents };
   },
 };
 
+/** Reads the cycles of every project once an hour: Plane sends no webhook when a cycle starts or ends by its dates. */
+export const cyclesTick: Tick = {
+  name: "cycles",
+  cron: () => "7 * * * *",
+  async run(deps) {
+    const correlation = `cycles-${deps.newId()}`;
+    const { projects } = await readProjects(deps, correlation);
+    const watched = projects.filter((project) => isReadableProject(project) && project.cycles && project.began !== "");
+    for (const project of watched) await readCycles(deps, project, correlation);
+    deps.notify();
+    return { projects: watched.length };
+  },
+};
+
 /**
- * Duration of a pass's lease: 20 s, so that a crash delays other processes only briefly. It is not renewed, because
- * overlapping passes only cost requests.
+ * Handles all due jobs until none is left: every minute, and on demand for hosts with their own cron. Between ticks,
+ * `deps.notify` starts the same work at once. Job leases separate the work of several processes.
  */
-const PASS_LEASE_MS = 20_000;
-/** Interval between checks whether another process's pass has ended: 250 ms. */
-const LEASE_CHECK_MS = 250;
+export const jobsTick: Tick = {
+  name: "jobs",
+  cron: () => "* * * * *",
+  sideBySide: true,
+  async run(deps) {
+    return { settled: await deps.drain() };
+  },
+};
 
 /** Runs a pass over every readable project. A project that Plane refuses is logged and does not stop the others. */
 export async function pollProjects(
-  deps: ObserveDeps,
-  projects: readonly KeptProject[],
+  deps: SyncDeps,
+  projects: readonly ProjectRecord[],
   correlation: string,
 ): Promise<{ projects: number; pages: number; changed: number; removed: number }> {
   const counts = { projects: 0, pages: 0, changed: 0, removed: 0 };
@@ -77,8 +128,8 @@ export async function pollProjects(
 }
 
 async function pollProjectWithLock(
-  deps: ObserveDeps,
-  project: KeptProject,
+  deps: SyncDeps,
+  project: ProjectRecord,
   correlation: string,
 ): Promise<ProjectPollResult | undefined> {
   const lease = `pass:${project.id}`;
@@ -99,7 +150,7 @@ async function pollProjectWithLock(
 /**
  * Waits for another process's pass but does not replace this one by it: it may have begun too early, or never finish.
  */
-async function acquirePassLease(deps: ObserveDeps, key: StoreKey): Promise<number> {
+async function acquirePassLease(deps: SyncDeps, key: StoreKey): Promise<number> {
   const owner = deps.newId();
   for (;;) {
     const lease = await deps.store.lease(key, owner, PASS_LEASE_MS);
@@ -111,4 +162,86 @@ async function acquirePassLease(deps: ObserveDeps, key: StoreKey): Promise<numbe
 /** Whether the error concerns this project only, so that other projects can still be read. */
 function isProjectError(thrown: unknown): thrown is PlaneError {
   return thrown instanceof PlaneError && ["auth", "not_found", "invalid", "unexpected"].includes(thrown.code);
+}
+
+/**
+ * When Plane is polled: POLL_CRON. Without it, tickets poll every `tickets.poll_seconds`, because people wait for them
+ * where webhooks do not arrive.
+ */
+export function getPollCron({ pollCron, tickets }: Pick<Settings, "pollCron" | "tickets">): string {
+  if (!tickets || pollCron !== DEFAULT_POLL_CRON) return pollCron;
+  const seconds = tickets.poll_seconds;
+  return seconds < 60 ? `*/${seconds} * * * * *` : `*/${seconds / 60} * * * *`;
+}
+
+/**
+ * Updates which agent has which open tasks, and since when, from the stored snapshots alone, so that lost jobs and a
+ * lost store are repaired (observation rule 10). Sends no request to Plane, so an idle workspace costs nothing. Only
+ * the ids are kept in memory, because the items of a large workspace do not fit into the heap.
+ */
+async function updateAgentTasks(
+  deps: TaskDeps,
+  correlation: string,
+): Promise<{ assigned: number; new: number; woken: number }> {
+  if (deps.settings.agents.length === 0) return { assigned: 0, new: 0, woken: 0 };
+  const accounts = await readAgentAccounts(deps);
+  const tasksByAgent = new Map(deps.settings.agents.map((agent) => [agent.name, new Map<string, boolean>()]));
+  const isHidden = await readHiddenTasks(deps);
+  const jobs: Job[] = [];
+  // The labels of existing items wait until agents' lists are right.
+  let existingLeft = (await deps.store.count(observedSets.unknownTasks)) === 0 ? EXISTING_MIRROR_LIMIT : 0;
+  const inReview: string[] = [];
+  for await (const {
+    project,
+    row: { key, value, rev },
+  } of walkOpenItems(deps)) {
+    const ownership = await readOwnership(deps, value);
+    const item = applyOwnership(value, ownership);
+    if (!hasSameOwnership(value, ownership)) await deps.store.commit({ expect: [[key, rev]], put: [toItemPut(item)] });
+    // Agents that were added to the settings, or labels whose names were unknown, need blockers that nothing has read.
+    if (needsBackfill(item)) await requestItemDetails(deps, value.snapshot.id, { project, correlation }, "backfill");
+    if (item.review) inReview.push(value.snapshot.id);
+    for (const owner of ownership.owners ?? []) {
+      const isReady = isStartable(item, owner) && !isHidden(item) && !(await isHeldInBacklog(deps, item));
+      tasksByAgent.get(owner)?.set(value.snapshot.id, isReady);
+    }
+    if (jobs.length >= MIRROR_LIMIT) continue;
+    const mirror = await createMirrorJob(deps, { project, item, rev, accounts }, correlation);
+    if (!mirror || (mirror.isExisting && existingLeft === 0)) continue;
+    if (mirror.isExisting) existingLeft -= 1;
+    jobs.push(mirror.job);
+  }
+  if (jobs.length > 0) await deps.store.commit({ jobs });
+  await queueInterruptedChanges(deps, inReview);
+  const counts = { assigned: 0, new: 0, woken: 0 };
+  for (const agent of deps.settings.agents) {
+    const tasks = tasksByAgent.get(agent.name) ?? new Map<string, boolean>();
+    const startable = [...tasks].filter(([, isReady]) => isReady).map(([id]) => id);
+    counts.assigned += tasks.size;
+    counts.new += await commitAgentTasks(deps, agent.name, [...tasks.keys()]);
+    counts.woken += await wakeForStartableTasks(deps, agent, startable);
+  }
+  return counts;
+}
+
+async function* walkOpenItems(deps: TaskDeps) {
+  for (const project of await listReadableProjects(deps))
+    for await (const row of scanRows<ItemRecord>(deps, observedSets.open(project.id))) yield { project, row };
+}
+
+async function commitAgentTasks(deps: TaskDeps, agent: string, ids: readonly string[]): Promise<number> {
+  const key = observedKeys.agent(agent);
+  return updateValue<AgentTasksRecord, number>(deps, key, async (stored) => {
+    const before = stored?.tasks ?? {};
+    const now = await deps.store.now();
+    const next: AgentTasksRecord = {
+      tasks: Object.fromEntries(ids.toSorted().map((id) => [id, before[id] ?? now])),
+    };
+    if (stored && JSON.stringify(stored) === JSON.stringify(next)) return { result: 0 };
+    const added = ids.filter((id) => before[id] === undefined);
+    const afterCommit = () => {
+      if (added.length > 0) deps.log.info("agent has new tasks", { agent, tasks: added });
+    };
+    return { put: [{ key, value: next }], result: added.length, afterCommit };
+  });
 }

@@ -1,17 +1,26 @@
-import { cleanLine } from "../../shared/clean-text.ts";
+/** What the steps share in one run: the files, the sessions at Plane, and what earlier steps have found. */
+
+import { z } from "zod";
 import type { ProvisionSettings } from "../../shared/config/provision-settings.ts";
 import { createLog } from "../../shared/log.ts";
 import { noMetrics } from "../../shared/metrics.ts";
-import type { PlaneClient } from "../../shared/plane/client.ts";
-import { createPlaneClient } from "../../shared/plane/create-client.ts";
+import { accountsApi } from "../../shared/plane/app/endpoints.ts";
+import {
+  authApi,
+  createPlaneSession,
+  type formOutcomeSchema,
+  type PlaneSession,
+} from "../../shared/plane/app/session.ts";
+import { createPlaneClient } from "../../shared/plane/client.ts";
+import type { Endpoint, PlaneClient } from "../../shared/plane/endpoint.ts";
+import { PlaneAuthError, PlaneRateLimitedError, PlaneUnavailableError } from "../../shared/plane/errors.ts";
+import { instanceApi } from "../../shared/plane/projects.ts";
 import { createKeyName } from "../../shared/plane/quota.ts";
-import { createRedactor } from "../../shared/redact.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import { cleanLine, createRedactor } from "../../shared/text.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
-import type { InstanceInfo } from "./instance.ts";
-import { createPlaneSessions, type PlaneSessions } from "./plane-sessions.ts";
-import type { Disk } from "./secrets-file.ts";
-import { openVault, type Vault } from "./vault.ts";
+import { type Disk, openVault, type Vault } from "./files.ts";
+import { createStepRefusal, explainFormRefusal, toLostFormError } from "./refusals.ts";
 
 /**
  * Compares Telegram's webhook and command menu with the settings, and with `apply` updates them. `changes` lists the
@@ -47,23 +56,64 @@ export interface ProvisionContext extends ProvisionDeps {
   sessions: PlaneSessions;
   /** A client of Plane's public API with this key. */
   getClient(apiKey: string): Promise<PlaneClient>;
-  /** Caches a read until `forgetReads`, which follows every change. A failed read is not cached. */
+  /** Caches a read until it is forgotten. A failed read is not cached. */
   readOnce<T>(subject: string, load: () => Promise<T>): Promise<T>;
+  /** Forgets what a change may have changed: all reads but the one of the instance. Follows every change. */
   forgetReads(): void;
-  /**
-   * Cached information about the Plane instance. Cleared when the instance is set up, the only event that changes it.
-   */
-  instance: { info?: Promise<InstanceInfo> | undefined };
+  /** Forgets the instance as well, which changes only when it is set up. */
+  forgetAll(): void;
   /** API keys that Plane refused. A plan cannot replace them, so its later steps must not use them. */
   refusedKeys: Set<string>;
   redact(text: string): string;
 }
+
+type FormOutcome = z.output<typeof formOutcomeSchema>;
 
 /** Timeout for a request's turn in the rate limit: 2 min, longer than Plane's window of a minute. */
 const MAX_TURN_MS: Ms = 2 * MINUTE;
 
 /** Limit of a progress line, in UTF-16 units: it may contain texts of any length from Plane. */
 const MAX_PROGRESS_LENGTH = 4_000;
+
+/** Limit of the wait that a 429 may ask for: 2 min. A longer one fails the call. */
+const MAX_WAIT_MS: Ms = 2 * MINUTE;
+
+const MAX_TRIES = 3;
+
+/** Pauses before a read without an answer is repeated. */
+const RETRY_PAUSES: readonly Ms[] = [1_000, 3_000];
+
+const accountEndpoint = { ...accountsApi.me, answer: z.object({ email: z.string() }) };
+
+/** Only the fields that provision needs, because other versions of Plane may omit the rest. */
+const instanceInfoSchema = z.object({
+  instance: z.object({
+    /** For example `1.3.1`; v1.2.2 says `1.2.0`. */
+    current_version: z.string().default("of an unknown version"),
+    edition: z.string().default("PLANE_COMMUNITY"),
+    is_setup_done: z.boolean(),
+  }),
+  config: z
+    .object({
+      is_email_password_enabled: z.boolean().default(true),
+      is_workspace_creation_disabled: z.boolean().default(false),
+    })
+    .prefault({}),
+});
+
+export type InstanceInfo = z.output<typeof instanceInfoSchema>;
+
+/** Answer of Plane's api until its startup has registered the instance in its database. */
+const notReadySchema = z.object({ is_activated: z.literal(false) }).transform(() => undefined);
+
+/** Subject of the cached read of the instance. */
+export const INSTANCE_READ = "instance";
+
+/** Answers undefined until Plane is ready. */
+export const instanceStateEndpoint: Endpoint<InstanceInfo | undefined> = {
+  ...instanceApi.info,
+  answer: z.union([instanceInfoSchema, notReadySchema]),
+};
 
 /** Throws a GroundcrewError when one of provision's files cannot be parsed. */
 export async function createProvisionContext(deps: ProvisionDeps): Promise<ProvisionContext> {
@@ -113,7 +163,7 @@ export async function createProvisionContext(deps: ProvisionDeps): Promise<Provi
     ...deps,
     progress,
     vault,
-    sessions: createPlaneSessions({ ...deps, wait, vault }),
+    sessions: createPlaneSessions({ ...deps, wait }, vault),
     getClient,
     readOnce<T>(subject: string, load: () => Promise<T>): Promise<T> {
       const cached = reads.get(subject) as Promise<T> | undefined;
@@ -123,9 +173,103 @@ export async function createProvisionContext(deps: ProvisionDeps): Promise<Provi
       promise.catch(() => reads.delete(subject));
       return promise;
     },
-    forgetReads: () => reads.clear(),
-    instance: {},
+    forgetReads() {
+      for (const subject of reads.keys()) if (subject !== INSTANCE_READ) reads.delete(subject);
+    },
+    forgetAll: () => reads.clear(),
     refusedKeys: new Set(),
     redact,
   };
 }
+
+/** Creates the sessions with Plane's web API, one for each account that provision signs in as. */
+function createPlaneSessions({ settings, fetch, clock, wait }: ProvisionDeps, vault: Vault) {
+  const sessionsByEmail = new Map<string, PlaneSession>();
+  const isAdmin = (email: string) => email.toLowerCase() === settings.admin.email.toLowerCase();
+
+  /**
+   * A session that is not signed in yet. A request that Plane refused because of its rate limit was not carried out, so
+   * it is repeated.
+   */
+  function createSession(pauses: readonly Ms[] = RETRY_PAUSES): PlaneSession {
+    const session = createPlaneSession({ url: settings.plane.url, fetch, clock, metrics: noMetrics });
+    return {
+      async call(endpoint, options) {
+        for (let rateLimitedTries = 0, unansweredTries = 0; ; ) {
+          try {
+            return await session.call(endpoint, options);
+          } catch (thrown) {
+            const pause = pauses[unansweredTries];
+            if (
+              thrown instanceof PlaneRateLimitedError &&
+              thrown.retryAfter <= MAX_WAIT_MS &&
+              rateLimitedTries < MAX_TRIES
+            ) {
+              rateLimitedTries += 1;
+              await wait(thrown.retryAfter);
+            } else if (thrown instanceof PlaneUnavailableError && endpoint.method === "GET" && pause !== undefined) {
+              unansweredTries += 1;
+              await wait(pause);
+            } else throw thrown;
+          }
+        }
+      },
+    };
+  }
+
+  /** Posts a form of Plane's pages. Returns Plane's reason when it was refused, otherwise undefined. */
+  async function postForm(session: PlaneSession, form: Endpoint<FormOutcome>, fields: Record<string, string>) {
+    const { csrf_token } = (await session.call(authApi.csrf)).data;
+    try {
+      const { refused } = (await session.call(form, { form: { ...fields, csrfmiddlewaretoken: csrf_token } })).data;
+      return refused?.reason || (refused && String(refused.code));
+    } catch (thrown) {
+      throw toLostFormError(thrown, settings.plane.url);
+    }
+  }
+
+  /** The configured or stored password of this account. */
+  function getPassword(email: string): string | undefined {
+    const stored = vault.findAccount(email)?.password;
+    return isAdmin(email) ? (settings.admin.password ?? stored) : stored;
+  }
+
+  const createFormRefusal = (reason: string, email: string) =>
+    createStepRefusal(explainFormRefusal(reason, { email, isAdmin: isAdmin(email), notesFile: vault.notesFile }));
+
+  /** Stores the session of this account. Throws when Plane does not recognize it as signed in. */
+  async function storeSession(email: string, session: PlaneSession): Promise<PlaneSession> {
+    const account = await session.call(accountEndpoint).catch((thrown: unknown) => {
+      if (thrown instanceof PlaneAuthError) return undefined;
+      throw thrown;
+    });
+    if (account?.data.email.toLowerCase() !== email.toLowerCase())
+      throw createStepRefusal(
+        `Plane signed ${email} in but did not recognize it at the next request: the session cookie was lost, or a proxy in front of ${settings.plane.url} answered instead. Set PLANE_URL to the address at which people open Plane.`,
+      );
+    sessionsByEmail.set(email.toLowerCase(), session);
+    return session;
+  }
+
+  return {
+    createSession,
+    postForm,
+    getPassword,
+    /** The error to throw when Plane refused a form for this account. */
+    createFormRefusal,
+    storeSession,
+    /** Signs in with the known password, once per account. Throws when Plane refuses the sign-in. */
+    async signIn(email: string): Promise<PlaneSession> {
+      const existing = sessionsByEmail.get(email.toLowerCase());
+      if (existing) return existing;
+      const password = getPassword(email);
+      if (password === undefined) throw createFormRefusal("AUTHENTICATION_FAILED_SIGN_IN", email);
+      const session = createSession();
+      const refused = await postForm(session, authApi.signIn, { email, password });
+      if (refused !== undefined) throw createFormRefusal(refused, email);
+      return storeSession(email, session);
+    },
+  };
+}
+
+type PlaneSessions = ReturnType<typeof createPlaneSessions>;

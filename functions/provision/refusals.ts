@@ -1,3 +1,5 @@
+/** Why a step could not do its work, in words that say what to do. */
+
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { PlaneAuthError, PlaneRateLimitedError, PlaneUnavailableError } from "../../shared/plane/errors.ts";
 
@@ -13,15 +15,13 @@ const EMAIL_CODE_REASON = /MAGIC|LOGIN_DISABLED|EMAIL_PASSWORD_AUTHENTICATION_DI
 const WRONG_PASSWORD_REASON =
   /^(AUTHENTICATION_FAILED(_SIGN_IN|_SIGN_UP)?|ADMIN_AUTHENTICATION_FAILED|USER_ALREADY_EXIST)$/;
 
-/** The error for a form that Plane refused with this reason; its message says what to do. */
-export function toFormError(reason: string, account: RefusedAccount): GroundcrewError {
-  return new GroundcrewError(
-    reason === "RATE_LIMIT_EXCEEDED" ? "rate_limited" : "forbidden",
-    explainFormRefusal(reason, account),
-  );
+/** The error of a step that cannot do its work; the message says what to do. */
+export function createStepRefusal(message: string, cause?: unknown): GroundcrewError {
+  return new GroundcrewError("conflict", message, { cause });
 }
 
-function explainFormRefusal(reason: string, { email, isAdmin, notesFile }: RefusedAccount): string {
+/** The message for a form that Plane refused with this reason. */
+export function explainFormRefusal(reason: string, { email, isAdmin, notesFile }: RefusedAccount): string {
   const manualHint = `create the account by hand and set PLANE_API_KEY_<AGENT> to its API key, or add its password to ${notesFile}`;
   if (reason === "SIGNUP_DISABLED")
     return (
@@ -63,20 +63,11 @@ function explainFormRefusal(reason: string, { email, isAdmin, notesFile }: Refus
 export function toLostFormError(thrown: unknown, url: string): unknown {
   const isPage = thrown instanceof PlaneUnavailableError && thrown.status === 200;
   if (!isPage && !(thrown instanceof PlaneAuthError)) return thrown;
-  return new GroundcrewError(
-    "forbidden",
+  return createStepRefusal(
     `Plane refused a form (${thrown.operation}) because its cookie or Referer header was lost. Set PLANE_URL to the ` +
       `address at which people open Plane (its WEB_URL, with https if it has that; now ${url}), and let any proxy in ` +
       "front of it pass cookies and the Referer header.",
-    { cause: thrown },
-  );
-}
-
-/** The error for a session that Plane does not recognize right after its sign-in. */
-export function createLostSessionError(email: string, url: string): GroundcrewError {
-  return new GroundcrewError(
-    "forbidden",
-    `Plane signed ${email} in but did not recognize it at the next request: the session cookie was lost, or a proxy in front of ${url} answered instead. Set PLANE_URL to the address at which people open Plane.`,
+    thrown,
   );
 }
 
@@ -93,67 +84,50 @@ export function explainEmailCode(email: string, reason: string): string {
 const LOOPBACK_HOST = /^(localhost|.+\.localhost|127(\.\d+){3}|0\.0\.0\.0|\[::1?\])$/;
 const OWN_HOST_MESSAGE = /domain or its subdomain/i;
 
-/**
- * The error for a webhook address that Plane refused. `plane` is Plane's own address; `canAllow`: whether this
- * version has variables that allow addresses; `allowsPrivate`: whether it refuses only loopback addresses.
- */
-export function toWebhookError(
-  planeMessage: string,
-  {
-    target,
-    plane,
-    canAllow,
-    allowsPrivate,
-  }: { target: string; plane: string; canAllow: boolean; allowsPrivate: boolean },
-): GroundcrewError {
-  const { hostname } = new URL(target);
-  const isAddress = /^[\d.]+$|:/.test(hostname);
-  // For Plane's own host, allowing the IP address is not enough: the host itself must be allowed.
-  const isOwn = hostname === new URL(plane).hostname || OWN_HOST_MESSAGE.test(planeMessage);
-  const variable = isAddress && !isOwn ? "WEBHOOK_ALLOWED_IPS" : "WEBHOOK_ALLOWED_HOSTS";
-  const value = hostname.replace(/^\[|\]$/g, "");
-  const pollingHint = "Until then changes are detected by polling.";
-  const privateHint = `set PLANE_WEBHOOK_TARGET to an address of Groundcrew that Plane can reach${allowsPrivate ? "; a private one is accepted" : ""}.`;
-  const allowHint = canAllow
-    ? `Set ${variable}=${value} in the environment of Plane's api and worker, restart them, and run the same command again; or set PLANE_WEBHOOK_TARGET to another address of Groundcrew.`
-    : `This version of Plane has no variable that allows it (v1.3.1 has): ${privateHint}`;
-  const { why: reason, todo = allowHint } = explainWebhookRefusal(planeMessage, hostname, {
-    isAddress,
-    canAllow,
-    allowsPrivate,
-  });
-  return new GroundcrewError(
-    "forbidden",
-    `Plane refused the webhook address ${target}: ${reason} ("${planeMessage}"). ${todo} ${pollingHint}`,
-  );
+/** What a webhook is registered with; `version` is Plane's, whose checks of addresses differ. */
+interface WebhookAddresses {
+  target: string;
+  plane: string;
+  version: string;
 }
 
-/** Plane checks the form of the host name first: no variable allows a name without a dot. */
-function explainWebhookRefusal(
-  planeMessage: string,
-  hostname: string,
-  { isAddress, canAllow, allowsPrivate }: { isAddress: boolean; canAllow: boolean; allowsPrivate: boolean },
-): { why: string; todo?: string } {
-  if (OWN_HOST_MESSAGE.test(planeMessage)) return { why: "it is Plane's own host or a subdomain of it" };
+/** The message for a webhook address that Plane refused with this text. */
+export function explainWebhookRefusal(planeMessage: string, { target, plane, version }: WebhookAddresses): string {
+  const { hostname } = new URL(target);
+  const isAddress = /^[\d.]+$|:/.test(hostname);
+  // Versions after v1.3.0 have variables that allow addresses.
+  const canAllow = !/^v?(?:0|1\.[0-2]|1\.3\.0)(?:[.-]|$)/.test(version);
+  const allowsPrivate = isVersionBeforeRelations(version);
+  const isPlaneHost = OWN_HOST_MESSAGE.test(planeMessage);
+  // For Plane's own host, allowing the IP address is not enough: the host itself must be allowed.
+  const isOwn = hostname === new URL(plane).hostname || isPlaneHost;
+  const variable = isAddress && !isOwn ? "WEBHOOK_ALLOWED_IPS" : "WEBHOOK_ALLOWED_HOSTS";
+  const allowHint = canAllow
+    ? `Set ${variable}=${hostname.replace(/^\[|\]$/g, "")} in the environment of Plane's api and worker, restart them, and run the same command again; or set PLANE_WEBHOOK_TARGET to another address of Groundcrew.`
+    : `This version of Plane has no variable that allows it (v1.3.1 has): set PLANE_WEBHOOK_TARGET to an address of Groundcrew that Plane can reach${allowsPrivate ? "; a private one is accepted" : ""}.`;
+  const explain = (why: string, todo = allowHint) =>
+    `Plane refused the webhook address ${target}: ${why} ("${planeMessage}"). ${todo} Until then changes are detected by polling.`;
+  if (isPlaneHost) return explain("it is Plane's own host or a subdomain of it");
+  // Plane checks the form of the host name first: no variable allows a name without a dot.
   if (!isAddress && !hostname.includes(".") && hostname !== "localhost")
-    return {
-      why: "its host name has no dot",
-      todo:
-        `Give Groundcrew a name with a dot that Plane can resolve (in Docker a network alias such as ${hostname}.internal) and ` +
+    return explain(
+      "its host name has no dot",
+      `Give Groundcrew a name with a dot that Plane can resolve (in Docker a network alias such as ${hostname}.internal) and ` +
         `set PLANE_WEBHOOK_TARGET to it${canAllow ? `, and set WEBHOOK_ALLOWED_HOSTS=${hostname}.internal in the environment of Plane's api and worker.` : "."}`,
-    };
+    );
   if (/could not be resolved|No IP addresses/i.test(planeMessage))
-    return {
-      why: `Plane cannot resolve the name ${hostname}`,
-      todo: "Make it resolvable from Plane, or set PLANE_WEBHOOK_TARGET to another address of Groundcrew.",
-    };
+    return explain(
+      `Plane cannot resolve the name ${hostname}`,
+      "Make it resolvable from Plane, or set PLANE_WEBHOOK_TARGET to another address of Groundcrew.",
+    );
   if (LOOPBACK_HOST.test(hostname))
-    return { why: "it is a loopback address, which leads from Plane to Plane's own machine or container" };
-  if (allowsPrivate) return { why: "it resolves to a loopback address, or Plane cannot resolve its name" };
-  return {
-    why: `it is or resolves to a private address${isAddress ? "" : ", or Plane cannot resolve its name"}`,
-  };
+    return explain("it is a loopback address, which leads from Plane to Plane's own machine or container");
+  if (allowsPrivate) return explain("it resolves to a loopback address, or Plane cannot resolve its name");
+  return explain(`it is or resolves to a private address${isAddress ? "" : ", or Plane cannot resolve its name"}`);
 }
+
+/** Whether this version of Plane has no relations: v1.2 and older. Its webhooks may have private addresses. */
+export const isVersionBeforeRelations = (version: string) => /^v?(?:0|1\.[0-2])(?:\.|$)/.test(version);
 
 /** The message of a failed step. */
 export function explainFailure(thrown: unknown): string {

@@ -1,100 +1,109 @@
-import { cleanLine } from "../../shared/clean-text.ts";
-import type { ProvisionSettings } from "../../shared/config/provision-settings.ts";
-import { keepDefined } from "../../shared/keep-defined.ts";
+/**
+ * A step of `provision`, and how steps run: each compares what is there with what should be, and plans or does only
+ * what is missing.
+ */
+
+import { cleanLine } from "../../shared/text.ts";
 import type { ProvisionContext } from "./context.ts";
 import { explainFailure } from "./refusals.ts";
+
+export interface ProvisionStep {
+  name: string;
+  /** Names of steps that must not have failed. */
+  needs?: readonly string[];
+  /**
+   * Reads the state, compares it with the settings and returns the missing changes, with notes for people about the
+   * rest. Never writes. In a plan (`apply` false) the results of earlier steps do not exist yet.
+   */
+  plan(context: ProvisionContext, apply: boolean): Promise<readonly (StepChange | string | undefined)[]>;
+}
+
+/** A change that a step will make; `detail` describes it to people before they confirm. */
+export interface StepChange {
+  status: "created" | "changed";
+  detail: string;
+  apply(): Promise<unknown>;
+}
+
+/** Result of a step; in a plan, the expected result. */
+export interface StepResult {
+  name: string;
+  status: StepChange["status"] | "unchanged" | "failed";
+  /** For people, on one line; never contains a secret. */
+  detail: string;
+}
+
+/** Result of a run or of a plan. */
+export interface ProvisionReport {
+  steps: StepResult[];
+  /** Number of steps that created or changed something, or would. */
+  changed: number;
+  failed: number;
+}
 
 /**
  * Limit of a detail, in UTF-16 units. Details contain texts of any length from Plane; provision's own have a few hundred.
  */
 const MAX_DETAIL_LENGTH = 4_000;
 
-/** Result of a step; in a plan, the expected result. */
-export interface StepResult {
-  name: string;
-  status: "created" | "changed" | "unchanged" | "failed";
-  /** For people, on one line; never contains a secret. */
-  detail: string;
-}
+export const create = (detail: string, apply: StepChange["apply"]): StepChange => ({
+  status: "created",
+  detail,
+  apply,
+});
 
-/** A change that a step will make; `detail` describes it to people before they confirm. */
-export interface StepAction {
-  is: "created" | "changed";
-  detail: string;
-}
-
-export interface StepDecision<A extends StepAction = StepAction> {
-  actions: A[];
-  /** The current state, or the reason why nothing is done. */
-  note?: string | undefined;
-}
-
-export interface ProvisionStep {
-  name: string;
-  /** Names of steps that must not have failed. */
-  needs: readonly string[];
-  run(context: ProvisionContext, apply: boolean): Promise<StepResult>;
-}
+export const change = (detail: string, apply: StepChange["apply"]): StepChange => ({
+  status: "changed",
+  detail,
+  apply,
+});
 
 /**
- * Creates a step that reads the current state, compares it with the settings and makes the missing changes. `decide` is
- * pure, so a plan and its run differ only when the state has changed between them.
+ * Runs the steps in order; a failed one prevents only the steps that need it. Without `apply` it plans them: reads the
+ * current state and writes nothing. With it each step reads the state again, so that a run is safe to repeat, also after
+ * an interruption.
  */
-export function createStep<F, A extends StepAction>(parts: {
-  name: string;
-  needs?: readonly string[];
-  /** Reads the state and never writes. In a plan (`apply` false) the results of earlier steps do not exist yet. */
-  readState(context: ProvisionContext, apply: boolean): Promise<F>;
-  decide(state: F, wanted: ProvisionSettings): StepDecision<A>;
-  applyAction(context: ProvisionContext, action: A, state: F): Promise<void>;
-}): ProvisionStep {
-  const { name, needs = [], readState, decide, applyAction } = parts;
-  return {
-    name,
-    needs,
-    async run(context, apply) {
-      const state = await readState(context, apply);
-      const { actions, note } = decide(state, context.settings);
-      if (apply) {
-        for (const action of actions) {
-          context.progress(`${name}: ${action.detail}`);
-          await applyAction(context, action, state).finally(context.forgetReads);
-        }
-      }
-      const created = actions.some(({ is }) => is === "created");
-      const status = actions.length === 0 ? "unchanged" : created ? "created" : "changed";
-      const details = keepDefined([...actions.map(({ detail }) => detail), note || undefined]);
-      return { name, status, detail: details.join("; ") || "up to date" };
-    },
-  };
-}
-
-/** Runs the steps in order. A failed step prevents only the steps that need it. */
 export async function runSteps(
   context: ProvisionContext,
   steps: readonly ProvisionStep[],
   apply: boolean,
-): Promise<StepResult[]> {
+): Promise<ProvisionReport> {
+  if (apply) context.forgetAll();
   const results: StepResult[] = [];
   const failed = new Set<string>();
-  for (const current of steps) {
+  for (const step of steps) {
     // Without Plane no step runs: local results alone would be of no use.
-    const failedNeeds = [...new Set(["plane", ...current.needs])].filter((name) => failed.has(name));
-    const result =
-      failedNeeds.length > 0
-        ? {
-            name: current.name,
-            status: "failed" as const,
-            detail: `skipped because these steps failed: ${failedNeeds.join(", ")}`,
-          }
-        : await current.run(context, apply).catch((thrown: unknown) => {
-            return { name: current.name, status: "failed" as const, detail: explainFailure(thrown) };
-          });
+    const failedNeeds = [...new Set(["plane", ...(step.needs ?? [])])].filter((name) => failed.has(name));
+    const { status, detail } = await runStep(context, step, failedNeeds, apply).catch((thrown: unknown) => {
+      return { status: "failed" as const, detail: explainFailure(thrown) };
+    });
+    if (status === "failed") failed.add(step.name);
+    if (apply && status !== "unchanged") context.progress(`${step.name}: ${status}`);
     // One line, so that a text from Plane cannot pass for further lines of the report.
-    const redacted = { ...result, detail: cleanLine(context.redact(result.detail), MAX_DETAIL_LENGTH) };
-    if (redacted.status === "failed") failed.add(current.name);
-    if (apply && redacted.status !== "unchanged") context.progress(`${redacted.name}: ${redacted.status}`);
-    results.push(redacted);
+    results.push({ name: step.name, status, detail: cleanLine(context.redact(detail), MAX_DETAIL_LENGTH) });
   }
-  return results;
+  const changed = results.filter(({ status }) => status === "created" || status === "changed").length;
+  return { steps: results, changed, failed: failed.size };
+}
+
+async function runStep(
+  context: ProvisionContext,
+  { name, plan }: ProvisionStep,
+  failedNeeds: readonly string[],
+  apply: boolean,
+): Promise<Omit<StepResult, "name">> {
+  if (failedNeeds.length > 0)
+    return { status: "failed", detail: `skipped because these steps failed: ${failedNeeds.join(", ")}` };
+  const parts = (await plan(context, apply)).filter((part) => part !== undefined);
+  const changes = parts.filter((part) => typeof part === "object");
+  for (const missing of apply ? changes : []) {
+    context.progress(`${name}: ${missing.detail}`);
+    await missing.apply().finally(context.forgetReads);
+  }
+  const details = parts.map((part) => (typeof part === "object" ? part.detail : part));
+  const isCreated = changes.some(({ status }) => status === "created");
+  return {
+    status: changes.length === 0 ? "unchanged" : isCreated ? "created" : "changed",
+    detail: details.join("; ") || "up to date",
+  };
 }

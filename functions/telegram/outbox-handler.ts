@@ -1,18 +1,15 @@
 import type { JobHandler } from "../../shared/app/deps.ts";
-import { outboxBodySchema, upgradeOutboxBody } from "../../shared/jobs/outbox-jobs.ts";
-import { parseJobBody } from "../../shared/jobs/parse-job-body.ts";
-import type { LeasedJob, Settlement } from "../../shared/store/job-operations.ts";
+import { parseJobBody } from "../../shared/jobs/job-body.ts";
+import { outboxBodySchema } from "../../shared/jobs/outgoing-jobs.ts";
+import type { JobResult, LeasedJob } from "../../shared/store/port.ts";
 import type { ActionBody } from "../../shared/task/rule-set.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import { createMigrationAwareBot } from "./delivery/chat-migration.ts";
 import type { DeliveryContext, OutboxDeps } from "./delivery/context.ts";
-import { deliverNotification } from "./delivery/deliver-notification.ts";
+import { replaceMessage, sendPreparedMessage } from "./delivery/messages.ts";
+import { deliverNotification, refreshBurst } from "./delivery/notifications.ts";
 import { TELEGRAM_LIMITS, type TelegramLimits } from "./delivery/rate-limits.ts";
-import { refreshBurst } from "./delivery/refresh-burst.ts";
-import { replaceMessage } from "./delivery/replace-message.ts";
-import { sendPreparedMessage } from "./delivery/send-prepared-message.ts";
-import { refreshLiveMessages } from "./live-messages/refresh-live-messages.ts";
-import { sendLiveMessage } from "./live-messages/send-live-message.ts";
+import { refreshLiveMessages, sendLiveMessage } from "./live-messages/send-live-message.ts";
 import { createPresentation } from "./presentation/presentation.ts";
 
 interface OutboxOptions {
@@ -42,9 +39,9 @@ export function createOutboxHandler(options: OutboxOptions = {}) {
     queue: "outbox",
     leaseMs: LEASE_TTL,
     concurrency: 8,
-    async handle(deps: OutboxDeps, job: LeasedJob): Promise<Settlement> {
+    async handle(deps: OutboxDeps, job: LeasedJob): Promise<JobResult> {
       const startedAt = deps.clock();
-      const body = parseJobBody(job, outboxBodySchema, upgradeOutboxBody);
+      const body = parseJobBody(job, outboxBodySchema);
       if (!deps.telegram) {
         deps.log.warn("telegram is not set up, its messages wait", { job: job.id });
         return { retryAt: (await deps.store.now()) + NOT_CONFIGURED_RETRY };
@@ -82,7 +79,7 @@ export function createOutboxHandler(options: OutboxOptions = {}) {
  * Questions, reviews, plans and what a ticket waits for are separate messages, because they await an answer; other
  * notifications may share a message.
  */
-function sendNotification(context: DeliveryContext, { event, facts, correlation }: ActionBody): Promise<Settlement> {
+function sendNotification(context: DeliveryContext, { event, facts, correlation }: ActionBody): Promise<JobResult> {
   switch (event.kind) {
     case "asked":
     case "review":

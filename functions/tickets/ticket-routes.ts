@@ -1,100 +1,144 @@
-import { Hono } from "hono";
+/** What people read and decide about tickets and sessions, over HTTP. */
+
+import { type Context, Hono } from "hono";
 import { z } from "zod";
 import type { Deps, Route } from "../../shared/app/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
-import { answerCleanJson } from "../../shared/http/answer-clean-json.ts";
+import { createJsonReader } from "../../shared/http/limits.ts";
+import { answerCleanJson } from "../../shared/http/request.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { addTestTicket, testTicketSchema } from "../../shared/tickets/add-test-ticket.ts";
-import { approveTicket } from "../../shared/tickets/approve-ticket.ts";
-import { changeTicket } from "../../shared/tickets/change-ticket.ts";
+import { PlaneError } from "../../shared/plane/errors.ts";
+import { toPlaneRefusal } from "../../shared/refusals/render-refusal.ts";
+import { addTestTicket, approveTicket, testTicketSchema } from "../../shared/tickets/approval.ts";
+import { completeTicket, type UpdateResult, updatePlane } from "../../shared/tickets/completion.ts";
 import { MAX_SUMMARY_LENGTH } from "../../shared/tickets/exchange.ts";
-import { readSession } from "../../shared/tickets/observed-session.ts";
-import { COMPLETED_STATES, readTickets } from "../../shared/tickets/read-tickets.ts";
+import { rankApproved } from "../../shared/tickets/runner-sessions.ts";
+import { readRunners } from "../../shared/tickets/runners.ts";
+import {
+  COMPLETED_STATES,
+  changeTicket,
+  readActiveTickets,
+  readSession,
+  readTickets,
+  requireTicketKey,
+} from "../../shared/tickets/stored-tickets.ts";
+import type { Ticket, TicketEvent } from "../../shared/tickets/ticket.ts";
 import {
   type CompletedTicketsAnswer,
   type PendingTicketsAnswer,
+  readTicketCost,
+  type SessionsAnswer,
   toCompletedView,
   toPendingView,
+  toSessionView,
 } from "../../shared/tickets/ticket-views.ts";
-import { type UpdateResult, updatePlane } from "../../shared/tickets/update-plane.ts";
-import { createJsonReader, getRequester, readTicketKey, reportPlaneErrors } from "./ticket-input.ts";
+import type { Ms } from "../../shared/time.ts";
+
+/** What a person asks for. */
+interface ActionRequest {
+  /** The ticket's. */
+  key: string;
+  /** Who asks. */
+  by: string;
+  /** Store time. */
+  at: Ms;
+  correlation: string;
+}
 
 const approvalSchema = z.strictObject({ hash: z.string().min(1).max(64).optional() });
+
 const rejectionSchema = z.strictObject({ reason: z.string().max(1_000).default("") });
+
 const updateSchema = z.strictObject({ summary: z.string().max(MAX_SUMMARY_LENGTH).optional() });
 
 /** Limit of tickets with a result in one answer: the newest 200. */
 const MAX_COMPLETED = 200;
 
-const pendingRoute: Route = {
-  path: "/api/pending-tickets",
-  access: "page",
-  app: (deps) =>
-    new Hono().get("/", async (c) => {
-      const tickets = (await readTickets(deps, ["pending"])).map(toPendingView);
-      return answerCleanJson(c, { count: tickets.length, tickets } satisfies PendingTicketsAnswer);
-    }),
-};
+/** What people do with tickets before and after their sessions. */
+export const ticketRoutes: readonly Route[] = [
+  { path: "/api/pending-tickets", access: "page", app: createPendingApp },
+  { path: "/api/completed-tickets", access: "page", app: createCompletedApp },
+  { path: "/api/approve", access: "page", app: createApproveApp },
+  { path: "/api/reject", access: "page", app: createRejectApp },
+  { path: "/api/update-plane", access: "page", app: createUpdateApp },
+  { path: "/api/test/add-ticket", access: "page", app: createTestApp },
+];
 
-const completedRoute: Route = {
-  path: "/api/completed-tickets",
-  access: "page",
-  app: (deps) =>
-    new Hono().get("/", async (c) => {
-      const read = await readTickets(deps, COMPLETED_STATES);
-      const sorted = read.sort((a, b) => (b.completion?.at ?? 0) - (a.completion?.at ?? 0));
-      const tickets = await Promise.all(
-        sorted.slice(0, MAX_COMPLETED).map(async (ticket) => toCompletedView(ticket, await readSession(deps, ticket))),
-      );
-      return answerCleanJson(c, { count: sorted.length, tickets } satisfies CompletedTicketsAnswer);
-    }),
-};
+/** Limit of failed tickets in one answer: the newest 20. */
+const MAX_FAILED = 20;
 
-const approveRoute: Route = { path: "/api/approve", access: "page", app: createApproveApp };
+/** Limit of a text that is typed into a session in UTF-16 units. */
+const MAX_TYPED_LENGTH = 10_000;
+
+const answerSchema = z.strictObject({
+  question: z.string().min(1).max(100),
+  answer: z.string().trim().min(1).max(MAX_TYPED_LENGTH),
+});
+
+const inputSchema = z.strictObject({
+  /** Chosen by the sender, so that a repeated request is typed once. */
+  id: z
+    .string()
+    .regex(/^[\w-]{16,64}$/)
+    .optional(),
+  kind: z.enum(["text", "keys", "interrupt"]).default("text"),
+  text: z.string().max(MAX_TYPED_LENGTH).default(""),
+});
+
+const completionSchema = z.strictObject({ summary: z.string().trim().min(1).max(MAX_SUMMARY_LENGTH) });
+
+const extensionSchema = z.strictObject({ minutes: z.int().min(1).max(1_440).optional() });
+
+const removalSchema = z.strictObject({ force: z.boolean().default(false) });
+
+/** The sessions of approved tickets, and what people do with them. */
+export const sessionsRoute: Route = { path: "/api/sessions", access: "page", app: createSessionsApp };
+
+function createPendingApp(deps: Deps): Hono {
+  return new Hono().get("/", async (c) => {
+    const tickets = (await readTickets(deps, ["pending"])).map(toPendingView);
+    return answerCleanJson(c, { count: tickets.length, tickets } satisfies PendingTicketsAnswer);
+  });
+}
+
+function createCompletedApp(deps: Deps): Hono {
+  return new Hono().get("/", async (c) => {
+    const read = await readTickets(deps, COMPLETED_STATES);
+    const newest = read.sort((a, b) => (b.completion?.at ?? 0) - (a.completion?.at ?? 0)).slice(0, MAX_COMPLETED);
+    const toView = async (ticket: Ticket) => toCompletedView(ticket, await readSession(deps, ticket));
+    const tickets = await Promise.all(newest.map(toView));
+    return answerCleanJson(c, { count: read.length, tickets } satisfies CompletedTicketsAnswer);
+  });
+}
 
 function createApproveApp(deps: Deps): Hono {
-  const readJson = createJsonReader();
-  return new Hono().post("/:ticket", async (c) => {
-    const { hash } = await readJson(c, approvalSchema);
-    const approval = { by: getRequester(c), ...omitUndefined({ hash }) };
-    return c.json(await reportPlaneErrors(approveTicket(deps, readTicketKey(c), approval, c.get("correlation"))));
-  });
+  const { app, addAction } = createActionApp(deps);
+  addAction("/:ticket", approvalSchema, ({ key, by, correlation }, { hash }) =>
+    reportPlaneErrors(approveTicket(deps, key, { by, ...omitUndefined({ hash }) }, correlation)),
+  );
+  return app;
 }
-
-const rejectRoute: Route = { path: "/api/reject", access: "page", app: createRejectApp };
 
 function createRejectApp(deps: Deps): Hono {
-  const readJson = createJsonReader();
-  return new Hono().post("/:ticket", async (c) => {
-    const { reason } = await readJson(c, rejectionSchema);
-    const event = { kind: "rejected", at: await deps.store.now(), by: getRequester(c), text: reason } as const;
-    const { key, state } = await changeTicket(deps, readTicketKey(c), event, c.get("correlation"));
-    return c.json({ ticket_id: key, state });
-  });
+  const { app, addEvent } = createActionApp(deps);
+  addEvent("/:ticket", rejectionSchema, ({ at, by }, { reason: text }) => ({ kind: "rejected", at, by, text }));
+  return app;
 }
 
-const updateRoute: Route = { path: "/api/update-plane", access: "page", app: createUpdateApp };
-
 function createUpdateApp(deps: Deps): Hono {
-  const readJson = createJsonReader();
+  const { app, addAction } = createActionApp(deps);
   const running = new Map<string, Promise<UpdateResult>>();
-  return new Hono().post("/:ticket", async (c) => {
-    const { summary } = await readJson(c, updateSchema);
-    const update = { by: getRequester(c), ...omitUndefined({ summary }) };
-    return answerCleanJson(c, await updateOnce(readTicketKey(c), update, c.get("correlation")));
-  });
-
-  /** A request for a ticket whose update is being written waits for it. */
-  function updateOnce(key: string, update: { by: string; summary?: string }, correlation: string) {
+  addAction("/:ticket", updateSchema, ({ key, by, correlation }, { summary }) => {
+    const update = { by, ...omitUndefined({ summary }) };
+    // A request for a ticket whose update is being written waits for it.
     const current =
       running.get(key) ??
       reportPlaneErrors(updatePlane(deps, key, update, correlation)).finally(() => running.delete(key));
     running.set(key, current);
     return current;
-  }
+  });
+  return app;
 }
-
-const testRoute: Route = { path: "/api/test/add-ticket", access: "page", app: createTestApp };
 
 function createTestApp(deps: Deps): Hono {
   const readJson = createJsonReader();
@@ -106,12 +150,110 @@ function createTestApp(deps: Deps): Hono {
   });
 }
 
-/** What people do with tickets before and after their sessions. */
-export const ticketRoutes: readonly Route[] = [
-  pendingRoute,
-  completedRoute,
-  approveRoute,
-  rejectRoute,
-  updateRoute,
-  testRoute,
-];
+function createSessionsApp(deps: Deps): Hono {
+  const { app, addAction, addEvent } = createActionApp(deps);
+  const defaultMinutes = deps.settings.tickets?.minutes ?? 30;
+  app.get("/", async (c) => answerCleanJson(c, await readSessions(deps)));
+  addEvent("/:ticket/answer", answerSchema, ({ at, by }, { question, answer: text }) => {
+    return { kind: "answered", at, by, question, text };
+  });
+  addEvent("/:ticket/input", inputSchema, ({ at }, { id = deps.newId(), ...typed }) => {
+    return { kind: "typed", at, input: { id, ...typed } };
+  });
+  addAction("/:ticket/complete", completionSchema, async ({ key, by, correlation }, { summary }) =>
+    toStateAnswer(await completeTicket(deps, key, { summary, source: "person", by }, correlation)),
+  );
+  addEvent("/:ticket/cancel", undefined, ({ at, by }) => ({ kind: "cancelled", at, by }));
+  addEvent("/:ticket/extend", extensionSchema, ({ at, by }, { minutes = defaultMinutes }) => {
+    return { kind: "extended", at, by, minutes };
+  });
+  addEvent("/:ticket/remove", removalSchema, ({ at, by }, { force }) => {
+    return { kind: "removal_requested", at, by, force };
+  });
+  return app;
+}
+
+/** Creates an app for what people do with a ticket. A path without a schema reads no body. */
+function createActionApp(deps: Deps) {
+  const app = new Hono();
+  const readJson = createJsonReader();
+
+  /** Adds a route whose answer is what `act` returns. */
+  function addAction<Input>(
+    path: string,
+    schema: z.ZodType<Input> | undefined,
+    act: (request: ActionRequest, input: Input) => Promise<object>,
+  ) {
+    app.post(path, async (c) => {
+      const input = schema ? await readJson(c, schema) : (undefined as Input);
+      // People share ADMIN_TOKEN and the page, so these name the way it came.
+      const by = c.req.header("authorization") === undefined ? "page" : "API";
+      const at = await deps.store.now();
+      return answerCleanJson(c, await act({ key: readTicketKey(c), by, at, correlation: c.get("correlation") }, input));
+    });
+  }
+
+  /** Adds a route for an action that is one event of the ticket. */
+  function addEvent<Input>(
+    path: string,
+    schema: z.ZodType<Input> | undefined,
+    toEvent: (request: ActionRequest, input: Input) => TicketEvent,
+  ) {
+    addAction(path, schema, async (request, input: Input) =>
+      toStateAnswer(await changeTicket(deps, request.key, toEvent(request, input), request.correlation)),
+    );
+  }
+
+  return { app, addAction, addEvent };
+}
+
+function toStateAnswer({ key, state }: Pick<Ticket, "key" | "state">) {
+  return { ticket_id: key, state };
+}
+
+/** Reads the key of a ticket from the path. */
+export function readTicketKey(c: Context): string {
+  return requireTicketKey(c.req.param("ticket") ?? "").key;
+}
+
+/** Turns a failure of Plane into an answer that says so; the request may be repeated. */
+async function reportPlaneErrors<T>(result: Promise<T>): Promise<T> {
+  try {
+    return await result;
+  } catch (thrown) {
+    if (!(thrown instanceof PlaneError)) throw thrown;
+    throw new GroundcrewError("unavailable", `Plane has not answered: ${thrown.message} Try again.`, {
+      cause: thrown,
+      refusal: toPlaneRefusal(thrown),
+    });
+  }
+}
+
+async function readSessions(deps: Deps): Promise<SessionsAnswer> {
+  const [active, failed, runners, cost, at] = await Promise.all([
+    readActiveTickets(deps),
+    readTickets(deps, ["failed"]),
+    readRunners(deps.store),
+    readTicketCost(deps, 1),
+    deps.store.now(),
+  ]);
+  const positions = rankApproved(active);
+  const toView = async (ticket: Ticket) =>
+    toSessionView(ticket, await readSession(deps, ticket), positions.get(ticket.key));
+  const newestFailed = failed.sort((a, b) => (b.endedAt ?? 0) - (a.endedAt ?? 0)).slice(0, MAX_FAILED);
+  const [today] = cost.days;
+  return {
+    count: active.length,
+    sessions: await Promise.all(active.map(toView)),
+    failed: await Promise.all(newestFailed.map(toView)),
+    runners: runners.map(({ name, version, repositories, at: seenAt }) => ({
+      name,
+      version,
+      repositories,
+      seen_at: new Date(seenAt).toISOString(),
+    })),
+    configured: deps.settings.tickets !== undefined,
+    cost_today: { day: today?.day ?? "", cost_usd: today?.cost ?? 0 },
+    server_time: new Date(at).toISOString(),
+  };
+}

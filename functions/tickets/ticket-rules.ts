@@ -1,13 +1,54 @@
-import type { TicketSettings } from "../../shared/config/tickets-schema.ts";
-import type { WorkJobBody } from "../../shared/jobs/work-jobs.ts";
-import type { AnyEvent, EventKind } from "../../shared/task/events.ts";
-import type { EventFacts, RuleAction, RuleSet } from "../../shared/task/rule-set.ts";
-import { getTicketProjects } from "../../shared/tickets/ticket-filters.ts";
+/**
+ * What starts and ends tickets: the rules of the events that request one, and the tick that watches the time of
+ * sessions and resumes what a crash interrupted.
+ */
 
-type TicketJobBody = Extract<WorkJobBody, { do: "ticket" | "ticket_closed" }>;
+import type { Deps, Tick } from "../../shared/app/deps.ts";
+import type { TicketSettings } from "../../shared/config/tickets-schema.ts";
+import { GroundcrewError } from "../../shared/errors.ts";
+import type { WorkJobBody } from "../../shared/jobs/work-jobs.ts";
+import type { EventKind } from "../../shared/task/event-kinds.ts";
+import type { AnyEvent } from "../../shared/task/events.ts";
+import type { EventFacts, RuleAction, RuleSet } from "../../shared/task/rule-set.ts";
+import { getTicketProjects } from "../../shared/tickets/approval.ts";
+import { approveUpdateByRule } from "../../shared/tickets/completion.ts";
+import { changeTicket, readActiveTickets, readTickets } from "../../shared/tickets/stored-tickets.ts";
+import type { Ticket, TicketEvent } from "../../shared/tickets/ticket.ts";
+import { MINUTE, type Ms } from "../../shared/time.ts";
+
+type TicketJobBody = Extract<WorkJobBody, { type: "ticket" | "ticket_closed" }>;
 
 const STATUS_EVENTS: readonly EventKind[] = ["started", "blocked", "unblocked", "reopened", "restored"];
+
 const CLOSING_EVENTS: readonly EventKind[] = ["completed", "cancelled", "removed", "unassigned"];
+
+/** Time before the end of a session at which a person is asked: 5 min, or a fifth of a shorter session. */
+const WARNING_MS: Ms = 5 * MINUTE;
+
+/**
+ * Watches the time of sessions every 10 s: asks a person before it is over, and ends it. Also resumes what a crash
+ * interrupted. Makes no request to Plane.
+ */
+export const ticketsTick: Tick = {
+  name: "tickets",
+  // Without tickets there is nothing to watch.
+  cron: ({ tickets }) => (tickets ? "*/10 * * * * *" : "0 0 * * *"),
+  sideBySide: true,
+  async run(deps) {
+    if (!deps.settings.tickets) return {};
+    const correlation = `tickets-${deps.newId()}`;
+    const at = await deps.store.now();
+    const counts = { warned: 0, ended: 0 };
+    for (const ticket of await readActiveTickets(deps)) {
+      const event = findTimeEvent(ticket, at, deps.settings.tickets.minutes * MINUTE);
+      if (!event) continue;
+      await changeTicket(deps, ticket.key, event, correlation);
+      counts[event.kind === "asked" ? "warned" : "ended"] += 1;
+    }
+    for (const ticket of await readTickets(deps, ["completed"])) await approveUpdate(deps, ticket, correlation);
+    return counts;
+  },
+};
 
 /**
  * The rules of which events request a ticket, and which end one. The job compares the work item with the settings once
@@ -31,17 +72,17 @@ export function createTicketRules(settings: TicketSettings | undefined): RuleSet
       if (!settings || !item || !project || !projects.includes(project.identifier)) return [];
       const lane = `ticket:${item.key}`;
       if (CLOSING_EVENTS.includes(event.kind)) {
-        const body: TicketJobBody = { do: "ticket_closed", item: item.id, correlation };
+        const body: TicketJobBody = { type: "ticket_closed", item: item.id, correlation };
         return [toAction(lane, body)];
       }
       const request = findRequest(settings, event, facts, itemRev);
-      return request ? [toAction(lane, { do: "ticket", item: item.id, correlation, ...request })] : [];
+      return request ? [toAction(lane, { type: "ticket", item: item.id, correlation, ...request })] : [];
     },
   };
 }
 
 function toAction(lane: string, body: TicketJobBody): RuleAction {
-  return { target: body.do, queue: "work", lane, body, rule: `tickets.${body.do}` };
+  return { target: body.type, queue: "work", lane, body, rule: `tickets.${body.type}` };
 }
 
 /** The cause of a request; its id is the same when the event is decided again. */
@@ -50,7 +91,7 @@ function findRequest(
   event: AnyEvent,
   { actor, at }: EventFacts,
   itemRev: number | undefined,
-): Pick<Extract<TicketJobBody, { do: "ticket" }>, "trigger" | "cause" | "by" | "comment"> | undefined {
+): Pick<Extract<TicketJobBody, { type: "ticket" }>, "trigger" | "cause" | "by" | "comment"> | undefined {
   const by = actor ? { by: actor.name } : {};
   if (event.kind === "created") return triggers.created ? { trigger: "created", cause: "created", ...by } : undefined;
   if (event.kind === "comment_added") {
@@ -63,4 +104,20 @@ function findRequest(
     return { trigger: "created", cause: `assigned:${itemRev ?? at}`, ...by };
   if (!triggers.status || !STATUS_EVENTS.includes(event.kind)) return undefined;
   return { trigger: "status", cause: `${event.kind}:${itemRev ?? at}`, ...by };
+}
+
+function findTimeEvent({ wanted, deadline, questions, run }: Ticket, at: Ms, time: Ms): TicketEvent | undefined {
+  if (!wanted || deadline === undefined) return undefined;
+  if (at >= deadline) return { kind: "time_over", at };
+  const isWarned = questions.some(({ kind }) => kind === "time");
+  if (isWarned || deadline - at > Math.min(WARNING_MS, time / 5)) return undefined;
+  const text = new Date(deadline).toISOString();
+  return { kind: "asked", at, question: { id: `time:${run}:${deadline}`, kind: "time", text, at } };
+}
+
+/** A completion whose approval by rule was interrupted. Another process may have done it meanwhile. */
+async function approveUpdate(deps: Deps, ticket: Ticket, correlation: string): Promise<void> {
+  await approveUpdateByRule(deps, ticket, correlation).catch((thrown: unknown) => {
+    if (!(thrown instanceof GroundcrewError)) throw thrown;
+  });
 }

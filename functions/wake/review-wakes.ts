@@ -1,32 +1,117 @@
+/**
+ * Reviews what an agent does about its wakes: it is woken again, looked at later, or a person is notified. The
+ * decision itself is a pure function of what was read.
+ */
+
 import type { Deps } from "../../shared/app/deps.ts";
+import type { Settings } from "../../shared/config/settings.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
+import { formatTemplate, resolveLocale } from "../../shared/i18n/localize.ts";
+import { getTexts } from "../../shared/i18n/texts.ts";
+import { createAnnouncementJob } from "../../shared/jobs/outgoing-jobs.ts";
 import {
   createClaimEndedJob,
   createWakeCheckJob,
   createWakeJob,
   type EndedClaim,
+  HANDOVER_MS,
 } from "../../shared/jobs/wake-jobs.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import type { Settlement } from "../../shared/store/job-operations.ts";
-import type { Ms } from "../../shared/time.ts";
-import type { WakeTaskDeps } from "../../shared/wake/actionable.ts";
-import { mergeWakeTasks } from "../../shared/wake/pending-wake.ts";
-import type { StartableTask } from "../../shared/wake/startable-tasks.ts";
-import type { KeptWake, SentTask, WakeTask } from "../../shared/wake/wake-record.ts";
-import { updateWake, type WakeUpdate } from "../../shared/wake/wake-store.ts";
-import { decideNextWake, type WakeDecision, type WakeFacts } from "./decide-next-wake.ts";
-import { readWakeFacts } from "./read-wake-facts.ts";
-import { createUnresponsiveNotice } from "./unresponsive-notice.ts";
+import { workSets } from "../../shared/records/store-keys.ts";
+import type { ClaimRecord } from "../../shared/records/task-records.ts";
+import type { Job, JobResult } from "../../shared/store/port.ts";
+import { readAllRows } from "../../shared/store/records.ts";
+import { isQuestionOpen, readTaskQuestions } from "../../shared/tasks/people/questions.ts";
+import {
+  filterActionableTasks,
+  findStartableTasks,
+  type StartableTask,
+  type WakeTaskDeps,
+} from "../../shared/tasks/startable-tasks.ts";
+import {
+  type LastCallRecord,
+  mergeWakeTasks,
+  type SentTask,
+  updateWake,
+  type WakeRecord,
+  type WakeTask,
+  type WakeUpdate,
+  wakeKeys,
+} from "../../shared/tasks/wakes.ts";
+import { toSoundExtras } from "../../shared/telegram/chat-settings.ts";
+import { toPlainText, toSafeText } from "../../shared/telegram/rich-text.ts";
+import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 
-type ReviewDeps = WakeTaskDeps & Pick<Deps, "log" | "kick" | "newId">;
+type ReviewDeps = WakeTaskDeps & Pick<Deps, "log" | "notify" | "newId">;
 
-const DONE: Settlement = { done: true };
+/** What is stored about an agent and its tasks at one moment. All times are store times. */
+interface WakeFacts {
+  now: Ms;
+  lastCall?: LastCallRecord;
+  /** The agent holds a claim and does not wait for a human's answer. */
+  isWorking: boolean;
+  startable: StartableTask[];
+  /** Tasks of earlier wakes, other than startable ones, on which the agent still has to act. */
+  unsettled: SentTask[];
+  /** The claim that has just ended. */
+  ended?: EndedClaim;
+}
+
+/**
+ * Wakes are repeated for these tasks, checked later, given up, or there is nothing to wake for. `isReset`: the agent
+ * finished a task or came back, so counting begins again and a person may be notified again.
+ */
+type WakeDecision = { round: number; isReset: boolean } & (
+  | { kind: "idle" }
+  /** The agent works, or a wake is under way: another job decides. */
+  | { kind: "busy" }
+  | { kind: "wait"; until: Ms; isHandover: boolean }
+  | { kind: "wake"; tasks: (SentTask | StartableTask)[] }
+  | { kind: "notify"; tasks: (SentTask | StartableTask)[]; hasCalled: boolean }
+  /** A person was notified, and the agent has not come back since. */
+  | { kind: "given_up" }
+);
+
+interface UnresponsiveNotice {
+  agent: string;
+  tasks: readonly Pick<WakeTask, "key" | "reason">[];
+  /** The agent calls but finishes none of its tasks; otherwise it makes no call at all. */
+  hasCalled: boolean;
+  /** Store time; it identifies the notice. */
+  at: Ms;
+}
+
+const DONE: JobResult = { done: true };
+
+/**
+ * Delays between a wake without a call and the next one for the same tasks: 5, 10 and 20 min, because a run makes its
+ * first call within a minute. The last delay precedes the message to a person.
+ */
+const UNANSWERED_MS: readonly Ms[] = [5 * MINUTE, 10 * MINUTE, 20 * MINUTE];
+
+/**
+ * Delays between the last call of an agent that has claimed nothing and the next wake: 15, 30 and 60 min. As long as the
+ * first one a claim lasts without a call, too.
+ */
+const ANSWERED_MS: readonly Ms[] = [15 * MINUTE, 30 * MINUTE, 60 * MINUTE];
+
+/** The delay after a wake whose call got no response: 2 min, because it may not have arrived. */
+const UNCERTAIN_DELIVERY_MS: Ms = 2 * MINUTE;
+
+/** Limit of wakes for the same tasks: 3. After that a person has to check the agent. */
+const MAX_WAKES = 3;
+
+/** Duration after a wake in which its run is expected to begin and to take other tasks as well: 30 s. */
+const RUN_START_MS: Ms = 30 * SECOND;
+
+/** Limit of task keys in the message: 5. */
+const MAX_KEYS = 5;
 
 /**
  * Reviews what the agent does about its wakes, when a check is due or a claim has ended: wakes it again, checks later,
  * or notifies a person, in one commit.
  */
-export async function reviewWakes(deps: ReviewDeps, agent: AgentSettings, ended?: EndedClaim): Promise<Settlement> {
+export async function reviewWakes(deps: ReviewDeps, agent: AgentSettings, ended?: EndedClaim): Promise<JobResult> {
   if (agent.wake.kind === "none") return DONE;
   await updateWake(deps, agent.name, async (wake) => {
     const facts = await readWakeFacts(deps, agent.name, wake, ended);
@@ -38,10 +123,94 @@ export async function reviewWakes(deps: ReviewDeps, agent: AgentSettings, ended?
   return DONE;
 }
 
+/** Reads what decides about the next wake of an agent. */
+async function readWakeFacts(
+  deps: WakeTaskDeps,
+  agent: string,
+  wake: WakeRecord,
+  ended?: EndedClaim,
+): Promise<WakeFacts> {
+  const [now, [lastCall], isWorking, startable] = await Promise.all([
+    deps.store.now(),
+    deps.store.read<LastCallRecord>([wakeKeys.lastCall(agent)]),
+    hasActiveClaim(deps, agent),
+    findStartableTasks(deps, agent),
+  ]);
+  return {
+    now,
+    isWorking,
+    startable,
+    unsettled: await filterUnsettledTasks(deps, agent, wake.sent?.tasks ?? [], lastCall?.value),
+    ...omitUndefined({ lastCall: lastCall?.value, ended }),
+  };
+}
+
+/** Whether the agent holds a claim; one on a task that waits for a human's answer does not keep it from other tasks. */
+async function hasActiveClaim(deps: Pick<WakeTaskDeps, "store">, agent: string): Promise<boolean> {
+  const [now, claims] = await Promise.all([deps.store.now(), readAllRows<ClaimRecord>(deps, workSets.claimsOf(agent))]);
+  for (const { value } of claims.filter((row) => row.value.until > now)) {
+    const questions = await readTaskQuestions(deps, value.item);
+    if (!questions.some((question) => question.agent === agent && isQuestionOpen(question))) return true;
+  }
+  return false;
+}
+
+/**
+ * Filters the tasks of earlier wakes on which the agent still has to act, without startable ones: a call of the agent
+ * settles them, except a wish, which a plan or a message to the person settles.
+ */
+async function filterUnsettledTasks(
+  deps: WakeTaskDeps,
+  agent: string,
+  tasks: readonly SentTask[],
+  lastCall: LastCallRecord | undefined,
+): Promise<SentTask[]> {
+  const unsettled = tasks.filter(({ reason, at }) => {
+    if (reason === "assigned" || reason === "unblocked") return false;
+    const settledAt = reason === "asked_for" ? lastCall?.answered : lastCall?.at;
+    return settledAt === undefined || settledAt < at;
+  });
+  return filterActionableTasks(deps, agent, unsettled);
+}
+
+/** Decides what follows for the tasks of an agent's earlier wakes and for its startable tasks. */
+function decideNextWake(wake: WakeRecord, facts: WakeFacts): WakeDecision {
+  const { now, isWorking, startable, unsettled, ended } = facts;
+  const tasks = [...unsettled, ...(isWorking ? [] : startable)];
+  const isFinished = ended !== undefined && !startable.some(({ id }) => id === ended.item);
+  const isReset = isFinished || isBackAfterNotice(wake, facts);
+  const round = isReset ? 0 : (wake.round ?? 0);
+  if (tasks.length === 0) return isWorking ? { kind: "busy", round, isReset } : { kind: "idle", round: 0, isReset };
+  if (wake.posting || wake.dueAt !== undefined) return { kind: "busy", round, isReset };
+  if (wake.notified && !isReset) return { kind: "given_up", round, isReset };
+  const others = tasks.filter(({ id }) => id !== ended?.item);
+  const isHandover = !isWorking && ended !== undefined && others.length > 0 && !isRunStarting(wake, ended, now);
+  const roundAt = wake.roundAt ?? wake.sent?.at ?? 0;
+  const lastCallAt = facts.lastCall?.at ?? 0;
+  const hasCalled = lastCallAt >= roundAt;
+  // Wakes for new tasks do not delay the check, but the run that has just begun takes the others along.
+  const until = isHandover
+    ? Math.max(lastCallAt, ended.at) + HANDOVER_MS
+    : Math.max(Math.max(roundAt, lastCallAt) + getBackOff(wake, round, hasCalled), (wake.sent?.at ?? 0) + RUN_START_MS);
+  if (now < until) return { kind: "wait", round, isReset, until, isHandover };
+  if (round >= MAX_WAKES) return { kind: "notify", round, isReset, tasks, hasCalled };
+  return { kind: "wake", round: round + 1, isReset, tasks: isHandover ? others : tasks };
+}
+
+/** Whether an agent of which a person was notified that it does not call has called since. */
+function isBackAfterNotice({ notified }: WakeRecord, { lastCall }: WakeFacts): boolean {
+  return notified !== undefined && !notified.answered && (lastCall?.at ?? 0) > notified.at;
+}
+
+/** Whether a wake was posted during the claim, whose own run is only just beginning and takes the other tasks. */
+function isRunStarting({ sent }: WakeRecord, ended: EndedClaim, now: Ms): boolean {
+  return sent !== undefined && sent.at > ended.since && now - sent.at < RUN_START_MS;
+}
+
 function applyDecision(
   deps: ReviewDeps,
   agent: AgentSettings,
-  wake: KeptWake,
+  wake: WakeRecord,
   facts: WakeFacts,
   decision: WakeDecision,
 ): WakeUpdate {
@@ -51,20 +220,20 @@ function applyDecision(
   const unsettled = sent && { ...sent, tasks: facts.unsettled };
   // A new round begins with the next wake.
   const beginsRound = decision.isReset || decision.kind === "idle" || decision.kind === "wake";
-  const kept: KeptWake = {
+  const stored: WakeRecord = {
     ...rest,
     round: decision.round,
     ...omitUndefined({ sent: unsettled, roundAt: beginsRound ? undefined : roundAt }),
   };
   switch (decision.kind) {
     case "idle":
-      return { wake: kept };
+      return { wake: stored };
     case "busy":
     case "given_up": {
       const isUnderWay = wake.posting !== undefined || wake.dueAt !== undefined;
       const keptNotice = decision.isReset ? undefined : notified;
       return {
-        wake: { ...kept, ...omitUndefined({ notified: keptNotice, checkAt: isUnderWay ? checkAt : undefined }) },
+        wake: { ...stored, ...omitUndefined({ notified: keptNotice, checkAt: isUnderWay ? checkAt : undefined }) },
       };
     }
     case "wait": {
@@ -72,20 +241,20 @@ function applyDecision(
       if (decision.isHandover && facts.ended) {
         const attempt = { agent: name, fence: `${facts.ended.at}:${until}` };
         const job = createClaimEndedJob(facts.ended, attempt, until);
-        return { wake: { ...kept, ...omitUndefined({ checkAt }) }, jobs: [job] };
+        return { wake: { ...stored, ...omitUndefined({ checkAt }) }, jobs: [job] };
       }
       return {
-        wake: { ...kept, checkAt: until },
+        wake: { ...stored, checkAt: until },
         jobs: checkAt === until ? [] : [createWakeCheckJob(name, `${name}:${until}`, until)],
       };
     }
     case "wake": {
       deps.log.info("waking again for unfinished work", { agent: name, tasks: decision.tasks.map(({ key }) => key) });
-      const pending = mergeWakeTasks(kept.pending, decision.tasks.map(toWakeTask));
+      const pending = mergeWakeTasks(stored.pending, decision.tasks.map(toWakeTask));
       return {
-        wake: { ...kept, pending, dueAt: now, ...markTold(kept, facts.startable, now) },
+        wake: { ...stored, pending, dueAt: now, ...markWoken(stored, facts.startable, now) },
         jobs: [createWakeJob(name, now)],
-        afterCommit: () => deps.kick(),
+        afterCommit: () => deps.notify(),
       };
     }
     case "notify": {
@@ -94,26 +263,55 @@ function applyDecision(
       deps.log.warn(message, { agent: name, tasks: tasks.map(({ key }) => key) });
       return {
         wake: {
-          ...kept,
+          ...stored,
           notified: { at: now, ...omitUndefined({ answered: hasCalled ? (true as const) : undefined }) },
         },
         jobs: createUnresponsiveNotice(deps.settings, { agent: name, tasks, hasCalled, at: now }),
-        afterCommit: () => deps.kick(),
+        afterCommit: () => deps.notify(),
       };
     }
   }
 }
 
-/** A startable task that no event has announced yet is marked as found, so that its event adds nothing new. */
-function markTold(wake: KeptWake, startable: readonly StartableTask[], now: Ms): Pick<KeptWake, "told" | "found"> {
-  const untold = startable.filter(({ id }) => wake.told[id] === undefined);
-  return {
-    told: { ...wake.told, ...Object.fromEntries(untold.map(({ id }) => [id, now])) },
-    found: { ...wake.found, ...Object.fromEntries(untold.map(({ id, rev }) => [id, rev])) },
-  };
-}
-
 function toWakeTask(task: SentTask | StartableTask): WakeTask {
   const { id, key, reason, title, text, question } = task;
   return { id, key, reason, ...omitUndefined({ title, text, question }) };
+}
+
+/** A startable task that no event has announced yet is marked as found, so that its event adds nothing new. */
+function markWoken(
+  wake: WakeRecord,
+  startable: readonly StartableTask[],
+  now: Ms,
+): Pick<WakeRecord, "wokenTasks" | "found"> {
+  const unwoken = startable.filter(({ id }) => wake.wokenTasks[id] === undefined);
+  return {
+    wokenTasks: { ...wake.wokenTasks, ...Object.fromEntries(unwoken.map(({ id }) => [id, now])) },
+    found: { ...wake.found, ...Object.fromEntries(unwoken.map(({ id, rev }) => [id, rev])) },
+  };
+}
+
+/** Creates the job for the message that an agent does not react to its wakes; no job without Telegram. */
+function createUnresponsiveNotice(
+  { telegram, locale }: Pick<Settings, "telegram" | "locale">,
+  { agent, tasks, hasCalled, at }: UnresponsiveNotice,
+): Job[] {
+  if (!telegram) return [];
+  const language = resolveLocale(locale);
+  const texts = getTexts(language).wakes;
+  const keys = tasks.slice(0, MAX_KEYS).map(({ key, reason }) => (reason === "asked_for" ? texts.request : key));
+  const values = {
+    agent: toSafeText(agent, 80).text,
+    tasks: toSafeText(keys.join(", ") + (tasks.length > MAX_KEYS ? ", …" : "")).text,
+  };
+  const rich = toPlainText(formatTemplate(hasCalled ? texts.idle : texts.silent, values));
+  const id = `unresponsive:${agent}:${at}`;
+  return [createAnnouncementJob(id, telegram.chat, { rich, language, ...toSoundExtras("agent_unresponsive") }, id)];
+}
+
+/** The duration without a sign of the agent after which the wakes of this round are checked. */
+export function getBackOff({ sent }: Pick<WakeRecord, "sent">, round: number, hasCalled: boolean): Ms {
+  if (!hasCalled && sent?.isUncertain) return UNCERTAIN_DELIVERY_MS;
+  const delays = hasCalled ? ANSWERED_MS : UNANSWERED_MS;
+  return delays[Math.min(Math.max(round, 1), delays.length) - 1] ?? 0;
 }

@@ -2,7 +2,7 @@ import type { AgentSettings } from "../../shared/config/settings-file.ts";
 import { createWakeEventAction } from "../../shared/jobs/wake-jobs.ts";
 import type { AnyEvent } from "../../shared/task/events.ts";
 import type { EventFacts, RuleAction, RuleSet } from "../../shared/task/rule-set.ts";
-import type { WakeReason } from "../../shared/wake/wake-record.ts";
+import type { WakeReason } from "../../shared/tasks/wakes.ts";
 
 /** Creates the rules of which agent an event wakes (OPENCLAW-16). An agent that polls (`wake` none) is never woken. */
 export function createWakeRules(agents: readonly AgentSettings[]): RuleSet {

@@ -1,24 +1,26 @@
 import type { Deps, JobHandler } from "../../shared/app/deps.ts";
-import { isCanary } from "../../shared/canary/canary-record.ts";
-import { handleCanaryWebhook } from "../../shared/canary/canary-webhook.ts";
-import { type InboxBody, inboxBodySchema, upgradeInboxBody } from "../../shared/jobs/inbox-jobs.ts";
+import { type InboxBody, inboxBodySchema, readReceivedBody } from "../../shared/jobs/incoming-jobs.ts";
+import { parseJobBody } from "../../shared/jobs/job-body.ts";
 import { createItemReadJob, createReadCyclesJob, createReadProjectsJob } from "../../shared/jobs/observe-jobs.ts";
-import { parseJobBody } from "../../shared/jobs/parse-job-body.ts";
-import { observeComment } from "../../shared/observe/comments.ts";
-import { cachePerson } from "../../shared/observe/name-cache.ts";
-import { normalizeItem } from "../../shared/observe/normalize.ts";
-import { type ObservationSource, observeItem } from "../../shared/observe/observe-item.ts";
-import { isReadableProject } from "../../shared/observe/project-record.ts";
-import { readItem } from "../../shared/observe/read-item.ts";
-import { requestItemDetails } from "../../shared/observe/request-details.ts";
-import { observedKeys } from "../../shared/observe/store-keys.ts";
-import type { KeptProject, KeptProjectsRead, KeptWorkspace } from "../../shared/observe/stored-records.ts";
-import { parseWebhookDelivery, toActorHint, type WebhookDelivery } from "../../shared/observe/webhook-delivery.ts";
-import type { LeasedJob, Settlement } from "../../shared/store/job-operations.ts";
-import type { KeptItem } from "../../shared/task/snapshot.ts";
+import { handleCanaryWebhook } from "../../shared/monitoring/canary.ts";
+import {
+  isReadableProject,
+  type ProjectRecord,
+  type ProjectsReadRecord,
+  type WorkspaceRecord,
+} from "../../shared/records/plane-records.ts";
+import { observedKeys } from "../../shared/records/store-keys.ts";
+import type { JobResult, LeasedJob } from "../../shared/store/port.ts";
+import { observeComment } from "../../shared/sync/comments.ts";
+import type { ActorHint, ObservationSource } from "../../shared/sync/event-facts.ts";
+import { requestItemDetails } from "../../shared/sync/item-record.ts";
+import { cachePerson } from "../../shared/sync/names.ts";
+import { isCanary, normalizeItem, parseWebhookDelivery, type WebhookDelivery } from "../../shared/sync/normalize.ts";
+import { observeItem, readItem } from "../../shared/sync/observe-item.ts";
+import type { ItemRecord } from "../../shared/task/snapshot.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 
-const DONE: Settlement = { done: true };
+const DONE: JobResult = { done: true };
 
 /** Delay before a held webhook checks again for its project's baseline: 1 s, growing by 1 s with each try. */
 const HOLD_STEP_MS = 1000;
@@ -35,15 +37,16 @@ export const inboxHandler: JobHandler = {
   leaseMs: 30_000,
   concurrency: 8,
   async handle(deps, job) {
-    const body = parseJobBody(job, inboxBodySchema, upgradeInboxBody);
-    const parsed = parseWebhookDelivery(body.raw);
+    const body = parseJobBody(job, inboxBodySchema);
+    const text = readReceivedBody(body);
+    const parsed = text === undefined ? { problem: "not UTF-8" } : parseWebhookDelivery(text);
     if ("problem" in parsed) {
       // Plane signed the webhook, so something has changed; the poll finds what.
       deps.requestPoll("a webhook could not be parsed");
       return { dead: parsed.problem };
     }
     const delivery = parsed.delivery;
-    const [workspace] = await deps.store.read<KeptWorkspace>([observedKeys.workspace]);
+    const [workspace] = await deps.store.read<WorkspaceRecord>([observedKeys.workspace]);
     if (!workspace?.value.id) return holdWebhook(deps, job, body, "workspace");
     if (workspace.value.id !== delivery.workspace_id) {
       deps.log.warn("webhook ignored: other workspace", {
@@ -63,7 +66,7 @@ export const inboxHandler: JobHandler = {
       return DONE;
     }
     const id = getProjectId(delivery);
-    const [project] = await deps.store.read<KeptProject>([observedKeys.project(id)]);
+    const [project] = await deps.store.read<ProjectRecord>([observedKeys.project(id)]);
     if (!project) {
       const [unfollowed] = await deps.store.read([observedKeys.unfollowed(id)]);
       return unfollowed ? DONE : holdWebhook(deps, job, body, id);
@@ -90,13 +93,13 @@ async function holdWebhook(
   job: LeasedJob,
   { correlation }: InboxBody,
   projectId: string,
-): Promise<Settlement> {
+): Promise<JobResult> {
   const { store } = deps;
-  const key = `held:${job.id}`;
+  const key = `waiting-webhook:${job.id}`;
   const now = await store.now();
   const [[lastRead], [project], [held]] = await Promise.all([
-    store.read<KeptProjectsRead>([observedKeys.projectsRead]),
-    store.read<KeptProject>([observedKeys.project(projectId)]),
+    store.read<ProjectsReadRecord>([observedKeys.projectsRead]),
+    store.read<ProjectRecord>([observedKeys.project(projectId)]),
     store.read<{ since: Ms }>([key]),
   ]);
   const since = held?.value.since ?? now;
@@ -146,7 +149,7 @@ async function observeDelivery(
       // A person who joined a moment ago is known without a request.
       if (actor?.email) await cachePerson(deps, actor.id, { name: actor.display_name, email: actor.email });
       const item = await findOrReadItem(deps, delivery.data.issue, source);
-      if (!item || item.gone !== undefined || item.snapshot.quiet) return;
+      if (!item || item.removedAt !== undefined || item.snapshot.quiet) return;
       const { read } = await observeComment(deps, item, delivery.data, source);
       if (read) await requestItemDetails(deps, delivery.data.issue, source, "comments");
     }
@@ -159,10 +162,17 @@ function isInTriage(state: Extract<WebhookDelivery, { event: "issue" }>["data"][
 }
 
 /** Returns the stored item; reads it from Plane first when a comment's webhook arrives before that of its item. */
-async function findOrReadItem(deps: Deps, id: string, source: ObservationSource): Promise<KeptItem | undefined> {
-  const readKept = async () => (await deps.store.read<KeptItem>([observedKeys.item(id)]))[0]?.value;
-  const found = await readKept();
+async function findOrReadItem(deps: Deps, id: string, source: ObservationSource): Promise<ItemRecord | undefined> {
+  const readStored = async () => (await deps.store.read<ItemRecord>([observedKeys.item(id)]))[0]?.value;
+  const found = await readStored();
   if (found) return found;
   await readItem(deps, id, source);
-  return readKept();
+  return readStored();
+}
+
+/** Returns the actor and the changed field that the webhook names; undefined when it names no actor. */
+function toActorHint({ activity }: Extract<WebhookDelivery, { event: "issue" }>): ActorHint | undefined {
+  if (!activity?.actor) return undefined;
+  const { id: actor, display_name: name } = activity.actor;
+  return { field: activity.field, value: activity.new_value, actor: { id: actor, name } };
 }

@@ -1,10 +1,11 @@
+/** What a backup covers and where it goes, from the settings of this installation. */
+
 import { dirname, resolve } from "node:path";
-import type { Environment } from "../../shared/config/environment.ts";
-import { toLocalUrl } from "../../shared/config/local-url.ts";
+import { type Environment, toLocalUrl } from "../../shared/config/environment.ts";
 import { formatSettingProblems } from "../../shared/config/setting-problem.ts";
 import { readSettingsParts } from "../../shared/config/settings.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { nodeFiles } from "../node/settings-files.ts";
+import { nodeFiles } from "../node/files.ts";
 import { createSettingError } from "./backup-error.ts";
 
 /** What backup and restore need of the settings. All paths are absolute. */
@@ -68,13 +69,13 @@ export function readBackupSettings(environment: Record<string, string | undefine
   };
 }
 
-function getPlane({ PLANE_URL: url, PLANE_WORKSPACE: workspace }: Environment): BackupSettings["plane"] {
-  return url && workspace ? { url, workspace } : undefined;
-}
-
 function listProgramEnvironment(environment: Record<string, string | undefined>): Record<string, string> {
   const pairs = Object.entries(environment).flatMap(([name, value]) =>
     value === undefined || OWN_NAMES.test(name) ? [] : [[name, value] as const],
   );
   return Object.fromEntries(pairs);
+}
+
+function getPlane({ PLANE_URL: url, PLANE_WORKSPACE: workspace }: Environment): BackupSettings["plane"] {
+  return url && workspace ? { url, workspace } : undefined;
 }

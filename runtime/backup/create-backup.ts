@@ -1,28 +1,30 @@
+/**
+ * Makes a backup: Plane's database, its uploads, the store, secrets and settings go into a partial folder, which gets
+ * its name when all is on the disk. Expired ones are removed, and a command of the operator's runs afterwards.
+ */
+
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import {
-  BACKUP_FORMAT,
-  BACKUP_PARTS,
-  type BackupManifest,
-  type BackupPart,
-  CHECKSUMS_FILE,
-  formatBackupName,
-  MANIFEST_FILE,
-} from "../../shared/backup/backup-manifest.ts";
-import { formatChecksums } from "../../shared/backup/checksum-list.ts";
-import { findExpiredBackups } from "../../shared/backup/find-expired-backups.ts";
-import { SECRET_FILES, SECRET_FOLDERS, SECRETS_NAME } from "../../shared/backup/known-files.ts";
+import { getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Ms } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
 import { BackupError, createBackupError } from "./backup-error.ts";
 import type { BackupSettings } from "./backup-settings.ts";
-import { copyFile, copyTree, describeFileError, syncFolder, type WrittenFile, writeText } from "./copy-files.ts";
-import { dumpDatabase, receiveDump } from "./database-programs.ts";
-import { DUMP_HEADER_BYTES, readDumpHeader } from "./dump-header.ts";
-import { readStart } from "./read-start.ts";
-import { saveStore } from "./save-store.ts";
+import { describeFileError, type SavedPart, syncFolder, type WrittenFile, writeText } from "./files.ts";
+import {
+  BACKUP_FORMAT,
+  type BackupManifest,
+  type BackupPart,
+  CHECKSUMS_FILE,
+  formatBackupName,
+  formatChecksums,
+  MANIFEST_FILE,
+} from "./manifest.ts";
+import { PARTS } from "./parts.ts";
+import { findExpiredBackups } from "./stored-backups.ts";
 
 /** A backup that was made. */
 export interface CreatedBackup {
@@ -81,39 +83,15 @@ async function writeBackup(
   const files: WrittenFile[] = [];
   const skipped: string[] = [];
   const parts: BackupPart[] = [];
-  const addTree = async (source: string, path: string) => {
-    const copied = await copyTree(source, root, path);
-    files.push(...copied.files);
-    skipped.push(...copied.skipped.map((file) => join(source, file)));
-  };
-  // The store is first: what it refers to is then in the later copy of Plane as well.
-  const saved = await saveStore(settings, root);
-  if (saved) {
-    files.push(saved.file);
-    parts.push("store");
+  let facts: SavedPart["facts"];
+  for (const part of PARTS) {
+    const saved = await part.save(settings, { root, ...omitUndefined({ dump }) });
+    if (!saved) continue;
+    parts.push(part.name);
+    files.push(...saved.files);
+    skipped.push(...(saved.skipped ?? []));
+    facts = { ...facts, ...saved.facts };
   }
-  const postgresql = await saveDatabase(settings, dump, root, files);
-  if (postgresql) parts.push("database");
-  if (settings.uploads !== undefined) {
-    await addTree(settings.uploads, BACKUP_PARTS.uploads);
-    parts.push("uploads");
-  }
-  const { secretsFolder, secretsFile, configFile, composeEnvironment } = settings;
-  const secretFiles = [basename(secretsFile), ...SECRET_FILES.filter((file) => file !== basename(secretsFile))];
-  for (const file of secretFiles)
-    if (existsSync(join(secretsFolder, file)))
-      files.push(
-        await copyFile(join(secretsFolder, file), root, `${BACKUP_PARTS.secrets}/${toSecretName(file, secretsFile)}`),
-      );
-  for (const sub of SECRET_FOLDERS)
-    if (existsSync(join(secretsFolder, sub))) await addTree(join(secretsFolder, sub), `${BACKUP_PARTS.secrets}/${sub}`);
-  if (files.some(({ path }) => path.startsWith(`${BACKUP_PARTS.secrets}/`))) parts.push("secrets");
-  const { settings: settingsPart } = BACKUP_PARTS;
-  if (configFile !== undefined) files.push(await copyFile(configFile, root, `${settingsPart}/groundcrew.json`));
-  if (composeEnvironment !== undefined)
-    files.push(await writeText(root, `${settingsPart}/compose.env`, `${composeEnvironment.trimEnd()}\n`));
-  else if (existsSync(".env")) files.push(await copyFile(".env", root, `${settingsPart}/.env`));
-  if (files.some(({ path }) => path.startsWith(`${settingsPart}/`))) parts.push("settings");
   if (parts.length === 0) throw createBackupError("There is nothing to back up: no store, no secrets, no database.");
 
   const sums = await writeText(root, CHECKSUMS_FILE, formatChecksums(files));
@@ -124,7 +102,8 @@ async function writeBackup(
     began: new Date(began).toISOString(),
     ended: new Date(clock()).toISOString(),
     groundcrew: VERSION,
-    ...omitUndefined({ plane: settings.plane, postgresql, store: saved?.store }),
+    ...omitUndefined({ plane: settings.plane }),
+    ...facts,
     parts,
     files: files.length,
     bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -135,28 +114,6 @@ async function writeBackup(
   return { manifest, skipped };
 }
 
-async function saveDatabase(
-  { databaseUrl, env }: BackupSettings,
-  dump: AsyncIterable<Uint8Array> | undefined,
-  root: string,
-  files: WrittenFile[],
-): Promise<BackupManifest["postgresql"]> {
-  if (dump === undefined && databaseUrl === undefined) return undefined;
-  const path = BACKUP_PARTS.database;
-  files.push(
-    dump === undefined
-      ? await dumpDatabase({ url: databaseUrl ?? "", env }, root, path)
-      : await receiveDump(dump, root, path),
-  );
-  const versions = readDumpHeader(await readStart(join(root, path), DUMP_HEADER_BYTES));
-  if (!versions) throw createBackupError("What was dumped is not in pg_dump's custom format.");
-  return versions;
-}
-
-function toSecretName(file: string, secretsFile: string): string {
-  return file === basename(secretsFile) ? SECRETS_NAME : file;
-}
-
 async function syncTree(root: string): Promise<void> {
   for (const entry of await readdir(root, { withFileTypes: true, recursive: true }))
     if (entry.isDirectory()) await syncFolder(join(entry.parentPath, entry.name));
@@ -164,17 +121,40 @@ async function syncTree(root: string): Promise<void> {
 }
 
 async function removeExpired(folder: string): Promise<string[]> {
-  const names = (await readdir(folder, { withFileTypes: true })).flatMap((entry) =>
-    entry.isDirectory() ? [entry.name] : [],
+  const entries = await readdir(folder, { withFileTypes: true });
+  const complete = entries.filter(
+    (entry) => entry.isDirectory() && existsSync(join(folder, entry.name, MANIFEST_FILE)),
   );
-  const complete: string[] = [];
-  for (const name of names)
-    if (await stat(join(folder, name, MANIFEST_FILE)).catch(() => undefined)) complete.push(name);
-  const expired = findExpiredBackups(complete);
+  const expired = findExpiredBackups(complete.map(({ name }) => name));
   for (const name of expired) {
     // Under another name first, so that a run that is killed leaves no half of a backup under its own.
     await rename(join(folder, name), join(folder, PARTIAL_PREFIX + name));
     await rm(join(folder, PARTIAL_PREFIX + name), { recursive: true, force: true });
   }
   return expired;
+}
+
+/**
+ * Runs the program of BACKUP_AFTER, without a shell, with `{backup}`, `{folder}` and `{name}` replaced in its
+ * arguments. Its output goes to standard error. Throws when it fails; the backup stays.
+ */
+export async function runAfterBackup(
+  after: readonly string[],
+  { backup, folder, env }: { backup: string; folder: string; env: Record<string, string> },
+): Promise<void> {
+  const values: Record<string, string> = { "{backup}": backup, "{folder}": folder, "{name}": basename(backup) };
+  const [program, ...args] = after.map((word) =>
+    word.replaceAll(/\{(backup|folder|name)\}/g, (name) => values[name] ?? name),
+  );
+  if (program === undefined) return;
+  const failure = await new Promise<string | undefined>((resolve) => {
+    const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "inherit"] });
+    child.stdout.pipe(process.stderr, { end: false });
+    child.once("error", (thrown) => resolve(getErrorMessage(thrown)));
+    child.once("close", (code, signal) =>
+      resolve(code === 0 ? undefined : signal === null ? `exit code ${code}` : `ended by ${signal}`),
+    );
+  });
+  if (failure !== undefined)
+    throw createBackupError(`The backup ${backup} was made, but BACKUP_AFTER failed (${program}: ${failure}).`);
 }

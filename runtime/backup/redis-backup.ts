@@ -1,17 +1,19 @@
+/**
+ * The store of Redis in a backup: dumped by one script at one moment, and restored under another prefix first, which
+ * then replaces the store as a whole.
+ */
+
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Redis } from "ioredis";
 import { z } from "zod";
-import { BACKUP_PARTS } from "../../shared/backup/backup-manifest.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
-import { isRestoredRecord } from "../../shared/store/restored-records.ts";
-import { STORE_FORMAT_KEY } from "../../shared/store/store-format.ts";
+import { isRestoredRecord, STORE_FORMAT_KEY } from "../../shared/store/store-format.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
+import { readScripts } from "../stores/redis/scripts.ts";
 import { BackupError, createBackupError, createRefusal } from "./backup-error.ts";
-import { openRegularFile, writeStream } from "./copy-files.ts";
-import type { SavedStore } from "./save-store.ts";
+import { type SavedPart, withRegularFile, writeStream } from "./files.ts";
+import { BACKUP_PARTS } from "./manifest.ts";
 
 interface RedisAddress {
   url: string;
@@ -21,83 +23,25 @@ interface RedisAddress {
 
 /** Timeout for connecting: 10 s, because the server may be loading its data. */
 const CONNECT_TIMEOUT: Ms = 10 * SECOND;
+
 /** Timeout for one command: 5 minutes, because dump and exchange of a large store are one command each. */
 const COMMAND_TIMEOUT: Ms = 5 * MINUTE;
+
 /** Keys that are restored with one write to the server. */
 const BATCH_SIZE = 500;
 
 const formatSchema = z.object({ format: z.int() });
+
 const dumpSchema = z.array(z.custom<Buffer>((value) => Buffer.isBuffer(value)));
-const readScript = (name: string) => readFileSync(new URL(`./${name}.lua`, import.meta.url), "utf8");
 
 /** Saves all keys of the store by Redis' own DUMP, in one step of the server, to a new file below `root`. */
-export async function dumpRedis({ url, prefix }: RedisAddress, root: string): Promise<SavedStore> {
+export async function dumpRedis({ url, prefix }: RedisAddress, root: string): Promise<SavedPart> {
   return withRedis(url, async (redis) => {
     const format = await readFormat(redis, `${prefix}:`);
-    const rows = dumpSchema.parse(await redis.callBuffer("EVAL", readScript("dump-store"), 0, `${prefix}:`));
+    const rows = dumpSchema.parse(await redis.callBuffer("EVAL", SCRIPTS.get("dump-store") ?? "", 0, `${prefix}:`));
     const file = await writeStream(root, BACKUP_PARTS.redisStore, formatRows(rows));
-    return { file, store: { engine: "redis", format, prefix } };
+    return { files: [file], facts: { store: { engine: "redis", format, prefix } } };
   });
-}
-
-/** A line per key: the key and its dump in Base64. */
-async function* formatRows(rows: readonly Buffer[]): AsyncGenerator<Uint8Array> {
-  for (let i = 0; i + 1 < rows.length; i += 2)
-    yield Buffer.from(`${rows[i]?.toString("base64")} ${rows[i + 1]?.toString("base64")}\n`);
-}
-
-/**
- * Replaces the store by what a restore keeps of a dump (see `isRestoredRecord`). The dump is loaded beside the store
- * first; then one script exchanges both, so a failure leaves the store as it was.
- * @param from prefix of the keys in the dump, without the colon
- * @param format the format of the records, by the manifest
- */
-export async function restoreRedis(
-  { url, prefix }: RedisAddress,
-  { path, from, format }: { path: string; from: string; format: number },
-): Promise<void> {
-  await withRedis(url, async (redis) => {
-    const staging = `${prefix}-restore-${randomBytes(6).toString("hex")}:`;
-    try {
-      await loadDump(redis, path, `${from}:`, staging);
-      if ((await readFormat(redis, staging)) !== format)
-        throw createRefusal("The backup's store does not have the format that its manifest names.");
-      await redis.call("EVAL", readScript("exchange-store"), 0, `${prefix}:`, staging);
-    } catch (thrown) {
-      await redis.call("EVAL", readScript("delete-keys"), 0, staging).catch(() => {});
-      throw thrown;
-    }
-  });
-}
-
-async function loadDump(redis: Redis, path: string, from: string, staging: string): Promise<void> {
-  const file = await openRegularFile(path);
-  try {
-    let batch: Promise<unknown>[] = [];
-    for await (const line of createInterface({ input: file.createReadStream() })) {
-      const [key = "", dump = ""] = line.split(" ").map((part) => Buffer.from(part, "base64"));
-      const name = key.toString();
-      if (!name.startsWith(from) || !isRestoredKey(name.slice(from.length))) continue;
-      batch.push(redis.call("RESTORE", staging + name.slice(from.length), 0, dump));
-      if (batch.length < BATCH_SIZE) continue;
-      await Promise.all(batch);
-      batch = [];
-    }
-    await Promise.all(batch);
-  } finally {
-    await file.close();
-  }
-}
-
-/** Whether a key of Redis is restored: the sequence, the ids of done jobs, and the records that a restore keeps. */
-function isRestoredKey(name: string): boolean {
-  return name === "n" || name === "d" || (name.startsWith("k:") && isRestoredRecord(name.slice("k:".length)));
-}
-
-/** The format of the records under a prefix; 0 for those of a version without one. */
-async function readFormat(redis: Redis, prefix: string): Promise<number> {
-  const text = await redis.hget(`${prefix}k:${STORE_FORMAT_KEY}`, "v");
-  return text === null ? 0 : formatSchema.parse(JSON.parse(text)).format;
 }
 
 async function withRedis<T>(url: string, use: (redis: Redis) => Promise<T>): Promise<T> {
@@ -121,12 +65,66 @@ async function withRedis<T>(url: string, use: (redis: Redis) => Promise<T>): Pro
   }
 }
 
+/** The format of the records under a prefix; 0 for those of a version without one. */
+async function readFormat(redis: Redis, prefix: string): Promise<number> {
+  const text = await redis.hget(`${prefix}k:${STORE_FORMAT_KEY}`, "v");
+  return text === null ? 0 : formatSchema.parse(JSON.parse(text)).format;
+}
+
+const SCRIPTS = readScripts(new URL("./redis-backup.lua", import.meta.url));
+
+/** A line per key: the key and its dump in Base64. */
+async function* formatRows(rows: readonly Buffer[]): AsyncGenerator<Uint8Array> {
+  for (let i = 0; i + 1 < rows.length; i += 2)
+    yield Buffer.from(`${rows[i]?.toString("base64")} ${rows[i + 1]?.toString("base64")}\n`);
+}
+
+/**
+ * Replaces the store by what a restore keeps of a dump (see `isRestoredRecord`). The dump is loaded beside the store
+ * first; then one script exchanges both, so a failure leaves the store as it was.
+ * @param from prefix of the keys in the dump, without the colon
+ * @param format the format of the records, by the manifest
+ */
+export async function restoreRedis(
+  { url, prefix }: RedisAddress,
+  { path, from, format }: { path: string; from: string; format: number },
+): Promise<void> {
+  await withRedis(url, async (redis) => {
+    const staging = `${prefix}-restore-${randomBytes(6).toString("hex")}:`;
+    try {
+      await loadDump(redis, path, `${from}:`, staging);
+      if ((await readFormat(redis, staging)) !== format)
+        throw createRefusal("The backup's store does not have the format that its manifest names.");
+      await redis.call("EVAL", SCRIPTS.get("exchange-store") ?? "", 0, `${prefix}:`, staging);
+    } catch (thrown) {
+      await redis.call("EVAL", SCRIPTS.get("delete-keys") ?? "", 0, staging).catch(() => {});
+      throw thrown;
+    }
+  });
+}
+
+async function loadDump(redis: Redis, path: string, from: string, staging: string): Promise<void> {
+  await withRegularFile(path, async (file) => {
+    let batch: Promise<unknown>[] = [];
+    for await (const line of createInterface({ input: file.createReadStream() })) {
+      const [key = "", dump = ""] = line.split(" ").map((part) => Buffer.from(part, "base64"));
+      const name = key.toString();
+      if (!name.startsWith(from) || !isRestoredKey(name.slice(from.length))) continue;
+      batch.push(redis.call("RESTORE", staging + name.slice(from.length), 0, dump));
+      if (batch.length < BATCH_SIZE) continue;
+      await Promise.all(batch);
+      batch = [];
+    }
+    await Promise.all(batch);
+  });
+}
+
+/** Whether a key of Redis is restored: the sequence, the ids of done jobs, and the records that a restore keeps. */
+function isRestoredKey(name: string): boolean {
+  return name === "n" || name === "d" || (name.startsWith("k:") && isRestoredRecord(name.slice("k:".length)));
+}
+
 /** Checks that the server of a store answers. Throws when it does not. */
 export async function checkRedis(url: string): Promise<void> {
   await withRedis(url, (redis) => redis.ping());
-}
-
-/** The path of a dump in a backup's folder. */
-export function getRedisDumpPath(root: string): string {
-  return join(root, BACKUP_PARTS.redisStore);
 }

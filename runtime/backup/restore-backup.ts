@@ -1,16 +1,29 @@
-import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { BACKUP_PARTS, type BackupPart } from "../../shared/backup/backup-manifest.ts";
-import { SECRETS_NAME } from "../../shared/backup/known-files.ts";
-import { createRefusal } from "./backup-error.ts";
-import type { BackupSettings } from "./backup-settings.ts";
-import { checkDatabase, restoreDatabase } from "./database-programs.ts";
-import { restoreFiles } from "./restore-files.ts";
-import { checkStoreUnused, restoreSqliteStore } from "./restore-sqlite.ts";
-import type { VerifiedBackup } from "./verify-backup.ts";
+/**
+ * Verifies a backup file by file and restores it. Nothing is changed before all that is restored has been checked, and
+ * what is replaced is moved aside.
+ */
 
-/** Timeout for asking whether Groundcrew is running: 5 s. */
-const PROBE_TIMEOUT_MS = 5_000;
+import { existsSync } from "node:fs";
+import { lstat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { getErrorMessage } from "../../shared/errors.ts";
+import { getErrorCode, tryParseJson } from "../node/files.ts";
+import { BackupError, createRefusal } from "./backup-error.ts";
+import type { BackupSettings } from "./backup-settings.ts";
+import { hashFile, readStart, walkFolder, withRegularFile } from "./files.ts";
+import {
+  anyManifestSchema,
+  BACKUP_FORMAT,
+  type BackupManifest,
+  type BackupPart,
+  backupManifestSchema,
+  CHECKSUMS_FILE,
+  type Checksum,
+  MANIFEST_FILE,
+  parseChecksums,
+  type VerifiedBackup,
+} from "./manifest.ts";
+import { getAsideFolder, PARTS, PARTS_TO_RESTORE } from "./parts.ts";
 
 interface RestoreOptions {
   /** The parts to restore. */
@@ -19,49 +32,28 @@ interface RestoreOptions {
   name: string;
 }
 
+/** Limit of a manifest: 64 KiB, more than a hundred times its size. */
+const MAX_MANIFEST_BYTES = 65_536;
+
 /**
  * Checks that a verified backup belongs to this installation and that every part can be restored. Throws a BackupError
  * otherwise; changes nothing.
  */
 export async function checkRestore(
-  { manifest, path }: VerifiedBackup,
+  backup: VerifiedBackup,
   settings: BackupSettings,
   parts: ReadonlySet<BackupPart>,
   isOtherAllowed: boolean,
 ): Promise<void> {
-  const { plane } = settings;
-  if (plane && manifest.plane && !isOtherAllowed) {
-    const [own, theirs] = [plane, manifest.plane].map(({ url, workspace }) => `${url}, workspace ${workspace}`);
+  const { plane } = backup.manifest;
+  if (plane && settings.plane && !isOtherAllowed) {
+    const [own, theirs] = [settings.plane, plane].map(({ url, workspace }) => `${url}, workspace ${workspace}`);
     if (own !== theirs)
       throw createRefusal(
         `The backup is of ${theirs}, and this installation uses ${own}. With --other-installation it is restored nevertheless.`,
       );
   }
-  if (parts.has("uploads") && settings.uploads === undefined)
-    throw createRefusal("The backup contains uploads: set BACKUP_UPLOADS, or leave them out with --without uploads.");
-  if (parts.has("database")) {
-    if (settings.databaseUrl === undefined)
-      throw createRefusal(
-        "The backup contains a database: set BACKUP_DATABASE_URL, or leave it out with --without database.",
-      );
-    await checkDatabase({ url: settings.databaseUrl, env: settings.env }, join(path, BACKUP_PARTS.database));
-  }
-  if (parts.has("store")) await checkStoreTarget(settings, manifest.store?.engine);
-}
-
-async function checkStoreTarget({ store: { url }, address }: BackupSettings, engine: string | undefined) {
-  const ownEngine = url.startsWith("file:") ? "sqlite" : url === "memory:" ? "memory" : "redis";
-  if (ownEngine !== engine)
-    throw createRefusal(
-      `The backup has a store of ${engine === "redis" ? "Redis" : "SQLite"}, and STORE_URL names another kind: set STORE_URL as it was, or leave the store out with --without store.`,
-    );
-  const isRunning = await fetch(`${address}/health`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) })
-    .then((response) => response.body?.cancel())
-    .then(() => true)
-    .catch(() => false);
-  if (isRunning) throw createRefusal(`Groundcrew is running at ${address}: stop it first.`);
-  if (ownEngine === "sqlite") checkStoreUnused(url);
-  else await (await import("./redis-backup.ts")).checkRedis(url);
+  for (const part of PARTS_TO_RESTORE) if (parts.has(part.name)) await part.check?.(backup, settings);
 }
 
 /**
@@ -73,58 +65,82 @@ export async function restoreBackup(
   settings: BackupSettings,
   { parts, name }: RestoreOptions,
 ): Promise<string[]> {
-  const { path, manifest, files } = backup;
-  const { uploads, secretsFile, secretsFolder, databaseUrl, env, store, configFile } = settings;
   const notes: string[] = [];
-  const place = (part: string, toTarget: (rest: string) => string | undefined) =>
-    files.flatMap((file) => {
-      const target = file.path.startsWith(`${part}/`) ? toTarget(file.path.slice(part.length + 1)) : undefined;
-      return target === undefined ? [] : [{ ...file, target }];
-    });
-  if (parts.has("database") && databaseUrl !== undefined)
-    await restoreDatabase({ url: databaseUrl, env }, join(path, BACKUP_PARTS.database));
-  if (parts.has("uploads") && uploads !== undefined)
-    await restoreFiles(
-      path,
-      place(BACKUP_PARTS.uploads, (rest) => join(uploads, rest)),
-    );
-  const aside = { folder: join(secretsFolder, `before-restore-${name}`), base: secretsFolder };
-  if (parts.has("secrets"))
-    await restoreFiles(
-      path,
-      place(BACKUP_PARTS.secrets, (rest) => (rest === SECRETS_NAME ? secretsFile : join(secretsFolder, rest))),
-      aside,
-    );
-  if (parts.has("settings")) {
-    const targets: Record<string, string | undefined> = {
-      "groundcrew.json": configFile,
-      ".env": existsSync(".env") ? undefined : resolve(".env"),
-    };
-    await restoreFiles(
-      path,
-      place(BACKUP_PARTS.settings, (rest) => targets[rest]),
-      aside,
-    );
-    for (const { path: file } of files.filter((one) => one.path.startsWith(`${BACKUP_PARTS.settings}/`)))
-      if (targets[file.slice(BACKUP_PARTS.settings.length + 1)] === undefined)
-        notes.push(`${join(path, file)} was not put in place: compare it with yours.`);
-  }
-  if (existsSync(aside.folder)) notes.push(`Files with other content are in ${aside.folder}.`);
-  if (parts.has("store")) await restoreStore(backup, store, name);
-  if (manifest.plane && !settings.plane) notes.push(`The backup is of ${manifest.plane.url}.`);
+  for (const part of PARTS_TO_RESTORE)
+    if (parts.has(part.name)) notes.push(...(await part.restore(backup, settings, name)));
+  const aside = getAsideFolder(settings, name);
+  if (existsSync(aside)) notes.push(`Files with other content are in ${aside}.`);
+  const { plane } = backup.manifest;
+  if (plane && !settings.plane) notes.push(`The backup is of ${plane.url}.`);
   return notes;
 }
 
-async function restoreStore(
-  { path, manifest, files }: VerifiedBackup,
-  { url, prefix }: BackupSettings["store"],
-  name: string,
-): Promise<void> {
-  if (manifest.store?.engine === "redis") {
-    const { restoreRedis, getRedisDumpPath } = await import("./redis-backup.ts");
-    const { prefix: from = prefix, format } = manifest.store;
-    return restoreRedis({ url, prefix }, { path: getRedisDumpPath(path), from, format });
+/**
+ * Reads a whole backup and compares it with its checksums. Throws a BackupError that says why it cannot be restored:
+ * it is no backup, incomplete, changed, or of a later version. Changes nothing.
+ */
+export async function verifyBackup(path: string): Promise<VerifiedBackup> {
+  const stats = await lstat(path).catch(() => undefined);
+  if (!stats) throw createRefusal(`${path} does not exist.`);
+  if (basename(path).startsWith(".")) throw createRefusal(`${path} is not complete: the backup was interrupted.`);
+  if (!stats.isDirectory()) throw createRefusal(`${path} is not a folder (a symbolic link is not followed).`);
+  try {
+    const manifest = await readManifest(path);
+    const backup = { path, manifest, files: await verifyFiles(path, manifest) };
+    for (const part of PARTS_TO_RESTORE) if (manifest.parts.includes(part.name)) await part.verify?.(backup);
+    return backup;
+  } catch (thrown) {
+    if (thrown instanceof BackupError) throw thrown;
+    throw createRefusal(`The backup ${path} cannot be read: ${getErrorMessage(thrown)}.`);
   }
-  const file = files.find((one) => one.path === BACKUP_PARTS.sqliteStore);
-  if (file) await restoreSqliteStore(url, { path: join(path, file.path), hash: file.hash, name });
+}
+
+/** Reads the manifest of a backup's folder. Throws a BackupError when it is none that this version can read. */
+async function readManifest(path: string): Promise<BackupManifest> {
+  const bytes = await readStart(join(path, MANIFEST_FILE), MAX_MANIFEST_BYTES).catch((thrown: unknown) => {
+    if (getErrorCode(thrown) !== "ENOENT") throw thrown;
+    throw createRefusal(`${path} is not a complete backup of Groundcrew: it has no ${MANIFEST_FILE}.`);
+  });
+  const content = tryParseJson(Buffer.from(bytes).toString("utf8"));
+  const any = anyManifestSchema.safeParse(content);
+  if (!any.success)
+    throw createRefusal(`${path} is not a backup of Groundcrew: ${MANIFEST_FILE} is of another program.`);
+  const { format, groundcrew } = any.data;
+  if (format > BACKUP_FORMAT)
+    throw createRefusal(
+      `${path} was made by Groundcrew ${groundcrew.slice(0, 20)} in a later format (${format}): use that version.`,
+    );
+  const manifest = backupManifestSchema.safeParse(content);
+  if (!manifest.success) throw createRefusal(`The backup ${path} is damaged: ${MANIFEST_FILE} is not valid.`);
+  return manifest.data;
+}
+
+async function verifyFiles(path: string, manifest: BackupManifest): Promise<Checksum[]> {
+  const damaged = (reason: string) => createRefusal(`The backup ${path} is damaged: ${reason}.`);
+  const listPath = join(path, CHECKSUMS_FILE);
+  const text = await withRegularFile(listPath, (file) => file.readFile("utf8")).catch(() => undefined);
+  if (text === undefined) throw damaged(`${CHECKSUMS_FILE} is missing`);
+  if ((await hashFile(listPath)) !== manifest.checksums) throw damaged(`${CHECKSUMS_FILE} was changed`);
+  const files = parseChecksums(text);
+  const expected = new Map(files.map((file) => [file.path, file.hash]));
+  if (files.length !== manifest.files) throw damaged("the number of files is not that of the manifest");
+  for (const { path: name } of files) {
+    const part = PARTS.find(({ owns }) => owns(name))?.name;
+    if (!part) throw createRefusal(`The backup ${path} contains ${name}, which this version does not know.`);
+    if (!manifest.parts.includes(part)) throw damaged(`its manifest does not name ${part}, of which it has ${name}`);
+  }
+  let bytes = 0;
+  for await (const { name, isFile } of walkFolder(path)) {
+    if (name === MANIFEST_FILE || name === CHECKSUMS_FILE) continue;
+    if (!isFile) throw damaged(`${name} is a link or a special file`);
+    const hash = expected.get(name);
+    if (hash === undefined) throw damaged(`${name} does not belong to it`);
+    if ((await hashFile(join(path, name))) !== hash) throw damaged(`${name} was changed`);
+    bytes += (await lstat(join(path, name))).size;
+    expected.delete(name);
+  }
+  const [missing] = expected.keys();
+  if (missing !== undefined) throw damaged(`${missing} is missing`);
+  if (bytes !== manifest.bytes) throw damaged("its size is not that of the manifest");
+  return files;
 }

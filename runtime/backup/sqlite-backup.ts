@@ -1,15 +1,101 @@
+/**
+ * The embedded store in a backup: copied also while Groundcrew uses it; the copy is checked and reduced to the records
+ * that a restore keeps, and restored only where nothing uses the file. SQLite's lock also keeps two runs apart that use
+ * one folder of backups.
+ */
+
+import { existsSync, mkdirSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import { getErrorMessage } from "../../shared/errors.ts";
-import { isRestoredRecord } from "../../shared/store/restored-records.ts";
-import { STORE_FORMAT, STORE_FORMAT_KEY } from "../../shared/store/store-format.ts";
-import { createRefusal } from "./backup-error.ts";
+import { isRestoredRecord, STORE_FORMAT, STORE_FORMAT_KEY } from "../../shared/store/store-format.ts";
+import { MINUTE, type Ms } from "../../shared/time.ts";
+import { lockFile } from "../stores/file-lock.ts";
+import { parseStoreFolder } from "../stores/open-store.ts";
+import { isCopyName, saveSqliteCopy } from "../stores/sqlite-store.ts";
+import { isLockedError, STORE_FILE_NAME } from "../stores/store-file.ts";
+import { createBackupError, createRefusal } from "./backup-error.ts";
+import type { BackupSettings } from "./backup-settings.ts";
+import { copyFile, placeFile, type SavedPart } from "./files.ts";
+import { BACKUP_PARTS } from "./manifest.ts";
 
 const formatSchema = z.object({ format: z.int() });
 
+/** Timeout for the copy that a running Groundcrew makes: 30 minutes, for a file of many gigabytes on a slow disk. */
+const COPY_TIMEOUT: Ms = 30 * MINUTE;
+
+const copySchema = z.object({ file: z.string().refine(isCopyName) });
+
+const errorSchema = z.object({ error: z.object({ message: z.string() }) });
+
 /** Tables of work under way: jobs, failed jobs, leases, and the use of rate limits. Ids of done jobs stay. */
-const DROPPED_TABLES = ["job", "lane", "dead", "lease", "spent", "held"] as const;
+const DROPPED_TABLES = ["job", "lane", "dead", "lease", "consumed", "pause"] as const;
+
+/** Files that SQLite keeps beside a database, by the end of their names. The log is first: it belongs to the old file. */
+const FILES = ["-wal", "-shm", ""] as const;
+
+/** Name of the file in a backup folder by which its runs exclude each other. It stays empty. */
+const LOCK_FILE = ".lock";
+
+/** Saves the store to a new file below `root`, also while Groundcrew uses it. Undefined where there is no store yet. */
+export async function saveSqliteStore(settings: BackupSettings, root: string): Promise<SavedPart | undefined> {
+  const folder = resolve(parseStoreFolder(settings.store.url));
+  if (!existsSync(join(folder, STORE_FILE_NAME))) return undefined;
+  const copy = join(folder, (await copyUnusedStore(folder)) ?? (await requestCopy(settings)));
+  try {
+    if (!existsSync(copy))
+      throw createBackupError(
+        `Groundcrew at ${settings.address} copied another store than ${folder}: check STORE_URL and GROUNDCREW_URL.`,
+      );
+    const file = await copyFile(copy, root, BACKUP_PARTS.sqliteStore);
+    const format = checkStoreCopy(join(root, BACKUP_PARTS.sqliteStore));
+    return { files: [file], facts: { store: { engine: "sqlite", format } } };
+  } finally {
+    await rm(copy, { force: true });
+  }
+}
+
+/** Copies a store that no Groundcrew has open and returns the copy's name; undefined when one has. */
+async function copyUnusedStore(folder: string): Promise<string | undefined> {
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(join(folder, STORE_FILE_NAME));
+    // Reading shows whether it is locked. It may have a log of a process that was killed, which is read as well.
+    database.prepare("SELECT count(*) FROM sqlite_master").get();
+    return await saveSqliteCopy(database, folder);
+  } catch (thrown) {
+    if (isLockedError(thrown)) return undefined;
+    throw createBackupError(`The store in ${folder} cannot be read: ${getErrorMessage(thrown)}`);
+  } finally {
+    database?.close();
+  }
+}
+
+/** Lets the running Groundcrew copy its store, because no other process can read it, and returns the copy's name. */
+async function requestCopy({ address, adminToken }: BackupSettings): Promise<string> {
+  if (adminToken === undefined)
+    throw createBackupError("A running Groundcrew uses the store, and only it can copy it: set ADMIN_TOKEN.");
+  const hint = "Set GROUNDCREW_URL to the address of the Groundcrew that uses the store, or stop it during the backup.";
+  try {
+    const response = await fetch(`${address}/api/store-copy`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${adminToken}`, accept: "application/json" },
+      redirect: "manual",
+      signal: AbortSignal.timeout(COPY_TIMEOUT),
+    });
+    const answer: unknown = await response.json().catch(() => undefined);
+    const copy = copySchema.safeParse(answer);
+    if (response.ok && copy.success) return copy.data.file;
+    const reason = errorSchema.safeParse(answer).data?.error.message ?? "not like Groundcrew";
+    throw createBackupError(`Groundcrew at ${address} answered ${response.status}: ${reason} ${hint}`);
+  } catch (thrown) {
+    if (!(thrown instanceof TypeError) && !(thrown instanceof DOMException)) throw thrown;
+    throw createBackupError(`Groundcrew uses the store, but does not answer at ${address}. ${hint}`);
+  }
+}
 
 /**
  * Reads a whole copy of an embedded store and returns the format of its records, 0 for a version without one. Throws
@@ -27,7 +113,7 @@ export function checkStoreCopy(path: string): number {
     // A store has neither, and they would run with Groundcrew's own statements.
     if (database.prepare("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')").get())
       throw new Error("it contains triggers or views");
-    const row = database.prepare("SELECT value FROM kept WHERE key = ?").get(STORE_FORMAT_KEY);
+    const row = database.prepare("SELECT value FROM record WHERE key = ?").get(STORE_FORMAT_KEY);
     return row === undefined ? 0 : formatSchema.parse(JSON.parse(String(row["value"]))).format;
   } catch (thrown) {
     throw createRefusal(`The backup's store is damaged or is not a store of Groundcrew: ${getErrorMessage(thrown)}.`);
@@ -36,11 +122,55 @@ export function checkStoreCopy(path: string): number {
   }
 }
 
+/** Throws when a store has another format than this version uses. */
+export function checkStoreFormatNumber(format: number, version: string): void {
+  if (format < STORE_FORMAT)
+    throw createRefusal(
+      `The backup's store has format ${format} of Groundcrew ${version}; this version uses format ${STORE_FORMAT} and does not convert older stores. Restore it with Groundcrew ${version}, or start this version without a store: it reads projects and tasks from Plane.`,
+    );
+  if (format > STORE_FORMAT)
+    throw createRefusal(
+      `The backup's store has format ${format} of Groundcrew ${version}; this version uses format ${STORE_FORMAT}. Use ${version} or a later version.`,
+    );
+}
+
+/** Throws when a running Groundcrew has the store open. */
+export function checkStoreUnused(url: string): void {
+  const path = join(resolve(parseStoreFolder(url)), STORE_FILE_NAME);
+  if (!existsSync(path)) return;
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path);
+    database.prepare("SELECT count(*) FROM sqlite_master").get();
+  } catch (thrown) {
+    // A damaged store is what a restore replaces.
+    if (isLockedError(thrown)) throw createRefusal("Groundcrew is running on this store: stop it first.");
+  } finally {
+    database?.close();
+  }
+}
+
+/**
+ * Replaces the embedded store by what a restore keeps of a copy. The present files are moved aside and stay. The new
+ * file is complete before it gets its name.
+ * @param name ends the names of the files that are moved aside
+ */
+export async function restoreSqliteStore(
+  url: string,
+  { path, hash, name }: { path: string; hash: string; name: string },
+): Promise<void> {
+  const target = join(resolve(parseStoreFolder(url)), STORE_FILE_NAME);
+  await placeFile(path, { target, hash }, async (copy) => {
+    reduceStoreCopy(copy);
+    for (const end of FILES) if (existsSync(target + end)) await rename(target + end, `${target}.before-${name}${end}`);
+  });
+}
+
 /**
  * Reduces a copy of an embedded store to what a restore keeps (see `isRestoredRecord`), so that the next start sends
  * nothing old. The file has no log afterwards.
  */
-export function reduceStoreCopy(path: string): void {
+function reduceStoreCopy(path: string): void {
   const database = new DatabaseSync(path);
   try {
     database.function("is_restored", { deterministic: true }, (key) => (isRestoredRecord(String(key)) ? 1 : 0));
@@ -51,8 +181,8 @@ export function reduceStoreCopy(path: string): void {
       if (database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(table))
         database.exec(`DELETE FROM ${table}`);
     }
-    database.exec("DELETE FROM kept WHERE NOT is_restored(key)");
-    database.exec("DELETE FROM member WHERE key NOT IN (SELECT key FROM kept)");
+    database.exec("DELETE FROM record WHERE NOT is_restored(key)");
+    database.exec("DELETE FROM member WHERE key NOT IN (SELECT key FROM record)");
     database.exec("COMMIT");
     database.exec("VACUUM");
   } finally {
@@ -60,10 +190,12 @@ export function reduceStoreCopy(path: string): void {
   }
 }
 
-/** Throws when a store was written by a later version of Groundcrew. */
-export function checkStoreFormatNumber(format: number, version: string): void {
-  if (format > STORE_FORMAT)
-    throw createRefusal(
-      `The backup's store has format ${format} of Groundcrew ${version}; this version reads up to format ${STORE_FORMAT}. Use ${version} or a later version.`,
-    );
+/** Locks a folder of backups and creates it if it does not exist. Throws when another run has it. */
+export function lockBackupFolder(folder: string): { release(): void } {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const release = lockFile(join(folder, LOCK_FILE));
+  if (release) return { release };
+  throw createBackupError(
+    `Another backup or restore is using ${folder}. Run the same command again when it has ended.`,
+  );
 }

@@ -1,18 +1,17 @@
+/** The command `groundcrew openclaw`: its options, one run at a time, and its result as text or JSON. */
+
 import { resolve } from "node:path";
+import { z } from "zod";
+import { isOlderOpenclaw, isOpenclawVersion } from "../../functions/doctor/versions.ts";
 import { formatSettingProblems } from "../../shared/config/setting-problem.ts";
 import { readSettingsParts } from "../../shared/config/settings.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
-import { MINUTE } from "../../shared/time.ts";
-import { wait } from "../../shared/wait.ts";
-import { readKnownVersions } from "../node/known-versions.ts";
-import { nodeFiles } from "../node/settings-files.ts";
+import { findNearestName } from "../../shared/names.ts";
+import { MINUTE, wait } from "../../shared/time.ts";
+import { readKnownVersions } from "../doctor/openclaw-probe.ts";
+import { lockFolder, makePrivateFolder, nodeFiles } from "../node/files.ts";
 import { createComposeDriver } from "../openclaw-upgrade/compose-driver.ts";
-import { runWithDeadline } from "../openclaw-upgrade/deadline.ts";
-import { hasFailure } from "../openclaw-upgrade/finding.ts";
 import { createNpmDriver } from "../openclaw-upgrade/npm-driver.ts";
-import { waitForGateway } from "../openclaw-upgrade/probe-gateway.ts";
-import { openRecordFile } from "../openclaw-upgrade/record-file.ts";
-import { redactCredentials } from "../openclaw-upgrade/redact-credentials.ts";
 import {
   checkOnly,
   planRollback,
@@ -21,16 +20,24 @@ import {
   type UpgradeOutcome,
   upgradeOpenclaw,
 } from "../openclaw-upgrade/run-upgrade.ts";
-import type { UpgradeContext } from "../openclaw-upgrade/upgrade-context.ts";
-import { parseUpgradeSettings, type UpgradeSettings } from "../openclaw-upgrade/upgrade-settings.ts";
-import { lockFolder } from "../runner/lock-folder.ts";
-import { makePrivateFolder } from "../runner/session-folder.ts";
-import { CommandError, EXIT } from "./command-error.ts";
-import { type OpenclawOptions, parseOpenclawOptions } from "./openclaw-options.ts";
-import { describeOpenclawOutcome, toOpenclawJson } from "./openclaw-output.ts";
-import { formatForTerminal, formatJsonLine } from "./terminal-output.ts";
+import { waitForGateway } from "../openclaw-upgrade/smoke-test.ts";
+import {
+  parseUpgradeSettings,
+  runWithDeadline,
+  type UpgradeContext,
+  type UpgradeSettings,
+} from "../openclaw-upgrade/upgrade-driver.ts";
+import { hasFailure, openRecordFile, redactCredentials } from "../openclaw-upgrade/upgrade-record.ts";
+import { type CliOptions, parseCommandInput } from "./options.ts";
+import { CommandError, type CommandHost, createUsageError, EXIT, formatForTerminal, formatJsonLine } from "./output.ts";
 
-export const OPENCLAW_HELP = `groundcrew openclaw upgrade --from <version> --to <version> [--check | --dry-run] [--json]
+/** Result of a command: what to print, and how to exit. */
+interface CommandResult {
+  output: string;
+  exit: number;
+}
+
+const OPENCLAW_HELP = `groundcrew openclaw upgrade --from <version> --to <version> [--check | --dry-run] [--json]
 groundcrew openclaw rollback [--dry-run] [--json]
 groundcrew openclaw start | stop
 
@@ -50,27 +57,40 @@ Requires OPENCLAW_HOOK_TOKEN (hooks.token of OpenClaw), or OPENCLAW_HOOK_TOKEN_F
 Exit codes: ${EXIT.done} success, ${EXIT.failed} failed or rolled back, ${EXIT.usage} wrong command, ${EXIT.later} another upgrade is running, ${EXIT.config} invalid settings.
 `;
 
-interface OpenclawHost {
-  env: Record<string, string | undefined>;
-  cwd: string;
-  err: (text: string) => void;
+const optionsSchema = z.object({
+  from: z.string().optional(),
+  to: z.string().optional(),
+  check: z.boolean().default(false),
+  "dry-run": z.boolean().default(false),
+  /** By default the settings file's name in the working directory. */
+  config: z.string().default("openclaw-upgrade.json"),
+});
+
+/** The commands of `groundcrew openclaw` with their options. */
+const COMMANDS = {
+  upgrade: optionsSchema,
+  rollback: optionsSchema.pick({ "dry-run": true, config: true }),
+  start: optionsSchema.pick({ config: true }),
+  stop: optionsSchema.pick({ config: true }),
+};
+
+interface OpenclawOptions extends Partial<Omit<z.output<typeof optionsSchema>, "dry-run" | "config">> {
+  command: keyof typeof COMMANDS;
+  dryRun: boolean;
+  /** Path of the settings file of upgrades. */
+  config: string;
 }
 
-/** Result of a command: what to print, and how to exit. */
-interface CommandResult {
-  output: string;
-  exit: number;
-}
+export const openclawCommand = {
+  help: OPENCLAW_HELP,
+  run: ({ rest, json }: CliOptions, host: CommandHost) => runOpenclawCommand(rest, json, host),
+};
 
 /**
  * Runs `groundcrew openclaw …`. Throws a CommandError when nothing was begun; with `json` the error is the result, so
  * that standard output is one document of JSON in every case.
  */
-export async function runOpenclawCommand(
-  args: readonly string[],
-  json: boolean,
-  host: OpenclawHost,
-): Promise<CommandResult> {
+async function runOpenclawCommand(args: readonly string[], json: boolean, host: CommandHost): Promise<CommandResult> {
   if (!json) return executeOpenclaw(args, json, host);
   try {
     return await executeOpenclaw(args, json, host);
@@ -85,7 +105,7 @@ export async function runOpenclawCommand(
 async function executeOpenclaw(
   args: readonly string[],
   json: boolean,
-  { env, cwd, err }: OpenclawHost,
+  { env, cwd, err }: CommandHost,
 ): Promise<CommandResult> {
   const options = parseOpenclawOptions(args);
   const settings = readUpgradeSettings(resolve(cwd, options.config));
@@ -114,7 +134,7 @@ function readUpgradeSettings(path: string): UpgradeSettings {
 
 function createUpgradeContext(
   settings: UpgradeSettings,
-  env: OpenclawHost["env"],
+  env: CommandHost["env"],
   progress: (line: string) => void,
 ): UpgradeContext {
   const parts = readSettingsParts(env, nodeFiles);
@@ -168,9 +188,9 @@ async function lockRecords(folder: string): Promise<() => void> {
 
 /** Starts or stops the gateway, for machines on which no systemd unit does. */
 async function manageGateway(context: UpgradeContext, command: "start" | "stop"): Promise<UpgradeOutcome> {
-  return runWithDeadline(5 * MINUTE, context, async (deadline) => {
-    await context.driver[command](deadline.remaining(MINUTE));
-    const findings = command === "start" ? [await waitForGateway(context, deadline)] : [];
+  return runWithDeadline(5 * MINUTE, context, async (step) => {
+    await step.driver[command](step.remaining(MINUTE));
+    const findings = command === "start" ? [await waitForGateway(step)] : [];
     return { state: "checked", changed: 1, findings };
   });
 }
@@ -179,4 +199,72 @@ function isSuccess({ state, findings }: UpgradeOutcome, { command }: OpenclawOpt
   if (state === "checked") return !hasFailure(findings ?? []);
   if (state === "planned" || state === "nothing to do") return true;
   return command === "rollback" ? state === "rolled_back" || state === "refused" : state === "completed";
+}
+
+/** The result for people. */
+function describeOpenclawOutcome({ state, record, findings, plan, report }: UpgradeOutcome): string {
+  if (plan) return plan.length > 0 ? plan.map((title, i) => `${i + 1}. ${title}`).join("\n") : "Nothing to do.";
+  if (findings) return findings.map(describeFinding).join("\n") || "Done.";
+  if (!record) return "Nothing to do.";
+  return `${record.from} → ${record.to}: ${state.replaceAll("_", " ")}. Report: ${report}`;
+}
+
+function describeFinding({ name, status, detail, todo }: NonNullable<UpgradeOutcome["findings"]>[number]): string {
+  const hint = status !== "ok" && todo !== undefined ? `\n  → ${todo}` : "";
+  return `${status.padEnd(7)}  ${name}: ${detail}${hint}`;
+}
+
+/** The result of `groundcrew openclaw … --json`. */
+function toOpenclawJson({ state, changed, record, findings, plan, report }: UpgradeOutcome, command: string) {
+  const steps = [...(record?.steps ?? []), ...(record?.rollbackSteps ?? [])].map((step) => ({
+    name: step.name,
+    status: step.status,
+    ...(step.problem === undefined ? {} : { problem: step.problem }),
+    ...(step.endedAt === undefined ? {} : { seconds: (step.endedAt - step.startedAt) / 1_000 }),
+    findings: step.findings,
+  }));
+  return {
+    command,
+    ...{ state, changed },
+    ...(record ? { from: record.from, to: record.to, steps } : {}),
+    ...(findings ? { findings } : {}),
+    ...(plan ? { plan } : {}),
+    ...(report === undefined ? {} : { report }),
+  };
+}
+
+/** Parses the arguments after `groundcrew openclaw`. Throws a usage error that says what to write. */
+export function parseOpenclawOptions(args: readonly string[]): OpenclawOptions {
+  const [word, ...rest] = args;
+  if (!isCommand(word)) {
+    const names = Object.keys(COMMANDS);
+    const nearest = word === undefined ? undefined : findNearestName(word, names);
+    const hint = nearest ? `Did you mean ${nearest}?` : `Commands: ${names.join(", ")}.`;
+    const problem = word ? `groundcrew openclaw has no command ${word.slice(0, 60)}.` : "The command is missing.";
+    throw createUsageError(`${problem} ${hint}`);
+  }
+  const input = parseCommandInput(COMMANDS[word], rest, { name: `groundcrew openclaw ${word}` });
+  const { from, to, check, config, "dry-run": dryRun } = optionsSchema.parse(input);
+  const options = { command: word, from, to, check, dryRun, config };
+  if (word === "upgrade") checkVersions(options);
+  return options;
+}
+
+function isCommand(word: string | undefined): word is OpenclawOptions["command"] {
+  return word !== undefined && Object.hasOwn(COMMANDS, word);
+}
+
+function checkVersions({ from, to, check, dryRun }: OpenclawOptions): void {
+  for (const [name, version] of [["--from", from] as const, ["--to", to] as const]) {
+    if (version === undefined)
+      throw createUsageError(`${name} is missing: groundcrew openclaw upgrade --from 2026.2.26 --to 2026.9.6`);
+    if (!isOpenclawVersion(version))
+      throw createUsageError(`${name} must be a whole version such as 2026.2.26, not ${version.slice(0, 60)}.`);
+  }
+  if (from === to) throw createUsageError("--from and --to are the same version.");
+  if (from !== undefined && to !== undefined && isOlderOpenclaw(to, from))
+    throw createUsageError(
+      `${to} is older than ${from}, and an older OpenClaw does not read the state of a newer one. To go back, run \`groundcrew openclaw rollback\`.`,
+    );
+  if (check && dryRun) throw createUsageError("Use either --check or --dry-run.");
 }

@@ -1,55 +1,135 @@
-import { findNearestName } from "../../shared/nearest-name.ts";
-import { createUsageError } from "./command-error.ts";
-import type { ToolField, ToolSpec } from "./tool-specs.ts";
+/**
+ * The arguments of a command: the fields of a tool as the server describes them, and their values from options, pairs,
+ * JSON or standard input.
+ */
 
-/** The tool's name and the options that are common to all tools. */
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { formatSchemaIssues } from "../../shared/errors.ts";
+import { findNearestName } from "../../shared/names.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { createUsageError } from "./output.ts";
+
+/** The name of a tool or command, and the options that are common to all of them. */
 export interface CliOptions {
   tool: string | undefined;
   help: boolean;
   json: boolean;
   version: boolean;
-  /** The remaining arguments, which are the tool's own. */
+  /** The remaining arguments, which are its own. */
   rest: string[];
 }
 
-const COMMON_OPTIONS: Record<string, "help" | "json" | "version"> = {
-  "--help": "help",
-  "-h": "help",
-  "--json": "json",
-  "--version": "version",
-};
-
-/** Separates the tool's name and the common options from the tool's own arguments. */
-export function parseCliOptions(args: readonly string[]): CliOptions {
-  const options: CliOptions = { tool: undefined, help: false, json: false, version: false, rest: [] };
-  for (const arg of args) {
-    const common = COMMON_OPTIONS[arg];
-    if (common) options[common] = true;
-    else if (options.tool === undefined && !arg.startsWith("-")) options.tool = arg.replaceAll("-", "_");
-    else options.rest.push(arg);
-  }
-  return options;
+/** One option of a tool, reduced to what the command line needs. */
+export interface ToolField {
+  name: string;
+  kind: "text" | "number" | "boolean" | "list" | "json";
+  /** The allowed values, for an enumeration. */
+  choices?: string[];
+  nullable: boolean;
+  required: boolean;
+  description?: string;
 }
 
-/** Returns the tool, or the command of this kind, with this name; throws a usage error for an unknown name. */
-export function getToolSpec(specs: readonly ToolSpec[], name: string, kind = "tool"): ToolSpec {
-  const found = specs.find((spec) => spec.name === name);
-  if (found) return found;
-  const names = specs.map((spec) => spec.name);
-  const nearest = findNearestName(name, names);
-  throw createUsageError(
-    `Unknown ${kind} ${name.slice(0, 60)}. ${nearest ? `Did you mean ${nearest}? ` : ""}Known: ${names.join(", ")}.`,
-  );
+export interface ToolSpec {
+  name: string;
+  description: string;
+  fields: ToolField[];
+  /** The field whose value needs no option's name; default `task`. */
+  unnamed?: string;
+  /** What an option is called in an error; default `option`. */
+  word?: string;
+}
+
+const propertySchema = z.object({
+  /** Several types for a field that also takes null: `["string", "null"]`. */
+  type: z.union([z.string(), z.array(z.string())]).optional(),
+  enum: z.array(z.union([z.string(), z.number()])).optional(),
+  const: z.unknown().optional(),
+  description: z.string().optional(),
+  get items() {
+    return propertySchema.optional();
+  },
+  get anyOf() {
+    return z.array(propertySchema).optional();
+  },
+});
+
+type PropertySchema = z.infer<typeof propertySchema>;
+
+const inputSchema = z.object({
+  properties: z.record(z.string(), propertySchema).default({}),
+  required: z.array(z.string()).default([]),
+});
+
+const openApiSchema = z.object({
+  paths: z.record(
+    z.string(),
+    z.object({
+      post: z.object({
+        summary: z.string().default(""),
+        requestBody: z.object({
+          content: z.object({
+            "application/json": z.object({ schema: inputSchema }),
+          }),
+        }),
+      }),
+    }),
+  ),
+});
+
+/** A field of a command of this program; a tool's fields come from the server. */
+export function defineField(name: string, description = "", more: Partial<ToolField> = {}): ToolField {
+  return { name, kind: "text", required: false, nullable: false, description, ...more };
+}
+
+/** Separates the command's name and the options that are common to all commands from its own arguments. */
+export function parseCliOptions(args: readonly string[]): CliOptions {
+  const has = (...names: string[]) => args.some((arg) => names.includes(arg));
+  const others = args.filter((arg) => !["--help", "-h", "--json", "--version"].includes(arg));
+  const at = others.findIndex((arg) => !arg.startsWith("-"));
+  return {
+    tool: others[at]?.replaceAll("-", "_"),
+    help: has("--help", "-h"),
+    json: has("--json"),
+    version: has("--version"),
+    rest: others.filter((_, i) => i !== at),
+  };
 }
 
 /**
- * Parses a tool's input from its arguments: `--name value`, `--name=value`, and the task without a name. A value of `-`
+ * Parses the input of a command of this program, whose options are the fields of `schema`, from its arguments. A value
+ * is never empty. Throws a usage error.
+ */
+export function parseCommandInput<S extends z.ZodObject>(
+  schema: S,
+  args: readonly string[],
+  naming: Pick<ToolSpec, "name" | "unnamed" | "word">,
+): z.output<S> {
+  const fields = toToolFields(inputSchema.parse(z.toJSONSchema(schema, { io: "input" })));
+  const spec = { ...naming, description: "", fields };
+  const pairs = parsePairs(spec, args);
+  const empty = pairs.find(([, text]) => text === "");
+  if (empty) throw createUsageError(`--${empty[0].name} needs a value.`);
+  const parsed = schema.safeParse(toInput(spec, pairs));
+  if (parsed.success) return parsed.data;
+  throw createUsageError(`${naming.name}: ${formatSchemaIssues(parsed.error, "options")}`);
+}
+
+/**
+ * Parses a tool's input from its arguments: `--name value`, `--name=value`, and one value without a name. A value of `-`
  * is read with `readStdin`.
  */
-export async function parseCliInput(spec: ToolSpec, rest: readonly string[], readStdin: () => Promise<string>) {
+export async function parseCliInput(spec: ToolSpec, args: readonly string[], readStdin: () => Promise<string>) {
+  const pairs = parsePairs(spec, args);
+  for (const pair of pairs) if (pair[1] === "-") pair[1] = await readStdin();
+  return toInput(spec, pairs);
+}
+
+function toInput(spec: ToolSpec, pairs: readonly [ToolField, string][]): Record<string, unknown> {
   const input: Record<string, unknown> = {};
-  for (const [field, text] of parsePairs(spec, rest)) {
-    const value = parseFieldValue(field, text === "-" ? await readStdin() : text);
+  for (const [field, text] of pairs) {
+    const value = parseFieldValue(field, text);
     const earlier = input[field.name];
     if (earlier !== undefined && !Array.isArray(earlier)) throw createUsageError(`--${field.name} is set twice.`);
     input[field.name] = Array.isArray(earlier) && Array.isArray(value) ? [...earlier, ...value] : value;
@@ -62,50 +142,51 @@ export async function parseCliInput(spec: ToolSpec, rest: readonly string[], rea
   return input;
 }
 
-function parsePairs(spec: ToolSpec, rest: readonly string[]): [ToolField, string][] {
-  const assigned: [ToolField, string][] = [];
-  for (let i = 0; i < rest.length; i += 1) {
-    const arg = rest[i] ?? "";
-    if (!arg.startsWith("-") || arg === "-") {
-      assigned.push([getTaskField(spec, arg, assigned), arg]);
-      continue;
-    }
-    const [, name = "", text] = /^--?([^=]*)(?:=([\s\S]*))?$/.exec(arg) ?? [];
-    const { field, no } = getField(spec, name);
-    if (text !== undefined) assigned.push([field, text]);
-    else if (field.kind === "boolean") assigned.push([field, String(!no)]);
-    else {
-      i += 1;
-      assigned.push([field, takeValue(spec, field, rest[i])]);
-    }
+function parsePairs(spec: ToolSpec, args: readonly string[]): [ToolField, string][] {
+  // The parser's own strict mode refuses texts that begin with dashes, and knows neither typos nor `_` for `-`.
+  const { tokens } = parseArgs({ args: [...args], options: toParserOptions(spec), strict: false, tokens: true });
+  const pairs: [ToolField, string][] = [];
+  for (const token of tokens) {
+    if (token.kind === "positional") pairs.push([getUnnamedField(spec, token.value, pairs), token.value]);
+    if (token.kind !== "option") continue;
+    const { field, no } = getField(spec, token.rawName.replace(/^-+/, ""));
+    if (token.inlineValue !== true && field.kind !== "boolean") checkValue(spec, field, token.value);
+    pairs.push([field, token.value ?? String(!no)]);
   }
-  return assigned;
+  return pairs;
 }
 
-function getTaskField(spec: ToolSpec, arg: string, assigned: readonly [ToolField, string][]): ToolField {
-  const task = spec.fields.find(({ name }) => name === "task");
-  if (task && !assigned.some(([{ name }]) => name === "task")) return task;
+/** The options that take a value, in both spellings. */
+function toParserOptions({ fields }: ToolSpec): Record<string, { type: "string" }> {
+  const names = fields.flatMap(({ name, kind }) => (kind === "boolean" ? [] : [name, name.replaceAll("_", "-")]));
+  return Object.fromEntries(names.map((name) => [name, { type: "string" }]));
+}
+
+function getUnnamedField(spec: ToolSpec, text: string, pairs: readonly [ToolField, string][]): ToolField {
+  const { name, unnamed = "task", fields } = spec;
+  const found = fields.find((field) => field.name === unnamed);
+  if (found && !pairs.some(([field]) => field === found)) return found;
   throw createUsageError(
-    `Unexpected argument "${arg.slice(0, 60)}" for ${spec.name}. Write each value after its option's name.`,
+    `Unexpected argument "${text.slice(0, 60)}" for ${name}. Write each value after its option's name.`,
   );
 }
 
-function getField(spec: ToolSpec, option: string): { field: ToolField; no: boolean } {
-  const name = option.replaceAll("-", "_");
-  const plain = spec.fields.find((field) => field.name === name);
+function getField({ name, word = "option", fields }: ToolSpec, option: string): { field: ToolField; no: boolean } {
+  const toKey = (text: string) => text.replaceAll("-", "_");
+  const plain = fields.find((field) => toKey(field.name) === toKey(option));
   if (plain) return { field: plain, no: false };
-  const negated = spec.fields.find((field) => field.kind === "boolean" && `no_${field.name}` === name);
+  const negated = fields.find((field) => field.kind === "boolean" && `no_${field.name}` === toKey(option));
   if (negated) return { field: negated, no: true };
-  const names = spec.fields.map((field) => field.name);
-  const nearest = findNearestName(name, names);
+  const names = fields.map((field) => field.name);
+  const nearest = findNearestName(toKey(option), names);
   const hint = nearest ? `Did you mean --${nearest}?` : `Options: ${names.map((known) => `--${known}`).join(", ")}.`;
-  throw createUsageError(`${spec.name} has no option --${option.slice(0, 60)}. ${hint}`);
+  throw createUsageError(`${name} has no ${word} --${option.slice(0, 60)}. ${names.length > 0 ? hint : ""}`.trim());
 }
 
-/** Returns the next argument as the option's value; throws when it is missing or an option itself. */
-function takeValue(spec: ToolSpec, { name }: ToolField, next: string | undefined): string {
-  const isOption = next?.startsWith("--") && spec.fields.some((field) => next.slice(2).split("=", 1)[0] === field.name);
-  if (next !== undefined && !isOption) return next;
+/** Throws when the next argument is missing or an option itself. */
+function checkValue({ fields }: ToolSpec, { name }: ToolField, next: string | undefined): void {
+  const isOption = next?.startsWith("--") && fields.some((field) => next.slice(2).split("=", 1)[0] === field.name);
+  if (next !== undefined && !isOption) return;
   throw createUsageError(
     `--${name} needs a value.${isOption ? ` For a value that begins with dashes, write --${name}=${next}` : ""}`,
   );
@@ -137,4 +218,56 @@ function parseJsonValue(name: string, text: string): unknown {
   } catch {
     throw createUsageError(`--${name} must be valid JSON. To read it from a file: --${name} - < ${name}.json`);
   }
+}
+
+/** Returns the tool, or the command of this kind, with this name; throws a usage error for an unknown name. */
+export function getToolSpec<S extends ToolSpec>(specs: readonly S[], name: string, kind = "tool"): S {
+  const found = specs.find((spec) => spec.name === name);
+  if (found) return found;
+  const names = specs.map((spec) => spec.name);
+  const nearest = findNearestName(name, names);
+  throw createUsageError(
+    `Unknown ${kind} ${name.slice(0, 60)}. ${nearest ? `Did you mean ${nearest}? ` : ""}Known: ${names.join(", ")}.`,
+  );
+}
+
+/** Parses the tools from a response of `GET /agent/openapi.json`. Throws a ZodError for any other document. */
+export function parseToolSpecs(json: unknown): ToolSpec[] {
+  return Object.entries(openApiSchema.parse(json).paths).map(([path, { post }]) => ({
+    name: path.replace(/^\/agent\//, ""),
+    description: post.summary,
+    fields: toToolFields(post.requestBody.content["application/json"].schema),
+  }));
+}
+
+function toToolFields({ properties, required }: z.infer<typeof inputSchema>): ToolField[] {
+  return Object.entries(properties).map(([name, property]) => toToolField(name, property, required.includes(name)));
+}
+
+function toToolField(name: string, property: PropertySchema, required: boolean): ToolField {
+  const alternatives = property.anyOf ?? splitTypes(property);
+  const kinds = alternatives.filter(({ type }) => type !== "null");
+  const [single] = kinds;
+  const choices = kinds.length === 1 ? single?.enum?.map(String) : undefined;
+  const description = property.description ?? single?.description;
+  return {
+    name,
+    kind: kinds.length === 1 && single ? toFieldKind(single) : "json",
+    ...omitUndefined({ choices }),
+    nullable: kinds.length < alternatives.length,
+    required,
+    ...omitUndefined({ description }),
+  };
+}
+
+function splitTypes(property: PropertySchema): PropertySchema[] {
+  const { type } = property;
+  return Array.isArray(type) ? type.map((single) => ({ ...property, type: single })) : [property];
+}
+
+function toFieldKind({ type, items, enum: values }: PropertySchema): ToolField["kind"] {
+  if (type === "string" || (values && type === undefined)) return "text";
+  if (type === "number" || type === "integer") return "number";
+  if (type === "boolean") return "boolean";
+  return type === "array" && items && toFieldKind(items) === "text" ? "list" : "json";
 }

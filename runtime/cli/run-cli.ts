@@ -1,43 +1,182 @@
+/**
+ * The command `groundcrew`: its table of commands, the commands of tickets, help, and the tools of the server, each a
+ * command by its name. Rarely used commands are loaded only when they are called.
+ */
+
 import { text } from "node:stream/consumers";
 import { getErrorMessage } from "../../shared/errors.ts";
-import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { keepDefined, omitUndefined } from "../../shared/omit-undefined.ts";
 import { VERSION } from "../../shared/version.ts";
 import { BackupError } from "../backup/backup-error.ts";
-import { readEnvironment } from "../node/settings-files.ts";
-import { readAgentToken, rejectTokenArguments } from "./agent-token.ts";
-import { type ApiClient, createApiClient } from "./api-client.ts";
-import { CommandError, createUsageError, EXIT } from "./command-error.ts";
-import { adaptDownloadSpec, DOWNLOAD_TOOL, downloadToFile } from "./download-file.ts";
-import { renderHelp, renderToolHelp } from "./help.ts";
-import { type CliOptions, getToolSpec, parseCliInput, parseCliOptions } from "./options.ts";
-import { runTicketCommand } from "./run-tickets.ts";
-import { findServerAddress } from "./server-address.ts";
-import { formatAnswer, formatForTerminal, formatJsonLine } from "./terminal-output.ts";
-import { adaptUploadSpec, UPLOAD_TOOL, uploadLocalFile } from "./upload-file.ts";
+import {
+  type ApiClient,
+  createApiClient,
+  findServerAddress,
+  readAdminToken,
+  readAgentToken,
+  rejectTokenArguments,
+} from "./api-client.ts";
+import { adaptFileSpec, FILE_TOOLS } from "./files.ts";
+import {
+  type CliOptions,
+  defineField,
+  getToolSpec,
+  parseCliInput,
+  parseCliOptions,
+  type ToolField,
+  type ToolSpec,
+} from "./options.ts";
+import {
+  CommandError,
+  type CommandHost,
+  createUsageError,
+  EXIT,
+  formatAnswer,
+  formatForTerminal,
+  formatJsonLine,
+} from "./output.ts";
 
-/** The commands that are no tools and call no Groundcrew: one runs tickets, the other upgrades OpenClaw. */
-const RUNNER = "runner";
-const OPENCLAW = "openclaw";
-
-interface CliEnvironment {
-  env: Record<string, string | undefined>;
-  cwd: string;
-  stdin: NodeJS.ReadableStream;
+interface CliEnvironment extends CommandHost {
   out: (text: string) => void;
-  err: (text: string) => void;
 }
+
+/** A command that is no tool. */
+interface Command {
+  /** Undefined where the command shows help by itself. */
+  help?: string;
+  /** Returns what it prints, with an exit code where that does not follow from an error. */
+  run: (options: CliOptions, host: CommandHost) => Promise<string | { output: string; exit: number }>;
+}
+
+/** The commands that are no tools. All but `tickets` are loaded when they are called, because every tool would wait for them. */
+const COMMANDS: Record<string, () => Promise<Command>> = {
+  tickets: async () => ({ run: runTicketCommand }),
+  runner: async () => (await import("./runner-command.ts")).runnerCommand,
+  openclaw: async () => (await import("./openclaw-command.ts")).openclawCommand,
+  backup: async () => (await import("./backup-commands.ts")).backupCommand,
+  restore: async () => (await import("./backup-commands.ts")).restoreCommand,
+};
+
+const USAGE = `groundcrew <tool> [options]
+groundcrew tickets <command> [ticket] [options]
+
+Calls an agent's tools: lists, claims, does and reports tasks through Groundcrew. tickets is for people
+(groundcrew tickets --help).
+
+  --json     print the answer as JSON, for programs
+  --help     show this help, or the options of a tool
+  --version  show the version
+
+groundcrew runner runs approved tickets as Claude Code sessions on this machine (groundcrew runner --help).
+groundcrew openclaw upgrades OpenClaw on this machine, with a backup and a way back (groundcrew openclaw --help).
+groundcrew backup and groundcrew restore save and restore an installation (groundcrew backup --help).
+
+Requires GROUNDCREW_URL, for example https://crew.example.com, and the agent's token in GROUNDCREW_TOKEN, in the file that
+GROUNDCREW_TOKEN_FILE names, or in .groundcrew/token in this folder or one above (readable by you only).
+
+Exit codes: ${EXIT.done} success, ${EXIT.failed} refused or failed, ${EXIT.usage} wrong command, ${EXIT.later} temporary failure,
+${EXIT.token} no valid token.
+`;
+
+const ticket = defineField("task", "the ticket's key, such as ONB-12", { required: true });
+
+const required = (name: string, description: string) => defineField(name, description, { required: true });
+
+/** The commands of `groundcrew tickets` with their routes, in which `:ticket` is the ticket's key. */
+const TICKET_COMMANDS: readonly (ToolSpec & { route: string })[] = [
+  {
+    name: "list",
+    route: "GET /api/pending-tickets",
+    description: "Lists the tickets that wait for approval.",
+    fields: [],
+  },
+  {
+    name: "sessions",
+    route: "GET /api/sessions",
+    description: "Lists sessions, their questions, and the connected runners.",
+    fields: [],
+  },
+  {
+    name: "completed",
+    route: "GET /api/completed-tickets",
+    description: "Lists the tickets that have a result.",
+    fields: [],
+  },
+  {
+    name: "approve",
+    route: "POST /api/approve/:ticket",
+    description: "Approves a ticket: its session starts.",
+    fields: [ticket, defineField("hash", "hash of the version that was read")],
+  },
+  {
+    name: "reject",
+    route: "POST /api/reject/:ticket",
+    description: "Rejects a ticket.",
+    fields: [ticket, defineField("reason", "why")],
+  },
+  {
+    name: "answer",
+    route: "POST /api/sessions/:ticket/answer",
+    description: "Answers a question of a session.",
+    fields: [ticket, required("question", "id of the question"), required("answer", "allow, deny, resume, or a text")],
+  },
+  {
+    name: "complete",
+    route: "POST /api/sessions/:ticket/complete",
+    description: "Completes a ticket; its session is stopped.",
+    fields: [ticket, required("summary", "what was done")],
+  },
+  {
+    name: "cancel",
+    route: "POST /api/sessions/:ticket/cancel",
+    description: "Cancels a ticket; its session is stopped.",
+    fields: [ticket],
+  },
+  {
+    name: "extend",
+    route: "POST /api/sessions/:ticket/extend",
+    description: "Gives a session more time.",
+    fields: [ticket, defineField("minutes", "minutes", { kind: "number" })],
+  },
+  {
+    name: "update",
+    route: "POST /api/update-plane/:ticket",
+    description: "Approves the update of Plane with a ticket's result, and writes it.",
+    fields: [ticket, defineField("summary", "replaces the summary of the completion")],
+  },
+  {
+    name: "remove",
+    route: "POST /api/sessions/:ticket/remove",
+    description: "Removes the worktree of a ticket.",
+    fields: [ticket, defineField("force", "also with changes that are not merged", { kind: "boolean" })],
+  },
+  {
+    name: "add",
+    route: "POST /api/test/add-ticket",
+    description: "Adds a ticket for a test; needs ALLOW_TEST_TICKETS=1.",
+    fields: [
+      required("id", "its key, such as ONB-12"),
+      required("uuid", "Plane's id of the work item"),
+      required("project_id", "Plane's id of the project"),
+      required("title", "its title"),
+      defineField("description", "its text; - reads standard input"),
+      defineField("trigger_type", "is accepted, and is always test"),
+      defineField("created_at", "when it was created, ISO 8601"),
+    ],
+  },
+];
 
 /** Runs `groundcrew` with these arguments and returns its exit code. */
 export async function runCli(args: readonly string[], host: CliEnvironment): Promise<number> {
   const options = parseCliOptions(args);
   try {
     rejectTokenArguments(args, host.env);
-    if (options.tool === OPENCLAW && !options.version) return await runOpenclaw(options, host);
-    host.out(await executeCommand(options, host));
-    return EXIT.done;
+    const result = await executeCommand(options, host);
+    const { output, exit } = typeof result === "string" ? { output: result, exit: EXIT.done } : result;
+    host.out(output);
+    return exit;
   } catch (thrown) {
-    const error = toCommandError(thrown);
-    const { code, message, retryAfter, exit } = error;
+    const { code, message, retryAfter, exit } = toCommandError(thrown);
     const wait = retryAfter === undefined ? "" : ` (try again in ${retryAfter} s)`;
     const fields = { code, message, ...omitUndefined({ retry_after: retryAfter }) };
     host.err(options.json ? formatJsonLine({ error: fields }) : formatForTerminal(`groundcrew: ${message}${wait}`));
@@ -45,78 +184,97 @@ export async function runCli(args: readonly string[], host: CliEnvironment): Pro
   }
 }
 
-function toCommandError(thrown: unknown): CommandError {
-  if (thrown instanceof CommandError) return thrown;
-  if (!(thrown instanceof BackupError)) return new CommandError(EXIT.failed, getErrorMessage(thrown));
-  const { kind, message } = thrown;
-  return new CommandError(kind === "setting" ? EXIT.config : EXIT.failed, message, { code: kind });
+async function executeCommand(options: CliOptions, host: CommandHost): ReturnType<Command["run"]> {
+  const { tool, rest, version, help } = options;
+  if (version) return `${VERSION}\n`;
+  if (tool === undefined && rest.length > 0)
+    throw createUsageError(`The tool's name is missing: groundcrew <tool> ${rest[0]?.slice(0, 60)}`);
+  if (tool === undefined) return buildHelp(host);
+  const command = Object.hasOwn(COMMANDS, tool) ? await COMMANDS[tool]?.() : undefined;
+  if (!command) return runToolCommand(tool, options, host);
+  return help && command.help !== undefined ? formatForTerminal(command.help) : command.run(options, host);
 }
 
-async function executeCommand(options: CliOptions, host: CliEnvironment): Promise<string> {
-  const { env, cwd } = host;
-  if (options.version) return `${VERSION}\n`;
-  if (options.tool === undefined && options.rest.length > 0)
-    throw createUsageError(`The tool's name is missing: groundcrew <tool> ${options.rest[0]?.slice(0, 60)}`);
-  if (options.tool === undefined) return buildHelp(env, cwd);
-  if (options.tool === "tickets") return runTicketCommand(options, env, createStdinReader(host.stdin));
-  if (options.tool === RUNNER) return runRunnerCommand(options, env);
-  if (options.tool === "backup" || options.tool === "restore") return runBackupOrRestore(options, host);
-  const client = createApiClient(findServerAddress(env), await readAgentToken(env, cwd));
-  const spec = adaptDownloadSpec(adaptUploadSpec(getToolSpec(await client.specs(), options.tool)));
-  if (options.help) return formatForTerminal(renderToolHelp(spec));
-  const input = await parseCliInput(spec, options.rest, createStdinReader(host.stdin));
-  const answer = await runTool(client, spec.name, cwd, input);
-  return options.json ? formatJsonLine(answer) : formatAnswer(answer);
-}
-
-/** Loads the runner only when it is asked for, because every call of a tool would wait for its modules. */
-async function runRunnerCommand({ help, rest }: CliOptions, env: CliEnvironment["env"]): Promise<string> {
-  const { RUNNER_HELP, runTicketRunner } = await import("./runner-command.ts");
-  if (help) return formatForTerminal(RUNNER_HELP);
-  await runTicketRunner(rest, env);
-  return "";
-}
-
-/** Its exit code does not follow from an error: a rolled-back upgrade has a result as well. */
-async function runOpenclaw({ help, rest, json }: CliOptions, host: CliEnvironment): Promise<number> {
-  const { OPENCLAW_HELP, runOpenclawCommand } = await import("./openclaw-command.ts");
-  if (help) {
-    host.out(formatForTerminal(OPENCLAW_HELP));
-    return EXIT.done;
-  }
-  const { output, exit } = await runOpenclawCommand(rest, json, host);
-  host.out(output);
-  return exit;
-}
-
-/** Backs up or restores this installation; its modules are loaded only for that, too. */
-async function runBackupOrRestore(options: CliOptions, { env, stdin }: CliEnvironment): Promise<string> {
-  const { tool, rest, help } = options;
-  const settingsEnv = readEnvironment(env);
-  if (tool === "restore") {
-    const { RESTORE_HELP, runRestoreCommand } = await import("./restore-command.ts");
-    return help ? formatForTerminal(RESTORE_HELP) : runRestoreCommand(rest, options, settingsEnv);
-  }
-  const { BACKUP_HELP, runBackupCommand } = await import("./backup-command.ts");
-  return help ? formatForTerminal(BACKUP_HELP) : runBackupCommand(rest, options, { env: settingsEnv, stdin });
-}
-
-/** Calls the tool, or streams its file from or to the local disk. */
-function runTool(client: ApiClient, tool: string, cwd: string, input: Record<string, unknown>): Promise<unknown> {
-  if (tool === UPLOAD_TOOL) return uploadLocalFile(client, cwd, input);
-  if (tool === DOWNLOAD_TOOL && input["output"] !== undefined) return downloadToFile(client, cwd, input);
-  return client.call(tool, input);
+/** Calls a tool of the server, or streams its file from or to the local disk. */
+async function runToolCommand(tool: string, { rest, json, help }: CliOptions, host: CommandHost): Promise<string> {
+  const client = await connectToApi(host);
+  const spec = adaptFileSpec(getToolSpec(await client.specs(), tool));
+  if (help) return formatForTerminal(renderToolHelp(spec));
+  const input = await parseCliInput(spec, rest, createStdinReader(host.stdin));
+  const transfer = FILE_TOOLS[spec.name];
+  const answer = await (transfer ? transfer(client, host.cwd, input) : client.call(spec.name, input));
+  return json ? formatJsonLine(answer) : formatAnswer(answer);
 }
 
 /** Builds the help, which also works without a token or a connection; only the list of tools needs them. */
-async function buildHelp(env: CliEnvironment["env"], cwd: string): Promise<string> {
-  const listing = connectToApi(env, cwd).then((client) => client.specs());
+async function buildHelp(host: CommandHost): Promise<string> {
+  const listing = connectToApi(host).then((client) => client.specs());
   const specs = await listing.catch((thrown: unknown) => ({ why: getErrorMessage(thrown) }));
   return formatForTerminal(renderHelp(specs));
 }
 
-async function connectToApi(env: CliEnvironment["env"], cwd: string): Promise<ApiClient> {
+async function connectToApi({ env, cwd }: CommandHost): Promise<ApiClient> {
   return createApiClient(findServerAddress(env), await readAgentToken(env, cwd));
+}
+
+/** Renders `groundcrew --help` with the tools that this agent may call, or with the reason why they cannot be listed. */
+function renderHelp(specs: readonly ToolSpec[] | { why: string }): string {
+  if ("why" in specs) return `${USAGE}\nThe tools cannot be listed: ${specs.why}\n`;
+  return `${USAGE}\nTools (groundcrew <tool> --help shows the options):\n${renderNames(specs)}\n`;
+}
+
+function renderNames(specs: readonly ToolSpec[]): string {
+  const width = Math.max(0, ...specs.map(({ name }) => name.length));
+  return specs.map(({ name, description }) => `  ${name.padEnd(width)}  ${description}`).join("\n");
+}
+
+/** Runs `groundcrew tickets <command>`: what people do with tickets, with ADMIN_TOKEN. */
+async function runTicketCommand({ rest, json, help }: CliOptions, { env, stdin }: CommandHost): Promise<string> {
+  const [command, ...args] = rest;
+  if (command === undefined && help) return formatForTerminal(renderTicketsHelp());
+  if (command === undefined)
+    throw createUsageError(
+      `The command is missing: groundcrew tickets <${TICKET_COMMANDS.map(({ name }) => name).join("|")}>`,
+    );
+  const { route, ...spec } = getToolSpec(TICKET_COMMANDS, command, "command");
+  if (help) return formatForTerminal(renderToolHelp({ ...spec, name: `tickets ${spec.name}` }));
+  const named = { ...spec, name: `groundcrew tickets ${spec.name}` };
+  const { task, ...body } = await parseCliInput(named, args, createStdinReader(stdin));
+  const client = createApiClient(env["GROUNDCREW_URL"], await readAdminToken(env));
+  const [method, path = ""] = route.replace(":ticket", encodeURIComponent(String(task))).split(" ");
+  const answer = await (method === "POST" ? client.post(path, body) : client.get(path));
+  return json ? formatJsonLine(answer) : formatAnswer(answer);
+}
+
+function renderTicketsHelp(): string {
+  return [
+    "groundcrew tickets <command> [ticket] [options]",
+    "",
+    renderNames(TICKET_COMMANDS),
+    "",
+    "Requires GROUNDCREW_URL, and ADMIN_TOKEN or the file that ADMIN_TOKEN_FILE names (readable by you only).",
+  ].join("\n");
+}
+
+/** Renders `groundcrew <tool> --help`. */
+function renderToolHelp({ name, description, fields }: ToolSpec): string {
+  const optionRows = fields.map(
+    (field) => [`--${field.name} ${formatFieldKind(field)}`, formatFieldDescription(field)] as const,
+  );
+  const width = Math.max(0, ...optionRows.map(([option]) => option.length));
+  const options = optionRows.map(([option, text]) => `  ${option.padEnd(width)}  ${text}`.trimEnd());
+  const task = fields.some((field) => field.name === "task") ? " [task]" : "";
+  return `groundcrew ${name}${task} [options]\n\n${description}\n\n${options.join("\n")}\n\nA value of - is read from standard input.\n`;
+}
+
+function formatFieldKind({ kind, choices }: ToolField): string {
+  if (choices) return choices.join("|");
+  return { text: "<text>", number: "<number>", boolean: "", list: "<a,b,…>", json: "<json>" }[kind];
+}
+
+function formatFieldDescription({ required, description, nullable }: ToolField): string {
+  const notes = keepDefined([required ? "required" : undefined, nullable ? "null removes it" : undefined]);
+  return [description ?? "", notes.length > 0 ? `(${notes.join("; ")})` : ""].filter((part) => part !== "").join(" ");
 }
 
 /** Creates a reader of the whole standard input; it can be used for one value only. */
@@ -127,4 +285,11 @@ function createStdinReader(stdin: NodeJS.ReadableStream): () => Promise<string> 
     isUsed = true;
     return text(stdin);
   };
+}
+
+function toCommandError(thrown: unknown): CommandError {
+  if (thrown instanceof CommandError) return thrown;
+  if (!(thrown instanceof BackupError)) return new CommandError(EXIT.failed, getErrorMessage(thrown));
+  const { kind, message } = thrown;
+  return new CommandError(kind === "setting" ? EXIT.config : EXIT.failed, message, { code: kind });
 }

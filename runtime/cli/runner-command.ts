@@ -1,14 +1,18 @@
+/** The command `groundcrew runner`. */
+
+import { z } from "zod";
 import { formatSettingProblems } from "../../shared/config/setting-problem.ts";
 import { readSettingsParts } from "../../shared/config/settings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { createLog } from "../../shared/log.ts";
-import { createLineWriter } from "../node/line-writer.ts";
-import { nodeFiles } from "../node/settings-files.ts";
-import { parseRunnerSettings } from "../runner/runner-settings.ts";
+import { nodeFiles } from "../node/files.ts";
+import { createLineWriter } from "../node/process.ts";
+import { parseRunnerSettings } from "../runner/runner-context.ts";
 import { startRunner } from "../runner/start-runner.ts";
-import { CommandError, createUsageError, EXIT } from "./command-error.ts";
+import { type CliOptions, parseCommandInput } from "./options.ts";
+import { CommandError, type CommandHost, EXIT } from "./output.ts";
 
-export const RUNNER_HELP = `groundcrew runner
+const RUNNER_HELP = `groundcrew runner
 
 Runs approved tickets of Groundcrew as Claude Code sessions in tmux, each in a git worktree of its own, until it is stopped;
 sessions continue without it. Needs tmux, git and Claude Code on this machine.
@@ -21,9 +25,14 @@ sessions continue without it. Needs tmux, git and Claude Code on this machine.
   RUNNER_FOLDER      folder of worktrees and session files (default: ~/.local/state/groundcrew-runner)
 `;
 
+export const runnerCommand = {
+  help: RUNNER_HELP,
+  run: ({ rest }: CliOptions, { env }: CommandHost) => runTicketRunner(rest, env),
+};
+
 /** Runs the ticket runner until SIGTERM or SIGINT. Throws when its settings or this machine do not allow it. */
-export async function runTicketRunner(args: readonly string[], env: Record<string, string | undefined>): Promise<void> {
-  if (args.length > 0) throw createUsageError(`groundcrew runner has no argument ${args[0]?.slice(0, 60)}.`);
+async function runTicketRunner(args: readonly string[], env: CommandHost["env"]): Promise<string> {
+  parseCommandInput(z.object({}), args, { name: "groundcrew runner" });
   const parts = readSettingsParts(env, nodeFiles);
   if (parts.problems.length > 0) throw new CommandError(EXIT.config, formatSettingProblems(parts.problems));
   const token = parts.secrets.get("RUNNER_TOKEN")?.[0];
@@ -36,6 +45,7 @@ export async function runTicketRunner(args: readonly string[], env: Record<strin
   const log = createLog({ level: parts.plain?.LOG_LEVEL ?? "info", write, clock: Date.now, secrets });
   try {
     await startRunner(settings, { env, log, signal: stopping.signal });
+    return "";
   } catch (thrown) {
     throw new CommandError(EXIT.failed, getErrorMessage(thrown));
   }

@@ -1,4 +1,4 @@
-import { readEnvironment } from "../node/settings-files.ts";
+import { readEnvironment } from "../node/files.ts";
 import { runDoctor } from "./run-doctor.ts";
 
 process.exitCode = await runDoctor(process.argv.slice(2), {

@@ -1,23 +1,37 @@
-import { renderFindings, renderFindingsJson } from "../../functions/doctor/render-findings.ts";
-import { type DoctorFindings, runDoctorChecks } from "../../functions/doctor/run-checks.ts";
-import { DEFAULT_SECRETS_FILE } from "../../shared/config/environment.ts";
-import { parseSettings, readSettingsParts } from "../../shared/config/settings.ts";
-import { readKnownVersions } from "../node/known-versions.ts";
-import { nodeFiles } from "../node/settings-files.ts";
-import { inspectBackups } from "./inspect-backups.ts";
-import { inspectStore } from "./inspect-store.ts";
-import { findAdminAccount, listPrivateFiles, readWebhookTarget } from "./local-files.ts";
-import { findOpenclawConfig } from "./openclaw-config-files.ts";
-import { createSkillProbe } from "./skill-probe.ts";
+/**
+ * The command doctor on this machine: what it looks at for the checks of functions/doctor, namely files, the store and
+ * backups; its output and its exit code.
+ */
 
-/** 64 and 78 are `EX_USAGE` and `EX_CONFIG` of sysexits.h. */
-const EXIT = { ok: 0, failed: 1, usage: 64, settings: 78 } as const;
+import { accessSync, constants, existsSync, readdirSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { z } from "zod";
+import { renderFindings, renderFindingsJson } from "../../functions/doctor/findings.ts";
+import type { PlaneLogin } from "../../functions/doctor/plane.ts";
+import { type PrivateFile, runDoctorChecks } from "../../functions/doctor/run-checks.ts";
+import type { BackupProbe, StoreProbe } from "../../functions/doctor/store.ts";
+import { getOpenclawEnvironmentPath } from "../../functions/provision/files.ts";
+import { DEFAULT_SECRETS_FILE, environmentSchema } from "../../shared/config/environment.ts";
+import { getConnectionPath } from "../../shared/config/secrets.ts";
+import { parseSettings, readSettingsParts, type Settings } from "../../shared/config/settings.ts";
+import { getErrorMessage } from "../../shared/errors.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { parseRedisInfo, toRedisMemory } from "../../shared/store/capacity.ts";
+import type { Ms } from "../../shared/time.ts";
+import { findNewestBackup, readCopies } from "../backup/stored-backups.ts";
+import { nodeFiles } from "../node/files.ts";
+import { parseStoreFolder } from "../stores/open-store.ts";
+import { findFileProblem, readDiskSpace, STORE_FILE_NAME } from "../stores/store-file.ts";
+import { createSkillProbe, findOpenclawConfig, readIfPossible, readKnownVersions } from "./openclaw-probe.ts";
 
 interface DoctorEnvironment {
   env: Record<string, string | undefined>;
   out: (text: string) => void;
   err: (text: string) => void;
 }
+
+/** 64 and 78 are `EX_USAGE` and `EX_CONFIG` of sysexits.h. */
+const EXIT = { ok: 0, failed: 1, usage: 64, settings: 78 } as const;
 
 const DOCTOR_USAGE = `Usage: npm run doctor, or npm run --silent doctor -- --json for programs
 
@@ -26,17 +40,27 @@ running Groundcrew. Changes nothing and shows no secret.
 
 Exit codes: 0 success, 1 a check failed, 64 wrong command, 78 invalid settings.`;
 
+/** The file in which provision stores passwords, next to SECRETS_FILE. The runtime never reads it. */
+const PROVISIONED_FILE = "provision-secrets.json";
+
+const provisionedSchema = z.looseObject({
+  /** By e-mail address in lower case. */
+  accounts: z.record(z.string(), z.looseObject({ password: z.string().optional() })),
+});
+
+/** Timeout for connecting to Redis: 2 s. The doctor does not wait for a server that is still starting. */
+const CONNECT_PATIENCE: Ms = 2_000;
+
 /** Runs `npm run doctor` with these arguments and returns its exit code. */
 export async function runDoctor(
   args: readonly string[],
   { env: ownEnv, out, err }: DoctorEnvironment,
 ): Promise<number> {
-  const unknown = args.find((arg) => arg !== "--json");
-  if (unknown !== undefined) {
-    const message = DOCTOR_USAGE;
-    err(`${message}\n`);
-    if (args.includes("--json"))
-      out(`${JSON.stringify({ checks: [], ok: false, error: { code: "usage", message } })}\n`);
+  const isJson = args.includes("--json");
+  if (args.some((arg) => arg !== "--json")) {
+    err(`${DOCTOR_USAGE}\n`);
+    const error = { code: "usage", message: DOCTOR_USAGE };
+    if (isJson) out(`${JSON.stringify({ checks: [], ok: false, error })}\n`);
     return EXIT.usage;
   }
   const parsed = parseSettings(ownEnv, nodeFiles);
@@ -55,11 +79,113 @@ export async function runDoctor(
     fetch: (input, init) => fetch(input, init),
     clock: Date.now,
   });
-  out(args.includes("--json") ? renderFindingsJson(findings) : renderFindings(findings));
-  return getExitCode(findings);
+  out(isJson ? renderFindingsJson(findings) : renderFindings(findings));
+  if (findings.settingsFailed) return EXIT.settings;
+  return findings.ok ? EXIT.ok : EXIT.failed;
 }
 
-function getExitCode({ ok, settingsFailed }: DoctorFindings): number {
-  if (settingsFailed) return EXIT.settings;
-  return ok ? EXIT.ok : EXIT.failed;
+/** SECRETS_FILE, the files that provision writes next to it, and the agents' token files. */
+function listPrivateFiles(secretsFile: string): PrivateFile[] {
+  const folder = dirname(secretsFile);
+  const agents = join(folder, "agents");
+  const tokens = (readIfPossible(() => readdirSync(agents)) ?? []).map((name) => join(agents, name, "token"));
+  const paths = [
+    secretsFile,
+    join(folder, PROVISIONED_FILE),
+    getConnectionPath(secretsFile),
+    getOpenclawEnvironmentPath(secretsFile),
+    ...tokens,
+  ];
+  return paths.map((path) => ({ path, mode: readIfPossible(() => statSync(path).mode & 0o777) }));
+}
+
+/**
+ * The account that may read webhooks in Plane: PLANE_ADMIN_EMAIL. Its password comes from PLANE_ADMIN_PASSWORD, from
+ * the file named by PLANE_ADMIN_PASSWORD_FILE, or from provision's own file. Without it the check asks a person to look
+ * in Plane.
+ */
+function findAdminAccount(env: Record<string, string | undefined>, secretsFile: string): PlaneLogin | undefined {
+  const email = env["PLANE_ADMIN_EMAIL"]?.trim();
+  if (!email) return undefined;
+  const configuredPassword = env["PLANE_ADMIN_PASSWORD"]?.trim() || readText(env["PLANE_ADMIN_PASSWORD_FILE"]?.trim());
+  const password = configuredPassword || findProvisionedPassword(email.toLowerCase(), secretsFile);
+  return password ? { email, password } : undefined;
+}
+
+function readText(path: string | undefined): string | undefined {
+  return readIfPossible(() => path && nodeFiles.read(path)?.text.trim());
+}
+
+function findProvisionedPassword(email: string, secretsFile: string): string | undefined {
+  const text = readText(join(dirname(secretsFile), PROVISIONED_FILE)) ?? "";
+  return readIfPossible(() => provisionedSchema.parse(JSON.parse(text)))?.accounts[email]?.password;
+}
+
+/** PLANE_WEBHOOK_TARGET, normalized as provision registers it in Plane. */
+function readWebhookTarget(env: Record<string, string | undefined>): string | undefined {
+  const target = env["PLANE_WEBHOOK_TARGET"]?.trim() || undefined;
+  return environmentSchema.shape.PLANE_WEBHOOK_TARGET.safeParse(target).data ?? target;
+}
+
+/** Inspects the configured store and changes nothing. An embedded file is not read while a Groundcrew is running. */
+export async function inspectStore(
+  { store: { url } }: Pick<Settings, "store">,
+  isRuntimeAlive: boolean,
+): Promise<StoreProbe> {
+  if (url === "memory:") return { kind: "memory" };
+  if (url.startsWith("file:")) return inspectFileStore(resolve(parseStoreFolder(url)), isRuntimeAlive);
+  return inspectRedisStore(url);
+}
+
+function inspectFileStore(folder: string, isRuntimeAlive: boolean): StoreProbe {
+  const mode = readIfPossible(() => statSync(folder).mode & 0o777);
+  const path = join(folder, STORE_FILE_NAME);
+  const file = existsSync(path);
+  return {
+    ...{ kind: "file", folder, mode, file },
+    writable: isWritable(findExistingFolder(folder)),
+    ...(mode !== undefined && { disk: readDiskSpace(folder) }),
+    ...omitUndefined({ problem: file && !isRuntimeAlive ? findFileProblem(path) : undefined }),
+  };
+}
+
+function isWritable(path: string): boolean {
+  const check = () => {
+    accessSync(path, constants.W_OK);
+    return true;
+  };
+  return readIfPossible(check) ?? false;
+}
+
+/** Returns the nearest folder above a missing one, in which it would be created. */
+function findExistingFolder(folder: string): string {
+  return existsSync(folder) ? folder : findExistingFolder(dirname(folder));
+}
+
+async function inspectRedisStore(url: string): Promise<StoreProbe> {
+  const { connectRedis } = await import("../stores/redis/connection.ts");
+  try {
+    const connection = await connectRedis({ url, patience: CONNECT_PATIENCE });
+    try {
+      const info = parseRedisInfo(await connection.runCommand(() => connection.redis.info()));
+      return { kind: "redis", info, ...omitUndefined({ memory: toRedisMemory(info) }) };
+    } finally {
+      await connection.close();
+    }
+  } catch (thrown) {
+    return { kind: "redis", unreachable: getErrorMessage(thrown) };
+  }
+}
+
+/** Inspects BACKUP_FOLDER and changes nothing. */
+export function inspectBackups(folder: string): BackupProbe {
+  return { ...findNewest(folder), ...omitUndefined({ copies: readCopies(resolve(folder)) }) };
+}
+
+function findNewest(folder: string): BackupProbe {
+  try {
+    return findNewestBackup(resolve(folder)) ?? { problem: `${resolve(folder)} contains no complete backup` };
+  } catch (thrown) {
+    return { problem: `BACKUP_FOLDER cannot be read: ${getErrorMessage(thrown)}` };
+  }
 }

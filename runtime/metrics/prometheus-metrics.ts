@@ -1,32 +1,251 @@
-import { collectDefaultMetrics, Registry } from "prom-client";
-import type { Deps } from "../../shared/app/deps.ts";
-import type { StoreHealth } from "../../shared/app/store-health.ts";
+/**
+ * The measurements of `/metrics`: counters and histograms of events, which the product records while it works, and
+ * tables of gauges, whose values are read at each scrape from the store's records, the store itself, and the backups.
+ */
+
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { readAllSpending } from "../../shared/accounting/spending.ts";
+import type { Deps, StoreHealth } from "../../shared/app/deps.ts";
+import { readLongPauses } from "../../shared/app/health.ts";
 import type { PlaneSettings } from "../../shared/config/settings.ts";
-import type { Metrics } from "../../shared/metrics.ts";
+import { COUNTERS, type CounterName, HISTOGRAMS, type HistogramName, type Metrics } from "../../shared/metrics.ts";
+import { readCanary } from "../../shared/monitoring/canary.ts";
+import { readOutage } from "../../shared/monitoring/outage.ts";
+import { readQuotaLeft } from "../../shared/plane/quota.ts";
+import { workKeys } from "../../shared/records/store-keys.ts";
 import type { Store } from "../../shared/store/port.ts";
-import { createBackupGauges } from "./backup-gauges.ts";
-import { createCanaryGauges } from "./canary-gauges.ts";
-import { clearMetric } from "./clear-metric.ts";
-import { createEventMetrics } from "./event-metrics.ts";
-import { createForecastGauges } from "./forecast-gauges.ts";
-import { createHoldGauge } from "./hold-gauge.ts";
-import { createPlaneGauges } from "./plane-gauges.ts";
-import { createQueueGauges } from "./queue-gauges.ts";
-import { createSpendingCounters } from "./spending-counters.ts";
-import { createStoreGauges } from "./store-gauges.ts";
-import { createTicketGauges } from "./ticket-gauges.ts";
+import type { ClaimLossReason } from "../../shared/task/events.ts";
+import { type ConfidenceRecord, readStoredBudget } from "../../shared/tasks/forecast.ts";
+import { readTaskTotals } from "../../shared/tasks/task-counts.ts";
+import { countTickets } from "../../shared/tickets/stored-tickets.ts";
+import { ticketSets } from "../../shared/tickets/ticket.ts";
+import type { Ms } from "../../shared/time.ts";
+import { findNewestBackup, readCopies } from "../backup/stored-backups.ts";
 
 interface PrometheusOptions {
-  store: Pick<Store, "stats" | "now" | "scan" | "read" | "readCapacity" | "listHolds" | "count" | "countSpent">;
+  store: Pick<Store, "stats" | "now" | "scan" | "read" | "readCapacity" | "listPauses" | "count" | "countConsumed">;
   storeHealth: Pick<StoreHealth, "getWriteFailure">;
   /** Plane's present settings, for its quota. Default: none. */
   getPlaneSettings?: () => PlaneSettings | undefined;
   /** Also export the process's own memory, CPU and event loop. */
   processMetrics: boolean;
-  /** BACKUP_FOLDER. */
+  /** BACKUP_FOLDER; undefined where backups are not configured. */
   backupFolder?: string;
   /** Default: the machine's clock. */
   clock?: () => number;
+}
+
+/** A metric whose values come from what was read for a scrape: its name, its help, the names of its labels, its values. */
+interface ScrapedMetric<Source> {
+  name: string;
+  help: string;
+  labels?: string[];
+  type?: typeof Counter | typeof Gauge;
+  read(source: Source): Sample[];
+}
+
+/** A value with its labels. One that is undefined is absent. */
+type Sample = [value: number | undefined, labels?: Record<string, string>];
+
+type StoreRecords = Awaited<ReturnType<typeof readRecords>>;
+
+/** What is known of the store itself, also while it does not answer. */
+interface StoreState {
+  isUp: boolean;
+  capacity: Awaited<ReturnType<Store["readCapacity"]>> | undefined;
+}
+
+type Backups = ReturnType<typeof readBackups>;
+
+const CLAIM_END_REASONS: readonly (ClaimLossReason | "finished")[] = [
+  "expired",
+  "finished",
+  "moved",
+  "reassigned",
+  "stopped",
+];
+
+/** Histogram buckets in seconds: from storing a webhook (1 ms) to a poll that uses its whole time (300 s). */
+const BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
+
+/** The value of the label `key` for the API key of Groundcrew itself; the others are the agents' names. */
+const SYSTEM_KEY = "groundcrew";
+
+const TASKS_AGE = "At most three minutes old.";
+
+const BUDGET_AGE = "At most two minutes old; absent without a budget in the settings file.";
+
+const SPENDING_SOURCE = "Read from the store, so every runtime on it reports the same.";
+
+/** Metrics that are read from records. Names that begin with `plane_` are those that other orchestrators' dashboards expect. */
+const RECORD_METRICS: readonly ScrapedMetric<StoreRecords>[] = [
+  {
+    name: "groundcrew_queue_depth",
+    help: "Jobs that are waiting or running.",
+    labels: ["queue"],
+    read: ({ queues }) => queues.map(([queue, { pending }]) => [pending, { queue }]),
+  },
+  {
+    name: "groundcrew_dead_letters",
+    help: "Failed jobs.",
+    labels: ["queue"],
+    read: ({ queues }) => queues.map(([queue, { dead }]) => [dead, { queue }]),
+  },
+  {
+    name: "groundcrew_queue_age_seconds",
+    help: "Time since the oldest due job became due; 0 without a due job.",
+    labels: ["queue"],
+    read: ({ queues, now }) => queues.map(([queue, { oldest = now }]) => [toAge(oldest, now), { queue }]),
+  },
+  {
+    name: "groundcrew_plane_up",
+    help: "1 when Plane answered the last check of the tick `plane`, 0 when it did not.",
+    read: ({ plane, outage }) => (plane ? [[outage && outage.answersSince === undefined ? 0 : 1]] : []),
+  },
+  {
+    name: "groundcrew_plane_quota",
+    help: "Requests a minute that Groundcrew sends with an API key at most (`PLANE_RATE_LIMIT`); `key` is `groundcrew` or the agent.",
+    labels: ["key"],
+    read: ({ plane, quotas }) => quotas.map(({ key }) => [plane?.rateLimit, { key }]),
+  },
+  {
+    name: "groundcrew_plane_quota_left",
+    help: "Requests that an API key has left of this minute; 0 while a rate limit of Plane holds.",
+    labels: ["key"],
+    read: ({ quotas }) => quotas.map(({ key, left }) => [left, { key }]),
+  },
+  {
+    name: "groundcrew_tasks",
+    help: `Tasks by status: \`todo\`, \`in_progress\`, \`blocked\`, \`in_review\`, and \`closed\` (done or cancelled). ${TASKS_AGE}`,
+    labels: ["project", "status"],
+    read: ({ totals }) => (totals?.projects ?? []).map(({ count, ...labels }) => [count, labels]),
+  },
+  {
+    name: "groundcrew_agent_tasks",
+    help: `Open tasks of an agent; a task of two agents counts for both. ${TASKS_AGE}`,
+    labels: ["agent", "project", "status"],
+    read: ({ totals }) => (totals?.agents ?? []).map(({ count, ...labels }) => [count, labels]),
+  },
+  {
+    name: "groundcrew_hold_seconds",
+    help: "Time for which a rate limit of `plane` or `telegram` still stops all requests; 0 for a hold of 2 minutes or less.",
+    labels: ["system"],
+    read: ({ holds }) => (["plane", "telegram"] as const).map((system) => [(holds[system] ?? 0) / 1000, { system }]),
+  },
+  {
+    name: "groundcrew_canary_seconds",
+    help: "Time until the webhook of the last canary arrived.",
+    labels: ["source"],
+    read: ({ canary }) => (canary?.lastArrival ? [[canary.lastArrival.durationMs / 1000, { source: "plane" }]] : []),
+  },
+  {
+    name: "groundcrew_webhooks_silent",
+    help: "1 when the webhook of the canary did not arrive within a minute.",
+    labels: ["source"],
+    read: ({ canary }) => (canary?.lastEdit ? [[canary.silentSince === undefined ? 0 : 1, { source: "plane" }]] : []),
+  },
+  {
+    name: "groundcrew_time_seconds_total",
+    help: `Time of stopped timers. ${SPENDING_SOURCE}`,
+    labels: ["agent", "project"],
+    type: Counter,
+    read: ({ spending }) => spending.map(({ agent, project, ms }) => [ms / 1000, { agent, project }]),
+  },
+  {
+    name: "groundcrew_cost_total",
+    help: `Cost as agents report it. ${SPENDING_SOURCE}`,
+    labels: ["agent", "project"],
+    type: Counter,
+    read: ({ spending }) => spending.map(({ agent, project, cost }) => [cost, { agent, project }]),
+  },
+  {
+    name: "groundcrew_budget",
+    help: `Budget of this calendar month. ${BUDGET_AGE}`,
+    read: ({ budget }) => [[budget?.amount]],
+  },
+  {
+    name: "groundcrew_budget_spent",
+    help: `Cost of this calendar month; \`source\` is \`agents\`. ${BUDGET_AGE}`,
+    labels: ["source"],
+    read: ({ budget }) => Object.entries(budget?.sources ?? {}).map(([source, amount]) => [amount, { source }]),
+  },
+  {
+    name: "groundcrew_budget_open",
+    help: `Estimated cost of open tasks, without what was reported for them already. ${BUDGET_AGE}`,
+    read: ({ budget }) => [[budget?.open]],
+  },
+  {
+    name: "groundcrew_confidence",
+    help: "Mean confidence of an agent's finished tasks, from 0 to 1; `period` is `week` (the last 7 days), `month` (30 days) or `before`; absent without a task. At most 11 minutes old.",
+    labels: ["agent", "period"],
+    read: ({ confidence }) =>
+      Object.entries(confidence?.value.agents ?? {}).flatMap(([agent, means]) =>
+        Object.entries({ ...means }).map(([period, mean]): Sample => [mean, { agent, period }]),
+      ),
+  },
+  {
+    name: "plane_pending_tickets",
+    help: "Tickets that wait for approval.",
+    read: ({ tickets }) => [[tickets.pending]],
+  },
+  {
+    name: "plane_active_sessions",
+    help: "Approved tickets whose session is not over.",
+    read: ({ tickets }) => [[tickets.active]],
+  },
+  {
+    name: "plane_completed_tickets",
+    help: "Tickets with a result, of the last 30 days.",
+    read: ({ tickets }) => [[tickets.completed]],
+  },
+  {
+    name: "groundcrew_ticket_runners",
+    help: "Runners that are connected, so that approved tickets can run.",
+    read: ({ runners }) => [[runners]],
+  },
+];
+
+const STORE_METRICS: readonly ScrapedMetric<StoreState>[] = [
+  {
+    name: "groundcrew_store_up",
+    help: "1 when the store answers and can be written.",
+    read: ({ isUp }) => [[isUp ? 1 : 0]],
+  },
+  {
+    name: "groundcrew_store_memory_used_ratio",
+    help: "Used share of Redis' `maxmemory`, from 0 to 1; absent without a limit.",
+    labels: ["engine"],
+    read: ({ capacity: { memory } = {} }) => [[memory && memory.used / memory.limit, { engine: "redis" }]],
+  },
+  {
+    name: "groundcrew_store_disk_free_bytes",
+    help: "Free space of the disk with the embedded store; absent with Redis.",
+    labels: ["engine"],
+    read: ({ capacity: { disk } = {} }) => [[disk?.free, { engine: "file" }]],
+  },
+];
+
+const BACKUP_METRICS: readonly ScrapedMetric<Backups>[] = [
+  {
+    name: "groundcrew_backup_age_seconds",
+    help: "Age of the newest backup in `BACKUP_FOLDER`; `+Inf` when there is none or the folder cannot be read; absent without `BACKUP_FOLDER`.",
+    read: ({ newest, now }) => [[toAge(newest?.began, now)]],
+  },
+  {
+    name: "groundcrew_backup_size_bytes",
+    help: "Size of the newest backup in `BACKUP_FOLDER`.",
+    read: ({ newest }) => [[newest?.bytes]],
+  },
+  {
+    name: "groundcrew_backup_copy_age_seconds",
+    help: "Age of the last backup in `BACKUP_FOLDER` that `BACKUP_AFTER` has copied elsewhere; `+Inf` when it has never succeeded; absent when the last backup was made without `BACKUP_AFTER`.",
+    read: ({ copies, now }) => [[copies && toAge(copies.last?.began, now)]],
+  },
+];
+
+/** Seconds since a time; infinitely many since one that never was. */
+function toAge(at: Ms | undefined, now: Ms): number {
+  return at === undefined ? Number.POSITIVE_INFINITY : Math.max(0, now - at) / 1000;
 }
 
 /** Creates the product's metrics in a separate Prometheus registry. Values that the store counts are read at each scrape. */
@@ -35,34 +254,107 @@ export function createPrometheusMetrics(options: PrometheusOptions): {
   scrape: NonNullable<Deps["scrape"]>;
   registry: Registry;
 } {
-  const { store, storeHealth, getPlaneSettings = () => undefined, clock = Date.now } = options;
+  const { store, storeHealth, getPlaneSettings = () => undefined, backupFolder, clock = Date.now } = options;
   const registry = new Registry();
   const metrics = createEventMetrics(registry);
-  const subject = { store, registry };
-  const stored = [
-    createQueueGauges(subject),
-    createPlaneGauges({ ...subject, getPlaneSettings }),
-    createHoldGauge(subject),
-    createCanaryGauges(subject),
-    createSpendingCounters(subject),
-    createForecastGauges(subject),
-    createTicketGauges(subject),
-  ];
-  const storeGauges = createStoreGauges(subject);
-  const backupGauges = createBackupGauges({ folder: options.backupFolder, clock, registry });
+  const setRecordMetrics = createScrapedMetrics(registry, RECORD_METRICS);
+  const setStoreMetrics = createScrapedMetrics(registry, STORE_METRICS);
+  const setBackupMetrics = createScrapedMetrics(registry, BACKUP_METRICS);
   if (options.processMetrics) collectDefaultMetrics({ register: registry });
 
   return {
     registry,
     metrics,
     async scrape() {
-      backupGauges.update();
-      // All have ended before unknown values are removed, so that none comes back afterwards.
-      const updates = await Promise.allSettled(stored.map(({ update }) => update()));
-      const isAnswering = updates.every(({ status }) => status === "fulfilled");
-      await storeGauges.update(isAnswering && storeHealth.getWriteFailure() === undefined);
-      if (!isAnswering) for (const metric of stored.flatMap((one) => one.metrics)) clearMetric(metric);
+      setBackupMetrics(backupFolder === undefined ? undefined : readBackups(backupFolder, clock()));
+      const records = await readRecords(store, getPlaneSettings()).catch(() => undefined);
+      setRecordMetrics(records);
+      const isUp = records !== undefined && storeHealth.getWriteFailure() === undefined;
+      // A store whose capacity is unknown may still work, for example a Redis that does not allow INFO.
+      setStoreMetrics({ isUp, capacity: await store.readCapacity().catch(() => undefined) });
       return { type: registry.contentType, text: await registry.metrics() };
     },
   };
+}
+
+/** Creates the counters and histograms that the product records while it works. */
+function createEventMetrics(registry: Registry): Metrics {
+  const registers = [registry];
+  const counters = new Map<CounterName, Counter>();
+  for (const name of Object.keys(COUNTERS) as CounterName[]) {
+    const { help, labels } = COUNTERS[name];
+    counters.set(name, new Counter({ name, help, labelNames: labels, registers }));
+  }
+  const histograms = new Map<HistogramName, Histogram>();
+  for (const name of Object.keys(HISTOGRAMS) as HistogramName[]) {
+    const definition = HISTOGRAMS[name];
+    const { help, labels } = definition;
+    const buckets = "buckets" in definition ? [...definition.buckets] : BUCKETS;
+    histograms.set(name, new Histogram({ name, help, labelNames: labels, buckets, registers }));
+  }
+  // From the beginning, because an increase is seen only between two values.
+  for (const reason of CLAIM_END_REASONS) counters.get("groundcrew_claims_ended_total")?.inc({ reason }, 0);
+  return {
+    count: (name, labels = {}, by = 1) => counters.get(name)?.inc(labels, by),
+    observe: (name, seconds, labels = {}) => histograms.get(name)?.observe(labels, seconds),
+  };
+}
+
+/** Creates the metrics of a table. The returned function replaces all their values; without a source they are absent. */
+function createScrapedMetrics<Source>(registry: Registry, table: readonly ScrapedMetric<Source>[]) {
+  const metrics = table.map(({ name, help, labels = [], type: Metric = Gauge, read }) => ({
+    metric: new Metric({ name, help, labelNames: labels, registers: [registry] }),
+    read,
+  }));
+  return (source: Source | undefined) => {
+    for (const { metric, read } of metrics) {
+      // An unknown value is absent, while prom-client's own reset means 0 where there is no label.
+      metric.reset();
+      metric.remove({});
+      for (const [value, labels = {}] of source === undefined ? [] : read(source))
+        if (value !== undefined) metric.inc(labels, value);
+    }
+  };
+}
+
+/** Reads what RECORD_METRICS show. Rejects when the store does not answer. */
+async function readRecords(store: PrometheusOptions["store"], plane: PlaneSettings | undefined) {
+  const [{ queues }, now, outage, totals, quotas, holds, canary, spending, budget, [confidence], tickets, runners] =
+    await Promise.all([
+      store.stats(),
+      store.now(),
+      readOutage(store),
+      readTaskTotals(store),
+      plane ? readQuotas(store, plane) : [],
+      readLongPauses(store),
+      readCanary(store),
+      readAllSpending(store),
+      readStoredBudget({ store }),
+      store.read<ConfidenceRecord>([workKeys.confidence]),
+      countTickets(store),
+      store.count(ticketSets.runners),
+    ]);
+  return {
+    queues: Object.entries(queues),
+    ...{ now, plane, outage, totals, quotas, holds, canary, spending, budget, confidence, tickets, runners },
+  };
+}
+
+function readQuotas(
+  store: PrometheusOptions["store"],
+  { apiKey, agentKeys, rateLimit: limit }: PlaneSettings,
+): Promise<{ key: string; left: number }[]> {
+  const keys = Object.entries({ ...agentKeys, [SYSTEM_KEY]: apiKey });
+  return Promise.all(keys.map(async ([key, apiKey]) => ({ key, left: await readQuotaLeft(store, { apiKey, limit }) })));
+}
+
+/** Reads the newest backup and its copies. A folder that cannot be read counts as one without a backup, so that the alert fires. */
+function readBackups(folder: string, now: Ms) {
+  let newest: ReturnType<typeof findNewestBackup>;
+  try {
+    newest = findNewestBackup(folder);
+  } catch {
+    newest = undefined;
+  }
+  return { newest, copies: readCopies(folder), now };
 }

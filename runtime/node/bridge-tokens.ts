@@ -1,14 +1,20 @@
+/**
+ * Bridge tokens that are replaced while the product runs: in the secrets file, one change at a time, under the lock of
+ * provision, which writes the same file.
+ */
+
 import {
+  type Disk,
   getBridgeTokenSetting,
+  openSecretsFile,
   renewBridgeToken,
   retireBridgeTokens,
-} from "../../functions/provision/bridge-tokens.ts";
-import { type Disk, openSecretsFile, type SecretsFile } from "../../functions/provision/secrets-file.ts";
+  type SecretsFile,
+} from "../../functions/provision/files.ts";
 import type { BridgeTokens } from "../../shared/app/deps.ts";
-import { PROVISION_LOCK_FILE, toPathBesideSecrets } from "../../shared/config/provision-schema.ts";
-import type { Secrets } from "../../shared/config/secrets.ts";
+import { PROVISION_LOCK_FILE, type Secrets, toPathBesideSecrets } from "../../shared/config/secrets.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
-import { createOrderedRunner } from "../../shared/run-in-order.ts";
+import { createOrderedRunner } from "../../shared/time.ts";
 
 interface BridgeTokensOptions {
   secretsFile: string;

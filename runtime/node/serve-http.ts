@@ -1,18 +1,22 @@
+/**
+ * Node's HTTP server for the application: slow senders, idle connections and too many of them are ended in time, so
+ * that one client cannot use up what all need.
+ */
+
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
 import type { Context } from "hono";
 import { getErrorMessage } from "../../shared/errors.ts";
-import { BreakConnection } from "../../shared/http/context.ts";
 import { RESPONSE_HEADERS } from "../../shared/http/http-app.ts";
-import { isWebhookPath } from "../../shared/http/request-path.ts";
-import type { Log } from "../../shared/log.ts";
+import { BreakConnection, isWebhookPath } from "../../shared/http/request.ts";
+import type { IpRange } from "../../shared/ip-address.ts";
+import type { Log, LogFields } from "../../shared/log.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
-import { readRequestBody } from "./read-body.ts";
-import { trackConnections } from "./track-connections.ts";
+import { createRequestQueues, createSourceLimits, trackConnections } from "./connections.ts";
 
-export interface HttpServerHandle {
+interface HttpServerHandle {
   /** The server's URL; where port 0 was requested, with the port that the system chose. */
   url: string;
   /** Takes no new requests; resolves when open ones are answered, or after `limit`, when their connections are closed. */
@@ -30,14 +34,36 @@ interface ServeHttpOptions {
   requestTimeout?: Ms;
   /** Limit of open connections; at the limit, idle ones are closed for new ones. Default: none. */
   maxConnections?: number;
+  /**
+   * Limit of open connections from one address, and of requests that trusted proxies forward for one address at once.
+   * At the limit, idle ones of this address are closed for new ones, and forwarded requests are refused. Default: none.
+   */
+  maxPerSource?: number;
+  /** The proxies whose X-Forwarded-For counts, and whose own connections are not limited. Default: none. */
+  getTrustedProxies?: () => readonly IpRange[];
+  /** Timeout for a client that takes nothing of its answer. Default 60 s. */
+  sendTimeout?: Ms;
 }
 
 /** Timeout for receiving a request: 20 s, which bounds what slow senders occupy. Plane and proxies send at once. */
 const REQUEST_TIMEOUT_MS: Ms = 20_000;
+
 /** Timeout for receiving a streamed request: 10.5 min, slightly longer than the timeout of an upload. */
 const STREAM_TIMEOUT_MS: Ms = 630_000;
 
-/** Interval between log lines about the limit of connections: 1 min, because a flood reaches it at every connection. */
+/**
+ * Timeout for sending: 60 s in which the client's system takes no byte of an answer that waits for it. A slow reader
+ * takes some in much less, and a mobile phone's connection seldom pauses for longer.
+ */
+const SEND_TIMEOUT_MS: Ms = 60_000;
+
+/**
+ * Limit of requests that wait on a connection for the answers before them: 32. Browsers, proxies and Plane send the next
+ * request after the answer.
+ */
+const MAX_WAITING_REQUESTS = 32;
+
+/** Interval between log lines about a limit: 1 min, because a flood reaches it at every connection. */
 const LIMIT_LOG_MS: Ms = MINUTE;
 
 /** Serves an app over HTTP. The connection is broken when the app throws `BreakConnection`. Rejects when it cannot listen. */
@@ -49,7 +75,16 @@ export async function serveHttp({
   streamPaths = [],
   requestTimeout = REQUEST_TIMEOUT_MS,
   maxConnections = Number.POSITIVE_INFINITY,
+  maxPerSource = Number.POSITIVE_INFINITY,
+  getTrustedProxies = () => [],
+  sendTimeout = SEND_TIMEOUT_MS,
 }: ServeHttpOptions): Promise<HttpServerHandle> {
+  const reportLimit = createLimitReporter(log);
+  const sources = createSourceLimits({
+    maxForwarded: maxPerSource,
+    getTrustedProxies,
+    onLimit: (address) => reportLimit("request limit of an address reached", { address, limit: maxPerSource }),
+  });
   const listener = getRequestListener(
     (request, env) => {
       const { incoming, outgoing } = env as HttpBindings;
@@ -62,6 +97,11 @@ export async function serveHttp({
         incoming.socket.destroy();
         throw thrown;
       };
+      if (!sources.admitRequest(incoming, outgoing)) {
+        if (!isWebhookPath(incoming.url ?? "")) return createBusyResponse();
+        // Plane would take a refusal for an acknowledgement.
+        return breakConnection(new BreakConnection("Too many requests at once"));
+      }
       try {
         const response = app.fetch(request, { incoming, outgoing, readWholeBody: () => readRequestBody(incoming) });
         return response instanceof Promise ? response.catch(breakConnection) : response;
@@ -82,12 +122,32 @@ export async function serveHttp({
   const server = createServer(serverOptions);
   const isStream = createPathMatcher(streamPaths);
   const slowRequests = createSlowRequestLimits(isStream, STREAM_TIMEOUT_MS - requestTimeout);
-  const onLimit = createLimitReporter(log, maxConnections);
-  const { trackRequest, close } = trackConnections(server, { maxConnections, isStream, onLimit });
+  const { trackRequest, isInUse, close } = trackConnections(server, {
+    maxConnections,
+    maxPerSource,
+    findSource: sources.findSource,
+    isStream,
+    onLimit({ remoteAddress }, limit) {
+      if (limit === maxConnections) reportLimit("connection limit reached", { limit });
+      else reportLimit("connection limit of an address reached", { address: remoteAddress, limit });
+    },
+  });
+  const queueRequest = createRequestQueues({
+    handle: (incoming, outgoing) => void listener(incoming, outgoing),
+    maxWaiting: MAX_WAITING_REQUESTS,
+    onLimit: ({ remoteAddress }) =>
+      reportLimit("too many requests at once on a connection", { address: remoteAddress, limit: MAX_WAITING_REQUESTS }),
+  });
   server.on("request", (incoming, outgoing) => {
+    // Bytes of a connection that was closed can still become a request.
+    if (incoming.socket.destroyed) return;
     trackRequest(incoming, outgoing);
     slowRequests.trackRequest(incoming);
-    void listener(incoming, outgoing);
+    queueRequest(incoming, outgoing);
+  });
+  // Node calls this when a connection was idle for the timeout; a client that takes a part of its answer is not idle.
+  server.setTimeout(sendTimeout, (socket) => {
+    if (socket.writableLength > 0 || !isInUse(socket)) socket.destroy();
   });
   server.on(
     "clientError",
@@ -97,10 +157,53 @@ export async function serveHttp({
   return { url: getServerUrl(server), stop: close };
 }
 
-/** The remote address of a request's connection. */
-export function getRemoteAddress(c: Context): string {
-  const { incoming } = c.env as { incoming: IncomingMessage };
-  return incoming.socket.remoteAddress ?? "";
+/** Creates the function that logs that a limit was reached, once a minute at most for each message. */
+function createLimitReporter(log: Log): (message: string, fields: LogFields) => void {
+  const loggedAt = new Map<string, Ms>();
+  return (message, fields) => {
+    const now = performance.now();
+    if (now - (loggedAt.get(message) ?? Number.NEGATIVE_INFINITY) < LIMIT_LOG_MS) return;
+    loggedAt.set(message, now);
+    log.warn(message, fields);
+  };
+}
+
+function createBusyResponse(): Response {
+  const message = "Too many requests from this address are in progress. Repeat it in a second.";
+  return Response.json({ error: { code: "rate_limited", message } }, { status: 429, headers: { "Retry-After": "1" } });
+}
+
+/**
+ * Reads the whole body of a request. Most bodies arrive in one chunk, which is returned without copying. Call it only for
+ * an announced length within a limit; Node reads no more than was announced. Rejects with `BreakConnection` when the
+ * sender disconnects.
+ */
+function readRequestBody(incoming: IncomingMessage): Promise<Uint8Array<ArrayBuffer>> {
+  return new Promise((resolve, reject) => {
+    const rejectBroken = (cause?: unknown) => reject(new BreakConnection("The sender disconnected", { cause }));
+    if (incoming.destroyed) {
+      rejectBroken();
+      return;
+    }
+    const chunks: Buffer<ArrayBuffer>[] = [];
+    incoming.on("data", (chunk: Buffer<ArrayBuffer>) => chunks.push(chunk));
+    incoming.on("end", () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+    incoming.on("error", rejectBroken);
+  });
+}
+
+function createMalformedResponse(): Response {
+  return Response.json(
+    { error: { code: "bad_request", message: "The URL or the Host header is malformed." } },
+    { status: 400 },
+  );
+}
+
+/** Creates a check of whether a request is to one of the paths, with or without a query. */
+function createPathMatcher(paths: readonly string[]) {
+  const [exactPaths, pathsWithQuery] = [new Set(paths), paths.map((path) => `${path}?`)];
+  return ({ url = "" }: IncomingMessage): boolean =>
+    exactPaths.has(url) || pathsWithQuery.some((path) => url.startsWith(path));
 }
 
 /**
@@ -125,22 +228,16 @@ function createSlowRequestLimits(isStream: (incoming: IncomingMessage) => boolea
   };
 }
 
-/** Creates a check of whether a request is to one of the paths, with or without a query. */
-function createPathMatcher(paths: readonly string[]) {
-  const [exactPaths, pathsWithQuery] = [new Set(paths), paths.map((path) => `${path}?`)];
-  return ({ url = "" }: IncomingMessage): boolean =>
-    exactPaths.has(url) || pathsWithQuery.some((path) => url.startsWith(path));
-}
-
-/** Creates the function that logs that the limit was reached, once a minute at most. */
-function createLimitReporter(log: Log, limit: number): () => void {
-  let loggedAt = Number.NEGATIVE_INFINITY;
-  return () => {
-    const now = performance.now();
-    if (now - loggedAt < LIMIT_LOG_MS) return;
-    loggedAt = now;
-    log.warn("connection limit reached", { limit });
-  };
+/** Responds to bytes that are not an HTTP request, as Node would; a request that timed out gets no response. */
+function refuseConnection(error: NodeJS.ErrnoException, socket: Duplex) {
+  if (!socket.writable || error.code === "ECONNRESET" || error.code === "ERR_HTTP_REQUEST_TIMEOUT") {
+    socket.destroy();
+    return;
+  }
+  const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
+  const body = JSON.stringify({ error: { code: "bad_request", message: "Malformed HTTP request." } });
+  const head = [`HTTP/1.1 ${status}`, "Content-Type: application/json", `Content-Length: ${body.length}`];
+  socket.end([...head, "Connection: close", "", body].join("\r\n"));
 }
 
 function startListening(server: Server, host: string, port: number): Promise<void> {
@@ -158,21 +255,8 @@ function getServerUrl(server: Server): string {
   return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }
 
-/** Responds to bytes that are not an HTTP request, as Node would; a request that timed out gets no response. */
-function refuseConnection(error: NodeJS.ErrnoException, socket: Duplex) {
-  if (!socket.writable || error.code === "ECONNRESET" || error.code === "ERR_HTTP_REQUEST_TIMEOUT") {
-    socket.destroy();
-    return;
-  }
-  const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
-  const body = JSON.stringify({ error: { code: "bad_request", message: "Malformed HTTP request." } });
-  const head = [`HTTP/1.1 ${status}`, "Content-Type: application/json", `Content-Length: ${body.length}`];
-  socket.end([...head, "Connection: close", "", body].join("\r\n"));
-}
-
-function createMalformedResponse(): Response {
-  return Response.json(
-    { error: { code: "bad_request", message: "The URL or the Host header is malformed." } },
-    { status: 400 },
-  );
+/** The remote address of a request's connection. */
+export function getRemoteAddress(c: Context): string {
+  const { incoming } = c.env as { incoming: IncomingMessage };
+  return incoming.socket.remoteAddress ?? "";
 }

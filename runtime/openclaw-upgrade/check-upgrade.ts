@@ -1,39 +1,56 @@
-import { reportFailure, reportOk, reportWarning } from "../../functions/doctor/check.ts";
+/** The checks before an upgrade: versions, OpenClaw's settings, and who may write to its agents. */
+
+import { readFileSync } from "node:fs";
+import { posix } from "node:path";
+import { parseEnv } from "node:util";
+import { z } from "zod";
+import { reportFailure, reportOk, reportWarning } from "../../functions/doctor/findings.ts";
+import { loadOpenclawConfig } from "../../functions/doctor/openclaw-access.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
-import { checkDirectMessages } from "./check-direct-messages.ts";
-import type { Deadline } from "./deadline.ts";
-import { type Finding, reportSkipped } from "./finding.ts";
-import { readOpenclawSettings } from "./openclaw-settings-file.ts";
-import { probeGateway } from "./probe-gateway.ts";
-import type { UpgradeContext } from "./upgrade-context.ts";
+import { cleanLine } from "../../shared/text.ts";
+import { checkReach, probeGateway } from "./smoke-test.ts";
+import type { StepContext } from "./upgrade-driver.ts";
+import { type Finding, reportCheck, reportSkipped } from "./upgrade-record.ts";
 
 interface Versions {
   from: string;
   to: string;
 }
 
+const policySchema = z.looseObject({ dmPolicy: z.string().optional(), allowFrom: z.array(z.unknown()).optional() });
+
+const telegramSchema = policySchema.extend({ accounts: z.record(z.string(), policySchema).optional() });
+
+const configSchema = z.looseObject({ channels: z.looseObject({ telegram: telegramSchema.optional() }).optional() });
+
+const NAME = "direct messages";
+
+/** How grave each status is; the gravest account speaks for the channel. */
+const SEVERITY: readonly Finding["status"][] = ["ok", "skipped", "warning", "failed"];
+
+/** Limit of files that include each other: 20, so that a loop ends. */
+const MAX_FILES = 20;
+
+const SECRET_NAME = /token|secret|passw|key|auth|credential/i;
+
 /** Checks everything that an upgrade needs. Changes nothing. */
-export async function checkUpgrade(
-  context: UpgradeContext,
-  versions: Versions,
-  deadline: Deadline,
-): Promise<Finding[]> {
-  const { driver } = context;
+export async function checkUpgrade(context: StepContext, versions: Versions): Promise<Finding[]> {
+  const { driver, remaining } = context;
   const findings = [checkPinned(driver.readPinned(), versions), checkKnown(versions.to, context.knownVersions)];
-  findings.push(await probeGateway(context, deadline));
-  const tools = await driver.checkTools(deadline.remaining());
+  findings.push(await probeGateway(context));
+  const tools = await driver.checkTools(remaining());
   findings.push(tools);
   // Without its programs every further check would only report the same cause in other words.
   if (tools.status === "failed") return findings;
   try {
-    findings.push(...(await driver.checkInstallation(versions.to, deadline.remaining())));
+    findings.push(...(await driver.checkInstallation(versions.to, remaining())));
   } catch (thrown) {
     findings.push(reportFailure("installation", getErrorMessage(thrown), "Fix it, then run the same command again."));
   }
-  const reached = await driver.checkReach(deadline.remaining());
+  const reached = await checkReach(context);
   findings.push(...(reached.length > 0 ? reached : [reportSkipped("reach", '"reach" in the settings names nothing')]));
   try {
-    findings.push(checkDirectMessages(await readOpenclawSettings(context, deadline)));
+    findings.push(checkDirectMessages(await readOpenclawSettings(context)));
   } catch (thrown) {
     findings.push(
       reportFailure("settings", getErrorMessage(thrown), 'Fix the file, or "state" in the settings of upgrades.'),
@@ -50,12 +67,94 @@ function checkPinned(pinned: string, { from, to }: Versions): Finding {
 
 function checkKnown(to: string, known: readonly string[] | undefined): Finding {
   const name = "known version";
-  if (known === undefined)
-    return { name, status: "skipped", detail: "this installation has no list of known versions" };
+  if (known === undefined) return reportSkipped(name, "this installation has no list of known versions");
   if (known.includes(to)) return reportOk(name, `Groundcrew is known to work with ${to}`);
   return reportWarning(
     name,
     `Groundcrew was not tried with ${to}, only with ${known.join(", ")}`,
     "Go on if you want to: the smoke test decides.",
   );
+}
+
+/**
+ * Checks who may write to the agents in Telegram, for the channel and for each account that has its own policy. With the
+ * policy `allowlist` and nobody on the list, 2026.2 refuses its settings and 2026.9 drops every message without a word.
+ */
+export function checkDirectMessages(config: unknown): Finding {
+  const parsed = configSchema.safeParse(config);
+  if (!parsed.success)
+    return reportFailure(NAME, "channels.telegram in OpenClaw's settings is not valid", "Fix dmPolicy and allowFrom.");
+  const telegram = parsed.data.channels?.telegram;
+  if (!telegram) return reportOk(NAME, "OpenClaw has no Telegram channel");
+  const { accounts = {}, ...channel } = telegram;
+  const findings = Object.entries(accounts).map(([name, account]) =>
+    checkPolicy({ ...channel, ...account }, `account ${cleanLine(name, 40)}: `),
+  );
+  // Without a policy of its own the channel has only those of its accounts.
+  const own = findings.length === 0 || channel.dmPolicy !== undefined ? [checkPolicy(channel, "")] : [];
+  const [gravest] = [...own, ...findings].toSorted((a, b) => SEVERITY.indexOf(b.status) - SEVERITY.indexOf(a.status));
+  return gravest ?? reportOk(NAME, "no account");
+}
+
+function checkPolicy({ dmPolicy = "pairing", allowFrom = [] }: z.output<typeof policySchema>, place: string): Finding {
+  const todo = 'Set dmPolicy of channels.telegram to "allowlist", with the numbers of your users in allowFrom.';
+  if (dmPolicy === "open" || (dmPolicy === "allowlist" && allowFrom.includes("*")))
+    return reportFailure(NAME, `${place}everyone may write to the agents`, todo);
+  if (dmPolicy === "allowlist")
+    return reportCheck(
+      NAME,
+      allowFrom.length === 0 && `${place}the allow-list is empty, so nobody can write to the agents`,
+      `${place}an allow-list of ${allowFrom.length}`,
+      "Add your Telegram user's number to allowFrom of channels.telegram.",
+    );
+  if (dmPolicy === "disabled") return reportOk(NAME, `${place}policy disabled`);
+  const policy = cleanLine(dmPolicy, 40);
+  return reportWarning(NAME, `${place}policy ${policy} without an allow-list: strangers can ask to be paired`, todo);
+}
+
+/** Reads OpenClaw's settings with the files they include. Throws an Error for people, which quotes nothing of them. Their secrets are noted for reports. */
+export async function readOpenclawSettings({ driver, settings, secrets, remaining }: StepContext): Promise<unknown> {
+  const texts = new Map<string, string | undefined>();
+  for (let count = 0; count <= MAX_FILES; count += 1) {
+    let missing: string | undefined;
+    const loaded = loadOpenclawConfig({
+      path: posix.join(settings.state, "openclaw.json"),
+      isConfigured: true,
+      read(path) {
+        if (texts.has(path)) return texts.get(path);
+        missing ??= path;
+        throw new Error(`${path} was not read yet`);
+      },
+      resolve: (from, included) => posix.resolve(posix.dirname(from), included),
+    });
+    if (missing === undefined) {
+      if (loaded && "config" in loaded) {
+        secrets.push(...listConfigSecrets(loaded.config));
+        return loaded.config;
+      }
+      throw new Error(loaded?.problem ?? "OpenClaw's settings cannot be read");
+    }
+    texts.set(missing, await driver.readFile(missing, remaining()));
+  }
+  throw new Error("OpenClaw's settings include too many files");
+}
+
+/** The texts in OpenClaw's settings under names that say that they are secret. */
+function listConfigSecrets(config: unknown, isSecret = false): string[] {
+  if (typeof config === "string") return isSecret ? [config] : [];
+  if (typeof config !== "object" || config === null) return [];
+  return Object.entries(config).flatMap(([name, value]) =>
+    // A list below such a name, and the numbers as names of its entries, are secret as well.
+    listConfigSecrets(value, SECRET_NAME.test(name) || (isSecret && /^\d+$/.test(name))),
+  );
+}
+
+/** The values of an environment file whose names say that they are secret; none when it cannot be read. */
+export function listFileSecrets(path: string): string[] {
+  try {
+    const entries = Object.entries(parseEnv(readFileSync(path, "utf8")));
+    return entries.flatMap(([name, value]) => (SECRET_NAME.test(name) && value ? [value] : []));
+  } catch {
+    return [];
+  }
 }

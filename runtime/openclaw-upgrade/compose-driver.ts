@@ -1,21 +1,44 @@
+/**
+ * The driver for OpenClaw in Docker Compose: its calls of docker with their known failures, the version pinned in
+ * `.env`, and a backup of the volume.
+ */
+
+import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { reportFailure, reportOk } from "../../functions/doctor/check.ts";
-import { parsePinnedValue } from "../../functions/doctor/openclaw-version.ts";
-import { cleanLine } from "../../shared/clean-text.ts";
-import { getErrorMessage } from "../../shared/errors.ts";
+import { reportFailure, reportOk, reportWarning } from "../../functions/doctor/findings.ts";
+import { parsePinnedValue } from "../../functions/doctor/versions.ts";
+import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
+import { cleanLine } from "../../shared/text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
-import { checkDocker, checkImageExists } from "./check-docker.ts";
-import { type ComposeService, checkComposeService, parseComposeService } from "./compose-service.ts";
-import { describeDockerFailure } from "./describe-docker-failure.ts";
-import { createDockerClient } from "./docker-client.ts";
-import type { Finding } from "./finding.ts";
-import { type ImageScan, parseScan, SCANNERS } from "./image-scan.ts";
-import { listFileSecrets } from "./list-secrets.ts";
-import { readPinnedVariable, writePinnedVariable } from "./pinned-variable.ts";
-import { checkProcesses, parseProcessStatus } from "./process-status.ts";
-import type { UpgradeDriver } from "./upgrade-driver.ts";
-import type { ComposeUpgradeSettings } from "./upgrade-settings.ts";
-import { checkWorkspace, FIND_FORMAT, parseWorkspaceEntries } from "./workspace-entries.ts";
+import { replaceFile } from "../node/files.ts";
+import {
+  describeFailure,
+  type ProgramOptions,
+  type ProgramResult,
+  pickVariables,
+  runOrThrow,
+  runProgram,
+} from "../node/programs.ts";
+import { listFileSecrets } from "./check-upgrade.ts";
+import {
+  type ComposeService,
+  checkComposeService,
+  checkProcesses,
+  checkWorkspace,
+  FIND_FORMAT,
+  parseComposeService,
+  parseProcessStatus,
+  parseWorkspaceEntries,
+} from "./container-checks.ts";
+import type { ComposeUpgradeSettings, UpgradeDriver } from "./upgrade-driver.ts";
+import { type Finding, type ImageScan, parseScan, SCANNERS } from "./upgrade-record.ts";
+
+/** What Docker's client prints when no command of it can work, why, and what to do. */
+interface DockerProblem {
+  pattern: RegExp;
+  detail: string;
+  todo: string;
+}
 
 /** Connects from inside the container; host and port are arguments, never part of the program. */
 const CONNECT_SCRIPT =
@@ -29,6 +52,44 @@ const RESTORE_SCRIPT =
 /** What `docker compose stop` may take beyond the grace that the container gets. */
 const STOP_MARGIN: Ms = 5 * SECOND;
 
+/** What the Docker client and the scanners need to find the engine, their settings and their caches. */
+const PASSED_VARIABLES =
+  /^(?:PATH|HOME|LANG|LC_ALL|TMPDIR|XDG_RUNTIME_DIR|DOCKER_\w+|COMPOSE_\w+|TRIVY_\w+|GRYPE_\w+|HTTPS?_PROXY|NO_PROXY)$/i;
+
+/** Timeout for a question to Docker about itself: 20 s; a daemon that starts answers late. */
+const TIMEOUT: Ms = 20 * SECOND;
+
+const NAME = "docker";
+
+/** Timeout for a question to a registry: 30 s. */
+const REGISTRY_TIMEOUT: Ms = 30 * SECOND;
+
+/** What Docker's client prints, in the order in which the causes exclude each other. */
+const KNOWN_PROBLEMS: readonly DockerProblem[] = [
+  {
+    pattern: /^spawn docker (?:ENOENT|EACCES)/m,
+    detail: "the command docker is not installed, or not in PATH",
+    todo: "Install Docker with its Compose plugin, or run the command on the machine that has OpenClaw's containers.",
+  },
+  {
+    pattern:
+      /unknown command: docker compose|'compose' is not a docker command|unknown flag: --env-file|unknown shorthand flag: 'T'/,
+    detail: "Docker has no Compose plugin, so `docker compose` does not exist",
+    todo: "Install it (package docker-compose-plugin or docker-compose-v2); the old docker-compose does not count. `docker compose version` must answer.",
+  },
+  {
+    pattern: /permission denied while trying to connect to the (?:Docker daemon socket|docker API)/i,
+    detail: "this user may not use Docker's daemon",
+    todo: "Add the user to the group docker and log in again, or run the command as a user that may.",
+  },
+  {
+    pattern:
+      /Cannot connect to the Docker daemon|error during connect|failed to connect to the docker API|Is the docker daemon running/i,
+    detail: "Docker's daemon cannot be reached",
+    todo: "Start it (`sudo systemctl start docker`), or fix DOCKER_HOST or the context. `docker version` must show a server.",
+  },
+];
+
 /** OpenClaw as a service of a Compose project: the version is the tag of its image, in an environment file. */
 export function createComposeDriver(
   settings: ComposeUpgradeSettings,
@@ -38,10 +99,11 @@ export function createComposeDriver(
   const envFile = join(settings.folder, settings.env_file);
   const docker = createDockerClient(env, settings.folder, envFile);
   const folders = [state, workspace];
-  const [program = "node", ...programArguments] = command;
+  /** Runs a program in a container of its own, with the same volumes. */
   const oneOff = (entrypoint: string) => ["run", "--rm", "--no-deps", "-T", "--entrypoint", entrypoint, service];
+  /** Runs a program in the running container. */
   const exec = (args: readonly string[], timeout: Ms) => docker.tryCompose(["exec", "-T", service, ...args], timeout);
-  const readPinned = () => readPinnedVariable(envFile, settings.variable);
+  const readPinned = () => findPinnedVersion(envFile, settings.variable).version;
 
   async function readService(timeout: Ms): Promise<ComposeService> {
     return parseComposeService(await docker.runCompose(["config", "--format", "json"], timeout), service);
@@ -54,19 +116,10 @@ export function createComposeDriver(
     return image;
   }
 
-  async function checkConnection([name, target]: [string, string], timeout: Ms): Promise<Finding> {
-    const url = new URL(target.includes("://") ? target : `tcp://${target}`);
-    const port = url.port || (url.protocol === "https:" ? "443" : "80");
-    const result = await exec(["node", "-e", CONNECT_SCRIPT, url.hostname, port], timeout);
-    if (result.status === 0) return reportOk(`reach ${name}`, `${url.hostname}:${port}`);
-    const reason = result.problem ?? cleanLine(result.stderr, 100);
-    return reportFailure(`reach ${name}`, `${url.hostname}:${port}: ${reason}`, "Check the networks of both services.");
-  }
-
   return {
     kind: "compose",
     readPinned,
-    pin: (version) => writePinnedVariable(envFile, settings.variable, version),
+    pin: (version) => writePinnedVersion(envFile, settings.variable, version),
     checkTools: (timeout) => checkDocker(docker, timeout),
     async checkInstallation(to, timeout) {
       const service = await readService(timeout);
@@ -76,13 +129,13 @@ export function createComposeDriver(
       if (image !== undefined) findings.push(await checkImageExists(docker, image, timeout));
       return findings;
     },
-    async checkReach(timeout) {
-      const findings: Finding[] = [];
-      for (const entry of Object.entries(settings.reach)) findings.push(await checkConnection(entry, timeout));
-      return findings;
+    async connect(host, port, timeout) {
+      const { status, problem, stderr } = await exec(["node", "-e", CONNECT_SCRIPT, host, String(port)], timeout);
+      return status === 0 ? undefined : (problem ?? cleanLine(stderr, 100));
     },
     async fetchVersion(version, timeout) {
-      await docker.runDocker(["pull", "--quiet", await toImage(version, timeout)], timeout);
+      const image = await toImage(version, timeout);
+      requireSuccess("docker pull", await docker.tryDocker(["pull", "--quiet", image], timeout));
     },
     async stop(timeout) {
       const grace = Math.max(1, Math.floor((timeout - STOP_MARGIN) / SECOND));
@@ -91,17 +144,14 @@ export function createComposeDriver(
     async start(timeout) {
       await docker.runCompose(["up", "--detach", "--no-deps", "--no-build", "--pull", "never", service], timeout);
     },
-    async backUp(archive, timeout) {
+    backUp(archive, timeout) {
       const paths = folders.map((path) => path.slice(1));
-      await docker.saveOutput([...oneOff("tar"), "-c", "-z", "-f", "-", "-C", "/", "--", ...paths], archive, timeout);
+      const args = [...oneOff("tar"), "-c", "-z", "-f", "-", "-C", "/", "--", ...paths];
+      return docker.transfer(args, { output: archive }, timeout);
     },
-    async restore(archive, timeout) {
-      await docker.sendInput([...oneOff("sh"), "-c", RESTORE_SCRIPT, "sh", ...folders], archive, timeout);
-    },
-    runOpenclaw: (args, { timeout, running }) =>
-      running
-        ? exec([program, ...programArguments, ...args], timeout)
-        : docker.tryCompose([...oneOff(program), ...programArguments, ...args], timeout),
+    restore: (archive, timeout) =>
+      docker.transfer([...oneOff("sh"), "-c", RESTORE_SCRIPT, "sh", ...folders], { input: archive }, timeout),
+    runOpenclaw: (args, timeout) => exec([...command, ...args], timeout),
     async readFile(path, timeout) {
       const running = await exec(["cat", "--", path], timeout);
       const isStopped = running.status !== 0 && /is not running/.test(running.stderr);
@@ -116,17 +166,10 @@ export function createComposeDriver(
         timeout,
       ),
     async inspectProcesses(timeout) {
-      const inspect = async (name: string, read: () => Promise<Finding[]>) => {
-        try {
-          return await read();
-        } catch (thrown) {
-          return [reportFailure(name, getErrorMessage(thrown), "Look into the container by hand.")];
-        }
-      };
       // A process may end while its file is read, so the exit code says nothing.
       const processes = await inspect("process users", async () => {
-        const result = await exec(["sh", "-c", "cat /proc/[0-9]*/status"], timeout);
-        return checkProcesses(parseProcessStatus(result.stdout), user);
+        const { stdout } = await exec(["sh", "-c", "cat /proc/[0-9]*/status"], timeout);
+        return checkProcesses(parseProcessStatus(stdout), user);
       });
       const files = await inspect("workspace", async () => {
         const find = ["exec", "-T", service, "find", workspace, "-maxdepth", "2", "-printf", FIND_FORMAT];
@@ -134,27 +177,153 @@ export function createComposeDriver(
       });
       return [...processes, ...files];
     },
-    async scanImage(version, timeout): Promise<ImageScan> {
-      const image = await toImage(version, timeout);
-      for (const scanner of ["trivy", "grype"] as const) {
-        const result = await docker.tryProgram(scanner, SCANNERS[scanner](image), timeout);
-        if (result.problem?.includes("ENOENT")) continue;
-        if (result.status !== 0)
-          return { kind: "not scanned", why: `${scanner} failed: ${result.problem ?? cleanLine(result.stderr, 200)}` };
-        try {
-          return { kind: "scanned", scanner, found: parseScan(scanner, result.stdout) };
-        } catch {
-          return { kind: "not scanned", why: `the answer of ${scanner} cannot be read` };
-        }
-      }
-      return { kind: "not scanned", why: "neither trivy nor grype is installed" };
-    },
+    scanImage: async (version, timeout) => scanImage(docker, await toImage(version, timeout), timeout),
     listSecrets: () => listFileSecrets(envFile),
   };
+}
+
+/**
+ * Runs the Docker client for one Compose project. Variables of the shell are not passed on, because they would override
+ * the pinned version in the environment file.
+ */
+function createDockerClient(env: Record<string, string | undefined>, folder: string, envFile: string) {
+  const options = { env: pickVariables(env, PASSED_VARIABLES), cwd: folder };
+  const toCompose = (args: readonly string[]) => ["compose", "--env-file", envFile, ...args];
+  /** Another program with the same environment, such as a scanner, whatever its exit code. */
+  const tryProgram = (file: string, args: readonly string[], timeoutMs: Ms) =>
+    runProgram(file, args, { ...options, timeoutMs });
+  const tryCompose = (args: readonly string[], timeout: Ms) => tryProgram("docker", toCompose(args), timeout);
+  return {
+    tryProgram,
+    /** `docker …`, whatever its exit code. */
+    tryDocker: (args: readonly string[], timeout: Ms) => tryProgram("docker", args, timeout),
+    /** `docker compose …`, whatever its exit code. */
+    tryCompose,
+    /** Standard output of `docker compose …`. Throws when it fails. */
+    runCompose: async (args: readonly string[], timeout: Ms) =>
+      requireSuccess(`docker compose ${args[0]}`, await tryCompose(args, timeout)),
+    /** `docker compose …` with a file as its input or output. Throws when it fails. */
+    transfer: (args: readonly string[], files: Pick<ProgramOptions, "input" | "output">, timeoutMs: Ms) =>
+      runOrThrow("docker", toCompose(args), { ...options, ...files, timeoutMs }),
+  };
+}
+
+type DockerClient = ReturnType<typeof createDockerClient>;
+
+/** The standard output of a command of Docker. Throws when it has failed. */
+function requireSuccess(command: string, result: ProgramResult): string {
+  if (result.status !== 0) throw new Error(describeDockerFailure(command, result));
+  return result.stdout;
+}
+
+async function inspect(name: string, read: () => Promise<Finding[]>): Promise<Finding[]> {
+  try {
+    return await read();
+  } catch (thrown) {
+    return [reportFailure(name, getErrorMessage(thrown), "Look into the container by hand.")];
+  }
+}
+
+async function scanImage(docker: DockerClient, image: string, timeout: Ms): Promise<ImageScan> {
+  for (const scanner of ["trivy", "grype"] as const) {
+    const { status, stdout, stderr, problem } = await docker.tryProgram(
+      scanner,
+      SCANNERS[scanner].toArguments(image),
+      timeout,
+    );
+    if (problem?.includes("ENOENT")) continue;
+    if (status !== 0) return { kind: "not scanned", why: `${scanner} failed: ${problem ?? cleanLine(stderr, 200)}` };
+    try {
+      return { kind: "scanned", scanner, found: parseScan(scanner, stdout) };
+    } catch {
+      return { kind: "not scanned", why: `the answer of ${scanner} cannot be read` };
+    }
+  }
+  return { kind: "not scanned", why: "neither trivy nor grype is installed" };
+}
+
+/**
+ * The variable of an environment file that pins a version, such as `OPENCLAW_IMAGE=ghcr.io/openclaw/openclaw:2026.2.26`:
+ * the version, and the file's text before and after it. Throws when there is not exactly one.
+ */
+function findPinnedVersion(path: string, variable: string): { before: string; version: string; after: string } {
+  const createError = (message: string) => new GroundcrewError("bad_request", message);
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (!stats?.isFile())
+    throw createError(`${path} ${stats ? "is not a regular file" : "does not exist"}. It must contain ${variable}.`);
+  const text = readFileSync(path, "utf8");
+  const lines = [...text.matchAll(new RegExp(`^(?:export )?${variable}=(["']?)([^"'\r\n]*)\\1[ \t]*$`, "gm"))];
+  const [line] = lines;
+  if (!line || lines.length > 1)
+    throw createError(
+      `${path} has ${lines.length} lines ${variable}=…, wanted: one, such as ${variable}=ghcr.io/openclaw/openclaw:2026.2.26. Use this variable for the image in the Compose file, or name yours as "variable".`,
+    );
+  const value = line[2] ?? "";
+  const parts = parsePinnedValue(value);
+  if (!parts)
+    throw createError(
+      `${variable} in ${path} does not end in a version of OpenClaw, such as 2026.2.26 (neither "latest" nor a digest can be compared). Pin one.`,
+    );
+  const start = line.index + line[0].lastIndexOf(value) + parts.before.length;
+  return { before: text.slice(0, start), version: parts.version, after: text.slice(start + parts.version.length) };
+}
+
+/** Replaces the version in the variable's value; everything else in the file, its mode included, stays. */
+function writePinnedVersion(path: string, variable: string, version: string): void {
+  const { before, version: current, after } = findPinnedVersion(path, variable);
+  if (current !== version) replaceFile(path, `${before}${version}${after}`);
 }
 
 /** The service's image with another version; undefined when it is not pinned by one. */
 function replaceVersion({ image }: ComposeService, version: string): string | undefined {
   const parts = parsePinnedValue(image);
   return parts && `${parts.before}${version}${parts.after}`;
+}
+
+/** Checks that Docker's client, its daemon and the Compose plugin work, because everything else runs through them. */
+async function checkDocker(docker: DockerClient, timeout: Ms): Promise<Finding> {
+  const limit = Math.min(TIMEOUT, timeout);
+  const compose = await docker.tryDocker(["compose", "version"], limit);
+  if (compose.status !== 0) return reportProblem("docker compose version", compose);
+  const server = await docker.tryDocker(["version", "--format", "{{.Server.Version}}"], limit);
+  if (server.status !== 0) return reportProblem("docker version", server);
+  const [engine, plugin] = [server, compose].map(({ stdout }) => cleanLine(stdout, 60));
+  return reportOk(NAME, `Docker ${engine}, ${plugin}`);
+}
+
+function reportProblem(command: string, result: ProgramResult): Finding {
+  const known = findDockerProblem(result);
+  if (known) return reportFailure(NAME, known.detail, known.todo);
+  return reportFailure(NAME, describeDockerFailure(command, result), `Run \`${command}\` and fix what it reports.`);
+}
+
+/** Finds the cause when Docker itself does not work; undefined for every other failure. */
+function findDockerProblem({ problem, stderr }: ProgramResult): DockerProblem | undefined {
+  const text = `${problem ?? ""}\n${stderr}`;
+  return KNOWN_PROBLEMS.find(({ pattern }) => pattern.test(text));
+}
+
+/** Checks that an image is on this machine or in its registry. Downloads nothing. */
+async function checkImageExists(docker: DockerClient, image: string, timeout: Ms): Promise<Finding> {
+  const name = "new version";
+  const local = await docker.tryDocker(["image", "inspect", "--format", "{{.Id}}", image], Math.min(TIMEOUT, timeout));
+  if (local.status === 0) return reportOk(name, `${image} is on this machine`);
+  const limit = Math.min(REGISTRY_TIMEOUT, timeout);
+  const remote = await docker.tryDocker(["manifest", "inspect", image], limit);
+  if (remote.status === 0) return reportOk(name, `the registry has ${image}`);
+  const reason = describeDockerFailure("docker manifest inspect", remote);
+  if (/no such manifest|manifest unknown|not found|denied|unauthorized/i.test(remote.stderr))
+    return reportFailure(
+      name,
+      `the registry does not give ${image}: ${reason}`,
+      "Choose a version that it has, or run `docker login`.",
+    );
+  return reportWarning(name, `the registry could not be asked for ${image}: ${reason}`, "The step fetch will tell.");
+}
+
+/** Describes in one line why a command of Docker failed, and what to do when Docker itself does not work. */
+export function describeDockerFailure(command: string, result: ProgramResult): string {
+  const known = findDockerProblem(result);
+  if (known) return `${command}: ${known.detail}. ${known.todo}`;
+  return cleanLine(describeFailure(command, result), 400);
 }

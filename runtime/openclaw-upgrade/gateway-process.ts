@@ -1,20 +1,23 @@
+/** OpenClaw's gateway as a process of its own group: started, found again by a file with its id and birth, and stopped. */
+
 import { type SpawnOptions, spawn } from "node:child_process";
-import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { closeSync, existsSync, openSync, renameSync, rmSync } from "node:fs";
 import { z } from "zod";
 import { type Ms, SECOND } from "../../shared/time.ts";
-import { killProcessGroup } from "../node/kill-process-group.ts";
-import { makePrivateFolder } from "../runner/session-folder.ts";
-import type { DeadlineDeps } from "./deadline.ts";
+import { makePrivateFolder, nodeFiles, tryParseJson } from "../node/files.ts";
+import { killProcessGroup, readProcessStart } from "../node/programs.ts";
+import type { UpgradeContext } from "./upgrade-driver.ts";
 
-const pidFileSchema = z.object({ pid: z.int().positive(), born: z.string() });
-type PidFile = z.infer<typeof pidFileSchema>;
-
-export interface GatewayProcessOptions extends DeadlineDeps {
+interface GatewayProcessOptions extends Pick<UpgradeContext, "clock" | "wait"> {
   /** Folder of the process id and the log; created when it is missing. */
   folder: string;
   pidPath: string;
   logPath: string;
 }
+
+const pidFileSchema = z.object({ pid: z.int().positive(), born: z.string() });
+
+type PidFile = z.infer<typeof pidFileSchema>;
 
 /**
  * Writes the process's own number and start time, and then becomes the gateway. The command that starts it may be killed
@@ -37,8 +40,8 @@ const LAUNCH_TIMEOUT: Ms = 10 * SECOND;
 export function createGatewayProcess({ folder, pidPath, logPath, clock, wait }: GatewayProcessOptions) {
   /** The process that was started last, unless it has ended: its start time tells it from another with its number. */
   function findRunning(): PidFile | undefined {
-    const known = readPidFile(pidPath);
-    return known && readProcessBirth(known.pid) === known.born ? known : undefined;
+    const { data: known } = pidFileSchema.safeParse(tryParseJson(nodeFiles.read(pidPath)?.text ?? ""));
+    return known && readProcessStart(known.pid) === known.born ? known : undefined;
   }
 
   return {
@@ -82,24 +85,4 @@ export function createGatewayProcess({ folder, pidPath, logPath, clock, wait }: 
       rmSync(pidPath, { force: true });
     },
   };
-}
-
-function readPidFile(path: string): PidFile | undefined {
-  try {
-    return pidFileSchema.safeParse(JSON.parse(readFileSync(path, "utf8"))).data;
-  } catch {
-    return undefined;
-  }
-}
-
-/** The start time of a process in the kernel's ticks; undefined when it has ended, also when nobody has collected it. */
-function readProcessBirth(pid: number): string | undefined {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-      .replace(/^.*\) /s, "")
-      .split(" ");
-    return fields[0] === "Z" ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
 }

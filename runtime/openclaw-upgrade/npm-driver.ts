@@ -1,22 +1,44 @@
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+/**
+ * The driver for OpenClaw installed by npm: a prefix for each version, archives of its folders, and the gateway as a
+ * process.
+ */
+
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
-import { reportFailure, reportOk } from "../../functions/doctor/check.ts";
-import { parseVersionOutput } from "../../functions/doctor/openclaw-version.ts";
-import { cleanLine } from "../../shared/clean-text.ts";
-import { getErrorMessage } from "../../shared/errors.ts";
+import { z } from "zod";
+import { reportFailure, reportOk } from "../../functions/doctor/findings.ts";
+import { isOpenclawVersion, parseVersionOutput } from "../../functions/doctor/versions.ts";
+import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
+import { cleanLine } from "../../shared/text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
-import { describeFailure, runProgram } from "../runner/run-program.ts";
-import { checkConnection } from "./check-connection.ts";
-import type { DeadlineDeps } from "./deadline.ts";
-import { describeNpmFailure } from "./describe-npm-failure.ts";
-import { type Finding, reportSkipped } from "./finding.ts";
+import {
+  describeFailure,
+  type ProgramResult,
+  pickVariables,
+  requireSuccess,
+  runOrThrow,
+  runProgram,
+} from "../node/programs.ts";
+import { checkWorkspace, type WorkspaceEntry } from "./container-checks.ts";
 import { createGatewayProcess } from "./gateway-process.ts";
-import { archiveFolders, restoreFolders } from "./npm-archive.ts";
-import { openNpmPrefix } from "./npm-prefix.ts";
-import type { UpgradeDriver } from "./upgrade-driver.ts";
-import type { NpmUpgradeSettings } from "./upgrade-settings.ts";
-import { walkWorkspace } from "./walk-workspace.ts";
-import { checkWorkspace } from "./workspace-entries.ts";
+import type { NpmUpgradeSettings, UpgradeContext, UpgradeDriver } from "./upgrade-driver.ts";
+import { type Finding, redactCredentials, reportCheck, reportSkipped } from "./upgrade-record.ts";
 
 /**
  * What OpenClaw, npm and systemctl need, with the certificates of a company's own authority. Nothing else is passed on,
@@ -28,18 +50,41 @@ const PASSED_VARIABLES =
 /** Limit of the log that is read: the last 4 MB. */
 const MAX_LOG_BYTES = 4 * 2 ** 20;
 
+const packageSchema = z.object({ name: z.literal("openclaw"), version: z.string() });
+
+/** Ending of the folder that a restored one replaces; it is kept for whoever looks for the reason. */
+const ASIDE = ".before-rollback";
+
+/** How npm begins a line about an error; before version 10 it wrote `npm ERR!`. */
+const ERROR_LINE = /^npm (?:error|ERR!)(?: |$)/;
+
+/** npm's lines that give no reason: general advice, where its log is, and its own stack. */
+const ADVICE =
+  /^(?:\d+ *$|A complete log of this run|For a full report see|Please make sure you have the correct access|and the repository exists|If you are behind a proxy|(?:\d+ +)?(?:Note that you can also install|tarball, folder, http url)|at |(?:code|errno|syscall|address|port|type|hostname): |[{}]$|(?:errno|syscall) )/;
+
+/** npm's lines about a package from Git that this machine cannot fetch. */
+const GIT_COMMAND = /^command git .*\b(?:ls-remote|clone|fetch)\b/m;
+
+const GIT_ADDRESS = /\b(?:ssh|git|git\+ssh|git\+https|https):\/\/[^\s'"]+/;
+
+const SECRET_VARIABLE = /token|auth|passw|secret/i;
+
+/** Limits of what is shown: the last 6 lines with a reason, 600 UTF-16 units. */
+const MAX_LINES = 6;
+
+const MAX_LENGTH = 600;
+
+/** Timeout for one connection: 5 s, as inside a container. */
+const CONNECT_TIMEOUT: Ms = 5 * SECOND;
+
 /** OpenClaw from npm in a prefix folder, run by a systemd unit or by this command. */
 export function createNpmDriver(
   settings: NpmUpgradeSettings,
   env: Record<string, string | undefined>,
-  deps: DeadlineDeps,
+  deps: Pick<UpgradeContext, "clock" | "wait">,
 ): UpgradeDriver {
   const { state, workspaces, unit, records } = settings;
-  const passed = Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) =>
-      value !== undefined && PASSED_VARIABLES.test(name) ? [[name, value] as const] : [],
-    ),
-  );
+  const passed = pickVariables(env, PASSED_VARIABLES);
   const openclawEnv = { ...passed, OPENCLAW_STATE_DIR: state, NO_COLOR: "1" };
   const prefix = openNpmPrefix(settings.prefix, passed);
   const logPath = join(records, "gateway.log");
@@ -49,32 +94,31 @@ export function createNpmDriver(
     pidPath: join(records, "gateway.json"),
     logPath,
   });
-  const archiveOptions = { folders: [state, ...workspaces], env: passed };
+  const folders = [state, ...workspaces];
 
   const run = (file: string, args: readonly string[], timeoutMs: Ms, programEnv = passed) =>
     runProgram(file, args, { env: programEnv, cwd: "/", timeoutMs });
+  const runEntry = (version: string, args: readonly string[], timeout: Ms) =>
+    run(process.execPath, [prefix.getEntry(version), ...args], timeout, openclawEnv);
 
-  async function runSystemctl(action: "start" | "stop" | "is-active", name: string, timeout: Ms) {
-    return run("systemctl", [...(settings.user_unit ? ["--user"] : []), action, name], timeout);
-  }
+  const runSystemctl = (action: "start" | "stop" | "is-active", name: string, timeout: Ms) =>
+    run("systemctl", [...(settings.user_unit ? ["--user"] : []), action, name], timeout);
 
   async function manageUnit(action: "start" | "stop", name: string, timeout: Ms) {
-    const result = await runSystemctl(action, name, timeout);
-    if (result.status !== 0) throw new Error(cleanLine(describeFailure(`systemctl ${action} ${name}`, result), 300));
+    requireSuccess(`systemctl ${action} ${name}`, await runSystemctl(action, name, timeout));
   }
 
   async function checkService(timeout: Ms): Promise<Finding> {
     if (unit === undefined)
-      return ownProcess.isRunning()
-        ? reportOk("service", "the gateway was started by this command")
-        : reportFailure(
-            "service",
-            "no systemd unit is named, and the gateway was not started by this command",
-            'Name its unit as "unit" in the settings of upgrades. Without systemd, stop the gateway and run `groundcrew openclaw start`.',
-          );
+      return reportCheck(
+        "service",
+        !ownProcess.isRunning() && "no systemd unit is named, and the gateway was not started by this command",
+        "the gateway was started by this command",
+        'Name its unit as "unit" in the settings of upgrades. Without systemd, stop the gateway and run `groundcrew openclaw start`.',
+      );
     const { status } = await runSystemctl("is-active", unit, timeout);
-    if (status === 0) return reportOk("service", `the unit ${unit} is active`);
-    return reportFailure("service", `the unit ${unit} is not active`, "Start it first, or fix its name.");
+    const problem = status !== 0 && `the unit ${unit} is not active`;
+    return reportCheck("service", problem, `the unit ${unit} is active`, "Start it first, or fix its name.");
   }
 
   async function checkTarget(version: string, timeout: Ms): Promise<Finding> {
@@ -105,23 +149,21 @@ export function createNpmDriver(
       return reportOk("programs", programs.join(", "));
     },
     async checkInstallation(to, timeout) {
-      const folders = archiveOptions.folders.map((path) =>
-        existsSync(path)
-          ? reportOk("folder", path)
-          : reportFailure(
-              "folder",
-              `${path} does not exist`,
-              'Fix "state" and "workspaces" in the settings of upgrades.',
-            ),
+      const found = folders.map((path) =>
+        reportCheck(
+          "folder",
+          !existsSync(path) && `${path} does not exist`,
+          path,
+          'Fix "state" and "workspaces" in the settings of upgrades.',
+        ),
       );
-      return [await checkService(timeout), await checkTarget(to, timeout), ...folders];
+      return [await checkService(timeout), await checkTarget(to, timeout), ...found];
     },
-    checkReach: () =>
-      Promise.all(Object.entries(settings.reach).map(([name, target]) => checkConnection(name, target))),
+    connect: connectLocally,
     async fetchVersion(version, timeout) {
       await prefix.install(version, settings.overrides, timeout);
       // Each version needs its own versions of Node, and says so when it starts.
-      const result = await run(process.execPath, [prefix.getEntry(version), "--version"], timeout, openclawEnv);
+      const result = await runEntry(version, ["--version"], timeout);
       if (parseVersionOutput(result.stdout) !== version)
         throw new Error(
           `${cleanLine(describeFailure(`openclaw ${version}`, result), 300)} (Node ${process.versions.node}, ${process.execPath})`,
@@ -135,32 +177,31 @@ export function createNpmDriver(
       if (unit !== undefined) return manageUnit("start", unit, timeout);
       return ownProcess.start(process.execPath, [prefix.getEntry(prefix.readPinned()), "gateway", "run"], openclawEnv);
     },
-    backUp: (archive, timeout) => archiveFolders(archive, { ...archiveOptions, timeout }),
-    restore: (archive, timeout) => restoreFolders(archive, { ...archiveOptions, timeout }),
-    runOpenclaw: (args, { timeout }) =>
-      run(process.execPath, [prefix.getEntry(prefix.readPinned()), ...args], timeout, openclawEnv),
+    backUp(archive, timeoutMs) {
+      const present = folders.filter((path) => existsSync(path)).map((path) => path.slice(1));
+      const args = ["-c", "-z", "-f", "-", "-C", "/", "--", ...present];
+      return runOrThrow("tar", args, { env: passed, cwd: "/", timeoutMs, output: archive });
+    },
+    async restore(archive, timeoutMs) {
+      for (const path of folders) setAside(path);
+      const args = ["-x", "-z", "-f", "-", "-p", "-C", "/"];
+      await runOrThrow("tar", args, { env: passed, cwd: "/", timeoutMs, input: archive });
+    },
+    runOpenclaw: (args, timeout) => runEntry(prefix.readPinned(), args, timeout),
     readFile: async (path) => (existsSync(path) ? readFileSync(path, "utf8") : undefined),
     async readLog(since, timeout) {
       if (unit === undefined) return readTail(logPath);
       const time = `@${Math.floor(since / SECOND)}`;
       const scope = settings.user_unit ? ["--user-unit", unit] : ["--unit", unit];
       const args = ["--no-pager", "--output", "cat", "--since", time, ...scope];
-      const result = await run("journalctl", args, timeout);
-      if (result.status !== 0) throw new Error(cleanLine(describeFailure("journalctl", result), 300));
-      return result.stdout;
+      return requireSuccess("journalctl", await run("journalctl", args, timeout));
     },
     async inspectProcesses() {
       const containers = reportSkipped("process capabilities", "only the compose driver checks containers");
       if (workspaces.length === 0) return [containers, reportSkipped("workspace", '"workspaces" names none')];
       try {
-        const owner = `${process.getuid?.()}:${process.getgid?.()}`;
-        return [
-          containers,
-          checkWorkspace(
-            workspaces.flatMap((path) => walkWorkspace(path)),
-            owner,
-          ),
-        ];
+        const entries = workspaces.flatMap((path) => walkWorkspace(path));
+        return [containers, checkWorkspace(entries, `${process.getuid?.()}:${process.getgid?.()}`)];
       } catch (thrown) {
         return [containers, reportFailure("workspace", getErrorMessage(thrown), "Check the folder.")];
       }
@@ -168,6 +209,30 @@ export function createNpmDriver(
     scanImage: async () => ({ kind: "not scanned", why: "there is no image; only the compose driver has one" }),
     listSecrets: () => [],
   };
+}
+
+/** Connects from this machine. Returns why that failed. */
+function connectLocally(host: string, port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: CONNECT_TIMEOUT });
+    const end = (problem?: string) => {
+      socket.destroy();
+      resolve(problem);
+    };
+    socket.on("connect", () => end());
+    socket.on("error", (error) => end(getErrorMessage(error)));
+    socket.on("timeout", () => end("no answer"));
+  });
+}
+
+/** Empties a folder. What was there is kept beside it until the next time. */
+function setAside(path: string): void {
+  if (!existsSync(path)) return;
+  if (lstatSync(path).isSymbolicLink())
+    throw new GroundcrewError("bad_request", `${path} is a link; name the folder itself in the settings of upgrades.`);
+  rmSync(path + ASIDE, { recursive: true, force: true });
+  renameSync(path, path + ASIDE);
+  mkdirSync(path, { mode: 0o700 });
 }
 
 /** The last part of the log, which begins with the start of the gateway. */
@@ -182,4 +247,98 @@ function readTail(path: string): string {
   } finally {
     closeSync(file);
   }
+}
+
+/** Lists a folder with what is in it, down to this depth, without following links. */
+function walkWorkspace(path: string, depth = 2): WorkspaceEntry[] {
+  const stats = lstatSync(path);
+  const kind = stats.isDirectory() ? "d" : stats.isSymbolicLink() ? "l" : "f";
+  const entry = { owner: `${stats.uid}:${stats.gid}`, mode: stats.mode & 0o7777, kind, path };
+  if (kind !== "d" || depth === 0) return [entry];
+  return [entry, ...readdirSync(path).flatMap((name) => walkWorkspace(join(path, name), depth - 1))];
+}
+
+/** A folder with OpenClaw in `<version>/node_modules/openclaw`, and the link `current` to one of these folders. */
+export function openNpmPrefix(prefix: string, env: Record<string, string>) {
+  const link = join(prefix, "current");
+  const getEntry = (version: string) => join(prefix, version, "node_modules/openclaw/openclaw.mjs");
+
+  function isInstalled(version: string, folder = join(prefix, version)): boolean {
+    try {
+      const text = readFileSync(join(folder, "node_modules/openclaw/package.json"), "utf8");
+      return packageSchema.parse(JSON.parse(text)).version === version;
+    } catch {
+      return false;
+    }
+  }
+
+  return {
+    isInstalled,
+    getEntry,
+    /** The version that `current` leads to. Throws for anything else. */
+    readPinned(): string {
+      const target = readLink(link);
+      if (target !== undefined && isOpenclawVersion(target)) return target;
+      throw new GroundcrewError(
+        "bad_request",
+        `${link} is not a link to the folder of a version. Set the prefix up once: npm install --prefix ${prefix}/2026.2.26 openclaw@2026.2.26 && ln -s 2026.2.26 ${link}; then start OpenClaw from ${link}/node_modules/.bin/openclaw.`,
+      );
+    },
+    /** Lets `current` lead to this version, in one step. */
+    pin(version: string) {
+      if (!isInstalled(version)) throw new Error(`${join(prefix, version)} does not contain OpenClaw ${version}`);
+      if (readLink(link) === version) return;
+      const draft = `${link}.new`;
+      rmSync(draft, { force: true });
+      symlinkSync(version, draft);
+      renameSync(draft, link);
+    },
+    /** Installs a version into its own folder, whole or not at all. */
+    async install(version: string, overrides: Record<string, string>, timeout: Ms) {
+      if (isInstalled(version)) return;
+      const draft = join(prefix, `.${version}.partial`);
+      rmSync(draft, { recursive: true, force: true });
+      mkdirSync(draft, { recursive: true });
+      // npm applies overrides only in the root package, and reliably only to what that package already depends on.
+      const rootPackage = { private: true, dependencies: { openclaw: version }, overrides };
+      writeFileSync(join(draft, "package.json"), JSON.stringify(rootPackage, undefined, 2));
+      const args = ["install", "--prefix", draft, "--no-audit", "--no-fund"];
+      const result = await runProgram("npm", args, { env, cwd: draft, timeoutMs: timeout });
+      if (result.status !== 0 || !isInstalled(version, draft)) {
+        rmSync(draft, { recursive: true, force: true });
+        throw new Error(describeNpmFailure(`npm install openclaw@${version}`, result, env));
+      }
+      rmSync(join(prefix, version), { recursive: true, force: true });
+      renameSync(draft, join(prefix, version));
+    },
+  };
+}
+
+function readLink(path: string): string | undefined {
+  try {
+    return readlinkSync(path).replace(/\/+$/, "");
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Describes in one line why npm failed: its own reason without secrets, and what to do where a package comes from Git.
+ * `env`: the environment that npm ran with.
+ */
+export function describeNpmFailure(name: string, result: ProgramResult, env: Readonly<Record<string, string>>): string {
+  const lines = result.stderr
+    .split("\n")
+    .flatMap((line) => (ERROR_LINE.test(line) ? line.replace(ERROR_LINE, "") : []));
+  const reasons = lines.map((line) => line.trim()).filter((line) => line !== "" && !ADVICE.test(line));
+  const secrets = Object.entries(env).flatMap(([variable, value]) => (SECRET_VARIABLE.test(variable) ? [value] : []));
+  const redact = (text: string) => cleanLine(redactCredentials(text, secrets), MAX_LENGTH);
+  if (reasons.length === 0) return redact(describeFailure(name, result));
+  const reason = result.problem ?? `exit code ${result.status}`;
+  const address = GIT_ADDRESS.exec(reasons.find((line) => GIT_COMMAND.test(line)) ?? "")?.[0];
+  const hint =
+    address === undefined
+      ? ""
+      : `A package comes from ${address}, which this machine cannot fetch. Allow that connection, or replace the package by "overrides" in the settings of upgrades. `;
+  return redact(`${name}: ${reason}. ${hint}npm says: ${reasons.slice(-MAX_LINES).join("; ")}`);
 }

@@ -1,14 +1,26 @@
+/**
+ * The upgrade of OpenClaw from the outside: a check alone, an upgrade, or a rollback. Each leaves a record and a
+ * report in Markdown.
+ */
+
 import { GroundcrewError } from "../../shared/errors.ts";
-import { MINUTE } from "../../shared/time.ts";
+import { cleanLine, removeInvisible } from "../../shared/text.ts";
+import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { checkUpgrade } from "./check-upgrade.ts";
-import { runWithDeadline } from "./deadline.ts";
-import type { Finding } from "./finding.ts";
-import { renderUpgradeReport } from "./render-upgrade-report.ts";
-import { ROLLBACK_STEPS } from "./rollback-steps.ts";
-import { runRollbackSteps, runUpgradeSteps } from "./run-steps.ts";
-import type { UpgradeContext } from "./upgrade-context.ts";
-import { hasChangedInstallation, type UpgradeRecord } from "./upgrade-record.ts";
-import { UPGRADE_STEPS } from "./upgrade-steps.ts";
+import { findRegressions } from "./smoke-test.ts";
+import { runWithDeadline, type UpgradeContext } from "./upgrade-driver.ts";
+import {
+  compareScans,
+  type Finding,
+  hasChangedInstallation,
+  type ImageScan,
+  redactCredentials,
+  type SpawnMetrics,
+  type StepRecord,
+  type UpgradeRecord,
+  type Vulnerability,
+} from "./upgrade-record.ts";
+import { endRecord, ROLLBACK_STEPS, runRollbackSteps, runUpgradeSteps, UPGRADE_STEPS } from "./upgrade-steps.ts";
 
 /** What a command did. `changed`: steps that changed the installation, 0 when there was nothing to do. */
 export interface UpgradeOutcome {
@@ -29,26 +41,17 @@ interface Versions {
 /** Steps that change the installation, for the count of changes. */
 const CHANGING = new Set(["fetch", "pin", "limits", "deploy", "unpin", "restore", "start"]);
 
-/** Checks an upgrade and changes nothing, not even the record. */
-export async function checkOnly(context: UpgradeContext, versions: Versions): Promise<UpgradeOutcome> {
-  const findings = await runWithDeadline(10 * MINUTE, context, (deadline) => checkUpgrade(context, versions, deadline));
-  return { state: "checked", changed: 0, findings };
-}
+const OUTCOMES: Record<UpgradeRecord["state"], string> = {
+  running: "not finished: run the same command again to continue, or `groundcrew openclaw rollback`",
+  completed: "completed",
+  refused: "not begun: nothing was changed",
+  rolling_back: "rollback not finished: run `groundcrew openclaw rollback` again",
+  rolled_back: "rolled back: the old version runs with the state from before",
+  rollback_failed: "**the rollback failed: OpenClaw needs a person**",
+};
 
-/** Lists what an upgrade would do. Changes nothing and runs nothing. */
-export function planUpgrade(context: UpgradeContext, versions: Versions): UpgradeOutcome {
-  const record = findUnfinished(context, versions);
-  const pinned = context.driver.readPinned();
-  if (!record && pinned === versions.to) return { state: "planned", changed: 0, plan: [] };
-  if (!record && pinned !== versions.from)
-    throw new GroundcrewError("conflict", `${pinned} is pinned, not ${versions.from}. Use --from ${pinned}.`);
-  const done = new Set(record?.steps.flatMap(({ name, status }) => (status === "done" ? [name] : [])));
-  return {
-    state: "planned",
-    changed: 0,
-    plan: UPGRADE_STEPS.filter(({ name }) => !done.has(name)).map(({ title }) => title(versions)),
-  };
-}
+/** Limit of vulnerabilities and log lines in the report. */
+const MAX_ROWS = 50;
 
 /** Upgrades, or continues an upgrade between the same versions. Throws when another one is not finished. */
 export async function upgradeOpenclaw(context: UpgradeContext, versions: Versions): Promise<UpgradeOutcome> {
@@ -57,23 +60,6 @@ export async function upgradeOpenclaw(context: UpgradeContext, versions: Version
   if (unfinished) context.progress(`continuing the upgrade of ${new Date(unfinished.startedAt).toISOString()}`);
   const record = unfinished ?? createRecord(context, versions);
   return finish(context, await runUpgradeSteps(context, record));
-}
-
-/** Lists what a rollback would do. */
-export function planRollback(context: UpgradeContext): UpgradeOutcome {
-  const record = findRevertible(context);
-  const plan = record && hasChangedInstallation(record) ? ROLLBACK_STEPS.map(({ title }) => title(record)) : [];
-  return { state: "planned", changed: 0, plan };
-}
-
-/** Rolls the last upgrade back, also one that was completed, or continues a rollback. */
-export async function rollBackOpenclaw(context: UpgradeContext): Promise<UpgradeOutcome> {
-  const record = findRevertible(context);
-  if (!record) return { state: "nothing to do", changed: 0 };
-  if (hasChangedInstallation(record)) return finish(context, await runRollbackSteps(context, record));
-  const ended: UpgradeRecord = { ...record, state: "refused", endedAt: context.clock() };
-  context.records.write(ended);
-  return finish(context, ended);
 }
 
 /** The upgrade to continue. Throws when it is another one, or is being rolled back. */
@@ -93,18 +79,6 @@ function findUnfinished({ records }: UpgradeContext, { from, to }: Versions): Up
   );
 }
 
-function findRevertible({ records, driver }: UpgradeContext): UpgradeRecord | undefined {
-  const record = records.read();
-  if (!record)
-    throw new GroundcrewError(
-      "bad_request",
-      `${records.path} does not exist: no upgrade was made with these settings.`,
-    );
-  if (record.driver !== driver.kind)
-    throw new GroundcrewError("bad_request", `The last upgrade used the driver ${record.driver}, not ${driver.kind}.`);
-  return record.state === "rolled_back" || record.state === "refused" ? undefined : record;
-}
-
 function createRecord({ clock, driver, records }: UpgradeContext, { from, to }: Versions): UpgradeRecord {
   const startedAt = clock();
   const id = new Date(startedAt).toISOString().replaceAll(/[:.]/g, "-");
@@ -122,4 +96,182 @@ function finish(context: UpgradeContext, record: UpgradeRecord): UpgradeOutcome 
   const steps = [...record.steps, ...record.rollbackSteps];
   const changed = steps.filter(({ name, status }) => status === "done" && CHANGING.has(name)).length;
   return { state: record.state, changed, record, report };
+}
+
+/** Rolls the last upgrade back, also one that was completed, or continues a rollback. */
+export async function rollBackOpenclaw(context: UpgradeContext): Promise<UpgradeOutcome> {
+  const record = findRevertible(context);
+  if (!record) return { state: "nothing to do", changed: 0 };
+  if (hasChangedInstallation(record)) return finish(context, await runRollbackSteps(context, record));
+  return finish(context, endRecord(context, record, "refused"));
+}
+
+function findRevertible({ records, driver }: UpgradeContext): UpgradeRecord | undefined {
+  const record = records.read();
+  if (!record)
+    throw new GroundcrewError(
+      "bad_request",
+      `${records.path} does not exist: no upgrade was made with these settings.`,
+    );
+  if (record.driver !== driver.kind)
+    throw new GroundcrewError("bad_request", `The last upgrade used the driver ${record.driver}, not ${driver.kind}.`);
+  return record.state === "rolled_back" || record.state === "refused" ? undefined : record;
+}
+
+/** Checks an upgrade and changes nothing, not even the record. */
+export async function checkOnly(context: UpgradeContext, versions: Versions): Promise<UpgradeOutcome> {
+  const findings = await runWithDeadline(10 * MINUTE, context, (step) => checkUpgrade(step, versions));
+  return { state: "checked", changed: 0, findings };
+}
+
+/** Lists what an upgrade would do. Changes nothing and runs nothing. */
+export function planUpgrade(context: UpgradeContext, versions: Versions): UpgradeOutcome {
+  const record = findUnfinished(context, versions);
+  const pinned = context.driver.readPinned();
+  if (!record && pinned === versions.to) return { state: "planned", changed: 0, plan: [] };
+  if (!record && pinned !== versions.from)
+    throw new GroundcrewError("conflict", `${pinned} is pinned, not ${versions.from}. Use --from ${pinned}.`);
+  const done = new Set(record?.steps.flatMap(({ name, status }) => (status === "done" ? [name] : [])));
+  return {
+    state: "planned",
+    changed: 0,
+    plan: UPGRADE_STEPS.filter(({ name }) => !done.has(name)).map(({ title }) => title(versions)),
+  };
+}
+
+/** Lists what a rollback would do. */
+export function planRollback(context: UpgradeContext): UpgradeOutcome {
+  const record = findRevertible(context);
+  const plan = record && hasChangedInstallation(record) ? ROLLBACK_STEPS.map(({ title }) => title(record)) : [];
+  return { state: "planned", changed: 0, plan };
+}
+
+/**
+ * Renders the report of an upgrade as Markdown. Texts of logs and programs are data: without control characters and
+ * secrets, in code spans or fenced blocks that they cannot leave.
+ */
+export function renderUpgradeReport(record: UpgradeRecord, secrets: readonly string[]): string {
+  const lines = [
+    `# OpenClaw ${record.from} → ${record.to}`,
+    "",
+    `- Outcome: ${OUTCOMES[record.state]}`,
+    `- Driver: ${record.driver}`,
+    `- Started: ${new Date(record.startedAt).toISOString()}`,
+    ...(record.endedAt === undefined ? [] : [`- Ended: ${new Date(record.endedAt).toISOString()}`]),
+    ...(record.backup ? [`- Backup: ${toCode(record.backup.archive)}, SHA-256 ${record.backup.sha256}`] : []),
+    "",
+    ...renderBroken(record),
+    ...renderSteps("Steps", record.steps),
+    ...(record.rollbackSteps.length > 0 ? renderSteps("Rollback", record.rollbackSteps) : []),
+    ...renderSpawns(record),
+    ...renderScans(record),
+    ...renderLog(record.logLines),
+  ];
+  return `${redactCredentials(lines.join("\n"), secrets).trimEnd()}\n`;
+}
+
+/** A code span that the text cannot leave; without line ends and control characters. */
+function toCode(text: string): string {
+  const line = cleanLine(text, 400);
+  const fence = "`".repeat(findLongestRun(line) + 1);
+  return fence.length > 1 ? `${fence} ${line} ${fence}` : `\`${line}\``;
+}
+
+function findLongestRun(text: string): number {
+  return Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length));
+}
+
+function renderBroken({ steps }: UpgradeRecord): string[] {
+  const findFindings = (step: string) => steps.find(({ name }) => name === step)?.findings ?? [];
+  const failed = steps.find(({ status }) => status === "failed");
+  const broken = [
+    ...findFindings("check").filter(({ status }) => status === "failed"),
+    ...findFindings("deploy").filter(({ status }) => status === "failed"),
+    ...findRegressions(findFindings("baseline"), findFindings("smoke")),
+  ];
+  const problems = failed?.problem === undefined ? [] : [`- step ${failed.name}: ${toCode(failed.problem)}`];
+  const rows = broken.map(
+    ({ name, detail, todo }) => `- ${name}: ${toCode(detail)}${todo ? ` ${escapeMarkdown(todo)}` : ""}`,
+  );
+  const all = [...problems, ...rows];
+  return ["## What broke", "", ...(all.length > 0 ? all : ["Nothing."]), ""];
+}
+
+/** Our own short texts may contain names from settings, so what Markdown would interpret is escaped; code stays code. */
+function escapeMarkdown(text: string): string {
+  return text.replaceAll(/[<>[\]*_|\\]/g, "\\$&");
+}
+
+function renderSteps(title: string, steps: readonly StepRecord[]): string[] {
+  const rows = steps.flatMap((step) => [
+    `| ${step.name} | ${step.status} | ${formatDuration(step)} | ${step.problem ? toCell(step.problem) : ""} |`,
+    ...step.findings.map((finding) => `| ${renderName(finding)} | ${finding.status} | | ${toCell(finding.detail)} |`),
+  ]);
+  return [`## ${title}`, "", "| Step | Result | Time | Detail |", "|---|---|---|---|", ...rows, ""];
+}
+
+function formatDuration({ startedAt, endedAt }: StepRecord): string {
+  return endedAt === undefined ? "" : formatSeconds(endedAt - startedAt);
+}
+
+const formatSeconds = (ms: Ms) => `${(ms / SECOND).toFixed(1)} s`;
+
+/** A code span in a table, where a vertical bar would end the cell even in code. */
+function toCell(text: string): string {
+  return toCode(text.replaceAll("|", "¦"));
+}
+
+const renderName = ({ name }: Finding) => `&nbsp;&nbsp;${escapeMarkdown(name)}`;
+
+function renderSpawns({ spawn, from, to }: UpgradeRecord): string[] {
+  if (!spawn.from && !spawn.to) return [];
+  const rows: [string, (metrics: SpawnMetrics) => string | undefined][] = [
+    ["turn of an agent", ({ turnMs }) => (turnMs === undefined ? undefined : formatSeconds(turnMs))],
+    ["wake until its run ended", ({ wakeMs }) => (wakeMs === undefined ? undefined : formatSeconds(wakeMs))],
+    ["spawned agents recorded", ({ spawned }) => spawned && `${spawned.total}, ${spawned.failed} failed`],
+    ["most of them at once", ({ spawned }) => spawned && String(spawned.mostAtOnce)],
+    ["median wait in the queue", ({ spawned }) => formatOptional(spawned?.medianWaitMs)],
+    ["median run", ({ spawned }) => formatOptional(spawned?.medianRunMs)],
+  ];
+  const show = (metrics: SpawnMetrics | undefined, read: (metrics: SpawnMetrics) => string | undefined) =>
+    (metrics && read(metrics)) ?? "not known";
+  const body = rows.map(([label, read]) => `| ${label} | ${show(spawn.from, read)} | ${show(spawn.to, read)} |`);
+  return ["## Spawned agents", "", `| | ${from} | ${to} |`, "|---|---|---|", ...body, ""];
+}
+
+const formatOptional = (ms: Ms | undefined) => (ms === undefined ? undefined : formatSeconds(ms));
+
+function renderScans({ scans }: UpgradeRecord): string[] {
+  if (!scans) return [];
+  const difference = compareScans(scans.from, scans.to);
+  const heading = ["## Image scan", ""];
+  if (!difference)
+    return [...heading, `Not compared: ${[...new Set([scans.from, scans.to].map(describeScan))].join("; ")}.`, ""];
+  const { added, removed, unchanged } = difference;
+  const scanner = scans.to.kind === "scanned" ? scans.to.scanner : "";
+  return [
+    ...heading,
+    `By ${scanner}: ${added.length} new, ${removed.length} gone, ${unchanged} in both.`,
+    "",
+    ...renderVulnerabilities("New", added),
+    ...renderVulnerabilities("Gone", removed),
+  ];
+}
+
+function describeScan(scan: ImageScan): string {
+  return scan.kind === "scanned" ? `scanned by ${scan.scanner}` : escapeMarkdown(cleanLine(scan.why, 200));
+}
+
+function renderVulnerabilities(title: string, list: readonly Vulnerability[]): string[] {
+  if (list.length === 0) return [];
+  const shown = list.slice(0, MAX_ROWS).map((one) => `- ${one.severity}: ${toCode(`${one.id} in ${one.package}`)}`);
+  const rest = list.length > MAX_ROWS ? [`- and ${list.length - MAX_ROWS} more`] : [];
+  return [`### ${title}`, "", ...shown, ...rest, ""];
+}
+
+function renderLog(lines: readonly string[]): string[] {
+  if (lines.length === 0) return [];
+  const text = removeInvisible(lines.slice(0, MAX_ROWS).join("\n"));
+  const fence = "`".repeat(Math.max(3, findLongestRun(text) + 1));
+  return ["## Log", "", `${fence}text`, text, fence, ""];
 }

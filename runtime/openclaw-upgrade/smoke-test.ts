@@ -1,118 +1,212 @@
+/**
+ * The smoke test of a gateway: it answers, an agent takes a turn and is woken, the skill and the tools are there, and
+ * no check is worse than with the old version.
+ */
+
 import { randomUUID } from "node:crypto";
-import { reportFailure, reportOk, reportWarning } from "../../functions/doctor/check.ts";
-import { parseVersionOutput } from "../../functions/doctor/openclaw-version.ts";
-import { type OpenclawOutput, parseSkillVerdict } from "../../functions/doctor/skill-verdict.ts";
+import { z } from "zod";
+import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "../../functions/doctor/findings.ts";
+import { checkGateway } from "../../functions/doctor/openclaw.ts";
+import { parseSkillVerdict } from "../../functions/doctor/openclaw-skill.ts";
+import { parseVersionOutput } from "../../functions/doctor/versions.ts";
+import { getErrorMessage } from "../../shared/errors.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { cleanLine } from "../../shared/text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
-import type { ProgramResult } from "../runner/run-program.ts";
-import type { Deadline } from "./deadline.ts";
-import { type Finding, reportSkipped } from "./finding.ts";
-import { explainOutput, findPermissionProblems, findTurnProblem, parseMcpProbe } from "./parse-openclaw-answers.ts";
-import { probeGateway, type SmokeContext, waitForGateway } from "./probe-gateway.ts";
-import type { SpawnMetrics } from "./upgrade-record.ts";
-import { measureSpawns, SMOKE_MESSAGE, wakeAgent } from "./wake-agent.ts";
+import { tryParseJson } from "../node/files.ts";
+import { toOpenclawOutput } from "../node/openclaw-output.ts";
+import {
+  explainOutput,
+  findPermissionProblems,
+  findTurnProblem,
+  type HookSession,
+  hasModelAnswer,
+  parseHookSessions,
+  parseMcpProbe,
+  parseSpawnMetrics,
+} from "./openclaw-answers.ts";
+import { COMMAND_TIMEOUT, runOpenclaw, type StepContext } from "./upgrade-driver.ts";
+import { type Finding, reportCheck, reportSkipped, type SpawnMetrics } from "./upgrade-record.ts";
 
-/** Timeout for one command of OpenClaw: 60 s. It loads all of OpenClaw first, which took 4 s on two busy cores. */
-const COMMAND_TIMEOUT: Ms = 60 * SECOND;
-/** Timeout for one turn of the agent: 5 minutes. With a model that answers at once 2026.9 took 2 on an overloaded machine. */
-const TURN_TIMEOUT: Ms = 300 * SECOND;
-
-export interface SmokeResult {
+interface SmokeResult {
   findings: Finding[];
   spawn: SpawnMetrics;
   logLines: string[];
 }
 
-/** Tests a started version as its users see it. Costs two runs of a model. `since`: when it was started. */
-export async function runSmokeTest(
-  context: SmokeContext,
-  version: string,
-  since: Ms,
-  deadline: Deadline,
-): Promise<SmokeResult> {
-  const { driver, clock } = context;
-  const gateway = await waitForGateway(context, deadline);
-  // Without a gateway every further check would only wait for its timeout.
-  if (gateway.status === "failed") return { findings: [gateway], spawn: {}, logLines: await readProblems(since) };
-  const findings = [gateway, await checkVersion(context, version, deadline)];
-  const turnStart = clock();
-  const turn = await checkTurn(context, deadline);
-  const turnMs = clock() - turnStart;
-  const wakeStart = clock();
-  const wake = await wakeAgent(context, deadline);
-  const wakeMs = clock() - wakeStart;
-  findings.push(turn, wake, await checkSkill(context, deadline), ...(await checkMcp(context, deadline)));
-  findings.push(...(await driver.inspectProcesses(deadline.remaining(COMMAND_TIMEOUT))));
-  findings.push(...(await driver.checkReach(deadline.remaining(COMMAND_TIMEOUT))));
-  const logLines = await readProblems(since);
-  findings.push(checkLog(logLines));
-  const spawned = await measureSpawns(context, deadline);
-  const spawn = {
-    ...(turn.status === "ok" ? { turnMs } : {}),
-    ...(wake.status === "ok" ? { wakeMs } : {}),
-    ...(spawned === undefined ? {} : { spawned }),
-  };
-  return { findings, spawn, logLines };
+/** Timeout for one turn of the agent: 5 minutes. With a model that answers at once 2026.9 took 2 on an overloaded machine. */
+const TURN_TIMEOUT: Ms = 300 * SECOND;
 
-  async function readProblems(from: Ms): Promise<string[]> {
-    return findPermissionProblems(await driver.readLog(from, deadline.remaining(COMMAND_TIMEOUT)));
+/** Timeout for one wake until its run has ended: 90 s. */
+const WAKE_TIMEOUT: Ms = 90 * SECOND;
+
+/** Pause between two looks at the sessions: 2 s. */
+const WAKE_PAUSE: Ms = 2 * SECOND;
+
+/** 2026.2 accepts the first wakes of a fresh workspace and does not run them, so a wake is repeated once. */
+const ATTEMPTS = 2;
+
+/** What the agent is asked. It names no task, so that nothing else happens. */
+const SMOKE_MESSAGE = "This is a check of an upgrade. Use no tool and change nothing. Reply with the word OK.";
+
+/** Answer of `POST /hooks/agent`; 2026.2 does not wait for the run, so it has no completion. */
+const wakeSchema = z.object({
+  ok: z.literal(true),
+  runId: z.string(),
+  completion: z.object({ status: z.string() }).optional(),
+});
+
+/** Pause between two requests to a gateway that starts: 1 s; starting took 8 to 60 s on two busy cores. */
+const PROBE_PAUSE: Ms = SECOND;
+
+/** Tests a started version as its users see it. Costs two runs of a model. `since`: when it was started. */
+export async function runSmokeTest(context: StepContext, version: string, since: Ms): Promise<SmokeResult> {
+  const { driver, clock, remaining } = context;
+  const readProblems = async () => findPermissionProblems(await driver.readLog(since, remaining(COMMAND_TIMEOUT)));
+  const gateway = await waitForGateway(context);
+  // Without a gateway every further check would only wait for its timeout.
+  if (gateway.status === "failed") return { findings: [gateway], spawn: {}, logLines: await readProblems() };
+  const findings = [gateway, await checkVersion(context, version)];
+  const turnStart = clock();
+  const turn = await checkTurn(context);
+  const wakeStart = clock();
+  const wake = await wakeAgent(context);
+  const wakeEnd = clock();
+  findings.push(turn, wake, await checkSkill(context), ...(await checkMcp(context)));
+  findings.push(...(await driver.inspectProcesses(remaining(COMMAND_TIMEOUT))), ...(await checkReach(context)));
+  const logLines = await readProblems();
+  findings.push(checkLog(logLines));
+  // 2026.2 records nothing about spawned agents.
+  const spawned = parseSpawnMetrics(await runOpenclaw(context, "tasks", "list", "--json"));
+  const spawn = omitUndefined({
+    turnMs: turn.status === "ok" ? wakeStart - turnStart : undefined,
+    wakeMs: wake.status === "ok" ? wakeEnd - wakeStart : undefined,
+    spawned,
+  });
+  return { findings, spawn, logLines };
+}
+
+async function checkVersion(context: StepContext, version: string): Promise<Finding> {
+  const result = await runOpenclaw(context, "--version");
+  const found = parseVersionOutput(result.stdout);
+  const detail = found === undefined ? explainOutput("openclaw --version", result) : `OpenClaw ${found} runs`;
+  return reportCheck(
+    "version",
+    found !== version && `${detail}, instead of ${version}`,
+    `OpenClaw ${version} runs`,
+    "Check the pinned version and the image's tag.",
+  );
+}
+
+async function checkTurn({ driver, settings: { agent }, remaining }: StepContext): Promise<Finding> {
+  const timeout = remaining(TURN_TIMEOUT);
+  const seconds = String(Math.ceil(timeout / SECOND));
+  const session = ["--agent", agent, "--session-id", randomUUID()];
+  const args = ["agent", ...session, "--message", SMOKE_MESSAGE, "--json", "--timeout", seconds];
+  const problem = findTurnProblem(await driver.runOpenclaw(args, timeout));
+  return reportCheck(
+    "agent turn",
+    problem && `${agent}: ${problem}`,
+    `${agent} completed a turn through the gateway`,
+    "Look for the run in the gateway's log.",
+  );
+}
+
+/** Wakes the agent as Groundcrew does, and waits until its run has used the model. */
+async function wakeAgent(context: StepContext): Promise<Finding> {
+  const { agent } = context.settings;
+  let problem: string | undefined = "";
+  for (let attempt = 0; attempt < ATTEMPTS && problem !== undefined; attempt += 1) problem = await tryToWake(context);
+  return reportCheck(
+    "wake",
+    problem && `${agent}: ${problem}`,
+    `a wake of ${agent} arrived and its run ended well`,
+    "Check hooks in OpenClaw's settings and the gateway's log.",
+  );
+}
+
+/** Why a wake did not arrive, or its run did not end well; undefined when all went well. */
+async function tryToWake(context: StepContext): Promise<string | undefined> {
+  const { driver, clock, wait, remaining } = context;
+  const before = (await listHookSessions(context)).map(({ key }) => key);
+  const posted = await postWake(context, remaining(WAKE_TIMEOUT));
+  if ("problem" in posted) return posted.problem;
+  const status = posted.completion?.status;
+  if (status !== undefined)
+    return status === "ok" ? undefined : `the wake's run ended with status ${cleanLine(status, 40)}`;
+  const end = clock() + Math.min(WAKE_TIMEOUT, remaining()) / ATTEMPTS;
+  for (;;) {
+    const sessions = await listHookSessions(context);
+    for (const { transcript } of sessions.filter(({ key }) => !before.includes(key))) {
+      const text = await driver.readFile(transcript, remaining(COMMAND_TIMEOUT));
+      if (text !== undefined && hasModelAnswer(text)) return undefined;
+    }
+    if (clock() >= end) return "the wake was accepted, but no run with an answer of the model appeared";
+    await wait(WAKE_PAUSE);
   }
 }
 
-/** Checks after a rollback: cheap, because it must be quick, and without a run of a model. */
-export async function checkOldVersion(context: SmokeContext, version: string, deadline: Deadline): Promise<Finding[]> {
-  const pinned = context.driver.readPinned();
-  return [
-    pinned === version
-      ? reportOk("version", `${version} is pinned`)
-      : reportFailure("version", `${pinned} is pinned instead of ${version}`, "Pin it by hand."),
-    await probeGateway(context, deadline),
-  ];
+async function listHookSessions(context: StepContext): Promise<HookSession[]> {
+  return parseHookSessions(await runOpenclaw(context, "sessions", "--agent", context.settings.agent, "--json"));
 }
 
-async function checkVersion({ driver }: SmokeContext, version: string, deadline: Deadline): Promise<Finding> {
-  const timeout = deadline.remaining(COMMAND_TIMEOUT);
-  const result = await driver.runOpenclaw(["--version"], { timeout, running: true });
-  const found = parseVersionOutput(result.stdout);
-  if (found === version) return reportOk("version", `OpenClaw ${version} runs`);
-  const detail = found === undefined ? explainOutput("openclaw --version", result) : `OpenClaw ${found} runs`;
-  return reportFailure("version", `${detail}, instead of ${version}`, "Check the pinned version and the image's tag.");
+async function postWake(
+  { fetch, settings, hookToken }: StepContext,
+  timeout: Ms,
+): Promise<z.infer<typeof wakeSchema> | { problem: string }> {
+  try {
+    const response = await fetch(`${settings.gateway.replace(/\/+$/, "")}/hooks/agent`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${hookToken}`,
+        "content-type": "application/json",
+        "idempotency-key": randomUUID(),
+      },
+      // "now" would cost 2026.2 a second run of the model; the agent runs at once with either.
+      body: JSON.stringify({
+        message: SMOKE_MESSAGE,
+        name: "groundcrew-upgrade",
+        agentId: settings.agent,
+        deliver: false,
+        wakeMode: "next-heartbeat",
+        waitForCompletion: true,
+        timeoutSeconds: Math.floor(timeout / SECOND),
+      }),
+      redirect: "manual",
+      signal: AbortSignal.timeout(timeout),
+    });
+    const text = (await response.text()).slice(0, 2_000);
+    const parsed = wakeSchema.safeParse(tryParseJson(text));
+    if (parsed.success) return parsed.data;
+    return {
+      problem: `the gateway answered ${response.status} ${cleanLine(text.replaceAll(hookToken, "[secret]"), 200)}`,
+    };
+  } catch (thrown) {
+    return { problem: `the gateway did not answer the wake: ${getErrorMessage(thrown)}` };
+  }
 }
 
-async function checkTurn({ driver, settings }: SmokeContext, deadline: Deadline): Promise<Finding> {
-  const timeout = deadline.remaining(TURN_TIMEOUT);
-  const seconds = String(Math.ceil(timeout / SECOND));
-  const session = ["--agent", settings.agent, "--session-id", randomUUID()];
-  const args = ["agent", ...session, "--message", SMOKE_MESSAGE, "--json", "--timeout", seconds];
-  const problem = findTurnProblem(await driver.runOpenclaw(args, { timeout, running: true }));
-  if (problem === undefined) return reportOk("agent turn", `${settings.agent} completed a turn through the gateway`);
-  return reportFailure("agent turn", `${settings.agent}: ${problem}`, "Look for the run in the gateway's log.");
-}
-
-async function checkSkill({ driver, settings }: SmokeContext, deadline: Deadline): Promise<Finding> {
-  const { skill, agent } = settings;
-  const info = async (more: string[]) => {
-    const timeout = deadline.remaining(COMMAND_TIMEOUT);
-    const result = await driver.runOpenclaw(["skills", "info", skill, "--json", ...more], { timeout, running: true });
-    return parseSkillVerdict(toOutput(result, timeout));
-  };
-  let verdict = await info(["--agent", agent]);
-  if (verdict.kind === "no agent option") verdict = await info([]);
-  if (verdict.kind === "loaded") return reportOk("skill", `${skill} is loaded and eligible`);
+async function checkSkill(context: StepContext): Promise<Finding> {
+  const { skill, agent } = context.settings;
+  const info = async (...more: string[]) =>
+    parseSkillVerdict(
+      toOpenclawOutput(await runOpenclaw(context, "skills", "info", skill, "--json", ...more), COMMAND_TIMEOUT),
+    );
+  let verdict = await info("--agent", agent);
+  if (verdict.kind === "no agent option") verdict = await info();
   const reason = "missing" in verdict ? `: ${verdict.missing.join(", ")}` : "why" in verdict ? `: ${verdict.why}` : "";
-  return reportFailure("skill", `${skill} is ${verdict.kind}${reason}`, `Run \`openclaw skills info ${skill}\`.`);
+  return reportCheck(
+    "skill",
+    verdict.kind !== "loaded" && `${skill} is ${verdict.kind}${reason}`,
+    `${skill} is loaded and eligible`,
+    `Run \`openclaw skills info ${skill}\`.`,
+  );
 }
 
-function toOutput({ status, stdout, stderr, problem }: ProgramResult, ms: Ms): OpenclawOutput {
-  if (status !== undefined) return { kind: "exited", code: status, out: stdout, err: stderr };
-  return problem?.startsWith("no end within") ? { kind: "timeout", ms } : { kind: "not started", why: problem ?? "" };
-}
-
-async function checkMcp({ driver, settings }: SmokeContext, deadline: Deadline): Promise<Finding[]> {
+async function checkMcp(context: StepContext): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for (const entry of settings.mcp) {
-    const timeout = deadline.remaining(COMMAND_TIMEOUT);
-    const result = await driver.runOpenclaw(["mcp", "probe", entry, "--json"], { timeout, running: true });
-    const probe = parseMcpProbe(entry, result);
+  for (const entry of context.settings.mcp) {
+    const probe = parseMcpProbe(entry, await runOpenclaw(context, "mcp", "probe", entry, "--json"));
     const name = `mcp ${entry}`;
     if (probe === "unsupported") findings.push(reportSkipped(name, "this version does not support MCP"));
     else if (typeof probe === "number") findings.push(reportOk(name, `${probe} tools`));
@@ -121,13 +215,37 @@ async function checkMcp({ driver, settings }: SmokeContext, deadline: Deadline):
   return findings;
 }
 
+/** Connects to what `reach` in the settings names, from where OpenClaw runs. Changes nothing. */
+export async function checkReach({ driver, settings, remaining }: StepContext): Promise<Finding[]> {
+  const todo = {
+    compose: "Check the networks of both services.",
+    npm: "Check the address and the network.",
+  }[driver.kind];
+  const findings: Finding[] = [];
+  for (const [name, target] of Object.entries(settings.reach)) {
+    const { hostname, port, protocol } = new URL(target.includes("://") ? target : `tcp://${target}`);
+    const number = Number(port || (protocol === "https:" ? "443" : "80"));
+    const problem = await driver.connect(hostname, number, remaining(COMMAND_TIMEOUT));
+    const place = `${hostname}:${number}`;
+    findings.push(reportCheck(`reach ${name}`, problem !== undefined && `${place}: ${problem}`, place, todo));
+  }
+  return findings;
+}
+
 function checkLog(lines: readonly string[]): Finding {
-  if (lines.length === 0) return reportOk("log", "no EPERM or EACCES since the start");
-  return reportFailure(
+  return reportCheck(
     "log",
-    `${lines.length} different lines with EPERM or EACCES since the start`,
+    lines.length > 0 && `${lines.length} different lines with EPERM or EACCES since the start`,
+    "no EPERM or EACCES since the start",
     "Check owner and mode of the paths first. If a system call is refused that the old version did not need, add a seccomp profile of your own for it; keep Docker's default otherwise.",
   );
+}
+
+/** Checks after a rollback: cheap, because it must be quick, and without a run of a model. */
+export async function checkOldVersion(context: StepContext, version: string): Promise<Finding[]> {
+  const pinned = context.driver.readPinned();
+  const problem = pinned !== version && `${pinned} is pinned instead of ${version}`;
+  return [reportCheck("version", problem, `${version} is pinned`, "Pin it by hand."), await probeGateway(context)];
 }
 
 /** What worked before and fails now: the failures of the new version that the old one did not have. */
@@ -144,4 +262,35 @@ export function judgeFindings(before: readonly Finding[], after: readonly Findin
       ? finding
       : reportWarning(finding.name, `${finding.detail} (as before the upgrade)`, finding.todo ?? "See the log."),
   );
+}
+
+/** Asks the gateway once, without waking an agent. */
+export async function probeGateway(context: StepContext): Promise<DoctorCheck> {
+  const { fetch, clock, settings, hookToken } = context;
+  const signal = AbortSignal.timeout(context.remaining(10 * SECOND));
+  const limitedFetch: typeof fetch = (input, init) => fetch(input, { ...init, signal });
+  const [check] = await checkGateway({ fetch: limitedFetch, clock }, settings.gateway, hookToken, []);
+  if (!check) throw new Error("The gateway was not checked.");
+  // The doctor's advice names Groundcrew's own setting; here the address is one of upgrades.
+  const todo = check.todo?.replaceAll("OPENCLAW_URL", '"gateway" in the settings of upgrades');
+  return { ...check, name: "gateway", ...(todo === undefined ? {} : { todo }) };
+}
+
+/** Asks until the gateway answers or the time is nearly over. */
+export async function waitForGateway(context: StepContext): Promise<DoctorCheck> {
+  for (;;) {
+    const check = await probeGateway(context);
+    if (check.status === "ok" || !hasTime(context)) return check;
+    await context.wait(context.remaining(PROBE_PAUSE));
+    if (!hasTime(context)) return check;
+  }
+}
+
+/** Whether another request with its pause fits. */
+function hasTime({ remaining }: StepContext): boolean {
+  try {
+    return remaining() > 2 * PROBE_PAUSE;
+  } catch {
+    return false;
+  }
 }

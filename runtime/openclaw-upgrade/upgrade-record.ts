@@ -1,11 +1,32 @@
-import { z } from "zod";
+/**
+ * The record of an upgrade on the disk: its steps, findings, and scans of the image with what the new version adds to
+ * them, without credentials.
+ */
 
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { reportFailure, reportOk } from "../../functions/doctor/findings.ts";
+import { GroundcrewError } from "../../shared/errors.ts";
+import { createRedactor } from "../../shared/text.ts";
+import { makePrivateFolder, writePrivateFile } from "../node/files.ts";
+
+/** Known vulnerabilities of the new version against those of the old one. */
+interface ScanDifference {
+  added: Vulnerability[];
+  removed: Vulnerability[];
+  unchanged: number;
+}
+
+/** What a check found. `skipped`: this version, driver or machine cannot tell; the detail says why. */
 const findingSchema = z.object({
   name: z.string(),
   status: z.enum(["ok", "warning", "failed", "skipped"]),
   detail: z.string(),
   todo: z.string().optional(),
 });
+
+export type Finding = z.infer<typeof findingSchema>;
 
 const stepSchema = z.object({
   name: z.string(),
@@ -15,13 +36,20 @@ const stepSchema = z.object({
   problem: z.string().optional(),
   findings: z.array(findingSchema).default([]),
 });
+
 export type StepRecord = z.infer<typeof stepSchema>;
 
 const vulnerabilitySchema = z.object({ id: z.string(), package: z.string(), severity: z.string() });
+
+export type Vulnerability = z.infer<typeof vulnerabilitySchema>;
+
+/** Result of a scan, or why there is none. */
 const scanSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("scanned"), scanner: z.string(), found: z.array(vulnerabilitySchema) }),
   z.object({ kind: z.literal("not scanned"), why: z.string() }),
 ]);
+
+export type ImageScan = z.infer<typeof scanSchema>;
 
 /** Times of the smoke test and of spawned agents, before and after. Milliseconds; absent where unknown. */
 const spawnSchema = z.object({
@@ -37,13 +65,14 @@ const spawnSchema = z.object({
     })
     .optional(),
 });
+
 export type SpawnMetrics = z.infer<typeof spawnSchema>;
 
 /**
  * One upgrade, as it is on the disk. `running`: not finished, continue or roll back. `refused`: it ended before anything
  * was changed. `rolling_back`: a rollback is not finished.
  */
-export const upgradeRecordSchema = z.object({
+const upgradeRecordSchema = z.object({
   format: z.literal(1),
   id: z.string().regex(/^[0-9TZ-]{1,40}$/),
   from: z.string(),
@@ -60,12 +89,129 @@ export const upgradeRecordSchema = z.object({
   /** Lines of the gateway's log that show a problem, cleaned and without secrets. */
   logLines: z.array(z.string()).default([]),
 });
+
 export type UpgradeRecord = z.infer<typeof upgradeRecordSchema>;
 
 /** Steps from which on the installation differs from what it was before. */
 const CHANGING_STEPS: ReadonlySet<string> = new Set(["backup", "pin", "deploy", "limits", "smoke"]);
 
+/** Limit of the record in bytes: 16 MB; the largest part is two scans with some thousand vulnerabilities. */
+const MAX_RECORD_BYTES = 16 * 2 ** 20;
+
+const toVulnerability = (id: string, name: string, severity: string): Vulnerability => ({
+  ...{ id, package: name, severity: severity.toLowerCase() },
+});
+
+const trivyEntry = z
+  .object({ VulnerabilityID: z.string(), PkgName: z.string(), Severity: z.string() })
+  .transform((entry) => toVulnerability(entry.VulnerabilityID, entry.PkgName, entry.Severity));
+
+const grypeEntry = z
+  .object({
+    vulnerability: z.object({ id: z.string(), severity: z.string() }),
+    artifact: z.object({ name: z.string() }),
+  })
+  .transform(({ vulnerability: { id, severity }, artifact }) => toVulnerability(id, artifact.name, severity));
+
+/** Each scanner with the arguments for JSON about an image, and what it prints. */
+export const SCANNERS = {
+  trivy: {
+    toArguments: (image: string) => ["image", "--quiet", "--scanners", "vuln", "--format", "json", image],
+    schema: z
+      .object({ Results: z.array(z.object({ Vulnerabilities: z.array(trivyEntry).nullish() })).nullish() })
+      .transform(({ Results }) => (Results ?? []).flatMap(({ Vulnerabilities }) => Vulnerabilities ?? [])),
+  },
+  grype: {
+    toArguments: (image: string) => ["--quiet", "--output", "json", image],
+    schema: z.object({ matches: z.array(grypeEntry) }).transform(({ matches }) => matches),
+  },
+};
+
+/** A credential after `Bearer`, the password in an address, one of npm's settings or tokens, whatever the secrets are. */
+const CREDENTIAL =
+  /(\bbearer\s+)[\w.~+/=-]{6,}|(:\/\/[^\s/:@]*:)[^\s/@]+(?=@)|(_(?:authToken|auth|password)\s*=\s*)\S+|\b(npm_)[A-Za-z0-9]{20,}/gi;
+
 /** Whether a step has begun that stops or changes OpenClaw. */
 export function hasChangedInstallation({ steps }: UpgradeRecord): boolean {
   return steps.some(({ name }) => CHANGING_STEPS.has(name));
+}
+
+/** The record of the last upgrade and the folder of each, in a folder that only this user can read. */
+export function openRecordFile(folder: string) {
+  const path = join(folder, "upgrade.json");
+  return {
+    path,
+    /** The last upgrade; undefined when there was none. Throws when the file is not a record. */
+    read(): UpgradeRecord | undefined {
+      const stats = statSync(path, { throwIfNoEntry: false });
+      if (!stats) return undefined;
+      try {
+        if (!stats.isFile() || stats.size > MAX_RECORD_BYTES) throw new Error("not a file of at most 16 MB");
+        return upgradeRecordSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+      } catch (cause) {
+        throw new GroundcrewError(
+          "bad_request",
+          `${path} is not a record of an upgrade. Look at it, compare the pinned version with what runs, then move it away.`,
+          { cause },
+        );
+      }
+    },
+    write(record: UpgradeRecord) {
+      makePrivateFolder(folder);
+      writePrivateFile(path, JSON.stringify(record, undefined, 2));
+    },
+    /** The folder of one upgrade, with its backup and report. */
+    openRunFolder(id: string): string {
+      makePrivateFolder(folder);
+      const runFolder = join(folder, id);
+      makePrivateFolder(runFolder);
+      return runFolder;
+    },
+    writeReport(id: string, text: string): string {
+      const reportPath = join(this.openRunFolder(id), "report.md");
+      writePrivateFile(reportPath, text);
+      return reportPath;
+    },
+  };
+}
+
+export type RecordFile = ReturnType<typeof openRecordFile>;
+
+/** A finding that is fine without a problem. */
+export function reportCheck(name: string, problem: string | false | undefined, ok: string, todo: string): Finding {
+  return problem ? reportFailure(name, problem, todo) : reportOk(name, ok);
+}
+
+export function reportSkipped(name: string, detail: string): Finding {
+  return { name, status: "skipped", detail };
+}
+
+export function hasFailure(findings: readonly Finding[]): boolean {
+  return findings.some(({ status }) => status === "failed");
+}
+
+/** Parses a scanner's JSON. Throws for any other text. */
+export function parseScan(scanner: keyof typeof SCANNERS, text: string): Vulnerability[] {
+  return SCANNERS[scanner].schema.parse(JSON.parse(text));
+}
+
+/** Compares two scans by vulnerability and package; undefined unless the same scanner made both. */
+export function compareScans(before: ImageScan, after: ImageScan): ScanDifference | undefined {
+  if (before.kind !== "scanned" || after.kind !== "scanned" || before.scanner !== after.scanner) return undefined;
+  const toKey = ({ id, package: name }: Vulnerability) => JSON.stringify([id, name]);
+  const old = new Map(before.found.map((one) => [toKey(one), one]));
+  const current = new Map(after.found.map((one) => [toKey(one), one]));
+  return {
+    added: [...current].filter(([key]) => !old.has(key)).map(([, one]) => one),
+    removed: [...old].filter(([key]) => !current.has(key)).map(([, one]) => one),
+    unchanged: [...current.keys()].filter((key) => old.has(key)).length,
+  };
+}
+
+/** Replaces secrets, and what looks like a credential, by `[secret]`: for texts of programs in reports and errors. */
+export function redactCredentials(text: string, secrets: readonly string[]): string {
+  return createRedactor(secrets)(text).replace(
+    CREDENTIAL,
+    (_, ...groups: unknown[]) => `${groups.slice(0, 4).find((group) => typeof group === "string") ?? ""}[secret]`,
+  );
 }

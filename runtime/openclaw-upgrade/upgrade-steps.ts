@@ -1,35 +1,42 @@
+/**
+ * The steps of an upgrade and of a rollback, the same for both drivers, and the loop that runs them: each is recorded
+ * before and after, so that an interrupted run is known.
+ */
+
 import { randomUUID } from "node:crypto";
-import { createReadStream, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { createReadStream, existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { reportOk } from "../../functions/doctor/check.ts";
-import { cleanLine } from "../../shared/clean-text.ts";
+import { reportOk } from "../../functions/doctor/findings.ts";
+import { getErrorMessage } from "../../shared/errors.ts";
+import { cleanLine } from "../../shared/text.ts";
 import { HOUR, MINUTE, type Ms, SECOND } from "../../shared/time.ts";
-import { hashChunks } from "../node/hash-chunks.ts";
-import { describeFailure, runProgram } from "../runner/run-program.ts";
-import { checkUpgrade } from "./check-upgrade.ts";
-import type { Deadline } from "./deadline.ts";
-import { type Finding, hasFailure } from "./finding.ts";
-import { readOpenclawSettings } from "./openclaw-settings-file.ts";
-import { findLastLines } from "./parse-openclaw-answers.ts";
-import { waitForGateway } from "./probe-gateway.ts";
-import { ROLLBACK_TIMEOUTS } from "./rollback-steps.ts";
-import { judgeFindings, runSmokeTest } from "./smoke-test.ts";
+import { hashChunks } from "../node/crypto.ts";
+import { requireSuccess, runProgram } from "../node/programs.ts";
+import { checkUpgrade, readOpenclawSettings } from "./check-upgrade.ts";
+import { findLastLines } from "./openclaw-answers.ts";
+import { checkOldVersion, judgeFindings, runSmokeTest, waitForGateway } from "./smoke-test.ts";
 import { applyLimits } from "./spawn-limits.ts";
-import type { UpgradeContext } from "./upgrade-context.ts";
-import type { UpgradeRecord } from "./upgrade-record.ts";
+import { runWithDeadline, type StepContext, type UpgradeContext } from "./upgrade-driver.ts";
+import {
+  type Finding,
+  hasChangedInstallation,
+  hasFailure,
+  reportSkipped,
+  type StepRecord,
+  type UpgradeRecord,
+} from "./upgrade-record.ts";
 
 /** What a step found, and what it adds to the record. A failed finding ends the upgrade. */
-interface StepResult {
+interface StepResult extends Partial<Pick<UpgradeRecord, "backup" | "scans" | "spawn" | "logLines">> {
   findings: Finding[];
-  change?: Partial<UpgradeRecord>;
 }
 
-interface UpgradeStep {
+interface Step {
   name: string;
   /** What it does, for the plan of a dry run. */
-  title: (record: Pick<UpgradeRecord, "from" | "to">) => string;
+  title: (record: Pick<UpgradeRecord, "from" | "to" | "backup">) => string;
   timeout: Ms;
-  run: (context: UpgradeContext, record: UpgradeRecord, deadline: Deadline) => Promise<StepResult>;
+  run: (context: StepContext, record: UpgradeRecord) => Promise<StepResult>;
 }
 
 /** Time that OpenClaw gets to stop before a backup: 60 s, because nothing is urgent yet. */
@@ -42,22 +49,34 @@ const MAX_LOG_LINES = 50;
 const DRAFT_ENDING = ".partial";
 
 /**
+ * Timeouts of the steps back, which add up to less than the limit. OpenClaw 2026.9 waits up to 5 minutes for its runs
+ * when it is asked to stop, so it is killed; 2026.2 took 8 to 40 s to start on two busy cores.
+ */
+export const ROLLBACK_TIMEOUTS = {
+  stop: 15 * SECOND,
+  unpin: 2 * SECOND,
+  restore: 30 * SECOND,
+  start: 60 * SECOND,
+  verify: 10 * SECOND,
+} as const satisfies Record<string, Ms>;
+
+/**
  * The steps of an upgrade, in order. Each can run again after it was interrupted: until `pin` the state belongs to the
  * old version, and what comes after reads or sets the same values again.
  */
-export const UPGRADE_STEPS: readonly UpgradeStep[] = [
+export const UPGRADE_STEPS: readonly Step[] = [
   {
     name: "check",
     title: () => "check the installation",
     timeout: 10 * MINUTE,
-    run: async (context, { from, to }, deadline) => ({ findings: await checkUpgrade(context, { from, to }, deadline) }),
+    run: async (context, versions) => ({ findings: await checkUpgrade(context, versions) }),
   },
   {
     name: "fetch",
     title: ({ to }) => `fetch ${to} beside the running version`,
     timeout: HOUR,
-    async run({ driver }, { to }, deadline) {
-      await driver.fetchVersion(to, deadline.remaining());
+    async run({ driver, remaining }, { to }) {
+      await driver.fetchVersion(to, remaining());
       return { findings: [reportOk("fetch", `${to} is on this machine`)] };
     },
   },
@@ -65,20 +84,18 @@ export const UPGRADE_STEPS: readonly UpgradeStep[] = [
     name: "scan",
     title: () => "scan both images, if trivy or grype is installed",
     timeout: HOUR,
-    async run({ driver }, { from, to }, deadline) {
-      const before = await driver.scanImage(from, deadline.remaining());
-      const after = await driver.scanImage(to, deadline.remaining());
-      return { findings: [], change: { scans: { from: before, to: after } } };
+    async run({ driver, remaining }, { from, to }) {
+      const before = await driver.scanImage(from, remaining());
+      return { findings: [], scans: { from: before, to: await driver.scanImage(to, remaining()) } };
     },
   },
   {
     name: "baseline",
     title: ({ from }) => `test ${from} as the new version will be tested`,
     timeout: 20 * MINUTE,
-    async run(context, record, deadline) {
-      const since = context.clock();
-      const { findings, spawn } = await runSmokeTest(context, record.from, since, deadline);
-      return { findings, change: { spawn: { ...record.spawn, from: spawn } } };
+    async run(context, record) {
+      const { findings, spawn } = await runSmokeTest(context, record.from, context.clock());
+      return { findings, spawn: { ...record.spawn, from: spawn } };
     },
   },
   {
@@ -100,13 +117,14 @@ export const UPGRADE_STEPS: readonly UpgradeStep[] = [
     name: "deploy",
     title: ({ to }) => `start ${to}`,
     timeout: 10 * MINUTE,
-    async run(context, _record, deadline) {
-      const since = context.clock();
-      await context.driver.start(deadline.remaining());
-      const gateway = await waitForGateway(context, deadline);
+    async run(context) {
+      const { driver, clock, remaining } = context;
+      const since = clock();
+      await driver.start(remaining());
+      const gateway = await waitForGateway(context);
       if (gateway.status !== "failed") return { findings: [gateway] };
-      const log = await context.driver.readLog(since, 20 * SECOND);
-      return { findings: [gateway], change: { logLines: findLastLines(log, MAX_LOG_LINES) } };
+      const log = await driver.readLog(since, 20 * SECOND);
+      return { findings: [gateway], logLines: findLastLines(log, MAX_LOG_LINES) };
     },
   },
   {
@@ -119,46 +137,167 @@ export const UPGRADE_STEPS: readonly UpgradeStep[] = [
     name: "smoke",
     title: ({ to }) => `test ${to}; roll back when something fails that worked before`,
     timeout: 20 * MINUTE,
-    async run(context, record, deadline) {
-      const deployedAt = record.steps.find(({ name }) => name === "deploy")?.startedAt ?? context.clock();
-      const { findings, spawn, logLines } = await runSmokeTest(context, record.to, deployedAt, deadline);
-      const before = record.steps.find(({ name }) => name === "baseline")?.findings ?? [];
+    async run(context, record) {
+      const find = (step: string) => record.steps.find(({ name }) => name === step);
+      const deployedAt = find("deploy")?.startedAt ?? context.clock();
+      const { findings, spawn, logLines } = await runSmokeTest(context, record.to, deployedAt);
       return {
-        findings: judgeFindings(before, findings),
-        change: { spawn: { ...record.spawn, to: spawn }, logLines: logLines.slice(0, MAX_LOG_LINES) },
+        findings: judgeFindings(find("baseline")?.findings ?? [], findings),
+        spawn: { ...record.spawn, to: spawn },
+        logLines: logLines.slice(0, MAX_LOG_LINES),
       };
     },
   },
 ];
 
-/** Whether a failed finding of this step ends the upgrade: the old version's own failures are only the standard. */
-export function endsUpgrade(step: string, findings: readonly Finding[]): boolean {
-  if (step !== "baseline") return hasFailure(findings);
-  return findings.some(({ name, status }) => name === "gateway" && status === "failed");
+/** Limit of a whole rollback: less than 2 minutes. */
+export const ROLLBACK_LIMIT: Ms = 120 * SECOND;
+
+/** The steps back, in order. Each can run again after it was interrupted. */
+export const ROLLBACK_STEPS: readonly Step[] = [
+  {
+    name: "stop",
+    title: () => "stop OpenClaw",
+    timeout: ROLLBACK_TIMEOUTS.stop,
+    async run({ driver, remaining }) {
+      await driver.stop(remaining());
+      return { findings: [] };
+    },
+  },
+  {
+    name: "unpin",
+    title: ({ from }) => `pin ${from} again`,
+    timeout: ROLLBACK_TIMEOUTS.unpin,
+    async run({ driver }, { from }) {
+      driver.pin(from);
+      return { findings: [] };
+    },
+  },
+  {
+    name: "restore",
+    title: ({ backup }) =>
+      backup ? "restore state and workspaces from the backup" : "keep the state, which is unchanged",
+    timeout: ROLLBACK_TIMEOUTS.restore,
+    run: async (context, record) => ({ findings: [await restoreBackup(context, record)] }),
+  },
+  {
+    name: "start",
+    title: ({ from }) => `start ${from}`,
+    timeout: ROLLBACK_TIMEOUTS.start,
+    async run(context) {
+      await context.driver.start(context.remaining());
+      return { findings: [await waitForGateway(context)] };
+    },
+  },
+  {
+    name: "verify",
+    title: ({ from }) => `check that the gateway answers and ${from} is pinned`,
+    timeout: ROLLBACK_TIMEOUTS.verify,
+    run: async (context, { from }) => ({ findings: await checkOldVersion(context, from) }),
+  },
+];
+
+/** Runs the steps that are not done yet, and rolls back when one fails after OpenClaw was stopped. */
+export async function runUpgradeSteps(context: UpgradeContext, start: UpgradeRecord): Promise<UpgradeRecord> {
+  const { record, isDone } = await runSteps(context, start, "steps", UPGRADE_STEPS);
+  if (isDone) return endRecord(context, record, "completed");
+  return hasChangedInstallation(record) ? runRollbackSteps(context, record) : endRecord(context, record, "refused");
+}
+
+/** Brings the old version and its state back. A failing step ends it, because the next one would build on it. */
+export async function runRollbackSteps(context: UpgradeContext, start: UpgradeRecord): Promise<UpgradeRecord> {
+  const begun = saveRecord(context, { ...start, state: "rolling_back", rollbackSteps: [] });
+  context.progress(`rolling back to ${begun.from}`);
+  const { record, isDone } = await runSteps(context, begun, "rollbackSteps", ROLLBACK_STEPS);
+  return endRecord(context, record, isDone ? "rolled_back" : "rollback_failed");
+}
+
+/**
+ * Runs the steps of a list that are not done yet, until one fails. The record is on the disk before and after each step,
+ * so that the next call continues where this one was killed.
+ */
+async function runSteps(
+  context: UpgradeContext,
+  start: UpgradeRecord,
+  list: "steps" | "rollbackSteps",
+  steps: readonly Step[],
+): Promise<{ record: UpgradeRecord; isDone: boolean }> {
+  let record = start;
+  for (const step of steps) {
+    if (record[list].some(({ name, status }) => name === step.name && status === "done")) continue;
+    context.progress(step.title(record));
+    record = await runStep(context, record, list, step);
+    if (record[list].at(-1)?.status === "failed") return { record, isDone: false };
+  }
+  return { record, isDone: true };
+}
+
+async function runStep(
+  context: UpgradeContext,
+  start: UpgradeRecord,
+  list: "steps" | "rollbackSteps",
+  { name, timeout, run }: Step,
+): Promise<UpgradeRecord> {
+  const { clock, progress } = context;
+  const startedAt = clock();
+  const earlier = start[list].filter((step) => step.name !== name);
+  const put = (record: UpgradeRecord, change: Omit<StepRecord, "name" | "startedAt">) =>
+    saveRecord(context, { ...record, [list]: [...earlier, { name, startedAt, ...change }] });
+  const begun = put(start, { status: "started", findings: [] });
+  try {
+    const { findings, ...change } = await runWithDeadline(timeout, context, (stepContext) => run(stepContext, start));
+    for (const finding of findings.filter(({ status }) => status === "failed" || status === "warning"))
+      progress(cleanLine(`  ${finding.status}: ${finding.name}: ${finding.detail}`, 400));
+    const status = isFailure(name, findings) ? "failed" : "done";
+    return put({ ...begun, ...change }, { status, endedAt: clock(), findings });
+  } catch (thrown) {
+    const problem = cleanLine(getErrorMessage(thrown), 600);
+    progress(`  failed after ${Math.round((clock() - startedAt) / SECOND)} s: ${problem}`);
+    return put(begun, { status: "failed", endedAt: clock(), problem, findings: [] });
+  }
+}
+
+/** Whether findings end a run: the old version's own failures are only the standard. */
+function isFailure(step: string, findings: readonly Finding[]): boolean {
+  return hasFailure(step === "baseline" ? findings.filter(({ name }) => name === "gateway") : findings);
+}
+
+function saveRecord({ records }: UpgradeContext, record: UpgradeRecord): UpgradeRecord {
+  records.write(record);
+  return record;
+}
+
+/** Ends an upgrade or a rollback. */
+export function endRecord(
+  context: UpgradeContext,
+  record: UpgradeRecord,
+  state: UpgradeRecord["state"],
+): UpgradeRecord {
+  return saveRecord(context, { ...record, state, endedAt: context.clock() });
 }
 
 /**
  * Sets the limits with the new version while it runs, because its own start brings the old settings into its form: before
  * that, its command refuses them. 2026.2 reads them only when it starts.
  */
-async function setLimits(context: UpgradeContext, record: UpgradeRecord, deadline: Deadline): Promise<StepResult> {
-  const { driver, settings } = context;
+async function setLimits(context: StepContext, record: UpgradeRecord): Promise<StepResult> {
+  const { driver, remaining } = context;
   // An interrupted attempt may have left the gateway stopped, or with settings that it has not read.
   const isRepeated = record.steps.some(({ name }) => name === "limits");
   if (isRepeated) {
-    await driver.start(deadline.remaining());
-    await waitForGateway(context, deadline);
+    await driver.start(remaining());
+    await waitForGateway(context);
   }
-  const config = await readOpenclawSettings(context, deadline);
-  const { changes, findings } = await applyLimits(driver, config, settings.limits, deadline);
+  const config = await readOpenclawSettings(context);
+  const { changes, findings } = await applyLimits(context, config);
   if (changes === 0 && !isRepeated) return { findings };
-  await driver.stop(deadline.remaining(STOP_TIMEOUT));
-  await driver.start(deadline.remaining());
-  return { findings: [...findings, await waitForGateway(context, deadline)] };
+  await driver.stop(remaining(STOP_TIMEOUT));
+  await driver.start(remaining());
+  return { findings: [...findings, await waitForGateway(context)] };
 }
 
-async function backUpState(context: UpgradeContext, record: UpgradeRecord, deadline: Deadline): Promise<StepResult> {
-  const { driver, clock, env } = context;
+async function backUpState(context: StepContext, record: UpgradeRecord): Promise<StepResult> {
+  const { driver, clock, env, remaining } = context;
   if (driver.readPinned() !== record.from)
     throw new Error(`${driver.readPinned()} is pinned instead of ${record.from}`);
   const folder = context.records.openRunFolder(record.id);
@@ -166,19 +305,31 @@ async function backUpState(context: UpgradeContext, record: UpgradeRecord, deadl
   // A run that was killed may have left a program that still writes its own draft.
   for (const name of readdirSync(folder)) if (name.endsWith(DRAFT_ENDING)) rmSync(join(folder, name), { force: true });
   const draft = join(folder, `${randomUUID()}${DRAFT_ENDING}`);
-  await driver.stop(deadline.remaining(STOP_TIMEOUT));
+  await driver.stop(remaining(STOP_TIMEOUT));
   const start = clock();
-  await driver.backUp(draft, deadline.remaining());
+  await driver.backUp(draft, remaining());
   const ms = clock() - start;
   // Unpacking takes less than packing with compression, so this is a bound for the way back.
   if (ms > ROLLBACK_TIMEOUTS.restore)
     throw new Error(
       `the backup took ${Math.ceil(ms / SECOND)} s, so a rollback would take more than 2 minutes. Move large files out of state and workspaces, then try again`,
     );
-  const listing = await runProgram("tar", ["-t", "-z", "-f", draft], { env, timeoutMs: deadline.remaining() });
-  if (listing.status !== 0) throw new Error(cleanLine(describeFailure("tar", listing), 300));
+  requireSuccess("tar", await runProgram("tar", ["-t", "-z", "-f", draft], { env, timeoutMs: remaining() }));
   renameSync(draft, archive);
   const backup = { archive, sha256: await hashChunks(createReadStream(archive)), bytes: statSync(archive).size, ms };
   const detail = `${backup.bytes} bytes in ${(ms / SECOND).toFixed(1)} s`;
-  return { findings: [reportOk("backup", detail)], change: { backup } };
+  return { findings: [reportOk("backup", detail)], backup };
+}
+
+async function restoreBackup({ driver, remaining }: StepContext, record: UpgradeRecord): Promise<Finding> {
+  const { backup } = record;
+  // The steps before the new version's first start leave the state alone.
+  if (!backup || !record.steps.some(({ name }) => name === "deploy"))
+    return reportSkipped("restore", "the new version had not touched the state");
+  if (!existsSync(backup.archive)) throw new Error(`the backup ${backup.archive} is missing; the state was left alone`);
+  const sha256 = await hashChunks(createReadStream(backup.archive));
+  if (sha256 !== backup.sha256)
+    throw new Error(`the backup ${backup.archive} has changed since it was made; the state was left alone`);
+  await driver.restore(backup.archive, remaining());
+  return reportOk("restore", `${backup.bytes} bytes from ${backup.archive}`);
 }

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { wait } from "../../shared/wait.ts";
-import { createConfirmPrompt } from "../node/confirm-prompt.ts";
-import { generateSecret } from "../node/generate-secret.ts";
-import { nodeFiles, readEnvironment } from "../node/settings-files.ts";
+import { wait } from "../../shared/time.ts";
+import { generateSecret } from "../node/crypto.ts";
+import { nodeFiles, readEnvironment } from "../node/files.ts";
+import { createConfirmPrompt } from "../node/process.ts";
 import { createProvisionDisk } from "./provision-disk.ts";
 import { acquireProvisionLock } from "./provision-lock.ts";
 import { runProvision } from "./run-provision.ts";

@@ -1,13 +1,39 @@
+/**
+ * The files that provision writes, of which each holds a secret: a folder that somebody replaces by a link meanwhile
+ * is noticed, and nothing is written through it.
+ */
+
 import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { type FileHandle, lstat, mkdir, open, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
-import type { Disk } from "../../functions/provision/secrets-file.ts";
+import { constants, existsSync } from "node:fs";
+import { type FileHandle, lstat, mkdir, open, realpath, rename, rm } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import type { Disk } from "../../functions/provision/files.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
-import { createPathPins, isMissing, type PinnedFolder } from "./path-pins.ts";
+import { getErrorCode } from "../node/files.ts";
+
+/** The opened folder of a file. `base` leads to the folder even when another process renames or replaces it. */
+interface PinnedFolder {
+  handle: FileHandle;
+  base: string;
+  /** The file's name in it. */
+  name: string;
+}
 
 /** Limit of a file that provision reads: 16 MiB, hundreds of times the secrets of a large team. */
 const MAX_FILE_BYTES = 16 * 2 ** 20;
+
+/** Linux addresses opened folders here; elsewhere the folder's path must do, right after the check. */
+const OPENED_FILES = "/proc/self/fd";
+
+const hasCode = (thrown: unknown, ...codes: string[]) => codes.includes(String(getErrorCode(thrown)));
+
+const createFileError = (path: string, problem: string) => new GroundcrewError("bad_request", `${path} ${problem}.`);
+
+/** The same without memory between two calls: for the runtime, during which people may move the files. */
+export const provisionDisk: Disk = {
+  read: (...args) => createProvisionDisk().read(...args),
+  write: (...args) => createProvisionDisk().write(...args),
+};
 
 /**
  * Creates access to the local disk for one run of provision. A symbolic link is followed, so that secrets may be stored
@@ -42,18 +68,96 @@ export function createProvisionDisk(): Disk {
   };
 }
 
-/** The same without memory between two calls: for the runtime, during which people may move the files. */
-export const provisionDisk: Disk = {
-  read: (...args) => createProvisionDisk().read(...args),
-  write: (...args) => createProvisionDisk().write(...args),
-};
+/**
+ * Remembers what each path led to at its first use: the real path of its file, and the identity of the folder. Throws a
+ * GroundcrewError when a path leads to another place later, because another process then replaced a part of it.
+ */
+function createPathPins() {
+  const realPaths = new Map<string, string>();
+  const folderIds = new Map<string, string>();
+
+  async function resolvePath(path: string): Promise<{ folder: string; name: string }> {
+    const real = await findRealPath(resolve(path));
+    const pinned = realPaths.get(path) ?? real;
+    if (real !== pinned) throw createMovedError(path, `it now leads to ${real}`);
+    realPaths.set(path, pinned);
+    return { folder: dirname(pinned), name: basename(pinned) };
+  }
+
+  return {
+    resolve: resolvePath,
+    /** Opens the folder of the file; undefined when it does not exist. */
+    async openFolder(path: string): Promise<PinnedFolder | undefined> {
+      const { folder, name } = await resolvePath(path);
+      const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+      const handle = await open(folder, flags).catch((thrown: unknown) => {
+        if (hasCode(thrown, "ENOENT") && !folderIds.has(folder)) return undefined;
+        if (!hasCode(thrown, "ENOENT", "ENOTDIR", "ELOOP")) throw thrown;
+        throw createMovedError(path, `${folder} is no longer a folder`);
+      });
+      if (!handle) return undefined;
+      const { dev, ino, mode } = await handle.stat();
+      const id = `${dev}:${ino}`;
+      const problem =
+        (folderIds.get(folder) ?? id) === id
+          ? describeUnsafeMode(folder, mode)
+          : createMovedError(path, `${folder} is another folder now`);
+      if (problem) {
+        await handle.close();
+        throw problem;
+      }
+      folderIds.set(folder, id);
+      const base = `${OPENED_FILES}/${handle.fd}`;
+      return { handle, base: existsSync(base) ? base : folder, name };
+    },
+  };
+}
+
+/**
+ * The path without symbolic links. The parts that do not exist yet are kept as they are. Throws when the file is a link
+ * to a missing file.
+ */
+async function findRealPath(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (thrown) {
+    if (!hasCode(thrown, "ENOENT")) throw thrown;
+    if ((await lstat(path).catch(ignoreMissing))?.isSymbolicLink())
+      throw new GroundcrewError(
+        "bad_request",
+        `${path} is a symbolic link to a file that does not exist: create that file (for JSON with the content {}) with mode 0600, or remove the link.`,
+        { cause: thrown },
+      );
+    return join(await findRealPath(dirname(path)), basename(path));
+  }
+}
+
+function ignoreMissing(thrown: unknown): undefined {
+  if (!hasCode(thrown, "ENOENT")) throw thrown;
+}
+
+function createMovedError(path: string, what: string): GroundcrewError {
+  return new GroundcrewError(
+    "conflict",
+    `${path} was replaced by another process while provision was running: ${what}. Nothing was written there. Find out which process did so, restore the path, and run the same command again.`,
+  );
+}
+
+/** In a folder that everyone may write to, everyone may replace the files. The sticky bit, as in /tmp, prevents that. */
+function describeUnsafeMode(folder: string, mode: number): GroundcrewError | undefined {
+  if (!(mode & 0o002) || mode & 0o1000) return undefined;
+  return new GroundcrewError(
+    "bad_request",
+    `Every user may replace files in ${folder} (mode ${(mode & 0o777).toString(8).padStart(4, "0")}): chmod o-w ${folder}`,
+  );
+}
 
 async function readFrom({ base, name }: PinnedFolder, path: string, forbiddenMode: number) {
   // Without O_NONBLOCK a pipe in place of the file would stop provision for ever.
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const file = await open(join(base, name), flags).catch((thrown: unknown) => {
-    if (isMissing(thrown)) return undefined;
-    throw isLink(thrown) ? createReplacedError(path) : thrown;
+    if (hasCode(thrown, "ELOOP")) throw createReplacedError(path);
+    return ignoreMissing(thrown);
   });
   if (!file) return undefined;
   try {
@@ -68,6 +172,13 @@ async function readFrom({ base, name }: PinnedFolder, path: string, forbiddenMod
   } finally {
     await file.close();
   }
+}
+
+function createReplacedError(path: string): GroundcrewError {
+  return new GroundcrewError(
+    "conflict",
+    `${path} was replaced by another process while provision used it. Find out which process did so, check the file, and run the same command again.`,
+  );
 }
 
 async function writeInto({ base, name }: PinnedFolder, path: string, text: string, mode: number) {
@@ -94,15 +205,4 @@ async function writeInto({ base, name }: PinnedFolder, path: string, text: strin
 async function isSameFile(file: FileHandle, path: string): Promise<boolean> {
   const [ours, found] = [await file.stat(), await lstat(path).catch(() => undefined)];
   return found?.dev === ours.dev && found.ino === ours.ino && found.mode === ours.mode;
-}
-
-const isLink = (thrown: unknown) => thrown instanceof Error && "code" in thrown && thrown.code === "ELOOP";
-
-const createFileError = (path: string, problem: string) => new GroundcrewError("bad_request", `${path} ${problem}.`);
-
-function createReplacedError(path: string): GroundcrewError {
-  return new GroundcrewError(
-    "conflict",
-    `${path} was replaced by another process while provision used it. Find out which process did so, check the file, and run the same command again.`,
-  );
 }

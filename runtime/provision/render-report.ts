@@ -1,11 +1,11 @@
-import { getBridgeTokenSetting } from "../../functions/provision/bridge-tokens.ts";
-import type { ProvisionReport } from "../../functions/provision/provision.ts";
-import { getBridgeTokenPath } from "../../functions/provision/secrets-file.ts";
-import type { StepResult } from "../../functions/provision/step.ts";
-import { getConnectionPath } from "../../shared/config/connection-file.ts";
-import { toPathBesideSecrets } from "../../shared/config/provision-schema.ts";
+/** What provision prints: the settings in use, the plan, and the result with the connection for a shell. */
+
+import { getBridgeTokenPath, getBridgeTokenSetting } from "../../functions/provision/files.ts";
+import type { ProvisionReport, StepResult } from "../../functions/provision/step.ts";
 import type { ProvisionSettings } from "../../shared/config/provision-settings.ts";
+import { getConnectionPath, toPathBesideSecrets } from "../../shared/config/secrets.ts";
 import { formatSettingProblems, type SettingProblem } from "../../shared/config/setting-problem.ts";
+import { quoteForShell } from "../node/programs.ts";
 
 const STATUS_VERB: Record<StepResult["status"], string> = {
   created: "create",
@@ -13,6 +13,8 @@ const STATUS_VERB: Record<StepResult["status"], string> = {
   unchanged: "",
   failed: "failed",
 };
+
+const SKIPPED = /^skipped because these steps failed: /;
 
 /**
  * The settings that decide what provision creates, by name: most have a default that nobody has seen before it is used.
@@ -27,19 +29,6 @@ export function listSettingsInUse(settings: ProvisionSettings): Record<string, s
     LOCALE: locale,
     "HOST, PORT or PUBLIC_URL": address,
   };
-}
-
-/** The same for people, who read them before they confirm. */
-function renderSettingsInUse(settings: ProvisionSettings): string[] {
-  const uses = listSettingsInUse(settings);
-  const lines = [
-    `language ${uses["provision.language"]} for accounts of people, sample tasks and default personas (provision.language)`,
-    `language ${uses["LOCALE"]} for messages and comments (LOCALE)`,
-    `time zone ${uses["provision.timezone"]} (provision.timezone), first project ${uses["provision.project"]} (provision.project)`,
-    `agents: ${uses["agents"]} (agents, provision.domain)`,
-    `address ${uses["HOST, PORT or PUBLIC_URL"]} (HOST, PORT or PUBLIC_URL)`,
-  ];
-  return lines.map((line) => `  uses    ${line}`);
 }
 
 /** The plan, for people. */
@@ -61,8 +50,20 @@ export function renderPlan({ steps, changed, failed }: ProvisionReport, settings
   return [head, ...lines, ...summarizeSkipped(pendingSteps), ...noteLines, ...uses].join("\n");
 }
 
-const SKIPPED = /^skipped because these steps failed: /;
 const filterAttempted = (steps: readonly StepResult[]) => steps.filter(({ detail }) => !SKIPPED.test(detail));
+
+/** The same for people, who read them before they confirm. */
+function renderSettingsInUse(settings: ProvisionSettings): string[] {
+  const uses = listSettingsInUse(settings);
+  const lines = [
+    `language ${uses["provision.language"]} for accounts of people, sample tasks and default personas (provision.language)`,
+    `language ${uses["LOCALE"]} for messages and comments (LOCALE)`,
+    `time zone ${uses["provision.timezone"]} (provision.timezone), first project ${uses["provision.project"]} (provision.project)`,
+    `agents: ${uses["agents"]} (agents, provision.domain)`,
+    `address ${uses["HOST, PORT or PUBLIC_URL"]} (HOST, PORT or PUBLIC_URL)`,
+  ];
+  return lines.map((line) => `  uses    ${line}`);
+}
 
 /** Skipped steps in one line, so that they do not hide the actual failures. */
 function summarizeSkipped(steps: readonly StepResult[]): string[] {
@@ -104,8 +105,6 @@ function renderConnections({ agents, given, secretsFile, address }: ProvisionSet
   return [...lines, `Claude Code, as ${agent.name}: ${command}`];
 }
 
-const quoteForShell = (path: string) => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`);
-
 /** Lines for an environment file. If a secret has several valid values, the first is the one to use. */
 export function formatEnvironmentFile(entries: readonly (readonly [string, readonly string[]])[]): string {
   // The environment accepts only one value of an API key.
@@ -119,5 +118,5 @@ export function formatEnvironmentFile(entries: readonly (readonly [string, reado
 /** The message that lists the invalid settings. */
 export function formatProvisionProblems(problems: readonly SettingProblem[]): string {
   const count = problems.length === 1 ? "1 setting is invalid" : `${problems.length} settings are invalid`;
-  return `Nothing was provisioned: ${count}.\n\n${formatSettingProblems(problems)}\n.env.example explains each setting.\n`;
+  return `Nothing was provisioned: ${count}.\n\n${formatSettingProblems(problems)}\n.env.example explains each setting.`;
 }

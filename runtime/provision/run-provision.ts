@@ -1,25 +1,31 @@
+/**
+ * The command provision: its options, the plan and the question before anything changes, the run of the steps, and its
+ * exit code.
+ */
+
+import { parseArgs } from "node:util";
 import {
   createProvisionContext,
   type ProvisionContext,
   type ProvisionDeps,
+  type SetUpTelegram,
 } from "../../functions/provision/context.ts";
-import { applyProvision, type ProvisionReport, planProvision } from "../../functions/provision/provision.ts";
-import type { Disk } from "../../functions/provision/secrets-file.ts";
-import type { ProvisionStep } from "../../functions/provision/step.ts";
-import {
-  createProvisionSteps,
-  listRotationTargets,
-  type ProvisionTask,
-} from "../../functions/provision/steps/provision-steps.ts";
+import type { Disk } from "../../functions/provision/files.ts";
+import { type ProvisionStep, runSteps } from "../../functions/provision/step.ts";
+import { createProvisionSteps, listRotationTargets } from "../../functions/provision/steps/provision-steps.ts";
 import { findRemovableSample } from "../../functions/provision/steps/sample-project.ts";
-import { cleanLine } from "../../shared/clean-text.ts";
-import { PROVISION_LOCK_FILE, toPathBesideSecrets } from "../../shared/config/provision-schema.ts";
-import { type ProvisionSettings, parseProvisionSettings } from "../../shared/config/provision-settings.ts";
-import type { SettingsFiles } from "../../shared/config/secrets.ts";
+import { REGISTERED_WEBHOOK_KEY, setUpBot } from "../../functions/telegram/updates/receive-updates.ts";
+import { parseProvisionSettings } from "../../shared/config/provision-settings.ts";
+import { PROVISION_LOCK_FILE, type SettingsFiles, toPathBesideSecrets } from "../../shared/config/secrets.ts";
+import type { Settings } from "../../shared/config/settings.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
+import { createLog } from "../../shared/log.ts";
+import { noMetrics } from "../../shared/metrics.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { formatForTerminal, formatJsonLine } from "../cli/terminal-output.ts";
-import { PROVISION_USAGE, type ProvisionOptions, parseProvisionOptions } from "./options.ts";
+import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import { createTelegramBot, type TelegramBot } from "../../shared/telegram/bot.ts";
+import { cleanLine } from "../../shared/text.ts";
+import { CommandError, createUsageError, EXIT, formatForTerminal, formatJsonLine } from "../cli/output.ts";
 import type { ProvisionLock } from "./provision-lock.ts";
 import {
   formatEnvironmentFile,
@@ -28,12 +34,6 @@ import {
   renderPlan,
   renderResult,
 } from "./render-report.ts";
-import { createTelegramSetUp } from "./telegram-set-up.ts";
-
-/** Limit of a question, in UTF-16 units: it contains the name of a project in Plane. */
-const MAX_QUESTION_LENGTH = 400;
-
-const EXIT = { ok: 0, failed: 1, usage: 2, settings: 78 } as const;
 
 export interface ProvisionEnvironment
   extends Omit<ProvisionDeps, "settings" | "progress" | "startupTimeout" | "telegram" | "removeSampleProject"> {
@@ -49,51 +49,138 @@ export interface ProvisionEnvironment
   confirm?: (question: string) => Promise<boolean>;
 }
 
+/** A command line that cannot be parsed; people then read all options. */
+class UsageError extends Error {}
+
+type ProvisionOptions = ReturnType<typeof parseProvisionOptions>;
+
+/** Limit of a question, in UTF-16 units: it contains the name of a project in Plane. */
+const MAX_QUESTION_LENGTH = 400;
+
+const OPTIONS = {
+  "dry-run": { type: "boolean", default: false },
+  yes: { type: "boolean", short: "y", default: false },
+  json: { type: "boolean", default: false },
+  "print-env": { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
+  /** An agent's name, `groundcrew`, `webhook` or `all`. */
+  rotate: { type: "string" },
+  retire: { type: "boolean", default: false },
+  "remove-sample-project": { type: "boolean", default: false },
+  "keep-sample-project": { type: "boolean", default: false },
+  wait: { type: "string", default: "300" },
+} as const;
+
+const OPTION_NAMES = Object.entries(OPTIONS).flatMap(([name, option]) =>
+  "short" in option ? [`--${name}`, `-${option.short}`] : [`--${name}`],
+);
+
+/** Options that exclude each other, and the reason where it is not obvious. */
+const EXCLUSIVE_OPTIONS = [
+  ["rotate", "retire", ""],
+  ["json", "print-env", ": both print to standard output"],
+  ["remove-sample-project", "keep-sample-project", ""],
+] as const;
+
+const PROVISION_USAGE = `npm run provision -- [options]
+
+Provisions Plane, new or in use, as the settings say: accounts, API keys, the webhook, the first project, bridge tokens.
+A second run changes nothing. Requires PLANE_URL, PLANE_WORKSPACE and PLANE_ADMIN_EMAIL; .env.example has all settings.
+
+  --dry-run        print the plan and change nothing
+  --yes            do not ask for confirmation
+  --json           print {steps: [{name, status, detail}], changed, settings}, with error: {code, message} if it
+                   could not start (progress goes to standard error)
+  --print-env      print the secrets as NAME=value lines at the end, to keep them elsewhere
+  --rotate <what>  rotate the secrets of <agent>, groundcrew, webhook or all; the old ones stay valid
+  --retire         revoke the old secrets that --rotate left valid
+  --remove-sample-project
+                   remove the sample project that Plane adds to a new workspace, if nobody has changed it
+  --keep-sample-project
+                   keep it, and do not ask
+  --wait <s>       seconds to wait for Plane to start (default 300)
+
+With --json and --print-env use \`npm run --silent provision -- …\`, or npm's own lines precede the output.
+
+Exit codes: 0 success, 1 a step failed or the plan was not confirmed, 2 wrong command, 78 invalid settings.
+`;
+
 /** Runs `provision` with these arguments and returns its exit code. */
 export async function runProvision(args: readonly string[], world: ProvisionEnvironment): Promise<number> {
-  const { out } = world;
-  const options = parseProvisionOptions(args);
-  if ("error" in options) {
-    // A command line that cannot be parsed may still ask for JSON.
-    createRefuse({ json: args.includes("--json") }, world)(
-      "usage",
-      `provision: ${options.error}\n`,
-      `\n${PROVISION_USAGE}`,
-    );
-    return EXIT.usage;
-  }
-  if (options.help) {
-    out(PROVISION_USAGE);
-    return EXIT.ok;
-  }
-  const refuse = createRefuse(options, world);
-  const parsed = parseProvisionSettings(world.env, world.files);
-  if (!parsed.ok) {
-    refuse("settings", formatProvisionProblems(parsed.problems));
-    return EXIT.settings;
-  }
-  const { settings } = parsed;
-  const steps = createProvisionSteps(toProvisionTask(options), settings);
-  if (!steps) {
-    refuse("usage", `provision: --rotate requires one of ${listRotationTargets(settings).join(", ")}.\n`);
-    return EXIT.usage;
-  }
   try {
-    const lockPath = toPathBesideSecrets(settings.secretsFile, PROVISION_LOCK_FILE);
-    const lock = options.dryRun ? undefined : await world.lock(lockPath);
-    try {
-      const disk = lock ? guardWrites(world.disk, lock, lockPath) : world.disk;
-      const context = await createRunContext(settings, options, { ...world, disk });
-      return await planAndApply(context, steps, options, world);
-    } finally {
-      lock?.release();
-    }
+    return await provision(args, world);
   } catch (thrown) {
-    const code = thrown instanceof GroundcrewError ? thrown.code : "internal";
-    refuse(code, formatForTerminal(`provision: ${getErrorMessage(thrown)}`));
-    return thrown instanceof GroundcrewError && thrown.code === "bad_request" ? EXIT.settings : EXIT.failed;
+    const { exit, code, message, help = "" } = explainRefusal(thrown);
+    world.err(formatForTerminal(message) + help);
+    // A command line that cannot be parsed may still ask for JSON.
+    if (args.includes("--json")) world.out(formatRefusal(code, message));
+    return exit;
   }
 }
+
+async function provision(args: readonly string[], world: ProvisionEnvironment): Promise<number> {
+  const options = parseProvisionOptions(args);
+  if (options.help) {
+    world.out(PROVISION_USAGE);
+    return EXIT.done;
+  }
+  const parsed = parseProvisionSettings(world.env, world.files);
+  if (!parsed.ok) throw new CommandError(EXIT.config, formatProvisionProblems(parsed.problems), { code: "settings" });
+  const { settings } = parsed;
+  const steps = createProvisionSteps(options, settings);
+  if (!steps)
+    throw createUsageError(`provision: --rotate requires one of ${listRotationTargets(settings).join(", ")}.`);
+  const lockPath = toPathBesideSecrets(settings.secretsFile, PROVISION_LOCK_FILE);
+  const lock = options["dry-run"] ? undefined : await world.lock(lockPath);
+  try {
+    const context = await createProvisionContext({
+      ...world,
+      disk: lock ? guardWrites(world.disk, lock, lockPath) : world.disk,
+      settings,
+      startupTimeout: Number(options.wait) * 1000,
+      removeSampleProject: options["remove-sample-project"],
+      progress: (line) => world.err(formatForTerminal(line)),
+      ...omitUndefined({ telegram: settings.telegram && createTelegramSetUp(settings.telegram, world) }),
+    });
+    return await planAndApply(context, steps, options, world);
+  } finally {
+    lock?.release();
+  }
+}
+
+/** The options. The error in them never repeats a value, which may be a secret. */
+function parseProvisionOptions(args: readonly string[]) {
+  const { values } = parseStrictly(args);
+  if (!/^\d{1,5}$/.test(values.wait)) throw new UsageError("--wait requires a number of seconds.");
+  for (const [one, other, reason] of EXCLUSIVE_OPTIONS) {
+    if (values[one] && values[other]) throw new UsageError(`--${one} and --${other} cannot be combined${reason}.`);
+  }
+  return values;
+}
+
+function parseStrictly(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS });
+  } catch {
+    const unknown = args.map((arg) => arg.replace(/=.*$/s, "")).find((name) => !OPTION_NAMES.includes(name));
+    const shown = unknown?.startsWith("-") === false ? "An argument without --" : unknown?.slice(0, 40);
+    throw new UsageError(
+      `${shown ?? "An option"} is unknown, or its value is missing. Never pass secrets on the command line.`,
+    );
+  }
+}
+
+/** Why nothing was done, in words, and the exit code that says so. `help` is for people only. */
+function explainRefusal(thrown: unknown): { exit: number; code: string; message: string; help?: string } {
+  if (thrown instanceof CommandError) return thrown;
+  const message = `provision: ${getErrorMessage(thrown)}`;
+  if (thrown instanceof UsageError) return { exit: EXIT.usage, code: "usage", message, help: `\n${PROVISION_USAGE}` };
+  const code = thrown instanceof GroundcrewError ? thrown.code : "internal";
+  return { exit: code === "bad_request" ? EXIT.config : EXIT.failed, code, message };
+}
+
+const formatRefusal = (code: string, message: string) =>
+  formatJsonLine({ steps: [], changed: 0, error: { code, message } });
 
 /** Refuses writes after the lock was lost, because another run may then write the same files. */
 function guardWrites(disk: Disk, lock: ProvisionLock, lockPath: string): Disk {
@@ -110,91 +197,85 @@ function guardWrites(disk: Disk, lock: ProvisionLock, lockPath: string): Disk {
   };
 }
 
+/**
+ * Runs the runtime's set-up of the bot, with a bot that records its changes and in a plan makes none. The hash of the
+ * last registration comes from provision's own file, because the runtime's store is not opened.
+ */
+function createTelegramSetUp(
+  settings: Settings,
+  { fetch, clock, wait }: ProvisionEnvironment,
+): SetUpTelegram | undefined {
+  const { telegram } = settings;
+  if (!telegram) return undefined;
+  return async (apply, mark) => {
+    const bot = createTelegramBot({ ...telegram, fetch, metrics: noMetrics });
+    const changes: string[] = [];
+    const countingBot: TelegramBot = {
+      ...bot,
+      async setCommands(language, commands, scope) {
+        changes.push(`commands${language ? ` in ${language}` : ""}`);
+        return apply ? bot.setCommands(language, commands, scope) : { kind: "done" };
+      },
+      async setWebhook(url, secret) {
+        changes.push(url === "" ? "remove the webhook (updates are polled)" : `webhook ${url}`);
+        return apply ? bot.setWebhook(url, secret) : { kind: "done" };
+      },
+    };
+    const store = createMemoryStore({ clock });
+    if (mark !== undefined) await store.commit({ put: [{ key: REGISTERED_WEBHOOK_KEY, value: { mark } }] });
+    const failure = await setUpBot({
+      settings,
+      store,
+      telegram: countingBot,
+      log: createLog({ level: "error", write: () => {}, clock }),
+      wait,
+      stopping: new AbortController().signal,
+    });
+    const [registration] = await store.read<{ mark: string }>([REGISTERED_WEBHOOK_KEY]);
+    return { changes, ...omitUndefined({ failed: failure, mark: registration ? registration.value.mark : undefined }) };
+  };
+}
+
 async function planAndApply(
   context: ProvisionContext,
   steps: readonly ProvisionStep[],
   options: ProvisionOptions,
-  world: ProvisionEnvironment,
+  { confirm, out, err }: ProvisionEnvironment,
 ): Promise<number> {
+  const { settings } = context;
   // With --json and --print-env standard output is for programs, so texts for people go to standard error.
-  const writeText = (text: string) =>
-    (options.json || options.printEnv ? world.err : world.out)(formatForTerminal(text));
-  const refuse = createRefuse(options, { ...world, err: writeText });
-  const planned = await planProvision(context, steps);
-  const isNothingToDo = planned.changed === 0 || options.dryRun;
+  const writeText = (text: string) => (options.json || options["print-env"] ? err : out)(formatForTerminal(text));
+  const planned = await runSteps(context, steps, false);
+  const isNothingToDo = planned.changed === 0 || options["dry-run"];
   const needsConfirmation = !isNothingToDo && !options.yes;
-  if (!options.json || needsConfirmation) writeText(renderPlan(planned, context.settings));
+  if (!options.json || needsConfirmation) writeText(renderPlan(planned, settings));
   if (needsConfirmation) {
-    if (!world.confirm) {
-      const hint = "Review the plan with --dry-run, then add --yes.";
-      refuse("unconfirmed", `Nothing was done: confirmation requires a terminal. ${hint}`);
+    if (!(await confirm?.(`Apply this plan to ${settings.plane.url}?`))) {
+      const reason = confirm
+        ? "the plan was not confirmed."
+        : "confirmation requires a terminal. Review the plan with --dry-run, then add --yes.";
+      writeText(`Nothing was done: ${reason}`);
+      if (options.json) out(formatRefusal("unconfirmed", `Nothing was done: ${reason}`));
       return EXIT.failed;
     }
-    if (!(await world.confirm(`Apply this plan to ${context.settings.plane.url}?`))) {
-      refuse("unconfirmed", "Nothing was done: the plan was not confirmed.");
-      return EXIT.failed;
-    }
+    if (isSampleUndecided(options)) context.removeSampleProject = await askToRemoveSample(context, confirm);
   }
-  if (needsConfirmation && options.removeSampleProject === undefined && isProvisioning(options))
-    context.removeSampleProject = await askToRemoveSample(context, world);
-  const report = isNothingToDo ? planned : await applyProvision(context, steps);
-  if (options.json) {
-    const settings = listSettingsInUse(context.settings);
-    world.out(formatJsonLine({ steps: report.steps, changed: report.changed, settings }));
-  }
-  if (!options.json && !isNothingToDo) writeText(renderResult(report, context.settings));
-  if (options.printEnv && !options.dryRun) world.out(formatEnvironmentFile(context.vault.listEntries()));
-  return getExitCode(report);
+  const report = isNothingToDo ? planned : await runSteps(context, steps, true);
+  if (options.json)
+    out(formatJsonLine({ steps: report.steps, changed: report.changed, settings: listSettingsInUse(settings) }));
+  else if (!isNothingToDo) writeText(renderResult(report, settings));
+  if (options["print-env"] && !options["dry-run"]) out(formatEnvironmentFile(context.vault.listEntries()));
+  return report.failed > 0 ? EXIT.failed : EXIT.done;
 }
 
-const isProvisioning = ({ rotate, retire }: ProvisionOptions) => rotate === undefined && !retire;
+/** Whether this run provisions, and its options do not say what becomes of Plane's own sample project. */
+const isSampleUndecided = ({ rotate, retire, ...options }: ProvisionOptions) =>
+  rotate === undefined && !retire && !options["remove-sample-project"] && !options["keep-sample-project"];
 
 /** Offers to remove Plane's own sample project, if there is or will be one. */
-async function askToRemoveSample(context: ProvisionContext, { confirm }: ProvisionEnvironment): Promise<boolean> {
-  const label = await findRemovableSample(context);
+async function askToRemoveSample(context: ProvisionContext, confirm: ProvisionEnvironment["confirm"]) {
+  const label = (await findRemovableSample(context))?.label;
   if (label === undefined || !confirm) return false;
-  return confirm(
-    context.redact(
-      cleanLine(`Also remove Plane's own sample project, ${label}, if nobody has changed it?`, MAX_QUESTION_LENGTH),
-    ),
-  );
-}
-
-/**
- * Creates the function that reports why nothing was done: to people, and with --json as JSON as well. `help` is printed
- * for people only.
- */
-function createRefuse(
-  { json }: Pick<ProvisionOptions, "json">,
-  { out, err }: Pick<ProvisionEnvironment, "out" | "err">,
-) {
-  return (code: string, message: string, help = "") => {
-    err(message + help);
-    if (json) out(formatJsonLine({ steps: [], changed: 0, error: { code, message: message.trim() } }));
-  };
-}
-
-function getExitCode({ failed }: ProvisionReport): number {
-  return failed > 0 ? EXIT.failed : EXIT.ok;
-}
-
-function toProvisionTask({ rotate, retire }: ProvisionOptions): ProvisionTask {
-  if (rotate !== undefined) return { kind: "rotate", target: rotate };
-  return { kind: retire ? "retire" : "provision" };
-}
-
-async function createRunContext(
-  settings: ProvisionSettings,
-  { startupTimeout, removeSampleProject = false }: ProvisionOptions,
-  world: ProvisionEnvironment,
-): Promise<ProvisionContext> {
-  const telegram = settings.telegram && createTelegramSetUp(settings.telegram, world);
-  return createProvisionContext({
-    ...world,
-    settings,
-    startupTimeout,
-    removeSampleProject,
-    progress: (line) => world.err(formatForTerminal(line)),
-    ...omitUndefined({ telegram }),
-  });
+  const question = `Also remove Plane's own sample project, ${label}, if nobody has changed it?`;
+  return confirm(context.redact(cleanLine(question, MAX_QUESTION_LENGTH)));
 }

@@ -1,58 +1,95 @@
+/** The runner's connection to Groundcrew: the exchange of states, and pictures of the terminals that somebody watches. */
+
 import { z } from "zod";
-import { cleanText } from "../../shared/clean-text.ts";
+import { frameAnswerSchema, type TerminalFrame } from "../../shared/app/terminals.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
+import { cleanText } from "../../shared/text.ts";
 import {
   EXCHANGE_LIMIT_BYTES,
   type ExchangeAnswer,
   type ExchangeRequest,
   exchangeAnswerSchema,
 } from "../../shared/tickets/exchange.ts";
-import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
+import { MINUTE, type Ms, SECOND, wait } from "../../shared/time.ts";
+import type { RunnerContext } from "./runner-context.ts";
+import type { Pane } from "./tmux.ts";
 
 /** What became of an exchange. `interrupted`: the runner had news, so it did not wait for the answer. */
-export type ExchangeResult =
+type ExchangeResult =
   | { kind: "answer"; answer: ExchangeAnswer }
   | { kind: "interrupted" }
   | { kind: "failed"; retryIn: Ms };
 
-interface ExchangeClientOptions {
-  groundcrewUrl: string;
-  token: string;
-  log: Log;
-  fetch?: typeof fetch;
+/** What became of a frame. */
+type FrameResult = { kind: "sent"; isWatched: boolean } | { kind: "failed"; reason: string };
+
+/** A terminal that somebody watches. */
+interface WatchedTerminal {
+  ticket: string;
+  run: number;
+  /** The last picture, to compare the next one with. */
+  picture: string;
+  /** The newest frame, if it is not sent yet. */
+  unsent?: TerminalFrame;
+  isSending: boolean;
+  failures: number;
+}
+
+interface WatchOptions {
+  client: Pick<ExchangeClient, "sendFrame">;
+  getPanes: () => readonly Pane[];
+  signal: AbortSignal;
 }
 
 /** Timeout for an answer besides the time that it is held: 15 s. */
 const ANSWER_TIMEOUT_MS: Ms = 15 * SECOND;
-/** Delays after a failed exchange: 1 s, doubled each time, 30 s at most; so a restart is noticed within half a minute. */
+
+/** Delay after a first failure: 1 s, doubled each time. */
 const FIRST_RETRY_MS: Ms = SECOND;
+
+/** Limit of the delay after a failed exchange: 30 s, so a restart is noticed within half a minute. */
 const MAX_RETRY_MS: Ms = 30 * SECOND;
+
 /** Delay after a refused token: 1 min. A person must change it. */
 const REFUSED_RETRY_MS: Ms = MINUTE;
+
 /** Limits of details where a request would be too large. */
 const SHORT_SCREEN_LENGTH = 1_000;
+
 const FEW_COMMITS = 5;
 
 const refusalSchema = z.object({ error: z.object({ message: z.string() }) });
+
 const MAX_REASON_LENGTH = 500;
 
-export type ExchangeClient = ReturnType<typeof createExchangeClient>;
+/** Timeout for the answer to a frame: 10 s. */
+const FRAME_ANSWER_TIMEOUT_MS: Ms = 10 * SECOND;
 
-/** Creates a client of Groundcrew's route for runners. Its method never rejects. */
-export function createExchangeClient({ groundcrewUrl, token, log, fetch: send = fetch }: ExchangeClientOptions) {
+/** Time between two pictures of a terminal: 100 ms. */
+const PICTURE_MS: Ms = 100;
+
+/** Limit of the delay after a frame that was not taken: 5 s, because somebody waits for it. */
+const MAX_PICTURE_RETRY_MS: Ms = 5 * SECOND;
+
+/** Creates a client of Groundcrew's routes for runners. Its methods never reject. */
+export function createExchangeClient({ groundcrewUrl, token }: RunnerContext["settings"], log: Log) {
   let failures = 0;
 
-  async function post(request: ExchangeRequest, interruption: AbortSignal): Promise<ExchangeResult> {
-    const timeout = AbortSignal.timeout(request.wait_ms + ANSWER_TIMEOUT_MS);
-    const response = await send(`${groundcrewUrl}/api/runner/exchange`, {
+  function post(path: string, body: string, signal: AbortSignal, timeout: Ms): Promise<Response> {
+    return fetch(`${groundcrewUrl}/api/runner/${path}`, {
       method: "POST",
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-      body: formatRequest(request),
+      body,
       // A redirect would receive the token.
       redirect: "manual",
-      signal: AbortSignal.any([timeout, interruption]),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
     });
+  }
+
+  async function tryExchange(request: ExchangeRequest, interruption: AbortSignal): Promise<ExchangeResult> {
+    const timeout = request.wait_ms + ANSWER_TIMEOUT_MS;
+    const response = await post("exchange", formatRequest(request), interruption, timeout);
     if (!response.ok) {
       const isRefused = response.status === 401 || response.status === 403;
       const reason = isRefused ? "RUNNER_TOKEN is refused" : await describeAnswer(response);
@@ -67,25 +104,38 @@ export function createExchangeClient({ groundcrewUrl, token, log, fetch: send = 
   function fail(reason: string, minDelay: Ms = 0): ExchangeResult {
     failures += 1;
     if (failures === 1 || failures % 20 === 0) log.warn("exchange failed", { reason, failures });
-    const delay = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(10, failures - 1));
-    return { kind: "failed", retryIn: Math.max(delay, minDelay) };
+    return { kind: "failed", retryIn: Math.max(getRetryDelay(failures, MAX_RETRY_MS), minDelay) };
   }
 
   return {
     /** Sends the observation and resolves with the desired state. */
     async exchange(request: ExchangeRequest, interruption: AbortSignal): Promise<ExchangeResult> {
       try {
-        return await post(request, interruption);
+        return await tryExchange(request, interruption);
       } catch (thrown) {
         if (interruption.aborted) return { kind: "interrupted" };
         return fail(getErrorMessage(thrown instanceof Error && thrown.cause ? thrown.cause : thrown));
       }
     },
+    /** Sends a picture of a terminal. */
+    async sendFrame(ticket: string, frame: TerminalFrame, signal: AbortSignal): Promise<FrameResult> {
+      try {
+        const path = `frames/${encodeURIComponent(ticket)}`;
+        const response = await post(path, JSON.stringify(frame), signal, FRAME_ANSWER_TIMEOUT_MS);
+        if (response.ok) return { kind: "sent", isWatched: frameAnswerSchema.parse(await response.json()).watched };
+        await response.body?.cancel();
+        return { kind: "failed", reason: `Groundcrew answered ${response.status}` };
+      } catch (thrown) {
+        return { kind: "failed", reason: getErrorMessage(thrown) };
+      }
+    },
   };
 }
 
+export type ExchangeClient = ReturnType<typeof createExchangeClient>;
+
 /** Formats a request; where it would be too large, screens and lists of commits are shortened. */
-export function formatRequest(request: ExchangeRequest): string {
+function formatRequest(request: ExchangeRequest): string {
   const text = JSON.stringify(request);
   if (Buffer.byteLength(text) <= EXCHANGE_LIMIT_BYTES) return text;
   const sessions = request.sessions.map(({ conflicts: _conflicts, completion, ...session }) => ({
@@ -112,4 +162,94 @@ async function describeAnswer(response: Response): Promise<string> {
 function getRetryAfter(response: Response): Ms {
   const seconds = Number(response.headers.get("retry-after") ?? 0);
   return Number.isFinite(seconds) ? Math.min(MINUTE, Math.max(0, seconds * SECOND)) : 0;
+}
+
+/** The delay after this number of failures in a row. */
+function getRetryDelay(failures: number, limit: Ms): Ms {
+  return Math.min(limit, FIRST_RETRY_MS * 2 ** Math.min(10, failures - 1));
+}
+
+/**
+ * Sends pictures of the terminals that somebody watches, each when it differs from the one before. While Groundcrew does
+ * not take them, only the newest one is kept.
+ */
+export function createTerminalWatch(
+  { tmux, settings, log }: Pick<RunnerContext, "tmux" | "settings" | "log">,
+  { client, getPanes, signal }: WatchOptions,
+) {
+  const watched = new Map<string, WatchedTerminal>();
+  let begun = Promise.withResolvers<void>();
+  let problem = "";
+  signal.addEventListener("abort", () => begun.resolve());
+
+  async function captureChanges(): Promise<void> {
+    const names = new Map([...watched.values()].map((terminal) => [settings.prefix + terminal.ticket, terminal]));
+    const present = getPanes().filter(({ name, run }) => names.get(name)?.run === run);
+    const pictures = await tmux.captureTerminals(present.map(({ name }) => name));
+    for (const [name, picture] of pictures) {
+      const terminal = names.get(name);
+      const text = JSON.stringify(picture);
+      if (!terminal || text === terminal.picture) continue;
+      terminal.picture = text;
+      terminal.unsent = { run: terminal.run, ...picture };
+      void sendNewest(terminal);
+    }
+  }
+
+  async function sendNewest(terminal: WatchedTerminal): Promise<void> {
+    if (terminal.isSending) return;
+    terminal.isSending = true;
+    const { ticket } = terminal;
+    while (terminal.unsent && watched.get(ticket) === terminal && !signal.aborted) {
+      const frame = terminal.unsent;
+      delete terminal.unsent;
+      const result = await client.sendFrame(ticket, frame, signal);
+      if (result.kind === "sent") {
+        terminal.failures = 0;
+        if (!result.isWatched && watched.get(ticket) === terminal) watched.delete(ticket);
+        continue;
+      }
+      terminal.unsent ??= frame;
+      terminal.failures += 1;
+      if (terminal.failures === 1 && !signal.aborted)
+        log.warn("frame was not taken", { ticket, reason: result.reason });
+      await wait(getRetryDelay(terminal.failures, MAX_PICTURE_RETRY_MS), signal);
+    }
+    terminal.isSending = false;
+  }
+
+  return {
+    /** Begins and ends pictures as the newest answer says. A session that is being stopped stays as it is. */
+    update({ sessions, stop }: Pick<ExchangeAnswer, "sessions" | "stop">) {
+      const stopping = new Set(stop.map(({ ticket }) => ticket));
+      const wanted = new Map(sessions.flatMap(({ ticket, run, watched }) => (watched ? [[ticket, run]] : [])));
+      for (const [ticket, { run }] of watched)
+        if (!stopping.has(ticket) && wanted.get(ticket) !== run) watched.delete(ticket);
+      for (const [ticket, run] of wanted)
+        if (!watched.has(ticket)) watched.set(ticket, { ticket, run, picture: "", isSending: false, failures: 0 });
+      if (watched.size > 0) begun.resolve();
+    },
+    /** Whether somebody watches this ticket, as far as the runner knows. */
+    isWatched: (ticket: string) => watched.has(ticket),
+    /** Sends pictures until the signal. */
+    async run(): Promise<void> {
+      while (!signal.aborted) {
+        if (watched.size === 0) {
+          begun = Promise.withResolvers();
+          await begun.promise;
+          continue;
+        }
+        const startedAt = performance.now();
+        try {
+          await captureChanges();
+          problem = "";
+        } catch (thrown) {
+          if (problem === "") log.warn("terminals cannot be read", { reason: getErrorMessage(thrown) });
+          problem = getErrorMessage(thrown);
+        }
+        const pause = problem === "" ? PICTURE_MS : SECOND;
+        await wait(Math.max(0, pause - (performance.now() - startedAt)), signal);
+      }
+    },
+  };
 }

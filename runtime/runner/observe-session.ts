@@ -1,23 +1,33 @@
+/** What a session is doing, from its screen and its files: started, waiting for a person, interrupted, completed. */
+
 import { z } from "zod";
-import { cleanText } from "../../shared/clean-text.ts";
-import { type ExchangeRequest, MAX_SUMMARY_LENGTH } from "../../shared/tickets/exchange.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { cleanText } from "../../shared/text.ts";
+import { type ExchangeRequest, MAX_REPORTED, MAX_SUMMARY_LENGTH } from "../../shared/tickets/exchange.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
-import { findInterruption } from "./find-interruption.ts";
-import { readSessionFile, readSessionJson, type SessionFile } from "./read-session-file.ts";
+import { tryParseJson } from "../node/files.ts";
+import { findTranscript } from "./claude-process.ts";
 import type { RunnerContext } from "./runner-context.ts";
-import type { SessionDetails, SessionRecord } from "./session-record.ts";
-import { findStartDialog } from "./start-dialogs.ts";
+import {
+  readSessionFile,
+  readSessionJson,
+  type SessionDetails,
+  type SessionFile,
+  type SessionPaths,
+  type SessionRecord,
+} from "./session-folder.ts";
 import type { Pane } from "./tmux.ts";
 
 export type SessionReport = ExchangeRequest["sessions"][number];
 
 /** Timeout for Claude's SessionStart hook: 10 s. It is only late when a dialog waits or Claude cannot start. */
 const START_TIMEOUT_MS: Ms = 10 * SECOND;
+
 /** Time after which a live session's completion file counts as complete: 1 s without a write. */
 const COMPLETION_SETTLE_MS: Ms = SECOND;
+
 /** Limit of a completion file in bytes: 80 KB, the longest summary in four-byte characters. */
 const MAX_COMPLETION_BYTES = 80_000;
-const MAX_STATUS_BYTES = 64 * 1024;
 
 /** The part of the status line's input that is reported. */
 const statusSchema = z.object({
@@ -25,37 +35,32 @@ const statusSchema = z.object({
   context_window: z.object({ total_input_tokens: z.int().min(0), total_output_tokens: z.int().min(0) }),
 });
 
-/** Whether Claude has begun: its SessionStart hook has written its file. */
-export function hasBegun({ folders }: RunnerContext, ticket: string): boolean {
-  return readSessionFile(folders.getPaths(ticket).sessionStart, 1) !== undefined;
-}
+/** Limit of what is read of a conversation in bytes: its last 64 KB. An interruption is its last entry, and short. */
+const MAX_TAIL_BYTES = 64 * 1024;
 
-/** Reads what is to report of a session. Without a pane the last screen stays. */
-export async function readDetails(
-  context: RunnerContext,
-  record: SessionRecord,
-  pane: Pane | undefined,
-): Promise<SessionDetails> {
-  const { tmux, gitStates, folders, clock } = context;
-  const [gitState, captured] = await Promise.all([gitStates.read(record), pane && tmux.captureScreen(pane.name)]);
-  const screen = captured ?? record.details.screen;
-  const isLive = pane !== undefined && !pane.isDead;
-  const completion = readCompletion(context, record, isLive ? COMPLETION_SETTLE_MS : 0) ?? record.details.completion;
-  const attention = isLive ? findAttention(context, record, screen) : undefined;
-  const interruption = isLive ? findInterruption(folders.getPaths(record.ticket)) : undefined;
-  const lastOutputAt = pane
-    ? new Date(Math.min(pane.lastOutputAt, clock())).toISOString()
-    : record.details.last_output_at;
-  return {
-    ...gitState,
-    ...readStatus(folders.getPaths(record.ticket).status),
-    screen,
-    ...(lastOutputAt === undefined ? {} : { last_output_at: lastOutputAt }),
-    ...(attention === undefined ? {} : { attention }),
-    ...(interruption === undefined ? {} : { interruption }),
-    ...(completion === undefined ? {} : { completion }),
-  };
-}
+/** How the text begins that Claude stores when somebody denies a dialog, or stops a turn, in the terminal. */
+const INTERRUPTION = "[Request interrupted by user";
+
+/** An entry that is a message. Others, such as titles and modes, may follow it. */
+const messageSchema = z.object({ type: z.enum(["user", "assistant"]), isSidechain: z.literal(false).optional() });
+
+const interruptionSchema = z.object({
+  type: z.literal("user"),
+  uuid: z.uuid(),
+  // What a person types is a text, so that nobody can type an interruption.
+  message: z.object({ content: z.tuple([z.object({ type: z.literal("text"), text: z.string() })]) }),
+});
+
+/** Dialogs of Claude before a session begins, by a text on the screen. A person answers them: some accept risks. */
+const START_DIALOGS: readonly [RegExp, string][] = [
+  [/Accessing workspace:.*I trust this folder/s, "whether this folder is trusted"],
+  [/Detected a custom API key in your environment/, "whether to use the API key of the environment"],
+  [/Claude Code running in Bypass Permissions mode/, "whether to run without permissions"],
+  [/New MCP server found in this project/, "whether to use an MCP server of the repository"],
+  [/Adding a new directory:/, "whether to add a folder"],
+  [/Unable to connect to Anthropic services/, "nothing, but it cannot reach Anthropic"],
+  [/Choose the text style|Let's get started|Select login method/, "its first questions; run it once by hand"],
+];
 
 /** What is reported of a session to Groundcrew. */
 export function reportSession(context: RunnerContext, record: SessionRecord, pane: Pane | undefined): SessionReport {
@@ -66,32 +71,48 @@ export function reportSession(context: RunnerContext, record: SessionRecord, pan
     state: phase === "ended" ? "ended" : isRunning ? "running" : "starting",
     ...(phase === "ended" && exit ? { exit } : {}),
     ...details,
-    applied: [...new Set([...record.applied, ...(pane?.applied ?? [])])].slice(-200),
+    applied: mergeApplied(record, pane).slice(-MAX_REPORTED),
   };
 }
 
-function findAttention(context: RunnerContext, record: SessionRecord, screen: string): string | undefined {
-  if (hasBegun(context, record.ticket)) return undefined;
-  const dialog = findStartDialog(screen);
-  if (dialog !== undefined) return `Claude asks at its start: ${dialog}. Answer in the terminal.`;
-  const isLate = context.clock() - Date.parse(record.started_at) >= START_TIMEOUT_MS;
-  return isLate ? "Claude has not started within 10 s: no SessionStart. Look at the terminal." : undefined;
+/** The ids of the inputs that have reached this run of a session: earlier launches, by its record, and the present one. */
+export function mergeApplied(record: SessionRecord | undefined, pane: Pane | undefined): string[] {
+  return [...new Set([...(record?.applied ?? []), ...(pane?.applied ?? [])])];
 }
 
-/** Reads cost and tokens; nothing unless the status line has written them. */
-function readStatus(path: string): Pick<SessionDetails, "cost_usd" | "tokens"> {
-  const parsed = statusSchema.safeParse(readSessionJson(path, MAX_STATUS_BYTES));
-  if (!parsed.success) return {};
-  const { cost, context_window } = parsed.data;
+/** Whether Claude has begun: its SessionStart hook has written its file. */
+export function hasBegun({ records }: RunnerContext, ticket: string): boolean {
+  return readSessionFile(records.getPaths(ticket).sessionStart, 1) !== undefined;
+}
+
+/** Reads what is to report of a session. Without a pane the last screen stays. */
+export async function readDetails(
+  context: RunnerContext,
+  record: SessionRecord,
+  pane: Pane | undefined,
+): Promise<SessionDetails> {
+  const { tmux, gitStates, records, clock } = context;
+  const paths = records.getPaths(record.ticket);
+  const [gitState, captured] = await Promise.all([gitStates.read(record), pane && tmux.captureScreen(pane.name)]);
+  const screen = captured ?? record.details.screen;
+  const isLive = pane !== undefined && !pane.isDead;
+  const completion = readCompletion(context, record, isLive ? COMPLETION_SETTLE_MS : 0) ?? record.details.completion;
+  const attention = isLive ? findAttention(context, record, screen) : undefined;
+  const interruption = isLive ? findInterruption(paths) : undefined;
+  const lastOutputAt = pane
+    ? new Date(Math.min(pane.lastOutputAt, clock())).toISOString()
+    : record.details.last_output_at;
   return {
-    cost_usd: cost.total_cost_usd,
-    tokens: { input: context_window.total_input_tokens, output: context_window.total_output_tokens },
+    ...gitState,
+    ...readStatus(paths.status),
+    screen,
+    ...omitUndefined({ last_output_at: lastOutputAt, attention, interruption, completion }),
   };
 }
 
 function readCompletion(context: RunnerContext, record: SessionRecord, settle: Ms): SessionDetails["completion"] {
   const isSettled = ({ modifiedAt }: SessionFile) => context.clock() - modifiedAt >= settle;
-  const summary = readSummary(context.folders.getPaths(record.ticket).completion, isSettled);
+  const summary = readSummary(context.records.getPaths(record.ticket).completion, isSettled);
   if (summary !== undefined) return { summary, source: "file" };
   if (!context.settings.legacyFiles) return undefined;
   const startedAt = Date.parse(record.started_at);
@@ -104,4 +125,45 @@ function readCompletion(context: RunnerContext, record: SessionRecord, settle: M
 function readSummary(path: string, isValid: (file: SessionFile) => boolean): string | undefined {
   const file = readSessionFile(path, MAX_COMPLETION_BYTES);
   return file && isValid(file) ? cleanText(file.text, MAX_SUMMARY_LENGTH) || undefined : undefined;
+}
+
+function findAttention(context: RunnerContext, record: SessionRecord, screen: string): string | undefined {
+  if (hasBegun(context, record.ticket)) return undefined;
+  const dialog = findStartDialog(screen);
+  if (dialog !== undefined) return `Claude asks at its start: ${dialog}. Answer in the terminal.`;
+  const isLate = context.clock() - Date.parse(record.started_at) >= START_TIMEOUT_MS;
+  return isLate ? "Claude has not started within 10 s: no SessionStart. Look at the terminal." : undefined;
+}
+
+/** Reads cost and tokens; nothing unless the status line has written them. */
+function readStatus(path: string): Pick<SessionDetails, "cost_usd" | "tokens"> {
+  const status = readSessionJson(path, statusSchema);
+  if (!status) return {};
+  const { cost, context_window } = status;
+  return {
+    cost_usd: cost.total_cost_usd,
+    tokens: { input: context_window.total_input_tokens, output: context_window.total_output_tokens },
+  };
+}
+
+/**
+ * Finds the interruption after which a session waits for text: the id of its conversation's last message, where that is
+ * one. Claude runs no hook then, so that only the stored conversation tells it.
+ */
+export function findInterruption(paths: Pick<SessionPaths, "sessionStart">): string | undefined {
+  const path = findTranscript(paths)?.transcript_path;
+  const tail = path === undefined ? undefined : readSessionFile(path, MAX_TAIL_BYTES, "end");
+  // The first line of the tail may be a part of one.
+  const last = tail?.text
+    .split("\n")
+    // The first line of the tail may be a part of one.
+    .map(tryParseJson)
+    .findLast((entry) => messageSchema.safeParse(entry).success);
+  const { success, data } = interruptionSchema.safeParse(last);
+  return success && data.message.content[0].text.startsWith(INTERRUPTION) ? data.uuid : undefined;
+}
+
+/** Says what a dialog on the screen asks; undefined when none is known there. */
+export function findStartDialog(screen: string): string | undefined {
+  return START_DIALOGS.find(([pattern]) => pattern.test(screen))?.[1];
 }

@@ -1,6 +1,8 @@
+/** Decides what the runner does: the sessions that are wanted and those that exist give a list of actions. Pure. */
+
 import type { ExchangeAnswer } from "../../shared/tickets/exchange.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
-import type { SessionRecord } from "./session-record.ts";
+import type { SessionRecord } from "./session-folder.ts";
 import type { Pane } from "./tmux.ts";
 
 export type DesiredSession = ExchangeAnswer["sessions"][number];
@@ -35,6 +37,7 @@ const RESTART_DELAY_MS: Ms = 2 * SECOND;
 export function planActions({ answer, records, panes, prefix, now }: PlanInput): RunnerAction[] {
   const recordOf = new Map(records.map((record) => [record.ticket, record]));
   const paneOf = new Map(panes.map((pane) => [pane.name, pane]));
+  const wanted = new Set(answer.sessions.map(({ ticket }) => ticket));
   const planned = new Map<string, RunnerAction>();
   const acknowledged: RunnerAction[] = [];
   const add = (action: TicketAction) => {
@@ -55,17 +58,18 @@ export function planActions({ answer, records, panes, prefix, now }: PlanInput):
     const record = recordOf.get(ticket);
     if (record && record.run <= run && record.phase === "ended") add({ kind: "remove", ticket, force });
   }
-  const wanted = new Set([...answer.sessions, ...answer.stop].map(({ ticket }) => ticket));
-  for (const { ticket, phase } of records) {
-    if (phase !== "ended" && !wanted.has(ticket))
-      add({ kind: "stop", ticket, how: "kindly", reason: "Groundcrew does not know this session" });
-  }
-  const orphans = panes.filter(({ name }) => {
+  // What is left of an ended session, or has the name of one that is wanted. Others go on, like unknown sessions.
+  const leftovers = panes.filter(({ name }) => {
     const ticket = name.startsWith(prefix) ? name.slice(prefix.length) : undefined;
-    const phase = recordOf.get(ticket ?? "")?.phase ?? "ended";
-    return ticket !== undefined && phase === "ended" && !planned.has(ticket);
+    if (ticket === undefined || planned.has(ticket)) return false;
+    const record = recordOf.get(ticket);
+    return record ? record.phase === "ended" : wanted.has(ticket);
   });
-  return [...acknowledged, ...planned.values(), ...orphans.map(({ name }) => ({ kind: "end_orphan" as const, name }))];
+  return [
+    ...acknowledged,
+    ...planned.values(),
+    ...leftovers.map(({ name }) => ({ kind: "end_orphan" as const, name })),
+  ];
 }
 
 function planSession(
@@ -83,10 +87,19 @@ function planSession(
   if (record?.phase === "ended" && pane) return undefined;
   if (!record || (record.run < run && record.phase === "ended")) return { kind: "start", ticket, desired };
   if (record.run < run) return { kind: "stop", ticket, how: "kindly", reason: `run ${run} was approved` };
+  // A store that was lost counts runs anew.
+  const isOver = record.phase === "ended" && record.is_acknowledged;
+  if (isOver && record.session_id !== desired.session_id) return { kind: "start", ticket, desired };
   if (record.run > run) return undefined;
   if (record.phase === "launched") return { kind: "send", ticket, desired };
   if (record.phase !== "ended") return { kind: "start", ticket, desired };
   const isDue = now >= Date.parse(record.ended_at ?? record.started_at) + RESTART_DELAY_MS;
   // Groundcrew knows the end and still wants the session, so it wants it again.
   return record.is_reported && isDue ? { kind: "start", ticket, desired } : undefined;
+}
+
+/** The tickets of running sessions that an answer does not name. They go on: Groundcrew may have lost its store. */
+export function findUnknown({ answer, records }: Pick<PlanInput, "answer" | "records">): string[] {
+  const known = new Set([...answer.sessions, ...answer.stop].map(({ ticket }) => ticket));
+  return records.flatMap(({ ticket, phase }) => (phase === "ended" || known.has(ticket) ? [] : [ticket]));
 }

@@ -1,22 +1,100 @@
+/** A runner's settings, and what all its parts share. */
+
+import { homedir, hostname } from "node:os";
+import { isAbsolute, join } from "node:path";
+import { z } from "zod";
+import type { TicketSettings } from "../../shared/config/tickets-schema.ts";
 import type { Log } from "../../shared/log.ts";
+import { cleanLine } from "../../shared/text.ts";
 import type { Ms } from "../../shared/time.ts";
-import type { GitStateReader } from "./git-state.ts";
-import type { RecordStore } from "./record-store.ts";
-import type { RunnerSettings } from "./runner-settings.ts";
-import type { SessionFolders } from "./session-folder.ts";
+import type { RecordStore } from "./session-folder.ts";
 import type { Tmux } from "./tmux.ts";
-import type { Worktrees } from "./worktrees.ts";
+import type { GitStateReader, Worktrees } from "./worktrees.ts";
+
+/** The settings of a runner. */
+export interface RunnerSettings {
+  /** Without a slash at its end. */
+  groundcrewUrl: string;
+  token: string;
+  /** Name of this host. */
+  runner: string;
+  /** Folder of worktrees, session files and tmux's socket. */
+  folder: string;
+  /** Path of Claude Code, or its name on the PATH. */
+  claudeBin: string;
+  /** Paths of repositories by project identifier. */
+  repositories: ReadonlyMap<string, string>;
+  /** Prefix of the names of tmux sessions. */
+  prefix: string;
+  hooks: TicketSettings["hooks"];
+  /** `/tmp/completion-<KEY>.txt` also completes a ticket. */
+  legacyFiles: boolean;
+}
+
+interface RunnerSettingsInput {
+  env: Record<string, string | undefined>;
+  token: string | undefined;
+  tickets: TicketSettings | undefined;
+}
 
 /** What every step of the runner uses. */
 export interface RunnerContext {
   settings: RunnerSettings;
   /** The runner's own environment, of which sessions and hooks receive a part. */
   env: Record<string, string | undefined>;
-  folders: SessionFolders;
   records: RecordStore;
   tmux: Tmux;
   worktrees: Worktrees;
   gitStates: GitStateReader;
   clock: () => Ms;
   log: Log;
+}
+
+/** Limit of the folder's path: 80 bytes, because the path of a socket has at most 107. */
+const MAX_FOLDER_BYTES = 80;
+
+/** The runner's own variables. Each description completes the sentence "wanted: …". */
+const environmentSchema = z.object({
+  GROUNDCREW_URL: z
+    .url({ protocol: /^https?$/ })
+    .refine((url) => !new URL(url).username && !new URL(url).search && !new URL(url).hash)
+    .describe("Groundcrew's address, for example https://crew.example.com"),
+  CLAUDE_BIN: z.string().min(1).default("claude").describe("the path of Claude Code, or its name on the PATH"),
+  RUNNER_NAME: z
+    .string()
+    .max(100)
+    .refine((name) => cleanLine(name, 100) === name)
+    .default(() => hostname())
+    .describe("a name of at most 100 characters"),
+  RUNNER_FOLDER: z
+    .string()
+    .refine((path) => isAbsolute(path) && Buffer.byteLength(path) <= MAX_FOLDER_BYTES && !/\p{Cc}/u.test(path))
+    .default(() => join(homedir(), ".local/state/groundcrew-runner"))
+    .describe(`an absolute path of at most ${MAX_FOLDER_BYTES} bytes`),
+});
+
+/** Checks the runner's settings. `problems` contains no secret. */
+export function parseRunnerSettings(input: RunnerSettingsInput): RunnerSettings | { problems: string[] } {
+  const { env, token, tickets } = input;
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
+  const parsed = environmentSchema.safeParse(given);
+  const problems = (parsed.error?.issues ?? []).map(({ path: [name = ""] }) => {
+    const { description } = environmentSchema.shape[name as keyof typeof environmentSchema.shape];
+    return `${String(name)} is ${given[String(name)] === undefined ? "not set" : "invalid"}; wanted: ${description}.`;
+  });
+  if (token === undefined) problems.push("RUNNER_TOKEN is not set; wanted: the runner's token, as Groundcrew has it.");
+  if (tickets === undefined)
+    problems.push('tickets is not in the settings file; wanted: {"tickets": {"repositories": {"ONB": "/srv/repo"}}}.');
+  if (!parsed.success || token === undefined || tickets === undefined) return { problems };
+  const { GROUNDCREW_URL, CLAUDE_BIN, RUNNER_NAME, RUNNER_FOLDER } = parsed.data;
+  return {
+    ...{ groundcrewUrl: GROUNDCREW_URL.replace(/\/+$/, ""), token, runner: RUNNER_NAME, folder: RUNNER_FOLDER },
+    ...{ claudeBin: CLAUDE_BIN, prefix: tickets.prefix, hooks: tickets.hooks, legacyFiles: tickets.legacy_files },
+    repositories: new Map(
+      Object.entries(tickets.repositories).map(([project, repository]) => [
+        project,
+        typeof repository === "string" ? repository : repository.path,
+      ]),
+    ),
+  };
 }

@@ -1,90 +1,179 @@
-import { randomBytes } from "node:crypto";
-import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+/**
+ * What the runner keeps of a session: its folder, its record, and the files that Claude Code writes there, which are
+ * read with care.
+ */
+
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { taskKeySchema } from "../../shared/task-key.ts";
-import { readSessionJson } from "./read-session-file.ts";
-import { type SessionRecord, sessionRecordSchema } from "./session-record.ts";
+import { z } from "zod";
+import { taskKeySchema } from "../../shared/names.ts";
+import { exchangeRequestSchema } from "../../shared/tickets/exchange.ts";
+import type { Ms } from "../../shared/time.ts";
+import { makePrivateFolder, tryParseJson, writePrivateFile } from "../node/files.ts";
+
+/** Paths of a ticket's folder and of its own files. */
+export type SessionPaths = Record<"folder" | keyof typeof FILE_NAMES, string>;
+
+export interface SessionFile {
+  text: string;
+  modifiedAt: Ms;
+}
+
+const FILE_NAMES = {
+  record: "record.json",
+  /** The ticket as Markdown. */
+  ticket: "ticket.md",
+  /** Claude's settings of this session. */
+  settings: "settings.json",
+  /** Claude's MCP servers of this session. */
+  mcp: "mcp.json",
+  /** Program, arguments and environment; deleted by the launcher once it has read them. */
+  launch: "launch.json",
+  /** Written by the SessionStart hook. */
+  sessionStart: "session-start.json",
+  /** Written by the SessionEnd hook. */
+  sessionEnd: "session-end.json",
+  /** Written by the statusLine command. */
+  status: "status.json",
+  /** GROUNDCREW_COMPLETION_FILE. */
+  completion: "completion.txt",
+} as const;
+
+/** Limit of what Claude Code's hooks and status line write in bytes: 64 KB; each has some KB. */
+const MAX_HOOK_BYTES = 64 * 1024;
 
 /** Limit of a record in bytes: 1 MB; the largest screen, commits and summary have 100 KB. */
 const MAX_RECORD_BYTES = 2 ** 20;
 
-/** Paths of a ticket's own files. */
-export interface SessionPaths {
-  folder: string;
-  record: string;
-  /** The ticket as Markdown. */
-  ticket: string;
-  /** Claude's settings of this session. */
-  settings: string;
-  /** Claude's MCP servers of this session. */
-  mcp: string;
-  /** Program, arguments and environment; deleted by the launcher once it has read them. */
-  launch: string;
-  /** Written by the SessionStart hook. */
-  sessionStart: string;
-  /** Written by the SessionEnd hook. */
-  sessionEnd: string;
-  /** Written by the statusLine command. */
-  status: string;
-  /** GROUNDCREW_COMPLETION_FILE. */
-  completion: string;
-}
+const observedShape = exchangeRequestSchema.shape.sessions.element.shape;
 
-export type SessionFolders = ReturnType<typeof createSessionFolders>;
+/** What is reported of a session besides its identity and state. It stays as it is once the session has ended. */
+const sessionDetailsSchema = exchangeRequestSchema.shape.sessions.element.pick({
+  ...{ last_output_at: true, attention: true, screen: true, commits: true, diff: true, conflicts: true, dirty: true },
+  ...{ cost_usd: true, tokens: true, completion: true, interruption: true },
+});
 
-/** The folders of all sessions, `<folder>/sessions/<KEY>`, which only this user can read. */
-export function createSessionFolders(root: string) {
+export type SessionDetails = z.infer<typeof sessionDetailsSchema>;
+
+/** What is reported before anything is known. */
+export const NO_DETAILS: SessionDetails = { screen: "", commits: [], dirty: false };
+
+/** The part of a record that says that Groundcrew has not received its last news. */
+export const UNREPORTED = { is_reported: false, is_acknowledged: false } as const;
+
+/**
+ * What the runner remembers of a ticket's last run, one file for each ticket. tmux knows what is alive; the record knows
+ * what was begun, so that nothing begins twice, and how it ended.
+ *
+ * `preparing`: worktree and files are made. `launching`: tmux is asked for a session; it has run if its launch file is
+ * gone. `launched`: tmux had it. `ended`: it has ended and `exit` says how.
+ */
+const sessionRecordSchema = z.object({
+  ticket: taskKeySchema,
+  run: z.int().min(1),
+  session_id: z.uuid(),
+  project: z.string(),
+  /** Repository, worktree and the branch that the ticket's branch began at and is compared with. */
+  repository: z.string(),
+  worktree: z.string(),
+  branch: z.string(),
+  main: z.string(),
+  phase: z.enum(["preparing", "launching", "launched", "ended"]),
+  started_at: z.iso.datetime(),
+  /** Launches of this run. */
+  attempts: z.int().min(0),
+  /** Hooks of the settings that have succeeded in this run. */
+  hooks: z.array(z.string()),
+  /** Ids of inputs that reached earlier launches of this run. */
+  applied: observedShape.applied,
+  exit: observedShape.exit,
+  ended_at: z.iso.datetime().exactOptional(),
+  /** Groundcrew has received the end. */
+  is_reported: z.boolean(),
+  /** Groundcrew has answered that it needs no more reports of this end. */
+  is_acknowledged: z.boolean(),
+  details: sessionDetailsSchema,
+});
+
+export type SessionRecord = z.infer<typeof sessionRecordSchema>;
+
+/**
+ * The records of all sessions, in memory and in `<folder>/sessions/<KEY>`, which only this user can read. A change is on
+ * the disk before anything follows from it.
+ */
+export function createRecordStore(root: string) {
   const sessions = join(root, "sessions");
   makePrivateFolder(root);
   makePrivateFolder(sessions);
+  const records = new Map<string, SessionRecord>();
+  for (const entry of readdirSync(sessions, { withFileTypes: true })) {
+    // A folder without a valid record, such as a link, is left alone.
+    if (!entry.isDirectory() || !taskKeySchema.safeParse(entry.name).success) continue;
+    const record = readSessionJson(getPaths(entry.name).record, sessionRecordSchema, MAX_RECORD_BYTES);
+    if (record?.ticket === entry.name) records.set(entry.name, record);
+  }
 
   /** The paths of a ticket. The key is parsed before, so it contains no separators. */
   function getPaths(ticket: string): SessionPaths {
     const folder = join(sessions, taskKeySchema.parse(ticket));
-    return {
-      folder,
-      record: join(folder, "record.json"),
-      ticket: join(folder, "ticket.md"),
-      settings: join(folder, "settings.json"),
-      mcp: join(folder, "mcp.json"),
-      launch: join(folder, "launch.json"),
-      sessionStart: join(folder, "session-start.json"),
-      sessionEnd: join(folder, "session-end.json"),
-      status: join(folder, "status.json"),
-      completion: join(folder, "completion.txt"),
-    };
+    const paths = Object.entries(FILE_NAMES).map(([file, name]) => [file, join(folder, name)]);
+    return { folder, ...Object.fromEntries(paths) };
   }
 
   return {
     getPaths,
-    /** Reads every record; a folder without a valid one, such as a link, is left alone. */
-    readRecords(): SessionRecord[] {
-      return readdirSync(sessions, { withFileTypes: true }).flatMap((entry) => {
-        if (!entry.isDirectory() || !taskKeySchema.safeParse(entry.name).success) return [];
-        const parsed = sessionRecordSchema.safeParse(readSessionJson(getPaths(entry.name).record, MAX_RECORD_BYTES));
-        return parsed.success && parsed.data.ticket === entry.name ? [parsed.data] : [];
-      });
-    },
-    writeRecord(record: SessionRecord) {
+    list: (): SessionRecord[] => [...records.values()],
+    get: (ticket: string) => records.get(ticket),
+    save(record: SessionRecord): SessionRecord {
       const paths = getPaths(record.ticket);
       makePrivateFolder(paths.folder);
       writePrivateFile(paths.record, JSON.stringify(record));
+      records.set(record.ticket, record);
+      return record;
     },
-    /** Whether the launcher has not taken the launch file yet. */
-    hasLaunchFile: (ticket: string) => existsSync(getPaths(ticket).launch),
-    remove: (ticket: string) => rmSync(getPaths(ticket).folder, { recursive: true, force: true }),
+    /** Changes a record in memory only: for what can be observed again. */
+    keep: (record: SessionRecord) => void records.set(record.ticket, record),
+    remove(ticket: string) {
+      rmSync(getPaths(ticket).folder, { recursive: true, force: true });
+      records.delete(ticket);
+    },
   };
 }
 
-/** Writes a file that only this user can read, whole or not at all; a link in its place is replaced, not followed. */
-export function writePrivateFile(path: string, text: string): void {
-  const draft = `${path}.${randomBytes(6).toString("hex")}`;
-  writeFileSync(draft, text, { flag: "wx", mode: 0o600, flush: true });
-  renameSync(draft, path);
+export type RecordStore = ReturnType<typeof createRecordStore>;
+
+/**
+ * Reads a file that the session's program may have written, at most `limit` bytes from its start or its end. Undefined
+ * unless it is a regular file of this user: no link, no pipe (opening one would wait for a writer), no device, no file of
+ * others.
+ */
+export function readSessionFile(path: string, limit: number, from: "start" | "end" = "start"): SessionFile | undefined {
+  let file: number;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    return undefined;
+  }
+  try {
+    const stats = fstatSync(file);
+    if (!stats.isFile() || stats.uid !== process.getuid?.()) return undefined;
+    const buffer = Buffer.alloc(Math.min(limit, stats.size));
+    const offset = from === "end" ? stats.size - buffer.length : 0;
+    let size = 0;
+    while (size < buffer.length) {
+      const count = readSync(file, buffer, size, buffer.length - size, offset + size);
+      if (count === 0) break;
+      size += count;
+    }
+    return { text: buffer.toString("utf8", 0, size), modifiedAt: stats.mtimeMs };
+  } catch {
+    return undefined;
+  } finally {
+    closeSync(file);
+  }
 }
 
-/** Creates a folder that only this user can read. Throws when a link or a file is in its place. */
-export function makePrivateFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  if (!lstatSync(path).isDirectory()) throw new Error(`${path} is not a folder. Remove it.`);
+/** Reads such a file as JSON; undefined when it cannot be read or has another form, for example while it is written. */
+export function readSessionJson<T>(path: string, schema: z.ZodType<T>, limit = MAX_HOOK_BYTES): T | undefined {
+  return schema.safeParse(tryParseJson(readSessionFile(path, limit)?.text ?? "")).data;
 }

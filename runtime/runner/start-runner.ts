@@ -1,25 +1,27 @@
+/**
+ * Starts a runner, in the product's process or by its command: its programs and its folder are checked, and its parts
+ * are put together.
+ */
+
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { z } from "zod";
+import type { Settings } from "../../shared/config/settings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
-import { checkClaude, requirePrograms } from "./check-programs.ts";
-import { installCompleteCommand } from "./complete-command.ts";
-import { runRunner } from "./create-runner.ts";
+import { lockFolder, writePrivateFile } from "../node/files.ts";
+import { findExecutable, runProgram } from "../node/programs.ts";
+import { installGroundcrewCommand, pickEnvironment } from "./claude-process.ts";
 import { createExchangeClient } from "./exchange-client.ts";
-import { getFolderId } from "./folder-id.ts";
-import { createFrameClient } from "./frame-client.ts";
 import { createGit } from "./git.ts";
-import { createGitStateReader } from "./git-state.ts";
-import { installGroundcrewCommand } from "./groundcrew-command.ts";
-import { lockFolder } from "./lock-folder.ts";
-import { pickEnvironment } from "./passed-environment.ts";
-import { createRecordStore } from "./record-store.ts";
-import type { RunnerContext } from "./runner-context.ts";
-import type { RunnerSettings } from "./runner-settings.ts";
-import { createSessionFolders } from "./session-folder.ts";
+import { runRunner } from "./reconcile.ts";
+import { parseRunnerSettings, type RunnerContext, type RunnerSettings } from "./runner-context.ts";
+import { createRecordStore, readSessionFile } from "./session-folder.ts";
 import { createTmux } from "./tmux.ts";
-import { createWorktrees } from "./worktrees.ts";
+import { createGitStateReader, createWorktrees } from "./worktrees.ts";
 
 interface StartOptions {
   env: Record<string, string | undefined>;
@@ -28,10 +30,51 @@ interface StartOptions {
   signal: AbortSignal;
 }
 
+interface LocalRunnerOptions {
+  settings: Settings;
+  /** The address at which this machine reaches the running product. */
+  url: string;
+  token: string;
+  env: Record<string, string | undefined>;
+  log: Log;
+}
+
+type Env = Record<string, string | undefined>;
+
+/** Options of Claude Code that sessions are started with. */
+const NEEDED_OPTIONS = [
+  "--session-id",
+  "--resume",
+  "--permission-mode",
+  "--strict-mcp-config",
+  "--mcp-config",
+  "--setting-sources",
+  "--settings",
+  "--append-system-prompt",
+];
+
+/**
+ * Claude knows a slash command only when a file of its name exists. The hook of the session answers `/complete` before
+ * the model sees it; this text is used when Groundcrew cannot be reached. It must not contain a command, because Claude
+ * pastes the arguments into it as text.
+ */
+const COMPLETE_COMMAND = `---
+description: Completes the ticket of this Groundcrew session with a summary
+argument-hint: <summary>
+---
+Groundcrew could not be reached. Write the summary below, unchanged, to the file whose path is in the environment variable
+GROUNDCREW_COMPLETION_FILE; do nothing else. If that variable is not set, say that this is not a Groundcrew session.
+
+Summary: $ARGUMENTS
+`;
+
+/** Length of an id in bytes. */
+const ID_BYTES = 36;
+
 /** Runs a ticket runner until the signal. Throws when it cannot work on this machine. */
 export async function startRunner(settings: RunnerSettings, { env, log, signal }: StartOptions): Promise<void> {
   await requirePrograms(env);
-  const folders = createSessionFolders(settings.folder);
+  const records = createRecordStore(settings.folder);
   const unlock = await lockFolder(settings.folder);
   try {
     await installCompleteCommand(env["CLAUDE_CONFIG_DIR"] ?? join(env["HOME"] ?? homedir(), ".claude")).catch(
@@ -40,10 +83,9 @@ export async function startRunner(settings: RunnerSettings, { env, log, signal }
     installGroundcrewCommand(settings.folder);
     await checkClaude(settings.claudeBin, env, log);
     const baseEnv = pickEnvironment(env, "base");
-    const git = createGit(baseEnv);
+    const git = createGit(baseEnv, settings.folder);
     const context: RunnerContext = {
-      ...{ settings, env, folders, log, clock: Date.now },
-      records: createRecordStore(folders),
+      ...{ settings, env, log, records, clock: Date.now },
       tmux: createTmux({ folder: settings.folder, env: baseEnv }),
       worktrees: createWorktrees(settings.folder, git),
       gitStates: createGitStateReader(git),
@@ -54,10 +96,86 @@ export async function startRunner(settings: RunnerSettings, { env, log, signal }
       folder: settings.folder,
       groundcrew: settings.groundcrewUrl,
     });
-    const clients = { ...createExchangeClient({ ...settings, log }), ...createFrameClient(settings) };
-    await runRunner(context, clients, { instance, folderId: getFolderId(settings.folder), signal });
+    await runRunner(context, createExchangeClient(settings, log), {
+      instance,
+      folderId: getFolderId(settings.folder),
+      signal,
+    });
   } finally {
     unlock();
   }
   log.info("runner stopped", {});
+}
+
+/** Throws when tmux or git is missing: without them no session can be started or found. */
+async function requirePrograms(env: Env): Promise<void> {
+  for (const [program, option] of [
+    ["tmux", "-V"],
+    ["git", "--version"],
+  ] as const) {
+    const { status, problem } = await runProgram(program, [option], { env: pickEnvironment(env, "base") });
+    if (status !== 0) throw new Error(`${program} cannot be run (${problem ?? `exit code ${status}`}). Install it.`);
+  }
+}
+
+/** Creates the user's command \`/complete\` in Claude's folder. A command of this name that exists is kept. */
+async function installCompleteCommand(claudeFolder: string): Promise<void> {
+  const folder = join(claudeFolder, "commands");
+  const path = join(folder, "complete.md");
+  if (existsSync(path)) return;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeFile(path, COMPLETE_COMMAND, { flag: "wx", mode: 0o600 });
+}
+
+/** Logs Claude Code's version, and what a session will miss. Sessions of a missing program fail with a reason. */
+async function checkClaude(claudeBin: string, env: Env, log: Log): Promise<void> {
+  const program = findExecutable(claudeBin, env["PATH"]);
+  if (program === undefined) {
+    log.warn("Claude Code was not found", { program: claudeBin, hint: "set CLAUDE_BIN" });
+    return;
+  }
+  const options = { env: pickEnvironment(env, "claude") };
+  const [version, help] = await Promise.all([
+    runProgram(program, ["--version"], options),
+    runProgram(program, ["--help"], options),
+  ]);
+  const missing = NEEDED_OPTIONS.filter((option) => !help.stdout.includes(option));
+  const fields = { program, version: version.stdout.trim().slice(0, 100) };
+  if (missing.length === 0) log.info("Claude Code", fields);
+  else log.warn("Claude Code lacks options that sessions need", { ...fields, missing });
+}
+
+/**
+ * The id of a runner's folder, which is created with it and says that a restarted runner is the same one: two hosts may
+ * have the same name by mistake.
+ */
+function getFolderId(folder: string): string {
+  const path = join(folder, "runner-id");
+  const stored = z.uuid().safeParse(readSessionFile(path, ID_BYTES)?.text);
+  if (stored.success) return stored.data;
+  const id = randomUUID();
+  writePrivateFile(path, id);
+  return id;
+}
+
+/**
+ * Starts a ticket runner in the process of the product, for one machine without containers. Where that is not possible,
+ * for example without tmux, the log says why and tickets wait for another runner.
+ */
+export function startLocalRunner({ settings, url, token, env, log }: LocalRunnerOptions): { stop(): Promise<void> } {
+  const stopping = new AbortController();
+  const parsed = parseRunnerSettings({ env: { ...env, GROUNDCREW_URL: url }, token, tickets: settings.tickets });
+  const running =
+    "problems" in parsed
+      ? Promise.reject(new Error(parsed.problems.join(" ")))
+      : startRunner(parsed, { env, log, signal: stopping.signal });
+  const done = running.catch((thrown: unknown) =>
+    log.error("no ticket runner in this process", { reason: getErrorMessage(thrown) }),
+  );
+  return {
+    stop() {
+      stopping.abort();
+      return done;
+    },
+  };
 }

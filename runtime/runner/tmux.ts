@@ -1,11 +1,14 @@
+/** tmux, in which sessions run: windows, keys, screens, and pictures of terminals. */
+
+import { randomUUID } from "node:crypto";
 import { constants } from "node:os";
 import { join } from "node:path";
-import { removeInvisible } from "../../shared/clean-text.ts";
-import { type Ms, SECOND } from "../../shared/time.ts";
-import { wait } from "../../shared/wait.ts";
-import { describeFailure, type ProgramResult, runProgram } from "./run-program.ts";
-import { writePrivateFile } from "./session-folder.ts";
-import { captureTerminals } from "./terminal-pictures.ts";
+import { MAX_COLUMNS, MAX_FRAME_LENGTH, MAX_ROWS, type TerminalFrame } from "../../shared/app/terminals.ts";
+import { removeInvisible } from "../../shared/text.ts";
+import { MAX_SCREEN_LENGTH } from "../../shared/tickets/exchange.ts";
+import { type Ms, SECOND, wait } from "../../shared/time.ts";
+import { writePrivateFile } from "../node/files.ts";
+import { describeFailure, type ProgramResult, runProgram } from "../node/programs.ts";
 
 /** The one pane of a tmux session. */
 export interface Pane {
@@ -22,6 +25,9 @@ export interface Pane {
   applied: string[];
 }
 
+/** The picture of a terminal as tmux has it. */
+type TerminalPicture = Omit<TerminalFrame, "run">;
+
 /**
  * Read by the tmux server when it starts, so before its first session: a pane whose program has ended stays, with its
  * last screen and exit status.
@@ -34,12 +40,14 @@ set-option -g history-limit 5000
 set-option -g default-terminal tmux-256color
 set-option -g status off
 `;
+
 const COLUMNS = 120;
+
 const ROWS = 40;
-/** Limit of a screen in UTF-16 units. */
-const MAX_SCREEN_LENGTH = 8_192;
+
 /** Limit of one argument of `send-keys`: 2,000 UTF-16 units; tmux refuses commands of more than 16 KB. */
 const MAX_ARGUMENT_LENGTH = 2_000;
+
 /** Delay between a text and its Enter: 150 ms. Claude takes a line end that arrives with its text as a part of it. */
 export const ENTER_DELAY_MS: Ms = 150;
 
@@ -60,7 +68,10 @@ const DEAD_PANE_LINE = /\s*\n(Pane is dead \([^)\n]*\))$/;
 const NO_SESSIONS =
   /no server running|no current target|error connecting to .*\((?:No such file or directory|Connection refused)\)/;
 
-export type Tmux = ReturnType<typeof createTmux>;
+const HEADER_FORMAT = "#{pane_width} #{pane_height} #{cursor_x} #{cursor_y} #{cursor_flag}";
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one.
+const STYLES = /\u001b\[[\d;:]*m/g;
 
 /** A tmux server on a socket of its own. It is started with the first session and outlives the runner. */
 export function createTmux({ folder, env }: { folder: string; env: Record<string, string> }) {
@@ -77,6 +88,10 @@ export function createTmux({ folder, env }: { folder: string; env: Record<string
       if (result.status !== 0 && NO_SESSIONS.test(result.stderr)) return [];
       requireSuccess(result, "list-panes");
       return result.stdout.split("\n").flatMap((line) => parsePane(line) ?? []);
+    },
+    /** Finds the pane of a session; undefined when there is none. Throws when tmux gives no answer. */
+    async findPane(name: string): Promise<Pane | undefined> {
+      return (await this.listPanes()).find((pane) => pane.name === name);
     },
     /**
      * Makes the server collect the exit statuses of ended programs, as SIGCHLD does. tmux 3.3a misses about one in ten of
@@ -95,8 +110,7 @@ export function createTmux({ folder, env }: { folder: string; env: Record<string
       await callSafely([
         ...["new-session", "-d", "-s", name, ...size, "-c", cwd, "--", ...command],
         // In one command with its start, so that no session is without its identity.
-        ...[";", "set-option", "-t", `=${name}:`, "@groundcrew_run", String(run)],
-        ...[";", "set-option", "-t", `=${name}:`, "@groundcrew_session", sessionId],
+        ...[";", ...setOption(name, "run", String(run)), ";", ...setOption(name, "session", sessionId)],
       ]);
     },
     /** The last lines of the terminal as plain text; undefined when the session has gone meanwhile. */
@@ -118,9 +132,8 @@ export function createTmux({ folder, env }: { folder: string; env: Record<string
     },
     /** Types a text, and Enter some time later. `mark` is stored in tmux with the text, see `markArguments`. */
     async typeLine(name: string, text: string, mark: readonly string[] = []) {
-      const target = ["-t", `=${name}:`];
-      const chunks = splitText(text).flatMap((chunk) => ["send-keys", ...target, "-l", "--", chunk, ";"]);
-      await callSafely([...chunks, "set-option", ...target, "@groundcrew_typed", "1", ...mark]);
+      const chunks = splitText(text).flatMap((chunk) => ["send-keys", "-t", `=${name}:`, "-l", "--", chunk, ";"]);
+      await callSafely([...chunks, ...setOption(name, "typed", "1"), ...mark]);
       await wait(ENTER_DELAY_MS);
       await this.pressEnter(name);
     },
@@ -143,13 +156,20 @@ export function createTmux({ folder, env }: { folder: string; env: Record<string
      * so an input is neither lost nor repeated when the runner is killed.
      */
     markArguments(name: string, applied: readonly string[]): string[] {
-      return [";", "set-option", "-t", `=${name}:`, "@groundcrew_applied", applied.map(encodeURIComponent).join(",")];
+      return [";", ...setOption(name, "applied", applied.map(encodeURIComponent).join(","))];
     },
     /** Ends a session; its program receives SIGHUP. Without such a session nothing happens. */
     async killSession(name: string) {
       await call(["kill-session", "-t", `=${name}`]);
     },
   };
+}
+
+export type Tmux = ReturnType<typeof createTmux>;
+
+/** The command that stores a value with a session. */
+function setOption(name: string, option: "run" | "session" | "typed" | "applied", value: string): string[] {
+  return ["set-option", "-t", `=${name}:`, `@groundcrew_${option}`, value];
 }
 
 function requireSuccess(result: ProgramResult, command: string) {
@@ -174,6 +194,57 @@ function parsePane(line: string): Pane | undefined {
 
 function getSignalName(number: number): string {
   return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? String(number);
+}
+
+/**
+ * Reads the pictures of these sessions with one call of tmux for all. Sessions that have gone meanwhile are left out.
+ * @param call runs tmux with these arguments and returns its output until the first command that fails
+ */
+async function captureTerminals(
+  call: (args: readonly string[]) => Promise<string>,
+  names: readonly string[],
+): Promise<Map<string, TerminalPicture>> {
+  const pictures = new Map<string, TerminalPicture>();
+  let remaining = names;
+  while (remaining.length > 0) {
+    // No session can know the mark of this call, so none can imitate the line that begins a picture.
+    const mark = randomUUID();
+    const commands = remaining.flatMap((name) => [
+      ...["display-message", "-p", "-t", `=${name}:`, `${mark} ${HEADER_FORMAT}`, ";"],
+      ...["capture-pane", "-e", "-p", "-N", "-t", `=${name}:`, ";"],
+    ]);
+    const read = parsePictures(await call(commands), mark);
+    for (const [i, picture] of read.entries()) pictures.set(remaining[i] ?? "", picture);
+    // tmux stops at a session that has gone; those after it are read by another call.
+    remaining = remaining.slice(read.length + 1);
+  }
+  return pictures;
+}
+
+function parsePictures(output: string, mark: string): TerminalPicture[] {
+  const header = new RegExp(`^${mark} (\\d+) (\\d+) (\\d+) (\\d+) ([01])$`);
+  const lines = output.split("\n");
+  const pictures: TerminalPicture[] = [];
+  for (let at = 0; ; ) {
+    const [found, width, height, x, y, hasCursor] = header.exec(lines[at] ?? "")?.map(Number) ?? [];
+    if (found === undefined) return pictures;
+    const rows = height ?? 0;
+    const content = lines.slice(at + 1, at + 1 + rows);
+    at += 1 + rows;
+    // The last line ends with a line feed, after which comes the next header or nothing. Less is a part of a picture.
+    if (rows === 0 || at >= lines.length) return pictures;
+    pictures.push({
+      columns: Math.min(width ?? 1, MAX_COLUMNS),
+      rows: Math.min(rows, MAX_ROWS),
+      screen: limitLength(content.slice(0, MAX_ROWS).join("\n").toWellFormed()),
+      ...(hasCursor === 1 ? { cursor: { column: x ?? 0, row: y ?? 0 } } : {}),
+    });
+  }
+}
+
+/** A screen that is too long has a colour for each cell: it is sent without colours. */
+function limitLength(screen: string): string {
+  return screen.length <= MAX_FRAME_LENGTH ? screen : screen.replace(STYLES, "").slice(0, MAX_FRAME_LENGTH);
 }
 
 /** Splits a text into arguments. tmux takes a `;` at the end of an argument as the end of the command, unless escaped. */

@@ -1,12 +1,17 @@
-import { existsSync, lstatSync, realpathSync } from "node:fs";
-import { join } from "node:path";
-import { createOrderedRunner } from "../../shared/run-in-order.ts";
-import { SECOND } from "../../shared/time.ts";
-import { wait } from "../../shared/wait.ts";
-import type { Git } from "./git.ts";
-import { makePrivateFolder } from "./session-folder.ts";
+/** Git for sessions: a worktree and a branch per ticket, and what the session has committed there. */
 
-export interface Worktree {
+import { existsSync, lstatSync, realpathSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { cleanLine } from "../../shared/text.ts";
+import { MAX_LISTED } from "../../shared/tickets/exchange.ts";
+import { createOrderedRunner, SECOND, wait } from "../../shared/time.ts";
+import { makePrivateFolder } from "../node/files.ts";
+import { describeFailure } from "../node/programs.ts";
+import type { Git } from "./git.ts";
+import type { SessionDetails, SessionRecord } from "./session-folder.ts";
+
+interface Worktree {
   repository: string;
   path: string;
   branch: string;
@@ -16,16 +21,14 @@ export interface Worktree {
 
 interface WorktreeEntry {
   path: string;
-  branch: string | undefined;
+  /** A person has locked it, or git has not finished it. */
+  isLocked: boolean;
   isUnfinished: boolean;
 }
 
-/** The branch of a ticket follows from its key alone, never from a title. */
-export function getTicketBranch(ticket: string): string {
-  return `groundcrew/${ticket.toLowerCase()}`;
-}
+type GitState = Pick<SessionDetails, "commits" | "diff" | "conflicts" | "dirty">;
 
-export type Worktrees = ReturnType<typeof createWorktrees>;
+type BranchState = Omit<GitState, "dirty">;
 
 /** The worktrees of all tickets, `<root>/worktrees/<KEY>`. */
 export function createWorktrees(root: string, git: Git) {
@@ -66,7 +69,15 @@ export function createWorktrees(root: string, git: Git) {
   async function removeUnfinished(repository: string, path: string) {
     await wait(2 * SECOND);
     const entry = await findEntry(repository, path);
-    if (entry?.isUnfinished) await git.read(repository, ["worktree", "remove", "--force", "--force", path]);
+    if (!entry?.isUnfinished) return;
+    await git.read(repository, ["worktree", "unlock", path]);
+    await removeFolder(repository, path);
+  }
+
+  /** Removes a worktree. `git worktree remove` would refuse one whose link the session has changed. */
+  async function removeFolder(repository: string, path: string) {
+    await rm(path, { recursive: true, force: true });
+    await git.read(repository, ["worktree", "prune"]);
   }
 
   async function findMain(repository: string): Promise<string> {
@@ -84,17 +95,23 @@ export function createWorktrees(root: string, git: Git) {
     const main = await findMain(repository);
     await git.read(repository, ["worktree", "prune"]);
     if ((await findEntry(repository, path))?.isUnfinished) await removeUnfinished(repository, path);
-    const entry = await findEntry(repository, path);
-    if (entry) return { repository, path, branch, main, isNew: false };
+    if (await findEntry(repository, path)) {
+      await git.restoreLink({ repository, worktree: path });
+      return { repository, path, branch, main, isNew: false };
+    }
     const exists =
       (await git.call(repository, ["show-ref", "--verify", "--quiet", `refs/heads/${branch}`])).status === 0;
     const source = exists ? [path, branch] : ["--no-track", "-b", branch, path, main];
     await git.read(repository, ["worktree", "add", ...source]);
+    // Git has linked the worktree to the view that the runner gives it of the repository.
+    await git.restoreLink({ repository, worktree: path });
     return { repository, path, branch, main, isNew: true };
   }
 
   async function remove({ repository, branch, main }: Worktree, path: string): Promise<void> {
-    if (await findEntry(repository, path)) await git.read(repository, ["worktree", "remove", "--force", path]);
+    const entry = await findEntry(repository, path);
+    if (entry?.isLocked) throw new Error(`The worktree ${path} is locked: use \`git worktree unlock\`.`);
+    if (entry) await removeFolder(repository, path);
     if (await isMerged(repository, branch, main)) await git.call(repository, ["branch", "-D", "--", branch]);
   }
 
@@ -105,8 +122,10 @@ export function createWorktrees(root: string, git: Git) {
     /** Says why a worktree must be kept: changes that are not committed, or commits that are not merged. */
     async findReasonToKeep({ repository, branch, main }: Worktree, ticket: string): Promise<string | undefined> {
       const path = getPath(ticket);
-      if ((await git.read(path, ["status", "--porcelain", "--ignore-submodules=all"])) !== "")
-        return "it has changes that are not committed";
+      const args = ["status", "--porcelain", "--ignore-submodules=all"];
+      const status = await git.callInWorktree({ repository, worktree: path }, args);
+      if (status.status !== 0) throw new Error(describeFailure("git status", status));
+      if (status.stdout !== "") return "it has changes that are not committed";
       return (await isMerged(repository, branch, main)) ? undefined : `its branch is not merged into ${main}`;
     },
     /** Removes a worktree with everything in it, and its branch when that is merged. */
@@ -122,12 +141,71 @@ export function createWorktrees(root: string, git: Git) {
   }
 }
 
+export type Worktrees = ReturnType<typeof createWorktrees>;
+
 function parseEntry(text: string): WorktreeEntry {
   const lines = text.split("\0");
   const getValue = (name: string) => lines.find((line) => line.startsWith(`${name} `))?.slice(name.length + 1);
   return {
     path: getValue("worktree") ?? "",
-    branch: getValue("branch"),
+    isLocked: lines.some((line) => line === "locked" || line.startsWith("locked ")),
     isUnfinished: getValue("locked") === "initializing",
   };
+}
+
+/** The branch of a ticket follows from its key alone, never from a title. */
+export function getTicketBranch(ticket: string): string {
+  return `groundcrew/${ticket.toLowerCase()}`;
+}
+
+/** Reads what a session has done to its branch. What only depends on commits is read again when one was added. */
+export function createGitStateReader(git: Git) {
+  const cache = new Map<string, { key: string; state: BranchState }>();
+
+  async function readBranch({ repository, branch, main }: SessionRecord): Promise<BranchState> {
+    const range = `${main}..${branch}`;
+    const [log, diff, merge] = await Promise.all([
+      git.call(repository, ["log", "-z", "--format=%H%x09%s", `--max-count=${MAX_LISTED}`, range, "--"]),
+      git.call(repository, ["diff", "--shortstat", "--no-ext-diff", "--no-textconv", `${main}...${branch}`, "--"]),
+      git.call(repository, ["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", main, branch]),
+    ]);
+    // Exit code 1 means conflicts; anything else means that git could not tell.
+    const conflicts = merge.status === 1 ? merge.stdout.split("\0").slice(1).filter(Boolean) : [];
+    return {
+      commits: log.stdout.split("\0").flatMap(parseCommit),
+      diff: parseShortStat(diff.stdout),
+      conflicts: conflicts.slice(0, MAX_LISTED).map((name) => cleanLine(name, 500)),
+    };
+  }
+
+  return {
+    async read(record: SessionRecord): Promise<GitState> {
+      const { ticket, repository, worktree, branch, main } = record;
+      const [heads, status] = await Promise.all([
+        git.call(repository, ["rev-parse", `refs/heads/${branch}^{commit}`, `${main}^{commit}`, "--"]),
+        git.callInWorktree({ repository, worktree }, ["status", "--porcelain", "--ignore-submodules=all"]),
+      ]);
+      const dirty = status.status === 0 && status.stdout !== "";
+      if (heads.status !== 0) return { commits: [], dirty };
+      const key = heads.stdout;
+      const cached = cache.get(ticket);
+      const state = cached?.key === key ? cached.state : await readBranch(record);
+      cache.set(ticket, { key, state });
+      return { ...state, dirty };
+    },
+    forget: (ticket: string) => cache.delete(ticket),
+  };
+}
+
+export type GitStateReader = ReturnType<typeof createGitStateReader>;
+
+function parseCommit(line: string): { id: string; subject: string }[] {
+  const [, id, subject = ""] = /^([0-9a-f]{40,64})\t(.*)$/s.exec(line) ?? [];
+  return id === undefined ? [] : [{ id, subject: cleanLine(subject, 300) }];
+}
+
+/** ` 3 files changed, 10 insertions(+), 2 deletions(-)`, or nothing. */
+function parseShortStat(text: string) {
+  const getCount = (word: string) => Number(new RegExp(`(\\d+) ${word}`).exec(text)?.[1] ?? 0);
+  return { files: getCount("file"), insertions: getCount("insertion"), deletions: getCount("deletion") };
 }

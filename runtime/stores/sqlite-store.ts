@@ -1,43 +1,82 @@
-import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs";
+/**
+ * The embedded store: the SQL engine on Node's SQLite. It notices a damaged or removed file, gives unused pages back,
+ * and copies itself while it is in use.
+ */
+
+import { randomBytes } from "node:crypto";
+import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { GroundcrewError } from "../../shared/errors.ts";
-import type { Log } from "../../shared/log.ts";
+import { backup, DatabaseSync, type StatementSync } from "node:sqlite";
+import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import type { Store } from "../../shared/store/port.ts";
-import type { SqlDriver } from "../../shared/store/sql/driver.ts";
+import type { SqlDriver } from "../../shared/store/sql/database.ts";
 import { createSqlStore } from "../../shared/store/sql/sql-store.ts";
-import type { Ms } from "../../shared/time.ts";
-import { readDiskSpace } from "./disk-space.ts";
-import { saveSqliteCopy } from "./sqlite-copy.ts";
-import { describeLostFile, describeOpenError, describeStatementError } from "./sqlite-errors.ts";
-import { convertOldFile, enableIncrementalVacuum, reclaimPages } from "./sqlite-space.ts";
-import { STORE_FILE_NAME } from "./store-file.ts";
+import { StoreFormatError } from "../../shared/store/store-format.ts";
+import { HOUR, type Ms, wait } from "../../shared/time.ts";
+import {
+  describeLostFile,
+  describeOpenError,
+  describeStatementError,
+  isLockedError,
+  readDiskSpace,
+  STORE_FILE_NAME,
+} from "./store-file.ts";
 
 interface SqliteStoreOptions {
   /** The folder of the file; it is created if it does not exist. */
   folder: string;
   clock: () => Ms;
   remember?: Ms;
-  log?: Log;
 }
 
+/** Pages given back in one step: 256 (1 MiB), which takes some milliseconds. */
+const RECLAIM_STEP_PAGES = 256;
+
+/** Free pages that stay in the file: 2,048 (8 MiB), so that new rows need not grow it again at once. */
+const SPARE_PAGES = 2_048;
+
+/** Pages copied in one step: 256 (1 MiB). Requests are handled between two steps. */
+const COPY_STEP_PAGES = 256;
+
+/** Attempts to begin a copy, and the delay between two: 5 s in all, while a transaction takes milliseconds. */
+const MAX_ATTEMPTS = 200;
+
+const RETRY_DELAY: Ms = 25;
+
+/** Age from which a copy counts as left behind by a process that was killed: an hour. */
+const LEFTOVER_AGE: Ms = HOUR;
+
+const COPY_NAME = /^groundcrew-copy-[0-9a-f]{12}\.db$/;
+
 /** Opens the embedded store, for one process. Throws when another process has it open or it cannot be written. */
-export function createSqliteStore({ folder, log, ...options }: SqliteStoreOptions): Store {
+export function createSqliteStore({ folder, ...options }: SqliteStoreOptions): Store {
   const path = join(folder, STORE_FILE_NAME);
   let driver: SqlDriver | undefined;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     makePrivate(path);
-    driver = createSqliteDriver(path, log);
+    driver = createSqliteDriver(path);
     return createSqlStore(driver, { ...options, alone: true });
   } catch (error) {
     driver?.close();
+    if (error instanceof StoreFormatError) throw error;
     throw new GroundcrewError("unavailable", describeOpenError(path, error), { cause: error });
   }
 }
 
+/** Makes the file readable by this account only; SQLite gives its log the same mode. */
+function makePrivate(path: string) {
+  try {
+    // An existing file must not be opened here, because closing it would release this process's lock on it.
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
+  }
+}
+
 /** Opens a database file and locks it until it is closed or the process ends, even by a crash. */
-function createSqliteDriver(path: string, log: Log | undefined): SqlDriver {
+function createSqliteDriver(path: string): SqlDriver {
   const database = new DatabaseSync(path);
   const opened = statSync(path);
   const statements = new Map<string, StatementSync>();
@@ -82,7 +121,8 @@ function createSqliteDriver(path: string, log: Log | undefined): SqlDriver {
     // The order matters: with an exclusive lock before the log is opened, SQLite keeps the log's index out of a shared
     // file.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
-    enableIncrementalVacuum(database);
+    // Lets the file give back free pages; it counts before the first table and the log exist.
+    database.exec("PRAGMA auto_vacuum = INCREMENTAL");
     database.exec("PRAGMA journal_mode = WAL");
     database.exec("PRAGMA synchronous = FULL");
     // On macOS an ordinary sync does not flush the disk's own cache.
@@ -90,7 +130,6 @@ function createSqliteDriver(path: string, log: Log | undefined): SqlDriver {
     // After a burst of writes the log is truncated to 16 MiB.
     database.exec("PRAGMA journal_size_limit = 16777216");
     transaction(() => {});
-    convertOldFile(database, log);
   } catch (error) {
     database.close();
     throw error;
@@ -106,13 +145,82 @@ function createSqliteDriver(path: string, log: Log | undefined): SqlDriver {
   };
 }
 
-/** Makes the file readable by this account only; SQLite gives its log the same mode. */
-function makePrivate(path: string) {
+function countFreePages(database: DatabaseSync): number {
+  return Number(database.prepare("PRAGMA freelist_count").get()?.["freelist_count"]);
+}
+
+/** Writes the log into the file, which only then becomes smaller, and empties the log. */
+function truncateLog(database: DatabaseSync) {
+  database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+/** Gives back one step of free pages; see `Store.reclaimSpace`. The last step shortens the file and its log. */
+function reclaimPages(database: DatabaseSync): boolean {
+  const before = countFreePages(database);
+  if (before <= SPARE_PAGES) return false;
+  database.exec(`PRAGMA incremental_vacuum(${Math.min(RECLAIM_STEP_PAGES, before - SPARE_PAGES)})`);
+  const after = countFreePages(database);
+  if (after < before && after > SPARE_PAGES) return true;
+  truncateLog(database);
+  return false;
+}
+
+/**
+ * Writes a copy of an open database into a folder with SQLite's online backup and returns its name. What is committed
+ * meanwhile is in the copy as well, so it is the state of the moment at which it ended. Throws when it cannot be written.
+ */
+export async function saveSqliteCopy(database: DatabaseSync, folder: string): Promise<string> {
+  removeLeftovers(folder);
+  const name = `groundcrew-copy-${randomBytes(6).toString("hex")}.db`;
+  const path = join(folder, name);
   try {
-    // An existing file must not be opened here, because closing it would release this process's lock on it.
+    // The file exists with its mode before it has content.
     closeSync(openSync(path, "wx", 0o600));
+    await copyWithRetries(database, path);
+    syncFile(path);
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
+    rmSync(path, { force: true });
+    throw new GroundcrewError("unavailable", `The store could not be copied: ${getErrorMessage(error)}`, {
+      cause: error,
+    });
   }
+  return name;
+}
+
+function removeLeftovers(folder: string) {
+  for (const name of readdirSync(folder).filter((file) => /^groundcrew-copy-/.test(file))) {
+    const stats = statSync(join(folder, name), { throwIfNoEntry: false });
+    if (stats && Date.now() - stats.mtimeMs > LEFTOVER_AGE) rmSync(join(folder, name), { force: true });
+  }
+}
+
+/**
+ * Repeats a copy that did not begin: when the first step meets a transaction of this process, Node rejects with SQLite's
+ * code 0, "not an error". Later steps are repeated by Node itself.
+ */
+async function copyWithRetries(database: DatabaseSync, path: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await backup(database, path, { rate: COPY_STEP_PAGES });
+      return;
+    } catch (error) {
+      const isUnbegun = error instanceof Error && "errcode" in error && (error.errcode === 0 || isLockedError(error));
+      if (!isUnbegun || attempt >= MAX_ATTEMPTS) throw error;
+      await wait(RETRY_DELAY);
+    }
+  }
+}
+
+function syncFile(path: string) {
+  const file = openSync(path, "r");
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Whether a text is the name of a copy, and nothing else. */
+export function isCopyName(name: string): boolean {
+  return COPY_NAME.test(name);
 }

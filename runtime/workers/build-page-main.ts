@@ -1,7 +1,6 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
-import { PAGE_SCRIPTS, PAGE_STYLES } from "../../functions/dashboard/page/page-files.ts";
-import { stripComments } from "../../functions/dashboard/page/strip-comments.ts";
-import { createAssetReader } from "../node/asset-reader.ts";
+import { PAGE_SCRIPTS, PAGE_STYLES, stripComments } from "../../functions/dashboard/page/bundle.ts";
+import { createAssetReader } from "../node/files.ts";
 
 /**
  * Writes the page's files into one, which Wrangler puts into the Worker's bundle (`build` in wrangler.jsonc): a Worker has

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { nodeFiles, readEnvironment } from "../node/settings-files.ts";
+import { nodeFiles, readEnvironment } from "../node/files.ts";
 import { deployWorker } from "./deploy-worker.ts";
 
 /** Runs this project's Wrangler. What it prints for people is shown; its input and its lists are not. */

@@ -1,9 +1,13 @@
+/**
+ * The command that deploys the Worker with its settings: checks them, uploads secrets and variables, and removes those
+ * that are gone.
+ */
+
 import { environmentSchema } from "../../shared/config/environment.ts";
-import { isAgentSecret, SECRET_NAMES } from "../../shared/config/secret-kinds.ts";
-import type { SettingsFiles } from "../../shared/config/secrets.ts";
+import { isAgentSecret, SECRET_NAMES, type SettingsFiles } from "../../shared/config/secrets.ts";
 import { formatSettingProblems } from "../../shared/config/setting-problem.ts";
-import { isConfigVariable } from "./config-variables.ts";
-import { createWorkerVariables } from "./worker-variables.ts";
+import { tryParseJson } from "../node/files.ts";
+import { createWorkerVariables, isConfigVariable } from "./settings.ts";
 
 interface DeployOptions {
   environment: Record<string, string | undefined>;
@@ -75,7 +79,7 @@ async function findRemoved(
   runWrangler: DeployOptions["runWrangler"],
 ): Promise<Record<string, null>> {
   const { code, output } = await runWrangler(["secret", "list", "--format", "json"]);
-  const listed: unknown = code === 0 ? parseList(output) : [];
+  const listed: unknown = code === 0 ? tryParseJson(output) : [];
   if (!Array.isArray(listed)) return {};
   const known = listed.flatMap((entry: unknown) =>
     typeof entry === "object" && entry !== null && "name" in entry && typeof entry.name === "string"
@@ -91,12 +95,4 @@ function isOwnSetting(name: string): boolean {
   return (
     name in environmentSchema.shape || SECRET_NAMES.includes(name) || isAgentSecret(name) || isConfigVariable(name)
   );
-}
-
-function parseList(output: string): unknown {
-  try {
-    return JSON.parse(output);
-  } catch {
-    return [];
-  }
 }

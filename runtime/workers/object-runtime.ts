@@ -1,30 +1,31 @@
+/** The product in a Durable Object, which may be put to sleep after each event and goes on where it was. */
+
+import texts from "groundcrew:page-files";
 import type { Context } from "hono";
 import { createManifest } from "../../functions/create-manifest.ts";
-import { readRevision } from "../../functions/dashboard/revision.ts";
-import { setUpBot } from "../../functions/telegram/updates/bot-setup-service.ts";
+import { readRevision } from "../../functions/dashboard/events-route.ts";
+import { setUpBot } from "../../functions/telegram/updates/receive-updates.ts";
 import type { Settings } from "../../shared/config/settings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
-import { sha256Hex } from "../../shared/hashing/sha256-hex.ts";
+import { sha256Hex } from "../../shared/hashing.ts";
 import { createHttpApp } from "../../shared/http/http-app.ts";
 import { noMetrics } from "../../shared/metrics.ts";
 import { claimStoreFormat } from "../../shared/store/store-format.ts";
 import { HOUR, isRecent, MINUTE, type Ms } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
 import { createDeps } from "../create-deps.ts";
-import { createObjectCache } from "../stores/object-cache.ts";
-import type { ObjectStorage } from "../stores/object-storage.ts";
-import { createObjectStore } from "../stores/object-store.ts";
-import { readBundledAsset } from "./bundled-assets.ts";
-import { fetchWithLength } from "./fetch-with-length.ts";
-import { createObjectAlarm, type ObjectAlarm } from "./object-alarm.ts";
-import { createObjectTicks } from "./object-ticks.ts";
+import { createObjectAlarm, createObjectTicks, type ObjectAlarm } from "./object-schedule.ts";
+import { createObjectCache, createObjectStore, type ObjectStorage } from "./platform.ts";
 
 /** Limit of one alarm: 10 min, because Cloudflare ends an alarm after 15. What is still running is awaited by the next. */
 const MAX_ALARM_LENGTH: Ms = 10 * MINUTE;
 
 const STARTED_FOR = "started-for";
+
 const BOT_SET_UP_FOR = "bot-set-up-for";
+
 const POLL_REQUESTED = "poll-requested";
+
 const CACHED_SINCE = "cached-since";
 
 /**
@@ -33,7 +34,10 @@ const CACHED_SINCE = "cached-since";
  */
 const MAX_CACHE_AGE: Ms = 6 * HOUR;
 
-export type ObjectRuntime = Awaited<ReturnType<typeof createObjectRuntime>>;
+const assets = new Map(Object.entries(texts));
+
+/** Workers' own stream that declares its length; a body of any other stream is sent in chunks, whatever its header says. */
+declare const FixedLengthStream: new (length: number) => TransformStream<Uint8Array, Uint8Array>;
 
 /** Creates the running product of one Durable Object: its store, its HTTP app, and what its alarm does. */
 export async function createObjectRuntime(settings: Settings, storage: ObjectStorage) {
@@ -73,7 +77,7 @@ export async function createObjectRuntime(settings: Settings, storage: ObjectSto
   alarm.setNext();
   if (ticks.isResumeDue()) alarm.setSoon();
   // The alarm of work that an eviction cut off may be repeated much later; whatever started the object gets it done.
-  if (alarm.isJobDue()) deps.kick();
+  if (alarm.isJobDue()) deps.notify();
   const { begin, end, repair } = alarm;
   const app = createHttpApp(deps, { routes: manifest.routes, getRemoteAddress: getConnectingIp });
 
@@ -154,6 +158,24 @@ export async function createObjectRuntime(settings: Settings, storage: ObjectSto
     repairAlarm: repair,
     readRevision: () => readRevision(deps),
   };
+}
+
+export type ObjectRuntime = Awaited<ReturnType<typeof createObjectRuntime>>;
+
+/** Reads a file of the page from the Worker's bundle, by its path in the repository. */
+function readBundledAsset(path: string): string {
+  const text = assets.get(path);
+  if (text === undefined) throw new Error(`${path} is not in the Worker's bundle.`);
+  return text;
+}
+
+/** `fetch` that keeps the declared length of a streamed body, as Node does: storage servers refuse uploads in chunks. */
+function fetchWithLength(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
+  const { body } = init;
+  const length = new Headers(init.headers).get("content-length");
+  if (length === null || !(body instanceof ReadableStream)) return fetch(input, init);
+  const fixed = (body as ReadableStream<Uint8Array>).pipeThrough(new FixedLengthStream(Number(length)));
+  return fetch(input, { ...init, body: fixed });
 }
 
 function getConnectingIp(c: Context): string {

@@ -1,12 +1,12 @@
 import { DurableObject } from "cloudflare:workers";
 import { formatSettingProblem } from "../../shared/config/setting-problem.ts";
-import { BreakConnection } from "../../shared/http/context.ts";
 import { RESPONSE_HEADERS } from "../../shared/http/http-app.ts";
+import { BreakConnection } from "../../shared/http/request.ts";
 import { StoreFormatError } from "../../shared/store/store-format.ts";
 import { forwardWebhook, type ObjectStub, openPageEvents } from "./forward-request.ts";
 import { createObjectRuntime, type ObjectRuntime } from "./object-runtime.ts";
 import type { Env, ObjectState } from "./platform.ts";
-import { readWorkerSettings } from "./read-settings.ts";
+import { readWorkerSettings } from "./settings.ts";
 
 interface Bindings {
   GROUNDCREW: { getByName(name: string): ObjectStub };

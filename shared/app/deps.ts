@@ -1,19 +1,23 @@
-import type { Hono } from "hono";
+/**
+ * What a runtime provides (`Deps`) and what the product hands to it: routes, ticks, job handlers and services. A
+ * function declares only the part that it uses; `SyncDeps` and `TaskDeps` name the two groups that most of shared/sync
+ * and shared/tasks need.
+ */
+
+import type { Context, Hono } from "hono";
 import type { Storage } from "unstorage";
 import type { Settings } from "../config/settings.ts";
-import type { Hashing } from "../hashing/hashing.ts";
-import type { Health } from "../health.ts";
+import type { GroundcrewError } from "../errors.ts";
+import type { Hashing } from "../hashing.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
-import type { PlaneClient } from "../plane/client.ts";
-import type { LeasedJob, Queue, Settlement } from "../store/job-operations.ts";
-import type { Store } from "../store/port.ts";
+import type { PlaneClient } from "../plane/endpoint.ts";
+import type { StoreCapacity } from "../store/capacity.ts";
+import type { JobResult, LeasedJob, Queue, Store } from "../store/port.ts";
 import type { RuleSet } from "../task/rule-set.ts";
-import type { TelegramBot } from "../telegram/telegram-bot.ts";
-import type { Terminals } from "../tickets/terminals.ts";
+import type { TelegramBot } from "../telegram/bot.ts";
 import type { Ms } from "../time.ts";
-import type { StoreHealth } from "./store-health.ts";
-import type { TickRunner } from "./ticks.ts";
+import type { Terminals } from "./terminals.ts";
 
 /** Dependencies that a runtime provides. A function declares only those it uses: `Pick<Deps, "store" | "log">`. */
 export interface Deps {
@@ -43,6 +47,8 @@ export interface Deps {
   terminals: Terminals;
   /** Runs the manifest's ticks; two runs of one tick never overlap. */
   ticks: TickRunner;
+  /** Counts requests with an unknown token over all routes, signing in to the page among them. */
+  unknownTokens: RefusalLimiter;
   /** Signatures and hashes of received webhooks. */
   hashing: Hashing;
   clock: () => Ms;
@@ -56,7 +62,7 @@ export interface Deps {
   /** Aborted when the runtime stops, to end services, event streams and waits. */
   stopping: AbortSignal;
   /** Requests handling of due jobs, or schedules it for the time when a job of one queue becomes due. */
-  kick: (due?: UpcomingJob) => void;
+  notify: (due?: UpcomingJob) => void;
   /** Handles all due jobs and returns how many were settled. */
   drain: () => Promise<number>;
   /** Returns the text of a file of the product, by its path in the repository. Throws when the file is missing. */
@@ -65,6 +71,14 @@ export interface Deps {
   bridgeTokens?: BridgeTokens;
   /** Requests a poll within a minute, because a change may have been missed. Repeated requests cause one poll. */
   requestPoll: (reason: string) => void;
+}
+
+/** Counts refused requests per source. It never refuses by itself, so a source over its limit is still authenticated. */
+export interface RefusalLimiter {
+  /** Counts a refusal; returns it as the error of the response, or `rate_limited` when the source is over its limit. */
+  countRefusal(c: Context, refusal: GroundcrewError): GroundcrewError;
+  /** The error `rate_limited` when the next refusal of the request's source is over its limit; counts nothing. */
+  findLimit(c: Context): GroundcrewError | undefined;
 }
 
 /** Replaces bridge tokens. Rejects with a GroundcrewError that says what to do when a token cannot be replaced. */
@@ -91,7 +105,7 @@ export interface JobHandler {
   leaseMs: Ms;
   /** Number of jobs handled concurrently. */
   concurrency: number;
-  handle(deps: Deps, job: LeasedJob): Promise<Settlement>;
+  handle(deps: Deps, job: LeasedJob): Promise<JobResult>;
 }
 
 /** A scheduled task. Two runs of one tick never overlap, also across processes. */
@@ -135,4 +149,73 @@ export interface Manifest {
   /** Started only by long-running processes, not by Cloudflare Workers. */
   services?: readonly Service[];
   ruleSets: (settings: Settings) => RuleSet[];
+}
+
+/** Result of a finished tick. */
+export interface TickReport {
+  name: string;
+  ms: Ms;
+  counts: Record<string, number>;
+}
+
+/** Runs ticks. Two runs of one tick never overlap, neither in this process nor in another one with the same store. */
+export interface TickRunner {
+  names: readonly string[];
+  /** Runs a scheduled tick; undefined when another process is running it, which is sufficient. */
+  runIfDue(name: string): Promise<TickReport | undefined>;
+  /**
+   * Runs a tick on demand; when it is running already, here or in another process, waits for it and returns its report.
+   */
+  runNow(name: string): Promise<TickReport>;
+  /** Runs a tick that begins after this call, so that it sees everything that happened before. */
+  runFresh(name: string): Promise<TickReport>;
+  /** Resolves when no tick is running in this process. */
+  waitUntilIdle(): Promise<void>;
+}
+
+export type SyncDeps = FactsDeps & Pick<Deps, "getAgentPlane" | "log" | "metrics" | "newId" | "wait">;
+
+export type FactsDeps = Pick<Deps, "store" | "cache" | "plane" | "clock" | "settings" | "ruleSets">;
+
+/** Dependencies of the task operations. */
+export type TaskDeps = SyncDeps & Pick<Deps, "notify" | "fetch" | "hashing">;
+
+/**
+ * Whether Plane, Telegram and the store work, by the results of the product's own calls and writes; `/ready` and the
+ * page show it. A system that asked to wait for long counts as unavailable meanwhile.
+ */
+/** External systems whose health is reported. */
+export type HealthComponent = "plane" | "telegram";
+
+export interface ComponentHealth {
+  /** Whether the last call succeeded; null before the first call. */
+  ok: boolean | null;
+  /** Seconds since the last successful call; null if there was none. */
+  age_s: number | null;
+  /** Reason of the last failure; absent when the last call succeeded. */
+  error?: string;
+  /** Seconds for which a rate limit of the system still stops all requests; absent unless it is a long one. */
+  hold_s?: number;
+}
+
+/** Results of the latest calls to Plane and Telegram, in memory only. */
+export interface Health {
+  recordSuccess(part: HealthComponent): void;
+  recordFailure(part: HealthComponent, reason: string): void;
+  get(part: HealthComponent): ComponentHealth;
+}
+
+/** Whether the store can be written, by the results of the product's own writes and of regular probes. */
+export interface StoreHealth {
+  /** Reason of the last failed write; undefined while the store can be written. */
+  getWriteFailure(): string | undefined;
+  recordWriteFailure(thrown: unknown): void;
+  /**
+   * Records that a probe was written. It ends a failure unless another write has failed since the probe before it: a
+   * nearly full store may accept one write and reject the next.
+   */
+  recordProbeSuccess(): void;
+  /** The capacity that was read last; empty before the first time. */
+  getCapacity(): StoreCapacity;
+  recordCapacity(capacity: StoreCapacity): void;
 }

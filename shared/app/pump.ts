@@ -1,9 +1,22 @@
+/**
+ * The pump works the queues: it takes due jobs, hands each to its handler, and acknowledges it as done, to be tried again
+ * later, or as a dead letter.
+ */
+
 import { getErrorMessage } from "../errors.ts";
-import { UnreadableJobError } from "../jobs/parse-job-body.ts";
+import { UnreadableJobError } from "../jobs/job-body.ts";
 import { isTransientPlaneError, PlaneRateLimitedError, PlaneUnavailableError } from "../plane/errors.ts";
-import type { LeasedJob, Queue, Settlement } from "../store/job-operations.ts";
+import type { JobResult, LeasedJob, Queue } from "../store/port.ts";
 import { MINUTE, type Ms, SECOND } from "../time.ts";
 import type { Deps, JobHandler } from "./deps.ts";
+
+/** Handles the jobs of all queues. Each queue runs independently, so that a slow one does not delay the others. */
+interface Pump {
+  /** Takes due jobs of all queues (or of one) up to their concurrency; a full queue does so when a job has ended. */
+  notify(queue?: Queue): void;
+  /** Handles all due jobs; resolves with the number of handled jobs when none is left. */
+  drain(): Promise<number>;
+}
 
 /** Delays before a failed job is tried again; the last one repeats. */
 const RETRY_DELAYS_MS: readonly Ms[] = [SECOND, 5 * SECOND, 15 * SECOND, MINUTE, 5 * MINUTE];
@@ -11,26 +24,18 @@ const RETRY_DELAYS_MS: readonly Ms[] = [SECOND, 5 * SECOND, 15 * SECOND, MINUTE,
 /** Limit of permanent failures of one job: 10, then it becomes a dead letter. */
 const MAX_FAILURES = 10;
 
-/** Handles the jobs of all queues. Each queue runs independently, so that a slow one does not delay the others. */
-export interface Pump {
-  /** Takes due jobs of all queues (or of one) up to their concurrency; a full queue does so when a job has ended. */
-  kick(queue?: Queue): void;
-  /** Handles all due jobs; resolves with the number of settled jobs when none is left. */
-  drain(): Promise<number>;
-}
-
 export function createPump(deps: Deps, handlers: readonly JobHandler[]): Pump {
   const runners = handlers.map((handler) => createQueueRunner(deps, handler));
   return {
-    kick(queue) {
+    notify(queue) {
       for (const [i, runQueue] of runners.entries()) if (!queue || handlers[i]?.queue === queue) void runQueue();
     },
     async drain() {
-      let settled = 0;
+      let handled = 0;
       for (;;) {
         const round = (await Promise.all(runners.map((runQueue) => runQueue()))).reduce((sum, n) => sum + n, 0);
-        if (round === 0) return settled;
-        settled += round;
+        if (round === 0) return handled;
+        handled += round;
       }
     },
   };
@@ -39,12 +44,12 @@ export function createPump(deps: Deps, handlers: readonly JobHandler[]): Pump {
 /**
  * Creates the function that runs one queue: it takes as many due jobs as the concurrency allows, handles them, and
  * takes more whenever one has ended. When it is called while it is taking jobs, it takes once more. It resolves with
- * the number of settled jobs when no job is due or running.
+ * the number of handled jobs when no job is due or running.
  */
 function createQueueRunner(deps: Deps, handler: JobHandler): () => Promise<number> {
   const { queue, leaseMs, concurrency } = handler;
   let idle: PromiseWithResolvers<number> | undefined;
-  let settled = 0;
+  let handled = 0;
   let running = 0;
   let isTaking = false;
   let takeAgain = false;
@@ -66,19 +71,19 @@ function createQueueRunner(deps: Deps, handler: JobHandler): () => Promise<numbe
     isTaking = false;
     if (running > 0) return;
     // No await between the last check of `takeAgain` and here: a call in between would not be noticed.
-    idle?.resolve(settled);
+    idle?.resolve(handled);
     idle = undefined;
-    settled = 0;
+    handled = 0;
   }
 
   async function runJob(job: LeasedJob, takenAt: Ms) {
     running += 1;
     try {
-      const settlement = await handleJob(deps, handler, job);
+      const jobResult = await handleJob(deps, handler, job);
       // The delay is computed from the store's time of the take and the time that has passed since by the local clock.
-      if ("retryAt" in settlement)
-        deps.kick({ queue, after: settlement.retryAt - (job.until - leaseMs) - (deps.clock() - takenAt) });
-      settled += 1;
+      if ("retryAt" in jobResult)
+        deps.notify({ queue, after: jobResult.retryAt - (job.until - leaseMs) - (deps.clock() - takenAt) });
+      handled += 1;
     } catch (thrown) {
       logQueueError(thrown);
     }
@@ -98,30 +103,31 @@ function createQueueRunner(deps: Deps, handler: JobHandler): () => Promise<numbe
   };
 }
 
-async function handleJob(deps: Deps, handler: JobHandler, job: LeasedJob): Promise<Settlement> {
-  let settlement: Settlement;
+async function handleJob(deps: Deps, handler: JobHandler, job: LeasedJob): Promise<JobResult> {
+  let jobResult: JobResult;
   try {
-    settlement = await handler.handle(deps, job);
+    jobResult = await handler.handle(deps, job);
   } catch (thrown) {
-    settlement = await settleFailure(deps, job, thrown);
+    jobResult = await acknowledgeFailure(deps, job, thrown);
     // A job that waits for Plane's rate limit is normal operation.
     deps.log[thrown instanceof PlaneRateLimitedError ? "debug" : "warn"]("job failed", {
       queue: job.queue,
       job: job.id,
       tries: job.tries,
       error: getErrorMessage(thrown),
-      ...toLogFields(settlement),
+      ...toLogFields(jobResult),
     });
   }
-  const outcome = "done" in settlement ? "done" : "dead" in settlement ? "dead" : "retry";
+  const outcome = "done" in jobResult ? "done" : "dead" in jobResult ? "dead" : "retry";
   deps.metrics.count("groundcrew_jobs_total", { queue: job.queue, outcome });
-  if ("dead" in settlement)
-    deps.log.error("job moved to dead letters", { queue: job.queue, job: job.id, reason: settlement.dead });
-  if (!(await deps.store.settle(job, settlement))) deps.log.warn("job lease lost", { queue: job.queue, job: job.id });
-  return settlement;
+  if ("dead" in jobResult)
+    deps.log.error("job moved to dead letters", { queue: job.queue, job: job.id, reason: jobResult.dead });
+  if (!(await deps.store.acknowledge(job, jobResult)))
+    deps.log.warn("job lease lost", { queue: job.queue, job: job.id });
+  return jobResult;
 }
 
-async function settleFailure(deps: Deps, job: LeasedJob, thrown: unknown): Promise<Settlement> {
+async function acknowledgeFailure(deps: Deps, job: LeasedJob, thrown: unknown): Promise<JobResult> {
   if (thrown instanceof UnreadableJobError) return { dead: thrown.message };
   const isPermanent = !isTransientPlaneError(thrown);
   if (isPermanent && job.failures + 1 >= MAX_FAILURES) return { dead: getErrorMessage(thrown) };
@@ -134,6 +140,6 @@ function getRetryAfter(thrown: unknown): Ms | undefined {
   return limited ? thrown.retryAfter : undefined;
 }
 
-function toLogFields(settlement: Settlement): Record<string, string> {
-  return "retryAt" in settlement ? { retryAt: new Date(settlement.retryAt).toISOString() } : {};
+function toLogFields(jobResult: JobResult): Record<string, string> {
+  return "retryAt" in jobResult ? { retryAt: new Date(jobResult.retryAt).toISOString() } : {};
 }

@@ -1,41 +1,12 @@
+/** Scheduled tasks: two runs of one tick never overlap, neither in this process nor in another one with the same store. */
+
 import { getErrorMessage } from "../errors.ts";
 import type { StoreKey } from "../store/port.ts";
-import { DAY, type Ms } from "../time.ts";
-import type { Deps, Tick } from "./deps.ts";
-
-/** Result of a finished tick. */
-export interface TickReport {
-  name: string;
-  ms: Ms;
-  counts: Record<string, number>;
-}
-
-/** Runs ticks. Two runs of one tick never overlap, neither in this process nor in another one with the same store. */
-export interface TickRunner {
-  names: readonly string[];
-  /** Runs a scheduled tick; undefined when another process is running it, which is sufficient. */
-  runIfDue(name: string): Promise<TickReport | undefined>;
-  /**
-   * Runs a tick on demand; when it is running already, here or in another process, waits for it and returns its report.
-   */
-  runNow(name: string): Promise<TickReport>;
-  /** Runs a tick that begins after this call, so that it sees everything that happened before. */
-  runFresh(name: string): Promise<TickReport>;
-  /** Resolves when no tick is running in this process. */
-  waitUntilIdle(): Promise<void>;
-}
-
-/**
- * Duration of a tick's lease: 20 s, so that after a crash another process runs the tick within a minute. A running tick
- * renews it three times as often.
- */
-const LEASE_MS = 20_000;
-/** Interval between checks whether another process's tick has ended: 250 ms. */
-const LEASE_CHECK_MS = 250;
-/** Retention of a tick's report: 1 day, for callers in other processes that waited for the tick. */
-const REPORT_RETENTION_MS = DAY;
+import { DAY } from "../time.ts";
+import type { Deps, Tick, TickReport, TickRunner } from "./deps.ts";
 
 type StoredReport = Omit<TickReport, "name">;
+
 type TickTrigger = "due" | "now" | "fresh";
 
 interface TickRunnerOptions {
@@ -45,6 +16,18 @@ interface TickRunnerOptions {
    */
   isOnlyProcess?: boolean;
 }
+
+/**
+ * Duration of a tick's lease: 20 s, so that after a crash another process runs the tick within a minute. A running tick
+ * renews it three times as often.
+ */
+const LEASE_MS = 20_000;
+
+/** Interval between checks whether another process's tick has ended: 250 ms. */
+const LEASE_CHECK_MS = 250;
+
+/** Retention of a tick's report: 1 day, for callers in other processes that waited for the tick. */
+const REPORT_RETENTION_MS = DAY;
 
 export function createTickRunner(
   ticks: readonly Tick[],
@@ -115,6 +98,10 @@ async function runWithLease(tick: Tick, deps: Deps, trigger: TickTrigger): Promi
   }
 }
 
+function reportKey(tick: Tick): StoreKey {
+  return `tick-report:${tick.name}`;
+}
+
 async function runHoldingLease(
   tick: Tick,
   deps: Deps,
@@ -151,6 +138,15 @@ async function renewLease(
   }
 }
 
+/** A tick does not fail when its lease cannot be renewed or released, because the lease expires by itself. */
+async function ignoreLeaseErrors(deps: Deps, tick: Tick, changeLease: () => Promise<unknown>): Promise<void> {
+  try {
+    await changeLease();
+  } catch (thrown) {
+    deps.log.warn("tick lease failed", { tick: tick.name, error: getErrorMessage(thrown) });
+  }
+}
+
 /** Runs a tick and records its log line and metrics. */
 async function runTick(tick: Tick, deps: Deps): Promise<TickReport> {
   const { log, metrics, clock } = deps;
@@ -170,17 +166,4 @@ async function runTick(tick: Tick, deps: Deps): Promise<TickReport> {
     metrics.count("groundcrew_ticks_total", { tick: tick.name, outcome });
     metrics.observe("groundcrew_tick_duration_seconds", (clock() - startedAt) / 1000, { tick: tick.name });
   }
-}
-
-/** A tick does not fail when its lease cannot be renewed or released, because the lease expires by itself. */
-async function ignoreLeaseErrors(deps: Deps, tick: Tick, changeLease: () => Promise<unknown>): Promise<void> {
-  try {
-    await changeLease();
-  } catch (thrown) {
-    deps.log.warn("tick lease failed", { tick: tick.name, error: getErrorMessage(thrown) });
-  }
-}
-
-function reportKey(tick: Tick): StoreKey {
-  return `tick-report:${tick.name}`;
 }

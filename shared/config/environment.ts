@@ -1,6 +1,39 @@
+/**
+ * The environment variables: name, form, default and meaning of each. docs/configuration.md is generated from this
+ * list.
+ */
+
+import { CronPattern } from "croner";
 import { z } from "zod";
 import { parseIpRange } from "../ip-address.ts";
-import { countSchema, isCron, isTimeZone, listSchema, portSchema, urlSchema } from "./environment-values.ts";
+
+/** A port: 0 to 65535. */
+const portSchema = z
+  .string()
+  .regex(/^\d{1,5}$/)
+  .transform(Number)
+  .refine((number) => number <= 65_535);
+
+/** A whole number of at most nine digits. */
+const countSchema = z
+  .string()
+  .regex(/^\d{1,9}$/)
+  .transform(Number);
+
+/** Parts separated by commas. */
+const listSchema = z.string().transform((text) =>
+  text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== ""),
+);
+
+/** The URL of a server: http(s), without credentials or a query; a slash at the end is removed. */
+const urlSchema = z
+  .string()
+  .transform((text) => (URL.canParse(text) ? new URL(text) : undefined))
+  .refine((url) => url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search && !url.hash)
+  .transform((url) => (url ? `${url.origin}${url.pathname.replace(/\/+$/, "")}` : ""));
 
 /** Default of SECRETS_FILE: the file that holds the secrets. */
 export const DEFAULT_SECRETS_FILE = "data/secrets.json";
@@ -212,3 +245,29 @@ export const environmentSchema = z.object({
 export type Environment = z.output<typeof environmentSchema>;
 
 export const ENVIRONMENT_NAMES: readonly string[] = Object.keys(environmentSchema.shape);
+
+/** Whether a text is the name of a time zone, for example Europe/Paris. */
+export function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The URL at which a program on the same machine reaches a server with this HOST and PORT. */
+export function toLocalUrl({ host, port }: { host: string; port: number }): string {
+  const name = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
+  return `http://${name}:${port}`;
+}
+
+/** Whether croner accepts the pattern, with or without seconds. */
+function isCron(text: string): boolean {
+  try {
+    new CronPattern(text, undefined, { mode: "5-or-6-parts" });
+    return true;
+  } catch {
+    return false;
+  }
+}

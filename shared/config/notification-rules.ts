@@ -1,9 +1,11 @@
+/** The notification rules: which events are sent to which chat, and the rules that hold when none are set. */
+
 import { z } from "zod";
-import { EVENT_KINDS, type EventKind } from "../task/events.ts";
+import { EVENT_KINDS, type EventKind } from "../task/event-kinds.ts";
 import { PRIORITIES } from "../task/snapshot.ts";
 
 /** A chat's number, or `@name` of a public group or channel. */
-export const chatIdSchema = z.union([z.number().int(), z.string().regex(/^@[A-Za-z]\w{3,31}$/, "@name or a number")]);
+const chatIdSchema = z.union([z.number().int(), z.string().regex(/^@[A-Za-z]\w{3,31}$/, "@name or a number")]);
 
 /**
  * An event by its name, or by another name that the settings file may use for it. Everything that is stored has the
@@ -21,7 +23,7 @@ const eventNameSchema = z
  * One entry of `notifications` in the settings file. An event matches when every field that is set matches.
  * Labels and priorities belong to work items: a rule that names them never matches a project or a cycle.
  */
-export const notificationRuleSchema = z.strictObject({
+const notificationRuleSchema = z.strictObject({
   name: z.string().min(1).optional().meta({ meaning: "Name of the rule, for the log and the page." }),
   events: z.array(eventNameSchema).min(1).meta({ meaning: "Events that the rule matches." }),
   projects: z
@@ -39,10 +41,10 @@ export const notificationRuleSchema = z.strictObject({
   mute: z.boolean().default(false).meta({ meaning: "Events that match are not sent, whatever the other rules say." }),
 });
 
+export type NotificationRule = z.infer<typeof notificationRuleSchema>;
+
 /** `notifications` in the settings file. Rules that are not `mute` replace the default rules. */
 export const notificationRulesSchema = z.array(notificationRuleSchema);
-
-export type NotificationRule = z.infer<typeof notificationRuleSchema>;
 
 /** The default notification rules (NOTIF-05): only events that need attention. */
 export const DEFAULT_NOTIFICATION_RULES: readonly NotificationRule[] = notificationRulesSchema.parse([

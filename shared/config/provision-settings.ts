@@ -1,20 +1,26 @@
-import { getTexts } from "../i18n/texts/get-texts.ts";
+/**
+ * The settings of the command provision, which starts before Groundcrew's own are complete: Plane's admin, the people
+ * and agents to create, and the files to write.
+ */
+
+import { getTexts } from "../i18n/texts.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import { composeSettings } from "./compose-settings.ts";
-import { CONNECTION_FILE, formatConnectionFile } from "./connection-file.ts";
-import { toLocalUrl } from "./local-url.ts";
-import { parseSettingsFile } from "./parse-settings-file.ts";
+import { toLocalUrl } from "./environment.ts";
+import { GUESSABLE_SECRET, isGuessableSecret } from "./guessable-secret.ts";
 import {
+  CONNECTION_FILE,
+  formatConnectionFile,
   PROVISION_LOCK_FILE,
   PROVISION_SECRET_NAMES,
-  type ProvisionFileSettings,
-  provisionSchema,
+  readEnvironmentSecrets,
+  SECRET_RECIPE,
+  type Secrets,
+  type SettingsFiles,
   toPathBesideSecrets,
-} from "./provision-schema.ts";
-import { readEnvironmentSecrets, type Secrets, type SettingsFiles } from "./secrets.ts";
+} from "./secrets.ts";
 import { formatSettingValue, type SettingProblem } from "./setting-problem.ts";
-import { readSettingsParts, type Settings } from "./settings.ts";
-import type { AgentSettings } from "./settings-file.ts";
+import { composeSettings, readSettingsParts, type Settings } from "./settings.ts";
+import { type AgentSettings, type ProvisionFileSettings, parseSettingsFile, provisionSchema } from "./settings-file.ts";
 
 /** The desired state that provision brings about, and the files it writes. */
 export interface ProvisionSettings extends Omit<ProvisionFileSettings, "domain" | "workspace" | "human"> {
@@ -44,9 +50,15 @@ export interface ProvisionSettings extends Omit<ProvisionFileSettings, "domain" 
   given: Secrets;
 }
 
-export type ParsedProvisionSettings =
-  | { ok: true; settings: ProvisionSettings }
-  | { ok: false; problems: SettingProblem[] };
+type ParsedProvisionSettings = { ok: true; settings: ProvisionSettings } | { ok: false; problems: SettingProblem[] };
+
+interface ProvisionCheckInput {
+  workspace: string;
+  email: string;
+  human: string;
+  agents: readonly AgentSettings[];
+  secretsFile: string;
+}
 
 /** Files that provision writes in the folder of SECRETS_FILE; SECRETS_FILE must not have one of these names. */
 const PROVISION_FILES = ["provision-secrets.json", PROVISION_LOCK_FILE, "groundcrew.json", CONNECTION_FILE];
@@ -118,12 +130,47 @@ export function parseProvisionSettings(
   return { ok: true, settings };
 }
 
-interface ProvisionCheckInput {
-  workspace: string;
-  email: string;
-  human: string;
-  agents: readonly AgentSettings[];
-  secretsFile: string;
+function readAdminPassword(
+  env: Record<string, string>,
+  files: SettingsFiles,
+  problems: SettingProblem[],
+): string | undefined {
+  const [name = ""] = PROVISION_SECRET_NAMES;
+  const path = env[`${name}_FILE`];
+  const password = path === undefined ? env[name] : (env[name] ?? readPasswordFile(path, files));
+  if (path !== undefined && password === undefined)
+    problems.push({ name: `${name}_FILE`, given: path, wanted: "a readable file that contains the password" });
+  if (password !== undefined && isGuessableSecret(password))
+    problems.push({
+      name,
+      given: GUESSABLE_SECRET,
+      wanted: `the account's password, for a new Plane a random one, ${SECRET_RECIPE}`,
+    });
+  return password;
+}
+
+/** The password in the file; undefined when it is missing, empty or cannot be read. */
+function readPasswordFile(path: string, files: SettingsFiles): string | undefined {
+  try {
+    return files.read(path)?.text.trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The ten agents of the default team, with their personas in this language. */
+function createDefaultAgents(domain: string, language: string, usesOpenClaw: boolean): AgentSettings[] {
+  const agents = Object.entries(getTexts("auto", language).personas).map(([name, about]) => ({
+    name,
+    email: `${name.toLowerCase()}@${domain}`,
+    about,
+    ...omitUndefined({
+      role: name === "Concierge" ? "concierge" : undefined,
+      wake: usesOpenClaw ? "openclaw" : undefined,
+    }),
+  }));
+  // The parser of the settings file adds the defaults of the remaining fields.
+  return parseSettingsFile(JSON.stringify({ agents })).settings?.agents ?? [];
 }
 
 /** Finds values that are valid alone, but that Plane refuses or that conflict with another setting. */
@@ -164,39 +211,6 @@ function findProvisionProblems({
       problems.push({ name, given: `${agent.name} with the address of PLANE_ADMIN_EMAIL, an admin`, wanted });
   }
   return problems;
-}
-
-function readAdminPassword(
-  env: Record<string, string>,
-  files: SettingsFiles,
-  problems: SettingProblem[],
-): string | undefined {
-  const [name = ""] = PROVISION_SECRET_NAMES;
-  const path = env[`${name}_FILE`];
-  if (path === undefined || env[name] !== undefined) return env[name];
-  try {
-    const text = files.read(path)?.text.trim();
-    if (text) return text;
-  } catch {
-    // Reported below, like a missing file.
-  }
-  problems.push({ name: `${name}_FILE`, given: path, wanted: "a readable file that contains the password" });
-  return undefined;
-}
-
-/** The ten agents of the default team, with their personas in this language. */
-function createDefaultAgents(domain: string, language: string, usesOpenClaw: boolean): AgentSettings[] {
-  const agents = Object.entries(getTexts("auto", language).personas).map(([name, about]) => ({
-    name,
-    email: `${name.toLowerCase()}@${domain}`,
-    about,
-    ...omitUndefined({
-      role: name === "Concierge" ? "concierge" : undefined,
-      wake: usesOpenClaw ? "openclaw" : undefined,
-    }),
-  }));
-  // The parser of the settings file adds the defaults of the remaining fields.
-  return parseSettingsFile(JSON.stringify({ agents })).settings?.agents ?? [];
 }
 
 /** A display name made from an e-mail address: `ada.lovelace@…` becomes Ada Lovelace. */

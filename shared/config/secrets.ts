@@ -1,11 +1,12 @@
-import { z } from "zod";
-import { findNearestName } from "../nearest-name.ts";
-import { formatJsonError, parseJsonText } from "./parse-json-text.ts";
-import { getSecretKind, isAgentSecret, SECRET_NAMES } from "./secret-kinds.ts";
-import type { SettingProblem } from "./setting-problem.ts";
+/**
+ * The secrets: which there are, what form each has, and where they come from: the environment, files that it names, or
+ * the secrets file. Beside that file lies the connection to Plane that provision set up.
+ */
 
-const textSchema = z.string().trim().min(1);
-const valuesSchema = z.union([textSchema.transform((text) => [text]), z.array(textSchema).min(1)]);
+import { z } from "zod";
+import { findNearestName } from "../names.ts";
+import { GUESSABLE_SECRET, isGuessableSecret } from "./guessable-secret.ts";
+import { formatJsonError, parseJsonText, type SettingProblem } from "./setting-problem.ts";
 
 /** What one opened file said of itself, so that the checks hold for the text that is used. */
 interface ReadFile {
@@ -30,6 +31,151 @@ interface GatheredSecrets {
   warnings: string[];
 }
 
+interface SecretKind {
+  /** Pattern of a valid value. */
+  form: RegExp;
+  /** The same for people: completes the sentence "wanted: …" of an error message. */
+  wanted: string;
+  /** What the secret is for; printed in docs/configuration.md. */
+  meaning: string;
+  /** Whether several values may be valid at once, as during a rotation. */
+  many: boolean;
+  /** Whether who knows the secret can give Groundcrew orders: then placeholders and patterns are refused as well. */
+  isGuard?: true;
+}
+
+/** With a problem the settings are refused; `env` still has what could be read, so that nothing else counts as missing. */
+interface ConnectionFile {
+  env: Record<string, string>;
+  problems: SettingProblem[];
+  warnings: string[];
+}
+
+const textSchema = z.string().trim().min(1);
+
+const valuesSchema = z.union([textSchema.transform((text) => [text]), z.array(textSchema).min(1)]);
+
+const PRINTABLE = /^[\x21-\x7e]+$/;
+
+/** How to make a secret that nobody guesses: 256 random bits. */
+export const SECRET_RECIPE = "for example from `openssl rand -hex 32`";
+
+/**
+ * Secrets that operators choose and that guard Groundcrew have at least 16 characters: that many random ones cannot be
+ * guessed over a network. Secrets that others issue have the form that their issuer gives them.
+ */
+const TOKEN = {
+  form: /^[\x21-\x7e]{16,}$/,
+  wanted: `16 or more random printable characters without spaces, ${SECRET_RECIPE}`,
+  many: true,
+  isGuard: true,
+} as const;
+
+const API_KEY = { form: PRINTABLE, wanted: "an API key as Plane shows it", many: false };
+
+const SECRETS: Record<string, SecretKind> = {
+  PLANE_API_KEY: { ...API_KEY, meaning: "API key of the Plane account that Groundcrew itself works with." },
+  PLANE_WEBHOOK_SECRET: {
+    form: PRINTABLE,
+    wanted: "the secret Plane shows for its webhook",
+    meaning: "Secret of Plane's webhook. Without it webhooks are refused and changes are found by polling only.",
+    many: true,
+    isGuard: true,
+  },
+  STORE_URL: {
+    form: /^(file:.+|memory:|rediss?:\/\/.+)$/,
+    wanted: "file:<folder>, redis://…, rediss://… or memory:",
+    meaning: "Store: an embedded file, Redis, or memory (lost at every restart). Default: file:./data.",
+    many: false,
+  },
+  BACKUP_DATABASE_URL: {
+    form: /^postgres(ql)?:\/\/[^/]+\/[^/?]+$/,
+    wanted: "postgresql://<user>:<password>@<host>:<port>/<database>",
+    meaning: "Plane's PostgreSQL database. Only backup and restore use it. Without it a backup contains no database.",
+    many: false,
+  },
+  TELEGRAM_BOT_TOKEN: {
+    form: /^[\w-]+:[\w-]+$/,
+    wanted: "a bot's token as BotFather shows it",
+    meaning: "Token of the Telegram bot. Without it no messages are sent.",
+    many: false,
+  },
+  TELEGRAM_WEBHOOK_SECRET: {
+    form: /^[\w-]{16,256}$/,
+    wanted: `16 to 256 random letters, digits, '_' or '-', ${SECRET_RECIPE}`,
+    meaning: "Proves that an update comes from Telegram. Without it a secret is derived from the bot's token.",
+    many: true,
+    isGuard: true,
+  },
+  OPENCLAW_HOOK_TOKEN: {
+    form: PRINTABLE,
+    wanted: "the gateway's hooks.token",
+    meaning: "Token of the OpenClaw gateway at OPENCLAW_URL.",
+    many: false,
+  },
+  ADMIN_TOKEN: {
+    ...TOKEN,
+    meaning: "Gives access to the page and the routes for operators. Without it they refuse every request.",
+  },
+  TICK_TOKEN: { ...TOKEN, meaning: "Gives access to POST /ticks/<name> only, for an external scheduler." },
+  RUNNER_TOKEN: { ...TOKEN, meaning: "Gives a ticket runner access to its routes below /api/runner only." },
+};
+
+/** Secrets of which each agent has its own, by the part of the name before `_<AGENT>`. */
+const AGENT_SECRETS: Record<"PLANE_API_KEY" | "AGENT_TOKEN", SecretKind> = {
+  PLANE_API_KEY: {
+    ...API_KEY,
+    meaning: "API key of the agent's own Plane account. Without it the Concierge's key writes on the agent's behalf.",
+  },
+  AGENT_TOKEN: {
+    form: /^(?:sha256:[0-9a-f]{64}|(?!sha256:)[\x21-\x7e]{16,})$/i,
+    wanted: `${TOKEN.wanted}; or sha256: and 64 hex characters`,
+    meaning: "The agent's bridge token for /mcp and /agent, or its SHA-256.",
+    many: true,
+    isGuard: true,
+  },
+};
+
+export const SECRET_NAMES: readonly string[] = Object.keys(SECRETS);
+
+/** Name of an agent's own secret: its kind and its agent. */
+const AGENT_SECRET = /^(PLANE_API_KEY|AGENT_TOKEN)_([A-Z0-9_]+)$/;
+
+/** Secrets that only provision reads. The runtime knows their names, so that it does not report them as unknown. */
+export const PROVISION_SECRET_NAMES: readonly string[] = ["PLANE_ADMIN_PASSWORD"];
+
+/** Name of the lock file in the folder of SECRETS_FILE; it exists while a process writes to that folder. */
+export const PROVISION_LOCK_FILE = "provision.lock";
+
+/** Name of the file in the folder of SECRETS_FILE in which provision stores the settings it ran with. */
+export const CONNECTION_FILE = "connection.env";
+
+/**
+ * The settings that the file may contain: what a start needs to reach the provisioned Plane and to be reached. None is
+ * a secret.
+ */
+const CONNECTION_NAMES = [
+  "PLANE_URL",
+  "PLANE_WORKSPACE",
+  "PLANE_ADMIN_EMAIL",
+  "PLANE_WEBHOOK_TARGET",
+  "PLANE_RATE_LIMIT",
+  "HOST",
+  "PORT",
+  "PUBLIC_URL",
+  "ALLOWED_HOSTS",
+  "OPENCLAW_URL",
+  "GROUNDCREW_CONFIG",
+  "LOCALE",
+  "TIMEZONE",
+] as const;
+
+/** Limit of the ignored names that a warning lists: 10. */
+const MAX_IGNORED = 10;
+
+const HEADER =
+  "# Written by `npm run provision`, read by `npm start` and the other commands. The environment and .env override it.\n";
+
 /**
  * Reads every secret from the environment, else from the file that `<NAME>_FILE` names, else from SECRETS_FILE.
  * No problem and no warning contains a secret's value.
@@ -43,68 +189,18 @@ export function gatherSecrets(env: Record<string, string>, path: string, files: 
   }
   for (const name of names) {
     const values = readFromEnvironment(name, env, files, gathered) ?? fileSecrets.get(name) ?? [];
-    const { form, wanted } = getSecretKind(name);
+    const { form, wanted, isGuard } = getSecretKind(name);
     if (values.some((value) => !form.test(value))) {
       gathered.problems.push({
         name,
         given: `a value of ${values.map((v) => v.length).join(" and ")} characters`,
         wanted,
       });
+    } else if (isGuard && values.some(isGuessableSecret)) {
+      gathered.problems.push({ name, given: GUESSABLE_SECRET, wanted });
     } else if (values.length > 0) gathered.secrets.set(name, values);
   }
   return gathered;
-}
-
-/** The secrets in the environment and in the files it names. They override those in SECRETS_FILE. */
-export function readEnvironmentSecrets(
-  env: Record<string, string>,
-  secretsFile: string,
-  files: SettingsFiles,
-): Secrets {
-  const read: SettingsFiles["read"] = (path) => (path === secretsFile ? undefined : files.read(path));
-  return gatherSecrets(env, secretsFile, { read }).secrets;
-}
-
-function readFromEnvironment(
-  name: string,
-  env: Record<string, string>,
-  files: SettingsFiles,
-  gathered: GatheredSecrets,
-) {
-  const { problems, warnings } = gathered;
-  const inlineValue = env[name];
-  const path = env[`${name}_FILE`];
-  if (path === undefined) return inlineValue === undefined ? undefined : splitValues(name, inlineValue);
-  if (inlineValue !== undefined) {
-    problems.push({ name, given: `both ${name} and ${name}_FILE`, wanted: "one of the two" });
-    return undefined;
-  }
-  const file = readSecretFile(path, `${name}_FILE`, files, problems);
-  if (!file) return undefined;
-  const values = splitValues(name, file.text);
-  if (values.length === 0)
-    problems.push({ name: `${name}_FILE`, given: "an empty file", wanted: getSecretKind(name).wanted });
-  // Secrets that Docker and systemd mount are readable inside the container only, whatever their mode is.
-  if (file.mode & 0o077 && !path.startsWith("/run/"))
-    warnings.push(`${path} (${name}_FILE) can be read by others on this machine: chmod 600 ${path}`);
-  return values;
-}
-
-function splitValues(name: string, text: string): string[] {
-  const parts = getSecretKind(name).many ? text.split(/[,\n]/) : [text];
-  return parts.map((part) => part.trim()).filter((part) => part !== "");
-}
-
-function readSecretFile(path: string, name: string, files: SettingsFiles, problems: SettingProblem[]) {
-  try {
-    const file = files.read(path);
-    if (!file)
-      problems.push({ name, given: `${path}, which does not exist`, wanted: "a file that contains the secret" });
-    return file;
-  } catch {
-    problems.push({ name, given: `${path}, which cannot be read`, wanted: "a readable file" });
-    return undefined;
-  }
 }
 
 function readSecretsFile(
@@ -156,4 +252,146 @@ function readSecretsFile(
     else addProblem(`${name} that is neither a string nor a list of strings`, "a secret, or a list of valid secrets");
   }
   return secrets;
+}
+
+function readFromEnvironment(
+  name: string,
+  env: Record<string, string>,
+  files: SettingsFiles,
+  gathered: GatheredSecrets,
+) {
+  const { problems, warnings } = gathered;
+  const inlineValue = env[name];
+  const path = env[`${name}_FILE`];
+  if (path === undefined) return inlineValue === undefined ? undefined : splitValues(name, inlineValue);
+  if (inlineValue !== undefined) {
+    problems.push({ name, given: `both ${name} and ${name}_FILE`, wanted: "one of the two" });
+    return undefined;
+  }
+  const file = readSecretFile(path, `${name}_FILE`, files, problems);
+  if (!file) return undefined;
+  const values = splitValues(name, file.text);
+  if (values.length === 0)
+    problems.push({ name: `${name}_FILE`, given: "an empty file", wanted: getSecretKind(name).wanted });
+  // Secrets that Docker and systemd mount are readable inside the container only, whatever their mode is.
+  if (file.mode & 0o077 && !path.startsWith("/run/"))
+    warnings.push(`${path} (${name}_FILE) can be read by others on this machine: chmod 600 ${path}`);
+  return values;
+}
+
+function splitValues(name: string, text: string): string[] {
+  const parts = getSecretKind(name).many ? text.split(/[,\n]/) : [text];
+  return parts.map((part) => part.trim()).filter((part) => part !== "");
+}
+
+/** The kind of a secret; its name must be known or that of an agent's own secret. */
+function getSecretKind(name: string): SecretKind {
+  return SECRETS[name] ?? AGENT_SECRETS[name.startsWith("AGENT_TOKEN_") ? "AGENT_TOKEN" : "PLANE_API_KEY"];
+}
+
+function readSecretFile(path: string, name: string, files: SettingsFiles, problems: SettingProblem[]) {
+  try {
+    const file = files.read(path);
+    if (!file)
+      problems.push({ name, given: `${path}, which does not exist`, wanted: "a file that contains the secret" });
+    return file;
+  } catch {
+    problems.push({ name, given: `${path}, which cannot be read`, wanted: "a readable file" });
+    return undefined;
+  }
+}
+
+/** The secrets in the environment and in the files it names. They override those in SECRETS_FILE. */
+export function readEnvironmentSecrets(
+  env: Record<string, string>,
+  secretsFile: string,
+  files: SettingsFiles,
+): Secrets {
+  const read: SettingsFiles["read"] = (path) => (path === secretsFile ? undefined : files.read(path));
+  return gatherSecrets(env, secretsFile, { read }).secrets;
+}
+
+/** The `<AGENT>` in `PLANE_API_KEY_<AGENT>` and `AGENT_TOKEN_<AGENT>`; undefined for any other name. */
+export function parseAgentSuffix(name: string): string | undefined {
+  return AGENT_SECRET.exec(name)?.[2];
+}
+
+/** Whether a name is that of an agent's own secret. */
+export function isAgentSecret(name: string): boolean {
+  return AGENT_SECRET.test(name);
+}
+
+/** Lists every secret that the runtime reads, for the documentation. */
+export function listSecretKinds(): ({ name: string } & Pick<SecretKind, "wanted" | "meaning" | "many">)[] {
+  const agentKinds = Object.entries(AGENT_SECRETS).map(([name, kind]) => [`${name}_<AGENT>`, kind] as const);
+  return [...Object.entries(SECRETS), ...agentKinds].map(([name, { wanted, meaning, many }]) => ({
+    name,
+    wanted,
+    meaning,
+    many,
+  }));
+}
+
+/** The path of a file in the folder of SECRETS_FILE. */
+export function toPathBesideSecrets(secretsFile: string, name: string): string {
+  return secretsFile.slice(0, secretsFile.lastIndexOf("/") + 1) + name;
+}
+
+export function getConnectionPath(secretsFile: string): string {
+  return toPathBesideSecrets(secretsFile, CONNECTION_FILE);
+}
+
+/** The content of the file for these settings; those that are not set are left out. */
+export function formatConnectionFile(env: Record<string, string>): string {
+  // URLs and paths may contain line breaks, which would add settings.
+  const lines = CONNECTION_NAMES.flatMap((name) => {
+    const value = env[name]?.replace(/[\r\n]/g, "");
+    return value === undefined ? [] : [`${name}=${value}\n`];
+  });
+  return HEADER + lines.join("");
+}
+
+/**
+ * Reads the settings that provision stored beside SECRETS_FILE; none when there is no such file. The file decides where
+ * API keys are sent, so one that others can change is a problem, like SECRETS_FILE.
+ */
+export function readConnectionFile(secretsFile: string, files: SettingsFiles): ConnectionFile {
+  const path = getConnectionPath(secretsFile);
+  const problems: SettingProblem[] = [];
+  const addProblem = (given: string, wanted: string) => void problems.push({ name: path, given, wanted });
+  let file: ReturnType<SettingsFiles["read"]>;
+  try {
+    file = files.read(path);
+  } catch {
+    addProblem("a file that cannot be read", "a readable file, or none");
+  }
+  if (!file) return { env: {}, problems, warnings: [] };
+  if (file.mode & 0o177)
+    addProblem(`a file of mode ${(file.mode & 0o777).toString(8).padStart(4, "0")}`, `mode 0600: chmod 600 ${path}`);
+  const warnings = file.isOthers
+    ? [`${path} belongs to another account, which can change where API keys are sent: chown it to this account`]
+    : [];
+  const { env, ignored } = parseConnectionFile(file.text);
+  if (ignored.length > 0)
+    warnings.push(
+      `${path} may only set ${CONNECTION_NAMES.join(", ")}. Ignored: ${ignored.slice(0, MAX_IGNORED).join(", ")}` +
+        (ignored.length > MAX_IGNORED ? ` and ${ignored.length - MAX_IGNORED} more` : ""),
+    );
+  return { env, problems, warnings };
+}
+
+/**
+ * Reads the known settings of the file; every value is only text. Whatever else is in it, for example in a file of a
+ * restored backup, sets nothing: `ignored` has its names, and the numbers of lines without a name.
+ */
+function parseConnectionFile(text: string): { env: Record<string, string>; ignored: string[] } {
+  const env: Record<string, string> = {};
+  const ignored = new Set<string>();
+  for (const [index, line] of text.split(/\r?\n/).entries()) {
+    if (line.trim() === "" || line.startsWith("#")) continue;
+    const [, name, value = ""] = /^(\w{1,60})=(.*)$/.exec(line.trim()) ?? [];
+    if (name !== undefined && CONNECTION_NAMES.some((known) => known === name)) env[name] = value.trim();
+    else ignored.add(name ?? `the text in line ${index + 1}`);
+  }
+  return { env, ignored: [...ignored] };
 }

@@ -1,12 +1,37 @@
+/**
+ * The settings file: the schema of everything in it, with the meaning of each setting, and its parsing with problems
+ * at their places.
+ */
+
 import { z } from "zod";
-import { EVENT_KINDS } from "../task/events.ts";
-import { agentSchema } from "./agent-schema.ts";
+import { findNearestName } from "../names.ts";
+import { EVENT_KINDS } from "../task/event-kinds.ts";
+import { isTimeZone } from "./environment.ts";
 import { notificationRulesSchema } from "./notification-rules.ts";
-import { provisionSchema } from "./provision-schema.ts";
+import {
+  createJsonLocator,
+  formatJsonError,
+  formatSettingValue,
+  parseJsonText,
+  type SettingProblem,
+} from "./setting-problem.ts";
 import { ticketsSchema } from "./tickets-schema.ts";
 
+export type AgentSettings = FileSettings["agents"][number];
+
+export type ForwardSettings = FileSettings["forward"][number];
+
+type ParsedSettingsFile =
+  | { settings: FileSettings; problems: [] }
+  | { settings: undefined; problems: SettingProblem[] };
+
+/** A problem with the path of its value in the file. */
+type LocatedProblem = SettingProblem & { path: readonly PropertyKey[] };
+
+type JsonSchemaNode = z.core.JSONSchema.BaseSchema;
+
 /** Names under which events are forwarded to other systems (NOTIF-03). */
-export const FORWARD_EVENTS = [
+const FORWARD_EVENTS = [
   "issue.created",
   "issue.updated",
   "issue.activity.created",
@@ -83,14 +108,159 @@ const forwardSchema = z.strictObject({
 
 /** Default of `claim_minutes`: 15, long enough for a step of work and short enough that a frozen agent is noticed. */
 export const DEFAULT_CLAIM_MINUTES = 15;
+
 /** Limits of `claim_minutes`: 2, because a write needs 35 s and claims are checked every minute; 1440 are one day. */
 const MIN_CLAIM_MINUTES = 2;
+
 export const MAX_CLAIM_MINUTES = 1_440;
 
 /**
  * Limit of the agents: 500, fifty times the default team. Provision needs some 17 requests for each, so 500 take hours.
  */
 const MAX_AGENTS = 500;
+
+/** How an agent is notified that it has work. */
+const wakeSchema = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("openclaw"),
+    url: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .describe("the OpenClaw gateway's http(s) address")
+      .meta({ meaning: "Gateway of this agent. Default: OPENCLAW_URL." }),
+    agent: z
+      .string()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe("OpenClaw's id of the agent")
+      .meta({ meaning: "The agent's id in OpenClaw. Default: its name in lower case." }),
+  }),
+  z.strictObject({
+    kind: z.literal("webhook"),
+    url: z
+      .url({ protocol: /^https?$/ })
+      .describe("an http(s) address")
+      .meta({ meaning: "Address that is called when there is work, signed according to Standard Webhooks." }),
+    secret: z
+      .string()
+      .regex(/^whsec_(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/)
+      .describe("whsec_ and the secret in base64, as Standard Webhooks writes it")
+      .meta({ meaning: "Secret that the calls are signed with." }),
+  }),
+  z.strictObject({ kind: z.literal("none") }),
+]);
+
+/** An agent in the settings file. */
+const agentSchema = z.strictObject({
+  name: z
+    .string()
+    .trim()
+    .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,31}$/u)
+    .describe("1 to 32 letters, digits, spaces, '.', '_' or '-'")
+    .meta({ meaning: "Name of the agent. In names of settings it is written in upper case, other characters as _." }),
+  email: z
+    .email()
+    .describe("the e-mail address of the agent's Plane account")
+    .meta({ meaning: "Plane account of the agent." }),
+  role: z
+    .enum(["concierge", "worker"])
+    .optional()
+    .describe("concierge or worker")
+    .meta({ meaning: "The concierge plans and assigns work; a worker does it. Default: worker." }),
+  about: z
+    .string()
+    .max(2000)
+    .optional()
+    .describe("persona and strengths, at most 2000 characters")
+    .meta({ meaning: "What the concierge reads when it assigns work." }),
+  /** A string is short for an object with that kind and no other fields. */
+  wake: z
+    .union([
+      z.literal("openclaw").transform((kind) => ({ kind })),
+      z.literal("none").transform((kind) => ({ kind })),
+      wakeSchema,
+    ])
+    .default({ kind: "none" })
+    .describe("openclaw, none, or an object with kind openclaw, webhook or none")
+    .meta({ meaning: "How the agent learns that it has work. none: it polls list_my_tasks." }),
+});
+
+/** People read these texts in Plane, so control characters and characters that change the reading direction are refused. */
+const visibleTextSchema = z.string().regex(/^(?!\s)[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+(?<!\s)$/u);
+
+/** Matches what Plane recognises as a URL and therefore refuses in a workspace's name. */
+const URL_LIKE = /https?:\/\/\S|www\.[a-z0-9]|(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,6}|(?:\d{1,3}\.){3}\d/i;
+
+const humanSchema = z.strictObject({
+  email: z
+    .email()
+    .transform((email) => email.toLowerCase())
+    .exactOptional()
+    .describe("the e-mail address of the human's Plane account; absent: PLANE_ADMIN_EMAIL")
+    .meta({ meaning: "Plane account of the human. Default: PLANE_ADMIN_EMAIL." }),
+  name: visibleTextSchema
+    .max(60)
+    .exactOptional()
+    .describe("the human's name, 1 to 60 visible characters")
+    .meta({ meaning: "Display name. Default: made from the e-mail address." }),
+  role: z
+    .enum(["admin", "member"])
+    .default("admin")
+    .describe("admin or member")
+    .meta({ meaning: "Role in the workspace." }),
+});
+
+const projectSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[\p{L}\p{N}_][\p{L}\p{N}_ ]{0,79}$/u)
+    .default("Onboarding")
+    .describe("1 to 80 letters, digits, spaces or '_' (Plane refuses others)")
+    .meta({ meaning: "Name of the first project." }),
+  identifier: z
+    .string()
+    .regex(/^[A-Z][A-Z0-9]{0,11}$/)
+    .default("ONB")
+    .describe("1 to 12 capital letters or digits, for example ONB")
+    .meta({ meaning: "Identifier of the first project." }),
+});
+
+/** What provision sets up in Plane: `provision` in the settings file. */
+export const provisionSchema = z.strictObject({
+  domain: z
+    .string()
+    .regex(/^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]{2,}$/)
+    .default("javisi.local")
+    .describe("a domain name in lower case, for example javisi.local")
+    .meta({ meaning: "Domain of the agents' e-mail addresses, when the file names no agents." }),
+  workspace: visibleTextSchema
+    .max(80)
+    .refine((name) => !URL_LIKE.test(name))
+    .exactOptional()
+    .describe("the workspace's name, 1 to 80 characters that contain no URL; absent: PLANE_WORKSPACE")
+    .meta({ meaning: "Name of the workspace. Default: PLANE_WORKSPACE." }),
+  human: humanSchema.prefault({}).meta({ meaning: "The person who works with the agents." }),
+  timezone: z
+    .string()
+    .refine(isTimeZone)
+    .default("UTC")
+    .describe("an IANA time zone, for example Europe/Paris")
+    .meta({ meaning: "Time zone of the workspace and of the administrator's account." }),
+  language: z
+    .string()
+    .regex(/^[a-z]{2}(?:-[A-Z]{2})?$/)
+    .default("fr")
+    .describe("a language as Plane writes it, for example fr, en or pt-BR")
+    .meta({ meaning: "Language of the administrator's and the human's accounts." }),
+  project: z
+    .union([z.literal(false), projectSchema])
+    .prefault({})
+    .describe("an object with name and identifier, or false")
+    .meta({ meaning: "The first project; false for none." }),
+});
+
+export type ProvisionFileSettings = z.output<typeof provisionSchema>;
 
 /** The settings file: the JSON file that GROUNDCREW_CONFIG names. */
 export const settingsFileSchema = z.strictObject({
@@ -177,8 +347,138 @@ export const settingsFileSchema = z.strictObject({
 });
 
 export type FileSettings = z.output<typeof settingsFileSchema>;
-export type AgentSettings = FileSettings["agents"][number];
-export type ForwardSettings = FileSettings["forward"][number];
+
+const jsonSchema = z.toJSONSchema(settingsFileSchema, { io: "input", unrepresentable: "any" });
+
+/** Limit of the problems in one report: 50. A file with more is fixed step by step. */
+const MAX_PROBLEMS = 50;
+
+/** Parses the settings file; every problem names its path, line and column in the file. */
+export function parseSettingsFile(text: string): ParsedSettingsFile {
+  const json = parseJsonText(text);
+  if (!json.ok)
+    return createFailure([
+      { name: "GROUNDCREW_CONFIG", given: formatJsonError(json.position), wanted: "a JSON object" },
+    ]);
+  const parsed = settingsFileSchema.safeParse(json.value);
+  const found = parsed.success
+    ? findDuplicateAgents(parsed.data.agents)
+    : parsed.error.issues.slice(0, MAX_PROBLEMS + 1).flatMap((issue) => toSettingProblems(issue, json.value));
+  if (parsed.success && found.length === 0) return { settings: parsed.data, problems: [] };
+  const locate = createJsonLocator(text);
+  const problems = found.slice(0, MAX_PROBLEMS).map(({ path, ...problem }) => ({ ...problem, position: locate(path) }));
+  if (found.length > MAX_PROBLEMS)
+    problems.push({
+      name: "GROUNDCREW_CONFIG",
+      given: `more than ${MAX_PROBLEMS} problems`,
+      wanted: "the problems above fixed first",
+      position: locate([]),
+    });
+  return createFailure(problems);
+}
+
+function createFailure(problems: SettingProblem[]): ParsedSettingsFile {
+  return { settings: undefined, problems };
+}
+
+function findDuplicateAgents(agents: readonly AgentSettings[]): LocatedProblem[] {
+  const used = new Set<string>();
+  /** Whether another agent has one of these keys; they are taken from now on. */
+  const claimKeys = (keys: readonly string[]) => {
+    const isTaken = keys.some((key) => used.has(key));
+    for (const key of keys) used.add(key);
+    return isTaken;
+  };
+  return agents.flatMap((agent, i) => {
+    const setting = toSettingName(agent.name);
+    const found: LocatedProblem[] = [];
+    if (setting === "FILE" || setting.endsWith("_FILE"))
+      found.push(
+        createAgentProblem(
+          [i, "name"],
+          agent.name,
+          "a name that does not end in 'file', because settings that end in _FILE name files",
+        ),
+      );
+    // Some letters differ in upper case only (K and the Kelvin sign), others look the same: they would share a token file.
+    if (claimKeys([`setting ${setting}`, `name ${agent.name.normalize("NFKC").toLowerCase()}`]))
+      found.push(
+        createAgentProblem(
+          [i, "name"],
+          agent.name,
+          "a name that no other agent has, also as part of PLANE_API_KEY_<AGENT>",
+        ),
+      );
+    if (claimKeys([`email ${agent.email.toLowerCase()}`]))
+      found.push(createAgentProblem([i, "email"], agent.email, "an e-mail address that no other agent has"));
+    return found;
+  });
+}
+
+function createAgentProblem(path: readonly PropertyKey[], given: string, wanted: string): LocatedProblem {
+  const fullPath = ["agents", ...path];
+  return { name: formatPlace(fullPath), given: formatSettingValue(given), wanted, path: fullPath };
+}
+
+function formatPlace(path: readonly PropertyKey[]): string {
+  const place = path.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("");
+  return `GROUNDCREW_CONFIG ${place.replace(/^\./, "")}`.trimEnd();
+}
+
+function toSettingProblems(issue: z.core.$ZodIssue, json: unknown): LocatedProblem[] {
+  const knownKeys = listKeysAt(issue.path);
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => {
+      const nearest = findNearestName(key, knownKeys);
+      const others = knownKeys.join(", ");
+      return {
+        name: formatPlace([...issue.path, key]),
+        given: "an unknown name",
+        wanted: nearest ? `${nearest} (known names: ${others})` : `one of ${others}`,
+        path: [...issue.path, key],
+      };
+    });
+  }
+  const value = issue.path.reduce<unknown>(
+    (inside, key) => (isObject(inside) ? Reflect.get(inside, key) : undefined),
+    json,
+  );
+  return [
+    {
+      name: formatPlace(issue.path),
+      given:
+        issue.path.at(-1) === "secret" && value !== undefined
+          ? "a secret in another format"
+          : formatSettingValue(value),
+      wanted: findSchemaAt(issue.path)?.description ?? issue.message,
+      path: issue.path,
+    },
+  ];
+}
+
+function listKeysAt(path: readonly PropertyKey[]): string[] {
+  const node = findSchemaAt(path);
+  return node ? Object.keys(collectProperties(node)) : [];
+}
+
+function findSchemaAt(path: readonly PropertyKey[]): JsonSchemaNode | undefined {
+  let node: JsonSchemaNode | undefined = jsonSchema;
+  for (const key of path) {
+    const next: unknown = typeof key === "number" ? node?.items : node && collectProperties(node)[String(key)];
+    node = isObject(next) ? (next as JsonSchemaNode) : undefined;
+  }
+  return node;
+}
+
+/** The properties of an object schema, or of all alternatives of a union. */
+function collectProperties(node: JsonSchemaNode): Record<string, unknown> {
+  const alternatives = [...(node.anyOf ?? []), ...(node.oneOf ?? [])].map(collectProperties);
+  return Object.assign({}, ...alternatives, node.properties);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
 
 /** Whether the agent of this name is notified of work; one that polls and one that is no longer an agent are not. */
 export function canBeWoken({ agents }: Pick<FileSettings, "agents">, name: string): boolean {

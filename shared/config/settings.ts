@@ -1,14 +1,24 @@
+/**
+ * The settings of the product: environment, secrets and settings file are read, checked together and composed into one
+ * object, with the bridge tokens by which agents are known and their names in OpenClaw. Every problem is reported at
+ * once, with its place and what is wanted.
+ */
+
+import { findNearestName } from "../names.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import { type AgentTokens, findSharedTokens } from "./agent-tokens.ts";
-import { composeSettings, findSettingsWarnings } from "./compose-settings.ts";
-import { readConnectionFile } from "./connection-file.ts";
-import { DEFAULT_SECRETS_FILE, type Environment, environmentSchema } from "./environment.ts";
-import { findUnknownNames, requireSettings, toEnvironmentProblems } from "./environment-problems.ts";
-import { parseSettingsFile } from "./parse-settings-file.ts";
-import { toPathBesideSecrets } from "./provision-schema.ts";
-import { gatherSecrets, type Secrets, type SettingsFiles } from "./secrets.ts";
+import { DEFAULT_SECRETS_FILE, ENVIRONMENT_NAMES, type Environment, environmentSchema } from "./environment.ts";
+import {
+  gatherSecrets,
+  PROVISION_SECRET_NAMES,
+  parseAgentSuffix,
+  readConnectionFile,
+  SECRET_NAMES,
+  type Secrets,
+  type SettingsFiles,
+  toPathBesideSecrets,
+} from "./secrets.ts";
 import { formatSettingValue, type SettingProblem } from "./setting-problem.ts";
-import type { FileSettings } from "./settings-file.ts";
+import { type AgentSettings, type FileSettings, parseSettingsFile, toSettingName } from "./settings-file.ts";
 
 /** How Groundcrew reaches Plane. */
 export interface PlaneSettings {
@@ -86,7 +96,7 @@ export type ParsedSettings =
   | { ok: false; problems: SettingProblem[] };
 
 /** The parts that the settings are composed of. A part is absent when it is invalid; `problems` then says why. */
-export interface SettingsParts {
+interface SettingsParts {
   /** The environment over the file that provision wrote, without empty values. */
   env: Record<string, string>;
   plain?: Environment;
@@ -98,34 +108,24 @@ export interface SettingsParts {
   unknown: SettingProblem[];
 }
 
-/**
- * Reads the environment, the file in which provision stored its settings, and the files that these name. Files are read
- * through `files` only. An empty value counts as absent.
- */
-export function readSettingsParts(
-  environment: Record<string, string | undefined>,
-  files: SettingsFiles,
-): SettingsParts {
-  const ownEnv = removeEmptyValues(environment);
-  const secretsFile = ownEnv["SECRETS_FILE"] ?? DEFAULT_SECRETS_FILE;
-  const connection = readConnectionFile(secretsFile, files);
-  const env = { ...removeEmptyValues(connection.env), ...ownEnv };
-  const problems: SettingProblem[] = [...connection.problems];
-  const parsedEnvironment = environmentSchema.safeParse(env);
-  if (!parsedEnvironment.success) problems.push(...toEnvironmentProblems(parsedEnvironment.error.issues, env));
-  const gathered = gatherSecrets(env, secretsFile, files);
-  const file = readSettingsFile(env["GROUNDCREW_CONFIG"] ?? findDefaultConfigFile(secretsFile, files), files, gathered);
-  problems.push(...gathered.problems, ...findSharedTokens(gathered.secrets));
-  return {
-    env,
-    ...omitUndefined({ plain: parsedEnvironment.success ? parsedEnvironment.data : undefined }),
-    secrets: gathered.secrets,
-    ...omitUndefined({ file }),
-    problems,
-    warnings: [...connection.warnings, ...gathered.warnings],
-    unknown: findUnknownNames(env),
-  };
+/** The bridge tokens of one agent. */
+export interface AgentTokens {
+  agent: string;
+  role: "concierge" | "worker";
+  /** Every entry is accepted: a token itself, or `sha256:` and its SHA-256 in 64 lower-case hex characters. */
+  tokens: string[];
 }
+
+/** Secrets that are URLs: only the passwords in them are secret. */
+const URL_SECRETS = ["STORE_URL", "BACKUP_DATABASE_URL"];
+
+const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
+
+const PREFIX = "AGENT_TOKEN_";
+
+const CONCIERGE: Omit<AgentTokens, "tokens"> = { agent: "Concierge", role: "concierge" };
+
+const OWN_PREFIXES = /^(PLANE|TELEGRAM|GROUNDCREW|STORE)_/;
 
 /**
  * Reads all settings from the environment and the files it names. Files are read through `files` only.
@@ -164,14 +164,116 @@ export function parseSettings(environment: Record<string, string | undefined>, f
   return { ok: true, settings, warnings: allWarnings };
 }
 
-/** The settings file that provision writes in the folder of SECRETS_FILE; undefined when it does not exist. */
-function findDefaultConfigFile(secretsFile: string, files: SettingsFiles): string | undefined {
-  const path = toPathBesideSecrets(secretsFile, "groundcrew.json");
-  try {
-    return files.read(path) ? path : undefined;
-  } catch {
-    return path;
+/** Adds a problem for each missing setting of a group, of which other settings are present. */
+function requireSettings(
+  names: string[],
+  isPresent: (name: string) => boolean,
+  forTelegram: boolean,
+  problems: SettingProblem[],
+) {
+  const group = names[0]?.split("_")[0];
+  const reason = forTelegram
+    ? "TELEGRAM_* is set, and Telegram has no use without Plane"
+    : `other ${group}_* settings are set`;
+  for (const name of names) {
+    if (!isPresent(name) && !problems.some((problem) => problem.name === name))
+      problems.push({ name, given: "nothing", wanted: `a value, because ${reason}` });
   }
+}
+
+/** Settings that are valid, but probably not what the operator intended. */
+function findSettingsWarnings(settings: Settings, secrets: Secrets): string[] {
+  const { plane, telegram } = settings;
+  const unusedNames = [...secrets.keys()].filter((name) => {
+    const agent = parseAgentSuffix(name);
+    if (agent === undefined) return false;
+    if (name.startsWith("AGENT_TOKEN_")) return !isAgentSetting(agent, settings.agents);
+    return !settings.agents.some((known) => toSettingName(known.name) === agent);
+  });
+  const warnings = unusedNames.map((name) => `${name} is not used: no agent in GROUNDCREW_CONFIG has this name`);
+  warnings.push(...findWakeWarnings(settings));
+  if (!plane) return warnings;
+  if (plane.webhookSecrets.length === 0)
+    warnings.push("PLANE_WEBHOOK_SECRET is not set: webhooks are refused, and changes are found only by polling");
+  if (!telegram) warnings.push("TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID are not set: no messages are sent");
+  if (settings.adminTokens.length === 0)
+    warnings.push("ADMIN_TOKEN is not set: /ready, /metrics and /dead-letters refuse every request");
+  return warnings;
+}
+
+/** Whether `AGENT_TOKEN_<setting>` belongs to an agent, and therefore gives access. */
+function isAgentSetting(setting: string, agents: FileSettings["agents"]): boolean {
+  return setting === toSettingName(CONCIERGE.agent) || agents.some(({ name }) => toSettingName(name) === setting);
+}
+
+function findWakeWarnings({ agents, openclaw }: Settings): string[] {
+  const openclawAgents = agents.flatMap(({ name, wake }) => (wake.kind === "openclaw" ? [{ name, wake }] : []));
+  if (openclawAgents.length === 0) return [];
+  const formatNames = (listed: typeof openclawAgents) => listed.map(({ name }) => name).join(", ");
+  if (!openclaw?.token) return [`OPENCLAW_HOOK_TOKEN is not set: ${formatNames(openclawAgents)} cannot be woken`];
+  const agentsWithoutUrl = openclawAgents.filter(({ wake }) => !("url" in wake && wake.url) && !openclaw.url);
+  return agentsWithoutUrl.length > 0
+    ? [`OPENCLAW_URL is not set: ${formatNames(agentsWithoutUrl)} cannot be woken`]
+    : [];
+}
+
+/**
+ * Reads the environment, the file in which provision stored its settings, and the files that these name. Files are read
+ * through `files` only. An empty value counts as absent.
+ */
+export function readSettingsParts(
+  environment: Record<string, string | undefined>,
+  files: SettingsFiles,
+): SettingsParts {
+  const ownEnv = removeEmptyValues(environment);
+  const secretsFile = ownEnv["SECRETS_FILE"] ?? DEFAULT_SECRETS_FILE;
+  const connection = readConnectionFile(secretsFile, files);
+  const env = { ...removeEmptyValues(connection.env), ...ownEnv };
+  const problems: SettingProblem[] = [...connection.problems];
+  const parsedEnvironment = environmentSchema.safeParse(env);
+  if (!parsedEnvironment.success) problems.push(...toEnvironmentProblems(parsedEnvironment.error.issues, env));
+  const gathered = gatherSecrets(env, secretsFile, files);
+  const file = readSettingsFile(env["GROUNDCREW_CONFIG"] ?? findDefaultConfigFile(secretsFile, files), files, gathered);
+  problems.push(...gathered.problems, ...findSharedTokens(gathered.secrets));
+  return {
+    env,
+    ...omitUndefined({ plain: parsedEnvironment.success ? parsedEnvironment.data : undefined }),
+    secrets: gathered.secrets,
+    ...omitUndefined({ file }),
+    problems,
+    warnings: [...connection.warnings, ...gathered.warnings],
+    unknown: findUnknownNames(env),
+  };
+}
+
+function removeEmptyValues(env: Record<string, string | undefined>): Record<string, string> {
+  const pairs = Object.entries(env).flatMap(([name, value]) => (value?.trim() ? [[name, value.trim()] as const] : []));
+  return Object.fromEntries(pairs);
+}
+
+/** Converts the issues of the environment's schema to problems, one per setting. */
+function toEnvironmentProblems(
+  issues: readonly { path: PropertyKey[] }[],
+  env: Record<string, string>,
+): SettingProblem[] {
+  const names = new Set(issues.map((issue) => String(issue.path[0])));
+  const shape: Record<string, { description?: string | undefined }> = environmentSchema.shape;
+  return [...names].map((name) => ({
+    name,
+    given: formatSettingValue(env[name]),
+    wanted: describeWanted(name, env, shape),
+  }));
+}
+
+function describeWanted(
+  name: string,
+  env: Record<string, string>,
+  shape: Record<string, { description?: string | undefined }>,
+): string {
+  const withoutApiPath = env[name]?.replace(/\/api(\/v1)?\/*$/, "");
+  const hint =
+    name === "PLANE_URL" && withoutApiPath !== env[name] ? `: try ${formatSettingValue(withoutApiPath)}` : "";
+  return `${shape[name]?.description ?? "another value"}${hint}`;
 }
 
 function readSettingsFile(
@@ -204,7 +306,182 @@ function readSettingsFile(
   return parsed.settings;
 }
 
-function removeEmptyValues(env: Record<string, string | undefined>): Record<string, string> {
-  const pairs = Object.entries(env).flatMap(([name, value]) => (value?.trim() ? [[name, value.trim()] as const] : []));
+/** The settings file that provision writes in the folder of SECRETS_FILE; undefined when it does not exist. */
+function findDefaultConfigFile(secretsFile: string, files: SettingsFiles): string | undefined {
+  const path = toPathBesideSecrets(secretsFile, "groundcrew.json");
+  try {
+    return files.read(path) ? path : undefined;
+  } catch {
+    return path;
+  }
+}
+
+/** Finds tokens that two agents, or an agent and an operator, share: a bridge token identifies the caller. */
+function findSharedTokens(secrets: Secrets): SettingProblem[] {
+  const owners = new Map<string, string>();
+  const tokenSecrets = [...secrets].filter(([name]) =>
+    /^(?:AGENT_TOKEN_.+|ADMIN_TOKEN|TICK_TOKEN|RUNNER_TOKEN)$/.test(name),
+  );
+  return tokenSecrets.flatMap(([name, tokens]) =>
+    tokens.map(normalizeToken).flatMap((token) => {
+      const owner = owners.get(token) ?? name;
+      owners.set(token, owner);
+      const isAgentToken = [name, owner].some((setting) => setting.startsWith(PREFIX));
+      if (owner === name || !isAgentToken) return [];
+      return [{ name, given: `the same token as ${owner}`, wanted: "a different token" }];
+    }),
+  );
+}
+
+function normalizeToken(token: string): string {
+  return /^sha256:/i.test(token) ? token.toLowerCase() : token;
+}
+
+/** Environment variables with one of our prefixes that are not settings: a typo must not be ignored silently. */
+function findUnknownNames(env: Record<string, string>): SettingProblem[] {
+  const secrets = [...SECRET_NAMES, ...PROVISION_SECRET_NAMES];
+  const known = [...ENVIRONMENT_NAMES, ...secrets, ...secrets.map((name) => `${name}_FILE`)];
+  return Object.keys(env)
+    .filter((name) => OWN_PREFIXES.test(name) && !known.includes(name) && !parseAgentSuffix(name))
+    .map((name) => {
+      const nearest = findNearestName(name, known);
+      return { name, given: "an unknown name", wanted: nearest ? `did you mean ${nearest}?` : "remove it" };
+    });
+}
+
+/** Composes the settings from parts that were checked and have no problems. */
+export function composeSettings(
+  env: Environment,
+  secrets: Secrets,
+  file: FileSettings,
+  enabled: { plane: boolean; telegram: boolean },
+): Settings {
+  const getValues = (name: string) => secrets.get(name) ?? [];
+  const getFirstValue = (name: string) => getValues(name)[0] ?? "";
+  const storeUrl = getValues("STORE_URL")[0] ?? "file:./data";
+  const hookToken = getValues("OPENCLAW_HOOK_TOKEN")[0];
+  const publicHost = env.PUBLIC_URL ? [new URL(env.PUBLIC_URL).hostname] : [];
+  return {
+    ...file,
+    demo: !enabled.plane,
+    host: env.HOST,
+    port: env.PORT,
+    ...omitUndefined({ metricsPort: env.METRICS_PORT, publicUrl: env.PUBLIC_URL || undefined }),
+    allowedHosts: env.ALLOWED_HOSTS ?? [...publicHost, ...LOOPBACK_HOSTS],
+    allowedOrigins: env.ALLOWED_ORIGINS,
+    trustedProxies: env.TRUSTED_PROXIES,
+    ...omitUndefined({
+      plane: enabled.plane
+        ? {
+            url: env.PLANE_URL ?? "",
+            apiKey: getFirstValue("PLANE_API_KEY"),
+            agentKeys: collectAgentKeys(secrets, file),
+            workspace: env.PLANE_WORKSPACE ?? "",
+            projects: env.PLANE_PROJECTS,
+            webhookSecrets: getValues("PLANE_WEBHOOK_SECRET"),
+            rateLimit: env.PLANE_RATE_LIMIT,
+          }
+        : undefined,
+    }),
+    store: { url: storeUrl, prefix: env.STORE_PREFIX },
+    ...omitUndefined({ backupFolder: env.BACKUP_FOLDER }),
+    ...omitUndefined({
+      telegram: enabled.telegram
+        ? {
+            token: getFirstValue("TELEGRAM_BOT_TOKEN"),
+            chat: env.TELEGRAM_CHAT_ID ?? "",
+            webhookSecrets: getValues("TELEGRAM_WEBHOOK_SECRET"),
+            allowedUsers: env.TELEGRAM_ALLOWED_USERS,
+            mode: env.TELEGRAM_MODE ?? (env.PUBLIC_URL ? "webhook" : "polling"),
+            apiRoot: env.TELEGRAM_API_ROOT,
+          }
+        : undefined,
+      openclaw:
+        env.OPENCLAW_URL || hookToken
+          ? omitUndefined({ url: env.OPENCLAW_URL || undefined, token: hookToken || undefined })
+          : undefined,
+    }),
+    openclawHook: { path: env.OPENCLAW_HOOK_PATH, deliver: env.OPENCLAW_DELIVER },
+    pollCron: env.POLL_CRON,
+    locale: env.LOCALE,
+    timezone: env.TIMEZONE,
+    adminTokens: getValues("ADMIN_TOKEN"),
+    tickTokens: getValues("TICK_TOKEN"),
+    runnerTokens: getValues("RUNNER_TOKEN"),
+    allowTestTickets: env.ALLOW_TEST_TICKETS,
+    agentTokens: collectAgentTokens(secrets, file),
+    logLevel: env.LOG_LEVEL,
+    secretsFile: env.SECRETS_FILE,
+    webhookLimit: env.WEBHOOK_MAX_BYTES,
+    secrets: collectSecretValues(secrets, file),
+  };
+}
+
+function collectAgentKeys(secrets: Secrets, file: FileSettings): Record<string, string> {
+  const pairs = file.agents.flatMap(({ name }) => {
+    const key = secrets.get(`PLANE_API_KEY_${toSettingName(name)}`)?.[0];
+    return key ? [[name, key] as const] : [];
+  });
   return Object.fromEntries(pairs);
+}
+
+/**
+ * Collects the bridge tokens by agent. Where no agent is named Concierge, `AGENT_TOKEN_CONCIERGE` belongs to the agent
+ * with the role concierge; where no agent has that role, it belongs to a Concierge without a Plane account of its own.
+ * A token of an agent that does not exist gives no access.
+ */
+function collectAgentTokens(secrets: Secrets, { agents }: Pick<FileSettings, "agents">): AgentTokens[] {
+  const tokensByAgent = new Map<string, AgentTokens>();
+  for (const [name, tokens] of secrets) {
+    if (!name.startsWith(PREFIX)) continue;
+    const setting = name.slice(PREFIX.length);
+    const isConcierge = setting === toSettingName(CONCIERGE.agent);
+    const matchingAgent =
+      agents.find((agent) => toSettingName(agent.name) === setting) ??
+      (isConcierge ? agents.find(({ role }) => role === "concierge") : undefined);
+    if (!matchingAgent && !isConcierge) continue;
+    const { agent, role } = matchingAgent
+      ? { agent: matchingAgent.name, role: matchingAgent.role ?? "worker" }
+      : CONCIERGE;
+    const earlierTokens = tokensByAgent.get(agent)?.tokens ?? [];
+    tokensByAgent.set(agent, { agent, role, tokens: [...earlierTokens, ...tokens.map(normalizeToken)] });
+  }
+  return [...tokensByAgent.values()];
+}
+
+/** A hook's URL often is the only credential needed to call it, so the whole URL is a secret; its host is not. */
+function collectSecretValues(secrets: Secrets, file: FileSettings): string[] {
+  const values = [...secrets].flatMap(([name, texts]) =>
+    URL_SECRETS.includes(name) ? texts.flatMap(parsePasswords) : texts,
+  );
+  const wakes = file.agents.flatMap(({ wake }) => (wake.kind === "webhook" ? [wake] : []));
+  const webhooks = [...wakes, ...file.forward];
+  const addresses = webhooks.map(({ url }) => new URL(url)).filter(({ pathname, search }) => pathname + search !== "/");
+  return [...new Set([...values, ...webhooks.map(({ secret }) => secret), ...addresses.map(({ href }) => href)])];
+}
+
+/** The password of a URL, both URL-encoded and decoded, because either form may appear in an error. */
+function parsePasswords(url: string): string[] {
+  const password = URL.canParse(url) ? new URL(url).password : "";
+  if (password === "") return [];
+  try {
+    return [password, decodeURIComponent(password)];
+  } catch {
+    return [password];
+  }
+}
+
+/** An agent's id in OpenClaw: `wake.agent`, or its name in lower case. */
+export function getOpenclawId({ name, wake }: Pick<AgentSettings, "name" | "wake">): string {
+  return ("agent" in wake ? wake.agent : undefined) ?? name.toLowerCase();
+}
+
+/** Name of the agent's own MCP entry in OpenClaw; no two agents have the same, because their setting names differ. */
+export function getMcpEntryName(agent: string): string {
+  return `groundcrew-${toSettingName(agent).toLowerCase().replaceAll("_", "-")}`;
+}
+
+/** The variable with the agent's bridge token in the environment of OpenClaw's gateway. */
+export function getOpenclawTokenVariable(agent: string): string {
+  return `GROUNDCREW_TOKEN_${toSettingName(agent)}`;
 }

@@ -1,18 +1,22 @@
+/**
+ * The section `tickets` of the settings file: projects, triggers, repositories, approval rules, and the limits of
+ * sessions.
+ */
+
 import { z } from "zod";
+import { identifierSchema } from "../names.ts";
 import { PRIORITIES, STATUSES } from "../task/snapshot.ts";
-import { identifierSchema } from "../task-key.ts";
 
 /** What can request a ticket: a new work item, a change of its status, a comment, or a test. */
 export const TICKET_TRIGGERS = ["created", "status", "comment", "test"] as const;
 
 const pathSchema = z.string().regex(/^\/[^\p{Cc}]*$/u);
+
 const maxSessionsSchema = z.int().min(1).max(100);
+
 const identifiersSchema = z.array(identifierSchema).min(1).exactOptional();
+
 const namesSchema = z.array(z.string().min(1)).min(1).exactOptional();
-const switchSchema = (meaning: string) =>
-  z.boolean().default(true).describe("true or false: this requests a ticket").meta({ meaning });
-const hookSchema = (meaning: string) =>
-  z.string().min(1).exactOptional().describe("a shell command, run in the worktree").meta({ meaning });
 
 const repositorySchema = z.union([
   pathSchema,
@@ -43,6 +47,12 @@ const approvalRuleSchema = z.strictObject({
     .describe("true or false: the update of Plane is approved, too")
     .meta({ meaning: "The result is written to Plane without a person's approval, too." }),
 });
+
+const switchSchema = (meaning: string) =>
+  z.boolean().default(true).describe("true or false: this requests a ticket").meta({ meaning });
+
+const hookSchema = (meaning: string) =>
+  z.string().min(1).exactOptional().describe("a shell command, run in the worktree").meta({ meaning });
 
 /** Tickets: which work items become Claude Code sessions, and where. */
 export const ticketsSchema = z.strictObject({
@@ -124,4 +134,5 @@ export const ticketsSchema = z.strictObject({
     .prefault({})
     .meta({ meaning: "Commands that the runner runs, 60 s each." }),
 });
+
 export type TicketSettings = z.output<typeof ticketsSchema>;

@@ -1,11 +1,13 @@
+/** Sessions of the page: signed in with a token, stored by the hash of their secret, carried in a cookie. */
+
+import type { Context } from "hono";
+import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import { encodeBase64Url } from "hono/utils/encode";
 import type { Settings } from "../config/settings.ts";
-import { sha256Hex } from "../hashing/sha256-hex.ts";
-import { createTokenCheck } from "../hashing/token-check.ts";
+import { GroundcrewError } from "../errors.ts";
+import { createTokenCheck, sha256Hex } from "../hashing.ts";
 import type { Store, StoreKey } from "../store/port.ts";
 import { HOUR, type Ms } from "../time.ts";
-
-/** Duration of a session of the page: 12 hours. */
-export const PAGE_SESSION_MS: Ms = 12 * HOUR;
 
 /** A stored session. Neither its cookie nor ADMIN_TOKEN can be derived from it. */
 interface StoredPageSession {
@@ -14,12 +16,17 @@ interface StoredPageSession {
 }
 
 /** Sessions of people who signed in to the page with ADMIN_TOKEN: 32 random bytes in a cookie, their SHA-256 in the store. */
-export interface PageSessions {
+interface PageSessions {
   /** Opens a session and returns its cookie's value; undefined when `token` is not an ADMIN_TOKEN. */
   open(token: string): Promise<string | undefined>;
   isOpen(cookie: string): Promise<boolean>;
   close(cookie: string): Promise<void>;
 }
+
+type CookieSettings = Pick<Settings, "publicUrl">;
+
+/** Duration of a session of the page: 12 hours. */
+const PAGE_SESSION_MS: Ms = 12 * HOUR;
 
 export function createPageSessions(
   store: Pick<Store, "read" | "commit">,
@@ -31,7 +38,7 @@ export function createPageSessions(
   return {
     async open(token) {
       if (!(await isAdmin(token))) return undefined;
-      const cookie = toBase64Url(crypto.getRandomValues(new Uint8Array(32)));
+      const cookie = encodeBase64Url(crypto.getRandomValues(new Uint8Array(32)).buffer).replace("=", "");
       const value: StoredPageSession = { by: await hashSessionProof(cookie, token) };
       await store.commit({ put: [{ key: await sessionKey(cookie), value, expires: PAGE_SESSION_MS }] });
       return cookie;
@@ -53,9 +60,28 @@ async function sessionKey(cookie: string): Promise<StoreKey> {
   return `session:${await sha256Hex(cookie)}`;
 }
 
-function toBase64Url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "");
+/**
+ * Creates access to the page's session cookie. No script can read it and no other site's page sends it. With an https
+ * PUBLIC_URL it is sent over https only, and the prefix `__Host-` binds it to this host. `read` throws `forbidden` when a
+ * request that may change something shows the cookie without `Origin`, which every browser sends then: whoever sent it is
+ * not the page. Beside an `Authorization` header such a cookie is ignored.
+ */
+export function createSessionCookie({ publicUrl }: CookieSettings) {
+  const secure = publicUrl?.startsWith("https:") ?? false;
+  const name = secure ? "__Host-groundcrew" : "groundcrew";
+  const options = { path: "/", httpOnly: true, sameSite: "Strict", secure } as const;
+  return {
+    read(c: Context): string | undefined {
+      const cookie = getCookie(c, name);
+      const isReadOnly = c.req.method === "GET" || c.req.method === "HEAD";
+      if (cookie === undefined || isReadOnly || c.req.header("origin") !== undefined) return cookie;
+      if (c.req.header("authorization") !== undefined) return undefined;
+      throw new GroundcrewError(
+        "forbidden",
+        "A request with the page's cookie that may change something needs Origin.",
+      );
+    },
+    set: (c: Context, value: string) => setCookie(c, name, value, { ...options, maxAge: PAGE_SESSION_MS / 1000 }),
+    clear: (c: Context) => void deleteCookie(c, name, options),
+  };
 }

@@ -1,5 +1,98 @@
+/**
+ * Languages, and how texts, numbers, dates and amounts are written in them: templates with placeholders, plural forms,
+ * and the spaces of French typography.
+ */
+
 import { DAY, HOUR, MINUTE, type Ms } from "../time.ts";
-import type { Locale } from "./locale.ts";
+
+/** Value of the setting `LOCALE`. With `auto`, replies are in the language of the user they are for. */
+export type LocaleSetting = Locale | "auto";
+
+/** A part of a template: literal text, or the name of a placeholder. */
+type TemplatePart = { literal: string } | { placeholder: string };
+
+/** A text with a number, `{n}`. A language with more plural forms than these two would need more fields here. */
+interface PluralForms {
+  one: string;
+  other: string;
+}
+
+export const LOCALES = ["en", "fr"] as const;
+
+/** A language of Groundcrew's texts; also a locale of `Intl`. */
+export type Locale = (typeof LOCALES)[number];
+
+const DURATION_UNITS = [
+  ["day", DAY],
+  ["hour", HOUR],
+  ["minute", MINUTE],
+] as const;
+
+const FILE_SIZE_UNITS: Record<Locale, [bytes: string, kilobytes: string, megabytes: string]> = {
+  en: ["bytes", "KB", "MB"],
+  fr: ["octets", "Ko", "Mo"],
+};
+
+/** U+202F, the narrow no-break space. */
+const NARROW = "\u202f";
+
+/** U+00A0, the no-break space of a word's width. */
+const WIDE = "\u00a0";
+
+/**
+ * Returns the language for a setting: the one place that decides it, for Telegram, comments and the page. With `auto`, a
+ * text that is for no single user (a notification, a comment) is English.
+ * @param languageCode the user's language as an IETF tag, such as `fr-CA`: that of the Telegram client, or the browser's
+ * first (`Accept-Language`)
+ */
+export function resolveLocale(setting: LocaleSetting, languageCode?: string | null): Locale {
+  if (setting !== "auto") return setting;
+  return /^fr\b/i.test(languageCode ?? "") ? "fr" : "en";
+}
+
+/** Splits `Waits for {keys}` into its parts, for callers that fill in formatted text. */
+export function splitTemplate(template: string): TemplatePart[] {
+  return template
+    .split(/(\{\w+\})/)
+    .filter((part) => part !== "")
+    .map((part) => {
+      const placeholder = /^\{(\w+)\}$/.exec(part)?.[1];
+      return placeholder === undefined ? { literal: part } : { placeholder };
+    });
+}
+
+/** Fills in the placeholders of a template. A placeholder without a value stays in the text. */
+export function formatTemplate(template: string, values: Readonly<Record<string, string>>): string {
+  return splitTemplate(template)
+    .map((part) => ("literal" in part ? part.literal : (values[part.placeholder] ?? `{${part.placeholder}}`)))
+    .join("");
+}
+
+/**
+ * Reads the values of a text that `formatTemplate` made from this template; undefined when the text is another one.
+ * All kinds of spaces are the same, because editors replace no-break spaces.
+ */
+export function parseTemplate(template: string, text: string): Record<string, string> | undefined {
+  const names: string[] = [];
+  const pattern = splitTemplate(replaceNoBreakSpaces(template)).map((part) => {
+    if ("literal" in part) return part.literal.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
+    names.push(part.placeholder);
+    return "(.+)";
+  });
+  const match = new RegExp(`^${pattern.join("")}$`, "u").exec(replaceNoBreakSpaces(text));
+  return match ? Object.fromEntries(names.map((name, i) => [name, match[i + 1] ?? ""])) : undefined;
+}
+
+/** Replaces no-break spaces, the narrow one too, by plain ones. */
+export function replaceNoBreakSpaces(text: string): string {
+  return text.replace(/[\u00a0\u202f]/g, " ");
+}
+
+/** Fills in the number, in the plural form that the language uses for it. */
+export function localizeCount({ locale }: { locale: Locale }, forms: PluralForms, n: number): string {
+  const form = new Intl.PluralRules(locale).select(n) === "one" ? forms.one : forms.other;
+  return formatTemplate(form, { n: localizeNumber(locale, n) });
+}
 
 /** Formats a time in this time zone: the time of day, preceded by the date unless it is the date of `now`. */
 export function localizeMoment(locale: Locale, timeZone: string, at: Ms, now: Ms): string {
@@ -49,12 +142,6 @@ export function localizeMoney(locale: Locale, amount: number, currency?: string)
   return new Intl.NumberFormat(locale, { maximumFractionDigits: 2, ...style }).format(amount);
 }
 
-const DURATION_UNITS = [
-  ["day", DAY],
-  ["hour", HOUR],
-  ["minute", MINUTE],
-] as const;
-
 /** Formats a duration in its two largest units, for example `2 hr 5 min`; under a minute it is `<1 min`. */
 export function localizeDuration(locale: Locale, ms: Ms): string {
   let remaining = Math.max(0, ms);
@@ -71,11 +158,6 @@ export function localizeDuration(locale: Locale, ms: Ms): string {
   return first === -1 ? `<${text}` : text;
 }
 
-const FILE_SIZE_UNITS: Record<Locale, [bytes: string, kilobytes: string, megabytes: string]> = {
-  en: ["bytes", "KB", "MB"],
-  fr: ["octets", "Ko", "Mo"],
-};
-
 /** Formats a file size with at most one decimal, for example `1.5 KB` (1 KB is 1,024 bytes). */
 export function localizeFileSize(locale: Locale, bytes: number): string {
   const [byteUnit, kilobyteUnit, megabyteUnit] = FILE_SIZE_UNITS[locale];
@@ -87,4 +169,17 @@ export function localizeFileSize(locale: Locale, bytes: number): string {
         : [bytes, byteUnit];
   const number = new Intl.NumberFormat(locale, { maximumFractionDigits: 1, useGrouping: false }).format(value);
   return `${number}${locale === "fr" ? "\u00a0" : " "}${unit}`;
+}
+
+/**
+ * Sets the spaces that French typography asks for (Lexique des règles typographiques de l'Imprimerie nationale): narrow
+ * before `;`, `!`, `?` and `%`, of a word's width before `:` and units and inside « ». Whoever writes a French text may
+ * write either, or a plain space.
+ */
+export function setFrenchSpaces(text: string): string {
+  return text
+    .replace(/[ \u00a0\u202f](?=[;!?%])/g, NARROW)
+    .replace(/[ \u00a0\u202f](?=[:»](?!\/))/g, WIDE)
+    .replace(/(?<=«)[ \u00a0\u202f]/g, WIDE)
+    .replace(/(?<=[}\d]) (?=(?:s|min|h|j|Mio|Ko|Mo)\b)/g, WIDE);
 }

@@ -1,12 +1,9 @@
 import { z } from "zod";
-import type { Json } from "../json.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Job, LeasedJob } from "../store/job-operations.ts";
-import type { Revision } from "../store/port.ts";
-import { EVENT_KINDS } from "../task/events.ts";
+import type { Job, Revision } from "../store/port.ts";
+import { EVENT_KINDS } from "../task/event-kinds.ts";
 import type { ActionBody, RuleAction } from "../task/rule-set.ts";
 import { type Ms, SECOND } from "../time.ts";
-import { getUntypedFields } from "./untyped-fields.ts";
 
 const eventSchema = z.object({ kind: z.enum(EVENT_KINDS) });
 const factsSchema = z.object({ project: z.object({}).optional() });
@@ -93,23 +90,4 @@ export function createClaimEndedJob(
 export function createStartableJob(agent: string, item: string, rev: Revision): Job {
   const body: WakeBody = { type: "startable", agent, item };
   return { id: `watch:startable:${agent}:${item}:${rev}`, queue: "wake", lane: `${WAKE_LANE_PREFIX}${agent}`, body };
-}
-
-/**
- * Upgrades a stored body to the present schema: versions before 0.2.0 wrote no `type`, so the type follows from the
- * fields that are present; they stored an event's agent only in the lane and the item's revision only in the job's id.
- */
-export function upgradeWakeBody({ id, lane, body }: Pick<LeasedJob, "id" | "lane" | "body">): Json {
-  const fields = getUntypedFields(body);
-  if (!fields) return body;
-  if ("go" in fields) return { type: "deliver", ...fields };
-  if ("watch" in fields) return { type: "check", ...fields };
-  const agent = lane.startsWith(WAKE_LANE_PREFIX) ? lane.slice(WAKE_LANE_PREFIX.length) : undefined;
-  const rev = /^item:[^:]+:(\d+):/.exec(id)?.[1];
-  return {
-    type: "event",
-    agent,
-    ...omitUndefined({ itemRev: rev === undefined ? undefined : Number(rev) }),
-    ...fields,
-  };
 }

@@ -1,60 +1,60 @@
 import { z } from "zod";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Job } from "../store/job-operations.ts";
+import type { Job } from "../store/port.ts";
 import type { Ms } from "../time.ts";
 
 const commonFields = { item: z.string(), correlation: z.string() };
 
-/** Bodies of the queue `work`: follow-up work of changes, and delayed work. `do` is their type. */
-export const workJobBodySchema = z.discriminatedUnion("do", [
+/** Bodies of the queue `work`: follow-up work of changes, and delayed work. `type` is their kind. */
+export const workJobBodySchema = z.discriminatedUnion("type", [
   /** A claim has ended: stops its timers and updates the card; a lost claim causes an event. */
   z.object({
-    do: z.literal("ended"),
+    type: z.literal("claim_ended"),
     ...commonFields,
     agent: z.string(),
     fence: z.number(),
     /** Store times. */
     since: z.number(),
     at: z.number(),
-    why: z.enum(["expired", "reassigned", "moved", "stopped"]).optional(),
+    reason: z.enum(["expired", "reassigned", "moved", "stopped"]).optional(),
     /** The person who stopped the work. */
     by: z.string().exactOptional(),
-    /** Of an expired claim: the minutes without a call. Absent in jobs of older versions: 15. */
+    /** Of an expired claim: the minutes without a call. */
     minutes: z.number().exactOptional(),
   }),
   /** The item has changed: checks whether its claim is still valid. */
-  z.object({ do: z.literal("check"), ...commonFields }),
+  z.object({ type: z.literal("check_claim"), ...commonFields }),
   /** The item is in progress without a claim, as after the loss of the store: restores the claim from its agent card. */
-  z.object({ do: z.literal("adopt"), ...commonFields }),
+  z.object({ type: z.literal("restore_claim"), ...commonFields }),
   /** A task left review: it was closed or its label was removed, and its agent may have to continue. */
-  z.object({ do: z.literal("reviewed"), ...commonFields }),
+  z.object({ type: z.literal("reviewed"), ...commonFields }),
   /** A change of status was interrupted: completes its remaining steps. */
-  z.object({ do: z.literal("cut"), ...commonFields }),
+  z.object({ type: z.literal("resume_status"), ...commonFields }),
   /** Synchronizes labels `agent:<name>` and assignees. */
-  z.object({ do: z.literal("mirror"), ...commonFields }),
+  z.object({ type: z.literal("mirror"), ...commonFields }),
   /** Writes or updates the item's agent card. */
-  z.object({ do: z.literal("card"), ...commonFields, agent: z.string().optional() }),
+  z.object({ type: z.literal("card"), ...commonFields, agent: z.string().optional() }),
   /** The item was cancelled or blocked: blocks its dependants. */
-  z.object({ do: z.literal("stick"), ...commonFields, why: z.enum(["cancelled", "blocked"]) }),
+  z.object({ type: z.literal("block_dependants"), ...commonFields, reason: z.enum(["cancelled", "blocked"]) }),
   /** The item continues or is done: unblocks the dependants that were blocked because of it. */
-  z.object({ do: z.literal("unstick"), ...commonFields }),
+  z.object({ type: z.literal("unblock_dependants"), ...commonFields }),
   /** A blocker of the item has changed: blocks or unblocks the item. */
-  z.object({ do: z.literal("settle"), ...commonFields }),
+  z.object({ type: z.literal("resolve_blocked"), ...commonFields }),
   /** Reminds people of an unanswered question, which may be about no item. */
   z.object({
-    do: z.literal("remind"),
+    type: z.literal("remind"),
     ...commonFields,
     item: z.string().exactOptional(),
     question: z.string(),
     after: z.number(),
   }),
   /** Checks an upload that was started and removes it if it was not completed. */
-  z.object({ do: z.literal("half"), ...commonFields, upload: z.string() }),
+  z.object({ type: z.literal("clean_upload"), ...commonFields, upload: z.string() }),
   /** A person commented on an item that has an open question. */
-  z.object({ do: z.literal("reply"), ...commonFields, comment: z.string(), by: z.string() }),
+  z.object({ type: z.literal("reply"), ...commonFields, comment: z.string(), by: z.string() }),
   /** A person wrote about the item: wakes its agents and those that are mentioned, or stops the work. */
   z.object({
-    do: z.literal("remark"),
+    type: z.literal("remark"),
     ...commonFields,
     /** Identifies what was written: the id of the comment in Plane, or of the update in Telegram. */
     remark: z.string(),
@@ -67,19 +67,19 @@ export const workJobBodySchema = z.discriminatedUnion("do", [
   }),
   /** The item's description mentions users that it did not mention before. */
   z.object({
-    do: z.literal("mention"),
+    type: z.literal("mention"),
     ...commonFields,
     mentions: z.array(z.string()),
     /** The Plane user who wrote the description, when it is known. */
     author: z.string().exactOptional(),
   }),
   /** The agent may be woken for remarks that were over the limit. */
-  z.object({ do: z.literal("held_remarks"), ...commonFields, agent: z.string() }),
+  z.object({ type: z.literal("deferred_remarks"), ...commonFields, agent: z.string() }),
   /** Posts the answer to a question as a comment. */
-  z.object({ do: z.literal("answer"), ...commonFields, question: z.string() }),
+  z.object({ type: z.literal("answer"), ...commonFields, question: z.string() }),
   /** An event of a work item requests a ticket. */
   z.object({
-    do: z.literal("ticket"),
+    type: z.literal("ticket"),
     ...commonFields,
     trigger: z.enum(["created", "status", "comment"]),
     cause: z.string(),
@@ -87,17 +87,17 @@ export const workJobBodySchema = z.discriminatedUnion("do", [
     comment: z.string().exactOptional(),
   }),
   /** A work item with a ticket was closed, removed or reassigned. */
-  z.object({ do: z.literal("ticket_closed"), ...commonFields }),
+  z.object({ type: z.literal("ticket_closed"), ...commonFields }),
   /** Finishes the update of Plane with the result of a ticket. */
   z.object({
-    do: z.literal("ticket_update"),
+    type: z.literal("ticket_update"),
     ticket: z.string(),
     correlation: z.string(),
     /** The request of the person who approved was the first try. */
     isRetry: z.literal(true).exactOptional(),
   }),
   /** Carries out a plan, from where it stopped. */
-  z.object({ do: z.literal("plan"), plan: z.string(), correlation: z.string() }),
+  z.object({ type: z.literal("plan"), plan: z.string(), correlation: z.string() }),
 ]);
 export type WorkJobBody = z.infer<typeof workJobBodySchema>;
 
@@ -110,7 +110,7 @@ export function createRemarkJob(
   { remark, by, text }: { remark: string; by: string; text: string },
   correlation: string,
 ): Job {
-  const body: WorkJobBody = { do: "remark", item, correlation, remark, by, text, mentions: [], source: "message" };
+  const body: WorkJobBody = { type: "remark", item, correlation, remark, by, text, mentions: [], source: "message" };
   return createWorkJob(`remark:${item}:${remark}`, `work:${item}`, body);
 }
 
@@ -130,7 +130,7 @@ export function createTicketUpdateJob(
   at: Ms,
 ): Job {
   const id = `ticket-update:${change}`;
-  return createWorkJob(id, id, { do: "ticket_update", ...body }, at);
+  return createWorkJob(id, id, { type: "ticket_update", ...body }, at);
 }
 
 export function createWorkJob(id: string, lane: string, body: WorkJobBody, at?: Ms): Job {
@@ -142,7 +142,7 @@ export function createWorkJob(id: string, lane: string, body: WorkJobBody, at?: 
  * and a long plan occupies one place of the queue only.
  */
 export function createPlanJob({ id, agent, at, starts }: PlanStart, correlation: string): Job {
-  return createWorkJob(`plan:${id}:${at}:${starts}`, `plan:${agent}`, { do: "plan", plan: id, correlation });
+  return createWorkJob(`plan:${id}:${at}:${starts}`, `plan:${agent}`, { type: "plan", plan: id, correlation });
 }
 
 /** A start of a plan: `at` is the store time of its proposal and `starts` the number of starts since. */

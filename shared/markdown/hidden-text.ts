@@ -1,19 +1,45 @@
-import { BLACK, blendColors, type CssColor, hasHiddenContrast, parseCssColor, WHITE } from "./css-color.ts";
-import { isHidingStyle, parseDeclarations } from "./hiding-style.ts";
-import { hasBlock } from "./one-line.ts";
-import { readHidingSelectors } from "./style-sheet.ts";
-import { createHtmlElement, createHtmlText, type HtmlChild, type HtmlElement, type HtmlRoot } from "./tree.ts";
+/**
+ * Text that a person would not see in Plane could instruct an agent, so it is removed: what a class, an attribute or a
+ * style hides, makes tiny, moves away or paints in the colour of its background.
+ */
+
+import { convertInTurn, type Pause, toCost } from "./conversion-budget.ts";
+import {
+  BLACK,
+  blendColors,
+  type CssColor,
+  hasHiddenContrast,
+  isHidingStyle,
+  parseCssColor,
+  parseDeclarations,
+  readHidingSelectors,
+  WHITE,
+} from "./hiding-style.ts";
+import { countElements, isTooLargeForTree, MAX_MARKUP_LENGTH } from "./limits.ts";
+import {
+  BLOCK_TAGS,
+  createHtmlElement,
+  createHtmlText,
+  type HtmlChild,
+  type HtmlElement,
+  type HtmlRoot,
+  hasBlock,
+} from "./tree.ts";
+
+/** The colours at a place of the tree: of the text, and of what is behind it. */
+interface Colors {
+  text: CssColor;
+  background: CssColor;
+}
+
+let loading: ReturnType<typeof loadFilter> | undefined;
 
 /** Replaces removed text that a person reading the page does not see. */
-export const HIDDEN_TEXT_MARK = "(hidden text removed)";
+const HIDDEN_TEXT_MARK = "(hidden text removed)";
 
 /** Whether HTML could contain hidden text. Avoids parsing HTML that contains none, which is the usual case. */
 const MAY_HIDE =
   /\bstyle\b|hidden|popover|color|opacity|sr-only|invisible|transparent|<(?:details|dialog|video|audio|canvas)\b|class\s*=\s*(?:"[^"<>]*&|'[^'<>]*&)/i;
-
-export function mayHideText(html: string): boolean {
-  return MAY_HIDE.test(html);
-}
 
 /** Elements whose content is only shown by programs that do not support them. */
 const FALLBACK_TAGS = new Set(["video", "audio", "canvas"]);
@@ -21,10 +47,83 @@ const FALLBACK_TAGS = new Set(["video", "audio", "canvas"]);
 /** The utility classes by which Plane's own style sheet hides an element. */
 const HIDING_CLASSES = new Set(["hidden", "invisible", "sr-only", "opacity-0", "text-transparent"]);
 
-/** The colours at a place of the tree: of the text, and of what is behind it. */
-interface Colors {
-  text: CssColor;
-  background: CssColor;
+/** The colours of Plane's page around a text. */
+const PAGE_COLORS: Colors = { text: BLACK, background: WHITE };
+
+const NO_DECLARATIONS = parseDeclarations("");
+
+/** A comment's beginning, a tag whose end is unambiguous, or the beginning of anything else that is not text. */
+const MARKUP = /<!--|<(\/?)([a-z][\w-]*)((?:\s+[\w:-]+(?:=(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>=`]+))?)*)\s*\/?>|<[a-z/!?]/gi;
+
+const ATTRIBUTE = /\s([\w:-]+)(?:=(?:"([^"]*)"|'([^']*)'|([^\s"']+)))?/g;
+
+const VOID_TAGS = new Set(["br", "hr", "img", "input", "col"]);
+
+/** Elements that a browser nests as they are written, or ends earlier. Others change how what follows is parsed. */
+const KNOWN_TAGS = new Set([
+  ...BLOCK_TAGS,
+  ...VOID_TAGS,
+  ...[
+    "a",
+    "b",
+    "big",
+    "code",
+    "colgroup",
+    "del",
+    "em",
+    "font",
+    "i",
+    "ins",
+    "kbd",
+    "label",
+    "mark",
+    "s",
+    "samp",
+    "small",
+  ],
+  ...["span", "strike", "strong", "sub", "sup", "tt", "u", "var", "mention-component", "image-component"],
+  ...["attachment-component", "issue-embed-component", "page-embed-component"],
+]);
+
+/** Tags between two pauses. */
+const TAGS_PER_STEP = 250;
+
+/**
+ * Returns HTML from Plane with a mark in place of each text that people cannot see. In HTML that could hide text and is
+ * too large to parse as a tree, more is removed than that.
+ */
+export async function removeHiddenText(html: string): Promise<string> {
+  if (!mayHideText(html)) return html;
+  return convertInTurn((pause) => removeInSteps(html, pause));
+}
+
+async function removeInSteps(html: string, pause: Pause): Promise<string> {
+  if (html.length > MAX_MARKUP_LENGTH || isTooLargeForTree(html)) return removeHiddenTags(html, pause);
+  loading ??= loadFilter();
+  const { parseHtml, write } = await loading;
+  const cost = toCost(countElements(html), html.length);
+  try {
+    await pause(cost);
+    const tree = parseHtml(html);
+    await pause(cost);
+    removeHiddenNodes(tree);
+    await pause(cost);
+    return write(tree);
+  } catch (thrown) {
+    // The recursive parser overflows the stack for very deep trees.
+    if (!(thrown instanceof RangeError)) throw thrown;
+    return `<p>${HIDDEN_TEXT_MARK}</p>`;
+  }
+}
+
+async function loadFilter() {
+  const [{ unified }, { parseHtml }, stringify] = await Promise.all([
+    import("unified"),
+    import("./parse-html.ts"),
+    import("rehype-stringify"),
+  ]);
+  const writer = unified().use(stringify.default).freeze();
+  return { parseHtml, write: (tree: ReturnType<typeof parseHtml>): string => writer.stringify(tree) };
 }
 
 /**
@@ -34,9 +133,7 @@ interface Colors {
  */
 export function removeHiddenNodes(root: HtmlRoot): HtmlRoot {
   const isHiddenBySheet = readHidingSelectors(root);
-  const pending: { parent: HtmlRoot | HtmlElement; colors: Colors }[] = [
-    { parent: root, colors: { text: BLACK, background: WHITE } },
-  ];
+  const pending: { parent: HtmlRoot | HtmlElement; colors: Colors }[] = [{ parent: root, colors: PAGE_COLORS }];
   for (let place = pending.pop(); place !== undefined; place = pending.pop()) {
     const { parent, colors } = place;
     if (parent.type === "element" && isClosedDetails(parent)) parent.children = closeDetails(parent);
@@ -56,6 +153,10 @@ function isClosedDetails({ tagName, properties }: HtmlElement): boolean {
   return tagName === "details" && !isAttributeSet(properties["open"]);
 }
 
+function isAttributeSet(value: HtmlElement["properties"][string]): boolean {
+  return value !== undefined && value !== null && value !== false;
+}
+
 /** Returns the summary of closed `details`, which is visible, and a mark in place of the rest. */
 function closeDetails(details: HtmlElement): HtmlChild[] {
   const summary = details.children.find((child) => child.type === "element" && child.tagName === "summary");
@@ -64,28 +165,21 @@ function closeDetails(details: HtmlElement): HtmlChild[] {
   return summary ? [summary, ...mark] : mark;
 }
 
-function isAttributeSet(value: HtmlElement["properties"][string]): boolean {
-  return value !== undefined && value !== null && value !== false;
-}
-
-function isHiddenElement({ tagName, properties }: HtmlElement): boolean {
-  const classes = Array.isArray(properties["className"]) ? properties["className"] : [];
-  return (
-    isAttributeSet(properties["hidden"]) ||
-    isAttributeSet(properties["popover"]) ||
-    (tagName === "dialog" && !isAttributeSet(properties["open"])) ||
-    FALLBACK_TAGS.has(tagName) ||
-    classes.some((name) => HIDING_CLASSES.has(String(name))) ||
-    isHidingStyle(parseStyle(properties))
-  );
-}
-
-function parseStyle({ style }: HtmlElement["properties"]) {
-  return parseDeclarations(typeof style === "string" ? style : "");
+/** Whether a node contains text, or an image or embedded element, which is converted to text. */
+function hasText(start: HtmlChild): boolean {
+  const pending: HtmlChild[] = [start];
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    if (node.type === "text" && node.value.trim() !== "") return true;
+    if (node.type !== "element") continue;
+    if (node.tagName === "img" || node.tagName.endsWith("-component")) return true;
+    for (const child of node.children) pending.push(child);
+  }
+  return false;
 }
 
 /** The colours in an element; undefined when its text cannot be seen. */
 function getColors({ properties }: HtmlElement, outer: Colors): Colors | undefined {
+  if (!["style", "color", "bgColor"].some((name) => properties[name] !== undefined)) return outer;
   const style = parseStyle(properties);
   const textColor = parseCssColor(
     style.get("-webkit-text-fill-color") ?? style.get("color") ?? String(properties["color"] ?? ""),
@@ -101,6 +195,22 @@ function getColors({ properties }: HtmlElement, outer: Colors): Colors | undefin
   const background = backgroundColor ? blendColors(backgroundColor, outer.background) : outer.background;
   const text = textColor ?? outer.text;
   return hasHiddenContrast(text, background) ? undefined : { text, background };
+}
+
+function parseStyle({ style }: HtmlElement["properties"]) {
+  return typeof style === "string" ? parseDeclarations(style) : NO_DECLARATIONS;
+}
+
+function isHiddenElement({ tagName, properties }: HtmlElement): boolean {
+  const classes = Array.isArray(properties["className"]) ? properties["className"] : [];
+  return (
+    isAttributeSet(properties["hidden"]) ||
+    isAttributeSet(properties["popover"]) ||
+    (tagName === "dialog" && !isAttributeSet(properties["open"])) ||
+    FALLBACK_TAGS.has(tagName) ||
+    classes.some((name) => HIDING_CLASSES.has(String(name))) ||
+    (properties["style"] !== undefined && isHidingStyle(parseStyle(properties)))
+  );
 }
 
 /** Creates the mark that replaces a node, in an element that is valid at that place; none when the node has no text. */
@@ -129,14 +239,72 @@ function createMarkedRow(mark: HtmlChild): HtmlElement {
   return createHtmlElement("tr", {}, [createHtmlElement("td", {}, [mark])]);
 }
 
-/** Whether a node contains text, or an image or embedded element, which is converted to text. */
-function hasText(start: HtmlChild): boolean {
-  const pending: HtmlChild[] = [start];
-  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    if (node.type === "text" && node.value.trim() !== "") return true;
-    if (node.type !== "element") continue;
-    if (node.tagName === "img" || node.tagName.endsWith("-component")) return true;
-    pending.push(...node.children);
+export function mayHideText(html: string): boolean {
+  return MAY_HIDE.test(html);
+}
+
+/**
+ * Removes hidden text from HTML that is too large to parse as a tree; a mark stands in its place. Without a tree more is
+ * removed than a browser hides: text with a colour of its own, everything after a hidden element that does not end where
+ * it should, and the whole text when it contains markup of which the end or the effect is uncertain.
+ */
+export async function removeHiddenTags(html: string, pause: Pause): Promise<string> {
+  const visible: string[] = [];
+  let openTags: string[] = [];
+  let visibleFrom = 0;
+  let commentEnd = 0;
+  let tags = 0;
+  for (const { 0: markup, 1: slash, 2: name, 3: attributes = "", index } of html.matchAll(MARKUP)) {
+    tags += 1;
+    if (tags % TAGS_PER_STEP === 0) await pause(TAGS_PER_STEP);
+    if (index < commentEnd) continue;
+    const isHidden = openTags.length > 0;
+    if (markup === "<!--") {
+      if (!isHidden) visible.push(html.slice(visibleFrom, index));
+      const end = html.indexOf("-->", index + 4);
+      const comment = html.slice(index + 4, end < 0 ? undefined : end);
+      if (/^-?>|--!>/.test(comment) || html.startsWith("->", index + 4)) return HIDDEN_TEXT_MARK;
+      if (end < 0) return visible.join("");
+      commentEnd = end + 3;
+      visibleFrom = commentEnd;
+      continue;
+    }
+    const tag = name?.toLowerCase();
+    if (tag === undefined || !KNOWN_TAGS.has(tag)) return HIDDEN_TEXT_MARK;
+    if (VOID_TAGS.has(tag)) continue;
+    if (slash === "") {
+      if (isHidden) openTags.push(tag);
+      else if (isHiddenTag(createHtmlElement(tag, readProperties(attributes), []))) {
+        visible.push(html.slice(visibleFrom, index), ` ${HIDDEN_TEXT_MARK} `);
+        openTags = [tag];
+      }
+      continue;
+    }
+    if (!isHidden) continue;
+    if (openTags.pop() !== tag) return visible.join("");
+    visibleFrom = index + markup.length;
   }
-  return false;
+  if (openTags.length === 0) visible.push(html.slice(Math.max(visibleFrom, commentEnd)));
+  return visible.join("");
+}
+
+/**
+ * Whether a tag may hide its content, judged without the elements around it: its colours, if it has any, cannot be
+ * compared with theirs.
+ */
+function isHiddenTag(element: HtmlElement): boolean {
+  return isClosedDetails(element) || isHiddenElement(element) || getColors(element, PAGE_COLORS) !== PAGE_COLORS;
+}
+
+/** The attributes that can hide an element. A value with a character reference counts as hiding. */
+function readProperties(attributes: string) {
+  const properties: Record<string, string | string[]> = {};
+  for (const [, name = "", quoted, single, bare] of attributes.matchAll(ATTRIBUTE)) {
+    const value = quoted ?? single ?? bare ?? "";
+    const key = name.toLowerCase();
+    if (["class", "style", "color", "bgcolor"].includes(key) && value.includes("&")) properties["hidden"] = "";
+    if (key === "class") properties["className"] ??= value.split(/\s+/);
+    else properties[key === "bgcolor" ? "bgColor" : key] ??= value;
+  }
+  return properties;
 }

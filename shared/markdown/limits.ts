@@ -4,6 +4,55 @@ import type { Data, Processor } from "unified";
 /** Limit of Markdown or HTML in UTF-16 units: 100,000, more than Plane's editor can handle well. */
 export const MAX_MARKUP_LENGTH = 100_000;
 
+/**
+ * Limit of the elements of HTML: 5,000, for which the parser and each pass over its tree take up to 30 ms. A larger text
+ * becomes plain text before it is parsed.
+ */
+const MAX_HTML_ELEMENTS = 5_000;
+
+/**
+ * Limit of the depth of HTML: 500 open elements, because the parser looks back over them at each tag, and parts of the
+ * conversion are recursive. Texts by people have less than 20.
+ */
+const MAX_HTML_DEPTH = 500;
+
+/** Returns the part of HTML that is read: 100,000 characters, without a tag that would be cut in the middle. */
+export function limitHtml(html: string): string {
+  if (html.length <= MAX_MARKUP_LENGTH) return html;
+  const cut = html.slice(0, MAX_MARKUP_LENGTH);
+  const start = cut.lastIndexOf("<");
+  return start > cut.lastIndexOf(">") ? cut.slice(0, start) : cut;
+}
+
+/** The number of elements that HTML contains at most, without parsing it. */
+export function countElements(html: string): number {
+  return cutAfterLastTag(html).match(/<[a-z]/gi)?.length ?? 0;
+}
+
+/** Whether HTML is too large or too deep to parse as a tree, whatever its markup is. Takes one pass over the text. */
+export function isTooLargeForTree(html: string): boolean {
+  return countElements(html) > MAX_HTML_ELEMENTS || isTooDeep(html) || hasTooManyOpenFormats(html);
+}
+
+/** The elements whose end tags are optional or absent. They close each other, so they add no depth by themselves. */
+const UNCLOSED_TAGS =
+  /^(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr|p|li|d[dt]|option|t(?:r|d|h|head|body|foot))$/i;
+
+function isTooDeep(html: string): boolean {
+  let depth = 0;
+  for (const [, slash, tag = ""] of cutAfterLastTag(html).matchAll(/<(\/?)([a-z][\w-]*)/gi)) {
+    if (UNCLOSED_TAGS.test(tag)) continue;
+    depth = slash === "" ? depth + 1 : Math.max(0, depth - 1);
+    if (depth > MAX_HTML_DEPTH) return true;
+  }
+  return false;
+}
+
+/** No tag ends after the last `>`, and the search for each beginning there would run to the end of the text. */
+function cutAfterLastTag(html: string): string {
+  return html.slice(0, html.lastIndexOf(">") + 1);
+}
+
 /** Limit of Markdown in lines: 5,000, because each line can become an element. */
 export const MAX_MARKDOWN_LINES = 5_000;
 
@@ -29,9 +78,8 @@ const PLAIN_ATTRIBUTES = /^(?:\s+[\w:-]+(?:=(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>=`]+)
  * Whether parsing the HTML could create far more elements than it contains: the parser repeats an unclosed format in
  * each block, up to three times for identical ones.
  */
-export function hasTooManyOpenFormats(html: string): boolean {
-  // No tag ends after the last `>`, and the search for each beginning there would run to the end of the text.
-  const tags = html.slice(0, html.lastIndexOf(">") + 1);
+function hasTooManyOpenFormats(html: string): boolean {
+  const tags = cutAfterLastTag(html);
   const occurrences = new Map<string, number>();
   let open = 0;
   for (const [format, attributes = ""] of tags.matchAll(FORMAT_TAG)) {

@@ -1,7 +1,54 @@
+/**
+ * The files of work items: Plane issues a ticket, its storage takes the bytes as a form, and a last request confirms that they
+ * arrived. Downloads are limited in time and size. Bytes pass through and are never held whole.
+ */
+
 import { z } from "zod";
-import type { Endpoint } from "./client.ts";
-import { noContentSchema, planeIdSchema, redirectSchema } from "./schema.ts";
-import { planeTimeSchema } from "./time.ts";
+import { MINUTE, type Ms } from "../time.ts";
+import {
+  get,
+  noContentSchema,
+  patch,
+  planeIdSchema,
+  planeTimeSchema,
+  post,
+  redirectSchema,
+  remove,
+} from "./endpoint.ts";
+import { PlaneInvalidError, PlaneUnavailableError, PlaneUnexpectedError } from "./errors.ts";
+import { createRequestSender, type PlaneRequestOptions } from "./request.ts";
+
+/** A Blob, or a stream of known size. */
+export interface UploadSource {
+  /** Bytes. */
+  size: number;
+  stream(): ReadableStream<Uint8Array>;
+}
+
+interface UploadOptions extends PlaneRequestOptions {
+  stall?: Ms;
+  total?: Ms;
+}
+
+interface PieceReader {
+  /** The next piece of the file, undefined after the last. */
+  next: () => Promise<Uint8Array | undefined>;
+  /** Whether the next piece of the file is pending. */
+  isWaiting: boolean;
+  /** The error of reading the file, which explains more than the storage's error that follows. */
+  failed?: { why: unknown };
+}
+
+/**
+ * A form with one file at its end, as multipart/form-data (RFC 7578), whose length is known before the file is read.
+ */
+interface Multipart {
+  contentType: string;
+  /** Bytes of the whole body. */
+  length: number;
+  before: Uint8Array<ArrayBuffer>;
+  after: Uint8Array<ArrayBuffer>;
+}
 
 const attachmentSchema = z.object({
   id: planeIdSchema,
@@ -12,6 +59,7 @@ const attachmentSchema = z.object({
   created_at: planeTimeSchema,
   updated_at: planeTimeSchema,
 });
+
 export type PlaneAttachment = z.infer<typeof attachmentSchema>;
 
 const uploadTicketSchema = z.object({
@@ -19,10 +67,12 @@ const uploadTicketSchema = z.object({
   asset_id: planeIdSchema,
   attachment: attachmentSchema,
 });
+
 /** The permission to upload one file to the storage: `uploadFile` takes it. */
 export type UploadTicket = z.infer<typeof uploadTicketSchema>;
 
 const attachmentsPath = "/api/v1/workspaces/:workspace/projects/:project/work-items/:item/attachments/";
+
 const attachmentPath = `${attachmentsPath}:attachment/`;
 
 /**
@@ -32,10 +82,210 @@ const attachmentPath = `${attachmentsPath}:attachment/`;
  * removes them after 7 days (`UNUPLOADED_ASSET_DELETE_DAYS`).
  */
 export const attachmentsApi = {
-  list: { operation: "attachments_list", method: "GET", path: attachmentsPath, answer: z.array(attachmentSchema) },
-  create: { operation: "attachments_create", method: "POST", path: attachmentsPath, answer: uploadTicketSchema },
-  confirm: { operation: "attachments_confirm", method: "PATCH", path: attachmentPath, answer: noContentSchema },
-  remove: { operation: "attachments_remove", method: "DELETE", path: attachmentPath, answer: noContentSchema },
+  list: get("attachments_list", attachmentsPath, z.array(attachmentSchema)),
+  create: post("attachments_create", attachmentsPath, uploadTicketSchema),
+  confirm: patch("attachments_confirm", attachmentPath, noContentSchema),
+  remove: remove("attachments_remove", attachmentPath, noContentSchema),
   /** Answers the address in the storage. It is valid for an hour and a secret for that time. */
-  get: { operation: "attachments_get", method: "GET", path: attachmentPath, answer: redirectSchema },
-} satisfies Record<string, Endpoint<unknown>>;
+  get: get("attachments_get", attachmentPath, redirectSchema),
+};
+
+const UPLOAD_OPERATION = "attachments_upload";
+
+/** Timeout for an upload without a byte in either direction: 30 s, Plane's own limit for a request. */
+const STALL_MS: Ms = 30_000;
+
+/** Timeout for the whole upload: 10 min, enough for 50 MB at 90 KB/s and shorter than a claim. */
+const UPLOAD_TOTAL_MS: Ms = 10 * MINUTE;
+
+const encoder = new TextEncoder();
+
+const DOWNLOAD_OPERATION = "attachments_download";
+
+/** Timeout for the storage's first answer: 30 s, as for any request. */
+const ANSWER_MS: Ms = 30_000;
+
+/** Timeout for the whole transfer: 10 min, as for an upload. */
+const DOWNLOAD_TOTAL_MS: Ms = 10 * MINUTE;
+
+/**
+ * Uploads a file to the storage with the ticket of `attachmentsApi.create`; confirm it afterwards. Streams the bytes at
+ * the pace of the slower side. Does not send the API key, because the storage is another server.
+ * Throws PlaneInvalidError when the storage refuses the file (expired ticket, too large), PlaneUnavailableError when it
+ * does not answer or the transfer stalls, and the error of reading the file.
+ */
+export async function uploadFile(
+  options: UploadOptions,
+  ticket: Pick<UploadTicket, "upload_data">,
+  file: UploadSource,
+): Promise<void> {
+  const { stall = STALL_MS, total = UPLOAD_TOTAL_MS } = options;
+  const form = createMultipart(ticket.upload_data.fields, file.size, `groundcrew-${crypto.randomUUID()}`);
+  const stallAbort = new AbortController();
+  const signal = AbortSignal.any([stallAbort.signal, AbortSignal.timeout(total)]);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const restartTimer = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => stallAbort.abort(), stall);
+  };
+  const pieces = createPieceReader(file, restartTimer);
+  restartTimer();
+  try {
+    const { status, body: replyBody } = await createRequestSender(options)({
+      operation: UPLOAD_OPERATION,
+      method: "POST",
+      route: "storage",
+      url: ticket.upload_data.url,
+      headers: { "content-type": form.contentType, "content-length": String(form.length) },
+      body: createFormStream(form.before, pieces.next, form.after),
+      signal,
+    });
+    if (status < 200 || status >= 300) throw createStorageError(status, replyBody);
+  } catch (thrown) {
+    if (pieces.failed) throw pieces.failed.why;
+    if (signal.aborted && pieces.isWaiting) throw createStalledError(stall);
+    throw thrown;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** `size` is the file's size in bytes. `boundary` must not occur in the file, so it needs 128 random bits. */
+function createMultipart(fields: Record<string, string>, size: number, boundary: string): Multipart {
+  // S3 ignores every field after the file, and reads its type from the field `Content-Type`.
+  const parts = Object.entries(fields).map(
+    ([name, value]) => `${formatPartHead(boundary, `name="${escapeFieldName(name)}"`)}${value}\r\n`,
+  );
+  const before = encoder.encode(`${parts.join("")}${formatPartHead(boundary, 'name="file"; filename="file"')}`);
+  const after = encoder.encode(`\r\n--${boundary}--\r\n`);
+  return {
+    contentType: `multipart/form-data; boundary=${boundary}`,
+    length: before.length + size + after.length,
+    before,
+    after,
+  };
+}
+
+function formatPartHead(boundary: string, disposition: string): string {
+  return `--${boundary}\r\nContent-Disposition: form-data; ${disposition}\r\n\r\n`;
+}
+
+function escapeFieldName(name: string): string {
+  return name.replaceAll("\r", "%0D").replaceAll("\n", "%0A").replaceAll('"', "%22");
+}
+
+/** Reads the file piece by piece and checks that it has the declared size. */
+function createPieceReader(file: UploadSource, restartTimer: () => void): PieceReader {
+  const reader = file.stream().getReader();
+  let sent = 0;
+  const pieces: PieceReader = { next, isWaiting: false };
+
+  async function next() {
+    restartTimer();
+    pieces.isWaiting = true;
+    try {
+      const { done, value } = await reader.read();
+      sent += value?.length ?? 0;
+      if (sent > file.size || (done && sent < file.size)) throw createSizeError(file.size, sent, done);
+      return value;
+    } catch (thrown) {
+      pieces.failed = { why: thrown };
+      throw thrown;
+    } finally {
+      pieces.isWaiting = false;
+      restartTimer();
+    }
+  }
+
+  return pieces;
+}
+
+function createSizeError(size: number, sent: number, done: boolean): PlaneInvalidError {
+  const received = done ? `only ${sent} arrived` : "more arrived";
+  return new PlaneInvalidError(
+    { operation: UPLOAD_OPERATION, fields: {} },
+    `The file has ${size} bytes, but ${received}.`,
+  );
+}
+
+/** Streams the form piece by piece; reads each piece only after the previous one was sent. */
+function createFormStream(
+  before: Uint8Array,
+  next: PieceReader["next"],
+  after: Uint8Array,
+): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start: (controller) => controller.enqueue(before),
+    async pull(controller) {
+      const piece = await next();
+      controller.enqueue(piece ?? after);
+      if (!piece) controller.close();
+    },
+  });
+}
+
+function createStorageError(status: number, replyBody: string): PlaneInvalidError | PlaneUnavailableError {
+  const context = { operation: UPLOAD_OPERATION, status };
+  const code = /<Code>(\w{1,60})<\/Code>/.exec(replyBody)?.[1] ?? "no reason given";
+  return status >= 500
+    ? new PlaneUnavailableError(context, `The storage could not store the file (${status}: ${code}).`)
+    : new PlaneInvalidError({ ...context, fields: {} }, `The storage refused the file (${status}: ${code}).`);
+}
+
+function createStalledError(stall: Ms): PlaneUnavailableError {
+  const message = `The file's transfer stalled: no data for ${stall / 1000} s. Send the file again.`;
+  return new PlaneUnavailableError({ operation: UPLOAD_OPERATION }, message);
+}
+
+/**
+ * Opens a file in Plane's storage, with the address of `attachmentsApi.get`, and returns its bytes as a stream that
+ * ends with an error after `limit` bytes. Does not send the API key, because the storage is another server, and follows
+ * no redirect. Throws PlaneUnavailableError when the storage does not answer with the file.
+ */
+export async function openDownload(
+  { fetch, metrics }: Pick<PlaneRequestOptions, "fetch" | "metrics">,
+  url: string,
+  limit: number,
+  signal?: AbortSignal,
+): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+  const answerTimeout = new AbortController();
+  const timer = setTimeout(() => answerTimeout.abort(), ANSWER_MS);
+  const signals = [answerTimeout.signal, AbortSignal.timeout(DOWNLOAD_TOTAL_MS), ...(signal ? [signal] : [])];
+  let status = "none";
+  try {
+    const response = await fetch(url, { redirect: "manual", signal: AbortSignal.any(signals) });
+    status = String(response.status);
+    if (response.status === 200 && response.body) return response.body.pipeThrough(createByteLimit(limit));
+    await response.body?.cancel();
+    throw createDownloadError(`it answered ${response.status}`);
+  } catch (thrown) {
+    // The address is a secret for an hour, so the error of fetch, which may contain it, is not passed on.
+    throw thrown instanceof PlaneUnavailableError ? thrown : createDownloadError("it could not be reached");
+  } finally {
+    clearTimeout(timer);
+    metrics.count("plane_api_calls_total", { operation: DOWNLOAD_OPERATION, status });
+  }
+}
+
+function createByteLimit(limit: number) {
+  let size = 0;
+  return new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform(piece, controller) {
+      size += piece.byteLength;
+      if (size > limit)
+        controller.error(
+          new PlaneUnexpectedError(
+            { operation: DOWNLOAD_OPERATION },
+            `Plane's storage sent more than the ${limit} bytes that the file has according to Plane.`,
+          ),
+        );
+      else controller.enqueue(piece);
+    },
+  });
+}
+
+/** The refusal when the storage did not send the whole file. */
+export function createDownloadError(reason: string): PlaneUnavailableError {
+  const message = `The file could not be read from Plane's storage: ${reason}. Call again later.`;
+  return new PlaneUnavailableError({ operation: DOWNLOAD_OPERATION }, message);
+}

@@ -1,61 +1,293 @@
-import type { ZodType } from "zod";
-import type { Ms } from "../time.ts";
-import type { CallPriority } from "./quota.ts";
+/**
+ * The client of Plane's API: every call takes its turn in the key's quota, is sent, is repeated where that is safe,
+ * and its answer is checked. Lists are read page by page, and what this version of Plane supports is asked once.
+ */
 
-/** One call of Plane's API: its route and the schema of its answer. */
-export interface Endpoint<A> {
-  /** The name of the call in metrics and errors, for example `work_items_list`. */
-  operation: string;
-  method: "GET" | "POST" | "PATCH" | "DELETE";
-  /** The route pattern; `:workspace` is filled in by the client, every other `:name` from `params`. */
-  path: string;
-  answer: ZodType<A>;
-}
+import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import { DAY, type Ms } from "../time.ts";
+import {
+  type CallPriority,
+  type Endpoint,
+  fillRoute,
+  normalizeBaseUrl,
+  type PlaneAnswer,
+  type PlaneCallOptions,
+  type PlaneCapabilities,
+  type PlaneClient,
+  type PlanePage,
+  requiresApiKey,
+} from "./endpoint.ts";
+import {
+  PlaneError,
+  type PlaneErrorCode,
+  PlaneNotFoundError,
+  PlaneRateLimitedError,
+  PlaneUnavailableError,
+  PlaneUnexpectedError,
+} from "./errors.ts";
+import { instanceApi } from "./projects.ts";
+import { createQuota, type QuotaOptions } from "./quota.ts";
+import { createRequestSender, parseReply } from "./request.ts";
+import { RELATIONS_PATH } from "./work-items.ts";
 
-export interface PlaneCallOptions {
-  params?: Record<string, string>;
-  query?: Record<string, string | number | undefined>;
-  json?: Record<string, unknown>;
+export interface PlaneClientOptions {
+  /** Plane's address without `/api/v1`; it may have a path and a trailing slash. */
+  url: string;
+  apiKey: string;
+  /** The workspace's slug, which replaces `:workspace` in every route. */
+  workspace: string;
+  /** Name of the key's quota in the store, for example a prefix of the key's SHA-256; never the key itself. */
+  keyName: string;
+  /** Requests a minute that Plane allows this key (by default 60). */
+  rateLimit: number;
+  store: QuotaOptions["store"];
+  metrics: Metrics;
+  log: Log;
+  clock: () => Ms;
+  /** Shared by the clients of one server, so that each of its abilities is found out once. Default: its own. */
+  capabilities?: CapabilityCache;
+  wait: (ms: Ms) => Promise<void>;
+  fetch: typeof fetch;
+  /** Timeout for one request, including the body of its answer. Default 30 s. */
+  timeout?: Ms;
+  /** Pauses before the retries of one call. Default 1, 5, 15 s. */
+  retryDelays?: readonly Ms[];
   /**
-   * Background calls leave part of the quota to interactive ones and wait when their part is used up. Spare calls give
-   * way to both, are spread over the minute, and do not wait by default. Default: background.
+   * Limit of the total time that one call may wait for the quota. Default 10 s for interactive, 90 s for background, 0
+   * for spare calls.
    */
-  priority?: CallPriority;
-  /** Total time that these calls may wait for the quota. Each wait is subtracted from `left`. */
-  waitBudget?: { left: Ms };
-  /** Sends the request once only; a failure is not repeated. */
-  retries?: false;
-  /** Runs right before each attempt to send the request. An error that it throws ends the call. */
-  beforeSend?: () => Promise<void>;
+  maxWait?: Record<CallPriority, Ms>;
+  /** Limit of the answer's size in bytes. Default 64 MiB. */
+  answerLimit?: number;
 }
 
-export interface PlaneAnswer<A> {
-  data: A;
-  /** Plane's clock at the time of the answer: its `Date` header as ISO 8601 (whole seconds). */
-  date: string;
+interface ListProgress {
+  pageRows: number;
+  rowCount: number;
+  largestPage: number;
+  total: number;
+  pageCount: number;
 }
 
-export interface PlanePage<R> {
-  results: R[];
-  total_count: number;
-  next_cursor: string;
-  next_page_results: boolean;
-}
-
-export interface PlaneCapabilities {
-  version: string;
-  /** False on v1.2.x, whose API has no relations. */
-  relations: boolean;
+interface RetryOptions {
+  operation: string;
+  /** Whether the request may be repeated when it is unknown whether Plane carried it out. */
+  repeatable: boolean;
+  /** Pause before each retry, in milliseconds. */
+  delays: readonly Ms[];
+  /** Limit of a `Retry-After`: a longer one ends the call. */
+  maxWait: Ms;
+  wait: (ms: Ms) => Promise<void>;
+  log: Log;
 }
 
 /**
- * A thin client of Plane's public API. Each call is one request with a quota, a timeout of 30 s and retries. It throws
- * a `PlaneError` (see errors.ts), with one class for each way to handle it.
+ * Limit of the rows in one list: 1,000,000. Plane sends at most 1,000 rows a page (test/fixtures/plane-contract), so at
+ * its default of 60 requests a minute such a list takes 17 minutes. The lists are those of one workspace, project or
+ * task; the largest that is plausible, a project's work items, has some 100,000.
  */
-export interface PlaneClient {
-  call<A>(endpoint: Endpoint<A>, options?: PlaneCallOptions): Promise<PlaneAnswer<A>>;
-  /** The pages of a list. Each page is requested only when the iteration reaches it. */
-  pages<R>(endpoint: Endpoint<PlanePage<R>>, options?: PlaneCallOptions): AsyncIterable<PlaneAnswer<PlanePage<R>>>;
-  /** What the server supports; cached for a day. */
-  capabilities(): Promise<PlaneCapabilities>;
+const MAX_LIST_ROWS = 1_000_000;
+
+/** Limit of the pages of one list: 10,000, the row limit in pages of 100 rows, the smallest that a poll requests. */
+const MAX_LIST_PAGES = 10_000;
+
+/** The version of a Plane that does not report one, for example behind a proxy that passes only its API. */
+const UNKNOWN_VERSION = "unknown";
+
+const REFUSAL_CODES: ReadonlySet<PlaneErrorCode> = new Set(["auth", "not_found", "invalid", "unexpected"]);
+
+/**
+ * Throws a RangeError when the address or the key is invalid. Calls fail when the store fails, because an uncounted
+ * request could exceed the quota.
+ */
+export function createPlaneClient(options: PlaneClientOptions): PlaneClient {
+  const { apiKey, workspace, clock, metrics, retryDelays = [1_000, 5_000, 15_000] } = options;
+  const { maxWait = { interactive: 10_000, background: 90_000, spare: 0 } } = options;
+  if (!/^[\x21-\x7e]+$/.test(apiKey)) throw new RangeError("The Plane API key is empty or contains invalid characters");
+  const base = normalizeBaseUrl(options.url);
+  const request = createRequestSender(options);
+  const quota = createQuota({ ...options, limit: options.rateLimit, maxWait });
+  const capabilities =
+    options.capabilities ??
+    createCapabilityCache(async () => (await call(instanceApi.info)).data.instance.current_version, clock);
+
+  async function call<A>(endpoint: Endpoint<A>, callOptions: PlaneCallOptions = {}): Promise<PlaneAnswer<A>> {
+    const { operation, method, path } = endpoint;
+    const { priority = "background", query, json, waitBudget, retries, beforeSend } = callOptions;
+    const usesApiKey = requiresApiKey(endpoint);
+    const waitForTurn = quota.createTurnWaiter(operation, priority, waitBudget);
+    const retryOptions = {
+      ...options,
+      operation,
+      repeatable: isRepeatable(method, json),
+      delays: retries === false ? [] : retryDelays,
+      maxWait: waitBudget?.left ?? maxWait[priority],
+    };
+    const httpRequest = {
+      operation,
+      method,
+      route: path,
+      url: base + fillRoute(path, { ...callOptions.params, workspace }),
+      headers: usesApiKey ? { "x-api-key": apiKey } : {},
+      query,
+      body: json,
+    };
+    return withRetries(retryOptions, async (attempt) => {
+      const isProbe = usesApiKey && (await waitForTurn());
+      await beforeSend?.();
+      if (attempt > 0) metrics.count("plane_api_retry_total", { operation });
+      const reply = await request(httpRequest);
+      if (isProbe && reply.status < 500 && reply.status !== 429) await quota.endProbe();
+      // Error messages contain Plane's answer, which must not reveal the key if the server repeats it.
+      if (reply.status >= 400) reply.body = reply.body.replaceAll(apiKey, "[secret]");
+      try {
+        return parseReply(endpoint, reply);
+      } catch (thrown) {
+        if (usesApiKey && thrown instanceof PlaneRateLimitedError) await quota.pause(thrown.retryAfter);
+        if (path === RELATIONS_PATH && thrown instanceof PlaneNotFoundError && thrown.noRoute)
+          capabilities.noRelations();
+        throw thrown;
+      }
+    });
+  }
+
+  return {
+    call,
+    pages: <R>(endpoint: Endpoint<PlanePage<R>>, callOptions?: PlaneCallOptions) =>
+      fetchPages(call, endpoint, callOptions),
+    capabilities: capabilities.get,
+  };
+}
+
+/**
+ * Reads and PATCHes may be repeated, and creates that Plane recognizes by their `external_source` and `external_id`: it
+ * answers the second one with 409 and the id of the first.
+ */
+function isRepeatable(method: Endpoint<unknown>["method"], json: PlaneCallOptions["json"]): boolean {
+  return (
+    method === "GET" ||
+    method === "PATCH" ||
+    (method === "POST" && Boolean(json?.["external_source"] && json["external_id"]))
+  );
+}
+
+/**
+ * Requests a list page by page, each page only when the iteration reaches it. Throws a PlaneUnexpectedError when the
+ * list cannot end: a cursor is repeated, an empty page announces a further one, there are more than twice the rows that
+ * the list counts (rows may move to a later page during the read), or a limit is reached. The pages before remain valid.
+ */
+export async function* fetchPages<R>(
+  call: PlaneClient["call"],
+  endpoint: Endpoint<PlanePage<R>>,
+  options: PlaneCallOptions = {},
+): AsyncGenerator<PlaneAnswer<PlanePage<R>>, void> {
+  const usedCursors = new Set<string>();
+  let query = options.query ?? {};
+  let rowCount = 0;
+  let largestPage = 0;
+  for (;;) {
+    const page = await call(endpoint, { ...options, query });
+    yield page;
+    const { results, total_count: total, next_page_results: more, next_cursor: cursor } = page.data;
+    if (!more) return;
+    rowCount += results.length;
+    largestPage = Math.max(largestPage, results.length);
+    const problem = usedCursors.has(cursor)
+      ? "repeats a page that was already read"
+      : findEndlessness({ pageRows: results.length, rowCount, largestPage, total, pageCount: usedCursors.size + 1 });
+    if (problem) throw createListError(endpoint.operation, problem);
+    usedCursors.add(cursor);
+    query = { ...query, cursor };
+  }
+}
+
+/** Why a list that announces a further page cannot end; undefined when it can. */
+function findEndlessness({ pageRows, rowCount, largestPage, total, pageCount }: ListProgress): string | undefined {
+  if (pageRows === 0) return "announces a further page after an empty one";
+  if (rowCount > 2 * total + largestPage) return `has sent ${rowCount} rows although it counts ${total}`;
+  if (rowCount >= MAX_LIST_ROWS) return `does not end after ${rowCount} rows`;
+  if (pageCount >= MAX_LIST_PAGES) return `does not end after ${pageCount} pages`;
+  return undefined;
+}
+
+function createListError(operation: string, problem: string) {
+  return new PlaneUnexpectedError(
+    { operation },
+    `Plane's list ${operation} ${problem}; the read was ended. If this persists, check Plane and the proxies in front of it.`,
+  );
+}
+
+/** Calls `attempt(0)` and, after a failure that a retry may fix, `attempt(1)` and so on, once for each delay. */
+export async function withRetries<T>(options: RetryOptions, attempt: (attemptIndex: number) => Promise<T>): Promise<T> {
+  for (let attemptIndex = 0; ; attemptIndex += 1) {
+    try {
+      return await attempt(attemptIndex);
+    } catch (thrown) {
+      const delay = options.delays[attemptIndex];
+      if (delay === undefined || !mayRepeat(thrown, options)) throw thrown;
+      // After a 429 the quota delays the next attempt, like all other requests with this key.
+      const pause = thrown instanceof PlaneUnavailableError ? Math.max(delay, thrown.retryAfter ?? 0) : 0;
+      const { operation, log } = options;
+      log.warn("request to Plane repeated", {
+        operation,
+        reason: thrown.code,
+        status: thrown.status,
+        after: attemptIndex + 1,
+        pause,
+      });
+      if (pause > 0) await options.wait(pause);
+    }
+  }
+}
+
+function mayRepeat(thrown: unknown, { repeatable, maxWait }: RetryOptions): thrown is PlaneError {
+  // Plane does not carry out a request that it answers with 429, so every request may be repeated. An error of our own
+  // quota has no status and is final.
+  if (thrown instanceof PlaneRateLimitedError) return thrown.status === 429;
+  return thrown instanceof PlaneUnavailableError && repeatable && (thrown.retryAfter ?? 0) <= maxWait;
+}
+
+/**
+ * Caches for a day what the server supports, according to its version and to a 404 for a route that the version should
+ * have. If the server answers without a version, everything counts as supported. If it does not answer, `get` rejects
+ * and the next call tries again.
+ */
+export function createCapabilityCache(readVersion: () => Promise<string>, clock: () => number) {
+  let cached: { version: Promise<string>; until: number } | undefined;
+  let noRelationsUntil = 0;
+
+  function version(): Promise<string> {
+    if (cached && clock() < cached.until) return cached.version;
+    const entry = { version: readVersion().catch(toUnknownVersion), until: clock() + DAY };
+    cached = entry;
+    entry.version.catch(() => {
+      if (cached === entry) cached = undefined;
+    });
+    return entry.version;
+  }
+
+  return {
+    async get(): Promise<PlaneCapabilities> {
+      const current = await version();
+      return { version: current, relations: hasRelations(current) && clock() >= noRelationsUntil };
+    },
+    noRelations() {
+      noRelationsUntil = clock() + DAY;
+    },
+  };
+}
+
+type CapabilityCache = ReturnType<typeof createCapabilityCache>;
+
+function toUnknownVersion(thrown: unknown): string {
+  if (thrown instanceof PlaneError && REFUSAL_CODES.has(thrown.code)) return UNKNOWN_VERSION;
+  throw thrown;
+}
+
+/** Relations exist since v1.3.0. An unknown version counts as supporting them until a 404 shows otherwise. */
+function hasRelations(version: string): boolean {
+  const [, major, minor] = /^v?(\d+)\.(\d+)/.exec(version) ?? [];
+  if (major === undefined) return true;
+  return Number(major) > 1 || (Number(major) === 1 && Number(minor) >= 3);
 }

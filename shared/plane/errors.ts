@@ -1,3 +1,5 @@
+/** The errors of calls to Plane, one class for each way in which a caller reacts. */
+
 /** One code for each way to handle an error. */
 export type PlaneErrorCode =
   | "auth"

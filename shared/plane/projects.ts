@@ -1,8 +1,74 @@
+/** The endpoints around work items: the instance, users and members, projects with their features, states and labels. */
+
 import { z } from "zod";
-import type { Endpoint } from "./client.ts";
-import { createPageSchema, planeIdSchema } from "./schema.ts";
-import { planeTimeSchema } from "./time.ts";
-import { planeRoleSchema } from "./users-members.ts";
+import { createPageSchema, get, patch, planeIdSchema, planeTimeSchema, post } from "./endpoint.ts";
+
+const instanceInfoSchema = z.object({
+  instance: z.object({
+    /** For example `1.3.1`; v1.2.2 says `1.2.0`. */
+    current_version: z.string(),
+    edition: z.string(),
+    is_setup_done: z.boolean(),
+    workspaces_exist: z.boolean(),
+  }),
+  config: z.object({
+    enable_signup: z.boolean(),
+    is_email_password_enabled: z.boolean().optional(),
+    /** Bytes. */
+    file_size_limit: z.number(),
+  }),
+});
+
+/** Plane's public information about itself, which requires no key. */
+export const instanceApi = {
+  info: get("instance_info", "/api/instances/", instanceInfoSchema),
+  health: get("instance_health", "/", z.object({ status: z.literal("OK") })),
+};
+
+export const planeUserSchema = z.object({
+  id: planeIdSchema,
+  first_name: z.string(),
+  last_name: z.string(),
+  email: z.string().nullable(),
+  display_name: z.string(),
+});
+
+/** Plane's roles: 20 admin, 15 member, 5 guest. */
+export const planeRoleSchema = z.int();
+
+const memberSchema = planeUserSchema.extend({ role: planeRoleSchema });
+
+const projectMembershipSchema = z.object({ id: planeIdSchema, member: planeIdSchema, role: planeRoleSchema });
+
+const invitationSchema = z.object({
+  id: planeIdSchema,
+  email: z.string(),
+  accepted: z.boolean(),
+  role: planeRoleSchema,
+});
+
+export const usersApi = {
+  me: get("users_me", "/api/v1/users/me/", planeUserSchema),
+};
+
+/** The workspace's members including bots, in one answer without pages. */
+export const membersApi = {
+  list: get("members_list", "/api/v1/workspaces/:workspace/members/", z.array(memberSchema)),
+};
+
+export const invitationsApi = {
+  list: get("invitations_list", "/api/v1/workspaces/:workspace/invitations/", z.array(invitationSchema)),
+};
+
+/** A project's members, in one answer without pages and without their roles. */
+export const projectMembersApi = {
+  list: get(
+    "project_members_list",
+    "/api/v1/workspaces/:workspace/projects/:project/members/",
+    z.array(planeUserSchema),
+  ),
+  add: post("project_members_add", "/api/v1/workspaces/:workspace/projects/:project/members/", projectMembershipSchema),
+};
 
 const projectSchema = z.object({
   id: planeIdSchema,
@@ -24,6 +90,7 @@ const projectSchema = z.object({
   created_at: planeTimeSchema,
   updated_at: planeTimeSchema,
 });
+
 export type PlaneProject = z.infer<typeof projectSchema>;
 
 const projectSummarySchema = z.object({
@@ -41,19 +108,74 @@ const projectSummarySchema = z.object({
 });
 
 const projectsPath = "/api/v1/workspaces/:workspace/projects/";
+
 const projectPath = `${projectsPath}:project/`;
 
 export const projectsApi = {
-  list: { operation: "projects_list", method: "GET", path: projectsPath, answer: createPageSchema(projectSchema) },
-  get: { operation: "projects_get", method: "GET", path: projectPath, answer: projectSchema },
+  list: get("projects_list", projectsPath, createPageSchema(projectSchema)),
+  get: get("projects_get", projectPath, projectSchema),
   /** Answers 409 without an id for a name or identifier that is already taken. */
-  create: { operation: "projects_create", method: "POST", path: projectsPath, answer: projectSchema },
-  update: { operation: "projects_update", method: "PATCH", path: projectPath, answer: projectSchema },
+  create: post("projects_create", projectsPath, projectSchema),
+  update: patch("projects_update", projectPath, projectSchema),
   /** Does not exist on v1.2.x. */
-  summary: {
-    operation: "projects_summary",
-    method: "GET",
-    path: `${projectPath}summary/`,
-    answer: projectSummarySchema,
-  },
-} satisfies Record<string, Endpoint<unknown>>;
+  summary: get("projects_summary", `${projectPath}summary/`, projectSummarySchema),
+};
+
+const projectFeaturesSchema = z.object({
+  id: planeIdSchema,
+  name: z.string(),
+  identifier: z.string(),
+  archived_at: planeTimeSchema.nullable(),
+  is_member: z.boolean(),
+  external_source: z.string().nullable(),
+  external_id: z.string().nullable(),
+  module_view: z.boolean(),
+  cycle_view: z.boolean(),
+  issue_views_view: z.boolean(),
+  page_view: z.boolean(),
+  intake_view: z.boolean(),
+});
+
+export type ProjectFeatures = z.infer<typeof projectFeaturesSchema>;
+
+/** Projects with their enabled features; uses the routes of `projectsApi`. */
+export const projectFeaturesApi = {
+  list: { ...projectsApi.list, answer: createPageSchema(projectFeaturesSchema) },
+  create: { ...projectsApi.create, answer: projectFeaturesSchema },
+  update: { ...projectsApi.update, answer: projectFeaturesSchema },
+};
+
+export const stateGroupSchema = z.enum(["backlog", "unstarted", "started", "completed", "cancelled", "triage"]);
+
+const stateSchema = z.object({
+  id: planeIdSchema,
+  project: planeIdSchema,
+  name: z.string(),
+  color: z.string(),
+  group: stateGroupSchema,
+  sequence: z.number(),
+  default: z.boolean(),
+});
+
+const labelSchema = z.object({
+  id: planeIdSchema,
+  project: planeIdSchema.nullable(),
+  name: z.string(),
+  color: z.string(),
+  parent: planeIdSchema.nullable(),
+});
+
+const statesPath = "/api/v1/workspaces/:workspace/projects/:project/states/";
+
+const labelsPath = "/api/v1/workspaces/:workspace/projects/:project/labels/";
+
+/** A create answers 409 with the id of the existing state or label if the name is already taken. */
+export const statesApi = {
+  list: get("states_list", statesPath, createPageSchema(stateSchema)),
+  create: post("states_create", statesPath, stateSchema),
+};
+
+export const labelsApi = {
+  list: get("labels_list", labelsPath, createPageSchema(labelSchema)),
+  create: post("labels_create", labelsPath, labelSchema),
+};

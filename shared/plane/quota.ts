@@ -1,9 +1,41 @@
-import { sha256Hex } from "../hashing/sha256-hex.ts";
-import type { BucketSpend } from "../store/bucket-operations.ts";
-import type { Store } from "../store/port.ts";
-import { holdBucket, reserveTurn } from "../store/rate-limit-hold.ts";
+/**
+ * Plane allows each API key a number of requests per minute. Calls take their turn in a bucket of the store, people
+ * before background work; an agent has a pace of its own.
+ */
+
+import { sha256Hex } from "../hashing.ts";
+import type { Consumption, Store } from "../store/port.ts";
+import { pauseBucket, reserveTurn } from "../store/rate-limits.ts";
 import { MINUTE, type Ms, SECOND } from "../time.ts";
+import type { CallPriority } from "./endpoint.ts";
 import { PlaneRateLimitedError } from "./errors.ts";
+
+export interface QuotaOptions {
+  store: Pick<Store, "consumeAll" | "pause" | "limitPause" | "takeProbe" | "endProbe">;
+  /** Name of the key in the store; never the key itself. */
+  keyName: string;
+  /** Requests a minute. */
+  limit: number;
+  wait: (ms: Ms) => Promise<void>;
+  /** Limit of the total time that one call may wait. */
+  maxWait: Record<CallPriority, Ms>;
+}
+
+interface Quota {
+  /**
+   * Returns the wait function of one call. It resolves when one more request may be sent, and throws a
+   * PlaneRateLimitedError when that would take longer than the call may still wait. It resolves with true when the
+   * request is the probe after a long pause: all others wait for `endProbe`.
+   */
+  createTurnWaiter(operation: string, priority: CallPriority, waitBudget?: { left: Ms }): () => Promise<boolean>;
+  /**
+   * After a 429: stops all requests with this key for `ms` (15 minutes at most), in every process that shares the
+   * store.
+   */
+  pause(ms: Ms): Promise<void>;
+  /** Reports that Plane accepted the probe: all requests may be sent again. */
+  endProbe(): Promise<void>;
+}
 
 /** Window of the quota: 61 s. Plane's own is 60 s, but a request reaches Plane later than it is counted here. */
 const WINDOW_MS = 61_000;
@@ -26,53 +58,20 @@ const SPARE_PACE = { part: 1 / 6, window: 10 * SECOND } as const;
 /** Time that spare calls leave to another call once there is quota for it: 500 ms, so that it comes first. */
 const SPARE_GIVE_WAY_MS = 500;
 
-export type CallPriority = "interactive" | "background" | "spare";
-
-export interface QuotaOptions {
-  store: Pick<Store, "spendAll" | "hold" | "limitHold" | "takeProbe" | "endProbe">;
-  /** Name of the key in the store; never the key itself. */
-  keyName: string;
-  /** Requests a minute. */
-  limit: number;
-  wait: (ms: Ms) => Promise<void>;
-  /** Limit of the total time that one call may wait. */
-  maxWait: Record<CallPriority, Ms>;
-}
-
-export interface Quota {
-  /**
-   * Returns the wait function of one call. It resolves when one more request may be sent, and throws a
-   * PlaneRateLimitedError when that would take longer than the call may still wait. It resolves with true when the
-   * request is the probe after a long hold: all others wait for `endProbe`.
-   */
-  createTurnWaiter(operation: string, priority: CallPriority, waitBudget?: { left: Ms }): () => Promise<boolean>;
-  /**
-   * After a 429: stops all requests with this key for `ms` (15 minutes at most), in every process that shares the
-   * store.
-   */
-  hold(ms: Ms): Promise<void>;
-  /** Reports that Plane accepted the probe: all requests may be sent again. */
-  endProbe(): Promise<void>;
-}
-
-/** Returns the name under which the quota of an API key is stored: a hash, never the key itself. */
-export async function createKeyName(apiKey: string): Promise<string> {
-  return (await sha256Hex(apiKey)).slice(0, 16);
-}
-
-const toBucketName = (keyName: string) => `plane:${keyName}`;
+/** Interval between an agent's requests to Plane: 1 s (OPENCLAW-20) plus 20 ms for uneven network delays. */
+export const AGENT_PACE_MS: Ms = 1_020;
 
 /** A sliding-window quota for one API key, shared by every process on the store. */
 export function createQuota(options: QuotaOptions): Quota {
   const { store, limit, wait, maxWait } = options;
   const bucket = toBucketName(options.keyName);
-  const toShare = (part: number): BucketSpend => {
+  const toShare = (part: number): Consumption => {
     const reserved = Math.max(1, Math.ceil(limit * part));
     return { bucket, n: 1, limit: Math.max(1, limit - reserved), window: WINDOW_MS };
   };
   const interactive = { bucket: `${bucket}:interactive`, window: INTERACTIVE_MS };
   const spareBucket = `${bucket}:spare`;
-  const pace: BucketSpend = {
+  const pace: Consumption = {
     bucket: spareBucket,
     n: 1,
     limit: Math.max(1, Math.floor(limit * SPARE_PACE.part)),
@@ -80,17 +79,17 @@ export function createQuota(options: QuotaOptions): Quota {
   };
 
   /** Spends one request: 0, or the milliseconds until the next attempt can succeed. */
-  async function spend(priority: CallPriority): Promise<Ms> {
+  async function consume(priority: CallPriority): Promise<Ms> {
     if (priority === "interactive") {
-      const all: BucketSpend = { bucket, n: 1, limit, window: WINDOW_MS };
-      return store.spendAll([all, { ...interactive, n: 1, limit: Number.MAX_SAFE_INTEGER }]);
+      const all: Consumption = { bucket, n: 1, limit, window: WINDOW_MS };
+      return store.consumeAll([all, { ...interactive, n: 1, limit: Number.MAX_SAFE_INTEGER }]);
     }
     const paces = priority === "spare" ? [pace] : [];
     // Spending nothing of a limit of 0 succeeds only when no interactive call was counted.
-    const noInteractiveCall: BucketSpend = { ...interactive, n: 0, limit: 0 };
-    const idleDelay = await store.spendAll([toShare(RESERVED_PARTS.idle), noInteractiveCall, ...paces]);
+    const noInteractiveCall: Consumption = { ...interactive, n: 0, limit: 0 };
+    const idleDelay = await store.consumeAll([toShare(RESERVED_PARTS.idle), noInteractiveCall, ...paces]);
     if (idleDelay === 0) return 0;
-    return Math.min(idleDelay, await store.spendAll([toShare(RESERVED_PARTS.interactive), ...paces]));
+    return Math.min(idleDelay, await store.consumeAll([toShare(RESERVED_PARTS.interactive), ...paces]));
   }
 
   return {
@@ -98,20 +97,22 @@ export function createQuota(options: QuotaOptions): Quota {
       return async () => {
         for (;;) {
           const turn = { bucket, n: 1, limit, window: WINDOW_MS };
-          const { wait: delay, isProbe } = await reserveTurn(store, "plane", turn, () => spend(priority));
+          const { wait: delay, isProbe } = await reserveTurn(store, "plane", turn, () => consume(priority));
           if (delay === 0) return isProbe;
           if (delay > waitBudget.left) throw createQuotaError(operation, delay);
           waitBudget.left -= delay;
           // What becomes free meanwhile is for this call.
-          if (priority !== "spare") await store.hold(spareBucket, delay + SPARE_GIVE_WAY_MS);
+          if (priority !== "spare") await store.pause(spareBucket, delay + SPARE_GIVE_WAY_MS);
           await wait(delay);
         }
       };
     },
-    hold: (ms) => holdBucket(store, "plane", bucket, ms),
+    pause: (ms) => pauseBucket(store, "plane", bucket, ms),
     endProbe: () => store.endProbe(bucket),
   };
 }
+
+const toBucketName = (keyName: string) => `plane:${keyName}`;
 
 function createQuotaError(operation: string, retryAfter: Ms) {
   const seconds = Math.ceil(retryAfter / 1000);
@@ -121,13 +122,30 @@ function createQuotaError(operation: string, retryAfter: Ms) {
   );
 }
 
+/** Returns the name under which the quota of an API key is stored: a hash, never the key itself. */
+export async function createKeyName(apiKey: string): Promise<string> {
+  return (await sha256Hex(apiKey)).slice(0, 16);
+}
+
 /** Reads how many requests of a minute are left for an API key; 0 while a rate limit stops them. */
 export async function readQuotaLeft(
-  store: Pick<Store, "countSpent" | "listHolds" | "now">,
+  store: Pick<Store, "countConsumed" | "listPauses" | "now">,
   { apiKey, limit }: { apiKey: string; limit: number },
 ): Promise<number> {
   const bucket = toBucketName(await createKeyName(apiKey));
-  const [spent, holds, now] = await Promise.all([store.countSpent(bucket, WINDOW_MS), store.listHolds(), store.now()]);
-  const isHeld = holds.some((hold) => hold.bucket === bucket && (hold.until > now || hold.needsProbe));
-  return isHeld ? 0 : Math.max(0, limit - spent);
+  const [consumed, pauses, now] = await Promise.all([
+    store.countConsumed(bucket, WINDOW_MS),
+    store.listPauses(),
+    store.now(),
+  ]);
+  const isHeld = pauses.some((pause) => pause.bucket === bucket && (pause.until > now || pause.needsProbe));
+  return isHeld ? 0 : Math.max(0, limit - consumed);
+}
+
+/** The bucket of the reads that Groundcrew makes with an agent's key. A pause leaves the agent's turns to its own calls. */
+export const toAgentReadsBucket = (agent: string): string => `agent_reads:${encodeURIComponent(agent)}`;
+
+/** The consumption that an agent's next request to Plane needs, whatever it is for. */
+export function toAgentTurn(agent: string): Consumption {
+  return { bucket: `agent:${encodeURIComponent(agent)}`, n: 1, limit: 1, window: AGENT_PACE_MS };
 }

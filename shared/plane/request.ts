@@ -1,8 +1,27 @@
-import { createFetch } from "ofetch";
-import type { Metrics } from "../metrics.ts";
-import { PlaneUnavailableError, PlaneUnexpectedError } from "./errors.ts";
+/**
+ * One HTTP request to Plane and what came back: the body is limited and checked against the endpoint's schema, and a
+ * refusal becomes an error that says what to do, with the wait that Plane requires.
+ */
 
-export interface PlaneRequest {
+import { createFetch } from "ofetch";
+import type { z } from "zod";
+import { formatSchemaIssues } from "../errors.ts";
+import type { Metrics } from "../metrics.ts";
+import { MAX_PAUSE_MS } from "../store/rate-limits.ts";
+import { MINUTE, type Ms } from "../time.ts";
+import { type Endpoint, type PlaneAnswer, planeIdSchema } from "./endpoint.ts";
+import {
+  PlaneAuthError,
+  PlaneConflictError,
+  type PlaneError,
+  PlaneInvalidError,
+  PlaneNotFoundError,
+  PlaneRateLimitedError,
+  PlaneUnavailableError,
+  PlaneUnexpectedError,
+} from "./errors.ts";
+
+interface PlaneRequest {
   operation: string;
   method: string;
   /** The route pattern, for the metrics. */
@@ -17,7 +36,7 @@ export interface PlaneRequest {
 }
 
 /** A complete answer, not parsed yet. */
-export interface PlaneReply {
+interface PlaneReply {
   status: number;
   headers: Headers;
   body: string;
@@ -34,6 +53,21 @@ export interface PlaneRequestOptions {
   /** Limit of the answer's size in bytes. Default 64 MiB, where a full page of 1,000 work items has a few. */
   answerLimit?: number;
 }
+
+interface ErrorBody {
+  /** For people, on one line, at most 300 characters. */
+  text: string;
+  fields: Record<string, string[]>;
+  id: string | undefined;
+}
+
+/** Wait after a 429 without a `Retry-After`: one minute, the window of Plane's rate limit. */
+const DEFAULT_RETRY_MS = MINUTE;
+
+/** The three forms of an HTTP date (RFC 9110, 5.6.7), which all mean UTC. The last one does not say so. */
+const DATE_WITH_ZONE = /^[A-Z][a-z]+, .* GMT$/;
+
+const DATE_WITHOUT_ZONE = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}$/;
 
 /**
  * Creates the function that sends one request to Plane, without retries and without following redirects.
@@ -116,4 +150,160 @@ function describeNetworkError(thrown: unknown): string {
     if ("code" in error && typeof error.code === "string") return error.code;
   }
   return "the connection failed";
+}
+
+/**
+ * Parses a reply with the endpoint's schema. The schema receives the JSON of the body, undefined for an empty body, and
+ * `{ location }` for a redirect. Throws a PlaneError for an error status and for an answer that the schema refuses.
+ */
+export function parseReply<A>(endpoint: Pick<Endpoint<A>, "operation" | "answer">, reply: PlaneReply): PlaneAnswer<A> {
+  const { operation, answer } = endpoint;
+  if (reply.status >= 400) throw toPlaneError(operation, reply);
+  const parsed = answer.safeParse(parseBody(operation, reply));
+  if (!parsed.success) throw createMismatchError(operation, reply, parsed.error);
+  return { data: parsed.data, date: reply.date };
+}
+
+function parseBody(operation: string, reply: PlaneReply): unknown {
+  if (isRedirect(reply)) return { location: reply.headers.get("location") ?? "" };
+  if (reply.body === "") return undefined;
+  try {
+    return JSON.parse(reply.body);
+  } catch {
+    const problem = /^\s*</.test(reply.body) ? "a page instead of JSON" : "JSON that is broken or truncated";
+    throw new PlaneUnavailableError(
+      { operation, status: reply.status },
+      `Plane answered ${operation} with ${problem} (${reply.status}); if this persists, check that its address is correct.`,
+    );
+  }
+}
+
+function isRedirect(reply: PlaneReply): boolean {
+  return reply.status >= 300 && reply.status < 400;
+}
+
+function createMismatchError(operation: string, reply: PlaneReply, error: z.ZodError): PlaneError {
+  const context = { operation, status: reply.status };
+  if (isRedirect(reply)) {
+    const target = formatOrigin(reply.headers.get("location"));
+    return new PlaneUnexpectedError(
+      context,
+      `Plane redirects ${operation} to ${target} (${reply.status}); set its address to the final one.`,
+    );
+  }
+  if (reply.body === "" && reply.status !== 204)
+    return new PlaneUnavailableError(context, `Plane answered ${operation} with an empty body (${reply.status}).`);
+  return new PlaneUnexpectedError(
+    context,
+    `Plane's answer to ${operation} has an unknown form (${formatSchemaIssues(error, "the answer")}); this version of Plane may not be supported.`,
+  );
+}
+
+/** Omits the path and the query, which may contain a signature. */
+function formatOrigin(location: string | null): string {
+  return location && URL.canParse(location) ? new URL(location).origin : "another path";
+}
+
+/** Converts an answer with a status of 400 or more to an error. */
+export function toPlaneError(operation: string, reply: PlaneReply): PlaneError {
+  const { status } = reply;
+  const errorBody = parseErrorBody(reply.body);
+  const context = { operation, status, detail: errorBody?.text || undefined };
+  const summary = errorBody?.text ? `${status}: ${errorBody.text}` : `${status}`;
+  const retryAfter = parseRetryAfter(reply.headers.get("retry-after"), reply.date);
+
+  if (status === 429) {
+    const wait = retryAfter ?? DEFAULT_RETRY_MS;
+    return new PlaneRateLimitedError(
+      { ...context, retryAfter: wait },
+      `Plane's rate limit is reached (${operation}, ${summary}); it asks to wait ${Math.ceil(wait / 1000)} s.`,
+    );
+  }
+  if (status >= 500 || status === 408 || status === 425)
+    return new PlaneUnavailableError({ ...context, retryAfter }, `Plane could not answer ${operation} (${summary}).`);
+  if (status === 401 || (status === 403 && /api token is not valid/i.test(summary)))
+    return new PlaneAuthError(
+      { ...context, reason: "key" },
+      `Plane refused the authentication of ${operation} (${summary}): the API key or the session is not valid.`,
+    );
+  if (status === 403)
+    return new PlaneAuthError(
+      { ...context, reason: "permission" },
+      `Plane does not allow ${operation} (${summary}): check the workspace's name and the role of the account.`,
+    );
+  // A proxy answers 404 in another format when Plane is down. That does not mean that the object is deleted.
+  if (status === 404 && !errorBody)
+    return new PlaneUnavailableError(
+      context,
+      `A proxy in front of Plane answered ${operation} (404, not in Plane's format); check that Plane is running and its address is correct.`,
+    );
+  if (status === 404 || status === 410) {
+    const noRoute = errorBody?.text === "Page not found.";
+    return new PlaneNotFoundError(
+      { ...context, noRoute },
+      noRoute
+        ? `This version of Plane has no route for ${operation} (${summary}).`
+        : `Plane did not find the object of ${operation} (${summary}).`,
+    );
+  }
+  if (!errorBody)
+    return new PlaneUnexpectedError(
+      context,
+      `Plane refused ${operation} (${status}) without a reason in JSON; check its address and any proxy in front of it.`,
+    );
+  if (status === 409)
+    return new PlaneConflictError(
+      { ...context, id: errorBody.id },
+      `Plane already has the object that ${operation} would create (${summary}).`,
+    );
+  return new PlaneInvalidError({ ...context, fields: errorBody.fields }, `Plane refused ${operation} (${summary}).`);
+}
+
+/** Parses the body of an error. Undefined when it is not a JSON object and therefore not from Plane. */
+function parseErrorBody(body: string): ErrorBody | undefined {
+  const value = tryParseJson(body);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const general: string[] = [];
+  const fields: [string, string[]][] = [];
+  for (const [key, content] of Object.entries(value)) {
+    const texts = collectTexts(content);
+    if (["error", "detail", "error_message", "message"].includes(key)) general.push(...texts);
+    else if (key !== "id" && texts.length > 0) fields.push([key, texts]);
+  }
+  const text = [...general, ...fields.map(([field, texts]) => `${field}: ${texts.join(" ")}`)].join("; ");
+  return {
+    text: text.replaceAll(/[\p{Cc}\p{Cf}\s]+/gu, " ").slice(0, 300),
+    fields: Object.fromEntries(fields),
+    id: "id" in value ? planeIdSchema.safeParse(value.id).data : undefined,
+  };
+}
+
+function tryParseJson(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+function collectTexts(content: unknown): string[] {
+  if (typeof content === "string") return [content];
+  if (typeof content === "object" && content !== null) return Object.values(content).flatMap(collectTexts);
+  return [];
+}
+
+/**
+ * Parses a `Retry-After` header: whole seconds or an HTTP date, which is compared with Plane's own clock. Returns
+ * milliseconds from 0 to Plane's limit of a pause; undefined for everything else.
+ * @param date when Plane answered, ISO 8601
+ */
+export function parseRetryAfter(header: string | null, date: string): Ms | undefined {
+  const wait = parseWait(header?.trim() ?? "", date);
+  return Number.isNaN(wait) ? undefined : Math.min(MAX_PAUSE_MS.plane, Math.max(0, wait));
+}
+
+function parseWait(text: string, date: string): Ms {
+  if (/^\d+$/.test(text)) return Number(text) * 1000;
+  if (DATE_WITH_ZONE.test(text)) return Date.parse(text) - Date.parse(date);
+  return DATE_WITHOUT_ZONE.test(text) ? Date.parse(`${text} GMT`) - Date.parse(date) : Number.NaN;
 }

@@ -1,15 +1,10 @@
-import { GroundcrewError } from "../errors.ts";
-import { formatTemplate } from "../i18n/template.ts";
-import type { RefusalName } from "../i18n/texts/refusal-texts.ts";
-import type { TelegramTexts } from "../i18n/texts/telegram-texts.ts";
-import { PlaneAuthError, PlaneError, PlaneRateLimitedError } from "../plane/errors.ts";
-import type { Refusal } from "../refusal.ts";
+/** A refusal as people read it, in their language; an agent gets the error's English sentence instead. */
 
-/** Returns what a person reads of an error; undefined for an error that only agents and administrators get. */
-export function getRefusal(thrown: unknown): Refusal | undefined {
-  if (thrown instanceof GroundcrewError) return thrown.refusal;
-  return thrown instanceof PlaneError ? toPlaneRefusal(thrown) : undefined;
-}
+import { GroundcrewError, type Refusal } from "../errors.ts";
+import type { RefusalName } from "../i18n/en.ts";
+import { formatTemplate } from "../i18n/localize.ts";
+import type { TelegramTexts } from "../i18n/texts.ts";
+import { PlaneAuthError, PlaneError, PlaneRateLimitedError } from "../plane/errors.ts";
 
 const PLANE_REFUSALS = {
   auth: "planePermission",
@@ -20,6 +15,12 @@ const PLANE_REFUSALS = {
   unavailable: "planeUnavailable",
   unexpected: "planeUnexpected",
 } as const satisfies Record<PlaneError["code"], RefusalName>;
+
+/** Returns what a person reads of an error; undefined for an error that only agents and administrators get. */
+export function getRefusal(thrown: unknown): Refusal | undefined {
+  if (thrown instanceof GroundcrewError) return thrown.refusal;
+  return thrown instanceof PlaneError ? toPlaneRefusal(thrown) : undefined;
+}
 
 /** What a person reads of a failure of Plane. */
 export function toPlaneRefusal(error: PlaneError): Refusal & { name: RefusalName } {

@@ -1,7 +1,11 @@
+/**
+ * The store as its users see it: values with revisions, leases with fences, queues of jobs, and buckets that limit
+ * rates. A commit is atomic: it expects revisions, writes values and adds jobs.
+ */
+
+import type { Json } from "../omit-undefined.ts";
 import type { Ms } from "../time.ts";
-import type { BucketOperations } from "./bucket-operations.ts";
 import type { StoreCapacity } from "./capacity.ts";
-import type { Job, JobOperations, Queue, QueueStats } from "./job-operations.ts";
 
 /**
  * The store's interface: everything that must be atomic goes through it.
@@ -79,7 +83,7 @@ export interface Store extends JobOperations, BucketOperations {
    * Writes everything or nothing. `stale`: an expected revision differs; `fenced`: the lease is lost.
    * Resolves only when the commit is durable; when it rejects, the commit may or may not have been written.
    */
-  commit(commit: Commit): Promise<"kept" | "stale" | "fenced">;
+  commit(commit: Commit): Promise<"committed" | "stale" | "fenced">;
   /**
    * Takes or renews a lease. A new owner gets a fencing token greater than every earlier one of this key, also after
    * the store was lost (it is max(previous + 1, milliseconds)); a renewal keeps its token.
@@ -105,4 +109,145 @@ export interface Store extends JobOperations, BucketOperations {
    */
   saveCopy?(): Promise<string>;
   close(): Promise<void>;
+}
+
+export type Queue = "inbox" | "observe" | "outbox" | "forward" | "work" | "wake" | "updates";
+
+export interface Job {
+  /** Unique in its queue, also after the job is done (for the engine's `remember` time, default 2 days). */
+  id: string;
+  queue: Queue;
+  /** Jobs of one lane are taken one at a time, in the order they were added; a waiting job delays its lane. */
+  lane: string;
+  /** Store time before which the job is not taken; absent: it is due at once. */
+  at?: Ms;
+  body: Json;
+}
+
+export interface LeasedJob {
+  id: string;
+  queue: Queue;
+  lane: string;
+  body: Json;
+  /** Number of times the job has been taken, including this one. */
+  tries: number;
+  /** Number of times it was acknowledged as `failed`. */
+  failures: number;
+  /** Store time when the lease expires. */
+  until: Ms;
+  /** Identifies this lease; every take has a different token. */
+  token: string;
+}
+
+/**
+ * `done` deletes the body and remembers the id; `retryAt` keeps the job's place in its lane, because it waits for
+ * something or has `failed`; `dead` moves it to the dead letters with the reason.
+ */
+export type JobResult = { done: true } | { retryAt: Ms; failed?: boolean } | { dead: string };
+
+export interface DeadJob {
+  id: string;
+  queue: Queue;
+  lane: string;
+  body: Json;
+  reason: string;
+  at: Ms;
+}
+
+export interface QueueStats {
+  /** Number of waiting and taken jobs. */
+  pending: number;
+  dead: number;
+  /** Store time since which the longest-waiting due job has been due; absent when no job is due. */
+  oldest?: Ms;
+}
+
+/** The store's operations on the jobs of its queues; a commit adds jobs. */
+interface JobOperations {
+  /** Leases up to `max` due jobs for `ttl` milliseconds, at most one per lane, the longest due first. */
+  take(queue: Queue, ttl: Ms, max: number): Promise<LeasedJob[]>;
+  /** Ends a job's lease. False when the lease was lost in the meantime; then nothing is changed. */
+  acknowledge(job: LeasedJob, jobResult: JobResult): Promise<boolean>;
+  /**
+   * Makes waiting jobs that were taken before and are due later than `latest` due at that time: only first jobs of
+   * their lanes, because the others wait for these. Returns the number of changed jobs.
+   */
+  advanceRetries(queue: Queue, latest: Ms): Promise<number>;
+  /** Returns the dead letters of a queue, oldest first; `limit` defaults to 200. */
+  listDeadJobs(queue: Queue, limit?: number): Promise<DeadJob[]>;
+  /** Puts a dead job back at the end of its lane. False when there is no such dead job. */
+  replay(queue: Queue, id: string): Promise<boolean>;
+  /** Deletes a dead job and remembers its id as done. False when there is no such dead job. */
+  discard(queue: Queue, id: string): Promise<boolean>;
+}
+
+/** A request to consume `n` from a bucket of which at most `limit` may be consumed in any `window` milliseconds. */
+export interface Consumption {
+  bucket: string;
+  n: number;
+  limit: number;
+  window: Ms;
+}
+
+/** A pause of a bucket that has not ended, or at whose end no probe has succeeded yet. */
+export interface BucketPause {
+  bucket: string;
+  /** Store time of its end, or of the end of its probe's lease. */
+  until: Ms;
+  /** Whether only one request, the probe, is granted at its end, until that request has succeeded. */
+  needsProbe: boolean;
+}
+
+/** The store's operations on buckets, which limit how often something is done. */
+interface BucketOperations {
+  /**
+   * Consumes from a sliding window. Returns 0 when `n` fit under `limit` in the last `window` milliseconds; else consumes
+   * nothing and returns the milliseconds to wait before trying again.
+   */
+  consume(bucket: string, n: number, limit: number, window: Ms): Promise<Ms>;
+  /** Spends from several buckets at once: 0 when all fit, else the longest wait, and nothing is consumed. */
+  consumeAll(consumptions: Consumption[]): Promise<Ms>;
+  /**
+   * Blocks a bucket for `wait` milliseconds (a `Retry-After`). Of two pauses, the later end counts. With `needsProbe`,
+   * `consume` grants nothing after the end either, until `takeProbe` has granted one request and `endProbe` reports its
+   * success; a pause in between, the answer to the probe, blocks the bucket again.
+   */
+  pause(bucket: string, wait: Ms, needsProbe?: boolean): Promise<void>;
+  /** Ends a pause that ends later than in `max` milliseconds at that time, and makes it need a probe. False: there is none. */
+  limitPause(bucket: string, max: Ms): Promise<boolean>;
+  /**
+   * Grants the probe of a pause that has ended, and consumes it whatever the limit; other requests then wait until
+   * `endProbe`, the next pause, or for `lease` milliseconds, after which another probe can be taken. False: the bucket
+   * has no pause that needs a probe, the pause has not ended, or another probe is under way.
+   */
+  takeProbe(consumption: Consumption, lease: Ms): Promise<boolean>;
+  /** Ends a pause because its probe has succeeded. Without a probe under way, nothing is changed. */
+  endProbe(bucket: string): Promise<void>;
+  /** Returns what was consumed from a bucket in the last `window` milliseconds, and changes nothing. */
+  countConsumed(bucket: string, window: Ms): Promise<number>;
+  /** Returns all pauses, in the order of their buckets' names. */
+  listPauses(): Promise<BucketPause[]>;
+}
+
+export const QUEUES = [
+  "inbox",
+  "observe",
+  "outbox",
+  "forward",
+  "work",
+  "wake",
+  "updates",
+] as const satisfies readonly Queue[];
+
+/** Creates a record with one value for each queue. */
+export function mapQueues<T>(toValue: (queue: Queue) => T): Record<Queue, T> {
+  return {
+    inbox: toValue("inbox"),
+    observe: toValue("observe"),
+    outbox: toValue("outbox"),
+    forward: toValue("forward"),
+    work: toValue("work"),
+    wake: toValue("wake"),
+    updates: toValue("updates"),
+  };
 }

@@ -1,4 +1,6 @@
-import type { Priority } from "./snapshot.ts";
+/** The events of the product, and those that two stored states of a work item show. Pure: equal states give no events. */
+
+import { type ItemRecord, isBlocked, isOpen, type Priority, type Snapshot } from "./snapshot.ts";
 
 /** Events found by comparing two snapshots of a work item. */
 export type TaskEvent =
@@ -25,6 +27,46 @@ export type ProjectEvent =
   | { kind: "project_completed"; planned?: true };
 
 export type CycleEvent = { kind: "cycle_started" } | { kind: "cycle_completed" };
+
+/** Why something failed, for people: the name of a text, and the values of its placeholders. */
+interface ReasonForPeople {
+  name: string;
+  values?: Readonly<Record<string, string>>;
+  reason?: Omit<ReasonForPeople, "reason">;
+}
+
+/**
+ * Events of a plan, which has no work item and, until it has been created, no project. `plan` is the id of its run,
+ * `agent` the Concierge that made it, `title` its project's name.
+ */
+export type PlanEvent =
+  /** A plan for a person's wish waits for approval. `hash` identifies what was proposed; an approval must name it. */
+  | { kind: "plan_proposed"; plan: string; agent: string; title: string; hash: string; tasks: number }
+  | { kind: "plan_approved"; plan: string; agent: string; title: string; by: string }
+  /** `cancelled`: the plan is given up, so the Concierge is not woken to change it. */
+  | {
+      kind: "plan_rejected";
+      plan: string;
+      agent: string;
+      title: string;
+      by: string;
+      reason: string | null;
+      cancelled?: true;
+    }
+  /** The plan cannot be completed; `text` is the reason in English, `refusal` is what people read. */
+  | { kind: "plan_failed"; plan: string; agent: string; title: string; text: string; refusal?: ReasonForPeople }
+  /** All tasks of the plan are closed. */
+  | { kind: "plan_completed"; plan: string; agent: string; title: string; tasks: number };
+
+/** Why an agent lost its claim. */
+export type ClaimLossReason = "expired" | "reassigned" | "moved" | "stopped";
+
+export type Urgency = "low" | "normal" | "high";
+
+export type AnyEvent = TaskEvent | ProjectEvent | CycleEvent | WorkEvent | PlanEvent;
+
+/** What of a ticket may wait for a person. `update`: a step of the update of Plane failed. */
+export const TICKET_WAIT_KINDS = ["approval", "question", "attention", "failed", "result", "update"] as const;
 
 /**
  * Events that no snapshot can show, because they happen in Groundcrew: questions, answers, claims, reviews, failures.
@@ -83,94 +125,76 @@ export type WorkEvent =
       wait?: { kind: (typeof TICKET_WAIT_KINDS)[number]; id: string };
     };
 
-/** What of a ticket may wait for a person. `update`: a step of the update of Plane failed. */
-export const TICKET_WAIT_KINDS = ["approval", "question", "attention", "failed", "result", "update"] as const;
+/**
+ * Computes the events between two stored states of a work item. Pure; equal states give no events.
+ * Without a `before` the item is new: the result is `created` and the events that lead to its present state.
+ */
+export function diff(before: ItemRecord | undefined, after: ItemRecord): TaskEvent[] {
+  if (!before)
+    return after.removedAt === undefined ? [{ kind: "created" }, ...collectChanges(toNewItem(after), after)] : [];
+  if (after.removedAt !== undefined) return before.removedAt === undefined ? [{ kind: "removed" }] : [];
+  const restored: TaskEvent[] = before.removedAt === undefined ? [] : [{ kind: "restored" }];
+  return [...restored, ...collectChanges(before, after)];
+}
 
-/** Why something failed, for people: the name of a text, and the values of its placeholders. */
-interface ReasonForPeople {
-  name: string;
-  values?: Readonly<Record<string, string>>;
-  reason?: Omit<ReasonForPeople, "reason">;
+function collectChanges(before: ItemRecord, after: ItemRecord): TaskEvent[] {
+  return [
+    ...diffAssignees(before.snapshot, after.snapshot),
+    ...diffFields(before.snapshot, after.snapshot),
+    ...diffProgress(before, after),
+  ];
+}
+
+function diffAssignees(before: Snapshot, after: Snapshot): TaskEvent[] {
+  const added = after.assignees.filter((who) => !before.assignees.includes(who));
+  const removed = before.assignees.filter((who) => !after.assignees.includes(who));
+  return [
+    ...added.map((who): TaskEvent => ({ kind: "assigned", who })),
+    ...removed.map((who): TaskEvent => ({ kind: "unassigned", who })),
+  ];
+}
+
+function diffFields(before: Snapshot, after: Snapshot): TaskEvent[] {
+  const events: TaskEvent[] = [];
+  if (before.name !== after.name) events.push({ kind: "renamed", from: before.name });
+  if (before.due !== after.due) events.push({ kind: "due", from: before.due, to: after.due });
+  if (before.priority !== after.priority) {
+    events.push({ kind: "priority", from: before.priority, to: after.priority });
+  }
+  return events;
+}
+
+function diffProgress(before: ItemRecord, after: ItemRecord): TaskEvent[] {
+  const from = before.snapshot.status;
+  const to = after.snapshot.status;
+  const events: TaskEvent[] = [];
+  if (to === "done" && from !== "done") events.push({ kind: "completed" });
+  if (to === "cancelled" && from !== "cancelled") events.push({ kind: "cancelled" });
+  if (isOpen(to) && !isOpen(from)) events.push({ kind: "reopened" });
+  if (to === "in_progress" && from !== "in_progress" && from !== "blocked") events.push({ kind: "started" });
+  if (isBlocked(after) && !isBlocked(before)) events.push({ kind: "blocked" });
+  if (!isBlocked(after) && isBlocked(before) && isOpen(to)) events.push({ kind: "unblocked" });
+  return events;
 }
 
 /**
- * Events of a plan, which has no work item and, until it has been created, no project. `plan` is the id of its run,
- * `agent` the Concierge that made it, `title` its project's name.
+ * Returns the item as it would have been right after its creation, so that its present state can be diffed against
+ * that.
  */
-export type PlanEvent =
-  /** A plan for a person's wish waits for approval. `hash` identifies what was proposed; an approval must name it. */
-  | { kind: "plan_proposed"; plan: string; agent: string; title: string; hash: string; tasks: number }
-  | { kind: "plan_approved"; plan: string; agent: string; title: string; by: string }
-  /** `cancelled`: the plan is given up, so the Concierge is not woken to change it. */
-  | {
-      kind: "plan_rejected";
-      plan: string;
-      agent: string;
-      title: string;
-      by: string;
-      reason: string | null;
-      cancelled?: true;
-    }
-  /** The plan cannot be completed; `text` is the reason in English, `refusal` is what people read. */
-  | { kind: "plan_failed"; plan: string; agent: string; title: string; text: string; refusal?: ReasonForPeople }
-  /** All tasks of the plan are closed. */
-  | { kind: "plan_completed"; plan: string; agent: string; title: string; tasks: number };
+function toNewItem(item: ItemRecord): ItemRecord {
+  return { snapshot: { ...item.snapshot, assignees: [], status: "todo" }, blockers: [] };
+}
 
-/** Why an agent lost its claim. */
-export type ClaimLossReason = "expired" | "reassigned" | "moved" | "stopped";
-
-export type Urgency = "low" | "normal" | "high";
-
-export type AnyEvent = TaskEvent | ProjectEvent | CycleEvent | WorkEvent | PlanEvent;
-
-export type EventKind = AnyEvent["kind"];
-
-export const WORK_EVENT_KINDS = [
-  "asked",
-  "answered",
-  "critical",
-  "claim_lost",
-  "addressed",
-  "review",
-  "sent_back",
-  "stuck",
-  "circle",
-  "failed",
-  "ticket",
-] as const satisfies readonly WorkEvent["kind"][];
-
-export const PLAN_EVENT_KINDS = [
-  "plan_proposed",
-  "plan_approved",
-  "plan_rejected",
-  "plan_failed",
-  "plan_completed",
-] as const satisfies readonly PlanEvent["kind"][];
-
-export const EVENT_KINDS = [
-  "created",
-  "assigned",
-  "unassigned",
-  "started",
-  "blocked",
-  "unblocked",
-  "completed",
-  "cancelled",
-  "reopened",
-  "removed",
-  "restored",
-  "renamed",
-  "due",
-  "priority",
-  "comment_added",
-  "comment_edited",
-  "project_created",
-  "project_completed",
-  "cycle_started",
-  "cycle_completed",
-  ...WORK_EVENT_KINDS,
-  ...PLAN_EVENT_KINDS,
-] as const satisfies readonly EventKind[];
+/**
+ * Whether a done item may have been reopened and completed again between two observations: `completed_at` is later. It
+ * also becomes later by a change from one done state to another, and in some versions of Plane by every edit, so only
+ * the activities are a proof.
+ */
+export function mayBeCompletedAgain(before: ItemRecord | undefined, after: ItemRecord): boolean {
+  if (!before || before.removedAt !== undefined || after.removedAt !== undefined) return false;
+  if (before.snapshot.status !== "done" || after.snapshot.status !== "done") return false;
+  return (after.snapshot.completedAt ?? "") > (before.snapshot.completedAt ?? "9");
+}
 
 /** Returns the part of a job's id that identifies the event, unique among the events of one commit. */
 export function toEventId(event: AnyEvent): string {

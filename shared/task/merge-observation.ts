@@ -1,6 +1,6 @@
 import { omitUndefined } from "../omit-undefined.ts";
 import { type Ms, SECOND } from "../time.ts";
-import type { KeptItem, Snapshot } from "./snapshot.ts";
+import type { ItemRecord, Snapshot } from "./snapshot.ts";
 
 /** A revision of the store: one increasing sequence for all values; 0 means that nothing is stored. */
 type Rev = number;
@@ -28,7 +28,7 @@ type ClearableField = "assignees" | "labels";
 
 export interface MergeResult {
   /** The new stored state; absent: no change. */
-  next?: KeptItem;
+  next?: ItemRecord;
   /** The item must be read again after this many milliseconds. */
   rereadIn?: Ms;
 }
@@ -45,16 +45,16 @@ const NO_CHANGE: MergeResult = {};
  * Any other observation that differs from the stored state causes a new read.
  * Losses (no assignees, no labels, item not found) count only when two reads at least 2 s apart saw them.
  */
-export function mergeObservation(kept: KeptItem | undefined, rev: Rev, observation: Observation): MergeResult {
+export function mergeObservation(stored: ItemRecord | undefined, rev: Rev, observation: Observation): MergeResult {
   // Reads of details store their progress with the item, which does not make an observation out of date.
-  const observedRev = kept?.observedRev ?? rev;
+  const observedRev = stored?.observedRev ?? rev;
   switch (observation.via) {
     case "webhook":
-      return mergeWebhook(kept, observation);
+      return mergeWebhook(stored, observation);
     case "read":
-      return mergeRead(kept, observedRev, observation);
+      return mergeRead(stored, observedRev, observation);
     case "absence":
-      return mergeAbsence(kept, observedRev, observation);
+      return mergeAbsence(stored, observedRev, observation);
   }
 }
 
@@ -66,7 +66,7 @@ export function isSameSnapshot(a: Snapshot, b: Snapshot): boolean {
 const FIELDS = [
   "updatedAt",
   "state",
-  "word",
+  "status",
   "name",
   "priority",
   "assignees",
@@ -85,63 +85,69 @@ function isSameValue(a: Snapshot[keyof Snapshot], b: Snapshot[keyof Snapshot]): 
   return a === b;
 }
 
-function mergeWebhook(kept: KeptItem | undefined, observation: Extract<Observation, { via: "webhook" }>): MergeResult {
+function mergeWebhook(
+  stored: ItemRecord | undefined,
+  observation: Extract<Observation, { via: "webhook" }>,
+): MergeResult {
   const { snapshot, covered } = observation;
-  if (!kept) return snapshot.updatedAt <= covered ? REREAD_NOW : { next: { snapshot, blockers: [] } };
-  if (kept.gone !== undefined) return REREAD_NOW;
-  if (isSameSnapshot(kept.snapshot, snapshot)) return NO_CHANGE;
-  if (snapshot.updatedAt <= kept.snapshot.updatedAt) return REREAD_NOW;
-  const restored = restoreClearedFields(kept.snapshot, snapshot);
-  const next = { ...dropRefutedLosses(kept, snapshot), snapshot: restored.snapshot };
+  if (!stored) return snapshot.updatedAt <= covered ? REREAD_NOW : { next: { snapshot, blockers: [] } };
+  if (stored.removedAt !== undefined) return REREAD_NOW;
+  if (isSameSnapshot(stored.snapshot, snapshot)) return NO_CHANGE;
+  if (snapshot.updatedAt <= stored.snapshot.updatedAt) return REREAD_NOW;
+  const restored = restoreClearedFields(stored.snapshot, snapshot);
+  const next = { ...dropRefutedLosses(stored, snapshot), snapshot: restored.snapshot };
   return restored.losses.length > 0 ? { next, rereadIn: 0 } : { next };
 }
 
 function mergeRead(
-  kept: KeptItem | undefined,
+  stored: ItemRecord | undefined,
   rev: Rev,
   observation: Extract<Observation, { via: "read" }>,
 ): MergeResult {
-  if (!kept) return { next: { snapshot: observation.snapshot, blockers: [] } };
+  if (!stored) return { next: { snapshot: observation.snapshot, blockers: [] } };
   if (rev > observation.since)
-    return kept.gone === undefined && isSameSnapshot(kept.snapshot, observation.snapshot) ? NO_CHANGE : REREAD_NOW;
-  if (kept.gone !== undefined) return { next: reviveItem(kept, observation.snapshot) };
+    return stored.removedAt === undefined && isSameSnapshot(stored.snapshot, observation.snapshot)
+      ? NO_CHANGE
+      : REREAD_NOW;
+  if (stored.removedAt !== undefined) return { next: reviveItem(stored, observation.snapshot) };
 
-  const { losses } = restoreClearedFields(kept.snapshot, observation.snapshot);
-  const pending: NonNullable<KeptItem["doubt"]> = {};
+  const { losses } = restoreClearedFields(stored.snapshot, observation.snapshot);
+  const pending: NonNullable<ItemRecord["pendingLosses"]> = {};
   let snapshot = observation.snapshot;
   let rereadIn: Ms | undefined;
   for (const field of losses) {
     if (observation.emptied?.includes(field)) continue;
-    const since = getPendingSince(kept.doubt?.[field], observation);
+    const since = getPendingSince(stored.pendingLosses?.[field], observation);
     const remainingMs = since + CONFIRM_LOSS_AFTER_MS - observation.began;
     if (remainingMs <= 0) continue;
     pending[field] = since;
-    snapshot = { ...snapshot, [field]: kept.snapshot[field] };
+    snapshot = { ...snapshot, [field]: stored.snapshot[field] };
     rereadIn = Math.max(rereadIn ?? 0, Math.min(remainingMs, CONFIRM_LOSS_AFTER_MS));
   }
   if (pending.labels !== undefined)
-    snapshot = { ...snapshot, word: getStatusDespiteLabelLoss(kept.snapshot, snapshot) };
-  const next = reviveItem(kept, snapshot, pending);
-  const changed = !isSameSnapshot(kept.snapshot, snapshot) || !hasSamePendingLosses(kept.doubt, next.doubt);
+    snapshot = { ...snapshot, status: getStatusDespiteLabelLoss(stored.snapshot, snapshot) };
+  const next = reviveItem(stored, snapshot, pending);
+  const changed =
+    !isSameSnapshot(stored.snapshot, snapshot) || !hasSamePendingLosses(stored.pendingLosses, next.pendingLosses);
   return omitUndefined({ next: changed ? next : undefined, rereadIn });
 }
 
 function mergeAbsence(
-  kept: KeptItem | undefined,
+  stored: ItemRecord | undefined,
   rev: Rev,
   observation: Extract<Observation, { via: "absence" }>,
 ): MergeResult {
-  if (!kept || kept.gone !== undefined) return NO_CHANGE;
+  if (!stored || stored.removedAt !== undefined) return NO_CHANGE;
   if (rev > observation.since) return REREAD_NOW;
-  const since = getPendingSince(kept.doubt?.gone, observation);
+  const since = getPendingSince(stored.pendingLosses?.removal, observation);
   const remainingMs = since + CONFIRM_LOSS_AFTER_MS - observation.began;
   if (remainingMs > 0) {
     const rereadIn = Math.min(remainingMs, CONFIRM_LOSS_AFTER_MS);
-    if (kept.doubt?.gone === since) return { rereadIn };
-    return { next: { ...kept, doubt: { ...kept.doubt, gone: since } }, rereadIn };
+    if (stored.pendingLosses?.removal === since) return { rereadIn };
+    return { next: { ...stored, pendingLosses: { ...stored.pendingLosses, removal: since } }, rereadIn };
   }
-  const { doubt: _, ...rest } = kept;
-  return { next: { ...rest, blockers: [], gone: observation.ended } };
+  const { pendingLosses: _, ...rest } = stored;
+  return { next: { ...rest, blockers: [], removedAt: observation.ended } };
 }
 
 /** A pending loss with a future time, which occurs after the store's clock was set back, starts again now. */
@@ -153,13 +159,13 @@ function getPendingSince(pendingSince: number | undefined, { ended }: { ended: n
  * Restores lists that an edit in progress may have emptied. Plane deletes all assignees (or labels) of an item in one
  * statement and inserts the new ones in the next, so only an empty list can be incomplete.
  */
-function restoreClearedFields(kept: Snapshot, observed: Snapshot): { snapshot: Snapshot; losses: ClearableField[] } {
+function restoreClearedFields(stored: Snapshot, observed: Snapshot): { snapshot: Snapshot; losses: ClearableField[] } {
   const losses = (["assignees", "labels"] as const).filter(
-    (field) => kept[field].length > 0 && observed[field].length === 0,
+    (field) => stored[field].length > 0 && observed[field].length === 0,
   );
   const snapshot = { ...observed };
-  for (const field of losses) snapshot[field] = kept[field];
-  if (losses.includes("labels")) snapshot.word = getStatusDespiteLabelLoss(kept, observed);
+  for (const field of losses) snapshot[field] = stored[field];
+  if (losses.includes("labels")) snapshot.status = getStatusDespiteLabelLoss(stored, observed);
   return { snapshot, losses };
 }
 
@@ -167,32 +173,36 @@ function restoreClearedFields(kept: Snapshot, observed: Snapshot): { snapshot: S
  * A label can make an item blocked, so the status stays while the loss of labels is unconfirmed and the state is the
  * same.
  */
-function getStatusDespiteLabelLoss(kept: Snapshot, observed: Snapshot): Snapshot["word"] {
-  return kept.state === observed.state ? kept.word : observed.word;
+function getStatusDespiteLabelLoss(stored: Snapshot, observed: Snapshot): Snapshot["status"] {
+  return stored.state === observed.state ? stored.status : observed.status;
 }
 
 /**
  * Drops the pending losses of lists that a webhook shows filled. A pending removal stays: the webhook only shows that
  * the item existed when it was sent.
  */
-function dropRefutedLosses(kept: KeptItem, observed: Snapshot): KeptItem {
-  const { doubt: before, ...rest } = kept;
+function dropRefutedLosses(stored: ItemRecord, observed: Snapshot): ItemRecord {
+  const { pendingLosses: before, ...rest } = stored;
   const pending = { ...before };
   if (observed.assignees.length > 0) delete pending.assignees;
   if (observed.labels.length > 0) delete pending.labels;
-  return { ...rest, ...omitUndefined({ doubt: toPendingLosses(pending) }) };
+  return { ...rest, ...omitUndefined({ pendingLosses: toPendingLosses(pending) }) };
 }
 
-function reviveItem(kept: KeptItem, snapshot: Snapshot, pending: NonNullable<KeptItem["doubt"]> = {}): KeptItem {
-  const { gone: _gone, doubt: _doubt, ...rest } = kept;
-  return { ...rest, snapshot, ...omitUndefined({ doubt: toPendingLosses(pending) }) };
+function reviveItem(
+  stored: ItemRecord,
+  snapshot: Snapshot,
+  pending: NonNullable<ItemRecord["pendingLosses"]> = {},
+): ItemRecord {
+  const { removedAt: _removedAt, pendingLosses: _pendingLosses, ...rest } = stored;
+  return { ...rest, snapshot, ...omitUndefined({ pendingLosses: toPendingLosses(pending) }) };
 }
 
 /** Undefined when no loss is pending. */
-function toPendingLosses(pending: NonNullable<KeptItem["doubt"]>): KeptItem["doubt"] {
+function toPendingLosses(pending: NonNullable<ItemRecord["pendingLosses"]>): ItemRecord["pendingLosses"] {
   return Object.keys(pending).length > 0 ? pending : undefined;
 }
 
-function hasSamePendingLosses(a: KeptItem["doubt"], b: KeptItem["doubt"]): boolean {
-  return a?.assignees === b?.assignees && a?.labels === b?.labels && a?.gone === b?.gone;
+function hasSamePendingLosses(a: ItemRecord["pendingLosses"], b: ItemRecord["pendingLosses"]): boolean {
+  return a?.assignees === b?.assignees && a?.labels === b?.labels && a?.removal === b?.removal;
 }

@@ -1,4 +1,6 @@
-import type { AnyEvent, EventKind } from "./events.ts";
+import { DAY, type Ms } from "../time.ts";
+import type { EventKind } from "./event-kinds.ts";
+import type { AnyEvent } from "./events.ts";
 import type { Priority, Status } from "./snapshot.ts";
 
 /** Data about an event, with names instead of ids. It is read before the rules run, because rules are pure. */
@@ -64,6 +66,9 @@ export interface EventFacts {
   /** Plane's time of the change. */
   at: string;
 }
+
+/** Retention of the decision log: 7 days. */
+export const DECISION_LOG_MS: Ms = 7 * DAY;
 
 /**
  * Returns the project that an event is about, for people. A plan's project that does not exist yet has a name only: its

@@ -1,19 +1,11 @@
-/** The five statuses that Plane's states are mapped to. */
-export const STATUSES = ["todo", "in_progress", "blocked", "done", "cancelled"] as const;
-export type Status = (typeof STATUSES)[number];
-
-/** Plane's priorities, the most urgent first. */
-export const PRIORITIES = ["urgent", "high", "medium", "low", "none"] as const;
-export type Priority = (typeof PRIORITIES)[number];
-
-/** Compares for sorting: the most urgent first. */
-export function comparePriorities(a: { priority: Priority }, b: { priority: Priority }): number {
-  return PRIORITIES.indexOf(a.priority) - PRIORITIES.indexOf(b.priority);
-}
+/**
+ * A work item at one moment, its stored state, and what that means: its status, and whether it is open, blocked, in
+ * review, stopped by a person, or an agent may start it. Pure; every outside shape is normalized to these types.
+ */
 
 /**
  * A work item at one moment, normalized from a list row, a single read, a PATCH response or a webhook
- * (`shared/observe/normalize.ts`). Times are Plane's, `YYYY-MM-DDTHH:MM:SS.ffffffZ`.
+ * (`shared/sync/normalize.ts`). Times are Plane's, `YYYY-MM-DDTHH:MM:SS.ffffffZ`.
  */
 export interface Snapshot {
   id: string;
@@ -24,7 +16,7 @@ export interface Snapshot {
   /** HTML as Plane stores it; untrusted. */
   description: string;
   state: string;
-  word: Status;
+  status: Status;
   priority: Priority;
   /** Plane user ids, sorted. */
   assignees: string[];
@@ -44,20 +36,8 @@ export interface Snapshot {
   ours?: true;
 }
 
-/** Compares open tasks for sorting: by priority, due date and age, the one to start first. */
-export function compareUrgency(
-  a: Pick<Snapshot, "priority" | "due" | "createdAt">,
-  b: Pick<Snapshot, "priority" | "due" | "createdAt">,
-): number {
-  return comparePriorities(a, b) || compareText(a.due ?? "9", b.due ?? "9") || compareText(a.createdAt, b.createdAt);
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
 /** The stored state of a work item: the last accepted snapshot, and data that only Groundcrew has. */
-export interface KeptItem {
+export interface ItemRecord {
   snapshot: Snapshot;
   /** Names of the agents the task belongs to, as in the settings; absent: not computed yet. */
   owners?: string[];
@@ -81,7 +61,7 @@ export interface KeptItem {
   /** Plane's `completed_at` of the latest completion that only the activities showed. */
   completedAgainAt?: string;
   /** Losses that one read has seen and a second read must confirm; the value is the store time of the first read. */
-  doubt?: { assignees?: number; labels?: number; gone?: number };
+  pendingLosses?: { assignees?: number; labels?: number; removal?: number };
   /** Set while changes between the beginning of the baseline and the item's first read may still have to be reported. */
   initial?: InitialState;
   /**
@@ -90,12 +70,12 @@ export interface KeptItem {
    */
   stopped?: { by: string; at: number; returned?: true };
   /** Tombstone: store time since which Plane no longer lists the item. Only a read restores it, never a late webhook. */
-  gone?: number;
+  removedAt?: number;
 }
 
 /** How an existing item looked at its first read, when it had changed since the baseline of its project began. */
 export interface InitialState {
-  fields: Pick<Snapshot, "name" | "state" | "word" | "priority" | "assignees" | "labels" | "due" | "updatedAt">;
+  fields: Pick<Snapshot, "name" | "state" | "status" | "priority" | "assignees" | "labels" | "due" | "updatedAt">;
   /** Ids of the events between the beginning of the baseline and this state that have been decided. */
   reported: string[];
   /** Store time of the first read. */
@@ -130,4 +110,133 @@ export interface UnreadDetails {
   isolated?: true;
   /** Correlation of the observation that requested the read. */
   correlation: string;
+}
+
+/**
+ * The parts of a Plane state that determine the status. Plane's groups are backlog, unstarted, started, completed,
+ * cancelled.
+ */
+export interface NamedState {
+  name: string;
+  group: string;
+}
+
+/** State names for each status, which override Plane's groups (the `states` setting). */
+type StatusOverrides = Partial<Record<Status, readonly string[]>>;
+
+/** The five statuses that Plane's states are mapped to. */
+export const STATUSES = ["todo", "in_progress", "blocked", "done", "cancelled"] as const;
+
+export type Status = (typeof STATUSES)[number];
+
+/** Plane's priorities, the most urgent first. */
+export const PRIORITIES = ["urgent", "high", "medium", "low", "none"] as const;
+
+export type Priority = (typeof PRIORITIES)[number];
+
+const STATUS_BY_GROUP: Record<string, Status> = {
+  backlog: "todo",
+  unstarted: "todo",
+  triage: "todo",
+  started: "in_progress",
+  completed: "done",
+  cancelled: "cancelled",
+};
+
+/**
+ * Maps a Plane state and the item's labels to a status: the override for the state's name, else `blocked` for an open
+ * state named "Blocked", else the status of the state's group. The label `blocked` makes an open item blocked.
+ */
+export function toStatus(state: NamedState, labels: readonly string[], overrides: StatusOverrides): Status {
+  const name = normalizeName(state.name);
+  const overridden = (Object.entries(overrides) as [Status, readonly string[]][]).find(([, names]) =>
+    names.some((other) => normalizeName(other) === name),
+  )?.[0];
+  const status = overridden ?? STATUS_BY_GROUP[state.group] ?? "todo";
+  const isOpenStatus = status === "todo" || status === "in_progress";
+  const isNamedBlocked = overridden === undefined && name === "blocked";
+  return isOpenStatus && (isNamedBlocked || labels.some((label) => normalizeName(label) === "blocked"))
+    ? "blocked"
+    : status;
+}
+
+function normalizeName(name: string): string {
+  return name.trim().toLowerCase();
+}
+
+/** Whether the status is neither done nor cancelled. */
+export function isOpen(status: Status): boolean {
+  return status !== "done" && status !== "cancelled";
+}
+
+/** Whether the item exists and is neither done nor cancelled. */
+export function isOpenItem(item: ItemRecord): boolean {
+  return item.removedAt === undefined && isOpen(item.snapshot.status);
+}
+
+/** Whether an open item has an open blocker, or is blocked by its state or label. */
+export function isBlocked(item: ItemRecord): boolean {
+  return isOpenItem(item) && (item.blockers.length > 0 || item.snapshot.status === "blocked");
+}
+
+/**
+ * Whether this item still blocks its dependants: it is unknown, or it exists and is neither done nor cancelled. Whether
+ * an item in review blocks them is a setting (OPENCLAW-18).
+ */
+export function isBlockingOthers(item: ItemRecord | undefined, includeInReview = true): boolean {
+  return item === undefined || (isOpenItem(item) && (includeInReview || !item.review));
+}
+
+/** Whether the task is open and waits for a human's review. */
+export function isInReview({ review, snapshot }: ItemRecord): boolean {
+  return review === true && isOpen(snapshot.status);
+}
+
+/**
+ * Whether the agent could claim this item unless it is claimed: it is open, theirs, neither stopped by a person nor in
+ * review nor blocked, as far as its blockers are known.
+ */
+export function isStartable(item: ItemRecord, agent: string): boolean {
+  return isOpenAndOwned(item, agent) && !isBlocked(item) && !item.blockersUnknown && !item.review && !item.stopped;
+}
+
+/** Compares for sorting: the most urgent first. */
+export function comparePriorities(a: { priority: Priority }, b: { priority: Priority }): number {
+  return PRIORITIES.indexOf(a.priority) - PRIORITIES.indexOf(b.priority);
+}
+
+/** Compares open tasks for sorting: by priority, due date and age, the one to start first. */
+export function compareUrgency(
+  a: Pick<Snapshot, "priority" | "due" | "createdAt">,
+  b: Pick<Snapshot, "priority" | "due" | "createdAt">,
+): number {
+  return comparePriorities(a, b) || compareText(a.due ?? "9", b.due ?? "9") || compareText(a.createdAt, b.createdAt);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Whether the item is open and belongs to the agent. */
+export function isOpenAndOwned(item: ItemRecord, agent: string): boolean {
+  return isOpenItem(item) && (item.owners ?? []).includes(agent);
+}
+
+/**
+ * Returns the observed item `next` without its stop mark when the change from `before` is one that lets agents start the
+ * task again: its state or its agents were changed, or it was closed. Groundcrew's own return of the stopped task to
+ * todo is not such a change.
+ */
+export function updateStopMark(before: ItemRecord | undefined, next: ItemRecord): ItemRecord {
+  const { stopped, ...rest } = next;
+  if (!stopped || !before) return next;
+  if (!isOpenItem(next) || !hasSameAgents(before, next)) return rest;
+  if (before.snapshot.state === next.snapshot.state) return next;
+  const isReturn = !stopped.returned && before.snapshot.status === "in_progress" && next.snapshot.status === "todo";
+  return isReturn ? { ...next, stopped: { ...stopped, returned: true } } : rest;
+}
+
+/** Owners that are not computed yet count as unchanged. */
+function hasSameAgents({ owners: before }: ItemRecord, { owners: next }: ItemRecord): boolean {
+  return before === undefined || JSON.stringify(before) === JSON.stringify(next);
 }

@@ -1,6 +1,5 @@
 import { omitUndefined } from "../omit-undefined.ts";
-import { isOpen } from "./diff.ts";
-import type { DetailsPart, KeptItem, UnreadDetails } from "./snapshot.ts";
+import { type DetailsPart, type ItemRecord, isOpen, type UnreadDetails } from "./snapshot.ts";
 
 /**
  * Order in which details are read, 1 first. No webhook reports a relation, so relations of open items come first, and of
@@ -34,11 +33,11 @@ interface DetailsRequest {
  * last change: then undefined. A new request replaces an earlier one. Relations of a done item block nothing, so they
  * are not read until the item is reopened.
  */
-export function requestDetails(item: KeptItem, request: DetailsRequest): KeptItem | undefined {
+export function requestDetails(item: ItemRecord, request: DetailsRequest): ItemRecord | undefined {
   const { snapshot, detailsAt, unread } = item;
   if (!canHaveDetails(item) || (detailsAt ?? "") >= snapshot.updatedAt) return undefined;
   if (unread?.covers !== undefined && unread.covers >= snapshot.updatedAt) return undefined;
-  const parts = toRequestedParts(snapshot.word === "done" ? ["comments"] : PARTS, request);
+  const parts = toRequestedParts(snapshot.status === "done" ? ["comments"] : PARTS, request);
   // What an earlier request was for is still unread.
   const isUnannounced = unread?.isUnannounced || (request.isAnnounced ?? "no") === "no";
   const isUncertain = unread?.isUncertain || request.isAnnounced === "probably";
@@ -58,7 +57,7 @@ export function requestDetails(item: KeptItem, request: DetailsRequest): KeptIte
 }
 
 /** Requests a read of an item's comments because a webhook's comment differs from the stored one. */
-export function requestComments(item: KeptItem, request: DetailsRequest): KeptItem | undefined {
+export function requestComments(item: ItemRecord, request: DetailsRequest): ItemRecord | undefined {
   if (!canHaveDetails(item)) return undefined;
   const { isolated: _, ...earlier } = item.unread ?? { parts: {} };
   const parts = { ...earlier.parts, ...toRequestedParts(["comments"], request) };
@@ -69,28 +68,28 @@ export function requestComments(item: KeptItem, request: DetailsRequest): KeptIt
  * Requests the first read of the relations of an item that existed before its project was observed: only for an open
  * item that an agent or a rule needs. The relations of others are read when they change.
  */
-export function requestBackfill(item: KeptItem, request: DetailsRequest): KeptItem | undefined {
+export function requestBackfill(item: ItemRecord, request: DetailsRequest): ItemRecord | undefined {
   const { isolated: _, ...earlier } = item.unread ?? { parts: {} };
-  if (!canHaveDetails(item) || earlier.parts.relations !== undefined || !isOpen(item.snapshot.word)) return undefined;
+  if (!canHaveDetails(item) || earlier.parts.relations !== undefined || !isOpen(item.snapshot.status)) return undefined;
   if (!isAgentTask(item) && !request.canRuleMatch("relations")) return undefined;
   const parts = { ...earlier.parts, ...toRequestedParts(["relations"], request) };
   return { ...item, unread: { ...earlier, ...toRequestFields(request), parts, isBackfill: true } };
 }
 
 /** Whether an agent needs the item's blockers, which are not known and whose read was not requested. */
-export function needsBackfill(item: KeptItem): boolean {
+export function needsBackfill(item: ItemRecord): boolean {
   return item.blockersUnknown === true && isAgentTask(item) && item.unread?.parts.relations === undefined;
 }
 
 /** Withdraws requests that are no longer needed: all of a removed item, and for the relations of a done one. */
-export function withdrawUnneededDetails(item: KeptItem): KeptItem {
+export function withdrawUnneededDetails(item: ItemRecord): ItemRecord {
   if (!item.unread) return item;
   if (!canHaveDetails(item)) return withdrawDetails(item);
-  return item.snapshot.word === "done" ? completePart(item, item.unread, "relations") : item;
+  return item.snapshot.status === "done" ? completePart(item, item.unread, "relations") : item;
 }
 
 /** Withdraws the request without marking anything as read. */
-export function withdrawDetails({ unread: _, ...item }: KeptItem): KeptItem {
+export function withdrawDetails({ unread: _, ...item }: ItemRecord): ItemRecord {
   return item;
 }
 
@@ -100,11 +99,11 @@ export function withdrawDetails({ unread: _, ...item }: KeptItem): KeptItem {
  * again meanwhile, so that it must be read again.
  */
 export function markPartRead(
-  item: KeptItem,
+  item: ItemRecord,
   part: DetailsPart,
-  requested: KeptItem,
+  requested: ItemRecord,
   readAt: string,
-): KeptItem | undefined {
+): ItemRecord | undefined {
   const { unread } = item;
   if (!unread || unread.version !== requested.unread?.version) return undefined;
   const { updatedAt } = requested.snapshot;
@@ -115,12 +114,12 @@ export function markPartRead(
 }
 
 /** Moves the item's request to a job of its own, out of the common order. */
-export function isolateDetails(item: KeptItem): KeptItem {
+export function isolateDetails(item: ItemRecord): ItemRecord {
   return item.unread ? { ...item, unread: { ...item.unread, isolated: true } } : item;
 }
 
 /** Whether the item waits in the common order for a read of its details. */
-export function isWaitingForDetails(item: KeptItem | undefined): boolean {
+export function isWaitingForDetails(item: ItemRecord | undefined): boolean {
   return item?.unread !== undefined && !item.unread.isolated;
 }
 
@@ -128,7 +127,7 @@ export function isWaitingForDetails(item: KeptItem | undefined): boolean {
  * Lists the unread parts of an item in the order of their ranks. Parts of one rank take turns, so that
  * an item which is requested again and again gets both.
  */
-export function listUnreadParts(item: KeptItem): { part: DetailsPart; rank: DetailsRank }[] {
+export function listUnreadParts(item: ItemRecord): { part: DetailsPart; rank: DetailsRank }[] {
   const parts = item.unread?.lastRead === "relations" ? PARTS.toReversed() : PARTS;
   return parts
     .filter((part) => item.unread?.parts[part] !== undefined)
@@ -136,12 +135,12 @@ export function listUnreadParts(item: KeptItem): { part: DetailsPart; rank: Deta
     .sort((a, b) => a.rank - b.rank);
 }
 
-function rankPart(item: KeptItem, part: DetailsPart): DetailsRank {
+function rankPart(item: ItemRecord, part: DetailsPart): DetailsRank {
   const { isUnannounced, isUncertain, isBackfill, parts } = item.unread ?? { parts: {} };
   const isForAgent = isAgentTask(item);
   const isMatchable = parts[part] === "rule";
   if (part === "comments") return isForAgent ? 5 : isMatchable ? 6 : 8;
-  if (!isOpen(item.snapshot.word)) return 8;
+  if (!isOpen(item.snapshot.status)) return 8;
   if (isForAgent && (isUnannounced || isBackfill)) return 1;
   if (isUnannounced) return isMatchable ? 2 : 3;
   if (isBackfill) return isMatchable ? BACKFILL_RANK : 8;
@@ -150,12 +149,12 @@ function rankPart(item: KeptItem, part: DetailsPart): DetailsRank {
 }
 
 /** Whether the item is an open task of an agent. */
-export function isAgentTask({ snapshot, owners = [] }: KeptItem): boolean {
-  return isOpen(snapshot.word) && owners.length > 0;
+export function isAgentTask({ snapshot, owners = [] }: ItemRecord): boolean {
+  return isOpen(snapshot.status) && owners.length > 0;
 }
 
-function canHaveDetails({ gone, snapshot }: KeptItem): boolean {
-  return gone === undefined && !snapshot.quiet;
+function canHaveDetails({ removedAt, snapshot }: ItemRecord): boolean {
+  return removedAt === undefined && !snapshot.quiet;
 }
 
 function toRequestFields({ rev, correlation }: DetailsRequest): Pick<UnreadDetails, "version" | "correlation"> {
@@ -166,7 +165,7 @@ function toRequestedParts(parts: readonly DetailsPart[], { canRuleMatch }: Detai
   return Object.fromEntries(parts.map((part) => [part, canRuleMatch(part) ? "rule" : "none"]));
 }
 
-function completePart(item: KeptItem, unread: UnreadDetails, part: DetailsPart): KeptItem {
+function completePart(item: ItemRecord, unread: UnreadDetails, part: DetailsPart): ItemRecord {
   const { [part]: _, ...parts } = unread.parts;
   if (Object.keys(parts).length > 0) return { ...item, unread: { ...unread, parts } };
   const { covers } = unread;

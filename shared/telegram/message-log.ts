@@ -1,10 +1,15 @@
-import { DECISION_LOG_MS } from "../decision-log/decision-log.ts";
-import type { Json } from "../json.ts";
-import { parseDescendingKey, toDescendingKey } from "../store/descending-key.ts";
-import type { Put, SetName, StoreKey } from "../store/port.ts";
+/**
+ * Records of messages that were exchanged: the chat as the page shows it, the fate of each delivery, and the tasks
+ * that a message is about.
+ */
+
+import type { Json } from "../omit-undefined.ts";
+import type { Put, SetName, Store, StoreKey } from "../store/port.ts";
+import { parseDescendingKey, toDescendingKey } from "../store/records.ts";
+import { DECISION_LOG_MS } from "../task/rule-set.ts";
 import type { Ms } from "../time.ts";
+import type { InlineButton } from "./bot.ts";
 import type { RichText } from "./rich-text.ts";
-import type { InlineButton } from "./telegram-bot.ts";
 
 /** A message as people see it in a chat. */
 export interface ChatMessage extends RichText {
@@ -15,7 +20,7 @@ export interface ChatMessage extends RichText {
   /** The message may be in the chat twice, and its text says so. */
   repeat: boolean;
   /** Number of notifications shown and since when (our clock), oldest first: the send, then the edits. */
-  shown: [notices: number, at: Ms][];
+  history: [notices: number, at: Ms][];
   /** Rows of buttons under the message. */
   buttons?: InlineButton[][];
   /** The person who wrote the message; absent for messages of Groundcrew. */
@@ -37,6 +42,12 @@ export interface TelegramDelivery {
   notice: number;
   /** Nothing was sent, because the task or project is muted. */
   muted?: true;
+}
+
+/** The tasks that a message of the bot is about, so that a reply to it finds its task. */
+interface MessageTasksRecord {
+  /** Plane's ids. */
+  tasks: string[];
 }
 
 export const chatMessageSet: SetName = "messages";
@@ -73,7 +84,7 @@ export function unnumberedMessageKey(chat: string | number, job: string, at: Ms)
 
 /** Key of a job's delivery, written once its notification is in a message or merged into a burst. */
 export function telegramDeliveryKey(job: string): StoreKey {
-  return `told:${encodeURI(job)}`;
+  return `delivery:${encodeURI(job)}`;
 }
 
 export function createChatMessagePut(key: StoreKey, message: ChatMessage): Put {
@@ -82,12 +93,31 @@ export function createChatMessagePut(key: StoreKey, message: ChatMessage): Put {
 }
 
 /** Adds a send or an edit to a message's history. */
-export function appendMessageHistory(history: ChatMessage["shown"], notices: number, at: Ms): ChatMessage["shown"] {
+export function appendMessageHistory(history: ChatMessage["history"], notices: number, at: Ms): ChatMessage["history"] {
   const [first, ...rest] = [...history, [notices, at] satisfies [number, Ms]];
   return first ? [first, ...rest.slice(1 - MAX_HISTORY)] : [];
 }
 
 /** Returns when a notification was first shown in its message; undefined while it is not shown yet. */
-export function findShownAt({ shown }: ChatMessage, notice: number): Ms | undefined {
+export function findShownAt({ history: shown }: ChatMessage, notice: number): Ms | undefined {
   return shown.find(([notices]) => notices >= notice)?.[1];
+}
+
+/** Records the tasks that a message is about; nothing for a message about none. */
+export function createMessageTasksPuts(chat: string | number, messageId: number, ids: readonly string[]): Put[] {
+  if (ids.length === 0) return [];
+  const value: MessageTasksRecord = { tasks: [...new Set(ids)] };
+  return [{ key: messageTasksKey(chat, messageId), value, expires: DECISION_LOG_MS }];
+}
+
+const messageTasksKey = (chat: string | number, messageId: number): StoreKey => `message-tasks:${chat}:${messageId}`;
+
+/** Reads the ids of the tasks that a message is about; empty for a message about none, and for an old one. */
+export async function readMessageTasks(
+  store: Pick<Store, "read">,
+  chat: string | number,
+  messageId: number,
+): Promise<string[]> {
+  const [stored] = await store.read<MessageTasksRecord>([messageTasksKey(chat, messageId)]);
+  return stored?.value.tasks ?? [];
 }

@@ -1,5 +1,12 @@
+/**
+ * Texts with message entities, which need no escaping: building, joining and shortening them. Text of other people is
+ * made safe first.
+ */
+
+import { cleanLine } from "../text.ts";
+
 /** A formatted part of a message. Offsets and lengths are in UTF-16 units, as Telegram counts them. */
-export type Entity =
+type Entity =
   | { type: "bold" | "code"; offset: number; length: number }
   | { type: "text_link"; offset: number; length: number; url: string };
 
@@ -17,10 +24,14 @@ export const MESSAGE_LIMIT = 4_096;
  * bytes (ENTITIES_TOO_LONG; tdlib/telegram-bot-api#165).
  */
 const ENTITY_LIMIT = 100;
+
 const ENTITY_BYTE_LIMIT = 9_000;
 
 /** Invisible; keeps Telegram from turning plain text into links, mentions, tags or commands (see safe-text.ts). */
-export const WORD_JOINER = "\u2060";
+const WORD_JOINER = "\u2060";
+
+/** Where Telegram would detect a link, mention, tag or command in plain text. Bots cannot switch this off. */
+const AUTO_LINKED = /[@#$/.:](?=[\p{L}\p{N}\p{M}_/·\u200c])/gu;
 
 /** Only for texts of our own: unlike `toSafeText`, it does not make texts of others harmless. */
 export function toPlainText(text: string): RichText {
@@ -29,6 +40,15 @@ export function toPlainText(text: string): RichText {
 
 export function toBold(part: RichText | string): RichText {
   return withEntity(part, (length) => ({ type: "bold", offset: 0, length }));
+}
+
+function withEntity(part: RichText | string, entity: (length: number) => Entity): RichText {
+  const { text, entities } = toRichText(part);
+  return text === "" ? { text, entities } : { text, entities: [entity(text.length), ...entities] };
+}
+
+function toRichText(part: RichText | string): RichText {
+  return typeof part === "string" ? toPlainText(part) : part;
 }
 
 export function toCode(part: RichText | string): RichText {
@@ -77,6 +97,10 @@ export function truncateRichText(rich: RichText, limit = MESSAGE_LIMIT): RichTex
   return { text, entities: rich.entities.filter(({ offset, length }) => offset + length < text.length) };
 }
 
+function isHighSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff;
+}
+
 /** Whether Telegram accepts the entities of all parts in one message. */
 export function fitsEntityLimits(parts: readonly RichText[]): boolean {
   const all = parts.flatMap(({ entities }) => entities);
@@ -86,15 +110,10 @@ export function fitsEntityLimits(parts: readonly RichText[]): boolean {
   return all.length <= ENTITY_LIMIT && bytes.reduce((sum, n) => sum + n, 0) <= ENTITY_BYTE_LIMIT;
 }
 
-function toRichText(part: RichText | string): RichText {
-  return typeof part === "string" ? toPlainText(part) : part;
-}
-
-function withEntity(part: RichText | string, entity: (length: number) => Entity): RichText {
-  const { text, entities } = toRichText(part);
-  return text === "" ? { text, entities } : { text, entities: [entity(text.length), ...entities] };
-}
-
-function isHighSurrogate(unit: number): boolean {
-  return unit >= 0xd800 && unit <= 0xdbff;
+/**
+ * Makes a text of others (a title, a name, a comment) safe to show: cleaned, on one line, and without anything that
+ * Telegram turns into a link or a mention by itself. At most `limit` UTF-16 units are used.
+ */
+export function toSafeText(text: string, limit = 200): RichText {
+  return toPlainText(cleanLine(text, limit).replace(AUTO_LINKED, `$&${WORD_JOINER}`));
 }

@@ -1,7 +1,10 @@
+/** The updates that Telegram sends: which are asked for, what of them is read, and what a message replies to. */
+
 import { z } from "zod";
 
 // Telegram omits absent fields; other servers of the Bot API may write null.
 const userSchema = z.object({ id: z.int(), language_code: z.string().nullish(), first_name: z.string().nullish() });
+
 const chatFieldsSchema = z.object({ id: z.int(), type: z.string().nullish(), username: z.string().nullish() });
 
 /**
@@ -22,14 +25,6 @@ const MEDIA_FIELDS = [
   ...["animation", "audio", "document", "paid_media", "photo", "sticker", "story", "video", "video_note", "voice"],
   ...["checklist", "contact", "dice", "game", "location", "poll", "venue"],
 ];
-
-/** Marks a message with a content other than text, of which nothing else is stored. */
-function markMedia(message: unknown): unknown {
-  if (typeof message !== "object" || message === null) return message;
-  const fields = new Map<string, unknown>(Object.entries(message));
-  const hasMedia = MEDIA_FIELDS.some((field) => (fields.get(field) ?? null) !== null);
-  return hasMedia ? { ...message, has_media: true } : message;
-}
 
 const messageFieldsSchema = z.object({
   message_id: z.int(),
@@ -52,6 +47,8 @@ const messageFieldsSchema = z.object({
   forward_date: z.unknown().optional(),
 });
 
+export type TelegramMessage = z.infer<typeof messageFieldsSchema>;
+
 const callbackSchema = z.object({
   id: z.string(),
   from: userSchema,
@@ -60,6 +57,8 @@ const callbackSchema = z.object({
   data: z.string().max(64).nullish(),
 });
 
+export type TelegramCallback = z.infer<typeof callbackSchema>;
+
 /** The parts of an update that are used. The bot requests no other kinds. */
 export const updateSchema = z.object({
   update_id: z.int(),
@@ -67,8 +66,8 @@ export const updateSchema = z.object({
   callback_query: callbackSchema.nullish(),
 });
 
-export type TelegramMessage = z.infer<typeof messageFieldsSchema>;
-export type TelegramCallback = z.infer<typeof callbackSchema>;
+/** The kinds of updates that the bot requests. */
+export const ALLOWED_UPDATES = ["message", "callback_query"] as const;
 
 /** Whether a message was forwarded: another person may have written it, so it is not a command of its sender. */
 export function isForwarded({ forward_origin: origin, forward_date: date }: TelegramMessage): boolean {
@@ -88,5 +87,10 @@ export function toTopic({ message_thread_id: id, is_topic_message: isTopic }: Pa
   return isTopic === true && typeof id === "number" ? { topic: id } : {};
 }
 
-/** The kinds of updates that the bot requests. */
-export const ALLOWED_UPDATES = ["message", "callback_query"] as const;
+/** Marks a message with a content other than text, of which nothing else is stored. */
+function markMedia(message: unknown): unknown {
+  if (typeof message !== "object" || message === null) return message;
+  const fields = new Map<string, unknown>(Object.entries(message));
+  const hasMedia = MEDIA_FIELDS.some((field) => (fields.get(field) ?? null) !== null);
+  return hasMedia ? { ...message, has_media: true } : message;
+}

@@ -1,18 +1,28 @@
+/** The wire format between a runner and Groundcrew: what the runner observed, and which sessions it is to have. */
+
 import { z } from "zod";
-import { taskKeySchema } from "../task-key.ts";
+import { taskKeySchema } from "../names.ts";
 
 /** Limit of an exchange's body in bytes: 2 MB, 60 sessions with their screens and commits. */
 export const EXCHANGE_LIMIT_BYTES = 2 * 1024 * 1024;
+
 /** Limit of the time for which an answer is held: 20 s, less than the idle timeout of common proxies. */
 const MAX_WAIT_MS = 20_000;
+
 /** Limit of a screen's text in UTF-16 units: 8 Ki, forty lines of 200 columns. */
-const MAX_SCREEN_LENGTH = 8_192;
+export const MAX_SCREEN_LENGTH = 8_192;
+
 /** Limit of commits and conflicts that are reported for a session: 50. */
-const MAX_LISTED = 50;
+export const MAX_LISTED = 50;
+
+/** Limit of sessions of a runner, and of inputs that a session is said to have received: 200. */
+export const MAX_REPORTED = 200;
+
 /** Limit of a completion's summary in UTF-16 units: 20,000, some pages of text. */
 export const MAX_SUMMARY_LENGTH = 20_000;
 
 const timeSchema = z.iso.datetime({ offset: true });
+
 const countSchema = z.int().min(0);
 
 /** How a session ended. `reason` is `exited` (by itself), `killed`, `vanished` (tmux has it no more) or `start_failed`. */
@@ -56,7 +66,7 @@ const observedSessionSchema = z.object({
    */
   interruption: z.uuid().exactOptional(),
   /** Ids of the inputs that have reached the session. */
-  applied: z.array(z.string().max(100)).max(200),
+  applied: z.array(z.string().max(100)).max(MAX_REPORTED),
 });
 
 /** What a runner has: its whole observation, not a change of it. */
@@ -74,10 +84,11 @@ export const exchangeRequestSchema = z.object({
   seen: z.string().max(100),
   /** The answer is held for so long unless the desired state differs from `seen`. */
   wait_ms: z.int().min(0).max(MAX_WAIT_MS),
-  sessions: z.array(observedSessionSchema).max(200),
+  sessions: z.array(observedSessionSchema).max(MAX_REPORTED),
   /** Tickets that were watched in the last answer; the answer is held no longer when that has changed. */
-  watched: z.array(taskKeySchema).max(200).exactOptional(),
+  watched: z.array(taskKeySchema).max(MAX_REPORTED).exactOptional(),
 });
+
 export type ExchangeRequest = z.infer<typeof exchangeRequestSchema>;
 
 const runSchema = { ticket: taskKeySchema, run: z.int().min(1) };
@@ -99,7 +110,10 @@ const desiredSessionSchema = z.object({
   watched: z.boolean(),
 });
 
-/** What a runner should have: the whole desired state. A session in no list is an orphan. */
+/**
+ * What a runner should have: the whole desired state. A session in no list is one that Groundcrew does not know, for
+ * example because its store was lost: it goes on.
+ */
 export const exchangeAnswerSchema = z.object({
   revision: z.string(),
   server_time: timeSchema,
@@ -108,4 +122,5 @@ export const exchangeAnswerSchema = z.object({
   /** Worktrees to remove; without `force` only a clean and merged one. */
   remove: z.array(z.object({ ...runSchema, force: z.boolean() })),
 });
+
 export type ExchangeAnswer = z.infer<typeof exchangeAnswerSchema>;

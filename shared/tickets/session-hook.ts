@@ -1,13 +1,35 @@
+/**
+ * What Claude Code's hooks report from a session: questions, permissions, stops. A hook waits for the answer of a
+ * person and returns it in Claude Code's form.
+ */
+
 import { z } from "zod";
-import { cleanText } from "../clean-text.ts";
+import type { TaskDeps } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { WorkDeps } from "../work/context/call-context.ts";
-import { changeTicket, getTicket } from "./change-ticket.ts";
-import { completeTicket } from "./complete-ticket.ts";
-import { answerOfferedQuestions, findOfferedQuestions } from "./offered-question.ts";
-import { findHeldQuestion, hasSameQuestions, listAnswers, toQuestionFields } from "./question-series.ts";
-import type { Ticket, TicketQuestion } from "./ticket.ts";
+import { cleanLine, cleanText } from "../text.ts";
+import { completeTicket } from "./completion.ts";
+import {
+  findHeldQuestion,
+  hasSameQuestions,
+  joinChoices,
+  listAnswers,
+  splitChoices,
+  toQuestionFields,
+} from "./questions.ts";
+import { MAX_OPEN_REQUESTS } from "./session-machine.ts";
+import { changeTicket, getTicket, ignoreConflict } from "./stored-tickets.ts";
+import type { OfferedQuestion, Ticket, TicketQuestion } from "./ticket.ts";
+import { hasSameInput, readToolInput, renderToolInput, type ToolCall } from "./tool-input.ts";
+
+/** A hook's JSON answer; `wait`: a permission question that the request waits for; neither: 204. */
+type HookAnswer = { json: object } | { wait: string } | undefined;
+
+/** What people have answered to a request of a session: one answer, or one for each question of its question tool. */
+interface RequestAnswers {
+  kind: TicketQuestion["kind"];
+  answers: string[];
+}
 
 /** The fields of Claude Code's hooks that matter here; all texts in them are data. */
 export const sessionHookSchema = z.looseObject({
@@ -21,19 +43,50 @@ export const sessionHookSchema = z.looseObject({
   last_assistant_message: z.string().nullish(),
   error: z.string().exactOptional(),
 });
+
 type SessionHook = z.infer<typeof sessionHookSchema>;
 
 /** Limit of a question's text in UTF-16 units: 2,000, what a page and a message can show. */
 const MAX_QUESTION_LENGTH = 2_000;
-/** Limit of a tool's input in a question in UTF-16 units. */
-const MAX_INPUT_LENGTH = 1_500;
 
-/** A hook's JSON answer; `wait`: a permission question that the request waits for; neither: 204. */
-export type HookAnswer = { json: object } | { wait: string } | undefined;
+/** The answer to a request beyond the limit, at once. The message is for the model. */
+export const TOO_MANY_REQUESTS = toDecision({
+  behavior: "deny",
+  message:
+    `Not asked: ${MAX_OPEN_REQUESTS} requests of this session wait for a person already. ` +
+    "Wait for their answers, then ask again.",
+});
+
+/** Claude Code's tool that asks people. Its permission request arrives before its dialog appears. */
+const QUESTION_TOOL = "AskUserQuestion";
+
+/** Limit of an option's label in UTF-16 units. */
+const MAX_OPTION_LENGTH = 200;
+
+/** Limit of options: 9, those that have a key of their own in the dialog. */
+const MAX_OPTIONS = 9;
+
+/** Limit of questions in one call: 4, that of the tool. */
+const MAX_QUESTIONS = 4;
+
+const inputSchema = z.looseObject({
+  questions: z
+    .array(
+      z.looseObject({
+        question: z.string(),
+        options: z.array(z.looseObject({ label: z.string() })).max(MAX_OPTIONS),
+        multiSelect: z.boolean().exactOptional(),
+      }),
+    )
+    .min(1)
+    .max(MAX_QUESTIONS),
+});
+
+type AskedQuestion = z.infer<typeof inputSchema>["questions"][number];
 
 /** Applies a hook of a session to its ticket. */
 export async function applySessionHook(
-  deps: WorkDeps,
+  deps: TaskDeps,
   ticket: Ticket,
   hook: SessionHook,
   correlation: string,
@@ -47,11 +100,12 @@ export async function applySessionHook(
     case "PermissionRequest": {
       const id = deps.newId();
       const offered = toQuestionFields(findOfferedQuestions(hook) ?? []);
-      await ask({
-        id,
-        held: true,
-        ...(offered ? { kind: "input", ...offered } : { kind: "permission", text: describeTool(hook) }),
-      });
+      try {
+        await ask({ id, held: true, ...(offered ? { kind: "input", ...offered } : describePermission(hook)) });
+      } catch (thrown) {
+        if (!(thrown instanceof GroundcrewError) || thrown.code !== "rate_limited") throw thrown;
+        return { json: TOO_MANY_REQUESTS };
+      }
       return { wait: id };
     }
     case "UserPromptExpansion":
@@ -74,11 +128,11 @@ export async function applySessionHook(
     case "PostToolUse":
     case "PostToolUseFailure": {
       // The tool has run, so somebody decided in the terminal, also where a request still waits for the answer.
-      const tool = describeTool(hook);
+      const input = readToolInput(hook);
       const offered = findOfferedQuestions(hook);
       const isDecided = (question: TicketQuestion) =>
         question.kind === "permission"
-          ? question.isNotice || question.text === tool
+          ? question.isNotice || hasSameInput(question.input, input)
           : offered !== undefined && hasSameQuestions(question, offered);
       return void (await settleQuestions(deps, key, isDecided, correlation));
     }
@@ -89,62 +143,45 @@ export async function applySessionHook(
   }
 }
 
-/** What people have answered to a request of a session: one answer, or one for each question of its question tool. */
-interface RequestAnswers {
-  kind: TicketQuestion["kind"];
-  answers: string[];
-}
-
 /**
- * Takes the answers for the request that waits for them: `open` while one is missing, `closed` when none is awaited any
- * more, as when the request was repeated.
+ * Finds the questions that a session asks with one call of its question tool, and the answers that it offers. Undefined
+ * for another tool.
  */
-export async function takeAnswers(
-  deps: WorkDeps,
-  key: string,
-  question: string,
-  correlation: string,
-): Promise<RequestAnswers | "open" | "closed"> {
-  const found = findHeldQuestion(await getTicket(deps, key), question);
-  if (!found) return "closed";
-  if (!found.answer) return "open";
-  const event = { kind: "fetched", at: await deps.store.now(), question } as const;
-  try {
-    await changeTicket(deps, key, event, correlation);
-  } catch (thrown) {
-    if (!(thrown instanceof GroundcrewError) || thrown.code !== "conflict") throw thrown;
-    return "closed";
-  }
-  return { kind: found.kind, answers: listAnswers(found, found.answer.text) };
+function findOfferedQuestions(call: ToolCall): OfferedQuestion[] | undefined {
+  return parseInput(call)?.questions.map(({ question, options, multiSelect }) => ({
+    text: cleanQuestion(question),
+    options: options.map(toOption).filter((option) => option !== ""),
+    ...(multiSelect ? { isMultiple: true } : {}),
+  }));
 }
 
-/** The JSON by which a hook allows or denies a permission, or answers a question in place of its dialog. */
-export function toPermissionDecision(hook: SessionHook, { kind, answers }: RequestAnswers): object {
-  const updatedInput = kind === "input" ? answerOfferedQuestions(hook, answers) : undefined;
-  const isAllowed = updatedInput !== undefined || (kind === "permission" && answers[0] === "allow");
-  const allowance = { behavior: "allow", ...omitUndefined({ updatedInput }) };
-  const decision = isAllowed ? allowance : { behavior: "deny", message: "A person denied it." };
-  return { hookSpecificOutput: { hookEventName: "PermissionRequest", decision } };
+function parseInput({ tool_name, tool_input }: ToolCall): z.infer<typeof inputSchema> | undefined {
+  return tool_name === QUESTION_TOOL ? inputSchema.safeParse(tool_input).data : undefined;
 }
 
-async function complete(deps: WorkDeps, key: string, args: string, correlation: string): Promise<HookAnswer> {
+/** The text of an option as people see it. */
+function toOption({ label }: { label: string }): string {
+  return cleanLine(label, MAX_OPTION_LENGTH);
+}
+
+function describePermission(hook: SessionHook) {
+  const input = readToolInput(hook);
+  return { kind: "permission", text: cleanQuestion(renderToolInput(input)), input } as const;
+}
+
+function cleanQuestion(text: string): string {
+  return cleanText(text, MAX_QUESTION_LENGTH);
+}
+
+async function complete(deps: TaskDeps, key: string, args: string, correlation: string): Promise<HookAnswer> {
   if (args.trim() === "") return { json: { decision: "block", reason: "Give a summary: /complete <summary>" } };
   await completeTicket(deps, key, { summary: args, source: "command", by: "Claude Code" }, correlation);
   return { json: { decision: "block", reason: "Recorded" } };
 }
 
-async function hasQuestion(deps: WorkDeps, key: string, kind: TicketQuestion["kind"]): Promise<boolean> {
-  return (await getTicket(deps, key)).questions.some((question) => question.kind === kind);
-}
-
-/** Matches questions of these kinds for whose answer no request waits: such a request closes its question itself. */
-function isFree(...kinds: TicketQuestion["kind"][]) {
-  return ({ kind, held }: TicketQuestion) => kinds.includes(kind) && !held;
-}
-
 /** Closes questions that the session does not wait for any more, as when somebody answered in its terminal. */
 async function settleQuestions(
-  deps: WorkDeps,
+  deps: TaskDeps,
   key: string,
   isSettled: (question: TicketQuestion) => boolean | undefined,
   correlation: string,
@@ -155,11 +192,60 @@ async function settleQuestions(
   await changeTicket(deps, key, { kind: "settled", at: await deps.store.now(), questions: ids }, correlation);
 }
 
-function describeTool({ tool_name = "?", tool_input }: SessionHook): string {
-  const input = tool_input === undefined ? "" : JSON.stringify(tool_input, null, 1);
-  return cleanQuestion(`${tool_name}\n${cleanText(input, MAX_INPUT_LENGTH)}`);
+/** Matches questions of these kinds for whose answer no request waits: such a request closes its question itself. */
+function isFree(...kinds: TicketQuestion["kind"][]) {
+  return ({ kind, held }: TicketQuestion) => kinds.includes(kind) && !held;
 }
 
-function cleanQuestion(text: string): string {
-  return cleanText(text, MAX_QUESTION_LENGTH);
+async function hasQuestion(deps: TaskDeps, key: string, kind: TicketQuestion["kind"]): Promise<boolean> {
+  return (await getTicket(deps, key)).questions.some((question) => question.kind === kind);
+}
+
+/**
+ * Takes the answers for the request that waits for them: `open` while one is missing, `closed` when none is awaited any
+ * more, as when the request was repeated.
+ */
+export async function takeAnswers(
+  deps: TaskDeps,
+  key: string,
+  question: string,
+  correlation: string,
+): Promise<RequestAnswers | "open" | "closed"> {
+  const found = findHeldQuestion(await getTicket(deps, key), question);
+  if (!found) return "closed";
+  if (!found.answer) return "open";
+  const event = { kind: "fetched", at: await deps.store.now(), question } as const;
+  const taken = await changeTicket(deps, key, event, correlation).catch(ignoreConflict);
+  return taken ? { kind: found.kind, answers: listAnswers(found, found.answer.text) } : "closed";
+}
+
+/** The JSON by which a hook allows or denies a permission, or answers a question in place of its dialog. */
+export function toPermissionDecision(hook: SessionHook, { kind, answers }: RequestAnswers): object {
+  const updatedInput = kind === "input" ? answerOfferedQuestions(hook, answers) : undefined;
+  const isAllowed = updatedInput !== undefined || (kind === "permission" && answers[0] === "allow");
+  const allowance = { behavior: "allow", ...omitUndefined({ updatedInput }) };
+  return toDecision(isAllowed ? allowance : { behavior: "deny", message: "A person denied it." });
+}
+
+/**
+ * The input of the question tool with a person's answers, one for each question, with which the tool succeeds without a
+ * dialog: Claude's own text of the chosen options, or what the person has written. Undefined for another tool.
+ */
+function answerOfferedQuestions(call: ToolCall, answers: readonly string[]): object | undefined {
+  const input = parseInput(call);
+  if (!input || input.questions.length !== answers.length) return undefined;
+  const entries = input.questions.map((asked, i) => [asked.question, toClaudeAnswer(asked, answers[i] ?? "")]);
+  return { ...input, answers: Object.fromEntries(entries) };
+}
+
+function toClaudeAnswer({ options, multiSelect }: AskedQuestion, answer: string): string {
+  if (!multiSelect) return options.find((option) => toOption(option) === answer)?.label ?? answer;
+  const { chosen, rest } = splitChoices(options.map(toOption), answer);
+  if (chosen.length === 0) return answer;
+  const labels = chosen.map((index) => options[index]?.label ?? "");
+  return joinChoices(rest === "" ? labels : [...labels, rest]);
+}
+
+function toDecision(decision: object): object {
+  return { hookSpecificOutput: { hookEventName: "PermissionRequest", decision } };
 }

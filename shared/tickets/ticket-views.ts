@@ -1,115 +1,15 @@
+/** Tickets as the page and the commands show them, and what their sessions cost. */
+
+import { readAgentDays } from "../accounting/history.ts";
+import { prepareSpending, readMonthlySpending } from "../accounting/spending.ts";
+import type { TaskDeps } from "../app/deps.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import type { Commit } from "../store/port.ts";
+import { prepareCardCost } from "../tasks/card-record.ts";
 import type { Ms } from "../time.ts";
-import type { ObservedSession } from "./observed-session.ts";
+import type { ObservedSession } from "./stored-tickets.ts";
 import type { Ticket } from "./ticket.ts";
-
-const toTime = (at: Ms | undefined): string | undefined => (at === undefined ? undefined : new Date(at).toISOString());
-
-/** A ticket as a person decides about it. An approval may name `hash`. */
-export function toPendingView({ key, item, shown, state, reason, requestedAt, run }: Ticket) {
-  const { cause, content, hash } = shown;
-  return {
-    id: key,
-    uuid: item.id,
-    project_id: item.project,
-    project: item.identifier,
-    title: content.title,
-    description: content.description,
-    ...omitUndefined({ comment: content.comment, requested_by: cause.by }),
-    trigger_type: cause.trigger,
-    priority: item.priority,
-    url: item.url,
-    hash,
-    state,
-    reason,
-    run,
-    created_at: toTime(cause.createdAt ?? requestedAt),
-  };
-}
-
-/** What every view of a ticket with a run begins with. */
-function toTicketHead({ key, item, shown, state, reason, detail, run }: Ticket) {
-  return {
-    id: key,
-    uuid: item.id,
-    project: item.identifier,
-    title: shown.content.title,
-    url: item.url,
-    state,
-    reason,
-    detail,
-    run,
-  };
-}
-
-/** A ticket with a run: what its session does, and what it asks. `position`: its place in the queue, from 1. */
-export function toSessionView(ticket: Ticket, session: ObservedSession["session"] | undefined, position?: number) {
-  const { approval, questions } = ticket;
-  return {
-    ...toTicketHead(ticket),
-    waits_for_end: !ticket.wanted,
-    questions: questions.map(({ id, kind, text, at, answer, options, isMultiple, series }) => ({
-      id,
-      kind,
-      text,
-      asked_at: toTime(at),
-      ...omitUndefined({
-        answer: answer?.text,
-        options,
-        multiple: isMultiple,
-        number: series && series.answers.length + 1,
-        count: series?.questions.length,
-      }),
-    })),
-    ...omitUndefined({
-      position,
-      session_id: approval?.sessionId,
-      approved_by: approval?.by,
-      approved_at: toTime(approval?.at),
-      runner: ticket.placed,
-      started_at: toTime(ticket.startedAt),
-      ends_at: toTime(ticket.deadline),
-      next_start_at: toTime(ticket.retryAt),
-      attention: ticket.attention,
-      ...pickSession(session),
-      screen: session?.screen,
-      last_output_at: session?.last_output_at,
-    }),
-  };
-}
-
-/** A ticket with a result, and how far its update is. */
-export function toCompletedView(ticket: Ticket, session: ObservedSession["session"] | undefined) {
-  const { completion, update, approval } = ticket;
-  const took = completion && approval ? Math.round((completion.at - approval.at) / 1000) : undefined;
-  return {
-    ...toTicketHead(ticket),
-    summary: completion?.summary ?? "",
-    source: completion?.source ?? "person",
-    comment_posted: update?.comment === "done",
-    state_updated: update?.state === "done",
-    ...omitUndefined({
-      session_id: approval?.sessionId,
-      problem: update?.problem,
-      completed_at: toTime(completion?.at),
-      seconds: took,
-      ...pickSession(session),
-    }),
-  };
-}
-
-function pickSession(session: ObservedSession["session"] | undefined) {
-  return {
-    name: session?.name,
-    branch: session?.branch,
-    commits: session?.commits,
-    diff: session?.diff,
-    conflicts: session?.conflicts,
-    dirty: session?.dirty,
-    cost_usd: session?.cost_usd,
-    tokens: session?.tokens,
-  };
-}
+import { isWholeInput, type ToolInput } from "./tool-input.ts";
 
 /** What the sessions of tickets have cost, in the unit in which Claude Code reports it: US dollars. */
 export interface TicketCost {
@@ -118,10 +18,6 @@ export interface TicketCost {
   /** Of the last calendar days, oldest first, today last. */
   days: { day: string; cost: number }[];
 }
-
-export type PendingTicket = ReturnType<typeof toPendingView>;
-export type SessionTicket = ReturnType<typeof toSessionView>;
-export type CompletedTicket = ReturnType<typeof toCompletedView>;
 
 /** The response of `GET /api/pending-tickets`, the most urgent first. */
 export interface PendingTicketsAnswer {
@@ -148,4 +44,168 @@ export interface SessionsAnswer {
 export interface CompletedTicketsAnswer {
   count: number;
   tickets: CompletedTicket[];
+}
+
+/** Under this name sessions appear in figures of cost, on the agent card and in the view Team. */
+export const TICKET_SPENDER = "Claude Code";
+
+/** A ticket as a person decides about it. An approval may name `hash`. */
+export function toPendingView({ key, item, shown, state, reason, requestedAt, run }: Ticket) {
+  const { cause, content, hash } = shown;
+  return {
+    id: key,
+    uuid: item.id,
+    project_id: item.project,
+    project: item.identifier,
+    title: content.title,
+    description: content.description,
+    ...omitUndefined({ comment: content.comment, requested_by: cause.by }),
+    trigger_type: cause.trigger,
+    priority: item.priority,
+    url: item.url,
+    hash,
+    state,
+    reason,
+    run,
+    created_at: toTime(cause.createdAt ?? requestedAt),
+  };
+}
+
+export type PendingTicket = ReturnType<typeof toPendingView>;
+
+const toTime = (at: Ms | undefined): string | undefined => (at === undefined ? undefined : new Date(at).toISOString());
+
+/** A ticket with a run: what its session does, and what it asks. `position`: its place in the queue, from 1. */
+export function toSessionView(ticket: Ticket, session: ObservedSession["session"] | undefined, position?: number) {
+  const { approval, questions } = ticket;
+  return {
+    ...toTicketHead(ticket),
+    waits_for_end: !ticket.wanted,
+    questions: questions.map(({ id, kind, text, at, answer, options, isMultiple, series, input }) => ({
+      id,
+      kind,
+      text,
+      asked_at: toTime(at),
+      ...omitUndefined({
+        answer: answer?.text,
+        options,
+        multiple: isMultiple,
+        number: series && series.answers.length + 1,
+        count: series?.questions.length,
+        ...(input && toInputView(input)),
+      }),
+    })),
+    ...omitUndefined({
+      position,
+      session_id: approval?.sessionId,
+      approved_by: approval?.by,
+      approved_at: toTime(approval?.at),
+      runner: ticket.placed,
+      started_at: toTime(ticket.startedAt),
+      ends_at: toTime(ticket.deadline),
+      next_start_at: toTime(ticket.retryAt),
+      attention: ticket.attention,
+      ...pickSession(session),
+      screen: session?.screen,
+      last_output_at: session?.last_output_at,
+    }),
+  };
+}
+
+export type SessionTicket = ReturnType<typeof toSessionView>;
+
+/** What every view of a ticket with a run begins with. */
+function toTicketHead({ key, item, shown, state, reason, detail, run }: Ticket) {
+  return {
+    id: key,
+    uuid: item.id,
+    project: item.identifier,
+    title: shown.content.title,
+    url: item.url,
+    state,
+    reason,
+    detail,
+    run,
+  };
+}
+
+/** What a tool would do, its fields in the order in which people read them. */
+function toInputView(input: ToolInput) {
+  return {
+    tool: input.tool,
+    input: input.fields.map(({ label, value, leftOut, end }) => ({
+      label,
+      value,
+      ...omitUndefined({ left_out: leftOut, end }),
+    })),
+    fields_left_out: input.fieldsLeftOut,
+    complete: isWholeInput(input),
+  };
+}
+
+function pickSession(session: ObservedSession["session"] | undefined) {
+  return {
+    name: session?.name,
+    branch: session?.branch,
+    commits: session?.commits,
+    diff: session?.diff,
+    conflicts: session?.conflicts,
+    dirty: session?.dirty,
+    cost_usd: session?.cost_usd,
+    tokens: session?.tokens,
+  };
+}
+
+/** A ticket with a result, and how far its update is. */
+export function toCompletedView(ticket: Ticket, session: ObservedSession["session"] | undefined) {
+  const { completion, update, approval } = ticket;
+  const took = completion && approval ? Math.round((completion.at - approval.at) / 1000) : undefined;
+  return {
+    ...toTicketHead(ticket),
+    summary: completion?.summary ?? "",
+    source: completion?.source ?? "person",
+    comment_posted: update?.comment === "done",
+    state_updated: update?.state === "done",
+    ...omitUndefined({
+      session_id: approval?.sessionId,
+      problem: update?.problem,
+      completed_at: toTime(completion?.at),
+      seconds: took,
+      ...pickSession(session),
+    }),
+  };
+}
+
+export type CompletedTicket = ReturnType<typeof toCompletedView>;
+
+/**
+ * Prepares the records of what a session has cost since its last observation, for the commit of the observation: in the
+ * month's sum, in the figures of the day, and on the agent card where the task has one.
+ */
+export async function prepareTicketCost(
+  deps: TaskDeps,
+  { item }: Pick<Ticket, "item">,
+  cost: number,
+  correlation: string,
+): Promise<Required<Pick<Commit, "expect" | "put" | "jobs">>> {
+  if (cost === 0) return { expect: [], put: [], jobs: [] };
+  const project = { id: item.project, identifier: item.identifier };
+  const [spending, card] = await Promise.all([
+    prepareSpending(deps, { project }, TICKET_SPENDER, { counted: cost, cost, source: "tickets" }),
+    prepareCardCost(deps, item.id, TICKET_SPENDER, cost, correlation),
+  ]);
+  return {
+    expect: [...spending.expect, ...card.expect],
+    put: [...spending.put, ...card.put],
+    jobs: card.jobs,
+  };
+}
+
+/** Reads the cost of tickets of this month and of the last `days` days, in the settings' time zone. */
+export async function readTicketCost(deps: Pick<TaskDeps, "store" | "settings">, days: number): Promise<TicketCost> {
+  const [{ sources }, figures] = await Promise.all([
+    readMonthlySpending(deps),
+    readAgentDays(deps, TICKET_SPENDER, days),
+  ]);
+  return { month: sources.tickets ?? 0, days: figures.map(({ day, cost }) => ({ day, cost })) };
 }

@@ -1,32 +1,19 @@
+/**
+ * A ticket is an approved work item that becomes a session of Claude Code: its states, its record, the events that
+ * change it, and what it waits for a person to decide.
+ */
+
 import type { TICKET_TRIGGERS } from "../config/tickets-schema.ts";
+import type { ErrorCode } from "../errors.ts";
+import { sha256Hex } from "../hashing.ts";
 import type { SetName, StoreKey } from "../store/port.ts";
+import type { WorkEvent } from "../task/events.ts";
 import type { Priority } from "../task/snapshot.ts";
 import { DAY, type Ms } from "../time.ts";
+import type { ExchangeRequest } from "./exchange.ts";
+import type { ToolInput } from "./tool-input.ts";
 
-/**
- * States of a ticket. `approved` waits for a runner; `waiting` waits for a person; `completed` waits for the approval of
- * the update; `updating` writes the result to Plane. The last four are final: only a new request leaves them.
- */
-export const TICKET_STATES = [
-  "pending",
-  "approved",
-  "starting",
-  "running",
-  "waiting",
-  "completed",
-  "updating",
-  "done",
-  "rejected",
-  "failed",
-  "cancelled",
-] as const;
-export type TicketState = (typeof TICKET_STATES)[number];
-
-/** States in which a session runs or is about to. */
-export const ACTIVE_STATES: readonly TicketState[] = ["approved", "starting", "running", "waiting"];
-const FINAL_STATES: readonly TicketState[] = ["done", "rejected", "failed", "cancelled"];
-
-export type TicketTrigger = (typeof TICKET_TRIGGERS)[number];
+type TicketTrigger = (typeof TICKET_TRIGGERS)[number];
 
 /** Why a ticket was requested. `id` identifies the cause, so that one cause requests a ticket once. */
 export interface TicketCause {
@@ -96,6 +83,8 @@ export interface TicketQuestion {
   request?: string;
   /** Known only from a notification, which does not name the tool. */
   isNotice?: true;
+  /** What the tool would do; of a permission that the session's request describes. */
+  input?: ToolInput;
   answer?: { text: string; by: string; at: Ms };
 }
 
@@ -170,6 +159,100 @@ export interface Ticket {
   closedByUpdate?: true;
 }
 
+/** Facts of an observed session that may change its ticket. */
+export type SessionFacts = Pick<
+  ExchangeRequest["sessions"][number],
+  "run" | "state" | "started_at" | "exit" | "attention" | "applied" | "interruption"
+>;
+
+/** A decision that answers a question: it is refused when the question is not open any more. */
+interface WhileOpen {
+  question?: string;
+}
+
+/** What happens to a ticket. `at` is store time, `by` a name for people. */
+export type TicketEvent =
+  | { kind: "requested"; at: Ms; key: string; item: TicketItem; version: TicketVersion }
+  | { kind: "approved"; at: Ms; by: string; hash: string; sessionId: string; token: string }
+  | { kind: "rejected"; at: Ms; by: string; text: string }
+  /** The ticket was read again at its approval. */
+  | { kind: "reread"; at: Ms; version: TicketVersion; isClosed: boolean }
+  | { kind: "placed"; at: Ms; runner: string }
+  | { kind: "observed"; at: Ms; runner: string; session: SessionFacts; minutes: number }
+  | { kind: "asked"; at: Ms; question: TicketQuestion }
+  | { kind: "answered"; at: Ms; question: string; text: string; by: string }
+  /** The session does not wait for these any more. */
+  | { kind: "settled"; at: Ms; questions: readonly string[] }
+  /** The request that waited for an answer takes it; refused when it was typed into the terminal meanwhile. `question`: of the request. */
+  | { kind: "fetched"; at: Ms; question: string }
+  /** The request that waited for an answer has ended without one. */
+  | { kind: "released"; at: Ms; question: string }
+  | { kind: "noticed"; at: Ms; attention: string | undefined }
+  | { kind: "typed"; at: Ms; input: SessionInput }
+  | ({
+      kind: "completed";
+      at: Ms;
+      summary: string;
+      source: NonNullable<Ticket["completion"]>["source"];
+      by: string;
+    } & WhileOpen)
+  /** `inQueue`: the queue writes the update; `isRetry`: its job does so again. */
+  | { kind: "update_requested"; at: Ms; by: string; summary?: string; inQueue?: true; isRetry?: true }
+  | { kind: "update_step"; at: Ms; step: UpdateStep; done: boolean; comment?: string; problem?: string }
+  | { kind: "closed_in_plane"; at: Ms; text: string }
+  | ({ kind: "cancelled"; at: Ms; by: string } & WhileOpen)
+  | { kind: "time_over"; at: Ms }
+  | ({ kind: "extended"; at: Ms; minutes: number; by: string } & WhileOpen)
+  | { kind: "removal_requested"; at: Ms; by: string; force: boolean };
+
+/**
+ * The next record, or why the event is refused. Without `step` nothing is reported, and the same record is no change.
+ * `startUpdate`: Plane is updated by the caller, or by the queue.
+ */
+export type TicketOutcome =
+  | { ticket: Ticket; step?: { by?: string }; startUpdate?: "by_caller" | "by_queue" }
+  | { refused: ErrorCode; message: string };
+
+/**
+ * Something about a ticket that reaches people once. `id` tells it from others of its kind: it is of the request, the
+ * question or the run.
+ */
+export type TicketWait = NonNullable<Extract<WorkEvent, { kind: "ticket" }>["wait"]>;
+
+/** A decision that a ticket waits for now. */
+export interface OpenDecision {
+  wait: TicketWait;
+  /** The question; of `question` only. */
+  question?: TicketQuestion;
+  /** The text that an approval is bound to; of `approval` only. */
+  hash?: string;
+}
+
+/**
+ * States of a ticket. `approved` waits for a runner; `waiting` waits for a person; `completed` waits for the approval of
+ * the update; `updating` writes the result to Plane. The last four are final: only a new request leaves them.
+ */
+const TICKET_STATES = [
+  "pending",
+  "approved",
+  "starting",
+  "running",
+  "waiting",
+  "completed",
+  "updating",
+  "done",
+  "rejected",
+  "failed",
+  "cancelled",
+] as const;
+
+export type TicketState = (typeof TICKET_STATES)[number];
+
+/** States in which a session runs or is about to. */
+export const ACTIVE_STATES: readonly TicketState[] = ["approved", "starting", "running", "waiting"];
+
+const FINAL_STATES: readonly TicketState[] = ["done", "rejected", "failed", "cancelled"];
+
 export const ticketKeys = {
   ticket: (key: string): StoreKey => `ticket:${key}`,
   /** The session of a ticket as its runner observed it last. */
@@ -196,6 +279,9 @@ export const ticketSets = {
 /** Retention of a finished ticket: 30 days. */
 export const FINISHED_TICKET_MS: Ms = 30 * DAY;
 
+/** Begins the text about a session without output; a time follows. */
+const SILENCE = "silent since ";
+
 /** The day of a time in UTC, as part of a set's name. */
 export function toUtcDay(at: Ms): string {
   return new Date(at).toISOString().slice(0, 10);
@@ -208,4 +294,96 @@ export function isFinal(state: TicketState): boolean {
 
 export function isActive({ state }: Pick<Ticket, "state">): boolean {
   return ACTIVE_STATES.includes(state);
+}
+
+export function refuse(refused: ErrorCode, message: string): TicketOutcome {
+  return { refused, message };
+}
+
+/** Refuses a decision whose question is not open any more; undefined when it is, or when the decision names none. */
+export function refuseClosedQuestion({ questions }: Ticket, { question }: WhileOpen): TicketOutcome | undefined {
+  const isOpen = question === undefined || questions.some(({ id, answer }) => id === question && !answer);
+  return isOpen ? undefined : refuse("conflict", "This question is closed: somebody has decided already.");
+}
+
+/** Removes what belongs to one run only, for the next one. */
+export function clearRun(ticket: Ticket): Ticket {
+  const {
+    startedAt: _startedAt,
+    deadline: _deadline,
+    retryAt: _retryAt,
+    endedStart: _endedStart,
+    attention: _attention,
+    interruption: _interruption,
+    completion: _completion,
+    update: _update,
+    removal: _removal,
+    endedAt: _endedAt,
+    answers: _answers,
+    closedBy: _closedBy,
+    ...rest
+  } = ticket;
+  return { ...rest, wanted: false, started: false, failures: 0, questions: [], inputs: [] };
+}
+
+/**
+ * Ends the run: nothing is wanted any more, and a cause that arrived meanwhile becomes pending. The result stays until
+ * the next approval.
+ */
+export function endRun(ticket: Ticket, at: Ms): Ticket {
+  const { retryAt: _retryAt, attention: _attention, next, ...rest } = ticket;
+  const ended: Ticket = { ...rest, wanted: false, questions: [], inputs: [], endedAt: at };
+  return next ? { ...ended, state: "pending", shown: next, requestedAt: at } : ended;
+}
+
+/** Finds what a person must know after a change of a ticket; undefined for a change that only informs. */
+export function findNewWait(before: Ticket | undefined, after: Ticket): TicketWait | undefined {
+  const run = String(after.run);
+  const isNewState = before?.state !== after.state;
+  const asked = after.questions.find(({ id }) => !before?.questions.some((earlier) => earlier.id === id));
+  if (asked) return { kind: "question", id: asked.id };
+  if (after.state === "pending" && (isNewState || before?.shown.hash !== after.shown.hash))
+    return { kind: "approval", id: toRequestId(after) };
+  if (isNewState && (after.state === "completed" || after.state === "failed"))
+    return { kind: after.state === "failed" ? "failed" : "result", id: run };
+  if (after.attention !== undefined && after.attention !== before?.attention) return { kind: "attention", id: run };
+  if (hasFailedStep(after) && !hasFailedStep(before)) return { kind: "update", id: run };
+  return undefined;
+}
+
+/** Identifies the request of a ticket that is pending: later texts belong to the same one until somebody decides. */
+export function toRequestId({ run, requestedAt }: Pick<Ticket, "run" | "requestedAt">): string {
+  return `${run}:${requestedAt}`;
+}
+
+/** Whether a step of the update of Plane has failed. */
+export function hasFailedStep(ticket: Pick<Ticket, "update"> | undefined): boolean {
+  return ticket?.update?.comment === "failed" || ticket?.update?.state === "failed";
+}
+
+/** Lists the decisions that a ticket waits for now. */
+export function listOpenDecisions(ticket: Ticket): OpenDecision[] {
+  const { state, questions, run, shown } = ticket;
+  const decisions: OpenDecision[] = questions
+    .filter(({ answer }) => answer === undefined)
+    .map((question) => ({ wait: { kind: "question", id: question.id }, question }));
+  if (state === "pending") decisions.push({ wait: { kind: "approval", id: toRequestId(ticket) }, hash: shown.hash });
+  if (state === "completed" || state === "updating") decisions.push({ wait: { kind: "result", id: String(run) } });
+  return decisions;
+}
+
+/** Twelve characters that bind the press of a button to one decision, and an approval to the text that was shown. */
+export async function hashDecision({ wait, hash = "" }: Pick<OpenDecision, "wait" | "hash">): Promise<string> {
+  return (await sha256Hex(JSON.stringify([wait.kind, wait.id, hash]))).slice(0, 12);
+}
+
+/** Describes a silence, as the attention of a ticket. */
+export function formatSilence(since: Ms): string {
+  return SILENCE + new Date(since).toISOString();
+}
+
+/** Finds since when a session is silent; undefined for another attention. */
+export function findSilence(attention: string): Ms | undefined {
+  const at = attention.startsWith(SILENCE) ? Date.parse(attention.slice(SILENCE.length)) : Number.NaN;
+  return Number.isNaN(at) ? undefined : at;
 }

@@ -8,7 +8,7 @@ import { callMcpTool } from "./call-tool.ts";
 import { readSettings, runHooks, runShellCommand } from "./hooks.ts";
 import { createKeyboard } from "./keyboard.ts";
 import { DIALOG_NOTICE_MS, IDLE_NOTICE_MS } from "./notice-delays.ts";
-import { CLAUDE_HELP, parseClaudeOptions } from "./options.ts";
+import { CLAUDE_HELP, parseClaudeOptions, parseSources } from "./options.ts";
 import { echo, exitWith, print } from "./output.ts";
 import { buildPayload, buildStatus, describeCommand, describeRun } from "./payloads.ts";
 import { appendToTranscript, countDoneSteps, storeInterruption } from "./transcript.ts";
@@ -33,7 +33,7 @@ if (values.has("--version")) exitWith(process.stdout, `${VERSION} (Claude Code)`
 if (values.has("--help")) exitWith(process.stdout, CLAUDE_HELP, 0);
 
 const configFolder = process.env["CLAUDE_CONFIG_DIR"] ?? join(process.env["HOME"] ?? "", ".claude");
-const settings = readSettings(values.get("--settings"));
+const settings = readSettings({ given: values.get("--settings"), sources: parseSources(values), configFolder });
 const ticketFile = /(\/\S+\/ticket\.md)/.exec(values.get("--append-system-prompt") ?? "")?.[1];
 const script = ticketFile === undefined ? "" : readFileSync(ticketFile, "utf8");
 const steps = [...script.matchAll(/^do: (\S+) ?(.*)$/gm)].map(([, word = "", rest = ""]) => ({ word, rest }));

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { exitWith } from "./output.ts";
 
 type Fields = Record<string, unknown>;
@@ -15,14 +16,42 @@ interface Hook {
 /** The part of Claude's settings that the stand-in knows. */
 export interface ClaudeSettings {
   hooks?: Record<string, { matcher?: string; hooks: Hook[] }[]>;
+  /** In any source: no hook of any source runs. */
+  disableAllHooks?: boolean;
   statusLine?: { command: string };
 }
 
-/** Reads the settings that `--settings` names; none without it. Ends the program when there is no such file. */
-export function readSettings(path: string | undefined): ClaudeSettings {
-  if (path === undefined) return {};
-  if (!existsSync(path)) exitWith(process.stderr, `Error: Settings file not found: ${path}`, 1);
-  return JSON.parse(readFileSync(path, "utf8")) as ClaudeSettings;
+interface SettingsPlaces {
+  /** Path of `--settings`. */
+  given: string | undefined;
+  /** `user`, `project` and `local`. */
+  sources: readonly string[];
+  configFolder: string;
+}
+
+/**
+ * Reads the settings of these sources and those that `--settings` names, which count in any case: hooks of all of them run,
+ * and one of them can switch off all. Ends the program when the named file does not exist.
+ */
+export function readSettings({ given, sources, configFolder }: SettingsPlaces): ClaudeSettings {
+  if (given !== undefined && !existsSync(given))
+    exitWith(process.stderr, `Error: Settings file not found: ${given}`, 1);
+  const files = {
+    user: join(configFolder, "settings.json"),
+    project: join(process.cwd(), ".claude/settings.json"),
+    local: join(process.cwd(), ".claude/settings.local.json"),
+  };
+  const paths = Object.entries(files).flatMap(([source, path]) => (sources.includes(source) ? [path] : []));
+  const all = [...paths, ...(given === undefined ? [] : [given])].flatMap(readSettingsFile);
+  const hooks: NonNullable<ClaudeSettings["hooks"]> = {};
+  for (const [event, groups] of all.flatMap((one) => Object.entries(one.hooks ?? {})))
+    hooks[event] = [...(hooks[event] ?? []), ...groups];
+  const isDisabled = all.some(({ disableAllHooks }) => disableAllHooks);
+  return { ...Object.assign({}, ...all), hooks: isDisabled ? {} : hooks };
+}
+
+function readSettingsFile(path: string): ClaudeSettings[] {
+  return existsSync(path) ? [JSON.parse(readFileSync(path, "utf8")) as ClaudeSettings] : [];
 }
 
 /** Runs a shell command with JSON on its standard input, as Claude runs command hooks, and returns its output. */

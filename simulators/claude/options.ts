@@ -3,6 +3,7 @@ const WITH_VALUE = [
   "--session-id",
   "--resume",
   "--permission-mode",
+  "--setting-sources",
   "--settings",
   "--append-system-prompt",
   "--name",
@@ -10,6 +11,7 @@ const WITH_VALUE = [
 ];
 const WITHOUT_VALUE = ["--strict-mcp-config", "--version", "--help"];
 const PERMISSION_MODES = ["acceptEdits", "auto", "bypassPermissions", "manual", "dontAsk", "plan"];
+const SETTING_SOURCES = ["user", "project", "local"];
 const UUID_PATTERN = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 export interface ClaudeOptions {
@@ -43,10 +45,20 @@ function checkValues(values: Map<string, string>, prompt: string): ClaudeOptions
         `error: option '--permission-mode <mode>' argument '${mode}' is invalid. ` +
         `Allowed choices are ${PERMISSION_MODES.join(", ")}.`,
     };
+  const unknown = parseSources(values).find((source) => !SETTING_SOURCES.includes(source));
+  if (unknown !== undefined)
+    return {
+      error: `Error processing --setting-sources: Invalid setting source: ${unknown}. Valid options are: user, project, local`,
+    };
   const sessionId = values.get("--session-id");
   if (sessionId !== undefined && !UUID_PATTERN.test(sessionId))
     return { error: "Error: Invalid session ID. Must be a valid UUID." };
   return { values, prompt };
+}
+
+/** The sources of settings besides `--settings`: all of them unless `--setting-sources` names some. */
+export function parseSources(values: ReadonlyMap<string, string>): string[] {
+  return values.get("--setting-sources")?.split(",") ?? SETTING_SOURCES;
 }
 
 /** What `--help` prints. */

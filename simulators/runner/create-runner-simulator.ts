@@ -1,6 +1,5 @@
-import { type Ms, SECOND } from "../../shared/time.ts";
+import { type Ms, wait as pause, SECOND } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
-import { wait as pause } from "../../shared/wait.ts";
 import { createFrameSender } from "./frame-sender.ts";
 import type { DesiredSession, ExchangeRequest, SessionReport } from "./messages.ts";
 import { reconcile } from "./reconcile.ts";

@@ -41,9 +41,6 @@ export function reconcile({ answer, records, now, start }: ReconcileOptions) {
     if (reason === undefined) records.delete(ticket);
     else record.attention = `The worktree was not removed: ${reason}.`;
   }
-  const known = new Set([...answer.sessions, ...answer.stop].map(({ ticket }) => ticket));
-  for (const { ticket, session } of records.values())
-    if (!known.has(ticket)) session.stop("kindly", "Groundcrew does not know this session");
 }
 
 /** Groundcrew knows the end of an earlier session and wants another. */

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { createDecisionPut, type DecisionRecord } from "../../shared/decision-log/decision-log.ts";
+import { createDecisionPut, type DecisionRecord } from "../../shared/records/decision-log.ts";
+import { wakeKeys } from "../../shared/tasks/wakes.ts";
 import { chatMessageKey, createChatMessagePut, telegramDeliveryKey } from "../../shared/telegram/message-log.ts";
 import { DAY, MINUTE } from "../../shared/time.ts";
-import { wakeKeys } from "../../shared/wake/wake-record.ts";
 import { FIND_LOW_CONTRAST, FIND_SMALL_TARGETS } from "./accessibility-checks.ts";
 import { closeSharedBrowser, hasChromium } from "./browser.ts";
 import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
@@ -23,8 +23,8 @@ async function addEntry(app: PageTestApp, entry: Pick<DecisionRecord, "event"> &
     item: { id: "one", key: "ONB-1", title: "Write the guide", url: app.plane.url },
     via: "webhook",
     correlation: "webhook-1",
-    asked: [],
-    held: [],
+    actions: [],
+    skipped: [],
     ...entry,
   };
   await app.store.commit({ put: [createDecisionPut(record)] });
@@ -38,17 +38,17 @@ describe.skipIf(!hasChromium())("Activity in Chromium", { timeout: 120_000 }, ()
     await addEntry(app, {
       event: { kind: "assigned", who: "nobody-known" },
       actor: ada,
-      asked: [{ rule: "wake on assigned", target: "wake:Thot", queue: "wake", job: "wake-job" }],
-      held: [{ consumer: "telegram", why: "no_rule" }],
+      actions: [{ rule: "wake on assigned", target: "wake:Thot", queue: "wake", job: "wake-job" }],
+      skipped: [{ consumer: "telegram", why: "no_rule" }],
     });
     await addEntry(app, {
       event: { kind: "claim_lost", agent: "Thot", why: "expired", since: "2026-11-21T08:00:00Z", minutes: 20 },
-      asked: [{ rule: "trouble", target: "telegram:4711", queue: "outbox", job: "waits" }],
+      actions: [{ rule: "trouble", target: "telegram:4711", queue: "outbox", job: "waits" }],
     });
     await addEntry(app, {
       event: { kind: "due", from: null, to: "2026-12-24" },
       actor: ada,
-      held: [{ consumer: "telegram", why: "muted", rule: "quiet nights" }],
+      skipped: [{ consumer: "telegram", why: "muted", rule: "quiet nights" }],
     });
     const page = await openSignedInPage(app.url);
     const row = (kind: string) => page.locator(`#trail tr:has(.event[data-event="${kind}"])`);
@@ -84,7 +84,7 @@ describe.skipIf(!hasChromium())("Activity in Chromium", { timeout: 120_000 }, ()
     const app = await startPageTestApp();
     const asked = [{ rule: "waits for a person", target: "telegram:4711", queue: "outbox" as const, job: "later" }];
     const plan = { kind: "plan_failed", plan: "p", agent: "Thot", title: "Shop", text: "<b>no</b>" } as const;
-    await addEntry(app, { event: plan, asked });
+    await addEntry(app, { event: plan, actions: asked });
     const page = await openSignedInPage(app.url, { width: 360, dark: true });
     await page.click('#views [data-view="why"]');
     const details = page.locator("#trail .technical");
@@ -119,7 +119,7 @@ describe.skipIf(!hasChromium())("Activity in Chromium", { timeout: 120_000 }, ()
         repeat: false,
         text,
         entities: [],
-        shown: [[1, at]] as [number, number][],
+        history: [[1, at]] as [number, number][],
       };
       return { key, put: createChatMessagePut(key, message) };
     };
@@ -133,7 +133,7 @@ describe.skipIf(!hasChromium())("Activity in Chromium", { timeout: 120_000 }, ()
     ] as const) {
       await app.store.commit({ put: [{ key: telegramDeliveryKey(job), value: { in: 1, record, notice: 1 } }] });
       const asked = [{ rule: "notifications[0]", target: "telegram:4711", queue: "outbox" as const, job }];
-      await addEntry(app, { event: { kind }, asked });
+      await addEntry(app, { event: { kind }, actions: asked });
     }
     const page = await openSignedInPage(app.url);
     await expect.poll(() => page.locator(".message").count(), WAIT).toBe(60);

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { createTaskOperations } from "../../shared/work/task-operations.ts";
+import { createTaskOperations } from "../../functions/agent/tool.ts";
 import { closeSharedBrowser, hasChromium } from "./browser.ts";
 import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
 

@@ -22,7 +22,7 @@ describe.skipIf(!hasChromium())("Failed jobs in Chromium", { timeout: 120_000 },
       const body = { type: "event", url, event: { kind: "completed" }, facts, correlation: "c" };
       await app.store.commit({ jobs: [{ id, queue: "forward", lane: id, body }] });
       const [job] = await app.store.take("forward", 1_000, 1);
-      if (job) await app.store.settle(job, { dead: "refused\u202e by the other system" });
+      if (job) await app.store.acknowledge(job, { dead: "refused\u202e by the other system" });
     }
     await app.restart();
     const page = await openSignedInPage(app.url);
@@ -72,7 +72,7 @@ describe.skipIf(!hasChromium())("Failed jobs in Chromium", { timeout: 120_000 },
     const app = await startPageTestApp();
     await app.store.commit({ jobs: [{ id: "gone", queue: "inbox", lane: "a", body: "{}" }] });
     const [job] = await app.store.take("inbox", 1_000, 1);
-    if (job) await app.store.settle(job, { dead: "not understood" });
+    if (job) await app.store.acknowledge(job, { dead: "not understood" });
     const page = await openSignedInPage(app.url, { width: 360, dark: true });
     await page.press("#failed-count", "Enter");
     const button = page.getByRole("button", { name: "Requeue Change reported by Plane gone" });

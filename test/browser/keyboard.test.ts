@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { createTaskOperations } from "../../shared/work/task-operations.ts";
+import { createTaskOperations } from "../../functions/agent/tool.ts";
 import { FIND_LOW_CONTRAST, FIND_SMALL_TARGETS } from "./accessibility-checks.ts";
 import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
 import { openSignedInPage, signIn, startPageTestApp } from "./page-test-app.ts";

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { createDecisionPut, type DecisionRecord } from "../../shared/decision-log/decision-log.ts";
+import { createDecisionPut, type DecisionRecord } from "../../shared/records/decision-log.ts";
 import { closeSharedBrowser, hasChromium, openPage, type TestPage } from "./browser.ts";
 import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
 
@@ -20,8 +20,8 @@ const createDecisionLogEntry = (app: PageTestApp, minutes: number) =>
     via: "read",
     correlation: "c",
     event: { kind: "started" },
-    asked: [],
-    held: [],
+    actions: [],
+    skipped: [],
     project: { identifier: "ONB", name: "Onboarding" },
     item: { id: `old-${minutes}`, key: `OLD-${minutes}`, title: "Old", url: app.plane.url },
   } satisfies DecisionRecord);

@@ -1,4 +1,5 @@
 import { onTestFinished } from "vitest";
+import { manifest } from "../../functions/index.ts";
 import { type Runtime, startRuntime } from "../../runtime/start-runtime.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import { createPlaneSimulator } from "../../simulators/plane/create-plane-simulator.ts";
@@ -60,7 +61,7 @@ export async function runPageApp(env: Record<string, string>, setUpPlane: SetUpP
   const logLines: string[] = [];
   const write = (line: string) => void logLines.push(line);
   const start = (port: number) =>
-    startRuntime({ ...settings, port }, { write, overrides: { store: { ...store, close: async () => {} } } });
+    startRuntime({ ...settings, port }, { manifest, write, overrides: { store: { ...store, close: async () => {} } } });
   let runtime: Runtime = await start(0);
   const { url } = runtime;
   // After the first poll. Items created in the same second as it count as existing items, so it waits for the next one.

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { createTaskOperations } from "../../shared/work/task-operations.ts";
-import { prepareWish } from "../../shared/work/wishes/wish-record.ts";
+import { createTaskOperations } from "../../functions/agent/tool.ts";
+import { prepareWish } from "../../shared/tasks/wishes.ts";
 import { closeSharedBrowser, hasChromium } from "./browser.ts";
 import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
 

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { trackUpload } from "../../shared/work/deliverables/upload-progress.ts";
+import { trackUpload } from "../../shared/tasks/deliverables/send-file.ts";
 import { FIND_LOW_CONTRAST } from "./accessibility-checks.ts";
 import { closeSharedBrowser, hasChromium } from "./browser.ts";
 import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";

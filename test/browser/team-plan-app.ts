@@ -1,4 +1,4 @@
-import { createTaskOperations } from "../../shared/work/task-operations.ts";
+import { createTaskOperations } from "../../functions/agent/tool.ts";
 import type { PlaneSimulator } from "../../simulators/plane/plane-simulator.ts";
 import type { Item, Project, User } from "../../simulators/plane/types.ts";
 import { startPageTestApp } from "./page-test-app.ts";

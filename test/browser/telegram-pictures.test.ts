@@ -1,6 +1,6 @@
 import { mkdirSync, statSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
-import { digestTick } from "../../functions/telegram/digest/digest-tick.ts";
+import { digestTick } from "../../functions/telegram/digest/digest.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { MINUTE } from "../../shared/time.ts";
 import type { SimulatedMessage } from "../../simulators/telegram/chats.ts";

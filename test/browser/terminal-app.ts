@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import type { Frame } from "playwright-core";
 import { expect, onTestFinished } from "vitest";
-import { parseRunnerSettings } from "../../runtime/runner/runner-settings.ts";
+import { parseRunnerSettings } from "../../runtime/runner/runner-context.ts";
 import { startRunner } from "../../runtime/runner/start-runner.ts";
 import { createLog } from "../../shared/log.ts";
 import { createRunnerHost } from "../runtime/runner/runner-host.ts";

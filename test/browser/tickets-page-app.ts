@@ -1,6 +1,6 @@
+import type { TerminalFrame } from "../../shared/app/terminals.ts";
 import type { ExchangeRequest } from "../../shared/tickets/exchange.ts";
 import { type ExchangeAnswer, exchangeAnswerSchema } from "../../shared/tickets/exchange.ts";
-import type { TerminalFrame } from "../../shared/tickets/terminal-frame.ts";
 import type { ItemPatch } from "../../simulators/plane/types.ts";
 import type { TestPage } from "./browser.ts";
 import { openSignedInPage, PAGE_ADMIN_TOKEN, runPageApp, startPageTestApp } from "./page-test-app.ts";

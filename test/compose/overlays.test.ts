@@ -99,7 +99,7 @@ describe.each(OVERLAY_CHOICES)(
       const env = {
         ...project.services["groundcrew"]?.environment,
         PLANE_API_KEY: "plane_api_x",
-        ADMIN_TOKEN: "a".repeat(32),
+        ADMIN_TOKEN: "b8a61f0c5d27e94312f7",
       };
       const files = { read: () => undefined };
       const parsed = parseSettings({ PLANE_URL: "https://plane.javisi.test", ...omitEmpty(env) }, files);

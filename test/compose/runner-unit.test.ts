@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { endSessionProcesses } from "../../runtime/runner/session-processes.ts";
+import { endSessionProcesses } from "../../runtime/runner/claude-process.ts";
 import { RUNNER_TOKEN, startExchangeServer } from "../runtime/runner/exchange-server.ts";
 import { createRunnerHost } from "../runtime/runner/runner-host.ts";
 import { readUnitLines } from "./systemd-unit.ts";

@@ -3,9 +3,9 @@ import { expect, test } from "vitest";
 import { listMountedRoutes } from "../../docs/generate/routes-section.ts";
 import { manifest } from "../../functions/index.ts";
 import { type ErrorCode, GroundcrewError } from "../../shared/errors.ts";
-import { QUEUES } from "../../shared/store/job-operations.ts";
-import { EVENT_KINDS } from "../../shared/task/events.ts";
-import { MESSAGE_SOUNDS } from "../../shared/telegram/message-sounds.ts";
+import { QUEUES } from "../../shared/store/port.ts";
+import { EVENT_KINDS } from "../../shared/task/event-kinds.ts";
+import { MESSAGE_SOUNDS } from "../../shared/telegram/chat-settings.ts";
 
 const readDocument = (name: string) => readFileSync(`docs/${name}.md`, "utf8");
 

@@ -3,8 +3,8 @@ import { existsSync } from "node:fs";
 import { Cron } from "croner";
 import { describe, expect, test } from "vitest";
 import { readBackupSettings } from "../../runtime/backup/backup-settings.ts";
-import { parseOpenclawOptions } from "../../runtime/cli/openclaw-options.ts";
-import { parseUpgradeSettings } from "../../runtime/openclaw-upgrade/upgrade-settings.ts";
+import { parseOpenclawOptions } from "../../runtime/cli/openclaw-command.ts";
+import { parseUpgradeSettings } from "../../runtime/openclaw-upgrade/upgrade-driver.ts";
 import { readBlocks } from "./operations-blocks.ts";
 
 const blocks = readBlocks("docs/operations.md");

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { createDecisionPut, type DecisionRecord } from "../../shared/decision-log/decision-log.ts";
+import { createDecisionPut, type DecisionRecord } from "../../shared/records/decision-log.ts";
 import {
   createBearerHeaders,
   RUNTIME_ADMIN_TOKEN,
@@ -16,7 +16,7 @@ async function createRuntimeWithDeadLetter(id = "item:12:completed:telegram:-100
   const runtime = await startTestRuntime();
   await runtime.store.commit({ jobs: [{ id, queue: "outbox", lane: "chat", body: { text: "marked body" } }] });
   const [job] = await runtime.store.take("outbox", 1000, 1);
-  if (job) await runtime.store.settle(job, { dead: "chat not found" });
+  if (job) await runtime.store.acknowledge(job, { dead: "chat not found" });
   return runtime;
 }
 
@@ -45,7 +45,7 @@ test.each([
   const { url, store } = await startTestRuntime();
   await store.commit({ jobs: [{ id: "one", queue: "outbox", lane: "chat", body }] });
   const [job] = await store.take("outbox", 1000, 1);
-  if (job) await store.settle(job, { dead: "chat not found" });
+  if (job) await store.acknowledge(job, { dead: "chat not found" });
   const response = await fetch(`${url}/dead-letters`, createBearerHeaders(RUNTIME_ADMIN_TOKEN));
   const text = await response.text();
   expect(JSON.parse(text).dead_letters[0].task).toBe(task);
@@ -127,8 +127,8 @@ test("The activity list shows the notification of a discarded job as discarded i
     at: await store.now(),
     via: "webhook",
     event: { kind: "completed" },
-    asked: [{ rule: "completed tasks", target: "telegram:-100", queue: "outbox", job: id }],
-    held: [],
+    actions: [{ rule: "completed tasks", target: "telegram:-100", queue: "outbox", job: id }],
+    skipped: [],
     correlation: "c",
     project: { identifier: "ONB", name: "Onboarding" },
   };

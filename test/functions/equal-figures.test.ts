@@ -1,13 +1,12 @@
 import { expect, onTestFinished, test } from "vitest";
-import { figuresTick } from "../../functions/figures-tick.ts";
-import { forwardHandler } from "../../functions/forward/forward-handler.ts";
-import { createForwardRules } from "../../functions/forward/rules.ts";
-import { cyclesTick } from "../../functions/poll/cycles-tick.ts";
-import { digestTick } from "../../functions/telegram/digest/digest-tick.ts";
+import { createForwardRules, forwardHandler } from "../../functions/forward.ts";
+import { figuresTick } from "../../functions/maintenance-ticks.ts";
+import { cyclesTick } from "../../functions/poll/poll-tick.ts";
+import { digestTick } from "../../functions/telegram/digest/digest.ts";
 import { createPrometheusMetrics } from "../../runtime/metrics/prometheus-metrics.ts";
+import { readAgentDays } from "../../shared/accounting/history.ts";
 import { localizeDuration } from "../../shared/i18n/localize.ts";
 import { DAY, HOUR, MINUTE, SECOND } from "../../shared/time.ts";
-import { readAgentDays } from "../../shared/work/time/agent-days.ts";
 import { createBridgeTokens, HTTP_ADMIN_TOKEN, serveTestApp } from "../support/http-test-app.ts";
 import { startScriptedServer } from "../support/scripted-server.ts";
 import { toPlainText } from "./telegram/commands/commands-app.ts";

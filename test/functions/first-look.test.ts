@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { probeRuntime } from "../../functions/doctor/probe-runtime.ts";
-import { checkRuntime } from "../../functions/doctor/runtime.ts";
+import { checkRuntime, probeRuntime } from "../../functions/doctor/runtime.ts";
 import { MINUTE, SECOND } from "../../shared/time.ts";
 import { RELIABILITY_ADMIN_TOKEN } from "../reliability/simulators.ts";
 import { createVirtualTimeApp, type VirtualTimeApp } from "../reliability/virtual-time-app.ts";

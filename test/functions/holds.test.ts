@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { DAY, HOUR, MINUTE } from "../../shared/time.ts";
+import { HOUR, MINUTE } from "../../shared/time.ts";
 import { SIMULATED_CHAT } from "../reliability/simulators.ts";
 import { createVirtualTimeApp, type VirtualTimeApp } from "../reliability/virtual-time-app.ts";
 
@@ -105,27 +105,4 @@ test("reliability 32: an excessive retry_after of Telegram is reported, and DELE
   await app.waitUntilIdle(MINUTE);
   expect(app.telegram.chat(SIMULATED_CHAT).messages.length).toBe(before + 3);
   expect((await readStatus(app)).status).toBe(200);
-});
-
-test("the tick holds shortens what an earlier version stored: holds of years, and messages that wait for years", {
-  timeout: 60_000,
-}, async () => {
-  const { app, items } = await startApp();
-  const years = 31 * 365 * DAY;
-  await app.store.hold(`telegram:chat:${SIMULATED_CHAT}`, years);
-  app.plane.editItem(items[1] ?? "", { state: "Done" });
-  const realSettle = app.store.settle;
-  app.store.settle = (job, settlement) =>
-    realSettle(
-      job,
-      "retryAt" in settlement && job.queue === "outbox" ? { retryAt: app.time.clock() + years } : settlement,
-    );
-  await app.deliverWebhooks();
-  await app.time.advance(MINUTE);
-  app.store.settle = realSettle;
-  await app.runTick("holds");
-  const before = app.telegram.chat(SIMULATED_CHAT).messages.length;
-  await app.time.advance(HOUR, 10_000);
-  await app.waitUntilIdle(HOUR);
-  expect(app.telegram.chat(SIMULATED_CHAT).messages.length).toBe(before + 1);
 });

@@ -12,7 +12,7 @@ test("GET /metrics (MONITOR-03) returns Prometheus text with the requests, the t
   await postWebhook(url, JSON.stringify({ event: "issue", data: { id: "1" } }));
   await postWebhook(url, JSON.stringify({ event: "issue", data: { id: "2" } }));
   const [job] = await store.take("inbox", 1000, 1);
-  if (job) await store.settle(job, { dead: "poison" });
+  if (job) await store.acknowledge(job, { dead: "poison" });
   await fetch(`${url}/ticks/poll`, { method: "POST", ...createBearerHeaders(RUNTIME_ADMIN_TOKEN) });
   const { status, type, text } = await readMetrics(url);
   expect([status, type]).toEqual([200, "text/plain; version=0.0.4; charset=utf-8"]);
@@ -42,8 +42,8 @@ test("GET /metrics (MONITOR-03) contains the duration of the last canary and whe
     project: "p",
     item: "i",
     comment: "c",
-    sent: { nonce: "2", at: 2 },
-    back: { nonce: "1", at: 1, took: 2_500 },
+    lastEdit: { nonce: "2", at: 2 },
+    lastArrival: { nonce: "1", at: 1, durationMs: 2_500 },
     silentSince: 2,
   };
   await store.commit({ put: [{ key: "canary", value }] });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { canaryTick } from "../../functions/canary/canary-tick.ts";
+import { canaryTick } from "../../functions/canary.ts";
 import { planeTick } from "../../functions/plane-tick.ts";
 import type { Deps } from "../../shared/app/deps.ts";
 import { PlaneUnavailableError } from "../../shared/plane/errors.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { canaryKey, describeAddress, type KeptCanary } from "../../shared/canary/canary-record.ts";
+import { type CanaryRecord, canaryKey, describeAddress } from "../../shared/monitoring/canary.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
 
@@ -75,14 +75,18 @@ test("GET /ready (MONITOR-01) reports the last canary, and stays ready while web
   const { url, deps } = await startTestRuntime({ store });
   deps.health.recordSuccess("plane");
   const location = { project: "p", item: "i", comment: "c" };
-  const keep = (value: Partial<KeptCanary>) =>
+  const address = describeAddress(deps.settings);
+  const keep = (value: Partial<CanaryRecord>) =>
     store.commit({ put: [{ key: canaryKey, value: { ...location, ...value } }] });
-  await keep({ sent: { nonce: "1", at: 990_000 }, back: { nonce: "1", at: 992_500, took: 2_500 } });
+  await keep({
+    lastEdit: { nonce: "1", at: 990_000, address },
+    lastArrival: { nonce: "1", at: 992_500, durationMs: 2_500, address },
+  });
   expect(await requestReady(url)).toMatchObject({
     status: 200,
     body: { webhooks: { ok: true, age_s: 8, seconds: 2.5 } },
   });
-  await keep({ sent: { nonce: "2", at: 880_000 }, silentSince: 880_000 });
+  await keep({ lastEdit: { nonce: "2", at: 880_000, address }, silentSince: 880_000 });
   expect(await requestReady(url)).toEqual({
     status: 200,
     body: expect.objectContaining({
@@ -98,16 +102,18 @@ test("GET /ready (MONITOR-01) does not count the result of a canary that was sen
   const address = describeAddress(deps.settings);
   const other = describeAddress({ ...deps.settings, publicUrl: "https://earlier.example.com" });
   const sent = { nonce: "1", at: 990_000 };
-  const readWith = async (value: Partial<KeptCanary>) => {
+  const readWith = async (value: Partial<CanaryRecord>) => {
     await store.commit({ put: [{ key: canaryKey, value: { project: "p", item: "i", comment: "c", ...value } }] });
     return (await requestReady(url)).body;
   };
-  expect(await readWith({ sent: { ...sent, address }, back: { ...sent, took: 5, address } })).toMatchObject({
+  expect(
+    await readWith({ lastEdit: { ...sent, address }, lastArrival: { ...sent, durationMs: 5, address } }),
+  ).toMatchObject({
     webhooks: { ok: true },
   });
   const unknown = { webhooks: { ok: null, age_s: null, seconds: null } };
   expect(
-    await readWith({ sent: { ...sent, address: other }, back: { ...sent, took: 5, address: other } }),
+    await readWith({ lastEdit: { ...sent, address: other }, lastArrival: { ...sent, durationMs: 5, address: other } }),
   ).toMatchObject(unknown);
-  expect(await readWith({ sent: { ...sent, address: other }, silentSince: 980_000 })).toMatchObject(unknown);
+  expect(await readWith({ lastEdit: { ...sent, address: other }, silentSince: 980_000 })).toMatchObject(unknown);
 });

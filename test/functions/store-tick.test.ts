@@ -3,7 +3,7 @@ import { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { manifest } from "../../functions/index.ts";
-import { storeTick } from "../../functions/store-tick.ts";
+import { storeTick } from "../../functions/maintenance-ticks.ts";
 import { openStore } from "../../runtime/stores/open-store.ts";
 import type { StoreCapacity } from "../../shared/store/capacity.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import type { KeptClaim } from "../../shared/work/claims/find-claim.ts";
-import { workKeys, workSets } from "../../shared/work/context/work-keys.ts";
-import type { KeptSpending } from "../../shared/work/time/spending.ts";
-import type { KeptTimes } from "../../shared/work/time/time-entries.ts";
+import type { SpendingRecord } from "../../shared/accounting/spending.ts";
+import type { TimeEntriesRecord } from "../../shared/accounting/time-entries.ts";
+import { workKeys, workSets } from "../../shared/records/store-keys.ts";
+import type { ClaimRecord } from "../../shared/records/task-records.ts";
 import {
   createBearerHeaders,
   RUNTIME_ADMIN_TOKEN,
@@ -14,7 +14,7 @@ const FROM = Date.parse("2026-11-21T08:00:00Z");
 
 type Runtime = Awaited<ReturnType<typeof startTestRuntime>>;
 
-async function storeTimes({ store }: Runtime, item: string, times: KeptTimes) {
+async function storeTimes({ store }: Runtime, item: string, times: TimeEntriesRecord) {
   await store.commit({ put: [{ key: workKeys.time(item), value: times, sets: [workSets.times] }] });
 }
 
@@ -35,15 +35,15 @@ test("GET /time.csv (MONITOR-03) lists every entry, running ones without an end,
     entries: [createTimeEntry("Thot", 5), { agent: "Thot", fence: 2, from: now - 5_000 }],
   });
   const [since, until] = [now - 5_000, now + 600_000];
-  const claim: KeptClaim = {
+  const claim: ClaimRecord = {
     item: "1",
     project: "p",
     agent: "Thot",
     fence: 2,
     since,
     until,
-    renewed: since,
-    words: [],
+    renewedAt: since,
+    expectedStatuses: [],
   };
   await runtime.store.commit({ put: [{ key: workKeys.claim("1"), value: claim }] });
   const response = await fetch(`${runtime.url}/time.csv`, createBearerHeaders(RUNTIME_ADMIN_TOKEN));
@@ -81,7 +81,7 @@ test("GET /time.csv (MONITOR-03) requires ADMIN_TOKEN", async () => {
 
 test("GET /metrics (MONITOR-03) contains time and cost per agent and project, the same at every scrape", async () => {
   const { url, store } = await startTestRuntime();
-  const value: KeptSpending = { agent: "Thot", project: "ONB", ms: 90_500, cost: 1.25 };
+  const value: SpendingRecord = { agent: "Thot", project: "ONB", ms: 90_500, cost: 1.25 };
   await store.commit({ put: [{ key: workKeys.spent("Thot", "p"), value, sets: [workSets.spent] }] });
   for (let i = 0; i < 2; i++) {
     const text = await (await fetch(`${url}/metrics`, createBearerHeaders(RUNTIME_ADMIN_TOKEN))).text();

@@ -10,19 +10,16 @@ import { createSqliteStore } from "../../runtime/stores/sqlite-store.ts";
 import { STORE_FILE_NAME } from "../../runtime/stores/store-file.ts";
 import type { Deps } from "../../shared/app/deps.ts";
 import { createPump } from "../../shared/app/pump.ts";
-import { forwardBodySchema } from "../../shared/jobs/forward-jobs.ts";
-import { inboxBodySchema } from "../../shared/jobs/inbox-jobs.ts";
+import { inboxBodySchema, updateBodySchema } from "../../shared/jobs/incoming-jobs.ts";
 import { observeBodySchema } from "../../shared/jobs/observe-jobs.ts";
-import { outboxBodySchema } from "../../shared/jobs/outbox-jobs.ts";
-import { updateBodySchema } from "../../shared/jobs/updates-jobs.ts";
+import { forwardBodySchema, outboxBodySchema } from "../../shared/jobs/outgoing-jobs.ts";
 import { wakeBodySchema } from "../../shared/jobs/wake-jobs.ts";
 import { workJobBodySchema } from "../../shared/jobs/work-jobs.ts";
-import type { Json } from "../../shared/json.ts";
 import { createLog } from "../../shared/log.ts";
 import { noMetrics } from "../../shared/metrics.ts";
-import { type Job, QUEUES, type Queue } from "../../shared/store/job-operations.ts";
+import type { Json } from "../../shared/omit-undefined.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
-import type { Store } from "../../shared/store/port.ts";
+import { type Job, QUEUES, type Queue, type Store } from "../../shared/store/port.ts";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";
 
 const clock = () => Date.UTC(2026, 0, 5, 8);
@@ -31,8 +28,8 @@ const clock = () => Date.UTC(2026, 0, 5, 8);
 const KINDS: Record<Queue, readonly { [field: string]: string }[]> = {
   inbox: [{ type: inboxBodySchema.shape.type.value }],
   forward: [{ type: forwardBodySchema.shape.type.value }],
-  observe: observeBodySchema.options.map(({ shape }) => ({ do: shape.do.value })),
-  work: workJobBodySchema.options.map(({ shape }) => ({ do: shape.do.value })),
+  observe: observeBodySchema.options.map(({ shape }) => ({ type: shape.type.value })),
+  work: workJobBodySchema.options.map(({ shape }) => ({ type: shape.type.value })),
   outbox: outboxBodySchema.options.map(({ shape }) => ({ type: shape.type.value })),
   wake: wakeBodySchema.options.map(({ shape }) => ({ type: shape.type.value })),
   updates: updateBodySchema.options.map(({ shape }) => ({ type: shape.type.value })),
@@ -41,7 +38,7 @@ const KINDS: Record<Queue, readonly { [field: string]: string }[]> = {
 /** Handles the due jobs once with the product's handlers, which get nothing that a readable job would need. */
 async function handleDueJobs(store: Store): Promise<void> {
   const log = createLog({ level: "error", write: () => {}, clock });
-  const deps: Partial<Deps> = { store, log, metrics: noMetrics, clock, kick: () => {} };
+  const deps: Partial<Deps> = { store, log, metrics: noMetrics, clock, notify: () => {} };
   await createPump(deps as Deps, createManifest().jobHandlers).drain();
 }
 
@@ -56,7 +53,7 @@ test.each(QUEUES)(
   "reliability 5: jobs of the queue %s whose body has an unknown form become dead letters at the first try",
   async (queue) => {
     const store = createMemoryStore({ clock });
-    const bodies: Json[] = [...KINDS[queue], { type: "newer", do: "newer" }, {}, [], null, 7, "text"];
+    const bodies: Json[] = [...KINDS[queue], { type: "newer" }, {}, [], null, 7, "text"];
     await store.commit({ jobs: bodies.map((body) => toJob(queue, body)) });
     await handleDueJobs(store);
     const dead = await store.listDeadJobs(queue);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { keepDefined } from "../../shared/keep-defined.ts";
+import { keepDefined } from "../../shared/omit-undefined.ts";
 import { type AgentClient, type CallResult, createFetchClient, createMcpClient } from "../reliability/agent-clients.ts";
 import { findDuplicated, findMissing, findUnexpected, readCompletions } from "../reliability/completions.ts";
 import { createLoggedRandom, IS_FULL_RUN, pickSize } from "../reliability/random-source.ts";

@@ -1,4 +1,4 @@
-import type { ObjectStorage } from "../../runtime/stores/object-storage.ts";
+import type { ObjectStorage } from "../../runtime/workers/platform.ts";
 
 /** What Cloudflare charges for the storage of a Durable Object, and how often its alarm was set. */
 export interface StorageUse {

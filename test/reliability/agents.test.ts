@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { activitiesApi } from "../../shared/plane/activities-links.ts";
+import { activitiesApi } from "../../shared/plane/work-items.ts";
 import { MINUTE } from "../../shared/time.ts";
 import {
   type AgentClient,

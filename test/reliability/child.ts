@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { nodeFiles, readEnvironment } from "../../runtime/node/settings-files.ts";
+import { nodeFiles, readEnvironment } from "../../runtime/node/files.ts";
 import { startRuntime } from "../../runtime/start-runtime.ts";
 import { openStore } from "../../runtime/stores/open-store.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
@@ -63,6 +63,6 @@ process.on("SIGTERM", () => void runtime.stop().then(() => process.exit(0)));
 function skipPace(store: Store): Store {
   return {
     ...store,
-    spend: (key, ...rest) => (key.startsWith("agent:") ? Promise.resolve(0) : store.spend(key, ...rest)),
+    consume: (key, ...rest) => (key.startsWith("agent:") ? Promise.resolve(0) : store.consume(key, ...rest)),
   };
 }

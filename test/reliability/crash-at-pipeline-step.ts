@@ -45,7 +45,7 @@ const EFFECTS: Record<PipelineEffect, Effect> = {
 /** The step that a commit belongs to; undefined for any other commit. */
 function toEffect({ put = [], jobs = [] }: Parameters<Store["commit"]>[0]): PipelineEffect | undefined {
   if (jobs.some(({ queue }) => queue === "inbox")) return "webhook";
-  if (put.some(({ key, value }) => key.startsWith("told:") && value !== undefined)) return "record";
+  if (put.some(({ key, value }) => key.startsWith("delivery:") && value !== undefined)) return "record";
   return put.some(({ key }) => key.startsWith("item:")) ? "snapshot" : undefined;
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { observedKeys } from "../../shared/observe/store-keys.ts";
-import type { KeptItem } from "../../shared/task/snapshot.ts";
+import { observedKeys } from "../../shared/records/store-keys.ts";
+import type { ItemRecord } from "../../shared/task/snapshot.ts";
 import { findDuplicated, findMissing, findUnexpected, readCompletions } from "./completions.ts";
 import { crashAtPipelineStep, PIPELINE_STEPS, type PipelineStep } from "./crash-at-pipeline-step.ts";
 import { createLoggedRandom, createRandomSource, pickSize } from "./random-source.ts";
@@ -73,10 +73,10 @@ function createCrashingOverrides(app: VirtualTimeApp, step: PipelineStep, nth: n
 }
 
 /** Reads the stored fields of an item that people would notice. */
-async function readKeptFields(app: VirtualTimeApp, id: string): Promise<unknown> {
-  const [found] = await app.store.read<KeptItem>([observedKeys.item(id)]);
-  const { state, word, name, priority, updatedAt } = found?.value.snapshot ?? {};
-  return { state, word, name, priority, micros: updatedAt };
+async function readStoredFields(app: VirtualTimeApp, id: string): Promise<unknown> {
+  const [found] = await app.store.read<ItemRecord>([observedKeys.item(id)]);
+  const { state, status, name, priority, updatedAt } = found?.value.snapshot ?? {};
+  return { state, word: status, name, priority, micros: updatedAt };
 }
 
 for (const step of PIPELINE_STEPS) {
@@ -105,7 +105,7 @@ for (const step of PIPELINE_STEPS) {
       for (const item of items) {
         const real = app.plane.item(item);
         const own = { state: real?.state, priority: real?.priority, name: real?.name };
-        expect(await readKeptFields(app, item.id), `seed ${seed}`).toMatchObject(own);
+        expect(await readStoredFields(app, item.id), `seed ${seed}`).toMatchObject(own);
       }
       for (const queue of ["inbox", "observe", "outbox"] as const)
         expect(await app.store.listDeadJobs(queue)).toEqual([]);

@@ -68,7 +68,7 @@ test("the demo runs its whole story, and the chat contains each event once", asy
   // The ticket: approved, run, allowed, completed, and its result written to Plane once.
   expect(output.filter((line) => line.startsWith("page   "))).toEqual([
     "page   Ada approves the ticket PLAT-5 “Add a health check to the deploy script”\n",
-    'page   Ada allows PLAT-5: Bash { "command": "npm test -- deploy" }\n',
+    "page   Ada allows PLAT-5: Bash command: npm test -- deploy\n",
     "page   Ada approves the result of PLAT-5, which Groundcrew writes to Plane\n",
   ]);
   expect(demo.comments("PLAT-5").filter((html) => html.includes("groundcrew/plat-5"))).toHaveLength(1);

@@ -5,7 +5,7 @@ import { parseSettings } from "../../shared/config/settings.ts";
 import { toSettingName } from "../../shared/config/settings-file.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
-import { wait } from "../../shared/wait.ts";
+import { wait } from "../../shared/time.ts";
 import type { Item, ItemPatch, PlaneVersion, Project, User } from "../../simulators/plane/types.ts";
 import { startSimulators } from "./simulators.ts";
 

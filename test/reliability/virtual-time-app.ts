@@ -1,8 +1,8 @@
 import { createDeps } from "../../runtime/create-deps.ts";
 import { createPrometheusMetrics } from "../../runtime/metrics/prometheus-metrics.ts";
-import { createAssetReader } from "../../runtime/node/asset-reader.ts";
+import { createAssetReader } from "../../runtime/node/files.ts";
 import type { Deps } from "../../shared/app/deps.ts";
-import { createStoreHealth } from "../../shared/app/store-health.ts";
+import { createStoreHealth } from "../../shared/app/health.ts";
 import { createHttpApp } from "../../shared/http/http-app.ts";
 import { createLog } from "../../shared/log.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
@@ -62,8 +62,8 @@ export async function createVirtualTimeApp(options: VirtualTimeAppOptions = {}) 
     const newDeps = await createDeps({ ...common, store: wrapStore(store), write, overrides });
     deps = newDeps;
     httpApp = createHttpApp(newDeps, { routes: manifest.routes, getRemoteAddress: () => "127.0.0.1" });
-    time.onAdvance(() => newDeps.kick());
-    newDeps.kick();
+    time.onAdvance(() => newDeps.notify());
+    newDeps.notify();
   }
 
   function request(path: string, init: RequestInit = {}): Promise<Response> {

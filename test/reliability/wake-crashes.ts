@@ -40,7 +40,7 @@ export function createWakeCrash(nth: number, when: "before" | "after") {
           (commit.put ?? []).some(({ key }) => WAKE_KEYS.test(key)),
           () => store.commit(commit),
         ),
-      settle: (job, how) => runStep(job.queue === "wake", () => store.settle(job, how)),
+      acknowledge: (job, how) => runStep(job.queue === "wake", () => store.acknowledge(job, how)),
       take: (queue, ttl, max) => (state.isOver ? never() : store.take(queue, ttl, max)),
     }),
     wrapFetch:

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { claimsTick } from "../../functions/work/claims-tick.ts";
+import { claimsTick } from "../../functions/work.ts";
 import { createWakeSetup } from "../functions/wake/wake-setup.ts";
 import { IS_FULL_RUN } from "./random-source.ts";
 import { createWakeCrash } from "./wake-crashes.ts";

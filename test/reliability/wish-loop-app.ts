@@ -1,7 +1,7 @@
 import { onTestFinished } from "vitest";
 import { createAgentTeam } from "../../demo/agents/agent-team.ts";
 import { createScriptedHuman } from "../../demo/scripted-human.ts";
-import { wait } from "../../shared/wait.ts";
+import { wait } from "../../shared/time.ts";
 import { findFreePort } from "../support/redis-server.ts";
 import { findBotTexts, NO_TELEGRAM_LIMITS, SIMULATED_CHAT, startSimulators } from "./simulators.ts";
 import { spawnRuntime } from "./spawned-runtime.ts";

@@ -1,38 +1,13 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import type { Readable } from "node:stream";
 import { expect, onTestFinished, test } from "vitest";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { startProductProcess } from "../support/product-process.ts";
 import { formatRequestHead, formatWebhookHead, openConnection, type RawConnection } from "../support/raw-connection.ts";
-import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, RUNTIME_ENV } from "../support/test-runtime.ts";
+import { createBearerHeaders, RUNTIME_ADMIN_TOKEN } from "../support/test-runtime.ts";
 import { createWebhookHeaders } from "../support/webhook-signature.ts";
 
 const OPEN_FILES = 64;
-
-/** Starts the product as a process that may open 64 files; returns its URL once it listens. */
-async function startLimitedProcess(): Promise<string> {
-  const cwd = mkdtempSync(join(tmpdir(), "groundcrew-limit-"));
-  onTestFinished(() => rmSync(cwd, { recursive: true }));
-  const command = `ulimit -n ${OPEN_FILES}; exec "$0" --disable-warning=ExperimentalWarning "$1"`;
-  const child: ChildProcessByStdio<null, Readable, null> = spawn(
-    "bash",
-    ["-c", command, process.execPath, resolve("runtime/main.ts")],
-    { cwd, env: { ...RUNTIME_ENV, STORE_URL: "file:./kept" }, stdio: ["ignore", "pipe", "inherit"] },
-  );
-  onTestFinished(async () => {
-    child.kill("SIGKILL");
-    await once(child, "close");
-  });
-  let out = "";
-  child.stdout.on("data", (data: Buffer) => {
-    out += data;
-  });
-  await expect.poll(() => out, { timeout: 20_000 }).toContain('"message":"listening"');
-  return /"url":"([^"]+)"/.exec(out)?.[1] ?? "";
-}
 
 /** Opens connections that remain open until the other end closes them or the test ends; `head` is sent on each. */
 async function openConnections(url: string, count: number, head = ""): Promise<RawConnection[]> {
@@ -46,16 +21,40 @@ async function openConnections(url: string, count: number, head = ""): Promise<R
   return opened;
 }
 
+interface Sender {
+  /** The address from which it connects. */
+  localAddress?: string;
+  /** The address for which it forwards. */
+  forwardedFor?: string;
+}
+
 /** Posts a signed webhook on a connection of its own, as Plane does; returns the status or the error's code. */
-async function postOnNewConnection(url: string, id: number): Promise<number | string> {
+async function postOnNewConnection(url: string, id: number, sender: Sender = {}): Promise<number | string> {
   const body = JSON.stringify({ event: "issue", action: "updated", data: { id: `item-${id}` } });
-  const headers = { ...createWebhookHeaders(body), "content-length": body.length };
-  const posting = request(`${url}/webhooks/plane`, { method: "POST", headers, agent: false });
+  const forwarded = omitUndefined({ "x-forwarded-for": sender.forwardedFor });
+  const headers = { ...createWebhookHeaders(body), ...forwarded, "content-length": body.length };
+  const { localAddress } = sender;
+  const target = { method: "POST", headers, agent: false, ...omitUndefined({ localAddress }) } as const;
+  const posting = request(`${url}/webhooks/plane`, target);
   posting.end(body);
   return Promise.race([
     once(posting, "response").then(([response]) => response.resume().statusCode),
     once(posting, "error").then(([error]) => error.code),
   ]).catch((error) => error.code);
+}
+
+/** Opens a stream of events, which stays open; returns the beginning of the answer, or "" when there is none. */
+async function openStream(url: string, { localAddress, forwardedFor }: Sender = {}) {
+  const raw = await openConnection(url, localAddress);
+  onTestFinished(() => void raw.socket.destroy());
+  const { headers } = createBearerHeaders(RUNTIME_ADMIN_TOKEN);
+  const forwarded = omitUndefined({ "x-forwarded-for": forwardedFor });
+  raw.socket.write(formatRequestHead("GET", "/api/events", { ...headers, ...forwarded, accept: "text/event-stream" }));
+  const answer = await Promise.race([
+    once(raw.socket, "data").then(([data]) => String(data)),
+    raw.ended.then(() => ""),
+  ]);
+  return { raw, answer };
 }
 
 async function postWebhooks(url: string): Promise<(number | string)[]> {
@@ -67,12 +66,10 @@ async function postWebhooks(url: string): Promise<(number | string)[]> {
 test("With a limit of 64 open files, webhooks arrive while 120 connections are open that send nothing", {
   timeout: 60_000,
 }, async () => {
-  const url = await startLimitedProcess();
-  const { socket } = (await openConnections(url, 1))[0] ?? {};
-  if (!socket) throw new Error("not connected");
-  const streamHead = { ...createBearerHeaders(RUNTIME_ADMIN_TOKEN).headers, accept: "text/event-stream" };
-  socket.write(formatRequestHead("GET", "/api/events", streamHead));
-  expect(String((await once(socket, "data"))[0])).toContain("200 OK");
+  const url = (await startProductProcess({ openFiles: OPEN_FILES })).url;
+  const { raw, answer } = await openStream(url);
+  const { socket } = raw;
+  expect(answer).toContain("200 OK");
   await openConnections(url, 120);
   expect(await postWebhooks(url)).toEqual(Array(20).fill(200));
   expect(socket.closed).toBe(false);
@@ -81,11 +78,46 @@ test("With a limit of 64 open files, webhooks arrive while 120 connections are o
 test("With a limit of 64 open files, webhooks arrive while 120 connections are open that never finish their request", {
   timeout: 60_000,
 }, async () => {
-  const url = await startLimitedProcess();
+  const url = (await startProductProcess({ openFiles: OPEN_FILES })).url;
   const head = formatWebhookHead({
     ...createWebhookHeaders("{}"),
     "content-length": "9000",
   });
   await openConnections(url, 120, `${head}{`);
   expect(await postWebhooks(url)).toEqual(Array(20).fill(200));
+});
+
+/** Limit per address where 24 connections may be open: half of them. */
+const PER_ADDRESS = 12;
+
+test("An address may have half of all connections open, and those in use stay; others are not affected", {
+  timeout: 60_000,
+}, async () => {
+  const { url } = await startProductProcess({ openFiles: OPEN_FILES });
+  const streams = [];
+  for (let i = 0; i < PER_ADDRESS; i += 1) streams.push(await openStream(url));
+  expect(streams.map(({ answer }) => answer.slice(0, 15))).toEqual(Array(PER_ADDRESS).fill("HTTP/1.1 200 OK"));
+  expect(await postOnNewConnection(url, 1)).toBe("ECONNRESET");
+  expect(await postOnNewConnection(url, 2, { localAddress: "127.0.0.2" })).toBe(200);
+  expect(streams.some(({ raw }) => raw.socket.closed)).toBe(false);
+});
+
+test("A trusted proxy's connections are not limited per address; the requests that it forwards for one address are", {
+  timeout: 60_000,
+}, async () => {
+  const proxy = { localAddress: "127.0.0.2" };
+  const env = { TRUSTED_PROXIES: proxy.localAddress };
+  const { url } = await startProductProcess({ openFiles: OPEN_FILES, env });
+  const client = { ...proxy, forwardedFor: "203.0.113.7" };
+  const streams = [];
+  for (let i = 0; i < PER_ADDRESS; i += 1) streams.push(await openStream(url, client));
+  const refused = await openStream(url, { ...proxy, forwardedFor: "198.51.100.1, 203.0.113.7" });
+  expect(refused.answer).toMatch(/^HTTP\/1.1 429 .*retry-after: 1\r\n.*"code":"rate_limited"/is);
+  const other = { ...proxy, forwardedFor: "203.0.113.8" };
+  expect(await postOnNewConnection(url, 1, other)).toBe(200);
+  expect((await openStream(url, other)).answer).toContain("200 OK");
+  // Plane would take any answer for an acknowledgement.
+  expect(await postOnNewConnection(url, 2, client)).toBe("ECONNRESET");
+  streams[0]?.raw.socket.destroy();
+  await expect.poll(() => postOnNewConnection(url, 3, client)).toBe(200);
 });

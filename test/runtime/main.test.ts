@@ -1,6 +1,6 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Readable } from "node:stream";
@@ -69,6 +69,58 @@ test.each(["ADMIN_TOKEN", "TICK_TOKEN", "RUNNER_TOKEN", "AGENT_TOKEN_IMHOTEP", "
     expect(err).not.toContain("mark");
   },
 );
+
+test.each([
+  ["ADMIN_TOKEN", "changemechangeme"],
+  ["TICK_TOKEN", "aaaaaaaaaaaaaaaa"],
+  ["RUNNER_TOKEN", "1234567890123456"],
+  ["AGENT_TOKEN_IMHOTEP", "your-token-here-please"],
+  ["TELEGRAM_WEBHOOK_SECRET", "qwertyuiopasdfghjkl"],
+  ["PLANE_WEBHOOK_SECRET", "changeme"],
+])("The command line refuses %s when it is %s, without repeating it, and exits with 78", async (name, value) => {
+  const telegram = { TELEGRAM_BOT_TOKEN: "123456:ABC-def_0123456789", TELEGRAM_CHAT_ID: "42" };
+  const { code, out, err } = await runMain({ ...RUNTIME_ENV, ...telegram, [name]: value }).ended;
+  expect([code, out]).toEqual([78, ""]);
+  expect(err).toContain("Groundcrew cannot start: 1 setting needs attention.");
+  expect(err).toContain(`  ${name}\n    given:  a placeholder or a pattern, which is easily guessed\n`);
+  expect(err).toContain(name === "PLANE_WEBHOOK_SECRET" ? "the secret Plane shows" : "`openssl rand -hex 32`");
+  expect(err).not.toContain(value);
+});
+
+test("The command line refuses a placeholder in the secrets file, also beside a random token, and exits with 78", async () => {
+  const { ADMIN_TOKEN, ...env } = RUNTIME_ENV;
+  const cwd = createFolder();
+  const text = JSON.stringify({ ADMIN_TOKEN: [ADMIN_TOKEN, "replace-me-with-a-token"] });
+  writeFileSync(join(cwd, "secrets.json"), text, { mode: 0o600 });
+  const { code, err } = await runMain({ ...env, SECRETS_FILE: "secrets.json" }, cwd).ended;
+  expect(code).toBe(78);
+  expect(err).toMatch(/ADMIN_TOKEN\n {4}given: {2}a placeholder or a pattern/);
+});
+
+test("The command line takes nothing from a restored connection.env that provision does not write there", async () => {
+  const cwd = createFolder({ "injected.cjs": "require('node:fs').writeFileSync('injected', '');" });
+  const { PLANE_WORKSPACE, ...env } = RUNTIME_ENV;
+  const lines = [
+    `PLANE_WORKSPACE=${PLANE_WORKSPACE}`,
+    "LOCALE=fr",
+    "NODE_OPTIONS=--require=./injected.cjs",
+    "LD_PRELOAD=/marked/library.so",
+    "PATH=/marked/programs",
+    "ADMIN_TOKEN=marked-token-of-the-attacker",
+    "$(touch injected)",
+  ];
+  writeFileSync(join(cwd, "connection.env"), lines.join("\n"), { mode: 0o600 });
+  const { child, ended, output } = runMain({ ...env, SECRETS_FILE: "secrets.json", STORE_URL: "memory:" }, cwd);
+  await expect.poll(() => output.out).toContain('"message":"listening"');
+  child.kill("SIGTERM");
+  const { code, out } = await ended;
+  expect(code).toBe(0);
+  const warnings = out.split("\n").filter((line) => line.includes("connection.env"));
+  expect(warnings).toHaveLength(1);
+  expect(warnings[0]).toContain("Ignored: NODE_OPTIONS, LD_PRELOAD, PATH, ADMIN_TOKEN, the text in line 7");
+  expect(out).not.toContain("marked");
+  expect(existsSync(join(cwd, "injected"))).toBe(false);
+});
 
 test("The command line refuses a short token in the secrets file, also beside a long one, and exits with 78", async () => {
   const { ADMIN_TOKEN, ...env } = RUNTIME_ENV;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { createPollCollector } from "../../runtime/poll-collector.ts";
-import type { TickRunner } from "../../shared/app/ticks.ts";
+import { createPollCollector } from "../../runtime/create-deps.ts";
+import type { TickRunner } from "../../shared/app/deps.ts";
 import { createLog } from "../../shared/log.ts";
 
 /** Creates a collector whose delays and polls the test ends one by one. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createQueueAlarm } from "../../runtime/queue-alarm.ts";
+import { createQueueAlarm } from "../../runtime/create-deps.ts";
 
 /** Creates an alarm with a clock that only the test advances. */
 function createAlarmSetup() {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { watchSecrets } from "../../runtime/watch-secrets.ts";
-import { wait } from "../../shared/wait.ts";
+import { watchSecrets } from "../../runtime/start-runtime.ts";
+import { wait } from "../../shared/time.ts";
 import { startTestRuntime } from "../support/test-runtime.ts";
 
 test("A secrets file in a folder that is unreadable for a while is logged once and stops nothing", async () => {

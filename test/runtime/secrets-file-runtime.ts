@@ -3,12 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { manifest as productManifest } from "../../functions/index.ts";
-import { getFileFingerprint, nodeFiles } from "../../runtime/node/settings-files.ts";
-import { startRuntime } from "../../runtime/start-runtime.ts";
-import { watchSecrets } from "../../runtime/watch-secrets.ts";
+import { getFileFingerprint, nodeFiles } from "../../runtime/node/files.ts";
+import { startRuntime, watchSecrets } from "../../runtime/start-runtime.ts";
 import type { Manifest } from "../../shared/app/deps.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
-import { wait } from "../../shared/wait.ts";
+import { wait } from "../../shared/time.ts";
 import { RUNTIME_ENV } from "../support/test-runtime.ts";
 
 export const OLD = {

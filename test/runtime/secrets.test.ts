@@ -4,7 +4,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { nodeFiles } from "../../runtime/node/settings-files.ts";
+import { manifest } from "../../functions/index.ts";
+import { nodeFiles } from "../../runtime/node/files.ts";
 import { startRuntime } from "../../runtime/start-runtime.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
 import { createWebhookHeaders } from "../support/webhook-signature.ts";
@@ -64,7 +65,11 @@ test("Five marked secrets in the settings (reliability 21): appear in no log lin
   );
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const lines: string[] = [];
-  const runtime = await startRuntime(parsed.settings, { write: (line) => lines.push(line), processMetrics: true });
+  const runtime = await startRuntime(parsed.settings, {
+    manifest,
+    write: (line) => lines.push(line),
+    processMetrics: true,
+  });
   onTestFinished(() => runtime.stop());
   const { url, metricsUrl = "" } = runtime;
 

@@ -4,7 +4,7 @@ import { manifest } from "../../functions/index.ts";
 import { startRuntime } from "../../runtime/start-runtime.ts";
 import type { Manifest, Route, Tick } from "../../shared/app/deps.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
-import { wait } from "../../shared/wait.ts";
+import { wait } from "../../shared/time.ts";
 import { openConnection } from "../support/raw-connection.ts";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";
 import { createTestSettings } from "../support/settings.ts";

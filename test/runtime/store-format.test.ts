@@ -3,15 +3,17 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
 import { healthRoute } from "../../functions/health.ts";
 import { startRuntime } from "../../runtime/start-runtime.ts";
 import { openStore } from "../../runtime/stores/open-store.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
-import { STORE_FORMAT, STORE_FORMAT_KEY } from "../../shared/store/store-format.ts";
+import { claimStoreFormat, STORE_FORMAT, STORE_FORMAT_KEY } from "../../shared/store/store-format.ts";
 import { VERSION } from "../../shared/version.ts";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";
 import { createTestSettings } from "../support/settings.ts";
+import { createTestApp } from "../support/test-app.ts";
 import { RUNTIME_ENV } from "../support/test-runtime.ts";
 
 function createStoreUrl(): string {
@@ -61,23 +63,84 @@ test.skipIf(!hasRedisServer())(
   },
 );
 
-test("the command line then exits with 78, because a restart does not help, and says what to do", async () => {
+/** An embedded file as a version with format 1 left it. */
+function createOldFile(): { url: string; path: string } {
   const url = createStoreUrl();
-  await useLaterVersion(url);
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", resolve("runtime/main.ts")], {
-    cwd: tmpdir(),
-    env: { ...RUNTIME_ENV, STORE_URL: url },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  let output = "";
-  child.stdout.on("data", (data: Buffer) => {
-    output += data;
-  });
-  const [code] = await once(child, "close");
-  expect(code).toBe(78);
-  expect(output).toContain("restore a backup from before the upgrade");
+  const path = join(url.replace("file:", ""), "groundcrew.db");
+  const database = new DatabaseSync(path);
+  database.exec("CREATE TABLE kept (key TEXT PRIMARY KEY, value TEXT NOT NULL, rev INTEGER NOT NULL, expires INTEGER)");
+  database.exec(`INSERT INTO kept VALUES ('${STORE_FORMAT_KEY}', '{"format":1,"version":"0.2.0"}', 1, NULL)`);
+  database.close();
+  return { url, path };
+}
+
+const ADVICE = /does not convert older stores\. Delete the store, or set STORE_URL/;
+
+test("an embedded file of format 1 is refused and left unchanged", async () => {
+  const { url, path } = createOldFile();
+  await expect(start(url)).rejects.toThrow(ADVICE);
+  const database = new DatabaseSync(path);
+  expect(database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all()).toEqual([{ name: "kept" }]);
+  expect(database.prepare("SELECT count(*) AS n FROM kept").get()).toEqual({ n: 1 });
+  database.close();
 });
+
+test.skipIf(!hasRedisServer()).each([
+  ["format 1", { [STORE_FORMAT_KEY]: { format: 1, version: "0.2.0" } }, /has format 1;/],
+  ["no format and the record of a workspace", { workspace: { id: "w", began: "" } }, /has a format before 2;/],
+])("a store in Redis with %s is refused and left unchanged", async (_, records, found) => {
+  const redis = await startRedis();
+  onTestFinished(() => redis.stop());
+  const url = `${redis.url}/0`;
+  const store = await openStore(url, { prefix: "groundcrew" });
+  await store.commit({ put: Object.entries(records).map(([key, value]) => ({ key, value })) });
+  const before = await store.read([STORE_FORMAT_KEY, "workspace"]);
+  await store.close();
+  await expect(start(url)).rejects.toThrow(ADVICE);
+  await expect(start(url)).rejects.toThrow(found);
+  const again = await openStore(url, { prefix: "groundcrew" });
+  expect(await again.read([STORE_FORMAT_KEY, "workspace"])).toEqual(before);
+  await again.close();
+});
+
+test("a store that was emptied under a running Groundcrew has the format again once Plane was read", async () => {
+  const app = await createTestApp();
+  await app.store.commit({ put: [{ key: STORE_FORMAT_KEY, value: undefined }] });
+  await app.poll();
+  await claimStoreFormat(app.store);
+  expect((await app.store.read([STORE_FORMAT_KEY]))[0]?.value).toEqual({ format: STORE_FORMAT, version: VERSION });
+});
+
+test.each([
+  ["of an earlier version", () => Promise.resolve(createOldFile().url), "Delete the store, or set STORE_URL"],
+  [
+    "of a later version",
+    async () => {
+      const url = createStoreUrl();
+      await useLaterVersion(url);
+      return url;
+    },
+    "restore a backup from before the upgrade",
+  ],
+])(
+  "with a store %s the command line exits with 78, because a restart does not help, and says what to do",
+  async (_, createStore, advice) => {
+    const url = await createStore();
+    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", resolve("runtime/main.ts")], {
+      cwd: tmpdir(),
+      env: { ...RUNTIME_ENV, STORE_URL: url },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    let output = "";
+    child.stdout.on("data", (data: Buffer) => {
+      output += data;
+    });
+    const [code] = await once(child, "close");
+    expect(code).toBe(78);
+    expect(output).toContain(advice);
+  },
+);
 
 test("a store that cannot be written at startup makes /health report it before the first regular probe", async () => {
   const store = createMemoryStore({ clock: () => Date.UTC(2026, 0, 5, 8) });

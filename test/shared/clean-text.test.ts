@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cleanLine, cleanText } from "../../shared/clean-text.ts";
+import { cleanLine, cleanText } from "../../shared/text.ts";
 
 const HOSTILE = "a\u0000b\u001b[31mc\u202ed\u2066e\u200bf\ud800g";
 

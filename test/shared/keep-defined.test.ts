@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { keepDefined } from "../../shared/keep-defined.ts";
+import { keepDefined } from "../../shared/omit-undefined.ts";
 
 test("keepDefined omits undefined values and keeps the others in order", () => {
   expect(keepDefined(["a", undefined, "", undefined, "b"])).toEqual(["a", "", "b"]);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { findNearestName } from "../../shared/nearest-name.ts";
+import { findNearestName } from "../../shared/names.ts";
 
 const COMMANDS = ["status", "statut", "task", "tasks", "new", "add", "approve", "ok", "unblock", "help", "mute", "?"];
 const SETTINGS = ["PLANE_URL", "PLANE_API_KEY", "TELEGRAM_BOT_TOKEN", "GROUNDCREW_CONFIG"];

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { sanitizeOutput } from "../../shared/sanitize-output.ts";
+import { sanitizeOutput } from "../../shared/text.ts";
 
 test.each([
   ["an escape sequence", "\u001b[31mred\u001b[0m", "[31mred[0m"],

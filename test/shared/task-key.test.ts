@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { identifierSchema, parseTaskKey, taskKeySchema } from "../../shared/task-key.ts";
+import { identifierSchema, parseTaskKey, taskKeySchema } from "../../shared/names.ts";
 
 test.each([
   ["ONB-12", "ONB-12", "ONB", 12],

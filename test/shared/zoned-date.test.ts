@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { DAY, HOUR, SECOND } from "../../shared/time.ts";
-import { splitByDay, toZonedDate } from "../../shared/zoned-date.ts";
+import { DAY, HOUR, SECOND, splitByDay, toZonedDate } from "../../shared/time.ts";
 
 test("A period is split at midnight of the time zone, also on days of 23 and 25 hours", () => {
   const split = (from: string, to: string) =>

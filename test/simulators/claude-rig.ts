@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { TestContext } from "vitest";
-import { buildClaudeSettings } from "../../runtime/runner/claude-settings.ts";
+import { buildClaudeSettings } from "../../runtime/runner/claude-process.ts";
 import { startExchangeServer } from "../runtime/runner/exchange-server.ts";
 
 const STAND_IN = ["--disable-warning=ExperimentalWarning", resolve("simulators/claude/claude.ts")];

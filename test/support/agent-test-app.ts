@@ -1,8 +1,7 @@
-import { workHandler } from "../../functions/work/work-handler.ts";
+import { createTaskOperations } from "../../functions/agent/tool.ts";
+import { workHandler } from "../../functions/work.ts";
 import { toSettingName } from "../../shared/config/settings-file.ts";
-import { type CallContext, createCallContext } from "../../shared/work/context/call-context.ts";
-import type { Caller } from "../../shared/work/context/caller.ts";
-import { createTaskOperations } from "../../shared/work/task-operations.ts";
+import { type CallContext, type Caller, createCallContext } from "../../shared/tasks/call-context.ts";
 import type { Item, ItemPatch, Project } from "../../simulators/plane/types.ts";
 import { createTestApp, type TestAppOptions } from "./test-app.ts";
 

@@ -1,12 +1,12 @@
-import type { PlaneClient } from "../../shared/plane/client.ts";
+import type { TaskDeps } from "../../shared/app/deps.ts";
+import type { PlaneClient } from "../../shared/plane/endpoint.ts";
 import type { Store } from "../../shared/store/port.ts";
-import type { WorkDeps } from "../../shared/work/context/call-context.ts";
 
 /**
  * Wraps deps so that the process seems to end after its `nth` change of the store or of Plane (1 is the first). The last
  * change takes effect, but its promise and all later ones never settle, as in a process that has ended.
  */
-export function crashAfterChange(deps: WorkDeps, nth: number) {
+export function crashAfterChange(deps: TaskDeps, nth: number) {
   let changes = 0;
   let crash: () => void = () => {};
   const crashed = new Promise<"over">((resolve) => {
@@ -35,7 +35,7 @@ export function crashAfterChange(deps: WorkDeps, nth: number) {
     commit: (commit) => runStep((commit.put?.length ?? 0) + (commit.jobs?.length ?? 0) > 0, () => store.commit(commit)),
     lease: (...args) => runStep(true, () => store.lease(...args)),
     release: (...args) => runStep(true, () => store.release(...args)),
-    spend: (...args) => runStep(false, () => store.spend(...args)),
+    consume: (...args) => runStep(false, () => store.consume(...args)),
   };
   const wrapPlane = (plane: PlaneClient): PlaneClient => ({
     ...plane,
@@ -51,8 +51,8 @@ export function crashAfterChange(deps: WorkDeps, nth: number) {
         return { ...found, plane: wrapPlane(found.plane) };
       },
       // The next process works the jobs.
-      kick: () => {},
-    } satisfies WorkDeps,
+      notify: () => {},
+    } satisfies TaskDeps,
     /** Resolves with the work's result, or with "over" when the process ends first. */
     async orCrash<T>(work: Promise<T>): Promise<T | "over"> {
       return Promise.race([work, crashed]);

@@ -1,11 +1,11 @@
+import type { TaskDeps } from "../../shared/app/deps.ts";
 import type { Store } from "../../shared/store/port.ts";
-import type { WorkDeps } from "../../shared/work/context/call-context.ts";
 
 /**
  * Wraps deps so that the process seems to end at its `nth` step (1 is the first), before or after that step took effect.
  * A step is a request to Plane, a commit or the release of a lease. From then on promises never settle. `steps` counts.
  */
-export function crashAtStep(deps: WorkDeps, nth: number, when: "before" | "after") {
+export function crashAtStep(deps: TaskDeps, nth: number, when: "before" | "after") {
   const crash = Promise.withResolvers<never>();
   crash.promise.catch(() => {});
   const state = { steps: 0, over: false };
@@ -32,17 +32,17 @@ export function crashAtStep(deps: WorkDeps, nth: number, when: "before" | "after
     commit: (commit) => step(() => deps.store.commit(commit)),
     release: (...args) => step(() => deps.store.release(...args)),
   };
-  const wrapPlane = (plane: WorkDeps["plane"]): WorkDeps["plane"] => ({
+  const wrapPlane = (plane: TaskDeps["plane"]): TaskDeps["plane"] => ({
     ...plane,
     call: (endpoint, options) => step(() => plane.call(endpoint, options)),
   });
-  const getAgentPlane: WorkDeps["getAgentPlane"] = (agent) => {
+  const getAgentPlane: TaskDeps["getAgentPlane"] = (agent) => {
     const { plane, usesOwnKey } = deps.getAgentPlane(agent);
     return { plane: wrapPlane(plane), usesOwnKey };
   };
   return {
     state,
-    deps: { ...deps, store, plane: wrapPlane(deps.plane), getAgentPlane } satisfies WorkDeps,
+    deps: { ...deps, store, plane: wrapPlane(deps.plane), getAgentPlane } satisfies TaskDeps,
     /** Resolves with the call's result; rejects when the process ends first. */
     orCrash: <T>(call: Promise<T>): Promise<T> => Promise.race([call, crash.promise]),
   };

@@ -1,4 +1,4 @@
-import { keepDefined } from "../../shared/keep-defined.ts";
+import { keepDefined } from "../../shared/omit-undefined.ts";
 import { toEventId } from "../../shared/task/events.ts";
 import type { ActionBody, RuleSet } from "../../shared/task/rule-set.ts";
 import { createOutboxRecorder } from "./test-app-parts.ts";

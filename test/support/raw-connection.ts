@@ -14,10 +14,10 @@ export interface RawConnection {
   ended: Promise<RawAnswer>;
 }
 
-/** Opens a connection to the server of a URL. */
-export async function openConnection(url: string): Promise<RawConnection> {
+/** Opens a connection to the server of a URL, from this address where one is given. */
+export async function openConnection(url: string, localAddress?: string): Promise<RawConnection> {
   const { hostname, port } = new URL(url);
-  const socket = connect(Number(port), hostname);
+  const socket = connect({ port: Number(port), host: hostname, ...omitUndefined({ localAddress }) });
   const chunks: Buffer[] = [];
   const ended = new Promise<RawAnswer>((resolve) => {
     socket.on("data", (chunk: Buffer) => chunks.push(chunk));

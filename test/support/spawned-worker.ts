@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { onTestFinished } from "vitest";
-import { keepDefined } from "../../shared/keep-defined.ts";
+import { keepDefined } from "../../shared/omit-undefined.ts";
 import { findFreePort } from "./redis-server.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { JobHandler } from "../../shared/app/deps.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
-import { type OutboxBody, outboxBodySchema } from "../../shared/jobs/outbox-jobs.ts";
+import { type OutboxBody, outboxBodySchema } from "../../shared/jobs/outgoing-jobs.ts";
 import type { TestAppOptions } from "./test-app.ts";
 
 export function createTestAppSettings(

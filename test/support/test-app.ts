@@ -1,20 +1,18 @@
 import { createHash } from "node:crypto";
 import { onTestFinished } from "vitest";
-import { cyclesTick } from "../../functions/poll/cycles-tick.ts";
 import { observeHandler } from "../../functions/poll/observe-handler.ts";
-import { pollTick } from "../../functions/poll/poll-tick.ts";
+import { cyclesTick, pollTick } from "../../functions/poll/poll-tick.ts";
 import { inboxHandler } from "../../functions/webhooks/inbox-handler.ts";
 import { createDeps } from "../../runtime/create-deps.ts";
-import { createAssetReader } from "../../runtime/node/asset-reader.ts";
+import { createAssetReader } from "../../runtime/node/files.ts";
 import type { Deps, JobHandler, Manifest } from "../../shared/app/deps.ts";
-import { createInboxJob } from "../../shared/jobs/inbox-jobs.ts";
-import { keepDefined } from "../../shared/keep-defined.ts";
+import { createInboxJob } from "../../shared/jobs/incoming-jobs.ts";
 import { noMetrics } from "../../shared/metrics.ts";
-import { observedKeys } from "../../shared/observe/store-keys.ts";
-import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { keepDefined, omitUndefined } from "../../shared/omit-undefined.ts";
+import { observedKeys } from "../../shared/records/store-keys.ts";
 import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import type { Store } from "../../shared/store/port.ts";
-import type { KeptItem } from "../../shared/task/snapshot.ts";
+import type { ItemRecord } from "../../shared/task/snapshot.ts";
 import { createPlaneSimulator } from "../../simulators/plane/create-plane-simulator.ts";
 import type { PlaneSimulator } from "../../simulators/plane/plane-simulator.ts";
 import type { PlaneVersion, Project } from "../../simulators/plane/types.ts";
@@ -223,8 +221,8 @@ export async function createTestApp(options: TestAppOptions = {}) {
         .map(({ method, path }) => `${method} ${toRoutePattern(path)}`);
     },
     /** Reads an item from the store. */
-    async readItem(item: { id: string }): Promise<KeptItem | undefined> {
-      return (await store.read<KeptItem>([observedKeys.item(item.id)]))[0]?.value;
+    async readItem(item: { id: string }): Promise<ItemRecord | undefined> {
+      return (await store.read<ItemRecord>([observedKeys.item(item.id)]))[0]?.value;
     },
     /** Runs the first poll of an existing workspace, whose earlier webhooks were lost. */
     async runFirstPoll() {

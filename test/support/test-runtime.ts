@@ -30,8 +30,10 @@ export interface TestRuntime extends Runtime {
   polls: string[];
 }
 
-interface Options extends Omit<Parameters<typeof startRuntime>[1], "write"> {
+interface Options extends Partial<Omit<Parameters<typeof startRuntime>[1], "write">> {
   env?: Record<string, string>;
+  /** Instead of the settings of RUNTIME_ENV and `env`. */
+  settings?: Settings;
   store?: Store;
 }
 
@@ -41,10 +43,10 @@ interface Options extends Omit<Parameters<typeof startRuntime>[1], "write"> {
  */
 export async function startTestRuntime({
   env = {},
+  settings = createTestSettings({ ...RUNTIME_ENV, ...env }),
   store = createMemoryStore({ clock: Date.now }),
   ...options
 }: Options = {}): Promise<TestRuntime> {
-  const settings = createTestSettings({ ...RUNTIME_ENV, ...env });
   const lines: Record<string, unknown>[] = [];
   const polls: string[] = [];
   const poll = { name: "poll", cron: () => "0 0 1 1 *", run: async () => ({ polled: polls.push("poll") }) };

@@ -1,9 +1,8 @@
 import { env, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
-import { createObjectStore } from "../../runtime/stores/object-store.ts";
-import { createObjectAlarm, type ObjectAlarm } from "../../runtime/workers/object-alarm.ts";
-import type { Job } from "../../shared/store/job-operations.ts";
-import type { Store } from "../../shared/store/port.ts";
+import { createObjectAlarm, type ObjectAlarm } from "../../runtime/workers/object-schedule.ts";
+import { createObjectStore } from "../../runtime/workers/platform.ts";
+import type { Job, Store } from "../../shared/store/port.ts";
 import { MINUTE, SECOND } from "../../shared/time.ts";
 
 /** Far ahead, so that workerd itself never fires these alarms. */

@@ -1,6 +1,6 @@
 import { env, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
-import { createObjectTicks } from "../../runtime/workers/object-ticks.ts";
+import { createObjectTicks } from "../../runtime/workers/object-schedule.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
 import { MINUTE, SECOND } from "../../shared/time.ts";
 

@@ -1,5 +1,5 @@
 import { env, evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { createObjectStore } from "../../runtime/stores/object-store.ts";
+import { createObjectStore } from "../../runtime/workers/platform.ts";
 import type { Store } from "../../shared/store/port.ts";
 import { type OpenedStore, type OpenStore, START_TIME } from "../shared/store/opened-store.ts";
 

@@ -6,7 +6,7 @@ import { enableDragging } from "./console-drag.js";
 import { createGroup, drawExplanations, WEBHOOK_FATES } from "./console-groups.js";
 import { translate } from "./console-language.js";
 
-/** @import { BoardAnswer } from "../../../functions/dashboard/api-answers.ts" */
+/** @import { BoardAnswer } from "../../../functions/dashboard/answers.ts" */
 /** @import { ConsoleState } from "../console-state.ts" */
 
 /** Interval between two reads of the demo's state: 1.5 s, so that the counters follow the board. */

@@ -1,9 +1,36 @@
+/** The dashboard page: its document, its headers, and the script, style sheet and icon that every host serves. */
+
 import { Hono } from "hono";
+import { html, raw } from "hono/html";
 import type { Deps, Route } from "../../../shared/app/deps.ts";
-import { resolveLocale } from "../../../shared/i18n/locale.ts";
-import { renderPage } from "./html.ts";
-import { getPageAssets } from "./page-assets.ts";
-import { PAGE_HEADERS, serveAssets } from "./serve-assets.ts";
+import { type Locale, resolveLocale } from "../../../shared/i18n/localize.ts";
+import { createAssetHandlers, createDocumentHeaders, joinOnce, type PageAsset, renderHead } from "./assets.ts";
+import { type AssetReader, joinScripts, joinStyles, PAGE_SCRIPTS, PAGE_STYLES, TEXTS_SCRIPT } from "./bundle.ts";
+
+interface PageOptions {
+  demo: boolean;
+  language: Locale;
+  /** Whether the page offers the view Tickets. */
+  tickets: boolean;
+}
+
+const PAGE_ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#1f6f5c"/><path d="M7 21h18M10 16h12M13 11h6" stroke="#fff" stroke-width="3" stroke-linecap="round"/></svg>`;
+
+/** Returns the page's script, style sheet and icon. */
+const getPageAssets = joinOnce((readAsset) => [
+  { name: "page.js", text: createPageScript(readAsset) },
+  { name: "page.css", text: joinStyles(readAsset, PAGE_STYLES) },
+  { name: "icon.svg", text: PAGE_ICON },
+]);
+
+/** Headers of the page and of its files: only files of this server, and no framing. */
+const PAGE_HEADERS = createDocumentHeaders("none", [
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "frame-src 'self'",
+]);
 
 /**
  * Creates the route of the dashboard page. It is public because it holds no data: its script fetches the data after
@@ -21,5 +48,79 @@ function createPageApp({ settings, readAsset }: Pick<Deps, "settings" | "readAss
       const headers = { ...PAGE_HEADERS, "Content-Language": language, Vary: "Accept-Language" };
       return c.html(renderPage({ demo, language, tickets }), 200, headers);
     })
-    .route("/assets", serveAssets(getPageAssets(readAsset)));
+    .route("/assets", servePageAssets(getPageAssets(readAsset)));
+}
+
+/** Creates the page's complete script with its texts, as the browser receives it. */
+export function createPageScript(readAsset: AssetReader): string {
+  return joinScripts(readAsset, PAGE_SCRIPTS, { "page-texts.js": TEXTS_SCRIPT }, "page.js");
+}
+
+/** Creates an app that serves files of the page by their names. */
+export function servePageAssets(assets: readonly PageAsset[]): Hono {
+  const routes = new Hono();
+  for (const [name, handle] of createAssetHandlers(assets, PAGE_HEADERS)) routes.get(`/${name}`, handle);
+  return routes;
+}
+
+/**
+ * The page's HTML before its script runs. It holds no data, so it is the same for every user of a language, in which the
+ * script shows the page unless the user has chosen another one there.
+ */
+export function renderPage({ demo, language, tickets }: PageOptions) {
+  const consoleFiles = demo ? ["/demo/console.js", "/demo/console.css"] : [];
+  const files = ["/assets/icon.svg", "/assets/page.css", "/assets/page.js", ...consoleFiles];
+  const head = {
+    language,
+    title: "Groundcrew",
+    viewport: ", viewport-fit=cover",
+    colors: "light dark",
+    files,
+  } as const;
+  return html`${renderHead(head)}
+<body data-view="board">
+<a class="skip" href="#content" data-text="skip">Skip to the content</a>
+<header>
+<h1>Groundcrew</h1>
+<nav id="views" data-label="views"><button data-view="board" data-text="board">Board</button><button data-view="team" data-text="team">Team</button><button data-view="plan" data-text="graph">Plan</button><button data-view="tickets"${tickets ? "" : raw(" hidden")}><span data-text="tickets">Tickets</span> <b id="ticket-count"></b></button><button data-view="why" data-text="why">Activity</button><button data-view="chat" data-text="chat">Chat</button></nav>
+<label class="pick"><span class="sr" data-text="projects">Project</span><select id="projects"></select></label>
+<p id="health"></p>
+<button id="failed-count" type="button" class="quiet dot" data-is="bad" hidden></button>
+<p id="live" data-is="off"></p>
+<label class="pick"><span class="sr" data-text="language">Language</span><select id="language"><option value="en" lang="en">English</option><option value="fr" lang="fr">Français</option></select></label>
+<button id="sign-out" class="quiet" data-text="sign.out" hidden>Sign out</button>
+</header>
+<p id="lost" hidden><span id="lost-what" role="alert"></span> <span id="lost-wait" aria-hidden="true"></span></p>
+<div id="sign-in" role="main" hidden><form>
+<h2 data-text="sign.in">Sign in</h2>
+<label for="token" data-text="sign.token">Admin token</label>
+<input id="token" type="password" autocomplete="current-password" required aria-describedby="token-why">
+<p id="token-why" data-text="sign.why"></p>
+<p id="sign-in-problem" role="alert"></p>
+<button data-text="sign.go">Sign in</button>
+</form></div>
+<div id="console"></div>
+<main id="content" tabindex="-1">
+<section id="board" tabindex="-1" aria-labelledby="board-head"><h2 id="board-head" data-text="board">Board</h2><div class="trouble" role="alert"></div><p id="budget" class="muted" hidden></p><ul id="progress" data-label="progress" hidden></ul><ul id="plans" data-label="plans" hidden></ul><div id="columns" aria-busy="true"></div>
+<details id="agents" hidden><summary data-text="agents">Agents and tokens</summary><div class="trouble" role="alert"></div><p id="agent-where" class="muted"></p><ul id="agent-list"></ul>
+<div id="agent-token" hidden><label id="agent-token-of" for="agent-token-value"></label><input id="agent-token-value" readonly autocomplete="off" spellcheck="false" aria-describedby="agent-once"><button id="agent-copy" type="button" class="go" data-text="agents.copy">Copy</button><button id="agent-close" type="button" class="go" data-text="agents.close">Close</button><p id="agent-once" data-text="agents.once"></p></div>
+<p id="agent-problem" role="alert"></p><p id="agent-told" role="status"></p></details>
+<details id="failed-jobs"><summary><span data-text="failed_jobs">Failed jobs</span> <b id="failed-job-count"></b></summary><div class="trouble" role="alert"></div><p id="failed-job-hint" class="muted"></p><ul id="failed-job-list"></ul><p id="failed-job-problem" role="alert"></p><p id="failed-job-told" role="status"></p></details></section>
+<section id="team" tabindex="-1" aria-labelledby="team-head"><div class="view-head"><h2 id="team-head" data-text="team">Team</h2><p class="muted" data-text="team.hint"></p>${renderSwitch("show.chart")}</div><div class="trouble" role="alert"></div><ul id="team-list" aria-busy="true"></ul></section>
+<section id="plan" tabindex="-1" aria-labelledby="plan-head"><div class="view-head"><h2 id="plan-head"><span class="sr" data-text="graph">Plan</span> <span id="plan-of"></span></h2><p id="plan-closed" class="muted"></p>${renderSwitch("show.graph")}</div><div class="trouble" role="alert"></div>
+<div id="plan-body"><div id="plan-view" aria-busy="true"></div><aside id="plan-detail" hidden></aside></div></section>
+<section id="tickets" tabindex="-1" aria-labelledby="tickets-head"><div class="view-head"><h2 id="tickets-head" data-text="tickets">Tickets</h2><p id="tickets-cost" class="muted"></p></div><div class="trouble" role="alert"></div><div id="tickets-view" aria-busy="true"></div></section>
+<section id="why" tabindex="-1" aria-labelledby="why-head"><h2 id="why-head" data-text="why">Activity</h2><p class="hint" data-text="why.hint"></p><p id="why-of"></p><div class="trouble" role="alert"></div><div id="trail" aria-busy="true"></div></section>
+<section id="chat" tabindex="-1" aria-labelledby="chat-head"><h2 id="chat-head" data-text="chat">Chat</h2><div class="trouble" role="alert"></div><div id="messages" role="log" aria-live="off" tabindex="0" aria-labelledby="chat-head" aria-busy="true"></div>
+<form id="say" hidden><p id="say-to" hidden></p><label class="sr" for="say-text" data-text="chat.say">Message to Groundcrew</label><input id="say-text" type="text" maxlength="4096" autocomplete="off" enterkeyhint="send" data-hint="chat.hint" aria-describedby="say-to say-problem" required><button data-text="chat.send">Send</button><p id="say-problem" role="alert"></p></form></section>
+</main>
+<p id="news" class="sr" role="status"></p>
+</body>
+</html>
+`;
+}
+
+/** The buttons that show a view as pictures or as tables. @param pictures name of the text of the first button */
+function renderSwitch(pictures: "show.chart" | "show.graph") {
+  return html`<div class="switch" role="group" data-label="show.label"><button type="button" data-show="picture" data-text="${pictures}"></button><button type="button" data-show="table" data-text="show.table"></button></div>`;
 }

@@ -1,92 +1,168 @@
-import { getConnectionPath } from "../../../shared/config/connection-file.ts";
-import { toPathBesideSecrets } from "../../../shared/config/provision-schema.ts";
-import { createStep } from "../step.ts";
+/**
+ * Steps that write files on this machine: the administrator's token, the list of agents, the connection, the skill,
+ * Telegram and OpenClaw.
+ */
 
-const ADMIN_TOKEN = "ADMIN_TOKEN";
+import type { ProvisionSettings } from "../../../shared/config/provision-settings.ts";
+import { getConnectionPath, toPathBesideSecrets } from "../../../shared/config/secrets.ts";
+import { getOpenclawTokenVariable } from "../../../shared/config/settings.ts";
+import { keepDefined } from "../../../shared/omit-undefined.ts";
+import type { ProvisionContext } from "../context.ts";
+import {
+  createOldOpenclawConfig,
+  createOpenclawConfig,
+  formatJsonFile,
+  formatOpenclawEnvironment,
+  getBridgeTokenSetting,
+  getOpenclawEnvironmentPath,
+} from "../files.ts";
+import { createStepRefusal } from "../refusals.ts";
+import { change, create, type ProvisionStep, type StepChange } from "../step.ts";
+
+const HOOK_TOKEN = "OPENCLAW_HOOK_TOKEN";
+
+/** The change that writes a file unless it has this text; `detail` describes it to people. */
+async function planFile(
+  { disk }: ProvisionContext,
+  path: string,
+  text: string,
+  { detail = path, mode = 0o600 } = {},
+): Promise<StepChange | undefined> {
+  const current = await disk.read(path);
+  if (current === text) return undefined;
+  return (current === undefined ? create : change)(detail, () => disk.write(path, text, mode));
+}
+
+/** Creates a step that generates a secret of Groundcrew's own, unless there is one or `skip` says why none is needed. */
+function createSecretStep(
+  name: string,
+  setting: string,
+  skip: (settings: ProvisionSettings) => string | undefined = () => undefined,
+): ProvisionStep {
+  return {
+    name,
+    async plan({ vault, newSecret, settings }) {
+      const note = vault.getFirstValue(setting) === undefined ? skip(settings) : `${setting} is set`;
+      if (note !== undefined) return [note];
+      return [create(`${setting}, in ${settings.secretsFile}`, () => vault.storeValues(setting, [newSecret()]))];
+    },
+  };
+}
 
 /** Creates the token with which people sign in to Groundcrew's page. */
-export const adminTokenStep = createStep({
-  name: "page token",
-  readState: async ({ vault }) => vault.getFirstValue(ADMIN_TOKEN) !== undefined,
-  decide: (isSet, { secretsFile }) =>
-    isSet
-      ? { actions: [], note: `${ADMIN_TOKEN} is set` }
-      : { actions: [{ is: "created" as const, detail: `${ADMIN_TOKEN}, in ${secretsFile}` }] },
-  applyAction: async ({ vault, newSecret }) => vault.storeValues(ADMIN_TOKEN, [newSecret()]),
-});
+export const adminTokenStep = createSecretStep("page token", "ADMIN_TOKEN");
+
+/** Creates the token of OpenClaw's hooks, if it wakes agents and none is given. */
+export const hookTokenStep = createSecretStep("openclaw hook token", HOOK_TOKEN, (settings) =>
+  isHookTokenNeeded(settings)
+    ? undefined
+    : "not needed: no agent is woken through OpenClaw (OPENCLAW_URL, agents[].wake)",
+);
+
+const isHookTokenNeeded = ({ agents }: ProvisionSettings) => agents.some(({ wake }) => wake.kind === "openclaw");
 
 /**
  * Writes the agents in the form that the runtime reads, if GROUNDCREW_CONFIG names none. An existing file is never
  * overwritten; the agents are then written to a file next to it, from which people copy them.
  */
-export const agentsFileStep = createStep({
+export const agentsFileStep: ProvisionStep = {
   name: "agents",
-  async readState({ settings: { configFile }, disk }) {
-    if (!configFile) return undefined;
+  async plan({ settings: { configFile, agents }, disk }) {
+    if (!configFile) return [`${agents.length} in GROUNDCREW_CONFIG`];
     const path = configFile.exists ? `${configFile.path}.agents` : configFile.path;
-    return { path, exists: (await disk.read(path)) !== undefined };
+    const write = () => disk.write(path, formatJsonFile({ agents }), 0o600);
+    return [
+      (await disk.read(path)) === undefined ? create(`${path}, with ${agents.length} agents`, write) : undefined,
+      configFile.exists ? `${configFile.path} has no agents: copy them from ${path}` : undefined,
+    ];
   },
-  decide(found, { configFile, agents }) {
-    if (!found) return { actions: [], note: `${agents.length} in GROUNDCREW_CONFIG` };
-    const note = configFile?.exists ? `${configFile.path} has no agents: copy them from ${found.path}` : undefined;
-    if (found.exists) return { actions: [], note };
-    return { actions: [{ is: "created" as const, detail: `${found.path}, with ${agents.length} agents` }], note };
-  },
-  async applyAction({ settings: { agents }, disk }, _, found) {
-    if (found) await disk.write(found.path, `${JSON.stringify({ agents }, null, 2)}\n`, 0o600);
-  },
-});
+};
 
 /** Stores the settings of this run, so that `npm start` finds them in a new shell. */
-export const connectionStep = createStep({
+export const connectionStep: ProvisionStep = {
   name: "connection",
-  async readState({ settings: { secretsFile, connectionFile }, disk }) {
-    const path = getConnectionPath(secretsFile);
-    return { path, text: connectionFile, current: await disk.read(path) };
+  async plan(context) {
+    const path = getConnectionPath(context.settings.secretsFile);
+    const detail = `${path}, from which npm start reads PLANE_URL, PLANE_WORKSPACE, PORT and LOCALE`;
+    return [(await planFile(context, path, context.settings.connectionFile, { detail })) ?? path];
   },
-  decide({ path, text, current }) {
-    if (current === text) return { actions: [], note: path };
-    const is = current === undefined ? ("created" as const) : ("changed" as const);
-    return {
-      actions: [{ is, detail: `${path}, from which npm start reads PLANE_URL, PLANE_WORKSPACE, PORT and LOCALE` }],
-    };
-  },
-  applyAction: async ({ disk }, _, { path, text }) => disk.write(path, text, 0o600),
-});
+};
 
 /** Writes the skill with Groundcrew's address filled in, for people to copy into each agent's workspace. */
-export const skillStep = createStep({
+export const skillStep: ProvisionStep = {
   name: "skill",
-  async readState({ settings, disk, skill: template }) {
-    const path = toPathBesideSecrets(settings.secretsFile, "skill/plane-bridge/SKILL.md");
-    const text = template.replaceAll("$GROUNDCREW_URL", () => `\${GROUNDCREW_URL:-${settings.address}}`);
-    return { path, text, current: await disk.read(path) };
+  async plan(context) {
+    const { address, secretsFile } = context.settings;
+    const path = toPathBesideSecrets(secretsFile, "skill/plane-bridge/SKILL.md");
+    const text = context.skill.replaceAll("$GROUNDCREW_URL", () => `\${GROUNDCREW_URL:-${address}}`);
+    return [
+      (await planFile(context, path, text, { detail: `${path}, with the address ${address}`, mode: 0o644 })) ?? path,
+    ];
   },
-  decide({ path, text, current }, { address }) {
-    if (current === text) return { actions: [], note: path };
-    const is = current === undefined ? ("created" as const) : ("changed" as const);
-    return { actions: [{ is, detail: `${path}, with the address ${address}` }] };
-  },
-  applyAction: async ({ disk }, _, { path, text }) => disk.write(path, text, 0o644),
-});
+};
 
 /** Updates Telegram's webhook and command menu, if a bot is configured. */
-export const telegramStep = createStep({
+export const telegramStep: ProvisionStep = {
   name: "telegram",
-  async readState({ telegram: setUp, vault }) {
-    if (!setUp) return { changes: [], note: "no bot is configured" };
+  async plan({ telegram: setUp, vault }) {
+    if (!setUp) return ["no bot is configured"];
     const { changes, failed } = await setUp(false, vault.getNotes().telegram);
-    if (failed) throw new Error(`Telegram: ${failed}. Check TELEGRAM_BOT_TOKEN and TELEGRAM_API_ROOT.`);
-    return { changes, note: changes.length === 0 ? "webhook and commands are up to date" : undefined };
+    if (failed) throw createStepRefusal(`Telegram: ${failed}. Check TELEGRAM_BOT_TOKEN and TELEGRAM_API_ROOT.`);
+    if (changes.length === 0) return ["webhook and commands are up to date"];
+    return [
+      change(changes.join(", "), async () => {
+        const result = await setUp(true, vault.getNotes().telegram);
+        if (result.failed) throw createStepRefusal(`Telegram: ${result.failed}. Run the same command again.`);
+        if (result.mark !== undefined) await vault.updateNotes(() => ({ telegram: result.mark }));
+      }),
+    ];
   },
-  decide: ({ changes, note }) => ({
-    actions: changes.length > 0 ? [{ is: "changed" as const, detail: changes.join(", ") }] : [],
-    note,
-  }),
-  async applyAction({ telegram: setUp, vault }) {
-    const result = await setUp?.(true, vault.getNotes().telegram);
-    if (result?.failed) throw new Error(`Telegram: ${result.failed}. Run the same command again.`);
-    const { mark } = result ?? {};
-    if (mark !== undefined) await vault.updateNotes(() => ({ telegram: mark }));
+};
+
+/**
+ * Writes OpenClaw's settings for these agents, for both supported versions, and their tokens in an environment file.
+ * People merge or include the settings; nothing is written outside the folder of SECRETS_FILE.
+ */
+export const openclawStep: ProvisionStep = {
+  name: "openclaw",
+  async plan(context) {
+    const { settings } = context;
+    const { secretsFile } = settings;
+    const { known, unknown } = await readTokens(context);
+    const files = [
+      [
+        toPathBesideSecrets(secretsFile, "openclaw/openclaw-2026.9.json"),
+        formatJsonFile(createOpenclawConfig(settings)),
+      ],
+      [
+        toPathBesideSecrets(secretsFile, "openclaw/openclaw-2026.2.json"),
+        formatJsonFile(createOldOpenclawConfig(settings)),
+      ],
+      [getOpenclawEnvironmentPath(secretsFile), formatOpenclawEnvironment(known)],
+    ] as const;
+    const changes = [];
+    for (const [path, text] of files) changes.push(await planFile(context, path, text));
+    const missing = keepDefined(changes);
+    return [
+      ...(missing.length > 0 ? missing : [files.map(([path]) => path).join(", ")]),
+      unknown.length > 0 ? `set in OpenClaw's environment yourself: ${unknown.join(", ")}` : undefined,
+    ];
   },
-});
+};
+
+/**
+ * The tokens for the gateway's environment, and the variables whose values provision cannot know, because
+ * AGENT_TOKEN_<AGENT> in the environment may be a hash.
+ */
+async function readTokens({ settings, vault }: ProvisionContext) {
+  const known = new Map<string, string>();
+  const unknown: string[] = [];
+  const hookToken = vault.getFirstValue(HOOK_TOKEN);
+  if (hookToken !== undefined && isHookTokenNeeded(settings)) known.set(HOOK_TOKEN, hookToken);
+  for (const { name } of settings.agents) {
+    const token = await vault.readBridgeToken(name);
+    if (token !== undefined) known.set(getOpenclawTokenVariable(name), token);
+    else if (vault.isFromEnvironment(getBridgeTokenSetting(name))) unknown.push(getOpenclawTokenVariable(name));
+  }
+  return { known, unknown };
+}

@@ -1,13 +1,31 @@
-import { GroundcrewError } from "../../../shared/errors.ts";
+/** What steps read of Plane: the instance, the administrator's workspace with its people, and pages of lists. */
+
+import { z } from "zod";
+import { workspaceInvitationsApi, workspaceMembersApi, workspacesApi } from "../../../shared/plane/app/endpoints.ts";
 import type { PlaneSession } from "../../../shared/plane/app/session.ts";
-import { workspaceInvitationsApi, workspaceMembersApi, workspacesApi } from "../../../shared/plane/app/workspaces.ts";
-import type { PlaneClient } from "../../../shared/plane/client.ts";
+import type { Endpoint, PlaneClient, PlanePage } from "../../../shared/plane/endpoint.ts";
 import type { Ms } from "../../../shared/time.ts";
-import type { ProvisionContext } from "../context.ts";
-import { type InstanceInfo, instanceStateEndpoint } from "../instance.ts";
+import { INSTANCE_READ, type InstanceInfo, instanceStateEndpoint, type ProvisionContext } from "../context.ts";
+import { createStepRefusal, isVersionBeforeRelations } from "../refusals.ts";
 
 /** Name of the setting with Groundcrew's own API key. */
 export const OWN_KEY_SETTING = "PLANE_API_KEY";
+
+const redirectSchema = z.strictObject({ location: z.string() });
+
+/**
+ * Makes a call ignore its answer, whose form may differ between versions of Plane. A redirect still fails, because it
+ * means that nothing was done.
+ */
+export function ignoreResponse(endpoint: Endpoint<unknown>): Endpoint<unknown> {
+  return { ...endpoint, answer: z.unknown().refine((answer) => !redirectSchema.safeParse(answer).success) };
+}
+
+/** Returns the result of an earlier step. Throws when it is missing. */
+export function requireFound<T>(found: T | undefined, subject: string): T {
+  if (found === undefined) throw createStepRefusal(`${subject} was not found: run the same command again.`);
+  return found;
+}
 
 /**
  * Reads Plane's public information about itself; undefined until Plane is ready. Plane caches the answer for two hours
@@ -21,29 +39,20 @@ export async function readInstance(
 }
 
 /** Cached, because Plane allows only 30 requests a minute in total without a sign-in. */
-export function getInstanceInfo(context: ProvisionContext): Promise<InstanceInfo> {
-  const { instance } = context;
-  instance.info ??= readInstance(context).then((info) => requireFound(info, "Plane"));
-  instance.info.catch(() => {
-    instance.info = undefined;
-  });
-  return instance.info;
+export async function getInstance(context: ProvisionContext): Promise<InstanceInfo["instance"]> {
+  const load = async () => requireFound(await readInstance(context), "Plane");
+  return (await context.readOnce(INSTANCE_READ, load)).instance;
 }
 
 /** Whether this version has no relations: v1.2 and older. */
 export async function isBeforeRelations(context: ProvisionContext): Promise<boolean> {
-  return /^v?(?:0|1\.[0-2])(?:\.|$)/.test((await getInstanceInfo(context)).instance.current_version);
-}
-
-/** Whether this version has variables that allow webhook addresses: newer than v1.3.0. */
-export async function canAllowWebhookHosts(context: ProvisionContext): Promise<boolean> {
-  return !/^v?(?:0|1\.[0-2]|1\.3\.0)(?:[.-]|$)/.test((await getInstanceInfo(context)).instance.current_version);
+  return isVersionBeforeRelations((await getInstance(context)).current_version);
 }
 
 /** The administrator's session; undefined until Plane has been set up. */
 export async function findAdminSession(context: ProvisionContext): Promise<PlaneSession | undefined> {
-  const info = await getInstanceInfo(context);
-  return info.instance.is_setup_done ? context.sessions.signIn(context.settings.admin.email) : undefined;
+  const { is_setup_done } = await getInstance(context);
+  return is_setup_done ? context.sessions.signIn(context.settings.admin.email) : undefined;
 }
 
 /** The administrator's workspaces; `session` is the administrator's. */
@@ -63,6 +72,11 @@ export async function findOwnWorkspace(context: ProvisionContext) {
   return row && { session, row, params: { workspace: row.slug } };
 }
 
+/** The workspace, for changes in it. Throws when an earlier step has not created it. */
+export async function getOwnWorkspace(context: ProvisionContext) {
+  return requireFound(await findOwnWorkspace(context), "The workspace");
+}
+
 /** The workspace's active members and open invitations; empty lists until it exists. */
 export function readWorkspacePeople(context: ProvisionContext) {
   return context.readOnce("people", async () => {
@@ -73,19 +87,19 @@ export function readWorkspacePeople(context: ProvisionContext) {
     const invited = (await session.call(workspaceInvitationsApi.list, { params })).data;
     return {
       // Plane's list still contains removed accounts; a new invitation brings them back.
-      members: members.filter(isActive).map(({ id, role, member }) => ({
-        membership: id,
-        role,
-        id: member.id,
-        email: member.email?.toLowerCase() ?? "",
-        displayName: member.display_name,
-      })),
+      members: members
+        .filter(({ is_active }) => is_active)
+        .map(({ id, role, member }) => ({
+          membership: id,
+          role,
+          id: member.id,
+          email: member.email?.toLowerCase() ?? "",
+          displayName: member.display_name,
+        })),
       invited: invited.map(({ email }) => email.toLowerCase()),
     };
   });
 }
-
-const isActive = ({ is_active }: { is_active: boolean }) => is_active;
 
 /** A client with Groundcrew's own API key; undefined until there is one that Plane accepts. */
 export async function findOwnClient(context: ProvisionContext): Promise<PlaneClient | undefined> {
@@ -93,9 +107,13 @@ export async function findOwnClient(context: ProvisionContext): Promise<PlaneCli
   return key === undefined || context.refusedKeys.has(key) ? undefined : context.getClient(key);
 }
 
-/** Returns the result of an earlier step. Throws when it is missing. */
-export function requireFound<T>(found: T | undefined, subject: string): T {
-  if (found === undefined)
-    throw new GroundcrewError("unavailable", `${subject} was not found: run the same command again.`);
-  return found;
+/** All rows of a list. */
+export async function collectRows<R>(
+  client: PlaneClient,
+  endpoint: Endpoint<PlanePage<R>>,
+  params: Record<string, string> = {},
+): Promise<R[]> {
+  const rows: R[] = [];
+  for await (const { data } of client.pages(endpoint, { params })) rows.push(...data.results);
+  return rows;
 }

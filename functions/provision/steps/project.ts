@@ -1,12 +1,27 @@
-import { GroundcrewError } from "../../../shared/errors.ts";
-import { GROUNDCREW_SOURCE } from "../../../shared/observe/comments.ts";
-import type { PlaneClient } from "../../../shared/plane/client.ts";
+/** Steps that create the first project with its states, labels and members. */
+
+import type { Endpoint, PlaneClient } from "../../../shared/plane/endpoint.ts";
 import { PlaneConflictError } from "../../../shared/plane/errors.ts";
-import { type ProjectFeatures, projectFeaturesApi } from "../../../shared/plane/project-features.ts";
+import {
+  labelsApi,
+  type ProjectFeatures,
+  projectFeaturesApi,
+  projectMembersApi,
+  statesApi,
+} from "../../../shared/plane/projects.ts";
+import { GROUNDCREW_SOURCE } from "../../../shared/sync/normalize.ts";
+import { getLabelColor } from "../../../shared/tasks/assignees.ts";
+import { findMissingStates } from "../../../shared/tasks/planning/create-project.ts";
 import type { ProvisionContext } from "../context.ts";
-import { ignoreResponse } from "../ignore-response.ts";
-import { createStep, type StepDecision } from "../step.ts";
-import { findOwnClient, requireFound } from "./plane-state.ts";
+import { createStepRefusal } from "../refusals.ts";
+import { change, create, type ProvisionStep } from "../step.ts";
+import { collectRows, findOwnClient, ignoreResponse, readWorkspacePeople, requireFound } from "./plane-state.ts";
+
+/** The first project, and the client that may change it. */
+export interface FirstProject {
+  client: PlaneClient;
+  params: { project: string };
+}
 
 /** Marks the project, so that a later run finds it even if people have renamed it. */
 const EXTERNAL_MARK = { external_source: GROUNDCREW_SOURCE, external_id: "provision:first-project" } as const;
@@ -19,104 +34,167 @@ const FEATURES = {
   page_view: false,
   intake_view: false,
 } as const;
+
 const featureNames = Object.keys(FEATURES) as (keyof typeof FEATURES)[];
 
-/** The first project: `unused` when it is not wanted or archived, `pending` until it has been created. */
-export async function findFirstProject(context: ProvisionContext) {
-  if (context.settings.project === false) return { kind: "unused" as const };
-  const client = await findOwnClient(context);
-  const { project } = await readProjectList(context);
-  if (!client || !project) return { kind: "pending" as const };
-  if (project.archived_at) return { kind: "unused" as const };
-  return { kind: "existing" as const, client, params: { project: project.id } };
-}
+/** The states of a new project in Plane. */
+const DEFAULT_STATES = ["backlog", "unstarted", "started", "completed", "cancelled"].map((group) => ({
+  name: group,
+  group,
+}));
 
-/** The project for changes to it. Throws when an earlier step has not created it. */
-export function requireProject(found: Awaited<ReturnType<typeof findFirstProject>>) {
-  return requireFound(found.kind === "existing" ? found : undefined, "The project");
-}
+/**
+ * Creates the first project with only cycles and modules enabled. Never changes projects that provision did not create.
+ */
+export const projectStep: ProvisionStep = {
+  name: "project",
+  needs: ["groundcrew's API key"],
+  async plan(context) {
+    const { project: wanted } = context.settings;
+    if (wanted === false) return ["disabled in the settings"];
+    // Plane enables pages in a new project, whatever the create request says.
+    const setFeatures = async (id: string) => {
+      const client = requireFound(await findOwnClient(context), "Groundcrew's API key");
+      await client.call(ignoreResponse(projectFeaturesApi.update), { params: { project: id }, json: FEATURES });
+    };
+    const { all, project: found } = await readProjectList(context);
+    if (!found) {
+      const toLower = (text: string) => text.toLowerCase();
+      const conflicting = all.find(
+        ({ name, identifier }) => toLower(name) === toLower(wanted.name) || identifier === wanted.identifier,
+      );
+      if (conflicting) throw createForeignProjectError(`${conflicting.name} (${conflicting.identifier})`);
+      const detail = `${wanted.name} (${wanted.identifier}), with cycles and modules only`;
+      return [create(detail, async () => setFeatures(await createFirstProject(context, wanted)))];
+    }
+    const label = `${found.name} (${found.identifier})`;
+    if (found.archived_at) return [`${label} is archived: left unchanged`];
+    const wrongFeatures = featureNames.filter((name) => found[name] !== FEATURES[name]);
+    if (wrongFeatures.length === 0) return [label];
+    const changes = wrongFeatures.map(
+      (name) => `${name.replace(/_view$/, "").replace("_", " ")} ${FEATURES[name] ? "on" : "off"}`,
+    );
+    return [change(`${label}: ${changes.join(", ")}`, () => setFeatures(found.id))];
+  },
+};
 
 function readProjectList(context: ProvisionContext) {
   return context.readOnce("projects", async () => {
     const client = await findOwnClient(context);
-    const all: ProjectFeatures[] = [];
-    for await (const { data } of client?.pages(projectFeaturesApi.list) ?? []) all.push(...data.results);
+    const all = client ? await collectRows(client, projectFeaturesApi.list) : [];
     const isOurs = ({ external_source, external_id }: ProjectFeatures) =>
       external_source === EXTERNAL_MARK.external_source && external_id === EXTERNAL_MARK.external_id;
     return { all, project: all.find(isOurs) };
   });
 }
 
-/**
- * Creates the first project with only cycles and modules enabled. Never changes projects that provision did not create.
- */
-export const projectStep = createStep({
-  name: "project",
-  needs: ["groundcrew's API key"],
-  async readState(context) {
-    const { project: wanted } = context.settings;
-    if (wanted === false) return { kind: "not wanted" as const };
-    const { all, project: found } = await readProjectList(context);
-    const toLower = (text: string) => text.toLowerCase();
-    const conflicting = all.find(
-      ({ name, identifier }) => toLower(name) === toLower(wanted.name) || identifier === wanted.identifier,
-    );
-    if (!found && conflicting) throw createForeignProjectError(`${conflicting.name} (${conflicting.identifier})`);
-    return { kind: "wanted" as const, found };
-  },
-  decide(state, { project: wanted }): StepDecision {
-    if (state.kind === "not wanted" || wanted === false) return { actions: [], note: "disabled in the settings" };
-    const { found } = state;
-    if (!found)
-      return {
-        actions: [{ is: "created", detail: `${wanted.name} (${wanted.identifier}), with cycles and modules only` }],
-      };
-    const label = `${found.name} (${found.identifier})`;
-    if (found.archived_at) return { actions: [], note: `${label} is archived: left unchanged` };
-    const wrongFeatures = featureNames.filter((name) => found[name] !== FEATURES[name]);
-    if (wrongFeatures.length === 0) return { actions: [], note: label };
-    const changes = wrongFeatures.map(
-      (name) => `${name.replace(/_view$/, "").replace("_", " ")} ${FEATURES[name] ? "on" : "off"}`,
-    );
-    return { actions: [{ is: "changed", detail: `${label}: ${changes.join(", ")}` }] };
-  },
-  async applyAction(context, action, state) {
-    const client = requireFound(await findOwnClient(context), "Groundcrew's API key");
-    const { project: wanted } = context.settings;
-    if (wanted === false || state.kind === "not wanted") return;
-    const created =
-      action.is === "created"
-        ? await createFirstProject(context, client, { ...wanted, ...EXTERNAL_MARK })
-        : requireFound(state.found, "The project");
-    // Plane enables pages in a new project, whatever the create request says.
-    await client.call(ignoreResponse(projectFeaturesApi.update), { params: { project: created.id }, json: FEATURES });
-  },
-});
-
+/** Returns the project's id. */
 async function createFirstProject(
   context: ProvisionContext,
-  client: PlaneClient,
-  json: { name: string; identifier: string },
-): Promise<{ id: string }> {
+  { name, identifier }: { name: string; identifier: string },
+): Promise<string> {
+  const client = requireFound(await findOwnClient(context), "Groundcrew's API key");
   try {
-    return (await client.call(projectFeaturesApi.create, { json })).data;
+    return (await client.call(projectFeaturesApi.create, { json: { name, identifier, ...EXTERNAL_MARK } })).data.id;
   } catch (thrown) {
     if (!(thrown instanceof PlaneConflictError)) throw thrown;
     // The first attempt may have succeeded without an answer.
     context.forgetReads();
     const { project: existing } = await readProjectList(context);
-    if (existing) return existing;
+    if (existing) return existing.id;
     // Other people's secret projects are in no list that we can read, and a deleted project keeps its identifier for a
     // while.
-    throw createForeignProjectError(
-      `${json.name} or with the identifier ${json.identifier} (it may be secret or deleted)`,
-    );
+    throw createForeignProjectError(`${name} or with the identifier ${identifier} (it may be secret or deleted)`);
   }
 }
 
-function createForeignProjectError(label: string): GroundcrewError {
-  return new GroundcrewError(
-    "conflict",
+function createForeignProjectError(label: string) {
+  return createStepRefusal(
     `Plane already has a project ${label} that provision did not create; it was not changed. Choose another name and identifier in GROUNDCREW_CONFIG (provision.project), or false for none.`,
   );
+}
+
+/**
+ * Creates a step about the content of the first project. `plan` gets no project until it has been created, and is not
+ * called at all when there will be none: it is not wanted, or archived.
+ */
+export function createProjectStep(
+  name: string,
+  needs: readonly string[],
+  plan: (
+    context: ProvisionContext,
+    project: FirstProject | undefined,
+    apply: boolean,
+  ) => ReturnType<ProvisionStep["plan"]>,
+): ProvisionStep {
+  return {
+    name,
+    needs: ["project", ...needs],
+    async plan(context, apply) {
+      const note = "no project to create them in";
+      if (context.settings.project === false) return [note];
+      const { project: found } = await readProjectList(context);
+      if (found?.archived_at) return [note];
+      const client = await findOwnClient(context);
+      return plan(context, client && found ? { client, params: { project: found.id } } : undefined, apply);
+    },
+  };
+}
+
+/** Creates a state in each of Plane's groups and one for blocked, unless people have created one under another name. */
+export const statesStep = createProjectStep("states", [], async ({ settings }, project) => {
+  const found = project ? await collectRows(project.client, statesApi.list, project.params) : DEFAULT_STATES;
+  return findMissingStates(found, settings.states).map((json) =>
+    create(json.name, () => addToProject(project, statesApi.create, { ...json })),
+  );
+});
+
+/** Creates the label `agent:<name>` for each agent, and the labels that the bridge uses. */
+export const labelsStep = createProjectStep("labels", [], async ({ settings }, project) => {
+  const labels = project ? await collectRows(project.client, labelsApi.list, project.params) : [];
+  const found = new Set(labels.map(({ name }) => name.trim().toLowerCase()));
+  return [...settings.agents.map(({ name }) => `agent:${name}`), "review", "blocked", "code"]
+    .filter((name) => !found.has(name.toLowerCase()))
+    .map((name) => create(name, () => addToProject(project, labelsApi.create, { name, color: getLabelColor(name) })));
+});
+
+/** Adds a state or label to the project, unless another program has done so meanwhile. */
+async function addToProject(
+  project: FirstProject | undefined,
+  endpoint: Endpoint<unknown>,
+  json: Record<string, unknown>,
+) {
+  const { client, params } = requireFound(project, "The project");
+  await client.call(ignoreResponse(endpoint), { params, json }).catch((thrown: unknown) => {
+    if (!(thrown instanceof PlaneConflictError)) throw thrown;
+  });
+}
+
+/** Adds all provisioned accounts to the first project, with the role that they have in the workspace. */
+export function createProjectMembersStep(
+  accounts: readonly { email: string; name: string; role: number }[],
+): ProvisionStep {
+  return createProjectStep("project members", [], async (context, project, apply) => {
+    const members = project ? (await project.client.call(projectMembersApi.list, { params: project.params })).data : [];
+    const memberEmails = new Set(members.map(({ email }) => email?.toLowerCase()));
+    const people = await readWorkspacePeople(context);
+    const missing = accounts
+      .filter(({ email }) => !memberEmails.has(email.toLowerCase()))
+      .map((account) => ({
+        ...account,
+        member: people.members.find(({ email }) => email === account.email.toLowerCase())?.id,
+      }));
+    // In a plan the accounts may not exist yet; in a run their steps report why they are absent.
+    const absent = apply ? missing.filter(({ member }) => !member) : [];
+    const joining = missing.filter((account) => !absent.includes(account));
+    return [
+      ...joining.map(({ name, member, role }) =>
+        create(name, async () => {
+          const { client, params } = requireFound(project, "The project");
+          await client.call(ignoreResponse(projectMembersApi.add), { params, json: { member, role } });
+        }),
+      ),
+      absent.length > 0 ? `not in the workspace: ${absent.map(({ name }) => name).join(", ")}` : undefined,
+    ];
+  });
 }

@@ -1,55 +1,75 @@
+/** Which steps the command runs, in their order: to provision everything, to rotate secrets or to retire old ones. */
+
 import type { ProvisionSettings } from "../../../shared/config/provision-settings.ts";
 import { toSettingName } from "../../../shared/config/settings-file.ts";
-import { keepDefined } from "../../../shared/keep-defined.ts";
-import type { ApiKeySpec } from "../api-tokens.ts";
+import { keepDefined } from "../../../shared/omit-undefined.ts";
 import type { ProvisionStep } from "../step.ts";
-import { type AccountSpec, createAccountStep } from "./account.ts";
-import { adminStep } from "./admin.ts";
-import { createApiKeyStep } from "./api-key.ts";
-import { createProjectMembersStep, labelsStep, statesStep } from "./board.ts";
-import { createBridgeTokenStep } from "./bridge-token.ts";
-import { adminTokenStep, agentsFileStep, connectionStep, skillStep, telegramStep } from "./local.ts";
-import { hookTokenStep, openclawStep } from "./openclaw.ts";
-import { planeStep } from "./plane.ts";
+import { type AccountSpec, adminProfileStep, createAccountStep, createRolesStep } from "./accounts.ts";
+import {
+  adminTokenStep,
+  agentsFileStep,
+  connectionStep,
+  hookTokenStep,
+  openclawStep,
+  skillStep,
+  telegramStep,
+} from "./local.ts";
 import { OWN_KEY_SETTING } from "./plane-state.ts";
-import { adminProfileStep } from "./profile.ts";
-import { projectStep } from "./project.ts";
-import { createRetireBridgeTokenStep, createRetireKeyStep, createRetireSecretStep } from "./retire.ts";
-import { createRolesStep } from "./roles.ts";
-import { createRotateBridgeTokenStep, createRotateKeyStep, rotateWebhookStep } from "./rotate.ts";
-import { sampleProjectStep } from "./sample-project.ts";
-import { createSampleTasksStep } from "./sample-tasks.ts";
-import { WEBHOOK_SECRET, webhookStep } from "./webhook.ts";
-import { workspaceStep } from "./workspace.ts";
+import { createProjectMembersStep, labelsStep, projectStep, statesStep } from "./project.ts";
+import { createSampleTasksStep, sampleProjectStep } from "./sample-project.ts";
+import {
+  type ApiKeySpec,
+  createApiKeyStep,
+  createBridgeTokenStep,
+  createRetireStep,
+  createRotateStep,
+  toRotatableBridgeToken,
+  toRotatableKey,
+} from "./tokens.ts";
+import { webhookSecret, webhookStep } from "./webhook.ts";
+import { adminStep, planeStep, workspaceStep } from "./workspace.ts";
 
 const ADMIN_ROLE = 20;
 const MEMBER_ROLE = 15;
 
 /**
- * The command's task: provision everything, rotate the secrets of `target`, or revoke the old values after a rotation.
+ * What the command does: rotate the secrets of this target, revoke the old values after a rotation, or provision
+ * everything.
  */
-export type ProvisionTask = { kind: "provision" } | { kind: "rotate"; target: string } | { kind: "retire" };
+export interface ProvisionTask {
+  rotate?: string | undefined;
+  retire: boolean;
+}
 
 /** The steps for this task, in their order; undefined when the target of a rotation is unknown. */
-export function createProvisionSteps(task: ProvisionTask, settings: ProvisionSettings): ProvisionStep[] | undefined {
-  if (task.kind === "provision") return createAllSteps(settings);
-  const keys = [toOwnKey(settings), ...settings.agents.map(toAgentKey)];
-  const start = [planeStep, adminStep];
-  if (task.kind === "retire")
+export function createProvisionSteps(
+  { rotate: target, retire }: ProvisionTask,
+  settings: ProvisionSettings,
+): ProvisionStep[] | undefined {
+  if (target === undefined && !retire) return createAllSteps(settings);
+  const ownKey = toRotatableKey(toOwnKey(settings));
+  const secrets = settings.agents.map((agent) => ({
+    agent: agent.name,
+    key: toRotatableKey(toAgentKey(agent)),
+    token: toRotatableBridgeToken(agent.name),
+  }));
+  if (target === undefined)
     return [
-      ...start,
-      ...keys.map(createRetireKeyStep),
-      ...settings.agents.map(({ name }) => createRetireBridgeTokenStep(name)),
-      createRetireSecretStep(WEBHOOK_SECRET),
+      planeStep,
+      adminStep,
+      ...[ownKey, ...secrets.map(({ key }) => key), ...secrets.map(({ token }) => token)].map(createRetireStep),
+      // Its old values are only on this machine.
+      createRetireStep({ ...webhookSecret, name: webhookSecret.setting, needs: [] }),
     ];
-  const all = task.target === "all";
-  const agents = settings.agents.filter(({ name }) => all || name.toLowerCase() === task.target.toLowerCase());
-  const steps = keepDefined([
-    all || task.target === "groundcrew" ? createRotateKeyStep(toOwnKey(settings)) : undefined,
-    ...agents.flatMap((agent) => [createRotateKeyStep(toAgentKey(agent)), createRotateBridgeTokenStep(agent.name)]),
-    all || task.target === "webhook" ? rotateWebhookStep : undefined,
-  ]);
-  return steps.length > 0 ? [...start, ...steps] : undefined;
+  const isNamed = (name: string) => target === "all" || target === name;
+  const rotated = [
+    ...(isNamed("groundcrew") ? [ownKey] : []),
+    ...secrets
+      .filter(({ agent }) => isNamed(agent) || agent.toLowerCase() === target.toLowerCase())
+      .flatMap(({ key, token }) => [key, token]),
+    ...(isNamed("webhook") ? [webhookSecret] : []),
+  ];
+  return rotated.length > 0 ? [planeStep, adminStep, ...rotated.map(createRotateStep)] : undefined;
 }
 
 /** The targets that `--rotate` accepts. */
@@ -63,7 +83,6 @@ function createAllSteps(settings: ProvisionSettings): ProvisionStep[] {
     step: "human",
     email: settings.human.email,
     name: settings.human.name,
-    lastName: "",
     role: settings.human.role === "admin" ? ADMIN_ROLE : MEMBER_ROLE,
     isHuman: true,
   };
@@ -117,7 +136,6 @@ function toAgentAccount({ name, email, role }: Agent): AccountSpec {
     step: `account ${name}`,
     email,
     name,
-    lastName: "Agent",
     role: role === "concierge" ? ADMIN_ROLE : MEMBER_ROLE,
     isHuman: false,
   };

@@ -1,58 +1,150 @@
-import { GroundcrewError } from "../../../shared/errors.ts";
-import type { PlaneClient } from "../../../shared/plane/client.ts";
-import { projectsApi } from "../../../shared/plane/projects.ts";
-import { type ApiKeySpec, createApiToken, deleteOldTokens } from "../api-tokens.ts";
+/**
+ * Steps about samples: the removal of the project that Plane adds to a new workspace, if nobody has changed it, and
+ * the three sample tasks, which are created only once.
+ */
+
+import { z } from "zod";
+import { formatTemplate } from "../../../shared/i18n/localize.ts";
+import { getTexts } from "../../../shared/i18n/texts.ts";
+import { escapeHtml } from "../../../shared/markdown/plain-text.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import { createPageSchema, type PlaneClient, planeIdSchema } from "../../../shared/plane/endpoint.ts";
+import { PlaneConflictError, PlaneNotFoundError } from "../../../shared/plane/errors.ts";
+import { membersApi, projectsApi, statesApi } from "../../../shared/plane/projects.ts";
+import { commentsApi, relationsApi, workItemsApi } from "../../../shared/plane/work-items.ts";
+import { GROUNDCREW_SOURCE } from "../../../shared/sync/normalize.ts";
 import type { ProvisionContext } from "../context.ts";
-import { ignoreResponse } from "../ignore-response.ts";
-import { findSampleProject, isUntouched, type SampleProject } from "../sample-project.ts";
-import { createStep, type StepDecision } from "../step.ts";
-import { findOwnClient, findOwnWorkspace, requireFound } from "./plane-state.ts";
+import { createStepRefusal } from "../refusals.ts";
+import { change, create, type ProvisionStep } from "../step.ts";
+import {
+  collectRows,
+  findOwnClient,
+  findOwnWorkspace,
+  getOwnWorkspace,
+  ignoreResponse,
+  isBeforeRelations,
+  readWorkspacePeople,
+  requireFound,
+} from "./plane-state.ts";
+import { createProjectStep, type FirstProject } from "./project.ts";
+import { type ApiKeySpec, createApiToken, deleteOldTokens } from "./tokens.ts";
+
+/** The sample tasks in their order; the second is blocked by the first. */
+const SAMPLES = ["hello", "report", "look"] as const;
+
+type SampleName = (typeof SAMPLES)[number];
 
 const PROJECT_ADMIN = 20;
 
-type SampleProjectAction = { is: "changed"; detail: string; sample?: SampleProject };
+/** What tells Plane's own sample project from others; a version of Plane without these fields has none to remove. */
+const candidateSchema = z.object({
+  id: planeIdSchema,
+  workspace: planeIdSchema,
+  name: z.string(),
+  identifier: z.string(),
+  description: z.string().nullable(),
+  archived_at: z.string().nullable(),
+  member_role: z.int().nullable(),
+  total_members: z.int().optional(),
+  total_cycles: z.int().optional(),
+  total_modules: z.int().optional(),
+  external_id: z.string().nullable(),
+  created_by: planeIdSchema.nullable(),
+  updated_by: planeIdSchema.nullable().optional(),
+});
 
-/** What may be removed: the sample project found, or the one that Plane adds to a workspace yet to be created. */
-export async function findRemovableSample(context: ProvisionContext): Promise<string | undefined> {
-  const state = await readSampleState(context);
-  if (state.kind === "no workspace") return "the one that Plane adds to a new workspace";
-  return state.kind === "found" ? formatLabel(state.sample) : undefined;
-}
+type SampleProject = z.output<typeof candidateSchema>;
+
+const candidatesEndpoint = { ...projectsApi.list, answer: createPageSchema(candidateSchema) };
+
+/** Beginning of the description (Plane v1.2 and v1.3). */
+const SAMPLE_DESCRIPTION = "Welcome to the Plane Demo Project!";
+
+/** Plane creates two cycles and three modules in it, and its only member is the creator of the workspace. */
+const SAMPLE_CONTENT = { total_members: 1, total_cycles: 2, total_modules: 3 } as const;
+
+/** Entry of provision's notes with the id of the temporary key, so that an interrupted run leaves no key behind. */
+const TEMPORARY_KEY = "SAMPLE_PROJECT";
+
+const formatLabel = ({ name, identifier }: SampleProject) => `${name} (${identifier})`;
+
+const itemsEndpoint = {
+  ...workItemsApi.list,
+  answer: createPageSchema(
+    z.object({ id: planeIdSchema, created_by: planeIdSchema.nullable(), updated_by: planeIdSchema.nullable() }),
+  ),
+};
+
+/** Limit of items that are examined: 50. Plane creates fewer, so a project with more has been used. */
+const MAX_ITEMS = 50;
 
 /**
  * Removes the sample project that Plane adds to every new workspace, if a person has chosen that and nobody has changed
  * it.
  */
-export const sampleProjectStep = createStep({
+export const sampleProjectStep: ProvisionStep = {
   name: "plane's sample project",
   needs: ["groundcrew's API key"],
-  readState: async (context) => ({
-    ...(await readSampleState(context)),
-    isWanted: context.removeSampleProject,
-    hasLeftover: (context.vault.getNotes().tokens[TEMPORARY_KEY] ?? []).length > 0,
-  }),
-  decide(state): StepDecision<SampleProjectAction> {
-    const leftover = { is: "changed" as const, detail: "delete the temporary API key of an interrupted run" };
-    const actions: SampleProjectAction[] = state.hasLeftover ? [leftover] : [];
-    if (state.kind === "none") return { actions, note: "none, or people have changed it" };
-    const label = state.kind === "found" ? formatLabel(state.sample) : "the one that Plane adds to a new workspace";
-    if (!state.isWanted) return { actions, note: `${label}: left unchanged; --remove-sample-project removes it` };
-    const removal = { is: "changed" as const, detail: `remove ${label}, if nobody has changed it` };
-    return { actions: [...actions, state.kind === "found" ? { ...removal, sample: state.sample } : removal] };
-  },
-  async applyAction(context, { sample }) {
-    const { session } = requireFound(await findOwnWorkspace(context), "The workspace");
+  async plan(context) {
     const key = { name: TEMPORARY_KEY, email: context.settings.admin.email, label: "groundcrew sample project" };
-    if (!sample) return deleteOldTokens(context, session, key, []);
-    if (sample.member_role === PROJECT_ADMIN)
-      return removeSample(requireFound(await findOwnClient(context), "Groundcrew's API key"), sample);
-    // Only members can read and delete the project: of the accounts here, the one that created the workspace.
-    await withTemporaryKey(context, session, key, (client) => removeSample(client, sample));
+    const leftovers = context.vault.getNotes().tokens[TEMPORARY_KEY] ?? [];
+    const cleanUp =
+      leftovers.length > 0
+        ? change("delete the temporary API key of an interrupted run", async () =>
+            deleteOldTokens(context, (await getOwnWorkspace(context)).session, key, []),
+          )
+        : undefined;
+    const found = await findRemovableSample(context);
+    if (!found) return [cleanUp, "none, or people have changed it"];
+    const { label, sample } = found;
+    if (!context.removeSampleProject) return [cleanUp, `${label}: left unchanged; --remove-sample-project removes it`];
+    const removal = change(`remove ${label}, if nobody has changed it`, async () => {
+      const { session } = await getOwnWorkspace(context);
+      const present = requireFound(sample, "Plane's sample project");
+      if (present.member_role === PROJECT_ADMIN)
+        return removeSample(requireFound(await findOwnClient(context), "Groundcrew's API key"), present);
+      // Only members can read and delete the project: of the accounts here, the one that created the workspace.
+      await withTemporaryKey(context, session, key, (client) => removeSample(client, present));
+    });
+    return [cleanUp, removal];
   },
-});
+};
 
-/** Entry of provision's notes with the id of the temporary key, so that an interrupted run leaves no key behind. */
-const TEMPORARY_KEY = "SAMPLE_PROJECT";
+/** What may be removed: the sample project found, or the one that Plane adds to a workspace yet to be created. */
+export async function findRemovableSample(
+  context: ProvisionContext,
+): Promise<{ label: string; sample?: SampleProject } | undefined> {
+  if (!(await findOwnWorkspace(context))) return { label: "the one that Plane adds to a new workspace" };
+  const client = await findOwnClient(context);
+  const sample = client && (await context.readOnce("sample project", () => findSampleProject(client)));
+  return sample && { label: formatLabel(sample), sample };
+}
+
+/**
+ * Finds the sample project that Plane's own bot creates in every new workspace. Undefined when there is none, or when
+ * people have changed what the list of projects shows of it.
+ */
+export async function findSampleProject(client: PlaneClient): Promise<SampleProject | undefined> {
+  const candidates = (await collectRows(client, candidatesEndpoint)).filter(looksLikeSample);
+  if (candidates.length === 0) return undefined;
+  const { data: members } = await client.call(membersApi.list);
+  return candidates.find(({ created_by, workspace }) =>
+    members.some(({ id, email }) => id === created_by && email?.startsWith(`bot_user_${workspace}@`)),
+  );
+}
+
+function looksLikeSample(project: SampleProject): boolean {
+  const { description, archived_at, external_id, updated_by = null, created_by } = project;
+  return (
+    (description ?? "").startsWith(SAMPLE_DESCRIPTION) &&
+    archived_at === null &&
+    external_id === null &&
+    (updated_by === null || updated_by === created_by) &&
+    project.total_members === SAMPLE_CONTENT.total_members &&
+    project.total_cycles === SAMPLE_CONTENT.total_cycles &&
+    project.total_modules === SAMPLE_CONTENT.total_modules
+  );
+}
 
 async function withTemporaryKey(
   context: ProvisionContext,
@@ -72,8 +164,7 @@ async function withTemporaryKey(
 
 async function removeSample(client: PlaneClient, sample: SampleProject) {
   if (!(await isUntouched(client, sample)))
-    throw new GroundcrewError(
-      "conflict",
+    throw createStepRefusal(
       `${formatLabel(sample)} was not removed: people have added or changed work items or comments. Delete it in Plane, or run the same command with --keep-sample-project.`,
     );
   await client.call(ignoreResponse({ ...projectsApi.get, operation: "projects_delete", method: "DELETE" }), {
@@ -81,11 +172,134 @@ async function removeSample(client: PlaneClient, sample: SampleProject) {
   });
 }
 
-async function readSampleState(context: ProvisionContext) {
-  if (!(await findOwnWorkspace(context))) return { kind: "no workspace" as const };
-  const client = await findOwnClient(context);
-  const sample = client && (await context.readOnce("sample project", () => findSampleProject(client)));
-  return sample ? { kind: "found" as const, sample } : { kind: "none" as const };
+/** Whether everything in the project is by Plane's bot: no item or comment is by a person, and none was edited. */
+async function isUntouched(client: PlaneClient, { id: project, created_by: bot }: SampleProject): Promise<boolean> {
+  const isBot = (user: string | null) => user === null || user === bot;
+  const items: string[] = [];
+  for await (const { data } of client.pages(itemsEndpoint, { params: { project } })) {
+    if (data.results.some((item) => item.created_by !== bot || !isBot(item.updated_by))) return false;
+    items.push(...data.results.map((item) => item.id));
+    if (items.length > MAX_ITEMS) return false;
+  }
+  for (const item of items) {
+    for await (const { data } of client.pages(commentsApi.list, { params: { project, item } }))
+      if (data.results.some(({ actor, created_by }) => !isBot(actor) || !isBot(created_by))) return false;
+  }
+  return true;
 }
 
-const formatLabel = ({ name, identifier }: SampleProject) => `${name} (${identifier})`;
+/**
+ * Creates three sample tasks, only once, because people may change and delete them. For the same reason the step waits
+ * for the accounts of their owners (`owners` are the names of those steps). On v1.2.x, whose API has no relations, a
+ * line in the description of the second task names its blocker.
+ */
+export function createSampleTasksStep(owners: readonly string[]): ProvisionStep {
+  return createProjectStep("sample tasks", ["project members", ...owners], async (context, project) => {
+    const { settings, vault } = context;
+    if (project && vault.getNotes().samples === project.params.project)
+      return ["created by an earlier run; people may change and delete them"];
+    const texts = getTexts("auto", settings.language);
+    const ids = project ? await findSamples(project) : new Map<SampleName, string>();
+    const isBlocked = await readRelation(context, project, ids);
+    const tasks = SAMPLES.filter((name) => !ids.has(name)).map((name) =>
+      create(texts.sampleTasks[name].title, async () => {
+        const target = requireFound(project, "The project");
+        const keys = name === "report" && isBlocked === undefined ? await readBlockerKey(target, ids) : undefined;
+        const line = keys === undefined ? "" : `<p>${formatTemplate(texts.comments.blockedBy, { keys })}</p>`;
+        ids.set(name, await createSample(context, target, name, line));
+      }),
+    );
+    const { hello, report } = texts.sampleTasks;
+    return [
+      ...tasks,
+      isBlocked === false
+        ? create(`${report.title} is blocked by ${hello.title}`, () => blockReport(project, ids))
+        : undefined,
+      change("record that they were created", () => vault.updateNotes(() => ({ samples: project?.params.project }))),
+      isBlocked === undefined
+        ? 'the dependency is a line "Blocked by: …" in the description: the API of this version of Plane has no relations (v1.3.0 introduced them)'
+        : undefined,
+    ];
+  });
+}
+
+/** Ids in Plane of the sample tasks that exist. */
+async function findSamples({ client, params }: FirstProject): Promise<Map<SampleName, string>> {
+  const ids = new Map<SampleName, string>();
+  for (const name of SAMPLES)
+    try {
+      ids.set(name, (await client.call(workItemsApi.byExternalId, { params, query: toExternalId(name) })).data.id);
+    } catch (thrown) {
+      if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
+    }
+  return ids;
+}
+
+const toExternalId = (name: SampleName) => ({
+  external_source: GROUNDCREW_SOURCE,
+  external_id: `provision:sample-${name}`,
+});
+
+/** Whether the first sample blocks the second; undefined when Plane has no relations, whatever version it reports. */
+async function readRelation(
+  context: ProvisionContext,
+  project: FirstProject | undefined,
+  ids: ReadonlyMap<SampleName, string>,
+): Promise<boolean | undefined> {
+  if (await isBeforeRelations(context)) return undefined;
+  const item = ids.get("report");
+  if (!project || item === undefined) return false;
+  const { client, params } = project;
+  const relations = await client.call(relationsApi.list, { params: { ...params, item } }).catch(ignoreMissingRoute);
+  return relations?.data.blocked_by.some(({ issue_id }) => issue_id === ids.get("hello"));
+}
+
+async function blockReport(project: FirstProject | undefined, ids: ReadonlyMap<SampleName, string>) {
+  const { client, params } = requireFound(project, "The project");
+  const item = requireFound(ids.get("report"), "The blocked sample task");
+  const blocker = requireFound(ids.get("hello"), "The blocking sample task");
+  const options = { params: { ...params, item }, json: { relation_type: "blocked_by", issues: [blocker] } };
+  await client.call(ignoreResponse(relationsApi.create), options).catch(ignoreMissingRoute);
+}
+
+function ignoreMissingRoute(thrown: unknown): undefined {
+  if (!(thrown instanceof PlaneNotFoundError && thrown.noRoute)) throw thrown;
+}
+
+/** The key of the first sample as HTML, for the line that blocks the second where Plane's API has no relations. */
+async function readBlockerKey({ client, params }: FirstProject, ids: ReadonlyMap<SampleName, string>) {
+  const item = requireFound(ids.get("hello"), "The blocking sample task");
+  const { sequence_id } = (await client.call(workItemsApi.get, { params: { ...params, item } })).data;
+  const { identifier } = (await client.call(projectsApi.get, { params })).data;
+  return escapeHtml(`${identifier}-${sequence_id}`);
+}
+
+/** Returns the new task's id, or the id of the task that an earlier run created. */
+async function createSample(
+  context: ProvisionContext,
+  { client, params }: FirstProject,
+  name: SampleName,
+  blockerLine: string,
+): Promise<string> {
+  const { agents, human, language } = context.settings;
+  const workers = agents.filter(({ role }) => role !== "concierge");
+  const owner = { hello: workers[0], report: workers[1] ?? workers[0], look: human }[name]?.email.toLowerCase();
+  const member = (await readWorkspacePeople(context)).members.find(({ email }) => email === owner);
+  const { title, text } = getTexts("auto", language).sampleTasks[name];
+  // Plane's default state is in the group Backlog, for which no agent is woken.
+  const unstarted = (await collectRows(client, statesApi.list, params)).filter(({ group }) => group === "unstarted");
+  const [first] = unstarted.sort((a, b) => a.sequence - b.sequence);
+  const json = {
+    name: title,
+    description_html: `<p>${text}</p>${blockerLine}`,
+    assignees: member ? [member.id] : [],
+    ...omitUndefined({ state: first?.id }),
+    ...toExternalId(name),
+  };
+  try {
+    return (await client.call(workItemsApi.create, { params, json })).data.id;
+  } catch (thrown) {
+    if (thrown instanceof PlaneConflictError && thrown.id !== undefined) return thrown.id;
+    throw thrown;
+  }
+}

@@ -1,16 +1,15 @@
-import type { Deps } from "../../../shared/app/deps.ts";
+import type { Deps, TaskDeps } from "../../../shared/app/deps.ts";
 import type { Settings } from "../../../shared/config/settings.ts";
-import type { CommandName } from "../../../shared/i18n/texts/answer-texts.ts";
-import type { Job } from "../../../shared/store/job-operations.ts";
-import type { Put, Revision, StoreKey } from "../../../shared/store/port.ts";
+import type { CommandName } from "../../../shared/i18n/texts.ts";
+import type { Task } from "../../../shared/records/plane-records.ts";
+import type { Job, Put, Revision, StoreKey } from "../../../shared/store/port.ts";
+import { type CallContext, createCallContext } from "../../../shared/tasks/call-context.ts";
+import type { WishMessage } from "../../../shared/tasks/wishes.ts";
+import type { ChatId, InlineButton } from "../../../shared/telegram/bot.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
-import type { ChatId, InlineButton } from "../../../shared/telegram/telegram-bot.ts";
-import { type CallContext, createCallContext, type WorkDeps } from "../../../shared/work/context/call-context.ts";
-import type { Task } from "../../../shared/work/tasks/find-task.ts";
-import type { WishMessage } from "../../../shared/work/wishes/wish-record.ts";
 import type { Presentation } from "../presentation/presentation.ts";
 
-export type CommandDeps = WorkDeps & Pick<Deps, "telegram" | "clock"> & { settings: Settings };
+export type CommandDeps = TaskDeps & Pick<Deps, "telegram" | "clock"> & { settings: Settings };
 
 /** One command, press or reply of an authorized user. */
 export interface CommandContext {

@@ -1,18 +1,33 @@
+/** /mute and /unmute: a task or project without notifications, for a time. */
+
 import { localizeMoment } from "../../../shared/i18n/localize.ts";
-import type { CommandName } from "../../../shared/i18n/texts/answer-texts.ts";
-import type { KeptProject } from "../../../shared/observe/stored-records.ts";
+import type { CommandName } from "../../../shared/i18n/texts.ts";
+import { parseTaskKey } from "../../../shared/names.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import { parseTaskKey } from "../../../shared/task-key.ts";
-import { joinRichText, type RichText } from "../../../shared/telegram/rich-text.ts";
-import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import type { ProjectRecord } from "../../../shared/records/plane-records.ts";
+import { joinRichText, type RichText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { DAY, HOUR, MINUTE, type Ms } from "../../../shared/time.ts";
-import { createMutePut } from "../delivery/mutes.ts";
-import { fillTemplate } from "../presentation/fill-template.ts";
+import { createMutePut, muteKey } from "../delivery/context.ts";
 import { renderProjectName } from "../presentation/notification-details.ts";
+import { fillTemplate } from "../presentation/presentation.ts";
+import { matchProject, matchTask, replyAmbiguous, replyUsage, splitFirstArgument } from "./arguments.ts";
 import type { CommandContext, CommandResult, TelegramCommand } from "./command.ts";
-import { splitFirstArgument } from "./parse-command.ts";
-import { renderTaskLink } from "./render-tasks.ts";
-import { matchProject, matchTask, replyAmbiguous, replyUsage } from "./resolve-argument.ts";
+import { renderTaskLink } from "./task-lists.ts";
+
+interface MuteSubject {
+  id: string;
+  label: RichText;
+}
+
+const DURATION_UNITS: readonly [RegExp, Ms][] = [
+  [/^(?:m|min|minutes?)$/i, MINUTE],
+  [/^(?:h|hours?|heures?)$/i, HOUR],
+  [/^(?:d|days?|j|jours?)$/i, DAY],
+  [/^(?:w|weeks?|semaines?)$/i, 7 * DAY],
+];
+
+/** Maximum length of a mute: 366 days. A longer one is shortened to it. */
+const MUTE_LIMIT: Ms = 366 * DAY;
 
 /** Stops notifications about a project or task, for a time or until it is unmuted. */
 export const muteCommand: TelegramCommand = {
@@ -39,13 +54,32 @@ export const muteCommand: TelegramCommand = {
     }),
 };
 
-interface MuteSubject {
-  id: string;
-  label: RichText;
+/** Resumes notifications about a project or task. */
+export const unmuteCommand: TelegramCommand = {
+  name: "unmute",
+  aliases: ["annoncer"],
+  run: (context, args) =>
+    withMuteSubject(context, "unmute", args, async ({ id, label }) => {
+      const { confirmations, refusals } = context.presentation.texts.answers;
+      const [stored] = await context.deps.store.read([muteKey(id)]);
+      if (!stored) return { reply: { rich: fillTemplate(`ℹ️ ${refusals.notMuted}`, { what: label }) } };
+      return {
+        reply: { rich: fillTemplate(`🔔 ${confirmations.unmuted}`, { what: label }) },
+        put: [createMutePut(id, undefined)],
+      };
+    }),
+};
+
+/** Parses `30m`, `2h`, `3 d`, `3j`; undefined for a text that is not a valid duration. */
+export function parseMuteDuration(text: string): Ms | undefined {
+  const [, n, unit = ""] = /^(\d{1,5})\s*(\p{L}+)$/u.exec(text.trim()) ?? [];
+  const length = DURATION_UNITS.find(([pattern]) => pattern.test(unit))?.[1];
+  if (n === undefined || length === undefined || Number(n) === 0) return undefined;
+  return Math.min(Number(n) * length, MUTE_LIMIT);
 }
 
 /** Runs a command on the project or task that the arguments begin with. */
-export async function withMuteSubject(
+async function withMuteSubject(
   context: CommandContext,
   command: CommandName,
   args: string,
@@ -70,28 +104,11 @@ export async function withMuteSubject(
       command,
       args: withRest(key),
     }));
-  const toOption = ({ identifier, name: projectName }: KeptProject) => ({
+  const toOption = ({ identifier, name: projectName }: ProjectRecord) => ({
     label: `${identifier} ${projectName}`,
     command,
     args: withRest(identifier),
   });
   const names = projects.map(({ identifier, name: projectName }) => `${projectName} (${identifier})`);
   return replyAmbiguous(context, "project", name, project, toOption, names);
-}
-
-const DURATION_UNITS: readonly [RegExp, Ms][] = [
-  [/^(?:m|min|minutes?)$/i, MINUTE],
-  [/^(?:h|hours?|heures?)$/i, HOUR],
-  [/^(?:d|days?|j|jours?)$/i, DAY],
-  [/^(?:w|weeks?|semaines?)$/i, 7 * DAY],
-];
-/** Maximum length of a mute: 366 days. A longer one is shortened to it. */
-const MUTE_LIMIT: Ms = 366 * DAY;
-
-/** Parses `30m`, `2h`, `3 d`, `3j`; undefined for a text that is not a valid duration. */
-export function parseMuteDuration(text: string): Ms | undefined {
-  const [, n, unit = ""] = /^(\d{1,5})\s*(\p{L}+)$/u.exec(text.trim()) ?? [];
-  const length = DURATION_UNITS.find(([pattern]) => pattern.test(unit))?.[1];
-  if (n === undefined || length === undefined || Number(n) === 0) return undefined;
-  return Math.min(Number(n) * length, MUTE_LIMIT);
 }

@@ -1,7 +1,7 @@
 import type { Deps } from "../../../shared/app/deps.ts";
 import { getErrorMessage } from "../../../shared/errors.ts";
 import type { StoreKey } from "../../../shared/store/port.ts";
-import type { ChatId, EditOutcome, SendOutcome, TelegramBot } from "../../../shared/telegram/telegram-bot.ts";
+import type { ChatId, EditOutcome, SendOutcome, TelegramBot } from "../../../shared/telegram/bot.ts";
 import type { TelegramMessage } from "../../../shared/telegram/updates.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
 
@@ -9,12 +9,12 @@ type SendArguments = Parameters<TelegramBot["sendMessage"]> extends [ChatId, ...
 type EditArguments = Parameters<TelegramBot["editMessage"]> extends [ChatId, number, ...infer Rest] ? Rest : never;
 
 /** The chat id that a group got when it became a supergroup. Everything is still stored under its old id. */
-interface KeptMigration {
+interface MigrationRecord {
   to: number;
 }
 
-const migrationKey = (chat: ChatId): StoreKey => `moved:${chat}`;
-const migratedMessageKey = (chat: ChatId, messageId: number): StoreKey => `moved:${chat}:${messageId}`;
+const migrationKey = (chat: ChatId): StoreKey => `migration:${chat}`;
+const migratedMessageKey = (chat: ChatId, messageId: number): StoreKey => `migration:${chat}:${messageId}`;
 /** Retention for the number of a sent message: 180 days, as long as an open question or review is kept. */
 const SENT_RETENTION: Ms = 180 * DAY;
 
@@ -25,7 +25,7 @@ const canMigrate = (chat: ChatId) => typeof chat === "number" && chat < 0 && cha
 
 async function getCurrentChat({ store }: Pick<Deps, "store">, chat: ChatId): Promise<ChatId> {
   if (!canMigrate(chat)) return chat;
-  const [stored] = await store.read<KeptMigration>([migrationKey(chat)]);
+  const [stored] = await store.read<MigrationRecord>([migrationKey(chat)]);
   return stored?.value.to ?? chat;
 }
 
@@ -64,7 +64,7 @@ export function createMigrationAwareBot(bot: TelegramBot, deps: Pick<Deps, "stor
   async function recordMigration(chat: ChatId, outcome: SendOutcome | EditOutcome): Promise<boolean> {
     const to = outcome.kind === "refused" ? outcome.movedTo : undefined;
     if (to === undefined || to === chat || !canMigrate(chat)) return false;
-    await store.commit({ put: [{ key: migrationKey(chat), value: { to } satisfies KeptMigration }] });
+    await store.commit({ put: [{ key: migrationKey(chat), value: { to } satisfies MigrationRecord }] });
     log.error("telegram group became a supergroup: messages go there, set its new id in the settings", { chat, to });
     return true;
   }

@@ -1,7 +1,6 @@
-import type { BucketSpend } from "../../../shared/store/bucket-operations.ts";
-import type { Store } from "../../../shared/store/port.ts";
-import { holdBucket, reserveTurn, type Turn } from "../../../shared/store/rate-limit-hold.ts";
-import type { ChatId, EditOutcome, SendOutcome } from "../../../shared/telegram/telegram-bot.ts";
+import type { Consumption, Store } from "../../../shared/store/port.ts";
+import { pauseBucket, reserveTurn, type Turn } from "../../../shared/store/rate-limits.ts";
+import type { ChatId, EditOutcome, SendOutcome } from "../../../shared/telegram/bot.ts";
 import type { Ms } from "../../../shared/time.ts";
 
 /** Telegram's limits for calls (sends and edits), from core.telegram.org/bots/faq. */
@@ -44,21 +43,21 @@ export function reserveSend(store: Store, chat: ChatId, limits: TelegramLimits, 
   const perSecond = limits.perSecond - reserved.perSecond;
   const perMinuteInGroup = limits.perMinuteInGroup - reserved.perMinuteInGroup;
   const isGroup = typeof chat === "string" || chat < 0;
-  const inChat: BucketSpend = {
+  const inChat: Consumption = {
     bucket: chatBucket(chat),
     n: 1,
     limit: limits.perSecondInChat,
     window: SECOND_WINDOW,
   };
-  const spends = [inChat, { bucket: "telegram:all", n: 1, limit: Math.max(1, perSecond), window: SECOND_WINDOW }];
+  const consumptions = [inChat, { bucket: "telegram:all", n: 1, limit: Math.max(1, perSecond), window: SECOND_WINDOW }];
   if (isGroup)
-    spends.push({
+    consumptions.push({
       bucket: `telegram:group:${chat}`,
       n: 1,
       limit: Math.max(1, perMinuteInGroup),
       window: MINUTE_WINDOW,
     });
-  return reserveTurn(store, "telegram", inChat, () => store.spendAll(spends));
+  return reserveTurn(store, "telegram", inChat, () => store.consumeAll(consumptions));
 }
 
 /**
@@ -71,7 +70,7 @@ export async function recordSendOutcome(
   { isProbe }: Turn,
   outcome: SendOutcome | EditOutcome,
 ): Promise<void> {
-  if (outcome.kind === "wait") await holdBucket(store, "telegram", chatBucket(chat), outcome.ms);
+  if (outcome.kind === "wait") await pauseBucket(store, "telegram", chatBucket(chat), outcome.ms);
   else if (isProbe && outcome.kind !== "not_sent" && outcome.kind !== "unknown") {
     // The message's own record matters more than a store error here: the probe's lease expires, and another one is sent.
     await store.endProbe(chatBucket(chat)).catch(() => {});

@@ -1,21 +1,46 @@
-import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
+/** A message that stays up to date: its record and kinds, and the lines that all kinds share. */
+
+import { sha256Hex } from "../../../shared/hashing.ts";
 import type { Put, SetName, Store, StoredRow, StoreKey } from "../../../shared/store/port.ts";
 import type { PlanEvent, WorkEvent } from "../../../shared/task/events.ts";
-import { joinRichText, MESSAGE_LIMIT, type RichText, truncateRichText } from "../../../shared/telegram/rich-text.ts";
-import type { ChatId, InlineButton } from "../../../shared/telegram/telegram-bot.ts";
-import type { TicketWait } from "../../../shared/tickets/ticket-wait.ts";
+import type { ChatId, InlineButton } from "../../../shared/telegram/bot.ts";
+import {
+  appendMessageHistory,
+  type ChatMessage,
+  createChatMessagePut,
+  type SentMessageRef,
+  sentMessageKey,
+} from "../../../shared/telegram/message-log.ts";
+import {
+  joinRichText,
+  MESSAGE_LIMIT,
+  type RichText,
+  toLink,
+  toPlainText,
+  toSafeText,
+  truncateRichText,
+} from "../../../shared/telegram/rich-text.ts";
+import { cleanText } from "../../../shared/text.ts";
+import type { TicketWait } from "../../../shared/tickets/ticket.ts";
+import type { ToolInput } from "../../../shared/tickets/tool-input.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
+import type { DeliveryContext } from "../delivery/context.ts";
+import { appendRepeatMark, fillTemplate, type Presentation } from "../presentation/presentation.ts";
 
 export type QuestionEvent = Extract<WorkEvent, { kind: "asked" }>;
+
 export type ReviewEvent = Extract<WorkEvent, { kind: "review" }>;
+
 export type PlanProposedEvent = Extract<PlanEvent, { kind: "plan_proposed" }>;
+
 /** A step of a ticket that a person must know. */
 export type TicketWaitEvent = Extract<WorkEvent, { kind: "ticket" }> & { wait: TicketWait };
+
 /** The events that are sent as live messages. */
 export type LiveEvent = QuestionEvent | ReviewEvent | PlanProposedEvent | TicketWaitEvent;
 
 /** The task of a message, in the state in which the message was sent. */
-export interface TaskSubject {
+interface TaskSubject {
   /** Plane's id of the work item. */
   id: string;
   key: string;
@@ -29,7 +54,7 @@ export type MessageSubject = TaskSubject | { id: string };
 /** A question, review, plan or ticket that waits for a human. It is kept up to date until it is closed. */
 export type LiveMessage = {
   /** Hash of the view that the message shows now. */
-  shown: string;
+  viewHash: string;
   /** An earlier send may have arrived too. */
   repeat: boolean;
 } & (
@@ -43,8 +68,10 @@ export type LiveMessage = {
   | {
       event: TicketWaitEvent;
       subject: TaskSubject;
+      /** What the message shows of a tool's input; of a permission. */
+      input?: ToolInput;
       /** Hash of the text that the message showed first; of an approval. */
-      seen?: string;
+      fingerprint?: string;
       /** Somebody pressed Complete: the message now asks for the summary. */
       asking?: true;
       /** The options that are marked; of a question that takes several. */
@@ -56,7 +83,7 @@ export type LiveMessage = {
       /** Id of the review. */
       review: string;
       /** Hashes of the task's fields as the message showed them: an approval is valid for exactly this state. */
-      seen: Record<string, string>;
+      fingerprint: Record<string, string>;
       /** Fields that have changed since the message was first shown. */
       changed?: string[];
       /** Somebody pressed Send back: the message now asks for a reason. */
@@ -65,9 +92,30 @@ export type LiveMessage = {
 );
 
 export type LiveReviewMessage = Extract<LiveMessage, { event: ReviewEvent }>;
+
 export type LivePlanMessage = Extract<LiveMessage, { event: PlanProposedEvent }>;
 
 export type LiveTicketMessage = Extract<LiveMessage, { event: TicketWaitEvent }>;
+
+/** What a message should show. */
+export interface MessageView {
+  rich: RichText;
+  buttons?: InlineButton[][];
+  /** Nothing can change the message any more, or no agent is working on the task. */
+  isClosed: boolean;
+}
+
+/** Retention for closed messages: 30 days, so that a late press or reply gets an explanation. */
+const CLOSED_RETENTION: Ms = 30 * DAY;
+
+/** Retention for open messages: 180 days, longer than any question waits. */
+const OPEN_RETENTION: Ms = 180 * DAY;
+
+/** Leaves space for the repeat mark in any language. */
+export const VIEW_TEXT_LIMIT = MESSAGE_LIMIT - 100;
+
+/** Replies that mean approval. Taking "ok" as a reason to send something back would surprise people. */
+const APPROVAL_PATTERN = /^(?:ok|okay|approved?|approuver|approuvée?|👍\p{Emoji_Modifier}?|✅)[.!]*$/iu;
 
 export function isReviewMessage(message: LiveMessage): message is LiveReviewMessage {
   return message.event.kind === "review";
@@ -81,23 +129,9 @@ export function isTicketMessage(message: LiveMessage): message is LiveTicketMess
   return message.event.kind === "ticket";
 }
 
-/** What a message should show. */
-export interface MessageView {
-  rich: RichText;
-  buttons?: InlineButton[][];
-  /** Nothing can change the message any more, or no agent is working on the task. */
-  isClosed: boolean;
-}
-
 export const toButtonExtras = ({ buttons }: MessageView) => (buttons ? { buttons } : {});
 
-/** Retention for closed messages: 30 days, so that a late press or reply gets an explanation. */
-const CLOSED_RETENTION: Ms = 30 * DAY;
-/** Retention for open messages: 180 days, longer than any question waits. */
-const OPEN_RETENTION: Ms = 180 * DAY;
-
 export const liveMessageKey = (chat: ChatId, messageId: number): StoreKey => `live:${chat}:${messageId}`;
-const liveMessageSet = (chat: ChatId, subjectId: string): SetName => `live:${chat}:${subjectId}`;
 
 export function createLiveMessagePut(
   chat: ChatId,
@@ -109,6 +143,8 @@ export function createLiveMessagePut(
   if (isClosed) return { key, value: liveMessage, expires: CLOSED_RETENTION };
   return { key, value: liveMessage, sets: [liveMessageSet(chat, liveMessage.subject.id)], expires: OPEN_RETENTION };
 }
+
+const liveMessageSet = (chat: ChatId, subjectId: string): SetName => `live:${chat}:${subjectId}`;
 
 /** Reads the open messages about a subject in a chat. */
 export async function readLiveMessages(
@@ -129,10 +165,86 @@ export async function hashView({ rich, buttons = [] }: Pick<MessageView, "rich" 
   return (await sha256Hex(JSON.stringify([rich, buttons]))).slice(0, 16);
 }
 
-/** Leaves space for the repeat mark in any language. */
-export const VIEW_TEXT_LIMIT = MESSAGE_LIMIT - 100;
-
 /** Joins the lines of a view and truncates them to the limit of a message. */
 export function joinViewLines(lines: readonly RichText[]): RichText {
   return truncateRichText(joinRichText(lines, "\n"), VIEW_TEXT_LIMIT);
+}
+
+/** Updates an edited message in the log of messages, for the dashboard; empty if its record has expired. */
+export async function createEditedMessagePuts(
+  { deps, chat }: DeliveryContext,
+  messageId: number,
+  view: MessageView,
+): Promise<Put[]> {
+  const [sentRecord] = await deps.store.read<SentMessageRef>([sentMessageKey(chat, messageId)]);
+  const [stored] = sentRecord ? await deps.store.read<ChatMessage>([sentRecord.value.record]) : [];
+  if (!sentRecord || !stored) return [];
+  const { buttons: _, ...before } = stored.value;
+  const shownHistory = appendMessageHistory(before.history, 1, deps.clock());
+  return [
+    createChatMessagePut(sentRecord.value.record, {
+      ...before,
+      ...view.rich,
+      ...toButtonExtras(view),
+      history: shownHistory,
+    }),
+  ];
+}
+
+/** Renders a task as a link: `ONB-12 Write the welcome mail`. */
+export function renderSubjectLine(
+  { key, title, url }: Pick<TaskSubject, "key" | "title" | "url">,
+  { origins }: Presentation,
+): RichText {
+  const parts = [toSafeText(key), toSafeText(title, 256)].filter(({ text }) => text !== "");
+  return toLink(joinRichText(parts, " "), url, origins);
+}
+
+/** Makes a text of others safe, line by line: at most `limit` UTF-16 units and twenty lines of it. */
+export function toSafeLines(text: string, limit: number): RichText[] {
+  const lines = cleanText(text, limit)
+    .split("\n")
+    .map((line) => toSafeText(line, limit))
+    .filter((line) => line.text !== "");
+  return lines.length > 20 ? [...lines.slice(0, 20), toPlainText("…")] : lines;
+}
+
+/** Buttons and replies are handled in the configured chat only. */
+export function acceptsInputInChat({ deps, chat }: DeliveryContext): boolean {
+  const configuredChat = deps.settings.telegram?.chat;
+  return configuredChat !== undefined && String(configuredChat).toLowerCase() === String(chat).toLowerCase();
+}
+
+/**
+ * Renders a text of others as plain lines, of which at most `limit` UTF-16 units are shown. A person decides about the
+ * whole text, so a shortened one says so and links to the page.
+ */
+export function renderLongText({ deps, presentation }: DeliveryContext, text: string, limit: number): RichText[] {
+  const lines = toSafeLines(text, limit);
+  const isShortened = cleanText(text, text.length).length > limit || lines.at(-1)?.text === "…";
+  if (!isShortened) return lines;
+  const { ticket: texts } = presentation.texts.live;
+  const page = findPageLink(deps.settings.publicUrl, "/", texts.page, presentation.origins);
+  return [...lines, page ? fillTemplate(texts.shortened.onPage, { page }) : toPlainText(texts.shortened.inPlane)];
+}
+
+/** Renders a link to a path of the page; undefined where its address is not known, or is none that Telegram accepts. */
+export function findPageLink(
+  publicUrl: string | undefined,
+  path: string,
+  label: string,
+  origins: readonly string[],
+): RichText | undefined {
+  const link = publicUrl === undefined ? undefined : toLink(label, new URL(path, publicUrl).href, origins);
+  return link && link.entities.length > 0 ? joinRichText([link]) : undefined;
+}
+
+/** Returns the view's text, with the repeat mark if the message may be in the chat twice. */
+export function markIfRepeated({ presentation }: DeliveryContext, { rich }: MessageView, repeat: boolean): RichText {
+  return repeat ? appendRepeatMark(rich, presentation.texts.repeat) : rich;
+}
+
+/** Whether a reply to a review or a plan approves it. */
+export function isApproval(text: string): boolean {
+  return APPROVAL_PATTERN.test(text.trim());
 }

@@ -1,56 +1,77 @@
-import { createLiveRefreshJob } from "../../../shared/jobs/outbox-jobs.ts";
-import { observedKeys } from "../../../shared/observe/store-keys.ts";
+/** Sends a message that stays up to date, and edits it when what it shows has changed. The kind decides who renders it. */
+
+import { createLiveRefreshJob, type LiveRefreshBody } from "../../../shared/jobs/outgoing-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { Settlement } from "../../../shared/store/job-operations.ts";
+import { observedKeys, workKeys } from "../../../shared/records/store-keys.ts";
+import type { ReviewRecord } from "../../../shared/records/task-records.ts";
+import type { JobResult, StoredRow } from "../../../shared/store/port.ts";
 import type { ActionBody, EventFacts } from "../../../shared/task/rule-set.ts";
-import type { KeptItem } from "../../../shared/task/snapshot.ts";
-import { toSoundExtras } from "../../../shared/telegram/message-sounds.ts";
-import { findTicket } from "../../../shared/tickets/change-ticket.ts";
-import { workKeys } from "../../../shared/work/context/work-keys.ts";
-import type { KeptReview } from "../../../shared/work/lifecycle/review-record.ts";
-import { findPlanRun } from "../../../shared/work/plan-runs/plan-run.ts";
-import { findQuestion } from "../../../shared/work/questions/question-record.ts";
-import { findWish, type WishMessage } from "../../../shared/work/wishes/wish-record.ts";
-import { commitWithRetry, type DeliveryContext, retryAfter, SETTLED } from "../delivery/context.ts";
-import { jobDeliveryKey, type SendAttempt, sendAttemptKey } from "../delivery/delivery-records.ts";
-import { type MessageThread, readThread } from "../delivery/message-thread.ts";
-import { type SentMessage, sendMessage } from "../delivery/send-message.ts";
-import { createSentDeliveryPut, createSentMessagePuts } from "../delivery/sent-message-puts.ts";
+import type { ItemRecord } from "../../../shared/task/snapshot.ts";
+import { findQuestion } from "../../../shared/tasks/people/questions.ts";
+import { findPlanRun } from "../../../shared/tasks/plan-record.ts";
+import { findWish, type WishMessage } from "../../../shared/tasks/wishes.ts";
+import { toSoundExtras } from "../../../shared/telegram/chat-settings.ts";
+import { findTicket } from "../../../shared/tickets/stored-tickets.ts";
 import {
+  commitWithRetry,
+  type DeliveryContext,
+  JOB_DONE,
+  jobDeliveryKey,
+  retryAfter,
+  type SendAttempt,
+  sendAttemptKey,
+} from "../delivery/context.ts";
+import {
+  createSentDeliveryPut,
+  createSentMessagePuts,
+  editMessage,
+  type MessageThread,
+  readThread,
+  type SentMessage,
+  sendMessage,
+} from "../delivery/messages.ts";
+import {
+  createEditedMessagePuts,
   createLiveMessagePut,
   hashView,
+  isPlanMessage,
+  isReviewMessage,
   isTicketMessage,
   type LiveEvent,
   type LiveMessage,
   type LiveTicketMessage,
   type MessageSubject,
   type MessageView,
+  markIfRepeated,
   parseMessageId,
   readLiveMessages,
   toButtonExtras,
 } from "./live-message.ts";
-import { markIfRepeated, renderLiveMessage } from "./render-live-message.ts";
-import { hashTaskFields } from "./review-fingerprint.ts";
-import { createTicketMessage, findSendDelay, isSameWait } from "./ticket-message.ts";
+import { renderPlanProposal } from "./plans.ts";
+import { updateProgressMessage } from "./progress.ts";
+import { renderQuestion } from "./questions.ts";
+import { hashTaskFields, renderReview } from "./reviews.ts";
+import { renderTicket } from "./ticket-messages.ts";
+import { createTicketMessage, findSendDelay, isSameWait } from "./ticket-waits.ts";
 
 /** Sends a question, review, plan or what a ticket waits for as a separate message, never grouped, that waits for an answer or a decision. */
 export async function sendLiveMessage(
   context: DeliveryContext,
   { event, facts, correlation }: ActionBody & { event: LiveEvent },
-): Promise<Settlement> {
+): Promise<JobResult> {
   const { deps, job } = context;
   const [delivered] = await deps.store.read([jobDeliveryKey(job)]);
   const liveMessage = delivered ? undefined : await createLiveMessage(context, event, facts);
-  if (!liveMessage) return SETTLED;
+  if (!liveMessage) return JOB_DONE;
   const [attempt] = await deps.store.read<SendAttempt>([sendAttemptKey(job)]);
   const view = await renderLiveMessage(context, liveMessage);
   // A closed question needs no reminder. Its first message is sent all the same: people should know what was asked.
-  if (view.isClosed && !attempt && event.kind === "asked" && event.reminder > 0) return SETTLED;
+  if (view.isClosed && !attempt && event.kind === "asked" && event.reminder > 0) return JOB_DONE;
   const delay = attempt || !isTicketMessage(liveMessage) ? 0 : await findSendDelay(deps, liveMessage);
   if (delay > 0) return retryAfter(context, delay);
   // What a ticket waited for may be decided already, as by a rule, or its open message shows it.
   if (!attempt && isTicketMessage(liveMessage) && (view.isClosed || (await hasOpenMessage(context, liveMessage))))
-    return SETTLED;
+    return JOB_DONE;
   const thread = await readReplyThread(context, event, liveMessage.subject);
   return sendMessage(context, {
     attempt,
@@ -74,7 +95,7 @@ async function createLiveMessage(
   event: LiveEvent,
   { item: facts }: EventFacts,
 ): Promise<LiveMessage | undefined> {
-  const common = { shown: "", repeat: false };
+  const common = { viewHash: "", repeat: false };
   const subject = facts && { id: facts.id, key: facts.key, title: facts.title, url: facts.url };
   if (event.kind === "asked") return { ...common, event, subject: subject ?? { id: event.question } };
   if (event.kind === "plan_proposed") return { ...common, event, subject: { id: event.plan } };
@@ -84,16 +105,29 @@ async function createLiveMessage(
   }
   if (!subject) return undefined;
   const [[stored], [item]] = await Promise.all([
-    deps.store.read<KeptReview>([workKeys.review(subject.id)]),
-    deps.store.read<KeptItem>([observedKeys.item(subject.id)]),
+    deps.store.read<ReviewRecord>([workKeys.review(subject.id)]),
+    deps.store.read<ItemRecord>([observedKeys.item(subject.id)]),
   ]);
   return {
     ...common,
     event,
     subject,
     review: stored?.value.id ?? "",
-    seen: item ? await hashTaskFields(item.value.snapshot) : {},
+    fingerprint: item ? await hashTaskFields(item.value.snapshot) : {},
   };
+}
+
+/** Renders what a question, review, plan or ticket should show now. */
+async function renderLiveMessage(context: DeliveryContext, liveMessage: LiveMessage): Promise<MessageView> {
+  const view = await renderView(context, liveMessage);
+  return liveMessage.repeat ? { ...view, rich: markIfRepeated(context, view, true) } : view;
+}
+
+function renderView(context: DeliveryContext, liveMessage: LiveMessage): Promise<MessageView> {
+  if (isReviewMessage(liveMessage)) return renderReview(context, liveMessage);
+  if (isPlanMessage(liveMessage)) return renderPlanProposal(context, liveMessage);
+  if (isTicketMessage(liveMessage)) return renderTicket(context, liveMessage);
+  return renderQuestion(context, liveMessage);
 }
 
 /** Whether a message in the chat shows already what a ticket waits for; a refresh brings it up to date. */
@@ -145,7 +179,7 @@ async function recordSentLiveMessage(
     correlation,
   }: { liveMessage: LiveMessage; view: MessageView; thread: MessageThread; correlation: string },
   sentMessage: SentMessage,
-): Promise<Settlement> {
+): Promise<JobResult> {
   const { deps, job, chat } = context;
   const { rich, messageId, repeat } = sentMessage;
   const at = await deps.store.now();
@@ -156,11 +190,74 @@ async function recordSentLiveMessage(
     put: [
       createSentDeliveryPut(context, messageId, at),
       ...createSentMessagePuts(context, sentMessage, at, { buttons: view.buttons, tasks }),
-      createLiveMessagePut(chat, messageId, { ...liveMessage, shown: viewHash, repeat }, view.isClosed),
+      createLiveMessagePut(chat, messageId, { ...liveMessage, viewHash, repeat }, view.isClosed),
       ...thread.createPuts(messageId),
     ],
     // The task may have changed while the message was being sent: a refresh shows it.
     jobs: view.isClosed ? [] : [createLiveRefreshJob(chat, liveMessage.subject.id, `sent.${messageId}`, correlation)],
   });
-  return SETTLED;
+  return JOB_DONE;
+}
+
+/**
+ * Updates the live messages about a task. It makes one edit at a time and runs again until all of them are up to date.
+ * Running it twice is harmless: a message that already shows its view is not edited.
+ */
+export async function refreshLiveMessages(
+  context: DeliveryContext,
+  { item, correlation }: LiveRefreshBody,
+): Promise<JobResult> {
+  const { deps, chat } = context;
+  for (const row of await readLiveMessages(deps.store, chat, item)) {
+    const view = await renderLiveMessage(context, row.value);
+    const viewHash = await hashView(view);
+    if (viewHash !== row.value.viewHash) return editLiveMessage(context, row, { view, viewHash, correlation });
+    if (view.isClosed) await recordLiveMessage(context, row, row.value, true);
+  }
+  return updateProgressMessage(context, item, correlation);
+}
+
+async function editLiveMessage(
+  context: DeliveryContext,
+  row: StoredRow<LiveMessage>,
+  { view, viewHash, correlation }: { view: MessageView; viewHash: string; correlation: string },
+): Promise<JobResult> {
+  return editMessage(context, {
+    attempt: "unread",
+    messageId: parseMessageId(row.key),
+    rich: view.rich,
+    buttons: view.buttons,
+    priority: "reply",
+    fields: { correlation },
+    onEdited: async () => {
+      await recordLiveMessage(context, row, { ...row.value, viewHash }, view.isClosed, view);
+      return retryAfter(context, 0);
+    },
+    // Somebody deleted the message: there is nothing to show any more, and a question can be answered elsewhere.
+    onPermanentFailure: async () => {
+      await recordLiveMessage(context, row, row.value, true);
+      return retryAfter(context, 0);
+    },
+  });
+}
+
+/** Stores the message, unless its record has changed meanwhile: then the next refresh updates it. */
+async function recordLiveMessage(
+  context: DeliveryContext,
+  { key, rev }: StoredRow<LiveMessage>,
+  liveMessage: LiveMessage,
+  isClosed: boolean,
+  view?: MessageView,
+): Promise<void> {
+  const { chat, job } = context;
+  const messageId = parseMessageId(key);
+  const messagePuts = view ? await createEditedMessagePuts(context, messageId, view) : [];
+  await commitWithRetry(context, {
+    expect: [[key, rev]],
+    put: [
+      createLiveMessagePut(chat, messageId, liveMessage, isClosed),
+      ...messagePuts,
+      { key: sendAttemptKey(job), value: undefined },
+    ],
+  });
 }

@@ -1,23 +1,42 @@
+/** The words of one notification: what happened to what, with the result of a completed task. */
+
 import { DEFAULT_CLAIM_MINUTES } from "../../../shared/config/settings-file.ts";
-import { localizeDate, localizeDuration, localizeMoment, localizeNumber } from "../../../shared/i18n/localize.ts";
-import { localizeCount } from "../../../shared/i18n/plural.ts";
-import { formatTemplate } from "../../../shared/i18n/template.ts";
-import type { TelegramTexts } from "../../../shared/i18n/texts/telegram-texts.ts";
-import { keepDefined } from "../../../shared/keep-defined.ts";
-import type { Refusal } from "../../../shared/refusal.ts";
+import type { Refusal } from "../../../shared/errors.ts";
+import {
+  formatTemplate,
+  localizeCount,
+  localizeDate,
+  localizeDuration,
+  localizeMoment,
+  localizeMoney,
+  localizeNumber,
+} from "../../../shared/i18n/localize.ts";
+import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
+import { keepDefined } from "../../../shared/omit-undefined.ts";
 import { renderRefusal } from "../../../shared/refusals/render-refusal.ts";
-import type { ActionBody } from "../../../shared/task/rule-set.ts";
-import { joinRichText, type RichText, toLink, toPlainText } from "../../../shared/telegram/rich-text.ts";
-import { toSafeText } from "../../../shared/telegram/safe-text.ts";
-import { STATUS_EMOJI } from "./emoji.ts";
-import { fillTemplate } from "./fill-template.ts";
-import type { Presentation } from "./presentation.ts";
-import { formatCost, renderResultLines, renderTotalLines } from "./render-result.ts";
+import type { ActionBody, EventFacts } from "../../../shared/task/rule-set.ts";
+import { joinRichText, type RichText, toLink, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { fillTemplate, type Presentation, STATUS_EMOJI } from "./presentation.ts";
+
+type TaskResult = NonNullable<NonNullable<EventFacts["item"]>["result"]>;
+
+/** How much of a result a line in a message with several notifications shows. */
+interface ResultLimits {
+  /** Of the summary, in UTF-16 units; 0 leaves it out. */
+  text: number;
+  files: number;
+}
 
 /** Maximum number of names, blockers and the like in a list. */
 const LIST_LIMIT = 5;
+
 /** Maximum length of a person's or agent's name, in UTF-16 units. */
 const NAME_LIMIT = 80;
+
+/** Limit of the summary in a message about a single task, in UTF-16 units. */
+const TEXT_LIMIT = 600;
+
+const FILE_NAME_LIMIT = 60;
 
 /** Renders the lines below the headline of a single notification (NOTIF-04). Fields without a value get no line. */
 export function renderNotificationDetails({ event, facts }: ActionBody, presentation: Presentation): RichText[] {
@@ -68,7 +87,7 @@ export function renderNotificationDetails({ event, facts }: ActionBody, presenta
 
 /** Renders what agents ask or report, and why work stopped. Texts of agents are shown as plain text only. */
 function renderEventDetails(event: ActionBody["event"], { texts, timezone }: Presentation): RichText[] {
-  const { colon, fields, locale, losses, stuck, reminder } = texts;
+  const { colon, fields, locale, losses, stuck: block, reminder } = texts;
   const line = (label: string, ...value: (RichText | string)[]) => joinRichText([toPlainText(label + colon), ...value]);
   switch (event.kind) {
     case "asked": {
@@ -110,7 +129,7 @@ function renderEventDetails(event: ActionBody["event"], { texts, timezone }: Pre
         event.by === null ? undefined : line(fields.by, renderName(event.by)),
       ]);
     case "stuck":
-      return [line(fields.waitsFor, toSafeText(event.blocker, 40), ` ${stuck[event.why]}`)];
+      return [line(fields.waitsFor, toSafeText(event.blocker, 40), ` ${block[event.why]}`)];
     case "circle":
       return [
         joinRichText(
@@ -123,17 +142,29 @@ function renderEventDetails(event: ActionBody["event"], { texts, timezone }: Pre
   }
 }
 
+const renderName = (name: string) => toSafeText(name, NAME_LIMIT);
+
 /** A refusal in the reader's language, or else the event's own text. */
 function renderReason({ text, refusal }: { text: string; refusal?: Refusal }, texts: TelegramTexts): string {
   return (refusal && renderRefusal(texts, refusal)) ?? text;
 }
 
-/** `Onboarding (ONB)`, or the name alone of a project that does not exist yet. */
-export function renderProjectName({ name, identifier }: { name: string; identifier: string }): RichText {
-  return identifier === "" ? toSafeText(name) : joinRichText([toSafeText(name), " (", toSafeText(identifier, 20), ")"]);
+/** Renders what a completed task delivered as lines below the headline: its summary and links to its files. */
+function renderResultLines(result: TaskResult | undefined, presentation: Presentation): RichText[] {
+  if (!result) return [];
+  const { fields, colon } = presentation.texts;
+  const line = (label: string, value: RichText) => joinRichText([toPlainText(label + colon), value]);
+  return keepDefined([
+    result.text === undefined ? undefined : line(fields.result, toSafeText(result.text, TEXT_LIMIT)),
+    result.files.length > 0 ? line(fields.deliverables, renderFiles(result, presentation)) : undefined,
+  ]);
 }
 
-const renderName = (name: string) => toSafeText(name, NAME_LIMIT);
+function renderFiles({ files, count }: TaskResult, { texts, origins }: Presentation, limit = files.length): RichText {
+  const links = files.slice(0, limit).map(({ name, url }) => toLink(toSafeText(name, FILE_NAME_LIMIT), url, origins));
+  const rest = count - links.length;
+  return joinRichText([...links, ...(rest > 0 ? [localizeCount(texts, texts.more, rest)] : [])], ", ");
+}
 
 function renderList<T>(texts: TelegramTexts, values: readonly T[], render: (value: T) => RichText): RichText {
   const rest = values.length - LIST_LIMIT;
@@ -146,9 +177,87 @@ function renderList<T>(texts: TelegramTexts, values: readonly T[], render: (valu
   );
 }
 
+/** Formats a cost in the budget's currency, or as a plain number without a budget. */
+function formatCost(cost: number, { texts, currency }: Presentation): string {
+  return localizeMoney(texts.locale, cost, currency);
+}
+
+/** Renders the tasks of a completed project and what they took together, one line each. */
+function renderTotalLines(totals: EventFacts["totals"], presentation: Presentation): RichText[] {
+  if (!totals) return [];
+  const { texts } = presentation;
+  const { timeSpentMs, cost } = totals;
+  const lines = keepDefined([
+    renderTaskCounts(totals, presentation),
+    timeSpentMs === undefined
+      ? undefined
+      : texts.fields.timeSpent + texts.colon + localizeDuration(texts.locale, timeSpentMs),
+    cost === undefined ? undefined : texts.fields.cost + texts.colon + formatCost(cost, presentation),
+  ]);
+  return lines.map(toPlainText);
+}
+
+/** `2 tasks completed, 1 task cancelled` */
+function renderTaskCounts(
+  { done, cancelled }: NonNullable<EventFacts["totals"]>,
+  { texts }: Presentation,
+): string | undefined {
+  const counts = keepDefined([
+    done > 0 ? localizeCount(texts, texts.counted.completed, done) : undefined,
+    cancelled > 0 ? localizeCount(texts, texts.counted.cancelled, cancelled) : undefined,
+  ]);
+  return counts.length > 0 ? counts.join(", ") : undefined;
+}
+
 function renderCycleProgress(
   { locale, progress }: TelegramTexts,
   { done, total }: { done: number; total: number },
 ): string {
   return formatTemplate(progress, { done: localizeNumber(locale, done), total: localizeNumber(locale, total) });
+}
+
+/** `Onboarding (ONB)`, or the name alone of a project that does not exist yet. */
+export function renderProjectName({ name, identifier }: { name: string; identifier: string }): RichText {
+  return identifier === "" ? toSafeText(name) : joinRichText([toSafeText(name), " (", toSafeText(identifier, 20), ")"]);
+}
+
+/**
+ * Renders summary, links, time and cost of a completed task as one line, `↳ The mail is written · mail.md · 2 hr · €4`,
+ * or the sums of a completed project; undefined when none of them is known.
+ */
+export function renderResultLine(
+  { event, facts: { item, totals } }: ActionBody,
+  presentation: Presentation,
+  limits: ResultLimits,
+): RichText | undefined {
+  if (event.kind === "project_completed" && totals)
+    return joinResultParts([renderTaskCounts(totals, presentation), ...renderEffort(totals, presentation)]);
+  if (event.kind !== "completed" || !item) return undefined;
+  const { result } = item;
+  const hasText = result?.text !== undefined && limits.text > 0;
+  const hasFiles = result !== undefined && result.files.length > 0 && limits.files > 0;
+  return joinResultParts([
+    hasText ? toSafeText(result.text ?? "", limits.text) : undefined,
+    hasFiles ? renderFiles(result, presentation, limits.files) : undefined,
+    ...renderEffort(item, presentation),
+  ]);
+}
+
+function joinResultParts(parts: readonly (RichText | string | undefined)[]): RichText | undefined {
+  const known = keepDefined(parts);
+  return known.length > 0 ? joinRichText(["↳ ", joinRichText(known, " · ")]) : undefined;
+}
+
+/** `2 hr 5 min` and `€4.10`, each only when known. */
+function renderEffort(item: { timeSpentMs?: number; cost?: number }, presentation: Presentation): string[] {
+  const { timeSpentMs: ms, cost } = item;
+  return keepDefined([
+    ms === undefined ? undefined : localizeDuration(presentation.texts.locale, ms),
+    cost === undefined ? undefined : formatCost(cost, presentation),
+  ]);
+}
+
+/** Whether all tasks of a project that has no open task any more were cancelled. */
+export function isClosedWithoutResult({ event, facts }: Pick<ActionBody, "event" | "facts">): boolean {
+  return event.kind === "project_completed" && facts.totals?.done === 0;
 }

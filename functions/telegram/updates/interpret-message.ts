@@ -1,26 +1,119 @@
-import { cleanText } from "../../../shared/clean-text.ts";
+/**
+ * Finds out what a message asks for: a command to this bot, a command without its slash, a reply, or free text. It
+ * begins with the list of all commands, buttons and replies.
+ */
+
+import type { CommandName } from "../../../shared/i18n/texts.ts";
+import { findNearestName, parseTaskKey } from "../../../shared/names.ts";
 import type { Put } from "../../../shared/store/port.ts";
 import { type ChatMessage, type SentMessageRef, sentMessageKey } from "../../../shared/telegram/message-log.ts";
-import { joinRichText } from "../../../shared/telegram/rich-text.ts";
+import { joinRichText, toCode, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { getRepliedMessage, isForwarded, type TelegramMessage } from "../../../shared/telegram/updates.ts";
+import { cleanText } from "../../../shared/text.ts";
 import { DAY } from "../../../shared/time.ts";
-import type { CommandContext, CommandResult } from "../commands/command.ts";
-import { type ParsedCommand, parseCommand } from "../commands/parse-command.ts";
-import { interpretFreeText } from "../free-text/interpret-free-text.ts";
-import { isForThisBot, readBotIdentity, removeMention } from "./bot-identity.ts";
-import { interpretBareText } from "./interpret-bare-text.ts";
-import { findCommand, REPLY_HANDLERS } from "./registry.ts";
-import { suggestCommand } from "./suggest-command.ts";
+import {
+  matchAgent,
+  matchProject,
+  normalizeName,
+  type ParsedCommand,
+  parseBareText,
+  parseCommand,
+  splitFirstArgument,
+} from "../commands/arguments.ts";
+import {
+  assignCommand,
+  blockCommand,
+  cancelCommand,
+  commentCommand,
+  doneCommand,
+  dueCommand,
+  priorityCommand,
+  unblockCommand,
+} from "../commands/changing.ts";
+import { type CommandOption, createChoiceHandler, offerChoices, pageButtonHandler } from "../commands/choices.ts";
+import type {
+  ButtonHandler,
+  ChoiceCommand,
+  CommandContext,
+  CommandDeps,
+  CommandResult,
+  ReplyHandler,
+  TelegramCommand,
+} from "../commands/command.ts";
+import { findConcierge, isConciergeReachable, newCommand } from "../commands/concierge.ts";
+import { muteCommand, unmuteCommand } from "../commands/mute.ts";
+import { cycleCommand, projectCommand } from "../commands/projects.ts";
+import { agentCommand, digestCommand, helpCommand, statusCommand, taskCommand } from "../commands/reading.ts";
+import { planButtonHandler } from "../live-messages/plans.ts";
+import { choiceButtonHandler } from "../live-messages/questions.ts";
+import { liveReplyHandler, taskReplyHandler } from "../live-messages/replies.ts";
+import { verdictButtonHandler } from "../live-messages/reviews.ts";
+import { ticketButtonHandler } from "../live-messages/ticket-decisions.ts";
+import { fillTemplate } from "../presentation/presentation.ts";
+import { answerCommand, interpretFreeText, toAnswerArguments } from "./free-text.ts";
+import { approveCommand, rejectCommand, verdictCommand } from "./verdicts.ts";
 
 /** A message of the bot that another message replies to. */
 interface BotMessage {
   text: string;
 }
 
-/** The text of a message, or under its picture or file. */
-export function getMessageText({ text, caption }: TelegramMessage): string {
-  return text ?? caption ?? "";
+/** The bot's id and name at Telegram. */
+interface BotIdentity {
+  id: number;
+  username: string;
 }
+
+/** All commands of `/plane`. */
+const TELEGRAM_COMMANDS: readonly TelegramCommand[] = [
+  ...[statusCommand, projectCommand, agentCommand, taskCommand, cycleCommand],
+  ...[newCommand, assignCommand, doneCommand, commentCommand, dueCommand, priorityCommand],
+  ...[blockCommand, unblockCommand, cancelCommand, approveCommand, rejectCommand],
+  ...[muteCommand, unmuteCommand, digestCommand, helpCommand],
+];
+
+/** The commands that only buttons run. */
+const CHOICE_COMMANDS: readonly ChoiceCommand[] = [answerCommand, verdictCommand];
+
+/** Button handlers by the verb that the button's data begins with. */
+export const BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = {
+  page: pageButtonHandler,
+  pick: createChoiceHandler((name) => CHOICE_COMMANDS.find((one) => one.name === name) ?? findCommand(name)),
+  ask: choiceButtonHandler,
+  review: verdictButtonHandler,
+  plan: planButtonHandler,
+  ticket: ticketButtonHandler,
+};
+
+/** Handlers of replies to messages of the bot, in order: the first one that recognizes the message handles it. */
+const REPLY_HANDLERS: readonly ReplyHandler[] = [liveReplyHandler, taskReplyHandler];
+
+/**
+ * What a command needs after its word, so that a text without a slash can only be meant as this command: nothing, a
+ * task's key, a key with more text, or the whole name of a project or an agent. `new` is not among them: its word also
+ * begins sentences.
+ */
+const BARE_FORMS: Partial<Record<CommandName, "alone" | "key" | "key_and_text" | "project" | "agent">> = {
+  status: "alone",
+  digest: "alone",
+  help: "alone",
+  cycle: "alone",
+  task: "key",
+  approve: "key",
+  unmute: "key",
+  mute: "key_and_text",
+  assign: "key_and_text",
+  block: "key_and_text",
+  unblock: "key_and_text",
+  cancel: "key_and_text",
+  reject: "key_and_text",
+  done: "key_and_text",
+  comment: "key_and_text",
+  due: "key_and_text",
+  priority: "key_and_text",
+  project: "project",
+  agent: "agent",
+};
 
 /**
  * Handles a person's message: a reply to something that waits, a command, or free text. `isPrivate`: every message is
@@ -58,10 +151,21 @@ export async function interpretMessage(
   return message.has_media ? addNotice(context, message, result) : result;
 }
 
-async function runCommand(context: CommandContext, parsed: ParsedCommand): Promise<CommandResult | undefined> {
-  if (!(await isForThisBot(context.deps, parsed.bot))) return undefined;
-  const command = findCommand(parsed.word);
-  return command ? command.run(context, parsed.args) : suggestCommand(context, parsed);
+/** Replies with a notice, once for pictures and files that were sent together. */
+async function replyNotice(context: CommandContext, message: TelegramMessage, notice: string): Promise<CommandResult> {
+  const album = await readAlbum(context, message);
+  if (album.isKnown) return {};
+  return { reply: { rich: joinRichText([`ℹ️ ${notice}`]) }, put: album.put };
+}
+
+async function readAlbum(
+  { deps, chat }: CommandContext,
+  { media_group_id: group }: TelegramMessage,
+): Promise<{ isKnown: boolean; put: Put[] }> {
+  if (group === undefined || group === null) return { isKnown: false, put: [] };
+  const key = `album:${chat}:${encodeURIComponent(group)}`;
+  const [known] = await deps.store.read([key]);
+  return { isKnown: known !== undefined, put: [{ key, value: true, expires: DAY }] };
 }
 
 async function dispatchReply(context: CommandContext, to: number, text: string): Promise<CommandResult | undefined> {
@@ -79,6 +183,81 @@ async function readMention({ deps }: CommandContext, text: string): Promise<stri
   return bot && removeMention(text, bot.username);
 }
 
+/** Returns who the bot is, from the cache after the first call; undefined while Telegram does not answer. */
+async function readBotIdentity({
+  telegram,
+  cache,
+}: Pick<CommandDeps, "telegram" | "cache">): Promise<BotIdentity | undefined> {
+  const cached = await cache.getItem<BotIdentity>("telegram-me");
+  if (cached) return cached;
+  const me = await telegram?.getMe();
+  if (me?.kind !== "me") return undefined;
+  const identity = { id: me.id, username: me.username };
+  await cache.setItem("telegram-me", { ...identity });
+  return identity;
+}
+
+/** Removes the mentions of a bot from a text; undefined when there is none. */
+function removeMention(text: string, username: string): string | undefined {
+  const mention = new RegExp(`(^|[^\\w@/])@${username}(?!\\w)`, "gi");
+  const rest = text.replace(mention, "$1");
+  return rest === text ? undefined : rest.replace(/^[\s,:;–-]+/, "").trim();
+}
+
+async function runCommand(context: CommandContext, parsed: ParsedCommand): Promise<CommandResult | undefined> {
+  if (!(await isForThisBot(context.deps, parsed.bot))) return undefined;
+  const command = findCommand(parsed.word);
+  return command ? command.run(context, parsed.args) : suggestCommand(context, parsed);
+}
+
+/** Whether a command that names a bot, as `/plane@some_bot`, is for this one. While that is unknown, it is. */
+async function isForThisBot(deps: Pick<CommandDeps, "telegram" | "cache">, bot: string | undefined) {
+  if (bot === undefined) return true;
+  const identity = await readBotIdentity(deps);
+  return identity === undefined || identity.username.toLowerCase() === bot.toLowerCase();
+}
+
+/** Finds a command by its name or an alias, ignoring case and accents. */
+function findCommand(word: string): TelegramCommand | undefined {
+  const wanted = normalizeName(word);
+  return TELEGRAM_COMMANDS.find(
+    ({ name, aliases }) => name === wanted || aliases.some((other) => normalizeName(other) === wanted),
+  );
+}
+
+/**
+ * Replies to an unknown command with buttons: the most similar command, and the whole text to the Concierge, so that a
+ * word that was no command is not lost. `text` is what the user wrote after `/plane`.
+ */
+function suggestCommand(
+  context: CommandContext,
+  { word, args }: ParsedCommand,
+  text = `${word} ${args}`,
+): CommandResult {
+  const { answers } = context.presentation.texts;
+  const notFound = fillTemplate(answers.unknown, { word: toSafeText(word, 40) });
+  const command = findSimilarCommand(word);
+  const options: CommandOption[] = command
+    ? [{ label: `/plane ${command.name} ${args}`.trim(), command: command.name, args }]
+    : [];
+  if (args !== "" && isConciergeReachable(context.deps.settings)) options.push(createSendOption(context, text));
+  if (options.length === 0) return { reply: { rich: joinRichText([notFound, " ", toCode("/plane help")]) } };
+  return offerChoices(context, joinRichText([notFound, answers.nearest], "\n"), options);
+}
+
+/** Finds the command whose name or alias a mistyped word most likely means. */
+function findSimilarCommand(word: string): TelegramCommand | undefined {
+  const names = TELEGRAM_COMMANDS.flatMap(({ name, aliases }) => [name, ...aliases]);
+  const nearest = findNearestName(normalizeName(word), names);
+  return nearest === undefined ? undefined : findCommand(nearest);
+}
+
+function createSendOption({ deps, presentation }: CommandContext, text: string): CommandOption {
+  const agent = toSafeText(findConcierge(deps.settings)?.name ?? "", 40);
+  const label = fillTemplate(presentation.texts.freeText.sendAll, { agent }).text;
+  return { ...toAnswerArguments({ kind: "message" }, text.trim()), label };
+}
+
 /** Finds the replied message among those of the bot. Telegram names its author, the log also knows it on the page. */
 async function findBotMessage(
   { deps, chat }: CommandContext,
@@ -91,11 +270,40 @@ async function findBotMessage(
   return { text: text ?? "" };
 }
 
-/** Replies with a notice, once for pictures and files that were sent together. */
-async function replyNotice(context: CommandContext, message: TelegramMessage, notice: string): Promise<CommandResult> {
-  const album = await readAlbum(context, message);
-  if (album.isKnown) return {};
-  return { reply: { rich: joinRichText([`ℹ️ ${notice}`]) }, put: album.put };
+/**
+ * Runs a text without a slash as a command when it can mean nothing else: `status`, `done ONB-4 sent`, `agent Imhotep`.
+ * A word with a typo is asked about. Undefined for free text.
+ */
+async function interpretBareText(context: CommandContext, text: string): Promise<CommandResult | undefined> {
+  const parsed = parseBareText(text);
+  const command = findCommand(parsed.word);
+  if (command)
+    return (await hasBareForm(context, command.name, parsed)) ? command.run(context, parsed.args) : undefined;
+  const similar = findSimilarCommand(parsed.word);
+  const isMeant = similar !== undefined && (await hasBareForm(context, similar.name, parsed));
+  return isMeant ? suggestCommand(context, parsed, text) : undefined;
+}
+
+async function hasBareForm(context: CommandContext, name: CommandName, { args }: ParsedCommand): Promise<boolean> {
+  const { first, rest } = splitFirstArgument(args);
+  switch (BARE_FORMS[name]) {
+    case "alone":
+      return args === "";
+    case "key":
+      return parseTaskKey(first) !== undefined && rest === "";
+    case "key_and_text":
+      return parseTaskKey(first) !== undefined;
+    case "project": {
+      const [match] = await matchProject(context, args);
+      return match.kind === "one" && match.isExact;
+    }
+    case "agent": {
+      const match = matchAgent(context, args);
+      return match.kind === "one" && match.isExact;
+    }
+    default:
+      return false;
+  }
 }
 
 /** Adds the notice that an attachment is not read, once for those that were sent together. */
@@ -111,12 +319,7 @@ async function addNotice(
   return { ...result, reply: { ...reply, rich }, put: [...(result.put ?? []), ...album.put] };
 }
 
-async function readAlbum(
-  { deps, chat }: CommandContext,
-  { media_group_id: group }: TelegramMessage,
-): Promise<{ isKnown: boolean; put: Put[] }> {
-  if (group === undefined || group === null) return { isKnown: false, put: [] };
-  const key = `album:${chat}:${encodeURIComponent(group)}`;
-  const [known] = await deps.store.read([key]);
-  return { isKnown: known !== undefined, put: [{ key, value: true, expires: DAY }] };
+/** The text of a message, or under its picture or file. */
+export function getMessageText({ text, caption }: TelegramMessage): string {
+  return text ?? caption ?? "";
 }

@@ -1,32 +1,72 @@
+/**
+ * Handles an update of Telegram: authorizes its sender, finds out what it asks for, runs that once, and stores the
+ * reply with the update's record.
+ */
+
 import type { Deps, JobHandler } from "../../../shared/app/deps.ts";
+import type { Settings, TelegramSettings } from "../../../shared/config/settings.ts";
 import { GroundcrewError, getErrorMessage } from "../../../shared/errors.ts";
-import { parseJobBody } from "../../../shared/jobs/parse-job-body.ts";
-import { type UpdateBody, updateBodySchema, upgradeUpdateBody } from "../../../shared/jobs/updates-jobs.ts";
-import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import { type Locale, resolveLocale } from "../../../shared/i18n/localize.ts";
+import { readUpdateBody, storedUpdateBodySchema, type UpdateBody } from "../../../shared/jobs/incoming-jobs.ts";
+import { parseJobBody } from "../../../shared/jobs/job-body.ts";
+import { createReplacementJob, createReplyJob } from "../../../shared/jobs/outgoing-jobs.ts";
+import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
 import { PlaneError } from "../../../shared/plane/errors.ts";
 import { getRefusal, renderRefusal } from "../../../shared/refusals/render-refusal.ts";
-import type { LeasedJob, Settlement } from "../../../shared/store/job-operations.ts";
-import { joinRichText } from "../../../shared/telegram/rich-text.ts";
-import { toSafeText } from "../../../shared/telegram/safe-text.ts";
-import { toTopic } from "../../../shared/telegram/updates.ts";
-import { MINUTE, type Ms } from "../../../shared/time.ts";
+import type { JobResult, LeasedJob, Put, StoreKey } from "../../../shared/store/port.ts";
+import type { ChatId } from "../../../shared/telegram/bot.ts";
+import { createChatMessagePut, unnumberedMessageKey } from "../../../shared/telegram/message-log.ts";
+import { joinRichText, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { type TelegramCallback, type TelegramMessage, toTopic } from "../../../shared/telegram/updates.ts";
+import { cleanLine } from "../../../shared/text.ts";
+import { DAY, MINUTE, type Ms } from "../../../shared/time.ts";
 import type { CommandContext, CommandResult } from "../commands/command.ts";
 import { toConfiguredChat } from "../delivery/chat-migration.ts";
-import { fillTemplate } from "../presentation/fill-template.ts";
-import { createPresentation } from "../presentation/presentation.ts";
-import { type AuthorizedUser, authorizeUser } from "./access.ts";
-import { getMessageText, interpretMessage } from "./interpret-message.ts";
-import { type InterpretedUpdate, isUpdateRecorded, recordUpdate } from "./record-update.ts";
-import { BUTTON_HANDLERS } from "./registry.ts";
+import { createPresentation, fillTemplate } from "../presentation/presentation.ts";
+import { BUTTON_HANDLERS, getMessageText, interpretMessage } from "./interpret-message.ts";
+
+type UpdateChat = TelegramMessage["chat"];
+
+type UpdateUser = TelegramCallback["from"];
+
+/** A user who is allowed to give commands. */
+interface AuthorizedUser {
+  id: number;
+  /** Ends in brackets, which distinguish it from every agent's name. */
+  name: string;
+  language: Locale;
+}
+
+/** An update and its effects. */
+interface InterpretedUpdate {
+  /** Empty for an update that is not for the bot. */
+  result: CommandResult;
+  /** The text the user wrote, for the dashboard. */
+  messageText?: string;
+  /** The message and the topic that a reply belongs to. */
+  replyTo?: number;
+  topic?: number;
+  /** Id of a press that Telegram waits to have confirmed. */
+  callback?: string;
+}
 
 /**
  * Lease for one update: 60 s. A command waits at most 10 s for Plane's rate limit, and each request takes at most 30 s.
  */
 const LEASE_TTL: Ms = MINUTE;
+
 /** Number of tries before an unexpected error is reported to the user. */
 const MAX_TRIES = 3;
 
-const SETTLED_UPDATE: Settlement = { done: true };
+const SETTLED_UPDATE: JobResult = { done: true };
+
+/** The name of a user of the dashboard, who has authenticated with ADMIN_TOKEN. */
+const PAGE_USER_NAME = "Admin (page)";
+
+const updateKey = (id: string): StoreKey => `update-done:${id}`;
+
+/** Retention for handled updates: 3 days, longer than the engine remembers the id of a finished job (2 days). */
+const UPDATE_RETENTION: Ms = 3 * DAY;
 
 /**
  * Handles commands, replies and presses in Telegram, of authorized users only and each update once. Its effects, the
@@ -37,7 +77,8 @@ export const updatesHandler: JobHandler = {
   leaseMs: LEASE_TTL,
   concurrency: 4,
   async handle(deps, job) {
-    const body = parseJobBody(job, updateBodySchema, upgradeUpdateBody);
+    const body = readUpdateBody(parseJobBody(job, storedUpdateBodySchema));
+    if ("problem" in body) return { dead: body.problem };
     const { message, callback_query: callback } = body.update;
     const chat = await toConfiguredChat(deps, message?.chat ?? callback?.message?.chat);
     const user = message?.from ?? callback?.from;
@@ -49,8 +90,8 @@ export const updatesHandler: JobHandler = {
     if (await isUpdateRecorded(deps, job.id)) return SETTLED_UPDATE;
     const context = createCommandContext(deps, job, body, authorization);
     const interpreted = await interpretUpdate(context, body, job);
-    if ((await recordUpdate(context, interpreted)) !== "kept") return { retryAt: await deps.store.now() };
-    deps.kick();
+    if ((await recordUpdate(context, interpreted)) !== "committed") return { retryAt: await deps.store.now() };
+    deps.notify();
     if (interpreted.callback !== undefined)
       await deps.telegram?.answerCallback(interpreted.callback, interpreted.result.toast);
     return SETTLED_UPDATE;
@@ -143,4 +184,69 @@ async function runSafely(
     const text = isSentence ? reason : fillTemplate(thrown instanceof PlaneError ? plane : other, { reason });
     return { reply: { rich: joinRichText(["⚠️ ", text]) } };
   }
+}
+
+/** Accepts users of TELEGRAM_ALLOWED_USERS in TELEGRAM_CHAT_ID. Otherwise returns the reason, for the log. */
+function authorizeUser(
+  { telegram, locale }: Pick<Settings, "telegram" | "locale">,
+  user: UpdateUser | undefined,
+  chat: UpdateChat | undefined,
+  isFromPage = false,
+): AuthorizedUser | { refused: string } {
+  if (!telegram) return { refused: "Telegram is not configured" };
+  if (!chat || !isConfiguredChat(telegram.chat, chat)) return { refused: "the chat is not TELEGRAM_CHAT_ID" };
+  if (!user || !isAllowedUser(telegram, user.id)) return { refused: "the user is not in TELEGRAM_ALLOWED_USERS" };
+  const firstName = cleanLine(user.first_name ?? "", 40).replace(/[()]/g, "");
+  const language = resolveLocale(locale, user.language_code);
+  const name = isFromPage ? PAGE_USER_NAME : `${firstName === "" ? user.id : firstName} (Telegram)`;
+  return { id: user.id, name, language };
+}
+
+/** Names of public chats are case-insensitive. */
+function isConfiguredChat(chat: ChatId, { id, username }: UpdateChat): boolean {
+  return typeof chat === "number" ? id === chat : `@${username ?? ""}`.toLowerCase() === chat.toLowerCase();
+}
+
+function isAllowedUser({ allowedUsers }: Pick<TelegramSettings, "allowedUsers">, user: number): boolean {
+  return allowedUsers.includes(user);
+}
+
+async function isUpdateRecorded({ store }: Pick<Deps, "store">, id: string): Promise<boolean> {
+  const [record] = await store.read([updateKey(id)]);
+  return record !== undefined;
+}
+
+/** Commits that the update was handled together with its effects: reply jobs, and both texts for the dashboard. */
+async function recordUpdate(
+  { deps, id, chat, correlation, from, presentation }: CommandContext,
+  { result, messageText, replyTo, topic, callback }: InterpretedUpdate,
+): Promise<"committed" | "stale" | "fenced"> {
+  const { reply, replaceMessage, toast } = result;
+  const topicAndLanguage = { ...omitUndefined({ topic }), language: presentation.texts.locale };
+  const jobs = [...(result.jobs ?? [])];
+  if (reply) {
+    const message = { ...reply, ...topicAndLanguage, ...omitUndefined({ replyTo }) };
+    jobs.push(createReplyJob(chat, message, id, correlation));
+  }
+  if (replaceMessage) {
+    const { tasks: _, ...message } = replaceMessage;
+    jobs.push(createReplacementJob(chat, { ...message, ...topicAndLanguage }, id, correlation));
+  }
+  const now = await deps.store.now();
+  const createPut = (name: string, text: string, by?: string): Put => {
+    const message = { ...toPlainText(text), chat: String(chat), messageId: 0, at: now, repeat: false };
+    return createChatMessagePut(unnumberedMessageKey(chat, name, now), {
+      ...message,
+      history: [[1, deps.clock()]],
+      ...omitUndefined({ by: by || undefined }),
+    });
+  };
+  const put = keepDefined([
+    { key: updateKey(id), value: { at: now }, expires: UPDATE_RETENTION },
+    ...(result.put ?? []),
+    messageText === undefined ? undefined : createPut(id, messageText, from.name),
+    // The dashboard cannot show a toast, so there it is recorded as a message.
+    toast === undefined || callback !== undefined ? undefined : createPut(`${id}:toast`, toast),
+  ]);
+  return deps.store.commit({ expect: [[updateKey(id), 0], ...(result.expect ?? [])], put, jobs });
 }

@@ -1,15 +1,13 @@
+/**
+ * A connection to Redis that is restored by itself. While it is lost every call fails at once, and no call waits
+ * without a limit.
+ */
+
 import { Redis } from "ioredis";
 import { GroundcrewError, getErrorMessage } from "../../../shared/errors.ts";
 import type { Ms } from "../../../shared/time.ts";
 
-/** Timeout for a reply: 2 s. The connection is then closed, so commands that wait behind it fail as well. */
-const ANSWER_TIMEOUT: Ms = 2_000;
-/** Timeout for one attempt to connect: 3 s. */
-const CONNECT_TIMEOUT: Ms = 3_000;
-/** Timeout for opening the store: 10 s, because the server may be starting or loading its data. */
-const OPEN_TIMEOUT: Ms = 10_000;
-
-export interface RedisConnection {
+interface RedisConnection {
   redis: Redis;
   /**
    * Runs `command` and returns its result; rejects with `unavailable` when it fails, and at once without a connection.
@@ -28,6 +26,15 @@ export interface RedisConnectOptions {
   patience?: Ms;
   onConnection?: OnConnection;
 }
+
+/** Timeout for a reply: 2 s. The connection is then closed, so commands that wait behind it fail as well. */
+const ANSWER_TIMEOUT: Ms = 2_000;
+
+/** Timeout for one attempt to connect: 3 s. */
+const CONNECT_TIMEOUT: Ms = 3_000;
+
+/** Timeout for opening the store: 10 s, because the server may be starting or loading its data. */
+const OPEN_TIMEOUT: Ms = 10_000;
 
 /**
  * Opens a connection that reconnects by itself. While it is lost, every command rejects at once. A command that was

@@ -1,28 +1,31 @@
+/** The store in Redis: each operation is one script that runs on the server as a whole. */
+
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { BucketSpend } from "../../../shared/store/bucket-operations.ts";
+import { parseRedisInfo, toRedisMemory } from "../../../shared/store/capacity.ts";
 import {
   checkCommit,
+  checkConsumption,
   checkKey,
   checkMs,
   checkName,
-  checkSpend,
+  DEFAULT_PAGE_SIZE,
   parseJobText,
-} from "../../../shared/store/check-commit.ts";
+  RETENTION,
+} from "../../../shared/store/engine.ts";
 import {
+  type Consumption,
+  type JobResult,
   mapQueues,
   QUEUES,
   type Queue,
   type QueueStats,
-  type Settlement,
-} from "../../../shared/store/job-operations.ts";
-import type { Store, StoreKey } from "../../../shared/store/port.ts";
-import { DEFAULT_PAGE_SIZE, RETENTION } from "../../../shared/store/sequence.ts";
+  type Store,
+  type StoreKey,
+} from "../../../shared/store/port.ts";
 import type { Ms } from "../../../shared/time.ts";
-import { createCallQueue } from "./call-queue.ts";
 import { connectRedis, type RedisConnectOptions } from "./connection.ts";
-import { parseRedisInfo, toRedisMemory } from "./info.ts";
-import * as answers from "./reply-schemas.ts";
-import { loadRedisScripts, type ScriptArguments, type ScriptName } from "./scripts.ts";
+import * as answers from "./scripts.ts";
+import { createCallQueue, loadRedisScripts, type ScriptArguments, type ScriptName } from "./scripts.ts";
 
 interface RedisStoreOptions extends RedisConnectOptions {
   /** Prefix of every key; a colon is added. */
@@ -97,9 +100,9 @@ export async function connectRedisStore(options: RedisStoreOptions): Promise<Sto
       });
     },
 
-    async settle({ queue, id, token }, settlement) {
+    async acknowledge({ queue, id, token }, jobResult) {
       return answers.booleanReplySchema.parse(
-        await runScript("settle", queue, id, token, ...toSettleArguments(settlement, remember)),
+        await runScript("acknowledge", queue, id, token, ...toAcknowledgeArguments(jobResult, remember)),
       );
     },
 
@@ -113,28 +116,28 @@ export async function connectRedisStore(options: RedisStoreOptions): Promise<Sto
     replay: async (queue, id) => answers.booleanReplySchema.parse(await runScript("replay", queue, id)),
     discard: async (queue, id) => answers.booleanReplySchema.parse(await runScript("discard", queue, id, remember)),
 
-    async spend(bucket, n, limit, window) {
+    async consume(bucket, n, limit, window) {
       return answers.integerReplySchema.parse(
-        await runScript("spend", ...toSpendArguments({ bucket, n, limit, window })),
+        await runScript("consume", ...toConsumeArguments({ bucket, n, limit, window })),
       );
     },
 
-    async spendAll(spends) {
-      return answers.integerReplySchema.parse(await runScript("spend", ...spends.flatMap(toSpendArguments)));
+    async consumeAll(consumptions) {
+      return answers.integerReplySchema.parse(await runScript("consume", ...consumptions.flatMap(toConsumeArguments)));
     },
 
-    async hold(bucket, wait, needsProbe = false) {
-      await runScript("hold", checkName("bucket", bucket), checkMs("wait", wait), needsProbe ? 1 : 0);
+    async pause(bucket, wait, needsProbe = false) {
+      await runScript("pause", checkName("bucket", bucket), checkMs("wait", wait), needsProbe ? 1 : 0);
     },
 
-    async limitHold(bucket, max) {
+    async limitPause(bucket, max) {
       return answers.booleanReplySchema.parse(
-        await runScript("limit-hold", checkName("bucket", bucket), checkMs("max", max)),
+        await runScript("limit-pause", checkName("bucket", bucket), checkMs("max", max)),
       );
     },
 
-    async takeProbe(spend, lease) {
-      const { bucket, n, window } = checkSpend(spend);
+    async takeProbe(consumption, lease) {
+      const { bucket, n, window } = checkConsumption(consumption);
       return answers.booleanReplySchema.parse(
         await runScript("take-probe", bucket, n, window, checkMs("lease", lease)),
       );
@@ -144,14 +147,14 @@ export async function connectRedisStore(options: RedisStoreOptions): Promise<Sto
       await runScript("end-probe", checkName("bucket", bucket));
     },
 
-    async countSpent(bucket, window) {
+    async countConsumed(bucket, window) {
       return answers.integerReplySchema.parse(
-        await runScript("spent", checkName("bucket", bucket), checkMs("window", window)),
+        await runScript("count-consumed", checkName("bucket", bucket), checkMs("window", window)),
       );
     },
 
-    async listHolds() {
-      const holds = answers.holdsReplySchema.parse(await runScript("holds"));
+    async listPauses() {
+      const holds = answers.holdsReplySchema.parse(await runScript("pauses"));
       return holds
         .map(([bucket, until, probe]) => ({ bucket, until, needsProbe: probe !== "none" }))
         .sort((a, b) => (a.bucket < b.bucket ? -1 : 1));
@@ -192,12 +195,12 @@ function toStoredValue<T>(text: string, rev: number) {
   return { value, rev };
 }
 
-function toSpendArguments(spend: BucketSpend): (string | number)[] {
-  const { bucket, n, limit, window } = checkSpend(spend);
-  return [bucket, n, limit, window];
+function toAcknowledgeArguments(jobResult: JobResult, remember: Ms): (string | number)[] {
+  if ("retryAt" in jobResult) return ["retry", checkMs("retryAt", jobResult.retryAt), jobResult.failed ? 1 : 0];
+  return "dead" in jobResult ? ["dead", JSON.stringify(jobResult.dead)] : ["done", remember];
 }
 
-function toSettleArguments(settlement: Settlement, remember: Ms): (string | number)[] {
-  if ("retryAt" in settlement) return ["retry", checkMs("retryAt", settlement.retryAt), settlement.failed ? 1 : 0];
-  return "dead" in settlement ? ["dead", JSON.stringify(settlement.dead)] : ["done", remember];
+function toConsumeArguments(consumption: Consumption): (string | number)[] {
+  const { bucket, n, limit, window } = checkConsumption(consumption);
+  return [bucket, n, limit, window];
 }

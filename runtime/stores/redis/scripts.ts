@@ -1,37 +1,15 @@
+/**
+ * The calls of Redis: the Lua scripts of lua/, the queue that sends calls of one moment with one write and combines
+ * commits, and the schemas of the replies.
+ */
+
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Command, type Redis } from "ioredis";
+import { z } from "zod";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import type { CheckedCommit } from "../../../shared/store/engine.ts";
 import type { Ms } from "../../../shared/time.ts";
-import type { RedisCall, RedisReply } from "./call-queue.ts";
-
-const SCRIPT_NAMES = [
-  "now",
-  "read",
-  "scan",
-  "count",
-  "commit",
-  "lease",
-  "release",
-  "take",
-  "settle",
-  "dead",
-  "replay",
-  "discard",
-  "spend",
-  "spent",
-  "hold",
-  "limit-hold",
-  "take-probe",
-  "end-probe",
-  "holds",
-  "advance",
-  "stats",
-  "trim",
-] as const;
-
-export type ScriptName = (typeof SCRIPT_NAMES)[number];
-
-const readScript = (name: string) => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), "utf8");
 
 /** Arguments of a script after the prefix and the time. */
 export type ScriptArguments = (string | number)[];
@@ -43,16 +21,103 @@ interface ScriptOptions {
   clock?: () => Ms;
 }
 
+export interface RedisCall {
+  name: ScriptName;
+  args: ScriptArguments;
+}
+
+/** The result of one call. */
+export type RedisReply = { value: unknown } | { error: unknown };
+
+interface WaitingCall {
+  toCall(): RedisCall;
+  settle(answer: RedisReply): void;
+}
+
+interface CommitGroup {
+  commits: CheckedCommit[];
+  length: number;
+  callbacks: ((answer: RedisReply) => void)[];
+}
+
+const SCRIPT_NAMES = [
+  "now",
+  "read",
+  "scan",
+  "count",
+  "commit",
+  "lease",
+  "release",
+  "take",
+  "acknowledge",
+  "dead",
+  "replay",
+  "discard",
+  "consume",
+  "count-consumed",
+  "pause",
+  "limit-pause",
+  "take-probe",
+  "end-probe",
+  "pauses",
+  "advance",
+  "stats",
+  "trim",
+] as const;
+
+export type ScriptName = (typeof SCRIPT_NAMES)[number];
+
+/** Limit of commits in one call: 100, because the server does nothing else during a call. */
+const MAX_GROUP_COMMITS = 100;
+
+/** Limit of the text in one call of several commits: 1 Mi characters, for the same reason. */
+const MAX_GROUP_CHARACTERS = 1024 * 1024;
+
+/** A number in a script's reply. Redis stores numbers as text and returns them as text. */
+const numberSchema = z.coerce.number();
+
+export const integerReplySchema = numberSchema;
+
+export const booleanReplySchema = z.union([z.literal(0), z.literal(1)]).transform((answer) => answer === 1);
+
+export const commitReplySchema = z.enum(["committed", "stale", "fenced"]);
+
+export const readReplySchema = z.array(z.union([z.tuple([z.string(), numberSchema]), z.tuple([])]));
+
+export const scanReplySchema = z.array(z.tuple([z.string(), z.string(), numberSchema]));
+
+export const leaseReplySchema = z.union([
+  z.tuple([z.literal(1), numberSchema, numberSchema]).transform(([, fence, until]) => ({ fence, until })),
+  z.tuple([z.literal(0), z.string(), numberSchema]).transform(([, heldBy, until]) => ({ heldBy, until })),
+]);
+
+export const takeReplySchema = z.tuple(
+  [numberSchema],
+  z.tuple([z.string(), z.string(), z.string(), numberSchema, numberSchema, z.string()]),
+);
+
+export const holdsReplySchema = z.array(z.tuple([z.string(), numberSchema, z.string()]));
+
+export const deadReplySchema = z.array(z.tuple([z.string(), z.string(), z.string(), z.string(), numberSchema]));
+
+export const statsReplySchema = z.array(
+  z
+    .tuple([numberSchema, numberSchema], numberSchema)
+    .transform(([pending, dead, oldest]) => ({ pending, dead, ...omitUndefined({ oldest }) })),
+);
+
 /**
  * Loads the scripts and returns the function that runs several of them with one write: by their hashes, or by their
  * texts when the server does not know them any longer (after `SCRIPT FLUSH` or a restart). A call of an unknown script
  * had no effect, so repeating it is safe.
  */
 export async function loadRedisScripts(redis: Redis, { prefix, clock }: ScriptOptions) {
-  const common = readScript("common");
+  const common = readFileSync(new URL("./lua/common.lua", import.meta.url), "utf8");
+  const files = ["values", "jobs", "buckets"].map((name) => new URL(`./lua/${name}.lua`, import.meta.url));
+  const texts = new Map(files.flatMap((file) => [...readScripts(file)]));
   const scripts = new Map(
     SCRIPT_NAMES.map((name) => {
-      const text = `${common}\n${readScript(name)}`;
+      const text = `${common}\n${texts.get(name) ?? ""}`;
       return [name, { text, sha: createHash("sha1").update(text).digest("hex") }];
     }),
   );
@@ -104,6 +169,130 @@ export async function loadRedisScripts(redis: Redis, { prefix, clock }: ScriptOp
   };
 }
 
+/** Reads the scripts of a Lua file by their names; each begins with a line `-- script: <name>`. */
+export function readScripts(file: URL): Map<string, string> {
+  const [, ...parts] = readFileSync(file, "utf8").split(/^-- script: /m);
+  return new Map(
+    parts.map((part) => {
+      const end = part.indexOf("\n");
+      return [part.slice(0, end), part.slice(end + 1)];
+    }),
+  );
+}
+
 function isUnknownScript(answer: RedisReply): boolean {
   return "error" in answer && answer.error instanceof Error && answer.error.message.startsWith("NOSCRIPT");
+}
+
+/**
+ * Creates a queue of calls. Calls of one turn of the event loop, and those that arrive before the server has answered,
+ * are sent with one write, in order. Successive commits are combined into one call (group commit), each with its own
+ * result based on the state after the previous one. When a call fails, all its commits fail: each may or may not have
+ * been stored.
+ */
+export function createCallQueue(send: (calls: readonly RedisCall[]) => Promise<readonly RedisReply[]>) {
+  let waiting: WaitingCall[] = [];
+  /** The last waiting call, if it is a group to which a commit can be added. */
+  let openGroup: CommitGroup | undefined;
+  let isBusy = false;
+  let idle: PromiseWithResolvers<void> | undefined;
+
+  async function flush() {
+    const batch = waiting;
+    waiting = [];
+    openGroup = undefined;
+    const answers = await sendCalls(batch);
+    for (const [i, call] of batch.entries())
+      call.settle(answers[i] ?? { error: new Error("Redis returned no reply for a call.") });
+    isBusy = waiting.length > 0;
+    if (isBusy) void flush();
+    else idle?.resolve();
+  }
+
+  async function sendCalls(batch: readonly WaitingCall[]): Promise<readonly RedisReply[]> {
+    try {
+      return await send(batch.map((call) => call.toCall()));
+    } catch (error) {
+      return batch.map(() => ({ error }));
+    }
+  }
+
+  function enqueue(call: WaitingCall) {
+    waiting.push(call);
+    if (isBusy) return;
+    isBusy = true;
+    idle = undefined;
+    setImmediate(flush);
+  }
+
+  function findOrCreateGroup(length: number): CommitGroup {
+    if (openGroup && openGroup.commits.length < MAX_GROUP_COMMITS && openGroup.length + length <= MAX_GROUP_CHARACTERS)
+      return openGroup;
+    const group: CommitGroup = { commits: [], length: 0, callbacks: [] };
+    enqueue({
+      toCall: () => ({ name: "commit", args: toCommitArguments(group.commits) }),
+      settle(answer) {
+        for (const callback of group.callbacks) callback(answer);
+      },
+    });
+    openGroup = group;
+    return group;
+  }
+
+  return {
+    call(name: ScriptName, ...args: ScriptArguments): Promise<unknown> {
+      return new Promise((resolve, reject) => {
+        enqueue({ toCall: () => ({ name, args }), settle: (answer) => settlePromise(answer, resolve, reject) });
+        openGroup = undefined;
+      });
+    },
+
+    /** Resolves with the outcome of this commit. */
+    commit(commit: CheckedCommit): Promise<unknown> {
+      return new Promise((resolve, reject) => {
+        const length = countCommitCharacters(commit);
+        const group = findOrCreateGroup(length);
+        const index = group.commits.push(commit) - 1;
+        group.length += length;
+        group.callbacks.push((answer) =>
+          settlePromise(answer, (outcomes) => resolve(Array.isArray(outcomes) ? outcomes[index] : undefined), reject),
+        );
+      });
+    },
+
+    /** Resolves when all calls are answered. */
+    async idle(): Promise<void> {
+      if (!isBusy) return;
+      idle ??= Promise.withResolvers();
+      await idle.promise;
+    },
+  };
+}
+
+/** Converts commits to the arguments that `commit.lua` describes. */
+function toCommitArguments(commits: readonly CheckedCommit[]): string[] {
+  const texts: string[] = [];
+  const heads = commits.map(({ expect, fence, puts, jobs }) => {
+    for (const { text } of puts) if (text !== undefined) texts.push(text);
+    for (const { text } of jobs) texts.push(text);
+    const p = puts.map(({ key, text, sets, expires }) => {
+      return { k: key, v: text === undefined ? undefined : true, x: expires, s: sets.length > 0 ? sets : undefined };
+    });
+    const j = jobs.map(({ id, queue, lane, at }) => ({ i: id, q: queue, l: lane, a: at }));
+    return { e: expect, f: fence, p, j };
+  });
+  return [JSON.stringify(heads), ...texts];
+}
+
+function settlePromise(answer: RedisReply, resolve: (value: unknown) => void, reject: (reason: unknown) => void) {
+  if ("error" in answer) reject(answer.error);
+  else resolve(answer.value);
+}
+
+/** Returns the number of characters of a commit's values and job bodies. */
+function countCommitCharacters({ puts, jobs }: CheckedCommit): number {
+  let length = 0;
+  for (const { text } of puts) length += text?.length ?? 0;
+  for (const { text } of jobs) length += text.length;
+  return length;
 }

@@ -1,15 +1,28 @@
-import type { Endpoint, PlaneAnswer, PlaneCallOptions } from "../client.ts";
-import { parseReply } from "../parse-reply.ts";
-import { createRequestSender, type PlaneRequestOptions } from "../request.ts";
-import { fillRoute, normalizeBaseUrl } from "../route.ts";
-import { createCookieJar } from "./cookie-jar.ts";
+/**
+ * A session of Plane's web interface, which can do what the API for keys cannot: sign in with its cookies and call its
+ * endpoints. Only provision and doctor use it.
+ */
+
+import { z } from "zod";
+import {
+  type Endpoint,
+  fillRoute,
+  get,
+  normalizeBaseUrl,
+  type PlaneAnswer,
+  type PlaneCallOptions,
+  patch,
+  post,
+  redirectSchema,
+} from "../endpoint.ts";
+import { createRequestSender, type PlaneRequestOptions, parseReply } from "../request.ts";
 
 interface SessionCallOptions extends Omit<PlaneCallOptions, "priority"> {
   /** Sent as an HTML form would be, instead of `json`. */
   form?: Record<string, string>;
 }
 
-export interface PlaneSessionOptions extends PlaneRequestOptions {
+interface PlaneSessionOptions extends PlaneRequestOptions {
   /** Plane's address; it may have a path and a trailing slash. */
   url: string;
 }
@@ -18,6 +31,39 @@ export interface PlaneSessionOptions extends PlaneRequestOptions {
 export interface PlaneSession {
   call<A>(endpoint: Endpoint<A>, options?: SessionCallOptions): Promise<PlaneAnswer<A>>;
 }
+
+/**
+ * Plane always answers a form with a redirect. Its query contains the reason of a refusal, for example
+ * `USER_ALREADY_EXIST`.
+ */
+export const formOutcomeSchema = redirectSchema.transform(({ location }) => {
+  const query = URL.canParse(location, "http://plane.invalid")
+    ? new URL(location, "http://plane.invalid").searchParams
+    : undefined;
+  const code = query?.get("error_code");
+  return { refused: code ? { code: Number(code), reason: query?.get("error_message") ?? "" } : undefined };
+});
+
+/** The forms take `{ email, password, csrfmiddlewaretoken }`; the token comes from `csrf` in the same session. */
+export const authApi = {
+  csrf: get("auth_csrf", "/auth/get-csrf-token/", z.object({ csrf_token: z.string().min(1) })),
+  signIn: post("auth_sign_in", "/auth/sign-in/", formOutcomeSchema),
+  /** Refused with `SIGNUP_DISABLED` when sign-up is disabled and the address is not invited. */
+  signUp: post("auth_sign_up", "/auth/sign-up/", formOutcomeSchema),
+  emailCheck: post("auth_email_check", "/auth/email-check/", z.object({ existing: z.boolean(), status: z.string() })),
+};
+
+const configurationsSchema = z.array(z.object({ key: z.string(), value: z.string().nullable(), category: z.string() }));
+
+/** The instance's administrator signs in separately from the users, with another cookie. */
+export const instanceAdminApi = {
+  /** Refused with `ADMIN_ALREADY_EXIST` if there is an administrator. */
+  signUp: post("instance_admin_sign_up", "/api/instances/admins/sign-up/", formOutcomeSchema),
+  signIn: post("instance_admin_sign_in", "/api/instances/admins/sign-in/", formOutcomeSchema),
+  configurations: get("instance_configurations", "/api/instances/configurations/", configurationsSchema),
+  /** Takes `{ KEY: value }`, for example `{ ENABLE_SIGNUP: "0" }`; answers the changed entries. */
+  configure: patch("instance_configure", "/api/instances/configurations/", configurationsSchema),
+};
 
 /**
  * Creates a session for the parts of Plane that API keys cannot access: accounts, workspaces, tokens, webhooks. It is
@@ -45,4 +91,36 @@ export function createPlaneSession(options: PlaneSessionOptions): PlaneSession {
       return parseReply(endpoint, reply);
     },
   };
+}
+
+/**
+ * The cookies of one server, in memory for one session. Ignores paths and domains, because cookies are sent to this
+ * server only.
+ */
+function createCookieJar(clock: () => number) {
+  const cookies = new Map<string, string>();
+
+  return {
+    take(headers: Headers) {
+      for (const line of headers.getSetCookie()) {
+        const [pair = "", ...attributes] = line.split(";").map((part) => part.trim());
+        const [, name, value] = /^([^=]+)=(.*)$/.exec(pair) ?? [];
+        if (name === undefined || value === undefined) continue;
+        if (isExpired(attributes, clock())) cookies.delete(name);
+        else cookies.set(name, value);
+      }
+    },
+    header(): Record<string, string> {
+      const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+      return cookie === "" ? {} : { cookie };
+    },
+  };
+}
+
+function isExpired(attributes: string[], now: number): boolean {
+  const value = (name: string) =>
+    attributes.find((text) => text.toLowerCase().startsWith(`${name}=`))?.slice(name.length + 1);
+  const maxAge = value("max-age");
+  if (maxAge !== undefined) return Number(maxAge) <= 0;
+  return Date.parse(value("expires") ?? "") <= now;
 }

@@ -1,15 +1,15 @@
 import { omitUndefined } from "../../omit-undefined.ts";
 import type { Ms } from "../../time.ts";
-import { type CheckedJob, checkMs, parseJobText } from "../check-commit.ts";
+import { type CheckedJob, checkMs, parseJobText } from "../engine.ts";
 import {
   type DeadJob,
+  type JobResult,
   type LeasedJob,
   mapQueues,
   type Queue,
   type QueueStats,
-  type Settlement,
-} from "../job-operations.ts";
-import type { StoreStats } from "../port.ts";
+  type StoreStats,
+} from "../port.ts";
 
 interface WaitingJob {
   id: string;
@@ -19,7 +19,7 @@ interface WaitingJob {
   tries: number;
   failures: number;
   /**
-   * Undefined: not taken. It stays after the lease has expired, so that a late settle counts until the job is taken
+   * Undefined: not taken. It stays after the lease has expired, so that a late acknowledgement counts until the job is taken
    * again.
    */
   token: string | undefined;
@@ -99,17 +99,17 @@ export function createMemoryJobs({ clock, next, remember }: MemoryJobsOptions) {
         });
     },
 
-    settle({ queue, id, token }: LeasedJob, settlement: Settlement): boolean {
+    acknowledge({ queue, id, token }: LeasedJob, jobResult: JobResult): boolean {
       const { waiting, dead, done } = queues[queue];
       const job = waiting.get(id);
       if (!job || job.token !== token) return false;
-      if ("retryAt" in settlement) {
-        const failures = job.failures + (settlement.failed ? 1 : 0);
-        Object.assign(job, { token: undefined, at: checkMs("retryAt", settlement.retryAt), failures });
+      if ("retryAt" in jobResult) {
+        const failures = job.failures + (jobResult.failed ? 1 : 0);
+        Object.assign(job, { token: undefined, at: checkMs("retryAt", jobResult.retryAt), failures });
         return true;
       }
       remove(queue, job);
-      if ("dead" in settlement) dead.set(id, { lane: job.lane, text: job.text, reason: settlement.dead, at: clock() });
+      if ("dead" in jobResult) dead.set(id, { lane: job.lane, text: job.text, reason: jobResult.dead, at: clock() });
       else done.set(id, clock() + remember);
       return true;
     },

@@ -1,6 +1,6 @@
 import type { Ms } from "../../time.ts";
+import { nextSequenceNumber } from "../engine.ts";
 import type { StoreKey } from "../port.ts";
-import { nextSequenceNumber } from "../sequence.ts";
 import { amortizeSweep } from "./amortize-sweep.ts";
 
 interface Lease {

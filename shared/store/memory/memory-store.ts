@@ -1,8 +1,17 @@
 import type { Ms } from "../../time.ts";
-import { checkCommit, checkKey, checkMs, checkName, checkSpend } from "../check-commit.ts";
+import {
+  applyCommit,
+  checkCommit,
+  checkConsumption,
+  checkKey,
+  checkMs,
+  checkName,
+  createValueReads,
+  DEFAULT_PAGE_SIZE,
+  nextSequenceNumber,
+  RETENTION,
+} from "../engine.ts";
 import type { Store } from "../port.ts";
-import { DEFAULT_PAGE_SIZE, nextSequenceNumber, RETENTION } from "../sequence.ts";
-import { applyCommit, createValueReads } from "../value-operations.ts";
 import { createMemoryBuckets } from "./buckets.ts";
 import { createMemoryJobs } from "./jobs.ts";
 import { createMemoryLeases } from "./leases.ts";
@@ -49,9 +58,9 @@ export function createMemoryStore({ clock, remember = RETENTION }: MemoryStoreOp
       assertOpen();
       return jobs.take(queue, checkMs("ttl", ttl), max);
     },
-    async settle(job, settlement) {
+    async acknowledge(job, jobResult) {
       assertOpen();
-      return jobs.settle(job, settlement);
+      return jobs.acknowledge(job, jobResult);
     },
     async advanceRetries(queue, latest) {
       assertOpen();
@@ -69,37 +78,37 @@ export function createMemoryStore({ clock, remember = RETENTION }: MemoryStoreOp
       assertOpen();
       return jobs.discard(queue, id);
     },
-    async spend(bucket, n, limit, window) {
+    async consume(bucket, n, limit, window) {
       assertOpen();
-      return buckets.spend([checkSpend({ bucket, n, limit, window })]);
+      return buckets.consume([checkConsumption({ bucket, n, limit, window })]);
     },
-    async spendAll(spends) {
+    async consumeAll(consumptions) {
       assertOpen();
-      return buckets.spend(spends.map(checkSpend));
+      return buckets.consume(consumptions.map(checkConsumption));
     },
-    async hold(bucket, wait, needsProbe = false) {
+    async pause(bucket, wait, needsProbe = false) {
       assertOpen();
-      buckets.hold(checkName("bucket", bucket), checkMs("wait", wait), needsProbe);
+      buckets.pause(checkName("bucket", bucket), checkMs("wait", wait), needsProbe);
     },
-    async limitHold(bucket, max) {
+    async limitPause(bucket, max) {
       assertOpen();
-      return buckets.limitHold(checkName("bucket", bucket), checkMs("max", max));
+      return buckets.limitPause(checkName("bucket", bucket), checkMs("max", max));
     },
     async takeProbe(spend, lease) {
       assertOpen();
-      return buckets.takeProbe(checkSpend(spend), checkMs("lease", lease));
+      return buckets.takeProbe(checkConsumption(spend), checkMs("lease", lease));
     },
     async endProbe(bucket) {
       assertOpen();
       buckets.endProbe(checkName("bucket", bucket));
     },
-    async countSpent(bucket, window) {
+    async countConsumed(bucket, window) {
       assertOpen();
-      return buckets.countSpent(checkName("bucket", bucket), checkMs("window", window));
+      return buckets.countConsumed(checkName("bucket", bucket), checkMs("window", window));
     },
-    async listHolds() {
+    async listPauses() {
       assertOpen();
-      return buckets.listHolds();
+      return buckets.listPauses();
     },
     async stats() {
       assertOpen();

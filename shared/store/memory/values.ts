@@ -1,5 +1,5 @@
 import type { Ms } from "../../time.ts";
-import type { CheckedPut } from "../check-commit.ts";
+import type { CheckedPut } from "../engine.ts";
 import type { Revision, ScanPage, SetName, StoredRow, StoredValue, StoreKey } from "../port.ts";
 import { amortizeSweep } from "./amortize-sweep.ts";
 
@@ -51,8 +51,8 @@ export function createMemoryValues({ clock, next }: { clock: () => Ms; next: () 
         .filter((key) => after === undefined || compareCodePoints(key, after) > 0)
         .sort(compareCodePoints);
       const rows = keys.slice(0, limit).flatMap((key): StoredRow<T>[] => {
-        const kept = get<T>(key);
-        return kept ? [{ key, ...kept }] : [];
+        const stored = get<T>(key);
+        return stored ? [{ key, ...stored }] : [];
       });
       const last = rows.at(-1);
       return keys.length > limit && last ? { rows, next: last.key } : { rows };

@@ -1,7 +1,21 @@
+/**
+ * The queues of the SQL engine: jobs are taken when they are due, one at a time per lane, acknowledged once, and kept as
+ * dead letters when they failed for good.
+ */
+
+import { omitUndefined } from "../../omit-undefined.ts";
 import type { Ms } from "../../time.ts";
-import { type CheckedJob, parseJobText } from "../check-commit.ts";
-import type { LeasedJob, Queue, Settlement } from "../job-operations.ts";
-import { getNumberColumn, getTextColumn, type SqlDriver } from "./driver.ts";
+import { type CheckedJob, parseJobText } from "../engine.ts";
+import {
+  type DeadJob,
+  type JobResult,
+  type LeasedJob,
+  mapQueues,
+  type Queue,
+  type QueueStats,
+  type StoreStats,
+} from "../port.ts";
+import { getNumberColumn, getTextColumn, type SqlDriver } from "./database.ts";
 
 interface SqlJobsOptions {
   driver: SqlDriver;
@@ -90,8 +104,8 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
       });
     },
 
-    /** A late settle still counts until the job is taken again, because the token stays until then. */
-    settle({ queue, id, token }: LeasedJob, settlement: Settlement): boolean {
+    /** A late acknowledgement still counts until the job is taken again, because the token stays until then. */
+    acknowledge({ queue, id, token }: LeasedJob, jobResult: JobResult): boolean {
       const [row] = driver.exec(
         "SELECT seq, lane, body FROM job WHERE queue = ? AND id = ? AND token = ?",
         queue,
@@ -101,18 +115,18 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
       if (!row) return false;
       const lane = getTextColumn(row, "lane");
       const seq = getNumberColumn(row, "seq");
-      if ("retryAt" in settlement) {
+      if ("retryAt" in jobResult) {
         driver.exec(
           "UPDATE job SET token = NULL, at = ?, failures = failures + ? WHERE seq = ?",
-          settlement.retryAt,
-          settlement.failed ? 1 : 0,
+          jobResult.retryAt,
+          jobResult.failed ? 1 : 0,
           seq,
         );
-        driver.exec("UPDATE lane SET due = ? WHERE queue = ? AND lane = ?", settlement.retryAt, queue, lane);
+        driver.exec("UPDATE lane SET due = ? WHERE queue = ? AND lane = ?", jobResult.retryAt, queue, lane);
         return true;
       }
       remove(queue, lane, seq);
-      if ("dead" in settlement) {
+      if ("dead" in jobResult) {
         driver.exec(
           "INSERT INTO dead (seq, queue, id, lane, body, reason, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
           next(),
@@ -120,7 +134,7 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
           id,
           lane,
           getTextColumn(row, "body"),
-          JSON.stringify(settlement.dead),
+          JSON.stringify(jobResult.dead),
           clock(),
         );
       } else {
@@ -142,7 +156,7 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
       return advanced.length;
     },
 
-    /** Ends every lease: the jobs can be taken again at once, and their previous takers cannot settle them. */
+    /** Ends every lease: the jobs can be taken again at once, and their previous takers cannot acknowledge them. */
     voidLeases() {
       driver.exec(
         "UPDATE lane SET due = (SELECT at FROM job WHERE seq = head) WHERE head IN (SELECT seq FROM job WHERE token IS NOT NULL)",
@@ -158,5 +172,58 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
         limit,
       );
     },
+  };
+}
+
+interface SqlDeadJobsOptions {
+  driver: SqlDriver;
+  clock: () => Ms;
+  jobs: Pick<ReturnType<typeof createSqlJobs>, "append" | "rememberDone">;
+}
+
+/** Dead letters, and the statistics of all queues. */
+export function createSqlDeadJobs({ driver, clock, jobs }: SqlDeadJobsOptions) {
+  function readNumber(sql: string, ...params: (string | number)[]): number | undefined {
+    const value = driver.exec(sql, ...params)[0]?.["n"];
+    return typeof value === "number" ? value : undefined;
+  }
+
+  function readQueueStats(queue: Queue): QueueStats {
+    const oldest = readNumber("SELECT min(due) AS n FROM lane WHERE queue = ? AND due <= ?", queue, clock());
+    return {
+      pending: readNumber("SELECT count(*) AS n FROM job WHERE queue = ?", queue) ?? 0,
+      dead: readNumber("SELECT count(*) AS n FROM dead WHERE queue = ?", queue) ?? 0,
+      ...omitUndefined({ oldest }),
+    };
+  }
+
+  return {
+    dead(queue: Queue, limit: number): DeadJob[] {
+      const sql = "SELECT id, lane, body, reason, at FROM dead WHERE queue = ? ORDER BY seq LIMIT ?";
+      return driver.exec(sql, queue, limit).map((row) => ({
+        id: getTextColumn(row, "id"),
+        queue,
+        lane: getTextColumn(row, "lane"),
+        body: parseJobText(getTextColumn(row, "body")),
+        reason: String(parseJobText(getTextColumn(row, "reason"))),
+        at: getNumberColumn(row, "at"),
+      }));
+    },
+
+    replay(queue: Queue, id: string): boolean {
+      const [row] = driver.exec("DELETE FROM dead WHERE queue = ? AND id = ? RETURNING lane, body", queue, id);
+      if (!row) return false;
+      jobs.append({ queue, id, lane: getTextColumn(row, "lane"), text: getTextColumn(row, "body"), at: undefined });
+      return true;
+    },
+
+    discard(queue: Queue, id: string): boolean {
+      const deleted = driver.exec("DELETE FROM dead WHERE queue = ? AND id = ? RETURNING id", queue, id);
+      if (deleted.length === 0) return false;
+      jobs.rememberDone(queue, id);
+      return true;
+    },
+
+    stats: (): StoreStats => ({ queues: mapQueues(readQueueStats) }),
   };
 }

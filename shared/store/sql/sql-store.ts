@@ -1,22 +1,35 @@
+/**
+ * The store on SQL: on a file with Node's SQLite and in a Durable Object. This module has its values, leases and the
+ * sequence of revisions; jobs and buckets are beside it.
+ */
+
 import { omitUndefined } from "../../omit-undefined.ts";
 import type { Ms } from "../../time.ts";
-import { checkCommit, checkKey, checkMs, checkName, checkSpend } from "../check-commit.ts";
-import type { Store } from "../port.ts";
-import { DEFAULT_PAGE_SIZE, RETENTION } from "../sequence.ts";
-import { applyCommit, createValueReads } from "../value-operations.ts";
+import {
+  applyCommit,
+  type CheckedPut,
+  checkCommit,
+  checkConsumption,
+  checkKey,
+  checkMs,
+  checkName,
+  createValueReads,
+  DEFAULT_PAGE_SIZE,
+  nextSequenceNumber,
+  RETENTION,
+} from "../engine.ts";
+import type { Revision, ScanPage, SetName, Store, StoredRow, StoredValue, StoreKey } from "../port.ts";
 import { createSqlBuckets } from "./buckets.ts";
-import { createSqlDeadJobs } from "./dead-jobs.ts";
-import type { SqlDriver } from "./driver.ts";
-import { createGroupCommit } from "./group-commit.ts";
-import { createSqlJobs } from "./jobs.ts";
-import { createSqlLeases } from "./leases.ts";
-import { createSqlTables } from "./schema.ts";
-import { createSqlSequence } from "./sequence.ts";
-import { shiftTimesAfterClockSetBack } from "./shift-times.ts";
-import { createSqlValues } from "./values.ts";
-
-/** Limit of expired rows deleted per table and change: 50, more than one change usually adds. */
-const SWEEP_BATCH = 50;
+import {
+  createGroupCommit,
+  createSqlTables,
+  getNumberColumn,
+  getTextColumn,
+  type SqlDriver,
+  type SqlRow,
+  shiftTimesAfterClockSetBack,
+} from "./database.ts";
+import { createSqlDeadJobs, createSqlJobs } from "./jobs.ts";
 
 interface SqlStoreOptions {
   clock: () => Ms;
@@ -28,6 +41,23 @@ interface SqlStoreOptions {
    */
   alone?: boolean;
 }
+
+interface SqlValuesOptions {
+  driver: SqlDriver;
+  clock: () => Ms;
+  next: () => number;
+}
+
+interface SqlLeasesOptions {
+  driver: SqlDriver;
+  clock: () => Ms;
+  remember: Ms;
+}
+
+/** Limit of expired rows deleted per table and change: 50, more than one change usually adds. */
+const SWEEP_BATCH = 50;
+
+const NOT_EXPIRED = "(expires IS NULL OR expires > ?)";
 
 /** Creates the store in portable SQL. Throws when the tables cannot be created; the driver then stays open. */
 export function createSqlStore(
@@ -62,7 +92,7 @@ export function createSqlStore(
 
   /**
    * Queues a change that need not wait for the disk. Losing it when the machine fails has the same effect as a failure
-   * just before it: a job is not taken yet, a handled job is not settled yet, or the spending of a quota is forgotten,
+   * just before it: a job is not taken yet, a handled job is not acknowledged yet, or the consumption of a quota is forgotten,
    * whose window is over when the machine has restarted.
    */
   function queueLaxChange<T>(work: () => T): Promise<T> {
@@ -91,7 +121,7 @@ export function createSqlStore(
       const checked = checkCommit(commit);
       return queueDurableChange(() => {
         const outcome = applyCommit({ values, leases, jobs }, checked);
-        if (outcome === "kept") changes += 1;
+        if (outcome === "committed") changes += 1;
         return outcome;
       });
     },
@@ -113,10 +143,10 @@ export function createSqlStore(
         return jobs.take(queue, length, max);
       });
     },
-    async settle(job, settlement) {
+    async acknowledge(job, jobResult) {
       const checked =
-        "retryAt" in settlement ? { ...settlement, retryAt: checkMs("retryAt", settlement.retryAt) } : settlement;
-      return queueLaxChange(() => jobs.settle(job, checked));
+        "retryAt" in jobResult ? { ...jobResult, retryAt: checkMs("retryAt", jobResult.retryAt) } : jobResult;
+      return queueLaxChange(() => jobs.acknowledge(job, checked));
     },
     async advanceRetries(queue, latest) {
       const at = checkMs("latest", latest);
@@ -132,37 +162,37 @@ export function createSqlStore(
     async discard(queue, id) {
       return queueDurableChange(() => deadJobs.discard(queue, id));
     },
-    async spend(bucket, n, limit, window) {
-      const spend = checkSpend({ bucket, n, limit, window });
-      return queueLaxChange(() => buckets.spend([spend]));
+    async consume(bucket, n, limit, window) {
+      const consumption = checkConsumption({ bucket, n, limit, window });
+      return queueLaxChange(() => buckets.consume([consumption]));
     },
-    async spendAll(spends) {
-      const checked = spends.map(checkSpend);
-      return queueLaxChange(() => buckets.spend(checked));
+    async consumeAll(consumptions) {
+      const checked = consumptions.map(checkConsumption);
+      return queueLaxChange(() => buckets.consume(checked));
     },
-    async hold(bucket, wait, needsProbe = false) {
+    async pause(bucket, wait, needsProbe = false) {
       const [name, length] = [checkName("bucket", bucket), checkMs("wait", wait)];
-      return queueLaxChange(() => buckets.hold(name, length, needsProbe));
+      return queueLaxChange(() => buckets.pause(name, length, needsProbe));
     },
-    async limitHold(bucket, max) {
+    async limitPause(bucket, max) {
       const [name, length] = [checkName("bucket", bucket), checkMs("max", max)];
-      return queueDurableChange(() => buckets.limitHold(name, length));
+      return queueDurableChange(() => buckets.limitPause(name, length));
     },
-    async takeProbe(spend, lease) {
-      const [checked, length] = [checkSpend(spend), checkMs("lease", lease)];
+    async takeProbe(consumption, lease) {
+      const [checked, length] = [checkConsumption(consumption), checkMs("lease", lease)];
       return queueLaxChange(() => buckets.takeProbe(checked, length));
     },
     async endProbe(bucket) {
       const name = checkName("bucket", bucket);
       return queueLaxChange(() => buckets.endProbe(name));
     },
-    async countSpent(bucket, window) {
+    async countConsumed(bucket, window) {
       assertOpen();
-      return buckets.countSpent(checkName("bucket", bucket), checkMs("window", window));
+      return buckets.countConsumed(checkName("bucket", bucket), checkMs("window", window));
     },
-    async listHolds() {
+    async listPauses() {
       assertOpen();
-      return buckets.listHolds();
+      return buckets.listPauses();
     },
     async stats() {
       assertOpen();
@@ -192,6 +222,162 @@ export function createSqlStore(
       closed = true;
       group.flushAll();
       driver.close();
+    },
+  };
+}
+
+function createSqlValues({ driver, clock, next }: SqlValuesOptions) {
+  function deleteKey(key: StoreKey) {
+    driver.exec("DELETE FROM member WHERE key = ?", key);
+    driver.exec("DELETE FROM record WHERE key = ?", key);
+  }
+
+  return {
+    get<T>(key: StoreKey): StoredValue<T> | undefined {
+      const [row] = driver.exec(`SELECT value, rev FROM record WHERE key = ? AND ${NOT_EXPIRED}`, key, clock());
+      return row && toStoredValue(row);
+    },
+
+    rev(key: StoreKey): Revision {
+      const [row] = driver.exec(`SELECT rev FROM record WHERE key = ? AND ${NOT_EXPIRED}`, key, clock());
+      return row ? getNumberColumn(row, "rev") : 0;
+    },
+
+    scan<T>(set: SetName, after: string | undefined, limit: number): ScanPage<T> {
+      const found = driver.exec(
+        `SELECT record.key, record.value, record.rev FROM member JOIN record ON record.key = member.key
+         WHERE member.name = ? AND member.key > ? AND (member.expires IS NULL OR member.expires > ?)
+         ORDER BY member.key LIMIT ?`,
+        set,
+        after ?? "",
+        clock(),
+        limit + 1,
+      );
+      const rows = found
+        .slice(0, limit)
+        .map((row): StoredRow<T> => ({ key: getTextColumn(row, "key"), ...toStoredValue<T>(row) }));
+      const last = rows.at(-1);
+      return found.length > limit && last ? { rows, next: last.key } : { rows };
+    },
+
+    count(set: SetName): number {
+      const [row = {}] = driver.exec(
+        `SELECT count(*) AS n FROM member WHERE name = ? AND ${NOT_EXPIRED}`,
+        set,
+        clock(),
+      );
+      return getNumberColumn(row, "n");
+    },
+
+    trim(set: SetName, keep: number, max: number): number {
+      // Counts no more keys than it deletes, so that a step takes the same time however large the set is.
+      const [row = {}] = driver.exec(
+        `SELECT count(*) AS n FROM
+           (SELECT 1 FROM member WHERE name = ? AND ${NOT_EXPIRED} ORDER BY key LIMIT ? OFFSET ?)`,
+        ...[set, clock(), max, keep],
+      );
+      const excess = getNumberColumn(row, "n");
+      if (excess === 0) return 0;
+      const keys = driver.exec(
+        `SELECT key FROM member WHERE name = ? AND ${NOT_EXPIRED} ORDER BY key DESC LIMIT ?`,
+        ...[set, clock(), excess],
+      );
+      for (const key of keys) deleteKey(getTextColumn(key, "key"));
+      return excess;
+    },
+
+    put(puts: CheckedPut[]) {
+      if (puts.length === 0) return;
+      const rev = next();
+      for (const { key, text, sets, expires } of puts) {
+        deleteKey(key);
+        if (text === undefined) continue;
+        const until = expires === undefined ? null : clock() + expires;
+        driver.exec("INSERT INTO record (key, value, rev, expires) VALUES (?, ?, ?, ?)", key, text, rev, until);
+        for (const name of sets) {
+          driver.exec("INSERT INTO member (name, key, expires) VALUES (?, ?, ?)", name, key, until);
+        }
+      }
+    },
+
+    /** Deletes at most `limit` expired keys. */
+    sweep(limit: number) {
+      for (const row of driver.exec("SELECT key FROM record WHERE expires <= ? LIMIT ?", clock(), limit)) {
+        deleteKey(getTextColumn(row, "key"));
+      }
+    },
+  };
+}
+
+function toStoredValue<T>(row: SqlRow): StoredValue<T> {
+  return { value: JSON.parse(getTextColumn(row, "value")), rev: getNumberColumn(row, "rev") };
+}
+
+function createSqlLeases({ driver, clock, remember }: SqlLeasesOptions) {
+  const isHeld = (key: StoreKey, fence: number) =>
+    driver.exec("SELECT 1 FROM lease WHERE key = ? AND fence = ? AND until > ?", key, fence, clock()).length > 0;
+
+  return {
+    holds: isHeld,
+
+    lease(key: StoreKey, owner: string, ttl: Ms) {
+      const now = clock();
+      const [row] = driver.exec("SELECT owner, fence, until FROM lease WHERE key = ?", key);
+      const isActive = row !== undefined && getNumberColumn(row, "until") > now;
+      if (isActive && getTextColumn(row, "owner") !== owner) {
+        return { heldBy: getTextColumn(row, "owner"), until: getNumberColumn(row, "until") };
+      }
+      const last = row ? getNumberColumn(row, "fence") : 0;
+      const fence = isActive ? last : nextSequenceNumber(last, now);
+      const until = now + ttl;
+      driver.exec(
+        "INSERT OR REPLACE INTO lease (key, owner, fence, until, forget) VALUES (?, ?, ?, ?, ?)",
+        key,
+        owner,
+        fence,
+        until,
+        until + remember,
+      );
+      return { fence, until };
+    },
+
+    release(key: StoreKey, fence: number): boolean {
+      if (!isHeld(key, fence)) return false;
+      driver.exec("UPDATE lease SET until = 0 WHERE key = ?", key);
+      return true;
+    },
+
+    /** Deletes at most `limit` leases whose fencing token need not be remembered any longer. */
+    sweep(limit: number) {
+      driver.exec("DELETE FROM lease WHERE key IN (SELECT key FROM lease WHERE forget <= ? LIMIT ?)", clock(), limit);
+    },
+  };
+}
+
+/** The store's sequence of numbers. A transaction reads and writes it once, however many numbers it uses. */
+export function createSqlSequence(driver: SqlDriver, clock: () => Ms) {
+  let last: number | undefined;
+  let saved: number | undefined;
+
+  return {
+    next(): number {
+      if (last === undefined) {
+        const [row = {}] = driver.exec("SELECT last FROM counter");
+        last = saved = getNumberColumn(row, "last");
+      }
+      last = nextSequenceNumber(last, clock());
+      return last;
+    },
+
+    /** Writes the last used number and the time; called at the end of a transaction. */
+    save() {
+      if (last !== saved && last !== undefined) driver.exec("UPDATE counter SET last = ?, at = ?", last, clock());
+      saved = last;
+    },
+
+    /** Discards the cached number after a rollback, so that it is read from the table again. */
+    forget() {
+      last = saved = undefined;
     },
   };
 }

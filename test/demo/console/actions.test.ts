@@ -4,8 +4,8 @@ import { createConsoleScript } from "../../../demo/console/route.ts";
 import { createTally } from "../../../demo/console/tally.ts";
 import { CONSOLE_TEXTS } from "../../../demo/console/texts.ts";
 import { seedDemo } from "../../../demo/seed.ts";
-import { createPageScript } from "../../../functions/dashboard/page/page-script.ts";
-import { createAssetReader } from "../../../runtime/node/asset-reader.ts";
+import { createPageScript } from "../../../functions/dashboard/page/page-route.ts";
+import { createAssetReader } from "../../../runtime/node/files.ts";
 import { createPlaneSimulator } from "../../../simulators/plane/create-plane-simulator.ts";
 import type { SimulatedMessage } from "../../../simulators/telegram/chats.ts";
 

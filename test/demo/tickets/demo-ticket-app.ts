@@ -1,7 +1,7 @@
 import { onTestFinished } from "vitest";
 import { createTicketHuman } from "../../../demo/tickets/ticket-human.ts";
 import { type DemoTicket, findDemoTicketScript } from "../../../demo/tickets/ticket-scripts.ts";
-import { wait } from "../../../shared/wait.ts";
+import { wait } from "../../../shared/time.ts";
 import { createRunnerSimulator } from "../../../simulators/runner/create-runner-simulator.ts";
 import { createTicketsApp, RUNNER_TOKEN } from "../../functions/tickets/tickets-app.ts";
 import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";

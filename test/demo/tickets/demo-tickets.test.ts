@@ -17,7 +17,7 @@ test("The demo's ticket is approved, asks for a permission, completes, and is wr
     .toBe("done");
   expect(story).toEqual([
     `Ada approves the ticket ONB-1 “${STORY_TICKET.title}”`,
-    `Ada allows ONB-1: Bash { "command": "${STORY_TICKET.command}" }`,
+    `Ada allows ONB-1: Bash command: ${STORY_TICKET.command}`,
     "Ada approves the result of ONB-1, which Groundcrew writes to Plane",
   ]);
   for (let i = 0; i < 5; i += 1) await play(10_000);

@@ -1,15 +1,10 @@
 import { expect, test } from "vitest";
-import { addNotification, EMPTY_BURST } from "../../../functions/telegram/delivery/burst-content.ts";
-import { renderBurst } from "../../../functions/telegram/delivery/render-burst.ts";
+import { addNotification, EMPTY_BURST, renderBurst } from "../../../functions/telegram/delivery/burst.ts";
 import { createPresentation } from "../../../functions/telegram/presentation/presentation.ts";
-import { claimsTick } from "../../../functions/work/claims-tick.ts";
-import { createWorkRules } from "../../../functions/work/work-rules.ts";
-import { createNotificationAction, outboxBodySchema } from "../../../shared/jobs/outbox-jobs.ts";
+import { claimsTick, createWorkRules } from "../../../functions/work.ts";
+import { createNotificationAction, outboxBodySchema } from "../../../shared/jobs/outgoing-jobs.ts";
+import { findStatusAttempt } from "../../../shared/records/task-records.ts";
 import { MINUTE } from "../../../shared/time.ts";
-import { toClaimPut } from "../../../shared/work/claims/claim-lease.ts";
-import type { KeptClaim } from "../../../shared/work/claims/find-claim.ts";
-import { workKeys } from "../../../shared/work/context/work-keys.ts";
-import { findStatusAttempt } from "../../../shared/work/lifecycle/status-attempt.ts";
 import { callTool, createHttpTestApp, getResultText } from "../../support/http-test-app.ts";
 
 type Options = NonNullable<Parameters<typeof createHttpTestApp>[0]>;
@@ -166,33 +161,17 @@ test.each([
     expect(await call("Thot", "update_task_status", { status: "blocked", text: "Which menu?" })).toMatchObject({
       isError: true,
     });
-    const [kept] = await app.store.read<{ at: number }>([`attempt:${item.id}`]);
-    expect(kept?.value.at).toBeGreaterThanOrEqual(started);
+    const [stored] = await app.store.read<{ at: number }>([`status-change:${item.id}`]);
+    expect(stored?.value.at).toBeGreaterThanOrEqual(started);
     const isUnfinishedAfter = async (ms: number) => {
-      app.advance((kept?.value.at ?? 0) + ms - app.time.now);
+      app.advance((stored?.value.at ?? 0) + ms - app.time.now);
       await app.poll();
-      return (await findStatusAttempt(app.deps, item.id))?.over === undefined;
+      return (await findStatusAttempt(app.deps, item.id))?.isComplete === undefined;
     };
     expect(await isUnfinishedAfter(minutes * MINUTE - 1)).toBe(true);
     expect(await isUnfinishedAfter(minutes * MINUTE + 60_000)).toBe(false);
   },
 );
-
-test("a claim stored before claim_minutes existed keeps its end and is reported with 15 minutes", async () => {
-  const { app, item, call, advanceMinutes, renderNotices } = await createClaimedTask({ claim_minutes: 30 });
-  const key = workKeys.claim(item.id);
-  const [kept] = await app.store.read<KeptClaim>([key]);
-  if (!kept) throw new Error("no claim");
-  const lease = await app.store.lease(key, "Thot", 15 * MINUTE);
-  const { renewed: _, ...stored } = kept.value;
-  await app.store.commit({ put: [toClaimPut({ ...stored, until: lease.until })] });
-  await advanceMinutes(14);
-  expect(await call("Imhotep", "claim_task")).toMatchObject({ isError: true });
-  await advanceMinutes(1);
-  expect(app.readComments(item)).toContainEqual(expect.stringContaining("then showed no activity for 15 minutes."));
-  expect(renderNotices()).toEqual([expect.stringContaining("no activity for 15 minutes")]);
-  expect((await call("Thot", "report", { text: "Half of it" })).text).toContain("for 15 minutes");
-});
 
 test("claim_minutes: 60: a claim whose lease was not released at its end holds back no agent 40 minutes later", async () => {
   const { app, call } = await createClaimedTask({ claim_minutes: 60 });

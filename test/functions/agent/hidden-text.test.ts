@@ -78,3 +78,17 @@ test("text that people see reaches agents unchanged, whatever its style", async 
   const { json } = await app.callTool("Thot", "get_task_details", { task: "ONB-1" });
   expect(json).toMatchObject({ text: "a\n\nb\n\nc\n\nd\n\ne\n\n| f |\n| - |\n\ng" });
 });
+
+test("reliability 18: a table of 340,000 cells in a description reaches agents as plain text, and hidden text in it does not", async () => {
+  const app = await createHttpTestApp();
+  const rows = "<tr><td>a</td><td>b</td></tr>".repeat(170_000);
+  const html = `<p hidden>SECRET</p><table>${rows}</table>`;
+  app.addTask("Write it down", "Thot", { description_html: html });
+  await app.runFirstPoll();
+  const { status, json } = await app.callTool("Thot", "get_task_details", { task: "ONB-1" });
+  expect(status).toBe(200);
+  expect(json).toMatchObject({
+    text: expect.stringMatching(/^\(formatting left out: .*\)\n\n\(hidden text removed\)\n\na b\n/),
+  });
+  expect(JSON.stringify(json)).not.toContain("SECRET");
+});

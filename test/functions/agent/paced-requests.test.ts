@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { TOOLS } from "../../../functions/agent/tools.ts";
-import { createWorkRules } from "../../../functions/work/work-rules.ts";
+import { createWorkRules } from "../../../functions/work.ts";
 import type { Settings } from "../../../shared/config/settings.ts";
-import { activitiesApi } from "../../../shared/plane/activities-links.ts";
 import { attachmentsApi } from "../../../shared/plane/attachments.ts";
+import { activitiesApi } from "../../../shared/plane/work-items.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import { createHttpTestApp } from "../../support/http-test-app.ts";
 import { guide, PACED_CALLS } from "./paced-calls.ts";

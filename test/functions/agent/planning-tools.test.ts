@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
-import { mayCallTool } from "../../../functions/agent/tool-definitions.ts";
-import { parseToolInput } from "../../../functions/agent/tool-input.ts";
+import { mayCallTool, parseToolInput } from "../../../functions/agent/tool.ts";
 import { TOOLS } from "../../../functions/agent/tools.ts";
-import type { Caller } from "../../../shared/work/context/caller.ts";
+import type { Caller } from "../../../shared/tasks/call-context.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
 
 const PLANNING_TOOLS = [

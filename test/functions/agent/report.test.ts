@@ -1,9 +1,6 @@
 import { expect, test } from "vitest";
-import { reportTool } from "../../../functions/agent/report.ts";
-import { startTimerTool } from "../../../functions/agent/start-timer.ts";
-import { stopTimerTool } from "../../../functions/agent/stop-timer.ts";
-import type { Tool } from "../../../functions/agent/tool.ts";
-import { parseToolInput } from "../../../functions/agent/tool-input.ts";
+import { reportTool, startTimerTool, stopTimerTool } from "../../../functions/agent/result-tools.ts";
+import { parseToolInput, type Tool } from "../../../functions/agent/tool.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
 
 const SESSION = "openclaw-session-3f1c2b7e-0d4a-4c55-9e61-2a7b8c9d0e1f";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { parseToolInput } from "../../../functions/agent/tool-input.ts";
-import { updateTaskStatusTool } from "../../../functions/agent/update-task-status.ts";
+import { updateTaskStatusTool } from "../../../functions/agent/task-tools.ts";
+import { parseToolInput } from "../../../functions/agent/tool.ts";
 
 const parseStatusInput = (fields: Record<string, unknown>) =>
   parseToolInput(updateTaskStatusTool, { task: "ONB-1", status: "done", ...fields });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { canaryTick } from "../../../functions/canary/canary-tick.ts";
-import { isCanary, readCanary } from "../../../shared/canary/canary-record.ts";
+import { canaryTick } from "../../../functions/canary.ts";
+import { readCanary } from "../../../shared/monitoring/canary.ts";
 import { projectsApi } from "../../../shared/plane/projects.ts";
+import { isCanary } from "../../../shared/sync/normalize.ts";
 import { HOUR } from "../../../shared/time.ts";
 import type { TestAppOptions } from "../../support/test-app.ts";
 import { createCanaryTestApp } from "./canary-test-app.ts";
@@ -12,10 +13,10 @@ type CanaryTestApp = Awaited<ReturnType<typeof createCanaryTestApp>>;
 const getLoggedProblems = ({ app }: CanaryTestApp) =>
   app.logged.flatMap(({ level, message, problem }) => (message === "canary not sent" ? [`${level}: ${problem}`] : []));
 
-async function readKeptCanary({ app }: CanaryTestApp) {
-  const kept = await readCanary(app.store);
-  if (!kept) throw new Error("no canary is stored");
-  return kept;
+async function readCanaryRecord({ app }: CanaryTestApp) {
+  const stored = await readCanary(app.store);
+  if (!stored) throw new Error("no canary is stored");
+  return stored;
 }
 
 /** Runs the tick an hour later; its webhook arrives. */
@@ -54,13 +55,13 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's location on Plane %s", 
   test("stays when people archive the item, because Plane still accepts and reports edits of its comment", async () => {
     const testApp = await createCanaryTestApp({ version });
     await testApp.tickWithWebhook();
-    const before = await readKeptCanary(testApp);
+    const before = await readCanaryRecord(testApp);
     testApp.app.plane.archiveItem(before.item);
     expect(await tickAfterHour(testApp)).toMatchObject({ sent: 1, ms: expect.any(Number) });
     await testApp.app.poll();
     await testApp.app.runUntilIdle();
     expect(await tickAfterHour(testApp)).toMatchObject({ sent: 1, ms: expect.any(Number) });
-    expect(await readKeptCanary(testApp)).toMatchObject({ item: before.item, comment: before.comment });
+    expect(await readCanaryRecord(testApp)).toMatchObject({ item: before.item, comment: before.comment });
     expect(testApp.app.takeEvents()).toEqual([]);
     expect(getLoggedProblems(testApp)).toEqual([]);
   });
@@ -68,23 +69,23 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's location on Plane %s", 
   test("is found again at its archived item, also without the store and without the comment", async () => {
     const testApp = await createCanaryTestApp({ version });
     await testApp.tickWithWebhook();
-    const before = await readKeptCanary(testApp);
+    const before = await readCanaryRecord(testApp);
     testApp.app.plane.archiveItem(before.item);
     await testApp.app.restart({ store: "lost" });
     await testApp.app.runFirstPoll();
     expect(await tickAfterHour(testApp)).toMatchObject({ ms: expect.any(Number) });
-    expect(await readKeptCanary(testApp)).toMatchObject({ item: before.item, comment: before.comment });
+    expect(await readCanaryRecord(testApp)).toMatchObject({ item: before.item, comment: before.comment });
     testApp.app.plane.deleteComment(before.comment);
     expect(await tickAfterHour(testApp)).toMatchObject({ ms: expect.any(Number) });
-    expect((await readKeptCanary(testApp)).item).toBe(before.item);
-    expect((await readKeptCanary(testApp)).comment).not.toBe(before.comment);
+    expect((await readCanaryRecord(testApp)).item).toBe(before.item);
+    expect((await readCanaryRecord(testApp)).comment).not.toBe(before.comment);
     expect(testApp.app.takeEvents()).toEqual([]);
   });
 
   test("does not exist while the configured project is archived, which is logged and only costs requests for projects", async () => {
     const testApp = await createCanaryTestApp({ version });
     await testApp.tickWithWebhook();
-    const before = await readKeptCanary(testApp);
+    const before = await readCanaryRecord(testApp);
     testApp.app.plane.archiveProject(testApp.onb);
     for (const hour of [1, 2]) {
       testApp.app.advance(HOUR);
@@ -98,14 +99,14 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's location on Plane %s", 
     );
     testApp.app.plane.restoreProject(testApp.onb);
     expect(await tickAfterHour(testApp)).toMatchObject({ ms: expect.any(Number) });
-    expect((await readKeptCanary(testApp)).item).toBe(before.item);
+    expect((await readCanaryRecord(testApp)).item).toBe(before.item);
   });
 
   test("moves to provision's new project after the old one was deleted, with a log line for each hour between", async () => {
     const testApp = await createCanaryTestApp({ version, config: {} });
     const first = await createProvisionedProject(testApp, "OLD");
     await testApp.tickWithWebhook();
-    expect((await readKeptCanary(testApp)).project).toBe(first.id);
+    expect((await readCanaryRecord(testApp)).project).toBe(first.id);
     testApp.app.plane.deleteProject(first.id);
     testApp.app.advance(HOUR);
     for (const _ of [1, 2]) expect(await canaryTick.run(testApp.app.deps)).toEqual({});
@@ -115,22 +116,22 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary's location on Plane %s", 
     ]);
     const second = await createProvisionedProject(testApp, "NEW");
     expect(await tickAfterHour(testApp)).toMatchObject({ ms: expect.any(Number) });
-    expect((await readKeptCanary(testApp)).project).toBe(second.id);
+    expect((await readCanaryRecord(testApp)).project).toBe(second.id);
   });
 
   test("is created beside an item that no one may edit, causes no notifications and stays there", async () => {
     const { refused, fetching } = createRefusals();
     const testApp = await createCanaryTestApp({ version, fetch: fetching });
     await testApp.tickWithWebhook();
-    const before = await readKeptCanary(testApp);
+    const before = await readCanaryRecord(testApp);
     testApp.app.plane.archiveItem(before.item);
     refused.set(before.comment, createNotFound());
     expect(await tickAfterHour(testApp)).toMatchObject({ ms: expect.any(Number) });
-    const after = await readKeptCanary(testApp);
+    const after = await readCanaryRecord(testApp);
     expect(after.item).not.toBe(before.item);
     const requests = await testApp.app.recordRequests(() => tickAfterHour(testApp));
     expect(requests).toEqual(["GET projects", "PATCH work-items/:id/comments/:id"]);
-    expect((await readKeptCanary(testApp)).item).toBe(after.item);
+    expect((await readCanaryRecord(testApp)).item).toBe(after.item);
     await testApp.app.poll();
     await testApp.app.runUntilIdle();
     expect(testApp.app.takeEvents()).toEqual([]);
@@ -167,11 +168,11 @@ test("The canary's location does not change when the key is wrong or Plane does 
   const { refused, fetching } = createRefusals();
   const testApp = await createCanaryTestApp({ fetch: fetching });
   await testApp.tickWithWebhook();
-  const before = await readKeptCanary(testApp);
+  const before = await readCanaryRecord(testApp);
   refused.set("/comments/", Response.json({ detail: "Given API token is not valid" }, { status: 403 }));
   await expect(canaryTick.run(testApp.app.deps)).rejects.toMatchObject({ code: "auth" });
   refused.set("/comments/", new Response("<h1>Bad Gateway</h1>", { status: 502 }));
   await expect(canaryTick.run(testApp.app.deps)).rejects.toMatchObject({ code: "unavailable" });
-  expect(await readKeptCanary(testApp)).toMatchObject({ item: before.item, comment: before.comment });
+  expect(await readCanaryRecord(testApp)).toMatchObject({ item: before.item, comment: before.comment });
   expect(testApp.app.plane.items(testApp.onb).filter(isCanary)).toHaveLength(1);
 });

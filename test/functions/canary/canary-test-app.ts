@@ -1,4 +1,4 @@
-import { canaryTick } from "../../../functions/canary/canary-tick.ts";
+import { canaryTick } from "../../../functions/canary.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import { createTestApp, type TestAppOptions } from "../../support/test-app.ts";
@@ -20,7 +20,7 @@ export async function createCanaryTestApp(options: TestAppOptions & { project?: 
       const store = createMemoryStore({ clock });
       const commit: Store["commit"] = async (change) => {
         const outcome = await store.commit(change);
-        const messages = (change.jobs ?? []).filter(({ id }) => outcome === "kept" && id.startsWith("canary:"));
+        const messages = (change.jobs ?? []).filter(({ id }) => outcome === "committed" && id.startsWith("canary:"));
         alerts.push(...messages.map(({ lane, body }) => ({ lane, text: JSON.stringify(body) })));
         return outcome;
       };

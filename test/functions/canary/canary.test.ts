@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { canaryTick } from "../../../functions/canary/canary-tick.ts";
-import { describeAddress, readCanary } from "../../../shared/canary/canary-record.ts";
-import { observedSets } from "../../../shared/observe/store-keys.ts";
+import { canaryTick } from "../../../functions/canary.ts";
+import { describeAddress, readCanary } from "../../../shared/monitoring/canary.ts";
+import { observedSets } from "../../../shared/records/store-keys.ts";
 import { createCanaryTestApp } from "./canary-test-app.ts";
 
 describe.each(["1.3.1", "1.2.2"] as const)("The canary on Plane %s", (version) => {
@@ -9,10 +9,10 @@ describe.each(["1.3.1", "1.2.2"] as const)("The canary on Plane %s", (version) =
     const { app, tickWithWebhook } = await createCanaryTestApp({ version });
     const counts = await tickWithWebhook();
     expect(counts).toMatchObject({ sent: 1, ms: expect.any(Number) });
-    const kept = await readCanary(app.store);
-    expect(kept?.back?.nonce).toBe(kept?.sent?.nonce);
-    expect(kept?.silentSince).toBeUndefined();
-    expect(kept?.back?.address).toBe(describeAddress(app.settings));
+    const stored = await readCanary(app.store);
+    expect(stored?.lastArrival?.nonce).toBe(stored?.lastEdit?.nonce);
+    expect(stored?.silentSince).toBeUndefined();
+    expect(stored?.lastArrival?.address).toBe(describeAddress(app.settings));
     expect(app.logged).toContainEqual(expect.objectContaining({ message: "canary webhook received" }));
   });
 
@@ -87,7 +87,7 @@ test("The canary ends the silence with a late webhook, but not with one of an ea
   await app.drain();
   expect((await readCanary(app.store))?.silentSince).toBeDefined();
   await app.deliverWebhooks();
-  expect((await readCanary(app.store))?.back?.took).toBeGreaterThanOrEqual(60_000);
+  expect((await readCanary(app.store))?.lastArrival?.durationMs).toBeGreaterThanOrEqual(60_000);
   expect((await readCanary(app.store))?.silentSince).toBeUndefined();
 });
 

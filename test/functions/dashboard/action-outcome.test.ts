@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import { createOutcomeReader } from "../../../functions/dashboard/action-outcome.ts";
-import type { ActionOutcome } from "../../../functions/dashboard/api-answers.ts";
-import { trimSet } from "../../../functions/dashboard/trim-tick.ts";
-import { createMutePut } from "../../../functions/telegram/delivery/mutes.ts";
-import type { RequestedAction } from "../../../shared/decision-log/decision-log.ts";
-import { forwardReceiptKey } from "../../../shared/outgoing/forward-receipt.ts";
+import type { ActionOutcome } from "../../../functions/dashboard/answers.ts";
+import { createOutcomeReader } from "../../../functions/dashboard/decision-log-route.ts";
+import { trimSet } from "../../../functions/maintenance-ticks.ts";
+import { createMutePut } from "../../../functions/telegram/delivery/context.ts";
+import { forwardReceiptKey } from "../../../shared/http/outgoing.ts";
+import type { RequestedAction } from "../../../shared/records/decision-log.ts";
+import { wakeKeys } from "../../../shared/tasks/wakes.ts";
 import { type ChatMessage, chatMessageSet } from "../../../shared/telegram/message-log.ts";
-import { wakeKeys } from "../../../shared/wake/wake-record.ts";
 import { createNotice, createOutboxSetup, enqueueNotices, OUTBOX_CHAT } from "../telegram/outbox-setup.ts";
 
 async function createOutboxWithNotices(count: number) {
@@ -48,7 +48,7 @@ test("a notification in an existing message is delivered with the edit that show
   const [first, , last] = all.map((fate) => (fate.is === "delivered" ? fate.at : 0));
   expect([first, (last ?? 0) > startedAt]).toEqual([startedAt, true]);
   const [message] = await chat();
-  expect(message?.shown.map(([notices]) => notices)).toEqual([1, 3]);
+  expect(message?.history.map(([notices]) => notices)).toEqual([1, 3]);
   expect(message?.text).toBe(outbox.telegram.chat(OUTBOX_CHAT).messages[0]?.text);
   expect(message?.entities).toEqual(outbox.telegram.chat(OUTBOX_CHAT).messages[0]?.entities);
 });
@@ -77,7 +77,7 @@ test("a notification that Telegram refuses for good is failed, with the reason",
   outbox.telegram.refuseChat(OUTBOX_CHAT, 400, "Bad Request: message is too strange");
   const [job] = await outbox.takeJobs();
   if (!job) throw new Error("no job");
-  await outbox.store.settle(job, { dead: "Telegram refused the message: it is too strange" });
+  await outbox.store.acknowledge(job, { dead: "Telegram refused the message: it is too strange" });
   expect(await readOutcomes()).toEqual([
     { is: "set_aside", reason: "Telegram refused the message: it is too strange" },
   ]);
@@ -111,7 +111,7 @@ test("an internal job is passed on, unless it failed", async () => {
   });
   await outbox.store.commit({ jobs: [{ id: "bad", queue: "work", lane: "work", body: {} }] });
   const [bad] = await outbox.store.take("work", 1_000, 1);
-  if (bad) await outbox.store.settle(bad, { dead: "nobody knows it" });
+  if (bad) await outbox.store.acknowledge(bad, { dead: "nobody knows it" });
   const outcomes = await createOutcomeReader(outbox)([inside("work", "good"), inside("work", "bad")]);
   expect([...outcomes]).toEqual([
     ["good", { is: "passed_on" }],

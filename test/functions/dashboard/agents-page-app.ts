@@ -3,17 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { z } from "zod";
-import type { Disk } from "../../../functions/provision/secrets-file.ts";
+import { manifest } from "../../../functions/index.ts";
+import type { Disk } from "../../../functions/provision/files.ts";
 import { createBridgeTokens } from "../../../runtime/node/bridge-tokens.ts";
-import { generateSecret } from "../../../runtime/node/generate-secret.ts";
-import { getFileFingerprint, nodeFiles } from "../../../runtime/node/settings-files.ts";
+import { generateSecret } from "../../../runtime/node/crypto.ts";
+import { getFileFingerprint, nodeFiles } from "../../../runtime/node/files.ts";
 import { provisionDisk } from "../../../runtime/provision/provision-disk.ts";
 import { acquireProvisionLock } from "../../../runtime/provision/provision-lock.ts";
-import { startRuntime } from "../../../runtime/start-runtime.ts";
-import { watchSecrets } from "../../../runtime/watch-secrets.ts";
+import { startRuntime, watchSecrets } from "../../../runtime/start-runtime.ts";
 import { readEnvironmentSecrets } from "../../../shared/config/secrets.ts";
 import { parseSettings } from "../../../shared/config/settings.ts";
-import { wait } from "../../../shared/wait.ts";
+import { wait } from "../../../shared/time.ts";
 import { RUNTIME_ADMIN_TOKEN, RUNTIME_ENV } from "../../support/test-runtime.ts";
 
 export const OLD_BRIDGE_TOKEN = "marked-old-bridge-token";
@@ -42,6 +42,7 @@ export async function startAgentsPageApp(extraEnv: Record<string, string> = {}, 
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const lines: string[] = [];
   const runtime = await startRuntime(parsed.settings, {
+    manifest,
     write: (line) => lines.push(line),
     bridgeTokens: createBridgeTokens({
       secretsFile: path,

@@ -2,11 +2,11 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "no
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import type { Disk } from "../../../functions/provision/secrets-file.ts";
+import type { Disk } from "../../../functions/provision/files.ts";
 import { provisionDisk } from "../../../runtime/provision/provision-disk.ts";
 import { acquireProvisionLock } from "../../../runtime/provision/provision-lock.ts";
-import { PROVISION_LOCK_FILE } from "../../../shared/config/provision-schema.ts";
-import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
+import { PROVISION_LOCK_FILE } from "../../../shared/config/secrets.ts";
+import { sha256Hex } from "../../../shared/hashing.ts";
 import { RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
 import { OLD_BRIDGE_TOKEN, startAgentsPageApp } from "./agents-page-app.ts";
 
@@ -74,9 +74,9 @@ test("AUTH-04: replacing a bridge token from the page twice at the same time cre
   ]);
   const tokens = made.map(({ token }) => token);
   const [first, second, other] = await Promise.all(tokens.map(async (token) => `sha256:${await sha256Hex(token)}`));
-  const kept = app.readSecrets();
-  expect(new Set(z.array(z.string()).parse(kept["AGENT_TOKEN_THOT"]))).toEqual(new Set([first, second]));
-  expect(kept["AGENT_TOKEN_IMHOTEP"]).toBe(other);
+  const stored = app.readSecrets();
+  expect(new Set(z.array(z.string()).parse(stored["AGENT_TOKEN_THOT"]))).toEqual(new Set([first, second]));
+  expect(stored["AGENT_TOKEN_IMHOTEP"]).toBe(other);
 });
 
 test("AUTH-04: replacing a bridge token from the page is refused while provision is running, and succeeds afterwards", async () => {

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { createTaskOperations } from "../../../functions/agent/tool.ts";
 import { boardRoute } from "../../../functions/dashboard/board-route.ts";
 import { decisionLogRoute } from "../../../functions/dashboard/decision-log-route.ts";
-import { PAGE_TEXTS } from "../../../functions/dashboard/page/texts.ts";
-import { readRevision } from "../../../functions/dashboard/revision.ts";
+import { readRevision } from "../../../functions/dashboard/events-route.ts";
+import { PAGE_TEXTS } from "../../../functions/dashboard/page/bundle.ts";
 import type { Deps } from "../../../shared/app/deps.ts";
-import { readFirstLook } from "../../../shared/observe/first-look.ts";
-import { createTaskOperations } from "../../../shared/work/task-operations.ts";
+import { readFirstLook } from "../../../shared/sync/first-look.ts";
 import { createTestApp } from "../../support/test-app.ts";
 
 const boardSchema = z.looseObject({

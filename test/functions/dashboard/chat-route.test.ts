@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { chatRoute } from "../../../functions/dashboard/chat-route.ts";
-import { cyclesTick } from "../../../functions/poll/cycles-tick.ts";
+import { chatRoute } from "../../../functions/dashboard/chat-routes.ts";
+import { cyclesTick } from "../../../functions/poll/poll-tick.ts";
 import { createHttpApp } from "../../../shared/http/http-app.ts";
 import { chatMessageKey, createChatMessagePut } from "../../../shared/telegram/message-log.ts";
 import { createCommandsApp, GROUP_CHAT } from "../telegram/commands/commands-app.ts";
@@ -90,7 +90,7 @@ test("The chat on the page has a single message by its id, and none for an id th
   const at = app.time.now;
   const key = chatMessageKey(GROUP_CHAT, 7, at);
   const message = { chat: String(GROUP_CHAT), messageId: 7, at, repeat: false, text: "Old", entities: [] };
-  await app.store.commit({ put: [createChatMessagePut(key, { ...message, shown: [[1, at]] })] });
+  await app.store.commit({ put: [createChatMessagePut(key, { ...message, history: [[1, at]] })] });
   await app.store.commit({ put: [{ key: "other:secret", value: { text: "not a message" } }] });
   const read = async (id: string) => {
     const response = await chatRoute.app(app.deps).request(`/?message=${encodeURIComponent(id)}`);

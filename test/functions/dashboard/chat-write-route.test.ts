@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { updateBodySchema } from "../../../shared/jobs/updates-jobs.ts";
+import { updateBodySchema } from "../../../shared/jobs/incoming-jobs.ts";
 import { createChatMessagePut } from "../../../shared/telegram/message-log.ts";
 import { createHttpTestApp, HTTP_ADMIN_TOKEN, toBridgeToken } from "../../support/http-test-app.ts";
 
@@ -62,7 +62,7 @@ async function createShownMessage(more: { chat?: string; messageId?: number } = 
   const all = await createChatSetup();
   const message = { text: "?", entities: [], chat: "-100", messageId: 5, at: 1, repeat: false, ...more };
   const buttons = [[{ text: "Yes", data: "pick:abc:0" }]];
-  await all.app.store.commit({ put: [createChatMessagePut(MESSAGE_KEY, { ...message, shown: [[1, 1]], buttons })] });
+  await all.app.store.commit({ put: [createChatMessagePut(MESSAGE_KEY, { ...message, history: [[1, 1]], buttons })] });
   return all;
 }
 

@@ -1,10 +1,11 @@
 import { expect, onTestFinished, test } from "vitest";
-import { createEventStreams, type EventStreamOptions } from "../../../functions/dashboard/event-streams.ts";
-import { createStoreHealth } from "../../../shared/app/store-health.ts";
-import { decisionSet } from "../../../shared/decision-log/decision-log.ts";
+import { createEventStreams } from "../../../functions/dashboard/events-route.ts";
+import { createStoreHealth } from "../../../shared/app/health.ts";
+import type { EventStreamOptions } from "../../../shared/http/event-streams.ts";
 import { createLog } from "../../../shared/log.ts";
+import { decisionSet } from "../../../shared/records/decision-log.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
-import { toSessionNewsPut, toTicketNewsPut } from "../../../shared/tickets/ticket-news.ts";
+import { toSessionNewsPut, toTicketNewsPut } from "../../../shared/tickets/stored-tickets.ts";
 import {
   createBearerHeaders,
   RUNTIME_ADMIN_TOKEN,
@@ -44,7 +45,7 @@ function createStreamsSetup(options: Partial<EventStreamOptions> = {}) {
   let n = 0;
   const change = () => {
     n += 1;
-    return store.commit({ put: [{ key: `why:${n}`, value: {}, sets: [decisionSet] }] });
+    return store.commit({ put: [{ key: `decision:${n}`, value: {}, sets: [decisionSet] }] });
   };
   onTestFinished(() => stop.abort());
   return { streams, step, change, stop, settle, store };

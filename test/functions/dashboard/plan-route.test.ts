@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
+import type { PlanGraphAnswer, TeamAnswer } from "../../../functions/dashboard/answers.ts";
 import { planRoute } from "../../../functions/dashboard/plan-route.ts";
 import { teamRoute } from "../../../functions/dashboard/team-route.ts";
-import type { PlanGraphAnswer, TeamAnswer } from "../../../functions/dashboard/view-answers.ts";
+import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
 import { MINUTE } from "../../../shared/time.ts";
-import { readTaskTimes } from "../../../shared/work/time/task-times.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
 
 async function readPlan(app: AgentTestApp, query = ""): Promise<PlanGraphAnswer> {

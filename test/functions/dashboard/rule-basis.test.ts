@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { findRuleBasis } from "../../../functions/dashboard/rule-basis.ts";
+import { findRuleBasis } from "../../../functions/dashboard/decision-log-route.ts";
 import { notificationRulesSchema } from "../../../shared/config/notification-rules.ts";
 
 const notifications = notificationRulesSchema.parse([

@@ -101,7 +101,7 @@ test("A session gives access to the page's routes only", async () => {
 test("A session ends when the page signs out", async () => {
   const { url } = await startTestRuntime();
   const { cookie } = await signIn(url, RUNTIME_ADMIN_TOKEN);
-  await fetch(`${url}/api/session`, { method: "DELETE", headers: { cookie } });
+  await fetch(`${url}/api/session`, { method: "DELETE", headers: { cookie, origin: url } });
   expect((await requestBoard(url, cookie)).status).toBe(401);
 });
 
@@ -141,16 +141,16 @@ test.each(["groundcrew=", "groundcrew=x", `groundcrew=${"A".repeat(43)}`, `groun
 );
 
 test("A session is stored without its cookie and without ADMIN_TOKEN", async () => {
-  const kept: string[] = [];
+  const stored: string[] = [];
   const store = createMemoryStore({ clock: Date.now });
   const { commit } = store;
   store.commit = (change) => {
-    kept.push(JSON.stringify(change));
+    stored.push(JSON.stringify(change));
     return commit(change);
   };
   const { url } = await startTestRuntime({ store });
   const { cookie } = await signIn(url, RUNTIME_ADMIN_TOKEN);
-  expect(kept.join()).toContain("session:");
-  expect(kept.join()).not.toContain(cookie.split("=")[1]);
-  expect(kept.join()).not.toContain(RUNTIME_ADMIN_TOKEN);
+  expect(stored.join()).toContain("session:");
+  expect(stored.join()).not.toContain(cookie.split("=")[1]);
+  expect(stored.join()).not.toContain(RUNTIME_ADMIN_TOKEN);
 });

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
+import type { TeamAnswer } from "../../../functions/dashboard/answers.ts";
 import { teamRoute } from "../../../functions/dashboard/team-route.ts";
-import type { TeamAnswer } from "../../../functions/dashboard/view-answers.ts";
+import { readAgentDays } from "../../../shared/accounting/history.ts";
 import { MINUTE, SECOND } from "../../../shared/time.ts";
-import { readAgentDays } from "../../../shared/work/time/agent-days.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
 
 async function readTeam(app: AgentTestApp): Promise<TeamAnswer> {

@@ -1,7 +1,8 @@
 import { createServer, type Server } from "node:http";
 import { onTestFinished } from "vitest";
+import type { DoctorFindings } from "../../../functions/doctor/findings.ts";
 import type { SkillReader } from "../../../functions/doctor/openclaw-skill.ts";
-import { type DoctorDeps, type DoctorFindings, runDoctorChecks } from "../../../functions/doctor/run-checks.ts";
+import { type DoctorDeps, runDoctorChecks } from "../../../functions/doctor/run-checks.ts";
 import { createPlaneSimulator } from "../../../simulators/plane/create-plane-simulator.ts";
 import type { PlaneSimulatorOptions } from "../../../simulators/plane/types.ts";
 import { createTelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";

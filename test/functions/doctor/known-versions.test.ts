@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { parseVersionOutput } from "../../../functions/doctor/openclaw-version.ts";
-import { readKnownVersions } from "../../../runtime/node/known-versions.ts";
+import { parseVersionOutput } from "../../../functions/doctor/versions.ts";
+import { readKnownVersions } from "../../../runtime/doctor/openclaw-probe.ts";
 import { createDoctorSetup, getFindings, NO_OPENCLAW } from "./doctor-setup.ts";
 
 const KNOWN = { plane: ["v1.3.1", "v1.2.2"], openclaw: ["2026.2.26", "2026.9.6"] };

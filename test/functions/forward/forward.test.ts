@@ -2,8 +2,7 @@ import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { forwardHandler } from "../../../functions/forward/forward-handler.ts";
-import { createForwardRules } from "../../../functions/forward/rules.ts";
+import { createForwardRules, forwardHandler } from "../../../functions/forward.ts";
 import type { Deps } from "../../../shared/app/deps.ts";
 import type { ForwardSettings } from "../../../shared/config/settings-file.ts";
 import { createLog } from "../../../shared/log.ts";
@@ -66,9 +65,9 @@ describe("NOTIF-03: forwarding to other systems", () => {
   async function workNextJob() {
     const [job] = await store.take("forward", 60_000, 1);
     if (!job) return undefined;
-    const settlement = await forwardHandler.handle(deps(), job);
-    await store.settle(job, settlement);
-    return settlement;
+    const jobResult = await forwardHandler.handle(deps(), job);
+    await store.acknowledge(job, jobResult);
+    return jobResult;
   }
 
   test("sends an event that the receiver verifies with the Standard Webhooks library", async () => {
@@ -120,9 +119,9 @@ describe("NOTIF-03: forwarding to other systems", () => {
     answers = Array.from({ length: 20 }, () => ({ status: 500 }));
     await enqueueEvent();
     for (;;) {
-      const settlement = await workNextJob();
-      if (settlement && "dead" in settlement) break;
-      if (settlement && "retryAt" in settlement) now = settlement.retryAt;
+      const jobResult = await workNextJob();
+      if (jobResult && "dead" in jobResult) break;
+      if (jobResult && "retryAt" in jobResult) now = jobResult.retryAt;
     }
     expect((await store.listDeadJobs("forward")).map((job) => job.reason)).toEqual(["answered 500"]);
     expect(received).toHaveLength(10);

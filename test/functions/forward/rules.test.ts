@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { createForwardRules, toCommonName } from "../../../functions/forward/rules.ts";
+import { createForwardRules, toCommonName } from "../../../functions/forward.ts";
 import { settingsFileSchema } from "../../../shared/config/settings-file.ts";
-import { EVENT_KINDS, PLAN_EVENT_KINDS, WORK_EVENT_KINDS } from "../../../shared/task/events.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import { EVENT_KINDS, PLAN_EVENT_KINDS, WORK_EVENT_KINDS } from "../../../shared/task/event-kinds.ts";
 import { facts, SECRET } from "./forward-facts.ts";
 
 const url = "https://n8n.example.com/webhook";
@@ -43,6 +44,20 @@ describe("NOTIF-03: the rules of forwarding", () => {
   test.each(EVENT_KINDS)("accepts the event %s in the settings file", (kind) => {
     const { forward } = settingsFileSchema.parse({ forward: [{ url, secret: SECRET, events: [kind] }] });
     expect(createForwardRules(forward).canMatch?.(kind, { project: "ONB", priority: "none" })).toBe(true);
+  });
+
+  test("leaves out of the facts what only Groundcrew's own rules use", () => {
+    const consumer = createForwardRules([{ url, secret: SECRET, events: ["issue.completed"] }]);
+    const item = facts.item && {
+      ...facts.item,
+      agent: "Imhotep",
+      agents: ["Imhotep"],
+      blockedByDependency: true as const,
+    };
+    const [action] = consumer.decide({ kind: "completed" }, omitUndefined({ ...facts, item }), "c");
+    expect(action?.body).toMatchObject({ facts: { item: { agent: "Imhotep" } } });
+    expect(action?.body).not.toHaveProperty("facts.item.agents");
+    expect(action?.body).not.toHaveProperty("facts.item.blockedByDependency");
   });
 
   test("does not forward what agents and people say to each other", () => {

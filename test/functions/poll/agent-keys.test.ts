@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { createCallContext } from "../../../shared/tasks/call-context.ts";
 import { MINUTE, SECOND } from "../../../shared/time.ts";
-import { createCallContext } from "../../../shared/work/context/call-context.ts";
 import type { Item } from "../../../simulators/plane/types.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
 

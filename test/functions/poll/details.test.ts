@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createNotificationRules } from "../../../functions/telegram/notification-rules.ts";
+import { createNotificationRules } from "../../../functions/telegram/rules.ts";
 import { notificationRulesSchema } from "../../../shared/config/notification-rules.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import type { PlaneFault } from "../../../simulators/plane/test-controls.ts";
@@ -141,33 +141,4 @@ test("an item whose details cannot be read moves to a job of its own and holds u
   expect(await countPending()).toBe(1);
   await app.runUntilIdle();
   expect((await app.store.listDeadJobs("observe")).map(({ lane }) => lane)).toEqual([`details:${item.id}`]);
-});
-
-test("jobs of details that version 0.2 stored come to an end and send nothing twice", async () => {
-  const { app, plane, project, items, item, countPending, takeReads } = await createItems(3);
-  plane.addComment(item, "<p>Once</p>");
-  await app.deliverWebhooks();
-  await app.poll();
-  await app.runUntilIdle();
-  expect(app.takeEvents()).toEqual(['ONB-1 comment_added "Once"']);
-  takeReads();
-  const createOldJob = (id: string, lane: string, type: string, subject = item) => ({
-    id,
-    queue: "observe" as const,
-    lane,
-    body: { do: type, project: project.id, item: subject.id, correlation: "old" },
-  });
-  const updatedAt = (await app.readItem(item))?.snapshot.updatedAt;
-  const changed = items[1] ?? item;
-  await app.store.commit({
-    jobs: [
-      createOldJob(`details:${item.id}:${updatedAt}`, `details:${item.id}`, "details"),
-      createOldJob(`details:${item.id}:${"0".repeat(64)}`, `details:${item.id}`, "details"),
-      createOldJob(`fill:${changed.id}`, `fill:${project.id}`, "fill", changed),
-    ],
-  });
-  await app.runUntilIdle();
-  expect(await countPending()).toBe(0);
-  expect(takeReads().toSorted()).toEqual(["comments Item 1", "relations Item 2"]);
-  expect(app.takeEvents()).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { MINUTE } from "../../../shared/time.ts";
-import { createObservedProject } from "../../shared/observe/rules/observed-project.ts";
+import { createObservedProject } from "../../shared/sync/rules/observed-project.ts";
 
 const pageSchema = z.looseObject({ results: z.array(z.unknown()) });
 

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { pollTick } from "../../../functions/poll/poll-tick.ts";
-import { observedKeys, observedSets } from "../../../shared/observe/store-keys.ts";
-import type { KeptComments } from "../../../shared/observe/stored-records.ts";
+import type { CommentsRecord } from "../../../shared/records/plane-records.ts";
+import { observedKeys, observedSets } from "../../../shared/records/store-keys.ts";
 import type { Project } from "../../../simulators/plane/types.ts";
 import type { TestApp } from "../../support/test-app.ts";
 import { createHistoryPlayer, createHistorySetup, type HistorySetup, historyStep } from "./event-history.ts";
@@ -26,22 +26,23 @@ async function expectTruth({ app, plane }: HistorySetup, project: Project) {
   const { rows } = await app.store.scan(observedSets.items(project.id));
   expect(rows.map(({ key }) => key).sort()).toEqual(listed.map(({ id }) => observedKeys.item(id)).sort());
   for (const item of plane.items(project)) {
-    const kept = await app.readItem(item);
-    const [comments] = await app.store.read<KeptComments>([observedKeys.comments(item.id)]);
+    const stored = await app.readItem(item);
+    const [comments] = await app.store.read<CommentsRecord>([observedKeys.comments(item.id)]);
     if (item.archived_at !== null) {
-      expect(kept === undefined || kept.gone !== undefined, `${item.name} is archived`).toBe(true);
+      expect(stored === undefined || stored.removedAt !== undefined, `${item.name} is archived`).toBe(true);
       continue;
     }
-    expect(kept?.gone).toBeUndefined();
+    expect(stored?.removedAt).toBeUndefined();
     const { name, state, priority } = item;
-    expect(kept?.snapshot).toMatchObject({ name, state, priority, assignees: [...item.assignees].sort() });
+    expect(stored?.snapshot).toMatchObject({ name, state, priority, assignees: [...item.assignees].sort() });
     const holding = plane.blockers(item).filter((id) => {
       const blocker = plane.item(id);
       const group = blocker && plane.states(blocker.project).find((one) => one.id === blocker.state)?.group;
       return blocker?.archived_at === null && group !== "completed" && group !== "cancelled";
     });
     // The relations of a done item block nothing, so they are read only once it is reopened.
-    if (kept?.snapshot.word !== "done") expect(kept?.blockers, `blockers of ${item.name}`).toEqual(holding.sort());
+    if (stored?.snapshot.status !== "done")
+      expect(stored?.blockers, `blockers of ${item.name}`).toEqual(holding.sort());
     const known = Object.entries(comments?.value.known ?? {}).flatMap(([id, hash]) => (hash === "" ? [] : [id]));
     expect(known.sort()).toEqual(
       plane
@@ -89,10 +90,10 @@ async function expectBelief(app: TestApp) {
     }
   }
   for (const [id, belief] of beliefs) {
-    const kept = await app.readItem({ id });
-    if (belief.there !== undefined) expect(kept?.gone === undefined).toBe(belief.there);
+    const stored = await app.readItem({ id });
+    if (belief.there !== undefined) expect(stored?.removedAt === undefined).toBe(belief.there);
     for (const [who, isAssigned] of belief.assigned)
-      expect(kept?.snapshot.assignees.includes(who), `whether ${who} is assigned`).toBe(isAssigned);
+      expect(stored?.snapshot.assignees.includes(who), `whether ${who} is assigned`).toBe(isAssigned);
   }
 }
 

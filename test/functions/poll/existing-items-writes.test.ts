@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createWorkRules } from "../../../functions/work/work-rules.ts";
+import { createWorkRules } from "../../../functions/work.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { observedSets } from "../../../shared/observe/store-keys.ts";
+import { observedSets } from "../../../shared/records/store-keys.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
 
@@ -118,12 +118,12 @@ test("an existing item that the baseline of a restored project skipped causes no
   const app = await createTestApp();
   const { plane } = app;
   app.addProject();
-  const kept = app.addProject("Archive", "ARC");
-  const items = Array.from({ length: 1_100 }, (_, i) => plane.addItem(kept, { name: `Item ${i}`, state: "Done" }));
-  plane.archiveProject(kept);
+  const stored = app.addProject("Archive", "ARC");
+  const items = Array.from({ length: 1_100 }, (_, i) => plane.addItem(stored, { name: `Item ${i}`, state: "Done" }));
+  plane.archiveProject(stored);
   app.advance(MINUTE);
   await app.runFirstPoll();
-  plane.restoreProject(kept);
+  plane.restoreProject(stored);
   let deleted = false;
   plane.faults.beforeRequest(({ path }) => {
     // An item of the first page is deleted while the second page is requested, so the 1,001st item becomes the 1,000th.
@@ -134,7 +134,7 @@ test("an existing item that the baseline of a restored project skipped causes no
   await app.poll();
   await app.runUntilIdle();
   expect(deleted).toBe(true);
-  expect(await app.store.count(observedSets.items(kept.id))).toBe(1_099);
+  expect(await app.store.count(observedSets.items(stored.id))).toBe(1_099);
   expect(app.takeEvents().filter((event) => !event.endsWith("removed"))).toEqual([]);
 });
 
@@ -162,9 +162,9 @@ test("a project that becomes readable, followed or unarchived later causes no no
   const { plane } = app;
   const thot = app.addPerson("Thot");
   app.addProject();
-  const kept = app.addProject("Archive", "ARC");
-  plane.addItem(kept, { name: "Old" });
-  plane.archiveProject(kept);
+  const stored = app.addProject("Archive", "ARC");
+  plane.addItem(stored, { name: "Old" });
+  plane.archiveProject(stored);
   app.advance(MINUTE);
   await app.runFirstPoll();
   const hidden = plane.addProject({ name: "Hidden", identifier: "HID", members: [thot], by: thot });
@@ -178,7 +178,7 @@ test("a project that becomes readable, followed or unarchived later causes no no
   // The project is listed, so its creation causes an event; its items could not be read.
   expect(app.takeEvents()).toEqual(["HID project_created"]);
   plane.addProjectMember(hidden, app.human);
-  plane.restoreProject(kept);
+  plane.restoreProject(stored);
   app.settings.plane?.projects.push("LAT");
   for (let i = 0; i < 3; i += 1) {
     await app.poll();
@@ -186,7 +186,7 @@ test("a project that becomes readable, followed or unarchived later causes no no
     app.advance(5 * MINUTE);
   }
   expect(app.takeEvents()).toEqual([]);
-  for (const one of [hidden, unfollowed, kept]) plane.addItem(one, { name: "New" }, { by: thot });
+  for (const one of [hidden, unfollowed, stored]) plane.addItem(one, { name: "New" }, { by: thot });
   await app.poll();
   expect(app.takeEvents().sort()).toEqual(["ARC-2 created", "HID-4 created", "LAT-4 created"]);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { pollTick } from "../../../functions/poll/poll-tick.ts";
-import { observedKeys } from "../../../shared/observe/store-keys.ts";
+import { observedKeys } from "../../../shared/records/store-keys.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
 
@@ -18,7 +18,7 @@ async function createUnseenWorkspace() {
   app.advance(MINUTE);
   const readObserved = async () => ({
     blockers: (await app.readItem(waiting))?.blockers,
-    cycles: (await app.store.read([observedKeys.cycle(cycle.id)])).filter((kept) => kept !== undefined).length,
+    cycles: (await app.store.read([observedKeys.cycle(cycle.id)])).filter((stored) => stored !== undefined).length,
     events: app.takeEvents(),
   });
   return { app, plane, expected: { blockers: [blocker.id], cycles: 1, events: [] }, readObserved };

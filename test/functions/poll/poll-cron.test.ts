@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { getPollCron } from "../../../functions/poll/poll-cron.ts";
+import { getPollCron } from "../../../functions/poll/poll-tick.ts";
 import { createTestSettings, PLANE_ENV } from "../../support/settings.ts";
 
 function getCron(tickets: object | undefined, env: Record<string, string> = {}): string {

@@ -56,7 +56,7 @@ test("jobs for the items of an archived project wait until it is restored", asyn
   const { app, plane, project, item } = await createTwoProjects();
   plane.addComment(item, "<p>Words</p>");
   app.dropWebhooks();
-  await pollTick.run({ ...app.deps, kick: () => {} });
+  await pollTick.run({ ...app.deps, notify: () => {} });
   plane.archiveProject(project);
   await pollTick.run(app.deps);
   await app.drain();

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { listMyTasksTool } from "../../../functions/agent/list-my-tasks.ts";
-import { createWorkRules } from "../../../functions/work/work-rules.ts";
+import { listMyTasksTool } from "../../../functions/agent/task-tools.ts";
+import { createWorkRules } from "../../../functions/work.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
 

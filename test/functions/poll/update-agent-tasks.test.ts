@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { KeptAgent } from "../../../functions/poll/update-agent-tasks.ts";
-import { observedKeys } from "../../../shared/observe/store-keys.ts";
+import type { AgentTasksRecord } from "../../../functions/poll/poll-tick.ts";
+import { observedKeys } from "../../../shared/records/store-keys.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
 
@@ -15,7 +15,8 @@ async function createAppWithAgents() {
   const thot = app.addPerson("Thot");
   const imhotep = app.addPerson("Imhotep");
   const project = app.addProject();
-  const tasksOf = async (name: string) => (await app.store.read<KeptAgent>([observedKeys.agent(name)]))[0]?.value.tasks;
+  const tasksOf = async (name: string) =>
+    (await app.store.read<AgentTasksRecord>([observedKeys.agent(name)]))[0]?.value.tasks;
   return { app, plane, project, thot, imhotep, tasksOf };
 }
 

@@ -1,9 +1,7 @@
 import { expect } from "vitest";
 import { noMetrics } from "../../../shared/metrics.ts";
-import { instanceAdminApi } from "../../../shared/plane/app/instance-admin.ts";
-import { createPlaneSession } from "../../../shared/plane/app/session.ts";
-import { authApi } from "../../../shared/plane/app/sign-in.ts";
-import { workspacesApi } from "../../../shared/plane/app/workspaces.ts";
+import { workspacesApi } from "../../../shared/plane/app/endpoints.ts";
+import { authApi, createPlaneSession, instanceAdminApi } from "../../../shared/plane/app/session.ts";
 import { ADMIN_EMAIL, createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
 
 export const ADMIN_PASSWORD = "a-Strong-one-123";

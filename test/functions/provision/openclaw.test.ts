@@ -1,7 +1,7 @@
 import { parseEnv } from "node:util";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
+import { sha256Hex } from "../../../shared/hashing.ts";
 import { createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
 
 const CURRENT = "data/openclaw/openclaw-2026.9.json";

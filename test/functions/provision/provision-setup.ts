@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { onTestFinished } from "vitest";
-import type { Disk } from "../../../functions/provision/secrets-file.ts";
+import type { Disk } from "../../../functions/provision/files.ts";
 import { type ProvisionEnvironment, runProvision } from "../../../runtime/provision/run-provision.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { createPlaneSimulator } from "../../../simulators/plane/create-plane-simulator.ts";

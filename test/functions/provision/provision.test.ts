@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parseSettings } from "../../../shared/config/settings.ts";
-import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
+import { sha256Hex } from "../../../shared/hashing.ts";
 import { ADMIN_EMAIL, createProvisionSetup, SECRETS_PATH } from "./provision-setup.ts";
 import { readProvisionedState } from "./provisioned-state.ts";
 

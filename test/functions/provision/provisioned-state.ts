@@ -1,10 +1,13 @@
 import { z } from "zod";
 import { noMetrics } from "../../../shared/metrics.ts";
-import { accountsApi, apiTokensApi } from "../../../shared/plane/app/account.ts";
-import { createPlaneSession } from "../../../shared/plane/app/session.ts";
-import { authApi } from "../../../shared/plane/app/sign-in.ts";
-import { webhooksApi } from "../../../shared/plane/app/webhooks.ts";
-import { workspaceInvitationsApi, workspaceMembersApi } from "../../../shared/plane/app/workspaces.ts";
+import {
+  accountsApi,
+  apiTokensApi,
+  webhooksApi,
+  workspaceInvitationsApi,
+  workspaceMembersApi,
+} from "../../../shared/plane/app/endpoints.ts";
+import { authApi, createPlaneSession } from "../../../shared/plane/app/session.ts";
 import { ADMIN_EMAIL, NOTES_PATH, type ProvisionSetup, SECRETS_PATH } from "./provision-setup.ts";
 
 const params = { workspace: "javisi" };

@@ -11,6 +11,22 @@ test("provision exits with 78 for missing or invalid settings, and lists all of 
   expect(err).toContain("did you mean PLANE_ADMIN_EMAIL?");
 });
 
+test.each([
+  ["PLANE_ADMIN_PASSWORD", { PLANE_ADMIN_PASSWORD: "changemechangeme" }],
+  ["PLANE_ADMIN_PASSWORD", { PLANE_ADMIN_PASSWORD_FILE: "password" }],
+  ["AGENT_TOKEN_THOT", { AGENT_TOKEN_THOT: "changemechangeme" }],
+])("provision exits with 78 when %s is a placeholder (%j), and calls nothing", async (name, given) => {
+  const setup = await createProvisionSetup();
+  setup.files.set("password", { text: "changemechangeme\n", mode: 0o600 });
+  const { exit, err } = await setup.provision(["--yes"], { env: { ...setup.env, ...given } });
+  expect(exit).toBe(78);
+  expect(err).toMatch(
+    new RegExp(`  ${name}\n    given:  a placeholder or a pattern.*\n    wanted: .*openssl rand -hex 32`),
+  );
+  expect(err).not.toContain("changeme");
+  expect(setup.plane.ledger.requests).toEqual([]);
+});
+
 test("with --json, without --yes and a terminal, provision does nothing and answers the error unconfirmed", async () => {
   const setup = await createProvisionSetup();
   const { exit, out } = await setup.provision(["--json"]);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { instanceAdminApi } from "../../../shared/plane/app/instance-admin.ts";
+import { instanceAdminApi } from "../../../shared/plane/app/session.ts";
 import { createExistingInstance, rejectForm } from "./existing-instance.ts";
 import { createProvisionSetup, NOTES_PATH } from "./provision-setup.ts";
 import { readProvisionedState } from "./provisioned-state.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { webhooksApi } from "../../../shared/plane/app/webhooks.ts";
+import { webhooksApi } from "../../../shared/plane/app/endpoints.ts";
 import { ADMIN_PASSWORD, alterResponse, createExistingInstance } from "./existing-instance.ts";
 import { ADMIN_EMAIL, createProvisionSetup } from "./provision-setup.ts";
 

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { apiTokensApi } from "../../../shared/plane/app/account.ts";
-import { workspaceMembersApi } from "../../../shared/plane/app/workspaces.ts";
+import { apiTokensApi, workspaceMembersApi } from "../../../shared/plane/app/endpoints.ts";
 import { ADMIN_EMAIL, createProvisionSetup, expectText } from "./provision-setup.ts";
 import { createSignedInSession, readProvisionedState } from "./provisioned-state.ts";
 
@@ -73,7 +72,7 @@ test("a plan replaces Groundcrew's own API key that Plane no longer accepts, and
 test("provision replaces no API key when a proxy drops the X-Api-Key header, and reports the proxy", async () => {
   const setup = await createProvisionSetup();
   await setup.provision();
-  const kept = setup.readSecrets();
+  const stored = setup.readSecrets();
   const fetch: typeof globalThis.fetch = (input, init) => {
     const headers = new Headers(init?.headers);
     headers.delete("x-api-key");
@@ -82,21 +81,24 @@ test("provision replaces no API key when a proxy drops the X-Api-Key header, and
   const { exit, changed, detail } = await setup.provisionWithReport(["--yes"], { fetch });
   expect({ exit, changed }).toEqual({ exit: 1, changed: 0 });
   expect(detail("API key Thot")).toContain("drops the X-Api-Key header");
-  expect(setup.readSecrets()).toEqual(kept);
+  expect(setup.readSecrets()).toEqual(stored);
   expect(await setup.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
 });
 
 test("provision replaces an API key of another account, and gives that as the reason", async () => {
   const setup = await createProvisionSetup();
   await setup.provision();
-  const kept = { ...setup.readSecrets(), PLANE_API_KEY_THOT: expectText(setup.readSecrets()["PLANE_API_KEY_IMHOTEP"]) };
-  setup.files.set("data/secrets.json", { text: JSON.stringify(kept), mode: 0o600 });
+  const stored = {
+    ...setup.readSecrets(),
+    PLANE_API_KEY_THOT: expectText(setup.readSecrets()["PLANE_API_KEY_IMHOTEP"]),
+  };
+  setup.files.set("data/secrets.json", { text: JSON.stringify(stored), mode: 0o600 });
   const { changed, detail } = await setup.provisionWithReport();
   expect({ changed, detail: detail("API key Thot") }).toEqual({
     changed: 1,
     detail: "PLANE_API_KEY_THOT, for thot@javisi.local, because the old one belongs to another account",
   });
-  expect(setup.readSecrets()["PLANE_API_KEY_IMHOTEP"]).toBe(kept.PLANE_API_KEY_THOT);
+  expect(setup.readSecrets()["PLANE_API_KEY_IMHOTEP"]).toBe(stored.PLANE_API_KEY_THOT);
 });
 
 test("provision sets up a new Plane with the stored secrets of an old one", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { sha256Hex } from "../../../shared/hashing/sha256-hex.ts";
+import { sha256Hex } from "../../../shared/hashing.ts";
 import { createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
 import { readProvisionedState } from "./provisioned-state.ts";
 

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { findSampleProject } from "../../../functions/provision/sample-project.ts";
+import { findSampleProject } from "../../../functions/provision/steps/sample-project.ts";
 import { createLog } from "../../../shared/log.ts";
 import { noMetrics } from "../../../shared/metrics.ts";
-import { apiTokensApi } from "../../../shared/plane/app/account.ts";
-import { createPlaneClient } from "../../../shared/plane/create-client.ts";
+import { apiTokensApi } from "../../../shared/plane/app/endpoints.ts";
+import { createPlaneClient } from "../../../shared/plane/client.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import { readRecordedExchanges } from "../../support/plane-replay-server.ts";
 import { ADMIN_EMAIL, createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";

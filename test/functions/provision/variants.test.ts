@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseBlockedByText } from "../../../shared/observe/blocked-by-text.ts";
+import { parseBlockedByText } from "../../../shared/sync/dependency-edges.ts";
 import { alterResponse } from "./existing-instance.ts";
 import { createProvisionSetup, TEAM_AGENTS } from "./provision-setup.ts";
 import { readFirstProject, readProvisionedState } from "./provisioned-state.ts";

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { createUpdateJob } from "../../../shared/jobs/updates-jobs.ts";
+import { createUpdateJob } from "../../../shared/jobs/incoming-jobs.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import { type CrashPoint, createCrashSimulator } from "../../support/crash-simulator.ts";
 import { ADA_USER, GROUP_CHAT, toPlainText } from "./commands/commands-app.ts";

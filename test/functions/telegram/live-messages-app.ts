@@ -1,9 +1,8 @@
-import { createLiveMessageRules } from "../../../functions/telegram/live-messages/live-message-rules.ts";
-import { pollTelegramOnce } from "../../../functions/telegram/updates/polling-service.ts";
-import { createWorkRules } from "../../../functions/work/work-rules.ts";
-import { askHuman } from "../../../shared/work/questions/ask-human.ts";
-import type { NewQuestion } from "../../../shared/work/questions/question-content.ts";
-import { findTask } from "../../../shared/work/tasks/find-task.ts";
+import { createLiveMessageRules } from "../../../functions/telegram/rules.ts";
+import { pollTelegramOnce } from "../../../functions/telegram/updates/receive-updates.ts";
+import { createWorkRules } from "../../../functions/work.ts";
+import { findTask } from "../../../shared/tasks/find-task.ts";
+import { askHuman, type NewQuestion } from "../../../shared/tasks/people/questions.ts";
 import type { SimulatedMessage } from "../../../simulators/telegram/chats.ts";
 import { ADA_USER, createCommandsApp, GROUP_CHAT, toPlainText } from "./commands/commands-app.ts";
 

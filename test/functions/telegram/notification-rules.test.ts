@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { createNotificationRules } from "../../../functions/telegram/notification-rules.ts";
+import { createNotificationRules } from "../../../functions/telegram/rules.ts";
 import { notificationRulesSchema } from "../../../shared/config/notification-rules.ts";
-import { type AnyEvent, EVENT_KINDS, type EventKind } from "../../../shared/task/events.ts";
+import { EVENT_KINDS, type EventKind } from "../../../shared/task/event-kinds.ts";
+import type { AnyEvent } from "../../../shared/task/events.ts";
 import type { EventFacts } from "../../../shared/task/rule-set.ts";
 import { createNotice, OUTBOX_CHAT, PROJECT } from "./outbox-setup.ts";
 

@@ -27,8 +27,8 @@ function wrapSteps(setup: OutboxSetup, step: <T>(n: number, act: () => Promise<T
     ...store,
     now: through("now", store.now),
     commit: through("commit", store.commit),
-    spendAll: through("spend", store.spendAll),
-    hold: through("hold", store.hold),
+    consumeAll: through("spend", store.consumeAll),
+    pause: through("hold", store.pause),
     read: <T>(keys: string[]) => through("read", () => store.read<T>(keys))(),
   };
   return { deps: { store: steps, telegram: wrapBot(bot, (call) => through("telegram", call)()) }, reached };

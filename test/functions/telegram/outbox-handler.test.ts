@@ -95,14 +95,14 @@ test("after an excessive retry_after one probe is sent when an hour is over, and
   ]);
 });
 
-test("a hold of a chat that an earlier version stored for years is shortened to an hour", async () => {
+test("a stored pause of a chat for years is shortened to an hour", async () => {
   const setup = await createOutboxSetup({ burst: 0 });
-  await setup.store.hold(`telegram:chat:${OUTBOX_CHAT}`, 31 * 365 * 24 * HOUR);
+  await setup.store.pause(`telegram:chat:${OUTBOX_CHAT}`, 31 * 365 * 24 * HOUR);
   await enqueueNotices(setup.store, createNotices(1, 1));
   const start = setup.time.now;
   await setup.runUntilEmpty(2 * HOUR, 60_000);
   expect(setup.telegram.calls.map(({ at, outcome }) => [at - start, outcome])).toEqual([[HOUR, "ok"]]);
-  expect(await setup.store.listHolds()).toEqual([]);
+  expect(await setup.store.listPauses()).toEqual([]);
 });
 
 test.each([
@@ -199,10 +199,10 @@ test("after a message only the burst and the delivery are stored", async () => {
   await enqueueNotices(setup.store, createNotices(1, 1));
   const [job] = await setup.takeJobs();
   if (job) await setup.handleJob(job);
-  const attempt = `attempt:${job?.id}`;
-  expect((await setup.store.read([attempt]))[0]?.value).toEqual({ doubtful: true, failures: 1 });
+  const attempt = `send-attempt:${job?.id}`;
+  expect((await setup.store.read([attempt]))[0]?.value).toEqual({ isUncertain: true, failures: 1 });
   await setup.runUntilEmpty();
-  expect((await setup.store.read([attempt, `told:${job?.id}`])).map((kept) => kept?.value)).toEqual([
+  expect((await setup.store.read([attempt, `delivery:${job?.id}`])).map((stored) => stored?.value)).toEqual([
     undefined,
     { in: 2, record: expect.stringMatching(/^message:\d{13}:42:2$/), notice: 1 },
   ]);

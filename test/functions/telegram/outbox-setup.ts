@@ -1,16 +1,14 @@
 import { onTestFinished } from "vitest";
 import type { OutboxDeps } from "../../../functions/telegram/delivery/context.ts";
 import { createOutboxHandler } from "../../../functions/telegram/outbox-handler.ts";
-import { UnreadableJobError } from "../../../shared/jobs/parse-job-body.ts";
+import { UnreadableJobError } from "../../../shared/jobs/job-body.ts";
 import { createLog } from "../../../shared/log.ts";
 import { noMetrics } from "../../../shared/metrics.ts";
-import type { LeasedJob } from "../../../shared/store/job-operations.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
-import type { Store } from "../../../shared/store/port.ts";
+import type { LeasedJob, Store } from "../../../shared/store/port.ts";
 import type { AnyEvent } from "../../../shared/task/events.ts";
 import type { ActionBody, EventFacts } from "../../../shared/task/rule-set.ts";
-import { createTelegramBot } from "../../../shared/telegram/create-telegram-bot.ts";
-import type { TelegramBot } from "../../../shared/telegram/telegram-bot.ts";
+import { createTelegramBot, type TelegramBot } from "../../../shared/telegram/bot.ts";
 import { createTelegramSimulator, type TelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
 
 export const BOT_TOKEN = "1000:secret-token-of-the-tests";
@@ -43,7 +41,7 @@ export async function createOutboxSetup({
   const log = createLog({ level: "debug", write: (line) => lines.push(line), clock });
   const jobHandler = createOutboxHandler(burst === undefined ? {} : { burstWindow: burst });
   const settings: OutboxDeps["settings"] = { locale, plane: { url: PLANE_BASE_URL, workspace: "javisi" } };
-  const deps: OutboxDeps = { settings, store, telegram: bot, log, clock, wait: async () => {}, kick: () => {} };
+  const deps: OutboxDeps = { settings, store, telegram: bot, log, clock, wait: async () => {}, notify: () => {} };
 
   const handleJob = async (job: LeasedJob, changedDeps: Partial<OutboxDeps> = {}) =>
     jobHandler
@@ -53,7 +51,7 @@ export async function createOutboxSetup({
         if (thrown instanceof UnreadableJobError) return { dead: thrown.message };
         throw thrown;
       })
-      .then((settlement) => store.settle(job, settlement));
+      .then((jobResult) => store.acknowledge(job, jobResult));
 
   /** Handles the jobs that are due now, lanes in parallel, until no job is due. */
   async function handleDueJobs(): Promise<void> {
@@ -103,7 +101,7 @@ export async function enqueueNotices(
       id: `${body.facts.item?.id ?? body.facts.project?.id}:${body.correlation}:${body.event.kind}:${lane}`,
       queue: "outbox",
       lane,
-      body: JSON.parse(JSON.stringify(body)),
+      body: JSON.parse(JSON.stringify({ type: "notification", chat, ...body })),
     })),
   });
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { createForwardRules } from "../../../functions/forward/rules.ts";
-import { createNotificationRules } from "../../../functions/telegram/notification-rules.ts";
+import { createForwardRules } from "../../../functions/forward.ts";
+import { createNotificationRules } from "../../../functions/telegram/rules.ts";
 import { notificationRulesSchema } from "../../../shared/config/notification-rules.ts";
 import { createNotice } from "./outbox-setup.ts";
 

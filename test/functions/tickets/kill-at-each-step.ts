@@ -3,8 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
-import type { Deps } from "../../../shared/app/deps.ts";
-import type { WorkDeps } from "../../../shared/work/context/call-context.ts";
+import type { Deps, TaskDeps } from "../../../shared/app/deps.ts";
 import { crashAtStep } from "../../support/crash-at-step.ts";
 import { createTicketsApp } from "./tickets-app.ts";
 
@@ -28,7 +27,7 @@ export type SqliteApp = Awaited<ReturnType<typeof createSqliteApp>>;
  */
 export async function killAtEachStep(
   prepare: () => Promise<SqliteApp>,
-  act: (deps: WorkDeps & Pick<Deps, "terminals">) => Promise<unknown>,
+  act: (deps: TaskDeps & Pick<Deps, "terminals">) => Promise<unknown>,
   check: (app: SqliteApp) => Promise<void>,
 ): Promise<number> {
   let most = Number.POSITIVE_INFINITY;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { changeTicket, findTicket } from "../../../shared/tickets/change-ticket.ts";
 import { applySessionHook, takeAnswers } from "../../../shared/tickets/session-hook.ts";
+import { changeTicket, findTicket } from "../../../shared/tickets/stored-tickets.ts";
 import { createSqliteApp, killAtEachStep } from "./kill-at-each-step.ts";
 import { createAppWithSession, createSession } from "./tickets-app.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readMonthlySpending } from "../../../shared/work/time/spending.ts";
+import { readMonthlySpending } from "../../../shared/accounting/spending.ts";
 import { createAppWithSession, createSession, createTicketsApp } from "./tickets-app.ts";
 
 const PERMISSION = {

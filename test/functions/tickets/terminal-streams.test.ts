@@ -1,15 +1,17 @@
 import { expect, test } from "vitest";
-import { createTerminalStreams } from "../../../functions/tickets/terminal-streams.ts";
-import { createTerminals } from "../../../shared/tickets/terminals.ts";
+import { createTerminalStreams } from "../../../functions/tickets/terminal-stream.ts";
+import { createTerminals } from "../../../shared/app/terminals.ts";
 import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
 import { createTerminalsApp } from "./terminal-viewer.ts";
 
 const FRAME = { run: 1, columns: 20, rows: 1 };
 
+const createViewer = () => ({ ticket: "ONB-1", isAllowed: async () => true });
+
 test("a viewer that reads slowly gets the newest picture only, and holds up nobody", async () => {
   const { app } = await createTerminalsApp();
   const streams = createTerminalStreams(app.deps);
-  const [slow, quick] = [1, 2].map(() => streams.open("ONB-1", async () => true)?.getReader());
+  const [slow, quick] = [1, 2].map(() => streams.open(createViewer())?.getReader());
   const decoder = new TextDecoder();
   const readQuick = async () => decoder.decode((await quick?.read())?.value);
   while (!(await readQuick()).includes("event: frame")) {
@@ -29,10 +31,10 @@ test("a viewer that reads slowly gets the newest picture only, and holds up nobo
 test("more viewers than 40 are refused while the others read, and a stalled one makes room", async () => {
   const { app } = await createTerminalsApp();
   const streams = createTerminalStreams(app.deps, 2);
-  const [reading, stalled] = [1, 2].map(() => streams.open("ONB-1", async () => true)?.getReader());
+  const [reading, stalled] = [1, 2].map(() => streams.open(createViewer())?.getReader());
   await reading?.read();
   void reading?.read();
-  await expect.poll(() => streams.open("ONB-1", async () => true) !== undefined, { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => streams.open(createViewer()) !== undefined, { timeout: 20_000 }).toBe(true);
   await expect(
     (async () => {
       while (!(await stalled?.read())?.done);
@@ -67,7 +69,7 @@ test("signing out ends the viewer's stream within seconds, and only its own", as
   const [cookie, otherCookie] = [await signIn(), await signIn()];
   const [viewer, other] = [await watch({ cookie }), await watch({ cookie: otherCookie })];
   await Promise.all([viewer.next("frame"), other.next("frame")]);
-  await fetch(`${app.url}/api/session`, { method: "DELETE", headers: { cookie } });
+  await fetch(`${app.url}/api/session`, { method: "DELETE", headers: { cookie, origin: app.url } });
   const stepping = setInterval(() => step(1_000), 20);
   try {
     expect((await viewer.next("again")).event).toBe("again");
@@ -105,7 +107,7 @@ test("a viewer's stream ends when Groundcrew stops", async () => {
       else signal?.addEventListener("abort", () => resolve());
     });
   const streams = createTerminalStreams({ ...app.deps, stopping: stop.signal, wait });
-  const reader = streams.open("ONB-1", async () => true)?.getReader();
+  const reader = streams.open(createViewer())?.getReader();
   await reader?.read();
   stop.abort();
   while (!(await reader?.read())?.done);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { FRAME_LIMIT_BYTES } from "../../../shared/tickets/terminal-frame.ts";
+import { FRAME_LIMIT_BYTES } from "../../../shared/app/terminals.ts";
 import { HTTP_ADMIN_TOKEN, HTTP_TICK_TOKEN, toBridgeToken } from "../../support/http-test-app.ts";
 import { createTerminalsApp } from "./terminal-viewer.ts";
 import { createSession, RUNNER_TOKEN } from "./tickets-app.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
+import { readMonthlySpending } from "../../../shared/accounting/spending.ts";
+import { refreshBudget } from "../../../shared/tasks/forecast.ts";
 import { DAY } from "../../../shared/time.ts";
-import { refreshBudget } from "../../../shared/work/forecast/budget.ts";
-import { readMonthlySpending } from "../../../shared/work/time/spending.ts";
 import { createAppWithSession, createSession, createTicketsApp } from "./tickets-app.ts";
 
 const BUDGET = { config: { budget: { amount: 50, currency: "USD" } } };

@@ -1,12 +1,8 @@
 import { expect, test } from "vitest";
-import { approveTicket } from "../../../shared/tickets/approve-ticket.ts";
-import { completeTicket } from "../../../shared/tickets/complete-ticket.ts";
-import { readDesiredState } from "../../../shared/tickets/desired-sessions.ts";
-import { observeSessions } from "../../../shared/tickets/observe-sessions.ts";
-import { placeTickets } from "../../../shared/tickets/place-tickets.ts";
-import { requestTicket } from "../../../shared/tickets/request-ticket.ts";
-import { updatePlane } from "../../../shared/tickets/update-plane.ts";
-import { readMonthlySpending } from "../../../shared/work/time/spending.ts";
+import { readMonthlySpending } from "../../../shared/accounting/spending.ts";
+import { approveTicket, requestTicket } from "../../../shared/tickets/approval.ts";
+import { completeTicket, updatePlane } from "../../../shared/tickets/completion.ts";
+import { observeSessions, placeTickets, readDesiredState } from "../../../shared/tickets/runner-sessions.ts";
 import { type SqliteApp as App, createSqliteApp, killAtEachStep } from "./kill-at-each-step.ts";
 import { createSession } from "./tickets-app.ts";
 
@@ -48,7 +44,7 @@ test("An approval killed at any step and repeated starts one session", async () 
 });
 
 test("A request killed at any step becomes one pending ticket", async () => {
-  const body = { do: "ticket", trigger: "created", cause: "created", correlation: "c" } as const;
+  const body = { type: "ticket", trigger: "created", cause: "created", correlation: "c" } as const;
   let item = "";
   await killAtEachStep(
     async () => {

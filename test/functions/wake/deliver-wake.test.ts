@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createWakeJob } from "../../../shared/jobs/wake-jobs.ts";
 import type { Store } from "../../../shared/store/port.ts";
-import { EMPTY_WAKE, type KeptWake, wakeKeys } from "../../../shared/wake/wake-record.ts";
+import { EMPTY_WAKE, type WakeRecord, wakeKeys } from "../../../shared/tasks/wakes.ts";
 import { createWakeSetup } from "./wake-setup.ts";
 
 const MINUTE = 60;
@@ -100,7 +100,7 @@ test("an event's job after a tick already found its task wakes no agent, but a l
 
 test("an agent that polls by now is not woken by a wake that is still pending", async () => {
   const { app, advanceSeconds } = await createWakeSetup();
-  const value: KeptWake = {
+  const value: WakeRecord = {
     ...EMPTY_WAKE,
     pending: [{ id: "ONB", key: "ONB", reason: "project_completed" }],
     dueAt: 1,

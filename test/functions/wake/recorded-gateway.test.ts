@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { postJson } from "../../../shared/http/outgoing.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import { postJson } from "../../../shared/outgoing/post-json.ts";
 import type { OpenClawVersion } from "../../../simulators/openclaw/answer-hook.ts";
 import { startGateway } from "../../support/openclaw-gateway.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { renderTrustedWake } from "../../../functions/wake/wake-message.ts";
+import { renderTrustedWake } from "../../../functions/wake/deliver-wake.ts";
 import { createRemarkSetup, getRefusal } from "./remark-setup.ts";
 import { createWakeSetup } from "./wake-setup.ts";
 

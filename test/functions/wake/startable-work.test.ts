@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { claimsTick } from "../../../functions/work/claims-tick.ts";
+import { claimsTick } from "../../../functions/work.ts";
 import { createWakeSetup } from "./wake-setup.ts";
 
 const MINUTE = 60;

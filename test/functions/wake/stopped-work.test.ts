@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { claimsTick } from "../../../functions/work/claims-tick.ts";
+import { claimsTick } from "../../../functions/work.ts";
 import { createRemarkSetup, getRefusal, type RemarkSetup } from "./remark-setup.ts";
 
 test.each(["stop", " STOP! ", "Arrête.", "arrete"])(

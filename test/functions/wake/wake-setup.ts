@@ -1,8 +1,7 @@
 import { updatesHandler } from "../../../functions/telegram/updates/updates-handler.ts";
 import { createWakeRules } from "../../../functions/wake/rules.ts";
 import { wakeHandler } from "../../../functions/wake/wake-handler.ts";
-import { workHandler } from "../../../functions/work/work-handler.ts";
-import { createWorkRules } from "../../../functions/work/work-rules.ts";
+import { createWorkRules, workHandler } from "../../../functions/work.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { OpenClawVersion } from "../../../simulators/openclaw/answer-hook.ts";
 import type { GatewaySimulatorOptions } from "../../../simulators/openclaw/create-gateway-simulator.ts";

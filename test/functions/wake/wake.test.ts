@@ -94,10 +94,10 @@ test("a process that ended during the call of a wake does not cause a second wak
   app.addTask("One", "Imhotep");
   await app.poll();
   const { store } = app;
-  const real = store.settle.bind(store);
+  const real = store.acknowledge.bind(store);
   let lost = false;
   // The wake's job is handled, but the process ends before settling it, so that its lease expires.
-  store.settle = async (job, how) => {
+  store.acknowledge = async (job, how) => {
     if (job.queue !== "wake" || lost || gateway.runs.length === 0) return real(job, how);
     lost = true;
     return true;

@@ -158,7 +158,7 @@ test("webhooks that arrive before the baseline wait for it and cause no events f
   await app.deliverWebhooks();
   await app.runUntilIdle();
   expect(app.takeEvents()).toEqual([]);
-  expect((await app.readItem(item))?.snapshot.word).toBe("in_progress");
+  expect((await app.readItem(item))?.snapshot.status).toBe("in_progress");
   app.advance(2_000);
   app.plane.editItem(item, { state: "Done" });
   await app.deliverWebhooks();

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { inboxBodySchema } from "../../../shared/jobs/inbox-jobs.ts";
+import { inboxBodySchema } from "../../../shared/jobs/incoming-jobs.ts";
 import { formatWebhookHead, openConnection } from "../../support/raw-connection.ts";
 import { postWebhook, startTestRuntime } from "../../support/test-runtime.ts";
 import { createWebhookHeaders, SHORT_DELIVERY, WEBHOOK_SECRET } from "../../support/webhook-signature.ts";
@@ -87,17 +87,17 @@ test("A delivery that Plane signed (NOTIF-02) is accepted for every recorded bod
     expect((await postWebhook(url, raw_body, again)).status).toBe(200);
   }
   expect((await store.stats()).queues.inbox.pending).toBe(distinct);
-  const kept = new Set<string>();
+  const stored = new Set<string>();
   const lanes = new Map<string, string>();
   for (let jobs = await store.take("inbox", 1000, 100); jobs.length > 0; jobs = await store.take("inbox", 1000, 100)) {
     for (const job of jobs) {
       const { raw } = inboxBodySchema.parse(job.body);
-      kept.add(raw);
+      stored.add(raw);
       lanes.set(raw, job.lane);
-      await store.settle(job, { done: true });
+      await store.acknowledge(job, { done: true });
     }
   }
-  expect(kept).toEqual(new Set(bodies));
+  expect(stored).toEqual(new Set(bodies));
   expect(lanes).toEqual(new Map(bodies.map((body) => [body, getItemId(body)])));
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { planeWebhookRoute } from "../../../functions/webhooks/plane-webhook.ts";
+import { planeWebhookRoute } from "../../../functions/webhooks/webhook-routes.ts";
 import { postWebhook, startTestRuntime } from "../../support/test-runtime.ts";
 import { createWebhookHeaders, SHORT_DELIVERY, signBody } from "../../support/webhook-signature.ts";
 import { readRefusal } from "./refused-response.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Endpoint, PlaneCallOptions, PlaneClient, PlanePage } from "../../../shared/plane/client.ts";
+import type { Endpoint, PlaneCallOptions, PlaneClient, PlanePage } from "../../../shared/plane/endpoint.ts";
 import { PlaneNotFoundError } from "../../../shared/plane/errors.ts";
 
 const rowSchema = z.looseObject({

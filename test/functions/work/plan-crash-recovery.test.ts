@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { approvePlan } from "../../../shared/work/plan-runs/decide-plan.ts";
-import type { Plan } from "../../../shared/work/plan-runs/plan.ts";
-import { findPlanRun } from "../../../shared/work/plan-runs/plan-run.ts";
+import { findPlanRun, type Plan } from "../../../shared/tasks/plan-record.ts";
+import { approvePlan } from "../../../shared/tasks/planning/decide-plan.ts";
 import { type CrashPoint, createCrashSimulator } from "../../support/crash-simulator.ts";
 import { createPlanSetup, type PlanSetup, WEBSITE } from "./plan-setup.ts";
 

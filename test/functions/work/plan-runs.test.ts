@@ -153,19 +153,18 @@ test.each([
   const { agents } = app.settings;
   const others = agents.filter(({ name }) => name !== "Concierge");
   const worker = agents.flatMap((agent) => (agent.name === "Concierge" ? [{ ...agent, role: "worker" }] : []));
-  const kept = change === "loses its role" ? [...worker, ...others] : others;
-  await app.restart({ config: { agents: JSON.parse(JSON.stringify(kept)) } });
+  const stored = change === "loses its role" ? [...worker, ...others] : others;
+  await app.restart({ config: { agents: JSON.parse(JSON.stringify(stored)) } });
   await setup.settle();
   expect(await setup.readOnlyRun()).toMatchObject({ state: "failed", reason: expect.stringContaining(reason) });
 });
 
-test("a plan that version 0.2 left incomplete continues with the same call, and creates nothing again", async () => {
+test("an incomplete plan whose run is not stored continues with the same call, and creates nothing again", async () => {
   const setup = await createPlanSetup();
   const { app } = setup;
   await setup.plan();
   await app.drain();
   const run = await readRun(setup);
-  // Version 0.2 stored the progress by project, but no run.
   const progress = await app.store.read<{ tasks: Record<string, object> }>([`plan:${run.project}`]);
   expect(Object.keys(progress[0]?.value.tasks ?? {})).not.toHaveLength(0);
   const before = await setup.readPlane();

@@ -1,18 +1,17 @@
 import { createToolCalls } from "../../../functions/agent/tool-calls.ts";
+import { TOOLS } from "../../../functions/agent/tools.ts";
 import { observeHandler } from "../../../functions/poll/observe-handler.ts";
 import { createWakeRules } from "../../../functions/wake/rules.ts";
 import { wakeHandler } from "../../../functions/wake/wake-handler.ts";
-import { workHandler } from "../../../functions/work/work-handler.ts";
-import { createWorkRules } from "../../../functions/work/work-rules.ts";
-import { cyclesApi, modulesApi } from "../../../shared/plane/cycles-modules.ts";
+import { createWorkRules, workHandler } from "../../../functions/work.ts";
 import { projectsApi } from "../../../shared/plane/projects.ts";
+import { cyclesApi, modulesApi } from "../../../shared/plane/work-items.ts";
 import type { Store } from "../../../shared/store/port.ts";
-import { addWakeTasks } from "../../../shared/wake/pending-wake.ts";
-import { approvePlan } from "../../../shared/work/plan-runs/decide-plan.ts";
-import type { Plan } from "../../../shared/work/plan-runs/plan.ts";
-import { findPlanRun } from "../../../shared/work/plan-runs/plan-run.ts";
-import { readPlanRuns } from "../../../shared/work/plan-runs/read-plan-runs.ts";
-import { findWish, prepareWish } from "../../../shared/work/wishes/wish-record.ts";
+import { findPlanRun, type Plan } from "../../../shared/tasks/plan-record.ts";
+import { approvePlan } from "../../../shared/tasks/planning/decide-plan.ts";
+import { readPlanRuns } from "../../../shared/tasks/views/overview.ts";
+import { addWakeTasks } from "../../../shared/tasks/wakes.ts";
+import { findWish, prepareWish } from "../../../shared/tasks/wishes.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
 import { startGateway } from "../../support/openclaw-gateway.ts";
 
@@ -61,7 +60,7 @@ export async function createPlanSetup(
     agent: string,
     tool: string,
     input: object,
-    kick = app.deps.kick,
+    notify = app.deps.notify,
   ): Promise<Record<string, unknown>> {
     const recorded: Promise<unknown>[] = [];
     const source = {
@@ -70,7 +69,7 @@ export async function createPlanSetup(
       correlation: app.deps.newId(),
       waitUntil: (work: Promise<unknown>) => recorded.push(work),
     } as const;
-    const outcome = await createToolCalls({ ...app.deps, kick }).call(source, tool, input);
+    const outcome = await createToolCalls({ ...app.deps, notify }, TOOLS).call(source, tool, input);
     await Promise.all(recorded);
     if (!outcome.ok) throw new Error(`${outcome.refusal.code}: ${outcome.refusal.message}`);
     return outcome.output as Record<string, unknown>;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { approvePlan, rejectPlan } from "../../../shared/work/plan-runs/decide-plan.ts";
+import { approvePlan, rejectPlan } from "../../../shared/tasks/planning/decide-plan.ts";
 import { approveOnly, createPlanSetup, type PlanSetup, readRun, WEBSITE } from "./plan-setup.ts";
 
 describe("reliability 35: a plan for a wish", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createWorkRules } from "../../../functions/work/work-rules.ts";
+import { createWorkRules } from "../../../functions/work.ts";
 import { settingsFileSchema } from "../../../shared/config/settings-file.ts";
 import type { AnyEvent } from "../../../shared/task/events.ts";
 import type { EventFacts } from "../../../shared/task/rule-set.ts";
@@ -35,11 +35,11 @@ const decideTargets = (event: AnyEvent, about: EventFacts = createFacts(), who =
 test.each<[AnyEvent["kind"], AnyEvent, string[]]>([
   ["created", { kind: "created" }, ["mirror"]],
   ["assigned", { kind: "assigned", who: "u" }, ["mirror"]],
-  ["unassigned", { kind: "unassigned", who: "u" }, ["check", "mirror"]],
-  ["completed", { kind: "completed" }, ["check"]],
-  ["cancelled", { kind: "cancelled" }, ["check"]],
-  ["removed", { kind: "removed" }, ["check"]],
-  ["reopened", { kind: "reopened" }, ["check"]],
+  ["unassigned", { kind: "unassigned", who: "u" }, ["check_claim", "mirror"]],
+  ["completed", { kind: "completed" }, ["check_claim"]],
+  ["cancelled", { kind: "cancelled" }, ["check_claim"]],
+  ["removed", { kind: "removed" }, ["check_claim"]],
+  ["reopened", { kind: "reopened" }, ["check_claim"]],
   ["started", { kind: "started" }, []],
   ["renamed", { kind: "renamed", from: "x" }, []],
   ["comment_added", { kind: "comment_added", comment: "comment-1", author: "u" }, ["reply"]],
@@ -48,17 +48,17 @@ test.each<[AnyEvent["kind"], AnyEvent, string[]]>([
 });
 
 test("the claim is checked when a task is marked as blocked, not when it waits for a blocker", () => {
-  expect(decideTargets({ kind: "blocked" }, createFacts({ word: "blocked" }))).toEqual(["check"]);
+  expect(decideTargets({ kind: "blocked" }, createFacts({ word: "blocked" }))).toEqual(["check_claim"]);
   expect(decideTargets({ kind: "blocked" }, createFacts({ word: "in_progress" }))).toEqual([]);
 });
 
 test("the dependants of a task, if there are any, are blocked and unblocked with it", () => {
   const waitedFor = createFacts({ dependants: 2, word: "blocked" });
   const ends = (kind: "cancelled" | "blocked" | "completed" | "started" | "unblocked") =>
-    decideTargets({ kind }, waitedFor).filter((target) => target.endsWith("stick"));
+    decideTargets({ kind }, waitedFor).filter((target) => target.endsWith("block_dependants"));
   expect(
     ["cancelled", "blocked", "completed", "started", "unblocked"].flatMap((kind) => ends(kind as "started")),
-  ).toEqual(["stick", "stick", "unstick", "unstick", "unstick"]);
+  ).toEqual(["block_dependants", "block_dependants", "unblock_dependants", "unblock_dependants", "unblock_dependants"]);
 });
 
 test("a person's comment queues one job in the item's lane that may take it as an answer", () => {
@@ -71,7 +71,7 @@ test("a person's comment queues one job in the item's lane that may take it as a
       target: "reply",
       queue: "work",
       lane: "work:item-1",
-      body: { do: "reply", item: "item-1", comment: "comment-1", by: "Ada", correlation: "c" },
+      body: { type: "reply", item: "item-1", comment: "comment-1", by: "Ada", correlation: "c" },
       rule: "work.reply",
     },
   ]);

@@ -1,8 +1,8 @@
 import { mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { checkBackups } from "../../../functions/doctor/backup.ts";
-import { inspectBackups } from "../../../runtime/doctor/inspect-backups.ts";
+import { checkBackups } from "../../../functions/doctor/store.ts";
+import { inspectBackups } from "../../../runtime/doctor/run-doctor.ts";
 import { HOUR, MINUTE } from "../../../shared/time.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
 import { createBackupMachine } from "./backup-machine.ts";

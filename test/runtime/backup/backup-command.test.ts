@@ -13,8 +13,9 @@ import {
 } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { lockBackupFolder } from "../../../runtime/backup/folder-lock.ts";
+import { lockBackupFolder } from "../../../runtime/backup/sqlite-backup.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
+import { claimStoreFormat } from "../../../shared/store/store-format.ts";
 import { type BackupMachine, createBackupMachine } from "./backup-machine.ts";
 
 const SECRET = /marked-secret/;
@@ -31,8 +32,9 @@ function addPrograms(machine: BackupMachine, programs: Record<string, string>): 
 
 async function createStore({ folder }: BackupMachine) {
   const store = await openStore(`file:${folder}/data`, { prefix: "groundcrew" });
+  await claimStoreFormat(store);
   await store.commit({
-    put: [{ key: "why:1", value: 1, sets: ["why"] }],
+    put: [{ key: "decision:1", value: 1, sets: ["decisions"] }],
     jobs: [{ id: "1", queue: "outbox", lane: "a", body: {} }],
   });
   await store.close();
@@ -86,7 +88,7 @@ test("Restored secrets and uploads are those of the backup; what was there is mo
   // The store is there without the work that was under way.
   const store = await openStore(`file:${machine.folder}/data`, { prefix: "groundcrew" });
   onTestFinished(() => store.close());
-  expect(await store.count("why")).toBe(1);
+  expect(await store.count("decisions")).toBe(1);
   expect((await store.stats()).queues.outbox.pending).toBe(0);
 });
 

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { formatChecksums, parseChecksums } from "../../../shared/backup/checksum-list.ts";
+import { formatChecksums, parseChecksums } from "../../../runtime/backup/manifest.ts";
 
 type Manifest = Record<string, unknown> & { store: Record<string, unknown> };
 

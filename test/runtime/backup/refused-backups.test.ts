@@ -29,7 +29,7 @@ async function createSavedMachine() {
   const machine = createBackupMachine({}, afterAll);
   const store = await openStore(`file:${machine.folder}/data`, { prefix: "groundcrew" });
   await claimStoreFormat(store);
-  await store.commit({ put: [{ key: "why:1", value: { text: "kept" }, sets: ["why"] }] });
+  await store.commit({ put: [{ key: "decision:1", value: { text: "kept" }, sets: ["decisions"] }] });
   await store.close();
   const saved = await machine.runHere(["backup"]);
   expect(saved.exit, saved.err).toBe(0);
@@ -123,16 +123,27 @@ const REFUSALS: Refusal[] = [
   [
     "a store of a later version",
     (backup) => {
-      changeStore(backup, `UPDATE kept SET value = '{"format":${STORE_FORMAT + 1}}' WHERE key = '${STORE_FORMAT_KEY}'`);
+      changeStore(
+        backup,
+        `UPDATE record SET value = '{"format":${STORE_FORMAT + 1}}' WHERE key = '${STORE_FORMAT_KEY}'`,
+      );
       forgeChecksums(backup);
       editManifest(backup, (manifest) => (manifest.store["format"] = STORE_FORMAT + 1));
     },
-    /reads up to format/,
+    /this version uses format/,
+  ],
+  [
+    "a store of an earlier version",
+    (backup) => editManifest(backup, (manifest) => (manifest.store["format"] = STORE_FORMAT - 1)),
+    /does not convert older stores\. Restore it with Groundcrew/,
   ],
   [
     "a store of a later version that claims to be older",
     (backup) => {
-      changeStore(backup, `UPDATE kept SET value = '{"format":${STORE_FORMAT + 1}}' WHERE key = '${STORE_FORMAT_KEY}'`);
+      changeStore(
+        backup,
+        `UPDATE record SET value = '{"format":${STORE_FORMAT + 1}}' WHERE key = '${STORE_FORMAT_KEY}'`,
+      );
       forgeChecksums(backup);
     },
     /does not have the format/,
@@ -150,7 +161,7 @@ const REFUSALS: Refusal[] = [
     (backup) => {
       changeStore(
         backup,
-        "CREATE TRIGGER x AFTER DELETE ON kept BEGIN INSERT INTO kept VALUES ('why:x', '1', 1, NULL); END",
+        "CREATE TRIGGER x AFTER DELETE ON record BEGIN INSERT INTO record VALUES ('decision:x', '1', 1, NULL); END",
       );
       forgeChecksums(backup);
     },

@@ -79,7 +79,7 @@ async function countRecords(url: string) {
     messages: await store.count("messages"),
     jobs: Object.values(queues).reduce((sum, { pending, dead }) => sum + pending + dead, 0),
     projects: await store.count("projects"),
-    decisions: await store.count("why"),
+    decisions: await store.count("decisions"),
   };
   await store.close();
   return counts;
@@ -172,7 +172,7 @@ async function checkRestoreOfEverything({ storeUrl, loseStore }: Scene) {
   simulators.takeWebhookBodies();
   postgres.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE rubbish (id int)", account);
   await loseStore(runtime);
-  const told = telegram.chat(SIMULATED_CHAT).messages.length;
+  const wokenTasks = telegram.chat(SIMULATED_CHAT).messages.length;
   expect(findDuplicated(readCompletions(telegram, SIMULATED_CHAT))).toEqual([]);
 
   const restored = await groundcrew("restore", backup.name, "--yes");
@@ -180,11 +180,11 @@ async function checkRestoreOfEverything({ storeUrl, loseStore }: Scene) {
   expect(postgres.query(DIGEST, account)).toBe(before);
   expect(postgres.query("SELECT last_value FROM numbers", account)).toBe("42");
   expect(postgres.query("SELECT count(*) FROM pg_tables WHERE tablename = 'rubbish'", account)).toBe("0");
-  const kept = await countRecords(env.STORE_URL);
-  expect(kept).toMatchObject({ jobs: 0, projects: 0 });
-  expect(kept.messages).toBeGreaterThan(0);
+  const stored = await countRecords(env.STORE_URL);
+  expect(stored).toMatchObject({ jobs: 0, projects: 0 });
+  expect(stored.messages).toBeGreaterThan(0);
   // The history until the backup is there.
-  expect(kept.decisions).toBeGreaterThanOrEqual(announced);
+  expect(stored.decisions).toBeGreaterThanOrEqual(announced);
 
   // A new change is announced, and nothing was before it: messages of a chat keep their order.
   await runtime.start();
@@ -194,7 +194,7 @@ async function checkRestoreOfEverything({ storeUrl, loseStore }: Scene) {
     await runtime.request("/webhooks/plane", { method: "POST", headers: simulators.createDeliveryHeaders(body), body });
   await waitForCompletion(afterwards);
   await runtime.waitUntilIdle();
-  expect(listTexts(told)).toHaveLength(1);
+  expect(listTexts(wokenTasks)).toHaveLength(1);
   return { runtime, backup };
 }
 

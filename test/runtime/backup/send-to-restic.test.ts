@@ -2,9 +2,10 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
+import { formatBackupName } from "../../../runtime/backup/manifest.ts";
+import { findExpiredBackups } from "../../../runtime/backup/stored-backups.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
-import { formatBackupName } from "../../../shared/backup/backup-manifest.ts";
-import { findExpiredBackups } from "../../../shared/backup/find-expired-backups.ts";
+import { claimStoreFormat } from "../../../shared/store/store-format.ts";
 import { DAY } from "../../../shared/time.ts";
 import { hasProgram, isInstalled } from "../../support/has-program.ts";
 import { type BackupMachine, createBackupMachine } from "./backup-machine.ts";
@@ -37,7 +38,8 @@ function createRepository({ folder, env }: BackupMachine) {
 
 async function createStore({ folder }: BackupMachine): Promise<void> {
   const store = await openStore(`file:${folder}/data`, { prefix: "groundcrew" });
-  await store.commit({ put: [{ key: "why:1", value: 1, sets: ["why"] }] });
+  await claimStoreFormat(store);
+  await store.commit({ put: [{ key: "decision:1", value: 1, sets: ["decisions"] }] });
   await store.close();
 }
 
@@ -59,7 +61,7 @@ describe.skipIf(!hasProgram("restic"))("INFRA-05 A backup in a restic repository
     for (const path of ["data/secrets.json", "data/agents/thot/token", "uploads/bucket/picture.png"])
       expect(server.read(path)).toBe(machine.read(path));
     const store = await openStore(`file:${server.folder}/data`, { prefix: "groundcrew" });
-    expect(await store.count("why")).toBe(1);
+    expect(await store.count("decisions")).toBe(1);
     await store.close();
   });
 
@@ -93,9 +95,9 @@ describe.skipIf(!hasProgram("restic"))("INFRA-05 A backup in a restic repository
       const names = [newest, ...days.map(formatBackupName)];
       const expired = new Set(findExpiredBackups(names));
       expect(expired.size).toBeGreaterThan(25);
-      const kept = names.filter((name) => !expired.has(name)).map((name) => name.slice(0, 10));
+      const stored = names.filter((name) => !expired.has(name)).map((name) => name.slice(0, 10));
       const sent = listTimes().map((time: string) => time.slice(0, 10));
-      expect(sent.sort()).toEqual([...kept, "2020-01-01"].sort());
+      expect(sent.sort()).toEqual([...stored, "2020-01-01"].sort());
       expect(restic("check", "--read-data")).toContain("no errors were found");
     },
     180_000,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { rejectTokenArguments } from "../../../runtime/cli/agent-token.ts";
+import { rejectTokenArguments } from "../../../runtime/cli/api-client.ts";
 
 test.each(["--token", "--api-key=abc", "-authorization", "--my_secret_file=x"])(
   "the argument %s is refused as a possible secret",

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { appendFileSync, linkSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { openFileBelow } from "../../../runtime/cli/open-file.ts";
+import { openFileBelow } from "../../../runtime/cli/files.ts";
 import { createTempFolder } from "./cli-process.ts";
 
 test.each([

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { findServerAddress } from "../../../runtime/cli/server-address.ts";
+import { findServerAddress } from "../../../runtime/cli/api-client.ts";
 
 /** A folder as provision leaves it, with these lines in connection.env. */
 function createProvisionedFolder(lines: string) {

@@ -1,6 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import { hasRecentCanary, probeRuntime, type RuntimeProbe } from "../../../functions/doctor/probe-runtime.ts";
-import { checkRuntime } from "../../../functions/doctor/runtime.ts";
+import { checkRuntime, hasRecentCanary, probeRuntime, type RuntimeProbe } from "../../../functions/doctor/runtime.ts";
 import { manifest } from "../../../functions/index.ts";
 import { startRuntime } from "../../../runtime/start-runtime.ts";
 import { VERSION } from "../../../shared/version.ts";

@@ -189,7 +189,7 @@ test("npm run doctor queries a running Groundcrew, and does not open its embedde
   expect(await getFinding(env, "store")).toMatch(/^ok: the embedded file .* opened by the running Groundcrew/);
   expect(await getFinding(env, "runtime parts")).toContain("the runtime's last use of plane failed: not used yet");
   expect(await getFinding(env, "rate limit")).not.toContain("asked to wait");
-  await runtime.deps.store.hold("plane:key", 900_000, true);
+  await runtime.deps.store.pause("plane:key", 900_000, true);
   expect(await getFinding(env, "rate limit")).toMatch(/^failed: Plane asked to wait .* another 15 min/);
   expect(await getFinding(env, "webhooks")).toMatch(/^warning: no canary/);
   expect(await getFinding({ ...env, ADMIN_TOKEN: "marked-secret-another-token" }, "runtime parts")).toMatch(

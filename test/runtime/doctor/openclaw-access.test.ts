@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { createOpenclawConfig } from "../../../functions/provision/openclaw-config.ts";
+import { createOpenclawConfig } from "../../../functions/provision/files.ts";
 import { runDoctor } from "../../../runtime/doctor/run-doctor.ts";
 import { RUNTIME_ENV } from "../../support/test-runtime.ts";
 

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
 import { z } from "zod";
 import { checkSkill } from "../../../functions/doctor/openclaw-skill.ts";
-import { createSkillProbe } from "../../../runtime/doctor/skill-probe.ts";
+import { createSkillProbe } from "../../../runtime/doctor/openclaw-probe.ts";
 import { createTestSettings, PLANE_ENV } from "../../support/settings.ts";
 
 export const SHIPPED_SKILL = readFileSync("skills/plane-bridge/SKILL.md", "utf8");

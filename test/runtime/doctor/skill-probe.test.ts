@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 import { checkSkill } from "../../../functions/doctor/openclaw-skill.ts";
-import { createSkillProbe } from "../../../runtime/doctor/skill-probe.ts";
+import { createSkillProbe } from "../../../runtime/doctor/openclaw-probe.ts";
 import { createTestSettings, PLANE_ENV } from "../../support/settings.ts";
 import {
   createAnsweringScript,

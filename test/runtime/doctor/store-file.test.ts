@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { checkStore } from "../../../functions/doctor/store.ts";
-import { inspectStore } from "../../../runtime/doctor/inspect-store.ts";
+import { inspectStore } from "../../../runtime/doctor/run-doctor.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
 import { startStoreProcess } from "../stores/store-process.ts";
 
@@ -54,7 +54,7 @@ test("The doctor leaves a store file alone that a process has open", async () =>
   onTestFinished(() => store.close());
   await store.commit({ put: [{ key: "before", value: 1 }] });
   expect(await examine(url)).toMatch(/^ok: /);
-  expect(await store.commit({ put: [{ key: "after", value: 1 }] })).toBe("kept");
+  expect(await store.commit({ put: [{ key: "after", value: 1 }] })).toBe("committed");
 });
 
 test("The doctor fails for a store file with damage in its middle, and says that it may be moved away and is rebuilt from Plane", async () => {

@@ -1,14 +1,9 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import {
-  PAGE_SCRIPTS,
-  PAGE_STYLES,
-  TICKET_SCRIPTS,
-  TICKET_STYLES,
-} from "../../../functions/dashboard/page/page-files.ts";
+import { PAGE_SCRIPTS, PAGE_STYLES, TICKET_SCRIPTS, TICKET_STYLES } from "../../../functions/dashboard/page/bundle.ts";
 import { createPageRoute } from "../../../functions/dashboard/page/page-route.ts";
-import { ticketAssetsRoute } from "../../../functions/dashboard/page/ticket-assets-route.ts";
-import { createAssetReader } from "../../../runtime/node/asset-reader.ts";
+import { ticketAssetsRoute } from "../../../functions/dashboard/page/ticket-pages.ts";
+import { createAssetReader } from "../../../runtime/node/files.ts";
 import type { Deps } from "../../../shared/app/deps.ts";
 import { createTestApp } from "../../support/test-app.ts";
 

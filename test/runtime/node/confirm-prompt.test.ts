@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
-import { createConfirmPrompt } from "../../../runtime/node/confirm-prompt.ts";
+import { createConfirmPrompt } from "../../../runtime/node/process.ts";
 
 function askWithInput(typed: string) {
   const input = new PassThrough();

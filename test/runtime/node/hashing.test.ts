@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { nodeHashing } from "../../../runtime/node/hashing.ts";
-import { webHashing } from "../../../shared/hashing/hashing.ts";
+import { nodeHashing } from "../../../runtime/node/crypto.ts";
+import { webHashing } from "../../../shared/hashing.ts";
 import { signBody } from "../../support/webhook-signature.ts";
 
 const bytes = fc.uint8Array().map((array) => Uint8Array.from(array));

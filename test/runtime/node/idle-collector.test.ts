@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { START_FLAGS } from "../../../bench/start-flags.ts";
-import { createIdleCollector } from "../../../runtime/node/idle-collector.ts";
+import { createIdleCollector } from "../../../runtime/node/process.ts";
 
 /** Creates a collector for a process whose load and CPU time the test sets. */
 function createFakeProcess(load: { utilization: number; cpu: number }) {
@@ -42,7 +42,7 @@ test("Unused memory is returned to the system again after more work, but not whi
 });
 
 test("Unused memory is returned to the system by a real process with the flags of npm start", () => {
-  const program = `import { collectGarbageWhenIdle } from "./runtime/node/idle-collector.ts";
+  const program = `import { collectGarbageWhenIdle } from "./runtime/node/process.ts";
       import { mock } from "node:test";
       mock.timers.enable({ apis: ["setInterval"] });
       collectGarbageWhenIdle();

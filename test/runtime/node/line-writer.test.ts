@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { Writable } from "node:stream";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { createLineWriter } from "../../../runtime/node/line-writer.ts";
+import { createLineWriter } from "../../../runtime/node/process.ts";
 
 test("The lines of the log are written in order, all of ten milliseconds at once", () => {
   vi.useFakeTimers();
@@ -28,7 +28,7 @@ test("The lines of the log are written in order, all of ten milliseconds at once
 });
 
 test("The lines of the log are all written when the process exits at once", () => {
-  const program = `import { createLineWriter } from "./runtime/node/line-writer.ts";
+  const program = `import { createLineWriter } from "./runtime/node/process.ts";
       const write = createLineWriter(process.stdout);
       for (let i = 0; i < 1000; i += 1) write("line " + i);
       process.exit(3);`;
@@ -40,7 +40,7 @@ test("The lines of the log are all written when the process exits at once", () =
 });
 
 test.skipIf(!existsSync("/dev/full"))("The lines of the log that cannot be written do not end the process", () => {
-  const program = `import { createLineWriter } from "./runtime/node/line-writer.ts";
+  const program = `import { createLineWriter } from "./runtime/node/process.ts";
       const write = createLineWriter(process.stdout);
       let lines = 0;
       const timer = setInterval(() => {

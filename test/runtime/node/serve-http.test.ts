@@ -152,3 +152,138 @@ test("a server at its limit of connections refuses a new one while all others ar
   answer();
   for (const raw of busy) expect(await readAnswer(raw)).toContain("late");
 });
+
+/**
+ * Timeouts for sending in these tests, in real milliseconds: one that is awaited, and one that must not elapse while this
+ * process, which is the client as well, is busy.
+ */
+const SEND_TIMEOUT_MS = 400;
+const LONGER_SEND_TIMEOUT_MS = 1_500;
+/** More than the buffers of the system take. */
+const LARGE_ANSWER = "x".repeat(32 * 1024 * 1024);
+
+/** Serves a large answer, a stream that begins when the test says so, and numbers; `paths` has the handled requests. */
+async function serveLargeAnswers(sendTimeout = SEND_TIMEOUT_MS) {
+  const paths: string[] = [];
+  const started = Promise.withResolvers<void>();
+  const app = new Hono()
+    .use(async (c, next) => {
+      paths.push(c.req.path);
+      await next();
+    })
+    .get("/large", (c) => c.text(LARGE_ANSWER))
+    .get("/stream/:rest", (c) => {
+      const start = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
+        controller.enqueue(new TextEncoder().encode("begin"));
+        await started.promise;
+        controller.enqueue(new TextEncoder().encode(c.req.param("rest") === "large" ? LARGE_ANSWER : "end"));
+        controller.close();
+      };
+      return c.body(new ReadableStream<Uint8Array>({ start }));
+    })
+    .post("/echo", async (c) => c.text(`echo ${await c.req.text()}.`))
+    .get("/number/:number", (c) => c.text(`number ${c.req.param("number")}.`));
+  const lines: string[] = [];
+  const log = createLog({ level: "warn", write: (line) => lines.push(line), clock: Date.now });
+  const served = await serveHttp({ app, host: "127.0.0.1", port: 0, log, sendTimeout });
+  onTestFinished(() => served.stop(0));
+  const raw = await openConnection(served.url);
+  onTestFinished(() => void raw.socket.destroy());
+  const request = (path: string) => raw.socket.write(formatRequestHead("GET", path, {}));
+  return { url: served.url, raw, request, paths, lines, start: started.resolve };
+}
+
+test("requests that a client sends before the answers are answered one after the other, and the connection stays open", async () => {
+  const { raw, request } = await serveLargeAnswers();
+  let received = "";
+  raw.socket.on("data", (data) => {
+    received += data;
+  });
+  for (const round of [1, 2]) {
+    received = "";
+    const head = formatRequestHead("POST", "/echo", { "content-length": "3" });
+    const heads = [1, 2, 3, 4].map((number) => formatRequestHead("GET", `/number/${number}`, {}));
+    raw.socket.write(`${heads.slice(0, 2).join("")}${head}abc${heads.slice(2).join("")}`);
+    await expect.poll(() => received).toContain("number 4.");
+    const answers = received.match(/(number \d|echo \w+)\./g);
+    expect([round, answers]).toEqual([round, ["number 1.", "number 2.", "echo abc.", "number 3.", "number 4."]]);
+  }
+  request("/number/5");
+  await expect.poll(() => received).toContain("number 5.");
+});
+
+test("a request is handled when the answer before it has been taken, not earlier", async () => {
+  const { raw, request, paths } = await serveLargeAnswers(60_000);
+  raw.socket.pause();
+  raw.socket.write(formatRequestHead("GET", "/large", {}) + formatRequestHead("GET", "/number/1", {}));
+  await expect.poll(() => paths).toEqual(["/large"]);
+  for (let number = 2; number < 1_000; number += 1) request(`/number/${number}`);
+  await wait(SEND_TIMEOUT_MS / 2);
+  expect(paths).toEqual(["/large"]);
+  raw.socket.destroy();
+});
+
+test("a connection on which more than 32 requests wait for the answers before them is closed", async () => {
+  const { raw, paths, lines } = await serveLargeAnswers();
+  raw.socket.write(
+    formatRequestHead("GET", "/stream/small", {}) + formatRequestHead("GET", "/number/1", {}).repeat(33),
+  );
+  await raw.ended;
+  expect(paths).toEqual(["/stream/small"]);
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+    { message: "too many requests at once on a connection", address: "127.0.0.1", limit: 32 },
+  ]);
+});
+
+test("32 requests may wait for the answers before them", async () => {
+  const { raw, paths } = await serveLargeAnswers();
+  raw.socket.write(formatRequestHead("GET", "/number/0", {}).repeat(33));
+  await expect.poll(() => paths.length).toBe(33);
+});
+
+test.each(["/large", "/stream/large"])(
+  "the connection of a client that reads nothing of %s is closed",
+  async (path) => {
+    const { raw, request, start } = await serveLargeAnswers();
+    request(path);
+    await once(raw.socket, "data");
+    raw.socket.pause();
+    // The stream is idle for longer than the timeout before its client stops reading.
+    await wait(path === "/stream/large" ? SEND_TIMEOUT_MS * 2 : 0);
+    start();
+    await wait(SEND_TIMEOUT_MS * 10);
+    raw.socket.resume();
+    expect((await raw.ended).text.length).toBeLessThan(LARGE_ANSWER.length);
+  },
+);
+
+test.each(["/large", "/stream/large"])("a client that reads %s slowly receives all of it", async (path) => {
+  const { raw, request, start } = await serveLargeAnswers(LONGER_SEND_TIMEOUT_MS);
+  request(path);
+  await once(raw.socket, "data");
+  start();
+  const startedAt = performance.now();
+  raw.socket.on("data", () => {
+    // Reading takes twice the timeout in all.
+    const due =
+      (raw.socket.bytesRead / LARGE_ANSWER.length) * LONGER_SEND_TIMEOUT_MS * 2 - (performance.now() - startedAt);
+    if (due < 20) return;
+    raw.socket.pause();
+    setTimeout(() => raw.socket.resume(), due);
+  });
+  await expect.poll(() => raw.socket.bytesRead, { timeout: 20_000 }).toBeGreaterThan(LARGE_ANSWER.length);
+  expect(performance.now() - startedAt).toBeGreaterThan(LONGER_SEND_TIMEOUT_MS * 1.5);
+});
+
+test("a stream that has nothing to send stays open for longer than the timeout for sending", async () => {
+  const { raw, request, start } = await serveLargeAnswers();
+  let received = "";
+  raw.socket.on("data", (data) => {
+    received += data;
+  });
+  request("/stream/small");
+  await expect.poll(() => received).toContain("begin");
+  await wait(SEND_TIMEOUT_MS * 3);
+  start();
+  await expect.poll(() => received).toContain("end\r\n0\r\n");
+});

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { expect, onTestFinished, test } from "vitest";
-import { nodeFiles } from "../../../runtime/node/settings-files.ts";
+import { nodeFiles } from "../../../runtime/node/files.ts";
 
 function createFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-settings-"));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { describeDockerFailure } from "../../../runtime/openclaw-upgrade/describe-docker-failure.ts";
+import { describeDockerFailure } from "../../../runtime/openclaw-upgrade/compose-driver.ts";
 import { createComposeRig } from "./compose-rig.ts";
 
 const UPGRADE = ["upgrade", "--from", "2026.2.23", "--to", "2026.2.26", "--json"];

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { createGatewayProcess } from "../../../runtime/openclaw-upgrade/gateway-process.ts";
-import { wait } from "../../../shared/wait.ts";
+import { wait } from "../../../shared/time.ts";
 
 function createGateway() {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-gateway-"));

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { describeNpmFailure } from "../../../runtime/openclaw-upgrade/describe-npm-failure.ts";
+import { describeNpmFailure } from "../../../runtime/openclaw-upgrade/npm-driver.ts";
 
 /** What npm 11.19 printed on a machine that does not reach GitHub. */
 const GIT = `npm warn deprecated x@1: old

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openNpmPrefix } from "../../../runtime/openclaw-upgrade/npm-prefix.ts";
+import { openNpmPrefix } from "../../../runtime/openclaw-upgrade/npm-driver.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import { closeLocalServer, listenLocally } from "../../../simulators/local-server.ts";
 import { findFreePort } from "../../support/redis-server.ts";

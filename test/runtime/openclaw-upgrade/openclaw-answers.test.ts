@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { checkDirectMessages } from "../../../runtime/openclaw-upgrade/check-direct-messages.ts";
+import { checkDirectMessages } from "../../../runtime/openclaw-upgrade/check-upgrade.ts";
 import {
   findPermissionProblems,
   findTurnProblem,
   hasModelAnswer,
   parseMcpProbe,
   parseSpawnMetrics,
-} from "../../../runtime/openclaw-upgrade/parse-openclaw-answers.ts";
+} from "../../../runtime/openclaw-upgrade/openclaw-answers.ts";
 import { findExemptAgents, planLimits } from "../../../runtime/openclaw-upgrade/spawn-limits.ts";
 
 const toResult = (stdout: string, stderr = "", status = 0) => ({ status, stdout, stderr });

@@ -1,8 +1,12 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { ROLLBACK_LIMIT, ROLLBACK_TIMEOUTS } from "../../../runtime/openclaw-upgrade/rollback-steps.ts";
-import { runRollbackSteps, runUpgradeSteps } from "../../../runtime/openclaw-upgrade/run-steps.ts";
+import {
+  ROLLBACK_LIMIT,
+  ROLLBACK_TIMEOUTS,
+  runRollbackSteps,
+  runUpgradeSteps,
+} from "../../../runtime/openclaw-upgrade/upgrade-steps.ts";
 import type { Ms } from "../../../shared/time.ts";
 import { createUpgrade, FROM, RECORD, TO } from "./upgrade-rig.ts";
 

@@ -1,13 +1,18 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { parsePinnedValue } from "../../../functions/doctor/openclaw-version.ts";
-import { parseOpenclawOptions } from "../../../runtime/cli/openclaw-options.ts";
-import { checkComposeService, parseComposeService } from "../../../runtime/openclaw-upgrade/compose-service.ts";
-import { compareScans, parseScan } from "../../../runtime/openclaw-upgrade/image-scan.ts";
-import { checkProcesses, parseProcessStatus } from "../../../runtime/openclaw-upgrade/process-status.ts";
-import { renderUpgradeReport } from "../../../runtime/openclaw-upgrade/render-upgrade-report.ts";
-import { parseUpgradeSettings } from "../../../runtime/openclaw-upgrade/upgrade-settings.ts";
-import { checkWorkspace, parseWorkspaceEntries } from "../../../runtime/openclaw-upgrade/workspace-entries.ts";
+import { parsePinnedValue } from "../../../functions/doctor/versions.ts";
+import { parseOpenclawOptions } from "../../../runtime/cli/openclaw-command.ts";
+import {
+  checkComposeService,
+  checkProcesses,
+  checkWorkspace,
+  parseComposeService,
+  parseProcessStatus,
+  parseWorkspaceEntries,
+} from "../../../runtime/openclaw-upgrade/container-checks.ts";
+import { renderUpgradeReport } from "../../../runtime/openclaw-upgrade/run-upgrade.ts";
+import { parseUpgradeSettings } from "../../../runtime/openclaw-upgrade/upgrade-driver.ts";
+import { compareScans, parseScan } from "../../../runtime/openclaw-upgrade/upgrade-record.ts";
 import { PROCESS_STATUS } from "./compose-rig.ts";
 import { RECORD } from "./upgrade-rig.ts";
 

@@ -2,11 +2,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { openRecordFile } from "../../../runtime/openclaw-upgrade/record-file.ts";
-import type { UpgradeContext } from "../../../runtime/openclaw-upgrade/upgrade-context.ts";
-import type { UpgradeDriver } from "../../../runtime/openclaw-upgrade/upgrade-driver.ts";
-import type { UpgradeRecord } from "../../../runtime/openclaw-upgrade/upgrade-record.ts";
-import { parseUpgradeSettings } from "../../../runtime/openclaw-upgrade/upgrade-settings.ts";
+import {
+  parseUpgradeSettings,
+  type UpgradeContext,
+  type UpgradeDriver,
+} from "../../../runtime/openclaw-upgrade/upgrade-driver.ts";
+import { openRecordFile, type UpgradeRecord } from "../../../runtime/openclaw-upgrade/upgrade-record.ts";
 import type { Ms } from "../../../shared/time.ts";
 
 export const FROM = "2026.2.23";
@@ -76,7 +77,7 @@ export function createUpgrade(change: Partial<UpgradeDriver> = {}, gateway: () =
     },
     checkTools: async () => ({ name: "programs", status: "ok", detail: "" }),
     checkInstallation: async () => [],
-    checkReach: async () => [],
+    connect: async () => undefined,
     fetchVersion: async () => {},
     stop: note("stop"),
     start: note("start"),

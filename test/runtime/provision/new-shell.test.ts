@@ -6,7 +6,7 @@ import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
+import { getTexts } from "../../../shared/i18n/texts.ts";
 import { createPlaneSimulator } from "../../../simulators/plane/create-plane-simulator.ts";
 import { ADMIN_EMAIL, PROVISION_COMMAND } from "../../functions/provision/provision-setup.ts";
 import { findFreePort } from "../../support/redis-server.ts";

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { nodeFiles } from "../../../runtime/node/settings-files.ts";
+import { nodeFiles } from "../../../runtime/node/files.ts";
 import { createProvisionDisk, provisionDisk } from "../../../runtime/provision/provision-disk.ts";
 import { createProvisionSetup, TEAM_AGENTS } from "../../functions/provision/provision-setup.ts";
 

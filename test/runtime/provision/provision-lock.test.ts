@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { acquireProvisionLock } from "../../../runtime/provision/provision-lock.ts";
+import { lockFile } from "../../../runtime/stores/file-lock.ts";
 
 /** A path for a lock in a folder that does not exist yet. */
 function createLockPath() {
@@ -49,18 +50,15 @@ test("the lock of a process that has ended is taken over", async () => {
   lock.release();
 });
 
-test.runIf(existsSync("/proc/self/stat"))(
-  "a lock is taken over when its process id now belongs to another process or to our own",
-  async () => {
-    for (const pid of [process.ppid, process.pid]) {
-      const path = createLockPath();
-      writeForeignLock(path, { pid, born: "1" });
-      const lock = await acquireProvisionLock(path);
-      expect(readLock(path)).toMatchObject({ pid: process.pid, born: expect.not.stringMatching(/^1$/) });
-      lock.release();
-    }
-  },
-);
+test("a lock is taken over when its process id now belongs to another process or to our own", async () => {
+  for (const pid of [process.ppid, process.pid]) {
+    const path = createLockPath();
+    writeForeignLock(path, { pid, started: "1" });
+    const lock = await acquireProvisionLock(path);
+    expect(readLock(path)).toMatchObject({ pid: process.pid, started: expect.not.stringMatching(/^1$/) });
+    lock.release();
+  }
+});
 
 test("the lock of another machine or container is never taken over", async () => {
   const path = createLockPath();
@@ -81,13 +79,16 @@ test("a lock file without content excludes others until its timeout, and is then
 test("an abandoned lock is not removed when another process has taken it over in the meantime", async () => {
   const path = createLockPath();
   writeForeignLock(path, { pid: createDeadPid() });
-  let clockReads = 0;
+  let release: (() => void) | undefined;
   const clock = () => {
-    clockReads += 1;
-    // Between reading the lock and removing it.
-    if (clockReads === 2) writeForeignLock(path, { pid: process.ppid });
+    // Before our own attempt to lock the file.
+    if (!release) {
+      release = lockFile(resolve(path, "../.provision.lock"));
+      writeForeignLock(path, { pid: process.ppid });
+    }
     return Date.now();
   };
+  onTestFinished(() => release?.());
   await expect(acquireProvisionLock(path, { clock })).rejects.toThrow(`process ${process.ppid}`);
   expect(readLock(path).pid).toBe(process.ppid);
 });
@@ -150,10 +151,14 @@ test("acquiring the lock removes temporary files of interrupted writes, but not 
     join(agent, ".token.0123456789ab"),
     join(openclaw, ".openclaw.env.0123456789ab"),
   ];
-  const kept = [resolve(path, "../.secrets.json.ba9876543210"), resolve(path, "../secrets.json"), join(agent, "token")];
-  for (const file of [...old, ...kept]) writeFileSync(file, "");
-  for (const file of [...old, ...kept.slice(1)]) utimesSync(file, 0, 0);
+  const stored = [
+    resolve(path, "../.secrets.json.ba9876543210"),
+    resolve(path, "../secrets.json"),
+    join(agent, "token"),
+  ];
+  for (const file of [...old, ...stored]) writeFileSync(file, "");
+  for (const file of [...old, ...stored.slice(1)]) utimesSync(file, 0, 0);
   (await acquireProvisionLock(path)).release();
   expect(old.map(existsSync)).toEqual([false, false, false]);
-  expect(kept.map(existsSync)).toEqual([true, true, true]);
+  expect(stored.map(existsSync)).toEqual([true, true, true]);
 });

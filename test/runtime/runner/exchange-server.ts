@@ -1,12 +1,12 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { type TerminalFrame, terminalFrameSchema } from "../../../shared/app/terminals.ts";
 import {
   type ExchangeAnswer,
   type ExchangeRequest,
   exchangeAnswerSchema,
   exchangeRequestSchema,
 } from "../../../shared/tickets/exchange.ts";
-import { type TerminalFrame, terminalFrameSchema } from "../../../shared/tickets/terminal-frame.ts";
 
 export const RUNNER_TOKEN = "runner-token-0123456789";
 

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { findInterruption } from "../../../runtime/runner/find-interruption.ts";
+import { findInterruption } from "../../../runtime/runner/observe-session.ts";
 
 /** The entry that Claude Code has stored when Escape closed a dialog. */
 const { interruption } = JSON.parse(readFileSync("test/fixtures/claude/recorded-2.1.330.json", "utf8"));

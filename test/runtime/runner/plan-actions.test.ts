@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type DesiredSession, planActions } from "../../../runtime/runner/plan-actions.ts";
-import { NO_DETAILS, type SessionRecord } from "../../../runtime/runner/session-record.ts";
+import { NO_DETAILS, type SessionRecord } from "../../../runtime/runner/session-folder.ts";
 import type { Pane } from "../../../runtime/runner/tmux.ts";
 
 const SESSION_ID = "11111111-2222-4333-8444-000000000001";
@@ -64,8 +64,22 @@ describe("The plan of a runner", () => {
     expect(plan({ desired: [DESIRED], records: [{ ...ENDED, run: 2 }] })).toEqual([]);
   });
 
-  test("stops what Groundcrew does not know, and acknowledges ends", () => {
-    expect(plan({ records: [RECORD], panes: [PANE] })).toEqual(["stop"]);
+  test("leaves alone what Groundcrew does not name, and ends what is left of an ended session", () => {
+    for (const phase of ["preparing", "launching", "launched"] as const)
+      expect(plan({ records: [{ ...RECORD, phase }], panes: [PANE] })).toEqual([]);
+    expect(plan({ panes: [PANE] })).toEqual([]);
+    expect(plan({ records: [ENDED], panes: [PANE] })).toEqual(["end_orphan"]);
+  });
+
+  test("starts another session of the same or an earlier run when the end of the last one is acknowledged", () => {
+    const desired = [{ ...DESIRED, session_id: "11111111-2222-4333-8444-000000000002" }];
+    for (const run of [1, 3]) {
+      expect(plan({ desired, records: [{ ...ENDED, run, is_acknowledged: true }] })).toEqual(["start"]);
+      expect(plan({ desired, records: [{ ...ENDED, run }] })).toEqual([]);
+    }
+  });
+
+  test("acknowledges ends", () => {
     const stop = [{ ticket: "ONB-1", run: 1, how: "now" as const, reason: "over" }];
     expect(plan({ stop, records: [{ ...ENDED, is_reported: true }] })).toEqual(["acknowledge"]);
     expect(plan({ stop, records: [ENDED] })).toEqual([]);

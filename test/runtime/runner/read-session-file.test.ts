@@ -3,7 +3,7 @@ import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { readSessionFile } from "../../../runtime/runner/read-session-file.ts";
+import { readSessionFile } from "../../../runtime/runner/session-folder.ts";
 
 const LIMIT = 80_000;
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test, vi } from "vitest";
-import { findSessionProcesses } from "../../../runtime/runner/session-processes.ts";
+import { findSessionProcesses } from "../../../runtime/runner/claude-process.ts";
 import { createRunnerRig, type RunnerRig } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -96,7 +96,7 @@ test.concurrent("a runner that lost its records takes over its sessions, and a s
   rig.start();
   await rig.waitFor(() => rig.exitCode).toBe(1);
   expect(rig.output.join("")).toContain("Another runner uses");
-  rig.server.set({});
+  rig.server.set({ stop: [{ ticket: "ONB-1", run: 1, how: "now", reason: "cancelled by Ada" }] });
   await rig.waitFor(() => rig.listSessions()).toEqual([]);
 });
 

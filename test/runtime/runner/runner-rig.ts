@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { TestContext } from "vitest";
-import { endSessionProcesses } from "../../../runtime/runner/session-processes.ts";
+import { endSessionProcesses } from "../../../runtime/runner/claude-process.ts";
 import type { ExchangeAnswer } from "../../../shared/tickets/exchange.ts";
 import { RUNNER_TOKEN, startExchangeServer } from "./exchange-server.ts";
 import { createRunnerHost } from "./runner-host.ts";

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, vi } from "vitest";
-import { findSessionProcesses } from "../../../runtime/runner/session-processes.ts";
+import { findSessionProcesses } from "../../../runtime/runner/claude-process.ts";
 import { createRunnerRig } from "./runner-rig.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -37,11 +37,13 @@ test.concurrent("a session receives its own token and no other secret, and no co
   onTestFinished,
 }) => {
   const rig = await createRunnerRig({ expect, onTestFinished }, { env: { ANTHROPIC_API_KEY: "model-key" } });
-  const desired = rig.want("ONB-1", ["run env > env.txt"]);
+  // The shell makes a file before its command writes to it; the renamed file appears whole.
+  const desired = rig.want("ONB-1", ["run env > env.partial && mv env.partial env.txt"]);
   rig.server.set({ sessions: [desired] });
-  await rig.waitFor(() => existsSync(join(rig.worktree("ONB-1"), "env.txt"))).toBe(true);
+  const envFile = join(rig.worktree("ONB-1"), "env.txt");
+  await rig.waitFor(() => existsSync(envFile)).toBe(true);
+  const env = readFileSync(envFile, "utf8");
   await rig.waitForState("ONB-1", "running");
-  const env = readFileSync(join(rig.worktree("ONB-1"), "env.txt"), "utf8");
   for (const line of ["GROUNDCREW_TICKET=ONB-1", "GROUNDCREW_TOKEN=session-token-ONB-1", "ANTHROPIC_API_KEY=model-key"])
     expect(env).toContain(`${line}\n`);
   expect(env).toContain(`GROUNDCREW_COMPLETION_FILE=${rig.sessionFile("ONB-1", "completion.txt")}\n`);
@@ -204,7 +206,7 @@ test.concurrent.for([
   await rig.waitFor(() => findSessionProcesses(desired.session_id)).toEqual([]);
 });
 
-test.concurrent("sessions that Groundcrew does not know are ended, and nothing outside the prefix is touched", async ({
+test.concurrent("sessions that Groundcrew does not name go on, with and without a record, until it says that they are over", async ({
   expect,
   onTestFinished,
 }) => {
@@ -214,6 +216,12 @@ test.concurrent("sessions that Groundcrew does not know are ended, and nothing o
   rig.tmux("new-session", "-d", "-s", "claude-ONB-9", "--", "sleep", "1000");
   rig.tmux("new-session", "-d", "-s", "mine", "--", "sleep", "1000");
   rig.server.set({});
+  await rig.waitFor(() => rig.output.join("")).toContain("Groundcrew does not know this session");
+  await rig.waitFor(() => rig.server.requests.at(-1)?.seen).toBe("3");
+  const others = ["claude-ONB-9", "mine"];
+  expect(rig.listSessions().sort()).toEqual(["claude-ONB-1", ...others]);
+  expect(rig.report("ONB-1")).toMatchObject({ state: "running" });
+  rig.server.set({ stop: [{ ticket: "ONB-1", run: 1, how: "now", reason: "cancelled by Ada" }] });
   await rig.waitForState("ONB-1", "ended");
-  await rig.waitFor(() => rig.listSessions()).toEqual(["mine"]);
+  expect(rig.listSessions().sort()).toEqual(others);
 });

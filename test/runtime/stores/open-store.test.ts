@@ -23,7 +23,7 @@ describe("STORE_URL", () => {
     ["file:a b/c", "a b/c"],
   ])("%s is a folder below the current folder", async (url, path) => {
     const store = await openStore(url, { prefix: "t" });
-    expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("kept");
+    expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("committed");
     await store.close();
     expect(existsSync(join(folder, path, "groundcrew.db"))).toBe(true);
   });

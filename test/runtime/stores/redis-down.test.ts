@@ -30,7 +30,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
   });
 
   const put = (key: string) => store.commit({ put: [{ key, value: "x".repeat(3000), sets: ["s"] }] });
-  const works = () => vi.waitFor(async () => expect(await put("again")).toBe("kept"), { ...LIMIT, interval: 20 });
+  const works = () => vi.waitFor(async () => expect(await put("again")).toBe("committed"), { ...LIMIT, interval: 20 });
 
   const refused = (call: () => Promise<unknown>) => expect(call()).rejects.toMatchObject({ code: "unavailable" });
   /** The call is refused without being sent, and so without waiting for an answer or a connection. */
@@ -133,7 +133,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis that goes down", () => {
     await redis.start();
     await works();
     const until = performance.now() + 2_500;
-    while (performance.now() < until) expect(await put("later")).toBe("kept");
+    while (performance.now() < until) expect(await put("later")).toBe("committed");
     expect(connectionChanges).toEqual([undefined, expect.any(String), undefined]);
   });
 
@@ -171,7 +171,7 @@ describe.skipIf(!hasRedisServer())("opening a store in Redis", () => {
         expect(message).not.toContain("hunter");
       }
       const store = await connectRedisStore({ url: `redis://:hunter2@127.0.0.1:${redis.port}/3`, prefix: "t" });
-      expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("kept");
+      expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("committed");
       await store.close();
     } finally {
       await redis.stop();

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { createCallQueue, type RedisCall, type RedisReply } from "../../../runtime/stores/redis/call-queue.ts";
-import { checkCommit } from "../../../shared/store/check-commit.ts";
+import { createCallQueue, type RedisCall, type RedisReply } from "../../../runtime/stores/redis/scripts.ts";
+import { checkCommit } from "../../../shared/store/engine.ts";
 
 const createCommit = (name: string, length = 1) => checkCommit({ put: [{ key: name, value: "x".repeat(length) }] });
 

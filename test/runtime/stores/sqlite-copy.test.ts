@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
-import { isCopyName, saveSqliteCopy } from "../../../runtime/stores/sqlite-copy.ts";
+import { isCopyName, saveSqliteCopy } from "../../../runtime/stores/sqlite-store.ts";
 
 test("A copy that meets a transaction of its own process begins after it and contains it", async () => {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-copy-"));

@@ -1,15 +1,14 @@
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { Cron } from "croner";
 import { expect, onTestFinished, test } from "vitest";
-import { trimTick } from "../../../functions/dashboard/trim-tick.ts";
 import { manifest } from "../../../functions/index.ts";
+import { trimTick } from "../../../functions/maintenance-ticks.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
-import { decisionSet } from "../../../shared/decision-log/decision-log.ts";
-import { toDescendingKey } from "../../../shared/store/descending-key.ts";
+import { decisionSet } from "../../../shared/records/decision-log.ts";
 import type { Store } from "../../../shared/store/port.ts";
+import { toDescendingKey } from "../../../shared/store/records.ts";
 import { createTestSettings } from "../../support/settings.ts";
 import {
   createBearerHeaders,
@@ -40,7 +39,7 @@ async function open(url: string): Promise<Store> {
 async function addDecisions(store: Store, count: number) {
   for (let at = 0; at < count; at += 500) {
     const put = Array.from({ length: 500 }, (_, i) => ({
-      key: `why:${toDescendingKey(at + i)}`,
+      key: `decision:${toDescendingKey(at + i)}`,
       value: { at: at + i, text: "x".repeat(1_600) },
       sets: [decisionSet],
     }));
@@ -91,25 +90,4 @@ test("The tick trim stores webhooks between its steps, and gives the space back 
   expect((await store.scan<{ at: number }>(decisionSet, undefined, 1)).rows[0]?.value.at).toBe(ROW_COUNT - 1);
   expect(readSize()).toBeLessThan(before - 15 * MIB);
   expect(statSync(`${path}-wal`).size).toBe(0);
-}, 60_000);
-
-test("A file of an earlier version is converted when it is opened: it shrinks then, keeps its data, and shrinks again later", async () => {
-  const { url, path, readSize } = createFolder();
-  const first = await openStore(url, { prefix: "t" });
-  await addDecisions(first, ROW_COUNT);
-  await first.close();
-  const old = new DatabaseSync(path);
-  old.exec("PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = NONE; VACUUM");
-  old.exec(`DELETE FROM kept WHERE rowid % 2 = 0; DELETE FROM member WHERE key NOT IN (SELECT key FROM kept)`);
-  old.close();
-  const before = readSize();
-  const store = await open(url);
-  expect(readSize()).toBeLessThan(before * 0.6);
-  expect(await store.count(decisionSet)).toBe(ROW_COUNT / 2);
-  await addDecisions(store, ROW_COUNT);
-  const grown = readSize();
-  const runtime = await startWithTrimTick(store);
-  await requestTrim(runtime.url);
-  expect(await store.count(decisionSet)).toBe(20_000);
-  expect(readSize()).toBeLessThan(grown - 10 * MIB);
 }, 60_000);

@@ -50,8 +50,8 @@ describe("the embedded file", () => {
           rows.push(...page.rows.map((row) => row.value));
           after = page.next;
         } while (after !== undefined);
-        const kept = new Set(rows.map(({ n }) => n));
-        expect([...acknowledged].filter((n) => !kept.has(n))).toEqual([]);
+        const stored = new Set(rows.map(({ n }) => n));
+        expect([...acknowledged].filter((n) => !stored.has(n))).toEqual([]);
         expect(rows.every(({ body }) => body.length === 3000)).toBe(true);
         // Each commit whole: as many jobs as values.
         expect((await store.stats()).queues.inbox.pending).toBe(rows.length);
@@ -72,33 +72,6 @@ describe("the embedded file", () => {
     expect(await store.lease("claim:held", "other", 1000)).toMatchObject({ heldBy: "child" });
   });
 
-  test("of a version that did not count failures is opened with all its data", async () => {
-    const before = await open();
-    await before.commit({ jobs: [{ id: "old", queue: "outbox", lane: "l", body: 1 }] });
-    await before.close();
-    const database = new DatabaseSync(join(folder, "groundcrew.db"));
-    database.exec("ALTER TABLE job DROP COLUMN failures");
-    database.close();
-    const after = await open();
-    // Each process starts its steady clock anew, which can begin a millisecond before the job is due.
-    await expect
-      .poll(() => after.take("outbox", 1000, 1))
-      .toMatchObject([{ id: "old", body: 1, tries: 1, failures: 0 }]);
-  });
-
-  test("of a version that knew no probes is opened with its holds, which can be limited", async () => {
-    const before = await open();
-    await before.hold("plane:key", 24 * 3_600_000);
-    await before.close();
-    const database = new DatabaseSync(join(folder, "groundcrew.db"));
-    database.exec("ALTER TABLE held DROP COLUMN probe");
-    database.close();
-    const store = await open();
-    expect(await store.listHolds()).toMatchObject([{ bucket: "plane:key", needsProbe: false }]);
-    expect(await store.limitHold("plane:key", 900_000)).toBe(true);
-    expect(await store.spend("plane:key", 1, 60, 60_000)).toBeLessThanOrEqual(900_000);
-  });
-
   test("refuses a second process while it is open, with the reason and what to do, and admits it afterwards", async () => {
     const store = await open();
     await store.commit({ put: [{ key: "a", value: 1 }] });
@@ -112,7 +85,7 @@ describe("the embedded file", () => {
     const store = await open();
     await expect(open()).rejects.toThrow("already open in a running Groundcrew");
     expect((await runStoreProcess("open", url))[0]).toMatch(/^refused .*already open/);
-    expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("kept");
+    expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("committed");
   });
 
   test("is private: folder 0700, files 0600, even if the file was readable by everyone", async () => {
@@ -134,14 +107,14 @@ describe("the embedded file", () => {
 
   test("that cannot grow rejects writes, still reads, and keeps all acknowledged data", async () => {
     const lines = await runStoreProcess("write", url, { fileLimit: 2_000 });
-    const kept = lines.filter((line) => line.startsWith("kept ")).map((line) => Number(line.slice(5)));
-    expect(kept.length).toBeGreaterThan(100);
+    const stored = lines.filter((line) => line.startsWith("kept ")).map((line) => Number(line.slice(5)));
+    expect(stored.length).toBeGreaterThan(100);
     expect(lines.filter((line) => line.startsWith("rejected "))).toHaveLength(1);
     expect(lines).toContain("still reads 1");
     const store = await open();
-    const found = await store.read(kept.map((n) => `k:${String(n).padStart(7, "0")}`));
+    const found = await store.read(stored.map((n) => `k:${String(n).padStart(7, "0")}`));
     expect(found.filter((one) => one === undefined)).toEqual([]);
-    expect(await store.commit({ put: [{ key: "room-again", value: 1 }] })).toBe("kept");
+    expect(await store.commit({ put: [{ key: "room-again", value: 1 }] })).toBe("committed");
   });
 
   test.each([
@@ -149,7 +122,7 @@ describe("the embedded file", () => {
     ["replaced", () => renameSync(folder, `${folder}.old`)],
   ])("that is %s while it is open rejects further writes with the reason", async (_, lose) => {
     const store = await open();
-    expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("kept");
+    expect(await store.commit({ put: [{ key: "a", value: 1 }] })).toBe("committed");
     lose();
     await expect(store.commit({ put: [{ key: "b", value: 1 }] })).rejects.toThrow(
       /deleted or replaced.*start Groundcrew/,
@@ -176,7 +149,7 @@ describe("the embedded file", () => {
     );
     // Let the commits be queued; closing then does them.
     const closing = Promise.resolve().then(() => store.close());
-    expect(new Set(await Promise.all(commits))).toEqual(new Set(["kept"]));
+    expect(new Set(await Promise.all(commits))).toEqual(new Set(["committed"]));
     await closing;
     expect(await (await open()).count("s")).toBe(1200);
   });
@@ -190,17 +163,17 @@ describe("the embedded file", () => {
       await Promise.all([
         store.commit({ put: [{ key: `k${i}`, value: i, sets: [`s${i}`], expires: 500 }], jobs }),
         store.lease(`claim:${i}`, "ann", 10),
-        store.spend(`b${i}`, 1, 5, 500),
-        store.hold(`b${i}`, 500),
+        store.consume(`b${i}`, 1, 5, 500),
+        store.pause(`b${i}`, 500),
       ]);
     }
     const taken = await store.take("inbox", 1000, 300);
-    await Promise.all(taken.map((job) => store.settle(job, { done: true })));
+    await Promise.all(taken.map((job) => store.acknowledge(job, { done: true })));
     time.now += 10_000;
     for (let i = 0; i < 8; i++) await store.take("inbox", 1000, 1);
     await store.close();
     const file = new DatabaseSync(join(folder, "groundcrew.db"));
-    for (const table of ["kept", "member", "lease", "job", "lane", "done", "dead", "spent", "held"]) {
+    for (const table of ["record", "member", "lease", "job", "lane", "done", "dead", "consumed", "pause"]) {
       expect([table, file.prepare(`SELECT count(*) AS n FROM ${table}`).get()]).toEqual([table, { n: 0 }]);
     }
     file.close();

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { createSteadyClock } from "../../../runtime/stores/steady-clock.ts";
+import { createSteadyClock } from "../../../runtime/stores/open-store.ts";
 
 afterEach(() => {
   vi.useRealTimers();

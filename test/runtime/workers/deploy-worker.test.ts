@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { deployWorker } from "../../../runtime/workers/deploy-worker.ts";
-import { readWorkerSettings } from "../../../runtime/workers/read-settings.ts";
+import { readWorkerSettings } from "../../../runtime/workers/settings.ts";
 
 const AGENTS = Array.from({ length: 60 }, (_, i) => ({ name: `Agent ${i}`, email: `a${i}@example.com` }));
 

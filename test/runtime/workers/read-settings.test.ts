@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readWorkerSettings } from "../../../runtime/workers/read-settings.ts";
+import { readWorkerSettings } from "../../../runtime/workers/settings.ts";
 
 const PLANE = {
   PLANE_URL: "https://plane.example.com",

@@ -4,15 +4,15 @@ import { createPump } from "../../../shared/app/pump.ts";
 import { createLog } from "../../../shared/log.ts";
 import { noMetrics } from "../../../shared/metrics.ts";
 import { PlaneAuthError, PlaneRateLimitedError, PlaneUnavailableError } from "../../../shared/plane/errors.ts";
-import type { Settlement } from "../../../shared/store/job-operations.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import type { JobResult } from "../../../shared/store/port.ts";
 import { MINUTE } from "../../../shared/time.ts";
 
 const START = Date.UTC(2026, 0, 5, 8);
 const PLANE = { operation: "work_items_get" };
 
 /** One job of a queue with the given handler, and the times at which it was handled. */
-async function createPumpSetup(act: (nth: number) => Settlement) {
+async function createPumpSetup(act: (nth: number) => JobResult) {
   const time = { now: START };
   const store = createMemoryStore({ clock: () => time.now });
   const moments: number[] = [];
@@ -26,7 +26,7 @@ async function createPumpSetup(act: (nth: number) => Settlement) {
     },
   };
   const log = createLog({ level: "debug", write: () => {}, clock: () => time.now });
-  const needed: Partial<Deps> = { store, log, metrics: noMetrics, clock: () => time.now, kick: () => {} };
+  const needed: Partial<Deps> = { store, log, metrics: noMetrics, clock: () => time.now, notify: () => {} };
   const pump = createPump(needed as Deps, [worker]);
   await store.commit({ jobs: [{ id: "job", queue: "outbox", lane: "lane", body: {} }] });
   return {

@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { recordPlaneHealth, recordTelegramHealth } from "../../../shared/app/record-health.ts";
-import { createHealth } from "../../../shared/health.ts";
-import type { Endpoint, PlaneClient, PlanePage } from "../../../shared/plane/client.ts";
+import { createHealth, recordPlaneHealth, recordTelegramHealth } from "../../../shared/app/health.ts";
+import type { Endpoint, PlaneClient, PlanePage } from "../../../shared/plane/endpoint.ts";
 import {
   PlaneAuthError,
   PlaneConflictError,
@@ -12,7 +11,7 @@ import {
   PlaneUnavailableError,
   PlaneUnexpectedError,
 } from "../../../shared/plane/errors.ts";
-import type { BotFailure, TelegramBot } from "../../../shared/telegram/telegram-bot.ts";
+import type { BotFailure, TelegramBot } from "../../../shared/telegram/bot.ts";
 
 const operation = { operation: "projects_list" };
 const endpoint: Endpoint<unknown> = { operation: "x", method: "GET", path: "/api/v1/x/", answer: z.unknown() };
@@ -51,40 +50,40 @@ test.each([
   ["a refused field", new PlaneInvalidError({ ...operation, fields: {} }, "400"), true],
   ["a used-up quota", new PlaneRateLimitedError({ ...operation, retryAfter: 1 }, "429"), null],
 ])("Plane's health has the expected state after %s", async (_, thrown, ok) => {
-  const kept = createTestHealth();
-  const client = recordPlaneHealth(createFailingPlane(thrown), kept);
+  const stored = createTestHealth();
+  const client = recordPlaneHealth(createFailingPlane(thrown), stored);
   await expect(client.call(endpoint)).rejects.toBe(thrown);
-  expect(kept.get("plane").ok).toBe(ok);
+  expect(stored.get("plane").ok).toBe(ok);
 });
 
 test("Plane's health does not follow from requests without the key, which may be answered although the key is refused", async () => {
-  const kept = createTestHealth();
+  const stored = createTestHealth();
   const open = { ...endpoint, path: "/api/instances/" };
   const answering: PlaneClient = {
     ...createFailingPlane(new Error("not asked")),
     // The schema accepts anything.
     call: <A>() => Promise.resolve({ data: undefined as A, date: "" }),
   };
-  await recordPlaneHealth(answering, kept).call(open);
-  expect(kept.get("plane").ok).toBeNull();
+  await recordPlaneHealth(answering, stored).call(open);
+  expect(stored.get("plane").ok).toBeNull();
   const failing = createFailingPlane(new PlaneUnavailableError(operation, "down"));
-  await expect(recordPlaneHealth(failing, kept).call(open)).rejects.toThrow("down");
-  expect(kept.get("plane").ok).toBeNull();
+  await expect(recordPlaneHealth(failing, stored).call(open)).rejects.toThrow("down");
+  expect(stored.get("plane").ok).toBeNull();
 });
 
 test("Plane's health stays good when one request is forbidden", async () => {
-  const kept = createTestHealth();
-  kept.recordSuccess("plane");
+  const stored = createTestHealth();
+  stored.recordSuccess("plane");
   const client = recordPlaneHealth(
     createFailingPlane(new PlaneAuthError({ ...operation, reason: "permission" }, "403")),
-    kept,
+    stored,
   );
   await expect(client.call(endpoint)).rejects.toThrow("403");
-  expect(kept.get("plane").ok).toBe(true);
+  expect(stored.get("plane").ok).toBe(true);
 });
 
 test("Plane's health is recorded for each page of a list, and a list that is left early is closed", async () => {
-  const kept = createTestHealth();
+  const stored = createTestHealth();
   let ended = false;
   const client: PlaneClient = {
     ...createFailingPlane(new Error("not asked")),
@@ -96,18 +95,18 @@ test("Plane's health is recorded for each page of a list, and a list that is lef
       }
     },
   };
-  for await (const page of recordPlaneHealth(client, kept).pages(list)) {
+  for await (const page of recordPlaneHealth(client, stored).pages(list)) {
     expect(page.data.total_count).toBe(0);
     break;
   }
-  expect([kept.get("plane").ok, ended]).toEqual([true, true]);
+  expect([stored.get("plane").ok, ended]).toEqual([true, true]);
 });
 
 test("Plane's health is bad after a failed page", async () => {
-  const kept = createTestHealth();
-  const pages = recordPlaneHealth(createFailingPlane(new PlaneUnavailableError(operation, "down")), kept).pages(list);
+  const stored = createTestHealth();
+  const pages = recordPlaneHealth(createFailingPlane(new PlaneUnavailableError(operation, "down")), stored).pages(list);
   await expect(pages[Symbol.asyncIterator]().next()).rejects.toThrow("down");
-  expect(kept.get("plane")).toMatchObject({ ok: false, error: "down" });
+  expect(stored.get("plane")).toMatchObject({ ok: false, error: "down" });
 });
 
 function bot(outcome: BotFailure | { kind: "sent"; messageId: number }): TelegramBot {
@@ -133,7 +132,7 @@ test.each<[string, Parameters<typeof bot>[0], boolean | null]>([
   ["no answer", { kind: "unknown", reason: "no answer" }, false],
   ["too many messages", { kind: "wait", ms: 1000 }, null],
 ])("Telegram's health has the expected state after %s", async (_, outcome, ok) => {
-  const kept = createTestHealth();
-  expect(await recordTelegramHealth(bot(outcome), kept).sendMessage(1, { text: "x", entities: [] })).toEqual(outcome);
-  expect(kept.get("telegram").ok).toBe(ok);
+  const stored = createTestHealth();
+  expect(await recordTelegramHealth(bot(outcome), stored).sendMessage(1, { text: "x", entities: [] })).toEqual(outcome);
+  expect(stored.get("telegram").ok).toBe(ok);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createStoreHealth, recordStoreHealth } from "../../../shared/app/store-health.ts";
+import { createStoreHealth, recordStoreHealth } from "../../../shared/app/health.ts";
 import { createLog } from "../../../shared/log.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import type { Store } from "../../../shared/store/port.ts";
@@ -14,8 +14,8 @@ const READS = [
   "count",
   "stats",
   "listDeadJobs",
-  "countSpent",
-  "listHolds",
+  "countConsumed",
+  "listPauses",
   "readCapacity",
   "close",
 ];

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import type { Deps, Tick } from "../../../shared/app/deps.ts";
-import { createTickRunner, type TickRunner } from "../../../shared/app/ticks.ts";
+import type { Deps, Tick, TickRunner } from "../../../shared/app/deps.ts";
+import { createTickRunner } from "../../../shared/app/ticks.ts";
 import { createLog } from "../../../shared/log.ts";
 import { noMetrics } from "../../../shared/metrics.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import type { Store } from "../../../shared/store/port.ts";
-import { wait } from "../../../shared/wait.ts";
+import { wait } from "../../../shared/time.ts";
 
 /** A tick whose runs a test starts and ends, and the number of its concurrent runs. */
 function createManualTick(sideBySide?: true) {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { formatConnectionFile } from "../../../shared/config/connection-file.ts";
+import { formatConnectionFile } from "../../../shared/config/secrets.ts";
 import { parseSettings } from "../../../shared/config/settings.ts";
 
 const SECRETS = { text: '{"PLANE_API_KEY": "plane_api_1"}', mode: 0o600 };
@@ -46,14 +46,33 @@ test("a connection.env of another account causes a warning", () => {
   expect(parsed.ok && parsed.warnings.join()).toContain("can change where API keys are sent");
 });
 
-test.each(["TELEGRAM_API_ROOT=https://elsewhere.example.com", "SECRETS_FILE=other.json", "not a setting", "path=/x"])(
-  "connection.env may contain only the settings of provision: %s is a problem, and is not repeated",
-  (line) => {
+test.each([
+  ["TELEGRAM_API_ROOT=https://elsewhere.example.com", "TELEGRAM_API_ROOT"],
+  ["SECRETS_FILE=other.json", "SECRETS_FILE"],
+  ["NODE_OPTIONS=--require=/tmp/marked.js", "NODE_OPTIONS"],
+  ["path=/x", "path"],
+  ["not a setting", "the text in line 6"],
+  ["export PORT=1", "the text in line 6"],
+])(
+  "connection.env sets only what provision writes: %s is ignored with a warning that repeats no value",
+  (line, name) => {
     const parsed = parseWith(`${formatConnectionFile(ENV)}${line}\n`);
-    expect(parsed.ok ? [] : parsed.problems).toMatchObject([{ given: "another text in line 6" }]);
+    const { plane, port, telegram } = getSettings(parsed);
+    expect([plane?.url, port, telegram]).toEqual(["https://plane.example.com", 9001, undefined]);
+    const warnings = parsed.ok ? parsed.warnings.filter((warning) => warning.includes("connection.env")) : [];
+    expect(warnings).toEqual([
+      expect.stringMatching(new RegExp(`^data/connection.env may only set .* Ignored: ${name}$`)),
+    ]);
     expect(JSON.stringify(parsed)).not.toContain(line);
   },
 );
+
+test("the warning about connection.env lists ten ignored names and counts the rest", () => {
+  const lines = Array.from({ length: 12 }, (_, i) => `OTHER_${i}=marked`).join("\n");
+  const parsed = parseWith(`${formatConnectionFile(ENV)}${lines}\n`);
+  expect(parsed.ok && parsed.warnings.join()).toMatch(/Ignored: OTHER_0, .*OTHER_9 and 2 more/);
+  expect(JSON.stringify(parsed)).not.toContain("marked");
+});
 
 test("comments, blank lines and Windows line ends in connection.env are accepted", () => {
   const text = "# Ours\r\n\r\nPLANE_URL=https://plane.example.com\r\nPLANE_WORKSPACE=javisi\r\n";

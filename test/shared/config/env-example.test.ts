@@ -2,8 +2,7 @@ import { readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
 import { expect, test } from "vitest";
 import { ENVIRONMENT_NAMES } from "../../../shared/config/environment.ts";
-import { PROVISION_SECRET_NAMES } from "../../../shared/config/provision-schema.ts";
-import { SECRET_NAMES } from "../../../shared/config/secret-kinds.ts";
+import { PROVISION_SECRET_NAMES, SECRET_NAMES } from "../../../shared/config/secrets.ts";
 import { createTestSettings, PLANE_ENV, TELEGRAM_ENV } from "../../support/settings.ts";
 
 const text = readFileSync(".env.example", "utf8");

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { parseJsonText } from "../../../shared/config/parse-json-text.ts";
+import { parseJsonText } from "../../../shared/config/setting-problem.ts";
 import { createTestSettings, getSettingsProblems, getSettingsWarnings } from "../../support/settings.ts";
 
 const SECRET = `whsec_${"A".repeat(32)}`;

@@ -1,8 +1,10 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { createHttpApp } from "../../../shared/http/http-app.ts";
+import { createTestSettings } from "../../support/settings.ts";
 import {
   createBearerHeaders,
   RUNTIME_ADMIN_TOKEN,
+  RUNTIME_ENV,
   RUNTIME_TICK_TOKEN,
   startTestRuntime,
 } from "../../support/test-runtime.ts";
@@ -111,6 +113,73 @@ test("Access with unknown tokens is limited over all routes together, per source
   for (let i = 0; i < 10; i += 1) expect(await guess(i % 2 ? "/ready" : "/api/board", "203.0.113.1")).toBe(401);
   expect(await guess("/audit", "203.0.113.1")).toBe(429);
   expect(await guess("/audit", "203.0.113.2")).toBe(401);
+});
+
+/** Sends so many requests with another unknown token each to these paths, in turn; returns the statuses. */
+async function guess(url: string, count: number, paths: readonly string[], headers: Record<string, string> = {}) {
+  const statuses: number[] = [];
+  for (let i = 0; i < count; i += 1) {
+    const bearer = createBearerHeaders(`guess-number-${i}-of-somebody`).headers;
+    const response = await fetch(url + paths[i % paths.length], { headers: { ...bearer, ...headers } });
+    await response.arrayBuffer();
+    statuses.push(response.status);
+  }
+  return statuses;
+}
+
+test("A source with too many unknown tokens is named in one line of the log a minute, and its requests in none", async () => {
+  let now = 1_700_000_000_000;
+  const env = { TRUSTED_PROXIES: "127.0.0.1" };
+  const { url, lines } = await startTestRuntime({ env, overrides: { clock: () => now } });
+  const source = { "x-forwarded-for": "203.0.113.7" };
+  const countLines = () => {
+    const named = lines.filter(({ message }) => message === "too many refused requests");
+    const requests = lines.filter(({ message, client }) => message === "request" && client === "203.0.113.7");
+    return [named.map((line) => line["source"]), requests.length];
+  };
+  const statuses = await guess(url, 200, ["/ready", "/metrics", "/api/board", "/agent/openapi.json"], source);
+  expect(statuses).toEqual([...Array<number>(10).fill(401), ...Array<number>(190).fill(429)]);
+  expect(countLines()).toEqual([["203.0.113.7"], 10]);
+  now += 60_000;
+  await guess(url, 50, ["/ready"], source);
+  expect(countLines()).toEqual([["203.0.113.7", "203.0.113.7"], 20]);
+  expect(JSON.stringify(lines)).not.toContain("guess-number");
+});
+
+test("A request with an unknown token costs one hash, with a hundred configured tokens as with one", async () => {
+  const agents = Array.from({ length: 100 }, (_, i) => ({ name: `Agent ${i}`, email: `agent-${i}@example.com` }));
+  const tokens = agents.map((_, i) => [`AGENT_TOKEN_AGENT_${i}`, `bridge-token-of-agent-${i}`] as const);
+  const files = { "crew.json": JSON.stringify({ agents }) };
+  const settings = createTestSettings(
+    { ...RUNTIME_ENV, ...Object.fromEntries(tokens), GROUNDCREW_CONFIG: "crew.json" },
+    files,
+  );
+  const { url } = await startTestRuntime({ settings });
+  await guess(url, 1, ["/api/board", "/agent/openapi.json", "/ready"]);
+  const digest = vi.spyOn(crypto.subtle, "digest");
+  onTestFinished(() => digest.mockRestore());
+  expect((await guess(url, 30, ["/api/board", "/agent/openapi.json", "/ready"])).at(-1)).toBe(429);
+  expect(digest).toHaveBeenCalledTimes(30);
+});
+
+test("Signing in, hooks of sessions and bearer tokens have one limit of unknown tokens together, and right ones work on", async () => {
+  const { url } = await startTestRuntime({ env: { AGENT_TOKEN_CONCIERGE: BRIDGE_TOKEN } });
+  const headers = { "content-type": "application/json" };
+  const signIn = (token: string) =>
+    fetch(`${url}/api/session`, { method: "POST", headers, body: JSON.stringify({ token }) });
+  const callHook = () =>
+    fetch(`${url}/api/runner/sessions/ONB-1/hooks`, {
+      method: "POST",
+      headers: { ...headers, authorization: `Bearer ONB-1.${"0".repeat(64)}` },
+      body: "{}",
+    });
+  for (let i = 0; i < 5; i += 1)
+    expect([(await signIn("guess")).status, (await callHook()).status]).toEqual([401, 401]);
+  expect([(await signIn("guess")).status, (await callHook()).status]).toEqual([429, 429]);
+  expect(await guess(url, 1, ["/mcp"])).toEqual([429]);
+  expect((await signIn(RUNTIME_ADMIN_TOKEN)).status).toBe(200);
+  expect((await fetch(`${url}/ready`, createBearerHeaders(RUNTIME_ADMIN_TOKEN))).status).toBe(503);
+  expect((await fetch(`${url}/agent/openapi.json`, createBearerHeaders(BRIDGE_TOKEN))).status).toBe(200);
 });
 
 test("Without configured tokens, the operators' routes and the ticks refuse every request", async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { GroundcrewError } from "../../../shared/errors.ts";
-import { createBodyReader } from "../../../shared/http/body-reader.ts";
-import { BreakConnection } from "../../../shared/http/context.ts";
+import { createBodyReader } from "../../../shared/http/limits.ts";
+import { BreakConnection } from "../../../shared/http/request.ts";
 
 const LARGE = 300 * 1024;
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { createCallerLookup } from "../../../shared/http/caller-lookup.ts";
+import { createCallerLookup } from "../../../shared/http/access.ts";
 
 const toTokenHash = (token: string) => `sha256:${createHash("sha256").update(token).digest("hex")}`;
 

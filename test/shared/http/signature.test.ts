@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createSignatureCheck, parseSignature } from "../../../shared/http/signature.ts";
+import { createSignatureCheck, parseSignature } from "../../../shared/hashing.ts";
 
 test("A signature header is parsed only as 64 lower-case hex characters, byte for byte", () => {
   fc.assert(

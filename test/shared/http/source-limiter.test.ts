@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createSourceLimiter } from "../../../shared/http/source-limiter.ts";
+import { createSourceLimiter } from "../../../shared/http/limits.ts";
 
 test("A limit per source is reached after its number of requests in a window and reset with the next", () => {
   let now = 0;
@@ -28,4 +28,15 @@ test("A limit per source (reliability 9) is reset when the clock is set back, in
   now = 0;
   expect(isExhausted("a")).toBe(false);
   expect([count("a"), count("a")]).toEqual([false, true]);
+});
+
+test("A source is over its limit from its first refused request until its window ends", () => {
+  let now = 0;
+  const { count, isOver } = createSourceLimiter({ limit: 1, window: 1000, sources: 10, clock: () => now });
+  count("a");
+  expect(isOver("a")).toBe(false);
+  count("a");
+  expect([isOver("a"), isOver("b")]).toEqual([true, false]);
+  now = 1000;
+  expect(isOver("a")).toBe(false);
 });

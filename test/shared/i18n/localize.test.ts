@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { resolveLocale } from "../../../shared/i18n/locale.ts";
 import {
+  formatTemplate,
+  localizeCount,
   localizeDate,
   localizeDuration,
   localizeFileSize,
@@ -9,10 +10,9 @@ import {
   localizeMoney,
   localizeMonth,
   localizePercent,
+  resolveLocale,
 } from "../../../shared/i18n/localize.ts";
-import { localizeCount } from "../../../shared/i18n/plural.ts";
-import { formatTemplate } from "../../../shared/i18n/template.ts";
-import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
+import { getTexts } from "../../../shared/i18n/texts.ts";
 
 /** Replaces the two kinds of no-break spaces that `Intl` uses. */
 const normalizeSpaces = (text: string) => text.replace(/[\u00a0\u202f]/g, " ");

@@ -1,10 +1,8 @@
 import { expect, test } from "vitest";
-import { setFrenchSpaces } from "../../../shared/i18n/french-spaces.ts";
-import { formatTemplate } from "../../../shared/i18n/template.ts";
-import { COMMAND_NAMES } from "../../../shared/i18n/texts/answer-texts.ts";
-import { getTexts } from "../../../shared/i18n/texts/get-texts.ts";
-import { TICKET_PAGE_TEXTS } from "../../../shared/i18n/texts/ticket-page-texts.ts";
-import { EVENT_KINDS } from "../../../shared/task/events.ts";
+import { formatTemplate, setFrenchSpaces } from "../../../shared/i18n/localize.ts";
+import { COMMAND_NAMES, getTexts, TICKET_PAGE_TEXTS } from "../../../shared/i18n/texts.ts";
+
+import { EVENT_KINDS } from "../../../shared/task/event-kinds.ts";
 
 /** Lists the texts of a language with their paths, such as `telegram.events.created`. */
 function flattenTexts(value: object, path = ""): [string, string][] {
@@ -32,6 +30,7 @@ const SAME_IN_BOTH: readonly string[] = [
   "telegram.answers.fields.about",
   "telegram.answers.fields.text",
   "telegram.live.message",
+  "telegram.live.ticket.fields.field.description",
   "telegram.live.plan.total",
   "telegram.live.text",
   "telegram.live.ticket.triggers.test",
@@ -58,6 +57,7 @@ const SAME_IN_BOTH: readonly string[] = [
   "card.labels.tests",
   "card.sum",
   "pageTickets.description",
+  "pageTickets.field.description",
   "pageTickets.fact.commits",
   "pageTickets.fact.runner",
   "pageViews.team.concierge",

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { htmlToText } from "../../../shared/markdown/html-to-text.ts";
+import { htmlToText } from "../../../shared/markdown/plain-text.ts";
 
 test.each([
   ["<p>Hello <b>world</b></p><p>again</p>", "Hello world again"],

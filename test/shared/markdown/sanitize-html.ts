@@ -2,7 +2,7 @@ import rehypeSanitize from "rehype-sanitize";
 import rehypeStringify from "rehype-stringify";
 import { unified } from "unified";
 import { parseHtml } from "../../../shared/markdown/parse-html.ts";
-import { SANITIZE_SCHEMA } from "../../../shared/markdown/sanitize-schema.ts";
+import { SANITIZE_SCHEMA } from "../../../shared/markdown/to-html.ts";
 
 const sanitizer = unified().use(rehypeSanitize, SANITIZE_SCHEMA).use(rehypeStringify).freeze();
 

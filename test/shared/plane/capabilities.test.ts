@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { projectsApi } from "../../../shared/plane/projects.ts";
-import { relationsApi } from "../../../shared/plane/relations.ts";
+import { relationsApi } from "../../../shared/plane/work-items.ts";
 import { DAY } from "../../../shared/time.ts";
 import { readRecordedExchanges } from "../../support/plane-replay-server.ts";
 import type { ScriptedStep } from "../../support/scripted-server.ts";

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { noMetrics } from "../../../shared/metrics.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { createPlaneSession } from "../../../shared/plane/app/session.ts";
-import { attachmentsApi } from "../../../shared/plane/attachments.ts";
+import { attachmentsApi, uploadFile } from "../../../shared/plane/attachments.ts";
+import { normalizePlaneTime } from "../../../shared/plane/endpoint.ts";
 import {
   PlaneAuthError,
   PlaneConflictError,
@@ -11,10 +12,7 @@ import {
   PlaneNotFoundError,
   PlaneRateLimitedError,
 } from "../../../shared/plane/errors.ts";
-import { parseReply } from "../../../shared/plane/parse-reply.ts";
-import { createRequestSender } from "../../../shared/plane/request.ts";
-import { normalizePlaneTime } from "../../../shared/plane/time.ts";
-import { uploadFile } from "../../../shared/plane/upload.ts";
+import { createRequestSender, parseReply } from "../../../shared/plane/request.ts";
 import { workItemsApi } from "../../../shared/plane/work-items.ts";
 import {
   type RecordedExchange,

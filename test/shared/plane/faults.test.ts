@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { expect, test } from "vitest";
 import { PlaneUnavailableError, PlaneUnexpectedError } from "../../../shared/plane/errors.ts";
-import { usersApi } from "../../../shared/plane/users-members.ts";
+import { usersApi } from "../../../shared/plane/projects.ts";
 import type { ScriptedStep } from "../../support/scripted-server.ts";
 import {
   captureError,

@@ -6,7 +6,7 @@ import { captureError, createScriptedClient, NOT_FOUND_RESPONSE, PLANE_USER } fr
 const params = { project: "d8d562c1-052e-4994-bbe2-1e0d1be72c34", item: PLANE_USER.id };
 
 test("each request to Plane is counted by operation and status and timed by method and route pattern, and retries are counted", async () => {
-  const { client, counted } = await createScriptedClient([
+  const { client, counted: reportedTotals } = await createScriptedClient([
     { status: 502, body: "" },
     (_request, response) => response.destroy(),
     NOT_FOUND_RESPONSE,
@@ -19,7 +19,7 @@ test("each request to Plane is counted by operation and status and timed by meth
   });
   const time = { name: "plane_api_request_duration_seconds", labels: timed, seconds: 0 };
   const again = { name: "plane_api_retry_total", labels: { operation: "work_items_get" } };
-  expect(counted).toEqual([time, calls("502"), again, time, calls("none"), again, time, calls("404")]);
+  expect(reportedTotals).toEqual([time, calls("502"), again, time, calls("none"), again, time, calls("404")]);
 });
 
 test("the duration of a request is measured with the clock, in seconds", async () => {
@@ -28,16 +28,18 @@ test("the duration of a request is measured with the clock, in seconds", async (
     reads += 1;
     return reads * 250;
   };
-  const { client, counted } = await createScriptedClient([NOT_FOUND_RESPONSE], { clock });
+  const { client, counted: reportedTotals } = await createScriptedClient([NOT_FOUND_RESPONSE], { clock });
   await captureError(client.call(workItemsApi.get, { params }));
-  expect(counted.find(({ seconds }) => seconds !== undefined)?.seconds).toBe(0.25);
+  expect(reportedTotals.find(({ seconds }) => seconds !== undefined)?.seconds).toBe(0.25);
 });
 
 test("metrics of requests have the declared labels and contain no id", async () => {
-  const { client, counted } = await createScriptedClient([NOT_FOUND_RESPONSE], { workspace: "secret-workspace" });
+  const { client, counted: reportedTotals } = await createScriptedClient([NOT_FOUND_RESPONSE], {
+    workspace: "secret-workspace",
+  });
   await captureError(client.call(workItemsApi.get, { params, query: { fields: "id" } }));
   const declared: Record<string, { labels: readonly string[] }> = { ...COUNTERS, ...HISTOGRAMS };
-  for (const { name, labels } of counted) {
+  for (const { name, labels } of reportedTotals) {
     expect(Object.keys(labels)).toEqual(declared[name]?.labels);
     for (const value of [params.project, params.item, "secret-workspace", "fields"])
       expect(JSON.stringify(labels)).not.toContain(value);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { PlaneClient } from "../../../shared/plane/client.ts";
+import { fetchPages } from "../../../shared/plane/client.ts";
+import type { PlaneClient } from "../../../shared/plane/endpoint.ts";
 import { PlaneUnexpectedError } from "../../../shared/plane/errors.ts";
-import { fetchPages } from "../../../shared/plane/pages.ts";
 import { workItemsApi } from "../../../shared/plane/work-items.ts";
 import type { ScriptedStep } from "../../support/scripted-server.ts";
 import { captureError, createScriptedClient, PLANE_USER } from "./plane-client-harness.ts";

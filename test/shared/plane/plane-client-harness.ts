@@ -1,7 +1,7 @@
 import { onTestFinished, vi } from "vitest";
 import { createLog } from "../../../shared/log.ts";
 import type { Metrics } from "../../../shared/metrics.ts";
-import { createPlaneClient, type PlaneClientOptions } from "../../../shared/plane/create-client.ts";
+import { createPlaneClient, type PlaneClientOptions } from "../../../shared/plane/client.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import { type ScriptedServer, type ScriptedStep, startScriptedServer } from "../../support/scripted-server.ts";
 
@@ -25,11 +25,11 @@ export function createPlaneClientHarness(options: Partial<PlaneClientOptions> & 
   let now = Date.UTC(2026, 10, 21);
   const waits: number[] = [];
   const lines: string[] = [];
-  const counted: { name: string; labels: Record<string, string>; seconds?: number }[] = [];
+  const reportedTotals: { name: string; labels: Record<string, string>; seconds?: number }[] = [];
   const clock = () => now;
   const metrics: Metrics = {
-    count: (name, labels = {}) => void counted.push({ name, labels }),
-    observe: (name, seconds, labels = {}) => void counted.push({ name, labels, seconds }),
+    count: (name, labels = {}) => void reportedTotals.push({ name, labels }),
+    observe: (name, seconds, labels = {}) => void reportedTotals.push({ name, labels, seconds }),
   };
   const clientOptions: PlaneClientOptions = {
     apiKey: PLANE_KEY,
@@ -50,7 +50,15 @@ export function createPlaneClientHarness(options: Partial<PlaneClientOptions> & 
   const advance = (ms: number) => {
     now += ms;
   };
-  return { client: createPlaneClient(clientOptions), clientOptions, waits, lines, counted, clock, advance };
+  return {
+    client: createPlaneClient(clientOptions),
+    clientOptions,
+    waits,
+    lines,
+    counted: reportedTotals,
+    clock,
+    advance,
+  };
 }
 
 /** The same client with a server that answers step by step and stops at the end of the test. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { createPlaneClient } from "../../../shared/plane/create-client.ts";
+import { createPlaneClient } from "../../../shared/plane/client.ts";
 import { PlaneRateLimitedError } from "../../../shared/plane/errors.ts";
-import { usersApi } from "../../../shared/plane/users-members.ts";
+import { usersApi } from "../../../shared/plane/projects.ts";
 import { captureError, createScriptedClient, getErrorOrData, PLANE_USER } from "./plane-client-harness.ts";
 
 test("after a 429 no process uses the key before the requested time", async () => {
@@ -69,12 +69,12 @@ test("a probe without an answer releases nothing: another one is sent a minute l
   expect(server.requests).toHaveLength(3);
 });
 
-test("a hold of a day that an earlier version stored is shortened to 15 minutes and ends with a probe", async () => {
+test("a stored pause of a day is shortened to 15 minutes and ends with a probe", async () => {
   const { clientOptions, client, server, advance } = await createScriptedClient(
     [{ status: 200, body: PLANE_USER }],
     NO_WAIT,
   );
-  await clientOptions.store.hold(`plane:${clientOptions.keyName}`, 86_400_000);
+  await clientOptions.store.pause(`plane:${clientOptions.keyName}`, 86_400_000);
   expect(await captureError(client.call(usersApi.me))).toMatchObject({ retryAfter: 900_000 });
   advance(900_000);
   const outcomes = await Promise.all(Array.from({ length: 9 }, () => getErrorOrData(client.call(usersApi.me))));

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { createPlaneClient } from "../../../shared/plane/create-client.ts";
+import { createPlaneClient } from "../../../shared/plane/client.ts";
 import { PlaneRateLimitedError } from "../../../shared/plane/errors.ts";
-import { usersApi } from "../../../shared/plane/users-members.ts";
+import { usersApi } from "../../../shared/plane/projects.ts";
 import { createScriptedClient, getErrorOrData, PLANE_USER } from "./plane-client-harness.ts";
 
 test("spare calls use an idle quota evenly: a sixth of it in any 10 s, and they do not wait", async () => {

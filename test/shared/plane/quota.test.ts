@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createPlaneClient } from "../../../shared/plane/create-client.ts";
+import { createPlaneClient } from "../../../shared/plane/client.ts";
 import { PlaneRateLimitedError } from "../../../shared/plane/errors.ts";
+import { usersApi } from "../../../shared/plane/projects.ts";
 import { createQuota } from "../../../shared/plane/quota.ts";
-import { usersApi } from "../../../shared/plane/users-members.ts";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import {
   captureError,

@@ -1,22 +1,36 @@
 import { z } from "zod";
-import { activitiesApi, linksApi } from "../../../shared/plane/activities-links.ts";
-import { accountsApi, apiTokensApi } from "../../../shared/plane/app/account.ts";
-import { instanceAdminApi } from "../../../shared/plane/app/instance-admin.ts";
-import { issuesApi } from "../../../shared/plane/app/issues.ts";
-import { authApi } from "../../../shared/plane/app/sign-in.ts";
-import { webhooksApi } from "../../../shared/plane/app/webhooks.ts";
-import { workspaceInvitationsApi, workspaceMembersApi, workspacesApi } from "../../../shared/plane/app/workspaces.ts";
+import {
+  accountsApi,
+  apiTokensApi,
+  issuesApi,
+  webhooksApi,
+  workspaceInvitationsApi,
+  workspaceMembersApi,
+  workspacesApi,
+} from "../../../shared/plane/app/endpoints.ts";
+import { authApi, instanceAdminApi } from "../../../shared/plane/app/session.ts";
 import { attachmentsApi } from "../../../shared/plane/attachments.ts";
-import type { Endpoint } from "../../../shared/plane/client.ts";
-import { commentsApi } from "../../../shared/plane/comments.ts";
-import { cyclesApi, modulesApi } from "../../../shared/plane/cycles-modules.ts";
-import { instanceApi } from "../../../shared/plane/instance.ts";
-import { projectsApi } from "../../../shared/plane/projects.ts";
-import { relationsApi } from "../../../shared/plane/relations.ts";
-import { createPageSchema } from "../../../shared/plane/schema.ts";
-import { labelsApi, statesApi } from "../../../shared/plane/states-labels.ts";
-import { invitationsApi, membersApi, projectMembersApi, usersApi } from "../../../shared/plane/users-members.ts";
-import { workItemSchema, workItemsApi } from "../../../shared/plane/work-items.ts";
+import { createPageSchema, type Endpoint } from "../../../shared/plane/endpoint.ts";
+import {
+  instanceApi,
+  invitationsApi,
+  labelsApi,
+  membersApi,
+  projectMembersApi,
+  projectsApi,
+  statesApi,
+  usersApi,
+} from "../../../shared/plane/projects.ts";
+import {
+  activitiesApi,
+  commentsApi,
+  cyclesApi,
+  linksApi,
+  modulesApi,
+  relationsApi,
+  workItemSchema,
+  workItemsApi,
+} from "../../../shared/plane/work-items.ts";
 
 /** The endpoints of recorded exchanges: the first row whose pattern matches the exchange's name. */
 const ENDPOINTS_BY_NAME: [RegExp, Endpoint<unknown>][] = [

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { parseRetryAfter } from "../../../shared/plane/retry-after.ts";
+import { parseRetryAfter } from "../../../shared/plane/request.ts";
 
 const LIMIT_MS = 900_000;
 const DATE = "2026-11-21T04:00:00.000Z";

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import type { PlaneCallOptions } from "../../../shared/plane/client.ts";
-import { commentsApi } from "../../../shared/plane/comments.ts";
+import type { PlaneCallOptions } from "../../../shared/plane/endpoint.ts";
 import {
   PlaneConflictError,
   PlaneInvalidError,
@@ -8,8 +7,8 @@ import {
   PlaneRateLimitedError,
   PlaneUnavailableError,
 } from "../../../shared/plane/errors.ts";
-import { usersApi } from "../../../shared/plane/users-members.ts";
-import { workItemsApi } from "../../../shared/plane/work-items.ts";
+import { usersApi } from "../../../shared/plane/projects.ts";
+import { commentsApi, workItemsApi } from "../../../shared/plane/work-items.ts";
 import type { ScriptedStep } from "../../support/scripted-server.ts";
 import { captureError, createScriptedClient, PLANE_USER } from "./plane-client-harness.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { createPlaneClient } from "../../../shared/plane/create-client.ts";
-import { fillRoute, normalizeBaseUrl } from "../../../shared/plane/route.ts";
-import { usersApi } from "../../../shared/plane/users-members.ts";
+import { createPlaneClient } from "../../../shared/plane/client.ts";
+import { fillRoute, normalizeBaseUrl } from "../../../shared/plane/endpoint.ts";
+import { usersApi } from "../../../shared/plane/projects.ts";
 import { workItemsApi } from "../../../shared/plane/work-items.ts";
 import { captureError, createScriptedClient, PLANE_USER } from "./plane-client-harness.ts";
 

@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { expect, test } from "vitest";
-import { createPlaneClient } from "../../../shared/plane/create-client.ts";
-import { usersApi } from "../../../shared/plane/users-members.ts";
+import { createPlaneClient } from "../../../shared/plane/client.ts";
+import { usersApi } from "../../../shared/plane/projects.ts";
 import type { ScriptedStep } from "../../support/scripted-server.ts";
 import { captureError, controlTimeLimits, createScriptedClient, PLANE_KEY } from "./plane-client-harness.ts";
 
@@ -23,7 +23,7 @@ const FAULTS: [string, ScriptedStep][] = [
 
 test.each(FAULTS)("the API key is in no error, log line or metric after %s", async (_what, step) => {
   reachTimeLimit = controlTimeLimits();
-  const { client, lines, counted, server } = await createScriptedClient([step], { retryDelays: [1] });
+  const { client, lines, counted: reportedTotals, server } = await createScriptedClient([step], { retryDelays: [1] });
   const error = await captureError(client.call(usersApi.me));
   expect(server.requests[0]?.headers["x-api-key"]).toBe(PLANE_KEY);
   expect(error).toBeInstanceOf(Error);
@@ -31,7 +31,7 @@ test.each(FAULTS)("the API key is in no error, log line or metric after %s", asy
     inspect(error, { depth: 20, showHidden: true }),
     JSON.stringify(error),
     ...lines,
-    JSON.stringify(counted),
+    JSON.stringify(reportedTotals),
   ].join("\n");
   expect(outputs).not.toContain(PLANE_KEY);
 });

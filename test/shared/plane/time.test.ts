@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { normalizePlaneTime, planeTimeSchema } from "../../../shared/plane/time.ts";
+import { normalizePlaneTime, planeTimeSchema } from "../../../shared/plane/endpoint.ts";
 
 test("a time of Plane keeps its microseconds", () => {
   expect(normalizePlaneTime("2026-11-21T04:33:08.694237Z")).toBe("2026-11-21T04:33:08.694237Z");

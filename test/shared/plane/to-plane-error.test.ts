@@ -7,7 +7,7 @@ import {
   PlaneUnavailableError,
   PlaneUnexpectedError,
 } from "../../../shared/plane/errors.ts";
-import { toPlaneError } from "../../../shared/plane/to-plane-error.ts";
+import { toPlaneError } from "../../../shared/plane/request.ts";
 
 const DATE = "2026-11-21T04:00:00.000Z";
 

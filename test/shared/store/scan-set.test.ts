@@ -1,21 +1,21 @@
 import { expect, test } from "vitest";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
-import { readAllRows, scanPages, scanRows } from "../../../shared/store/scan-set.ts";
+import { readAllRows, scanPages, scanRows } from "../../../shared/store/records.ts";
 
 /** A store with a set of `count` numbers, and the page sizes that were requested. */
 async function createNumberedStore(count: number) {
-  const kept = createMemoryStore({ clock: Date.now });
+  const stored = createMemoryStore({ clock: Date.now });
   const put = Array.from({ length: count }, (_, n) => ({
     key: `n:${String(n).padStart(5, "0")}`,
     value: n,
     sets: ["n"],
   }));
-  await kept.commit({ put });
+  await stored.commit({ put });
   const requestedSizes: (number | undefined)[] = [];
   const store = {
     scan<T>(set: string, after?: string, limit?: number) {
       requestedSizes.push(limit);
-      return kept.scan<T>(set, after, limit);
+      return stored.scan<T>(set, after, limit);
     },
   };
   return { store, requestedSizes };

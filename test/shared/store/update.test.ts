@@ -2,25 +2,25 @@ import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import type { Commit, Store } from "../../../shared/store/port.ts";
-import { updateValue } from "../../../shared/store/update.ts";
+import { updateValue } from "../../../shared/store/records.ts";
 
 const KEY = "counter";
 
 /** A memory store, its commits, and a hook for concurrent changes between a read and its commit. */
 function createObservedStore() {
-  const kept = createMemoryStore({ clock: Date.now });
+  const stored = createMemoryStore({ clock: Date.now });
   const commits: Commit[] = [];
   const others: (() => Promise<unknown>)[] = [];
   const store: Pick<Store, "read" | "commit"> = {
-    read: (keys) => kept.read(keys),
+    read: (keys) => stored.read(keys),
     async commit(commit) {
       commits.push(commit);
       await others.shift()?.();
-      return kept.commit(commit);
+      return stored.commit(commit);
     },
   };
-  const put = (key: string, value: unknown) => kept.commit({ put: [{ key, value }] });
-  return { kept, store, commits, others, put };
+  const put = (key: string, value: unknown) => stored.commit({ put: [{ key, value }] });
+  return { kept: stored, store, commits, others, put };
 }
 
 async function readValue(store: Pick<Store, "read">, key = KEY) {
@@ -29,9 +29,9 @@ async function readValue(store: Pick<Store, "read">, key = KEY) {
 }
 
 test("an update commits puts and jobs with the revision that was read, and then runs afterCommit", async () => {
-  const { kept, store, commits } = createObservedStore();
+  const { kept: stored, store, commits } = createObservedStore();
   const job = { id: "job", queue: "work", lane: "lane", body: null } as const;
-  const afterCommit = vi.fn(async () => expect(await readValue(kept)).toBe(1));
+  const afterCommit = vi.fn(async () => expect(await readValue(stored)).toBe(1));
   await updateValue<number>({ store }, KEY, (value, rev) => {
     expect([value, rev]).toEqual([undefined, 0]);
     return { put: [{ key: KEY, value: 1 }], jobs: [job], afterCommit };
@@ -41,7 +41,7 @@ test("an update commits puts and jobs with the revision that was read, and then 
 });
 
 test("a stale commit is computed again from the new value, and only the successful attempt has effects", async () => {
-  const { kept, store, others, put } = createObservedStore();
+  const { kept: stored, store, others, put } = createObservedStore();
   await put(KEY, 1);
   others.push(
     () => put(KEY, 10),
@@ -54,22 +54,22 @@ test("a stale commit is computed again from the new value, and only the successf
     return { put: [{ key: KEY, value: value + 1 }], result: value + 1, afterCommit: () => void committed.push(value) };
   });
   expect({ seen, committed, result }).toEqual({ seen: [1, 10, 100], committed: [100], result: 101 });
-  expect(await readValue(kept)).toBe(101);
+  expect(await readValue(stored)).toBe(101);
 });
 
 test("a change of another key that the update expects also makes it start over", async () => {
-  const { kept, store, others, put } = createObservedStore();
+  const { kept: stored, store, others, put } = createObservedStore();
   await put("price", 2);
   others.push(() => put("price", 3));
   await updateValue<number>({ store }, KEY, async () => {
-    const [price] = await kept.read<number>(["price"]);
+    const [price] = await stored.read<number>(["price"]);
     return { expect: [["price", price?.rev ?? 0]], put: [{ key: KEY, value: price?.value }] };
   });
-  expect(await readValue(kept)).toBe(3);
+  expect(await readValue(stored)).toBe(3);
 });
 
 test("no change commits nothing, with or without a result, also at the second attempt", async () => {
-  const { kept, store, commits, others, put } = createObservedStore();
+  const { kept: stored, store, commits, others, put } = createObservedStore();
   const afterCommit = vi.fn();
   await updateValue<number>({ store }, KEY, () => undefined);
   expect(await updateValue<number, string>({ store }, KEY, () => ({ result: "same", afterCommit }))).toBe("same");
@@ -78,7 +78,7 @@ test("no change commits nothing, with or without a result, also at the second at
   const result = await updateValue<number, string>({ store }, KEY, (value) =>
     value === undefined ? { put: [{ key: KEY, value: 1 }], result: "first", afterCommit } : { result: "second" },
   );
-  expect({ result, commits: commits.length, value: await readValue(kept) }).toEqual({
+  expect({ result, commits: commits.length, value: await readValue(stored) }).toEqual({
     result: "second",
     commits: 1,
     value: 5,
@@ -87,22 +87,22 @@ test("no change commits nothing, with or without a result, also at the second at
 });
 
 test("a lost lease is not retried: nothing is stored and the caller gets resultIfFenced", async () => {
-  const { kept, store, commits, others } = createObservedStore();
-  const lease = await kept.lease("lease", "me", 60_000);
+  const { kept: stored, store, commits, others } = createObservedStore();
+  const lease = await stored.lease("lease", "me", 60_000);
   if (!("fence" in lease)) throw new Error("nobody else holds the lease");
   const afterCommit = vi.fn();
   const update = () =>
     updateValue<number, string>({ store }, KEY, (value = 0) => ({
       put: [{ key: KEY, value: value + 1 }],
       fence: ["lease", lease.fence],
-      result: "kept",
+      result: "committed",
       resultIfFenced: "lost",
       afterCommit,
     }));
-  expect(await update()).toBe("kept");
-  others.push(() => kept.release("lease", lease.fence));
+  expect(await update()).toBe("committed");
+  others.push(() => stored.release("lease", lease.fence));
   expect(await update()).toBe("lost");
-  expect({ commits: commits.length, value: await readValue(kept) }).toEqual({ commits: 2, value: 1 });
+  expect({ commits: commits.length, value: await readValue(stored) }).toEqual({ commits: 2, value: 1 });
   expect(afterCommit).toHaveBeenCalledTimes(1);
 });
 
@@ -122,15 +122,15 @@ test("concurrent updates, in any order of their reads and commits, lose nothing 
       fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 2, maxLength: 5 }),
       fc.scheduler(),
       async (amounts, scheduler) => {
-        const kept = createMemoryStore({ clock: Date.now });
+        const stored = createMemoryStore({ clock: Date.now });
         const store: Pick<Store, "read" | "commit"> = {
           read: async <T>(keys: string[]) => {
-            const rows = await kept.read<T>(keys);
+            const rows = await stored.read<T>(keys);
             await scheduler.schedule(Promise.resolve());
             return rows;
           },
           commit: async (commit) => {
-            const outcome = await kept.commit(commit);
+            const outcome = await stored.commit(commit);
             await scheduler.schedule(Promise.resolve());
             return outcome;
           },
@@ -145,7 +145,7 @@ test("concurrent updates, in any order of their reads and commits, lose nothing 
         );
         const results = await scheduler.waitFor(Promise.all(updates));
         const sum = amounts.reduce((total, amount) => total + amount, 0);
-        expect(await readValue(kept)).toBe(sum);
+        expect(await readValue(stored)).toBe(sum);
         expect(Math.max(...results)).toBe(sum);
         expect(new Set(results).size).toBe(amounts.length);
         expect(done.toSorted()).toEqual(amounts.toSorted());

@@ -8,11 +8,11 @@ import { createSingleItemModel, type ItemStep } from "./single-item-model.ts";
 const RUNS = process.env["FULL"] ? 50_000 : 3_000;
 
 const people = fc.subarray(["ada", "thot", "imhotep"]);
-const word = fc.constantFrom<Status>("todo", "in_progress", "blocked", "done", "cancelled");
+const status = fc.constantFrom<Status>("todo", "in_progress", "blocked", "done", "cancelled");
 const which = fc.nat({ max: 5 });
 const edits: fc.Arbitrary<ItemStep>[] = [
   fc.record({ do: fc.constant("rename" as const), to: fc.constantFrom("One", "Two") }),
-  fc.record({ do: fc.constant("turn" as const), to: word }),
+  fc.record({ do: fc.constant("turn" as const), to: status }),
   fc.record({ do: fc.constant("begin assigning" as const), to: people }),
   fc.record({ do: fc.constant("finish assigning" as const) }),
   fc.record({ do: fc.constant("worker touches" as const) }),
@@ -85,7 +85,7 @@ test("after any interleaving of edits, webhooks (lost, repeated, late, in any or
       item.runRequestedReads();
       const { truth, observed } = item;
       expect(observed).toEqual(truth);
-      expect(item.keptItem?.doubt).toBeUndefined();
+      expect(item.keptItem?.pendingLosses).toBeUndefined();
       expect(new Set(item.actions).size).toBe(item.actions.length);
     }),
     { numRuns: RUNS },
@@ -103,7 +103,7 @@ test("the events alone lead to the stored state, and none is repeated", () => {
       if (!keptItem) return;
       expect(belief.there).toBe(truth !== undefined);
       expect([...belief.assignees].sort()).toEqual(keptItem.snapshot.assignees);
-      expect(belief.open).toBe(!["done", "cancelled"].includes(keptItem.snapshot.word));
+      expect(belief.open).toBe(!["done", "cancelled"].includes(keptItem.snapshot.status));
     }),
     { numRuns: RUNS },
   );

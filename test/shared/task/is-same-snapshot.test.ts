@@ -9,7 +9,7 @@ test("two snapshots are equal when everything but the item's identity is equal",
   const changes: Partial<Snapshot>[] = [
     { updatedAt: toTimestamp(1) },
     { state: "s" },
-    { word: "done" },
+    { status: "done" },
     { name: "n" },
     { priority: "low" },
     { assignees: ["a"] },

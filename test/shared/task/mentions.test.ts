@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { findMentionedUsers } from "../../../shared/task/mentions.ts";
+import { findMentionedUsers } from "../../../shared/sync/observe-item.ts";
 
 const ID = "08f6126c-2c38-44aa-8fa6-37d8c533e5dc";
 

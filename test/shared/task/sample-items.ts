@@ -1,4 +1,4 @@
-import type { KeptItem, Snapshot } from "../../../shared/task/snapshot.ts";
+import type { ItemRecord, Snapshot } from "../../../shared/task/snapshot.ts";
 
 /** `2026-11-21T08:00:<seconds>.000000Z` */
 export const toTimestamp = (seconds: number) => `2026-11-21T08:00:${String(seconds).padStart(2, "0")}.000000Z`;
@@ -12,7 +12,7 @@ export function createSnapshot(change: Partial<Snapshot> = {}): Snapshot {
     name: "Write the guide",
     description: "<p></p>",
     state: "state-todo",
-    word: "todo",
+    status: "todo",
     priority: "none",
     assignees: [],
     labels: [],
@@ -27,6 +27,6 @@ export function createSnapshot(change: Partial<Snapshot> = {}): Snapshot {
   };
 }
 
-export function createKeptItem(change: Partial<Snapshot> = {}, more: Partial<KeptItem> = {}): KeptItem {
+export function createItemRecord(change: Partial<Snapshot> = {}, more: Partial<ItemRecord> = {}): ItemRecord {
   return { snapshot: createSnapshot(change), blockers: [], ...more };
 }

@@ -1,7 +1,6 @@
-import { diff } from "../../../shared/task/diff.ts";
-import { type TaskEvent, toEventId } from "../../../shared/task/events.ts";
+import { diff, type TaskEvent, toEventId } from "../../../shared/task/events.ts";
 import { type MergeResult, mergeObservation, type Observation } from "../../../shared/task/merge-observation.ts";
-import type { KeptItem, Snapshot, Status } from "../../../shared/task/snapshot.ts";
+import type { ItemRecord, Snapshot, Status } from "../../../shared/task/snapshot.ts";
 import { createSnapshot } from "./sample-items.ts";
 
 /** What happens to one work item, to the webhooks about it, and to those who read it. Numbers choose among what there is. */
@@ -44,7 +43,7 @@ export function createSingleItemModel() {
   let assigning: { to: string[]; until: number } | undefined;
   const bodies: Snapshot[] = [];
   const reads: PendingRead[] = [];
-  let kept: KeptItem | undefined;
+  let stored: ItemRecord | undefined;
   let rev = 0;
   let rereadAt: number | undefined;
   const actions: string[] = [];
@@ -60,7 +59,7 @@ export function createSingleItemModel() {
 
   /** Remembers everything that was ever true, leaving out the moment within an edit. */
   function remember() {
-    was.words.add(truth.word);
+    was.words.add(truth.status);
     was.names.add(truth.name);
     for (const who of people) (truth.assignees.includes(who) ? was.assigned : was.free).add(who);
     if (place !== "listed") unlisted = true;
@@ -68,13 +67,13 @@ export function createSingleItemModel() {
   const readTruth = (): Snapshot => ({ ...truth, assignees: assigning ? [] : truth.assignees });
 
   function observe(seen: Observation) {
-    const verdict: MergeResult = mergeObservation(kept, rev, seen);
+    const verdict: MergeResult = mergeObservation(stored, rev, seen);
     if (verdict.rereadIn !== undefined) rereadAt = Math.max(rereadAt ?? 0, now + verdict.rereadIn);
     if (!verdict.next) return;
-    const found = diff(kept, verdict.next);
+    const found = diff(stored, verdict.next);
     for (const event of found) actions.push(`${rev}:${toEventId(event)}`);
     events.push(...found);
-    kept = verdict.next;
+    stored = verdict.next;
     rev += 1;
   }
   function endRead(read: PendingRead) {
@@ -104,7 +103,7 @@ export function createSingleItemModel() {
         case "rename":
           return edit({ name: step.to });
         case "turn":
-          return edit({ word: step.to, state: step.to });
+          return edit({ status: step.to, state: step.to });
         case "begin assigning":
           if (place !== "listed" || assigning) return;
           assigning = { to: [...step.to].sort(), until: now + LONGEST_EDIT_MS };
@@ -148,7 +147,7 @@ export function createSingleItemModel() {
           return endRead(read);
         }
         case "other commit":
-          if (kept) rev += 1;
+          if (stored) rev += 1;
           return;
         case "time":
           if (assigning && now + step.ms > assigning.until) finishEdit();
@@ -183,10 +182,10 @@ export function createSingleItemModel() {
       return place === "listed" ? truth : undefined;
     },
     get observed() {
-      return kept && kept.gone === undefined ? kept.snapshot : undefined;
+      return stored && stored.removedAt === undefined ? stored.snapshot : undefined;
     },
     get keptItem() {
-      return kept;
+      return stored;
     },
     actions,
     events,

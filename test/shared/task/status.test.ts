@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { toStatus } from "../../../shared/task/status.ts";
+import { toStatus } from "../../../shared/task/snapshot.ts";
 
 test.each([
   ["Backlog", "backlog", "todo"],

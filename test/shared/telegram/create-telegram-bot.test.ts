@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import { expect, onTestFinished, test } from "vitest";
 import type { Metrics } from "../../../shared/metrics.ts";
-import { createTelegramBot } from "../../../shared/telegram/create-telegram-bot.ts";
+import { createTelegramBot } from "../../../shared/telegram/bot.ts";
 import { joinRichText, toBold, toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { createTelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { noMetrics } from "../../../shared/metrics.ts";
-import { createTelegramBot } from "../../../shared/telegram/create-telegram-bot.ts";
+import { createTelegramBot } from "../../../shared/telegram/bot.ts";
 
 /** Calls the bot against a server whose 429 has this JSON text as its `retry_after`. */
 function sendRefused(retryAfter: string) {

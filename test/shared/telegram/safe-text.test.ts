@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { cleanLine } from "../../../shared/clean-text.ts";
-import { toSafeText } from "../../../shared/telegram/safe-text.ts";
+import { toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { cleanLine } from "../../../shared/text.ts";
 import { addDetectedEntities } from "../../../simulators/telegram/detect-entities.ts";
 
 const renderData = (text: string) => toSafeText(text).text.replaceAll("\u2060", "");

@@ -1,8 +1,13 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { applyTicketEvent } from "../../../shared/tickets/apply-ticket-event.ts";
-import { isActive, isFinal, type Ticket, type TicketVersion } from "../../../shared/tickets/ticket.ts";
-import type { TicketEvent } from "../../../shared/tickets/ticket-event.ts";
+import {
+  isActive,
+  isFinal,
+  type Ticket,
+  type TicketEvent,
+  type TicketVersion,
+} from "../../../shared/tickets/ticket.ts";
+import { applyTicketEvent } from "../../../shared/tickets/ticket-machine.ts";
 
 const ITEM = { id: "i", project: "p", identifier: "ONB", priority: "none", url: "" } as const;
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cleanScreen } from "../../../shared/tickets/clean-screen.ts";
+import { cleanScreen } from "../../../shared/app/terminals.ts";
 
 const ESC = "\u001b";
 

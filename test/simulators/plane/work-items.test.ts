@@ -127,7 +127,7 @@ test("a webhook written during an edit of assignees contains none", async () => 
 
 test("archived and draft items are not listed and are answered with 404; lists of an archived project are empty", async () => {
   const { plane, project, api, root } = await createPlaneFixture();
-  const [kept, archived, draft] = [
+  const [stored, archived, draft] = [
     plane.addItem(project, { name: "kept" }),
     plane.addItem(project, { name: "archived" }),
     plane.addItem(project, { name: "draft", is_draft: true }),
@@ -139,7 +139,7 @@ test("archived and draft items are not listed and are answered with 404; lists o
   };
   const getStatus = async (id: string) => (await api("GET", `${root}/work-items/${id}/`)).status;
   expect(await listNames()).toEqual([200, 1, ["kept"]]);
-  expect(await Promise.all([kept, archived, draft].map((each) => getStatus(each.id)))).toEqual([200, 404, 404]);
+  expect(await Promise.all([stored, archived, draft].map((each) => getStatus(each.id)))).toEqual([200, 404, 404]);
   plane.restoreItem(archived);
   expect(await listNames()).toEqual([200, 2, ["archived", "kept"]]);
   plane.archiveProject(project);

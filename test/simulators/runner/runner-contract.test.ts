@@ -51,9 +51,12 @@ describe.concurrent.each(Object.entries(RUNNERS))("%s", (_name, createRig) => {
     server.set({ sessions: [second] });
     await waitFor(() => report("ONB-1")).toMatchObject({ run: 2, session_id: second.session_id, state: "running" });
     expect(report("ONB-1")?.applied).toEqual([]);
-    // A session that Groundcrew does not name is ended.
+    // A session that Groundcrew does not name goes on.
     server.set({});
-    await waitFor(() => report("ONB-1")?.exit?.text).toContain("does not know this session");
+    await waitFor(() => server.requests.at(-1)?.seen).toBe("8");
+    expect(report("ONB-1")).toMatchObject({ run: 2, state: "running" });
+    server.set({ stop: [{ ...stop, run: 2, how: "now" }] });
+    await waitFor(() => report("ONB-1")?.exit?.text).toBe("completed");
     server.set({ remove: [{ ticket: "ONB-1", run: 2, force: false }] });
     await waitFor(() => report("ONB-1")).toBeUndefined();
     expect(server.problems).toEqual([]);

@@ -1,7 +1,11 @@
+/** The chat: its messages, and the form that sends one. */
+
 import { fetchJson, getProblemCode, getProblemText, sendJson } from "./api.js";
 import {
   createChip,
   createElement,
+  createExternalLink,
+  createUserText,
   findElement,
   findElements,
   focusFirstVisible,
@@ -9,15 +13,15 @@ import {
   makeFocusable,
   updateList,
 } from "./dom.js";
-import { getLanguage, translate } from "./language.js";
-import { drawMessage } from "./message.js";
-import { refreshPage, showTrouble } from "./refresh.js";
+import { formatTime, getLanguage, translate } from "./language.js";
+import { refreshPage, showTrouble } from "./updates.js";
 import { getChatScroller, scrollToLatestMessage, showView } from "./views.js";
 
-/** @import { ChatAnswer, ChatMessageAnswer } from "../../api-answers.ts" */
+/** @import { ChatAnswer, ChatMessageAnswer } from "../../answers.ts" */
 
 /** The message to which the next text replies, as in Telegram. @type {ChatMessageAnswer | undefined} */
 let replyTo;
+
 /** The message that an entry of the activity leads to, which may be older than those that are loaded. @type {string | undefined} */
 let linkedId;
 
@@ -26,14 +30,6 @@ export async function loadChat() {
   const { messages, write } = await fetchJson("/api/chat");
   getElement("say").hidden = !write;
   drawMessages([...messages, ...(await loadLinkedMessage(messages))]);
-}
-
-/** Loads the linked message unless it is among these. @param {ChatMessageAnswer[]} loaded */
-async function loadLinkedMessage(loaded) {
-  if (linkedId === undefined || loaded.some(({ id }) => id === linkedId)) return [];
-  /** @type {ChatAnswer} */
-  const { messages } = await fetchJson(`/api/chat?message=${encodeURIComponent(linkedId)}`);
-  return messages;
 }
 
 /** @param {ChatMessageAnswer[]} messages */
@@ -71,46 +67,73 @@ function silenceHistory(root) {
   setTimeout(() => root.setAttribute("aria-live", "polite"), 1_000);
 }
 
-/** @param {ChatMessageAnswer} [message] */
-function setReply(message) {
-  replyTo = message;
-  drawReply();
-  getElement("say-text").focus();
-}
-
-function drawReply() {
-  getElement("say-to").hidden = !replyTo;
-  updateList(
-    getElement("say-to"),
-    replyTo ? [replyTo] : [],
-    ({ id }) => id,
-    (message) => {
-      const [line = ""] = message.text.split("\n", 1);
-      const text = translate("chat.replies", { text: line.slice(0, 60).toWellFormed() });
-      return createChip(text, translate("chat.reply.not"), () => setReply());
-    },
+/**
+ * Draws a message as Telegram shows it in the chat.
+ * @param {ChatMessageAnswer} message
+ * @param {{
+ *   press: (button: HTMLElement, message: string, data: string) => void,
+ *   reply: (message: ChatMessageAnswer) => void,
+ * }} actions
+ */
+function drawMessage(message, { press, reply }) {
+  const { id, text, by, entities = [], buttons = [] } = message;
+  const rows = buttons.map((row) => {
+    const rowButtons = row.map((button) => {
+      const el = createElement("button", { type: "button", class: "go" }, button.text);
+      el.addEventListener("click", () => press(el, id, button.data));
+      return el;
+    });
+    return createElement("div", { class: "row" }, rowButtons);
+  });
+  return createElement(
+    "li",
+    { class: by ? "message mine" : "message" },
+    createElement("div", { class: "text", dir: "auto" }, renderEntities(text, entities)),
+    rows,
+    createElement(
+      "div",
+      { class: "meta" },
+      by ? createUserText("span", by, 60) : createElement("span", {}, translate("chat.of", { chat: message.chat })),
+      createElement("time", { datetime: new Date(message.at).toISOString() }, formatTime(message.at)),
+      message.notices > 1 && createElement("span", {}, translate("chat.notices", { n: message.notices })),
+      message.editedAt !== undefined &&
+        createElement("span", {}, translate("chat.edited", { at: formatTime(message.editedAt) })),
+      message.reply &&
+        createElement(
+          "button",
+          { type: "button", class: "reply", onclick: () => reply(message) },
+          translate("chat.reply"),
+        ),
+    ),
   );
 }
 
-/** Sends the text of the chat form to Groundcrew. The answer arrives as a chat message. @param {Event} event */
-async function sendText(event) {
-  event.preventDefault();
-  const field = getElement("say-text");
-  const text = field.value.trim();
-  if (!text) return;
-  const button = findElement(getElement("say"), ":scope > button");
-  button.toggleAttribute("disabled", true);
-  showChatProblem("");
-  try {
-    await sendJson("/api/chat", { text, message: replyTo?.id, language: getLanguage() });
-    field.value = "";
-    setReply();
-    scrollToLatestMessage();
-  } catch (thrown) {
-    showChatProblem(explainChatRefusal(thrown));
-  }
-  button.toggleAttribute("disabled", false);
-  field.focus();
+/**
+ * Renders Telegram's text entities: cuts the text where an entity begins or ends, and wraps each piece in the elements
+ * of the entities that cover it. Text never becomes markup.
+ * @param {string} text @param {ChatMessageAnswer["entities"]} entities
+ */
+function renderEntities(text, entities) {
+  const ends = entities.flatMap(({ offset, length }) => [offset, offset + length]);
+  const borders = [...new Set([0, text.length, ...ends])]
+    .filter((border) => border >= 0 && border <= text.length)
+    .sort((a, b) => a - b);
+  let start = 0;
+  return borders.slice(1).map((end) => {
+    const covering = entities.filter(({ offset, length }) => offset <= start && offset + length >= end);
+    /** @type {Node} */
+    const piece = document.createTextNode(text.slice(start, end));
+    start = end;
+    return covering.reduce(wrapInEntity, piece);
+  });
+}
+
+/** @param {Node} inner @param {ChatMessageAnswer["entities"][number]} entity */
+function wrapInEntity(inner, entity) {
+  if (entity.type === "bold") return createElement("strong", {}, inner);
+  if (entity.type === "code") return createElement("code", {}, inner);
+  if (entity.type === "text_link") return createExternalLink(entity.url, {}, inner) ?? inner;
+  return inner;
 }
 
 /** @param {HTMLElement} button @param {string} message @param {string} data */
@@ -138,6 +161,35 @@ function explainChatRefusal(thrown) {
   return getProblemCode(thrown) === "conflict" ? translate("chat.gone") : getProblemText(thrown);
 }
 
+/** @param {ChatMessageAnswer} [message] */
+function setReply(message) {
+  replyTo = message;
+  drawReply();
+  getElement("say-text").focus();
+}
+
+function drawReply() {
+  getElement("say-to").hidden = !replyTo;
+  updateList(
+    getElement("say-to"),
+    replyTo ? [replyTo] : [],
+    ({ id }) => id,
+    (message) => {
+      const [line = ""] = message.text.split("\n", 1);
+      const text = translate("chat.replies", { text: line.slice(0, 60).toWellFormed() });
+      return createChip(text, translate("chat.reply.not"), () => setReply());
+    },
+  );
+}
+
+/** Loads the linked message unless it is among these. @param {ChatMessageAnswer[]} loaded */
+async function loadLinkedMessage(loaded) {
+  if (linkedId === undefined || loaded.some(({ id }) => id === linkedId)) return [];
+  /** @type {ChatAnswer} */
+  const { messages } = await fetchJson(`/api/chat?message=${encodeURIComponent(linkedId)}`);
+  return messages;
+}
+
 /** Shows a message in the chat, also one that is older than the loaded ones. @param {string} id */
 export async function showMessage(id) {
   showView("chat");
@@ -158,7 +210,29 @@ export async function showMessage(id) {
   requestAnimationFrame(() => requestAnimationFrame(() => message.classList.add("found")));
 }
 
+/** Sends the text of the chat form to Groundcrew. The answer arrives as a chat message. @param {Event} event */
+async function sendText(event) {
+  event.preventDefault();
+  const field = getElement("say-text");
+  const text = field.value.trim();
+  if (!text) return;
+  const button = findElement(getElement("say"), ":scope > button");
+  button.toggleAttribute("disabled", true);
+  showChatProblem("");
+  try {
+    await sendJson("/api/chat", { text, message: replyTo?.id, language: getLanguage() });
+    field.value = "";
+    setReply();
+    scrollToLatestMessage();
+  } catch (thrown) {
+    showChatProblem(explainChatRefusal(thrown));
+  }
+  button.toggleAttribute("disabled", false);
+  field.focus();
+}
+
 getElement("say").addEventListener("submit", sendText);
+
 getElement("say").addEventListener("keydown", (event) => {
   if (event.key === "Escape" && replyTo) setReply();
 });

@@ -1,17 +1,27 @@
+/** The language of the page: its texts, times and figures in it, and the preferences that the browser keeps. */
+
 import { TEXTS } from "./page-texts.js";
-import { readPreference, savePreference } from "./preferences.js";
 
 /** @import { PageLanguage, TextName, TextPart, TextValues } from "./page-types.ts" */
 
 /** @type {(() => void)[]} */
 const languageListeners = [];
+
 /** What the user has chosen on this page, else what the server decided from LOCALE and the browser's language. */
 let language = parseLanguage(readPreference("language") ?? document.documentElement.lang);
 
-/** @param {string} text @returns {PageLanguage} */
-function parseLanguage(text) {
-  return text in TEXTS ? /** @type {PageLanguage} */ (text) : "en";
-}
+/** @type {Intl.DateTimeFormatOptions} */
+const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+
+/** @type {Intl.DateTimeFormatOptions} */
+const DAY = { day: "numeric", month: "short" };
+
+/** Units of a duration with their length in ms. */
+const DURATION_UNITS = /** @type {const} */ ([
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+]);
 
 export function getLanguage() {
   return language;
@@ -23,6 +33,11 @@ export function setLanguage(text) {
   savePreference("language", language);
   translatePage();
   for (const listener of languageListeners) listener();
+}
+
+/** @param {string} text @returns {PageLanguage} */
+function parseLanguage(text) {
+  return text in TEXTS ? /** @type {PageLanguage} */ (text) : "en";
 }
 
 /** @param {() => void} listener called after the language has changed */
@@ -70,11 +85,6 @@ function translateElements(attribute, show) {
   }
 }
 
-/** @type {Intl.DateTimeFormatOptions} */
-const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-/** @type {Intl.DateTimeFormatOptions} */
-const DAY = { day: "numeric", month: "short" };
-
 /** Formats a time of today to the second, any other time with its day. @param {number} at */
 export function formatTime(at) {
   const date = new Date(at);
@@ -103,4 +113,57 @@ export function formatDay(text) {
   if (!text) return "–";
   const date = new Date(`${text}T12:00:00Z`);
   return Number.isNaN(date.getTime()) ? text : date.toLocaleDateString(language, { ...DAY, timeZone: "UTC" });
+}
+
+/** Formats a duration in its two largest units, as messages in Telegram do. @param {number} ms */
+export function formatDuration(ms) {
+  const first = DURATION_UNITS.findIndex(([, length]) => ms >= length);
+  if (first === -1) return ms > 0 ? `<${formatUnit("minute", 1)}` : formatUnit("minute", 0);
+  let rest = ms;
+  const parts = DURATION_UNITS.slice(first, first + 2).map(([unit, length]) => {
+    const n = Math.floor(rest / length);
+    rest -= n * length;
+    return n > 0 ? formatUnit(unit, n) : "";
+  });
+  return parts.join(" ").trim();
+}
+
+/** @param {string} unit @param {number} n */
+function formatUnit(unit, n) {
+  return new Intl.NumberFormat(getLanguage(), { style: "unit", unit, unitDisplay: "short" }).format(n);
+}
+
+/** Formats an amount, without a currency as a plain number. @param {number} amount @param {string} [currency] */
+export function formatMoney(amount, currency) {
+  const style = currency ? /** @type {const} */ ({ style: "currency", currency }) : {};
+  return new Intl.NumberFormat(getLanguage(), { maximumFractionDigits: 2, ...style }).format(amount);
+}
+
+/** Formats 0.4 as 40%. @param {number} ratio */
+export function formatPercent(ratio) {
+  return new Intl.NumberFormat(getLanguage(), { style: "percent" }).format(ratio);
+}
+
+/** @param {number} n */
+export function formatCount(n) {
+  return new Intl.NumberFormat(getLanguage()).format(n);
+}
+
+/**
+ * Reads a choice from the browser's local storage. Browsers may forbid the storage; then nothing is remembered.
+ * @param {"language" | "project" | "show"} name
+ */
+export function readPreference(name) {
+  try {
+    return localStorage.getItem(name) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param {"language" | "project" | "show"} name @param {string} value */
+export function savePreference(name, value) {
+  try {
+    localStorage.setItem(name, value);
+  } catch {}
 }

@@ -1,5 +1,5 @@
-import type { TerminalTextTable } from "../terminal-texts.ts";
-import type { PageTextTable } from "../texts-script.ts";
+import type { PageTextTable } from "../bundle.ts";
+import type { TerminalTextTable } from "../ticket-bundle.ts";
 
 export type PageLanguage = keyof PageTextTable;
 export type TextName = keyof PageTextTable["en"] | keyof TerminalTextTable["en"];

@@ -1,25 +1,217 @@
-import { loadAgents } from "./agents.js";
-import { fetchJson } from "./api.js";
-import { markChosenCard, showBoard } from "./board.js";
+/** The entry of the page's script: header, sign-in, the loading of the view Tickets, and the wiring of all parts. */
+
+import { forgetToken, loadAgents, loadFailedJobs, showFailedCount } from "./administration.js";
+import {
+  ANSWER_TIMEOUT_MS,
+  fetchJson,
+  getProblemCode,
+  getProblemText,
+  getServerText,
+  onSignInNeeded,
+  sendJson,
+} from "./api.js";
+import { markChosenCard, showBoard, showPlans, showProgress } from "./board.js";
 import { loadChat } from "./chat.js";
 import { loadDecisions, resetDecisions, resetNews } from "./decision-log.js";
-import { createElement, findTarget, focusFirstVisible, getElement } from "./dom.js";
-import { loadFailedJobs } from "./failed-jobs.js";
-import { showHeader } from "./header.js";
+import { createElement, findElements, findTarget, focusFirstVisible, getElement, updateList } from "./dom.js";
 import { getLanguage, setLanguage, translate, translatePage } from "./language.js";
-import { isConnected, showConnected, startUpdates } from "./live.js";
 import { forgetPlan, loadPlan, onProjectChoice } from "./plan.js";
-import { showPlans } from "./plans.js";
-import { showProgress } from "./progress.js";
-import { refreshPage, setParts } from "./refresh.js";
-import { chooseTask, getChosenTask, getProject, onTaskChoice, setProject } from "./selection.js";
-import "./sign-in.js";
 import { loadTeam } from "./team.js";
-import { loadSessions, loadTickets, showTicketCount } from "./tickets.js";
-import { onViewChange, showView } from "./views.js";
+import {
+  disconnect,
+  handleConnectionLoss,
+  isConnected,
+  refreshPage,
+  setParts,
+  showConnected,
+  startUpdates,
+} from "./updates.js";
+import {
+  chooseTask,
+  getChosenTask,
+  getProject,
+  getView,
+  onTaskChoice,
+  onViewChange,
+  setProject,
+  showView,
+} from "./views.js";
 
-/** @import { BoardAnswer } from "../../api-answers.ts" */
+/** @import { BoardAnswer } from "../../answers.ts" */
 /** @import { ChosenTask } from "./page-types.ts" */
+
+/** @type {number | undefined} */
+let signedInAt;
+
+/** Number of failed attempts to load the script: a browser repeats a failed import only under another address. */
+let failures = 0;
+
+let isStyled = false;
+
+/** Shows the list of projects and Groundcrew's own health. @param {BoardAnswer} board */
+function showHeader(board) {
+  const choices = [
+    { value: "", text: translate("projects.all") },
+    ...board.projects.map(({ identifier, name }) => ({ value: identifier, text: `${name} (${identifier})` })),
+  ];
+  updateList(
+    getElement("projects"),
+    choices,
+    ({ value }) => `p:${value}`,
+    ({ value, text }) => createElement("option", { value }, text.slice(0, 60)),
+  );
+  getElement("projects").value = getProject();
+  const { plane, telegram, store } = board.health;
+  const dots = [drawHealth("Plane", plane)];
+  if (telegram) dots.push(drawHealth("Telegram", telegram, board.waiting.telegram));
+  dots.push(...drawHold("plane", "Plane", plane), ...drawHold("telegram", "Telegram", telegram));
+  if (store && !store.ok) dots.push(drawHealth(translate("health.store"), store));
+  for (const warning of store?.warnings ?? []) {
+    const text =
+      warning.kind === "memory"
+        ? translate("health.store_memory", { n: warning.percent })
+        : translate("health.store_disk", { n: Math.floor(warning.free / 1024 ** 2) });
+    dots.push(createElement("span", { class: "dot", "data-is": "bad" }, text));
+  }
+  getElement("health").replaceChildren(...dots);
+  showFailedCount(board.set_aside);
+  getElement("sign-out").hidden = board.demo;
+}
+
+/** @param {string} name @param {Pick<BoardAnswer["health"]["plane"], "ok" | "error">} health */
+function drawHealth(name, { ok, error }, waiting = 0) {
+  const is = ok ? "good" : ok === null ? "unknown" : "bad";
+  const text = translate(`health.${is}`, { part: name, reason: error ?? "" });
+  const count = waiting > 0 && ` · ${translate("health.waiting", { n: waiting })}`;
+  return createElement(
+    "span",
+    { class: "dot", "data-is": is, title: text },
+    createElement("span", { "aria-hidden": "true" }, name, count),
+    createElement("span", { class: "sr" }, text),
+  );
+}
+
+/**
+ * Draws the notice of a long rate limit with the button that ends it.
+ * @param {string} system @param {string} name @param {BoardAnswer["health"]["telegram"]} health
+ */
+function drawHold(system, name, health) {
+  if (health?.hold_s === undefined) return [];
+  const text = translate("health.held", { part: name, n: Math.ceil(health.hold_s / 60) });
+  const screenReaderName = createElement("span", { class: "sr" }, ` ${name}`);
+  const button = createElement(
+    "button",
+    { type: "button", class: "quiet" },
+    translate("health.retry"),
+    screenReaderName,
+  );
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    await fetchJson(`/api/holds/${system}`, { method: "DELETE" }).then(
+      () => notice.remove(),
+      (thrown) => button.replaceWith(getProblemText(thrown)),
+    );
+  });
+  const notice = createElement("span", { class: "hold", "data-system": system }, text, " ", button);
+  return [notice];
+}
+
+function showSignIn() {
+  // Signed out again right after a sign-in: over HTTP, browsers reject the cookie, which is marked Secure.
+  if (signedInAt && Date.now() - signedInAt < ANSWER_TIMEOUT_MS) showSignInProblem(translate("sign.cookie"));
+  signedInAt = undefined;
+  disconnect();
+  forgetToken();
+  getElement("sign-in").hidden = false;
+  getElement("lost").hidden = true;
+  document.body.classList.add("signed-out");
+  getElement("token").focus();
+}
+
+/** @param {string} text */
+function showSignInProblem(text) {
+  getElement("sign-in-problem").textContent = text;
+}
+
+/** @param {Event} event */
+async function signIn(event) {
+  event.preventDefault();
+  showSignInProblem("");
+  try {
+    await sendJson("/api/session", { token: getElement("token").value });
+    getElement("token").value = "";
+    signedInAt = Date.now();
+    getElement("sign-in").hidden = true;
+    document.body.classList.remove("signed-out");
+    focusFirstVisible(...findElements(document, "main > section"));
+    startUpdates();
+  } catch (thrown) {
+    showSignInProblem(explainSignInRefusal(thrown));
+    getElement("token").select();
+  }
+}
+
+/** @param {unknown} thrown */
+function explainSignInRefusal(thrown) {
+  const code = getProblemCode(thrown);
+  const text = getServerText(thrown);
+  if (text) return text;
+  if (code === "unauthorized" || code === "bad_request") return translate("sign.wrong");
+  return code === "rate_limited" ? translate("sign.often") : getProblemText(thrown);
+}
+
+function signOut() {
+  fetchJson("/api/session", { method: "DELETE" }).then(() => location.reload(), handleConnectionLoss);
+}
+
+/** Loads the tickets while their view is shown. */
+function loadTickets() {
+  return loadView("all");
+}
+
+/** Loads the view's script and style sheet when it is shown first. @param {"all" | "sessions"} which */
+async function loadView(which) {
+  if (getView() !== "tickets") return;
+  const address = `/assets/tickets.js${failures > 0 ? `?${failures}` : ""}`;
+  const [{ showTickets }] = await Promise.all([importView(address), loadStyle()]);
+  await showTickets(which);
+}
+
+/** @param {string} address @returns {Promise<typeof import("./ticket-view.js")>} */
+async function importView(address) {
+  try {
+    return await import(address);
+  } catch {
+    failures += 1;
+    throw new Error(translate("unreachable"));
+  }
+}
+
+async function loadStyle() {
+  if (isStyled) return;
+  isStyled = true;
+  await new Promise((resolve) => {
+    const link = createElement("link", { rel: "stylesheet", href: "/assets/tickets.css", onload: resolve });
+    link.addEventListener("error", () => {
+      isStyled = false;
+      link.remove();
+      resolve(undefined);
+    });
+    document.head.append(link);
+  });
+}
+
+/** Loads only the sessions: their output changes nothing else. */
+function loadSessions() {
+  return loadView("sessions");
+}
+
+/** Shows how many tickets wait for an approval, at the view's name and in the title. @param {BoardAnswer} board */
+function showTicketCount({ tickets }) {
+  const count = tickets?.pending ?? 0;
+  getElement("ticket-count").textContent = count > 0 ? String(count) : "";
+  document.title = count > 0 ? `(${count}) Groundcrew` : "Groundcrew";
+}
 
 async function loadBoard() {
   const project = getProject();
@@ -65,24 +257,40 @@ function changeLanguage() {
   refreshPage();
 }
 
+onSignInNeeded(showSignIn);
+
+getElement("sign-in").addEventListener("submit", signIn);
+
+getElement("sign-out").addEventListener("click", signOut);
+
 onTaskChoice(showChoice);
+
 onProjectChoice(showProject);
+
 onViewChange(refreshPage);
+
 getElement("projects").addEventListener("change", () => showProject(getElement("projects").value));
+
 getElement("language").addEventListener("change", changeLanguage);
+
 getElement("views").addEventListener("click", (event) => {
   const view = findTarget(event, "button")?.dataset["view"];
   if (view) showView(view);
 });
+
 addEventListener("keydown", (event) => {
   if (event.key === "Escape" && getChosenTask() && !findTarget(event, "input, select")) chooseTask();
 });
 
 translatePage();
+
 getElement("language").value = getLanguage();
+
 for (const id of ["columns", "team-list", "plan-view", "tickets-view", "trail", "messages"])
   getElement(id).append(createElement("p", { class: "empty" }, translate("loading")));
+
 showView("board");
+
 setParts([
   { id: "board", load: loadBoard },
   { id: "team", load: loadTeam },
@@ -94,4 +302,5 @@ setParts([
   { id: "agents", load: loadAgents },
   { id: "failed-jobs", load: loadFailedJobs },
 ]);
+
 startUpdates();

@@ -1,24 +1,35 @@
-import { fetchJson } from "./api.js";
-import { createElement, findElement, getElement, updateList } from "./dom.js";
-import { formatCount, formatDuration, formatMoney } from "./figures.js";
-import { moveInList, setNodeTabStop } from "./graph-keys.js";
-import { getLanguage, translate } from "./language.js";
-import { closeDetail, markOpenTask, openDetail, refreshDetail } from "./plan-detail.js";
-import { collectLinks, createGraph, drawNode, updateGraph } from "./plan-graph.js";
-import { createPlanTable, updatePlanTable } from "./plan-table.js";
-import { getProject } from "./selection.js";
-import { getView } from "./views.js";
+/** The view Plan: a project's picture or table, and the detail of one task. */
 
-/** @import { PlanGraphAnswer, PlanTask } from "../../view-answers.ts" */
+import { fetchJson } from "./api.js";
+import {
+  createElement,
+  createUserText,
+  findElement,
+  findElements,
+  focusFirstVisible,
+  getElement,
+  updateList,
+} from "./dom.js";
+import { formatCount, formatDuration, formatMoney, getLanguage, translate } from "./language.js";
+import { collectLinks, createGraph, drawNode, moveInList, setNodeTabStop, updateGraph } from "./plan-graph.js";
+import { describeStatus, drawCard } from "./tasks.js";
+import { getProject, getView } from "./views.js";
+
+/** @import { PlanGraphAnswer, PlanTask } from "../../answers.ts" */
 /** @import { TaskLinks } from "./plan-graph.js" */
 
-/** @type {(identifier: string) => void} */
-let chooseProject = () => {};
+/** Id of the task whose card is open. @type {string | undefined} */
+let openId;
+
+const HEADS = /** @type {const} */ (["step", "task", "status", "agent", "after", "left"]);
 
 /** @param {(identifier: string) => void} show called when a project is chosen in this view */
 export function onProjectChoice(show) {
   chooseProject = show;
 }
+
+/** @type {(identifier: string) => void} */
+let chooseProject = () => {};
 
 /** Loads the plan of the chosen project while its view is shown. */
 export async function loadPlan() {
@@ -27,11 +38,6 @@ export async function loadPlan() {
   /** @type {PlanGraphAnswer} */
   const plan = await fetchJson(`/api/plan${project && `?project=${encodeURIComponent(project)}`}`);
   if (project === getProject()) showPlan(plan);
-}
-
-/** Closes the open card, because another project was chosen. */
-export function forgetPlan() {
-  closeDetail();
 }
 
 /** @param {PlanGraphAnswer} plan */
@@ -63,25 +69,6 @@ function showPlan(plan) {
   refreshDetail([...plan.tasks, ...plan.independent], links);
 }
 
-function createParts() {
-  const graph = createGraph();
-  graph.setAttribute("role", "group");
-  const list = createElement("ul", { class: "loose-nodes", "aria-labelledby": "loose-head" });
-  list.addEventListener("keydown", moveInList);
-  return [
-    createElement("dl", { class: "facts" }),
-    createElement("p", { class: "legend picture", "aria-hidden": "true" }),
-    createElement(
-      "div",
-      { class: "picture plan-picture" },
-      graph,
-      createElement("div", { class: "loose" }, createElement("h3", { id: "loose-head" }), list),
-    ),
-    createPlanTable(),
-    createElement("div", { class: "notes" }),
-  ];
-}
-
 /** Shows the projects to choose from, or that there is nothing to show. @param {PlanGraphAnswer} plan */
 function showNothing({ project, projects }) {
   const root = getElement("plan-view");
@@ -110,6 +97,99 @@ function showNothing({ project, projects }) {
   if (root.dataset["shown"] === shown && !root.querySelector(".facts")) return;
   root.dataset["shown"] = shown;
   root.replaceChildren(createElement("p", { class: "empty" }, text), list);
+}
+
+function closeDetail() {
+  const wasInside = getElement("plan-detail").contains(document.activeElement);
+  const buttons = findElements(getElement("plan-view"), `[data-key="${CSS.escape(openId ?? "")}"] button`);
+  openId = undefined;
+  getElement("plan-detail").hidden = true;
+  markOpenTask();
+  if (wasInside) focusFirstVisible(...buttons, getElement("plan"));
+}
+
+function markOpenTask() {
+  for (const node of findElements(getElement("plan-view"), ".node")) {
+    const isOpen = node.dataset["key"] === openId;
+    node.classList.toggle("chosen", isOpen);
+    node.querySelector("button")?.setAttribute("aria-expanded", String(isOpen));
+  }
+}
+
+function createParts() {
+  const graph = createGraph();
+  graph.setAttribute("role", "group");
+  const list = createElement("ul", { class: "loose-nodes", "aria-labelledby": "loose-head" });
+  list.addEventListener("keydown", moveInList);
+  return [
+    createElement("dl", { class: "facts" }),
+    createElement("p", { class: "legend picture", "aria-hidden": "true" }),
+    createElement(
+      "div",
+      { class: "picture plan-picture" },
+      graph,
+      createElement("div", { class: "loose" }, createElement("h3", { id: "loose-head" }), list),
+    ),
+    createPlanTable(),
+    createElement("div", { class: "notes" }),
+  ];
+}
+
+/** Creates the empty table, which `updatePlanTable` fills. It says the same as the graph. */
+function createPlanTable() {
+  return createElement(
+    "div",
+    { class: "figures" },
+    createElement(
+      "table",
+      {},
+      createElement("caption", { class: "sr" }),
+      createElement("thead", {}, createElement("tr", {})),
+      createElement("tbody", {}),
+    ),
+  );
+}
+
+/** Opens the card of a task beside the graph. @param {PlanTask} task @param {TaskLinks} links */
+function openDetail(task, links) {
+  openId = task.card.id;
+  drawDetail(task, links);
+  focusFirstVisible(findElement(getElement("plan-detail"), ".card > button"));
+}
+
+/** @param {PlanTask} task @param {TaskLinks} links */
+function drawDetail({ card, layer, ms, critical, cycle }, links) {
+  const root = getElement("plan-detail");
+  root.setAttribute("aria-label", translate("detail.label", { key: card.key }));
+  if (!root.firstChild) {
+    const close = createElement("button", { type: "button", class: "quiet", onclick: closeDetail }, "✕");
+    const head = createElement("div", {}, createElement("p", { class: "muted" }), close);
+    root.append(head, createElement("ul", {}), createElement("dl", {}));
+  }
+  const close = findElement(root, ":scope > div > button");
+  close.setAttribute("aria-label", translate("detail.close"));
+  close.title = translate("detail.close");
+  updateList(findElement(root, "ul"), [card], ({ id }) => id, drawCard);
+  const own = links.get(card.id);
+  const facts = /** @type {const} */ ([
+    ["detail.left", ms !== undefined && card.column !== "done" && formatDuration(ms)],
+    ["detail.after", own?.before.join(", ")],
+    ["detail.before", own?.after.join(", ")],
+  ]);
+  findElement(root, "dl").replaceChildren(
+    ...facts.flatMap(([name, text]) =>
+      text ? [createElement("dt", {}, translate(name)), createElement("dd", {}, text)] : [],
+    ),
+  );
+  const isLinked = own && own.before.length + own.after.length > 0;
+  const marks = [
+    isLinked ? translate("graph.step", { n: layer + 1 }) : describeStatus(card),
+    critical && translate("graph.mark.critical"),
+    cycle && translate("graph.mark.cycle"),
+  ];
+  findElement(root, "p").textContent = marks.filter(Boolean).join(" · ");
+  root.hidden = false;
+  markOpenTask();
 }
 
 /** @param {PlanGraphAnswer} plan */
@@ -178,6 +258,42 @@ function drawNotes({ left_out, unread, forecast, tasks }) {
   return notes.flatMap((text) => (text ? [createElement("p", { class: "muted" }, text)] : []));
 }
 
+/** @param {HTMLElement} root @param {PlanGraphAnswer} plan @param {TaskLinks} links @param {(task: PlanTask) => void} open */
+function updatePlanTable(root, plan, links, open) {
+  findElement(root, "caption").textContent = translate("graph.label");
+  const heads = HEADS.map((name) => createElement("th", { scope: "col" }, translate(`graph.head.${name}`)));
+  findElement(root, "thead tr").replaceChildren(...heads);
+  const rows = [
+    ...plan.tasks.map((task) => ({ task, step: String(task.layer + 1), links: links.get(task.card.id) })),
+    ...plan.independent.map((task) => ({ task, step: "–", links: links.get(task.card.id) })),
+  ];
+  updateList(findElement(root, "tbody"), rows, ({ task }) => task.card.id, drawTableRow);
+
+  /** @param {typeof rows[number]} row */
+  function drawTableRow({ task, step, links: own }) {
+    const { card, ms, critical, cycle } = task;
+    const marks = [critical && translate("graph.mark.critical"), cycle && translate("graph.mark.cycle")];
+    return createElement(
+      "tr",
+      { "data-critical": critical && "yes" },
+      createElement("td", {}, step),
+      createElement(
+        "th",
+        { scope: "row" },
+        // The button is for those who see the table; hidden, it must not take the focus.
+        createElement("button", { type: "button", class: "key", onclick: () => open(task) }, card.key),
+        createElement("span", { class: "sr key-text" }, card.key),
+        " ",
+        createUserText("span", card.title, 140),
+      ),
+      createElement("td", {}, [describeStatus(card), ...marks.filter(Boolean)].join(" · ")),
+      createElement("td", {}, card.agent ?? card.assignees.join(", ").slice(0, 80)),
+      createElement("td", { class: "keys" }, own?.before.join(", ")),
+      createElement("td", {}, ms !== undefined && card.column !== "done" ? formatDuration(ms) : ""),
+    );
+  }
+}
+
 /** @param {PlanGraphAnswer} plan @param {TaskLinks} links @param {(task: PlanTask) => void} open */
 function showIndependent({ independent }, links, open) {
   const root = findElement(getElement("plan-view"), ".loose");
@@ -191,3 +307,23 @@ function showIndependent({ independent }, links, open) {
   );
   setNodeTabStop(root);
 }
+
+/** Shows the present state of the open card; closes it when its task is not part of the plan any more. @param {PlanTask[]} tasks @param {TaskLinks} links */
+function refreshDetail(tasks, links) {
+  if (openId === undefined) return;
+  const task = tasks.find(({ card }) => card.id === openId);
+  if (task) drawDetail(task, links);
+  else closeDetail();
+}
+
+/** Closes the open card, because another project was chosen. */
+export function forgetPlan() {
+  closeDetail();
+}
+
+getElement("plan").addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || openId === undefined) return;
+  // The page would also give up the chosen task.
+  event.stopPropagation();
+  closeDetail();
+});

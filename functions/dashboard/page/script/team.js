@@ -1,21 +1,38 @@
+/** The view Team: each agent with its tasks, figures and a chart of its days. */
+
 import { fetchJson } from "./api.js";
-import { drawChart } from "./chart.js";
-import { createElement, createUserText, getElement, updateList } from "./dom.js";
-import { formatCount, formatDuration, formatMoney, formatPercent } from "./figures.js";
-import { formatClock, formatDay, translate } from "./language.js";
-import { drawTaskRow } from "./task-row.js";
+import { createElement, createSvgElement, createUserText, getElement, updateList } from "./dom.js";
+import {
+  formatClock,
+  formatCount,
+  formatDay,
+  formatDuration,
+  formatMoney,
+  formatPercent,
+  translate,
+} from "./language.js";
+import { drawTaskRow } from "./tasks.js";
 import { getView } from "./views.js";
 
-/** @import { TeamAgent, TeamAnswer } from "../../view-answers.ts" */
-/** @import { BoardCard } from "../../board-cards.ts" */
+/** @import { BoardCard, TeamAgent, TeamAnswer } from "../../answers.ts" */
 
 /** The values of full-height bars, the same for all agents so that their charts can be compared. @typedef {Record<"tasks" | "ms" | "cost", number>} Scale */
-
 const LISTS = /** @type {const} */ (["holds", "startable", "waiting", "review"]);
+
 const FIGURES = /** @type {const} */ (["tasks", "ms", "cost", "confidence"]);
 
 /** The program that works on tickets. */
 const TICKETS = "Claude Code";
+
+/** Width and height of a chart's coordinates; the style sheet stretches them. */
+const BAR_STEP = 8;
+
+const BAR_WIDTH = 6;
+
+const HEIGHT = 40;
+
+/** Height of the smallest bar that is not zero, so that it can be seen. */
+const MIN_BAR = 2;
 
 /** Loads the team while its view is shown. */
 export async function loadTeam() {
@@ -41,38 +58,6 @@ export async function loadTeam() {
     [...rows, ...sessions],
     ({ name }) => name,
     (row) => ("agent" in row ? drawAgentPanel(row) : drawTicketPanel(row.tickets)),
-  );
-}
-
-/** What the sessions of tickets have cost. @param {NonNullable<TeamAnswer["tickets"]>} tickets */
-function drawTicketPanel({ month, days }) {
-  /** @param {number} value */
-  const format = (value) => formatMoney(value, "USD");
-  const name = translate("chart.cost");
-  const values = days.map(({ day, cost }) => ({ day, value: cost }));
-  const costs = days.map(({ cost }) => cost);
-  const total = format(costs.reduce((sum, cost) => sum + cost, 0));
-  const most = Math.max(0.01, ...costs);
-  return createElement(
-    "li",
-    { class: "agent" },
-    createElement(
-      "div",
-      { class: "line" },
-      createElement("h3", { class: "who" }, TICKETS),
-      createElement("span", { class: "muted" }, translate("team.tickets")),
-    ),
-    createElement("p", {}, translate("team.month", { cost: format(month) })),
-    createElement(
-      "div",
-      { class: "charts picture" },
-      drawChart({ name, who: TICKETS, total, days: values, most, format }),
-    ),
-    drawTable(
-      TICKETS,
-      [name],
-      days.map(({ day, cost }) => ({ day, cells: [format(cost)] })),
-    ),
   );
 }
 
@@ -162,6 +147,50 @@ function formatFigure(figure, value, currency) {
   return figure === "confidence" ? formatPercent(value) : formatCount(value);
 }
 
+/**
+ * Draws one figure of an agent as bars, one for each day; the last day is today.
+ * @param {{
+ *   name: string, who: string, total: string, hint?: string | undefined,
+ *   days: { day: string, value: number | undefined }[], most: number, format: (value: number) => string,
+ * }} chart `most`: the value of a bar of full height
+ */
+function drawChart({ name, who, total, hint, days, most, format }) {
+  const peak = days.reduce((best, one) => ((one.value ?? 0) > (best.value ?? 0) ? one : best), { day: "", value: 0 });
+  const label = peak.value
+    ? translate("chart.label", { name, who, total, most: format(peak.value), day: formatDay(peak.day) })
+    : translate("chart.label.none", { name, who });
+  const viewBox = `0 0 ${days.length * BAR_STEP - (BAR_STEP - BAR_WIDTH)} ${HEIGHT}`;
+  return createElement(
+    "div",
+    { class: "chart" },
+    createElement("p", { class: "total" }, createElement("b", {}, total), " ", createElement("span", {}, hint ?? "")),
+    createElement("p", { class: "muted" }, name),
+    createSvgElement(
+      "svg",
+      { viewBox, preserveAspectRatio: "none", role: "img", "aria-label": label },
+      createSvgElement("path", { class: "bars", d: drawBars(days.slice(0, -1), 0, most) }),
+      createSvgElement("path", { class: "bars today", d: drawBars(days.slice(-1), days.length - 1, most) }),
+    ),
+    createElement(
+      "p",
+      { class: "axis", "aria-hidden": "true" },
+      createElement("span", {}, formatDay(days[0]?.day ?? "")),
+      createElement("span", {}, translate("chart.today")),
+    ),
+  );
+}
+
+/** @param {{ value: number | undefined }[]} days @param {number} start index of the first @param {number} most */
+function drawBars(days, start, most) {
+  return days
+    .map(({ value }, i) => {
+      if (!value) return "";
+      const height = Math.max(MIN_BAR, (value / most) * HEIGHT);
+      return `M${(start + i) * BAR_STEP} ${HEIGHT}v-${height.toFixed(1)}h${BAR_WIDTH}V${HEIGHT}z`;
+    })
+    .join("");
+}
+
 /** @param {TeamAgent} agent @param {string | undefined} currency */
 function drawFigureTable({ name, days }, currency) {
   const rows = days.map((day) => ({
@@ -195,5 +224,37 @@ function drawTable(name, columns, days) {
     "div",
     { class: "figures" },
     createElement("table", {}, caption, createElement("thead", {}, head), createElement("tbody", {}, rows)),
+  );
+}
+
+/** What the sessions of tickets have cost. @param {NonNullable<TeamAnswer["tickets"]>} tickets */
+function drawTicketPanel({ month, days }) {
+  /** @param {number} value */
+  const format = (value) => formatMoney(value, "USD");
+  const name = translate("chart.cost");
+  const values = days.map(({ day, cost }) => ({ day, value: cost }));
+  const costs = days.map(({ cost }) => cost);
+  const total = format(costs.reduce((sum, cost) => sum + cost, 0));
+  const most = Math.max(0.01, ...costs);
+  return createElement(
+    "li",
+    { class: "agent" },
+    createElement(
+      "div",
+      { class: "line" },
+      createElement("h3", { class: "who" }, TICKETS),
+      createElement("span", { class: "muted" }, translate("team.tickets")),
+    ),
+    createElement("p", {}, translate("team.month", { cost: format(month) })),
+    createElement(
+      "div",
+      { class: "charts picture" },
+      drawChart({ name, who: TICKETS, total, days: values, most, format }),
+    ),
+    drawTable(
+      TICKETS,
+      [name],
+      days.map(({ day, cost }) => ({ day, cells: [format(cost)] })),
+    ),
   );
 }

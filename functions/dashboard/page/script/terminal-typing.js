@@ -1,23 +1,53 @@
+/** Typing into a session: text and keys are collected, sent in order, and confirmed. */
+
 import { getProblemCode, getProblemText, sendJson } from "./api.js";
 import { findTarget, getElement } from "./dom.js";
 import { onLanguageChange, translate } from "./language.js";
-import { addKey, formatKeys, getKeyName, splitIntoKeys } from "./terminal-keys.js";
-
-/** @import { TypedKeys } from "./terminal-keys.js" */
 
 /** Pause after a request, in which further keys are collected: 100 ms, so that a runner gets at most ten inputs a second. */
 const TYPING_PAUSE_MS = 100;
+
 /** Attempts for one input, and the pause between them. A repeat has the same id, so it is typed once. */
 const MAX_ATTEMPTS = 5;
+
 const ATTEMPT_PAUSE_MS = 1_000;
+
 /** Codes of errors after which the same request may succeed. */
 const TEMPORARY_CODES = [undefined, "unavailable", "internal", "rate_limited"];
 
 let ticketKey = "";
+
 let isTyping = false;
+
 let isSending = false;
+
 /** @type {TypedKeys[]} keys that are not sent yet, in order */
 let typed = [];
+
+/** @typedef {{ kind: "names" | "text", parts: string[] }} TypedKeys keys by tmux's names, or characters without one */
+
+/** @type {Readonly<Record<string, string>>} tmux's names of keys, by the browser's */
+const KEY_NAMES = {
+  Enter: "Enter",
+  Escape: "Escape",
+  ArrowUp: "Up",
+  ArrowDown: "Down",
+  ArrowLeft: "Left",
+  ArrowRight: "Right",
+  Tab: "Tab",
+  Backspace: "BSpace",
+  Delete: "DC",
+  Home: "Home",
+  End: "End",
+  PageUp: "PPage",
+  PageDown: "NPage",
+};
+
+/** Keys that are one input each: programs take Enter within a text as a part of it, and a key after Escape as Alt. */
+const LONE_KEYS = ["Enter", "Escape"];
+
+/** Limit of keys in one input: 400, which tmux takes in one command. */
+const MAX_KEYS = 400;
 
 /** @param {string} ticket */
 export function setUpTyping(ticket) {
@@ -41,12 +71,6 @@ export function setUpTyping(ticket) {
   showTyping();
 }
 
-/** Allows to take over a session that runs. Otherwise it is given back. @param {boolean} isPossible */
-export function showTakeOver(isPossible) {
-  getElement("terminal-take").disabled = !isPossible;
-  if (!isPossible && isTyping) setTyping(false);
-}
-
 /** @param {boolean} shouldType */
 function setTyping(shouldType) {
   isTyping = shouldType;
@@ -57,6 +81,11 @@ function setTyping(shouldType) {
   else getElement("terminal-take").focus();
 }
 
+/** @param {string} text */
+function showTypingProblem(text) {
+  getElement("terminal-problem").textContent = text;
+}
+
 function showTyping() {
   const button = getElement("terminal-take");
   button.textContent = translate(isTyping ? "terminal.give" : "terminal.take");
@@ -64,11 +93,6 @@ function showTyping() {
   document.body.classList.toggle("typing", isTyping);
   getElement("terminal-keyboard").hidden = !isTyping;
   getElement("terminal-sending").textContent = isSending ? translate("terminal.sending") : "";
-}
-
-/** @param {string} text */
-function showTypingProblem(text) {
-  getElement("terminal-problem").textContent = text;
 }
 
 /** @param {KeyboardEvent} event */
@@ -84,6 +108,22 @@ function handleKey(event) {
   takeKey(name);
 }
 
+/**
+ * The name of a key that is no text; undefined when the browser handles the key, for example because it writes a
+ * character or pastes. Ctrl+J is the key that begins a new line in Claude Code, as Shift+Enter does elsewhere.
+ * @param {Pick<KeyboardEvent, "key" | "ctrlKey" | "altKey" | "metaKey" | "shiftKey">} event
+ */
+function getKeyName({ key, ctrlKey, altKey, metaKey, shiftKey }) {
+  if (metaKey) return undefined;
+  if (ctrlKey && !altKey && !shiftKey && /^[a-z]$/i.test(key))
+    return /^v$/i.test(key) ? undefined : `C-${key.toLowerCase()}`;
+  if (ctrlKey) return undefined;
+  if (key === "Enter" && (shiftKey || altKey)) return "C-j";
+  if (altKey) return undefined;
+  if (key === "Tab" && shiftKey) return "BTab";
+  return Object.hasOwn(KEY_NAMES, key) ? KEY_NAMES[key] : undefined;
+}
+
 /** @param {string | undefined} name of a key */
 function takeKey(name) {
   if (!isTyping || name === undefined) return;
@@ -91,14 +131,15 @@ function takeKey(name) {
   void sendTyped();
 }
 
-/** Takes what the keyboard, an input method or the clipboard has written into the field. */
-function takeText() {
-  const field = getElement("terminal-typing");
-  const { value } = field;
-  field.value = "";
-  if (!isTyping || value === "") return;
-  for (const { kind, parts } of splitIntoKeys(value)) for (const part of parts) addKey(typed, { kind, part });
-  void sendTyped();
+/**
+ * Adds a key to the last run of its kind.
+ * @param {TypedKeys[]} runs @param {{ kind: TypedKeys["kind"], part: string }} key
+ */
+function addKey(runs, { kind, part }) {
+  const last = runs.at(-1);
+  const isLone = [part, last?.parts[0] ?? ""].some((key) => LONE_KEYS.includes(key));
+  if (last?.kind === kind && !isLone && last.parts.length < MAX_KEYS) last.parts.push(part);
+  else runs.push({ kind, parts: [part] });
 }
 
 /** Sends what was typed, one request after the other. What cannot be sent ends the typing. */
@@ -132,13 +173,59 @@ async function sendInput(input) {
   }
 }
 
+/** @param {number} ms */
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
 /** An id of 128 bits. `crypto.randomUUID` does not exist over plain HTTP. */
 function createInputId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** @param {number} ms */
-function pause(ms) {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+/** The text of an input of the kind `keys`. @param {TypedKeys} run */
+function formatKeys({ kind, parts }) {
+  return parts.join(kind === "names" ? " " : "");
+}
+
+/** Takes what the keyboard, an input method or the clipboard has written into the field. */
+function takeText() {
+  const field = getElement("terminal-typing");
+  const { value } = field;
+  field.value = "";
+  if (!isTyping || value === "") return;
+  for (const { kind, parts } of splitIntoKeys(value)) for (const part of parts) addKey(typed, { kind, part });
+  void sendTyped();
+}
+
+/**
+ * Splits a text into keys. Characters that tmux knows as keys are named one by one, so that no word of the text is taken
+ * for the name of a key; a run of others is sent as it is.
+ * @param {string} text
+ * @returns {TypedKeys[]}
+ */
+function splitIntoKeys(text) {
+  /** @type {TypedKeys[]} */
+  const runs = [];
+  for (const character of text.toWellFormed().replaceAll("\r\n", "\n")) {
+    const name = getCharacterName(character);
+    if (name === undefined && /\p{Cc}/u.test(character)) continue;
+    addKey(runs, name === undefined ? { kind: "text", part: character } : { kind: "names", part: name });
+  }
+  return runs;
+}
+
+/** @param {string} character */
+function getCharacterName(character) {
+  if (/^[!-~]$/.test(character)) return character;
+  if (character === " ") return "Space";
+  if (character === "\t") return "Tab";
+  return character === "\n" || character === "\r" ? "C-j" : undefined;
+}
+
+/** Allows to take over a session that runs. Otherwise it is given back. @param {boolean} isPossible */
+export function showTakeOver(isPossible) {
+  getElement("terminal-take").disabled = !isPossible;
+  if (!isPossible && isTyping) setTyping(false);
 }

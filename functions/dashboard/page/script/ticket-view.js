@@ -1,13 +1,10 @@
 import { fetchJson } from "./api.js";
 import { createElement, findElement, focusFirstVisible, getElement, makeFocusable, updateList } from "./dom.js";
-import { formatCount, formatMoney } from "./figures.js";
-import { showTrouble } from "./refresh.js";
-import { createMessageLine, onTicketChange } from "./ticket-actions.js";
-import { drawCompletedTicket, drawFailedTicket } from "./ticket-completed.js";
-import { translateTicket } from "./ticket-language.js";
-import { compareWithShown, drawPendingTicket } from "./ticket-pending.js";
-import { updateSessions } from "./ticket-sessions.js";
-import { createTerminalPanel } from "./ticket-terminal.js";
+import { formatCount, formatMoney } from "./language.js";
+import { createMessageLine, onTicketChange, translateTicket } from "./ticket-actions.js";
+import { compareWithShown, drawCompletedTicket, drawFailedTicket, drawPendingTicket } from "./ticket-cards.js";
+import { createTerminalPanel, updateSessions } from "./ticket-sessions.js";
+import { showTrouble } from "./updates.js";
 
 /** @import { CompletedTicketsAnswer, PendingTicketsAnswer, SessionsAnswer, SessionTicket } from "../../../../shared/tickets/ticket-views.ts" */
 

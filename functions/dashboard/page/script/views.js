@@ -1,5 +1,9 @@
+/** What the page shows: the view, its form, the project and the chosen task. */
+
 import { findElements, getElement } from "./dom.js";
-import { readPreference, savePreference } from "./preferences.js";
+import { readPreference, savePreference } from "./language.js";
+
+/** @import { ChosenTask } from "./page-types.ts" */
 
 /** The width up to which the page shows one part at a time, as in the style sheets. */
 const narrowScreen = matchMedia("(max-width: 640px)");
@@ -9,6 +13,11 @@ const BESIDE_BOARD = ["why", "chat"];
 
 /** @type {(() => void)[]} */
 const viewListeners = [];
+
+let project = readPreference("project") ?? "";
+
+/** @type {ChosenTask | undefined} */
+let chosenTask;
 
 /** @param {() => void} listener called after another view was chosen, or the screen became narrow or wide */
 export function onViewChange(listener) {
@@ -34,6 +43,10 @@ export function showView(name) {
   if (hasChanged) notifyListeners();
 }
 
+function getPageScroller() {
+  return document.scrollingElement ?? document.documentElement;
+}
+
 function notifyListeners() {
   for (const listener of viewListeners) listener();
 }
@@ -52,8 +65,35 @@ export function isNarrow() {
   return narrowScreen.matches;
 }
 
-function getPageScroller() {
-  return document.scrollingElement ?? document.documentElement;
+/** Identifier of the shown project; empty for all projects. */
+export function getProject() {
+  return project;
+}
+
+/** @param {string} identifier */
+export function setProject(identifier) {
+  project = identifier;
+  savePreference("project", project);
+}
+
+/** The task to which the decision log is limited; undefined for all tasks. */
+export function getChosenTask() {
+  return chosenTask;
+}
+
+/** Chooses a task, or all tasks. Choosing the same task again chooses all. @param {ChosenTask} [task] */
+export function chooseTask(task) {
+  const previous = chosenTask;
+  chosenTask = task && task.id !== previous?.id ? task : undefined;
+  reportChoice(previous);
+}
+
+/** @type {(previous: ChosenTask | undefined) => void} */
+let reportChoice = () => {};
+
+/** @param {(previous: ChosenTask | undefined) => void} show called after each choice */
+export function onTaskChoice(show) {
+  reportChoice = show;
 }
 
 /** Shows the views as pictures or as tables. @param {string | undefined} form */
@@ -69,7 +109,9 @@ for (const button of findElements(document, ".switch button"))
     showAs(button.dataset["show"]);
     savePreference("show", button.dataset["show"] ?? "");
   });
+
 showAs(readPreference("show"));
+
 narrowScreen.addEventListener("change", () => {
   showView(getView() ?? "board");
   notifyListeners();

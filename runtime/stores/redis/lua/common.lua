@@ -11,8 +11,8 @@
 --   c  z:<queue>       hash of pending counts; zset of dead job ids, oldest first
 --   d                  zset of <queue>:<id> of done jobs, by the time when they are forgotten
 --   sw                 time of the last sweep of expired data
---   b:<bucket> h:<bucket> bx   zset of spent entries, by time; end of the hold; zset of buckets by the time when both are over
---   p:<bucket>         'needed' or 'sent': the hold needs a probe at its end, or its probe is under way; absent: it needs none
+--   b:<bucket> h:<bucket> bx   zset of spent entries, by time; end of the pause; zset of buckets by the time when both are over
+--   p:<bucket>         'needed' or 'sent': the pause needs a probe at its end, or its probe is under way; absent: it needs none
 local P = ARGV[1]
 local call = redis.call
 
@@ -48,11 +48,11 @@ local function forget(key)
   call('ZREM', P .. 'x', key)
 end
 
--- A hold whose probe was never sent is forgotten after a day (see shared/store/hold.ts).
+-- A pause whose probe was never sent is forgotten after a day (see shared/store/rate-limits.ts).
 local UNUSED_PROBE_RETENTION = 86400000
 
--- Returns the end of a bucket's hold (0: there is none) and its probe: 'none', 'needed' or 'sent'.
-local function readHold(bucket)
+-- Returns the end of a bucket's pause (0: there is none) and its probe: 'none', 'needed' or 'sent'.
+local function readPause(bucket)
   local kept = call('MGET', P .. 'h:' .. bucket, P .. 'p:' .. bucket)
   local ends, probe = tonumber(kept[1] or 0), kept[2] or 'none'
   local forgotten = probe == 'none' and ends or ends + UNUSED_PROBE_RETENTION
@@ -60,7 +60,7 @@ local function readHold(bucket)
   return ends, probe
 end
 
-local function writeHold(bucket, ends, probe)
+local function writePause(bucket, ends, probe)
   call('SET', P .. 'h:' .. bucket, string.format('%.0f', ends))
   if probe == 'none' then
     call('DEL', P .. 'p:' .. bucket)

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { joinModules } from "../../../../functions/dashboard/page/join-modules.ts";
+import { joinModules } from "../../../../functions/dashboard/page/bundle.ts";
 
 test("joined modules are in the order in which a browser runs them, each once, with their exports", () => {
   const script = joinModules(

@@ -1,14 +1,9 @@
 import { Script } from "node:vm";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { compactStyle } from "../../../../functions/dashboard/page/compact-style.ts";
-import { renderPage } from "../../../../functions/dashboard/page/html.ts";
-import { PAGE_STYLES } from "../../../../functions/dashboard/page/page-files.ts";
-import { createPageRoute } from "../../../../functions/dashboard/page/page-route.ts";
-import { createPageScript } from "../../../../functions/dashboard/page/page-script.ts";
-import { stripComments } from "../../../../functions/dashboard/page/strip-comments.ts";
-import { PAGE_TEXTS } from "../../../../functions/dashboard/page/texts.ts";
-import { createAssetReader } from "../../../../runtime/node/asset-reader.ts";
+import { compactStyle, PAGE_STYLES, PAGE_TEXTS, stripComments } from "../../../../functions/dashboard/page/bundle.ts";
+import { createPageRoute, createPageScript, renderPage } from "../../../../functions/dashboard/page/page-route.ts";
+import { createAssetReader } from "../../../../runtime/node/files.ts";
 import { createTestApp } from "../../../support/test-app.ts";
 import { startTestRuntime } from "../../../support/test-runtime.ts";
 

@@ -1,9 +1,8 @@
 import { Script } from "node:vm";
 import { expect, test } from "vitest";
-import { joinTerminalScript } from "../../../../functions/dashboard/page/terminal-assets.ts";
-import { renderTerminal } from "../../../../functions/dashboard/page/terminal-html.ts";
-import { TERMINAL_TEXTS } from "../../../../functions/dashboard/page/terminal-texts.ts";
-import { createAssetReader } from "../../../../runtime/node/asset-reader.ts";
+import { joinTerminalScript, TERMINAL_TEXTS } from "../../../../functions/dashboard/page/ticket-bundle.ts";
+import { renderTerminal } from "../../../../functions/dashboard/page/ticket-pages.ts";
+import { createAssetReader } from "../../../../runtime/node/files.ts";
 import { startTestRuntime } from "../../../support/test-runtime.ts";
 
 const script = joinTerminalScript(createAssetReader());
@@ -60,6 +59,29 @@ test("the terminal's files are served when they are asked for, and again only wh
     expect([name, again.status]).toEqual([name, 304]);
   }
 });
+
+test.each(["/assets/page.js", "/assets/tickets.css", "/terminal/assets/xterm.js"])(
+  "%s has one strong ETag, which HEAD and 304 have as well",
+  async (path) => {
+    const { url } = await startTestRuntime();
+    const full = await fetch(url + path);
+    const size = (await full.arrayBuffer()).byteLength;
+    const tag = full.headers.get("etag") ?? "";
+    expect(tag).toMatch(/^"[\w-]+"$/);
+    expect(Number(full.headers.get("content-length"))).toBe(size);
+    const head = await fetch(url + path, { method: "HEAD" });
+    expect([head.status, await head.text()]).toEqual([200, ""]);
+    for (const name of ["etag", "content-length", "content-type", "cache-control", "content-security-policy"])
+      expect([name, head.headers.get(name)]).toEqual([name, full.headers.get(name)]);
+    for (const known of [tag, `W/${tag}`, `"other", ${tag}`, "*"]) {
+      const again = await fetch(url + path, { headers: { "if-none-match": known } });
+      expect([known, again.status, again.headers.get("etag"), await again.text()]).toEqual([known, 304, tag, ""]);
+      expect(again.headers.get("cache-control")).toBe("no-cache");
+    }
+    for (const other of ['"other"', tag.slice(1, -1)])
+      expect((await fetch(url + path, { headers: { "if-none-match": other } })).status).toBe(200);
+  },
+);
 
 test.each(["/terminal/ONB", "/terminal/..%2Fx-1", "/terminal/%3Cb%3E-1", "/terminal/assets/other.js", "/terminal/"])(
   "%s is not found",

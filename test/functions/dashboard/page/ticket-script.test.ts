@@ -1,10 +1,9 @@
 import { Script } from "node:vm";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { renderPage } from "../../../../functions/dashboard/page/html.ts";
-import { createPageScript } from "../../../../functions/dashboard/page/page-script.ts";
-import { createTicketScript, TICKET_VIEW_TEXTS } from "../../../../functions/dashboard/page/ticket-script.ts";
-import { createAssetReader } from "../../../../runtime/node/asset-reader.ts";
+import { createPageScript, renderPage } from "../../../../functions/dashboard/page/page-route.ts";
+import { createTicketScript, TICKET_VIEW_TEXTS } from "../../../../functions/dashboard/page/ticket-bundle.ts";
+import { createAssetReader } from "../../../../runtime/node/files.ts";
 import { startTestRuntime } from "../../../support/test-runtime.ts";
 
 const readAsset = createAssetReader();

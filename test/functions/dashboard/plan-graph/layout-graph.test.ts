@@ -1,10 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { collectNeighbours } from "../../../../functions/dashboard/plan-graph/assign-layers.ts";
-import { breakCycles, type Dependency } from "../../../../functions/dashboard/plan-graph/break-cycles.ts";
-import { findCriticalPath } from "../../../../functions/dashboard/plan-graph/find-critical-path.ts";
-import { layoutGraph } from "../../../../functions/dashboard/plan-graph/layout-graph.ts";
-import { countCrossings, orderLayers } from "../../../../functions/dashboard/plan-graph/order-layers.ts";
+import {
+  breakCycles,
+  collectNeighbours,
+  countCrossings,
+  type Dependency,
+  findCriticalPath,
+  layoutGraph,
+  orderLayers,
+} from "../../../../functions/dashboard/plan-graph.ts";
 
 const nameTask = (n: number) => `t${n}`;
 const IDS = Array.from({ length: 14 }, (_, i) => nameTask(i));

@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
-import { matchByName, normalizeName } from "../../../../functions/telegram/commands/match-name.ts";
-import { parseMuteDuration } from "../../../../functions/telegram/commands/mute.ts";
 import {
+  matchByName,
+  normalizeName,
   parseBareText,
   parseCommand,
   splitFirstArgument,
   stripQuotes,
-} from "../../../../functions/telegram/commands/parse-command.ts";
+} from "../../../../functions/telegram/commands/arguments.ts";
+import { parseMuteDuration } from "../../../../functions/telegram/commands/mute.ts";
 
 test.each([
   ["/plane status", { word: "status", args: "" }],

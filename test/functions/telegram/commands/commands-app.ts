@@ -1,9 +1,9 @@
 import { expect, onTestFinished } from "vitest";
-import { createNotificationRules } from "../../../../functions/telegram/notification-rules.ts";
 import { createOutboxHandler } from "../../../../functions/telegram/outbox-handler.ts";
-import { pollTelegramOnce } from "../../../../functions/telegram/updates/polling-service.ts";
+import { createNotificationRules } from "../../../../functions/telegram/rules.ts";
+import { pollTelegramOnce } from "../../../../functions/telegram/updates/receive-updates.ts";
 import { updatesHandler } from "../../../../functions/telegram/updates/updates-handler.ts";
-import { workHandler } from "../../../../functions/work/work-handler.ts";
+import { workHandler } from "../../../../functions/work.ts";
 import type { SimulatedMessage } from "../../../../simulators/telegram/chats.ts";
 import { createTelegramSimulator } from "../../../../simulators/telegram/telegram-simulator.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { cyclesTick } from "../../../../functions/poll/cycles-tick.ts";
+import { cyclesTick } from "../../../../functions/poll/poll-tick.ts";
+import { forecastCycle } from "../../../../shared/tasks/task-counts.ts";
 import { DAY } from "../../../../shared/time.ts";
-import { forecastCycle } from "../../../../shared/work/cycles/cycle-progress.ts";
 import { createCommandsApp, toPlainText } from "./commands-app.ts";
 
 type CommandsApp = Awaited<ReturnType<typeof createCommandsApp>>;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseDueDate } from "../../../../functions/telegram/commands/parse-date.ts";
+import { parseDueDate } from "../../../../functions/telegram/commands/changing.ts";
 import { createCommandsApp, toPlainText } from "./commands-app.ts";
 
 /** A Sunday. */

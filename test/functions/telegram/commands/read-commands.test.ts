@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
+import { findStoredTask } from "../../../../shared/tasks/find-task.ts";
+import { askHuman } from "../../../../shared/tasks/people/questions.ts";
 import { DAY } from "../../../../shared/time.ts";
-import { askHuman } from "../../../../shared/work/questions/ask-human.ts";
-import { findKeptTask } from "../../../../shared/work/tasks/find-task.ts";
 import { createCommandsApp, toPlainText } from "./commands-app.ts";
 
 test("NOTIF-06 /plane status shows projects with progress bars, each agent's task and its start, blocked tasks and the age of the data", async () => {
@@ -54,7 +54,7 @@ test("NOTIF-06 /plane status lists an agent's open question under what waits for
   const app = await createCommandsApp();
   const item = app.addTask("Write the welcome mail", "Imhotep");
   await app.runFirstPoll();
-  const task = await findKeptTask(app.deps, item.id);
+  const task = await findStoredTask(app.deps, item.id);
   if (!task) throw new Error("not kept");
   await askHuman(app.createContext("Imhotep"), task, { text: "Formal or <b>friendly</b>?" });
   expect(await app.sendAndGetReply("/plane status")).toMatch(

@@ -48,16 +48,32 @@ test("with LOCALE fr an agent without an account in Plane is named in French", a
   );
 });
 
-/** Files whose errors only agents get: people have no claims, and upload nothing. */
-const FOR_AGENTS = [
-  /^shared\/work\/(claims|deliverables)\//,
-  /^shared\/work\/lifecycle\/(change-own-status|fail-status-change|transitions)\.ts$/,
-  /^shared\/work\/tasks\/require-owner\.ts$/,
-  /^shared\/work\/planning\/(choose-wish|start-plan|plan-project|check-plan)\.ts$/,
-];
+/** Modules whose errors only agents get: people have no claims, and upload nothing. */
+const FOR_AGENTS = [/^shared\/tasks\/claim(?:s|-lease)\.ts$/, /^shared\/tasks\/deliverables\//];
 
-/** Errors of the other files that no person gets: a part of their message. */
-const NOT_FOR_PEOPLE = ["A change had already been sent", "but is not stored", "waits for a human's review"];
+/** Errors of the other modules that nobody gets in Telegram, but agents and callers of the API: a part of their message. */
+const NOT_FOR_PEOPLE = [
+  "A change had already been sent",
+  "but is not stored",
+  "waits for a human's review",
+  // An agent's access to a task, its changes of status, questions and wishes.
+  "This session is for",
+  "only its own agent may do this",
+  "task.key} $",
+  "is blocked: ",
+  "is not done yet",
+  "thrown instanceof PlaneAuthError",
+  "Ask only about open task",
+  "There is no wish",
+  "The wish",
+  // Tickets that are approved and completed by the API.
+  "is not the key of a ticket",
+  "has no repository f",
+  "exists with another uuid",
+  "was removed in Plane. Restore it",
+  "does not follow the project of",
+  "does not see the work item of",
+];
 
 test("every error that a command in Telegram can cause has a text in the languages of people", () => {
   const files = new Set<string>();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { KeptWake } from "../../../../shared/wake/wake-record.ts";
+import type { WakeRecord } from "../../../../shared/tasks/wakes.ts";
 import { createCommandsApp, toPlainText } from "./commands-app.ts";
 
 const CONCIERGE_WITH_WAKE = { Concierge: { role: "concierge", wake: { kind: "openclaw" } } } as const;
@@ -33,8 +33,8 @@ test("/plane new without a project wakes the Concierge with the request, once", 
   expect(await app.sendAndGetReply("/plane new Organise the party; rm -rf /")).toBe(
     "📨 Sent to Concierge for planning: Organise the party; rm -rf /",
   );
-  const [kept] = await app.store.read<KeptWake>(["wake:Concierge"]);
-  expect(kept?.value.pending).toMatchObject([{ reason: "asked_for", text: "Organise the party; rm -rf /" }]);
+  const [stored] = await app.store.read<WakeRecord>(["wake:Concierge"]);
+  expect(stored?.value.pending).toMatchObject([{ reason: "asked_for", text: "Organise the party; rm -rf /" }]);
 });
 
 test("/plane new reports when there is no Concierge or it cannot be woken", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { burstKey } from "../../../../functions/telegram/delivery/delivery-records.ts";
+import { burstKey } from "../../../../functions/telegram/delivery/notifications.ts";
 import {
   createNotice,
   createNotices,
@@ -199,7 +199,7 @@ test("a failed edit: a refresh that became a dead letter can be requeued, or a n
   setup.time.now += 1_500;
   const [refresh] = await setup.takeJobs();
   if (!refresh) throw new Error("no refresh");
-  await setup.store.settle(refresh, { dead: "failed ten times" });
+  await setup.store.acknowledge(refresh, { dead: "failed ten times" });
   setup.time.now += 62_000;
   await enqueueNotices(setup.store, createNotices(3, 3));
   await setup.runUntilEmpty();

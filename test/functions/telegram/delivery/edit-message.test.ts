@@ -1,11 +1,15 @@
 import { expect, test } from "vitest";
-import { type DeliveryContext, SETTLED } from "../../../../functions/telegram/delivery/context.ts";
-import { type SendAttempt, sendAttemptKey } from "../../../../functions/telegram/delivery/delivery-records.ts";
-import { editMessage } from "../../../../functions/telegram/delivery/edit-message.ts";
+import {
+  type DeliveryContext,
+  JOB_DONE,
+  type SendAttempt,
+  sendAttemptKey,
+} from "../../../../functions/telegram/delivery/context.ts";
+import { editMessage } from "../../../../functions/telegram/delivery/messages.ts";
 import { TELEGRAM_LIMITS } from "../../../../functions/telegram/delivery/rate-limits.ts";
 import { createPresentation } from "../../../../functions/telegram/presentation/presentation.ts";
+import type { EditOutcome } from "../../../../shared/telegram/bot.ts";
 import { toPlainText } from "../../../../shared/telegram/rich-text.ts";
-import type { EditOutcome } from "../../../../shared/telegram/telegram-bot.ts";
 import { takeOutboxJob } from "../outbox-crashes.ts";
 import { createNotices, createOutboxSetup, enqueueNotices, OUTBOX_CHAT } from "../outbox-setup.ts";
 
@@ -39,24 +43,31 @@ async function runEdit(outcome: EditOutcome, changes: Partial<EditRequest> = {},
     editDelay: 0,
     isLeaseValid: () => isLeaseValid,
   };
-  const settlement = await editMessage(context, {
+  const jobResult = await editMessage(context, {
     attempt: "unread",
     messageId: 7,
     rich: toPlainText("new"),
     priority: "reply",
     fields: { correlation: "c" },
-    onEdited: async () => SETTLED,
+    onEdited: async () => JOB_DONE,
     ...changes,
   });
   const [attempt] = await setup.store.read<SendAttempt>([sendAttemptKey(job)]);
-  return { settlement, reads, calls, attempt: attempt?.value, now: setup.time.now, log: setup.lines.join("\n") };
+  return {
+    settlement: jobResult,
+    reads,
+    calls,
+    attempt: attempt?.value,
+    now: setup.time.now,
+    log: setup.lines.join("\n"),
+  };
 }
 
 const GONE: EditOutcome = { kind: "gone", reason: "deleted" };
 
 test("an edit that succeeds is recorded by its caller and reads no attempt", async () => {
-  const { settlement, reads, log } = await runEdit({ kind: "edited" });
-  expect(settlement).toEqual(SETTLED);
+  const { settlement: jobResult, reads, log } = await runEdit({ kind: "edited" });
+  expect(jobResult).toEqual(JOB_DONE);
   expect(reads).toEqual([]);
   expect(log).toMatch(/"info".*telegram message edited/);
 });
@@ -67,21 +78,26 @@ test("a frequent edit is logged with its own level and message", async () => {
 });
 
 test("a message that is gone is sent again by the next try", async () => {
-  const { settlement, attempt, now } = await runEdit(GONE);
-  expect(settlement).toEqual({ retryAt: now });
-  expect(attempt).toMatchObject({ anew: true });
+  const { settlement: jobResult, attempt, now } = await runEdit(GONE);
+  expect(jobResult).toEqual({ retryAt: now });
+  expect(attempt).toMatchObject({ resend: true });
 });
 
 test("a caller can settle a permanent failure itself: then no attempt is read or written", async () => {
-  const { settlement, attempt, reads, log } = await runEdit(GONE, { onPermanentFailure: async () => SETTLED });
-  expect(settlement).toEqual(SETTLED);
+  const {
+    settlement: jobResult,
+    attempt,
+    reads,
+    log,
+  } = await runEdit(GONE, { onPermanentFailure: async () => JOB_DONE });
+  expect(jobResult).toEqual(JOB_DONE);
   expect([attempt, reads]).toEqual([undefined, []]);
   expect(log).toMatch(/"warn".*telegram message not edited/);
 });
 
 test("an edit whose answer is lost is retried, and the failure is counted", async () => {
-  const { settlement, attempt, now } = await runEdit({ kind: "unknown", reason: "no answer" });
-  expect(settlement).toEqual({ retryAt: now + 1_000 });
+  const { settlement: jobResult, attempt, now } = await runEdit({ kind: "unknown", reason: "no answer" });
+  expect(jobResult).toEqual({ retryAt: now + 1_000 });
   expect(attempt).toMatchObject({ failures: 1 });
 });
 
@@ -91,13 +107,13 @@ test("an attempt that the caller has read is not read again", async () => {
 });
 
 test("a wait that Telegram requests is not counted as a failure", async () => {
-  const { settlement, attempt, now } = await runEdit({ kind: "wait", ms: 30_000 });
-  expect(settlement).toEqual({ retryAt: now + 30_000 });
+  const { settlement: jobResult, attempt, now } = await runEdit({ kind: "wait", ms: 30_000 });
+  expect(jobResult).toEqual({ retryAt: now + 30_000 });
   expect(attempt).toBeUndefined();
 });
 
 test("nothing is edited once the lease may have expired", async () => {
-  const { settlement, calls, now } = await runEdit({ kind: "edited" }, {}, false);
+  const { settlement: jobResult, calls, now } = await runEdit({ kind: "edited" }, {}, false);
   expect(calls).toEqual([]);
-  expect(settlement).toEqual({ retryAt: now });
+  expect(jobResult).toEqual({ retryAt: now });
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { replyLane } from "../../../../shared/jobs/outbox-jobs.ts";
-import type { Json } from "../../../../shared/json.ts";
+import { replyLane } from "../../../../shared/jobs/outgoing-jobs.ts";
+import type { Json } from "../../../../shared/omit-undefined.ts";
 import { type ChatMessage, chatMessageSet } from "../../../../shared/telegram/message-log.ts";
 import { handleUntilCrash, REPEAT_MARK, repeatForEachStep } from "../outbox-crashes.ts";
 import {
@@ -18,17 +18,19 @@ const createBoldEntities = (text: string) => [{ type: "bold", offset: 0, length:
 async function enqueueAnswer(
   { store }: Pick<OutboxSetup, "store">,
   id: string,
-  body: Json,
+  body: { [field: string]: Json },
   chat: number = OUTBOX_CHAT,
 ) {
-  await store.commit({ jobs: [{ id, queue: "outbox", lane: replyLane(chat), body }] });
+  await store.commit({ jobs: [{ id, queue: "outbox", lane: replyLane(chat), body: { ...body, chat } }] });
 }
 
-const createAnswerBody = (text: string, more: object = {}): Json => ({
+const createAnswerBody = (text: string, more: object = {}) => ({
+  type: "reply",
   answer: JSON.parse(JSON.stringify({ rich: { text, entities: createBoldEntities(text) }, language: "en", ...more })),
   correlation: "c1",
 });
-const createUpdateBody = (messageId: number, text: string, more: object = {}): Json => ({
+const createUpdateBody = (messageId: number, text: string, more: object = {}) => ({
+  type: "replacement",
   show: JSON.parse(JSON.stringify({ messageId, rich: { text, entities: [] }, language: "en", ...more })),
   correlation: "c2",
 });
@@ -63,7 +65,7 @@ test("a replaced text changes the message, also on the dashboard, and its button
   const [shown] = await readChatMessages(setup);
   expect(shown).toMatchObject({ text: "Yes.", entities: [] });
   expect(shown?.buttons).toBeUndefined();
-  expect(shown?.shown).toHaveLength(2);
+  expect(shown?.history).toHaveLength(2);
 });
 
 test("the replacement of a deleted message is sent as a new message", async () => {

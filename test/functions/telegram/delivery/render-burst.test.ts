@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { addNotification, EMPTY_BURST } from "../../../../functions/telegram/delivery/burst-content.ts";
-import { renderBurst } from "../../../../functions/telegram/delivery/render-burst.ts";
+import { addNotification, EMPTY_BURST, renderBurst } from "../../../../functions/telegram/delivery/burst.ts";
 import { createPresentation } from "../../../../functions/telegram/presentation/presentation.ts";
 import type { AnyEvent } from "../../../../shared/task/events.ts";
 import type { ActionBody } from "../../../../shared/task/rule-set.ts";

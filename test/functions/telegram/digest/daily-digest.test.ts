@@ -1,6 +1,6 @@
 import { Cron } from "croner";
 import { expect, test } from "vitest";
-import { digestTick } from "../../../../functions/telegram/digest/digest-tick.ts";
+import { digestTick } from "../../../../functions/telegram/digest/digest.ts";
 import { HOUR } from "../../../../shared/time.ts";
 import { GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
 import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
@@ -37,8 +37,8 @@ async function createDayAfter(options: Parameters<typeof createLiveMessagesApp>[
   await app.poll();
   await app.actAs("Thot").setStatus(app.toTaskKey(late), { status: "in_progress" });
   await app.askQuestion("Thot", app.toTaskKey(late), { text: "From which account?" });
-  const stuck = await app.startTask("Thot", "Paint the door");
-  await app.actAs("Thot").setStatus(stuck, { status: "blocked", text: "No paint" });
+  const block = await app.startTask("Thot", "Paint the door");
+  await app.actAs("Thot").setStatus(block, { status: "blocked", text: "No paint" });
   await finishTask(app, "Imhotep", "Write the terms", 600_000, { confidence: 0.55 });
   app.time.now = toTime("2026-11-22T08:00:00Z");
   return app;
@@ -198,7 +198,7 @@ test("the digest is sent once when several runtimes run its tick at the same tim
   const app = await createLiveMessagesApp();
   const counts = await Promise.all([1, 2, 3].map(() => digestTick.run(app.deps)));
   await app.advanceAndDrain();
-  expect(counts.map(({ told }) => told).sort()).toEqual([0, 0, 1]);
+  expect(counts.map(({ told: wokenTasks }) => wokenTasks).sort()).toEqual([0, 0, 1]);
   expect(getDigests(app)).toHaveLength(1);
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { splitIntoMessages } from "../../../../functions/telegram/digest/split-messages.ts";
+import { splitIntoMessages } from "../../../../functions/telegram/digest/digest.ts";
 import { joinRichText, toLink } from "../../../../shared/telegram/rich-text.ts";
 import { findMessageProblem } from "../../../../simulators/telegram/message-payload.ts";
 

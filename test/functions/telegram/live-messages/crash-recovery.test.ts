@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { workKeys } from "../../../../shared/records/store-keys.ts";
 import type { AnyEvent } from "../../../../shared/task/events.ts";
-import { workKeys } from "../../../../shared/work/context/work-keys.ts";
 import { handleUntilCrash, REPEAT_MARK, repeatForEachStep } from "../outbox-crashes.ts";
 import { createNotice, createOutboxSetup, enqueueNotices, OUTBOX_CHAT, type OutboxSetup } from "../outbox-setup.ts";
 
@@ -33,7 +33,7 @@ async function storeAnswer(setup: OutboxSetup): Promise<void> {
         id: "look-1",
         queue: "outbox",
         lane: `telegram:${OUTBOX_CHAT}:live:item-1`,
-        body: { do: "look", item: "item-1", correlation: "c" },
+        body: { type: "live_refresh", chat: OUTBOX_CHAT, item: "item-1", correlation: "c" },
       },
     ],
   });

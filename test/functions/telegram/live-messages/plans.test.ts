@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { readUnclosedWishes } from "../../../../shared/work/wishes/wish-record.ts";
+import { readUnclosedWishes } from "../../../../shared/tasks/wishes.ts";
 import { HTTP_ADMIN_TOKEN } from "../../../support/http-test-app.ts";
 import { ADA_USER, GROUP_CHAT, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
 import { createMessagesApp } from "../messages-app.ts";

@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
-import { createUpdateJob } from "../../../../shared/jobs/updates-jobs.ts";
-import { workKeys } from "../../../../shared/work/context/work-keys.ts";
-import { answerQuestion } from "../../../../shared/work/questions/answer-question.ts";
-import type { KeptQuestion } from "../../../../shared/work/questions/question-record.ts";
+import { createUpdateJob } from "../../../../shared/jobs/incoming-jobs.ts";
+import { workKeys } from "../../../../shared/records/store-keys.ts";
+import { answerQuestion, type QuestionRecord } from "../../../../shared/tasks/people/questions.ts";
 import { ADA_USER, GROUP_CHAT, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
 import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 
@@ -15,7 +14,7 @@ async function askColour(app: LiveMessagesApp) {
 }
 
 const readAnswer = async (app: LiveMessagesApp, id: string) =>
-  (await app.store.read<KeptQuestion>([workKeys.question(id)]))[0]?.value.answer;
+  (await app.store.read<QuestionRecord>([workKeys.question(id)]))[0]?.value.answer;
 
 test("a question is a separate message with a button for each choice, in the thread of its task", async () => {
   const app = await createLiveMessagesApp();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { workKeys } from "../../../../shared/work/context/work-keys.ts";
+import { workKeys } from "../../../../shared/records/store-keys.ts";
 import { ADA_USER, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
 import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 

@@ -31,9 +31,7 @@ test.each([
       expect(toPlainText(message).split("\n")).toEqual([
         "🎫 Claude Code asks for permission: ONB-1 Write it down",
         "Bash",
-        "{",
-        '"command": "rm <b>x</b> @all /start"',
-        "}",
+        "Command: rm <b>x</b> @all \\u202e /start",
         "The session waits until you allow or deny it.",
       ]);
       expect(await app.tapButton(message, label)).toBe(line.slice(2).trim());

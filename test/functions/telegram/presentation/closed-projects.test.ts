@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { digestTick } from "../../../../functions/telegram/digest/digest-tick.ts";
+import { digestTick } from "../../../../functions/telegram/digest/digest.ts";
 import { GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
 import { createLiveMessagesApp } from "../live-messages-app.ts";
 

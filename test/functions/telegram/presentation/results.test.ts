@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { addNotification, EMPTY_BURST } from "../../../../functions/telegram/delivery/burst-content.ts";
-import { renderBurst } from "../../../../functions/telegram/delivery/render-burst.ts";
+import { addNotification, EMPTY_BURST, renderBurst } from "../../../../functions/telegram/delivery/burst.ts";
 import { createPresentation } from "../../../../functions/telegram/presentation/presentation.ts";
 import type { ActionBody, EventFacts } from "../../../../shared/task/rule-set.ts";
 import { findMessageProblem } from "../../../../simulators/telegram/message-payload.ts";

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { addNotification, EMPTY_BURST } from "../../../../functions/telegram/delivery/burst-content.ts";
-import { renderBurst } from "../../../../functions/telegram/delivery/render-burst.ts";
-import { createNotificationRules } from "../../../../functions/telegram/notification-rules.ts";
+import { addNotification, EMPTY_BURST, renderBurst } from "../../../../functions/telegram/delivery/burst.ts";
 import { createPresentation } from "../../../../functions/telegram/presentation/presentation.ts";
-import { createNotificationAction, outboxBodySchema } from "../../../../shared/jobs/outbox-jobs.ts";
-import { WORK_EVENT_KINDS, type WorkEvent } from "../../../../shared/task/events.ts";
+import { createNotificationRules } from "../../../../functions/telegram/rules.ts";
+import { createNotificationAction, outboxBodySchema } from "../../../../shared/jobs/outgoing-jobs.ts";
+import { WORK_EVENT_KINDS } from "../../../../shared/task/event-kinds.ts";
+import type { WorkEvent } from "../../../../shared/task/events.ts";
 import type { ActionBody } from "../../../../shared/task/rule-set.ts";
 import { addDetectedEntities } from "../../../../simulators/telegram/detect-entities.ts";
 import { findMessageProblem } from "../../../../simulators/telegram/message-payload.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createUpdateJob } from "../../../../shared/jobs/updates-jobs.ts";
+import { createUpdateJob } from "../../../../shared/jobs/incoming-jobs.ts";
 import { ADA_USER, createCommandsApp, GROUP_CHAT, STRANGER_USER } from "../commands/commands-app.ts";
 
 const PRIVATE = 4711;

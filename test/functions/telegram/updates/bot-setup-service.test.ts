@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { setUpBot } from "../../../../functions/telegram/updates/bot-setup-service.ts";
+import { setUpBot } from "../../../../functions/telegram/updates/receive-updates.ts";
 import { omitUndefined } from "../../../../shared/omit-undefined.ts";
 import { createPollingSetup } from "./polling-setup.ts";
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { updatesHandler } from "../../../../functions/telegram/updates/updates-handler.ts";
-import { createUpdateJob } from "../../../../shared/jobs/updates-jobs.ts";
+import { createUpdateJob } from "../../../../shared/jobs/incoming-jobs.ts";
 import type { Store } from "../../../../shared/store/port.ts";
-import type { KeptWake } from "../../../../shared/wake/wake-record.ts";
-import { readUnclosedWishes } from "../../../../shared/work/wishes/wish-record.ts";
+import type { WakeRecord } from "../../../../shared/tasks/wakes.ts";
+import { readUnclosedWishes } from "../../../../shared/tasks/wishes.ts";
 import { ADA_USER, createCommandsApp, GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
 
 type CommandsApp = Awaited<ReturnType<typeof createCommandsApp>>;
@@ -117,7 +117,7 @@ describe("free text (reliability 2)", () => {
           wishes.map(({ text }) => text),
           `commit ${at}`,
         ).toEqual(["add a dark mode\nto the blog"]);
-        const [wake] = await app.store.read<KeptWake>(["wake:Concierge"]);
+        const [wake] = await app.store.read<WakeRecord>(["wake:Concierge"]);
         expect(wake?.value.pending, `commit ${at}`).toMatchObject([{ text: "add a dark mode\nto the blog" }]);
         expect(app.getBotMessages().map(toPlainText), `commit ${at}`).toEqual(["📨 Sent to Concierge."]);
         if (isFinished) return expect(at, "number of interrupted commits").toBeGreaterThan(1);

@@ -1,8 +1,8 @@
 import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
-import { pollTelegramOnce } from "../../../../functions/telegram/updates/polling-service.ts";
-import { readLongHolds, shortenHolds } from "../../../../shared/app/long-holds.ts";
-import { createUpdateJob } from "../../../../shared/jobs/updates-jobs.ts";
+import { pollTelegramOnce } from "../../../../functions/telegram/updates/receive-updates.ts";
+import { readLongPauses, shortenPauses } from "../../../../shared/app/health.ts";
+import { createUpdateJob } from "../../../../shared/jobs/incoming-jobs.ts";
 import { createPollingSetup, POLLING_CHAT, POLLING_USER } from "./polling-setup.ts";
 
 test("updates are stored once and confirmed to Telegram with the next call", async () => {
@@ -96,12 +96,21 @@ test("an excessive retry_after stops the polls for an hour at most, visibly, and
   await telegram.postAsUser(POLLING_CHAT, POLLING_USER, "one");
   const refused = { ...deps.telegram, getUpdates: async () => ({ kind: "wait", ms: 3_600_000 }) as const };
   expect(await pollTelegramOnce({ ...deps, telegram: refused }, "me")).toBe(5_000);
-  expect(await readLongHolds(deps.store)).toEqual({ telegram: 3_600_000 });
+  expect(await readLongPauses(deps.store)).toEqual({ telegram: 3_600_000 });
   time.now += 3_599_000;
   expect(await pollTelegramOnce(deps, "me")).toBe(1_000);
   expect(calledMethods).not.toContain("getUpdates");
-  expect(await shortenHolds(deps.store, "telegram", 0)).toBe(1);
+  expect(await shortenPauses(deps.store, "telegram", 0)).toBe(1);
   expect(await pollTelegramOnce(deps, "me")).toBe(0);
   expect((await deps.store.stats()).queues.updates.pending).toBe(1);
-  expect(await deps.store.listHolds()).toEqual([]);
+  expect(await deps.store.listPauses()).toEqual([]);
+});
+
+test("a polled update that cannot be read is kept as a job, because the next call confirms it", async () => {
+  const { deps } = await createPollingSetup();
+  const update = { update_id: 7, message: { text: 7 } };
+  const telegram = { ...deps.telegram, getUpdates: async () => ({ kind: "updates" as const, updates: [update] }) };
+  expect(await pollTelegramOnce({ ...deps, telegram }, "me")).toBe(0);
+  const [job] = await deps.store.take("updates", 1_000, 1);
+  expect(job?.body).toMatchObject({ type: "unread_update", raw: JSON.stringify(update) });
 });

@@ -2,7 +2,7 @@ import { onTestFinished } from "vitest";
 import { createLog } from "../../../../shared/log.ts";
 import { noMetrics } from "../../../../shared/metrics.ts";
 import { createMemoryStore } from "../../../../shared/store/memory/memory-store.ts";
-import { createTelegramBot } from "../../../../shared/telegram/create-telegram-bot.ts";
+import { createTelegramBot } from "../../../../shared/telegram/bot.ts";
 import { createTelegramSimulator } from "../../../../simulators/telegram/telegram-simulator.ts";
 import { createTestSettings, PLANE_ENV, TELEGRAM_ENV } from "../../../support/settings.ts";
 
@@ -33,7 +33,7 @@ export async function createPollingSetup(env: Record<string, string> = {}) {
     newId: () => "id",
     wait: async () => {},
     stopping: stop.signal,
-    kick: () => {},
+    notify: () => {},
   };
   return { telegram, deps, time, lines, calledMethods, stop: () => stop.abort() };
 }

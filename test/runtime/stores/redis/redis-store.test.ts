@@ -51,7 +51,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
 
       vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + hours * 3_600_000 });
       expect(await other.lease("claim:a", "bob", 60_000)).toEqual({ heldBy: "ann", until: lease.until });
-      expect(await other.commit({ fence: ["claim:a", lease.fence] })).toBe("kept");
+      expect(await other.commit({ fence: ["claim:a", lease.fence] })).toBe("committed");
       expect(await other.take("inbox", 60_000, 9)).toEqual([]);
       expect(await one.lease("claim:a", "ann", 60_000)).toMatchObject({ fence: lease.fence });
     },
@@ -79,10 +79,10 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
         jobs: ["1", "2"].map((id) => ({ id, queue: "inbox", lane: id, body: 1 })),
       });
       const jobs = await store.take("inbox", 1000, 9);
-      for (const [i, job] of jobs.entries()) await store.settle(job, i === 0 ? { done: true } : { dead: "no" });
+      for (const [i, job] of jobs.entries()) await store.acknowledge(job, i === 0 ? { done: true } : { dead: "no" });
       await store.lease("claim:a", "ann", 60_000);
-      await store.spend("b", 1, 9, 1000);
-      await store.hold("b", 1000);
+      await store.consume("b", 1, 9, 1000);
+      await store.pause("b", 1000);
     };
     await everything(one);
     expect(await other.read(["a"])).toEqual([undefined]);
@@ -104,7 +104,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
     const outcomes = await Promise.all(
       Array.from({ length: 5 }, () => store.commit({ put: [{ key: "a", value: 2 }] })),
     );
-    expect(new Set(outcomes)).toEqual(new Set(["kept"]));
+    expect(new Set(outcomes)).toEqual(new Set(["committed"]));
     expect((await store.read(["a"]))[0]?.value).toBe(2);
   });
 
@@ -127,7 +127,7 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
       store.commit({ fence: ["claim:a", lease.fence], expect: [["a", 0]], put: [{ key: "a", value: "second" }] }),
       store.commit({ put: [{ key: "b", value: "other" }], jobs: [job("3")] }),
     ]);
-    expect(outcomes).toEqual(["kept", "stale", "fenced", "kept", "kept", "kept"]);
+    expect(outcomes).toEqual(["committed", "stale", "fenced", "committed", "committed", "committed"]);
     expect(await probe.info("commandstats")).toContain("cmdstat_evalsha:calls=1,");
     probe.disconnect();
     const [a, b] = await store.read<string>(["a", "b"]);
@@ -136,18 +136,18 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
     const bodies: unknown[] = [];
     for (let jobs = await store.take("inbox", 1000, 1); jobs[0]; jobs = await store.take("inbox", 1000, 1)) {
       bodies.push(jobs[0].body);
-      await store.settle(jobs[0], { done: true });
+      await store.acknowledge(jobs[0], { done: true });
     }
     expect(bodies).toEqual(["body of 1", "body of 2", "body of 3"]);
   });
 
   test("waits for its commits when it is closed", async () => {
     const store = await open({ prefix: "closing" });
-    const kept = Array.from({ length: 250 }, (_, i) =>
+    const stored = Array.from({ length: 250 }, (_, i) =>
       store.commit({ put: [{ key: `k${i}`, value: i, sets: ["s"] }] }),
     );
     await store.close();
-    expect(new Set(await Promise.all(kept))).toEqual(new Set(["kept"]));
+    expect(new Set(await Promise.all(stored))).toEqual(new Set(["committed"]));
     expect(await (await open({ prefix: "closing" })).count("s")).toBe(250);
     await expect(store.commit({})).rejects.toThrow("The store is closed.");
   });
@@ -162,11 +162,11 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
           jobs: [{ id: `j${i}`, queue: "inbox", lane: `l${i}`, body: i }],
         }),
         store.lease(`claim:${i}`, "ann", 10),
-        store.spend(`b${i}`, 1, 5, 500),
-        store.hold(`b${i}`, 500),
+        store.consume(`b${i}`, 1, 5, 500),
+        store.pause(`b${i}`, 500),
       ]);
     }
-    for (const job of await store.take("inbox", 1000, 300)) await store.settle(job, { done: true });
+    for (const job of await store.take("inbox", 1000, 300)) await store.acknowledge(job, { done: true });
     time.now += 10_000;
     await store.take("inbox", 1000, 1);
     const probe = new Redis(redis.port, "127.0.0.1");
@@ -181,20 +181,23 @@ describe.skipIf(!hasRedisServer())("a store in Redis", () => {
     try {
       const store = await connectRedisStore({ url: small.url, prefix: "t" });
       stores.push(store);
-      const kept: string[] = [];
+      const stored: string[] = [];
       let refusal: unknown;
       for (let i = 0; i < 2000 && !refusal; i++) {
         const put = [{ key: `k${i}`, value: "x".repeat(3000), sets: ["s"] }];
         await store.commit({ put, jobs: [{ id: `j${i}`, queue: "inbox", lane: "l", body: i }] }).then(
-          () => kept.push(`k${i}`),
+          () => stored.push(`k${i}`),
           (error: unknown) => {
             refusal = error;
           },
         );
       }
       expect(String(refusal)).toContain("OOM");
-      expect((await store.read(kept)).filter((one) => one === undefined)).toEqual([]);
-      expect([await store.count("s"), (await store.stats()).queues.inbox.pending]).toEqual([kept.length, kept.length]);
+      expect((await store.read(stored)).filter((one) => one === undefined)).toEqual([]);
+      expect([await store.count("s"), (await store.stats()).queues.inbox.pending]).toEqual([
+        stored.length,
+        stored.length,
+      ]);
     } finally {
       await small.stop();
     }

@@ -1,8 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { noMetrics } from "../../../../shared/metrics.ts";
-import { accountsApi } from "../../../../shared/plane/app/account.ts";
-import { createPlaneSession } from "../../../../shared/plane/app/session.ts";
-import { authApi } from "../../../../shared/plane/app/sign-in.ts";
+import { accountsApi } from "../../../../shared/plane/app/endpoints.ts";
+import { authApi, createPlaneSession } from "../../../../shared/plane/app/session.ts";
 import { type ScriptedStep, startScriptedServer } from "../../../support/scripted-server.ts";
 import { captureError } from "../plane-client-harness.ts";
 

@@ -5,12 +5,12 @@ export function defineCommitContract(open: OpenStore) {
   describe("a commit", () => {
     test("that is empty succeeds", async () => {
       const { store } = await open();
-      expect(await store.commit({})).toBe("kept");
+      expect(await store.commit({})).toBe("committed");
     });
 
     test("succeeds when every expected revision is unchanged, 0 meaning that nothing is stored", async () => {
       const { store, time } = await open();
-      expect(await store.commit({ expect: [["a", 0]], put: [{ key: "a", value: 1, expires: 10 }] })).toBe("kept");
+      expect(await store.commit({ expect: [["a", 0]], put: [{ key: "a", value: 1, expires: 10 }] })).toBe("committed");
       const rev = (await store.read(["a"]))[0]?.rev ?? 0;
       expect(
         await store.commit({
@@ -20,10 +20,10 @@ export function defineCommitContract(open: OpenStore) {
           ],
           put: [{ key: "b", value: 1 }],
         }),
-      ).toBe("kept");
+      ).toBe("committed");
       time.now += 10;
       expect(await store.commit({ expect: [["a", rev]] })).toBe("stale");
-      expect(await store.commit({ expect: [["a", 0]] })).toBe("kept");
+      expect(await store.commit({ expect: [["a", 0]] })).toBe("committed");
     });
 
     test("that is stale changes nothing: no value, no set, no delete, no job", async () => {
@@ -67,9 +67,9 @@ export function defineCommitContract(open: OpenStore) {
       const outcomes = await Promise.all(
         Array.from({ length: 20 }, (_, i) => store.commit({ expect: [["a", 0]], put: [{ key: "a", value: i }] })),
       );
-      expect(outcomes.filter((outcome) => outcome === "kept")).toHaveLength(1);
+      expect(outcomes.filter((outcome) => outcome === "committed")).toHaveLength(1);
       expect(outcomes.filter((outcome) => outcome === "stale")).toHaveLength(19);
-      expect((await store.read(["a"]))[0]?.value).toBe(outcomes.indexOf("kept"));
+      expect((await store.read(["a"]))[0]?.value).toBe(outcomes.indexOf("committed"));
     });
 
     test("that contains a key twice stores the later value", async () => {
@@ -89,11 +89,11 @@ export function defineCommitContract(open: OpenStore) {
       const lease = await store.lease("claim:a", "ann", 1000);
       if (!("fence" in lease)) throw new Error("not leased");
       const fence: [string, number] = ["claim:a", lease.fence];
-      expect(await store.commit({ fence, put: [{ key: "a", value: 1 }] })).toBe("kept");
+      expect(await store.commit({ fence, put: [{ key: "a", value: 1 }] })).toBe("committed");
       expect(await store.commit({ fence: ["claim:a", lease.fence - 1], put: [{ key: "a", value: 2 }] })).toBe("fenced");
       expect(await store.commit({ fence: ["claim:none", lease.fence], put: [{ key: "a", value: 2 }] })).toBe("fenced");
       time.now += 999;
-      expect(await store.commit({ fence })).toBe("kept");
+      expect(await store.commit({ fence })).toBe("committed");
       time.now += 1;
       const put = [{ key: "a", value: 2 }];
       const jobs = [{ id: "j", queue: "outbox" as const, lane: "l", body: 1 }];
@@ -119,11 +119,11 @@ export function defineCommitContract(open: OpenStore) {
         store.commit({ put: [{ key: "d", value: 1 }] }),
       ]);
       expect(outcomes.map((one) => (one.status === "fulfilled" ? one.value : "rejected"))).toEqual([
-        "kept",
+        "committed",
         "stale",
         "rejected",
         "fenced",
-        "kept",
+        "committed",
       ]);
       expect((await store.read(["a", "b", "c", "d"])).map((one) => one?.value)).toEqual([1, undefined, undefined, 1]);
     });
@@ -142,11 +142,11 @@ export function defineCommitContract(open: OpenStore) {
       () => store.lease("a", "ann", 1),
       () => store.release("a", 1),
       () => store.take("inbox", 1, 1),
-      () => store.settle(job, { done: true }),
+      () => store.acknowledge(job, { done: true }),
       () => store.listDeadJobs("inbox"),
       () => store.replay("inbox", "j"),
-      () => store.spend("b", 1, 1, 1),
-      () => store.hold("b", 1),
+      () => store.consume("b", 1, 1, 1),
+      () => store.pause("b", 1),
       () => store.stats(),
     ];
     for (const call of calls) await expect(call()).rejects.toThrow("The store is closed.");

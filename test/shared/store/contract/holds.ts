@@ -5,13 +5,13 @@ import type { OpenStore } from "../opened-store.ts";
 
 const SPEND = { bucket: "b", n: 1, limit: 60, window: MINUTE };
 const LEASE = MINUTE;
-const spend = (store: Store) => store.spendAll([SPEND]);
+const spend = (store: Store) => store.consumeAll([SPEND]);
 
 export function defineHoldContract(open: OpenStore) {
   describe("a hold that needs a probe", () => {
     test("grants one request at its end, and everything after the success of that request", async () => {
       const { store, time } = await open();
-      await store.hold("b", 15 * MINUTE, true);
+      await store.pause("b", 15 * MINUTE, true);
       expect(await spend(store)).toBe(15 * MINUTE);
       expect(await store.takeProbe(SPEND, LEASE)).toBe(false);
       time.now += 15 * MINUTE;
@@ -20,17 +20,17 @@ export function defineHoldContract(open: OpenStore) {
       expect(granted.filter(Boolean)).toHaveLength(1);
       expect(await spend(store)).toBe(1_000);
       await store.endProbe("b");
-      expect(await store.spend("b", 60, 60, MINUTE)).toBeGreaterThan(0);
-      expect(await store.spend("b", 59, 60, MINUTE)).toBe(0);
-      expect(await store.listHolds()).toEqual([]);
+      expect(await store.consume("b", 60, 60, MINUTE)).toBeGreaterThan(0);
+      expect(await store.consume("b", 59, 60, MINUTE)).toBe(0);
+      expect(await store.listPauses()).toEqual([]);
     });
 
     test("lasts on when its probe is answered with another hold, even a short one", async () => {
       const { store, time } = await open();
-      await store.hold("b", HOUR, true);
+      await store.pause("b", HOUR, true);
       time.now += HOUR;
       expect(await store.takeProbe(SPEND, LEASE)).toBe(true);
-      await store.hold("b", 30_000);
+      await store.pause("b", 30_000);
       await store.endProbe("b");
       expect(await spend(store)).toBe(30_000);
       expect(await store.takeProbe(SPEND, LEASE)).toBe(false);
@@ -41,7 +41,7 @@ export function defineHoldContract(open: OpenStore) {
 
     test("grants another probe when the first one brought no result within its lease", async () => {
       const { store, time } = await open();
-      await store.hold("b", HOUR, true);
+      await store.pause("b", HOUR, true);
       time.now += HOUR;
       expect(await store.takeProbe(SPEND, LEASE)).toBe(true);
       time.now += LEASE - 1;
@@ -52,9 +52,9 @@ export function defineHoldContract(open: OpenStore) {
 
     test("is forgotten when no probe was taken for a day", async () => {
       const { store, time } = await open();
-      await store.hold("b", HOUR, true);
+      await store.pause("b", HOUR, true);
       time.now += HOUR + DAY;
-      expect(await store.listHolds()).toEqual([]);
+      expect(await store.listPauses()).toEqual([]);
       expect(await store.takeProbe(SPEND, LEASE)).toBe(false);
       expect(await spend(store)).toBe(0);
     });
@@ -62,7 +62,7 @@ export function defineHoldContract(open: OpenStore) {
     test("survives other changes and a restart of the store", async () => {
       const opened = await open();
       const { store, time } = opened;
-      await store.hold("b", HOUR, true);
+      await store.pause("b", HOUR, true);
       time.now += HOUR;
       for (let i = 0; i < 3; i += 1) {
         await store.commit({ put: [{ key: `k${i}`, value: i }] });
@@ -78,7 +78,7 @@ export function defineHoldContract(open: OpenStore) {
   describe("a hold without a probe", () => {
     test("grants everything at its end: no probe can be taken or ended", async () => {
       const { store, time } = await open();
-      await store.hold("b", 30_000);
+      await store.pause("b", 30_000);
       await store.endProbe("b");
       expect(await spend(store)).toBe(30_000);
       time.now += 30_000;
@@ -90,9 +90,9 @@ export function defineHoldContract(open: OpenStore) {
   describe("limiting a hold", () => {
     test("ends it at the limit, from which on it needs a probe", async () => {
       const { store, time } = await open();
-      await store.hold("b", 31 * 365 * DAY);
-      expect(await store.limitHold("b", HOUR)).toBe(true);
-      expect(await store.limitHold("b", HOUR)).toBe(false);
+      await store.pause("b", 31 * 365 * DAY);
+      expect(await store.limitPause("b", HOUR)).toBe(true);
+      expect(await store.limitPause("b", HOUR)).toBe(false);
       expect(await spend(store)).toBe(HOUR);
       time.now += HOUR;
       expect(await spend(store)).toBe(1_000);
@@ -101,9 +101,9 @@ export function defineHoldContract(open: OpenStore) {
 
     test("leaves a shorter hold and a bucket without one as they are", async () => {
       const { store, time } = await open();
-      expect(await store.limitHold("b", 0)).toBe(false);
-      await store.hold("b", 30_000);
-      expect(await store.limitHold("b", HOUR)).toBe(false);
+      expect(await store.limitPause("b", 0)).toBe(false);
+      await store.pause("b", 30_000);
+      expect(await store.limitPause("b", HOUR)).toBe(false);
       time.now += 30_000;
       expect(await spend(store)).toBe(0);
     });
@@ -111,15 +111,15 @@ export function defineHoldContract(open: OpenStore) {
 
   test("holds are listed with their ends, and whether they need a probe", async () => {
     const { store, time } = await open();
-    await store.hold("plane:key", HOUR, true);
-    await store.hold("chat", 30_000);
-    await store.spend("other", 1, 1, MINUTE);
-    expect(await store.listHolds()).toEqual([
+    await store.pause("plane:key", HOUR, true);
+    await store.pause("chat", 30_000);
+    await store.consume("other", 1, 1, MINUTE);
+    expect(await store.listPauses()).toEqual([
       { bucket: "chat", until: time.now + 30_000, needsProbe: false },
       { bucket: "plane:key", until: time.now + HOUR, needsProbe: true },
     ]);
     time.now += HOUR;
-    expect(await store.listHolds()).toEqual([{ bucket: "plane:key", until: time.now, needsProbe: true }]);
+    expect(await store.listPauses()).toEqual([{ bucket: "plane:key", until: time.now, needsProbe: true }]);
   });
 
   describe("advancing retries", () => {
@@ -127,7 +127,8 @@ export function defineHoldContract(open: OpenStore) {
       const { store, time } = await open();
       const jobs = ["first", "second"].map((id) => ({ id, queue: "outbox" as const, lane: "l", body: 1 }));
       await store.commit({ jobs });
-      for (const job of await store.take("outbox", MINUTE, 9)) await store.settle(job, { retryAt: time.now + 9 * DAY });
+      for (const job of await store.take("outbox", MINUTE, 9))
+        await store.acknowledge(job, { retryAt: time.now + 9 * DAY });
       expect(await store.advanceRetries("outbox", time.now + HOUR)).toBe(1);
       expect(await store.advanceRetries("outbox", time.now + HOUR)).toBe(0);
       time.now += HOUR - 1;
@@ -143,7 +144,7 @@ export function defineHoldContract(open: OpenStore) {
       await store.commit({ jobs: [{ id: "taken", queue: "outbox", lane: "b", body: 1 }] });
       await store.commit({ jobs: [{ id: "other", queue: "forward", lane: "b", body: 1 }] });
       expect(await store.take("outbox", HOUR, 9)).toHaveLength(1);
-      for (const job of await store.take("forward", MINUTE, 9)) await store.settle(job, { retryAt: at });
+      for (const job of await store.take("forward", MINUTE, 9)) await store.acknowledge(job, { retryAt: at });
       expect(await store.advanceRetries("outbox", time.now)).toBe(0);
       time.now += HOUR - 1;
       expect(await store.take("outbox", HOUR, 9)).toEqual([]);

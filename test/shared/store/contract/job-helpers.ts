@@ -1,5 +1,4 @@
-import type { Job, LeasedJob, Queue } from "../../../../shared/store/job-operations.ts";
-import type { Store } from "../../../../shared/store/port.ts";
+import type { Job, LeasedJob, Queue, Store } from "../../../../shared/store/port.ts";
 
 /** A job of the outbox. */
 export const createJob = (id: string, lane: string, more: Partial<Job> = {}): Job => ({

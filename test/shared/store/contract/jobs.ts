@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { omitUndefined } from "../../../../shared/omit-undefined.ts";
-import { QUEUES } from "../../../../shared/store/job-operations.ts";
-import type { Store } from "../../../../shared/store/port.ts";
+import { QUEUES, type Store } from "../../../../shared/store/port.ts";
 import { DAY, type Ms } from "../../../../shared/time.ts";
 import { type OpenStore, START_TIME } from "../opened-store.ts";
 import { addJobs, createJob, takeJob, toIds } from "./job-helpers.ts";
@@ -50,19 +49,19 @@ export function defineJobContract(open: OpenStore) {
       await again();
       const first = await takeJob(store);
       await again();
-      await store.settle(first, { dead: "no" });
+      await store.acknowledge(first, { dead: "no" });
       await again();
       expect(await store.take("outbox", 1000, 9)).toEqual([]);
       await store.replay("outbox", "a");
       await again();
-      await store.settle(await takeJob(store), { done: true });
+      await store.acknowledge(await takeJob(store), { done: true });
       await expectRemembered(store, time, again);
     });
 
     test("is remembered for the configured time", async () => {
       const { store, time } = await open({ remember: 100 });
       await addJobs(store, createJob("a", "l"));
-      await store.settle(await takeJob(store), { done: true });
+      await store.acknowledge(await takeJob(store), { done: true });
       time.now += 99;
       await addJobs(store, createJob("a", "l"));
       expect(await store.take("outbox", 1000, 9)).toEqual([]);
@@ -76,7 +75,7 @@ export function defineJobContract(open: OpenStore) {
       const again = () => addJobs(store, createJob("a", "l", { body: "again" }));
       await again();
       expect(await store.discard("outbox", "a")).toBe(false);
-      await store.settle(await takeJob(store), { dead: "no" });
+      await store.acknowledge(await takeJob(store), { dead: "no" });
       expect(await store.discard("inbox", "a")).toBe(false);
       expect(await store.discard("outbox", "b")).toBe(false);
       expect(await store.discard("outbox", "a")).toBe(true);
@@ -98,11 +97,11 @@ export function defineJobContract(open: OpenStore) {
       expect(second).toMatchObject({ id: "a", tries: 2 });
       expect(second.token).not.toBe(first.token);
       for (const how of [{ done: true as const }, { retryAt: 0 }, { dead: "late" }]) {
-        expect(await store.settle(first, how)).toBe(false);
+        expect(await store.acknowledge(first, how)).toBe(false);
       }
       expect(await store.take("outbox", 1000, 9)).toEqual([]);
       expect(await store.listDeadJobs("outbox")).toEqual([]);
-      expect(await store.settle(second, { done: true })).toBe(true);
+      expect(await store.acknowledge(second, { done: true })).toBe(true);
       expect(toIds(await store.take("outbox", 1000, 9))).toEqual(["b"]);
     });
 
@@ -111,7 +110,7 @@ export function defineJobContract(open: OpenStore) {
       await addJobs(store, createJob("a", "l"));
       const late = await takeJob(store);
       time.now += 5000;
-      expect(await store.settle(late, { done: true })).toBe(true);
+      expect(await store.acknowledge(late, { done: true })).toBe(true);
       expect(await store.take("outbox", 1000, 9)).toEqual([]);
     });
 
@@ -119,17 +118,17 @@ export function defineJobContract(open: OpenStore) {
       const { store } = await open();
       await addJobs(store, createJob("a", "l"));
       const taken = await takeJob(store);
-      expect(await store.settle(taken, { done: true })).toBe(true);
-      expect(await store.settle(taken, { done: true })).toBe(false);
-      expect(await store.settle({ ...taken, id: "never" }, { done: true })).toBe(false);
+      expect(await store.acknowledge(taken, { done: true })).toBe(true);
+      expect(await store.acknowledge(taken, { done: true })).toBe(false);
+      expect(await store.acknowledge({ ...taken, id: "never" }, { done: true })).toBe(false);
     });
 
     test("that is retried keeps its number of tries, and its old lease is invalid", async () => {
       const { store, time } = await open();
       await addJobs(store, createJob("a", "l"));
       const first = await takeJob(store);
-      expect(await store.settle(first, { retryAt: START_TIME + 300 })).toBe(true);
-      expect(await store.settle(first, { done: true })).toBe(false);
+      expect(await store.acknowledge(first, { retryAt: START_TIME + 300 })).toBe(true);
+      expect(await store.acknowledge(first, { done: true })).toBe(false);
       time.now += 299;
       expect(await store.take("outbox", 1000, 9)).toEqual([]);
       time.now += 1;
@@ -143,7 +142,7 @@ export function defineJobContract(open: OpenStore) {
       for (const failed of [false, true, undefined, true]) {
         const taken = await takeJob(store);
         counts.push([taken.tries, taken.failures]);
-        await store.settle(taken, { retryAt: START_TIME, ...omitUndefined({ failed }) });
+        await store.acknowledge(taken, { retryAt: START_TIME, ...omitUndefined({ failed }) });
       }
       expect(counts).toEqual([
         [1, 0],
@@ -153,7 +152,7 @@ export function defineJobContract(open: OpenStore) {
       ]);
       const last = await takeJob(store);
       expect(last.failures).toBe(2);
-      await store.settle(last, { dead: "no" });
+      await store.acknowledge(last, { dead: "no" });
       await store.replay("outbox", "a");
       expect(await takeJob(store)).toMatchObject({ tries: 1, failures: 0 });
     });
@@ -176,8 +175,8 @@ export function defineJobContract(open: OpenStore) {
     expect((await store.stats()).queues.inbox).toEqual({ pending: 1, dead: 0 });
     const a = await takeJob(store, 1000);
     expect(await outbox()).toEqual({ pending: 4, dead: 0, oldest: START_TIME });
-    await store.settle(a, { dead: "no" });
-    await store.settle(await takeJob(store), { done: true });
+    await store.acknowledge(a, { dead: "no" });
+    await store.acknowledge(await takeJob(store), { done: true });
     expect(await outbox()).toEqual({ pending: 2, dead: 1, oldest: START_TIME });
     await takeJob(store);
     expect(await outbox()).toEqual({ pending: 2, dead: 1 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Json } from "../../../../shared/json.ts";
+import type { Json } from "../../../../shared/omit-undefined.ts";
 import type { OpenStore } from "../opened-store.ts";
 
 const VALUES: [string, Json][] = [
@@ -38,7 +38,7 @@ export function defineJsonContract(open: OpenStore) {
         expect(JSON.stringify((await store.scan("s")).rows[0]?.value)).toBe(text);
         const [job] = await store.take("inbox", 1000, 1);
         expect(JSON.stringify(job?.body)).toBe(text);
-        if (job) await store.settle(job, { dead: "poison" });
+        if (job) await store.acknowledge(job, { dead: "poison" });
         expect(JSON.stringify((await store.listDeadJobs("inbox"))[0]?.body)).toBe(text);
         expect({}).not.toHaveProperty("polluted");
       },

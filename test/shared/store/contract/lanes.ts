@@ -13,7 +13,7 @@ export function defineLaneContract(open: OpenStore) {
         const taken = await takeJob(store);
         order.push(taken.id);
         expect(await store.take("outbox", 1000, 9)).toEqual([]);
-        await store.settle(taken, { done: true });
+        await store.acknowledge(taken, { done: true });
       }
       expect(order).toEqual(["3", "1", "2"]);
     });
@@ -25,7 +25,7 @@ export function defineLaneContract(open: OpenStore) {
       time.now += 100;
       const a = await takeJob(store);
       expect(a.id).toBe("a");
-      await store.settle(a, { retryAt: time.now + 500 });
+      await store.acknowledge(a, { retryAt: time.now + 500 });
       time.now += 499;
       expect(await store.take("outbox", 1000, 9)).toEqual([]);
       time.now += 1;
@@ -35,7 +35,7 @@ export function defineLaneContract(open: OpenStore) {
     test("continues after a dead job", async () => {
       const { store } = await open();
       await addJobs(store, createJob("a", "l"), createJob("b", "l"));
-      await store.settle(await takeJob(store), { dead: "poison" });
+      await store.acknowledge(await takeJob(store), { dead: "poison" });
       expect(toIds(await store.take("outbox", 1000, 9))).toEqual(["b"]);
     });
 
@@ -74,7 +74,7 @@ export function defineLaneContract(open: OpenStore) {
         const taken = (await Promise.all(Array.from({ length: 8 }, () => store.take("outbox", 1000, 3)))).flat();
         expect(new Set(taken.map(({ lane }) => lane)).size).toBe(taken.length);
         expect(taken.length).toBe(4);
-        await Promise.all(taken.map((one) => store.settle(one, { done: true })));
+        await Promise.all(taken.map((one) => store.acknowledge(one, { done: true })));
         done.push(...toIds(taken));
       }
       for (let lane = 0; lane < 4; lane++) {
@@ -90,7 +90,7 @@ export function defineLaneContract(open: OpenStore) {
       const reason = 'it said: "no" \u0000\ud800 \u{1F480}';
       await addJobs(store, createJob("z", "1", { at: 1 }), createJob("a", "2", { at: 2 }));
       for (let i = 0; i < 2; i++) {
-        await store.settle(await takeJob(store), { dead: reason });
+        await store.acknowledge(await takeJob(store), { dead: reason });
         time.now += 10;
       }
       expect(await store.listDeadJobs("outbox")).toEqual([
@@ -105,7 +105,7 @@ export function defineLaneContract(open: OpenStore) {
     test("are requeued once, at the end of their lane, with their tries reset", async () => {
       const { store } = await open();
       await addJobs(store, createJob("a", "l"), createJob("b", "l"));
-      await store.settle(await takeJob(store), { dead: "no" });
+      await store.acknowledge(await takeJob(store), { dead: "no" });
       expect(await store.replay("inbox", "a")).toBe(false);
       expect(await store.replay("outbox", "a")).toBe(true);
       expect(await store.replay("outbox", "a")).toBe(false);
@@ -113,10 +113,10 @@ export function defineLaneContract(open: OpenStore) {
       expect(await store.listDeadJobs("outbox")).toEqual([]);
       const b = await takeJob(store);
       expect(b.id).toBe("b");
-      await store.settle(b, { done: true });
+      await store.acknowledge(b, { done: true });
       const a = await takeJob(store);
       expect(a).toMatchObject({ id: "a", lane: "l", body: { id: "a" }, tries: 1 });
-      await store.settle(a, { done: true });
+      await store.acknowledge(a, { done: true });
       expect(await store.replay("outbox", "a")).toBe(false);
     });
   });

@@ -108,7 +108,7 @@ export function defineLeaseContract(open: OpenStore) {
       const { store } = await open();
       await store.lease("a", "ann", 1000);
       expect(await store.read(["a"])).toEqual([undefined]);
-      expect(await store.commit({ expect: [["a", 0]], put: [{ key: "a", value: 1 }] })).toBe("kept");
+      expect(await store.commit({ expect: [["a", 0]], put: [{ key: "a", value: 1 }] })).toBe("committed");
     });
   });
 }

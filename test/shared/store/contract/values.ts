@@ -50,9 +50,9 @@ export function defineValueContract(open: OpenStore) {
     test("are copies: changing an object that was written or read does not change the stored value", async () => {
       const { store } = await open();
       const value = { list: [1] };
-      const kept = store.commit({ put: [{ key: "a", value }] });
+      const stored = store.commit({ put: [{ key: "a", value }] });
       value.list.push(2);
-      await kept;
+      await stored;
       const [read] = await store.read<typeof value>(["a"]);
       read?.value.list.push(3);
       expect((await store.read(["a"]))[0]?.value).toEqual({ list: [1] });

@@ -85,7 +85,7 @@ export async function playClaims(opened: OpenedStore, run: string, history: Hist
           put: [{ key: `${run}:${one.task}`, value }],
         });
         if (isCurrentFence) written.set(one.task, value);
-        return async () => expect(await answer).toBe(isCurrentFence ? "kept" : "fenced");
+        return async () => expect(await answer).toBe(isCurrentFence ? "committed" : "fenced");
       }
     }
   }

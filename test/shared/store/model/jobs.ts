@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 import { omitUndefined } from "../../../../shared/omit-undefined.ts";
-import type { LeasedJob, Settlement } from "../../../../shared/store/job-operations.ts";
+import type { JobResult, LeasedJob } from "../../../../shared/store/port.ts";
 import type { Ms } from "../../../../shared/time.ts";
 import type { OpenedStore } from "../opened-store.ts";
 
@@ -54,7 +54,7 @@ export const jobHistory = fc.array(
   { minLength: 1, maxLength: 12 },
 );
 
-function toSettlement(how: "done" | "retry" | "fail" | "dead", retryAt: Ms): Settlement {
+function toSettlement(how: "done" | "retry" | "fail" | "dead", retryAt: Ms): JobResult {
   if (how === "done") return { done: true };
   return how === "dead" ? { dead: "no" } : { retryAt, failed: how === "fail" };
 }
@@ -114,10 +114,10 @@ export async function playJobs(opened: OpenedStore, history: History, { voids: v
     return head;
   }
 
-  async function settle(one: LeasedJob, how: Settlement) {
+  async function settle(one: LeasedJob, how: JobResult) {
     const head = lanes.get(one.lane)?.[0];
     const isCurrentLease = head?.id === one.id && head.lease?.token === one.token;
-    expect(await opened.store.settle(one, how)).toBe(isCurrentLease);
+    expect(await opened.store.acknowledge(one, how)).toBe(isCurrentLease);
     if (!isCurrentLease || !head) return;
     head.lease = undefined;
     if ("retryAt" in how) {
@@ -137,7 +137,7 @@ export async function playJobs(opened: OpenedStore, history: History, { voids: v
         const id = `j${one.id}`;
         const at = one.delay === undefined ? undefined : now + one.delay;
         const job = { id, queue: "outbox" as const, lane: one.lane, body: { id }, ...omitUndefined({ at }) };
-        expect(await opened.store.commit({ jobs: [job] })).toBe("kept");
+        expect(await opened.store.commit({ jobs: [job] })).toBe("committed");
         if (!seen.has(id)) lanes.get(one.lane)?.push({ id, lane: one.lane, at: at ?? now, tries: 0, failures: 0 });
         seen.add(id);
         return;
@@ -201,7 +201,7 @@ export async function playJobs(opened: OpenedStore, history: History, { voids: v
     expect(await opened.store.replay("outbox", id)).toBe(true);
     const [one] = await opened.store.take("outbox", 10, 9);
     expect(one?.id).toBe(id);
-    if (one) expect(await opened.store.settle(one, { done: true })).toBe(true);
+    if (one) expect(await opened.store.acknowledge(one, { done: true })).toBe(true);
     done.add(id);
   }
   expect([...done].sort()).toEqual([...seen].sort());

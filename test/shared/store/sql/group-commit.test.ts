@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import type { SqlDriver } from "../../../../shared/store/sql/driver.ts";
-import { createGroupCommit } from "../../../../shared/store/sql/group-commit.ts";
+import { createGroupCommit, type SqlDriver } from "../../../../shared/store/sql/database.ts";
 
 /** A database that only counts its transactions, and whose next turn comes when the test allows it. */
 function createCountingDriver() {
@@ -44,9 +43,9 @@ test("group commit rejects all promises of a failed transaction, and the next on
     lost.map(() => ({ status: "rejected", reason: new Error("disk full") })),
   );
   state.fails = false;
-  const kept = group.queue(() => 4);
+  const stored = group.queue(() => 4);
   turn();
-  expect(await kept).toBe(4);
+  expect(await stored).toBe(4);
 });
 
 test("group commit waits for the disk when one work item of the group requires it", async () => {

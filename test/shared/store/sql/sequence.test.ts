@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import type { SqlDriver } from "../../../../shared/store/sql/driver.ts";
-import { createSqlSequence } from "../../../../shared/store/sql/sequence.ts";
+import type { SqlDriver } from "../../../../shared/store/sql/database.ts";
+import { createSqlSequence } from "../../../../shared/store/sql/sql-store.ts";
 
 /** A database that holds one number. */
-function createNumberDriver(kept: number) {
-  const state = { kept, reads: 0, writes: 0 };
+function createNumberDriver(stored: number) {
+  const state = { kept: stored, reads: 0, writes: 0 };
   const driver: SqlDriver = {
     exec(sql, ...[value]) {
       if (sql.startsWith("SELECT")) {

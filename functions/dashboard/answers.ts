@@ -1,0 +1,331 @@
+/**
+ * The answers of the page's routes, as the page's script reads them. This module has types and what both sides
+ * compute; it knows no server.
+ */
+
+import type { ComponentHealth } from "../../shared/app/deps.ts";
+import type { DecisionRecord, RequestedAction } from "../../shared/records/decision-log.ts";
+import type { CapacityWarning } from "../../shared/store/capacity.ts";
+import type { Queue, StoreKey } from "../../shared/store/port.ts";
+import type { FirstLook } from "../../shared/sync/first-look.ts";
+import type { SkipReason } from "../../shared/task/rule-set.ts";
+import { comparePriorities, type ItemRecord, type Priority, type Status } from "../../shared/task/snapshot.ts";
+import type { UploadProgress } from "../../shared/tasks/deliverables/send-file.ts";
+import type { RichText } from "../../shared/telegram/rich-text.ts";
+import type { TicketCost } from "../../shared/tickets/ticket-views.ts";
+import type { Ms } from "../../shared/time.ts";
+
+/** The response of `GET /api/board`. The page's script is type-checked against this file. */
+export interface BoardAnswer {
+  version: string;
+  demo: boolean;
+  projects: { identifier: string; name: string }[];
+  columns: { name: BoardColumn; total: number; cards: BoardCard[] }[];
+  /** Plans that are not complete, and those that have ended today, newest first. */
+  plans: BoardPlan[];
+  /** Number of open items beyond the limit of items that are read. */
+  beyond: number;
+  /** `store` is present only when it cannot be written or is nearly full. */
+  health: { plane: ComponentHealth; telegram?: ComponentHealth; store?: StoreTrouble };
+  waiting: { telegram: number; forward: number };
+  set_aside: number;
+  /** The budget of the month; absent when none is set. */
+  budget?: BoardBudget;
+  /** Number of tickets that wait for an approval; absent without tickets. */
+  tickets?: { pending: number };
+  /** How far the first look at Plane is; absent when it is complete. */
+  first_look?: FirstLook;
+  /** Uploads of deliverables that have taken longer than a second, oldest first. */
+  uploads: UploadProgress[];
+}
+
+/** The budget of a calendar month: what is spent, and what open tasks are expected to cost. */
+export interface BoardBudget {
+  /** `2026-11` */
+  month: string;
+  spent: number;
+  /** The part of `spent` that the sessions of tickets have cost; absent without any. */
+  tickets?: number;
+  open: number;
+  /** Number of open tasks whose cost nothing tells. */
+  unknown: number;
+  amount: number;
+  currency: string;
+  /** `(spent + open) / amount` */
+  share: number;
+}
+
+/** A plan and how far it is; `project` is the identifier, once the project exists. */
+export interface BoardPlan {
+  id: string;
+  title: string;
+  project?: string;
+  state: "awaiting_approval" | "running" | "done" | "rejected" | "failed";
+  /** Steps that are done, and all steps. */
+  done: number;
+  total: number;
+  /** Why it was rejected, or why it failed. */
+  reason?: string;
+}
+
+/** `error`: the reason of the last failed write. */
+export interface StoreTrouble {
+  ok: boolean;
+  error?: string;
+  warnings: CapacityWarning[];
+}
+
+/** The response of `GET /api/why`, newest first; `next` is the cursor of older rows. */
+export interface DecisionLogAnswer {
+  rows: DecisionRow[];
+  next?: string;
+}
+
+export interface DecisionRow extends Omit<DecisionRecord, "record" | "event" | "actions" | "skipped"> {
+  id: string;
+  /** `name` is the name of the person whom the event is about. */
+  event: DecisionRecord["event"] & { name?: string };
+  asked: DecidedAction[];
+  /** `basis` is present where a rule is named that suppressed the event, or whose recipient is not configured. */
+  held: (SkipReason & { basis?: RuleBasis })[];
+}
+
+/** What Groundcrew did about an event. `to`: the chat, the host of the other system, or the agent's name. */
+export interface DecidedAction extends Pick<RequestedAction, "rule" | "target" | "queue"> {
+  to: string;
+  basis: RuleBasis;
+  fate: ActionOutcome | undefined;
+}
+
+/** The result of a requested action. */
+export type ActionOutcome =
+  /** The job waits in its queue, or for Telegram. */
+  | { is: "waiting" }
+  /** The next edit of an existing message will include it. */
+  | { is: "folded"; message: StoreKey }
+  | { is: "delivered"; at: Ms; message?: StoreKey; repeat?: true }
+  | { is: "set_aside"; reason: string }
+  /** The job failed, and a person discarded it. */
+  | { is: "discarded"; at: Ms }
+  /** The notification was not sent, because its subject is muted. */
+  | { is: "muted" }
+  /** The event was part of the agent's next wake. */
+  | { is: "woken" }
+  /** The job is internal work, whose results appear as separate events. */
+  | { is: "passed_on" };
+
+/** The response of `GET /api/chat`, newest first. `write`: whether the page may write to the chat. */
+export interface ChatAnswer {
+  messages: ChatMessageAnswer[];
+  write: boolean;
+  next?: string;
+}
+
+/** A message as Telegram shows it in the chat. */
+export interface ChatMessageAnswer extends RichText {
+  id: string;
+  chat: string;
+  at: Ms;
+  /** The message may be in the chat twice, and its text says so. */
+  repeat: boolean;
+  /** The person who wrote the message; absent for Groundcrew's messages. */
+  by?: string;
+  /** Rows of buttons under the message. */
+  buttons?: { text: string; data: string }[][];
+  notices: number;
+  edits: number;
+  editedAt?: Ms;
+  /** The page can reply to the message. */
+  reply?: true;
+}
+
+/** A job that failed permanently; `at` in ISO 8601. */
+export interface FailedJob {
+  queue: Queue;
+  id: string;
+  reason: string;
+  at: string;
+  /** Key of the task that the job is about, such as `ONB-12`. */
+  task?: string;
+}
+
+/** The response of `GET /dead-letters`, of each queue the oldest first. */
+export interface DeadLettersAnswer {
+  dead_letters: FailedJob[];
+}
+
+/**
+ * The response of `GET /api/agents`. `tokens`: number of active bridge tokens. `write`: whether they can be replaced;
+ * `path` then is the file of each agent's current token on the server, with `<agent>` in it.
+ */
+export interface AgentsAnswer {
+  agents: { name: string; tokens: number }[];
+  write: boolean;
+  path?: string;
+}
+
+/**
+ * The response of `GET /api/plan`: a project's tasks by dependency. Without `project` it only lists the projects to choose from.
+ */
+export interface PlanGraphAnswer {
+  projects: PlanProject[];
+  project?: PlanProject;
+  /** The tasks that wait for others or that others wait for, by layer and position. */
+  tasks: PlanTask[];
+  lines: PlanLine[];
+  /** Number of layers, and the height in units of a task's height. */
+  layers: number;
+  height: number;
+  /** Open and finished tasks without dependencies, the most urgent first. */
+  independent: PlanTask[];
+  /** Numbers of what is not in the answer; `dependencies` are those without a line. */
+  left_out: { open: number; finished: number; dependencies: number };
+  /** Number of tasks whose dependencies were not read from Plane yet. */
+  unread: number;
+  forecast: PlanForecast;
+  /** ISO 4217 code of the costs; absent when no budget is set. */
+  currency?: string;
+  /** Store time of the answer. */
+  at: Ms;
+}
+
+export interface PlanProject {
+  identifier: string;
+  name: string;
+  /** Number of all tasks, and of those that are done or cancelled. */
+  total: number;
+  closed: number;
+}
+
+export interface PlanTask {
+  card: BoardCard;
+  layer: number;
+  /** Vertical centre in units of a task's height. */
+  y: number;
+  /** Estimated work that is left; absent when it is unknown, or when the task is closed. */
+  ms?: Ms;
+  /** On the critical path. */
+  critical?: true;
+  /** On a dependency cycle. */
+  cycle?: true;
+}
+
+/** A dependency: `to` waits for `from`. `via` are the points between, as layer and vertical centre. */
+export interface PlanLine {
+  from: string;
+  to: string;
+  via: [layer: number, y: number][];
+  critical?: true;
+  /** It closes a cycle. */
+  cycle?: true;
+}
+
+/** What is left to do. Sums contain only what can be estimated. */
+export interface PlanForecast {
+  /** Number of open tasks, and of those whose time cannot be estimated. */
+  open: number;
+  unknown: number;
+  ms?: Ms;
+  cost?: number;
+  /** The chain of dependent tasks with the most work; no tasks without dependencies. */
+  path: { tasks: number; unknown: number; ms: Ms };
+  /** Time until the end if all agents work without a break, each on one task at a time. */
+  earliest_ms?: Ms;
+}
+
+/** The response of `GET /api/team`, in the order of the settings. */
+export interface TeamAnswer {
+  agents: TeamAgent[];
+  /** ISO 4217 code of the costs; absent when no budget is set. */
+  currency?: string;
+  /** Cost of the sessions of tickets, in US dollars, of this month and of the last 14 days; absent without tickets. */
+  tickets?: TicketCost;
+}
+
+export interface TeamAgent {
+  name: string;
+  role: "concierge" | "worker";
+  /** Persona and strengths, as the settings say. */
+  about?: string;
+  /** The tasks that it has claimed. */
+  holds: TeamTasks;
+  /** Its other open tasks: those it could claim now, those that wait, and those that a human reviews. */
+  startable: TeamTasks;
+  waiting: TeamTasks;
+  review: TeamTasks;
+  /** The last 14 calendar days, oldest first, today last. */
+  days: TeamDay[];
+}
+
+/** An agent's figures of one calendar day (`2026-11-22`); `confidence` is absent when no finished task reported one. */
+interface TeamDay {
+  day: string;
+  tasks: number;
+  ms: Ms;
+  cost: number;
+  confidence?: number;
+}
+
+/** The first tasks of a list, the most urgent first; `total` is the number of all. */
+interface TeamTasks {
+  total: number;
+  cards: BoardCard[];
+}
+
+/** A column of the board. */
+export type BoardColumn = "todo" | "in_progress" | "blocked" | "done";
+
+/** A work item on the board, with names instead of the store's ids. */
+export interface BoardCard {
+  id: string;
+  key: string;
+  title: string;
+  project: string;
+  column: BoardColumn;
+  word: Status;
+  priority: Priority;
+  due: string | null;
+  /** The assigned agents; absent when no agent is assigned. */
+  agent?: string;
+  /** The claim of the agent that works on it, in store times; it ends at `until` unless renewed. */
+  held?: { by: string; since: Ms; until: Ms };
+  /** The task is finished and awaits a human's review. */
+  review?: true;
+  assignees: string[];
+  labels: string[];
+  blockers: { id: string; key: string; title: string }[];
+  url: string;
+  /** Plane's time of completion; for an open item, of its last change. */
+  at: string;
+}
+
+/**
+ * Where a rule comes from: `settings`, an entry of the settings file; `default`, one of the default notification rules;
+ * `always`, a rule of Groundcrew itself that no setting changes.
+ */
+export type RuleBasis = "settings" | "default" | "always";
+
+export const BOARD_COLUMNS = ["todo", "in_progress", "blocked", "done"] as const satisfies readonly BoardColumn[];
+
+/** The column of an item: it is blocked by its state or by an open blocker. */
+export function toBoardColumn({ snapshot, blockers }: ItemRecord): BoardColumn {
+  const { status } = snapshot;
+  if (status === "done" || status === "cancelled") return "done";
+  return blockers.length > 0 ? "blocked" : status;
+}
+
+/** Sorts cards by priority, due date and age; done cards by completion, latest first. */
+export function compareCards(a: BoardCard, b: BoardCard): number {
+  if (a.column === "done" && b.column === "done") return compareText(b.at, a.at);
+  return (
+    comparePriorities(a, b) ||
+    compareText(a.due ?? "9", b.due ?? "9") ||
+    compareText(a.at, b.at) ||
+    compareText(a.id, b.id)
+  );
+}
+
+/** Compares by code units, the same in every language. */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,215 @@
+/** What an administrator does on the board: agents with their tokens, and failed jobs. */
+
+import { fetchJson, getProblemText } from "./api.js";
+import { createElement, createUserText, findElement, getElement, updateList } from "./dom.js";
+import { formatTime, onLanguageChange, translate } from "./language.js";
+import { refreshPage } from "./updates.js";
+import { showView } from "./views.js";
+
+/** @import { AgentsAnswer, DeadLettersAnswer, FailedJob } from "../../answers.ts" */
+/** @import { TextName } from "./page-types.ts" */
+
+/** Number of all failed jobs; the list has the oldest of them. */
+let totalCount = 0;
+
+/** Loads the agents and how many bridge tokens each has. The list is hidden while the page may only read. */
+export async function loadAgents() {
+  /** @type {AgentsAnswer} */
+  const { agents, write, path = "" } = await fetchJson("/api/agents");
+  getElement("agent-where").dataset["path"] = path;
+  showTokenPath();
+  getElement("agents").hidden = !write || agents.length === 0;
+  updateList(getElement("agent-list"), agents, ({ name }) => name, drawAgent);
+}
+
+function showTokenPath() {
+  const place = getElement("agent-where");
+  place.textContent = translate("agents.where", place.dataset);
+}
+
+/** @param {AgentsAnswer["agents"][number]} agent */
+function drawAgent({ name, tokens }) {
+  /** @param {TextName} text @param {() => void} onclick */
+  const createButton = (text, onclick) => {
+    const screenReaderName = createElement("span", { class: "sr" }, ` ${name}`);
+    return createElement("button", { type: "button", class: "quiet", onclick }, translate(text), screenReaderName);
+  };
+  const count = translate(tokens ? "agents.both" : "agents.none");
+  return createElement(
+    "li",
+    { class: "line" },
+    createUserText("b", name, 60),
+    tokens !== 1 && createElement("span", { class: "muted" }, count),
+    createButton("agents.new", () => renewToken(name)),
+    tokens > 1 && createButton("agents.retire", () => retireToken(name)),
+  );
+}
+
+/** @param {string} name */
+async function renewToken(name) {
+  if (!confirm(translate("agents.new.sure", { name }))) return;
+  /** @type {{ token: string } | undefined} */
+  const renewed = await changeToken(name, "token");
+  if (!renewed) return;
+  getElement("agent-token-of").dataset["name"] = name;
+  labelToken();
+  getElement("agent-token").hidden = false;
+  getElement("agent-token-value").value = renewed.token;
+  getElement("agent-token-value").select();
+}
+
+/**
+ * @template Answer
+ * @param {string} name @param {"token" | "retire"} change
+ * @returns {Promise<Answer | undefined>} undefined when the change failed; the page then shows the reason
+ */
+async function changeToken(name, change) {
+  clearMessages();
+  try {
+    return await fetchJson(`/api/agents/${encodeURIComponent(name)}/${change}`, { method: "POST" });
+  } catch (thrown) {
+    getElement("agent-problem").textContent = getProblemText(thrown);
+  }
+}
+
+function clearMessages() {
+  getElement("agent-problem").textContent = "";
+  getElement("agent-told").textContent = "";
+}
+
+function labelToken() {
+  const label = getElement("agent-token-of");
+  label.textContent = translate("agents.token", label.dataset);
+  clearMessages();
+}
+
+/** @param {string} name */
+async function retireToken(name) {
+  if (!confirm(translate("agents.retire.sure", { name })) || !(await changeToken(name, "retire"))) return;
+  getElement("agent-told").textContent = translate("agents.retired", { name });
+}
+
+export function forgetToken() {
+  getElement("agent-token-value").value = "";
+  getElement("agent-told").textContent = "";
+  getElement("agent-token").hidden = true;
+}
+
+/** Loads the failed jobs while their list is open. */
+export async function loadFailedJobs() {
+  if (!getElement("failed-jobs").open) return;
+  /** @type {DeadLettersAnswer} */
+  const { dead_letters: jobs } = await fetchJson("/dead-letters");
+  updateList(getElement("failed-job-list"), jobs, ({ queue, id }) => `${queue} ${id}`, drawFailedJob);
+  const hint = jobs.length === 0 ? translate("failed_jobs.none") : "";
+  getElement("failed-job-hint").textContent =
+    jobs.length < totalCount && jobs.length > 0 ? translate("failed_jobs.oldest", { n: jobs.length }) : hint;
+}
+
+/** @param {FailedJob} job */
+function drawFailedJob(job) {
+  const name = getJobName(job);
+  /** @param {TextName} text @param {() => void} onclick */
+  const createButton = (text, onclick) => {
+    const screenReaderName = createElement("span", { class: "sr" }, ` ${name} ${job.id}`);
+    return createElement("button", { type: "button", class: "quiet", onclick }, translate(text), screenReaderName);
+  };
+  const details = createElement(
+    "details",
+    { class: "technical" },
+    createElement("summary", {}, translate("technical")),
+  );
+  details.append(createElement("code", { dir: "auto" }, `${job.queue} ${job.id}`.slice(0, 300)));
+  return createElement(
+    "li",
+    {},
+    createElement(
+      "p",
+      { class: "line" },
+      createElement("b", {}, name),
+      createElement("time", { datetime: job.at, class: "muted" }, formatTime(Date.parse(job.at))),
+    ),
+    createElement("p", {}, createUserText("span", job.reason, 600)),
+    createElement(
+      "div",
+      { class: "line" },
+      createButton("failed_jobs.requeue", () => changeFailedJob(job, "requeued")),
+      createButton("failed_jobs.discard", () => discardFailedJob(job)),
+      details,
+    ),
+  );
+}
+
+/** Names the job's work, and its task where it has one. @param {FailedJob} job */
+function getJobName({ queue, task }) {
+  const name = translate(`failed_jobs.queue.${queue}`);
+  return task ? `${name} (${task})` : name;
+}
+
+/** @param {FailedJob} job @param {"requeued" | "discarded"} change */
+async function changeFailedJob(job, change) {
+  const path = `/dead-letters/${job.queue}/${encodeURIComponent(job.id)}`;
+  getElement("failed-job-problem").textContent = "";
+  getElement("failed-job-told").textContent = "";
+  try {
+    if (change === "requeued") await fetchJson(`${path}/replay`, { method: "POST" });
+    else await fetchJson(path, { method: "DELETE" });
+    getElement("failed-job-told").textContent = translate(`failed_jobs.${change}`, { what: getJobName(job) });
+    findElement(getElement("failed-jobs"), "summary").focus();
+  } catch (thrown) {
+    getElement("failed-job-problem").textContent = getProblemText(thrown);
+  }
+  refreshPage();
+}
+
+/** @param {FailedJob} job */
+function discardFailedJob(job) {
+  if (confirm(translate("failed_jobs.discard.sure", { what: getJobName(job), id: job.id })))
+    changeFailedJob(job, "discarded");
+}
+
+/** Shows the number of failed jobs in the header and at the list; the one in the header opens the list. @param {number} count */
+export function showFailedCount(count) {
+  totalCount = count;
+  const isFocused = getElement("failed-count") === document.activeElement;
+  getElement("failed-count").textContent = translate("health.set_aside", { n: count });
+  getElement("failed-count").hidden = count === 0;
+  getElement("failed-job-count").textContent = count > 0 ? String(count) : "";
+  if (count === 0 && isFocused) getElement("board").focus({ preventScroll: true });
+}
+
+/** Opens the list of failed jobs and moves the focus to it. */
+export function openFailedJobs() {
+  showView("board");
+  getElement("failed-jobs").open = true;
+  findElement(getElement("failed-jobs"), "summary").focus();
+}
+
+async function copyToken() {
+  const field = getElement("agent-token-value");
+  field.select();
+  try {
+    // Browsers allow the clipboard over HTTPS and on localhost only. Elsewhere the field stays selected for a copy.
+    await navigator.clipboard.writeText(field.value);
+    getElement("agent-told").textContent = translate("agents.copied");
+  } catch {}
+}
+
+getElement("agent-token-value").addEventListener("focus", () => getElement("agent-token-value").select());
+
+getElement("agent-copy").addEventListener("click", copyToken);
+
+getElement("agent-close").addEventListener("click", () => {
+  forgetToken();
+  findElement(getElement("agents"), "summary").focus();
+});
+
+onLanguageChange(labelToken);
+
+onLanguageChange(showTokenPath);
+
+addEventListener("pagehide", forgetToken);
+
+getElement("failed-jobs").addEventListener("toggle", () => refreshPage());
+
+getElement("failed-count").addEventListener("click", openFailedJobs);

@@ -1,0 +1,87 @@
+/** A finding of the doctor, and the list of them as text or JSON. */
+
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import { cleanLine } from "../../shared/text.ts";
+
+/** One finding of the doctor. */
+export interface DoctorCheck {
+  /** The part that was checked, for example `plane webhook`. */
+  name: string;
+  status: "ok" | "warning" | "failed";
+  /** The finding, for people; never contains a secret. */
+  detail: string;
+  /** How to fix it. */
+  todo?: string;
+}
+
+export interface DoctorFindings {
+  checks: DoctorCheck[];
+  /** True when nothing failed; warnings do not count. */
+  ok: boolean;
+  /** True when the settings are invalid, so that nothing else was checked. */
+  settingsFailed: boolean;
+}
+
+type ReportTag = (strings: TemplateStringsArray, ...values: readonly unknown[]) => DoctorCheck;
+
+const MAX_DETAIL_LENGTH = 2_000;
+
+/**
+ * Creates the template tags for findings about one part. A finding is written as it is printed: what was found and,
+ * after ` → `, how to fix it. A line break in the template with its blanks is one blank; values are never split.
+ */
+export function createReport(name: string): Record<"ok" | "warning" | "failed", ReportTag> {
+  const report = (status: DoctorCheck["status"]): ReportTag => {
+    return (strings, ...values) => {
+      const [detail = "", todo] = splitFinding(strings, values);
+      return { name, status, detail, ...omitUndefined({ todo }) };
+    };
+  };
+  return { ok: report("ok"), warning: report("warning"), failed: report("failed") };
+}
+
+function splitFinding(strings: readonly string[], values: readonly unknown[]): string[] {
+  const sides = [""];
+  for (const [i, text] of strings.entries()) {
+    const [rest = "", ...next] = text.replaceAll(/\s*\n\s*/g, " ").split(" → ");
+    sides.push(`${sides.pop()}${rest}`, ...next);
+    sides.push(`${sides.pop()}${values[i] ?? ""}`);
+  }
+  return sides;
+}
+
+/** The findings among these; a condition that does not hold is none. */
+export function collectFindings(...findings: readonly (DoctorCheck | false | undefined)[]): DoctorCheck[] {
+  return findings.filter((finding) => finding !== false && finding !== undefined);
+}
+
+export function reportOk(name: string, detail: string): DoctorCheck {
+  return createReport(name).ok`${detail}`;
+}
+
+/** The part works, but not fully. */
+export function reportWarning(name: string, detail: string, todo: string): DoctorCheck {
+  return createReport(name).warning`${detail} → ${todo}`;
+}
+
+/** The part does not work. */
+export function reportFailure(name: string, detail: string, todo: string): DoctorCheck {
+  return createReport(name).failed`${detail} → ${todo}`;
+}
+
+/** The findings for a terminal: one line each, followed by a line that says what to do where needed. */
+export function renderFindings({ checks }: DoctorFindings): string {
+  const width = Math.max(...checks.map(({ name }) => name.length));
+  const lines = checks.flatMap(({ name, status, detail, todo }) => {
+    const line = `${status.padEnd(7)}  ${cleanLine(name, 80).padEnd(width)}  ${cleanLine(detail, MAX_DETAIL_LENGTH)}`;
+    return todo === undefined ? [line] : [line, `${" ".repeat(width + 11)}→ ${cleanLine(todo, MAX_DETAIL_LENGTH)}`];
+  });
+  const count = (status: string) => checks.filter((check) => check.status === status).length;
+  const summary = `${count("ok")} ok, ${count("warning")} warnings, ${count("failed")} failed`;
+  return `${[...lines, "", summary].join("\n")}\n`;
+}
+
+/** The findings as `{checks: [{name, status, detail, todo?}], ok}` in one line. */
+export function renderFindingsJson({ checks, ok }: DoctorFindings): string {
+  return `${JSON.stringify({ checks, ok })}\n`;
+}

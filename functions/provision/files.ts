@@ -1,0 +1,312 @@
+/**
+ * The files that `provision` keeps: the secrets of Groundcrew, its own notes about accounts and tokens, the bridge
+ * tokens, and the settings for OpenClaw.
+ */
+
+import { z } from "zod";
+import type { ProvisionSettings } from "../../shared/config/provision-settings.ts";
+import { toPathBesideSecrets } from "../../shared/config/secrets.ts";
+import { getMcpEntryName, getOpenclawId, getOpenclawTokenVariable } from "../../shared/config/settings.ts";
+import { type AgentSettings, toSettingName } from "../../shared/config/settings-file.ts";
+import { GroundcrewError } from "../../shared/errors.ts";
+import { sha256Hex } from "../../shared/hashing.ts";
+import { keepDefined, omitUndefined } from "../../shared/omit-undefined.ts";
+
+/** Files on this machine. */
+export interface Disk {
+  /**
+   * The text of the file; undefined when it does not exist. Throws a GroundcrewError when the file has one of the
+   * permission bits in `forbiddenMode`.
+   */
+  read(path: string, forbiddenMode?: number): Promise<string | undefined>;
+  /** Writes atomically, also with regard to a power failure, and creates the folder with mode 0700. */
+  write(path: string, text: string, mode: number): Promise<void>;
+}
+
+interface OpenclawTeam {
+  agents: readonly Pick<AgentSettings, "name" | "role" | "wake">[];
+  /** URL at which the agents reach Groundcrew. */
+  address: string;
+}
+
+/** Permission bits that a file with secrets must not have: any for others than its owner. */
+const FORBIDDEN_SECRETS_MODE = 0o077;
+
+/**
+ * Permission bits that an agent's token file must not have. Its group may read it, because an agent may run as another
+ * user.
+ */
+const FORBIDDEN_TOKEN_MODE = 0o037;
+
+const secretsFileSchema = z.record(z.string(), z.union([z.string(), z.array(z.string())]));
+
+const accountSchema = z.strictObject({
+  /** Absent when the password comes from the settings. */
+  password: z.string().optional(),
+  /** Whether provision created this account; only then it sets the account's name and language. */
+  made: z.boolean().default(false),
+});
+
+/**
+ * Content of provision-secrets.json, which only provision reads. Accounts are keyed by e-mail address in lower case.
+ */
+const notesSchema = z.strictObject({
+  accounts: z.record(z.string(), accountSchema).default({}),
+  /** Tokens in Plane by the name of their setting; `hash` is the first half of the token's SHA-256. */
+  tokens: z.record(z.string(), z.array(z.strictObject({ id: z.string(), hash: z.string() }))).default({}),
+  /** Slug of the workspace that provision created. */
+  workspace: z.string().optional(),
+  /** Id of provision's webhook in Plane. */
+  webhook: z.string().optional(),
+  /** Project whose sample tasks were all created; they are never created again, so people may delete them. */
+  samples: z.string().optional(),
+  /** Hash of the address and secret that were last registered with Telegram. */
+  telegram: z.string().optional(),
+});
+
+type ProvisionNotes = z.output<typeof notesSchema>;
+
+/**
+ * Opens SECRETS_FILE and the agents' bridge token files next to it. Throws a GroundcrewError when SECRETS_FILE cannot
+ * be parsed, so that it is never overwritten.
+ */
+export async function openSecretsFile(
+  { secretsFile, given }: Pick<ProvisionSettings, "secretsFile" | "given">,
+  disk: Disk,
+  registerSecret: (secret: string) => void,
+) {
+  let stored = await readStored();
+
+  async function readStored() {
+    const found = Object.entries(await readJsonFile(disk, secretsFile, secretsFileSchema)).map(
+      ([name, value]) => [name, typeof value === "string" ? [value] : value] as const,
+    );
+    for (const value of found.flatMap(([, values]) => values)) registerSecret(value);
+    return new Map(found);
+  }
+
+  const secrets = {
+    /** Whether the environment provides this secret; provision cannot change it then. */
+    isFromEnvironment: (name: string) => given.has(name),
+    /** The valid values, the one to use first. */
+    getValues: (name: string): readonly string[] => given.get(name) ?? stored.get(name) ?? [],
+    getFirstValue: (name: string): string | undefined => secrets.getValues(name)[0],
+    /** All entries of SECRETS_FILE. */
+    listEntries: (): [string, readonly string[]][] => [...stored],
+    /**
+     * Stores a secret's values in SECRETS_FILE. Reads the file again first, because other programs write to it, too.
+     */
+    async storeValues(name: string, values: readonly string[]) {
+      stored = await readStored();
+      stored.set(name, [...values]);
+      for (const value of values) registerSecret(value);
+      const entries = [...stored].map(([key, list]) => [key, list.length === 1 ? list[0] : list]);
+      await disk.write(secretsFile, formatJsonFile(Object.fromEntries(entries)), 0o600);
+    },
+    /**
+     * Updates an agent's token in the file with the environment of OpenClaw's gateway. Does nothing when provision has
+     * not written that file.
+     */
+    async updateOpenclawToken(agent: string, token: string) {
+      const path = getOpenclawEnvironmentPath(secretsFile);
+      const text = await disk.read(path);
+      if (text === undefined) return;
+      await disk.write(path, replaceOpenclawVariable(text, getOpenclawTokenVariable(agent), token), 0o600);
+    },
+    /** Path of the file with an agent's own bridge token. */
+    getTokenPath: (agent: string) => getBridgeTokenPath(secretsFile, agent),
+    async readBridgeToken(agent: string): Promise<string | undefined> {
+      const token = (await disk.read(secrets.getTokenPath(agent), FORBIDDEN_TOKEN_MODE))?.trim() || undefined;
+      if (token) registerSecret(token);
+      return token;
+    },
+    /** Hash of the token in the agent's own file. */
+    async readBridgeTokenHash(agent: string): Promise<string | undefined> {
+      const token = await secrets.readBridgeToken(agent);
+      return token && hashBridgeToken(token);
+    },
+    async storeBridgeToken(agent: string, token: string) {
+      registerSecret(token);
+      await disk.write(secrets.getTokenPath(agent), `${token}\n`, 0o600);
+    },
+  };
+  return secrets;
+}
+
+export type SecretsFile = Awaited<ReturnType<typeof openSecretsFile>>;
+
+/**
+ * Reads a JSON file of secrets with this schema; a missing file counts as `{}`. Throws a GroundcrewError when it cannot be parsed.
+ */
+async function readJsonFile<T>(disk: Disk, path: string, schema: z.ZodType<T>): Promise<T> {
+  const text = (await disk.read(path, FORBIDDEN_SECRETS_MODE)) ?? "{}";
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    throw new GroundcrewError("bad_request", `${path} has an unknown format: fix it, or move it away.`);
+  }
+}
+
+/** Replaces the value of one variable; the text stays as it is when the variable is not in it. */
+function replaceOpenclawVariable(text: string, name: string, value: string): string {
+  const line = new RegExp(`^${name}=.*$`, "m");
+  return text.replace(line, () => `${name}=${quoteValue(value)}`);
+}
+
+/** Generated values need no quotes; in a given one, dotenv would read `#` as the beginning of a comment. */
+function quoteValue(value: string): string {
+  if (/^[\w.:/+=@%,~-]*$/.test(value)) return value;
+  const quote = value.includes("'") ? '"' : "'";
+  return `${quote}${value}${quote}`;
+}
+
+/**
+ * Opens all secrets that provision reads and creates. Throws a GroundcrewError when a file cannot be parsed, so that it
+ * is never overwritten.
+ */
+export async function openVault(
+  settings: Pick<ProvisionSettings, "secretsFile" | "given">,
+  disk: Disk,
+  registerSecret: (secret: string) => void,
+) {
+  const notesFile = toPathBesideSecrets(settings.secretsFile, "provision-secrets.json");
+  const secrets = await openSecretsFile(settings, disk, registerSecret);
+  let notes = await readJsonFile(disk, notesFile, notesSchema);
+  for (const { password } of Object.values(notes.accounts)) if (password) registerSecret(password);
+
+  const vault = {
+    ...secrets,
+    notesFile,
+    getNotes: (): ProvisionNotes => notes,
+    async updateNotes(change: (notes: ProvisionNotes) => Partial<ProvisionNotes>) {
+      notes = { ...notes, ...change(notes) };
+      await disk.write(notesFile, formatJsonFile(notes), 0o600);
+    },
+    findAccount: (email: string) => notes.accounts[email.toLowerCase()],
+    async storeAccount(email: string, entry: ProvisionNotes["accounts"][string]) {
+      if (entry.password) registerSecret(entry.password);
+      await vault.updateNotes(({ accounts }) => ({ accounts: { ...accounts, [email.toLowerCase()]: entry } }));
+    },
+  };
+  return vault;
+}
+
+export type Vault = Awaited<ReturnType<typeof openVault>>;
+
+/** The file with an agent's own bridge token. */
+export function getBridgeTokenPath(secretsFile: string, agent: string): string {
+  return toPathBesideSecrets(secretsFile, `agents/${agent.toLowerCase()}/token`);
+}
+
+/** The file with the tokens for the environment of OpenClaw's gateway. */
+export function getOpenclawEnvironmentPath(secretsFile: string): string {
+  return toPathBesideSecrets(secretsFile, "openclaw/openclaw.env");
+}
+
+export function formatJsonFile(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+export const hashBridgeToken = async (token: string) => `sha256:${await sha256Hex(token)}`;
+
+export const getBridgeTokenSetting = (agent: string) => `AGENT_TOKEN_${toSettingName(agent)}`;
+
+/**
+ * Creates a bridge token that is valid alongside the one in use; older ones become invalid. Returns the new token.
+ * `waitUntilKnown` resolves when the runtime has read the new hash, because it would refuse the new token before that.
+ */
+export async function renewBridgeToken(
+  secrets: SecretsFile,
+  agent: string,
+  newSecret: () => string,
+  waitUntilKnown: () => Promise<void> = async () => {},
+): Promise<string> {
+  const token = newSecret();
+  const setting = getBridgeTokenSetting(agent);
+  const previousHashes = secrets.getValues(setting);
+  const currentHash = await findHashInUse(secrets, agent);
+  // The hash is stored first, because the agent must not have a token that the runtime does not know yet.
+  await secrets.storeValues(setting, keepDefined([await hashBridgeToken(token), currentHash || undefined]));
+  try {
+    await waitUntilKnown();
+    await secrets.storeBridgeToken(agent, token);
+  } catch (thrown) {
+    // Otherwise the next run would treat the new token, which the agent never received, as the one in use.
+    if (previousHashes.length > 0) await secrets.storeValues(setting, previousHashes).catch(() => {});
+    throw thrown;
+  }
+  // Both tokens are valid, and the next run of provision repeats this write, so a failure here is harmless.
+  await secrets.updateOpenclawToken(agent, token).catch(() => {});
+  return token;
+}
+
+/** The hash of the token in the agent's own file, or the first stored hash when that token is missing or unknown. */
+async function findHashInUse(secrets: SecretsFile, agent: string): Promise<string | undefined> {
+  const hashes = secrets.getValues(getBridgeTokenSetting(agent));
+  const hash = await secrets.readBridgeTokenHash(agent);
+  return hash && (hashes.length === 0 || hashes.includes(hash)) ? hash : hashes[0];
+}
+
+/** Makes all bridge tokens but the newest invalid. Returns false when there was no older one. */
+export async function retireBridgeTokens(secrets: SecretsFile, agent: string): Promise<boolean> {
+  const setting = getBridgeTokenSetting(agent);
+  const currentHash = await findHashInUse(secrets, agent);
+  if (currentHash === undefined || secrets.getValues(setting).length < 2) return false;
+  await secrets.storeValues(setting, [currentHash]);
+  return true;
+}
+
+/**
+ * The settings of OpenClaw 2026.9: an MCP entry per agent with its own token, the other agents' entries denied to each,
+ * and the hooks that wake them. MCP entries belong to the gateway, so an agent could otherwise use the identity of
+ * another. Secrets are names of environment variables.
+ */
+export function createOpenclawConfig({ agents, address }: OpenclawTeam) {
+  const entries = agents.map((agent) => ({ id: getOpenclawId(agent), server: getMcpEntryName(agent.name), agent }));
+  const servers = entries.map(({ server, agent }) => [
+    server,
+    {
+      url: `${address}/mcp`,
+      transport: "streamable-http",
+      headers: { Authorization: `Bearer \${${getOpenclawTokenVariable(agent.name)}}` },
+    },
+  ]);
+  const deny = (own: string) => entries.flatMap(({ server }) => (server === own ? [] : [`${server}__*`]));
+  return {
+    ...createSharedConfig({ agents, address }),
+    mcp: { servers: Object.fromEntries(servers) },
+    agents: {
+      ownership: "explicit",
+      entries: Object.fromEntries(entries.map(({ id, server }) => [id, { tools: { deny: deny(server) } }])),
+    },
+  };
+}
+
+/** The hooks that wake agents, where any is woken through OpenClaw, and the address for the skill's commands. */
+function createSharedConfig({ agents, address }: OpenclawTeam) {
+  const wokenIds = agents.filter(({ wake }) => wake.kind === "openclaw").map(getOpenclawId);
+  const hooks = { enabled: true, token: `\${OPENCLAW_HOOK_TOKEN}`, allowedAgentIds: wokenIds };
+  return {
+    ...omitUndefined({ hooks: wokenIds.length > 0 ? hooks : undefined }),
+    skills: { entries: { "plane-bridge": { enabled: true, env: { GROUNDCREW_URL: address } } } },
+  };
+}
+
+/** The settings of OpenClaw 2026.2, which has a list of agents and refuses the key `mcp`: its agents use the skill. */
+export function createOldOpenclawConfig({ agents, address }: OpenclawTeam) {
+  const defaultAgent = agents.find(({ role }) => role === "concierge") ?? agents[0];
+  return {
+    ...createSharedConfig({ agents, address }),
+    agents: {
+      list: agents.map((agent) => ({
+        id: getOpenclawId(agent),
+        ...omitUndefined({ default: agent === defaultAgent || undefined }),
+      })),
+    },
+  };
+}
+
+/** Lines of an environment file, as dotenv, systemd and Docker read them. */
+export function formatOpenclawEnvironment(values: ReadonlyMap<string, string>): string {
+  return [...values].map(([name, value]) => `${name}=${quoteValue(value)}\n`).join("");
+}

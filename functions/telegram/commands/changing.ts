@@ -1,0 +1,365 @@
+/** Commands that change a task: status, due date, priority, agent and comments. */
+
+import { type Locale, localizeDate } from "../../../shared/i18n/localize.ts";
+import { createRemarkJob } from "../../../shared/jobs/work-jobs.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import type { Task } from "../../../shared/records/plane-records.ts";
+import {
+  isInReview,
+  isOpen,
+  isOpenItem,
+  PRIORITIES,
+  type Priority,
+  type Status,
+} from "../../../shared/task/snapshot.ts";
+import { assignTask, changeTask } from "../../../shared/tasks/change-task.ts";
+import { addComment } from "../../../shared/tasks/comments.ts";
+import { findStoredTask } from "../../../shared/tasks/find-task.ts";
+import { setStatus } from "../../../shared/tasks/lifecycle/set-status.ts";
+import { findTaskWorkers } from "../../../shared/tasks/people/remarks.ts";
+import { isStopWord } from "../../../shared/tasks/remark-record.ts";
+import { type ItemFields, isDay } from "../../../shared/tasks/task-fields.ts";
+import { toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { cleanText } from "../../../shared/text.ts";
+import { DAY, toZonedDate } from "../../../shared/time.ts";
+import { fillTemplate } from "../presentation/presentation.ts";
+import {
+  createAgentOption,
+  getAgentNames,
+  matchAgent,
+  normalizeName,
+  replyAmbiguous,
+  replyUsage,
+  stripQuotes,
+  withTask,
+} from "./arguments.ts";
+import { offerChoices } from "./choices.ts";
+import {
+  addReplyTask,
+  type CommandContext,
+  type CommandResult,
+  createCommandCallContext,
+  type TelegramCommand,
+} from "./command.ts";
+import { renderTaskLink } from "./task-lists.ts";
+
+type RefusalKey = "already" | "notBlocked" | "notInReview" | "over";
+
+type ConfirmationKey = "done" | "blocked" | "unblocked" | "cancelled" | "approved" | "sentBack";
+
+interface FieldChange {
+  /** The task has this value already. */
+  isSame: boolean;
+  fields: ItemFields;
+  /** Template of the reply, with `{task}`. */
+  confirmation: string;
+  values: Record<string, string>;
+}
+
+/** Completes a task, also one in review, which is thereby approved. The summary becomes a comment. */
+export const doneCommand: TelegramCommand = {
+  name: "done",
+  aliases: ["termine", "terminé", "terminer", "fini", "close"],
+  run: (context, args) =>
+    withTask(context, "done", args, async (task, summary) => {
+      const result = await changeStatus(context, task, {
+        status: "done",
+        reason: summary,
+        confirmation: "done",
+        emoji: "✅",
+      });
+      // An approval writes a comment of its own, without a text.
+      if (summary !== "" && isInReview(task.item))
+        await addComment(createCommandCallContext(context), task, { text: summary });
+      return result;
+    }),
+};
+
+/** Cancels a task. */
+export const cancelCommand: TelegramCommand = {
+  name: "cancel",
+  aliases: ["annuler"],
+  run: (context, args) =>
+    withTask(context, "cancel", args, (task, reason) =>
+      changeStatus(context, task, { status: "cancelled", reason, confirmation: "cancelled", emoji: "✖️" }),
+    ),
+};
+
+/** Marks a task as blocked. */
+export const blockCommand: TelegramCommand = {
+  name: "block",
+  aliases: ["bloquer"],
+  run: (context, args) =>
+    withTask(context, "block", args, (task, reason) =>
+      changeStatus(context, task, { status: "blocked", reason, confirmation: "blocked", emoji: "⛔" }),
+    ),
+};
+
+/** Removes the blocked status of a task. Its open blockers still apply. */
+export const unblockCommand: TelegramCommand = {
+  name: "unblock",
+  aliases: ["debloquer"],
+  run: (context, args) =>
+    withTask(context, "unblock", args, async (task, reason) =>
+      task.item.snapshot.status === "blocked" || context.isRetry
+        ? changeStatus(context, task, { status: "todo", reason, confirmation: "unblocked", emoji: "🟢" })
+        : replyRefusal(context, task, "notBlocked"),
+    ),
+};
+
+/** Words before a date that change nothing: “on friday”, “le 1/12/2026”. */
+const PREFIX = /^(?:on|by|le|pour le|ce)\s+/;
+
+const CLEAR_WORDS: readonly string[] = ["-", "–", "none", "aucune", "aucun"];
+
+const DAY_FIRST = /^(\d{1,2})([./])(\d{1,2})\2(\d{4})$/;
+
+/** Words for a day, without accents and apostrophes, as the number of days from today. */
+const DAY_WORDS: Record<string, number> = {
+  today: 0,
+  "aujourd hui": 0,
+  aujourdhui: 0,
+  tomorrow: 1,
+  demain: 1,
+  "apres demain": 2,
+};
+
+/** Names of weekdays in English and French, Sunday first. */
+const WEEKDAYS: readonly (readonly string[])[] = [
+  ["sunday", "sun", "dimanche", "dim"],
+  ["monday", "mon", "lundi", "lun"],
+  ["tuesday", "tue", "mardi", "mar"],
+  ["wednesday", "wed", "mercredi", "mer"],
+  ["thursday", "thu", "jeudi", "jeu"],
+  ["friday", "fri", "vendredi", "ven"],
+  ["saturday", "sat", "samedi", "sam"],
+];
+
+const PERIOD = /^(?:in\s+|dans\s+|\+)?(\d{1,3})\s*(d|days?|j|jours?|w|weeks?|sem|semaines?)$/;
+
+/** Sets or removes the due date of a task. Words such as “friday” count from today in the settings' time zone. */
+export const dueCommand: TelegramCommand = {
+  name: "due",
+  aliases: ["echeance", "échéance", "deadline"],
+  run: (context, args) =>
+    withTask(context, "due", args, async (task, rest) => {
+      if (rest === "") return replyUsage(context, "due");
+      const { answers, locale } = context.presentation.texts;
+      const today = toZonedDate(context.deps.settings.timezone, await context.deps.store.now());
+      const date = parseDueDate(stripQuotes(rest), today, locale);
+      if (date === undefined)
+        return { reply: { rich: fillTemplate(`⚠️ ${answers.refusals.noDate}`, { date: toSafeText(rest, 40) }) } };
+      const { start, due } = task.item.snapshot;
+      if (date !== null && start !== null && date < start) {
+        const values = { start: localizeDate(locale, start) };
+        return { reply: { rich: fillTemplate(`⚠️ ${answers.refusals.beforeStart}`, values) } };
+      }
+      const isSame = due === date;
+      const confirmation = date === null ? answers.confirmations.noDue : answers.confirmations.due;
+      return changeField(context, task, {
+        isSame,
+        fields: { target_date: date },
+        confirmation: `📅 ${confirmation}`,
+        values: { date: date === null ? "" : localizeDate(locale, date) },
+      });
+    }),
+};
+
+/** French words for the priorities, without accents. English ones are Plane's own. */
+const FRENCH_WORDS: Record<Priority, readonly string[]> = {
+  urgent: ["urgente"],
+  high: ["haute", "haut", "elevee", "eleve"],
+  medium: ["moyenne", "moyen", "normale", "normal"],
+  low: ["basse", "bas", "faible"],
+  none: ["aucune", "aucun", "sans", "-"],
+};
+
+/** Sets the priority of a task. Without a known priority, buttons offer all of them. */
+export const priorityCommand: TelegramCommand = {
+  name: "priority",
+  aliases: ["priorite", "priorité", "prio"],
+  run: (context, args) =>
+    withTask(context, "priority", args, async (task, rest) => {
+      const { answers, priorities } = context.presentation.texts;
+      const priority = parsePriority(stripQuotes(rest));
+      if (priority === undefined) {
+        const options = PRIORITIES.map((name) => ({
+          label: priorities[name],
+          command: "priority" as const,
+          args: `${task.key} ${name}`,
+        }));
+        return offerChoices(context, answers.choosePriority, options);
+      }
+      return changeField(context, task, {
+        isSame: task.item.snapshot.priority === priority,
+        fields: { priority },
+        confirmation: `❗ ${answers.confirmations.priority}`,
+        values: { priority: priorities[priority] },
+      });
+    }),
+};
+
+/** Assigns a task to an agent. */
+export const assignCommand: TelegramCommand = {
+  name: "assign",
+  aliases: ["attribuer", "confier", "give"],
+  run: (context, args) =>
+    withTask(context, "assign", args, async (task, rest) => {
+      const to = stripQuotes(rest.replace(/^(?:to|a|à)\s+/i, ""));
+      if (to === "") return replyUsage(context, "assign");
+      const match = matchAgent(context, to);
+      if (match.kind !== "one")
+        return replyAmbiguous(
+          context,
+          "agent",
+          to,
+          match,
+          createAgentOption("assign", `${task.key} `),
+          getAgentNames(context),
+        );
+      const assigned = await assignTask(createCommandCallContext(context), task, match.candidate.name);
+      const values = { task: renderTaskLink(context, assigned), agent: toSafeText(match.candidate.name, 80) };
+      return {
+        reply: { rich: fillTemplate(`👤 ${context.presentation.texts.answers.confirmations.assigned}`, values) },
+      };
+    }),
+};
+
+/** Limit of a remark in UTF-16 units, as long as a message of Telegram. */
+const MAX_TEXT = 4_096;
+
+/** Writes a comment on a task, which wakes its agents as a reply to a message about it does. */
+export const commentCommand: TelegramCommand = {
+  name: "comment",
+  aliases: ["commenter", "commentaire", "note"],
+  run: (context, args) =>
+    withTask(context, "comment", args, async (task, text) =>
+      cleanText(text, text.length) === "" ? replyUsage(context, "comment") : passOnRemark(context, task, text),
+    ),
+};
+
+/** Replies that nothing was done, and why. */
+export function replyRefusal(context: CommandContext, task: Task, refusal: RefusalKey): CommandResult {
+  return {
+    reply: {
+      rich: fillTemplate(`ℹ️ ${context.presentation.texts.answers.refusals[refusal]}`, {
+        task: renderTaskLink(context, task),
+      }),
+    },
+  };
+}
+
+export function replyConfirmation(
+  context: CommandContext,
+  task: Task,
+  confirmation: ConfirmationKey,
+  emoji: string,
+): CommandResult {
+  return {
+    reply: {
+      rich: fillTemplate(`${emoji} ${context.presentation.texts.answers.confirmations[confirmation]}`, {
+        task: renderTaskLink(context, task),
+      }),
+    },
+  };
+}
+
+/**
+ * Parses a due date that a person wrote, in English or French: `2026-12-01`, `1.12.2026`, `tomorrow`, `vendredi` (the
+ * next one, never today), `in 3 days`, `-` for none. `01/12/2026` is read day first in French only, because elsewhere it
+ * may mean January. Returns `YYYY-MM-DD`, null for no date, undefined for anything else.
+ * @param today the calendar day in the settings' time zone
+ */
+export function parseDueDate(text: string, today: string, locale: Locale): string | null | undefined {
+  const words = normalizeName(text)
+    .replace(/['’]/g, " ")
+    .replace(/-(?=[a-z])/g, " ")
+    .replace(PREFIX, "")
+    .trim();
+  if (CLEAR_WORDS.includes(words)) return null;
+  if (isDay(words)) return words;
+  const [, day = "", separator, month = "", year = ""] = DAY_FIRST.exec(words) ?? [];
+  if (separator === "." || (separator === "/" && locale === "fr")) {
+    const date = `${year}-${month.padStart(2, "0")}-${day.padStart(2, "0")}`;
+    return isDay(date) ? date : undefined;
+  }
+  const days = DAY_WORDS[words] ?? findWeekday(words, today) ?? parsePeriod(words);
+  return days === undefined ? undefined : addDays(today, days);
+}
+
+/** The number of days until the next weekday of this name; 7 when it is today. */
+function findWeekday(word: string, today: string): number | undefined {
+  const wanted = WEEKDAYS.findIndex((names) => names.includes(word));
+  if (wanted === -1) return undefined;
+  const current = new Date(`${today}T00:00:00Z`).getUTCDay();
+  return ((wanted - current + 6) % 7) + 1;
+}
+
+function parsePeriod(words: string): number | undefined {
+  const [, count = "", unit = ""] = PERIOD.exec(words) ?? [];
+  if (unit === "") return undefined;
+  return Number(count) * (/^[ws]/.test(unit) ? 7 : 1);
+}
+
+/** Calculates in UTC, so that changes to and from summer time do not matter. */
+function addDays(date: string, days: number): string {
+  return new Date(Date.parse(`${date}T00:00:00Z`) + days * DAY).toISOString().slice(0, 10);
+}
+
+/** Makes what a person wrote about a task a comment for its agents, which wakes them, or stops their work. */
+export async function passOnRemark(context: CommandContext, task: Task, text: string): Promise<CommandResult> {
+  const { deps, id, from, correlation, presentation } = context;
+  const { remarks } = presentation.texts.answers;
+  const workers = await findTaskWorkers(deps, task);
+  const isStop = workers.length > 0 && isStopWord(text);
+  const template = isStop
+    ? `⏹️ ${remarks.stopped}`
+    : workers.length > 0
+      ? `💬 ${remarks.passedOn}`
+      : `💬 ${isOpenItem(task.item) ? remarks.noAgent : remarks.closed}`;
+  const rich = fillTemplate(template, {
+    task: renderTaskLink(context, task),
+    agents: toSafeText(workers.join(", "), 200),
+  });
+  const remark = { remark: id, by: from.name, text: cleanText(text, MAX_TEXT) };
+  return addReplyTask({ reply: { rich }, jobs: [createRemarkJob(task.id, remark, correlation)] }, task);
+}
+
+/** Changes a task's status as the human, with the reason as a comment. */
+async function changeStatus(
+  context: CommandContext,
+  task: Task,
+  change: { status: Status; reason: string; confirmation: ConfirmationKey; emoji: string },
+): Promise<CommandResult> {
+  const { status } = task.item.snapshot;
+  if (status === change.status && !context.isRetry) return replyRefusal(context, task, "already");
+  if (!isOpen(status) && status !== change.status) return replyRefusal(context, task, "over");
+  const update = {
+    status: change.status,
+    ...omitUndefined({ text: change.reason !== "" ? change.reason : undefined }),
+  };
+  await setStatus(createCommandCallContext(context), task, update);
+  return replyConfirmation(
+    context,
+    (await findStoredTask(context.deps, task.id)) ?? task,
+    change.confirmation,
+    change.emoji,
+  );
+}
+
+/** Changes a field of an open task as the human, with one request to Plane. */
+async function changeField(
+  context: CommandContext,
+  task: Task,
+  { isSame, fields, confirmation, values }: FieldChange,
+): Promise<CommandResult> {
+  if (!isOpen(task.item.snapshot.status)) return replyRefusal(context, task, "over");
+  if (isSame && !context.isRetry) return replyRefusal(context, task, "already");
+  const changed = isSame ? task : await changeTask(createCommandCallContext(context), task, fields);
+  return { reply: { rich: fillTemplate(confirmation, { ...values, task: renderTaskLink(context, changed) }) } };
+}
+
+function parsePriority(text: string): Priority | undefined {
+  const word = normalizeName(text);
+  return PRIORITIES.find((name) => name === word || FRENCH_WORDS[name].includes(word));
+}

@@ -1,0 +1,194 @@
+/** Commands about projects and cycles: /project and /cycle. */
+
+import { formatTemplate, localizeCount, localizeNumber } from "../../../shared/i18n/localize.ts";
+import { keepDefined } from "../../../shared/omit-undefined.ts";
+import { PlaneError } from "../../../shared/plane/errors.ts";
+import type { ProjectRecord } from "../../../shared/records/plane-records.ts";
+import { type CycleProgress, type ProjectCycle, readCycleItems, readCycles } from "../../../shared/sync/cycles.ts";
+import { forecastTasks } from "../../../shared/tasks/forecast.ts";
+import { countTasks, listCycles, readCycleProgress } from "../../../shared/tasks/task-counts.ts";
+import { joinRichText, type RichText, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { renderProjectName } from "../presentation/notification-details.ts";
+import {
+  formatCycleCounts,
+  formatCycleDates,
+  formatCycleForecast,
+  renderCycleLine,
+  renderForecastLine,
+} from "../presentation/presentation.ts";
+import { matchByName, matchProject, replyAmbiguous, replyUsage, stripQuotes } from "./arguments.ts";
+import { type CommandOption, offerChoices, paginateReply } from "./choices.ts";
+import { type CommandContext, type CommandResult, createCommandCallContext, type TelegramCommand } from "./command.ts";
+import {
+  compareByUrgency,
+  readFollowedProjects,
+  readOpenTasks,
+  renderDataAge,
+  renderHeading,
+  renderOpenTasks,
+  renderProgressBar,
+  renderProjectProgress,
+  renderSection,
+} from "./task-lists.ts";
+
+/** Shows one project: its progress and its open tasks, grouped by what they wait for (NOTIF-06). */
+export const projectCommand: TelegramCommand = {
+  name: "project",
+  aliases: ["projet", "projects", "projets"],
+  async run(context, args) {
+    if (args === "") return replyUsage(context, "project");
+    const [match, projects] = await matchProject(context, stripQuotes(args));
+    if (match.kind === "one") return replyProject(context, match.candidate);
+    const toOption = ({ identifier, name }: ProjectRecord) => ({
+      label: `${identifier} ${name}`,
+      command: "project" as const,
+      args: identifier,
+    });
+    const names = projects.map(({ identifier, name }) => `${name} (${identifier})`);
+    return replyAmbiguous(context, "project", stripQuotes(args), match, toOption, names);
+  },
+};
+
+const PHASE_ORDER = ["current", "upcoming", "draft", "completed"];
+
+/** Shows a cycle: its progress, what is left, and when it will be done at its pace. Without a name, the current ones. */
+export const cycleCommand: TelegramCommand = {
+  name: "cycle",
+  aliases: ["cycles", "sprint", "sprints"],
+  async run(context, args) {
+    const cycles = (await listCycles(context.deps, await readFollowedProjects(context))).sort(compareByPhase);
+    if (args === "") return replyCurrentCycles(context, cycles);
+    const chosen = cycles.find(({ cycle }) => args === `@${cycle.id}`);
+    if (chosen) return replyCycle(context, chosen);
+    const name = stripQuotes(args);
+    const match = matchByName(name, cycles, ({ cycle, project }) => [
+      cycle.name,
+      `${cycle.name} ${project.identifier}`,
+      `${project.identifier} ${cycle.name}`,
+    ]);
+    if (match.kind === "one") return replyCycle(context, match.candidate);
+    const toOption = (one: ProjectCycle) => createCycleOption(context, one);
+    const names = cycles.map(({ cycle }) => cycle.name);
+    return replyAmbiguous(context, "cycle", name, match, toOption, names);
+  },
+};
+
+async function replyProject(context: CommandContext, project: ProjectRecord): Promise<CommandResult> {
+  const { texts } = context.presentation;
+  const { answers } = texts;
+  const open = await readOpenTasks(context, [project]);
+  const cycles = (await listCycles(context.deps, [project])).filter(({ cycle }) => cycle.phase === "current");
+  const progress = await Promise.all(cycles.map((one) => readCycleProgress(context.deps, one)));
+  const forecast = await forecastTasks(
+    context.deps,
+    open.map(({ item }) => item),
+  );
+  return paginateReply(context, [
+    joinRichText([
+      renderHeading("📁", ""),
+      renderProjectProgress(context, project, await countTasks(context.deps, project)),
+    ]),
+    toPlainText(open.length === 0 ? answers.emptyLists.open : localizeCount(texts, answers.open, open.length)),
+    ...keepDefined([renderForecastLine(texts, forecast, context.deps.settings.budget?.currency)]),
+    ...renderSection(
+      "🏃",
+      answers.headings.cycles,
+      progress.map((one) => renderCycleCountsLine(context, one)),
+    ),
+    ...(await renderOpenTasks(context, open)),
+    toPlainText(""),
+    await renderDataAge(context),
+  ]);
+}
+
+function renderCycleCountsLine({ presentation: { texts } }: CommandContext, progress: CycleProgress): RichText {
+  return joinRichText([toSafeText(progress.cycle.name), texts.colon, formatCycleCounts(texts, progress)]);
+}
+
+/** Sorts current cycles first and, among the completed ones, the last one first. */
+function compareByPhase({ cycle: a }: ProjectCycle, { cycle: b }: ProjectCycle): number {
+  const order = PHASE_ORDER.indexOf(a.phase) - PHASE_ORDER.indexOf(b.phase);
+  if (order !== 0 || a.phase !== "completed") return order;
+  return (a.end ?? "") > (b.end ?? "") ? -1 : 1;
+}
+
+/** The button names the cycle by its id, because projects have cycles of the same name. */
+function createCycleOption(
+  { presentation: { texts } }: CommandContext,
+  { cycle, project }: ProjectCycle,
+): CommandOption {
+  const label = `${cycle.name} – ${project.identifier}, ${formatCycleDates(texts, { cycle })}`;
+  return { label, command: "cycle", args: `@${cycle.id}` };
+}
+
+async function replyCurrentCycles(context: CommandContext, cycles: readonly ProjectCycle[]): Promise<CommandResult> {
+  const { deps, presentation } = context;
+  const { texts } = presentation;
+  const current = cycles.filter(({ cycle }) => cycle.phase === "current");
+  const [only] = current;
+  if (only && current.length === 1) return replyCycle(context, only);
+  const renderLines = async (some: readonly ProjectCycle[]) => {
+    const progress = await Promise.all(some.map((one) => readCycleProgress(deps, one)));
+    return progress.map((one) => joinRichText(["• ", renderCycleLine(texts, one, deps.settings.timezone)]));
+  };
+  if (only) {
+    const lines = [renderHeading("🏃", texts.cycles.current), ...(await renderLines(current))];
+    return offerChoices(
+      context,
+      joinRichText(lines, "\n"),
+      current.map((one) => createCycleOption(context, one)),
+    );
+  }
+  if (cycles.length === 0) return { reply: { rich: toPlainText(texts.cycles.none) } };
+  const upcoming = cycles.filter(({ cycle }) => cycle.phase === "upcoming");
+  const heading = upcoming.length === 0 ? [] : [renderHeading("🗓️", texts.cycles.upcoming)];
+  return paginateReply(context, [toPlainText(texts.cycles.noneCurrent), ...heading, ...(await renderLines(upcoming))]);
+}
+
+async function replyCycle(context: CommandContext, stored: ProjectCycle): Promise<CommandResult> {
+  const { deps, presentation } = context;
+  const { texts } = presentation;
+  const isFresh = await refreshCycle(context, stored);
+  const [current] = (await listCycles(deps, [stored.project])).filter(({ cycle }) => cycle.id === stored.cycle.id);
+  const progress = await readCycleProgress(deps, current ?? stored);
+  const { cycle, project, open } = progress;
+  const effort = await forecastTasks(
+    deps,
+    open.map(({ item }) => item),
+  );
+  return paginateReply(context, [
+    joinRichText([renderHeading("🏃", ""), toSafeText(cycle.name), " – ", renderProjectName(project)]),
+    toPlainText(formatCycleDates(texts, progress)),
+    joinRichText([renderProgressBar(context, progress.total === 0 ? 0 : progress.done / progress.total)]),
+    toPlainText(formatCycleCounts(texts, progress)),
+    ...renderForecast(context, progress),
+    ...keepDefined([renderForecastLine(texts, effort, deps.settings.budget?.currency)]),
+    ...(isFresh ? [] : [toPlainText(`⚠️ ${texts.cycles.stale}`)]),
+    ...(await renderOpenTasks(context, open.sort(compareByUrgency))),
+  ]);
+}
+
+/** Reads the cycle and its items from Plane, with two requests; false when Plane does not answer. */
+async function refreshCycle(context: CommandContext, { cycle, project }: ProjectCycle): Promise<boolean> {
+  const { deps, correlation } = context;
+  const reader = { ...deps, plane: createCommandCallContext(context).systemPlane };
+  try {
+    await readCycles(reader, project, correlation);
+    if (cycle.phase !== "current") await readCycleItems(reader, cycle);
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof PlaneError) return false;
+    throw thrown;
+  }
+}
+
+function renderForecast({ deps, presentation: { texts } }: CommandContext, progress: CycleProgress): RichText[] {
+  const forecast = formatCycleForecast(texts, progress, deps.settings.timezone);
+  if (forecast === undefined) return [];
+  const perDay = progress.forecast?.perDay;
+  const pace =
+    perDay === undefined
+      ? undefined
+      : formatTemplate(texts.cycles.pace, { n: localizeNumber(texts.locale, Math.round(perDay * 10) / 10) });
+  return [toPlainText(`🔮 ${keepDefined([forecast, pace]).join(", ")}`)];
+}

@@ -1,0 +1,297 @@
+/** Commands that read: /status, /task, /agent, /digest and /help. */
+
+import { readAgentPace } from "../../../shared/accounting/history.ts";
+import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
+import {
+  localizeCount,
+  localizeDate,
+  localizeDuration,
+  localizeMoney,
+  localizeNumber,
+} from "../../../shared/i18n/localize.ts";
+import { COMMAND_NAMES } from "../../../shared/i18n/texts.ts";
+import { htmlToText } from "../../../shared/markdown/plain-text.ts";
+import { keepDefined } from "../../../shared/omit-undefined.ts";
+import type { Task } from "../../../shared/records/plane-records.ts";
+import { observedSets } from "../../../shared/records/store-keys.ts";
+import { readLiveClaims } from "../../../shared/records/task-records.ts";
+import { isBlocked, isInReview } from "../../../shared/task/snapshot.ts";
+import { readCard } from "../../../shared/tasks/card-record.ts";
+import { readAgentTasks, readOpenBlockers } from "../../../shared/tasks/find-task.ts";
+import { forecastTasks, readBudget, readConfidence } from "../../../shared/tasks/forecast.ts";
+import { countTasks } from "../../../shared/tasks/task-counts.ts";
+import { joinRichText, type RichText, toCode, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { renderDigest } from "../digest/digest.ts";
+import { readPendingPlans, readPendingQuestions } from "../digest/digest-facts.ts";
+import { renderProjectName } from "../presentation/notification-details.ts";
+import {
+  EVENT_EMOJI,
+  fillTemplate,
+  formatConfidence,
+  renderBudgetLine,
+  renderForecastLine,
+} from "../presentation/presentation.ts";
+import {
+  type Agent,
+  createAgentOption,
+  getAgentNames,
+  matchAgent,
+  matchTask,
+  replyAmbiguous,
+  replyUsage,
+  stripQuotes,
+} from "./arguments.ts";
+import { paginateReply } from "./choices.ts";
+import { addReplyTask, type CommandContext, type CommandResult, type TelegramCommand } from "./command.ts";
+import {
+  compareByUrgency,
+  formatTaskPercent,
+  getTaskEmoji,
+  getWorkStart,
+  readFollowedProjects,
+  readOpenTasks,
+  renderDataAge,
+  renderHeading,
+  renderProjectProgress,
+  renderSection,
+  renderSince,
+  renderTaskLines,
+  renderTaskLink,
+  renderTicketCounts,
+  renderTicketLines,
+} from "./task-lists.ts";
+
+/** Shows the projects' progress, who works on what since when, blocked tasks and what waits for people (NOTIF-06). */
+export const statusCommand: TelegramCommand = {
+  name: "status",
+  aliases: ["statut", "etat", "état"],
+  async run(context) {
+    const { answers } = context.presentation.texts;
+    const projects = await readFollowedProjects(context);
+    const open = await readOpenTasks(context, projects);
+    const claims = await readLiveClaims(
+      context.deps,
+      open.map(({ id }) => id),
+    );
+    const isAtWork = ({ item }: Task, i: number) =>
+      !isBlocked(item) && !isInReview(item) && (claims[i] !== undefined || item.snapshot.status === "in_progress");
+    const bars = await Promise.all(
+      projects.map(async (project) => renderProjectProgress(context, project, await countTasks(context.deps, project))),
+    );
+    const renderLines = async (tasks: readonly Task[]) => renderTaskLines(context, tasks);
+    const atWork = await renderLines(open.filter(isAtWork));
+    if (bars.length === 0) bars.push(toPlainText(answers.emptyLists.projects));
+    return paginateReply(context, [
+      renderHeading("📊", answers.headings.status),
+      ...bars,
+      ...(await renderFigures(context, open)),
+      ...(await renderTicketCounts(context)),
+      ...renderSection(
+        "🔵",
+        answers.headings.atWork,
+        atWork.length > 0 ? atWork : [toPlainText(answers.emptyLists.work)],
+      ),
+      ...renderSection(
+        "⛔",
+        answers.headings.blocked,
+        await renderLines(open.filter(({ item }) => isBlocked(item) && !isInReview(item))),
+      ),
+      ...renderSection("🙋", answers.headings.waiting, [
+        ...(await renderPlanLines(context)),
+        ...(await renderTicketLines(context)),
+        ...(await renderQuestionLines(context)),
+        ...(await renderLines(open.filter(({ item }) => isInReview(item)))),
+      ]),
+      toPlainText(""),
+      await renderDataAge(context),
+    ]);
+  },
+};
+
+const TEXT_LIMIT = 300;
+
+/** Shows one task: its status, agent, blockers and the progress of the work on it. */
+export const taskCommand: TelegramCommand = {
+  name: "task",
+  aliases: ["tache", "tâche", "tasks"],
+  async run(context, args) {
+    if (args === "") return replyUsage(context, "task");
+    const match = await matchTask(context, stripQuotes(args));
+    if (match.kind === "one") return replyTask(context, match.candidate);
+    return replyAmbiguous(context, "task", stripQuotes(args), match, ({ key, item }) => ({
+      label: `${key} ${item.snapshot.name}`,
+      command: "task" as const,
+      args: key,
+    }));
+  },
+};
+
+/** Shows one agent: its current and open tasks and its past performance (NOTIF-06). */
+export const agentCommand: TelegramCommand = {
+  name: "agent",
+  aliases: ["agents"],
+  async run(context, args) {
+    if (args === "") return replyUsage(context, "agent");
+    const name = stripQuotes(args);
+    const match = matchAgent(context, name);
+    if (match.kind === "one") return replyAgent(context, match.candidate);
+    return replyAmbiguous(context, "agent", name, match, createAgentOption("agent", ""), getAgentNames(context));
+  },
+};
+
+/** Shows the daily digest as of now (NOTIF-08). */
+export const digestCommand: TelegramCommand = {
+  name: "digest",
+  aliases: ["resume"],
+  async run(context) {
+    const now = await context.deps.store.now();
+    return paginateReply(context, await renderDigest(context.deps, context.presentation.texts.locale, now));
+  },
+};
+
+/** Lists all commands with their syntax and effect. */
+export const helpCommand: TelegramCommand = {
+  name: "help",
+  aliases: ["aide", "?"],
+  async run({ presentation }) {
+    const { texts } = presentation;
+    const { answers } = texts;
+    const lines = COMMAND_NAMES.map((name) => {
+      const { usage, what } = answers.commands[name];
+      return joinRichText([toCode(`/plane ${name}${usage === undefined ? "" : ` ${usage}`}`), `${texts.colon}${what}`]);
+    });
+    return { reply: { rich: joinRichText([renderHeading("🧭", answers.help), ...lines, toPlainText("")], "\n") } };
+  },
+};
+
+/** What the open tasks are expected to take, and the budget of the month. */
+async function renderFigures({ deps, presentation }: CommandContext, open: readonly Task[]): Promise<RichText[]> {
+  const { texts } = presentation;
+  const { budget: setting, timezone } = deps.settings;
+  const items = open.map(({ item }) => item);
+  const [forecast, budget] = await Promise.all([forecastTasks(deps, items), readBudget(deps)]);
+  return keepDefined([
+    renderForecastLine(texts, forecast, setting?.currency),
+    budget && renderBudgetLine(texts, timezone, budget),
+  ]);
+}
+
+/** `🗺️ Dark mode: 4 tasks (Concierge, since 08:00)` */
+async function renderPlanLines(context: CommandContext): Promise<RichText[]> {
+  const { texts } = context.presentation;
+  const now = await context.deps.store.now();
+  return (await readPendingPlans(context.deps)).map(({ agent, at, title, tasks }) => {
+    const agentAndTime = joinRichText([toSafeText(agent, 80), renderSince(context, at, now)], ", ");
+    const count = localizeCount(texts, texts.live.plan.tasks, tasks);
+    return joinRichText([
+      `${EVENT_EMOJI.plan_proposed} `,
+      toSafeText(title),
+      texts.colon,
+      count,
+      " (",
+      agentAndTime,
+      ")",
+    ]);
+  });
+}
+
+/** `❓ ONB-12 Write the welcome mail (Imhotep, since 08:00): Formal or friendly?` */
+async function renderQuestionLines(context: CommandContext): Promise<RichText[]> {
+  const now = await context.deps.store.now();
+  const questions = await readPendingQuestions(context.deps);
+  return questions.map(({ task, agent, text, at }) => {
+    const agentAndTime = joinRichText([toSafeText(agent, 80), renderSince(context, at, now)], ", ");
+    const subject = task ? [renderTaskLink(context, task), " (", agentAndTime, ")"] : [agentAndTime];
+    return joinRichText(["❓ ", ...subject, context.presentation.texts.colon, toSafeText(text)]);
+  });
+}
+
+async function replyTask(context: CommandContext, task: Task): Promise<CommandResult> {
+  const { deps, presentation } = context;
+  const { texts } = presentation;
+  const { fields, answers, locale } = texts;
+  const { snapshot, owners = [] } = task.item;
+  const [card, [claim], blockers, times, dependants, now] = await Promise.all([
+    readCard(deps, task.id),
+    readLiveClaims(deps, [task.id]),
+    readOpenBlockers(deps, [task.item]),
+    readTaskTimes(deps, task.id),
+    deps.store.count(observedSets.dependants(task.id)),
+    deps.store.now(),
+  ]);
+  const lines: RichText[] = [joinRichText([`${getTaskEmoji(task)} `, renderTaskLink(context, task)])];
+  const add = (label: string, ...value: (RichText | string)[]) =>
+    lines.push(joinRichText([label, texts.colon, ...value]));
+  add(fields.project, renderProjectName(task.project));
+  add(fields.status, texts.statuses[snapshot.status], isInReview(task.item) ? ` (${answers.inReview})` : "");
+  if (owners.length > 0) add(fields.agent, toSafeText(owners.join(", "), 80));
+  const since = getWorkStart(claim, task);
+  const claimant = claim ? [toSafeText(claim.agent, 80), " "] : [];
+  if (since !== undefined) add(answers.headings.atWork, ...claimant, renderSince(context, since, now));
+  if (snapshot.priority !== "none") add(fields.priority, texts.priorities[snapshot.priority]);
+  if (snapshot.due !== null) add(fields.due, localizeDate(locale, snapshot.due));
+  const openBlockers = task.item.blockers.flatMap((id) => blockers.get(id) ?? []);
+  if (openBlockers.length > 0) {
+    const blockerNames = openBlockers.map(({ key, title }) =>
+      joinRichText([toSafeText(key, 40), toSafeText(title, 60)], " "),
+    );
+    add(fields.blockers, joinRichText(blockerNames, ", "));
+  }
+  if (dependants > 0) add(answers.fields.dependants, localizeNumber(locale, dependants));
+  if (card?.percent !== undefined) add(answers.fields.progress, formatTaskPercent(context, card.percent));
+  if (card?.text !== undefined) add(answers.fields.said, toSafeText(card.text, TEXT_LIMIT));
+  if (card?.confidence !== undefined) add(answers.fields.confidence, formatTaskPercent(context, card.confidence * 100));
+  if (card?.cost !== undefined) add(answers.fields.cost, formatTaskCost(context, card.cost));
+  if (times.spent > 0) add(answers.fields.time, localizeDuration(locale, times.spent));
+  const text = htmlToText(snapshot.description, TEXT_LIMIT);
+  if (text !== "") add(answers.fields.text, toSafeText(text, TEXT_LIMIT));
+  lines.push(joinRichText([""]), await renderDataAge(context));
+  return addReplyTask(await paginateReply(context, lines), task);
+}
+
+/** Formats a cost in the budget's currency, if a budget is configured. */
+function formatTaskCost({ deps: { settings }, presentation: { texts } }: CommandContext, cost: number): string {
+  const { budget } = settings;
+  if (!budget) return localizeNumber(texts.locale, cost);
+  return localizeMoney(texts.locale, cost, budget.currency);
+}
+
+async function replyAgent(context: CommandContext, { name, role = "worker", about }: Agent): Promise<CommandResult> {
+  const { presentation, deps } = context;
+  const { texts } = presentation;
+  const { answers } = texts;
+  const { fields } = answers;
+  const tasks = (await readAgentTasks(context.deps, name)).sort(compareByUrgency);
+  const isInProgress = ({ item }: Task) => item.snapshot.status === "in_progress";
+  const history = await readAgentPace(deps, name);
+  const renderLine = (label: string, ...value: (RichText | string)[]) => joinRichText([label, texts.colon, ...value]);
+  const historyParts = keepDefined([
+    localizeCount(texts, answers.finishedTasks, history.finished),
+    history.ms === undefined
+      ? undefined
+      : fillTemplate(answers.usualTime, { time: localizeDuration(texts.locale, history.ms) }),
+  ]);
+  const confidence = formatConfidence(texts, await readConfidence(deps, name));
+  return paginateReply(
+    context,
+    keepDefined([
+      renderHeading("👤", name),
+      renderLine(fields.role, answers.roles[role]),
+      about === undefined ? undefined : renderLine(fields.about, toSafeText(about, 300)),
+      renderLine(fields.past, joinRichText(historyParts, ", ")),
+      confidence === undefined ? undefined : renderLine(fields.confidence, confidence),
+      toPlainText(localizeCount(texts, answers.open, tasks.length)),
+      ...renderSection("🔵", answers.headings.atWork, await renderTaskLines(context, tasks.filter(isInProgress))),
+      ...renderSection(
+        "⬜",
+        answers.headings.todo,
+        await renderTaskLines(
+          context,
+          tasks.filter((task) => !isInProgress(task)),
+        ),
+      ),
+      toPlainText(""),
+      await renderDataAge(context),
+    ]),
+  );
+}

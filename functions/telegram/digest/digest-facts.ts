@@ -1,0 +1,248 @@
+/**
+ * What the digest and /status count: completed and open tasks, the forecast of each agent, and what waits for a
+ * person.
+ */
+
+import { readTaskFigures } from "../../../shared/accounting/time-entries.ts";
+import type { Deps } from "../../../shared/app/deps.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import { type DecisionRecord, decisionSet, itemDecisionSetKey } from "../../../shared/records/decision-log.ts";
+import { listReadableProjects, type ProjectRecord, type Task } from "../../../shared/records/plane-records.ts";
+import { observedSets, workSets } from "../../../shared/records/store-keys.ts";
+import { findStatusAttempt, type ReviewRecord } from "../../../shared/records/task-records.ts";
+import type { StoreKey } from "../../../shared/store/port.ts";
+import { readAllRows, scanPages, scanRows } from "../../../shared/store/records.ts";
+import { readProjectTotals } from "../../../shared/sync/projects.ts";
+import { DECISION_LOG_MS } from "../../../shared/task/rule-set.ts";
+import { type ItemRecord, isBlocked } from "../../../shared/task/snapshot.ts";
+import { readCard } from "../../../shared/tasks/card-record.ts";
+import { findOpenTask, findStoredTask, readOpenBlockers, toTask } from "../../../shared/tasks/find-task.ts";
+import { createForecaster, sumForecasts, type TaskForecast } from "../../../shared/tasks/forecast.ts";
+import type { QuestionRecord } from "../../../shared/tasks/people/questions.ts";
+import type { PlanRun } from "../../../shared/tasks/plan-record.ts";
+import { DAY, type Ms, toZonedDate } from "../../../shared/time.ts";
+
+export type DigestDeps = Pick<Deps, "store" | "settings">;
+
+/** A completed task with its agent, time and cost, as far as they are known. */
+interface CompletedTask {
+  task: Task;
+  agent?: string;
+  ms?: Ms;
+  cost?: number;
+}
+
+export interface DayCompletions {
+  tasks: CompletedTask[];
+  /** Projects completed on that day that are still complete; not those that were closed without result. */
+  projects: ProjectRecord[];
+}
+
+/** Start of a state; `before` if it is older than the decision log. */
+export type SinceTime = { at: Ms } | { before: Ms };
+
+interface BlockedTask {
+  task: Task;
+  since: SinceTime;
+  /** Keys of the open blockers. */
+  blockers: string[];
+}
+
+/** Open tasks that need attention today. */
+interface OpenToday {
+  blocked: BlockedTask[];
+  due: Task[];
+  overdue: Task[];
+}
+
+/** A forecast of the time and cost of an agent's open tasks, from its own finished tasks and from planned estimates. */
+export interface AgentForecast {
+  agent: string;
+  /** Number of open tasks, without those in review. */
+  openCount: number;
+  /** Time and cost of the tasks that can be estimated. */
+  ms?: Ms;
+  cost?: number;
+  /** Number of finished tasks the forecast is based on. */
+  finishedCount: number;
+  /** Number of open tasks whose estimate of the plan is used. */
+  plannedCount: number;
+  /** Number of open tasks without any estimate. */
+  unknownCount: number;
+}
+
+/** A request of an agent that waits for a human. */
+interface PendingRequest {
+  agent: string;
+  /** Store time at which the agent asked. */
+  at: number;
+}
+
+interface PendingReview extends PendingRequest {
+  task: Task;
+  confidence?: number;
+}
+
+interface PendingQuestion extends PendingRequest {
+  /** Absent for a question about no task. */
+  task?: Task;
+  text: string;
+}
+
+interface PendingPlan extends PendingRequest {
+  /** The project's name, as planned. */
+  title: string;
+  /** Number of its tasks. */
+  tasks: number;
+}
+
+/**
+ * Period of the decision log that is read: 3 days. Yesterday began at most two days and one hour (summer time) ago, and
+ * some events are observed late.
+ */
+const DECISION_PERIOD: Ms = 3 * DAY;
+
+/**
+ * Reads from the decision log which tasks and projects were completed on a calendar day of the configured time zone.
+ */
+export async function readCompletions(deps: DigestDeps, date: string, now: Ms): Promise<DayCompletions> {
+  const ids = new Set<string>();
+  const projects = new Set<StoreKey>();
+  const isOnDay = (at: Ms) => toZonedDate(deps.settings.timezone, at) === date;
+  for await (const { event, item, record, at } of readDecisionsSince(deps, now - DECISION_PERIOD)) {
+    if (event.kind === "completed" && item) ids.add(item.id);
+    if (event.kind === "project_completed" && isOnDay(at)) projects.add(record);
+  }
+  const tasks: CompletedTask[] = [];
+  for (const id of ids) {
+    const task = await findStoredTask(deps, id);
+    const completedAt = task?.item.snapshot.completedAt;
+    if (task?.item.removedAt !== undefined || task?.item.snapshot.status !== "done" || !completedAt) continue;
+    if (isOnDay(Date.parse(completedAt))) tasks.push(await measureTask(deps, task));
+  }
+  const stored = await deps.store.read<ProjectRecord>([...projects]);
+  const completedProjects: ProjectRecord[] = [];
+  for (const project of stored)
+    if (project?.value.completed && (await readProjectTotals(deps, project.value.id)).done > 0)
+      completedProjects.push(project.value);
+  return { tasks: tasks.sort(compareCompletion), projects: completedProjects.reverse() };
+}
+
+async function* readDecisionsSince(deps: DigestDeps, from: Ms): AsyncGenerator<DecisionRecord> {
+  for await (const { value } of scanRows<DecisionRecord>(deps, decisionSet)) {
+    if (value.at < from) return;
+    yield value;
+  }
+}
+
+async function measureTask(deps: DigestDeps, task: Task): Promise<CompletedTask> {
+  const [card, { timeSpentMs, cost }] = await Promise.all([readCard(deps, task.id), readTaskFigures(deps, task.id)]);
+  return { task, ...omitUndefined({ agent: card?.agent ?? task.item.owners?.[0], ms: timeSpentMs, cost }) };
+}
+
+function compareCompletion({ task: a }: CompletedTask, { task: b }: CompletedTask): number {
+  return Date.parse(a.item.snapshot.completedAt ?? "") - Date.parse(b.item.snapshot.completedAt ?? "");
+}
+
+/** Reads the open tasks of all projects that are blocked (and since when), due on this calendar day, or overdue. */
+export async function readOpenToday(deps: DigestDeps, date: string, now: Ms): Promise<OpenToday> {
+  const blockedTasks: Task[] = [];
+  const dueTasks: Task[] = [];
+  for (const project of await listReadableProjects(deps)) {
+    for await (const { value, rev } of scanRows<ItemRecord>(deps, observedSets.open(project.id))) {
+      const { due } = value.snapshot;
+      if (isBlocked(value)) blockedTasks.push(toTask(deps, value, rev, project));
+      if (due !== null && due <= date) dueTasks.push(toTask(deps, value, rev, project));
+    }
+  }
+  const names = await readOpenBlockers(
+    deps,
+    blockedTasks.map(({ item }) => item),
+  );
+  const blocked: BlockedTask[] = [];
+  for (const task of blockedTasks) {
+    const blockers = task.item.blockers.map((id) => names.get(id)?.key ?? "?");
+    blocked.push({ task, blockers, since: await findBlockedSince(deps, task, now) });
+  }
+  const isToday = ({ item }: Task) => item.snapshot.due === date;
+  return {
+    blocked: blocked.sort((a, b) => toSinceMs(a.since) - toSinceMs(b.since)),
+    due: dueTasks.filter(isToday),
+    overdue: dueTasks.sort(compareByDue).filter((task) => !isToday(task)),
+  };
+}
+
+async function findBlockedSince(deps: DigestDeps, { id, project }: Task, now: Ms): Promise<SinceTime> {
+  const { rows } = await deps.store.scan<DecisionRecord>(itemDecisionSetKey(id));
+  const last = rows.find(({ value }) => value.event.kind === "blocked" || value.event.kind === "unblocked");
+  if (last?.value.event.kind === "blocked") return { at: last.value.at };
+  const attempt = await findStatusAttempt(deps, id);
+  if (attempt?.status === "blocked") return { at: attempt.at };
+  return { before: Math.max(now - DECISION_LOG_MS, Date.parse(project.began)) };
+}
+
+const toSinceMs = (since: SinceTime): Ms => ("at" in since ? since.at : since.before);
+
+const compareByDue = ({ item: a }: Task, { item: b }: Task) =>
+  (a.snapshot.due ?? "") < (b.snapshot.due ?? "") ? -1 : 1;
+
+/** Creates a forecast for each agent that has open tasks. */
+export async function forecastAgents(deps: DigestDeps): Promise<AgentForecast[]> {
+  const forecastItems = createForecaster(deps);
+  const forecasts: AgentForecast[] = [];
+  for (const { name } of deps.settings.agents) {
+    const tasks: TaskForecast[] = [];
+    for await (const rows of scanPages<ItemRecord>(deps, observedSets.tasks(name)))
+      tasks.push(
+        ...(await forecastItems(
+          rows.map(({ value }) => value).filter(({ review }) => !review),
+          name,
+        )),
+      );
+    if (tasks.length === 0) continue;
+    const { ms, cost, planned, unknown } = sumForecasts(tasks);
+    const finishedBySize = new Map(tasks.map(({ size, finished }) => [size, finished]));
+    forecasts.push({
+      agent: name,
+      openCount: tasks.length,
+      ...omitUndefined({ ms, cost }),
+      finishedCount: [...finishedBySize.values()].reduce((sum, finished) => sum + finished, 0),
+      plannedCount: planned,
+      unknownCount: unknown,
+    });
+  }
+  return forecasts;
+}
+
+/** Reads the reviews that nobody has decided yet, oldest first. */
+export async function readPendingReviews(deps: DigestDeps): Promise<PendingReview[]> {
+  const requests: PendingReview[] = [];
+  for (const { value } of await readAllRows<ReviewRecord>(deps, workSets.reviews)) {
+    const task = value.verdict ? undefined : await findOpenTask(deps, value.item);
+    if (!task) continue;
+    const confidence = (await readCard(deps, value.item))?.review?.confidence;
+    requests.push({ task, agent: value.agent, at: value.at, ...omitUndefined({ confidence }) });
+  }
+  return requests.sort((a, b) => a.at - b.at);
+}
+
+/** Reads the plans that wait for approval, oldest first. */
+export async function readPendingPlans(deps: DigestDeps): Promise<PendingPlan[]> {
+  const runs = (await readAllRows<PlanRun>(deps, workSets.unfinishedPlanRuns)).map(({ value }) => value);
+  return runs
+    .filter(({ state }) => state === "awaiting_approval")
+    .map(({ agent, plan, at }) => ({ agent, at, title: plan.project, tasks: plan.tasks.length }))
+    .sort((a, b) => a.at - b.at);
+}
+
+/** Reads the unanswered questions about open tasks and about no task, oldest first. */
+export async function readPendingQuestions(deps: DigestDeps): Promise<PendingQuestion[]> {
+  const requests: PendingQuestion[] = [];
+  for (const { value } of await readAllRows<QuestionRecord>(deps, workSets.questions)) {
+    const { item, agent, text, askedAt, answer, closed: closedAt } = value;
+    if (answer || closedAt !== undefined) continue;
+    const task = item === undefined ? undefined : await findOpenTask(deps, item);
+    if (item === undefined || task) requests.push({ agent, text, at: askedAt, ...omitUndefined({ task }) });
+  }
+  return requests.sort((a, b) => a.at - b.at);
+}

@@ -1,0 +1,242 @@
+/** The message that follows the progress of a running task. */
+
+import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
+import { localizeDuration, localizeMomentInSentence, localizePercent } from "../../../shared/i18n/localize.ts";
+import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
+import { keepDefined } from "../../../shared/omit-undefined.ts";
+import type { Task } from "../../../shared/records/plane-records.ts";
+import { type ClaimRecord, readLiveClaims } from "../../../shared/records/task-records.ts";
+import type { JobResult, Put, StoredValue, StoreKey } from "../../../shared/store/port.ts";
+import { isOpen } from "../../../shared/task/snapshot.ts";
+import { type CardRecord, readCard } from "../../../shared/tasks/card-record.ts";
+import { findStoredTask } from "../../../shared/tasks/find-task.ts";
+import type { ChatId } from "../../../shared/telegram/bot.ts";
+import { toSoundExtras } from "../../../shared/telegram/chat-settings.ts";
+import { joinRichText, type RichText, toBold, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
+import type { Ms } from "../../../shared/time.ts";
+import {
+  commitWithRetry,
+  DELIVERY_RETENTION,
+  type DeliveryContext,
+  JOB_DONE,
+  muteKey,
+  retryAfter,
+  type SendAttempt,
+  sendAttemptKey,
+} from "../delivery/context.ts";
+import {
+  createSentMessagePuts,
+  editMessage,
+  type MessageThread,
+  readThread,
+  type SentMessage,
+  sendMessage,
+} from "../delivery/messages.ts";
+import { EVENT_EMOJI, fillTemplate, STATUS_EMOJI } from "../presentation/presentation.ts";
+import {
+  acceptsInputInChat,
+  createEditedMessagePuts,
+  hashView,
+  type MessageView,
+  markIfRepeated,
+  renderSubjectLine,
+} from "./live-message.ts";
+
+/** The progress message of a task. There is one, however often the task is claimed. */
+interface ProgressMessageRecord {
+  messageId: number;
+  /** Hash of the view that the message shows. */
+  viewHash: string;
+  repeat: boolean;
+  /** Store time of the last send or edit. */
+  at: Ms;
+  /** Somebody deleted the message, so it is not sent again. */
+  isDeleted?: true;
+}
+
+interface ProgressEdit {
+  item: string;
+  stored: StoredValue<ProgressMessageRecord>;
+  view: MessageView;
+  correlation: string;
+}
+
+interface ProgressView extends MessageView {
+  /** Work has started. A task that is only claimed gets no progress message yet. */
+  isStarted: boolean;
+  /** Plane's id of the project. */
+  project: string;
+}
+
+interface Details {
+  /** Only while an agent works on the task. */
+  claim: ClaimRecord | undefined;
+  card: CardRecord | undefined;
+  spent: Ms;
+  now: Ms;
+}
+
+/** Interval for edits of a progress message: 5 s (NOTIF-07). */
+const EDIT_INTERVAL: Ms = 5_000;
+
+/** Retention for progress messages: as long as deliveries. Each edit renews it. */
+const PROGRESS_RETENTION: Ms = DELIVERY_RETENTION;
+
+/** Number of parts of the progress bar. */
+const BAR_PARTS = 10;
+
+/**
+ * Shows the progress of a task: sends one message when the work has started and edits it from then on. While no agent
+ * works on the task the message does not change any more.
+ */
+export async function updateProgressMessage(
+  context: DeliveryContext,
+  item: string,
+  correlation: string,
+): Promise<JobResult> {
+  const { deps, chat, job } = context;
+  if (!deps.settings.progress || !acceptsInputInChat(context)) return JOB_DONE;
+  const [stored] = await deps.store.read<ProgressMessageRecord>([progressKey(chat, item)]);
+  if (stored?.value.isDeleted) return JOB_DONE;
+  const view = await renderProgress(context, item);
+  if (!view || (await isMuted(context, item, view.project))) return JOB_DONE;
+  if (stored) return editProgressMessage(context, { item, stored, view, correlation });
+  if (view.isClosed || !view.isStarted) return JOB_DONE;
+  const [attempt] = await deps.store.read<SendAttempt>([sendAttemptKey(job)]);
+  const thread = await readThread(context, item);
+  return sendMessage(context, {
+    attempt,
+    priority: "background",
+    fields: { correlation },
+    compose: (repeat) => ({
+      rich: markIfRepeated(context, view, repeat),
+      extras: { ...thread.extras, ...toSoundExtras("progress") },
+    }),
+    onSent: (sentMessage) => recordSentProgress(context, { item, thread }, sentMessage),
+  });
+}
+
+const progressKey = (chat: ChatId, item: string): StoreKey => `progress:${chat}:${item}`;
+
+/** Renders the progress of a task, closed while no agent works on it. Undefined for an unknown task. */
+async function renderProgress(context: DeliveryContext, item: string): Promise<ProgressView | undefined> {
+  const { deps, presentation } = context;
+  const task = await findStoredTask(deps, item);
+  if (!task) return undefined;
+  const [[claim], card, { spent }, now] = await Promise.all([
+    readLiveClaims(deps, [item]),
+    readCard(deps, item),
+    readTaskTimes(deps, item),
+    deps.store.now(),
+  ]);
+  const { removedAt, review, snapshot } = task.item;
+  const isRunning = claim !== undefined && removedAt === undefined && !review && isOpen(snapshot.status);
+  const { emoji, state } = toProgressState(task, isRunning, presentation.texts);
+  const lines = [
+    joinRichText([`${emoji} `, toBold(renderSubjectLine({ ...task, title: snapshot.name }, presentation))]),
+    toPlainText(state),
+    ...renderDetailLines({ claim: isRunning ? claim : undefined, card, spent, now }, context),
+  ];
+  return {
+    rich: joinRichText(lines, "\n"),
+    isClosed: !isRunning,
+    isStarted: snapshot.status !== "todo",
+    project: task.project.id,
+  };
+}
+
+function toProgressState({ item }: Task, isRunning: boolean, { statuses, live, events, fields, colon }: TelegramTexts) {
+  const { status } = item.snapshot;
+  const formatState = (text: string) => `${fields.status}${colon}${text}`;
+  if (item.removedAt !== undefined) return { emoji: EVENT_EMOJI.removed, state: events.removed };
+  if (item.review && isOpen(status)) return { emoji: EVENT_EMOJI.review, state: formatState(live.inReview) };
+  const isUnattended = !isRunning && (status === "todo" || status === "in_progress");
+  return {
+    emoji: STATUS_EMOJI[status],
+    state: formatState(isUnattended ? `${statuses[status]}, ${live.unattended}` : statuses[status]),
+  };
+}
+
+function renderDetailLines({ claim, card, spent, now }: Details, { presentation, deps }: DeliveryContext): RichText[] {
+  const { texts } = presentation;
+  const { locale, fields, colon, live } = texts;
+  const { percent, text } = card ?? {};
+  const agent = claim?.agent ?? card?.agent;
+  const since = claim && localizeMomentInSentence(locale, deps.settings.timezone ?? "UTC", claim.since, now);
+  const agentAndTime = keepDefined([
+    agent === undefined ? undefined : toSafeText(agent, 80),
+    since === undefined ? undefined : fillTemplate(live.since, { when: since }),
+  ]);
+  return keepDefined([
+    percent === undefined ? undefined : toPlainText(`${renderBar(percent)} ${localizePercent(locale, percent / 100)}`),
+    agentAndTime.length > 0 ? joinRichText([fields.agent, colon, joinRichText(agentAndTime, ", ")]) : undefined,
+    spent > 0 ? toPlainText(`${fields.timeSpent}${colon}${localizeDuration(locale, spent)}`) : undefined,
+    text === undefined ? undefined : joinRichText(["💬 ", toSafeText(text, 300)]),
+  ]);
+}
+
+function renderBar(percent: number): string {
+  const fullParts = Math.round((Math.min(100, Math.max(0, percent)) / 100) * BAR_PARTS);
+  return "▓".repeat(fullParts) + "░".repeat(BAR_PARTS - fullParts);
+}
+
+async function isMuted({ deps }: DeliveryContext, ...subjectIds: string[]): Promise<boolean> {
+  return (await deps.store.read(subjectIds.map(muteKey))).some((mute) => mute !== undefined);
+}
+
+async function editProgressMessage(
+  context: DeliveryContext,
+  { item, stored, view, correlation }: ProgressEdit,
+): Promise<JobResult> {
+  const { deps, job, chat } = context;
+  const { messageId, repeat } = stored.value;
+  const markedView = { ...view, rich: markIfRepeated(context, view, repeat) };
+  const viewHash = await hashView(markedView);
+  if (viewHash === stored.value.viewHash) return JOB_DONE;
+  const untilNextEdit = stored.value.at + EDIT_INTERVAL - (await deps.store.now());
+  if (untilNextEdit > 0) return retryAfter(context, untilNextEdit);
+  const record = async (value: ProgressMessageRecord, messagePuts: Put[]): Promise<JobResult> => {
+    await commitWithRetry(context, {
+      expect: [[progressKey(chat, item), stored.rev]],
+      put: [
+        { key: progressKey(chat, item), value, expires: PROGRESS_RETENTION },
+        ...messagePuts,
+        { key: sendAttemptKey(job), value: undefined },
+      ],
+    });
+    return JOB_DONE;
+  };
+  return editMessage(context, {
+    attempt: "unread",
+    messageId,
+    rich: markedView.rich,
+    priority: "background",
+    fields: { correlation },
+    successLog: { level: "debug", message: "telegram progress edited" },
+    onEdited: async () => {
+      const value = { ...stored.value, viewHash, at: await deps.store.now() };
+      return record(value, await createEditedMessagePuts(context, messageId, markedView));
+    },
+    onPermanentFailure: () => record({ ...stored.value, isDeleted: true }, []),
+  });
+}
+
+async function recordSentProgress(
+  context: DeliveryContext,
+  { item, thread }: { item: string; thread: MessageThread },
+  sentMessage: SentMessage,
+): Promise<JobResult> {
+  const { deps, chat } = context;
+  const { rich, messageId, repeat } = sentMessage;
+  const at = await deps.store.now();
+  const value: ProgressMessageRecord = { messageId, viewHash: await hashView({ rich }), repeat, at };
+  await commitWithRetry(context, {
+    expect: [[progressKey(chat, item), 0]],
+    put: [
+      { key: progressKey(chat, item), value, expires: PROGRESS_RETENTION },
+      ...createSentMessagePuts(context, sentMessage, at, { tasks: [item] }),
+      ...thread.createPuts(messageId),
+    ],
+  });
+  return JOB_DONE;
+}

@@ -1,0 +1,183 @@
+/**
+ * Which events are sent to Telegram: as notifications by the rules of the settings, or as messages that stay up to
+ * date.
+ */
+
+import { DEFAULT_NOTIFICATION_RULES, type NotificationRule } from "../../shared/config/notification-rules.ts";
+import { createLiveRefreshAction, createNotificationAction } from "../../shared/jobs/outgoing-jobs.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
+import type { AnyEvent } from "../../shared/task/events.ts";
+import {
+  type EventFacts,
+  type RuleAction,
+  type RuleSet,
+  type SkipReason,
+  WAITS_FOR_PERSON,
+} from "../../shared/task/rule-set.ts";
+import type { ChatId } from "../../shared/telegram/bot.ts";
+import { listLiveChats } from "../../shared/telegram/chat-settings.ts";
+
+interface RoutingDecision {
+  /** Undefined if Telegram is not configured. */
+  targetChat: ChatId | undefined;
+  rule: string;
+  mutedBy?: string;
+  /** The chat gets another event about the same change. */
+  isReported: boolean;
+}
+
+/** Events that may change the text of a live message. */
+const REFRESH_EVENTS: readonly AnyEvent["kind"][] = [
+  ...(["started", "blocked", "unblocked", "completed", "cancelled", "reopened", "removed", "restored"] as const),
+  ...(["renamed", "answered", "sent_back", "claim_lost"] as const),
+  ...(["plan_proposed", "plan_approved", "plan_rejected", "plan_failed"] as const),
+];
+
+/**
+ * Decides which events are sent to Telegram, and to which chat (NOTIF-05).
+ * Configured entries that are not `mute` replace the default ones; `mute` entries suppress either.
+ * A chat gets an event at most once. The action is named after the first entry that matches.
+ *
+ * @param chat chat for entries without one of their own; undefined if Telegram is not configured
+ */
+export function createNotificationRules(
+  entries: readonly NotificationRule[] | undefined,
+  chat: ChatId | undefined,
+): RuleSet {
+  const configured = entries ?? [];
+  const mutes = configured.filter((entry) => entry.mute);
+  const selected = configured.filter((entry) => !entry.mute);
+  const senders = selected.length > 0 ? selected : DEFAULT_NOTIFICATION_RULES;
+
+  return {
+    name: "telegram",
+    needsActor: (event) =>
+      [...senders, ...mutes].some(({ events, by }) => by !== "anyone" && events.includes(event.kind)),
+    canMatch: (kind, { project, priority }) =>
+      senders.some(
+        (entry) =>
+          (entry.chat ?? chat) !== undefined &&
+          entry.events.includes(kind) &&
+          (!entry.projects || includesIgnoringCase(entry.projects, project)) &&
+          (!entry.priorities || entry.priorities.includes(priority)),
+      ),
+    decide(event, facts, correlation) {
+      const actions: RuleAction[] = [];
+      for (const { targetChat, rule, mutedBy, isReported } of decideRoutes(event, facts)) {
+        if (targetChat === undefined || mutedBy !== undefined || isReported) continue;
+        actions.push({ ...createNotificationAction(targetChat, { event, facts, correlation }), rule });
+      }
+      return actions;
+    },
+    explainSkips(event, facts): SkipReason[] {
+      const decisions = decideRoutes(event, facts);
+      if (decisions.length === 0) return [{ consumer: "telegram", why: "no_rule" }];
+      return decisions.flatMap(({ targetChat, rule, mutedBy, isReported }): SkipReason[] => {
+        if (targetChat === undefined) return [{ consumer: "telegram", why: "not_set_up", rule }];
+        if (isReported) return [{ consumer: "telegram", why: "other_event", rule }];
+        return mutedBy === undefined ? [] : [{ consumer: "telegram", why: "muted", rule: mutedBy }];
+      });
+    },
+  };
+
+  /** For each chat that should get this event: the first matching entry, and the mute entry that suppresses it. */
+  function decideRoutes(event: AnyEvent, facts: EventFacts): RoutingDecision[] {
+    const decisions = new Map<ChatId | undefined, RoutingDecision>();
+    for (const [index, entry] of senders.entries()) {
+      const targetChat = entry.chat ?? chat;
+      if (decisions.has(targetChat) || !matchesEntry(entry, event, facts, "people")) continue;
+      const mute = mutes.find(
+        (entry) => (entry.chat ?? targetChat) === targetChat && matchesEntry(entry, event, facts, "nobody"),
+      );
+      const rule = getRuleName(entry, index);
+      decisions.set(targetChat, {
+        targetChat,
+        rule,
+        isReported: isReportedByOtherEvent(targetChat, event, facts),
+        ...omitUndefined({ mutedBy: mute ? getRuleName(mute, 0) : undefined }),
+      });
+    }
+    if (awaitsHuman(event, facts) && !decisions.has(chat)) {
+      const mute = mutes.find((entry) => matchesEntry(entry, event, facts, "nobody"));
+      const mutedBy = mute ? getRuleName(mute, 0) : undefined;
+      decisions.set(chat, {
+        targetChat: chat,
+        rule: WAITS_FOR_PERSON,
+        isReported: false,
+        ...omitUndefined({ mutedBy }),
+      });
+    }
+    return [...decisions.values()];
+  }
+
+  /** Whether the chat gets `stuck` for the same change: a task that Groundcrew blocked is reported once, with the reason. */
+  function isReportedByOtherEvent(targetChat: ChatId | undefined, { kind }: AnyEvent, facts: EventFacts): boolean {
+    if (kind !== "blocked" || !facts.item?.blockedByDependency) return false;
+    const block = { kind: "stuck", blocker: "", why: "blocked" } as const;
+    return senders.some((entry) => (entry.chat ?? chat) === targetChat && matchesEntry(entry, block, facts, "people"));
+  }
+
+  function getRuleName(entry: NotificationRule, index: number): string {
+    const position = configured.indexOf(entry);
+    return entry.name ?? `notifications[${position === -1 ? index : position}]`;
+  }
+}
+
+function includesIgnoringCase(names: readonly string[], name: string): boolean {
+  return names.some((other) => other.toLowerCase() === name.toLowerCase());
+}
+
+/** @param unknownActorAs the group that an unknown actor counts as */
+function matchesEntry(
+  entry: NotificationRule,
+  event: AnyEvent,
+  facts: EventFacts,
+  unknownActorAs: "people" | "nobody",
+): boolean {
+  const { events, projects, priorities, labels, by } = entry;
+  const { item, project, actor } = facts;
+  if (!events.includes(event.kind)) return false;
+  if (projects && !includesIgnoringCase(projects, project?.identifier ?? "")) return false;
+  if (priorities && !(item && priorities.includes(item.priority))) return false;
+  if (labels && !item?.labels.some((label) => includesIgnoringCase(labels, label))) return false;
+  const actorKind = actor === undefined ? unknownActorAs : actor.isAgent ? "agents" : "people";
+  return by === "anyone" || by === actorKind;
+}
+
+/**
+ * Whether nothing goes on until a person decides, and Plane does not show it: a plan, a question about no task, or a
+ * ticket. They are sent to TELEGRAM_CHAT_ID even when no configured entry names them; only a `mute` entry suppresses
+ * them.
+ */
+function awaitsHuman(event: AnyEvent, { item }: EventFacts): boolean {
+  if (event.kind === "ticket") return event.wait !== undefined;
+  return event.kind === "plan_proposed" || (event.kind === "asked" && !item);
+}
+
+/**
+ * Creates the rules that refresh live messages (questions, reviews, progress) when something happens to what they are
+ * about, in every chat that may have one. Of tasks, only those of agents have live messages.
+ */
+export function createLiveMessageRules(entries: readonly NotificationRule[], chat: ChatId | undefined): RuleSet {
+  const chats = listLiveChats(entries, chat);
+  return {
+    name: "telegram-live",
+    isInternal: true,
+    needsActor: () => false,
+    decide(event, { item }, correlation) {
+      if (!REFRESH_EVENTS.includes(event.kind)) return [];
+      if (item?.agent === undefined && !("agent" in event)) return [];
+      const subjectId = item?.id ?? getSubjectId(event);
+      if (subjectId === undefined) return [];
+      return chats.map(
+        (liveChat): RuleAction => ({ ...createLiveRefreshAction(liveChat, subjectId, correlation), rule: "work.look" }),
+      );
+    },
+  };
+}
+
+/** What the live messages of an event without a task are about. */
+function getSubjectId(event: AnyEvent): string | undefined {
+  if (event.kind === "answered") return event.question;
+  return "plan" in event ? event.plan : undefined;
+}

@@ -1,0 +1,155 @@
+/**
+ * A text that is no command: the answer when the Concierge has just asked, a choice when it may be about something
+ * that waits, else a message to the Concierge.
+ */
+
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import { workSets } from "../../../shared/records/store-keys.ts";
+import type { ReviewRecord } from "../../../shared/records/task-records.ts";
+import { readAllRows } from "../../../shared/store/records.ts";
+import { findQuestion, isQuestionOpen, type QuestionRecord } from "../../../shared/tasks/people/questions.ts";
+import { findPlanRun, type PlanRun } from "../../../shared/tasks/plan-record.ts";
+import { findPlanVerdict } from "../../../shared/tasks/planning/decide-plan.ts";
+import { toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { cleanLine } from "../../../shared/text.ts";
+import { DAY, HOUR, isRecent, type Ms } from "../../../shared/time.ts";
+import { normalizeName } from "../commands/arguments.ts";
+import { type CommandOption, offerChoices } from "../commands/choices.ts";
+import type { ChoiceCommand, CommandContext, CommandResult } from "../commands/command.ts";
+import { findConcierge, sendFreeText } from "../commands/concierge.ts";
+import { isApproval } from "../live-messages/live-message.ts";
+import { decidePlan } from "../live-messages/plans.ts";
+import { isOwnAnswer, submitAnswer } from "../live-messages/questions.ts";
+import { fillTemplate } from "../presentation/presentation.ts";
+
+/** What a text is for: a question, a plan that waits for approval, or nothing that waits. */
+type AnswerTarget = { kind: "question"; id: string } | { kind: "plan"; id: string; hash: string } | { kind: "message" };
+
+/** Time after a question in which the only text is taken as its answer: 1 h. Later, a button decides. */
+const ANSWER_MS: Ms = HOUR;
+
+/** Time in which a text may be about a question or a plan, so that a button decides: 1 day. */
+const PENDING_MS: Ms = DAY;
+
+/** Maximum number of questions and of plans that are offered. */
+const OFFER_LIMIT = 3;
+
+/** Limit of the part of a message that a reply quotes, in UTF-16 units. */
+const QUOTE_LIMIT = 300;
+
+/** The command of a button that says what a text is for. Nobody can type it: it is only stored with the button. */
+export const answerCommand: ChoiceCommand = {
+  name: "answer",
+  async run(context, args) {
+    const [, kind, id = "", hash = "", text = ""] =
+      /^(question|plan|message):([^:\s]*):(\S*) ([\s\S]*)$/.exec(args) ?? [];
+    if (kind === "question") return answerQuestionWithText(context, id, text);
+    if (kind === "plan") return sendBackPlan(context, { plan: id, hash }, text);
+    return sendFreeText(context, text);
+  },
+};
+
+/**
+ * Handles what a person wrote without a command, as a reply to nothing that waits for an answer. `reply` is the message
+ * of the bot that it replies to. The text is the answer when the Concierge has just asked one thing; when it might be
+ * about something that waits, buttons decide; else it goes to the Concierge.
+ */
+export async function interpretFreeText(
+  context: CommandContext,
+  text: string,
+  reply?: { text: string },
+): Promise<CommandResult> {
+  const { freeText } = context.presentation.texts;
+  // A reply is about the message that it replies to.
+  if (reply) return sendFreeText(context, addQuote(text, reply.text));
+  const { questions, plans, reviews } = await readPending(context);
+  const now = await context.deps.store.now();
+  const [question] = questions;
+  if (question && questions.length === 1 && isAnswer(question, text, now))
+    return answerQuestionWithText(context, question.id, text);
+  if (isApproval(text) && questions.length === 0 && plans.length + reviews.length > 0)
+    return { reply: { rich: fillTemplate(`ℹ️ ${freeText.approveWhere}`, {}) } };
+  const options = [
+    ...questions.slice(0, OFFER_LIMIT).map(({ id, text: asked }) => ({
+      ...toAnswerArguments({ kind: "question", id }, text),
+      label: fillTemplate(freeText.isAnswer, { question: cleanLine(asked, 80) }).text,
+    })),
+    ...plans.slice(0, OFFER_LIMIT).map(({ id, hash, plan }) => ({
+      ...toAnswerArguments({ kind: "plan", id, hash }, text),
+      label: fillTemplate(freeText.isPlanChange, { plan: cleanLine(plan.project, 80) }).text,
+    })),
+  ];
+  if (options.length === 0) return sendFreeText(context, text);
+  return offerChoices(context, freeText.chooseMeaning, [...options, createConciergeOption(context, text)]);
+}
+
+/** Puts the message that a text replies to before it, because the Concierge may not remember it. Agents read English. */
+function addQuote(text: string, quoted: string): string {
+  const quote = cleanLine(quoted, QUOTE_LIMIT);
+  return quote === "" ? text : `(in reply to “${quote}”) ${text}`;
+}
+
+/** Reads what waits for a person's answer since yesterday: questions about no task, plans and reviews. */
+async function readPending({ deps }: CommandContext) {
+  const [now, questions, runs, reviews] = await Promise.all([
+    deps.store.now(),
+    readAllRows<QuestionRecord>(deps, workSets.questions),
+    readAllRows<PlanRun>(deps, workSets.unfinishedPlanRuns),
+    readAllRows<ReviewRecord>(deps, workSets.reviews),
+  ]);
+  return {
+    questions: questions
+      .map(({ value }) => value)
+      .filter((one) => one.item === undefined && isQuestionOpen(one) && isRecent(one.askedAt, PENDING_MS, now))
+      .sort((a, b) => b.askedAt - a.askedAt),
+    plans: runs
+      .map(({ value }) => value)
+      .filter(({ state, at }) => state === "awaiting_approval" && isRecent(at, PENDING_MS, now))
+      .sort((a, b) => b.at - a.at),
+    reviews: reviews.filter(({ value }) => !value.verdict),
+  };
+}
+
+/** Whether a text that replies to nothing answers this question: one of its choices, or written soon and no question. */
+function isAnswer({ choices, askedAt }: QuestionRecord, text: string, now: Ms): boolean {
+  if (choices.some((choice) => normalizeName(choice) === normalizeName(text))) return true;
+  return isRecent(askedAt, ANSWER_MS, now) && !/[?？]\s*$/.test(text);
+}
+
+/** Submits a text as the answer to a question about no task, and says so. */
+async function answerQuestionWithText(context: CommandContext, id: string, text: string): Promise<CommandResult> {
+  const { toast } = await submitAnswer(context, id, text);
+  const question = (await findQuestion(context.deps, id))?.value;
+  if (!question || !isOwnAnswer(question, context, text)) return { reply: { rich: toPlainText(toast ?? "") } };
+  const values = { agent: toSafeText(question.agent, 80), question: toSafeText(question.text, 120) };
+  return { reply: { rich: fillTemplate(`💡 ${context.presentation.texts.freeText.answered}`, values) } };
+}
+
+/** The button with which a text goes to the Concierge as a message of its own. */
+function createConciergeOption({ deps, presentation }: CommandContext, text: string): CommandOption {
+  const agent = findConcierge(deps.settings)?.name ?? "Concierge";
+  const label = fillTemplate(presentation.texts.freeText.isNew, { agent: toSafeText(agent, 40) }).text;
+  return { ...toAnswerArguments({ kind: "message" }, text), label };
+}
+
+/** Creates the command with which a button says what a text is for. */
+export function toAnswerArguments(target: AnswerTarget, text: string): { command: "answer"; args: string } {
+  const id = "id" in target ? target.id : "";
+  const hash = "hash" in target ? target.hash : "";
+  return { command: "answer", args: `${target.kind}:${id}:${hash} ${text}` };
+}
+
+/** Sends a plan back with a text that says what to change. */
+async function sendBackPlan(
+  context: CommandContext,
+  proposal: { plan: string; hash: string },
+  text: string,
+): Promise<CommandResult> {
+  const { toast, ...outcome } = await decidePlan(context, proposal, "sent_back", text);
+  const verdict = await findPlanVerdict(context.deps, proposal.plan, proposal.hash);
+  if (verdict?.by !== context.from.name || verdict.kind !== "sent_back")
+    return { ...outcome, ...omitUndefined({ reply: toast === undefined ? undefined : { rich: toPlainText(toast) } }) };
+  const run = await findPlanRun(context.deps, proposal.plan);
+  const values = { agent: toSafeText(run?.agent ?? "", 80), plan: toSafeText(run?.plan.project ?? "", 120) };
+  return { ...outcome, reply: { rich: fillTemplate(`↩️ ${context.presentation.texts.freeText.planSentBack}`, values) } };
+}

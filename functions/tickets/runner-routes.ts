@@ -1,0 +1,171 @@
+/**
+ * What runners and sessions send: the exchange of desired and observed sessions, pictures of terminals, and the hooks
+ * of a session.
+ */
+
+import { type Context, Hono } from "hono";
+import type { z } from "zod";
+import type { Deps, Route } from "../../shared/app/deps.ts";
+import {
+  cleanScreen,
+  FRAME_LIMIT_BYTES,
+  type frameAnswerSchema,
+  type TerminalFrame,
+  terminalFrameSchema,
+} from "../../shared/app/terminals.ts";
+import { GroundcrewError } from "../../shared/errors.ts";
+import { createJsonReader, createSourceSlots } from "../../shared/http/limits.ts";
+import { readBearerToken } from "../../shared/http/request.ts";
+import {
+  EXCHANGE_LIMIT_BYTES,
+  type ExchangeAnswer,
+  type ExchangeRequest,
+  exchangeAnswerSchema,
+  exchangeRequestSchema,
+} from "../../shared/tickets/exchange.ts";
+import {
+  observeSessions,
+  placeTickets,
+  readDesiredRevision,
+  readDesiredState,
+} from "../../shared/tickets/runner-sessions.ts";
+import { recordRunner, requireOwnName } from "../../shared/tickets/runners.ts";
+import {
+  applySessionHook,
+  sessionHookSchema,
+  TOO_MANY_REQUESTS,
+  takeAnswers,
+  toPermissionDecision,
+} from "../../shared/tickets/session-hook.ts";
+import { MAX_OPEN_REQUESTS } from "../../shared/tickets/session-machine.ts";
+import { changeTicket, findTicketOfToken, getTicket } from "../../shared/tickets/stored-tickets.ts";
+import type { Ticket } from "../../shared/tickets/ticket.ts";
+import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
+import { readTicketKey } from "./ticket-routes.ts";
+
+/** Interval between reads of the revision while an answer is held: 250 ms, for a start within 2 s of an approval. */
+const CHECK_INTERVAL: Ms = 250;
+
+/** Interval between looks for tickets whose next start is due: 2 s. */
+const PLACE_INTERVAL: Ms = 2 * SECOND;
+
+/**
+ * The exchange with a ticket runner: it sends everything it has, and gets everything it should have. The answer is held
+ * until that changes.
+ */
+export const exchangeRoute: Route = { path: "/api/runner/exchange", access: "runner", app: createExchangeApp };
+
+/** Receives the pictures of the terminals that somebody watches, up to ten a second for each. */
+export const framesRoute: Route = { path: "/api/runner/frames", access: "runner", app: createFramesApp };
+
+/** Limit of a hook's body in bytes: 2 MB, because a tool's input may contain a whole file. */
+const HOOK_LIMIT_BYTES = 2 * 1024 * 1024;
+
+/** Time for which a permission waits for a person: 10 min; then the dialog in the terminal decides. */
+const PERMISSION_WAIT_MS: Ms = 10 * MINUTE;
+
+/** Interval between looks for an answer: 500 ms. */
+const ANSWER_INTERVAL: Ms = 500;
+
+/** Hooks of the sessions of tickets, which show GROUNDCREW_TOKEN of their run. */
+export const sessionHooksRoute: Route = { path: "/api/runner/sessions", access: "public", app: createSessionHooksApp };
+
+function createExchangeApp(deps: Deps): Hono {
+  const readJson = createJsonReader(EXCHANGE_LIMIT_BYTES);
+
+  async function exchange(request: ExchangeRequest, correlation: string): Promise<ExchangeAnswer> {
+    await requireOwnName(deps, request);
+    await recordRunner(deps, request);
+    await observeSessions(deps, request, correlation);
+    // A runner that does not say what it knows gets the changes from now on.
+    const watched = request.watched?.toSorted().join() ?? listWatched(request);
+    for (let waited = 0; ; waited += CHECK_INTERVAL) {
+      if (waited % PLACE_INTERVAL === 0) await placeTickets(deps, request, correlation);
+      const isOver = waited >= request.wait_ms || deps.stopping.aborted;
+      if (isOver || listWatched(request) !== watched || (await readDesiredRevision(deps)) !== request.seen) break;
+      await deps.wait(CHECK_INTERVAL, deps.stopping);
+    }
+    await placeTickets(deps, request, correlation);
+    return exchangeAnswerSchema.parse(await readDesiredState(deps, request));
+  }
+
+  function listWatched({ sessions }: ExchangeRequest): string {
+    const live = sessions.filter(({ state, ticket }) => state !== "ended" && deps.terminals.isWatched(ticket));
+    return live
+      .map(({ ticket }) => ticket)
+      .sort()
+      .join();
+  }
+
+  return new Hono().post("/", async (c) => {
+    if (!deps.settings.tickets)
+      throw new GroundcrewError("conflict", "There are no tickets: set `tickets` in the settings file.");
+    const request = await readJson(c, exchangeRequestSchema, { source: "runner", subject: "exchange" });
+    return c.json(await exchange(request, c.get("correlation")));
+  });
+}
+
+function createFramesApp(deps: Deps): Hono {
+  const readJson = createJsonReader(FRAME_LIMIT_BYTES);
+  return new Hono().post("/:ticket", async (c) => {
+    c.set("isFrequent", true);
+    const key = readTicketKey(c);
+    const frame: TerminalFrame = await readJson(c, terminalFrameSchema);
+    const { run } = await getTicket(deps, key);
+    if (frame.run !== run) throw new GroundcrewError("conflict", `The present run of ${key} is ${run}.`);
+    const { cursor, columns, rows } = frame;
+    const screen = cleanScreen(frame.screen, rows);
+    const isWatched = deps.terminals.receive(key, { run, columns, rows, screen, ...(cursor ? { cursor } : {}) });
+    return c.json({ watched: isWatched } satisfies z.infer<typeof frameAnswerSchema>);
+  });
+}
+
+function createSessionHooksApp(deps: Deps): Hono {
+  const readJson = createJsonReader(HOOK_LIMIT_BYTES);
+
+  // Requests that arrive at once would all be compared with the same record, so few of them are stored at a time.
+  const asking = createSourceSlots({ perSource: MAX_OPEN_REQUESTS });
+
+  /** Finds the ticket whose present run has the token of the request. */
+  async function authenticate(c: Context): Promise<Ticket> {
+    const key = c.req.param("ticket") ?? "";
+    const token = readBearerToken(c);
+    const ticket = await findTicketOfToken(deps, token ?? "", key);
+    if (ticket) return ticket;
+    c.header("WWW-Authenticate", 'Bearer realm="groundcrew"');
+    const refusal = new GroundcrewError("unauthorized", "Send GROUNDCREW_TOKEN of the ticket's present run.");
+    throw token === undefined ? refusal : deps.unknownTokens.countRefusal(c, refusal);
+  }
+
+  /** Waits until a person has answered; undefined when the dialog in the terminal has to decide. */
+  async function waitForAnswer(
+    c: Context,
+    key: string,
+    question: string,
+  ): Promise<Parameters<typeof toPermissionDecision>[1] | undefined> {
+    const correlation = c.get("correlation");
+    for (let waited = 0; waited < PERMISSION_WAIT_MS; waited += ANSWER_INTERVAL) {
+      const taken = await takeAnswers(deps, key, question, correlation);
+      if (taken === "closed") return undefined;
+      if (taken !== "open") return taken;
+      if (deps.stopping.aborted || c.req.raw.signal.aborted) break;
+      await deps.wait(ANSWER_INTERVAL, deps.stopping);
+    }
+    await changeTicket(deps, key, { kind: "released", at: await deps.store.now(), question }, correlation);
+    return undefined;
+  }
+
+  return new Hono().post("/:ticket/hooks", async (c) => {
+    const ticket = await authenticate(c);
+    const example = "Send a hook's JSON with hook_event_name.";
+    const hook = await readJson(c, sessionHookSchema, { source: ticket.key, example });
+    const isRequest = hook.hook_event_name === "PermissionRequest";
+    const freeSlot = isRequest ? asking.take(ticket.key) : undefined;
+    if (isRequest && !freeSlot) return c.json(TOO_MANY_REQUESTS);
+    const answer = await applySessionHook(deps, ticket, hook, c.get("correlation")).finally(freeSlot);
+    if (answer === undefined) return c.body(null, 204);
+    if ("json" in answer) return c.json(answer.json);
+    const decision = await waitForAnswer(c, ticket.key, answer.wait);
+    return decision ? c.json(toPermissionDecision(hook, decision)) : c.body(null, 204);
+  });
+}

@@ -1,0 +1,166 @@
+/** The stream of a session's pictures to its viewers. */
+
+import { type Context, Hono } from "hono";
+import type { Deps, Route } from "../../shared/app/deps.ts";
+import type { ReceivedFrame } from "../../shared/app/terminals.ts";
+import {
+  answerEventStream,
+  createEventSource,
+  type EventStream,
+  type EventStreams,
+  formatEvent,
+} from "../../shared/http/event-streams.ts";
+import { createPageSessions, createSessionCookie } from "../../shared/http/page-sessions.ts";
+import { findTicket, getTicket, type ObservedSession } from "../../shared/tickets/stored-tickets.ts";
+import { isActive, type Ticket, type TicketState, ticketKeys } from "../../shared/tickets/ticket.ts";
+import { isRecent, type Ms, SECOND } from "../../shared/time.ts";
+import { readTicketKey } from "./ticket-routes.ts";
+
+/** A viewer of a terminal. */
+interface Viewer {
+  ticket: string;
+  /** Whether it may still read; asked every 5 s. */
+  isAllowed: () => Promise<boolean>;
+  checkedAt?: Ms;
+  /** What it has not received yet, the newest only. */
+  frame?: ReceivedFrame;
+  state?: string;
+  /** The state that was sent last. */
+  sentState?: string;
+}
+
+/** What a viewer learns of a ticket besides pictures. */
+interface TerminalState {
+  state: TicketState;
+  run: number;
+  /** `waiting`: there is no session yet. `live`: it runs. `ended`: the last picture is shown. */
+  phase: "waiting" | "live" | "ended";
+  /** The runner that has the session is connected. */
+  connected: boolean;
+}
+
+/** Limit of open streams in one process: 40; a page shows one. */
+const MAX_STREAMS = 40;
+
+/** Interval between looks at the ticket of each stream: 1 s. */
+const LOOK_INTERVAL: Ms = SECOND;
+
+/** Width of a terminal whose last picture is only known as plain text: 120 columns, as the runner starts it. */
+const PLAIN_COLUMNS = 120;
+
+/** Interval between checks whether the session of the page is still open: 5 s. */
+const ACCESS_INTERVAL: Ms = 5 * SECOND;
+
+/** Server-sent events with the pictures of a session's terminal. While one is open, the runner sends pictures. */
+export const terminalStreamRoute: Route = { path: "/api/terminals", access: "page", app };
+
+/** The viewers' streams of one process: the newest picture of a terminal, and the state of its ticket. */
+export function createTerminalStreams(
+  deps: Pick<Deps, "store" | "terminals" | "clock" | "wait" | "stopping">,
+  maxStreams = MAX_STREAMS,
+): EventStreams<Viewer> {
+  return createEventSource<Viewer>(deps, {
+    maxStreams,
+    checkInterval: LOOK_INTERVAL,
+    maxUnread: 1,
+    onOpen(stream) {
+      const { ticket } = stream.reader;
+      // A loop that is waiting looks a second later; the first picture is shown at once.
+      void lookAt(ticket, [stream]);
+      return deps.terminals.addViewer(ticket, (frame) => {
+        stream.reader.frame = frame;
+        flush(stream);
+      });
+    },
+    onRead: flush,
+    async look(open) {
+      for (const [ticket, viewers] of Map.groupBy(open, ({ reader }) => reader.ticket)) await lookAt(ticket, viewers);
+    },
+    async mayRead({ reader }) {
+      const now = deps.clock();
+      reader.checkedAt ??= now;
+      if (isRecent(reader.checkedAt, ACCESS_INTERVAL, now)) return true;
+      reader.checkedAt = now;
+      // An unavailable store proves nothing: the stream ends by its age at the latest.
+      return reader.isAllowed().catch(() => true);
+    },
+  });
+
+  async function lookAt(ticket: string, viewers: readonly EventStream<Viewer>[]) {
+    // An unavailable store counts as no change.
+    const found = await readTerminalState(deps, ticket).catch(() => undefined);
+    if (!found) return;
+    const state = JSON.stringify(found.state);
+    for (const stream of viewers) {
+      const { reader } = stream;
+      if (reader.sentState === state) continue;
+      if (reader.sentState === undefined && found.frame) reader.frame ??= found.frame;
+      reader.sentState = state;
+      reader.state = state;
+      flush(stream);
+    }
+  }
+}
+
+/** Sends what is new, unless the viewer has not read what was sent before; then it gets the newest when it has. */
+function flush(stream: EventStream<Viewer>) {
+  const { frame, state } = stream.reader;
+  if (stream.isFull() || (!frame && state === undefined)) return;
+  delete stream.reader.frame;
+  delete stream.reader.state;
+  const stateEvent = state === undefined ? "" : formatEvent("state", state);
+  stream.send(stateEvent + (frame ? formatEvent("frame", JSON.stringify(toFrameEvent(frame))) : ""));
+}
+
+function toFrameEvent({ run, columns, rows, cursor, screen, at }: ReceivedFrame) {
+  return { run, columns, rows, screen, at: new Date(at).toISOString(), ...(cursor ? { cursor } : {}) };
+}
+
+/** Reads the state of a ticket, and the last picture of its present run, in colours or at least as text. */
+async function readTerminalState(
+  deps: Pick<Deps, "store" | "terminals">,
+  key: string,
+): Promise<{ state: TerminalState; frame?: ReceivedFrame } | undefined> {
+  const ticket = await findTicket(deps, key);
+  if (!ticket) return undefined;
+  const { state, run, placed } = ticket;
+  const keys = [ticketKeys.runner(placed ?? ""), ticketKeys.session(key)];
+  const [runner, session] = await deps.store.read<ObservedSession>(keys);
+  const frame = deps.terminals.find(key, run) ?? toPlainFrame(run, session?.value);
+  return {
+    state: { state, run, phase: getPhase(ticket), connected: placed !== undefined && runner !== undefined },
+    ...(frame ? { frame } : {}),
+  };
+}
+
+/** The last picture as the runner reported it with the session: plain text, which outlives the process. */
+function toPlainFrame(run: number, observed: ObservedSession | undefined): ReceivedFrame | undefined {
+  if (observed?.session.run !== run || observed.session.screen === "") return undefined;
+  const { screen } = observed.session;
+  const rows = screen.split("\n").length;
+  return { run, columns: PLAIN_COLUMNS, rows, screen, at: observed.at };
+}
+
+function getPhase(ticket: Ticket): TerminalState["phase"] {
+  if (isActive(ticket) && ticket.wanted && ticket.state !== "approved") return "live";
+  return isActive(ticket) && ticket.state === "approved" && !ticket.started ? "waiting" : "ended";
+}
+
+function app(deps: Deps): Hono {
+  const streams = createTerminalStreams(deps);
+  const cookie = createSessionCookie(deps.settings);
+  const sessions = createPageSessions(deps.store, deps.settings);
+
+  /** A reader that came by a session of the page may read while that is open; other access ends with the process. */
+  async function createAccessTest(c: Context): Promise<() => Promise<boolean>> {
+    const session = cookie.read(c);
+    const isBySession = session !== undefined && (await sessions.isOpen(session));
+    return isBySession ? () => sessions.isOpen(session) : async () => true;
+  }
+
+  const formatLimit = (size: number) => `Too many open terminals (${size}). Close one, or try later.`;
+  return new Hono().get("/:ticket", async (c) => {
+    const { key } = await getTicket(deps, readTicketKey(c));
+    return answerEventStream(c, streams, { ticket: key, isAllowed: await createAccessTest(c) }, formatLimit);
+  });
+}

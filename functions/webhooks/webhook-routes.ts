@@ -1,0 +1,309 @@
+/**
+ * Receives webhooks: Plane's, verified by their signature, and Telegram's, verified by their secret. Each becomes a
+ * job before it is answered; what cannot be stored is not answered, so that it is sent again.
+ */
+
+import { type Context, Hono } from "hono";
+import { z } from "zod";
+import type { Deps, Route } from "../../shared/app/deps.ts";
+import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
+import { createSignatureCheck, createTokenCheck, parseSignature, sha256Hex } from "../../shared/hashing.ts";
+import { createBodyReader, createRefusalLimiter } from "../../shared/http/limits.ts";
+import { BreakConnection } from "../../shared/http/request.ts";
+import { toRateLimitSource } from "../../shared/ip-address.ts";
+import {
+  createInboxJob,
+  createUnreadUpdateJob,
+  createUpdateJob,
+  keepReceivedBody,
+  type ReceivedBody,
+  readReceivedBody,
+} from "../../shared/jobs/incoming-jobs.ts";
+import type { Job } from "../../shared/store/port.ts";
+import { getWebhookSecrets } from "../../shared/telegram/chat-settings.ts";
+
+type PollRequestDeps = Pick<Deps, "clock" | "wait" | "stopping" | "requestPoll">;
+
+type WebhookDeps = Pick<Deps, "settings" | "store" | "log" | "metrics" | "hashing" | "notify"> & PollRequestDeps;
+
+/** A delivery with a valid signature, not yet parsed completely. Its body may be unreadable. */
+interface ReceivedDelivery {
+  /** The signed body, unchanged. */
+  body: ReceivedBody;
+  /** SHA-256 of the body: the same for all of Plane's attempts, unlike its delivery id. */
+  hash: string;
+  /** The id of the work item concerned; the hash when it is unknown. */
+  lane: string;
+  event: string | undefined;
+  action: string | undefined;
+}
+
+/** The event and the id of the work item concerned; undefined where the body does not contain them. */
+interface DeliverySubject {
+  event?: string | undefined;
+  action?: string | undefined;
+  item?: string | undefined;
+}
+
+type TelegramWebhookDeps = Pick<Deps, "settings" | "store" | "metrics" | "clock" | "notify">;
+
+/** Serialized once, because it is the same for every webhook. */
+const OK_BODY = JSON.stringify({ ok: true });
+
+const OK_RESPONSE = { headers: { "Content-Type": "application/json" } };
+
+/**
+ * Interval between polls requested by unverified webhooks: 45 s. Anyone can forge Plane's headers, so their cost is
+ * limited.
+ */
+const UNVERIFIED_POLL_MS = 45_000;
+
+/** Limit of requests without a valid signature: 100 per minute and source (INFRA-04). */
+const UNVERIFIED_LIMIT = 100;
+
+/**
+ * The beginning of Plane's deliveries, as recorded. It suffices to store a delivery, except of a comment, whose item id
+ * comes later; matching it takes a tenth of the time of parsing 3 KB. Other bodies are parsed completely.
+ */
+const DELIVERY_HEAD =
+  /^\{"event": "(?!issue_comment")([a-z_]{1,64})", "action": "([a-z_]{1,64})", "webhook_id": "[\w-]{1,64}", "workspace_id": "[\w-]{1,64}", "data": \{"id": "([\w-]{1,64})"/;
+
+const shortTextSchema = z.string().max(64).optional().catch(undefined);
+
+/** Ids that are safe as names of lanes. Plane's ids are UUIDs. */
+const idSchema = z
+  .string()
+  .regex(/^[\w-]{1,64}$/)
+  .optional()
+  .catch(undefined);
+
+/** The fields that are needed to store a delivery; the job handler parses the rest. */
+const deliverySchema = z.object({
+  event: shortTextSchema,
+  action: shortTextSchema,
+  data: z.object({ id: idSchema, issue: idSchema }).optional().catch(undefined),
+});
+
+/**
+ * NOTIF-02: verifies a webhook, stores it and responds 200. Plane counts every HTTP response as delivered and repeats
+ * only after a broken connection, so the connection is broken when a webhook could not be stored. What has a valid
+ * signature is stored whether or not it can be read: the job handler makes a dead letter of an unreadable body. A poll
+ * finds the changes of refused and lost webhooks.
+ */
+export const planeWebhookRoute: Route = { path: "/webhooks/plane", access: "public", app: createPlaneWebhookApp };
+
+/**
+ * Limit of an update: 256 KiB, enough for a message of 4,096 characters with its entities and the message it replies
+ * to.
+ */
+const MAX_UPDATE_BYTES = 256 * 1024;
+
+/**
+ * Verifies an update from Telegram by its secret header, stores it, readable or not, and responds 200. The connection is
+ * broken when it could not be stored, because Telegram then sends it again.
+ */
+export const telegramWebhookRoute: Route = {
+  path: "/webhooks/telegram",
+  access: "public",
+  app: createTelegramWebhookApp,
+};
+
+function createPlaneWebhookApp(deps: WebhookDeps): Hono {
+  const receiveDelivery = createDeliveryReceiver(deps);
+  const requestUnverifiedPoll = createUnverifiedPollRequester(deps);
+
+  /** Resolves with `kept` when the delivery is stored, also when it had been stored before. */
+  function storeDelivery({ hash, lane, body }: ReceivedDelivery, correlation: string) {
+    return deps.store.commit({ jobs: [createInboxJob(hash, lane, body.raw, correlation, body.encoding)] });
+  }
+
+  /**
+   * Returns the error for the request: a refusal, or a broken connection, because Plane counts even a 500 as delivered.
+   */
+  function reportFailure(c: Context, thrown: unknown, isReceived: boolean): GroundcrewError | BreakConnection {
+    const error = toRequestError(thrown, isReceived);
+    const outcome = error instanceof GroundcrewError ? error.code : "broken";
+    deps.metrics.count("groundcrew_webhooks_total", { source: "plane", outcome });
+    if (!hasPlaneHeaders(c)) return error;
+    deps.log.warn("webhook not stored", { correlation: c.get("correlation"), outcome, error: getErrorMessage(error) });
+    const reason = "a webhook was not stored";
+    if (isReceived) deps.requestPoll(reason);
+    else void requestUnverifiedPoll(reason);
+    return error;
+  }
+
+  return new Hono().post("/", async (c) => {
+    let received: ReceivedDelivery | undefined;
+    try {
+      received = await receiveDelivery(c);
+      const outcome = await storeDelivery(received, c.get("correlation"));
+      if (outcome !== "committed") throw new Error(outcome);
+    } catch (thrown) {
+      throw reportFailure(c, thrown, received !== undefined);
+    }
+    const { event, action, hash: job } = received;
+    c.set("logFields", { event, action, job });
+    deps.metrics.count("groundcrew_webhooks_total", { source: "plane", outcome: "kept" });
+    deps.notify();
+    return new Response(OK_BODY, OK_RESPONSE);
+  });
+}
+
+/**
+ * Creates the function that verifies a request of Plane's webhook; it throws a `GroundcrewError` with the reason of a
+ * refusal.
+ */
+function createDeliveryReceiver({ settings, clock, hashing }: Pick<Deps, "settings" | "clock" | "hashing">) {
+  const secrets = settings.plane?.webhookSecrets ?? [];
+  const isSigned = createSignatureCheck(secrets, hashing);
+  const readBody = createBodyReader(settings.webhookLimit, { setting: "WEBHOOK_MAX_BYTES" });
+  // Every refusal before the signature is verified counts towards the limit, whatever its reason. Small bodies of a
+  // source over its limit are still read and verified, because Plane may send from there, too; large ones are not.
+  const { countRefusal, findLimit } = createRefusalLimiter({
+    limit: UNVERIFIED_LIMIT,
+    message: "Too many requests without a valid signature. Try again in a minute.",
+    clock,
+  });
+
+  function refuseUnsigned(c: Context): GroundcrewError {
+    const secretName = secrets.length > 0 ? "the webhook's secret" : "PLANE_WEBHOOK_SECRET, which is not set";
+    const refusal = `X-Plane-Signature must be the HMAC-SHA256 of the body with ${secretName}.`;
+    return countRefusal(c, new GroundcrewError("unauthorized", refusal));
+  }
+
+  async function readCheckedBody(c: Context): Promise<Uint8Array<ArrayBuffer>> {
+    try {
+      checkContentType(c);
+      return await readBody(c.req.raw, {
+        source: toRateLimitSource(c.get("client")),
+        host: c.env,
+        findLargeRefusal: () => findLimit(c),
+      });
+    } catch (thrown) {
+      throw thrown instanceof GroundcrewError ? countRefusal(c, thrown) : thrown;
+    }
+  }
+
+  return async (c: Context): Promise<ReceivedDelivery> => {
+    const signature = parseSignature(c.req.header("x-plane-signature"));
+    if (!signature) throw refuseUnsigned(c);
+    const bytes = await readCheckedBody(c);
+    const signed = isSigned(signature, bytes);
+    if (!(typeof signed === "boolean" ? signed : await signed)) throw refuseUnsigned(c);
+    const body = keepReceivedBody(bytes);
+    const { event, action, item } = parseSubject(body);
+    const hash = await hashing.sha256Hex(bytes);
+    return { body, hash, lane: item ?? hash, event, action };
+  };
+}
+
+function checkContentType(c: Context) {
+  const type = c.req.header("content-type") ?? "";
+  if (type !== "application/json" && !/^\s*application\/json\s*(;|$)/i.test(type))
+    throw new GroundcrewError("unsupported_type", "Content-Type must be application/json.");
+  const encoding = c.req.header("content-encoding");
+  if (encoding !== undefined && encoding.trim().toLowerCase() !== "identity")
+    throw new GroundcrewError("unsupported_type", "Content-Encoding is not supported: send the body uncompressed.");
+}
+
+function parseSubject({ raw, encoding }: ReceivedBody): DeliverySubject {
+  if (encoding !== undefined) return {};
+  const [, event, action, item] = DELIVERY_HEAD.exec(raw) ?? [];
+  if (item !== undefined) return { event, action, item };
+  const { data, ...delivery } = parseDelivery(raw);
+  return {
+    event: delivery.event,
+    action: delivery.action,
+    item: delivery.event === "issue_comment" ? data?.issue : data?.id,
+  };
+}
+
+/** Returns no fields for a body that is not a JSON object. */
+function parseDelivery(raw: string): Partial<z.infer<typeof deliverySchema>> {
+  try {
+    return deliverySchema.safeParse(JSON.parse(raw)).data ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/**
+ * Requests a poll at once, or as soon as the interval allows, so that a real delivery leads to a poll within a minute.
+ */
+function createUnverifiedPollRequester({
+  clock,
+  wait,
+  stopping,
+  requestPoll,
+}: PollRequestDeps): (reason: string) => Promise<void> {
+  let quietUntil = 0;
+  let isWaiting = false;
+  return async (reason) => {
+    if (isWaiting) return;
+    const remainingMs = Math.min(UNVERIFIED_POLL_MS, quietUntil - clock());
+    if (remainingMs > 0) {
+      isWaiting = true;
+      await wait(remainingMs, stopping);
+      isWaiting = false;
+    }
+    if (stopping.aborted) return;
+    quietUntil = clock() + UNVERIFIED_POLL_MS;
+    requestPoll(reason);
+  };
+}
+
+function toRequestError(thrown: unknown, isReceived: boolean): GroundcrewError | BreakConnection {
+  if (!isReceived && (thrown instanceof GroundcrewError || thrown instanceof BreakConnection)) return thrown;
+  const message = isReceived ? "Storing a webhook failed" : "Receiving a webhook failed";
+  return new BreakConnection(`${message}: ${getErrorMessage(thrown)}`, { cause: thrown });
+}
+
+/** Whether the request has Plane's headers, so that a real change may be lost with it. */
+function hasPlaneHeaders(c: Context): boolean {
+  return ["x-plane-delivery", "x-plane-event", "x-plane-signature"].every((name) => c.req.header(name) !== undefined);
+}
+
+function createTelegramWebhookApp(deps: TelegramWebhookDeps): Hono {
+  const { telegram } = deps.settings;
+  const pendingCheck = telegram && getWebhookSecrets(telegram).then(createTokenCheck);
+  const readBody = createBodyReader(MAX_UPDATE_BYTES);
+  const { countRefusal } = createRefusalLimiter({
+    limit: UNVERIFIED_LIMIT,
+    message: "Too many requests without the secret. Try again in a minute.",
+    clock: deps.clock,
+  });
+
+  return new Hono().post("/", async (c) => {
+    const secret = c.req.header("x-telegram-bot-api-secret-token");
+    const isValidSecret = await pendingCheck;
+    if (secret === undefined || !isValidSecret || !(await isValidSecret(secret))) {
+      deps.metrics.count("groundcrew_webhooks_total", { source: "telegram", outcome: "unauthorized" });
+      const refusal = "X-Telegram-Bot-Api-Secret-Token does not match the registered secret.";
+      throw countRefusal(c, new GroundcrewError("unauthorized", refusal));
+    }
+    const job = await toJob(await readBody(c.req.raw), c.get("correlation"));
+    await deps.store.commit({ jobs: [job] }).catch((cause: unknown) => {
+      throw new BreakConnection(`Storing an update failed: ${getErrorMessage(cause)}`, { cause });
+    });
+    deps.metrics.count("groundcrew_webhooks_total", { source: "telegram", outcome: "kept" });
+    deps.notify();
+    return c.json({ ok: true });
+  });
+}
+
+/** Creates the job of an update; the job handler makes a dead letter of a body that cannot be read. */
+async function toJob(bytes: Uint8Array<ArrayBuffer>, correlation: string): Promise<Job> {
+  const received = keepReceivedBody(bytes);
+  return (
+    createUpdateJob(parseUpdate(received), correlation) ??
+    createUnreadUpdateJob(await sha256Hex(bytes), received, correlation)
+  );
+}
+
+function parseUpdate(received: ReceivedBody): unknown {
+  try {
+    return JSON.parse(readReceivedBody(received) ?? "");
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * Plane's database: dumped and restored by PostgreSQL's own programs, streamed and checked to be complete; the
+ * versions in a dump's header.
+ */
+
+import { spawn } from "node:child_process";
+import { pipeline } from "node:stream/promises";
+import { fileURLToPath } from "node:url";
+import { getErrorMessage } from "../../shared/errors.ts";
+import { createBackupError, createRefusal } from "./backup-error.ts";
+import { type WrittenFile, withRegularFile, writeStream } from "./files.ts";
+
+/** How a program of PostgreSQL is started. */
+interface DatabaseAccess {
+  /** `postgresql://<user>:<password>@<host>:<port>/<database>` */
+  url: string;
+  /** The rest of the program's environment. */
+  env: Record<string, string>;
+}
+
+/** The versions in a dump's header, for example `17.6` and `17.6 (Debian 17.6-1)`. */
+interface DumpVersions {
+  /** Version of the server that was dumped. */
+  server: string;
+  /** Version of pg_dump. */
+  dump: string;
+}
+
+/** Limit of what is repeated of a program's error messages, in characters. */
+const MAX_ERROR_LENGTH = 2_000;
+
+/** The end of a dump on standard input, which its writer adds only when the dump is complete. */
+const DUMP_END = "\ngroundcrew: end of dump\n";
+
+/** Length of a header's beginning that contains both versions: 4 KiB, several times what is needed. */
+export const DUMP_HEADER_BYTES = 4_096;
+
+const MAGIC = "PGDMP";
+
+/** The only format that is written: custom, in one file. */
+const CUSTOM_FORMAT = 1;
+
+/** From this version of the archive on, the compression is one byte instead of a number (PostgreSQL 16). */
+const FIRST_WITH_COMPRESSION_BYTE = [1, 15] as const;
+
+/** Numbers of the time of the dump. */
+const TIME_NUMBERS = 7;
+
+const MAX_TEXT_BYTES = 1_000;
+
+/** Dumps the database to a new file below `root`, by pg_dump. Throws when pg_dump is missing or fails. */
+export async function dumpDatabase(access: DatabaseAccess, root: string, path: string): Promise<WrittenFile> {
+  const child = startScript("dump-database", access);
+  child.stdin.end();
+  const [written, failure] = await Promise.all([writeStream(root, path, child.stdout), child.failure]);
+  if (failure !== undefined) throw createBackupError(describeProgramError("pg_dump", failure));
+  return written;
+}
+
+function startScript(name: "dump-database" | "restore-database", access: DatabaseAccess): Program {
+  return startProgram("sh", [fileURLToPath(new URL(`./${name}`, import.meta.url))], access);
+}
+
+function startProgram(file: string, args: readonly string[], { url, env }: DatabaseAccess) {
+  const child = spawn(file, args, { env: { ...env, ...toLibpqEnvironment(url) }, stdio: "pipe" });
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    errors = (errors + text).slice(-MAX_ERROR_LENGTH);
+  });
+  child.stdin.on("error", () => {});
+  /** Resolves when it has ended: undefined after a success. */
+  const failure = new Promise<string | undefined>((resolve) => {
+    child.once("error", (thrown) => resolve(getErrorMessage(thrown)));
+    child.once("close", (code, signal) => {
+      resolve(code === 0 ? undefined : errors.trim() || `it ended with ${signal ?? `exit code ${code}`}`);
+    });
+  });
+  return { stdin: child.stdin, stdout: child.stdout, failure };
+}
+
+type Program = ReturnType<typeof startProgram>;
+
+/** The variables of libpq for a URL, because arguments can be read by others on the machine. */
+function toLibpqEnvironment(url: string): Record<string, string> {
+  const { hostname, port, username, password, pathname, searchParams } = new URL(url);
+  const sslMode = searchParams.get("sslmode");
+  return {
+    PGHOST: decodeURIComponent(hostname).replace(/^\[(.*)\]$/, "$1"),
+    PGPORT: port || "5432",
+    PGUSER: decodeURIComponent(username),
+    PGPASSWORD: decodeURIComponent(password),
+    PGDATABASE: decodeURIComponent(pathname.slice(1)),
+    PGCONNECT_TIMEOUT: "10",
+    ...(sslMode === null ? {} : { PGSSLMODE: sslMode }),
+  };
+}
+
+function describeProgramError(program: string, failure: string): string {
+  const install =
+    "install PostgreSQL's client programs (Debian: postgresql-client) of the server's version or a later one";
+  if (/(pg_dump|pg_restore|psql): not found|spawn \w+ ENOENT/.test(failure))
+    return `${program} is not installed: ${install}.`;
+  if (/server version mismatch|unsupported version/.test(failure)) return `${program} is too old: ${install}.`;
+  return `${program} failed: ${failure.split("\n").slice(0, 5).join(" ")}`;
+}
+
+/**
+ * Stores a dump that another program writes to standard input, with DUMP_END behind it. Throws when that is missing,
+ * because the dump is then incomplete.
+ */
+export async function receiveDump(input: AsyncIterable<Uint8Array>, root: string, path: string): Promise<WrittenFile> {
+  return writeStream(root, path, removeEnd(input));
+}
+
+async function* removeEnd(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const end = Buffer.from(DUMP_END);
+  let tail = Buffer.alloc(0);
+  for await (const chunk of input) {
+    const text = Buffer.concat([tail, chunk]);
+    const cut = Math.max(0, text.length - end.length);
+    if (cut > 0) yield text.subarray(0, cut);
+    tail = Buffer.from(text.subarray(cut));
+  }
+  if (!tail.equals(end))
+    throw createBackupError("The dump on standard input is incomplete: the program that writes it has failed.");
+}
+
+/** Checks that pg_restore can read the dump's contents and that the database can be reached; changes nothing. */
+export async function checkDatabase(access: DatabaseAccess, dump: string): Promise<void> {
+  const list = startProgram("pg_restore", ["--list"], access);
+  const listFailure = await feed(list, dump);
+  if (listFailure !== undefined) throw createRefusal(describeProgramError("pg_restore", listFailure));
+  const probe = startProgram("psql", ["--no-psqlrc", "--no-password", "--quiet", "--command=SELECT 1"], access);
+  probe.stdin.end();
+  probe.stdout.resume();
+  const probeFailure = await probe.failure;
+  if (probeFailure !== undefined) throw createRefusal(describeProgramError("psql", probeFailure));
+}
+
+/** Writes a file to a program's standard input and returns why the program failed. */
+async function feed({ stdin, stdout, failure }: Program, path: string): Promise<string | undefined> {
+  return withRegularFile(path, async (file) => {
+    stdout.resume();
+    // A program that has read enough closes its input early; whether it failed, it says itself.
+    await pipeline(file.createReadStream(), stdin).catch(() => {});
+    return failure;
+  });
+}
+
+/** Replaces the database's content by the dump, in one transaction. Throws when it stays as it was. */
+export async function restoreDatabase(access: DatabaseAccess, dump: string): Promise<void> {
+  const failure = await feed(startScript("restore-database", access), dump);
+  if (failure !== undefined)
+    throw createBackupError(`The database was left as it was. ${describeProgramError("pg_restore", failure)}`);
+}
+
+/**
+ * Reads the header of a dump in pg_dump's custom format (ReadHead in src/bin/pg_dump/pg_backup_archiver.c). Returns
+ * undefined for anything else.
+ */
+export function readDumpHeader(bytes: Uint8Array): DumpVersions | undefined {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.toString("latin1", 0, MAGIC.length) !== MAGIC) return undefined;
+  let at = MAGIC.length;
+  const readByte = () => view.readUInt8(at++);
+  try {
+    const version = [readByte(), readByte()] as const;
+    at += 1;
+    const intSize = readByte();
+    at += 1;
+    if (readByte() !== CUSTOM_FORMAT || intSize < 1 || intSize > 6) return undefined;
+    /** A sign, and the number with its lowest byte first. */
+    const readNumber = () => {
+      const isNegative = readByte() !== 0;
+      const number = view.readUIntLE(at, intSize);
+      at += intSize;
+      return isNegative ? -number : number;
+    };
+    const readText = () => {
+      const length = readNumber();
+      if (length < 0 || length > MAX_TEXT_BYTES) throw new RangeError("not a text");
+      const text = view.toString("utf8", at, at + length);
+      if (at + length > view.length) throw new RangeError("incomplete");
+      at += length;
+      return text;
+    };
+    if (isAtLeast(version, FIRST_WITH_COMPRESSION_BYTE)) at += 1;
+    else readNumber();
+    for (let i = 0; i < TIME_NUMBERS; i += 1) readNumber();
+    readText();
+    return { server: readText(), dump: readText() };
+  } catch (thrown) {
+    if (thrown instanceof RangeError) return undefined;
+    throw thrown;
+  }
+}
+
+function isAtLeast([major, minor]: readonly [number, number], [otherMajor, otherMinor]: readonly [number, number]) {
+  return major > otherMajor || (major === otherMajor && minor >= otherMinor);
+}

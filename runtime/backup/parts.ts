@@ -1,0 +1,261 @@
+/**
+ * The parts of a backup: Groundcrew's store, Plane's database, its uploads, secrets and settings. Each says how it is
+ * saved, which files of a backup are its own, when a backup of it is broken, when it cannot be restored here, and how
+ * it is restored.
+ */
+
+import { existsSync } from "node:fs";
+import { mkdir, rename, rmdir } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { createBackupError, createRefusal } from "./backup-error.ts";
+import type { BackupSettings } from "./backup-settings.ts";
+import {
+  checkDatabase,
+  DUMP_HEADER_BYTES,
+  dumpDatabase,
+  readDumpHeader,
+  receiveDump,
+  restoreDatabase,
+} from "./database-dump.ts";
+import { copyFile, copyTree, hashFile, placeFile, readStart, type SavedPart, writeText } from "./files.ts";
+import { BACKUP_PARTS, type BackupPart, type VerifiedBackup } from "./manifest.ts";
+import {
+  checkStoreCopy,
+  checkStoreFormatNumber,
+  checkStoreUnused,
+  restoreSqliteStore,
+  saveSqliteStore,
+} from "./sqlite-backup.ts";
+
+interface Part {
+  name: BackupPart;
+  /** Saves it to new files below `root`; undefined where this installation has none. */
+  save(settings: BackupSettings, destination: SaveDestination): Promise<SavedPart | undefined>;
+  /** Whether a file of a backup belongs to it, by its path below the backup's folder. */
+  owns(path: string): boolean;
+  /** Throws a BackupError when a backup with this part lacks something of it or has another form. */
+  verify?(backup: VerifiedBackup): Promise<void>;
+  /** Throws a BackupError when it cannot be restored with these settings. Changes nothing. */
+  check?(backup: VerifiedBackup, settings: BackupSettings): Promise<void>;
+  /** Restores it and returns what a person has to do. */
+  restore(backup: VerifiedBackup, settings: BackupSettings, name: string): Promise<string[]>;
+}
+
+interface SaveDestination {
+  root: string;
+  /** A dump of the database that another program writes, instead of the one by `databaseUrl`. */
+  dump?: AsyncIterable<Uint8Array>;
+}
+
+/** A part that consists of files in one folder of the backup. */
+interface FilesPart {
+  name: "uploads" | "secrets" | "settings";
+  /** What is saved, with the name that it gets in the part's folder: a file, a folder with all in it, or a text. */
+  list(settings: BackupSettings): { file?: string; tree?: string; text?: string; to: string }[];
+  /** Whether a file with this name in the part's folder belongs to it. */
+  ownsName(name: string): boolean;
+  /** The path to which a file with this name is restored; undefined for one that a person has to compare. */
+  findTarget(name: string, settings: BackupSettings): string | undefined;
+  /** Files with another content are moved aside before they are replaced. */
+  keepsReplaced: boolean;
+  check?: Part["check"];
+}
+
+/** The name of SECRETS_FILE in a backup, because it may have another one on the machine that restores it. */
+const SECRETS_NAME = "secrets.json";
+
+/** Files and folders beside SECRETS_FILE that belong to the secrets, besides that file itself. */
+const SECRET_FILES = ["provision-secrets.json", "groundcrew.json", "connection.env"];
+
+const SECRET_FOLDERS = ["agents", "openclaw"];
+
+/** Timeout for asking whether Groundcrew is running: 5 s. */
+const PROBE_TIMEOUT_MS = 5_000;
+
+const STORE: Part = {
+  name: "store",
+  async save(settings, { root }) {
+    const engine = getStoreEngine(settings);
+    if (engine === "memory") return undefined;
+    if (engine === "sqlite") return saveSqliteStore(settings, root);
+    return (await import("./redis-backup.ts")).dumpRedis(settings.store, root);
+  },
+  owns: (path) => path === BACKUP_PARTS.sqliteStore || path === BACKUP_PARTS.redisStore,
+  async verify({ path, manifest: { store, groundcrew }, files }) {
+    const file = store?.engine === "redis" ? BACKUP_PARTS.redisStore : BACKUP_PARTS.sqliteStore;
+    if (!store || !files.some((one) => one.path === file)) throw createRefusal(`The backup ${path} lacks its store.`);
+    checkStoreFormatNumber(store.format, groundcrew);
+    if (store.engine === "sqlite" && checkStoreCopy(join(path, file)) !== store.format)
+      throw createRefusal(`The store in ${path} does not have the format that its manifest names.`);
+  },
+  async check({ manifest }, settings) {
+    const { store, address } = settings;
+    const engine = getStoreEngine(settings);
+    if (engine !== manifest.store?.engine)
+      throw createRefusal(
+        `The backup has a store of ${manifest.store?.engine === "redis" ? "Redis" : "SQLite"}, and STORE_URL names another kind: set STORE_URL as it was, or leave the store out with --without store.`,
+      );
+    const isRunning = await fetch(`${address}/health`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) })
+      .then((response) => response.body?.cancel())
+      .then(() => true)
+      .catch(() => false);
+    if (isRunning) throw createRefusal(`Groundcrew is running at ${address}: stop it first.`);
+    if (engine === "sqlite") checkStoreUnused(store.url);
+    else await (await import("./redis-backup.ts")).checkRedis(store.url);
+  },
+  async restore({ path, manifest, files }, { store: { url, prefix } }, name) {
+    if (manifest.store?.engine === "redis") {
+      const { prefix: from = prefix, format } = manifest.store;
+      const dump = { path: join(path, BACKUP_PARTS.redisStore), from, format };
+      await (await import("./redis-backup.ts")).restoreRedis({ url, prefix }, dump);
+    } else {
+      const file = files.find((one) => one.path === BACKUP_PARTS.sqliteStore);
+      if (file) await restoreSqliteStore(url, { path: join(path, file.path), hash: file.hash, name });
+    }
+    return [];
+  },
+};
+
+function getStoreEngine({ store: { url } }: BackupSettings): "memory" | "sqlite" | "redis" {
+  return url === "memory:" ? "memory" : url.startsWith("file:") ? "sqlite" : "redis";
+}
+
+const DATABASE: Part = {
+  name: "database",
+  async save({ databaseUrl: url, env }, { root, dump }) {
+    if (dump === undefined && url === undefined) return undefined;
+    const path = BACKUP_PARTS.database;
+    const file = dump ? await receiveDump(dump, root, path) : await dumpDatabase({ url: url ?? "", env }, root, path);
+    const postgresql = readDumpHeader(await readStart(join(root, path), DUMP_HEADER_BYTES));
+    if (!postgresql) throw createBackupError("What was dumped is not in pg_dump's custom format.");
+    return { files: [file], facts: { postgresql } };
+  },
+  owns: (path) => path === BACKUP_PARTS.database,
+  async verify({ path, files }) {
+    if (!files.some((file) => file.path === BACKUP_PARTS.database))
+      throw createRefusal(`The backup ${path} lacks its database.`);
+    if (!readDumpHeader(await readStart(join(path, BACKUP_PARTS.database), DUMP_HEADER_BYTES)))
+      throw createRefusal(`The database in ${path} is not a dump of pg_dump.`);
+  },
+  async check({ path }, { databaseUrl: url, env }) {
+    if (url === undefined)
+      throw createRefusal(
+        "The backup contains a database: set BACKUP_DATABASE_URL, or leave it out with --without database.",
+      );
+    await checkDatabase({ url, env }, join(path, BACKUP_PARTS.database));
+  },
+  async restore({ path }, { databaseUrl: url, env }) {
+    if (url !== undefined) await restoreDatabase({ url, env }, join(path, BACKUP_PARTS.database));
+    return [];
+  },
+};
+
+const UPLOADS = createFilesPart({
+  name: "uploads",
+  list: ({ uploads }) => (uploads === undefined ? [] : [{ tree: uploads, to: "" }]),
+  ownsName: (name) => name !== "",
+  findTarget: (name, { uploads }) => uploads && join(uploads, name),
+  keepsReplaced: false,
+  async check(_backup, { uploads }) {
+    if (uploads === undefined)
+      throw createRefusal("The backup contains uploads: set BACKUP_UPLOADS, or leave them out with --without uploads.");
+  },
+});
+
+const SECRETS = createFilesPart({
+  name: "secrets",
+  list({ secretsFile, secretsFolder }) {
+    const others = SECRET_FILES.filter((name) => name !== basename(secretsFile));
+    const sources = [
+      { file: secretsFile, to: SECRETS_NAME },
+      ...others.map((name) => ({ file: join(secretsFolder, name), to: name })),
+      ...SECRET_FOLDERS.map((name) => ({ tree: join(secretsFolder, name), to: name })),
+    ];
+    return sources.filter((source) => existsSync("file" in source ? source.file : source.tree));
+  },
+  // A restore puts files where their names say: an `.ssh/authorized_keys` would be one for the service's user.
+  ownsName: (name) =>
+    [SECRETS_NAME, ...SECRET_FILES].includes(name) || SECRET_FOLDERS.some((folder) => name.startsWith(`${folder}/`)),
+  findTarget: (name, { secretsFile, secretsFolder }) =>
+    name === SECRETS_NAME ? secretsFile : join(secretsFolder, name),
+  keepsReplaced: true,
+});
+
+/** A settings file of its own, and the `.env` of a checkout or of Compose. */
+const SETTINGS = createFilesPart({
+  name: "settings",
+  list: ({ configFile, composeEnvironment }) => [
+    ...(configFile === undefined ? [] : [{ file: configFile, to: "groundcrew.json" }]),
+    ...(composeEnvironment !== undefined
+      ? [{ text: `${composeEnvironment.trimEnd()}\n`, to: "compose.env" }]
+      : existsSync(".env")
+        ? [{ file: ".env", to: ".env" }]
+        : []),
+  ],
+  ownsName: (name) => ["groundcrew.json", ".env", "compose.env"].includes(name),
+  findTarget(name, { configFile }) {
+    if (name === "groundcrew.json") return configFile;
+    return name === ".env" && !existsSync(".env") ? resolve(".env") : undefined;
+  },
+  keepsReplaced: true,
+});
+
+/** All parts, in the order in which they are saved: what the store refers to is then in the later copy of Plane as well. */
+export const PARTS: readonly Part[] = [STORE, DATABASE, UPLOADS, SECRETS, SETTINGS];
+
+/** All parts, in the order in which they are restored. The store is last, so that an interrupted restore can be run again. */
+export const PARTS_TO_RESTORE: readonly Part[] = [DATABASE, UPLOADS, SECRETS, SETTINGS, STORE];
+
+function createFilesPart({ name: part, list, ownsName, findTarget, keepsReplaced, check }: FilesPart): Part {
+  const prefix = `${BACKUP_PARTS[part]}/`;
+  const owns = (path: string) => path.startsWith(prefix) && ownsName(path.slice(prefix.length));
+  return {
+    name: part,
+    owns,
+    ...(check && { check }),
+    async save(settings, { root }) {
+      const sources = list(settings);
+      const saved: Required<Omit<SavedPart, "facts">> = { files: [], skipped: [] };
+      for (const { file, tree, text = "", to } of sources) {
+        const path = join(BACKUP_PARTS[part], to);
+        if (tree !== undefined) {
+          const copied = await copyTree(tree, root, path);
+          saved.files.push(...copied.files);
+          saved.skipped.push(...copied.skipped.map((name) => join(tree, name)));
+        } else saved.files.push(await (file === undefined ? writeText(root, path, text) : copyFile(file, root, path)));
+      }
+      // Uploads are a part as soon as they are configured; empty folders of secrets are none.
+      return sources.length > 0 && (saved.files.length > 0 || part === "uploads") ? saved : undefined;
+    },
+    async restore({ path: root, files }, settings, name) {
+      const notes: string[] = [];
+      const aside = keepsReplaced ? getAsideFolder(settings, name) : undefined;
+      const targets = files.flatMap((file) => {
+        const target = owns(file.path) ? findTarget(file.path.slice(prefix.length), settings) : undefined;
+        if (owns(file.path) && target === undefined)
+          notes.push(`${join(root, file.path)} was not put in place: compare it with yours.`);
+        return target === undefined ? [] : [{ source: join(root, file.path), hash: file.hash, target }];
+      });
+      for (const { source, hash, target } of targets) {
+        if (existsSync(target) && (await hashFile(target)) === hash) continue;
+        await placeFile(source, { target, hash }, async () => {
+          if (aside !== undefined && existsSync(target)) await moveAside(target, aside, settings.secretsFolder);
+        });
+      }
+      // Nothing was moved there.
+      if (aside !== undefined) await rmdir(aside).catch(() => {});
+      return notes;
+    },
+  };
+}
+
+/** The folder for files that a restore replaces. `name` ends the names of what is moved aside: when the restore began. */
+export function getAsideFolder({ secretsFolder }: BackupSettings, name: string): string {
+  return join(secretsFolder, `before-restore-${name}`);
+}
+
+async function moveAside(target: string, aside: string, base: string): Promise<void> {
+  const kept = join(aside, target.startsWith(`${base}/`) ? target.slice(base.length + 1) : basename(target));
+  await mkdir(dirname(kept), { recursive: true, mode: 0o700 });
+  await rename(target, kept);
+}

@@ -1,0 +1,140 @@
+/**
+ * The backups in a folder: the newest, those that are old enough to be removed, and when one was last copied
+ * elsewhere.
+ */
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { open, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { DAY, type Ms } from "../../shared/time.ts";
+import { getErrorCode } from "../node/files.ts";
+import { syncFolder, writeText } from "./files.ts";
+import { backupManifestSchema, MANIFEST_FILE, parseBackupName } from "./manifest.ts";
+
+/** The newest complete backup of a folder. */
+interface NewestBackup {
+  name: string;
+  /** When it began. */
+  began: Ms;
+  bytes: number;
+}
+
+/** What is known about the copies of a folder's backups. */
+interface BackupCopies {
+  /** The last backup that was copied, when it began, and when its copy was complete; absent when none ever was. */
+  last?: { name: string; began: Ms; copied: Ms };
+}
+
+/**
+ * Name of the file in a backup folder that says which backup BACKUP_AFTER has copied elsewhere. It exists where backups
+ * are copied, and is empty until the first copy succeeded. It is beside the backups, because other processes than the
+ * one that copies read it, and because nothing may be added to a backup that is complete.
+ */
+const RECORD_FILE = ".last-copy.json";
+
+const NEXT_RECORD_FILE = `${RECORD_FILE}.next`;
+
+const recordSchema = z.object({
+  /** Name of the backup that was copied. */
+  backup: z.string(),
+  /** When the program that copied it had ended. */
+  copied: z.iso.datetime(),
+});
+
+/** Number of days, and of weeks, of which the newest backup is kept. */
+const KEPT = { days: 7, weeks: 4 } as const;
+
+/** 1970-01-01 was a Thursday; ISO weeks begin on Monday. */
+const DAYS_BEFORE_FIRST_MONDAY = 4;
+
+/**
+ * Finds the newest complete backup of a folder; undefined when there is none. Throws when the folder cannot be read. Its
+ * files are not compared with their checksums: a restore does that.
+ */
+export function findNewestBackup(folder: string): NewestBackup | undefined {
+  const names = readdirSync(folder).filter((name) => parseBackupName(name) !== undefined);
+  for (const name of names.sort().reverse()) {
+    try {
+      const manifest = backupManifestSchema.parse(JSON.parse(readFileSync(join(folder, name, MANIFEST_FILE), "utf8")));
+      return { name, began: Date.parse(manifest.began), bytes: manifest.bytes };
+    } catch {
+      // Not a backup of this version, or one that is not complete.
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Stores whether the backups of a folder are copied elsewhere. Called before each backup, so that a copy that never ends
+ * is known to be missing.
+ */
+export async function setCopiesExpected(folder: string, isExpected: boolean): Promise<void> {
+  const path = join(folder, RECORD_FILE);
+  if (existsSync(path) === isExpected) return;
+  if (isExpected) await (await open(path, "a", 0o600)).close();
+  else await rm(path, { force: true });
+  await syncFolder(folder);
+}
+
+/** Stores that a backup of the folder was copied elsewhere, all of it or nothing. */
+export async function recordCopy(folder: string, backup: string, copied: Ms): Promise<void> {
+  const record: z.output<typeof recordSchema> = { backup, copied: new Date(copied).toISOString() };
+  // Left by a run that was killed.
+  await rm(join(folder, NEXT_RECORD_FILE), { force: true });
+  await writeText(folder, NEXT_RECORD_FILE, `${JSON.stringify(record)}\n`);
+  await rename(join(folder, NEXT_RECORD_FILE), join(folder, RECORD_FILE));
+  await syncFolder(folder);
+}
+
+/**
+ * Reads what is known about the copies of a folder's backups; undefined where they are not copied. A record that cannot
+ * be read counts as one without a copy, so that the alert fires.
+ */
+export function readCopies(folder: string): BackupCopies | undefined {
+  try {
+    const { backup, copied } = recordSchema.parse(JSON.parse(readFileSync(join(folder, RECORD_FILE), "utf8")));
+    const began = parseBackupName(backup);
+    return began === undefined ? {} : { last: { name: backup, began, copied: Date.parse(copied) } };
+  } catch (thrown) {
+    return getErrorCode(thrown) === "ENOENT" ? undefined : {};
+  }
+}
+
+/**
+ * Returns the names of the backups that are not kept any longer. Kept are the newest backup of each of the last 7 days
+ * that have one, and the newest of each of the last 4 weeks that have one (UTC, weeks begin on Monday). Days and weeks
+ * without a backup do not count, so that backups do not disappear while none is made. Names that are not those of a
+ * backup are never returned.
+ */
+export function findExpiredBackups(names: readonly string[]): string[] {
+  const backups = names
+    .flatMap((name) => {
+      const at = parseBackupName(name);
+      return at === undefined ? [] : [{ name, at }];
+    })
+    .sort((a, b) => b.at - a.at);
+  const stored = new Set([
+    ...listNewestOfPeriods(backups, getDay, KEPT.days),
+    ...listNewestOfPeriods(backups, getWeek, KEPT.weeks),
+  ]);
+  return backups.flatMap(({ name }) => (stored.has(name) ? [] : [name]));
+}
+
+/** Returns the newest name of each period, for the newest `count` periods. `backups`: newest first. */
+function listNewestOfPeriods(
+  backups: readonly { name: string; at: Ms }[],
+  getPeriod: (at: Ms) => number,
+  count: number,
+): string[] {
+  const newest = new Map<number, string>();
+  for (const { name, at } of backups) {
+    const period = getPeriod(at);
+    if (!newest.has(period)) newest.set(period, name);
+  }
+  return [...newest.values()].slice(0, count);
+}
+
+const getDay = (at: Ms) => Math.floor(at / DAY);
+
+const getWeek = (at: Ms) => Math.floor((getDay(at) - DAYS_BEFORE_FIRST_MONDAY) / 7);

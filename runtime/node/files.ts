@@ -1,0 +1,177 @@
+/**
+ * Files of this machine: settings and secrets that only their owner may read, files that are replaced as a whole, a
+ * folder that one process uses at a time, and the files of the product itself.
+ */
+
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { parseEnv } from "node:util";
+import type { SettingsFiles } from "../../shared/config/secrets.ts";
+
+interface FolderUse {
+  /** Part of the name that is locked. */
+  purpose: string;
+  /** Message of the error when another process has it. */
+  conflict: string;
+}
+
+/** Limit of a settings or secrets file: 4 MiB, several times 500 agents with the longest texts. */
+const MAX_SETTINGS_BYTES = 4 * 2 ** 20;
+
+/** Size of one read: 64 KiB, more than most of these files have. */
+const CHUNK_BYTES = 2 ** 16;
+
+/**
+ * Reads the files of the settings from the disk. Text, mode and owner come from one opened file, so that a file put in
+ * its place meanwhile cannot pass the checks of the other.
+ */
+export const nodeFiles: SettingsFiles = {
+  read(path) {
+    const file = openIfPresent(path);
+    if (file === undefined) return undefined;
+    try {
+      const { mode, uid } = fstatSync(file);
+      return { text: readText(file, path), mode: mode & 0o777, isOthers: isOtherUser(uid) };
+    } finally {
+      closeSync(file);
+    }
+  },
+};
+
+/** The folder that holds package.json. */
+const PRODUCT_ROOT = new URL("../../", import.meta.url);
+
+/** A text that differs whenever the file has changed or was replaced; "" when it does not exist. */
+export function getFileFingerprint(path: string): string {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stats ? [stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(":") : "";
+}
+
+/** Reads the settings of an environment, by default this process's, which overrides `.env` in the working directory. */
+export function readEnvironment(
+  env: Record<string, string | undefined> = process.env,
+): Record<string, string | undefined> {
+  return { ...parseEnv(nodeFiles.read(".env")?.text ?? ""), ...env };
+}
+
+/** Reads the product's own files by their path, each one once, so that the served files stay the same until the next start. */
+export function createAssetReader(): (path: string) => string {
+  const texts = new Map<string, string>();
+  return (path) => {
+    const text = texts.get(path) ?? readFileSync(new URL(path, PRODUCT_ROOT), "utf8");
+    texts.set(path, text);
+    return text;
+  };
+}
+
+/** Replaces a file's text, whole or not at all, and keeps its mode and owner. */
+export function replaceFile(path: string, text: string): void {
+  const { mode, uid, gid } = statSync(path);
+  const draft = `${path}.${randomBytes(6).toString("hex")}`;
+  try {
+    writeFileSync(draft, text, { flag: "wx", mode: mode & 0o777, flush: true });
+    chmodSync(draft, mode & 0o777);
+    // Only root may give a file to someone else; for others it already has their owner.
+    if (process.getuid?.() === 0) chownSync(draft, uid, gid);
+    renameSync(draft, path);
+  } catch (thrown) {
+    rmSync(draft, { force: true });
+    throw thrown;
+  }
+}
+
+/**
+ * Makes sure that one process at a time uses a folder: it listens on a name that the kernel frees with the process,
+ * however that ends. Throws when another process has it. Only Linux has such names; elsewhere nothing is locked.
+ */
+export async function lockFolder(
+  folder: string,
+  { purpose, conflict }: FolderUse = {
+    purpose: "runner",
+    conflict: `Another runner uses ${folder}. Stop it first, or set RUNNER_FOLDER.`,
+  },
+): Promise<() => void> {
+  if (process.platform !== "linux") return () => {};
+  const server = createServer((socket) => socket.destroy());
+  const id = createHash("sha256").update(realpathSync(folder)).digest("hex").slice(0, 32);
+  server.listen({ path: `\0groundcrew-${purpose}-${id}` });
+  try {
+    await once(server, "listening");
+  } catch {
+    throw new Error(conflict);
+  }
+  server.unref();
+  return () => void server.close();
+}
+
+/** Writes a file that only this user can read, whole or not at all; a link in its place is replaced, not followed. */
+export function writePrivateFile(path: string, text: string): void {
+  const draft = `${path}.${randomBytes(6).toString("hex")}`;
+  writeFileSync(draft, text, { flag: "wx", mode: 0o600, flush: true });
+  renameSync(draft, path);
+}
+
+/** Parses JSON of a file or a program that may be cut off or something else: undefined when it is not JSON. */
+export function tryParseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Creates a folder that only this user can read. Throws when a link or a file is in its place. */
+export function makePrivateFolder(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  if (!lstatSync(path).isDirectory()) throw new Error(`${path} is not a folder. Remove it.`);
+}
+
+/** Reads at most the limit, because a device or pipe may never end. Throws a RangeError when there is more. */
+function readText(file: number, path: string): string {
+  const chunks: Buffer[] = [];
+  for (let size = 0; size <= MAX_SETTINGS_BYTES; ) {
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    const count = readSync(file, chunk, 0, CHUNK_BYTES, null);
+    if (count === 0) return Buffer.concat(chunks, size).toString("utf8");
+    chunks.push(chunk.subarray(0, count));
+    size += count;
+  }
+  throw new RangeError(`${path} has more than ${MAX_SETTINGS_BYTES} bytes`);
+}
+
+function openIfPresent(path: string): number | undefined {
+  try {
+    return openSync(path, "r");
+  } catch (thrown) {
+    if (getErrorCode(thrown) === "ENOENT") return undefined;
+    throw thrown;
+  }
+}
+
+/** The code of a system's error, such as `ENOENT`. */
+export function getErrorCode(thrown: unknown): string | undefined {
+  return thrown instanceof Error && "code" in thrown ? String(thrown.code) : undefined;
+}
+
+/** Whether a file's owner is neither this process nor root. Windows has no such numbers. */
+function isOtherUser(uid: number): boolean {
+  const ownUid = process.getuid?.();
+  return ownUid !== undefined && uid !== ownUid && uid !== 0;
+}

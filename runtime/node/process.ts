@@ -1,0 +1,98 @@
+/** This process: the lines that it writes, a question at its terminal, and memory that it gives back when it is idle. */
+
+import { performance } from "node:perf_hooks";
+import { createInterface } from "node:readline";
+import type { Writable } from "node:stream";
+import type { Ms } from "../../shared/time.ts";
+
+interface ProcessProbe {
+  /** Utilization of the event loop since the previous call, from 0 to 1. */
+  utilization(): number;
+  /** CPU time since the process started. */
+  cpu(): Ms;
+  /** Collects garbage and returns memory to the system. */
+  collect(): void;
+}
+
+/** Limit of a line's delay: 10 ms. */
+const FLUSH_DELAY: Ms = 10;
+
+/** Interval between checks: 5 s, which is also how long the process must have been idle. */
+const CHECK_INTERVAL: Ms = 5_000;
+
+/** Limit of the event loop's utilization in an idle process: 10 %. The heartbeat of the queues takes 1 %. */
+const MAX_IDLE_UTILIZATION = 0.1;
+
+/** CPU time since the last collection after which another one is worthwhile: 250 ms. An idle process uses it in 30 s. */
+const MIN_CPU_TIME: Ms = 250;
+
+/**
+ * Creates a writer of lines that collects lines for 10 ms and writes them at once, because a system call for each line
+ * of a log costs more than formatting it. Pending lines are written when the process exits, unless it is killed. Lines
+ * that cannot be written (a full disk, a closed pipe) are lost without ending the process.
+ */
+export function createLineWriter(stream: Pick<Writable, "write" | "on">): (line: string) => void {
+  let pendingLines: string[] = [];
+
+  function flush() {
+    if (pendingLines.length === 0) return;
+    const text = `${pendingLines.join("\n")}\n`;
+    pendingLines = [];
+    stream.write(text);
+  }
+
+  // Without a listener the error would end the process.
+  stream.on("error", () => {});
+  process.on("exit", flush);
+  return (line) => {
+    if (pendingLines.push(line) === 1) setTimeout(flush, FLUSH_DELAY).unref();
+  };
+}
+
+/** Creates a yes/no prompt for a terminal. The end of the input and Ctrl-C count as no. */
+export function createConfirmPrompt(input: NodeJS.ReadableStream, output: NodeJS.WritableStream) {
+  return (question: string): Promise<boolean> =>
+    new Promise((resolve) => {
+      const lines = createInterface({ input, output });
+      lines.once("close", () => resolve(false));
+      lines.question(`${question} [y/N] `, (answer) => {
+        resolve(/^(y|yes|o|oui)$/i.test(answer.trim()));
+        lines.close();
+      });
+    });
+}
+
+/**
+ * Creates a check that collects garbage when the process is idle after work: V8 keeps memory until it needs space, which
+ * an idle process never does. A collection stops the process for about 50 ms, so it waits for an idle interval.
+ */
+export function createIdleCollector({ utilization, cpu, collect }: ProcessProbe): () => void {
+  let cpuAtLastCollection = 0;
+  return () => {
+    if (utilization() >= MAX_IDLE_UTILIZATION || cpu() - cpuAtLastCollection < MIN_CPU_TIME) return;
+    collect();
+    cpuAtLastCollection = cpu();
+  };
+}
+
+/** Collects garbage whenever the process is idle. Does nothing without Node's flag `--expose-gc`, which `npm start` sets. */
+export function collectGarbageWhenIdle(): void {
+  const { gc } = globalThis;
+  if (!gc) return;
+  let last = performance.eventLoopUtilization();
+  const collectIfIdle = createIdleCollector({
+    utilization() {
+      const now = performance.eventLoopUtilization();
+      const { utilization } = performance.eventLoopUtilization(now, last);
+      last = now;
+      return utilization;
+    },
+    cpu() {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1000;
+    },
+    // Other flavors keep the freed pages in the process.
+    collect: () => gc({ type: "major", execution: "sync", flavor: "last-resort" }),
+  });
+  setInterval(collectIfIdle, CHECK_INTERVAL).unref();
+}

@@ -1,0 +1,176 @@
+/**
+ * Programs that are started, and the processes that they become: their output is limited, a timeout ends them with all
+ * they started, and a failure is described by what they said last.
+ */
+
+import { spawn } from "node:child_process";
+import { accessSync, closeSync, constants, openSync, readFileSync, statSync } from "node:fs";
+import { delimiter, isAbsolute, join } from "node:path";
+import { getErrorMessage } from "../../shared/errors.ts";
+import { cleanLine } from "../../shared/text.ts";
+import type { Ms } from "../../shared/time.ts";
+
+/** How a program ended. `status` is undefined when a signal, the timeout or the system ended it; `problem` says why. */
+export interface ProgramResult {
+  status: number | undefined;
+  stdout: string;
+  stderr: string;
+  problem?: string;
+  /** The exit code of a program that had ended before the timeout, while what it started kept its output open. */
+  exitCode?: number;
+}
+
+export interface ProgramOptions {
+  /** The whole environment of the program: nothing is inherited. */
+  env: Record<string, string>;
+  cwd?: string;
+  /** Default: 30 s, which is plenty for tmux and for git on a local disk. */
+  timeoutMs?: Ms;
+  /** File that is its standard input; empty without one. */
+  input?: string;
+  /** File of mode 0600 that receives its standard output; `stdout` of the result is then empty. */
+  output?: string;
+}
+
+const DEFAULT_TIMEOUT_MS: Ms = 30_000;
+
+/** Limit of each output stream in bytes: 4 MB. The rest is dropped, because a hostile repository may print forever. */
+const MAX_OUTPUT_BYTES = 4 * 2 ** 20;
+
+/** Limit of the error text in UTF-16 units: its end, because programs say the cause last. */
+const MAX_ERROR = 2_000;
+
+/**
+ * Runs a program with these arguments, without a shell, and resolves when it has ended. It has a process group of its
+ * own, so that the timeout also ends what it has started. Rejects only when a file or an argument cannot be passed.
+ */
+export async function runProgram(
+  file: string,
+  args: readonly string[],
+  { env, cwd, timeoutMs = DEFAULT_TIMEOUT_MS, input, output }: ProgramOptions,
+): Promise<ProgramResult> {
+  const opened: number[] = [];
+  const openFile = (path: string, flags: string) => {
+    const descriptor = openSync(path, flags, 0o600);
+    opened.push(descriptor);
+    return descriptor;
+  };
+  try {
+    const child = spawn(file, args, {
+      env,
+      ...(cwd === undefined ? {} : { cwd }),
+      detached: true,
+      stdio: [
+        input === undefined ? "ignore" : openFile(input, "r"),
+        output === undefined ? "pipe" : openFile(output, "w"),
+        "pipe",
+      ],
+    });
+    const stdout = collectOutput(child.stdout);
+    const stderr = collectOutput(child.stderr);
+    const { promise, resolve } = Promise.withResolvers<Pick<ProgramResult, "status" | "problem" | "exitCode">>();
+    let late: Pick<ProgramResult, "problem" | "exitCode"> | undefined;
+    const timer = setTimeout(() => {
+      late = { problem: `no end within ${timeoutMs / 1000} s` };
+      if (child.exitCode !== null) late.exitCode = child.exitCode;
+      killProcessGroup(child.pid);
+      // A grandchild with a group of its own may still hold the pipes.
+      for (const stream of child.stdio) stream?.destroy();
+    }, timeoutMs);
+    child.once("error", (thrown) => resolve({ status: undefined, problem: getErrorMessage(thrown) }));
+    child.once("close", (code, signal) => {
+      const ended = late ?? (signal === null ? undefined : { problem: `ended by ${signal}` });
+      resolve(ended ? { status: undefined, ...ended } : { status: code ?? undefined });
+    });
+    const ended = await promise;
+    clearTimeout(timer);
+    return { ...ended, stdout: stdout(), stderr: stderr() };
+  } finally {
+    for (const descriptor of opened) closeSync(descriptor);
+  }
+}
+
+function collectOutput(stream: NodeJS.ReadableStream | null): () => string {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  stream?.on("data", (chunk: Buffer) => {
+    if (size < MAX_OUTPUT_BYTES) chunks.push(chunk.subarray(0, MAX_OUTPUT_BYTES - size));
+    size += chunk.length;
+  });
+  stream?.on("error", () => {});
+  return () => Buffer.concat(chunks).toString("utf8");
+}
+
+/** Runs a program of which only the end counts, such as one whose output is a file. Throws when it fails. */
+export async function runOrThrow(file: string, args: readonly string[], options: ProgramOptions): Promise<void> {
+  const { status, stderr, problem } = await runProgram(file, args, options);
+  if (status === 0) return;
+  const reason = problem ?? `exit code ${status}: ${cleanLine(stderr.slice(-MAX_ERROR), 300)}`;
+  throw new Error(`${file} ${args.slice(0, 2).join(" ")}: ${reason}`);
+}
+
+/** Describes a failed program in one line, for logs and for people. */
+export function describeFailure(name: string, { status, stderr, problem }: ProgramResult): string {
+  const reason = problem ?? `exit code ${status}`;
+  const lastLine = stderr.trim().split("\n").at(-1) ?? "";
+  return lastLine === "" ? `${name}: ${reason}` : `${name}: ${reason}: ${lastLine}`;
+}
+
+/** The standard output of a program that was run under this name. Throws when it failed. */
+export function requireSuccess(name: string, result: ProgramResult): string {
+  if (result.status !== 0) throw new Error(cleanLine(describeFailure(name, result), 300));
+  return result.stdout;
+}
+
+/** Finds an executable file by its path or its name on the PATH; undefined when there is none. */
+export function findExecutable(program: string, searchPath = ""): string | undefined {
+  // Only absolute folders, so that a program in the working directory is never run.
+  const candidates = isAbsolute(program)
+    ? [program]
+    : searchPath.split(delimiter).flatMap((folder) => (isAbsolute(folder) ? [join(folder, program)] : []));
+  return candidates.find((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return statSync(path).isFile();
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Picks the variables that a program receives. Everything else of this process's environment stays with it. */
+export function pickVariables(env: Record<string, string | undefined>, names: RegExp): Record<string, string> {
+  const entries = Object.entries(env).flatMap(([name, value]) =>
+    value !== undefined && names.test(name) ? [[name, value] as const] : [],
+  );
+  return Object.fromEntries(entries);
+}
+
+/** A text as one word of a shell command. */
+export function quoteForShell(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Kills a process that leads a group of its own, with all its children. A group that has already ended is no error. */
+export function killProcessGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch {
+    // The group has ended meanwhile.
+  }
+}
+
+/**
+ * The start time of a process in the kernel's ticks, which tells it from another one with its number; known on Linux
+ * only. `ended` stands for a zombie: it has ended, but its parent has not collected it.
+ */
+export function readProcessStart(pid: number): string | undefined {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ");
+    return fields[0] === "Z" ? "ended" : fields[19];
+  } catch {
+    return undefined;
+  }
+}

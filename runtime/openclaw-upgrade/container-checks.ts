@@ -1,0 +1,243 @@
+/**
+ * Checks of the container's safety: its service in Compose, the rights of its processes, and the files of the
+ * workspace.
+ */
+
+import { z } from "zod";
+import { reportFailure, reportOk, reportWarning } from "../../functions/doctor/findings.ts";
+import { parsePinnedValue } from "../../functions/doctor/versions.ts";
+import { cleanLine } from "../../shared/text.ts";
+import type { ComposeUpgradeSettings } from "./upgrade-driver.ts";
+import { type Finding, reportCheck } from "./upgrade-record.ts";
+
+/** One process as `/proc/<pid>/status` has it. */
+interface ProcessStatus {
+  name: string;
+  uids: number[];
+  gids: number[];
+  /** Bit masks: what the process has, and what it could get. */
+  effective: bigint;
+  bounding: bigint;
+  /** 0 none, 1 strict, 2 filter. */
+  seccomp: number;
+}
+
+/** A file or folder of a workspace. */
+export interface WorkspaceEntry {
+  /** `uid:gid` */
+  owner: string;
+  mode: number;
+  kind: string;
+  path: string;
+}
+
+const serviceSchema = z.looseObject({
+  image: z.string(),
+  user: z.string().optional(),
+  privileged: z.boolean().default(false),
+  cap_drop: z.array(z.string()).nullish(),
+  cap_add: z.array(z.string()).nullish(),
+  security_opt: z.array(z.string()).nullish(),
+  networks: z.record(z.string(), z.unknown()).nullish(),
+  volumes: z.array(z.looseObject({ target: z.string() })).nullish(),
+});
+
+export type ComposeService = z.output<typeof serviceSchema>;
+
+const configSchema = z.looseObject({ services: z.record(z.string(), z.unknown()) });
+
+/** The only capabilities that the container may have. */
+const ALLOWED_CAPABILITIES = ["CHOWN", "SETGID", "SETUID"];
+
+/** Bits of CAP_CHOWN, CAP_SETGID and CAP_SETUID (`include/uapi/linux/capability.h`). */
+const ALLOWED_MASK = (1n << 0n) | (1n << 6n) | (1n << 7n);
+
+const SECCOMP_FILTER = 2;
+
+/** Format for GNU find's `-printf` that `parseWorkspaceEntries` reads; paths may contain anything but NUL. */
+export const FIND_FORMAT = "%U:%G %m %y %p\\0";
+
+/** Limit of names in a finding. */
+const MAX_NAMES = 5;
+
+/** Parses the service from `docker compose config --format json`. Throws an Error for people. */
+export function parseComposeService(text: string, service: string): ComposeService {
+  const { services } = configSchema.parse(JSON.parse(text));
+  if (services[service] === undefined)
+    throw new Error(`the Compose file has no service ${service}; it has ${Object.keys(services).join(", ") || "none"}`);
+  return serviceSchema.parse(services[service]);
+}
+
+/** Checks what the Compose file says about the container: image, user, capabilities, seccomp, networks and volumes. */
+export function checkComposeService(
+  service: ComposeService,
+  { user, networks, state, workspace }: ComposeUpgradeSettings,
+  from: string,
+): Finding[] {
+  const { image } = service;
+  const missing = networks.filter((network) => !(network in (service.networks ?? {})));
+  return [
+    reportCheck(
+      "image",
+      parsePinnedValue(image)?.version !== from &&
+        `the service's image is ${image}, but the environment file pins ${from}`,
+      image,
+      "Write the image with the variable in the Compose file, and without a digest or `latest`.",
+    ),
+    reportCheck(
+      "user",
+      service.user !== user && `user is ${service.user ?? "not set"}, wanted ${user}`,
+      user,
+      `Set \`user: "${user}"\`.`,
+    ),
+    checkCapabilities(service),
+    checkSeccomp(service),
+    reportCheck(
+      "networks",
+      missing.length > 0 && `not in ${missing.join(", ")}`,
+      networks.join(", ") || "none wanted",
+      'Add them to the service, or change "networks".',
+    ),
+    checkVolumes(service, [state, workspace]),
+  ];
+}
+
+function checkCapabilities({ cap_drop, cap_add, privileged }: ComposeService): Finding {
+  const added = (cap_add ?? []).map((capability) => capability.replace(/^CAP_/, ""));
+  const more = added.filter((capability) => !ALLOWED_CAPABILITIES.includes(capability));
+  const problems = [
+    ...(privileged ? ["the container is privileged"] : []),
+    ...((cap_drop ?? []).includes("ALL") ? [] : ["cap_drop lacks ALL"]),
+    ...(more.length > 0 ? [`cap_add has ${more.join(", ")}`] : []),
+  ];
+  return reportCheck(
+    "capabilities",
+    problems.join("; "),
+    `only ${added.join(", ") || "none"}`,
+    `Drop ALL and add at most ${ALLOWED_CAPABILITIES.join(", ")}.`,
+  );
+}
+
+function checkSeccomp({ security_opt }: ComposeService): Finding {
+  const option = (security_opt ?? []).find((one) => /^seccomp[:=]/.test(one));
+  if (option === undefined) return reportOk("seccomp", "Docker's default profile");
+  if (/^seccomp[:=]unconfined$/.test(option))
+    return reportFailure("seccomp", "seccomp is off", "Remove seccomp=unconfined from security_opt.");
+  return reportWarning(
+    "seccomp",
+    "a profile of your own",
+    "Try the new version with Docker's default first; keep the profile only if a system call is refused.",
+  );
+}
+
+function checkVolumes({ volumes }: ComposeService, paths: readonly string[]): Finding {
+  const targets = (volumes ?? []).map(({ target }) => target.replace(/\/+$/, ""));
+  const missing = paths.filter((path) => !targets.some((target) => path === target || path.startsWith(`${target}/`)));
+  return reportCheck(
+    "volumes",
+    missing.length > 0 && `no volume holds ${missing.join(", ")}: a new container would lose it`,
+    paths.join(", "),
+    'Mount volumes there, or change "state" and "workspace".',
+  );
+}
+
+/** Parses the status files of several processes, one after the other. Throws for anything else. */
+export function parseProcessStatus(text: string): ProcessStatus[] {
+  const blocks = text.split(/^(?=Name:\t)/m).filter((block) => block.trim() !== "");
+  if (blocks.length === 0 || !blocks[0]?.startsWith("Name:\t")) throw new Error("no process could be read");
+  return blocks.map(parseBlock);
+}
+
+function parseBlock(block: string): ProcessStatus {
+  const fields = new Map<string, string>();
+  for (const line of block.split("\n")) {
+    const [, name, value] = /^(\w+):\t\s*(.*)$/.exec(line) ?? [];
+    // A process may choose its name, but not add lines: the kernel escapes line ends in it.
+    if (name !== undefined && value !== undefined && !fields.has(name)) fields.set(name, value);
+  }
+  const read = (name: string, pattern: RegExp) => {
+    const value = fields.get(name);
+    if (value === undefined || !pattern.test(value)) throw new Error(`the status of a process has no valid ${name}`);
+    return value;
+  };
+  const readIds = (name: string) =>
+    read(name, /^\d+(?:\t\d+){3}$/)
+      .split("\t")
+      .map(Number);
+  const readMask = (name: string) => BigInt(`0x${read(name, /^[0-9a-f]{16}$/)}`);
+  return {
+    name: read("Name", /^.+$/),
+    uids: readIds("Uid"),
+    gids: readIds("Gid"),
+    effective: readMask("CapEff"),
+    bounding: readMask("CapBnd"),
+    seccomp: Number(read("Seccomp", /^[012]$/)),
+  };
+}
+
+/** Checks that all processes run as this `uid:gid`, with the allowed capabilities at most, under a seccomp filter. */
+export function checkProcesses(processes: readonly ProcessStatus[], owner: string): Finding[] {
+  const [uid, gid] = owner.split(":").map(Number);
+  const isForeign = ({ uids, gids }: ProcessStatus) =>
+    uids.some((one) => one !== uid) || gids.some((one) => one !== gid);
+  const isStrong = ({ effective, bounding }: ProcessStatus) => ((effective | bounding) & ~ALLOWED_MASK) !== 0n;
+  const isOpen = ({ seccomp }: ProcessStatus) => seccomp !== SECCOMP_FILTER;
+  /** Names the processes for which this is so. */
+  const describe = (problem: string, isBad: (status: ProcessStatus) => boolean) => {
+    const names = new Set(processes.filter(isBad).map(({ name }) => name));
+    return names.size > 0 && `${problem}: ${[...names].join(", ")}`;
+  };
+  return [
+    reportCheck(
+      "process users",
+      describe(`not as ${owner}`, isForeign),
+      `${processes.length} processes, all as ${owner}`,
+      `Set \`user: "${owner}"\`.`,
+    ),
+    reportCheck(
+      "process capabilities",
+      describe("more than CHOWN, SETGID and SETUID", isStrong),
+      "CHOWN, SETGID and SETUID at most",
+      "Drop the others.",
+    ),
+    reportCheck(
+      "process seccomp",
+      describe("no filter", isOpen),
+      "all processes have a filter",
+      "Remove seccomp=unconfined.",
+    ),
+  ];
+}
+
+/** Parses the output of `find … -printf FIND_FORMAT`. Throws for anything else. */
+export function parseWorkspaceEntries(output: string): WorkspaceEntry[] {
+  if (output !== "" && !output.endsWith("\0")) throw new Error("the list of the workspace was cut off");
+  return output
+    .split("\0")
+    .slice(0, -1)
+    .map((line) => {
+      const [, owner, mode, kind, path] = /^(\d+:\d+) ([0-7]{1,4}) (\w) ([\s\S]+)$/.exec(line) ?? [];
+      if (!owner || !mode || !kind || !path) throw new Error("the list of the workspace cannot be read");
+      return { owner, mode: Number.parseInt(mode, 8), kind, path };
+    });
+}
+
+/** Checks that the workspaces belong to OpenClaw's user, who can use them, and that not everyone can write there. */
+export function checkWorkspace(entries: readonly WorkspaceEntry[], owner: string): Finding {
+  const real = entries.filter(({ kind }) => kind !== "l");
+  const describe = (problem: string, bad: readonly WorkspaceEntry[]) =>
+    `${problem}: ${bad
+      .slice(0, MAX_NAMES)
+      .map(({ path }) => cleanLine(path, 100))
+      .join(", ")}${bad.length > MAX_NAMES ? ` and ${bad.length - MAX_NAMES} more` : ""}`;
+  const foreign = real.filter((entry) => entry.owner !== owner);
+  if (foreign.length > 0)
+    return reportFailure("workspace", describe(`not owned by ${owner}`, foreign), `Run \`chown -R ${owner}\` there.`);
+  const closed = real.filter(({ kind, mode }) => kind === "d" && (mode & 0o700) !== 0o700);
+  if (closed.length > 0)
+    return reportFailure("workspace", describe("its owner cannot use", closed), "Run `chmod u+rwx` there.");
+  const open = real.filter(({ mode }) => (mode & 0o002) !== 0 && (mode & 0o1000) === 0);
+  if (open.length > 0)
+    return reportWarning("workspace", describe("everyone can write", open), "Run `chmod o-w` there.");
+  return reportOk("workspace", `${real.length} files and folders of ${owner}`);
+}

@@ -1,0 +1,346 @@
+/**
+ * The life of a session: its start with worktree, ticket file, the operator's hook and Claude Code in a window of tmux;
+ * its end, for which it is asked first, then its terminal is closed, then its processes are ended; and its removal.
+ */
+
+import { existsSync, rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { getErrorMessage } from "../../shared/errors.ts";
+import { cleanText } from "../../shared/text.ts";
+import { MAX_REPORTED } from "../../shared/tickets/exchange.ts";
+import { type Ms, SECOND, wait } from "../../shared/time.ts";
+import { makePrivateFolder, writePrivateFile } from "../node/files.ts";
+import { describeFailure, findExecutable, runProgram } from "../node/programs.ts";
+import {
+  buildClaudeSettings,
+  buildLaunch,
+  buildMcpConfig,
+  endSessionProcesses,
+  extendSearchPath,
+  findConversation,
+  pickEnvironment,
+} from "./claude-process.ts";
+import { mergeApplied, readDetails } from "./observe-session.ts";
+import type { DesiredSession } from "./plan-actions.ts";
+import type { RunnerContext } from "./runner-context.ts";
+import { NO_DETAILS, readSessionJson, type SessionRecord, UNREPORTED } from "./session-folder.ts";
+import type { Pane, Tmux } from "./tmux.ts";
+import { getTicketBranch } from "./worktrees.ts";
+
+type Exit = NonNullable<SessionRecord["exit"]>;
+
+const LAUNCHER = fileURLToPath(new URL("./launch-session.js", import.meta.url));
+
+/** Limit of a ticket's file in UTF-16 units: 1 Mi, more than Plane accepts. */
+const MAX_TICKET_LENGTH = 2 ** 20;
+
+/** Timeout for a hook: 60 s. */
+const HOOK_TIMEOUT_MS: Ms = 60_000;
+
+/** Timeout for a session after /exit: 10 s, in which Claude ends its tools and stores the conversation. */
+const EXIT_MS: Ms = 10 * SECOND;
+
+/** Timeout for a session after its terminal was closed: 3 s. */
+const HANGUP_MS: Ms = 3 * SECOND;
+
+/** Timeout for the exit status of a dead pane: 3 s; a busy machine takes some time to end a program. */
+const STATUS_MS: Ms = 3 * SECOND;
+
+const CHECK_MS: Ms = 100;
+
+/**
+ * Starts a desired session, or continues a start that was interrupted at any step. A start that fails is an end of the
+ * session, with its reason.
+ */
+export async function startSession(context: RunnerContext, desired: DesiredSession): Promise<void> {
+  const { records, log, clock } = context;
+  const isFirst = !isSameRun(records.get(desired.ticket), desired);
+  let record = records.save(prepareRecord(context, desired));
+  try {
+    if (isFirst) removeRunFiles(context, desired.ticket);
+    record = await prepareWorktree(context, record);
+    await launch(context, desired, record);
+    log.info("session started", { ticket: record.ticket, run: record.run, attempt: record.attempts + 1 });
+  } catch (thrown) {
+    const text = cleanText(getErrorMessage(thrown), 2_000);
+    log.warn("session not started", { ticket: record.ticket, run: record.run, reason: text });
+    const latest = records.get(record.ticket) ?? record;
+    const ended_at = new Date(clock()).toISOString();
+    records.save({ ...latest, ...UNREPORTED, phase: "ended", ended_at, exit: { reason: "start_failed", text } });
+  }
+}
+
+/** Whether a record is of this run. Runs are counted anew after Groundcrew has lost its store, so their number can repeat. */
+function isSameRun(record: SessionRecord | undefined, { run, session_id }: DesiredSession): boolean {
+  return record?.run === run && record.session_id === session_id;
+}
+
+/** The record of a run that begins, is continued after an interruption, or is started again after its end. */
+function prepareRecord({ records, clock }: RunnerContext, desired: DesiredSession): SessionRecord {
+  const { ticket, run, session_id, project } = desired;
+  const previous = records.get(ticket);
+  const started_at = new Date(clock()).toISOString();
+  if (previous && isSameRun(previous, desired)) {
+    const { exit: _exit, ended_at: _endedAt, ...rest } = previous;
+    const hooks = previous.phase === "ended" ? rest.hooks.filter((name) => name === "after_create") : rest.hooks;
+    return { ...rest, ...UNREPORTED, session_id, phase: "preparing", started_at, hooks };
+  }
+  return {
+    ...{ ticket, run, session_id, project, repository: "", worktree: "", branch: getTicketBranch(ticket), main: "" },
+    ...{ ...UNREPORTED, phase: "preparing", started_at, attempts: 0, details: NO_DETAILS },
+    ...{ hooks: previous?.hooks.includes("after_create") ? ["after_create"] : [], applied: [] },
+  };
+}
+
+/** Removes what an earlier run of the ticket has written. */
+function removeRunFiles({ records }: RunnerContext, ticket: string) {
+  const { sessionStart, status, completion, launch: launchFile } = records.getPaths(ticket);
+  for (const path of [sessionStart, status, completion, launchFile]) rmSync(path, { force: true });
+}
+
+async function prepareWorktree(context: RunnerContext, record: SessionRecord): Promise<SessionRecord> {
+  const { settings, worktrees, records } = context;
+  const repository = settings.repositories.get(record.project);
+  if (repository === undefined)
+    throw new Error(`This runner has no repository for ${record.project}: add it to tickets.repositories.`);
+  const worktree = await worktrees.prepare(repository, record.ticket);
+  const { path, branch, main } = worktree;
+  const hooks = worktree.isNew ? [] : record.hooks;
+  const prepared = records.save({ ...record, repository, worktree: path, branch, main, hooks });
+  const created = await runHookOnce(context, prepared, "after_create");
+  return runHookOnce(context, created, "before_run");
+}
+
+async function launch(context: RunnerContext, desired: DesiredSession, prepared: SessionRecord): Promise<void> {
+  const { settings, env, records, tmux, clock } = context;
+  const { ticket, run, session_id } = prepared;
+  const paths = records.getPaths(ticket);
+  const program = findExecutable(settings.claudeBin, env["PATH"]);
+  if (program === undefined)
+    throw new Error(`${settings.claudeBin} is not an executable file: set CLAUDE_BIN to the path of Claude Code.`);
+  // What an earlier launch has left behind would work on the ticket beside the new session.
+  await endSessionProcesses(session_id);
+  const conversation = findConversation(paths);
+  makePrivateFolder(paths.folder);
+  writePrivateFile(paths.ticket, cleanText(desired.ticket_file, MAX_TICKET_LENGTH));
+  const claudeSettings = buildClaudeSettings({ ticket, groundcrewUrl: settings.groundcrewUrl, paths });
+  writePrivateFile(paths.settings, JSON.stringify(claudeSettings));
+  writePrivateFile(paths.mcp, JSON.stringify(buildMcpConfig(settings.groundcrewUrl)));
+  const options = {
+    ...{ record: prepared, paths, program, token: desired.token, groundcrewUrl: settings.groundcrewUrl },
+    ...{ name: settings.prefix + ticket },
+    env: { ...pickEnvironment(env, "claude"), PATH: extendSearchPath(settings.folder, env["PATH"]) },
+  };
+  const launchPlan = buildLaunch(conversation === undefined ? options : { ...options, conversation });
+  for (const path of [paths.sessionStart, paths.sessionEnd]) rmSync(path, { force: true });
+  writePrivateFile(paths.launch, JSON.stringify(launchPlan));
+  const started_at = new Date(clock()).toISOString();
+  const launching = records.save({ ...prepared, phase: "launching", started_at, attempts: prepared.attempts + 1 });
+  await tmux.startSession({
+    ...{ name: settings.prefix + ticket, run, sessionId: session_id, cwd: prepared.worktree },
+    command: [process.execPath, "--disable-warning=ExperimentalWarning", LAUNCHER, paths.launch],
+  });
+  records.save({ ...launching, phase: "launched" });
+}
+
+/** Takes over a session of which the record is lost; tmux says which run it belongs to. */
+export async function adoptSession(context: RunnerContext, desired: DesiredSession): Promise<void> {
+  const { records, worktrees, settings, log } = context;
+  const { ticket, run, project } = desired;
+  const repository = settings.repositories.get(project);
+  if (repository === undefined) return;
+  const { path, branch, main } = await worktrees.prepare(repository, ticket);
+  const record = prepareRecord(context, desired);
+  records.save({ ...record, repository, worktree: path, branch, main, phase: "launched", attempts: 1 });
+  log.warn("session adopted", { ticket, run });
+}
+
+/** Runs a hook of the settings unless it has already succeeded in this run. Throws when it fails. */
+async function runHookOnce(
+  { settings, env, records }: RunnerContext,
+  record: SessionRecord,
+  name: "after_create" | "before_run" | "after_run",
+): Promise<SessionRecord> {
+  const command = settings.hooks[name];
+  if (record.hooks.includes(name)) return record;
+  if (command !== undefined) await runHook(name, command, record, pickEnvironment(env, "hook"));
+  return records.save({ ...record, hooks: [...record.hooks, name] });
+}
+
+/**
+ * Runs a command of the settings in the worktree. The command is the operator's own text; what it needs to know about
+ * the ticket is in its environment. Throws when it fails.
+ */
+async function runHook(name: string, command: string, record: SessionRecord, env: Record<string, string>) {
+  const facts = {
+    GROUNDCREW_TICKET: record.ticket,
+    GROUNDCREW_PROJECT: record.project,
+    GROUNDCREW_RUN: String(record.run),
+    GROUNDCREW_BRANCH: record.branch,
+    GROUNDCREW_MAIN: record.main,
+    GROUNDCREW_REPOSITORY: record.repository,
+    GROUNDCREW_WORKTREE: record.worktree,
+  };
+  const options = { cwd: record.worktree, env: { ...env, ...facts }, timeoutMs: HOOK_TIMEOUT_MS };
+  const result = await runProgram("/bin/sh", ["-c", command], options);
+  if (result.status !== 0) throw new Error(describeFailure(`Hook ${name}`, result));
+}
+
+/** Ends a session: by /exit when kindly, then by closing its terminal, then by killing its processes. */
+export async function stopSession(
+  context: RunnerContext,
+  record: SessionRecord,
+  how: "kindly" | "now",
+  reason: string,
+) {
+  const { settings, tmux, records } = context;
+  const name = settings.prefix + record.ticket;
+  if (how === "kindly") await requestExit(context, name);
+  const pane = await tmux.findPane(name);
+  const isClosed = pane !== undefined && !pane.isDead;
+  if (isClosed) await closeTerminal(context, name, record);
+  const current = records.get(record.ticket) ?? record;
+  await finishSession(context, current, isClosed ? undefined : pane, reason);
+  await tmux.killSession(name);
+}
+
+/** Asks Claude to exit: Escape closes a dialog or stops the turn. Resolves when it has ended, or in 10 s. */
+async function requestExit({ tmux }: RunnerContext, name: string) {
+  try {
+    await tmux.pressKeys(name, ["Escape"]);
+    await wait(CHECK_MS);
+    await tmux.typeLine(name, "/exit");
+  } catch {
+    // It has ended meanwhile.
+  }
+  await waitForEnd(tmux, name, EXIT_MS);
+}
+
+async function waitForEnd(tmux: Tmux, name: string, timeout: Ms) {
+  for (let waited = 0; waited < timeout; waited += CHECK_MS) {
+    const pane = await tmux.findPane(name);
+    if (!pane || pane.isDead) return;
+    await wait(CHECK_MS);
+  }
+}
+
+/** Stores the last screen, then closes the terminal. */
+async function closeTerminal(context: RunnerContext, name: string, record: SessionRecord) {
+  const { tmux, records } = context;
+  const details = await readDetails(context, record, await tmux.findPane(name));
+  records.save({ ...record, details });
+  await tmux.killSession(name);
+  await waitForEnd(tmux, name, HANGUP_MS);
+}
+
+/**
+ * Records the end of a session: how it ended, its last screen and what it has done; ends the processes it left behind
+ * and runs the hook `after_run`. Each step is repeated when the runner was killed before it was recorded.
+ */
+export async function finishSession(
+  context: RunnerContext,
+  record: SessionRecord,
+  found: Pane | undefined,
+  reason?: string,
+): Promise<void> {
+  const { records, tmux, settings, clock, log } = context;
+  const name = settings.prefix + record.ticket;
+  const pane = found?.isDead ? await waitForStatus(tmux, found) : found;
+  if (record.phase !== "ended") {
+    const details = await readDetails(context, record, pane);
+    const exit = {
+      ...getExit(pane, reason, hasEnded(context, record)),
+      ...(reason === undefined ? {} : { text: cleanText(reason, 2_000) }),
+    };
+    const applied = mergeApplied(record, pane).slice(-MAX_REPORTED);
+    const ended_at = new Date(clock()).toISOString();
+    records.save({ ...record, ...UNREPORTED, phase: "ended", ended_at, exit, applied, details });
+    log.info("session ended", { ticket: record.ticket, run: record.run, reason: exit.reason, status: exit.status });
+  }
+  await endSessionProcesses(record.session_id);
+  const ended = records.get(record.ticket) ?? record;
+  const isOwnPane = pane?.run === ended.run && pane.sessionId === ended.session_id;
+  if (isOwnPane) await tmux.killSession(name);
+  await runAfterRun(context, ended);
+}
+
+/** A pane is dead some time before tmux knows the status of its program. */
+async function waitForStatus(tmux: Tmux, dead: Pane): Promise<Pane> {
+  for (let waited = 0; waited < STATUS_MS; waited += CHECK_MS) {
+    const pane = (await tmux.findPane(dead.name)) ?? dead;
+    if (pane.status !== undefined || pane.signal !== undefined) return pane;
+    await wait(CHECK_MS);
+    await tmux.collectStatuses();
+  }
+  return dead;
+}
+
+function getExit(pane: Pane | undefined, reason: string | undefined, isReported: boolean): Exit {
+  if (!pane?.isDead) return { reason: reason === undefined ? "vanished" : "killed" };
+  if (pane.signal !== undefined) return { reason: "killed", signal: pane.signal };
+  if (pane.status !== undefined) return { reason: "exited", status: pane.status };
+  return { reason: isReported ? "exited" : "killed" };
+}
+
+/** Whether Claude itself has reported its end; it does not when it is killed. */
+function hasEnded({ records }: RunnerContext, { ticket }: SessionRecord): boolean {
+  const end = readSessionJson(records.getPaths(ticket).sessionEnd, z.object({ reason: z.string() }));
+  // After /clear the program goes on.
+  return end !== undefined && end.reason !== "clear";
+}
+
+async function runAfterRun(context: RunnerContext, record: SessionRecord): Promise<void> {
+  if (!needsAfterRun(record)) return;
+  const { records, log } = context;
+  try {
+    await runHookOnce(context, record, "after_run");
+  } catch (thrown) {
+    const text = cleanText(getErrorMessage(thrown), 2_000);
+    log.warn("hook failed", { ticket: record.ticket, reason: text });
+    const details = { ...record.details, attention: text };
+    records.save({ ...record, ...UNREPORTED, hooks: [...record.hooks, "after_run"], details });
+  }
+}
+
+/** Whether the hook `after_run` of an ended session still has to run. */
+export function needsAfterRun({ phase, exit, hooks }: SessionRecord): boolean {
+  return phase === "ended" && exit?.reason !== "start_failed" && !hooks.includes("after_run");
+}
+
+/** Ends a session of which the runner has no record. Nothing is typed into one that the runner has not started. */
+export async function endOrphan(context: RunnerContext, pane: Pane): Promise<void> {
+  context.log.warn("orphan ended", { session: pane.name });
+  if (!pane.isDead && pane.sessionId !== undefined) await requestExit(context, pane.name);
+  await context.tmux.killSession(pane.name);
+  if (pane.sessionId !== undefined) await endSessionProcesses(pane.sessionId);
+}
+
+/**
+ * Removes an ended session: its worktree, its merged branch and its files. Without `force` a worktree with changes or
+ * unmerged commits is kept, and the session's `attention` says why.
+ */
+export async function removeSession(context: RunnerContext, record: SessionRecord, force: boolean): Promise<void> {
+  const { worktrees, records, gitStates, settings, env, log } = context;
+  const { ticket, repository, branch, main } = record;
+  const path = worktrees.getPath(ticket);
+  const worktree = { repository, path, branch, main };
+  if (repository !== "" && existsSync(path)) {
+    const reason = force ? undefined : await worktrees.findReasonToKeep(worktree, ticket);
+    if (reason !== undefined) {
+      const attention = `The worktree was not removed: ${reason}.`;
+      if (record.details.attention !== attention)
+        records.save({ ...record, details: { ...record.details, attention } });
+      return;
+    }
+    const { before_remove: command } = settings.hooks;
+    if (command !== undefined)
+      await runHook("before_remove", command, record, pickEnvironment(env, "hook")).catch((thrown: unknown) =>
+        log.warn("hook failed", { ticket, reason: getErrorMessage(thrown) }),
+      );
+    await worktrees.remove(worktree, ticket);
+  }
+  gitStates.forget(ticket);
+  records.remove(ticket);
+  log.info("worktree removed", { ticket });
+}

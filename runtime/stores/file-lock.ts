@@ -1,0 +1,40 @@
+/** A lock between processes: on a file, and the operating system's, so that it ends with its holder. */
+
+import { closeSync, existsSync, openSync, statSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { isLockedError } from "./store-file.ts";
+
+/**
+ * Locks a file, which stays empty, and creates it if it does not exist. SQLite's lock on a file is the operating
+ * system's, so it ends with this process however that ends, and holds between containers as well. Its holder may remove
+ * the file before it releases the lock. Returns the function that releases it; undefined when it is taken. Throws when
+ * the file cannot be created.
+ */
+export function lockFile(path: string): (() => void) | undefined {
+  createEmptyFile(path);
+  const file = readFileId(path);
+  const lock = new DatabaseSync(path);
+  try {
+    lock.exec("BEGIN EXCLUSIVE");
+    // The lock on a file that its last holder removed meanwhile would exclude nobody.
+    if (file !== undefined && file === readFileId(path)) return () => lock.close();
+  } catch (thrown) {
+    if (!isLockedError(thrown)) {
+      lock.close();
+      throw thrown;
+    }
+  }
+  lock.close();
+  return undefined;
+}
+
+/** Never opens an existing file: closing it would end a lock that this process has on it. */
+function createEmptyFile(path: string) {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (thrown) {
+    if (!existsSync(path)) throw thrown;
+  }
+}
+
+const readFileId = (path: string) => statSync(path, { throwIfNoEntry: false })?.ino;

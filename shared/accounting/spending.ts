@@ -1,0 +1,159 @@
+/**
+ * Time and cost are counted once, in the commit of the change that caused them: by agent and project, by month, and by
+ * agent and day.
+ */
+
+import type { Deps } from "../app/deps.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import { workKeys, workSets } from "../records/store-keys.ts";
+import type { Commit, Store, StoreKey } from "../store/port.ts";
+import { readAllRows } from "../store/records.ts";
+import { DAY, type Ms, measurePeriod, splitByDay, toZonedDate } from "../time.ts";
+
+/** An agent's spending in a project since the store was created. Neither number ever decreases. */
+export interface SpendingRecord {
+  agent: string;
+  /** `ONB` */
+  project: string;
+  ms: Ms;
+  /** In the budget's currency. */
+  cost: number;
+}
+
+/** The project in which something is spent. */
+export interface SpendingProject {
+  id: string;
+  /** `ONB` */
+  identifier: string;
+}
+
+/**
+ * Where a month's spending comes from: what agents report, and the costs of the sessions of tickets. A source without
+ * spending is shown nowhere.
+ */
+export type SpendingSource = "agents" | "tickets";
+
+interface MonthRecord {
+  /** Reported by agents. */
+  cost: number;
+  /** Costs of the other sources. */
+  others?: Partial<Record<Exclude<SpendingSource, "agents">, number>>;
+}
+
+/** An agent's spending of one calendar day, in the settings' time zone of that day. */
+export interface AgentDayRecord {
+  /** Time of timers that have stopped, on the day on which they ran. */
+  ms: Ms;
+  /** As reported that day. */
+  cost: number;
+}
+
+interface SpendingDelta {
+  /** The periods of stopped timers, in store time. */
+  periods?: readonly { from: Ms; to: Ms }[];
+  /** Cost that has not been counted before. */
+  counted?: number;
+  /** Difference to the cost reported before for the task; negative when a report was corrected downwards. */
+  cost?: number;
+  /** The part of the month's sum to which the cost belongs; by default what agents report. */
+  source?: SpendingSource;
+}
+
+type Changes = Required<Pick<Commit, "expect" | "put">>;
+
+/** Retention of the totals of months and days: 400 days, for a comparison with the previous year. */
+const KEPT_MS: Ms = 400 * DAY;
+
+/** Prepares the records of a spending, for the same commit as the change that caused it, so that it is counted once. */
+export async function prepareSpending(
+  deps: Pick<Deps, "store" | "settings">,
+  { project }: { project: SpendingProject },
+  agent: string,
+  { periods = [], counted: countedCost = 0, cost = 0, source = "agents" }: SpendingDelta,
+): Promise<Changes> {
+  const { timezone } = deps.settings;
+  const changes: Changes = { expect: [], put: [] };
+  const ms = periods.reduce((sum, period) => sum + measurePeriod(period), 0);
+  const days = new Map<string, AgentDayRecord>();
+  for (const { day, ...part } of periods.flatMap((period) => splitByDay(timezone, period))) addTo(days, day, part);
+  if (ms > 0 || countedCost > 0) {
+    const key = workKeys.spent(agent, project.id);
+    const [record] = await deps.store.read<SpendingRecord>([key]);
+    const before = record?.value ?? { ms: 0, cost: 0 };
+    const value: SpendingRecord = {
+      agent,
+      project: project.identifier,
+      ms: before.ms + ms,
+      cost: roundAmount(before.cost + countedCost),
+    };
+    changes.expect.push([key, record?.rev ?? 0]);
+    changes.put.push({ key, value, sets: [workSets.spent] });
+  }
+  if (cost !== 0) {
+    const today = toZonedDate(timezone, await deps.store.now());
+    const key = workKeys.month(toMonth(today));
+    const [record] = await deps.store.read<MonthRecord>([key]);
+    const value = addToMonth(record?.value ?? { cost: 0 }, source, cost);
+    changes.expect.push([key, record?.rev ?? 0]);
+    changes.put.push({ key, value, expires: KEPT_MS });
+    addTo(days, today, { cost });
+  }
+  for (const [day, delta] of days) await addAgentDay(deps, changes, workKeys.agentDay(agent, day), delta);
+  return changes;
+}
+
+function addTo(days: Map<string, AgentDayRecord>, day: string, { ms = 0, cost = 0 }: Partial<AgentDayRecord>): void {
+  const before = days.get(day) ?? { ms: 0, cost: 0 };
+  days.set(day, { ms: before.ms + ms, cost: before.cost + cost });
+}
+
+const toMonth = (day: string) => day.slice(0, "2026-11".length);
+
+function addToMonth(month: MonthRecord, source: SpendingSource, cost: number): MonthRecord {
+  const add = (before = 0) => Math.max(0, roundAmount(before + cost));
+  if (source === "agents") return { ...month, cost: add(month.cost) };
+  return { ...month, others: { ...month.others, [source]: add(month.others?.[source]) } };
+}
+
+async function addAgentDay(
+  { store }: Pick<Deps, "store">,
+  { expect, put }: Changes,
+  key: StoreKey,
+  { ms, cost }: AgentDayRecord,
+): Promise<void> {
+  const [record] = await store.read<AgentDayRecord>([key]);
+  const before = record?.value ?? { ms: 0, cost: 0 };
+  const value: AgentDayRecord = { ms: before.ms + ms, cost: Math.max(0, roundAmount(before.cost + cost)) };
+  expect.push([key, record?.rev ?? 0]);
+  put.push({ key, value, expires: KEPT_MS });
+}
+
+/**
+ * Reads the cost of this calendar month (store time, in the settings' time zone) and the
+ * budget. A cost belongs to the month in which it was reported.
+ */
+export async function readMonthlySpending(deps: Pick<Deps, "store" | "settings">): Promise<{
+  /** `2026-11` */
+  month: string;
+  /** The sum of all sources. */
+  cost: number;
+  sources: Partial<Record<SpendingSource, number>>;
+  budget?: { amount: number; currency: string };
+}> {
+  const { timezone, budget } = deps.settings;
+  const month = toMonth(toZonedDate(timezone, await deps.store.now()));
+  const [record] = await deps.store.read<MonthRecord>([workKeys.month(month)]);
+  const sources = { agents: record?.value.cost ?? 0, ...record?.value.others };
+  const cost = roundAmount(Object.values(sources).reduce((sum, amount) => sum + amount, 0));
+  return { month, cost, sources, ...omitUndefined({ budget }) };
+}
+
+/** Reads all spending, by agent and project. */
+export async function readAllSpending(store: Pick<Store, "scan">): Promise<SpendingRecord[]> {
+  return (await readAllRows<SpendingRecord>({ store }, workSets.spent)).map(({ value }) => value);
+}
+
+/** Rounds an amount to a millionth, which removes the errors of binary fractions from sums. */
+export function roundAmount(amount: number): number {
+  return Math.round(amount * 1e6) / 1e6;
+}

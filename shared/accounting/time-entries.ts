@@ -1,0 +1,179 @@
+/**
+ * The time spent on tasks, as entries of timers. `readTaskTimes` is the one source of every number of time that people
+ * and agents see; a running timer is counted until now.
+ */
+
+import type { Deps } from "../app/deps.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import { workKeys, workSets } from "../records/store-keys.ts";
+import { scanPages } from "../store/records.ts";
+import { type Ms, measurePeriod } from "../time.ts";
+
+type TimesDeps = Pick<Deps, "store">;
+
+/** The time entries and the time spent of one task. Times are store times, sums whole seconds in milliseconds. */
+export interface TaskTimes {
+  /** `ms` of a running entry, which has no `to`, counts until now or until its claim ended. */
+  entries: { agent: string; from: Ms; to?: Ms; ms: Ms }[];
+  /** Time by agent that is contained in no entry. */
+  carried: Record<string, Ms>;
+  /** Time by agent, with running entries until now. Everything that people and agents see comes from here. */
+  totals: Record<string, Ms>;
+  /** The sum of `totals`. */
+  spent: Ms;
+  /** Time by agent without the running entry, and that entry: the same time in a form that no clock changes. */
+  stopped: Record<string, Ms>;
+  running: { agent: string; since: Ms }[];
+}
+
+/** One run of a timer, in store time. Without `to` it runs until the claim ends. */
+export interface TimeEntry {
+  agent: string;
+  /** The fencing number of the claim under which it runs and with which it ends. */
+  fence: number;
+  from: Ms;
+  to?: Ms;
+}
+
+/** All time entries of one item. No two of them ever run at the same time. */
+export interface TimeEntriesRecord {
+  /** `ONB-12` */
+  task: string;
+  /** `ONB` */
+  project: string;
+  entries: TimeEntry[];
+  /** Time by agent that has no entry here: restored from the agent card, or of entries that were dropped as too old. */
+  carried?: Record<string, Ms>;
+  /**
+   * Why the timer does not run although the task is in progress and held: `stopped` by its agent, or the agent has
+   * `asked` a human. It holds for the claim that began at `since`; `at` is the store time of the pause.
+   */
+  paused?: { agent: string; since: Ms; reason: "stopped" | "asked"; at: Ms };
+}
+
+/** What a timer needs of the claim under which it runs. */
+export interface TimerClaim {
+  item: string;
+  project: string;
+  agent: string;
+  fence: number;
+  /** Store times. */
+  since: Ms;
+  until: Ms;
+}
+
+/** The time spent on a task and its cost, of all agents; absent when there is none. */
+interface TaskFigures {
+  timeSpentMs?: Ms;
+  /** In the budget's currency. */
+  cost?: number;
+}
+
+/** What is read of an agent card: the total of all agents. */
+interface CardCost {
+  cost?: number;
+}
+
+/** Limit of entries per item; the sum of older ones is kept in `carried`. */
+const MAX_ENTRIES = 500;
+
+/** Reads the time spent on an item: the one source of every number of time that people and agents see. */
+export async function readTaskTimes(deps: TimesDeps, item: string): Promise<TaskTimes> {
+  const [[times], [claim], now] = await Promise.all([
+    deps.store.read<TimeEntriesRecord>([workKeys.time(item)]),
+    deps.store.read<TimerClaim>([workKeys.claim(item)]),
+    deps.store.now(),
+  ]);
+  return toTaskTimes(times?.value, claim?.value, now);
+}
+
+/** Yields the time spent of all items, one page of the store at a time. */
+export async function* readAllTimes(
+  deps: TimesDeps,
+  now: Ms,
+): AsyncGenerator<(TaskTimes & Pick<TimeEntriesRecord, "task" | "project">)[]> {
+  const prefix = workKeys.time("");
+  for await (const rows of scanPages<TimeEntriesRecord>(deps, workSets.times)) {
+    const hasRunning = ({ value }: { value: TimeEntriesRecord }) => value.entries.some(({ to }) => to === undefined);
+    const items = rows.filter(hasRunning).map(({ key }) => key.slice(prefix.length));
+    const claims = items.length > 0 ? await deps.store.read<TimerClaim>(items.map(workKeys.claim)) : [];
+    const claimByItem = new Map(items.map((item, i) => [item, claims[i]?.value]));
+    yield rows.map(({ key, value }) => ({
+      task: value.task,
+      project: value.project,
+      ...toTaskTimes(value, claimByItem.get(key.slice(prefix.length)), now),
+    }));
+  }
+}
+
+/** Reads the figures of a task. `times` are its times after a change that is about to be committed, with no timer running. */
+export async function readTaskFigures(
+  deps: Pick<Deps, "store">,
+  item: string,
+  times?: TimeEntriesRecord,
+): Promise<TaskFigures> {
+  const [[card], { spent }] = await Promise.all([
+    deps.store.read<CardCost>([workKeys.card(item)]),
+    times ? toTaskTimes(times, undefined, 0) : readTaskTimes(deps, item),
+  ]);
+  return omitUndefined({ timeSpentMs: spent > 0 ? spent : undefined, cost: card?.value.cost });
+}
+
+/** Computes the time spent of stored entries under the task's present claim. */
+export function toTaskTimes(times: TimeEntriesRecord | undefined, claim: TimerClaim | undefined, now: Ms): TaskTimes {
+  const { entries = [], carried = {} } = times ?? {};
+  const totals = sumTimes({ entries, carried }, { claim, now });
+  return {
+    entries: entries.map((entry) => {
+      const { agent, from, to } = entry;
+      return { agent, from, ...omitUndefined({ to }), ms: measureEntry(entry, claim, now) };
+    }),
+    carried,
+    totals,
+    spent: Object.values(totals).reduce((sum, ms) => sum + ms, 0),
+    stopped: sumTimes({ entries, carried }),
+    running: entries.flatMap((entry) => (isRunning(entry, claim) ? [{ agent: entry.agent, since: entry.from }] : [])),
+  };
+}
+
+/**
+ * The time of an entry in whole seconds, so that sums of entries agree wherever they are shown. A running entry counts
+ * until `now`, but not beyond the end of its claim; one whose claim has ended counts when its end is recorded.
+ */
+function measureEntry(entry: TimeEntry, claim: TimerClaim | undefined, now: Ms): Ms {
+  if (entry.to !== undefined) return measurePeriod({ from: entry.from, to: entry.to });
+  return claim && isRunning(entry, claim) ? measurePeriod({ from: entry.from, to: Math.min(now, claim.until) }) : 0;
+}
+
+/**
+ * Whether an entry without an end runs under this claim. The claim's number changes when the claim continues after a
+ * downtime of Groundcrew, so its start counts as well. An entry of an earlier claim ended with that claim, even if the end
+ * is not recorded yet.
+ */
+export function isRunning({ agent, fence, from, to }: TimeEntry, claim: TimerClaim | undefined): boolean {
+  return to === undefined && agent === claim?.agent && (fence === claim.fence || from >= claim.since);
+}
+
+/** Total time by agent. Running timers count until `running.now`, or not at all without it. */
+export function sumTimes(
+  { entries, carried = {} }: Pick<TimeEntriesRecord, "entries" | "carried">,
+  running?: { claim: TimerClaim | undefined; now: Ms },
+): Record<string, Ms> {
+  const totals: Record<string, Ms> = { ...carried };
+  for (const entry of entries) {
+    const ms = measureEntry(entry, running?.claim, running?.now ?? 0);
+    if (ms > 0) totals[entry.agent] = (totals[entry.agent] ?? 0) + ms;
+  }
+  return totals;
+}
+
+/** Drops the oldest finished entries above the limit and adds their time to `carried`. */
+export function trimTimeEntries(
+  entries: TimeEntry[],
+  carried: Record<string, Ms> | undefined,
+): Pick<TimeEntriesRecord, "entries" | "carried"> {
+  const oldEntries = entries.slice(0, Math.max(0, entries.length - MAX_ENTRIES)).filter(({ to }) => to !== undefined);
+  if (oldEntries.length === 0) return { entries, ...omitUndefined({ carried }) };
+  const oldTimes = { entries: oldEntries, ...omitUndefined({ carried }) };
+  return { entries: entries.filter((entry) => !oldEntries.includes(entry)), carried: sumTimes(oldTimes) };
+}

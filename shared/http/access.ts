@@ -1,0 +1,241 @@
+/**
+ * Who may call: host and origin of the request, a bearer token, a session of the page or a ticket's run token, and the
+ * role that each route requires.
+ */
+
+import type { Context } from "hono";
+import type { Deps, Route } from "../app/deps.ts";
+import type { AgentTokens, Settings } from "../config/settings.ts";
+import { GroundcrewError } from "../errors.ts";
+import { computeDigest, createTokenCheck, hasSameBytes, parseSignature, toDigest } from "../hashing.ts";
+import { isLoopbackAddress } from "../ip-address.ts";
+import type { Caller } from "../tasks/call-context.ts";
+import { findTicketOfToken, isRunToken } from "../tickets/stored-tickets.ts";
+import type { Ticket } from "../tickets/ticket.ts";
+import { createPageSessions, createSessionCookie } from "./page-sessions.ts";
+import { isApiPath, isWebhookPath, readBearerToken } from "./request.ts";
+
+type ProtectedAccess = Exclude<Route["access"], "public">;
+
+/** Who has a token. */
+interface TokenHolder {
+  kind: keyof typeof TOKEN_PURPOSE;
+  /** Of an agent's token, and of a session's. */
+  caller?: Caller;
+}
+
+/** Whose token admits to each kind of route, and what the error message asks for. */
+const ADMISSION: Record<ProtectedAccess, { holders: readonly TokenHolder["kind"][]; token: string }> = {
+  tick: { holders: ["tick", "admin"], token: "TICK_TOKEN or ADMIN_TOKEN" },
+  admin: { holders: ["admin"], token: "ADMIN_TOKEN" },
+  page: { holders: ["admin"], token: "ADMIN_TOKEN" },
+  agent: { holders: ["agent", "session"], token: "an agent's bridge token (AGENT_TOKEN_<AGENT>)" },
+  runner: { holders: ["runner"], token: "RUNNER_TOKEN" },
+};
+
+/** What a valid token with the wrong access is meant for; part of the error message. */
+const TOKEN_PURPOSE = {
+  admin: "ADMIN_TOKEN is for people",
+  tick: "TICK_TOKEN is for /ticks only",
+  agent: "a bridge token is for /mcp and /agent only",
+  runner: "RUNNER_TOKEN is for /api/runner only",
+  session: "GROUNDCREW_TOKEN of a session is for its own ticket at /mcp and /agent only",
+};
+
+/** Names of query parameters under which people and programs put tokens into URLs, which logs and histories keep. */
+const TOKEN_NAME =
+  /^((access|admin|tick|agent|bridge|auth|bearer)[_-]?)?token$|^(api[_-]?)?key$|^auth(orization)?$|^secret$|^password$/i;
+
+/** Limit of query parameters: 50, five times as many as any route has. Checking thousands would delay other requests. */
+const MAX_QUERY_PARAMETERS = 50;
+
+/** Values shorter than any token (16 characters) need not be hashed to compare them with tokens. */
+const MIN_TOKEN_LENGTH = 16;
+
+/**
+ * Creates the access check of all routes: a request must pass the check of every route whose path is its own or a
+ * prefix of it, even when nothing answers there. This is one function for all routes, because a middleware pattern for
+ * each would prevent the router from finding paths by lookup. Returns undefined for a path that needs no check.
+ */
+export function createRouteGuard(deps: Pick<Deps, "settings" | "store" | "unknownTokens">, routes: readonly Route[]) {
+  const findHolder = createHolderLookup(deps);
+  const guards = routes.flatMap(({ path, access: requiredAccess }) =>
+    requiredAccess === "public"
+      ? []
+      : [{ path, below: `${path.replace(/\/$/, "")}/`, pass: createAccessCheck(deps, requiredAccess, findHolder) }],
+  );
+  const findGuards = (path: string) =>
+    guards.filter((routeGuard) => path === routeGuard.path || path.startsWith(routeGuard.below));
+  // Precomputed, because webhooks, the most frequent requests, are among these paths.
+  const unguardedPaths = new Set(routes.map(({ path }) => path).filter((path) => findGuards(path).length === 0));
+
+  async function checkAccess(c: Context, matchingGuards: ReturnType<typeof findGuards>) {
+    for (const routeGuard of matchingGuards) await routeGuard.pass(c);
+  }
+
+  return (c: Context): Promise<void> | undefined => {
+    const { path } = c.req;
+    if (unguardedPaths.has(path)) return undefined;
+    const matchingGuards = findGuards(path);
+    return matchingGuards.length > 0 ? checkAccess(c, matchingGuards) : undefined;
+  };
+}
+
+/**
+ * Creates the lookup of who holds a token; undefined for an unknown one. A request costs one hash, however many tokens are
+ * configured, and one read of the store when the token has the form of a run's.
+ */
+function createHolderLookup({ settings, store }: Pick<Deps, "settings" | "store">) {
+  const isAdmin = createTokenCheck(settings.adminTokens);
+  const isTick = createTokenCheck(settings.tickTokens);
+  const isRunner = createTokenCheck(settings.runnerTokens);
+  const findCaller = createCallerLookup(settings.agentTokens);
+
+  return async (token: string): Promise<TokenHolder | undefined> => {
+    const digest = await computeDigest(token);
+    const [admin, tick, runner, caller] = await Promise.all([
+      isAdmin(digest),
+      isTick(digest),
+      isRunner(digest),
+      findCaller(digest),
+    ]);
+    if (admin || tick) return { kind: admin ? "admin" : "tick" };
+    if (caller) return { kind: "agent", caller };
+    if (runner) return { kind: "runner" };
+    const ticket = isRunToken(token) ? await findTicketOfToken({ store }, token) : undefined;
+    return ticket && { kind: "session", caller: toSessionCaller(ticket) };
+  };
+}
+
+/** The session of a ticket as a caller, with the name of its terminal by default. */
+function toSessionCaller({ key, item }: Ticket): Caller {
+  return { name: `claude-${key}`, role: "session", ticket: { key, item: item.id } };
+}
+
+/**
+ * Creates the check of a route's access: `tick` accepts TICK_TOKEN and ADMIN_TOKEN, `admin` accepts ADMIN_TOKEN, `page`
+ * accepts ADMIN_TOKEN and the session cookie of a page that signed in, `agent` accepts a bridge token or the token of a
+ * ticket's present run, whose agent or session becomes the request's caller, `runner` accepts RUNNER_TOKEN. Throws
+ * `unauthorized`, `rate_limited` or `forbidden` for every other request.
+ * Requests with an unknown token are counted; a valid token passes whatever was counted.
+ */
+function createAccessCheck(
+  { settings, store, unknownTokens }: Pick<Deps, "settings" | "store" | "unknownTokens">,
+  requiredAccess: ProtectedAccess,
+  findHolder: ReturnType<typeof createHolderLookup>,
+) {
+  const cookie = createSessionCookie(settings);
+  const sessions = createPageSessions(store, settings);
+  const isForPrograms = requiredAccess === "agent" || requiredAccess === "runner";
+
+  return async (c: Context): Promise<void> => {
+    // On this machine the demo needs no token, except for agents and runners: their tokens say what a program may do.
+    if (settings.demo && !isForPrograms && isLoopbackAddress(c.get("client"))) return;
+    const session = requiredAccess === "page" ? cookie.read(c) : undefined;
+    if (session !== undefined && (await sessions.isOpen(session))) return;
+    const token = readBearerToken(c);
+    const tokenHolder = token === undefined ? undefined : await findHolder(token);
+    if (!tokenHolder) {
+      const refusal = createUnauthorizedError(c, requiredAccess, token);
+      throw token === undefined ? refusal : unknownTokens.countRefusal(c, refusal);
+    }
+    const { kind, caller } = tokenHolder;
+    const { holders, token: required } = ADMISSION[requiredAccess];
+    if (!holders.includes(kind))
+      throw new GroundcrewError("forbidden", `This requires ${required}; ${TOKEN_PURPOSE[kind]}.`);
+    if (caller) c.set("caller", caller);
+  };
+}
+
+function createUnauthorizedError(
+  c: Context,
+  requiredAccess: ProtectedAccess,
+  token: string | undefined,
+): GroundcrewError {
+  c.header("WWW-Authenticate", 'Bearer realm="groundcrew"');
+  const unknown = isRunToken(token ?? "") ? "The run of this token is not wanted any more" : "The token is unknown";
+  const problem = token === undefined ? "A token is required" : unknown;
+  return new GroundcrewError(
+    "unauthorized",
+    `${problem}: send ${ADMISSION[requiredAccess].token} as \`Authorization: Bearer …\`.`,
+  );
+}
+
+/**
+ * Creates a lookup of the agent that a bridge token, or the digest of one, belongs to; undefined when it is none. Digests
+ * are compared in constant time. Throws `forbidden` for a token that two agents share, because the caller is then ambiguous.
+ */
+export function createCallerLookup(
+  agents: readonly AgentTokens[],
+): (text: string | Uint8Array) => Promise<Caller | undefined> {
+  let agentDigests: Promise<{ caller: Caller; digest: Uint8Array }[]> | undefined;
+  const computeAgentDigests = async ({ agent, role, tokens }: AgentTokens) => {
+    const digests = await Promise.all(tokens.map((token) => parseTokenHash(token) ?? computeDigest(token)));
+    return digests.map((digest) => ({ caller: { name: agent, role }, digest }));
+  };
+  return async (text) => {
+    agentDigests ??= Promise.all(agents.map(computeAgentDigests)).then((all) => all.flat());
+    const [knownDigests, digest] = await Promise.all([agentDigests, toDigest(text)]);
+    const matches = knownDigests.filter((known) => hasSameBytes(known.digest, digest));
+    const [caller, ...others] = matches.map((match) => match.caller);
+    const other = others.find(({ name }) => name !== caller?.name);
+    if (!other) return caller;
+    throw new GroundcrewError("forbidden", `${caller?.name} and ${other.name} have the same token. Give each its own.`);
+  };
+}
+
+/** The digest in `sha256:<hex>`; undefined when the text is a token itself. */
+function parseTokenHash(token: string): Uint8Array | undefined {
+  return token.startsWith("sha256:") ? parseSignature(token.slice("sha256:".length)) : undefined;
+}
+
+/**
+ * Creates a check against foreign browser pages, DNS rebinding and leaked tokens: refuses an unknown `Host`, a foreign
+ * `Origin` (unless ALLOWED_ORIGINS lists it for `/api`) on requests that may change something, more than 50 query parameters, and a token in the URL. Webhooks are exempt, because their signature
+ * authenticates them.
+ */
+export function createOriginCheck(settings: Settings): (c: Context) => Promise<void> | undefined {
+  const isOperatorToken = createTokenCheck([...settings.adminTokens, ...settings.tickTokens, ...settings.runnerTokens]);
+  const findCaller = createCallerLookup(settings.agentTokens);
+  const isToken = async (text: string) =>
+    text.length >= MIN_TOKEN_LENGTH && ((await isOperatorToken(text)) || (await findCaller(text)) !== undefined);
+
+  async function check(c: Context): Promise<void> {
+    const url = new URL(c.req.url);
+    const host = (c.req.header("host") ?? url.host).toLowerCase();
+    if (!isAllowedHost(host, settings.allowedHosts))
+      throw new GroundcrewError("forbidden", `Host ${host.slice(0, 100)} is not in ALLOWED_HOSTS.`);
+    const origin = c.req.header("origin");
+    const isReadOnly = c.req.method === "GET" || c.req.method === "HEAD";
+    const isListed = isApiPath(url.pathname) && settings.allowedOrigins.includes(origin ?? "");
+    if (!isReadOnly && origin !== undefined && !isListed && !isOwnOrigin(origin, host, settings.publicUrl))
+      throw new GroundcrewError(
+        "forbidden",
+        "Requests from another origin are not allowed. ALLOWED_ORIGINS lists the dashboards whose scripts may call /api.",
+      );
+    if (url.searchParams.size > MAX_QUERY_PARAMETERS)
+      throw new GroundcrewError("bad_request", `The URL has more than ${MAX_QUERY_PARAMETERS} query parameters.`);
+    for (const [name, value] of url.searchParams) {
+      if (TOKEN_NAME.test(name) || (await isToken(value)))
+        throw new GroundcrewError(
+          "bad_request",
+          "A token must not be sent in the URL, because logs keep it. Send it as `Authorization: Bearer …`, and replace this token.",
+        );
+    }
+  }
+
+  return (c) => (isWebhookPath(c.req.path) ? undefined : check(c));
+}
+
+/** An allowed name without a port matches every port. */
+function isAllowedHost(host: string, allowed: readonly string[]): boolean {
+  const name = host.replace(/:\d+$/, "");
+  return allowed.includes(host) || allowed.includes(name);
+}
+
+/** Whether an origin is the page's own: PUBLIC_URL or the requested host. With an https PUBLIC_URL its http form is foreign. */
+function isOwnOrigin(origin: string, host: string, publicUrl: string | undefined): boolean {
+  if (origin === publicUrl || origin === `https://${host}`) return true;
+  const isPublicHost = publicUrl !== undefined && new URL(publicUrl).host === host;
+  return origin === `http://${host}` && !isPublicHost;
+}

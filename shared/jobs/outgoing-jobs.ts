@@ -1,0 +1,363 @@
+/**
+ * Jobs whose effect leaves Groundcrew: messages to Telegram (queue `outbox`) and events for other systems (queue
+ * `forward`). Jobs of one lane are handled in order, so that a chat gets its notifications in order and nothing delays
+ * a reply.
+ */
+
+import { z } from "zod";
+import type { Settings } from "../config/settings.ts";
+import type { Job } from "../store/port.ts";
+import { EVENT_KINDS, PLAN_EVENT_KINDS, WORK_EVENT_KINDS } from "../task/event-kinds.ts";
+import { type AnyEvent, TICKET_WAIT_KINDS } from "../task/events.ts";
+import type { ActionBody, EventFacts, RuleAction } from "../task/rule-set.ts";
+import { PRIORITIES, STATUSES } from "../task/snapshot.ts";
+import type { ChatId } from "../telegram/bot.ts";
+import type { RichText } from "../telegram/rich-text.ts";
+import type { Ms } from "../time.ts";
+
+export type BurstRefreshBody = Extract<OutboxBody, { type: "burst_refresh" }>;
+
+export type PreparedMessageBody = Extract<OutboxBody, { type: "reply" | "announcement" }>;
+
+export type ReplaceMessageBody = Extract<OutboxBody, { type: "replacement" }>;
+
+export type LiveRefreshBody = Extract<OutboxBody, { type: "live_refresh" }>;
+
+const entitySchema = z.object({ offset: z.number(), length: z.number() });
+
+const richSchema = z.object({
+  text: z.string(),
+  entities: z.array(
+    z.discriminatedUnion("type", [
+      entitySchema.extend({ type: z.enum(["bold", "code"]) }),
+      entitySchema.extend({ type: z.literal("text_link"), url: z.string() }),
+    ]),
+  ),
+}) satisfies z.ZodType<RichText>;
+
+const messageSchema = z.object({
+  rich: richSchema,
+  buttons: z.array(z.array(z.object({ text: z.string(), data: z.string() }))).exactOptional(),
+  topic: z.number().exactOptional(),
+  language: z.enum(["en", "fr"]),
+});
+
+const newMessageSchema = messageSchema.extend({
+  replyTo: z.number().exactOptional(),
+  /** Sent without a sound; see `MESSAGE_SOUNDS`. */
+  silent: z.literal(true).exactOptional(),
+  /** Plane's ids of the tasks that the message is about. */
+  tasks: z.array(z.string()).exactOptional(),
+});
+
+const editedMessageSchema = messageSchema.extend({ messageId: z.number() });
+
+const commonFields = { chat: z.union([z.number(), z.string()]), correlation: z.string() };
+
+/** Events without fields besides `kind`. The type check fails when a kind with more fields is not excluded here. */
+const bareKindSchema = z
+  .enum(EVENT_KINDS)
+  .exclude([
+    "assigned",
+    "unassigned",
+    "renamed",
+    "due",
+    "priority",
+    "comment_added",
+    "comment_edited",
+    ...WORK_EVENT_KINDS,
+    ...PLAN_EVENT_KINDS,
+  ]);
+
+const nameSchema = z.string();
+
+const dateSchema = z.string().nullable();
+
+const prioritySchema = z.enum(PRIORITIES);
+
+const refusalFields = {
+  name: z.string(),
+  values: z.record(z.string(), z.string()).exactOptional(),
+};
+
+const refusalSchema = z.object({ ...refusalFields, reason: z.object(refusalFields).exactOptional() });
+
+const planFields = { plan: z.string(), agent: nameSchema, title: z.string() };
+
+/** An event as stored in a job body. */
+const eventSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: bareKindSchema }),
+  z.object({ kind: z.enum(["assigned", "unassigned"]), who: nameSchema }),
+  z.object({ kind: z.literal("renamed"), from: z.string() }),
+  z.object({ kind: z.literal("due"), from: dateSchema, to: dateSchema }),
+  z.object({ kind: z.literal("priority"), from: prioritySchema, to: prioritySchema }),
+  z.object({ kind: z.enum(["comment_added", "comment_edited"]), comment: z.string(), author: nameSchema.nullable() }),
+  z.object({
+    kind: z.literal("asked"),
+    question: z.string(),
+    agent: nameSchema,
+    text: z.string(),
+    choices: z.array(z.string()),
+    urgency: z.enum(["low", "normal", "high"]),
+    reminder: z.number(),
+  }),
+  z.object({ kind: z.literal("answered"), question: z.string(), agent: nameSchema, text: z.string(), by: nameSchema }),
+  z.object({ kind: z.literal("critical"), comment: z.string(), agent: nameSchema, text: z.string() }),
+  z.object({
+    kind: z.literal("claim_lost"),
+    agent: nameSchema,
+    why: z.enum(["expired", "reassigned", "moved", "stopped"]),
+    since: z.string(),
+    minutes: z.number().exactOptional(),
+    by: nameSchema.exactOptional(),
+  }),
+  z.object({
+    kind: z.literal("addressed"),
+    agent: nameSchema,
+    remark: z.string(),
+    by: nameSchema,
+    text: z.string(),
+  }),
+  z.object({ kind: z.literal("review"), agent: nameSchema, confidence: z.number(), text: z.string() }),
+  z.object({
+    kind: z.literal("sent_back"),
+    agent: nameSchema,
+    by: nameSchema.nullable(),
+    reason: z.string().nullable(),
+  }),
+  z.object({ kind: z.literal("stuck"), blocker: z.string(), why: z.enum(["cancelled", "blocked"]) }),
+  z.object({ kind: z.literal("circle"), path: z.array(z.string()) }),
+  z.object({ kind: z.literal("failed"), agent: nameSchema, text: z.string(), refusal: refusalSchema.exactOptional() }),
+  z.object({
+    kind: z.literal("ticket"),
+    ticket: z.string(),
+    run: z.number(),
+    from: z.string().nullable(),
+    state: z.string(),
+    reason: z.string(),
+    text: z.string(),
+    by: nameSchema.nullable(),
+    wait: z.object({ kind: z.enum(TICKET_WAIT_KINDS), id: z.string() }).exactOptional(),
+  }),
+  z.object({ kind: z.literal("plan_proposed"), ...planFields, hash: z.string(), tasks: z.number() }),
+  z.object({ kind: z.literal("plan_approved"), ...planFields, by: nameSchema }),
+  z.object({
+    kind: z.literal("plan_rejected"),
+    ...planFields,
+    by: nameSchema,
+    reason: z.string().nullable(),
+    cancelled: z.literal(true).exactOptional(),
+  }),
+  z.object({ kind: z.literal("plan_failed"), ...planFields, text: z.string(), refusal: refusalSchema.exactOptional() }),
+  z.object({ kind: z.literal("plan_completed"), ...planFields, tasks: z.number() }),
+]) satisfies z.ZodType<AnyEvent>;
+
+const statusSchema = z.enum(STATUSES);
+
+/** The facts of an event as stored in a job body. */
+const factsSchema = z.object({
+  item: z
+    .object({
+      id: z.string(),
+      key: z.string(),
+      title: z.string(),
+      word: statusSchema,
+      priority: prioritySchema,
+      due: dateSchema,
+      url: z.string(),
+      assignees: z.array(z.string()),
+      agent: z.string().exactOptional(),
+      labels: z.array(z.string()),
+      blockers: z.array(z.object({ key: z.string(), title: z.string() })),
+      timeSpentMs: z.number().exactOptional(),
+      cost: z.number().exactOptional(),
+      result: z
+        .object({
+          text: z.string().exactOptional(),
+          files: z.array(z.object({ name: z.string(), url: z.string() })),
+          count: z.number(),
+        })
+        .exactOptional(),
+      dependants: z.number(),
+    })
+    .exactOptional(),
+  project: z.object({ id: z.string(), identifier: z.string(), name: z.string(), url: z.string() }).exactOptional(),
+  cycle: z
+    .object({
+      id: z.string(),
+      name: z.string(),
+      start: dateSchema,
+      end: dateSchema,
+      done: z.number(),
+      total: z.number(),
+    })
+    .exactOptional(),
+  totals: z
+    .object({
+      done: z.number(),
+      cancelled: z.number(),
+      timeSpentMs: z.number().exactOptional(),
+      cost: z.number().exactOptional(),
+    })
+    .exactOptional(),
+  comment: z.object({ id: z.string(), text: z.string() }).exactOptional(),
+  actor: z.object({ id: z.string(), name: z.string(), isAgent: z.boolean() }).exactOptional(),
+  at: z.string(),
+}) satisfies z.ZodType<EventFacts>;
+
+/**
+ * Bodies of the queue `outbox`: messages to a chat. A body that matches no schema becomes a dead letter instead of a
+ * wrong message.
+ */
+export const outboxBodySchema = z.discriminatedUnion("type", [
+  /** A notification about an event; its text is rendered when the job is handled. */
+  z.object({ type: z.literal("notification"), ...commonFields, event: eventSchema, facts: factsSchema }),
+  /** Edits the message of a burst so that it shows all its notifications. */
+  z.object({ type: z.literal("burst_refresh"), ...commonFields, refresh: z.object({ messageId: z.number() }) }),
+  /** A reply to a person's command or question. */
+  z.object({ type: z.literal("reply"), ...commonFields, answer: newMessageSchema }),
+  /** A prepared message to the whole chat, for example the digest. */
+  z.object({ type: z.literal("announcement"), ...commonFields, answer: newMessageSchema }),
+  /** Replaces the text of a message; a deleted message is sent again. */
+  z.object({ type: z.literal("replacement"), ...commonFields, show: editedMessageSchema }),
+  /** Updates the live messages about a task, or about the question that `item` names. */
+  z.object({ type: z.literal("live_refresh"), ...commonFields, item: z.string() }),
+]);
+
+export type OutboxBody = z.infer<typeof outboxBodySchema>;
+
+/**
+ * Bodies of the queue `forward`: an event for another system. Unknown fields are kept, because the event is forwarded
+ * unchanged.
+ */
+export const forwardBodySchema = z.object({
+  type: z.literal("event"),
+  /** Normalized by `normalizeForwardUrl`. */
+  url: z.string(),
+  event: z.looseObject({ kind: z.enum(EVENT_KINDS) }),
+  facts: z.looseObject({ at: z.string() }),
+  correlation: z.string(),
+});
+
+/** Creates the action that sends a notification. One lane per chat, so that its notifications stay in order. */
+export function createNotificationAction(
+  chat: ChatId,
+  { event, facts, correlation }: ActionBody,
+): Omit<RuleAction, "rule"> {
+  const body = { type: "notification", chat, event, facts, correlation } satisfies OutboxBody;
+  return { target: `telegram:${chat}`, queue: "outbox", lane: notificationLane(chat), body };
+}
+
+function notificationLane(chat: ChatId): string {
+  return `telegram:${chat}`;
+}
+
+/** @param id identifies the message, so that it is sent only once */
+export function createAnnouncementJob(
+  id: string,
+  chat: ChatId,
+  answer: PreparedMessageBody["answer"],
+  correlation: string,
+): Job {
+  const body: OutboxBody = { type: "announcement", chat, answer, correlation };
+  return { id, queue: "outbox", lane: notificationLane(chat), body };
+}
+
+/** @param cause identifies the update that is answered, so that it is answered only once */
+export function createReplyJob(
+  chat: ChatId,
+  answer: PreparedMessageBody["answer"],
+  cause: string,
+  correlation: string,
+): Job {
+  const body: OutboxBody = { type: "reply", chat, answer, correlation };
+  return { id: `answer:${cause}`, queue: "outbox", lane: replyLane(chat), body };
+}
+
+/** A separate lane, so that notifications do not delay replies. */
+export function replyLane(chat: ChatId): string {
+  return `telegram:${chat}:answers`;
+}
+
+/** Creates the action that updates the live messages about a task: questions, reviews, progress. */
+export function createLiveRefreshAction(chat: ChatId, item: string, correlation: string): Omit<RuleAction, "rule"> {
+  const body = createLiveRefreshBody(chat, item, correlation);
+  return { target: `telegram:${chat}:live`, queue: "outbox", lane: liveRefreshLane(chat, item), body };
+}
+
+function createLiveRefreshBody(chat: ChatId, item: string, correlation: string): OutboxBody {
+  return { type: "live_refresh", chat, item, correlation };
+}
+
+/** One lane per chat and task, so that updates of one task's messages stay in order and delay no others. */
+function liveRefreshLane(chat: ChatId, item: string): string {
+  return `telegram:${chat}:live:${item}`;
+}
+
+/** @param cause identifies what happened, so that repeating it creates no second job */
+export function createLiveRefreshJob(chat: ChatId, item: string, cause: string, correlation: string): Job {
+  const body = createLiveRefreshBody(chat, item, correlation);
+  return { id: `live-refresh:${chat}:${item}:${cause}`, queue: "outbox", lane: liveRefreshLane(chat, item), body };
+}
+
+/**
+ * Creates the job that updates a task's progress message (NOTIF-07), for the commit that stores the progress. Empty
+ * when progress messages are turned off.
+ */
+export function createProgressJobs(
+  { telegram, progress }: Pick<Settings, "telegram" | "progress">,
+  item: string,
+  cause: string,
+  correlation: string,
+): Job[] {
+  return telegram && progress ? [createLiveRefreshJob(telegram.chat, item, cause, correlation)] : [];
+}
+
+/**
+ * Creates the job that edits a burst's message. Its lane is separate, so that notifications that arrive while it waits
+ * are merged into the message as well.
+ * @param discriminator distinguishes this refresh from others of the same message
+ */
+export function createBurstRefreshJob(
+  chat: ChatId,
+  messageId: number,
+  discriminator: string,
+  at: Ms,
+  correlation: string,
+): Job {
+  const body: OutboxBody = { type: "burst_refresh", chat, refresh: { messageId }, correlation };
+  const id = `refresh:${chat}:${messageId}:${discriminator}`;
+  return { id, queue: "outbox", lane: `telegram:${chat}:refresh`, at, body };
+}
+
+/** @param cause identifies the reason of the change, so that repeating it creates no second job */
+export function createReplacementJob(
+  chat: ChatId,
+  show: ReplaceMessageBody["show"],
+  cause: string,
+  correlation: string,
+): Job {
+  const body: OutboxBody = { type: "replacement", chat, show, correlation };
+  return { id: `show:${cause}`, queue: "outbox", lane: replyLane(chat), body };
+}
+
+/**
+ * Creates the action that forwards an event. One lane per address and work item, so that an item's events stay in
+ * order.
+ */
+export function createForwardAction(url: string, { event, facts, correlation }: ActionBody): Omit<RuleAction, "rule"> {
+  const subjectId = facts.item?.id ?? facts.cycle?.id ?? facts.project?.id ?? "";
+  const target = formatForwardTarget(url);
+  const body = { type: "event", url, event, facts, correlation };
+  return { target, queue: "forward", lane: `${target} ${subjectId}`, body };
+}
+
+function formatForwardTarget(url: string): string {
+  return `forward:${url}`;
+}
+
+/** Returns the address in a decision log target; undefined when the target belongs to another queue. */
+export function parseForwardTarget(target: string): string | undefined {
+  const prefix = formatForwardTarget("");
+  return target.startsWith(prefix) ? target.slice(prefix.length) : undefined;
+}

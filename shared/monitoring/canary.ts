@@ -1,0 +1,112 @@
+/**
+ * The canary: an hourly change in Plane whose webhook must arrive. Its record, the handling of that webhook, and the
+ * notice when it fails or works again.
+ */
+
+import type { Deps } from "../app/deps.ts";
+import type { Settings } from "../config/settings.ts";
+import { formatTemplate, localizeNumber, resolveLocale } from "../i18n/localize.ts";
+import { getTexts } from "../i18n/texts.ts";
+import { createAnnouncementJob } from "../jobs/outgoing-jobs.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import type { Job, Store, StoreKey } from "../store/port.ts";
+import { updateValue } from "../store/records.ts";
+import { toSoundExtras } from "../telegram/chat-settings.ts";
+import { toPlainText } from "../telegram/rich-text.ts";
+import type { Ms } from "../time.ts";
+
+/**
+ * The stored state of the canary; times are store times. `address`: the settings of the address that webhooks must reach
+ * (see `describeAddress`).
+ */
+export interface CanaryRecord {
+  project: string;
+  item: string;
+  comment: string;
+  /** The last edit. */
+  lastEdit?: { nonce: string; at: Ms; address: string };
+  /** The last webhook that arrived for an edit, and the time it took. */
+  lastArrival?: { nonce: string; at: Ms; durationMs: Ms; address: string };
+  /** Time of the first edit whose webhook did not arrive in time; absent while webhooks arrive. */
+  silentSince?: Ms;
+}
+
+type CanaryWebhookDeps = Pick<Deps, "store" | "settings" | "log" | "notify">;
+
+interface CanaryNotice {
+  what: "silent" | "back";
+  /** Store time since which no webhook arrived; it identifies the notice, so that it is sent once. */
+  since: Ms;
+  /** Duration until the webhook arrived. */
+  took?: Ms;
+  correlation: string;
+}
+
+export const canaryKey: StoreKey = "canary";
+
+/** Reads the canary's state; undefined when none was sent yet. */
+export async function readCanary(store: Pick<Store, "read">): Promise<CanaryRecord | undefined> {
+  const [stored] = await store.read<CanaryRecord>([canaryKey]);
+  return stored?.value;
+}
+
+/** Describes the settings that decide where webhooks arrive. A result of the canary counts only for the same ones. */
+export function describeAddress({ host, port, publicUrl }: Pick<Settings, "host" | "port" | "publicUrl">): string {
+  return [host, port, publicUrl ?? ""].join(" ");
+}
+
+/** The canary without results that were obtained with another address. */
+export function keepCurrentResults(
+  canary: CanaryRecord,
+  settings: Parameters<typeof describeAddress>[0],
+): CanaryRecord {
+  const { lastArrival, silentSince, ...rest } = canary;
+  const address = describeAddress(settings);
+  const isCurrent = (result: { address: string } | undefined) => result?.address === address;
+  return {
+    ...rest,
+    ...omitUndefined({
+      lastArrival: isCurrent(lastArrival) ? lastArrival : undefined,
+      silentSince: isCurrent(rest.lastEdit) ? silentSince : undefined,
+    }),
+  };
+}
+
+/** Handles a webhook of the canary's comment. Webhooks of earlier edits are ignored, because they may be very late. */
+export async function handleCanaryWebhook(deps: CanaryWebhookDeps, html: string, correlation: string): Promise<void> {
+  await updateValue<CanaryRecord>(deps, canaryKey, async (stored) => {
+    const { lastEdit: sent, lastArrival, silentSince, ...location } = stored ?? {};
+    if (!sent || !html.includes(sent.nonce) || lastArrival?.nonce === sent.nonce) return undefined;
+    const now = await deps.store.now();
+    const took = Math.max(0, now - sent.at);
+    const value = {
+      ...location,
+      lastEdit: sent,
+      lastArrival: { ...sent, at: now, durationMs: took },
+    } satisfies Partial<CanaryRecord>;
+    const jobs =
+      silentSince === undefined
+        ? []
+        : createCanaryNoticeJobs(deps.settings, { what: "back", since: silentSince, took, correlation });
+    const afterCommit = () => {
+      deps.log.info("canary webhook received", { correlation, ms: took });
+      if (silentSince !== undefined) deps.log.warn("webhooks from Plane arrive again", { correlation, ms: took });
+      if (jobs.length > 0) deps.notify();
+    };
+    return { put: [{ key: canaryKey, value }], jobs, afterCommit };
+  });
+}
+
+/** Creates the job for the message that webhooks stopped or resumed arriving; no job without Telegram. */
+export function createCanaryNoticeJobs(
+  { telegram, locale }: Pick<Settings, "telegram" | "locale">,
+  notice: CanaryNotice,
+): Job[] {
+  if (!telegram) return [];
+  const language = resolveLocale(locale);
+  const seconds = localizeNumber(language, Math.round((notice.took ?? 0) / 1000));
+  const rich = toPlainText(formatTemplate(getTexts(language).canary[notice.what], { n: seconds }));
+  const id = `canary:${notice.what}:${notice.since}`;
+  const sound = toSoundExtras(`webhooks_${notice.what}`);
+  return [createAnnouncementJob(id, telegram.chat, { rich, language, ...sound }, notice.correlation)];
+}

@@ -1,0 +1,157 @@
+/**
+ * The endpoints of Plane's web interface that provision and doctor call: accounts and API tokens, workspaces with
+ * their members and invitations, webhooks.
+ */
+
+import { z } from "zod";
+import {
+  get,
+  noContentSchema,
+  patch,
+  planeIdSchema,
+  planeSecretSchema,
+  planeTimeSchema,
+  post,
+  remove,
+} from "../endpoint.ts";
+import { planeRoleSchema } from "../projects.ts";
+
+const accountSchema = z.object({
+  id: planeIdSchema,
+  email: z.string(),
+  first_name: z.string(),
+  last_name: z.string(),
+  display_name: z.string(),
+  user_timezone: z.string(),
+  is_bot: z.boolean(),
+});
+
+const profileSchema = z.object({ user: planeIdSchema, language: z.string(), is_onboarded: z.boolean() });
+
+const apiTokenSchema = z.object({
+  id: planeIdSchema,
+  label: z.string(),
+  is_active: z.boolean(),
+  /** For example `60/min`. */
+  allowed_rate_limit: z.string(),
+  expired_at: planeTimeSchema.nullable(),
+  created_at: planeTimeSchema,
+});
+
+/** The account that is signed in. */
+export const accountsApi = {
+  me: get("account_me", "/api/users/me/", accountSchema),
+  update: patch("account_update", "/api/users/me/", accountSchema),
+  profile: get("account_profile", "/api/users/me/profile/", profileSchema),
+  updateProfile: patch("account_profile_update", "/api/users/me/profile/", profileSchema),
+};
+
+const tokensPath = "/api/users/api-tokens/";
+
+export const apiTokensApi = {
+  list: get("api_tokens_list", tokensPath, z.array(apiTokenSchema)),
+  get: get("api_tokens_get", `${tokensPath}:token/`, apiTokenSchema),
+  /** The only answer that contains the token itself. */
+  create: post("api_tokens_create", tokensPath, apiTokenSchema.extend({ token: planeSecretSchema.min(1) })),
+  remove: remove("api_tokens_remove", `${tokensPath}:token/`, noContentSchema),
+};
+
+const workspaceSchema = z.object({
+  id: planeIdSchema,
+  name: z.string(),
+  slug: z.string(),
+  timezone: z.string(),
+  owner: planeIdSchema,
+});
+
+const workspaceMemberSchema = z.object({
+  id: planeIdSchema,
+  role: planeRoleSchema,
+  is_active: z.boolean(),
+  /** Only the list contains the e-mail address. */
+  member: z.object({ id: planeIdSchema, display_name: z.string(), is_bot: z.boolean(), email: z.string().optional() }),
+});
+
+const workspaceInvitationSchema = z.object({
+  id: planeIdSchema,
+  email: z.string(),
+  accepted: z.boolean(),
+  role: planeRoleSchema,
+  workspace: z.object({ id: planeIdSchema, slug: z.string() }),
+});
+
+const workspacePath = "/api/workspaces/:workspace/";
+
+export const workspacesApi = {
+  /** The workspaces of which the account is a member, with its role. */
+  mine: get("workspaces_mine", "/api/users/me/workspaces/", z.array(workspaceSchema.extend({ role: planeRoleSchema }))),
+  /** Takes `query: { slug }`; `status` is true when the slug is free. */
+  slugIsFree: get("workspaces_slug_check", "/api/workspace-slug-check/", z.object({ status: z.boolean() })),
+  create: post("workspaces_create", "/api/workspaces/", workspaceSchema),
+  get: get("workspaces_get", workspacePath, workspaceSchema),
+  update: patch("workspaces_update", workspacePath, workspaceSchema),
+};
+
+/** `:membership` is the id of the membership, not of the user. */
+export const workspaceMembersApi = {
+  list: get("workspace_members_list", `${workspacePath}members/`, z.array(workspaceMemberSchema)),
+  update: patch("workspace_members_update", `${workspacePath}members/:membership/`, workspaceMemberSchema),
+};
+
+export const workspaceInvitationsApi = {
+  list: get("workspace_invitations_list", `${workspacePath}invitations/`, z.array(workspaceInvitationSchema)),
+  /** Takes `{ emails: [{ email, role }] }`. */
+  create: post("workspace_invitations_create", `${workspacePath}invitations/`, z.object({ message: z.string() })),
+  mine: get("my_invitations_list", "/api/users/me/workspaces/invitations/", z.array(workspaceInvitationSchema)),
+  /** Takes `{ invitations: [id] }`. */
+  accept: post("my_invitations_accept", "/api/users/me/workspaces/invitations/", noContentSchema),
+};
+
+const webhookSchema = z.object({
+  id: planeIdSchema,
+  workspace: planeIdSchema,
+  url: z.string(),
+  /** Plane disables a webhook when all attempts of a delivery failed. */
+  is_active: z.boolean(),
+  secret_key: planeSecretSchema,
+  project: z.boolean(),
+  issue: z.boolean(),
+  module: z.boolean(),
+  cycle: z.boolean(),
+  issue_comment: z.boolean(),
+});
+
+const webhookDeliverySchema = z.object({
+  id: planeIdSchema,
+  webhook: planeIdSchema,
+  event_type: z.string(),
+  request_method: z.string(),
+  /** The receiver's HTTP status, as text. */
+  response_status: z.string().nullable(),
+  retry_count: z.int(),
+  created_at: planeTimeSchema,
+});
+
+const webhooksPath = "/api/workspaces/:workspace/webhooks/";
+
+const webhookPath = `${webhooksPath}:webhook/`;
+
+export const webhooksApi = {
+  list: get("webhooks_list", webhooksPath, z.array(webhookSchema)),
+  get: get("webhooks_get", webhookPath, webhookSchema),
+  /** Answers 409 without an id for an address that another webhook has, and 400 for a private address. */
+  create: post("webhooks_create", webhooksPath, webhookSchema),
+  update: patch("webhooks_update", webhookPath, webhookSchema),
+  /** The old secret becomes invalid at once. */
+  regenerate: post("webhooks_regenerate", `${webhookPath}regenerate/`, webhookSchema),
+  remove: remove("webhooks_remove", webhookPath, noContentSchema),
+  log: get("webhooks_log", "/api/workspaces/:workspace/webhook-logs/:webhook/", z.array(webhookDeliverySchema)),
+};
+
+/**
+ * The browser's API for edits of a work item, with `state_id`, `assignee_ids` and `label_ids`. On v1.2.x only such an
+ * edit sends a webhook.
+ */
+export const issuesApi = {
+  update: patch("issues_update", "/api/workspaces/:workspace/projects/:project/issues/:item/", noContentSchema),
+};

@@ -1,0 +1,183 @@
+/**
+ * What is kept of Plane besides its work items: the workspace, projects, cycles, comments, relations and dependencies,
+ * and what a project's record says about reading it. A `Task` is a stored item with its project.
+ */
+
+import type { SyncDeps } from "../app/deps.ts";
+import { shiftPlaneTime } from "../plane/endpoint.ts";
+import type { Put, Revision } from "../store/port.ts";
+import { readAllRows } from "../store/records.ts";
+import type { ItemRecord } from "../task/snapshot.ts";
+import { observedKeys, observedSets } from "./store-keys.ts";
+
+/**
+ * Stored records of the workspace, its projects, cycles, comments and relations. For items see shared/task/snapshot.ts.
+ */
+export interface WorkspaceRecord {
+  /**
+   * Plane's id; webhooks with another id are ignored (observation rule 11). "" until Plane lists a project, which
+   * contains it.
+   */
+  id: string;
+  /** Plane's time when the first read of the projects began: projects created since then are new. */
+  began: string;
+}
+
+/** The last read of the projects. */
+export interface ProjectsReadRecord {
+  /** Store time when the read began. */
+  at: number;
+  /** Plane's time of the response. */
+  date: string;
+}
+
+export interface ProjectRecord {
+  id: string;
+  identifier: string;
+  name: string;
+  createdAt: string;
+  /** Plane lists no items of an archived project; they are not removed and cause no events (observation rule 5). */
+  archived: boolean;
+  /** Whether our key's user is a member of the project, so that Plane lists its items. */
+  member: boolean;
+  /** The project has items, and all of them are done or cancelled. */
+  completed: boolean;
+  /** The first complete read found it completed, and no event about that was decided. */
+  completedAtBaseline?: true;
+  /**
+   * Plane's time when the baseline began: items created and changes made since then cause events, older ones do not
+   * (observation rule 9). "" until the first read begins.
+   */
+  began: string;
+  /** The first complete read has finished; until then webhooks of the project are held. */
+  baseline: boolean;
+  /** Number of items that Plane listed when the baseline began, to tell how far it is. */
+  listed?: number;
+  /** Number of items of all projects whose blockers were unread when the baseline ended, to tell how far that is. */
+  unreadBlockers?: number;
+  /** Newest `updated_at` of the last complete pass; moved by passes only (observation rule 2). */
+  cursor: string;
+  /**
+   * Equal to `cursor` when a pass at least 10 minutes after it has read its overlap, so that the overlap need not be
+   * read again.
+   */
+  overlapReadCursor?: string;
+  /** Number of items that the last pass had to read; it determines the next page size. */
+  window: number;
+  /** Whether the project uses cycles. */
+  cycles: boolean;
+  /** The cycles have been read once. */
+  cyclesRead?: boolean;
+  /** Two reads did not list the project: it was deleted, or our key lost access. Its items cause no events. */
+  removed?: boolean;
+  /** The last read did not list the project. */
+  missing?: boolean;
+}
+
+export type CyclePhase = "draft" | "upcoming" | "current" | "completed";
+
+export interface CycleRecord {
+  id: string;
+  project: string;
+  name: string;
+  start: string | null;
+  end: string | null;
+  phase: CyclePhase;
+  done: number;
+  total: number;
+  cancelled: number;
+}
+
+export interface CommentsRecord {
+  /** Comment id to the hash of its content; "" for a deleted comment. */
+  known: Record<string, string>;
+  /** Plane's `updated_at` of the item at the last complete read of its comments; absent: only webhooks were seen. */
+  readAt?: string;
+  /** Plane's time of the newest comment that a webhook reported. */
+  announcedAt?: string;
+}
+
+export interface RelationsRecord {
+  /** Store time when the latest read of this item's relations began. */
+  at: number;
+}
+
+/** Where a dependency was found when Plane's API has no relations. */
+export type EdgeSource = "text" | "activities";
+
+export interface EdgeRecord {
+  blocked: string;
+  blocker: string;
+  blockerProject: string;
+  /** Only where Plane's API has no relations. */
+  sources?: EdgeSource[];
+  /** The dependency existed before the observation began and was not evaluated yet; its evaluation causes no events. */
+  isInitial?: boolean;
+  /** The blocker is unknown and a read did not find it, for example because it is archived. It blocks nothing. */
+  isBlockerMissing?: boolean;
+}
+
+/** The part of a dependency block on which the facts of events depend; `shared/work/dependencies` adds the rest. */
+export interface DependencyBlock {
+  /**
+   * Being blocked, blocked, being released; `overridden`: people moved the task out of Blocked by hand, so it is not
+   * blocked because of these blockers again.
+   */
+  phase: "blocking" | "blocked" | "releasing" | "overridden";
+}
+
+/** A stored work item with its key, project and URL. */
+export interface Task {
+  id: string;
+  /** `ONB-12` */
+  key: string;
+  item: ItemRecord;
+  rev: Revision;
+  project: ProjectRecord;
+  /** URL of the item's page in Plane. */
+  url: string;
+}
+
+/**
+ * Whether Plane lists this project's items. For an archived project it returns 200 and no items (observation rule 5).
+ */
+export function isReadableProject(project: ProjectRecord): boolean {
+  return project.member && !project.archived && !project.removed;
+}
+
+/** Whether the project was created since the observation of the workspace began, so that everything in it is new. */
+export function isNewProject(project: ProjectRecord): boolean {
+  return project.began === project.createdAt;
+}
+
+/**
+ * Returns Plane's time since which items of a first read are new. Plane's `Date` header has whole seconds, so items
+ * created in the second in which observation began count as existing. In a new project nothing can have existed before.
+ */
+export function getNewSince(project: ProjectRecord): string {
+  return isNewProject(project) ? project.began : shiftPlaneTime(project.began, 1000);
+}
+
+/** Returns the stored projects whose items Plane lists. */
+export async function listReadableProjects(deps: Pick<SyncDeps, "store">): Promise<ProjectRecord[]> {
+  return (await readAllRows<ProjectRecord>(deps, observedSets.projects))
+    .map(({ value }) => value)
+    .filter(isReadableProject);
+}
+
+/** A project that is gone leaves the set of projects. */
+export function toProjectPut(project: ProjectRecord): Put {
+  return {
+    key: observedKeys.project(project.id),
+    value: project,
+    sets: project.removed ? [] : [observedSets.projects],
+  };
+}
+
+/** Returns a new revision. Values with a greater revision were stored after this call, so after the pass began. */
+export async function takeRevisionMark(deps: Pick<SyncDeps, "store" | "newId">, project: string): Promise<number> {
+  const key = observedKeys.mark(project);
+  await deps.store.commit({ put: [{ key, value: deps.newId() }] });
+  const [mark] = await deps.store.read([key]);
+  return mark?.rev ?? 0;
+}

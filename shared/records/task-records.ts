@@ -1,0 +1,200 @@
+/**
+ * What is kept about the work on a task and read outside of the module that writes it: its claim, its last change of
+ * status, its review, its note and its deliverables; and the result of a completed task, which follows from them.
+ */
+
+import type { Deps, TaskDeps } from "../app/deps.ts";
+import type { Settings } from "../config/settings.ts";
+import { htmlToText } from "../markdown/plain-text.ts";
+import { toHtml } from "../markdown/to-html.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import type { ItemRecord, Status } from "../task/snapshot.ts";
+import type { Ms } from "../time.ts";
+import { workKeys } from "./store-keys.ts";
+
+/**
+ * The holder of a task. The lease under the same key is authoritative; this record adds the agent and the start. It is
+ * written only under that lease, after it was taken or renewed, so it may end before the lease. It ends after the lease
+ * only when the store's clock was set back, until the next renewal or claims tick.
+ */
+export interface ClaimRecord {
+  item: string;
+  project: string;
+  agent: string;
+  fence: number;
+  /** Store time. */
+  since: Ms;
+  until: Ms;
+  /** Store time when the claim was taken or last renewed. */
+  renewedAt: Ms;
+  /** Statuses the agent expects its task to have. Any other one, except in progress, was set by another user. */
+  expectedStatuses: Status[];
+}
+
+/**
+ * One change of status, stored before it is applied, so that an interrupted one is completed when the call is repeated,
+ * or by a job. Its effects carry its id, so that each happens once.
+ */
+export interface StatusChangeRecord {
+  item: string;
+  agent: string;
+  status: Status;
+  /** The fencing number of the claim; a generated id where no claim is needed. */
+  id: string;
+  /** Store time. */
+  at: Ms;
+  text?: string;
+  commit?: string;
+  tests?: string;
+  /** The confidence, when it is so low that a human must review the result. */
+  review?: number;
+  /** Criteria in the task's own words, for the closing comment. */
+  criteria?: string[];
+  /** Set when the agent continues a task that it had blocked itself. */
+  unblocks?: true;
+  /** Set when all effects have been applied. */
+  isComplete?: true;
+  /** Why Plane refused this change or the one before it; removed when a change succeeds. */
+  failure?: { text: string; at: Ms; id: string };
+}
+
+/** A review by a human, of a task that its agent finished with less confidence than required (OPENCLAW-12). */
+export interface ReviewRecord {
+  item: string;
+  agent: string;
+  /** Part of the external ids of the comments about this review. */
+  id: string;
+  /** Store time. */
+  at: Ms;
+  /** Stored before it is applied, so that an interrupted verdict can be resumed. */
+  verdict?: { kind: "approved" | "sent_back"; by: string; reason: string | null; at: Ms };
+}
+
+/** A human's verdict on a review. */
+export type ReviewVerdict = NonNullable<ReviewRecord["verdict"]>;
+
+/** An agent's last note on an item. */
+export interface NoteRecord {
+  /** Store time. */
+  at: Ms;
+  /** Markdown, shortened. */
+  text: string;
+}
+
+/** The deliverables of an item that were uploaded through Groundcrew. */
+export interface DeliverablesRecord {
+  files: { name: string; size: number; attachment: string }[];
+}
+
+/** What is reported in the call that finishes a task. */
+export interface CompletionReport {
+  text?: string | undefined;
+  commit?: string | undefined;
+  tests?: string | undefined;
+}
+
+/** What the agent of a completed task delivered. */
+interface TaskResult {
+  /** The closing summary as one line of plain text. */
+  text?: string;
+  /** The files uploaded through Groundcrew, the first ones first; `count` counts all of them. */
+  files: { name: string; url: string }[];
+  count: number;
+}
+
+/** Limit of the summary in a message, in characters: 600, a few lines on a phone. */
+const TEXT_LIMIT = 600;
+
+/** Limit of the files that are stored with an event. */
+const FILE_LIMIT = 5;
+
+/** Finds the claim of a task. It may have expired. */
+export async function findClaim(deps: Pick<TaskDeps, "store">, item: string): Promise<ClaimRecord | undefined> {
+  const [stored] = await deps.store.read<ClaimRecord>([workKeys.claim(item)]);
+  return stored?.value;
+}
+
+/** Reads the claims of these tasks, in order; undefined for a task without a claim and for an expired claim. */
+export async function readLiveClaims(
+  deps: Pick<TaskDeps, "store">,
+  items: readonly string[],
+): Promise<(ClaimRecord | undefined)[]> {
+  const [stored, now] = await Promise.all([deps.store.read<ClaimRecord>(items.map(workKeys.claim)), deps.store.now()]);
+  return stored.map((record) => (record && record.value.until > now ? record.value : undefined));
+}
+
+export async function findStatusAttempt(
+  deps: Pick<TaskDeps, "store">,
+  item: string,
+): Promise<StatusChangeRecord | undefined> {
+  const [stored] = await deps.store.read<StatusChangeRecord>([workKeys.statusChange(item)]);
+  return stored?.value;
+}
+
+/**
+ * Reads the deliverables of an item that were uploaded through Groundcrew, without a request to Plane. People's own
+ * attachments, and those from before the store was lost, are only in Plane's list.
+ */
+export async function readDeliverables(
+  deps: Pick<TaskDeps, "store">,
+  item: string,
+): Promise<{ name: string; size: number }[]> {
+  const [record] = await deps.store.read<DeliverablesRecord>([workKeys.delivered(item)]);
+  return record?.value.files.map(({ name, size }) => ({ name, size })) ?? [];
+}
+
+/**
+ * Reads the result of a task whose completion is being observed; undefined without a summary and files. Makes no request
+ * to Plane. The summary is that of the change that is just being applied, or of the review that was approved: a task
+ * that people complete later has none of its own.
+ */
+export async function readTaskResult(
+  deps: Pick<Deps, "store" | "settings">,
+  { snapshot: { id, project } }: ItemRecord,
+): Promise<TaskResult | undefined> {
+  const [delivered] = await deps.store.read<DeliverablesRecord>([workKeys.delivered(id)]);
+  const summary = await readSummary(deps, id);
+  const text = summary === undefined ? "" : htmlToText(await toHtml(summary), TEXT_LIMIT);
+  const files = delivered?.value.files ?? [];
+  if (text === "" && files.length === 0) return undefined;
+  return {
+    ...omitUndefined({ text: text || undefined }),
+    files: files.slice(0, FILE_LIMIT).map(({ name, attachment }) => ({
+      name,
+      url: formatAttachmentUrl(deps.settings.plane, { project, item: id, attachment }),
+    })),
+    count: files.length,
+  };
+}
+
+/** The summary in Markdown: the text of the closing call, else the note that counted as the summary. */
+async function readSummary({ store }: Pick<Deps, "store">, item: string): Promise<string | undefined> {
+  const [[attempt], [review], [claim]] = await Promise.all([
+    store.read<StatusChangeRecord>([workKeys.statusChange(item)]),
+    store.read<ReviewRecord>([workKeys.review(item)]),
+    store.read<ClaimRecord>([workKeys.claim(item)]),
+  ]);
+  if (attempt?.value.status !== "done") return undefined;
+  const { agent, isComplete: over, text, id } = attempt.value;
+  if (over && review?.value.id !== id) return undefined;
+  if (text?.trim()) return text;
+  const [note] = await store.read<NoteRecord>([workKeys.note(agent, item)]);
+  return note && isSummaryNote(note.value, claim?.value, agent) ? note.value.text : undefined;
+}
+
+/** Whether the note was written since the agent's claim began; such a note counts as its summary. */
+export function isSummaryNote({ at }: NoteRecord, claim: ClaimRecord | undefined, agent: string): boolean {
+  return claim?.agent !== agent || at >= claim.since;
+}
+
+/**
+ * Formats the address that Plane's own attachment list uses, which returns the file to every user who is signed in to
+ * Plane. `project`, `item` and `attachment` are Plane's ids.
+ */
+export function formatAttachmentUrl(
+  plane: Settings["plane"],
+  { project, item, attachment }: { project: string; item: string; attachment: string },
+): string {
+  const path = `${encodeURIComponent(plane?.workspace ?? "")}/projects/${project}/issues/${item}`;
+  return `${plane?.url ?? ""}/api/assets/v2/workspaces/${path}/attachments/${attachment}/`;
+}

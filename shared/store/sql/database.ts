@@ -1,0 +1,198 @@
+/**
+ * What the SQL engine needs of a database, its tables, transactions that several calls share, and the correction of
+ * stored times after the clock was set back.
+ */
+
+import { type Ms, SECOND } from "../../time.ts";
+import type { StoreCapacity } from "../capacity.ts";
+import { createOlderFormatError } from "../store-format.ts";
+
+/**
+ * The synchronous database functions that the SQL engine needs; node:sqlite and the SQLite of Durable Objects provide
+ * them.
+ */
+export interface SqlDriver {
+  /** Runs one statement; each `?` stands for a parameter, in order. */
+  exec(sql: string, ...params: SqlValue[]): SqlRow[];
+  /**
+   * Runs `run` in a transaction, which is rolled back when it throws. Returns when the transaction is durable. With
+   * `isLax` it may return as soon as the transaction survives the end of the process: a failure of the machine may lose
+   * it, but then all later transactions are lost as well.
+   */
+  transaction(run: () => void, isLax?: boolean): void;
+  /** Calls `run` soon, after all work of the present turn of the event loop has been queued. */
+  soon(run: () => void): void;
+  /** Gives space of deleted rows back to the file system in one short step; see `Store.reclaimSpace`. */
+  reclaimSpace?(): boolean;
+  readCapacity?(): StoreCapacity;
+  /** See `Store.saveCopy`. */
+  saveCopy?(): Promise<string>;
+  close(): void;
+}
+
+type SqlValue = string | number | null;
+
+export type SqlRow = Record<string, unknown>;
+
+interface QueuedWork {
+  isLax: boolean;
+  run(): () => void;
+  reject(reason: unknown): void;
+}
+
+/** The table of records up to format 1 of the store. */
+const OLD_TABLE = "kept";
+
+/** Plain SQLite without PRAGMA and BEGIN, which Durable Objects do not allow. Times are store times in milliseconds. */
+const TABLES = [
+  // The last used number of the sequence, so that no number is used again, and the store time when it was saved.
+  `CREATE TABLE IF NOT EXISTS counter (one INTEGER PRIMARY KEY CHECK (one = 1), last INTEGER NOT NULL,
+     at INTEGER NOT NULL DEFAULT 0)`,
+  "INSERT OR IGNORE INTO counter (one, last) VALUES (1, 0)",
+
+  "CREATE TABLE IF NOT EXISTS record (key TEXT PRIMARY KEY, value TEXT NOT NULL, rev INTEGER NOT NULL, expires INTEGER)",
+  "CREATE INDEX IF NOT EXISTS record_expires ON record (expires) WHERE expires IS NOT NULL",
+
+  // `expires` repeats that of the key, so that counting does not read the values.
+  `CREATE TABLE IF NOT EXISTS member (name TEXT NOT NULL, key TEXT NOT NULL, expires INTEGER,
+     PRIMARY KEY (name, key)) WITHOUT ROWID`,
+  "CREATE INDEX IF NOT EXISTS member_key ON member (key)",
+
+  // A released lease stays with `until` 0, because its fencing token must be remembered until `forget`.
+  `CREATE TABLE IF NOT EXISTS lease (key TEXT PRIMARY KEY, owner TEXT NOT NULL, fence INTEGER NOT NULL,
+     until INTEGER NOT NULL, forget INTEGER NOT NULL) WITHOUT ROWID`,
+  "CREATE INDEX IF NOT EXISTS lease_forget ON lease (forget)",
+
+  `CREATE TABLE IF NOT EXISTS job (seq INTEGER PRIMARY KEY, queue TEXT NOT NULL, id TEXT NOT NULL, lane TEXT NOT NULL,
+     at INTEGER NOT NULL, body TEXT NOT NULL, tries INTEGER NOT NULL, token TEXT,
+     failures INTEGER NOT NULL DEFAULT 0)`,
+  "CREATE UNIQUE INDEX IF NOT EXISTS job_id ON job (queue, id)",
+  "CREATE INDEX IF NOT EXISTS job_lane ON job (queue, lane, seq)",
+
+  // One row per lane that has jobs; `head` is its first job, `due` the time when that job may be taken.
+  `CREATE TABLE IF NOT EXISTS lane (queue TEXT NOT NULL, lane TEXT NOT NULL, head INTEGER NOT NULL, due INTEGER NOT NULL,
+     PRIMARY KEY (queue, lane)) WITHOUT ROWID`,
+  "CREATE INDEX IF NOT EXISTS lane_due ON lane (queue, due, head)",
+
+  `CREATE TABLE IF NOT EXISTS done (queue TEXT NOT NULL, id TEXT NOT NULL, forget INTEGER NOT NULL,
+     PRIMARY KEY (queue, id)) WITHOUT ROWID`,
+  "CREATE INDEX IF NOT EXISTS done_forget ON done (forget)",
+
+  // `reason` is JSON text, because an error message may contain characters that SQLite text cannot store.
+  `CREATE TABLE IF NOT EXISTS dead (seq INTEGER PRIMARY KEY, queue TEXT NOT NULL, id TEXT NOT NULL, lane TEXT NOT NULL,
+     body TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL)`,
+  "CREATE UNIQUE INDEX IF NOT EXISTS dead_id ON dead (queue, id)",
+  "CREATE INDEX IF NOT EXISTS dead_queue ON dead (queue, seq)",
+
+  "CREATE TABLE IF NOT EXISTS consumed (bucket TEXT NOT NULL, at INTEGER NOT NULL, n INTEGER NOT NULL, expires INTEGER NOT NULL)",
+  "CREATE INDEX IF NOT EXISTS consumed_bucket ON consumed (bucket, at)",
+  "CREATE INDEX IF NOT EXISTS consumed_expires ON consumed (expires)",
+
+  `CREATE TABLE IF NOT EXISTS pause (bucket TEXT PRIMARY KEY, until INTEGER NOT NULL,
+     probe TEXT NOT NULL DEFAULT 'none') WITHOUT ROWID`,
+  "CREATE INDEX IF NOT EXISTS pause_until ON pause (until)",
+];
+
+/** Limit of work items in one transaction: 500, so that one flush does not block the process for long. */
+const MAX_GROUP_SIZE = 500;
+
+/** Smaller differences remain: the clock advances in steps, and a second delays nothing noticeably. */
+const MIN_SHIFT: Ms = SECOND;
+
+/** Columns with store times that are compared with the current time. A released lease has the time 0. */
+const TIME_COLUMNS = [
+  ["record", "expires"],
+  ["member", "expires"],
+  ["lease", "until"],
+  ["lease", "forget"],
+  ["job", "at"],
+  ["lane", "due"],
+  ["done", "forget"],
+  ["consumed", "at"],
+  ["consumed", "expires"],
+  ["pause", "until"],
+] as const;
+
+/** Throws, and changes nothing, when the tables are those of an earlier version. */
+export function createSqlTables(driver: SqlDriver) {
+  if (driver.exec("SELECT 1 FROM pragma_table_info(?)", OLD_TABLE).length > 0) throw createOlderFormatError();
+  for (const statement of TABLES) driver.exec(statement);
+}
+
+/**
+ * Creates a group commit: work queued in the same turn of the event loop runs in one transaction, in order, each with
+ * its own result. A promise resolves only when the transaction is durable; when it fails, all its promises reject. A
+ * group that contains only lax work need not survive a failure of the machine. Work must throw only when the database
+ * fails, because an error rolls back the whole group.
+ */
+export function createGroupCommit(driver: SqlDriver) {
+  const waiting: QueuedWork[] = [];
+
+  function flush() {
+    const group = waiting.splice(0, MAX_GROUP_SIZE);
+    if (waiting.length > 0) driver.soon(flush);
+    if (group.length === 0) return;
+    let resolvers: (() => void)[] = [];
+    try {
+      driver.transaction(
+        () => {
+          resolvers = group.map((work) => work.run());
+        },
+        group.every((work) => work.isLax),
+      );
+    } catch (error) {
+      for (const work of group) work.reject(error);
+      return;
+    }
+    for (const resolver of resolvers) resolver();
+  }
+
+  return {
+    queue<T>(work: () => T, isLax = false): Promise<T> {
+      return new Promise((resolve, reject) => {
+        waiting.push({
+          isLax,
+          run() {
+            const value = work();
+            return () => resolve(value);
+          },
+          reject,
+        });
+        if (waiting.length === 1) driver.soon(flush);
+      });
+    },
+
+    /** Runs all queued work now. */
+    flushAll() {
+      while (waiting.length > 0) flush();
+    },
+  };
+}
+
+export function getTextColumn(row: SqlRow, column: string): string {
+  const value = row[column];
+  if (typeof value !== "string") throw new TypeError(`Column ${column} of the store does not contain text.`);
+  return value;
+}
+
+export function getNumberColumn(row: SqlRow, column: string): number {
+  const value = row[column];
+  if (typeof value !== "number") throw new TypeError(`Column ${column} of the store does not contain a number.`);
+  return value;
+}
+
+/**
+ * Moves the stored times back when the clock is behind the time of the last change, as when the machine's clock was set
+ * back while the store was closed. Otherwise jobs would wait, and leases and expiring values last, until the clock has
+ * caught up. Returns the number of milliseconds; 0 when the clock is not behind.
+ */
+export function shiftTimesAfterClockSetBack(driver: SqlDriver, clock: () => Ms): Ms {
+  const [row = {}] = driver.exec("SELECT at FROM counter");
+  const now = clock();
+  const shift = getNumberColumn(row, "at") - now;
+  if (shift < MIN_SHIFT) return 0;
+  for (const [table, column] of TIME_COLUMNS)
+    driver.exec(`UPDATE ${table} SET ${column} = ${column} - ? WHERE ${column} > 0`, shift);
+  driver.exec("UPDATE counter SET at = ?", now);
+  return shift;
+}

@@ -1,0 +1,180 @@
+/**
+ * Comments of an item: all of them are read and compared with the stored ones, a webhook's comment only when it is
+ * unknown. What Groundcrew wrote itself causes no events.
+ */
+
+import type { SyncDeps } from "../app/deps.ts";
+import { sha256Hex } from "../hashing.ts";
+import { removeHiddenText } from "../markdown/hidden-text.ts";
+import { htmlToLines, htmlToText } from "../markdown/plain-text.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import { commentsApi as commentCalls, type PlaneComment } from "../plane/work-items.ts";
+import { type CommentsRecord, getNewSince } from "../records/plane-records.ts";
+import { observedKeys } from "../records/store-keys.ts";
+import { updateValue, type ValueUpdate } from "../store/records.ts";
+import type { TaskEvent } from "../task/events.ts";
+import type { EventFacts } from "../task/rule-set.ts";
+import type { ItemRecord } from "../task/snapshot.ts";
+import { cleanText } from "../text.ts";
+import { decideActions } from "./decisions.ts";
+import { type ObservationSource, readItemFacts } from "./event-facts.ts";
+import { GROUNDCREW_SOURCE } from "./normalize.ts";
+import { findMentionedUsers } from "./observe-item.ts";
+import { CONTINUED_READ_WAIT_MS, toReadTime } from "./spare-reads.ts";
+
+/** The fields of a comment that both lists and webhooks contain. */
+type ObservedComment = Pick<
+  PlaneComment,
+  "id" | "comment_html" | "actor" | "external_source" | "created_at" | "updated_at"
+>;
+
+/** Events about a comment. */
+type CommentEvent = Extract<TaskEvent, { comment: string }>;
+
+interface CommentsObservation {
+  listed: ObservedComment[];
+  /** Whether the list is complete, so that missing comments count as deleted. */
+  isComplete: boolean;
+}
+
+const NO_COMMENTS: CommentsRecord = { known: {} };
+
+/** Limit of what an agent is woken with, in characters; it reads the rest in the task's details. */
+const REMARK_LENGTH = 1_000;
+
+/** Limit of the HTML that is converted to a remark, in UTF-16 units: 20,000, because tags take most of the room. */
+const MAX_REMARK_HTML = 20_000;
+
+/**
+ * Reads all comments of an item and stores which were added, edited and deleted. Returns Plane's time before which every
+ * change was seen.
+ */
+export async function readComments(deps: SyncDeps, item: ItemRecord, source: ObservationSource): Promise<string> {
+  let readAt = "";
+  await updateValue<CommentsRecord>(
+    deps,
+    observedKeys.comments(item.snapshot.id),
+    async (stored = NO_COMMENTS, rev) => {
+      const listed: ObservedComment[] = [];
+      const params = { project: item.snapshot.project, item: item.snapshot.id };
+      // Only the first page is refused when there is no quota: the others wait for it, so that no page is read twice.
+      const waitBudget = { left: 0 };
+      const began = await deps.store.now();
+      readAt = "";
+      for await (const { data, date } of deps.plane.pages(commentCalls.list, {
+        params,
+        priority: "spare",
+        waitBudget,
+      })) {
+        listed.push(...data.results);
+        readAt ||= toReadTime(date, (await deps.store.now()) - began);
+        waitBudget.left = CONTINUED_READ_WAIT_MS;
+      }
+      return prepareComments(deps, item, stored, rev, { listed, isComplete: true }, source, "read");
+    },
+  );
+  return readAt;
+}
+
+/** Prepares the commit of observed comments, with the jobs for their events; undefined when nothing changed. */
+async function prepareComments(
+  deps: SyncDeps,
+  item: ItemRecord,
+  stored: CommentsRecord,
+  rev: number,
+  observation: CommentsObservation,
+  source: ObservationSource,
+  via: string,
+): Promise<ValueUpdate | undefined> {
+  const { updatedAt } = item.snapshot;
+  const next: CommentsRecord = {
+    ...stored,
+    known: { ...stored.known },
+    ...omitUndefined({ readAt: observation.isComplete ? updatedAt : undefined }),
+  };
+  if (!observation.isComplete)
+    for (const { created_at } of observation.listed)
+      if (created_at > (next.announcedAt ?? "")) next.announcedAt = created_at;
+  const listedById = new Map<string, ObservedComment>();
+  const since = getNewSince(source.project);
+  const events: CommentEvent[] = [];
+  for (const comment of observation.listed) {
+    const { id, actor: author } = comment;
+    listedById.set(id, comment);
+    const before = stored.known[id];
+    const hash = await hashContent(comment);
+    next.known[id] = hash;
+    if (before === hash || comment.external_source === GROUNDCREW_SOURCE) continue;
+    if (before === undefined && (stored.readAt !== undefined || comment.created_at >= since)) {
+      events.push({ kind: "comment_added", comment: id, author });
+    }
+    // The first sight of a comment that existed before: only its time shows an edit since the baseline began.
+    else if (before === undefined && comment.updated_at >= since)
+      events.push({ kind: "comment_edited", comment: id, author });
+    if (before) events.push({ kind: "comment_edited", comment: id, author });
+  }
+  if (observation.isComplete) for (const id of Object.keys(stored.known)) if (!listedById.has(id)) next.known[id] = "";
+  if (stored.readAt === next.readAt && JSON.stringify(stored.known) === JSON.stringify(next.known)) return undefined;
+
+  const key = observedKeys.comments(item.snapshot.id);
+  const decision = await decideActions(deps, {
+    key,
+    rev,
+    events,
+    correlation: source.correlation,
+    via,
+    facts: async (event) => {
+      const comment = await toCommentFacts(event.comment, listedById.get(event.comment));
+      return readItemFacts(deps, source.project, item, event, { comment });
+    },
+  });
+  const put = [{ key, value: next }, ...decision.put];
+  return { put, jobs: decision.jobs, afterCommit: decision.publish };
+}
+
+/** Half of a SHA-256 is enough to distinguish versions of one comment, and keeps the stored records small. */
+async function hashContent(comment: ObservedComment): Promise<string> {
+  return (await sha256Hex(comment.comment_html)).slice(0, 32);
+}
+
+/** Only people write comments without an `external_source`: programs that use Plane's API name themselves there. */
+async function toCommentFacts(
+  id: string,
+  comment: ObservedComment | undefined,
+): Promise<NonNullable<EventFacts["comment"]>> {
+  if (!comment) return { id, text: "" };
+  const visible = await removeHiddenText(comment.comment_html);
+  const text = htmlToText(visible);
+  if (comment.external_source) return { id, text };
+  const lines = htmlToLines(visible.slice(0, MAX_REMARK_HTML), REMARK_LENGTH);
+  return {
+    id,
+    text,
+    remark: { text: cleanText(lines.join("\n"), REMARK_LENGTH), mentions: findMentionedUsers(visible) },
+  };
+}
+
+/**
+ * Stores a comment from a webhook. Plane's times of comments do not order their edits, so only an unknown comment is
+ * stored as it is, and only when it is newer than the last complete read of the comments. `read` is true when all
+ * comments must be read instead.
+ */
+export async function observeComment(
+  deps: SyncDeps,
+  item: ItemRecord,
+  comment: ObservedComment,
+  source: ObservationSource,
+): Promise<{ read: boolean }> {
+  const key = observedKeys.comments(item.snapshot.id);
+  return updateValue<CommentsRecord, { read: boolean }>(deps, key, async (stored = NO_COMMENTS, rev) => {
+    const known = stored.known[comment.id];
+    // Groundcrew's own comments cause no events, so an edit of the agent card needs no read.
+    const isOurs = comment.external_source === GROUNDCREW_SOURCE;
+    if (known !== undefined) return { result: { read: !isOurs && known !== (await hashContent(comment)) } };
+    // The last complete read would have seen this comment, so it was deleted before and its webhook is late.
+    if (comment.created_at <= (stored.readAt ?? "")) return { result: { read: true } };
+    const observation = { listed: [comment], isComplete: false };
+    const update = await prepareComments(deps, item, stored, rev, observation, source, "webhook");
+    return { ...update, result: { read: false } };
+  });
+}

@@ -1,0 +1,187 @@
+/** A project's cycles: their phases, the events of a change of phase, and the items of the current ones. */
+
+import type { SyncDeps } from "../app/deps.ts";
+import { createReadCyclesJob } from "../jobs/observe-jobs.ts";
+import { toPlaneTime } from "../plane/endpoint.ts";
+import { cyclesApi as cycleCalls, cyclesApi, type PlaneCycle } from "../plane/work-items.ts";
+import {
+  type CyclePhase,
+  type CycleRecord,
+  getNewSince,
+  type ProjectRecord,
+  type Task,
+  takeRevisionMark,
+  toProjectPut,
+} from "../records/plane-records.ts";
+import { observedKeys, observedSets } from "../records/store-keys.ts";
+import type { Revision } from "../store/port.ts";
+import { readAllRows, updateValue } from "../store/records.ts";
+import type { CycleEvent } from "../task/events.ts";
+import { DAY, type Ms } from "../time.ts";
+import { decideActions } from "./decisions.ts";
+import { toCycleFacts } from "./event-facts.ts";
+
+interface CycleObservation {
+  cycle: CycleRecord;
+  /** Plane's time of the observation. */
+  date: string;
+  /** A revision from before the observation began. */
+  mark: Revision;
+  /** A cycle that is not stored yet was created after the observation of its project began. */
+  isNew: boolean;
+}
+
+/** The items of a cycle at its last read. Plane sends no webhook when an item is added or removed. */
+export interface CycleItemsRecord {
+  /** Plane's ids. */
+  items: string[];
+  /** Store time when the read began. */
+  at: Ms;
+}
+
+/** How far a cycle is. */
+export interface CycleProgress extends ProjectCycle {
+  /** Number of tasks that are done, and of all tasks; as far as the items are unknown, Plane's counts. */
+  done: number;
+  total: number;
+  /** Number of tasks that are neither done nor cancelled. */
+  left: number;
+  /** The open tasks; empty while the items are unknown. */
+  open: Task[];
+  /** When the last task is done at the pace since the cycle began; absent without enough data, or when none is left. */
+  forecast?: CycleForecast;
+}
+
+export interface CycleForecast {
+  /** Store time. */
+  at: Ms;
+  /** Number of tasks that were done per day. */
+  perDay: number;
+}
+
+/** A cycle with its project. */
+export interface ProjectCycle {
+  project: ProjectRecord;
+  cycle: CycleRecord;
+}
+
+/** Phases in chronological order. */
+const PHASES: readonly CyclePhase[] = ["draft", "upcoming", "current", "completed"];
+
+/** Retention of a cycle's items: 90 days after the last read, so that those of an ended cycle can still be shown. */
+const RETENTION_MS: Ms = 90 * DAY;
+
+/**
+ * Reads a project's cycles, and the items of the current ones. The first read is the baseline and causes no events. Values that were stored since the
+ * request began are newer than its response (observation rule 1), so a new read is queued in that case.
+ */
+export async function readCycles(deps: SyncDeps, project: ProjectRecord, correlation: string): Promise<void> {
+  const mark = await takeRevisionMark(deps, project.id);
+  const listed: PlaneCycle[] = [];
+  let date = "";
+  for await (const answer of deps.plane.pages(cycleCalls.list, { params: { project: project.id } })) {
+    if (date === "") date = toPlaneTime(answer.date);
+    listed.push(...answer.data.results);
+  }
+  const since = project.cyclesRead ? project.began : getNewSince(project);
+  let isOvertaken = false;
+  for (const cycle of listed) {
+    const observation = { cycle: toCycleRecord(cycle, date), date, mark, isNew: cycle.created_at >= since };
+    if ((await observeCycle(deps, project, observation, correlation)) === "overtaken") isOvertaken = true;
+  }
+  await forgetUnlistedCycles(deps, project.id, new Set(listed.map((cycle) => cycle.id)), mark);
+  if (isOvertaken) await deps.store.commit({ jobs: [createReadCyclesJob(project.id, `again:${mark}`, correlation)] });
+  if (!project.cyclesRead) await markCyclesRead(deps, project.id);
+  for (const { id, start_date: start, end_date: end } of listed)
+    if (getCyclePhase({ start, end }, date) === "current") await readCycleItems(deps, { id, project: project.id });
+}
+
+function toCycleRecord(cycle: PlaneCycle, date: string): CycleRecord {
+  const { id, project, name, start_date: start, end_date: end } = cycle;
+  const counts = { done: cycle.completed_issues, total: cycle.total_issues, cancelled: cycle.cancelled_issues };
+  return { id, project, name, start, end, phase: getCyclePhase({ start, end }, date), ...counts };
+}
+
+async function observeCycle(
+  deps: SyncDeps,
+  project: ProjectRecord,
+  observation: CycleObservation,
+  correlation: string,
+): Promise<"stored" | "same" | "overtaken"> {
+  const { cycle, date } = observation;
+  const key = observedKeys.cycle(cycle.id);
+  return updateValue<CycleRecord, "stored" | "same" | "overtaken">(deps, key, async (stored, rev) => {
+    if (stored && JSON.stringify(stored) === JSON.stringify(cycle)) return { result: "same" };
+    if (rev > observation.mark) return { result: "overtaken" };
+    const events = stored || observation.isNew ? diffCyclePhases(stored?.phase, cycle.phase) : [];
+    const facts = async () => toCycleFacts(deps, project, cycle, date);
+    const decision = await decideActions(deps, { key, rev, events, correlation, via: "read", facts });
+    const put = [{ key, value: cycle, sets: [observedSets.cycles(project.id)] }, ...decision.put];
+    return { put, jobs: decision.jobs, result: "stored", afterCommit: decision.publish };
+  });
+}
+
+/** A deleted cycle causes no events. If it appears again, its creation time shows that it is not new. */
+async function forgetUnlistedCycles(
+  deps: SyncDeps,
+  project: string,
+  listed: Set<string>,
+  mark: Revision,
+): Promise<void> {
+  for (const { key, value, rev } of await readAllRows<CycleRecord>(deps, observedSets.cycles(project))) {
+    if (!listed.has(value.id) && rev <= mark)
+      await deps.store.commit({ expect: [[key, rev]], put: [{ key, value: undefined }] });
+  }
+}
+
+async function markCyclesRead(deps: SyncDeps, id: string): Promise<void> {
+  await updateValue<ProjectRecord>(deps, observedKeys.project(id), (stored) =>
+    stored && !stored.cyclesRead ? { put: [toProjectPut({ ...stored, cyclesRead: true })] } : undefined,
+  );
+}
+
+/**
+ * Updates the phases of the stored cycles to Plane's time `date`, without a request. Phases only advance: a `date` from
+ * before the last read of a cycle changes nothing.
+ */
+export async function advanceCycles(
+  deps: SyncDeps,
+  project: ProjectRecord,
+  date: string,
+  correlation: string,
+): Promise<void> {
+  for (const { value, rev } of await readAllRows<CycleRecord>(deps, observedSets.cycles(project.id))) {
+    const cycle = { ...value, phase: getCyclePhase(value, date) };
+    if (PHASES.indexOf(cycle.phase) <= PHASES.indexOf(value.phase)) continue;
+    await observeCycle(deps, project, { cycle, date, mark: rev, isNew: true }, correlation);
+  }
+}
+
+/** Reads the items of a cycle from Plane, 1,000 with one request, and stores their ids. */
+export async function readCycleItems(
+  { store, plane }: Pick<SyncDeps, "store" | "plane">,
+  { id, project }: { id: string; project: string },
+): Promise<void> {
+  const at = await store.now();
+  const items: string[] = [];
+  for await (const { data } of plane.pages(cyclesApi.items, { params: { project, cycle: id } }))
+    items.push(...data.results.map((item) => item.id));
+  const value: CycleItemsRecord = { items, at };
+  const put = [{ key: observedKeys.cycleItems(id), value: { ...value }, expires: RETENTION_MS }];
+  await store.commit({ put });
+}
+
+/** Returns the phase of a cycle at Plane's time `date`. A cycle without dates is a draft. */
+export function getCyclePhase(cycle: { start: string | null; end: string | null }, date: string): CyclePhase {
+  if (cycle.start === null || cycle.end === null) return "draft";
+  if (date < cycle.start) return "upcoming";
+  return date < cycle.end ? "current" : "completed";
+}
+
+/** Returns the events of a change of phase. Pure. */
+export function diffCyclePhases(before: CyclePhase | undefined, after: CyclePhase): CycleEvent[] {
+  if (before === after) return [];
+  if (after === "current") return [{ kind: "cycle_started" }];
+  if (after === "completed" && before !== undefined) return [{ kind: "cycle_completed" }];
+  return [];
+}

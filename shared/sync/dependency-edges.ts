@@ -1,0 +1,243 @@
+/**
+ * Stored dependencies between items, and where each was found: relations, activities, or the `Blocked by:` lines of a
+ * description, and the circles among them. Plane before v1.3 has no relations in its API.
+ */
+
+import type { SyncDeps } from "../app/deps.ts";
+import { createEvaluateBlockersJob } from "../jobs/observe-jobs.ts";
+import { limitHtml } from "../markdown/limits.ts";
+import { htmlToText } from "../markdown/plain-text.ts";
+import { TASK_KEY_SOURCE } from "../names.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import {
+  type EdgeRecord,
+  type EdgeSource,
+  getNewSince,
+  listReadableProjects,
+  type ProjectRecord,
+} from "../records/plane-records.ts";
+import { observedKeys, observedSets } from "../records/store-keys.ts";
+import type { Put, StoredRow } from "../store/port.ts";
+import { readAllRows, scanRows, updateValue } from "../store/records.ts";
+import type { ItemRecord } from "../task/snapshot.ts";
+
+/** A dependency graph over any names: `blocked → blockers`. */
+type WaitGraph = ReadonlyMap<string, readonly string[]>;
+
+interface Visit {
+  name: string;
+  remaining: string[];
+}
+
+/** Tags that end a line. Line breaks in the HTML source do not. */
+const BLOCK_TAGS = /<(?:br|\/?(?:p|div|li|ul|ol|h[1-6]|tr|td|blockquote|pre))\b[^<>]*>/gi;
+
+/** In both languages, whatever LOCALE is: it may have changed, and people write the line themselves. */
+const BLOCKED_BY_LINE = /^(?:blocked by|bloquée? par)\s*:\s*(.+)$/i;
+
+/** A paragraph or list item that consists of such a line. */
+const BLOCKED_BY_ELEMENT =
+  /<(p|li|div)\b[^<>]*>\s*(?:blocked|bloqu\S{1,10})(?:\s|&nbsp;)+(?:by|par)(?:\s|&nbsp;)*:[^<]*<\/\1>/gi;
+
+const TASK_KEY = new RegExp(String.raw`^[\s,;]*(?:(?:and|et)\s+)?(${TASK_KEY_SOURCE})(?![\p{L}\p{N}_-])`, "iu");
+
+/** Limit of a parsed line: 2,000 characters, enough for more than a hundred keys. */
+const MAX_LINE_LENGTH = 2_000;
+
+/** Returns the sets of an edge: all edges, the edges of the blocked item, and the edges of the blocker. */
+export function toEdgeSets({ blocked, blocker }: EdgeRecord): string[] {
+  return [observedSets.edges, observedSets.blockers(blocked), observedSets.dependants(blocker)];
+}
+
+/** Reads all edges that have this item at either end. */
+export async function readItemEdges(deps: Pick<SyncDeps, "store">, id: string): Promise<StoredRow<EdgeRecord>[]> {
+  const [blockerEdges, dependantEdges] = await Promise.all([
+    readAllRows<EdgeRecord>(deps, observedSets.blockers(id)),
+    readAllRows<EdgeRecord>(deps, observedSets.dependants(id)),
+  ]);
+  return [...blockerEdges, ...dependantEdges];
+}
+
+/** Returns the ids of the items that depend on this item. */
+export async function readDependantIds(deps: Pick<SyncDeps, "store">, id: string): Promise<string[]> {
+  return (await readAllRows<EdgeRecord>(deps, observedSets.dependants(id))).map((row) => row.value.blocked);
+}
+
+/** Deletes all edges of a removed item, as Plane does, and queues an evaluation of each of its dependants. */
+export async function dropItemEdges(deps: Pick<SyncDeps, "store">, id: string, correlation: string): Promise<void> {
+  const stored = await readItemEdges(deps, id);
+  if (stored.length === 0) return;
+  const waiting = new Set(stored.map((row) => row.value.blocked).filter((blocked) => blocked !== id));
+  await deps.store.commit({
+    put: stored.map((row) => ({ key: row.key, value: undefined })),
+    jobs: [...waiting].map((blocked) => createEvaluateBlockersJob(blocked, correlation, correlation)),
+  });
+}
+
+/**
+ * Stores the dependencies that an item's description names: Plane before v1.3 has no relations. Keys of unknown items
+ * are ignored until the item is observed. Sends no request to Plane.
+ */
+export async function observeBlockedByText(deps: SyncDeps, id: string, correlation: string): Promise<void> {
+  if ((await deps.plane.capabilities()).relations) return;
+  await updateValue<ItemRecord>(deps, observedKeys.item(id), async (item, rev) => {
+    if (!item || item.removedAt !== undefined) return undefined;
+    const stored = await readAllRows<EdgeRecord>(deps, observedSets.blockers(id));
+    const blockerProjects = await findItemsByKey(deps, parseBlockedByText(item.snapshot.description));
+    blockerProjects.delete(id);
+    const known = stored.filter(({ value }) => hasEdgeSource(value, "text"));
+    const added = [...blockerProjects].filter(([blocker]) => !known.some(({ value }) => value.blocker === blocker));
+    const removed = known.filter(({ value }) => !blockerProjects.has(value.blocker));
+    if (added.length + removed.length === 0) return undefined;
+    const isSilent = await isUntouchedSinceStart(deps, item);
+    const edges = added.map(([blocker, blockerProject]): EdgeRecord => {
+      const before = stored.find(({ value }) => value.blocker === blocker)?.value;
+      if (before) return addEdgeSource(before, "text");
+      const mark = omitUndefined({ isInitial: isSilent ? true : undefined });
+      return { blocked: id, blocker, blockerProject, sources: ["text"], ...mark };
+    });
+    const put: Put[] = [
+      ...edges.map((edge) => ({ key: observedKeys.edge(id, edge.blocker), value: edge, sets: toEdgeSets(edge) })),
+      ...removed.map(({ key, value }) => {
+        const rest = removeEdgeSource(value, "text");
+        return rest ? { key, value: rest, sets: toEdgeSets(rest) } : { key, value: undefined };
+      }),
+    ];
+    const jobs = [createEvaluateBlockersJob(id, `blocked_by_text:${rev}:${correlation}`, correlation)];
+    return { expect: stored.map(({ key, rev }) => [key, rev]), put, jobs };
+  });
+}
+
+/** Returns the ids of the stored items with these keys, each with its project's id. */
+async function findItemsByKey(deps: SyncDeps, keys: string[]): Promise<Map<string, string>> {
+  const projectsByItem = new Map<string, string>();
+  if (keys.length === 0) return projectsByItem;
+  const projects = await readAllRows<ProjectRecord>(deps, observedSets.projects);
+  for (const key of keys) {
+    const [identifier, number] = key.split("-");
+    const project = projects.find(({ value }) => value.identifier.toUpperCase() === identifier)?.value.id;
+    if (project === undefined) continue;
+    const { rows } = await deps.store.scan<ItemRecord>(observedSets.numbered(project, Number(number)), undefined, 1);
+    for (const { value } of rows) projectsByItem.set(value.snapshot.id, project);
+  }
+  return projectsByItem;
+}
+
+/**
+ * Whether the item has not changed since the observation of its project began: its dependencies are then stored
+ * silently.
+ */
+async function isUntouchedSinceStart(deps: SyncDeps, { snapshot }: ItemRecord): Promise<boolean> {
+  const [project] = await deps.store.read<ProjectRecord>([observedKeys.project(snapshot.project)]);
+  const since = project?.value.began ? getNewSince(project.value) : "";
+  return snapshot.createdAt < since && snapshot.updatedAt < since;
+}
+
+/**
+ * Evaluates the "Blocked by" lines of all open items and all items with dependencies: finds keys of items that became
+ * known since, and repairs what a lost job left out of date (observation rule 10).
+ */
+export async function observeAllBlockedByText(deps: SyncDeps, correlation: string): Promise<void> {
+  if ((await deps.plane.capabilities()).relations) return;
+  const ids = new Set((await readAllRows<EdgeRecord>(deps, observedSets.edges)).map(({ value }) => value.blocked));
+  for (const project of await listReadableProjects(deps)) {
+    for await (const { value } of scanRows<ItemRecord>(deps, observedSets.open(project.id)))
+      if (mayContainBlockedByText(value)) ids.add(value.snapshot.id);
+  }
+  for (const id of ids) await observeBlockedByText(deps, id, correlation);
+}
+
+export function hasEdgeSource(edge: EdgeRecord, source: EdgeSource): boolean {
+  return edge.sources?.includes(source) ?? false;
+}
+
+export function addEdgeSource(edge: EdgeRecord, source: EdgeSource): EdgeRecord {
+  return hasEdgeSource(edge, source) ? edge : { ...edge, sources: [...(edge.sources ?? []), source] };
+}
+
+/** Removes a source of a dependency. Without another one there is no dependency: then undefined. */
+export function removeEdgeSource(edge: EdgeRecord, source: EdgeSource): EdgeRecord | undefined {
+  const sources = (edge.sources ?? []).filter((other) => other !== source);
+  return sources.length > 0 ? { ...edge, sources } : undefined;
+}
+
+/** Whether a description may contain a "Blocked by" line. Cheap, because it runs for every observed item. */
+export function mayContainBlockedByText(item: ItemRecord | undefined): boolean {
+  return (
+    item !== undefined &&
+    /(?:blocked|bloqu\S{1,10})(?:\s|&nbsp;)+(?:by|par)/i.test(limitHtml(item.snapshot.description))
+  );
+}
+
+/** Returns a description without its paragraphs and list items that are "Blocked by" lines. */
+export function removeBlockedByLines(html: string): string {
+  return html.replace(BLOCKED_BY_ELEMENT, "");
+}
+
+/**
+ * Returns the task keys in the lines `Blocked by: ONB-3, ONB-4` of a description (its first 100,000 characters, which are
+ * all that agents read), in upper case, without duplicates.
+ */
+export function parseBlockedByText(html: string): string[] {
+  const keys = new Set<string>();
+  for (const line of limitHtml(html).replace(/\s+/g, " ").replace(BLOCK_TAGS, "\n").split("\n")) {
+    let remaining = BLOCKED_BY_LINE.exec(htmlToText(line, MAX_LINE_LENGTH).normalize("NFC"))?.[1] ?? "";
+    for (let key = TASK_KEY.exec(remaining); key; key = TASK_KEY.exec(remaining)) {
+      keys.add((key[1] ?? "").toUpperCase());
+      remaining = remaining.slice(key[0].length);
+    }
+  }
+  return [...keys];
+}
+
+/**
+ * Finds disjoint cycles in a dependency graph. Each is a path in which every node waits for the next one; it starts
+ * with the node whose name sorts first and ends with that node again. Pure; the result does not depend on the order of
+ * the input. Linear in the number of edges.
+ */
+export function findDependencyCycles(waits: WaitGraph): string[][] {
+  const cycles: string[][] = [];
+  const visited = new Set<string>();
+  for (const start of [...waits.keys()].sort()) {
+    let cycle = visited.has(start) ? undefined : findCycleFrom(waits, start, visited);
+    while (cycle) {
+      cycles.push(rotateCycle(cycle));
+      // The nodes reachable from this one may contain further cycles.
+      cycle = visited.has(start) ? undefined : findCycleFrom(waits, start, visited);
+    }
+  }
+  return cycles;
+}
+
+/** Depth-first search for one cycle. Nodes without a cycle, and those of the cycle found, are added to `visited`. */
+function findCycleFrom(waits: WaitGraph, start: string, visited: Set<string>): string[] | undefined {
+  const path: Visit[] = [createVisit(waits, start)];
+  const onPath = new Set([start]);
+  for (let last = path.at(-1); last; last = path.at(-1)) {
+    const next = last.remaining.shift();
+    if (next === undefined) {
+      path.pop();
+      onPath.delete(last.name);
+      visited.add(last.name);
+    } else if (onPath.has(next)) {
+      const names = path.map(({ name }) => name);
+      const cycle = names.slice(names.indexOf(next));
+      for (const name of cycle) visited.add(name);
+      return cycle;
+    } else if (!visited.has(next)) {
+      path.push(createVisit(waits, next));
+      onPath.add(next);
+    }
+  }
+  return undefined;
+}
+
+function createVisit(waits: WaitGraph, name: string): Visit {
+  return { name, remaining: [...(waits.get(name) ?? [])].sort() };
+}
+
+function rotateCycle(cycle: string[]): string[] {
+  const first = cycle.indexOf([...cycle].sort()[0] ?? "");
+  const path = [...cycle.slice(first), ...cycle.slice(0, first)];
+  return [...path, ...path.slice(0, 1)];
+}

@@ -1,0 +1,350 @@
+/**
+ * The facts that rules and messages need about an event, with names instead of ids: the task, the agents that it
+ * belongs to, and who caused the change, which Plane says in a webhook's hint or in the item's activities.
+ */
+
+import { readTaskFigures, type TimeEntriesRecord } from "../accounting/time-entries.ts";
+import type { Deps, FactsDeps } from "../app/deps.ts";
+import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import { PlaneNotFoundError, PlaneUnavailableError } from "../plane/errors.ts";
+import { activitiesApi, type PlaneActivity } from "../plane/work-items.ts";
+import type { CycleRecord, DependencyBlock, ProjectRecord } from "../records/plane-records.ts";
+import { observedKeys, observedSets } from "../records/store-keys.ts";
+import { readTaskResult } from "../records/task-records.ts";
+import { WORK_EVENT_KINDS } from "../task/event-kinds.ts";
+import type { TaskEvent, WorkEvent } from "../task/events.ts";
+import type { EventFacts } from "../task/rule-set.ts";
+import type { ItemRecord, Snapshot } from "../task/snapshot.ts";
+import { findLabelName, findPlanePerson, type PlanePerson } from "./names.ts";
+
+type ActorDeps = Pick<Deps, "cache" | "plane" | "clock" | "settings" | "ruleSets">;
+
+/**
+ * A webhook's statement of who changed which field; it counts only when the diff found the same change (observation
+ * rule 6).
+ */
+export interface ActorHint {
+  /** Plane's field name, for example `state` (API) or `state_id` (browser); null for a creation. */
+  field: string | null;
+  value: unknown;
+  actor: { id: string; name: string };
+}
+
+/** The agents an item belongs to and whether it is in review, as its assignees and labels say. */
+type Ownership = Pick<ItemRecord, "owners" | "review">;
+
+/** The context of an observation. */
+export interface ObservationSource {
+  project: ProjectRecord;
+  correlation: string;
+  /** Identifies the observation, so that repeating it queues no second read. */
+  cause: string;
+  hint?: ActorHint | undefined;
+  /**
+   * Plane's time: an unknown item created since then is new, an older one existed before. Default: the project's
+   * `began`.
+   */
+  newSince?: string;
+}
+
+/** The label of a task that an agent has finished and a human must review. */
+export const REVIEW_LABEL = "review";
+
+/** Reads the facts that rules may need about an event on a work item, with names instead of ids. */
+export async function readItemFacts(
+  deps: FactsDeps,
+  project: ProjectRecord,
+  item: ItemRecord,
+  event: TaskEvent | WorkEvent,
+  extra: {
+    hint?: ActorHint | undefined;
+    comment?: EventFacts["comment"];
+    /** The item's times after the change, if it stops the timer. */
+    times?: TimeEntriesRecord;
+  } = {},
+): Promise<EventFacts> {
+  const { snapshot } = item;
+  const [assignees, labels, blockers, dependants, actor, blockedByDependency, figures] = await Promise.all([
+    Promise.all(snapshot.assignees.map((id) => findPlanePerson(deps, id))),
+    Promise.all(snapshot.labels.map((id) => findLabelName(deps, project.id, id))),
+    readBlockerNames(deps, item.blockers),
+    deps.store.count(observedSets.dependants(snapshot.id)),
+    findActor(deps, snapshot, event, extra.hint),
+    event.kind === "blocked" ? isBlockedByDependency(deps, snapshot.id) : false,
+    snapshot.status === "done" ? readTaskFigures(deps, snapshot.id, extra.times) : {},
+  ]);
+  const labelNames = keepDefined(labels);
+  const agents = findTaskAgents(deps.settings.agents, keepDefined(assignees), labelNames);
+  const isCompletion = snapshot.status === "done" && event.kind === "completed";
+  const result = isCompletion ? await readTaskResult(deps, item) : undefined;
+  return {
+    item: {
+      id: snapshot.id,
+      key: `${project.identifier}-${snapshot.sequence}`,
+      title: snapshot.name,
+      word: snapshot.status,
+      priority: snapshot.priority,
+      due: snapshot.due,
+      url: formatItemUrl(deps.settings.plane, project.identifier, snapshot.sequence),
+      assignees: assignees.map((person) => (person ? getPersonName(deps, person) : "?")),
+      ...(agents.length > 0 ? { agent: agents.join(", "), agents } : {}),
+      labels: labelNames,
+      blockers,
+      ...figures,
+      ...omitUndefined({ result, blockedByDependency: blockedByDependency || undefined }),
+      dependants,
+    },
+    ...toProjectFacts(deps, project, snapshot.updatedAt),
+    ...omitUndefined({ comment: extra.comment, actor }),
+  };
+}
+
+async function readBlockerNames(deps: FactsDeps, ids: readonly string[]): Promise<{ key: string; title: string }[]> {
+  const items = await deps.store.read<ItemRecord>(ids.map(observedKeys.item));
+  const found = items.flatMap((stored) => (stored ? [stored.value.snapshot] : []));
+  const projects = await deps.store.read<ProjectRecord>(found.map((blocker) => observedKeys.project(blocker.project)));
+  return found.map((blocker, i) => ({
+    key: `${projects[i]?.value.identifier ?? "?"}-${blocker.sequence}`,
+    title: blocker.name,
+  }));
+}
+
+/**
+ * Finds who caused an event: from the comment, the webhook's hint, or, when a rule needs it, the item's activities in
+ * Plane.
+ */
+async function findActor(
+  deps: ActorDeps,
+  snapshot: Snapshot,
+  event: TaskEvent | WorkEvent,
+  hint: ActorHint | undefined,
+): Promise<EventFacts["actor"]> {
+  const isNeeded = !isWorkEvent(event) && deps.ruleSets.some((ruleSet) => ruleSet.needsActor(event));
+  const toActor = async (id: string, name?: string) => {
+    const person = await findPlanePerson(deps, id).catch((thrown: unknown) => {
+      // The webhook's name suffices while Plane is down, unless a rule must know whether the actor is an agent.
+      const suffices = name !== undefined && (!isNeeded || deps.settings.agents.length === 0);
+      if (thrown instanceof PlaneUnavailableError && suffices) return undefined;
+      throw thrown;
+    });
+    const agent = person && findAgentByEmail(deps, person);
+    return { id, name: agent?.name ?? person?.name ?? name ?? "?", isAgent: agent !== undefined };
+  };
+  if (event.kind === "comment_added" || event.kind === "comment_edited") {
+    return event.author === null ? undefined : toActor(event.author);
+  }
+  if (hint && !isWorkEvent(event) && isHintForEvent(hint, snapshot, event))
+    return toActor(hint.actor.id, hint.actor.name);
+  if (isWorkEvent(event) || !isNeeded) return undefined;
+  const actorId = await readLastActor(deps, snapshot, event);
+  return actorId === undefined ? undefined : toActor(actorId);
+}
+
+/** Work events carry their own actor. */
+function isWorkEvent(event: TaskEvent | WorkEvent): event is WorkEvent {
+  return WORK_EVENT_KINDS.some((kind) => kind === event.kind);
+}
+
+function isHintForEvent(hint: ActorHint, snapshot: Snapshot, event: TaskEvent): boolean {
+  if (event.kind === "created") return hint.field === null;
+  if (hint.field === null || !getPlaneFields(event).includes(hint.field)) return false;
+  switch (event.kind) {
+    case "assigned":
+      return Array.isArray(hint.value) && hint.value.includes(event.who);
+    case "unassigned":
+      return Array.isArray(hint.value) && !hint.value.includes(event.who);
+    case "renamed":
+      return hint.value === snapshot.name;
+    case "due":
+      return hint.value === snapshot.due;
+    case "priority":
+      return hint.value === snapshot.priority;
+    default:
+      return hint.value === snapshot.state;
+  }
+}
+
+/**
+ * Returns Plane's names of the field whose change is this event. Activities, webhooks of API changes and webhooks of
+ * browser changes use different names.
+ */
+function getPlaneFields(event: TaskEvent): readonly string[] {
+  switch (event.kind) {
+    case "assigned":
+    case "unassigned":
+      return ["assignees", "assignee_ids"];
+    case "renamed":
+      return ["name"];
+    case "due":
+      return ["target_date"];
+    case "priority":
+      return ["priority"];
+    case "removed":
+    case "restored":
+      return ["archived_at"];
+    case "started":
+    case "completed":
+    case "cancelled":
+    case "reopened":
+    case "blocked":
+    case "unblocked":
+      return ["state", "state_id"];
+    default:
+      return [];
+  }
+}
+
+/**
+ * Finds the actor of the latest activity that matches the event. Undefined for `blocked` and `unblocked`, because
+ * relations of other items cause these as well and their activities do not show which change was decisive.
+ */
+async function readLastActor(deps: ActorDeps, snapshot: Snapshot, event: TaskEvent): Promise<string | undefined> {
+  if (event.kind === "created") return snapshot.createdBy ?? undefined;
+  if (event.kind === "blocked" || event.kind === "unblocked") return undefined;
+  const fields = getPlaneFields(event);
+  const isMatch = ({ field, new_identifier, old_identifier }: PlaneActivity) => {
+    if (field === null || !fields.includes(field)) return false;
+    if (event.kind === "assigned") return new_identifier === event.who;
+    return event.kind !== "unassigned" || old_identifier === event.who;
+  };
+  try {
+    return await findLatestActivityActor(deps, snapshot, isMatch);
+  } catch (thrown) {
+    // A deleted item has no activities.
+    if (thrown instanceof PlaneNotFoundError) return undefined;
+    throw thrown;
+  }
+}
+
+/** Whether Groundcrew has blocked the item, or is blocking it, because of its blockers. */
+async function isBlockedByDependency({ store }: FactsDeps, id: string): Promise<boolean> {
+  const [block] = await store.read<DependencyBlock>([observedKeys.dependencyBlock(id)]);
+  return block?.value.phase === "blocking" || block?.value.phase === "blocked";
+}
+
+export function toProjectFacts(deps: Pick<Deps, "settings">, project: ProjectRecord, at: string): EventFacts {
+  const { id, identifier, name } = project;
+  return { project: { id, identifier, name, url: formatProjectUrl(deps.settings.plane, id) }, at };
+}
+
+function formatProjectUrl(plane: { url: string; workspace: string } | undefined, id: string): string {
+  return plane ? `${plane.url}/${encodeURIComponent(plane.workspace)}/projects/${id}/issues/` : "";
+}
+
+export function toCycleFacts(
+  deps: Pick<Deps, "settings">,
+  project: ProjectRecord,
+  cycle: CycleRecord,
+  at: string,
+): EventFacts {
+  const { id, name, start, end, done, total } = cycle;
+  return { ...toProjectFacts(deps, project, at), cycle: { id, name, start, end, done, total } };
+}
+
+/**
+ * Returns the agents a task belongs to: assignees with an agent's account, else the agents named by labels
+ * `agent:<name>`.
+ */
+export function findTaskAgents(
+  agents: readonly { name: string; email: string }[],
+  assignees: readonly { name: string; email?: string }[],
+  labels: readonly string[],
+): string[] {
+  const findNames = (wanted: (agent: { name: string; email: string }) => boolean) =>
+    agents.filter(wanted).map((agent) => agent.name);
+  const assignedAgents = findNames(({ email }) =>
+    assignees.some((person) => person.email?.toLowerCase() === email.toLowerCase()),
+  );
+  if (assignedAgents.length > 0) return assignedAgents;
+  return findNames(({ name }) => labels.some((label) => label.toLowerCase() === `agent:${name.toLowerCase()}`));
+}
+
+/**
+ * Sets the agents an item belongs to (OPENCLAW-10) and whether it is in review. Computed only when its assignees or
+ * labels have changed. Names are cached with every observation, so this rarely sends a request to Plane, and never when
+ * no agents are configured.
+ */
+export async function resolveOwnership(
+  deps: FactsDeps,
+  before: ItemRecord | undefined,
+  next: ItemRecord,
+): Promise<ItemRecord> {
+  const previous = before ?? next;
+  const isUpToDate = previous.owners && before && hasSameAssigneesAndLabels(before, next);
+  return applyOwnership(next, isUpToDate ? previous : await readOwnership(deps, next));
+}
+
+function hasSameAssigneesAndLabels(a: ItemRecord, b: ItemRecord): boolean {
+  const serialize = ({ snapshot: { assignees, labels } }: ItemRecord) => JSON.stringify([assignees, labels]);
+  return serialize(a) === serialize(b);
+}
+
+/**
+ * Returns an agent's name from the settings, because its display name in Plane is often derived from the mailbox; else
+ * Plane's.
+ */
+export function getPersonName(deps: Pick<Deps, "settings">, person: PlanePerson): string {
+  return findAgentByEmail(deps, person)?.name ?? person.name;
+}
+
+/** Formats the address of a work item in Plane's web interface; "" when Plane is not configured. */
+export function formatItemUrl(
+  plane: { url: string; workspace: string } | undefined,
+  identifier: string,
+  sequence: number,
+): string {
+  return plane ? `${plane.url}/${encodeURIComponent(plane.workspace)}/browse/${identifier}-${sequence}/` : "";
+}
+
+/** Finds the configured agent with a person's e-mail address. */
+export function findAgentByEmail({ settings }: Pick<Deps, "settings">, { email }: PlanePerson) {
+  return settings.agents.find((agent) => agent.email.toLowerCase() === email?.toLowerCase());
+}
+
+/** Finds the Plane user of the latest activity on an item that matches; requests all activities of the item. */
+export async function findLatestActivityActor(
+  deps: Pick<ActorDeps, "plane">,
+  snapshot: Pick<Snapshot, "id" | "project">,
+  isMatch: (activity: PlaneActivity) => boolean,
+): Promise<string | undefined> {
+  const params = { project: snapshot.project, item: snapshot.id };
+  let latest: { actor: string; createdAt: string } | undefined;
+  for await (const { data } of deps.plane.pages(activitiesApi.list, { params })) {
+    for (const activity of data.results) {
+      if (!activity.actor || !isMatch(activity)) continue;
+      if (!latest || activity.created_at > latest.createdAt) {
+        latest = { actor: activity.actor, createdAt: activity.created_at };
+      }
+    }
+  }
+  return latest?.actor;
+}
+
+/** Computes the owners and review state from an item's present assignees and labels. */
+export async function readOwnership(deps: FactsDeps, { snapshot }: ItemRecord): Promise<Ownership> {
+  if (deps.settings.agents.length === 0) return { owners: [] };
+  const [people, labels] = await Promise.all([
+    Promise.all(snapshot.assignees.map((id) => findPlanePerson(deps, id))),
+    Promise.all(snapshot.labels.map((id) => findLabelName(deps, snapshot.project, id))),
+  ]);
+  const labelNames = keepDefined(labels);
+  const owners = findTaskAgents(deps.settings.agents, keepDefined(people), labelNames);
+  return {
+    owners,
+    ...omitUndefined({
+      review: labelNames.some((name) => name.trim().toLowerCase() === REVIEW_LABEL) ? true : undefined,
+    }),
+  };
+}
+
+/** Returns the item with this ownership instead of its previous one. */
+export function applyOwnership(
+  { owners: _owners, review: _review, ...item }: ItemRecord,
+  { owners, review }: Ownership,
+): ItemRecord {
+  return { ...item, ...omitUndefined({ owners, review }) };
+}
+
+export function hasSameOwnership(item: ItemRecord, { owners, review }: Ownership): boolean {
+  return JSON.stringify([item.owners, item.review]) === JSON.stringify([owners, review]);
+}

@@ -1,0 +1,136 @@
+/**
+ * The stored record of a work item: the sets it is in, and the request for the details (comments, relations) that no
+ * list contains.
+ */
+
+import type { SyncDeps } from "../app/deps.ts";
+import { createDetailsJob } from "../jobs/observe-jobs.ts";
+import { shiftPlaneTime } from "../plane/endpoint.ts";
+import type { CommentsRecord, ProjectRecord } from "../records/plane-records.ts";
+import { observedKeys, observedSets, TOMBSTONE_RETENTION_MS } from "../records/store-keys.ts";
+import type { Job, Put } from "../store/port.ts";
+import { updateValue } from "../store/records.ts";
+import type { EventKind } from "../task/event-kinds.ts";
+import { type DetailsPart, type ItemRecord, isOpen } from "../task/snapshot.ts";
+import {
+  isWaitingForDetails,
+  listUnreadParts,
+  requestBackfill,
+  requestComments,
+  requestDetails,
+} from "../task/unread-details.ts";
+import { type Ms, SECOND } from "../time.ts";
+
+type RequestDeps = Pick<SyncDeps, "store" | "ruleSets">;
+
+/** What is read: everything that changed since the last read, the comments, or the relations for the first time. */
+type RequestKind = "changes" | "comments" | "backfill";
+
+interface RequestSource {
+  project: ProjectRecord;
+  correlation: string;
+}
+
+/** The item with a request for its details, and the job that must be written in the same commit. */
+interface RequestedItem {
+  item: ItemRecord;
+  jobs: Job[];
+}
+
+/** What a read of a part can find. */
+const PART_EVENTS: Record<DetailsPart, readonly EventKind[]> = {
+  relations: ["blocked", "unblocked"],
+  comments: ["comment_added", "comment_edited"],
+};
+
+const REQUESTS = { changes: requestDetails, comments: requestComments, backfill: requestBackfill } as const;
+
+/**
+ * Time for which a change that Plane has reported explains a later `updated_at`: 2 s, because workers of Plane set that.
+ * A longer time hides more relations that were added shortly after another change.
+ */
+const EXPLAINED_MS: Ms = 2 * SECOND;
+
+/** Converts an item to its stored record with its sets. A removed item is in no set and expires after 30 days. */
+export function toItemPut(item: ItemRecord): Put {
+  const { id, project, sequence, status } = item.snapshot;
+  const key = observedKeys.item(id);
+  if (item.removedAt !== undefined) return { key, value: item, sets: [], expires: TOMBSTONE_RETENTION_MS };
+  const numberSet = observedSets.numbered(project, sequence);
+  if (item.snapshot.quiet) return { key, value: item, sets: [observedSets.quiet(project), numberSet] };
+  const openSets = isOpen(status) ? [observedSets.open(project)] : [];
+  const waitingSets = item.blockers.length > 0 ? [observedSets.waiting] : [];
+  const ownerSets = isOpen(status) ? (item.owners ?? []).map(observedSets.tasks) : [];
+  const isUnknownTask = item.blockersUnknown === true && ownerSets.length > 0;
+  const unknownSets = isUnknownTask ? [observedSets.unknownTasks] : [];
+  const unreadParts = isWaitingForDetails(item) ? listUnreadParts(item) : [];
+  const detailsSets = unreadParts.map(({ rank }) => observedSets.unreadDetails(rank));
+  return {
+    key,
+    value: item,
+    sets: [
+      observedSets.items(project),
+      numberSet,
+      ...openSets,
+      ...waitingSets,
+      ...ownerSets,
+      ...unknownSets,
+      ...detailsSets,
+    ],
+  };
+}
+
+/**
+ * Requests a read of an item's details; undefined when no read is needed. `rev` is the revision of the stored record
+ * `before`, which the item replaces. Each waiting item has one job: a further request only changes the item.
+ */
+export async function prepareDetailsRequest(
+  deps: RequestDeps,
+  item: ItemRecord,
+  { before, rev }: { before: ItemRecord | undefined; rev: number },
+  { project, correlation }: RequestSource,
+  kind: RequestKind = "changes",
+): Promise<RequestedItem | undefined> {
+  const { priority, id } = item.snapshot;
+  const canRuleMatch = (part: DetailsPart) =>
+    deps.ruleSets.some(
+      (ruleSet) =>
+        !ruleSet.isInternal &&
+        PART_EVENTS[part].some((event) => ruleSet.canMatch?.(event, { project: project.identifier, priority }) ?? true),
+    );
+  const isAnnounced = kind === "changes" ? await findExplanation(deps, before, item) : "no";
+  const requested = REQUESTS[kind](item, { rev, correlation, canRuleMatch, isAnnounced });
+  if (!requested) return undefined;
+  return { item: requested, jobs: isWaitingForDetails(before) ? [] : [createDetailsJob(id, rev, correlation)] };
+}
+
+/** Whether the item's last change was observed before, or a webhook has reported it as a comment. */
+async function findExplanation(
+  { store }: RequestDeps,
+  before: ItemRecord | undefined,
+  { snapshot }: ItemRecord,
+): Promise<"yes" | "probably" | "no"> {
+  if (!before) return "no";
+  const [comments] = await store.read<CommentsRecord>([observedKeys.comments(snapshot.id)]);
+  const explained = [before.snapshot.updatedAt, comments?.value.announcedAt ?? ""].sort().at(-1) ?? "";
+  if (snapshot.updatedAt <= explained) return "yes";
+  return snapshot.updatedAt <= shiftPlaneTime(explained, EXPLAINED_MS) ? "probably" : "no";
+}
+
+/** Requests a read of a stored item's details, unless none is needed. */
+export async function requestItemDetails(
+  deps: RequestDeps,
+  id: string,
+  source: RequestSource,
+  kind?: RequestKind,
+): Promise<void> {
+  await updateValue<ItemRecord>(deps, observedKeys.item(id), async (stored, rev) => {
+    const requested = stored && (await prepareDetailsRequest(deps, stored, { before: stored, rev }, source, kind));
+    return requested && { put: [toUnobservedPut(requested.item, rev)], jobs: requested.jobs };
+  });
+}
+
+/** Converts an item whose change since revision `rev` is not an observation, for example progress of reading details. */
+export function toUnobservedPut(item: ItemRecord, rev: number): Put {
+  return toItemPut({ ...item, observedRev: item.observedRev ?? rev });
+}

@@ -1,0 +1,201 @@
+/**
+ * Changes that no observation showed, found in an item's activities afterwards: what happened between the beginning of
+ * a baseline and the item's first read, and a task that was reopened and completed again.
+ */
+
+import type { SyncDeps } from "../app/deps.ts";
+import { createProjectCheckJob } from "../jobs/observe-jobs.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import type { PlaneActivity } from "../plane/work-items.ts";
+import { getNewSince, type ProjectRecord } from "../records/plane-records.ts";
+import { observedKeys } from "../records/store-keys.ts";
+import { updateValue } from "../store/records.ts";
+import { diff, type TaskEvent, toEventId } from "../task/events.ts";
+import { type ItemRecord, PRIORITIES, type Snapshot, toStatus } from "../task/snapshot.ts";
+import { MINUTE, type Ms } from "../time.ts";
+import { isActivitySince, readActivities } from "./activities.ts";
+import { decideActions } from "./decisions.ts";
+import { type ObservationSource, readItemFacts } from "./event-facts.ts";
+import { toUnobservedPut } from "./item-record.ts";
+import { findLabelName, findNamedState } from "./names.ts";
+import { prepareItemUpdate } from "./observe-item.ts";
+import { prepareUnreportedCompletion } from "./projects.ts";
+
+interface Completion {
+  item: string;
+  /** Plane's time of the last observation before. */
+  since: string;
+  /** The item's new `completed_at`. */
+  completed: string;
+  correlation: string;
+}
+
+/**
+ * Duration for which each observation of such an item reads its activities again: 10 minutes. The worker changes
+ * `updated_at` when it writes an activity, so a late activity is followed by an observation.
+ */
+const LATE_ACTIVITIES_MS: Ms = 10 * MINUTE;
+
+/** The values that an activity changes, by the field names of API changes and of browser changes. */
+const SCALAR_FIELDS = { state: "state", state_id: "state", name: "name", priority: "priority", target_date: "due" };
+
+const LIST_FIELDS = {
+  assignees: "assignees",
+  assignee_ids: "assignees",
+  labels: "labels",
+  label_ids: "labels",
+} as const;
+
+/**
+ * Reports what changed on an existing item between the beginning of its project's baseline and its first read: the
+ * item's activities since then are undone, and the result is compared with the state at the first read. Every event is
+ * decided once, however often this runs. Costs one request.
+ */
+export async function reportInitialChanges(deps: SyncDeps, item: ItemRecord, source: ObservationSource) {
+  if (!item.initial) return;
+  const { id } = item.snapshot;
+  const { project } = source;
+  const since = getNewSince(project);
+  const read = await readActivities(deps, { id, project: project.id });
+  const activities = read.activities.filter((activity) => isActivitySince(activity, since));
+
+  await updateValue<ItemRecord>(deps, observedKeys.item(id), async (stored, rev) => {
+    if (!stored?.initial || stored.removedAt !== undefined) return undefined;
+    const { initial, ...rest } = stored;
+    const first: ItemRecord = { snapshot: { ...stored.snapshot, ...initial.fields }, blockers: [] };
+    const before = await undoActivities(deps, first.snapshot, activities);
+    const events = diff({ snapshot: before, blockers: [] }, first).filter(
+      (event) => !initial.reported.includes(toEventId(event)),
+    );
+    const key = observedKeys.item(id);
+    const decision = await decideActions(deps, {
+      key,
+      // These are events of the first read, which replaced nothing.
+      rev: 0,
+      events,
+      correlation: source.correlation,
+      via: "read",
+      facts: (event) =>
+        readItemFacts(deps, project, { ...stored, snapshot: first.snapshot }, event as TaskEvent, {
+          hint: source.hint,
+        }),
+    });
+    const isOver = (await deps.store.now()) - initial.at > LATE_ACTIVITIES_MS;
+    const next: ItemRecord = {
+      ...rest,
+      ...omitUndefined({
+        startedAt:
+          stored.startedAt ?? (events.some(({ kind }) => kind === "started") ? first.snapshot.updatedAt : undefined),
+        initial: isOver ? undefined : { ...initial, reported: [...initial.reported, ...events.map(toEventId)] },
+      }),
+    };
+    const completion = events.some(({ kind }) => kind === "completed" || kind === "cancelled")
+      ? await prepareUnreportedCompletion(deps, project.id)
+      : undefined;
+    if (events.length === 0 && !isOver) return undefined;
+    return {
+      expect: completion?.expect ?? [],
+      put: [toUnobservedPut(next, rev), ...decision.put, ...(completion?.put ?? [])],
+      jobs: [...decision.jobs, ...(completion ? [createProjectCheckJob(project.id, `initial:${id}`)] : [])],
+      afterCommit: decision.publish,
+    };
+  });
+}
+
+/**
+ * Returns the item as it was before these activities. The earliest activity of a field contains the value before all of
+ * them, so it does not matter which of them the snapshot already shows.
+ */
+async function undoActivities(
+  deps: SyncDeps,
+  snapshot: Snapshot,
+  activities: readonly PlaneActivity[],
+): Promise<Snapshot> {
+  const before = { ...snapshot };
+  const newestFirst = [...activities].sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
+  for (const activity of newestFirst) undoActivity(before, activity);
+  for (const field of ["assignees", "labels"] as const) before[field] = [...before[field]].sort();
+  const state = before.state === "" ? undefined : await findNamedState(deps, before.project, before.state);
+  const labels = await Promise.all(before.labels.map((label) => findLabelName(deps, before.project, label)));
+  const named = { name: state?.name ?? "", group: state?.group ?? "unstarted" };
+  return {
+    ...before,
+    status: toStatus(
+      named,
+      labels.map((label) => label ?? ""),
+      deps.settings.states,
+    ),
+  };
+}
+
+function undoActivity(before: Snapshot, activity: PlaneActivity): void {
+  const { field, old_value, old_identifier, new_identifier } = activity;
+  if (field === null) return;
+  const list = getOwnValue(LIST_FIELDS, field);
+  if (list) {
+    const others = before[list].filter((id) => id !== new_identifier && id !== old_identifier);
+    before[list] = old_identifier ? [...others, old_identifier] : others;
+    return;
+  }
+  switch (getOwnValue(SCALAR_FIELDS, field)) {
+    case "state":
+      before.state = old_identifier ?? "";
+      return;
+    case "name":
+      before.name = old_value ?? "";
+      return;
+    case "priority":
+      before.priority = PRIORITIES.find((priority) => priority === old_value) ?? "none";
+      return;
+    case "due":
+      before.due = old_value || null;
+  }
+}
+
+function getOwnValue<T>(table: Record<string, T>, key: string): T | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
+}
+
+/**
+ * Creates the `completed` event of an item that was done at two observations, if its activities show that it was
+ * reopened and completed again between them. It is created once for each `completed_at`.
+ */
+export async function checkCompletedAgain(
+  deps: SyncDeps,
+  project: ProjectRecord,
+  completion: Completion,
+): Promise<void> {
+  const { item: id, correlation } = completion;
+  const { activities } = await readActivities(deps, { id, project: project.id });
+  if (!(await hasReopenedSince(deps, project.id, activities, completion.since))) return;
+  await updateValue<ItemRecord>(deps, observedKeys.item(id), async (stored, rev) => {
+    const isCurrent = stored?.removedAt === undefined && stored?.snapshot.completedAt === completion.completed;
+    if (!stored || !isCurrent || stored.completedAgainAt === completion.completed) return undefined;
+    return prepareItemUpdate(deps, {
+      before: stored,
+      rev,
+      next: { ...stored, completedAgainAt: completion.completed },
+      events: [{ kind: "completed" }],
+      source: { project, correlation, cause: correlation },
+      via: "read",
+      jobs: [],
+    });
+  });
+}
+
+/** Whether the state was changed to one that is not done, and then changed again. */
+async function hasReopenedSince(
+  deps: SyncDeps,
+  project: string,
+  activities: readonly PlaneActivity[],
+  since: string,
+): Promise<boolean> {
+  const changes = activities.filter(
+    ({ field, created_at }) => (field === "state" || field === "state_id") && created_at > since,
+  );
+  for (const { new_identifier } of changes.slice(0, -1)) {
+    const state = new_identifier === null ? undefined : await findNamedState(deps, project, new_identifier);
+    if (state && toStatus(state, [], deps.settings.states) !== "done") return true;
+  }
+  return false;
+}

@@ -1,0 +1,388 @@
+/**
+ * Every observation of a work item ends here (webhook, read, PATCH response, absence): it is merged with the stored
+ * state, and one commit holds the next state, the jobs for its events, the decision log and the follow-up jobs.
+ */
+
+import { prepareTimerChange } from "../accounting/timer.ts";
+import type { SyncDeps } from "../app/deps.ts";
+import { canBeWoken } from "../config/settings-file.ts";
+import {
+  createBlockedByTextJob,
+  createCompletedAgainJob,
+  createInitialChangesJob,
+  createItemReadJob,
+  createProjectCheckJob,
+  createReevaluateDependantsJob,
+} from "../jobs/observe-jobs.ts";
+import { createStartableJob } from "../jobs/wake-jobs.ts";
+import { createWorkJob } from "../jobs/work-jobs.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import { PlaneAuthError, PlaneNotFoundError } from "../plane/errors.ts";
+import { projectsApi } from "../plane/projects.ts";
+import { getNewSince, type ProjectRecord } from "../records/plane-records.ts";
+import { observedKeys } from "../records/store-keys.ts";
+import type { Job, Put, Revision, StoreKey } from "../store/port.ts";
+import { updateValue, type ValueUpdate } from "../store/records.ts";
+import { diff, mayBeCompletedAgain, type TaskEvent } from "../task/events.ts";
+import { mergeObservation, type Observation } from "../task/merge-observation.ts";
+import {
+  type InitialState,
+  type ItemRecord,
+  isBlockingOthers,
+  isOpen,
+  isOpenItem,
+  isStartable,
+  type Snapshot,
+  updateStopMark,
+} from "../task/snapshot.ts";
+import { needsBackfill, withdrawUnneededDetails } from "../task/unread-details.ts";
+import { HOUR, type Ms, SECOND } from "../time.ts";
+import { ACTIVITY_DELAY_MS } from "./activities.ts";
+import { decideActions } from "./decisions.ts";
+import { mayContainBlockedByText } from "./dependency-edges.ts";
+import { type ObservationSource, readItemFacts, resolveOwnership } from "./event-facts.ts";
+import { prepareDetailsRequest, toItemPut, toUnobservedPut } from "./item-record.ts";
+import { normalizeItem, singleItemEndpoint, singleItemQuery } from "./normalize.ts";
+
+interface ObservedOutcome {
+  events: TaskEvent[];
+  /** The observation was not sufficient: the item must be read again after this many milliseconds. */
+  rereadIn?: number;
+}
+
+interface ItemChange {
+  before: ItemRecord | undefined;
+  rev: number;
+  next: ItemRecord;
+  events: TaskEvent[];
+  source: ObservationSource;
+  via: string;
+  jobs: Job[];
+  /** Further writes of the same commit. */
+  extraWrites?: { expect: [StoreKey, Revision][]; put: Put[] };
+}
+
+/**
+ * Delay between an item's first read and the read of its activities: 2 s, because Plane's worker writes activities
+ * after it has changed `updated_at`.
+ */
+const INITIAL_CHANGES_DELAY_MS: Ms = 2 * SECOND;
+
+/** Retention of an item's last read time: 1 hour, so that several requested reads become one. */
+const LAST_READ_RETENTION_MS = HOUR;
+
+/** Limit of the HTML that is searched for mentions: 200,000 characters, far longer than a text that people write. */
+const MAX_LENGTH = 200_000;
+
+/**
+ * Handles every observation of a work item (webhook, read, PATCH response, absence): merges it with the stored state,
+ * writes the result and the jobs of all decisions in one commit, and starts over when the item was changed meanwhile.
+ * When the item must be read again, that read is queued unless `rereads` is false (then the caller reads it).
+ *
+ * The observation rules that comments and tests refer to by number:
+ *  1. A webhook replaces only a strictly older state, a read only a state that nothing replaced since its request began.
+ *  2. Cursors and the time of the last read of comments and relations are moved by reads only, never by webhooks.
+ *  3. A pass reads the newest items first, to ten minutes past the cursor; only a complete pass moves the cursor.
+ *  4. Removed or unassigned items need two reads at least 2 s apart. Archived, draft and triage items count as removed.
+ *     A tombstone stays for 30 days, and only a read restores the item.
+ *  5. Projects are read first. Plane lists no items of an archived project; they are not removed and cause no events.
+ *  6. A webhook's actor counts only when the diff found the same change; else the item's activities are read.
+ *  7. A relation belongs to both items, and the latest read of either one decides.
+ *  8. Comments are compared by a hash of their content; Groundcrew's own are recognized by `external_source`.
+ *  9. Webhooks wait for the first complete read of their project. Of what it finds, only items created and changes made
+ *     since it began cause events, by Plane's own times.
+ * 10. Blockers, claims and wakes are also derived from the stored state at every tick, which repairs lost jobs.
+ * 11. Only webhooks of the configured workspace count, and items are identified by UUID, never by their key.
+ */
+export async function observeItem(
+  deps: SyncDeps,
+  id: string,
+  observation: Observation,
+  source: ObservationSource,
+  { rereads = true }: { rereads?: boolean } = {},
+): Promise<ObservedOutcome> {
+  return updateValue<ItemRecord, ObservedOutcome>(deps, observedKeys.item(id), async (stored, rev) => {
+    const merged = mergeObservation(stored, rev, observation);
+    const rereadIn = omitUndefined({ rereadIn: merged.rereadIn });
+    const project = source.project.id;
+    const reread: Job[] =
+      rereads && merged.rereadIn !== undefined
+        ? [createItemReadJob(project, id, source, (await deps.store.now()) + merged.rereadIn)]
+        : [];
+    const initialJobs = async (item: ItemRecord | undefined): Promise<Job[]> =>
+      item?.initial && item.removedAt === undefined
+        ? [createInitialChangesJob(item.snapshot, source, (await deps.store.now()) + INITIAL_CHANGES_DELAY_MS)]
+        : [];
+    const addDetailsRequest = async (item: ItemRecord) =>
+      observation.via === "read" ? prepareDetailsRequest(deps, item, { before: stored, rev }, source) : undefined;
+    if (!merged.next) {
+      const requested = stored && (await addDetailsRequest(stored));
+      const result: ObservedOutcome = { events: [], ...rereadIn };
+      const jobs = [...reread, ...(requested?.jobs ?? []), ...(await initialJobs(stored))];
+      if (requested) return { put: [toUnobservedPut(requested.item, rev)], jobs, result };
+      if (jobs.length > 0) await deps.store.commit({ jobs });
+      return { result };
+    }
+    const isPreexisting = !stored && merged.next.snapshot.createdAt < (source.newSince ?? source.project.began);
+    const events = isPreexisting || merged.next.snapshot.quiet ? [] : diff(stored, merged.next);
+    const observed: ItemRecord = isPreexisting ? { ...merged.next, blockersUnknown: true } : merged.next;
+    const next =
+      isPreexisting && !source.project.baseline
+        ? toBaselineItem(observed, source.project, await deps.store.now())
+        : recordStart(observed, events);
+    const requested = await addDetailsRequest(next);
+    const update = await prepareItemUpdate(deps, {
+      before: stored,
+      rev,
+      next: requested?.item ?? next,
+      events,
+      source,
+      via: observation.via,
+      jobs: [
+        ...reread,
+        ...(requested?.jobs ?? []),
+        ...(await initialJobs(next)),
+        ...(await createCompletionJobs(deps, stored, next)),
+      ],
+    });
+    return { ...update, result: { events, ...rereadIn } };
+  });
+}
+
+/**
+ * Converts an existing item, at the baseline, to its stored form. Reading the details of all items would be too many
+ * requests, so only those of items that have changed since the baseline began are read; later changes cause that read.
+ */
+function toBaselineItem(item: ItemRecord, project: ProjectRecord, at: number): ItemRecord {
+  const { snapshot } = item;
+  if (snapshot.quiet || snapshot.updatedAt < getNewSince(project)) return { ...item, detailsAt: snapshot.updatedAt };
+  return { ...item, initial: toInitialState(snapshot, at) };
+}
+
+/** Returns the state to store with an existing item whose first read shows that it changed since the baseline began. */
+function toInitialState(snapshot: Snapshot, at: Ms): InitialState {
+  const { name, state, status, priority, assignees, labels, due, updatedAt } = snapshot;
+  return { fields: { name, state, status, priority, assignees, labels, due, updatedAt }, reported: [], at };
+}
+
+/** Stores Plane's time of the change that started the work. */
+function recordStart(item: ItemRecord, events: readonly TaskEvent[]): ItemRecord {
+  if (!events.some((event) => event.kind === "started")) return item;
+  return { ...item, startedAt: item.snapshot.updatedAt };
+}
+
+/** Creates the check for a completion whose reopening before was not observed. */
+async function createCompletionJobs(
+  { store }: SyncDeps,
+  before: ItemRecord | undefined,
+  next: ItemRecord,
+): Promise<Job[]> {
+  const { completedAt } = next.snapshot;
+  if (!before || completedAt === null || !mayBeCompletedAgain(before, next) || next.snapshot.quiet) return [];
+  const change = { since: before.snapshot.updatedAt, completed: completedAt };
+  return [createCompletedAgainJob(next.snapshot, change, (await store.now()) + ACTIVITY_DELAY_MS)];
+}
+
+/** Reads one work item and observes its snapshot, or its absence (404: deleted, archived or a draft). */
+export async function readItem(
+  deps: SyncDeps,
+  id: string,
+  source: Omit<ObservationSource, "cause">,
+  options?: { rereads?: boolean },
+): Promise<ObservedOutcome> {
+  const [[stored], began] = await Promise.all([deps.store.read<ItemRecord>([observedKeys.item(id)]), deps.store.now()]);
+  const since = stored?.rev ?? 0;
+  const snapshot = await readSnapshot(deps, source.project.id, id);
+  const ended = await deps.store.now();
+  const itemSource = { ...source, cause: `${since}.${began}` };
+  const readTimes = { since, began, ended };
+  if (snapshot) return observeItem(deps, id, { via: "read", snapshot, ...readTimes }, itemSource, options);
+  const isConfirmation = stored?.value.pendingLosses?.removal !== undefined;
+  if (isConfirmation && !(await isProjectListed(deps, source.project.id))) return { events: [] };
+  return observeItem(deps, id, { via: "absence", ...readTimes }, itemSource, options);
+}
+
+async function readSnapshot(deps: SyncDeps, project: string, item: string): Promise<Snapshot | undefined> {
+  try {
+    const { data } = await deps.plane.call(singleItemEndpoint, { params: { project, item }, query: singleItemQuery });
+    return await normalizeItem(deps, data);
+  } catch (thrown) {
+    if (thrown instanceof PlaneNotFoundError) return undefined;
+    throw thrown;
+  }
+}
+
+/** Reads an item unless a read of it began after `requestedAt` (store time). */
+export async function readItemSince(
+  deps: SyncDeps,
+  id: string,
+  source: Omit<ObservationSource, "cause">,
+  requestedAt: number,
+): Promise<void> {
+  const key = observedKeys.lastRead(id);
+  const [last] = await deps.store.read<{ began: number }>([key]);
+  const began = await deps.store.now();
+  // A time in the future was stored before the store's clock was set back, so it does not count.
+  if (last && last.value.began > requestedAt && last.value.began <= began) return;
+  await readItem(deps, id, source);
+  await deps.store.commit({ put: [{ key, value: { began }, expires: LAST_READ_RETENTION_MS }] });
+}
+
+/** Prepares one commit of an item's next state, the jobs for its events and the follow-up jobs. */
+export async function prepareItemUpdate(deps: SyncDeps, change: ItemChange): Promise<ValueUpdate> {
+  const { source, rev } = change;
+  const { observedRev: _, ...resolved } = await resolveOwnership(deps, change.before, change.next);
+  const current = withdrawUnneededDetails(updateStopMark(change.before, resolved));
+  const { id } = current.snapshot;
+  // An agent was assigned to an item that existed before.
+  const backfill = needsBackfill(current)
+    ? await prepareDetailsRequest(deps, current, { before: change.before, rev }, source, "backfill")
+    : undefined;
+  const next = backfill?.item ?? current;
+  const key = observedKeys.item(id);
+  const { times, ...timeWrites } = await prepareTimerChange(deps, source.project, change.before, next);
+  const decision = await decideActions(deps, {
+    key,
+    rev,
+    events: change.events,
+    correlation: source.correlation,
+    via: change.via,
+    facts: (event) =>
+      readItemFacts(deps, source.project, next, event, { hint: source.hint, ...omitUndefined({ times }) }),
+  });
+  return {
+    expect: [...timeWrites.expect, ...(change.extraWrites?.expect ?? [])],
+    put: [toItemPut(next), ...timeWrites.put, ...decision.put, ...(change.extraWrites?.put ?? [])],
+    jobs: [
+      ...decision.jobs,
+      ...change.jobs,
+      ...(backfill?.jobs ?? []),
+      ...collectFollowUpJobs(deps, { ...change, next }),
+    ],
+    afterCommit: decision.publish,
+  };
+}
+
+/**
+ * Jobs that Plane does not announce by itself: a changed blocker does not change its dependants in Plane, and the last
+ * closed item does not change its project.
+ */
+function collectFollowUpJobs(deps: Pick<SyncDeps, "settings">, change: ItemChange): Job[] {
+  const { before, next, rev } = change;
+  if (next.snapshot.quiet) return [];
+  const jobs = [...collectStartableJobs(deps, change), ...collectMentionJobs(deps, change)];
+  const { id, project } = next.snapshot;
+  const { dependants_wait } = deps.settings.done;
+  const blockingChanged = isBlockingOthers(before, dependants_wait) !== isBlockingOthers(next, dependants_wait);
+  if (blockingChanged || isBlockedOrCancelled(before) !== isBlockedOrCancelled(next))
+    jobs.push(createReevaluateDependantsJob(next.snapshot, rev));
+  // A label that named the agent was removed: no event says that the task is no longer its own.
+  if (before?.owners?.some((owner) => !next.owners?.includes(owner))) {
+    const correlation = `owners:${id}:${rev}`;
+    jobs.push(createWorkJob(correlation, `work:${id}`, { type: "check_claim", item: id, correlation }));
+  }
+  if (hasLeftReview(before, next)) {
+    const correlation = `reviewed:${id}:${rev}`;
+    jobs.push(createWorkJob(correlation, `work:${id}`, { type: "reviewed", item: id, correlation }));
+  }
+  // A task in review may block nothing, but its plan and project are complete only when it is closed.
+  const hasOpenedOrClosed = before !== undefined && isOpenItem(before) !== isOpenItem(next);
+  if (blockingChanged || hasOpenedOrClosed || !before) jobs.push(createProjectCheckJob(project, `${id}:${rev}`));
+  if (
+    (blockingChanged || hasNewDescription(before, next)) &&
+    (mayContainBlockedByText(before) || mayContainBlockedByText(next))
+  )
+    jobs.push(createBlockedByTextJob(next.snapshot, rev));
+  return jobs;
+}
+
+/**
+ * Jobs for the agents of a known item that became startable without an event: it left the backlog or a review, or an
+ * agent's label was added.
+ */
+function collectStartableJobs({ settings }: Pick<SyncDeps, "settings">, { before, next, rev }: ItemChange): Job[] {
+  if (!before) return [];
+  const owners = (next.owners ?? []).filter(
+    (owner) =>
+      canBeWoken(settings, owner) &&
+      isStartable(next, owner) &&
+      (!isStartable(before, owner) || before.snapshot.state !== next.snapshot.state),
+  );
+  return owners.map((owner) => createStartableJob(owner, next.snapshot.id, rev));
+}
+
+/** The job for mentions that a change added to the description; the handler finds out whether one is of an agent. */
+function collectMentionJobs({ settings }: Pick<SyncDeps, "settings">, change: ItemChange): Job[] {
+  const { before, next, rev, source } = change;
+  // What existed before the first read of its project is silent, and Groundcrew's own tasks are written by agents.
+  const isSilent =
+    before === undefined && (!change.events.some(({ kind }) => kind === "created") || next.snapshot.ours);
+  if (settings.agents.length === 0 || isSilent || !hasNewDescription(before, next)) return [];
+  const known = new Set(findMentionedUsers(before?.snapshot.description ?? ""));
+  const mentions = findMentionedUsers(next.snapshot.description).filter((id) => !known.has(id));
+  if (mentions.length === 0) return [];
+  const { id: item, createdBy } = next.snapshot;
+  const { hint, correlation } = source;
+  const hinted = hint?.field?.startsWith("description") === true ? hint.actor.id : undefined;
+  const author = before === undefined ? (createdBy ?? undefined) : hinted;
+  const body = { type: "mention", item, mentions, correlation, ...omitUndefined({ author }) } as const;
+  return [createWorkJob(`mention:${item}:${rev}`, `work:${item}`, body)];
+}
+
+function hasNewDescription(before: ItemRecord | undefined, next: ItemRecord): boolean {
+  return before?.snapshot.description !== next.snapshot.description;
+}
+
+/** Whether the item's own state is blocked or cancelled, so that its dependants cannot expect it to be done. */
+function isBlockedOrCancelled(item: ItemRecord | undefined): boolean {
+  const status = item?.removedAt === undefined ? item?.snapshot.status : undefined;
+  return status === "blocked" || status === "cancelled";
+}
+
+/** Whether the item was in review before and is no longer. */
+function hasLeftReview(before: ItemRecord | undefined, next: ItemRecord): boolean {
+  const isInReview = ({ review, snapshot }: ItemRecord) => review === true && isOpen(snapshot.status);
+  return before !== undefined && isInReview(before) && !isInReview(next);
+}
+
+/** Whether an observed row equals the stored item, so that it need not be observed. */
+export function isUnchanged(
+  stored: ItemRecord | undefined,
+  isSame: (stored: Snapshot) => boolean,
+): stored is ItemRecord {
+  return (
+    stored !== undefined &&
+    stored.removedAt === undefined &&
+    stored.pendingLosses === undefined &&
+    isSame(stored.snapshot)
+  );
+}
+
+/**
+ * Reads from Plane whether this project's items are listed. Called before missing items count as removed: items of a
+ * project that was archived or deleted since its last read cause no events (observation rule 5).
+ */
+export async function isProjectListed(deps: SyncDeps, id: string): Promise<boolean> {
+  try {
+    const { data } = await deps.plane.call(projectsApi.get, { params: { project: id } });
+    return data.archived_at === null && data.is_member;
+  } catch (thrown) {
+    if (thrown instanceof PlaneNotFoundError) return false;
+    if (thrown instanceof PlaneAuthError && thrown.reason === "permission") return false;
+    throw thrown;
+  }
+}
+
+/**
+ * Finds the Plane users that a comment or a description mentions. Plane stores a mention as
+ * `<mention-component entity_identifier="<user id>" entity_name="user_mention">`, with its attributes in any order.
+ */
+export function findMentionedUsers(html: string): string[] {
+  const ids = new Set<string>();
+  for (const [, attributes = ""] of html.slice(0, MAX_LENGTH).matchAll(/<mention-component\b([^<>]{0,1000})/gi)) {
+    const [, name = "user_mention"] = /\bentity_name\s*=\s*["']?(\w+)/i.exec(attributes) ?? [];
+    const [, id] = /\bentity_identifier\s*=\s*["']?([0-9a-f-]{36})\b/i.exec(attributes) ?? [];
+    if (id !== undefined && name === "user_mention") ids.add(id.toLowerCase());
+  }
+  return [...ids];
+}

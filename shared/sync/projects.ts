@@ -1,0 +1,229 @@
+/**
+ * The list of projects: new, archived, renamed or missing ones, and the completion of a project with the figures that
+ * are reported.
+ */
+
+import { roundAmount } from "../accounting/spending.ts";
+import { readTaskFigures } from "../accounting/time-entries.ts";
+import type { Deps, SyncDeps } from "../app/deps.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import { shiftPlaneTime, toPlaneTime } from "../plane/endpoint.ts";
+import { type PlaneProject, projectsApi } from "../plane/projects.ts";
+import {
+  isReadableProject,
+  type ProjectRecord,
+  type ProjectsReadRecord,
+  toProjectPut,
+  type WorkspaceRecord,
+} from "../records/plane-records.ts";
+import { observedKeys, observedSets } from "../records/store-keys.ts";
+import { readAllRows, scanPages, updateValue, type ValueUpdate } from "../store/records.ts";
+import { createFormatPut } from "../store/store-format.ts";
+import type { ProjectEvent } from "../task/events.ts";
+import type { EventFacts } from "../task/rule-set.ts";
+import type { ItemRecord } from "../task/snapshot.ts";
+import { MINUTE } from "../time.ts";
+import { decideActions } from "./decisions.ts";
+import { toProjectFacts } from "./event-facts.ts";
+
+/** Result of one read of all projects: the followed projects in their stored form. */
+interface ProjectsReadResult {
+  /** Plane's `Date`, as `YYYY-MM-DDTHH:MM:SS.000000Z`. */
+  date: string;
+  projects: ProjectRecord[];
+}
+
+/**
+ * How an unknown project is stored. `since`: Plane's time since which its items are new; "" is set by its first pass.
+ */
+interface FirstSighting {
+  isNew: boolean;
+  since: string;
+}
+
+/**
+ * Delay after which an unknown project is not new: one that appears 10 minutes after its creation was hidden from our
+ * key.
+ */
+const HIDDEN_AFTER_MS = 10 * MINUTE;
+
+/**
+ * Reads all projects, before any items (observation rule 5), and stores which are new, archived, renamed or missing.
+ * The first read of a workspace is its baseline and causes no events. Neither does a project that was created before
+ * the previous read and appears only now: the key was given access, or the settings were changed.
+ */
+export async function readProjects(deps: SyncDeps, correlation: string): Promise<ProjectsReadResult> {
+  const startedAt = await deps.store.now();
+  const listed: PlaneProject[] = [];
+  let date = "";
+  for await (const answer of deps.plane.pages(projectsApi.list, {})) {
+    if (date === "") date = toPlaneTime(answer.date);
+    listed.push(...answer.data.results);
+  }
+  const { isFirst, began } = await observeWorkspace(deps, listed[0]?.workspace ?? "", date);
+  const [last] = await deps.store.read<ProjectsReadRecord>([observedKeys.projectsRead]);
+  const visibleSince = last && !isFirst ? shiftPlaneTime(last.value.date, -HIDDEN_AFTER_MS) : began;
+  const followed = listed.filter((project) => isFollowed(deps, project.identifier));
+  const projects: ProjectRecord[] = [];
+  for (const project of followed) {
+    const isNew = !isFirst && project.created_at >= began && project.created_at >= visibleSince;
+    const since = isNew ? project.created_at : isFirst ? date : "";
+    projects.push(await observeProject(deps, project, { isNew, since }, correlation));
+  }
+  await markMissingProjects(deps, new Set(followed.map((project) => project.id)));
+  await deps.store.commit({
+    put: [{ key: observedKeys.projectsRead, value: { at: startedAt, date } satisfies ProjectsReadRecord }],
+  });
+  return { date, projects };
+}
+
+/**
+ * Returns whether this is the first read of the workspace `id` ("" when Plane lists no project), and when observation
+ * began.
+ */
+async function observeWorkspace(
+  deps: SyncDeps,
+  id: string,
+  date: string,
+): Promise<{ isFirst: boolean; began: string }> {
+  const [stored] = await deps.store.read<WorkspaceRecord>([observedKeys.workspace]);
+  const isSame = stored !== undefined && (id === "" || stored.value.id === "" || stored.value.id === id);
+  const value: WorkspaceRecord = { id: id || (stored?.value.id ?? ""), began: isSame ? stored.value.began : date };
+  if (!isSame || value.id !== stored.value.id)
+    await deps.store.commit({
+      expect: [[observedKeys.workspace, stored?.rev ?? 0]],
+      put: [{ key: observedKeys.workspace, value }, createFormatPut()],
+    });
+  return { isFirst: !isSame, began: value.began };
+}
+
+function isFollowed(deps: Pick<SyncDeps, "settings">, identifier: string): boolean {
+  const wanted = deps.settings.plane?.projects ?? [];
+  return wanted.length === 0 || wanted.some((other) => other.toUpperCase() === identifier.toUpperCase());
+}
+
+async function observeProject(
+  deps: SyncDeps,
+  project: PlaneProject,
+  sighting: FirstSighting,
+  correlation: string,
+): Promise<ProjectRecord> {
+  const key = observedKeys.project(project.id);
+  return updateValue<ProjectRecord, ProjectRecord>(deps, key, async (stored, rev) => {
+    const {
+      removed: _removedAt,
+      missing: _missing,
+      ...rest
+    } = stored ?? {
+      completed: false,
+      began: sighting.since,
+      baseline: false,
+      cursor: "",
+      window: 0,
+    };
+    const next: ProjectRecord = {
+      ...rest,
+      id: project.id,
+      identifier: project.identifier,
+      name: project.name,
+      createdAt: project.created_at,
+      archived: project.archived_at !== null,
+      member: project.is_member,
+      cycles: project.cycle_view,
+    };
+    if (!next.baseline && !isReadableProject(next)) next.began = "";
+    if (stored && JSON.stringify(stored) === JSON.stringify(next)) return { result: next };
+    const events: ProjectEvent[] = !stored && sighting.isNew ? [{ kind: "project_created" }] : [];
+    return { ...(await prepareProjectUpdate(deps, next, rev, events, correlation)), result: next };
+  });
+}
+
+/** Marks projects that Plane no longer lists: gone after two reads. Their items cause no events. */
+async function markMissingProjects(deps: SyncDeps, listed: Set<string>): Promise<void> {
+  for (const { key, value, rev } of await readAllRows<ProjectRecord>(deps, observedSets.projects)) {
+    if (listed.has(value.id)) continue;
+    const next: ProjectRecord = {
+      ...value,
+      missing: true,
+      ...omitUndefined({ removed: value.missing ? true : undefined }),
+    };
+    await deps.store.commit({ expect: [[key, rev]], put: [toProjectPut(next)] });
+  }
+}
+
+/** Prepares one commit of a project's next state and the jobs for its events. */
+export async function prepareProjectUpdate(
+  deps: SyncDeps,
+  project: ProjectRecord,
+  rev: number,
+  events: ProjectEvent[],
+  correlation: string,
+): Promise<ValueUpdate> {
+  const key = observedKeys.project(project.id);
+  const decision = await decideActions(deps, {
+    key,
+    rev,
+    events,
+    correlation,
+    via: "read",
+    facts: async ({ kind }) => ({
+      ...toProjectFacts(deps, project, project.createdAt),
+      ...(kind === "project_completed" ? { totals: await readProjectTotals(deps, project.id) } : {}),
+    }),
+  });
+  const put = [toProjectPut(project), ...decision.put];
+  return { put, jobs: decision.jobs, afterCommit: decision.publish };
+}
+
+/**
+ * Creates `project_completed` when a project's last open item is done or cancelled, and again after new items were
+ * added and closed. Counts the stored items; sends no request to Plane.
+ */
+export async function checkProjectCompletion(deps: SyncDeps, id: string, correlation: string): Promise<void> {
+  await updateValue<ProjectRecord>(deps, observedKeys.project(id), async (stored, rev) => {
+    if (!stored?.baseline) return undefined;
+    const [open, total] = await Promise.all([
+      deps.store.count(observedSets.open(id)),
+      deps.store.count(observedSets.items(id)),
+    ]);
+    const completed = open === 0 && total > 0;
+    if (completed === stored.completed) return undefined;
+    const events: ProjectEvent[] = completed ? [{ kind: "project_completed" }] : [];
+    const { completedAtBaseline: _, ...rest } = stored;
+    return prepareProjectUpdate(deps, { ...rest, completed }, rev, events, correlation);
+  });
+}
+
+/** Counts the tasks of a completed project and sums up what they took. Makes no request to Plane. */
+export async function readProjectTotals(
+  deps: Pick<Deps, "store">,
+  project: string,
+): Promise<NonNullable<EventFacts["totals"]>> {
+  let [done, cancelled, ms, cost] = [0, 0, 0, 0];
+  for await (const rows of scanPages<ItemRecord>(deps, observedSets.items(project))) {
+    const items = rows.map(({ value }) => value);
+    done += items.filter(({ snapshot }) => snapshot.status === "done").length;
+    cancelled += items.filter(({ snapshot }) => snapshot.status === "cancelled").length;
+    for (const figures of await Promise.all(items.map(({ snapshot }) => readTaskFigures(deps, snapshot.id)))) {
+      ms += figures.timeSpentMs ?? 0;
+      cost += figures.cost ?? 0;
+    }
+  }
+  const sums = { timeSpentMs: ms > 0 ? ms : undefined, cost: cost > 0 ? roundAmount(cost) : undefined };
+  return { done, cancelled, ...omitUndefined(sums) };
+}
+
+/**
+ * Prepares the writes after which `checkProjectCompletion` reports a completion that the baseline found: its last item
+ * was closed after the baseline had begun. Undefined when there is none to report.
+ */
+export async function prepareUnreportedCompletion(
+  deps: Pick<SyncDeps, "store">,
+  id: string,
+): Promise<Pick<Required<ValueUpdate>, "expect" | "put"> | undefined> {
+  const key = observedKeys.project(id);
+  const [stored] = await deps.store.read<ProjectRecord>([key]);
+  if (!stored?.value.completedAtBaseline) return undefined;
+  const { completedAtBaseline: _, ...rest } = stored.value;
+  return { expect: [[key, stored.rev]], put: [toProjectPut({ ...rest, completed: false })] };
+}

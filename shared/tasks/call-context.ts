@@ -1,0 +1,191 @@
+/**
+ * One call of one caller: who calls, the Plane clients that pace its requests, the choice of the key that makes a
+ * request, and the lock for what must not run twice.
+ */
+
+import type { TaskDeps } from "../app/deps.ts";
+import type { Endpoint, PlaneCallOptions, PlaneClient } from "../plane/endpoint.ts";
+import { PlaneRateLimitedError } from "../plane/errors.ts";
+import { AGENT_PACE_MS, toAgentReadsBucket, toAgentTurn } from "../plane/quota.ts";
+import { workKeys } from "../records/store-keys.ts";
+import { MINUTE, type Ms } from "../time.ts";
+
+/**
+ * Who makes a call: an agent by its name in the settings, a human, Groundcrew itself, or the session of a ticket. The
+ * Concierge plans and assigns work; a human may do everything and needs no claim.
+ */
+export interface Caller {
+  name: string;
+  role: "concierge" | "worker" | "human" | "system" | "session";
+  /** The ticket of a session, and Plane's id of its work item. */
+  ticket?: { key: string; item: string };
+}
+
+/** The context of one call: its caller, and Plane clients that pace and limit the requests of this call. */
+export interface CallContext {
+  deps: TaskDeps;
+  caller: Caller;
+  /** Plane with the caller's key, at most one request per second for an agent. */
+  plane: PlaneClient;
+  /**
+   * Plane with Groundcrew's own key, for requests that only that key may make; its waits count toward the same budget.
+   * For requests that either key may make, `chooseClient` returns one of the two.
+   */
+  systemPlane: PlaneClient;
+  /** Whether `plane` uses the caller's own key. Otherwise comments must name their author. */
+  usesOwnKey: boolean;
+  correlation: string;
+  /** Waits until the caller may make its next request, for requests that do not go through `plane`. */
+  waitForTurn: (operation: string) => Promise<void>;
+}
+
+/** Groundcrew itself, when it corrects a task. The lease it holds meanwhile is stored under this name. */
+export const SYSTEM_CALLER: Caller = { name: "Groundcrew", role: "system" };
+
+/** Limit of a call's total wait for its turns at Plane: 10 s, so that agents get `retry_after` instead of a timeout. */
+const WAIT_BUDGET_MS: Ms = 10_000;
+
+/** Limit of one agent's requests outside of its pace: 30 a minute, half of Plane's default quota for one API key. */
+const MAX_UNPACED_REQUESTS = 30;
+
+/**
+ * Timeout for a lock: 1 min, longer than one step (a request's 30 s plus waiting); an interrupted holder blocks so
+ * long.
+ */
+const LOCK_MS: Ms = MINUTE;
+
+/** Interval between attempts to take a lock; 20 attempts wait 10 s, as long as other waits of a call. */
+const POLL_MS: Ms = 500;
+
+const MAX_POLLS = 20;
+
+/** Creates the context of one call. Its requests wait at most 10 s in total; then they throw PlaneRateLimitedError. */
+export function createCallContext(deps: TaskDeps, caller: Caller, correlation: string = deps.newId()): CallContext {
+  const isPaced = isAgent(caller);
+  const { plane, usesOwnKey } = isPaced ? deps.getAgentPlane(caller.name) : { plane: deps.plane, usesOwnKey: true };
+  const waitBudget = { left: WAIT_BUDGET_MS };
+
+  async function waitForTurn(operation: string): Promise<void> {
+    for (;;) {
+      const waitMs = await deps.store.consumeAll([toAgentTurn(caller.name)]);
+      if (waitMs === 0) return;
+      if (waitMs > waitBudget.left) throw createPaceError(operation, caller, waitMs);
+      waitBudget.left -= waitMs;
+      // What becomes free meanwhile is for this call, not for reads of relations with the agent's key.
+      await deps.store.pause(toAgentReadsBucket(caller.name), waitMs + AGENT_PACE_MS);
+      await deps.wait(waitMs);
+    }
+  }
+
+  function withPacing(endpoint: Endpoint<unknown>, callOptions: PlaneCallOptions | undefined): PlaneCallOptions {
+    const beforeSend = async () => {
+      if (isPaced) await waitForTurn(endpoint.operation);
+      await callOptions?.beforeSend?.();
+    };
+    return { ...callOptions, priority: "interactive", waitBudget, beforeSend };
+  }
+
+  const withWaitBudget = (callOptions: PlaneCallOptions | undefined): PlaneCallOptions => ({
+    ...callOptions,
+    priority: "interactive",
+    waitBudget,
+  });
+
+  return {
+    deps,
+    caller,
+    systemPlane: {
+      call: (endpoint, callOptions) => deps.plane.call(endpoint, withWaitBudget(callOptions)),
+      pages: (endpoint, callOptions) => deps.plane.pages(endpoint, withWaitBudget(callOptions)),
+      capabilities: () => deps.plane.capabilities(),
+    },
+    usesOwnKey,
+    correlation,
+    waitForTurn: async (operation) => (isPaced ? waitForTurn(operation) : undefined),
+    plane: {
+      call: (endpoint, callOptions) => plane.call(endpoint, withPacing(endpoint, callOptions)),
+      pages: (endpoint, callOptions) => plane.pages(endpoint, withPacing(endpoint, callOptions)),
+      capabilities: () => plane.capabilities(),
+    },
+  };
+}
+
+function createPaceError(operation: string, caller: Caller, retryAfter: Ms): PlaneRateLimitedError {
+  const seconds = Math.ceil(retryAfter / 1000);
+  return new PlaneRateLimitedError(
+    { operation, retryAfter },
+    `${caller.name} may make one request to Plane per second, and its other calls are waiting. Call again in ${seconds} s.`,
+  );
+}
+
+/**
+ * Returns the client for requests that either key may make: reads, and writes of which Plane shows no author. With
+ * Groundcrew's own key they need not wait for the agent's turn. An agent that has used up its limit uses its own key, at
+ * its pace of one request per second (OPENCLAW-20), so that it does not use up Groundcrew's quota. `requests` is the
+ * number of requests that follow.
+ */
+export async function chooseClient(
+  { deps, caller, plane, systemPlane }: CallContext,
+  requests = 1,
+): Promise<PlaneClient> {
+  if (!isAgent(caller)) return plane;
+  const bucket = `unpaced:${encodeURIComponent(caller.name)}`;
+  const wait = await deps.store.consume(bucket, requests, MAX_UNPACED_REQUESTS, MINUTE);
+  return wait === 0 ? systemPlane : plane;
+}
+
+/**
+ * Runs an action that must not run twice concurrently, because Plane's check of external ids is not atomic. Waits up to
+ * 10 s for the current holder, then throws PlaneRateLimitedError with when to retry. A longer action calls `renew`
+ * between its steps.
+ * @param subject what must not be processed twice concurrently, such as a project's name
+ */
+export async function withLock<T>(
+  context: CallContext,
+  operation: "project" | "task" | "plan" | "ticket",
+  subject: string,
+  action: (renew: () => Promise<void>) => Promise<T>,
+): Promise<T> {
+  const { deps } = context;
+  const key = workKeys.lock(`${operation}:${subject}`);
+  const owner = deps.newId();
+  const renew = async () => {
+    for (let polls = 0; ; polls += 1) {
+      const lease = await deps.store.lease(key, owner, LOCK_MS);
+      if ("fence" in lease) {
+        fence = lease.fence;
+        return;
+      }
+      if (polls >= MAX_POLLS) throw createBusyError(operation, lease.until - (await deps.store.now()));
+      await deps.wait(POLL_MS);
+    }
+  };
+  let fence = 0;
+  await renew();
+  try {
+    return await action(renew);
+  } finally {
+    await deps.store.release(key, fence);
+  }
+}
+
+function createBusyError(operation: string, remaining: Ms): PlaneRateLimitedError {
+  const retryAfter = Math.max(1_000, remaining);
+  return new PlaneRateLimitedError(
+    { operation, retryAfter },
+    `Another call is doing the same, or was interrupted a moment ago. Call again in ${Math.ceil(retryAfter / 1000)} s; nothing is created twice.`,
+  );
+}
+
+/**
+ * Whether the caller is an agent: agents need a claim, are limited to one request per second and to their own tasks. The
+ * session of a ticket is one that has no tasks of its own.
+ */
+export function isAgent({ role }: Caller): boolean {
+  return role === "concierge" || role === "worker" || role === "session";
+}
+
+/** Whether the caller is a human: only humans review, and a change by the system is never a verdict. */
+export function isHuman({ role }: Caller): boolean {
+  return role === "human";
+}

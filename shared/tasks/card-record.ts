@@ -1,0 +1,229 @@
+/**
+ * The agent card of a task as stored: what agents report (progress, confidence, cost), changed at once and written to
+ * Plane within 30 seconds.
+ */
+
+import { prepareSpending, roundAmount } from "../accounting/spending.ts";
+import type { TaskDeps } from "../app/deps.ts";
+import { createProgressJobs } from "../jobs/outgoing-jobs.ts";
+import { createWorkJob } from "../jobs/work-jobs.ts";
+import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import type { Task } from "../records/plane-records.ts";
+import { workKeys } from "../records/store-keys.ts";
+import type { ClaimRecord } from "../records/task-records.ts";
+import type { Commit, Put } from "../store/port.ts";
+import { updateValue } from "../store/records.ts";
+import type { Ms } from "../time.ts";
+import type { CallContext } from "./call-context.ts";
+
+/** What is known about the work on an item that Plane has no fields for, and the state of the agent card in Plane. */
+export interface CardRecord {
+  /** The agent that holds the task, or held it last, and since when (store time). */
+  agent?: string;
+  since?: Ms;
+  session?: string;
+  /** 0 to 100. */
+  percent?: number;
+  /** The agent's latest progress text. */
+  text?: string;
+  /** 0 to 1. */
+  confidence?: number;
+  /** Total of all agents so far, in the budget's currency. */
+  cost?: number;
+  costs?: Record<string, number>;
+  /** The highest total each agent has reported. Only what exceeds it is counted, so a corrected report counts once. */
+  reportedTotals?: Record<string, number>;
+  /** The task was created for an agent, so it has a card before an agent claims it. */
+  planned?: true;
+  /** The estimate from the plan. */
+  estimate?: { cost?: number; ms?: Ms };
+  commit?: string;
+  tests?: string;
+  /** Whether the agent has written a summary of what was done. */
+  summary?: boolean;
+  /** Set when a human was asked for a review (store time). */
+  review?: { at: Ms; confidence: number };
+
+  /** What a person wrote to the agents last; `later`: at which store time they are woken for it, above the limit. */
+  received?: { by: string; text: string; at: Ms; later?: Ms };
+  /** The next edit shows that something was received, so it comes within seconds. */
+  urgent?: true;
+
+  /** Plane's id of the comment, once it has been created. */
+  comment?: string;
+  /** SHA-256 of the text in Plane (`shown`), and of the text whose first write was started (`attempt`). */
+  publishedHash?: string;
+  attemptedHash?: string;
+  /** Whether another user's comment has this card's usual external id, so that ours uses another one. */
+  hasOtherExternalId?: boolean;
+  /** Store times of the last edit and of the next scheduled one. */
+  editedAt?: Ms;
+  nextEditAt?: Ms;
+}
+
+/** The fields of a card that may be changed; undefined removes a field. */
+export type CardUpdate = {
+  [K in
+    | ("session" | "percent" | "text" | "confidence" | "cost" | "planned" | "estimate")
+    | ("commit" | "tests" | "summary" | "review")]?: CardRecord[K] | undefined;
+};
+
+/** Interval between edits of one card: 30 s, so that frequent reports become one edit in Plane. */
+const EDIT_INTERVAL_MS: Ms = 30_000;
+
+/** The same for an edit that shows a person that their words were received: 5 s. */
+const URGENT_EDIT_INTERVAL_MS: Ms = 5_000;
+
+export async function readCard(deps: Pick<TaskDeps, "store">, item: string): Promise<CardRecord | undefined> {
+  const [stored] = await deps.store.read<CardRecord>([workKeys.card(item)]);
+  return stored?.value;
+}
+
+/**
+ * Updates the card of an item: stored at once, written to Plane within 30 s. `cost` is the caller's total on the task
+ * so far. Returns the updated card.
+ */
+export async function updateCard(context: CallContext, task: Task, update: CardUpdate): Promise<CardRecord> {
+  const { deps, caller, correlation } = context;
+  return updateValue<CardRecord, CardRecord>(deps, workKeys.card(task.id), async (before = {}, rev) => {
+    const [claim] = await deps.store.read<ClaimRecord>([workKeys.claim(task.id)]);
+    const { cost, ...rest } = update;
+    const updated = omitUndefined({ ...applyHolder(before, claim?.value), ...rest });
+    const next = cost === undefined ? updated : addCost(updated, caller.name, cost);
+    if (isSameCard(before, next)) return { result: before };
+    const { expect, put } = await prepareSpending(deps, task, caller.name, {
+      counted: (next.reportedTotals?.[caller.name] ?? 0) - (before.reportedTotals?.[caller.name] ?? 0),
+      cost: (next.costs?.[caller.name] ?? 0) - (before.costs?.[caller.name] ?? 0),
+    });
+    const nextEdit = getNextEdit(next, await deps.store.now());
+    return {
+      expect,
+      put: [toCardPut(task.id, { ...next, nextEditAt: nextEdit.at }), ...put],
+      jobs: keepDefined([
+        nextEdit.isQueued ? undefined : createCardJob(task.id, rev, correlation, nextEdit.at),
+        ...createProgressJobs(deps.settings, task.id, `card.${rev}`, correlation),
+      ]),
+      result: next,
+      afterCommit: () => {
+        deps.notify();
+        if (nextEdit.delay > 0) deps.notify({ queue: "work", after: nextEdit.delay });
+      },
+    };
+  });
+}
+
+function addCost(card: CardRecord, agent: string, cost: number): CardRecord {
+  const costs = { ...card.costs, [agent]: cost };
+  const sum = Object.values(costs).reduce((total, agentCost) => total + agentCost, 0);
+  const counted = { ...card.reportedTotals, [agent]: Math.max(cost, card.reportedTotals?.[agent] ?? 0) };
+  return { ...card, costs, reportedTotals: counted, cost: roundAmount(sum) };
+}
+
+function isSameCard(a: CardRecord, b: CardRecord): boolean {
+  const sorted = (card: CardRecord) =>
+    JSON.stringify(Object.entries(card).sort(([name], [otherName]) => (name < otherName ? -1 : 1)));
+  return sorted(a) === sorted(b);
+}
+
+/** The store time of the next edit and the delay until then. */
+function getNextEdit(card: CardRecord, now: Ms): { at: Ms; delay: Ms; isQueued: boolean } {
+  const at = card.nextEditAt ?? Math.max(now, getEarliestEdit(card));
+  return { at, delay: at - now, isQueued: card.nextEditAt !== undefined };
+}
+
+function createCardJob(item: string, rev: number, correlation: string, at: Ms, lane = `card:${item}`) {
+  return createWorkJob(`card:${item}:${rev}`, lane, { type: "card", item, correlation }, at);
+}
+
+/** Prepares the writes that show on the card, within seconds, what a person wrote, for a commit with further writes. */
+export async function prepareReceipt(
+  { store }: Pick<TaskDeps, "store">,
+  item: string,
+  received: NonNullable<CardRecord["received"]>,
+  correlation: string,
+): Promise<Required<Pick<Commit, "expect" | "put" | "jobs">>> {
+  const key = workKeys.card(item);
+  const [stored] = await store.read<CardRecord>([key]);
+  const rev = stored?.rev ?? 0;
+  const card: CardRecord = { ...stored?.value, received, urgent: true };
+  const at = Math.max(await store.now(), getEarliestEdit(card));
+  const queued = Math.min(card.nextEditAt ?? at, at);
+  return {
+    expect: [[key, rev]],
+    put: [toCardPut(item, { ...card, nextEditAt: queued })],
+    // A lane of its own: the lane of other edits may wait for one that is due later.
+    jobs:
+      queued === stored?.value.nextEditAt
+        ? []
+        : [createCardJob(item, rev, correlation, queued, `card:${item}:receipt`)],
+  };
+}
+
+/**
+ * Prepares the writes that add a cost to an item's card and schedule its edit, for the commit that counts the cost.
+ * Nothing where the item has no card, because only agents' work makes one.
+ */
+export async function prepareCardCost(
+  { store }: Pick<TaskDeps, "store">,
+  item: string,
+  agent: string,
+  cost: number,
+  correlation: string,
+): Promise<Required<Pick<Commit, "expect" | "put" | "jobs">>> {
+  const key = workKeys.card(item);
+  const [stored] = await store.read<CardRecord>([key]);
+  const hasCard =
+    stored && (stored.value.agent !== undefined || stored.value.comment !== undefined || stored.value.planned);
+  if (!hasCard) return { expect: [], put: [], jobs: [] };
+  const next = addCost(stored.value, agent, roundAmount((stored.value.costs?.[agent] ?? 0) + cost));
+  const nextEdit = getNextEdit(next, await store.now());
+  return {
+    expect: [[key, stored.rev]],
+    put: [toCardPut(item, { ...next, nextEditAt: nextEdit.at })],
+    jobs: nextEdit.isQueued ? [] : [createCardJob(item, stored.rev, correlation, nextEdit.at)],
+  };
+}
+
+/** Schedules an edit of the card of an item, unless one is scheduled already. */
+export async function queueCardWrite(deps: TaskDeps, item: string, correlation: string): Promise<void> {
+  await updateValue<CardRecord>(deps, workKeys.card(item), async (card = {}, rev) => {
+    const nextEdit = getNextEdit(card, await deps.store.now());
+    if (nextEdit.isQueued) return undefined;
+    return {
+      put: [toCardPut(item, { ...card, nextEditAt: nextEdit.at })],
+      jobs: [createCardJob(item, rev, correlation, nextEdit.at)],
+      afterCommit: () => deps.notify(nextEdit.delay > 0 ? { queue: "work", after: nextEdit.delay } : undefined),
+    };
+  });
+}
+
+/** The earliest store time of the next edit of a card. */
+export function getEarliestEdit({ editedAt: written, urgent }: CardRecord): Ms {
+  return written === undefined ? 0 : written + (urgent ? URGENT_EDIT_INTERVAL_MS : EDIT_INTERVAL_MS);
+}
+
+/** Changes the stored card, retrying on concurrent changes. `change` returns undefined to leave the card as it is. */
+export async function updateCardRecord(
+  deps: Pick<TaskDeps, "store">,
+  item: string,
+  change: (card: CardRecord) => CardRecord | undefined,
+): Promise<CardRecord> {
+  return updateValue<CardRecord, CardRecord>(deps, workKeys.card(item), (before = {}) => {
+    const next = change(before);
+    if (!next || isSameCard(before, next)) return { result: before };
+    return { put: [toCardPut(item, next)], result: next };
+  });
+}
+
+/** Sets the holder of the task on its card. A new holder does not inherit the values its predecessor reported. */
+export function applyHolder(card: CardRecord, claim: ClaimRecord | undefined): CardRecord {
+  if (!claim) return card;
+  const { agent, since } = claim;
+  if (card.agent === undefined || card.agent === agent) return { ...card, agent, since };
+  const { session: _, text: __, confidence: ___, summary: ____, ...task } = card;
+  return { ...task, agent, since };
+}
+
+export function toCardPut(item: string, card: CardRecord): Put {
+  return { key: workKeys.card(item), value: card };
+}

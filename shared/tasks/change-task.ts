@@ -1,0 +1,367 @@
+/**
+ * Every write to a work item: its fields, its status (which state or label means what) and its assignee, as the
+ * caller, with the claim verified before and Plane's answer observed.
+ */
+
+import { z } from "zod";
+import type { Deps } from "../app/deps.ts";
+import { GroundcrewError, getErrorMessage } from "../errors.ts";
+import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import { type Endpoint, planeIdSchema as planeId } from "../plane/endpoint.ts";
+import { PlaneInvalidError } from "../plane/errors.ts";
+import { projectsApi, statesApi as stateCalls } from "../plane/projects.ts";
+import { workItemsApi } from "../plane/work-items.ts";
+import type { Task } from "../records/plane-records.ts";
+import { observedKeys } from "../records/store-keys.ts";
+import type { ClaimRecord } from "../records/task-records.ts";
+import { cacheState, findLabelName, findNamedState, findPersonIdByEmail } from "../sync/names.ts";
+import { normalizeItem, type ObservedItem, observedItemSchema } from "../sync/normalize.ts";
+import { observeItem } from "../sync/observe-item.ts";
+import { type ItemRecord, isOpen, type Snapshot, type Status, toStatus } from "../task/snapshot.ts";
+import { HOUR, isRecent, type Ms } from "../time.ts";
+import { markManaged } from "./access.ts";
+import {
+  type Assignee,
+  applyLabelChange,
+  createAssignFields,
+  ensureMembers,
+  forgetLabels,
+  getAssignee,
+  type LabelChange,
+  retryWithFreshLabels,
+} from "./assignees.ts";
+import type { CallContext } from "./call-context.ts";
+import { verifyClaim } from "./claim-lease.ts";
+import { findStoredTask, readFreshTask, refreshTask } from "./find-task.ts";
+import type { ItemFields } from "./task-fields.ts";
+
+type StateDeps = Pick<Deps, "cache" | "plane" | "clock" | "settings">;
+
+/** The fields of a project's state that are needed to choose one. */
+interface ProjectState {
+  id: string;
+  name: string;
+  group: string;
+  default: boolean;
+  sequence: number;
+}
+
+const updateEndpoint = { ...workItemsApi.update, answer: observedItemSchema } satisfies Endpoint<ObservedItem>;
+
+/** The label that marks a task as blocked where the project has no state for it. */
+const BLOCKED_LABEL = "blocked";
+
+/** Retention of a project's cached states: 1 h, because people rarely add states. */
+const STATES_CACHE_MS: Ms = HOUR;
+
+const defaultAssigneeEndpoint = { ...projectsApi.get, answer: z.object({ default_assignee: planeId.nullish() }) };
+
+/**
+ * Changes a work item as the caller, observes Plane's answer and returns the updated task. With `claim`, the write
+ * starts only while the claim is valid; when the claim expires during the write, the item is read back and the call is
+ * refused.
+ */
+export async function changeTask(
+  context: CallContext,
+  task: Task,
+  fields: ItemFields,
+  claim?: ClaimRecord,
+): Promise<Task> {
+  const { deps, plane, correlation } = context;
+  await markManaged(context, task);
+  const before = task.item.snapshot.status;
+  const after = await predictStatus(context, task, fields);
+  const readStart = { since: 0, began: 0 };
+  const { data } = await plane.call(updateEndpoint, {
+    params: { project: task.project.id, item: task.id },
+    json: { ...fields },
+    async beforeSend() {
+      if (claim) await verifyClaim(context, task, claim, [...new Set([before, after])]);
+      const [[stored], startedAt] = await Promise.all([
+        deps.store.read<ItemRecord>([observedKeys.item(task.id)]),
+        deps.store.now(),
+      ]);
+      Object.assign(readStart, { since: stored?.rev ?? 0, began: startedAt });
+    },
+  });
+  const snapshot = await normalizeItem(deps, data);
+  if (claim) {
+    await verifyClaim(context, task, claim, [snapshot.status]).catch(async (thrown: unknown) => {
+      throw await createLateWriteError(context, task, thrown);
+    });
+  }
+  const emptied = (["assignees", "labels"] as const).filter((field) => fields[field]?.length === 0);
+  const observation = { via: "read", snapshot, ...readStart, ended: await deps.store.now(), emptied } as const;
+  const hint = await createActorHint(context, fields, snapshot);
+  const source = { project: task.project, correlation, cause: `${correlation}:${readStart.since}` };
+  const { rereadIn } = await observeItem(deps, task.id, observation, { ...source, ...omitUndefined({ hint }) });
+  // Something else was observed while Plane answered. Only another read shows which of the two is newer.
+  if (rereadIn === 0) await refreshTask(context, task);
+  deps.notify();
+  return (await findStoredTask(deps, task.id)) ?? task;
+}
+
+/** The status of the task after a change of its state or labels, from cached states and labels. */
+async function predictStatus({ deps }: CallContext, task: Task, fields: ItemFields): Promise<Status> {
+  const { snapshot } = task.item;
+  if (fields.state === undefined && fields.labels === undefined) return snapshot.status;
+  const state = await findNamedState(deps, task.project.id, fields.state ?? snapshot.state);
+  const labels = await Promise.all(
+    (fields.labels ?? snapshot.labels).map((label) => findLabelName(deps, task.project.id, label)),
+  );
+  if (!state) return snapshot.status;
+  return toStatus(state, keepDefined(labels), deps.settings.states);
+}
+
+/** Extends the refusal of a claim that expired during a write with the status that Plane has now. */
+async function createLateWriteError(context: CallContext, task: Task, error: unknown): Promise<unknown> {
+  if (!(error instanceof GroundcrewError)) return error;
+  await refreshTask(context, task);
+  const currentStatus = (await findStoredTask(context.deps, task.id))?.item.snapshot.status ?? "deleted";
+  return new GroundcrewError(
+    error.code,
+    `${getErrorMessage(error)} A change had already been sent: ${task.key} is ${currentStatus} in Plane now.`,
+  );
+}
+
+/**
+ * The actor hint that a webhook of this change would carry; a changed state takes precedence over other fields.
+ * Undefined when the caller does not write with its own key.
+ */
+async function createActorHint({ deps, caller, usesOwnKey }: CallContext, fields: ItemFields, snapshot: Snapshot) {
+  const agent = deps.settings.agents.find(({ name }) => name === caller.name);
+  const id = usesOwnKey && agent ? await findPersonIdByEmail(deps, agent.email) : undefined;
+  if (!agent || id === undefined) return undefined;
+  const [field = null, value] = fields.state === undefined ? (Object.entries(fields)[0] ?? []) : [];
+  const change = fields.state === undefined ? { field, value } : { field: "state", value: snapshot.state };
+  return { ...change, actor: { id, name: agent.name } };
+}
+
+/**
+ * Moves a task to a status as the caller and returns the updated task. Makes no request when the task has the status
+ * already. When a cached state or label has been deleted in Plane, tries once more with fresh ones.
+ */
+export async function moveToStatus(
+  context: CallContext,
+  task: Task,
+  status: Status,
+  { labels = {}, claim }: { labels?: LabelChange; claim?: ClaimRecord | undefined } = {},
+): Promise<Task> {
+  const { deps } = context;
+  const fields = await createStatusFields(deps, task, status, labels);
+  if (Object.keys(fields).length === 0) return task;
+  try {
+    return await changeTask(context, task, fields, claim);
+  } catch (thrown) {
+    if (!(thrown instanceof PlaneInvalidError)) throw thrown;
+    await Promise.all([deps.cache.removeItem(statesKey(task.project.id)), forgetLabels(deps, task.project.id)]);
+    const freshFields = await createStatusFields(deps, task, status, labels);
+    if (JSON.stringify(freshFields) === JSON.stringify(fields)) throw thrown;
+    return changeTask(context, task, freshFields, claim);
+  }
+}
+
+function statesKey(project: string): string {
+  return `states-of:${project}`;
+}
+
+/**
+ * Assigns a task to one agent alone: its account becomes the only assignee and its label the only `agent:` label. Other
+ * labels stay. Makes no change when this is already so. Throws `bad_request` for an unknown agent.
+ */
+export async function assignTask(context: CallContext, task: Task, agent: string): Promise<Task> {
+  const to = await getAssignee(context, agent);
+  return retryWithFreshLabels(context, task.project, () => makeSoleAssignee(context, task, to));
+}
+
+async function makeSoleAssignee(context: CallContext, task: Task, assignee: Assignee): Promise<Task> {
+  const fresh = await readFreshTask(context, task);
+  const fields = await createSoleAssigneeFields(context, fresh, assignee);
+  return fields ? changeAssignee(context, fresh, assignee, fields) : fresh;
+}
+
+/**
+ * Assigns an unassigned task. A task that people have assigned or closed meanwhile stays as it is. `refused` says, for
+ * people, why Plane does not accept the assignee.
+ */
+export async function assignIfUnassigned(
+  context: CallContext,
+  task: Task,
+  assignee: Assignee,
+): Promise<{ task: Task; refused?: string }> {
+  const { status } = task.item.snapshot;
+  if (
+    isAssignedTo(task, assignee) ||
+    status === "done" ||
+    status === "cancelled" ||
+    !(await isUnassigned(context, task))
+  )
+    return { task };
+  const assigned = await addAssignee(context, task, assignee);
+  if (isAssignedTo(assigned, assignee)) return { task: assigned };
+  // Plane silently ignores assignees who are no longer members of the project.
+  await ensureMembers(context, task.project, [assignee.id], { refresh: true });
+  const reassigned = await addAssignee(context, assigned, assignee);
+  if (isAssignedTo(reassigned, assignee)) return { task: reassigned };
+  const { identifier } = task.project;
+  const refused = `Plane does not accept ${assignee.name} as the assignee of ${task.key}: ${assignee.name} is only a guest of ${identifier}, or was removed from it; a person must make them a member of that project`;
+  return { task: reassigned, refused };
+}
+
+const isAssignedTo = ({ item }: Task, { id }: Assignee) => item.snapshot.assignees.includes(id);
+
+/** Whether a task has no assignee, or only the project's default assignee, which Plane sets by itself. */
+async function isUnassigned({ systemPlane }: CallContext, { item, project }: Task): Promise<boolean> {
+  const [first, ...others] = item.snapshot.assignees;
+  if (first === undefined) return true;
+  if (others.length > 0) return false;
+  const { data } = await systemPlane.call(defaultAssigneeEndpoint, { params: { project: project.id } });
+  return data.default_assignee === first;
+}
+
+async function addAssignee(context: CallContext, initialTask: Task, assignee: Assignee): Promise<Task> {
+  return retryWithFreshLabels(context, initialTask.project, async (isRetry) => {
+    const task = isRetry ? await readFreshTask(context, initialTask) : initialTask;
+    const fields = await createAssignFields(context, task.project, assignee);
+    const labels = [...new Set([...task.item.snapshot.labels, ...(fields.labels ?? [])])];
+    return changeTask(context, task, { ...fields, labels });
+  });
+}
+
+/**
+ * The fields of a PATCH that move a task to a status; none when it has that status already. The state stays when it
+ * means the status by itself. `labels` are added and removed in the same PATCH; all other labels stay. Throws
+ * `conflict` when no state of the project means the status.
+ */
+export async function createStatusFields(
+  deps: StateDeps,
+  task: Task,
+  status: Status,
+  labels: LabelChange = {},
+): Promise<ItemFields> {
+  const { snapshot } = task.item;
+  const overrides = deps.settings.states;
+  const states = await readProjectStates(deps, task.project.id);
+  const getStateStatus = (state: ProjectState) => toStatus(state, [], overrides);
+  const currentState = states.find(({ id }) => id === snapshot.state);
+  const pickFirst = (wanted: Status) =>
+    pickState(
+      states.filter((state) => getStateStatus(state) === wanted),
+      overrides[wanted],
+    );
+
+  const matchingState = currentState && getStateStatus(currentState) === status ? currentState : pickFirst(status);
+  const usesLabel = status === "blocked" && !matchingState;
+  const state = usesLabel
+    ? currentState && isOpen(getStateStatus(currentState))
+      ? currentState
+      : pickFirst("todo")
+    : matchingState;
+  if (!state) {
+    // People will add a state before they repeat the call, so the cached ones must not be used then.
+    await deps.cache.removeItem(statesKey(task.project.id));
+    throw new GroundcrewError(
+      "conflict",
+      `No state of ${task.project.name} in Plane means ${status}. A person must add one.`,
+      { refusal: { name: "noState", values: { project: task.project.name, status } } },
+    );
+  }
+  const newLabels = await applyLabelChange(deps, task.project.id, snapshot.labels, {
+    add: keepDefined([...(labels.add ?? []), usesLabel ? BLOCKED_LABEL : undefined]),
+    drop: keepDefined([...(labels.drop ?? []), status === "blocked" ? undefined : BLOCKED_LABEL]),
+  });
+  return omitUndefined({ state: state.id !== snapshot.state ? state.id : undefined, labels: newLabels });
+}
+
+async function readProjectStates(deps: StateDeps, project: string): Promise<ProjectState[]> {
+  const cached = await deps.cache.getItem<{ at: Ms; states: ProjectState[] }>(statesKey(project));
+  if (cached && isRecent(cached.at, STATES_CACHE_MS, deps.clock())) return cached.states;
+  const states: ProjectState[] = [];
+  for await (const { data } of deps.plane.pages(stateCalls.list, { params: { project }, priority: "interactive" })) {
+    for (const { id, name, group, default: isDefault, sequence } of data.results) {
+      states.push({ id, name, group, default: isDefault, sequence });
+      await cacheState(deps, id, { name, group });
+    }
+  }
+  await deps.cache.setItem(statesKey(project), { at: deps.clock(), states });
+  return states;
+}
+
+/**
+ * Chooses among states that mean the same: in the setting's order, else unstarted before backlog, the default first.
+ */
+function pickState(states: readonly ProjectState[], preferred: readonly string[] = []): ProjectState | undefined {
+  const getPreference = ({ name }: ProjectState) => {
+    const at = preferred.findIndex((other) => other.trim().toLowerCase() === name.trim().toLowerCase());
+    return at < 0 ? preferred.length : at;
+  };
+  const rank = (state: ProjectState) =>
+    [getPreference(state), rankGroup(state.group), state.default ? 0 : 1, state.sequence] as const;
+  return [...states].sort((a, b) => compareRanks(rank(a), rank(b)))[0];
+}
+
+/** Ranks triage last, because tasks are not put there, and the backlog before it, because its tasks are not due yet. */
+function rankGroup(group: string): number {
+  return group === "triage" ? 2 : group === "backlog" ? 1 : 0;
+}
+
+function compareRanks(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((part, i) => part !== b[i]);
+  return at < 0 ? 0 : (a[at] ?? 0) - (b[at] ?? 0);
+}
+
+/** Finds the id of the state for tasks that an agent may start: one that means todo and is not in the group Backlog. */
+export async function findReadyState(deps: StateDeps, project: string): Promise<string | undefined> {
+  const overrides = deps.settings.states;
+  const states = await readProjectStates(deps, project);
+  const ready = states.filter((state) => state.group !== "backlog" && toStatus(state, [], overrides) === "todo");
+  return pickState(ready, overrides.todo)?.id;
+}
+
+/**
+ * Writes fields that contain a new assignee, and repeats the write when Plane has ignored the assignee: it does so
+ * silently when the user is no longer a member of the project.
+ */
+export async function changeAssignee(
+  context: CallContext,
+  task: Task,
+  { id }: Assignee,
+  fields: ItemFields,
+): Promise<Task> {
+  const assigned = await changeTask(context, task, fields);
+  if (assigned.item.snapshot.assignees.includes(id)) return assigned;
+  await ensureMembers(context, task.project, [id], { refresh: true });
+  return changeTask(context, assigned, fields);
+}
+
+/**
+ * The fields that make this user the only assignee and its label the only `agent:` label of a task; undefined when that
+ * is already so. Other labels stay.
+ */
+export async function createSoleAssigneeFields(
+  context: CallContext,
+  task: Task,
+  assignee: Assignee,
+): Promise<ItemFields | undefined> {
+  const { assignees, labels } = task.item.snapshot;
+  const fields = await createAssignFields(context, task.project, assignee);
+  const newLabels = [...new Set([...(await listOtherLabels(context, task)), ...(fields.labels ?? [])])];
+  const isUnchanged = assignees.length === 1 && assignees[0] === assignee.id && hasSameMembers(labels, newLabels);
+  return isUnchanged ? undefined : { assignees: [assignee.id], labels: newLabels };
+}
+
+/** Lists the labels of a task without the labels `agent:<name>`. */
+async function listOtherLabels({ deps }: CallContext, { item, project }: Task): Promise<string[]> {
+  const { labels } = item.snapshot;
+  const names = await Promise.all(labels.map((id) => findLabelName(deps, project.id, id)));
+  return labels.filter((_, i) => !/^agent:/i.test(names[i]?.trim() ?? ""));
+}
+
+function hasSameMembers(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((member) => b.includes(member));
+}
+
+/** The fields that remove all assignees and the labels `agent:<name>`. */
+export async function createUnassignFields(context: CallContext, task: Task): Promise<ItemFields> {
+  return { assignees: [], labels: await listOtherLabels(context, task) };
+}

@@ -1,0 +1,372 @@
+/**
+ * The lease behind a claim: how long it lasts, and how it is taken, renewed, continued after a downtime, verified before
+ * every write to Plane, and ended together with the timer. A refusal says who holds the task, or why it was lost.
+ */
+
+import { prepareTimerEnd } from "../accounting/timer.ts";
+import type { TaskDeps } from "../app/deps.ts";
+import { canBeWoken, DEFAULT_CLAIM_MINUTES, type FileSettings, MAX_CLAIM_MINUTES } from "../config/settings-file.ts";
+import { GroundcrewError } from "../errors.ts";
+import { createClaimEndedJob, HANDOVER_MS } from "../jobs/wake-jobs.ts";
+import { createWorkJob } from "../jobs/work-jobs.ts";
+import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import type { Task } from "../records/plane-records.ts";
+import { workKeys, workSets } from "../records/store-keys.ts";
+import { type ClaimRecord, findClaim } from "../records/task-records.ts";
+import type { Put, Revision, Store, StoreKey } from "../store/port.ts";
+import { updateValue } from "../store/records.ts";
+import type { ClaimLossReason } from "../task/events.ts";
+import type { Status } from "../task/snapshot.ts";
+import { DAY, formatIsoTime, MINUTE, type Ms } from "../time.ts";
+import { type CallContext, SYSTEM_CALLER } from "./call-context.ts";
+
+type StoreDeps = Pick<TaskDeps, "store">;
+
+type LeaseDeps = Pick<TaskDeps, "store" | "settings">;
+
+/** The fencing number of a claim that has ended, although its lease may not have been released yet. */
+interface EndedClaimRecord {
+  agent: string;
+  fence: number;
+}
+
+/** The record of the last run of the claims tick. */
+export interface LastClaimScan {
+  /** Store time. */
+  at: Ms;
+  /** Projects for which claims have been restored since the store was created. */
+  adopted: string[];
+}
+
+type ClaimDeps = Pick<TaskDeps, "store" | "notify" | "settings" | "metrics">;
+
+/** Why a claim ended that its agent did not release itself. */
+export interface ClaimLossRecord {
+  reason: ClaimLossReason;
+  /** Store time. */
+  at: Ms;
+  since: Ms;
+  /** Of an expired claim: for how many minutes no call had renewed it. */
+  minutes?: number;
+  /** The person who stopped the work. */
+  by?: string;
+}
+
+/**
+ * Retention of the mark that a claim has ended: 2 days, twice the longest `claim_minutes`, so that every lease under its
+ * fencing number has expired by then, also one that was taken under another setting.
+ */
+const ENDED_CLAIM_MS: Ms = 2 * MAX_CLAIM_MINUTES * MINUTE;
+
+/** Timeout for the claims tick: 2 min, because it runs every minute. A longer gap means that Groundcrew was down. */
+const DOWN_AFTER_MS: Ms = 2 * MINUTE;
+
+/** Retention of a lost claim: 7 days, within which the agent's next call about the task reports it. */
+const LOSS_MS: Ms = 7 * DAY;
+
+/** What an agent must do about a task that a person stopped. */
+export const STOP_ADVICE =
+  "Stop working on it and leave it: it can be claimed again once a person comments on it, changes its state or assigns it. Take another task.";
+
+/** Minimum time left of a claim before a write to Plane: Plane's request timeout of 30 s plus 5 s. */
+export const MIN_WRITE_MS: Ms = 35_000;
+
+/**
+ * Takes or renews the lease of a claim for the time that the settings give it. The `current` claim never ends earlier
+ * than it would, so that a shorter setting does not take away time an agent was promised. The returned `renewedAt` is
+ * the store time of the lease.
+ */
+export async function leaseClaim(
+  { store, settings }: LeaseDeps,
+  { item, agent }: Pick<ClaimRecord, "item" | "agent">,
+  current?: Pick<ClaimRecord, "until" | "renewedAt">,
+) {
+  const duration = getClaimDuration(settings);
+  const ttl = current ? Math.max(duration, getTimeLeft(current, await store.now())) : duration;
+  const lease = await store.lease(workKeys.claim(item), agent, ttl);
+  return "fence" in lease ? { ...lease, renewedAt: lease.until - ttl } : lease;
+}
+
+/**
+ * Time left until the end of a claim, negative after it. At most the time between its last renewal and its end: the
+ * stored end is further away only when the store's clock was set back, which must not lengthen the claim.
+ */
+function getTimeLeft(claim: Pick<ClaimRecord, "renewedAt" | "until">, now: Ms): Ms {
+  return Math.min(claim.until - now, getRenewedDuration(claim));
+}
+
+function getRenewedDuration({ renewedAt, until }: Pick<ClaimRecord, "renewedAt" | "until">): Ms {
+  return until - renewedAt;
+}
+
+/** Creates the record of a claim that begins with this lease. */
+export function createClaim(
+  { id, project, item }: Task,
+  agent: string,
+  { fence, until, renewedAt }: { fence: number; until: Ms; renewedAt: Ms },
+): ClaimRecord {
+  const statuses = [item.snapshot.status];
+  return {
+    item: id,
+    project: project.id,
+    agent,
+    fence,
+    since: renewedAt,
+    until,
+    renewedAt,
+    expectedStatuses: statuses,
+  };
+}
+
+/** Renews a claim for its full time; undefined when it is no longer valid. Never takes a new claim. */
+export async function renewClaim(
+  deps: LeaseDeps,
+  claim: ClaimRecord,
+  statuses?: Status[],
+): Promise<ClaimRecord | undefined> {
+  const key = workKeys.claim(claim.item);
+  for (;;) {
+    const { claim: stored, expect } = await readClaimState(deps, claim.item);
+    if (!stored || stored.value.fence !== claim.fence) return undefined;
+    if (!(await isClaimHeld(deps, claim))) return undefined;
+    const lease = await leaseClaim(deps, stored.value, stored.value);
+    if (!("fence" in lease)) return undefined;
+    if (lease.fence !== claim.fence) {
+      // The lease expired just now, and this request took a new one, unless another call of this agent has taken it.
+      const put = [toEndedClaimPut(claim, lease.fence)];
+      const outcome = await deps.store.commit({ expect, fence: [key, lease.fence], put });
+      if (outcome === "committed") await deps.store.release(key, lease.fence);
+      return undefined;
+    }
+    const next: ClaimRecord = {
+      ...stored.value,
+      until: lease.until,
+      renewedAt: lease.renewedAt,
+      ...omitUndefined({ expectedStatuses: statuses }),
+    };
+    const outcome = await deps.store.commit({
+      expect,
+      fence: [key, claim.fence],
+      put: [toClaimPut(next)],
+    });
+    if (outcome === "committed") return next;
+  }
+}
+
+/** Marks a fencing number as ended, although its lease may continue. */
+function toEndedClaimPut({ item, agent }: Pick<ClaimRecord, "item" | "agent">, fence: number): Put {
+  return {
+    key: workKeys.endedClaim(item),
+    value: { agent, fence } satisfies EndedClaimRecord,
+    expires: ENDED_CLAIM_MS,
+  };
+}
+
+/** Continues an expired claim under a new fencing number; false when another agent has taken the task. */
+export async function reviveClaim(deps: LeaseDeps, claim: ClaimRecord): Promise<boolean> {
+  const key = workKeys.claim(claim.item);
+  const { claim: stored, expect } = await readClaimState(deps, claim.item);
+  if (!stored || stored.value.fence !== claim.fence) return false;
+  const lease = await leaseClaim(deps, stored.value, stored.value);
+  if (!("fence" in lease)) return false;
+  const next: ClaimRecord = { ...stored.value, ...lease };
+  const outcome = await deps.store.commit({
+    expect,
+    fence: [key, lease.fence],
+    put: [toClaimPut(next)],
+  });
+  return outcome === "committed";
+}
+
+/**
+ * Ends a claim, and its timer with it. What follows (an expired task returns to todo, the human is notified, the agent
+ * is woken for its other tasks) are jobs in the same commit. `by` is the person who stopped the work. `reason` is
+ * undefined when the agent itself is finished with the task. False when the claim is no longer the
+ * current one or, for `expired`, was renewed in time.
+ */
+export async function endClaim(
+  deps: ClaimDeps,
+  claim: ClaimRecord,
+  reason: ClaimLossRecord["reason"] | undefined,
+  correlation: string,
+  { by }: { by?: string } = {},
+): Promise<boolean> {
+  const { item, agent, fence, since } = claim;
+  const key = workKeys.claim(item);
+  return updateValue<ClaimRecord, boolean>(deps, key, async (current) => {
+    if (!current || current.fence !== fence) return { result: false };
+    if (reason === "expired" && (await isClaimHeld(deps, claim))) return { result: false };
+    const now = await deps.store.now();
+    const at = Math.min(now, current.until);
+    const idle = omitUndefined({ minutes: reason === "expired" ? getIdleMinutes(current) : undefined });
+    const person = omitUndefined({ by });
+    const time = await prepareTimerEnd(deps, current, at);
+    const loss: ClaimLossRecord | undefined = reason && { reason, at, since, ...idle, ...person };
+    return {
+      expect: time.expect,
+      put: keepDefined([
+        ...time.put,
+        { key, value: undefined },
+        toEndedClaimPut(claim, fence),
+        loss ? { key: workKeys.claimLoss(agent, item), value: loss, expires: LOSS_MS } : undefined,
+      ]),
+      jobs: keepDefined([
+        createWorkJob(`claim_ended:${item}:${fence}`, `work:${item}`, {
+          type: "claim_ended",
+          item,
+          agent,
+          fence,
+          since,
+          at,
+          correlation,
+          ...omitUndefined({ reason }),
+          ...idle,
+          ...person,
+        }),
+        canBeWoken(deps.settings, agent)
+          ? createClaimEndedJob({ item, since, at }, claim, now + HANDOVER_MS)
+          : undefined,
+      ]),
+      result: true,
+      afterCommit: async () => {
+        deps.metrics.count("groundcrew_claims_ended_total", { reason: reason ?? "finished" });
+        await deps.store.release(key, fence);
+        deps.notify();
+      },
+    };
+  });
+}
+
+/** Reads the records of a task's claim, with the revisions that a commit based on them must expect. */
+export async function readClaimState({ store }: StoreDeps, item: string) {
+  const keys = [workKeys.claim(item), workKeys.endedClaim(item)] as const;
+  const [[stored], [over]] = await Promise.all([
+    store.read<ClaimRecord>([keys[0]]),
+    store.read<EndedClaimRecord>([keys[1]]),
+  ]);
+  const expect: [StoreKey, Revision][] = [
+    [keys[0], stored?.rev ?? 0],
+    [keys[1], over?.rev ?? 0],
+  ];
+  return { claim: stored, endedClaim: over, expect };
+}
+
+export function toClaimPut(claim: ClaimRecord) {
+  return { key: workKeys.claim(claim.item), value: claim, sets: [workSets.claims, workSets.claimsOf(claim.agent)] };
+}
+
+/** Whether the lease still has the fencing number of this claim. */
+export async function isClaimHeld(
+  { store }: StoreDeps,
+  { item, fence }: Pick<ClaimRecord, "item" | "fence">,
+): Promise<boolean> {
+  return (await store.commit({ fence: [workKeys.claim(item), fence] })) === "committed";
+}
+
+/** Timeout for a claim that no call of its agent renews: `claim_minutes` of the settings file. */
+export function getClaimDuration({ claim_minutes }: Pick<FileSettings, "claim_minutes">): Ms {
+  return claim_minutes * MINUTE;
+}
+
+/**
+ * The whole minutes between a claim's last renewal and its end. After a change of settings this may differ from
+ * `claim_minutes`.
+ */
+function getIdleMinutes(claim: Pick<ClaimRecord, "renewedAt" | "until">): number {
+  return Math.round(getRenewedDuration(claim) / MINUTE);
+}
+
+/** Whether the store's clock was set back since the claim was last renewed, so that its stored end is too late. */
+export function isRenewedInFuture(claim: Pick<ClaimRecord, "renewedAt" | "until">, now: Ms): boolean {
+  return claim.until - now > getRenewedDuration(claim);
+}
+
+/** Whether Groundcrew was down until just now: claims that expired meanwhile could not be renewed. */
+export async function hasBeenDown(deps: { store: Pick<Store, "read"> }, now: Ms): Promise<boolean> {
+  const [lastScan] = await deps.store.read<LastClaimScan>([workKeys.lastClaimsTick]);
+  return lastScan !== undefined && now - lastScan.value.at > DOWN_AFTER_MS;
+}
+
+/** The refusal for a task that another agent holds until a store time; `since` where it is known. Times are in `timeZone`. */
+export function createClaimHeldError(
+  task: Task,
+  holder: string,
+  { until, since }: { until: Ms; since: Ms | undefined },
+  timeZone: string,
+): GroundcrewError {
+  if (holder === SYSTEM_CALLER.name)
+    return new GroundcrewError("conflict", `${task.key} is being returned to todo. Try again in 30 seconds.`);
+  const sinceText = since === undefined ? "" : ` since ${formatIsoTime(since, timeZone)}`;
+  return new GroundcrewError(
+    "conflict",
+    `${task.key} is held by ${holder}${sinceText}, until ${formatIsoTime(until, timeZone)} unless renewed. Take another task; do not retry.`,
+  );
+}
+
+/** Renews the caller's claim if it holds one, as every call about a task does. */
+export async function renewOwnClaim({ deps, caller }: CallContext, task: Task): Promise<void> {
+  const claim = await findClaim(deps, task.id);
+  if (claim?.agent === caller.name) await renewClaim(deps, claim);
+}
+
+/**
+ * Verifies right before a write to Plane that the claim is still valid, and renews it so that enough time is left.
+ * `statuses`: the statuses the task may have after the write. Throws `conflict` with who holds the task now.
+ */
+export async function verifyClaim(
+  context: CallContext,
+  task: Task,
+  claim: ClaimRecord,
+  statuses?: Status[],
+): Promise<void> {
+  const { deps } = context;
+  for (;;) {
+    const renewed = await renewClaim(deps, claim, statuses);
+    if (!renewed) throw await createLossError(context, task, claim);
+    // The process may have been suspended since the renewal.
+    if (renewed.until - (await deps.store.now()) >= MIN_WRITE_MS) return;
+  }
+}
+
+async function createLossError(context: CallContext, task: Task, claim: ClaimRecord): Promise<GroundcrewError> {
+  const { deps, caller, correlation } = context;
+  await endClaim(deps, claim, "expired", correlation);
+  await throwIfClaimLost(context, task);
+  const current = await findClaim(deps, task.id);
+  const { timezone } = deps.settings;
+  if (current && current.agent !== caller.name) return createClaimHeldError(task, current.agent, current, timezone);
+  const { until: at, since } = claim;
+  return createClaimLostError(task, { reason: "expired", at, since, minutes: getIdleMinutes(claim) }, timezone);
+}
+
+function createClaimLostError(
+  task: Task,
+  { reason: why, at, since, minutes = DEFAULT_CLAIM_MINUTES, by = "a person" }: ClaimLossRecord,
+  timeZone: string,
+): GroundcrewError {
+  if (why === "stopped")
+    return new GroundcrewError(
+      "stopped",
+      `${task.key} was stopped by ${by} at ${formatIsoTime(at, timeZone)}. You held it since ${formatIsoTime(since, timeZone)}; nothing has been written since it was stopped. ` +
+        STOP_ADVICE,
+    );
+  const reason: Record<Exclude<ClaimLossReason, "stopped">, string> = {
+    expired: `the claim expired because no call renewed it for ${minutes} minutes`,
+    reassigned: "the task was reassigned in Plane",
+    moved: "the status of the task was changed in Plane",
+  };
+  return new GroundcrewError(
+    "conflict",
+    `You lost ${task.key}, which you held from ${formatIsoTime(since, timeZone)} to ${formatIsoTime(at, timeZone)}: ${reason[why]}. Nothing has been written since. ` +
+      "Read it with get_task_details. If it is still yours, claim it again with claim_task.",
+  );
+}
+
+/** Throws once when the caller has lost its claim on the task and no call has reported that yet. */
+export async function throwIfClaimLost({ deps, caller }: CallContext, task: Task): Promise<void> {
+  const key = workKeys.claimLoss(caller.name, task.id);
+  const [loss] = await deps.store.read<ClaimLossRecord>([key]);
+  if (!loss) return;
+  await deps.store.commit({ expect: [[key, loss.rev]], put: [{ key, value: undefined }] });
+  throw createClaimLostError(task, loss.value, deps.settings.timezone);
+}

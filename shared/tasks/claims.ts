@@ -1,0 +1,207 @@
+/**
+ * Claiming a task: an agent takes the lease on a task when it starts it, if it may and if no one else holds the task.
+ */
+
+import { isInWork, prepareTimerStart } from "../accounting/timer.ts";
+import { GroundcrewError } from "../errors.ts";
+import { createWorkJob, toLabelsLane } from "../jobs/work-jobs.ts";
+import type { Task } from "../records/plane-records.ts";
+import { observedKeys, workKeys } from "../records/store-keys.ts";
+import { type ClaimRecord, findClaim, readLiveClaims } from "../records/task-records.ts";
+import { evaluateBlockers, readRelations } from "../sync/blockers.ts";
+import { type ItemRecord, isBlocked, isInReview, isOpen } from "../task/snapshot.ts";
+import { formatIsoTime, type Ms, SECOND } from "../time.ts";
+import { requireOwner, toManagedPut } from "./access.ts";
+import type { CallContext } from "./call-context.ts";
+import {
+  createClaim,
+  createClaimHeldError,
+  endClaim,
+  hasBeenDown,
+  leaseClaim,
+  readClaimState,
+  renewClaim,
+  reviveClaim,
+  STOP_ADVICE,
+  throwIfClaimLost,
+  toClaimPut,
+} from "./claim-lease.ts";
+import { findStoredTask, readOpenBlockers } from "./find-task.ts";
+import { readHiddenTasks } from "./plan-record.ts";
+
+/**
+ * Delay after a claim before the labels of its task are synchronized: 15 s, longer than the call that claims may wait
+ * for its turns at Plane, so that the lists of labels which both write do not overwrite each other.
+ */
+const MIRROR_DELAY_MS: Ms = 15 * SECOND;
+
+/**
+ * Takes or renews the claim of an open task that is assigned to the caller and not blocked. Throws `forbidden` when the
+ * task belongs to another agent, `conflict` when another agent holds it (with who, since when and until when), when it
+ * has open blockers, and when it is closed or in review.
+ */
+export async function claimTask(context: CallContext, storedTask: Task): Promise<ClaimRecord> {
+  const { deps, caller } = context;
+  await requireOwner(context, storedTask);
+  const task = await readUnknownBlockers(context, storedTask);
+  if (!isOpen(task.item.snapshot.status))
+    throw new GroundcrewError(
+      "conflict",
+      `${task.key} is ${task.item.snapshot.status}. Closed tasks cannot be claimed.`,
+    );
+  requireNotInReview(task);
+  const [claim] = await readLiveClaims(deps, [task.id]);
+  if (claim?.agent !== caller.name) await requireStartable(context, task);
+  return takeClaim(context, task);
+}
+
+/**
+ * Returns the task with its blockers known: reads them from Plane when the first look at its project has not come to
+ * them yet, with one request.
+ */
+async function readUnknownBlockers(context: CallContext, task: Task): Promise<Task> {
+  if (!task.item.blockersUnknown) return task;
+  const { deps, correlation, systemPlane } = context;
+  const source = { project: task.project, correlation, cause: correlation };
+  await readRelations({ ...deps, plane: systemPlane }, task.item, source);
+  await evaluateBlockers(deps, task.id, correlation);
+  return (await findStoredTask(deps, task.id)) ?? task;
+}
+
+/** Throws `stopped` for a task that a person stopped, and `conflict` for one that is blocked, with the keys and statuses of its open blockers. */
+async function requireStartable(context: CallContext, task: Task): Promise<void> {
+  requireNotStopped(context, task);
+  await requireVisible(context, task);
+  const { deps } = context;
+  if (!isBlocked(task.item)) return;
+  const blockers = await readOpenBlockers(deps, [task.item]);
+  const names = task.item.blockers
+    .flatMap((id) => blockers.get(id) ?? [])
+    .map(({ key, status }) => `${key} (${status})`);
+  const reason = names.length > 0 ? `waits for ${names.join(", ")}` : "is marked as blocked";
+  throw new GroundcrewError("conflict", `${task.key} cannot be started: it ${reason}. Take another task.`);
+}
+
+/** Throws `stopped` for a task that a person stopped. */
+function requireNotStopped({ deps }: Pick<CallContext, "deps">, task: Task): void {
+  const { stopped } = task.item;
+  if (stopped) throw createStoppedError(task, stopped, deps.settings.timezone);
+}
+
+/** The refusal for a task that a person stopped and that nobody has released since. */
+function createStoppedError(
+  { key }: Task,
+  { by, at }: NonNullable<ItemRecord["stopped"]>,
+  timeZone: string,
+): GroundcrewError {
+  return new GroundcrewError(
+    "stopped",
+    `${key} was stopped by ${by} at ${formatIsoTime(at, timeZone)}. ${STOP_ADVICE}`,
+  );
+}
+
+/** Throws `conflict` for a task whose plan is incomplete: what it depends on may not be known yet. */
+async function requireVisible({ deps }: CallContext, { key, item }: Task): Promise<void> {
+  if (!(await readHiddenTasks(deps))(item)) return;
+  const advice = "It is listed by list_my_tasks as soon as the plan is complete. Take another task.";
+  throw new GroundcrewError("conflict", `${key} belongs to a plan that is still being created. ${advice}`);
+}
+
+async function takeClaim({ deps, caller, correlation }: CallContext, task: Task): Promise<ClaimRecord> {
+  const key = workKeys.claim(task.id);
+  for (;;) {
+    const { claim: current, endedClaim, expect } = await readClaimState(deps, task.id);
+    if (current?.value.agent === caller.name) {
+      const renewed = await renewClaim(deps, current.value);
+      if (renewed) return renewed;
+    }
+    const lease = await leaseClaim(deps, { item: task.id, agent: caller.name });
+    if (!("fence" in lease)) {
+      const wasReleased =
+        endedClaim?.value.agent === lease.heldBy && (await deps.store.release(key, endedClaim.value.fence));
+      if (wasReleased) continue;
+      const since = current?.value.agent === lease.heldBy ? current.value.since : undefined;
+      throw createClaimHeldError(task, lease.heldBy, { until: lease.until, since }, deps.settings.timezone);
+    }
+    if (lease.fence === endedClaim?.value.fence) {
+      // A claim that has ended is not reused: the next one gets a new fencing number.
+      await deps.store.release(key, lease.fence);
+      continue;
+    }
+    if (current) {
+      if (current.value.fence !== lease.fence) await endClaim(deps, current.value, "expired", correlation);
+      continue;
+    }
+    const claim = createClaim(task, caller.name, lease);
+    // The item is expected unchanged, because an observation that starts the work looks for the claim.
+    const [item] = await deps.store.read<ItemRecord>([observedKeys.item(task.id)]);
+    const time = item && isInWork(item.value) ? await prepareTimerStart(deps, task, claim) : { expect: [], put: [] };
+    const outcome = await deps.store.commit({
+      expect: [...expect, [observedKeys.item(task.id), item?.rev ?? 0], ...time.expect],
+      fence: [key, lease.fence],
+      put: [
+        ...time.put,
+        toClaimPut(claim),
+        toManagedPut(task.id),
+        { key: workKeys.claimLoss(caller.name, task.id), value: undefined },
+      ],
+      jobs: [
+        createWorkJob(
+          `mirror:${task.id}:${lease.fence}`,
+          toLabelsLane(task.id),
+          { type: "mirror", item: task.id, correlation },
+          (await deps.store.now()) + MIRROR_DELAY_MS,
+        ),
+        createWorkJob(`card:${task.id}:claim:${lease.fence}`, `card:${task.id}`, {
+          type: "card",
+          item: task.id,
+          agent: caller.name,
+          correlation,
+        }),
+      ],
+    });
+    if (outcome !== "committed") continue;
+    deps.log.info("task claimed", { correlation, item: task.key, agent: caller.name, fence: lease.fence });
+    deps.notify();
+    deps.notify({ queue: "work", after: MIRROR_DELAY_MS });
+    return claim;
+  }
+}
+
+/**
+ * Renews the caller's claim, or takes it when no agent holds the task. Unlike `claimTask`, it is refused once when the
+ * caller has lost the claim since its last call, so that no agent continues unaware. `waiting`: also claims a task with
+ * open blockers.
+ */
+export async function ensureClaim(
+  context: CallContext,
+  storedTask: Task,
+  { waiting: allowWaiting = false } = {},
+): Promise<ClaimRecord> {
+  const { deps, caller, correlation } = context;
+  await throwIfClaimLost(context, storedTask);
+  await requireOwner(context, storedTask);
+  const task = await readUnknownBlockers(context, storedTask);
+  requireNotStopped(context, task);
+  requireNotInReview(task);
+  const current = await findClaim(deps, task.id);
+  const now = await deps.store.now();
+  if (current?.agent === caller.name && current.until <= now) {
+    // While Groundcrew was down no call could renew the claim, so the agent keeps it.
+    if (!(await hasBeenDown(deps, now)) || !(await reviveClaim(deps, current))) {
+      await endClaim(deps, current, "expired", correlation);
+      await throwIfClaimLost(context, task);
+    }
+  }
+  if (current?.agent !== caller.name) await requireVisible(context, task);
+  if (current?.agent !== caller.name && !allowWaiting && task.item.blockers.length > 0)
+    await requireStartable(context, task);
+  return takeClaim(context, task);
+}
+
+/** Throws `conflict` for a task in review, which no agent may hold. */
+export function requireNotInReview({ key, item }: Task): void {
+  if (!isInReview(item)) return;
+  const advice = "waits for a human's review. You are notified of the result. Take another task.";
+  throw new GroundcrewError("conflict", `${key} ${advice}`);
+}

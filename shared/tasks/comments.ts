@@ -1,0 +1,199 @@
+/**
+ * Comments that agents and people write through Groundcrew, once even when the call is repeated. A comment quotes the
+ * remarks that it answers, and a note that was written since the claim began counts as its summary.
+ */
+
+import type { TaskDeps } from "../app/deps.ts";
+import { GroundcrewError } from "../errors.ts";
+import { sha256Hex } from "../hashing.ts";
+import { formatTemplate, localizeNumber } from "../i18n/localize.ts";
+import { getTexts } from "../i18n/texts.ts";
+import { escapeHtml, htmlToText } from "../markdown/plain-text.ts";
+import { toHtml } from "../markdown/to-html.ts";
+import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import { PlaneConflictError } from "../plane/errors.ts";
+import { commentsApi } from "../plane/work-items.ts";
+import type { Task } from "../records/plane-records.ts";
+import { workKeys } from "../records/store-keys.ts";
+import { findClaim, isSummaryNote, type NoteRecord } from "../records/task-records.ts";
+import { updateValue } from "../store/records.ts";
+import { GROUNDCREW_SOURCE } from "../sync/normalize.ts";
+import { isOpen } from "../task/snapshot.ts";
+import { cleanLine, cleanText } from "../text.ts";
+import { DAY, MINUTE, type Ms } from "../time.ts";
+import { markManaged, requireCommenter } from "./access.ts";
+import { type CallContext, isAgent } from "./call-context.ts";
+import { updateCard } from "./card-record.ts";
+import { renewOwnClaim, throwIfClaimLost } from "./claim-lease.ts";
+import { type Remark, type RemarksRecord, readRemarks, toRemarksPut } from "./remark-record.ts";
+import { readWake } from "./wakes.ts";
+import { publishWorkEvent } from "./work-events.ts";
+
+export interface NewComment {
+  /** Markdown. */
+  text: string;
+  kind?: "progress" | "error" | "question" | "note" | undefined;
+  /** 0 to 100: how far the task is. */
+  percent?: number | undefined;
+  /** Notifies the human at once. */
+  critical?: boolean | undefined;
+}
+
+/** Retention of the mark that a critical comment was announced: 7 days; a later call writes a new comment anyway. */
+const ANNOUNCED_MS: Ms = 7 * DAY;
+
+/** Limit of a comment's text on the card and in a message, in UTF-16 units. */
+const MAX_LINE_LENGTH = 300;
+
+/** Retention of an idempotency key: 10 min, within which the same call counts as repeated. */
+const REPEAT_MS: Ms = 10 * MINUTE;
+
+/** Limit of quoted remarks: 3, the latest. */
+const MAX_QUOTES = 3;
+
+/** Limit of a quoted first line in UTF-16 units. */
+const MAX_QUOTE_LENGTH = 200;
+
+/** Retention of a note: 90 days, the longest a task may reasonably take. */
+const NOTE_MS: Ms = 90 * DAY;
+
+/** Limit of the stored text, in UTF-16 units: more than a message shows of it. */
+const MAX_NOTE_LENGTH = 2_000;
+
+/**
+ * Writes a comment as the caller (OPENCLAW-05) and returns Plane's id of it. Repeating the call within ten minutes
+ * returns the same comment. It quotes what people wrote to the caller and it has not answered yet. Progress is shown on the agent card; a critical comment notifies the human. Allowed for the
+ * task's agents, the Concierge and an agent that a person has mentioned there; refused once when the caller has lost its claim since its last call.
+ */
+export async function addComment(context: CallContext, task: Task, newComment: NewComment): Promise<string> {
+  const { deps, caller, correlation } = context;
+  const { text, percent, critical = false } = newComment;
+  const kind = newComment.kind ?? (percent === undefined ? "note" : "progress");
+  // An agent whose task was taken away learns that, instead of whose task it is now.
+  await throwIfClaimLost(context, task);
+  await requireCommenter(context, task);
+  await renewOwnClaim(context, task);
+  const answered = kind === "progress" ? [] : await readTakenRemarks(deps, task.id, caller.name);
+  const quote = renderQuotes(answered);
+  const html = quote + renderCommentHeading(context, kind, percent) + (await toCommentHtml(text));
+  const idempotencyKey = await getIdempotencyKey(context, "comment", task.id, kind, String(percent ?? ""), text);
+  const comment = await postComment(context, task, `comment:${idempotencyKey}`, html);
+  await closeRemarks(deps, task.id, answered);
+  if (kind === "note") await recordNote(context, task, text);
+  const holder = (await findClaim(deps, task.id))?.agent ?? caller.name;
+  const isOwn =
+    holder === caller.name && (task.item.owners ?? []).includes(caller.name) && isOpen(task.item.snapshot.status);
+  if (kind === "progress" && isOwn)
+    await updateCard(context, task, { text: cleanLine(text, MAX_LINE_LENGTH), ...omitUndefined({ percent }) });
+  if (critical) {
+    const event = { kind: "critical", comment, agent: caller.name, text: cleanLine(text, MAX_LINE_LENGTH) } as const;
+    const record = `critical:${comment}`;
+    const put = [{ key: record, value: true, expires: ANNOUNCED_MS }];
+    await publishWorkEvent(deps, task, event, correlation, { record, rev: 0, put });
+  }
+  return comment;
+}
+
+/**
+ * Reads the remarks on an item that the agent has not answered and that it knows, because a wake named them or it has
+ * read the task since. So a comment that was written before does not quote what it cannot answer.
+ */
+async function readTakenRemarks(deps: Pick<TaskDeps, "store">, item: string, agent: string): Promise<Remark[]> {
+  const { open, read } = await readRemarks(deps, item);
+  const own = open.filter((remark) => remark.agent === agent);
+  if (own.length === 0) return [];
+  const { wake } = await readWake(deps, agent);
+  const wokenAt = wake.sent?.at ?? 0;
+  return own.filter(({ at, isDeferred: held }) => at <= (read[agent] ?? 0) || (!held && at <= wokenAt));
+}
+
+/** Renders the first lines of what people wrote, because Plane's API cannot place a comment below another one. */
+function renderQuotes(remarks: readonly Remark[]): string {
+  const lines = remarks
+    .slice(-MAX_QUOTES)
+    .map(({ by, text }) => [cleanLine(by, 80), cleanLine(text.split("\n")[0] ?? "", MAX_QUOTE_LENGTH)].map(escapeHtml))
+    .map(([by, text]) => `<p><strong>${by}</strong>: ${text}</p>`);
+  return lines.length === 0 ? "" : `<blockquote>${lines.join("")}</blockquote>`;
+}
+
+/** `Progress: 40%`; nothing for a note without a percentage. */
+function renderCommentHeading(
+  { deps }: CallContext,
+  kind: NonNullable<NewComment["kind"]>,
+  percent: number | undefined,
+): string {
+  const { comments } = getTexts(deps.settings.locale);
+  const parts = keepDefined([
+    kind === "note" ? undefined : comments.headings[kind],
+    percent === undefined
+      ? undefined
+      : formatTemplate(comments.percent, { n: localizeNumber(comments.locale, percent) }),
+  ]);
+  return parts.length === 0 ? "" : `<p><strong>${parts.join(comments.colon)}</strong></p>`;
+}
+
+/** Removes answered remarks, so that the next comment does not quote them again. */
+async function closeRemarks(deps: Pick<TaskDeps, "store">, item: string, answered: readonly Remark[]): Promise<void> {
+  if (answered.length === 0) return;
+  await updateValue<RemarksRecord>(deps, workKeys.remarks(item), (stored) => {
+    if (!stored) return undefined;
+    const isAnswered = ({ id, agent, at }: Remark) =>
+      answered.some((remark) => remark.id === id && remark.agent === agent && remark.at === at);
+    return { put: [toRemarksPut(item, { ...stored, open: stored.open.filter((remark) => !isAnswered(remark)) })] };
+  });
+}
+
+async function recordNote({ deps, caller }: CallContext, task: Task, text: string): Promise<void> {
+  const value: NoteRecord = { at: await deps.store.now(), text: cleanText(text, MAX_NOTE_LENGTH) };
+  await deps.store.commit({ put: [{ key: workKeys.note(caller.name, task.id), value, expires: NOTE_MS }] });
+}
+
+/**
+ * Writes a comment as the caller and returns Plane's id of it. Repeated calls write one comment, because Plane refuses
+ * a second one with the external id `id`. `html` must be safe already.
+ */
+export async function postComment(context: CallContext, task: Task, id: string, html: string): Promise<string> {
+  const { plane, usesOwnKey, caller } = context;
+  await markManaged(context, task);
+  const params = { project: task.project.id, item: task.id };
+  const author = isAgent(caller) && !usesOwnKey ? `<p><strong>${escapeHtml(caller.name)}</strong>:</p>` : "";
+  const json = { comment_html: author + html, external_source: GROUNDCREW_SOURCE, external_id: id };
+  try {
+    const { data } = await plane.call(commentsApi.create, { params, json });
+    return data.id;
+  } catch (thrown) {
+    if (thrown instanceof PlaneConflictError && thrown.id !== undefined) return thrown.id;
+    throw thrown;
+  }
+}
+
+/** Whether the agent has written a note on the item since its claim began; such a note counts as its summary. */
+export async function hasSummary(deps: Pick<TaskDeps, "store">, item: string, agent: string): Promise<boolean> {
+  const [note] = await deps.store.read<NoteRecord>([workKeys.note(agent, item)]);
+  if (!note) return false;
+  return isSummaryNote(note.value, await findClaim(deps, item), agent);
+}
+
+/**
+ * Returns an id for the effect of a call: the same one for a repeated call within ten minutes, a new one later. It is
+ * stored before anything is written, so that repeating an interrupted call continues under it.
+ */
+export async function getIdempotencyKey({ deps, caller }: CallContext, ...parts: string[]): Promise<string> {
+  const key = workKeys.idempotencyKey((await sha256Hex(JSON.stringify([caller.name, ...parts]))).slice(0, 32));
+  return updateValue<{ id: string }, string>(deps, key, (stored) => {
+    if (stored) return { result: stored.id };
+    const id = deps.newId();
+    return { put: [{ key, value: { id }, expires: REPEAT_MS }], result: id };
+  });
+}
+
+/** Converts Markdown to HTML for a comment. Throws `bad_request` when the result would show no text. */
+export async function toCommentHtml(markdown: string): Promise<string> {
+  const html = await toHtml(markdown);
+  const isVisible = html.includes("<hr>") || cleanLine(htmlToText(html, html.length), html.length) !== "";
+  if (!isVisible)
+    throw new GroundcrewError("bad_request", "text is empty. Give a text that is visible when rendered.", {
+      refusal: { name: "emptyText" },
+    });
+  return html;
+}

@@ -1,0 +1,281 @@
+/**
+ * A task whose blocker was cancelled, or is itself blocked, is blocked with a comment that says why, and returns to
+ * todo when that no longer holds.
+ */
+
+import type { TaskDeps } from "../app/deps.ts";
+import { formatTemplate } from "../i18n/localize.ts";
+import { type CommentTexts, getTexts } from "../i18n/texts.ts";
+import { createWorkJob, toLabelsLane } from "../jobs/work-jobs.ts";
+import { escapeHtml } from "../markdown/plain-text.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import { PlaneNotFoundError } from "../plane/errors.ts";
+import type { DependencyBlock, EdgeRecord, Task } from "../records/plane-records.ts";
+import { observedKeys, observedSets, workSets } from "../records/store-keys.ts";
+import type { Revision } from "../store/port.ts";
+import { readAllRows } from "../store/records.ts";
+import { readDependantIds } from "../sync/dependency-edges.ts";
+import { type ItemRecord, isOpenItem, type Status } from "../task/snapshot.ts";
+import { isManaged } from "./access.ts";
+import { type CallContext, createCallContext, SYSTEM_CALLER } from "./call-context.ts";
+import { moveToStatus } from "./change-task.ts";
+import { postComment } from "./comments.ts";
+import { findStoredTask } from "./find-task.ts";
+import { publishWorkEvent } from "./work-events.ts";
+
+interface ItemJob {
+  item: string;
+  correlation: string;
+}
+
+/** A task that Groundcrew has blocked because of its blockers (OPENCLAW-14). */
+export interface DependencyBlockRecord extends DependencyBlock {
+  item: string;
+  causes: BlockCauses;
+  /** Part of the external ids of this episode's comments, so that each comment is written once. */
+  episode: string;
+}
+
+type BlockStep = "nothing" | "block" | "release" | "override" | "forget";
+
+/** A task with its stored record, and the step that follows from both. */
+interface BlockState {
+  step: BlockStep;
+  id: string;
+  task?: Task;
+  block?: DependencyBlockRecord;
+  rev: Revision;
+  causes: BlockCauses;
+}
+
+/** Blockers, by Plane's id, that cannot be completed for now, and why. */
+type BlockCauses = Record<string, "cancelled" | "blocked">;
+
+/** After an item was cancelled or blocked: queues a check of its dependants. */
+export async function blockDependants(deps: TaskDeps, { item, correlation }: ItemJob): Promise<void> {
+  await queueResolveBlocked(deps, await readDependantIds(deps, item), correlation);
+}
+
+/** After an item was started, unblocked or completed: queues a check of its dependants and of the item itself. */
+export async function unblockDependants(deps: TaskDeps, { item, correlation }: ItemJob): Promise<void> {
+  await queueResolveBlocked(deps, [item, ...(await readDependantIds(deps, item))], correlation);
+}
+
+/** Queues a job for each of the items that must be blocked or released. Makes no request to Plane. */
+export async function queueResolveBlocked(deps: TaskDeps, ids: Iterable<string>, correlation: string): Promise<void> {
+  if (deps.settings.agents.length === 0) return;
+  for (const id of ids) {
+    const { step } = await readBlockState(deps, id);
+    if (step === "nothing") continue;
+    const job = createWorkJob(`resolve_blocked:${id}:${correlation}`, toLabelsLane(id), {
+      type: "resolve_blocked",
+      item: id,
+      correlation,
+    });
+    await deps.store.commit({ jobs: [job] });
+    deps.notify();
+  }
+}
+
+/** Reads the stored state of a task and chooses its next step. Makes no request to Plane. */
+async function readBlockState(deps: TaskDeps, id: string): Promise<BlockState> {
+  const [task, [stored]] = await Promise.all([
+    findStoredTask(deps, id),
+    deps.store.read<DependencyBlockRecord>([observedKeys.dependencyBlock(id)]),
+  ]);
+  const isOpenTask = task !== undefined && isOpenItem(task.item);
+  const causes = isOpenTask ? await findBlockCauses(deps, id) : {};
+  const block = stored?.value;
+  const wanted = isOpenTask ? chooseStep(task.item.snapshot.status, block, causes) : block ? "forget" : "nothing";
+  // A task that was there before keeps its state until an agent works on it; a block that was begun is completed.
+  const isNewBlock = wanted === "block" && block?.phase !== "blocking";
+  const step = isNewBlock && task && !(await isManaged(deps, task)) ? "nothing" : wanted;
+  return { step, id, ...omitUndefined({ task, block }), rev: stored?.rev ?? 0, causes };
+}
+
+/**
+ * Finds the blockers because of which a task must be blocked: those that were cancelled or are themselves in a blocked
+ * state. A blocker that merely waits for an open task does not count. Neither does one that was blocked only because of
+ * this task, directly or through others, or because of closed tasks: in a cycle they would keep each other blocked
+ * forever.
+ */
+async function findBlockCauses(deps: Pick<TaskDeps, "store">, id: string): Promise<BlockCauses> {
+  const edges = await readAllRows<EdgeRecord>(deps, observedSets.blockers(id));
+  const causes: BlockCauses = {};
+  for (const { value } of edges) {
+    const cause = await findBlockCause(deps, value.blocker, new Set([id]));
+    if (cause) causes[value.blocker] = cause;
+  }
+  return causes;
+}
+
+/** Why a blocker cannot be completed; tasks in `visited` do not count as causes for each other. */
+async function findBlockCause(
+  deps: Pick<TaskDeps, "store">,
+  blocker: string,
+  visited: Set<string>,
+): Promise<BlockCauses[string] | undefined> {
+  if (visited.has(blocker)) return undefined;
+  visited.add(blocker);
+  const [[item], [block]] = await Promise.all([
+    deps.store.read<ItemRecord>([observedKeys.item(blocker)]),
+    deps.store.read<DependencyBlockRecord>([observedKeys.dependencyBlock(blocker)]),
+  ]);
+  if (!item || item.value.removedAt !== undefined) return undefined;
+  const { status } = item.value.snapshot;
+  if (status === "cancelled") return status;
+  if (status !== "blocked" || block?.value.phase === "releasing") return undefined;
+  // A person or an agent has blocked it, not Groundcrew because of its blockers.
+  if (!block || block.value.phase === "overridden") return status;
+  for (const other of Object.keys(block.value.causes)) if (await findBlockCause(deps, other, visited)) return status;
+  return undefined;
+}
+
+function chooseStep(status: Status, block: DependencyBlockRecord | undefined, causes: BlockCauses): BlockStep {
+  const hasCauses = Object.keys(causes).length > 0;
+  const hasNewCauses = Object.keys(causes).some((blocker) => !block?.causes[blocker]);
+  switch (block?.phase) {
+    case undefined:
+      // A task that a person or an agent has blocked already stays as it is.
+      return hasCauses && status !== "blocked" ? "block" : "nothing";
+    case "blocking":
+      return hasCauses ? "block" : "release";
+    case "blocked":
+      if (status !== "blocked") return hasCauses ? "override" : "forget";
+      return !hasCauses ? "release" : hasNewCauses ? "block" : "nothing";
+    case "releasing":
+      return "release";
+    case "overridden":
+      if (!hasCauses) return "forget";
+      return hasNewCauses && status !== "blocked" ? "block" : "nothing";
+  }
+}
+
+/**
+ * Does the same for all dependants and blocked tasks, from stored state, so that the effects of lost jobs are repaired.
+ */
+export async function queueResolveAllBlocked(deps: TaskDeps, correlation: string): Promise<void> {
+  if (deps.settings.agents.length === 0) return;
+  const [edges, block] = await Promise.all([
+    readAllRows<EdgeRecord>(deps, observedSets.edges),
+    readAllRows<DependencyBlockRecord>(deps, workSets.blockedByDependency),
+  ]);
+  const blockers = await deps.store.read<ItemRecord>(edges.map(({ value }) => observedKeys.item(value.blocker)));
+  const blockingEdges = edges.filter((_, i) =>
+    ["blocked", "cancelled"].includes(blockers[i]?.value.snapshot.status ?? ""),
+  );
+  const ids = [...blockingEdges.map(({ value }) => value.blocked), ...block.map(({ value }) => value.item)];
+  await queueResolveBlocked(deps, new Set(ids), correlation);
+}
+
+/**
+ * Blocks an open task whose blocker was cancelled or is itself blocked, with a comment that says why, and notifies
+ * people and the Concierge. Returns it to todo when that no longer holds. An interrupted run continues where it
+ * stopped.
+ */
+export async function resolveBlocked(deps: TaskDeps, { item, correlation }: ItemJob): Promise<void> {
+  const context = createCallContext(deps, SYSTEM_CALLER, correlation);
+  for (;;) {
+    const state = await readBlockState(deps, item);
+    try {
+      if ((await takeStep(context, state)) === "over") return;
+    } catch (thrown) {
+      // The item was deleted in Plane; the next poll of the project observes that.
+      if (thrown instanceof PlaneNotFoundError) return;
+      throw thrown;
+    }
+  }
+}
+
+/** Takes one step; "over" when nothing is left to do for now. */
+async function takeStep(context: CallContext, state: BlockState): Promise<"over" | "again"> {
+  const { block, task, causes } = state;
+  if (state.step === "nothing" || (!block && !task)) return "over";
+  if (state.step === "block" && task) return blockTask(context, state, task);
+  if (state.step === "release" && block && task) return releaseTask(context, state, block, task);
+  const next = state.step === "override" && block ? { ...block, phase: "overridden" as const, causes } : undefined;
+  return (await saveDependencyBlock(context, state, next)) === 0 ? "again" : "over";
+}
+
+async function blockTask(context: CallContext, state: BlockState, task: Task): Promise<"over" | "again"> {
+  const { deps, correlation } = context;
+  const { block, causes, id } = state;
+  const isOngoing = block?.phase === "blocking" || block?.phase === "blocked";
+  const next: DependencyBlockRecord = {
+    item: id,
+    phase: "blocking",
+    causes,
+    episode: isOngoing ? block.episode : deps.newId(),
+  };
+  const rev = await saveDependencyBlock(context, state, next);
+  if (rev === 0) return "again";
+  const blocked = await moveToStatus(context, task, "blocked");
+  const first = Object.keys(causes).find((blocker) => block?.phase === "blocking" || !block?.causes[blocker]);
+  for (const [blocker, why] of Object.entries(causes)) {
+    const blockerTask = await findStoredTask(deps, blocker);
+    await postComment(
+      context,
+      blocked,
+      `stuck:${next.episode}:${blocker}`,
+      renderBlockedComment(deps, blockerTask, why),
+    );
+  }
+  const firstBlocker = first === undefined ? undefined : await findStoredTask(deps, first);
+  const event = { kind: "stuck", blocker: firstBlocker?.key ?? "?", why: causes[first ?? ""] ?? "blocked" } as const;
+  const record = observedKeys.dependencyBlock(id);
+  const put = [{ key: record, value: { ...next, phase: "blocked" }, sets: [workSets.blockedByDependency] }];
+  const outcome = await publishWorkEvent(deps, blocked, event, correlation, { record, rev, put });
+  return outcome === "committed" ? "over" : "again";
+}
+
+/** Saves or deletes the record. Returns its new revision, 0 after a concurrent change, and 1 for a deleted record. */
+async function saveDependencyBlock(
+  { deps }: CallContext,
+  { id, rev }: Pick<BlockState, "id" | "rev">,
+  next: DependencyBlockRecord | undefined,
+): Promise<Revision> {
+  const key = observedKeys.dependencyBlock(id);
+  const put = [{ key, value: next, ...omitUndefined({ sets: next ? [workSets.blockedByDependency] : undefined }) }];
+  if ((await deps.store.commit({ expect: [[key, rev]], put })) !== "committed") return 0;
+  if (!next) return 1;
+  const [stored] = await deps.store.read([key]);
+  return stored?.rev ?? 0;
+}
+
+function renderBlockedComment({ settings }: TaskDeps, blocker: Task | undefined, cause: BlockCauses[string]): string {
+  const { comments } = getTexts(settings.locale);
+  return `<p>${formatTemplate(comments.blockedByTask[cause], { blocker: renderTaskName(comments, blocker) })}</p>`;
+}
+
+function renderTaskName({ deletedTask }: Pick<CommentTexts, "deletedTask">, task: Task | undefined): string {
+  if (!task) return deletedTask;
+  return `<strong>${escapeHtml(task.key)}</strong> ${escapeHtml(task.item.snapshot.name)}`;
+}
+
+async function releaseTask(
+  context: CallContext,
+  state: BlockState,
+  block: DependencyBlockRecord,
+  task: Task,
+): Promise<"over" | "again"> {
+  const rev =
+    block.phase === "releasing"
+      ? state.rev
+      : await saveDependencyBlock(context, state, { ...block, phase: "releasing" });
+  if (rev === 0) return "again";
+  const released = task.item.snapshot.status === "blocked" ? await moveToStatus(context, task, "todo") : task;
+  await postComment(context, released, `released:${block.episode}`, await renderReleasedComment(context.deps, block));
+  // New causes may have appeared meanwhile, so the state is read once more.
+  await saveDependencyBlock(context, { ...state, rev }, undefined);
+  return "again";
+}
+
+async function renderReleasedComment(deps: TaskDeps, block: DependencyBlockRecord): Promise<string> {
+  const { comments } = getTexts(deps.settings.locale);
+  const blockers = await Promise.all(Object.keys(block.causes).map((id) => findStoredTask(deps, id)));
+  const names = blockers.map((blocker) => {
+    const name = renderTaskName(comments, blocker);
+    return blocker?.item.snapshot.status === "done" ? formatTemplate(comments.doneTask, { task: name }) : name;
+  });
+  return `<p>${formatTemplate(comments.unblocked, { blockers: names.join(", ") })}</p>`;
+}

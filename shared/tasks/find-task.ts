@@ -1,0 +1,263 @@
+/** Finding a task by its key or id, reading it again from Plane, and its blockers as they are shown. */
+
+import type { SyncDeps } from "../app/deps.ts";
+import { GroundcrewError } from "../errors.ts";
+import { parseTaskKey, type TaskKey } from "../names.ts";
+import type { PlaneClient } from "../plane/endpoint.ts";
+import { PlaneAuthError, PlaneNotFoundError } from "../plane/errors.ts";
+import { workItemsApi } from "../plane/work-items.ts";
+import { isReadableProject, listReadableProjects, type ProjectRecord, type Task } from "../records/plane-records.ts";
+import { observedKeys, observedSets } from "../records/store-keys.ts";
+import type { Revision } from "../store/port.ts";
+import { readAllRows } from "../store/records.ts";
+import { formatItemUrl } from "../sync/event-facts.ts";
+import { normalizeItem, singleItemEndpoint, singleItemQuery } from "../sync/normalize.ts";
+import { observeItem } from "../sync/observe-item.ts";
+import { type ItemRecord, isOpenItem, type Status } from "../task/snapshot.ts";
+import { type CallContext, chooseClient } from "./call-context.ts";
+import { readHiddenTasks } from "./plan-record.ts";
+
+type FindDeps = Pick<SyncDeps, "store"> & { settings: { plane?: { url: string; workspace: string } } };
+
+/** A blocker as it is shown on its dependants. */
+export interface Blocker {
+  id: string;
+  /** `ONB-12`, or `?-12` when its project is not stored. */
+  key: string;
+  title: string;
+  status: Status;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** Limit of reads when other observations overtake them, which happens rarely. */
+const MAX_READS = 3;
+
+/**
+ * Finds a work item by its key (`ONB-12`) or Plane id. One that is not stored yet, such as a new one, is read from
+ * Plane and observed. Throws `bad_request` for another reference, `not_found` for a removed or unknown item.
+ */
+export async function findTask(context: CallContext, reference: string): Promise<Task> {
+  const name = reference.trim();
+  const key = parseTaskKey(name);
+  if (!key && !UUID.test(name))
+    throw new GroundcrewError(
+      "bad_request",
+      `"${name.slice(0, 60)}" is not a valid task key. Give a key such as ONB-12.`,
+      { refusal: { name: "invalidKey", values: { key: name.slice(0, 60) } } },
+    );
+  const { deps } = context;
+  const id = key ? await findTaskId(deps, key) : name.toLowerCase();
+  const existing = id === undefined ? undefined : await findStoredTask(deps, id);
+  if (existing) return requirePresent(existing);
+  const readId = key ? await readByKey(context, key.key) : undefined;
+  const found = readId === undefined ? undefined : await findStoredTask(deps, readId);
+  if (!found) throw createTaskNotFoundError(name);
+  return requirePresent(found);
+}
+
+async function findTaskId(deps: FindDeps, { identifier, number }: TaskKey): Promise<string | undefined> {
+  const project = (await readAllRows<ProjectRecord>(deps, observedSets.projects)).find(
+    ({ value }) => value.identifier.toUpperCase() === identifier,
+  );
+  if (!project) return undefined;
+  const page = await deps.store.scan<ItemRecord>(observedSets.numbered(project.value.id, number), undefined, 1);
+  return page.rows[0]?.value.snapshot.id;
+}
+
+function requirePresent(task: Task): Task {
+  if (!isReadableProject(task.project))
+    throw new GroundcrewError(
+      "not_found",
+      `The project of ${task.key} was archived, deleted or hidden from Groundcrew in Plane. Take another task.`,
+      { refusal: { name: "removedProject", values: { task: task.key } } },
+    );
+  if (task.item.removedAt === undefined) return task;
+  throw new GroundcrewError("not_found", `${task.key} was deleted or archived in Plane. Take another task.`, {
+    refusal: { name: "removedTask", values: { task: task.key } },
+  });
+}
+
+/** Reads an item by its key from Plane and observes it; returns its id when its project is readable. */
+async function readByKey(context: CallContext, key: string): Promise<string | undefined> {
+  const { deps } = context;
+  const client = await chooseClient(context, 2);
+  try {
+    const { data: found } = await client.call(workItemsApi.byKey, { params: { key } });
+    const id = typeof found.project === "string" ? found.project : found.project.id;
+    const [project] = await deps.store.read<ProjectRecord>([observedKeys.project(id)]);
+    if (!project || !isReadableProject(project.value)) return undefined;
+    await refreshTask(context, { id: found.id, project: project.value }, client);
+    return found.id;
+  } catch (thrown) {
+    const isGone = thrown instanceof GroundcrewError && thrown.code === "not_found";
+    // Plane gives the same answer for an unknown project and for one of which the caller is no member.
+    const isHidden = thrown instanceof PlaneAuthError && thrown.reason === "permission";
+    if (isGone || isHidden || thrown instanceof PlaneNotFoundError) return undefined;
+    throw thrown;
+  }
+}
+
+function createTaskNotFoundError(name: string): GroundcrewError {
+  return new GroundcrewError(
+    "not_found",
+    `There is no task ${name.slice(0, 60)} that Groundcrew can see. List your tasks with list_my_tasks.`,
+    { refusal: { name: "unknownTask", values: { task: name.slice(0, 60) } } },
+  );
+}
+
+/** Finds the stored item with this id, also a removed one; undefined when it or its project is not stored. */
+export async function findStoredTask(deps: FindDeps, id: string): Promise<Task | undefined> {
+  const [item] = await deps.store.read<ItemRecord>([observedKeys.item(id)]);
+  if (!item) return undefined;
+  const [project] = await deps.store.read<ProjectRecord>([observedKeys.project(item.value.snapshot.project)]);
+  return project && toTask(deps, item.value, item.rev, project.value);
+}
+
+/** Finds the stored item with this id; undefined also when it was removed, is done or is cancelled. */
+export async function findOpenTask(deps: FindDeps, id: string): Promise<Task | undefined> {
+  const task = await findStoredTask(deps, id);
+  return task && isOpenItem(task.item) ? task : undefined;
+}
+
+/** Refreshes a task as `refreshTask` does and returns it. Throws `not_found` when it no longer exists. */
+export async function readFreshTask(context: CallContext, task: Task): Promise<Task> {
+  await refreshTask(context, task);
+  return requirePresent((await findStoredTask(context.deps, task.id)) ?? task);
+}
+
+/**
+ * Reads an item from Plane and observes it, so that the stored item is current. A read that was overtaken by another
+ * observation is repeated. Throws `not_found` when the item no longer exists. `client`: the one of `chooseClient` when
+ * the caller has chosen already.
+ */
+export async function refreshTask(
+  context: CallContext,
+  task: Pick<Task, "id" | "project">,
+  client?: PlaneClient,
+): Promise<void> {
+  const reader = client ?? (await chooseClient(context));
+  for (let reads = 1; (await refreshOnce(context, task, reader)) === "overtaken" && reads < MAX_READS; reads += 1);
+}
+
+async function refreshOnce(
+  context: CallContext,
+  { id, project }: Pick<Task, "id" | "project">,
+  client: PlaneClient,
+): Promise<"read" | "overtaken"> {
+  const { deps, correlation } = context;
+  const readStart = { since: 0, began: 0 };
+  let knownItem: ItemRecord | undefined;
+  const source = () => ({ project, correlation, cause: `${readStart.since}.${readStart.began}` });
+  const { data } = await client
+    .call(singleItemEndpoint, {
+      params: { project: project.id, item: id },
+      query: singleItemQuery,
+      async beforeSend() {
+        const [[stored], startedAt] = await Promise.all([
+          deps.store.read<ItemRecord>([observedKeys.item(id)]),
+          deps.store.now(),
+        ]);
+        Object.assign(readStart, { since: stored?.rev ?? 0, began: startedAt });
+        knownItem = stored?.value;
+      },
+    })
+    .catch(async (thrown: unknown) => {
+      if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
+      await observeItem(deps, id, { via: "absence", ...readStart, ended: await deps.store.now() }, source());
+      throw createTaskNotFoundError(knownItem ? `${project.identifier}-${knownItem.snapshot.sequence}` : id);
+    });
+  const snapshot = await normalizeItem(deps, data);
+  const observation = { via: "read", snapshot, ...readStart, ended: await deps.store.now() } as const;
+  const { rereadIn } = await observeItem(deps, id, observation, source());
+  return rereadIn === 0 ? "overtaken" : "read";
+}
+
+/** Combines a stored item and its project to a task. */
+export function toTask(
+  { settings }: Pick<FindDeps, "settings">,
+  item: ItemRecord,
+  rev: Revision,
+  project: ProjectRecord,
+): Task {
+  const { id, sequence } = item.snapshot;
+  const key = `${project.identifier}-${sequence}`;
+  return { id, key, item, rev, project, url: formatItemUrl(settings.plane, project.identifier, sequence) };
+}
+
+/** Reads an agent's open tasks in readable projects, without those of incomplete plans, in no particular order. */
+export async function readAgentTasks(deps: FindDeps, agent: string): Promise<Task[]> {
+  const isHidden = await readHiddenTasks(deps);
+  const rows = (await readAllRows<ItemRecord>(deps, observedSets.tasks(agent))).filter(({ value }) => !isHidden(value));
+  const ids = [...new Set(rows.map(({ value }) => value.snapshot.project))];
+  const stored = await deps.store.read<ProjectRecord>(ids.map(observedKeys.project));
+  const projects = new Map(
+    stored.flatMap((record) => (record && isReadableProject(record.value) ? [[record.value.id, record.value]] : [])),
+  );
+  return rows.flatMap(({ value, rev }) => {
+    const project = projects.get(value.snapshot.project);
+    return project ? [toTask(deps, value, rev, project)] : [];
+  });
+}
+
+/** Finds a stored project by its identifier (`ONB`), name or Plane id; undefined when there is none. */
+export async function findProject(deps: FindDeps, reference: string): Promise<ProjectRecord | undefined> {
+  const wanted = reference.trim().toLowerCase();
+  const projects = await listReadableProjects(deps);
+  return (
+    projects.find(({ identifier }) => identifier.toLowerCase() === wanted) ??
+    projects.find(({ id }) => id === wanted) ??
+    projects.find(({ name }) => name.toLowerCase() === wanted)
+  );
+}
+
+/** Reads the open blockers of these items, by Plane's id: two reads of the store, no request to Plane. */
+export async function readOpenBlockers(
+  { store }: Pick<SyncDeps, "store">,
+  items: readonly ItemRecord[],
+): Promise<Map<string, Blocker>> {
+  const ids = [...new Set(items.flatMap((item) => item.blockers))];
+  if (ids.length === 0) return new Map();
+  const snapshots = (await store.read<ItemRecord>(ids.map(observedKeys.item))).flatMap((record) =>
+    record ? [record.value.snapshot] : [],
+  );
+  const projects = [...new Set(snapshots.map(({ project }) => project))];
+  const projectRecords = await store.read<ProjectRecord>(projects.map(observedKeys.project));
+  const identifiers = new Map(projects.map((id, i) => [id, projectRecords[i]?.value.identifier ?? "?"]));
+  return new Map(
+    snapshots.map(({ id, project, sequence, name, status }) => {
+      const key = `${identifiers.get(project) ?? "?"}-${sequence}`;
+      return [id, { id, key, title: name, status }];
+    }),
+  );
+}
+
+/** The open blockers as `ONB-3 (in_progress)`; "" when there are none. */
+export async function formatOpenBlockers(
+  { deps }: Pick<CallContext, "deps">,
+  { item }: Pick<Task, "item">,
+): Promise<string> {
+  const blockersById = await readOpenBlockers(deps, [item]);
+  const formatBlocker = (blocker: Blocker | undefined) =>
+    blocker ? `${blocker.key} (${blocker.status})` : "a task that cannot be read";
+  return item.blockers.map((id) => formatBlocker(blockersById.get(id))).join(", ");
+}
+
+/** Finds a project by its identifier or name. Throws `not_found` with the existing ones. */
+export async function getProjectByName({ deps }: CallContext, projectName: string): Promise<ProjectRecord> {
+  const project = await findProject(deps, projectName);
+  if (project) return project;
+  const examples = (await listReadableProjects(deps))
+    .slice(0, 20)
+    .map(({ identifier, name }) => `${identifier} (${name})`);
+  throw new GroundcrewError(
+    "not_found",
+    `There is no project "${projectName.slice(0, 60)}". Create it with create_project. Existing projects: ${examples.join(", ") || "none"}.`,
+    {
+      refusal: {
+        name: "unknownProject",
+        values: { project: projectName.slice(0, 60), projects: examples.join(", ") || "–" },
+      },
+    },
+  );
+}

@@ -1,0 +1,329 @@
+/**
+ * What happens to claims without a call of their agent: the claims tick ends those that expired or whose task was
+ * moved, the end of a claim returns the task to todo, and a lost store gets its claims back from the cards.
+ */
+
+import { prepareTimerStart } from "../../accounting/timer.ts";
+import type { TaskDeps } from "../../app/deps.ts";
+import { DEFAULT_CLAIM_MINUTES } from "../../config/settings-file.ts";
+import { GroundcrewError } from "../../errors.ts";
+import { formatTemplate, localizeMoment } from "../../i18n/localize.ts";
+import { getTexts } from "../../i18n/texts.ts";
+import { createWorkJob, type WorkJobBody } from "../../jobs/work-jobs.ts";
+import { escapeHtml } from "../../markdown/plain-text.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import { PlaneNotFoundError } from "../../plane/errors.ts";
+import { listReadableProjects, type ProjectRecord, type Task } from "../../records/plane-records.ts";
+import { observedSets, workKeys, workSets } from "../../records/store-keys.ts";
+import { type ClaimRecord, findClaim, findStatusAttempt } from "../../records/task-records.ts";
+import type { Job } from "../../store/port.ts";
+import { scanRows } from "../../store/records.ts";
+import type { ItemRecord } from "../../task/snapshot.ts";
+import { DAY, formatIsoTime, MINUTE, type Ms } from "../../time.ts";
+import { type CallContext, createCallContext, SYSTEM_CALLER } from "../call-context.ts";
+import { findCard, restoreCard } from "../card-comment.ts";
+import { queueCardWrite, readCard } from "../card-record.ts";
+import { moveToStatus } from "../change-task.ts";
+import {
+  type ClaimLossRecord,
+  createClaim,
+  endClaim,
+  hasBeenDown,
+  isClaimHeld,
+  isRenewedInFuture,
+  type LastClaimScan,
+  leaseClaim,
+  readClaimState,
+  renewClaim,
+  reviveClaim,
+  toClaimPut,
+} from "../claim-lease.ts";
+import { postComment } from "../comments.ts";
+import { findStoredTask, refreshTask } from "../find-task.ts";
+import { readTaskQuestions, syncTimer } from "../people/questions.ts";
+import { publishWorkEvent } from "../work-events.ts";
+import { isPermanentError } from "./status-attempts.ts";
+
+interface CheckContext {
+  now: Ms;
+  wasDown: boolean;
+  correlation: string;
+}
+
+type ClaimEnd = Extract<WorkJobBody, { type: "claim_ended" }>;
+
+/** Claims of waiting agents are renewed 2 min before they expire: longer than the tick's interval of 1 min. */
+const RENEW_BEFORE_MS: Ms = 2 * MINUTE;
+
+/** Timeout for a human's answer: 1 day. Then the claim is no longer renewed, and the question stays open. */
+const ANSWER_WAIT_MS: Ms = DAY;
+
+/**
+ * Timeout for the lease that keeps agents from claiming a task while it is returned: 2 min, the lease of a work job.
+ */
+const GUARD_MS: Ms = 2 * MINUTE;
+
+/** Retention of the record that the end of a claim has been handled: 7 days, longer than a job is retried. */
+const KEPT_MS: Ms = 7 * DAY;
+
+/**
+ * Checks every claim and ends those that have expired and those whose task was moved or reassigned in Plane. Claims
+ * that expired while Groundcrew was down are renewed, because no call could renew them.
+ */
+export async function expireClaims(deps: TaskDeps, correlation: string): Promise<{ claims: number; ended: number }> {
+  const now = await deps.store.now();
+  const wasDown = await hasBeenDown(deps, now);
+  const counts = { claims: 0, ended: 0 };
+  for await (const { value: claim } of scanRows<ClaimRecord>(deps, workSets.claims)) {
+    counts.claims += 1;
+    if (await endIfOver(deps, claim, { now, wasDown, correlation })) counts.ended += 1;
+  }
+  await recordScan(deps, now, correlation);
+  return counts;
+}
+
+async function endIfOver(
+  deps: TaskDeps,
+  claim: ClaimRecord,
+  { now, wasDown, correlation }: CheckContext,
+): Promise<boolean> {
+  const task = await findStoredTask(deps, claim.item);
+  const reason = task && findLossReason(claim, task.item);
+  // A person may approve the result while its agent is still reporting it: then the agent has finished by itself.
+  if (reason === "moved" && (await isFinishing(deps, claim))) return endClaim(deps, claim, undefined, correlation);
+  if (reason) return endClaim(deps, claim, reason, correlation, { ...omitUndefined({ by: task?.item.stopped?.by }) });
+  if (isRenewedInFuture(claim, now) && isRenewedInFuture(claim, await deps.store.now())) {
+    // The store's clock was set back, so it is unknown how long ago the agent called: the claim is renewed once.
+    if ((await renewClaim(deps, claim)) || (await reviveClaim(deps, claim))) return false;
+    return endClaim(deps, claim, "expired", correlation);
+  }
+  if (claim.until <= now + RENEW_BEFORE_MS && (await isWaitingForAnswer(deps, claim, now))) {
+    if ((await renewClaim(deps, claim)) || (await reviveClaim(deps, claim))) return false;
+  }
+  if (claim.until <= now) {
+    if (wasDown && (await reviveClaim(deps, claim))) return false;
+    return endClaim(deps, claim, "expired", correlation);
+  }
+  if (task?.item.snapshot.status === "in_progress" && !claim.expectedStatuses.includes("in_progress"))
+    await recordStart(deps, claim);
+  if (task) await syncTimer(deps, task);
+  return false;
+}
+
+function findLossReason(
+  claim: ClaimRecord,
+  { removedAt, owners, stopped, snapshot: { status } }: ItemRecord,
+): ClaimLossRecord["reason"] | undefined {
+  if (removedAt !== undefined) return "moved";
+  if (stopped) return "stopped";
+  if (owners && !owners.includes(claim.agent)) return "reassigned";
+  return status === "in_progress" || claim.expectedStatuses.includes(status) ? undefined : "moved";
+}
+
+/** Whether the agent has begun to finish the task or to give it back, and that call is not complete. */
+async function isFinishing(deps: TaskDeps, { item, agent }: ClaimRecord): Promise<boolean> {
+  const attempt = await findStatusAttempt(deps, item);
+  return attempt?.agent === agent && attempt.status !== "in_progress" && !attempt.isComplete;
+}
+
+/** Whether the agent waits for a human's answer: it has no reason to call meanwhile, so it does not count as silent. */
+async function isWaitingForAnswer(deps: TaskDeps, { item, agent }: ClaimRecord, now: Ms): Promise<boolean> {
+  const questions = await readTaskQuestions(deps, item);
+  return questions.some((question) => {
+    return question.agent === agent && !question.answer && now - question.askedAt < ANSWER_WAIT_MS;
+  });
+}
+
+/** Records that people started a claimed task in Plane: if it returns to todo later, the claim is lost. */
+async function recordStart(deps: TaskDeps, claim: ClaimRecord): Promise<void> {
+  const key = workKeys.claim(claim.item);
+  const [stored] = await deps.store.read<ClaimRecord>([key]);
+  if (stored?.value.fence !== claim.fence || stored.value.expectedStatuses.includes("in_progress")) return;
+  await deps.store.commit({
+    expect: [[key, stored.rev]],
+    put: [toClaimPut({ ...stored.value, expectedStatuses: ["in_progress"] })],
+  });
+}
+
+/** Records the scan. Once per project, queues jobs that restore the claims of tasks that were already in progress. */
+async function recordScan(deps: TaskDeps, at: Ms, correlation: string): Promise<void> {
+  const [lastScan] = await deps.store.read<LastClaimScan>([workKeys.lastClaimsTick]);
+  const restored = new Set(lastScan?.value.adopted ?? []);
+  const jobs: Job[] = [];
+  for (const project of await listReadableProjects(deps)) {
+    if (!project.baseline || restored.has(project.id)) continue;
+    restored.add(project.id);
+    jobs.push(...(await createRestoreJobs(deps, project, correlation)));
+  }
+  const value: LastClaimScan = { at, adopted: [...restored] };
+  await deps.store.commit({
+    expect: [[workKeys.lastClaimsTick, lastScan?.rev ?? 0]],
+    put: [{ key: workKeys.lastClaimsTick, value }],
+    jobs,
+  });
+  if (jobs.length > 0) deps.notify();
+}
+
+async function createRestoreJobs(deps: TaskDeps, project: ProjectRecord, correlation: string): Promise<Job[]> {
+  const jobs: Job[] = [];
+  for await (const { value } of scanRows<ItemRecord>(deps, observedSets.open(project.id))) {
+    const { snapshot, owners } = value;
+    if (snapshot.status !== "in_progress" || !owners?.length) continue;
+    const body = { type: "restore_claim", item: snapshot.id, correlation } as const;
+    jobs.push(createWorkJob(`restore_claim:${snapshot.id}:${correlation}`, `work:${snapshot.id}`, body));
+  }
+  return jobs;
+}
+
+/** Ends the claim on an item after a change in Plane that moved or reassigned it. */
+export async function checkClaim(deps: TaskDeps, { item, correlation }: { item: string; correlation: string }) {
+  const claim = await findClaim(deps, item);
+  const now = await deps.store.now();
+  if (claim && claim.until > now) await endIfOver(deps, claim, { now, wasDown: false, correlation });
+}
+
+/**
+ * Handles the end of a claim: updates the card, returns a task whose agent fell silent, or whose work a person stopped,
+ * to todo with a comment, and publishes who lost the claim and why. Each step happens once, also when the job is
+ * repeated.
+ */
+export async function handleClaimEnd(deps: TaskDeps, claimEnd: ClaimEnd): Promise<void> {
+  const { item, agent, fence, at, since, reason, minutes, by, correlation } = claimEnd;
+  const task = await findStoredTask(deps, item);
+  await queueCardWrite(deps, item, correlation);
+  if (!task || !reason || (reason === "expired" && !needsAgent(task.item))) return;
+  const current = reason === "expired" || reason === "stopped" ? await returnToTodo(deps, task, claimEnd) : task;
+  const record = workKeys.claimEnd(item, fence);
+  const put = [{ key: record, value: { at }, expires: KEPT_MS }];
+  await publishWorkEvent(
+    deps,
+    current,
+    { kind: "claim_lost", agent, why: reason, since: formatIsoTime(since, "UTC"), ...omitUndefined({ minutes, by }) },
+    correlation,
+    {
+      record,
+      rev: 0,
+      put,
+    },
+  );
+}
+
+/**
+ * Whether an agent should be working on the item: an expired claim has no effect on closed, blocked or reviewed tasks.
+ */
+function needsAgent({ removedAt, review, snapshot: { status } }: ItemRecord): boolean {
+  return removedAt === undefined && !review && (status === "todo" || status === "in_progress");
+}
+
+/** Returns the task to todo under a lease that prevents claims; does nothing when an agent has claimed it already. */
+async function returnToTodo(deps: TaskDeps, task: Task, claimEnd: ClaimEnd): Promise<Task> {
+  const key = workKeys.claim(task.id);
+  // The process that ended the claim may have been killed before it released the claim's lease.
+  await deps.store.release(key, claimEnd.fence);
+  const lease = await deps.store.lease(key, SYSTEM_CALLER.name, GUARD_MS);
+  if (!("fence" in lease)) return task;
+  try {
+    const context = guardCalls(createCallContext(deps, SYSTEM_CALLER, claimEnd.correlation), task, lease);
+    await refreshTask(context, task);
+    const current = (await findStoredTask(deps, task.id)) ?? task;
+    const isStop = claimEnd.reason === "stopped";
+    const isUnfinished = current.item.snapshot.status === "in_progress" && needsAgent(current.item);
+    if (!isUnfinished && !isStop) return current;
+    const returned = isUnfinished ? await moveToStatus(context, current, "todo") : current;
+    const comment = isStop ? renderStoppedComment(deps, claimEnd) : renderExpiredComment(deps, claimEnd);
+    await postComment(context, returned, `${claimEnd.reason}:${task.id}:${claimEnd.fence}`, comment);
+    return returned;
+  } catch (thrown) {
+    const isGone = thrown instanceof GroundcrewError && thrown.code === "not_found";
+    if (isGone || thrown instanceof PlaneNotFoundError) return task;
+    if (!isPermanentError(thrown)) throw thrown;
+    // Plane refuses the change. People have to make it, so the lost claim is published anyway.
+    const { correlation } = claimEnd;
+    deps.log.warn("task not returned to todo", { correlation, item: task.key, error: thrown.message });
+    return (await findStoredTask(deps, task.id)) ?? task;
+  } finally {
+    await deps.store.release(key, lease.fence);
+  }
+}
+
+/** Returns a context whose requests fail once the lease has ended. */
+function guardCalls(context: CallContext, task: Task, { fence }: { fence: number }): CallContext {
+  const { deps, plane } = context;
+  async function requireGuard() {
+    if (!(await isClaimHeld(deps, { item: task.id, fence })))
+      throw new GroundcrewError("conflict", `${task.key} was not returned to todo in time. The job is retried.`);
+  }
+  return {
+    ...context,
+    plane: {
+      ...plane,
+      call: (endpoint, callOptions) =>
+        plane.call(endpoint, {
+          ...callOptions,
+          async beforeSend() {
+            await requireGuard();
+            await callOptions?.beforeSend?.();
+          },
+        }),
+    },
+  };
+}
+
+function renderStoppedComment({ settings }: TaskDeps, { agent, by = "?" }: Pick<ClaimEnd, "agent" | "by">): string {
+  const { comments } = getTexts(settings.locale);
+  return `<p>${formatTemplate(comments.stopped, { agent: escapeHtml(agent), by: escapeHtml(by) })}</p>`;
+}
+
+function renderExpiredComment(
+  { settings }: TaskDeps,
+  {
+    agent,
+    since,
+    at,
+    minutes = DEFAULT_CLAIM_MINUTES,
+  }: { agent: string } & Pick<ClaimLossRecord, "since" | "at" | "minutes">,
+): string {
+  const { comments } = getTexts(settings.locale);
+  const values = {
+    agent: escapeHtml(agent),
+    from: localizeMoment(comments.locale, settings.timezone, since, 0),
+    to: localizeMoment(comments.locale, settings.timezone, at, since),
+    minutes: String(minutes),
+  };
+  return `<p>${formatTemplate(comments.expired, values)}</p>`;
+}
+
+/**
+ * Restores the claim of a task in progress after the store was lost, for the agent named on its card, as if that agent
+ * had just renewed it. An active agent continues; the claim of an inactive one expires.
+ */
+export async function restoreClaim(
+  deps: TaskDeps,
+  { item, correlation }: { item: string; correlation: string },
+): Promise<void> {
+  const task = await findStoredTask(deps, item);
+  if (!task || task.item.removedAt !== undefined || task.item.snapshot.status !== "in_progress") return;
+  // A task in review, or one that a person stopped, has no holder.
+  if (task.item.review || task.item.stopped) return;
+  if (!(await readCard(deps, item))?.comment) {
+    const found = await findCard(deps, task);
+    if (found) await restoreCard(deps, task, found);
+  }
+  const { agent, since } = (await readCard(deps, item)) ?? {};
+  if (agent === undefined || !task.item.owners?.includes(agent)) return;
+  const key = workKeys.claim(item);
+  const { claim: current, expect } = await readClaimState(deps, item);
+  if (current) return;
+  const lease = await leaseClaim(deps, { item, agent });
+  if (!("fence" in lease)) return;
+  const claim = { ...createClaim(task, agent, lease), ...omitUndefined({ since }) };
+  // What was spent before is on the card.
+  const time = await prepareTimerStart(deps, task, { ...claim, since: lease.renewedAt });
+  const outcome = await deps.store.commit({
+    expect: [...expect, ...time.expect],
+    fence: [key, lease.fence],
+    put: [toClaimPut(claim), ...time.put],
+  });
+  if (outcome !== "committed") return;
+  deps.log.info("claim restored from the agent card", { correlation, item: task.key, agent });
+}

@@ -1,0 +1,251 @@
+/**
+ * A change of status is stored before it is applied, so that an interrupted one is completed by the repeated call or
+ * by a job. A permanent refusal by Plane is reported and blocks the task.
+ */
+
+import type { TaskDeps } from "../../app/deps.ts";
+import { GroundcrewError, getErrorMessage, type Refusal } from "../../errors.ts";
+import type { RefusalName } from "../../i18n/en.ts";
+import { formatTemplate } from "../../i18n/localize.ts";
+import { getTexts } from "../../i18n/texts.ts";
+import { createWorkJob } from "../../jobs/work-jobs.ts";
+import { escapeHtml } from "../../markdown/plain-text.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import { PlaneAuthError, type PlaneError, PlaneInvalidError } from "../../plane/errors.ts";
+import type { Task } from "../../records/plane-records.ts";
+import { workKeys, workSets } from "../../records/store-keys.ts";
+import {
+  type CompletionReport,
+  findClaim,
+  type ReviewRecord,
+  type StatusChangeRecord,
+} from "../../records/task-records.ts";
+import { getRefusal, renderRefusal } from "../../refusals/render-refusal.ts";
+import type { Job, Put } from "../../store/port.ts";
+import { readAllRows, updateValue } from "../../store/records.ts";
+import { type ItemRecord, isInReview, isOpen, type Status } from "../../task/snapshot.ts";
+import { DAY, HOUR, MINUTE, type Ms } from "../../time.ts";
+import { type CallContext, createCallContext, SYSTEM_CALLER } from "../call-context.ts";
+import { moveToStatus } from "../change-task.ts";
+import { endClaim } from "../claim-lease.ts";
+import { postComment } from "../comments.ts";
+import { findStoredTask } from "../find-task.ts";
+import { prepareWorkEvent } from "../work-events.ts";
+
+/** A change of status, with what the caller reports about the task. */
+export interface StatusChange extends CompletionReport {
+  /** `text` of a change that finishes a task is its summary. */
+  status: Status;
+  /** From 0 to 1; 0.8 when none was reported. */
+  confidence?: number | undefined;
+  /** The caller's total on the task so far, in the budget's currency. */
+  cost?: number | undefined;
+  /** `openclaw-session-{uuid}` */
+  session?: string | undefined;
+}
+
+type StatusFailure = NonNullable<StatusChangeRecord["failure"]>;
+
+/** Retention of an attempt: 90 days. It outlives the change, because it shows who blocked a task. */
+const KEPT_MS: Ms = 90 * DAY;
+
+/** Timeout for a call including waits and retries: 2 min. Older unfinished changes were interrupted. */
+export const CALL_TIMEOUT_MS: Ms = 2 * MINUTE;
+
+/** Interval between notifications about the same failure: 1 h. */
+const REPEAT_MS: Ms = HOUR;
+
+/** Creates the attempt at a change, under a generated id. The caller stores it. */
+export async function createStatusAttempt(
+  { deps, caller }: CallContext,
+  task: Task,
+  change: StatusChange,
+): Promise<StatusChangeRecord> {
+  const { status, text, commit, tests } = change;
+  const common = { item: task.id, agent: caller.name, status, id: deps.newId(), at: await deps.store.now() };
+  return {
+    ...common,
+    ...omitUndefined({ text: text || undefined, commit: commit || undefined, tests: tests || undefined }),
+  };
+}
+
+/** Stores an attempt in place of the previous one. */
+export async function beginStatusAttempt(
+  { deps }: Pick<CallContext, "deps">,
+  attempt: StatusChangeRecord,
+): Promise<StatusChangeRecord> {
+  await deps.store.commit({ put: [toStatusAttemptPut(attempt)] });
+  return attempt;
+}
+
+/** Marks an attempt as complete. A newer attempt is left unchanged. */
+export async function endStatusAttempt(
+  { deps }: Pick<CallContext, "deps">,
+  attempt: StatusChangeRecord,
+): Promise<void> {
+  const key = workKeys.statusChange(attempt.item);
+  const [stored] = await deps.store.read<StatusChangeRecord>([key]);
+  if (stored?.value.id !== attempt.id || stored.value.status !== attempt.status) return;
+  const { failure: _, ...finished } = stored.value;
+  await deps.store.commit({
+    expect: [[key, stored.rev]],
+    put: [toStatusAttemptPut({ ...finished, isComplete: true })],
+  });
+}
+
+/**
+ * Runs at each tick on stored state: queues jobs for interrupted changes of status, for reviews whose task is no longer
+ * in review, and for tasks in review without a record. Makes no request to Plane.
+ */
+export async function queueInterruptedChanges(
+  deps: Pick<TaskDeps, "store" | "notify">,
+  inReview: readonly string[],
+): Promise<void> {
+  const now = await deps.store.now();
+  const reviews = await readAllRows<ReviewRecord>(deps, workSets.reviews);
+  const reviewsByItem = new Map(reviews.map(({ value }) => [value.item, value]));
+  const unsettled = [
+    ...inReview.filter((id) => !reviewsByItem.has(id)),
+    ...[...reviewsByItem.values()]
+      .filter(({ item, verdict }) => verdict || !inReview.includes(item))
+      .map(({ item }) => item),
+  ];
+  const interrupted = (await readUnfinishedAttempts(deps))
+    .filter(({ at }) => now - at > CALL_TIMEOUT_MS)
+    .map(({ item }) => item);
+  const jobs = [
+    ...unsettled.map((item) => createResumeJob("reviewed", item, now)),
+    ...interrupted.map((item) => createResumeJob("resume_status", item, now)),
+  ];
+  if (jobs.length === 0) return;
+  await deps.store.commit({ jobs });
+  deps.notify();
+}
+
+/** Reads all changes that are not complete. */
+async function readUnfinishedAttempts(deps: Pick<TaskDeps, "store">): Promise<StatusChangeRecord[]> {
+  return (await readAllRows<StatusChangeRecord>(deps, workSets.statusChanges)).map(({ value }) => value);
+}
+
+function createResumeJob(kind: "reviewed" | "resume_status", item: string, now: Ms): Job {
+  const correlation = `${kind}:${item}:${now}`;
+  return createWorkJob(correlation, `work:${item}`, { type: kind, item, correlation });
+}
+
+/**
+ * Handles Plane's refusal to let an agent change a task's status: logs it, notifies the human, blocks the task with a
+ * comment if Groundcrew's own key may, and ends the claim. Returns the error for the agent.
+ */
+export async function failStatusChange(
+  context: CallContext,
+  task: Task,
+  status: Status,
+  thrown: PlaneError,
+): Promise<GroundcrewError> {
+  const { deps, caller, correlation } = context;
+  const text = `${caller.name} could not set it to ${status}: ${thrown.message}`;
+  deps.log.error("status change refused by Plane", {
+    correlation,
+    item: task.key,
+    agent: caller.name,
+    error: thrown.message,
+  });
+  const cause = getRefusal(thrown);
+  const refusal: Refusal = {
+    name: "statusNotSet" satisfies RefusalName,
+    values: { agent: caller.name, status },
+    ...omitUndefined({ reason: cause }),
+  };
+  const failure = await recordFailure(context, task, status, text, refusal);
+  const claim = await findClaim(deps, task.id);
+  // The claim ends before the task is blocked; otherwise the change would count as a loss of the claim.
+  if (claim?.agent === caller.name) await endClaim(deps, claim, undefined, correlation);
+  const blocked = await blockTask(context, task, failure, refusal);
+  return new GroundcrewError(
+    thrown instanceof PlaneAuthError ? "forbidden" : "conflict",
+    `${task.key}: ${text} ${blocked ? "The task is blocked now, and" : "The task could not be blocked;"} the human has been notified. ` +
+      "Do not retry; take another task.",
+    { cause: thrown },
+  );
+}
+
+/** Stores the failed attempt and publishes it in one commit. */
+async function recordFailure(
+  context: CallContext,
+  task: Task,
+  status: Status,
+  text: string,
+  refusal: Refusal,
+): Promise<StatusFailure> {
+  const { deps, caller, correlation } = context;
+  const key = workKeys.statusChange(task.id);
+  return updateValue<StatusChangeRecord, StatusFailure>(deps, key, async (stored, rev) => {
+    const now = await deps.store.now();
+    const before = stored?.failure;
+    const isRepeat = before?.text === text && now - before.at < REPEAT_MS;
+    const failed = isRepeat ? before : { text, at: now, id: deps.newId() };
+    const attempt: StatusChangeRecord = {
+      item: task.id,
+      agent: caller.name,
+      status,
+      id: failed.id,
+      at: now,
+      failure: failed,
+      isComplete: true,
+    };
+    if (isRepeat) {
+      await deps.store.commit({ put: [toStatusAttemptPut(attempt)] });
+      return { result: failed };
+    }
+    const event = { kind: "failed", agent: caller.name, text, refusal } as const;
+    const put = [toStatusAttemptPut(attempt)];
+    const update = await prepareWorkEvent(deps, task, event, correlation, { record: key, rev, put });
+    return { ...update, result: failed };
+  });
+}
+
+/** Blocks the task with Groundcrew's own key; false when Plane refuses that as well. */
+async function blockTask(
+  { deps, correlation }: CallContext,
+  initialTask: Task,
+  { id, text }: StatusFailure,
+  refusal: Refusal,
+): Promise<boolean> {
+  const systemContext = createCallContext(deps, SYSTEM_CALLER, correlation);
+  try {
+    const task = (await findStoredTask(deps, initialTask.id)) ?? initialTask;
+    const { status } = task.item.snapshot;
+    const { comments, telegram } = getTexts(deps.settings.locale);
+    const reason = renderRefusal(telegram, refusal) ?? text;
+    if (isOpen(status)) await moveToStatus(systemContext, task, "blocked");
+    await postComment(
+      systemContext,
+      task,
+      `failed:${task.id}:${id}`,
+      `<p>${formatTemplate(comments.failed, { reason: escapeHtml(reason) })}</p>`,
+    );
+    return isOpen(status);
+  } catch (thrown) {
+    deps.log.warn("task not blocked after refused status change", {
+      correlation,
+      item: initialTask.key,
+      error: getErrorMessage(thrown),
+    });
+    return false;
+  }
+}
+
+/** Whether the item has the status, or the review, that this change was to set. */
+export function hasReachedStatus(item: ItemRecord, { status, review }: StatusChangeRecord): boolean {
+  return review === undefined ? item.snapshot.status === status : isInReview(item);
+}
+
+export function toStatusAttemptPut(attempt: StatusChangeRecord): Put {
+  const sets = attempt.isComplete ? [] : [workSets.statusChanges];
+  return { key: workKeys.statusChange(attempt.item), value: attempt, sets, expires: KEPT_MS };
+}
+
+/** Whether Plane would refuse the same request again, so that a retry is useless (OPENCLAW-15). */
+export function isPermanentError(thrown: unknown): thrown is PlaneError {
+  return thrown instanceof PlaneInvalidError || thrown instanceof PlaneAuthError;
+}

@@ -1,0 +1,170 @@
+/** What the Concierge writes to a person about no task: a message, which may answer a wish, or a question. */
+
+import { GroundcrewError } from "../../errors.ts";
+import { getTexts, type TelegramTexts } from "../../i18n/texts.ts";
+import { createAnnouncementJob } from "../../jobs/outgoing-jobs.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import { workKeys, workSets } from "../../records/store-keys.ts";
+import { readAllRows, updateValue } from "../../store/records.ts";
+import type { ChatId } from "../../telegram/bot.ts";
+import { toSoundExtras } from "../../telegram/chat-settings.ts";
+import {
+  joinRichText,
+  MESSAGE_LIMIT,
+  type RichText,
+  toBold,
+  toPlainText,
+  toSafeText,
+} from "../../telegram/rich-text.ts";
+import { cleanText } from "../../text.ts";
+import { DAY, type Ms } from "../../time.ts";
+import type { CallContext } from "../call-context.ts";
+import { getIdempotencyKey } from "../comments.ts";
+import { findWishMessage, prepareAnsweredWish } from "../wishes.ts";
+import {
+  findQuestion,
+  isQuestionOpen,
+  isSameQuestion,
+  publishQuestion,
+  QUESTION_TEXT_LIMIT,
+  type QuestionRecord,
+  toQuestionContent,
+} from "./questions.ts";
+
+/** What the Concierge writes to the human; `choices` are for questions only. */
+export interface NewMessage {
+  text: string;
+  kind: "inform" | "ask";
+  choices?: string[] | undefined;
+  /** The id of the wish that it answers or is about: it replies to the person's message. */
+  wish?: string | undefined;
+}
+
+/** A message as its author sees it. `queued`: it is sent without a further call. */
+interface MessageAnswer {
+  message: string;
+  status: "queued" | "open" | "answered";
+  answer?: string;
+}
+
+/** A message of an agent to the human that needs no answer and is about no task. A question is a `QuestionRecord`. */
+interface MessageRecord {
+  id: string;
+  agent: string;
+  text: string;
+  /** Store time. */
+  at: Ms;
+  /** The id of the wish that it summed up, and thereby closed. */
+  wish?: string;
+}
+
+/** Limit of a message in UTF-16 units, which leaves space for the headline in one message of Telegram. */
+export const MESSAGE_TEXT_LIMIT = 3_500;
+
+/** Space for the mark of a possible repeat in any language, in UTF-16 units. */
+const REPEAT_MARK_LENGTH = 100;
+
+/** Retention of a message: 30 days, as of an answered question. */
+const MESSAGE_RETENTION: Ms = 30 * DAY;
+
+/**
+ * Sends the human a message about no task, or asks a question whose answer wakes the agent. Repeating the call within ten
+ * minutes, or while the question is open, has no further effect. Throws `bad_request` for a text that cannot be sent,
+ * `conflict` without a chat to send it to.
+ */
+export async function messageHuman(context: CallContext, newMessage: NewMessage): Promise<MessageAnswer> {
+  const { telegram } = context.deps.settings;
+  if (!telegram)
+    throw new GroundcrewError(
+      "conflict",
+      "No chat with the human is configured. Write a comment on a task with add_comment instead.",
+    );
+  const text = cleanText(newMessage.text, MESSAGE_TEXT_LIMIT);
+  if (text === "") throw new GroundcrewError("bad_request", "text is empty. Give a text that is visible.");
+  if (newMessage.kind === "ask") return askQuestion(context, { ...newMessage, text });
+  if (newMessage.choices && newMessage.choices.length > 0)
+    throw new GroundcrewError("bad_request", 'choices are for questions. Set kind to "ask", or leave choices out.');
+  return queueMessage(context, telegram.chat, text, newMessage.wish);
+}
+
+/** Asks a question about no task, unless the same one is open or was asked within ten minutes. */
+async function askQuestion(context: CallContext, newMessage: NewMessage): Promise<MessageAnswer> {
+  const { deps, caller, correlation } = context;
+  if (newMessage.text.length > QUESTION_TEXT_LIMIT)
+    throw new GroundcrewError("bad_request", `A question has at most ${QUESTION_TEXT_LIMIT} characters. Shorten text.`);
+  const content = { agent: caller.name, ...toQuestionContent(newMessage) };
+  const questions = (await readAllRows<QuestionRecord>(deps, workSets.questions)).map(({ value }) => value);
+  const openQuestion = questions.find(
+    (other) => other.item === undefined && isQuestionOpen(other) && isSameQuestion(other, content),
+  );
+  if (openQuestion) return toMessageAnswer(openQuestion);
+  const id = await getIdempotencyKey(context, "message_ask", content.text, ...content.choices);
+  const message = await findWishMessage(deps, caller.name, newMessage.wish);
+  const askedAt = await deps.store.now();
+  const question: QuestionRecord = { id, ...content, askedAt, reminded: 0, ...omitUndefined({ message }) };
+  await publishQuestion(deps, undefined, question, undefined, correlation);
+  return toMessageAnswer((await findQuestion(deps, id))?.value ?? question);
+}
+
+function toMessageAnswer({ id, answer }: QuestionRecord): MessageAnswer {
+  return { message: id, status: answer ? "answered" : "open", ...omitUndefined({ answer: answer?.text }) };
+}
+
+/**
+ * Stores the message in one commit with the job that sends it, so that it is sent once. The message after the end of a
+ * plan for a wish is its summary, and closes the wish. A message about a wish replies to the person's message.
+ */
+async function queueMessage(
+  { deps, ...context }: CallContext,
+  chat: ChatId,
+  text: string,
+  wishId: string | undefined,
+): Promise<MessageAnswer> {
+  const agent = context.caller.name;
+  const texts = getTexts(deps.settings.locale).telegram;
+  const rich = renderMessage(agent, text, texts);
+  if (rich.text.length > MESSAGE_LIMIT - REPEAT_MARK_LENGTH)
+    throw new GroundcrewError("bad_request", "text does not fit into one message of Telegram. Shorten it.");
+  const id = await getIdempotencyKey({ deps, ...context }, "message", text, ...(wishId === undefined ? [] : [wishId]));
+  const key = workKeys.message(id);
+  return updateValue<MessageRecord, MessageAnswer>(deps, key, async (stored) => {
+    const result = { message: id, status: "queued" as const };
+    if (stored) return { result };
+    const { wish, message, expect, put } = await prepareAnsweredWish(deps, agent, wishId);
+    const value: MessageRecord = { id, agent, text, at: await deps.store.now(), ...omitUndefined({ wish }) };
+    return {
+      expect,
+      put: [{ key, value, expires: MESSAGE_RETENTION }, ...put],
+      jobs: [
+        createAnnouncementJob(
+          key,
+          chat,
+          {
+            rich,
+            language: texts.locale,
+            ...toSoundExtras("information"),
+            ...omitUndefined({ replyTo: message?.id, topic: message?.topic }),
+          },
+          context.correlation,
+        ),
+      ],
+      afterCommit: () => deps.notify(),
+      result,
+    };
+  });
+}
+
+/** Renders an agent's message: the headline names the agent, and nothing in the text is markup. */
+function renderMessage(agent: string, text: string, { live, fromAgent, colon }: TelegramTexts): RichText {
+  // The agent's name is in the headline, where no text of an agent can appear, so no agent can write in another's name.
+  const headline = joinRichText([
+    "💬 ",
+    toBold(live.message),
+    ` ${fromAgent} `,
+    toSafeText(agent, 80),
+    colon.trimEnd(),
+  ]);
+  const lines = text.replaceAll(/\n\s*\n/g, "\n\n").split("\n");
+  const safeLines = lines.map((line) => (line.trim() === "" ? toPlainText("") : toSafeText(line, line.length)));
+  return joinRichText([headline, ...safeLines], "\n");
+}

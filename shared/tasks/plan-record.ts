@@ -1,0 +1,348 @@
+/**
+ * A plan and how far it is: what an agent planned, the run that carries it out, the steps that are done, and the tasks
+ * that agents must not see before it is complete.
+ */
+
+import type { TaskDeps } from "../app/deps.ts";
+import { sha256Hex } from "../hashing.ts";
+import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import type { ProjectRecord } from "../records/plane-records.ts";
+import { workKeys, workSets } from "../records/store-keys.ts";
+import type { Put } from "../store/port.ts";
+import { readAllRows, updateValue } from "../store/records.ts";
+import { type ItemRecord, isOpenItem, type Priority } from "../task/snapshot.ts";
+import { DAY, type Ms } from "../time.ts";
+
+/** What a task is expected to take: minutes of work, and its cost in the budget's currency. */
+export interface PlannedEstimate {
+  minutes?: number | undefined;
+  cost?: number | undefined;
+}
+
+/** The input of a new task. */
+export interface NewTask {
+  title: string;
+  /** Markdown. */
+  description?: string | undefined;
+  /** An agent's name, or a person's e-mail address or display name. */
+  assignee?: string | undefined;
+  priority?: Priority | undefined;
+  /** `YYYY-MM-DD` */
+  due_date?: string | undefined;
+  /** Keys of its blockers. */
+  blocked_by?: readonly string[] | undefined;
+  estimate?: PlannedEstimate | undefined;
+  /** The name of its cycle and of its module; created when the project has none with that name. */
+  cycle?: string | undefined;
+  module?: string | undefined;
+}
+
+/** A cycle that a plan creates. Without dates it is a draft. */
+export interface PlannedCycle {
+  name: string;
+  /** `YYYY-MM-DD`; either both dates or none. */
+  start_date?: string | undefined;
+  end_date?: string | undefined;
+}
+
+/** A task of a plan. */
+export interface PlannedTask extends NewTask {
+  /** Identifies the task within the plan. */
+  id: string;
+  /** Blockers: ids of this plan, or keys of existing tasks. */
+  blocked_by?: readonly string[] | undefined;
+}
+
+/** A project with its tasks, as an agent plans it. */
+export interface Plan {
+  /** The identifier or name of an existing project, or the name of a new one. */
+  project: string;
+  /** The description of a new project. */
+  description?: string | undefined;
+  identifier?: string | undefined;
+  tasks: readonly PlannedTask[];
+  /** The dates of cycles that tasks name. */
+  cycles?: readonly PlannedCycle[] | undefined;
+  /** The id of the wish that the plan is for. */
+  wish?: string | undefined;
+  dry_run?: boolean | undefined;
+}
+
+/** What a plan costs, as far as it can be estimated, and what of the month's budget is left for it. */
+export interface PlanCost {
+  /** Estimated cost of the tasks that can be estimated, in the budget's currency. */
+  estimated: number;
+  /** Number of tasks that are not included, because their agents have too little history. */
+  unknown: number;
+  /** Reported this calendar month, and estimated for open tasks, among them those of this plan that exist already. */
+  spent?: number;
+  open?: number;
+  budget?: number;
+  currency?: string;
+}
+
+/**
+ * `awaiting_approval`: a person has to approve it. `running`: its steps are carried out. `done`: everything exists in
+ * Plane. `rejected`: a person declined it. `failed`: a step cannot be carried out; the same call tries again.
+ */
+export type PlanRunState = "awaiting_approval" | "running" | "done" | "rejected" | "failed";
+
+/** A plan that Groundcrew carries out, and how far it is. The progress of its tasks is stored by project. */
+export interface PlanRun {
+  id: string;
+  plan: Plan;
+  /** SHA-256 of the plan as it was proposed; an approval must name it. */
+  hash: string;
+  /** The agent that made the plan, in whose name it is carried out. */
+  agent: string;
+  /** The id of the wish that the plan is for. */
+  wish?: string;
+  state: PlanRunState;
+  /** Store time at which this plan was proposed or started. */
+  at: Ms;
+  /** The person who approved it; absent for a plan that needed no approval. */
+  approvedBy?: string;
+  /** Why it was rejected, or why it failed. */
+  reason?: string;
+  /** What its check found when it was proposed, which people are shown with it. */
+  checked?: { warnings: string[]; cost: PlanCost };
+  /** Problems that did not end it, such as an assignee whom Plane does not accept. */
+  warnings?: string[];
+  /** Plane's id of its project, once it exists. */
+  project?: string;
+  /** The project was created for this plan, so none of its tasks are visible before the plan is done. */
+  isNewProject?: true;
+  /** Names of the planned tasks that were complete before this run, so that agents may be working on them. */
+  complete: string[];
+  /** Number of starts, which makes each start's job unique. */
+  starts: number;
+  /** Store time of its end: done, rejected or failed. */
+  endedAt?: Ms;
+  /** Plane's ids of all its tasks, once it is done. */
+  items?: string[];
+  /** All its tasks were closed, and `plan_completed` was published. */
+  completed?: true;
+}
+
+/** The steps in order: the task was created, its blockers, cycle and module were added, its assignee was set. */
+export type PlanStep = "made" | "related" | "cycle" | "module" | "handed";
+
+/** The progress of a planned task. */
+interface PlannedTaskProgress {
+  title: string;
+  item: string;
+  /** `ONB-12` */
+  key: string;
+  steps: PlanStep[];
+}
+
+/** All planned tasks of a project, by their external ids in Plane. */
+interface PlannedTasksRecord {
+  tasks: Record<string, PlannedTaskProgress>;
+}
+
+/** Whether agents must not see a task yet. */
+type HiddenCheck = (item: ItemRecord) => boolean;
+
+/** Retention of a run that has ended and waits for nothing: 30 days, as long as the progress of its tasks. */
+const ENDED_MS: Ms = 30 * DAY;
+
+/** Retention of a finished plan with open tasks: 365 days, so that abandoned projects do not collect records. */
+const OPEN_TASKS_MS: Ms = 365 * DAY;
+
+/** Retention of a plan's progress: 30 days after the last step; Plane still knows what was created. */
+const KEPT_MS: Ms = 30 * DAY;
+
+/** Time for which the tasks of a failed plan stay hidden: 1 day, in which it can be repeated or its tasks be changed. */
+const FAILED_HIDDEN_MS: Ms = DAY;
+
+/** Finds the run of a plan by its id. */
+export async function findPlanRun(deps: Pick<TaskDeps, "store">, id: string): Promise<PlanRun | undefined> {
+  const [stored] = await deps.store.read<PlanRun>([workKeys.planRun(id)]);
+  return stored?.value;
+}
+
+/** Reads the progress of all planned tasks of a project, by Plane's id of it. */
+export async function readPlanProgress(
+  deps: Pick<TaskDeps, "store">,
+  project: string,
+): Promise<PlannedTasksRecord["tasks"]> {
+  const [stored] = await deps.store.read<PlannedTasksRecord>([workKeys.plan(project)]);
+  return stored?.value.tasks ?? {};
+}
+
+/**
+ * Reads which tasks agents must not see yet, because the plan that they belong to is incomplete: its dependencies or
+ * assignments may be missing. A task that somebody has started is visible. Makes no request to Plane.
+ */
+export async function readHiddenTasks(deps: Pick<TaskDeps, "store">): Promise<HiddenCheck> {
+  const rows = await readAllRows<PlanRun>(deps, workSets.unfinishedPlanRuns);
+  if (rows.length === 0) return () => false;
+  const now = await deps.store.now();
+  const projects = new Set<string>();
+  const items = new Set<string>();
+  for (const { value: run } of rows) {
+    if (run.project === undefined || !isHiding(run, now)) continue;
+    if (run.isNewProject) projects.add(run.project);
+    else for (const item of await readRunItems(deps, run)) items.add(item);
+  }
+  return (item) =>
+    isOpenItem(item) &&
+    item.snapshot.status !== "in_progress" &&
+    (projects.has(item.snapshot.project) || items.has(item.snapshot.id));
+}
+
+function isHiding({ state, endedAt }: PlanRun, now: Ms): boolean {
+  return state === "running" || (state === "failed" && now < (endedAt ?? 0) + FAILED_HIDDEN_MS);
+}
+
+/** Reads Plane's ids of the tasks that a run has created, without those that were complete before it. */
+async function readRunItems(deps: Pick<TaskDeps, "store">, run: PlanRun): Promise<string[]> {
+  const items = await readPlannedItems(deps, run);
+  return [...items].flatMap(([name, item]) => (run.complete.includes(name) ? [] : [item]));
+}
+
+/**
+ * The id of a plan's run. A wish has one run, whatever is planned for it, so it cannot get two plans. Without a wish,
+ * the same plan of the same agent is the same run.
+ */
+export async function getPlanRunId(agent: string, hash: string, wish: string | undefined): Promise<string> {
+  return (await sha256Hex(JSON.stringify(wish === undefined ? ["plan", agent, hash] : ["wish", wish]))).slice(0, 16);
+}
+
+/** The hash of everything in a plan that a person is shown or that is created: 32 characters of its SHA-256. */
+export async function hashPlan({ project, description, identifier, tasks, cycles }: Plan): Promise<string> {
+  const content = {
+    project: project.trim(),
+    description,
+    identifier,
+    tasks: tasks.map(sortFields),
+    cycles: cycles?.map(sortFields),
+  };
+  return (await sha256Hex(JSON.stringify(content))).slice(0, 32);
+}
+
+/** Two calls with the same fields in another order are the same plan. */
+function sortFields(fields: object): object {
+  return Object.fromEntries(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Starts a run: also one that was rejected or failed, and then is carried out from where it stopped. */
+export function startRun({ reason: _, endedAt: __, ...run }: PlanRun, approvedBy?: string): PlanRun {
+  return { ...run, state: "running", starts: run.starts + 1, ...omitUndefined({ approvedBy }) };
+}
+
+/** Ends a run because a step cannot be carried out. */
+export function failRun(run: PlanRun, reason: string, now: Ms): PlanRun {
+  return { ...run, state: "failed", reason, endedAt: now };
+}
+
+/** Ends a run because a person declined the plan. */
+export function rejectRun(run: PlanRun, reason: string | undefined, now: Ms): PlanRun {
+  return { ...run, state: "rejected", endedAt: now, ...omitUndefined({ reason }) };
+}
+
+/**
+ * Ends a run because everything exists. `items` are Plane's ids of its tasks, whose texts are not needed any more. A run
+ * that found everything complete reports no completion.
+ */
+export function finishRun(run: PlanRun, items: string[], now: Ms): PlanRun {
+  const tasks = run.plan.tasks.map(({ description: _, ...task }) => task);
+  const hadNothingToDo = run.complete.length === tasks.length;
+  return {
+    ...run,
+    plan: { ...run.plan, tasks },
+    state: "done",
+    items,
+    endedAt: now,
+    ...omitUndefined({ completed: hadNothingToDo ? (true as const) : undefined }),
+  };
+}
+
+/** Converts a run to its stored record with its sets. */
+export function toPlanRunPut(run: PlanRun): Put {
+  const key = workKeys.planRun(run.id);
+  const { planRuns, unfinishedPlanRuns, planRunsOf } = workSets;
+  switch (run.state) {
+    case "awaiting_approval":
+    case "running":
+      return { key, value: run, sets: [planRuns, unfinishedPlanRuns] };
+    case "failed":
+      return { key, value: run, sets: [planRuns, unfinishedPlanRuns], expires: ENDED_MS };
+    case "rejected":
+      return { key, value: run, sets: [planRuns], expires: ENDED_MS };
+    case "done": {
+      const isOpen = run.project !== undefined && run.completed === undefined;
+      const sets = isOpen ? [planRuns, planRunsOf(run.project ?? "")] : [planRuns];
+      return { key, value: run, sets, expires: isOpen ? OPEN_TASKS_MS : ENDED_MS };
+    }
+  }
+}
+
+/** The external id of a planned task: the same id and title in the same project are the same task. */
+export async function hashPlannedTask({ id, title }: PlannedTask): Promise<string> {
+  return `plan:${(await sha256Hex(JSON.stringify([id, title.trim()]))).slice(0, 32)}`;
+}
+
+/** Returns the steps that a planned task needs. */
+export function listRequiredSteps({ blocked_by, cycle, module, assignee, estimate }: PlannedTask): PlanStep[] {
+  return keepDefined<PlanStep>([
+    "made",
+    blocked_by?.length ? "related" : undefined,
+    cycle !== undefined ? "cycle" : undefined,
+    module !== undefined ? "module" : undefined,
+    assignee !== undefined || estimate !== undefined ? "handed" : undefined,
+  ]);
+}
+
+/** Whether all steps that a planned task needs are done. */
+export function isTaskComplete(task: PlannedTask, progress: PlannedTaskProgress | undefined): boolean {
+  return listRequiredSteps(task).every((step) => progress?.steps.includes(step) ?? false);
+}
+
+/** Counts the steps of a plan's tasks, and those that are done. */
+export async function countSteps(
+  tasks: readonly PlannedTask[],
+  progress: PlannedTasksRecord["tasks"],
+): Promise<{ done: number; total: number }> {
+  const counts = await Promise.all(
+    tasks.map(async (task) => {
+      const required = listRequiredSteps(task);
+      const steps = progress[await hashPlannedTask(task)]?.steps ?? [];
+      return { done: required.filter((step) => steps.includes(step)).length, total: required.length };
+    }),
+  );
+  const sum = (count: (task: { done: number; total: number }) => number) =>
+    counts.reduce((total, task) => total + count(task), 0);
+  return { done: sum(({ done }) => done), total: sum(({ total }) => total) };
+}
+
+/** Records that a step is done. */
+export async function savePlanStep(
+  deps: Pick<TaskDeps, "store">,
+  project: ProjectRecord,
+  name: string,
+  step: PlanStep,
+  { title, item, key }: { title: string; item: string | undefined; key: string | undefined },
+): Promise<void> {
+  const record = workKeys.plan(project.id);
+  await updateValue<PlannedTasksRecord>(deps, record, (current) => {
+    const tasks = current?.tasks ?? {};
+    const before = tasks[name] ?? { title, item: item ?? "", key: key ?? "", steps: [] };
+    const value = {
+      tasks: { ...tasks, [name]: { ...before, steps: [...before.steps, step] } },
+    } satisfies PlannedTasksRecord;
+    return { put: [{ key: record, value, expires: KEPT_MS }] };
+  });
+}
+
+/** Reads Plane's ids of all existing tasks of a plan, by the names of the planned tasks. */
+export async function readPlannedItems(
+  deps: Pick<TaskDeps, "store">,
+  { project, plan }: PlanRun,
+): Promise<Map<string, string>> {
+  if (project === undefined) return new Map();
+  const progress = await readPlanProgress(deps, project);
+  const names = await Promise.all(plan.tasks.map(hashPlannedTask));
+  return new Map(names.flatMap((name) => (progress[name]?.item ? [[name, progress[name].item]] : [])));
+}

@@ -1,0 +1,268 @@
+/**
+ * Creates a project as the caller: its name and identifier, states (including Blocked), features and members. An
+ * interrupted creation is completed by the next one.
+ */
+
+import type { Settings } from "../../config/settings.ts";
+import { GroundcrewError } from "../../errors.ts";
+import { sha256Hex } from "../../hashing.ts";
+import { createReadProjectsJob } from "../../jobs/observe-jobs.ts";
+import { keepDefined } from "../../omit-undefined.ts";
+import { PlaneAuthError, PlaneConflictError } from "../../plane/errors.ts";
+import { type PlaneProject, projectMembersApi, projectsApi, statesApi as stateCalls } from "../../plane/projects.ts";
+import type { ProjectRecord } from "../../records/plane-records.ts";
+import { observedKeys, workKeys } from "../../records/store-keys.ts";
+import { cacheState, findPersonIdByEmail } from "../../sync/names.ts";
+import { GROUNDCREW_SOURCE } from "../../sync/normalize.ts";
+import { readProjects } from "../../sync/projects.ts";
+import { toStatus } from "../../task/snapshot.ts";
+import { cleanLine, cleanText } from "../../text.ts";
+import { ensureMembers, PROJECT_ADMIN_ROLE, readSystemUserId } from "../assignees.ts";
+import { type CallContext, withLock } from "../call-context.ts";
+
+export interface NewProject {
+  name: string;
+  description?: string | undefined;
+  /** At most 12 letters and digits, the `ONB` of `ONB-12`; derived from the name when absent. */
+  identifier?: string | undefined;
+}
+
+/** Limit of attempts with another identifier: Plane may have projects that we do not see. */
+const MAX_TRIES = 5;
+
+/** Characters that Plane refuses in a project's name. */
+const SPECIAL_CHARACTERS = /[&+,:;$^}{*=?@#|'<>.()%!-]/g;
+
+/** Plane's limits of a project's name and identifier, in characters. */
+const MAX_NAME_LENGTH = 255;
+
+const MAX_IDENTIFIER_LENGTH = 12;
+
+/** The five default states of a Plane project; Groundcrew adds Blocked. */
+const STATES = [
+  { name: "Backlog", group: "backlog", color: "#60646c" },
+  { name: "Todo", group: "unstarted", color: "#60646c" },
+  { name: "In Progress", group: "started", color: "#f59e0b" },
+  { name: "Done", group: "completed", color: "#46a758" },
+  { name: "Cancelled", group: "cancelled", color: "#9aa4bc" },
+] as const;
+
+const BLOCKED_STATE = { name: "Blocked", group: "started", color: "#d94f4f" } as const;
+
+/**
+ * Creates a project as the caller: states (including Blocked), cycles and modules enabled, all agents and Groundcrew
+ * itself as members; from then on it is polled. Repeating the call, also after an interruption, returns the same
+ * project. Throws `bad_request` for a name that Plane does not accept, `conflict` for the name of another project.
+ */
+export async function createProject(context: CallContext, newProject: NewProject): Promise<ProjectRecord> {
+  const name = cleanProjectName(newProject.name);
+  const problem = findProjectNameProblem(name) ?? findIdentifierProblem(context, newProject.identifier);
+  if (problem) throw new GroundcrewError("bad_request", problem, { refusal: { name: "invalidProject" } });
+  return withLock(context, "project", name.toLowerCase(), async (renew) => {
+    const { deps, systemPlane, correlation } = context;
+    const nameHash = await hashProjectName(name);
+    const project = await findOrCreateProject(context, { ...newProject, name }, nameHash);
+    await renew();
+    await setUpProject(context, project);
+    await renew();
+    const queuedAt = await deps.store.now();
+    await readProjects({ ...deps, plane: systemPlane }, correlation);
+    const [record] = await deps.store.read<ProjectRecord>([observedKeys.project(project.id)]);
+    if (!record) throw new GroundcrewError("internal", `The project ${name} was created, but Plane does not list it.`);
+    const cause = `made:${project.id}:${correlation}`;
+    await deps.store.commit({
+      put: [{ key: workKeys.projectCreation(nameHash), value: undefined }],
+      jobs: [createReadProjectsJob({ correlation, cause }, queuedAt)],
+    });
+    deps.notify();
+    return record.value;
+  });
+}
+
+async function hashProjectName(name: string): Promise<string> {
+  return (await sha256Hex(name)).slice(0, 32);
+}
+
+async function findOrCreateProject(
+  context: CallContext,
+  newProject: NewProject & { name: string },
+  nameHash: string,
+): Promise<PlaneProject> {
+  for (let tries = 1; ; tries += 1) {
+    const listed = await listProjects(context);
+    const existing = listed.find((project) => project.name === newProject.name);
+    if (existing) return requireOwnProject(context, existing, nameHash);
+    const taken = new Set(listed.map((project) => project.identifier));
+    const identifier =
+      newProject.identifier?.trim().toUpperCase() ?? suggestProjectIdentifier(newProject.name, taken, tries);
+    try {
+      return await postProject(context, newProject, identifier, nameHash);
+    } catch (thrown) {
+      if (!(thrown instanceof PlaneConflictError)) throw thrown;
+      const canRetry = /identifier/.test(thrown.message) && newProject.identifier === undefined;
+      const sameName = (await listProjects(context)).find((project) => project.name === newProject.name);
+      if (sameName) return requireOwnProject(context, sameName, nameHash);
+      if (canRetry && tries < MAX_TRIES) continue;
+      const conflict = /identifier/.test(thrown.message) ? `identifier ${identifier}` : `name "${newProject.name}"`;
+      throw new GroundcrewError("conflict", `Another project in Plane has the ${conflict}. Choose another one.`, {
+        cause: thrown,
+        refusal: { name: "takenProject" },
+      });
+    }
+  }
+}
+
+async function listProjects({ systemPlane }: CallContext): Promise<PlaneProject[]> {
+  const listed: PlaneProject[] = [];
+  for await (const { data } of systemPlane.pages(projectsApi.list, {})) listed.push(...data.results);
+  return listed;
+}
+
+async function requireOwnProject(
+  { deps }: CallContext,
+  project: PlaneProject,
+  nameHash: string,
+): Promise<PlaneProject> {
+  const { name, identifier } = project;
+  const isOwn = project.external_source === GROUNDCREW_SOURCE && project.external_id === `project:${nameHash}`;
+  if (isOwn && project.archived_at === null) return project;
+  // The name belongs to another project, so no interrupted creation may be recorded under it.
+  if (!isOwn) await deps.store.commit({ put: [{ key: workKeys.projectCreation(nameHash), value: undefined }] });
+  throw new GroundcrewError(
+    "conflict",
+    project.archived_at === null
+      ? `The project "${name}" (${identifier}) exists and was not created by Groundcrew. Use it as it is, or choose another name.`
+      : `The project "${name}" (${identifier}) is in Plane's archive. Choose another name, or let a person restore it.`,
+    {
+      refusal: { name: project.archived_at === null ? "foreignProject" : "archivedProject", values: { project: name } },
+    },
+  );
+}
+
+async function postProject(
+  { deps, plane }: CallContext,
+  { name, description = "" }: NewProject,
+  identifier: string,
+  nameHash: string,
+): Promise<PlaneProject> {
+  await deps.store.commit({ put: [{ key: workKeys.projectCreation(nameHash), value: { name } }] });
+  const features = { cycle_view: true, module_view: true };
+  const externalReference = { external_source: GROUNDCREW_SOURCE, external_id: `project:${nameHash}` };
+  const text = cleanText(description, Number.POSITIVE_INFINITY);
+  const json = { name, identifier, description: text, ...features, ...externalReference };
+  return (await plane.call(projectsApi.create, { json })).data;
+}
+
+/**
+ * Adds what a new project lacks: members, features and states. Idempotent. The caller only makes Groundcrew an admin,
+ * which does the rest, outside of the caller's pace.
+ */
+async function setUpProject(context: CallContext, project: PlaneProject): Promise<void> {
+  const { deps, plane, systemPlane } = context;
+  const params = { project: project.id };
+  const isNewAdmin = await joinProject(context, project);
+  // As a member from before, Groundcrew need not be an admin.
+  const client = isNewAdmin ? systemPlane : plane;
+  if (!project.cycle_view || !project.module_view)
+    await client.call(projectsApi.update, { params, json: { cycle_view: true, module_view: true } });
+  const agents = await Promise.all(
+    deps.settings.agents.map(({ email }) => findPersonIdByEmail({ ...deps, plane: systemPlane }, email)),
+  );
+  await ensureMembers(context, project, keepDefined(agents));
+  await addMissingStates(context, project.id);
+}
+
+/** Makes Groundcrew an admin of the project, as the caller; returns false when it is a member already. */
+async function joinProject(context: CallContext, { id }: PlaneProject): Promise<boolean> {
+  const member = await readSystemUserId(context);
+  const params = { project: id };
+  const members = await context.systemPlane.call(projectMembersApi.list, { params }).catch((thrown: unknown) => {
+    if (thrown instanceof PlaneAuthError && thrown.reason === "permission") return undefined;
+    throw thrown;
+  });
+  if (members?.data.some((user) => user.id === member)) return false;
+  await context.plane.call(projectMembersApi.add, { params, json: { member, role: PROJECT_ADMIN_ROLE } });
+  return true;
+}
+
+/** Creates the states that a project lacks. */
+async function addMissingStates({ deps, systemPlane }: CallContext, project: string): Promise<void> {
+  const { states } = deps.settings;
+  const params = { project };
+  const existing: { name: string; group: string }[] = [];
+  for await (const { data } of systemPlane.pages(stateCalls.list, { params })) {
+    for (const state of data.results) {
+      existing.push(state);
+      await cacheState(deps, state.id, state);
+    }
+  }
+  for (const state of findMissingStates(existing, states)) {
+    try {
+      await systemPlane.call(stateCalls.create, { params, json: { ...state } });
+    } catch (thrown) {
+      if (!(thrown instanceof PlaneConflictError)) throw thrown;
+    }
+  }
+}
+
+/** Whether the creation of a project with this name was interrupted; creating it again completes it. */
+export async function isProjectIncomplete({ deps }: CallContext, name: string): Promise<boolean> {
+  const [record] = await deps.store.read([workKeys.projectCreation(await hashProjectName(cleanProjectName(name)))]);
+  return record !== undefined;
+}
+
+/** Why a project cannot have this identifier, for people; undefined when it can, or when one will be derived. */
+export function findIdentifierProblem({ deps }: CallContext, identifier: string | undefined): string | undefined {
+  const followed = deps.settings.plane?.projects ?? [];
+  const isFollowed = followed.some((other) => other.toUpperCase() === identifier?.trim().toUpperCase());
+  if (followed.length > 0 && !isFollowed)
+    return `Groundcrew uses only the projects ${followed.join(", ")} (PLANE_PROJECTS). Give one of these as identifier, or let a person add the new one there first.`;
+  if (identifier === undefined || /^[A-Z0-9]{1,12}$/i.test(identifier.trim())) return undefined;
+  return `"${identifier.slice(0, 40)}" is not a valid identifier. Give 1 to 12 letters A to Z and digits, such as ONB.`;
+}
+
+/** Reduces a name to one line of visible characters. */
+export function cleanProjectName(rawName: string): string {
+  return cleanLine(rawName, Number.POSITIVE_INFINITY);
+}
+
+/** Why Plane would refuse this name, with a suggestion; undefined when Plane accepts it. */
+export function findProjectNameProblem(name: string): string | undefined {
+  if (name === "") return "The project's name is empty.";
+  if ([...name].length > MAX_NAME_LENGTH) return `A project's name may have at most ${MAX_NAME_LENGTH} characters.`;
+  const specialCharacters = [...new Set(name.match(SPECIAL_CHARACTERS))];
+  if (specialCharacters.length === 0) return undefined;
+  const cleanName = name.replace(SPECIAL_CHARACTERS, " ").replace(/\s+/g, " ").trim();
+  const suggestion = cleanName === "" ? "letters, digits and spaces" : `"${cleanName}"`;
+  return `Plane accepts no special characters in a project's name (${specialCharacters.join(" ")}). Use ${suggestion}.`;
+}
+
+/**
+ * Suggests an identifier for a project that is not in `taken`: the initials of the name's words, or the start of its
+ * only word, with a number if needed. `tries` above 1 skips that many suggestions less one.
+ */
+export function suggestProjectIdentifier(name: string, taken: ReadonlySet<string>, tries = 1): string {
+  const ascii = name
+    .normalize("NFKD")
+    .toUpperCase()
+    .replace(/[^A-Z0-9 ]/g, "");
+  const words = ascii.split(" ").filter((word) => word !== "");
+  const [first = ""] = words;
+  const abbreviation = words.length > 1 ? words.map((word) => word.slice(0, 1)).join("") : first.slice(0, 4);
+  const base = abbreviation.slice(0, MAX_IDENTIFIER_LENGTH - 4) || "PROJ";
+  let triesLeft = tries;
+  for (let number = 1; ; number += 1) {
+    const identifier = number === 1 ? base : `${base}${number}`;
+    if (!taken.has(identifier)) triesLeft -= 1;
+    if (triesLeft === 0) return identifier;
+  }
+}
+
+/** Finds the states that a project lacks: one for each of Plane's groups, and one that means blocked. */
+export function findMissingStates(existing: readonly { name: string; group: string }[], states: Settings["states"]) {
+  const hasBlocked = existing.some((state) => toStatus(state, [], states) === "blocked");
+  return keepDefined([
+    ...STATES.filter(({ group }) => !existing.some((state) => state.group === group)),
+    hasBlocked ? undefined : { ...BLOCKED_STATE, name: states.blocked?.[0] ?? BLOCKED_STATE.name },
+  ]);
+}

@@ -1,0 +1,319 @@
+/**
+ * Carries out the steps of a plan at the pace of its agent: the project, all tasks, then their relations and groups,
+ * then the assignments, so that no agent starts what is incomplete. The last commit makes the tasks visible and wakes
+ * agents.
+ */
+
+import type { Deps, TaskDeps } from "../../app/deps.ts";
+import { GroundcrewError, getErrorMessage } from "../../errors.ts";
+import { createProjectCheckJob } from "../../jobs/observe-jobs.ts";
+import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
+import { PlaneAuthError, PlaneError, PlaneRateLimitedError, PlaneUnavailableError } from "../../plane/errors.ts";
+import type { ProjectRecord, Task } from "../../records/plane-records.ts";
+import { observedKeys, workKeys } from "../../records/store-keys.ts";
+import { getRefusal } from "../../refusals/render-refusal.ts";
+import type { JobResult, LeasedJob } from "../../store/port.ts";
+import { updateValue } from "../../store/records.ts";
+import type { PlanEvent } from "../../task/events.ts";
+import type { ItemRecord } from "../../task/snapshot.ts";
+import { cleanLine } from "../../text.ts";
+import { type Ms, SECOND } from "../../time.ts";
+import type { Assignee } from "../assignees.ts";
+import { type CallContext, createCallContext, withLock } from "../call-context.ts";
+import { addBlockers, renderBlockedByLine } from "../change-blockers.ts";
+import { assignIfUnassigned } from "../change-task.ts";
+import { addPlannedCard, createItem } from "../create-task.ts";
+import { findProject, findStoredTask } from "../find-task.ts";
+import {
+  failRun,
+  findPlanRun,
+  finishRun,
+  hashPlannedTask,
+  listRequiredSteps,
+  type PlannedCycle,
+  type PlannedTask,
+  type PlanRun,
+  type PlanStep,
+  readPlannedItems,
+  readPlanProgress,
+  savePlanStep,
+  toPlanRunPut,
+} from "../plan-record.ts";
+import { prepareWakeForStartable } from "../startable-tasks.ts";
+import { addToGroup, type TaskGroupKind, toItemFields } from "../task-fields.ts";
+import { preparePlanEvent, toPlanEventFields } from "../work-events.ts";
+import { resolveAssignees, resolveBlockers } from "./check-plan.ts";
+import { createProject, isProjectIncomplete } from "./create-project.ts";
+
+/** What the steps of a plan need. */
+interface PlanSteps {
+  context: CallContext;
+  project: ProjectRecord;
+  /** In topological order: blockers before their dependants. */
+  tasks: readonly PlannedTask[];
+  /** The dates of cycles that the tasks name. */
+  cycles: readonly PlannedCycle[];
+  /** Assignees by the names the plan uses. */
+  assignees: ReadonlyMap<string, Assignee>;
+  /** Blockers outside the plan, by the names the plan uses. */
+  externalTasks: ReadonlyMap<string, Task>;
+  /** Called before each step. Throws when another call carries the plan out. */
+  renew: () => Promise<void>;
+  /** Records a problem that does not end the plan. */
+  warn: (text: string) => Promise<void>;
+}
+
+/** Delay of the next attempt after a failure that may pass: 15 s, so that a plan continues soon after Plane is back. */
+const RETRY_MS: Ms = 15 * SECOND;
+
+/** Limit of attempts at a step that fails although Plane answers, for example with an unknown form: 5, over a minute. */
+const MAX_ATTEMPTS = 5;
+
+/** Limit of a failure's reason, in characters. */
+const MAX_REASON_LENGTH = 1_000;
+
+const DONE: JobResult = { done: true };
+
+/**
+ * Carries out the steps of a plan that are left, as the agent that made it and at its pace, for as long as one call may
+ * wait; then the job is due again. A plan that cannot be completed fails with the reason, and the Concierge is woken.
+ */
+export async function runPlan(
+  deps: TaskDeps & Pick<Deps, "settings">,
+  { plan: id, correlation }: { plan: string; correlation: string },
+  { failures }: Pick<LeasedJob, "failures">,
+): Promise<JobResult> {
+  const run = await findPlanRun(deps, id);
+  if (run?.state !== "running") return DONE;
+  try {
+    const context = createCallContext(deps, { name: run.agent, role: requirePlanner(deps, run) }, correlation);
+    await carryOut(context, run);
+    await finishPlan(deps, id, correlation);
+    return DONE;
+  } catch (thrown) {
+    const delay = getPassingDelay(thrown);
+    if (delay !== undefined) return { retryAt: (await deps.store.now()) + delay };
+    if (!isRefusal(thrown) && failures + 1 < MAX_ATTEMPTS) {
+      deps.log.warn("plan interrupted", { correlation, plan: id, agent: run.agent, error: getErrorMessage(thrown) });
+      return { retryAt: (await deps.store.now()) + RETRY_MS, failed: true };
+    }
+    await failPlan(deps, id, thrown, correlation);
+    return DONE;
+  }
+}
+
+/** Throws `conflict` when the agent that made the plan may not plan any more. */
+function requirePlanner({ settings }: Pick<Deps, "settings">, { agent }: PlanRun): "concierge" {
+  const role = settings.agents.find(({ name }) => name === agent)?.role;
+  if (role === "concierge") return role;
+  const exists = settings.agents.some(({ name }) => name === agent);
+  const reason = exists ? "is no longer a Concierge" : "is no longer an agent in the settings";
+  throw new GroundcrewError("conflict", `${agent}, which made this plan, ${reason}. Let a Concierge repeat the plan.`, {
+    refusal: { name: "planner", values: { agent } },
+  });
+}
+
+async function carryOut(context: CallContext, run: PlanRun): Promise<void> {
+  const { deps } = context;
+  const { plan } = run;
+  const project = await getOrCreateProject(context, run);
+  const problems: string[] = [];
+  const assignees = await resolveAssignees(context, plan.tasks, problems);
+  if (problems.length > 0)
+    throw new GroundcrewError("bad_request", `${problems.join("; ")}.`, { refusal: { name: "planAssignees" } });
+  // A blocker outside the plan that was removed meanwhile blocks nothing.
+  const externalTasks = await resolveBlockers(context, plan.tasks, []);
+  const warn = (text: string) => addWarning(deps, run.id, text);
+  await withLock(context, "plan", project.id, (renew) =>
+    runPlanSteps({
+      context,
+      project,
+      tasks: plan.tasks,
+      cycles: plan.cycles ?? [],
+      assignees,
+      externalTasks,
+      renew,
+      warn,
+    }),
+  );
+}
+
+/** Returns the plan's project; a new one is created, and recorded before it gets tasks. */
+async function getOrCreateProject(context: CallContext, { id, plan, project }: PlanRun): Promise<ProjectRecord> {
+  const { deps } = context;
+  if (project !== undefined) {
+    const [stored] = await deps.store.read<ProjectRecord>([observedKeys.project(project)]);
+    if (stored) return stored.value;
+  }
+  const isIncomplete = await isProjectIncomplete(context, plan.project);
+  const existing = isIncomplete ? undefined : await findProject(deps, plan.project);
+  const found = existing ?? (await createProject(context, { ...plan, name: plan.project }));
+  await updateRunningRun(deps, id, (run) => ({ ...run, project: found.id }));
+  return found;
+}
+
+async function updateRunningRun(
+  deps: TaskDeps,
+  id: string,
+  change: (run: PlanRun) => PlanRun | undefined,
+): Promise<void> {
+  await updateValue<PlanRun>(deps, workKeys.planRun(id), (run) => {
+    const next = run?.state === "running" ? change(run) : undefined;
+    return next && { put: [toPlanRunPut(next)] };
+  });
+}
+
+async function addWarning(deps: TaskDeps, id: string, text: string): Promise<void> {
+  await updateRunningRun(deps, id, (run) =>
+    run.warnings?.includes(text) ? undefined : { ...run, warnings: [...(run.warnings ?? []), text] },
+  );
+}
+
+/**
+ * Creates all tasks, then their relations, cycles and modules, then their assignments, so that no agent starts with an incomplete plan.
+ * Each step runs once and is recorded when done; the steps continue where they were interrupted.
+ */
+async function runPlanSteps(steps: PlanSteps): Promise<void> {
+  const { context, tasks, project } = steps;
+  for (const planned of tasks) {
+    await runStepOnce(steps, planned, "made", async (_, blockers) => {
+      const fields = await toItemFields(planned, await renderBlockedByLine(context, blockers));
+      return (await createItem(context, project, await hashPlannedTask(planned), fields)).task;
+    });
+  }
+  for (const planned of tasks)
+    await runStepOnce(
+      steps,
+      planned,
+      "related",
+      async (task, blockers) => task && addBlockers(context, task, blockers),
+    );
+  for (const kind of ["cycle", "module"] as const) await addToGroups(steps, kind);
+  for (const planned of tasks)
+    await runStepOnce(steps, planned, "handed", async (task) => task && assignPlannedTask(steps, planned, task));
+}
+
+/** Runs a step that the task needs, unless it is recorded as done. A task that people have deleted is skipped. */
+async function runStepOnce(
+  { context, project, tasks, externalTasks, renew }: PlanSteps,
+  planned: PlannedTask,
+  step: PlanStep,
+  action: (task: Task | undefined, blockers: Task[]) => Promise<Task | undefined>,
+): Promise<void> {
+  if (!listRequiredSteps(planned).includes(step)) return;
+  const { deps } = context;
+  const progress = await readPlanProgress(deps, project.id);
+  const name = await hashPlannedTask(planned);
+  const before = progress[name];
+  if (before?.steps.includes(step)) return;
+  await renew();
+  const blockers = new Map<string, Task>();
+  for (const other of planned.blocked_by ?? []) {
+    const local = tasks.find(({ id }) => id === other);
+    const localProgress = local && progress[await hashPlannedTask(local)];
+    const task = localProgress ? await findStoredTask(deps, localProgress.item) : externalTasks.get(other);
+    if (task && task.item.removedAt === undefined) blockers.set(task.id, task);
+  }
+  const task = before && (await findStoredTask(deps, before.item));
+  const result = task?.item.removedAt === undefined ? await action(task, [...blockers.values()]) : undefined;
+  await savePlanStep(deps, project, name, step, { title: planned.title, item: result?.id, key: result?.key });
+}
+
+/** Adds the tasks of each cycle or module with one request, because Plane takes several at once. */
+async function addToGroups({ context, project, tasks, cycles, renew }: PlanSteps, kind: TaskGroupKind): Promise<void> {
+  const { deps } = context;
+  for (const name of new Set(tasks.flatMap((task) => task[kind] ?? []))) {
+    const progress = await readPlanProgress(deps, project.id);
+    const planned = await Promise.all(
+      tasks
+        .flatMap((task) => (task[kind] === name ? [task] : []))
+        .map(async (task) => [task, await hashPlannedTask(task)] as const),
+    );
+    const left = planned.filter(([, hash]) => !progress[hash]?.steps.includes(kind));
+    if (left.length === 0) continue;
+    await renew();
+    const found = await Promise.all(left.map(([, hash]) => findStoredTask(deps, progress[hash]?.item ?? "")));
+    const items = found.flatMap((task) => (task && task.item.removedAt === undefined ? [task.id] : []));
+    const dates = cycles.find((cycle) => cycle.name === name);
+    if (items.length > 0) await addToGroup(context, project.id, { kind, name, dates }, items);
+    for (const [task, hash] of left)
+      await savePlanStep(deps, project, hash, kind, { title: task.title, item: undefined, key: undefined });
+  }
+}
+
+async function assignPlannedTask(
+  { context, assignees, warn }: PlanSteps,
+  planned: PlannedTask,
+  task: Task,
+): Promise<Task> {
+  const assignee = assignees.get(planned.assignee ?? "");
+  const { task: assigned, refused } = assignee
+    ? await assignIfUnassigned(context, task, assignee)
+    : { task, refused: undefined };
+  if (refused) await warn(`${planned.id}: ${refused}`);
+  await addPlannedCard(context, assigned, assignee, planned.estimate);
+  return assigned;
+}
+
+/**
+ * Ends a plan of which everything exists: in one commit its tasks become visible and the agents that can start one are
+ * woken, each once.
+ */
+async function finishPlan(deps: TaskDeps, id: string, correlation: string): Promise<void> {
+  await updateValue<PlanRun>(deps, workKeys.planRun(id), async (run, rev) => {
+    if (run?.state !== "running") return undefined;
+    const items = [...(await readPlannedItems(deps, run)).values()];
+    const wakes = await prepareWakes(deps, items);
+    const finished = finishRun(run, items, await deps.store.now());
+    return {
+      expect: wakes.flatMap((wake) => wake.expect),
+      put: [toPlanRunPut(finished), ...wakes.flatMap((wake) => wake.put)],
+      jobs: [
+        ...wakes.flatMap((wake) => wake.jobs),
+        // All its tasks may have been closed while it was under way.
+        ...keepDefined([run.project]).map((project) => createProjectCheckJob(project, `plan:${id}:${rev}`)),
+      ],
+      afterCommit: () => {
+        deps.log.info("plan complete", { correlation, plan: id, agent: run.agent, tasks: items.length });
+        deps.notify();
+      },
+    };
+  });
+}
+
+async function prepareWakes(deps: Pick<Deps, "store" | "settings">, items: readonly string[]) {
+  const rows = items.length === 0 ? [] : await deps.store.read<ItemRecord>(items.map(observedKeys.item));
+  const wakes = deps.settings.agents.map((agent) => {
+    const owned = rows.flatMap((row) => (row?.value.owners?.includes(agent.name) ? [row.value.snapshot.id] : []));
+    return owned.length > 0 ? prepareWakeForStartable(deps, agent, owned) : undefined;
+  });
+  return keepDefined(await Promise.all(wakes));
+}
+
+/** The delay after which to continue when Plane cannot answer now; undefined for every other failure. */
+function getPassingDelay(thrown: unknown): Ms | undefined {
+  if (thrown instanceof PlaneRateLimitedError) return thrown.retryAfter;
+  return thrown instanceof PlaneUnavailableError ? (thrown.retryAfter ?? RETRY_MS) : undefined;
+}
+
+/** Whether Plane or Groundcrew refuses the step whenever it is repeated. */
+function isRefusal(thrown: unknown): boolean {
+  if (thrown instanceof PlaneAuthError) return thrown.reason === "permission";
+  if (thrown instanceof PlaneError) return ["conflict", "invalid", "not_found"].includes(thrown.code);
+  return (
+    thrown instanceof GroundcrewError && ["bad_request", "conflict", "forbidden", "not_found"].includes(thrown.code)
+  );
+}
+
+async function failPlan(deps: TaskDeps, id: string, thrown: unknown, correlation: string): Promise<void> {
+  await updateValue<PlanRun>(deps, workKeys.planRun(id), async (run, rev) => {
+    if (run?.state !== "running") return undefined;
+    const reason = cleanLine(getErrorMessage(thrown), MAX_REASON_LENGTH);
+    const failed = failRun(run, reason, await deps.store.now());
+    const refusal = omitUndefined({ refusal: getRefusal(thrown) });
+    const event: PlanEvent = { kind: "plan_failed", ...toPlanEventFields(run), text: reason, ...refusal };
+    const { put, jobs, afterCommit } = await preparePlanEvent(deps, failed, rev, event, correlation);
+    deps.log.warn("plan failed", { correlation, plan: id, agent: run.agent, reason });
+    return { put: [toPlanRunPut(failed), ...put], jobs, afterCommit };
+  });
+}

@@ -1,0 +1,245 @@
+/**
+ * An agent's plan is checked, stored, and started or proposed to the person whose wish it is for. The same call again
+ * shows the progress.
+ */
+
+import type { TaskDeps } from "../../app/deps.ts";
+import { GroundcrewError } from "../../errors.ts";
+import { createPlanJob } from "../../jobs/work-jobs.ts";
+import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
+import type { ProjectRecord } from "../../records/plane-records.ts";
+import { workKeys } from "../../records/store-keys.ts";
+import type { Commit, Job, Put, Revision, StoreKey } from "../../store/port.ts";
+import { updateValue } from "../../store/records.ts";
+import type { PlanEvent } from "../../task/events.ts";
+import type { CallContext } from "../call-context.ts";
+import { findProject } from "../find-task.ts";
+import {
+  countSteps,
+  getPlanRunId,
+  hashPlan,
+  hashPlannedTask,
+  isTaskComplete,
+  type Plan,
+  type PlanCost,
+  type PlanRun,
+  readPlanProgress,
+  startRun,
+  toPlanRunPut,
+} from "../plan-record.ts";
+import { chooseWish, createClosedWishError, toWishPut, type Wish } from "../wishes.ts";
+import { preparePlanEvent, toPlanEventFields } from "../work-events.ts";
+import { type CheckedPlan, checkPlan } from "./check-plan.ts";
+import {
+  cleanProjectName,
+  findIdentifierProblem,
+  findProjectNameProblem,
+  isProjectIncomplete,
+} from "./create-project.ts";
+
+export interface PlanAnswer {
+  /** `ONB`; absent until the project has been created. */
+  project?: string;
+  /** In topological order: blockers before their dependants. */
+  tasks: { id: string; key?: string; title: string; assignee?: string; blocked_by: string[] }[];
+  /** Keys of the tasks that have been created in Plane. */
+  done: string[];
+  /** Remaining steps, about one per second; 0 when the plan is complete and its tasks are visible to agents. */
+  remaining: number;
+  /** A person has to approve the plan before it is carried out. */
+  awaiting_approval?: true;
+  /** Seconds after which most of the remaining steps are done. */
+  retry_after?: number;
+  problems: string[];
+  warnings: string[];
+  cost: PlanCost;
+}
+
+/** Limit of `retry_after`: 60 s, after which the same call shows the progress. */
+const MAX_RETRY_AFTER_S = 60;
+
+/**
+ * Checks a plan and starts it: Groundcrew then creates its project, tasks and dependencies in the background and sets
+ * the assignees last, so that no agent sees a part of it. A plan for a person's wish first waits for their approval
+ * (setting `plan.approve`). Repeating the call returns its present state (`remaining`), and continues a plan that has
+ * failed. Tasks with the same project, id and title are the same task. Throws `bad_request` with all problems before
+ * anything is stored; `dry_run` returns them instead.
+ */
+export async function planProject(context: CallContext, given: Plan): Promise<PlanAnswer> {
+  const { deps } = context;
+  const name = cleanProjectName(given.project);
+  const existing = (await isProjectIncomplete(context, name)) ? undefined : await findProject(deps, name);
+  const checkedPlan = await checkPlan(context, given, await findCreatedTasks(context, given, existing));
+  const { problems } = checkedPlan;
+  if (!existing) problems.push(...findProjectProblems(context, name, given.identifier));
+  if (given.dry_run) return readPlanAnswer(deps, checkedPlan, existing, undefined);
+  if (problems.length > 0)
+    throw new GroundcrewError("bad_request", `Nothing was created. Fix these problems: ${problems.join("; ")}.`);
+  const plan: Plan = { ...given, project: name, tasks: checkedPlan.tasks };
+  return answer(context, checkedPlan, existing, plan);
+}
+
+/** The ids of the plan's tasks that exist already, because the call is repeated. */
+async function findCreatedTasks(
+  { deps }: CallContext,
+  { tasks }: Pick<Plan, "tasks">,
+  project: ProjectRecord | undefined,
+): Promise<Set<string>> {
+  const progress = project ? await readPlanProgress(deps, project.id) : {};
+  const created = await Promise.all(tasks.map(async (task) => progress[await hashPlannedTask(task)] && task.id));
+  return new Set(keepDefined(created));
+}
+
+function findProjectProblems(context: CallContext, name: string, identifier: string | undefined): string[] {
+  return keepDefined([findProjectNameProblem(name), findIdentifierProblem(context, identifier)]);
+}
+
+/** Returns the present state of a plan. Without a run nothing has been created for it. */
+async function readPlanAnswer(
+  deps: Pick<TaskDeps, "store">,
+  { tasks, problems, warnings, cost }: CheckedPlan,
+  project: ProjectRecord | undefined,
+  run: PlanRun | undefined,
+): Promise<PlanAnswer> {
+  const progress = project ? await readPlanProgress(deps, project.id) : {};
+  const keys = new Map<string, string>();
+  for (const task of tasks) {
+    const key = progress[await hashPlannedTask(task)]?.key;
+    if (key) keys.set(task.id, key);
+  }
+  const steps = await countSteps(tasks, progress);
+  const left = steps.total - steps.done + (project ? 0 : 1);
+  const remaining = run?.state === "done" ? 0 : run ? Math.max(1, left) : left;
+  const isRunning = run?.state === "running";
+  return {
+    ...omitUndefined({ project: project?.identifier }),
+    tasks: tasks.map(({ id, title, assignee, blocked_by = [] }) => ({
+      id,
+      ...omitUndefined({ key: keys.get(id) }),
+      title,
+      ...omitUndefined({ assignee }),
+      blocked_by: blocked_by.map((other) => keys.get(other) ?? other),
+    })),
+    done: tasks.flatMap(({ id }) => keys.get(id) ?? []),
+    remaining,
+    ...omitUndefined({
+      awaiting_approval: run?.state === "awaiting_approval" ? (true as const) : undefined,
+      retry_after: isRunning ? Math.min(remaining, MAX_RETRY_AFTER_S) : undefined,
+    }),
+    problems,
+    warnings: [...warnings, ...(run?.warnings ?? [])],
+    cost,
+  };
+}
+
+async function answer(
+  context: CallContext,
+  checkedPlan: CheckedPlan,
+  existing: ProjectRecord | undefined,
+  plan: Plan,
+): Promise<PlanAnswer> {
+  const run = await startPlan(context, plan, existing, checkedPlan);
+  const project = existing ?? (run.project === undefined ? undefined : await findProject(context.deps, run.project));
+  return readPlanAnswer(context.deps, checkedPlan, project, run);
+}
+
+/**
+ * Stores a checked plan and starts it, or proposes it to the person whose wish it is for. The same plan again is the
+ * same run. Throws `conflict` for another plan for a wish whose plan is under way or complete, and for a plan that was
+ * rejected.
+ */
+async function startPlan(
+  context: CallContext,
+  plan: Plan,
+  existing: ProjectRecord | undefined,
+  { warnings, cost }: Pick<CheckedPlan, "warnings" | "cost">,
+): Promise<PlanRun> {
+  const { deps, caller, correlation } = context;
+  const hash = await hashPlan(plan);
+  const chosen = await chooseWish(context, plan, hash);
+  const id = await getPlanRunId(caller.name, hash, chosen?.id);
+  const complete = existing ? await readCompleteTasks(context, plan, existing) : [];
+  return updateValue<PlanRun, PlanRun>(deps, workKeys.planRun(id), async (before, rev) => {
+    const isSame = before?.hash === hash;
+    if (before && !isSame) await throwIfDecided(context, before);
+    if (before && isSame && before.state !== "failed") {
+      throwIfRejected(before);
+      return { result: before };
+    }
+    const now = await deps.store.now();
+    const isApproved = isSame || chosen === undefined || !deps.settings.plan.approve;
+    const fresh: PlanRun = {
+      id,
+      plan,
+      hash,
+      agent: caller.name,
+      ...omitUndefined({
+        wish: chosen?.id,
+        project: existing?.id,
+        isNewProject: existing ? undefined : (true as const),
+      }),
+      state: "awaiting_approval",
+      checked: { warnings, cost },
+      at: now,
+      complete,
+      starts: before?.starts ?? 0,
+    };
+    const stored = before && isSame ? before : fresh;
+    const run = isApproved ? startRun({ ...stored, agent: caller.name }) : stored;
+    const linked = await prepareLinkedWish(context, chosen, run);
+    const event: PlanEvent = { kind: "plan_proposed", ...toPlanEventFields(run), hash, tasks: plan.tasks.length };
+    const published = isApproved ? undefined : await preparePlanEvent(deps, run, rev, event, correlation);
+    return {
+      expect: linked.expect,
+      put: [toPlanRunPut(run), ...linked.put, ...(published?.put ?? [])] satisfies Put[],
+      jobs: [...(isApproved ? [createPlanJob(run, correlation)] : []), ...(published?.jobs ?? [])] satisfies Job[],
+      result: run,
+      afterCommit: () => {
+        published?.afterCommit();
+        deps.log.info(isApproved ? "plan started" : "plan proposed", { correlation, plan: id, agent: caller.name });
+        deps.notify();
+      },
+    };
+  });
+}
+
+async function readCompleteTasks({ deps }: CallContext, plan: Plan, project: ProjectRecord): Promise<string[]> {
+  const progress = await readPlanProgress(deps, project.id);
+  const names = await Promise.all(plan.tasks.map(async (task) => ({ task, name: await hashPlannedTask(task) })));
+  return names.filter(({ task, name }) => isTaskComplete(task, progress[name])).map(({ name }) => name);
+}
+
+async function throwIfDecided({ deps }: CallContext, run: PlanRun): Promise<void> {
+  if (run.state !== "running" && run.state !== "done") return;
+  const project = run.project === undefined ? undefined : await findProject(deps, run.project);
+  const name = project ? `${project.name} (${project.identifier})` : run.plan.project;
+  throw new GroundcrewError(
+    "conflict",
+    `The plan for this wish is ${run.state === "done" ? "complete" : "being carried out"}: the project ${name}. A wish has one plan. Change its tasks, or add some with create_task.`,
+  );
+}
+
+function throwIfRejected({ state, reason }: PlanRun): void {
+  if (state !== "rejected") return;
+  const because = reason === undefined ? "" : `: ${reason}`;
+  throw new GroundcrewError(
+    "conflict",
+    `A person rejected this plan${because}. Change it before you propose it again.`,
+  );
+}
+
+/** Prepares the writes after which the wish has this plan. */
+async function prepareLinkedWish(
+  { deps, caller }: CallContext,
+  chosen: Wish | undefined,
+  run: PlanRun,
+): Promise<Required<Pick<Commit, "expect" | "put">>> {
+  if (!chosen) return { expect: [], put: [] };
+  const key = workKeys.wish(chosen.id);
+  const [stored] = await deps.store.read<Wish>([key]);
+  const expect: [StoreKey, Revision][] = [[key, stored?.rev ?? 0]];
+  if (stored?.value.state === "closed") throw createClosedWishError(chosen.id);
+  const { answeredAt: _, ...current } = stored?.value ?? chosen;
+  const wish: Wish = { ...current, agent: caller.name, state: "planned", plan: run.id };
+  return { expect, put: [toWishPut(wish)] };
+}

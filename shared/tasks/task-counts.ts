@@ -1,0 +1,160 @@
+/**
+ * Numbers of tasks: by project, status and agent, and the progress of a cycle with the day on which it will be done at
+ * its pace.
+ */
+
+import type { Deps } from "../app/deps.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import { type CycleRecord, listReadableProjects, type ProjectRecord } from "../records/plane-records.ts";
+import { observedKeys, observedSets, workKeys } from "../records/store-keys.ts";
+import type { Store } from "../store/port.ts";
+import { readAllRows, scanPages } from "../store/records.ts";
+import type { CycleForecast, CycleItemsRecord, CycleProgress, ProjectCycle } from "../sync/cycles.ts";
+import { type ItemRecord, isInReview, isOpen } from "../task/snapshot.ts";
+import { DAY, isRecent, MINUTE, type Ms } from "../time.ts";
+import { toTask } from "./find-task.ts";
+
+/** Number of tasks of one kind. */
+interface TaskTotal {
+  /** `ONB` */
+  project: string;
+  /** A status of an open task, `in_review` for one that waits for a review, or `closed`: done or cancelled. */
+  status: string;
+  count: number;
+}
+
+/** The numbers of tasks, as the metrics show them. */
+interface TaskTotalsRecord {
+  /** Store time. */
+  at: Ms;
+  /** All tasks. */
+  projects: TaskTotal[];
+  /** The agents' open tasks. A task of two agents counts for both. */
+  agents: (TaskTotal & { agent: string })[];
+}
+
+type ProgressDeps = Pick<Deps, "store" | "settings">;
+
+/** Interval between readings: 2 min, because they read all open tasks. */
+const INTERVAL_MS: Ms = 2 * MINUTE;
+
+/** Every status that an open task can have here; each is counted, so that a number falls to 0 and does not vanish. */
+const OPEN_STATUSES = ["todo", "in_progress", "blocked", "in_review"] as const;
+
+/** Minimum duration since a cycle began for a forecast: 1 day. */
+const FORECAST_MIN_MS: Ms = DAY;
+
+/** Limit of a forecast: 2 years. A slower pace is no forecast. */
+const FORECAST_MAX_MS: Ms = 730 * DAY;
+
+/** Counts a project's tasks and the closed (done or cancelled) ones among them. */
+export async function countTasks(
+  { store }: { store: Pick<Store, "count"> },
+  { id }: ProjectRecord,
+): Promise<{ closed: number; total: number }> {
+  const [total, open] = await Promise.all([store.count(observedSets.items(id)), store.count(observedSets.open(id))]);
+  return { closed: total - open, total };
+}
+
+/** Counts the tasks by project and status and by agent and stores it for the metrics, unless that was done a moment ago. */
+export async function refreshTaskTotals(deps: Pick<Deps, "store" | "settings">): Promise<void> {
+  const [[stored], now] = await Promise.all([
+    deps.store.read<TaskTotalsRecord>([workKeys.taskTotals]),
+    deps.store.now(),
+  ]);
+  if (stored && isRecent(stored.value.at, INTERVAL_MS, now)) return;
+  const value: TaskTotalsRecord = { at: now, projects: [], agents: [] };
+  const known = new Set(deps.settings.agents.map(({ name }) => name));
+  for (const project of await listReadableProjects(deps)) {
+    const { identifier } = project;
+    const open = new Map<string, number>(OPEN_STATUSES.map((status) => [status, 0]));
+    const agents = new Map<string, Map<string, number>>();
+    for await (const rows of scanPages<ItemRecord>(deps, observedSets.open(project.id))) {
+      for (const { value: item } of rows) {
+        if (item.snapshot.quiet) continue;
+        const status = isInReview(item) ? "in_review" : item.snapshot.status;
+        addOne(open, status);
+        for (const agent of item.owners ?? []) {
+          if (!known.has(agent)) continue;
+          const counts = agents.get(agent) ?? new Map(OPEN_STATUSES.map((name) => [name, 0]));
+          agents.set(agent, addOne(counts, status));
+        }
+      }
+    }
+    const { closed } = await countTasks(deps, project);
+    for (const [status, count] of open) value.projects.push({ project: identifier, status, count });
+    value.projects.push({ project: identifier, status: "closed", count: closed });
+    for (const [agent, counts] of agents)
+      for (const [status, count] of counts) value.agents.push({ agent, project: identifier, status, count });
+  }
+  await deps.store.commit({ put: [{ key: workKeys.taskTotals, value, expires: DAY }] });
+}
+
+function addOne(counts: Map<string, number>, status: string): Map<string, number> {
+  return counts.set(status, (counts.get(status) ?? 0) + 1);
+}
+
+/** Reads a cycle's progress from the stored items and their present status, without a request to Plane. */
+export async function readCycleProgress(deps: ProgressDeps, { project, cycle }: ProjectCycle): Promise<CycleProgress> {
+  const [progress] = await deps.store.read<CycleItemsRecord>([observedKeys.cycleItems(cycle.id)]);
+  const now = await deps.store.now();
+  if (!progress) {
+    const { done, total, cancelled = 0 } = cycle;
+    return { project, cycle, done, total, left: Math.max(0, total - done - cancelled), open: [] };
+  }
+  const stored = await deps.store.read<ItemRecord>(progress.value.items.map(observedKeys.item));
+  const listed = stored.filter((item) => item?.value.removedAt === undefined);
+  const done = listed.filter((item) => item?.value.snapshot.status === "done");
+  const cancelled = listed.filter((item) => item?.value.snapshot.status === "cancelled");
+  const open = listed.flatMap((item) =>
+    item && isOpen(item.value.snapshot.status) ? [toTask(deps, item.value, item.rev, project)] : [],
+  );
+  const left = listed.length - done.length - cancelled.length;
+  const begin = cycle.start === null ? undefined : Date.parse(cycle.start);
+  const doneInCycle = done.filter(
+    (item) => begin !== undefined && Date.parse(item?.value.snapshot.completedAt ?? "") >= begin,
+  );
+  const forecast =
+    cycle.phase === "current" && begin !== undefined
+      ? forecastCycle({ begin, now, done: doneInCycle.length, left })
+      : undefined;
+  return { project, cycle, done: done.length, total: listed.length, left, open, ...omitUndefined({ forecast }) };
+}
+
+/** Forecasts when a cycle's tasks are done: the rest at the pace since it began. Pure. */
+export function forecastCycle({
+  begin,
+  now,
+  done,
+  left,
+}: {
+  begin: Ms;
+  now: Ms;
+  done: number;
+  left: number;
+}): CycleForecast | undefined {
+  const elapsed = now - begin;
+  if (left === 0 || done === 0 || elapsed < FORECAST_MIN_MS) return undefined;
+  const remaining = (elapsed / done) * left;
+  if (remaining > FORECAST_MAX_MS) return undefined;
+  return { at: now + remaining, perDay: (done * DAY) / elapsed };
+}
+
+/** Reads the numbers of tasks as of at most three minutes ago; undefined before the first reading. */
+export async function readTaskTotals(store: Pick<Store, "read">): Promise<TaskTotalsRecord | undefined> {
+  return (await store.read<TaskTotalsRecord>([workKeys.taskTotals]))[0]?.value;
+}
+
+/** Reads the cycles of these projects from the store, those that end first at the beginning. */
+export async function listCycles(
+  deps: Pick<Deps, "store">,
+  projects: readonly ProjectRecord[],
+): Promise<ProjectCycle[]> {
+  const lists = await Promise.all(
+    projects.map(async (project) => {
+      const rows = await readAllRows<CycleRecord>(deps, observedSets.cycles(project.id));
+      return rows.map(({ value }) => ({ project, cycle: value }));
+    }),
+  );
+  return lists.flat().sort((a, b) => ((a.cycle.end ?? "9") < (b.cycle.end ?? "9") ? -1 : 1));
+}

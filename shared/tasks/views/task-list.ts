@@ -1,0 +1,291 @@
+/**
+ * A task as agents see it, and an agent's list of its open tasks, those to continue or to start first, shortened to 4
+ * KB.
+ */
+
+import { GroundcrewError } from "../../errors.ts";
+import { removeHiddenText } from "../../markdown/hidden-text.ts";
+import { htmlToLines } from "../../markdown/plain-text.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import { listReadableProjects, type ProjectsReadRecord, type Task } from "../../records/plane-records.ts";
+import { observedKeys, workKeys } from "../../records/store-keys.ts";
+import { type ClaimRecord, readLiveClaims } from "../../records/task-records.ts";
+import { pollProject } from "../../sync/poll-project.ts";
+import { compareUrgency, type ItemRecord, isBlocked, type Priority, type Status } from "../../task/snapshot.ts";
+import { cleanLine } from "../../text.ts";
+import { formatIsoTime, MINUTE, type Ms } from "../../time.ts";
+import type { CallContext } from "../call-context.ts";
+import { type Blocker, readAgentTasks, readOpenBlockers } from "../find-task.ts";
+
+interface TaskList {
+  tasks: TaskAnswer[];
+  /** Seconds since Plane was last read; webhooks bring changes in between. */
+  age_s: number;
+  /** Number of further tasks. */
+  left_out?: number;
+}
+
+/** The progress of a fresh read that was interrupted because it had to wait too long. */
+interface FreshReadRecord {
+  /** Store time. */
+  began: Ms;
+  projects: string[];
+}
+
+/** A task as agents see it (OPENCLAW-02). */
+export interface TaskAnswer {
+  id: string;
+  /** `ONB-12` */
+  key: string;
+  title: string;
+  /** First line of the description. */
+  description: string;
+  status: Status;
+  priority: Priority;
+  /** `YYYY-MM-DD` */
+  due_date: string | null;
+  /** `ONB` */
+  project: string;
+  /** Open blockers; null while they are not all known. */
+  blocked_by: { key: string; status: Status }[] | null;
+  url: string;
+  /** ISO 8601: set when the caller holds the task; the claim expires then unless a call renews it. */
+  held_until?: string;
+  /** False when the caller cannot start the task now, with the reason in `why_not`. */
+  startable?: false;
+  why_not?: string;
+}
+
+/** A task with its rank in the caller's list. */
+interface RankedTask {
+  task: Task;
+  answer: TaskAnswer;
+  /** 0: held by the caller, 1: startable, 2: not startable, 3: blocked. Lists are sorted by it. */
+  rank: 0 | 1 | 2 | 3;
+}
+
+/** Limit of tasks in one answer, so that it stays readable for an agent. */
+const MAX_LISTED = 50;
+
+/** Retention of an interrupted fresh read: 1 min, within which repeating the call continues it. */
+const RESUME_MS: Ms = MINUTE;
+
+/** Limit of titles and first lines in characters, so that a list stays small; the details show them in full. */
+const MAX_LINE_LENGTH = 120;
+
+/** Limit of a list's tasks in bytes, also as a text within MCP's JSON: 4 KB less the list's other fields. */
+const MAX_BYTES = 4_096 - 80;
+
+/** Minimum of a title in bytes, by which a reader can recognize the task, also when the list exceeds its limit. */
+const MIN_TITLE_BYTES = 20;
+
+const encoder = new TextEncoder();
+
+/**
+ * Lists the caller's open tasks, those to continue or to start first (OPENCLAW-02). Uses stored data, without a request
+ * to Plane; `fresh` first reads the projects of these tasks, or all projects when there are none. Throws `unavailable`
+ * before the first read of Plane.
+ */
+export async function listTasks(
+  context: CallContext,
+  { fresh = false }: { fresh?: boolean | undefined },
+): Promise<TaskList> {
+  const { deps, caller } = context;
+  const startedAt = fresh ? await refreshProjects(context) : undefined;
+  const tasks = await readAgentTasks(deps, caller.name);
+  const ranked = (await rankTasks(context, tasks)).sort(compareRankedTasks);
+  const [lastRead] = await deps.store.read<ProjectsReadRecord>([observedKeys.projectsRead]);
+  if (!lastRead)
+    throw new GroundcrewError(
+      "unavailable",
+      "Groundcrew has not read Plane yet, so your tasks are not known. Call again in a minute.",
+    );
+  const now = await deps.store.now();
+  const at = startedAt ?? lastRead.value.at;
+  return {
+    tasks: shortenTaskAnswers(ranked.slice(0, MAX_LISTED).map(({ answer }) => answer)),
+    age_s: Math.max(0, Math.round((now - at) / 1000)),
+    ...omitUndefined({ left_out: ranked.length > MAX_LISTED ? ranked.length - MAX_LISTED : undefined }),
+  };
+}
+
+/**
+ * Reads the caller's projects from Plane and returns the store time at which reading began. Each project costs one of
+ * the caller's requests per second: with more projects than one call waits for, throws PlaneRateLimitedError, and
+ * repeating the call continues where it stopped.
+ */
+async function refreshProjects(context: CallContext): Promise<Ms> {
+  const { deps, caller, correlation } = context;
+  const key = workKeys.fresh(caller.name);
+  const [progress] = await deps.store.read<FreshReadRecord>([key]);
+  const startedAt = progress?.value.began ?? (await deps.store.now());
+  const readIds = new Set(progress?.value.projects);
+  const readable = await listReadableProjects(deps);
+  const ownProjects = new Set((await readAgentTasks(deps, caller.name)).map(({ project }) => project.id));
+  const wanted = readable.filter(({ id }) => (ownProjects.size === 0 || ownProjects.has(id)) && !readIds.has(id));
+  try {
+    for (const project of wanted) {
+      await context.waitForTurn("work_items_list");
+      await pollProject({ ...deps, plane: context.systemPlane }, project, correlation);
+      readIds.add(project.id);
+    }
+  } catch (thrown) {
+    const value: FreshReadRecord = { began: startedAt, projects: [...readIds] };
+    await deps.store.commit({ put: [{ key, value, expires: RESUME_MS }] });
+    throw thrown;
+  }
+  if (progress) await deps.store.commit({ put: [{ key, value: undefined }] });
+  deps.notify();
+  return startedAt;
+}
+
+/** Ranks tasks and renders them for the caller, from stored data without a request to Plane. */
+async function rankTasks(context: CallContext, tasks: readonly Task[]): Promise<RankedTask[]> {
+  const { deps } = context;
+  const items = tasks.map(({ item }) => item);
+  const [blockers, claims] = await Promise.all([
+    readOpenBlockers(deps, items),
+    readLiveClaims(
+      deps,
+      tasks.map(({ id }) => id),
+    ),
+  ]);
+  return Promise.all(tasks.map((task, i) => rankTask(context, task, blockers, claims[i])));
+}
+
+async function rankTask(
+  { deps, caller }: CallContext,
+  task: Task,
+  blockers: ReadonlyMap<string, Blocker>,
+  claim: ClaimRecord | undefined,
+): Promise<RankedTask> {
+  const isHolder = claim?.agent === caller.name;
+  const timeZone = deps.settings.timezone;
+  const openBlockers = task.item.blockers.flatMap((id) => blockers.get(id) ?? []);
+  const obstacle = isHolder ? undefined : findStartObstacle(task, openBlockers, claim, timeZone);
+  const answer: TaskAnswer = {
+    ...(await toTaskAnswer(task, openBlockers)),
+    ...omitUndefined({
+      held_until: isHolder ? formatIsoTime(claim.until, timeZone) : undefined,
+      startable: obstacle === undefined ? undefined : (false as const),
+      why_not: obstacle,
+    }),
+  };
+  return { task, answer, rank: isHolder ? 0 : isBlocked(task.item) ? 3 : obstacle === undefined ? 1 : 2 };
+}
+
+function findStartObstacle(
+  { item }: Task,
+  openBlockers: readonly Blocker[],
+  claim: ClaimRecord | undefined,
+  timeZone: string,
+): string | undefined {
+  if (item.review) return "in review by a human";
+  if (item.stopped) return `stopped by ${item.stopped.by} at ${formatIsoTime(item.stopped.at, timeZone)}`;
+  if (claim) return `held by ${claim.agent} until ${formatIsoTime(claim.until, timeZone)}`;
+  if (!areBlockersKnown(item, openBlockers)) return "its blockers are still being read from Plane";
+  if (openBlockers.length > 0) return `waits for ${openBlockers.map(({ key }) => key).join(", ")}`;
+  return isBlocked(item) ? "marked as blocked" : undefined;
+}
+
+async function toTaskAnswer(
+  { id, key, item, project, url }: Task,
+  openBlockers: readonly Blocker[],
+): Promise<TaskAnswer> {
+  const { name, description, status, priority, due } = item.snapshot;
+  return {
+    id,
+    key,
+    title: cleanLine(name, MAX_LINE_LENGTH),
+    description: cleanLine(await getFirstLine(description), MAX_LINE_LENGTH),
+    status,
+    priority,
+    due_date: due,
+    project: project.identifier,
+    blocked_by: areBlockersKnown(item, openBlockers)
+      ? openBlockers.map((blocker) => ({ key: blocker.key, status: blocker.status }))
+      : null,
+    url,
+  };
+}
+
+/** Returns the first line of Plane's HTML that is not empty. */
+async function getFirstLine(html: string): Promise<string> {
+  const visible = await removeHiddenText(html.slice(0, 4_000));
+  return htmlToLines(visible, MAX_LINE_LENGTH + 1)[0] ?? "";
+}
+
+function compareRankedTasks(a: RankedTask, b: RankedTask): number {
+  return a.rank - b.rank || compareUrgency(a.task.item.snapshot, b.task.item.snapshot);
+}
+
+/** Renders one task for the caller. */
+export async function readTaskAnswer(context: CallContext, task: Task): Promise<TaskAnswer> {
+  const { deps } = context;
+  const [blockers, [claim]] = await Promise.all([readOpenBlockers(deps, [task.item]), readLiveClaims(deps, [task.id])]);
+  return (await rankTask(context, task, blockers, claim)).answer;
+}
+
+/**
+ * Shortens the texts of a list's tasks so that the list fits 4 KB of JSON within JSON. What is left beside the other
+ * fields is shared by the tasks there are: first by the titles, then by the descriptions; a short text leaves its share
+ * to the others. Truncated texts end with "…". Nothing else is shortened, above all not the blockers, so a list of many
+ * tasks or blockers may exceed the limit; then titles keep 20 bytes and descriptions are omitted.
+ */
+export function shortenTaskAnswers(tasks: readonly TaskAnswer[]): TaskAnswer[] {
+  const fixedBytes = tasks.reduce((sum, task) => sum + measureJson({ ...task, title: "", description: "" }) + 1, 0);
+  const titles = shareBytes(
+    tasks.map(({ title }) => title),
+    MAX_BYTES - fixedBytes,
+    MIN_TITLE_BYTES,
+  );
+  const titleBytes = titles.reduce((sum, title) => sum + measureText(title), 0);
+  const descriptions = shareBytes(
+    tasks.map(({ description }) => description),
+    MAX_BYTES - fixedBytes - titleBytes,
+    0,
+  );
+  return tasks.map((task, i) => ({ ...task, title: titles[i] ?? "", description: descriptions[i] ?? "" }));
+}
+
+/** Bytes of a value's JSON as a string within JSON, where each quotation mark takes two bytes. */
+function measureJson(value: unknown): number {
+  return encoder.encode(JSON.stringify(JSON.stringify(value))).length - 2;
+}
+
+/** Truncates texts to a number of bytes in all. Each gets an equal share, at least `minimum`. */
+function shareBytes(texts: readonly string[], bytes: number, minimum: number): string[] {
+  const sizes = texts.map(measureText).sort((a, b) => a - b);
+  let bytesLeft = Math.max(0, bytes);
+  let share = 0;
+  for (const [i, size] of sizes.entries()) {
+    share = Math.floor(bytesLeft / (sizes.length - i));
+    if (size > share) break;
+    bytesLeft -= size;
+    share = size;
+  }
+  return texts.map((text) => fitText(text, Math.max(share, minimum)));
+}
+
+/** Bytes of a text in JSON, without its quotation marks. */
+function measureText(text: string): number {
+  return measureJson(text) - measureJson("");
+}
+
+/** Truncates a text to a number of bytes of JSON. */
+function fitText(text: string, bytes: number): string {
+  if (measureText(text) <= bytes) return text;
+  let bytesLeft = bytes - measureText("…");
+  let prefix = "";
+  for (const character of text) {
+    bytesLeft -= measureText(character);
+    if (bytesLeft < 0) break;
+    prefix += character;
+  }
+  return prefix === "" ? "" : `${prefix.trimEnd()}…`;
+}
+
+/** Whether Groundcrew has read the task's relations and every blocker in them. */
+export function areBlockersKnown(item: ItemRecord, openBlockers: readonly Blocker[]): boolean {
+  return !item.blockersUnknown && item.blockers.length === openBlockers.length;
+}

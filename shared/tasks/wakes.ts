@@ -1,0 +1,284 @@
+/**
+ * An agent's wakes: the tasks of the next one, those that were sent, and the last call, which acknowledges them. Tasks
+ * that come within two seconds join one wake.
+ */
+
+import type { Deps } from "../app/deps.ts";
+import { createWakeJob } from "../jobs/wake-jobs.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import type { Commit, Put, Revision, Store, StoreKey } from "../store/port.ts";
+import { updateValue, type ValueUpdate } from "../store/records.ts";
+import type { Ms } from "../time.ts";
+
+/** Why an agent is woken. */
+export type WakeReason =
+  | "assigned"
+  | "unblocked"
+  | "answered"
+  | "sent_back"
+  | "addressed"
+  | "stopped"
+  | "stuck"
+  | "circle"
+  | "project_completed"
+  | "asked_for"
+  | "plan_rejected"
+  | "plan_failed"
+  | "plan_completed";
+
+/** One task of a wake. Others wrote title and text, so they stay in separate fields. */
+export interface WakeTask {
+  /** Plane's id of the item or project, or the id of a wish, a plan or a question. */
+  id: string;
+  /** `ONB-12`, a project's identifier, `new` for a wish and for a plan without a project, or `message`. */
+  key: string;
+  reason: WakeReason;
+  title?: string;
+  /** A person's answer, reason or request. */
+  text?: string;
+  /** Id of the answered question, when it was about no task. */
+  question?: string;
+}
+
+/** A task of a wake that was posted, with the store time of the first wake that named it. */
+export interface SentTask extends WakeTask {
+  at: Ms;
+}
+
+/** The stored state of an agent's wakes. */
+export interface WakeRecord {
+  /** The tasks of the next wake. */
+  pending: WakeTask[];
+  /** Store time at which the next wake is due; absent when no task is pending, or when delivery was given up. */
+  dueAt?: Ms;
+  /** The startable tasks for which the agent was woken: Plane's id to store time. */
+  wokenTasks: Record<string, Ms>;
+  /** Those of them that were found in the store, with the revision read: jobs of earlier events add nothing new. */
+  found?: Record<string, Revision>;
+  /** The wake whose call is under way, or during whose call a process ended. */
+  posting?: { id: string; job: string; at: Ms; tasks: WakeTask[] };
+  /**
+   * The last wake that was posted: when, and the tasks of this and earlier wakes that a call of the agent settles.
+   * `isUncertain`: the call got no response.
+   */
+  sent?: { at: Ms; tasks: SentTask[]; isUncertain?: true };
+  /** The last wake that did not arrive; the same tasks are posted again under the same id. */
+  retry?: { id: string; failures: number; tasks: string[] };
+  /** Number of wakes since the agent last had nothing to do or finished a task; new tasks join without counting. */
+  round?: number;
+  /** Store time of the wake that began the round. */
+  roundAt?: Ms;
+  /** Store time of the next check of whether the agent reacts; absent: it works, or there is nothing to check. */
+  checkAt?: Ms;
+  /** A person was notified at this store time; `answered` when the agent had called without finishing a task. */
+  notified?: { at: Ms; answered?: true };
+}
+
+/** The stored last call of an agent. All times are store times of the beginning of a call. */
+export interface LastCallRecord {
+  at: Ms;
+  /** The last call that succeeded in planning or in writing to a person, which answers a wish. */
+  answered?: Ms;
+}
+
+interface WakeStore {
+  store: Pick<Store, "read" | "commit">;
+}
+
+/** A change of an agent's wakes, with further parts of the same commit. */
+export interface WakeUpdate extends Omit<ValueUpdate, "put"> {
+  wake: WakeRecord;
+  put?: NonNullable<ValueUpdate["put"]>;
+}
+
+interface WakeCommitOptions {
+  /** Further conditions of the commit. */
+  expect?: [StoreKey, Revision][];
+  /** Further values of the commit. */
+  put?: Put[];
+  /** For tasks that were found in the store: the revisions that were read, by the item's id. */
+  found?: Record<string, Revision>;
+  /** For a task of an event: the item's revision before the event. */
+  since?: Revision | undefined;
+}
+
+/** A finished call of an agent. */
+interface AgentCall {
+  agent: string;
+  tool: string;
+  outcome: string;
+  ms: Ms;
+}
+
+export const EMPTY_WAKE: WakeRecord = { pending: [], wokenTasks: {} };
+
+export const wakeKeys = {
+  wake: (agent: string): StoreKey => `wake:${encodeURIComponent(agent)}`,
+  /** The agent's last call. */
+  lastCall: (agent: string): StoreKey => `last-call:${encodeURIComponent(agent)}`,
+  /** The mark that an event's job was added to a wake, which makes a second commit of that job stale. */
+  addedJob: (job: string): StoreKey => `added-to-wake:${encodeURI(job)}`,
+  /** The version of the OpenClaw gateway at a URL, as its answers showed. */
+  gateway: (url: string): StoreKey => `wake:gateway:${encodeURIComponent(url)}`,
+} as const;
+
+/** Delay of a wake: 2 s, in which further tasks join the same wake. */
+const BATCH_WINDOW_MS: Ms = 2_000;
+
+/** Limit of tasks named in one wake: 20. list_my_tasks returns all of them. */
+export const MAX_TASKS = 20;
+
+/** Tools of which a successful call answers a wish: the Concierge planned something or wrote to the person. */
+const WISH_ANSWERS: ReadonlySet<string> = new Set([
+  "plan_project",
+  "create_project",
+  "create_task",
+  "message_human",
+  "ask_human",
+]);
+
+/** Reads the wakes of an agent with the record's revision. */
+export async function readWake({ store }: WakeStore, agent: string): Promise<{ wake: WakeRecord; rev: number }> {
+  const [stored] = await store.read<WakeRecord>([wakeKeys.wake(agent)]);
+  return { wake: stored?.value ?? EMPTY_WAKE, rev: stored?.rev ?? 0 };
+}
+
+/** Changes the wakes of an agent; `compute` may run several times, and `undefined` means no change. */
+export async function updateWake(
+  deps: WakeStore,
+  agent: string,
+  compute: (wake: WakeRecord) => Promise<WakeUpdate | undefined>,
+): Promise<void> {
+  const key = wakeKeys.wake(agent);
+  await updateValue<WakeRecord>(deps, key, async (stored = EMPTY_WAKE) => {
+    const update = await compute(stored);
+    if (!update) return undefined;
+    const { wake, put = [], ...rest } = update;
+    return { ...rest, put: [{ key, value: wake }, ...put] };
+  });
+}
+
+/**
+ * Adds tasks to the agent's next wake and schedules it; tasks within two seconds join one wake, also while the repeat of
+ * a wake that did not arrive is scheduled for later. `expect` and `put` are part of the same commit; when a revision in
+ * `expect` is stale, nothing is added.
+ */
+export async function addWakeTasks(
+  deps: Pick<Deps, "store" | "notify">,
+  agent: string,
+  tasks: readonly WakeTask[],
+  options: WakeCommitOptions = {},
+): Promise<void> {
+  for (;;) {
+    const wake = await prepareWakeTasks(deps, agent, tasks, options);
+    const expect = options.expect ?? [];
+    const outcome = await deps.store.commit({
+      expect: [...wake.expect, ...expect],
+      put: [...wake.put, ...(options.put ?? [])],
+      jobs: wake.jobs,
+    });
+    if (outcome === "committed") return deps.notify();
+    if (expect.length > 0) {
+      const current = await deps.store.read(expect.map(([expectedKey]) => expectedKey));
+      if (current.some((row, i) => (row?.rev ?? 0) !== expect[i]?.[1])) return;
+    }
+  }
+}
+
+/** Prepares the writes that add tasks to the agent's next wake and schedule it, for a commit with further writes. */
+export async function prepareWakeTasks(
+  deps: Pick<Deps, "store">,
+  agent: string,
+  tasks: readonly WakeTask[],
+  options: Pick<WakeCommitOptions, "found" | "since"> = {},
+): Promise<Required<Pick<Commit, "expect" | "put" | "jobs">>> {
+  const { wake: previous, rev } = await readWake(deps, agent);
+  const now = await deps.store.now();
+  const newTasks = tasks.filter((task) => !isAlreadyFound(previous, task, options.since));
+  const dueAt = Math.min(previous.dueAt ?? Number.POSITIVE_INFINITY, now + BATCH_WINDOW_MS);
+  const nextWake = newTasks.length > 0 ? { pending: mergeWakeTasks(previous.pending, newTasks), dueAt } : {};
+  const next: WakeRecord = {
+    ...previous,
+    ...nextWake,
+    wokenTasks: markWoken(previous.wokenTasks, tasks, now),
+    ...omitUndefined({ found: options.found ? { ...previous.found, ...options.found } : undefined }),
+  };
+  return {
+    expect: [[wakeKeys.wake(agent), rev]],
+    put: [{ key: wakeKeys.wake(agent), value: next }],
+    jobs: newTasks.length === 0 || dueAt === previous.dueAt ? [] : [createWakeJob(agent, dueAt)],
+  };
+}
+
+/** Whether the agent was already woken for the result of this event, before the event's own job was handled. */
+function isAlreadyFound({ found, pending }: WakeRecord, { id }: WakeTask, since: Revision | undefined): boolean {
+  const foundRev = found?.[id];
+  return foundRev !== undefined && since !== undefined && since < foundRev && !pending.some((task) => task.id === id);
+}
+
+/**
+ * Marks the tasks as woken for, so that no wake repeats that they can be started. A person's words do not say that, and an
+ * agent whose work was ended is notified again once it may start the task again.
+ */
+function markWoken(
+  wokenTasks: WakeRecord["wokenTasks"],
+  tasks: readonly WakeTask[],
+  now: Ms,
+): WakeRecord["wokenTasks"] {
+  const next = { ...wokenTasks };
+  for (const { id, reason } of tasks) {
+    if (reason === "stopped") delete next[id];
+    else if (reason !== "addressed") next[id] = now;
+  }
+  return next;
+}
+
+/**
+ * Creates the records that acknowledge the wakes of the agents who made these calls. A call acknowledges only what was
+ * posted before it began: its duration is subtracted from the store's time.
+ */
+export async function createAcknowledgements(
+  { store }: { store: Pick<Store, "now" | "read"> },
+  calls: readonly AgentCall[],
+): Promise<Put[]> {
+  const agents = [...new Set(calls.map(({ agent }) => agent))];
+  const keys = agents.map(wakeKeys.lastCall);
+  const [now, known] = await Promise.all([store.now(), store.read<LastCallRecord>(keys)]);
+  return keys.map((key, i) => {
+    const own = calls.filter(({ agent }) => agent === agents[i]);
+    const answers = own.filter(({ tool, outcome }) => outcome === "ok" && WISH_ANSWERS.has(tool));
+    const value: LastCallRecord = {
+      at: getLatest(now, own, known[i]?.value.at) ?? now,
+      ...omitUndefined({ answered: getLatest(now, answers, known[i]?.value.answered) }),
+    };
+    return { key, value };
+  });
+}
+
+function getLatest(now: Ms, calls: readonly AgentCall[], known: Ms | undefined): Ms | undefined {
+  const times = [...calls.map(({ ms }) => now - ms), ...(known === undefined ? [] : [known])];
+  return times.length > 0 ? Math.max(...times) : undefined;
+}
+
+/**
+ * Adds tasks to others; a task that is among them already gets the new reason. A person's words, and the end of the work,
+ * stay beside other reasons, and the words of several remarks are kept together.
+ */
+export function mergeWakeTasks<T extends WakeTask>(earlier: readonly T[], tasks: readonly T[]): T[] {
+  const added = new Map<string, T>();
+  for (const task of tasks) added.set(toIdentity(task), combineWords(added.get(toIdentity(task)), task));
+  const stored = earlier.filter((task) => !added.has(toIdentity(task)));
+  const replaced = new Map(earlier.map((task) => [toIdentity(task), task]));
+  const merged = [...added].map(([identity, task]) => combineWords(replaced.get(identity), task));
+  return [...stored, ...merged].slice(-MAX_TASKS);
+}
+
+function toIdentity({ id, reason }: WakeTask): string {
+  return reason === "addressed" || reason === "stopped" ? `${reason}:${id}` : id;
+}
+
+function combineWords<T extends WakeTask>(earlier: T | undefined, task: T): T {
+  if (task.reason !== "addressed" || earlier?.text === undefined || task.text === undefined) return task;
+  const lines = new Set([...earlier.text.split("\n"), ...task.text.split("\n")]);
+  return { ...task, text: [...lines].join("\n") };
+}

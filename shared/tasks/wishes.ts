@@ -1,0 +1,295 @@
+/**
+ * A wish is what a person asked the Concierge for, in their own words. It is open until the Concierge answers it or
+ * makes a plan for it, and two texts in quick succession are one wish.
+ */
+
+import type { Deps, TaskDeps } from "../app/deps.ts";
+import { GroundcrewError } from "../errors.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import { workKeys, workSets } from "../records/store-keys.ts";
+import type { Commit, Put, Revision, StoreKey } from "../store/port.ts";
+import { readAllRows, updateValue } from "../store/records.ts";
+import { cleanText } from "../text.ts";
+import { DAY, isRecent, type Ms, SECOND } from "../time.ts";
+import type { CallContext } from "./call-context.ts";
+import { findPlanRun, getPlanRunId, type Plan, type PlanRun } from "./plan-record.ts";
+import { addWakeTasks, type WakeRecord, type WakeTask, wakeKeys } from "./wakes.ts";
+
+/** What a person asked the Concierge for, in their own words. */
+export interface Wish {
+  /** `asked-for:<update id>`, so that a repeated update is the same wish. */
+  id: string;
+  text: string;
+  /** The person's name. */
+  by: string;
+  /** Store time. */
+  at: Ms;
+  /** The Concierge that deals with it. */
+  agent: string;
+  /** `open`: it has no plan. `planned`: `plan` is proposed, under way or complete. `closed`: it is dealt with. */
+  state: "open" | "planned" | "closed";
+  /** The id of the plan's run. */
+  plan?: string;
+  /** The message in Telegram in which it was written, to which its answers reply; absent for one from the page. */
+  message?: WishMessage;
+  /** Free text, not a command: texts that follow at once are part of it. */
+  freeText?: true;
+  /** Store time of the last text that was added. */
+  extendedAt?: Ms;
+  /** Store time at which a message of the Concierge answered it. It can still get a plan, which is approved as any other. */
+  answeredAt?: Ms;
+}
+
+/** A message in Telegram and its topic. */
+export interface WishMessage {
+  id: number;
+  topic?: number;
+}
+
+/** What a person wrote to the Concierge. */
+interface NewWish {
+  /** Id of the update, so that a repeated update has one effect. */
+  update: string;
+  text: string;
+  /** The person's name. */
+  by: string;
+  /** The message in Telegram, to which the answers reply. */
+  message?: WishMessage | undefined;
+  /** Free text: it becomes part of a wish that the same person wrote a moment ago. */
+  isFreeText: boolean;
+}
+
+/** Stored under the id of a text that became part of an earlier wish: the id of that wish. */
+interface JoinedText {
+  joined: string;
+}
+
+type SubmitDeps = Pick<Deps, "store" | "notify">;
+
+/** The writes with which a message answers or closes a wish, and where it belongs in the chat. */
+type AnsweredWish = Required<Pick<Commit, "expect" | "put">> & { wish?: string; message?: WishMessage };
+
+/** Limit of a wish in UTF-16 units: the longest message in Telegram (4,096), and what it replies to. */
+export const WISH_TEXT_LIMIT = 4_500;
+
+const WISH_ID = /^asked-for:[\w:.-]{1,80}$/;
+
+/** Retention of a wish that is answered or closed, or whose plan is complete: 30 days, far longer than a repeated update can arrive. */
+export const CLOSED_WISH_MS: Ms = 30 * DAY;
+
+/** Time after a text in which the next one belongs to it: 20 s, in which people send a sentence in pieces. */
+const BURST_MS: Ms = 20 * SECOND;
+
+const NO_WISH: AnsweredWish = { expect: [], put: [] };
+
+/**
+ * Stores what a person wrote as a wish and wakes the Concierge with it, once even when this is repeated. `joined`: it
+ * became part of the wish that the person wrote just before.
+ */
+export async function submitWish(deps: SubmitDeps, agent: string, newWish: NewWish): Promise<"added" | "joined"> {
+  const id = `asked-for:${newWish.update}`;
+  const [stored] = await deps.store.read<Wish | JoinedText>([workKeys.wish(id)]);
+  if (stored) return "joined" in stored.value ? "joined" : "added";
+  const text = cleanText(newWish.text, WISH_TEXT_LIMIT);
+  if (newWish.isFreeText && (await joinPreviousWish(deps, agent, { ...newWish, text }, id))) return "joined";
+  const { by, message, isFreeText } = newWish;
+  const now = await deps.store.now();
+  const freeText = isFreeText ? { freeText: true as const } : {};
+  const wish = { id, text, by, at: now, agent, ...omitUndefined({ message }), ...freeText };
+  await addWakeTasks(deps, agent, [toWakeTask(wish)], prepareWish(wish));
+  return "added";
+}
+
+/**
+ * Adds a text to the wish that the same person wrote just before; false when there is none. The id of the text's own
+ * wish is stored as a mark, so that a repeated update is not added twice.
+ */
+async function joinPreviousWish(
+  deps: SubmitDeps,
+  agent: string,
+  { text, by, message }: NewWish,
+  id: string,
+): Promise<boolean> {
+  const now = await deps.store.now();
+  const previous = (await readUnclosedWishes(deps, agent)).findLast(
+    (wish) => wish.by === by && wish.freeText && isWishOpen(wish) && wish.message?.topic === message?.topic,
+  );
+  if (!previous || !isRecent(previous.extendedAt ?? previous.at, BURST_MS, now)) return false;
+  const key = workKeys.wish(previous.id);
+  const [stored] = await deps.store.read<Wish>([key]);
+  if (!stored || !isWishOpen(stored.value)) return false;
+  const extended: Wish = { ...stored.value, text: `${stored.value.text}\n${text}`, extendedAt: now };
+  if (extended.text.length > WISH_TEXT_LIMIT) return false;
+  const mark: Put = {
+    key: workKeys.wish(id),
+    value: { joined: previous.id } satisfies JoinedText,
+    expires: CLOSED_WISH_MS,
+  };
+  const expect: [StoreKey, Revision][] = [
+    [mark.key, 0],
+    [key, stored.rev],
+  ];
+  await addWakeTasks(deps, agent, [toWakeTask(extended)], { expect, put: [mark, toWishPut(extended)] });
+  // The wish was answered or planned meanwhile, so the text is a wish of its own.
+  const [marked] = await deps.store.read([mark.key]);
+  return marked !== undefined;
+}
+
+function toWakeTask({ id, text }: Pick<Wish, "id" | "text">): WakeTask {
+  return { id, key: "new", reason: "asked_for", text };
+}
+
+/** Finds a wish by its id; undefined also for a text that became part of another one. */
+export async function findWish(deps: Pick<TaskDeps, "store">, id: string): Promise<Wish | undefined> {
+  // Ids come from agents: only those of wishes are keys of the store.
+  if (!WISH_ID.test(id)) return undefined;
+  const [stored] = await deps.store.read<Wish | JoinedText>([workKeys.wish(id)]);
+  return stored === undefined || "joined" in stored.value ? undefined : stored.value;
+}
+
+/**
+ * Chooses the wish that a plan is for; undefined when it is for none. `plan.wish` names it. Otherwise it is the wish
+ * for which the same plan, or one of the same project, was proposed before; else the oldest open wish, those first that
+ * a wake or an answer has named; else one whose plan is not approved or has failed, or the last one that a message has
+ * answered within a day, so that no plan for it escapes the approval. Throws `not_found` for an unknown wish, `conflict` for a closed one.
+ */
+export async function chooseWish({ deps, caller }: CallContext, plan: Plan, hash: string): Promise<Wish | undefined> {
+  if (plan.wish !== undefined) {
+    const wish = await findWish(deps, plan.wish);
+    const name = plan.wish.slice(0, 60);
+    if (!wish)
+      throw new GroundcrewError("not_found", `There is no wish "${name}". Omit wish, or give the id of a wish.`);
+    if (wish.state === "closed") throw createClosedWishError(wish.id);
+    return wish;
+  }
+  const wishes = await readUnclosedWishes(deps, caller.name);
+  if (wishes.length === 0) return undefined;
+  const runs = await Promise.all(
+    wishes.map(async ({ id }) => findPlanRun(deps, await getPlanRunId(caller.name, hash, id))),
+  );
+  const find = (matches: (run: PlanRun) => boolean) => wishes.find((_, i) => runs[i] && matches(runs[i]));
+  const same = find((run) => run.hash === hash);
+  if (same) return same;
+  // The same plan was made before there was a wish: it is no plan for the wish.
+  if (await findPlanRun(deps, await getPlanRunId(caller.name, hash, undefined))) return undefined;
+  const isChangeable = ({ state }: PlanRun) => state !== "running" && state !== "done";
+  const changed = find((run) => isChangeable(run) && run.plan.project === plan.project);
+  if (changed) return changed;
+  const open = wishes.filter(isWishOpen);
+  const [wake] = await deps.store.read<WakeRecord>([wakeKeys.wake(caller.name)]);
+  const pending = new Set(wake?.value.pending.map(({ id }) => id));
+  const unfinished = find(({ state }) => state === "awaiting_approval" || state === "failed");
+  const now = await deps.store.now();
+  const answered = wishes.findLast(
+    ({ state, answeredAt }) => state === "open" && answeredAt !== undefined && isRecent(answeredAt, DAY, now),
+  );
+  return open.find(({ id }) => !pending.has(id)) ?? open[0] ?? unfinished ?? answered;
+}
+
+/**
+ * Prepares what a message of this agent changes of a wish. `id` names the wish that it answers. Without it, the message
+ * is the summary of the oldest wish whose plan is complete, and closes it; else it only replies to the wish, when one
+ * alone is open. Throws `not_found` for an unknown id.
+ */
+export async function prepareAnsweredWish(
+  deps: Pick<TaskDeps, "store">,
+  agent: string,
+  id: string | undefined,
+): Promise<AnsweredWish> {
+  if (id !== undefined) return prepareNamedWish(deps, id);
+  const wishes = await readUnclosedWishes(deps, agent);
+  for (const wish of wishes) if (await isPlanComplete(deps, wish)) return prepareClosedWish(deps, wish.id);
+  const message = findOnlyMessage(wishes);
+  return { ...NO_WISH, ...omitUndefined({ message }) };
+}
+
+/** An open wish is answered: it can still get a plan. One whose plan is complete is closed. */
+async function prepareNamedWish(deps: Pick<TaskDeps, "store">, id: string): Promise<AnsweredWish> {
+  const wish = await getWish(deps, id);
+  if (await isPlanComplete(deps, wish)) return prepareClosedWish(deps, id);
+  const named = { wish: id, ...omitUndefined({ message: wish.message }) };
+  const [stored] = await deps.store.read<Wish>([workKeys.wish(id)]);
+  if (!stored || !isWishOpen(stored.value)) return { ...NO_WISH, ...named };
+  const put = [toWishPut({ ...stored.value, answeredAt: await deps.store.now() })];
+  return { expect: [[workKeys.wish(id), stored.rev]], put, ...named };
+}
+
+async function getWish(deps: Pick<TaskDeps, "store">, id: string): Promise<Wish> {
+  const wish = await findWish(deps, id);
+  if (wish) return wish;
+  throw new GroundcrewError("not_found", `There is no wish "${id.slice(0, 60)}". Omit wish, or give the id of a wish.`);
+}
+
+async function isPlanComplete(deps: Pick<TaskDeps, "store">, { state, plan }: Wish): Promise<boolean> {
+  if (state !== "planned" || plan === undefined) return false;
+  return (await findPlanRun(deps, plan))?.completed === true;
+}
+
+async function prepareClosedWish(deps: Pick<TaskDeps, "store">, id: string): Promise<AnsweredWish> {
+  const [stored] = await deps.store.read<Wish>([workKeys.wish(id)]);
+  if (stored?.value.state !== "planned") return NO_WISH;
+  const put = [toWishPut({ ...stored.value, state: "closed" })];
+  const { message } = stored.value;
+  return { expect: [[workKeys.wish(id), stored.rev]], put, wish: id, ...omitUndefined({ message }) };
+}
+
+function findOnlyMessage(wishes: readonly Wish[]): WishMessage | undefined {
+  const open = wishes.filter(isWishOpen);
+  return open.length === 1 ? open[0]?.message : undefined;
+}
+
+/** Converts a wish to its stored record with its sets. `expires` is the retention of a wish whose plan is complete. */
+export function toWishPut(wish: Wish, expires?: Ms): Put {
+  const key = workKeys.wish(wish.id);
+  const value = { ...wish };
+  if (wish.state === "closed") return { key, value, sets: [], expires: CLOSED_WISH_MS };
+  const isAnswered = wish.state === "open" && wish.answeredAt !== undefined;
+  const retention = expires ?? (isAnswered ? CLOSED_WISH_MS : undefined);
+  const sets = [workSets.wishesOf(wish.agent)];
+  return { key, value, sets, ...(retention === undefined ? {} : { expires: retention }) };
+}
+
+/** Prepares the writes that create an open wish. They are stale when the wish exists, so a repeated one adds nothing. */
+export function prepareWish(wish: Omit<Wish, "state" | "plan">): Required<Pick<Commit, "expect" | "put">> {
+  return { expect: [[workKeys.wish(wish.id), 0]], put: [toWishPut({ ...wish, state: "open" })] };
+}
+
+/** Reads the wishes that an agent has not dealt with: open and planned ones, oldest first. */
+export async function readUnclosedWishes(deps: Pick<TaskDeps, "store">, agent: string): Promise<Wish[]> {
+  const rows = await readAllRows<Wish>(deps, workSets.wishesOf(agent));
+  return rows.map(({ value }) => value).sort((a, b) => a.at - b.at);
+}
+
+/** Whether a wish has neither a plan nor an answer. */
+export function isWishOpen({ state, answeredAt }: Wish): boolean {
+  return state === "open" && answeredAt === undefined;
+}
+
+/** Reads the wishes of an agent that have neither a plan nor an answer, oldest first. */
+export async function readOpenWishes(deps: Pick<TaskDeps, "store">, agent: string): Promise<Wish[]> {
+  return (await readUnclosedWishes(deps, agent)).filter(isWishOpen);
+}
+
+/** Closes a wish because it is dealt with. `already`: it was closed before. */
+export async function closeWish(deps: Pick<TaskDeps, "store">, id: string): Promise<"closed" | "already" | "unknown"> {
+  if ((await findWish(deps, id)) === undefined) return "unknown";
+  return updateValue<Wish, "closed" | "already" | "unknown">(deps, workKeys.wish(id), (wish) => {
+    if (!wish) return { result: "unknown" };
+    if (wish.state === "closed") return { result: "already" };
+    return { put: [toWishPut({ ...wish, state: "closed" })], result: "closed" };
+  });
+}
+
+/** Finds the message of the wish that an agent writes about: the named one, else the only one that is open. */
+export async function findWishMessage(
+  deps: Pick<TaskDeps, "store">,
+  agent: string,
+  id: string | undefined,
+): Promise<WishMessage | undefined> {
+  if (id !== undefined) return (await getWish(deps, id)).message;
+  return findOnlyMessage(await readUnclosedWishes(deps, agent));
+}
+
+export function createClosedWishError(id: string): GroundcrewError {
+  return new GroundcrewError("conflict", `The wish "${id}" is closed. Omit wish to plan without one.`);
+}

@@ -1,0 +1,118 @@
+/**
+ * Events that no snapshot can show, because they happen in Groundcrew (questions, claims, reviews, plans), are
+ * published to all rule sets in one commit with the record that they belong to.
+ */
+
+import type { TaskDeps } from "../app/deps.ts";
+import type { ProjectRecord, Task } from "../records/plane-records.ts";
+import { observedKeys, workKeys } from "../records/store-keys.ts";
+import type { Job, Put, Revision, StoreKey } from "../store/port.ts";
+import type { ValueUpdate } from "../store/records.ts";
+import { decideActions } from "../sync/decisions.ts";
+import { readItemFacts, toProjectFacts } from "../sync/event-facts.ts";
+import type { PlanEvent, WorkEvent } from "../task/events.ts";
+import type { EventFacts } from "../task/rule-set.ts";
+import type { PlanRun } from "./plan-record.ts";
+
+interface EventRecord {
+  /** The record from which this event follows, and its previous revision: together they identify the event. */
+  record: StoreKey;
+  rev: Revision;
+  put?: Put[];
+  jobs?: Job[];
+}
+
+/**
+ * Publishes a work event to all rule sets, in one commit with the record that it belongs to. Only an event about no task,
+ * such as a question of the Concierge, has no `task`.
+ * Publishing the same event again is `stale`, because the record's revision has changed.
+ */
+export async function publishWorkEvent(
+  deps: TaskDeps,
+  task: Task | undefined,
+  event: WorkEvent,
+  correlation: string,
+  eventRecord: EventRecord,
+): Promise<"committed" | "stale" | "fenced"> {
+  const { afterCommit, ...update } = await prepareWorkEvent(deps, task, event, correlation, eventRecord);
+  const outcome = await deps.store.commit({ expect: [[eventRecord.record, eventRecord.rev]], ...update });
+  if (outcome === "committed") await afterCommit?.();
+  return outcome;
+}
+
+/** Prepares the puts and jobs that publish an event, for a commit that expects its record to be at this revision. */
+export async function prepareWorkEvent(
+  deps: TaskDeps,
+  task: Task | undefined,
+  event: WorkEvent,
+  correlation: string,
+  eventRecord: EventRecord,
+): Promise<ValueUpdate> {
+  return prepareWorkEvents(deps, task, [event], correlation, eventRecord);
+}
+
+/** Does the same for several events that follow from one record. */
+export async function prepareWorkEvents(
+  deps: TaskDeps,
+  task: Task | undefined,
+  events: readonly WorkEvent[],
+  correlation: string,
+  { record, rev, put = [], jobs = [] }: EventRecord,
+): Promise<ValueUpdate> {
+  const decision = await decideActions(deps, {
+    key: record,
+    rev,
+    events,
+    correlation,
+    via: "bridge",
+    facts: async (event) =>
+      task
+        ? readItemFacts(deps, task.project, task.item, event)
+        : { at: new Date(await deps.store.now()).toISOString() },
+  });
+  return {
+    put: [...put, ...decision.put],
+    jobs: [...jobs, ...decision.jobs],
+    afterCommit: () => {
+      decision.publish();
+      deps.notify();
+    },
+  };
+}
+
+/** Prepares the puts and jobs that publish an event of a plan, for a commit that expects its run at this revision. */
+export async function preparePlanEvent(
+  deps: TaskDeps,
+  run: PlanRun,
+  rev: Revision,
+  event: PlanEvent,
+  correlation: string,
+): Promise<Required<Pick<ValueUpdate, "put" | "jobs">> & { afterCommit: () => void }> {
+  const decision = await decideActions(deps, {
+    key: workKeys.planRun(run.id),
+    rev,
+    events: [event],
+    correlation,
+    via: "bridge",
+    facts: () => readPlanFacts(deps, run),
+  });
+  return {
+    put: decision.put,
+    jobs: decision.jobs,
+    afterCommit: () => {
+      decision.publish();
+      deps.notify();
+    },
+  };
+}
+
+async function readPlanFacts(deps: TaskDeps, { project }: PlanRun): Promise<EventFacts> {
+  const at = new Date(await deps.store.now()).toISOString();
+  const [stored] = project === undefined ? [] : await deps.store.read<ProjectRecord>([observedKeys.project(project)]);
+  return stored ? toProjectFacts(deps, stored.value, at) : { at };
+}
+
+/** The fields that every event of a plan has. */
+export function toPlanEventFields({ id, agent, plan }: PlanRun): { plan: string; agent: string; title: string } {
+  return { plan: id, agent, title: plan.project };
+}

@@ -1,0 +1,111 @@
+/**
+ * What the settings and the kind of a message mean for Telegram: whether it makes a sound, which chats have live
+ * messages, and the secret by which the webhook is known.
+ */
+
+import type { NotificationRule } from "../config/notification-rules.ts";
+import type { TelegramSettings } from "../config/settings.ts";
+import { sha256Hex } from "../hashing.ts";
+import type { EventKind } from "../task/event-kinds.ts";
+import type { EventFacts } from "../task/rule-set.ts";
+import type { ChatId, MessageExtras } from "./bot.ts";
+
+/** Messages of Groundcrew that are no notifications of an event. `ticket_waits`: a step of a ticket that needs a person. */
+type AnnouncementKind =
+  | "ticket_waits"
+  | "progress"
+  | "digest"
+  | "budget"
+  | "information"
+  | "agent_unresponsive"
+  | "plane_away"
+  | "plane_back"
+  | "webhooks_silent"
+  | "webhooks_back";
+
+/** `critical`: with a sound for a task of urgent or high priority only. */
+type SoundRule = "sound" | "silent" | "critical";
+
+/**
+ * Whether a new message makes a sound (`disable_notification` of the Bot API). What needs the human does: a decision, an
+ * answer, or a fault that does not end by itself. What only informs does not. Edits never make a sound.
+ */
+export const MESSAGE_SOUNDS: Record<EventKind | AnnouncementKind, SoundRule> = {
+  asked: "sound",
+  review: "sound",
+  plan_proposed: "sound",
+  critical: "sound",
+  failed: "sound",
+  circle: "sound",
+  plan_failed: "sound",
+  ticket_waits: "sound",
+  budget: "sound",
+  agent_unresponsive: "sound",
+  plane_away: "sound",
+  webhooks_silent: "sound",
+
+  blocked: "critical",
+  stuck: "critical",
+
+  created: "silent",
+  assigned: "silent",
+  unassigned: "silent",
+  started: "silent",
+  unblocked: "silent",
+  completed: "silent",
+  cancelled: "silent",
+  reopened: "silent",
+  removed: "silent",
+  restored: "silent",
+  renamed: "silent",
+  due: "silent",
+  priority: "silent",
+  comment_added: "silent",
+  comment_edited: "silent",
+  project_created: "silent",
+  project_completed: "silent",
+  cycle_started: "silent",
+  cycle_completed: "silent",
+  answered: "silent",
+  addressed: "silent",
+  claim_lost: "silent",
+  sent_back: "silent",
+  plan_approved: "silent",
+  plan_rejected: "silent",
+  plan_completed: "silent",
+  ticket: "silent",
+  progress: "silent",
+  digest: "silent",
+  information: "silent",
+  plane_back: "silent",
+  webhooks_back: "silent",
+};
+
+/** Whether a message of this kind is sent without a sound. @param item the task it is about */
+export function isSilentMessage(kind: keyof typeof MESSAGE_SOUNDS, item?: EventFacts["item"]): boolean {
+  const rule = MESSAGE_SOUNDS[kind];
+  if (rule !== "critical") return rule === "silent";
+  return item?.priority !== "urgent" && item?.priority !== "high";
+}
+
+/** Returns the part of a message's extras that decides about its sound. */
+export function toSoundExtras(...message: Parameters<typeof isSilentMessage>): Pick<MessageExtras, "silent"> {
+  return isSilentMessage(...message) ? { silent: true } : {};
+}
+
+/** Lists the chats that may have live messages: TELEGRAM_CHAT_ID and the chats of notification rules. */
+export function listLiveChats(entries: readonly NotificationRule[], chat: ChatId | undefined): ChatId[] {
+  const chats = [chat, ...entries.map((entry) => entry.chat)].filter((configuredChat) => configuredChat !== undefined);
+  return [...new Set(chats)];
+}
+
+/**
+ * Returns the secrets that prove an update comes from Telegram; the first one is registered. Without a setting the
+ * secret is derived from the bot's token, which Telegram knows anyway.
+ */
+export async function getWebhookSecrets(
+  telegram: Pick<TelegramSettings, "token" | "webhookSecrets">,
+): Promise<string[]> {
+  if (telegram.webhookSecrets.length > 0) return [...telegram.webhookSecrets];
+  return [await sha256Hex(`groundcrew telegram webhook ${telegram.token}`)];
+}

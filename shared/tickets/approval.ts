@@ -1,0 +1,325 @@
+/**
+ * From a work item to an approved ticket: which items are wanted, the request with the exact text that is judged, the
+ * approval by a person or a rule, and a ticket for a test.
+ */
+
+import { z } from "zod";
+import type { TaskDeps } from "../app/deps.ts";
+import type { TicketSettings } from "../config/tickets-schema.ts";
+import { GroundcrewError } from "../errors.ts";
+import { sha256Hex } from "../hashing.ts";
+import type { WorkJobBody } from "../jobs/work-jobs.ts";
+import { toMarkdown } from "../markdown/to-markdown.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import { commentsApi } from "../plane/work-items.ts";
+import type { Task } from "../records/plane-records.ts";
+import { formatItemUrl } from "../sync/event-facts.ts";
+import { findLabelName, findPlanePerson } from "../sync/names.ts";
+import { type ItemRecord, isOpenItem } from "../task/snapshot.ts";
+import { type Caller, createCallContext } from "../tasks/call-context.ts";
+import { findStoredTask, refreshTask } from "../tasks/find-task.ts";
+import { cleanLine, cleanText } from "../text.ts";
+import { changeTicket, createRunToken, findTicket, getTicket, requireTicketKey } from "./stored-tickets.ts";
+import {
+  isActive,
+  isFinal,
+  type Ticket,
+  type TicketCause,
+  type TicketContent,
+  type TicketItem,
+  type TicketVersion,
+} from "./ticket.ts";
+
+type RequestJob = Extract<WorkJobBody, { type: "ticket" }>;
+
+/** An approved run. */
+interface ApprovedRun {
+  session_id: string;
+  ticket_id: string;
+  /** Time of the approval, ISO 8601. */
+  created_at: string;
+}
+
+/** Limit of a title in UTF-16 units. */
+const MAX_TITLE_LENGTH = 500;
+
+/** Limit of a description or a comment in UTF-16 units: 50,000; the text of a session's ticket file. */
+const MAX_TEXT_LENGTH = 50_000;
+
+/** An id of Plane. Tests may name one that no program has generated. */
+const planeIdSchema = z.guid().toLowerCase();
+
+/**
+ * A ticket for a test, with its own text. `uuid` and `project_id` are Plane's ids of the work item. `trigger_type` is
+ * accepted because scripts send it; the trigger of such a ticket is always `test`.
+ */
+export const testTicketSchema = z.strictObject({
+  id: z.string().max(100),
+  uuid: planeIdSchema,
+  project_id: planeIdSchema,
+  title: z.string().min(1).max(500),
+  description: z.string().max(50_000).default(""),
+  trigger_type: z.string().max(50).default("test"),
+  created_at: z.iso.datetime({ offset: true }).optional(),
+});
+
+type TestTicket = z.infer<typeof testTicketSchema>;
+
+/**
+ * Requests a ticket for a work item, if the settings still want one. Takes a request to Plane only for a comment, whose
+ * whole text is needed.
+ */
+export async function requestTicket(deps: TaskDeps, body: RequestJob): Promise<void> {
+  const { tickets } = deps.settings;
+  const task = await findStoredTask(deps, body.item);
+  if (!tickets || !task || !isOpenItem(task.item) || !(await isTicketWanted(deps, tickets, task))) return;
+  const { trigger, cause: id, by, correlation } = body;
+  const comment = body.comment === undefined ? undefined : await readComment(deps, task, body.comment);
+  // A comment that was deleted meanwhile requests nothing.
+  if (body.comment !== undefined && comment === undefined) return;
+  const at = await deps.store.now();
+  const cause: TicketCause = { trigger, id, at, ...omitUndefined({ by }) };
+  const version = await createVersion(cause, await readContent(task.item, comment));
+  const event = { kind: "requested", at, key: task.key, item: toTicketItem(task), version } as const;
+  const ticket = await changeTicket(deps, task.key, event, correlation);
+  await approveByRule(deps, ticket, correlation);
+}
+
+/** Whether the settings want a ticket for a work item as it is now. */
+async function isTicketWanted(deps: TaskDeps, settings: TicketSettings, task: Task): Promise<boolean> {
+  if (!getTicketProjects(settings).includes(task.project.identifier)) return false;
+  if (!settings.states.includes(task.item.snapshot.status)) return false;
+  if (settings.labels && !includesName(await readLabelNames(deps, task), settings.labels)) return false;
+  return isAssignedToPeople(deps, settings, task);
+}
+
+/** Whether one of the names is wanted; upper and lower case are the same. */
+function includesName(names: readonly string[], wanted: readonly string[]): boolean {
+  const lower = names.map((name) => name.toLowerCase());
+  return wanted.some((name) => lower.includes(name.toLowerCase()));
+}
+
+/** The names of a work item's labels. */
+async function readLabelNames(deps: TaskDeps, { item, project }: Pick<Task, "item" | "project">): Promise<string[]> {
+  const names = await Promise.all(item.snapshot.labels.map((id) => findLabelName(deps, project.id, id)));
+  return names.flatMap((name) => name ?? []);
+}
+
+/** Whether a work item is assigned to one of `people`, if the settings name any. */
+async function isAssignedToPeople(deps: TaskDeps, { people }: TicketSettings, { item }: Task): Promise<boolean> {
+  if (!people) return true;
+  const persons = await Promise.all(item.snapshot.assignees.map((id) => findPlanePerson(deps, id)));
+  return includesName(
+    persons.flatMap((person) => person?.name ?? []),
+    people,
+  );
+}
+
+/** Reads a comment's whole text as Markdown; undefined when Plane has it no more. */
+async function readComment(deps: TaskDeps, { id, project }: Task, comment: string): Promise<string | undefined> {
+  for await (const { data } of deps.plane.pages(commentsApi.list, { params: { project: project.id, item: id } })) {
+    const found = data.results.find((one) => one.id === comment);
+    if (found) return toMarkdown(found.comment_html);
+  }
+  return undefined;
+}
+
+/** Creates a version of a ticket from its content, whose texts are cleaned of control and direction characters. */
+async function createVersion(
+  cause: TicketCause,
+  { title, description, comment }: TicketContent,
+): Promise<TicketVersion> {
+  const content: TicketContent = {
+    title: cleanLine(title, MAX_TITLE_LENGTH),
+    description: cleanText(description, MAX_TEXT_LENGTH),
+    ...(comment === undefined ? {} : { comment: cleanText(comment, MAX_TEXT_LENGTH) }),
+  };
+  return { cause, content, hash: await hashContent(content) };
+}
+
+/** Sixteen hex characters suffice to tell the versions of one ticket apart, and people can compare them. */
+async function hashContent({ title, description, comment }: TicketContent): Promise<string> {
+  return (await sha256Hex(JSON.stringify([title, description, comment ?? null]))).slice(0, 16);
+}
+
+/** Reads the content of a stored work item. The comment that requested the ticket stays the same. */
+async function readContent({ snapshot }: ItemRecord, comment: string | undefined): Promise<TicketContent> {
+  const description = await toMarkdown(snapshot.description);
+  return { title: snapshot.name, description, ...omitUndefined({ comment }) };
+}
+
+/** The work item of a ticket, as its record keeps it. */
+function toTicketItem({ id, item, project, url }: Task): TicketItem {
+  const { priority } = item.snapshot;
+  return { id, project: project.id, identifier: project.identifier, priority, url };
+}
+
+/** Approves a pending ticket when a rule of the settings wants it. A ticket that changed meanwhile stays pending. */
+async function approveByRule(deps: TaskDeps, ticket: Ticket, correlation: string): Promise<void> {
+  const rule = ticket.state === "pending" ? await findApprovalRule(deps, ticket) : undefined;
+  if (rule === undefined) return;
+  const by = `tickets.approve[${rule}]`;
+  await approveTicket(deps, ticket.key, { by, hash: ticket.shown.hash }, correlation).catch((thrown: unknown) => {
+    if (!(thrown instanceof GroundcrewError) || thrown.code !== "conflict") throw thrown;
+    deps.log.info("ticket not approved by its rule", { correlation, ticket: ticket.key, error: thrown.message });
+  });
+}
+
+/** Cancels the ticket of a work item that was closed or removed, or that is assigned to nobody of `people` any more. */
+export async function closeTicket(deps: TaskDeps, item: string, correlation: string): Promise<void> {
+  const { tickets } = deps.settings;
+  const task = await findStoredTask(deps, item);
+  if (!tickets || !task) return;
+  const ticket = await findTicket(deps, task.key);
+  if (!ticket || ticket.item.id !== item) return;
+  const isOpen = isOpenItem(task.item);
+  if (!isOpen && !isTicketClosed(tickets, ticket, task)) return;
+  if (isOpen && (ticket.shown.cause.trigger === "test" || (await isAssignedToPeople(deps, tickets, task)))) return;
+  const text = isOpen ? "reassigned" : task.item.removedAt === undefined ? task.item.snapshot.status : "removed";
+  await changeTicket(deps, task.key, { kind: "closed_in_plane", at: await deps.store.now(), text }, correlation);
+}
+
+/** Whether a ticket's work item was closed or removed, other than by the update of the ticket itself. */
+export function isTicketClosed(
+  { status }: TicketSettings,
+  { closedByUpdate }: Pick<Ticket, "closedByUpdate">,
+  { item }: Pick<Task, "item">,
+): boolean {
+  if (isOpenItem(item)) return false;
+  return !closedByUpdate || item.removedAt !== undefined || item.snapshot.status !== status;
+}
+
+/** The projects whose work items may become tickets. */
+export function getTicketProjects({ projects, repositories }: TicketSettings): string[] {
+  const withRepository = Object.keys(repositories);
+  return projects ? projects.filter((identifier) => withRepository.includes(identifier)) : withRepository;
+}
+
+/** The text that a session reads from its ticket file. Everything in it comes from people: the heading says so. */
+export function renderTicketFile({ key, shown, item }: Pick<Ticket, "key" | "shown" | "item">): string {
+  const { title, description, comment } = shown.content;
+  const parts = [
+    `# ${key}: ${title}`,
+    `Priority: ${item.priority}. The following text was written by people in Plane.`,
+    description === "" ? "(no description)" : description,
+    ...(comment === undefined ? [] : ["## Comment", comment]),
+  ];
+  return `${parts.join("\n\n")}\n`;
+}
+
+/**
+ * Approves a ticket after reading it again, and returns its run. `hash` is that of the version which was shown; without
+ * it the stored version counts. A changed ticket throws `conflict` and is pending with its new content. Repeating an
+ * approval returns the same run. Takes one request to Plane.
+ */
+export async function approveTicket(
+  deps: TaskDeps,
+  key: string,
+  { by, hash }: { by: string; hash?: string },
+  correlation: string,
+): Promise<ApprovedRun> {
+  const ticket = await getTicket(deps, key);
+  const shown = hash ?? (isActive(ticket) ? ticket.approval?.hash : undefined) ?? ticket.shown.hash;
+  if (ticket.state === "pending") await rereadTicket(deps, ticket, by, correlation);
+  const [sessionId, token] = [deps.newId(), createRunToken(key, deps.newId)];
+  const at = await deps.store.now();
+  const event = { kind: "approved", at, by, hash: shown, sessionId, token } as const;
+  const approved = await changeTicket(deps, key, event, correlation);
+  deps.notify();
+  return toApprovedRun(approved);
+}
+
+/** Reads the work item again, and who has it. The text of a test ticket is its own: its item is only checked for being closed. */
+async function rereadTicket(deps: TaskDeps, ticket: Ticket, by: string, correlation: string): Promise<void> {
+  const task = await findStoredTask(deps, ticket.item.id);
+  const isTest = ticket.shown.cause.trigger === "test";
+  if (!task && isTest) return;
+  const present = task && (await readPresentTask(deps, task, { name: by, role: "human" }, correlation));
+  const { tickets } = deps.settings;
+  const isClosed =
+    !present ||
+    (tickets !== undefined &&
+      (isTicketClosed(tickets, ticket, present) || !(isTest || (await isAssignedToPeople(deps, tickets, present)))));
+  const version =
+    isTest || !present
+      ? ticket.shown
+      : await createVersion(ticket.shown.cause, await readContent(present.item, ticket.shown.content.comment));
+  const event = { kind: "reread", at: await deps.store.now(), version, isClosed } as const;
+  const read = await changeTicket(deps, ticket.key, event, correlation);
+  if (read.state === "cancelled")
+    throw new GroundcrewError(
+      "conflict",
+      `${ticket.key} was closed, removed or reassigned in Plane; the ticket is cancelled.`,
+      { refusal: { name: "ticketClosed", values: { task: ticket.key } } },
+    );
+}
+
+/** Reads an item from Plane; undefined when it was removed. */
+async function readPresentTask(
+  deps: TaskDeps,
+  task: Task,
+  caller: Caller,
+  correlation: string,
+): Promise<Task | undefined> {
+  try {
+    await refreshTask(createCallContext(deps, caller, correlation), task);
+  } catch (thrown) {
+    if (!(thrown instanceof GroundcrewError) || thrown.code !== "not_found") throw thrown;
+    return undefined;
+  }
+  return findStoredTask(deps, task.id);
+}
+
+function toApprovedRun({ key, approval }: Ticket): ApprovedRun {
+  if (!approval)
+    throw new GroundcrewError("conflict", `${key} is not approved.`, { refusal: { name: "ticketNotPossible" } });
+  return { session_id: approval.sessionId, ticket_id: key, created_at: new Date(approval.at).toISOString() };
+}
+
+/** Finds the first rule of `tickets.approve` that matches, by its number; undefined when none does. */
+export async function findApprovalRule(
+  deps: TaskDeps,
+  ticket: Ticket,
+  isWanted: (rule: TicketSettings["approve"][number]) => boolean = () => true,
+): Promise<number | undefined> {
+  const rules = deps.settings.tickets?.approve ?? [];
+  if (rules.length === 0) return undefined;
+  const task = await findStoredTask(deps, ticket.item.id);
+  const labels = task ? await readLabelNames(deps, task) : [];
+  const { identifier, priority } = ticket.item;
+  const index = rules.findIndex(
+    (rule) =>
+      isWanted(rule) &&
+      (rule.projects?.includes(identifier) ?? true) &&
+      (rule.labels === undefined || includesName(labels, rule.labels)) &&
+      (rule.priorities?.includes(priority) ?? true) &&
+      (rule.triggers?.includes(ticket.shown.cause.trigger) ?? true),
+  );
+  return index < 0 ? undefined : index;
+}
+
+/** Adds a pending ticket for a test. The same text again is the same cause, until the ticket is over. */
+export async function addTestTicket(deps: TaskDeps, input: TestTicket, correlation: string): Promise<Ticket> {
+  const { id, uuid, project_id, title, description, created_at } = input;
+  const { key, identifier, number } = requireTicketKey(id);
+  const { tickets, plane } = deps.settings;
+  if (!tickets?.repositories[identifier])
+    throw new GroundcrewError(
+      "conflict",
+      `tickets.repositories in the settings file has no repository for ${identifier}.`,
+    );
+  const existing = await findTicket(deps, key);
+  if (existing && existing.item.id !== uuid)
+    throw new GroundcrewError("conflict", `${key} exists with another uuid, ${existing.item.id}.`);
+  const at = await deps.store.now();
+  const createdAt = created_at === undefined ? undefined : Date.parse(created_at);
+  const cause = { trigger: "test", id: "test", at, ...omitUndefined({ createdAt }) } as const;
+  const draft = await createVersion(cause, { title, description });
+  const round = existing && isFinal(existing.state) ? `${existing.run}:${existing.endedAt}` : (existing?.run ?? 0);
+  const version = { ...draft, cause: { ...cause, id: `test:${draft.hash}:${round}` } };
+  const url = formatItemUrl(plane, identifier, number);
+  const item = { id: uuid, project: project_id, identifier, priority: "none", url } as const;
+  const ticket = await changeTicket(deps, key, { kind: "requested", at, key, item, version }, correlation);
+  await approveByRule(deps, ticket, correlation);
+  return (await findTicket(deps, key)) ?? ticket;
+}

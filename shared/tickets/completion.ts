@@ -1,0 +1,240 @@
+/**
+ * The end of a ticket: the session's summary is approved, and the item in Plane gets its comment and status, step by
+ * step and repeatable.
+ */
+
+import type { TaskDeps } from "../app/deps.ts";
+import type { Settings } from "../config/settings.ts";
+import { GroundcrewError, getErrorMessage } from "../errors.ts";
+import { formatTemplate, localizeDuration, localizeMoney, localizeNumber } from "../i18n/localize.ts";
+import { getTexts } from "../i18n/texts.ts";
+import { escapeHtml } from "../markdown/plain-text.ts";
+import { toHtml } from "../markdown/to-html.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import { PlaneConflictError, PlaneError } from "../plane/errors.ts";
+import { commentsApi } from "../plane/work-items.ts";
+import type { ProjectRecord } from "../records/plane-records.ts";
+import { observedKeys } from "../records/store-keys.ts";
+import type { JobResult, LeasedJob } from "../store/port.ts";
+import { GROUNDCREW_SOURCE } from "../sync/normalize.ts";
+import { isOpenItem } from "../task/snapshot.ts";
+import { type CallContext, createCallContext, withLock } from "../tasks/call-context.ts";
+import { moveToStatus } from "../tasks/change-task.ts";
+import { findStoredTask, refreshTask } from "../tasks/find-task.ts";
+import { cleanLine, cleanText } from "../text.ts";
+import { MINUTE, type Ms } from "../time.ts";
+import { findApprovalRule, isTicketClosed } from "./approval.ts";
+import { MAX_SUMMARY_LENGTH } from "./exchange.ts";
+import { changeTicket, findTicket, getTicket, type ObservedSession, readSession } from "./stored-tickets.ts";
+import { hasFailedStep, type Ticket, type UpdateStep } from "./ticket.ts";
+
+interface Completion {
+  summary: string;
+  source: NonNullable<Ticket["completion"]>["source"];
+  by: string;
+  /** The question that it answers: when somebody has decided it meanwhile, the completion is refused. */
+  question?: string;
+}
+
+/** The result of an update. */
+export interface UpdateResult {
+  status: "success" | "failed_comment" | "failed_state";
+  ticket_id: string;
+  comment_posted: boolean;
+  state_updated: boolean;
+  /** Why a step failed. */
+  problem?: string;
+}
+
+/** Delays before failed steps of an update are tried again, besides the client's own retries: three times. */
+const RETRY_DELAYS_MS: readonly Ms[] = [MINUTE, 5 * MINUTE, 15 * MINUTE];
+
+/** Limit of commits in the comment: 20; the branch has the others. */
+const MAX_SHOWN_COMMITS = 20;
+
+/** Limit of a branch's name and a commit's subject in UTF-16 units. */
+const MAX_LINE_LENGTH = 200;
+
+/**
+ * Completes the run of a ticket with a summary; the first one counts. Where a rule approves updates, Plane is updated.
+ * Throws `conflict` when no session runs.
+ */
+export async function completeTicket(
+  deps: TaskDeps,
+  key: string,
+  { summary, ...rest }: Completion,
+  correlation: string,
+): Promise<Ticket> {
+  const text = cleanText(summary, MAX_SUMMARY_LENGTH);
+  const at = await deps.store.now();
+  const completed = await changeTicket(deps, key, { kind: "completed", at, summary: text, ...rest }, correlation);
+  await approveUpdateByRule(deps, completed, correlation);
+  return (await findTicket(deps, key)) ?? completed;
+}
+
+/**
+ * Approves the update of Plane with a ticket's result, writes it and returns what Plane has taken. `summary` replaces
+ * the one of the completion. Repeating it writes only what is missing.
+ */
+export async function updatePlane(
+  deps: TaskDeps,
+  key: string,
+  { by, summary }: { by: string; summary?: string },
+  correlation: string,
+): Promise<UpdateResult> {
+  const text = summary === undefined ? undefined : cleanText(summary, MAX_SUMMARY_LENGTH);
+  const at = await deps.store.now();
+  const event = { kind: "update_requested", at, by, ...omitUndefined({ summary: text }) } as const;
+  await changeTicket(deps, key, event, correlation);
+  return finishUpdate(deps, key, correlation);
+}
+
+/** Writes what is missing. Only one process does so at a time: Plane's check of external ids is not atomic. */
+async function finishUpdate(deps: TaskDeps, key: string, correlation: string): Promise<UpdateResult> {
+  const { update } = await getTicket(deps, key);
+  const context = createCallContext(deps, { name: update?.by ?? "Groundcrew", role: "human" }, correlation);
+  const wasDone = update?.comment === "done" && update.state === "done";
+  await withLock(context, "ticket", key, async (renew) => {
+    await runStep(context, key, "comment", postSummary);
+    await renew();
+    await runStep(context, key, "state", setTicketStatus);
+  });
+  const result = toUpdateResult(await getTicket(deps, key));
+  if (!wasDone) deps.metrics.count("plane_updates_total", { status: result.status });
+  return result;
+}
+
+/** Runs a step that is open and records its result. A refusal of Plane is a result; other errors end the call. */
+async function runStep(
+  context: CallContext,
+  key: string,
+  step: UpdateStep,
+  act: (context: CallContext, ticket: Ticket) => Promise<string | undefined>,
+): Promise<void> {
+  const { deps, correlation } = context;
+  const ticket = await getTicket(deps, key);
+  if (ticket.state !== "updating" || ticket.update?.[step] !== "open") return;
+  // Without the comment the state is not changed: a closed task whose result nobody sees would be worse than an open one.
+  if (step === "state" && ticket.update.comment !== "done") return;
+  const record = async (result: { done: boolean; comment?: string; problem?: string }) =>
+    changeTicket(deps, key, { kind: "update_step", at: await deps.store.now(), step, ...result }, correlation);
+  let comment: string | undefined;
+  try {
+    comment = await act(context, ticket);
+  } catch (thrown) {
+    if (!(thrown instanceof PlaneError) && !(thrown instanceof GroundcrewError)) throw thrown;
+    deps.log.warn("ticket update failed", { correlation, ticket: key, step, error: getErrorMessage(thrown) });
+    await record({ done: false, problem: getErrorMessage(thrown) });
+    return;
+  }
+  await record({ done: true, ...omitUndefined({ comment }) });
+}
+
+/** Posts the one comment with the result. Plane recognizes a repeated one by its external id. */
+async function postSummary({ deps, plane }: CallContext, ticket: Ticket): Promise<string> {
+  const { id: item, project } = ticket.item;
+  const task = await findStoredTask(deps, item);
+  if (task?.item.removedAt !== undefined)
+    throw new GroundcrewError(
+      "conflict",
+      `${ticket.key} was removed in Plane. Restore it and approve again, or cancel the ticket.`,
+    );
+  const session = await readSession(deps, ticket);
+  const comment_html = await renderUpdate(deps.settings, ticket, session);
+  const external_id = `ticket:${ticket.key}:${ticket.run}`;
+  const json = { comment_html, external_source: GROUNDCREW_SOURCE, external_id };
+  try {
+    const { data } = await plane.call(commentsApi.create, { params: { project, item }, json });
+    return data.id;
+  } catch (thrown) {
+    if (thrown instanceof PlaneConflictError && thrown.id !== undefined) return thrown.id;
+    throw thrown;
+  }
+}
+
+/** Renders the comment with a ticket's result: summary, branch, commits, size of the change, time and cost. */
+async function renderUpdate(
+  { locale }: Pick<Settings, "locale">,
+  { completion, approval }: Ticket,
+  session: ObservedSession["session"] | undefined,
+): Promise<string> {
+  const { comments } = getTexts(locale);
+  const texts = comments.ticket;
+  const code = (text: string) => `<code>${escapeHtml(cleanLine(text, MAX_LINE_LENGTH))}</code>`;
+  const number = (n: number) => localizeNumber(comments.locale, n);
+  const lines: string[] = [];
+  if (session && session.branch !== "") lines.push(formatTemplate(texts.branch, { branch: code(session.branch) }));
+  if (session?.diff) {
+    const { files, insertions, deletions } = session.diff;
+    const values = { files: number(files), insertions: number(insertions), deletions: number(deletions) };
+    lines.push(formatTemplate(texts.diff, values));
+  }
+  if (completion && approval)
+    lines.push(
+      formatTemplate(texts.time, { time: escapeHtml(localizeDuration(comments.locale, completion.at - approval.at)) }),
+    );
+  if (session?.cost_usd !== undefined)
+    lines.push(formatTemplate(texts.cost, { cost: localizeMoney(comments.locale, session.cost_usd, "USD") }));
+  const commits = (session?.commits ?? []).slice(0, MAX_SHOWN_COMMITS);
+  const shown = commits.map(({ id, subject }) => {
+    const text = escapeHtml(cleanLine(subject, MAX_LINE_LENGTH));
+    return `<li>${code(id.slice(0, 12))} ${text}</li>`;
+  });
+  const heading = `<p><strong>${texts.heading}</strong></p>`;
+  const summary = await toHtml(completion?.summary ?? "");
+  const facts = lines.length > 0 ? `<p>${lines.join("<br>")}</p>` : "";
+  const list = shown.length > 0 ? `<p>${texts.commits}</p><ul>${shown.join("")}</ul>` : "";
+  return heading + summary + facts + list;
+}
+
+/** Sets the status of the settings, unless the work item is closed. The item of a test ticket may not have been observed yet. */
+async function setTicketStatus(context: CallContext, { key, item }: Ticket): Promise<undefined> {
+  const { deps } = context;
+  const [project] = await deps.store.read<ProjectRecord>([observedKeys.project(item.project)]);
+  if (!project) throw new GroundcrewError("conflict", `Groundcrew does not follow the project of ${key}.`);
+  await refreshTask(context, { id: item.id, project: project.value });
+  const task = await findStoredTask(deps, item.id);
+  if (!task) throw new GroundcrewError("conflict", `Groundcrew does not see the work item of ${key}.`);
+  // What people decided about a closed work item stays, as it does for other changes of its status.
+  if (isOpenItem(task.item)) await moveToStatus(context, task, deps.settings.tickets?.status ?? "done");
+}
+
+function toUpdateResult({ key, update }: Ticket): UpdateResult {
+  const comment_posted = update?.comment === "done";
+  const state_updated = update?.state === "done";
+  const status = !comment_posted ? "failed_comment" : !state_updated ? "failed_state" : "success";
+  return { status, ticket_id: key, comment_posted, state_updated, ...omitUndefined({ problem: update?.problem }) };
+}
+
+/** Approves the update of a completed ticket when a rule wants it; the queue writes it. */
+export async function approveUpdateByRule(deps: TaskDeps, ticket: Ticket, correlation: string): Promise<void> {
+  const rule = ticket.state === "completed" ? await findApprovalRule(deps, ticket, ({ update }) => update) : undefined;
+  const { tickets } = deps.settings;
+  if (rule === undefined || !tickets) return;
+  const task = await findStoredTask(deps, ticket.item.id);
+  // A person decides about the result of a work item that was closed meanwhile.
+  if (task && isTicketClosed(tickets, ticket, task)) return;
+  const by = `tickets.approve[${rule}]`;
+  const event = { kind: "update_requested", at: await deps.store.now(), by, inQueue: true } as const;
+  await changeTicket(deps, ticket.key, event, correlation);
+  deps.notify();
+}
+
+/** Handles the job that finishes an update which was interrupted or failed. */
+export async function runUpdateJob(
+  deps: TaskDeps,
+  { ticket: key, correlation, isRetry = false }: { ticket: string; correlation: string; isRetry?: boolean },
+  job: LeasedJob,
+): Promise<JobResult> {
+  const ticket = await findTicket(deps, key);
+  if (ticket?.state !== "updating") return { done: true };
+  if (ticket.update && hasFailedStep(ticket)) {
+    const { by } = ticket.update;
+    const event = { kind: "update_requested", at: await deps.store.now(), by, isRetry: true } as const;
+    await changeTicket(deps, key, event, correlation);
+  }
+  const { status } = await finishUpdate(deps, key, correlation);
+  const delay = RETRY_DELAYS_MS[job.failures + Number(isRetry)];
+  if (status === "success" || delay === undefined) return { done: true };
+  return { retryAt: (await deps.store.now()) + delay, failed: true };
+}

@@ -1,0 +1,296 @@
+/**
+ * The server's side of the exchange with a runner: its sessions are observed, approved tickets are placed on it, and
+ * the answer says which sessions it is to have.
+ */
+
+import type { TaskDeps } from "../app/deps.ts";
+import type { Terminals } from "../app/terminals.ts";
+import type { TicketSettings } from "../config/tickets-schema.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import { readAllRows, updateValue } from "../store/records.ts";
+import { cleanLine, cleanText } from "../text.ts";
+import { DAY, MINUTE, type Ms } from "../time.ts";
+import { renderTicketFile } from "./approval.ts";
+import { completeTicket } from "./completion.ts";
+import type { ExchangeAnswer, ExchangeRequest } from "./exchange.ts";
+import {
+  changeTicket,
+  createTicketMessageJobs,
+  findTicket,
+  ignoreConflict,
+  type ObservedSession,
+  prepareTicketChange,
+  readActiveTickets,
+  readSession,
+  toSessionNewsPut,
+} from "./stored-tickets.ts";
+import { formatSilence, type Ticket, ticketKeys, ticketSets, toUtcDay } from "./ticket.ts";
+import { applyTicketEvent } from "./ticket-machine.ts";
+import { prepareTicketCost, TICKET_SPENDER } from "./ticket-views.ts";
+
+type Session = ExchangeRequest["sessions"][number];
+
+interface DesiredDeps extends TaskDeps {
+  terminals: Pick<Terminals, "isWatched">;
+}
+
+/** Retention of the last observation of a session: 30 days, as of its ticket. */
+const SESSION_MS: Ms = 30 * DAY;
+
+/** Time without output after which a session counts as silent: 5 min. */
+const SILENT_MS: Ms = 5 * MINUTE;
+
+/** Time for which a worktree that may be removed is listed: 1 day; a runner that was away for longer keeps it. */
+const REMOVAL_MS: Ms = DAY;
+
+/**
+ * Applies a runner's whole observation: each session to its ticket, and tickets whose session it does not have any
+ * more. Observations of earlier runs and of tickets that another runner has change nothing.
+ */
+export async function observeSessions(
+  deps: TaskDeps,
+  { runner, sessions }: ExchangeRequest,
+  correlation: string,
+): Promise<void> {
+  const seen = new Map(sessions.map((session) => [session.ticket, session]));
+  for (const ticket of await readActiveTickets(deps)) {
+    if (ticket.placed !== runner || !ticket.wanted) continue;
+    const session = seen.get(ticket.key);
+    if (session?.run === ticket.run) continue;
+    const vanished = ticket.started && ticket.state !== "approved" && ticket.state !== "starting";
+    if (vanished) await reportVanished(deps, ticket, runner, correlation);
+  }
+  for (const session of sessions) await observeSession(deps, cleanSession(session), runner, correlation);
+}
+
+async function reportVanished(deps: TaskDeps, ticket: Ticket, runner: string, correlation: string): Promise<void> {
+  const last = await readSession(deps, ticket);
+  if (!last) return;
+  const session: Session = { ...last, state: "ended", exit: { reason: "vanished" }, applied: [] };
+  const event = { kind: "observed", at: await deps.store.now(), runner, session, minutes: 1 } as const;
+  await changeTicket(deps, ticket.key, event, correlation);
+}
+
+async function observeSession(deps: TaskDeps, session: Session, runner: string, correlation: string): Promise<void> {
+  const ticket = await findTicket(deps, session.ticket);
+  if (!ticket || ticket.placed !== runner || ticket.run !== session.run) return;
+  await saveSession(deps, ticket, { runner, at: await deps.store.now(), session }, correlation);
+  const { completion } = session;
+  // A summary that the file holds when the session ends counts, so it is applied first.
+  if (completion && ticket.wanted && completion.summary.trim() !== "")
+    await completeTicket(deps, ticket.key, { ...completion, by: TICKET_SPENDER }, correlation).catch(ignoreConflict);
+  const minutes = deps.settings.tickets?.minutes ?? 30;
+  const at = await deps.store.now();
+  const observed = { kind: "observed", at, runner, session, minutes } as const;
+  const { questions } = await changeTicket(deps, ticket.key, observed, correlation);
+  if (session.state === "ended") return;
+  const isAnswerable = questions.some(({ kind }) => kind !== "time");
+  const attention = session.attention ?? (isAnswerable ? undefined : describeSilence(session, at));
+  await changeTicket(deps, ticket.key, { kind: "noticed", at, attention }, correlation);
+}
+
+/** Saves an observation when it differs from the last one; its cost counts once, in the commit of the observation. */
+async function saveSession(
+  deps: TaskDeps,
+  ticket: Ticket,
+  observed: ObservedSession,
+  correlation: string,
+): Promise<void> {
+  const key = ticketKeys.session(ticket.key);
+  await updateValue<ObservedSession>(deps, key, async (last, rev) => {
+    const { session } = observed;
+    if (last && JSON.stringify(last.session) === JSON.stringify(session)) return undefined;
+    const counted = last?.session.run === session.run ? (last.session.cost_usd ?? 0) : 0;
+    const cost = Math.max(0, (session.cost_usd ?? counted) - counted);
+    const spending = await prepareTicketCost(deps, ticket, cost, correlation);
+    // The message with the result shows the cost and the commits, of which the last arrive after it.
+    const messages = ticket.completion
+      ? createTicketMessageJobs(deps.settings, ticket, `session.${rev}`, correlation)
+      : [];
+    const jobs = [...spending.jobs, ...messages];
+    return {
+      ...spending,
+      put: [{ key, value: observed, expires: SESSION_MS }, toSessionNewsPut(session), ...spending.put],
+      jobs,
+      afterCommit: () => {
+        if (jobs.length > 0) deps.notify();
+      },
+    };
+  });
+}
+
+/** A session that runs and has no output for long, while it waits for nobody. */
+function describeSilence({ state, last_output_at }: Session, at: Ms): string | undefined {
+  const last = Date.parse(last_output_at ?? "");
+  return state === "running" && at - last > SILENT_MS ? formatSilence(last) : undefined;
+}
+
+/** Texts of programs and files are shown to people and typed into no terminal: without control characters. */
+function cleanSession(session: Session): Session {
+  return {
+    ...session,
+    screen: cleanText(session.screen, session.screen.length),
+    branch: cleanLine(session.branch, 300),
+    commits: session.commits.map(({ id, subject }) => ({ id: cleanLine(id, 64), subject: cleanLine(subject, 300) })),
+    ...omitUndefined({
+      attention: session.attention && cleanText(session.attention, 2_000),
+      conflicts: session.conflicts?.map((file) => cleanLine(file, 500)),
+    }),
+  };
+}
+
+/**
+ * Gives the runner as many approved tickets as the limits allow, the most urgent first. Each commit expects the
+ * revision of all tickets, so that two processes together do not exceed a limit.
+ */
+export async function placeTickets(deps: TaskDeps, request: ExchangeRequest, correlation: string): Promise<void> {
+  const { tickets: settings } = deps.settings;
+  if (!settings) return;
+  for (;;) {
+    const [[revision], active, at] = await Promise.all([
+      deps.store.read([ticketKeys.revision]),
+      readActiveTickets(deps),
+      deps.store.now(),
+    ]);
+    const next = findNextTicket(settings, active, request, at);
+    if (!next) return;
+    const key = ticketKeys.ticket(next.key);
+    const [stored] = await deps.store.read<Ticket>([key]);
+    const event = { kind: "placed", at, runner: request.runner } as const;
+    const outcome = applyTicketEvent(stored?.value, event);
+    if (!stored || !("ticket" in outcome) || outcome.ticket === stored.value) continue;
+    const { afterCommit, ...commit } = await prepareTicketChange(deps, stored.value, stored.rev, outcome, correlation);
+    const expect: [string, number][] = [
+      [key, stored.rev],
+      [ticketKeys.revision, revision?.rev ?? 0],
+    ];
+    if ((await deps.store.commit({ ...commit, expect })) === "committed") await afterCommit?.();
+  }
+}
+
+function findNextTicket(
+  settings: TicketSettings,
+  active: readonly Ticket[],
+  { runner, repositories, sessions }: ExchangeRequest,
+  at: Ms,
+): Ticket | undefined {
+  const hasSession = ({ state, wanted }: Ticket) => wanted && state !== "approved";
+  const running = active.filter(hasSession).map(({ key, item }) => ({ key, identifier: item.identifier }));
+  // A session that is being ended still takes its share of the host.
+  const ending = sessions.filter(
+    ({ ticket, state }) => state !== "ended" && !running.some(({ key }) => key === ticket),
+  );
+  const present = [
+    ...running.map(({ identifier }) => identifier),
+    ...ending.map(({ ticket }) => getIdentifier(ticket)),
+  ];
+  if (present.length >= settings.max_sessions) return undefined;
+  return active.find((ticket) => {
+    const { identifier } = ticket.item;
+    if (ticket.state !== "approved" || (ticket.retryAt ?? 0) > at) return false;
+    if ((ticket.placed ?? runner) !== runner || !repositories.includes(identifier)) return false;
+    // The dead session of an earlier start is removed first: its name is taken.
+    if (sessions.some((session) => session.ticket === ticket.key)) return false;
+    const inRepository = present.filter((one) => one === identifier).length;
+    return inRepository < getRepositoryLimit(settings, identifier);
+  });
+}
+
+/** The project's identifier of a ticket's key. */
+function getIdentifier(key: string): string {
+  return key.slice(0, key.lastIndexOf("-"));
+}
+
+function getRepositoryLimit({ repositories, max_sessions }: TicketSettings, identifier: string): number {
+  const repository = repositories[identifier];
+  if (repository === undefined) return 0;
+  return typeof repository === "string" ? max_sessions : (repository.max_sessions ?? max_sessions);
+}
+
+/** Reads what a runner should have, given what it has: sessions, ends of sessions, and worktrees to remove. */
+export async function readDesiredState(
+  deps: DesiredDeps,
+  { runner, sessions: observed }: Pick<ExchangeRequest, "runner" | "sessions">,
+): Promise<ExchangeAnswer> {
+  // The revision is read first: a change in between is then found by the next exchange.
+  const revision = await readDesiredRevision(deps);
+  const now = await deps.store.now();
+  const candidates = await readCandidates(deps, observed, now);
+  const byKey = new Map(candidates.map((ticket) => [ticket.key, ticket]));
+  const placed = candidates.filter((ticket) => ticket.placed === runner);
+  const ended = new Set(observed.filter(({ state }) => state === "ended").map(({ ticket }) => ticket));
+  const wanted = placed.filter(({ key, wanted, state }) => wanted && state !== "approved" && !ended.has(key));
+  const wantedRuns = new Map(wanted.map(({ key, run }) => [key, run]));
+  return {
+    revision,
+    server_time: new Date(now).toISOString(),
+    sessions: wanted.map((ticket) => toDesiredSession(deps, ticket)),
+    stop: observed.flatMap((session) => {
+      const ticket = byKey.get(session.ticket);
+      if (!ticket || wantedRuns.get(ticket.key) === session.run || !isOver(ticket, session, runner)) return [];
+      const how = session.state === "ended" ? "now" : "kindly";
+      return [{ ticket: ticket.key, run: session.run, how, reason: ticket.reason } as const];
+    }),
+    remove: placed.flatMap(({ key, run, removal, wanted }) =>
+      removal && !wanted && now - removal.at < REMOVAL_MS ? [{ ticket: key, run, force: removal.force }] : [],
+    ),
+  };
+}
+
+/** Reads the tickets that may concern a runner: active ones, those it has a session of, and worktrees to remove. */
+async function readCandidates(
+  deps: Pick<TaskDeps, "store">,
+  observed: ExchangeRequest["sessions"],
+  now: Ms,
+): Promise<Ticket[]> {
+  const days = [toUtcDay(now), toUtcDay(now - REMOVAL_MS)].map(ticketSets.removedOn);
+  const [active, seen, ...removed] = await Promise.all([
+    readActiveTickets(deps),
+    deps.store.read<Ticket>(observed.map(({ ticket }) => ticketKeys.ticket(ticket))),
+    ...days.map((day) => readAllRows<Ticket>(deps, day)),
+  ]);
+  const found = [...removed.flat(), ...seen.flatMap((row) => row ?? [])].map(({ value }) => value);
+  return [...new Map([...found, ...active].map((ticket) => [ticket.key, ticket])).values()];
+}
+
+function toDesiredSession(
+  { settings, terminals }: Pick<DesiredDeps, "settings" | "terminals">,
+  ticket: Ticket,
+): ExchangeAnswer["sessions"][number] {
+  const { key, run, approval, started, item, inputs } = ticket;
+  return {
+    ticket: key,
+    run,
+    session_id: approval?.sessionId ?? "",
+    resume: started,
+    project: item.identifier,
+    ticket_file: renderTicketFile(ticket),
+    token: approval?.token ?? "",
+    minutes: settings.tickets?.minutes ?? 30,
+    inputs,
+    watched: terminals.isWatched(key),
+  };
+}
+
+/**
+ * Whether the ticket says that a session, which is not the wanted one, is over. A store that was lost, emptied or restored
+ * knows less than the runner, and says so only of sessions that began before the last approval.
+ */
+function isOver(ticket: Ticket, session: ExchangeRequest["sessions"][number], runner: string): boolean {
+  const { run, placed, approval } = ticket;
+  if (session.run < run) return true;
+  const isOwn = placed === runner || approval?.sessionId === session.session_id;
+  if (session.run === run && isOwn) return true;
+  return approval !== undefined && approval.at > Date.parse(session.started_at);
+}
+
+/** The position of each approved ticket in the queue, from 1. */
+export function rankApproved(active: readonly Ticket[]): Map<string, number> {
+  return new Map(active.filter(({ state }) => state === "approved").map(({ key }, i) => [key, i + 1]));
+}
+
+/** Reads the revision of the desired state: it grows with every change of a ticket. */
+export async function readDesiredRevision({ store }: Pick<TaskDeps, "store">): Promise<string> {
+  const [revision] = await store.read([ticketKeys.revision]);
+  return String(revision?.rev ?? 0);
+}

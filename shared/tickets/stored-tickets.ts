@@ -1,0 +1,301 @@
+/**
+ * Tickets in the store: finding, listing and counting them, and changing one by an event, which also writes its
+ * history, its messages and the news for the page. A run's token leads back to its ticket.
+ */
+
+import type { TaskDeps } from "../app/deps.ts";
+import type { Settings } from "../config/settings.ts";
+import { GroundcrewError } from "../errors.ts";
+import { createTokenCheck } from "../hashing.ts";
+import { createLiveRefreshJob } from "../jobs/outgoing-jobs.ts";
+import { createTicketUpdateJob } from "../jobs/work-jobs.ts";
+import { parseTaskKey, type TaskKey } from "../names.ts";
+import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import type { Job, Put, Revision, Store } from "../store/port.ts";
+import { readAllRows, updateValue, type ValueUpdate } from "../store/records.ts";
+import { comparePriorities } from "../task/snapshot.ts";
+import { findStoredTask } from "../tasks/find-task.ts";
+import { prepareWorkEvent } from "../tasks/work-events.ts";
+import { listLiveChats } from "../telegram/chat-settings.ts";
+import { MINUTE, type Ms } from "../time.ts";
+import type { ExchangeRequest } from "./exchange.ts";
+import {
+  ACTIVE_STATES,
+  FINISHED_TICKET_MS,
+  findNewWait,
+  isFinal,
+  type Ticket,
+  type TicketEvent,
+  type TicketOutcome,
+  type TicketState,
+  ticketKeys,
+  ticketSets,
+  toUtcDay,
+} from "./ticket.ts";
+import { applyTicketEvent } from "./ticket-machine.ts";
+
+interface ReadDeps {
+  store: Pick<Store, "scan">;
+}
+
+/** Number of tickets by what people do with them: decide, watch, and read the result. */
+interface TicketCounts {
+  pending: number;
+  active: number;
+  completed: number;
+}
+
+/** A change of a ticket, or of what its session shows, as the event streams report it. */
+export type TicketNews =
+  | { event: "ticket"; data: { id: string; state: Ticket["state"]; reason: string; run: number } }
+  | { event: "session"; data: { id: string; run: number } };
+
+/** A session as its runner observed it last. */
+export interface ObservedSession {
+  runner: string;
+  /** Store time of the observation that changed it. */
+  at: Ms;
+  session: ExchangeRequest["sessions"][number];
+}
+
+/** Time after which the queue finishes an update that was interrupted: 1 min, longer than one takes. */
+const UPDATE_JOB_DELAY_MS: Ms = MINUTE;
+
+/** The states whose tickets have a result. */
+export const COMPLETED_STATES: readonly TicketState[] = ["completed", "updating", "done"];
+
+/** Retention of news: 1 min; the streams look for them several times a second. */
+const NEWS_MS: Ms = MINUTE;
+
+const TOKEN_PATTERN = /^([\w%.!~*'()-]{3,120})\.[0-9a-f]{64}$/;
+
+/**
+ * Applies an event to the stored ticket and returns the ticket. The record, its entry in the decision log and the jobs
+ * that follow are one commit. Throws a GroundcrewError when the event is refused.
+ */
+export async function changeTicket(
+  deps: TaskDeps,
+  key: string,
+  event: TicketEvent,
+  correlation: string,
+): Promise<Ticket> {
+  return updateValue<Ticket, Ticket>(deps, ticketKeys.ticket(key), async (ticket, rev) => {
+    const outcome = requireApplied(applyTicketEvent(ticket, event));
+    if (outcome.ticket === ticket) return { result: ticket };
+    return { ...(await prepareTicketChange(deps, ticket, rev, outcome, correlation)), result: outcome.ticket };
+  });
+}
+
+function requireApplied(outcome: TicketOutcome): Extract<TicketOutcome, { ticket: Ticket }> {
+  if ("ticket" in outcome) return outcome;
+  const name = outcome.refused === "not_found" ? "ticketGone" : "ticketNotPossible";
+  throw new GroundcrewError(outcome.refused, outcome.message, { refusal: { name } });
+}
+
+/** For events that come too late as a rule: handles the rejection of one that is not possible any more. */
+export function ignoreConflict(thrown: unknown): void {
+  if (!(thrown instanceof GroundcrewError) || thrown.code !== "conflict") throw thrown;
+}
+
+/** Prepares the commit of a changed ticket, which expects the record to be at `rev`. */
+export async function prepareTicketChange(
+  deps: TaskDeps,
+  before: Ticket | undefined,
+  rev: Revision,
+  { ticket, step, startUpdate }: Extract<TicketOutcome, { ticket: Ticket }>,
+  correlation: string,
+): Promise<ValueUpdate> {
+  const record = ticketKeys.ticket(ticket.key);
+  const put = [toTicketPut(ticket), { key: ticketKeys.revision, value: true }, toTicketNewsPut(ticket)];
+  const now = await deps.store.now();
+  // Before its first request a ticket has no messages.
+  const jobs = before ? createTicketMessageJobs(deps.settings, ticket, `ticket.${rev}`, correlation) : [];
+  if (startUpdate) {
+    const [delay, retry] = startUpdate === "by_queue" ? [0, {}] : [UPDATE_JOB_DELAY_MS, { isRetry: true } as const];
+    const body = { ticket: ticket.key, correlation, ...retry };
+    jobs.push(createTicketUpdateJob(`${record}:${rev}`, body, now + delay));
+  }
+  const publish = step
+    ? await prepareWorkEvent(
+        deps,
+        await findStoredTask(deps, ticket.item.id),
+        {
+          kind: "ticket",
+          ticket: ticket.key,
+          run: ticket.run,
+          from: before?.state ?? null,
+          state: ticket.state,
+          reason: ticket.reason,
+          text: ticket.detail,
+          by: step.by ?? null,
+          ...omitUndefined({ wait: findNewWait(before, ticket) }),
+        },
+        correlation,
+        { record, rev, put, jobs },
+      )
+    : { put, jobs, afterCommit: () => deps.notify() };
+  return {
+    ...publish,
+    async afterCommit() {
+      await publish.afterCommit?.();
+      if (step) recordStep(deps, before, ticket);
+    },
+  };
+}
+
+function toTicketPut(ticket: Ticket): Put {
+  return {
+    key: ticketKeys.ticket(ticket.key),
+    value: ticket,
+    sets: keepDefined([
+      ticketSets.in(ticket.state),
+      ticket.removal && ticketSets.removedOn(toUtcDay(ticket.removal.at)),
+    ]),
+    ...omitUndefined({ expires: isFinal(ticket.state) ? FINISHED_TICKET_MS : undefined }),
+  };
+}
+
+function recordStep({ metrics }: Pick<TaskDeps, "metrics">, before: Ticket | undefined, after: Ticket): void {
+  if (before?.run !== after.run && after.state === "approved") metrics.count("plane_tickets_approved_total");
+  if (before?.state === after.state || after.state !== "completed" || !after.completion || !after.approval) return;
+  metrics.count("plane_tickets_completed_total");
+  metrics.observe("plane_session_duration_seconds", (after.completion.at - after.approval.at) / 1000);
+}
+
+/** Reads a ticket; undefined when there is none with this key. */
+export async function findTicket(deps: { store: Pick<Store, "read"> }, key: string): Promise<Ticket | undefined> {
+  return (await deps.store.read<Ticket>([ticketKeys.ticket(key)]))[0]?.value;
+}
+
+/** Reads a ticket. Throws `not_found` when there is none with this key. */
+export async function getTicket(deps: Pick<TaskDeps, "store">, key: string): Promise<Ticket> {
+  const ticket = await findTicket(deps, key);
+  if (ticket) return ticket;
+  throw new GroundcrewError(
+    "not_found",
+    `There is no ticket ${key.slice(0, 40)}. GET /api/pending-tickets lists the pending ones.`,
+    { refusal: { name: "ticketGone" } },
+  );
+}
+
+/** Reads the tickets in these states, the most urgent first, then the oldest. */
+export async function readTickets({ store }: ReadDeps, states: readonly TicketState[]): Promise<Ticket[]> {
+  const rows = await Promise.all(states.map((state) => readAllRows<Ticket>({ store }, ticketSets.in(state))));
+  const compareKeys = (a: Ticket, b: Ticket) => a.key.localeCompare(b.key, "en", { numeric: true });
+  return rows
+    .flat()
+    .map(({ value }) => value)
+    .sort((a, b) => comparePriorities(a.item, b.item) || a.requestedAt - b.requestedAt || compareKeys(a, b));
+}
+
+/** Reads the tickets with a run that is not over, the most urgent first. */
+export function readActiveTickets(deps: ReadDeps): Promise<Ticket[]> {
+  return readTickets(deps, ACTIVE_STATES);
+}
+
+/** Counts the tickets from the store's sets, without reading them. */
+export async function countTickets(store: Pick<Store, "count">): Promise<TicketCounts> {
+  const count = async (states: readonly TicketState[]) => {
+    const counts = await Promise.all(states.map((state) => store.count(ticketSets.in(state))));
+    return counts.reduce((sum, n) => sum + n, 0);
+  };
+  const [pending, active, completed] = await Promise.all([
+    count(["pending"]),
+    count(ACTIVE_STATES),
+    count(COMPLETED_STATES),
+  ]);
+  return { pending, active, completed };
+}
+
+/** The news of a changed ticket, for the commit of the change. */
+export function toTicketNewsPut({ key, state, reason, run }: Pick<Ticket, "key" | "state" | "reason" | "run">): Put {
+  return toPut(ticketKeys.news("ticket", key), { event: "ticket", data: { id: key, state, reason, run } });
+}
+
+function toPut(key: string, value: TicketNews): Put {
+  return { key, value, sets: [ticketSets.news], expires: NEWS_MS };
+}
+
+/** The news of a changed observation, for its commit: screen, commits, cost and the like. */
+export function toSessionNewsPut({ ticket, run }: { ticket: string; run: number }): Put {
+  return toPut(ticketKeys.news("session", ticket), { event: "session", data: { id: ticket, run } });
+}
+
+/**
+ * Reads the news since a revision in the order in which they were stored, and the revision of the newest one. Of several
+ * changes of one ticket it has the last.
+ */
+export async function readTicketNews(
+  store: Pick<Store, "scan">,
+  after: Revision,
+): Promise<{ news: TicketNews[]; rev: Revision }> {
+  const rows = await readAllRows<TicketNews>({ store }, ticketSets.news);
+  const newer = rows.filter(({ rev }) => rev > after).sort((a, b) => a.rev - b.rev);
+  return { news: newer.map(({ value }) => value), rev: newer.at(-1)?.rev ?? after };
+}
+
+/**
+ * Creates the jobs that bring the messages about a ticket up to date, for the commit that changes what they show. Empty
+ * when Telegram is not configured.
+ * @param cause identifies the change, so that repeating it creates no second job
+ */
+export function createTicketMessageJobs(
+  { telegram, notifications = [] }: Pick<Settings, "telegram" | "notifications">,
+  { key, item }: Pick<Ticket, "key" | "item">,
+  cause: string,
+  correlation: string,
+): Job[] {
+  if (!telegram) return [];
+  const chats = listLiveChats(notifications, telegram.chat);
+  return chats.map((chat) => createLiveRefreshJob(chat, item.id, `${key}.${cause}`, correlation));
+}
+
+/** Reads the session of a ticket's present or last run; undefined before it was observed. */
+export async function readSession(
+  { store }: { store: Pick<Store, "read"> },
+  { key, run }: Pick<Ticket, "key" | "run">,
+): Promise<ObservedSession["session"] | undefined> {
+  const [record] = await store.read<ObservedSession>([ticketKeys.session(key)]);
+  return record?.value.session.run === run ? record.value.session : undefined;
+}
+
+/**
+ * Creates GROUNDCREW_TOKEN of a run: the ticket's key, so that the ticket is found without an index, and 64 random
+ * hexadecimal digits. `newId` returns a random UUID.
+ */
+export function createRunToken(key: string, newId: () => string): string {
+  return `${encodeURIComponent(key)}.${`${newId()}${newId()}`.replaceAll("-", "")}`;
+}
+
+/** Whether a text has the form of a run's token; it may be the token of no run. */
+export function isRunToken(token: string): boolean {
+  return TOKEN_PATTERN.test(token);
+}
+
+/** Finds the ticket whose present run has this token. A run that is not wanted any more has none. */
+export async function findTicketOfToken(
+  deps: { store: Pick<Store, "read"> },
+  token: string,
+  key: string | undefined = readKey(token),
+): Promise<Ticket | undefined> {
+  const known = parseTaskKey(key ?? "")?.key;
+  const ticket = known === undefined ? undefined : await findTicket(deps, known);
+  const expected = ticket?.wanted ? ticket.approval?.token : undefined;
+  const isValid = await createTokenCheck(expected === undefined ? [] : [expected])(token);
+  return isValid ? ticket : undefined;
+}
+
+function readKey(token: string): string | undefined {
+  try {
+    return decodeURIComponent(TOKEN_PATTERN.exec(token)?.[1] ?? "");
+  } catch {
+    return undefined;
+  }
+}
+
+/** Parses the key of a ticket as people write it. Throws `bad_request` for another text. */
+export function requireTicketKey(text: string): TaskKey {
+  const key = parseTaskKey(text);
+  if (key) return key;
+  throw new GroundcrewError("bad_request", `"${text.slice(0, 40)}" is not the key of a ticket, such as ONB-12.`);
+}

@@ -1,0 +1,273 @@
+/**
+ * The input of a tool for which a session asks permission, as people read it: what acts first, each field with a
+ * label, invisible characters made visible, and shortened in the middle where it does not fit.
+ */
+
+export interface ToolCall {
+  tool_name?: string;
+  tool_input?: unknown;
+}
+
+/** What a tool that asks for permission would do, as people read it. All its texts come from the model: they are data. */
+export interface ToolInput {
+  tool: string;
+  fields: InputField[];
+  /** Number of further fields that are not kept. */
+  fieldsLeftOut?: number;
+}
+
+interface InputField {
+  label: string;
+  /** The text; its beginning where some of it is left out. */
+  value: string;
+  /** Number of UTF-16 units that are left out between `value` and `end`. */
+  leftOut?: number;
+  end?: string;
+}
+
+/** Limits of what is shown: UTF-16 units, lines and fields. */
+interface InputLimits {
+  units: number;
+  lines: number;
+  fields: number;
+}
+
+/** Names of fields that act, in the order in which they are shown: what runs, where, and what it changes. */
+const ACTING_NAMES = [
+  ...["command", "cmd", "script", "code", "file_path", "notebook_path", "path", "file", "url", "uri", "address"],
+  ...["old_string", "new_string", "edits", "content", "new_source", "sql", "query", "pattern", "prompt", "plan"],
+];
+
+/** Names of fields that only explain; the model writes them for people, at any length. */
+const EXPLAINING_NAMES = ["description", "explanation", "reason", "title", "summary", "comment", "note", "notes"];
+
+/** Limit of a field's name in UTF-16 units. */
+const MAX_LABEL_LENGTH = 60;
+
+/** Limit of nested values: 20 levels, so that the deepest input cannot exhaust the stack. */
+const MAX_DEPTH = 20;
+
+/**
+ * Limits of an input that Groundcrew keeps whole: 50,000 UTF-16 units and 200 fields, more than a person reads before a
+ * decision; a ticket's record may have several. Of a longer one it keeps the beginnings and the ends.
+ */
+const KEPT_LIMITS = { units: 50_000, lines: 5_000, fields: 200 };
+
+const SHORTENED_LIMITS = { units: 4_000, lines: 80, fields: 20 };
+
+/** Limits of an input as the plain text of a question; the text has at most 2,000 UTF-16 units. */
+const TEXT_LIMITS = { units: 1_800, lines: 80, fields: 20 };
+
+/** Space for the words between a beginning and an end, in UTF-16 units. */
+const GAP_UNITS = 60;
+
+/** Share of a shortened text that is its beginning. */
+const START_SHARE = 0.6;
+
+/** Characters that show nothing, look like a space, reorder the text around them, or have no assigned meaning. */
+const UNSEEN = /(?![ \n\t])[\p{DI}\p{Cf}\p{Z}\p{Cc}\p{Co}\p{Cs}\p{Cn}\u2800]/gu;
+
+/** White space that may hide what follows it: long enough to move it out of sight. */
+const PADDING = /[ \t\n]{4,}/g;
+
+/** Line breaks in a row from which they are counted: 4, three empty lines. */
+const MIN_LINE_BREAKS = 4;
+
+/** Spaces and tabs in a row from which they are counted: 41, more than code is indented. */
+const MIN_BLANKS = 41;
+
+/**
+ * Describes what a tool would do, for the person who allows or denies it: fields in an order in which the part that acts
+ * comes first, whatever the model's order, with characters that cannot be seen as escapes.
+ */
+export function readToolInput({ tool_name = "?", tool_input }: ToolCall): ToolInput {
+  const isObject = typeof tool_input === "object" && tool_input !== null && !Array.isArray(tool_input);
+  const entries = isObject ? sortEntries(tool_input) : tool_input === undefined ? [] : [["input", tool_input] as const];
+  const input: ToolInput = {
+    tool: showLine(tool_name).slice(0, 200),
+    fields: entries.map(([name, value]) => toField(showLine(name), value)),
+  };
+  const stored = shortenInput(input, KEPT_LIMITS);
+  return stored === input ? input : shortenInput(input, SHORTENED_LIMITS);
+}
+
+/** Sorts fields: those that act first, those that explain last, the others between them in their own order. */
+function sortEntries(value: object): (readonly [string, unknown])[] {
+  return Object.entries(value).sort(([one], [other]) => rankName(one) - rankName(other));
+}
+
+function rankName(name: string): number {
+  const exact = ACTING_NAMES.indexOf(name);
+  if (exact >= 0) return exact;
+  // The last word of a name says what it is: `shell_command`, `targetUrl`.
+  const word = (name.split(/[\s_-]+|(?<=\p{Ll})(?=\p{Lu})/u).at(-1) ?? name).toLowerCase();
+  const acting = ACTING_NAMES.indexOf(word);
+  if (acting >= 0) return acting;
+  return EXPLAINING_NAMES.includes(word) ? ACTING_NAMES.length + 1 : ACTING_NAMES.length;
+}
+
+/** A name as one line. */
+function showLine(name: string): string {
+  return showInvisible(name).replaceAll("\n", "\\u000a").replaceAll("\t", "\\u0009");
+}
+
+/**
+ * Shows a text as it is, for a person who decides about it: characters that cannot be seen become escapes (`\u202e`), and
+ * long white space becomes its count (`[300 × \n]`), so that it hides nothing and moves nothing out of sight.
+ */
+function showInvisible(text: string): string {
+  return text.replace(UNSEEN, toEscape).replace(PADDING, countPadding);
+}
+
+function toEscape(character: string): string {
+  const hex = (character.codePointAt(0) ?? 0).toString(16);
+  return hex.length > 4 ? `\\u{${hex}}` : `\\u${hex.padStart(4, "0")}`;
+}
+
+function countPadding(blank: string): string {
+  const parts = blank.split("\n");
+  const breaks = parts.length - 1;
+  if (breaks < MIN_LINE_BREAKS && parts.every(({ length }) => length < MIN_BLANKS)) return blank;
+  const tabs = blank.split("\t").length - 1;
+  const counts = [
+    [breaks, "\\n"],
+    [blank.length - breaks - tabs, "\\u0020"],
+    [tabs, "\\t"],
+  ] as const;
+  const shown = counts.filter(([count]) => count > 0).map(([count, name]) => `${count} × ${name}`);
+  const edge = breaks > 0 ? "\n" : " ";
+  return `${edge}[${shown.join(", ")}]${edge}`;
+}
+
+function toField(name: string, value: unknown): ToolInput["fields"][number] {
+  // A person could not read such a name, or such a depth, so the input does not count as shown.
+  if (name.length > MAX_LABEL_LENGTH) {
+    const label = `${name.slice(0, MAX_LABEL_LENGTH).toWellFormed()}…`;
+    return { label, value: "", leftOut: name.length - MAX_LABEL_LENGTH + measureLeaves(value), end: "" };
+  }
+  const lines = renderValue(value, 0);
+  return lines
+    ? { label: name, value: lines.join("\n") }
+    : { label: name, value: "", leftOut: measureLeaves(value), end: "" };
+}
+
+/** The number of UTF-16 units in the texts and numbers of a value of any depth. */
+function measureLeaves(value: unknown): number {
+  const rest: unknown[] = [value];
+  let sum = 0;
+  while (rest.length > 0) {
+    const one = rest.pop();
+    if (typeof one === "object" && one !== null) for (const inside of Object.values(one)) rest.push(inside);
+    else sum += String(one).length;
+  }
+  return sum;
+}
+
+/** Renders a value without markup, nested ones indented by their level; undefined for one that is nested too deeply. */
+function renderValue(value: unknown, depth: number): string[] | undefined {
+  if (typeof value !== "object" || value === null)
+    return showInvisible(typeof value === "string" ? value : String(value)).split("\n");
+  if (depth >= MAX_DEPTH) return undefined;
+  const entries = Array.isArray(value)
+    ? value.map((one, i) => [String(i + 1), one] as const)
+    : sortEntries(value).map(([name, one]) => [showLine(name), one] as const);
+  const lines: string[] = [];
+  for (const [name, one] of entries) {
+    const inside = renderValue(one, depth + 1);
+    if (!inside) return undefined;
+    const isLine = inside.length === 1 && (typeof one !== "object" || one === null);
+    // The bar keeps a line of a text from looking like another field.
+    const edge = typeof one === "object" ? "  " : "  │ ";
+    if (isLine) lines.push(`${name}: ${inside[0]}`);
+    else {
+      lines.push(`${name}:`);
+      for (const line of inside) lines.push(edge + line);
+    }
+  }
+  return lines;
+}
+
+/** Renders an input as plain text, shortened in the middle where it is long: the number is that of UTF-16 units left out. */
+export function renderToolInput(input: ToolInput): string {
+  const { tool, fields, fieldsLeftOut = 0 } = shortenInput(input, TEXT_LIMITS);
+  const lines = fields.flatMap(({ label, value, leftOut, end = "" }) =>
+    leftOut === undefined ? `${label}: ${value}` : [`${label}: ${value}`, `[… ${leftOut} …]`, end],
+  );
+  return [tool, ...lines, ...(fieldsLeftOut > 0 ? [`[… + ${fieldsLeftOut} …]`] : [])].join("\n");
+}
+
+/** Whether two inputs look the same. */
+export function hasSameInput(one: ToolInput | undefined, other: ToolInput): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** Whether nothing of an input is left out. */
+export function isWholeInput({ fields, fieldsLeftOut }: ToolInput): boolean {
+  return fieldsLeftOut === undefined && fields.every(({ leftOut }) => leftOut === undefined);
+}
+
+/**
+ * Shortens an input to these limits: the beginning and the end of its longest fields, and the number of units between
+ * them. Returns the input itself when it fits.
+ */
+export function shortenInput(input: ToolInput, limits: InputLimits): ToolInput {
+  const { fields, fieldsLeftOut = 0 } = input;
+  const units = fields.map(countUnits);
+  const lines = fields.map(countLines);
+  if (sum(units) <= limits.units && sum(lines) <= limits.lines && fields.length <= limits.fields) return input;
+  const stored = fields.slice(0, limits.fields);
+  const left = fieldsLeftOut + fields.length - stored.length;
+  const unitShares = shareOut(units.slice(0, limits.fields), limits.units);
+  const lineShares = shareOut(lines.slice(0, limits.fields), limits.lines);
+  return {
+    ...input,
+    fields: stored.map((field, i) => shortenField(field, unitShares[i] ?? 0, lineShares[i] ?? 0)),
+    ...(left > 0 ? { fieldsLeftOut: left } : {}),
+  };
+}
+
+function countUnits({ label, value, leftOut, end = "" }: InputField): number {
+  return label.length + 2 + value.length + end.length + (leftOut === undefined ? 0 : GAP_UNITS);
+}
+
+function countLines({ value, end }: InputField): number {
+  return value.split("\n").length + (end === undefined ? 0 : 1 + end.split("\n").length);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, n) => total + n, 0);
+}
+
+/** Shares a limit out: what fits into an equal share gets what it needs, and leaves the rest to the others. */
+function shareOut(needs: readonly number[], limit: number): number[] {
+  const shares = [...needs];
+  let left = limit;
+  const order = needs.map((_, i) => i).sort((a, b) => (needs[a] ?? 0) - (needs[b] ?? 0));
+  for (const [done, i] of order.entries()) {
+    const share = Math.min(needs[i] ?? 0, Math.floor(left / (order.length - done)));
+    shares[i] = share;
+    left -= share;
+  }
+  return shares;
+}
+
+function shortenField(field: InputField, units: number, lines: number): InputField {
+  if (countUnits(field) <= units && countLines(field) <= lines) return field;
+  const { label, value, leftOut, end = "" } = field;
+  const room = Math.max(units - label.length - GAP_UNITS, 2);
+  const start = takeStart(value, Math.ceil(room * START_SHARE), Math.ceil(lines * START_SHARE));
+  const rest = leftOut === undefined ? value.slice(start.length) : end;
+  const tail = takeEnd(rest, room - start.length, Math.max(Math.floor(lines * (1 - START_SHARE)), 1));
+  const before = leftOut === undefined ? 0 : leftOut + value.length - start.length;
+  return { label, value: start, leftOut: before + rest.length - tail.length, end: tail };
+}
+
+function takeStart(text: string, units: number, lines: number): string {
+  const start = text.split("\n", lines).join("\n").slice(0, units);
+  return start.isWellFormed() ? start : start.slice(0, -1);
+}
+
+function takeEnd(text: string, units: number, lines: number): string {
+  const end = units <= 0 ? "" : text.slice(-units).split("\n").slice(-lines).join("\n");
+  return end.isWellFormed() ? end : end.slice(1);
+}

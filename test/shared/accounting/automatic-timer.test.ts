@@ -1,0 +1,247 @@
+import { expect, test } from "vitest";
+import { createTaskOperations } from "../../../functions/agent/tool.ts";
+import { createWorkRules } from "../../../functions/work.ts";
+import { readAgentDays } from "../../../shared/accounting/history.ts";
+import { readAllSpending } from "../../../shared/accounting/spending.ts";
+import { readTaskTimes, type TimeEntriesRecord } from "../../../shared/accounting/time-entries.ts";
+import { workKeys, workSets } from "../../../shared/records/store-keys.ts";
+import { expireClaims } from "../../../shared/tasks/lifecycle/claim-upkeep.ts";
+import { answerQuestion } from "../../../shared/tasks/people/questions.ts";
+import { HOUR, MINUTE } from "../../../shared/time.ts";
+import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
+import { crashAfterChange } from "../../support/crash-after-change.ts";
+
+async function createAppWithTask() {
+  const app = await createAgentTestApp({ parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] } });
+  const item = app.addTask("Write it down", ["Thot", "Imhotep"]);
+  await app.runFirstPoll();
+  await expireClaims(app.deps, "test");
+  return { app, item };
+}
+
+/** Works for a time: a call every ten minutes renews the claim, and the claims tick runs every minute. */
+async function work(app: AgentTestApp, agent: string, ms: number) {
+  const end = app.time.now + ms;
+  for (let minute = 1; app.time.now < end; minute++) {
+    app.advance(Math.min(MINUTE, end - app.time.now));
+    if (minute % 10 === 0) await app.actAs(agent).report("ONB-1", {});
+    await expireClaims(app.deps, "test");
+  }
+}
+
+/** Every number of the time spent on the task, and the entries, which must never overlap. */
+async function readTimes(app: AgentTestApp, item: { id: string }) {
+  const times = await readTaskTimes(app.deps, item.id);
+  const ends = times.entries.map(({ to }) => to ?? Number.POSITIVE_INFINITY);
+  expect(times.entries.every(({ from }, i) => i === 0 || from >= (ends[i - 1] ?? 0))).toBe(true);
+  expect(times.running.length).toBeLessThanOrEqual(1);
+  return times;
+}
+
+const start = (app: AgentTestApp, agent = "Thot") =>
+  app.actAs(agent).setStatus("ONB-1", { status: "in_progress", session: "openclaw-session-1" });
+const finish = (app: AgentTestApp, agent = "Thot") =>
+  app.actAs(agent).setStatus("ONB-1", { status: "done", text: "Done", confidence: 1 });
+
+test("The timer runs by itself while the task is in progress and held, and a finished task has its whole time", async () => {
+  const { app, item } = await createAppWithTask();
+  await app.actAs("Thot").claim("ONB-1");
+  await work(app, "Thot", 3 * MINUTE);
+  expect((await readTimes(app, item)).spent).toBe(0);
+  await start(app);
+  const { spent: before, running } = await readTimes(app, item);
+  expect(running).toHaveLength(1);
+  await work(app, "Thot", 20 * MINUTE);
+  expect((await readTimes(app, item)).spent).toBe(before + 20 * MINUTE);
+  await finish(app);
+  const { spent, entries, running: after } = await readTimes(app, item);
+  expect(after).toEqual([]);
+  expect(entries).toHaveLength(1);
+  await app.runUntilIdle();
+  app.advance(HOUR);
+  expect((await readTimes(app, item)).spent).toBe(spent);
+  expect(await readAllSpending(app.store)).toEqual([{ agent: "Thot", project: "ONB", ms: spent, cost: 0 }]);
+});
+
+test("start_timer and stop_timer split the same timer: a stopped one stays stopped and no time is counted twice", async () => {
+  const { app, item } = await createAppWithTask();
+  await start(app);
+  for (let i = 0; i < 2; i++) expect(await app.actAs("Thot").startTimer("ONB-1")).toMatchObject({ already: true });
+  await work(app, "Thot", 10 * MINUTE);
+  const { spent } = await app.actAs("Thot").stopTimer("ONB-1");
+  expect(await app.actAs("Thot").stopTimer("ONB-1")).toMatchObject({ stopped: false, spent });
+  await work(app, "Thot", 30 * MINUTE);
+  await start(app);
+  expect((await readTimes(app, item)).spent).toBe(spent);
+  expect(await app.actAs("Thot").startTimer("ONB-1")).toMatchObject({ already: false });
+  await work(app, "Thot", 5 * MINUTE);
+  expect((await readTimes(app, item)).spent).toBe(spent + 5 * MINUTE);
+});
+
+test("The times of two agents that hold a task one after the other add up", async () => {
+  const { app, item } = await createAppWithTask();
+  await start(app);
+  await work(app, "Thot", 10 * MINUTE);
+  await app.actAs("Thot").setStatus("ONB-1", { status: "todo", text: "Not mine" });
+  await app.runUntilIdle();
+  app.advance(HOUR);
+  await start(app, "Imhotep");
+  await work(app, "Imhotep", 5 * MINUTE);
+  await finish(app, "Imhotep");
+  const { totals, spent } = await readTimes(app, item);
+  expect(totals["Thot"]).toBeGreaterThanOrEqual(10 * MINUTE);
+  expect(totals["Imhotep"]).toBeGreaterThanOrEqual(5 * MINUTE);
+  expect(spent).toBe((totals["Thot"] ?? 0) + (totals["Imhotep"] ?? 0));
+  expect(spent).toBeLessThan(16 * MINUTE);
+});
+
+test("An expired claim ends the time at its own end, however late that is found, and another agent's time starts with its claim", async () => {
+  const { app, item } = await createAppWithTask();
+  await start(app);
+  const from = (await readTimes(app, item)).running[0]?.since ?? 0;
+  app.advance(3 * HOUR);
+  const expected = (await readTimes(app, item)).spent;
+  expect(expected).toBeLessThanOrEqual(15 * MINUTE);
+  expect(expected).toBeGreaterThan(14 * MINUTE);
+  // The task is still in progress in Plane when the other agent claims it.
+  await app.actAs("Imhotep").claim("ONB-1");
+  app.advance(4 * MINUTE);
+  const { entries, totals } = await readTimes(app, item);
+  expect(totals).toEqual({ Thot: expected, Imhotep: 4 * MINUTE });
+  expect(entries[0]?.to).toBe(from + (entries[0]?.ms ?? 0));
+});
+
+test("The timer stops while the agent waits for a human's answer, at the times of question and answer", async () => {
+  const { app, item } = await createAppWithTask();
+  await start(app);
+  await work(app, "Thot", 5 * MINUTE);
+  const question = await app.actAs("Thot").ask("ONB-1", { text: "Formal?", choices: [], urgency: "normal" });
+  const { spent, running } = await readTimes(app, item);
+  expect(running).toEqual([]);
+  for (let i = 0; i < 120; i++) {
+    app.advance(MINUTE);
+    await expireClaims(app.deps, "test");
+  }
+  expect((await readTimes(app, item)).spent).toBe(spent);
+  await answerQuestion(app.deps, question.id, { text: "Yes", by: "Ada" });
+  app.advance(4 * MINUTE);
+  expect((await readTimes(app, item)).spent).toBe(spent + 4 * MINUTE);
+});
+
+test("An agent that starts its timer while it waits for an answer goes on, and its time counts", async () => {
+  const { app, item } = await createAppWithTask();
+  await start(app);
+  const question = await app.actAs("Thot").ask("ONB-1", { text: "Formal?", choices: [], urgency: "normal" });
+  app.advance(MINUTE);
+  const { spent } = await app.actAs("Thot").startTimer("ONB-1");
+  await work(app, "Thot", 5 * MINUTE);
+  await answerQuestion(app.deps, question.id, { text: "Yes", by: "Ada" });
+  app.advance(MINUTE);
+  expect((await readTimes(app, item)).spent).toBe(spent + 6 * MINUTE);
+});
+
+test("The timer follows what people do in Plane: it starts when they start a held task and stops when they move it", async () => {
+  const { app, item } = await createAppWithTask();
+  await app.actAs("Thot").claim("ONB-1");
+  app.plane.editItem(item, { state: "In Progress" });
+  await app.deliverWebhooks();
+  app.advance(6 * MINUTE);
+  expect((await readTimes(app, item)).spent).toBe(6 * MINUTE);
+  await app.actAs("Thot").report("ONB-1", {});
+  app.plane.editItem(item, { state: "Done" });
+  await app.deliverWebhooks();
+  app.advance(HOUR);
+  await app.runUntilIdle();
+  expect((await readTimes(app, item)).spent).toBe(6 * MINUTE);
+});
+
+test("A task that is reassigned or blocked while it is held ends its time", async () => {
+  const { app, item } = await createAppWithTask();
+  await start(app);
+  app.advance(2 * MINUTE);
+  await app.actAs("Thot").setStatus("ONB-1", { status: "blocked", text: "No paint" });
+  const { spent } = await readTimes(app, item);
+  app.advance(MINUTE);
+  expect((await readTimes(app, item)).spent).toBe(spent);
+  await start(app);
+  app.plane.editItem(item, { assignees: [app.getUser("Imhotep").id] });
+  app.advance(3_000);
+  await app.poll();
+  await app.runUntilIdle();
+  const { spent: later, running } = await readTimes(app, item);
+  expect(running).toEqual([]);
+  app.advance(HOUR);
+  expect((await readTimes(app, item)).spent).toBe(later);
+});
+
+test("A store clock that was set back or forward never makes time negative, and an interval is counted once", async () => {
+  const { app, item } = await createAppWithTask();
+  await start(app);
+  app.advance(10 * MINUTE);
+  app.time.now -= HOUR;
+  await expireClaims(app.deps, "test");
+  expect((await readTimes(app, item)).spent).toBe(0);
+  await app.actAs("Thot").stopTimer("ONB-1");
+  const times = await readTaskTimes(app.deps, item.id);
+  expect(times.spent).toBe(0);
+  await app.actAs("Thot").startTimer("ONB-1");
+  await work(app, "Thot", 3 * MINUTE);
+  app.time.now += 24 * HOUR;
+  expect((await readTaskTimes(app.deps, item.id)).spent).toBeLessThanOrEqual(18 * MINUTE);
+});
+
+/** The changes of the store and of Plane after which the process is killed; more than the calls below make. */
+const MAX_CHANGES = 40;
+
+test.each(["in_progress", "done"] as const)(
+  "A process killed at any step of setting a task to %s leaves one timer that is counted once",
+  async (status) => {
+    const seen = new Set<number>();
+    for (let nth = 1; nth <= MAX_CHANGES; nth++) {
+      const { app, item } = await createAppWithTask();
+      if (status === "done") await start(app);
+      app.advance(5 * MINUTE);
+      const process = crashAfterChange(app.deps, nth);
+      const change = { status, text: "Done", confidence: 1, cost: 2 };
+      const outcome = await process.orCrash(
+        createTaskOperations(process.deps, app.getCaller("Thot")).setStatus("ONB-1", change),
+      );
+      await app.restart();
+      await app.actAs("Thot").setStatus("ONB-1", change);
+      await app.runUntilIdle();
+      await expireClaims(app.deps, "test");
+      if (status === "in_progress") {
+        expect((await readTimes(app, item)).running, `killed at change ${nth}`).toHaveLength(1);
+        await finish(app);
+      }
+      const { spent, running, entries } = await readTimes(app, item);
+      expect([running, entries.length], `killed at change ${nth}`).toEqual([[], 1]);
+      const [total] = await readAllSpending(app.store);
+      const [day] = await readAgentDays(app.deps, "Thot", 1);
+      expect([total?.ms, day?.ms], `killed at change ${nth}`).toEqual([spent, spent]);
+      seen.add(nth);
+      if (outcome !== "over") break;
+    }
+    expect(seen.size).toBeGreaterThan(5);
+    expect(seen.size).toBeLessThan(MAX_CHANGES);
+  },
+);
+
+test("A stored timer that runs goes on, and a task that is held without one gets it at the next tick", async () => {
+  const { app, item } = await createAppWithTask();
+  await start(app);
+  const { fence } = (await app.store.read<{ fence: number }>([workKeys.claim(item.id)]))[0]?.value ?? { fence: 0 };
+  const at = app.time.now;
+  const store = async (entries: TimeEntriesRecord["entries"]) =>
+    app.store.commit({
+      put: [{ key: workKeys.time(item.id), value: { task: "ONB-1", project: "ONB", entries }, sets: [workSets.times] }],
+    });
+  await store([{ agent: "Thot", fence, from: at - 2 * MINUTE }]);
+  await expireClaims(app.deps, "test");
+  app.advance(MINUTE);
+  expect((await readTimes(app, item)).totals).toEqual({ Thot: 3 * MINUTE });
+  await store([{ agent: "Thot", fence, from: at - 2 * MINUTE, to: at - MINUTE }]);
+  await expireClaims(app.deps, "test");
+  app.advance(MINUTE);
+  expect((await readTimes(app, item)).totals).toEqual({ Thot: 2 * MINUTE });
+});

@@ -1,0 +1,142 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { readAgentDays } from "../../../shared/accounting/history.ts";
+import { readAllSpending } from "../../../shared/accounting/spending.ts";
+import {
+  sumTimes,
+  type TimeEntriesRecord,
+  toTaskTimes,
+  trimTimeEntries,
+} from "../../../shared/accounting/time-entries.ts";
+import { createTimes, endEntries, prepareTimes, startEntry } from "../../../shared/accounting/timer.ts";
+import { workKeys } from "../../../shared/records/store-keys.ts";
+import type { ClaimRecord } from "../../../shared/records/task-records.ts";
+import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import { HOUR, MINUTE, type Ms, SECOND } from "../../../shared/time.ts";
+import { createClaimDeps } from "../tasks/claims/claim-deps.ts";
+
+const RUNS = process.env["FULL"] === undefined ? 200 : 5_000;
+const AGENTS = ["Imhotep", "Thot"];
+const CLAIM_MS = 15 * MINUTE;
+
+type Step = { do: "claim"; agent: string } | { do: "start" | "stop" | "end" | "renew" } | { do: "pass"; ms: Ms };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ do: fc.constant("claim" as const), agent: fc.constantFrom(...AGENTS) }),
+  fc.record({ do: fc.constantFrom("start" as const, "stop" as const, "end" as const, "renew" as const) }),
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("pass" as const),
+      ms: fc.oneof(
+        fc.integer({ min: 0, max: 3 * SECOND }),
+        fc.integer({ min: 0, max: 20 * MINUTE }),
+        fc.constant(9 * HOUR),
+      ),
+    }),
+  },
+);
+
+/** The seconds in which somebody worked, as a person with a stopwatch would note them. */
+function createStopwatch() {
+  const spans: { agent: string; from: Ms; to: Ms }[] = [];
+  let running: { agent: string; from: Ms } | undefined;
+  return {
+    start(agent: string, at: Ms) {
+      running ??= { agent, from: at };
+    },
+    stop(at: Ms) {
+      if (running) spans.push({ ...running, to: at });
+      running = undefined;
+    },
+    sum: (agent: string, at: Ms) =>
+      [...spans, ...(running ? [{ ...running, to: at }] : [])]
+        .filter((span) => span.agent === agent)
+        .reduce((total, { from, to }) => total + Math.floor((to - from) / SECOND) * SECOND, 0),
+  };
+}
+
+test(`The time spent is that of a stopwatch, whatever claims, starts, stops and expiries come in which order (${RUNS} runs)`, async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      let now = Date.parse("2026-11-21T20:00:00Z");
+      let fence = 1;
+      let claim: ClaimRecord | undefined;
+      const store = createMemoryStore({ clock: () => now });
+      const deps = await createClaimDeps(store, () => now);
+      const project = { id: "project", identifier: "ONB" };
+      const watch = createStopwatch();
+      const change = async (next: (times: TimeEntriesRecord) => TimeEntriesRecord) => {
+        const [before] = await store.read<TimeEntriesRecord>([workKeys.time("item")]);
+        const value = next(before?.value ?? createTimes({ key: "ONB-1", project }));
+        // The same change is prepared twice, as after a lost race; one of both is written.
+        await prepareTimes(deps, { id: "item", project }, before, value);
+        const writes = await prepareTimes(deps, { id: "item", project }, before, value);
+        expect(await store.commit(writes)).toBe("committed");
+      };
+      const end = async (ended: ClaimRecord, at: Ms) => {
+        await change((times) => endEntries(times, ({ agent }) => agent === ended.agent, at));
+        watch.stop(at);
+        claim = undefined;
+      };
+      for (const one of steps) {
+        if (one.do === "pass") now += one.ms;
+        if (claim && claim.until <= now) await end(claim, claim.until);
+        const held = claim;
+        if (one.do === "claim" && !held) {
+          const times = { since: now, until: now + CLAIM_MS, renewedAt: now };
+          claim = {
+            item: "item",
+            project: "project",
+            agent: one.agent,
+            fence: fence++,
+            ...times,
+            expectedStatuses: [],
+          };
+        }
+        if (!held) continue;
+        if (one.do === "renew") claim = { ...held, until: now + CLAIM_MS };
+        if (one.do === "end") await end(held, now);
+        if (one.do === "start") {
+          await change((times) => startEntry(times, held, now));
+          watch.start(held.agent, now);
+        }
+        if (one.do === "stop") {
+          await change((times) => endEntries(times, () => true, now));
+          watch.stop(now);
+        }
+      }
+      const [record] = await store.read<TimeEntriesRecord>([workKeys.time("item")]);
+      const seen = toTaskTimes(record?.value, claim, now);
+      const spending = await readAllSpending(store);
+      for (const agent of AGENTS) {
+        expect(seen.totals[agent] ?? 0).toBe(watch.sum(agent, now));
+        const counted = spending.find((entry) => entry.agent === agent)?.ms ?? 0;
+        expect(counted).toBe(seen.stopped[agent] ?? 0);
+        const days = await readAgentDays(deps, agent, 30);
+        expect(days.reduce((sum, { ms }) => sum + ms, 0)).toBe(counted);
+      }
+      expect(seen.entries.reduce((sum, { ms }) => sum + ms, 0)).toBe(seen.spent);
+      const wall = seen.entries.map(({ from, to }) => [from, to ?? now] as const);
+      expect(wall.every(([from, to], i) => from <= to && from >= (wall[i - 1]?.[1] ?? 0))).toBe(true);
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test("Dropping old entries keeps every sum", () => {
+  const entry = fc.record({
+    agent: fc.constantFrom(...AGENTS),
+    fence: fc.constant(1),
+    from: fc.integer({ min: 0, max: HOUR }),
+    to: fc.integer({ min: HOUR, max: 2 * HOUR }),
+  });
+  fc.assert(
+    fc.property(fc.array(entry, { minLength: 495, maxLength: 520 }), (entries) => {
+      const trimmed = trimTimeEntries(entries, { Thot: 5_000 });
+      expect(trimmed.entries.length).toBeLessThanOrEqual(500);
+      expect(sumTimes(trimmed)).toEqual(sumTimes({ entries, carried: { Thot: 5_000 } }));
+    }),
+    { numRuns: 20 },
+  );
+});

@@ -1,0 +1,105 @@
+import { expect, onTestFinished, test } from "vitest";
+import { postJson } from "../../../shared/http/outgoing.ts";
+import { type ScriptedStep, startScriptedServer } from "../../support/scripted-server.ts";
+
+async function postTo(step: ScriptedStep) {
+  const server = await startScriptedServer(step);
+  onTestFinished(() => server.close());
+  return { answer: await postJson({ fetch: globalThis.fetch }, server.url, { "x-a": "b" }, "hello"), server };
+}
+
+test("a post sends its headers and payload and returns the status", async () => {
+  const { answer, server } = await postTo({ status: 204, body: "" });
+  expect(answer).toEqual({ ok: true, outcome: "answered 204", status: 204 });
+  expect(server.requests).toMatchObject([{ method: "POST", body: "hello" }]);
+});
+
+test("a post follows no redirect", async () => {
+  const { answer, server } = await postTo({ status: 302, headers: { location: "/elsewhere" }, body: "" });
+  expect(answer).toMatchObject({ ok: false, outcome: "answered 302" });
+  expect(server.requests).toHaveLength(1);
+});
+
+test.each([
+  ["7", 7_000],
+  ["99999999999", 86_400_000],
+  ["9".repeat(400), 86_400_000],
+  ["0", undefined],
+  ["Infinity", undefined],
+  ["1e400", undefined],
+  ["0x10", undefined],
+  ["-1", undefined],
+  ["soon", undefined],
+])("a Retry-After of %s is returned as %s ms", async (header, retryAfter) => {
+  const { answer } = await postTo({ status: 503, headers: { "retry-after": header }, body: "" });
+  expect(answer.retryAfter).toBe(retryAfter);
+});
+
+test("a post without a connection was certainly not sent", async () => {
+  const server = await startScriptedServer({ status: 200, body: "" });
+  await server.close();
+  const answer = await postJson({ fetch: globalThis.fetch }, server.url, {}, "hello");
+  expect(answer).toEqual({ ok: false, outcome: "ECONNREFUSED", notSent: true });
+});
+
+test.each([
+  "UND_ERR_CONNECT_TIMEOUT",
+  "CERT_HAS_EXPIRED",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+])("a post that fails with %s was certainly not sent", async (code) => {
+  const cause = Object.assign(new Error("no connection"), { code });
+  const fetch = () => Promise.reject(new TypeError("fetch failed", { cause }));
+  expect(await postJson({ fetch }, "https://agents.example.com", {}, "hello")).toEqual({
+    ok: false,
+    outcome: code,
+    notSent: true,
+  });
+});
+
+test("a post whose connection broke may have arrived", async () => {
+  const { answer } = await postTo((_request, response) => void response.destroy());
+  expect(answer.ok).toBe(false);
+  expect(answer.notSent).toBeUndefined();
+});
+
+test("a post asks for JSON, and keeps the content type that it was given", async () => {
+  const server = await startScriptedServer({ status: 200, body: "" });
+  onTestFinished(() => server.close());
+  await postJson({ fetch: globalThis.fetch }, server.url, { "content-type": "application/json; v=1" }, '{"a": 1}');
+  expect(server.requests).toMatchObject([
+    { body: '{"a": 1}', headers: { accept: "application/json", "content-type": "application/json; v=1" } },
+  ]);
+});
+
+test.each([429, 500, 503])("a post that is answered with %i is not repeated", async (status) => {
+  const { answer, server } = await postTo({ status, body: "try again" });
+  expect(answer).toEqual({ ok: false, outcome: `answered ${status}`, status });
+  expect(server.requests).toHaveLength(1);
+});
+
+test("a post does not read the response's body, whatever its length and type", async () => {
+  let ended = false;
+  const { answer } = await postTo((_request, response) => {
+    response.on("close", () => {
+      ended = true;
+    });
+    response.writeHead(200, { "content-type": "application/json" });
+    const write = () => {
+      while (!response.destroyed && response.write("x".repeat(65_536)));
+      response.once("drain", write);
+    };
+    write();
+  });
+  expect(answer).toEqual({ ok: true, outcome: "answered 200", status: 200 });
+  await expect.poll(() => ended).toBe(true);
+});
+
+test("the outcome of a failed post does not contain the URL", async () => {
+  const url = "https://hooks.example.com/secret-path";
+  const timeout = () => Promise.reject(new DOMException("The operation was aborted due to timeout", "TimeoutError"));
+  expect(await postJson({ fetch: timeout }, url, {}, "hello")).toEqual({
+    ok: false,
+    outcome: "The operation was aborted due to timeout",
+  });
+});

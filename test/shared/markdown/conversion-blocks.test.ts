@@ -1,0 +1,166 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { getTaskSize } from "../../../shared/accounting/history.ts";
+import { removeHiddenText } from "../../../shared/markdown/hidden-text.ts";
+import { toHtml } from "../../../shared/markdown/to-html.ts";
+import { toMarkdown } from "../../../shared/markdown/to-markdown.ts";
+import { mayContainBlockedByText, parseBlockedByText } from "../../../shared/sync/dependency-edges.ts";
+import type { ItemRecord } from "../../../shared/task/snapshot.ts";
+import { parseDoneWhen } from "../../../shared/tasks/lifecycle/done-criteria.ts";
+import { arbitraryHostileHtml, HOSTILE_HTML, HOSTILE_MARKDOWN } from "./hostile-inputs.ts";
+
+const NOTE = "(formatting left out: the text has too many elements)";
+
+/**
+ * Limit of processor time without a pause, in ms. The target is 50; a machine whose cache other work fills takes a few
+ * times as long for the same, and without limits the inputs take ten times this and more.
+ */
+const MAX_BLOCK_MS = 150;
+
+/** Processor time of this thread in ms: other work on the machine does not add to it. */
+function getThreadTime(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1_000;
+}
+
+/** Runs the work and returns the longest processor time between two turns of the event loop, in ms. */
+async function measureLongestBlock(work: () => unknown): Promise<number> {
+  let longest = 0;
+  let isOver = false;
+  let last = getThreadTime();
+  const turns = (async () => {
+    while (!isOver) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const now = getThreadTime();
+      longest = Math.max(longest, now - last);
+      last = now;
+    }
+  })();
+  await work();
+  isOver = true;
+  await turns;
+  return longest;
+}
+
+/** The least of three runs, because collecting garbage of other tests is no part of the work. */
+async function expectShortBlocks(work: () => unknown): Promise<void> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let run = 0; run < 3 && least > MAX_BLOCK_MS; run += 1) least = Math.min(least, await measureLongestBlock(work));
+  expect(least).toBeLessThan(MAX_BLOCK_MS);
+}
+
+test.each(HOSTILE_HTML)("reliability 18: HTML of 5 MiB with %s does not stop the process", async (_, html) => {
+  await toMarkdown("<p hidden>a</p><table><tr><td>b");
+  await removeHiddenText("<p hidden>a</p>");
+  await expectShortBlocks(() => toMarkdown(html));
+  await expectShortBlocks(() => removeHiddenText(html));
+  await expectShortBlocks(() => getTaskSize({ description: html }));
+  await expectShortBlocks(() => parseBlockedByText(html));
+  const item = { snapshot: { description: html } };
+  await expectShortBlocks(() => mayContainBlockedByText(item as ItemRecord));
+});
+
+test.each(HOSTILE_MARKDOWN)(
+  "reliability 18: Markdown at its limits with %s does not stop the process",
+  async (_, text) => {
+    await toHtml("# a\n\n- b");
+    await expectShortBlocks(() => toHtml(text));
+  },
+);
+
+test("reliability 18: twenty large texts that are converted at once leave pauses between them", async () => {
+  const html = "<p><b>a</b></p>".repeat(400);
+  await toMarkdown(html);
+  await expectShortBlocks(() => Promise.all(Array.from({ length: 20 }, () => toMarkdown(html))));
+});
+
+test("reliability 18: HTML of any repeated pieces does not stop the process", async () => {
+  await toMarkdown("<p hidden>a</p><table><tr><td>b");
+  await fc.assert(
+    fc.asyncProperty(arbitraryHostileHtml, async (html) => expectShortBlocks(() => toMarkdown(html))),
+    { numRuns: Number(process.env["FULL"] ?? 0) ? 300 : 15 },
+  );
+});
+
+const ROWS = Array.from({ length: 1_700 }, (_, i) => `<tr><td>left${i}</td><td>right${i}</td></tr>`);
+
+test("a description with more than 5,000 elements becomes plain text with a note, and keeps every word", async () => {
+  const markdown = await toMarkdown(`<h1>Title</h1><table>${ROWS.join("")}</table><p>*end*</p>`);
+  expect(markdown.startsWith(`${NOTE}\n\nTitle\n\n`)).toBe(true);
+  expect(markdown.match(/left\d+ right\d+/g)).toHaveLength(1_700);
+  expect(markdown).toMatch(/\n\n\\\*end\\\*$/);
+});
+
+test("a description with one large block loses the formatting of that block only", async () => {
+  const table = `<table>${ROWS.slice(0, 1_000).join("")}</table>`;
+  const markdown = await toMarkdown(`<h1>Title</h1><p><b>bold</b></p>${table}<ul><li>item</li></ul>`);
+  expect(markdown.startsWith(`${NOTE}\n\n# Title\n\n**bold**\n\nleft0 right0\n\n`)).toBe(true);
+  expect(markdown.endsWith("\n\nleft999 right999\n\n- item")).toBe(true);
+});
+
+test("a description that is deeper than 500 elements becomes plain text with a note", async () => {
+  const markdown = await toMarkdown(`${"<div>".repeat(501)}<b>deep</b>${"</div>".repeat(501)}`);
+  expect(markdown).toBe(`${NOTE}\n\ndeep`);
+});
+
+test("the done criteria of a description that becomes plain text are still found", async () => {
+  const items = Array.from({ length: 5_001 }, (_, i) => `<li>f${i}.md</li>`).join("");
+  const markdown = await toMarkdown(`<p><strong>Done when:</strong></p><ul>${items}</ul>`);
+  expect(markdown.startsWith(NOTE)).toBe(true);
+  expect(parseDoneWhen(markdown)).toHaveLength(5_001);
+});
+
+test("a mention in a description that becomes plain text shows the person's name", async () => {
+  const mention = '<mention-component entity_identifier="u-1"></mention-component>';
+  const markdown = await toMarkdown(`<p>${mention}</p>${"<p>a</p>".repeat(5_001)}`, async () => "Ann");
+  expect(markdown.startsWith(`${NOTE}\n\n@Ann\n\na`)).toBe(true);
+});
+
+test.each([
+  ["by an attribute", "<p hidden>SECRET</p>"],
+  ["by style", '<p style="display:none">SECRET</p>'],
+  ["by an escaped style", '<p style="display&#58;none">SECRET</p>'],
+  ["by colour", '<p style="color:#fff">SECRET</p>'],
+  ["by the colour around it", '<div style="background:#000"><p><span style="color:#000">SECRET</span></p></div>'],
+  ["by a class", '<p class="sr-only">SECRET</p>'],
+  ["by a style sheet", "<style>.x{display:none}</style><p class=x>SECRET</p>"],
+  ["in an element that ends in the wrong order", "<div hidden><b></div></b>SECRET"],
+  ["in a table that keeps its element open", "<div hidden><table></div>SECRET"],
+  ["behind an end tag in an attribute", '<div hidden><p title="</p></div>">SECRET</p></div>'],
+  ["behind an end tag in a comment", "<div hidden><!-- </div> -->SECRET</div>"],
+  ["behind a comment that ends early", "<div hidden><!--></div><p hidden>--><b>SECRET</b></div>"],
+  ["behind an end tag in foreign content", "<div hidden><svg><![CDATA[></svg></div>]]>SECRET</svg></div>"],
+  ["behind an end tag in a text field", '<textarea><p title="</textarea><b hidden>">SECRET</b>'],
+  ["in closed details", "<details><p>SECRET</p></details>"],
+])("text hidden %s does not reach agents in HTML that is too large for a tree", async (_, hidden) => {
+  const html = `${"<p>a</p>".repeat(5_001)}${hidden}`;
+  const markdown = await toMarkdown(html);
+  expect(markdown).not.toContain("SECRET");
+  expect(markdown).toContain("hidden text removed");
+  expect(await removeHiddenText(html)).not.toContain("SECRET");
+});
+
+test("visible text around hidden text is kept in HTML that is too large for a tree", async () => {
+  const markdown = await toMarkdown(`${"<p>a</p>".repeat(5_001)}<p>before</p><p hidden>no</p><p>after</p>`);
+  expect(markdown).toMatch(/before\n\n\(hidden text removed\)\n\nafter$/);
+});
+
+test("Markdown with one large block loses the formatting of that block only", async () => {
+  const html = await toHtml(
+    `# Title\n\n**bold** &amp; [a]\n\n${"- x < 1\n".repeat(700)}\n# End\n\n*last*\n\n[a]: http://a.example`,
+  );
+  expect(html).toContain(`<p>${NOTE}</p>\n`);
+  expect(html).toContain("<h1>End</h1>\n<p><em>last</em></p>");
+  expect(html.match(/- x &#x3C; 1/g)).toHaveLength(700);
+});
+
+test("a long Markdown text of usual blocks keeps its formatting, its code and its links", async () => {
+  const section =
+    "## Part\n\nSee [it][a] and `x`.\n\n```sh\n# no heading\n\n# nor this\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n- one\n- two\n\n  more of two\n\n";
+  const html = await toHtml(`${section.repeat(200)}[a]: https://a.example`);
+  expect(html).not.toContain(NOTE);
+  expect(html.match(/<h2>/g)).toHaveLength(200);
+  expect(html.match(/<a href="https:\/\/a\.example">it<\/a>/g)).toHaveLength(200);
+  expect(html.match(/# nor this\n<\/code>/g)).toHaveLength(200);
+  expect(html.match(/<p>more of two<\/p>/g)).toHaveLength(200);
+});

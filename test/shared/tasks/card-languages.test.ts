@@ -1,0 +1,103 @@
+import { expect, test } from "vitest";
+import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
+import { LOCALES } from "../../../shared/i18n/localize.ts";
+import { getTexts } from "../../../shared/i18n/texts.ts";
+import { readCard } from "../../../shared/tasks/card-record.ts";
+import { type CardView, parseCard, renderCard } from "../../../shared/tasks/card-text.ts";
+import { createAgentTestApp } from "../../support/agent-test-app.ts";
+
+const AT = Date.UTC(2026, 10, 21, 8, 0, 5);
+
+const VIEW: CardView = {
+  card: {
+    agent: "Thot",
+    since: AT,
+    session: "s-1",
+    percent: 33.333333,
+    text: "à moitié : fini",
+    confidence: 0.666667,
+    cost: 1234.5,
+    costs: { Thot: 1234.25, Shuri: 0.25 },
+    estimate: { cost: 1.5, ms: 3_600_000 },
+    commit: "a1b2c3",
+    tests: "12 passed, 1 skipped",
+    summary: true,
+    review: { at: AT, confidence: 0.6 },
+  },
+  held: true,
+  spent: { Thot: 3_930_000, Shuri: 60_000 },
+  running: [{ agent: "Thot", since: AT }],
+  currency: "EUR",
+  timezone: "Europe/Paris",
+};
+
+test.each(LOCALES)("a card in %s is parsed to the values that it shows, also with plain spaces", (locale) => {
+  const html = renderCard(VIEW, getTexts(locale).card);
+  for (const text of [html, html.replace(/[\u00a0\u202f]/g, " "), html.replace(/[\u00a0\u202f]/g, "&nbsp;")]) {
+    const { spent, running, card } = parseCard(text) ?? {};
+    expect(card).toEqual(VIEW.card);
+    expect(spent).toEqual(VIEW.spent);
+    expect(running).toEqual(VIEW.running);
+  }
+});
+
+test("a card in English is parsed", () => {
+  const html =
+    "<p><strong>Agent card</strong>, kept up to date by Groundcrew</p><ul>" +
+    "<li><strong>Last agent:</strong> Thot</li><li><strong>Since:</strong> 2026-11-21 08:00:05 UTC</li>" +
+    "<li><strong>Progress:</strong> 40 %</li><li><strong>Last:</strong> half</li>" +
+    "<li><strong>Time:</strong> 1:05:30 (Thot 1:05:30)</li><li><strong>Cost:</strong> 1.25 EUR (Thot 1.25)</li>" +
+    "<li><strong>Planned:</strong> 2 EUR, 1:00:00</li><li><strong>Summary:</strong> written</li>" +
+    "<li><strong>Review:</strong> asked 2026-11-21 08:00:05 UTC, confidence 0.6</li></ul>";
+  expect(parseCard(html)).toEqual({
+    card: {
+      agent: "Thot",
+      since: AT,
+      percent: 40,
+      text: "half",
+      cost: 1.25,
+      costs: { Thot: 1.25 },
+      estimate: { cost: 2, ms: 3_600_000 },
+      summary: true,
+      review: { at: AT, confidence: 0.6 },
+    },
+    spent: { Thot: 3_930_000 },
+    running: [],
+  });
+});
+
+test("the titles of cards distinguish the languages", () => {
+  const titles = LOCALES.map((locale) => getTexts(locale).card.title);
+  for (const title of titles) expect(titles.filter((other) => other.startsWith(title))).toEqual([title]);
+});
+
+test.each([
+  ["fr", "en", "Progress:</strong> 60 %"],
+  ["en", "fr", "Avancement\u00a0:</strong> 60\u202f%"],
+])(
+  "after LOCALE changed from %s to %s, with the store lost or kept, there is one card with its values",
+  async (before, after, shown) => {
+    for (const store of ["kept", "lost"] as const) {
+      const app = await createAgentTestApp({ setUpPlane: () => ({ LOCALE: before }) });
+      const item = app.addTask("Write it down", "Thot", { state: "In Progress" });
+      await app.runFirstPoll();
+      await app.actAs("Thot").startTimer("ONB-1");
+      app.advance(600_000);
+      await app.actAs("Thot").stopTimer("ONB-1");
+      await app.actAs("Thot").report("ONB-1", { percent: 40, cost: 1.5, confidence: 0.6 });
+      await app.runUntilIdle();
+      await app.restart({ store, env: { LOCALE: after } });
+      await app.poll();
+      await app.actAs("Thot").report("ONB-1", { percent: 60 });
+      await app.runUntilIdle();
+      const cards = app.plane.comments(item).filter(({ external_id }) => external_id?.startsWith("card:"));
+      expect(cards).toHaveLength(1);
+      expect(cards[0]?.comment_html).toContain(shown);
+      expect(await readCard(app.deps, item.id)).toMatchObject({ percent: 60, cost: 1.5, confidence: 0.6 });
+      // After losing the store, the next call is a new claim, whose timer runs.
+      const { spent } = await readTaskTimes(app.deps, item.id);
+      expect(spent).toBeGreaterThanOrEqual(600_000);
+      expect(spent).toBeLessThan(store === "kept" ? 600_001 : 660_000);
+    }
+  },
+);

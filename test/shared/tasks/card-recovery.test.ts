@@ -1,0 +1,167 @@
+import { expect, test } from "vitest";
+import { createTaskOperations } from "../../../functions/agent/tool.ts";
+import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
+import { writeCard } from "../../../shared/tasks/card-comment.ts";
+import { readCard } from "../../../shared/tasks/card-record.ts";
+import { createAgentTestApp } from "../../support/agent-test-app.ts";
+
+const SESSION = "openclaw-session-0b0e6a0e-9a52-4c39-9d8e-3f3c5a1f7c11";
+
+async function createAppWithCard() {
+  const app = await createAgentTestApp({ config: { budget: { amount: 100 } } });
+  const item = app.addTask("Write it down", "Thot", { state: "In Progress" });
+  await app.runFirstPoll();
+  await app.actAs("Thot").startTimer("ONB-1");
+  app.advance(600_000);
+  await app.actAs("Thot").stopTimer("ONB-1");
+  await app.actAs("Thot").report("ONB-1", { percent: 40, cost: 1.5, session: SESSION, confidence: 0.6 });
+  await app.runUntilIdle();
+  const cards = () => app.plane.comments(item).filter(({ external_id }) => external_id?.startsWith("card:"));
+  return { app, item, cards };
+}
+
+test("The agent card after the store was lost restores times, cost, session and confidence before the next edit overwrites it", async () => {
+  const { app, item, cards } = await createAppWithCard();
+  await app.restart({ store: "lost" });
+  await app.poll();
+  await app.actAs("Thot").report("ONB-1", { percent: 60 });
+  await app.runUntilIdle();
+  expect(await readCard(app.deps, item.id)).toMatchObject({
+    agent: "Thot",
+    percent: 60,
+    cost: 1.5,
+    costs: { Thot: 1.5 },
+    session: SESSION,
+    confidence: 0.6,
+  });
+  // The restored claim has its own timer, and the agent has worked since.
+  expect((await readTaskTimes(app.deps, item.id)).carried).toEqual({ Thot: 600_000 });
+  expect(cards()).toHaveLength(1);
+  expect(cards()[0]?.comment_html).toContain("60 %");
+  expect(cards()[0]?.comment_html).toContain("0:10:00 (Thot 0:10:00)");
+});
+
+test("The agent card after the store was lost restores sums and shares with computed fractions", async () => {
+  const { app, item, cards } = await createAppWithCard();
+  await app.actAs("Thot").report("ONB-1", { percent: 100 / 3, cost: 0.1 + 0.2, confidence: 2 / 3 });
+  app.advance(60_000);
+  await app.runUntilIdle();
+  expect(cards()[0]?.comment_html).toContain("0.3 EUR (Thot 0.3)");
+  await app.restart({ store: "lost" });
+  await app.poll();
+  await app.actAs("Thot").report("ONB-1", { text: "on with it" });
+  await app.runUntilIdle();
+  expect(await readCard(app.deps, item.id)).toMatchObject({
+    percent: 33.333333,
+    costs: { Thot: 0.3 },
+    confidence: 0.666667,
+  });
+});
+
+test("The agent card after the store was lost counts a running timer until the card was last written", async () => {
+  const { app, item } = await createAppWithCard();
+  await app.actAs("Thot").startTimer("ONB-1");
+  app.advance(300_000);
+  await app.actAs("Thot").report("ONB-1", { text: "still at it" });
+  await app.runUntilIdle();
+  await app.restart({ store: "lost" });
+  await app.poll();
+  await app.actAs("Thot").report("ONB-1", { percent: 60 });
+  await app.runUntilIdle();
+  const { entries, carried } = await readTaskTimes(app.deps, item.id);
+  expect(entries).toEqual([expect.objectContaining({ agent: "Thot", from: expect.any(Number) })]);
+  expect(carried["Thot"]).toBeGreaterThanOrEqual(900_000);
+  expect(carried["Thot"]).toBeLessThan(940_000);
+});
+
+test("The agent card after the store was lost ignores lines that are not in its own format", async () => {
+  const { app, item, cards } = await createAppWithCard();
+  const [card] = cards();
+  const html =
+    "<p><b>Agent card</b></p><p>Agent: <i>Thot</i></p><p>Progress: 4000 %</p><p>Confidence: NaN</p>" +
+    "<p>Cost: -5 (Thot -5)</p><p>Time: 1:99:00 (Thot 1:99:00)</p><p>Since: yesterday</p><p>Session: s-1</p>";
+  app.plane.editComment(card?.id ?? "", html, { by: app.human });
+  await app.restart({ store: "lost" });
+  await app.poll();
+  await app.actAs("Thot").report("ONB-1", { text: "on with it" });
+  await app.runUntilIdle();
+  const stored = await readCard(app.deps, item.id);
+  expect(stored).toMatchObject({ agent: "Thot", session: "s-1", text: "on with it" });
+  for (const field of ["percent", "confidence", "cost", "costs"] as const) expect(stored?.[field]).toBeUndefined();
+  expect((await readTaskTimes(app.deps, item.id)).carried).toEqual({});
+});
+
+test("Groundcrew killed while it writes the agent card (reliability 2) leaves one correct card after the next run, whichever request or commit is killed", async () => {
+  for (const first of [true, false]) {
+    for (let nth = 1; ; nth++) {
+      const { app, item } = await createUnwrittenCard(first);
+      const body = { type: "card", item: item.id, correlation: "test" } as const;
+      const killed = await isInterrupted(() => writeCard(crashAfter(app.deps, nth), body));
+      // A report in between makes the card's text differ from what the killed process wrote.
+      await app.actAs("Thot").report("ONB-1", { percent: 70 });
+      await app.runUntilIdle();
+      const cards = app.plane.comments(item).filter(({ external_id }) => external_id?.startsWith("card:"));
+      expect(cards, `killed at step ${nth}`).toHaveLength(1);
+      expect(cards[0]?.comment_html).toContain("70 %");
+      expect((await readTaskTimes(app.deps, item.id)).totals, `killed at step ${nth}`).toEqual({ Thot: 60_000 });
+      if (!killed) {
+        // A write of the card is at least a record, a request and another record.
+        expect(nth, "number of interrupted steps").toBeGreaterThan(3);
+        break;
+      }
+      expect(nth).toBeLessThan(40);
+    }
+  }
+});
+
+/** An app with a card that is due for its first or a later write. */
+async function createUnwrittenCard(first: boolean) {
+  const app = await createAgentTestApp();
+  const item = app.addTask("Write it down", "Thot");
+  await app.runFirstPoll();
+  // Jobs stay queued, so that the test itself runs them.
+  const thot = () => createTaskOperations({ ...app.deps, notify() {} }, app.getCaller("Thot"));
+  await thot().startTimer("ONB-1");
+  app.advance(60_000);
+  await thot().stopTimer("ONB-1");
+  if (!first) {
+    await writeCard(app.deps, { type: "card", item: item.id, correlation: "test" });
+    app.advance(60_000);
+  }
+  await thot().report("ONB-1", { percent: 40 });
+  app.advance(60_000);
+  return { app, item };
+}
+
+type Deps = Parameters<typeof writeCard>[0];
+
+/** Thrown by every step of a killed process. */
+class KilledError extends Error {}
+
+/** Dependencies of a process that is killed right after its `nth` commit or request, before it gets the result. */
+function crashAfter(deps: Deps, nth: number): Deps {
+  let left = nth;
+  const step = async <T>(act: () => Promise<T>): Promise<T> => {
+    if (left <= 0) throw new KilledError();
+    const result = await act();
+    left -= 1;
+    if (left === 0) throw new KilledError();
+    return result;
+  };
+  return {
+    ...deps,
+    store: { ...deps.store, commit: (commit) => step(() => deps.store.commit(commit)) },
+    plane: { ...deps.plane, call: (endpoint, options) => step(() => deps.plane.call(endpoint, options)) },
+  };
+}
+
+/** Whether the process was killed; rejects with any other error. */
+async function isInterrupted(act: () => Promise<unknown>): Promise<boolean> {
+  return act().then(
+    () => false,
+    (thrown: unknown) => {
+      if (!(thrown instanceof KilledError)) throw thrown;
+      return true;
+    },
+  );
+}

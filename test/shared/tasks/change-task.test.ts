@@ -1,0 +1,93 @@
+import { expect, test } from "vitest";
+import { DEFAULT_CLAIM_MINUTES } from "../../../shared/config/settings-file.ts";
+import { changeTask, createStatusFields } from "../../../shared/tasks/change-task.ts";
+import { claimTask } from "../../../shared/tasks/claims.ts";
+import { findTask } from "../../../shared/tasks/find-task.ts";
+import { MINUTE } from "../../../shared/time.ts";
+import { createAgentTestApp } from "../../support/agent-test-app.ts";
+
+/** The default of `claim_minutes`. */
+const CLAIM_MS = DEFAULT_CLAIM_MINUTES * MINUTE;
+
+async function createClaimedTask(options: Parameters<typeof createAgentTestApp>[0] = {}) {
+  const app = await createAgentTestApp({ needsActor: true, ...options });
+  const item = app.addTask("Write it down", "Thot");
+  await app.runFirstPoll();
+  const acting = app.createContext("Thot");
+  const task = await findTask(acting, "ONB-1");
+  const claim = await claimTask(acting, task);
+  const inProgress = await createStatusFields(app.deps, task, "in_progress");
+  return { app, item, acting, task, claim, inProgress };
+}
+
+test.each(["1.3.1", "1.2.2"] as const)(
+  "a change is made by the agent itself and is observed and published at once, without a webhook (Plane %s)",
+  async (version) => {
+    const { app, item, acting, task, claim, inProgress } = await createClaimedTask({ version });
+    const after = await changeTask(acting, task, inProgress, claim);
+    expect(after.item.snapshot.status).toBe("in_progress");
+    expect(app.readPlaneItem(item).state).toBe("In Progress");
+    app.dropWebhooks();
+    await app.drain();
+    expect(app.takeEvents()).toEqual(["ONB-1 started"]);
+    expect(app.actions[0]?.facts.actor).toMatchObject({ name: "Thot", isAgent: true });
+  },
+);
+
+test("a list that a change empties is empty at once, without a second read", async () => {
+  const { app, acting, task, claim } = await createClaimedTask();
+  const label = app.plane.addLabel(app.onb, "later");
+  const labelled = await changeTask(acting, task, { labels: [label.id] }, claim);
+  expect(labelled.item.snapshot.labels).toEqual([label.id]);
+  const bare = await changeTask(acting, labelled, { labels: [] }, claim);
+  expect(bare.item.snapshot.labels).toEqual([]);
+});
+
+test("the answer of a change contains what people changed while the call waited for its turn", async () => {
+  const { app, item, acting, task, claim, inProgress } = await createClaimedTask();
+  await acting.waitForTurn("another call of this agent");
+  app.onNextWait(() => {
+    app.plane.editItem(item, { name: "Write it up" });
+    void app.deliverWebhooks();
+  });
+  const after = await changeTask(acting, task, inProgress, claim);
+  expect(after.item.snapshot).toMatchObject({ status: "in_progress", name: "Write it up" });
+});
+
+/** Advances the clock, as for a suspended process, right before the n-th PATCH is sent or after it was answered. */
+function stopping(at: "before" | "after", time: () => { now: number }): typeof fetch {
+  return async (input, init) => {
+    const patch = init?.method === "PATCH";
+    if (patch && at === "before") time().now += CLAIM_MS + 1;
+    const answer = await fetch(input, init);
+    if (patch && at === "after") time().now += CLAIM_MS + 1;
+    return answer;
+  };
+}
+
+test("an agent whose process is suspended past its lease starts no write: it is refused with the reason, and Plane gets no request", async () => {
+  const { app, item, acting, task, claim, inProgress } = await createClaimedTask();
+  app.advance(CLAIM_MS + 1);
+  const asked = await app.recordRequests(() =>
+    expect(changeTask(acting, task, inProgress, claim)).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining(": the claim expired"),
+    }),
+  );
+  expect(asked).toEqual([]);
+  expect(app.readPlaneItem(item).state).toBe("Backlog");
+});
+
+test.each(["before", "after"] as const)(
+  "an agent whose process is suspended past its lease gets the result of a write it had already started: suspended %s it reached Plane",
+  async (at) => {
+    let time = { now: 0 };
+    const { app, acting, task, claim, inProgress } = await createClaimedTask({ fetch: stopping(at, () => time) });
+    time = app.time;
+    await expect(changeTask(acting, task, inProgress, claim)).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringMatching(/the claim expired.*ONB-1 is in_progress in Plane now/),
+    });
+    expect((await findTask(app.createContext("Thot"), "ONB-1")).item.snapshot.status).toBe("in_progress");
+  },
+);

@@ -1,0 +1,86 @@
+import { createDeps } from "../../../../runtime/create-deps.ts";
+import { createAssetReader } from "../../../../runtime/node/files.ts";
+import type { Deps } from "../../../../shared/app/deps.ts";
+import { parseSettings } from "../../../../shared/config/settings.ts";
+import { noMetrics } from "../../../../shared/metrics.ts";
+import type { ProjectRecord } from "../../../../shared/records/plane-records.ts";
+import { observedKeys, observedSets } from "../../../../shared/records/store-keys.ts";
+import type { Store } from "../../../../shared/store/port.ts";
+import { toItemPut } from "../../../../shared/sync/item-record.ts";
+import type { ItemRecord } from "../../../../shared/task/snapshot.ts";
+
+const AT = "2026-11-21T08:00:00.000000Z";
+
+const settings = parseValidSettings({
+  PLANE_URL: "http://127.0.0.1:9",
+  PLANE_API_KEY: "key",
+  PLANE_WORKSPACE: "javisi",
+});
+
+/** Dependencies around a store without any Plane: enough for claims, which make no request to Plane. */
+export function createClaimDeps(store: Store, clock: () => number = Date.now): Promise<Deps> {
+  const manifest = { routes: [], ticks: [], jobHandlers: [], ruleSets: () => [] };
+  const { signal } = new AbortController();
+  return createDeps({
+    settings,
+    manifest,
+    store,
+    metrics: noMetrics,
+    write: () => {},
+    signal,
+    readAsset: createAssetReader(),
+    overrides: { clock },
+  });
+}
+
+/** Stores an open task that belongs to these agents. */
+export async function storeTask(store: Store, id: string, owners: string[]): Promise<void> {
+  const project: ProjectRecord = {
+    id: "project",
+    identifier: "ONB",
+    name: "Onboarding",
+    createdAt: AT,
+    began: AT,
+    cursor: AT,
+    window: 0,
+    archived: false,
+    member: true,
+    completed: false,
+    baseline: true,
+    cycles: false,
+  };
+  const item: ItemRecord = {
+    snapshot: {
+      id,
+      project: project.id,
+      sequence: 1,
+      name: "Write it down",
+      description: "",
+      state: "todo",
+      status: "todo",
+      priority: "none",
+      assignees: [],
+      labels: [],
+      parent: null,
+      start: null,
+      due: null,
+      createdBy: null,
+      createdAt: AT,
+      updatedAt: AT,
+      completedAt: null,
+    },
+    owners,
+    blockers: [],
+  };
+  const put = [
+    toItemPut(item),
+    { key: observedKeys.project(project.id), value: project, sets: [observedSets.projects] },
+  ];
+  await store.commit({ put });
+}
+
+function parseValidSettings(env: Record<string, string>) {
+  const parsed = parseSettings(env, { read: () => undefined });
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  return parsed.settings;
+}

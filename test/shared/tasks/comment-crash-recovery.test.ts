@@ -1,0 +1,84 @@
+import { expect, test } from "vitest";
+import { createTaskOperations } from "../../../functions/agent/tool.ts";
+import { createWorkRules } from "../../../functions/work.ts";
+import type { TaskDeps } from "../../../shared/app/deps.ts";
+import { readCard } from "../../../shared/tasks/card-record.ts";
+import { hasSummary } from "../../../shared/tasks/comments.ts";
+import { answerQuestion, readTaskQuestions } from "../../../shared/tasks/people/questions.ts";
+import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
+import { crashAfterChange } from "../../support/crash-after-change.ts";
+
+const QUESTION = { text: "Which?", choices: ["A", "B"] };
+
+interface Flow {
+  name: string;
+  before?: (app: AgentTestApp, item: string) => Promise<unknown>;
+  call: (app: AgentTestApp, item: string, deps: TaskDeps) => Promise<unknown>;
+}
+
+const actAsThot = (app: AgentTestApp, deps: TaskDeps) => createTaskOperations(deps, app.getCaller("Thot"));
+const FLOWS: Flow[] = [
+  {
+    name: "a critical comment",
+    call: (app, item, deps) => actAsThot(app, deps).comment(item, { text: "Help", kind: "error", critical: true }),
+  },
+  { name: "a note", call: (app, item, deps) => actAsThot(app, deps).comment(item, { text: "What I did" }) },
+  { name: "progress", call: (app, item, deps) => actAsThot(app, deps).comment(item, { text: "Half", percent: 50 }) },
+  { name: "a question", call: (app, item, deps) => actAsThot(app, deps).ask(item, QUESTION) },
+  {
+    name: "an answer",
+    before: (app, item) => app.actAs("Thot").ask(item, QUESTION),
+    async call(app, item, deps) {
+      const [question] = await readTaskQuestions(app.deps, item);
+      return answerQuestion(deps, question?.id ?? "", { text: "A", by: "Ada" });
+    },
+  },
+];
+
+/** Limit of changes, higher than any flow makes. */
+const MAX_CHANGES = 20;
+
+/** The state that people and agents can see, without the names of one task. */
+async function readVisibleState(app: AgentTestApp, item: { id: string; sequence_id: number }) {
+  const { percent, text } = (await readCard(app.deps, item.id)) ?? {};
+  const questions = await readTaskQuestions(app.deps, item.id);
+  return {
+    comments: app.readComments(item).filter((comment) => !comment.includes("Agent card")),
+    events: app.actions.filter(({ facts }) => facts.item?.id === item.id).map(({ event }) => event.kind),
+    card: { percent, text },
+    summary: await hasSummary(app.deps, item.id, "Thot"),
+    questions: questions.map(({ reminded, answer }) => ({ reminded, answer: answer?.text })),
+  };
+}
+
+test.each(FLOWS)(
+  "$name that is killed after any of its changes and repeated ends the same, with one comment and one notification",
+  async ({ before, call }) => {
+    const app = await createAgentTestApp({ parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] } });
+    const [first, ...rest] = Array.from({ length: MAX_CHANGES }, (_, i) => app.addTask(`Task ${i}`, "Thot"));
+    if (!first) throw new Error("no items");
+    await app.runFirstPoll();
+    await before?.(app, first.id);
+    await call(app, first.id, app.deps);
+    await app.drain();
+    app.advance(60_000);
+    await app.drain();
+    const expected = await readVisibleState(app, first);
+
+    let kills = 0;
+    for (const [i, item] of rest.entries()) {
+      await before?.(app, item.id);
+      const process = crashAfterChange(app.deps, i + 1);
+      if ((await process.orCrash(call(app, item.id, process.deps))) !== "over") break;
+      kills += 1;
+      if (i % 2 === 0) await app.drain();
+      await call(app, item.id, app.deps);
+      await app.drain();
+      app.advance(60_000);
+      await app.drain();
+      expect(await readVisibleState(app, item), `killed after change ${i + 1}`).toEqual(expected);
+    }
+    expect(kills).toBeGreaterThanOrEqual(1);
+    expect(kills).toBeLessThan(MAX_CHANGES - 1);
+  },
+);

@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { mergeWakeTasks, type WakeTask } from "../../../shared/tasks/wakes.ts";
+
+const task = (reason: WakeTask["reason"], text?: string): WakeTask => ({
+  id: "item-1",
+  key: "ONB-1",
+  reason,
+  ...(text === undefined ? {} : { text }),
+});
+
+test("a person's words stay in a wake beside every other reason, in whichever order they come", () => {
+  expect(mergeWakeTasks([task("addressed", "Ada: why?")], [task("assigned")])).toEqual([
+    task("addressed", "Ada: why?"),
+    task("assigned"),
+  ]);
+  expect(mergeWakeTasks([task("assigned")], [task("addressed", "Ada: why?")])).toHaveLength(2);
+  expect(mergeWakeTasks([task("addressed", "Ada: why?")], [task("stopped")])).toHaveLength(2);
+});
+
+test("the words of several remarks are one entry, and repeating them adds nothing", () => {
+  const both = mergeWakeTasks([task("addressed", "Ada: why?")], [task("addressed", "Bob: when?")]);
+  expect(both).toEqual([task("addressed", "Ada: why?\nBob: when?")]);
+  expect(mergeWakeTasks(both, [task("addressed", "Bob: when?")])).toEqual(both);
+});
+
+test("the new reason of a task replaces the earlier one", () => {
+  expect(mergeWakeTasks([task("assigned")], [task("answered", "Ada: blue")])).toEqual([task("answered", "Ada: blue")]);
+});

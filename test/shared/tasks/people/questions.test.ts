@@ -1,0 +1,201 @@
+import { expect, test } from "vitest";
+import { askHumanTool as tool } from "../../../../functions/agent/task-tools.ts";
+import { createWorkRules } from "../../../../functions/work.ts";
+import { answerQuestion, type NewQuestion, readTaskQuestions } from "../../../../shared/tasks/people/questions.ts";
+import { HOUR, MINUTE } from "../../../../shared/time.ts";
+import type { Item } from "../../../../simulators/plane/types.ts";
+import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+async function createQuestionApp() {
+  const app = await createAgentTestApp({ parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] } });
+  const item = app.addTask("Write it down", "Thot");
+  await app.runFirstPoll();
+  const ask = (given: NewQuestion = { text: "Which **colour**?" }) => app.actAs("Thot").ask("ONB-1", given);
+  /** How often it has been asked, including reminders. */
+  const countAskedEvents = () => app.takeEvents().filter((line) => line === "ONB-1 asked").length;
+  async function advanceAndCount(ms: number) {
+    app.advance(ms);
+    await app.drain();
+    return countAskedEvents();
+  }
+  /** Writes a comment in Plane as a person, and polls so that it is observed. */
+  async function writeComment(html: string, name = "Ada", on: Item = item) {
+    app.advance(1_000);
+    const doing = name === "Ada" ? undefined : { by: app.getUser(name) };
+    app.plane.addComment(on, html, doing);
+    app.advance(1_000);
+    await app.poll();
+    await app.drain();
+  }
+  const last = async () => (await readTaskQuestions(app.deps, item.id)).at(-1);
+  return { app, item, ask, advanceAndCount, writeComment, last, countAskedEvents };
+}
+
+test("ask_human writes the question as a comment by the agent and sends a message to the human", async () => {
+  const { app, item, ask, countAskedEvents } = await createQuestionApp();
+  await ask({ text: "Which **colour**?", choices: ["Red <b>", "Blue"] });
+  expect(app.readComments(item)).toEqual([
+    "Thot: <p><strong>Question</strong></p><p>Which <strong>colour</strong>?</p><ul><li>Red &#60;b&#62;</li><li>Blue</li></ul>",
+  ]);
+  expect(countAskedEvents()).toBe(1);
+});
+
+test("ask_human returns the same question for a call repeated within ten minutes, with its answer", async () => {
+  const { app, item, countAskedEvents, last } = await createQuestionApp();
+  const call = () =>
+    tool.run({ work: app.actAs("Thot"), caller: app.getCaller("Thot") }, { task: "onb-1", text: "Which?" });
+  const first = tool.output.parse(await call());
+  expect(first).toEqual({ task: "ONB-1", question: expect.any(String), status: "open" });
+  app.advance(5 * MINUTE);
+  expect(await call()).toEqual(first);
+  expect([countAskedEvents(), app.readComments(item).length]).toEqual([1, 1]);
+  await answerQuestion(app.deps, (await last())?.id ?? "", { text: "Red", by: "Ada" });
+  expect(await call()).toEqual({ task: "ONB-1", question: (await last())?.id, status: "answered", answer: "Red" });
+  expect(countAskedEvents()).toBe(0);
+});
+
+test("ask_human returns the same question later while it is open, and another one for another text", async () => {
+  const { app, item, ask, countAskedEvents } = await createQuestionApp();
+  const first = await ask({ text: "Which?", choices: ["Red", "Red", "\u202e", "Blue"] });
+  expect(first.choices).toEqual(["Red", "Blue"]);
+  app.advance(30 * MINUTE);
+  expect(await ask({ text: "Which?", choices: ["Red", "Blue"] })).toMatchObject({ id: first.id });
+  expect([countAskedEvents(), app.readComments(item).length]).toEqual([1, 1]);
+  expect((await ask({ text: "Which one?" })).id).not.toBe(first.id);
+  await answerQuestion(app.deps, first.id, { text: "Red", by: "Ada" });
+  app.advance(11 * MINUTE);
+  expect((await ask({ text: "Which?", choices: ["Red", "Blue"] })).id).not.toBe(first.id);
+});
+
+test("ask_human is allowed only to the task's agents, on an open task, with a visible text", async () => {
+  const { app, ask } = await createQuestionApp();
+  await expect(app.actAs("Imhotep").ask("ONB-1", { text: "Why?" })).rejects.toMatchObject({ code: "forbidden" });
+  await expect(ask({ text: "  " })).rejects.toMatchObject({ code: "bad_request" });
+  await app.actAs("Ada").setStatus("ONB-1", { status: "cancelled" });
+  await expect(ask()).rejects.toMatchObject({ code: "conflict" });
+});
+
+test("ask_human reminds of an unanswered question after one and six hours, then no more", async () => {
+  const { app, ask, advanceAndCount, countAskedEvents } = await createQuestionApp();
+  await ask();
+  expect(countAskedEvents()).toBe(1);
+  expect(await advanceAndCount(HOUR - MINUTE)).toBe(0);
+  expect(await advanceAndCount(MINUTE)).toBe(1);
+  expect(await advanceAndCount(5 * HOUR - MINUTE)).toBe(0);
+  expect(await advanceAndCount(MINUTE)).toBe(1);
+  expect(await advanceAndCount(100 * HOUR)).toBe(0);
+  expect((await app.store.stats()).queues.work.dead).toBe(0);
+});
+
+test("ask_human reminds of an urgent question after 15 minutes and one hour", async () => {
+  const { ask, advanceAndCount, countAskedEvents } = await createQuestionApp();
+  await ask({ text: "Now?", urgency: "high" });
+  expect(countAskedEvents()).toBe(1);
+  expect(await advanceAndCount(15 * MINUTE)).toBe(1);
+  expect(await advanceAndCount(44 * MINUTE)).toBe(0);
+  expect(await advanceAndCount(MINUTE)).toBe(1);
+  expect(await advanceAndCount(100 * HOUR)).toBe(0);
+});
+
+test("ask_human does not remind of an answered question", async () => {
+  const { app, ask, advanceAndCount, countAskedEvents } = await createQuestionApp();
+  const { id } = await ask();
+  countAskedEvents();
+  expect(await answerQuestion(app.deps, id, { text: "Red", by: "Ada" })).toBe("answered");
+  expect(await advanceAndCount(10 * HOUR)).toBe(0);
+});
+
+test("the answer to a question becomes a comment that names its author, is published, and is in the task's details", async () => {
+  const { app, item, ask } = await createQuestionApp();
+  const { id } = await ask();
+  app.takeEvents();
+  expect(await answerQuestion(app.deps, id, { text: "Red *or* <i>blue</i>", by: "Ada <b>" })).toBe("answered");
+  await app.runUntilIdle();
+  expect(app.takeEvents()).toContain("ONB-1 answered");
+  expect(app.plane.comments(item)[0]?.comment_html).toBe(
+    "<p><strong>Answer</strong> (Ada &#60;b&#62;):</p><p>Red <em>or</em> &#x3C;i>blue&#x3C;/i></p>",
+  );
+  const { questions } = await app.actAs("Thot").details("ONB-1");
+  expect(questions.latest).toEqual([
+    {
+      at: expect.any(String),
+      agent: "Thot",
+      text: "Which **colour**?",
+      answer: "Red *or* <i>blue</i>",
+      by: "Ada <b>",
+    },
+  ]);
+});
+
+test("only the first answer to a question is recorded, and a second one gets the result `already`", async () => {
+  const { app, item, ask, last } = await createQuestionApp();
+  const { id } = await ask();
+  const outcomes = await Promise.all(
+    ["Ada", "Bob"].map((by) => answerQuestion(app.deps, id, { text: `By ${by}`, by })),
+  );
+  expect(outcomes.sort()).toEqual(["already", "answered"]);
+  await app.runUntilIdle();
+  expect(app.readComments(item).filter((html) => html.includes("Answer"))).toHaveLength(1);
+  expect((await last())?.answer?.text).toMatch(/^By (Ada|Bob)$/);
+});
+
+test("the answer to a question is not recorded for an unknown question or a closed task", async () => {
+  const { app, ask, last, advanceAndCount, countAskedEvents } = await createQuestionApp();
+  expect(await answerQuestion(app.deps, "none", { text: "Red", by: "Ada" })).toBe("unknown");
+  const { id } = await ask();
+  countAskedEvents();
+  await app.actAs("Ada").setStatus("ONB-1", { status: "cancelled" });
+  await app.runUntilIdle();
+  expect(await last()).toMatchObject({ closed: expect.any(Number) });
+  expect(await answerQuestion(app.deps, id, { text: "Red", by: "Ada" })).toBe("unknown");
+  expect(await advanceAndCount(10 * HOUR)).toBe(0);
+  expect(await app.store.count("questions")).toBe(0);
+});
+
+test("a person's comment in Plane answers the latest open question of the task, in full and once", async () => {
+  const { app, ask, writeComment, last } = await createQuestionApp();
+  await ask({ text: "First?" });
+  app.advance(2_000);
+  await ask({ text: "Second?" });
+  await writeComment(`<p>Red, <strong>please</strong>. ${"So much to say. ".repeat(40)}</p>`);
+  expect((await last())?.answer).toMatchObject({
+    by: "ada",
+    text: expect.stringMatching(/^Red, \*\*please\*\*\. .{600}/),
+  });
+  const [first] = await readTaskQuestions(app.deps, (await last())?.item ?? "");
+  expect(first?.answer).toBeUndefined();
+  await writeComment("<p>And the first: no</p>");
+  expect((await readTaskQuestions(app.deps, first?.item ?? ""))[0]?.answer?.text).toBe("And the first: no");
+});
+
+test("a person's comment in Plane is different from an agent's comment, which answers nothing", async () => {
+  const { ask, writeComment, last } = await createQuestionApp();
+  await ask();
+  await writeComment("<p>Red</p>", "Imhotep");
+  await writeComment("<p>Red</p>", "Thot");
+  expect((await last())?.answer).toBeUndefined();
+});
+
+test("a person's comment in Plane from before the question, observed after it, answers nothing", async () => {
+  const { app, item, ask, last } = await createQuestionApp();
+  app.plane.addComment(item, "<p>By the way</p>");
+  app.advance(1_000);
+  await ask();
+  app.advance(1_000);
+  await app.poll();
+  await app.drain();
+  expect((await last())?.answer).toBeUndefined();
+});
+
+test("a person's comment in Plane without an open question is read once, and only the card is written", async () => {
+  const { app, ask, writeComment } = await createQuestionApp();
+  const { id } = await ask();
+  await answerQuestion(app.deps, id, { text: "Red", by: "Ada" });
+  await app.runUntilIdle();
+  // Reads what was written so far, for example the label of the agent that claimed the task.
+  await app.poll();
+  await app.runUntilIdle();
+  const asked = await app.recordRequests(() => writeComment("<p>Thanks</p>"));
+  expect(asked.filter((one) => one.startsWith("GET") && one.includes("comments"))).toHaveLength(1);
+  expect(asked.filter((one) => !one.startsWith("GET"))).toEqual(["POST work-items/:id/comments"]);
+});

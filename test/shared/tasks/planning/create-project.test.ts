@@ -1,0 +1,146 @@
+import { describe, expect, test } from "vitest";
+import { findProject } from "../../../../shared/tasks/find-task.ts";
+import { findProjectNameProblem, suggestProjectIdentifier } from "../../../../shared/tasks/planning/create-project.ts";
+import { readPlanRuns } from "../../../../shared/tasks/views/overview.ts";
+import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+async function createProjectApp(version: "1.3.1" | "1.2.2" = "1.3.1", options = {}) {
+  const app = await createAgentTestApp({ version, ...options });
+  app.advance(60_000);
+  await app.runFirstPoll();
+  app.takeEvents();
+  const projects = () =>
+    [...app.plane.ledger.requests].filter(({ method, path }) => method === "POST" && /projects\/$/.test(path));
+  const createProject = (newProject: { name: string; identifier?: string; description?: string }) => {
+    app.advance(20_000);
+    return app.actAs("Concierge").createProject(newProject);
+  };
+  return { app, plane: app.plane, projects, createProject };
+}
+
+describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) => {
+  test("a project is created with its states and members, and polled at once", async () => {
+    const { app, plane, createProject } = await createProjectApp(version);
+    const project = await createProject({ name: "Website relaunch" });
+    expect(project).toMatchObject({ name: "Website relaunch", identifier: "WR", cycles: true });
+    expect(plane.states(project.id).map(({ name }) => name)).toContain("Blocked");
+    await app.runUntilIdle();
+    expect(app.takeEvents()).toContain("WR project_created");
+    const answer = await app.actAs("Concierge").create({ project: "WR", title: "Page", assignee: "Thot" });
+    expect(answer.key).toBe("WR-1");
+    const [page] = plane.items(project.id);
+    expect(page && app.readPlaneItem(page)).toMatchObject({
+      assignees: ["Thot"],
+      created_by: app.getUser("Concierge").id,
+    });
+    expect(await findProject(app.deps, "WR")).toMatchObject({ baseline: true, member: true });
+  });
+
+  test("repeating the call returns the same project at any time", async () => {
+    const { app, createProject, projects } = await createProjectApp(version);
+    const one = await createProject({ name: "Website" });
+    const two = await createProject({ name: "Website" });
+    app.advance(86_400_000);
+    const three = await createProject({ name: "Website", identifier: "OTHER" });
+    expect([two.id, three.id]).toEqual([one.id, one.id]);
+    expect(projects()).toHaveLength(1);
+  });
+});
+
+test("the name of another project is refused with that reason", async () => {
+  const { createProject } = await createProjectApp();
+  await expect(createProject({ name: "Onboarding" })).rejects.toThrow(
+    'The project "Onboarding" (ONB) exists and was not created by Groundcrew',
+  );
+  await expect(createProject({ name: "Web", identifier: "onb" })).rejects.toThrow("has the identifier ONB");
+});
+
+test("the name of a project that people have archived is refused with that reason", async () => {
+  const { plane, createProject } = await createProjectApp();
+  const { id } = await createProject({ name: "Website" });
+  plane.archiveProject(id);
+  await expect(createProject({ name: "Website" })).rejects.toMatchObject({
+    code: "conflict",
+    message: expect.stringContaining("archive"),
+  });
+});
+
+test("a project that people created by hand after create_project failed is used unchanged", async () => {
+  const { app, plane, createProject } = await createProjectApp();
+  plane.faults.add({ method: "POST", path: /projects\/$/ }, { kind: "status", status: 503 }, 4);
+  await expect(createProject({ name: "Website" })).rejects.toMatchObject({ code: "unavailable" });
+  const members = [app.human, app.getUser("Concierge")];
+  const { id } = plane.addProject({ name: "Website", identifier: "WEB", members });
+  await app.poll();
+  await app.runUntilIdle();
+  const plan = () => app.actAs("Concierge").plan({ project: "Website", tasks: [{ id: "1", title: "Page" }] });
+  await plan();
+  await app.runUntilIdle();
+  const [failed] = await readPlanRuns(app.deps);
+  expect(failed?.reason).toContain("was not created by Groundcrew. Use it as it is");
+  await plan();
+  await app.runUntilIdle();
+  expect(await plan()).toMatchObject({ project: "WEB", done: ["WEB-1"], remaining: 0 });
+  expect(plane.items(id)).toHaveLength(1);
+});
+
+test("an identifier that is taken is skipped, also that of a project we cannot see", async () => {
+  const { plane, createProject } = await createProjectApp();
+  plane.addProject({ name: "Wilma", identifier: "WEBS" });
+  expect((await createProject({ name: "Website" })).identifier).toBe("WEBS2");
+});
+
+test.each(["1.3.1", "1.2.2"] as const)(
+  "a project name is created once without invisible characters and those no database stores (Plane %s)",
+  async (version) => {
+    const { app, plane, createProject, projects } = await createProjectApp(version);
+    const newProject = { name: "\u202eWeb\0site\ud800\n 2\u001f", description: "First\0 line\ud800\nsecond" };
+    const { id, name } = await createProject(newProject);
+    expect(name).toBe("Web site\ufffd 2");
+    app.advance(700_000);
+    expect((await createProject(newProject)).id).toBe(id);
+    expect(projects()).toHaveLength(1);
+    const tasks = [{ id: "1", title: "Page" }];
+    await app.actAs("Concierge").plan({ project: newProject.name, tasks });
+    await app.runUntilIdle();
+    expect(plane.items(id)).toHaveLength(1);
+    await expect(createProject({ name: "\u200b\u202e" })).rejects.toThrow("The project's name is empty.");
+  },
+);
+
+test("a project name that Plane does not accept is refused before anything is sent, with a suggestion", async () => {
+  const { createProject, projects } = await createProjectApp();
+  await expect(createProject({ name: "R&D (2026)" })).rejects.toThrow('(& ( )). Use "R D 2026"');
+  await expect(createProject({ name: "Web", identifier: "W-1" })).rejects.toThrow('"W-1" is not a valid identifier');
+  expect(projects()).toEqual([]);
+});
+
+test("a project outside PLANE_PROJECTS is not created", async () => {
+  const { createProject, projects } = await createProjectApp("1.3.1", { projects: ["ONB"] });
+  await expect(createProject({ name: "Web" })).rejects.toThrow(
+    "Groundcrew uses only the projects ONB (PLANE_PROJECTS)",
+  );
+  expect(projects()).toEqual([]);
+});
+
+test.each([
+  ["Website", "WEBS"],
+  ["Website relaunch", "WR"],
+  ["Élan vital pour tous", "EVPT"],
+  ["東京", "PROJ"],
+  ["a b c d e f g h i j k l m n", "ABCDEFGH"],
+  ["X", "X"],
+])("a project identifier is derived from the name %s", (name, identifier) => {
+  expect(suggestProjectIdentifier(name, new Set())).toBe(identifier);
+  expect(suggestProjectIdentifier(name, new Set([identifier, `${identifier}2`]))).toBe(`${identifier}3`);
+  expect(suggestProjectIdentifier(name, new Set(), 2)).toBe(`${identifier}2`);
+});
+
+test.each(["Website", "Site web 2026", "Élan vital", "日本"])("Plane accepts the project name %s", (name) => {
+  expect(findProjectNameProblem(name)).toBeUndefined();
+});
+
+test("a project name of special characters alone gets no suggested name", () => {
+  expect(findProjectNameProblem("!!!")).toContain("Use letters, digits and spaces");
+  expect(findProjectNameProblem("x".repeat(256))).toContain("at most 255");
+});

@@ -1,0 +1,186 @@
+import { expect, test } from "vitest";
+import { listMyTasksTool } from "../../../../functions/agent/task-tools.ts";
+import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+
+const toKeys = ({ tasks }: { tasks: { key: string }[] }) => tasks.map(({ key }) => key);
+
+test.each(["1.3.1", "1.2.2"] as const)(
+  "OPENCLAW-02 list_my_tasks shows only the caller's open tasks, without a request to Plane %s",
+  async (version) => {
+    const app = await createAgentTestApp({ version });
+    const [mine] = [app.addTask("Write it down", "Thot", { description_html: "<p>All of <b>it</b>.</p><p>Soon.</p>" })];
+    app.addTask("Not mine", "Imhotep");
+    app.addTask("Nobody's");
+    app.addTask("Done already", "Thot", { state: "Done" });
+    await app.runFirstPoll();
+    let list: unknown;
+    const asked = await app.recordRequests(async () => {
+      list = await app.actAs("Thot").list({});
+    });
+    expect(asked).toEqual([]);
+    expect(listMyTasksTool.output.parse(list)).toEqual({
+      tasks: [
+        {
+          id: mine?.id,
+          key: "ONB-1",
+          title: "Write it down",
+          description: "All of it.",
+          status: "todo",
+          priority: "none",
+          due_date: null,
+          project: "ONB",
+          blocked_by: [],
+          url: `${app.plane.url}/javisi/browse/ONB-1/`,
+        },
+      ],
+      age_s: expect.any(Number),
+    });
+  },
+);
+
+test("OPENCLAW-02 list_my_tasks lists held tasks first, then by priority, due date and age, with blocked tasks last", async () => {
+  const app = await createAgentTestApp();
+  const blocker = app.addTask("1 blocker", "Imhotep", { priority: "urgent" });
+  const blocked = app.addTask("2 blocked", "Thot", { priority: "urgent" });
+  app.plane.relate(blocked, blocker);
+  app.addTask("3 old and low", "Thot", { priority: "low" });
+  app.advance(1_000);
+  app.addTask("4 held", "Thot", { priority: "none" });
+  app.addTask("5 due later", "Thot", { priority: "high", target_date: "2026-12-24" });
+  app.addTask("6 due", "Thot", { priority: "high", target_date: "2026-12-01" });
+  app.addTask("7 never due", "Thot", { priority: "high" });
+  app.advance(1_000);
+  app.addTask("8 young and low", "Thot", { priority: "low" });
+  app.addTask("9 marked", "Thot", { priority: "urgent", labels: [app.plane.addLabel(app.onb, "blocked")] });
+  const shared = app.addTask("10 somebody is at it", ["Thot", "Imhotep"], { priority: "urgent" });
+  const review = app.addTask("11 in review", "Thot", {
+    state: "In Progress",
+    labels: [app.plane.addLabel(app.onb, "review")],
+  });
+  await app.runFirstPoll();
+  await app.actAs("Thot").claim("ONB-4");
+  await app.actAs("Imhotep").claim(app.toTaskKey(shared));
+  const list = await app.actAs("Thot").list({});
+  expect(toKeys(list)).toEqual(["4", "6", "5", "7", "3", "8", "10", "11", "2", "9"].map((number) => `ONB-${number}`));
+  const byKey = (key: string) => list.tasks.find((task) => task.key === key);
+  expect(byKey("ONB-4")).toMatchObject({ held_until: expect.stringMatching(/Z$/) });
+  expect(byKey("ONB-4")).not.toHaveProperty("startable");
+  expect(byKey("ONB-2")).toMatchObject({
+    status: "todo",
+    blocked_by: [{ key: "ONB-1", status: "todo" }],
+    startable: false,
+    why_not: "waits for ONB-1",
+  });
+  expect(byKey("ONB-9")).toMatchObject({ status: "blocked", why_not: "marked as blocked" });
+  expect(byKey(app.toTaskKey(shared))).toMatchObject({
+    startable: false,
+    why_not: expect.stringMatching(/^held by Imhotep until/),
+  });
+  expect(byKey(app.toTaskKey(review))).toMatchObject({ startable: false, why_not: "in review by a human" });
+});
+
+test("OPENCLAW-02 list_my_tasks returns the age of its data and, with fresh, reads Plane first", async () => {
+  const app = await createAgentTestApp();
+  app.addTask("Write it down", "Thot");
+  await app.runFirstPoll();
+  app.advance(120_000);
+  app.addTask("Brand new", "Thot");
+  const old = await app.actAs("Thot").list({});
+  expect(toKeys(old)).toEqual(["ONB-1"]);
+  expect(old.age_s).toBeGreaterThanOrEqual(120);
+  let fresh = old;
+  const asked = await app.recordRequests(async () => {
+    fresh = await app.actAs("Thot").list({ fresh: true });
+  });
+  expect(asked).toEqual(["GET work-items"]);
+  expect(toKeys(fresh)).toEqual(["ONB-1", "ONB-2"]);
+  expect(fresh.age_s).toBeLessThan(5);
+});
+
+test("OPENCLAW-02 list_my_tasks is refused before the first read of Plane instead of returning an empty list", async () => {
+  const app = await createAgentTestApp();
+  app.addTask("Write it down", "Thot");
+  for (const fresh of [false, true])
+    await expect(app.actAs("Thot").list({ fresh })).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringContaining("has not read Plane yet"),
+    });
+});
+
+test("OPENCLAW-02 list_my_tasks with fresh and more projects than one call may wait for continues when it is repeated", async () => {
+  const app = await createAgentTestApp();
+  for (let i = 0; i < 15; i++) app.plane.addProject({ name: `Project ${i}`, identifier: `P${i}` });
+  await app.runFirstPoll();
+  const began = app.time.now;
+  const fresh = () => app.actAs("Thot").list({ fresh: true });
+  const asked = await app.recordRequests(async () => {
+    await expect(fresh()).rejects.toMatchObject({ code: "rate_limited", retryAfter: expect.any(Number) });
+    app.advance(2_000);
+    expect((await fresh()).age_s).toBe(Math.round((app.time.now - began) / 1000));
+  });
+  expect(asked).toHaveLength(16);
+  expect(await app.recordRequests(async () => void (await fresh().catch(() => undefined)))).not.toHaveLength(0);
+});
+
+test("OPENCLAW-02 list_my_tasks with fresh returns retry_after while Plane's quota is used up", async () => {
+  const app = await createAgentTestApp({ rateLimit: 20 });
+  app.addTask("Write it down", "Thot");
+  await app.runFirstPoll();
+  let refused: unknown;
+  for (let i = 0; i < 25 && refused === undefined; i++) {
+    const before = app.time.now;
+    await app
+      .actAs("Thot")
+      .list({ fresh: true })
+      .catch((thrown: unknown) => {
+        refused = thrown;
+      });
+    expect(app.time.now - before).toBeLessThanOrEqual(10_000);
+  }
+  expect(refused).toMatchObject({ code: "rate_limited", retryAfter: expect.any(Number) });
+});
+
+/** Adds tasks with long texts for Thot; the n-th depends on `countBlockers(n)` tasks of Imhotep. */
+async function createLongList(tasks: number, countBlockers: (n: number) => number) {
+  const app = await createAgentTestApp();
+  const blockers = Array.from({ length: 12 }, (_, i) => app.addTask(`Blocker ${i}`, "Imhotep"));
+  for (let i = 0; i < tasks; i++) {
+    const item = app.addTask(`${i} Überschrift über alles, was 書かれる ${"very ".repeat(40)}long`, "Thot", {
+      description_html: `<p>${"Ein erster Satz, der größer ist als nötig. ".repeat(4)}</p><p>${"More. ".repeat(500)}</p>`,
+      target_date: "2026-12-24",
+      priority: "urgent",
+    });
+    for (const blocker of blockers.slice(0, countBlockers(i))) app.plane.relate(item, blocker);
+  }
+  await app.runFirstPoll();
+  return { app, list: await app.actAs("Thot").list({}) };
+}
+
+test("OPENCLAW-02 list_my_tasks returns at most 4 KB for ten tasks, however long their texts are", async () => {
+  const { list } = await createLongList(10, (i) => i % 2);
+  expect(list.tasks).toHaveLength(10);
+  expect(Buffer.byteLength(JSON.stringify(JSON.stringify(list)))).toBeLessThanOrEqual(4_096);
+  for (const { title } of list.tasks) expect(title).toMatch(/^\d+ Überschrift/);
+});
+
+test("OPENCLAW-02 list_my_tasks returns at most 50 tasks, each with all of its blockers and a title to recognize it", async () => {
+  const { app, list } = await createLongList(60, (i) => i % 13);
+  expect(list).toMatchObject({ left_out: 10 });
+  expect(list.tasks).toHaveLength(50);
+  for (const { key, title, url, why_not, blocked_by } of list.tasks) {
+    expect(url).toBe(`${app.plane.url}/javisi/browse/${key}/`);
+    const number = Number(/^(\d+) Über/.exec(title)?.[1]);
+    expect(blocked_by).toHaveLength(number % 13);
+    expect(why_not === undefined).toBe(blocked_by?.length === 0);
+  }
+});
+
+test("OPENCLAW-02 list_my_tasks returns texts of others on one line without invisible and bidirectional characters", async () => {
+  const app = await createAgentTestApp();
+  app.addTask("Wri\u202ete\u0000 it\u001b[31m\u200b down\nnow", "Thot", {
+    description_html: "<h1></h1><ul><li>a\u2066b</li></ul>",
+  });
+  await app.runFirstPoll();
+  const { tasks } = await app.actAs("Thot").list({});
+  expect(tasks[0]).toMatchObject({ title: "Write it [31m down now", description: "ab" });
+});

@@ -1,0 +1,50 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Readable } from "node:stream";
+import { expect, onTestFinished } from "vitest";
+import { START_FLAGS } from "../../bench/start-flags.ts";
+import { RUNTIME_ENV } from "./test-runtime.ts";
+
+interface ProductProcess {
+  url: string;
+  /** Memory of the process in bytes: now, and the most it has had since the start. */
+  readMemory(): { now: number; peak: number };
+}
+
+interface ProductProcessOptions {
+  /** Limit of open files. Default: that of the tests. */
+  openFiles?: number;
+  env?: Record<string, string>;
+}
+
+/** Starts the product as a process with the flags of `npm start`; resolves once it listens. It is killed after the test. */
+export async function startProductProcess({ openFiles, env }: ProductProcessOptions = {}): Promise<ProductProcess> {
+  const cwd = mkdtempSync(join(tmpdir(), "groundcrew-process-"));
+  onTestFinished(() => rmSync(cwd, { recursive: true }));
+  const command = `${openFiles === undefined ? "" : `ulimit -n ${openFiles}; `}exec "$0" "$@"`;
+  const child: ChildProcessByStdio<null, Readable, null> = spawn(
+    "bash",
+    ["-c", command, process.execPath, ...START_FLAGS, resolve("runtime/main.ts")],
+    { cwd, env: { ...RUNTIME_ENV, STORE_URL: "file:./kept", ...env }, stdio: ["ignore", "pipe", "inherit"] },
+  );
+  onTestFinished(async () => {
+    child.kill("SIGKILL");
+    await once(child, "close");
+  });
+  let out = "";
+  child.stdout.on("data", (data: Buffer) => {
+    out += data;
+  });
+  await expect.poll(() => out, { timeout: 40_000 }).toContain('"message":"listening"');
+  return {
+    url: /"url":"([^"]+)"/.exec(out)?.[1] ?? "",
+    readMemory() {
+      const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
+      const read = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) * 1024;
+      return { now: read("VmRSS"), peak: read("VmHWM") };
+    },
+  };
+}
