@@ -98,8 +98,8 @@ const MAX_LARGE_BODIES = 16;
 /** Limit of remembered sources: 10,000, about 1 MB. */
 const MAX_SOURCES = 10_000;
 
-/** Limit of requests with an unknown token: 10 per minute and source, which forgives typing errors. */
-const UNKNOWN_TOKEN_LIMIT = 10;
+/** Limit of requests with an unknown token: 20 per minute and source, which forgives typing errors of several people. */
+const UNKNOWN_TOKEN_LIMIT = 20;
 
 /**
  * Creates a reader of request bodies. It throws `too_large` at the limit (bytes), whether or not a length was announced,
