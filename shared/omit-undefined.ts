@@ -6,12 +6,22 @@ type OmitUndefined<T> = { [K in Exclude<keyof T, OptionalKey<T>>]: T[K] } & {
   [K in OptionalKey<T>]?: Exclude<T[K], undefined>;
 };
 
+/** Changed fields of a record; an optional one may be undefined, which removes it. */
+export type Changes<T> = {
+  [K in keyof T]?: Partial<Pick<T, K>> extends Pick<T, K> ? T[K] | undefined : T[K];
+};
+
 /** Plain JSON, which every engine returns exactly as it was stored. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json | undefined };
 
 /** Returns a copy of the object without the fields whose value is undefined, so that they are not sent or stored. */
 export function omitUndefined<const T extends object>(fields: T): OmitUndefined<T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as OmitUndefined<T>;
+}
+
+/** Returns a copy of the record with these fields changed, without those that are undefined. */
+export function changeFields<T extends object>(record: T, changes: Changes<T>): T {
+  return omitUndefined({ ...record, ...changes }) as T;
 }
 
 /** Returns the values that are not undefined, in the same order: for lists with optional entries. */

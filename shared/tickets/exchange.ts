@@ -69,6 +69,8 @@ const observedSessionSchema = z.object({
   applied: z.array(z.string().max(100)).max(MAX_REPORTED),
 });
 
+export type SessionReport = z.infer<typeof observedSessionSchema>;
+
 /** What a runner has: its whole observation, not a change of it. */
 export const exchangeRequestSchema = z.object({
   /** The host's name. */

@@ -3,41 +3,31 @@
  * observed, fails and is started again, ends and is removed.
  */
 
+import { type Changes, changeFields } from "../omit-undefined.ts";
 import { cleanText } from "../text.ts";
 import { MINUTE, type Ms, SECOND } from "../time.ts";
 import { findHeldQuestion, findNextQuestion, hasSameQuestions, listQuestions, toInputs } from "./questions.ts";
 import {
+  type AppliedOutcome,
   endRun,
   isActive,
   refuse,
   refuseClosedQuestion,
+  refuseState,
+  reportStep,
   type SessionFacts,
   type SessionInput,
   type Ticket,
   type TicketEvent,
   type TicketOutcome,
   type TicketQuestion,
+  type Transitions,
 } from "./ticket.ts";
 import { isWholeInput } from "./tool-input.ts";
 
 type SessionEventKind =
-  | "placed"
-  | "observed"
-  | "asked"
-  | "answered"
-  | "settled"
-  | "fetched"
-  | "released"
-  | "noticed"
-  | "typed"
-  | "time_over"
-  | "extended";
-
-type SessionEvent = Extract<TicketEvent, { kind: SessionEventKind }>;
-
-type AppliedOutcome = Extract<TicketOutcome, { ticket: Ticket }>;
-
-type Observation = Extract<TicketEvent, { kind: "observed" }>;
+  | ("placed" | "observed" | "time_over" | "extended" | "noticed" | "typed")
+  | ("asked" | "answered" | "settled" | "fetched" | "released");
 
 /**
  * Limit of requests of a session that wait for a person: 5. A session asks one at a time, its sub-agents beside it; each
@@ -75,50 +65,35 @@ const MAX_ANSWER_LENGTH = 1_000;
 /** Number of answers that are remembered: 20, as many questions as can be open. */
 const MAX_ANSWERS = 20;
 
-/** Applies an event of the session of a ticket. */
-export function applySession(ticket: Ticket, event: SessionEvent): TicketOutcome {
-  switch (event.kind) {
-    case "placed":
-      return place(ticket, event);
-    case "observed":
-      return applyObservation(ticket, event);
-    case "asked":
-      return ask(ticket, event.question);
-    case "answered":
-      return answer(ticket, event);
-    case "settled":
-      return settle(ticket, event.questions);
-    case "fetched":
-      return fetchAnswer(ticket, event.question);
-    case "released":
-      return release(ticket, event.question);
-    case "noticed":
-      return notice(ticket, event.attention);
-    case "typed":
-      return typeInput(ticket, event.input);
-    case "time_over":
-      return endTime(ticket, event.at);
-    case "extended":
-      return extend(ticket, event);
-  }
-}
+/** What each event of a session does to its ticket. */
+export const SESSION_TRANSITIONS: Transitions<SessionEventKind> = {
+  placed: place,
+  observed: applyObservation,
+  asked: ask,
+  answered: answer,
+  settled: (ticket, { questions }) => closeQuestions(ticket, questions),
+  fetched: fetchAnswer,
+  released: release,
+  noticed: notice,
+  typed: typeInput,
+  time_over: endTime,
+  extended: extend,
+};
 
-function place(ticket: Ticket, { at, runner }: Extract<TicketEvent, { kind: "placed" }>): TicketOutcome {
-  if (ticket.state !== "approved" || (ticket.retryAt ?? 0) > at) return { ticket };
-  if (ticket.placed !== undefined && ticket.placed !== runner) return { ticket };
-  const { retryAt: _retryAt, ...rest } = ticket;
-  return { ticket: { ...rest, state: "starting", reason: "placed", detail: runner, placed: runner }, step: {} };
+function place(ticket: Ticket, { at, runner }: TicketEvent<"placed">): TicketOutcome {
+  const { state, placed = runner, retryAt = 0 } = ticket;
+  if (state !== "approved" || retryAt > at || placed !== runner) return { ticket };
+  return reportStep(ticket, { state: "starting", reason: "placed", detail: runner, placed, retryAt: undefined });
 }
 
 /** Applies what a runner observed of the ticket's session. An observation of another run or runner changes nothing. */
-function applyObservation(ticket: Ticket, event: Observation): TicketOutcome {
+function applyObservation(ticket: Ticket, event: TicketEvent<"observed">): TicketOutcome {
   const { session, runner, at } = event;
   if (session.run !== ticket.run || ticket.placed !== runner || !ticket.wanted) return { ticket };
   const current = typeLateAnswers(removeApplied(ticket, session.applied), at);
   if (session.state === "ended") return end(current, session, at);
   if (session.state === "starting" || current.state === "approved") return { ticket: current };
-  const outcome = run(current, event);
-  return "ticket" in outcome ? interrupt(outcome, session.interruption, at) : outcome;
+  return interrupt(run(current, event), session.interruption, at);
 }
 
 /** Types the answers that no request of the session has fetched, as after a restart of Groundcrew. */
@@ -138,9 +113,13 @@ function typeLateAnswers(ticket: Ticket, at: Ms): Ticket {
  */
 function typeAnswer(ticket: Ticket, question: TicketQuestion, text: string): Ticket {
   const inputs = toInputs(question, text);
-  if (inputs) return inputs.reduce(addInput, closeTicketQuestions(ticket, [question.id]));
-  const { held: _held, answer: _answer, ...open } = question;
-  return { ...ticket, questions: ticket.questions.map((one) => (one.id === question.id ? open : one)) };
+  if (!inputs) return changeQuestion(ticket, question, { held: undefined, answer: undefined });
+  return inputs.reduce(addInput, closeQuestions(ticket, [question.id]).ticket);
+}
+
+function changeQuestion(ticket: Ticket, question: TicketQuestion, changes: Changes<TicketQuestion>): Ticket {
+  const changed = changeFields(question, changes);
+  return { ...ticket, questions: ticket.questions.map((one) => (one.id === question.id ? changed : one)) };
 }
 
 /** Adds an input for the runner to type. */
@@ -149,10 +128,11 @@ function addInput(ticket: Ticket, input: SessionInput): Ticket {
 }
 
 /** Removes questions; a session that waits for none of them any more runs. */
-function closeTicketQuestions(ticket: Ticket, ids: readonly string[]): Ticket {
+function closeQuestions(ticket: Ticket, ids: readonly string[]): { ticket: Ticket } {
   const questions = ticket.questions.filter(({ id }) => !ids.includes(id));
+  if (questions.length === ticket.questions.length) return { ticket };
   const continues = ticket.state === "waiting" && ticket.wanted && questions.length === 0;
-  return { ...ticket, questions, state: continues ? "running" : ticket.state };
+  return { ticket: { ...ticket, questions, state: continues ? "running" : ticket.state } };
 }
 
 function removeApplied(ticket: Ticket, applied: readonly string[]): Ticket {
@@ -164,38 +144,30 @@ function removeApplied(ticket: Ticket, applied: readonly string[]): Ticket {
 function end(ticket: Ticket, { started_at, exit }: SessionFacts, at: Ms): TicketOutcome {
   if (ticket.endedStart === started_at) return { ticket };
   const ended: Ticket = { ...ticket, endedStart: started_at };
-  const detail = exit?.text ?? "";
-  if (exit?.reason === "exited" && (exit.status ?? 0) === 0)
-    return { ticket: waitAfterEnd(ended, at, "exited", detail), step: {} };
+  const { reason = "vanished", status = 0, text: detail = "" } = exit ?? {};
+  if (reason === "exited" && status === 0) return waitAfterEnd(ended, at, "exited", detail);
   const failures = ticket.failures + 1;
-  const reason = exit?.reason ?? "vanished";
-  if (failures >= MAX_FAILURES)
-    return { ticket: endRun({ ...ended, failures, state: "failed", reason, detail }, at), step: {} };
+  if (failures >= MAX_FAILURES) return endRun(ended, at, { failures, state: "failed", reason, detail });
   const retryAt = at + Math.min(RETRY_MS * 2 ** (failures - 1), MAX_RETRY_MS);
   // Keys were meant for what this session showed; a text may be read by the next one.
   const inputs = ticket.inputs.filter(({ kind }) => kind === "text");
-  return {
-    ticket: { ...ended, state: "approved", failures, retryAt, reason, detail, questions: [], inputs },
-    step: {},
-  };
+  return reportStep(ended, { state: "approved", failures, retryAt, reason, detail, questions: [], inputs });
 }
 
 /** A session ended without a completion: a person completes, resumes or cancels the ticket. */
-function waitAfterEnd(ticket: Ticket, at: Ms, reason: string, detail: string): Ticket {
-  const { attention: _attention, ...rest } = ticket;
+function waitAfterEnd(ticket: Ticket, at: Ms, reason: string, detail: string): TicketOutcome {
   const question: TicketQuestion = { id: `ended:${ticket.run}:${at}`, kind: "ended", text: detail, at };
-  return { ...rest, state: "waiting", wanted: false, reason, detail, questions: [question], inputs: [] };
+  const over = { wanted: false, questions: [question], inputs: [], attention: undefined };
+  return reportStep(ticket, { ...over, state: "waiting", reason, detail });
 }
 
-function run(ticket: Ticket, { at, session, minutes }: Observation): TicketOutcome {
-  const deadline = ticket.deadline ?? at + minutes * MINUTE;
-  const running: Ticket = { ...ticket, started: true, startedAt: ticket.startedAt ?? at, deadline };
+function run(ticket: Ticket, { at, session, minutes }: TicketEvent<"observed">): AppliedOutcome {
+  const { startedAt = at, deadline = at + minutes * MINUTE } = ticket;
   const isHealthy = ticket.failures > 0 && at - Date.parse(session.started_at) > HEALTHY_MS;
-  const healthy = isHealthy ? { ...running, failures: 0 } : running;
-  if (ticket.state === "starting")
-    return { ticket: { ...healthy, state: "running", reason: "started", detail: "" }, step: {} };
+  const running = { ...ticket, started: true, startedAt, deadline, failures: isHealthy ? 0 : ticket.failures };
+  if (ticket.state === "starting") return reportStep(running, { state: "running", reason: "started", detail: "" });
   const isSame = ticket.started && ticket.deadline !== undefined && ticket.startedAt !== undefined && !isHealthy;
-  return { ticket: isSame ? ticket : healthy };
+  return { ticket: isSame ? ticket : running };
 }
 
 /**
@@ -205,78 +177,80 @@ function run(ticket: Ticket, { at, session, minutes }: Observation): TicketOutco
 function interrupt(outcome: AppliedOutcome, interruption: string | undefined, at: Ms): TicketOutcome {
   const { ticket } = outcome;
   if (interruption === undefined || ticket.interruption === interruption) return outcome;
-  const isOver = ({ kind, held, options }: TicketQuestion) =>
-    kind === "permission" || (kind === "input" && (held === true || options !== undefined));
+  const isOver = (question: TicketQuestion) => question.kind === "permission" || isRequestForInput(question);
   const ids = ticket.questions.filter(isOver).map(({ id }) => id);
-  const handled = { ...closeTicketQuestions(ticket, ids), interruption };
+  const handled = { ...closeQuestions(ticket, ids).ticket, interruption };
   if (handled.questions.some(({ kind }) => kind === "input")) return { ...outcome, ticket: handled };
   return askQuestion(handled, { id: `interrupted:${interruption}`, kind: "input", text: INTERRUPTED_TEXT, at });
 }
 
-/** Adds a question, for whose answer the session waits. */
-function askQuestion(ticket: Ticket, question: TicketQuestion): { ticket: Ticket; step: object } {
-  const questions = [...ticket.questions, question].slice(-MAX_QUESTIONS);
-  const reason = `asked_${question.kind}`;
-  return { ticket: { ...ticket, state: "waiting", reason, detail: question.text, questions }, step: {} };
+/** Whether a question is that of the question tool, also when its request has ended: its dialog is still open. */
+function isRequestForInput({ kind, held, options }: TicketQuestion): boolean {
+  return kind === "input" && (held === true || options !== undefined);
 }
 
-function ask(ticket: Ticket, question: TicketQuestion): TicketOutcome {
+/** Adds a question, for whose answer the session waits. */
+function askQuestion(ticket: Ticket, question: TicketQuestion): AppliedOutcome {
+  const questions = [...ticket.questions, question].slice(-MAX_QUESTIONS);
+  return reportStep(ticket, { state: "waiting", reason: `asked_${question.kind}`, detail: question.text, questions });
+}
+
+function ask(ticket: Ticket, { question }: TicketEvent<"asked">): TicketOutcome {
   if (!isActive(ticket) || ticket.questions.some(({ id }) => id === question.id)) return { ticket };
   const offered = listQuestions(question);
   const open = offered && ticket.questions.find((one) => hasSameQuestions(one, offered));
-  if (!open) return question.held && hasMaximumRequests(ticket) ? refuseRequest() : askQuestion(ticket, question);
   // The session has repeated its request: the newest one waits, with the answers that were given already.
-  const repeated: TicketQuestion = { ...open, held: true, request: question.id };
-  return { ticket: { ...ticket, questions: ticket.questions.map((one) => (one === open ? repeated : one)) } };
+  if (open) return { ticket: changeQuestion(ticket, open, { held: true, request: question.id }) };
+  if (question.held && hasMaximumRequests(ticket))
+    return refuse("rate_limited", "Too many requests of this session wait for a person already.");
+  return askQuestion(ticket, question);
 }
 
 /** Also counts those whose request has ended without an answer: their dialogs are still open. */
 function hasMaximumRequests({ questions }: Ticket): boolean {
-  const isRequest = ({ kind, isNotice, options, held }: TicketQuestion) =>
-    (kind === "permission" && !isNotice) || (kind === "input" && (held === true || options !== undefined));
+  const isRequest = (question: TicketQuestion) =>
+    (question.kind === "permission" && !question.isNotice) || isRequestForInput(question);
   return questions.filter(isRequest).length >= MAX_OPEN_REQUESTS;
 }
 
-function refuseRequest(): TicketOutcome {
-  return refuse("rate_limited", "Too many requests of this session wait for a person already.");
+function answer(ticket: Ticket, { at, by, text, question: id }: TicketEvent<"answered">): TicketOutcome {
+  const question = ticket.questions.find((one) => one.id === id);
+  if (!question && hasAnswer(ticket, id, text)) return { ticket };
+  if (!question) return refuse("conflict", "This question is closed: it was answered, or the session does not wait.");
+  if (question.answer?.text === text) return { ticket };
+  if (question.answer) return refuse("conflict", "It is answered already.");
+  const mistake = findMistake(question, text);
+  if (mistake !== undefined) return refuse("bad_request", mistake);
+  const answered = recordAnswer(ticket, [id], text, by);
+  const step = { reason: `answered_${question.kind}`, detail: text };
+  if (question.kind === "ended") {
+    const resumed = {
+      state: "approved",
+      wanted: true,
+      failures: 0,
+      deadline: undefined,
+      startedAt: undefined,
+    } as const;
+    return reportStep(closeQuestions(answered, [id]).ticket, { ...step, ...resumed }, by);
+  }
+  const next = findNextQuestion(question, text, at);
+  if (next) return { ...askQuestion(closeQuestions(answered, [id]).ticket, next), step: { by } };
+  const taken = question.held
+    ? changeQuestion(answered, question, { answer: { text, by, at } })
+    : typeAnswer(answered, question, text);
+  return reportStep(taken, step, by);
 }
 
-function answer(ticket: Ticket, event: Extract<TicketEvent, { kind: "answered" }>): TicketOutcome {
-  const { at, by, text } = event;
-  const question = ticket.questions.find(({ id }) => id === event.question);
-  if (!question && hasAnswer(ticket, event.question, text)) return { ticket };
-  if (!question) return refuse("conflict", "This question is closed: it was answered, or the session does not wait.");
-  if (question.answer)
-    return question.answer.text === text ? { ticket } : refuse("conflict", "It is answered already.");
-  if (question.kind === "permission" && text !== "allow" && text !== "deny")
-    return refuse("bad_request", "Answer allow or deny.");
-  if (text === "allow" && question.input && !isWholeInput(question.input))
-    return refuse(
-      "bad_request",
-      "Its input is too long to be shown. Read it in the terminal and allow it there, or deny it.",
-    );
-  if (question.kind === "time")
-    return refuse("bad_request", "Extend the session, complete or cancel the ticket, or let its time end.");
-  const step = { by };
-  const answered = {
-    ...recordAnswer(ticket, [question.id], text, by),
-    reason: `answered_${question.kind}`,
-    detail: text,
-  };
-  if (question.kind === "ended") {
-    if (text !== "resume") return refuse("bad_request", "Answer resume; or complete or cancel the ticket.");
-    const { deadline: _deadline, startedAt: _startedAt, ...rest } = closeTicketQuestions(answered, [question.id]);
-    return { ticket: { ...rest, state: "approved", wanted: true, failures: 0 }, step };
-  }
-  if (!question.held && !toInputs(question, text))
-    return refuse("bad_request", "Its dialog is open in the terminal: choose one of its answers, or answer there.");
-  const next = findNextQuestion(question, text, at);
-  if (next) return { ...askQuestion(closeTicketQuestions(answered, [question.id]), next), step };
-  if (question.held) {
-    const questions = ticket.questions.map((one) => (one === question ? { ...one, answer: { text, by, at } } : one));
-    return { ticket: { ...answered, questions }, step };
-  }
-  return { ticket: typeAnswer(answered, question, text), step };
+/** Says why a text cannot answer a question; undefined when it can. */
+function findMistake(question: TicketQuestion, text: string): string | undefined {
+  const { kind, input, held } = question;
+  if (kind === "permission" && text !== "allow" && text !== "deny") return "Answer allow or deny.";
+  if (text === "allow" && input && !isWholeInput(input))
+    return "Its input is too long to be shown. Read it in the terminal and allow it there, or deny it.";
+  if (kind === "time") return "Extend the session, complete or cancel the ticket, or let its time end.";
+  if (kind === "ended") return text === "resume" ? undefined : "Answer resume; or complete or cancel the ticket.";
+  if (held || toInputs(question, text)) return undefined;
+  return "Its dialog is open in the terminal: choose one of its answers, or answer there.";
 }
 
 /** Whether somebody has given this answer to a question that is closed now. */
@@ -291,39 +265,28 @@ function recordAnswer(ticket: Ticket, questions: readonly string[], text: string
   return { ...ticket, answers: [...(ticket.answers ?? []), ...added].slice(-MAX_ANSWERS) };
 }
 
-function settle(ticket: Ticket, ids: readonly string[]): TicketOutcome {
-  return ticket.questions.some(({ id }) => ids.includes(id))
-    ? { ticket: closeTicketQuestions(ticket, ids) }
-    : { ticket };
-}
-
-function fetchAnswer(ticket: Ticket, id: string): TicketOutcome {
-  const question = findHeldQuestion(ticket, id);
+function fetchAnswer(ticket: Ticket, event: TicketEvent<"fetched">): TicketOutcome {
+  const question = findHeldQuestion(ticket, event.question);
   if (!question?.answer) return refuse("conflict", "This question has no answer to fetch.");
-  return { ticket: closeTicketQuestions(ticket, [question.id]) };
+  return closeQuestions(ticket, [question.id]);
 }
 
-function release(ticket: Ticket, id: string): TicketOutcome {
-  const question = findHeldQuestion(ticket, id);
+function release(ticket: Ticket, event: TicketEvent<"released">): TicketOutcome {
+  const question = findHeldQuestion(ticket, event.question);
   if (!question) return { ticket };
-  const { held: _held, ...free } = question;
-  if (!question.answer) {
-    const questions = ticket.questions.map((one) => (one === question ? free : one));
-    return { ticket: { ...ticket, questions } };
-  }
-  return { ticket: typeAnswer(ticket, question, question.answer.text) };
+  const { answer } = question;
+  if (answer) return { ticket: typeAnswer(ticket, question, answer.text) };
+  return { ticket: changeQuestion(ticket, question, { held: undefined }) };
 }
 
-function notice(ticket: Ticket, attention: string | undefined): TicketOutcome {
+function notice(ticket: Ticket, { attention }: TicketEvent<"noticed">): TicketOutcome {
   if (!ticket.wanted || ticket.attention === attention) return { ticket };
-  const { attention: _attention, ...rest } = ticket;
-  if (attention === undefined) return { ticket: rest };
-  return { ticket: { ...rest, attention, reason: "attention", detail: attention }, step: {} };
+  if (attention === undefined) return { ticket: changeFields(ticket, { attention }) };
+  return reportStep(ticket, { attention, reason: "attention", detail: attention });
 }
 
-function typeInput(ticket: Ticket, input: SessionInput): TicketOutcome {
-  if (!ticket.wanted || ticket.state === "approved")
-    return refuse("conflict", `${ticket.key} is ${ticket.state}: no session takes input.`);
+function typeInput(ticket: Ticket, { input }: TicketEvent<"typed">): TicketOutcome {
+  if (!ticket.wanted || ticket.state === "approved") return refuseState(ticket, "no session takes input.");
   if (ticket.inputs.some(({ id }) => id === input.id)) return { ticket };
   if (ticket.inputs.length >= MAX_INPUTS)
     return refuse("conflict", "The runner has not taken the earlier inputs yet. Try again when it is connected.");
@@ -331,25 +294,19 @@ function typeInput(ticket: Ticket, input: SessionInput): TicketOutcome {
 }
 
 /** The session has used its time: it is stopped, and a person decides how to continue. */
-function endTime(ticket: Ticket, at: Ms): TicketOutcome {
+function endTime(ticket: Ticket, { at }: TicketEvent<"time_over">): TicketOutcome {
   if (!ticket.wanted || ticket.deadline === undefined || ticket.deadline > at) return { ticket };
-  return { ticket: waitAfterEnd(ticket, at, "time_over", ""), step: {} };
+  return waitAfterEnd(ticket, at, "time_over", "");
 }
 
-function extend(ticket: Ticket, event: Extract<TicketEvent, { kind: "extended" }>): TicketOutcome {
+function extend(ticket: Ticket, event: TicketEvent<"extended">): TicketOutcome {
   const { at, minutes, by } = event;
-  if (!ticket.wanted || ticket.deadline === undefined)
-    return refuse("conflict", `${ticket.key} is ${ticket.state}: no session can be extended.`);
+  if (!ticket.wanted || ticket.deadline === undefined) return refuseState(ticket, "no session can be extended.");
   const refused = refuseClosedQuestion(ticket, event);
   if (refused) return refused;
+  const detail = String(minutes);
   const deadline = Math.max(ticket.deadline, at) + minutes * MINUTE;
   const warnings = ticket.questions.filter(({ kind }) => kind === "time").map(({ id }) => id);
-  const answered = recordAnswer(ticket, warnings, String(minutes), by);
-  const extended = {
-    ...closeTicketQuestions(answered, warnings),
-    deadline,
-    reason: "extended",
-    detail: String(minutes),
-  };
-  return { ticket: extended, step: { by } };
+  const answered = closeQuestions(recordAnswer(ticket, warnings, detail, by), warnings).ticket;
+  return reportStep(answered, { deadline, reason: "extended", detail }, by);
 }

@@ -6,11 +6,12 @@
 import type { TICKET_TRIGGERS } from "../config/tickets-schema.ts";
 import type { ErrorCode } from "../errors.ts";
 import { sha256Hex } from "../hashing.ts";
+import { type Changes, changeFields, omitUndefined } from "../omit-undefined.ts";
 import type { SetName, StoreKey } from "../store/port.ts";
 import type { WorkEvent } from "../task/events.ts";
 import type { Priority } from "../task/snapshot.ts";
 import { DAY, type Ms } from "../time.ts";
-import type { ExchangeRequest } from "./exchange.ts";
+import type { ExchangeAnswer, SessionReport } from "./exchange.ts";
 import type { ToolInput } from "./tool-input.ts";
 
 type TicketTrigger = (typeof TICKET_TRIGGERS)[number];
@@ -89,11 +90,7 @@ export interface TicketQuestion {
 }
 
 /** Text or keys that the runner types into a session. */
-export interface SessionInput {
-  id: string;
-  kind: "text" | "keys" | "interrupt";
-  text: string;
-}
+export type SessionInput = ExchangeAnswer["sessions"][number]["inputs"][number];
 
 export type UpdateStep = "comment" | "state";
 
@@ -161,7 +158,7 @@ export interface Ticket {
 
 /** Facts of an observed session that may change its ticket. */
 export type SessionFacts = Pick<
-  ExchangeRequest["sessions"][number],
+  SessionReport,
   "run" | "state" | "started_at" | "exit" | "attention" | "applied" | "interruption"
 >;
 
@@ -170,48 +167,62 @@ interface WhileOpen {
   question?: string;
 }
 
-/** What happens to a ticket. `at` is store time, `by` a name for people. */
-export type TicketEvent =
-  | { kind: "requested"; at: Ms; key: string; item: TicketItem; version: TicketVersion }
-  | { kind: "approved"; at: Ms; by: string; hash: string; sessionId: string; token: string }
-  | { kind: "rejected"; at: Ms; by: string; text: string }
+/** What happens to a ticket, by its kind. `by` is a name for people. */
+interface EventFields {
+  requested: { key: string; item: TicketItem; version: TicketVersion };
+  approved: { by: string; hash: string; sessionId: string; token: string };
+  rejected: { by: string; text: string };
   /** The ticket was read again at its approval. */
-  | { kind: "reread"; at: Ms; version: TicketVersion; isClosed: boolean }
-  | { kind: "placed"; at: Ms; runner: string }
-  | { kind: "observed"; at: Ms; runner: string; session: SessionFacts; minutes: number }
-  | { kind: "asked"; at: Ms; question: TicketQuestion }
-  | { kind: "answered"; at: Ms; question: string; text: string; by: string }
+  reread: { version: TicketVersion; isClosed: boolean };
+  placed: { runner: string };
+  observed: { runner: string; session: SessionFacts; minutes: number };
+  asked: { question: TicketQuestion };
+  answered: { question: string; text: string; by: string };
   /** The session does not wait for these any more. */
-  | { kind: "settled"; at: Ms; questions: readonly string[] }
+  settled: { questions: readonly string[] };
   /** The request that waited for an answer takes it; refused when it was typed into the terminal meanwhile. `question`: of the request. */
-  | { kind: "fetched"; at: Ms; question: string }
+  fetched: { question: string };
   /** The request that waited for an answer has ended without one. */
-  | { kind: "released"; at: Ms; question: string }
-  | { kind: "noticed"; at: Ms; attention: string | undefined }
-  | { kind: "typed"; at: Ms; input: SessionInput }
-  | ({
-      kind: "completed";
-      at: Ms;
-      summary: string;
-      source: NonNullable<Ticket["completion"]>["source"];
-      by: string;
-    } & WhileOpen)
+  released: { question: string };
+  noticed: { attention: string | undefined };
+  typed: { input: SessionInput };
+  completed: { summary: string; source: NonNullable<Ticket["completion"]>["source"]; by: string } & WhileOpen;
   /** `inQueue`: the queue writes the update; `isRetry`: its job does so again. */
-  | { kind: "update_requested"; at: Ms; by: string; summary?: string; inQueue?: true; isRetry?: true }
-  | { kind: "update_step"; at: Ms; step: UpdateStep; done: boolean; comment?: string; problem?: string }
-  | { kind: "closed_in_plane"; at: Ms; text: string }
-  | ({ kind: "cancelled"; at: Ms; by: string } & WhileOpen)
-  | { kind: "time_over"; at: Ms }
-  | ({ kind: "extended"; at: Ms; minutes: number; by: string } & WhileOpen)
-  | { kind: "removal_requested"; at: Ms; by: string; force: boolean };
+  update_requested: { by: string; summary?: string; inQueue?: true; isRetry?: true };
+  update_step: { step: UpdateStep; done: boolean; comment?: string; problem?: string };
+  closed_in_plane: { text: string };
+  cancelled: { by: string } & WhileOpen;
+  time_over: object;
+  extended: { minutes: number; by: string } & WhileOpen;
+  removal_requested: { by: string; force: boolean };
+}
+
+export type EventKind = keyof EventFields;
+
+/** An event that is yet to be applied: its time is that of its commit. */
+export type NewTicketEvent<Kind extends EventKind = EventKind> = {
+  [K in Kind]: { kind: K } & EventFields[K];
+}[Kind];
+
+/** An event at its store time. */
+export type TicketEvent<Kind extends EventKind = EventKind> = NewTicketEvent<Kind> & { at: Ms };
+
+/** What events of some kinds do to a ticket. */
+export type Transitions<Kind extends EventKind> = {
+  [K in Kind]: (ticket: Ticket, event: TicketEvent<K>) => TicketOutcome;
+};
 
 /**
  * The next record, or why the event is refused. Without `step` nothing is reported, and the same record is no change.
  * `startUpdate`: Plane is updated by the caller, or by the queue.
  */
-export type TicketOutcome =
-  | { ticket: Ticket; step?: { by?: string }; startUpdate?: "by_caller" | "by_queue" }
-  | { refused: ErrorCode; message: string };
+export type TicketOutcome = AppliedOutcome | { refused: ErrorCode; message: string };
+
+export interface AppliedOutcome {
+  ticket: Ticket;
+  step?: { by?: string };
+  startUpdate?: "by_caller" | "by_queue";
+}
 
 /**
  * Something about a ticket that reaches people once. `id` tells it from others of its kind: it is of the request, the
@@ -228,30 +239,16 @@ export interface OpenDecision {
   hash?: string;
 }
 
+/** States in which a session runs or is about to. `approved` waits for a runner; `waiting` waits for a person. */
+export const ACTIVE_STATES = ["approved", "starting", "running", "waiting"] as const;
+
+/** Only a new request leaves these. */
+const FINAL_STATES = ["done", "rejected", "failed", "cancelled"] as const;
+
 /**
- * States of a ticket. `approved` waits for a runner; `waiting` waits for a person; `completed` waits for the approval of
- * the update; `updating` writes the result to Plane. The last four are final: only a new request leaves them.
+ * States of a ticket. `completed` waits for the approval of the update; `updating` writes the result to Plane.
  */
-const TICKET_STATES = [
-  "pending",
-  "approved",
-  "starting",
-  "running",
-  "waiting",
-  "completed",
-  "updating",
-  "done",
-  "rejected",
-  "failed",
-  "cancelled",
-] as const;
-
-export type TicketState = (typeof TICKET_STATES)[number];
-
-/** States in which a session runs or is about to. */
-export const ACTIVE_STATES: readonly TicketState[] = ["approved", "starting", "running", "waiting"];
-
-const FINAL_STATES: readonly TicketState[] = ["done", "rejected", "failed", "cancelled"];
+export type TicketState = "pending" | "completed" | "updating" | (typeof ACTIVE_STATES | typeof FINAL_STATES)[number];
 
 export const ticketKeys = {
   ticket: (key: string): StoreKey => `ticket:${key}`,
@@ -289,15 +286,25 @@ export function toUtcDay(at: Ms): string {
 
 /** Whether only a new request leaves this state. */
 export function isFinal(state: TicketState): boolean {
-  return FINAL_STATES.includes(state);
+  return FINAL_STATES.some((one) => one === state);
 }
 
 export function isActive({ state }: Pick<Ticket, "state">): boolean {
-  return ACTIVE_STATES.includes(state);
+  return ACTIVE_STATES.some((one) => one === state);
 }
 
 export function refuse(refused: ErrorCode, message: string): TicketOutcome {
   return { refused, message };
+}
+
+/** Refuses an event that is not possible in the ticket's state. */
+export function refuseState({ key, state }: Ticket, rule: string): TicketOutcome {
+  return refuse("conflict", `${key} is ${state}: ${rule}`);
+}
+
+/** A change that is reported as a step, by whom where that is known. A field that is undefined is removed. */
+export function reportStep(ticket: Ticket, changes: Changes<Ticket>, by?: string): AppliedOutcome {
+  return { ticket: changeFields(ticket, changes), step: omitUndefined({ by }) };
 }
 
 /** Refuses a decision whose question is not open any more; undefined when it is, or when the decision names none. */
@@ -306,34 +313,15 @@ export function refuseClosedQuestion({ questions }: Ticket, { question }: WhileO
   return isOpen ? undefined : refuse("conflict", "This question is closed: somebody has decided already.");
 }
 
-/** Removes what belongs to one run only, for the next one. */
-export function clearRun(ticket: Ticket): Ticket {
-  const {
-    startedAt: _startedAt,
-    deadline: _deadline,
-    retryAt: _retryAt,
-    endedStart: _endedStart,
-    attention: _attention,
-    interruption: _interruption,
-    completion: _completion,
-    update: _update,
-    removal: _removal,
-    endedAt: _endedAt,
-    answers: _answers,
-    closedBy: _closedBy,
-    ...rest
-  } = ticket;
-  return { ...rest, wanted: false, started: false, failures: 0, questions: [], inputs: [] };
-}
-
 /**
  * Ends the run: nothing is wanted any more, and a cause that arrived meanwhile becomes pending. The result stays until
  * the next approval.
  */
-export function endRun(ticket: Ticket, at: Ms): Ticket {
-  const { retryAt: _retryAt, attention: _attention, next, ...rest } = ticket;
-  const ended: Ticket = { ...rest, wanted: false, questions: [], inputs: [], endedAt: at };
-  return next ? { ...ended, state: "pending", shown: next, requestedAt: at } : ended;
+export function endRun(ticket: Ticket, at: Ms, changes: Changes<Ticket>, by?: string): TicketOutcome {
+  const { next } = ticket;
+  const cleared = { retryAt: undefined, attention: undefined, next: undefined, endedAt: at };
+  const ended = { ...changes, ...cleared, wanted: false, questions: [], inputs: [] };
+  return reportStep(ticket, next ? { ...ended, state: "pending", shown: next, requestedAt: at } : ended, by);
 }
 
 /** Finds what a person must know after a change of a ticket; undefined for a change that only informs. */
