@@ -151,7 +151,7 @@ function createSessionHooksApp(deps: Deps): Hono {
       if (deps.stopping.aborted || c.req.raw.signal.aborted) break;
       await deps.wait(ANSWER_INTERVAL, deps.stopping);
     }
-    await changeTicket(deps, key, { kind: "released", at: await deps.store.now(), question }, correlation);
+    await changeTicket(deps, key, { kind: "released", question }, correlation);
     return undefined;
   }
 

@@ -13,7 +13,7 @@ import type { EventFacts, RuleAction, RuleSet } from "../../shared/task/rule-set
 import { getTicketProjects } from "../../shared/tickets/approval.ts";
 import { approveUpdateByRule } from "../../shared/tickets/completion.ts";
 import { changeTicket, readActiveTickets, readTickets } from "../../shared/tickets/stored-tickets.ts";
-import type { Ticket, TicketEvent } from "../../shared/tickets/ticket.ts";
+import type { NewTicketEvent, Ticket } from "../../shared/tickets/ticket.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 
 type TicketJobBody = Extract<WorkJobBody, { type: "ticket" | "ticket_closed" }>;
@@ -106,13 +106,13 @@ function findRequest(
   return { trigger: "status", cause: `${event.kind}:${itemRev ?? at}`, ...by };
 }
 
-function findTimeEvent({ wanted, deadline, questions, run }: Ticket, at: Ms, time: Ms): TicketEvent | undefined {
+function findTimeEvent({ wanted, deadline, questions, run }: Ticket, at: Ms, time: Ms): NewTicketEvent | undefined {
   if (!wanted || deadline === undefined) return undefined;
-  if (at >= deadline) return { kind: "time_over", at };
+  if (at >= deadline) return { kind: "time_over" };
   const isWarned = questions.some(({ kind }) => kind === "time");
   if (isWarned || deadline - at > Math.min(WARNING_MS, time / 5)) return undefined;
   const text = new Date(deadline).toISOString();
-  return { kind: "asked", at, question: { id: `time:${run}:${deadline}`, kind: "time", text, at } };
+  return { kind: "asked", question: { id: `time:${run}:${deadline}`, kind: "time", text, at } };
 }
 
 /** A completion whose approval by rule was interrupted. Another process may have done it meanwhile. */

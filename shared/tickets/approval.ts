@@ -80,7 +80,7 @@ export async function requestTicket(deps: TaskDeps, body: RequestJob): Promise<v
   const at = await deps.store.now();
   const cause: TicketCause = { trigger, id, at, ...omitUndefined({ by }) };
   const version = await createVersion(cause, await readContent(task.item, comment));
-  const event = { kind: "requested", at, key: task.key, item: toTicketItem(task), version } as const;
+  const event = { kind: "requested", key: task.key, item: toTicketItem(task), version } as const;
   const ticket = await changeTicket(deps, task.key, event, correlation);
   await approveByRule(deps, ticket, correlation);
 }
@@ -176,7 +176,7 @@ export async function closeTicket(deps: TaskDeps, item: string, correlation: str
   if (!isOpen && !isTicketClosed(tickets, ticket, task)) return;
   if (isOpen && (ticket.shown.cause.trigger === "test" || (await isAssignedToPeople(deps, tickets, task)))) return;
   const text = isOpen ? "reassigned" : task.item.removedAt === undefined ? task.item.snapshot.status : "removed";
-  await changeTicket(deps, task.key, { kind: "closed_in_plane", at: await deps.store.now(), text }, correlation);
+  await changeTicket(deps, task.key, { kind: "closed_in_plane", text }, correlation);
 }
 
 /** Whether a ticket's work item was closed or removed, other than by the update of the ticket itself. */
@@ -222,8 +222,7 @@ export async function approveTicket(
   const shown = hash ?? (isActive(ticket) ? ticket.approval?.hash : undefined) ?? ticket.shown.hash;
   if (ticket.state === "pending") await rereadTicket(deps, ticket, by, correlation);
   const [sessionId, token] = [deps.newId(), createRunToken(key, deps.newId)];
-  const at = await deps.store.now();
-  const event = { kind: "approved", at, by, hash: shown, sessionId, token } as const;
+  const event = { kind: "approved", by, hash: shown, sessionId, token } as const;
   const approved = await changeTicket(deps, key, event, correlation);
   deps.notify();
   return toApprovedRun(approved);
@@ -244,8 +243,7 @@ async function rereadTicket(deps: TaskDeps, ticket: Ticket, by: string, correlat
     isTest || !present
       ? ticket.shown
       : await createVersion(ticket.shown.cause, await readContent(present.item, ticket.shown.content.comment));
-  const event = { kind: "reread", at: await deps.store.now(), version, isClosed } as const;
-  const read = await changeTicket(deps, ticket.key, event, correlation);
+  const read = await changeTicket(deps, ticket.key, { kind: "reread", version, isClosed }, correlation);
   if (read.state === "cancelled")
     throw new GroundcrewError(
       "conflict",
@@ -319,7 +317,7 @@ export async function addTestTicket(deps: TaskDeps, input: TestTicket, correlati
   const version = { ...draft, cause: { ...cause, id: `test:${draft.hash}:${round}` } };
   const url = formatItemUrl(plane, identifier, number);
   const item = { id: uuid, project: project_id, identifier, priority: "none", url } as const;
-  const ticket = await changeTicket(deps, key, { kind: "requested", at, key, item, version }, correlation);
+  const ticket = await changeTicket(deps, key, { kind: "requested", key, item, version }, correlation);
   await approveByRule(deps, ticket, correlation);
   return (await findTicket(deps, key)) ?? ticket;
 }

@@ -24,8 +24,8 @@ import { findStoredTask, refreshTask } from "../tasks/find-task.ts";
 import { cleanLine, cleanText } from "../text.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import { findApprovalRule, isTicketClosed } from "./approval.ts";
-import { MAX_SUMMARY_LENGTH } from "./exchange.ts";
-import { changeTicket, findTicket, getTicket, type ObservedSession, readSession } from "./stored-tickets.ts";
+import { MAX_SUMMARY_LENGTH, type SessionReport } from "./exchange.ts";
+import { changeTicket, findTicket, getTicket, readSession } from "./stored-tickets.ts";
 import { hasFailedStep, type Ticket, type UpdateStep } from "./ticket.ts";
 
 interface Completion {
@@ -66,8 +66,7 @@ export async function completeTicket(
   correlation: string,
 ): Promise<Ticket> {
   const text = cleanText(summary, MAX_SUMMARY_LENGTH);
-  const at = await deps.store.now();
-  const completed = await changeTicket(deps, key, { kind: "completed", at, summary: text, ...rest }, correlation);
+  const completed = await changeTicket(deps, key, { kind: "completed", summary: text, ...rest }, correlation);
   await approveUpdateByRule(deps, completed, correlation);
   return (await findTicket(deps, key)) ?? completed;
 }
@@ -83,8 +82,7 @@ export async function updatePlane(
   correlation: string,
 ): Promise<UpdateResult> {
   const text = summary === undefined ? undefined : cleanText(summary, MAX_SUMMARY_LENGTH);
-  const at = await deps.store.now();
-  const event = { kind: "update_requested", at, by, ...omitUndefined({ summary: text }) } as const;
+  const event = { kind: "update_requested", by, ...omitUndefined({ summary: text }) } as const;
   await changeTicket(deps, key, event, correlation);
   return finishUpdate(deps, key, correlation);
 }
@@ -116,8 +114,8 @@ async function runStep(
   if (ticket.state !== "updating" || ticket.update?.[step] !== "open") return;
   // Without the comment the state is not changed: a closed task whose result nobody sees would be worse than an open one.
   if (step === "state" && ticket.update.comment !== "done") return;
-  const record = async (result: { done: boolean; comment?: string; problem?: string }) =>
-    changeTicket(deps, key, { kind: "update_step", at: await deps.store.now(), step, ...result }, correlation);
+  const record = (result: { done: boolean; comment?: string; problem?: string }) =>
+    changeTicket(deps, key, { kind: "update_step", step, ...result }, correlation);
   let comment: string | undefined;
   try {
     comment = await act(context, ticket);
@@ -156,7 +154,7 @@ async function postSummary({ deps, plane }: CallContext, ticket: Ticket): Promis
 async function renderUpdate(
   { locale }: Pick<Settings, "locale">,
   { completion, approval }: Ticket,
-  session: ObservedSession["session"] | undefined,
+  session: SessionReport | undefined,
 ): Promise<string> {
   const { comments } = getTexts(locale);
   const texts = comments.ticket;
@@ -214,8 +212,7 @@ export async function approveUpdateByRule(deps: TaskDeps, ticket: Ticket, correl
   const task = await findStoredTask(deps, ticket.item.id);
   // A person decides about the result of a work item that was closed meanwhile.
   if (task && isTicketClosed(tickets, ticket, task)) return;
-  const by = `tickets.approve[${rule}]`;
-  const event = { kind: "update_requested", at: await deps.store.now(), by, inQueue: true } as const;
+  const event = { kind: "update_requested", by: `tickets.approve[${rule}]`, inQueue: true } as const;
   await changeTicket(deps, ticket.key, event, correlation);
   deps.notify();
 }
@@ -230,8 +227,7 @@ export async function runUpdateJob(
   if (ticket?.state !== "updating") return { done: true };
   if (ticket.update && hasFailedStep(ticket)) {
     const { by } = ticket.update;
-    const event = { kind: "update_requested", at: await deps.store.now(), by, isRetry: true } as const;
-    await changeTicket(deps, key, event, correlation);
+    await changeTicket(deps, key, { kind: "update_requested", by, isRetry: true }, correlation);
   }
   const { status } = await finishUpdate(deps, key, correlation);
   const delay = RETRY_DELAYS_MS[job.failures + Number(isRetry)];

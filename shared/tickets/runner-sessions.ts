@@ -12,23 +12,20 @@ import { cleanLine, cleanText } from "../text.ts";
 import { DAY, MINUTE, type Ms } from "../time.ts";
 import { renderTicketFile } from "./approval.ts";
 import { completeTicket } from "./completion.ts";
-import type { ExchangeAnswer, ExchangeRequest } from "./exchange.ts";
+import type { ExchangeAnswer, ExchangeRequest, SessionReport } from "./exchange.ts";
 import {
   changeTicket,
   createTicketMessageJobs,
   findTicket,
   ignoreConflict,
   type ObservedSession,
-  prepareTicketChange,
+  prepareTicketEvent,
   readActiveTickets,
   readSession,
   toSessionNewsPut,
 } from "./stored-tickets.ts";
 import { formatSilence, type Ticket, ticketKeys, ticketSets, toUtcDay } from "./ticket.ts";
-import { applyTicketEvent } from "./ticket-machine.ts";
 import { prepareTicketCost, TICKET_SPENDER } from "./ticket-views.ts";
-
-type Session = ExchangeRequest["sessions"][number];
 
 interface DesiredDeps extends TaskDeps {
   terminals: Pick<Terminals, "isWatched">;
@@ -66,12 +63,16 @@ export async function observeSessions(
 async function reportVanished(deps: TaskDeps, ticket: Ticket, runner: string, correlation: string): Promise<void> {
   const last = await readSession(deps, ticket);
   if (!last) return;
-  const session: Session = { ...last, state: "ended", exit: { reason: "vanished" }, applied: [] };
-  const event = { kind: "observed", at: await deps.store.now(), runner, session, minutes: 1 } as const;
-  await changeTicket(deps, ticket.key, event, correlation);
+  const session: SessionReport = { ...last, state: "ended", exit: { reason: "vanished" }, applied: [] };
+  await changeTicket(deps, ticket.key, { kind: "observed", runner, session, minutes: 1 }, correlation);
 }
 
-async function observeSession(deps: TaskDeps, session: Session, runner: string, correlation: string): Promise<void> {
+async function observeSession(
+  deps: TaskDeps,
+  session: SessionReport,
+  runner: string,
+  correlation: string,
+): Promise<void> {
   const ticket = await findTicket(deps, session.ticket);
   if (!ticket || ticket.placed !== runner || ticket.run !== session.run) return;
   await saveSession(deps, ticket, { runner, at: await deps.store.now(), session }, correlation);
@@ -80,13 +81,12 @@ async function observeSession(deps: TaskDeps, session: Session, runner: string, 
   if (completion && ticket.wanted && completion.summary.trim() !== "")
     await completeTicket(deps, ticket.key, { ...completion, by: TICKET_SPENDER }, correlation).catch(ignoreConflict);
   const minutes = deps.settings.tickets?.minutes ?? 30;
-  const at = await deps.store.now();
-  const observed = { kind: "observed", at, runner, session, minutes } as const;
+  const observed = { kind: "observed", runner, session, minutes } as const;
   const { questions } = await changeTicket(deps, ticket.key, observed, correlation);
   if (session.state === "ended") return;
   const isAnswerable = questions.some(({ kind }) => kind !== "time");
-  const attention = session.attention ?? (isAnswerable ? undefined : describeSilence(session, at));
-  await changeTicket(deps, ticket.key, { kind: "noticed", at, attention }, correlation);
+  const attention = session.attention ?? (isAnswerable ? undefined : describeSilence(session, await deps.store.now()));
+  await changeTicket(deps, ticket.key, { kind: "noticed", attention }, correlation);
 }
 
 /** Saves an observation when it differs from the last one; its cost counts once, in the commit of the observation. */
@@ -120,13 +120,13 @@ async function saveSession(
 }
 
 /** A session that runs and has no output for long, while it waits for nobody. */
-function describeSilence({ state, last_output_at }: Session, at: Ms): string | undefined {
+function describeSilence({ state, last_output_at }: SessionReport, at: Ms): string | undefined {
   const last = Date.parse(last_output_at ?? "");
   return state === "running" && at - last > SILENT_MS ? formatSilence(last) : undefined;
 }
 
 /** Texts of programs and files are shown to people and typed into no terminal: without control characters. */
-function cleanSession(session: Session): Session {
+function cleanSession(session: SessionReport): SessionReport {
   return {
     ...session,
     screen: cleanText(session.screen, session.screen.length),
@@ -139,33 +139,34 @@ function cleanSession(session: Session): Session {
   };
 }
 
-/**
- * Gives the runner as many approved tickets as the limits allow, the most urgent first. Each commit expects the
- * revision of all tickets, so that two processes together do not exceed a limit.
- */
+/** Gives the runner as many approved tickets as the limits allow, the most urgent first. */
 export async function placeTickets(deps: TaskDeps, request: ExchangeRequest, correlation: string): Promise<void> {
   const { tickets: settings } = deps.settings;
-  if (!settings) return;
-  for (;;) {
-    const [[revision], active, at] = await Promise.all([
-      deps.store.read([ticketKeys.revision]),
-      readActiveTickets(deps),
-      deps.store.now(),
-    ]);
+  let isPlaced = settings !== undefined;
+  while (settings && isPlaced) isPlaced = await placeNextTicket(deps, settings, request, correlation);
+}
+
+/**
+ * Places one ticket; false when none can be placed. The commit expects the revision of all tickets, so that two
+ * processes together do not exceed a limit.
+ */
+function placeNextTicket(
+  deps: TaskDeps,
+  settings: TicketSettings,
+  request: ExchangeRequest,
+  correlation: string,
+): Promise<boolean> {
+  return updateValue<true, boolean>(deps, ticketKeys.revision, async () => {
+    const [active, at] = await Promise.all([readActiveTickets(deps), deps.store.now()]);
     const next = findNextTicket(settings, active, request, at);
-    if (!next) return;
+    if (!next) return { result: false };
     const key = ticketKeys.ticket(next.key);
     const [stored] = await deps.store.read<Ticket>([key]);
-    const event = { kind: "placed", at, runner: request.runner } as const;
-    const outcome = applyTicketEvent(stored?.value, event);
-    if (!stored || !("ticket" in outcome) || outcome.ticket === stored.value) continue;
-    const { afterCommit, ...commit } = await prepareTicketChange(deps, stored.value, stored.rev, outcome, correlation);
-    const expect: [string, number][] = [
-      [key, stored.rev],
-      [ticketKeys.revision, revision?.rev ?? 0],
-    ];
-    if ((await deps.store.commit({ ...commit, expect })) === "committed") await afterCommit?.();
-  }
+    if (!stored) return { result: true };
+    const event = { kind: "placed", runner: request.runner } as const;
+    const update = await prepareTicketEvent(deps, stored.value, stored.rev, event, correlation);
+    return { ...update, expect: [[key, stored.rev]], result: true };
+  });
 }
 
 function findNextTicket(
@@ -240,7 +241,7 @@ export async function readDesiredState(
 /** Reads the tickets that may concern a runner: active ones, those it has a session of, and worktrees to remove. */
 async function readCandidates(
   deps: Pick<TaskDeps, "store">,
-  observed: ExchangeRequest["sessions"],
+  observed: readonly SessionReport[],
   now: Ms,
 ): Promise<Ticket[]> {
   const days = [toUtcDay(now), toUtcDay(now - REMOVAL_MS)].map(ticketSets.removedOn);
@@ -276,7 +277,7 @@ function toDesiredSession(
  * Whether the ticket says that a session, which is not the wanted one, is over. A store that was lost, emptied or restored
  * knows less than the runner, and says so only of sessions that began before the last approval.
  */
-function isOver(ticket: Ticket, session: ExchangeRequest["sessions"][number], runner: string): boolean {
+function isOver(ticket: Ticket, session: SessionReport, runner: string): boolean {
   const { run, placed, approval } = ticket;
   if (session.run < run) return true;
   const isOwn = placed === runner || approval?.sessionId === session.session_id;

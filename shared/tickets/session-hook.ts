@@ -92,9 +92,9 @@ export async function applySessionHook(
   correlation: string,
 ): Promise<HookAnswer> {
   const { key } = ticket;
-  const ask = async (question: Omit<TicketQuestion, "at">) => {
-    const at = await deps.store.now();
-    await changeTicket(deps, key, { kind: "asked", at, question: { ...question, at } }, correlation);
+  const ask = async (fields: Omit<TicketQuestion, "at">) => {
+    const question = { ...fields, at: await deps.store.now() };
+    await changeTicket(deps, key, { kind: "asked", question }, correlation);
   };
   switch (hook.hook_event_name) {
     case "PermissionRequest": {
@@ -189,7 +189,7 @@ async function settleQuestions(
   const { questions } = await getTicket(deps, key);
   const ids = questions.filter(isSettled).map(({ id }) => id);
   if (ids.length === 0) return;
-  await changeTicket(deps, key, { kind: "settled", at: await deps.store.now(), questions: ids }, correlation);
+  await changeTicket(deps, key, { kind: "settled", questions: ids }, correlation);
 }
 
 /** Matches questions of these kinds for whose answer no request waits: such a request closes its question itself. */
@@ -214,8 +214,7 @@ export async function takeAnswers(
   const found = findHeldQuestion(await getTicket(deps, key), question);
   if (!found) return "closed";
   if (!found.answer) return "open";
-  const event = { kind: "fetched", at: await deps.store.now(), question } as const;
-  const taken = await changeTicket(deps, key, event, correlation).catch(ignoreConflict);
+  const taken = await changeTicket(deps, key, { kind: "fetched", question }, correlation).catch(ignoreConflict);
   return taken ? { kind: found.kind, answers: listAnswers(found, found.answer.text) } : "closed";
 }
 

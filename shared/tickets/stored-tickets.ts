@@ -18,14 +18,15 @@ import { findStoredTask } from "../tasks/find-task.ts";
 import { prepareWorkEvent } from "../tasks/work-events.ts";
 import { listLiveChats } from "../telegram/chat-settings.ts";
 import { MINUTE, type Ms } from "../time.ts";
-import type { ExchangeRequest } from "./exchange.ts";
+import type { SessionReport } from "./exchange.ts";
 import {
   ACTIVE_STATES,
+  type AppliedOutcome,
   FINISHED_TICKET_MS,
   findNewWait,
   isFinal,
+  type NewTicketEvent,
   type Ticket,
-  type TicketEvent,
   type TicketOutcome,
   type TicketState,
   ticketKeys,
@@ -38,13 +39,6 @@ interface ReadDeps {
   store: Pick<Store, "scan">;
 }
 
-/** Number of tickets by what people do with them: decide, watch, and read the result. */
-interface TicketCounts {
-  pending: number;
-  active: number;
-  completed: number;
-}
-
 /** A change of a ticket, or of what its session shows, as the event streams report it. */
 export type TicketNews =
   | { event: "ticket"; data: { id: string; state: Ticket["state"]; reason: string; run: number } }
@@ -55,7 +49,7 @@ export interface ObservedSession {
   runner: string;
   /** Store time of the observation that changed it. */
   at: Ms;
-  session: ExchangeRequest["sessions"][number];
+  session: SessionReport;
 }
 
 /** Time after which the queue finishes an update that was interrupted: 1 min, longer than one takes. */
@@ -76,71 +70,70 @@ const TOKEN_PATTERN = /^([\w%.!~*'()-]{3,120})\.[0-9a-f]{64}$/;
 export async function changeTicket(
   deps: TaskDeps,
   key: string,
-  event: TicketEvent,
+  event: NewTicketEvent,
   correlation: string,
 ): Promise<Ticket> {
-  return updateValue<Ticket, Ticket>(deps, ticketKeys.ticket(key), async (ticket, rev) => {
-    const outcome = requireApplied(applyTicketEvent(ticket, event));
-    if (outcome.ticket === ticket) return { result: ticket };
-    return { ...(await prepareTicketChange(deps, ticket, rev, outcome, correlation)), result: outcome.ticket };
-  });
+  return updateValue<Ticket, Ticket>(deps, ticketKeys.ticket(key), (ticket, rev) =>
+    prepareTicketEvent(deps, ticket, rev, event, correlation),
+  );
 }
 
-function requireApplied(outcome: TicketOutcome): Extract<TicketOutcome, { ticket: Ticket }> {
+/** Prepares the commit of an event, which expects the record to be at `rev`; without `put` it changes nothing. */
+export async function prepareTicketEvent(
+  deps: TaskDeps,
+  before: Ticket | undefined,
+  rev: Revision,
+  event: NewTicketEvent,
+  correlation: string,
+): Promise<ValueUpdate & { result: Ticket }> {
+  const at = await deps.store.now();
+  const { ticket, step, startUpdate } = requireApplied(applyTicketEvent(before, { ...event, at }));
+  if (ticket === before) return { result: ticket };
+  const record = ticketKeys.ticket(ticket.key);
+  const put = [toTicketPut(ticket), { key: ticketKeys.revision, value: true }, toTicketNewsPut(ticket)];
+  // Before its first request a ticket has no messages.
+  const jobs = before ? createTicketMessageJobs(deps.settings, ticket, `ticket.${rev}`, correlation) : [];
+  if (startUpdate) {
+    const [delay, retry] = startUpdate === "by_queue" ? [0, {}] : [UPDATE_JOB_DELAY_MS, { isRetry: true } as const];
+    const body = { ticket: ticket.key, correlation, ...retry };
+    jobs.push(createTicketUpdateJob(`${record}:${rev}`, body, at + delay));
+  }
+  if (!step) return { put, jobs, afterCommit: () => deps.notify(), result: ticket };
+  const { key, run, state, reason, detail: text } = ticket;
+  const wait = omitUndefined({ wait: findNewWait(before, ticket) });
+  const by = step.by ?? null;
+  const workEvent = {
+    kind: "ticket",
+    ticket: key,
+    run,
+    from: before?.state ?? null,
+    state,
+    reason,
+    text,
+    by,
+    ...wait,
+  } as const;
+  const task = await findStoredTask(deps, ticket.item.id);
+  const publish = await prepareWorkEvent(deps, task, workEvent, correlation, { record, rev, put, jobs });
+  return {
+    ...publish,
+    result: ticket,
+    async afterCommit() {
+      await publish.afterCommit?.();
+      recordStep(deps, before, ticket);
+    },
+  };
+}
+
+function requireApplied(outcome: TicketOutcome): AppliedOutcome {
   if ("ticket" in outcome) return outcome;
   const name = outcome.refused === "not_found" ? "ticketGone" : "ticketNotPossible";
   throw new GroundcrewError(outcome.refused, outcome.message, { refusal: { name } });
 }
 
 /** For events that come too late as a rule: handles the rejection of one that is not possible any more. */
-export function ignoreConflict(thrown: unknown): void {
+export function ignoreConflict(thrown: unknown): undefined {
   if (!(thrown instanceof GroundcrewError) || thrown.code !== "conflict") throw thrown;
-}
-
-/** Prepares the commit of a changed ticket, which expects the record to be at `rev`. */
-export async function prepareTicketChange(
-  deps: TaskDeps,
-  before: Ticket | undefined,
-  rev: Revision,
-  { ticket, step, startUpdate }: Extract<TicketOutcome, { ticket: Ticket }>,
-  correlation: string,
-): Promise<ValueUpdate> {
-  const record = ticketKeys.ticket(ticket.key);
-  const put = [toTicketPut(ticket), { key: ticketKeys.revision, value: true }, toTicketNewsPut(ticket)];
-  const now = await deps.store.now();
-  // Before its first request a ticket has no messages.
-  const jobs = before ? createTicketMessageJobs(deps.settings, ticket, `ticket.${rev}`, correlation) : [];
-  if (startUpdate) {
-    const [delay, retry] = startUpdate === "by_queue" ? [0, {}] : [UPDATE_JOB_DELAY_MS, { isRetry: true } as const];
-    const body = { ticket: ticket.key, correlation, ...retry };
-    jobs.push(createTicketUpdateJob(`${record}:${rev}`, body, now + delay));
-  }
-  const publish = step
-    ? await prepareWorkEvent(
-        deps,
-        await findStoredTask(deps, ticket.item.id),
-        {
-          kind: "ticket",
-          ticket: ticket.key,
-          run: ticket.run,
-          from: before?.state ?? null,
-          state: ticket.state,
-          reason: ticket.reason,
-          text: ticket.detail,
-          by: step.by ?? null,
-          ...omitUndefined({ wait: findNewWait(before, ticket) }),
-        },
-        correlation,
-        { record, rev, put, jobs },
-      )
-    : { put, jobs, afterCommit: () => deps.notify() };
-  return {
-    ...publish,
-    async afterCommit() {
-      await publish.afterCommit?.();
-      if (step) recordStep(deps, before, ticket);
-    },
-  };
 }
 
 function toTicketPut(ticket: Ticket): Put {
@@ -193,17 +186,14 @@ export function readActiveTickets(deps: ReadDeps): Promise<Ticket[]> {
   return readTickets(deps, ACTIVE_STATES);
 }
 
-/** Counts the tickets from the store's sets, without reading them. */
-export async function countTickets(store: Pick<Store, "count">): Promise<TicketCounts> {
+/** Counts the tickets that people decide, watch, and read the result of: from the store's sets, without reading them. */
+export async function countTickets(store: Pick<Store, "count">) {
   const count = async (states: readonly TicketState[]) => {
     const counts = await Promise.all(states.map((state) => store.count(ticketSets.in(state))));
     return counts.reduce((sum, n) => sum + n, 0);
   };
-  const [pending, active, completed] = await Promise.all([
-    count(["pending"]),
-    count(ACTIVE_STATES),
-    count(COMPLETED_STATES),
-  ]);
+  const groups = [["pending"], ACTIVE_STATES, COMPLETED_STATES] as const;
+  const [pending = 0, active = 0, completed = 0] = await Promise.all(groups.map(count));
   return { pending, active, completed };
 }
 
@@ -280,9 +270,8 @@ export async function findTicketOfToken(
 ): Promise<Ticket | undefined> {
   const known = parseTaskKey(key ?? "")?.key;
   const ticket = known === undefined ? undefined : await findTicket(deps, known);
-  const expected = ticket?.wanted ? ticket.approval?.token : undefined;
-  const isValid = await createTokenCheck(expected === undefined ? [] : [expected])(token);
-  return isValid ? ticket : undefined;
+  const isValid = createTokenCheck(keepDefined([ticket?.wanted ? ticket.approval?.token : undefined]));
+  return (await isValid(token)) ? ticket : undefined;
 }
 
 function readKey(token: string): string | undefined {

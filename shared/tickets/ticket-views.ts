@@ -7,7 +7,7 @@ import { omitUndefined } from "../omit-undefined.ts";
 import type { Commit } from "../store/port.ts";
 import { prepareCardCost } from "../tasks/card-record.ts";
 import type { Ms } from "../time.ts";
-import type { ObservedSession } from "./stored-tickets.ts";
+import type { SessionReport } from "./exchange.ts";
 import type { Ticket } from "./ticket.ts";
 import { isWholeInput, type ToolInput } from "./tool-input.ts";
 
@@ -76,7 +76,7 @@ export type PendingTicket = ReturnType<typeof toPendingView>;
 const toTime = (at: Ms | undefined): string | undefined => (at === undefined ? undefined : new Date(at).toISOString());
 
 /** A ticket with a run: what its session does, and what it asks. `position`: its place in the queue, from 1. */
-export function toSessionView(ticket: Ticket, session: ObservedSession["session"] | undefined, position?: number) {
+export function toSessionView(ticket: Ticket, session: SessionReport | undefined, position?: number) {
   const { approval, questions } = ticket;
   return {
     ...toTicketHead(ticket),
@@ -143,7 +143,7 @@ function toInputView(input: ToolInput) {
   };
 }
 
-function pickSession(session: ObservedSession["session"] | undefined) {
+function pickSession(session: SessionReport | undefined) {
   return {
     name: session?.name,
     branch: session?.branch,
@@ -157,7 +157,7 @@ function pickSession(session: ObservedSession["session"] | undefined) {
 }
 
 /** A ticket with a result, and how far its update is. */
-export function toCompletedView(ticket: Ticket, session: ObservedSession["session"] | undefined) {
+export function toCompletedView(ticket: Ticket, session: SessionReport | undefined) {
   const { completion, update, approval } = ticket;
   const took = completion && approval ? Math.round((completion.at - approval.at) / 1000) : undefined;
   return {
