@@ -1,28 +1,31 @@
-/** A finding of the doctor, and the list of them as text or JSON. */
+/** A finding of the doctor or of an upgrade, and the list of them as text or JSON. */
 
+import { z } from "zod";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { cleanLine } from "../../shared/text.ts";
 
-/** One finding of the doctor. */
-export interface DoctorCheck {
+export const findingSchema = z.object({
   /** The part that was checked, for example `plane webhook`. */
-  name: string;
-  status: "ok" | "warning" | "failed";
+  name: z.string(),
+  /** `skipped`: this version or machine cannot tell; the detail says why. Only upgrades have it. */
+  status: z.enum(["ok", "warning", "failed", "skipped"]),
   /** The finding, for people; never contains a secret. */
-  detail: string;
+  detail: z.string(),
   /** How to fix it. */
-  todo?: string;
-}
+  todo: z.string().exactOptional(),
+});
+
+export type Finding = z.infer<typeof findingSchema>;
 
 export interface DoctorFindings {
-  checks: DoctorCheck[];
+  checks: Finding[];
   /** True when nothing failed; warnings do not count. */
   ok: boolean;
   /** True when the settings are invalid, so that nothing else was checked. */
   settingsFailed: boolean;
 }
 
-type ReportTag = (strings: TemplateStringsArray, ...values: readonly unknown[]) => DoctorCheck;
+type ReportTag = (strings: TemplateStringsArray, ...values: readonly unknown[]) => Finding;
 
 const MAX_DETAIL_LENGTH = 2_000;
 
@@ -31,7 +34,7 @@ const MAX_DETAIL_LENGTH = 2_000;
  * after ` → `, how to fix it. A line break in the template with its blanks is one blank; values are never split.
  */
 export function createReport(name: string): Record<"ok" | "warning" | "failed", ReportTag> {
-  const report = (status: DoctorCheck["status"]): ReportTag => {
+  const report = (status: Finding["status"]): ReportTag => {
     return (strings, ...values) => {
       const [detail = "", todo] = splitFinding(strings, values);
       return { name, status, detail, ...omitUndefined({ todo }) };
@@ -51,22 +54,35 @@ function splitFinding(strings: readonly string[], values: readonly unknown[]): s
 }
 
 /** The findings among these; a condition that does not hold is none. */
-export function collectFindings(...findings: readonly (DoctorCheck | false | undefined)[]): DoctorCheck[] {
+export function collectFindings(...findings: readonly (Finding | false | undefined)[]): Finding[] {
   return findings.filter((finding) => finding !== false && finding !== undefined);
 }
 
-export function reportOk(name: string, detail: string): DoctorCheck {
+export function reportOk(name: string, detail: string): Finding {
   return createReport(name).ok`${detail}`;
 }
 
 /** The part works, but not fully. */
-export function reportWarning(name: string, detail: string, todo: string): DoctorCheck {
+export function reportWarning(name: string, detail: string, todo: string): Finding {
   return createReport(name).warning`${detail} → ${todo}`;
 }
 
 /** The part does not work. */
-export function reportFailure(name: string, detail: string, todo: string): DoctorCheck {
+export function reportFailure(name: string, detail: string, todo: string): Finding {
   return createReport(name).failed`${detail} → ${todo}`;
+}
+
+export function reportSkipped(name: string, detail: string): Finding {
+  return { name, status: "skipped", detail };
+}
+
+/** A failure where there is a problem. */
+export function reportCheck(name: string, problem: string | false | undefined, ok: string, todo: string): Finding {
+  return problem ? reportFailure(name, problem, todo) : reportOk(name, ok);
+}
+
+export function hasFailure(findings: readonly Finding[]): boolean {
+  return findings.some(({ status }) => status === "failed");
 }
 
 /** The findings for a terminal: one line each, followed by a line that says what to do where needed. */

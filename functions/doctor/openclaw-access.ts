@@ -15,7 +15,7 @@ import {
 import { getErrorMessage } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/hashing.ts";
 import { keepDefined } from "../../shared/omit-undefined.ts";
-import { collectFindings, createReport, type DoctorCheck } from "./findings.ts";
+import { collectFindings, createReport, type Finding } from "./findings.ts";
 import { isGroundcrewEntry } from "./openclaw-skill.ts";
 
 interface McpEntry {
@@ -32,7 +32,7 @@ export interface OpenclawConfigFiles {
   /** Whether OPENCLAW_CONFIG names it; otherwise it need not exist. */
   isConfigured: boolean;
   /** Text of a file; undefined when it does not exist. Throws when it cannot be read. */
-  read: (path: string) => string | undefined;
+  read: (path: string) => string | undefined | Promise<string | undefined>;
   /** The path of an included file, which is relative to the including one. */
   resolve: (from: string, path: string) => string;
 }
@@ -78,8 +78,8 @@ class MissingFileError extends Error {}
  * Checks in OpenClaw's settings that no agent can use another agent's MCP entry, which would give it that agent's
  * identity: entries belong to the gateway, and only `tools.deny` binds them to an agent.
  */
-export async function checkOpenclawAccess(files: OpenclawConfigFiles, settings: Settings): Promise<DoctorCheck[]> {
-  const loaded = loadOpenclawConfig(files);
+export async function checkOpenclawAccess(files: OpenclawConfigFiles, settings: Settings): Promise<Finding[]> {
+  const loaded = await loadOpenclawConfig(files);
   if (loaded === undefined) return [];
   const hint = "Set OPENCLAW_CONFIG to the path of OpenClaw's openclaw.json.";
   if ("problem" in loaded) return [failed`${loaded.problem} → ${hint}`];
@@ -122,7 +122,7 @@ async function findTokenOwner(
   return byToken ?? agents.find(({ name }) => getOpenclawTokenVariable(name) === variable)?.name;
 }
 
-function checkReach(config: OpenclawConfig, entries: McpEntry[], path: string, settings: Settings): DoctorCheck {
+function checkReach(config: OpenclawConfig, entries: McpEntry[], path: string, settings: Settings): Finding {
   const reach = listConfiguredAgents(config).map(({ id, tools }) => ({
     id,
     owner: settings.agents.find((agent) => getOpenclawId(agent) === id)?.name,
@@ -176,7 +176,7 @@ function toPattern(pattern: string): RegExp {
   return new RegExp(`^${parts.map((part) => part.replace(/[\\^$.|?*+()[\]{}]/g, "\\$&")).join("[^]*")}$`);
 }
 
-function checkLiteralTokens(entries: readonly McpEntry[]): DoctorCheck | undefined {
+function checkLiteralTokens(entries: readonly McpEntry[]): Finding | undefined {
   const literal = entries.filter(({ hasLiteralToken }) => hasLiteralToken).map(({ server }) => server);
   if (literal.length === 0) return undefined;
   return warning`a token stands in OpenClaw's settings itself: ${literal.join(", ")}
@@ -188,23 +188,26 @@ function checkLiteralTokens(entries: readonly McpEntry[]): DoctorCheck | undefin
  * Reads the settings and the files they include. Returns undefined when there are none and OPENCLAW_CONFIG is not set.
  * No problem quotes the text, which may contain secrets.
  */
-export function loadOpenclawConfig(files: OpenclawConfigFiles): { config: unknown } | { problem: string } | undefined {
+export async function loadOpenclawConfig(
+  files: OpenclawConfigFiles,
+): Promise<{ config: unknown } | { problem: string } | undefined> {
   let path = files.path;
 
-  function load(from: string, depth: number): unknown {
+  async function load(from: string, depth: number): Promise<unknown> {
     path = from;
-    const text = files.read(from);
+    const text = await files.read(from);
     if (text === undefined) throw new MissingFileError();
     const parsed = JSON5.parse<unknown>(text);
     if (!isRecord(parsed) || parsed["$include"] === undefined) return parsed;
     if (depth >= MAX_DEPTH) throw new Error("too many files include each other");
     const { $include, ...own } = parsed;
-    const included = [$include].flat().map((name) => load(files.resolve(from, String(name)), depth + 1));
-    return [...included, own].reduce(mergeConfigs);
+    const parts: unknown[] = [];
+    for (const name of [$include].flat()) parts.push(await load(files.resolve(from, String(name)), depth + 1));
+    return [...parts, own].reduce(mergeConfigs);
   }
 
   try {
-    return { config: load(files.path, 0) };
+    return { config: await load(files.path, 0) };
   } catch (thrown) {
     if (thrown instanceof MissingFileError) {
       if (path === files.path && !files.isConfigured) return undefined;

@@ -9,7 +9,7 @@ import type { Settings } from "../../shared/config/settings.ts";
 import { keepDefined } from "../../shared/omit-undefined.ts";
 import { cleanLine } from "../../shared/text.ts";
 import type { Ms } from "../../shared/time.ts";
-import { createReport, type DoctorCheck } from "./findings.ts";
+import { createReport, type Finding } from "./findings.ts";
 import { listOpenclawAgents, type OpenclawAgent } from "./openclaw.ts";
 import { parseVersionOutput } from "./versions.ts";
 
@@ -110,11 +110,11 @@ const mcpStatusSchema = z.object({
  * if this machine has it (2026.9 for each agent, 2026.2 for the default agent only). Otherwise the skill's file is
  * checked, or the finding explains which command to run.
  */
-export async function checkSkill(reader: SkillReader, settings: Settings): Promise<DoctorCheck[]> {
+export async function checkSkill(reader: SkillReader, settings: Settings): Promise<Finding[]> {
   const openclawAgents = listOpenclawAgents(settings);
   if (openclawAgents.length === 0 && settings.openclaw?.url === undefined) return [];
   const agents: (OpenclawAgent | undefined)[] = openclawAgents.length > 0 ? openclawAgents : [undefined];
-  const results: { agent: OpenclawAgent | undefined; check: DoctorCheck }[] = [];
+  const results: { agent: OpenclawAgent | undefined; check: Finding }[] = [];
   let entriesPromise: Promise<string[] | undefined> | undefined;
   const readEntries = () => {
     entriesPromise ??= reader.readMcpStatus().then((output) => findMcpEntries(output, settings));
@@ -149,18 +149,14 @@ function findMcpEntries(output: OpenclawOutput | undefined, settings: Settings):
 }
 
 /** Checks the skill's file where there is no OpenClaw command. A valid file is not proof that it is loaded. */
-function checkSkillFile(reader: SkillReader, settings: Settings, agent: OpenclawAgent | undefined): DoctorCheck {
+function checkSkillFile(reader: SkillReader, settings: Settings, agent: OpenclawAgent | undefined): Finding {
   const file = reader.readFile();
   if (file.hasHome) return qualifyRemoteGateway(checkSkillText(file, reader, settings), agent, settings);
   return warning`not checked: this machine has neither the \`openclaw\` command nor its folders → ${RUN_HINT}`;
 }
 
 /** A finding on this machine need not hold for a gateway on another one. */
-function qualifyRemoteGateway(
-  check: DoctorCheck,
-  agent: OpenclawAgent | undefined,
-  { openclaw }: Settings,
-): DoctorCheck {
+function qualifyRemoteGateway(check: Finding, agent: OpenclawAgent | undefined, { openclaw }: Settings): Finding {
   const url = agent?.url ?? openclaw?.url;
   if (url === undefined || isLocalUrl(url)) return check;
   const { host } = new URL(url);
@@ -173,7 +169,7 @@ function isLocalUrl(url: string): boolean {
   return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname);
 }
 
-function checkSkillText({ path, text }: SkillFile, { shippedText }: SkillReader, settings: Settings): DoctorCheck {
+function checkSkillText({ path, text }: SkillFile, { shippedText }: SkillReader, settings: Settings): Finding {
   const caveat = "and there is no `openclaw` command to tell whether it is loaded";
   const copy = formatCopyHint(path, settings);
   // Only a warning, because the skill may be in the agent's workspace.
@@ -231,7 +227,7 @@ async function checkDefaultAgent(
   reader: SkillReader,
   settings: Settings,
   agent: OpenclawAgent | undefined,
-): Promise<DoctorCheck> {
+): Promise<Finding> {
   const output = await reader.readInfo(undefined);
   if (output === undefined) return checkSkillFile(reader, settings, agent);
   const check = toSkillCheck(parseSkillVerdict(output), reader, settings);
@@ -243,7 +239,7 @@ async function checkDefaultAgent(
   );
 }
 
-function toSkillCheck(verdict: SkillVerdict, reader: SkillReader, settings: Settings): DoctorCheck {
+function toSkillCheck(verdict: SkillVerdict, reader: SkillReader, settings: Settings): Finding {
   const copy = () => formatCopyHint(reader.readFile().path, settings);
   switch (verdict.kind) {
     case "loaded":
@@ -271,7 +267,7 @@ function toSkillCheck(verdict: SkillVerdict, reader: SkillReader, settings: Sett
   }
 }
 
-function checkLoadedSkill(path: string | undefined, reader: SkillReader, settings: Settings): DoctorCheck {
+function checkLoadedSkill(path: string | undefined, reader: SkillReader, settings: Settings): Finding {
   const text = path === undefined ? undefined : reader.readFile(path).text;
   if (path === undefined || text === undefined || isShippedSkill(text, reader.shippedText))
     return ok`loaded and eligible`;
@@ -280,7 +276,7 @@ function checkLoadedSkill(path: string | undefined, reader: SkillReader, setting
 }
 
 /** 2026.9 also offers the tools over MCP; the skill then helps but is not required. 2026.2 does not support MCP. */
-function applyMcpEntries(check: DoctorCheck, verdict: SkillVerdict, entries: string[] | undefined): DoctorCheck {
+function applyMcpEntries(check: Finding, verdict: SkillVerdict, entries: string[] | undefined): Finding {
   if (entries === undefined) return check;
   const { detail, todo = COMMAND_HINT } = check;
   const [entry] = entries;
@@ -294,7 +290,7 @@ function applyMcpEntries(check: DoctorCheck, verdict: SkillVerdict, entries: str
 }
 
 /** Agents with the same finding share a line. */
-function groupEqualChecks(results: readonly { agent: OpenclawAgent | undefined; check: DoctorCheck }[]): DoctorCheck[] {
+function groupEqualChecks(results: readonly { agent: OpenclawAgent | undefined; check: Finding }[]): Finding[] {
   return [...Map.groupBy(results, ({ check }) => JSON.stringify(check)).values()].flatMap((group) => {
     const names = group.flatMap(({ agent }) => agent?.name ?? []);
     const [{ check } = {}] = group;

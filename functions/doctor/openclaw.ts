@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { getOpenclawId, type Settings } from "../../shared/config/settings.ts";
 import { findErrorCode, getErrorMessage } from "../../shared/errors.ts";
-import { createReport, type DoctorCheck } from "./findings.ts";
+import { createReport, type Finding } from "./findings.ts";
 import type { QueryDeps } from "./plane.ts";
 
 /** Timeout for one request to a gateway: 10 s. */
@@ -21,14 +21,14 @@ const WAITING_SUPPORTED = /waitForCompletion must be boolean/;
  * Checks the gateways that wake agents: whether each is reachable, accepts the token and, where the gateway reports it
  * without starting a run, knows the agents. No probe wakes an agent, because each lacks something that a run needs.
  */
-export async function checkOpenclaw(deps: QueryDeps, settings: Settings): Promise<DoctorCheck[]> {
+export async function checkOpenclaw(deps: QueryDeps, settings: Settings): Promise<Finding[]> {
   const { url, token } = settings.openclaw ?? {};
   if (token === undefined) return [];
   const agents = listOpenclawAgents(settings);
   const gateways = Map.groupBy(agents, (agent) => agent.url);
   gateways.delete(undefined);
   if (url && gateways.size === 0) gateways.set(url, []);
-  const checks: DoctorCheck[] = [];
+  const checks: Finding[] = [];
   for (const [gateway = "", woken] of gateways) checks.push(...(await checkGateway(deps, gateway, token, woken)));
   return checks;
 }
@@ -54,7 +54,7 @@ export async function checkGateway(
   url: string,
   token: string,
   agents: readonly OpenclawAgent[],
-): Promise<DoctorCheck[]> {
+): Promise<Finding[]> {
   const sendProbe = (body: object) => postProbe(deps, `${url.replace(/\/+$/, "")}/hooks/agent`, token, body);
   // A request without a message cannot start a run.
   const reply = await sendProbe({ waitForCompletion: "groundcrew doctor" });
@@ -97,7 +97,7 @@ async function postProbe({ fetch }: QueryDeps, url: string, token: string, body:
   }
 }
 
-function toGatewayCheck(url: string, reply: GatewayReply): DoctorCheck {
+function toGatewayCheck(url: string, reply: GatewayReply): Finding {
   const { ok, failed } = createReport("openclaw");
   if ("unreachable" in reply)
     return failed`${url} cannot be reached: ${reply.unreachable} → Start the gateway, or fix OPENCLAW_URL.`;
@@ -115,7 +115,7 @@ function toGatewayCheck(url: string, reply: GatewayReply): DoctorCheck {
   return failed`${url} answers ${status} ${text.slice(0, 100)} → Check that OPENCLAW_URL is OpenClaw's gateway.`;
 }
 
-function toAgentCheck(name: string, id: string, reply: GatewayReply): DoctorCheck {
+function toAgentCheck(name: string, id: string, reply: GatewayReply): Finding {
   const { ok, warning, failed } = createReport(`openclaw agent ${name}`);
   if ("unreachable" in reply)
     return failed`the gateway cannot be reached: ${reply.unreachable} → Check the gateway's log.`;

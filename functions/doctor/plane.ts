@@ -15,7 +15,7 @@ import { PlaneError } from "../../shared/plane/errors.ts";
 import { instanceApi, membersApi, projectsApi, usersApi } from "../../shared/plane/projects.ts";
 import { createRequestSender, parseReply } from "../../shared/plane/request.ts";
 import type { Ms } from "../../shared/time.ts";
-import { createReport, type DoctorCheck } from "./findings.ts";
+import { createReport, type Finding } from "./findings.ts";
 import { checkKnownPlane } from "./versions.ts";
 
 interface ProjectRow {
@@ -79,7 +79,7 @@ export async function checkPlane(
   plane: PlaneSettings,
   clock: () => Ms,
   knownVersions: readonly string[] | undefined,
-): Promise<{ reachable: boolean; checks: DoctorCheck[] }> {
+): Promise<{ reachable: boolean; checks: Finding[] }> {
   const instance = await queryPlane(instanceApi.info);
   if (!instance.ok) {
     const { failed } = createReport("plane");
@@ -107,7 +107,7 @@ export async function checkPlane(
   return { reachable: true, checks };
 }
 
-function checkPlaneVersion(version: string, edition: string, relations: boolean): DoctorCheck {
+function checkPlaneVersion(version: string, edition: string, relations: boolean): Finding {
   const { ok, warning } = createReport("plane");
   if (edition !== COMMUNITY_EDITION)
     return warning`${version}, ${edition}: Groundcrew is tested with the community edition only
@@ -124,7 +124,7 @@ function formatMebibytes(bytes: number): string {
   return `${Math.round((bytes / 2 ** 20) * 10) / 10} MiB`;
 }
 
-function checkPlaneClock(ahead: Ms): DoctorCheck {
+function checkPlaneClock(ahead: Ms): Finding {
   const { ok, warning } = createReport("plane clock");
   const seconds = Math.round(Math.abs(ahead) / 1000);
   if (Math.abs(ahead) <= MAX_CLOCK_SKEW_MS) return ok`within ${Math.max(1, seconds)} s of this machine's clock`;
@@ -133,7 +133,7 @@ function checkPlaneClock(ahead: Ms): DoctorCheck {
 }
 
 /** The finding about a key whose request failed. */
-function explainKeyError(name: string, { code, message }: PlaneError): DoctorCheck {
+function explainKeyError(name: string, { code, message }: PlaneError): Finding {
   const { warning, failed } = createReport(name);
   if (code === "rate_limited")
     return warning`${message} → Run the doctor again in a minute; if this persists, raise API_KEY_RATE_LIMIT of Plane.`;
@@ -143,7 +143,7 @@ function explainKeyError(name: string, { code, message }: PlaneError): DoctorChe
   return failed`${message} → Check Plane's log.`;
 }
 
-function checkPlaneWorkspace({ workspace, projects }: PlaneSettings, projectRows: readonly ProjectRow[]): DoctorCheck {
+function checkPlaneWorkspace({ workspace, projects }: PlaneSettings, projectRows: readonly ProjectRow[]): Finding {
   const { ok, warning, failed } = createReport("plane workspace");
   const missing = projects.filter(
     (wanted) => !projectRows.some(({ identifier }) => identifier.toUpperCase() === wanted),
@@ -170,13 +170,13 @@ function isSampleProject({ description }: ProjectRow): boolean {
   return description.startsWith(SAMPLE_PROJECT_DESCRIPTION);
 }
 
-function explainWorkspaceError({ workspace }: PlaneSettings, error: PlaneError): DoctorCheck {
+function explainWorkspaceError({ workspace }: PlaneSettings, error: PlaneError): Finding {
   if (error.code === "rate_limited") return explainKeyError("plane workspace", error);
   return createReport("plane workspace").failed`${workspace}: ${error.message}
     → Fix PLANE_WORKSPACE (the slug in Plane's URL), or add the key's account to that workspace.`;
 }
 
-function checkPlaneQuota(remaining: number, limit: number): DoctorCheck {
+function checkPlaneQuota(remaining: number, limit: number): Finding {
   const { ok, warning } = createReport("plane quota");
   const left = `${remaining} of ${limit} requests are left this minute`;
   if (remaining > limit)
@@ -232,7 +232,7 @@ export function checkPlaneWebhook(
   target: string | undefined,
   probe: WebhookProbe,
   hasCanary: boolean,
-): DoctorCheck {
+): Finding {
   const { ok, warning, failed } = createReport("plane webhook");
   if (plane.webhookSecrets.length === 0)
     return warning`PLANE_WEBHOOK_SECRET is not set: changes are detected only by polling
@@ -264,12 +264,12 @@ export function checkPlaneWebhook(
 }
 
 /** Checks each agent's Plane account and API key. Costs one request, and two more per key. */
-export async function checkAgents(queryPlane: PlaneQuery, settings: Settings): Promise<DoctorCheck[]> {
+export async function checkAgents(queryPlane: PlaneQuery, settings: Settings): Promise<Finding[]> {
   const { plane, agents } = settings;
   if (!plane || agents.length === 0) return [];
   const memberList = await queryPlane(membersApi.list, plane.apiKey);
   const members = memberList.ok ? memberList.data : undefined;
-  const checks: DoctorCheck[] = [];
+  const checks: Finding[] = [];
   for (const agent of agents) {
     const isStranger = members && !members.some(({ email }) => isSameEmail(email, agent.email));
     checks.push(await checkAgent(queryPlane, plane, agent, { isStranger, agentTokens: settings.agentTokens }));
@@ -286,7 +286,7 @@ async function checkAgent(
   { workspace, agentKeys }: PlaneSettings,
   { name, email }: Settings["agents"][number],
   { isStranger, agentTokens }: Pick<Settings, "agentTokens"> & { isStranger: boolean | undefined },
-): Promise<DoctorCheck> {
+): Promise<Finding> {
   const checkName = `agent ${name}`;
   const { ok, warning, failed } = createReport(checkName);
   if (isStranger)

@@ -7,7 +7,7 @@ import { noMetrics } from "../../shared/metrics.ts";
 import { keepDefined, omitUndefined } from "../../shared/omit-undefined.ts";
 import { createTelegramBot } from "../../shared/telegram/bot.ts";
 import { createRedactor } from "../../shared/text.ts";
-import { collectFindings, createReport, type DoctorCheck, type DoctorFindings } from "./findings.ts";
+import { collectFindings, createReport, type DoctorFindings, type Finding } from "./findings.ts";
 import { checkOpenclaw } from "./openclaw.ts";
 import { checkOpenclawAccess, type OpenclawConfigFiles } from "./openclaw-access.ts";
 import { checkSkill, findOpenclawVersion, type SkillReader } from "./openclaw-skill.ts";
@@ -69,7 +69,7 @@ interface CheckContext {
 }
 
 /** The checks of a configured installation, in the order of the report. A check of what is not set up finds nothing. */
-const CHECKS: readonly ((context: CheckContext) => DoctorCheck[] | Promise<DoctorCheck[]>)[] = [
+const CHECKS: readonly ((context: CheckContext) => Finding[] | Promise<Finding[]>)[] = [
   async ({ deps, settings, runtime }) => {
     const isAlive = runtime?.alive === true;
     const use = { isAlive, ...omitUndefined({ failure: getStoreFailure(runtime) }) };
@@ -112,7 +112,7 @@ export async function runDoctorChecks(deps: DoctorDeps): Promise<DoctorFindings>
 }
 
 /** The problems and warnings of the parsed settings, one check each. */
-function checkSettings(parsed: ParsedSettings): DoctorCheck[] {
+function checkSettings(parsed: ParsedSettings): Finding[] {
   const { ok, warning, failed } = createReport("settings");
   if (!parsed.ok)
     return parsed.problems.map(
@@ -130,7 +130,7 @@ function checkSettings(parsed: ParsedSettings): DoctorCheck[] {
 }
 
 /** Reports files with secrets that other users of this machine can read. A missing file is not reported. */
-function checkSecretFiles(files: readonly PrivateFile[]): DoctorCheck[] {
+function checkSecretFiles(files: readonly PrivateFile[]): Finding[] {
   const { ok, failed } = createReport("secret files");
   const existing = files.flatMap(({ path, mode }) => (mode === undefined ? [] : [{ path, mode }]));
   const exposed = existing.filter(({ mode }) => (mode & 0o077) !== 0);
@@ -143,7 +143,7 @@ function checkSecretFiles(files: readonly PrivateFile[]): DoctorCheck[] {
   });
 }
 
-async function checkPlaneSetup({ deps, settings, runtime }: CheckContext): Promise<DoctorCheck[]> {
+async function checkPlaneSetup({ deps, settings, runtime }: CheckContext): Promise<Finding[]> {
   const { plane, publicUrl } = settings;
   if (!plane) return [];
   const queryPlane = createPlaneQuery(deps, plane);

@@ -5,7 +5,7 @@ import type { Settings } from "../../shared/config/settings.ts";
 import { findErrorCode } from "../../shared/errors.ts";
 import type { Ms } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
-import { collectFindings, createReport, type DoctorCheck } from "./findings.ts";
+import { collectFindings, createReport, type Finding } from "./findings.ts";
 import type { QueryDeps } from "./plane.ts";
 
 /** Timeout for one request to the runtime: 5 s, because it answers from memory. */
@@ -74,7 +74,7 @@ export type RuntimeProbe =
 const unavailableSchema = z.object({ error: z.object({ code: z.literal("unavailable"), message: z.string() }) });
 
 /** Checks the running Groundcrew by its own reports, and the last canary. */
-export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, plane }: Settings): DoctorCheck[] {
+export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, plane }: Settings): Finding[] {
   const { failed, warning } = createReport("runtime");
   if (!probe.alive) return [warning`not running at ${url}: ${probe.why} → Start it with \`npm start\`.`];
   if ("why" in probe)
@@ -108,7 +108,7 @@ export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, pl
   );
 }
 
-function checkHealth(url: string, { version, queues }: RuntimeHealth): DoctorCheck[] {
+function checkHealth(url: string, { version, queues }: RuntimeHealth): Finding[] {
   const { ok, warning } = createReport("runtime");
   const dead = Object.entries(queues).filter(([, queue]) => queue.dead > 0);
   const counts = dead.map(([queue, counted]) => `${counted.dead} in ${queue}`).join(", ");
@@ -123,7 +123,7 @@ function checkHealth(url: string, { version, queues }: RuntimeHealth): DoctorChe
 }
 
 /** The finding about a part whose last use failed. */
-function checkPart(part: string, { ok, error = "not used yet", hold_s }: PartState): DoctorCheck | undefined {
+function checkPart(part: string, { ok, error = "not used yet", hold_s }: PartState): Finding | undefined {
   if (ok === true) return undefined;
   if (hold_s === undefined)
     return createReport("runtime parts").warning`the runtime's last use of ${part} failed: ${error}
@@ -133,7 +133,7 @@ function checkPart(part: string, { ok, error = "not used yet", hold_s }: PartSta
     at the top of the page. If it recurs, check the proxy in front of the system and its rate limit.`;
 }
 
-function checkCanary(webhooks: CanaryHealth): DoctorCheck {
+function checkCanary(webhooks: CanaryHealth): Finding {
   const { ok, warning, failed } = createReport("webhooks");
   const age = webhooks?.age_s === null || webhooks?.age_s === undefined ? "" : `, ${formatAge(webhooks.age_s)} ago`;
   if (!webhooks || webhooks.ok === null)
@@ -157,7 +157,7 @@ function formatAge(seconds: number): string {
 function reportFirstLook(
   { projects_left, tasks_left, items_left, stage, percent }: FirstLookState,
   requestsPerMinute = 60,
-): DoctorCheck {
+): Finding {
   const minutes = Math.max(1, Math.ceil((projects_left + tasks_left + items_left) / requestsPerMinute));
   return createReport("first look").warning`Groundcrew still reads what was in Plane before: ${projects_left} projects,
     the blockers of ${tasks_left} tasks of agents, and those of ${items_left} other items (${percent} % of the ${stage} read)
@@ -168,7 +168,7 @@ function reportFirstLook(
  * Checks the address that Plane and people use. Some networks cannot reach it from inside, so a failure is only a
  * warning.
  */
-export function checkPublicAddress(publicUrl: string, probe: RuntimeProbe): DoctorCheck {
+export function checkPublicAddress(publicUrl: string, probe: RuntimeProbe): Finding {
   const { ok, warning } = createReport("public address");
   if (probe.alive && !("why" in probe)) return ok`${publicUrl} leads to Groundcrew`;
   return warning`${publicUrl} ${probe.alive ? probe.why : `cannot be reached from this machine: ${probe.why}`}

@@ -2,7 +2,7 @@
 
 import { findCapacityWarnings, formatMebibytes, type StoreCapacity } from "../../shared/store/capacity.ts";
 import { formatIsoTime, HOUR, type Ms } from "../../shared/time.ts";
-import { collectFindings, createReport, type DoctorCheck } from "./findings.ts";
+import { collectFindings, createReport, type Finding } from "./findings.ts";
 
 /** State of the store, read without opening it as the runtime does. */
 export type StoreProbe = { kind: "memory" } | FileStoreProbe | RedisProbe | { kind: "redis"; unreachable: string };
@@ -58,7 +58,7 @@ const MAX_AGE: Ms = 26 * HOUR;
 const { ok, warning, failed } = createReport("store");
 
 /** Findings about the store; one that the running Groundcrew cannot use has failed whatever this machine sees of it. */
-export function checkStore(probe: StoreProbe, use: StoreUse): DoctorCheck[] {
+export function checkStore(probe: StoreProbe, use: StoreUse): Finding[] {
   const checks = checkEngine(probe, use);
   if (use.failure === undefined || checks.some(({ status }) => status === "failed")) return checks;
   const failure = failed`the running Groundcrew cannot use it: ${use.failure}
@@ -66,7 +66,7 @@ export function checkStore(probe: StoreProbe, use: StoreUse): DoctorCheck[] {
   return [failure, ...checks.filter(({ status }) => status === "warning")];
 }
 
-function checkEngine(probe: StoreProbe, { isAlive }: StoreUse): DoctorCheck[] {
+function checkEngine(probe: StoreProbe, { isAlive }: StoreUse): Finding[] {
   if (probe.kind === "memory")
     return [warning`memory only: all data is lost with every restart → Set STORE_URL to a file or a Redis.`];
   if (probe.kind === "file")
@@ -75,7 +75,7 @@ function checkEngine(probe: StoreProbe, { isAlive }: StoreUse): DoctorCheck[] {
   return [failed`${probe.unreachable} → Start Redis, or fix STORE_URL (address, user, password, TLS).`];
 }
 
-function checkMissingFolder({ folder, writable }: FileStoreProbe, isAlive: boolean): DoctorCheck {
+function checkMissingFolder({ folder, writable }: FileStoreProbe, isAlive: boolean): Finding {
   if (isAlive)
     return failed`${folder} does not exist, although Groundcrew is running: ${MOVED} → ${formatMovedHint("folder")}`;
   if (!writable)
@@ -89,7 +89,7 @@ function formatMovedHint(what: "folder" | "file"): string {
   return `Check STORE_URL. If the ${what} was moved away, restore it or continue without it, and restart Groundcrew. ${REBUILD_HINT}`;
 }
 
-function checkStoreFile(probe: FileStoreProbe, isAlive: boolean): DoctorCheck[] {
+function checkStoreFile(probe: FileStoreProbe, isAlive: boolean): Finding[] {
   const { folder, mode = 0, file, writable, problem, disk } = probe;
   const checks = collectFindings(
     isAlive &&
@@ -110,14 +110,14 @@ function checkStoreFile(probe: FileStoreProbe, isAlive: boolean): DoctorCheck[] 
   return [ok`${folder} ${file ? "contains the embedded file" : "exists and is empty"}`];
 }
 
-function checkDisk(folder: string, disk: StoreCapacity["disk"]): DoctorCheck | undefined {
+function checkDisk(folder: string, disk: StoreCapacity["disk"]): Finding | undefined {
   if (!disk || findCapacityWarnings({ disk }).length === 0) return undefined;
   const todo = `Free space on the disk of ${folder}, or move the folder and STORE_URL to a larger one.`;
   if (disk.free < FULL_DISK_BYTES) return failed`the disk of ${folder} is full → ${todo}`;
   return warning`the disk of ${folder} has only ${formatMebibytes(disk.free)} free → ${todo}`;
 }
 
-function checkRedis({ info, memory }: RedisProbe): DoctorCheck[] {
+function checkRedis({ info, memory }: RedisProbe): Finding[] {
   const { redis_version: version = "", role, maxmemory_policy: policy = "unknown" } = info;
   const isWritten = info["aof_enabled"] === "1";
   const checks = collectFindings(
@@ -142,7 +142,7 @@ function checkRedis({ info, memory }: RedisProbe): DoctorCheck[] {
   return checks.length > 0 ? checks : [ok`Redis ${version} with an append-only file and noeviction`];
 }
 
-function checkMemory(memory: StoreCapacity["memory"]): DoctorCheck | undefined {
+function checkMemory(memory: StoreCapacity["memory"]): Finding | undefined {
   if (!memory || findCapacityWarnings({ memory }).length === 0) return undefined;
   const use = `${formatMebibytes(memory.used)} of ${formatMebibytes(memory.limit)}`;
   const todo = "Raise `maxmemory`, or remove other data from this Redis.";
@@ -152,12 +152,12 @@ function checkMemory(memory: StoreCapacity["memory"]): DoctorCheck | undefined {
 }
 
 /** Checks the newest backup and, where backups are copied elsewhere, the last copy. */
-export function checkBackups(probe: BackupProbe, now: Ms): DoctorCheck[] {
+export function checkBackups(probe: BackupProbe, now: Ms): Finding[] {
   return collectFindings(checkBackup(probe, now), probe.copies && checkBackupCopy(probe.copies, now));
 }
 
 /** Warns about a backup that is too old. A broken schedule is noticed only when a backup is needed. */
-function checkBackup(probe: BackupProbe, now: Ms): DoctorCheck {
+function checkBackup(probe: BackupProbe, now: Ms): Finding {
   const report = createReport("backup");
   const todo =
     "Run `groundcrew backup` and look at what it reports, then at the schedule (docs/operations.md, Backup).";
@@ -172,7 +172,7 @@ function checkBackup(probe: BackupProbe, now: Ms): DoctorCheck {
  * Warns about a copy elsewhere that is missing or too old: the backup on this machine is fresh then, and people believe
  * that it is elsewhere as well.
  */
-function checkBackupCopy({ last }: NonNullable<BackupProbe["copies"]>, now: Ms): DoctorCheck {
+function checkBackupCopy({ last }: NonNullable<BackupProbe["copies"]>, now: Ms): Finding {
   const report = createReport("backup copy");
   const todo =
     "Run the backup again and look at what the program of BACKUP_AFTER reports (docs/operations.md, Where it goes).";

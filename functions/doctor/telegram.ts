@@ -3,7 +3,7 @@
 import type { Settings } from "../../shared/config/settings.ts";
 import type { BotFailure, ChatId, TelegramBot, TelegramBotChecks } from "../../shared/telegram/bot.ts";
 import { cleanLine } from "../../shared/text.ts";
-import { collectFindings, createReport, type DoctorCheck } from "./findings.ts";
+import { collectFindings, createReport, type Finding } from "./findings.ts";
 
 const OWN_BOT_HINT = "Create a separate bot for Groundcrew (BotFather, /newbot): it cannot share OpenClaw's.";
 
@@ -11,7 +11,7 @@ const OWN_BOT_HINT = "Create a separate bot for Groundcrew (BotFather, /newbot):
 export async function checkTelegram(
   bot: TelegramBot & TelegramBotChecks,
   { telegram, publicUrl }: Settings,
-): Promise<DoctorCheck[]> {
+): Promise<Finding[]> {
   if (!telegram) return [];
   const me = await bot.getMe();
   if (me.kind !== "me") return [explainTelegramFailure(me)];
@@ -29,7 +29,7 @@ export async function checkTelegram(
 }
 
 /** All notifications go to this chat, so a bot that cannot see it can send none. */
-async function checkTelegramChat(bot: TelegramBotChecks, username: string, chat: ChatId): Promise<DoctorCheck> {
+async function checkTelegramChat(bot: TelegramBotChecks, username: string, chat: ChatId): Promise<Finding> {
   const name = "telegram chat";
   const { ok, failed } = createReport(name);
   const reply = await bot.getChat(chat);
@@ -43,7 +43,7 @@ async function checkTelegramChat(bot: TelegramBotChecks, username: string, chat:
 }
 
 /** `expectedUrl` is undefined where updates are polled. */
-function checkTelegramWebhook(hook: { url: string; lastError?: string }, expectedUrl: string | undefined): DoctorCheck {
+function checkTelegramWebhook(hook: { url: string; lastError?: string }, expectedUrl: string | undefined): Finding {
   const { ok, warning } = createReport("telegram webhook");
   if (expectedUrl === undefined && hook.url !== "")
     return warning`updates are to be polled, but the bot has a webhook at ${formatOrigin(hook.url)}, which prevents polling
@@ -61,7 +61,7 @@ function checkTelegramWebhook(hook: { url: string; lastError?: string }, expecte
   return ok`${expectedUrl} is registered, without errors`;
 }
 
-function explainTelegramFailure(failure: BotFailure, name = "telegram"): DoctorCheck {
+function explainTelegramFailure(failure: BotFailure, name = "telegram"): Finding {
   const { warning, failed } = createReport(name);
   switch (failure.kind) {
     case "wait":

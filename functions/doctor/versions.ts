@@ -1,6 +1,6 @@
 /** Versions of Plane and OpenClaw: how they are written and compared, and which Groundcrew was tried with. */
 
-import { createReport, type DoctorCheck } from "./findings.ts";
+import { createReport, type Finding } from "./findings.ts";
 
 /** Versions of other programs that Groundcrew is known to work with; undefined when that is unknown. */
 export interface KnownVersions {
@@ -52,7 +52,7 @@ export function parseVersionOutput(output: string): string | undefined {
  * Compares the version that Plane reports with those that are known to work. Only release lines such as 1.3 are
  * compared, because Plane v1.2.2 reports itself as 1.2.0. Says nothing when there is nothing to warn about or to compare.
  */
-export function checkKnownPlane(version: string, known: readonly string[] | undefined): DoctorCheck[] {
+export function checkKnownPlane(version: string, known: readonly string[] | undefined): Finding[] {
   const line = toReleaseLine(version);
   if (known === undefined || line === undefined || known.some((one) => toReleaseLine(one) === line)) return [];
   const { warning } = createReport("plane version");
@@ -68,7 +68,7 @@ function toReleaseLine(version: string): string | undefined {
 }
 
 /** Compares the version of OpenClaw on this machine; undefined when it is not known. Says nothing without a warning. */
-export function checkKnownOpenclaw(version: string | undefined, known: readonly string[] | undefined): DoctorCheck[] {
+export function checkKnownOpenclaw(version: string | undefined, known: readonly string[] | undefined): Finding[] {
   if (version === undefined || known === undefined || known.includes(version)) return [];
   const { warning } = createReport("openclaw version");
   return [

@@ -2,11 +2,13 @@
 
 import { resolve } from "node:path";
 import { z } from "zod";
+import { hasFailure } from "../../functions/doctor/findings.ts";
 import { isOlderOpenclaw, isOpenclawVersion } from "../../functions/doctor/versions.ts";
 import { formatSettingProblems } from "../../shared/config/setting-problem.ts";
 import { readSettingsParts } from "../../shared/config/settings.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { findNearestName } from "../../shared/names.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { MINUTE, wait } from "../../shared/time.ts";
 import { readKnownVersions } from "../doctor/openclaw-probe.ts";
 import { lockFolder, makePrivateFolder, nodeFiles } from "../node/files.ts";
@@ -27,7 +29,7 @@ import {
   type UpgradeContext,
   type UpgradeSettings,
 } from "../openclaw-upgrade/upgrade-driver.ts";
-import { hasFailure, openRecordFile, redactCredentials } from "../openclaw-upgrade/upgrade-record.ts";
+import { openRecordFile, redactCredentials } from "../openclaw-upgrade/upgrade-record.ts";
 import { type CliOptions, parseCommandInput } from "./options.ts";
 import { CommandError, type CommandHost, createUsageError, EXIT, formatForTerminal, formatJsonLine } from "./output.ts";
 
@@ -66,19 +68,18 @@ const optionsSchema = z.object({
   config: z.string().default("openclaw-upgrade.json"),
 });
 
-/** The commands of `groundcrew openclaw` with their options. */
-const COMMANDS = {
+const commandSchema = z.enum(["upgrade", "rollback", "start", "stop"]);
+
+/** The options of each command. */
+const OPTIONS = {
   upgrade: optionsSchema,
   rollback: optionsSchema.pick({ "dry-run": true, config: true }),
   start: optionsSchema.pick({ config: true }),
   stop: optionsSchema.pick({ config: true }),
 };
 
-interface OpenclawOptions extends Partial<Omit<z.output<typeof optionsSchema>, "dry-run" | "config">> {
-  command: keyof typeof COMMANDS;
-  dryRun: boolean;
-  /** Path of the settings file of upgrades. */
-  config: string;
+interface OpenclawOptions extends z.output<typeof optionsSchema> {
+  command: z.output<typeof commandSchema>;
 }
 
 export const openclawCommand = {
@@ -165,7 +166,8 @@ function createUpgradeContext(
 async function executeWithLock(context: UpgradeContext, options: OpenclawOptions): Promise<UpgradeOutcome> {
   const versions = { from: options.from ?? "", to: options.to ?? "" };
   if (options.check) return checkOnly(context, versions);
-  if (options.dryRun) return options.command === "rollback" ? planRollback(context) : planUpgrade(context, versions);
+  if (options["dry-run"])
+    return options.command === "rollback" ? planRollback(context) : planUpgrade(context, versions);
   const unlock = await lockRecords(context.settings.records);
   try {
     if (options.command === "upgrade") return await upgradeOpenclaw(context, versions);
@@ -216,45 +218,34 @@ function describeFinding({ name, status, detail, todo }: NonNullable<UpgradeOutc
 
 /** The result of `groundcrew openclaw … --json`. */
 function toOpenclawJson({ state, changed, record, findings, plan, report }: UpgradeOutcome, command: string) {
-  const steps = [...(record?.steps ?? []), ...(record?.rollbackSteps ?? [])].map((step) => ({
-    name: step.name,
-    status: step.status,
-    ...(step.problem === undefined ? {} : { problem: step.problem }),
-    ...(step.endedAt === undefined ? {} : { seconds: (step.endedAt - step.startedAt) / 1_000 }),
-    findings: step.findings,
-  }));
-  return {
-    command,
-    ...{ state, changed },
-    ...(record ? { from: record.from, to: record.to, steps } : {}),
-    ...(findings ? { findings } : {}),
-    ...(plan ? { plan } : {}),
-    ...(report === undefined ? {} : { report }),
-  };
+  const steps = record && [...record.steps, ...record.rollbackSteps];
+  return omitUndefined({
+    ...{ command, state, changed, from: record?.from, to: record?.to },
+    steps: steps?.map(({ name, status, problem, startedAt, endedAt, findings }) => {
+      const seconds = endedAt === undefined ? undefined : (endedAt - startedAt) / 1_000;
+      return omitUndefined({ name, status, problem, seconds, findings });
+    }),
+    ...{ findings, plan, report },
+  });
 }
 
 /** Parses the arguments after `groundcrew openclaw`. Throws a usage error that says what to write. */
 export function parseOpenclawOptions(args: readonly string[]): OpenclawOptions {
   const [word, ...rest] = args;
-  if (!isCommand(word)) {
-    const names = Object.keys(COMMANDS);
-    const nearest = word === undefined ? undefined : findNearestName(word, names);
-    const hint = nearest ? `Did you mean ${nearest}?` : `Commands: ${names.join(", ")}.`;
+  const command = commandSchema.safeParse(word).data;
+  if (command === undefined) {
+    const nearest = word === undefined ? undefined : findNearestName(word, commandSchema.options);
+    const hint = nearest ? `Did you mean ${nearest}?` : `Commands: ${commandSchema.options.join(", ")}.`;
     const problem = word ? `groundcrew openclaw has no command ${word.slice(0, 60)}.` : "The command is missing.";
     throw createUsageError(`${problem} ${hint}`);
   }
-  const input = parseCommandInput(COMMANDS[word], rest, { name: `groundcrew openclaw ${word}` });
-  const { from, to, check, config, "dry-run": dryRun } = optionsSchema.parse(input);
-  const options = { command: word, from, to, check, dryRun, config };
-  if (word === "upgrade") checkVersions(options);
+  const input = parseCommandInput(OPTIONS[command], rest, { name: `groundcrew openclaw ${command}` });
+  const options = { command, ...optionsSchema.parse(input) };
+  if (command === "upgrade") checkVersions(options);
   return options;
 }
 
-function isCommand(word: string | undefined): word is OpenclawOptions["command"] {
-  return word !== undefined && Object.hasOwn(COMMANDS, word);
-}
-
-function checkVersions({ from, to, check, dryRun }: OpenclawOptions): void {
+function checkVersions({ from, to, check, "dry-run": isDryRun }: OpenclawOptions): void {
   for (const [name, version] of [["--from", from] as const, ["--to", to] as const]) {
     if (version === undefined)
       throw createUsageError(`${name} is missing: groundcrew openclaw upgrade --from 2026.2.26 --to 2026.9.6`);
@@ -266,5 +257,5 @@ function checkVersions({ from, to, check, dryRun }: OpenclawOptions): void {
     throw createUsageError(
       `${to} is older than ${from}, and an older OpenClaw does not read the state of a newer one. To go back, run \`groundcrew openclaw rollback\`.`,
     );
-  if (check && dryRun) throw createUsageError("Use either --check or --dry-run.");
+  if (check && isDryRun) throw createUsageError("Use either --check or --dry-run.");
 }

@@ -78,93 +78,58 @@ Exit codes: ${EXIT.done} success, ${EXIT.failed} refused or failed, ${EXIT.usage
 ${EXIT.token} no valid token.
 `;
 
-const ticket = defineField("task", "the ticket's key, such as ONB-12", { required: true });
-
-const required = (name: string, description: string) => defineField(name, description, { required: true });
-
 /** The commands of `groundcrew tickets` with their routes, in which `:ticket` is the ticket's key. */
-const TICKET_COMMANDS: readonly (ToolSpec & { route: string })[] = [
-  {
-    name: "list",
-    route: "GET /api/pending-tickets",
-    description: "Lists the tickets that wait for approval.",
-    fields: [],
-  },
-  {
-    name: "sessions",
-    route: "GET /api/sessions",
-    description: "Lists sessions, their questions, and the connected runners.",
-    fields: [],
-  },
-  {
-    name: "completed",
-    route: "GET /api/completed-tickets",
-    description: "Lists the tickets that have a result.",
-    fields: [],
-  },
-  {
-    name: "approve",
-    route: "POST /api/approve/:ticket",
-    description: "Approves a ticket: its session starts.",
-    fields: [ticket, defineField("hash", "hash of the version that was read")],
-  },
-  {
-    name: "reject",
-    route: "POST /api/reject/:ticket",
-    description: "Rejects a ticket.",
-    fields: [ticket, defineField("reason", "why")],
-  },
-  {
-    name: "answer",
-    route: "POST /api/sessions/:ticket/answer",
-    description: "Answers a question of a session.",
-    fields: [ticket, required("question", "id of the question"), required("answer", "allow, deny, resume, or a text")],
-  },
-  {
-    name: "complete",
-    route: "POST /api/sessions/:ticket/complete",
-    description: "Completes a ticket; its session is stopped.",
-    fields: [ticket, required("summary", "what was done")],
-  },
-  {
-    name: "cancel",
-    route: "POST /api/sessions/:ticket/cancel",
-    description: "Cancels a ticket; its session is stopped.",
-    fields: [ticket],
-  },
-  {
-    name: "extend",
-    route: "POST /api/sessions/:ticket/extend",
-    description: "Gives a session more time.",
-    fields: [ticket, defineField("minutes", "minutes", { kind: "number" })],
-  },
-  {
-    name: "update",
-    route: "POST /api/update-plane/:ticket",
-    description: "Approves the update of Plane with a ticket's result, and writes it.",
-    fields: [ticket, defineField("summary", "replaces the summary of the completion")],
-  },
-  {
-    name: "remove",
-    route: "POST /api/sessions/:ticket/remove",
-    description: "Removes the worktree of a ticket.",
-    fields: [ticket, defineField("force", "also with changes that are not merged", { kind: "boolean" })],
-  },
-  {
-    name: "add",
-    route: "POST /api/test/add-ticket",
-    description: "Adds a ticket for a test; needs ALLOW_TEST_TICKETS=1.",
-    fields: [
-      required("id", "its key, such as ONB-12"),
-      required("uuid", "Plane's id of the work item"),
-      required("project_id", "Plane's id of the project"),
-      required("title", "its title"),
-      defineField("description", "its text; - reads standard input"),
-      defineField("trigger_type", "is accepted, and is always test"),
-      defineField("created_at", "when it was created, ISO 8601"),
-    ],
-  },
+const TICKET_COMMANDS = [
+  defineTicketCommand("list", "GET /api/pending-tickets", "Lists the tickets that wait for approval."),
+  defineTicketCommand("sessions", "GET /api/sessions", "Lists sessions, their questions, and the connected runners."),
+  defineTicketCommand("completed", "GET /api/completed-tickets", "Lists the tickets that have a result."),
+  defineTicketCommand("approve", "POST /api/approve/:ticket", "Approves a ticket: its session starts.", [
+    defineField("hash", "hash of the version that was read"),
+  ]),
+  defineTicketCommand("reject", "POST /api/reject/:ticket", "Rejects a ticket.", [defineField("reason", "why")]),
+  defineTicketCommand("answer", "POST /api/sessions/:ticket/answer", "Answers a question of a session.", [
+    defineField("question", "id of the question", { required: true }),
+    defineField("answer", "allow, deny, resume, or a text", { required: true }),
+  ]),
+  defineTicketCommand(
+    "complete",
+    "POST /api/sessions/:ticket/complete",
+    "Completes a ticket; its session is stopped.",
+    [defineField("summary", "what was done", { required: true })],
+  ),
+  defineTicketCommand("cancel", "POST /api/sessions/:ticket/cancel", "Cancels a ticket; its session is stopped."),
+  defineTicketCommand("extend", "POST /api/sessions/:ticket/extend", "Gives a session more time.", [
+    defineField("minutes", "minutes", { kind: "number" }),
+  ]),
+  defineTicketCommand(
+    "update",
+    "POST /api/update-plane/:ticket",
+    "Approves the update of Plane with a ticket's result, and writes it.",
+    [defineField("summary", "replaces the summary of the completion")],
+  ),
+  defineTicketCommand("remove", "POST /api/sessions/:ticket/remove", "Removes the worktree of a ticket.", [
+    defineField("force", "also with changes that are not merged", { kind: "boolean" }),
+  ]),
+  defineTicketCommand("add", "POST /api/test/add-ticket", "Adds a ticket for a test; needs ALLOW_TEST_TICKETS=1.", [
+    defineField("id", "its key, such as ONB-12", { required: true }),
+    defineField("uuid", "Plane's id of the work item", { required: true }),
+    defineField("project_id", "Plane's id of the project", { required: true }),
+    defineField("title", "its title", { required: true }),
+    defineField("description", "its text; - reads standard input"),
+    defineField("trigger_type", "is accepted, and is always test"),
+    defineField("created_at", "when it was created, ISO 8601"),
+  ]),
 ];
+
+function defineTicketCommand(
+  name: string,
+  route: string,
+  description: string,
+  ownFields: ToolField[] = [],
+): ToolSpec & { route: string } {
+  const ticket = defineField("task", "the ticket's key, such as ONB-12", { required: true });
+  return { name, route, description, fields: [...(route.includes("/:ticket") ? [ticket] : []), ...ownFields] };
+}
 
 /** Runs `groundcrew` with these arguments and returns its exit code. */
 export async function runCli(args: readonly string[], host: CliEnvironment): Promise<number> {
@@ -206,21 +171,17 @@ async function runToolCommand(tool: string, { rest, json, help }: CliOptions, ho
   return json ? formatJsonLine(answer) : formatAnswer(answer);
 }
 
-/** Builds the help, which also works without a token or a connection; only the list of tools needs them. */
+/** The help, which also works without a token or a connection; only the list of the agent's tools needs them. */
 async function buildHelp(host: CommandHost): Promise<string> {
-  const listing = connectToApi(host).then((client) => client.specs());
-  const specs = await listing.catch((thrown: unknown) => ({ why: getErrorMessage(thrown) }));
-  return formatForTerminal(renderHelp(specs));
+  const tools = await connectToApi(host)
+    .then((client) => client.specs())
+    .then((specs) => `Tools (groundcrew <tool> --help shows the options):\n${renderNames(specs)}`)
+    .catch((thrown: unknown) => `The tools cannot be listed: ${getErrorMessage(thrown)}`);
+  return formatForTerminal(`${USAGE}\n${tools}\n`);
 }
 
 async function connectToApi({ env, cwd }: CommandHost): Promise<ApiClient> {
   return createApiClient(findServerAddress(env), await readAgentToken(env, cwd));
-}
-
-/** Renders `groundcrew --help` with the tools that this agent may call, or with the reason why they cannot be listed. */
-function renderHelp(specs: readonly ToolSpec[] | { why: string }): string {
-  if ("why" in specs) return `${USAGE}\nThe tools cannot be listed: ${specs.why}\n`;
-  return `${USAGE}\nTools (groundcrew <tool> --help shows the options):\n${renderNames(specs)}\n`;
 }
 
 function renderNames(specs: readonly ToolSpec[]): string {

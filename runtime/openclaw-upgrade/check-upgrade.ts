@@ -4,18 +4,20 @@ import { readFileSync } from "node:fs";
 import { posix } from "node:path";
 import { parseEnv } from "node:util";
 import { z } from "zod";
-import { reportFailure, reportOk, reportWarning } from "../../functions/doctor/findings.ts";
+import {
+  type Finding,
+  reportCheck,
+  reportFailure,
+  reportOk,
+  reportSkipped,
+  reportWarning,
+} from "../../functions/doctor/findings.ts";
 import { loadOpenclawConfig } from "../../functions/doctor/openclaw-access.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine } from "../../shared/text.ts";
 import { checkReach, probeGateway } from "./smoke-test.ts";
 import type { StepContext } from "./upgrade-driver.ts";
-import { type Finding, reportCheck, reportSkipped } from "./upgrade-record.ts";
-
-interface Versions {
-  from: string;
-  to: string;
-}
+import type { UpgradeVersions } from "./upgrade-record.ts";
 
 const policySchema = z.looseObject({ dmPolicy: z.string().optional(), allowFrom: z.array(z.unknown()).optional() });
 
@@ -28,13 +30,10 @@ const NAME = "direct messages";
 /** How grave each status is; the gravest account speaks for the channel. */
 const SEVERITY: readonly Finding["status"][] = ["ok", "skipped", "warning", "failed"];
 
-/** Limit of files that include each other: 20, so that a loop ends. */
-const MAX_FILES = 20;
-
 const SECRET_NAME = /token|secret|passw|key|auth|credential/i;
 
 /** Checks everything that an upgrade needs. Changes nothing. */
-export async function checkUpgrade(context: StepContext, versions: Versions): Promise<Finding[]> {
+export async function checkUpgrade(context: StepContext, versions: UpgradeVersions): Promise<Finding[]> {
   const { driver, remaining } = context;
   const findings = [checkPinned(driver.readPinned(), versions), checkKnown(versions.to, context.knownVersions)];
   findings.push(await probeGateway(context));
@@ -59,7 +58,7 @@ export async function checkUpgrade(context: StepContext, versions: Versions): Pr
   return findings;
 }
 
-function checkPinned(pinned: string, { from, to }: Versions): Finding {
+function checkPinned(pinned: string, { from, to }: UpgradeVersions): Finding {
   if (pinned === from) return reportOk("version", `${from} is pinned`);
   if (pinned === to) return reportOk("version", `${to} is pinned already: nothing is left to upgrade`);
   return reportFailure("version", `${pinned} is pinned, not ${from}`, `Run the command with --from ${pinned}.`);
@@ -114,29 +113,22 @@ function checkPolicy({ dmPolicy = "pairing", allowFrom = [] }: z.output<typeof p
 
 /** Reads OpenClaw's settings with the files they include. Throws an Error for people, which quotes nothing of them. Their secrets are noted for reports. */
 export async function readOpenclawSettings({ driver, settings, secrets, remaining }: StepContext): Promise<unknown> {
-  const texts = new Map<string, string | undefined>();
-  for (let count = 0; count <= MAX_FILES; count += 1) {
-    let missing: string | undefined;
-    const loaded = loadOpenclawConfig({
-      path: posix.join(settings.state, "openclaw.json"),
-      isConfigured: true,
-      read(path) {
-        if (texts.has(path)) return texts.get(path);
-        missing ??= path;
-        throw new Error(`${path} was not read yet`);
-      },
-      resolve: (from, included) => posix.resolve(posix.dirname(from), included),
-    });
-    if (missing === undefined) {
-      if (loaded && "config" in loaded) {
-        secrets.push(...listConfigSecrets(loaded.config));
-        return loaded.config;
-      }
-      throw new Error(loaded?.problem ?? "OpenClaw's settings cannot be read");
-    }
-    texts.set(missing, await driver.readFile(missing, remaining()));
-  }
-  throw new Error("OpenClaw's settings include too many files");
+  let failure: unknown;
+  const loaded = await loadOpenclawConfig({
+    path: posix.join(settings.state, "openclaw.json"),
+    isConfigured: true,
+    read: (path) =>
+      driver.readFile(path, remaining()).catch((thrown: unknown) => {
+        failure = thrown;
+        throw thrown;
+      }),
+    resolve: (from, included) => posix.resolve(posix.dirname(from), included),
+  });
+  // The driver's own message names the file and says why.
+  if (failure !== undefined) throw failure;
+  if (!loaded || "problem" in loaded) throw new Error(loaded?.problem ?? "OpenClaw's settings cannot be read");
+  secrets.push(...listConfigSecrets(loaded.config));
+  return loaded.config;
 }
 
 /** The texts in OpenClaw's settings under names that say that they are secret. */

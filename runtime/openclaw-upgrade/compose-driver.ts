@@ -5,7 +5,7 @@
 
 import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { reportFailure, reportOk, reportWarning } from "../../functions/doctor/findings.ts";
+import { type Finding, reportFailure, reportOk, reportWarning } from "../../functions/doctor/findings.ts";
 import { parsePinnedValue } from "../../functions/doctor/versions.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine } from "../../shared/text.ts";
@@ -31,7 +31,7 @@ import {
   parseWorkspaceEntries,
 } from "./container-checks.ts";
 import type { ComposeUpgradeSettings, UpgradeDriver } from "./upgrade-driver.ts";
-import { type Finding, type ImageScan, parseScan, SCANNERS } from "./upgrade-record.ts";
+import { type ImageScan, parseScan, SCANNERS } from "./upgrade-record.ts";
 
 /** What Docker's client prints when no command of it can work, why, and what to do. */
 interface DockerProblem {

@@ -4,23 +4,10 @@
  */
 
 import { z } from "zod";
-import { reportFailure, reportOk, reportWarning } from "../../functions/doctor/findings.ts";
+import { type Finding, reportCheck, reportFailure, reportOk, reportWarning } from "../../functions/doctor/findings.ts";
 import { parsePinnedValue } from "../../functions/doctor/versions.ts";
 import { cleanLine } from "../../shared/text.ts";
 import type { ComposeUpgradeSettings } from "./upgrade-driver.ts";
-import { type Finding, reportCheck } from "./upgrade-record.ts";
-
-/** One process as `/proc/<pid>/status` has it. */
-interface ProcessStatus {
-  name: string;
-  uids: number[];
-  gids: number[];
-  /** Bit masks: what the process has, and what it could get. */
-  effective: bigint;
-  bounding: bigint;
-  /** 0 none, 1 strict, 2 filter. */
-  seccomp: number;
-}
 
 /** A file or folder of a workspace. */
 export interface WorkspaceEntry {
@@ -46,13 +33,45 @@ export type ComposeService = z.output<typeof serviceSchema>;
 
 const configSchema = z.looseObject({ services: z.record(z.string(), z.unknown()) });
 
+/** The real, effective, saved and file system id of a user or group. */
+const idsSchema = z
+  .string()
+  .regex(/^\d+(?:\t\d+){3}$/)
+  .transform((text) => text.split("\t").map(Number));
+
+/** A bit mask of capabilities. */
+const maskSchema = z
+  .string()
+  .regex(/^[0-9a-f]{16}$/)
+  .transform((hex) => BigInt(`0x${hex}`));
+
+/** One process as `/proc/<pid>/status` has it. */
+const processSchema = z
+  .object({
+    Name: z.string().min(1),
+    Uid: idsSchema,
+    Gid: idsSchema,
+    CapEff: maskSchema,
+    CapBnd: maskSchema,
+    /** 0 none, 1 strict, 2 filter. */
+    Seccomp: z.string().regex(/^[012]$/),
+  })
+  .transform(({ Name, Uid, Gid, CapEff, CapBnd, Seccomp }) => ({
+    name: Name,
+    uids: Uid,
+    gids: Gid,
+    /** What the process has, and what it could get. */
+    capabilities: CapEff | CapBnd,
+    hasFilter: Seccomp === "2",
+  }));
+
+type ProcessStatus = z.output<typeof processSchema>;
+
 /** The only capabilities that the container may have. */
 const ALLOWED_CAPABILITIES = ["CHOWN", "SETGID", "SETUID"];
 
 /** Bits of CAP_CHOWN, CAP_SETGID and CAP_SETUID (`include/uapi/linux/capability.h`). */
 const ALLOWED_MASK = (1n << 0n) | (1n << 6n) | (1n << 7n);
-
-const SECCOMP_FILTER = 2;
 
 /** Format for GNU find's `-printf` that `parseWorkspaceEntries` reads; paths may contain anything but NUL. */
 export const FIND_FORMAT = "%U:%G %m %y %p\\0";
@@ -149,30 +168,11 @@ export function parseProcessStatus(text: string): ProcessStatus[] {
 }
 
 function parseBlock(block: string): ProcessStatus {
-  const fields = new Map<string, string>();
-  for (const line of block.split("\n")) {
-    const [, name, value] = /^(\w+):\t\s*(.*)$/.exec(line) ?? [];
-    // A process may choose its name, but not add lines: the kernel escapes line ends in it.
-    if (name !== undefined && value !== undefined && !fields.has(name)) fields.set(name, value);
-  }
-  const read = (name: string, pattern: RegExp) => {
-    const value = fields.get(name);
-    if (value === undefined || !pattern.test(value)) throw new Error(`the status of a process has no valid ${name}`);
-    return value;
-  };
-  const readIds = (name: string) =>
-    read(name, /^\d+(?:\t\d+){3}$/)
-      .split("\t")
-      .map(Number);
-  const readMask = (name: string) => BigInt(`0x${read(name, /^[0-9a-f]{16}$/)}`);
-  return {
-    name: read("Name", /^.+$/),
-    uids: readIds("Uid"),
-    gids: readIds("Gid"),
-    effective: readMask("CapEff"),
-    bounding: readMask("CapBnd"),
-    seccomp: Number(read("Seccomp", /^[012]$/)),
-  };
+  const fields = [...block.matchAll(/^(\w+):\t[ \t]*(.*)$/gm)].map(([, name, value]) => [name, value]);
+  // A process may choose its name, but not add lines: the kernel escapes line ends in it. The first of two counts.
+  const status = processSchema.safeParse(Object.fromEntries(fields.reverse()));
+  if (status.success) return status.data;
+  throw new Error(`the status of a process has no valid ${status.error.issues[0]?.path[0]?.toString()}`);
 }
 
 /** Checks that all processes run as this `uid:gid`, with the allowed capabilities at most, under a seccomp filter. */
@@ -180,8 +180,7 @@ export function checkProcesses(processes: readonly ProcessStatus[], owner: strin
   const [uid, gid] = owner.split(":").map(Number);
   const isForeign = ({ uids, gids }: ProcessStatus) =>
     uids.some((one) => one !== uid) || gids.some((one) => one !== gid);
-  const isStrong = ({ effective, bounding }: ProcessStatus) => ((effective | bounding) & ~ALLOWED_MASK) !== 0n;
-  const isOpen = ({ seccomp }: ProcessStatus) => seccomp !== SECCOMP_FILTER;
+  const isStrong = ({ capabilities }: ProcessStatus) => (capabilities & ~ALLOWED_MASK) !== 0n;
   /** Names the processes for which this is so. */
   const describe = (problem: string, isBad: (status: ProcessStatus) => boolean) => {
     const names = new Set(processes.filter(isBad).map(({ name }) => name));
@@ -202,7 +201,7 @@ export function checkProcesses(processes: readonly ProcessStatus[], owner: strin
     ),
     reportCheck(
       "process seccomp",
-      describe("no filter", isOpen),
+      describe("no filter", ({ hasFilter }) => !hasFilter),
       "all processes have a filter",
       "Remove seccomp=unconfined.",
     ),

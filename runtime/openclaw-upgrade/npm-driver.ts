@@ -4,25 +4,24 @@
  */
 
 import {
-  closeSync,
+  createReadStream,
   existsSync,
-  fstatSync,
   lstatSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
-  readSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { z } from "zod";
-import { reportFailure, reportOk } from "../../functions/doctor/findings.ts";
+import { type Finding, reportCheck, reportFailure, reportOk, reportSkipped } from "../../functions/doctor/findings.ts";
 import { isOpenclawVersion, parseVersionOutput } from "../../functions/doctor/versions.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine } from "../../shared/text.ts";
@@ -38,7 +37,7 @@ import {
 import { checkWorkspace, type WorkspaceEntry } from "./container-checks.ts";
 import { createGatewayProcess } from "./gateway-process.ts";
 import type { NpmUpgradeSettings, UpgradeContext, UpgradeDriver } from "./upgrade-driver.ts";
-import { type Finding, redactCredentials, reportCheck, reportSkipped } from "./upgrade-record.ts";
+import { redactCredentials } from "./upgrade-record.ts";
 
 /**
  * What OpenClaw, npm and systemctl need, with the certificates of a company's own authority. Nothing else is passed on,
@@ -49,6 +48,13 @@ const PASSED_VARIABLES =
 
 /** Limit of the log that is read: the last 4 MB. */
 const MAX_LOG_BYTES = 4 * 2 ** 20;
+
+type RunProgram = (
+  file: string,
+  args: readonly string[],
+  timeout: Ms,
+  env?: Record<string, string>,
+) => Promise<ProgramResult>;
 
 const packageSchema = z.object({ name: z.literal("openclaw"), version: z.string() });
 
@@ -83,43 +89,19 @@ export function createNpmDriver(
   env: Record<string, string | undefined>,
   deps: Pick<UpgradeContext, "clock" | "wait">,
 ): UpgradeDriver {
-  const { state, workspaces, unit, records } = settings;
+  const { state, workspaces } = settings;
   const passed = pickVariables(env, PASSED_VARIABLES);
   const openclawEnv = { ...passed, OPENCLAW_STATE_DIR: state, NO_COLOR: "1" };
   const prefix = openNpmPrefix(settings.prefix, passed);
-  const logPath = join(records, "gateway.log");
-  const ownProcess = createGatewayProcess({
-    ...deps,
-    folder: records,
-    pidPath: join(records, "gateway.json"),
-    logPath,
-  });
   const folders = [state, ...workspaces];
-
-  const run = (file: string, args: readonly string[], timeoutMs: Ms, programEnv = passed) =>
+  const run: RunProgram = (file, args, timeoutMs, programEnv = passed) =>
     runProgram(file, args, { env: programEnv, cwd: "/", timeoutMs });
   const runEntry = (version: string, args: readonly string[], timeout: Ms) =>
     run(process.execPath, [prefix.getEntry(version), ...args], timeout, openclawEnv);
-
-  const runSystemctl = (action: "start" | "stop" | "is-active", name: string, timeout: Ms) =>
-    run("systemctl", [...(settings.user_unit ? ["--user"] : []), action, name], timeout);
-
-  async function manageUnit(action: "start" | "stop", name: string, timeout: Ms) {
-    requireSuccess(`systemctl ${action} ${name}`, await runSystemctl(action, name, timeout));
-  }
-
-  async function checkService(timeout: Ms): Promise<Finding> {
-    if (unit === undefined)
-      return reportCheck(
-        "service",
-        !ownProcess.isRunning() && "no systemd unit is named, and the gateway was not started by this command",
-        "the gateway was started by this command",
-        'Name its unit as "unit" in the settings of upgrades. Without systemd, stop the gateway and run `groundcrew openclaw start`.',
-      );
-    const { status } = await runSystemctl("is-active", unit, timeout);
-    const problem = status !== 0 && `the unit ${unit} is not active`;
-    return reportCheck("service", problem, `the unit ${unit} is active`, "Start it first, or fix its name.");
-  }
+  const gateway =
+    settings.unit === undefined
+      ? openOwnGateway(settings.records, deps)
+      : openUnit(settings.unit, settings.user_unit, run);
 
   async function checkTarget(version: string, timeout: Ms): Promise<Finding> {
     if (prefix.isInstalled(version)) return reportOk("new version", `${version} is installed`);
@@ -139,7 +121,7 @@ export function createNpmDriver(
     readPinned: prefix.readPinned,
     pin: prefix.pin,
     async checkTools(timeout) {
-      const programs = ["npm", "tar", ...(unit === undefined ? [] : ["systemctl", "journalctl"])];
+      const programs = ["npm", "tar", ...gateway.programs];
       for (const program of programs) {
         const result = await run(program, ["--version"], timeout);
         if (result.status === 0) continue;
@@ -149,34 +131,23 @@ export function createNpmDriver(
       return reportOk("programs", programs.join(", "));
     },
     async checkInstallation(to, timeout) {
+      const todo = 'Fix "state" and "workspaces" in the settings of upgrades.';
       const found = folders.map((path) =>
-        reportCheck(
-          "folder",
-          !existsSync(path) && `${path} does not exist`,
-          path,
-          'Fix "state" and "workspaces" in the settings of upgrades.',
-        ),
+        reportCheck("folder", !existsSync(path) && `${path} does not exist`, path, todo),
       );
-      return [await checkService(timeout), await checkTarget(to, timeout), ...found];
+      return [await gateway.check(timeout), await checkTarget(to, timeout), ...found];
     },
     connect: connectLocally,
     async fetchVersion(version, timeout) {
       await prefix.install(version, settings.overrides, timeout);
       // Each version needs its own versions of Node, and says so when it starts.
       const result = await runEntry(version, ["--version"], timeout);
-      if (parseVersionOutput(result.stdout) !== version)
-        throw new Error(
-          `${cleanLine(describeFailure(`openclaw ${version}`, result), 300)} (Node ${process.versions.node}, ${process.execPath})`,
-        );
+      if (parseVersionOutput(result.stdout) === version) return;
+      const reason = cleanLine(describeFailure(`openclaw ${version}`, result), 300);
+      throw new Error(`${reason} (Node ${process.versions.node}, ${process.execPath})`);
     },
-    async stop(timeout) {
-      if (unit !== undefined) await manageUnit("stop", unit, timeout);
-      else await ownProcess.stop(timeout);
-    },
-    async start(timeout) {
-      if (unit !== undefined) return manageUnit("start", unit, timeout);
-      return ownProcess.start(process.execPath, [prefix.getEntry(prefix.readPinned()), "gateway", "run"], openclawEnv);
-    },
+    stop: gateway.stop,
+    start: (timeout) => gateway.start(timeout, () => prefix.getEntry(prefix.readPinned()), openclawEnv),
     backUp(archive, timeoutMs) {
       const present = folders.filter((path) => existsSync(path)).map((path) => path.slice(1));
       const args = ["-c", "-z", "-f", "-", "-C", "/", "--", ...present];
@@ -189,13 +160,7 @@ export function createNpmDriver(
     },
     runOpenclaw: (args, timeout) => runEntry(prefix.readPinned(), args, timeout),
     readFile: async (path) => (existsSync(path) ? readFileSync(path, "utf8") : undefined),
-    async readLog(since, timeout) {
-      if (unit === undefined) return readTail(logPath);
-      const time = `@${Math.floor(since / SECOND)}`;
-      const scope = settings.user_unit ? ["--user-unit", unit] : ["--unit", unit];
-      const args = ["--no-pager", "--output", "cat", "--since", time, ...scope];
-      return requireSuccess("journalctl", await run("journalctl", args, timeout));
-    },
+    readLog: gateway.readLog,
     async inspectProcesses() {
       const containers = reportSkipped("process capabilities", "only the compose driver checks containers");
       if (workspaces.length === 0) return [containers, reportSkipped("workspace", '"workspaces" names none')];
@@ -208,6 +173,55 @@ export function createNpmDriver(
     },
     scanImage: async () => ({ kind: "not scanned", why: "there is no image; only the compose driver has one" }),
     listSecrets: () => [],
+  };
+}
+
+/** The gateway as a unit of systemd. */
+function openUnit(unit: string, isUserUnit: boolean, run: RunProgram) {
+  const runSystemctl = (action: string, timeout: Ms) =>
+    run("systemctl", [...(isUserUnit ? ["--user"] : []), action, unit], timeout);
+  const manage = (action: "start" | "stop") => async (timeout: Ms) => {
+    requireSuccess(`systemctl ${action} ${unit}`, await runSystemctl(action, timeout));
+  };
+  return {
+    programs: ["systemctl", "journalctl"],
+    start: manage("start"),
+    stop: manage("stop"),
+    async check(timeout: Ms): Promise<Finding> {
+      const { status } = await runSystemctl("is-active", timeout);
+      const problem = status !== 0 && `the unit ${unit} is not active`;
+      return reportCheck("service", problem, `the unit ${unit} is active`, "Start it first, or fix its name.");
+    },
+    async readLog(since: Ms, timeout: Ms): Promise<string> {
+      const scope = [isUserUnit ? "--user-unit" : "--unit", unit];
+      const args = ["--no-pager", "--output", "cat", "--since", `@${Math.floor(since / SECOND)}`, ...scope];
+      return requireSuccess("journalctl", await run("journalctl", args, timeout));
+    },
+  };
+}
+
+/** The gateway as a process that this command starts and stops itself. */
+function openOwnGateway(folder: string, deps: Pick<UpgradeContext, "clock" | "wait">) {
+  const logPath = join(folder, "gateway.log");
+  const gateway = createGatewayProcess({ ...deps, folder, pidPath: join(folder, "gateway.json"), logPath });
+  return {
+    programs: [],
+    start: (_timeout: Ms, getEntry: () => string, env: Record<string, string>) =>
+      gateway.start(process.execPath, [getEntry(), "gateway", "run"], env),
+    stop: gateway.stop,
+    check: async (): Promise<Finding> =>
+      reportCheck(
+        "service",
+        !gateway.isRunning() && "no systemd unit is named, and the gateway was not started by this command",
+        "the gateway was started by this command",
+        'Name its unit as "unit" in the settings of upgrades. Without systemd, stop the gateway and run `groundcrew openclaw start`.',
+      ),
+    /** The last part of the log, which begins with the start of the gateway. */
+    async readLog(): Promise<string> {
+      if (!existsSync(logPath)) return "";
+      const start = Math.max(0, statSync(logPath).size - MAX_LOG_BYTES);
+      return text(createReadStream(logPath, { start }));
+    },
   };
 }
 
@@ -233,20 +247,6 @@ function setAside(path: string): void {
   rmSync(path + ASIDE, { recursive: true, force: true });
   renameSync(path, path + ASIDE);
   mkdirSync(path, { mode: 0o700 });
-}
-
-/** The last part of the log, which begins with the start of the gateway. */
-function readTail(path: string): string {
-  if (!existsSync(path)) return "";
-  const file = openSync(path, "r");
-  try {
-    const { size } = fstatSync(file);
-    const buffer = Buffer.alloc(Math.min(size, MAX_LOG_BYTES));
-    const count = readSync(file, buffer, 0, buffer.length, size - buffer.length);
-    return buffer.toString("utf8", 0, count);
-  } finally {
-    closeSync(file);
-  }
 }
 
 /** Lists a folder with what is in it, down to this depth, without following links. */

@@ -3,6 +3,7 @@
  * report in Markdown.
  */
 
+import type { Finding } from "../../functions/doctor/findings.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { cleanLine, removeInvisible } from "../../shared/text.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
@@ -11,13 +12,13 @@ import { findRegressions } from "./smoke-test.ts";
 import { runWithDeadline, type UpgradeContext } from "./upgrade-driver.ts";
 import {
   compareScans,
-  type Finding,
   hasChangedInstallation,
   type ImageScan,
   redactCredentials,
   type SpawnMetrics,
   type StepRecord,
   type UpgradeRecord,
+  type UpgradeVersions,
   type Vulnerability,
 } from "./upgrade-record.ts";
 import { endRecord, ROLLBACK_STEPS, runRollbackSteps, runUpgradeSteps, UPGRADE_STEPS } from "./upgrade-steps.ts";
@@ -31,11 +32,6 @@ export interface UpgradeOutcome {
   plan?: string[];
   /** Path of the report. */
   report?: string;
-}
-
-interface Versions {
-  from: string;
-  to: string;
 }
 
 /** Steps that change the installation, for the count of changes. */
@@ -54,7 +50,7 @@ const OUTCOMES: Record<UpgradeRecord["state"], string> = {
 const MAX_ROWS = 50;
 
 /** Upgrades, or continues an upgrade between the same versions. Throws when another one is not finished. */
-export async function upgradeOpenclaw(context: UpgradeContext, versions: Versions): Promise<UpgradeOutcome> {
+export async function upgradeOpenclaw(context: UpgradeContext, versions: UpgradeVersions): Promise<UpgradeOutcome> {
   const unfinished = findUnfinished(context, versions);
   if (!unfinished && context.driver.readPinned() === versions.to) return { state: "nothing to do", changed: 0 };
   if (unfinished) context.progress(`continuing the upgrade of ${new Date(unfinished.startedAt).toISOString()}`);
@@ -63,7 +59,7 @@ export async function upgradeOpenclaw(context: UpgradeContext, versions: Version
 }
 
 /** The upgrade to continue. Throws when it is another one, or is being rolled back. */
-function findUnfinished({ records }: UpgradeContext, { from, to }: Versions): UpgradeRecord | undefined {
+function findUnfinished({ records }: UpgradeContext, { from, to }: UpgradeVersions): UpgradeRecord | undefined {
   const record = records.read();
   if (!record) return undefined;
   if (record.state === "rolling_back" || record.state === "rollback_failed")
@@ -79,7 +75,7 @@ function findUnfinished({ records }: UpgradeContext, { from, to }: Versions): Up
   );
 }
 
-function createRecord({ clock, driver, records }: UpgradeContext, { from, to }: Versions): UpgradeRecord {
+function createRecord({ clock, driver, records }: UpgradeContext, { from, to }: UpgradeVersions): UpgradeRecord {
   const startedAt = clock();
   const id = new Date(startedAt).toISOString().replaceAll(/[:.]/g, "-");
   const record: UpgradeRecord = {
@@ -119,13 +115,13 @@ function findRevertible({ records, driver }: UpgradeContext): UpgradeRecord | un
 }
 
 /** Checks an upgrade and changes nothing, not even the record. */
-export async function checkOnly(context: UpgradeContext, versions: Versions): Promise<UpgradeOutcome> {
+export async function checkOnly(context: UpgradeContext, versions: UpgradeVersions): Promise<UpgradeOutcome> {
   const findings = await runWithDeadline(10 * MINUTE, context, (step) => checkUpgrade(step, versions));
   return { state: "checked", changed: 0, findings };
 }
 
 /** Lists what an upgrade would do. Changes nothing and runs nothing. */
-export function planUpgrade(context: UpgradeContext, versions: Versions): UpgradeOutcome {
+export function planUpgrade(context: UpgradeContext, versions: UpgradeVersions): UpgradeOutcome {
   const record = findUnfinished(context, versions);
   const pinned = context.driver.readPinned();
   if (!record && pinned === versions.to) return { state: "planned", changed: 0, plan: [] };
@@ -157,7 +153,7 @@ export function renderUpgradeReport(record: UpgradeRecord, secrets: readonly str
     `- Outcome: ${OUTCOMES[record.state]}`,
     `- Driver: ${record.driver}`,
     `- Started: ${new Date(record.startedAt).toISOString()}`,
-    ...(record.endedAt === undefined ? [] : [`- Ended: ${new Date(record.endedAt).toISOString()}`]),
+    ...(record.endedAt ? [`- Ended: ${new Date(record.endedAt).toISOString()}`] : []),
     ...(record.backup ? [`- Backup: ${toCode(record.backup.archive)}, SHA-256 ${record.backup.sha256}`] : []),
     "",
     ...renderBroken(record),
@@ -183,18 +179,13 @@ function findLongestRun(text: string): number {
 
 function renderBroken({ steps }: UpgradeRecord): string[] {
   const findFindings = (step: string) => steps.find(({ name }) => name === step)?.findings ?? [];
-  const failed = steps.find(({ status }) => status === "failed");
-  const broken = [
-    ...findFindings("check").filter(({ status }) => status === "failed"),
-    ...findFindings("deploy").filter(({ status }) => status === "failed"),
-    ...findRegressions(findFindings("baseline"), findFindings("smoke")),
+  const failures = [...findFindings("check"), ...findFindings("deploy")].filter(({ status }) => status === "failed");
+  const broken = [...failures, ...findRegressions(findFindings("baseline"), findFindings("smoke"))];
+  const rows = [
+    ...steps.flatMap(({ name, problem }) => (problem === undefined ? [] : [`- step ${name}: ${toCode(problem)}`])),
+    ...broken.map(({ name, detail, todo }) => `- ${name}: ${toCode(detail)}${todo ? ` ${escapeMarkdown(todo)}` : ""}`),
   ];
-  const problems = failed?.problem === undefined ? [] : [`- step ${failed.name}: ${toCode(failed.problem)}`];
-  const rows = broken.map(
-    ({ name, detail, todo }) => `- ${name}: ${toCode(detail)}${todo ? ` ${escapeMarkdown(todo)}` : ""}`,
-  );
-  const all = [...problems, ...rows];
-  return ["## What broke", "", ...(all.length > 0 ? all : ["Nothing."]), ""];
+  return ["## What broke", "", ...(rows.length > 0 ? rows : ["Nothing."]), ""];
 }
 
 /** Our own short texts may contain names from settings, so what Markdown would interpret is escaped; code stays code. */
@@ -203,43 +194,42 @@ function escapeMarkdown(text: string): string {
 }
 
 function renderSteps(title: string, steps: readonly StepRecord[]): string[] {
-  const rows = steps.flatMap((step) => [
-    `| ${step.name} | ${step.status} | ${formatDuration(step)} | ${step.problem ? toCell(step.problem) : ""} |`,
-    ...step.findings.map((finding) => `| ${renderName(finding)} | ${finding.status} | | ${toCell(finding.detail)} |`),
+  const rows = steps.flatMap(({ name, status, startedAt, endedAt, problem, findings }) => [
+    `| ${name} | ${status} | ${endedAt ? formatSeconds(endedAt - startedAt) : ""} | ${problem ? toCell(problem) : ""} |`,
+    ...findings.map(
+      (finding) => `| &nbsp;&nbsp;${escapeMarkdown(finding.name)} | ${finding.status} | | ${toCell(finding.detail)} |`,
+    ),
   ]);
   return [`## ${title}`, "", "| Step | Result | Time | Detail |", "|---|---|---|---|", ...rows, ""];
 }
-
-function formatDuration({ startedAt, endedAt }: StepRecord): string {
-  return endedAt === undefined ? "" : formatSeconds(endedAt - startedAt);
-}
-
-const formatSeconds = (ms: Ms) => `${(ms / SECOND).toFixed(1)} s`;
 
 /** A code span in a table, where a vertical bar would end the cell even in code. */
 function toCell(text: string): string {
   return toCode(text.replaceAll("|", "¦"));
 }
 
-const renderName = ({ name }: Finding) => `&nbsp;&nbsp;${escapeMarkdown(name)}`;
-
 function renderSpawns({ spawn, from, to }: UpgradeRecord): string[] {
   if (!spawn.from && !spawn.to) return [];
-  const rows: [string, (metrics: SpawnMetrics) => string | undefined][] = [
-    ["turn of an agent", ({ turnMs }) => (turnMs === undefined ? undefined : formatSeconds(turnMs))],
-    ["wake until its run ended", ({ wakeMs }) => (wakeMs === undefined ? undefined : formatSeconds(wakeMs))],
-    ["spawned agents recorded", ({ spawned }) => spawned && `${spawned.total}, ${spawned.failed} failed`],
-    ["most of them at once", ({ spawned }) => spawned && String(spawned.mostAtOnce)],
-    ["median wait in the queue", ({ spawned }) => formatOptional(spawned?.medianWaitMs)],
-    ["median run", ({ spawned }) => formatOptional(spawned?.medianRunMs)],
+  const toRow = (label: string, read: (metrics: SpawnMetrics) => string | undefined) => {
+    const [before, after] = [spawn.from, spawn.to].map((metrics) => (metrics && read(metrics)) ?? "not known");
+    return `| ${label} | ${before} | ${after} |`;
+  };
+  return [
+    "## Spawned agents",
+    "",
+    `| | ${from} | ${to} |`,
+    "|---|---|---|",
+    toRow("turn of an agent", ({ turnMs }) => formatSeconds(turnMs)),
+    toRow("wake until its run ended", ({ wakeMs }) => formatSeconds(wakeMs)),
+    toRow("spawned agents recorded", ({ spawned }) => spawned && `${spawned.total}, ${spawned.failed} failed`),
+    toRow("most of them at once", ({ spawned }) => spawned && String(spawned.mostAtOnce)),
+    toRow("median wait in the queue", ({ spawned }) => formatSeconds(spawned?.medianWaitMs)),
+    toRow("median run", ({ spawned }) => formatSeconds(spawned?.medianRunMs)),
+    "",
   ];
-  const show = (metrics: SpawnMetrics | undefined, read: (metrics: SpawnMetrics) => string | undefined) =>
-    (metrics && read(metrics)) ?? "not known";
-  const body = rows.map(([label, read]) => `| ${label} | ${show(spawn.from, read)} | ${show(spawn.to, read)} |`);
-  return ["## Spawned agents", "", `| | ${from} | ${to} |`, "|---|---|---|", ...body, ""];
 }
 
-const formatOptional = (ms: Ms | undefined) => (ms === undefined ? undefined : formatSeconds(ms));
+const formatSeconds = (ms: Ms | undefined) => (ms === undefined ? undefined : `${(ms / SECOND).toFixed(1)} s`);
 
 function renderScans({ scans }: UpgradeRecord): string[] {
   if (!scans) return [];

@@ -5,7 +5,14 @@
 
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import { type DoctorCheck, reportFailure, reportOk, reportWarning } from "../../functions/doctor/findings.ts";
+import {
+  type Finding,
+  reportCheck,
+  reportFailure,
+  reportOk,
+  reportSkipped,
+  reportWarning,
+} from "../../functions/doctor/findings.ts";
 import { checkGateway } from "../../functions/doctor/openclaw.ts";
 import { parseSkillVerdict } from "../../functions/doctor/openclaw-skill.ts";
 import { parseVersionOutput } from "../../functions/doctor/versions.ts";
@@ -26,7 +33,7 @@ import {
   parseSpawnMetrics,
 } from "./openclaw-answers.ts";
 import { COMMAND_TIMEOUT, runOpenclaw, type StepContext } from "./upgrade-driver.ts";
-import { type Finding, reportCheck, reportSkipped, type SpawnMetrics } from "./upgrade-record.ts";
+import type { SpawnMetrics } from "./upgrade-record.ts";
 
 interface SmokeResult {
   findings: Finding[];
@@ -265,7 +272,7 @@ export function judgeFindings(before: readonly Finding[], after: readonly Findin
 }
 
 /** Asks the gateway once, without waking an agent. */
-export async function probeGateway(context: StepContext): Promise<DoctorCheck> {
+export async function probeGateway(context: StepContext): Promise<Finding> {
   const { fetch, clock, settings, hookToken } = context;
   const signal = AbortSignal.timeout(context.remaining(10 * SECOND));
   const limitedFetch: typeof fetch = (input, init) => fetch(input, { ...init, signal });
@@ -277,7 +284,7 @@ export async function probeGateway(context: StepContext): Promise<DoctorCheck> {
 }
 
 /** Asks until the gateway answers or the time is nearly over. */
-export async function waitForGateway(context: StepContext): Promise<DoctorCheck> {
+export async function waitForGateway(context: StepContext): Promise<Finding> {
   for (;;) {
     const check = await probeGateway(context);
     if (check.status === "ok" || !hasTime(context)) return check;

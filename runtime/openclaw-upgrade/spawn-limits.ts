@@ -4,11 +4,10 @@
  */
 
 import { z } from "zod";
-import { reportOk, reportWarning } from "../../functions/doctor/findings.ts";
+import { type Finding, reportOk, reportSkipped, reportWarning } from "../../functions/doctor/findings.ts";
 import { cleanLine } from "../../shared/text.ts";
 import { explainOutput } from "./openclaw-answers.ts";
 import { runOpenclaw, type SpawnLimits, type StepContext } from "./upgrade-driver.ts";
-import { type Finding, reportSkipped } from "./upgrade-record.ts";
 
 /** One of OpenClaw's own settings that differs from the wanted limit. */
 interface LimitChange {

@@ -6,11 +6,12 @@
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
+import type { Finding } from "../../functions/doctor/findings.ts";
 import { cleanLine } from "../../shared/text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
 import { tryParseJson } from "../node/files.ts";
 import type { ProgramResult } from "../node/programs.ts";
-import type { Finding, ImageScan, RecordFile } from "./upgrade-record.ts";
+import type { ImageScan, RecordFile } from "./upgrade-record.ts";
 
 /**
  * How one installation of OpenClaw is read and changed. Every call that runs a program takes the time it may use and

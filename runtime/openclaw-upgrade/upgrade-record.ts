@@ -6,27 +6,10 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { reportFailure, reportOk } from "../../functions/doctor/findings.ts";
+import { findingSchema } from "../../functions/doctor/findings.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { createRedactor } from "../../shared/text.ts";
 import { makePrivateFolder, writePrivateFile } from "../node/files.ts";
-
-/** Known vulnerabilities of the new version against those of the old one. */
-interface ScanDifference {
-  added: Vulnerability[];
-  removed: Vulnerability[];
-  unchanged: number;
-}
-
-/** What a check found. `skipped`: this version, driver or machine cannot tell; the detail says why. */
-const findingSchema = z.object({
-  name: z.string(),
-  status: z.enum(["ok", "warning", "failed", "skipped"]),
-  detail: z.string(),
-  todo: z.string().optional(),
-});
-
-export type Finding = z.infer<typeof findingSchema>;
 
 const stepSchema = z.object({
   name: z.string(),
@@ -91,6 +74,8 @@ const upgradeRecordSchema = z.object({
 });
 
 export type UpgradeRecord = z.infer<typeof upgradeRecordSchema>;
+
+export type UpgradeVersions = Pick<UpgradeRecord, "from" | "to">;
 
 /** Steps from which on the installation differs from what it was before. */
 const CHANGING_STEPS: ReadonlySet<string> = new Set(["backup", "pin", "deploy", "limits", "smoke"]);
@@ -177,26 +162,13 @@ export function openRecordFile(folder: string) {
 
 export type RecordFile = ReturnType<typeof openRecordFile>;
 
-/** A finding that is fine without a problem. */
-export function reportCheck(name: string, problem: string | false | undefined, ok: string, todo: string): Finding {
-  return problem ? reportFailure(name, problem, todo) : reportOk(name, ok);
-}
-
-export function reportSkipped(name: string, detail: string): Finding {
-  return { name, status: "skipped", detail };
-}
-
-export function hasFailure(findings: readonly Finding[]): boolean {
-  return findings.some(({ status }) => status === "failed");
-}
-
 /** Parses a scanner's JSON. Throws for any other text. */
 export function parseScan(scanner: keyof typeof SCANNERS, text: string): Vulnerability[] {
   return SCANNERS[scanner].schema.parse(JSON.parse(text));
 }
 
 /** Compares two scans by vulnerability and package; undefined unless the same scanner made both. */
-export function compareScans(before: ImageScan, after: ImageScan): ScanDifference | undefined {
+export function compareScans(before: ImageScan, after: ImageScan) {
   if (before.kind !== "scanned" || after.kind !== "scanned" || before.scanner !== after.scanner) return undefined;
   const toKey = ({ id, package: name }: Vulnerability) => JSON.stringify([id, name]);
   const old = new Map(before.found.map((one) => [toKey(one), one]));

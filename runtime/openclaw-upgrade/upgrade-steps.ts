@@ -6,7 +6,7 @@
 import { randomUUID } from "node:crypto";
 import { createReadStream, existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { reportOk } from "../../functions/doctor/findings.ts";
+import { type Finding, hasFailure, reportOk, reportSkipped } from "../../functions/doctor/findings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine } from "../../shared/text.ts";
 import { HOUR, MINUTE, type Ms, SECOND } from "../../shared/time.ts";
@@ -17,14 +17,7 @@ import { findLastLines } from "./openclaw-answers.ts";
 import { checkOldVersion, judgeFindings, runSmokeTest, waitForGateway } from "./smoke-test.ts";
 import { applyLimits } from "./spawn-limits.ts";
 import { runWithDeadline, type StepContext, type UpgradeContext } from "./upgrade-driver.ts";
-import {
-  type Finding,
-  hasChangedInstallation,
-  hasFailure,
-  reportSkipped,
-  type StepRecord,
-  type UpgradeRecord,
-} from "./upgrade-record.ts";
+import { hasChangedInstallation, type StepRecord, type UpgradeRecord } from "./upgrade-record.ts";
 
 /** What a step found, and what it adds to the record. A failed finding ends the upgrade. */
 interface StepResult extends Partial<Pick<UpgradeRecord, "backup" | "scans" | "spawn" | "logLines">> {
