@@ -14,12 +14,11 @@ import type { Caller } from "../../shared/tasks/call-context.ts";
 import { FILE_TYPES, readFileSizeLimit } from "../../shared/tasks/deliverables/file-check.ts";
 import { hashStream } from "../../shared/tasks/deliverables/send-file.ts";
 import { VERSION } from "../../shared/version.ts";
-import { downloadDeliverableTool, uploadDeliverableTool } from "./result-tools.ts";
-import { mayCallTool, type Tool, type ToolContext } from "./tool.ts";
+import { mayCallTool, type ToolContext } from "./tool.ts";
 import {
   createAgentBodyReader,
   createCallSource,
-  createToolCalls,
+  createToolCaller,
   type ToolCallDeps,
   type ToolOutcome,
 } from "./tool-calls.ts";
@@ -81,7 +80,7 @@ export const downloadRoute: Route = {
 };
 
 function createToolsApp(deps: ToolCallDeps): Hono {
-  const calls = createToolCalls(deps, TOOLS);
+  const callTool = createToolCaller(deps);
   const readBody = createAgentBodyReader();
   return new Hono()
     .get("/openapi.json", (c) =>
@@ -89,7 +88,7 @@ function createToolsApp(deps: ToolCallDeps): Hono {
     )
     .post("/:tool", async (c) => {
       const input = parseJsonBody(await readBody(c), c.req.header("content-type"));
-      return toToolResponse(c, await calls.call(createCallSource(c, "http"), c.req.param("tool"), input));
+      return toToolResponse(c, await callTool(createCallSource(c, "http"), c.req.param("tool"), input));
     });
 }
 
@@ -139,7 +138,7 @@ function toToolResponse(c: Context, outcome: ToolOutcome): Response {
 }
 
 function createUploadApp(deps: ToolCallDeps): Hono {
-  const transfer = createFileTransfer(deps, uploadDeliverableTool, "uploads");
+  const transfer = createFileTransfer(deps, "upload");
   const refusal =
     "Invalid query. Give ?task=ONB-12&name=report.pdf; sha256 (64 hex characters) and text (up to 4,000 characters) are optional.";
   return new Hono()
@@ -149,14 +148,11 @@ function createUploadApp(deps: ToolCallDeps): Hono {
     })
     .put("/", validateQuery(uploadQuerySchema, refusal), async (c) => {
       const input = c.req.valid("query");
-      const { task, name, sha256, text } = input;
       const size = parseContentLength(c.req.header("content-length"));
       const body = c.req.raw.body ?? new ReadableStream<Uint8Array>({ start: (stream) => stream.close() });
       const type = c.req.header("content-type");
       const file = { size, stream: () => body };
-      const { outcome, freeSlot } = await transfer(c, input, ({ work }) =>
-        work.deliver({ task, name, file, ...omitUndefined({ type, sha256, text }) }),
-      );
+      const { outcome, freeSlot } = await transfer(c, input, ({ work }) => work.deliver({ ...input, file, type }));
       try {
         const discards = freeSlot && !outcome.ok && size <= MAX_DISCARDED_BYTES && !body.locked;
         if (discards) await hashStream(deps, body).catch(() => {});
@@ -171,13 +167,13 @@ function createUploadApp(deps: ToolCallDeps): Hono {
  * Creates the function that runs a tool for a file, as long as the agent has few transfers. Its outcome comes with the
  * function that the caller calls when the bytes are through; without a slot, the outcome is a refusal.
  */
-function createFileTransfer(deps: ToolCallDeps, tool: Tool, transfers: "uploads" | "downloads") {
-  const calls = createToolCalls(deps, TOOLS);
+function createFileTransfer(deps: ToolCallDeps, kind: "upload" | "download") {
+  const callTool = createToolCaller(deps);
   const slots = createSourceSlots({ perSource: MAX_TRANSFERS });
-  const message = `You have ${MAX_TRANSFERS} ${transfers} in progress. Repeat this one when another has ended.`;
+  const message = `You have ${MAX_TRANSFERS} ${kind}s in progress. Repeat this one when another has ended.`;
   return async (c: Context, input: object, run: (context: ToolContext) => Promise<unknown>) => {
     const freeSlot = slots.take(c.get("caller").name);
-    const outcome = await calls.runTool(createCallSource(c, "http"), tool, input, async (context) => {
+    const outcome = await callTool(createCallSource(c, "http"), `${kind}_deliverable`, input, async (context) => {
       if (!freeSlot) throw new GroundcrewError("unavailable", message);
       return run(context);
     });
@@ -195,7 +191,7 @@ function parseContentLength(header: string | undefined): number {
 }
 
 function createDownloadApp(deps: ToolCallDeps): Hono {
-  const transfer = createFileTransfer(deps, downloadDeliverableTool, "downloads");
+  const transfer = createFileTransfer(deps, "download");
   const refusal = "Invalid query. Give ?task=ONB-12&name=report.pdf.";
   return new Hono().get("/", validateQuery(downloadQuerySchema, refusal), async (c) => {
     const input = c.req.valid("query");

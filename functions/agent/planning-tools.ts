@@ -5,78 +5,16 @@
 
 import { z } from "zod";
 import { PRIORITIES, STATUSES } from "../../shared/task/snapshot.ts";
-import { MESSAGE_TEXT_LIMIT } from "../../shared/tasks/people/messages.ts";
-import { defineTool, estimateSchema, taskAnswerSchema } from "./tool.ts";
+import { newMessageSchema } from "../../shared/tasks/people/messages.ts";
+import { newProjectSchema } from "../../shared/tasks/planning/create-project.ts";
+import { taskFiltersSchema } from "../../shared/tasks/views/search-tasks.ts";
+import { taskAnswerSchema } from "../../shared/tasks/views/task-list.ts";
+import { defineTool, type Tool } from "./tool.ts";
 
-/** OPENCLAW-08: creates one task. */
-export const createTaskTool = defineTool({
-  name: "create_task",
-  description: "Create a task in a project. Idempotent: repeating the call returns the same task.",
-  allow: "concierge",
-  hints: { idempotent: true },
-  input: z.object({
-    project: z.string().describe("identifier or name"),
-    title: z.string(),
-    description: z.string().optional().describe("Markdown"),
-    assignee: z.string().optional().describe("agent name or a person's e-mail"),
-    priority: z.enum(PRIORITIES).optional(),
-    due_date: z.string().optional().describe("YYYY-MM-DD"),
-    blocked_by: z.array(z.string()).optional().describe("task keys"),
-    estimate: estimateSchema.optional(),
-    cycle: z.string().optional(),
-    module: z.string().optional(),
-  }),
-  output: taskAnswerSchema,
-  run: ({ work }, newTask) => work.create(newTask),
-});
-
-const day = z.string().nullable().optional();
-
-/** OPENCLAW-08: changes a task of a plan. Its status is changed with update_task_status. */
-export const updateTaskTool = defineTool({
-  name: "update_task",
-  description: "Change fields of a task. Fields you omit stay; null removes a value. Cancel with update_task_status.",
-  allow: "concierge",
-  hints: { idempotent: true },
-  input: z.object({
-    task: z.string(),
-    title: z.string().optional(),
-    text: z.string().optional().describe("whole description, Markdown"),
-    assignee: z.string().nullable().optional(),
-    priority: z.enum(PRIORITIES).optional(),
-    start_date: day,
-    due_date: day,
-    add_blockers: z.array(z.string()).max(50).optional().describe("task keys"),
-    remove_blockers: z.array(z.string()).max(50).optional(),
-    cycle: z.string().optional(),
-    module: z.string().optional(),
-  }),
-  output: taskAnswerSchema,
-  run: ({ work }, { task, ...changes }) => work.update(task, changes),
-});
-
-/** OPENCLAW-08: creates an empty project that is ready for all agents. */
-export const createProjectTool = defineTool({
-  name: "create_project",
-  description:
-    "Create a project with its states and all agents as members. Idempotent: repeating the call returns the same project.",
-  allow: "concierge",
-  hints: { idempotent: true },
-  input: z.object({
-    name: z.string(),
-    description: z.string().optional(),
-    identifier: z.string().optional().describe("the ONB of ONB-12"),
-  }),
-  output: z.object({
-    id: z.string(),
-    /** `ONB` */
-    identifier: z.string(),
-    name: z.string(),
-  }),
-  async run({ work }, newProject) {
-    const { id, identifier, name } = await work.createProject(newProject);
-    return { id, identifier, name };
-  },
+/** What a new task is expected to take: minutes of work, and its cost in the budget's currency. */
+const estimateSchema = z.strictObject({
+  minutes: z.number().nonnegative().optional(),
+  cost: z.number().nonnegative().optional(),
 });
 
 const plannedTaskSchema = z.strictObject({
@@ -92,187 +30,237 @@ const plannedTaskSchema = z.strictObject({
   module: z.string().optional().describe("name; created if new"),
 });
 
-/** OPENCLAW-08, 11, 14, 17: creates a project with its tasks and dependencies in one call. */
-export const planProjectTool = defineTool({
-  name: "plan_project",
-  description:
-    "Create a whole plan: project, tasks, dependencies, assignees. Finishes by itself: agents see no task until remaining is 0. Idempotent. For a person's wish, it awaits approval first.",
-  allow: "concierge",
-  hints: { idempotent: true },
-  input: z.object({
-    project: z.string().describe("an existing project or the name of a new one"),
-    description: z.string().optional(),
-    identifier: z.string().optional(),
-    tasks: z.array(plannedTaskSchema),
-    cycles: z
-      .array(z.strictObject({ name: z.string(), start_date: z.string().optional(), end_date: z.string().optional() }))
-      .optional()
-      .describe("dates of new cycles"),
-    wish: z.string().optional().describe("id of the wish; default: your open one"),
-    dry_run: z.boolean().optional().describe("only check the plan and return its problems"),
-  }),
-  output: z.object({
-    /** `ONB`; absent until the project has been created. */
-    project: z.string().optional(),
-    /** In topological order: blockers before their dependants. */
-    tasks: z.array(
-      z.object({
-        id: z.string(),
-        key: z.string().optional(),
-        title: z.string(),
-        assignee: z.string().optional(),
-        blocked_by: z.array(z.string()),
-      }),
-    ),
-    /** Keys of the tasks that have been created in Plane. */
-    done: z.array(z.string()),
-    /** Remaining steps, about one per second; 0 when the plan is complete. */
-    remaining: z.number(),
-    awaiting_approval: z.literal(true).optional(),
-    /** Seconds. */
-    retry_after: z.number().optional(),
-    problems: z.array(z.string()),
-    warnings: z.array(z.string()),
-    /** `open`: estimated cost of the open tasks. `unknown`: number of tasks of agents that have no estimate because there is not enough history. */
-    cost: z.object({
-      estimated: z.number(),
-      unknown: z.number(),
-      spent: z.number().optional(),
-      open: z.number().optional(),
-      budget: z.number().optional(),
-      currency: z.string().optional(),
-    }),
-  }),
-  run: ({ work }, plan) => work.plan(plan),
-});
+const day = z.string().nullable().optional();
 
 const count = z.number().optional();
 
-/** OPENCLAW-08: lists the projects with their progress. */
-export const listProjectsTool = defineTool({
-  name: "list_projects",
-  description: "List all projects with their progress, time and cost, and plans that are not complete.",
-  allow: "concierge",
-  hints: { readOnly: true, idempotent: true },
-  input: z.object({}),
-  output: z.object({
-    projects: z.array(
-      z.object({
-        project: z.string(),
-        name: z.string(),
-        total: z.number(),
-        /** Done or cancelled. */
-        closed: z.number(),
-        in_progress: count,
-        blocked: count,
-        in_review: count,
-        spent_s: count,
-        /** In `currency`. */
-        cost: count,
-      }),
-    ),
-    /** Plans that are not complete, with the steps that are done. */
-    plans: z
-      .array(
+/** The tools of the Concierge, in the order in which they are listed. */
+export const PLANNING_TOOLS: readonly Tool[] = [
+  /** OPENCLAW-08: creates one task. */
+  defineTool({
+    name: "create_task",
+    description: "Create a task in a project. Idempotent: repeating the call returns the same task.",
+    allow: "concierge",
+    input: z.object({
+      project: z.string().describe("identifier or name"),
+      title: z.string(),
+      description: z.string().optional().describe("Markdown"),
+      assignee: z.string().optional().describe("agent name or a person's e-mail"),
+      priority: z.enum(PRIORITIES).optional(),
+      due_date: z.string().optional().describe("YYYY-MM-DD"),
+      blocked_by: z.array(z.string()).optional().describe("task keys"),
+      estimate: estimateSchema.optional(),
+      cycle: z.string().optional(),
+      module: z.string().optional(),
+    }),
+    output: taskAnswerSchema,
+    run: ({ work }, newTask) => work.create(newTask),
+  }),
+  /** OPENCLAW-08: changes a task of a plan. Its status is changed with update_task_status. */
+  defineTool({
+    name: "update_task",
+    description: "Change fields of a task. Fields you omit stay; null removes a value. Cancel with update_task_status.",
+    allow: "concierge",
+    input: z.object({
+      task: z.string(),
+      title: z.string().optional(),
+      text: z.string().optional().describe("whole description, Markdown"),
+      assignee: z.string().nullable().optional(),
+      priority: z.enum(PRIORITIES).optional(),
+      start_date: day,
+      due_date: day,
+      add_blockers: z.array(z.string()).max(50).optional().describe("task keys"),
+      remove_blockers: z.array(z.string()).max(50).optional(),
+      cycle: z.string().optional(),
+      module: z.string().optional(),
+    }),
+    output: taskAnswerSchema,
+    run: ({ work }, { task, ...changes }) => work.update(task, changes),
+  }),
+  /** OPENCLAW-08: creates an empty project that is ready for all agents. */
+  defineTool({
+    name: "create_project",
+    description:
+      "Create a project with its states and all agents as members. Idempotent: repeating the call returns the same project.",
+    allow: "concierge",
+    input: newProjectSchema,
+    output: z.object({
+      id: z.string(),
+      /** `ONB` */
+      identifier: z.string(),
+      name: z.string(),
+    }),
+    async run({ work }, newProject) {
+      const { id, identifier, name } = await work.createProject(newProject);
+      return { id, identifier, name };
+    },
+  }),
+  /** OPENCLAW-08, 11, 14, 17: creates a project with its tasks and dependencies in one call. */
+  defineTool({
+    name: "plan_project",
+    description:
+      "Create a whole plan: project, tasks, dependencies, assignees. Finishes by itself: agents see no task until remaining is 0. Idempotent. For a person's wish, it awaits approval first.",
+    allow: "concierge",
+    input: z.object({
+      project: z.string().describe("an existing project or the name of a new one"),
+      description: z.string().optional(),
+      identifier: z.string().optional(),
+      tasks: z.array(plannedTaskSchema),
+      cycles: z
+        .array(z.strictObject({ name: z.string(), start_date: z.string().optional(), end_date: z.string().optional() }))
+        .optional()
+        .describe("dates of new cycles"),
+      wish: z.string().optional().describe("id of the wish; default: your open one"),
+      dry_run: z.boolean().optional().describe("only check the plan and return its problems"),
+    }),
+    output: z.object({
+      /** `ONB`; absent until the project has been created. */
+      project: z.string().optional(),
+      /** In topological order: blockers before their dependants. */
+      tasks: z.array(
         z.object({
+          id: z.string(),
+          key: z.string().optional(),
           title: z.string(),
-          project: z.string().optional(),
-          state: z.enum(["awaiting_approval", "running", "rejected", "failed"]),
-          done: z.number(),
+          assignee: z.string().optional(),
+          blocked_by: z.array(z.string()),
+        }),
+      ),
+      /** Keys of the tasks that have been created in Plane. */
+      done: z.array(z.string()),
+      /** Remaining steps, about one per second; 0 when the plan is complete. */
+      remaining: z.number(),
+      awaiting_approval: z.literal(true).optional(),
+      /** Seconds. */
+      retry_after: z.number().optional(),
+      problems: z.array(z.string()),
+      warnings: z.array(z.string()),
+      /**
+       * `open`: estimated cost of the open tasks. `unknown`: number of tasks of agents that have no estimate because
+       * there is not enough history.
+       */
+      cost: z.object({
+        estimated: z.number(),
+        unknown: z.number(),
+        spent: z.number().optional(),
+        open: z.number().optional(),
+        budget: z.number().optional(),
+        currency: z.string().optional(),
+      }),
+    }),
+    run: ({ work }, plan) => work.plan(plan),
+  }),
+  /** OPENCLAW-08: lists the projects with their progress. */
+  defineTool({
+    name: "list_projects",
+    description: "List all projects with their progress, time and cost, and plans that are not complete.",
+    allow: "concierge",
+    isReadOnly: true,
+    input: z.object({}),
+    output: z.object({
+      projects: z.array(
+        z.object({
+          project: z.string(),
+          name: z.string(),
           total: z.number(),
-          reason: z.string().optional(),
+          /** Done or cancelled. */
+          closed: z.number(),
+          in_progress: count,
+          blocked: count,
+          in_review: count,
+          spent_s: count,
+          /** In `currency`. */
+          cost: count,
         }),
-      )
-      .optional(),
-    currency: z.string().optional(),
+      ),
+      /** Plans that are not complete, with the steps that are done. */
+      plans: z
+        .array(
+          z.object({
+            title: z.string(),
+            project: z.string().optional(),
+            state: z.enum(["awaiting_approval", "running", "rejected", "failed"]),
+            done: z.number(),
+            total: z.number(),
+            reason: z.string().optional(),
+          }),
+        )
+        .optional(),
+      currency: z.string().optional(),
+    }),
+    run: ({ work }) => work.projects(),
   }),
-  run: ({ work }) => work.projects(),
-});
-
-/** OPENCLAW-08: searches the tasks of all agents, so that the Concierge can watch its plans. */
-export const listTasksTool = defineTool({
-  name: "list_tasks",
-  description: "Search the tasks of all projects and agents. Without filters: all open tasks.",
-  allow: "concierge",
-  hints: { readOnly: true, idempotent: true },
-  input: z.object({
-    project: z.string().optional(),
-    status: z.enum([...STATUSES, "open", "all"]).optional(),
-    agent: z.string().optional().describe("name, or none"),
-    text: z.string().max(200).optional().describe("words of the title"),
-    after: z.string().optional().describe("next of the previous page"),
-  }),
-  output: z.object({
-    tasks: z.array(
-      z.object({
-        key: z.string(),
-        title: z.string(),
-        status: z.enum(STATUSES),
-        priority: z.enum(PRIORITIES).optional(),
-        /** `YYYY-MM-DD` */
-        due: z.string().optional(),
-        agents: z.array(z.string()).optional(),
-        held_by: z.string().optional(),
-        in_review: z.literal(true).optional(),
-        /** Keys of the open blockers; null while they are not known. */
-        blocked_by: z.array(z.string()).nullable().optional(),
-      }),
-    ),
-    /** Number of all matching tasks. */
-    total: z.number(),
-    next: z.string().optional(),
-  }),
-  run: ({ work }, filters) => work.search(filters),
-});
-
-/** OPENCLAW-08: lists the agents to which work can be assigned. */
-export const listAgentsTool = defineTool({
-  name: "list_agents",
-  description:
-    "List all agents: their skills, open and blocked tasks, and the speed, cost and confidence of their past work.",
-  allow: "concierge",
-  hints: { readOnly: true, idempotent: true },
-  input: z.object({}),
-  output: z.object({
-    agents: z.array(
-      z.object({
-        name: z.string(),
-        role: z.enum(["concierge", "worker"]),
-        about: z.string().optional(),
-        open: z.number(),
-        blocked: z.number(),
-        /** Keys of the tasks it has claimed. */
-        holds: z.array(z.string()),
-        /** Medians over its finished tasks, and its mean confidence. */
-        past: z.object({
-          finished: z.number(),
-          minutes: z.number().optional(),
-          cost: z.number().optional(),
-          confidence: z.number().optional(),
+  /** OPENCLAW-08: searches the tasks of all agents, so that the Concierge can watch its plans. */
+  defineTool({
+    name: "list_tasks",
+    description: "Search the tasks of all projects and agents. Without filters: all open tasks.",
+    allow: "concierge",
+    isReadOnly: true,
+    input: taskFiltersSchema,
+    output: z.object({
+      tasks: z.array(
+        z.object({
+          key: z.string(),
+          title: z.string(),
+          status: z.enum(STATUSES),
+          priority: z.enum(PRIORITIES).optional(),
+          /** `YYYY-MM-DD` */
+          due: z.string().optional(),
+          agents: z.array(z.string()).optional(),
+          held_by: z.string().optional(),
+          in_review: z.literal(true).optional(),
+          /** Keys of the open blockers; null while they are not known. */
+          blocked_by: z.array(z.string()).nullable().optional(),
         }),
-      }),
-    ),
+      ),
+      /** Number of all matching tasks. */
+      total: z.number(),
+      next: z.string().optional(),
+    }),
+    run: ({ work }, filters) => work.search(filters),
   }),
-  run: async ({ work }) => ({ agents: await work.team() }),
-});
-
-/** A message or a question of the Concierge to the human, about no task. */
-export const messageHumanTool = defineTool({
-  name: "message_human",
-  description: "Write to the human about no single task, in plain text. The answer to ask wakes you.",
-  allow: "concierge",
-  hints: { idempotent: true },
-  input: z.object({
-    text: z.string().min(1).max(MESSAGE_TEXT_LIMIT),
-    kind: z.enum(["inform", "ask"]).default("inform"),
-    choices: z.array(z.string().min(1).max(100)).max(8).optional(),
-    wish: z.string().max(100).optional().describe("id of the request it answers"),
+  /** OPENCLAW-08: lists the agents to which work can be assigned. */
+  defineTool({
+    name: "list_agents",
+    description:
+      "List all agents: their skills, open and blocked tasks, and the speed, cost and confidence of their past work.",
+    allow: "concierge",
+    isReadOnly: true,
+    input: z.object({}),
+    output: z.object({
+      agents: z.array(
+        z.object({
+          name: z.string(),
+          role: z.enum(["concierge", "worker"]),
+          about: z.string().optional(),
+          open: z.number(),
+          blocked: z.number(),
+          /** Keys of the tasks it has claimed. */
+          holds: z.array(z.string()),
+          /** Medians over its finished tasks, and its mean confidence. */
+          past: z.object({
+            finished: z.number(),
+            minutes: z.number().optional(),
+            cost: z.number().optional(),
+            confidence: z.number().optional(),
+          }),
+        }),
+      ),
+    }),
+    run: async ({ work }) => ({ agents: await work.team() }),
   }),
-  output: z.object({
-    message: z.string(),
-    /** `queued`: it is sent without a further call. `open`: a question without an answer. */
-    status: z.enum(["queued", "open", "answered"]),
-    answer: z.string().optional(),
+  /** A message or a question of the Concierge to the human, about no task. */
+  defineTool({
+    name: "message_human",
+    description: "Write to the human about no single task, in plain text. The answer to ask wakes you.",
+    allow: "concierge",
+    input: newMessageSchema,
+    output: z.object({
+      message: z.string(),
+      /** `queued`: it is sent without a further call. `open`: a question without an answer. */
+      status: z.enum(["queued", "open", "answered"]),
+      answer: z.string().optional(),
+    }),
+    run: ({ work }, newMessage) => work.message(newMessage),
   }),
-  run: ({ work }, newMessage) => work.message(newMessage),
-});
+];

@@ -1,179 +1,154 @@
 /** The tools with which an agent works on its tasks: list, read, claim, change the status, comment and ask. */
 
 import { z } from "zod";
-import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { STATUSES } from "../../shared/task/snapshot.ts";
-import { agentSessionSchema, defineTool, taskAnswerSchema } from "./tool.ts";
-
-/** OPENCLAW-02: lists the caller's open tasks in the order in which to work on them. */
-export const listMyTasksTool = defineTool({
-  name: "list_my_tasks",
-  description: "List your open tasks. Continue or start with the first one.",
-  allow: "agent",
-  hints: { readOnly: true, idempotent: true },
-  input: z.object({
-    fresh: z.boolean().optional().describe("read Plane first (slower, rarely needed)"),
-  }),
-  output: z.object({
-    tasks: z.array(taskAnswerSchema),
-    /** Seconds since Plane was last read. */
-    age_s: z.number(),
-    left_out: z.number().optional(),
-  }),
-  run: ({ work }, { fresh }) => work.list({ fresh }),
-});
+import { doneCriteriaSchema } from "../../shared/tasks/lifecycle/done-criteria.ts";
+import { newQuestionSchema } from "../../shared/tasks/people/questions.ts";
+import { taskAnswerSchema } from "../../shared/tasks/views/task-list.ts";
+import { agentSessionSchema, defineTool, type Tool } from "./tool.ts";
 
 const text = z.string();
 
-/** OPENCLAW-03: reads everything about one task. */
-export const getTaskDetailsTool = defineTool({
-  name: "get_task_details",
-  description:
-    "Read a task: full text, done criteria, questions, comments, history, attachments, time entries and who holds it.",
-  allow: "agent",
-  hints: { readOnly: true, idempotent: true },
-  input: z.object({ task: z.string() }),
-  output: taskAnswerSchema.extend({
-    text,
-    claim: z.object({ agent: text, since: text, until: text }).optional(),
-    agent: z.object({
-      name: text.optional(),
-      session: text.optional(),
-      percent: z.number().optional(),
-      text: text.optional(),
-      confidence: z.number().optional(),
-      cost: z.number().optional(),
-      estimate: z.object({ cost: z.number().optional(), hours: z.number().optional() }).optional(),
-      commit: text.optional(),
-      tests: text.optional(),
+/** The tools for the tasks of an agent, in the order in which they are listed. */
+export const TASK_TOOLS: readonly Tool[] = [
+  /** OPENCLAW-02: lists the caller's open tasks in the order in which to work on them. */
+  defineTool({
+    name: "list_my_tasks",
+    description: "List your open tasks. Continue or start with the first one.",
+    isReadOnly: true,
+    input: z.object({
+      fresh: z.boolean().optional().describe("read Plane first (slower, rarely needed)"),
     }),
-    done_when: z.object({
-      summary: z.boolean(),
-      deliverable: z.boolean(),
-      files: z.array(text),
-      commit: z.boolean(),
-      tests: z.boolean(),
-      others: z.array(text),
+    output: z.object({
+      tasks: z.array(taskAnswerSchema),
+      /** Seconds since Plane was last read. */
+      age_s: z.number(),
+      left_out: z.number().optional(),
     }),
-    /** The blockers, also closed ones. The caller may read their details and deliverables. */
-    inputs: z.array(z.object({ key: text, title: text, status: z.enum(STATUSES) })).optional(),
-    questions: createLatestSchema({ at: text, agent: text, text, answer: text.optional(), by: text.optional() }),
-    comments: createLatestSchema({ at: text, by: text, text }),
-    history: createLatestSchema({ at: text, by: text, what: text, from: text.optional(), to: text.optional() }),
-    attachments: createLatestSchema({ at: text, name: text, type: text, size: z.number() }),
-    time: createLatestSchema({ agent: text, from: text, to: text.optional() }).extend({
-      totals_s: z.record(z.string(), z.number()),
-    }),
+    run: ({ work }, { fresh }) => work.list({ fresh }),
   }),
-  run: ({ work }, { task }) => work.details(task),
-});
-
-/** Gives one agent at a time the right to work on a task. Starting a task claims it as well. */
-export const claimTaskTool = defineTool({
-  name: "claim_task",
-  description: "Claim one of your tasks so that no other agent works on it. Any call about the task renews the claim.",
-  allow: "agent",
-  hints: { idempotent: true },
-  input: z.object({ task: z.string().describe("key, such as ONB-12") }),
-  output: z.object({
-    task: z.string(),
-    /** ISO 8601. */
-    since: z.string(),
-    until: z.string(),
-  }),
-  async run({ work }, { task }) {
-    const { key, since, until } = await work.claim(task);
-    return { task: key, since: work.formatTime(since), until: work.formatTime(until) };
-  },
-});
-
-/** OPENCLAW-04: starts, finishes, blocks, cancels or returns a task. */
-export const updateTaskStatusTool = defineTool({
-  name: "update_task_status",
-  description: "Start (in_progress), finish (done, with a summary as text), block, cancel or return (todo) your task.",
-  allow: "agent",
-  hints: { idempotent: true },
-  input: z.object({
-    task: z.string(),
-    status: z.enum(STATUSES),
-    text: z.string().max(20_000).optional().describe("Markdown; becomes a comment"),
-    confidence: z.number().min(0).max(1).optional().describe("in the result; default 0.8; low values are reviewed"),
-    cost: z.number().min(0).max(1_000_000_000).optional().describe("your total so far"),
-    session: agentSessionSchema.optional(),
-    commit: z.string().trim().max(200).optional(),
-    tests: z.string().trim().max(500).optional().describe("test results"),
-  }),
-  output: z.object({
-    task: z.string(),
-    status: z.enum(STATUSES),
-    /** The work is finished, and a human reviews it before the task is done. */
-    in_review: z.literal(true).optional(),
-    /** ISO 8601: the caller's claim expires then unless a call renews it. */
-    held_until: z.string().optional(),
-    /** Keys of the open blockers. */
-    blocked_by: z.array(z.string()).optional(),
-    url: z.string(),
-  }),
-  async run({ work }, { task, ...change }) {
-    const { key, status, inReview, heldUntil, blockers, url } = await work.setStatus(task, change);
-    return {
-      task: key,
-      status,
-      ...omitUndefined({
-        in_review: inReview ? (true as const) : undefined,
-        held_until: heldUntil !== undefined ? work.formatTime(heldUntil) : undefined,
-        blocked_by: blockers.length > 0 ? blockers : undefined,
+  /** OPENCLAW-03: reads everything about one task. */
+  defineTool({
+    name: "get_task_details",
+    description:
+      "Read a task: full text, done criteria, questions, comments, history, attachments, time entries " +
+      "and who holds it.",
+    isReadOnly: true,
+    input: z.object({ task: z.string() }),
+    output: taskAnswerSchema.extend({
+      text,
+      claim: z.object({ agent: text, since: text, until: text }).optional(),
+      agent: z.object({
+        name: text.optional(),
+        session: text.optional(),
+        percent: z.number().optional(),
+        text: text.optional(),
+        confidence: z.number().optional(),
+        cost: z.number().optional(),
+        estimate: z.object({ cost: z.number().optional(), hours: z.number().optional() }).optional(),
+        commit: text.optional(),
+        tests: text.optional(),
       }),
-      url,
-    };
-  },
-});
-
-/** OPENCLAW-05: comments of an agent on a task. */
-export const addCommentTool = defineTool({
-  name: "add_comment",
-  description: "Comment on your task in Markdown. Set critical to notify the human at once.",
-  allow: "agent",
-  hints: { idempotent: true },
-  input: z.object({
-    task: z.string(),
-    text: z.string().min(1).max(20_000),
-    kind: z.enum(["progress", "error", "question", "note"]).optional(),
-    percent: z.number().min(0).max(100).optional(),
-    critical: z.boolean().optional(),
+      done_when: doneCriteriaSchema,
+      /** The blockers, also closed ones. The caller may read their details and deliverables. */
+      inputs: z.array(z.object({ key: text, title: text, status: z.enum(STATUSES) })).optional(),
+      questions: createLatestSchema({ at: text, agent: text, text, answer: text.optional(), by: text.optional() }),
+      comments: createLatestSchema({ at: text, by: text, text }),
+      history: createLatestSchema({ at: text, by: text, what: text, from: text.optional(), to: text.optional() }),
+      attachments: createLatestSchema({ at: text, name: text, type: text, size: z.number() }),
+      time: createLatestSchema({ agent: text, from: text, to: text.optional() }).extend({
+        totals_s: z.record(z.string(), z.number()),
+      }),
+    }),
+    run: ({ work }, { task }) => work.details(task),
   }),
-  output: z.object({ task: z.string(), comment: z.string(), url: z.string() }),
-  run: ({ work }, { task, ...comment }) => work.comment(task, comment),
-});
-
-/** A question to the human, with a button for each choice. The answer is written as a comment. */
-export const askHumanTool = defineTool({
-  name: "ask_human",
-  description: "Ask the human about your task. The answer becomes a comment and wakes you.",
-  allow: "agent",
-  hints: { idempotent: true },
-  input: z.object({
-    task: z.string(),
-    text: z.string().min(1).max(2_000),
-    choices: z.array(z.string().min(1).max(100)).max(8).optional(),
-    urgency: z.enum(["low", "normal", "high"]).optional(),
+  /** Gives one agent at a time the right to work on a task. Starting a task claims it as well. */
+  defineTool({
+    name: "claim_task",
+    description:
+      "Claim one of your tasks so that no other agent works on it. Any call about the task renews the claim.",
+    input: z.object({ task: z.string().describe("key, such as ONB-12") }),
+    output: z.object({
+      task: z.string(),
+      /** ISO 8601. */
+      since: z.string(),
+      until: z.string(),
+    }),
+    async run({ work }, { task }) {
+      const { key, since, until } = await work.claim(task);
+      return { task: key, since: work.formatTime(since), until: work.formatTime(until) };
+    },
   }),
-  output: z.object({
-    task: z.string(),
-    question: z.string(),
-    status: z.enum(["open", "answered"]),
-    answer: z.string().optional(),
+  /** OPENCLAW-04: starts, finishes, blocks, cancels or returns a task. */
+  defineTool({
+    name: "update_task_status",
+    description:
+      "Start (in_progress), finish (done, with a summary as text), block, cancel or return (todo) your task.",
+    input: z.object({
+      task: z.string(),
+      status: z.enum(STATUSES),
+      text: z.string().max(20_000).optional().describe("Markdown; becomes a comment"),
+      confidence: z.number().min(0).max(1).optional().describe("in the result; default 0.8; low values are reviewed"),
+      cost: z.number().min(0).max(1_000_000_000).optional().describe("your total so far"),
+      session: agentSessionSchema.optional(),
+      commit: z.string().trim().max(200).optional(),
+      tests: z.string().trim().max(500).optional().describe("test results"),
+    }),
+    output: z.object({
+      task: z.string(),
+      status: z.enum(STATUSES),
+      /** The work is finished, and a human reviews it before the task is done. */
+      in_review: z.literal(true).optional(),
+      /** ISO 8601: the caller's claim expires then unless a call renews it. */
+      held_until: z.string().optional(),
+      /** Keys of the open blockers. */
+      blocked_by: z.array(z.string()).optional(),
+      url: z.string(),
+    }),
+    async run({ work }, { task, ...change }) {
+      const { key, status, inReview, heldUntil, blockers, url } = await work.setStatus(task, change);
+      return {
+        task: key,
+        status,
+        in_review: inReview ? (true as const) : undefined,
+        held_until: heldUntil === undefined ? undefined : work.formatTime(heldUntil),
+        blocked_by: blockers.length > 0 ? blockers : undefined,
+        url,
+      };
+    },
   }),
-  async run({ work }, { task, ...question }) {
-    const { key, id, answer } = await work.ask(task, question);
-    return {
-      task: key,
-      question: id,
-      status: answer ? ("answered" as const) : ("open" as const),
-      ...omitUndefined({ answer: answer?.text }),
-    };
-  },
-});
+  /** OPENCLAW-05: comments of an agent on a task. */
+  defineTool({
+    name: "add_comment",
+    description: "Comment on your task in Markdown. Set critical to notify the human at once.",
+    input: z.object({
+      task: z.string(),
+      text: z.string().min(1).max(20_000),
+      kind: z.enum(["progress", "error", "question", "note"]).optional(),
+      percent: z.number().min(0).max(100).optional(),
+      critical: z.boolean().optional(),
+    }),
+    output: z.object({ task: z.string(), comment: z.string(), url: z.string() }),
+    run: ({ work }, { task, ...comment }) => work.comment(task, comment),
+  }),
+  /** A question to the human, with a button for each choice. The answer is written as a comment. */
+  defineTool({
+    name: "ask_human",
+    description: "Ask the human about your task. The answer becomes a comment and wakes you.",
+    input: z.object({ task: z.string(), ...newQuestionSchema.shape }),
+    output: z.object({
+      task: z.string(),
+      question: z.string(),
+      status: z.enum(["open", "answered"]),
+      answer: z.string().optional(),
+    }),
+    async run({ work }, { task, ...question }) {
+      const { key, id, answer } = await work.ask(task, question);
+      const status = answer ? ("answered" as const) : ("open" as const);
+      return { task: key, question: id, status, answer: answer?.text };
+    },
+  }),
+];
 
 /** The latest entries of a list, and the number of earlier entries that were left out. */
 function createLatestSchema<S extends z.ZodRawShape>(shape: S) {

@@ -35,6 +35,7 @@ import {
   type Tool,
   type ToolContext,
 } from "./tool.ts";
+import { TOOLS } from "./tools.ts";
 
 export type ToolCallDeps = TaskDeps & Pick<Deps, "clock" | "metrics" | "log" | "newId">;
 
@@ -56,6 +57,9 @@ interface ToolRefusal {
   /** Whole seconds after which the same call may succeed. */
   retryAfter?: number;
 }
+
+/** A tool's run, with its input already known. */
+type ToolRun = (context: ToolContext) => Promise<unknown>;
 
 /** Limit of a refusal in characters: room for a list of missing criteria, without echoing a long input in full. */
 const MAX_REFUSAL_LENGTH = 2_000;
@@ -93,32 +97,29 @@ const MAX_SCANNED_CALLS = 10_000;
 /** The audit log of tool calls (caller, tool, task, outcome), newest first. Entries are kept for 30 days. */
 export const auditRoute: Route = { path: "/audit", access: "admin", app: createAuditApp };
 
+/** Calls a tool by its name, in the same way for every interface. */
+export type ToolCaller = ReturnType<typeof createToolCaller>;
+
 /**
- * Runs tools in the same way for every interface: checks the permission, runs the tool, sanitizes the answer and
- * records the call in the audit log. The returned functions never throw; an error becomes a refusal. `tools` are those
- * that `call` finds by name.
+ * Creates the function that calls a tool by its name with unparsed input: it checks the permission, runs the tool,
+ * sanitizes the answer and records the call in the audit log. It never throws; an error becomes a refusal. `run` takes
+ * the place of the tool's own, for an interface with its own way of passing the input.
  */
-export function createToolCalls(deps: ToolCallDeps, tools: readonly Tool[]) {
+export function createToolCaller(deps: ToolCallDeps) {
   // The audit of a call also acknowledges the wakes of its agent.
   const audit = createAuditLog(deps, (calls) => createAcknowledgements(deps, calls));
   const redact = createRedactor(deps.settings.secrets);
 
-  /** `input` is the unparsed input, from which the audit log takes the task of a refused call. */
-  async function runAudited(
-    source: CallSource,
-    name: string,
-    input: unknown,
-    action: () => Promise<unknown>,
-  ): Promise<ToolOutcome> {
+  return async (source: CallSource, name: string, input: unknown, run?: ToolRun): Promise<ToolOutcome> => {
     const at = deps.clock();
-    const outcome = await action().then(
+    const outcome = await runTool(deps, source, { name, input, run }).then(
       (output): ToolOutcome => ({ ok: true, output: sanitizeOutput(output) }),
       (thrown: unknown): ToolOutcome => ({ ok: false, refusal: createRefusal(source, name, thrown) }),
     );
     const ms = deps.clock() - at;
     source.waitUntil(recordCall(source, { name, input, outcome, at, ms }));
     return outcome;
-  }
+  };
 
   function createRefusal({ correlation, caller }: CallSource, tool: string, thrown: unknown): ToolRefusal {
     const refusal = toToolRefusal(thrown);
@@ -133,95 +134,43 @@ export function createToolCalls(deps: ToolCallDeps, tools: readonly Tool[]) {
   }
 
   async function recordCall(
-    source: CallSource,
-    finished: { name: string; input: unknown; outcome: ToolOutcome; at: number; ms: number },
+    { caller, correlation, via }: CallSource,
+    { name, input, outcome, at, ms }: { name: string; input: unknown; outcome: ToolOutcome; at: number; ms: number },
   ) {
-    const { caller, correlation, via } = source;
-    const { name, outcome, at, ms } = finished;
-    const isKnown = tools.some((tool) => tool.name === name);
+    const isKnown = findTool(name) !== undefined;
     const outcomeCode = outcome.ok ? "ok" : outcome.refusal.code;
     const label = isKnown ? name : "unknown";
     deps.metrics.count("groundcrew_agent_calls_total", { tool: label, outcome: outcomeCode });
     deps.metrics.observe("groundcrew_agent_call_duration_seconds", ms / 1000, { tool: label });
-    const item = await findItemKey(finished.input, outcome).catch(() => undefined);
+    const item = await findItemKey(deps, input, outcome).catch(() => undefined);
     const tool = isKnown ? name : cleanLine(redact(name), 64);
-    const callFields = { agent: caller.name, tool, ...omitUndefined({ item }) };
+    const call = { agent: caller.name, tool, ...omitUndefined({ item }), outcome: outcomeCode, ms, via };
     const reasonField = outcome.ok ? {} : { reason: outcome.refusal.message };
-    deps.log[outcomeCode === "forbidden" ? "warn" : "info"]("agent call", {
-      correlation,
-      ...callFields,
-      outcome: outcomeCode,
-      ms,
-      via,
-      ...reasonField,
-    });
-    await audit({ at, ...callFields, outcome: outcomeCode, ms, via, correlation });
+    deps.log[outcomeCode === "forbidden" ? "warn" : "info"]("agent call", { correlation, ...call, ...reasonField });
+    await audit({ at, ...call, correlation });
   }
-
-  /** Finds the key of the task of a call in its answer or in its input; the id when no task with that id is known. */
-  async function findItemKey(input: unknown, outcome: ToolOutcome): Promise<string | undefined> {
-    const output = outcome.ok ? outcome.output : undefined;
-    const names = [readTextField(output, "key"), readTextField(output, "task"), readTextField(input, "task")].map(
-      (name) => name?.trim(),
-    );
-    const key = names.map((name) => parseTaskKey(name ?? "")?.key).find((name) => name !== undefined);
-    if (key !== undefined) return key;
-    const id = names.map((name) => name?.toLowerCase()).find((name) => name && UUID_PATTERN.test(name));
-    return id && ((await findStoredTask(deps, id))?.key ?? id);
-  }
-
-  /**
-   * Runs `action` in place of the tool's own `run`, for an interface with its own way of passing the input. Permission,
-   * the schema of the answer and the audit log are the same as for any call.
-   */
-  function runTool(source: CallSource, tool: Tool, input: unknown, action: (context: ToolContext) => Promise<unknown>) {
-    return runAudited(source, tool.name, input, async () => {
-      const { caller, correlation } = source;
-      if (!mayCallTool(caller, tool)) throw createForbiddenError(caller, tool);
-      return tool.output.parse(await action({ work: createOperations(deps, caller, correlation), caller }));
-    });
-  }
-
-  return {
-    runTool,
-    /** Calls a tool by its name with unparsed input. */
-    call(source: CallSource, name: string, input: unknown): Promise<ToolOutcome> {
-      const tool = tools.find((candidate) => candidate.name === name);
-      if (tool) return runTool(source, tool, input, async (context) => tool.run(context, parseToolInput(tool, input)));
-      return runAudited(source, name, input, async () => {
-        const allowedTools = tools
-          .filter((candidate) => mayCallTool(source.caller, candidate))
-          .map((allowed) => allowed.name);
-        const requestedName = name.slice(0, 64);
-        throw new GroundcrewError(
-          "not_found",
-          `There is no tool "${requestedName}". Available tools: ${allowedTools.join(", ")}.`,
-        );
-      });
-    },
-  };
 }
 
-export type ToolCalls = ReturnType<typeof createToolCalls>;
-
-/** Converts an expected error to what the caller may see; undefined for an unexpected one, which is only logged. */
-function toToolRefusal(thrown: unknown): ToolRefusal | undefined {
-  if (thrown instanceof GroundcrewError) return { code: thrown.code, message: thrown.message };
-  if (!(thrown instanceof PlaneError)) return undefined;
-  const isRetryable = thrown instanceof PlaneRateLimitedError || thrown instanceof PlaneUnavailableError;
-  const retryAfterMs = isRetryable ? thrown.retryAfter : undefined;
-  return {
-    code: PLANE_ERROR_CODES[thrown.code],
-    message: thrown.message,
-    ...omitUndefined({
-      retryAfter: retryAfterMs !== undefined ? Math.max(1, Math.ceil(retryAfterMs / 1000)) : undefined,
-    }),
-  };
+function findTool(name: string): Tool | undefined {
+  return TOOLS.find((tool) => tool.name === name);
 }
 
-function readTextField(value: unknown, name: string): string | undefined {
-  const field: unknown = typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
-  return typeof field === "string" ? field : undefined;
+async function runTool(
+  deps: ToolCallDeps,
+  { caller, correlation }: CallSource,
+  { name, input, run }: { name: string; input: unknown; run: ToolRun | undefined },
+): Promise<unknown> {
+  const tool = findTool(name);
+  if (!tool) throw createUnknownToolError(caller, name);
+  if (!mayCallTool(caller, tool)) throw createForbiddenError(caller, tool);
+  const context = { work: createOperations(deps, caller, correlation), caller };
+  return tool.output.parse(await (run ? run(context) : tool.run(context, parseToolInput(tool, input))));
+}
+
+function createUnknownToolError(caller: Caller, name: string): GroundcrewError {
+  const allowed = TOOLS.filter((tool) => mayCallTool(caller, tool)).map((tool) => tool.name);
+  const message = `There is no tool "${name.slice(0, 64)}". Available tools: ${allowed.join(", ")}.`;
+  return new GroundcrewError("not_found", message);
 }
 
 function createForbiddenError({ name, ticket }: Caller, tool: Tool): GroundcrewError {
@@ -229,6 +178,32 @@ function createForbiddenError({ name, ticket }: Caller, tool: Tool): GroundcrewE
     ? `${tool.name} is not for sessions: the token of a session reads and completes its own ticket, ${ticket.key}.`
     : `${tool.name} is for the Concierge only; ${name} may not call it.`;
   return new GroundcrewError("forbidden", reason);
+}
+
+/** Converts an expected error to what the caller may see; undefined for an unexpected one, which is only logged. */
+function toToolRefusal(thrown: unknown): ToolRefusal | undefined {
+  if (thrown instanceof GroundcrewError) return { code: thrown.code, message: thrown.message };
+  if (!(thrown instanceof PlaneError)) return undefined;
+  const isRetryable = thrown instanceof PlaneRateLimitedError || thrown instanceof PlaneUnavailableError;
+  const ms = isRetryable ? thrown.retryAfter : undefined;
+  const retryAfter = ms === undefined ? undefined : Math.max(1, Math.ceil(ms / 1000));
+  return { code: PLANE_ERROR_CODES[thrown.code], message: thrown.message, ...omitUndefined({ retryAfter }) };
+}
+
+/** Finds the key of the task of a call in its answer or in its input; the id when no task with that id is known. */
+async function findItemKey(deps: ToolCallDeps, input: unknown, outcome: ToolOutcome): Promise<string | undefined> {
+  const output = outcome.ok ? outcome.output : undefined;
+  const names = [readTextField(output, "key"), readTextField(output, "task"), readTextField(input, "task")];
+  const key = names.map((name) => parseTaskKey(name)?.key).find((name) => name !== undefined);
+  if (key !== undefined) return key;
+  const id = names.map((name) => name.trim().toLowerCase()).find((name) => UUID_PATTERN.test(name));
+  return id && ((await findStoredTask(deps, id))?.key ?? id);
+}
+
+/** "" when the value has no such text. */
+function readTextField(value: unknown, name: string): string {
+  const field: unknown = typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+  return typeof field === "string" ? field : "";
 }
 
 /** The operations of a call; for the session of a ticket, the status is that of its ticket. */
@@ -295,7 +270,10 @@ function createAuditApp({ store }: Pick<Deps, "store">): Hono {
   const refusal = `Invalid query. Allowed parameters: agent, task, after and limit (1 to ${MAX_AUDIT_LIMIT}).`;
   return new Hono().get("/", validateQuery(auditQuerySchema, refusal), async (c) => {
     const { agent, task, after, limit } = c.req.valid("query");
-    const set = task === undefined ? auditSets.all : auditSets.about(normalizeTaskName(task));
+    // The audit sets are named by task keys in upper case and by Plane's ids in lower case.
+    const name = task?.trim() ?? "";
+    const isId = UUID_PATTERN.test(name.toLowerCase());
+    const set = task === undefined ? auditSets.all : auditSets.about(isId ? name.toLowerCase() : name.toUpperCase());
     const { rows, next } = await scanMatchingRows<AuditEntry>({ store }, set, {
       after,
       size: limit,
@@ -306,10 +284,4 @@ function createAuditApp({ store }: Pick<Deps, "store">): Hono {
     const calls = rows.map(({ value: { at, ...call } }) => ({ at: new Date(at).toISOString(), ...call }));
     return c.json({ calls, ...omitUndefined({ next }) });
   });
-}
-
-/** The audit sets are named by task keys in upper case and by Plane's ids in lower case. */
-function normalizeTaskName(task: string): string {
-  const name = task.trim();
-  return /^[0-9a-f-]{36}$/i.test(name) ? name.toLowerCase() : name.toUpperCase();
 }

@@ -8,7 +8,6 @@ import { z } from "zod";
 import type { TaskDeps } from "../../shared/app/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { findNearestName } from "../../shared/names.ts";
-import { PRIORITIES, STATUSES } from "../../shared/task/snapshot.ts";
 import { type Caller, createCallContext } from "../../shared/tasks/call-context.ts";
 import { claimTask } from "../../shared/tasks/claims.ts";
 import { addComment, type NewComment } from "../../shared/tasks/comments.ts";
@@ -45,9 +44,10 @@ export interface Tool<I extends z.ZodObject = z.ZodObject, O extends z.ZodType =
   description: string;
   input: I;
   output: O;
-  /** Who may call the tool and sees it in lists; `concierge` excludes worker agents. */
-  allow: "agent" | "concierge";
-  hints: { readOnly?: true; idempotent?: true; destructive?: true };
+  /** Who may call the tool and sees it in lists: every agent, unless this excludes worker agents. */
+  allow?: "concierge";
+  /** It changes nothing. All other tools are idempotent. */
+  isReadOnly?: true;
   /** Throws a GroundcrewError that says what to do, or a PlaneError when Plane refuses or fails. */
   run(context: ToolContext, input: z.output<I>): Promise<z.input<O>>;
 }
@@ -68,35 +68,6 @@ export const agentSessionSchema = z
     "must be openclaw-session-{uuid} or a UUID. Leave it out if you do not know your session",
   )
   .describe("openclaw-session-{uuid}, or the UUID of a Claude Code session. Leave it out if you do not know it");
-
-const statusSchema = z.enum(STATUSES);
-
-/** A task as every answer shows it (OPENCLAW-02). */
-export const taskAnswerSchema = z.object({
-  id: z.string(),
-  key: z.string(),
-  title: z.string(),
-  /** First line of the description. */
-  description: z.string(),
-  status: statusSchema,
-  priority: z.enum(PRIORITIES),
-  /** `YYYY-MM-DD` */
-  due_date: z.string().nullable(),
-  project: z.string(),
-  /** Open blockers; null while they are still being read, so that `startable` is false. */
-  blocked_by: z.array(z.object({ key: z.string(), status: statusSchema })).nullable(),
-  url: z.string(),
-  /** ISO 8601: set when the caller holds the task; the claim expires then unless a call renews it. */
-  held_until: z.string().optional(),
-  startable: z.literal(false).optional(),
-  why_not: z.string().optional(),
-});
-
-/** What a new task is expected to take: minutes of work, and its cost in the budget's currency. */
-export const estimateSchema = z.strictObject({
-  minutes: z.number().nonnegative().optional(),
-  cost: z.number().nonnegative().optional(),
-});
 
 /** What the session of a ticket may call: it reads its ticket and the inputs of it, and completes it. */
 const SESSION_TOOLS = ["get_task_details", "download_deliverable", "update_task_status"];
@@ -145,8 +116,10 @@ function formatIssue({ path, message }: z.core.$ZodIssue, present: readonly [str
   return `${path.join(".")}: ${message}`;
 }
 
-/** The operations on tasks, bound to the caller of one call: what the tools can do. */
-/** Binds the operations to a caller. Create it for each call, because its limit of waiting for Plane is per call. */
+/**
+ * Binds what the tools can do to the caller of one call. Create it for each call, because its limit of waiting for
+ * Plane is per call.
+ */
 export function createTaskOperations(deps: TaskDeps, caller: Caller, correlation?: string) {
   const context = createCallContext(deps, caller, correlation);
   return {
@@ -202,5 +175,5 @@ export function createTaskOperations(deps: TaskDeps, caller: Caller, correlation
 /** Whether this caller may call the tool. A caller sees only the tools it may call. */
 export function mayCallTool({ role }: Caller, { allow, name }: Tool): boolean {
   if (role === "session") return SESSION_TOOLS.includes(name);
-  return allow === "agent" || role !== "worker";
+  return allow === undefined || role !== "worker";
 }

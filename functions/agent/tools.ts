@@ -2,31 +2,9 @@
 
 import { z } from "zod";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import {
-  createProjectTool,
-  createTaskTool,
-  listAgentsTool,
-  listProjectsTool,
-  listTasksTool,
-  messageHumanTool,
-  planProjectTool,
-  updateTaskTool,
-} from "./planning-tools.ts";
-import {
-  downloadDeliverableTool,
-  reportTool,
-  startTimerTool,
-  stopTimerTool,
-  uploadDeliverableTool,
-} from "./result-tools.ts";
-import {
-  addCommentTool,
-  askHumanTool,
-  claimTaskTool,
-  getTaskDetailsTool,
-  listMyTasksTool,
-  updateTaskStatusTool,
-} from "./task-tools.ts";
+import { PLANNING_TOOLS } from "./planning-tools.ts";
+import { RESULT_TOOLS } from "./result-tools.ts";
+import { TASK_TOOLS } from "./task-tools.ts";
 import type { Tool } from "./tool.ts";
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;
@@ -39,27 +17,7 @@ interface ToolDefinition {
 }
 
 /** All tools, in the order in which they are listed. MCP, HTTP and the CLI serve this list. */
-export const TOOLS: readonly Tool[] = [
-  listMyTasksTool,
-  getTaskDetailsTool,
-  claimTaskTool,
-  updateTaskStatusTool,
-  addCommentTool,
-  askHumanTool,
-  reportTool,
-  startTimerTool,
-  stopTimerTool,
-  uploadDeliverableTool,
-  downloadDeliverableTool,
-  createTaskTool,
-  updateTaskTool,
-  createProjectTool,
-  planProjectTool,
-  listProjectsTool,
-  listTasksTool,
-  listAgentsTool,
-  messageHumanTool,
-];
+export const TOOLS: readonly Tool[] = [...TASK_TOOLS, ...RESULT_TOOLS, ...PLANNING_TOOLS];
 
 const definitionCache = new WeakMap<Tool, ToolDefinition>();
 

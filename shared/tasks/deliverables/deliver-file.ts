@@ -35,31 +35,13 @@ import {
   type UploadRecord,
 } from "./upload-record.ts";
 
-/** A file that is attached to a work item. */
-interface DeliveredFile {
-  /** Key of the task. */
-  task: string;
-  /** The name that Plane shows, which may differ: Plane removes leading dots, for example. */
-  name: string;
-  /** Bytes. */
-  size: number;
-  sha256: string;
-  type: string;
-  /** Plane's id. */
-  attachment: string;
-  /** Set when this file was attached before the call. */
-  already?: true;
-  /** Plane's ids of attachments that were started and could not be removed; Plane does not show them. */
-  left_behind?: string[];
-}
-
 /**
  * Attaches a file to a work item as the caller and under its claim, with a comment that links it. Repeating the call,
  * also after an interruption, ends with one attachment and one comment. Name, type and size are checked before anything
  * is sent. Throws `bad_request`, `unsupported_type` or `too_large` with what is allowed, and `conflict` when the task
  * is closed or held by another agent.
  */
-export async function deliverFile(context: CallContext, deliverable: NewDeliverable): Promise<DeliveredFile> {
+export async function deliverFile(context: CallContext, deliverable: NewDeliverable) {
   const name = checkFileName(deliverable.name);
   const type = checkFileType(name, deliverable.type);
   const { size } = deliverable.file;
@@ -83,18 +65,16 @@ export async function deliverFile(context: CallContext, deliverable: NewDelivera
     await requireClaim();
     await linkDeliverable(context, task, attachedFile, deliverable.text);
   }
-  return {
+  return omitUndefined({
     task: task.key,
     name: value.name,
     size,
     sha256: attachedFile.sha256,
     type,
     attachment,
-    ...omitUndefined({
-      already: !attachedFile.sent ? (true as const) : undefined,
-      left_behind: attachedFile.leftBehind.length > 0 ? attachedFile.leftBehind : undefined,
-    }),
-  };
+    already: attachedFile.sent ? undefined : (true as const),
+    left_behind: attachedFile.leftBehind.length > 0 ? attachedFile.leftBehind : undefined,
+  });
 }
 
 /**

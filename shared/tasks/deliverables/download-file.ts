@@ -2,7 +2,6 @@
 
 import { GroundcrewError } from "../../errors.ts";
 import { encodeBase64 } from "../../hashing.ts";
-import { omitUndefined } from "../../omit-undefined.ts";
 import { attachmentsApi, createDownloadError, openDownload, type PlaneAttachment } from "../../plane/attachments.ts";
 import { PlaneError } from "../../plane/errors.ts";
 import type { Task } from "../../records/plane-records.ts";
@@ -11,34 +10,6 @@ import type { Ms } from "../../time.ts";
 import { requireReader } from "../access.ts";
 import type { CallContext } from "../call-context.ts";
 import { findTask } from "../find-task.ts";
-
-/** A file that is attached to a task, before its bytes are read. */
-export interface FoundAttachment {
-  /** `ONB-12` */
-  task: string;
-  name: string;
-  /** As declared by the sender. */
-  type: string;
-  /** Bytes. */
-  size: number;
-  /** Opens the file in Plane's storage. */
-  open(signal?: AbortSignal): Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
-}
-
-/** A file in an answer: its text, or its bytes in base64. */
-interface DownloadedFile {
-  /** `ONB-12` */
-  task: string;
-  name: string;
-  type: string;
-  /** Bytes. */
-  size: number;
-  text?: string;
-  /** The text continues: this many characters were left out. */
-  left_out?: number;
-  /** Base64 of a file that is not text. */
-  file?: string;
-}
 
 /** Limit of names in the refusal of an unknown name. */
 const MAX_NAMES = 20;
@@ -56,10 +27,11 @@ const MAX_TEXT_LENGTH = 40_000;
 const MAX_BINARY_BYTES = 64 * 2 ** 10;
 
 /**
- * Finds the newest file of this name on a task, with one request to Plane. Allowed for those who may read the task's
- * details. Throws `not_found` with the names that there are.
+ * Finds the newest file of this name on a task, with one request to Plane; `open` opens it in Plane's storage. `type`
+ * is the one that the sender declared. Allowed for those who may read the task's details. Throws `not_found` with the
+ * names that there are.
  */
-export async function findAttachment(context: CallContext, reference: string, name: string): Promise<FoundAttachment> {
+export async function findAttachment(context: CallContext, reference: string, name: string) {
   const task = await findTask(context, reference);
   await requireReader(context, task);
   const params = { project: task.project.id, item: task.id };
@@ -74,7 +46,7 @@ export async function findAttachment(context: CallContext, reference: string, na
     name: attributes.name,
     type: attributes.type,
     size: attributes.size,
-    async open(signal) {
+    async open(signal?: AbortSignal) {
       const { data: redirect } = await context.systemPlane.call(attachmentsApi.get, {
         params: { ...params, attachment },
       });
@@ -93,24 +65,19 @@ function createFileNotFoundError({ key }: Task, name: string, files: readonly Pl
  * Reads a file of a task: text as text, other content as base64. Throws `too_large` for a file that does not fit an
  * answer, with the way to stream it.
  */
-export async function downloadFile(context: CallContext, task: string, name: string): Promise<DownloadedFile> {
-  const found = await findAttachment(context, task, name);
-  const { size, type } = found;
-  const identity = { task: found.task, name: found.name, type, size };
+export async function downloadFile(context: CallContext, task: string, name: string) {
+  const { open, ...file } = await findAttachment(context, task, name);
+  const { size } = file;
   if (size > MAX_INLINE_BYTES) throw createTooLargeError(size, MAX_INLINE_BYTES);
-  const bytes = await readBytes(found);
+  const bytes = await readBytes(open);
   const text = decodeText(bytes);
   if (text !== undefined) {
     const leftOut = text.length - MAX_TEXT_LENGTH;
-    if (leftOut <= 0) return { ...identity, text };
-    return {
-      ...identity,
-      text: text.slice(0, MAX_TEXT_LENGTH).toWellFormed(),
-      ...omitUndefined({ left_out: leftOut }),
-    };
+    if (leftOut <= 0) return { ...file, text };
+    return { ...file, text: text.slice(0, MAX_TEXT_LENGTH).toWellFormed(), left_out: leftOut };
   }
   if (bytes.length > MAX_BINARY_BYTES) throw createTooLargeError(bytes.length, MAX_BINARY_BYTES);
-  return { ...identity, file: encodeBase64(bytes) };
+  return { ...file, file: encodeBase64(bytes) };
 }
 
 function createTooLargeError(size: number, limit: number): GroundcrewError {
@@ -122,8 +89,8 @@ function createTooLargeError(size: number, limit: number): GroundcrewError {
   );
 }
 
-async function readBytes(found: FoundAttachment): Promise<Uint8Array> {
-  const body = await found.open(AbortSignal.timeout(TRANSFER_MS));
+async function readBytes(open: Awaited<ReturnType<typeof findAttachment>>["open"]): Promise<Uint8Array> {
+  const body = await open(AbortSignal.timeout(TRANSFER_MS));
   try {
     return new Uint8Array(await new Response(body).arrayBuffer());
   } catch (thrown) {

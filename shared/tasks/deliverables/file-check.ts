@@ -14,11 +14,11 @@ export interface NewDeliverable {
   /** A Blob can be read more than once; a stream cannot. */
   file: Blob | UploadSource;
   /** The content type given by the sender, used for names without an extension. */
-  type?: string;
+  type?: string | undefined;
   /** 64 hex characters, if the sender knows them. With it the call is idempotent without a time limit. */
-  sha256?: string;
+  sha256?: string | undefined;
   /** Markdown for the comment, shown with the link. */
-  text?: string;
+  text?: string | undefined;
 }
 
 /** The limit of a file in bytes, and Plane's own limit. */

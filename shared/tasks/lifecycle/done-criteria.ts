@@ -1,5 +1,6 @@
 /** What a task needs before it may be done: the defaults of the settings and the `Done when:` list of its description. */
 
+import { z } from "zod";
 import type { TaskDeps } from "../../app/deps.ts";
 import { toMarkdown } from "../../markdown/to-markdown.ts";
 import { keepDefined } from "../../omit-undefined.ts";
@@ -14,17 +15,19 @@ import { FILE_TYPES } from "../deliverables/file-check.ts";
 import { formatOpenBlockers } from "../find-task.ts";
 
 /** What a task needs before it may be done (OPENCLAW-18). */
-export interface DoneCriteria {
-  summary: boolean;
+export const doneCriteriaSchema = z.object({
+  summary: z.boolean(),
   /** Requires at least one deliverable with any name. */
-  deliverable: boolean;
+  deliverable: z.boolean(),
   /** Required deliverables by file name. */
-  files: string[];
-  commit: boolean;
-  tests: boolean;
+  files: z.array(z.string()),
+  commit: z.boolean(),
+  tests: z.boolean(),
   /** Other criteria in the task's own words. The agent judges them, and the closing comment quotes them. */
-  others: string[];
-}
+  others: z.array(z.string()),
+});
+
+type DoneCriteria = z.infer<typeof doneCriteriaSchema>;
 
 const HEADING = /^[\s>#*_+-]*done when\s*[*_]*\s*:?\s*[*_]*\s*(.*)$/i;
 

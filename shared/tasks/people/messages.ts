@@ -1,5 +1,6 @@
 /** What the Concierge writes to a person about no task: a message, which may answer a wish, or a question. */
 
+import { z } from "zod";
 import { GroundcrewError } from "../../errors.ts";
 import { getTexts, type TelegramTexts } from "../../i18n/texts.ts";
 import { createAnnouncementJob } from "../../jobs/outgoing-jobs.ts";
@@ -22,6 +23,7 @@ import type { CallContext } from "../call-context.ts";
 import { getIdempotencyKey } from "../comments.ts";
 import { findWishMessage, prepareAnsweredWish } from "../wishes.ts";
 import {
+  choicesSchema,
   findQuestion,
   isQuestionOpen,
   isSameQuestion,
@@ -30,22 +32,6 @@ import {
   type QuestionRecord,
   toQuestionContent,
 } from "./questions.ts";
-
-/** What the Concierge writes to the human; `choices` are for questions only. */
-export interface NewMessage {
-  text: string;
-  kind: "inform" | "ask";
-  choices?: string[] | undefined;
-  /** The id of the wish that it answers or is about: it replies to the person's message. */
-  wish?: string | undefined;
-}
-
-/** A message as its author sees it. `queued`: it is sent without a further call. */
-interface MessageAnswer {
-  message: string;
-  status: "queued" | "open" | "answered";
-  answer?: string;
-}
 
 /** A message of an agent to the human that needs no answer and is about no task. A question is a `QuestionRecord`. */
 interface MessageRecord {
@@ -61,6 +47,17 @@ interface MessageRecord {
 /** Limit of a message in UTF-16 units, which leaves space for the headline in one message of Telegram. */
 export const MESSAGE_TEXT_LIMIT = 3_500;
 
+/** What the Concierge writes to the human; `choices` are for questions only. */
+export const newMessageSchema = z.object({
+  text: z.string().min(1).max(MESSAGE_TEXT_LIMIT),
+  kind: z.enum(["inform", "ask"]).default("inform"),
+  choices: choicesSchema.optional(),
+  /** The message replies to the person's message. */
+  wish: z.string().max(100).optional().describe("id of the request it answers"),
+});
+
+export type NewMessage = z.infer<typeof newMessageSchema>;
+
 /** Space for the mark of a possible repeat in any language, in UTF-16 units. */
 const REPEAT_MARK_LENGTH = 100;
 
@@ -72,7 +69,7 @@ const MESSAGE_RETENTION: Ms = 30 * DAY;
  * minutes, or while the question is open, has no further effect. Throws `bad_request` for a text that cannot be sent,
  * `conflict` without a chat to send it to.
  */
-export async function messageHuman(context: CallContext, newMessage: NewMessage): Promise<MessageAnswer> {
+export async function messageHuman(context: CallContext, newMessage: NewMessage) {
   const { telegram } = context.deps.settings;
   if (!telegram)
     throw new GroundcrewError(
@@ -88,7 +85,7 @@ export async function messageHuman(context: CallContext, newMessage: NewMessage)
 }
 
 /** Asks a question about no task, unless the same one is open or was asked within ten minutes. */
-async function askQuestion(context: CallContext, newMessage: NewMessage): Promise<MessageAnswer> {
+async function askQuestion(context: CallContext, newMessage: NewMessage) {
   const { deps, caller, correlation } = context;
   if (newMessage.text.length > QUESTION_TEXT_LIMIT)
     throw new GroundcrewError("bad_request", `A question has at most ${QUESTION_TEXT_LIMIT} characters. Shorten text.`);
@@ -106,20 +103,15 @@ async function askQuestion(context: CallContext, newMessage: NewMessage): Promis
   return toMessageAnswer((await findQuestion(deps, id))?.value ?? question);
 }
 
-function toMessageAnswer({ id, answer }: QuestionRecord): MessageAnswer {
-  return { message: id, status: answer ? "answered" : "open", ...omitUndefined({ answer: answer?.text }) };
+function toMessageAnswer({ id, answer }: QuestionRecord) {
+  return { message: id, status: answer ? ("answered" as const) : ("open" as const), answer: answer?.text };
 }
 
 /**
  * Stores the message in one commit with the job that sends it, so that it is sent once. The message after the end of a
  * plan for a wish is its summary, and closes the wish. A message about a wish replies to the person's message.
  */
-async function queueMessage(
-  { deps, ...context }: CallContext,
-  chat: ChatId,
-  text: string,
-  wishId: string | undefined,
-): Promise<MessageAnswer> {
+async function queueMessage({ deps, ...context }: CallContext, chat: ChatId, text: string, wishId: string | undefined) {
   const agent = context.caller.name;
   const texts = getTexts(deps.settings.locale).telegram;
   const rich = renderMessage(agent, text, texts);
@@ -127,8 +119,8 @@ async function queueMessage(
     throw new GroundcrewError("bad_request", "text does not fit into one message of Telegram. Shorten it.");
   const id = await getIdempotencyKey({ deps, ...context }, "message", text, ...(wishId === undefined ? [] : [wishId]));
   const key = workKeys.message(id);
-  return updateValue<MessageRecord, MessageAnswer>(deps, key, async (stored) => {
-    const result = { message: id, status: "queued" as const };
+  const result = { message: id, status: "queued" as const };
+  return updateValue<MessageRecord, typeof result>(deps, key, async (stored) => {
     if (stored) return { result };
     const { wish, message, expect, put } = await prepareAnsweredWish(deps, agent, wishId);
     const value: MessageRecord = { id, agent, text, at: await deps.store.now(), ...omitUndefined({ wish }) };

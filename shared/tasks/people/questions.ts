@@ -3,6 +3,7 @@
  * button, a reply or a comment, and closed with its task. The agent's timer pauses meanwhile.
  */
 
+import { z } from "zod";
 import { isRunning, type TimeEntriesRecord } from "../../accounting/time-entries.ts";
 import { createTimes, endEntries, findPause, isInWork, prepareTimes, startEntry } from "../../accounting/timer.ts";
 import type { Deps, TaskDeps } from "../../app/deps.ts";
@@ -60,13 +61,6 @@ export interface QuestionRecord {
   closed?: Ms;
 }
 
-/** What an agent asks; `urgency` is normal when it is absent. */
-export interface NewQuestion {
-  text: string;
-  choices?: string[] | undefined;
-  urgency?: Urgency | undefined;
-}
-
 type Reply = Pick<Extract<WorkJobBody, { type: "reply" }>, "item" | "comment" | "by" | "correlation">;
 
 /** Retention of an answered or closed question: 30 days, so that messages and details can still show it. */
@@ -74,6 +68,17 @@ const ANSWERED_MS: Ms = 30 * DAY;
 
 /** Limit of a question in UTF-16 units; longer ones are truncated. */
 export const QUESTION_TEXT_LIMIT = 2_000;
+
+export const choicesSchema = z.array(z.string().min(1).max(100)).max(8);
+
+/** What an agent asks; `urgency` is normal when it is absent. */
+export const newQuestionSchema = z.object({
+  text: z.string().min(1).max(QUESTION_TEXT_LIMIT),
+  choices: choicesSchema.optional(),
+  urgency: z.enum(["low", "normal", "high"]).optional(),
+});
+
+export type NewQuestion = z.infer<typeof newQuestionSchema>;
 
 /** Intervals from the question to its two reminders, by urgency. */
 const REMINDERS: Record<Urgency, readonly [Ms, Ms]> = {

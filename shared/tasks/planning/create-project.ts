@@ -3,6 +3,7 @@
  * interrupted creation is completed by the next one.
  */
 
+import { z } from "zod";
 import type { Settings } from "../../config/settings.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { sha256Hex } from "../../hashing.ts";
@@ -20,12 +21,14 @@ import { cleanLine, cleanText } from "../../text.ts";
 import { ensureMembers, PROJECT_ADMIN_ROLE, readSystemUserId } from "../assignees.ts";
 import { type CallContext, withLock } from "../call-context.ts";
 
-export interface NewProject {
-  name: string;
-  description?: string | undefined;
-  /** At most 12 letters and digits, the `ONB` of `ONB-12`; derived from the name when absent. */
-  identifier?: string | undefined;
-}
+export const newProjectSchema = z.object({
+  name: z.string(),
+  description: z.string().optional(),
+  /** At most 12 letters and digits; derived from the name when absent. */
+  identifier: z.string().optional().describe("the ONB of ONB-12"),
+});
+
+export type NewProject = z.infer<typeof newProjectSchema>;
 
 /** Limit of attempts with another identifier: Plane may have projects that we do not see. */
 const MAX_TRIES = 5;

@@ -21,7 +21,6 @@ import {
   hashPlannedTask,
   isTaskComplete,
   type Plan,
-  type PlanCost,
   type PlanRun,
   readPlanProgress,
   startRun,
@@ -37,24 +36,6 @@ import {
   isProjectIncomplete,
 } from "./create-project.ts";
 
-export interface PlanAnswer {
-  /** `ONB`; absent until the project has been created. */
-  project?: string;
-  /** In topological order: blockers before their dependants. */
-  tasks: { id: string; key?: string; title: string; assignee?: string; blocked_by: string[] }[];
-  /** Keys of the tasks that have been created in Plane. */
-  done: string[];
-  /** Remaining steps, about one per second; 0 when the plan is complete and its tasks are visible to agents. */
-  remaining: number;
-  /** A person has to approve the plan before it is carried out. */
-  awaiting_approval?: true;
-  /** Seconds after which most of the remaining steps are done. */
-  retry_after?: number;
-  problems: string[];
-  warnings: string[];
-  cost: PlanCost;
-}
-
 /** Limit of `retry_after`: 60 s, after which the same call shows the progress. */
 const MAX_RETRY_AFTER_S = 60;
 
@@ -65,18 +46,19 @@ const MAX_RETRY_AFTER_S = 60;
  * failed. Tasks with the same project, id and title are the same task. Throws `bad_request` with all problems before
  * anything is stored; `dry_run` returns them instead.
  */
-export async function planProject(context: CallContext, given: Plan): Promise<PlanAnswer> {
+export async function planProject(context: CallContext, given: Plan) {
   const { deps } = context;
   const name = cleanProjectName(given.project);
   const existing = (await isProjectIncomplete(context, name)) ? undefined : await findProject(deps, name);
   const checkedPlan = await checkPlan(context, given, await findCreatedTasks(context, given, existing));
   const { problems } = checkedPlan;
   if (!existing) problems.push(...findProjectProblems(context, name, given.identifier));
-  if (given.dry_run) return readPlanAnswer(deps, checkedPlan, existing, undefined);
+  if (given.dry_run) return readPlanAnswer(deps, checkedPlan, existing);
   if (problems.length > 0)
     throw new GroundcrewError("bad_request", `Nothing was created. Fix these problems: ${problems.join("; ")}.`);
-  const plan: Plan = { ...given, project: name, tasks: checkedPlan.tasks };
-  return answer(context, checkedPlan, existing, plan);
+  const run = await startPlan(context, { ...given, project: name, tasks: checkedPlan.tasks }, existing, checkedPlan);
+  const project = existing ?? (run.project === undefined ? undefined : await findProject(deps, run.project));
+  return readPlanAnswer(deps, checkedPlan, project, run);
 }
 
 /** The ids of the plan's tasks that exist already, because the call is repeated. */
@@ -99,8 +81,8 @@ async function readPlanAnswer(
   deps: Pick<TaskDeps, "store">,
   { tasks, problems, warnings, cost }: CheckedPlan,
   project: ProjectRecord | undefined,
-  run: PlanRun | undefined,
-): Promise<PlanAnswer> {
+  run?: PlanRun,
+) {
   const progress = project ? await readPlanProgress(deps, project.id) : {};
   const keys = new Map<string, string>();
   for (const task of tasks) {
@@ -110,37 +92,23 @@ async function readPlanAnswer(
   const steps = await countSteps(tasks, progress);
   const left = steps.total - steps.done + (project ? 0 : 1);
   const remaining = run?.state === "done" ? 0 : run ? Math.max(1, left) : left;
-  const isRunning = run?.state === "running";
-  return {
-    ...omitUndefined({ project: project?.identifier }),
+  return omitUndefined({
+    project: project?.identifier,
     tasks: tasks.map(({ id, title, assignee, blocked_by = [] }) => ({
       id,
-      ...omitUndefined({ key: keys.get(id) }),
+      key: keys.get(id),
       title,
-      ...omitUndefined({ assignee }),
+      assignee,
       blocked_by: blocked_by.map((other) => keys.get(other) ?? other),
     })),
     done: tasks.flatMap(({ id }) => keys.get(id) ?? []),
     remaining,
-    ...omitUndefined({
-      awaiting_approval: run?.state === "awaiting_approval" ? (true as const) : undefined,
-      retry_after: isRunning ? Math.min(remaining, MAX_RETRY_AFTER_S) : undefined,
-    }),
+    awaiting_approval: run?.state === "awaiting_approval" ? (true as const) : undefined,
+    retry_after: run?.state === "running" ? Math.min(remaining, MAX_RETRY_AFTER_S) : undefined,
     problems,
-    warnings: [...warnings, ...(run?.warnings ?? [])],
+    warnings: warnings.concat(run?.warnings ?? []),
     cost,
-  };
-}
-
-async function answer(
-  context: CallContext,
-  checkedPlan: CheckedPlan,
-  existing: ProjectRecord | undefined,
-  plan: Plan,
-): Promise<PlanAnswer> {
-  const run = await startPlan(context, plan, existing, checkedPlan);
-  const project = existing ?? (run.project === undefined ? undefined : await findProject(context.deps, run.project));
-  return readPlanAnswer(context.deps, checkedPlan, project, run);
+  });
 }
 
 /**

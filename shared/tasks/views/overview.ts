@@ -3,7 +3,7 @@
 import { readAgentPace } from "../../accounting/history.ts";
 import { readAllSpending, roundAmount, type SpendingRecord } from "../../accounting/spending.ts";
 import type { TaskDeps } from "../../app/deps.ts";
-import { omitUndefined } from "../../omit-undefined.ts";
+import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
 import { listReadableProjects, type ProjectRecord } from "../../records/plane-records.ts";
 import { observedKeys, observedSets, workSets } from "../../records/store-keys.ts";
 import type { ClaimRecord } from "../../records/task-records.ts";
@@ -12,107 +12,29 @@ import { type ItemRecord, isBlocked } from "../../task/snapshot.ts";
 import { SECOND } from "../../time.ts";
 import type { CallContext } from "../call-context.ts";
 import { findStoredTask } from "../find-task.ts";
-import { countSteps, type PlanRun, type PlanRunState, readHiddenTasks, readPlanProgress } from "../plan-record.ts";
+import { countSteps, type PlanRun, readHiddenTasks, readPlanProgress } from "../plan-record.ts";
 import { countTasks } from "../task-counts.ts";
 
-/** A project with its progress. */
-interface ProjectProgress {
-  /** `ONB` */
-  project: string;
-  name: string;
-  /** Number of all tasks, and of those that are done or cancelled. */
-  total: number;
-  closed: number;
-  /** Numbers of open tasks that are in progress, that are blocked, and that a human reviews; absent: none. */
-  in_progress?: number;
-  blocked?: number;
-  in_review?: number;
-  /** Time and cost that agents have reported, in the budget's currency; absent: none. */
-  spent_s?: number;
-  cost?: number;
-}
-
-/** A plan that is not complete. */
-interface UnfinishedPlan {
-  /** The project's name, as planned. */
-  title: string;
-  /** `ONB`; absent until the project has been created. */
-  project?: string;
-  state: Exclude<PlanRunState, "done">;
-  /** Steps that are done, and all steps. */
-  done: number;
-  total: number;
-  /** Why it was rejected, or why it failed. */
-  reason?: string;
-}
-
-interface ProjectList {
-  projects: ProjectProgress[];
-  /** Plans that wait, are carried out, were rejected or have failed, newest first; absent: none. */
-  plans?: UnfinishedPlan[];
-  currency?: string;
-}
-
-/** How far a plan is, for people and agents. */
-interface PlanRunSummary {
-  /** The id of its run. */
-  id: string;
-  /** The project's name, as planned. */
-  title: string;
-  /** `ONB`; absent until the project has been created. */
-  project?: string;
-  agent: string;
-  /** The id of the wish that the plan is for. */
-  wish?: string;
-  state: PlanRunState;
-  /** Steps that are done, and all steps: the project, and up to three for each task. */
-  done: number;
-  total: number;
-  /** Why it was rejected, or why it failed. */
-  reason?: string;
-  /** Store time of the proposal or start. */
-  at: number;
-}
-
-/** An agent with what planning needs to know. */
-interface TeamMember {
-  name: string;
-  role: "concierge" | "worker";
-  /** Persona and strengths, as the settings say. */
-  about?: string;
-  /** Number of open tasks, and of those that are blocked. */
-  open: number;
-  blocked: number;
-  /** Keys of the tasks it has claimed. */
-  holds: string[];
-  /** Over finished tasks: medians of time and cost, mean confidence. */
-  past: { finished: number; minutes?: number; cost?: number; confidence?: number };
-}
-
 /** Lists the projects with their progress, time and cost, by identifier. Makes no request to Plane. */
-export async function listProjects({ deps }: CallContext): Promise<ProjectList> {
+export async function listProjects({ deps }: CallContext) {
   const [projects, spending, runs] = await Promise.all([
     listReadableProjects(deps),
     readAllSpending(deps.store),
     readPlanRuns(deps),
   ]);
-  const rows: ProjectProgress[] = [];
-  for (const project of projects) rows.push(await describeProject(deps, project, spending));
-  rows.sort((a, b) => (a.project < b.project ? -1 : 1));
-  const plans = runs.flatMap(({ title, project, state, done, total, reason }): UnfinishedPlan[] =>
-    state === "done" ? [] : [{ title, state, done, total, ...omitUndefined({ project, reason }) }],
+  const rows = await Promise.all(projects.map((project) => describeProject(deps, project, spending)));
+  const plans = runs.flatMap(({ title, project, state, done, total, reason }) =>
+    state === "done" ? [] : [{ title, project, state, done, total, reason }],
   );
-  return {
-    projects: rows,
-    ...omitUndefined({ plans: plans.length > 0 ? plans : undefined, currency: deps.settings.budget?.currency }),
-  };
+  return omitUndefined({
+    projects: rows.sort((a, b) => (a.project < b.project ? -1 : 1)),
+    plans: plans.length > 0 ? plans : undefined,
+    currency: deps.settings.budget?.currency,
+  });
 }
 
-async function describeProject(
-  deps: CallContext["deps"],
-  project: ProjectRecord,
-  spending: readonly SpendingRecord[],
-): Promise<ProjectProgress> {
+/** `spent_s` and `cost` are what agents have reported, in the budget's currency. */
+async function describeProject(deps: TaskDeps, project: ProjectRecord, spending: readonly SpendingRecord[]) {
   const open = { in_progress: 0, blocked: 0, in_review: 0 };
   for await (const { value } of scanRows<ItemRecord>(deps, observedSets.open(project.id))) {
     if (value.review) open.in_review += 1;
@@ -135,37 +57,28 @@ function omitZero<K extends string>(counts: Record<K, number>): Partial<Record<K
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0)) as Partial<Record<K, number>>;
 }
 
-/** Reads all stored plans with their progress, newest first. Makes no request to Plane. */
-export async function readPlanRuns(deps: Pick<TaskDeps, "store">): Promise<PlanRunSummary[]> {
+/**
+ * Reads all stored plans with their progress, newest first: the steps that are done and all steps, which are the
+ * project and those of each task. Makes no request to Plane.
+ */
+export async function readPlanRuns(deps: Pick<TaskDeps, "store">) {
   const rows = await readAllRows<PlanRun>(deps, workSets.planRuns);
   const summaries = await Promise.all(rows.map(({ value }) => summarizeRun(deps, value)));
   return summaries.sort((a, b) => b.at - a.at);
 }
 
-async function summarizeRun(deps: Pick<TaskDeps, "store">, run: PlanRun): Promise<PlanRunSummary> {
+async function summarizeRun(deps: Pick<TaskDeps, "store">, run: PlanRun) {
   const { id, plan, agent, wish, state, reason, at } = run;
-  const [project] =
-    run.project === undefined ? [] : await deps.store.read<ProjectRecord>([observedKeys.project(run.project)]);
+  const [project] = await deps.store.read<ProjectRecord>(keepDefined([run.project]).map(observedKeys.project));
   const progress = run.project === undefined ? {} : await readPlanProgress(deps, run.project);
   const steps = await countSteps(plan.tasks, progress);
   const total = steps.total + 1;
   const done = state === "done" ? total : steps.done + (run.project === undefined ? 0 : 1);
-  return {
-    id,
-    title: plan.project,
-    ...omitUndefined({ project: project?.value.identifier }),
-    agent,
-    ...omitUndefined({ wish }),
-    state,
-    done,
-    total,
-    ...omitUndefined({ reason }),
-    at,
-  };
+  return { id, title: plan.project, project: project?.value.identifier, agent, wish, state, done, total, reason, at };
 }
 
 /** Lists all agents with their strengths, their open tasks and their past pace. Makes no request to Plane. */
-export async function listAgents({ deps }: CallContext): Promise<TeamMember[]> {
+export async function listAgents({ deps }: CallContext) {
   const [now, isHidden] = await Promise.all([deps.store.now(), readHiddenTasks(deps)]);
   return Promise.all(
     deps.settings.agents.map(async ({ name, role = "worker", about }) => {
@@ -182,11 +95,11 @@ export async function listAgents({ deps }: CallContext): Promise<TeamMember[]> {
       return {
         name,
         role,
-        ...omitUndefined({ about }),
+        about,
         open,
         blocked,
         holds: holds.flatMap((task) => task?.key ?? []).sort(),
-        past: { ...pace, ...omitUndefined({ minutes: ms !== undefined ? Math.round(ms / 6_000) / 10 : undefined }) },
+        past: { ...pace, minutes: ms === undefined ? undefined : Math.round(ms / 6_000) / 10 },
       };
     }),
   );

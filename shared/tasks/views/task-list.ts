@@ -3,6 +3,8 @@
  * KB.
  */
 
+import { z } from "zod";
+import type { TaskDeps } from "../../app/deps.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { removeHiddenText } from "../../markdown/hidden-text.ts";
 import { htmlToLines } from "../../markdown/plain-text.ts";
@@ -11,19 +13,11 @@ import { listReadableProjects, type ProjectsReadRecord, type Task } from "../../
 import { observedKeys, workKeys } from "../../records/store-keys.ts";
 import { type ClaimRecord, readLiveClaims } from "../../records/task-records.ts";
 import { pollProject } from "../../sync/poll-project.ts";
-import { compareUrgency, type ItemRecord, isBlocked, type Priority, type Status } from "../../task/snapshot.ts";
+import { compareUrgency, isBlocked, PRIORITIES, STATUSES } from "../../task/snapshot.ts";
 import { cleanLine } from "../../text.ts";
 import { formatIsoTime, MINUTE, type Ms } from "../../time.ts";
 import type { CallContext } from "../call-context.ts";
 import { type Blocker, readAgentTasks, readOpenBlockers } from "../find-task.ts";
-
-interface TaskList {
-  tasks: TaskAnswer[];
-  /** Seconds since Plane was last read; webhooks bring changes in between. */
-  age_s: number;
-  /** Number of further tasks. */
-  left_out?: number;
-}
 
 /** The progress of a fresh read that was interrupted because it had to wait too long. */
 interface FreshReadRecord {
@@ -32,28 +26,11 @@ interface FreshReadRecord {
   projects: string[];
 }
 
-/** A task as agents see it (OPENCLAW-02). */
-export interface TaskAnswer {
-  id: string;
-  /** `ONB-12` */
-  key: string;
-  title: string;
-  /** First line of the description. */
-  description: string;
-  status: Status;
-  priority: Priority;
-  /** `YYYY-MM-DD` */
-  due_date: string | null;
-  /** `ONB` */
-  project: string;
-  /** Open blockers; null while they are not all known. */
-  blocked_by: { key: string; status: Status }[] | null;
-  url: string;
-  /** ISO 8601: set when the caller holds the task; the claim expires then unless a call renews it. */
-  held_until?: string;
-  /** False when the caller cannot start the task now, with the reason in `why_not`. */
-  startable?: false;
-  why_not?: string;
+/** A task with its claim and its open blockers; `blockers` is undefined while they are not all known. */
+interface TaskState {
+  task: Task;
+  claim: ClaimRecord | undefined;
+  blockers: Blocker[] | undefined;
 }
 
 /** A task with its rank in the caller's list. */
@@ -81,19 +58,42 @@ const MIN_TITLE_BYTES = 20;
 
 const encoder = new TextEncoder();
 
+/** A task as every answer shows it (OPENCLAW-02). */
+export const taskAnswerSchema = z.object({
+  id: z.string(),
+  /** `ONB-12` */
+  key: z.string(),
+  title: z.string(),
+  /** First line of the description. */
+  description: z.string(),
+  status: z.enum(STATUSES),
+  priority: z.enum(PRIORITIES),
+  /** `YYYY-MM-DD` */
+  due_date: z.string().nullable(),
+  /** `ONB` */
+  project: z.string(),
+  /** Open blockers; null while they are still being read, so that `startable` is false. */
+  blocked_by: z.array(z.object({ key: z.string(), status: z.enum(STATUSES) })).nullable(),
+  url: z.string(),
+  /** ISO 8601: set when the caller holds the task; the claim expires then unless a call renews it. */
+  held_until: z.string().optional(),
+  /** False when the caller cannot start the task now, with the reason in `why_not`. */
+  startable: z.literal(false).optional(),
+  why_not: z.string().optional(),
+});
+
+export type TaskAnswer = z.infer<typeof taskAnswerSchema>;
+
 /**
  * Lists the caller's open tasks, those to continue or to start first (OPENCLAW-02). Uses stored data, without a request
  * to Plane; `fresh` first reads the projects of these tasks, or all projects when there are none. Throws `unavailable`
  * before the first read of Plane.
  */
-export async function listTasks(
-  context: CallContext,
-  { fresh = false }: { fresh?: boolean | undefined },
-): Promise<TaskList> {
+export async function listTasks(context: CallContext, { fresh = false }: { fresh?: boolean | undefined }) {
   const { deps, caller } = context;
   const startedAt = fresh ? await refreshProjects(context) : undefined;
-  const tasks = await readAgentTasks(deps, caller.name);
-  const ranked = (await rankTasks(context, tasks)).sort(compareRankedTasks);
+  const tasks = await readTaskStates(deps, await readAgentTasks(deps, caller.name));
+  const ranked = (await Promise.all(tasks.map((state) => rankTask(context, state)))).sort(compareRankedTasks);
   const [lastRead] = await deps.store.read<ProjectsReadRecord>([observedKeys.projectsRead]);
   if (!lastRead)
     throw new GroundcrewError(
@@ -105,7 +105,7 @@ export async function listTasks(
   return {
     tasks: shortenTaskAnswers(ranked.slice(0, MAX_LISTED).map(({ answer }) => answer)),
     age_s: Math.max(0, Math.round((now - at) / 1000)),
-    ...omitUndefined({ left_out: ranked.length > MAX_LISTED ? ranked.length - MAX_LISTED : undefined }),
+    left_out: ranked.length > MAX_LISTED ? ranked.length - MAX_LISTED : undefined,
   };
 }
 
@@ -139,74 +139,51 @@ async function refreshProjects(context: CallContext): Promise<Ms> {
   return startedAt;
 }
 
-/** Ranks tasks and renders them for the caller, from stored data without a request to Plane. */
-async function rankTasks(context: CallContext, tasks: readonly Task[]): Promise<RankedTask[]> {
-  const { deps } = context;
+/** Reads the claims and open blockers of tasks, from stored data without a request to Plane. */
+export async function readTaskStates(deps: Pick<TaskDeps, "store">, tasks: readonly Task[]): Promise<TaskState[]> {
   const items = tasks.map(({ item }) => item);
-  const [blockers, claims] = await Promise.all([
-    readOpenBlockers(deps, items),
-    readLiveClaims(
-      deps,
-      tasks.map(({ id }) => id),
-    ),
-  ]);
-  return Promise.all(tasks.map((task, i) => rankTask(context, task, blockers, claims[i])));
+  const ids = tasks.map(({ id }) => id);
+  const [openBlockers, claims] = await Promise.all([readOpenBlockers(deps, items), readLiveClaims(deps, ids)]);
+  return tasks.map((task, i) => toTaskState(task, openBlockers, claims[i]));
 }
 
-async function rankTask(
-  { deps, caller }: CallContext,
-  task: Task,
-  blockers: ReadonlyMap<string, Blocker>,
-  claim: ClaimRecord | undefined,
-): Promise<RankedTask> {
+function toTaskState(task: Task, openBlockers: ReadonlyMap<string, Blocker>, claim: TaskState["claim"]): TaskState {
+  const { blockers: ids, blockersUnknown } = task.item;
+  const blockers = ids.flatMap((id) => openBlockers.get(id) ?? []);
+  return { task, claim, blockers: blockersUnknown || blockers.length < ids.length ? undefined : blockers };
+}
+
+async function rankTask({ deps, caller }: CallContext, state: TaskState): Promise<RankedTask> {
+  const { task, claim, blockers } = state;
+  const { name, description, status, priority, due } = task.item.snapshot;
   const isHolder = claim?.agent === caller.name;
   const timeZone = deps.settings.timezone;
-  const openBlockers = task.item.blockers.flatMap((id) => blockers.get(id) ?? []);
-  const obstacle = isHolder ? undefined : findStartObstacle(task, openBlockers, claim, timeZone);
-  const answer: TaskAnswer = {
-    ...(await toTaskAnswer(task, openBlockers)),
-    ...omitUndefined({
-      held_until: isHolder ? formatIsoTime(claim.until, timeZone) : undefined,
-      startable: obstacle === undefined ? undefined : (false as const),
-      why_not: obstacle,
-    }),
-  };
-  return { task, answer, rank: isHolder ? 0 : isBlocked(task.item) ? 3 : obstacle === undefined ? 1 : 2 };
-}
-
-function findStartObstacle(
-  { item }: Task,
-  openBlockers: readonly Blocker[],
-  claim: ClaimRecord | undefined,
-  timeZone: string,
-): string | undefined {
-  if (item.review) return "in review by a human";
-  if (item.stopped) return `stopped by ${item.stopped.by} at ${formatIsoTime(item.stopped.at, timeZone)}`;
-  if (claim) return `held by ${claim.agent} until ${formatIsoTime(claim.until, timeZone)}`;
-  if (!areBlockersKnown(item, openBlockers)) return "its blockers are still being read from Plane";
-  if (openBlockers.length > 0) return `waits for ${openBlockers.map(({ key }) => key).join(", ")}`;
-  return isBlocked(item) ? "marked as blocked" : undefined;
-}
-
-async function toTaskAnswer(
-  { id, key, item, project, url }: Task,
-  openBlockers: readonly Blocker[],
-): Promise<TaskAnswer> {
-  const { name, description, status, priority, due } = item.snapshot;
-  return {
-    id,
-    key,
+  const obstacle = isHolder ? undefined : findStartObstacle(state, timeZone);
+  const answer: TaskAnswer = omitUndefined({
+    id: task.id,
+    key: task.key,
     title: cleanLine(name, MAX_LINE_LENGTH),
     description: cleanLine(await getFirstLine(description), MAX_LINE_LENGTH),
     status,
     priority,
     due_date: due,
-    project: project.identifier,
-    blocked_by: areBlockersKnown(item, openBlockers)
-      ? openBlockers.map((blocker) => ({ key: blocker.key, status: blocker.status }))
-      : null,
-    url,
-  };
+    project: task.project.identifier,
+    blocked_by: blockers?.map((blocker) => ({ key: blocker.key, status: blocker.status })) ?? null,
+    url: task.url,
+    held_until: isHolder ? formatIsoTime(claim.until, timeZone) : undefined,
+    startable: obstacle === undefined ? undefined : (false as const),
+    why_not: obstacle,
+  });
+  return { task, answer, rank: isHolder ? 0 : isBlocked(task.item) ? 3 : obstacle === undefined ? 1 : 2 };
+}
+
+function findStartObstacle({ task: { item }, claim, blockers }: TaskState, timeZone: string): string | undefined {
+  if (item.review) return "in review by a human";
+  if (item.stopped) return `stopped by ${item.stopped.by} at ${formatIsoTime(item.stopped.at, timeZone)}`;
+  if (claim) return `held by ${claim.agent} until ${formatIsoTime(claim.until, timeZone)}`;
+  if (!blockers) return "its blockers are still being read from Plane";
+  if (blockers.length > 0) return `waits for ${blockers.map(({ key }) => key).join(", ")}`;
+  return isBlocked(item) ? "marked as blocked" : undefined;
 }
 
 /** Returns the first line of Plane's HTML that is not empty. */
@@ -223,7 +200,7 @@ function compareRankedTasks(a: RankedTask, b: RankedTask): number {
 export async function readTaskAnswer(context: CallContext, task: Task): Promise<TaskAnswer> {
   const { deps } = context;
   const [blockers, [claim]] = await Promise.all([readOpenBlockers(deps, [task.item]), readLiveClaims(deps, [task.id])]);
-  return (await rankTask(context, task, blockers, claim)).answer;
+  return (await rankTask(context, toTaskState(task, blockers, claim))).answer;
 }
 
 /**
@@ -283,9 +260,4 @@ function fitText(text: string, bytes: number): string {
     prefix += character;
   }
   return prefix === "" ? "" : `${prefix.trimEnd()}…`;
-}
-
-/** Whether Groundcrew has read the task's relations and every blocker in them. */
-export function areBlockersKnown(item: ItemRecord, openBlockers: readonly Blocker[]): boolean {
-  return !item.blockersUnknown && item.blockers.length === openBlockers.length;
 }

@@ -50,7 +50,7 @@ async function measureCall(app: App, agent: string, tool: string, input: Input) 
 }
 
 test("every tool that writes is measured, except plan_project, whose steps take one request each, and message_human, which sends none to Plane", () => {
-  const writing = TOOLS.filter(({ hints }) => !hints.readOnly).map(({ name }) => name);
+  const writing = TOOLS.filter(({ isReadOnly }) => !isReadOnly).map(({ name }) => name);
   const measured = new Set(PACED_CALLS.map(({ tool }) => tool));
   expect(writing.filter((name) => !measured.has(name))).toEqual(["plan_project", "message_human"]);
 });

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { updateTaskStatusTool } from "../../../functions/agent/task-tools.ts";
 import { parseToolInput } from "../../../functions/agent/tool.ts";
+import { getTool } from "../../support/get-tool.ts";
 
 const parseStatusInput = (fields: Record<string, unknown>) =>
-  parseToolInput(updateTaskStatusTool, { task: "ONB-1", status: "done", ...fields });
+  parseToolInput(getTool("update_task_status"), { task: "ONB-1", status: "done", ...fields });
 
 test.each([
   ["session", "two\nlines"],

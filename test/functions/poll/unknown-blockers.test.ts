@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { listMyTasksTool } from "../../../functions/agent/task-tools.ts";
 import { createWorkRules } from "../../../functions/work.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
+import { getTool } from "../../support/get-tool.ts";
 
 /** An existing workspace in which Thot's "Tour" waits for "Guide", before anything is read from Plane. */
 async function createUnreadWorkspace(options: Parameters<typeof createAgentTestApp>[0] = {}) {
@@ -19,7 +19,7 @@ async function createUnreadWorkspace(options: Parameters<typeof createAgentTestA
   app.dropWebhooks();
   const findInList = async (agent: string, key: string) => {
     const list = await app.actAs(agent).list({});
-    expect(listMyTasksTool.output.parse(list)).toEqual(list);
+    expect(getTool("list_my_tasks").output.parse(list)).toEqual(list);
     return list.tasks.find((task) => task.key === key);
   };
   return { app, guide, tour, map, findInList };

@@ -1,5 +1,4 @@
-import { createToolCalls } from "../../../functions/agent/tool-calls.ts";
-import { TOOLS } from "../../../functions/agent/tools.ts";
+import { createToolCaller } from "../../../functions/agent/tool-calls.ts";
 import { observeHandler } from "../../../functions/poll/observe-handler.ts";
 import { createWakeRules } from "../../../functions/wake/rules.ts";
 import { wakeHandler } from "../../../functions/wake/wake-handler.ts";
@@ -69,7 +68,7 @@ export async function createPlanSetup(
       correlation: app.deps.newId(),
       waitUntil: (work: Promise<unknown>) => recorded.push(work),
     } as const;
-    const outcome = await createToolCalls({ ...app.deps, notify }, TOOLS).call(source, tool, input);
+    const outcome = await createToolCaller({ ...app.deps, notify })(source, tool, input);
     await Promise.all(recorded);
     if (!outcome.ok) throw new Error(`${outcome.refusal.code}: ${outcome.refusal.message}`);
     return outcome.output as Record<string, unknown>;

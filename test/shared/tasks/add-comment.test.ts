@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { addCommentTool as tool } from "../../../functions/agent/task-tools.ts";
 import { readCard } from "../../../shared/tasks/card-record.ts";
 import { hasSummary } from "../../../shared/tasks/comments.ts";
 import { expireClaims } from "../../../shared/tasks/lifecycle/claim-upkeep.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
+import { getTool } from "../../support/get-tool.ts";
 
 async function createCommentApp(options: Parameters<typeof createAgentTestApp>[0] = {}) {
   const app = await createAgentTestApp(options);
@@ -26,6 +26,7 @@ test("OPENCLAW-05 comments are written as safe HTML on the work item, with the a
 
 test("OPENCLAW-05 comments are answered with the task's key, the comment's id in Plane and the URL", async () => {
   const { app, item } = await createCommentApp();
+  const tool = getTool("add_comment");
   const answer = await tool.run(
     { work: app.actAs("Thot"), caller: app.getCaller("Thot") },
     { task: "onb-1", text: "a" },

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { claimTaskTool } from "../../../functions/agent/task-tools.ts";
 import { claimsTick, createWorkRules } from "../../../functions/work.ts";
 import { parseCard } from "../../../shared/tasks/card-text.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
+import { getTool } from "../../support/get-tool.ts";
 
 /** The test app starts at 08:00 UTC, which is 13:30 in Kolkata. */
 const KOLKATA = { TIMEZONE: "Asia/Kolkata" };
@@ -22,8 +22,8 @@ async function createHeldTask(env: Record<string, string>) {
 
 test("agents read in TIMEZONE since when and until when a task is held: in answers, details and refusals", async () => {
   const { app } = await createHeldTask(KOLKATA);
-  const claim = claimTaskTool.output.parse(
-    await claimTaskTool.run({ work: app.actAs("Thot"), caller: app.getCaller("Thot") }, { task: "ONB-1" }),
+  const claim = getTool("claim_task").output.parse(
+    await getTool("claim_task").run({ work: app.actAs("Thot"), caller: app.getCaller("Thot") }, { task: "ONB-1" }),
   );
   expect(claim).toMatchObject({
     since: expect.stringMatching(/^2026-11-21T13:3\d:\d\d\+05:30$/),

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { askHumanTool as tool } from "../../../../functions/agent/task-tools.ts";
 import { createWorkRules } from "../../../../functions/work.ts";
 import { answerQuestion, type NewQuestion, readTaskQuestions } from "../../../../shared/tasks/people/questions.ts";
 import { HOUR, MINUTE } from "../../../../shared/time.ts";
 import type { Item } from "../../../../simulators/plane/types.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+import { getTool } from "../../../support/get-tool.ts";
 
 async function createQuestionApp() {
   const app = await createAgentTestApp({ parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] } });
@@ -43,8 +43,11 @@ test("ask_human writes the question as a comment by the agent and sends a messag
 test("ask_human returns the same question for a call repeated within ten minutes, with its answer", async () => {
   const { app, item, countAskedEvents, last } = await createQuestionApp();
   const call = () =>
-    tool.run({ work: app.actAs("Thot"), caller: app.getCaller("Thot") }, { task: "onb-1", text: "Which?" });
-  const first = tool.output.parse(await call());
+    getTool("ask_human").run(
+      { work: app.actAs("Thot"), caller: app.getCaller("Thot") },
+      { task: "onb-1", text: "Which?" },
+    );
+  const first = getTool("ask_human").output.parse(await call());
   expect(first).toEqual({ task: "ONB-1", question: expect.any(String), status: "open" });
   app.advance(5 * MINUTE);
   expect(await call()).toEqual(first);

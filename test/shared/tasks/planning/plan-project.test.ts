@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { projectsApi } from "../../../../shared/plane/projects.ts";
-import type { PlanAnswer } from "../../../../shared/tasks/planning/start-plan.ts";
+import type { planProject } from "../../../../shared/tasks/planning/start-plan.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../../support/agent-test-app.ts";
 
 const WEBSITE = {
@@ -32,8 +32,8 @@ async function createPlanApp(version: "1.3.1" | "1.2.2" = "1.3.1", options = {})
 /** Calls, lets the plan be carried out, and repeats the call until the plan is complete. */
 async function callUntilPlanned(
   app: AgentTestApp,
-  call: () => Promise<PlanAnswer>,
-): Promise<{ last: PlanAnswer; calls: number }> {
+  call: () => ReturnType<typeof planProject>,
+): Promise<{ last: Awaited<ReturnType<typeof planProject>>; calls: number }> {
   for (let calls = 1; ; calls += 1) {
     const answer = await call();
     if (answer.remaining === 0) return { last: answer, calls };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { listMyTasksTool } from "../../../../functions/agent/task-tools.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+import { getTool } from "../../../support/get-tool.ts";
 
 const toKeys = ({ tasks }: { tasks: { key: string }[] }) => tasks.map(({ key }) => key);
 
@@ -18,7 +18,7 @@ test.each(["1.3.1", "1.2.2"] as const)(
       list = await app.actAs("Thot").list({});
     });
     expect(asked).toEqual([]);
-    expect(listMyTasksTool.output.parse(list)).toEqual({
+    expect(getTool("list_my_tasks").output.parse(list)).toEqual({
       tasks: [
         {
           id: mine?.id,

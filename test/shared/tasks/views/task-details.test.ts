@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { getTaskDetailsTool } from "../../../../functions/agent/task-tools.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+import { getTool } from "../../../support/get-tool.ts";
 
 async function createDetailsApp(version?: "1.3.1" | "1.2.2") {
   const app = await createAgentTestApp(version && { version });
@@ -22,7 +22,7 @@ test.each(["1.3.1", "1.2.2"] as const)(
     app.advance(60_000);
     app.plane.addComment(item, "<p>Mind the <em>gap</em></p>");
     const details = await app.actAs("Thot").details("onb-1");
-    expect(getTaskDetailsTool.output.parse(details)).toEqual(details);
+    expect(getTool("get_task_details").output.parse(details)).toEqual(details);
     expect(details).toMatchObject({
       key: "ONB-1",
       status: "in_progress",
