@@ -45,7 +45,7 @@ export interface ContainerSizes {
  * Needs the memory controller of control groups, version 1, as root; without it the bench says so.
  */
 export async function benchContainer(sizes: ContainerSizes): Promise<BenchLine[]> {
-  const floor = await measure(sizes, ["node", ...START_FLAGS, "runtime/start.js"], undefined);
+  const floor = await measure(sizes, ["node", ...START_FLAGS, "dist/start.js"], undefined);
   const group = createMemoryGroup(LIMIT_MIB);
   const program = copyNode();
   try {

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { getCompileCacheDir } from "node:module";
+import { getProgramPath } from "../runtime/node/files.ts";
 import type { Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import type { ClockSettings } from "./demo-clock.ts";
@@ -43,7 +44,7 @@ export async function startProductProcess(settings: Settings, options: ProductPr
     const execArgv = ["--disable-warning=ExperimentalWarning"];
     // A child does not inherit the compile cache of its parent, without which each restart compiles everything anew.
     const env = { ...process.env, NODE_COMPILE_CACHE: getCompileCacheDir() };
-    const started = fork(new URL("./product-child.ts", import.meta.url), { execArgv, env });
+    const started = fork(getProgramPath("demo/product-child"), { execArgv, env });
     child = started;
     const listening = Promise.withResolvers<string>();
     const send = (message: ParentMessage) => void (started.connected && started.send(message));

@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { runTypeScript } from "./typescript.js";
+import { launch } from "./launch.js";
 
-await runTypeScript(() => import("./cli/main.ts"));
+await launch(() => import("./cli/main.ts"));

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { runTypeScript } from "./typescript.js";
+import { launch } from "./launch.js";
 
-await runTypeScript(() => import("./doctor/main.ts"), {
+await launch(() => import("./doctor/main.ts"), {
   hint: "On Linux `npm ci` installs Node 24: use `npm run doctor`.",
 });

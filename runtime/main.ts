@@ -11,6 +11,7 @@ import { createBridgeTokens } from "./node/bridge-tokens.ts";
 import { generateSecret } from "./node/crypto.ts";
 import { getFileFingerprint, nodeFiles, readEnvironment } from "./node/files.ts";
 import { collectGarbageWhenIdle, createLineWriter } from "./node/process.ts";
+import { toSourceStack } from "./node/source-stack.ts";
 import { provisionDisk } from "./provision/provision-disk.ts";
 import { acquireProvisionLock } from "./provision/provision-lock.ts";
 import { type Runtime, startRuntime, watchSecrets } from "./start-runtime.ts";
@@ -32,7 +33,8 @@ if (!parsed.ok) {
   process.exit(EX_CONFIG);
 }
 const { settings, warnings } = parsed;
-const write = createLineWriter(process.stdout);
+const writeLine = createLineWriter(process.stdout);
+const write = (line: string) => writeLine(line.includes('"stack":') ? toSourceStack(line) : line);
 const log = createLog({ level: settings.logLevel, write, clock: Date.now, secrets: settings.secrets });
 
 for (const event of ["uncaughtException", "unhandledRejection"] as const) {

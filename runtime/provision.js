@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { runTypeScript } from "./typescript.js";
+import { launch } from "./launch.js";
 
-await runTypeScript(() => import("./provision/main.ts"), {
+await launch(() => import("./provision/main.ts"), {
   hint: "On Linux `npm ci` installs Node 24: use `npm run provision`.",
 });

@@ -1,5 +1,5 @@
-import { runTypeScript } from "./typescript.js";
+import { launch } from "./launch.js";
 
-await runTypeScript(() => import("./main.ts"), {
+await launch(() => import("./main.ts"), {
   hint: "On Linux `npm ci` installs Node 24: start with `npm start`.",
 });

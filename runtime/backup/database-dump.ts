@@ -7,6 +7,7 @@ import { spawn } from "node:child_process";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { getErrorMessage } from "../../shared/errors.ts";
+import { getProductFile } from "../node/files.ts";
 import { createBackupError, createRefusal } from "./backup-error.ts";
 import { type WrittenFile, withRegularFile, writeStream } from "./files.ts";
 
@@ -58,7 +59,7 @@ export async function dumpDatabase(access: DatabaseAccess, root: string, path: s
 }
 
 function startScript(name: "dump-database" | "restore-database", access: DatabaseAccess): Program {
-  return startProgram("sh", [fileURLToPath(new URL(`./${name}`, import.meta.url))], access);
+  return startProgram("sh", [fileURLToPath(getProductFile(`runtime/backup/${name}`))], access);
 }
 
 function startProgram(file: string, args: readonly string[], { url, env }: DatabaseAccess) {

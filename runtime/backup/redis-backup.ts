@@ -10,6 +10,7 @@ import { z } from "zod";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { isRestoredRecord, STORE_FORMAT_KEY } from "../../shared/store/store-format.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
+import { getProductFile } from "../node/files.ts";
 import { readScripts } from "../stores/redis/scripts.ts";
 import { BackupError, createBackupError, createRefusal } from "./backup-error.ts";
 import { type SavedPart, withRegularFile, writeStream } from "./files.ts";
@@ -71,7 +72,7 @@ async function readFormat(redis: Redis, prefix: string): Promise<number> {
   return text === null ? 0 : formatSchema.parse(JSON.parse(text)).format;
 }
 
-const SCRIPTS = readScripts(new URL("./redis-backup.lua", import.meta.url));
+const SCRIPTS = readScripts(getProductFile("runtime/backup/redis-backup.lua"));
 
 /** A line per key: the key and its dump in Base64. */
 async function* formatRows(rows: readonly Buffer[]): AsyncGenerator<Uint8Array> {

@@ -11,6 +11,7 @@ import { type OpenclawOutput, SKILL_NAME, type SkillReader } from "../../functio
 import type { KnownVersions } from "../../functions/doctor/versions.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import type { Ms } from "../../shared/time.ts";
+import { getProductFile } from "../node/files.ts";
 import { toOpenclawOutput } from "../node/openclaw-output.ts";
 import { findExecutable, pickVariables, runProgram } from "../node/programs.ts";
 
@@ -54,7 +55,7 @@ export function createSkillProbe(env: Env, { limit = PROGRAM_TIMEOUT_MS }: { lim
       hasHome: home !== undefined && existsSync(home),
       text: isSkillPath(path) ? readIfPossible(() => readOpenclawFile(path)) : undefined,
     }),
-    shippedText: readFileSync(new URL(`../../skills/${SKILL_NAME}/SKILL.md`, import.meta.url), "utf8"),
+    shippedText: readFileSync(getProductFile(`skills/${SKILL_NAME}/SKILL.md`), "utf8"),
   };
 }
 
@@ -107,9 +108,7 @@ function readOpenclawFile(path: string): string | undefined {
 }
 
 /** Reads `compose/versions.env` of this installation. A tree without it knows no versions, and nothing is said of them. */
-export function readKnownVersions(
-  path: URL | string = new URL("../../compose/versions.env", import.meta.url),
-): KnownVersions {
+export function readKnownVersions(path: URL | string = getProductFile("compose/versions.env")): KnownVersions {
   const values = readIfPossible(() => parseEnv(readFileSync(path, "utf8"))) ?? {};
   const readList = (name: string) => {
     const list = (values[name] ?? "").split(",").flatMap((version) => version.trim() || []);

@@ -22,6 +22,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
+import { fileURLToPath } from "node:url";
 import { parseEnv } from "node:util";
 import type { SettingsFiles } from "../../shared/config/secrets.ts";
 
@@ -55,8 +56,11 @@ export const nodeFiles: SettingsFiles = {
   },
 };
 
-/** The folder that holds package.json. */
-const PRODUCT_ROOT = new URL("../../", import.meta.url);
+/** Whether this is the build in dist/, whose chunks lie in a folder of their own. The sources are TypeScript. */
+const IS_BUILD = !import.meta.url.endsWith(".ts");
+
+/** Programs by their path in dist/, and where their sources are. */
+const PROGRAMS = { cli: "runtime/cli.js", "demo/product-child": "demo/product-child.ts" } as const;
 
 /** A text that differs whenever the file has changed or was replaced; "" when it does not exist. */
 export function getFileFingerprint(path: string): string {
@@ -71,11 +75,25 @@ export function readEnvironment(
   return { ...parseEnv(nodeFiles.read(".env")?.text ?? ""), ...env };
 }
 
+/**
+ * The address of a file that belongs to the product, by its path in the repository. A build has its files in dist/files/;
+ * those of packages are in `packages` there, because npm packs no folder named `node_modules`.
+ */
+export function getProductFile(path: string): URL {
+  if (!IS_BUILD) return new URL(`../../${path}`, import.meta.url);
+  return new URL(`../files/${path.replace(/^node_modules\//, "packages/")}`, import.meta.url);
+}
+
+/** The path of a program of the product that another one starts. */
+export function getProgramPath(name: keyof typeof PROGRAMS): string {
+  return fileURLToPath(new URL(IS_BUILD ? `../${name}.js` : `../../${PROGRAMS[name]}`, import.meta.url));
+}
+
 /** Reads the product's own files by their path, each one once, so that the served files stay the same until the next start. */
 export function createAssetReader(): (path: string) => string {
   const texts = new Map<string, string>();
   return (path) => {
-    const text = texts.get(path) ?? readFileSync(new URL(path, PRODUCT_ROOT), "utf8");
+    const text = texts.get(path) ?? readFileSync(getProductFile(path), "utf8");
     texts.set(path, text);
     return text;
   };

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { wait } from "../../shared/time.ts";
 import { generateSecret } from "../node/crypto.ts";
-import { nodeFiles, readEnvironment } from "../node/files.ts";
+import { getProductFile, nodeFiles, readEnvironment } from "../node/files.ts";
 import { createConfirmPrompt } from "../node/process.ts";
 import { createProvisionDisk } from "./provision-disk.ts";
 import { acquireProvisionLock } from "./provision-lock.ts";
@@ -26,7 +26,7 @@ process.exitCode = await runProvision(process.argv.slice(2), {
   clock: Date.now,
   wait,
   newSecret: generateSecret,
-  skill: readFileSync(new URL("../../skills/plane-bridge/SKILL.md", import.meta.url), "utf8"),
+  skill: readFileSync(getProductFile("skills/plane-bridge/SKILL.md"), "utf8"),
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   ...omitUndefined({ confirm: isTerminal ? createConfirmPrompt(process.stdin, process.stderr) : undefined }),

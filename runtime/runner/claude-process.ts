@@ -5,10 +5,9 @@
 
 import { chmodSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { type Ms, wait } from "../../shared/time.ts";
-import { makePrivateFolder, writePrivateFile } from "../node/files.ts";
+import { getProgramPath, makePrivateFolder, writePrivateFile } from "../node/files.ts";
 import { quoteForShell } from "../node/programs.ts";
 import { readSessionJson, type SessionPaths, type SessionRecord } from "./session-folder.ts";
 
@@ -95,8 +94,6 @@ const CLAUDE_NAMES = [
   "NODE_EXTRA_CA_CERTS",
   "SSL_CERT_FILE",
 ];
-
-const CLI = fileURLToPath(new URL("../cli.js", import.meta.url));
 
 /** Name of the variable by which the processes of a session are recognised, whoever is their parent by now. */
 const SESSION_VARIABLE = "GROUNDCREW_SESSION";
@@ -230,7 +227,10 @@ export function installGroundcrewCommand(folder: string): void {
   const bin = join(folder, "bin");
   makePrivateFolder(bin);
   const path = join(bin, "groundcrew");
-  writePrivateFile(path, `#!/bin/sh\nexec ${[process.execPath, CLI].map(quoteForShell).join(" ")} "$@"\n`);
+  writePrivateFile(
+    path,
+    `#!/bin/sh\nexec ${[process.execPath, getProgramPath("cli")].map(quoteForShell).join(" ")} "$@"\n`,
+  );
   chmodSync(path, 0o700);
 }
 

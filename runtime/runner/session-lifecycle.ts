@@ -10,7 +10,7 @@ import { getErrorMessage } from "../../shared/errors.ts";
 import { cleanText } from "../../shared/text.ts";
 import { MAX_REPORTED } from "../../shared/tickets/exchange.ts";
 import { type Ms, SECOND, wait } from "../../shared/time.ts";
-import { makePrivateFolder, writePrivateFile } from "../node/files.ts";
+import { getProductFile, makePrivateFolder, writePrivateFile } from "../node/files.ts";
 import { describeFailure, findExecutable, runProgram } from "../node/programs.ts";
 import {
   buildClaudeSettings,
@@ -30,7 +30,7 @@ import { getTicketBranch } from "./worktrees.ts";
 
 type Exit = NonNullable<SessionRecord["exit"]>;
 
-const LAUNCHER = fileURLToPath(new URL("./launch-session.js", import.meta.url));
+const LAUNCHER = fileURLToPath(getProductFile("runtime/runner/launch-session.js"));
 
 /** Limit of a ticket's file in UTF-16 units: 1 Mi, more than Plane accepts. */
 const MAX_TICKET_LENGTH = 2 ** 20;

@@ -1,5 +1,5 @@
-import { runTypeScript } from "../typescript.js";
+import { launch } from "../launch.js";
 
-await runTypeScript(() => import("./deploy-main.ts"), {
+await launch(() => import("./deploy-main.ts"), {
   hint: "On Linux `npm ci` installs Node 24: run `npm run deploy:workers`.",
 });

@@ -47,7 +47,7 @@ describe("docs/operations.md, what its commands name", () => {
     const script = "runtime/backup/send-to-restic";
     expect(programs.map(([program]) => program)).toEqual([
       `/srv/groundcrew/${script}`,
-      `/opt/groundcrew/${script}`,
+      `/opt/groundcrew/dist/files/${script}`,
       "rclone",
     ]);
     expectScript(script);

@@ -10,6 +10,7 @@ import { z } from "zod";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { CheckedCommit } from "../../../shared/store/engine.ts";
 import type { Ms } from "../../../shared/time.ts";
+import { getProductFile } from "../../node/files.ts";
 
 /** Arguments of a script after the prefix and the time. */
 export type ScriptArguments = (string | number)[];
@@ -112,8 +113,8 @@ export const statsReplySchema = z.array(
  * had no effect, so repeating it is safe.
  */
 export async function loadRedisScripts(redis: Redis, { prefix, clock }: ScriptOptions) {
-  const common = readFileSync(new URL("./lua/common.lua", import.meta.url), "utf8");
-  const files = ["values", "jobs", "buckets"].map((name) => new URL(`./lua/${name}.lua`, import.meta.url));
+  const common = readFileSync(getProductFile("runtime/stores/redis/lua/common.lua"), "utf8");
+  const files = ["values", "jobs", "buckets"].map((name) => getProductFile(`runtime/stores/redis/lua/${name}.lua`));
   const texts = new Map(files.flatMap((file) => [...readScripts(file)]));
   const scripts = new Map(
     SCRIPT_NAMES.map((name) => {

@@ -1,0 +1,142 @@
+/**
+ * Bundles the product into dist/: its programs, with every package that they need, and the files that they read. What is
+ * installed anywhere runs this build; `npm run dev` and the tests run the sources.
+ *
+ * JavaScript, because npm may run it with a Node that cannot read TypeScript.
+ */
+
+import { chmodSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { rolldown } from "rolldown";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** The programs of dist/, by name. */
+const PROGRAMS = {
+  start: "runtime/start.js",
+  cli: "runtime/cli.js",
+  doctor: "runtime/doctor.js",
+  provision: "runtime/provision.js",
+  "demo/start": "demo/start.ts",
+  "demo/product-child": "demo/product-child.ts",
+};
+
+/** What people and services start themselves. */
+const EXECUTABLES = ["cli.js", "doctor.js", "provision.js"];
+
+/** The files that the programs read or start, by their path in the repository; in dist/files/ they have the same path. */
+const FILES = [
+  "functions/dashboard/page/script",
+  "functions/dashboard/page/style",
+  "demo/console/console.css",
+  "demo/console/script",
+  "runtime/stores/redis/lua",
+  "runtime/backup/redis-backup.lua",
+  "runtime/backup/dump-database",
+  "runtime/backup/restore-database",
+  "runtime/backup/send-to-restic",
+  "runtime/runner/launch-session.js",
+  "skills/plane-bridge/SKILL.md",
+  "compose/versions.env",
+  "node_modules/@xterm/xterm/lib/xterm.mjs",
+  "node_modules/@xterm/xterm/css/xterm.css",
+];
+
+/** Files of these folders that only the type checker reads. */
+const TYPES_ONLY = /\.ts$|tsconfig\.json$/;
+
+/** The names under which a package keeps its licence. */
+const LICENCE_NAMES = ["LICENSE", "LICENSE.md", "LICENSE.txt", "LICENCE", "license", "license.md", "License.md"];
+
+/** Builds beside dist/ and replaces it as a whole, so that a product that starts meanwhile finds one complete build. */
+async function build() {
+  const folder = join(ROOT, `dist.${process.pid}`);
+  rmSync(folder, { recursive: true, force: true });
+  try {
+    const packages = await writePrograms(folder);
+    for (const path of FILES) copyFile(path, join(folder, "files", toBuiltPath(path)));
+    for (const name of EXECUTABLES) chmodSync(join(folder, name), 0o755);
+    writeFileSync(join(folder, "LICENSES.txt"), packages.map(renderLicence).join("\n"));
+    const previous = `${folder}.previous`;
+    renameIfPresent(join(ROOT, "dist"), previous);
+    renameSync(folder, join(ROOT, "dist"));
+    rmSync(previous, { recursive: true, force: true });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Writes the programs; returns the folders of the packages that are in them. */
+async function writePrograms(folder) {
+  const bundle = await rolldown({
+    cwd: ROOT,
+    platform: "node",
+    input: PROGRAMS,
+    // jsonc-parser's other build cannot be bundled.
+    resolve: { mainFields: ["module", "main"] },
+    logLevel: "warn",
+  });
+  const { output } = await bundle.write({
+    dir: folder,
+    format: "esm",
+    sourcemap: true,
+    entryFileNames: "[name].js",
+    minify: true,
+    chunkFileNames: ({ moduleIds }) =>
+      moduleIds.some(isOfDemo) ? "demo/chunks/[name]-[hash].js" : "chunks/[name]-[hash].js",
+  });
+  await bundle.close();
+  for (const file of output) if (file.fileName.endsWith(".map")) removeSources(join(folder, file.fileName));
+  const modules = output.flatMap((chunk) => (chunk.type === "chunk" ? chunk.moduleIds : []));
+  return [...new Set(modules.flatMap((id) => findPackageFolder(id) ?? []))].sort();
+}
+
+/** A source map names the places in the sources; their texts would be two thirds of the build. */
+function removeSources(path) {
+  const { sourcesContent, ...map } = JSON.parse(readFileSync(path, "utf8"));
+  writeFileSync(path, JSON.stringify(map));
+}
+
+/** Whether only the demo has a module. A production tree leaves these out. */
+function isOfDemo(id) {
+  return id.startsWith(join(ROOT, "demo/")) || id.startsWith(join(ROOT, "simulators/"));
+}
+
+function findPackageFolder(id) {
+  return /^.*[/\\]node_modules[/\\](?:@[^/\\]+[/\\])?[^/\\]+/.exec(id.split("?")[0] ?? "")?.[0];
+}
+
+function renderLicence(folder) {
+  const { name, version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const text = LICENCE_NAMES.map((file) => readIfPresent(join(folder, file))).find((found) => found !== undefined);
+  return `${name} ${version}: ${license}\n\n${text ?? ""}\n`;
+}
+
+/** npm packs no folder with the name node_modules. */
+function toBuiltPath(path) {
+  return path.replace(/^node_modules\//, "packages/");
+}
+
+function copyFile(path, target) {
+  mkdirSync(dirname(target), { recursive: true });
+  cpSync(join(ROOT, path), target, { recursive: true, filter: (source) => !TYPES_ONLY.test(source) });
+}
+
+function readIfPresent(path) {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+function renameIfPresent(from, to) {
+  try {
+    renameSync(from, to);
+  } catch (thrown) {
+    if (thrown.code !== "ENOENT") throw thrown;
+  }
+}
+
+await build();
