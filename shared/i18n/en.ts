@@ -9,6 +9,17 @@ interface CommandText {
 /** Gives all commands one type, with and without arguments. */
 const defineCommands = <Name extends string>(commands: Record<Name, CommandText>): typeof commands => commands;
 
+/** Labels of the fields of a tool's input. */
+const TOOL_FIELDS = {
+  "field.command": "Command",
+  "field.file_path": "File",
+  "field.url": "Address",
+  "field.old_string": "Replaces",
+  "field.new_string": "With",
+  "field.content": "Content",
+  "field.description": "Description",
+};
+
 /**
  * All English texts that people read. They define which texts there are: every other language has a file of the same
  * shape, and a text that it lacks fails type checking. `{name}` and the like are placeholders.
@@ -22,88 +33,58 @@ export const en = {
     colon: ": ",
     /** Description of `/plane` in the bot's command menu. */
     commandMenu: "Projects, agents and tasks: /plane help",
-    /** Headline of a notification, or beginning of its line. */
+    /** The headline of a notification or beginning of its line, and the number of its kind in a message that counts. */
     events: {
-      created: "New task",
-      assigned: "Assigned",
-      unassigned: "Unassigned",
-      started: "Started",
-      blocked: "Blocked",
-      unblocked: "Unblocked",
-      completed: "Completed",
-      cancelled: "Cancelled",
-      reopened: "Reopened",
-      removed: "Removed",
-      restored: "Restored",
-      renamed: "Renamed",
-      due: "Due date changed",
-      priority: "Priority changed",
-      comment_added: "New comment",
-      comment_edited: "Comment edited",
-      project_created: "New project",
-      project_completed: "Project completed",
-      cycle_started: "Cycle started",
-      cycle_completed: "Cycle completed",
-      asked: "Question",
-      answered: "Question answered",
-      critical: "Critical comment",
-      claim_lost: "Claim lost",
-      addressed: "Passed on to its agent",
-      review: "Review requested",
-      sent_back: "Sent back",
-      stuck: "Blocked by a dependency",
-      circle: "Dependency cycle",
-      failed: "Failed",
-      ticket: "Ticket",
-      plan_proposed: "Plan to approve",
-      plan_approved: "Plan approved",
-      plan_rejected: "Plan rejected",
-      plan_failed: "Plan failed",
-      plan_completed: "Plan completed",
-    },
-    /** Number of events of a kind, in a message that shows counts. */
-    counted: {
-      created: { one: "{n} new task", other: "{n} new tasks" },
-      assigned: { one: "{n} task assigned", other: "{n} tasks assigned" },
-      unassigned: { one: "{n} task unassigned", other: "{n} tasks unassigned" },
-      started: { one: "{n} task started", other: "{n} tasks started" },
-      blocked: { one: "{n} task blocked", other: "{n} tasks blocked" },
-      unblocked: { one: "{n} task unblocked", other: "{n} tasks unblocked" },
-      completed: { one: "{n} task completed", other: "{n} tasks completed" },
-      cancelled: { one: "{n} task cancelled", other: "{n} tasks cancelled" },
-      reopened: { one: "{n} task reopened", other: "{n} tasks reopened" },
-      removed: { one: "{n} task removed", other: "{n} tasks removed" },
-      restored: { one: "{n} task restored", other: "{n} tasks restored" },
-      renamed: { one: "{n} task renamed", other: "{n} tasks renamed" },
-      due: { one: "{n} due date changed", other: "{n} due dates changed" },
-      priority: { one: "{n} priority changed", other: "{n} priorities changed" },
-      comment_added: { one: "{n} new comment", other: "{n} new comments" },
-      comment_edited: { one: "{n} comment edited", other: "{n} comments edited" },
-      project_created: { one: "{n} new project", other: "{n} new projects" },
-      project_completed: { one: "{n} project completed", other: "{n} projects completed" },
-      cycle_started: { one: "{n} cycle started", other: "{n} cycles started" },
-      cycle_completed: { one: "{n} cycle completed", other: "{n} cycles completed" },
-      asked: { one: "{n} question", other: "{n} questions" },
-      answered: { one: "{n} question answered", other: "{n} questions answered" },
-      critical: { one: "{n} critical comment", other: "{n} critical comments" },
-      claim_lost: { one: "{n} claim lost", other: "{n} claims lost" },
-      addressed: { one: "{n} message passed on to an agent", other: "{n} messages passed on to agents" },
-      review: { one: "{n} task to review", other: "{n} tasks to review" },
-      sent_back: { one: "{n} task sent back", other: "{n} tasks sent back" },
-      stuck: { one: "{n} task blocked by a dependency", other: "{n} tasks blocked by a dependency" },
-      circle: { one: "{n} dependency cycle", other: "{n} dependency cycles" },
-      failed: { one: "{n} failure", other: "{n} failures" },
-      ticket: { one: "{n} ticket", other: "{n} tickets" },
-      plan_proposed: { one: "{n} plan to approve", other: "{n} plans to approve" },
-      plan_approved: { one: "{n} plan approved", other: "{n} plans approved" },
-      plan_rejected: { one: "{n} plan rejected", other: "{n} plans rejected" },
-      plan_failed: { one: "{n} plan failed", other: "{n} plans failed" },
-      plan_completed: { one: "{n} plan completed", other: "{n} plans completed" },
+      created: { title: "New task", one: "{n} new task", other: "{n} new tasks" },
+      assigned: { title: "Assigned", one: "{n} task assigned", other: "{n} tasks assigned" },
+      unassigned: { title: "Unassigned", one: "{n} task unassigned", other: "{n} tasks unassigned" },
+      started: { title: "Started", one: "{n} task started", other: "{n} tasks started" },
+      blocked: { title: "Blocked", one: "{n} task blocked", other: "{n} tasks blocked" },
+      unblocked: { title: "Unblocked", one: "{n} task unblocked", other: "{n} tasks unblocked" },
+      completed: { title: "Completed", one: "{n} task completed", other: "{n} tasks completed" },
+      cancelled: { title: "Cancelled", one: "{n} task cancelled", other: "{n} tasks cancelled" },
+      reopened: { title: "Reopened", one: "{n} task reopened", other: "{n} tasks reopened" },
+      removed: { title: "Removed", one: "{n} task removed", other: "{n} tasks removed" },
+      restored: { title: "Restored", one: "{n} task restored", other: "{n} tasks restored" },
+      renamed: { title: "Renamed", one: "{n} task renamed", other: "{n} tasks renamed" },
+      due: { title: "Due date changed", one: "{n} due date changed", other: "{n} due dates changed" },
+      priority: { title: "Priority changed", one: "{n} priority changed", other: "{n} priorities changed" },
+      comment_added: { title: "New comment", one: "{n} new comment", other: "{n} new comments" },
+      comment_edited: { title: "Comment edited", one: "{n} comment edited", other: "{n} comments edited" },
+      project_created: { title: "New project", one: "{n} new project", other: "{n} new projects" },
+      project_completed: { title: "Project completed", one: "{n} project completed", other: "{n} projects completed" },
+      cycle_started: { title: "Cycle started", one: "{n} cycle started", other: "{n} cycles started" },
+      cycle_completed: { title: "Cycle completed", one: "{n} cycle completed", other: "{n} cycles completed" },
+      asked: { title: "Question", one: "{n} question", other: "{n} questions" },
+      answered: { title: "Question answered", one: "{n} question answered", other: "{n} questions answered" },
+      critical: { title: "Critical comment", one: "{n} critical comment", other: "{n} critical comments" },
+      claim_lost: { title: "Claim lost", one: "{n} claim lost", other: "{n} claims lost" },
+      addressed: {
+        title: "Passed on to its agent",
+        one: "{n} message passed on to an agent",
+        other: "{n} messages passed on to agents",
+      },
+      review: { title: "Review requested", one: "{n} task to review", other: "{n} tasks to review" },
+      sent_back: { title: "Sent back", one: "{n} task sent back", other: "{n} tasks sent back" },
+      stuck: {
+        title: "Blocked by a dependency",
+        one: "{n} task blocked by a dependency",
+        other: "{n} tasks blocked by a dependency",
+      },
+      circle: { title: "Dependency cycle", one: "{n} dependency cycle", other: "{n} dependency cycles" },
+      failed: { title: "Failed", one: "{n} failure", other: "{n} failures" },
+      ticket: { title: "Ticket", one: "{n} ticket", other: "{n} tickets" },
+      plan_proposed: { title: "Plan to approve", one: "{n} plan to approve", other: "{n} plans to approve" },
+      plan_approved: { title: "Plan approved", one: "{n} plan approved", other: "{n} plans approved" },
+      plan_rejected: { title: "Plan rejected", one: "{n} plan rejected", other: "{n} plans rejected" },
+      plan_failed: { title: "Plan failed", one: "{n} plan failed", other: "{n} plans failed" },
+      plan_completed: { title: "Plan completed", one: "{n} plan completed", other: "{n} plans completed" },
     },
     /** A project whose tasks were all cancelled: its headline, and their number in a message that shows counts. */
     closedProject: {
-      headline: "Project closed without result",
-      counted: { one: "{n} project closed without result", other: "{n} projects closed without result" },
+      title: "Project closed without result",
+      one: "{n} project closed without result",
+      other: "{n} projects closed without result",
     },
     /** Between a count and the name of its project. */
     inProject: " in ",
@@ -128,7 +109,6 @@ export const en = {
       before: "Previous title",
       comment: "Comment",
       by: "By",
-      cycle: "Cycle",
       dates: "Dates",
       choices: "Choices",
       answer: "Answer",
@@ -137,6 +117,8 @@ export const en = {
       waitsFor: "Depends on",
       heldSince: "Held since",
     },
+    /** `{when}` is a time. */
+    since: "since {when}",
     /** Before the agent's name in the headline of its question or report. */
     fromAgent: "from",
     /** Why an agent's claim of a task ended. `{minutes}` is 2 or more. */
@@ -210,7 +192,6 @@ export const en = {
       neverRead: "Plane has not been polled yet.",
       closed: "{closed} of {total} closed",
       open: { one: "{n} open task", other: "{n} open tasks" },
-      since: "since {at}",
       waitsFor: "depends on {keys}",
       headings: {
         status: "Status",
@@ -227,18 +208,13 @@ export const en = {
       },
       fields: {
         role: "Role",
-        about: "Description",
+        description: "Description",
         past: "History",
         dependants: "Dependent tasks",
         progress: "Progress",
         said: "Latest update",
-        confidence: "Confidence",
-        cost: "Cost",
-        time: "Time spent",
-        text: "Description",
       },
       roles: { concierge: "Concierge (plans and assigns tasks)", worker: "Worker" },
-      finishedTasks: { one: "{n} task completed", other: "{n} tasks completed" },
       usualTime: "median {time} per task",
       /** How the confidence has changed; `{percent}` includes its sign. */
       confidenceOver: {
@@ -294,8 +270,6 @@ export const en = {
     },
     /** Texts about cycles. */
     cycles: {
-      /** Heading in the digest. */
-      current: "Current cycles",
       /** Number of open tasks. */
       left: { one: "{n} task left", other: "{n} tasks left" },
       allClosed: "all tasks closed",
@@ -324,12 +298,7 @@ export const en = {
       /** Replaces the list in an empty section. */
       nothing: "none",
       projects: "Projects completed",
-      blocked: "Blocked",
-      /** `{when}` is a time. */
-      since: "since {when}",
       sinceBefore: "since before {when}",
-      /** `{keys}` are the keys of the open blockers. */
-      waitsFor: "depends on {keys}",
       due: "Due today",
       overdue: "Overdue",
       reviews: "Waiting for your review",
@@ -339,7 +308,6 @@ export const en = {
       plans: "Plans to approve",
       questions: "Questions waiting for your answer",
       forecast: "Forecast from history and estimates",
-      open: { one: "{n} open task", other: "{n} open tasks" },
       /** `{what}` is a time, a cost or both. */
       estimate: "about {what}",
       fromFinished: { one: "based on {n} completed task", other: "based on {n} completed tasks" },
@@ -406,6 +374,7 @@ export const en = {
       /** Reviews. */
       confidence: "Confidence of {agent}: {percent}",
       approve: "✅ Approve",
+      cancel: "✖️ Cancel",
       sendBack: "↩️ Send back",
       withoutReason: "↩️ Send back without a reason",
       approved: "Approved by {by}",
@@ -437,9 +406,7 @@ export const en = {
         /** `{spent}`, `{open}` and `{budget}` are amounts of the current month. */
         budget: "Budget of the month: {spent} spent + {open} estimated for open tasks, of {budget}",
         /** Buttons. */
-        approve: "✅ Approve",
         change: "✏️ Change",
-        cancel: "✖️ Cancel",
         /** The last line of a proposal that waits for a decision. */
         hint: {
           decide: "Nothing is created before you approve. Reply to this message with what to change.",
@@ -488,16 +455,7 @@ export const en = {
         silentSince: "No output since {time}.",
         /** The place of a question among those that a session asks at once. */
         part: "Question {number} of {count}",
-        /** Labels of the fields of a tool's input. */
-        fields: {
-          "field.command": "Command",
-          "field.file_path": "File",
-          "field.url": "Address",
-          "field.old_string": "Replaces",
-          "field.new_string": "With",
-          "field.content": "Content",
-          "field.description": "Description",
-        },
+        fields: TOOL_FIELDS,
         /** What a shortened input lacks. */
         leftOut: { characters: "… {n} characters left out …", fields: "… {n} more fields left out" },
         /**
@@ -528,7 +486,6 @@ export const en = {
           failed: "It is not started again. A change of the task requests a new ticket.",
         },
         buttons: {
-          approve: "✅ Approve",
           reject: "✖️ Reject",
           allow: "✅ Allow",
           deny: "⛔ Deny",
@@ -537,7 +494,6 @@ export const en = {
           resume: "▶️ Resume",
           choose: "✅ Done",
           complete: "🏁 Complete",
-          cancel: "✖️ Cancel",
           approveUpdate: "✅ Approve update",
           retry: "🔁 Try again",
         },
@@ -549,7 +505,6 @@ export const en = {
           closed: "The task was closed in Plane: the ticket is cancelled.",
           allowed: "Allowed by {by}",
           denied: "Denied by {by}",
-          answered: "Answered by {by}",
           extended: "Extended by {minutes} minutes by {by}",
           resumed: "Resumed by {by}",
           completed: "The ticket is completed.",
@@ -594,9 +549,7 @@ export const en = {
         nothingWaits: "No ticket and no review waits here: {task}",
       },
       /** Progress of a task. */
-      since: "since {when}",
       unattended: "no agent active",
-      inReview: "in review",
     },
     refusals: {
       invalidKey: "“{key}” is not a valid task key. Use a key such as ONB-12.",
@@ -1230,13 +1183,7 @@ export const ticketPageEn = {
     attention: "Needs your attention: {text}",
     silent: "no output since {at}",
     "question.permission": "Claude Code asks for permission:",
-    "field.command": "Command",
-    "field.file_path": "File",
-    "field.url": "Address",
-    "field.old_string": "Replaces",
-    "field.new_string": "With",
-    "field.content": "Content",
-    "field.description": "Description",
+    ...TOOL_FIELDS,
     "input.left": "… {n} characters left out …",
     "input.unfold": "Show all of it",
     "input.terminal": "Not all of it is known here. Read it and allow it in the terminal.",

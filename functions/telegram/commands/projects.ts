@@ -132,7 +132,7 @@ async function replyCurrentCycles(context: CommandContext, cycles: readonly Proj
     return progress.map((one) => joinRichText(["• ", renderCycleLine(texts, one, deps.settings.timezone)]));
   };
   if (only) {
-    const lines = [renderHeading("🏃", texts.cycles.current), ...(await renderLines(current))];
+    const lines = [renderHeading("🏃", texts.answers.headings.cycles), ...(await renderLines(current))];
     return offerChoices(
       context,
       joinRichText(lines, "\n"),

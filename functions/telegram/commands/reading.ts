@@ -240,11 +240,11 @@ async function replyTask(context: CommandContext, task: Task): Promise<CommandRe
   if (dependants > 0) add(answers.fields.dependants, localizeNumber(locale, dependants));
   if (card?.percent !== undefined) add(answers.fields.progress, formatTaskPercent(context, card.percent));
   if (card?.text !== undefined) add(answers.fields.said, toSafeText(card.text, TEXT_LIMIT));
-  if (card?.confidence !== undefined) add(answers.fields.confidence, formatTaskPercent(context, card.confidence * 100));
-  if (card?.cost !== undefined) add(answers.fields.cost, formatTaskCost(context, card.cost));
-  if (times.spent > 0) add(answers.fields.time, localizeDuration(locale, times.spent));
+  if (card?.confidence !== undefined) add(fields.confidence, formatTaskPercent(context, card.confidence * 100));
+  if (card?.cost !== undefined) add(fields.cost, formatTaskCost(context, card.cost));
+  if (times.spent > 0) add(fields.timeSpent, localizeDuration(locale, times.spent));
   const text = htmlToText(snapshot.description, TEXT_LIMIT);
-  if (text !== "") add(answers.fields.text, toSafeText(text, TEXT_LIMIT));
+  if (text !== "") add(answers.fields.description, toSafeText(text, TEXT_LIMIT));
   lines.push(joinRichText([""]), await renderDataAge(context));
   return addReplyTask(await paginateReply(context, lines), task);
 }
@@ -266,7 +266,7 @@ async function replyAgent(context: CommandContext, { name, role = "worker", abou
   const history = await readAgentPace(deps, name);
   const renderLine = (label: string, ...value: (RichText | string)[]) => joinRichText([label, texts.colon, ...value]);
   const historyParts = keepDefined([
-    localizeCount(texts, answers.finishedTasks, history.finished),
+    localizeCount(texts, texts.events.completed, history.finished),
     history.ms === undefined
       ? undefined
       : fillTemplate(answers.usualTime, { time: localizeDuration(texts.locale, history.ms) }),
@@ -277,9 +277,9 @@ async function replyAgent(context: CommandContext, { name, role = "worker", abou
     keepDefined([
       renderHeading("👤", name),
       renderLine(fields.role, answers.roles[role]),
-      about === undefined ? undefined : renderLine(fields.about, toSafeText(about, 300)),
+      about === undefined ? undefined : renderLine(fields.description, toSafeText(about, 300)),
       renderLine(fields.past, joinRichText(historyParts, ", ")),
-      confidence === undefined ? undefined : renderLine(fields.confidence, confidence),
+      confidence === undefined ? undefined : renderLine(texts.fields.confidence, confidence),
       toPlainText(localizeCount(texts, answers.open, tasks.length)),
       ...renderSection("🔵", answers.headings.atWork, await renderTaskLines(context, tasks.filter(isInProgress))),
       ...renderSection(

@@ -193,8 +193,8 @@ export function renderSince(
   since: Ms,
   now: Ms,
 ): RichText {
-  return fillTemplate(texts.answers.since, {
-    at: localizeMomentInSentence(texts.locale, settings.timezone, since, now),
+  return fillTemplate(texts.since, {
+    when: localizeMomentInSentence(texts.locale, settings.timezone, since, now),
   });
 }
 

@@ -140,7 +140,7 @@ function renderHead({ event, facts }: ActionBody, { texts, origins }: Presentati
   const isClosed = isClosedWithoutResult({ event, facts });
   return joinRichText([
     `${isClosed ? STATUS_EMOJI.cancelled : EVENT_EMOJI[event.kind]} `,
-    toBold(isClosed ? texts.closedProject.headline : texts.events[event.kind]),
+    toBold((isClosed ? texts.closedProject : texts.events[event.kind]).title),
     ...agentSuffix,
     texts.colon,
     renderSubject({ event, facts }, origins, titleLimit),
@@ -231,7 +231,7 @@ function renderGroupLine(
   const restSuffix = rest > 0 ? [separator, localizeCount(texts, texts.more, rest)] : [];
   return joinRichText([
     `${isClosed ? STATUS_EMOJI.cancelled : EVENT_EMOJI[kind]} `,
-    localizeCount(texts, isClosed ? texts.closedProject.counted : texts.counted[kind], count),
+    localizeCount(texts, isClosed ? texts.closedProject : texts.events[kind], count),
     ...projectSuffix,
     texts.colon,
     names,

@@ -95,14 +95,14 @@ export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now:
     joinRichText(["📋 ", toBold(digest.title), " – ", localizeDate(texts.locale, today)]),
     ...renderCompletedLines(writer, completions),
     ...renderList(
-      renderHead("⛔", digest.blocked, open.blocked.length),
+      renderHead("⛔", texts.answers.headings.blocked, open.blocked.length),
       open.blocked.map(({ task, since, blockers }) =>
         renderTask(
           task,
           keepDefined([
             renderSince(since),
             blockers.length > 0
-              ? fillTemplate(digest.waitsFor, { keys: toSafeText(blockers.join(", "), NAME_LIMIT) })
+              ? fillTemplate(texts.answers.waitsFor, { keys: toSafeText(blockers.join(", "), NAME_LIMIT) })
               : undefined,
           ]),
         ),
@@ -148,7 +148,7 @@ export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now:
       }),
     ),
     ...renderList(
-      renderHead("🏃", texts.cycles.current, cycles.length),
+      renderHead("🏃", texts.answers.headings.cycles, cycles.length),
       cycles.map((progress) => renderCycleLine(texts, progress, timezone)),
     ),
     ...renderList(
@@ -197,7 +197,7 @@ function createDigestWriter({ settings }: DigestDeps, { texts, origins }: Presen
     },
     renderSince: (since: SinceTime) =>
       "at" in since
-        ? fillTemplate(digest.since, { when: localizeMomentInSentence(locale, timezone, since.at, now) })
+        ? fillTemplate(texts.since, { when: localizeMomentInSentence(locale, timezone, since.at, now) })
         : fillTemplate(digest.sinceBefore, { when: localizeDate(locale, toZonedDate(timezone, since.before)) }),
   };
 }
@@ -263,7 +263,7 @@ function renderForecastLine(
   return joinRichText([
     toSafeText(agent, NAME_LIMIT),
     texts.colon,
-    joinRichText([localizeCount(texts, digest.open, openCount), ...parts], ", "),
+    joinRichText([localizeCount(texts, texts.answers.open, openCount), ...parts], ", "),
     ` (${basis.join(", ")})`,
   ]);
 }

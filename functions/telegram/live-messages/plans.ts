@@ -84,7 +84,7 @@ export async function renderPlanProposal(
 function renderHeadline(event: PlanProposedEvent, { texts }: Presentation): RichText {
   return joinRichText([
     `${EVENT_EMOJI.plan_proposed} `,
-    toBold(texts.events.plan_proposed),
+    toBold(texts.events.plan_proposed.title),
     ` ${texts.fromAgent} `,
     toSafeText(event.agent, 80),
     texts.colon,
@@ -199,8 +199,8 @@ function createPlanButtons(
   { texts }: Presentation,
 ): InlineButton[][] {
   const button = (text: string, action: string) => ({ text, data: `plan:${plan}:${action}.${hash}` });
-  const approve = button(texts.live.plan.approve, "ok");
-  const cancel = button(texts.live.plan.cancel, "no");
+  const approve = button(texts.live.approve, "ok");
+  const cancel = button(texts.live.cancel, "no");
   return awaitsReason ? [[approve], [cancel]] : [[approve, button(texts.live.plan.change, "back")], [cancel]];
 }
 

@@ -145,11 +145,15 @@ async function renderProgress(context: DeliveryContext, item: string): Promise<P
   };
 }
 
-function toProgressState({ item }: Task, isRunning: boolean, { statuses, live, events, fields, colon }: TelegramTexts) {
+function toProgressState(
+  { item }: Task,
+  isRunning: boolean,
+  { statuses, live, events, answers, fields, colon }: TelegramTexts,
+) {
   const { status } = item.snapshot;
   const formatState = (text: string) => `${fields.status}${colon}${text}`;
-  if (item.removedAt !== undefined) return { emoji: EVENT_EMOJI.removed, state: events.removed };
-  if (item.review && isOpen(status)) return { emoji: EVENT_EMOJI.review, state: formatState(live.inReview) };
+  if (item.removedAt !== undefined) return { emoji: EVENT_EMOJI.removed, state: events.removed.title };
+  if (item.review && isOpen(status)) return { emoji: EVENT_EMOJI.review, state: formatState(answers.inReview) };
   const isUnattended = !isRunning && (status === "todo" || status === "in_progress");
   return {
     emoji: STATUS_EMOJI[status],
@@ -159,13 +163,13 @@ function toProgressState({ item }: Task, isRunning: boolean, { statuses, live, e
 
 function renderDetailLines({ claim, card, spent, now }: Details, { presentation, deps }: DeliveryContext): RichText[] {
   const { texts } = presentation;
-  const { locale, fields, colon, live } = texts;
+  const { locale, fields, colon } = texts;
   const { percent, text } = card ?? {};
   const agent = claim?.agent ?? card?.agent;
   const since = claim && localizeMomentInSentence(locale, deps.settings.timezone ?? "UTC", claim.since, now);
   const agentAndTime = keepDefined([
     agent === undefined ? undefined : toSafeText(agent, 80),
-    since === undefined ? undefined : fillTemplate(live.since, { when: since }),
+    since === undefined ? undefined : fillTemplate(texts.since, { when: since }),
   ]);
   return keepDefined([
     percent === undefined ? undefined : toPlainText(`${renderBar(percent)} ${localizePercent(locale, percent / 100)}`),

@@ -48,7 +48,7 @@ export async function renderQuestion(
   const answer = stored?.value.answer;
   const isOver = stored?.value.closed !== undefined || (await isSubjectClosed(context, subject));
   // The agent's name is in the headline, where no text of an agent can appear, so no agent can ask in another's name.
-  const headline = toBold(event.reminder > 0 ? live.askedAgain : events.asked);
+  const headline = toBold(event.reminder > 0 ? live.askedAgain : events.asked.title);
   const head = [
     EVENT_EMOJI.asked,
     " ",

@@ -55,7 +55,7 @@ export async function renderReview(context: DeliveryContext, liveMessage: LiveRe
     joinRichText([
       EVENT_EMOJI.review,
       " ",
-      toBold(texts.events.review),
+      toBold(texts.events.review.title),
       texts.colon,
       renderSubjectLine(subject, presentation),
     ]),

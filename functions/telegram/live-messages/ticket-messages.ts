@@ -183,13 +183,13 @@ async function renderApprovalBody(
         ]),
     seen === shown.hash ? undefined : toPlainText(`✏️ ${texts.changed}`),
   ]);
-  const { approve, reject } = texts.buttons;
+  const { reject } = texts.buttons;
   return {
     ...body,
     lines,
     buttons: [
       [
-        { label: approve, action: "ok" },
+        { label: live.approve, action: "ok" },
         { label: reject, action: "no" },
       ],
     ],
@@ -292,7 +292,8 @@ function createQuestionButtons(
   question: TicketQuestion | undefined,
 ): TicketButton[][] {
   const { options = [], isMultiple }: Partial<TicketQuestion> = question ?? {};
-  const { buttons } = presentation.texts.live.ticket;
+  const { live } = presentation.texts;
+  const { buttons } = live.ticket;
   const complete = { label: buttons.complete, action: "done" };
   switch (getQuestionKind(event)) {
     case "permission":
@@ -319,7 +320,7 @@ function createQuestionButtons(
       ];
     }
     case "ended":
-      return [[{ label: buttons.resume, action: "resume" }, complete], [{ label: buttons.cancel, action: "cancel" }]];
+      return [[{ label: buttons.resume, action: "resume" }, complete], [{ label: live.cancel, action: "cancel" }]];
   }
 }
 

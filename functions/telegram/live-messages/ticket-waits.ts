@@ -204,7 +204,7 @@ function findQuestionOutcome(event: TicketWaitEvent, ticket: Ticket, texts: Tele
     return { emoji: "⏱️", line: fillTemplate(outcomes.extended, values) };
   }
   if (answer && kind === "ended") return { emoji: "▶️", line: renderBy(outcomes.resumed, answer.by) };
-  if (answer) return { emoji: "💡", line: renderBy(outcomes.answered, answer.by), detail: answer.text };
+  if (answer) return { emoji: "💡", line: renderBy(texts.live.answered, answer.by), detail: answer.text };
   if (event.run !== ticket.run) return renderNotNeeded(texts);
   if (ticket.state === "cancelled") return renderCancelled(ticket, texts);
   return ticket.completion ? { emoji: "🏁", line: toPlainText(outcomes.completed) } : renderNotNeeded(texts);

@@ -203,8 +203,8 @@ function renderTaskCounts(
   { texts }: Presentation,
 ): string | undefined {
   const counts = keepDefined([
-    done > 0 ? localizeCount(texts, texts.counted.completed, done) : undefined,
-    cancelled > 0 ? localizeCount(texts, texts.counted.cancelled, cancelled) : undefined,
+    done > 0 ? localizeCount(texts, texts.events.completed, done) : undefined,
+    cancelled > 0 ? localizeCount(texts, texts.events.cancelled, cancelled) : undefined,
   ]);
   return counts.length > 0 ? counts.join(", ") : undefined;
 }

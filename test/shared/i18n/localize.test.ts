@@ -31,10 +31,10 @@ test("a template keeps a placeholder without a value, and placeholders in values
 
 test("counts use the plural forms of the language", () => {
   const [english, french] = [getTexts("en").telegram, getTexts("fr").telegram];
-  expect(localizeCount(english, english.counted.completed, 1)).toBe("1 task completed");
-  expect(localizeCount(english, english.counted.completed, 0)).toBe("0 tasks completed");
-  expect(normalizeSpaces(localizeCount(french, french.counted.completed, 0))).toBe("0 tâche terminée");
-  expect(normalizeSpaces(localizeCount(french, french.counted.completed, 12_345))).toBe("12 345 tâches terminées");
+  expect(localizeCount(english, english.events.completed, 1)).toBe("1 task completed");
+  expect(localizeCount(english, english.events.completed, 0)).toBe("0 tasks completed");
+  expect(normalizeSpaces(localizeCount(french, french.events.completed, 0))).toBe("0 tâche terminée");
+  expect(normalizeSpaces(localizeCount(french, french.events.completed, 12_345))).toBe("12 345 tâches terminées");
 });
 
 test("durations, dates, percentages, amounts and file sizes are formatted for the language", () => {

@@ -18,17 +18,15 @@ const ENGLISH = new Map(listTexts("en"));
 
 /** Texts that are the same in both languages. */
 const SAME_IN_BOTH: readonly string[] = [
-  "telegram.events.asked",
-  "telegram.counted.asked.one",
-  "telegram.counted.asked.other",
-  "telegram.events.ticket",
-  "telegram.counted.ticket.one",
-  "telegram.counted.ticket.other",
+  "telegram.events.asked.title",
+  "telegram.events.asked.one",
+  "telegram.events.asked.other",
+  "telegram.events.ticket.title",
+  "telegram.events.ticket.one",
+  "telegram.events.ticket.other",
   "telegram.fields.agent",
-  "telegram.fields.cycle",
   "telegram.fields.dates",
-  "telegram.answers.fields.about",
-  "telegram.answers.fields.text",
+  "telegram.answers.fields.description",
   "telegram.live.message",
   "telegram.live.ticket.fields.field.description",
   "telegram.live.plan.total",
@@ -133,13 +131,12 @@ test("a French text gets the spaces of French typography, however it is written"
 });
 
 test.each(["en", "fr"] as const)("each event and each command has texts in %s", (locale) => {
-  const { events, counted, answers } = getTexts(locale).telegram;
+  const { events, answers } = getTexts(locale).telegram;
   expect(Object.keys(events)).toEqual([...EVENT_KINDS]);
-  expect(Object.keys(counted)).toEqual([...EVENT_KINDS]);
   expect(Object.keys(answers.commands)).toEqual([...COMMAND_NAMES]);
 });
 
 test.each(["en", "fr"] as const)("the headline of each event begins with a capital letter in %s", (locale) => {
   const { events } = getTexts(locale).telegram;
-  expect(Object.entries(events).filter(([, headline]) => !/^\p{Lu}/u.test(headline))).toEqual([]);
+  expect(Object.entries(events).filter(([, { title }]) => !/^\p{Lu}/u.test(title))).toEqual([]);
 });
