@@ -389,7 +389,7 @@ export const en = {
         already: "Already answered by {by}: {text}",
         over: "This request is closed.",
         approved: "{key} was approved.",
-        sentBack: "{key} was sent back.",
+        sent_back: "{key} was sent back.",
         reason: "Reply with the reason, or press again.",
         changed: "{key} has changed. Review it again.",
       },

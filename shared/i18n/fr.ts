@@ -353,7 +353,7 @@ export const fr: Texts = {
         already: "{by} a déjà répondu : {text}",
         over: "Cette demande est close.",
         approved: "{key} a été approuvée.",
-        sentBack: "{key} a été renvoyée.",
+        sent_back: "{key} a été renvoyée.",
         reason: "Répondez en indiquant le motif, ou appuyez de nouveau.",
         changed: "{key} a été modifiée. Relisez-la.",
       },

@@ -25,6 +25,20 @@ export interface ParsedCommand {
   bot?: string;
 }
 
+/** A kind of thing that arguments name: where it is found, and what buttons and lists call it. */
+export interface SubjectType<T> {
+  name: CommandSubject;
+  readAll(context: CommandContext): Promise<readonly T[]>;
+  /** The names by which people find it. */
+  getNames(candidate: T): readonly string[];
+  /** The label of its button, and the argument by which the button names it. */
+  toOption(context: CommandContext, candidate: T): { label: string; argument: string };
+  /** Its name in the list of what there is; absent where that would be too long. */
+  getListedName?(candidate: T): string;
+  /** Finds what can be meant by nothing but its name. */
+  findExact?(context: CommandContext, name: string): Promise<readonly T[]>;
+}
+
 /** The result of looking up a name. */
 type NameMatch<T> =
   | { kind: "one"; candidate: T; isExact: boolean }
@@ -37,6 +51,37 @@ export type Agent = CommandContext["deps"]["settings"]["agents"][number];
 const SLASH_COMMAND = /^\s*\/([\p{L}\p{N}_]+)(?:@(\w+))?(?:\s+([\s\S]*))?$/u;
 
 const QUOTED_ARGUMENT = /^(?:"([^"]+)"|“([^”]+)”|«\s*([^»]+?)\s*»)\s*([\s\S]*)$/;
+
+/** Projects, by identifier, name or part of a name. */
+export const PROJECTS: SubjectType<ProjectRecord> = {
+  name: "project",
+  readAll: readFollowedProjects,
+  getNames: ({ identifier, name }) => [identifier, name],
+  toOption: (_, { identifier, name }) => ({ label: `${identifier} ${name}`, argument: identifier }),
+  getListedName: ({ identifier, name }) => `${name} (${identifier})`,
+};
+
+/** Tasks, by key, number, title or part of a title. Only an unknown key costs a request to Plane. */
+export const TASKS: SubjectType<Task> = {
+  name: "task",
+  readAll: async (context) => readOpenTasks(context, await readFollowedProjects(context)),
+  getNames: ({ key, item }) => [key, item.snapshot.name],
+  toOption: (_, { key, item }) => ({ label: `${key} ${item.snapshot.name}`, argument: key }),
+  async findExact(context, name) {
+    const task = parseTaskKey(name) ? await findTaskByKey(context, name) : undefined;
+    if (task) return [task];
+    const numbered = TASK_NUMBER_PATTERN.exec(name)?.[1];
+    return numbered === undefined ? [] : findTasksByNumber(context, Number(numbered));
+  },
+};
+
+export const AGENTS: SubjectType<Agent> = {
+  name: "agent",
+  readAll: async ({ deps }) => deps.settings.agents,
+  getNames: ({ name }) => [name],
+  toOption: (_, { name }) => ({ label: name, argument: name }),
+  getListedName: ({ name }) => name,
+};
 
 const TASK_NUMBER_PATTERN = /^#?([1-9]\d{0,9})$/;
 
@@ -96,24 +141,25 @@ export function matchByName<T>(
   const searchedName = normalizeName(input);
   if (searchedName === "") return { kind: "none" };
   const withNames = candidates.map((candidate) => ({ candidate, names: getNames(candidate).map(normalizeName) }));
-  const exactMatches = withNames.filter(({ names }) => names.includes(searchedName));
-  if (exactMatches.length > 0) return toMatch(exactMatches, true);
-  const prefixMatches = withNames.filter(({ names }) => names.some((name) => ` ${name}`.includes(` ${searchedName}`)));
-  if (prefixMatches.length > 0) return toMatch(prefixMatches, false);
-  const partialMatches = withNames.filter(({ names }) => names.some((name) => name.includes(searchedName)));
-  if (partialMatches.length > 0) return toMatch(partialMatches, false);
+  const findAll = (isMatch: (name: string) => boolean) =>
+    withNames.filter(({ names }) => names.some(isMatch)).map(({ candidate }) => candidate);
+  const exact = findAll((name) => name === searchedName);
+  if (exact.length > 0) return toMatch(exact, true);
+  const beginnings = findAll((name) => ` ${name}`.includes(` ${searchedName}`));
+  const parts = beginnings.length > 0 ? beginnings : findAll((name) => name.includes(searchedName));
+  if (parts.length > 0) return toMatch(parts, false);
   const name = findNearestName(
     searchedName,
     withNames.flatMap(({ names }) => names),
   );
-  const nearest = withNames.find(({ names }) => name !== undefined && names.includes(name));
-  return { kind: "none", ...omitUndefined({ nearest: nearest?.candidate }) };
+  const [nearest] = name === undefined ? [] : findAll((other) => other === name);
+  return { kind: "none", ...omitUndefined({ nearest }) };
 }
 
-function toMatch<T>(matches: readonly { candidate: T }[], isExact: boolean): NameMatch<T> {
+function toMatch<T>(matches: readonly T[], isExact: boolean): NameMatch<T> {
   const [first] = matches;
-  if (first && matches.length === 1) return { kind: "one", candidate: first.candidate, isExact };
-  return { kind: "several", candidates: matches.map(({ candidate }) => candidate) };
+  if (first !== undefined && matches.length === 1) return { kind: "one", candidate: first, isExact };
+  return { kind: "several", candidates: [...matches] };
 }
 
 /** Replies with the syntax of a command. */
@@ -127,54 +173,55 @@ export function replyUsage({ presentation }: CommandContext, command: CommandNam
   };
 }
 
-/** Offers the matches, or the most similar name, as buttons. Without either, replies with the available names. */
-export function replyAmbiguous<T>(
+/** Finds what a name means among the things of one kind. */
+export async function matchSubject<T>(
   context: CommandContext,
-  subject: CommandSubject,
+  type: SubjectType<T>,
+  input: string,
+): Promise<NameMatch<T>> {
+  const exact = (await type.findExact?.(context, input.trim())) ?? [];
+  if (exact.length > 0) return toMatch(exact, true);
+  return matchByName(input, await type.readAll(context), type.getNames);
+}
+
+/** Runs a command on what a name means. What is ambiguous is offered as buttons, whose arguments `toArgs` completes. */
+export async function withSubject<T>(
+  context: CommandContext,
+  type: SubjectType<T>,
+  command: CommandName,
+  input: string,
+  run: (found: T) => Promise<CommandResult>,
+  toArgs?: (argument: string) => string,
+): Promise<CommandResult> {
+  const match = await matchSubject(context, type, input);
+  if (match.kind === "one") return run(match.candidate);
+  return replyAmbiguous(context, type, command, input, match, toArgs);
+}
+
+/** Offers the matches, or the most similar name, as buttons. Without either, replies with the available names. */
+export async function replyAmbiguous<T>(
+  context: CommandContext,
+  type: SubjectType<T>,
+  command: CommandName,
   input: string,
   match: Exclude<NameMatch<T>, { kind: "one" }>,
-  toOption: (candidate: T) => CommandOption,
-  names: readonly string[] = [],
-): CommandResult {
+  toArgs = (argument: string) => argument,
+): Promise<CommandResult> {
   const { answers } = context.presentation.texts;
+  const toOption = (candidate: T): CommandOption => {
+    const { label, argument } = type.toOption(context, candidate);
+    return { label, command, args: toArgs(argument) };
+  };
   if (match.kind === "several")
-    return offerChoices(context, answers.chooseMatch[subject], match.candidates.map(toOption));
-  const notFound = fillTemplate(answers.notFound[subject], { name: toSafeText(input, 80) });
+    return offerChoices(context, answers.chooseMatch[type.name], match.candidates.map(toOption));
+  const notFound = fillTemplate(answers.notFound[type.name], { name: toSafeText(input, 80) });
   if (match.nearest !== undefined)
     return offerChoices(context, joinRichText([notFound, answers.nearest], "\n"), [toOption(match.nearest)]);
-  if (names.length === 0 || subject === "task") return { reply: { rich: notFound } };
-  const available = fillTemplate(answers.available[subject], { names: toSafeText(names.join(", "), 600) });
+  const { getListedName } = type;
+  const names = getListedName ? (await type.readAll(context)).map((candidate) => getListedName(candidate)) : [];
+  if (names.length === 0 || type.name === "task") return { reply: { rich: notFound } };
+  const available = fillTemplate(answers.available[type.name], { names: toSafeText(names.join(", "), 600) });
   return { reply: { rich: joinRichText([notFound, available], "\n") } };
-}
-
-/** Matches a project by identifier, name or part of a name. */
-export async function matchProject(
-  context: CommandContext,
-  input: string,
-): Promise<[NameMatch<ProjectRecord>, ProjectRecord[]]> {
-  const projects = await readFollowedProjects(context);
-  const match = matchByName(input, projects, ({ identifier, name }) => [identifier, name]);
-  return [match, projects];
-}
-
-/** Matches a task by key, number, title or part of a title. Only an unknown key costs a request to Plane. */
-export async function matchTask(context: CommandContext, input: string): Promise<NameMatch<Task>> {
-  const name = input.trim();
-  const projects = await readFollowedProjects(context);
-  if (parseTaskKey(name)) {
-    const task = await findTaskByKey(context, name);
-    if (task) return { kind: "one", candidate: task, isExact: true };
-  }
-  const numbered = TASK_NUMBER_PATTERN.exec(name)?.[1];
-  if (numbered !== undefined) {
-    const candidates = await findTasksByNumber(context, projects, Number(numbered));
-    const [first] = candidates;
-    if (first)
-      return candidates.length === 1
-        ? { kind: "one", candidate: first, isExact: true }
-        : { kind: "several", candidates };
-  }
-  return matchByName(name, await readOpenTasks(context, projects), ({ key, item }) => [key, item.snapshot.name]);
 }
 
 async function findTaskByKey(context: CommandContext, key: string): Promise<Task | undefined> {
@@ -186,11 +233,9 @@ async function findTaskByKey(context: CommandContext, key: string): Promise<Task
   }
 }
 
-async function findTasksByNumber(
-  { deps }: CommandContext,
-  projects: readonly ProjectRecord[],
-  sequence: number,
-): Promise<Task[]> {
+async function findTasksByNumber(context: CommandContext, sequence: number): Promise<Task[]> {
+  const { deps } = context;
+  const projects = await readFollowedProjects(context);
   const tasks = await Promise.all(
     projects.map(async (project) => {
       const { rows } = await deps.store.scan<ItemRecord>(observedSets.numbered(project.id, sequence), undefined, 1);
@@ -213,32 +258,16 @@ export async function withTask(
   const { first, rest, quoted } = splitFirstArgument(args);
   if (first === "") return replyUsage(context, command);
   const isExplicit = quoted || parseTaskKey(first) !== undefined || TASK_NUMBER_PATTERN.test(first);
-  const wholeMatch = isExplicit ? undefined : await matchTask(context, args);
+  const wholeMatch = isExplicit ? undefined : await matchSubject(context, TASKS, args);
   const isWholeMatch = wholeMatch !== undefined && wholeMatch.kind !== "none";
   const [match, remainingArgs, name] = isWholeMatch
     ? [wholeMatch, "", args]
-    : [await matchTask(context, first), rest, first];
+    : [await matchSubject(context, TASKS, first), rest, first];
   if (match.kind === "one" && match.isExact)
     return addReplyTask(await run(match.candidate, remainingArgs), match.candidate);
-  const toOption = (task: Task): CommandOption => ({
-    label: `${task.key} ${task.item.snapshot.name}`,
-    command,
-    args: remainingArgs === "" ? task.key : `${task.key} ${remainingArgs}`,
-  });
-  if (match.kind === "one")
-    return offerChoices(context, context.presentation.texts.answers.confirmMatch, [toOption(match.candidate)]);
-  return replyAmbiguous(context, "task", name, match, toOption);
-}
-
-export function matchAgent({ deps }: CommandContext, input: string): NameMatch<Agent> {
-  return matchByName(input, deps.settings.agents, ({ name }) => [name]);
-}
-
-export function getAgentNames({ deps }: CommandContext): string[] {
-  return deps.settings.agents.map(({ name }) => name);
-}
-
-/** Creates the button of an agent. @param prefix arguments before the agent's name in the command */
-export function createAgentOption(command: "agent" | "assign", prefix: string) {
-  return ({ name }: Agent) => ({ label: name, command, args: `${prefix}${name}` });
+  const toArgs = (key: string) => `${key} ${remainingArgs}`.trim();
+  if (match.kind !== "one") return replyAmbiguous(context, TASKS, command, name, match, toArgs);
+  const { label, argument } = TASKS.toOption(context, match.candidate);
+  const option = { label, command, args: toArgs(argument) };
+  return offerChoices(context, context.presentation.texts.answers.confirmMatch, [option]);
 }

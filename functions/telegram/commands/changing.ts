@@ -2,7 +2,6 @@
 
 import { type Locale, localizeDate } from "../../../shared/i18n/localize.ts";
 import { createRemarkJob } from "../../../shared/jobs/work-jobs.ts";
-import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
 import {
   isInReview,
@@ -22,23 +21,14 @@ import { type ItemFields, isDay } from "../../../shared/tasks/task-fields.ts";
 import { toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { cleanText } from "../../../shared/text.ts";
 import { DAY, toZonedDate } from "../../../shared/time.ts";
-import { fillTemplate } from "../presentation/presentation.ts";
-import {
-  createAgentOption,
-  getAgentNames,
-  matchAgent,
-  normalizeName,
-  replyAmbiguous,
-  replyUsage,
-  stripQuotes,
-  withTask,
-} from "./arguments.ts";
+import { AGENTS, type Agent, normalizeName, replyUsage, stripQuotes, withSubject, withTask } from "./arguments.ts";
 import { offerChoices } from "./choices.ts";
 import {
   addReplyTask,
   type CommandContext,
   type CommandResult,
   createCommandCallContext,
+  replyText,
   type TelegramCommand,
 } from "./command.ts";
 import { renderTaskLink } from "./task-lists.ts";
@@ -56,18 +46,21 @@ interface FieldChange {
   values: Record<string, string>;
 }
 
+/** The statuses that commands set, with what is replied. */
+const STATUS_CONFIRMATIONS = {
+  done: ["done", "✅"],
+  cancelled: ["cancelled", "✖️"],
+  blocked: ["blocked", "⛔"],
+  todo: ["unblocked", "🟢"],
+} as const satisfies Partial<Record<Status, readonly [ConfirmationKey, string]>>;
+
 /** Completes a task, also one in review, which is thereby approved. The summary becomes a comment. */
 export const doneCommand: TelegramCommand = {
   name: "done",
   aliases: ["termine", "terminé", "terminer", "fini", "close"],
   run: (context, args) =>
     withTask(context, "done", args, async (task, summary) => {
-      const result = await changeStatus(context, task, {
-        status: "done",
-        reason: summary,
-        confirmation: "done",
-        emoji: "✅",
-      });
+      const result = await changeStatus(context, task, "done", summary);
       // An approval writes a comment of its own, without a text.
       if (summary !== "" && isInReview(task.item))
         await addComment(createCommandCallContext(context), task, { text: summary });
@@ -80,9 +73,7 @@ export const cancelCommand: TelegramCommand = {
   name: "cancel",
   aliases: ["annuler"],
   run: (context, args) =>
-    withTask(context, "cancel", args, (task, reason) =>
-      changeStatus(context, task, { status: "cancelled", reason, confirmation: "cancelled", emoji: "✖️" }),
-    ),
+    withTask(context, "cancel", args, (task, reason) => changeStatus(context, task, "cancelled", reason)),
 };
 
 /** Marks a task as blocked. */
@@ -90,9 +81,7 @@ export const blockCommand: TelegramCommand = {
   name: "block",
   aliases: ["bloquer"],
   run: (context, args) =>
-    withTask(context, "block", args, (task, reason) =>
-      changeStatus(context, task, { status: "blocked", reason, confirmation: "blocked", emoji: "⛔" }),
-    ),
+    withTask(context, "block", args, (task, reason) => changeStatus(context, task, "blocked", reason)),
 };
 
 /** Removes the blocked status of a task. Its open blockers still apply. */
@@ -102,7 +91,7 @@ export const unblockCommand: TelegramCommand = {
   run: (context, args) =>
     withTask(context, "unblock", args, async (task, reason) =>
       task.item.snapshot.status === "blocked" || context.isRetry
-        ? changeStatus(context, task, { status: "todo", reason, confirmation: "unblocked", emoji: "🟢" })
+        ? changeStatus(context, task, "todo", reason)
         : replyRefusal(context, task, "notBlocked"),
     ),
 };
@@ -147,19 +136,15 @@ export const dueCommand: TelegramCommand = {
       const { answers, locale } = context.presentation.texts;
       const today = toZonedDate(context.deps.settings.timezone, await context.deps.store.now());
       const date = parseDueDate(stripQuotes(rest), today, locale);
-      if (date === undefined)
-        return { reply: { rich: fillTemplate(`⚠️ ${answers.refusals.noDate}`, { date: toSafeText(rest, 40) }) } };
+      if (date === undefined) return replyText(`⚠️ ${answers.refusals.noDate}`, { date: toSafeText(rest, 40) });
       const { start, due } = task.item.snapshot;
-      if (date !== null && start !== null && date < start) {
-        const values = { start: localizeDate(locale, start) };
-        return { reply: { rich: fillTemplate(`⚠️ ${answers.refusals.beforeStart}`, values) } };
-      }
-      const isSame = due === date;
-      const confirmation = date === null ? answers.confirmations.noDue : answers.confirmations.due;
+      if (date !== null && start !== null && date < start)
+        return replyText(`⚠️ ${answers.refusals.beforeStart}`, { start: localizeDate(locale, start) });
+      const { noDue, due: dueOn } = answers.confirmations;
       return changeField(context, task, {
-        isSame,
+        isSame: due === date,
         fields: { target_date: date },
-        confirmation: `📅 ${confirmation}`,
+        confirmation: `📅 ${date === null ? noDue : dueOn}`,
         values: { date: date === null ? "" : localizeDate(locale, date) },
       });
     }),
@@ -207,21 +192,13 @@ export const assignCommand: TelegramCommand = {
     withTask(context, "assign", args, async (task, rest) => {
       const to = stripQuotes(rest.replace(/^(?:to|a|à)\s+/i, ""));
       if (to === "") return replyUsage(context, "assign");
-      const match = matchAgent(context, to);
-      if (match.kind !== "one")
-        return replyAmbiguous(
-          context,
-          "agent",
-          to,
-          match,
-          createAgentOption("assign", `${task.key} `),
-          getAgentNames(context),
-        );
-      const assigned = await assignTask(createCommandCallContext(context), task, match.candidate.name);
-      const values = { task: renderTaskLink(context, assigned), agent: toSafeText(match.candidate.name, 80) };
-      return {
-        reply: { rich: fillTemplate(`👤 ${context.presentation.texts.answers.confirmations.assigned}`, values) },
+      const assignTo = async ({ name }: Agent) => {
+        const assigned = await assignTask(createCommandCallContext(context), task, name);
+        const { confirmations } = context.presentation.texts.answers;
+        const values = { task: renderTaskLink(context, assigned), agent: toSafeText(name, 80) };
+        return replyText(`👤 ${confirmations.assigned}`, values);
       };
+      return withSubject(context, AGENTS, "assign", to, assignTo, (name) => `${task.key} ${name}`);
     }),
 };
 
@@ -240,13 +217,8 @@ export const commentCommand: TelegramCommand = {
 
 /** Replies that nothing was done, and why. */
 export function replyRefusal(context: CommandContext, task: Task, refusal: RefusalKey): CommandResult {
-  return {
-    reply: {
-      rich: fillTemplate(`ℹ️ ${context.presentation.texts.answers.refusals[refusal]}`, {
-        task: renderTaskLink(context, task),
-      }),
-    },
-  };
+  const { refusals } = context.presentation.texts.answers;
+  return replyText(`ℹ️ ${refusals[refusal]}`, { task: renderTaskLink(context, task) });
 }
 
 export function replyConfirmation(
@@ -255,13 +227,8 @@ export function replyConfirmation(
   confirmation: ConfirmationKey,
   emoji: string,
 ): CommandResult {
-  return {
-    reply: {
-      rich: fillTemplate(`${emoji} ${context.presentation.texts.answers.confirmations[confirmation]}`, {
-        task: renderTaskLink(context, task),
-      }),
-    },
-  };
+  const { confirmations } = context.presentation.texts.answers;
+  return replyText(`${emoji} ${confirmations[confirmation]}`, { task: renderTaskLink(context, task) });
 }
 
 /**
@@ -312,39 +279,29 @@ export async function passOnRemark(context: CommandContext, task: Task, text: st
   const { remarks } = presentation.texts.answers;
   const workers = await findTaskWorkers(deps, task);
   const isStop = workers.length > 0 && isStopWord(text);
-  const template = isStop
-    ? `⏹️ ${remarks.stopped}`
-    : workers.length > 0
-      ? `💬 ${remarks.passedOn}`
-      : `💬 ${isOpenItem(task.item) ? remarks.noAgent : remarks.closed}`;
-  const rich = fillTemplate(template, {
-    task: renderTaskLink(context, task),
-    agents: toSafeText(workers.join(", "), 200),
-  });
+  const unheard = isOpenItem(task.item) ? remarks.noAgent : remarks.closed;
+  const template = isStop ? `⏹️ ${remarks.stopped}` : `💬 ${workers.length > 0 ? remarks.passedOn : unheard}`;
+  const values = { task: renderTaskLink(context, task), agents: toSafeText(workers.join(", "), 200) };
   const remark = { remark: id, by: from.name, text: cleanText(text, MAX_TEXT) };
-  return addReplyTask({ reply: { rich }, jobs: [createRemarkJob(task.id, remark, correlation)] }, task);
+  const result = replyText(template, values);
+  return addReplyTask({ ...result, jobs: [createRemarkJob(task.id, remark, correlation)] }, task);
 }
 
 /** Changes a task's status as the human, with the reason as a comment. */
 async function changeStatus(
   context: CommandContext,
   task: Task,
-  change: { status: Status; reason: string; confirmation: ConfirmationKey; emoji: string },
+  wanted: keyof typeof STATUS_CONFIRMATIONS,
+  reason: string,
 ): Promise<CommandResult> {
   const { status } = task.item.snapshot;
-  if (status === change.status && !context.isRetry) return replyRefusal(context, task, "already");
-  if (!isOpen(status) && status !== change.status) return replyRefusal(context, task, "over");
-  const update = {
-    status: change.status,
-    ...omitUndefined({ text: change.reason !== "" ? change.reason : undefined }),
-  };
+  if (status === wanted && !context.isRetry) return replyRefusal(context, task, "already");
+  if (!isOpen(status) && status !== wanted) return replyRefusal(context, task, "over");
+  const update = { status: wanted, ...(reason === "" ? {} : { text: reason }) };
   await setStatus(createCommandCallContext(context), task, update);
-  return replyConfirmation(
-    context,
-    (await findStoredTask(context.deps, task.id)) ?? task,
-    change.confirmation,
-    change.emoji,
-  );
+  const changed = (await findStoredTask(context.deps, task.id)) ?? task;
+  const [confirmation, emoji] = STATUS_CONFIRMATIONS[wanted];
+  return replyConfirmation(context, changed, confirmation, emoji);
 }
 
 /** Changes a field of an open task as the human, with one request to Plane. */
@@ -356,7 +313,7 @@ async function changeField(
   if (!isOpen(task.item.snapshot.status)) return replyRefusal(context, task, "over");
   if (isSame && !context.isRetry) return replyRefusal(context, task, "already");
   const changed = isSame ? task : await changeTask(createCommandCallContext(context), task, fields);
-  return { reply: { rich: fillTemplate(confirmation, { ...values, task: renderTaskLink(context, changed) }) } };
+  return replyText(confirmation, { ...values, task: renderTaskLink(context, changed) });
 }
 
 function parsePriority(text: string): Priority | undefined {

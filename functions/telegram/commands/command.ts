@@ -7,7 +7,7 @@ import { type CallContext, createCallContext } from "../../../shared/tasks/call-
 import type { WishMessage } from "../../../shared/tasks/wishes.ts";
 import type { ChatId, InlineButton } from "../../../shared/telegram/bot.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
-import type { Presentation } from "../presentation/presentation.ts";
+import { fillTemplate, type Presentation } from "../presentation/presentation.ts";
 
 export type CommandDeps = TaskDeps & Pick<Deps, "telegram" | "clock"> & { settings: Settings };
 
@@ -73,6 +73,11 @@ export type ReplyHandler = (
   context: CommandContext,
   reply: { to: number; text: string },
 ) => Promise<CommandResult | undefined>;
+
+/** Creates a result that only replies, with a template filled in. */
+export function replyText(template: string, values: Record<string, RichText | string> = {}): CommandResult {
+  return { reply: { rich: fillTemplate(template, values) } };
+}
 
 /** Records in a result that its reply is about this task, so that people can reply to it. */
 export function addReplyTask(result: CommandResult, { id }: Pick<Task, "id">): CommandResult {

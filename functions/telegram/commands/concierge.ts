@@ -2,15 +2,20 @@
 
 import type { Settings } from "../../../shared/config/settings.ts";
 import type { AgentSettings } from "../../../shared/config/settings-file.ts";
-import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { ProjectRecord } from "../../../shared/records/plane-records.ts";
 import { createTask } from "../../../shared/tasks/create-task.ts";
 import { submitWish } from "../../../shared/tasks/wishes.ts";
 import { toCode, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
-import { matchByName, normalizeName, replyUsage, splitFirstArgument } from "./arguments.ts";
+import { matchSubject, normalizeName, PROJECTS, replyUsage, splitFirstArgument } from "./arguments.ts";
 import { type CommandOption, offerChoices } from "./choices.ts";
-import { type CommandContext, type CommandResult, createCommandCallContext, type TelegramCommand } from "./command.ts";
+import {
+  type CommandContext,
+  type CommandResult,
+  createCommandCallContext,
+  replyText,
+  type TelegramCommand,
+} from "./command.ts";
 import { readFollowedProjects, renderTaskLink } from "./task-lists.ts";
 
 /** In the arguments of a button: the request goes to the Concierge. */
@@ -34,21 +39,22 @@ export const newCommand: TelegramCommand = {
       return prefix.title === ""
         ? replyUsage(context, "new")
         : createTaskInProject(context, prefix.project, prefix.title);
-    const match = rest === "" ? undefined : matchByName(first, projects, ({ identifier, name }) => [identifier, name]);
+    const match = rest === "" ? undefined : await matchSubject(context, PROJECTS, first);
     if (match === undefined || match.kind === "none") return requestPlan(context, args);
     // A word that matches only part of a project's name may also be the first word of the request, so the user decides.
+    const { answers } = context.presentation.texts;
     const candidates = match.kind === "one" ? [match.candidate] : match.candidates;
     const options: CommandOption[] = candidates.map(({ identifier, name }) => ({
-      label: fillTemplate(context.presentation.texts.answers.inProject, { project: `${name} (${identifier})` }).text,
+      label: fillTemplate(answers.inProject, { project: `${name} (${identifier})` }).text,
       command: "new",
       args: `${identifier} ${rest}`,
     }));
     const concierge: CommandOption = {
-      label: context.presentation.texts.answers.forConcierge,
+      label: answers.forConcierge,
       command: "new",
       args: `${CONCIERGE_ARGUMENT} ${args}`,
     };
-    return offerChoices(context, context.presentation.texts.answers.chooseMatch.project, [...options, concierge]);
+    return offerChoices(context, answers.chooseMatch.project, [...options, concierge]);
   },
 };
 
@@ -73,7 +79,7 @@ export async function sendFreeText(context: CommandContext, text: string): Promi
   const refusal = findRefusal(context, { none: freeText.noConcierge, deaf: freeText.deafConcierge });
   if (refusal) return refusal;
   const { agent, outcome } = await submit(context, text, true);
-  return outcome === "joined" ? {} : { reply: { rich: fillTemplate(`📨 ${freeText.sent}`, { agent }) } };
+  return outcome === "joined" ? {} : replyText(`📨 ${freeText.sent}`, { agent });
 }
 
 function findRefusal(
@@ -81,9 +87,9 @@ function findRefusal(
   texts: { none: string; deaf: string },
 ): CommandResult | undefined {
   const concierge = findConcierge(settings);
-  if (!concierge) return { reply: { rich: fillTemplate(`⚠️ ${texts.none}`, { entry: toCode(CONCIERGE_ENTRY) }) } };
+  if (!concierge) return replyText(`⚠️ ${texts.none}`, { entry: toCode(CONCIERGE_ENTRY) });
   if (concierge.wake.kind !== "none") return undefined;
-  return { reply: { rich: fillTemplate(`⚠️ ${texts.deaf}`, { agent: toSafeText(concierge.name, 80) }) } };
+  return replyText(`⚠️ ${texts.deaf}`, { agent: toSafeText(concierge.name, 80) });
 }
 
 async function submit({ deps, id, from, message }: CommandContext, text: string, isFreeText: boolean) {
@@ -119,19 +125,10 @@ async function createTaskInProject(
 ): Promise<CommandResult> {
   const [title = "", ...more] = text.split("\n");
   const description = more.join("\n").trim();
-  const input = {
-    project: project.id,
-    title: title.trim(),
-    ...omitUndefined({ description: description !== "" ? description : undefined }),
-  };
+  const input = { project: project.id, title: title.trim(), ...(description === "" ? {} : { description }) };
   const task = await createTask(createCommandCallContext(context), input);
-  return {
-    reply: {
-      rich: fillTemplate(`🆕 ${context.presentation.texts.answers.confirmations.made}`, {
-        task: renderTaskLink(context, task),
-      }),
-    },
-  };
+  const { confirmations } = context.presentation.texts.answers;
+  return replyText(`🆕 ${confirmations.made}`, { task: renderTaskLink(context, task) });
 }
 
 /** Sends a request to the Concierge, who plans it. Without one, the reply asks for a project. */
@@ -140,5 +137,5 @@ async function requestPlan(context: CommandContext, text: string): Promise<Comma
   const refusal = findRefusal(context, { none: refusals.noConcierge, deaf: refusals.deafConcierge });
   if (refusal) return refusal;
   const { agent } = await submit(context, text, false);
-  return { reply: { rich: fillTemplate(`📨 ${confirmations.asked}`, { agent, text: toSafeText(text, 300) }) } };
+  return replyText(`📨 ${confirmations.asked}`, { agent, text: toSafeText(text, 300) });
 }

@@ -4,14 +4,13 @@ import { localizeMoment } from "../../../shared/i18n/localize.ts";
 import type { CommandName } from "../../../shared/i18n/texts.ts";
 import { parseTaskKey } from "../../../shared/names.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { ProjectRecord } from "../../../shared/records/plane-records.ts";
 import { joinRichText, type RichText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { DAY, HOUR, MINUTE, type Ms } from "../../../shared/time.ts";
 import { createMutePut, muteKey } from "../delivery/context.ts";
 import { renderProjectName } from "../presentation/notification-details.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
-import { matchProject, matchTask, replyAmbiguous, replyUsage, splitFirstArgument } from "./arguments.ts";
-import type { CommandContext, CommandResult, TelegramCommand } from "./command.ts";
+import { matchSubject, PROJECTS, replyAmbiguous, replyUsage, splitFirstArgument, TASKS } from "./arguments.ts";
+import { type CommandContext, type CommandResult, replyText, type TelegramCommand } from "./command.ts";
 import { renderTaskLink } from "./task-lists.ts";
 
 interface MuteSubject {
@@ -39,16 +38,12 @@ export const muteCommand: TelegramCommand = {
       const { answers, locale } = presentation.texts;
       const ms = rest === "" ? undefined : parseMuteDuration(rest);
       if (rest !== "" && ms === undefined)
-        return { reply: { rich: fillTemplate(`⚠️ ${answers.refusals.noTime}`, { time: toSafeText(rest, 40) }) } };
+        return replyText(`⚠️ ${answers.refusals.noTime}`, { time: toSafeText(rest, 40) });
       const now = await deps.store.now();
       const until = ms === undefined ? undefined : now + ms;
-      const confirmation =
-        until === undefined
-          ? fillTemplate(`🔕 ${answers.confirmations.muted}`, { what: label })
-          : fillTemplate(`🔕 ${answers.confirmations.mutedUntil}`, {
-              what: label,
-              at: localizeMoment(locale, deps.settings.timezone, until, now),
-            });
+      const { muted, mutedUntil } = answers.confirmations;
+      const at = until === undefined ? "" : localizeMoment(locale, deps.settings.timezone, until, now);
+      const confirmation = fillTemplate(`🔕 ${until === undefined ? muted : mutedUntil}`, { what: label, at });
       const put = [createMutePut(id, { by: from.name, at: now, ...omitUndefined({ until }) })];
       return { reply: { rich: joinRichText([confirmation, answers.neverMuted], "\n") }, put };
     }),
@@ -59,14 +54,11 @@ export const unmuteCommand: TelegramCommand = {
   name: "unmute",
   aliases: ["annoncer"],
   run: (context, args) =>
-    withMuteSubject(context, "unmute", args, async ({ id, label }) => {
+    withMuteSubject(context, "unmute", args, async ({ id, label: what }) => {
       const { confirmations, refusals } = context.presentation.texts.answers;
       const [stored] = await context.deps.store.read([muteKey(id)]);
-      if (!stored) return { reply: { rich: fillTemplate(`ℹ️ ${refusals.notMuted}`, { what: label }) } };
-      return {
-        reply: { rich: fillTemplate(`🔔 ${confirmations.unmuted}`, { what: label }) },
-        put: [createMutePut(id, undefined)],
-      };
+      if (!stored) return replyText(`ℹ️ ${refusals.notMuted}`, { what });
+      return { ...replyText(`🔔 ${confirmations.unmuted}`, { what }), put: [createMutePut(id, undefined)] };
     }),
 };
 
@@ -87,28 +79,18 @@ async function withMuteSubject(
 ): Promise<CommandResult> {
   const { first, rest: restAfterFirst, quoted } = splitFirstArgument(args);
   if (first === "") return replyUsage(context, command);
-  const [firstMatch] = quoted || restAfterFirst === "" ? [undefined] : await matchProject(context, first);
+  const firstMatch = quoted || restAfterFirst === "" ? undefined : await matchSubject(context, PROJECTS, first);
   const isFirst = quoted || parseTaskKey(first) !== undefined || (firstMatch?.kind === "one" && firstMatch.isExact);
   const [, beforeDuration = "", duration = ""] = /^([\s\S]*?)\s+(\d+\s*\p{L}+)$/u.exec(args) ?? [];
   const isTimed = !isFirst && parseMuteDuration(duration) !== undefined;
   const [name, rest] = isFirst ? [first, restAfterFirst] : isTimed ? [beforeDuration, duration] : [args, ""];
-  const [project, projects] = await matchProject(context, name);
+  const project = await matchSubject(context, PROJECTS, name);
   if (project.kind === "one")
     return run({ id: project.candidate.id, label: renderProjectName(project.candidate) }, rest);
-  const task = await matchTask(context, name);
+  const task = await matchSubject(context, TASKS, name);
   if (task.kind === "one") return run({ id: task.candidate.id, label: renderTaskLink(context, task.candidate) }, rest);
-  const withRest = (target: string) => (rest === "" ? target : `${target} ${rest}`);
+  const toArgs = (target: string) => `${target} ${rest}`.trim();
   if (task.kind === "several" || (project.kind === "none" && task.nearest && !project.nearest))
-    return replyAmbiguous(context, "task", name, task, ({ key, item }) => ({
-      label: `${key} ${item.snapshot.name}`,
-      command,
-      args: withRest(key),
-    }));
-  const toOption = ({ identifier, name: projectName }: ProjectRecord) => ({
-    label: `${identifier} ${projectName}`,
-    command,
-    args: withRest(identifier),
-  });
-  const names = projects.map(({ identifier, name: projectName }) => `${projectName} (${identifier})`);
-  return replyAmbiguous(context, "project", name, project, toOption, names);
+    return replyAmbiguous(context, TASKS, command, name, task, toArgs);
+  return replyAmbiguous(context, PROJECTS, command, name, project, toArgs);
 }

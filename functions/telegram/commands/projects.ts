@@ -16,8 +16,8 @@ import {
   renderCycleLine,
   renderForecastLine,
 } from "../presentation/presentation.ts";
-import { matchByName, matchProject, replyAmbiguous, replyUsage, stripQuotes } from "./arguments.ts";
-import { type CommandOption, offerChoices, paginateReply } from "./choices.ts";
+import { PROJECTS, replyUsage, type SubjectType, stripQuotes, withSubject } from "./arguments.ts";
+import { offerChoices, paginateReply } from "./choices.ts";
 import { type CommandContext, type CommandResult, createCommandCallContext, type TelegramCommand } from "./command.ts";
 import {
   compareByUrgency,
@@ -37,15 +37,7 @@ export const projectCommand: TelegramCommand = {
   aliases: ["projet", "projects", "projets"],
   async run(context, args) {
     if (args === "") return replyUsage(context, "project");
-    const [match, projects] = await matchProject(context, stripQuotes(args));
-    if (match.kind === "one") return replyProject(context, match.candidate);
-    const toOption = ({ identifier, name }: ProjectRecord) => ({
-      label: `${identifier} ${name}`,
-      command: "project" as const,
-      args: identifier,
-    });
-    const names = projects.map(({ identifier, name }) => `${name} (${identifier})`);
-    return replyAmbiguous(context, "project", stripQuotes(args), match, toOption, names);
+    return withSubject(context, PROJECTS, "project", stripQuotes(args), (project) => replyProject(context, project));
   },
 };
 
@@ -56,21 +48,30 @@ export const cycleCommand: TelegramCommand = {
   name: "cycle",
   aliases: ["cycles", "sprint", "sprints"],
   async run(context, args) {
-    const cycles = (await listCycles(context.deps, await readFollowedProjects(context))).sort(compareByPhase);
+    const cycles = await CYCLES.readAll(context);
     if (args === "") return replyCurrentCycles(context, cycles);
     const chosen = cycles.find(({ cycle }) => args === `@${cycle.id}`);
     if (chosen) return replyCycle(context, chosen);
-    const name = stripQuotes(args);
-    const match = matchByName(name, cycles, ({ cycle, project }) => [
-      cycle.name,
-      `${cycle.name} ${project.identifier}`,
-      `${project.identifier} ${cycle.name}`,
-    ]);
-    if (match.kind === "one") return replyCycle(context, match.candidate);
-    const toOption = (one: ProjectCycle) => createCycleOption(context, one);
-    const names = cycles.map(({ cycle }) => cycle.name);
-    return replyAmbiguous(context, "cycle", name, match, toOption, names);
+    return withSubject(context, CYCLES, "cycle", stripQuotes(args), (one) => replyCycle(context, one));
   },
+};
+
+/** Cycles. A button names one by its id, because projects have cycles of the same name. */
+const CYCLES: SubjectType<ProjectCycle> = {
+  name: "cycle",
+  async readAll(context) {
+    return (await listCycles(context.deps, await readFollowedProjects(context))).sort(compareByPhase);
+  },
+  getNames: ({ cycle, project }) => [
+    cycle.name,
+    `${cycle.name} ${project.identifier}`,
+    `${project.identifier} ${cycle.name}`,
+  ],
+  toOption({ presentation }, { cycle, project }) {
+    const label = `${cycle.name} – ${project.identifier}, ${formatCycleDates(presentation.texts, { cycle })}`;
+    return { label, argument: `@${cycle.id}` };
+  },
+  getListedName: ({ cycle }) => cycle.name,
 };
 
 async function replyProject(context: CommandContext, project: ProjectRecord): Promise<CommandResult> {
@@ -112,15 +113,6 @@ function compareByPhase({ cycle: a }: ProjectCycle, { cycle: b }: ProjectCycle):
   return (a.end ?? "") > (b.end ?? "") ? -1 : 1;
 }
 
-/** The button names the cycle by its id, because projects have cycles of the same name. */
-function createCycleOption(
-  { presentation: { texts } }: CommandContext,
-  { cycle, project }: ProjectCycle,
-): CommandOption {
-  const label = `${cycle.name} – ${project.identifier}, ${formatCycleDates(texts, { cycle })}`;
-  return { label, command: "cycle", args: `@${cycle.id}` };
-}
-
 async function replyCurrentCycles(context: CommandContext, cycles: readonly ProjectCycle[]): Promise<CommandResult> {
   const { deps, presentation } = context;
   const { texts } = presentation;
@@ -136,7 +128,10 @@ async function replyCurrentCycles(context: CommandContext, cycles: readonly Proj
     return offerChoices(
       context,
       joinRichText(lines, "\n"),
-      current.map((one) => createCycleOption(context, one)),
+      current.map((one) => {
+        const { label, argument: args } = CYCLES.toOption(context, one);
+        return { label, command: "cycle", args };
+      }),
     );
   }
   if (cycles.length === 0) return { reply: { rich: toPlainText(texts.cycles.none) } };

@@ -31,16 +31,7 @@ import {
   renderBudgetLine,
   renderForecastLine,
 } from "../presentation/presentation.ts";
-import {
-  type Agent,
-  createAgentOption,
-  getAgentNames,
-  matchAgent,
-  matchTask,
-  replyAmbiguous,
-  replyUsage,
-  stripQuotes,
-} from "./arguments.ts";
+import { AGENTS, type Agent, replyUsage, stripQuotes, TASKS, withSubject } from "./arguments.ts";
 import { paginateReply } from "./choices.ts";
 import { addReplyTask, type CommandContext, type CommandResult, type TelegramCommand } from "./command.ts";
 import {
@@ -116,13 +107,7 @@ export const taskCommand: TelegramCommand = {
   aliases: ["tache", "tâche", "tasks"],
   async run(context, args) {
     if (args === "") return replyUsage(context, "task");
-    const match = await matchTask(context, stripQuotes(args));
-    if (match.kind === "one") return replyTask(context, match.candidate);
-    return replyAmbiguous(context, "task", stripQuotes(args), match, ({ key, item }) => ({
-      label: `${key} ${item.snapshot.name}`,
-      command: "task" as const,
-      args: key,
-    }));
+    return withSubject(context, TASKS, "task", stripQuotes(args), (task) => replyTask(context, task));
   },
 };
 
@@ -132,10 +117,7 @@ export const agentCommand: TelegramCommand = {
   aliases: ["agents"],
   async run(context, args) {
     if (args === "") return replyUsage(context, "agent");
-    const name = stripQuotes(args);
-    const match = matchAgent(context, name);
-    if (match.kind === "one") return replyAgent(context, match.candidate);
-    return replyAmbiguous(context, "agent", name, match, createAgentOption("agent", ""), getAgentNames(context));
+    return withSubject(context, AGENTS, "agent", stripQuotes(args), (agent) => replyAgent(context, agent));
   },
 };
 

@@ -5,7 +5,7 @@
 
 import type { Deps } from "../../../shared/app/deps.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
-import type { Commit, JobResult, LeasedJob, Put, StoreKey } from "../../../shared/store/port.ts";
+import type { Commit, JobResult, LeasedJob, Put, StoredValue, StoreKey } from "../../../shared/store/port.ts";
 import type { EventKind } from "../../../shared/task/event-kinds.ts";
 import { type ActionBody, DECISION_LOG_MS } from "../../../shared/task/rule-set.ts";
 import type { ChatId, TelegramBot } from "../../../shared/telegram/bot.ts";
@@ -127,6 +127,15 @@ export function createDeliveryPut(job: LeasedJob, delivery: TelegramDelivery): P
 }
 
 export const sendAttemptKey = ({ id }: LeasedJob): StoreKey => `send-attempt:${encodeURI(id)}`;
+
+/** Reads what earlier tries of a job have done: whether its message is delivered, and the attempt to send it. */
+export async function readDeliveryState({
+  deps,
+  job,
+}: DeliveryContext): Promise<{ isDelivered: boolean; attempt: StoredValue<SendAttempt> | undefined }> {
+  const [delivery, attempt] = await deps.store.read<SendAttempt>([jobDeliveryKey(job), sendAttemptKey(job)]);
+  return { isDelivered: delivery !== undefined, attempt };
+}
 
 /** @param subjectId a work item's or project's Plane id */
 export const muteKey = (subjectId: string): StoreKey => `mute:${subjectId}`;

@@ -6,8 +6,8 @@
 import { getTexts } from "../../../shared/i18n/texts.ts";
 import type { PreparedMessageBody, ReplaceMessageBody } from "../../../shared/jobs/outgoing-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { JobResult, Put, StoredValue, StoreKey } from "../../../shared/store/port.ts";
-import type { BotFailure, ChatId, EditOutcome, InlineButton, MessageExtras } from "../../../shared/telegram/bot.ts";
+import type { Commit, JobResult, Put, StoredValue, StoreKey } from "../../../shared/store/port.ts";
+import type { BotFailure, ChatId, InlineButton, MessageExtras } from "../../../shared/telegram/bot.ts";
 import {
   appendMessageHistory,
   type ChatMessage,
@@ -29,6 +29,7 @@ import {
   JOB_DONE,
   jobDeliveryKey,
   NO_SEND_ATTEMPT,
+  readDeliveryState,
   retryAfter,
   SEND_ATTEMPT_RETENTION,
   type SendAttempt,
@@ -54,6 +55,20 @@ interface SendRequest {
   compose: (repeat: boolean) => { rich: RichText; extras?: MessageExtras };
   /** Records the message in one commit with the job's delivery and the end of its attempt. */
   onSent: (sentMessage: SentMessage) => Promise<JobResult>;
+}
+
+/** A message of its own, as opposed to one that notifications share. */
+interface SeparateMessage extends Pick<SendRequest, "attempt" | "priority" | "fields"> {
+  rich: RichText;
+  extras: MessageExtras;
+  /** Ends the text of a possible repeat. */
+  repeatMark: string;
+  /** Plane's ids of the tasks that it is about. */
+  tasks?: readonly string[] | undefined;
+  /** The thread that it may start. */
+  thread?: MessageThread;
+  /** What is committed with the record of the message. */
+  createRecord?: (sentMessage: SentMessage) => Promise<Pick<Commit, "expect" | "put" | "jobs">>;
 }
 
 interface ThreadRecord {
@@ -85,8 +100,6 @@ interface EditRequest {
   /** Settles the job when the message can never be edited. Without it, the next try finds `anew` in its attempt. */
   onPermanentFailure?: () => Promise<JobResult>;
 }
-
-type EditFailure = Exclude<EditOutcome, { kind: "edited" }>;
 
 /** Retention for a task's thread: 7 days. Until then, new messages about a task reply to its first one. */
 const THREAD_RETENTION: Ms = 7 * DAY;
@@ -163,37 +176,44 @@ function toFailureFields(failure: BotFailure | { kind: "gone"; reason: string })
 }
 
 /**
- * Records a separate message that was just sent: its text for the page, its number and tasks for replies and edits, and
- * the end of the job's attempt.
- * @param at store time that is part of the message's key and determines its place in the list
+ * Sends a message of its own. One commit records it: its text for the page, its number and tasks for replies and edits,
+ * that the job is done, and the end of its attempt.
  */
-export function createSentMessagePuts(
-  { deps, job, chat }: DeliveryContext,
-  { rich, messageId, repeat }: SentMessage,
-  at: Ms,
-  { buttons, tasks = [] }: { buttons?: InlineButton[][] | undefined; tasks?: readonly string[] | undefined } = {},
-): Put[] {
-  const record = chatMessageKey(chat, messageId, at);
-  const shown: [number, Ms][] = [[1, deps.clock()]];
-  return [
-    { key: sentMessageKey(chat, messageId), value: { record } satisfies SentMessageRef, expires: DELIVERY_RETENTION },
-    createChatMessagePut(record, {
-      ...rich,
-      ...omitUndefined({ buttons }),
-      chat: String(chat),
-      messageId,
-      at,
-      repeat,
-      history: shown,
-    }),
-    ...createMessageTasksPuts(chat, messageId, tasks),
-    { key: sendAttemptKey(job), value: undefined },
-  ];
-}
-
-/** Records that the job is done: its message is in the chat and must not be sent again. */
-export function createSentDeliveryPut({ job, chat }: DeliveryContext, messageId: number, at: Ms): Put {
-  return createDeliveryPut(job, { in: messageId, record: chatMessageKey(chat, messageId, at), notice: 1 });
+export async function sendSeparateMessage(
+  context: DeliveryContext,
+  { rich, extras, repeatMark, tasks = [], thread, createRecord, ...request }: SeparateMessage,
+): Promise<JobResult> {
+  const { deps, job, chat } = context;
+  // The clock is read before the call: a failure between the call and its record would make the message a repeat.
+  const at = await deps.store.now();
+  return sendMessage(context, {
+    ...request,
+    compose: (repeat) => ({ rich: repeat ? appendRepeatMark(rich, repeatMark) : rich, extras }),
+    async onSent(sentMessage) {
+      const { messageId, repeat } = sentMessage;
+      const record = chatMessageKey(chat, messageId, at);
+      const message = { ...sentMessage.rich, chat: String(chat), messageId, at, repeat };
+      const { expect = [], put = [], jobs = [] } = (await createRecord?.(sentMessage)) ?? {};
+      await commitWithRetry(context, {
+        expect: [[jobDeliveryKey(job), 0], ...expect],
+        put: [
+          createDeliveryPut(job, { in: messageId, record, notice: 1 }),
+          { key: sentMessageKey(chat, messageId), value: { record }, expires: DELIVERY_RETENTION },
+          createChatMessagePut(record, {
+            ...message,
+            ...omitUndefined({ buttons: extras.buttons }),
+            history: [[1, deps.clock()]],
+          }),
+          ...createMessageTasksPuts(chat, messageId, tasks),
+          ...(thread?.createPuts(messageId) ?? []),
+          ...put,
+          { key: sendAttemptKey(job), value: undefined },
+        ],
+        jobs,
+      });
+      return JOB_DONE;
+    },
+  });
 }
 
 /** A message about no particular task is in no thread. */
@@ -211,42 +231,22 @@ export async function readThread({ deps, chat }: DeliveryContext, item: string |
 const threadKey = (chat: ChatId, item: string): StoreKey => `thread:${chat}:${item}`;
 
 /** Sends a prepared message. Only a send whose answer was lost is repeated, and the repeat is marked. */
-export async function sendPreparedMessage(context: DeliveryContext, body: PreparedMessageBody): Promise<JobResult> {
-  const { store } = context.deps;
-  const { answer: message, correlation } = body;
-  const [delivered] = await store.read([jobDeliveryKey(context.job)]);
-  if (delivered) return JOB_DONE;
-  const [attempt] = await store.read<SendAttempt>([sendAttemptKey(context.job)]);
-  // The clock is read before the call: a failure between the call and its record would make the message a repeat.
-  const at = await store.now();
-  const { buttons, replyTo, topic, silent } = message;
-  const extras = omitUndefined({ buttons, replyTo, silent });
-  return sendMessage(context, {
-    attempt,
-    priority: body.type === "reply" ? "reply" : "notification",
-    fields: { correlation },
-    compose: (repeat) => ({
-      rich: repeat ? appendRepeatMark(message.rich, getTexts(message.language).telegram.repeat) : message.rich,
-      extras: { ...extras, ...omitUndefined({ topic }) },
-    }),
-    onSent: (sentMessage) => recordPreparedMessage(context, body, sentMessage, at),
-  });
-}
-
-async function recordPreparedMessage(
+export async function sendPreparedMessage(
   context: DeliveryContext,
-  { answer: { buttons, tasks } }: PreparedMessageBody,
-  sentMessage: SentMessage,
-  at: Ms,
+  { type, answer, correlation }: PreparedMessageBody,
 ): Promise<JobResult> {
-  await commitWithRetry(context, {
-    expect: [[jobDeliveryKey(context.job), 0]],
-    put: [
-      createSentDeliveryPut(context, sentMessage.messageId, at),
-      ...createSentMessagePuts(context, sentMessage, at, { buttons, tasks }),
-    ],
+  const { isDelivered, attempt } = await readDeliveryState(context);
+  if (isDelivered) return JOB_DONE;
+  const { rich, language, tasks, ...extras } = answer;
+  return sendSeparateMessage(context, {
+    attempt,
+    priority: type === "reply" ? "reply" : "notification",
+    fields: { correlation },
+    rich,
+    extras,
+    repeatMark: getTexts(language).telegram.repeat,
+    tasks,
   });
-  return JOB_DONE;
 }
 
 /**
@@ -271,105 +271,69 @@ export async function editMessage(context: DeliveryContext, request: EditRequest
     deps.log.info("telegram message is gone, sending it again", { ...fields, reason: outcome.reason });
   else deps.log.warn("telegram message not edited", { ...fields, outcome: outcome.kind, ...toFailureFields(outcome) });
 
-  const isPermanent = isPermanentFailure(outcome);
+  if (outcome.kind === "wait") return retryAfter(context, outcome.ms);
+  // Telegram will never accept this edit: the message no longer exists, or its new text is refused.
+  const isPermanent = outcome.kind === "gone" || (outcome.kind === "refused" && outcome.lasting);
   if (isPermanent && onPermanentFailure) return onPermanentFailure();
-  const attempt = request.attempt === "unread" ? await readAttempt(context) : request.attempt;
-  return isPermanent
-    ? retryWithAttempt(context, attempt, { resend: true }, 0)
-    : retryTemporaryFailure(context, attempt, outcome);
-}
-
-/** Telegram will never accept this edit: the message no longer exists, or its new text is refused. */
-function isPermanentFailure(failure: EditFailure): boolean {
-  return failure.kind === "gone" || (failure.kind === "refused" && failure.lasting);
-}
-
-async function readAttempt({ deps, job }: DeliveryContext): Promise<StoredValue<SendAttempt> | undefined> {
-  const [attempt] = await deps.store.read<SendAttempt>([sendAttemptKey(job)]);
-  return attempt;
-}
-
-/** Retries after `wait` with the attempt updated by what this try has learnt. */
-async function retryWithAttempt(
-  context: DeliveryContext,
-  attempt: StoredValue<SendAttempt> | undefined,
-  changes: Partial<SendAttempt>,
-  wait: number,
-) {
-  const key = sendAttemptKey(context.job);
-  const value: SendAttempt = { ...(attempt?.value ?? NO_SEND_ATTEMPT), ...changes };
-  await context.deps.store.commit({
-    expect: [[key, attempt?.rev ?? 0]],
-    put: [{ key, value, expires: SEND_ATTEMPT_RETENTION }],
+  const attempt = request.attempt === "unread" ? (await readDeliveryState(context)).attempt : request.attempt;
+  const earlier = attempt?.value ?? NO_SEND_ATTEMPT;
+  const value: SendAttempt = isPermanent
+    ? { ...earlier, resend: true }
+    : { ...earlier, failures: earlier.failures + 1 };
+  await deps.store.commit({
+    expect: [[sendAttemptKey(job), attempt?.rev ?? 0]],
+    put: [{ key: sendAttemptKey(job), value, expires: SEND_ATTEMPT_RETENTION }],
   });
-  return retryAfter(context, wait);
-}
-
-async function retryTemporaryFailure(
-  context: DeliveryContext,
-  attempt: StoredValue<SendAttempt> | undefined,
-  failure: EditFailure,
-): Promise<JobResult> {
-  if (failure.kind === "wait") return retryAfter(context, failure.ms);
-  const failures = attempt?.value.failures ?? 0;
-  return retryWithAttempt(context, attempt, { failures: failures + 1 }, getRetryDelay(failures));
+  return retryAfter(context, isPermanent ? 0 : getRetryDelay(earlier.failures));
 }
 
 /** Replaces the text of a message. If the message cannot be edited, the text is sent as a new message. */
-export async function replaceMessage(context: DeliveryContext, body: ReplaceMessageBody): Promise<JobResult> {
-  const { deps, job } = context;
-  const { messageId, rich, buttons, topic, language } = body.show;
-  const [delivered] = await deps.store.read([jobDeliveryKey(job)]);
-  if (delivered) return JOB_DONE;
-  const [attempt] = await deps.store.read<SendAttempt>([sendAttemptKey(job)]);
-  if (attempt?.value.resend) {
-    const message = { rich, language, ...omitUndefined({ buttons, topic }) };
-    const { chat, correlation } = body;
-    return sendPreparedMessage(context, { type: "reply", chat, answer: message, correlation });
-  }
+export async function replaceMessage(
+  context: DeliveryContext,
+  { chat, correlation, show }: ReplaceMessageBody,
+): Promise<JobResult> {
+  const { job } = context;
+  const { messageId, ...message } = show;
+  const { isDelivered, attempt } = await readDeliveryState(context);
+  if (isDelivered) return JOB_DONE;
+  if (attempt?.value.resend) return sendPreparedMessage(context, { type: "reply", chat, answer: message, correlation });
   return editMessage(context, {
     attempt,
     messageId,
-    rich,
-    buttons,
+    rich: show.rich,
+    buttons: show.buttons,
     priority: "reply",
-    fields: { correlation: body.correlation },
-    onEdited: () => recordReplacement(context, body),
+    fields: { correlation },
+    async onEdited() {
+      const { record, put } = await recordEdit(context, messageId, show);
+      await commitWithRetry(context, {
+        expect: [[jobDeliveryKey(job), 0]],
+        put: [
+          createDeliveryPut(job, { in: messageId, record, notice: 1 }),
+          ...put,
+          { key: sendAttemptKey(job), value: undefined },
+        ],
+      });
+      return JOB_DONE;
+    },
   });
 }
 
-/** Records that the job is done, and the message as people see it now. */
-async function recordReplacement(
-  context: DeliveryContext,
-  { show: { messageId, rich, buttons } }: ReplaceMessageBody,
-): Promise<JobResult> {
-  const { deps, job, chat } = context;
-  const [sentRecord] = await deps.store.read<SentMessageRef>([sentMessageKey(chat, messageId)]);
-  const record = sentRecord?.value.record ?? sentMessageKey(chat, messageId);
-  const [stored] = await deps.store.read<ChatMessage>([record]);
-  const put = [
-    createDeliveryPut(job, { in: messageId, record, notice: 1 }),
-    { key: sendAttemptKey(job), value: undefined },
-  ];
-  const updated = sentRecord && stored && updateChatMessage(stored.value, rich, buttons, deps.clock());
-  await commitWithRetry(context, {
-    expect: [[jobDeliveryKey(job), 0]],
-    put: updated ? [...put, createChatMessagePut(record, updated)] : put,
-  });
-  return JOB_DONE;
-}
-
-function updateChatMessage(
-  { buttons: _, ...before }: ChatMessage,
-  rich: RichText,
-  buttons: InlineButton[][] | undefined,
-  at: Ms,
-): ChatMessage {
-  const [notificationCount = 1] = before.history.at(-1) ?? [];
+/** Updates an edited message in the log of messages, for the dashboard; no put if its record has expired. */
+export async function recordEdit(
+  { deps, chat }: DeliveryContext,
+  messageId: number,
+  { rich, buttons }: Pick<ReplaceMessageBody["show"], "rich" | "buttons">,
+): Promise<{ record: StoreKey; put: Put[] }> {
+  const key = sentMessageKey(chat, messageId);
+  const [ref] = await deps.store.read<SentMessageRef>([key]);
+  const record = ref?.value.record ?? key;
+  const [stored] = ref ? await deps.store.read<ChatMessage>([record]) : [];
+  if (!stored) return { record, put: [] };
+  const { buttons: _, ...before } = stored.value;
+  const history = appendMessageHistory(before.history, 1, deps.clock());
   return {
-    ...before,
-    ...rich,
-    ...omitUndefined({ buttons }),
-    history: appendMessageHistory(before.history, notificationCount, at),
+    record,
+    put: [createChatMessagePut(record, { ...before, ...rich, ...omitUndefined({ buttons }), history })],
   };
 }

@@ -5,7 +5,7 @@
 
 import { type BurstRefreshBody, createBurstRefreshJob } from "../../../shared/jobs/outgoing-jobs.ts";
 import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { JobResult, Put, Store, StoredValue, StoreKey } from "../../../shared/store/port.ts";
+import type { Commit, JobResult, Put, Revision, StoredValue, StoreKey } from "../../../shared/store/port.ts";
 import type { ActionBody } from "../../../shared/task/rule-set.ts";
 import type { ChatId } from "../../../shared/telegram/bot.ts";
 import { isSilentMessage } from "../../../shared/telegram/chat-settings.ts";
@@ -26,6 +26,7 @@ import {
   getMuteKeys,
   JOB_DONE,
   jobDeliveryKey,
+  readDeliveryState,
   retryAfter,
   type SendAttempt,
   sendAttemptKey,
@@ -43,7 +44,7 @@ interface BurstSendRequest {
   /** Store time at which the burst began. */
   since: number;
   /** The message that could not be edited: the new one replaces it in its record and continues its history. */
-  replaces?: { record: StoreKey; shownHistory: ChatMessage["history"] };
+  replaces?: { record: StoreKey; history: ChatMessage["history"] };
 }
 
 /** The stored state of a chat's burst: the message that further notifications are merged into. */
@@ -88,13 +89,13 @@ const BURST_RETENTION: Ms = HOUR;
 /** Delivers one notification: merges it into the open burst, or sends a message that opens a new burst. */
 export async function deliverNotification(context: DeliveryContext, notification: ActionBody): Promise<JobResult> {
   const { store } = context.deps;
-  const [delivered, ...mutes] = await store.read([jobDeliveryKey(context.job), ...getMuteKeys(notification)]);
-  if (delivered) return JOB_DONE;
-  const [attempt] = await store.read<SendAttempt>([sendAttemptKey(context.job)]);
+  const { isDelivered, attempt } = await readDeliveryState(context);
+  if (isDelivered) return JOB_DONE;
+  const mutes = await store.read(getMuteKeys(notification));
   if (!attempt && mutes.some((mute) => mute !== undefined)) return recordMuted(context, notification);
   // An edit makes no sound, so what needs the human joins only a message that was sent with one.
   const sound = isSilentMessage(notification.event.kind, notification.facts.item) ? "silent" : "sound";
-  const bursts = await readBursts(store, context.chat, sound === "silent" ? ["silent", "sound"] : ["sound"]);
+  const bursts = await readBursts(context, sound === "silent" ? ["silent", "sound"] : ["sound"]);
   const now = await store.now();
   // A send that was started is finished as a send: its message may already be in the chat.
   const openBurst = attempt ? undefined : bursts.find(({ value }) => isBurstOpen(value, now, context.burstWindow));
@@ -120,12 +121,8 @@ async function recordMuted({ deps, job, chat }: DeliveryContext, { correlation }
 }
 
 /** Reads the bursts of a chat with these sounds, in their order; those that do not exist are left out. */
-async function readBursts(
-  store: Pick<Store, "read">,
-  chat: ChatId,
-  sounds: readonly BurstSound[],
-): Promise<StoredBurst[]> {
-  const bursts = await store.read<OpenBurst>(sounds.map((sound) => burstKey(chat, sound)));
+async function readBursts({ deps, chat }: DeliveryContext, sounds: readonly BurstSound[]): Promise<StoredBurst[]> {
+  const bursts = await deps.store.read<OpenBurst>(sounds.map((sound) => burstKey(chat, sound)));
   return sounds.flatMap((sound, i) => {
     const burst = bursts[i];
     return burst ? [{ ...burst, sound }] : [];
@@ -144,42 +141,64 @@ async function mergeIntoBurst(
   now: Ms,
 ): Promise<JobResult> {
   const { deps, job, chat } = context;
+  const { messageId, refreshAt } = burst;
+  const { correlation } = notification;
   const content = addNotification(burst.content, notification);
-  const isRefreshPending = burst.refreshAt !== undefined && now <= burst.refreshAt + REFRESH_TIMEOUT;
-  const refreshAt = isRefreshPending ? burst.refreshAt : now + context.editDelay;
-  const correlations = [...burst.correlations, notification.correlation].slice(-CORRELATION_LIMIT);
-  const outcome = await deps.store.commit({
-    expect: [
-      [burstKey(chat, sound), rev],
-      [jobDeliveryKey(job), 0],
-    ],
-    put: [
-      { key: burstKey(chat, sound), value: { ...burst, content, refreshAt, correlations } },
-      createDeliveryPut(job, { in: burst.messageId, record: burst.record, notice: content.count }),
-    ],
-    jobs: isRefreshPending
-      ? []
-      : [
-          createBurstRefreshJob(
-            chat,
-            burst.messageId,
-            String(content.count),
-            now + context.editDelay,
-            notification.correlation,
-          ),
-        ],
+  const correlations = [...burst.correlations, correlation].slice(-CORRELATION_LIMIT);
+  const isRefreshPending = refreshAt !== undefined && now <= refreshAt + REFRESH_TIMEOUT;
+  const outcome = await commitBurst(context, {
+    sound,
+    rev,
+    burst: { ...burst, content, correlations },
+    refresh: isRefreshPending ? undefined : { id: String(content.count), after: context.editDelay, correlation },
+    expect: [[jobDeliveryKey(job), 0]],
+    put: [createDeliveryPut(job, { in: messageId, record: burst.record, notice: content.count })],
   });
   // The message was edited, or another process handled this job in the meantime: the next try finds out.
   if (outcome !== "committed") return retryAfter(context, 0);
-  const { correlation } = notification;
-  deps.log.info("telegram notification grouped", {
-    job: job.id,
-    chat: String(chat),
-    messageId: burst.messageId,
-    correlation,
-  });
-  if (!isRefreshPending) deps.notify({ queue: job.queue, after: context.editDelay });
+  deps.log.info("telegram notification grouped", { job: job.id, chat: String(chat), messageId, correlation });
   return JOB_DONE;
+}
+
+/** Stores a burst, and if a refresh is given, the job that shows what its message lacks. */
+async function commitBurst(
+  context: DeliveryContext,
+  {
+    sound,
+    rev,
+    burst,
+    refresh,
+    expect = [],
+    put = [],
+  }: Pick<Commit, "expect" | "put"> & {
+    sound: BurstSound;
+    rev: Revision;
+    burst: OpenBurst;
+    /** `id` tells it from other refreshes of the message. */
+    refresh: { id: string; after: Ms; correlation: string } | undefined;
+  },
+): ReturnType<typeof commitWithRetry> {
+  const { deps, job, chat } = context;
+  const key = burstKey(chat, sound);
+  const refreshAt = refresh ? (await deps.store.now()) + refresh.after : burst.refreshAt;
+  const isComplete = refreshAt === undefined && burst.sentCount >= burst.content.count;
+  const outcome = await commitWithRetry(context, {
+    expect: [[key, rev], ...expect],
+    put: [
+      {
+        key,
+        value: { ...burst, ...omitUndefined({ refreshAt }) },
+        ...(isComplete ? { expires: BURST_RETENTION } : {}),
+      },
+      ...put,
+    ],
+    jobs:
+      refresh && refreshAt !== undefined
+        ? [createBurstRefreshJob(chat, burst.messageId, refresh.id, refreshAt, refresh.correlation)]
+        : [],
+  });
+  if (outcome === "committed" && refresh) deps.notify({ queue: job.queue, after: refresh.after });
+  return outcome;
 }
 
 /** Sends the message of a burst. Only a send whose answer was lost is repeated, and the repeat is marked. */
@@ -206,34 +225,25 @@ async function recordSentBurst(
   const { job, chat, deps } = context;
   const { content, since, replaces, correlations, thread, sound } = request;
   const record = replaces?.record ?? chatMessageKey(chat, messageId, since);
-  const shownHistory = appendMessageHistory(replaces?.shownHistory ?? [], content.count, deps.clock());
+  const history = appendMessageHistory(replaces?.history ?? [], content.count, deps.clock());
   let burst: OpenBurst = { messageId, since, content, sentCount: content.count, repeat, correlations: [], record };
   let rev = request.burst?.rev ?? 0;
   for (;;) {
-    const at = burst.content.count > burst.sentCount ? (await deps.store.now()) + context.editDelay : undefined;
-    const outcome = await commitWithRetry(context, {
-      expect: [
-        [burstKey(chat, sound), rev],
-        [jobDeliveryKey(job), 0],
-      ],
+    const hasMore = burst.content.count > burst.sentCount;
+    const outcome = await commitBurst(context, {
+      sound,
+      rev,
+      burst,
+      refresh: hasMore ? createFollowUp(context, context.editDelay, correlations.at(-1) ?? "") : undefined,
+      expect: [[jobDeliveryKey(job), 0]],
       put: [
-        at === undefined
-          ? { key: burstKey(chat, sound), value: burst, expires: BURST_RETENTION }
-          : { key: burstKey(chat, sound), value: { ...burst, refreshAt: at } },
         createDeliveryPut(job, { in: messageId, record, notice: 1 }),
-        ...createBurstMessagePuts(context, burst, rich, shownHistory),
+        ...createBurstMessagePuts(context, burst, rich, history),
         ...thread.createPuts(messageId),
         { key: sendAttemptKey(job), value: undefined },
       ],
-      jobs:
-        at === undefined
-          ? []
-          : [createBurstRefreshJob(chat, messageId, `after.${job.token}`, at, correlations.at(-1) ?? "")],
     });
-    if (outcome === "committed") {
-      if (at !== undefined) deps.notify({ queue: job.queue, after: context.editDelay });
-      return JOB_DONE;
-    }
+    if (outcome === "committed") return JOB_DONE;
     const [delivered, stored] = await deps.store.read<OpenBurst>([jobDeliveryKey(job), burstKey(chat, sound)]);
     if (delivered) return JOB_DONE;
     rev = stored?.rev ?? 0;
@@ -245,15 +255,20 @@ async function recordSentBurst(
   }
 }
 
+/** The refresh that follows this job. */
+function createFollowUp({ job }: DeliveryContext, after: Ms, correlation: string) {
+  return { id: `after.${job.token}`, after, correlation };
+}
+
 /** Records the burst's message as people see it now, for the dashboard, and the tasks that it is about, for replies. */
 function createBurstMessagePuts(
   { chat }: DeliveryContext,
   burst: OpenBurst,
   rich: RichText,
-  shownHistory: ChatMessage["history"],
+  history: ChatMessage["history"],
 ): Put[] {
   const { record, messageId, since, repeat } = burst;
-  const message = { ...rich, chat: String(chat), messageId, at: since, repeat, history: shownHistory };
+  const message = { ...rich, chat: String(chat), messageId, at: since, repeat, history };
   const tasks = keepDefined(burst.content.notices.map(({ facts }) => facts.item?.id));
   return [createChatMessagePut(record, message), ...createMessageTasksPuts(chat, messageId, tasks)];
 }
@@ -263,75 +278,48 @@ export async function refreshBurst(
   context: DeliveryContext,
   { refresh: { messageId }, correlation }: BurstRefreshBody,
 ): Promise<JobResult> {
-  const { deps, job, chat, presentation } = context;
-  const [delivered] = await deps.store.read([jobDeliveryKey(job)]);
-  const bursts = await readBursts(deps.store, chat, ["silent", "sound"]);
+  const { deps, presentation } = context;
+  const { isDelivered, attempt } = await readDeliveryState(context);
+  const bursts = await readBursts(context, ["silent", "sound"]);
   const stored = bursts.find(({ value }) => value.messageId === messageId);
-  if (delivered || !stored || stored.value.sentCount >= stored.value.content.count) return JOB_DONE;
-  const burst = stored.value;
-  const [attempt] = await deps.store.read<SendAttempt>([sendAttemptKey(job)]);
-  if (attempt?.value.resend) return resendBurst(context, stored, attempt, correlation);
-
-  const shownHistory = await readShownHistory(context, burst);
-  const rich = renderBurst(burst.content, presentation, burst.repeat);
-  const { count } = burst.content;
+  if (isDelivered || !stored || stored.value.sentCount >= stored.value.content.count) return JOB_DONE;
+  const { content, since, correlations, record, repeat } = stored.value;
+  const { sound } = stored;
+  const [shown] = await deps.store.read<ChatMessage>([record]);
+  const history = shown?.value.history ?? [];
+  if (attempt?.value.resend) {
+    const request = { content, correlations, attempt, sound, burst: stored, since, replaces: { record, history } };
+    const jobResult = await sendBurst(context, request);
+    if ("dead" in jobResult) await dropFailedRefresh(context, stored, correlation);
+    return jobResult;
+  }
+  const rich = renderBurst(content, presentation, repeat);
   return editMessage(context, {
     attempt,
     messageId,
     rich,
     priority: "notification",
-    fields: { notices: count, correlations: burst.correlations },
+    fields: { notices: content.count, correlations },
     onEdited: () =>
       recordRefreshedBurst(
         context,
         stored,
-        (now) => createBurstMessagePuts(context, now, rich, appendMessageHistory(shownHistory, count, deps.clock())),
+        (now) => createBurstMessagePuts(context, now, rich, appendMessageHistory(history, content.count, deps.clock())),
         correlation,
       ),
   });
 }
 
-async function resendBurst(
-  context: DeliveryContext,
-  stored: StoredBurst,
-  attempt: StoredValue<SendAttempt> | undefined,
-  correlation: string,
-): Promise<JobResult> {
-  const { content, since, correlations, record } = stored.value;
-  const shownHistory = await readShownHistory(context, stored.value);
-  const jobResult = await sendBurst(context, {
-    content,
-    correlations,
-    attempt,
-    sound: stored.sound,
-    burst: stored,
-    since,
-    replaces: { record, shownHistory },
-  });
-  if ("dead" in jobResult) await dropFailedRefresh(context, stored, correlation);
-  return jobResult;
-}
-
-async function readShownHistory({ deps }: DeliveryContext, { record }: OpenBurst): Promise<ChatMessage["history"]> {
-  const [stored] = await deps.store.read<ChatMessage>([record]);
-  return stored?.value.history ?? [];
-}
-
 /** The refresh job failed for good: if further notifications are waiting, a new refresh shows all of them. */
 async function dropFailedRefresh(context: DeliveryContext, stored: StoredBurst, correlation: string): Promise<void> {
-  const { deps, job, chat } = context;
-  const key = burstKey(chat, stored.sound);
+  const { deps, chat, editDelay } = context;
+  const { sound } = stored;
   for (let latest: StoredValue<OpenBurst> | undefined = stored; latest?.value.messageId === stored.value.messageId; ) {
     const { refreshAt: _, ...burst } = latest.value;
     const hasMore = burst.content.count > stored.value.content.count;
-    const refreshAt = (await deps.store.now()) + context.editDelay;
-    const outcome = await deps.store.commit({
-      expect: [[key, latest.rev]],
-      put: [{ key, value: hasMore ? { ...burst, refreshAt } : burst }],
-      jobs: hasMore ? [createBurstRefreshJob(chat, burst.messageId, `after.${job.token}`, refreshAt, correlation)] : [],
-    });
-    if (outcome === "committed") return;
-    [latest] = await deps.store.read<OpenBurst>([key]);
+    const refresh = hasMore ? createFollowUp(context, editDelay, correlation) : undefined;
+    if ((await commitBurst(context, { sound, rev: latest.rev, burst, refresh })) === "committed") return;
+    [latest] = await deps.store.read<OpenBurst>([burstKey(chat, sound)]);
   }
 }
 
@@ -346,48 +334,35 @@ async function recordRefreshedBurst(
   correlation: string,
 ): Promise<JobResult> {
   const { deps, job, chat } = context;
-  const key = burstKey(chat, stored.sound);
+  const { sound } = stored;
   const shownCount = stored.value.content.count;
   for (let latest: StoredValue<OpenBurst> = stored; ; ) {
     const { refreshAt: _, ...before } = latest.value;
-    const edits = (before.edits ?? 0) + 1;
     const isLate = before.edits !== stored.value.edits;
-    const wait = isLate ? 0 : before.content.count > shownCount ? context.editDelay : undefined;
-    const refreshAt = wait === undefined ? undefined : (await deps.store.now()) + wait;
-    const next: OpenBurst = isLate
-      ? { ...before, edits, sentCount: Math.min(shownCount, before.sentCount) }
-      : {
-          ...before,
-          edits,
-          sentCount: shownCount,
-          correlations: excludeValues(before.correlations, stored.value.correlations),
-        };
-    const messagePuts = isLate ? [] : [...createMessagePuts(next), { key: sendAttemptKey(job), value: undefined }];
-    const outcome = await commitWithRetry(context, {
-      expect: [[key, latest.rev]],
-      put: [
-        refreshAt === undefined
-          ? { key, value: next, expires: BURST_RETENTION }
-          : { key, value: { ...next, refreshAt } },
-        ...messagePuts,
-      ],
-      jobs:
-        refreshAt === undefined
-          ? []
-          : [createBurstRefreshJob(chat, next.messageId, `after.${job.token}`, refreshAt, correlation)],
+    const after = isLate ? 0 : before.content.count > shownCount ? context.editDelay : undefined;
+    const burst: OpenBurst = {
+      ...before,
+      edits: (before.edits ?? 0) + 1,
+      ...(isLate
+        ? { sentCount: Math.min(shownCount, before.sentCount) }
+        : {
+            sentCount: shownCount,
+            correlations: before.correlations.filter((id) => !stored.value.correlations.includes(id)),
+          }),
+    };
+    const outcome = await commitBurst(context, {
+      sound,
+      rev: latest.rev,
+      burst,
+      refresh: after === undefined ? undefined : createFollowUp(context, after, correlation),
+      put: isLate ? [] : [...createMessagePuts(burst), { key: sendAttemptKey(job), value: undefined }],
     });
-    if (outcome === "committed") {
-      if (wait !== undefined) deps.notify({ queue: job.queue, after: wait });
-      return JOB_DONE;
-    }
-    const [current] = await deps.store.read<OpenBurst>([key]);
-    if (!current || current.value.messageId !== next.messageId || current.value.content.count <= shownCount)
+    if (outcome === "committed") return JOB_DONE;
+    const [current] = await deps.store.read<OpenBurst>([burstKey(chat, sound)]);
+    if (!current || current.value.messageId !== burst.messageId || current.value.content.count <= shownCount)
       return JOB_DONE;
     latest = current;
   }
 }
-
-const excludeValues = (all: readonly string[], excluded: readonly string[]) =>
-  all.filter((value) => !excluded.includes(value));
 
 export const burstKey = (chat: ChatId, sound: BurstSound): StoreKey => `burst:${chat}:${sound}`;

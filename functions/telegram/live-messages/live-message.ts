@@ -5,16 +5,10 @@ import type { Put, SetName, Store, StoredRow, StoreKey } from "../../../shared/s
 import type { PlanEvent, WorkEvent } from "../../../shared/task/events.ts";
 import type { ChatId, InlineButton } from "../../../shared/telegram/bot.ts";
 import {
-  appendMessageHistory,
-  type ChatMessage,
-  createChatMessagePut,
-  type SentMessageRef,
-  sentMessageKey,
-} from "../../../shared/telegram/message-log.ts";
-import {
   joinRichText,
   MESSAGE_LIMIT,
   type RichText,
+  toBold,
   toLink,
   toPlainText,
   toSafeText,
@@ -24,8 +18,9 @@ import { cleanText } from "../../../shared/text.ts";
 import type { TicketWait } from "../../../shared/tickets/ticket.ts";
 import type { ToolInput } from "../../../shared/tickets/tool-input.ts";
 import { DAY, type Ms } from "../../../shared/time.ts";
+import type { CommandContext, CommandResult } from "../commands/command.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
-import { appendRepeatMark, fillTemplate, type Presentation } from "../presentation/presentation.ts";
+import { fillTemplate, type Presentation } from "../presentation/presentation.ts";
 
 export type QuestionEvent = Extract<WorkEvent, { kind: "asked" }>;
 
@@ -40,7 +35,7 @@ export type TicketWaitEvent = Extract<WorkEvent, { kind: "ticket" }> & { wait: T
 export type LiveEvent = QuestionEvent | ReviewEvent | PlanProposedEvent | TicketWaitEvent;
 
 /** The task of a message, in the state in which the message was sent. */
-interface TaskSubject {
+export interface TaskSubject {
   /** Plane's id of the work item. */
   id: string;
   key: string;
@@ -91,11 +86,30 @@ export type LiveMessage = {
     }
 );
 
+export type LiveQuestionMessage = Extract<LiveMessage, { event: QuestionEvent }>;
+
 export type LiveReviewMessage = Extract<LiveMessage, { event: ReviewEvent }>;
 
 export type LivePlanMessage = Extract<LiveMessage, { event: PlanProposedEvent }>;
 
 export type LiveTicketMessage = Extract<LiveMessage, { event: TicketWaitEvent }>;
+
+/** The label of a button, and what its press does: part of its data. */
+type LiveButton = readonly [label: string, action: string];
+
+/** What a live message shows, before its length and its buttons are settled. */
+export interface LiveContent {
+  /** What waits. With a function, as much of it as fits into this many UTF-16 units. */
+  lines: RichText[] | ((limit: number) => RichText[]);
+  /** What came of it. The message is closed: nothing can change it any more. */
+  outcome?: RichText[];
+  /** How far it is; while it waits. */
+  progress?: RichText[];
+  /** What can be done: the last line, only where people can do it. */
+  hint?: RichText | string;
+  /** Rows of buttons; `id` and `hash` name in their data what was shown. */
+  buttons?: { id: string; hash?: string; rows: readonly LiveButton[][] };
+}
 
 /** What a message should show. */
 export interface MessageView {
@@ -105,29 +119,48 @@ export interface MessageView {
   isClosed: boolean;
 }
 
+/** A press on a button of a live message, whose record is absent when its send got no answer. */
+export interface LivePress<M extends LiveMessage> {
+  id: string;
+  action: string;
+  hash: string;
+  message: M | undefined;
+}
+
+/** The effects of a press or a reply. `message`: what the message shows from now on; its record is made if it has none. */
+export type LiveResult = CommandResult & { message?: LiveMessage };
+
+/** How one kind of request reaches people, and what they can do about it. */
+export interface LiveKind<M extends LiveMessage = LiveMessage> {
+  /** The data of its buttons is `verb:id:action.hash`. */
+  verb: string;
+  /** Creates the message about an event; undefined for one that nobody could decide. */
+  createMessage(context: DeliveryContext, event: M["event"], subject: TaskSubject | undefined): Promise<M | undefined>;
+  render(context: DeliveryContext, message: M): Promise<LiveContent>;
+  press(context: CommandContext, press: LivePress<M>): Promise<LiveResult>;
+  /** Handles a reply; undefined for one that is no answer, but free text like any other. */
+  reply(context: CommandContext, message: M, text: string): Promise<LiveResult | undefined>;
+}
+
 /** Retention for closed messages: 30 days, so that a late press or reply gets an explanation. */
 const CLOSED_RETENTION: Ms = 30 * DAY;
 
 /** Retention for open messages: 180 days, longer than any question waits. */
 const OPEN_RETENTION: Ms = 180 * DAY;
 
+/** Telegram's limit for the data of a button, in bytes (Bot API, InlineKeyboardButton). */
+const BUTTON_DATA_LIMIT = 64;
+
 /** Leaves space for the repeat mark in any language. */
-export const VIEW_TEXT_LIMIT = MESSAGE_LIMIT - 100;
+const VIEW_TEXT_LIMIT = MESSAGE_LIMIT - 100;
 
 /** Replies that mean approval. Taking "ok" as a reason to send something back would surprise people. */
 const APPROVAL_PATTERN = /^(?:ok|okay|approved?|approuver|approuvée?|👍\p{Emoji_Modifier}?|✅)[.!]*$/iu;
 
-export function isReviewMessage(message: LiveMessage): message is LiveReviewMessage {
-  return message.event.kind === "review";
-}
+/** The record of a message that is not sent yet, and of one whose send got no answer. */
+export const NEW_MESSAGE = { viewHash: "", repeat: false };
 
-export function isPlanMessage(message: LiveMessage): message is LivePlanMessage {
-  return message.event.kind === "plan_proposed";
-}
-
-export function isTicketMessage(message: LiveMessage): message is LiveTicketMessage {
-  return message.event.kind === "ticket";
-}
+export const UNCONFIRMED_MESSAGE = { viewHash: "", repeat: true };
 
 export const toButtonExtras = ({ buttons }: MessageView) => (buttons ? { buttons } : {});
 
@@ -165,30 +198,54 @@ export async function hashView({ rich, buttons = [] }: Pick<MessageView, "rich" 
   return (await sha256Hex(JSON.stringify([rich, buttons]))).slice(0, 16);
 }
 
-/** Joins the lines of a view and truncates them to the limit of a message. */
-export function joinViewLines(lines: readonly RichText[]): RichText {
-  return truncateRichText(joinRichText(lines, "\n"), VIEW_TEXT_LIMIT);
+/** Renders what a message shows: long texts are shortened, never the last lines, which say who decided or what to do. */
+export function renderView(
+  context: DeliveryContext,
+  verb: string,
+  { lines, outcome, progress = [], hint, buttons }: LiveContent,
+): MessageView {
+  const isClosed = outcome !== undefined;
+  const isAnswerable = !isClosed && acceptsInputInChat(context);
+  const hints = isAnswerable && hint !== undefined ? [joinRichText([hint])] : [];
+  const tail = joinRichText([...(outcome ?? progress), ...hints], "\n");
+  const limit = VIEW_TEXT_LIMIT - tail.text.length - 1;
+  const head = joinRichText(typeof lines === "function" ? lines(limit) : lines, "\n");
+  const rich = joinRichText([truncateRichText(head, limit), ...(tail.text === "" ? [] : [tail])], "\n");
+  return { rich, isClosed, ...(isAnswerable && buttons ? toInlineButtons(verb, buttons) : {}) };
 }
 
-/** Updates an edited message in the log of messages, for the dashboard; empty if its record has expired. */
-export async function createEditedMessagePuts(
-  { deps, chat }: DeliveryContext,
-  messageId: number,
-  view: MessageView,
-): Promise<Put[]> {
-  const [sentRecord] = await deps.store.read<SentMessageRef>([sentMessageKey(chat, messageId)]);
-  const [stored] = sentRecord ? await deps.store.read<ChatMessage>([sentRecord.value.record]) : [];
-  if (!sentRecord || !stored) return [];
-  const { buttons: _, ...before } = stored.value;
-  const shownHistory = appendMessageHistory(before.history, 1, deps.clock());
-  return [
-    createChatMessagePut(sentRecord.value.record, {
-      ...before,
-      ...view.rich,
-      ...toButtonExtras(view),
-      history: shownHistory,
-    }),
-  ];
+function toInlineButtons(
+  verb: string,
+  { id, hash, rows }: NonNullable<LiveContent["buttons"]>,
+): Pick<MessageView, "buttons"> {
+  const suffix = hash === undefined ? "" : `.${hash}`;
+  const buttons = rows.map((row) => row.map(([text, action]) => ({ text, data: `${verb}:${id}:${action}${suffix}` })));
+  const fits = buttons.flat().every(({ data }) => new TextEncoder().encode(data).length <= BUTTON_DATA_LIMIT);
+  return fits && buttons.length > 0 ? { buttons } : {};
+}
+
+/** `❓ Question from Thot: ONB-12 Write the welcome mail`. No text of an agent comes before the name of the agent. */
+export function renderHeadline(
+  { texts }: Presentation,
+  title: readonly [emoji: string, text: string],
+  subject: RichText | undefined,
+  agent?: string,
+): RichText {
+  const from = agent === undefined ? [] : [` ${texts.fromAgent} `, toSafeText(agent, 80)];
+  const colon = subject ? [texts.colon, subject] : [texts.colon.trimEnd()];
+  return joinRichText([`${title[0]} `, toBold(title[1]), ...from, ...colon]);
+}
+
+/** Renders who decided, and what they wrote. */
+export function renderVerdict(
+  { texts }: Presentation,
+  emoji: string,
+  line: RichText,
+  detail: string | null = null,
+  limit = 1_000,
+): RichText[] {
+  const head = joinRichText([`${emoji} `, toBold(line)]);
+  return detail === null ? [head] : [joinRichText([head, texts.colon]), ...toSafeLines(detail, limit)];
 }
 
 /** Renders a task as a link: `ONB-12 Write the welcome mail`. */
@@ -237,11 +294,6 @@ export function findPageLink(
 ): RichText | undefined {
   const link = publicUrl === undefined ? undefined : toLink(label, new URL(path, publicUrl).href, origins);
   return link && link.entities.length > 0 ? joinRichText([link]) : undefined;
-}
-
-/** Returns the view's text, with the repeat mark if the message may be in the chat twice. */
-export function markIfRepeated({ presentation }: DeliveryContext, { rich }: MessageView, repeat: boolean): RichText {
-  return repeat ? appendRepeatMark(rich, presentation.texts.repeat) : rich;
 }
 
 /** Whether a reply to a review or a plan approves it. */

@@ -2,8 +2,7 @@
 
 import { roundAmount } from "../../../shared/accounting/spending.ts";
 import { localizeCount, localizeDuration, localizeMoney } from "../../../shared/i18n/localize.ts";
-import { createLiveRefreshJob } from "../../../shared/jobs/outgoing-jobs.ts";
-import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
+import { keepDefined } from "../../../shared/omit-undefined.ts";
 import { findPlanRun, type Plan, type PlannedTask, type PlanRun } from "../../../shared/tasks/plan-record.ts";
 import {
   approvePlan,
@@ -12,25 +11,22 @@ import {
   rejectPlan,
 } from "../../../shared/tasks/planning/decide-plan.ts";
 import { findWish } from "../../../shared/tasks/wishes.ts";
-import type { InlineButton } from "../../../shared/telegram/bot.ts";
 import { joinRichText, type RichText, toBold, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { MINUTE } from "../../../shared/time.ts";
-import type { ButtonHandler, CommandContext, CommandResult } from "../commands/command.ts";
+import type { CommandContext } from "../commands/command.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
 import { EVENT_EMOJI, fillTemplate, type Presentation, STATUS_EMOJI } from "../presentation/presentation.ts";
 import {
-  acceptsInputInChat,
-  createLiveMessagePut,
   isApproval,
-  isPlanMessage,
-  joinViewLines,
-  type LiveMessage,
+  type LiveContent,
+  type LiveKind,
   type LivePlanMessage,
-  liveMessageKey,
-  type MessageView,
-  type PlanProposedEvent,
-  toSafeLines,
-  VIEW_TEXT_LIMIT,
+  type LivePress,
+  type LiveResult,
+  NEW_MESSAGE,
+  renderHeadline,
+  renderVerdict,
+  UNCONFIRMED_MESSAGE,
 } from "./live-message.ts";
 
 /** The proposal that a message shows: the run of its plan, and the hash to which a decision is bound. */
@@ -51,45 +47,56 @@ const NAME_LENGTH = 60;
 /** Blockers of a task that its line names. */
 const BLOCKER_LIMIT = 5;
 
+/**
+ * A press of `ok` approves, `back` asks for a reason, `no` cancels. The button names the proposal that its message
+ * showed; when the Concierge has proposed another one since, nothing is decided.
+ */
+export const planKind: LiveKind<LivePlanMessage> = {
+  verb: "plan",
+  async createMessage(_, event) {
+    return { ...NEW_MESSAGE, event, subject: { id: event.plan } };
+  },
+  render: renderProposal,
+  press: handlePress,
+  reply: replyToProposal,
+};
+
 /** Renders a proposed plan in its current state: waiting for a person, decided, replaced, or no longer waiting. */
-export async function renderPlanProposal(
-  context: DeliveryContext,
-  { event, asking }: LivePlanMessage,
-): Promise<MessageView> {
+async function renderProposal(context: DeliveryContext, { event, asking }: LivePlanMessage): Promise<LiveContent> {
   const { deps, presentation } = context;
-  const { plan: texts } = presentation.texts.live;
+  const { texts } = presentation;
+  const { plan: planTexts, approve, cancel } = texts.live;
   const [run, verdict] = await Promise.all([
     findPlanRun(deps, event.plan),
     findPlanVerdict(deps, event.plan, event.hash),
   ]);
   const shownRun = run?.hash === event.hash ? run : undefined;
-  const head = [renderHeadline(event, presentation), ...(shownRun ? await renderWishLines(context, shownRun) : [])];
-  const close = (...lines: RichText[]): MessageView => ({
-    rich: shownRun ? renderPlanView(presentation, shownRun, head, lines) : joinViewLines([...head, ...lines]),
-    isClosed: true,
-  });
-  if (verdict) return close(...renderVerdictLines(verdict, presentation));
-  if (!shownRun) return close(toPlainText(`✏️ ${texts.replaced}`));
-  if (shownRun.state !== "awaiting_approval") return close(toPlainText(texts.closed));
-  if (!acceptsInputInChat(context)) return { rich: renderPlanView(presentation, shownRun, head, []), isClosed: false };
-  const hint = toPlainText(texts.hint[asking ? "reason" : "decide"]);
+  const title = toSafeText(event.title, TITLE_LENGTH);
+  const headline = renderHeadline(
+    presentation,
+    [EVENT_EMOJI.plan_proposed, texts.events.plan_proposed.title],
+    title,
+    event.agent,
+  );
+  const head = [headline, ...(shownRun ? await renderWishLines(context, shownRun) : [])];
+  const lines = shownRun ? (limit: number) => renderPlanLines(presentation, shownRun, head, limit) : head;
+  if (verdict) {
+    const { kind, by, reason } = verdict;
+    const emoji = { approved: STATUS_EMOJI.done, sent_back: "✏️", cancelled: STATUS_EMOJI.cancelled }[kind];
+    const line = fillTemplate(planTexts.verdicts[kind], { by: toSafeText(by, 80) });
+    return { lines, outcome: renderVerdict(presentation, emoji, line, reason) };
+  }
+  if (!shownRun) return { lines, outcome: [toPlainText(`✏️ ${planTexts.replaced}`)] };
+  if (shownRun.state !== "awaiting_approval") return { lines, outcome: [toPlainText(planTexts.closed)] };
   return {
-    rich: renderPlanView(presentation, shownRun, head, [hint]),
-    buttons: createPlanButtons(event, asking === true, presentation),
-    isClosed: false,
+    lines,
+    hint: planTexts.hint[asking ? "reason" : "decide"],
+    buttons: {
+      id: event.plan,
+      hash: event.hash,
+      rows: [[[approve, "ok"], ...(asking ? [] : [[planTexts.change, "back"] as const])], [[cancel, "no"]]],
+    },
   };
-}
-
-/** The Concierge's name is in the headline, where no text of an agent can appear. */
-function renderHeadline(event: PlanProposedEvent, { texts }: Presentation): RichText {
-  return joinRichText([
-    `${EVENT_EMOJI.plan_proposed} `,
-    toBold(texts.events.plan_proposed.title),
-    ` ${texts.fromAgent} `,
-    toSafeText(event.agent, 80),
-    texts.colon,
-    toSafeText(event.title, TITLE_LENGTH),
-  ]);
 }
 
 async function renderWishLines({ deps, presentation }: DeliveryContext, { wish: id }: PlanRun): Promise<RichText[]> {
@@ -99,29 +106,29 @@ async function renderWishLines({ deps, presentation }: DeliveryContext, { wish: 
   return [joinRichText(["💭 ", by, presentation.texts.colon, toSafeText(wish.text, 300)])];
 }
 
-/** Joins a plan's lines: as many tasks as fit between the headline and what must be seen below them. */
-function renderPlanView(
+/** A plan's lines: as many tasks as fit between the headline and what must be seen below them. */
+function renderPlanLines(
   presentation: Presentation,
   run: PlanRun,
   head: readonly RichText[],
-  tail: readonly RichText[],
-): RichText {
+  limit: number,
+): RichText[] {
   const { texts } = presentation;
   const { tasks } = run.plan;
   const numbers = new Map(tasks.map(({ id }, i) => [id, i + 1]));
-  const fixed = [...head, ...renderTotals(run, presentation), ...renderWarnings(run, presentation), ...tail];
+  const below = [...renderTotals(run, presentation), ...renderWarnings(run, presentation)];
   const renderRest = (n: number) => toPlainText(localizeCount(texts, texts.more, n));
-  const fixedLength = fixed.reduce((sum, { text }) => sum + text.length + 1, 0);
-  let left = VIEW_TEXT_LIMIT - fixedLength - renderRest(tasks.length).text.length - 1;
+  const countUnits = (lines: readonly RichText[]) => lines.reduce((sum, { text }) => sum + text.length + 1, 0);
+  let left = limit - countUnits([...head, ...below, renderRest(tasks.length)]);
   const lines: RichText[] = [];
   for (const task of tasks) {
     const line = renderTaskLine(task, numbers, run, presentation);
-    left -= line.text.length + 1;
+    left -= countUnits([line]);
     if (left < 0) break;
     lines.push(line);
   }
   const omitted = tasks.length - lines.length;
-  return joinViewLines([...head, ...lines, ...(omitted > 0 ? [renderRest(omitted)] : []), ...fixed.slice(head.length)]);
+  return [...head, ...lines, ...(omitted > 0 ? [renderRest(omitted)] : []), ...below];
 }
 
 /** The plan's total time and cost as far as they are known, and what of the month's budget is spent. */
@@ -185,64 +192,25 @@ function renderTaskLine(
   return joinRichText([`${numbers.get(id)}. `, toSafeText(title, TITLE_LENGTH), ...arrow, ...rest]);
 }
 
-function renderVerdictLines({ kind, by, reason }: PlanVerdict, { texts }: Presentation): RichText[] {
-  const { live, colon } = texts;
-  const emoji = { approved: STATUS_EMOJI.done, sent_back: "✏️", cancelled: STATUS_EMOJI.cancelled }[kind];
-  const line = joinRichText([`${emoji} `, toBold(fillTemplate(live.plan.verdicts[kind], { by: toSafeText(by, 80) }))]);
-  return reason === undefined ? [line] : [joinRichText([line, colon]), ...toSafeLines(reason, 1_000)];
-}
-
-/** Button data is `plan:<run>:<action>.<hash>`: the hash binds the decision to the plan that this message showed. */
-function createPlanButtons(
-  { plan, hash }: PlanProposedEvent,
-  awaitsReason: boolean,
-  { texts }: Presentation,
-): InlineButton[][] {
-  const button = (text: string, action: string) => ({ text, data: `plan:${plan}:${action}.${hash}` });
-  const approve = button(texts.live.approve, "ok");
-  const cancel = button(texts.live.cancel, "no");
-  return awaitsReason ? [[approve], [cancel]] : [[approve, button(texts.live.plan.change, "back")], [cancel]];
-}
-
-/**
- * Handles the press of a decision: `ok` approves, `back` asks for a reason, `no` cancels. The button names the proposal
- * that its message showed; when the Concierge has proposed another one since, nothing is decided.
- */
-export const planButtonHandler: ButtonHandler = async (context, { messageId, id: plan, arg }) => {
-  const [action = "", hash = ""] = arg.split(".", 2);
-  const proposal = { plan, hash };
-  if (action === "back") return askForReason(context, messageId, proposal);
-  const outcome = await decidePlan(context, proposal, action === "ok" ? "approved" : "cancelled");
-  const adoption = await adoptPlanMessage(context, messageId, proposal);
-  return { ...outcome, ...adoption };
-};
-
-/** Shows on the message that a reply with the reason is expected. */
-async function askForReason(context: CommandContext, messageId: number, proposal: Proposal): Promise<CommandResult> {
-  const { deps, chat, presentation } = context;
-  const { live } = presentation.texts;
-  const jobs = [createRefreshJob(context, proposal.plan)];
-  const run = await findPlanRun(deps, proposal.plan);
-  if (run?.hash !== proposal.hash || run.state !== "awaiting_approval") {
-    const verdict = await findPlanVerdict(deps, proposal.plan, proposal.hash);
-    return { toast: renderToast(context, run?.hash === proposal.hash ? "already" : "changed", verdict), jobs };
+async function handlePress(
+  context: CommandContext,
+  { id: plan, action, hash, message }: LivePress<LivePlanMessage>,
+): Promise<LiveResult> {
+  const { deps, presentation } = context;
+  const decision = action === "ok" ? "approved" : "cancelled";
+  if (action !== "back") {
+    const outcome = await decidePlan(context, { plan, hash }, decision);
+    const shown = message ?? (await findUnconfirmedMessage(context, plan, hash));
+    return { ...outcome, ...(shown ? { message: shown } : {}) };
   }
-  const adoption = await adoptPlanMessage(context, messageId, proposal, true);
-  if (adoption.put) return { ...adoption, toast: live.plan.reasonToast };
-  const key = liveMessageKey(chat, messageId);
-  const [row] = await deps.store.read<LiveMessage>([key]);
-  if (!row || !isPlanMessage(row.value)) return { toast: presentation.texts.answers.expiredButton };
-  const awaitingReason: LiveMessage = { ...row.value, asking: true };
-  return {
-    expect: [[key, row.rev]],
-    put: [createLiveMessagePut(chat, messageId, awaitingReason, false)],
-    jobs,
-    toast: live.plan.reasonToast,
-  };
-}
-
-function createRefreshJob({ chat, id, correlation }: CommandContext, plan: string) {
-  return createLiveRefreshJob(chat, plan, `heard.${id}`, correlation);
+  const run = await findPlanRun(deps, plan);
+  if (run?.hash !== hash || run.state !== "awaiting_approval") {
+    const verdict = await findPlanVerdict(deps, plan, hash);
+    return { toast: renderToast(context, run?.hash === hash ? "already" : "changed", verdict) };
+  }
+  const shown = message ?? (await findUnconfirmedMessage(context, plan, hash));
+  if (!shown) return { toast: presentation.texts.answers.expiredButton };
+  return { message: { ...shown, asking: true }, toast: presentation.texts.live.plan.reasonToast };
 }
 
 function renderToast(
@@ -255,51 +223,36 @@ function renderToast(
   return fillTemplate(texts.verdicts[verdict.kind], { by: toSafeText(verdict.by, 60) }).text;
 }
 
-/** Records a message whose send got no answer, so that it is kept up to date like the others. */
-async function adoptPlanMessage(
-  { deps, chat, correlation }: CommandContext,
-  messageId: number,
-  { plan, hash }: Proposal,
-  awaitsReason = false,
-): Promise<CommandResult> {
-  const key = liveMessageKey(chat, messageId);
-  const [stored] = await deps.store.read<LiveMessage>([key]);
-  const run = stored ? undefined : await findPlanRun(deps, plan);
-  if (!run) return {};
-  const event = {
-    kind: "plan_proposed",
-    plan,
-    agent: run.agent,
-    title: run.plan.project,
-    hash,
-    tasks: run.plan.tasks.length,
-  } as const;
-  const asking = awaitsReason ? { asking: true as const } : {};
-  const message: LiveMessage = { subject: { id: plan }, viewHash: "", repeat: true, event, ...asking };
-  return {
-    expect: [[key, 0]],
-    put: [createLiveMessagePut(chat, messageId, message, false)],
-    jobs: [createLiveRefreshJob(chat, plan, `adopted.${messageId}`, correlation)],
-  };
+/** Finds what a message shows whose send got no answer, so that it is kept up to date like the others. */
+async function findUnconfirmedMessage(
+  { deps }: CommandContext,
+  plan: string,
+  hash: string,
+): Promise<LivePlanMessage | undefined> {
+  const run = await findPlanRun(deps, plan);
+  if (!run) return undefined;
+  const { project: title, tasks } = run.plan;
+  const event = { kind: "plan_proposed", plan, agent: run.agent, title, hash, tasks: tasks.length } as const;
+  return { ...UNCONFIRMED_MESSAGE, subject: { id: plan }, event };
 }
 
 /**
  * Handles a reply to a proposal: a word of approval approves it, anything else is what the Concierge should change.
  * Undefined for other words about a proposal that is decided: they are for the Concierge like any other text.
  */
-export async function handlePlanReply(
+async function replyToProposal(
   context: CommandContext,
-  { event, asking: awaitsReason }: LivePlanMessage,
+  { event, asking }: LivePlanMessage,
   text: string,
-): Promise<CommandResult | undefined> {
-  const kind = !awaitsReason && isApproval(text) ? "approved" : "sent_back";
+): Promise<LiveResult | undefined> {
+  const kind = !asking && isApproval(text) ? "approved" : "sent_back";
   const decided = await findPlanVerdict(context.deps, event.plan, event.hash);
   if (decided && kind === "sent_back" && (decided.kind !== kind || decided.by !== context.from.name)) return undefined;
-  const { toast, ...outcome } = await decidePlan(context, event, kind, text);
+  const { toast } = await decidePlan(context, event, kind, text);
   const verdict = await findPlanVerdict(context.deps, event.plan, event.hash);
   // An accepted decision needs no reply: the message itself shows it.
   const isShown = verdict?.by === context.from.name && verdict.kind === kind;
-  return { ...outcome, ...omitUndefined({ reply: toast && !isShown ? { rich: toPlainText(toast) } : undefined }) };
+  return isShown ? {} : { reply: { rich: toPlainText(toast) } };
 }
 
 /** Decides about a proposal. A decision that was made before is reported, also after a crash in between. */
@@ -308,13 +261,12 @@ export async function decidePlan(
   { plan, hash }: Proposal,
   kind: PlanVerdict["kind"],
   reason?: string,
-): Promise<CommandResult> {
+): Promise<{ toast: string }> {
   const { deps, from, correlation } = context;
   const decision = { hash, by: from.name };
   const outcome =
     kind === "approved"
       ? await approvePlan(deps, plan, decision, correlation)
       : await rejectPlan(deps, plan, { ...decision, reason, isCancelled: kind === "cancelled" }, correlation);
-  const verdict = await findPlanVerdict(deps, plan, hash);
-  return { toast: renderToast(context, outcome, verdict), jobs: [createRefreshJob(context, plan)] };
+  return { toast: renderToast(context, outcome, await findPlanVerdict(deps, plan, hash)) };
 }

@@ -20,27 +20,13 @@ import {
   type DeliveryContext,
   JOB_DONE,
   muteKey,
+  readDeliveryState,
   retryAfter,
-  type SendAttempt,
   sendAttemptKey,
 } from "../delivery/context.ts";
-import {
-  createSentMessagePuts,
-  editMessage,
-  type MessageThread,
-  readThread,
-  type SentMessage,
-  sendMessage,
-} from "../delivery/messages.ts";
-import { EVENT_EMOJI, fillTemplate, STATUS_EMOJI } from "../presentation/presentation.ts";
-import {
-  acceptsInputInChat,
-  createEditedMessagePuts,
-  hashView,
-  type MessageView,
-  markIfRepeated,
-  renderSubjectLine,
-} from "./live-message.ts";
+import { editMessage, readThread, recordEdit, sendSeparateMessage } from "../delivery/messages.ts";
+import { appendRepeatMark, EVENT_EMOJI, fillTemplate, STATUS_EMOJI } from "../presentation/presentation.ts";
+import { acceptsInputInChat, hashView, type MessageView, renderSubjectLine } from "./live-message.ts";
 
 /** The progress message of a task. There is one, however often the task is claimed. */
 interface ProgressMessageRecord {
@@ -52,13 +38,6 @@ interface ProgressMessageRecord {
   at: Ms;
   /** Somebody deleted the message, so it is not sent again. */
   isDeleted?: true;
-}
-
-interface ProgressEdit {
-  item: string;
-  stored: StoredValue<ProgressMessageRecord>;
-  view: MessageView;
-  correlation: string;
 }
 
 interface ProgressView extends MessageView {
@@ -94,29 +73,40 @@ export async function updateProgressMessage(
   item: string,
   correlation: string,
 ): Promise<JobResult> {
-  const { deps, chat, job } = context;
+  const { deps, chat, presentation } = context;
   if (!deps.settings.progress || !acceptsInputInChat(context)) return JOB_DONE;
   const [stored] = await deps.store.read<ProgressMessageRecord>([progressKey(chat, item)]);
   if (stored?.value.isDeleted) return JOB_DONE;
   const view = await renderProgress(context, item);
-  if (!view || (await isMuted(context, item, view.project))) return JOB_DONE;
-  if (stored) return editProgressMessage(context, { item, stored, view, correlation });
+  if (!view) return JOB_DONE;
+  const mutes = await deps.store.read([muteKey(item), muteKey(view.project)]);
+  if (mutes.some((mute) => mute !== undefined)) return JOB_DONE;
+  if (stored) return editProgressMessage(context, stored, view, { item, correlation });
   if (view.isClosed || !view.isStarted) return JOB_DONE;
-  const [attempt] = await deps.store.read<SendAttempt>([sendAttemptKey(job)]);
+  const { attempt } = await readDeliveryState(context);
   const thread = await readThread(context, item);
-  return sendMessage(context, {
+  return sendSeparateMessage(context, {
     attempt,
     priority: "background",
     fields: { correlation },
-    compose: (repeat) => ({
-      rich: markIfRepeated(context, view, repeat),
-      extras: { ...thread.extras, ...toSoundExtras("progress") },
-    }),
-    onSent: (sentMessage) => recordSentProgress(context, { item, thread }, sentMessage),
+    rich: view.rich,
+    extras: { ...thread.extras, ...toSoundExtras("progress") },
+    repeatMark: presentation.texts.repeat,
+    tasks: [item],
+    thread,
+    async createRecord({ messageId, rich, repeat }) {
+      const value = { messageId, viewHash: await hashView({ rich }), repeat, at: await deps.store.now() };
+      const key = progressKey(chat, item);
+      return { expect: [[key, 0]], put: [createProgressPut(key, value)] };
+    },
   });
 }
 
 const progressKey = (chat: ChatId, item: string): StoreKey => `progress:${chat}:${item}`;
+
+function createProgressPut(key: StoreKey, value: ProgressMessageRecord): Put {
+  return { key, value, expires: PROGRESS_RETENTION };
+}
 
 /** Renders the progress of a task, closed while no agent works on it. Undefined for an unknown task. */
 async function renderProgress(context: DeliveryContext, item: string): Promise<ProgressView | undefined> {
@@ -184,63 +174,38 @@ function renderBar(percent: number): string {
   return "▓".repeat(fullParts) + "░".repeat(BAR_PARTS - fullParts);
 }
 
-async function isMuted({ deps }: DeliveryContext, ...subjectIds: string[]): Promise<boolean> {
-  return (await deps.store.read(subjectIds.map(muteKey))).some((mute) => mute !== undefined);
-}
-
 async function editProgressMessage(
   context: DeliveryContext,
-  { item, stored, view, correlation }: ProgressEdit,
+  stored: StoredValue<ProgressMessageRecord>,
+  view: ProgressView,
+  { item, correlation }: { item: string; correlation: string },
 ): Promise<JobResult> {
-  const { deps, job, chat } = context;
-  const { messageId, repeat } = stored.value;
-  const markedView = { ...view, rich: markIfRepeated(context, view, repeat) };
-  const viewHash = await hashView(markedView);
+  const { deps, job, chat, presentation } = context;
+  const { messageId, repeat, at } = stored.value;
+  const rich = repeat ? appendRepeatMark(view.rich, presentation.texts.repeat) : view.rich;
+  const viewHash = await hashView({ rich });
   if (viewHash === stored.value.viewHash) return JOB_DONE;
-  const untilNextEdit = stored.value.at + EDIT_INTERVAL - (await deps.store.now());
+  const untilNextEdit = at + EDIT_INTERVAL - (await deps.store.now());
   if (untilNextEdit > 0) return retryAfter(context, untilNextEdit);
   const record = async (value: ProgressMessageRecord, messagePuts: Put[]): Promise<JobResult> => {
+    const key = progressKey(chat, item);
     await commitWithRetry(context, {
-      expect: [[progressKey(chat, item), stored.rev]],
-      put: [
-        { key: progressKey(chat, item), value, expires: PROGRESS_RETENTION },
-        ...messagePuts,
-        { key: sendAttemptKey(job), value: undefined },
-      ],
+      expect: [[key, stored.rev]],
+      put: [createProgressPut(key, value), ...messagePuts, { key: sendAttemptKey(job), value: undefined }],
     });
     return JOB_DONE;
   };
   return editMessage(context, {
     attempt: "unread",
     messageId,
-    rich: markedView.rich,
+    rich,
     priority: "background",
     fields: { correlation },
     successLog: { level: "debug", message: "telegram progress edited" },
     onEdited: async () => {
       const value = { ...stored.value, viewHash, at: await deps.store.now() };
-      return record(value, await createEditedMessagePuts(context, messageId, markedView));
+      return record(value, (await recordEdit(context, messageId, { rich })).put);
     },
     onPermanentFailure: () => record({ ...stored.value, isDeleted: true }, []),
   });
-}
-
-async function recordSentProgress(
-  context: DeliveryContext,
-  { item, thread }: { item: string; thread: MessageThread },
-  sentMessage: SentMessage,
-): Promise<JobResult> {
-  const { deps, chat } = context;
-  const { rich, messageId, repeat } = sentMessage;
-  const at = await deps.store.now();
-  const value: ProgressMessageRecord = { messageId, viewHash: await hashView({ rich }), repeat, at };
-  await commitWithRetry(context, {
-    expect: [[progressKey(chat, item), 0]],
-    put: [
-      { key: progressKey(chat, item), value, expires: PROGRESS_RETENTION },
-      ...createSentMessagePuts(context, sentMessage, at, { tasks: [item] }),
-      ...thread.createPuts(messageId),
-    ],
-  });
-  return JOB_DONE;
 }

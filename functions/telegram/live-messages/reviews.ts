@@ -7,108 +7,119 @@ import { GroundcrewError } from "../../../shared/errors.ts";
 import { sha256Hex } from "../../../shared/hashing.ts";
 import { localizePercent } from "../../../shared/i18n/localize.ts";
 import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
-import { createLiveRefreshJob } from "../../../shared/jobs/outgoing-jobs.ts";
-import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
 import { observedKeys, workKeys } from "../../../shared/records/store-keys.ts";
 import type { ReviewRecord, ReviewVerdict } from "../../../shared/records/task-records.ts";
 import { type ItemRecord, isInReview, type Snapshot } from "../../../shared/task/snapshot.ts";
 import { findStoredTask, readFreshTask } from "../../../shared/tasks/find-task.ts";
 import { approveReview, sendBackReview } from "../../../shared/tasks/lifecycle/reviews.ts";
-import type { InlineButton } from "../../../shared/telegram/bot.ts";
-import { joinRichText, type RichText, toBold, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
-import {
-  type ButtonHandler,
-  type CommandContext,
-  type CommandResult,
-  createCommandCallContext,
-} from "../commands/command.ts";
+import { isStopWord } from "../../../shared/tasks/remark-record.ts";
+import { joinRichText, type RichText, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { type CommandContext, createCommandCallContext } from "../commands/command.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
 import { EVENT_EMOJI, fillTemplate, STATUS_EMOJI } from "../presentation/presentation.ts";
 import {
-  acceptsInputInChat,
-  createLiveMessagePut,
   isApproval,
-  isReviewMessage,
-  joinViewLines,
-  type LiveMessage,
+  type LiveContent,
+  type LiveKind,
+  type LiveResult,
   type LiveReviewMessage,
-  liveMessageKey,
-  type MessageView,
+  NEW_MESSAGE,
   type ReviewEvent,
+  renderHeadline,
   renderSubjectLine,
+  renderVerdict,
   toSafeLines,
 } from "./live-message.ts";
+import { passOnReply } from "./replies.ts";
+
+/** A press of `ok` approves, `back` asks for a reason, `now` sends back without a reason. */
+export const reviewKind: LiveKind<LiveReviewMessage> = {
+  verb: "review",
+  async createMessage({ deps }, event, subject) {
+    if (!subject) return undefined;
+    const [[stored], [item]] = await Promise.all([
+      deps.store.read<ReviewRecord>([workKeys.review(subject.id)]),
+      deps.store.read<ItemRecord>([observedKeys.item(subject.id)]),
+    ]);
+    const fingerprint = item ? await hashTaskFields(item.value.snapshot) : {};
+    return { ...NEW_MESSAGE, event, subject, review: stored?.value.id ?? "", fingerprint };
+  },
+  render: renderReview,
+  async press(context, { action, hash, message }) {
+    if (!message) return { toast: context.presentation.texts.answers.expiredButton };
+    return judgeReview(context, message, action, hash);
+  },
+  reply: replyToReview,
+};
 
 /** Renders a review in its current state: waiting for a human, decided, or closed without a decision. */
-export async function renderReview(context: DeliveryContext, liveMessage: LiveReviewMessage): Promise<MessageView> {
+async function renderReview(context: DeliveryContext, message: LiveReviewMessage): Promise<LiveContent> {
   const { presentation, deps } = context;
   const { texts } = presentation;
-  const { event, subject, review, fingerprint, changed = [], asking: awaitsReason = false } = liveMessage;
-  const [[stored], [verdict], [item]] = await Promise.all([
-    deps.store.read<ReviewRecord>([workKeys.review(subject.id)]),
-    deps.store.read<ReviewVerdict>([workKeys.reviewVerdict(review)]),
+  const { live } = texts;
+  const { event, subject, review, fingerprint, changed = [], asking } = message;
+  const [{ isCurrent, verdict }, [item]] = await Promise.all([
+    readReviewState(context, message),
     deps.store.read<ItemRecord>([observedKeys.item(subject.id)]),
   ]);
   const percent = localizePercent(texts.locale, event.confidence);
-  const reviewLines = [
-    joinRichText([
-      EVENT_EMOJI.review,
-      " ",
-      toBold(texts.events.review.title),
-      texts.colon,
+  const lines = [
+    renderHeadline(
+      presentation,
+      [EVENT_EMOJI.review, texts.events.review.title],
       renderSubjectLine(subject, presentation),
-    ]),
-    fillTemplate(texts.live.confidence, { agent: toSafeText(event.agent, 80), percent }),
+    ),
+    fillTemplate(live.confidence, { agent: toSafeText(event.agent, 80), percent }),
     ...toSafeLines(event.text, 1_500),
   ];
-  if (verdict)
-    return { rich: joinViewLines([...reviewLines, ...renderVerdictLines(verdict.value, texts)]), isClosed: true };
-  const isWaiting = stored?.value.id === review && (item === undefined || isInReview(item.value));
-  if (!isWaiting) {
-    const word = texts.statuses[item?.value.snapshot.status ?? "done"];
-    return { rich: joinViewLines([...reviewLines, fillTemplate(texts.live.reviewClosed, { word })]), isClosed: true };
+  if (verdict) {
+    const { kind, by, reason } = verdict;
+    const emoji = kind === "approved" ? STATUS_EMOJI.done : EVENT_EMOJI.sent_back;
+    const line = fillTemplate(kind === "approved" ? live.approved : live.sentBack, { by: toSafeText(by, 80) });
+    return { lines, outcome: renderVerdict(presentation, emoji, line, reason) };
   }
-  if (!acceptsInputInChat(context)) return { rich: joinViewLines(reviewLines), isClosed: false };
-  const fields = changed.map((field) => getFieldName(field, texts)).join(", ");
-  const note = changed.length > 0 ? [joinRichText(["✏️ ", fillTemplate(texts.live.changed, { fields })])] : [];
-  const hint = texts.live.hint[awaitsReason ? "reason" : "review"];
+  if (!isCurrent || (item && !isInReview(item.value))) {
+    const word = texts.statuses[item?.value.snapshot.status ?? "done"];
+    return { lines, outcome: [fillTemplate(live.reviewClosed, { word })] };
+  }
   return {
-    rich: joinViewLines([...reviewLines, ...note, toPlainText(hint)]),
-    buttons: createVerdictButtons(subject.id, await hashReview(review, event, fingerprint), awaitsReason, texts),
-    isClosed: false,
+    lines,
+    progress: renderChangedFields(changed, texts),
+    hint: live.hint[asking ? "reason" : "review"],
+    buttons: {
+      id: subject.id,
+      hash: await hashReview(review, event, fingerprint),
+      rows: asking
+        ? [[[live.withoutReason, "now"]], [[live.approve, "ok"]]]
+        : [
+            [
+              [live.approve, "ok"],
+              [live.sendBack, "back"],
+            ],
+          ],
+    },
   };
 }
 
-function renderVerdictLines({ kind, by, reason }: ReviewVerdict, { live, colon }: TelegramTexts): RichText[] {
-  const [emoji, text] =
-    kind === "approved" ? [STATUS_EMOJI.done, live.approved] : [EVENT_EMOJI.sent_back, live.sentBack];
-  const head = joinRichText([`${emoji} `, toBold(fillTemplate(text, { by: toSafeText(by, 80) }))]);
-  return reason === null ? [head] : [joinRichText([head, colon]), ...toSafeLines(reason, 1_000)];
+/** Reads whether a message is about the task's present review, and the verdict on the message's one. */
+async function readReviewState(
+  { deps }: Pick<CommandContext, "deps"> | DeliveryContext,
+  { subject, review }: LiveReviewMessage,
+): Promise<{ isCurrent: boolean; verdict: ReviewVerdict | undefined }> {
+  const [[stored], [verdict]] = await Promise.all([
+    deps.store.read<ReviewRecord>([workKeys.review(subject.id)]),
+    deps.store.read<ReviewVerdict>([workKeys.reviewVerdict(review)]),
+  ]);
+  return { isCurrent: stored?.value.id === review, verdict: verdict?.value };
 }
 
-function getFieldName(field: string, { live, fields }: TelegramTexts): string {
-  const names: Record<string, string> = {
-    title: live.title,
-    text: live.text,
-    status: fields.status,
-    priority: fields.priority,
-    due: fields.due,
-    assignees: fields.assignees,
-  };
-  return (names[field] ?? field).toLowerCase();
-}
-
-/** Button data is `review:<item>:<action>.<hash>`: the hash binds the verdict to what this message showed. */
-function createVerdictButtons(
-  item: string,
-  hash: string,
-  awaitsReason: boolean,
-  { live }: TelegramTexts,
-): InlineButton[][] {
-  const button = (text: string, action: string) => ({ text, data: `review:${item}:${action}.${hash}` });
-  if (awaitsReason) return [[button(live.withoutReason, "now")], [button(live.approve, "ok")]];
-  return [[button(live.approve, "ok"), button(live.sendBack, "back")]];
+function renderChangedFields(changed: readonly string[], { live, fields }: TelegramTexts): RichText[] {
+  if (changed.length === 0) return [];
+  const { status, priority, due, assignees } = fields;
+  const names: Record<string, string> = { title: live.title, text: live.text, status, priority, due, assignees };
+  const list = changed.map((field) => (names[field] ?? field).toLowerCase()).join(", ");
+  return [joinRichText(["✏️ ", fillTemplate(live.changed, { fields: list })])];
 }
 
 /** Twelve characters that bind an approval to this review of this task as it was shown. */
@@ -120,62 +131,49 @@ async function hashShort(text: string): Promise<string> {
   return (await sha256Hex(text)).slice(0, 12);
 }
 
-/**
- * Handles the press of a verdict: `ok` approves, `back` asks for a reason, `now` sends back without a reason. If the
- * task has changed since the message was shown, the press only updates the message.
- */
-export const verdictButtonHandler: ButtonHandler = async (context, { messageId, arg }) => {
-  const { deps, chat, presentation } = context;
-  const [action = "", hash = ""] = arg.split(".", 2);
-  const [row] = await deps.store.read<LiveMessage>([liveMessageKey(chat, messageId)]);
-  if (!row || !isReviewMessage(row.value)) return { toast: presentation.texts.answers.expiredButton };
-  const liveMessage = row.value;
-  const pending = await readPendingReviewTask(context, liveMessage);
-  if (typeof pending === "string") return { toast: pending, jobs: [createRefreshJob(context, liveMessage)] };
-  const fingerprint = await hashTaskFields(pending.item.snapshot);
-  if (hash !== (await hashReview(liveMessage.review, liveMessage.event, fingerprint))) {
-    const title = pending.item.snapshot.name;
-    const { asking: _, ...rest } = liveMessage;
-    const changed = [
-      ...new Set([...(liveMessage.changed ?? []), ...findChangedFields(liveMessage.fingerprint, fingerprint)]),
-    ];
-    const updated: LiveMessage = { ...rest, fingerprint, changed, subject: { ...liveMessage.subject, title } };
+/** Takes a verdict on what was shown. If the task has changed since, this only updates the message. */
+async function judgeReview(
+  context: CommandContext,
+  message: LiveReviewMessage,
+  action: string,
+  hash: string,
+): Promise<LiveResult> {
+  const pending = await readPendingReviewTask(context, message);
+  if (typeof pending === "string") return { toast: pending };
+  const { snapshot } = pending.item;
+  const fingerprint = await hashTaskFields(snapshot);
+  const { asking: _, ...rest } = message;
+  if (hash !== (await hashReview(message.review, message.event, fingerprint))) {
+    const changedNow = Object.keys(fingerprint).filter((field) => fingerprint[field] !== message.fingerprint[field]);
+    const changed = [...new Set([...(message.changed ?? []), ...changedNow])];
+    const subject = { ...message.subject, title: snapshot.name };
     return {
-      ...showLiveMessage(context, messageId, row.rev, updated),
-      toast: renderToast(context, "changed", liveMessage),
+      message: { ...rest, fingerprint, changed, subject },
+      toast: renderToast(context, "changed", message),
     };
   }
-  if (action === "back") {
-    const awaitingReason: LiveMessage = { ...liveMessage, asking: true };
-    return {
-      ...showLiveMessage(context, messageId, row.rev, awaitingReason),
-      toast: renderToast(context, "reason", liveMessage),
-    };
-  }
-  await applyVerdict(context, pending, action === "ok" ? "approved" : "sent_back", "");
-  return {
-    toast: renderToast(context, action === "ok" ? "approved" : "sentBack", liveMessage),
-    jobs: [createRefreshJob(context, liveMessage)],
-  };
-};
+  if (action === "back")
+    return { message: { ...message, asking: true }, toast: renderToast(context, "reason", message) };
+  const kind = action === "ok" ? "approved" : "sent_back";
+  await applyVerdict(context, pending, kind, "");
+  return { toast: renderToast(context, kind, message) };
+}
 
 /** Returns the task as Plane has it now if this review waits for a verdict; otherwise a text that says why not. */
-async function readPendingReviewTask(context: CommandContext, liveMessage: LiveReviewMessage): Promise<Task | string> {
+async function readPendingReviewTask(context: CommandContext, message: LiveReviewMessage): Promise<Task | string> {
   const { deps, presentation, from } = context;
-  const [[stored], [verdict], task] = await Promise.all([
-    deps.store.read<ReviewRecord>([workKeys.review(liveMessage.subject.id)]),
-    deps.store.read<ReviewVerdict>([workKeys.reviewVerdict(liveMessage.review)]),
-    findStoredTask(deps, liveMessage.subject.id),
+  const [{ isCurrent, verdict }, task] = await Promise.all([
+    readReviewState(context, message),
+    findStoredTask(deps, message.subject.id),
   ]);
   const { over } = presentation.texts.live.toast;
-  const isWaiting = task !== undefined && stored?.value.id === liveMessage.review;
   if (verdict) {
-    const { kind, by, reason } = verdict.value;
     // A crash may have interrupted this verdict: it is resumed and confirmed like the first time.
-    if (isWaiting && by === from.name) await applyVerdict(context, task, kind, reason ?? "");
-    return renderToast(context, kind === "approved" ? "approved" : "sentBack", liveMessage);
+    if (isCurrent && task && verdict.by === from.name)
+      await applyVerdict(context, task, verdict.kind, verdict.reason ?? "");
+    return renderToast(context, verdict.kind, message);
   }
-  if (!isWaiting) return over;
+  if (!isCurrent || !task) return over;
   const freshTask = await readFreshTask(createCommandCallContext(context), task).catch((thrown: unknown) => {
     if (thrown instanceof GroundcrewError && thrown.code === "not_found") return undefined;
     throw thrown;
@@ -183,84 +181,45 @@ async function readPendingReviewTask(context: CommandContext, liveMessage: LiveR
   return freshTask && isInReview(freshTask.item) ? freshTask : over;
 }
 
-async function applyVerdict(
-  context: CommandContext,
-  task: Task,
-  kind: ReviewVerdict["kind"],
-  reason: string,
-): Promise<void> {
+async function applyVerdict(context: CommandContext, task: Task, kind: ReviewVerdict["kind"], reason: string) {
   const callContext = createCommandCallContext(context);
   await (kind === "approved" ? approveReview(callContext, task) : sendBackReview(callContext, task, reason));
 }
 
 function renderToast(
   { presentation }: CommandContext,
-  toastKey: "approved" | "sentBack" | "reason" | "changed",
+  outcome: ReviewVerdict["kind"] | "reason" | "changed",
   { subject }: LiveReviewMessage,
 ): string {
-  return fillTemplate(presentation.texts.live.toast[toastKey], { key: toSafeText(subject.key, 40) }).text;
-}
-
-function createRefreshJob({ chat, id, correlation }: CommandContext, { subject }: LiveMessage) {
-  return createLiveRefreshJob(chat, subject.id, `heard.${id}`, correlation);
-}
-
-/** Names of the fields whose hashes differ. */
-function findChangedFields(before: Record<string, string>, now: Record<string, string>): string[] {
-  return Object.keys(now).filter((field) => before[field] !== now[field]);
-}
-
-/** Stores what the message should show and requests its refresh. */
-function showLiveMessage(
-  context: CommandContext,
-  messageId: number,
-  rev: number,
-  liveMessage: LiveMessage,
-): CommandResult {
-  const { chat } = context;
-  return {
-    expect: [[liveMessageKey(chat, messageId), rev]],
-    put: [createLiveMessagePut(chat, messageId, liveMessage, false)],
-    jobs: [createRefreshJob(context, liveMessage)],
-  };
+  const { toast } = presentation.texts.live;
+  return fillTemplate(toast[outcome], { key: toSafeText(subject.key, 40) }).text;
 }
 
 /**
  * Handles a reply to a review: a word of approval is the same as pressing Approve, anything else is the reason to send
- * the task back. A reply does not show which version of the message it answers, so if the message has changed, only the
- * button approves.
+ * the task back, even if it has changed: the reply is about the work. A reply does not show which version of the message
+ * it answers, so if the message has changed, only the button approves. A text that stops the work, and one to a review
+ * that is over, are passed on to the task's agents.
  */
-export async function handleReviewReply(
-  context: CommandContext,
-  liveMessage: LiveReviewMessage,
-  { to: messageId, text }: { to: number; text: string },
-): Promise<CommandResult> {
-  if (liveMessage.asking || !isApproval(text)) return sendBackWithReason(context, liveMessage, text);
-  if (liveMessage.changed) return { reply: { rich: toPlainText(renderToast(context, "changed", liveMessage)) } };
-  const hash = await hashReview(liveMessage.review, liveMessage.event, liveMessage.fingerprint);
-  const { toast, ...outcome } = await verdictButtonHandler(context, {
-    messageId,
-    id: liveMessage.subject.id,
-    arg: `ok.${hash}`,
-  });
-  return { ...outcome, ...omitUndefined({ reply: toast !== undefined ? { rich: toPlainText(toast) } : undefined }) };
-}
-
-/** Sends the task back with the reply as the reason, even if the task has changed: the reply is about the work. */
-async function sendBackWithReason(
-  context: CommandContext,
-  liveMessage: LiveReviewMessage,
-  reason: string,
-): Promise<CommandResult> {
-  const pending = await readPendingReviewTask(context, liveMessage);
-  if (typeof pending === "string")
-    return { reply: { rich: toPlainText(pending) }, jobs: [createRefreshJob(context, liveMessage)] };
-  await applyVerdict(context, pending, "sent_back", reason);
-  return { jobs: [createRefreshJob(context, liveMessage)] };
+async function replyToReview(context: CommandContext, message: LiveReviewMessage, text: string): Promise<LiveResult> {
+  const { isCurrent, verdict } = await readReviewState(context, message);
+  // The verdict of the same person is confirmed again: a crash may have interrupted it.
+  const isOver = (!isCurrent || verdict !== undefined) && verdict?.by !== context.from.name;
+  if (isStopWord(text) || isOver) return passOnReply(context, message.subject.id, text);
+  if (message.asking || !isApproval(text)) {
+    const pending = await readPendingReviewTask(context, message);
+    if (typeof pending === "string") return { reply: { rich: toPlainText(pending) } };
+    await applyVerdict(context, pending, "sent_back", text);
+    return {};
+  }
+  if (message.changed) return { reply: { rich: toPlainText(renderToast(context, "changed", message)) } };
+  const hash = await hashReview(message.review, message.event, message.fingerprint);
+  const { toast, ...outcome } = await judgeReview(context, message, "ok", hash);
+  return { ...outcome, reply: { rich: toPlainText(toast ?? "") } };
 }
 
 /** Short hashes of the fields a reviewer sees. Labels are excluded, because Groundcrew changes them itself. */
-export async function hashTaskFields({ name, description, status, priority, due, assignees }: Snapshot) {
+async function hashTaskFields({ name, description, status, priority, due, assignees }: Snapshot) {
   const values = { title: name, text: description, status, priority, due, assignees };
   const hashed = Object.entries(values).map(
     async ([field, value]) => [field, await hashShort(JSON.stringify(value))] as const,

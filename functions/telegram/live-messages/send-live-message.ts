@@ -1,142 +1,91 @@
-/** Sends a message that stays up to date, and edits it when what it shows has changed. The kind decides who renders it. */
+/** Sends a message that stays up to date, and edits it when what it shows has changed. */
 
 import { createLiveRefreshJob, type LiveRefreshBody } from "../../../shared/jobs/outgoing-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import { observedKeys, workKeys } from "../../../shared/records/store-keys.ts";
-import type { ReviewRecord } from "../../../shared/records/task-records.ts";
 import type { JobResult, StoredRow } from "../../../shared/store/port.ts";
-import type { ActionBody, EventFacts } from "../../../shared/task/rule-set.ts";
-import type { ItemRecord } from "../../../shared/task/snapshot.ts";
+import type { ActionBody } from "../../../shared/task/rule-set.ts";
 import { findQuestion } from "../../../shared/tasks/people/questions.ts";
 import { findPlanRun } from "../../../shared/tasks/plan-record.ts";
 import { findWish, type WishMessage } from "../../../shared/tasks/wishes.ts";
 import { toSoundExtras } from "../../../shared/telegram/chat-settings.ts";
-import { findTicket } from "../../../shared/tickets/stored-tickets.ts";
 import {
   commitWithRetry,
   type DeliveryContext,
   JOB_DONE,
-  jobDeliveryKey,
+  readDeliveryState,
   retryAfter,
-  type SendAttempt,
   sendAttemptKey,
 } from "../delivery/context.ts";
+import { editMessage, type MessageThread, readThread, recordEdit, sendSeparateMessage } from "../delivery/messages.ts";
+import { LIVE_KINDS, renderLiveMessage } from "./live-kinds.ts";
 import {
-  createSentDeliveryPut,
-  createSentMessagePuts,
-  editMessage,
-  type MessageThread,
-  readThread,
-  type SentMessage,
-  sendMessage,
-} from "../delivery/messages.ts";
-import {
-  createEditedMessagePuts,
   createLiveMessagePut,
   hashView,
-  isPlanMessage,
-  isReviewMessage,
-  isTicketMessage,
   type LiveEvent,
   type LiveMessage,
-  type LiveTicketMessage,
   type MessageSubject,
   type MessageView,
-  markIfRepeated,
   parseMessageId,
   readLiveMessages,
   toButtonExtras,
 } from "./live-message.ts";
-import { renderPlanProposal } from "./plans.ts";
 import { updateProgressMessage } from "./progress.ts";
-import { renderQuestion } from "./questions.ts";
-import { hashTaskFields, renderReview } from "./reviews.ts";
-import { renderTicket } from "./ticket-messages.ts";
-import { createTicketMessage, findSendDelay, isSameWait } from "./ticket-waits.ts";
+import { findSendDelay, isSameWait } from "./ticket-waits.ts";
 
 /** Sends a question, review, plan or what a ticket waits for as a separate message, never grouped, that waits for an answer or a decision. */
 export async function sendLiveMessage(
   context: DeliveryContext,
   { event, facts, correlation }: ActionBody & { event: LiveEvent },
 ): Promise<JobResult> {
-  const { deps, job } = context;
-  const [delivered] = await deps.store.read([jobDeliveryKey(job)]);
-  const liveMessage = delivered ? undefined : await createLiveMessage(context, event, facts);
+  const { deps, chat } = context;
+  const { isDelivered, attempt } = await readDeliveryState(context);
+  if (isDelivered) return JOB_DONE;
+  const { item } = facts;
+  const task = item && { id: item.id, key: item.key, title: item.title, url: item.url };
+  const liveMessage = await LIVE_KINDS[event.kind].createMessage(context, event, task);
   if (!liveMessage) return JOB_DONE;
-  const [attempt] = await deps.store.read<SendAttempt>([sendAttemptKey(job)]);
   const view = await renderLiveMessage(context, liveMessage);
-  // A closed question needs no reminder. Its first message is sent all the same: people should know what was asked.
-  if (view.isClosed && !attempt && event.kind === "asked" && event.reminder > 0) return JOB_DONE;
-  const delay = attempt || !isTicketMessage(liveMessage) ? 0 : await findSendDelay(deps, liveMessage);
-  if (delay > 0) return retryAfter(context, delay);
-  // What a ticket waited for may be decided already, as by a rule, or its open message shows it.
-  if (!attempt && isTicketMessage(liveMessage) && (view.isClosed || (await hasOpenMessage(context, liveMessage))))
-    return JOB_DONE;
-  const thread = await readReplyThread(context, event, liveMessage.subject);
-  return sendMessage(context, {
+  if (!attempt) {
+    // A closed question needs no reminder. Its first message is sent all the same: people should know what was asked.
+    if (event.kind === "asked" && event.reminder > 0 && view.isClosed) return JOB_DONE;
+    if (event.kind === "ticket") {
+      const delay = await findSendDelay(deps, event);
+      if (delay > 0) return retryAfter(context, delay);
+      // What a ticket waited for may be decided already, as by a rule, or its open message shows it.
+      if (view.isClosed || (await hasOpenMessage(context, event, liveMessage.subject))) return JOB_DONE;
+    }
+  }
+  const { subject } = liveMessage;
+  const thread = await readReplyThread(context, event, subject);
+  const sound = toSoundExtras(event.kind === "ticket" ? "ticket_waits" : event.kind, item);
+  return sendSeparateMessage(context, {
     attempt,
     priority: "notification",
     fields: { correlation, asks: event.kind },
-    compose: (repeat) => ({
-      rich: markIfRepeated(context, view, repeat),
-      extras: {
-        ...thread.extras,
-        ...toButtonExtras(view),
-        ...toSoundExtras(event.kind === "ticket" ? "ticket_waits" : event.kind, facts.item),
-      },
-    }),
-    onSent: (sentMessage) => recordSentLiveMessage(context, { liveMessage, view, thread, correlation }, sentMessage),
+    rich: view.rich,
+    extras: { ...thread.extras, ...toButtonExtras(view), ...sound },
+    repeatMark: context.presentation.texts.repeat,
+    tasks: "key" in subject ? [subject.id] : [],
+    thread,
+    async createRecord({ messageId, rich, repeat }) {
+      const viewHash = await hashView({ rich, ...toButtonExtras(view) });
+      return {
+        put: [createLiveMessagePut(chat, messageId, { ...liveMessage, viewHash, repeat }, view.isClosed)],
+        // The task may have changed while the message was being sent: a refresh shows it.
+        jobs: view.isClosed ? [] : [createLiveRefreshJob(chat, subject.id, `sent.${messageId}`, correlation)],
+      };
+    },
   });
-}
-
-/** Returns undefined for a review without its task, which nobody could decide, and for a ticket that does not exist. */
-async function createLiveMessage(
-  { deps }: DeliveryContext,
-  event: LiveEvent,
-  { item: facts }: EventFacts,
-): Promise<LiveMessage | undefined> {
-  const common = { viewHash: "", repeat: false };
-  const subject = facts && { id: facts.id, key: facts.key, title: facts.title, url: facts.url };
-  if (event.kind === "asked") return { ...common, event, subject: subject ?? { id: event.question } };
-  if (event.kind === "plan_proposed") return { ...common, event, subject: { id: event.plan } };
-  if (event.kind === "ticket") {
-    const ticket = await findTicket(deps, event.ticket);
-    return ticket && createTicketMessage(ticket, event);
-  }
-  if (!subject) return undefined;
-  const [[stored], [item]] = await Promise.all([
-    deps.store.read<ReviewRecord>([workKeys.review(subject.id)]),
-    deps.store.read<ItemRecord>([observedKeys.item(subject.id)]),
-  ]);
-  return {
-    ...common,
-    event,
-    subject,
-    review: stored?.value.id ?? "",
-    fingerprint: item ? await hashTaskFields(item.value.snapshot) : {},
-  };
-}
-
-/** Renders what a question, review, plan or ticket should show now. */
-async function renderLiveMessage(context: DeliveryContext, liveMessage: LiveMessage): Promise<MessageView> {
-  const view = await renderView(context, liveMessage);
-  return liveMessage.repeat ? { ...view, rich: markIfRepeated(context, view, true) } : view;
-}
-
-function renderView(context: DeliveryContext, liveMessage: LiveMessage): Promise<MessageView> {
-  if (isReviewMessage(liveMessage)) return renderReview(context, liveMessage);
-  if (isPlanMessage(liveMessage)) return renderPlanProposal(context, liveMessage);
-  if (isTicketMessage(liveMessage)) return renderTicket(context, liveMessage);
-  return renderQuestion(context, liveMessage);
 }
 
 /** Whether a message in the chat shows already what a ticket waits for; a refresh brings it up to date. */
 async function hasOpenMessage(
   { deps, chat }: DeliveryContext,
-  { event, subject }: LiveTicketMessage,
+  event: Extract<LiveEvent, { kind: "ticket" }>,
+  subject: MessageSubject,
 ): Promise<boolean> {
   const rows = await readLiveMessages(deps.store, chat, subject.id);
-  return rows.some(({ value }) => isTicketMessage(value) && isSameWait(value.event, event));
+  return rows.some(({ value }) => value.event.kind === "ticket" && isSameWait(value.event, event));
 }
 
 /**
@@ -168,35 +117,6 @@ async function findPersonMessage({ deps, chat }: DeliveryContext, event: LiveEve
   if (event.kind !== "plan_proposed") return undefined;
   const wish = (await findPlanRun(deps, event.plan))?.wish;
   return wish === undefined ? undefined : (await findWish(deps, wish))?.message;
-}
-
-async function recordSentLiveMessage(
-  context: DeliveryContext,
-  {
-    liveMessage,
-    view,
-    thread,
-    correlation,
-  }: { liveMessage: LiveMessage; view: MessageView; thread: MessageThread; correlation: string },
-  sentMessage: SentMessage,
-): Promise<JobResult> {
-  const { deps, job, chat } = context;
-  const { rich, messageId, repeat } = sentMessage;
-  const at = await deps.store.now();
-  const tasks = "key" in liveMessage.subject ? [liveMessage.subject.id] : [];
-  const viewHash = await hashView({ rich, ...toButtonExtras(view) });
-  await commitWithRetry(context, {
-    expect: [[jobDeliveryKey(job), 0]],
-    put: [
-      createSentDeliveryPut(context, messageId, at),
-      ...createSentMessagePuts(context, sentMessage, at, { buttons: view.buttons, tasks }),
-      createLiveMessagePut(chat, messageId, { ...liveMessage, viewHash, repeat }, view.isClosed),
-      ...thread.createPuts(messageId),
-    ],
-    // The task may have changed while the message was being sent: a refresh shows it.
-    jobs: view.isClosed ? [] : [createLiveRefreshJob(chat, liveMessage.subject.id, `sent.${messageId}`, correlation)],
-  });
-  return JOB_DONE;
 }
 
 /**
@@ -249,15 +169,14 @@ async function recordLiveMessage(
   isClosed: boolean,
   view?: MessageView,
 ): Promise<void> {
-  const { chat, job } = context;
   const messageId = parseMessageId(key);
-  const messagePuts = view ? await createEditedMessagePuts(context, messageId, view) : [];
+  const edit = view ? await recordEdit(context, messageId, view) : undefined;
   await commitWithRetry(context, {
     expect: [[key, rev]],
     put: [
-      createLiveMessagePut(chat, messageId, liveMessage, isClosed),
-      ...messagePuts,
-      { key: sendAttemptKey(job), value: undefined },
+      createLiveMessagePut(context.chat, messageId, liveMessage, isClosed),
+      ...(edit?.put ?? []),
+      { key: sendAttemptKey(context.job), value: undefined },
     ],
   });
 }

@@ -8,27 +8,40 @@ import { completeTicket } from "../../../shared/tickets/completion.ts";
 import { joinChoices } from "../../../shared/tickets/questions.ts";
 import { changeTicket, findTicket } from "../../../shared/tickets/stored-tickets.ts";
 import { listOpenDecisions, type OpenDecision, type Ticket, type TicketEvent } from "../../../shared/tickets/ticket.ts";
-import type { ButtonHandler, CommandContext, CommandResult } from "../commands/command.ts";
+import type { CommandContext } from "../commands/command.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
 import {
-  createLiveMessagePut,
   isApproval,
+  type LiveKind,
+  type LivePress,
+  type LiveResult,
   type LiveTicketMessage,
-  liveMessageKey,
   type TicketWaitEvent,
 } from "./live-message.ts";
+import { renderTicket } from "./ticket-messages.ts";
 import {
-  createTicketRefreshJob,
+  createTicketMessage,
   createUnknownTicketMessage,
   explainHiddenPermission,
   findDecision,
+  findOwnDecision,
   findWaitOutcome,
-  getQuestionKind,
+  getWaitName,
   hasHiddenPermission,
   isAllowableInChat,
-  readTicketMessage,
   renderUpdateProgress,
 } from "./ticket-waits.ts";
+
+export const ticketKind: LiveKind<LiveTicketMessage> = {
+  verb: "ticket",
+  async createMessage({ deps }, event) {
+    const ticket = await findTicket(deps, event.ticket);
+    return ticket && createTicketMessage(ticket, event);
+  },
+  render: renderTicket,
+  press: handlePress,
+  reply: replyToTicket,
+};
 
 /** The answers of buttons. */
 const ANSWERS: Partial<Record<string, string>> = { allow: "allow", deny: "deny", resume: "resume" };
@@ -105,28 +118,25 @@ function isHiddenAnswer(ticket: Ticket, { question }: OpenDecision, event: Ticke
  * Handles the press of a button of a ticket's message. The button names the decision, and for an approval the text, that
  * its message showed: when it is not open any more, or the text has changed, the press only updates the message.
  */
-export const ticketButtonHandler: ButtonHandler = async (context, { messageId, id: key, arg }) => {
+async function handlePress(
+  context: CommandContext,
+  { id: key, action, hash, message: stored }: LivePress<LiveTicketMessage>,
+): Promise<LiveResult> {
   const { deps, presentation } = context;
-  const [action = "", hash = ""] = arg.split(".", 2);
-  const [ticket, stored] = await Promise.all([findTicket(deps, key), readTicketMessage(context, messageId)]);
-  if (!ticket) return { toast: presentation.texts.answers.expiredButton };
-  const jobs = [createTicketRefreshJob(context, ticket)];
+  const { answers, live } = presentation.texts;
+  const ticket = await findTicket(deps, key);
+  if (!ticket) return { toast: answers.expiredButton };
   const decision = await findDecision(listOpenDecisions(ticket), hash);
-  if (!decision) {
-    const toast = stored ? renderDecision(context, stored.value.event, ticket) : presentation.texts.live.toast.over;
-    return { toast, jobs };
-  }
-  const message = stored?.value ?? createUnknownTicketMessage(ticket, decision);
-  const record = (value: LiveTicketMessage) => recordMessage(context, messageId, stored?.rev ?? 0, value);
+  if (!decision) return { toast: stored ? renderDecision(context, stored.event, ticket) : live.toast.over };
+  const message = stored ?? createUnknownTicketMessage(ticket, decision);
   if (action === "done" && decision.question !== undefined)
-    return { ...record({ ...message, asking: true }), toast: presentation.texts.live.ticket.outcomes.summary, jobs };
+    return { message: { ...message, asking: true }, toast: live.ticket.outcomes.summary };
   const marked = toggleOption(decision, message.marked, action);
-  if (marked) return { ...record({ ...message, marked }), toast: renderChoices(decision, marked), jobs };
+  if (marked) return { message: { ...message, marked }, toast: renderChoices(decision, marked) };
   const choices = action === "choose" ? renderChoices(decision, message.marked) : "";
   await decideTicket(context, ticket, decision, choices === "" ? action : "write", choices);
-  const adoption = stored ? {} : record(message);
-  return { ...adoption, toast: renderDecision(context, message.event, await findTicket(deps, key)), jobs };
-};
+  return { message, toast: renderDecision(context, message.event, await findTicket(deps, key)) };
+}
 
 /** What a press or a reply has come to, in a sentence. */
 function renderDecision({ presentation }: CommandContext, event: TicketWaitEvent, ticket: Ticket | undefined): string {
@@ -140,19 +150,6 @@ function renderDecision({ presentation }: CommandContext, event: TicketWaitEvent
   if (progress) return progress.text;
   const isChanged = event.wait.kind === "approval";
   return isChanged ? fillTemplate(outcomes.changed, { key: event.ticket }).text : texts.live.toast.over;
-}
-
-/** Records what a message shows now, or one whose send got no answer, so that it is kept up to date like the others. */
-function recordMessage(
-  { chat }: CommandContext,
-  messageId: number,
-  rev: number,
-  message: LiveTicketMessage,
-): CommandResult {
-  return {
-    expect: [[liveMessageKey(chat, messageId), rev]],
-    put: [createLiveMessagePut(chat, messageId, message, false)],
-  };
 }
 
 /** Returns the marked options after a press; undefined for other buttons. */
@@ -175,72 +172,69 @@ function renderChoices({ question }: OpenDecision, marked: readonly number[] = [
  * Handles a reply to a ticket's message: a word of approval approves, any text answers a session. Undefined for other
  * words about a ticket or a result: they are a comment on its task like any others.
  */
-export async function handleTicketReply(
+async function replyToTicket(
   context: CommandContext,
   message: LiveTicketMessage,
   text: string,
-): Promise<CommandResult | undefined> {
+): Promise<LiveResult | undefined> {
   const { event, fingerprint: seen } = message;
+  const { wait } = event;
   const ticket = await findTicket(context.deps, event.ticket);
   if (!ticket) return undefined;
-  const decisions = listOpenDecisions(ticket);
-  switch (event.wait.kind) {
-    case "approval": {
-      if (!isApproval(text)) return undefined;
-      const decision = decisions.find(({ wait }) => wait.kind === "approval" && wait.id === event.wait.id);
-      // A reply does not show which text it is about, so once it has changed only the button approves.
-      return decideByReply(context, message, ticket, decision?.hash === seen ? decision : undefined, "ok");
-    }
-    case "result":
-    case "update": {
-      if (!isApproval(text)) return undefined;
-      const decision = decisions.find(({ wait }) => wait.kind === "result" && wait.id === event.wait.id);
-      return decideByReply(context, message, ticket, decision, "write");
-    }
-    case "question": {
-      const decision = decisions.find(({ question }) => question?.id === event.wait.id);
-      return decision && message.asking
-        ? completeByReply(context, message, ticket, decision, text)
-        : answerByReply(context, message, ticket, decision, text);
-    }
-    case "attention":
-      return typeReply(context, message, ticket, text);
-    case "failed":
-      return undefined;
-  }
+  if (wait.kind === "attention") return typeReply(context, event, ticket, text);
+  const decision = findOwnDecision(event, ticket);
+  if (wait.kind === "question") return answerSession(context, message, ticket, decision, text);
+  if (wait.kind === "failed" || !isApproval(text)) return undefined;
+  if (wait.kind !== "approval") return decideByReply(context, event, ticket, decision, "write");
+  // A reply does not show which text it is about, so once it has changed only the button approves.
+  return decideByReply(context, event, ticket, decision?.hash === seen ? decision : undefined, "ok");
 }
 
-/** An accepted decision needs no reply: the message itself shows it. */
 async function decideByReply(
   context: CommandContext,
-  { event }: LiveTicketMessage,
+  event: TicketWaitEvent,
   ticket: Ticket,
   decision: OpenDecision | undefined,
   action: string,
   text?: string,
-): Promise<CommandResult> {
-  const jobs = [createTicketRefreshJob(context, ticket)];
-  if (decision && (await decideTicket(context, ticket, decision, action, text))) return { jobs };
-  return { ...replyText(renderDecision(context, event, await findTicket(context.deps, ticket.key))), jobs };
+): Promise<LiveResult> {
+  const isDecided = decision !== undefined && (await decideTicket(context, ticket, decision, action, text));
+  return replyUnlessAccepted(context, event, isDecided);
 }
 
-function replyText(text: string): CommandResult {
+/** An accepted decision needs no reply: the message itself shows it. */
+async function replyUnlessAccepted(context: CommandContext, event: TicketWaitEvent, isAccepted: boolean) {
+  if (isAccepted) return {};
+  return replyText(renderDecision(context, event, await findTicket(context.deps, event.ticket)));
+}
+
+function replyText(text: string): LiveResult {
   return { reply: { rich: toPlainText(text) } };
 }
 
-async function completeByReply(
+/** Answers what a session asks, or completes its ticket where the message asks for the summary. */
+async function answerSession(
   context: CommandContext,
-  { event }: LiveTicketMessage,
+  { event, asking }: LiveTicketMessage,
   ticket: Ticket,
-  { wait }: OpenDecision,
+  decision: OpenDecision | undefined,
   text: string,
-): Promise<CommandResult> {
-  const { deps, from, correlation } = context;
-  const completion = { summary: text, source: "person", by: from.name, question: wait.id } as const;
-  const isAccepted = await acceptUnlessDecided(completeTicket(deps, ticket.key, completion, correlation));
-  const jobs = [createTicketRefreshJob(context, ticket)];
-  if (isAccepted) return { jobs };
-  return { ...replyText(renderDecision(context, event, await findTicket(deps, ticket.key))), jobs };
+): Promise<LiveResult> {
+  const { deps, from, correlation, presentation } = context;
+  if (decision && asking) {
+    const completion = { summary: text, source: "person", by: from.name, question: decision.wait.id } as const;
+    const completed = completeTicket(deps, ticket.key, completion, correlation);
+    return replyUnlessAccepted(context, event, await acceptUnlessDecided(completed));
+  }
+  const name = getWaitName(event);
+  const word = text.trim();
+  if (!decision || (name !== "permission" && name !== "time" && name !== "ended"))
+    return decideByReply(context, event, ticket, decision, "write", word);
+  const isAllowed = isApproval(word) || ALLOW_PATTERN.test(word);
+  if (name === "permission" && (isAllowed || DENY_PATTERN.test(word)))
+    return decideByReply(context, event, ticket, decision, isAllowed ? "allow" : "deny");
+  const hint = name === "permission" && explainHiddenPermission(presentation, event, ticket);
+  return replyText(hint || presentation.texts.live.ticket.hints[name]);
 }
 
 async function acceptUnlessDecided(change: Promise<unknown>): Promise<boolean> {
@@ -253,30 +247,13 @@ async function acceptUnlessDecided(change: Promise<unknown>): Promise<boolean> {
   }
 }
 
-function answerByReply(
-  context: CommandContext,
-  message: LiveTicketMessage,
-  ticket: Ticket,
-  decision: OpenDecision | undefined,
-  text: string,
-): Promise<CommandResult> | CommandResult {
-  const kind = getQuestionKind(message.event);
-  if (!decision || kind === "input") return decideByReply(context, message, ticket, decision, "write", text.trim());
-  const word = text.trim();
-  const isAllowed = isApproval(word) || ALLOW_PATTERN.test(word);
-  if (kind === "permission" && (isAllowed || DENY_PATTERN.test(word)))
-    return decideByReply(context, message, ticket, decision, isAllowed ? "allow" : "deny");
-  const hint = kind === "permission" && explainHiddenPermission(context.presentation, message.event, ticket);
-  return replyText(hint || context.presentation.texts.live.ticket.hints[kind]);
-}
-
 /** Types a reply into a session that needs a look. The update's id is that of the input, so it is typed once. */
 async function typeReply(
   context: CommandContext,
-  { event }: LiveTicketMessage,
+  event: TicketWaitEvent,
   ticket: Ticket,
   text: string,
-): Promise<CommandResult> {
+): Promise<LiveResult> {
   const { deps, id, presentation, correlation } = context;
   const { outcomes, allowElsewhere } = presentation.texts.live.ticket;
   const { key, run } = ticket;

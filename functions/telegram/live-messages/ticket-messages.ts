@@ -11,26 +11,16 @@ import {
   localizeNumber,
 } from "../../../shared/i18n/localize.ts";
 import { getTexts } from "../../../shared/i18n/texts.ts";
-import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
+import { keepDefined } from "../../../shared/omit-undefined.ts";
 import type { ProjectRecord } from "../../../shared/records/plane-records.ts";
 import { observedKeys } from "../../../shared/records/store-keys.ts";
-import type { InlineButton } from "../../../shared/telegram/bot.ts";
-import {
-  joinRichText,
-  type RichText,
-  toBold,
-  toPlainText,
-  toSafeText,
-  truncateRichText,
-} from "../../../shared/telegram/rich-text.ts";
+import { joinRichText, type RichText, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { cleanLine } from "../../../shared/text.ts";
 import { findTicket, type ObservedSession, readSession } from "../../../shared/tickets/stored-tickets.ts";
 import {
   findSilence,
   hasFailedStep,
   hashDecision,
-  listOpenDecisions,
-  type OpenDecision,
   type Ticket,
   type TicketCause,
   type TicketQuestion,
@@ -39,45 +29,36 @@ import {
 import type { DeliveryContext } from "../delivery/context.ts";
 import { EVENT_EMOJI, fillTemplate, type Presentation } from "../presentation/presentation.ts";
 import {
-  acceptsInputInChat,
   findPageLink,
-  joinViewLines,
+  type LiveContent,
   type LiveTicketMessage,
-  type MessageView,
+  renderHeadline,
   renderLongText,
   renderSubjectLine,
+  renderVerdict,
   type TicketWaitEvent,
   toSafeLines,
-  VIEW_TEXT_LIMIT,
 } from "./live-message.ts";
 import {
+  findOwnDecision,
   findWaitOutcome,
-  getQuestionKind,
+  getWaitName,
   isAllowableInChat,
   renderPermissionHint,
   renderToolInputLines,
   renderUpdateProgress,
-  type WaitOutcome,
 } from "./ticket-waits.ts";
 
-/** The part of a ticket's message between its headline and what came of it. */
+/** The rows of buttons of a message; see `decideTicket` for their actions. */
+type ButtonRows = NonNullable<LiveContent["buttons"]>["rows"];
+
+/** The part of a ticket's message below its headline. */
 interface TicketBody {
-  headline: string;
   lines: RichText[];
-  /** What can be done, while it waits. */
+  /** What can be done, where it is not what its kind of wait says in general. */
   hint?: RichText | string;
-  /** Labels with actions, in rows. */
-  buttons: TicketButton[][];
+  rows?: ButtonRows;
 }
-
-interface TicketButton {
-  label: string;
-  /** Part of the button's data; see `decideTicket`. */
-  action: string;
-}
-
-/** Telegram's limit for the data of a button, in bytes (Bot API, InlineKeyboardButton). */
-const BUTTON_DATA_LIMIT = 64;
 
 /** Limits of the shown description and comment in UTF-16 units; together with the rest they fit into one message. */
 const DESCRIPTION_LIMIT = 2_000;
@@ -100,30 +81,33 @@ const LABEL_LIMIT = 40;
 const SUMMARY_LIMIT = 2_000;
 
 /** Renders what a ticket waits for in its present state: open with its buttons, or what came of it. */
-export async function renderTicket(context: DeliveryContext, message: LiveTicketMessage): Promise<MessageView> {
+export async function renderTicket(context: DeliveryContext, message: LiveTicketMessage): Promise<LiveContent> {
   const { deps, presentation } = context;
+  const { texts } = presentation;
+  const { headlines, hints } = texts.live.ticket;
   const { event, subject } = message;
+  const { wait } = event;
+  const name = getWaitName(event);
   const ticket = await findTicket(deps, event.ticket);
-  const body = await renderBody(context, message, ticket);
-  const head = joinRichText([
-    `${EVENT_EMOJI.ticket} `,
-    toBold(body.headline),
-    presentation.texts.colon,
-    renderSubjectLine({ ...subject, title: findTitle(message, ticket) }, presentation),
-  ]);
-  const outcome = findWaitOutcome(event, ticket, presentation.texts);
-  if (outcome || !ticket) {
-    const tail = outcome ? renderOutcomeLines(outcome, presentation) : [];
-    return { rich: joinTicketLines([head, ...body.lines], tail), isClosed: true };
+  const { lines: body, hint, rows = [] } = await renderBody(context, message, ticket);
+  // The title changes with the text that waits for approval.
+  const isPending = wait.kind === "approval" && ticket?.state === "pending";
+  const title = isPending ? ticket.shown.content.title : subject.title;
+  const headline = headlines[name === "ended" ? (event.reason === "time_over" ? "time_over" : "exited") : name];
+  const subjectLine = renderSubjectLine({ ...subject, title }, presentation);
+  const lines = [renderHeadline(presentation, [EVENT_EMOJI.ticket, headline], subjectLine), ...body];
+  const outcome = findWaitOutcome(event, ticket, texts);
+  if (outcome) {
+    const { emoji, line, detail = "" } = outcome;
+    return { lines, outcome: renderVerdict(presentation, emoji, line, detail === "" ? null : detail, 500) };
   }
-  const progress = renderUpdateProgress(event, ticket, presentation);
-  if (!acceptsInputInChat(context)) return { rich: joinTicketLines([head, ...body.lines], progress), isClosed: false };
-  const buttons = await createTicketButtons(ticket, findOwnDecision(message, ticket), body.buttons);
-  const hint = progress.length > 0 || body.hint === undefined ? [] : [joinRichText([body.hint])];
+  const progress = ticket ? renderUpdateProgress(event, ticket, presentation) : [];
+  const decision = ticket && findOwnDecision(event, ticket);
   return {
-    rich: joinTicketLines([head, ...body.lines], [...progress, ...hint]),
-    ...omitUndefined({ buttons: buttons.length > 0 ? buttons : undefined }),
-    isClosed: false,
+    lines,
+    progress,
+    ...(progress.length > 0 ? {} : { hint: hint ?? hints[name === "update" ? "result" : name] }),
+    ...(decision ? { buttons: { id: event.ticket, hash: await hashDecision(decision), rows } } : {}),
   };
 }
 
@@ -133,23 +117,18 @@ function renderBody(
   ticket: Ticket | undefined,
 ): Promise<TicketBody> | TicketBody {
   const { event } = message;
-  const { ticket: texts } = context.presentation.texts.live;
   switch (event.wait.kind) {
     case "approval":
       return renderApprovalBody(context, message, ticket);
     case "question":
-    case "attention":
       return renderQuestionBody(context, message, ticket);
+    case "attention":
+      return renderAttentionBody(context, event, ticket);
     case "result":
     case "update":
       return renderResultBody(context, event, ticket);
     case "failed":
-      return {
-        headline: texts.headlines.failed,
-        lines: toSafeLines(event.text, 1_000),
-        hint: texts.hints.failed,
-        buttons: [],
-      };
+      return { lines: toSafeLines(event.text, 1_000) };
   }
 }
 
@@ -160,51 +139,39 @@ async function renderApprovalBody(
   ticket: Ticket | undefined,
 ): Promise<TicketBody> {
   const { presentation, deps } = context;
-  const { fields, priorities, live } = presentation.texts;
+  const { fields, priorities, live, colon } = presentation.texts;
   const texts = live.ticket;
-  const body = { headline: texts.headlines.approval, hint: texts.hints.approval };
   // A later request has another text: that of this one is not known any more.
-  if (!ticket || !hasText(ticket, event)) return { ...body, lines: [], buttons: [] };
+  if (!ticket || !hasText(ticket, event)) return { lines: [] };
   const { item, shown } = ticket;
   const { description, comment } = shown.content;
   const [project] = await deps.store.read<ProjectRecord>([observedKeys.project(item.project)]);
+  const renderField = (label: string, value: string) => joinRichText([label, colon, toSafeText(value)]);
   const lines = keepDefined([
-    renderField(fields.project, project?.value.name ?? item.identifier, presentation),
-    item.priority === "none" ? undefined : renderField(fields.priority, priorities[item.priority], presentation),
+    renderField(fields.project, project?.value.name ?? item.identifier),
+    item.priority === "none" ? undefined : renderField(fields.priority, priorities[item.priority]),
     renderCause(shown.cause, presentation),
     ...(description === ""
       ? [toPlainText(texts.noDescription)]
       : renderLongText(context, description, DESCRIPTION_LIMIT)),
     ...(comment === undefined
       ? []
-      : [
-          joinRichText(["💬 ", fields.comment, presentation.texts.colon]),
-          ...renderLongText(context, comment, COMMENT_LIMIT),
-        ]),
+      : [joinRichText(["💬 ", fields.comment, colon]), ...renderLongText(context, comment, COMMENT_LIMIT)]),
     seen === shown.hash ? undefined : toPlainText(`✏️ ${texts.changed}`),
   ]);
-  const { reject } = texts.buttons;
-  return {
-    ...body,
-    lines,
-    buttons: [
-      [
-        { label: live.approve, action: "ok" },
-        { label: reject, action: "no" },
-      ],
+  const rows: ButtonRows = [
+    [
+      [live.approve, "ok"],
+      [texts.buttons.reject, "no"],
     ],
-  };
+  ];
+  return { lines, rows };
 }
 
 /** Whether the ticket still has the text of this request. */
 function hasText(ticket: Ticket, { wait, run }: TicketWaitEvent): boolean {
   const isApproved = ticket.run === run + 1 && ticket.approval?.hash === ticket.shown.hash;
   return isApproved || toRequestId(ticket) === wait.id;
-}
-
-/** Renders a value with its label; undefined for an absent one. */
-function renderField(label: string, value: string | undefined, { texts }: Presentation): RichText | undefined {
-  return value === undefined ? undefined : joinRichText([label, texts.colon, toSafeText(value)]);
 }
 
 function renderCause({ trigger, by }: TicketCause, { texts }: Presentation): RichText {
@@ -215,46 +182,46 @@ function renderCause({ trigger, by }: TicketCause, { texts }: Presentation): Ric
     : fillTemplate(ticket.requestedBy, { by: toSafeText(by, 80), why });
 }
 
-/** Renders what a session waits for, or what a person should look at. All its texts come from programs: they are data. */
+/** Renders what a session waits for. All its texts come from programs: they are data. */
 async function renderQuestionBody(
   context: DeliveryContext,
   message: LiveTicketMessage,
   ticket: Ticket | undefined,
 ): Promise<TicketBody> {
-  const { event } = message;
-  const { headlines, hints } = context.presentation.texts.live.ticket;
-  if (event.wait.kind === "attention") {
-    const text = ticket?.attention ?? event.text;
-    const lines = keepDefined([...(await renderAttention(context, text)), renderTerminalLink(context, message)]);
-    return { headline: headlines.attention, lines, hint: hints.attention, buttons: [] };
-  }
-  const kind = getQuestionKind(event);
-  const headline = headlines[kind === "ended" ? (event.reason === "time_over" ? "time_over" : "exited") : kind];
+  const { event, input, asking } = message;
+  const { presentation } = context;
+  const { hints, endsAt } = presentation.texts.live.ticket;
   const question = ticket?.questions.find(({ id }) => id === event.wait.id);
+  const name = getWaitName(event);
   const text =
-    kind === "time"
-      ? [
-          fillTemplate(context.presentation.texts.live.ticket.endsAt, {
-            time: await renderMoment(context, Date.parse(event.text)),
-          }),
-        ]
-      : message.input
-        ? renderToolInputLines(context.presentation, message.input)
+    name === "time"
+      ? [fillTemplate(endsAt, { time: await renderMoment(context, Date.parse(event.text)) })]
+      : input
+        ? renderToolInputLines(presentation, input)
         : renderLongText(context, event.text, TEXT_LIMIT);
   return {
-    headline,
-    lines: keepDefined([renderPart(context, question), ...text, renderTerminalLink(context, message)]),
-    hint: message.asking ? hints.summary : renderHint(context, kind, question),
-    buttons: createQuestionButtons(context, message, question),
+    lines: keepDefined([renderPart(context, question), ...text, renderTerminalLink(context, event)]),
+    ...(name === "permission" ? { hint: renderPermissionHint(context, question) } : {}),
+    ...(question?.isMultiple ? { hint: hints.choices } : {}),
+    ...(asking ? { hint: hints.summary } : {}),
+    rows: createQuestionRows(context, message, question),
   };
 }
 
-/** A silence has its time, anything else is the text of a screen. */
-async function renderAttention(context: DeliveryContext, text: string): Promise<RichText[]> {
+/** Renders what a person should look at: a silence has its time, anything else is the text of a screen. */
+async function renderAttentionBody(
+  context: DeliveryContext,
+  event: TicketWaitEvent,
+  ticket: Ticket | undefined,
+): Promise<TicketBody> {
   const { silentSince } = context.presentation.texts.live.ticket;
+  const text = ticket?.attention ?? event.text;
   const since = findSilence(text);
-  if (since === undefined) return renderLongText(context, text, SCREEN_LIMIT);
-  return [fillTemplate(silentSince, { time: await renderMoment(context, since) })];
+  const lines =
+    since === undefined
+      ? renderLongText(context, text, SCREEN_LIMIT)
+      : [fillTemplate(silentSince, { time: await renderMoment(context, since) })];
+  return { lines: keepDefined([...lines, renderTerminalLink(context, event)]) };
 }
 
 async function renderMoment({ deps, presentation }: DeliveryContext, at: number): Promise<string> {
@@ -264,9 +231,9 @@ async function renderMoment({ deps, presentation }: DeliveryContext, at: number)
 
 function renderTerminalLink(
   { deps, presentation }: DeliveryContext,
-  { event }: LiveTicketMessage,
+  { ticket }: TicketWaitEvent,
 ): RichText | undefined {
-  const path = `/terminal/${encodeURIComponent(event.ticket)}`;
+  const path = `/terminal/${encodeURIComponent(ticket)}`;
   return findPageLink(deps.settings.publicUrl, path, presentation.texts.live.ticket.terminal, presentation.origins);
 }
 
@@ -277,50 +244,36 @@ function renderPart({ presentation }: DeliveryContext, { series }: Partial<Ticke
   return fillTemplate(presentation.texts.live.ticket.part, values);
 }
 
-function renderHint(
-  context: DeliveryContext,
-  kind: TicketQuestion["kind"],
-  question: TicketQuestion | undefined,
-): RichText | string {
-  if (kind === "permission") return renderPermissionHint(context, question);
-  return context.presentation.texts.live.ticket.hints[question?.isMultiple ? "choices" : kind];
-}
-
-function createQuestionButtons(
+function createQuestionRows(
   { deps, presentation }: DeliveryContext,
   { event, marked = [] }: LiveTicketMessage,
   question: TicketQuestion | undefined,
-): TicketButton[][] {
+): ButtonRows {
   const { options = [], isMultiple }: Partial<TicketQuestion> = question ?? {};
   const { live } = presentation.texts;
   const { buttons } = live.ticket;
-  const complete = { label: buttons.complete, action: "done" };
-  switch (getQuestionKind(event)) {
+  const complete = [buttons.complete, "done"] as const;
+  switch (getWaitName(event)) {
     case "permission":
       return [
         [
-          ...(question && isAllowableInChat(question) ? [{ label: buttons.allow, action: "allow" }] : []),
-          { label: buttons.deny, action: "deny" },
+          ...(question && isAllowableInChat(question) ? [[buttons.allow, "allow"] as const] : []),
+          [buttons.deny, "deny"],
         ],
       ];
-    case "input": {
-      const toMark = (i: number) => (isMultiple ? (marked.includes(i) ? "☑ " : "☐ ") : "");
-      const toLabel = (option: string, i: number) => toMark(i) + (cleanLine(option, LABEL_LIMIT) || String(i + 1));
-      const choices = options
-        .slice(0, MAX_OPTIONS)
-        .map((option, i) => [{ label: toLabel(option, i), action: `option${i}` }]);
-      const choose = isMultiple && marked.length > 0 ? [[{ label: buttons.choose, action: "choose" }]] : [];
-      return [...choices, ...choose, [complete]];
-    }
     case "time": {
       const minutes = String(deps.settings.tickets?.minutes ?? 30);
-      return [
-        [{ label: fillTemplate(buttons.extend, { minutes }).text, action: "more" }],
-        [{ label: buttons.stop, action: "cancel" }],
-      ];
+      return [[[fillTemplate(buttons.extend, { minutes }).text, "more"]], [[buttons.stop, "cancel"]]];
     }
     case "ended":
-      return [[{ label: buttons.resume, action: "resume" }, complete], [{ label: live.cancel, action: "cancel" }]];
+      return [[[buttons.resume, "resume"], complete], [[live.cancel, "cancel"]]];
+    default: {
+      const toMark = (i: number) => (isMultiple ? (marked.includes(i) ? "☑ " : "☐ ") : "");
+      const toLabel = (option: string, i: number) => toMark(i) + (cleanLine(option, LABEL_LIMIT) || String(i + 1));
+      const choices = options.slice(0, MAX_OPTIONS).map((option, i) => [[toLabel(option, i), `option${i}`] as const]);
+      const choose = isMultiple && marked.length > 0 ? [[[buttons.choose, "choose"] as const]] : [];
+      return [...choices, ...choose, [complete]];
+    }
   }
 }
 
@@ -331,26 +284,20 @@ async function renderResultBody(
   ticket: Ticket | undefined,
 ): Promise<TicketBody> {
   const { presentation, deps } = context;
-  const { ticket: texts } = presentation.texts.live;
-  const headline = texts.headlines[wait.kind === "update" ? "update" : "result"];
-  const { completion } = ticket ?? {};
-  if (ticket?.run !== run || !completion) return { headline, lines: [], buttons: [] };
-  const { approveUpdate, retry } = texts.buttons;
-  const label = ticket.state === "completed" ? approveUpdate : retry;
+  const { approveUpdate, retry } = presentation.texts.live.ticket.buttons;
+  if (ticket?.run !== run || !ticket.completion) return { lines: [] };
+  const isCompleted = ticket.state === "completed";
   // A step that is being written needs no press.
-  const isPressable = ticket.state === "completed" || hasFailedStep(ticket);
-  const result =
-    wait.kind === "update"
-      ? []
-      : [
-          ...renderLongText(context, completion.summary, SUMMARY_LIMIT),
-          ...renderFacts(ticket, await readSession(deps, ticket), presentation),
-        ];
+  const isPressable = isCompleted || hasFailedStep(ticket);
   return {
-    headline,
-    lines: result,
-    hint: texts.hints.result,
-    buttons: isPressable ? [[{ label, action: "write" }]] : [],
+    lines:
+      wait.kind === "update"
+        ? []
+        : [
+            ...renderLongText(context, ticket.completion.summary, SUMMARY_LIMIT),
+            ...renderFacts(ticket, await readSession(deps, ticket), presentation),
+          ],
+    rows: isPressable ? [[[isCompleted ? approveUpdate : retry, "write"]]] : [],
   };
 }
 
@@ -377,46 +324,4 @@ function renderFacts(
       fillTemplate(labels.time, { time: localizeDuration(locale, completion.at - approval.at) }),
     cost === undefined ? undefined : fillTemplate(labels.cost, { cost: localizeMoney(locale, cost, "USD") }),
   ]);
-}
-
-/** The title changes with the text that waits for approval. */
-function findTitle({ event, subject }: LiveTicketMessage, ticket: Ticket | undefined): string {
-  return event.wait.kind === "approval" && ticket?.state === "pending" ? ticket.shown.content.title : subject.title;
-}
-
-/** The line about what came of something, and what was written. */
-function renderOutcomeLines({ emoji, line, detail = "" }: WaitOutcome, { texts }: Presentation): RichText[] {
-  const head = joinRichText([`${emoji} `, toBold(line)]);
-  return detail === "" ? [head] : [joinRichText([head, texts.colon]), ...toSafeLines(detail, 500)];
-}
-
-/** Joins the lines of a message: long texts are shortened, never the last lines, which say who decided or what to do. */
-function joinTicketLines(lines: readonly RichText[], tail: readonly RichText[]): RichText {
-  const end = joinRichText(tail, "\n");
-  const limit = VIEW_TEXT_LIMIT - end.text.length - 1;
-  return joinViewLines([truncateRichText(joinRichText(lines, "\n"), limit), ...(tail.length > 0 ? [end] : [])]);
-}
-
-/**
- * Button data is `ticket:<key>:<action>.<hash>`: the hash binds a press to the decision, and an approval to the text,
- * that this message showed.
- */
-async function createTicketButtons(
-  { key }: Ticket,
-  decision: OpenDecision | undefined,
-  rows: readonly TicketButton[][],
-): Promise<InlineButton[][]> {
-  if (!decision) return [];
-  const hash = await hashDecision(decision);
-  const buttons = rows.map((row) =>
-    row.map(({ label, action }) => ({ text: label, data: `ticket:${key}:${action}.${hash}` })),
-  );
-  const fits = buttons.flat().every(({ data }) => new TextEncoder().encode(data).length <= BUTTON_DATA_LIMIT);
-  return fits ? buttons : [];
-}
-
-/** The decision that a message's buttons take; of a failed update, that about the result. */
-function findOwnDecision({ event }: LiveTicketMessage, ticket: Ticket): OpenDecision | undefined {
-  const kind = event.wait.kind === "update" ? "result" : event.wait.kind;
-  return listOpenDecisions(ticket).find(({ wait }) => wait.kind === kind && wait.id === event.wait.id);
 }

@@ -2,8 +2,7 @@
 
 import { localizeNumber } from "../../../shared/i18n/localize.ts";
 import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
-import { createLiveRefreshJob } from "../../../shared/jobs/outgoing-jobs.ts";
-import type { Job, Store } from "../../../shared/store/port.ts";
+import type { Store } from "../../../shared/store/port.ts";
 import {
   joinRichText,
   type RichText,
@@ -16,6 +15,7 @@ import { findTicket } from "../../../shared/tickets/stored-tickets.ts";
 import {
   hasFailedStep,
   hashDecision,
+  listOpenDecisions,
   type OpenDecision,
   type Ticket,
   type TicketQuestion,
@@ -23,16 +23,14 @@ import {
 } from "../../../shared/tickets/ticket.ts";
 import { isWholeInput, shortenInput, type ToolInput } from "../../../shared/tickets/tool-input.ts";
 import { type Ms, SECOND } from "../../../shared/time.ts";
-import type { CommandContext } from "../commands/command.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
 import { fillTemplate, type Presentation } from "../presentation/presentation.ts";
 import {
   findPageLink,
-  isTicketMessage,
-  type LiveMessage,
   type LiveTicketMessage,
-  liveMessageKey,
+  NEW_MESSAGE,
   type TicketWaitEvent,
+  UNCONFIRMED_MESSAGE,
 } from "./live-message.ts";
 
 /** What came of something that waited: a line with who decided, and what they wrote. */
@@ -62,8 +60,7 @@ export function createTicketMessage(ticket: Ticket, event: TicketWaitEvent): Liv
   const { key, item, shown, questions } = ticket;
   const input = event.wait.kind === "question" && questions.find(({ id }) => id === event.wait.id)?.input;
   return {
-    viewHash: "",
-    repeat: false,
+    ...NEW_MESSAGE,
     event,
     subject: { id: item.id, key, title: shown.content.title, url: item.url },
     ...(event.wait.kind === "approval" ? { fingerprint: shown.hash } : {}),
@@ -77,10 +74,7 @@ function toChatInput(input: ToolInput): ToolInput {
 }
 
 /** Returns how long the send of a ticket's message still has to wait. */
-export async function findSendDelay(
-  deps: { store: Pick<Store, "read" | "now"> },
-  { event }: LiveTicketMessage,
-): Promise<Ms> {
+export async function findSendDelay(deps: { store: Pick<Store, "read" | "now"> }, event: TicketWaitEvent): Promise<Ms> {
   if (event.wait.kind !== "question" || event.reason !== "asked_input") return 0;
   const ticket = await findTicket(deps, event.ticket);
   const question = ticket?.questions.find(({ id }) => id === event.wait.id);
@@ -103,18 +97,10 @@ export async function findDecision(
   return undefined;
 }
 
-/** Creates the job that updates a ticket's messages after a press, a reply or a command. */
-export function createTicketRefreshJob({ chat, id, correlation }: CommandContext, { item }: Ticket): Job {
-  return createLiveRefreshJob(chat, item.id, `heard.${id}`, correlation);
-}
-
-/** Reads the record of a pressed message; undefined for a message whose send got no answer. */
-export async function readTicketMessage(
-  { deps, chat }: CommandContext,
-  messageId: number,
-): Promise<{ rev: number; value: LiveTicketMessage } | undefined> {
-  const [row] = await deps.store.read<LiveMessage>([liveMessageKey(chat, messageId)]);
-  return row && isTicketMessage(row.value) ? { rev: row.rev, value: row.value } : undefined;
+/** Finds the decision that a message asks for; of a failed update, that about the result. */
+export function findOwnDecision({ wait }: TicketWaitEvent, ticket: Ticket): OpenDecision | undefined {
+  const kind = wait.kind === "update" ? "result" : wait.kind;
+  return listOpenDecisions(ticket).find((open) => open.wait.kind === kind && open.wait.id === wait.id);
 }
 
 /** Creates the record of a message whose send got no answer; its text is what waits now. */
@@ -131,11 +117,15 @@ export function createUnknownTicketMessage(ticket: Ticket, { wait, question }: O
     by: null,
     wait,
   } as const;
-  return { ...createTicketMessage(ticket, event), repeat: true };
+  return { ...createTicketMessage(ticket, event), ...UNCONFIRMED_MESSAGE };
 }
 
-/** The kind of question that a message shows. */
-export function getQuestionKind({ reason }: Pick<TicketWaitEvent, "reason">): TicketQuestion["kind"] {
+/** What a message is about: the kind of its question, else the kind of its wait. */
+export function getWaitName({
+  wait,
+  reason,
+}: TicketWaitEvent): TicketQuestion["kind"] | Exclude<TicketWaitEvent["wait"]["kind"], "question"> {
+  if (wait.kind !== "question") return wait.kind;
   if (reason === "asked_permission") return "permission";
   if (reason === "asked_time") return "time";
   return reason === "exited" || reason === "time_over" ? "ended" : "input";
@@ -194,7 +184,7 @@ function findQuestionOutcome(event: TicketWaitEvent, ticket: Ticket, texts: Tele
   const open = ticket.questions.find((question) => question.id === id);
   if (open && !open.answer) return undefined;
   const answer = open?.answer ?? ticket.answers?.find(({ question }) => question === id);
-  const kind = getQuestionKind(event);
+  const kind = getWaitName(event);
   if (answer && kind === "permission")
     return answer.text === "deny"
       ? { emoji: "⛔", line: renderBy(outcomes.denied, answer.by) }

@@ -3,7 +3,6 @@
  * that waits, else a message to the Concierge.
  */
 
-import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { workSets } from "../../../shared/records/store-keys.ts";
 import type { ReviewRecord } from "../../../shared/records/task-records.ts";
 import { readAllRows } from "../../../shared/store/records.ts";
@@ -120,7 +119,7 @@ function isAnswer({ choices, askedAt }: QuestionRecord, text: string, now: Ms): 
 async function answerQuestionWithText(context: CommandContext, id: string, text: string): Promise<CommandResult> {
   const { toast } = await submitAnswer(context, id, text);
   const question = (await findQuestion(context.deps, id))?.value;
-  if (!question || !isOwnAnswer(question, context, text)) return { reply: { rich: toPlainText(toast ?? "") } };
+  if (!question || !isOwnAnswer(question, context, text)) return { reply: { rich: toPlainText(toast) } };
   const values = { agent: toSafeText(question.agent, 80), question: toSafeText(question.text, 120) };
   return { reply: { rich: fillTemplate(`💡 ${context.presentation.texts.freeText.answered}`, values) } };
 }
@@ -145,11 +144,10 @@ async function sendBackPlan(
   proposal: { plan: string; hash: string },
   text: string,
 ): Promise<CommandResult> {
-  const { toast, ...outcome } = await decidePlan(context, proposal, "sent_back", text);
+  const { toast } = await decidePlan(context, proposal, "sent_back", text);
   const verdict = await findPlanVerdict(context.deps, proposal.plan, proposal.hash);
-  if (verdict?.by !== context.from.name || verdict.kind !== "sent_back")
-    return { ...outcome, ...omitUndefined({ reply: toast === undefined ? undefined : { rich: toPlainText(toast) } }) };
+  if (verdict?.by !== context.from.name || verdict.kind !== "sent_back") return { reply: { rich: toPlainText(toast) } };
   const run = await findPlanRun(context.deps, proposal.plan);
   const values = { agent: toSafeText(run?.agent ?? "", 80), plan: toSafeText(run?.plan.project ?? "", 120) };
-  return { ...outcome, reply: { rich: fillTemplate(`↩️ ${context.presentation.texts.freeText.planSentBack}`, values) } };
+  return { reply: { rich: fillTemplate(`↩️ ${context.presentation.texts.freeText.planSentBack}`, values) } };
 }

@@ -12,10 +12,11 @@ import { getRepliedMessage, isForwarded, type TelegramMessage } from "../../../s
 import { cleanText } from "../../../shared/text.ts";
 import { DAY } from "../../../shared/time.ts";
 import {
-  matchAgent,
-  matchProject,
+  AGENTS,
+  matchSubject,
   normalizeName,
   type ParsedCommand,
+  PROJECTS,
   parseBareText,
   parseCommand,
   splitFirstArgument,
@@ -44,11 +45,8 @@ import { findConcierge, isConciergeReachable, newCommand } from "../commands/con
 import { muteCommand, unmuteCommand } from "../commands/mute.ts";
 import { cycleCommand, projectCommand } from "../commands/projects.ts";
 import { agentCommand, digestCommand, helpCommand, statusCommand, taskCommand } from "../commands/reading.ts";
-import { planButtonHandler } from "../live-messages/plans.ts";
-import { choiceButtonHandler } from "../live-messages/questions.ts";
-import { liveReplyHandler, taskReplyHandler } from "../live-messages/replies.ts";
-import { verdictButtonHandler } from "../live-messages/reviews.ts";
-import { ticketButtonHandler } from "../live-messages/ticket-decisions.ts";
+import { LIVE_BUTTON_HANDLERS, liveReplyHandler } from "../live-messages/live-kinds.ts";
+import { taskReplyHandler } from "../live-messages/replies.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
 import { answerCommand, interpretFreeText, toAnswerArguments } from "./free-text.ts";
 import { approveCommand, rejectCommand, verdictCommand } from "./verdicts.ts";
@@ -79,10 +77,7 @@ const CHOICE_COMMANDS: readonly ChoiceCommand[] = [answerCommand, verdictCommand
 export const BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = {
   page: pageButtonHandler,
   pick: createChoiceHandler((name) => CHOICE_COMMANDS.find((one) => one.name === name) ?? findCommand(name)),
-  ask: choiceButtonHandler,
-  review: verdictButtonHandler,
-  plan: planButtonHandler,
-  ticket: ticketButtonHandler,
+  ...LIVE_BUTTON_HANDLERS,
 };
 
 /** Handlers of replies to messages of the bot, in order: the first one that recognizes the message handles it. */
@@ -284,6 +279,10 @@ async function interpretBareText(context: CommandContext, text: string): Promise
   return isMeant ? suggestCommand(context, parsed, text) : undefined;
 }
 
+function isExactName(match: Awaited<ReturnType<typeof matchSubject>>): boolean {
+  return match.kind === "one" && match.isExact;
+}
+
 async function hasBareForm(context: CommandContext, name: CommandName, { args }: ParsedCommand): Promise<boolean> {
   const { first, rest } = splitFirstArgument(args);
   switch (BARE_FORMS[name]) {
@@ -293,14 +292,10 @@ async function hasBareForm(context: CommandContext, name: CommandName, { args }:
       return parseTaskKey(first) !== undefined && rest === "";
     case "key_and_text":
       return parseTaskKey(first) !== undefined;
-    case "project": {
-      const [match] = await matchProject(context, args);
-      return match.kind === "one" && match.isExact;
-    }
-    case "agent": {
-      const match = matchAgent(context, args);
-      return match.kind === "one" && match.isExact;
-    }
+    case "project":
+      return isExactName(await matchSubject(context, PROJECTS, args));
+    case "agent":
+      return isExactName(await matchSubject(context, AGENTS, args));
     default:
       return false;
   }

@@ -3,6 +3,7 @@
  * wait, buttons ask which one.
  */
 
+import { createLiveRefreshJob } from "../../../shared/jobs/outgoing-jobs.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
 import { isInReview } from "../../../shared/task/snapshot.ts";
 import { findStoredTask } from "../../../shared/tasks/find-task.ts";
@@ -29,7 +30,7 @@ import {
 import { renderTaskLink } from "../commands/task-lists.ts";
 import { hashShownReview, hasReviewChanged } from "../live-messages/reviews.ts";
 import { decideTicket } from "../live-messages/ticket-decisions.ts";
-import { createTicketRefreshJob, findDecision } from "../live-messages/ticket-waits.ts";
+import { findDecision } from "../live-messages/ticket-waits.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
 
 /** A verdict of a person: what is approved or rejected of a task, and why. */
@@ -175,7 +176,7 @@ async function judgeTicket(
   const confirmation = what === "result" ? "updating" : isApproved ? "approved" : "rejected";
   return {
     reply: { rich: renderConfirmation(context, task, confirmation) },
-    jobs: [createTicketRefreshJob(context, ticket)],
+    jobs: [createLiveRefreshJob(context.chat, ticket.item.id, `heard.${context.id}`, context.correlation)],
   };
 }
 
