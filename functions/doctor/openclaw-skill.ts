@@ -8,7 +8,6 @@ import { toPathBesideSecrets } from "../../shared/config/secrets.ts";
 import type { Settings } from "../../shared/config/settings.ts";
 import { keepDefined } from "../../shared/omit-undefined.ts";
 import { cleanLine } from "../../shared/text.ts";
-import type { Ms } from "../../shared/time.ts";
 import { createReport, type Finding } from "./findings.ts";
 import { listOpenclawAgents, type OpenclawAgent } from "./openclaw.ts";
 import { parseVersionOutput } from "./versions.ts";
@@ -21,42 +20,39 @@ export interface SkillReader {
   readMcpStatus: () => Promise<OpenclawOutput | undefined>;
   /** Output of `openclaw --version`; undefined without an `openclaw` command. */
   readVersion: () => Promise<OpenclawOutput | undefined>;
-  /** The skill's file at this path; by default where OpenClaw stores the skills of all agents. */
-  readFile: (path?: string) => SkillFile;
+  /**
+   * The skill's file at this path; by default where OpenClaw stores the skills of all agents. `hasHome`: OpenClaw's
+   * state folder exists. Without a text the file is missing or cannot be read.
+   */
+  readFile: (path?: string) => { path: string; hasHome: boolean; text: string | undefined };
   /** Text of the shipped skill. */
   shippedText: string;
 }
 
-/** Result of running `openclaw …`. `out` and `err` may be truncated. */
-export type OpenclawOutput =
-  | { kind: "exited"; code: number | null; out: string; err: string }
-  | { kind: "timeout"; ms: Ms }
-  | { kind: "not started"; why: string };
+/** Result of running `openclaw …`: what it printed, which may be truncated, or why it did not end by itself. */
+export type OpenclawOutput = { code: number | null; out: string; err: string } | { failure: string };
 
-/** State of the skill in OpenClaw. `path` is the file from which it was loaded. */
-type SkillVerdict =
-  | { kind: "loaded"; path: string | undefined }
-  | { kind: "not found" }
-  /** Disabled, not in the list of allowed skills, not in the agent's list, or not shown to the model. */
-  | { kind: "disabled" | "not allowed" | "not the agent's" | "not shown" }
-  /** Requirements of the skill that are missing, each with its kind: `curl (bins)`. */
-  | { kind: "not eligible"; missing: string[] }
-  /** This version of OpenClaw does not support `--agent`. */
-  | { kind: "no agent option" }
-  | { kind: "unknown"; why: string };
-
-/** The skill's file as this machine can read it. */
-interface SkillFile {
-  path: string;
-  /** Whether OpenClaw's state folder exists. */
-  hasHome: boolean;
-  /** Undefined when the file is missing or cannot be read. */
-  text: string | undefined;
+/** State of the skill in OpenClaw. */
+interface SkillVerdict {
+  /** `no agent option`: this version of OpenClaw does not support `--agent`. */
+  kind: keyof typeof HIDDEN | "loaded" | "not found" | "not shown" | "not eligible" | "no agent option" | "unknown";
+  /** The file from which it was loaded. */
+  path?: string | undefined;
+  /** Why the state is unknown, or the requirements that are missing, each with its kind: `curl (bins)`. */
+  reason?: string;
 }
 
 const { ok, warning, failed } = createReport("openclaw skill");
 
 export const SKILL_NAME = "plane-bridge";
+
+/** The reasons for which a skill that is installed is not used, with the finding about each. */
+const HIDDEN = {
+  disabled: failed`the skill is disabled → Set skills.entries.${SKILL_NAME}.enabled to true in OpenClaw's settings.`,
+  "not allowed": failed`the skill is missing from OpenClaw's list of allowed skills → Add ${SKILL_NAME} to that list.`,
+  "not the agent's": failed`the skill is missing from the agent's list of skills
+    → Add ${SKILL_NAME} to the agent's skills in OpenClaw's settings.`,
+};
 
 const COMMAND = `openclaw skills info ${SKILL_NAME} --json`;
 
@@ -115,23 +111,21 @@ export async function checkSkill(reader: SkillReader, settings: Settings): Promi
   if (openclawAgents.length === 0 && settings.openclaw?.url === undefined) return [];
   const agents: (OpenclawAgent | undefined)[] = openclawAgents.length > 0 ? openclawAgents : [undefined];
   const results: { agent: OpenclawAgent | undefined; check: Finding }[] = [];
-  let entriesPromise: Promise<string[] | undefined> | undefined;
-  const readEntries = () => {
-    entriesPromise ??= reader.readMcpStatus().then((output) => findMcpEntries(output, settings));
-    return entriesPromise;
-  };
+  let entries: Promise<string[] | undefined> | undefined;
   for (const agent of agents) {
+    const qualify = (check: Finding) => qualifyRemoteGateway(check, agent?.url ?? settings.openclaw?.url);
     const output = await reader.readInfo(agent?.id);
-    if (output === undefined) return [checkSkillFile(reader, settings, agent)];
+    if (output === undefined) return [checkSkillFile(reader, settings, qualify)];
     const verdict = parseSkillVerdict(output);
-    if (verdict.kind === "no agent option") return [await checkDefaultAgent(reader, settings, agent)];
-    const check = qualifyRemoteGateway(toSkillCheck(verdict, reader, settings), agent, settings);
-    results.push({
-      agent,
-      check: check.status === "failed" ? applyMcpEntries(check, verdict, await readEntries()) : check,
-    });
+    if (verdict.kind === "no agent option") return [qualify(await checkDefaultAgent(reader, settings))];
+    let check = qualify(toSkillCheck(verdict, reader, settings));
+    if (check.status === "failed") {
+      entries ??= reader.readMcpStatus().then((status) => findMcpEntries(status, settings));
+      check = applyMcpEntries(check, verdict, await entries);
+    }
+    results.push({ agent, check });
     // A command that timed out or did not start would do so for the next agent, too, at the cost of the whole timeout.
-    if (output.kind !== "exited") break;
+    if ("failure" in output) break;
   }
   return groupEqualChecks(results);
 }
@@ -141,7 +135,7 @@ export async function checkSkill(reader: SkillReader, settings: Settings): Promi
  * Groundcrew by another name. Undefined when OpenClaw does not support MCP (2026.2) or gives no usable answer.
  */
 function findMcpEntries(output: OpenclawOutput | undefined, settings: Settings): string[] | undefined {
-  if (output?.kind !== "exited") return undefined;
+  if (output === undefined || "failure" in output) return undefined;
   const [mcpStatus] = extractJsonObjects(output.out).flatMap((json) => mcpStatusSchema.safeParse(json).data ?? []);
   return mcpStatus?.servers
     .filter(({ enabled, ok, name, launch }) => enabled && ok && isGroundcrewEntry(name, launch, settings))
@@ -149,15 +143,14 @@ function findMcpEntries(output: OpenclawOutput | undefined, settings: Settings):
 }
 
 /** Checks the skill's file where there is no OpenClaw command. A valid file is not proof that it is loaded. */
-function checkSkillFile(reader: SkillReader, settings: Settings, agent: OpenclawAgent | undefined): Finding {
+function checkSkillFile(reader: SkillReader, settings: Settings, qualify: (check: Finding) => Finding): Finding {
   const file = reader.readFile();
-  if (file.hasHome) return qualifyRemoteGateway(checkSkillText(file, reader, settings), agent, settings);
+  if (file.hasHome) return qualify(checkSkillText(file, reader, settings));
   return warning`not checked: this machine has neither the \`openclaw\` command nor its folders → ${RUN_HINT}`;
 }
 
 /** A finding on this machine need not hold for a gateway on another one. */
-function qualifyRemoteGateway(check: Finding, agent: OpenclawAgent | undefined, { openclaw }: Settings): Finding {
-  const url = agent?.url ?? openclaw?.url;
+function qualifyRemoteGateway(check: Finding, url: string | undefined): Finding {
   if (url === undefined || isLocalUrl(url)) return check;
   const { host } = new URL(url);
   return warning`${check.detail} (on this machine, but the gateway is at ${host})
@@ -169,14 +162,18 @@ function isLocalUrl(url: string): boolean {
   return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname);
 }
 
-function checkSkillText({ path, text }: SkillFile, { shippedText }: SkillReader, settings: Settings): Finding {
+function checkSkillText(
+  { path, text }: ReturnType<SkillReader["readFile"]>,
+  { shippedText }: SkillReader,
+  settings: Settings,
+): Finding {
   const caveat = "and there is no `openclaw` command to tell whether it is loaded";
   const copy = formatCopyHint(path, settings);
   // Only a warning, because the skill may be in the agent's workspace.
   if (text === undefined) return warning`${path} does not exist, ${caveat} → ${copy} ${RUN_HINT}`;
   const fault = findSkillFault(text);
   if (fault !== undefined) return failed`OpenClaw ignores ${path}: ${fault} → ${copy}`;
-  if (!isShippedSkill(text, shippedText))
+  if (normalizeSkill(text) !== normalizeSkill(shippedText))
     return warning`${path} differs from the skill of this version, ${caveat} → ${copy}`;
   return warning`${path} is valid, ${caveat} → ${RUN_HINT}`;
 }
@@ -206,11 +203,7 @@ function unquote(value: string): string {
   return inside ?? value;
 }
 
-/** Whether this is the shipped skill; the address that provision fills in may differ. */
-function isShippedSkill(text: string, shipped: string): boolean {
-  return normalizeSkill(text) === normalizeSkill(shipped);
-}
-
+/** The text in which the address that provision fills in, line ends and blanks around do not differ. */
 function normalizeSkill(text: string): string {
   return text
     .replaceAll("\r\n", "\n")
@@ -223,53 +216,38 @@ function formatCopyHint(path: string, { secretsFile }: Settings): string {
   return `Copy skills/${SKILL_NAME}/SKILL.md (from provision: ${preparedPath}, with the address filled in) to ${path}.`;
 }
 
-async function checkDefaultAgent(
-  reader: SkillReader,
-  settings: Settings,
-  agent: OpenclawAgent | undefined,
-): Promise<Finding> {
-  const output = await reader.readInfo(undefined);
-  if (output === undefined) return checkSkillFile(reader, settings, agent);
+/** The finding of a version that reports on its default agent alone. */
+async function checkDefaultAgent(reader: SkillReader, settings: Settings): Promise<Finding> {
+  const output = (await reader.readInfo(undefined)) ?? { failure: "it is not there any more" };
   const check = toSkillCheck(parseSkillVerdict(output), reader, settings);
-  const { detail } = check;
-  return qualifyRemoteGateway(
-    { ...check, detail: `${detail} (for the default agent: this version cannot report on others)` },
-    agent,
-    settings,
-  );
+  return { ...check, detail: `${check.detail} (for the default agent: this version cannot report on others)` };
 }
 
-function toSkillCheck(verdict: SkillVerdict, reader: SkillReader, settings: Settings): Finding {
+function toSkillCheck({ kind, path, reason }: SkillVerdict, reader: SkillReader, settings: Settings): Finding {
   const copy = () => formatCopyHint(reader.readFile().path, settings);
-  switch (verdict.kind) {
+  switch (kind) {
     case "loaded":
-      return checkLoadedSkill(verdict.path, reader, settings);
+      return checkLoadedSkill(path, reader, settings);
     case "not found":
       return failed`OpenClaw does not find the skill ${SKILL_NAME} → ${copy()}`;
-    case "disabled":
-      return failed`the skill is disabled
-        → Set skills.entries.${SKILL_NAME}.enabled to true in OpenClaw's settings.`;
-    case "not allowed":
-      return failed`the skill is missing from OpenClaw's list of allowed skills → Add ${SKILL_NAME} to that list.`;
-    case "not the agent's":
-      return failed`the skill is missing from the agent's list of skills
-        → Add ${SKILL_NAME} to the agent's skills in OpenClaw's settings.`;
     case "not shown":
       return failed`the skill is installed, but not shown to the model → ${copy()}`;
     case "not eligible":
-      return failed`the skill is installed, but not eligible; missing: ${verdict.missing.join(", ") || "unknown"}
+      return failed`the skill is installed, but not eligible; missing: ${reason || "unknown"}
         → Put bins on OpenClaw's PATH, and set env in its environment or in skills.entries. The shipped skill needs only
         curl.`;
     case "no agent option":
       return warning`OpenClaw does not report its state → Run \`${COMMAND}\`.`;
     case "unknown":
-      return warning`OpenClaw's command failed: ${verdict.why} → Run it by hand: \`${COMMAND}\`.`;
+      return warning`OpenClaw's command failed: ${reason} → Run it by hand: \`${COMMAND}\`.`;
+    default:
+      return HIDDEN[kind];
   }
 }
 
 function checkLoadedSkill(path: string | undefined, reader: SkillReader, settings: Settings): Finding {
   const text = path === undefined ? undefined : reader.readFile(path).text;
-  if (path === undefined || text === undefined || isShippedSkill(text, reader.shippedText))
+  if (path === undefined || text === undefined || normalizeSkill(text) === normalizeSkill(reader.shippedText))
     return ok`loaded and eligible`;
   return warning`loaded and eligible, but ${path} differs from the skill of this version
     → ${formatCopyHint(path, settings)}`;
@@ -301,30 +279,23 @@ function groupEqualChecks(results: readonly { agent: OpenclawAgent | undefined; 
 
 /** Parses OpenClaw's answer, which may have log lines before and after it. */
 export function parseSkillVerdict(output: OpenclawOutput): SkillVerdict {
-  if (output.kind === "timeout") return { kind: "unknown", why: `no answer within ${output.ms / 1000} s` };
-  if (output.kind === "not started") return { kind: "unknown", why: output.why };
-  for (const json of extractJsonObjects(output.out)) {
-    const parsed = skillAnswerSchema.safeParse(json);
-    if (!parsed.success) continue;
-    if ("eligible" in parsed.data) return toSkillVerdict(parsed.data);
-    const { error, skill } = parsed.data;
-    return skill !== undefined && /not found/i.test(error)
-      ? { kind: "not found" }
-      : { kind: "unknown", why: cleanLine(error, 200) };
-  }
+  if ("failure" in output) return { kind: "unknown", reason: output.failure };
+  const [answer] = extractJsonObjects(output.out).flatMap((json) => skillAnswerSchema.safeParse(json).data ?? []);
+  if (answer && "eligible" in answer) return toSkillVerdict(answer);
+  if (answer?.skill !== undefined && /not found/i.test(answer.error)) return { kind: "not found" };
+  if (answer) return { kind: "unknown", reason: cleanLine(answer.error, 200) };
   if (NO_AGENT_OPTION.test(output.err) || NO_AGENT_OPTION.test(output.out)) return { kind: "no agent option" };
   const line = cleanLine(findFirstLine(output.err) ?? findFirstLine(output.out) ?? "no output", 200);
-  return { kind: "unknown", why: `exit code ${output.code ?? "none"}: ${line}` };
+  return { kind: "unknown", reason: `exit code ${output.code ?? "none"}: ${line}` };
 }
 
-function toSkillVerdict(entry: z.infer<typeof skillInfoSchema>): SkillVerdict {
-  if (entry.disabled) return { kind: "disabled" };
-  if (entry.blockedByAllowlist) return { kind: "not allowed" };
-  const missing = Object.entries(entry.missing).flatMap(([kind, names]) => names.map((name) => `${name} (${kind})`));
-  if (!entry.eligible) return { kind: "not eligible", missing };
-  if (entry.blockedByAgentFilter) return { kind: "not the agent's" };
-  if (!entry.modelVisible) return { kind: "not shown" };
-  return { kind: "loaded", path: entry.filePath };
+function toSkillVerdict(info: z.infer<typeof skillInfoSchema>): SkillVerdict {
+  if (info.disabled) return { kind: "disabled" };
+  if (info.blockedByAllowlist) return { kind: "not allowed" };
+  const missing = Object.entries(info.missing).flatMap(([kind, names]) => names.map((name) => `${name} (${kind})`));
+  if (!info.eligible) return { kind: "not eligible", reason: missing.join(", ") };
+  if (info.blockedByAgentFilter) return { kind: "not the agent's" };
+  return info.modelVisible ? { kind: "loaded", path: info.filePath } : { kind: "not shown" };
 }
 
 function findFirstLine(text: string): string | undefined {
@@ -366,5 +337,5 @@ export async function findOpenclawVersion(reader: SkillReader, settings: Setting
   const urls = keepDefined([settings.openclaw?.url, ...listOpenclawAgents(settings).map(({ url }) => url)]);
   if (urls.length === 0 || !urls.every(isLocalUrl)) return undefined;
   const output = await reader.readVersion();
-  return output?.kind === "exited" && output.code === 0 ? parseVersionOutput(output.out) : undefined;
+  return output && "out" in output && output.code === 0 ? parseVersionOutput(output.out) : undefined;
 }

@@ -37,9 +37,9 @@ export function createSkillProbe(env: Env, { limit = PROGRAM_TIMEOUT_MS }: { lim
     // In another working directory, because OpenClaw would read the `.env` in ours.
     const options = { env: { ...pickVariables(env, PASSED_VARIABLES), NO_COLOR: "1" }, cwd: "/", timeoutMs: limit };
     try {
-      return toOpenclawOutput(await runProgram(program, args, options), limit);
+      return toOpenclawOutput(await runProgram(program, args, options));
     } catch (thrown) {
-      return { kind: "not started", why: getErrorMessage(thrown) };
+      return { failure: getErrorMessage(thrown) };
     }
   }
   return {

@@ -196,12 +196,10 @@ async function postWake(
 async function checkSkill(context: StepContext): Promise<Finding> {
   const { skill, agent } = context.settings;
   const info = async (...more: string[]) =>
-    parseSkillVerdict(
-      toOpenclawOutput(await runOpenclaw(context, "skills", "info", skill, "--json", ...more), COMMAND_TIMEOUT),
-    );
+    parseSkillVerdict(toOpenclawOutput(await runOpenclaw(context, "skills", "info", skill, "--json", ...more)));
   let verdict = await info("--agent", agent);
   if (verdict.kind === "no agent option") verdict = await info();
-  const reason = "missing" in verdict ? `: ${verdict.missing.join(", ")}` : "why" in verdict ? `: ${verdict.why}` : "";
+  const reason = verdict.reason === undefined ? "" : `: ${verdict.reason}`;
   return reportCheck(
     "skill",
     verdict.kind !== "loaded" && `${skill} is ${verdict.kind}${reason}`,
