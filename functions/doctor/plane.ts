@@ -15,7 +15,7 @@ import { PlaneError } from "../../shared/plane/errors.ts";
 import { instanceApi, membersApi, projectsApi, usersApi } from "../../shared/plane/projects.ts";
 import { createRequestSender, parseReply } from "../../shared/plane/request.ts";
 import type { Ms } from "../../shared/time.ts";
-import { createReport, type Finding } from "./findings.ts";
+import { collectFindings, createReport, type Finding } from "./findings.ts";
 import { checkKnownPlane } from "./versions.ts";
 
 interface ProjectRow {
@@ -31,13 +31,17 @@ export interface PlaneLogin {
   password: string;
 }
 
-/** Result of reading Plane's list of webhooks. `failed` and `recent` count its latest deliveries. */
-type WebhookProbe =
-  | { kind: "not read"; why: string }
-  | { kind: "none"; others: number }
-  | { kind: "found"; active: boolean; hasOurSecret: boolean; missing: string[]; failed: number; recent: number };
-
 export type QueryDeps = Pick<Deps, "fetch" | "clock">;
+
+interface PlaneCheckDeps extends QueryDeps {
+  /** Versions of Plane that Groundcrew is known to work with; undefined when that is unknown. */
+  knownVersions: readonly string[] | undefined;
+  account: PlaneLogin | undefined;
+  /** Address to which Plane should send webhooks; undefined when that is unknown. */
+  target: string | undefined;
+  /** The runtime has recently received its canary's webhook, which proves more than Plane's list does. */
+  hasCanary: boolean;
+}
 
 /** Result of one request to Plane. */
 type PlaneQueryResult<A> =
@@ -70,41 +74,26 @@ const EVENTS = ["issue", "issue_comment", "project", "cycle"] as const;
 /** Timeout for one request to Plane: 10 s. A healthy Plane answers much faster. */
 const TIMEOUT_MS: Ms = 10_000;
 
-/**
- * Checks Plane itself, the key, the workspace, the quota and the clock. If `reachable` is false, Plane answers no other
- * check.
- */
-export async function checkPlane(
-  queryPlane: PlaneQuery,
-  plane: PlaneSettings,
-  clock: () => Ms,
-  knownVersions: readonly string[] | undefined,
-): Promise<{ reachable: boolean; checks: Finding[] }> {
+/** Checks Plane itself, the key, the workspace, the quota, the clock, the webhook and the agents' accounts. */
+export async function checkPlane(deps: PlaneCheckDeps, settings: Settings): Promise<Finding[]> {
+  const { plane } = settings;
+  if (!plane) return [];
+  const queryPlane = createPlaneQuery(deps, plane);
   const instance = await queryPlane(instanceApi.info);
-  if (!instance.ok) {
-    const { failed } = createReport("plane");
-    const check = failed`${instance.error.message} → Start Plane, or fix PLANE_URL (${plane.url}).`;
-    return { reachable: false, checks: [check] };
-  }
+  if (!instance.ok)
+    return [createReport("plane").failed`${instance.error.message} → Start Plane, or fix PLANE_URL (${plane.url}).`];
   const { current_version: version, edition } = instance.data.instance;
-  const { relations } = await createCapabilityCache(async () => version, clock).get();
+  const { relations } = await createCapabilityCache(async () => version, deps.clock).get();
   const maxSize = formatMebibytes(instance.data.config.file_size_limit);
-  const checks = [
+  return [
     checkPlaneVersion(version, edition, relations),
-    ...checkKnownPlane(version, knownVersions),
+    ...checkKnownPlane(version, deps.knownVersions),
     createReport("plane uploads").ok`files up to ${maxSize} (Plane's FILE_SIZE_LIMIT)`,
     checkPlaneClock(instance.ahead),
+    ...(await checkPlaneKey(queryPlane, plane)),
+    await checkPlaneWebhook(deps, plane),
+    ...(await checkAgents(queryPlane, settings)),
   ];
-  const user = await queryPlane(usersApi.me, plane.apiKey);
-  if (!user.ok) return { reachable: true, checks: [...checks, explainKeyError("plane key", user.error)] };
-  const projects = await queryPlane(projectsApi.list, plane.apiKey);
-  const remaining = projects.ok ? projects.remaining : user.remaining;
-  checks.push(
-    createReport("plane key").ok`valid, belongs to ${user.data.display_name}`,
-    projects.ok ? checkPlaneWorkspace(plane, projects.data.results) : explainWorkspaceError(plane, projects.error),
-    ...(remaining === undefined ? [] : [checkPlaneQuota(remaining, plane.rateLimit)]),
-  );
-  return { reachable: true, checks };
 }
 
 function checkPlaneVersion(version: string, edition: string, relations: boolean): Finding {
@@ -130,6 +119,18 @@ function checkPlaneClock(ahead: Ms): Finding {
   if (Math.abs(ahead) <= MAX_CLOCK_SKEW_MS) return ok`within ${Math.max(1, seconds)} s of this machine's clock`;
   return warning`${seconds} s ${ahead > 0 ? "ahead of" : "behind"} this machine's clock
     → Synchronize the clocks of both machines, for example with chrony or systemd-timesyncd.`;
+}
+
+async function checkPlaneKey(queryPlane: PlaneQuery, plane: PlaneSettings): Promise<Finding[]> {
+  const user = await queryPlane(usersApi.me, plane.apiKey);
+  if (!user.ok) return [explainKeyError("plane key", user.error)];
+  const projects = await queryPlane(projectsApi.list, plane.apiKey);
+  const remaining = projects.ok ? projects.remaining : user.remaining;
+  return collectFindings(
+    createReport("plane key").ok`valid, belongs to ${user.data.display_name}`,
+    projects.ok ? checkPlaneWorkspace(plane, projects.data.results) : explainWorkspaceError(plane, projects.error),
+    remaining !== undefined && checkPlaneQuota(remaining, plane.rateLimit),
+  );
 }
 
 /** The finding about a key whose request failed. */
@@ -191,88 +192,77 @@ function checkPlaneQuota(remaining: number, limit: number): Finding {
     PLANE_RATE_LIMIT=600 here`;
 }
 
-/** Signs in as `account` and reads the webhook that Plane has registered for `target`. */
-export async function probePlaneWebhook(
-  { fetch, clock }: QueryDeps,
-  plane: PlaneSettings,
-  target: string,
-  account: PlaneLogin,
-): Promise<WebhookProbe> {
-  const session = createPlaneSession({ url: plane.url, fetch, clock, metrics: noMetrics, timeout: 10_000 });
-  const params = { workspace: plane.workspace };
-  try {
-    const { csrf_token } = (await session.call(authApi.csrf)).data;
-    const form = { ...account, csrfmiddlewaretoken: csrf_token };
-    const { refused } = (await session.call(authApi.signIn, { form })).data;
-    if (refused) return { kind: "not read", why: `Plane refused to sign in ${account.email} (${refused.reason})` };
-    const { data: all } = await session.call(webhooksApi.list, { params });
-    const webhook = all.find(({ url }) => url === target);
-    if (!webhook) return { kind: "none", others: all.length };
-    // Plane answers with its whole log, bodies included. If that is too large, the other findings still hold.
-    const log = await session
-      .call(webhooksApi.log, { params: { ...params, webhook: webhook.id } })
-      .catch(() => undefined);
-    const recent = log?.data.slice(0, 20) ?? [];
-    return {
-      kind: "found",
-      active: webhook.is_active,
-      hasOurSecret: plane.webhookSecrets.includes(webhook.secret_key),
-      missing: EVENTS.filter((event) => !webhook[event]),
-      failed: recent.filter(({ response_status: status }) => !/^2\d\d$/.test(status ?? "")).length,
-      recent: recent.length,
-    };
-  } catch (thrown) {
-    return { kind: "not read", why: getErrorMessage(thrown).replaceAll(account.password, "[secret]") };
-  }
-}
-
-/** `hasCanary`: the runtime has recently received its canary's webhook, which proves more than Plane's list does. */
-export function checkPlaneWebhook(
-  plane: Pick<PlaneSettings, "webhookSecrets">,
-  target: string | undefined,
-  probe: WebhookProbe,
-  hasCanary: boolean,
-): Finding {
+async function checkPlaneWebhook(deps: PlaneCheckDeps, plane: PlaneSettings): Promise<Finding> {
   const { ok, warning, failed } = createReport("plane webhook");
+  const { target, account, hasCanary } = deps;
   if (plane.webhookSecrets.length === 0)
     return warning`PLANE_WEBHOOK_SECRET is not set: changes are detected only by polling
       → Set PLANE_WEBHOOK_SECRET, or run \`npm run provision\`.`;
   if (target === undefined)
     return warning`the address to which Plane should send is unknown → Set PUBLIC_URL or PLANE_WEBHOOK_TARGET.`;
-  if (probe.kind === "not read" && hasCanary) return ok`${target} receives webhooks: the last canary arrived`;
-  if (probe.kind === "not read")
-    return warning`not checked: ${probe.why}; API keys cannot read webhooks
+  const probe = account
+    ? await readPlaneWebhook(deps, plane, target, account)
+    : { problem: "no Plane account is configured" };
+  if ("problem" in probe && hasCanary) return ok`${target} receives webhooks: the last canary arrived`;
+  if ("problem" in probe)
+    return warning`not checked: ${probe.problem}; API keys cannot read webhooks
       → Check in Plane (Workspace settings, Webhooks) that ${target} is registered and enabled, or set PLANE_ADMIN_EMAIL
       and PLANE_ADMIN_PASSWORD for this command.`;
-  if (probe.kind === "none")
-    return failed`Plane has no webhook for ${target} (${probe.others} for other addresses)
+  const { webhook, others, deliveries } = probe;
+  if (!webhook)
+    return failed`Plane has no webhook for ${target} (${others} for other addresses)
       → Run \`npm run provision\`, or add it in Plane.`;
-  const { active, hasOurSecret, missing, failed: refused, recent } = probe;
-  if (!active)
+  if (!webhook.is_active)
     return failed`${target} is disabled: Plane disables a webhook when its deliveries keep failing
       → Make the address reachable from Plane, then run \`npm run provision\` or enable the webhook in Plane.`;
-  if (!hasOurSecret)
+  if (!plane.webhookSecrets.includes(webhook.secret_key))
     return failed`the secret of ${target} in Plane differs from PLANE_WEBHOOK_SECRET
       → Run \`npm run provision -- --rotate webhook\`, or copy the secret from Plane.`;
+  const missing = EVENTS.filter((event) => !webhook[event]);
   if (missing.length > 0)
     return failed`${target} does not receive these events: ${missing.join(", ")}
       → Run \`npm run provision\`, or select them in Plane.`;
-  if (refused > 0)
-    return warning`${refused} of Plane's last ${recent} deliveries to ${target} were refused or not answered
+  const count = deliveries.length;
+  const refused = deliveries.filter(({ response_status: status }) => !/^2\d\d$/.test(status ?? ""));
+  if (refused.length > 0)
+    return warning`${refused.length} of Plane's last ${count} deliveries to ${target} were refused or not answered
       → Check the log of Groundcrew ("webhook not stored") and of any proxy in front of it.`;
-  return ok`${target} is enabled${recent > 0 ? `, its last ${recent} deliveries succeeded` : ""}`;
+  return ok`${target} is enabled${count > 0 ? `, its last ${count} deliveries succeeded` : ""}`;
+}
+
+/** Signs in as `account` and reads the webhook that Plane has registered for `target`, with its latest deliveries. */
+async function readPlaneWebhook(
+  { fetch, clock }: QueryDeps,
+  plane: PlaneSettings,
+  target: string,
+  account: PlaneLogin,
+) {
+  const session = createPlaneSession({ url: plane.url, fetch, clock, metrics: noMetrics, timeout: TIMEOUT_MS });
+  const params = { workspace: plane.workspace };
+  try {
+    const { csrf_token } = (await session.call(authApi.csrf)).data;
+    const form = { ...account, csrfmiddlewaretoken: csrf_token };
+    const { refused } = (await session.call(authApi.signIn, { form })).data;
+    if (refused) return { problem: `Plane refused to sign in ${account.email} (${refused.reason})` };
+    const { data: all } = await session.call(webhooksApi.list, { params });
+    const webhook = all.find(({ url }) => url === target);
+    // Plane answers with its whole log, bodies included. If that is too large, the other findings still hold.
+    const readLog = (id: string) => session.call(webhooksApi.log, { params: { ...params, webhook: id } });
+    const log = webhook && (await readLog(webhook.id).catch(() => undefined));
+    return { webhook, others: all.length, deliveries: log?.data.slice(0, 20) ?? [] };
+  } catch (thrown) {
+    return { problem: getErrorMessage(thrown).replaceAll(account.password, "[secret]") };
+  }
 }
 
 /** Checks each agent's Plane account and API key. Costs one request, and two more per key. */
-export async function checkAgents(queryPlane: PlaneQuery, settings: Settings): Promise<Finding[]> {
-  const { plane, agents } = settings;
+async function checkAgents(queryPlane: PlaneQuery, { plane, agents, agentTokens }: Settings): Promise<Finding[]> {
   if (!plane || agents.length === 0) return [];
-  const memberList = await queryPlane(membersApi.list, plane.apiKey);
-  const members = memberList.ok ? memberList.data : undefined;
+  const members = await queryPlane(membersApi.list, plane.apiKey);
   const checks: Finding[] = [];
   for (const agent of agents) {
-    const isStranger = members && !members.some(({ email }) => isSameEmail(email, agent.email));
-    checks.push(await checkAgent(queryPlane, plane, agent, { isStranger, agentTokens: settings.agentTokens }));
+    const isStranger = members.ok && !members.data.some(({ email }) => isSameEmail(email, agent.email));
+    checks.push(await checkAgent(queryPlane, plane, agent, { isStranger, agentTokens }));
   }
   return checks;
 }
@@ -285,7 +275,7 @@ async function checkAgent(
   queryPlane: PlaneQuery,
   { workspace, agentKeys }: PlaneSettings,
   { name, email }: Settings["agents"][number],
-  { isStranger, agentTokens }: Pick<Settings, "agentTokens"> & { isStranger: boolean | undefined },
+  { isStranger, agentTokens }: Pick<Settings, "agentTokens"> & { isStranger: boolean },
 ): Promise<Finding> {
   const checkName = `agent ${name}`;
   const { ok, warning, failed } = createReport(checkName);

@@ -11,15 +11,7 @@ import { collectFindings, createReport, type DoctorFindings, type Finding } from
 import { checkOpenclaw } from "./openclaw.ts";
 import { checkOpenclawAccess, type OpenclawConfigFiles } from "./openclaw-access.ts";
 import { checkSkill, findOpenclawVersion, type SkillReader } from "./openclaw-skill.ts";
-import {
-  checkAgents,
-  checkPlane,
-  checkPlaneWebhook,
-  createPlaneQuery,
-  type PlaneLogin,
-  probePlaneWebhook,
-  type QueryDeps,
-} from "./plane.ts";
+import { checkPlane, type PlaneLogin, type QueryDeps } from "./plane.ts";
 import {
   checkPublicAddress,
   checkRuntime,
@@ -83,7 +75,12 @@ const CHECKS: readonly ((context: CheckContext) => Finding[] | Promise<Finding[]
       : [createReport("runtime").ok`not checked: PORT is 0 (any free port)`],
   async ({ deps, settings: { publicUrl } }) =>
     publicUrl ? [checkPublicAddress(publicUrl, await probeRuntime(deps, publicUrl, undefined))] : [],
-  checkPlaneSetup,
+  ({ deps, settings, runtime }) => {
+    const target = deps.webhookTarget ?? (settings.publicUrl && `${settings.publicUrl}/webhooks/plane`);
+    const { fetch, clock, account, knownVersions } = deps;
+    const facts = { target, account, hasCanary: hasRecentCanary(runtime), knownVersions: knownVersions?.plane };
+    return checkPlane({ fetch, clock, ...facts }, settings);
+  },
   async ({ deps: { fetch }, settings }) => {
     const options = settings.telegram && { ...settings.telegram, fetch, metrics: noMetrics, timeout: 10_000 };
     return options ? checkTelegram(createTelegramBot(options), settings) : [];
@@ -141,22 +138,4 @@ function checkSecretFiles(files: readonly PrivateFile[]): Finding[] {
     return failed`${path} has mode ${shown}: other users of this machine can read it
       → Run \`chmod ${mode & 0o100 ? "700" : "600"} ${path}\`; replace the secrets if others use this machine.`;
   });
-}
-
-async function checkPlaneSetup({ deps, settings, runtime }: CheckContext): Promise<Finding[]> {
-  const { plane, publicUrl } = settings;
-  if (!plane) return [];
-  const queryPlane = createPlaneQuery(deps, plane);
-  const { reachable, checks } = await checkPlane(queryPlane, plane, deps.clock, deps.knownVersions?.plane);
-  if (!reachable) return checks;
-  const target = deps.webhookTarget ?? (publicUrl && `${publicUrl}/webhooks/plane`);
-  const webhookProbe =
-    deps.account && target && plane.webhookSecrets.length > 0
-      ? await probePlaneWebhook(deps, plane, target, deps.account)
-      : ({ kind: "not read", why: "no Plane account is configured" } as const);
-  return [
-    ...checks,
-    checkPlaneWebhook(plane, target, webhookProbe, hasRecentCanary(runtime)),
-    ...(await checkAgents(queryPlane, settings)),
-  ];
 }
