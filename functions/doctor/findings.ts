@@ -33,14 +33,14 @@ const MAX_DETAIL_LENGTH = 2_000;
  * Creates the template tags for findings about one part. A finding is written as it is printed: what was found and,
  * after ` → `, how to fix it. A line break in the template with its blanks is one blank; values are never split.
  */
-export function createReport(name: string): Record<"ok" | "warning" | "failed", ReportTag> {
+export function createReport(name: string): Record<Finding["status"], ReportTag> {
   const report = (status: Finding["status"]): ReportTag => {
     return (strings, ...values) => {
       const [detail = "", todo] = splitFinding(strings, values);
       return { name, status, detail, ...omitUndefined({ todo }) };
     };
   };
-  return { ok: report("ok"), warning: report("warning"), failed: report("failed") };
+  return { ok: report("ok"), skipped: report("skipped"), warning: report("warning"), failed: report("failed") };
 }
 
 function splitFinding(strings: readonly string[], values: readonly unknown[]): string[] {
@@ -56,29 +56,6 @@ function splitFinding(strings: readonly string[], values: readonly unknown[]): s
 /** The findings among these; a condition that does not hold is none. */
 export function collectFindings(...findings: readonly (Finding | false | undefined)[]): Finding[] {
   return findings.filter((finding) => finding !== false && finding !== undefined);
-}
-
-export function reportOk(name: string, detail: string): Finding {
-  return createReport(name).ok`${detail}`;
-}
-
-/** The part works, but not fully. */
-export function reportWarning(name: string, detail: string, todo: string): Finding {
-  return createReport(name).warning`${detail} → ${todo}`;
-}
-
-/** The part does not work. */
-export function reportFailure(name: string, detail: string, todo: string): Finding {
-  return createReport(name).failed`${detail} → ${todo}`;
-}
-
-export function reportSkipped(name: string, detail: string): Finding {
-  return { name, status: "skipped", detail };
-}
-
-/** A failure where there is a problem. */
-export function reportCheck(name: string, problem: string | false | undefined, ok: string, todo: string): Finding {
-  return problem ? reportFailure(name, problem, todo) : reportOk(name, ok);
 }
 
 export function hasFailure(findings: readonly Finding[]): boolean {

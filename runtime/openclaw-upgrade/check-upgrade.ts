@@ -4,14 +4,7 @@ import { readFileSync } from "node:fs";
 import { posix } from "node:path";
 import { parseEnv } from "node:util";
 import { z } from "zod";
-import {
-  type Finding,
-  reportCheck,
-  reportFailure,
-  reportOk,
-  reportSkipped,
-  reportWarning,
-} from "../../functions/doctor/findings.ts";
+import { createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { loadOpenclawConfig } from "../../functions/doctor/openclaw-access.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine } from "../../shared/text.ts";
@@ -24,8 +17,6 @@ const policySchema = z.looseObject({ dmPolicy: z.string().optional(), allowFrom:
 const telegramSchema = policySchema.extend({ accounts: z.record(z.string(), policySchema).optional() });
 
 const configSchema = z.looseObject({ channels: z.looseObject({ telegram: telegramSchema.optional() }).optional() });
-
-const NAME = "direct messages";
 
 /** How grave each status is; the gravest account speaks for the channel. */
 const SEVERITY: readonly Finding["status"][] = ["ok", "skipped", "warning", "failed"];
@@ -44,35 +35,34 @@ export async function checkUpgrade(context: StepContext, versions: UpgradeVersio
   try {
     findings.push(...(await driver.checkInstallation(versions.to, remaining())));
   } catch (thrown) {
-    findings.push(reportFailure("installation", getErrorMessage(thrown), "Fix it, then run the same command again."));
+    const { failed } = createReport("installation");
+    findings.push(failed`${getErrorMessage(thrown)} → Fix it, then run the same command again.`);
   }
   const reached = await checkReach(context);
-  findings.push(...(reached.length > 0 ? reached : [reportSkipped("reach", '"reach" in the settings names nothing')]));
+  if (reached.length === 0) reached.push(createReport("reach").skipped`"reach" in the settings names nothing`);
+  findings.push(...reached);
   try {
     findings.push(checkDirectMessages(await readOpenclawSettings(context)));
   } catch (thrown) {
-    findings.push(
-      reportFailure("settings", getErrorMessage(thrown), 'Fix the file, or "state" in the settings of upgrades.'),
-    );
+    const { failed } = createReport("settings");
+    findings.push(failed`${getErrorMessage(thrown)} → Fix the file, or "state" in the settings of upgrades.`);
   }
   return findings;
 }
 
 function checkPinned(pinned: string, { from, to }: UpgradeVersions): Finding {
-  if (pinned === from) return reportOk("version", `${from} is pinned`);
-  if (pinned === to) return reportOk("version", `${to} is pinned already: nothing is left to upgrade`);
-  return reportFailure("version", `${pinned} is pinned, not ${from}`, `Run the command with --from ${pinned}.`);
+  const { ok, failed } = createReport("version");
+  if (pinned === from) return ok`${from} is pinned`;
+  if (pinned === to) return ok`${to} is pinned already: nothing is left to upgrade`;
+  return failed`${pinned} is pinned, not ${from} → Run the command with --from ${pinned}.`;
 }
 
 function checkKnown(to: string, known: readonly string[] | undefined): Finding {
-  const name = "known version";
-  if (known === undefined) return reportSkipped(name, "this installation has no list of known versions");
-  if (known.includes(to)) return reportOk(name, `Groundcrew is known to work with ${to}`);
-  return reportWarning(
-    name,
-    `Groundcrew was not tried with ${to}, only with ${known.join(", ")}`,
-    "Go on if you want to: the smoke test decides.",
-  );
+  const { ok, skipped, warning } = createReport("known version");
+  if (known === undefined) return skipped`this installation has no list of known versions`;
+  if (known.includes(to)) return ok`Groundcrew is known to work with ${to}`;
+  return warning`Groundcrew was not tried with ${to}, only with ${known.join(", ")}
+    → Go on if you want to: the smoke test decides.`;
 }
 
 /**
@@ -80,35 +70,34 @@ function checkKnown(to: string, known: readonly string[] | undefined): Finding {
  * policy `allowlist` and nobody on the list, 2026.2 refuses its settings and 2026.9 drops every message without a word.
  */
 export function checkDirectMessages(config: unknown): Finding {
+  const { ok, failed } = createReport("direct messages");
   const parsed = configSchema.safeParse(config);
   if (!parsed.success)
-    return reportFailure(NAME, "channels.telegram in OpenClaw's settings is not valid", "Fix dmPolicy and allowFrom.");
+    return failed`channels.telegram in OpenClaw's settings is not valid → Fix dmPolicy and allowFrom.`;
   const telegram = parsed.data.channels?.telegram;
-  if (!telegram) return reportOk(NAME, "OpenClaw has no Telegram channel");
+  if (!telegram) return ok`OpenClaw has no Telegram channel`;
   const { accounts = {}, ...channel } = telegram;
   const findings = Object.entries(accounts).map(([name, account]) =>
     checkPolicy({ ...channel, ...account }, `account ${cleanLine(name, 40)}: `),
   );
   // Without a policy of its own the channel has only those of its accounts.
-  const own = findings.length === 0 || channel.dmPolicy !== undefined ? [checkPolicy(channel, "")] : [];
-  const [gravest] = [...own, ...findings].toSorted((a, b) => SEVERITY.indexOf(b.status) - SEVERITY.indexOf(a.status));
-  return gravest ?? reportOk(NAME, "no account");
+  if (findings.length === 0 || channel.dmPolicy !== undefined) findings.unshift(checkPolicy(channel, ""));
+  const [gravest] = findings.toSorted((a, b) => SEVERITY.indexOf(b.status) - SEVERITY.indexOf(a.status));
+  return gravest ?? ok`no account`;
 }
 
 function checkPolicy({ dmPolicy = "pairing", allowFrom = [] }: z.output<typeof policySchema>, place: string): Finding {
+  const { ok, warning, failed } = createReport("direct messages");
   const todo = 'Set dmPolicy of channels.telegram to "allowlist", with the numbers of your users in allowFrom.';
   if (dmPolicy === "open" || (dmPolicy === "allowlist" && allowFrom.includes("*")))
-    return reportFailure(NAME, `${place}everyone may write to the agents`, todo);
-  if (dmPolicy === "allowlist")
-    return reportCheck(
-      NAME,
-      allowFrom.length === 0 && `${place}the allow-list is empty, so nobody can write to the agents`,
-      `${place}an allow-list of ${allowFrom.length}`,
-      "Add your Telegram user's number to allowFrom of channels.telegram.",
-    );
-  if (dmPolicy === "disabled") return reportOk(NAME, `${place}policy disabled`);
-  const policy = cleanLine(dmPolicy, 40);
-  return reportWarning(NAME, `${place}policy ${policy} without an allow-list: strangers can ask to be paired`, todo);
+    return failed`${place}everyone may write to the agents → ${todo}`;
+  if (dmPolicy === "allowlist" && allowFrom.length === 0)
+    return failed`${place}the allow-list is empty, so nobody can write to the agents
+      → Add your Telegram user's number to allowFrom of channels.telegram.`;
+  if (dmPolicy === "allowlist") return ok`${place}an allow-list of ${allowFrom.length}`;
+  if (dmPolicy === "disabled") return ok`${place}policy disabled`;
+  return warning`${place}policy ${cleanLine(dmPolicy, 40)} without an allow-list: strangers can ask to be paired
+    → ${todo}`;
 }
 
 /** Reads OpenClaw's settings with the files they include. Throws an Error for people, which quotes nothing of them. Their secrets are noted for reports. */

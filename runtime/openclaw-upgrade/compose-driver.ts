@@ -5,7 +5,7 @@
 
 import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Finding, reportFailure, reportOk, reportWarning } from "../../functions/doctor/findings.ts";
+import { createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { parsePinnedValue } from "../../functions/doctor/versions.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine } from "../../shared/text.ts";
@@ -58,8 +58,6 @@ const PASSED_VARIABLES =
 
 /** Timeout for a question to Docker about itself: 20 s; a daemon that starts answers late. */
 const TIMEOUT: Ms = 20 * SECOND;
-
-const NAME = "docker";
 
 /** Timeout for a question to a registry: 30 s. */
 const REGISTRY_TIMEOUT: Ms = 30 * SECOND;
@@ -220,7 +218,7 @@ async function inspect(name: string, read: () => Promise<Finding[]>): Promise<Fi
   try {
     return await read();
   } catch (thrown) {
-    return [reportFailure(name, getErrorMessage(thrown), "Look into the container by hand.")];
+    return [createReport(name).failed`${getErrorMessage(thrown)} → Look into the container by hand.`];
   }
 }
 
@@ -282,19 +280,19 @@ function replaceVersion({ image }: ComposeService, version: string): string | un
 
 /** Checks that Docker's client, its daemon and the Compose plugin work, because everything else runs through them. */
 async function checkDocker(docker: DockerClient, timeout: Ms): Promise<Finding> {
-  const limit = Math.min(TIMEOUT, timeout);
-  const compose = await docker.tryDocker(["compose", "version"], limit);
-  if (compose.status !== 0) return reportProblem("docker compose version", compose);
-  const server = await docker.tryDocker(["version", "--format", "{{.Server.Version}}"], limit);
-  if (server.status !== 0) return reportProblem("docker version", server);
-  const [engine, plugin] = [server, compose].map(({ stdout }) => cleanLine(stdout, 60));
-  return reportOk(NAME, `Docker ${engine}, ${plugin}`);
-}
-
-function reportProblem(command: string, result: ProgramResult): Finding {
-  const known = findDockerProblem(result);
-  if (known) return reportFailure(NAME, known.detail, known.todo);
-  return reportFailure(NAME, describeDockerFailure(command, result), `Run \`${command}\` and fix what it reports.`);
+  const { ok, failed } = createReport("docker");
+  const questions = { "docker compose version": [], "docker version": ["--format", "{{.Server.Version}}"] };
+  const versions: string[] = [];
+  for (const [command, options] of Object.entries(questions)) {
+    const args = [...command.split(" ").slice(1), ...options];
+    const result = await docker.tryDocker(args, Math.min(TIMEOUT, timeout));
+    const known = findDockerProblem(result);
+    if (result.status === 0) versions.push(cleanLine(result.stdout, 60));
+    else if (known) return failed`${known.detail} → ${known.todo}`;
+    else return failed`${describeDockerFailure(command, result)} → Run \`${command}\` and fix what it reports.`;
+  }
+  const [plugin, engine] = versions;
+  return ok`Docker ${engine}, ${plugin}`;
 }
 
 /** Finds the cause when Docker itself does not work; undefined for every other failure. */
@@ -305,20 +303,16 @@ function findDockerProblem({ problem, stderr }: ProgramResult): DockerProblem | 
 
 /** Checks that an image is on this machine or in its registry. Downloads nothing. */
 async function checkImageExists(docker: DockerClient, image: string, timeout: Ms): Promise<Finding> {
-  const name = "new version";
+  const { ok, warning, failed } = createReport("new version");
   const local = await docker.tryDocker(["image", "inspect", "--format", "{{.Id}}", image], Math.min(TIMEOUT, timeout));
-  if (local.status === 0) return reportOk(name, `${image} is on this machine`);
-  const limit = Math.min(REGISTRY_TIMEOUT, timeout);
-  const remote = await docker.tryDocker(["manifest", "inspect", image], limit);
-  if (remote.status === 0) return reportOk(name, `the registry has ${image}`);
+  if (local.status === 0) return ok`${image} is on this machine`;
+  const remote = await docker.tryDocker(["manifest", "inspect", image], Math.min(REGISTRY_TIMEOUT, timeout));
+  if (remote.status === 0) return ok`the registry has ${image}`;
   const reason = describeDockerFailure("docker manifest inspect", remote);
   if (/no such manifest|manifest unknown|not found|denied|unauthorized/i.test(remote.stderr))
-    return reportFailure(
-      name,
-      `the registry does not give ${image}: ${reason}`,
-      "Choose a version that it has, or run `docker login`.",
-    );
-  return reportWarning(name, `the registry could not be asked for ${image}: ${reason}`, "The step fetch will tell.");
+    return failed`the registry does not give ${image}: ${reason}
+      → Choose a version that it has, or run \`docker login\`.`;
+  return warning`the registry could not be asked for ${image}: ${reason} → The step fetch will tell.`;
 }
 
 /** Describes in one line why a command of Docker failed, and what to do when Docker itself does not work. */

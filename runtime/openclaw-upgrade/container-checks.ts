@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { type Finding, reportCheck, reportFailure, reportOk, reportWarning } from "../../functions/doctor/findings.ts";
+import { createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { parsePinnedValue } from "../../functions/doctor/versions.ts";
 import { cleanLine } from "../../shared/text.ts";
 import type { ComposeUpgradeSettings } from "./upgrade-driver.ts";
@@ -93,35 +93,30 @@ export function checkComposeService(
   { user, networks, state, workspace }: ComposeUpgradeSettings,
   from: string,
 ): Finding[] {
-  const { image } = service;
-  const missing = networks.filter((network) => !(network in (service.networks ?? {})));
   return [
-    reportCheck(
-      "image",
-      parsePinnedValue(image)?.version !== from &&
-        `the service's image is ${image}, but the environment file pins ${from}`,
-      image,
-      "Write the image with the variable in the Compose file, and without a digest or `latest`.",
-    ),
-    reportCheck(
-      "user",
-      service.user !== user && `user is ${service.user ?? "not set"}, wanted ${user}`,
-      user,
-      `Set \`user: "${user}"\`.`,
-    ),
+    checkImage(service, from),
+    checkUser(service, user),
     checkCapabilities(service),
     checkSeccomp(service),
-    reportCheck(
-      "networks",
-      missing.length > 0 && `not in ${missing.join(", ")}`,
-      networks.join(", ") || "none wanted",
-      'Add them to the service, or change "networks".',
-    ),
+    checkNetworks(service, networks),
     checkVolumes(service, [state, workspace]),
   ];
 }
 
+function checkImage({ image }: ComposeService, from: string): Finding {
+  const { ok, failed } = createReport("image");
+  if (parsePinnedValue(image)?.version === from) return ok`${image}`;
+  return failed`the service's image is ${image}, but the environment file pins ${from}
+    → Write the image with the variable in the Compose file, and without a digest or \`latest\`.`;
+}
+
+function checkUser({ user = "not set" }: ComposeService, wanted: string): Finding {
+  const { ok, failed } = createReport("user");
+  return user === wanted ? ok`${user}` : failed`user is ${user}, wanted ${wanted} → Set \`user: "${wanted}"\`.`;
+}
+
 function checkCapabilities({ cap_drop, cap_add, privileged }: ComposeService): Finding {
+  const { ok, failed } = createReport("capabilities");
   const added = (cap_add ?? []).map((capability) => capability.replace(/^CAP_/, ""));
   const more = added.filter((capability) => !ALLOWED_CAPABILITIES.includes(capability));
   const problems = [
@@ -129,35 +124,34 @@ function checkCapabilities({ cap_drop, cap_add, privileged }: ComposeService): F
     ...((cap_drop ?? []).includes("ALL") ? [] : ["cap_drop lacks ALL"]),
     ...(more.length > 0 ? [`cap_add has ${more.join(", ")}`] : []),
   ];
-  return reportCheck(
-    "capabilities",
-    problems.join("; "),
-    `only ${added.join(", ") || "none"}`,
-    `Drop ALL and add at most ${ALLOWED_CAPABILITIES.join(", ")}.`,
-  );
+  if (problems.length === 0) return ok`only ${added.join(", ") || "none"}`;
+  return failed`${problems.join("; ")} → Drop ALL and add at most ${ALLOWED_CAPABILITIES.join(", ")}.`;
 }
 
 function checkSeccomp({ security_opt }: ComposeService): Finding {
+  const { ok, warning, failed } = createReport("seccomp");
   const option = (security_opt ?? []).find((one) => /^seccomp[:=]/.test(one));
-  if (option === undefined) return reportOk("seccomp", "Docker's default profile");
+  if (option === undefined) return ok`Docker's default profile`;
   if (/^seccomp[:=]unconfined$/.test(option))
-    return reportFailure("seccomp", "seccomp is off", "Remove seccomp=unconfined from security_opt.");
-  return reportWarning(
-    "seccomp",
-    "a profile of your own",
-    "Try the new version with Docker's default first; keep the profile only if a system call is refused.",
-  );
+    return failed`seccomp is off → Remove seccomp=unconfined from security_opt.`;
+  return warning`a profile of your own
+    → Try the new version with Docker's default first; keep the profile only if a system call is refused.`;
+}
+
+function checkNetworks({ networks }: ComposeService, wanted: readonly string[]): Finding {
+  const { ok, failed } = createReport("networks");
+  const missing = wanted.filter((network) => !(network in (networks ?? {})));
+  if (missing.length === 0) return ok`${wanted.join(", ") || "none wanted"}`;
+  return failed`not in ${missing.join(", ")} → Add them to the service, or change "networks".`;
 }
 
 function checkVolumes({ volumes }: ComposeService, paths: readonly string[]): Finding {
+  const { ok, failed } = createReport("volumes");
   const targets = (volumes ?? []).map(({ target }) => target.replace(/\/+$/, ""));
   const missing = paths.filter((path) => !targets.some((target) => path === target || path.startsWith(`${target}/`)));
-  return reportCheck(
-    "volumes",
-    missing.length > 0 && `no volume holds ${missing.join(", ")}: a new container would lose it`,
-    paths.join(", "),
-    'Mount volumes there, or change "state" and "workspace".',
-  );
+  if (missing.length === 0) return ok`${paths.join(", ")}`;
+  return failed`no volume holds ${missing.join(", ")}: a new container would lose it
+    → Mount volumes there, or change "state" and "workspace".`;
 }
 
 /** Parses the status files of several processes, one after the other. Throws for anything else. */
@@ -178,33 +172,23 @@ function parseBlock(block: string): ProcessStatus {
 /** Checks that all processes run as this `uid:gid`, with the allowed capabilities at most, under a seccomp filter. */
 export function checkProcesses(processes: readonly ProcessStatus[], owner: string): Finding[] {
   const [uid, gid] = owner.split(":").map(Number);
-  const isForeign = ({ uids, gids }: ProcessStatus) =>
-    uids.some((one) => one !== uid) || gids.some((one) => one !== gid);
-  const isStrong = ({ capabilities }: ProcessStatus) => (capabilities & ~ALLOWED_MASK) !== 0n;
-  /** Names the processes for which this is so. */
-  const describe = (problem: string, isBad: (status: ProcessStatus) => boolean) => {
-    const names = new Set(processes.filter(isBad).map(({ name }) => name));
-    return names.size > 0 && `${problem}: ${[...names].join(", ")}`;
-  };
+  const users = createReport("process users");
+  const capabilities = createReport("process capabilities");
+  const seccomp = createReport("process seccomp");
+  /** The names of the processes for which this is so. */
+  const list = (isBad: (status: ProcessStatus) => boolean) =>
+    [...new Set(processes.filter(isBad).map(({ name }) => name))].join(", ");
+  const foreign = list(({ uids, gids }) => uids.some((one) => one !== uid) || gids.some((one) => one !== gid));
+  const strong = list((status) => (status.capabilities & ~ALLOWED_MASK) !== 0n);
+  const open = list(({ hasFilter }) => !hasFilter);
   return [
-    reportCheck(
-      "process users",
-      describe(`not as ${owner}`, isForeign),
-      `${processes.length} processes, all as ${owner}`,
-      `Set \`user: "${owner}"\`.`,
-    ),
-    reportCheck(
-      "process capabilities",
-      describe("more than CHOWN, SETGID and SETUID", isStrong),
-      "CHOWN, SETGID and SETUID at most",
-      "Drop the others.",
-    ),
-    reportCheck(
-      "process seccomp",
-      describe("no filter", ({ hasFilter }) => !hasFilter),
-      "all processes have a filter",
-      "Remove seccomp=unconfined.",
-    ),
+    foreign
+      ? users.failed`not as ${owner}: ${foreign} → Set \`user: "${owner}"\`.`
+      : users.ok`${processes.length} processes, all as ${owner}`,
+    strong
+      ? capabilities.failed`more than CHOWN, SETGID and SETUID: ${strong} → Drop the others.`
+      : capabilities.ok`CHOWN, SETGID and SETUID at most`,
+    open ? seccomp.failed`no filter: ${open} → Remove seccomp=unconfined.` : seccomp.ok`all processes have a filter`,
   ];
 }
 
@@ -223,20 +207,19 @@ export function parseWorkspaceEntries(output: string): WorkspaceEntry[] {
 
 /** Checks that the workspaces belong to OpenClaw's user, who can use them, and that not everyone can write there. */
 export function checkWorkspace(entries: readonly WorkspaceEntry[], owner: string): Finding {
+  const { ok, warning, failed } = createReport("workspace");
   const real = entries.filter(({ kind }) => kind !== "l");
-  const describe = (problem: string, bad: readonly WorkspaceEntry[]) =>
-    `${problem}: ${bad
-      .slice(0, MAX_NAMES)
-      .map(({ path }) => cleanLine(path, 100))
-      .join(", ")}${bad.length > MAX_NAMES ? ` and ${bad.length - MAX_NAMES} more` : ""}`;
-  const foreign = real.filter((entry) => entry.owner !== owner);
-  if (foreign.length > 0)
-    return reportFailure("workspace", describe(`not owned by ${owner}`, foreign), `Run \`chown -R ${owner}\` there.`);
-  const closed = real.filter(({ kind, mode }) => kind === "d" && (mode & 0o700) !== 0o700);
-  if (closed.length > 0)
-    return reportFailure("workspace", describe("its owner cannot use", closed), "Run `chmod u+rwx` there.");
-  const open = real.filter(({ mode }) => (mode & 0o002) !== 0 && (mode & 0o1000) === 0);
-  if (open.length > 0)
-    return reportWarning("workspace", describe("everyone can write", open), "Run `chmod o-w` there.");
-  return reportOk("workspace", `${real.length} files and folders of ${owner}`);
+  /** The paths of the entries for which this is so, undefined when there are none. */
+  const list = (isBad: (entry: WorkspaceEntry) => boolean) => {
+    const paths = real.filter(isBad).map(({ path }) => cleanLine(path, 100));
+    const more = paths.length > MAX_NAMES ? ` and ${paths.length - MAX_NAMES} more` : "";
+    return paths.length > 0 ? paths.slice(0, MAX_NAMES).join(", ") + more : undefined;
+  };
+  const foreign = list((entry) => entry.owner !== owner);
+  if (foreign) return failed`not owned by ${owner}: ${foreign} → Run \`chown -R ${owner}\` there.`;
+  const closed = list(({ kind, mode }) => kind === "d" && (mode & 0o700) !== 0o700);
+  if (closed) return failed`its owner cannot use: ${closed} → Run \`chmod u+rwx\` there.`;
+  const open = list(({ mode }) => (mode & 0o002) !== 0 && (mode & 0o1000) === 0);
+  if (open) return warning`everyone can write: ${open} → Run \`chmod o-w\` there.`;
+  return ok`${real.length} files and folders of ${owner}`;
 }

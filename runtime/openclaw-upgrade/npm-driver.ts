@@ -21,7 +21,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { z } from "zod";
-import { type Finding, reportCheck, reportFailure, reportOk, reportSkipped } from "../../functions/doctor/findings.ts";
+import { createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { isOpenclawVersion, parseVersionOutput } from "../../functions/doctor/versions.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine } from "../../shared/text.ts";
@@ -104,16 +104,14 @@ export function createNpmDriver(
       : openUnit(settings.unit, settings.user_unit, run);
 
   async function checkTarget(version: string, timeout: Ms): Promise<Finding> {
-    if (prefix.isInstalled(version)) return reportOk("new version", `${version} is installed`);
+    const { ok, failed } = createReport("new version");
+    if (prefix.isInstalled(version)) return ok`${version} is installed`;
     const result = await run("npm", ["view", `openclaw@${version}`, "version"], timeout);
-    if (result.status === 0 && result.stdout.trim() === version) return reportOk("new version", `npm has ${version}`);
+    if (result.status === 0 && result.stdout.trim() === version) return ok`npm has ${version}`;
     if (result.status === 0 || /\bE404\b/.test(result.stderr))
-      return reportFailure("new version", `npm has no openclaw@${version}`, "Choose a version that npm has.");
-    return reportFailure(
-      "new version",
-      describeNpmFailure(`npm view openclaw@${version}`, result, passed),
-      "Check the connection to the registry and npm's settings.",
-    );
+      return failed`npm has no openclaw@${version} → Choose a version that npm has.`;
+    const detail = describeNpmFailure(`npm view openclaw@${version}`, result, passed);
+    return failed`${detail} → Check the connection to the registry and npm's settings.`;
   }
 
   return {
@@ -121,19 +119,22 @@ export function createNpmDriver(
     readPinned: prefix.readPinned,
     pin: prefix.pin,
     async checkTools(timeout) {
+      const { ok, failed } = createReport("programs");
       const programs = ["npm", "tar", ...gateway.programs];
       for (const program of programs) {
         const result = await run(program, ["--version"], timeout);
         if (result.status === 0) continue;
         const detail = cleanLine(describeFailure(`${program} --version`, result), 200);
-        return reportFailure("programs", detail, `Install ${program}, or add its folder to PATH.`);
+        return failed`${detail} → Install ${program}, or add its folder to PATH.`;
       }
-      return reportOk("programs", programs.join(", "));
+      return ok`${programs.join(", ")}`;
     },
     async checkInstallation(to, timeout) {
-      const todo = 'Fix "state" and "workspaces" in the settings of upgrades.';
+      const { ok, failed } = createReport("folder");
       const found = folders.map((path) =>
-        reportCheck("folder", !existsSync(path) && `${path} does not exist`, path, todo),
+        existsSync(path)
+          ? ok`${path}`
+          : failed`${path} does not exist → Fix "state" and "workspaces" in the settings of upgrades.`,
       );
       return [await gateway.check(timeout), await checkTarget(to, timeout), ...found];
     },
@@ -162,13 +163,14 @@ export function createNpmDriver(
     readFile: async (path) => (existsSync(path) ? readFileSync(path, "utf8") : undefined),
     readLog: gateway.readLog,
     async inspectProcesses() {
-      const containers = reportSkipped("process capabilities", "only the compose driver checks containers");
-      if (workspaces.length === 0) return [containers, reportSkipped("workspace", '"workspaces" names none')];
+      const { skipped, failed } = createReport("workspace");
+      const containers = createReport("process capabilities").skipped`only the compose driver checks containers`;
+      if (workspaces.length === 0) return [containers, skipped`"workspaces" names none`];
       try {
         const entries = workspaces.flatMap((path) => walkWorkspace(path));
         return [containers, checkWorkspace(entries, `${process.getuid?.()}:${process.getgid?.()}`)];
       } catch (thrown) {
-        return [containers, reportFailure("workspace", getErrorMessage(thrown), "Check the folder.")];
+        return [containers, failed`${getErrorMessage(thrown)} → Check the folder.`];
       }
     },
     scanImage: async () => ({ kind: "not scanned", why: "there is no image; only the compose driver has one" }),
@@ -188,9 +190,10 @@ function openUnit(unit: string, isUserUnit: boolean, run: RunProgram) {
     start: manage("start"),
     stop: manage("stop"),
     async check(timeout: Ms): Promise<Finding> {
+      const { ok, failed } = createReport("service");
       const { status } = await runSystemctl("is-active", timeout);
-      const problem = status !== 0 && `the unit ${unit} is not active`;
-      return reportCheck("service", problem, `the unit ${unit} is active`, "Start it first, or fix its name.");
+      if (status === 0) return ok`the unit ${unit} is active`;
+      return failed`the unit ${unit} is not active → Start it first, or fix its name.`;
     },
     async readLog(since: Ms, timeout: Ms): Promise<string> {
       const scope = [isUserUnit ? "--user-unit" : "--unit", unit];
@@ -209,13 +212,13 @@ function openOwnGateway(folder: string, deps: Pick<UpgradeContext, "clock" | "wa
     start: (_timeout: Ms, getEntry: () => string, env: Record<string, string>) =>
       gateway.start(process.execPath, [getEntry(), "gateway", "run"], env),
     stop: gateway.stop,
-    check: async (): Promise<Finding> =>
-      reportCheck(
-        "service",
-        !gateway.isRunning() && "no systemd unit is named, and the gateway was not started by this command",
-        "the gateway was started by this command",
-        'Name its unit as "unit" in the settings of upgrades. Without systemd, stop the gateway and run `groundcrew openclaw start`.',
-      ),
+    async check(): Promise<Finding> {
+      const { ok, failed } = createReport("service");
+      if (gateway.isRunning()) return ok`the gateway was started by this command`;
+      return failed`no systemd unit is named, and the gateway was not started by this command
+        → Name its unit as "unit" in the settings of upgrades. Without systemd, stop the gateway and run
+        \`groundcrew openclaw start\`.`;
+    },
     /** The last part of the log, which begins with the start of the gateway. */
     async readLog(): Promise<string> {
       if (!existsSync(logPath)) return "";

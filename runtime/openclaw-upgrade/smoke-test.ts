@@ -5,14 +5,7 @@
 
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import {
-  type Finding,
-  reportCheck,
-  reportFailure,
-  reportOk,
-  reportSkipped,
-  reportWarning,
-} from "../../functions/doctor/findings.ts";
+import { createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { checkGateway } from "../../functions/doctor/openclaw.ts";
 import { parseSkillVerdict } from "../../functions/doctor/openclaw-skill.ts";
 import { parseVersionOutput } from "../../functions/doctor/versions.ts";
@@ -49,9 +42,6 @@ const WAKE_TIMEOUT: Ms = 90 * SECOND;
 
 /** Pause between two looks at the sessions: 2 s. */
 const WAKE_PAUSE: Ms = 2 * SECOND;
-
-/** 2026.2 accepts the first wakes of a fresh workspace and does not run them, so a wake is repeated once. */
-const ATTEMPTS = 2;
 
 /** What the agent is asked. It names no task, so that nothing else happens. */
 const SMOKE_MESSAGE = "This is a check of an upgrade. Use no tool and change nothing. Reply with the word OK.";
@@ -94,42 +84,34 @@ export async function runSmokeTest(context: StepContext, version: string, since:
 }
 
 async function checkVersion(context: StepContext, version: string): Promise<Finding> {
+  const { ok, failed } = createReport("version");
   const result = await runOpenclaw(context, "--version");
   const found = parseVersionOutput(result.stdout);
+  if (found === version) return ok`OpenClaw ${version} runs`;
   const detail = found === undefined ? explainOutput("openclaw --version", result) : `OpenClaw ${found} runs`;
-  return reportCheck(
-    "version",
-    found !== version && `${detail}, instead of ${version}`,
-    `OpenClaw ${version} runs`,
-    "Check the pinned version and the image's tag.",
-  );
+  return failed`${detail}, instead of ${version} → Check the pinned version and the image's tag.`;
 }
 
 async function checkTurn({ driver, settings: { agent }, remaining }: StepContext): Promise<Finding> {
+  const { ok, failed } = createReport("agent turn");
   const timeout = remaining(TURN_TIMEOUT);
   const seconds = String(Math.ceil(timeout / SECOND));
   const session = ["--agent", agent, "--session-id", randomUUID()];
   const args = ["agent", ...session, "--message", SMOKE_MESSAGE, "--json", "--timeout", seconds];
   const problem = findTurnProblem(await driver.runOpenclaw(args, timeout));
-  return reportCheck(
-    "agent turn",
-    problem && `${agent}: ${problem}`,
-    `${agent} completed a turn through the gateway`,
-    "Look for the run in the gateway's log.",
-  );
+  if (problem === undefined) return ok`${agent} completed a turn through the gateway`;
+  return failed`${agent}: ${problem} → Look for the run in the gateway's log.`;
 }
 
 /** Wakes the agent as Groundcrew does, and waits until its run has used the model. */
 async function wakeAgent(context: StepContext): Promise<Finding> {
+  const { ok, failed } = createReport("wake");
   const { agent } = context.settings;
-  let problem: string | undefined = "";
-  for (let attempt = 0; attempt < ATTEMPTS && problem !== undefined; attempt += 1) problem = await tryToWake(context);
-  return reportCheck(
-    "wake",
-    problem && `${agent}: ${problem}`,
-    `a wake of ${agent} arrived and its run ended well`,
-    "Check hooks in OpenClaw's settings and the gateway's log.",
-  );
+  let problem = await tryToWake(context);
+  // 2026.2 accepts the first wakes of a fresh workspace and does not run them.
+  if (problem !== undefined) problem = await tryToWake(context);
+  if (problem === undefined) return ok`a wake of ${agent} arrived and its run ended well`;
+  return failed`${agent}: ${problem} → Check hooks in OpenClaw's settings and the gateway's log.`;
 }
 
 /** Why a wake did not arrive, or its run did not end well; undefined when all went well. */
@@ -141,7 +123,7 @@ async function tryToWake(context: StepContext): Promise<string | undefined> {
   const status = posted.completion?.status;
   if (status !== undefined)
     return status === "ok" ? undefined : `the wake's run ended with status ${cleanLine(status, 40)}`;
-  const end = clock() + Math.min(WAKE_TIMEOUT, remaining()) / ATTEMPTS;
+  const end = clock() + remaining(WAKE_TIMEOUT) / 2;
   for (;;) {
     const sessions = await listHookSessions(context);
     for (const { transcript } of sessions.filter(({ key }) => !before.includes(key))) {
@@ -194,28 +176,24 @@ async function postWake(
 }
 
 async function checkSkill(context: StepContext): Promise<Finding> {
+  const { ok, failed } = createReport("skill");
   const { skill, agent } = context.settings;
   const info = async (...more: string[]) =>
     parseSkillVerdict(toOpenclawOutput(await runOpenclaw(context, "skills", "info", skill, "--json", ...more)));
-  let verdict = await info("--agent", agent);
-  if (verdict.kind === "no agent option") verdict = await info();
-  const reason = verdict.reason === undefined ? "" : `: ${verdict.reason}`;
-  return reportCheck(
-    "skill",
-    verdict.kind !== "loaded" && `${skill} is ${verdict.kind}${reason}`,
-    `${skill} is loaded and eligible`,
-    `Run \`openclaw skills info ${skill}\`.`,
-  );
+  let { kind, reason } = await info("--agent", agent);
+  if (kind === "no agent option") ({ kind, reason } = await info());
+  if (kind === "loaded") return ok`${skill} is loaded and eligible`;
+  return failed`${skill} is ${kind}${reason === undefined ? "" : `: ${reason}`} → Run \`openclaw skills info ${skill}\`.`;
 }
 
 async function checkMcp(context: StepContext): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const entry of context.settings.mcp) {
+    const { ok, skipped, failed } = createReport(`mcp ${entry}`);
     const probe = parseMcpProbe(entry, await runOpenclaw(context, "mcp", "probe", entry, "--json"));
-    const name = `mcp ${entry}`;
-    if (probe === "unsupported") findings.push(reportSkipped(name, "this version does not support MCP"));
-    else if (typeof probe === "number") findings.push(reportOk(name, `${probe} tools`));
-    else findings.push(reportFailure(name, probe.problem, `Run \`openclaw mcp probe ${entry}\`.`));
+    if (probe === "unsupported") findings.push(skipped`this version does not support MCP`);
+    else if (typeof probe === "number") findings.push(ok`${probe} tools`);
+    else findings.push(failed`${probe.problem} → Run \`openclaw mcp probe ${entry}\`.`);
   }
   return findings;
 }
@@ -228,29 +206,22 @@ export async function checkReach({ driver, settings, remaining }: StepContext): 
   }[driver.kind];
   const findings: Finding[] = [];
   for (const [name, target] of Object.entries(settings.reach)) {
+    const { ok, failed } = createReport(`reach ${name}`);
     const { hostname, port, protocol } = new URL(target.includes("://") ? target : `tcp://${target}`);
     const number = Number(port || (protocol === "https:" ? "443" : "80"));
     const problem = await driver.connect(hostname, number, remaining(COMMAND_TIMEOUT));
     const place = `${hostname}:${number}`;
-    findings.push(reportCheck(`reach ${name}`, problem !== undefined && `${place}: ${problem}`, place, todo));
+    findings.push(problem === undefined ? ok`${place}` : failed`${place}: ${problem} → ${todo}`);
   }
   return findings;
 }
 
-function checkLog(lines: readonly string[]): Finding {
-  return reportCheck(
-    "log",
-    lines.length > 0 && `${lines.length} different lines with EPERM or EACCES since the start`,
-    "no EPERM or EACCES since the start",
-    "Check owner and mode of the paths first. If a system call is refused that the old version did not need, add a seccomp profile of your own for it; keep Docker's default otherwise.",
-  );
-}
-
-/** Checks after a rollback: cheap, because it must be quick, and without a run of a model. */
-export async function checkOldVersion(context: StepContext, version: string): Promise<Finding[]> {
-  const pinned = context.driver.readPinned();
-  const problem = pinned !== version && `${pinned} is pinned instead of ${version}`;
-  return [reportCheck("version", problem, `${version} is pinned`, "Pin it by hand."), await probeGateway(context)];
+function checkLog({ length }: readonly string[]): Finding {
+  const { ok, failed } = createReport("log");
+  if (length === 0) return ok`no EPERM or EACCES since the start`;
+  return failed`${length} different lines with EPERM or EACCES since the start
+    → Check owner and mode of the paths first. If a system call is refused that the old version did not need, add a
+    seccomp profile of your own for it; keep Docker's default otherwise.`;
 }
 
 /** What worked before and fails now: the failures of the new version that the old one did not have. */
@@ -262,11 +233,11 @@ export function findRegressions(before: readonly Finding[], after: readonly Find
 /** A failure that the old version had as well is no reason to go back to it. */
 export function judgeFindings(before: readonly Finding[], after: readonly Finding[]): Finding[] {
   const regressions = new Set(findRegressions(before, after));
-  return after.map((finding) =>
-    finding.status !== "failed" || regressions.has(finding)
-      ? finding
-      : reportWarning(finding.name, `${finding.detail} (as before the upgrade)`, finding.todo ?? "See the log."),
-  );
+  return after.map((finding) => {
+    if (finding.status !== "failed" || regressions.has(finding)) return finding;
+    const { name, detail, todo = "See the log." } = finding;
+    return { name, status: "warning", detail: `${detail} (as before the upgrade)`, todo };
+  });
 }
 
 /** Asks the gateway once, without waking an agent. */
@@ -281,21 +252,14 @@ export async function probeGateway(context: StepContext): Promise<Finding> {
   return { ...check, name: "gateway", ...(todo === undefined ? {} : { todo }) };
 }
 
-/** Asks until the gateway answers or the time is nearly over. */
+/** Asks until the gateway answers, or no time is left for another request with its pause. */
 export async function waitForGateway(context: StepContext): Promise<Finding> {
-  for (;;) {
-    const check = await probeGateway(context);
-    if (check.status === "ok" || !hasTime(context)) return check;
-    await context.wait(context.remaining(PROBE_PAUSE));
-    if (!hasTime(context)) return check;
+  const { clock, wait, deadline } = context;
+  const hasTime = () => deadline - clock() > 2 * PROBE_PAUSE;
+  let check = await probeGateway(context);
+  while (check.status !== "ok" && hasTime()) {
+    await wait(PROBE_PAUSE);
+    if (hasTime()) check = await probeGateway(context);
   }
-}
-
-/** Whether another request with its pause fits. */
-function hasTime({ remaining }: StepContext): boolean {
-  try {
-    return remaining() > 2 * PROBE_PAUSE;
-  } catch {
-    return false;
-  }
+  return check;
 }

@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { type Finding, reportOk, reportSkipped, reportWarning } from "../../functions/doctor/findings.ts";
+import { collectFindings, createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { cleanLine } from "../../shared/text.ts";
 import { explainOutput } from "./openclaw-answers.ts";
 import { runOpenclaw, type SpawnLimits, type StepContext } from "./upgrade-driver.ts";
@@ -64,31 +64,24 @@ export async function applyLimits(
   config: unknown,
 ): Promise<{ changes: number; findings: Finding[] }> {
   const { limits } = context.settings;
-  if (limits === null)
-    return { changes: 0, findings: [reportSkipped("limits", '"limits" is null in the settings of upgrades')] };
+  const { ok, skipped } = createReport("limits");
+  if (limits === null) return { changes: 0, findings: [skipped`"limits" is null in the settings of upgrades`] };
   const changes = planLimits(config, limits);
   if (changes.length > 0) await setValues(context, changes);
   const { agents, memory, cpus, minutes } = limits;
   const text = `${agents} agents at once, ${minutes} min each; sandboxes ${memory} and ${cpus} CPU`;
-  const findings: Finding[] = [reportOk("limits", `${text}; ${changes.length} settings changed`)];
   const mode = readSetting(readAgents(config).defaults, "sandbox.mode");
-  if (mode === undefined || mode === "off")
-    findings.push(
-      reportWarning(
-        "sandbox",
-        "agents.defaults.sandbox.mode is off, so memory and CPU of spawned agents are those of the gateway",
-        'Set it to "non-main" or "all"; the number of agents and their time are limited in any case.',
-      ),
-    );
   const exempt = findExemptAgents(config, limits);
-  if (exempt.length > 0)
-    findings.push(
-      reportWarning(
-        "agents with limits of their own",
-        exempt.join(", "),
-        "Remove subagents and sandbox.docker of these agents from OpenClaw's settings, or lower them.",
-      ),
-    );
+  const findings = collectFindings(
+    ok`${text}; ${changes.length} settings changed`,
+    (mode === undefined || mode === "off") &&
+      createReport("sandbox").warning`agents.defaults.sandbox.mode is off, so memory and CPU of spawned agents are those
+        of the gateway
+        → Set it to "non-main" or "all"; the number of agents and their time are limited in any case.`,
+    exempt.length > 0 &&
+      createReport("agents with limits of their own").warning`${exempt.join(", ")}
+        → Remove subagents and sandbox.docker of these agents from OpenClaw's settings, or lower them.`,
+  );
   return { changes: changes.length, findings };
 }
 

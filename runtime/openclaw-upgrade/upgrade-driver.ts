@@ -74,6 +74,8 @@ export interface UpgradeContext {
 
 /** What a step uses: everything from outside, and its time. */
 export interface StepContext extends UpgradeContext {
+  /** The end of the step's time. */
+  deadline: Ms;
   /** What is left of the step's time, at least 1 ms and at most `limit`; throws when nothing is. */
   remaining: (limit?: Ms) => Ms;
 }
@@ -184,10 +186,10 @@ export async function runWithDeadline<T>(
   run: (context: StepContext) => Promise<T>,
 ): Promise<T> {
   const { clock, wait } = context;
-  const end = clock() + limit;
+  const deadline = clock() + limit;
   const expiry = new Error(`no end within ${limit / 1_000} s`);
-  function remaining(most = Number.POSITIVE_INFINITY) {
-    const left = end - clock();
+  function remaining(most = limit) {
+    const left = deadline - clock();
     if (left <= 0) throw expiry;
     return Math.min(left, most);
   }
@@ -197,7 +199,7 @@ export async function runWithDeadline<T>(
     throw expiry;
   };
   try {
-    return await Promise.race([run({ ...context, remaining }), expire()]);
+    return await Promise.race([run({ ...context, deadline, remaining }), expire()]);
   } finally {
     done.abort();
   }

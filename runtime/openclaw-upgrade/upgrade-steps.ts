@@ -6,7 +6,7 @@
 import { randomUUID } from "node:crypto";
 import { createReadStream, existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type Finding, hasFailure, reportOk, reportSkipped } from "../../functions/doctor/findings.ts";
+import { createReport, type Finding, hasFailure } from "../../functions/doctor/findings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { cleanLine } from "../../shared/text.ts";
 import { HOUR, MINUTE, type Ms, SECOND } from "../../shared/time.ts";
@@ -14,7 +14,7 @@ import { hashChunks } from "../node/crypto.ts";
 import { requireSuccess, runProgram } from "../node/programs.ts";
 import { checkUpgrade, readOpenclawSettings } from "./check-upgrade.ts";
 import { findLastLines } from "./openclaw-answers.ts";
-import { checkOldVersion, judgeFindings, runSmokeTest, waitForGateway } from "./smoke-test.ts";
+import { judgeFindings, probeGateway, runSmokeTest, waitForGateway } from "./smoke-test.ts";
 import { applyLimits } from "./spawn-limits.ts";
 import { runWithDeadline, type StepContext, type UpgradeContext } from "./upgrade-driver.ts";
 import { hasChangedInstallation, type StepRecord, type UpgradeRecord } from "./upgrade-record.ts";
@@ -70,7 +70,7 @@ export const UPGRADE_STEPS: readonly Step[] = [
     timeout: HOUR,
     async run({ driver, remaining }, { to }) {
       await driver.fetchVersion(to, remaining());
-      return { findings: [reportOk("fetch", `${to} is on this machine`)] };
+      return { findings: [createReport("fetch").ok`${to} is on this machine`] };
     },
   },
   {
@@ -103,7 +103,7 @@ export const UPGRADE_STEPS: readonly Step[] = [
     timeout: MINUTE,
     async run({ driver }, { to }) {
       driver.pin(to);
-      return { findings: [reportOk("pin", `${to} is pinned`)] };
+      return { findings: [createReport("pin").ok`${to} is pinned`] };
     },
   },
   {
@@ -186,7 +186,16 @@ export const ROLLBACK_STEPS: readonly Step[] = [
     name: "verify",
     title: ({ from }) => `check that the gateway answers and ${from} is pinned`,
     timeout: ROLLBACK_TIMEOUTS.verify,
-    run: async (context, { from }) => ({ findings: await checkOldVersion(context, from) }),
+    // Cheap, because it must be quick, and without a run of a model.
+    async run(context, { from }) {
+      const { ok, failed } = createReport("version");
+      const pinned = context.driver.readPinned();
+      const isPinned = pinned === from;
+      const version = isPinned
+        ? ok`${from} is pinned`
+        : failed`${pinned} is pinned instead of ${from} → Pin it by hand.`;
+      return { findings: [version, await probeGateway(context)] };
+    },
   },
 ];
 
@@ -310,19 +319,19 @@ async function backUpState(context: StepContext, record: UpgradeRecord): Promise
   requireSuccess("tar", await runProgram("tar", ["-t", "-z", "-f", draft], { env, timeoutMs: remaining() }));
   renameSync(draft, archive);
   const backup = { archive, sha256: await hashChunks(createReadStream(archive)), bytes: statSync(archive).size, ms };
-  const detail = `${backup.bytes} bytes in ${(ms / SECOND).toFixed(1)} s`;
-  return { findings: [reportOk("backup", detail)], backup };
+  const finding = createReport("backup").ok`${backup.bytes} bytes in ${(ms / SECOND).toFixed(1)} s`;
+  return { findings: [finding], backup };
 }
 
 async function restoreBackup({ driver, remaining }: StepContext, record: UpgradeRecord): Promise<Finding> {
   const { backup } = record;
   // The steps before the new version's first start leave the state alone.
   if (!backup || !record.steps.some(({ name }) => name === "deploy"))
-    return reportSkipped("restore", "the new version had not touched the state");
+    return createReport("restore").skipped`the new version had not touched the state`;
   if (!existsSync(backup.archive)) throw new Error(`the backup ${backup.archive} is missing; the state was left alone`);
   const sha256 = await hashChunks(createReadStream(backup.archive));
   if (sha256 !== backup.sha256)
     throw new Error(`the backup ${backup.archive} has changed since it was made; the state was left alone`);
   await driver.restore(backup.archive, remaining());
-  return reportOk("restore", `${backup.bytes} bytes from ${backup.archive}`);
+  return createReport("restore").ok`${backup.bytes} bytes from ${backup.archive}`;
 }
