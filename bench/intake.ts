@@ -1,3 +1,5 @@
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { startRedis } from "../test/support/redis-server.ts";
@@ -27,6 +29,12 @@ const resultSchema = z.object({
 });
 type LoadResult = z.infer<typeof resultSchema>;
 
+/** The stores that are measured, and what the table calls them. */
+const STORES = [
+  ["file", "embedded file"],
+  ["redis", "Redis, AOF each second"],
+] as const;
+
 export interface IntakeSizes {
   rounds: number;
   /** Webhooks per round. */
@@ -49,10 +57,7 @@ export async function benchIntake(sizes: IntakeSizes): Promise<BenchLine[]> {
       file: `file:${folder.path}/${name}`,
       redis: `${redis.url}/${SERVERS.indexOf(name)}`,
     });
-    for (const [kind, name] of [
-      ["file", "embedded file"],
-      ["redis", "Redis, AOF each second"],
-    ] as const) {
+    for (const [kind, name] of STORES) {
       const start = (mode: "idle" | "whole") => {
         const env = { ...simulators.env, PLANE_WEBHOOK_SECRET: secret, STORE_URL: storeUrls(mode)[kind] };
         return startChild("product.ts", {
@@ -129,6 +134,76 @@ async function compareServers(
     toLine("stored and processed", rates.whole, "same"),
   ];
 }
+
+/**
+ * Compares the intake of this checkout with that of another one, for both stores: their rounds alternate, so that other
+ * load on the machine affects both. The CPU time of a webhook hardly depends on such load.
+ * @param checkout path of the other checkout, with its packages installed
+ */
+export async function benchIntakeAgainst(sizes: IntakeSizes, checkout: string): Promise<BenchLine[]> {
+  const folder = createBenchFolder();
+  const redis = await startRedis({ appendonly: "yes", appendfsync: "everysec" });
+  const simulators = await startSimulators();
+  const load = await startChild("load.ts");
+  try {
+    const { secret } = simulators.plane.addWebhook("http://127.0.0.1:9/webhooks/plane");
+    const template = createWebhookTemplate(simulators, secret, SIZE, ITEMS);
+    simulators.useCurrentTime();
+    const lines: BenchLine[] = [];
+    for (const [kind, name] of STORES) {
+      const start = (program: string, index: number) =>
+        startChild(program, {
+          args: ["idle"],
+          env: {
+            ...simulators.env,
+            PLANE_WEBHOOK_SECRET: secret,
+            STORE_URL: kind === "file" ? `file:${folder.path}/against-${index}` : `${redis.url}/${index}`,
+          },
+          flags: START_FLAGS,
+          output: `${folder.path}/against-${index}.log`,
+        });
+      const servers = [
+        await start("product.ts", 0),
+        await start(pathToFileURL(join(resolve(checkout), "bench/product.ts")).href, 1),
+      ];
+      const rounds = servers.map((): { rate: number; cpu: number }[] => []);
+      for (let round = 0; round <= sizes.rounds; round += 1) {
+        for (const [index, server] of servers.entries()) {
+          const before = cpuSchema.parse(await server.ask("cpu"));
+          const order = { ...template, from: round * sizes.count, count: sizes.count };
+          const { kept, seconds } = await sendLoad(load, server, order);
+          if (kept.length !== sizes.count) throw new Error(`${kept.length} of ${sizes.count} webhooks were accepted.`);
+          const cpu = (cpuSchema.parse(await server.ask("cpu")) - before) / sizes.count;
+          // The first round is a warm-up.
+          if (round > 0) rounds[index]?.push({ rate: kept.length / seconds, cpu });
+        }
+      }
+      for (const server of servers) await server.kill();
+      const [ours = [], theirs = []] = rounds;
+      const compare = (measure: "rate" | "cpu") =>
+        median(ours.map((round, i) => round[measure] / (theirs[i]?.[measure] ?? Number.NaN)));
+      const format = (own: typeof ours) =>
+        `${formatRate(median(own.map(({ rate }) => rate)))}, ${Math.round(median(own.map(({ cpu }) => cpu)))} µs of CPU`;
+      lines.push({
+        what: `webhook intake against another checkout, ${name}; CPU time × ${compare("cpu").toFixed(2)}`,
+        ours: format(ours),
+        floor: `${format(theirs)}, the other checkout`,
+        ratio: compare("rate").toFixed(2),
+        aim: "≥ 0.95",
+        met: compare("rate") >= 0.95,
+      });
+    }
+    return lines;
+  } finally {
+    await load.kill();
+    await simulators.stop();
+    await redis.stop();
+    folder.remove();
+  }
+}
+
+/** The CPU time of a process so far, in microseconds. */
+const cpuSchema = z.object({ user: z.number(), system: z.number() }).transform(({ user, system }) => user + system);
 
 /** Measures the answer time at 200 webhooks per second, all of which the product works. */
 async function measureSteady(

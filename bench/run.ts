@@ -9,7 +9,7 @@ import { benchClaims } from "./claims.ts";
 import { benchContainer } from "./container.ts";
 import { benchEngines } from "./engines.ts";
 import { formatCount } from "./figures.ts";
-import { benchIntake } from "./intake.ts";
+import { benchIntake, benchIntakeAgainst } from "./intake.ts";
 import { benchLatency } from "./latency.ts";
 import { benchMemory } from "./memory.ts";
 import { benchRequests } from "./requests.ts";
@@ -22,18 +22,25 @@ import { benchWakes } from "./wakes.ts";
 
 /**
  * `npm run bench`: runs all benches, or those that the arguments name, and prints one table. `--write` stores the table
- * in docs/benchmarks.md, `--quick` uses small sizes to try the benches, FULL=1 sends a million events in the memory
- * bench.
+ * in docs/benchmarks.md, `--quick` uses small sizes to try the benches, `intake --against CHECKOUT` compares the intake
+ * with that of another checkout, FULL=1 sends a million events in the memory bench.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { write: { type: "boolean", default: false }, quick: { type: "boolean", default: false } },
+  options: {
+    write: { type: "boolean", default: false },
+    quick: { type: "boolean", default: false },
+    against: { type: "string" },
+  },
 });
-const { quick, write } = values;
+const { quick, write, against } = values;
 const full = process.env["FULL"] === "1";
 
 const benches: Record<string, () => Promise<BenchLine[]>> = {
-  intake: () => benchIntake(quick ? { rounds: 2, count: 1_000, steady: 2 } : { rounds: 15, count: 3_000, steady: 15 }),
+  intake: () => {
+    const sizes = quick ? { rounds: 2, count: 1_000, steady: 2 } : { rounds: 15, count: 3_000, steady: 15 };
+    return against === undefined ? benchIntake(sizes) : benchIntakeAgainst(sizes, against);
+  },
   requests: () => benchRequests({ agents: 10, projects: 20, items: quick ? 60 : 1_000, changed: quick ? 20 : 100 }),
   adoption: async () => [
     ...(await benchAdoption({ projects: 9, items: 1_200, blockedTasks: [20, ...Array<number>(9).fill(10)] })),
