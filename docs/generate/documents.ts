@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { renderAlerts } from "./alerts-section.ts";
 import { renderMetrics } from "./metrics-section.ts";
 import { renderRoutes } from "./routes-section.ts";
 import { renderEnvironment, renderSecrets, renderSettingsFile } from "./settings-sections.ts";
@@ -13,7 +14,7 @@ const SECTIONS: Record<string, Record<string, () => string | Promise<string>>> =
   },
   "docs/agents.md": { tools: renderTools },
   "docs/http-api.md": { routes: renderRoutes },
-  "docs/operations.md": { metrics: renderMetrics },
+  "docs/operations.md": { metrics: renderMetrics, alerts: renderAlerts },
 };
 
 export interface GeneratedDocument {

@@ -71,6 +71,8 @@ export interface AlertRule {
   expr: string;
   for: string;
   runbook: string;
+  /** What it means and what to do, as one line. */
+  description: string;
 }
 
 /** Reads the alerts of both rule files, which promtool checks: one key per line. */
@@ -82,6 +84,7 @@ export function readAlertRules(): AlertRule[] {
       expr: (/^ {8}expr: (?:\|\n((?: {10}.*\n)+)|(.*)\n)/m.exec(rule) ?? []).slice(1).join("").trim(),
       for: /^ {8}for: (\w+)$/m.exec(rule)?.[1] ?? "0m",
       runbook: /^ {10}runbook_url: (\S+)$/m.exec(rule)?.[1] ?? "",
+      description: (/^ {10}description: >-\n((?: {12}.*\n)+)/m.exec(rule)?.[1] ?? "").trim().replaceAll(/\n +/g, " "),
     }));
   });
 }

@@ -76,7 +76,11 @@ describe.skipIf(!hasPromtool())("MONITOR-04 the alerts", { timeout: 120_000 }, (
     const labels = { severity: "warning", queue: "inbox" };
     const alert = {
       exp_labels: labels,
-      exp_annotations: { summary: "101 jobs wait in the queue inbox.", runbook_url: "docs/operations.md#queuelong" },
+      exp_annotations: {
+        summary: "101 jobs wait in the queue inbox.",
+        description: readAlertRules().find(({ alert }) => alert === "QueueLong")?.description,
+        runbook_url: "docs/operations.md#queuelong",
+      },
     };
     const tests = [
       {
