@@ -88,6 +88,9 @@ export const planeSecretSchema = z.string().regex(/^[\x21-\x7e]{0,1000}$/, "expe
 /** A day, `YYYY-MM-DD`. */
 export const planeDaySchema = z.string().regex(/^\d{4}-\d{2}-\d{2}$/, "expected YYYY-MM-DD");
 
+/** The answer of a create of which only the id is read. */
+export const createdSchema = z.object({ id: planeIdSchema });
+
 /** The empty answer of a call (204). */
 export const noContentSchema = z.undefined();
 

@@ -1,7 +1,7 @@
 /** The endpoints around work items: the instance, users and members, projects with their features, states and labels. */
 
 import { z } from "zod";
-import { createPageSchema, get, patch, planeIdSchema, planeTimeSchema, post } from "./endpoint.ts";
+import { createdSchema, createPageSchema, get, patch, planeIdSchema, planeTimeSchema, post } from "./endpoint.ts";
 
 const instanceInfoSchema = z.object({
   instance: z.object({
@@ -9,10 +9,8 @@ const instanceInfoSchema = z.object({
     current_version: z.string(),
     edition: z.string(),
     is_setup_done: z.boolean(),
-    workspaces_exist: z.boolean(),
   }),
   config: z.object({
-    enable_signup: z.boolean(),
     is_email_password_enabled: z.boolean().optional(),
     /** Bytes. */
     file_size_limit: z.number(),
@@ -20,10 +18,7 @@ const instanceInfoSchema = z.object({
 });
 
 /** Plane's public information about itself, which requires no key. */
-export const instanceApi = {
-  info: get("instance_info", "/api/instances/", instanceInfoSchema),
-  health: get("instance_health", "/", z.object({ status: z.literal("OK") })),
-};
+export const instanceApi = { info: get("instance_info", "/api/instances/", instanceInfoSchema) };
 
 export const planeUserSchema = z.object({
   id: planeIdSchema,
@@ -38,36 +33,11 @@ export const planeRoleSchema = z.int();
 
 const memberSchema = planeUserSchema.extend({ role: planeRoleSchema });
 
-const projectMembershipSchema = z.object({ id: planeIdSchema, member: planeIdSchema, role: planeRoleSchema });
-
-const invitationSchema = z.object({
-  id: planeIdSchema,
-  email: z.string(),
-  accepted: z.boolean(),
-  role: planeRoleSchema,
-});
-
-export const usersApi = {
-  me: get("users_me", "/api/v1/users/me/", planeUserSchema),
-};
+export const usersApi = { me: get("users_me", "/api/v1/users/me/", planeUserSchema) };
 
 /** The workspace's members including bots, in one answer without pages. */
 export const membersApi = {
   list: get("members_list", "/api/v1/workspaces/:workspace/members/", z.array(memberSchema)),
-};
-
-export const invitationsApi = {
-  list: get("invitations_list", "/api/v1/workspaces/:workspace/invitations/", z.array(invitationSchema)),
-};
-
-/** A project's members, in one answer without pages and without their roles. */
-export const projectMembersApi = {
-  list: get(
-    "project_members_list",
-    "/api/v1/workspaces/:workspace/projects/:project/members/",
-    z.array(planeUserSchema),
-  ),
-  add: post("project_members_add", "/api/v1/workspaces/:workspace/projects/:project/members/", projectMembershipSchema),
 };
 
 const projectSchema = z.object({
@@ -83,29 +53,13 @@ const projectSchema = z.object({
   member_role: planeRoleSchema.nullable(),
   module_view: z.boolean(),
   cycle_view: z.boolean(),
-  timezone: z.string(),
   external_source: z.string().nullable(),
   external_id: z.string().nullable(),
   created_by: planeIdSchema.nullable(),
   created_at: planeTimeSchema,
-  updated_at: planeTimeSchema,
 });
 
 export type PlaneProject = z.infer<typeof projectSchema>;
-
-const projectSummarySchema = z.object({
-  id: planeIdSchema,
-  name: z.string(),
-  identifier: z.string(),
-  counts: z.object({
-    issues: z.int(),
-    states: z.int(),
-    labels: z.int(),
-    members: z.int(),
-    cycles: z.int(),
-    modules: z.int(),
-  }),
-});
 
 const projectsPath = "/api/v1/workspaces/:workspace/projects/";
 
@@ -117,20 +71,17 @@ export const projectsApi = {
   /** Answers 409 without an id for a name or identifier that is already taken. */
   create: post("projects_create", projectsPath, projectSchema),
   update: patch("projects_update", projectPath, projectSchema),
-  /** Does not exist on v1.2.x. */
-  summary: get("projects_summary", `${projectPath}summary/`, projectSummarySchema),
 };
 
-const projectFeaturesSchema = z.object({
-  id: planeIdSchema,
-  name: z.string(),
-  identifier: z.string(),
-  archived_at: planeTimeSchema.nullable(),
-  is_member: z.boolean(),
-  external_source: z.string().nullable(),
-  external_id: z.string().nullable(),
-  module_view: z.boolean(),
-  cycle_view: z.boolean(),
+const membersPath = `${projectPath}members/`;
+
+/** A project's members, in one answer without pages and without their roles. */
+export const projectMembersApi = {
+  list: get("project_members_list", membersPath, z.array(planeUserSchema)),
+  add: post("project_members_add", membersPath, createdSchema),
+};
+
+const projectFeaturesSchema = projectSchema.extend({
   issue_views_view: z.boolean(),
   page_view: z.boolean(),
   intake_view: z.boolean(),
@@ -149,7 +100,6 @@ export const stateGroupSchema = z.enum(["backlog", "unstarted", "started", "comp
 
 const stateSchema = z.object({
   id: planeIdSchema,
-  project: planeIdSchema,
   name: z.string(),
   color: z.string(),
   group: stateGroupSchema,
@@ -157,17 +107,11 @@ const stateSchema = z.object({
   default: z.boolean(),
 });
 
-const labelSchema = z.object({
-  id: planeIdSchema,
-  project: planeIdSchema.nullable(),
-  name: z.string(),
-  color: z.string(),
-  parent: planeIdSchema.nullable(),
-});
+const labelSchema = z.object({ id: planeIdSchema, name: z.string(), color: z.string() });
 
-const statesPath = "/api/v1/workspaces/:workspace/projects/:project/states/";
+const statesPath = `${projectPath}states/`;
 
-const labelsPath = "/api/v1/workspaces/:workspace/projects/:project/labels/";
+const labelsPath = `${projectPath}labels/`;
 
 /** A create answers 409 with the id of the existing state or label if the name is already taken. */
 export const statesApi = {

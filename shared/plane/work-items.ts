@@ -2,15 +2,14 @@
 
 import { z } from "zod";
 import {
+  createdSchema,
   createPageSchema,
   get,
-  noContentSchema,
   patch,
   planeDaySchema,
   planeIdSchema,
   planeTimeSchema,
   post,
-  remove,
 } from "./endpoint.ts";
 import { planeUserSchema, stateGroupSchema } from "./projects.ts";
 
@@ -63,18 +62,6 @@ export const workItemSchema = z.object({
   updated_at: planeTimeSchema,
 });
 
-const searchResultSchema = z.object({
-  issues: z.array(
-    z.object({
-      id: planeIdSchema,
-      name: z.string(),
-      sequence_id: z.int(),
-      project_id: planeIdSchema,
-      project__identifier: z.string(),
-    }),
-  ),
-});
-
 const workItemsPath = "/api/v1/workspaces/:workspace/projects/:project/work-items/";
 
 const workItemPath = `${workItemsPath}:item/`;
@@ -88,51 +75,29 @@ export const workItemsApi = {
   byKey: get("work_items_by_key", "/api/v1/workspaces/:workspace/work-items/:key/", workItemSchema),
   /** With `query: { external_source, external_id }` the list route answers that single item, or 404. */
   byExternalId: get("work_items_by_external_id", workItemsPath, workItemSchema),
-  search: get("work_items_search", "/api/v1/workspaces/:workspace/work-items/search/", searchResultSchema),
   /** Answers 409 with the id of the existing item for the same `external_source` and `external_id`. */
   create: post("work_items_create", workItemsPath, workItemSchema),
   update: patch("work_items_update", workItemPath, workItemSchema),
-  remove: remove("work_items_remove", workItemPath, noContentSchema),
 };
 
 const relationEndsSchema = z.array(z.object({ project_id: planeIdSchema, issue_id: planeIdSchema }));
 
-/** The related items by kind, seen from the requested item. */
-const relationsSchema = z.object({
-  blocking: relationEndsSchema,
-  blocked_by: relationEndsSchema,
-  duplicate: relationEndsSchema,
-  relates_to: relationEndsSchema,
-  start_after: relationEndsSchema,
-  start_before: relationEndsSchema,
-  finish_after: relationEndsSchema,
-  finish_before: relationEndsSchema,
-});
+/** The dependencies of the requested item; Plane lists its relations of other kinds as well. */
+const relationsSchema = z.object({ blocking: relationEndsSchema, blocked_by: relationEndsSchema });
 
 export type PlaneRelations = z.infer<typeof relationsSchema>;
 
-const createdRelationsSchema = z.array(
-  z.object({
-    id: planeIdSchema,
-    project_id: planeIdSchema,
-    sequence_id: z.int(),
-    relation_type: z.string(),
-    name: z.string(),
-  }),
-);
-
-export const RELATIONS_PATH = "/api/v1/workspaces/:workspace/projects/:project/work-items/:item/relations/";
+export const RELATIONS_PATH = `${workItemPath}relations/`;
 
 /** Does not exist on v1.2.x: see `capabilities().relations`. */
 export const relationsApi = {
   list: get("relations_list", RELATIONS_PATH, relationsSchema),
   /** Takes `{ relation_type, issues }`; answers the related items. */
-  create: post("relations_create", RELATIONS_PATH, createdRelationsSchema),
+  create: post("relations_create", RELATIONS_PATH, z.array(createdSchema)),
 };
 
 const commentSchema = z.object({
   id: planeIdSchema,
-  issue: planeIdSchema,
   /** The HTML as it was sent: Plane does not sanitize it, so it may contain `<script>`. */
   comment_html: z.string(),
   actor: planeIdSchema.nullable(),
@@ -146,21 +111,17 @@ const commentSchema = z.object({
 
 export type PlaneComment = z.infer<typeof commentSchema>;
 
-const commentsPath = "/api/v1/workspaces/:workspace/projects/:project/work-items/:item/comments/";
-
-const commentPath = `${commentsPath}:comment/`;
+const commentsPath = `${workItemPath}comments/`;
 
 export const commentsApi = {
   list: get("comments_list", commentsPath, createPageSchema(commentSchema)),
   /** Answers 409 with the id of the existing comment for the same `external_source` and `external_id`. */
   create: post("comments_create", commentsPath, commentSchema),
-  update: patch("comments_update", commentPath, commentSchema),
-  remove: remove("comments_remove", commentPath, noContentSchema),
+  update: patch("comments_update", `${commentsPath}:comment/`, commentSchema),
 };
 
 const activitySchema = z.object({
   id: planeIdSchema,
-  issue: planeIdSchema.nullable(),
   verb: z.string(),
   /**
    * `state`, `assignees`, `labels`, … for changes by the API; `state_id`, `assignee_ids`, `label_ids` by the browser;
@@ -180,26 +141,9 @@ const activitySchema = z.object({
 
 export type PlaneActivity = z.infer<typeof activitySchema>;
 
-const linkSchema = z.object({
-  id: planeIdSchema,
-  issue: planeIdSchema,
-  title: z.string().nullable(),
-  url: z.string(),
-  created_at: planeTimeSchema,
-  updated_at: planeTimeSchema,
-});
-
-const itemPath = "/api/v1/workspaces/:workspace/projects/:project/work-items/:item/";
-
 /** The activities of a work item, oldest first. */
 export const activitiesApi = {
-  list: get("activities_list", `${itemPath}activities/`, createPageSchema(activitySchema)),
-};
-
-export const linksApi = {
-  list: get("links_list", `${itemPath}links/`, createPageSchema(linkSchema)),
-  /** Answers 400 for an address that the item already has. */
-  create: post("links_create", `${itemPath}links/`, linkSchema),
+  list: get("activities_list", `${workItemPath}activities/`, createPageSchema(activitySchema)),
 };
 
 const cycleSchema = z.object({
@@ -210,42 +154,19 @@ const cycleSchema = z.object({
   start_date: planeTimeSchema.nullable(),
   end_date: planeTimeSchema.nullable(),
   archived_at: planeTimeSchema.nullable(),
-  external_source: z.string().nullable(),
-  external_id: z.string().nullable(),
-  owned_by: planeIdSchema.nullable(),
   created_at: planeTimeSchema,
-  updated_at: planeTimeSchema,
 });
 
-/** Additional fields in lists: the numbers of items by the group of their state. */
-const itemCountFields = {
+/** Only lists contain the numbers of items by the group of their state. */
+const countedCycleSchema = cycleSchema.extend({
   total_issues: z.int(),
   completed_issues: z.int(),
   cancelled_issues: z.int(),
-  started_issues: z.int(),
-  unstarted_issues: z.int(),
-  backlog_issues: z.int(),
-};
-
-const countedCycleSchema = cycleSchema.extend(itemCountFields);
+});
 
 export type PlaneCycle = z.infer<typeof countedCycleSchema>;
 
-const moduleSchema = z.object({
-  id: planeIdSchema,
-  project: planeIdSchema,
-  name: z.string(),
-  status: z.string(),
-  start_date: planeDaySchema.nullable(),
-  target_date: planeDaySchema.nullable(),
-  archived_at: planeTimeSchema.nullable(),
-  created_at: planeTimeSchema,
-  updated_at: planeTimeSchema,
-});
-
-const cycleItemSchema = z.object({ id: planeIdSchema, issue: planeIdSchema, cycle: planeIdSchema });
-
-const moduleItemSchema = z.object({ id: planeIdSchema, issue: planeIdSchema, module: planeIdSchema });
+const moduleSchema = z.object({ id: planeIdSchema, name: z.string(), archived_at: planeTimeSchema.nullable() });
 
 const cyclesPath = "/api/v1/workspaces/:workspace/projects/:project/cycles/";
 
@@ -253,16 +174,13 @@ const modulesPath = "/api/v1/workspaces/:workspace/projects/:project/modules/";
 
 export const cyclesApi = {
   list: get("cycles_list", cyclesPath, createPageSchema(countedCycleSchema)),
-  /** The same route with `query: { cycle_view: "current" }`, which answers without pages. */
-  current: get("cycles_current", cyclesPath, z.array(countedCycleSchema)),
   create: post("cycles_create", cyclesPath, cycleSchema),
-  update: patch("cycles_update", `${cyclesPath}:cycle/`, cycleSchema),
   items: get("cycles_items", `${cyclesPath}:cycle/cycle-issues/`, createPageSchema(workItemSchema)),
-  addItems: post("cycles_add_items", `${cyclesPath}:cycle/cycle-issues/`, z.array(cycleItemSchema)),
+  addItems: post("cycles_add_items", `${cyclesPath}:cycle/cycle-issues/`, z.array(createdSchema)),
 };
 
 export const modulesApi = {
-  list: get("modules_list", modulesPath, createPageSchema(moduleSchema.extend(itemCountFields))),
+  list: get("modules_list", modulesPath, createPageSchema(moduleSchema)),
   create: post("modules_create", modulesPath, moduleSchema),
-  addItems: post("modules_add_items", `${modulesPath}:module/module-issues/`, z.array(moduleItemSchema)),
+  addItems: post("modules_add_items", `${modulesPath}:module/module-issues/`, z.array(createdSchema)),
 };

@@ -16,27 +16,11 @@ import {
 } from "../endpoint.ts";
 import { planeRoleSchema } from "../projects.ts";
 
-const accountSchema = z.object({
-  id: planeIdSchema,
-  email: z.string(),
-  first_name: z.string(),
-  last_name: z.string(),
-  display_name: z.string(),
-  user_timezone: z.string(),
-  is_bot: z.boolean(),
-});
+const accountSchema = z.object({ id: planeIdSchema, email: z.string(), user_timezone: z.string() });
 
 const profileSchema = z.object({ user: planeIdSchema, language: z.string(), is_onboarded: z.boolean() });
 
-const apiTokenSchema = z.object({
-  id: planeIdSchema,
-  label: z.string(),
-  is_active: z.boolean(),
-  /** For example `60/min`. */
-  allowed_rate_limit: z.string(),
-  expired_at: planeTimeSchema.nullable(),
-  created_at: planeTimeSchema,
-});
+const apiTokenSchema = z.object({ id: planeIdSchema, label: z.string(), is_active: z.boolean() });
 
 /** The account that is signed in. */
 export const accountsApi = {
@@ -50,19 +34,12 @@ const tokensPath = "/api/users/api-tokens/";
 
 export const apiTokensApi = {
   list: get("api_tokens_list", tokensPath, z.array(apiTokenSchema)),
-  get: get("api_tokens_get", `${tokensPath}:token/`, apiTokenSchema),
   /** The only answer that contains the token itself. */
   create: post("api_tokens_create", tokensPath, apiTokenSchema.extend({ token: planeSecretSchema.min(1) })),
   remove: remove("api_tokens_remove", `${tokensPath}:token/`, noContentSchema),
 };
 
-const workspaceSchema = z.object({
-  id: planeIdSchema,
-  name: z.string(),
-  slug: z.string(),
-  timezone: z.string(),
-  owner: planeIdSchema,
-});
+const workspaceSchema = z.object({ id: planeIdSchema, name: z.string(), slug: z.string(), timezone: z.string() });
 
 const workspaceMemberSchema = z.object({
   id: planeIdSchema,
@@ -88,7 +65,6 @@ export const workspacesApi = {
   /** Takes `query: { slug }`; `status` is true when the slug is free. */
   slugIsFree: get("workspaces_slug_check", "/api/workspace-slug-check/", z.object({ status: z.boolean() })),
   create: post("workspaces_create", "/api/workspaces/", workspaceSchema),
-  get: get("workspaces_get", workspacePath, workspaceSchema),
   update: patch("workspaces_update", workspacePath, workspaceSchema),
 };
 
@@ -109,7 +85,6 @@ export const workspaceInvitationsApi = {
 
 const webhookSchema = z.object({
   id: planeIdSchema,
-  workspace: planeIdSchema,
   url: z.string(),
   /** Plane disables a webhook when all attempts of a delivery failed. */
   is_active: z.boolean(),
@@ -123,35 +98,21 @@ const webhookSchema = z.object({
 
 const webhookDeliverySchema = z.object({
   id: planeIdSchema,
-  webhook: planeIdSchema,
-  event_type: z.string(),
-  request_method: z.string(),
   /** The receiver's HTTP status, as text. */
   response_status: z.string().nullable(),
-  retry_count: z.int(),
   created_at: planeTimeSchema,
 });
 
-const webhooksPath = "/api/workspaces/:workspace/webhooks/";
+const webhooksPath = `${workspacePath}webhooks/`;
 
 const webhookPath = `${webhooksPath}:webhook/`;
 
 export const webhooksApi = {
   list: get("webhooks_list", webhooksPath, z.array(webhookSchema)),
-  get: get("webhooks_get", webhookPath, webhookSchema),
   /** Answers 409 without an id for an address that another webhook has, and 400 for a private address. */
   create: post("webhooks_create", webhooksPath, webhookSchema),
   update: patch("webhooks_update", webhookPath, webhookSchema),
   /** The old secret becomes invalid at once. */
   regenerate: post("webhooks_regenerate", `${webhookPath}regenerate/`, webhookSchema),
-  remove: remove("webhooks_remove", webhookPath, noContentSchema),
-  log: get("webhooks_log", "/api/workspaces/:workspace/webhook-logs/:webhook/", z.array(webhookDeliverySchema)),
-};
-
-/**
- * The browser's API for edits of a work item, with `state_id`, `assignee_ids` and `label_ids`. On v1.2.x only such an
- * edit sends a webhook.
- */
-export const issuesApi = {
-  update: patch("issues_update", "/api/workspaces/:workspace/projects/:project/issues/:item/", noContentSchema),
+  log: get("webhooks_log", `${workspacePath}webhook-logs/:webhook/`, z.array(webhookDeliverySchema)),
 };

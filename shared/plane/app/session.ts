@@ -11,7 +11,6 @@ import {
   normalizeBaseUrl,
   type PlaneAnswer,
   type PlaneCallOptions,
-  patch,
   post,
   redirectSchema,
 } from "../endpoint.ts";
@@ -53,16 +52,10 @@ export const authApi = {
   emailCheck: post("auth_email_check", "/auth/email-check/", z.object({ existing: z.boolean(), status: z.string() })),
 };
 
-const configurationsSchema = z.array(z.object({ key: z.string(), value: z.string().nullable(), category: z.string() }));
-
 /** The instance's administrator signs in separately from the users, with another cookie. */
 export const instanceAdminApi = {
   /** Refused with `ADMIN_ALREADY_EXIST` if there is an administrator. */
   signUp: post("instance_admin_sign_up", "/api/instances/admins/sign-up/", formOutcomeSchema),
-  signIn: post("instance_admin_sign_in", "/api/instances/admins/sign-in/", formOutcomeSchema),
-  configurations: get("instance_configurations", "/api/instances/configurations/", configurationsSchema),
-  /** Takes `{ KEY: value }`, for example `{ ENABLE_SIGNUP: "0" }`; answers the changed entries. */
-  configure: patch("instance_configure", "/api/instances/configurations/", configurationsSchema),
 };
 
 /**

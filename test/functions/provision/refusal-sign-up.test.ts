@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import { instanceAdminApi } from "../../../shared/plane/app/session.ts";
+import { unusedApi } from "../../support/unused-plane-endpoints.ts";
 import { createExistingInstance, rejectForm } from "./existing-instance.ts";
 import { createProvisionSetup, NOTES_PATH } from "./provision-setup.ts";
 import { readProvisionedState } from "./provisioned-state.ts";
 
 test("invited accounts are created even when sign-up is disabled", async () => {
   const { setup, session } = await createExistingInstance();
-  await session.call(instanceAdminApi.configure, { json: { ENABLE_SIGNUP: "0" } });
+  await session.call(unusedApi.configure, { json: { ENABLE_SIGNUP: "0" } });
   expect(await setup.provisionWithReport()).toMatchObject({ exit: 0, failed: [] });
 });
 

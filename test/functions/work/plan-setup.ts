@@ -1,8 +1,10 @@
+import { z } from "zod";
 import { createToolCaller } from "../../../functions/agent/tool-calls.ts";
 import { observeHandler } from "../../../functions/poll/observe-handler.ts";
 import { createWakeRules } from "../../../functions/wake/rules.ts";
 import { wakeHandler } from "../../../functions/wake/wake-handler.ts";
 import { createWorkRules, workHandler } from "../../../functions/work.ts";
+import { createPageSchema } from "../../../shared/plane/endpoint.ts";
 import { projectsApi } from "../../../shared/plane/projects.ts";
 import { cyclesApi, modulesApi } from "../../../shared/plane/work-items.ts";
 import type { Store } from "../../../shared/store/port.ts";
@@ -83,7 +85,9 @@ export async function createPlanSetup(
   async function readGroups(project: string): Promise<string[]> {
     const params = { project };
     const cycles = await app.deps.plane.call(cyclesApi.list, { params });
-    const modules = await app.deps.plane.call(modulesApi.list, { params });
+    const moduleSchema = z.object({ name: z.string(), total_issues: z.int() });
+    const modulesEndpoint = { ...modulesApi.list, answer: createPageSchema(moduleSchema) };
+    const modules = await app.deps.plane.call(modulesEndpoint, { params });
     return [
       ...cycles.data.results.map(
         ({ name, end_date, total_issues }) => `${name} ${end_date?.slice(0, 10)} ${total_issues}`,

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { projectsApi } from "../../../shared/plane/projects.ts";
 import { relationsApi } from "../../../shared/plane/work-items.ts";
 import { DAY } from "../../../shared/time.ts";
 import { readRecordedExchanges } from "../../support/plane-replay-server.ts";
 import type { ScriptedStep } from "../../support/scripted-server.ts";
+import { unusedApi } from "../../support/unused-plane-endpoints.ts";
 import { captureError, createScriptedClient, PLANE_USER } from "./plane-client-harness.ts";
 
 const params = { project: PLANE_USER.id, item: PLANE_USER.id };
@@ -101,6 +101,6 @@ test("neither a missing item nor another missing route disables relations", asyn
     createInstanceInfo("1.3.1"),
   ]);
   await captureError(client.call(relationsApi.list, { params }));
-  await captureError(client.call(projectsApi.summary, { params }));
+  await captureError(client.call(unusedApi.summary, { params }));
   expect((await client.capabilities()).relations).toBe(true);
 });

@@ -10,6 +10,7 @@ import {
 import { usersApi } from "../../../shared/plane/projects.ts";
 import { commentsApi, workItemsApi } from "../../../shared/plane/work-items.ts";
 import type { ScriptedStep } from "../../support/scripted-server.ts";
+import { unusedApi } from "../../support/unused-plane-endpoints.ts";
 import { captureError, createScriptedClient, PLANE_USER } from "./plane-client-harness.ts";
 
 const DOWN: ScriptedStep = { status: 502, headers: { "content-type": "text/html" }, body: "<html>Bad Gateway</html>" };
@@ -69,7 +70,7 @@ test.each<[string, PlaneCallOptions["json"]]>([
 
 test("a delete is not repeated after an unclear failure", async () => {
   const { client, server } = await createScriptedClient([BREAK_CONNECTION]);
-  expect(await captureError(client.call(workItemsApi.remove, { params }))).toBeInstanceOf(PlaneUnavailableError);
+  expect(await captureError(client.call(unusedApi.removeItem, { params }))).toBeInstanceOf(PlaneUnavailableError);
   expect(server.requests).toHaveLength(1);
 });
 
