@@ -15,6 +15,7 @@ import {
 } from "../shared/monitoring/canary.ts";
 import { readOutage } from "../shared/monitoring/outage.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
+import { readList } from "../shared/plane/endpoint.ts";
 import {
   PlaneAuthError,
   PlaneConflictError,
@@ -118,17 +119,12 @@ function getConfiguredProject({ settings }: CanaryLocationDeps): string | undefi
 
 async function findCanaryProject(deps: CanaryLocationDeps): Promise<string | undefined> {
   const configuredProject = getConfiguredProject(deps);
-  for await (const { data } of deps.plane.pages(projectsApi.list, {})) {
-    const found = data.results.find(({ identifier, is_member, archived_at, ...external }) => {
-      if (!is_member || archived_at !== null) return false;
-      if (configuredProject !== undefined) return identifier.toUpperCase() === configuredProject;
-      return (
-        external.external_source === CANARY_EXTERNAL_REF.external_source && external.external_id === FIRST_PROJECT_ID
-      );
-    });
-    if (found) return found.id;
-  }
-  return undefined;
+  const { rows } = await readList(deps.plane, projectsApi.list);
+  return rows.find(({ identifier, is_member, archived_at, external_source, external_id }) => {
+    if (!is_member || archived_at !== null) return false;
+    if (configuredProject !== undefined) return identifier.toUpperCase() === configuredProject;
+    return external_source === CANARY_EXTERNAL_REF.external_source && external_id === FIRST_PROJECT_ID;
+  })?.id;
 }
 
 async function tryEdit(deps: Deps, location: CanaryLocation, nonce: string): Promise<string | undefined> {
@@ -230,13 +226,8 @@ async function createCanaryItem(deps: CanaryLocationDeps, project: string, exter
 
 /** Finds a cancelled or else completed state: an item in it appears on no board of open work and in no cycle's count. */
 async function findClosedState({ plane }: CanaryLocationDeps, project: string): Promise<string | undefined> {
-  for await (const { data } of plane.pages(statesApi.list, { params: { project } })) {
-    const found =
-      data.results.find(({ group }) => group === "cancelled") ??
-      data.results.find(({ group }) => group === "completed");
-    if (found) return found.id;
-  }
-  return undefined;
+  const { rows } = await readList(plane, statesApi.list, { params: { project } });
+  return (rows.find(({ group }) => group === "cancelled") ?? rows.find(({ group }) => group === "completed"))?.id;
 }
 
 async function createOrReuse(create: () => Promise<{ data: { id: string } }>): Promise<string> {

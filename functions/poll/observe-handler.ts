@@ -36,21 +36,11 @@ export const observeHandler: JobHandler = {
   concurrency: 4,
   async handle(deps, job) {
     const body = parseJobBody(job, observeBodySchema);
-    switch (body.type) {
-      case "read":
-      case "details":
-      case "initial_changes":
-        return handleItemJob(deps, body);
-      case "next_details":
-        return readMostNeededDetails(deps);
-      default:
-        await handleJob(deps, body);
-        return { done: true };
-    }
+    if (body.type === "next_details") return readMostNeededDetails(deps);
+    const outcome = await ("item" in body && "project" in body ? readForItem(deps, body) : evaluate(deps, body));
+    return outcome ?? { done: true };
   },
 };
-
-type ItemBody = Extract<ObserveBody, { type: "read" | "details" | "initial_changes" }>;
 
 /** Reads details, those that are needed most first, until one item has all of them: each waiting item has one job. */
 async function readMostNeededDetails(deps: Deps): Promise<JobResult> {
@@ -61,66 +51,83 @@ async function readMostNeededDetails(deps: Deps): Promise<JobResult> {
   return { retryAt: await deps.store.now() };
 }
 
-async function handleItemJob(deps: Deps, body: ItemBody): Promise<JobResult> {
-  const project = await findProject(deps, body.project);
-  if (!project || project.removed) return { done: true };
-  if (!isReadableProject(project)) return { retryAt: (await deps.store.now()) + UNREADABLE_RETRY_MS };
-  // Changes since the baseline began are reported when it has ended, as those of held webhooks are.
-  if (body.type === "initial_changes" && !project.baseline)
-    return { retryAt: (await deps.store.now()) + BASELINE_RETRY_MS };
-  await handleReadableItemJob(deps, body, project);
-  return { done: true };
-}
-
-async function handleReadableItemJob(deps: Deps, body: ItemBody, project: ProjectRecord): Promise<void> {
+/** Reads something about an item, for which its project must be readable: else the job is tried again later. */
+async function readForItem(
+  deps: Deps,
+  body: Extract<ObserveBody, { item: string; project: string }>,
+): Promise<JobResult | undefined> {
   const { item, correlation } = body;
-  const source = { project, correlation };
+  const project = await findProject(deps, body.project);
+  if (!project || project.removed) return undefined;
+  if (!isReadableProject(project))
+    return body.type === "completed_again" ? undefined : retryLater(deps, UNREADABLE_RETRY_MS);
   switch (body.type) {
     case "read":
-      return readItemSince(deps, item, source, body.queued);
+      await readItemSince(deps, item, { project, correlation }, body.queued);
+      break;
     case "details":
-      return readIsolatedDetails(deps, item, project);
+      await readIsolatedDetails(deps, item, project);
+      break;
     case "initial_changes":
-      return handleInitialChanges(deps, item, { ...source, cause: correlation });
+      // Changes since the baseline began are reported when it has ended, as those of held webhooks are.
+      if (!project.baseline) return retryLater(deps, BASELINE_RETRY_MS);
+      await handleInitialChanges(deps, item, { project, correlation, cause: correlation });
+      break;
+    case "completed_again":
+      await checkCompletedAgain(deps, project, body);
   }
+  return undefined;
 }
 
-async function handleJob(deps: Deps, body: Exclude<ObserveBody, ItemBody | { type: "next_details" }>): Promise<void> {
+async function retryLater({ store }: Deps, delay: Ms): Promise<JobResult> {
+  return { retryAt: (await store.now()) + delay };
+}
+
+/** Evaluates stored records of an item or a project, or reads the projects or a project's cycles. */
+async function evaluate(
+  deps: Deps,
+  body: Exclude<ObserveBody, { item: string; project: string } | { type: "next_details" }>,
+): Promise<undefined> {
   const { correlation } = body;
   switch (body.type) {
-    case "evaluate_blockers": {
-      const unknownBefore = await deps.store.count(observedSets.unknownTasks);
-      await evaluateBlockers(deps, body.item, correlation);
-      await queueResolveBlocked(deps, [body.item], correlation);
-      // A poll wakes the agents for the tasks that turned out to be startable, all at once.
-      if (unknownBefore > 0 && (await deps.store.count(observedSets.unknownTasks)) === 0)
-        deps.requestPoll("the blockers of all agents' tasks are known");
-      return;
-    }
+    case "evaluate_blockers":
+      await evaluateItemBlockers(deps, body.item, correlation);
+      break;
     case "blocked_by_text":
-      return observeBlockedByText(deps, body.item, correlation);
-    case "reevaluate_dependants": {
-      const dependants = await readDependantIds(deps, body.item);
-      const [stored] = await deps.store.read<ItemRecord>([observedKeys.item(body.item)]);
-      if (stored?.value.removedAt !== undefined) return dropItemEdges(deps, body.item, correlation);
-      for (const dependant of dependants) await evaluateBlockers(deps, dependant, correlation);
-      return queueResolveBlocked(deps, dependants, correlation);
-    }
-    case "completed_again": {
-      const project = await findProject(deps, body.project);
-      if (project && isReadableProject(project)) await checkCompletedAgain(deps, project, body);
-      return;
-    }
+      await observeBlockedByText(deps, body.item, correlation);
+      break;
+    case "reevaluate_dependants":
+      await reevaluateDependants(deps, body.item, correlation);
+      break;
     case "check_project":
       await completePlans(deps, body.project, correlation);
-      return checkProjectCompletion(deps, body.project, correlation);
+      await checkProjectCompletion(deps, body.project, correlation);
+      break;
     case "projects":
-      return readNewProjects(deps, body);
+      await readNewProjects(deps, body);
+      break;
     case "cycles": {
       const project = await findProject(deps, body.project);
       if (project && isReadableProject(project) && project.began !== "") await readCycles(deps, project, correlation);
     }
   }
+}
+
+async function evaluateItemBlockers(deps: Deps, item: string, correlation: string): Promise<void> {
+  const unknownBefore = await deps.store.count(observedSets.unknownTasks);
+  await evaluateBlockers(deps, item, correlation);
+  await queueResolveBlocked(deps, [item], correlation);
+  // A poll wakes the agents for the tasks that turned out to be startable, all at once.
+  if (unknownBefore > 0 && (await deps.store.count(observedSets.unknownTasks)) === 0)
+    deps.requestPoll("the blockers of all agents' tasks are known");
+}
+
+async function reevaluateDependants(deps: Deps, item: string, correlation: string): Promise<void> {
+  const dependants = await readDependantIds(deps, item);
+  const [stored] = await deps.store.read<ItemRecord>([observedKeys.item(item)]);
+  if (stored?.value.removedAt !== undefined) return dropItemEdges(deps, item, correlation);
+  for (const dependant of dependants) await evaluateBlockers(deps, dependant, correlation);
+  await queueResolveBlocked(deps, dependants, correlation);
 }
 
 /** Reads the items of new projects at once; known projects wait for the poll. */

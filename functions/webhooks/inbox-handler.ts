@@ -1,7 +1,7 @@
 import type { Deps, JobHandler } from "../../shared/app/deps.ts";
 import { type InboxBody, inboxBodySchema, readReceivedBody } from "../../shared/jobs/incoming-jobs.ts";
 import { parseJobBody } from "../../shared/jobs/job-body.ts";
-import { createItemReadJob, createReadCyclesJob, createReadProjectsJob } from "../../shared/jobs/observe-jobs.ts";
+import { createObserveJob } from "../../shared/jobs/observe-jobs.ts";
 import { handleCanaryWebhook } from "../../shared/monitoring/canary.ts";
 import {
   isReadableProject,
@@ -61,8 +61,8 @@ export const inboxHandler: JobHandler = {
       return DONE;
     }
     if (delivery.event === "project") {
-      const cause = { cause: job.id, correlation: body.correlation };
-      await deps.store.commit({ jobs: [createReadProjectsJob(cause, await deps.store.now())] });
+      const read = { type: "projects", queued: await deps.store.now(), correlation: body.correlation } as const;
+      await deps.store.commit({ jobs: [createObserveJob(read, job.id)] });
       return DONE;
     }
     const id = getProjectId(delivery);
@@ -112,7 +112,7 @@ async function holdWebhook(
   }
   await store.commit({
     put: [{ key, value: { since }, expires: UNFOLLOWED_RETENTION_MS }],
-    jobs: [createReadProjectsJob({ cause: `hold:${job.id}`, correlation }, now)],
+    jobs: [createObserveJob({ type: "projects", queued: now, correlation }, `hold:${job.id}`)],
   });
   return { retryAt: now + HOLD_STEP_MS * Math.min(job.tries, MAX_HOLD_STEPS) };
 }
@@ -123,25 +123,24 @@ async function observeDelivery(
   source: ObservationSource,
 ): Promise<void> {
   switch (delivery.event) {
-    case "cycle":
-      await deps.store.commit({ jobs: [createReadCyclesJob(source.project.id, source.cause, source.correlation)] });
+    case "cycle": {
+      const read = { type: "cycles", project: source.project.id, correlation: source.correlation } as const;
+      await deps.store.commit({ jobs: [createObserveJob(read, source.cause)] });
       return;
+    }
     case "issue": {
       const { data } = delivery;
       if (data.archived_at || data.is_draft || isInTriage(data.state)) {
-        const at = await deps.store.now();
-        await deps.store.commit({ jobs: [createItemReadJob(source.project.id, data.id, source, at)] });
+        const { project, correlation, cause } = source;
+        const queued = await deps.store.now();
+        const read = { type: "read", project: project.id, item: data.id, queued, correlation } as const;
+        await deps.store.commit({ jobs: [createObserveJob(read, `${cause}:${queued}`, queued)] });
         return;
       }
       const snapshot = await normalizeItem(deps, data);
       const { cursor, began } = source.project;
-      const coveredUntil = cursor > began ? cursor : began;
-      await observeItem(
-        deps,
-        data.id,
-        { via: "webhook", snapshot, covered: coveredUntil },
-        { ...source, hint: toActorHint(delivery) },
-      );
+      const observation = { via: "webhook", snapshot, covered: cursor > began ? cursor : began } as const;
+      await observeItem(deps, data.id, observation, { ...source, hint: toActorHint(delivery) });
       return;
     }
     case "issue_comment": {

@@ -74,6 +74,12 @@ export interface PlaneClient {
   capabilities(): Promise<PlaneCapabilities>;
 }
 
+/** All rows of a list. `date`: Plane's time of the first answer, `YYYY-MM-DDTHH:MM:SS.000000Z`. */
+export interface PlaneList<R> {
+  rows: R[];
+  date: string;
+}
+
 export type CallPriority = "interactive" | "background" | "spare";
 
 /** Plane's ids are UUIDs of any version and variant. */
@@ -115,6 +121,22 @@ export function createPageSchema<R>(row: z.ZodType<R>): z.ZodType<PlanePage<R>> 
     next_cursor: z.string(),
     next_page_results: z.boolean(),
   });
+}
+
+/** Reads a whole list, for lists that fit into memory. `afterPage` runs after each page. */
+export async function readList<R>(
+  plane: Pick<PlaneClient, "pages">,
+  endpoint: Endpoint<PlanePage<R>>,
+  options: PlaneCallOptions = {},
+  afterPage?: () => void,
+): Promise<PlaneList<R>> {
+  const list: PlaneList<R> = { rows: [], date: "" };
+  for await (const { data, date } of plane.pages(endpoint, options)) {
+    list.rows.push(...data.results);
+    list.date ||= toPlaneTime(date);
+    afterPage?.();
+  }
+  return list;
 }
 
 /**

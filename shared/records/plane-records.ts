@@ -102,17 +102,16 @@ export interface RelationsRecord {
   at: number;
 }
 
-/** Where a dependency was found when Plane's API has no relations. */
-export type EdgeSource = "text" | "activities";
+/** Where a dependency was found. The last two count where Plane's API has no relations. */
+export type EdgeSource = "relations" | "activities" | "text";
 
 export interface EdgeRecord {
   blocked: string;
   blocker: string;
   blockerProject: string;
-  /** Only where Plane's API has no relations. */
-  sources?: EdgeSource[];
+  sources: EdgeSource[];
   /** The dependency existed before the observation began and was not evaluated yet; its evaluation causes no events. */
-  isInitial?: boolean;
+  isInitial?: true;
   /** The blocker is unknown and a read did not find it, for example because it is archived. It blocks nothing. */
   isBlockerMissing?: boolean;
 }

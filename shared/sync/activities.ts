@@ -4,22 +4,22 @@
  */
 
 import type { Deps, SyncDeps } from "../app/deps.ts";
-import { type PlaneCallOptions, shiftPlaneTime, toPlaneTime } from "../plane/endpoint.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import { type PlaneList, readList, shiftPlaneTime } from "../plane/endpoint.ts";
 import { activitiesApi, type PlaneActivity, type PlaneRelations } from "../plane/work-items.ts";
-import type { ProjectRecord } from "../records/plane-records.ts";
+import type { EdgeSource, ProjectRecord } from "../records/plane-records.ts";
 import { observedKeys, observedSets } from "../records/store-keys.ts";
 import { readAllRows } from "../store/records.ts";
 import type { ItemRecord, Snapshot } from "../task/snapshot.ts";
 import { type Ms, SECOND } from "../time.ts";
-import { CONTINUED_READ_WAIT_MS } from "./spare-reads.ts";
+import { readSpareList } from "./spare-reads.ts";
 
-/** An item's dependencies according to its activities. */
-export interface ActivityRelations {
-  relations: Pick<PlaneRelations, "blocked_by" | "blocking">;
-  /** The latest change of a dependency; undefined when there was none. */
-  latestChange: PlaneActivity | undefined;
-  /** Plane's time of the read. */
-  date: string;
+/** An item's dependencies in Plane, and where they were found. */
+export interface FoundRelations {
+  relations: PlaneRelations;
+  source: Exclude<EdgeSource, "text">;
+  /** Of activities: the latest change of a dependency; absent when there was none. */
+  latestChange?: PlaneActivity;
 }
 
 type DependencyField = "blocked_by" | "blocking";
@@ -37,23 +37,15 @@ interface RelatedItem {
  */
 export const ACTIVITY_DELAY_MS: Ms = 2 * SECOND;
 
-/**
- * Reads all activities of an item, oldest first. `date` is Plane's time of the first answer. A wait budget is raised
- * after the first page, so that a refusal does not repeat the pages before.
- */
-export async function readActivities(
+/** Reads all activities of an item, oldest first; as a spare read with a budget of time to wait for quota. */
+export function readActivities(
   { plane }: Pick<Deps, "plane">,
   { id, project }: Pick<Snapshot, "id" | "project">,
-  options: Pick<PlaneCallOptions, "priority" | "waitBudget"> = {},
-): Promise<{ activities: PlaneActivity[]; date: string }> {
-  const activities: PlaneActivity[] = [];
-  let date = "";
-  for await (const page of plane.pages(activitiesApi.list, { params: { project, item: id }, ...options })) {
-    activities.push(...page.data.results);
-    date ||= toPlaneTime(page.date);
-    if (options.waitBudget) options.waitBudget.left = CONTINUED_READ_WAIT_MS;
-  }
-  return { activities, date };
+  waitBudget?: { left: Ms },
+): Promise<PlaneList<PlaneActivity>> {
+  const params = { project, item: id };
+  if (waitBudget) return readSpareList(plane, activitiesApi.list, params, waitBudget);
+  return readList(plane, activitiesApi.list, { params });
 }
 
 /**
@@ -63,14 +55,14 @@ export async function readActivities(
 export async function readActivityRelations(
   deps: Pick<SyncDeps, "plane" | "store" | "wait">,
   item: Snapshot,
-): Promise<ActivityRelations> {
+): Promise<FoundRelations & { date: string }> {
   const waitBudget = { left: 0 };
-  let read = await readActivities(deps, item, { priority: "spare", waitBudget });
+  let read = await readActivities(deps, item, waitBudget);
   if (read.date < shiftPlaneTime(item.updatedAt, ACTIVITY_DELAY_MS)) {
     await deps.wait(ACTIVITY_DELAY_MS);
-    read = await readActivities(deps, item, { priority: "spare", waitBudget });
+    read = await readActivities(deps, item, waitBudget);
   }
-  const related = parseRelatedItems(item.id, read.activities);
+  const related = parseRelatedItems(item.id, read.rows);
   const projects = await findItemProjects(deps, item.project, related);
   const toRelations = (wanted: DependencyField) =>
     related
@@ -78,7 +70,8 @@ export async function readActivityRelations(
       .map(({ id }) => ({ issue_id: id, project_id: projects.get(id) ?? item.project }));
   return {
     relations: { blocked_by: toRelations("blocked_by"), blocking: toRelations("blocking") },
-    latestChange: read.activities.filter(isDependencyActivity).at(-1),
+    source: "activities",
+    ...omitUndefined({ latestChange: read.rows.filter(isDependencyActivity).at(-1) }),
     date: read.date,
   };
 }

@@ -5,7 +5,8 @@
 
 import type { SyncDeps } from "../app/deps.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import { relationsApi as relationCalls } from "../plane/work-items.ts";
+import type { PlaneClient } from "../plane/endpoint.ts";
+import { relationsApi } from "../plane/work-items.ts";
 import {
   type EdgeRecord,
   isReadableProject,
@@ -16,9 +17,9 @@ import { observedKeys, observedSets } from "../records/store-keys.ts";
 import type { Put, StoredRow } from "../store/port.ts";
 import { readAllRows, scanRows, updateValue } from "../store/records.ts";
 import { diff } from "../task/events.ts";
-import { type ItemRecord, isBlockingOthers } from "../task/snapshot.ts";
-import { readActivityRelations } from "./activities.ts";
-import { toEdgeSets } from "./dependency-edges.ts";
+import { type ItemRecord, isBlockingOthers, type Snapshot } from "../task/snapshot.ts";
+import { type FoundRelations, readActivityRelations } from "./activities.ts";
+import { toEdgePut } from "./dependency-edges.ts";
 import type { ObservationSource } from "./event-facts.ts";
 import { prepareItemUpdate, readItem } from "./observe-item.ts";
 import { type IgnoredDependencyRecord, observeRelations } from "./relations.ts";
@@ -30,21 +31,21 @@ import { readForTask, toReadTime } from "./spare-reads.ts";
  */
 export async function readRelations(deps: SyncDeps, item: ItemRecord, source: ObservationSource): Promise<string> {
   const began = await deps.store.now();
-  if (!(await deps.plane.capabilities()).relations) {
-    const { relations, latestChange, date } = await readForTask(deps, item, (plane) =>
-      readActivityRelations({ ...deps, plane }, item.snapshot),
-    );
-    const readAt = toReadTime(date, (await deps.store.now()) - began);
-    await observeRelations(deps, item, relations, began, source, { latestChange });
-    return readAt;
-  }
-  const params = { project: item.snapshot.project, item: item.snapshot.id };
-  const { data, date } = await readForTask(deps, item, (plane) =>
-    plane.call(relationCalls.list, { params, priority: "spare" }),
+  const hasRelations = (await deps.plane.capabilities()).relations;
+  const { date, ...found } = await readForTask(deps, item, (plane) =>
+    hasRelations ? readRelationList(plane, item.snapshot) : readActivityRelations({ ...deps, plane }, item.snapshot),
   );
   const readAt = toReadTime(date, (await deps.store.now()) - began);
-  await observeRelations(deps, item, data, began, source);
+  await observeRelations(deps, item, found, began, source);
   return readAt;
+}
+
+async function readRelationList(
+  plane: PlaneClient,
+  { id, project }: Snapshot,
+): Promise<FoundRelations & { date: string }> {
+  const { data, date } = await plane.call(relationsApi.list, { params: { project, item: id }, priority: "spare" });
+  return { relations: data, source: "relations", date };
 }
 
 /**
@@ -62,13 +63,10 @@ export async function observeNewBlockers(
   await updateValue<RelationsRecord>(deps, key, async (ownRead) => {
     const stored = await readAllRows<EdgeRecord>(deps, observedSets.blockers(id));
     const added = [...blockers].filter(([blocker]) => !stored.some(({ value }) => value.blocker === blocker));
-    const edges = added.map(([blocker, blockerProject]): EdgeRecord => ({ blocked: id, blocker, blockerProject }));
     const value: RelationsRecord = { at: Math.max(ownRead?.at ?? 0, began) };
-    const put = edges.map((edge) => ({
-      key: observedKeys.edge(id, edge.blocker),
-      value: edge,
-      sets: toEdgeSets(edge),
-    }));
+    const put = added.map(([blocker, blockerProject]) =>
+      toEdgePut({ blocked: id, blocker, blockerProject, sources: ["relations"] }),
+    );
     return { put: [{ key, value }, ...put] };
   });
   await evaluateBlockers(deps, id, correlation);
@@ -127,14 +125,9 @@ export async function evaluateBlockers(deps: SyncDeps, id: string, correlation: 
       events: isSilent ? [] : diff(stored, next).filter(({ kind }) => kind !== "unblocked" || !hasCancelledBlocker),
       source: { project: project.value, correlation, cause: correlation },
       via: "relations",
-      jobs: [],
       extraWrites: {
         expect: evaluatedEdges.map((row) => [row.key, row.rev]),
-        put: evaluatedEdges.map(({ key, value: { isInitial: _, ...edge } }) => ({
-          key,
-          value: edge,
-          sets: toEdgeSets(edge),
-        })),
+        put: evaluatedEdges.map(({ value: { isInitial: _, ...edge } }) => toEdgePut(edge)),
       },
     });
   });
@@ -160,8 +153,7 @@ async function readUnknownBlockers(
     await readItem(deps, value.blocker, { project, correlation });
     const [found] = await deps.store.read([observedKeys.item(value.blocker)]);
     if (found) continue;
-    const put = [{ key, value: { ...value, isBlockerMissing: true }, sets: toEdgeSets(value) }];
-    await deps.store.commit({ expect: [[key, rev]], put });
+    await deps.store.commit({ expect: [[key, rev]], put: [toEdgePut({ ...value, isBlockerMissing: true })] });
   }
   return hasRead;
 }

@@ -8,7 +8,7 @@ import { sha256Hex } from "../hashing.ts";
 import { removeHiddenText } from "../markdown/hidden-text.ts";
 import { htmlToLines, htmlToText } from "../markdown/plain-text.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import { commentsApi as commentCalls, type PlaneComment } from "../plane/work-items.ts";
+import { commentsApi, type PlaneComment } from "../plane/work-items.ts";
 import { type CommentsRecord, getNewSince } from "../records/plane-records.ts";
 import { observedKeys } from "../records/store-keys.ts";
 import { updateValue, type ValueUpdate } from "../store/records.ts";
@@ -16,11 +16,11 @@ import type { TaskEvent } from "../task/events.ts";
 import type { EventFacts } from "../task/rule-set.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
 import { cleanText } from "../text.ts";
-import { decideActions } from "./decisions.ts";
+import { prepareChange } from "./decisions.ts";
 import { type ObservationSource, readItemFacts } from "./event-facts.ts";
 import { GROUNDCREW_SOURCE } from "./normalize.ts";
 import { findMentionedUsers } from "./observe-item.ts";
-import { CONTINUED_READ_WAIT_MS, toReadTime } from "./spare-reads.ts";
+import { readSpareList, toReadTime } from "./spare-reads.ts";
 
 /** The fields of a comment that both lists and webhooks contain. */
 type ObservedComment = Pick<
@@ -50,29 +50,14 @@ const MAX_REMARK_HTML = 20_000;
  * change was seen.
  */
 export async function readComments(deps: SyncDeps, item: ItemRecord, source: ObservationSource): Promise<string> {
+  const { id, project } = item.snapshot;
   let readAt = "";
-  await updateValue<CommentsRecord>(
-    deps,
-    observedKeys.comments(item.snapshot.id),
-    async (stored = NO_COMMENTS, rev) => {
-      const listed: ObservedComment[] = [];
-      const params = { project: item.snapshot.project, item: item.snapshot.id };
-      // Only the first page is refused when there is no quota: the others wait for it, so that no page is read twice.
-      const waitBudget = { left: 0 };
-      const began = await deps.store.now();
-      readAt = "";
-      for await (const { data, date } of deps.plane.pages(commentCalls.list, {
-        params,
-        priority: "spare",
-        waitBudget,
-      })) {
-        listed.push(...data.results);
-        readAt ||= toReadTime(date, (await deps.store.now()) - began);
-        waitBudget.left = CONTINUED_READ_WAIT_MS;
-      }
-      return prepareComments(deps, item, stored, rev, { listed, isComplete: true }, source, "read");
-    },
-  );
+  await updateValue<CommentsRecord>(deps, observedKeys.comments(id), async (stored = NO_COMMENTS, rev) => {
+    const began = await deps.store.now();
+    const { rows, date } = await readSpareList(deps.plane, commentsApi.list, { project, item: id });
+    readAt = toReadTime(date, (await deps.store.now()) - began);
+    return prepareComments(deps, item, stored, rev, { listed: rows, isComplete: true }, source, "read");
+  });
   return readAt;
 }
 
@@ -117,19 +102,18 @@ async function prepareComments(
   if (stored.readAt === next.readAt && JSON.stringify(stored.known) === JSON.stringify(next.known)) return undefined;
 
   const key = observedKeys.comments(item.snapshot.id);
-  const decision = await decideActions(deps, {
+  return prepareChange(deps, {
     key,
     rev,
     events,
     correlation: source.correlation,
     via,
+    put: [{ key, value: next }],
     facts: async (event) => {
       const comment = await toCommentFacts(event.comment, listedById.get(event.comment));
       return readItemFacts(deps, source.project, item, event, { comment });
     },
   });
-  const put = [{ key, value: next }, ...decision.put];
-  return { put, jobs: decision.jobs, afterCommit: decision.publish };
 }
 
 /** Half of a SHA-256 is enough to distinguish versions of one comment, and keeps the stored records small. */

@@ -1,9 +1,9 @@
 /** A project's cycles: their phases, the events of a change of phase, and the items of the current ones. */
 
 import type { SyncDeps } from "../app/deps.ts";
-import { createReadCyclesJob } from "../jobs/observe-jobs.ts";
-import { toPlaneTime } from "../plane/endpoint.ts";
-import { cyclesApi as cycleCalls, cyclesApi, type PlaneCycle } from "../plane/work-items.ts";
+import { createObserveJob } from "../jobs/observe-jobs.ts";
+import { readList } from "../plane/endpoint.ts";
+import { cyclesApi, type PlaneCycle } from "../plane/work-items.ts";
 import {
   type CyclePhase,
   type CycleRecord,
@@ -18,7 +18,7 @@ import type { Revision } from "../store/port.ts";
 import { readAllRows, updateValue } from "../store/records.ts";
 import type { CycleEvent } from "../task/events.ts";
 import { DAY, type Ms } from "../time.ts";
-import { decideActions } from "./decisions.ts";
+import { prepareChange } from "./decisions.ts";
 import { toCycleFacts } from "./event-facts.ts";
 
 interface CycleObservation {
@@ -77,12 +77,7 @@ const RETENTION_MS: Ms = 90 * DAY;
  */
 export async function readCycles(deps: SyncDeps, project: ProjectRecord, correlation: string): Promise<void> {
   const mark = await takeRevisionMark(deps, project.id);
-  const listed: PlaneCycle[] = [];
-  let date = "";
-  for await (const answer of deps.plane.pages(cycleCalls.list, { params: { project: project.id } })) {
-    if (date === "") date = toPlaneTime(answer.date);
-    listed.push(...answer.data.results);
-  }
+  const { rows: listed, date } = await readList(deps.plane, cyclesApi.list, { params: { project: project.id } });
   const since = project.cyclesRead ? project.began : getNewSince(project);
   let isOvertaken = false;
   for (const cycle of listed) {
@@ -90,7 +85,8 @@ export async function readCycles(deps: SyncDeps, project: ProjectRecord, correla
     if ((await observeCycle(deps, project, observation, correlation)) === "overtaken") isOvertaken = true;
   }
   await forgetUnlistedCycles(deps, project.id, new Set(listed.map((cycle) => cycle.id)), mark);
-  if (isOvertaken) await deps.store.commit({ jobs: [createReadCyclesJob(project.id, `again:${mark}`, correlation)] });
+  const nextRead = createObserveJob({ type: "cycles", project: project.id, correlation }, `again:${mark}`);
+  if (isOvertaken) await deps.store.commit({ jobs: [nextRead] });
   if (!project.cyclesRead) await markCyclesRead(deps, project.id);
   for (const { id, start_date: start, end_date: end } of listed)
     if (getCyclePhase({ start, end }, date) === "current") await readCycleItems(deps, { id, project: project.id });
@@ -115,9 +111,9 @@ async function observeCycle(
     if (rev > observation.mark) return { result: "overtaken" };
     const events = stored || observation.isNew ? diffCyclePhases(stored?.phase, cycle.phase) : [];
     const facts = async () => toCycleFacts(deps, project, cycle, date);
-    const decision = await decideActions(deps, { key, rev, events, correlation, via: "read", facts });
-    const put = [{ key, value: cycle, sets: [observedSets.cycles(project.id)] }, ...decision.put];
-    return { put, jobs: decision.jobs, result: "stored", afterCommit: decision.publish };
+    const put = [{ key, value: cycle, sets: [observedSets.cycles(project.id)] }];
+    const update = await prepareChange(deps, { key, rev, events, correlation, via: "read", facts, put });
+    return { ...update, result: "stored" };
   });
 }
 
@@ -163,12 +159,9 @@ export async function readCycleItems(
   { id, project }: { id: string; project: string },
 ): Promise<void> {
   const at = await store.now();
-  const items: string[] = [];
-  for await (const { data } of plane.pages(cyclesApi.items, { params: { project, cycle: id } }))
-    items.push(...data.results.map((item) => item.id));
-  const value: CycleItemsRecord = { items, at };
-  const put = [{ key: observedKeys.cycleItems(id), value: { ...value }, expires: RETENTION_MS }];
-  await store.commit({ put });
+  const { rows } = await readList(plane, cyclesApi.items, { params: { project, cycle: id } });
+  const value = { items: rows.map((item) => item.id), at } satisfies CycleItemsRecord;
+  await store.commit({ put: [{ key: observedKeys.cycleItems(id), value, expires: RETENTION_MS }] });
 }
 
 /** Returns the phase of a cycle at Plane's time `date`. A cycle without dates is a draft. */

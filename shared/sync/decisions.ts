@@ -11,15 +11,6 @@ import type { Job, Put, Revision, StoreKey } from "../store/port.ts";
 import { type AnyEvent, toEventId } from "../task/events.ts";
 import { type EventFacts, getEventProject, type RuleAction } from "../task/rule-set.ts";
 
-/** The jobs and decision log entries of one change. */
-interface ActionDecision {
-  jobs: Job[];
-  /** Decision log entries: for each event the actions taken or skipped, with the reasons. */
-  put: Put[];
-  /** Writes log lines and metrics; called once the commit has succeeded. */
-  publish: () => void;
-}
-
 interface RecordChange<E extends AnyEvent> {
   /** The record that changed and the revision that the change replaces; together they identify the change. */
   key: StoreKey;
@@ -28,19 +19,24 @@ interface RecordChange<E extends AnyEvent> {
   correlation: string;
   via: string;
   facts: (event: E) => Promise<EventFacts>;
+  /** The writes of the change itself, and its other jobs. */
+  put?: readonly Put[];
+  jobs?: readonly Job[];
 }
 
 /**
- * Runs every rule set on the events of a change and creates the jobs, which must be written in the same commit as the
- * change. A job's id is `key:rev:event:target`, so deciding the same change twice gives the same jobs.
+ * Runs every rule set on the events of a change and returns the commit of that change: its own writes, the jobs of all
+ * actions, and the entries of the decision log, for each event the actions taken or skipped, with the reasons. A job's
+ * id is `key:rev:event:target`, so deciding the same change twice gives the same jobs. Log lines and metrics are
+ * written once the commit has succeeded.
  */
-export async function decideActions<E extends AnyEvent>(
+export async function prepareChange<E extends AnyEvent>(
   deps: Pick<Deps, "ruleSets" | "log" | "metrics" | "clock">,
   change: RecordChange<E>,
-): Promise<ActionDecision> {
+): Promise<{ put: Put[]; jobs: Job[]; afterCommit: () => void }> {
   const { key: record, rev, via, correlation } = change;
   const jobs: Job[] = [];
-  const put: Put[] = [];
+  const entries: Put[] = [];
   const decided: { event: AnyEvent; label: string; actions: string[] }[] = [];
   for (const event of change.events) {
     const facts = await change.facts(event);
@@ -58,7 +54,7 @@ export async function decideActions<E extends AnyEvent>(
       if (!isInternal) requested.push({ rule, target, queue, job });
     }
     const skipped = deps.ruleSets.flatMap((ruleSet) => ruleSet.explainSkips?.(event, facts) ?? []);
-    put.push(
+    entries.push(
       createDecisionPut({
         at: deps.clock(),
         record,
@@ -75,14 +71,14 @@ export async function decideActions<E extends AnyEvent>(
       facts.item?.key ?? facts.cycle?.name ?? facts.project?.identifier ?? getEventProject(event, facts).name;
     decided.push({ event, label, actions: actions.map((action) => `${action.rule} → ${action.target}`) });
   }
-  const publish = () => {
+  const afterCommit = () => {
     for (const { event, label, actions } of decided) {
       deps.log.info("event", { correlation, via, record, item: label, event: event.kind, actions });
       deps.metrics.count("groundcrew_events_total", { event: event.kind });
     }
     for (const job of jobs) deps.metrics.count("groundcrew_actions_total", { target: job.queue });
   };
-  return { jobs, put, publish };
+  return { put: [...(change.put ?? []), ...entries], jobs: [...jobs, ...(change.jobs ?? [])], afterCommit };
 }
 
 /** Bodies contain JSON values only, but TypeScript cannot check that for types declared as interfaces. */

@@ -4,7 +4,7 @@
  */
 
 import type { SyncDeps } from "../app/deps.ts";
-import { createEvaluateBlockersJob } from "../jobs/observe-jobs.ts";
+import { createObserveJob } from "../jobs/observe-jobs.ts";
 import { limitHtml } from "../markdown/limits.ts";
 import { htmlToText } from "../markdown/plain-text.ts";
 import { TASK_KEY_SOURCE } from "../names.ts";
@@ -44,9 +44,45 @@ const TASK_KEY = new RegExp(String.raw`^[\s,;]*(?:(?:and|et)\s+)?(${TASK_KEY_SOU
 /** Limit of a parsed line: 2,000 characters, enough for more than a hundred keys. */
 const MAX_LINE_LENGTH = 2_000;
 
-/** Returns the sets of an edge: all edges, the edges of the blocked item, and the edges of the blocker. */
-export function toEdgeSets({ blocked, blocker }: EdgeRecord): string[] {
-  return [observedSets.edges, observedSets.blockers(blocked), observedSets.dependants(blocker)];
+/** The write of a dependency, which is in three sets: all dependencies, those of the item, and those of its blocker. */
+export function toEdgePut(edge: EdgeRecord): Put {
+  const { blocked, blocker } = edge;
+  return {
+    key: observedKeys.edge(blocked, blocker),
+    value: edge,
+    sets: [observedSets.edges, observedSets.blockers(blocked), observedSets.dependants(blocker)],
+  };
+}
+
+/**
+ * Compares the dependencies that were found with the stored ones, and returns the writes and the items whose
+ * dependencies have changed. Plane's relations decide about every dependency. The other sources, where there are no
+ * relations, decide only about their own, and a dependency ends with its last source.
+ */
+export function compareEdges(
+  stored: readonly StoredRow<EdgeRecord>[],
+  found: readonly EdgeRecord[],
+  source: EdgeSource,
+): { put: Put[]; changed: Set<string> } {
+  const all = new Map(stored.map(({ key, value }) => [key, value]));
+  const isOfSource = ({ sources = [] }: EdgeRecord) => source === "relations" || sources.includes(source);
+  const foundKeys = new Set(found.map(({ blocked, blocker }) => observedKeys.edge(blocked, blocker)));
+  const put: Put[] = [];
+  const changed = new Set<string>();
+  for (const edge of found) {
+    const before = all.get(observedKeys.edge(edge.blocked, edge.blocker));
+    if (before && isOfSource(before)) continue;
+    const { sources = [] } = before ?? {};
+    put.push(toEdgePut({ ...(before ?? edge), sources: [...sources, source] }));
+    changed.add(edge.blocked);
+  }
+  for (const [key, edge] of all) {
+    if (foundKeys.has(key) || !isOfSource(edge)) continue;
+    const rest = source === "relations" ? [] : edge.sources.filter((other) => other !== source);
+    put.push(rest.length > 0 ? toEdgePut({ ...edge, sources: rest }) : { key, value: undefined });
+    changed.add(edge.blocked);
+  }
+  return { put, changed };
 }
 
 /** Reads all edges that have this item at either end. */
@@ -70,7 +106,7 @@ export async function dropItemEdges(deps: Pick<SyncDeps, "store">, id: string, c
   const waiting = new Set(stored.map((row) => row.value.blocked).filter((blocked) => blocked !== id));
   await deps.store.commit({
     put: stored.map((row) => ({ key: row.key, value: undefined })),
-    jobs: [...waiting].map((blocked) => createEvaluateBlockersJob(blocked, correlation, correlation)),
+    jobs: [...waiting].map((item) => createObserveJob({ type: "evaluate_blockers", item, correlation }, correlation)),
   });
 }
 
@@ -85,25 +121,14 @@ export async function observeBlockedByText(deps: SyncDeps, id: string, correlati
     const stored = await readAllRows<EdgeRecord>(deps, observedSets.blockers(id));
     const blockerProjects = await findItemsByKey(deps, parseBlockedByText(item.snapshot.description));
     blockerProjects.delete(id);
-    const known = stored.filter(({ value }) => hasEdgeSource(value, "text"));
-    const added = [...blockerProjects].filter(([blocker]) => !known.some(({ value }) => value.blocker === blocker));
-    const removed = known.filter(({ value }) => !blockerProjects.has(value.blocker));
-    if (added.length + removed.length === 0) return undefined;
-    const isSilent = await isUntouchedSinceStart(deps, item);
-    const edges = added.map(([blocker, blockerProject]): EdgeRecord => {
-      const before = stored.find(({ value }) => value.blocker === blocker)?.value;
-      if (before) return addEdgeSource(before, "text");
-      const mark = omitUndefined({ isInitial: isSilent ? true : undefined });
-      return { blocked: id, blocker, blockerProject, sources: ["text"], ...mark };
-    });
-    const put: Put[] = [
-      ...edges.map((edge) => ({ key: observedKeys.edge(id, edge.blocker), value: edge, sets: toEdgeSets(edge) })),
-      ...removed.map(({ key, value }) => {
-        const rest = removeEdgeSource(value, "text");
-        return rest ? { key, value: rest, sets: toEdgeSets(rest) } : { key, value: undefined };
-      }),
-    ];
-    const jobs = [createEvaluateBlockersJob(id, `blocked_by_text:${rev}:${correlation}`, correlation)];
+    const mark = omitUndefined({ isInitial: (await isUntouchedSinceStart(deps, item)) || undefined });
+    const found = [...blockerProjects].map(
+      ([blocker, blockerProject]): EdgeRecord => ({ blocked: id, blocker, blockerProject, sources: [], ...mark }),
+    );
+    const { put } = compareEdges(stored, found, "text");
+    if (put.length === 0) return undefined;
+    const cause = `blocked_by_text:${rev}:${correlation}`;
+    const jobs = [createObserveJob({ type: "evaluate_blockers", item: id, correlation }, cause)];
     return { expect: stored.map(({ key, rev }) => [key, rev]), put, jobs };
   });
 }
@@ -145,20 +170,6 @@ export async function observeAllBlockedByText(deps: SyncDeps, correlation: strin
       if (mayContainBlockedByText(value)) ids.add(value.snapshot.id);
   }
   for (const id of ids) await observeBlockedByText(deps, id, correlation);
-}
-
-export function hasEdgeSource(edge: EdgeRecord, source: EdgeSource): boolean {
-  return edge.sources?.includes(source) ?? false;
-}
-
-export function addEdgeSource(edge: EdgeRecord, source: EdgeSource): EdgeRecord {
-  return hasEdgeSource(edge, source) ? edge : { ...edge, sources: [...(edge.sources ?? []), source] };
-}
-
-/** Removes a source of a dependency. Without another one there is no dependency: then undefined. */
-export function removeEdgeSource(edge: EdgeRecord, source: EdgeSource): EdgeRecord | undefined {
-  const sources = (edge.sources ?? []).filter((other) => other !== source);
-  return sources.length > 0 ? { ...edge, sources } : undefined;
 }
 
 /** Whether a description may contain a "Blocked by" line. Cheap, because it runs for every observed item. */

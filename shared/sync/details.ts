@@ -4,12 +4,12 @@
  */
 
 import type { SyncDeps } from "../app/deps.ts";
-import { createIsolatedDetailsJob } from "../jobs/observe-jobs.ts";
+import { createObserveJob } from "../jobs/observe-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { isTransientPlaneError, PlaneNotFoundError, PlaneRateLimitedError } from "../plane/errors.ts";
 import { isReadableProject, type ProjectRecord } from "../records/plane-records.ts";
 import { observedKeys, observedSets } from "../records/store-keys.ts";
-import type { Put, StoredRow } from "../store/port.ts";
+import type { Job, Put, StoredRow } from "../store/port.ts";
 import { updateValue } from "../store/records.ts";
 import type { DetailsPart, ItemRecord } from "../task/snapshot.ts";
 import {
@@ -82,7 +82,7 @@ async function findNextDetails({ store }: Pick<SyncDeps, "store">): Promise<Next
 async function isolate(deps: SyncDeps, { row, position }: NextDetails): Promise<"complete"> {
   const { id, project } = row.value.snapshot;
   const { version = 0, correlation = "" } = row.value.unread ?? {};
-  const job = createIsolatedDetailsJob({ project, item: id }, version, correlation);
+  const job = createObserveJob({ type: "details", project, item: id, correlation }, version);
   await changeRequest(deps, row.value, isolateDetails, position, [job]);
   return "complete";
 }
@@ -93,7 +93,7 @@ async function changeRequest(
   requested: ItemRecord,
   change: (stored: ItemRecord) => ItemRecord | undefined,
   position: Put | undefined,
-  jobs?: ReturnType<typeof createIsolatedDetailsJob>[],
+  jobs?: Job[],
 ): Promise<boolean> {
   return updateValue<ItemRecord, boolean>(deps, observedKeys.item(requested.snapshot.id), (stored, rev) => {
     const isCurrent = stored?.unread !== undefined && stored.unread.version === requested.unread?.version;

@@ -7,7 +7,7 @@ import { readTaskFigures, type TimeEntriesRecord } from "../accounting/time-entr
 import type { Deps, FactsDeps } from "../app/deps.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { PlaneNotFoundError, PlaneUnavailableError } from "../plane/errors.ts";
-import { activitiesApi, type PlaneActivity } from "../plane/work-items.ts";
+import type { PlaneActivity } from "../plane/work-items.ts";
 import type { CycleRecord, DependencyBlock, ProjectRecord } from "../records/plane-records.ts";
 import { observedKeys, observedSets } from "../records/store-keys.ts";
 import { readTaskResult } from "../records/task-records.ts";
@@ -15,6 +15,7 @@ import { WORK_EVENT_KINDS } from "../task/event-kinds.ts";
 import type { TaskEvent, WorkEvent } from "../task/events.ts";
 import type { EventFacts } from "../task/rule-set.ts";
 import type { ItemRecord, Snapshot } from "../task/snapshot.ts";
+import { readActivities } from "./activities.ts";
 import { findLabelName, findPlanePerson, type PlanePerson } from "./names.ts";
 
 type ActorDeps = Pick<Deps, "cache" | "plane" | "clock" | "settings" | "ruleSets">;
@@ -307,17 +308,10 @@ export async function findLatestActivityActor(
   snapshot: Pick<Snapshot, "id" | "project">,
   isMatch: (activity: PlaneActivity) => boolean,
 ): Promise<string | undefined> {
-  const params = { project: snapshot.project, item: snapshot.id };
-  let latest: { actor: string; createdAt: string } | undefined;
-  for await (const { data } of deps.plane.pages(activitiesApi.list, { params })) {
-    for (const activity of data.results) {
-      if (!activity.actor || !isMatch(activity)) continue;
-      if (!latest || activity.created_at > latest.createdAt) {
-        latest = { actor: activity.actor, createdAt: activity.created_at };
-      }
-    }
-  }
-  return latest?.actor;
+  const { rows } = await readActivities(deps, snapshot);
+  const matches = rows.filter((activity) => activity.actor !== null && isMatch(activity));
+  const latest = matches.sort((a, b) => (a.created_at < b.created_at ? -1 : 1)).at(-1);
+  return latest?.actor ?? undefined;
 }
 
 /** Computes the owners and review state from an item's present assignees and labels. */

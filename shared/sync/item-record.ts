@@ -4,7 +4,7 @@
  */
 
 import type { SyncDeps } from "../app/deps.ts";
-import { createDetailsJob } from "../jobs/observe-jobs.ts";
+import { createObserveJob } from "../jobs/observe-jobs.ts";
 import { shiftPlaneTime } from "../plane/endpoint.ts";
 import type { CommentsRecord, ProjectRecord } from "../records/plane-records.ts";
 import { observedKeys, observedSets, TOMBSTONE_RETENTION_MS } from "../records/store-keys.ts";
@@ -101,7 +101,9 @@ export async function prepareDetailsRequest(
   const isAnnounced = kind === "changes" ? await findExplanation(deps, before, item) : "no";
   const requested = REQUESTS[kind](item, { rev, correlation, canRuleMatch, isAnnounced });
   if (!requested) return undefined;
-  return { item: requested, jobs: isWaitingForDetails(before) ? [] : [createDetailsJob(id, rev, correlation)] };
+  // One job for each waiting item; which item it reads is decided when it is handled.
+  const job = createObserveJob({ type: "next_details", correlation }, `${id}:${rev}`);
+  return { item: requested, jobs: isWaitingForDetails(before) ? [] : [job] };
 }
 
 /** Whether the item's last change was observed before, or a webhook has reported it as a comment. */

@@ -4,7 +4,7 @@
  */
 
 import type { SyncDeps } from "../app/deps.ts";
-import { createProjectCheckJob } from "../jobs/observe-jobs.ts";
+import { createObserveJob } from "../jobs/observe-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { PlaneActivity } from "../plane/work-items.ts";
 import { getNewSince, type ProjectRecord } from "../records/plane-records.ts";
@@ -14,7 +14,7 @@ import { diff, type TaskEvent, toEventId } from "../task/events.ts";
 import { type ItemRecord, PRIORITIES, type Snapshot, toStatus } from "../task/snapshot.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import { isActivitySince, readActivities } from "./activities.ts";
-import { decideActions } from "./decisions.ts";
+import { prepareChange } from "./decisions.ts";
 import { type ObservationSource, readItemFacts } from "./event-facts.ts";
 import { toUnobservedPut } from "./item-record.ts";
 import { findLabelName, findNamedState } from "./names.ts";
@@ -56,49 +56,44 @@ export async function reportInitialChanges(deps: SyncDeps, item: ItemRecord, sou
   const { id } = item.snapshot;
   const { project } = source;
   const since = getNewSince(project);
-  const read = await readActivities(deps, { id, project: project.id });
-  const activities = read.activities.filter((activity) => isActivitySince(activity, since));
+  const { rows } = await readActivities(deps, { id, project: project.id });
+  const activities = rows.filter((activity) => isActivitySince(activity, since));
 
   await updateValue<ItemRecord>(deps, observedKeys.item(id), async (stored, rev) => {
     if (!stored?.initial || stored.removedAt !== undefined) return undefined;
     const { initial, ...rest } = stored;
-    const first: ItemRecord = { snapshot: { ...stored.snapshot, ...initial.fields }, blockers: [] };
+    const first: ItemRecord = { snapshot: initial.snapshot, blockers: [] };
     const before = await undoActivities(deps, first.snapshot, activities);
     const events = diff({ snapshot: before, blockers: [] }, first).filter(
       (event) => !initial.reported.includes(toEventId(event)),
     );
-    const key = observedKeys.item(id);
-    const decision = await decideActions(deps, {
-      key,
+    const isOver = (await deps.store.now()) - initial.at > LATE_ACTIVITIES_MS;
+    if (events.length === 0 && !isOver) return undefined;
+    const hasKind = (...kinds: TaskEvent["kind"][]) => events.some(({ kind }) => kinds.includes(kind));
+    const next: ItemRecord = {
+      ...rest,
+      ...omitUndefined({
+        startedAt: stored.startedAt ?? (hasKind("started") ? first.snapshot.updatedAt : undefined),
+        initial: isOver ? undefined : { ...initial, reported: [...initial.reported, ...events.map(toEventId)] },
+      }),
+    };
+    const completion = hasKind("completed", "cancelled")
+      ? await prepareUnreportedCompletion(deps, project.id)
+      : undefined;
+    const check = createObserveJob({ type: "check_project", project: project.id }, `initial:${id}`);
+    const update = await prepareChange(deps, {
+      key: observedKeys.item(id),
       // These are events of the first read, which replaced nothing.
       rev: 0,
       events,
       correlation: source.correlation,
       via: "read",
       facts: (event) =>
-        readItemFacts(deps, project, { ...stored, snapshot: first.snapshot }, event as TaskEvent, {
-          hint: source.hint,
-        }),
+        readItemFacts(deps, project, { ...stored, snapshot: first.snapshot }, event, { hint: source.hint }),
+      put: [toUnobservedPut(next, rev), ...(completion?.put ?? [])],
+      jobs: completion ? [check] : [],
     });
-    const isOver = (await deps.store.now()) - initial.at > LATE_ACTIVITIES_MS;
-    const next: ItemRecord = {
-      ...rest,
-      ...omitUndefined({
-        startedAt:
-          stored.startedAt ?? (events.some(({ kind }) => kind === "started") ? first.snapshot.updatedAt : undefined),
-        initial: isOver ? undefined : { ...initial, reported: [...initial.reported, ...events.map(toEventId)] },
-      }),
-    };
-    const completion = events.some(({ kind }) => kind === "completed" || kind === "cancelled")
-      ? await prepareUnreportedCompletion(deps, project.id)
-      : undefined;
-    if (events.length === 0 && !isOver) return undefined;
-    return {
-      expect: completion?.expect ?? [],
-      put: [toUnobservedPut(next, rev), ...decision.put, ...(completion?.put ?? [])],
-      jobs: [...decision.jobs, ...(completion ? [createProjectCheckJob(project.id, `initial:${id}`)] : [])],
-      afterCommit: decision.publish,
-    };
+    return { ...update, expect: completion?.expect ?? [] };
   });
 }
 
@@ -166,8 +161,8 @@ export async function checkCompletedAgain(
   completion: Completion,
 ): Promise<void> {
   const { item: id, correlation } = completion;
-  const { activities } = await readActivities(deps, { id, project: project.id });
-  if (!(await hasReopenedSince(deps, project.id, activities, completion.since))) return;
+  const { rows } = await readActivities(deps, { id, project: project.id });
+  if (!(await hasReopenedSince(deps, project.id, rows, completion.since))) return;
   await updateValue<ItemRecord>(deps, observedKeys.item(id), async (stored, rev) => {
     const isCurrent = stored?.removedAt === undefined && stored?.snapshot.completedAt === completion.completed;
     if (!stored || !isCurrent || stored.completedAgainAt === completion.completed) return undefined;
@@ -178,7 +173,6 @@ export async function checkCompletedAgain(
       events: [{ kind: "completed" }],
       source: { project, correlation, cause: correlation },
       via: "read",
-      jobs: [],
     });
   });
 }

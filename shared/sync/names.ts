@@ -1,14 +1,16 @@
 /**
  * Names for the ids in snapshots: people, labels, states. They are cached from every observed item and read from Plane
- * at most every ten minutes.
+ * when they are unknown, at most every ten minutes. They are also stored beside the store, so that after a restart
+ * notifications need no read of Plane; stored names that were used are read again at the next poll.
  */
 
 import { z } from "zod";
 import type { Deps } from "../app/deps.ts";
 import { getErrorMessage } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import { readList } from "../plane/endpoint.ts";
 import { PlaneError } from "../plane/errors.ts";
-import { labelsApi as labelCalls, membersApi as memberCalls, statesApi as stateCalls } from "../plane/projects.ts";
+import { labelsApi, membersApi, statesApi } from "../plane/projects.ts";
 import type { NamedState } from "../task/snapshot.ts";
 import { isRecent, MINUTE } from "../time.ts";
 
@@ -16,12 +18,6 @@ type NameCacheDeps = Pick<Deps, "cache" | "plane" | "clock">;
 
 /** One list of names in Plane. */
 type NameList = "members" | `labels:${string}` | `states:${string}`;
-
-/**
- * Names for the ids in snapshots: people, labels, states. They are cached from every observed item and read from Plane
- * when they are unknown. They are also stored beside the store, so that after a restart notifications need no read of
- * Plane; stored names that were used are read again at the next poll.
- */
 
 /** The part of the cache that outlives the process: `runtime/create-deps.ts` mounts it. */
 export const STORED_NAMES = "stored";
@@ -86,18 +82,19 @@ async function fetchUnlessRecent(deps: NameCacheDeps, list: NameList): Promise<b
 
 async function fetchList(deps: NameCacheDeps, list: NameList): Promise<void> {
   if (list === "members") {
-    const { data } = await deps.plane.call(memberCalls.list);
+    const { data } = await deps.plane.call(membersApi.list);
     for (const member of data) await cachePerson(deps, member.id, toPlanePerson(member));
     return;
   }
   const [kind, project = ""] = list.split(":");
+  const options = { params: { project } };
   if (kind === "labels") {
-    for await (const { data } of deps.plane.pages(labelCalls.list, { params: { project } }))
-      for (const label of data.results) await cacheLabelName(deps, label.id, label.name);
+    for (const { id, name } of (await readList(deps.plane, labelsApi.list, options)).rows)
+      await cacheLabelName(deps, id, name);
     return;
   }
-  for await (const { data } of deps.plane.pages(stateCalls.list, { params: { project } }))
-    for (const state of data.results) await cacheState(deps, state.id, state);
+  for (const state of (await readList(deps.plane, statesApi.list, options)).rows)
+    await cacheState(deps, state.id, state);
 }
 
 /** Finds the Plane id of the person with this e-mail address; undefined when they are not a member of the workspace. */

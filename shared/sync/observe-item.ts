@@ -6,39 +6,31 @@
 import { prepareTimerChange } from "../accounting/timer.ts";
 import type { SyncDeps } from "../app/deps.ts";
 import { canBeWoken } from "../config/settings-file.ts";
-import {
-  createBlockedByTextJob,
-  createCompletedAgainJob,
-  createInitialChangesJob,
-  createItemReadJob,
-  createProjectCheckJob,
-  createReevaluateDependantsJob,
-} from "../jobs/observe-jobs.ts";
+import { createObserveJob } from "../jobs/observe-jobs.ts";
 import { createStartableJob } from "../jobs/wake-jobs.ts";
 import { createWorkJob } from "../jobs/work-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { PlaneAuthError, PlaneNotFoundError } from "../plane/errors.ts";
 import { projectsApi } from "../plane/projects.ts";
-import { getNewSince, type ProjectRecord } from "../records/plane-records.ts";
+import { getNewSince } from "../records/plane-records.ts";
 import { observedKeys } from "../records/store-keys.ts";
 import type { Job, Put, Revision, StoreKey } from "../store/port.ts";
 import { updateValue, type ValueUpdate } from "../store/records.ts";
 import { diff, mayBeCompletedAgain, type TaskEvent } from "../task/events.ts";
 import { mergeObservation, type Observation } from "../task/merge-observation.ts";
 import {
-  type InitialState,
   type ItemRecord,
   isBlockingOthers,
-  isOpen,
+  isInReview,
   isOpenItem,
   isStartable,
   type Snapshot,
   updateStopMark,
 } from "../task/snapshot.ts";
 import { needsBackfill, withdrawUnneededDetails } from "../task/unread-details.ts";
-import { HOUR, type Ms, SECOND } from "../time.ts";
+import { HOUR, type Ms } from "../time.ts";
 import { ACTIVITY_DELAY_MS } from "./activities.ts";
-import { decideActions } from "./decisions.ts";
+import { prepareChange } from "./decisions.ts";
 import { mayContainBlockedByText } from "./dependency-edges.ts";
 import { type ObservationSource, readItemFacts, resolveOwnership } from "./event-facts.ts";
 import { prepareDetailsRequest, toItemPut, toUnobservedPut } from "./item-record.ts";
@@ -57,16 +49,10 @@ interface ItemChange {
   events: TaskEvent[];
   source: ObservationSource;
   via: string;
-  jobs: Job[];
+  jobs?: Job[];
   /** Further writes of the same commit. */
   extraWrites?: { expect: [StoreKey, Revision][]; put: Put[] };
 }
-
-/**
- * Delay between an item's first read and the read of its activities: 2 s, because Plane's worker writes activities
- * after it has changed `updated_at`.
- */
-const INITIAL_CHANGES_DELAY_MS: Ms = 2 * SECOND;
 
 /** Retention of an item's last read time: 1 hour, so that several requested reads become one. */
 const LAST_READ_RETENTION_MS = HOUR;
@@ -103,84 +89,80 @@ export async function observeItem(
 ): Promise<ObservedOutcome> {
   return updateValue<ItemRecord, ObservedOutcome>(deps, observedKeys.item(id), async (stored, rev) => {
     const merged = mergeObservation(stored, rev, observation);
-    const rereadIn = omitUndefined({ rereadIn: merged.rereadIn });
-    const project = source.project.id;
-    const reread: Job[] =
-      rereads && merged.rereadIn !== undefined
-        ? [createItemReadJob(project, id, source, (await deps.store.now()) + merged.rereadIn)]
-        : [];
-    const initialJobs = async (item: ItemRecord | undefined): Promise<Job[]> =>
-      item?.initial && item.removedAt === undefined
-        ? [createInitialChangesJob(item.snapshot, source, (await deps.store.now()) + INITIAL_CHANGES_DELAY_MS)]
-        : [];
-    const addDetailsRequest = async (item: ItemRecord) =>
-      observation.via === "read" ? prepareDetailsRequest(deps, item, { before: stored, rev }, source) : undefined;
-    if (!merged.next) {
-      const requested = stored && (await addDetailsRequest(stored));
-      const result: ObservedOutcome = { events: [], ...rereadIn };
-      const jobs = [...reread, ...(requested?.jobs ?? []), ...(await initialJobs(stored))];
-      if (requested) return { put: [toUnobservedPut(requested.item, rev)], jobs, result };
-      if (jobs.length > 0) await deps.store.commit({ jobs });
-      return { result };
+    const { next, events } = await toNextRecord(deps, stored, merged.next, source);
+    const current = next ?? stored;
+    const requested =
+      current && observation.via === "read"
+        ? await prepareDetailsRequest(deps, current, { before: stored, rev }, source)
+        : undefined;
+    const jobs = [
+      ...(requested?.jobs ?? []),
+      ...(await createReadJobs(
+        deps,
+        id,
+        { before: stored, current, rereadIn: rereads ? merged.rereadIn : undefined },
+        source,
+      )),
+    ];
+    const result: ObservedOutcome = { events, ...omitUndefined({ rereadIn: merged.rereadIn }) };
+    if (next) {
+      const change = { before: stored, rev, next: requested?.item ?? next, events, source, via: observation.via, jobs };
+      return { ...(await prepareItemUpdate(deps, change)), result };
     }
-    const isPreexisting = !stored && merged.next.snapshot.createdAt < (source.newSince ?? source.project.began);
-    const events = isPreexisting || merged.next.snapshot.quiet ? [] : diff(stored, merged.next);
-    const observed: ItemRecord = isPreexisting ? { ...merged.next, blockersUnknown: true } : merged.next;
-    const next =
-      isPreexisting && !source.project.baseline
-        ? toBaselineItem(observed, source.project, await deps.store.now())
-        : recordStart(observed, events);
-    const requested = await addDetailsRequest(next);
-    const update = await prepareItemUpdate(deps, {
-      before: stored,
-      rev,
-      next: requested?.item ?? next,
-      events,
-      source,
-      via: observation.via,
-      jobs: [
-        ...reread,
-        ...(requested?.jobs ?? []),
-        ...(await initialJobs(next)),
-        ...(await createCompletionJobs(deps, stored, next)),
-      ],
-    });
-    return { ...update, result: { events, ...rereadIn } };
+    const put = requested ? [toUnobservedPut(requested.item, rev)] : [];
+    return put.length + jobs.length > 0 ? { put, jobs, result } : { result };
   });
 }
 
-/**
- * Converts an existing item, at the baseline, to its stored form. Reading the details of all items would be too many
- * requests, so only those of items that have changed since the baseline began are read; later changes cause that read.
- */
-function toBaselineItem(item: ItemRecord, project: ProjectRecord, at: number): ItemRecord {
-  const { snapshot } = item;
-  if (snapshot.quiet || snapshot.updatedAt < getNewSince(project)) return { ...item, detailsAt: snapshot.updatedAt };
-  return { ...item, initial: toInitialState(snapshot, at) };
-}
-
-/** Returns the state to store with an existing item whose first read shows that it changed since the baseline began. */
-function toInitialState(snapshot: Snapshot, at: Ms): InitialState {
-  const { name, state, status, priority, assignees, labels, due, updatedAt } = snapshot;
-  return { fields: { name, state, status, priority, assignees, labels, due, updatedAt }, reported: [], at };
-}
-
-/** Stores Plane's time of the change that started the work. */
-function recordStart(item: ItemRecord, events: readonly TaskEvent[]): ItemRecord {
-  if (!events.some((event) => event.kind === "started")) return item;
-  return { ...item, startedAt: item.snapshot.updatedAt };
-}
-
-/** Creates the check for a completion whose reopening before was not observed. */
-async function createCompletionJobs(
-  { store }: SyncDeps,
+/** Returns the record to store after an observation, if it changes, and the events of that change. */
+async function toNextRecord(
+  { store }: Pick<SyncDeps, "store">,
   before: ItemRecord | undefined,
-  next: ItemRecord,
+  observed: ItemRecord | undefined,
+  { project, newSince = project.began }: ObservationSource,
+): Promise<{ next?: ItemRecord; events: TaskEvent[] }> {
+  if (!observed) return { events: [] };
+  const { snapshot } = observed;
+  if (before || snapshot.createdAt >= newSince) {
+    const events = snapshot.quiet ? [] : diff(before, observed);
+    const hasStarted = events.some(({ kind }) => kind === "started");
+    return { next: { ...observed, ...(hasStarted ? { startedAt: snapshot.updatedAt } : {}) }, events };
+  }
+  const existing: ItemRecord = { ...observed, blockersUnknown: true };
+  if (project.baseline) return { next: existing, events: [] };
+  // Reading the details of all existing items would be too many requests: only those of items that have changed since
+  // the baseline began are read. Later changes cause that read.
+  if (snapshot.quiet || snapshot.updatedAt < getNewSince(project))
+    return { next: { ...existing, detailsAt: snapshot.updatedAt }, events: [] };
+  return { next: { ...existing, initial: { snapshot, reported: [], at: await store.now() } }, events: [] };
+}
+
+/** Creates the jobs for the reads that an observation requires: of the item itself, and of its activities. */
+async function createReadJobs(
+  { store }: Pick<SyncDeps, "store">,
+  item: string,
+  {
+    before,
+    current,
+    rereadIn,
+  }: { before?: ItemRecord | undefined; current?: ItemRecord | undefined; rereadIn?: Ms | undefined },
+  { project: { id: project }, correlation, cause }: ObservationSource,
 ): Promise<Job[]> {
-  const { completedAt } = next.snapshot;
-  if (!before || completedAt === null || !mayBeCompletedAgain(before, next) || next.snapshot.quiet) return [];
-  const change = { since: before.snapshot.updatedAt, completed: completedAt };
-  return [createCompletedAgainJob(next.snapshot, change, (await store.now()) + ACTIVITY_DELAY_MS)];
+  const jobs: Job[] = [];
+  if (rereadIn !== undefined) {
+    const queued = (await store.now()) + rereadIn;
+    jobs.push(createObserveJob({ type: "read", project, item, queued, correlation }, `${cause}:${queued}`, queued));
+  }
+  if (current?.initial && current.removedAt === undefined) {
+    const body = { type: "initial_changes", project, item, correlation } as const;
+    jobs.push(createObserveJob(body, cause, (await store.now()) + ACTIVITY_DELAY_MS));
+  }
+  const completed = current?.snapshot.completedAt;
+  if (before && current && completed && mayBeCompletedAgain(before, current) && !current.snapshot.quiet) {
+    const body = { type: "completed_again", project, item, since: before.snapshot.updatedAt, completed } as const;
+    jobs.push(createObserveJob(body, completed, (await store.now()) + ACTIVITY_DELAY_MS));
+  }
+  return jobs;
 }
 
 /** Reads one work item and observes its snapshot, or its absence (404: deleted, archived or a draft). */
@@ -239,28 +221,19 @@ export async function prepareItemUpdate(deps: SyncDeps, change: ItemChange): Pro
     ? await prepareDetailsRequest(deps, current, { before: change.before, rev }, source, "backfill")
     : undefined;
   const next = backfill?.item ?? current;
-  const key = observedKeys.item(id);
   const { times, ...timeWrites } = await prepareTimerChange(deps, source.project, change.before, next);
-  const decision = await decideActions(deps, {
-    key,
+  const update = await prepareChange(deps, {
+    key: observedKeys.item(id),
     rev,
     events: change.events,
     correlation: source.correlation,
     via: change.via,
     facts: (event) =>
       readItemFacts(deps, source.project, next, event, { hint: source.hint, ...omitUndefined({ times }) }),
+    put: [toItemPut(next), ...timeWrites.put, ...(change.extraWrites?.put ?? [])],
+    jobs: [...(change.jobs ?? []), ...(backfill?.jobs ?? []), ...collectFollowUpJobs(deps, { ...change, next })],
   });
-  return {
-    expect: [...timeWrites.expect, ...(change.extraWrites?.expect ?? [])],
-    put: [toItemPut(next), ...timeWrites.put, ...decision.put, ...(change.extraWrites?.put ?? [])],
-    jobs: [
-      ...decision.jobs,
-      ...change.jobs,
-      ...(backfill?.jobs ?? []),
-      ...collectFollowUpJobs(deps, { ...change, next }),
-    ],
-    afterCommit: decision.publish,
-  };
+  return { ...update, expect: [...timeWrites.expect, ...(change.extraWrites?.expect ?? [])] };
 }
 
 /**
@@ -271,28 +244,27 @@ function collectFollowUpJobs(deps: Pick<SyncDeps, "settings">, change: ItemChang
   const { before, next, rev } = change;
   if (next.snapshot.quiet) return [];
   const jobs = [...collectStartableJobs(deps, change), ...collectMentionJobs(deps, change)];
-  const { id, project } = next.snapshot;
+  const { id: item, project } = next.snapshot;
+  const addWorkJob = (type: "check_claim" | "reviewed", cause: string) => {
+    const correlation = `${cause}:${item}:${rev}`;
+    jobs.push(createWorkJob(correlation, `work:${item}`, { type, item, correlation }));
+  };
   const { dependants_wait } = deps.settings.done;
   const blockingChanged = isBlockingOthers(before, dependants_wait) !== isBlockingOthers(next, dependants_wait);
   if (blockingChanged || isBlockedOrCancelled(before) !== isBlockedOrCancelled(next))
-    jobs.push(createReevaluateDependantsJob(next.snapshot, rev));
+    jobs.push(createObserveJob({ type: "reevaluate_dependants", item }, rev));
   // A label that named the agent was removed: no event says that the task is no longer its own.
-  if (before?.owners?.some((owner) => !next.owners?.includes(owner))) {
-    const correlation = `owners:${id}:${rev}`;
-    jobs.push(createWorkJob(correlation, `work:${id}`, { type: "check_claim", item: id, correlation }));
-  }
-  if (hasLeftReview(before, next)) {
-    const correlation = `reviewed:${id}:${rev}`;
-    jobs.push(createWorkJob(correlation, `work:${id}`, { type: "reviewed", item: id, correlation }));
-  }
+  if (before?.owners?.some((owner) => !next.owners?.includes(owner))) addWorkJob("check_claim", "owners");
+  if (before && isInReview(before) && !isInReview(next)) addWorkJob("reviewed", "reviewed");
   // A task in review may block nothing, but its plan and project are complete only when it is closed.
   const hasOpenedOrClosed = before !== undefined && isOpenItem(before) !== isOpenItem(next);
-  if (blockingChanged || hasOpenedOrClosed || !before) jobs.push(createProjectCheckJob(project, `${id}:${rev}`));
+  if (blockingChanged || hasOpenedOrClosed || !before)
+    jobs.push(createObserveJob({ type: "check_project", project }, `${item}:${rev}`));
   if (
     (blockingChanged || hasNewDescription(before, next)) &&
     (mayContainBlockedByText(before) || mayContainBlockedByText(next))
   )
-    jobs.push(createBlockedByTextJob(next.snapshot, rev));
+    jobs.push(createObserveJob({ type: "blocked_by_text", item }, rev));
   return jobs;
 }
 
@@ -337,25 +309,6 @@ function hasNewDescription(before: ItemRecord | undefined, next: ItemRecord): bo
 function isBlockedOrCancelled(item: ItemRecord | undefined): boolean {
   const status = item?.removedAt === undefined ? item?.snapshot.status : undefined;
   return status === "blocked" || status === "cancelled";
-}
-
-/** Whether the item was in review before and is no longer. */
-function hasLeftReview(before: ItemRecord | undefined, next: ItemRecord): boolean {
-  const isInReview = ({ review, snapshot }: ItemRecord) => review === true && isOpen(snapshot.status);
-  return before !== undefined && isInReview(before) && !isInReview(next);
-}
-
-/** Whether an observed row equals the stored item, so that it need not be observed. */
-export function isUnchanged(
-  stored: ItemRecord | undefined,
-  isSame: (stored: Snapshot) => boolean,
-): stored is ItemRecord {
-  return (
-    stored !== undefined &&
-    stored.removedAt === undefined &&
-    stored.pendingLosses === undefined &&
-    isSame(stored.snapshot)
-  );
 }
 
 /**

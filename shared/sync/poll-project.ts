@@ -5,7 +5,7 @@
  */
 
 import type { SyncDeps } from "../app/deps.ts";
-import { createBlockedByTextJob, createProjectCheckJob, createReadCyclesJob } from "../jobs/observe-jobs.ts";
+import { createObserveJob } from "../jobs/observe-jobs.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { shiftPlaneTime, toPlaneTime } from "../plane/endpoint.ts";
 import { workItemsApi } from "../plane/work-items.ts";
@@ -27,7 +27,7 @@ import { type ObservationSource, resolveOwnership } from "./event-facts.ts";
 import { countUnreadBlockers } from "./first-look.ts";
 import { prepareDetailsRequest, requestItemDetails, toItemPut, toUnobservedPut } from "./item-record.ts";
 import { itemRowsEndpoint, itemRowsQuery, normalizeItem } from "./normalize.ts";
-import { isProjectListed, isUnchanged, observeItem, readItem } from "./observe-item.ts";
+import { isProjectListed, observeItem, readItem } from "./observe-item.ts";
 
 /** Result of a pass over one project. */
 export interface ProjectPollResult {
@@ -215,9 +215,10 @@ async function observePage(
   const since = project.baseline ? project.began : getNewSince(project);
   for (const [i, snapshot] of snapshots.entries()) {
     const before = stored[i];
-    if (isUnchanged(before?.value, (other) => isSameSnapshot(other, snapshot))) {
-      if ((before.value.detailsAt ?? "") < snapshot.updatedAt)
-        await requestItemDetails(deps, snapshot.id, { project, correlation });
+    const { removedAt, pendingLosses, detailsAt = "" } = before?.value ?? {};
+    const isSettled = before !== undefined && removedAt === undefined && pendingLosses === undefined;
+    if (isSettled && isSameSnapshot(before.value.snapshot, snapshot)) {
+      if (detailsAt < snapshot.updatedAt) await requestItemDetails(deps, snapshot.id, { project, correlation });
     } else if (!before && !project.baseline && snapshot.createdAt < since && snapshot.updatedAt < since) {
       existing.push(snapshot);
     } else {
@@ -276,8 +277,8 @@ async function prepareBaselineJobs(
 ): Promise<Job[]> {
   await queueBackfill(deps, project, correlation);
   return keepDefined([
-    createProjectCheckJob(project.id, "baseline"),
-    project.cycles ? createReadCyclesJob(project.id, "baseline", correlation) : undefined,
+    createObserveJob({ type: "check_project", project: project.id }, "baseline"),
+    project.cycles ? createObserveJob({ type: "cycles", project: project.id, correlation }, "baseline") : undefined,
   ]);
 }
 
@@ -310,7 +311,9 @@ async function queueBackfill(
     if (outcome === "stale")
       for (const { item } of requests) await requestItemDetails(deps, item.snapshot.id, source, "backfill");
     const jobs = page.flatMap(({ value, rev }) =>
-      mayContainBlockedByText(value) ? [createBlockedByTextJob(value.snapshot, rev)] : [],
+      mayContainBlockedByText(value)
+        ? [createObserveJob({ type: "blocked_by_text", item: value.snapshot.id }, rev)]
+        : [],
     );
     if (jobs.length > 0) await deps.store.commit({ jobs });
   }

@@ -7,7 +7,7 @@ import { roundAmount } from "../accounting/spending.ts";
 import { readTaskFigures } from "../accounting/time-entries.ts";
 import type { Deps, SyncDeps } from "../app/deps.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import { shiftPlaneTime, toPlaneTime } from "../plane/endpoint.ts";
+import { readList, shiftPlaneTime } from "../plane/endpoint.ts";
 import { type PlaneProject, projectsApi } from "../plane/projects.ts";
 import {
   isReadableProject,
@@ -23,7 +23,7 @@ import type { ProjectEvent } from "../task/events.ts";
 import type { EventFacts } from "../task/rule-set.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
 import { MINUTE } from "../time.ts";
-import { decideActions } from "./decisions.ts";
+import { prepareChange } from "./decisions.ts";
 import { toProjectFacts } from "./event-facts.ts";
 
 /** Result of one read of all projects: the followed projects in their stored form. */
@@ -54,12 +54,7 @@ const HIDDEN_AFTER_MS = 10 * MINUTE;
  */
 export async function readProjects(deps: SyncDeps, correlation: string): Promise<ProjectsReadResult> {
   const startedAt = await deps.store.now();
-  const listed: PlaneProject[] = [];
-  let date = "";
-  for await (const answer of deps.plane.pages(projectsApi.list, {})) {
-    if (date === "") date = toPlaneTime(answer.date);
-    listed.push(...answer.data.results);
-  }
+  const { rows: listed, date } = await readList(deps.plane, projectsApi.list);
   const { isFirst, began } = await observeWorkspace(deps, listed[0]?.workspace ?? "", date);
   const [last] = await deps.store.read<ProjectsReadRecord>([observedKeys.projectsRead]);
   const visibleSince = last && !isFirst ? shiftPlaneTime(last.value.date, -HIDDEN_AFTER_MS) : began;
@@ -159,20 +154,18 @@ export async function prepareProjectUpdate(
   events: ProjectEvent[],
   correlation: string,
 ): Promise<ValueUpdate> {
-  const key = observedKeys.project(project.id);
-  const decision = await decideActions(deps, {
-    key,
+  return prepareChange(deps, {
+    key: observedKeys.project(project.id),
     rev,
     events,
     correlation,
     via: "read",
+    put: [toProjectPut(project)],
     facts: async ({ kind }) => ({
       ...toProjectFacts(deps, project, project.createdAt),
       ...(kind === "project_completed" ? { totals: await readProjectTotals(deps, project.id) } : {}),
     }),
   });
-  const put = [toProjectPut(project), ...decision.put];
-  return { put, jobs: decision.jobs, afterCommit: decision.publish };
 }
 
 /**

@@ -5,7 +5,16 @@
 
 import type { SyncDeps } from "../app/deps.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import { type PlaneCallOptions, type PlaneClient, shiftPlaneTime, toPlaneTime } from "../plane/endpoint.ts";
+import {
+  type Endpoint,
+  type PlaneCallOptions,
+  type PlaneClient,
+  type PlaneList,
+  type PlanePage,
+  readList,
+  shiftPlaneTime,
+  toPlaneTime,
+} from "../plane/endpoint.ts";
 import { PlaneAuthError, PlaneNotFoundError, PlaneRateLimitedError } from "../plane/errors.ts";
 import { AGENT_PACE_MS, toAgentReadsBucket, toAgentTurn } from "../plane/quota.ts";
 import type { Consumption } from "../store/port.ts";
@@ -126,6 +135,22 @@ function withTurns({ store, wait }: TaskReadDeps, plane: PlaneClient, turn: Cons
     pages: (endpoint, options) => plane.pages(endpoint, withTurn(options)),
     capabilities: () => plane.capabilities(),
   };
+}
+
+/**
+ * Reads a list by spare calls. Only the first page is refused when there is no quota: the others wait for it, so that no
+ * page is read twice. `date` is Plane's time of the first answer.
+ */
+export async function readSpareList<Row>(
+  plane: Pick<PlaneClient, "pages">,
+  endpoint: Endpoint<PlanePage<Row>>,
+  params: { project: string; item: string },
+  waitBudget = { left: 0 },
+): Promise<PlaneList<Row>> {
+  const raiseBudget = () => {
+    waitBudget.left = CONTINUED_READ_WAIT_MS;
+  };
+  return readList(plane, endpoint, { params, priority: "spare", waitBudget }, raiseBudget);
 }
 
 /**

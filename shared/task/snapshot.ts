@@ -74,8 +74,8 @@ export interface ItemRecord {
 }
 
 /** How an existing item looked at its first read, when it had changed since the baseline of its project began. */
-export interface InitialState {
-  fields: Pick<Snapshot, "name" | "state" | "status" | "priority" | "assignees" | "labels" | "due" | "updatedAt">;
+interface InitialState {
+  snapshot: Snapshot;
   /** Ids of the events between the beginning of the baseline and this state that have been decided. */
   reported: string[];
   /** Store time of the first read. */

@@ -8,7 +8,7 @@ import type { ProjectRecord, Task } from "../records/plane-records.ts";
 import { observedKeys, workKeys } from "../records/store-keys.ts";
 import type { Job, Put, Revision, StoreKey } from "../store/port.ts";
 import type { ValueUpdate } from "../store/records.ts";
-import { decideActions } from "../sync/decisions.ts";
+import { prepareChange } from "../sync/decisions.ts";
 import { readItemFacts, toProjectFacts } from "../sync/event-facts.ts";
 import type { PlanEvent, WorkEvent } from "../task/events.ts";
 import type { EventFacts } from "../task/rule-set.ts";
@@ -59,25 +59,20 @@ export async function prepareWorkEvents(
   correlation: string,
   { record, rev, put = [], jobs = [] }: EventRecord,
 ): Promise<ValueUpdate> {
-  const decision = await decideActions(deps, {
+  const update = await prepareChange(deps, {
     key: record,
     rev,
     events,
     correlation,
     via: "bridge",
+    put,
+    jobs,
     facts: async (event) =>
       task
         ? readItemFacts(deps, task.project, task.item, event)
         : { at: new Date(await deps.store.now()).toISOString() },
   });
-  return {
-    put: [...put, ...decision.put],
-    jobs: [...jobs, ...decision.jobs],
-    afterCommit: () => {
-      decision.publish();
-      deps.notify();
-    },
-  };
+  return addNotify(deps, update);
 }
 
 /** Prepares the puts and jobs that publish an event of a plan, for a commit that expects its run at this revision. */
@@ -88,7 +83,7 @@ export async function preparePlanEvent(
   event: PlanEvent,
   correlation: string,
 ): Promise<Required<Pick<ValueUpdate, "put" | "jobs">> & { afterCommit: () => void }> {
-  const decision = await decideActions(deps, {
+  const update = await prepareChange(deps, {
     key: workKeys.planRun(run.id),
     rev,
     events: [event],
@@ -96,12 +91,19 @@ export async function preparePlanEvent(
     via: "bridge",
     facts: () => readPlanFacts(deps, run),
   });
+  return addNotify(deps, update);
+}
+
+/** Returns the update, after whose commit the queues of its jobs are worked at once. */
+function addNotify<Update extends { afterCommit: () => void }>(
+  { notify }: Pick<TaskDeps, "notify">,
+  update: Update,
+): Update {
   return {
-    put: decision.put,
-    jobs: decision.jobs,
+    ...update,
     afterCommit: () => {
-      decision.publish();
-      deps.notify();
+      update.afterCommit();
+      notify();
     },
   };
 }

@@ -28,7 +28,7 @@ const clock = () => Date.UTC(2026, 0, 5, 8);
 const KINDS: Record<Queue, readonly { [field: string]: string }[]> = {
   inbox: [{ type: inboxBodySchema.shape.type.value }],
   forward: [{ type: forwardBodySchema.shape.type.value }],
-  observe: observeBodySchema.options.map(({ shape }) => ({ type: shape.type.value })),
+  observe: observeBodySchema.options.flatMap(({ shape }) => [...shape.type.values].map((type) => ({ type }))),
   work: workJobBodySchema.options.map(({ shape }) => ({ type: shape.type.value })),
   outbox: outboxBodySchema.options.map(({ shape }) => ({ type: shape.type.value })),
   wake: wakeBodySchema.options.map(({ shape }) => ({ type: shape.type.value })),

@@ -7,7 +7,7 @@ import { z } from "zod";
 import type { Settings } from "../../config/settings.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { sha256Hex } from "../../hashing.ts";
-import { createReadProjectsJob } from "../../jobs/observe-jobs.ts";
+import { createObserveJob } from "../../jobs/observe-jobs.ts";
 import { keepDefined } from "../../omit-undefined.ts";
 import { PlaneAuthError, PlaneConflictError } from "../../plane/errors.ts";
 import { type PlaneProject, projectMembersApi, projectsApi, statesApi as stateCalls } from "../../plane/projects.ts";
@@ -75,7 +75,7 @@ export async function createProject(context: CallContext, newProject: NewProject
     const cause = `made:${project.id}:${correlation}`;
     await deps.store.commit({
       put: [{ key: workKeys.projectCreation(nameHash), value: undefined }],
-      jobs: [createReadProjectsJob({ correlation, cause }, queuedAt)],
+      jobs: [createObserveJob({ type: "projects", queued: queuedAt, correlation }, cause)],
     });
     deps.notify();
     return record.value;

@@ -6,7 +6,7 @@
 
 import type { Deps, TaskDeps } from "../../app/deps.ts";
 import { GroundcrewError, getErrorMessage } from "../../errors.ts";
-import { createProjectCheckJob } from "../../jobs/observe-jobs.ts";
+import { createObserveJob } from "../../jobs/observe-jobs.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
 import { PlaneAuthError, PlaneError, PlaneRateLimitedError, PlaneUnavailableError } from "../../plane/errors.ts";
 import type { ProjectRecord, Task } from "../../records/plane-records.ts";
@@ -271,7 +271,7 @@ async function finishPlan(deps: TaskDeps, id: string, correlation: string): Prom
       jobs: [
         ...wakes.flatMap((wake) => wake.jobs),
         // All its tasks may have been closed while it was under way.
-        ...keepDefined([run.project]).map((project) => createProjectCheckJob(project, `plan:${id}:${rev}`)),
+        ...keepDefined([run.project]).map((project) => createObserveJob({ type: "check_project", project }, `plan:${id}:${rev}`)),
       ],
       afterCommit: () => {
         deps.log.info("plan complete", { correlation, plan: id, agent: run.agent, tasks: items.length });
