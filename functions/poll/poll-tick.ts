@@ -14,7 +14,7 @@ import { scanRows, updateValue } from "../../shared/store/records.ts";
 import { evaluateAllBlockers } from "../../shared/sync/blockers.ts";
 import { advanceCycles, readCycles } from "../../shared/sync/cycles.ts";
 import { observeAllBlockedByText } from "../../shared/sync/dependency-edges.ts";
-import { applyOwnership, hasSameOwnership, readOwnership } from "../../shared/sync/event-facts.ts";
+import { computeOwnership } from "../../shared/sync/event-facts.ts";
 import { requestItemDetails, toItemPut } from "../../shared/sync/item-record.ts";
 import { refreshNames } from "../../shared/sync/names.ts";
 import { readItemSince } from "../../shared/sync/observe-item.ts";
@@ -191,17 +191,14 @@ async function updateAgentTasks(
   // The labels of existing items wait until agents' lists are right.
   let existingLeft = (await deps.store.count(observedSets.unknownTasks)) === 0 ? EXISTING_MIRROR_LIMIT : 0;
   const inReview: string[] = [];
-  for await (const {
-    project,
-    row: { key, value, rev },
-  } of walkOpenItems(deps)) {
-    const ownership = await readOwnership(deps, value);
-    const item = applyOwnership(value, ownership);
-    if (!hasSameOwnership(value, ownership)) await deps.store.commit({ expect: [[key, rev]], put: [toItemPut(item)] });
+  for await (const { project, key, value, rev } of walkOpenItems(deps)) {
+    const item = await computeOwnership(deps, value);
+    if (JSON.stringify([value.owners, value.review]) !== JSON.stringify([item.owners, item.review]))
+      await deps.store.commit({ expect: [[key, rev]], put: [toItemPut(item)] });
     // Agents that were added to the settings, or labels whose names were unknown, need blockers that nothing has read.
     if (needsBackfill(item)) await requestItemDetails(deps, value.snapshot.id, { project, correlation }, "backfill");
     if (item.review) inReview.push(value.snapshot.id);
-    for (const owner of ownership.owners ?? []) {
+    for (const owner of item.owners ?? []) {
       const isReady = isStartable(item, owner) && !isHidden(item) && !(await isHeldInBacklog(deps, item));
       tasksByAgent.get(owner)?.set(value.snapshot.id, isReady);
     }
@@ -226,7 +223,7 @@ async function updateAgentTasks(
 
 async function* walkOpenItems(deps: TaskDeps) {
   for (const project of await listReadableProjects(deps))
-    for await (const row of scanRows<ItemRecord>(deps, observedSets.open(project.id))) yield { project, row };
+    for await (const row of scanRows<ItemRecord>(deps, observedSets.open(project.id))) yield { project, ...row };
 }
 
 async function commitAgentTasks(deps: TaskDeps, agent: string, ids: readonly string[]): Promise<number> {

@@ -10,6 +10,7 @@ import { activitiesApi, type PlaneActivity, type PlaneRelations } from "../plane
 import type { EdgeSource, ProjectRecord } from "../records/plane-records.ts";
 import { observedKeys, observedSets } from "../records/store-keys.ts";
 import { readAllRows } from "../store/records.ts";
+import type { TaskEvent } from "../task/events.ts";
 import type { ItemRecord, Snapshot } from "../task/snapshot.ts";
 import { type Ms, SECOND } from "../time.ts";
 import { readSpareList } from "./spare-reads.ts";
@@ -21,6 +22,9 @@ export interface FoundRelations {
   /** Of activities: the latest change of a dependency; absent when there was none. */
   latestChange?: PlaneActivity;
 }
+
+/** What of a work item a change concerns, as far as events follow from it. */
+type ChangedField = "state" | "assignees" | "labels" | "name" | "priority" | "due" | "archived";
 
 type DependencyField = "blocked_by" | "blocking";
 
@@ -36,6 +40,42 @@ interface RelatedItem {
  * then writes the activity, so an earlier read may not contain it.
  */
 export const ACTIVITY_DELAY_MS: Ms = 2 * SECOND;
+
+/** Plane's names of these fields: activities, webhooks of API changes and webhooks of browser changes use different ones. */
+const CHANGED_FIELDS: ReadonlyMap<string | null, ChangedField> = new Map<string | null, ChangedField>([
+  ["state", "state"],
+  ["state_id", "state"],
+  ["assignees", "assignees"],
+  ["assignee_ids", "assignees"],
+  ["labels", "labels"],
+  ["label_ids", "labels"],
+  ["name", "name"],
+  ["priority", "priority"],
+  ["target_date", "due"],
+  ["archived_at", "archived"],
+]);
+
+/** Returns what the field that Plane names in an activity or a webhook is; undefined for fields that cause no events. */
+export function toChangedField(name: string | null): ChangedField | undefined {
+  return CHANGED_FIELDS.get(name);
+}
+
+/** The field whose change an event is. */
+export const FIELDS_BY_EVENT: Partial<Record<TaskEvent["kind"], ChangedField>> = {
+  assigned: "assignees",
+  unassigned: "assignees",
+  renamed: "name",
+  due: "due",
+  priority: "priority",
+  removed: "archived",
+  restored: "archived",
+  started: "state",
+  completed: "state",
+  cancelled: "state",
+  reopened: "state",
+  blocked: "state",
+  unblocked: "state",
+};
 
 /** Reads all activities of an item, oldest first; as a spare read with a budget of time to wait for quota. */
 export function readActivities(

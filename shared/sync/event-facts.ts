@@ -15,7 +15,7 @@ import { WORK_EVENT_KINDS } from "../task/event-kinds.ts";
 import type { TaskEvent, WorkEvent } from "../task/events.ts";
 import type { EventFacts } from "../task/rule-set.ts";
 import type { ItemRecord, Snapshot } from "../task/snapshot.ts";
-import { readActivities } from "./activities.ts";
+import { FIELDS_BY_EVENT, readActivities, toChangedField } from "./activities.ts";
 import { findLabelName, findPlanePerson, type PlanePerson } from "./names.ts";
 
 type ActorDeps = Pick<Deps, "cache" | "plane" | "clock" | "settings" | "ruleSets">;
@@ -30,9 +30,6 @@ export interface ActorHint {
   value: unknown;
   actor: { id: string; name: string };
 }
-
-/** The agents an item belongs to and whether it is in review, as its assignees and labels say. */
-type Ownership = Pick<ItemRecord, "owners" | "review">;
 
 /** The context of an observation. */
 export interface ObservationSource {
@@ -65,17 +62,15 @@ export async function readItemFacts(
   } = {},
 ): Promise<EventFacts> {
   const { snapshot } = item;
-  const [assignees, labels, blockers, dependants, actor, blockedByDependency, figures] = await Promise.all([
-    Promise.all(snapshot.assignees.map((id) => findPlanePerson(deps, id))),
-    Promise.all(snapshot.labels.map((id) => findLabelName(deps, project.id, id))),
+  const [{ people, labels }, blockers, dependants, actor, blockedByDependency, figures] = await Promise.all([
+    readNames(deps, snapshot),
     readBlockerNames(deps, item.blockers),
     deps.store.count(observedSets.dependants(snapshot.id)),
     findActor(deps, snapshot, event, extra.hint),
     event.kind === "blocked" ? isBlockedByDependency(deps, snapshot.id) : false,
     snapshot.status === "done" ? readTaskFigures(deps, snapshot.id, extra.times) : {},
   ]);
-  const labelNames = keepDefined(labels);
-  const agents = findTaskAgents(deps.settings.agents, keepDefined(assignees), labelNames);
+  const agents = findTaskAgents(deps.settings.agents, keepDefined(people), labels);
   const isCompletion = snapshot.status === "done" && event.kind === "completed";
   const result = isCompletion ? await readTaskResult(deps, item) : undefined;
   return {
@@ -87,9 +82,9 @@ export async function readItemFacts(
       priority: snapshot.priority,
       due: snapshot.due,
       url: formatItemUrl(deps.settings.plane, project.identifier, snapshot.sequence),
-      assignees: assignees.map((person) => (person ? getPersonName(deps, person) : "?")),
+      assignees: people.map((person) => (person ? getPersonName(deps, person) : "?")),
       ...(agents.length > 0 ? { agent: agents.join(", "), agents } : {}),
-      labels: labelNames,
+      labels,
       blockers,
       ...figures,
       ...omitUndefined({ result, blockedByDependency: blockedByDependency || undefined }),
@@ -146,53 +141,12 @@ function isWorkEvent(event: TaskEvent | WorkEvent): event is WorkEvent {
   return WORK_EVENT_KINDS.some((kind) => kind === event.kind);
 }
 
-function isHintForEvent(hint: ActorHint, snapshot: Snapshot, event: TaskEvent): boolean {
-  if (event.kind === "created") return hint.field === null;
-  if (hint.field === null || !getPlaneFields(event).includes(hint.field)) return false;
-  switch (event.kind) {
-    case "assigned":
-      return Array.isArray(hint.value) && hint.value.includes(event.who);
-    case "unassigned":
-      return Array.isArray(hint.value) && !hint.value.includes(event.who);
-    case "renamed":
-      return hint.value === snapshot.name;
-    case "due":
-      return hint.value === snapshot.due;
-    case "priority":
-      return hint.value === snapshot.priority;
-    default:
-      return hint.value === snapshot.state;
-  }
-}
-
-/**
- * Returns Plane's names of the field whose change is this event. Activities, webhooks of API changes and webhooks of
- * browser changes use different names.
- */
-function getPlaneFields(event: TaskEvent): readonly string[] {
-  switch (event.kind) {
-    case "assigned":
-    case "unassigned":
-      return ["assignees", "assignee_ids"];
-    case "renamed":
-      return ["name"];
-    case "due":
-      return ["target_date"];
-    case "priority":
-      return ["priority"];
-    case "removed":
-    case "restored":
-      return ["archived_at"];
-    case "started":
-    case "completed":
-    case "cancelled":
-    case "reopened":
-    case "blocked":
-    case "unblocked":
-      return ["state", "state_id"];
-    default:
-      return [];
-  }
+function isHintForEvent({ field, value }: ActorHint, snapshot: Snapshot, event: TaskEvent): boolean {
+  if (event.kind === "created") return field === null;
+  const changed = FIELDS_BY_EVENT[event.kind];
+  if (changed === undefined || changed === "archived" || toChangedField(field) !== changed) return false;
+  if ("who" in event) return Array.isArray(value) && value.includes(event.who) === (event.kind === "assigned");
+  return value === snapshot[changed];
 }
 
 /**
@@ -202,9 +156,9 @@ function getPlaneFields(event: TaskEvent): readonly string[] {
 async function readLastActor(deps: ActorDeps, snapshot: Snapshot, event: TaskEvent): Promise<string | undefined> {
   if (event.kind === "created") return snapshot.createdBy ?? undefined;
   if (event.kind === "blocked" || event.kind === "unblocked") return undefined;
-  const fields = getPlaneFields(event);
+  const changed = FIELDS_BY_EVENT[event.kind];
   const isMatch = ({ field, new_identifier, old_identifier }: PlaneActivity) => {
-    if (field === null || !fields.includes(field)) return false;
+    if (changed === undefined || toChangedField(field) !== changed) return false;
     if (event.kind === "assigned") return new_identifier === event.who;
     return event.kind !== "unassigned" || old_identifier === event.who;
   };
@@ -270,14 +224,32 @@ export async function resolveOwnership(
   before: ItemRecord | undefined,
   next: ItemRecord,
 ): Promise<ItemRecord> {
-  const previous = before ?? next;
-  const isUpToDate = previous.owners && before && hasSameAssigneesAndLabels(before, next);
-  return applyOwnership(next, isUpToDate ? previous : await readOwnership(deps, next));
+  const serialize = ({ snapshot: { assignees, labels } }: ItemRecord) => JSON.stringify([assignees, labels]);
+  return before?.owners && serialize(before) === serialize(next) ? next : computeOwnership(deps, next);
 }
 
-function hasSameAssigneesAndLabels(a: ItemRecord, b: ItemRecord): boolean {
-  const serialize = ({ snapshot: { assignees, labels } }: ItemRecord) => JSON.stringify([assignees, labels]);
-  return serialize(a) === serialize(b);
+/** Returns the item with the owners and the review state that follow from its present assignees and labels. */
+export async function computeOwnership(
+  deps: FactsDeps,
+  { owners: _owners, review: _review, ...item }: ItemRecord,
+): Promise<ItemRecord> {
+  if (deps.settings.agents.length === 0) return { ...item, owners: [] };
+  const { people, labels } = await readNames(deps, item.snapshot);
+  const owners = findTaskAgents(deps.settings.agents, keepDefined(people), labels);
+  const isInReview = labels.some((name) => name.trim().toLowerCase() === REVIEW_LABEL);
+  return { ...item, owners, ...omitUndefined({ review: isInReview || undefined }) };
+}
+
+/** Reads the names of an item's assignees, in order, and of its labels. */
+async function readNames(
+  deps: FactsDeps,
+  { project, assignees, labels }: Snapshot,
+): Promise<{ people: (PlanePerson | undefined)[]; labels: string[] }> {
+  const [people, names] = await Promise.all([
+    Promise.all(assignees.map((id) => findPlanePerson(deps, id))),
+    Promise.all(labels.map((id) => findLabelName(deps, project, id))),
+  ]);
+  return { people, labels: keepDefined(names) };
 }
 
 /**
@@ -312,33 +284,4 @@ export async function findLatestActivityActor(
   const matches = rows.filter((activity) => activity.actor !== null && isMatch(activity));
   const latest = matches.sort((a, b) => (a.created_at < b.created_at ? -1 : 1)).at(-1);
   return latest?.actor ?? undefined;
-}
-
-/** Computes the owners and review state from an item's present assignees and labels. */
-export async function readOwnership(deps: FactsDeps, { snapshot }: ItemRecord): Promise<Ownership> {
-  if (deps.settings.agents.length === 0) return { owners: [] };
-  const [people, labels] = await Promise.all([
-    Promise.all(snapshot.assignees.map((id) => findPlanePerson(deps, id))),
-    Promise.all(snapshot.labels.map((id) => findLabelName(deps, snapshot.project, id))),
-  ]);
-  const labelNames = keepDefined(labels);
-  const owners = findTaskAgents(deps.settings.agents, keepDefined(people), labelNames);
-  return {
-    owners,
-    ...omitUndefined({
-      review: labelNames.some((name) => name.trim().toLowerCase() === REVIEW_LABEL) ? true : undefined,
-    }),
-  };
-}
-
-/** Returns the item with this ownership instead of its previous one. */
-export function applyOwnership(
-  { owners: _owners, review: _review, ...item }: ItemRecord,
-  { owners, review }: Ownership,
-): ItemRecord {
-  return { ...item, ...omitUndefined({ owners, review }) };
-}
-
-export function hasSameOwnership(item: ItemRecord, { owners, review }: Ownership): boolean {
-  return JSON.stringify([item.owners, item.review]) === JSON.stringify([owners, review]);
 }

@@ -5,7 +5,7 @@
 
 import type { SyncDeps } from "../app/deps.ts";
 import { createObserveJob } from "../jobs/observe-jobs.ts";
-import { omitUndefined } from "../omit-undefined.ts";
+import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import type { PlaneActivity } from "../plane/work-items.ts";
 import { getNewSince, type ProjectRecord } from "../records/plane-records.ts";
 import { observedKeys } from "../records/store-keys.ts";
@@ -13,7 +13,7 @@ import { updateValue } from "../store/records.ts";
 import { diff, type TaskEvent, toEventId } from "../task/events.ts";
 import { type ItemRecord, PRIORITIES, type Snapshot, toStatus } from "../task/snapshot.ts";
 import { MINUTE, type Ms } from "../time.ts";
-import { isActivitySince, readActivities } from "./activities.ts";
+import { isActivitySince, readActivities, toChangedField } from "./activities.ts";
 import { prepareChange } from "./decisions.ts";
 import { type ObservationSource, readItemFacts } from "./event-facts.ts";
 import { toUnobservedPut } from "./item-record.ts";
@@ -35,16 +35,6 @@ interface Completion {
  * `updated_at` when it writes an activity, so a late activity is followed by an observation.
  */
 const LATE_ACTIVITIES_MS: Ms = 10 * MINUTE;
-
-/** The values that an activity changes, by the field names of API changes and of browser changes. */
-const SCALAR_FIELDS = { state: "state", state_id: "state", name: "name", priority: "priority", target_date: "due" };
-
-const LIST_FIELDS = {
-  assignees: "assignees",
-  assignee_ids: "assignees",
-  labels: "labels",
-  label_ids: "labels",
-} as const;
 
 /**
  * Reports what changed on an existing item between the beginning of its project's baseline and its first read: the
@@ -112,27 +102,20 @@ async function undoActivities(
   for (const field of ["assignees", "labels"] as const) before[field] = [...before[field]].sort();
   const state = before.state === "" ? undefined : await findNamedState(deps, before.project, before.state);
   const labels = await Promise.all(before.labels.map((label) => findLabelName(deps, before.project, label)));
-  const named = { name: state?.name ?? "", group: state?.group ?? "unstarted" };
-  return {
-    ...before,
-    status: toStatus(
-      named,
-      labels.map((label) => label ?? ""),
-      deps.settings.states,
-    ),
-  };
+  const named = state ?? { name: "", group: "unstarted" };
+  return { ...before, status: toStatus(named, keepDefined(labels), deps.settings.states) };
 }
 
 function undoActivity(before: Snapshot, activity: PlaneActivity): void {
-  const { field, old_value, old_identifier, new_identifier } = activity;
-  if (field === null) return;
-  const list = getOwnValue(LIST_FIELDS, field);
-  if (list) {
-    const others = before[list].filter((id) => id !== new_identifier && id !== old_identifier);
-    before[list] = old_identifier ? [...others, old_identifier] : others;
-    return;
-  }
-  switch (getOwnValue(SCALAR_FIELDS, field)) {
+  const { old_value, old_identifier, new_identifier } = activity;
+  const field = toChangedField(activity.field);
+  switch (field) {
+    case "assignees":
+    case "labels": {
+      const others = before[field].filter((id) => id !== new_identifier && id !== old_identifier);
+      before[field] = old_identifier ? [...others, old_identifier] : others;
+      return;
+    }
     case "state":
       before.state = old_identifier ?? "";
       return;
@@ -145,10 +128,6 @@ function undoActivity(before: Snapshot, activity: PlaneActivity): void {
     case "due":
       before.due = old_value || null;
   }
-}
-
-function getOwnValue<T>(table: Record<string, T>, key: string): T | undefined {
-  return Object.hasOwn(table, key) ? table[key] : undefined;
 }
 
 /**
@@ -184,9 +163,7 @@ async function hasReopenedSince(
   activities: readonly PlaneActivity[],
   since: string,
 ): Promise<boolean> {
-  const changes = activities.filter(
-    ({ field, created_at }) => (field === "state" || field === "state_id") && created_at > since,
-  );
+  const changes = activities.filter(({ field, created_at }) => toChangedField(field) === "state" && created_at > since);
   for (const { new_identifier } of changes.slice(0, -1)) {
     const state = new_identifier === null ? undefined : await findNamedState(deps, project, new_identifier);
     if (state && toStatus(state, [], deps.settings.states) !== "done") return true;

@@ -19,7 +19,7 @@ import {
 import { observedKeys, observedSets } from "../records/store-keys.ts";
 import type { Job } from "../store/port.ts";
 import { scanPages, scanRows, updateValue } from "../store/records.ts";
-import { CONFIRM_LOSS_AFTER_MS, isSameSnapshot } from "../task/merge-observation.ts";
+import { CONFIRM_LOSS_AFTER_MS, isSameSnapshot, type ReadTimes } from "../task/merge-observation.ts";
 import type { ItemRecord, Snapshot } from "../task/snapshot.ts";
 import { MINUTE } from "../time.ts";
 import { mayContainBlockedByText } from "./dependency-edges.ts";
@@ -28,6 +28,7 @@ import { countUnreadBlockers } from "./first-look.ts";
 import { prepareDetailsRequest, requestItemDetails, toItemPut, toUnobservedPut } from "./item-record.ts";
 import { itemRowsEndpoint, itemRowsQuery, normalizeItem } from "./normalize.ts";
 import { isProjectListed, observeItem, readItem } from "./observe-item.ts";
+import { hasOnlyClosedItems } from "./projects.ts";
 
 /** Result of a pass over one project. */
 export interface ProjectPollResult {
@@ -56,36 +57,10 @@ interface ListPass extends Pick<ProjectPollResult, "project" | "changed" | "unco
   totals: Set<number>;
 }
 
-/** When a page was read, in store time, and the latest revision before the pass. */
-interface PageReadTimes {
-  since: number;
-  began: number;
-  ended: number;
-}
-
-interface PageOutcome {
-  /** Number of items that differed from the stored state. */
-  changed: number;
-  /** Ids of the items with an unconfirmed loss. */
-  unconfirmed: string[];
-}
-
-interface CursorUpdate {
-  /** `updated_at` of the newest item that was read. */
-  cursor: string;
-  /** Plane's time of the first answer. */
-  date: string;
-  /** Number of items that were read. */
-  window: number;
-}
-
 type ReconcileSource = Omit<ObservationSource, "cause">;
 
-interface ListedIds {
+interface ListedIds extends ReadTimes {
   ids: Set<string>;
-  since: number;
-  began: number;
-  ended: number;
 }
 
 const SMALLEST_PAGE = 100;
@@ -119,19 +94,19 @@ export async function pollProject(
   correlation: string,
 ): Promise<ProjectPollResult> {
   const pass = await observeListedItems(deps, project, correlation);
-  const { project: current, date, window, changed, unconfirmed, pages } = pass;
+  const { changed, unconfirmed, pages } = pass;
   const isConsistent = pass.totals.size === 1;
   let hasCountMismatch = !isConsistent || !pass.totals.has(await countStoredItems(deps, project.id));
   let removed = 0;
   if (!project.baseline && hasCountMismatch) {
     // An item that was edited between two pages moved to a page that had been read; it belongs to the baseline as well.
-    ({ removed } = await reconcileIds(deps, current, correlation));
+    ({ removed } = await reconcileIds(deps, pass.project, correlation));
     hasCountMismatch = false;
   }
   const jobs = project.baseline ? [] : await prepareBaselineJobs(deps, project, correlation);
   const newest = !isConsistent && project.baseline ? project.cursor : pass.newest;
-  await moveCursor(deps, current, { cursor: newest === "" ? date : newest, date, window }, jobs);
-  return { project: current, changed, removed, unconfirmed, pages, hasCountMismatch };
+  await moveCursor(deps, { ...pass, newest: newest || pass.date }, jobs);
+  return { project: pass.project, changed, removed, unconfirmed, pages, hasCountMismatch };
 }
 
 /** Reads the pages of a project's list down to its cursor and observes the items of each. */
@@ -160,9 +135,7 @@ async function observeListedItems(deps: SyncDeps, project: ProjectRecord, correl
     // Plane lists the newest first; events are created in chronological order.
     const recent = snapshots.filter((snapshot) => snapshot.updatedAt >= depth).reverse();
     const readTimes = { since: mark, began, ended: await deps.store.now() };
-    const { changed, unconfirmed } = await observePage(deps, pass.project, recent, readTimes, correlation);
-    pass.changed += changed;
-    pass.unconfirmed.push(...unconfirmed.map((item) => ({ project: pass.project, item })));
+    await observePage(deps, pass, recent, readTimes, correlation);
     pass.window += recent.length;
     pass.totals.add(answer.data.total_count);
     pass.pages += 1;
@@ -204,12 +177,12 @@ async function recordProjectStart(
 /** Observes the items of one page. Items that existed before a project's baseline are stored without events. */
 async function observePage(
   deps: SyncDeps,
-  project: ProjectRecord,
+  pass: ListPass,
   snapshots: Snapshot[],
-  readTimes: PageReadTimes,
+  readTimes: ReadTimes,
   correlation: string,
-): Promise<PageOutcome> {
-  const outcome: PageOutcome = { changed: 0, unconfirmed: [] };
+): Promise<void> {
+  const { project } = pass;
   const stored = await deps.store.read<ItemRecord>(snapshots.map((snapshot) => observedKeys.item(snapshot.id)));
   const existing: Snapshot[] = [];
   const since = project.baseline ? project.began : getNewSince(project);
@@ -224,13 +197,12 @@ async function observePage(
     } else {
       const source = { project, correlation, cause: `${correlation}:${before?.rev ?? 0}`, newSince: since };
       const { rereadIn } = await observeItem(deps, snapshot.id, { via: "read", snapshot, ...readTimes }, source);
-      if (rereadIn !== undefined) outcome.unconfirmed.push(snapshot.id);
-      outcome.changed += 1;
+      if (rereadIn !== undefined) pass.unconfirmed.push({ project, item: snapshot.id });
+      pass.changed += 1;
     }
   }
   for (let i = 0; i < existing.length; i += COMMIT_SIZE)
     await commitExistingItems(deps, project, existing.slice(i, i + COMMIT_SIZE), readTimes, correlation);
-  return outcome;
 }
 
 /** Stores many existing items in one commit; when one of them was stored meanwhile, observes each item instead. */
@@ -238,7 +210,7 @@ async function commitExistingItems(
   deps: SyncDeps,
   project: ProjectRecord,
   snapshots: Snapshot[],
-  readTimes: PageReadTimes,
+  readTimes: ReadTimes,
   correlation: string,
 ): Promise<void> {
   const items = await Promise.all(
@@ -256,10 +228,9 @@ async function commitExistingItems(
     put: items.map(toItemPut),
   });
   if (result === "committed") return;
-  for (const snapshot of snapshots) {
-    const source = { project, correlation, cause: correlation, newSince: getNewSince(project) };
+  const source = { project, correlation, cause: correlation, newSince: getNewSince(project) };
+  for (const snapshot of snapshots)
     await observeItem(deps, snapshot.id, { via: "read", snapshot, ...readTimes }, source);
-  }
 }
 
 async function countStoredItems({ store }: SyncDeps, project: string): Promise<number> {
@@ -267,30 +238,16 @@ async function countStoredItems({ store }: SyncDeps, project: string): Promise<n
 }
 
 /**
- * Queues the reads of dependencies and returns the jobs that must be written together with the end of the baseline.
- * Called before the baseline is marked complete: an interrupted baseline starts again and queues all of them again.
+ * Requests one read of the dependencies of every existing open item, with low priority, unless they were read already,
+ * and returns the jobs that must be written together with the end of the baseline. An interrupted baseline starts again
+ * and requests all of them again. Reads of relations or "Blocked by" lines that this version of Plane does not use end
+ * without a request.
  */
 async function prepareBaselineJobs(
   deps: Pick<SyncDeps, "store" | "ruleSets">,
   project: ProjectRecord,
   correlation: string,
 ): Promise<Job[]> {
-  await queueBackfill(deps, project, correlation);
-  return keepDefined([
-    createObserveJob({ type: "check_project", project: project.id }, "baseline"),
-    project.cycles ? createObserveJob({ type: "cycles", project: project.id, correlation }, "baseline") : undefined,
-  ]);
-}
-
-/**
- * Requests one read of the dependencies of every existing open item, with low priority, unless they were read already.
- * Reads of relations or "Blocked by" lines that this version of Plane does not use end without a request.
- */
-async function queueBackfill(
-  deps: Pick<SyncDeps, "store" | "ruleSets">,
-  project: ProjectRecord,
-  correlation: string,
-): Promise<void> {
   const source = { project, correlation };
   for await (const page of scanPages<ItemRecord>(deps, observedSets.open(project.id))) {
     const relations = await deps.store.read(page.map(({ value }) => observedKeys.relations(value.snapshot.id)));
@@ -317,16 +274,22 @@ async function queueBackfill(
     );
     if (jobs.length > 0) await deps.store.commit({ jobs });
   }
+  const checkJob = createObserveJob({ type: "check_project", project: project.id }, "baseline");
+  const cyclesJob = createObserveJob({ type: "cycles", project: project.id, correlation }, "baseline");
+  return project.cycles ? [checkJob, cyclesJob] : [checkJob];
 }
 
 /** Stores how far a project was read, which ends its baseline, with the jobs that follow from the pass. */
-async function moveCursor(deps: SyncDeps, project: ProjectRecord, update: CursorUpdate, jobs: Job[]): Promise<void> {
-  const key = observedKeys.project(project.id);
-  await updateValue<ProjectRecord>(deps, key, async (stored) => {
+async function moveCursor(
+  deps: SyncDeps,
+  { project, newest: cursor, date, window }: Pick<ListPass, "project" | "newest" | "date" | "window">,
+  jobs: Job[],
+): Promise<void> {
+  await updateValue<ProjectRecord>(deps, observedKeys.project(project.id), async (stored) => {
     if (!stored) return undefined;
     const { overlapReadCursor: _, listed: __, ...rest } = stored;
     const unread = stored.baseline ? undefined : await countUnreadBlockers(deps);
-    const isQuiet = update.date >= shiftPlaneTime(update.cursor, LOOK_BACK_MS);
+    const isQuiet = date >= shiftPlaneTime(cursor, LOOK_BACK_MS);
     // A new project's completion is an event, even when its first pass already finds it complete.
     const completedAtBaseline =
       !stored.baseline && !isNewProject(stored) && (await hasOnlyClosedItems(deps, project.id));
@@ -334,26 +297,18 @@ async function moveCursor(deps: SyncDeps, project: ProjectRecord, update: Cursor
       ...rest,
       began: stored.began || project.began,
       baseline: true,
-      cursor: update.cursor,
-      window: update.window,
+      cursor,
+      window,
       completed: stored.completed || completedAtBaseline,
       ...omitUndefined({
-        overlapReadCursor: isQuiet ? update.cursor : undefined,
-        completedAtBaseline: completedAtBaseline || stored.completedAtBaseline ? true : undefined,
+        overlapReadCursor: isQuiet ? cursor : undefined,
+        completedAtBaseline: completedAtBaseline || stored.completedAtBaseline || undefined,
         unreadBlockers: unread ? unread.tasks + unread.items : stored.unreadBlockers,
       }),
     };
     if (JSON.stringify(next) === JSON.stringify(stored)) return undefined;
     return { put: [toProjectPut(next)], jobs };
   });
-}
-
-async function hasOnlyClosedItems(deps: SyncDeps, project: string): Promise<boolean> {
-  const [open, total] = await Promise.all([
-    deps.store.count(observedSets.open(project)),
-    deps.store.count(observedSets.items(project)),
-  ]);
-  return open === 0 && total > 0;
 }
 
 /**
@@ -416,19 +371,19 @@ async function readStoredIds(
   return { stored, pendingRemoval };
 }
 
+/** Observes that a read found none of these items. Returns how many of them are removed now. */
 async function observeAbsences(
   deps: SyncDeps,
   ids: string[],
-  read: ListedIds,
+  { since, began, ended }: ReadTimes,
   source: ReconcileSource,
 ): Promise<number> {
-  const { since, began, ended } = read;
   let removed = 0;
   for (const id of ids) {
     const itemSource = { ...source, cause: `${since}.${began}` };
     const observation = { via: "absence", since, began, ended } as const;
     const { events } = await observeItem(deps, id, observation, itemSource, { rereads: false });
-    if (events.some((event) => event.kind === "removed")) removed += 1;
+    if (events.some(({ kind }) => kind === "removed")) removed += 1;
   }
   return removed;
 }
@@ -439,20 +394,16 @@ async function confirmRemovals(
   missing: string[],
   source: ReconcileSource,
 ): Promise<number> {
-  let removed = 0;
-  if (missing.length <= SINGLE_READ_LIMIT) {
-    for (const id of missing) {
-      const { events } = await readItem(deps, id, source);
-      if (events.some((event) => event.kind === "removed")) removed += 1;
-    }
-    return removed;
+  if (missing.length > SINGLE_READ_LIMIT) {
+    const second = await listIds(deps, project);
+    if (!second || !(await isProjectListed(deps, project.id))) return 0;
+    const stillMissing = missing.filter((id) => !second.ids.has(id));
+    return observeAbsences(deps, stillMissing, second, source);
   }
-  const second = await listIds(deps, project);
-  if (!second || !(await isProjectListed(deps, project.id))) return 0;
-  return observeAbsences(
-    deps,
-    missing.filter((id) => !second.ids.has(id)),
-    second,
-    source,
-  );
+  let removed = 0;
+  for (const id of missing) {
+    const { events } = await readItem(deps, id, source);
+    if (events.some(({ kind }) => kind === "removed")) removed += 1;
+  }
+  return removed;
 }

@@ -175,16 +175,21 @@ export async function prepareProjectUpdate(
 export async function checkProjectCompletion(deps: SyncDeps, id: string, correlation: string): Promise<void> {
   await updateValue<ProjectRecord>(deps, observedKeys.project(id), async (stored, rev) => {
     if (!stored?.baseline) return undefined;
-    const [open, total] = await Promise.all([
-      deps.store.count(observedSets.open(id)),
-      deps.store.count(observedSets.items(id)),
-    ]);
-    const completed = open === 0 && total > 0;
+    const completed = await hasOnlyClosedItems(deps, id);
     if (completed === stored.completed) return undefined;
     const events: ProjectEvent[] = completed ? [{ kind: "project_completed" }] : [];
     const { completedAtBaseline: _, ...rest } = stored;
     return prepareProjectUpdate(deps, { ...rest, completed }, rev, events, correlation);
   });
+}
+
+/** Whether the project has items, and all of them are done or cancelled. */
+export async function hasOnlyClosedItems({ store }: Pick<SyncDeps, "store">, project: string): Promise<boolean> {
+  const [open, total] = await Promise.all([
+    store.count(observedSets.open(project)),
+    store.count(observedSets.items(project)),
+  ]);
+  return open === 0 && total > 0;
 }
 
 /** Counts the tasks of a completed project and sums up what they took. Makes no request to Plane. */

@@ -11,17 +11,21 @@ type Rev = number;
  */
 export const CONFIRM_LOSS_AFTER_MS: Ms = 2 * SECOND;
 
+/** When something was read: a revision taken before the request began, and store time around the request. */
+export interface ReadTimes {
+  since: Rev;
+  began: Ms;
+  ended: Ms;
+}
+
 /** One observation of a work item and where it came from. */
 export type Observation =
   /** `covered`: Plane's time up to which a complete pass has seen every existing item. */
   | { via: "webhook"; snapshot: Snapshot; covered: string }
-  /**
-   * `since`: a revision taken before the request began; `began` and `ended`: store time around the request. `emptied`:
-   * fields that the request itself cleared, so an empty list is not an edit in progress.
-   */
-  | { via: "read"; snapshot: Snapshot; since: Rev; began: number; ended: number; emptied?: readonly ClearableField[] }
+  /** `emptied`: fields that the request itself cleared, so an empty list is not an edit in progress. */
+  | ({ via: "read"; snapshot: Snapshot; emptied?: readonly ClearableField[] } & ReadTimes)
   /** Plane answered, and the item was not found. */
-  | { via: "absence"; since: Rev; began: number; ended: number };
+  | ({ via: "absence" } & ReadTimes);
 
 /** Fields that Plane clears and fills again during an edit. */
 type ClearableField = "assignees" | "labels";
