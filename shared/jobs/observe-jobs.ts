@@ -9,7 +9,7 @@ const correlation = z.string();
 const item = z.string();
 const project = z.string();
 
-/** Bodies of the queue `observe`. `type` is their kind; `queued` is store time, so that several queued reads become one. */
+/** Bodies of the queue `observe`. `queued` is store time, so that several queued reads become one. */
 export const observeBodySchema = z.discriminatedUnion("type", [
   /** Reads an item again. */
   z.object({ type: z.literal("read"), project, item, queued: z.number(), correlation }),
@@ -24,8 +24,8 @@ export const observeBodySchema = z.discriminatedUnion("type", [
    */
   z.object({ type: z.literal(["details", "initial_changes"]), project, item, correlation }),
   /**
-   * `evaluate_blockers`: evaluates the item's blockers. `blocked_by_text`: evaluates the "Blocked by" lines of its changed
-   * description. `reevaluate_dependants`: evaluates its dependants after the commit that changed it.
+   * `evaluate_blockers`: evaluates the item's blockers. `blocked_by_text`: evaluates the "Blocked by" lines of its
+   * changed description. `reevaluate_dependants`: evaluates its dependants after the commit that changed it.
    */
   z.object({ type: z.literal(["evaluate_blockers", "blocked_by_text", "reevaluate_dependants"]), item, correlation }),
   /**

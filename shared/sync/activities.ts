@@ -41,7 +41,7 @@ interface RelatedItem {
  */
 export const ACTIVITY_DELAY_MS: Ms = 2 * SECOND;
 
-/** Plane's names of these fields: activities, webhooks of API changes and webhooks of browser changes use different ones. */
+/** Plane's names of these fields, which differ between activities, webhooks of API and of browser changes. */
 const CHANGED_FIELDS: ReadonlyMap<string | null, ChangedField> = new Map<string | null, ChangedField>([
   ["state", "state"],
   ["state_id", "state"],
@@ -55,7 +55,7 @@ const CHANGED_FIELDS: ReadonlyMap<string | null, ChangedField> = new Map<string 
   ["archived_at", "archived"],
 ]);
 
-/** Returns what the field that Plane names in an activity or a webhook is; undefined for fields that cause no events. */
+/** Returns the field that Plane names in an activity or a webhook; undefined for fields that cause no events. */
 export function toChangedField(name: string | null): ChangedField | undefined {
   return CHANGED_FIELDS.get(name);
 }

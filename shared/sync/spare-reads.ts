@@ -138,8 +138,8 @@ function withTurns({ store, wait }: TaskReadDeps, plane: PlaneClient, turn: Cons
 }
 
 /**
- * Reads a list by spare calls. Only the first page is refused when there is no quota: the others wait for it, so that no
- * page is read twice. `date` is Plane's time of the first answer.
+ * Reads a list by spare calls. Only the first page is refused when there is no quota: the others wait for it, so that
+ * no page is read twice.
  */
 export async function readSpareList<Row>(
   plane: Pick<PlaneClient, "pages">,

@@ -271,7 +271,9 @@ async function finishPlan(deps: TaskDeps, id: string, correlation: string): Prom
       jobs: [
         ...wakes.flatMap((wake) => wake.jobs),
         // All its tasks may have been closed while it was under way.
-        ...keepDefined([run.project]).map((project) => createObserveJob({ type: "check_project", project }, `plan:${id}:${rev}`)),
+        ...keepDefined([run.project]).map((project) =>
+          createObserveJob({ type: "check_project", project }, `plan:${id}:${rev}`),
+        ),
       ],
       afterCommit: () => {
         deps.log.info("plan complete", { correlation, plan: id, agent: run.agent, tasks: items.length });
