@@ -13,7 +13,7 @@ import type { EventFacts, RuleAction, RuleSet } from "../shared/task/rule-set.ts
 import { mirrorAgentLabels } from "../shared/tasks/agent-labels.ts";
 import { writeCard } from "../shared/tasks/card-comment.ts";
 import { cleanUpPartialUpload } from "../shared/tasks/deliverables/deliver-file.ts";
-import { blockDependants, resolveBlocked, unblockDependants } from "../shared/tasks/dependency-blocks.ts";
+import { resolveBlocked, resolveDependants } from "../shared/tasks/dependency-blocks.ts";
 import { checkClaim, expireClaims, handleClaimEnd, restoreClaim } from "../shared/tasks/lifecycle/claim-upkeep.ts";
 import { reconcileReview } from "../shared/tasks/lifecycle/reviews.ts";
 import { resumeInterruptedChange } from "../shared/tasks/lifecycle/set-status.ts";
@@ -24,17 +24,57 @@ import { closeTicket, requestTicket } from "../shared/tickets/approval.ts";
 import { runUpdateJob } from "../shared/tickets/completion.ts";
 import { MINUTE } from "../shared/time.ts";
 
-/** The jobs that may follow from an event. */
-type FollowUp = Extract<
-  WorkJobBody,
-  { type: "mirror" | "check_claim" | "unblock_dependants" | "block_dependants" | "reply" | "remark" }
->;
+/** The jobs that may follow from an event about a comment. */
+type CommentFollowUp = Extract<WorkJobBody, { type: "reply" | "remark" }>;
 
-/** The jobs that concern one item. */
-type ItemJobBody = Exclude<WorkJobBody, { type: "plan" | "ticket_update" }>;
+type FollowUp = CommentFollowUp | { type: ItemCheck; item: string; correlation: string };
 
-/** The jobs after which the live messages of their item are updated. */
-type LiveUpdateJob = Extract<WorkJobBody, { type: "card" | "claim_ended" }>;
+/** The jobs that check what a change of an item means for its claim, its labels and its dependants. */
+type ItemCheck = "mirror" | "check_claim" | "resolve_dependants";
+
+type BodyByType = { [Body in WorkJobBody as Body["type"]]: Body };
+
+/** The jobs that complete at once or fail; the others may ask to be tried again later. */
+type OperationType = Exclude<keyof BodyByType, "plan" | "ticket_update" | "mirror">;
+
+/** The checks after each kind of event. */
+const ITEM_CHECKS: Partial<Record<AnyEvent["kind"], readonly ItemCheck[]>> = {
+  created: ["mirror"],
+  restored: ["mirror"],
+  assigned: ["mirror"],
+  unassigned: ["check_claim", "mirror"],
+  removed: ["check_claim"],
+  completed: ["check_claim", "resolve_dependants"],
+  reopened: ["check_claim", "resolve_dependants"],
+  cancelled: ["check_claim", "resolve_dependants"],
+  blocked: ["check_claim", "resolve_dependants"],
+  started: ["resolve_dependants"],
+  unblocked: ["resolve_dependants"],
+};
+
+/** What each kind of job runs. */
+const OPERATIONS: { [Type in OperationType]: (deps: Deps, body: BodyByType[Type]) => Promise<unknown> } = {
+  claim_ended: handleClaimEnd,
+  async check_claim(deps, body) {
+    await closeQuestions(deps, body.item);
+    await checkClaim(deps, body);
+  },
+  restore_claim: restoreClaim,
+  clean_upload: cleanUpPartialUpload,
+  resolve_dependants: resolveDependants,
+  resolve_blocked: resolveBlocked,
+  reviewed: (deps, { item, correlation }) => reconcileReview(deps, item, correlation),
+  resume_status: (deps, { item, correlation }) => resumeInterruptedChange(deps, item, correlation),
+  ticket: requestTicket,
+  ticket_closed: (deps, { item, correlation }) => closeTicket(deps, item, correlation),
+  card: writeCard,
+  remind: remindQuestion,
+  reply: answerFromComment,
+  remark: handleRemark,
+  mention: handleMention,
+  deferred_remarks: wakeForHeldRemarks,
+  answer: (deps, { question, correlation }) => postAnswer(deps, question, correlation),
+};
 
 /** Handles the jobs that follow from agents' work: ends of claims, cards, labels, dependencies, reminders. */
 export const workHandler: JobHandler = {
@@ -48,7 +88,7 @@ export const workHandler: JobHandler = {
     if (body.type === "ticket_update") return runUpdateJob(deps, body, job);
     if (body.type === "mirror") return (await mirrorAgentLabels(deps, body)) ?? { done: true };
     if (body.type === "card") await queueLiveUpdate(deps, body, job.id);
-    await runWorkJob(deps, body);
+    await runOperation(deps, body.type, body);
     if (body.type === "claim_ended") await queueLiveUpdate(deps, body, job.id);
     return { done: true };
   },
@@ -87,55 +127,17 @@ export function createWorkRules(agents: readonly AgentSettings[]): RuleSet {
 
 function listFollowUps(
   event: AnyEvent,
-  item: NonNullable<EventFacts["item"]>,
+  { id, dependants, word: status }: NonNullable<EventFacts["item"]>,
   facts: EventFacts,
   correlation: string,
 ): FollowUp[] {
-  const common = { item: item.id, correlation };
-  switch (event.kind) {
-    case "created":
-    case "restored":
-    case "assigned":
-      return [{ type: "mirror", ...common }];
-    case "unassigned":
-      return [
-        { type: "check_claim", ...common },
-        { type: "mirror", ...common },
-      ];
-    case "removed":
-      return [{ type: "check_claim", ...common }];
-    case "completed":
-    case "reopened":
-      return [
-        { type: "check_claim", ...common },
-        ...onlyWithDependants(item, { type: "unblock_dependants", ...common }),
-      ];
-    case "cancelled":
-      return [
-        { type: "check_claim", ...common },
-        ...onlyWithDependants(item, { type: "block_dependants", ...common, reason: "cancelled" }),
-      ];
-    case "blocked":
-      // A task with an open blocker continues by itself once that is done; a task marked as blocked does not.
-      return item.word === "blocked"
-        ? [
-            { type: "check_claim", ...common },
-            ...onlyWithDependants(item, { type: "block_dependants", ...common, reason: "blocked" }),
-          ]
-        : [];
-    case "started":
-    case "unblocked":
-      return onlyWithDependants(item, { type: "unblock_dependants", ...common });
-    case "comment_added":
-    case "comment_edited":
-      return listCommentFollowUps(event, facts, common);
-    default:
-      return [];
-  }
-}
-
-function onlyWithDependants({ dependants }: NonNullable<EventFacts["item"]>, followUp: FollowUp): FollowUp[] {
-  return dependants > 0 ? [followUp] : [];
+  const common = { item: id, correlation };
+  if (event.kind === "comment_added" || event.kind === "comment_edited")
+    return listCommentFollowUps(event, facts, common);
+  // A task with an open blocker continues by itself once that is done; a task marked as blocked does not.
+  if (event.kind === "blocked" && status !== "blocked") return [];
+  const checks = ITEM_CHECKS[event.kind] ?? [];
+  return checks.filter((type) => type !== "resolve_dependants" || dependants > 0).map((type) => ({ type, ...common }));
 }
 
 /**
@@ -145,8 +147,8 @@ function onlyWithDependants({ dependants }: NonNullable<EventFacts["item"]>, fol
 function listCommentFollowUps(
   { kind, comment: id }: Extract<AnyEvent, { kind: "comment_added" | "comment_edited" }>,
   { actor, comment }: EventFacts,
-  common: Pick<FollowUp, "item" | "correlation">,
-): FollowUp[] {
+  common: { item: string; correlation: string },
+): CommentFollowUp[] {
   if (actor?.isAgent) return [];
   const by = actor?.name ?? "?";
   const source = kind === "comment_added" ? "comment" : "edit";
@@ -155,53 +157,17 @@ function listCommentFollowUps(
 }
 
 /** Updates the live messages of an item in Telegram after it was claimed or released, or when its card changes. */
-async function queueLiveUpdate(deps: Deps, { item, correlation }: LiveUpdateJob, jobId: string): Promise<void> {
+async function queueLiveUpdate(
+  deps: Deps,
+  { item, correlation }: BodyByType["card" | "claim_ended"],
+  jobId: string,
+): Promise<void> {
   const jobs = createProgressJobs(deps.settings, item, jobId, correlation);
   if (jobs.length === 0) return;
   await deps.store.commit({ jobs });
   deps.notify();
 }
 
-/** Dispatches to `shared/tasks` and `shared/tickets`. */
-async function runWorkJob(deps: Deps, body: Exclude<ItemJobBody, { type: "mirror" }>): Promise<void> {
-  switch (body.type) {
-    case "claim_ended":
-      return handleClaimEnd(deps, body);
-    case "check_claim":
-      await closeQuestions(deps, body.item);
-      return checkClaim(deps, body);
-    case "restore_claim":
-      return restoreClaim(deps, body);
-    case "clean_upload":
-      return cleanUpPartialUpload(deps, body);
-    case "block_dependants":
-      return blockDependants(deps, body);
-    case "unblock_dependants":
-      return unblockDependants(deps, body);
-    case "resolve_blocked":
-      return resolveBlocked(deps, body);
-    case "reviewed":
-      return reconcileReview(deps, body.item, body.correlation);
-    case "resume_status":
-      return resumeInterruptedChange(deps, body.item, body.correlation);
-    case "ticket":
-      return requestTicket(deps, body);
-    case "ticket_closed":
-      return closeTicket(deps, body.item, body.correlation);
-    case "card":
-      return writeCard(deps, body);
-    case "remind":
-      return remindQuestion(deps, body);
-    case "reply":
-      await answerFromComment(deps, body);
-      return;
-    case "remark":
-      return handleRemark(deps, body);
-    case "mention":
-      return handleMention(deps, body);
-    case "deferred_remarks":
-      return wakeForHeldRemarks(deps, body);
-    case "answer":
-      return postAnswer(deps, body.question, body.correlation);
-  }
+async function runOperation<Type extends OperationType>(deps: Deps, type: Type, body: BodyByType[Type]): Promise<void> {
+  await OPERATIONS[type](deps, body);
 }

@@ -34,10 +34,8 @@ export const workJobBodySchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("mirror"), ...commonFields }),
   /** Writes or updates the item's agent card. */
   z.object({ type: z.literal("card"), ...commonFields, agent: z.string().optional() }),
-  /** The item was cancelled or blocked: blocks its dependants. */
-  z.object({ type: z.literal("block_dependants"), ...commonFields, reason: z.enum(["cancelled", "blocked"]) }),
-  /** The item continues or is done: unblocks the dependants that were blocked because of it. */
-  z.object({ type: z.literal("unblock_dependants"), ...commonFields }),
+  /** The item was closed, blocked or continues: blocks or unblocks its dependants, and itself. */
+  z.object({ type: z.literal("resolve_dependants"), ...commonFields }),
   /** A blocker of the item has changed: blocks or unblocks the item. */
   z.object({ type: z.literal("resolve_blocked"), ...commonFields }),
   /** Reminds people of an unanswered question, which may be about no item. */

@@ -12,7 +12,7 @@ import { omitUndefined } from "../omit-undefined.ts";
 import { PlaneNotFoundError } from "../plane/errors.ts";
 import type { DependencyBlock, EdgeRecord, Task } from "../records/plane-records.ts";
 import { observedKeys, observedSets, workSets } from "../records/store-keys.ts";
-import type { Revision } from "../store/port.ts";
+import type { Put, Revision } from "../store/port.ts";
 import { readAllRows } from "../store/records.ts";
 import { readDependantIds } from "../sync/dependency-edges.ts";
 import { type ItemRecord, isOpenItem, type Status } from "../task/snapshot.ts";
@@ -32,6 +32,8 @@ interface ItemJob {
 export interface DependencyBlockRecord extends DependencyBlock {
   item: string;
   causes: BlockCauses;
+  /** The cause that the next report names, because it has come since the last one. */
+  newCause?: string;
   /** Part of the external ids of this episode's comments, so that each comment is written once. */
   episode: string;
 }
@@ -51,13 +53,8 @@ interface BlockState {
 /** Blockers, by Plane's id, that cannot be completed for now, and why. */
 type BlockCauses = Record<string, "cancelled" | "blocked">;
 
-/** After an item was cancelled or blocked: queues a check of its dependants. */
-export async function blockDependants(deps: TaskDeps, { item, correlation }: ItemJob): Promise<void> {
-  await queueResolveBlocked(deps, await readDependantIds(deps, item), correlation);
-}
-
-/** After an item was started, unblocked or completed: queues a check of its dependants and of the item itself. */
-export async function unblockDependants(deps: TaskDeps, { item, correlation }: ItemJob): Promise<void> {
+/** After the status of an item has changed: queues a check of its dependants and of the item itself. */
+export async function resolveDependants(deps: TaskDeps, { item, correlation }: ItemJob): Promise<void> {
   await queueResolveBlocked(deps, [item, ...(await readDependantIds(deps, item))], correlation);
 }
 
@@ -175,71 +172,77 @@ export async function queueResolveAllBlocked(deps: TaskDeps, correlation: string
  */
 export async function resolveBlocked(deps: TaskDeps, { item, correlation }: ItemJob): Promise<void> {
   const context = createCallContext(deps, SYSTEM_CALLER, correlation);
-  for (;;) {
-    const state = await readBlockState(deps, item);
-    try {
-      if ((await takeStep(context, state)) === "over") return;
-    } catch (thrown) {
-      // The item was deleted in Plane; the next poll of the project observes that.
-      if (thrown instanceof PlaneNotFoundError) return;
-      throw thrown;
-    }
+  try {
+    while ((await takeStep(context, await readBlockState(deps, item))) === "again");
+  } catch (thrown) {
+    // The item was deleted in Plane; the next poll of the project observes that.
+    if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
   }
 }
 
-/** Takes one step; "over" when nothing is left to do for now. */
+/** Takes one step; "over" when nothing is left to do for now. Each phase is stored before its effects begin. */
 async function takeStep(context: CallContext, state: BlockState): Promise<"over" | "again"> {
-  const { block, task, causes } = state;
-  if (state.step === "nothing" || (!block && !task)) return "over";
-  if (state.step === "block" && task) return blockTask(context, state, task);
-  if (state.step === "release" && block && task) return releaseTask(context, state, block, task);
-  const next = state.step === "override" && block ? { ...block, phase: "overridden" as const, causes } : undefined;
-  return (await saveDependencyBlock(context, state, next)) === 0 ? "again" : "over";
-}
-
-async function blockTask(context: CallContext, state: BlockState, task: Task): Promise<"over" | "again"> {
-  const { deps, correlation } = context;
-  const { block, causes, id } = state;
-  const isOngoing = block?.phase === "blocking" || block?.phase === "blocked";
-  const next: DependencyBlockRecord = {
-    item: id,
-    phase: "blocking",
-    causes,
-    episode: isOngoing ? block.episode : deps.newId(),
-  };
-  const rev = await saveDependencyBlock(context, state, next);
-  if (rev === 0) return "again";
-  const blocked = await moveToStatus(context, task, "blocked");
-  const first = Object.keys(causes).find((blocker) => block?.phase === "blocking" || !block?.causes[blocker]);
-  for (const [blocker, why] of Object.entries(causes)) {
-    const blockerTask = await findStoredTask(deps, blocker);
-    await postComment(
-      context,
-      blocked,
-      `stuck:${next.episode}:${blocker}`,
-      renderBlockedComment(deps, blockerTask, why),
-    );
+  const { deps } = context;
+  const { step, id, block, task, causes } = state;
+  if (step === "block" && task) {
+    if (block?.phase === "blocking" && hasSameCauses(block.causes, causes))
+      return blockTask(context, state, block, task);
+    const isOngoing = block?.phase === "blocking" || block?.phase === "blocked";
+    const episode = isOngoing ? block.episode : deps.newId();
+    const newCause = Object.keys(causes).find((blocker) => !block?.causes[blocker]);
+    await saveBlock(deps, state, { item: id, phase: "blocking", causes, episode, ...omitUndefined({ newCause }) });
+    return "again";
   }
-  const firstBlocker = first === undefined ? undefined : await findStoredTask(deps, first);
-  const event = { kind: "stuck", blocker: firstBlocker?.key ?? "?", why: causes[first ?? ""] ?? "blocked" } as const;
-  const record = observedKeys.dependencyBlock(id);
-  const put = [{ key: record, value: { ...next, phase: "blocked" }, sets: [workSets.blockedByDependency] }];
-  const outcome = await publishWorkEvent(deps, blocked, event, correlation, { record, rev, put });
-  return outcome === "committed" ? "over" : "again";
+  if (step === "release" && block && task) {
+    if (block.phase === "releasing") await releaseTask(context, block, task);
+    // New causes may have appeared meanwhile, so the state is read once more.
+    await saveBlock(deps, state, block.phase === "releasing" ? undefined : { ...block, phase: "releasing" });
+    return "again";
+  }
+  if (!block || step === "nothing") return "over";
+  const next = step === "override" ? { ...block, phase: "overridden" as const, causes } : undefined;
+  return (await saveBlock(deps, state, next)) ? "over" : "again";
 }
 
-/** Saves or deletes the record. Returns its new revision, 0 after a concurrent change, and 1 for a deleted record. */
-async function saveDependencyBlock(
-  { deps }: CallContext,
+function hasSameCauses(a: BlockCauses, b: BlockCauses): boolean {
+  const blockers = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return [...blockers].every((blocker) => a[blocker] === b[blocker]);
+}
+
+/** Saves or deletes the record; false after a concurrent change. */
+async function saveBlock(
+  { store }: Pick<TaskDeps, "store">,
   { id, rev }: Pick<BlockState, "id" | "rev">,
   next: DependencyBlockRecord | undefined,
-): Promise<Revision> {
-  const key = observedKeys.dependencyBlock(id);
-  const put = [{ key, value: next, ...omitUndefined({ sets: next ? [workSets.blockedByDependency] : undefined }) }];
-  if ((await deps.store.commit({ expect: [[key, rev]], put })) !== "committed") return 0;
-  if (!next) return 1;
-  const [stored] = await deps.store.read([key]);
-  return stored?.rev ?? 0;
+): Promise<boolean> {
+  const put = next ? toBlockPut(next) : { key: observedKeys.dependencyBlock(id), value: undefined };
+  return (await store.commit({ expect: [[observedKeys.dependencyBlock(id), rev]], put: [put] })) === "committed";
+}
+
+function toBlockPut(block: DependencyBlockRecord): Put {
+  return { key: observedKeys.dependencyBlock(block.item), value: block, sets: [workSets.blockedByDependency] };
+}
+
+async function blockTask(
+  context: CallContext,
+  { rev }: BlockState,
+  { newCause, ...block }: DependencyBlockRecord,
+  task: Task,
+): Promise<"over" | "again"> {
+  const { deps, correlation } = context;
+  const { causes, episode } = block;
+  const blocked = await moveToStatus(context, task, "blocked");
+  for (const [blocker, why] of Object.entries(causes)) {
+    const comment = renderBlockedComment(deps, await findStoredTask(deps, blocker), why);
+    await postComment(context, blocked, `stuck:${episode}:${blocker}`, comment);
+  }
+  const first = newCause ?? Object.keys(causes)[0] ?? "";
+  const why = causes[first] ?? "blocked";
+  const event = { kind: "stuck", blocker: (await findStoredTask(deps, first))?.key ?? "?", why } as const;
+  const record = observedKeys.dependencyBlock(task.id);
+  const put = [toBlockPut({ ...block, phase: "blocked" })];
+  const outcome = await publishWorkEvent(deps, blocked, event, correlation, { record, rev, put });
+  return outcome === "committed" ? "over" : "again";
 }
 
 function renderBlockedComment({ settings }: TaskDeps, blocker: Task | undefined, cause: BlockCauses[string]): string {
@@ -252,22 +255,9 @@ function renderTaskName({ deletedTask }: Pick<CommentTexts, "deletedTask">, task
   return `<strong>${escapeHtml(task.key)}</strong> ${escapeHtml(task.item.snapshot.name)}`;
 }
 
-async function releaseTask(
-  context: CallContext,
-  state: BlockState,
-  block: DependencyBlockRecord,
-  task: Task,
-): Promise<"over" | "again"> {
-  const rev =
-    block.phase === "releasing"
-      ? state.rev
-      : await saveDependencyBlock(context, state, { ...block, phase: "releasing" });
-  if (rev === 0) return "again";
+async function releaseTask(context: CallContext, block: DependencyBlockRecord, task: Task): Promise<void> {
   const released = task.item.snapshot.status === "blocked" ? await moveToStatus(context, task, "todo") : task;
   await postComment(context, released, `released:${block.episode}`, await renderReleasedComment(context.deps, block));
-  // New causes may have appeared meanwhile, so the state is read once more.
-  await saveDependencyBlock(context, { ...state, rev }, undefined);
-  return "again";
 }
 
 async function renderReleasedComment(deps: TaskDeps, block: DependencyBlockRecord): Promise<string> {

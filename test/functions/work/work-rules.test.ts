@@ -55,10 +55,10 @@ test("the claim is checked when a task is marked as blocked, not when it waits f
 test("the dependants of a task, if there are any, are blocked and unblocked with it", () => {
   const waitedFor = createFacts({ dependants: 2, word: "blocked" });
   const ends = (kind: "cancelled" | "blocked" | "completed" | "started" | "unblocked") =>
-    decideTargets({ kind }, waitedFor).filter((target) => target.endsWith("block_dependants"));
+    decideTargets({ kind }, waitedFor).filter((target) => target === "resolve_dependants");
   expect(
     ["cancelled", "blocked", "completed", "started", "unblocked"].flatMap((kind) => ends(kind as "started")),
-  ).toEqual(["block_dependants", "block_dependants", "unblock_dependants", "unblock_dependants", "unblock_dependants"]);
+  ).toEqual(Array(5).fill("resolve_dependants"));
 });
 
 test("a person's comment queues one job in the item's lane that may take it as an answer", () => {
