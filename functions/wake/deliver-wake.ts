@@ -119,7 +119,7 @@ export async function deliverWake(deps: DeliverWakeDeps, job: LeasedJob, agent: 
   const wokenTasks = forgetDropped(wake.wokenTasks, pending, tasks);
   if (tasks.length === 0) {
     const value: WakeRecord = { ...rest, wokenTasks, pending: [] };
-    const jobs = wake.sent ? [createWakeCheckJob(agent.name, `${agent.name}:${now}`, now)] : [];
+    const jobs = wake.sent ? [createWakeCheckJob(agent.name, now)] : [];
     const outcome = await deps.store.commit({ expect: [[key, rev]], put: [{ key, value }], jobs });
     return outcome === "committed" ? DONE : { retryAt: now };
   }
@@ -157,7 +157,7 @@ async function markWakePosted(
     // A check that is scheduled covers these tasks, too, and after a notice to a person nothing is repeated.
     if (wake.notified || (wake.checkAt !== undefined && wake.checkAt > now)) return { wake: next };
     const checkAt = now + getBackOff({ sent }, round, false);
-    return { wake: { ...next, checkAt }, jobs: [createWakeCheckJob(name, `${name}:${checkAt}`, checkAt)] };
+    return { wake: { ...next, checkAt }, jobs: [createWakeCheckJob(name, checkAt)] };
   });
 }
 

@@ -245,7 +245,7 @@ function applyDecision(
       }
       return {
         wake: { ...stored, checkAt: until },
-        jobs: checkAt === until ? [] : [createWakeCheckJob(name, `${name}:${until}`, until)],
+        jobs: checkAt === until ? [] : [createWakeCheckJob(name, until)],
       };
     }
     case "wake": {

@@ -19,10 +19,10 @@ export const wakeBodySchema = z.discriminatedUnion("type", [
     event: z.custom<ActionBody["event"]>((event) => eventSchema.safeParse(event).success),
     facts: z.custom<ActionBody["facts"]>((facts) => factsSchema.safeParse(facts).success),
   }),
-  /** The agent's collected wake is due. `go` is the agent's name. */
-  z.object({ type: z.literal("deliver"), go: z.string() }),
-  /** Checks whether the agent reacts to its wakes. `watch` is the agent's name, `sent` identifies the check. */
-  z.object({ type: z.literal("check"), watch: z.string(), sent: z.string() }),
+  /** The agent's collected wake is due. */
+  z.object({ type: z.literal("deliver"), agent: z.string() }),
+  /** Checks whether the agent reacts to its wakes. */
+  z.object({ type: z.literal("check"), agent: z.string() }),
   /** The agent's claim of `item` lasted from `since` to `at` (store times): it is woken when other tasks are startable. */
   z.object({ type: z.literal("claim_ended"), agent: z.string(), item: z.string(), since: z.number(), at: z.number() }),
   /** The item may have become startable for the agent without an event. */
@@ -45,21 +45,21 @@ export function createWakeEventAction(
 
 /** Sends the agent's pending wake at `at` (store time). */
 export function createWakeJob(agent: string, at: Ms): Job {
-  const body: WakeBody = { type: "deliver", go: agent };
-  return { id: `go:${agent}:${at}`, queue: "wake", lane: `go:${agent}`, at, body };
+  return createDueJob(`deliver:${agent}:${at}`, { type: "deliver", agent }, at, `deliver:${agent}`);
 }
 
 /** Repeats at `at` a wake that did not arrive, in a lane of its own, so that new work does not wait behind it. */
 export function createWakeRetryJob(agent: string, at: Ms): Job {
-  const body: WakeBody = { type: "deliver", go: agent };
-  const id = `go:retry:${agent}:${at}`;
-  return { id, queue: "wake", lane: id, at, body };
+  return createDueJob(`deliver:retry:${agent}:${at}`, { type: "deliver", agent }, at);
 }
 
-/** Checks at `at` (store time) whether the agent reacts to its wakes. `check` identifies the check. */
-export function createWakeCheckJob(agent: string, check: string, at: Ms): Job {
-  const body: WakeBody = { type: "check", watch: agent, sent: check };
-  return { id: `watch:${check}`, queue: "wake", lane: `watch:${check}`, at, body };
+/** Checks at `at` (store time) whether the agent reacts to its wakes. */
+export function createWakeCheckJob(agent: string, at: Ms): Job {
+  return createDueJob(`check:${agent}:${at}`, { type: "check", agent }, at);
+}
+
+function createDueJob(id: string, body: Exclude<WakeBody, { type: "event" }>, at: Ms, lane = id): Job {
+  return { id, queue: "wake", lane, at, body };
 }
 
 /**
@@ -82,12 +82,11 @@ export function createClaimEndedJob(
   at: Ms,
 ): Job {
   const body: WakeBody = { type: "claim_ended", agent, item, since, at: endedAt };
-  const id = `watch:claim:${agent}:${item}:${fence}`;
-  return { id, queue: "wake", lane: id, at, body };
+  return createDueJob(`claim_ended:${agent}:${item}:${fence}`, body, at);
 }
 
 /** Wakes the agent for an item that became startable with this revision, unless a wake has named it. */
 export function createStartableJob(agent: string, item: string, rev: Revision): Job {
   const body: WakeBody = { type: "startable", agent, item };
-  return { id: `watch:startable:${agent}:${item}:${rev}`, queue: "wake", lane: `${WAKE_LANE_PREFIX}${agent}`, body };
+  return { id: `startable:${agent}:${item}:${rev}`, queue: "wake", lane: `${WAKE_LANE_PREFIX}${agent}`, body };
 }

@@ -170,7 +170,7 @@ async function ensureCheck(deps: Pick<Deps, "store" | "notify">, agent: string, 
   if (wake.checkAt !== undefined || wake.dueAt !== undefined || wake.posting) return;
   if (wake.notified && !(await hasReturned(deps, agent, wake.notified))) return;
   const now = await deps.store.now();
-  await deps.store.commit({ jobs: [createWakeCheckJob(agent, `${agent}:${now}`, now)] });
+  await deps.store.commit({ jobs: [createWakeCheckJob(agent, now)] });
   deps.notify();
 }
 
