@@ -44,18 +44,7 @@ import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 
 type ReviewDeps = WakeTaskDeps & Pick<Deps, "log" | "notify" | "newId">;
 
-/** What is stored about an agent and its tasks at one moment. All times are store times. */
-interface WakeFacts {
-  now: Ms;
-  lastCall?: LastCallRecord;
-  /** The agent holds a claim and does not wait for a human's answer. */
-  isWorking: boolean;
-  startable: StartableTask[];
-  /** Tasks of earlier wakes, other than startable ones, on which the agent still has to act. */
-  unsettled: SentTask[];
-  /** The claim that has just ended. */
-  ended?: EndedClaim;
-}
+type WakeFacts = Awaited<ReturnType<typeof readWakeFacts>>;
 
 /**
  * Wakes are repeated for these tasks, checked later, given up, or there is nothing to wake for. `isReset`: the agent
@@ -71,15 +60,6 @@ type WakeDecision = { round: number; isReset: boolean } & (
   /** A person was notified, and the agent has not come back since. */
   | { kind: "given_up" }
 );
-
-interface UnresponsiveNotice {
-  agent: string;
-  tasks: readonly Pick<WakeTask, "key" | "reason">[];
-  /** The agent calls but finishes none of its tasks; otherwise it makes no call at all. */
-  hasCalled: boolean;
-  /** Store time; it identifies the notice. */
-  at: Ms;
-}
 
 const DONE: JobResult = { done: true };
 
@@ -117,32 +97,21 @@ export async function reviewWakes(deps: ReviewDeps, agent: AgentSettings, ended?
     const facts = await readWakeFacts(deps, agent.name, wake, ended);
     // Another job checks these tasks at that time.
     if (!ended && wake.checkAt !== undefined && wake.checkAt > facts.now) return undefined;
-    const decision = decideNextWake(wake, facts);
-    return applyDecision(deps, agent, wake, facts, decision);
+    return applyDecision(deps, agent.name, wake, facts, decideNextWake(wake, facts));
   });
   return DONE;
 }
 
-/** Reads what decides about the next wake of an agent. */
-async function readWakeFacts(
-  deps: WakeTaskDeps,
-  agent: string,
-  wake: WakeRecord,
-  ended?: EndedClaim,
-): Promise<WakeFacts> {
+/** Reads what decides about the next wake of an agent. All times are store times. */
+async function readWakeFacts(deps: WakeTaskDeps, agent: string, wake: WakeRecord, ended?: EndedClaim) {
   const [now, [lastCall], isWorking, startable] = await Promise.all([
     deps.store.now(),
     deps.store.read<LastCallRecord>([wakeKeys.lastCall(agent)]),
     hasActiveClaim(deps, agent),
     findStartableTasks(deps, agent),
   ]);
-  return {
-    now,
-    isWorking,
-    startable,
-    unsettled: await filterUnsettledTasks(deps, agent, wake.sent?.tasks ?? [], lastCall?.value),
-    ...omitUndefined({ lastCall: lastCall?.value, ended }),
-  };
+  const unsettled = await filterUnsettledTasks(deps, agent, wake.sent?.tasks ?? [], lastCall?.value);
+  return { now, isWorking, startable, unsettled, ended, lastCallAt: lastCall?.value.at ?? 0 };
 }
 
 /** Whether the agent holds a claim; one on a task that waits for a human's answer does not keep it from other tasks. */
@@ -175,7 +144,7 @@ async function filterUnsettledTasks(
 
 /** Decides what follows for the tasks of an agent's earlier wakes and for its startable tasks. */
 function decideNextWake(wake: WakeRecord, facts: WakeFacts): WakeDecision {
-  const { now, isWorking, startable, unsettled, ended } = facts;
+  const { now, isWorking, startable, unsettled, ended, lastCallAt } = facts;
   const tasks = [...unsettled, ...(isWorking ? [] : startable)];
   const isFinished = ended !== undefined && !startable.some(({ id }) => id === ended.item);
   const isReset = isFinished || isBackAfterNotice(wake, facts);
@@ -186,7 +155,6 @@ function decideNextWake(wake: WakeRecord, facts: WakeFacts): WakeDecision {
   const others = tasks.filter(({ id }) => id !== ended?.item);
   const isHandover = !isWorking && ended !== undefined && others.length > 0 && !isRunStarting(wake, ended, now);
   const roundAt = wake.roundAt ?? wake.sent?.at ?? 0;
-  const lastCallAt = facts.lastCall?.at ?? 0;
   const hasCalled = lastCallAt >= roundAt;
   // Wakes for new tasks do not delay the check, but the run that has just begun takes the others along.
   const until = isHandover
@@ -198,8 +166,8 @@ function decideNextWake(wake: WakeRecord, facts: WakeFacts): WakeDecision {
 }
 
 /** Whether an agent of which a person was notified that it does not call has called since. */
-function isBackAfterNotice({ notified }: WakeRecord, { lastCall }: WakeFacts): boolean {
-  return notified !== undefined && !notified.answered && (lastCall?.at ?? 0) > notified.at;
+function isBackAfterNotice({ notified }: WakeRecord, { lastCallAt }: WakeFacts): boolean {
+  return notified !== undefined && !notified.answered && lastCallAt > notified.at;
 }
 
 /** Whether a wake was posted during the claim, whose own run is only just beginning and takes the other tasks. */
@@ -209,21 +177,18 @@ function isRunStarting({ sent }: WakeRecord, ended: EndedClaim, now: Ms): boolea
 
 function applyDecision(
   deps: ReviewDeps,
-  agent: AgentSettings,
+  agent: string,
   wake: WakeRecord,
-  facts: WakeFacts,
+  { now, unsettled, startable, ended }: WakeFacts,
   decision: WakeDecision,
 ): WakeUpdate {
   const { checkAt, notified, sent, roundAt, ...rest } = wake;
-  const { name } = agent;
-  const { now } = facts;
-  const unsettled = sent && { ...sent, tasks: facts.unsettled };
   // A new round begins with the next wake.
   const beginsRound = decision.isReset || decision.kind === "idle" || decision.kind === "wake";
   const stored: WakeRecord = {
     ...rest,
     round: decision.round,
-    ...omitUndefined({ sent: unsettled, roundAt: beginsRound ? undefined : roundAt }),
+    ...omitUndefined({ sent: sent && { ...sent, tasks: unsettled }, roundAt: beginsRound ? undefined : roundAt }),
   };
   switch (decision.kind) {
     case "idle":
@@ -231,42 +196,35 @@ function applyDecision(
     case "busy":
     case "given_up": {
       const isUnderWay = wake.posting !== undefined || wake.dueAt !== undefined;
-      const keptNotice = decision.isReset ? undefined : notified;
-      return {
-        wake: { ...stored, ...omitUndefined({ notified: keptNotice, checkAt: isUnderWay ? checkAt : undefined }) },
-      };
+      const optional = { notified: decision.isReset ? undefined : notified, checkAt: isUnderWay ? checkAt : undefined };
+      return { wake: { ...stored, ...omitUndefined(optional) } };
     }
     case "wait": {
       const { until } = decision;
-      if (decision.isHandover && facts.ended) {
-        const attempt = { agent: name, fence: `${facts.ended.at}:${until}` };
-        const job = createClaimEndedJob(facts.ended, attempt, until);
+      if (decision.isHandover && ended) {
+        const job = createClaimEndedJob(ended, { agent, fence: `${ended.at}:${until}` }, until);
         return { wake: { ...stored, ...omitUndefined({ checkAt }) }, jobs: [job] };
       }
-      return {
-        wake: { ...stored, checkAt: until },
-        jobs: checkAt === until ? [] : [createWakeCheckJob(name, until)],
-      };
+      const jobs = checkAt === until ? [] : [createWakeCheckJob(agent, until)];
+      return { wake: { ...stored, checkAt: until }, jobs };
     }
     case "wake": {
-      deps.log.info("waking again for unfinished work", { agent: name, tasks: decision.tasks.map(({ key }) => key) });
+      deps.log.info("waking again for unfinished work", { agent, tasks: decision.tasks.map(({ key }) => key) });
       const pending = mergeWakeTasks(stored.pending, decision.tasks.map(toWakeTask));
       return {
-        wake: { ...stored, pending, dueAt: now, ...markWoken(stored, facts.startable, now) },
-        jobs: [createWakeJob(name, now)],
+        wake: { ...stored, pending, dueAt: now, ...markWoken(stored, startable, now) },
+        jobs: [createWakeJob(agent, now)],
         afterCommit: () => deps.notify(),
       };
     }
     case "notify": {
       const { tasks, hasCalled } = decision;
       const message = hasCalled ? "agent answers wakes but finishes no task" : "agent does not answer wakes";
-      deps.log.warn(message, { agent: name, tasks: tasks.map(({ key }) => key) });
+      deps.log.warn(message, { agent, tasks: tasks.map(({ key }) => key) });
+      const notice = { at: now, ...(hasCalled ? { answered: true as const } : {}) };
       return {
-        wake: {
-          ...stored,
-          notified: { at: now, ...omitUndefined({ answered: hasCalled ? (true as const) : undefined }) },
-        },
-        jobs: createUnresponsiveNotice(deps.settings, { agent: name, tasks, hasCalled, at: now }),
+        wake: { ...stored, notified: notice },
+        jobs: createUnresponsiveNotice(deps.settings, agent, tasks, hasCalled, now),
         afterCommit: () => deps.notify(),
       };
     }
@@ -291,10 +249,16 @@ function markWoken(
   };
 }
 
-/** Creates the job for the message that an agent does not react to its wakes; no job without Telegram. */
+/**
+ * Creates the job for the message that an agent does not react to its wakes; no job without Telegram. `hasCalled`: it
+ * calls but finishes none of its tasks; otherwise it makes no call at all. `at` identifies the notice.
+ */
 function createUnresponsiveNotice(
   { telegram, locale }: Pick<Settings, "telegram" | "locale">,
-  { agent, tasks, hasCalled, at }: UnresponsiveNotice,
+  agent: string,
+  tasks: readonly WakeTask[],
+  hasCalled: boolean,
+  at: Ms,
 ): Job[] {
   if (!telegram) return [];
   const language = resolveLocale(locale);

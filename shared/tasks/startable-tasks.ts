@@ -64,69 +64,65 @@ export async function toStartableTasks(
   }));
 }
 
-/** Filters the tasks on which the agent still has to act, according to the stored items, claims and blocks. The answer to a
- * question about no task is always one. */
+/**
+ * Filters the tasks on which the agent still has to act, according to the stored items, claims and blocks. The answer to
+ * a question about no task is always one.
+ */
 export async function filterActionableTasks<T extends WakeTask>(
   deps: WakeTaskDeps,
   agent: string,
   tasks: readonly T[],
 ): Promise<T[]> {
-  const ids = tasks.map(({ id }) => id);
-  const [items, claims, blocks, wishes, runs] = await Promise.all([
-    deps.store.read<ItemRecord>(ids.map(observedKeys.item)),
-    deps.store.read<ClaimRecord>(ids.map(workKeys.claim)),
-    deps.store.read<DependencyBlock>(ids.map(observedKeys.dependencyBlock)),
-    deps.store.read<Wish>(ids.map(workKeys.wish)),
-    deps.store.read<PlanRun>(ids.map(workKeys.planRun)),
-  ]);
   const isHidden = await readHiddenTasks(deps);
-  const isActionable = async (task: T, i: number): Promise<boolean> => {
-    const item = items[i]?.value;
-    if (task.question !== undefined) return true;
-    switch (task.reason) {
-      case "asked_for":
-        return isWishUnsettled(wishes[i]?.value);
-      case "plan_rejected":
-        return runs[i]?.value.state === "rejected";
-      case "plan_failed":
-        return runs[i]?.value.state === "failed";
-      case "plan_completed":
-        return true;
-      case "project_completed":
-        return (await deps.store.count(observedSets.open(task.id))) === 0;
-      case "stuck":
-        return item !== undefined && isOpenItem(item) && isBlockedByDependency(blocks[i]?.value);
-      case "circle":
-        return item !== undefined && isOpenItem(item) && item.blockers.length > 0;
-      case "answered":
-        return item !== undefined && isOpenAndOwned(item, agent);
-      case "sent_back":
-        return item !== undefined && isOpenAndOwned(item, agent) && !(await isHeldInBacklog(deps, item));
-      case "addressed":
-        return item !== undefined && item.removedAt === undefined;
-      case "stopped":
-        return claims[i]?.value.agent !== agent && !(item !== undefined && isStartable(item, agent));
-      case "assigned":
-      case "unblocked":
-        return (
-          item !== undefined &&
-          claims[i] === undefined &&
-          isStartable(item, agent) &&
-          !isHidden(item) &&
-          !(await isHeldInBacklog(deps, item))
-        );
-    }
-  };
-  const flags = await Promise.all(tasks.map(isActionable));
+  const flags = await Promise.all(tasks.map((task) => isActionable(deps, agent, task, isHidden)));
   return tasks.filter((_, i) => flags[i]);
 }
 
-function isWishUnsettled(wish: Wish | undefined): boolean {
-  return wish === undefined || isWishOpen(wish);
-}
-
-function isBlockedByDependency(block: DependencyBlock | undefined): boolean {
-  return block?.phase === "blocking" || block?.phase === "blocked";
+async function isActionable(
+  deps: WakeTaskDeps,
+  agent: string,
+  { id, reason, question }: WakeTask,
+  isHidden: (item: ItemRecord) => boolean,
+): Promise<boolean> {
+  const { store } = deps;
+  const [[row], [claim], [block], [wish], [run]] = await Promise.all([
+    store.read<ItemRecord>([observedKeys.item(id)]),
+    store.read<ClaimRecord>([workKeys.claim(id)]),
+    store.read<DependencyBlock>([observedKeys.dependencyBlock(id)]),
+    store.read<Wish>([workKeys.wish(id)]),
+    store.read<PlanRun>([workKeys.planRun(id)]),
+  ]);
+  const item = row?.value;
+  if (question !== undefined) return true;
+  switch (reason) {
+    case "asked_for":
+      return wish === undefined || isWishOpen(wish.value);
+    case "plan_rejected":
+      return run?.value.state === "rejected";
+    case "plan_failed":
+      return run?.value.state === "failed";
+    case "plan_completed":
+      return true;
+    case "project_completed":
+      return (await store.count(observedSets.open(id))) === 0;
+    case "stopped":
+      return claim?.value.agent !== agent && !(item && isStartable(item, agent));
+    case "stuck":
+      return item !== undefined && isOpenItem(item) && ["blocking", "blocked"].includes(block?.value.phase ?? "");
+    case "circle":
+      return item !== undefined && isOpenItem(item) && item.blockers.length > 0;
+    case "answered":
+      return item !== undefined && isOpenAndOwned(item, agent);
+    case "sent_back":
+      return item !== undefined && isOpenAndOwned(item, agent) && !(await isHeldInBacklog(deps, item));
+    case "addressed":
+      return item !== undefined && item.removedAt === undefined;
+    case "assigned":
+    case "unblocked": {
+      const canStart = item !== undefined && !claim && isStartable(item, agent) && !isHidden(item);
+      return canStart && !(await isHeldInBacklog(deps, item));
+    }
+  }
 }
 
 /**
@@ -142,11 +138,20 @@ export async function wakeForStartableTasks(
 ): Promise<number> {
   if (agent.wake.kind === "none") return 0;
   const { name } = agent;
-  const { wake } = await readWake(deps, name);
+  const { wake, rev } = await readWake(deps, name);
   const ids = new Set(ready);
-  if (Object.keys(wake.wokenTasks).some((id) => !ids.has(id))) await forgetTasks(deps, name, ids);
-  const claims = await deps.store.read<ClaimRecord>(ready.map(workKeys.claim));
-  const startable = ready.filter((_, i) => claims[i] === undefined);
+  if (Object.keys(wake.wokenTasks).some((id) => !ids.has(id))) {
+    const keepReady = <T>(entries: Record<string, T>) =>
+      Object.fromEntries(Object.entries(entries).filter(([id]) => ids.has(id)));
+    const value: WakeRecord = {
+      ...wake,
+      wokenTasks: keepReady(wake.wokenTasks),
+      found: keepReady(wake.found ?? {}),
+    };
+    // A stale commit is ignored: another process is waking the agent, and the next tick checks again.
+    await deps.store.commit({ expect: [[wakeKeys.wake(name), rev]], put: [{ key: wakeKeys.wake(name), value }] });
+  }
+  const startable = await filterUnclaimed(deps, ready);
   const newIds = startable.filter((id) => wake.wokenTasks[id] === undefined);
   if (startable.length > newIds.length) await ensureCheck(deps, name, wake);
   const { tasks, found } = await readNewWakeTasks(deps, name, newIds);
@@ -154,33 +159,20 @@ export async function wakeForStartableTasks(
   return tasks.length;
 }
 
-async function forgetTasks(deps: Pick<Deps, "store">, agent: string, ready: ReadonlySet<string>): Promise<void> {
-  const key = wakeKeys.wake(agent);
-  const { wake, rev } = await readWake(deps, agent);
-  const { wokenTasks: allWoken, found: allFound = {}, ...rest } = wake;
-  const [wokenTasks = {}, found = {}] = [allWoken, allFound].map((entries) =>
-    Object.fromEntries(Object.entries(entries).filter(([id]) => ready.has(id))),
-  );
-  // A stale commit is ignored: another process is waking the agent, and the next tick checks again.
-  await deps.store.commit({ expect: [[key, rev]], put: [{ key, value: { ...rest, wokenTasks, found } }] });
+async function filterUnclaimed({ store }: Pick<Deps, "store">, ids: readonly string[]): Promise<string[]> {
+  const claims = await store.read<ClaimRecord>(ids.map(workKeys.claim));
+  return ids.filter((_, i) => claims[i] === undefined);
 }
 
 /** Queues a check of the agent's tasks unless one is scheduled, a wake is under way, or a person was notified. */
 async function ensureCheck(deps: Pick<Deps, "store" | "notify">, agent: string, wake: WakeRecord): Promise<void> {
-  if (wake.checkAt !== undefined || wake.dueAt !== undefined || wake.posting) return;
-  if (wake.notified && !(await hasReturned(deps, agent, wake.notified))) return;
-  const now = await deps.store.now();
-  await deps.store.commit({ jobs: [createWakeCheckJob(agent, now)] });
+  const { checkAt, dueAt, posting, notified } = wake;
+  if (checkAt !== undefined || dueAt !== undefined || posting || notified?.answered) return;
+  const [lastCall] = await deps.store.read<LastCallRecord>([wakeKeys.lastCall(agent)]);
+  // After a notice that it does not call, the agent is checked again once it has called.
+  if (notified && (lastCall?.value.at ?? 0) <= notified.at) return;
+  await deps.store.commit({ jobs: [createWakeCheckJob(agent, await deps.store.now())] });
   deps.notify();
-}
-
-async function hasReturned(
-  { store }: Pick<Deps, "store">,
-  agent: string,
-  notified: NonNullable<WakeRecord["notified"]>,
-) {
-  const [lastCall] = await store.read<LastCallRecord>([wakeKeys.lastCall(agent)]);
-  return !notified.answered && lastCall !== undefined && lastCall.value.at > notified.at;
 }
 
 /** Reads those of these tasks that the agent can start, and the revisions of their records. */
@@ -209,11 +201,8 @@ export async function prepareWakeForStartable(
 ): Promise<Required<Pick<Commit, "expect" | "put" | "jobs">> | undefined> {
   if (agent.wake.kind === "none") return undefined;
   const { name } = agent;
-  const {
-    wake: { wokenTasks },
-  } = await readWake(deps, name);
-  const claims = await deps.store.read<ClaimRecord>(ids.map(workKeys.claim));
-  const newIds = ids.filter((id, i) => wokenTasks[id] === undefined && claims[i] === undefined);
+  const { wake } = await readWake(deps, name);
+  const newIds = (await filterUnclaimed(deps, ids)).filter((id) => wake.wokenTasks[id] === undefined);
   const { tasks, found } = await readNewWakeTasks(deps, name, newIds);
   return tasks.length > 0 ? prepareWakeTasks(deps, name, tasks, { found }) : undefined;
 }

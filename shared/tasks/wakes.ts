@@ -6,7 +6,7 @@
 import type { Deps } from "../app/deps.ts";
 import { createWakeJob } from "../jobs/wake-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Commit, Put, Revision, Store, StoreKey } from "../store/port.ts";
+import type { Commit, Job, Put, Revision, Store, StoreKey } from "../store/port.ts";
 import { updateValue, type ValueUpdate } from "../store/records.ts";
 import type { Ms } from "../time.ts";
 
@@ -81,9 +81,7 @@ export interface LastCallRecord {
   answered?: Ms;
 }
 
-interface WakeStore {
-  store: Pick<Store, "read" | "commit">;
-}
+type StoreDeps = Pick<Deps, "store">;
 
 /** A change of an agent's wakes, with further parts of the same commit. */
 export interface WakeUpdate extends Omit<ValueUpdate, "put"> {
@@ -91,23 +89,12 @@ export interface WakeUpdate extends Omit<ValueUpdate, "put"> {
   put?: NonNullable<ValueUpdate["put"]>;
 }
 
-interface WakeCommitOptions {
-  /** Further conditions of the commit. */
-  expect?: [StoreKey, Revision][];
-  /** Further values of the commit. */
-  put?: Put[];
-  /** For tasks that were found in the store: the revisions that were read, by the item's id. */
+/** Where added tasks come from. */
+interface TaskSource {
+  /** Tasks that were found in the store: the revisions that were read, by the item's id. */
   found?: Record<string, Revision>;
-  /** For a task of an event: the item's revision before the event. */
+  /** A task of an event: the item's revision before the event. */
   since?: Revision | undefined;
-}
-
-/** A finished call of an agent. */
-interface AgentCall {
-  agent: string;
-  tool: string;
-  outcome: string;
-  ms: Ms;
 }
 
 export const EMPTY_WAKE: WakeRecord = { pending: [], wokenTasks: {} };
@@ -138,14 +125,14 @@ const WISH_ANSWERS: ReadonlySet<string> = new Set([
 ]);
 
 /** Reads the wakes of an agent with the record's revision. */
-export async function readWake({ store }: WakeStore, agent: string): Promise<{ wake: WakeRecord; rev: number }> {
+export async function readWake({ store }: StoreDeps, agent: string): Promise<{ wake: WakeRecord; rev: number }> {
   const [stored] = await store.read<WakeRecord>([wakeKeys.wake(agent)]);
   return { wake: stored?.value ?? EMPTY_WAKE, rev: stored?.rev ?? 0 };
 }
 
 /** Changes the wakes of an agent; `compute` may run several times, and `undefined` means no change. */
 export async function updateWake(
-  deps: WakeStore,
+  deps: StoreDeps,
   agent: string,
   compute: (wake: WakeRecord) => Promise<WakeUpdate | undefined>,
 ): Promise<void> {
@@ -167,47 +154,45 @@ export async function addWakeTasks(
   deps: Pick<Deps, "store" | "notify">,
   agent: string,
   tasks: readonly WakeTask[],
-  options: WakeCommitOptions = {},
+  { expect = [], put = [], ...source }: TaskSource & Pick<Commit, "expect" | "put"> = {},
 ): Promise<void> {
-  for (;;) {
-    const wake = await prepareWakeTasks(deps, agent, tasks, options);
-    const expect = options.expect ?? [];
-    const outcome = await deps.store.commit({
-      expect: [...wake.expect, ...expect],
-      put: [...wake.put, ...(options.put ?? [])],
-      jobs: wake.jobs,
-    });
-    if (outcome === "committed") return deps.notify();
-    if (expect.length > 0) {
-      const current = await deps.store.read(expect.map(([expectedKey]) => expectedKey));
-      if (current.some((row, i) => (row?.rev ?? 0) !== expect[i]?.[1])) return;
-    }
-  }
+  await updateWake(deps, agent, async (wake) => {
+    const current = await deps.store.read(expect.map(([key]) => key));
+    if (expect.some(([, rev], i) => (current[i]?.rev ?? 0) !== rev)) return undefined;
+    const added = mergeIntoWake(wake, agent, tasks, await deps.store.now(), source);
+    return { ...added, expect, put, afterCommit: () => deps.notify() };
+  });
 }
 
 /** Prepares the writes that add tasks to the agent's next wake and schedule it, for a commit with further writes. */
 export async function prepareWakeTasks(
-  deps: Pick<Deps, "store">,
+  deps: StoreDeps,
   agent: string,
   tasks: readonly WakeTask[],
-  options: Pick<WakeCommitOptions, "found" | "since"> = {},
+  source: TaskSource,
 ): Promise<Required<Pick<Commit, "expect" | "put" | "jobs">>> {
-  const { wake: previous, rev } = await readWake(deps, agent);
-  const now = await deps.store.now();
-  const newTasks = tasks.filter((task) => !isAlreadyFound(previous, task, options.since));
-  const dueAt = Math.min(previous.dueAt ?? Number.POSITIVE_INFINITY, now + BATCH_WINDOW_MS);
-  const nextWake = newTasks.length > 0 ? { pending: mergeWakeTasks(previous.pending, newTasks), dueAt } : {};
+  const key = wakeKeys.wake(agent);
+  const { wake, rev } = await readWake(deps, agent);
+  const { wake: next, jobs } = mergeIntoWake(wake, agent, tasks, await deps.store.now(), source);
+  return { expect: [[key, rev]], put: [{ key, value: next }], jobs };
+}
+
+function mergeIntoWake(
+  wake: WakeRecord,
+  agent: string,
+  tasks: readonly WakeTask[],
+  now: Ms,
+  { found, since }: TaskSource,
+): { wake: WakeRecord; jobs: Job[] } {
+  const newTasks = tasks.filter((task) => !isAlreadyFound(wake, task, since));
+  const dueAt = Math.min(wake.dueAt ?? Number.POSITIVE_INFINITY, now + BATCH_WINDOW_MS);
   const next: WakeRecord = {
-    ...previous,
-    ...nextWake,
-    wokenTasks: markWoken(previous.wokenTasks, tasks, now),
-    ...omitUndefined({ found: options.found ? { ...previous.found, ...options.found } : undefined }),
+    ...wake,
+    ...(newTasks.length > 0 ? { pending: mergeWakeTasks(wake.pending, newTasks), dueAt } : {}),
+    wokenTasks: markWoken(wake.wokenTasks, tasks, now),
+    ...omitUndefined({ found: found && { ...wake.found, ...found } }),
   };
-  return {
-    expect: [[wakeKeys.wake(agent), rev]],
-    put: [{ key: wakeKeys.wake(agent), value: next }],
-    jobs: newTasks.length === 0 || dueAt === previous.dueAt ? [] : [createWakeJob(agent, dueAt)],
-  };
+  return { wake: next, jobs: newTasks.length === 0 || dueAt === wake.dueAt ? [] : [createWakeJob(agent, dueAt)] };
 }
 
 /** Whether the agent was already woken for the result of this event, before the event's own job was handled. */
@@ -239,25 +224,22 @@ function markWoken(
  */
 export async function createAcknowledgements(
   { store }: { store: Pick<Store, "now" | "read"> },
-  calls: readonly AgentCall[],
+  calls: readonly { agent: string; tool: string; outcome: string; ms: Ms }[],
 ): Promise<Put[]> {
   const agents = [...new Set(calls.map(({ agent }) => agent))];
   const keys = agents.map(wakeKeys.lastCall);
-  const [now, known] = await Promise.all([store.now(), store.read<LastCallRecord>(keys)]);
+  const [now, stored] = await Promise.all([store.now(), store.read<LastCallRecord>(keys)]);
   return keys.map((key, i) => {
+    const { at = 0, answered = 0 } = stored[i]?.value ?? {};
     const own = calls.filter(({ agent }) => agent === agents[i]);
     const answers = own.filter(({ tool, outcome }) => outcome === "ok" && WISH_ANSWERS.has(tool));
+    const lastAnswer = Math.max(answered, ...answers.map(({ ms }) => now - ms));
     const value: LastCallRecord = {
-      at: getLatest(now, own, known[i]?.value.at) ?? now,
-      ...omitUndefined({ answered: getLatest(now, answers, known[i]?.value.answered) }),
+      at: Math.max(at, ...own.map(({ ms }) => now - ms)),
+      ...omitUndefined({ answered: lastAnswer || undefined }),
     };
     return { key, value };
   });
-}
-
-function getLatest(now: Ms, calls: readonly AgentCall[], known: Ms | undefined): Ms | undefined {
-  const times = [...calls.map(({ ms }) => now - ms), ...(known === undefined ? [] : [known])];
-  return times.length > 0 ? Math.max(...times) : undefined;
 }
 
 /**
@@ -265,12 +247,14 @@ function getLatest(now: Ms, calls: readonly AgentCall[], known: Ms | undefined):
  * stay beside other reasons, and the words of several remarks are kept together.
  */
 export function mergeWakeTasks<T extends WakeTask>(earlier: readonly T[], tasks: readonly T[]): T[] {
-  const added = new Map<string, T>();
-  for (const task of tasks) added.set(toIdentity(task), combineWords(added.get(toIdentity(task)), task));
-  const stored = earlier.filter((task) => !added.has(toIdentity(task)));
-  const replaced = new Map(earlier.map((task) => [toIdentity(task), task]));
-  const merged = [...added].map(([identity, task]) => combineWords(replaced.get(identity), task));
-  return [...stored, ...merged].slice(-MAX_TASKS);
+  const merged = new Map(earlier.map((task) => [toIdentity(task), task]));
+  for (const task of tasks) {
+    const combined = combineWords(merged.get(toIdentity(task)), task);
+    // What was added last is kept when there are too many.
+    merged.delete(toIdentity(task));
+    merged.set(toIdentity(task), combined);
+  }
+  return [...merged.values()].slice(-MAX_TASKS);
 }
 
 function toIdentity({ id, reason }: WakeTask): string {
