@@ -6,6 +6,7 @@
 import type { Deps } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import type { PlaneCallOptions, PlaneClient } from "../plane/endpoint.ts";
 import { PlaneAuthError, PlaneConflictError, PlaneInvalidError } from "../plane/errors.ts";
 import { labelsApi as labelCalls, membersApi, projectMembersApi, usersApi } from "../plane/projects.ts";
 import type { ProjectRecord } from "../records/plane-records.ts";
@@ -210,12 +211,16 @@ export async function applyLabelChange(
   return [...new Set([...remaining, ...newLabels])];
 }
 
-/** The id of Groundcrew's own Plane user. */
-export async function readSystemUserId({ deps, systemPlane }: CallContext): Promise<string> {
-  const cached = await deps.cache.getItem<{ id: string }>("ourselves");
+/** The id of Groundcrew's own Plane user, read with its own key. */
+export async function readSystemUserId(
+  { cache }: Pick<Deps, "cache">,
+  systemPlane: PlaneClient,
+  options: Pick<PlaneCallOptions, "waitBudget"> = {},
+): Promise<string> {
+  const cached = await cache.getItem<{ id: string }>("ourselves");
   if (cached) return cached.id;
-  const { data } = await systemPlane.call(usersApi.me);
-  await deps.cache.setItem("ourselves", { id: data.id });
+  const { data } = await systemPlane.call(usersApi.me, options);
+  await cache.setItem("ourselves", { id: data.id });
   return data.id;
 }
 

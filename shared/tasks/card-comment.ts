@@ -13,16 +13,17 @@ import type { WorkJobBody } from "../jobs/work-jobs.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import type { PlaneCallOptions } from "../plane/endpoint.ts";
 import { PlaneAuthError, PlaneConflictError, PlaneNotFoundError } from "../plane/errors.ts";
-import { usersApi } from "../plane/projects.ts";
 import { commentsApi } from "../plane/work-items.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
 import { findClaim } from "../records/task-records.ts";
 import { GROUNDCREW_SOURCE } from "../sync/normalize.ts";
 import { MINUTE, type Ms, measurePeriod } from "../time.ts";
+import { readSystemUserId } from "./assignees.ts";
 import {
   applyHolder,
   type CardRecord,
+  dropAgentReport,
   getEarliestEdit,
   queueCardWrite,
   readCard,
@@ -31,12 +32,6 @@ import {
 } from "./card-record.ts";
 import { type ParsedCard, parseCard, renderCard } from "./card-text.ts";
 import { findStoredTask } from "./find-task.ts";
-
-interface CardWrite {
-  html: string;
-  hash: string;
-  waitBudget: { left: Ms };
-}
 
 /** A card as it was found in Plane. */
 interface FoundCard {
@@ -49,7 +44,14 @@ interface FoundCard {
   edited: Ms;
 }
 
-type Options = Pick<PlaneCallOptions, "priority" | "waitBudget">;
+/** How a card is written: its stored values, its text with the text's hash, and the wait that is left for it. */
+interface CardWrite {
+  task: Task;
+  card: CardRecord;
+  html: string;
+  hash: string;
+  waitBudget: { left: Ms };
+}
 
 /** Limit of the total wait of an edit's requests: 1 min, because the job's lease is 2 min. */
 const WAIT_BUDGET_MS: Ms = MINUTE;
@@ -85,7 +87,10 @@ export async function writeCard(
     const hash = await sha256Hex(html);
     if (card.publishedHash === hash) return;
     if (now < getEarliestEdit(card)) return queueCardWrite(deps, item, correlation);
-    if ((await placeCard(deps, task, card, { html, hash, waitBudget })) === "done") return;
+    const write = { task, card, html, hash, waitBudget };
+    const outcome =
+      card.comment === undefined ? await createCard(deps, write) : await editCard(deps, write, card.comment);
+    if (outcome === "done") return;
   }
   throw new GroundcrewError(
     "unavailable",
@@ -111,14 +116,8 @@ async function readCardView(deps: TaskDeps, task: Task, card: CardRecord, isHeld
   };
 }
 
-/** Creates or edits the comment. `again` means that the stored card has changed instead and must be rendered anew. */
-async function placeCard(deps: TaskDeps, task: Task, card: CardRecord, writing: CardWrite): Promise<"done" | "again"> {
-  if (card.comment !== undefined) return editCard(deps, task, card.comment, writing);
-  if (card.attemptedHash !== undefined && (await takeOverCard(deps, task, writing))) return "again";
-  return createCard(deps, task, card, writing);
-}
-
-async function editCard(deps: TaskDeps, task: Task, comment: string, { html, hash, waitBudget }: CardWrite) {
+/** Edits the comment. `again` means that the stored card has changed instead and must be rendered anew. */
+async function editCard(deps: TaskDeps, { task, html, hash, waitBudget }: CardWrite, comment: string) {
   const params = { project: task.project.id, item: task.id, comment };
   try {
     await deps.plane.call(commentsApi.update, { params, json: { comment_html: html }, waitBudget });
@@ -130,16 +129,15 @@ async function editCard(deps: TaskDeps, task: Task, comment: string, { html, has
       // Groundcrew's key belongs to another user now, who may not edit comments of the previous one.
       isRefused ? { ...rest, hasOtherExternalId: true } : rest,
     );
-    return "again" as const;
+    return "again";
   }
   return recordWritten(deps, task, comment, hash);
 }
 
 async function recordWritten(deps: TaskDeps, task: Task, comment: string, hash: string): Promise<"done"> {
   const now = await deps.store.now();
-  await updateCardRecord(deps, task.id, ({ attemptedHash: _, urgent, received, ...current }) => ({
+  await updateCardRecord(deps, task.id, ({ attemptedHash: _, urgent, ...current }) => ({
     ...current,
-    ...omitUndefined({ received }),
     // What was received during the write is shown by the next edit.
     ...omitUndefined({ urgent: current.nextEditAt !== undefined ? urgent : undefined }),
     comment,
@@ -149,19 +147,13 @@ async function recordWritten(deps: TaskDeps, task: Task, comment: string, hash: 
   return "done";
 }
 
-/** Adopts an existing card: the result of our own interrupted attempt, or one that a lost store had written. */
-async function takeOverCard(deps: TaskDeps, task: Task, { waitBudget }: CardWrite): Promise<boolean> {
-  const found = await findCard(deps, task, { waitBudget });
-  if (!found) return false;
-  const current = await readCard(deps, task.id);
-  if (found.hash === current?.attemptedHash) await recordWritten(deps, task, found.comment, found.hash);
-  else await restoreCard(deps, task, found);
-  return true;
-}
-
-async function createCard(deps: TaskDeps, task: Task, card: CardRecord, writing: CardWrite): Promise<"done" | "again"> {
-  const { html, hash, waitBudget } = writing;
-  const external_id = await getCardExternalId(deps, task.id, card.hasOtherExternalId ?? false);
+/** Creates the comment, or adopts the one that an interrupted attempt has created. */
+async function createCard(deps: TaskDeps, write: CardWrite): Promise<"done" | "again"> {
+  const { task, card, html, hash, waitBudget } = write;
+  if (card.attemptedHash !== undefined && (await takeOverCard(deps, write))) return "again";
+  const external_id = card.hasOtherExternalId
+    ? toOtherExternalId(task.id, await readSystemUserId(deps, deps.plane))
+    : toExternalId(task.id);
   // Stored before it is sent, to distinguish a comment of a killed process from one of a lost store.
   await updateCardRecord(deps, task.id, (current) => ({ ...current, attemptedHash: hash }));
   try {
@@ -174,7 +166,7 @@ async function createCard(deps: TaskDeps, task: Task, card: CardRecord, writing:
   } catch (thrown) {
     if (thrown instanceof PlaneNotFoundError) return "done";
     if (!(thrown instanceof PlaneConflictError)) throw thrown;
-    if (await takeOverCard(deps, task, writing)) return "again";
+    if (await takeOverCard(deps, write)) return "again";
     if (card.hasOtherExternalId) throw thrown;
     deps.log.warn("external id of the agent card is taken by another comment", { item: task.key, comment: thrown.id });
     await updateCardRecord(deps, task.id, ({ attemptedHash: _, ...current }) => ({
@@ -185,42 +177,42 @@ async function createCard(deps: TaskDeps, task: Task, card: CardRecord, writing:
   }
 }
 
-/**
- * The external id of the card of an item. Plane compares external ids within the whole project, so it contains the
- * item's id. `apart` gives an alternative id for when another user's comment has the usual one.
- */
-async function getCardExternalId(deps: TaskDeps, item: string, apart: boolean): Promise<string> {
-  return apart ? `card:${item}:${await readSystemUser(deps)}` : `card:${item}`;
+/** Adopts an existing card: the result of our own interrupted attempt, or one that a lost store had written. */
+async function takeOverCard(deps: TaskDeps, { task, waitBudget }: CardWrite): Promise<boolean> {
+  const found = await findCard(deps, task, { waitBudget });
+  if (!found) return false;
+  const current = await readCard(deps, task.id);
+  if (found.hash === current?.attemptedHash) await recordWritten(deps, task, found.comment, found.hash);
+  else await restoreCard(deps, task, found);
+  return true;
 }
 
-async function readSystemUser(deps: TaskDeps, options: Options = {}): Promise<string> {
-  const cached = await deps.cache.getItem<{ id: string }>("ourselves");
-  if (cached) return cached.id;
-  const { data } = await deps.plane.call(usersApi.me, options);
-  await deps.cache.setItem("ourselves", { id: data.id });
-  return data.id;
-}
+/** The external id of an item's card. Plane compares external ids within the whole project, so it contains the item's. */
+const toExternalId = (item: string) => `card:${item}`;
+
+/** An alternative id, for when another user's comment has the usual one. */
+const toOtherExternalId = (item: string, systemUser: string) => `card:${item}:${systemUser}`;
 
 /**
  * Searches the comments of an item for its card. The author must be Groundcrew's own user: Plane sets `actor`, while
  * any author can set the source and the external id.
  */
-export async function findCard(deps: TaskDeps, task: Task, options: Options = {}): Promise<FoundCard | undefined> {
-  const systemUser = await readSystemUser(deps, options);
-  const ids = [await getCardExternalId(deps, task.id, false), await getCardExternalId(deps, task.id, true)];
+export async function findCard(
+  deps: TaskDeps,
+  task: Task,
+  options: Pick<PlaneCallOptions, "waitBudget"> = {},
+): Promise<FoundCard | undefined> {
+  const systemUser = await readSystemUserId(deps, deps.plane, options);
+  const ids = [toExternalId(task.id), toOtherExternalId(task.id, systemUser)];
   const params = { project: task.project.id, item: task.id };
   for await (const { data } of deps.plane.pages(commentsApi.list, { ...options, params })) {
     const found = data.results.find(
       ({ actor, external_source, external_id }) =>
-        actor === systemUser &&
-        external_source === GROUNDCREW_SOURCE &&
-        external_id !== null &&
-        ids.includes(external_id),
+        actor === systemUser && external_source === GROUNDCREW_SOURCE && ids.includes(external_id ?? ""),
     );
     if (!found) continue;
-    const hash = await sha256Hex(found.comment_html);
-    const parsed = parseCard(found.comment_html);
-    return { comment: found.id, hash, parsed, edited: Date.parse(found.updated_at) };
+    const { id: comment, comment_html: html, updated_at } = found;
+    return { comment, hash: await sha256Hex(html), parsed: parseCard(html), edited: Date.parse(updated_at) };
   }
   return undefined;
 }
@@ -267,14 +259,11 @@ function sumCardTime({ parsed, edited }: FoundCard): Record<string, Ms> {
   return spent;
 }
 
-function mergeCards(found: ParsedCard["card"], stored: CardRecord): CardRecord {
-  const { session: _, text: __, confidence: ___, summary: ____, ...task } = found;
+function mergeCards(found: CardRecord, { attemptedHash: _, ...stored }: CardRecord): CardRecord {
   const isSameAgent = stored.agent === undefined || stored.agent === found.agent;
   const costs = { ...found.costs, ...stored.costs };
   const cost = Object.values(costs).reduce((sum, agentCost) => sum + agentCost, 0);
-  const counted = { ...found.costs, ...stored.reportedTotals };
-  const { attemptedHash: ____a, ...sinceRestore } = stored;
-  const foundFields = isSameAgent ? found : task;
-  const costFields = Object.keys(costs).length > 0 ? { costs, cost, reportedTotals: counted } : {};
-  return { ...foundFields, ...sinceRestore, ...costFields };
+  const reportedTotals = { ...found.costs, ...stored.reportedTotals };
+  const costFields = Object.keys(costs).length > 0 ? { costs, cost, reportedTotals } : {};
+  return { ...(isSameAgent ? found : dropAgentReport(found)), ...stored, ...costFields };
 }

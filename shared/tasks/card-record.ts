@@ -7,11 +7,11 @@ import { prepareSpending, roundAmount } from "../accounting/spending.ts";
 import type { TaskDeps } from "../app/deps.ts";
 import { createProgressJobs } from "../jobs/outgoing-jobs.ts";
 import { createWorkJob } from "../jobs/work-jobs.ts";
-import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import { omitUndefined } from "../omit-undefined.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys } from "../records/store-keys.ts";
 import type { ClaimRecord } from "../records/task-records.ts";
-import type { Commit, Put } from "../store/port.ts";
+import type { Commit, Put, Revision } from "../store/port.ts";
 import { updateValue } from "../store/records.ts";
 import type { Ms } from "../time.ts";
 import type { CallContext } from "./call-context.ts";
@@ -95,18 +95,15 @@ export async function updateCard(context: CallContext, task: Task, update: CardU
       counted: (next.reportedTotals?.[caller.name] ?? 0) - (before.reportedTotals?.[caller.name] ?? 0),
       cost: (next.costs?.[caller.name] ?? 0) - (before.costs?.[caller.name] ?? 0),
     });
-    const nextEdit = getNextEdit(next, await deps.store.now());
+    const edit = prepareEdit(task.id, next, rev, await deps.store.now(), correlation);
     return {
       expect,
-      put: [toCardPut(task.id, { ...next, nextEditAt: nextEdit.at }), ...put],
-      jobs: keepDefined([
-        nextEdit.isQueued ? undefined : createCardJob(task.id, rev, correlation, nextEdit.at),
-        ...createProgressJobs(deps.settings, task.id, `card.${rev}`, correlation),
-      ]),
+      put: [...edit.put, ...put],
+      jobs: [...edit.jobs, ...createProgressJobs(deps.settings, task.id, `card.${rev}`, correlation)],
       result: next,
       afterCommit: () => {
         deps.notify();
-        if (nextEdit.delay > 0) deps.notify({ queue: "work", after: nextEdit.delay });
+        if (edit.delay > 0) deps.notify({ queue: "work", after: edit.delay });
       },
     };
   });
@@ -125,10 +122,11 @@ function isSameCard(a: CardRecord, b: CardRecord): boolean {
   return sorted(a) === sorted(b);
 }
 
-/** The store time of the next edit and the delay until then. */
-function getNextEdit(card: CardRecord, now: Ms): { at: Ms; delay: Ms; isQueued: boolean } {
+/** Schedules the next edit of a changed card, unless one is scheduled already: the card's put, the job, and its delay. */
+function prepareEdit(item: string, card: CardRecord, rev: Revision, now: Ms, correlation: string) {
   const at = card.nextEditAt ?? Math.max(now, getEarliestEdit(card));
-  return { at, delay: at - now, isQueued: card.nextEditAt !== undefined };
+  const jobs = card.nextEditAt === undefined ? [createCardJob(item, rev, correlation, at)] : [];
+  return { put: [toCardPut(item, { ...card, nextEditAt: at })], jobs, delay: at - now };
 }
 
 function createCardJob(item: string, rev: number, correlation: string, at: Ms, lane = `card:${item}`) {
@@ -176,24 +174,16 @@ export async function prepareCardCost(
     stored && (stored.value.agent !== undefined || stored.value.comment !== undefined || stored.value.planned);
   if (!hasCard) return { expect: [], put: [], jobs: [] };
   const next = addCost(stored.value, agent, roundAmount((stored.value.costs?.[agent] ?? 0) + cost));
-  const nextEdit = getNextEdit(next, await store.now());
-  return {
-    expect: [[key, stored.rev]],
-    put: [toCardPut(item, { ...next, nextEditAt: nextEdit.at })],
-    jobs: nextEdit.isQueued ? [] : [createCardJob(item, stored.rev, correlation, nextEdit.at)],
-  };
+  const { put, jobs } = prepareEdit(item, next, stored.rev, await store.now(), correlation);
+  return { expect: [[key, stored.rev]], put, jobs };
 }
 
 /** Schedules an edit of the card of an item, unless one is scheduled already. */
 export async function queueCardWrite(deps: TaskDeps, item: string, correlation: string): Promise<void> {
   await updateValue<CardRecord>(deps, workKeys.card(item), async (card = {}, rev) => {
-    const nextEdit = getNextEdit(card, await deps.store.now());
-    if (nextEdit.isQueued) return undefined;
-    return {
-      put: [toCardPut(item, { ...card, nextEditAt: nextEdit.at })],
-      jobs: [createCardJob(item, rev, correlation, nextEdit.at)],
-      afterCommit: () => deps.notify(nextEdit.delay > 0 ? { queue: "work", after: nextEdit.delay } : undefined),
-    };
+    if (card.nextEditAt !== undefined) return undefined;
+    const { delay, ...edit } = prepareEdit(item, card, rev, await deps.store.now(), correlation);
+    return { ...edit, afterCommit: () => deps.notify(delay > 0 ? { queue: "work", after: delay } : undefined) };
   });
 }
 
@@ -220,8 +210,18 @@ export function applyHolder(card: CardRecord, claim: ClaimRecord | undefined): C
   if (!claim) return card;
   const { agent, since } = claim;
   if (card.agent === undefined || card.agent === agent) return { ...card, agent, since };
-  const { session: _, text: __, confidence: ___, summary: ____, ...task } = card;
-  return { ...task, agent, since };
+  return { ...dropAgentReport(card), agent, since };
+}
+
+/** The card without what one agent said about its own work. */
+export function dropAgentReport({
+  session: _,
+  text: __,
+  confidence: ___,
+  summary: ____,
+  ...card
+}: CardRecord): CardRecord {
+  return card;
 }
 
 export function toCardPut(item: string, card: CardRecord): Put {

@@ -39,14 +39,8 @@ export interface CardView {
 }
 
 /** The values on a card that was written before. */
-export interface ParsedCard {
-  card: Pick<
-    CardRecord,
-    | ("agent" | "since" | "session" | "percent" | "text" | "confidence" | "cost" | "costs" | "estimate")
-    | ("commit" | "tests" | "summary" | "review")
-  >;
-  spent: Record<string, Ms>;
-  running: { agent: string; since: Ms }[];
+export interface ParsedCard extends Pick<CardView, "spent" | "running"> {
+  card: CardRecord;
 }
 
 /** The confidence assumed for an agent that reports none (OPENCLAW-12). */
@@ -75,7 +69,7 @@ const CLOCK = z
   .regex(/^\d{1,6}:[0-5]\d:[0-5]\d$/)
   .transform((text) => text.split(":").reduce((sum, part) => sum * 60 + Number(part), 0) * 1000);
 
-const DAY = z
+const MOMENT = z
   .string()
   .regex(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (?:UTC|[+-]\d\d:\d\d)$/)
   .transform((text) => Date.parse(text.replace(" UTC", "Z").replace(" ", "T").replace(" ", "")))
@@ -85,7 +79,11 @@ const FRACTION = NUMBER.pipe(z.number().max(1));
 
 const TEXT = z.string().min(1).max(400);
 
-const PERCENT = NUMBER.pipe(z.number().max(100));
+const PROGRESS = z.object({ n: NUMBER.pipe(z.number().max(100)) });
+
+const REVIEW = z.object({ at: MOMENT, confidence: FRACTION });
+
+const TIMER = z.object({ agent: AGENT, at: MOMENT });
 
 /** Renders the agent card as safe HTML, one line per value. */
 export function renderCard(view: CardView, texts: CardTexts): string {
@@ -98,57 +96,52 @@ export function renderCard(view: CardView, texts: CardTexts): string {
 
 function listCardLines(view: CardView, texts: CardTexts): [line: CardLine, value: string][] {
   const { card, held, spent, running, estimate, currency, stopped, timezone } = view;
-  const { review, received } = card;
+  const { review, received, percent, since, costs = {}, confidence } = card;
   const formatDay = (at: Ms) => formatMoment(at, timezone);
   const formatAmount = (amount: number) => localizeExactNumber(texts.locale, roundAmount(amount));
   const formatMoney = (amount: number) => keepDefined([formatAmount(amount), currency || undefined]).join(" ");
-  const formatSum = (sum: string, amounts: Record<string, number>, format: (amount: number) => string) =>
-    formatTemplate(texts.sum, { sum, parts: formatEach(amounts, format) });
+  const formatSum = (sum: string, amounts: Record<string, number>, format: (amount: number) => string) => {
+    const parts = Object.entries(amounts).map(([agent, amount]) => `${agent} ${format(amount)}`);
+    return formatTemplate(texts.sum, { sum, parts: parts.join(", ") });
+  };
   const clean = (text: string | undefined) => text && cleanLine(text, 400);
-  const time = Object.values(spent).reduce((sum, ms) => sum + ms, 0);
-  const costs = card.costs ?? {};
-  const formatPlan = (what: Pick<TaskEstimate, "cost" | "ms">) =>
+  const formatPlan = ({ cost, ms }: Pick<TaskEstimate, "cost" | "ms">) =>
     keepDefined([
-      what.cost === undefined ? undefined : formatMoney(what.cost),
-      what.ms === undefined ? undefined : formatDuration(what.ms),
+      cost === undefined ? undefined : formatMoney(cost),
+      ms === undefined ? undefined : formatDuration(ms),
     ]).join(", ");
-  const lines: [line: CardLine, value: string | undefined][] = [
-    [held ? "agent" : "lastAgent", clean(card.agent)],
-    ["since", card.since === undefined ? undefined : formatDay(card.since)],
-    [
-      "stopped",
+  const time = Object.values(spent).reduce((sum, ms) => sum + ms, 0);
+  const timers = running.map((timer) =>
+    formatTemplate(texts.timer, { agent: timer.agent, at: formatDay(timer.since) }),
+  );
+  const lines: Record<CardLine, string | undefined> = {
+    agent: held ? clean(card.agent) : undefined,
+    lastAgent: held ? undefined : clean(card.agent),
+    since: since === undefined ? undefined : formatDay(since),
+    stopped:
       stopped && formatTemplate(texts.stopped, { by: cleanLine(stopped.by, MAX_NAME), at: formatDay(stopped.at) }),
-    ],
-    ["received", received && formatReceipt(received, formatDay, texts)],
-    ["session", clean(card.session)],
-    [
-      "progress",
-      card.percent === undefined ? undefined : formatTemplate(texts.percent, { n: formatAmount(card.percent) }),
-    ],
-    ["last", clean(card.text)],
-    ["time", time > 0 ? formatSum(formatDuration(time), spent, formatDuration) : undefined],
-    [
-      "timer",
-      running.map(({ agent, since }) => formatTemplate(texts.timer, { agent, at: formatDay(since) })).join(", "),
-    ],
-    ["cost", Object.keys(costs).length > 0 ? formatSum(formatMoney(card.cost ?? 0), costs, formatAmount) : undefined],
-    ["planned", card.estimate && formatPlan(card.estimate)],
-    ["estimate", card.estimate ? undefined : estimate && formatEstimate(estimate, formatPlan, texts)],
-    [
-      "confidence",
-      card.confidence === undefined
+    received: received && formatReceipt(received, formatDay, texts),
+    session: clean(card.session),
+    progress: percent === undefined ? undefined : formatTemplate(texts.percent, { n: formatAmount(percent) }),
+    last: clean(card.text),
+    time: time > 0 ? formatSum(formatDuration(time), spent, formatDuration) : undefined,
+    timer: timers.join(", "),
+    cost: Object.keys(costs).length > 0 ? formatSum(formatMoney(card.cost ?? 0), costs, formatAmount) : undefined,
+    planned: card.estimate && formatPlan(card.estimate),
+    estimate: card.estimate || !estimate ? undefined : formatEstimate(estimate, formatPlan, texts),
+    confidence:
+      confidence === undefined
         ? formatTemplate(texts.assumed, { n: formatAmount(ASSUMED_CONFIDENCE) })
-        : formatAmount(card.confidence),
-    ],
-    ["commit", clean(card.commit)],
-    ["tests", clean(card.tests)],
-    ["summary", card.summary ? texts.written : undefined],
-    [
-      "review",
+        : formatAmount(confidence),
+    commit: clean(card.commit),
+    tests: clean(card.tests),
+    summary: card.summary ? texts.written : undefined,
+    review:
       review && formatTemplate(texts.review, { at: formatDay(review.at), confidence: formatAmount(review.confidence) }),
-    ],
-  ];
-  return lines.flatMap(([line, value]) => (value ? [[line, value] satisfies [CardLine, string]] : []));
+  };
+  return (Object.entries(lines) as [CardLine, string | undefined][]).flatMap(([line, value]) =>
+    value ? [[line, value] satisfies [CardLine, string]] : [],
+  );
 }
 
 /** `2026-11-21 09:00:00 +01:00`: with the offset, so that `parseCard` reads it back whatever TIMEZONE is then. */
@@ -156,11 +149,6 @@ function formatMoment(at: Ms, timeZone: string): string {
   const { date, time, offset } = toZonedTime(at, timeZone);
   return `${date} ${time} ${offset === "+00:00" ? "UTC" : offset}`;
 }
-
-const formatEach = (amounts: Record<string, number>, format: (amount: number) => string) =>
-  Object.entries(amounts)
-    .map(([agent, amount]) => `${agent} ${format(amount)}`)
-    .join(", ");
 
 /** `1:05:30`: hours, minutes, seconds. */
 function formatDuration(ms: Ms): string {
@@ -201,46 +189,55 @@ export function parseCard(html: string): ParsedCard | undefined {
   if (!texts) return undefined;
   const values = readValues(lines, texts);
   const get = (line: CardLine) => replaceNoBreakSpaces(values.get(line) ?? "");
-  const read = <T>(line: CardLine, schema: z.ZodType<T, string>) => z.safeParse(schema, get(line)).data;
-  const readText = (line: CardLine) => z.safeParse(TEXT, values.get(line)).data;
+  const read = <T>(line: CardLine, schema: z.ZodType<T, string>) => schema.safeParse(get(line)).data;
+  const readText = (line: CardLine) => TEXT.safeParse(values.get(line)).data;
+  const readParts = (line: CardLine) => get(line).split(", ");
   const readAmounts = <T>(line: CardLine, schema: z.ZodType<T, string>) =>
     parseAmounts(parseTemplate(texts.sum, get(line))?.["parts"] ?? "", schema);
-  const card: { [K in keyof ParsedCard["card"]]: ParsedCard["card"][K] | undefined } = {
-    agent: read("agent", AGENT) ?? read("lastAgent", AGENT),
-    since: read("since", DAY),
-    session: readText("session"),
-    percent: PERCENT.safeParse(parseTemplate(texts.percent, get("progress"))?.["n"]).data,
-    text: readText("last"),
-    confidence: read("confidence", FRACTION),
-    commit: readText("commit"),
-    tests: readText("tests"),
-    summary: get("summary") === texts.written || undefined,
-    review: parseReview(texts, get("review")),
-    estimate: parsePlanned(get("planned")),
-  };
+  const planned = omitUndefined({
+    cost: findValue(readParts("planned"), MONEY),
+    ms: findValue(readParts("planned"), CLOCK),
+  });
   const costs = readAmounts("cost", NUMBER);
-  if (Object.keys(costs).length > 0) {
-    card.costs = costs;
-    card.cost = roundAmount(Object.values(costs).reduce((sum, cost) => sum + cost, 0));
-  }
+  const hasCosts = Object.keys(costs).length > 0;
   return {
-    card: omitUndefined(card),
+    card: omitUndefined({
+      agent: read("agent", AGENT) ?? read("lastAgent", AGENT),
+      since: read("since", MOMENT),
+      session: readText("session"),
+      percent: PROGRESS.safeParse(parseTemplate(texts.percent, get("progress"))).data?.n,
+      text: readText("last"),
+      confidence: read("confidence", FRACTION),
+      commit: readText("commit"),
+      tests: readText("tests"),
+      summary: get("summary") === texts.written || undefined,
+      review: REVIEW.safeParse(parseTemplate(texts.review, get("review"))).data,
+      estimate: Object.keys(planned).length > 0 ? planned : undefined,
+      costs: hasCosts ? costs : undefined,
+      cost: hasCosts ? roundAmount(Object.values(costs).reduce((sum, cost) => sum + cost, 0)) : undefined,
+    }),
     spent: readAmounts("time", CLOCK),
-    running: parseRunningTimers(texts, get("timer")),
+    running: readParts("timer").flatMap((part) => {
+      const { data } = TIMER.safeParse(parseTemplate(texts.timer, part));
+      return data ? [{ agent: data.agent, since: data.at }] : [];
+    }),
   };
 }
 
 /** Returns the text after each label. The first line with a label counts. */
 function readValues(lines: string[], { labels, colon }: CardTexts): Map<CardLine, string> {
   const values = new Map<CardLine, string>();
-  for (const line of lines) {
-    for (const [name, label] of Object.entries(labels) as [CardLine, string][]) {
-      const start = replaceNoBreakSpaces(`${label}${colon} `);
-      const isFirst = replaceNoBreakSpaces(line).startsWith(start) && !values.has(name);
-      if (isFirst) values.set(name, line.slice(start.length));
-    }
+  for (const [name, label] of Object.entries(labels) as [CardLine, string][]) {
+    const start = replaceNoBreakSpaces(`${label}${colon} `);
+    const line = lines.find((candidate) => replaceNoBreakSpaces(candidate).startsWith(start));
+    if (line !== undefined) values.set(name, line.slice(start.length));
   }
   return values;
+}
+
+/** The first part that the schema accepts. */
+function findValue<T>(parts: readonly string[], schema: z.ZodType<T, string>): T | undefined {
+  return parts.flatMap((part) => schema.safeParse(part).data ?? [])[0];
 }
 
 function parseAmounts<T>(text: string, schema: z.ZodType<T, string>): Record<string, T> {
@@ -251,26 +248,4 @@ function parseAmounts<T>(text: string, schema: z.ZodType<T, string>): Record<str
       return named.success && read.success ? [[named.data, read.data]] : [];
     }),
   );
-}
-
-function parseReview({ review }: CardTexts, text: string): CardRecord["review"] {
-  const values = parseTemplate(review, text);
-  const [at, confidence] = [DAY.safeParse(values?.["at"]), FRACTION.safeParse(values?.["confidence"])];
-  return at.success && confidence.success ? { at: at.data, confidence: confidence.data } : undefined;
-}
-
-function parsePlanned(text: string): CardRecord["estimate"] {
-  const parts = text.split(", ");
-  const cost = parts.flatMap((part) => MONEY.safeParse(part).data ?? [])[0];
-  const ms = parts.flatMap((part) => CLOCK.safeParse(part).data ?? [])[0];
-  if (cost === undefined && ms === undefined) return undefined;
-  return omitUndefined({ cost, ms });
-}
-
-function parseRunningTimers({ timer }: CardTexts, text: string): ParsedCard["running"] {
-  return text.split(", ").flatMap((part) => {
-    const values = parseTemplate(timer, part);
-    const [named, since] = [AGENT.safeParse(values?.["agent"]), DAY.safeParse(values?.["at"])];
-    return named.success && since.success ? [{ agent: named.data, since: since.data }] : [];
-  });
 }

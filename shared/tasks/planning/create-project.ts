@@ -177,7 +177,7 @@ async function setUpProject(context: CallContext, project: PlaneProject): Promis
 
 /** Makes Groundcrew an admin of the project, as the caller; returns false when it is a member already. */
 async function joinProject(context: CallContext, { id }: PlaneProject): Promise<boolean> {
-  const member = await readSystemUserId(context);
+  const member = await readSystemUserId(context.deps, context.systemPlane);
   const params = { project: id };
   const members = await context.systemPlane.call(projectMembersApi.list, { params }).catch((thrown: unknown) => {
     if (thrown instanceof PlaneAuthError && thrown.reason === "permission") return undefined;
