@@ -2,7 +2,7 @@
 
 import type { TaskDeps } from "../app/deps.ts";
 import { createWorkJob, toLabelsLane } from "../jobs/work-jobs.ts";
-import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import { omitUndefined } from "../omit-undefined.ts";
 import type { ProjectRecord, Task } from "../records/plane-records.ts";
 import { workKeys } from "../records/store-keys.ts";
 import type { Job } from "../store/port.ts";
@@ -65,7 +65,7 @@ export async function mirrorAgentLabels(
   if (scope === "none") return undefined;
   const current = await readAssignments(deps, knownTask.item, accounts);
   if (hasNoSteps(planSteps(current, before, scope))) {
-    await saveMirror(deps, item, before, current);
+    await saveMirror(deps, item, before.refused, current);
     return undefined;
   }
   // A write replaces the whole lists, so the other labels and assignees must be current.
@@ -82,7 +82,7 @@ export async function mirrorAgentLabels(
   const refused = steps.assign.filter((agent) => !sides.some((side) => side.agent === agent && side.assigned));
   for (const agent of refused)
     deps.log.warn("agent not assigned: its account is not a member of the project", { item: task.key, agent });
-  await saveMirror(deps, item, { ...before, refused: [...before.refused, ...refused] }, sides);
+  await saveMirror(deps, item, [...before.refused, ...refused], sides);
   return undefined;
 }
 
@@ -139,13 +139,16 @@ function planSteps(
 async function saveMirror(
   deps: TaskDeps,
   item: string,
-  before: LabelMirrorRecord,
+  refused: readonly string[],
   sides: readonly AgentAssignment[],
 ): Promise<void> {
   const key = workKeys.mirror(item);
-  const inStep = sides.filter(({ assigned, labelled }) => assigned && labelled).map(({ agent }) => agent);
-  const labelOnly = sides.filter(({ assigned, labelled }) => labelled && !assigned).map(({ agent }) => agent);
-  const value: LabelMirrorRecord = { inStep, refused: before.refused.filter((agent) => labelOnly.includes(agent)) };
+  const select = (matches: (side: AgentAssignment) => boolean) => sides.filter(matches).map(({ agent }) => agent);
+  const labelOnly = select(({ assigned, labelled }) => labelled && !assigned);
+  const value: LabelMirrorRecord = {
+    inStep: select(({ assigned, labelled }) => assigned && labelled),
+    refused: refused.filter((agent) => labelOnly.includes(agent)),
+  };
   const [record] = await deps.store.read<LabelMirrorRecord>([key]);
   if (JSON.stringify(record?.value ?? EMPTY_MIRROR) === JSON.stringify(value)) return;
   await deps.store.commit({ put: [{ key, value }] });
@@ -154,21 +157,16 @@ async function saveMirror(
 async function applySteps(context: CallContext, task: Task, { assign, label, unlabel }: MirrorSteps): Promise<Task> {
   const { deps } = context;
   const { assignees, labels } = task.item.snapshot;
-  const newAssignees = await Promise.all(assign.map((agent) => findAccount(deps, agent)));
+  const accounts = await readAgentAccounts(deps);
   const newLabels = await applyLabelChange(deps, task.project.id, labels, {
     add: label.map(toAgentLabel),
     drop: unlabel.map(toAgentLabel),
   });
   const fields: ItemFields = omitUndefined({
-    assignees: assign.length > 0 ? [...assignees, ...keepDefined(newAssignees)] : undefined,
+    assignees: assign.length > 0 ? [...assignees, ...assign.flatMap((agent) => accounts.get(agent) ?? [])] : undefined,
     labels: newLabels,
   });
   return Object.keys(fields).length === 0 ? task : changeTask(context, task, fields);
-}
-
-async function findAccount(deps: TaskDeps, name: string): Promise<string | undefined> {
-  const agent = deps.settings.agents.find((candidate) => candidate.name === name);
-  return agent && findPersonIdByEmail(deps, agent.email);
 }
 
 /**
@@ -193,8 +191,8 @@ export async function createMirrorJob(
 
 export async function readAgentAccounts(deps: TaskDeps): Promise<AgentAccounts> {
   const accounts = new Map<string, string>();
-  for (const { name } of deps.settings.agents) {
-    const id = await findAccount(deps, name);
+  for (const { name, email } of deps.settings.agents) {
+    const id = await findPersonIdByEmail(deps, email);
     if (id !== undefined) accounts.set(name, id);
   }
   return accounts;

@@ -16,7 +16,7 @@ import { evaluateBlockers, ignoreDependencies, observeNewBlockers, restoreDepend
 import { observeBlockedByText } from "../sync/dependency-edges.ts";
 import { type CallContext, chooseClient } from "./call-context.ts";
 import { getIdempotencyKey, postComment } from "./comments.ts";
-import { findStoredTask, findTask } from "./find-task.ts";
+import { findStoredTask, findTasks } from "./find-task.ts";
 
 /** The blockers to add to a task and to remove from it. */
 export interface BlockerChanges {
@@ -31,20 +31,11 @@ export async function changeBlockers(
   { added, removed }: BlockerChanges,
 ): Promise<Task> {
   const { deps, correlation } = context;
-  if (added.length > 0)
-    await restoreDependencies(
-      deps,
-      task.id,
-      added.map(({ id }) => id),
-    );
+  const [addedIds, removedIds] = [added.map(({ id }) => id), removed.map(({ id }) => id)];
+  if (added.length > 0) await restoreDependencies(deps, task.id, addedIds);
   const related = await addBlockers(context, task, added);
   if (removed.length === 0) return related;
-  await ignoreDependencies(
-    deps,
-    task.id,
-    removed.map(({ id }) => id),
-    correlation,
-  );
+  await ignoreDependencies(deps, task.id, removedIds, correlation);
   await postRemovedComment(context, task, removed);
   return (await findStoredTask(deps, task.id)) ?? related;
 }
@@ -82,29 +73,15 @@ export async function findBlockerChanges(
   return { added, removed };
 }
 
-async function findTasks(context: CallContext, keys: readonly string[]): Promise<Task[]> {
-  const tasks = new Map<string, Task>();
-  for (const key of keys) {
-    const task = await findTask(context, key);
-    tasks.set(task.id, task);
-  }
-  return [...tasks.values()];
-}
-
 async function rejectCycle({ deps }: CallContext, task: Task, blocker: Task): Promise<void> {
   const path = await findWaitingPath(deps, blocker.id, task.id);
   if (!path) return;
   const tasks = await Promise.all(path.map((id) => findStoredTask(deps, id)));
-  const cycle = [task.key, ...tasks.map((found) => found?.key ?? "a deleted task")];
+  const cycle = [task.key, ...tasks.map((found) => found?.key ?? "a deleted task")].join(" → ");
   throw new GroundcrewError(
     "bad_request",
-    `${task.key} cannot wait for ${blocker.key}: they would wait for each other (${cycle.join(" → ")}). Nothing was changed.`,
-    {
-      refusal: {
-        name: "blockerCycle",
-        values: { task: task.key, blocker: blocker.key, path: cycle.join(" → ") },
-      },
-    },
+    `${task.key} cannot wait for ${blocker.key}: they would wait for each other (${cycle}). Nothing was changed.`,
+    { refusal: { name: "blockerCycle", values: { task: task.key, blocker: blocker.key, path: cycle } } },
   );
 }
 
@@ -115,18 +92,16 @@ async function rejectCycle({ deps }: CallContext, task: Task, blocker: Task): Pr
 async function findWaitingPath(deps: Pick<TaskDeps, "store">, from: string, to: string): Promise<string[] | undefined> {
   const previous = new Map<string, string | undefined>([[from, undefined]]);
   for (const id of previous.keys()) {
-    if (id === to) return tracePath(previous, to);
+    if (id === to) {
+      const path: string[] = [];
+      for (let step: string | undefined = to; step !== undefined; step = previous.get(step)) path.unshift(step);
+      return path;
+    }
     const edges = await readAllRows<EdgeRecord>(deps, observedSets.blockers(id));
     // A Map that is extended while it is iterated also visits the new entries, in the order of their insertion.
     for (const { value } of edges) if (!previous.has(value.blocker)) previous.set(value.blocker, id);
   }
   return undefined;
-}
-
-function tracePath(previous: ReadonlyMap<string, string | undefined>, end: string): string[] {
-  const path: string[] = [];
-  for (let id: string | undefined = end; id !== undefined; id = previous.get(id)) path.unshift(id);
-  return path;
 }
 
 /**
@@ -139,14 +114,14 @@ export async function addBlockers(context: CallContext, task: Task, blockers: re
   if (!(await deps.plane.capabilities()).relations) {
     await observeBlockedByText(deps, task.id, correlation);
     await evaluateBlockers(deps, task.id, correlation);
-    return (await findStoredTask(deps, task.id)) ?? task;
+  } else {
+    const startedAt = await deps.store.now();
+    const json = { relation_type: "blocked_by", issues: blockers.map(({ id }) => id) };
+    const client = await chooseClient(context);
+    await client.call(relationsApi.create, { params: { project: task.project.id, item: task.id }, json });
+    const edges = new Map(blockers.map(({ id, project }) => [id, project.id]));
+    await observeNewBlockers(deps, task.id, edges, startedAt, correlation);
   }
-  const startedAt = await deps.store.now();
-  const json = { relation_type: "blocked_by", issues: blockers.map(({ id }) => id) };
-  const client = await chooseClient(context);
-  await client.call(relationsApi.create, { params: { project: task.project.id, item: task.id }, json });
-  const edges = new Map(blockers.map(({ id, project }) => [id, project.id]));
-  await observeNewBlockers(deps, task.id, edges, startedAt, correlation);
   return (await findStoredTask(deps, task.id)) ?? task;
 }
 
@@ -154,11 +129,8 @@ export async function addBlockers(context: CallContext, task: Task, blockers: re
  * The `Blocked by:` line of a description in the language of comments, which replaces relations before Plane 1.3; ""
  * where Plane has relations.
  */
-export async function renderBlockedByLine(
-  { deps }: CallContext,
-  blockers: readonly Pick<Task, "key">[],
-): Promise<string> {
-  if (blockers.length === 0 || (await deps.plane.capabilities()).relations) return "";
-  const keys = blockers.map(({ key }) => escapeHtml(key)).join(", ");
-  return `<p>${formatTemplate(getTexts(deps.settings.locale).comments.blockedBy, { keys })}</p>`;
+export async function renderBlockedByLine({ deps }: CallContext, keys: readonly string[]): Promise<string> {
+  if (keys.length === 0 || (await deps.plane.capabilities()).relations) return "";
+  const { blockedBy } = getTexts(deps.settings.locale).comments;
+  return `<p>${formatTemplate(blockedBy, { keys: keys.map(escapeHtml).join(", ") })}</p>`;
 }

@@ -12,12 +12,11 @@ import { PlaneInvalidError } from "../plane/errors.ts";
 import { projectsApi, statesApi as stateCalls } from "../plane/projects.ts";
 import { workItemsApi } from "../plane/work-items.ts";
 import type { Task } from "../records/plane-records.ts";
-import { observedKeys } from "../records/store-keys.ts";
 import type { ClaimRecord } from "../records/task-records.ts";
 import { cacheState, findLabelName, findNamedState, findPersonIdByEmail } from "../sync/names.ts";
 import { normalizeItem, type ObservedItem, observedItemSchema } from "../sync/normalize.ts";
 import { observeItem } from "../sync/observe-item.ts";
-import { type ItemRecord, isOpen, type Snapshot, type Status, toStatus } from "../task/snapshot.ts";
+import { isOpen, type Snapshot, type Status, toStatus } from "../task/snapshot.ts";
 import { HOUR, isRecent, type Ms } from "../time.ts";
 import { markManaged } from "./access.ts";
 import {
@@ -32,19 +31,13 @@ import {
 } from "./assignees.ts";
 import type { CallContext } from "./call-context.ts";
 import { verifyClaim } from "./claim-lease.ts";
-import { findStoredTask, readFreshTask, refreshTask } from "./find-task.ts";
+import { findStoredTask, getReadStart, readFreshTask, refreshTask } from "./find-task.ts";
 import type { ItemFields } from "./task-fields.ts";
 
 type StateDeps = Pick<Deps, "cache" | "plane" | "clock" | "settings">;
 
 /** The fields of a project's state that are needed to choose one. */
-interface ProjectState {
-  id: string;
-  name: string;
-  group: string;
-  default: boolean;
-  sequence: number;
-}
+type ProjectState = Pick<z.infer<typeof stateCalls.create.answer>, "id" | "name" | "group" | "default" | "sequence">;
 
 const updateEndpoint = { ...workItemsApi.update, answer: observedItemSchema } satisfies Endpoint<ObservedItem>;
 
@@ -77,11 +70,7 @@ export async function changeTask(
     json: { ...fields },
     async beforeSend() {
       if (claim) await verifyClaim(context, task, claim, [...new Set([before, after])]);
-      const [[stored], startedAt] = await Promise.all([
-        deps.store.read<ItemRecord>([observedKeys.item(task.id)]),
-        deps.store.now(),
-      ]);
-      Object.assign(readStart, { since: stored?.rev ?? 0, began: startedAt });
+      Object.assign(readStart, await getReadStart(deps, task.id));
     },
   });
   const snapshot = await normalizeItem(deps, data);
@@ -170,14 +159,12 @@ function statesKey(project: string): string {
  * labels stay. Makes no change when this is already so. Throws `bad_request` for an unknown agent.
  */
 export async function assignTask(context: CallContext, task: Task, agent: string): Promise<Task> {
-  const to = await getAssignee(context, agent);
-  return retryWithFreshLabels(context, task.project, () => makeSoleAssignee(context, task, to));
-}
-
-async function makeSoleAssignee(context: CallContext, task: Task, assignee: Assignee): Promise<Task> {
-  const fresh = await readFreshTask(context, task);
-  const fields = await createSoleAssigneeFields(context, fresh, assignee);
-  return fields ? changeAssignee(context, fresh, assignee, fields) : fresh;
+  const assignee = await getAssignee(context, agent);
+  return retryWithFreshLabels(context, task.project, async () => {
+    const fresh = await readFreshTask(context, task);
+    const fields = await createSoleAssigneeFields(context, fresh, assignee);
+    return fields ? changeAssignee(context, fresh, assignee, fields) : fresh;
+  });
 }
 
 /**
@@ -187,25 +174,20 @@ async function makeSoleAssignee(context: CallContext, task: Task, assignee: Assi
 export async function assignIfUnassigned(
   context: CallContext,
   task: Task,
-  assignee: Assignee,
+  assignee: Assignee | undefined,
 ): Promise<{ task: Task; refused?: string }> {
-  const { status } = task.item.snapshot;
-  if (
-    isAssignedTo(task, assignee) ||
-    status === "done" ||
-    status === "cancelled" ||
-    !(await isUnassigned(context, task))
-  )
-    return { task };
-  const assigned = await addAssignee(context, task, assignee);
+  if (!assignee || isAssignedTo(task, assignee) || !isOpen(task.item.snapshot.status)) return { task };
+  if (!(await isUnassigned(context, task))) return { task };
+  const assigned = await retryWithFreshLabels(context, task.project, async (isRetry) => {
+    const current = isRetry ? await readFreshTask(context, task) : task;
+    const fields = await createAssignFields(context, task.project, assignee);
+    const labels = [...new Set([...current.item.snapshot.labels, ...(fields.labels ?? [])])];
+    return changeAssignee(context, current, assignee, { ...fields, labels });
+  });
   if (isAssignedTo(assigned, assignee)) return { task: assigned };
-  // Plane silently ignores assignees who are no longer members of the project.
-  await ensureMembers(context, task.project, [assignee.id], { refresh: true });
-  const reassigned = await addAssignee(context, assigned, assignee);
-  if (isAssignedTo(reassigned, assignee)) return { task: reassigned };
   const { identifier } = task.project;
   const refused = `Plane does not accept ${assignee.name} as the assignee of ${task.key}: ${assignee.name} is only a guest of ${identifier}, or was removed from it; a person must make them a member of that project`;
-  return { task: reassigned, refused };
+  return { task: assigned, refused };
 }
 
 const isAssignedTo = ({ item }: Task, { id }: Assignee) => item.snapshot.assignees.includes(id);
@@ -217,15 +199,6 @@ async function isUnassigned({ systemPlane }: CallContext, { item, project }: Tas
   if (others.length > 0) return false;
   const { data } = await systemPlane.call(defaultAssigneeEndpoint, { params: { project: project.id } });
   return data.default_assignee === first;
-}
-
-async function addAssignee(context: CallContext, initialTask: Task, assignee: Assignee): Promise<Task> {
-  return retryWithFreshLabels(context, initialTask.project, async (isRetry) => {
-    const task = isRetry ? await readFreshTask(context, initialTask) : initialTask;
-    const fields = await createAssignFields(context, task.project, assignee);
-    const labels = [...new Set([...task.item.snapshot.labels, ...(fields.labels ?? [])])];
-    return changeTask(context, task, { ...fields, labels });
-  });
 }
 
 /**
@@ -325,12 +298,12 @@ export async function findReadyState(deps: StateDeps, project: string): Promise<
 export async function changeAssignee(
   context: CallContext,
   task: Task,
-  { id }: Assignee,
+  assignee: Assignee,
   fields: ItemFields,
 ): Promise<Task> {
   const assigned = await changeTask(context, task, fields);
-  if (assigned.item.snapshot.assignees.includes(id)) return assigned;
-  await ensureMembers(context, task.project, [id], { refresh: true });
+  if (isAssignedTo(assigned, assignee)) return assigned;
+  await ensureMembers(context, task.project, [assignee.id], { refresh: true });
   return changeTask(context, assigned, fields);
 }
 
@@ -346,8 +319,9 @@ export async function createSoleAssigneeFields(
   const { assignees, labels } = task.item.snapshot;
   const fields = await createAssignFields(context, task.project, assignee);
   const newLabels = [...new Set([...(await listOtherLabels(context, task)), ...(fields.labels ?? [])])];
-  const isUnchanged = assignees.length === 1 && assignees[0] === assignee.id && hasSameMembers(labels, newLabels);
-  return isUnchanged ? undefined : { assignees: [assignee.id], labels: newLabels };
+  const isSole = assignees.length === 1 && assignees[0] === assignee.id;
+  const hasLabels = labels.length === newLabels.length && labels.every((label) => newLabels.includes(label));
+  return isSole && hasLabels ? undefined : { assignees: [assignee.id], labels: newLabels };
 }
 
 /** Lists the labels of a task without the labels `agent:<name>`. */
@@ -355,10 +329,6 @@ async function listOtherLabels({ deps }: CallContext, { item, project }: Task): 
   const { labels } = item.snapshot;
   const names = await Promise.all(labels.map((id) => findLabelName(deps, project.id, id)));
   return labels.filter((_, i) => !/^agent:/i.test(names[i]?.trim() ?? ""));
-}
-
-function hasSameMembers(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((member) => b.includes(member));
 }
 
 /** The fields that remove all assignees and the labels `agent:<name>`. */

@@ -17,9 +17,15 @@ import { updateCard } from "./card-record.ts";
 import { addBlockers, renderBlockedByLine } from "./change-blockers.ts";
 import { assignIfUnassigned, findReadyState } from "./change-task.ts";
 import { getIdempotencyKey } from "./comments.ts";
-import { findStoredTask, findTask, getProjectByName, refreshTask } from "./find-task.ts";
+import { findStoredTask, findTasks, getProjectByName, refreshTask } from "./find-task.ts";
 import type { NewTask, PlannedEstimate } from "./plan-record.ts";
-import { addToGroup, findTaskProblems, findTaskRefusal, type ItemFields, toItemFields } from "./task-fields.ts";
+import {
+  addTaskToGroups,
+  createProblemsError,
+  findTaskProblems,
+  type ItemFields,
+  toItemFields,
+} from "./task-fields.ts";
 
 const createEndpoint = { ...workItemsApi.create, answer: observedItemSchema };
 
@@ -30,59 +36,29 @@ const createEndpoint = { ...workItemsApi.create, answer: observedItemSchema };
 export async function createTask(context: CallContext, newTask: NewTask & { project: string }): Promise<Task> {
   const project = await getProjectByName(context, newTask.project);
   const problems = findTaskProblems(newTask);
-  if (problems.length > 0)
-    throw new GroundcrewError("bad_request", `The task was not created: ${problems.join("; ")}.`, {
-      refusal: findTaskRefusal(newTask),
-    });
+  if (problems.length > 0) throw createProblemsError("The task was not created", problems);
   const assignee = newTask.assignee === undefined ? undefined : await getAssignee(context, newTask.assignee);
-  const blockers = await findTasksByKey(context, newTask.blocked_by ?? []);
+  const blockers = await findTasks(context, newTask.blocked_by ?? []);
   const id = await getIdempotencyKey(context, "create_task", project.id, JSON.stringify(newTask));
-  return withLock(context, "task", id, () =>
-    createAndAssign(context, project, `task:${id}`, newTask, assignee, blockers),
-  );
-}
-
-/** Finds the tasks with these keys, without duplicates. Throws as `findTask` does. */
-async function findTasksByKey(context: CallContext, keys: readonly string[]): Promise<Task[]> {
-  const tasks = new Map<string, Task>();
-  for (const key of keys) {
-    const task = await findTask(context, key);
-    tasks.set(task.id, task);
-  }
-  return [...tasks.values()];
-}
-
-async function createAndAssign(
-  context: CallContext,
-  project: ProjectRecord,
-  id: string,
-  newTask: NewTask,
-  assignee: Assignee | undefined,
-  blockers: Task[],
-): Promise<Task> {
-  const blockedByLine = await renderBlockedByLine(context, blockers);
-  const mustWait = blockers.length > 0 && blockedByLine === "";
-  const fields = await toItemFields(newTask, blockedByLine);
-  const { task } = await retryWithFreshLabels(context, project, async () => {
-    const assignFields = assignee && !mustWait ? await createAssignFields(context, project, assignee) : {};
-    return createItem(context, project, id, { ...fields, ...assignFields });
-  });
-  const related = await addBlockers(context, task, blockers);
-  for (const kind of ["cycle", "module"] as const) {
-    const name = newTask[kind];
-    if (name !== undefined) await addToGroup(context, project.id, { kind, name }, [task.id]);
-  }
-  const { task: assigned, refused } = assignee
-    ? await assignIfUnassigned(context, related, assignee)
-    : { task: related, refused: undefined };
-  await addPlannedCard(context, assigned, assignee, newTask.estimate);
-  if (refused && assignee) {
+  return withLock(context, "task", id, async () => {
+    const keys = blockers.map(({ key }) => key);
+    const line = await renderBlockedByLine(context, keys);
+    const mustWait = blockers.length > 0 && line === "";
+    const fields = await toItemFields(newTask, line);
+    const { task } = await retryWithFreshLabels(context, project, async () => {
+      const assignFields = assignee && !mustWait ? await createAssignFields(context, project, assignee) : {};
+      return createItem(context, project, `task:${id}`, { ...fields, ...assignFields });
+    });
+    const related = await addBlockers(context, task, blockers);
+    await addTaskToGroups(context, task, newTask);
+    const { task: assigned, refused } = await assignIfUnassigned(context, related, assignee);
+    await addPlannedCard(context, assigned, assignee, newTask.estimate);
+    if (!refused || !assignee) return assigned;
     const values = { name: assignee.name, task: assigned.key, project: assigned.project.identifier };
     throw new GroundcrewError("conflict", `${assigned.key} was created, but ${refused}.`, {
       refusal: { name: "guest", values },
     });
-  }
-  return assigned;
+  });
 }
 
 /**

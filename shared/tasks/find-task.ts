@@ -3,6 +3,7 @@
 import type { SyncDeps } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import { parseTaskKey, type TaskKey } from "../names.ts";
+import { keepDefined } from "../omit-undefined.ts";
 import type { PlaneClient } from "../plane/endpoint.ts";
 import { PlaneAuthError, PlaneNotFoundError } from "../plane/errors.ts";
 import { workItemsApi } from "../plane/work-items.ts";
@@ -47,13 +48,21 @@ export async function findTask(context: CallContext, reference: string): Promise
       { refusal: { name: "invalidKey", values: { key: name.slice(0, 60) } } },
     );
   const { deps } = context;
-  const id = key ? await findTaskId(deps, key) : name.toLowerCase();
-  const existing = id === undefined ? undefined : await findStoredTask(deps, id);
-  if (existing) return requirePresent(existing);
-  const readId = key ? await readByKey(context, key.key) : undefined;
-  const found = readId === undefined ? undefined : await findStoredTask(deps, readId);
+  const find = async (id: string | undefined) => (id === undefined ? undefined : findStoredTask(deps, id));
+  const stored = await find(key ? await findTaskId(deps, key) : name.toLowerCase());
+  const found = stored ?? (key && (await find(await readByKey(context, key.key))));
   if (!found) throw createTaskNotFoundError(name);
   return requirePresent(found);
+}
+
+/** Finds the tasks with these keys, without duplicates. Throws as `findTask` does. */
+export async function findTasks(context: CallContext, keys: readonly string[]): Promise<Task[]> {
+  const tasks = new Map<string, Task>();
+  for (const key of keys) {
+    const task = await findTask(context, key);
+    tasks.set(task.id, task);
+  }
+  return [...tasks.values()];
 }
 
 async function findTaskId(deps: FindDeps, { identifier, number }: TaskKey): Promise<string | undefined> {
@@ -147,30 +156,31 @@ async function refreshOnce(
 ): Promise<"read" | "overtaken"> {
   const { deps, correlation } = context;
   const readStart = { since: 0, began: 0 };
-  let knownItem: ItemRecord | undefined;
   const source = () => ({ project, correlation, cause: `${readStart.since}.${readStart.began}` });
   const { data } = await client
     .call(singleItemEndpoint, {
       params: { project: project.id, item: id },
       query: singleItemQuery,
       async beforeSend() {
-        const [[stored], startedAt] = await Promise.all([
-          deps.store.read<ItemRecord>([observedKeys.item(id)]),
-          deps.store.now(),
-        ]);
-        Object.assign(readStart, { since: stored?.rev ?? 0, began: startedAt });
-        knownItem = stored?.value;
+        Object.assign(readStart, await getReadStart(deps, id));
       },
     })
     .catch(async (thrown: unknown) => {
       if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
+      const known = await findStoredTask(deps, id);
       await observeItem(deps, id, { via: "absence", ...readStart, ended: await deps.store.now() }, source());
-      throw createTaskNotFoundError(knownItem ? `${project.identifier}-${knownItem.snapshot.sequence}` : id);
+      throw createTaskNotFoundError(known?.key ?? id);
     });
   const snapshot = await normalizeItem(deps, data);
   const observation = { via: "read", snapshot, ...readStart, ended: await deps.store.now() } as const;
   const { rereadIn } = await observeItem(deps, id, observation, source());
   return rereadIn === 0 ? "overtaken" : "read";
+}
+
+/** The store's state of an item right before a request about it is sent: what the answer shows is newer. */
+export async function getReadStart({ store }: Pick<SyncDeps, "store">, id: string) {
+  const [[stored], began] = await Promise.all([store.read([observedKeys.item(id)]), store.now()]);
+  return { since: stored?.rev ?? 0, began };
 }
 
 /** Combines a stored item and its project to a task. */
@@ -189,11 +199,7 @@ export function toTask(
 export async function readAgentTasks(deps: FindDeps, agent: string): Promise<Task[]> {
   const isHidden = await readHiddenTasks(deps);
   const rows = (await readAllRows<ItemRecord>(deps, observedSets.tasks(agent))).filter(({ value }) => !isHidden(value));
-  const ids = [...new Set(rows.map(({ value }) => value.snapshot.project))];
-  const stored = await deps.store.read<ProjectRecord>(ids.map(observedKeys.project));
-  const projects = new Map(
-    stored.flatMap((record) => (record && isReadableProject(record.value) ? [[record.value.id, record.value]] : [])),
-  );
+  const projects = new Map((await listReadableProjects(deps)).map((project) => [project.id, project]));
   return rows.flatMap(({ value, rev }) => {
     const project = projects.get(value.snapshot.project);
     return project ? [toTask(deps, value, rev, project)] : [];
@@ -218,15 +224,13 @@ export async function readOpenBlockers(
 ): Promise<Map<string, Blocker>> {
   const ids = [...new Set(items.flatMap((item) => item.blockers))];
   if (ids.length === 0) return new Map();
-  const snapshots = (await store.read<ItemRecord>(ids.map(observedKeys.item))).flatMap((record) =>
-    record ? [record.value.snapshot] : [],
+  const snapshots = keepDefined(await store.read<ItemRecord>(ids.map(observedKeys.item))).map(
+    ({ value }) => value.snapshot,
   );
-  const projects = [...new Set(snapshots.map(({ project }) => project))];
-  const projectRecords = await store.read<ProjectRecord>(projects.map(observedKeys.project));
-  const identifiers = new Map(projects.map((id, i) => [id, projectRecords[i]?.value.identifier ?? "?"]));
+  const projects = await store.read<ProjectRecord>(snapshots.map(({ project }) => observedKeys.project(project)));
   return new Map(
-    snapshots.map(({ id, project, sequence, name, status }) => {
-      const key = `${identifiers.get(project) ?? "?"}-${sequence}`;
+    snapshots.map(({ id, sequence, name, status }, i) => {
+      const key = `${projects[i]?.value.identifier ?? "?"}-${sequence}`;
       return [id, { id, key, title: name, status }];
     }),
   );
@@ -247,17 +251,12 @@ export async function formatOpenBlockers(
 export async function getProjectByName({ deps }: CallContext, projectName: string): Promise<ProjectRecord> {
   const project = await findProject(deps, projectName);
   if (project) return project;
-  const examples = (await listReadableProjects(deps))
-    .slice(0, 20)
-    .map(({ identifier, name }) => `${identifier} (${name})`);
+  const name = projectName.slice(0, 60);
+  const existing = (await listReadableProjects(deps)).slice(0, 20).map((one) => `${one.identifier} (${one.name})`);
+  const projects = existing.join(", ");
   throw new GroundcrewError(
     "not_found",
-    `There is no project "${projectName.slice(0, 60)}". Create it with create_project. Existing projects: ${examples.join(", ") || "none"}.`,
-    {
-      refusal: {
-        name: "unknownProject",
-        values: { project: projectName.slice(0, 60), projects: examples.join(", ") || "–" },
-      },
-    },
+    `There is no project "${name}". Create it with create_project. Existing projects: ${projects || "none"}.`,
+    { refusal: { name: "unknownProject", values: { project: name, projects: projects || "–" } } },
   );
 }

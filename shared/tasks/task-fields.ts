@@ -3,13 +3,15 @@
  * and the module by name.
  */
 
+import { GroundcrewError } from "../errors.ts";
 import { sha256Hex } from "../hashing.ts";
 import type { RefusalName } from "../i18n/en.ts";
 import { toHtml } from "../markdown/to-html.ts";
-import { keepDefined, omitUndefined } from "../omit-undefined.ts";
-import type { Endpoint, PlaneCallOptions, PlanePage } from "../plane/endpoint.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import type { Endpoint, PlanePage } from "../plane/endpoint.ts";
 import { PlaneConflictError } from "../plane/errors.ts";
 import { cyclesApi, modulesApi } from "../plane/work-items.ts";
+import type { Task } from "../records/plane-records.ts";
 import { GROUNDCREW_SOURCE } from "../sync/normalize.ts";
 import { cleanLine } from "../text.ts";
 import type { CallContext } from "./call-context.ts";
@@ -27,6 +29,12 @@ export interface ItemFields {
   target_date?: string | null;
 }
 
+/** A problem of a field, for agents and as people read it. */
+export interface FieldProblem {
+  text: string;
+  refusal: { name: RefusalName; values?: Record<string, string> };
+}
+
 /** A cycle or a module of a project, by its name. */
 export type TaskGroupKind = "cycle" | "module";
 
@@ -42,27 +50,65 @@ const MAX_TITLE_LENGTH = 255;
 /** Plane's limit of the name of a cycle or module, in characters. */
 const MAX_NAME_LENGTH = 255;
 
-const CREATE_ENDPOINTS: Record<TaskGroupKind, Endpoint<PlaneGroup>> = {
-  cycle: cyclesApi.create,
-  module: modulesApi.create,
+const GROUP_APIS: Record<TaskGroupKind, { create: Endpoint<PlaneGroup>; list: Endpoint<PlanePage<PlaneGroup>> }> = {
+  cycle: cyclesApi,
+  module: modulesApi,
 };
 
-const LIST_ENDPOINTS: Record<TaskGroupKind, Endpoint<PlanePage<PlaneGroup>>> = {
-  cycle: cyclesApi.list,
-  module: modulesApi.list,
-};
+/** Finds the problems of a task's own fields; empty when they are valid. Absent fields are. */
+export function findTaskProblems({
+  title,
+  start_date,
+  due_date,
+  cycle,
+  module,
+}: {
+  [Field in "title" | "start_date" | "due_date" | "cycle" | "module"]?: string | null | undefined;
+}): FieldProblem[] {
+  const problems: FieldProblem[] = [];
+  if (typeof title === "string") {
+    const length = [...cleanTitle(title)].length;
+    const refusal: FieldProblem["refusal"] = {
+      name: "invalidTitle",
+      values: { n: String(length), limit: String(MAX_TITLE_LENGTH) },
+    };
+    if (cleanLine(title, title.length) === "") problems.push({ text: "the title is empty", refusal });
+    if (length > MAX_TITLE_LENGTH)
+      problems.push({ text: `the title has ${length} characters; the limit is ${MAX_TITLE_LENGTH}`, refusal });
+  }
+  for (const date of [start_date, due_date])
+    if (date && !isDay(date))
+      problems.push({
+        text: `"${date.slice(0, 20)}" is not a valid date; write YYYY-MM-DD`,
+        refusal: { name: "invalidDate", values: { date: date.slice(0, 20) } },
+      });
+  for (const [kind, name] of Object.entries({ cycle, module })) {
+    const length = typeof name === "string" ? [...cleanGroupName(name)].length : undefined;
+    if (length === 0 || (length ?? 0) > MAX_NAME_LENGTH)
+      problems.push({
+        text: `the name of its ${kind} must have 1 to ${MAX_NAME_LENGTH} characters`,
+        refusal: { name: "invalidGroup", values: { limit: String(MAX_NAME_LENGTH) } },
+      });
+  }
+  return problems;
+}
 
-/** Finds the problems of a task's own fields, for people; empty when it can be created. */
-export function findTaskProblems({ title, due_date, cycle, module }: NewTask): string[] {
-  const length = [...cleanTitle(title)].length;
-  const problems = keepDefined([
-    cleanLine(title, title.length) === "" ? "the title is empty" : undefined,
-    length > MAX_TITLE_LENGTH ? `the title has ${length} characters; the limit is ${MAX_TITLE_LENGTH}` : undefined,
-    due_date !== undefined && !isDay(due_date)
-      ? `"${due_date.slice(0, 20)}" is not a valid date; write YYYY-MM-DD`
-      : undefined,
-  ]);
-  return [...problems, ...findGroupProblems({ cycle, module })];
+/** The refusal of a call because of problems of a task's fields: all of them for agents, the first one for people. */
+export function createProblemsError(consequence: string, problems: readonly FieldProblem[]): GroundcrewError {
+  const texts = problems.map(({ text }) => text).join("; ");
+  return new GroundcrewError("bad_request", `${consequence}: ${texts}.`, { refusal: problems[0]?.refusal });
+}
+
+/** Adds a task to the cycle and the module that are named. */
+export async function addTaskToGroups(
+  context: CallContext,
+  { id, project }: Pick<Task, "id" | "project">,
+  names: { [Kind in TaskGroupKind]?: string | undefined },
+): Promise<void> {
+  for (const kind of ["cycle", "module"] as const) {
+    const name = names[kind];
+    if (name !== undefined) await addToGroup(context, project.id, { kind, name }, [id]);
+  }
 }
 
 /**
@@ -84,23 +130,25 @@ export async function addToGroup(
 }
 
 async function getOrCreateGroup(
-  context: CallContext,
+  { plane }: CallContext,
   project: string,
   kind: TaskGroupKind,
   name: string,
   dates: PlannedCycle | undefined,
 ): Promise<string> {
-  const existing = await findGroup(context, project, kind, name);
-  if (existing !== undefined) return existing;
+  const params = { project };
+  for await (const { data } of plane.pages(GROUP_APIS[kind].list, { params })) {
+    const isSame = (row: PlaneGroup) =>
+      row.archived_at === null && row.name.trim().toLowerCase() === name.toLowerCase();
+    const found = data.results.find(isSame);
+    if (found) return found.id;
+  }
   const hash = (await sha256Hex(name.toLowerCase())).slice(0, 32);
   const external = { external_source: GROUNDCREW_SOURCE, external_id: `${kind}:${hash}` };
   const cycleDates = omitUndefined({ start_date: dates?.start_date, end_date: dates?.end_date });
-  const options: PlaneCallOptions = {
-    params: { project },
-    json: kind === "cycle" ? { name, project_id: project, ...cycleDates, ...external } : { name, ...external },
-  };
+  const json = kind === "cycle" ? { name, project_id: project, ...cycleDates, ...external } : { name, ...external };
   try {
-    const { data } = await context.plane.call(CREATE_ENDPOINTS[kind], options);
+    const { data } = await plane.call(GROUP_APIS[kind].create, { params, json });
     return data.id;
   } catch (thrown) {
     // An interrupted call has created it.
@@ -109,51 +157,8 @@ async function getOrCreateGroup(
   }
 }
 
-async function findGroup(
-  { plane }: CallContext,
-  project: string,
-  kind: TaskGroupKind,
-  name: string,
-): Promise<string | undefined> {
-  for await (const { data } of plane.pages(LIST_ENDPOINTS[kind], { params: { project } })) {
-    const found = data.results.find((row) => row.archived_at === null && isSameName(row.name, name));
-    if (found) return found.id;
-  }
-  return undefined;
-}
-
-function isSameName(a: string, b: string): boolean {
-  return a.trim().toLowerCase() === b.toLowerCase();
-}
-
 function cleanGroupName(name: string): string {
   return cleanLine(name, Number.POSITIVE_INFINITY);
-}
-
-/** Why a project cannot have a cycle or module with the names that a task gives; empty when it can. */
-export function findGroupProblems({ cycle, module }: Pick<NewTask, "cycle" | "module">): string[] {
-  return Object.entries({ cycle, module }).flatMap(([kind, name]) => {
-    if (name === undefined) return [];
-    const length = [...cleanGroupName(name)].length;
-    return length >= 1 && length <= MAX_NAME_LENGTH
-      ? []
-      : [`the name of its ${kind} must have 1 to ${MAX_NAME_LENGTH} characters`];
-  });
-}
-
-/** The first problem of a task's own fields as a person reads it; undefined when there is none. */
-export function findTaskRefusal({
-  title = "-",
-  due_date,
-  cycle,
-  module,
-}: Partial<NewTask>): { name: RefusalName; values: Record<string, string> } | undefined {
-  const [length, limit] = [[...cleanTitle(title)].length, String(MAX_TITLE_LENGTH)];
-  if (cleanLine(title, title.length) === "" || length > MAX_TITLE_LENGTH)
-    return { name: "invalidTitle", values: { n: String(length), limit } };
-  if (due_date !== undefined && !isDay(due_date))
-    return { name: "invalidDate", values: { date: due_date.slice(0, 20) } };
-  return findGroupProblems({ cycle, module }).length > 0 ? { name: "invalidGroup", values: { limit } } : undefined;
 }
 
 /** Removes what Plane cannot store (NUL, lone surrogates) and surrounding white space. */

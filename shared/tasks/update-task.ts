@@ -15,13 +15,12 @@ import { type BlockerChanges, changeBlockers, findBlockerChanges, renderBlockedB
 import { changeAssignee, changeTask, createSoleAssigneeFields, createUnassignFields } from "./change-task.ts";
 import { readFreshTask } from "./find-task.ts";
 import {
-  addToGroup,
+  addTaskToGroups,
   cleanTitle,
-  findGroupProblems,
+  createProblemsError,
+  type FieldProblem,
   findTaskProblems,
-  findTaskRefusal,
   type ItemFields,
-  isDay,
 } from "./task-fields.ts";
 
 /** What to change of a task. Absent fields stay as they are; null removes a value. */
@@ -49,10 +48,7 @@ export interface TaskChanges {
  */
 export async function updateTask(context: CallContext, storedTask: Task, changes: TaskChanges): Promise<Task> {
   const problems = findChangeProblems(changes);
-  if (problems.length > 0)
-    throw new GroundcrewError("bad_request", `Nothing was changed: ${problems.join("; ")}.`, {
-      refusal: findChangeRefusal(changes),
-    });
+  if (problems.length > 0) throw createProblemsError("Nothing was changed", problems);
   const { add_blockers: added = [], remove_blockers: removed = [] } = changes;
   const blockers = await findBlockerChanges(context, storedTask, { added, removed });
   const { assignee: name } = changes;
@@ -66,30 +62,19 @@ export async function updateTask(context: CallContext, storedTask: Task, changes
     const fields = { ...texts, ...(assignee === null ? await createUnassignFields(context, task) : {}) };
     return Object.keys(fields).length > 0 ? changeTask(context, task, fields) : task;
   });
-  await addToGroups(context, changed, changes);
+  // With Groundcrew's key, outside of the agent's pace.
+  await addTaskToGroups({ ...context, plane: context.systemPlane }, changed, changes);
   return changeBlockers(context, changed, blockers);
 }
 
-function findChangeProblems(changes: TaskChanges): string[] {
-  const { title, start_date, due_date } = changes;
-  const dates = [start_date, due_date].flatMap((date) => date ?? []);
-  const problems = [
-    ...(Object.values(changes).every((value) => value === undefined) ? ["give at least one field to change"] : []),
-    ...(title === undefined ? [] : findTaskProblems({ title })),
-    ...findGroupProblems(changes),
-    ...dates
-      .filter((date) => !isDay(date))
-      .map((date) => `"${date.slice(0, 20)}" is not a valid date; write YYYY-MM-DD`),
-  ];
-  if (problems.length === 0 && start_date && due_date && start_date > due_date)
-    problems.push("start_date is after due_date");
-  return problems;
-}
-
-function findChangeRefusal({ title, start_date, due_date, cycle, module }: TaskChanges) {
-  const invalidDay = [start_date, due_date].find((date) => typeof date === "string" && !isDay(date));
-  const fields = omitUndefined({ title, cycle, module, due_date: invalidDay ?? undefined });
-  return findTaskRefusal(fields) ?? { name: "invalidChange" as const };
+function findChangeProblems(changes: TaskChanges): FieldProblem[] {
+  const { start_date, due_date } = changes;
+  const refusal = { name: "invalidChange" } as const;
+  if (Object.values(changes).every((value) => value === undefined))
+    return [{ text: "give at least one field to change", refusal }];
+  const problems = findTaskProblems(changes);
+  const isReversed = start_date && due_date && start_date > due_date;
+  return problems.length === 0 && isReversed ? [{ text: "start_date is after due_date", refusal }] : problems;
 }
 
 /** Plane's fields of title, description, priority and dates. Before Plane 1.3 blockers are a line of the description. */
@@ -99,10 +84,9 @@ async function createTextFields(
   { title, text, priority, start_date, due_date }: TaskChanges,
   blockers: BlockerChanges,
 ): Promise<ItemFields> {
-  const html = await renderDescription(context, task, text, blockers);
   return omitUndefined({
     name: title === undefined ? undefined : cleanTitle(title),
-    description_html: html,
+    description_html: await renderDescription(context, task, text, blockers),
     priority,
     start_date,
     target_date: due_date,
@@ -123,11 +107,7 @@ async function renderDescription(
   const removedKeys = removed.map((blocker) => blocker.key.toUpperCase());
   const keys = [...parseBlockedByText(description), ...added.map((blocker) => blocker.key.toUpperCase())];
   const remaining = [...new Set(keys)].filter((one) => !removedKeys.includes(one));
-  const line = await renderBlockedByLine(
-    context,
-    remaining.map((one) => ({ key: one })),
-  );
-  const html = `${newHtml ?? removeBlockedByLines(description)}${line}`;
+  const html = (newHtml ?? removeBlockedByLines(description)) + (await renderBlockedByLine(context, remaining));
   const stillNamed = parseBlockedByText(html).find((one) => removedKeys.includes(one));
   if (stillNamed === undefined) return html;
   throw new GroundcrewError(
@@ -135,13 +115,4 @@ async function renderDescription(
     `The description of ${key} names ${stillNamed} in a "Blocked by" line inside other text. Give the whole description in text.`,
     { refusal: { name: "blockerLine", values: { task: key, blocker: stillNamed } } },
   );
-}
-
-/** Adds the task to the cycle and the module that the changes name, with Groundcrew's key, outside of the agent's pace. */
-async function addToGroups(context: CallContext, { id, project }: Task, changes: TaskChanges): Promise<void> {
-  const systemContext = { ...context, plane: context.systemPlane };
-  for (const kind of ["cycle", "module"] as const) {
-    const name = changes[kind];
-    if (name !== undefined) await addToGroup(systemContext, project.id, { kind, name }, [id]);
-  }
 }

@@ -46,7 +46,7 @@ export async function checkPlan(
   }
   const ids = tasks.map(({ id }) => id);
   for (const id of new Set(ids.filter((id, i) => ids.indexOf(id) < i))) problems.push(`two tasks have the id "${id}"`);
-  for (const task of tasks) problems.push(...findTaskProblems(task).map((problem) => `${task.id}: ${problem}`));
+  for (const task of tasks) problems.push(...findTaskProblems(task).map(({ text }) => `${task.id}: ${text}`));
   problems.push(...cycles.flatMap(findCycleProblems));
   for (const { id } of tasks) {
     if (id.trim() === "" || id.length > MAX_ID_LENGTH)

@@ -177,7 +177,8 @@ async function runPlanSteps(steps: PlanSteps): Promise<void> {
   const { context, tasks, project } = steps;
   for (const planned of tasks) {
     await runStepOnce(steps, planned, "made", async (_, blockers) => {
-      const fields = await toItemFields(planned, await renderBlockedByLine(context, blockers));
+      const keys = blockers.map(({ key }) => key);
+      const fields = await toItemFields(planned, await renderBlockedByLine(context, keys));
       return (await createItem(context, project, await hashPlannedTask(planned), fields)).task;
     });
   }
@@ -247,9 +248,7 @@ async function assignPlannedTask(
   task: Task,
 ): Promise<Task> {
   const assignee = assignees.get(planned.assignee ?? "");
-  const { task: assigned, refused } = assignee
-    ? await assignIfUnassigned(context, task, assignee)
-    : { task, refused: undefined };
+  const { task: assigned, refused } = await assignIfUnassigned(context, task, assignee);
   if (refused) await warn(`${planned.id}: ${refused}`);
   await addPlannedCard(context, assigned, assignee, planned.estimate);
   return assigned;
