@@ -33,7 +33,7 @@ export const workJobBodySchema = z.discriminatedUnion("type", [
   /** Synchronizes labels `agent:<name>` and assignees. */
   z.object({ type: z.literal("mirror"), ...commonFields }),
   /** Writes or updates the item's agent card. */
-  z.object({ type: z.literal("card"), ...commonFields, agent: z.string().optional() }),
+  z.object({ type: z.literal("card"), ...commonFields }),
   /** The item was closed, blocked or continues: blocks or unblocks its dependants, and itself. */
   z.object({ type: z.literal("resolve_dependants"), ...commonFields }),
   /** A blocker of the item has changed: blocks or unblocks the item. */

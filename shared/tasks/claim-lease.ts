@@ -20,8 +20,6 @@ import type { Status } from "../task/snapshot.ts";
 import { DAY, formatIsoTime, MINUTE, type Ms } from "../time.ts";
 import { type CallContext, SYSTEM_CALLER } from "./call-context.ts";
 
-type StoreDeps = Pick<TaskDeps, "store">;
-
 type LeaseDeps = Pick<TaskDeps, "store" | "settings">;
 
 /** The fencing number of a claim that has ended, although its lease may not have been released yet. */
@@ -35,10 +33,8 @@ export interface LastClaimScan {
   /** Store time. */
   at: Ms;
   /** Projects for which claims have been restored since the store was created. */
-  adopted: string[];
+  restored: string[];
 }
-
-type ClaimDeps = Pick<TaskDeps, "store" | "notify" | "settings" | "metrics">;
 
 /** Why a claim ended that its agent did not release itself. */
 export interface ClaimLossRecord {
@@ -82,17 +78,11 @@ export async function leaseClaim(
   current?: Pick<ClaimRecord, "until" | "renewedAt">,
 ) {
   const duration = getClaimDuration(settings);
-  const ttl = current ? Math.max(duration, getTimeLeft(current, await store.now())) : duration;
+  // The stored end may be later than the last renewal allowed, when the store's clock was set back since.
+  const left = current ? Math.min(current.until - (await store.now()), getRenewedDuration(current)) : 0;
+  const ttl = Math.max(duration, left);
   const lease = await store.lease(workKeys.claim(item), agent, ttl);
   return "fence" in lease ? { ...lease, renewedAt: lease.until - ttl } : lease;
-}
-
-/**
- * Time left until the end of a claim, negative after it. At most the time between its last renewal and its end: the
- * stored end is further away only when the store's clock was set back, which must not lengthen the claim.
- */
-function getTimeLeft(claim: Pick<ClaimRecord, "renewedAt" | "until">, now: Ms): Ms {
-  return Math.min(claim.until - now, getRenewedDuration(claim));
 }
 
 function getRenewedDuration({ renewedAt, until }: Pick<ClaimRecord, "renewedAt" | "until">): Ms {
@@ -103,19 +93,10 @@ function getRenewedDuration({ renewedAt, until }: Pick<ClaimRecord, "renewedAt" 
 export function createClaim(
   { id, project, item }: Task,
   agent: string,
-  { fence, until, renewedAt }: { fence: number; until: Ms; renewedAt: Ms },
+  lease: Pick<ClaimRecord, "fence" | "until" | "renewedAt">,
 ): ClaimRecord {
-  const statuses = [item.snapshot.status];
-  return {
-    item: id,
-    project: project.id,
-    agent,
-    fence,
-    since: renewedAt,
-    until,
-    renewedAt,
-    expectedStatuses: statuses,
-  };
+  const expectedStatuses = [item.snapshot.status];
+  return { item: id, project: project.id, agent, ...lease, since: lease.renewedAt, expectedStatuses };
 }
 
 /** Renews a claim for its full time; undefined when it is no longer valid. Never takes a new claim. */
@@ -124,58 +105,42 @@ export async function renewClaim(
   claim: ClaimRecord,
   statuses?: Status[],
 ): Promise<ClaimRecord | undefined> {
+  return extendClaim(deps, claim, { canRestart: false, statuses });
+}
+
+/** Continues an expired claim under a new fencing number; false when another agent has taken the task. */
+export async function reviveClaim(deps: LeaseDeps, claim: ClaimRecord): Promise<boolean> {
+  return (await extendClaim(deps, claim, { canRestart: true })) !== undefined;
+}
+
+async function extendClaim(
+  deps: LeaseDeps,
+  claim: ClaimRecord,
+  { canRestart, statuses }: { canRestart: boolean; statuses?: Status[] | undefined },
+): Promise<ClaimRecord | undefined> {
   const key = workKeys.claim(claim.item);
   for (;;) {
     const { claim: stored, expect } = await readClaimState(deps, claim.item);
-    if (!stored || stored.value.fence !== claim.fence) return undefined;
-    if (!(await isClaimHeld(deps, claim))) return undefined;
+    if (stored?.value.fence !== claim.fence) return undefined;
+    if (!canRestart && !(await isClaimHeld(deps, claim))) return undefined;
     const lease = await leaseClaim(deps, stored.value, stored.value);
     if (!("fence" in lease)) return undefined;
-    if (lease.fence !== claim.fence) {
+    const fence: [StoreKey, number] = [key, lease.fence];
+    if (!canRestart && lease.fence !== claim.fence) {
       // The lease expired just now, and this request took a new one, unless another call of this agent has taken it.
-      const put = [toEndedClaimPut(claim, lease.fence)];
-      const outcome = await deps.store.commit({ expect, fence: [key, lease.fence], put });
-      if (outcome === "committed") await deps.store.release(key, lease.fence);
+      const outcome = await deps.store.commit({ expect, fence, put: [toEndedClaimPut(claim, lease.fence)] });
+      if (outcome === "committed") await deps.store.release(...fence);
       return undefined;
     }
-    const next: ClaimRecord = {
-      ...stored.value,
-      until: lease.until,
-      renewedAt: lease.renewedAt,
-      ...omitUndefined({ expectedStatuses: statuses }),
-    };
-    const outcome = await deps.store.commit({
-      expect,
-      fence: [key, claim.fence],
-      put: [toClaimPut(next)],
-    });
-    if (outcome === "committed") return next;
+    const next: ClaimRecord = { ...stored.value, ...lease, ...omitUndefined({ expectedStatuses: statuses }) };
+    if ((await deps.store.commit({ expect, fence, put: [toClaimPut(next)] })) === "committed") return next;
   }
 }
 
 /** Marks a fencing number as ended, although its lease may continue. */
 function toEndedClaimPut({ item, agent }: Pick<ClaimRecord, "item" | "agent">, fence: number): Put {
-  return {
-    key: workKeys.endedClaim(item),
-    value: { agent, fence } satisfies EndedClaimRecord,
-    expires: ENDED_CLAIM_MS,
-  };
-}
-
-/** Continues an expired claim under a new fencing number; false when another agent has taken the task. */
-export async function reviveClaim(deps: LeaseDeps, claim: ClaimRecord): Promise<boolean> {
-  const key = workKeys.claim(claim.item);
-  const { claim: stored, expect } = await readClaimState(deps, claim.item);
-  if (!stored || stored.value.fence !== claim.fence) return false;
-  const lease = await leaseClaim(deps, stored.value, stored.value);
-  if (!("fence" in lease)) return false;
-  const next: ClaimRecord = { ...stored.value, ...lease };
-  const outcome = await deps.store.commit({
-    expect,
-    fence: [key, lease.fence],
-    put: [toClaimPut(next)],
-  });
-  return outcome === "committed";
+  const value: EndedClaimRecord = { agent, fence };
+  return { key: workKeys.endedClaim(item), value, expires: ENDED_CLAIM_MS };
 }
 
 /**
@@ -185,9 +150,9 @@ export async function reviveClaim(deps: LeaseDeps, claim: ClaimRecord): Promise<
  * current one or, for `expired`, was renewed in time.
  */
 export async function endClaim(
-  deps: ClaimDeps,
+  deps: Pick<TaskDeps, "store" | "notify" | "settings" | "metrics">,
   claim: ClaimRecord,
-  reason: ClaimLossRecord["reason"] | undefined,
+  reason: ClaimLossReason | undefined,
   correlation: string,
   { by }: { by?: string } = {},
 ): Promise<boolean> {
@@ -198,10 +163,13 @@ export async function endClaim(
     if (reason === "expired" && (await isClaimHeld(deps, claim))) return { result: false };
     const now = await deps.store.now();
     const at = Math.min(now, current.until);
-    const idle = omitUndefined({ minutes: reason === "expired" ? getIdleMinutes(current) : undefined });
-    const person = omitUndefined({ by });
+    const period = {
+      since,
+      at,
+      ...omitUndefined({ minutes: reason === "expired" ? getIdleMinutes(current) : undefined, by }),
+    };
     const time = await prepareTimerEnd(deps, current, at);
-    const loss: ClaimLossRecord | undefined = reason && { reason, at, since, ...idle, ...person };
+    const loss: ClaimLossRecord | undefined = reason && { reason, ...period };
     return {
       expect: time.expect,
       put: keepDefined([
@@ -216,12 +184,9 @@ export async function endClaim(
           item,
           agent,
           fence,
-          since,
-          at,
           correlation,
           ...omitUndefined({ reason }),
-          ...idle,
-          ...person,
+          ...period,
         }),
         canBeWoken(deps.settings, agent)
           ? createClaimEndedJob({ item, since, at }, claim, now + HANDOVER_MS)
@@ -238,17 +203,17 @@ export async function endClaim(
 }
 
 /** Reads the records of a task's claim, with the revisions that a commit based on them must expect. */
-export async function readClaimState({ store }: StoreDeps, item: string) {
-  const keys = [workKeys.claim(item), workKeys.endedClaim(item)] as const;
-  const [[stored], [over]] = await Promise.all([
-    store.read<ClaimRecord>([keys[0]]),
-    store.read<EndedClaimRecord>([keys[1]]),
+export async function readClaimState({ store }: Pick<TaskDeps, "store">, item: string) {
+  const [claimKey, endedKey] = [workKeys.claim(item), workKeys.endedClaim(item)];
+  const [[claim], [endedClaim]] = await Promise.all([
+    store.read<ClaimRecord>([claimKey]),
+    store.read<EndedClaimRecord>([endedKey]),
   ]);
   const expect: [StoreKey, Revision][] = [
-    [keys[0], stored?.rev ?? 0],
-    [keys[1], over?.rev ?? 0],
+    [claimKey, claim?.rev ?? 0],
+    [endedKey, endedClaim?.rev ?? 0],
   ];
-  return { claim: stored, endedClaim: over, expect };
+  return { claim, endedClaim, expect };
 }
 
 export function toClaimPut(claim: ClaimRecord) {
@@ -257,7 +222,7 @@ export function toClaimPut(claim: ClaimRecord) {
 
 /** Whether the lease still has the fencing number of this claim. */
 export async function isClaimHeld(
-  { store }: StoreDeps,
+  { store }: Pick<TaskDeps, "store">,
   { item, fence }: Pick<ClaimRecord, "item" | "fence">,
 ): Promise<boolean> {
   return (await store.commit({ fence: [workKeys.claim(item), fence] })) === "committed";
@@ -289,18 +254,16 @@ export async function hasBeenDown(deps: { store: Pick<Store, "read"> }, now: Ms)
 
 /** The refusal for a task that another agent holds until a store time; `since` where it is known. Times are in `timeZone`. */
 export function createClaimHeldError(
-  task: Task,
+  { key }: Task,
   holder: string,
   { until, since }: { until: Ms; since: Ms | undefined },
   timeZone: string,
 ): GroundcrewError {
   if (holder === SYSTEM_CALLER.name)
-    return new GroundcrewError("conflict", `${task.key} is being returned to todo. Try again in 30 seconds.`);
-  const sinceText = since === undefined ? "" : ` since ${formatIsoTime(since, timeZone)}`;
-  return new GroundcrewError(
-    "conflict",
-    `${task.key} is held by ${holder}${sinceText}, until ${formatIsoTime(until, timeZone)} unless renewed. Take another task; do not retry.`,
-  );
+    return new GroundcrewError("conflict", `${key} is being returned to todo. Try again in 30 seconds.`);
+  const from = since === undefined ? "" : ` since ${formatIsoTime(since, timeZone)}`;
+  const period = `${from}, until ${formatIsoTime(until, timeZone)} unless renewed`;
+  return new GroundcrewError("conflict", `${key} is held by ${holder}${period}. Take another task; do not retry.`);
 }
 
 /** Renews the caller's claim if it holds one, as every call about a task does. */
@@ -340,26 +303,23 @@ async function createLossError(context: CallContext, task: Task, claim: ClaimRec
 }
 
 function createClaimLostError(
-  task: Task,
-  { reason: why, at, since, minutes = DEFAULT_CLAIM_MINUTES, by = "a person" }: ClaimLossRecord,
+  { key }: Task,
+  { reason, at, since, minutes = DEFAULT_CLAIM_MINUTES, by = "a person" }: ClaimLossRecord,
   timeZone: string,
 ): GroundcrewError {
-  if (why === "stopped")
-    return new GroundcrewError(
-      "stopped",
-      `${task.key} was stopped by ${by} at ${formatIsoTime(at, timeZone)}. You held it since ${formatIsoTime(since, timeZone)}; nothing has been written since it was stopped. ` +
-        STOP_ADVICE,
-    );
-  const reason: Record<Exclude<ClaimLossReason, "stopped">, string> = {
+  const [from, to] = [formatIsoTime(since, timeZone), formatIsoTime(at, timeZone)];
+  if (reason === "stopped") {
+    const loss = `${key} was stopped by ${by} at ${to}. You held it since ${from}; nothing has been written since it was stopped.`;
+    return new GroundcrewError("stopped", `${loss} ${STOP_ADVICE}`);
+  }
+  const reasons: Record<Exclude<ClaimLossReason, "stopped">, string> = {
     expired: `the claim expired because no call renewed it for ${minutes} minutes`,
     reassigned: "the task was reassigned in Plane",
     moved: "the status of the task was changed in Plane",
   };
-  return new GroundcrewError(
-    "conflict",
-    `You lost ${task.key}, which you held from ${formatIsoTime(since, timeZone)} to ${formatIsoTime(at, timeZone)}: ${reason[why]}. Nothing has been written since. ` +
-      "Read it with get_task_details. If it is still yours, claim it again with claim_task.",
-  );
+  const loss = `You lost ${key}, which you held from ${from} to ${to}: ${reasons[reason]}. Nothing has been written since.`;
+  const advice = "Read it with get_task_details. If it is still yours, claim it again with claim_task.";
+  return new GroundcrewError("conflict", `${loss} ${advice}`);
 }
 
 /** Throws once when the caller has lost its claim on the task and no call has reported that yet. */

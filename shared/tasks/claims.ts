@@ -44,11 +44,9 @@ export async function claimTask(context: CallContext, storedTask: Task): Promise
   const { deps, caller } = context;
   await requireOwner(context, storedTask);
   const task = await readUnknownBlockers(context, storedTask);
-  if (!isOpen(task.item.snapshot.status))
-    throw new GroundcrewError(
-      "conflict",
-      `${task.key} is ${task.item.snapshot.status}. Closed tasks cannot be claimed.`,
-    );
+  const { status } = task.item.snapshot;
+  if (!isOpen(status))
+    throw new GroundcrewError("conflict", `${task.key} is ${status}. Closed tasks cannot be claimed.`);
   requireNotInReview(task);
   const [claim] = await readLiveClaims(deps, [task.id]);
   if (claim?.agent !== caller.name) await requireStartable(context, task);
@@ -83,21 +81,10 @@ async function requireStartable(context: CallContext, task: Task): Promise<void>
 }
 
 /** Throws `stopped` for a task that a person stopped. */
-function requireNotStopped({ deps }: Pick<CallContext, "deps">, task: Task): void {
-  const { stopped } = task.item;
-  if (stopped) throw createStoppedError(task, stopped, deps.settings.timezone);
-}
-
-/** The refusal for a task that a person stopped and that nobody has released since. */
-function createStoppedError(
-  { key }: Task,
-  { by, at }: NonNullable<ItemRecord["stopped"]>,
-  timeZone: string,
-): GroundcrewError {
-  return new GroundcrewError(
-    "stopped",
-    `${key} was stopped by ${by} at ${formatIsoTime(at, timeZone)}. ${STOP_ADVICE}`,
-  );
+function requireNotStopped({ deps }: CallContext, { key, item: { stopped } }: Task): void {
+  if (!stopped) return;
+  const at = formatIsoTime(stopped.at, deps.settings.timezone);
+  throw new GroundcrewError("stopped", `${key} was stopped by ${stopped.by} at ${at}. ${STOP_ADVICE}`);
 }
 
 /** Throws `conflict` for a task whose plan is incomplete: what it depends on may not be known yet. */
@@ -155,7 +142,6 @@ async function takeClaim({ deps, caller, correlation }: CallContext, task: Task)
         createWorkJob(`card:${task.id}:claim:${lease.fence}`, `card:${task.id}`, {
           type: "card",
           item: task.id,
-          agent: caller.name,
           correlation,
         }),
       ],
@@ -186,16 +172,16 @@ export async function ensureClaim(
   requireNotInReview(task);
   const current = await findClaim(deps, task.id);
   const now = await deps.store.now();
-  if (current?.agent === caller.name && current.until <= now) {
+  if (current?.agent !== caller.name) {
+    await requireVisible(context, task);
+    if (!allowWaiting && task.item.blockers.length > 0) await requireStartable(context, task);
+  } else if (current.until <= now) {
     // While Groundcrew was down no call could renew the claim, so the agent keeps it.
     if (!(await hasBeenDown(deps, now)) || !(await reviveClaim(deps, current))) {
       await endClaim(deps, current, "expired", correlation);
       await throwIfClaimLost(context, task);
     }
   }
-  if (current?.agent !== caller.name) await requireVisible(context, task);
-  if (current?.agent !== caller.name && !allowWaiting && task.item.blockers.length > 0)
-    await requireStartable(context, task);
   return takeClaim(context, task);
 }
 

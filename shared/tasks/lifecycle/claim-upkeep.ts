@@ -148,14 +148,14 @@ async function recordStart(deps: TaskDeps, claim: ClaimRecord): Promise<void> {
 /** Records the scan. Once per project, queues jobs that restore the claims of tasks that were already in progress. */
 async function recordScan(deps: TaskDeps, at: Ms, correlation: string): Promise<void> {
   const [lastScan] = await deps.store.read<LastClaimScan>([workKeys.lastClaimsTick]);
-  const restored = new Set(lastScan?.value.adopted ?? []);
+  const restored = new Set(lastScan?.value.restored ?? []);
   const jobs: Job[] = [];
   for (const project of await listReadableProjects(deps)) {
     if (!project.baseline || restored.has(project.id)) continue;
     restored.add(project.id);
     jobs.push(...(await createRestoreJobs(deps, project, correlation)));
   }
-  const value: LastClaimScan = { at, adopted: [...restored] };
+  const value: LastClaimScan = { at, restored: [...restored] };
   await deps.store.commit({
     expect: [[workKeys.lastClaimsTick, lastScan?.rev ?? 0]],
     put: [{ key: workKeys.lastClaimsTick, value }],

@@ -134,7 +134,7 @@ test("a call that needs the claim needs no refusal first when the agent claims t
 test("a call that needs the claim continues a claim that expired while Groundcrew itself was down", async () => {
   const { app, createTaskContext } = await createAppWithTask();
   const first = await ensureClaim(...(await createTaskContext("Thot")));
-  await app.store.commit({ put: [{ key: workKeys.lastClaimsTick, value: { at: app.time.now, adopted: [] } }] });
+  await app.store.commit({ put: [{ key: workKeys.lastClaimsTick, value: { at: app.time.now, restored: [] } }] });
   app.advance(60 * MINUTE);
   const second = await ensureClaim(...(await createTaskContext("Thot")));
   expect(second.since).toBe(first.since);
