@@ -43,16 +43,12 @@ export type TaskEstimate =
   | { ms?: Ms; cost?: number; from: number; too_little?: never }
   | { too_little: true; from: number; ms?: never; cost?: never };
 
-/** An agent's figures of one calendar day in the settings' time zone. */
-interface AgentDay {
+/** An agent's figures of one calendar day in the settings' time zone. A timer that runs counts until now. */
+interface AgentDay extends AgentDayRecord {
   /** `2026-11-22` */
   day: string;
   /** Number of tasks finished that day. */
   tasks: number;
-  /** Time spent that day. A timer that runs counts until now. */
-  ms: Ms;
-  /** Cost reported that day, in the budget's currency. */
-  cost: number;
   /** Mean of the tasks finished that day, 0 to 1; absent when none reported one. */
   confidence?: number;
 }
@@ -120,7 +116,8 @@ export async function readAgentDays(
 ): Promise<AgentDay[]> {
   const { store, settings } = deps;
   const toDay = createZonedDate(settings.timezone);
-  const dates = listLastDates(toDay(await store.now()), days);
+  const dates = [toDay(await store.now())];
+  while (dates.length < days) dates.unshift(getPreviousDate(dates[0] ?? ""));
   const [stored, running, finishedTasks] = await Promise.all([
     store.read<AgentDayRecord>(dates.map((day) => workKeys.agentDay(agent, day))),
     readRunningTime(deps, agent),
@@ -138,12 +135,6 @@ export async function readAgentDays(
       ...omitUndefined({ confidence: computeMeanConfidence(tasks) }),
     };
   });
-}
-
-function listLastDates(today: string, days: number): string[] {
-  const dates: string[] = [];
-  for (let day = today; dates.length < days; day = getPreviousDate(day)) dates.unshift(day);
-  return dates;
 }
 
 /** The time of the agent's running timers by day, which is stored only when they stop. */
@@ -193,8 +184,7 @@ export function estimateFromHistory(history: readonly FinishedTask[], size: Task
   const similar = history.filter((task) => task.size === size);
   const times = similar.flatMap((task) => task.ms ?? []);
   const costs = similar.flatMap((task) => task.cost ?? []);
-  const ms = times.length < MIN_SAMPLES ? undefined : computeMedian(times);
-  const cost = costs.length < MIN_SAMPLES ? undefined : computeMedian(costs);
+  const [ms, cost] = [times, costs].map((list) => (list.length < MIN_SAMPLES ? undefined : computeMedian(list)));
   if (ms === undefined && cost === undefined) return { too_little: true, from: Math.max(times.length, costs.length) };
   const sampleSize = Math.max(ms === undefined ? 0 : times.length, cost === undefined ? 0 : costs.length);
   return { ...omitUndefined({ ms, cost: cost !== undefined ? roundAmount(cost) : undefined }), from: sampleSize };

@@ -6,7 +6,7 @@
 import type { Deps } from "../app/deps.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
-import type { Commit, Store, StoreKey } from "../store/port.ts";
+import type { Commit, Put, Store, StoreKey } from "../store/port.ts";
 import { readAllRows } from "../store/records.ts";
 import { DAY, type Ms, measurePeriod, splitByDay, toZonedDate } from "../time.ts";
 
@@ -66,45 +66,43 @@ const KEPT_MS: Ms = 400 * DAY;
 
 /** Prepares the records of a spending, for the same commit as the change that caused it, so that it is counted once. */
 export async function prepareSpending(
-  deps: Pick<Deps, "store" | "settings">,
+  { store, settings: { timezone } }: Pick<Deps, "store" | "settings">,
   { project }: { project: SpendingProject },
   agent: string,
-  { periods = [], counted: countedCost = 0, cost = 0, source = "agents" }: SpendingDelta,
+  { periods = [], counted = 0, cost = 0, source = "agents" }: SpendingDelta,
 ): Promise<Changes> {
-  const { timezone } = deps.settings;
   const changes: Changes = { expect: [], put: [] };
-  const ms = periods.reduce((sum, period) => sum + measurePeriod(period), 0);
-  const days = new Map<string, AgentDayRecord>();
-  for (const { day, ...part } of periods.flatMap((period) => splitByDay(timezone, period))) addTo(days, day, part);
-  if (ms > 0 || countedCost > 0) {
-    const key = workKeys.spent(agent, project.id);
-    const [record] = await deps.store.read<SpendingRecord>([key]);
-    const before = record?.value ?? { ms: 0, cost: 0 };
-    const value: SpendingRecord = {
-      agent,
-      project: project.identifier,
-      ms: before.ms + ms,
-      cost: roundAmount(before.cost + countedCost),
-    };
+  async function change<T>(key: StoreKey, compute: (before: T | undefined) => T, options: Partial<Put>) {
+    const [record] = await store.read<T>([key]);
     changes.expect.push([key, record?.rev ?? 0]);
-    changes.put.push({ key, value, sets: [workSets.spent] });
+    changes.put.push({ key, value: compute(record?.value), ...options });
+  }
+  const ms = periods.reduce((sum, period) => sum + measurePeriod(period), 0);
+  const days = Map.groupBy(
+    periods.flatMap((period) => splitByDay(timezone, period)),
+    ({ day }) => day,
+  );
+  const today = toZonedDate(timezone, await store.now());
+  if (ms > 0 || counted > 0) {
+    const spent = (before = { ms: 0, cost: 0 }): SpendingRecord => {
+      const sums = { ms: before.ms + ms, cost: roundAmount(before.cost + counted) };
+      return { agent, project: project.identifier, ...sums };
+    };
+    await change(workKeys.spent(agent, project.id), spent, { sets: [workSets.spent] });
   }
   if (cost !== 0) {
-    const today = toZonedDate(timezone, await deps.store.now());
-    const key = workKeys.month(toMonth(today));
-    const [record] = await deps.store.read<MonthRecord>([key]);
-    const value = addToMonth(record?.value ?? { cost: 0 }, source, cost);
-    changes.expect.push([key, record?.rev ?? 0]);
-    changes.put.push({ key, value, expires: KEPT_MS });
-    addTo(days, today, { cost });
+    const month = (before: MonthRecord = { cost: 0 }) => addToMonth(before, source, cost);
+    await change(workKeys.month(toMonth(today)), month, { expires: KEPT_MS });
+    if (!days.has(today)) days.set(today, []);
   }
-  for (const [day, delta] of days) await addAgentDay(deps, changes, workKeys.agentDay(agent, day), delta);
+  for (const [day, parts] of days) {
+    const agentDay = (before: AgentDayRecord = { ms: 0, cost: 0 }): AgentDayRecord => ({
+      ms: parts.reduce((sum, part) => sum + part.ms, before.ms),
+      cost: Math.max(0, roundAmount(before.cost + (day === today ? cost : 0))),
+    });
+    await change(workKeys.agentDay(agent, day), agentDay, { expires: KEPT_MS });
+  }
   return changes;
-}
-
-function addTo(days: Map<string, AgentDayRecord>, day: string, { ms = 0, cost = 0 }: Partial<AgentDayRecord>): void {
-  const before = days.get(day) ?? { ms: 0, cost: 0 };
-  days.set(day, { ms: before.ms + ms, cost: before.cost + cost });
 }
 
 const toMonth = (day: string) => day.slice(0, "2026-11".length);
@@ -113,19 +111,6 @@ function addToMonth(month: MonthRecord, source: SpendingSource, cost: number): M
   const add = (before = 0) => Math.max(0, roundAmount(before + cost));
   if (source === "agents") return { ...month, cost: add(month.cost) };
   return { ...month, others: { ...month.others, [source]: add(month.others?.[source]) } };
-}
-
-async function addAgentDay(
-  { store }: Pick<Deps, "store">,
-  { expect, put }: Changes,
-  key: StoreKey,
-  { ms, cost }: AgentDayRecord,
-): Promise<void> {
-  const [record] = await store.read<AgentDayRecord>([key]);
-  const before = record?.value ?? { ms: 0, cost: 0 };
-  const value: AgentDayRecord = { ms: before.ms + ms, cost: Math.max(0, roundAmount(before.cost + cost)) };
-  expect.push([key, record?.rev ?? 0]);
-  put.push({ key, value, expires: KEPT_MS });
 }
 
 /**

@@ -6,10 +6,11 @@
 import type { Deps } from "../app/deps.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
+import type { ClaimRecord } from "../records/task-records.ts";
 import { scanPages } from "../store/records.ts";
 import { type Ms, measurePeriod } from "../time.ts";
 
-type TimesDeps = Pick<Deps, "store">;
+type StoreDeps = Pick<Deps, "store">;
 
 /** The time entries and the time spent of one task. Times are store times, sums whole seconds in milliseconds. */
 export interface TaskTimes {
@@ -52,33 +53,13 @@ export interface TimeEntriesRecord {
 }
 
 /** What a timer needs of the claim under which it runs. */
-export interface TimerClaim {
-  item: string;
-  project: string;
-  agent: string;
-  fence: number;
-  /** Store times. */
-  since: Ms;
-  until: Ms;
-}
-
-/** The time spent on a task and its cost, of all agents; absent when there is none. */
-interface TaskFigures {
-  timeSpentMs?: Ms;
-  /** In the budget's currency. */
-  cost?: number;
-}
-
-/** What is read of an agent card: the total of all agents. */
-interface CardCost {
-  cost?: number;
-}
+export type TimerClaim = Pick<ClaimRecord, "item" | "project" | "agent" | "fence" | "since" | "until">;
 
 /** Limit of entries per item; the sum of older ones is kept in `carried`. */
 const MAX_ENTRIES = 500;
 
 /** Reads the time spent on an item: the one source of every number of time that people and agents see. */
-export async function readTaskTimes(deps: TimesDeps, item: string): Promise<TaskTimes> {
+export async function readTaskTimes(deps: StoreDeps, item: string): Promise<TaskTimes> {
   const [[times], [claim], now] = await Promise.all([
     deps.store.read<TimeEntriesRecord>([workKeys.time(item)]),
     deps.store.read<TimerClaim>([workKeys.claim(item)]),
@@ -89,7 +70,7 @@ export async function readTaskTimes(deps: TimesDeps, item: string): Promise<Task
 
 /** Yields the time spent of all items, one page of the store at a time. */
 export async function* readAllTimes(
-  deps: TimesDeps,
+  deps: StoreDeps,
   now: Ms,
 ): AsyncGenerator<(TaskTimes & Pick<TimeEntriesRecord, "task" | "project">)[]> {
   const prefix = workKeys.time("");
@@ -106,14 +87,17 @@ export async function* readAllTimes(
   }
 }
 
-/** Reads the figures of a task. `times` are its times after a change that is about to be committed, with no timer running. */
+/**
+ * Reads the time spent on a task and its cost in the budget's currency, of all agents; absent when there is none. `times`
+ * are its times after a change that is about to be committed, with no timer running.
+ */
 export async function readTaskFigures(
-  deps: Pick<Deps, "store">,
+  deps: StoreDeps,
   item: string,
   times?: TimeEntriesRecord,
-): Promise<TaskFigures> {
+): Promise<{ timeSpentMs?: Ms; cost?: number }> {
   const [[card], { spent }] = await Promise.all([
-    deps.store.read<CardCost>([workKeys.card(item)]),
+    deps.store.read<{ cost?: number }>([workKeys.card(item)]),
     times ? toTaskTimes(times, undefined, 0) : readTaskTimes(deps, item),
   ]);
   return omitUndefined({ timeSpentMs: spent > 0 ? spent : undefined, cost: card?.value.cost });
@@ -122,18 +106,29 @@ export async function readTaskFigures(
 /** Computes the time spent of stored entries under the task's present claim. */
 export function toTaskTimes(times: TimeEntriesRecord | undefined, claim: TimerClaim | undefined, now: Ms): TaskTimes {
   const { entries = [], carried = {} } = times ?? {};
-  const totals = sumTimes({ entries, carried }, { claim, now });
+  const measured = entries.map((entry) => {
+    const { fence: _, ...period } = entry;
+    return { ...period, ms: measureEntry(entry, claim, now) };
+  });
+  const totals = sumTimes(measured, carried);
   return {
-    entries: entries.map((entry) => {
-      const { agent, from, to } = entry;
-      return { agent, from, ...omitUndefined({ to }), ms: measureEntry(entry, claim, now) };
-    }),
+    entries: measured,
     carried,
     totals,
     spent: Object.values(totals).reduce((sum, ms) => sum + ms, 0),
-    stopped: sumTimes({ entries, carried }),
+    stopped: sumTimes(
+      measured.filter(({ to }) => to !== undefined),
+      carried,
+    ),
     running: entries.flatMap((entry) => (isRunning(entry, claim) ? [{ agent: entry.agent, since: entry.from }] : [])),
   };
+}
+
+/** Total time by agent. */
+function sumTimes(entries: readonly { agent: string; ms: Ms }[], carried: Record<string, Ms> = {}): Record<string, Ms> {
+  const totals = { ...carried };
+  for (const { agent, ms } of entries) if (ms > 0) totals[agent] = (totals[agent] ?? 0) + ms;
+  return totals;
 }
 
 /**
@@ -154,26 +149,11 @@ export function isRunning({ agent, fence, from, to }: TimeEntry, claim: TimerCla
   return to === undefined && agent === claim?.agent && (fence === claim.fence || from >= claim.since);
 }
 
-/** Total time by agent. Running timers count until `running.now`, or not at all without it. */
-export function sumTimes(
-  { entries, carried = {} }: Pick<TimeEntriesRecord, "entries" | "carried">,
-  running?: { claim: TimerClaim | undefined; now: Ms },
-): Record<string, Ms> {
-  const totals: Record<string, Ms> = { ...carried };
-  for (const entry of entries) {
-    const ms = measureEntry(entry, running?.claim, running?.now ?? 0);
-    if (ms > 0) totals[entry.agent] = (totals[entry.agent] ?? 0) + ms;
-  }
-  return totals;
-}
-
 /** Drops the oldest finished entries above the limit and adds their time to `carried`. */
-export function trimTimeEntries(
-  entries: TimeEntry[],
-  carried: Record<string, Ms> | undefined,
-): Pick<TimeEntriesRecord, "entries" | "carried"> {
-  const oldEntries = entries.slice(0, Math.max(0, entries.length - MAX_ENTRIES)).filter(({ to }) => to !== undefined);
-  if (oldEntries.length === 0) return { entries, ...omitUndefined({ carried }) };
-  const oldTimes = { entries: oldEntries, ...omitUndefined({ carried }) };
-  return { entries: entries.filter((entry) => !oldEntries.includes(entry)), carried: sumTimes(oldTimes) };
+export function trimTimeEntries(times: TimeEntriesRecord): TimeEntriesRecord {
+  const { entries, carried } = times;
+  const old = entries.slice(0, Math.max(0, entries.length - MAX_ENTRIES)).filter(({ to }) => to !== undefined);
+  if (old.length === 0) return times;
+  const measured = old.map((entry) => ({ agent: entry.agent, ms: measureEntry(entry, undefined, 0) }));
+  return { ...times, entries: entries.filter((entry) => !old.includes(entry)), carried: sumTimes(measured, carried) };
 }

@@ -115,22 +115,18 @@ export function isInWork({ removedAt, review, snapshot: { status } }: ItemRecord
 }
 
 /** Starts the timer of the claim's agent, unless it runs already, and ends a pause. */
-export function startEntry<T extends Pick<TimeEntriesRecord, "entries" | "carried" | "paused">>(
-  { paused: _, ...times }: T,
-  { agent, fence, ...claim }: TimerClaim,
-  at: Ms,
-) {
-  const { entries, carried } = times;
-  if (entries.some((entry) => isRunning(entry, { agent, fence, ...claim }))) return times;
-  return { ...times, ...trimTimeEntries([...entries, { agent, fence, from: at }], carried) };
+export function startEntry({ paused: _, ...times }: TimeEntriesRecord, claim: TimerClaim, at: Ms): TimeEntriesRecord {
+  if (times.entries.some((entry) => isRunning(entry, claim))) return times;
+  const { agent, fence } = claim;
+  return trimTimeEntries({ ...times, entries: [...times.entries, { agent, fence, from: at }] });
 }
 
 /** Ends the entries without an end that match. An entry never ends before it started, also after a clock was set back. */
-export function endEntries<T extends Pick<TimeEntriesRecord, "entries">>(
-  times: T,
+export function endEntries(
+  times: TimeEntriesRecord,
   matches: (entry: TimeEntry) => boolean,
   at: Ms,
-): T {
+): TimeEntriesRecord {
   const entries = times.entries.map((entry) =>
     entry.to === undefined && matches(entry) ? { ...entry, to: Math.max(entry.from, at) } : entry,
   );

@@ -25,10 +25,10 @@ import {
 } from "../i18n/localize.ts";
 import { getTexts, type TelegramTexts } from "../i18n/texts.ts";
 import { createAnnouncementJob } from "../jobs/outgoing-jobs.ts";
-import { omitUndefined } from "../omit-undefined.ts";
+import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { listReadableProjects, type Task } from "../records/plane-records.ts";
 import { observedSets, workKeys, workSets } from "../records/store-keys.ts";
-import type { Commit, Put, Store } from "../store/port.ts";
+import type { Store } from "../store/port.ts";
 import { scanPages } from "../store/records.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
 import { toSoundExtras } from "../telegram/chat-settings.ts";
@@ -156,15 +156,14 @@ export async function forecastTasks(deps: Pick<Deps, "store">, items: readonly I
 }
 
 export function sumForecasts(forecasts: readonly TaskForecast[]): ForecastSum {
-  const sum = (values: number[]) =>
-    values.length === 0 ? undefined : roundAmount(values.reduce((total, value) => total + value, 0));
+  const sum = (measure: "ms" | "cost") => {
+    const values = forecasts.flatMap((forecast) => forecast[measure] ?? []);
+    return values.length === 0 ? undefined : roundAmount(values.reduce((total, value) => total + value, 0));
+  };
   const count = (matches: (forecast: TaskForecast) => boolean) => forecasts.filter(matches).length;
   return {
     tasks: forecasts.length,
-    ...omitUndefined({
-      ms: sum(forecasts.flatMap(({ ms }) => ms ?? [])),
-      cost: sum(forecasts.flatMap(({ cost }) => cost ?? [])),
-    }),
+    ...omitUndefined({ ms: sum("ms"), cost: sum("cost") }),
     planned: count(({ isPlanned }) => isPlanned),
     unknown: count(({ ms, cost }) => ms === undefined && cost === undefined),
     withoutCost: count(({ cost }) => cost === undefined),
@@ -220,39 +219,39 @@ export async function notifyBudget(
   if (!telegram || !budget) return false;
   const { month } = budget;
   const name = `${budget.amount} ${budget.currency}`;
-  const keys = THRESHOLDS.map((percent) => workKeys.budgetNotice(month, percent));
-  const marks = await deps.store.read<BudgetNoticeRecord>(keys);
-  const expect: NonNullable<Commit["expect"]> = [];
-  const put: Put[] = [];
-  let reached: { percent: number; rev: number } | undefined;
-  for (const [i, percent] of THRESHOLDS.entries()) {
-    const [key = "", mark] = [keys[i], marks[i]];
+  const marks = await deps.store.read<BudgetNoticeRecord>(
+    THRESHOLDS.map((percent) => workKeys.budgetNotice(month, percent)),
+  );
+  const changes = THRESHOLDS.flatMap((percent, i) => {
+    const mark = marks[i];
     const isReached = budget.share * 100 >= percent;
     const { notifiedBudgets = [], isArmed = mark === undefined } = mark?.value ?? {};
-    const isOther = !notifiedBudgets.includes(name);
-    const isNew = isReached && isArmed && isOther;
-    const isRearmed = !isReached && !isArmed && isOther;
-    if (!isNew && !isRearmed) continue;
-    expect.push([key, mark?.rev ?? 0]);
-    const value: BudgetNoticeRecord = isNew
+    // A notice is sent when the mark is armed, and a mark is armed below its threshold, for another budget only.
+    if (isReached !== isArmed || notifiedBudgets.includes(name)) return [];
+    const value: BudgetNoticeRecord = isReached
       ? { notifiedBudgets: [...notifiedBudgets, name] }
       : { notifiedBudgets, isArmed: true };
-    put.push({ key, value, expires: NOTICE_KEPT_MS });
-    if (isNew) reached = { percent, rev: mark?.rev ?? 0 };
-  }
-  if (put.length === 0) return false;
-  const language = resolveLocale(locale);
-  const texts = getTexts(language).telegram;
-  const jobs = (reached ? [reached] : []).map(({ percent, rev }) => {
+    return [{ key: workKeys.budgetNotice(month, percent), rev: mark?.rev ?? 0, value, percent, isReached }];
+  });
+  if (changes.length === 0) return false;
+  const reached = changes.findLast(({ isReached }) => isReached);
+  const jobs = keepDefined([reached]).map(({ percent, rev }) => {
+    const language = resolveLocale(locale);
+    const texts = getTexts(language).telegram;
     const id = `budget:${month}:${percent}:${rev}`;
     const threshold = localizePercent(language, percent / 100);
     const text = formatTemplate(texts.digest.budgetNotice, { threshold, ...formatBudget(texts, timezone, budget) });
     const rich = toPlainText(`💶 ${text}`);
     return createAnnouncementJob(id, telegram.chat, { rich, language, ...toSoundExtras("budget") }, id);
   });
-  if ((await deps.store.commit({ expect, put, jobs })) !== "committed") return false;
-  if (jobs.length > 0) deps.notify();
-  return jobs.length > 0;
+  const outcome = await deps.store.commit({
+    expect: changes.map(({ key, rev }) => [key, rev]),
+    put: changes.map(({ key, value }) => ({ key, value, expires: NOTICE_KEPT_MS })),
+    jobs,
+  });
+  if (outcome !== "committed" || !reached) return false;
+  deps.notify();
+  return true;
 }
 
 /** Records the time and cost of a finished task for estimates. Finishing a task again replaces its record. */

@@ -22,19 +22,13 @@ export type ProgressReport = Pick<
   "percent" | "text" | "confidence" | "cost" | "session" | "commit" | "tests"
 >;
 
-interface TimerTotal {
+/** `spent`: the caller's total time on the task. `already`: the timer was running before this call. */
+interface StartedTimer {
   key: string;
-  /** The caller's total time on the task. */
   spent: Ms;
-}
-
-interface StartedTimer extends TimerTotal {
   since: Ms;
-  /** Whether the timer was running before this call. */
   already: boolean;
 }
-
-interface StoppedTimer extends TimerTotal, TimerStop {}
 
 interface TimerStop {
   stopped: boolean;
@@ -58,20 +52,11 @@ export async function reportProgress(
 ): Promise<{ key: string; card: CardRecord; until: number | undefined; spent: number }> {
   if (isOpen(task.item.snapshot.status)) await ensureClaim(context, task);
   else await requireOwner(context, task);
-  const card = await updateCard(context, task, {
-    ...omitUndefined({ percent, confidence, cost }),
-    ...cleanLines({ text, session, commit, tests }),
-  });
-  const { deps, caller } = context;
-  const [claim, { totals }] = await Promise.all([findClaim(deps, task.id), readTaskTimes(deps, task.id)]);
-  return { key: task.key, card, until: claim?.until, spent: totals[caller.name] ?? 0 };
-}
-
-function cleanLines(fields: Record<"text" | "session" | "commit" | "tests", string | undefined>): CardUpdate {
-  const cleanedLines = Object.entries(fields).map(
-    ([name, line]) => [name, line && cleanLine(line, MAX_LINE_LENGTH)] as const,
-  );
-  return Object.fromEntries(cleanedLines.filter(([, line]) => line));
+  const clean = (line: string | undefined) => (line && cleanLine(line, MAX_LINE_LENGTH)) || undefined;
+  const lines = { text: clean(text), session: clean(session), commit: clean(commit), tests: clean(tests) };
+  const card = await updateCard(context, task, omitUndefined({ percent, confidence, cost, ...lines }));
+  const [claim, spent] = await Promise.all([findClaim(context.deps, task.id), readOwnTime(context, task)]);
+  return { key: task.key, card, until: claim?.until, spent };
 }
 
 /**
@@ -115,7 +100,10 @@ async function readOwnTime({ deps, caller }: CallContext, task: Task): Promise<M
  * Stops the caller's timer on its own task, until the caller starts it again, the task is started anew, or another claim
  * begins. A timer whose claim has ended is stopped by that, not by this call.
  */
-export async function stopTimer(context: CallContext, task: Task): Promise<StoppedTimer> {
+export async function stopTimer(
+  context: CallContext,
+  task: Task,
+): Promise<Pick<StartedTimer, "key" | "spent"> & TimerStop> {
   const { deps, caller, correlation } = context;
   await requireOwner(context, task);
   await renewOwnClaim(context, task);

@@ -2,12 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { readAgentDays } from "../../../shared/accounting/history.ts";
 import { readAllSpending } from "../../../shared/accounting/spending.ts";
-import {
-  sumTimes,
-  type TimeEntriesRecord,
-  toTaskTimes,
-  trimTimeEntries,
-} from "../../../shared/accounting/time-entries.ts";
+import { type TimeEntriesRecord, toTaskTimes, trimTimeEntries } from "../../../shared/accounting/time-entries.ts";
 import { createTimes, endEntries, prepareTimes, startEntry } from "../../../shared/accounting/timer.ts";
 import { workKeys } from "../../../shared/records/store-keys.ts";
 import type { ClaimRecord } from "../../../shared/records/task-records.ts";
@@ -133,9 +128,10 @@ test("Dropping old entries keeps every sum", () => {
   });
   fc.assert(
     fc.property(fc.array(entry, { minLength: 495, maxLength: 520 }), (entries) => {
-      const trimmed = trimTimeEntries(entries, { Thot: 5_000 });
+      const times = { task: "ONB-1", project: "ONB", entries, carried: { Thot: 5_000 } };
+      const trimmed = trimTimeEntries(times);
       expect(trimmed.entries.length).toBeLessThanOrEqual(500);
-      expect(sumTimes(trimmed)).toEqual(sumTimes({ entries, carried: { Thot: 5_000 } }));
+      expect(toTaskTimes(trimmed, undefined, 0).totals).toEqual(toTaskTimes(times, undefined, 0).totals);
     }),
     { numRuns: 20 },
   );
