@@ -12,7 +12,7 @@ export type LocaleSetting = Locale | "auto";
 type TemplatePart = { literal: string } | { placeholder: string };
 
 /** A text with a number, `{n}`. A language with more plural forms than these two would need more fields here. */
-interface PluralForms {
+export interface PluralForms {
   one: string;
   other: string;
 }

@@ -1,6 +1,6 @@
 /** Commands that change a task: status, due date, priority, agent and comments. */
 
-import { type Locale, localizeDate } from "../../../shared/i18n/localize.ts";
+import type { Locale } from "../../../shared/i18n/localize.ts";
 import { createRemarkJob } from "../../../shared/jobs/work-jobs.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
 import {
@@ -133,19 +133,20 @@ export const dueCommand: TelegramCommand = {
   run: (context, args) =>
     withTask(context, "due", args, async (task, rest) => {
       if (rest === "") return replyUsage(context, "due");
-      const { answers, locale } = context.presentation.texts;
+      const { texts, format } = context.presentation;
+      const { answers } = texts;
       const today = toZonedDate(context.deps.settings.timezone, await context.deps.store.now());
-      const date = parseDueDate(stripQuotes(rest), today, locale);
+      const date = parseDueDate(stripQuotes(rest), today, texts.locale);
       if (date === undefined) return replyText(`⚠️ ${answers.refusals.noDate}`, { date: toSafeText(rest, 40) });
       const { start, due } = task.item.snapshot;
       if (date !== null && start !== null && date < start)
-        return replyText(`⚠️ ${answers.refusals.beforeStart}`, { start: localizeDate(locale, start) });
+        return replyText(`⚠️ ${answers.refusals.beforeStart}`, { start: format.date(start) });
       const { noDue, due: dueOn } = answers.confirmations;
       return changeField(context, task, {
         isSame: due === date,
         fields: { target_date: date },
         confirmation: `📅 ${date === null ? noDue : dueOn}`,
-        values: { date: date === null ? "" : localizeDate(locale, date) },
+        values: { date: date === null ? "" : format.date(date) },
       });
     }),
 };

@@ -1,6 +1,5 @@
 /** Buttons below a reply: choices that run a command, and pages of a long text. */
 
-import { localizeCount } from "../../../shared/i18n/localize.ts";
 import type { CommandName } from "../../../shared/i18n/texts.ts";
 import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
 import { DECISION_LOG_MS } from "../../../shared/task/rule-set.ts";
@@ -63,23 +62,18 @@ export function offerChoices(
   question: RichText | string,
   options: readonly CommandOption[],
 ): CommandResult {
-  const { texts } = context.presentation;
+  const { texts, format } = context.presentation;
   const id = createShortId(context);
   const offered = options.slice(0, OPTION_LIMIT);
   const omittedCount = options.length - offered.length;
-  const keptChoice: ChoiceRecord = { options: offered.map(({ command, args }) => ({ command, args })) };
+  const omitted = omittedCount > 0 ? [format.count(texts.answers.moreMatches, omittedCount)] : [];
+  const record: ChoiceRecord = { options: offered.map(({ command, args }) => ({ command, args })) };
+  const buttons = offered.map(({ label }, n) => [
+    { text: cleanLine(label, LABEL_LIMIT) || "–", data: `pick:${id}:${n}` },
+  ]);
   return {
-    reply: {
-      rich: joinRichText(
-        keepDefined([
-          question,
-          omittedCount > 0 ? localizeCount(texts, texts.answers.moreMatches, omittedCount) : undefined,
-        ]),
-        "\n",
-      ),
-      buttons: offered.map(({ label }, n) => [{ text: cleanLine(label, LABEL_LIMIT) || "–", data: `pick:${id}:${n}` }]),
-    },
-    put: [{ key: choiceKey(id), value: keptChoice, expires: CHOICE_RETENTION }],
+    reply: { rich: joinRichText([question, ...omitted], "\n"), buttons },
+    put: [{ key: choiceKey(id), value: record, expires: CHOICE_RETENTION }],
   };
 }
 

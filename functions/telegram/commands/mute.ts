@@ -1,6 +1,5 @@
 /** /mute and /unmute: a task or project without notifications, for a time. */
 
-import { localizeMoment } from "../../../shared/i18n/localize.ts";
 import type { CommandName } from "../../../shared/i18n/texts.ts";
 import { parseTaskKey } from "../../../shared/names.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
@@ -35,14 +34,14 @@ export const muteCommand: TelegramCommand = {
   run: (context, args) =>
     withMuteSubject(context, "mute", args, async ({ id, label }, rest) => {
       const { deps, presentation, from } = context;
-      const { answers, locale } = presentation.texts;
+      const { answers } = presentation.texts;
       const ms = rest === "" ? undefined : parseMuteDuration(rest);
       if (rest !== "" && ms === undefined)
         return replyText(`⚠️ ${answers.refusals.noTime}`, { time: toSafeText(rest, 40) });
       const now = await deps.store.now();
       const until = ms === undefined ? undefined : now + ms;
       const { muted, mutedUntil } = answers.confirmations;
-      const at = until === undefined ? "" : localizeMoment(locale, deps.settings.timezone, until, now);
+      const at = until === undefined ? "" : presentation.format.moment(until, now);
       const confirmation = fillTemplate(`🔕 ${until === undefined ? muted : mutedUntil}`, { what: label, at });
       const put = [createMutePut(id, { by: from.name, at: now, ...omitUndefined({ until }) })];
       return { reply: { rich: joinRichText([confirmation, answers.neverMuted], "\n") }, put };

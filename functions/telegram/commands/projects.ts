@@ -1,7 +1,6 @@
 /** Commands about projects and cycles: /project and /cycle. */
 
-import { formatTemplate, localizeCount, localizeNumber } from "../../../shared/i18n/localize.ts";
-import { keepDefined } from "../../../shared/omit-undefined.ts";
+import { formatTemplate } from "../../../shared/i18n/localize.ts";
 import { PlaneError } from "../../../shared/plane/errors.ts";
 import type { ProjectRecord } from "../../../shared/records/plane-records.ts";
 import { type CycleProgress, type ProjectCycle, readCycleItems, readCycles } from "../../../shared/sync/cycles.ts";
@@ -68,42 +67,33 @@ const CYCLES: SubjectType<ProjectCycle> = {
     `${project.identifier} ${cycle.name}`,
   ],
   toOption({ presentation }, { cycle, project }) {
-    const label = `${cycle.name} – ${project.identifier}, ${formatCycleDates(presentation.texts, { cycle })}`;
+    const label = `${cycle.name} – ${project.identifier}, ${formatCycleDates(presentation, { cycle })}`;
     return { label, argument: `@${cycle.id}` };
   },
   getListedName: ({ cycle }) => cycle.name,
 };
 
 async function replyProject(context: CommandContext, project: ProjectRecord): Promise<CommandResult> {
-  const { texts } = context.presentation;
-  const { answers } = texts;
+  const { deps, presentation } = context;
+  const { texts, format } = presentation;
+  const { answers, colon } = texts;
   const open = await readOpenTasks(context, [project]);
-  const cycles = (await listCycles(context.deps, [project])).filter(({ cycle }) => cycle.phase === "current");
-  const progress = await Promise.all(cycles.map((one) => readCycleProgress(context.deps, one)));
-  const forecast = await forecastTasks(
-    context.deps,
-    open.map(({ item }) => item),
+  const current = (await listCycles(deps, [project])).filter(({ cycle }) => cycle.phase === "current");
+  const progress = await Promise.all(current.map((one) => readCycleProgress(deps, one)));
+  const items = open.map(({ item }) => item);
+  const forecast = renderForecastLine(presentation, await forecastTasks(deps, items));
+  const cycleLines = progress.map((one) =>
+    joinRichText([toSafeText(one.cycle.name), colon, formatCycleCounts(presentation, one)]),
   );
   return paginateReply(context, [
-    joinRichText([
-      renderHeading("📁", ""),
-      renderProjectProgress(context, project, await countTasks(context.deps, project)),
-    ]),
-    toPlainText(open.length === 0 ? answers.emptyLists.open : localizeCount(texts, answers.open, open.length)),
-    ...keepDefined([renderForecastLine(texts, forecast, context.deps.settings.budget?.currency)]),
-    ...renderSection(
-      "🏃",
-      answers.headings.cycles,
-      progress.map((one) => renderCycleCountsLine(context, one)),
-    ),
+    joinRichText(["📁 ", renderProjectProgress(context, project, await countTasks(deps, project))]),
+    toPlainText(open.length === 0 ? answers.emptyLists.open : format.count(answers.open, open.length)),
+    ...(forecast ? [forecast] : []),
+    ...renderSection("🏃", answers.headings.cycles, cycleLines),
     ...(await renderOpenTasks(context, open)),
     toPlainText(""),
     await renderDataAge(context),
   ]);
-}
-
-function renderCycleCountsLine({ presentation: { texts } }: CommandContext, progress: CycleProgress): RichText {
-  return joinRichText([toSafeText(progress.cycle.name), texts.colon, formatCycleCounts(texts, progress)]);
 }
 
 /** Sorts current cycles first and, among the completed ones, the last one first. */
@@ -121,7 +111,7 @@ async function replyCurrentCycles(context: CommandContext, cycles: readonly Proj
   if (only && current.length === 1) return replyCycle(context, only);
   const renderLines = async (some: readonly ProjectCycle[]) => {
     const progress = await Promise.all(some.map((one) => readCycleProgress(deps, one)));
-    return progress.map((one) => joinRichText(["• ", renderCycleLine(texts, one, deps.settings.timezone)]));
+    return progress.map((one) => joinRichText(["• ", renderCycleLine(presentation, one)]));
   };
   if (only) {
     const lines = [renderHeading("🏃", texts.answers.headings.cycles), ...(await renderLines(current))];
@@ -146,18 +136,16 @@ async function replyCycle(context: CommandContext, stored: ProjectCycle): Promis
   const isFresh = await refreshCycle(context, stored);
   const [current] = (await listCycles(deps, [stored.project])).filter(({ cycle }) => cycle.id === stored.cycle.id);
   const progress = await readCycleProgress(deps, current ?? stored);
-  const { cycle, project, open } = progress;
-  const effort = await forecastTasks(
-    deps,
-    open.map(({ item }) => item),
-  );
+  const { cycle, project, open, done, total } = progress;
+  const items = open.map(({ item }) => item);
+  const effort = renderForecastLine(presentation, await forecastTasks(deps, items));
   return paginateReply(context, [
-    joinRichText([renderHeading("🏃", ""), toSafeText(cycle.name), " – ", renderProjectName(project)]),
-    toPlainText(formatCycleDates(texts, progress)),
-    joinRichText([renderProgressBar(context, progress.total === 0 ? 0 : progress.done / progress.total)]),
-    toPlainText(formatCycleCounts(texts, progress)),
+    joinRichText(["🏃 ", toSafeText(cycle.name), " – ", renderProjectName(project)]),
+    toPlainText(formatCycleDates(presentation, progress)),
+    toPlainText(renderProgressBar(context, total === 0 ? 0 : done / total)),
+    toPlainText(formatCycleCounts(presentation, progress)),
     ...renderForecast(context, progress),
-    ...keepDefined([renderForecastLine(texts, effort, deps.settings.budget?.currency)]),
+    ...(effort ? [effort] : []),
     ...(isFresh ? [] : [toPlainText(`⚠️ ${texts.cycles.stale}`)]),
     ...(await renderOpenTasks(context, open.sort(compareByUrgency))),
   ]);
@@ -177,13 +165,12 @@ async function refreshCycle(context: CommandContext, { cycle, project }: Project
   }
 }
 
-function renderForecast({ deps, presentation: { texts } }: CommandContext, progress: CycleProgress): RichText[] {
-  const forecast = formatCycleForecast(texts, progress, deps.settings.timezone);
+function renderForecast({ presentation }: CommandContext, progress: CycleProgress): RichText[] {
+  const { texts, format } = presentation;
+  const forecast = formatCycleForecast(presentation, progress);
   if (forecast === undefined) return [];
   const perDay = progress.forecast?.perDay;
-  const pace =
-    perDay === undefined
-      ? undefined
-      : formatTemplate(texts.cycles.pace, { n: localizeNumber(texts.locale, Math.round(perDay * 10) / 10) });
-  return [toPlainText(`🔮 ${keepDefined([forecast, pace]).join(", ")}`)];
+  const n = perDay === undefined ? undefined : format.number(Math.round(perDay * 10) / 10);
+  const pace = n === undefined ? [] : [formatTemplate(texts.cycles.pace, { n })];
+  return [toPlainText(`🔮 ${[forecast, ...pace].join(", ")}`)];
 }

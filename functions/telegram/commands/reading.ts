@@ -2,13 +2,6 @@
 
 import { readAgentPace } from "../../../shared/accounting/history.ts";
 import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
-import {
-  localizeCount,
-  localizeDate,
-  localizeDuration,
-  localizeMoney,
-  localizeNumber,
-} from "../../../shared/i18n/localize.ts";
 import { COMMAND_NAMES } from "../../../shared/i18n/texts.ts";
 import { htmlToText } from "../../../shared/markdown/plain-text.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
@@ -69,29 +62,22 @@ export const statusCommand: TelegramCommand = {
     const bars = await Promise.all(
       projects.map(async (project) => renderProjectProgress(context, project, await countTasks(context.deps, project))),
     );
-    const renderLines = async (tasks: readonly Task[]) => renderTaskLines(context, tasks);
-    const atWork = await renderLines(open.filter(isAtWork));
-    if (bars.length === 0) bars.push(toPlainText(answers.emptyLists.projects));
+    const { emptyLists, headings } = answers;
+    const atWork = await renderTaskLines(context, open.filter(isAtWork));
+    const blocked = open.filter(({ item }) => isBlocked(item) && !isInReview(item));
+    const inReview = open.filter(({ item }) => isInReview(item));
     return paginateReply(context, [
-      renderHeading("📊", answers.headings.status),
-      ...bars,
+      renderHeading("📊", headings.status),
+      ...(bars.length > 0 ? bars : [toPlainText(emptyLists.projects)]),
       ...(await renderFigures(context, open)),
       ...(await renderTicketCounts(context)),
-      ...renderSection(
-        "🔵",
-        answers.headings.atWork,
-        atWork.length > 0 ? atWork : [toPlainText(answers.emptyLists.work)],
-      ),
-      ...renderSection(
-        "⛔",
-        answers.headings.blocked,
-        await renderLines(open.filter(({ item }) => isBlocked(item) && !isInReview(item))),
-      ),
-      ...renderSection("🙋", answers.headings.waiting, [
+      ...renderSection("🔵", headings.atWork, atWork.length > 0 ? atWork : [toPlainText(emptyLists.work)]),
+      ...renderSection("⛔", headings.blocked, await renderTaskLines(context, blocked)),
+      ...renderSection("🙋", headings.waiting, [
         ...(await renderPlanLines(context)),
         ...(await renderTicketLines(context)),
         ...(await renderQuestionLines(context)),
-        ...(await renderLines(open.filter(({ item }) => isInReview(item)))),
+        ...(await renderTaskLines(context, inReview)),
       ]),
       toPlainText(""),
       await renderDataAge(context),
@@ -148,32 +134,20 @@ export const helpCommand: TelegramCommand = {
 
 /** What the open tasks are expected to take, and the budget of the month. */
 async function renderFigures({ deps, presentation }: CommandContext, open: readonly Task[]): Promise<RichText[]> {
-  const { texts } = presentation;
-  const { budget: setting, timezone } = deps.settings;
   const items = open.map(({ item }) => item);
   const [forecast, budget] = await Promise.all([forecastTasks(deps, items), readBudget(deps)]);
-  return keepDefined([
-    renderForecastLine(texts, forecast, setting?.currency),
-    budget && renderBudgetLine(texts, timezone, budget),
-  ]);
+  return keepDefined([renderForecastLine(presentation, forecast), budget && renderBudgetLine(presentation, budget)]);
 }
 
 /** `🗺️ Dark mode: 4 tasks (Concierge, since 08:00)` */
 async function renderPlanLines(context: CommandContext): Promise<RichText[]> {
-  const { texts } = context.presentation;
+  const { texts, format } = context.presentation;
   const now = await context.deps.store.now();
   return (await readPendingPlans(context.deps)).map(({ agent, at, title, tasks }) => {
     const agentAndTime = joinRichText([toSafeText(agent, 80), renderSince(context, at, now)], ", ");
-    const count = localizeCount(texts, texts.live.plan.tasks, tasks);
-    return joinRichText([
-      `${EVENT_EMOJI.plan_proposed} `,
-      toSafeText(title),
-      texts.colon,
-      count,
-      " (",
-      agentAndTime,
-      ")",
-    ]);
+    const count = format.count(texts.live.plan.tasks, tasks);
+    const head = [`${EVENT_EMOJI.plan_proposed} `, toSafeText(title)];
+    return joinRichText([...head, texts.colon, count, " (", agentAndTime, ")"]);
   });
 }
 
@@ -190,8 +164,8 @@ async function renderQuestionLines(context: CommandContext): Promise<RichText[]>
 
 async function replyTask(context: CommandContext, task: Task): Promise<CommandResult> {
   const { deps, presentation } = context;
-  const { texts } = presentation;
-  const { fields, answers, locale } = texts;
+  const { texts, format } = presentation;
+  const { fields, answers } = texts;
   const { snapshot, owners = [] } = task.item;
   const [card, [claim], blockers, times, dependants, now] = await Promise.all([
     readCard(deps, task.id),
@@ -211,7 +185,7 @@ async function replyTask(context: CommandContext, task: Task): Promise<CommandRe
   const claimant = claim ? [toSafeText(claim.agent, 80), " "] : [];
   if (since !== undefined) add(answers.headings.atWork, ...claimant, renderSince(context, since, now));
   if (snapshot.priority !== "none") add(fields.priority, texts.priorities[snapshot.priority]);
-  if (snapshot.due !== null) add(fields.due, localizeDate(locale, snapshot.due));
+  if (snapshot.due !== null) add(fields.due, format.date(snapshot.due));
   const openBlockers = task.item.blockers.flatMap((id) => blockers.get(id) ?? []);
   if (openBlockers.length > 0) {
     const blockerNames = openBlockers.map(({ key, title }) =>
@@ -219,59 +193,44 @@ async function replyTask(context: CommandContext, task: Task): Promise<CommandRe
     );
     add(fields.blockers, joinRichText(blockerNames, ", "));
   }
-  if (dependants > 0) add(answers.fields.dependants, localizeNumber(locale, dependants));
+  if (dependants > 0) add(answers.fields.dependants, format.number(dependants));
   if (card?.percent !== undefined) add(answers.fields.progress, formatTaskPercent(context, card.percent));
   if (card?.text !== undefined) add(answers.fields.said, toSafeText(card.text, TEXT_LIMIT));
   if (card?.confidence !== undefined) add(fields.confidence, formatTaskPercent(context, card.confidence * 100));
-  if (card?.cost !== undefined) add(fields.cost, formatTaskCost(context, card.cost));
-  if (times.spent > 0) add(fields.timeSpent, localizeDuration(locale, times.spent));
+  if (card?.cost !== undefined)
+    add(fields.cost, deps.settings.budget ? format.money(card.cost) : format.number(card.cost));
+  if (times.spent > 0) add(fields.timeSpent, format.duration(times.spent));
   const text = htmlToText(snapshot.description, TEXT_LIMIT);
   if (text !== "") add(answers.fields.description, toSafeText(text, TEXT_LIMIT));
   lines.push(joinRichText([""]), await renderDataAge(context));
   return addReplyTask(await paginateReply(context, lines), task);
 }
 
-/** Formats a cost in the budget's currency, if a budget is configured. */
-function formatTaskCost({ deps: { settings }, presentation: { texts } }: CommandContext, cost: number): string {
-  const { budget } = settings;
-  if (!budget) return localizeNumber(texts.locale, cost);
-  return localizeMoney(texts.locale, cost, budget.currency);
-}
-
 async function replyAgent(context: CommandContext, { name, role = "worker", about }: Agent): Promise<CommandResult> {
   const { presentation, deps } = context;
-  const { texts } = presentation;
+  const { texts, format } = presentation;
   const { answers } = texts;
-  const { fields } = answers;
-  const tasks = (await readAgentTasks(context.deps, name)).sort(compareByUrgency);
+  const { fields, headings } = answers;
+  const tasks = (await readAgentTasks(deps, name)).sort(compareByUrgency);
   const isInProgress = ({ item }: Task) => item.snapshot.status === "in_progress";
-  const history = await readAgentPace(deps, name);
-  const renderLine = (label: string, ...value: (RichText | string)[]) => joinRichText([label, texts.colon, ...value]);
-  const historyParts = keepDefined([
-    localizeCount(texts, texts.events.completed, history.finished),
-    history.ms === undefined
-      ? undefined
-      : fillTemplate(answers.usualTime, { time: localizeDuration(texts.locale, history.ms) }),
-  ]);
-  const confidence = formatConfidence(texts, await readConfidence(deps, name));
+  const { finished, ms } = await readAgentPace(deps, name);
+  const renderLine = (label: string, value: RichText | string) => joinRichText([label, texts.colon, value]);
+  const usual = ms === undefined ? [] : [fillTemplate(answers.usualTime, { time: format.duration(ms) })];
+  const past = joinRichText([format.count(texts.events.completed, finished), ...usual], ", ");
+  const confidence = formatConfidence(presentation, await readConfidence(deps, name));
+  const atWork = await renderTaskLines(context, tasks.filter(isInProgress));
+  const waiting = tasks.filter((task) => !isInProgress(task));
   return paginateReply(
     context,
     keepDefined([
       renderHeading("👤", name),
       renderLine(fields.role, answers.roles[role]),
       about === undefined ? undefined : renderLine(fields.description, toSafeText(about, 300)),
-      renderLine(fields.past, joinRichText(historyParts, ", ")),
+      renderLine(fields.past, past),
       confidence === undefined ? undefined : renderLine(texts.fields.confidence, confidence),
-      toPlainText(localizeCount(texts, answers.open, tasks.length)),
-      ...renderSection("🔵", answers.headings.atWork, await renderTaskLines(context, tasks.filter(isInProgress))),
-      ...renderSection(
-        "⬜",
-        answers.headings.todo,
-        await renderTaskLines(
-          context,
-          tasks.filter((task) => !isInProgress(task)),
-        ),
-      ),
+      toPlainText(format.count(answers.open, tasks.length)),
+      ...renderSection("🔵", headings.atWork, atWork),
+      ...renderSection("⬜", headings.todo, await renderTaskLines(context, waiting)),
       toPlainText(""),
       await renderDataAge(context),
     ]),

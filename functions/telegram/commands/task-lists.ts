@@ -1,12 +1,6 @@
 /** Lists of tasks and tickets in replies: reading, order and lines. */
 
-import {
-  localizeCount,
-  localizeDuration,
-  localizeMomentInSentence,
-  localizeNumber,
-  localizePercent,
-} from "../../../shared/i18n/localize.ts";
+import { keepDefined } from "../../../shared/omit-undefined.ts";
 import {
   listReadableProjects,
   type ProjectRecord,
@@ -18,19 +12,12 @@ import { type ClaimRecord, readLiveClaims } from "../../../shared/records/task-r
 import { comparePriorities, type ItemRecord, isBlocked, isInReview } from "../../../shared/task/snapshot.ts";
 import type { CardRecord } from "../../../shared/tasks/card-record.ts";
 import { readOpenBlockers, toTask } from "../../../shared/tasks/find-task.ts";
-import {
-  joinRichText,
-  type RichText,
-  toBold,
-  toLink,
-  toPlainText,
-  toSafeText,
-} from "../../../shared/telegram/rich-text.ts";
+import { joinRichText, type RichText, toBold, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { countTickets, readTickets } from "../../../shared/tickets/stored-tickets.ts";
 import { hasFailedStep, type Ticket } from "../../../shared/tickets/ticket.ts";
 import type { Ms } from "../../../shared/time.ts";
 import { renderProjectName } from "../presentation/notification-details.ts";
-import { EVENT_EMOJI, fillTemplate, STATUS_EMOJI } from "../presentation/presentation.ts";
+import { EVENT_EMOJI, fillTemplate, renderTaskTitle, STATUS_EMOJI } from "../presentation/presentation.ts";
 import type { CommandContext } from "./command.ts";
 
 /** Maximum number of open tasks in one reply: about as many as people would page through. */
@@ -75,14 +62,13 @@ export async function readOpenTasks({ deps }: CommandContext, projects: readonly
 }
 
 /** Renders the age of the data: the time since Plane was last read. */
-export async function renderDataAge({ deps, presentation: { texts } }: CommandContext) {
+export async function renderDataAge({ deps, presentation: { texts, format } }: CommandContext): Promise<RichText> {
   const [[read], now] = await Promise.all([
     deps.store.read<ProjectsReadRecord>([observedKeys.projectsRead]),
     deps.store.now(),
   ]);
-  const { answers, locale } = texts;
-  if (!read) return fillTemplate(`🕓 ${answers.neverRead}`, {});
-  return fillTemplate(`🕓 ${answers.lastRead}`, { age: localizeDuration(locale, now - read.value.at) });
+  const { neverRead, lastRead } = texts.answers;
+  return fillTemplate(`🕓 ${read ? lastRead : neverRead}`, read ? { age: format.duration(now - read.value.at) } : {});
 }
 
 /** Renders a task as a link to Plane: `ONB-12 Write the welcome mail`. */
@@ -90,8 +76,7 @@ export function renderTaskLink(
   { presentation }: Pick<CommandContext, "presentation">,
   { key, item, url }: Task,
 ): RichText {
-  const parts = [toSafeText(key, 40), toSafeText(item.snapshot.name, TITLE_LIMIT)].filter(({ text }) => text !== "");
-  return toLink(joinRichText(parts, " "), url, presentation.origins);
+  return renderTaskTitle(presentation, { key, title: item.snapshot.name, url }, TITLE_LIMIT);
 }
 
 export function renderHeading(emoji: string, text: string): RichText {
@@ -104,73 +89,63 @@ export function renderProjectProgress(
   project: ProjectRecord,
   { closed, total }: { closed: number; total: number },
 ): RichText {
-  const { locale, answers } = context.presentation.texts;
-  const counts = fillTemplate(answers.closed, {
-    closed: localizeNumber(locale, closed),
-    total: localizeNumber(locale, total),
-  });
-  return joinRichText([
-    renderProjectName(project),
-    `\n${renderProgressBar(context, total === 0 ? 0 : closed / total)} · `,
-    counts,
-  ]);
+  const { texts, format } = context.presentation;
+  const bar = renderProgressBar(context, total === 0 ? 0 : closed / total);
+  const counts = { closed: format.number(closed), total: format.number(total) };
+  return joinRichText([renderProjectName(project), `\n${bar} · `, fillTemplate(texts.answers.closed, counts)]);
 }
 
 /** `▓▓▓▓░░░░░░ 40 %` */
-export function renderProgressBar({ presentation: { texts } }: CommandContext, ratio: number): string {
+export function renderProgressBar({ presentation: { format } }: CommandContext, ratio: number): string {
   const fullBlocks = Math.floor(ratio * BAR_BLOCKS);
-  const percent = localizePercent(texts.locale, Math.floor(ratio * 100) / 100);
+  const percent = format.percent(Math.floor(ratio * 100) / 100);
   return `${"▓".repeat(fullBlocks)}${"░".repeat(BAR_BLOCKS - fullBlocks)} ${percent}`;
 }
 
 /** Renders the open tasks of a project or a cycle, in sections by what they wait for. */
 export async function renderOpenTasks(context: CommandContext, open: readonly Task[]): Promise<RichText[]> {
-  const { headings } = context.presentation.texts.answers;
-  const isReview = ({ item }: Task) => isInReview(item);
-  const isWaiting = (task: Task) => isBlocked(task.item) && !isReview(task);
-  const isInProgress = (task: Task) =>
-    task.item.snapshot.status === "in_progress" && !isReview(task) && !isWaiting(task);
-  const isNext = (task: Task) => !isReview(task) && !isWaiting(task) && !isInProgress(task);
-  const renderMatching = (matches: (task: Task) => boolean) => renderTaskLines(context, open.filter(matches));
+  const { atWork, waiting, blocked, todo } = context.presentation.texts.answers.headings;
+  const groups = Object.groupBy(open, ({ item }) => {
+    if (isInReview(item)) return "waiting";
+    if (isBlocked(item)) return "blocked";
+    return item.snapshot.status === "in_progress" ? "atWork" : "todo";
+  });
   return [
-    ...renderSection("🔵", headings.atWork, await renderMatching(isInProgress)),
-    ...renderSection("🙋", headings.waiting, await renderMatching(isReview)),
-    ...renderSection("⛔", headings.blocked, await renderMatching(isWaiting)),
-    ...renderSection("⬜", headings.todo, await renderMatching(isNext)),
+    ...renderSection("🔵", atWork, await renderTaskLines(context, groups.atWork)),
+    ...renderSection("🙋", waiting, await renderTaskLines(context, groups.waiting)),
+    ...renderSection("⛔", blocked, await renderTaskLines(context, groups.blocked)),
+    ...renderSection("⬜", todo, await renderTaskLines(context, groups.todo)),
   ];
 }
 
 /** Renders one line per task: status, agent, start, progress and open blockers. */
-export async function renderTaskLines(context: CommandContext, tasks: readonly Task[]): Promise<RichText[]> {
-  const { store } = context.deps;
+export async function renderTaskLines(context: CommandContext, tasks: readonly Task[] = []): Promise<RichText[]> {
+  const { deps, presentation } = context;
+  const { answers } = presentation.texts;
   const ids = tasks.map(({ id }) => id);
+  const items = tasks.map(({ item }) => item);
   const [claims, cards, blockers, now] = await Promise.all([
-    readLiveClaims(context.deps, ids),
-    store.read<CardRecord>(ids.map(workKeys.card)),
-    readOpenBlockers(
-      context.deps,
-      tasks.map(({ item }) => item),
-    ),
-    store.now(),
+    readLiveClaims(deps, ids),
+    deps.store.read<CardRecord>(ids.map(workKeys.card)),
+    readOpenBlockers(deps, items),
+    deps.store.now(),
   ]);
   return tasks.map((task, i) => {
     const { item } = task;
-    const notes: (RichText | string)[] = [];
     const claim = claims[i];
     const workers = claim ? [claim.agent] : (item.owners ?? []);
-    if (workers.length > 0) notes.push(toSafeText(workers.join(", "), 80));
     const since = getWorkStart(claim, task);
-    if (since !== undefined) notes.push(renderSince(context, since, now));
-    const percent = cards[i]?.value.percent;
-    if (percent !== undefined && item.snapshot.status === "in_progress")
-      notes.push(formatTaskPercent(context, percent));
-    if (isInReview(item)) notes.push(context.presentation.texts.answers.inReview);
+    const percent = item.snapshot.status === "in_progress" ? cards[i]?.value.percent : undefined;
     const openBlockers = item.blockers.flatMap((id) => blockers.get(id)?.key ?? []);
-    if (openBlockers.length > 0) {
-      const listedBlockers =
-        openBlockers.slice(0, BLOCKER_LIMIT).join(", ") + (openBlockers.length > BLOCKER_LIMIT ? ", …" : "");
-      notes.push(fillTemplate(context.presentation.texts.answers.waitsFor, { keys: toSafeText(listedBlockers) }));
-    }
+    const rest = openBlockers.length > BLOCKER_LIMIT ? ", …" : "";
+    const keys = toSafeText(openBlockers.slice(0, BLOCKER_LIMIT).join(", ") + rest);
+    const notes = keepDefined([
+      workers.length > 0 ? toSafeText(workers.join(", "), 80) : undefined,
+      since === undefined ? undefined : renderSince(context, since, now),
+      percent === undefined ? undefined : formatTaskPercent(context, percent),
+      isInReview(item) ? answers.inReview : undefined,
+      openBlockers.length > 0 ? fillTemplate(answers.waitsFor, { keys }) : undefined,
+    ]);
     const line = joinRichText([`${getTaskEmoji(task)} `, renderTaskLink(context, task)]);
     return notes.length === 0 ? line : joinRichText([line, " (", joinRichText(notes, ", "), ")"]);
   });
@@ -188,18 +163,12 @@ export function getWorkStart(claim: ClaimRecord | undefined, { item }: Task): Ms
   return Date.parse(item.startedAt);
 }
 
-export function renderSince(
-  { presentation: { texts }, deps: { settings } }: CommandContext,
-  since: Ms,
-  now: Ms,
-): RichText {
-  return fillTemplate(texts.since, {
-    when: localizeMomentInSentence(texts.locale, settings.timezone, since, now),
-  });
+export function renderSince({ presentation: { texts, format } }: CommandContext, since: Ms, now: Ms): RichText {
+  return fillTemplate(texts.since, { when: format.momentInSentence(since, now) });
 }
 
-export function formatTaskPercent({ presentation: { texts } }: CommandContext, percent: number): string {
-  return localizePercent(texts.locale, percent / 100);
+export function formatTaskPercent({ presentation: { format } }: CommandContext, percent: number): string {
+  return format.percent(percent / 100);
 }
 
 /** Renders a heading with its lines and a blank line before it; nothing if there are no lines. */
@@ -210,16 +179,16 @@ export function renderSection(emoji: string, head: string, lines: readonly RichT
 /** `🎫 Tickets: 2 wait for approval, 1 session, 0 results to approve`; empty where there are no tickets. */
 export async function renderTicketCounts({ deps, presentation }: CommandContext): Promise<RichText[]> {
   if (!deps.settings.tickets) return [];
-  const { texts } = presentation;
+  const { texts, format } = presentation;
   const { heading, counts } = texts.live.ticket;
   const [{ pending, active }, results] = await Promise.all([
     countTickets(deps.store),
     readTickets(deps, ["completed"]),
   ]);
   const parts = [
-    localizeCount(texts, counts.pending, pending),
-    localizeCount(texts, counts.active, active),
-    localizeCount(texts, counts.results, results.length),
+    format.count(counts.pending, pending),
+    format.count(counts.active, active),
+    format.count(counts.results, results.length),
   ];
   return [toPlainText(`${EVENT_EMOJI.ticket} ${heading}${texts.colon}${parts.join(", ")}`)];
 }
@@ -236,12 +205,10 @@ export async function renderTicketLines(context: CommandContext): Promise<RichTe
     const { key, shown, item } = ticket;
     const wait = findWait(ticket);
     if (!wait) return [];
-    const title = joinRichText([toSafeText(key), " ", toSafeText(shown.content.title)]);
-    const notes = joinRichText(
-      [presentation.texts.live.ticket.waits[wait.kind], renderSince(context, wait.since, now)],
-      ", ",
-    );
-    return joinRichText([`${EVENT_EMOJI.ticket} `, toLink(title, item.url, presentation.origins), " (", notes, ")"]);
+    const title = renderTaskTitle(presentation, { key, title: shown.content.title, url: item.url }, 200);
+    const what = presentation.texts.live.ticket.waits[wait.kind];
+    const notes = joinRichText([what, renderSince(context, wait.since, now)], ", ");
+    return joinRichText([`${EVENT_EMOJI.ticket} `, title, " (", notes, ")"]);
   });
 }
 

@@ -1,6 +1,5 @@
 /** The notifications in one message: single lines up to a limit, then counts by kind and project; and their text. */
 
-import { localizeCount } from "../../../shared/i18n/localize.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
 import type { EventKind } from "../../../shared/task/event-kinds.ts";
 import { type ActionBody, getEventProject } from "../../../shared/task/rule-set.ts";
@@ -21,7 +20,7 @@ import {
   renderProjectName,
   renderResultLine,
 } from "../presentation/notification-details.ts";
-import { EVENT_EMOJI, type Presentation, STATUS_EMOJI } from "../presentation/presentation.ts";
+import { EVENT_EMOJI, type Presentation, renderTaskTitle, STATUS_EMOJI } from "../presentation/presentation.ts";
 
 /** Notifications of one kind in one project. Events of projects themselves are grouped by kind only. */
 interface NotificationGroup {
@@ -135,15 +134,15 @@ function renderContent({ count, notices, groups }: BurstContent, presentation: P
 }
 
 /** `✅ Completed: ONB-12 Write the welcome mail` */
-function renderHead({ event, facts }: ActionBody, { texts, origins }: Presentation, titleLimit = 256): RichText {
-  const agentSuffix = "agent" in event ? renderAgentSuffix(event, texts) : [];
+function renderHead({ event, facts }: ActionBody, presentation: Presentation, titleLimit = 256): RichText {
+  const { texts } = presentation;
   const isClosed = isClosedWithoutResult({ event, facts });
   return joinRichText([
     `${isClosed ? STATUS_EMOJI.cancelled : EVENT_EMOJI[event.kind]} `,
     toBold((isClosed ? texts.closedProject : texts.events[event.kind]).title),
-    ...agentSuffix,
+    ...("agent" in event ? renderAgentSuffix(event, texts) : []),
     texts.colon,
-    renderSubject({ event, facts }, origins, titleLimit),
+    renderSubject({ event, facts }, presentation, titleLimit),
   ]);
 }
 
@@ -158,17 +157,14 @@ function renderAgentSuffix(
 
 function renderSubject(
   { event, facts }: Pick<ActionBody, "event" | "facts">,
-  origins: readonly string[],
+  presentation: Presentation,
   limit: number,
 ): RichText {
   const { item, cycle } = facts;
-  if (item) {
-    const parts = [toSafeText(item.key), toSafeText(item.title, limit)].filter(({ text }) => text !== "");
-    return toLink(joinRichText(parts, " "), item.url, origins);
-  }
+  if (item) return renderTaskTitle(presentation, item, limit);
   if (cycle) return toSafeText(cycle.name, limit);
   const project = getEventProject(event, facts);
-  return toLink(renderProjectName(project), project.url, origins);
+  return toLink(renderProjectName(project), project.url, presentation.origins);
 }
 
 /** The line of a notification and, for a completed task, a second one with its result. */
@@ -196,9 +192,9 @@ function renderLine(notification: ActionBody, presentation: Presentation): RichT
 
 /** One line per group, as many as fit, with links while Telegram accepts them, then the number of omitted changes. */
 function renderSummary(groups: readonly NotificationGroup[], presentation: Presentation, limit: number): RichText {
-  const { texts } = presentation;
+  const { texts, format } = presentation;
   const countRest = (from: number) => groups.slice(from).reduce((sum, group) => sum + group.count, 0);
-  const renderRest = (from: number) => localizeCount(texts, texts.moreChanges, countRest(from));
+  const renderRest = (from: number) => format.count(texts.moreChanges, countRest(from));
   const lines: RichText[] = [];
   let length = 0;
   for (const [index, group] of groups.entries()) {
@@ -218,23 +214,17 @@ function renderSummary(groups: readonly NotificationGroup[], presentation: Prese
 /** `✅ 200 tasks completed in Onboarding (ONB): ONB-1, ONB-2, … and 198 more` */
 function renderGroupLine(
   { kind, project, count, named, isClosed }: NotificationGroup,
-  { texts, origins }: Presentation,
+  { texts, format, origins }: Presentation,
 ): RichText {
   const isProjectKind = kind === "project_created" || kind === "project_completed";
-  const names = joinRichText(
-    named.map(({ name, url }) => toLink(toSafeText(name, 60), url, origins)),
-    ", ",
-  );
-  const projectSuffix = isProjectKind ? [] : [texts.inProject, renderProjectName(project)];
+  const names: (RichText | string)[] = named.map(({ name, url }) => toLink(toSafeText(name, 60), url, origins));
   const rest = count - named.length;
-  const separator = named.length > 0 ? ", " : "";
-  const restSuffix = rest > 0 ? [separator, localizeCount(texts, texts.more, rest)] : [];
+  if (rest > 0) names.push(format.count(texts.more, rest));
   return joinRichText([
     `${isClosed ? STATUS_EMOJI.cancelled : EVENT_EMOJI[kind]} `,
-    localizeCount(texts, isClosed ? texts.closedProject : texts.events[kind], count),
-    ...projectSuffix,
+    format.count(isClosed ? texts.closedProject : texts.events[kind], count),
+    ...(isProjectKind ? [] : [texts.inProject, renderProjectName(project)]),
     texts.colon,
-    names,
-    ...restSuffix,
+    joinRichText(names, ", "),
   ]);
 }

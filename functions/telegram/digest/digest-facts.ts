@@ -24,36 +24,15 @@ import { DAY, type Ms, toZonedDate } from "../../../shared/time.ts";
 
 export type DigestDeps = Pick<Deps, "store" | "settings">;
 
-/** A completed task with its agent, time and cost, as far as they are known. */
-interface CompletedTask {
-  task: Task;
-  agent?: string;
-  ms?: Ms;
-  cost?: number;
-}
-
+/** The tasks completed on a day, with their agents, times and costs as far as they are known. */
 export interface DayCompletions {
-  tasks: CompletedTask[];
+  tasks: { task: Task; agent?: string; ms?: Ms; cost?: number }[];
   /** Projects completed on that day that are still complete; not those that were closed without result. */
   projects: ProjectRecord[];
 }
 
 /** Start of a state; `before` if it is older than the decision log. */
-export type SinceTime = { at: Ms } | { before: Ms };
-
-interface BlockedTask {
-  task: Task;
-  since: SinceTime;
-  /** Keys of the open blockers. */
-  blockers: string[];
-}
-
-/** Open tasks that need attention today. */
-interface OpenToday {
-  blocked: BlockedTask[];
-  due: Task[];
-  overdue: Task[];
-}
+type SinceTime = { at: Ms } | { before: Ms };
 
 /** A forecast of the time and cost of an agent's open tasks, from its own finished tasks and from planned estimates. */
 export interface AgentForecast {
@@ -78,24 +57,6 @@ interface PendingRequest {
   at: number;
 }
 
-interface PendingReview extends PendingRequest {
-  task: Task;
-  confidence?: number;
-}
-
-interface PendingQuestion extends PendingRequest {
-  /** Absent for a question about no task. */
-  task?: Task;
-  text: string;
-}
-
-interface PendingPlan extends PendingRequest {
-  /** The project's name, as planned. */
-  title: string;
-  /** Number of its tasks. */
-  tasks: number;
-}
-
 /**
  * Period of the decision log that is read: 3 days. Yesterday began at most two days and one hour (summer time) ago, and
  * some events are observed late.
@@ -113,7 +74,7 @@ export async function readCompletions(deps: DigestDeps, date: string, now: Ms): 
     if (event.kind === "completed" && item) ids.add(item.id);
     if (event.kind === "project_completed" && isOnDay(at)) projects.add(record);
   }
-  const tasks: CompletedTask[] = [];
+  const tasks: DayCompletions["tasks"] = [];
   for (const id of ids) {
     const task = await findStoredTask(deps, id);
     const completedAt = task?.item.snapshot.completedAt;
@@ -125,7 +86,8 @@ export async function readCompletions(deps: DigestDeps, date: string, now: Ms): 
   for (const project of stored)
     if (project?.value.completed && (await readProjectTotals(deps, project.value.id)).done > 0)
       completedProjects.push(project.value);
-  return { tasks: tasks.sort(compareCompletion), projects: completedProjects.reverse() };
+  const completedAt = ({ task }: DayCompletions["tasks"][number]) => Date.parse(task.item.snapshot.completedAt ?? "");
+  return { tasks: tasks.sort((a, b) => completedAt(a) - completedAt(b)), projects: completedProjects.reverse() };
 }
 
 async function* readDecisionsSince(deps: DigestDeps, from: Ms): AsyncGenerator<DecisionRecord> {
@@ -135,17 +97,16 @@ async function* readDecisionsSince(deps: DigestDeps, from: Ms): AsyncGenerator<D
   }
 }
 
-async function measureTask(deps: DigestDeps, task: Task): Promise<CompletedTask> {
+async function measureTask(deps: DigestDeps, task: Task): Promise<DayCompletions["tasks"][number]> {
   const [card, { timeSpentMs, cost }] = await Promise.all([readCard(deps, task.id), readTaskFigures(deps, task.id)]);
   return { task, ...omitUndefined({ agent: card?.agent ?? task.item.owners?.[0], ms: timeSpentMs, cost }) };
 }
 
-function compareCompletion({ task: a }: CompletedTask, { task: b }: CompletedTask): number {
-  return Date.parse(a.item.snapshot.completedAt ?? "") - Date.parse(b.item.snapshot.completedAt ?? "");
-}
-
-/** Reads the open tasks of all projects that are blocked (and since when), due on this calendar day, or overdue. */
-export async function readOpenToday(deps: DigestDeps, date: string, now: Ms): Promise<OpenToday> {
+/**
+ * Reads the open tasks of all projects that are blocked (since when, and by the keys of which open blockers), due on this
+ * calendar day, or overdue.
+ */
+export async function readOpenToday(deps: DigestDeps, date: string, now: Ms) {
   const blockedTasks: Task[] = [];
   const dueTasks: Task[] = [];
   for (const project of await listReadableProjects(deps)) {
@@ -159,16 +120,17 @@ export async function readOpenToday(deps: DigestDeps, date: string, now: Ms): Pr
     deps,
     blockedTasks.map(({ item }) => item),
   );
-  const blocked: BlockedTask[] = [];
+  const blocked: { task: Task; blockers: string[]; since: SinceTime }[] = [];
   for (const task of blockedTasks) {
     const blockers = task.item.blockers.map((id) => names.get(id)?.key ?? "?");
     blocked.push({ task, blockers, since: await findBlockedSince(deps, task, now) });
   }
   const isToday = ({ item }: Task) => item.snapshot.due === date;
+  const compareByDue = (a: Task, b: Task) => ((a.item.snapshot.due ?? "") < (b.item.snapshot.due ?? "") ? -1 : 1);
   return {
     blocked: blocked.sort((a, b) => toSinceMs(a.since) - toSinceMs(b.since)),
     due: dueTasks.filter(isToday),
-    overdue: dueTasks.sort(compareByDue).filter((task) => !isToday(task)),
+    overdue: dueTasks.filter((task) => !isToday(task)).sort(compareByDue),
   };
 }
 
@@ -182,9 +144,6 @@ async function findBlockedSince(deps: DigestDeps, { id, project }: Task, now: Ms
 }
 
 const toSinceMs = (since: SinceTime): Ms => ("at" in since ? since.at : since.before);
-
-const compareByDue = ({ item: a }: Task, { item: b }: Task) =>
-  (a.snapshot.due ?? "") < (b.snapshot.due ?? "") ? -1 : 1;
 
 /** Creates a forecast for each agent that has open tasks. */
 export async function forecastAgents(deps: DigestDeps): Promise<AgentForecast[]> {
@@ -215,34 +174,36 @@ export async function forecastAgents(deps: DigestDeps): Promise<AgentForecast[]>
 }
 
 /** Reads the reviews that nobody has decided yet, oldest first. */
-export async function readPendingReviews(deps: DigestDeps): Promise<PendingReview[]> {
-  const requests: PendingReview[] = [];
+export async function readPendingReviews(deps: DigestDeps) {
+  const requests: (PendingRequest & { task: Task; confidence: number | undefined })[] = [];
   for (const { value } of await readAllRows<ReviewRecord>(deps, workSets.reviews)) {
     const task = value.verdict ? undefined : await findOpenTask(deps, value.item);
     if (!task) continue;
     const confidence = (await readCard(deps, value.item))?.review?.confidence;
-    requests.push({ task, agent: value.agent, at: value.at, ...omitUndefined({ confidence }) });
+    requests.push({ task, agent: value.agent, at: value.at, confidence });
   }
-  return requests.sort((a, b) => a.at - b.at);
+  return requests.sort(compareByAge);
 }
 
-/** Reads the plans that wait for approval, oldest first. */
-export async function readPendingPlans(deps: DigestDeps): Promise<PendingPlan[]> {
+/** Reads the plans that wait for approval, oldest first: the project's name as planned, and the number of its tasks. */
+export async function readPendingPlans(deps: DigestDeps) {
   const runs = (await readAllRows<PlanRun>(deps, workSets.unfinishedPlanRuns)).map(({ value }) => value);
   return runs
     .filter(({ state }) => state === "awaiting_approval")
     .map(({ agent, plan, at }) => ({ agent, at, title: plan.project, tasks: plan.tasks.length }))
-    .sort((a, b) => a.at - b.at);
+    .sort(compareByAge);
 }
 
 /** Reads the unanswered questions about open tasks and about no task, oldest first. */
-export async function readPendingQuestions(deps: DigestDeps): Promise<PendingQuestion[]> {
-  const requests: PendingQuestion[] = [];
+export async function readPendingQuestions(deps: DigestDeps) {
+  const requests: (PendingRequest & { task: Task | undefined; text: string })[] = [];
   for (const { value } of await readAllRows<QuestionRecord>(deps, workSets.questions)) {
     const { item, agent, text, askedAt, answer, closed: closedAt } = value;
     if (answer || closedAt !== undefined) continue;
     const task = item === undefined ? undefined : await findOpenTask(deps, item);
-    if (item === undefined || task) requests.push({ agent, text, at: askedAt, ...omitUndefined({ task }) });
+    if (item === undefined || task) requests.push({ agent, text, at: askedAt, task });
   }
-  return requests.sort((a, b) => a.at - b.at);
+  return requests.sort(compareByAge);
 }
+
+const compareByAge = (a: PendingRequest, b: PendingRequest) => a.at - b.at;

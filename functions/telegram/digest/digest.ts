@@ -1,22 +1,11 @@
 /** The daily digest: its tick, its text and the messages it is split into. */
 
-import { readMonthlySpending, roundAmount } from "../../../shared/accounting/spending.ts";
+import { readMonthlySpending } from "../../../shared/accounting/spending.ts";
 import type { Deps, Tick } from "../../../shared/app/deps.ts";
-import {
-  formatTemplate,
-  type LocaleSetting,
-  localizeCount,
-  localizeDate,
-  localizeDuration,
-  localizeMomentInSentence,
-  localizeMoney,
-  localizeMonth,
-  localizeNumber,
-  localizePercent,
-} from "../../../shared/i18n/localize.ts";
+import { formatTemplate, type LocaleSetting, localizeMonth } from "../../../shared/i18n/localize.ts";
 import { getTexts } from "../../../shared/i18n/texts.ts";
 import { createAnnouncementJob } from "../../../shared/jobs/outgoing-jobs.ts";
-import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
+import { keepDefined } from "../../../shared/omit-undefined.ts";
 import { listReadableProjects, type Task } from "../../../shared/records/plane-records.ts";
 import type { StoreKey } from "../../../shared/store/port.ts";
 import type { CycleProgress } from "../../../shared/sync/cycles.ts";
@@ -29,13 +18,20 @@ import {
   MESSAGE_LIMIT,
   type RichText,
   toBold,
-  toLink,
   toPlainText,
   toSafeText,
   truncateRichText,
 } from "../../../shared/telegram/rich-text.ts";
 import { DAY, getPreviousDate, getZonedHour, type Ms, toZonedDate } from "../../../shared/time.ts";
-import { createPresentation, fillTemplate, type Presentation, renderCycleLine } from "../presentation/presentation.ts";
+import { renderProjectName } from "../presentation/notification-details.ts";
+import {
+  createPresentation,
+  fillTemplate,
+  formatEffort,
+  type Presentation,
+  renderCycleLine,
+  renderTaskTitle,
+} from "../presentation/presentation.ts";
 import {
   type AgentForecast,
   type DayCompletions,
@@ -46,7 +42,6 @@ import {
   readPendingPlans,
   readPendingQuestions,
   readPendingReviews,
-  type SinceTime,
 } from "./digest-facts.ts";
 
 /** The digest is sent in this hour of the configured time zone. */
@@ -62,8 +57,6 @@ const LIST_LIMIT = 25;
 
 const NAME_LIMIT = 80;
 
-const renderOwners = ({ item }: Task) => (item.owners ?? []).map((name) => toSafeText(name, NAME_LIMIT));
-
 /**
  * Sends the daily digest (NOTIF-08) at 08:00 of the configured time zone. A record of the calendar day is committed
  * with its messages, so it is sent once a day over all processes, restarts and changes of the clock. The tick runs each
@@ -78,127 +71,99 @@ export const digestTick: Tick = {
 
 /** Renders the daily digest (NOTIF-08) as of this store time, line by line, without a request to Plane. */
 export async function renderDigest(deps: DigestDeps, locale: LocaleSetting, now: Ms): Promise<RichText[]> {
-  const { timezone } = deps.settings;
-  const writer = createDigestWriter(deps, createPresentation({ ...deps.settings, locale }), now);
-  const { texts, renderHead, renderList, formats, renderTask, renderSince } = writer;
-  const { digest } = texts;
-  const today = toZonedDate(timezone, now);
+  const presentation = createPresentation({ ...deps.settings, locale });
+  const writer = createDigestWriter(presentation, now);
+  const { renderSection, renderTask, renderSince, renderAgent } = writer;
+  const { texts, format } = presentation;
+  const { digest, answers } = texts;
+  const today = toZonedDate(deps.settings.timezone, now);
   const completions = await readCompletions(deps, getPreviousDate(today), now);
-  const open = await readOpenToday(deps, today, now);
+  const { blocked, due, overdue } = await readOpenToday(deps, today, now);
   const reviews = await readPendingReviews(deps);
   const questions = await readPendingQuestions(deps);
   const plans = await readPendingPlans(deps);
   const cycles = await readCurrentCycles(deps);
-  const renderDueDate = (task: Task) =>
-    task.item.snapshot.due === null ? [] : [localizeDate(texts.locale, task.item.snapshot.due)];
+  const renderOwners = ({ item }: Task) => (item.owners ?? []).map(renderAgent);
+  const blockedLines = blocked.map(({ task, since, blockers }) => {
+    const keys = toSafeText(blockers.join(", "), NAME_LIMIT);
+    return renderTask(task, [
+      "at" in since ? renderSince(since.at) : renderSinceBefore(since.before),
+      ...(blockers.length > 0 ? [fillTemplate(answers.waitsFor, { keys })] : []),
+    ]);
+  });
+  const overdueLines = overdue.map((task) => {
+    const date = task.item.snapshot.due;
+    return renderTask(task, [...(date === null ? [] : [format.date(date)]), ...renderOwners(task)]);
+  });
+  const reviewLines = reviews.map(({ task, agent, at, confidence }) => {
+    const percent = confidence === undefined ? undefined : format.percent(confidence);
+    const notes = percent === undefined ? [] : [fillTemplate(digest.confidence, { percent })];
+    return renderTask(task, [renderAgent(agent), ...notes, renderSince(at)]);
+  });
+  const planLines = plans.map(({ agent, at, title, tasks }) => {
+    const notes = [format.count(texts.live.plan.tasks, tasks), renderAgent(agent), renderSince(at)];
+    return joinRichText([toSafeText(title, 120), " – ", joinRichText(notes, ", ")]);
+  });
+  const questionLines = questions.map(({ task, agent, text, at }) => {
+    const agentAndTime = [renderAgent(agent), renderSince(at)];
+    const subject = task ? renderTask(task, agentAndTime) : joinRichText(agentAndTime, ", ");
+    return joinRichText([subject, texts.colon, toSafeText(text, 160)]);
+  });
   return [
-    joinRichText(["📋 ", toBold(digest.title), " – ", localizeDate(texts.locale, today)]),
+    joinRichText(["📋 ", toBold(digest.title), " – ", format.date(today)]),
     ...renderCompletedLines(writer, completions),
-    ...renderList(
-      renderHead("⛔", texts.answers.headings.blocked, open.blocked.length),
-      open.blocked.map(({ task, since, blockers }) =>
-        renderTask(
-          task,
-          keepDefined([
-            renderSince(since),
-            blockers.length > 0
-              ? fillTemplate(texts.answers.waitsFor, { keys: toSafeText(blockers.join(", "), NAME_LIMIT) })
-              : undefined,
-          ]),
-        ),
-      ),
+    ...renderSection("⛔", answers.headings.blocked, blockedLines),
+    ...renderSection(
+      "📅",
+      digest.due,
+      due.map((task) => renderTask(task, renderOwners(task))),
     ),
-    ...renderList(
-      renderHead("📅", digest.due, open.due.length),
-      open.due.map((task) => renderTask(task, renderOwners(task))),
+    ...renderSection("⏰", digest.overdue, overdueLines),
+    ...renderSection("🔍", digest.reviews, reviewLines),
+    ...renderSection("🗺️", digest.plans, planLines),
+    ...renderSection("❓", digest.questions, questionLines),
+    ...renderSection(
+      "🏃",
+      answers.headings.cycles,
+      cycles.map((progress) => renderCycleLine(presentation, progress)),
     ),
-    ...renderList(
-      renderHead("⏰", digest.overdue, open.overdue.length),
-      open.overdue.map((task) => renderTask(task, [...renderDueDate(task), ...renderOwners(task)])),
+    ...writer.renderList(
+      joinRichText(["🔮 ", toBold(digest.forecast)]),
+      (await forecastAgents(deps)).map((forecast) => renderAgentForecast(writer, forecast)),
     ),
-    ...renderList(
-      renderHead("🔍", digest.reviews, reviews.length),
-      reviews.map(({ task, agent, at, confidence }) =>
-        renderTask(
-          task,
-          keepDefined([
-            toSafeText(agent, NAME_LIMIT),
-            confidence === undefined
-              ? undefined
-              : fillTemplate(digest.confidence, { percent: formats.percent(confidence) }),
-            renderSince({ at }),
-          ]),
-        ),
-      ),
-    ),
-    ...renderList(
-      renderHead("🗺️", digest.plans, plans.length),
-      plans.map(({ agent, at, title, tasks }) => {
-        const count = localizeCount(texts, texts.live.plan.tasks, tasks);
-        const notes = [count, toSafeText(agent, NAME_LIMIT), renderSince({ at })];
-        return joinRichText([toSafeText(title, 120), " – ", joinRichText(notes, ", ")]);
-      }),
-    ),
-    ...renderList(
-      renderHead("❓", digest.questions, questions.length),
-      questions.map(({ task, agent, text, at }) => {
-        const agentAndTime = [toSafeText(agent, NAME_LIMIT), renderSince({ at })];
-        const subject = task ? renderTask(task, agentAndTime) : joinRichText(agentAndTime, ", ");
-        return joinRichText([subject, texts.colon, toSafeText(text, 160)]);
-      }),
-    ),
-    ...renderList(
-      renderHead("🏃", texts.answers.headings.cycles, cycles.length),
-      cycles.map((progress) => renderCycleLine(texts, progress, timezone)),
-    ),
-    ...renderList(
-      renderHead("🔮", digest.forecast),
-      (await forecastAgents(deps)).map((forecast) => renderForecastLine(writer, forecast)),
-    ),
-    ...(await renderCostLines(deps, writer, now)),
+    ...(await renderCostLines(deps, presentation, now)),
   ];
+
+  function renderSinceBefore(before: Ms): RichText {
+    return fillTemplate(digest.sinceBefore, { when: format.date(toZonedDate(deps.settings.timezone, before)) });
+  }
 }
 
-function createDigestWriter({ settings }: DigestDeps, { texts, origins }: Presentation, now: Ms) {
-  const { timezone, budget } = settings;
-  const { locale, digest } = texts;
-  const formats = {
-    percent: (share: number) => localizePercent(locale, share),
-    money: (amount: number) => localizeMoney(locale, roundAmount(amount), budget?.currency),
+function createDigestWriter(presentation: Presentation, now: Ms) {
+  const { texts, format } = presentation;
+  /** `⛔ Blocked (2)` */
+  const renderHead = (emoji: string, title: string, count: number) =>
+    joinRichText([`${emoji} `, toBold(title), ` (${format.number(count)})`]);
+  /** Returns nothing if there are no lines. */
+  const renderList = (head: RichText, lines: readonly RichText[]) => {
+    if (lines.length === 0) return [];
+    const shown = lines.slice(0, LIST_LIMIT).map((line) => joinRichText(["• ", line]));
+    const rest = lines.length - LIST_LIMIT;
+    return [toPlainText(""), head, ...shown, ...(rest > 0 ? [toPlainText(format.count(texts.more, rest))] : [])];
   };
   return {
-    texts,
-    formats,
-    /** `⛔ Blocked (2)` */
-    renderHead: (emoji: string, title: string, count?: number) =>
-      joinRichText(
-        keepDefined([
-          `${emoji} `,
-          toBold(title),
-          count === undefined ? undefined : ` (${localizeNumber(locale, count)})`,
-        ]),
-      ),
-    /** Returns nothing if there are no lines. */
-    renderList: (head: RichText, lines: RichText[]) =>
-      lines.length === 0
-        ? []
-        : keepDefined([
-            toPlainText(""),
-            head,
-            ...lines.slice(0, LIST_LIMIT).map((line) => joinRichText(["• ", line])),
-            lines.length > LIST_LIMIT
-              ? toPlainText(localizeCount(texts, texts.more, lines.length - LIST_LIMIT))
-              : undefined,
-          ]),
+    presentation,
+    renderHead,
+    renderList,
+    renderSection: (emoji: string, title: string, lines: readonly RichText[]) =>
+      renderList(renderHead(emoji, title, lines.length), lines),
     /** `ONB-12 Write the welcome mail – Imhotep, 2 hr` */
-    renderTask: ({ key, url, item }: Task, more: (RichText | string)[]) => {
-      const name = toLink(joinRichText([toSafeText(key), toSafeText(item.snapshot.name, 120)], " "), url, origins);
-      return more.length > 0 ? joinRichText([name, " – ", joinRichText(more, ", ")]) : joinRichText([name]);
+    renderTask: ({ key, url, item }: Task, notes: readonly (RichText | string)[]) => {
+      const name = renderTaskTitle(presentation, { key, title: item.snapshot.name, url }, 120);
+      return notes.length > 0 ? joinRichText([name, " – ", joinRichText(notes, ", ")]) : name;
     },
-    renderSince: (since: SinceTime) =>
-      "at" in since
-        ? fillTemplate(texts.since, { when: localizeMomentInSentence(locale, timezone, since.at, now) })
-        : fillTemplate(digest.sinceBefore, { when: localizeDate(locale, toZonedDate(timezone, since.before)) }),
+    renderAgent: (name: string) => toSafeText(name, NAME_LIMIT),
+    renderSince: (at: Ms) => fillTemplate(texts.since, { when: format.momentInSentence(at, now) }),
   };
 }
 
@@ -212,69 +177,55 @@ async function readCurrentCycles(deps: DigestDeps): Promise<CycleProgress[]> {
 }
 
 function renderCompletedLines(
-  { texts, formats, renderHead, renderList, renderTask }: DigestWriter,
+  { presentation, renderHead, renderList, renderSection, renderTask, renderAgent }: DigestWriter,
   { tasks, projects }: DayCompletions,
 ): RichText[] {
-  const { digest, locale } = texts;
-  const formatEffort = ({ ms, cost }: { ms?: Ms; cost?: number }) =>
-    keepDefined([ms ? localizeDuration(locale, ms) : undefined, cost === undefined ? undefined : formats.money(cost)]);
+  const { digest, colon } = presentation.texts;
+  const formatKnown = (ms: Ms | undefined, cost: number | undefined) =>
+    formatEffort(presentation, ms === 0 ? undefined : ms, cost);
   const sum = (values: (number | undefined)[]) => values.reduce<number>((total, value) => total + (value ?? 0), 0);
   const cost = sum(tasks.map((task) => task.cost));
-  const totals = formatEffort({
-    ms: sum(tasks.map((task) => task.ms)),
-    ...omitUndefined({ cost: cost > 0 ? cost : undefined }),
-  });
-  const title = renderHead("✅", digest.done, tasks.length);
-  const nothingDone = [toPlainText(""), joinRichText(["✅ ", toBold(digest.done), texts.colon, digest.nothing])];
-  const noticeLines = tasks.length === 0 ? nothingDone : [];
-  const totalsSuffix = totals.length > 0 ? [texts.colon, totals.join(", ")] : [];
+  const totals = formatKnown(sum(tasks.map((task) => task.ms)), cost > 0 ? cost : undefined);
+  const head = renderHead("✅", digest.done, tasks.length);
+  const nothingDone = [toPlainText(""), joinRichText(["✅ ", toBold(digest.done), colon, digest.nothing])];
   return [
-    ...noticeLines,
+    ...(tasks.length === 0 ? nothingDone : []),
     ...renderList(
-      joinRichText([title, ...totalsSuffix]),
-      tasks.map(({ task, agent, ...rest }) =>
-        renderTask(task, keepDefined([agent ? toSafeText(agent, NAME_LIMIT) : undefined, ...formatEffort(rest)])),
+      joinRichText([head, ...(totals.length > 0 ? [colon, totals.join(", ")] : [])]),
+      tasks.map(({ task, agent, ms, cost }) =>
+        renderTask(task, [...(agent ? [renderAgent(agent)] : []), ...formatKnown(ms, cost)]),
       ),
     ),
-    ...renderList(
-      renderHead("🏁", digest.projects, projects.length),
-      projects.map(({ name, identifier }) => joinRichText([toSafeText(name), " (", toSafeText(identifier, 20), ")"])),
-    ),
+    ...renderSection("🏁", digest.projects, projects.map(renderProjectName)),
   ];
 }
 
 /** `Imhotep: 4 open tasks, about 6 hr, €4.10 (from 12 finished tasks)` */
-function renderForecastLine(
-  { texts, formats }: DigestWriter,
+function renderAgentForecast(
+  { presentation, renderAgent }: DigestWriter,
   { agent, openCount, ms, cost, finishedCount, plannedCount, unknownCount }: AgentForecast,
 ): RichText {
-  const { digest, locale } = texts;
-  const estimate = keepDefined([
-    ms === undefined ? undefined : localizeDuration(locale, ms),
-    cost === undefined ? undefined : formats.money(cost),
-  ]).join(", ");
-  const known = estimate !== "" && unknownCount < openCount;
-  const rest = known && unknownCount > 0 ? [localizeCount(texts, digest.tooLittleDataFor, unknownCount)] : [];
+  const { texts, format } = presentation;
+  const { digest } = texts;
+  const what = formatEffort(presentation, ms, cost).join(", ");
+  const isKnown = what !== "" && unknownCount < openCount;
+  const estimate = isKnown ? fillTemplate(digest.estimate, { what }) : digest.tooLittleData;
+  const rest = isKnown && unknownCount > 0 ? [format.count(digest.tooLittleDataFor, unknownCount)] : [];
   const basis = keepDefined([
-    finishedCount > 0 || plannedCount === 0 ? localizeCount(texts, digest.fromFinished, finishedCount) : undefined,
-    plannedCount > 0 ? localizeCount(texts, digest.fromEstimates, plannedCount) : undefined,
+    finishedCount > 0 || plannedCount === 0 ? format.count(digest.fromFinished, finishedCount) : undefined,
+    plannedCount > 0 ? format.count(digest.fromEstimates, plannedCount) : undefined,
   ]);
-  const parts = known ? [fillTemplate(digest.estimate, { what: estimate }), ...rest] : [digest.tooLittleData];
-  return joinRichText([
-    toSafeText(agent, NAME_LIMIT),
-    texts.colon,
-    joinRichText([localizeCount(texts, texts.answers.open, openCount), ...parts], ", "),
-    ` (${basis.join(", ")})`,
-  ]);
+  const facts = joinRichText([format.count(texts.answers.open, openCount), estimate, ...rest], ", ");
+  return joinRichText([renderAgent(agent), texts.colon, facts, ` (${basis.join(", ")})`]);
 }
 
-async function renderCostLines(deps: DigestDeps, { texts, formats }: DigestWriter, now: Ms): Promise<RichText[]> {
+async function renderCostLines(deps: DigestDeps, { texts, format }: Presentation, now: Ms): Promise<RichText[]> {
   const [{ cost }, budget] = await Promise.all([readMonthlySpending(deps), readBudget(deps)]);
   if (cost === 0 && !budget) return [];
   const { digest, locale, colon } = texts;
   const { timezone } = deps.settings;
   const month = localizeMonth(locale, timezone, now);
-  const spent = budget ? formatTemplate(digest.ofBudget, formatBudget(texts, timezone, budget)) : formats.money(cost);
+  const spent = budget ? formatTemplate(digest.ofBudget, formatBudget(texts, timezone, budget)) : format.money(cost);
   return [toPlainText(""), joinRichText(["💶 ", toBold(fillTemplate(digest.cost, { month })), colon, spent])];
 }
 

@@ -248,15 +248,6 @@ export function renderVerdict(
   return detail === null ? [head] : [joinRichText([head, texts.colon]), ...toSafeLines(detail, limit)];
 }
 
-/** Renders a task as a link: `ONB-12 Write the welcome mail`. */
-export function renderSubjectLine(
-  { key, title, url }: Pick<TaskSubject, "key" | "title" | "url">,
-  { origins }: Presentation,
-): RichText {
-  const parts = [toSafeText(key), toSafeText(title, 256)].filter(({ text }) => text !== "");
-  return toLink(joinRichText(parts, " "), url, origins);
-}
-
 /** Makes a text of others safe, line by line: at most `limit` UTF-16 units and twenty lines of it. */
 export function toSafeLines(text: string, limit: number): RichText[] {
   const lines = cleanText(text, limit)

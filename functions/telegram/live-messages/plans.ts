@@ -1,9 +1,10 @@
 /** A proposed plan: its message, and the decision by button or reply. */
 
 import { roundAmount } from "../../../shared/accounting/spending.ts";
-import { localizeCount, localizeDuration, localizeMoney } from "../../../shared/i18n/localize.ts";
+import { localizeMoney } from "../../../shared/i18n/localize.ts";
+import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
-import { findPlanRun, type Plan, type PlannedTask, type PlanRun } from "../../../shared/tasks/plan-record.ts";
+import { findPlanRun, type PlannedTask, type PlanRun } from "../../../shared/tasks/plan-record.ts";
 import {
   approvePlan,
   findPlanVerdict,
@@ -113,11 +114,11 @@ function renderPlanLines(
   head: readonly RichText[],
   limit: number,
 ): RichText[] {
-  const { texts } = presentation;
+  const { texts, format } = presentation;
   const { tasks } = run.plan;
   const numbers = new Map(tasks.map(({ id }, i) => [id, i + 1]));
   const below = [...renderTotals(run, presentation), ...renderWarnings(run, presentation)];
-  const renderRest = (n: number) => toPlainText(localizeCount(texts, texts.more, n));
+  const renderRest = (n: number) => toPlainText(format.count(texts.more, n));
   const countUnits = (lines: readonly RichText[]) => lines.reduce((sum, { text }) => sum + text.length + 1, 0);
   let left = limit - countUnits([...head, ...below, renderRest(tasks.length)]);
   const lines: RichText[] = [];
@@ -132,42 +133,40 @@ function renderPlanLines(
 }
 
 /** The plan's total time and cost as far as they are known, and what of the month's budget is spent. */
-function renderTotals({ plan, checked }: PlanRun, { texts }: Presentation): RichText[] {
-  const { locale, live, colon } = texts;
-  const { plan: planTexts } = live;
-  const { cost } = checked ?? {};
-  const money = (amount: number) => localizeMoney(locale, roundAmount(amount), cost?.currency);
-  const minutes = sumMinutes(plan);
-  const amount = cost?.estimated ?? 0;
+function renderTotals(run: PlanRun, { texts, format }: Presentation): RichText[] {
+  const { plan: planTexts } = texts.live;
+  const { tasks } = run.plan;
+  const {
+    estimated = 0,
+    unknown = 0,
+    spent = 0,
+    open = 0,
+    budget,
+  }: Partial<NonNullable<PlanRun["checked"]>["cost"]> = run.checked?.cost ?? {};
+  const money = (amount: number) => formatCost(run, amount, texts);
+  const minutes = tasks.reduce((sum, { estimate }) => sum + (estimate?.minutes ?? 0), 0);
   const totals = keepDefined([
-    toPlainText(localizeCount(texts, planTexts.tasks, plan.tasks.length)),
-    minutes > 0 ? toPlainText(localizeDuration(locale, minutes * MINUTE)) : undefined,
-    amount > 0 ? toPlainText(money(amount)) : undefined,
-    cost && cost.unknown > 0 ? toPlainText(localizeCount(texts, planTexts.withoutEstimate, cost.unknown)) : undefined,
+    format.count(planTexts.tasks, tasks.length),
+    minutes > 0 ? format.duration(minutes * MINUTE) : undefined,
+    estimated > 0 ? money(estimated) : undefined,
+    unknown > 0 ? format.count(planTexts.withoutEstimate, unknown) : undefined,
   ]);
-  const budget =
-    cost?.budget === undefined
-      ? []
-      : [
-          fillTemplate(planTexts.budget, {
-            spent: money(cost.spent ?? 0),
-            open: money(cost.open ?? 0),
-            budget: money(cost.budget),
-          }),
-        ];
-  return [joinRichText(["Σ ", toBold(planTexts.total), colon, joinRichText(totals, ", ")]), ...budget];
+  const total = joinRichText(["Σ ", toBold(planTexts.total), texts.colon, totals.join(", ")]);
+  if (budget === undefined) return [total];
+  return [total, fillTemplate(planTexts.budget, { spent: money(spent), open: money(open), budget: money(budget) })];
 }
 
-function sumMinutes({ tasks }: Plan): number {
-  return tasks.reduce((sum, { estimate }) => sum + (estimate?.minutes ?? 0), 0);
+/** Formats a cost in the currency of the budget with which the plan was checked. */
+function formatCost({ checked }: PlanRun, amount: number, { locale }: TelegramTexts): string {
+  return localizeMoney(locale, roundAmount(amount), checked?.cost.currency);
 }
 
-function renderWarnings({ checked }: PlanRun, { texts }: Presentation): RichText[] {
+function renderWarnings({ checked }: PlanRun, { texts, format }: Presentation): RichText[] {
   const warnings = checked?.warnings ?? [];
   const rest = warnings.length - WARNING_LIMIT;
   return [
     ...warnings.slice(0, WARNING_LIMIT).map((text) => joinRichText(["⚠️ ", toSafeText(text, WARNING_LENGTH)])),
-    ...(rest > 0 ? [toPlainText(localizeCount(texts, texts.more, rest))] : []),
+    ...(rest > 0 ? [toPlainText(format.count(texts.more, rest))] : []),
   ];
 }
 
@@ -175,20 +174,19 @@ function renderWarnings({ checked }: PlanRun, { texts }: Presentation): RichText
 function renderTaskLine(
   { id, title, assignee, blocked_by: blockers = [], estimate }: PlannedTask,
   numbers: ReadonlyMap<string, number>,
-  { checked }: PlanRun,
-  { texts }: Presentation,
+  run: PlanRun,
+  { texts, format }: Presentation,
 ): RichText {
   const names = blockers.slice(0, BLOCKER_LIMIT).map((name) => String(numbers.get(name) ?? name));
   const keys = toSafeText(names.join(", ") + (blockers.length > BLOCKER_LIMIT ? ", …" : ""), NAME_LENGTH * 2);
+  const { minutes, cost } = estimate ?? {};
   const notes = keepDefined([
     blockers.length > 0 ? fillTemplate(texts.live.plan.after, { keys }) : undefined,
-    estimate?.minutes === undefined ? undefined : localizeDuration(texts.locale, estimate.minutes * MINUTE),
-    estimate?.cost === undefined
-      ? undefined
-      : localizeMoney(texts.locale, roundAmount(estimate.cost), checked?.cost.currency),
+    minutes === undefined ? undefined : format.duration(minutes * MINUTE),
+    cost === undefined ? undefined : formatCost(run, cost, texts),
   ]);
   const arrow = assignee === undefined ? [] : [" → ", toSafeText(assignee, NAME_LENGTH)];
-  const rest = notes.length === 0 ? [] : [` (`, joinRichText(notes, ", "), ")"];
+  const rest = notes.length === 0 ? [] : [" (", joinRichText(notes, ", "), ")"];
   return joinRichText([`${numbers.get(id)}. `, toSafeText(title, TITLE_LENGTH), ...arrow, ...rest]);
 }
 

@@ -1,7 +1,6 @@
 /** The message that follows the progress of a running task. */
 
 import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
-import { localizeDuration, localizeMomentInSentence, localizePercent } from "../../../shared/i18n/localize.ts";
 import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
@@ -25,8 +24,15 @@ import {
   sendAttemptKey,
 } from "../delivery/context.ts";
 import { editMessage, readThread, recordEdit, sendSeparateMessage } from "../delivery/messages.ts";
-import { appendRepeatMark, EVENT_EMOJI, fillTemplate, STATUS_EMOJI } from "../presentation/presentation.ts";
-import { acceptsInputInChat, hashView, type MessageView, renderSubjectLine } from "./live-message.ts";
+import {
+  appendRepeatMark,
+  EVENT_EMOJI,
+  fillTemplate,
+  type Presentation,
+  renderTaskTitle,
+  STATUS_EMOJI,
+} from "../presentation/presentation.ts";
+import { acceptsInputInChat, hashView, type MessageView } from "./live-message.ts";
 
 /** The progress message of a task. There is one, however often the task is claimed. */
 interface ProgressMessageRecord {
@@ -123,9 +129,9 @@ async function renderProgress(context: DeliveryContext, item: string): Promise<P
   const isRunning = claim !== undefined && removedAt === undefined && !review && isOpen(snapshot.status);
   const { emoji, state } = toProgressState(task, isRunning, presentation.texts);
   const lines = [
-    joinRichText([`${emoji} `, toBold(renderSubjectLine({ ...task, title: snapshot.name }, presentation))]),
+    joinRichText([`${emoji} `, toBold(renderTaskTitle(presentation, { ...task, title: snapshot.name }))]),
     toPlainText(state),
-    ...renderDetailLines({ claim: isRunning ? claim : undefined, card, spent, now }, context),
+    ...renderDetailLines({ claim: isRunning ? claim : undefined, card, spent, now }, presentation),
   ];
   return {
     rich: joinRichText(lines, "\n"),
@@ -151,20 +157,18 @@ function toProgressState(
   };
 }
 
-function renderDetailLines({ claim, card, spent, now }: Details, { presentation, deps }: DeliveryContext): RichText[] {
-  const { texts } = presentation;
-  const { locale, fields, colon } = texts;
+function renderDetailLines({ claim, card, spent, now }: Details, { texts, format }: Presentation): RichText[] {
+  const { fields, colon, since } = texts;
   const { percent, text } = card ?? {};
   const agent = claim?.agent ?? card?.agent;
-  const since = claim && localizeMomentInSentence(locale, deps.settings.timezone ?? "UTC", claim.since, now);
   const agentAndTime = keepDefined([
     agent === undefined ? undefined : toSafeText(agent, 80),
-    since === undefined ? undefined : fillTemplate(texts.since, { when: since }),
+    claim && fillTemplate(since, { when: format.momentInSentence(claim.since, now) }),
   ]);
   return keepDefined([
-    percent === undefined ? undefined : toPlainText(`${renderBar(percent)} ${localizePercent(locale, percent / 100)}`),
+    percent === undefined ? undefined : toPlainText(`${renderBar(percent)} ${format.percent(percent / 100)}`),
     agentAndTime.length > 0 ? joinRichText([fields.agent, colon, joinRichText(agentAndTime, ", ")]) : undefined,
-    spent > 0 ? toPlainText(`${fields.timeSpent}${colon}${localizeDuration(locale, spent)}`) : undefined,
+    spent > 0 ? toPlainText(`${fields.timeSpent}${colon}${format.duration(spent)}`) : undefined,
     text === undefined ? undefined : joinRichText(["💬 ", toSafeText(text, 300)]),
   ]);
 }

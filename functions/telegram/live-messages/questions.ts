@@ -10,7 +10,7 @@ import { cleanLine, cleanText } from "../../../shared/text.ts";
 import { normalizeName } from "../commands/arguments.ts";
 import type { CommandContext } from "../commands/command.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
-import { EVENT_EMOJI, fillTemplate } from "../presentation/presentation.ts";
+import { EVENT_EMOJI, fillTemplate, renderTaskTitle } from "../presentation/presentation.ts";
 import {
   type LiveContent,
   type LiveKind,
@@ -19,7 +19,6 @@ import {
   type MessageSubject,
   NEW_MESSAGE,
   renderHeadline,
-  renderSubjectLine,
   renderVerdict,
   toSafeLines,
   UNCONFIRMED_MESSAGE,
@@ -60,7 +59,7 @@ async function renderQuestion(context: DeliveryContext, message: LiveQuestionMes
   const { event, subject } = message;
   const { question: id, choices } = event;
   const question = (await findQuestion(deps, id))?.value;
-  const task = "key" in subject ? renderSubjectLine(subject, presentation) : undefined;
+  const task = "key" in subject ? renderTaskTitle(presentation, subject) : undefined;
   const title = event.reminder > 0 ? live.askedAgain : events.asked.title;
   const urgent = event.urgency === "high" ? [` – ${live.urgent}`] : [];
   const headline = renderHeadline(presentation, [EVENT_EMOJI.asked, title], task, event.agent);

@@ -5,7 +5,6 @@
 
 import { GroundcrewError } from "../../../shared/errors.ts";
 import { sha256Hex } from "../../../shared/hashing.ts";
-import { localizePercent } from "../../../shared/i18n/localize.ts";
 import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
 import { observedKeys, workKeys } from "../../../shared/records/store-keys.ts";
@@ -17,7 +16,7 @@ import { isStopWord } from "../../../shared/tasks/remark-record.ts";
 import { joinRichText, type RichText, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { type CommandContext, createCommandCallContext } from "../commands/command.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
-import { EVENT_EMOJI, fillTemplate, STATUS_EMOJI } from "../presentation/presentation.ts";
+import { EVENT_EMOJI, fillTemplate, renderTaskTitle, STATUS_EMOJI } from "../presentation/presentation.ts";
 import {
   isApproval,
   type LiveContent,
@@ -27,7 +26,6 @@ import {
   NEW_MESSAGE,
   type ReviewEvent,
   renderHeadline,
-  renderSubjectLine,
   renderVerdict,
   toSafeLines,
 } from "./live-message.ts";
@@ -63,12 +61,12 @@ async function renderReview(context: DeliveryContext, message: LiveReviewMessage
     readReviewState(context, message),
     deps.store.read<ItemRecord>([observedKeys.item(subject.id)]),
   ]);
-  const percent = localizePercent(texts.locale, event.confidence);
+  const percent = presentation.format.percent(event.confidence);
   const lines = [
     renderHeadline(
       presentation,
       [EVENT_EMOJI.review, texts.events.review.title],
-      renderSubjectLine(subject, presentation),
+      renderTaskTitle(presentation, subject),
     ),
     fillTemplate(live.confidence, { agent: toSafeText(event.agent, 80), percent }),
     ...toSafeLines(event.text, 1_500),

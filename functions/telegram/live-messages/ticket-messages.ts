@@ -3,13 +3,6 @@
  * it.
  */
 
-import {
-  localizeCount,
-  localizeDuration,
-  localizeMomentInSentence,
-  localizeMoney,
-  localizeNumber,
-} from "../../../shared/i18n/localize.ts";
 import { getTexts } from "../../../shared/i18n/texts.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
 import type { ProjectRecord } from "../../../shared/records/plane-records.ts";
@@ -27,14 +20,13 @@ import {
   toRequestId,
 } from "../../../shared/tickets/ticket.ts";
 import type { DeliveryContext } from "../delivery/context.ts";
-import { EVENT_EMOJI, fillTemplate, type Presentation } from "../presentation/presentation.ts";
+import { EVENT_EMOJI, fillTemplate, type Presentation, renderTaskTitle } from "../presentation/presentation.ts";
 import {
   findPageLink,
   type LiveContent,
   type LiveTicketMessage,
   renderHeadline,
   renderLongText,
-  renderSubjectLine,
   renderVerdict,
   type TicketWaitEvent,
   toSafeLines,
@@ -94,7 +86,7 @@ export async function renderTicket(context: DeliveryContext, message: LiveTicket
   const isPending = wait.kind === "approval" && ticket?.state === "pending";
   const title = isPending ? ticket.shown.content.title : subject.title;
   const headline = headlines[name === "ended" ? (event.reason === "time_over" ? "time_over" : "exited") : name];
-  const subjectLine = renderSubjectLine({ ...subject, title }, presentation);
+  const subjectLine = renderTaskTitle(presentation, { ...subject, title });
   const lines = [renderHeadline(presentation, [EVENT_EMOJI.ticket, headline], subjectLine), ...body];
   const outcome = findWaitOutcome(event, ticket, texts);
   if (outcome) {
@@ -225,8 +217,7 @@ async function renderAttentionBody(
 }
 
 async function renderMoment({ deps, presentation }: DeliveryContext, at: number): Promise<string> {
-  const { texts, timezone } = presentation;
-  return localizeMomentInSentence(texts.locale, timezone, at, await deps.store.now());
+  return presentation.format.momentInSentence(at, await deps.store.now());
 }
 
 function renderTerminalLink(
@@ -304,24 +295,19 @@ async function renderResultBody(
 function renderFacts(
   { completion, approval }: Ticket,
   session: ObservedSession["session"] | undefined,
-  { texts }: Presentation,
+  { texts, format }: Presentation,
 ): RichText[] {
-  const { locale } = texts;
-  const labels = getTexts(locale).comments.ticket;
-  const number = (n: number) => localizeNumber(locale, n);
+  const labels = getTexts(texts.locale).comments.ticket;
+  const { number } = format;
   const { branch, diff, commits = [], cost_usd: cost } = session ?? {};
+  const { files = 0, insertions = 0, deletions = 0 } = diff ?? {};
+  const sizes = { files: number(files), insertions: number(insertions), deletions: number(deletions) };
+  const took = completion && approval && completion.at - approval.at;
   return keepDefined([
     branch ? fillTemplate(labels.branch, { branch: toSafeText(branch) }) : undefined,
-    diff &&
-      fillTemplate(labels.diff, {
-        files: number(diff.files),
-        insertions: number(diff.insertions),
-        deletions: number(diff.deletions),
-      }),
-    commits.length > 0 ? toPlainText(localizeCount(texts, texts.live.ticket.commits, commits.length)) : undefined,
-    completion &&
-      approval &&
-      fillTemplate(labels.time, { time: localizeDuration(locale, completion.at - approval.at) }),
-    cost === undefined ? undefined : fillTemplate(labels.cost, { cost: localizeMoney(locale, cost, "USD") }),
+    diff && fillTemplate(labels.diff, sizes),
+    commits.length > 0 ? toPlainText(format.count(texts.live.ticket.commits, commits.length)) : undefined,
+    took === undefined ? undefined : fillTemplate(labels.time, { time: format.duration(took) }),
+    cost === undefined ? undefined : fillTemplate(labels.cost, { cost: format.money(cost, "USD") }),
   ]);
 }

@@ -1,6 +1,5 @@
 /** What a ticket's message waits for: its record, whether the wait is over, and by whose decision. */
 
-import { localizeNumber } from "../../../shared/i18n/localize.ts";
 import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import {
@@ -246,17 +245,17 @@ export function renderToolInputLines(
   presentation: Presentation,
   { tool, fields, fieldsLeftOut }: ToolInput,
 ): RichText[] {
-  const { texts } = presentation;
+  const { texts, format } = presentation;
   const { ticket } = texts.live;
   const lines = fields.flatMap(({ label, value, leftOut, end = "" }) => {
     const isBlock = leftOut !== undefined || value.includes("\n");
     const name = joinRichText([findLabel(ticket.fields, label), texts.colon.trimEnd(), isBlock ? "\n" : " "]);
     const first = joinRichText([name, toCode(value === "" && leftOut === undefined ? '""' : value)]);
     if (leftOut === undefined) return [first];
-    const gap = fillTemplate(ticket.leftOut.characters, { n: localizeNumber(texts.locale, leftOut) });
+    const gap = fillTemplate(ticket.leftOut.characters, { n: format.number(leftOut) });
     return end === "" ? [first, gap] : [first, gap, toCode(end)];
   });
-  const more = fieldsLeftOut && fillTemplate(ticket.leftOut.fields, { n: localizeNumber(texts.locale, fieldsLeftOut) });
+  const more = fieldsLeftOut && fillTemplate(ticket.leftOut.fields, { n: format.number(fieldsLeftOut) });
   return [toSafeText(tool), ...lines, ...(more ? [more] : [])];
 }
 

@@ -2,27 +2,17 @@
 
 import { DEFAULT_CLAIM_MINUTES } from "../../../shared/config/settings-file.ts";
 import type { Refusal } from "../../../shared/errors.ts";
-import {
-  formatTemplate,
-  localizeCount,
-  localizeDate,
-  localizeDuration,
-  localizeMoment,
-  localizeMoney,
-  localizeNumber,
-} from "../../../shared/i18n/localize.ts";
-import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
 import { renderRefusal } from "../../../shared/refusals/render-refusal.ts";
 import type { ActionBody, EventFacts } from "../../../shared/task/rule-set.ts";
 import { joinRichText, type RichText, toLink, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
-import { fillTemplate, type Presentation, STATUS_EMOJI } from "./presentation.ts";
+import { fillTemplate, formatEffort, formatProgress, type Presentation, STATUS_EMOJI } from "./presentation.ts";
 
 type TaskResult = NonNullable<NonNullable<EventFacts["item"]>["result"]>;
 
 /** How much of a result a line in a message with several notifications shows. */
 interface ResultLimits {
-  /** Of the summary, in UTF-16 units; 0 leaves it out. */
+  /** Of the summary, in UTF-16 units. */
   text: number;
   files: number;
 }
@@ -40,16 +30,14 @@ const FILE_NAME_LIMIT = 60;
 
 /** Renders the lines below the headline of a single notification (NOTIF-04). Fields without a value get no line. */
 export function renderNotificationDetails({ event, facts }: ActionBody, presentation: Presentation): RichText[] {
-  const { texts, origins } = presentation;
-  const { locale, fields, priorities } = texts;
-  const { item, project, cycle, comment, actor } = facts;
-  const lines: RichText[] = [];
-  const add = (label: string, ...value: (RichText | string)[]) => {
-    lines.push(joinRichText([toPlainText(label + texts.colon), ...value]));
-  };
-  const date = (at: string | null) => (at === null ? texts.noDate : localizeDate(locale, at));
+  const { texts, origins, format } = presentation;
+  const { fields, priorities } = texts;
+  const { item, project, cycle, comment, actor, totals } = facts;
+  const lines = [...renderEventDetails(event, presentation), ...renderResultLines(item?.result, presentation)];
+  const add = (label: string, ...value: (RichText | string)[]) =>
+    lines.push(renderField(presentation, label, ...value));
+  const date = (at: string | null) => (at === null ? texts.noDate : format.date(at));
 
-  lines.push(...renderEventDetails(event, presentation), ...renderResultLines(item?.result, presentation));
   if (event.kind === "renamed") add(fields.before, toSafeText(event.from));
   if (event.kind === "due") add(fields.due, `${date(event.from)} → ${date(event.to)}`);
   if (event.kind === "priority") add(fields.priority, `${priorities[event.from]} → ${priorities[event.to]}`);
@@ -62,81 +50,78 @@ export function renderNotificationDetails({ event, facts }: ActionBody, presenta
     add(fields.status, `${STATUS_EMOJI[item.word]} ${texts.statuses[item.word]}`);
     if (event.kind !== "priority" && item.priority !== "none") add(fields.priority, priorities[item.priority]);
     const isInHead = "agent" in event && event.agent === item.agent;
-    if (item.agent !== undefined && !isInHead) add(fields.agent, toSafeText(item.agent, NAME_LIMIT));
-    if (item.assignees.length > 0) add(fields.assignees, renderList(texts, item.assignees, renderName));
+    if (item.agent !== undefined && !isInHead) add(fields.agent, renderName(item.agent));
+    if (item.assignees.length > 0) add(fields.assignees, renderList(presentation, item.assignees.map(renderName)));
     if (event.kind !== "due" && item.due !== null && item.word !== "done") add(fields.due, date(item.due));
-    if (item.timeSpentMs !== undefined) add(fields.timeSpent, localizeDuration(locale, item.timeSpentMs));
-    if (item.cost !== undefined) add(fields.cost, formatCost(item.cost, presentation));
-    if (item.blockers.length > 0) {
-      add(
-        fields.blockers,
-        renderList(texts, item.blockers, ({ key, title }) =>
-          joinRichText([toSafeText(key), toSafeText(title, 60)], " "),
-        ),
-      );
-    }
+    if (item.timeSpentMs !== undefined) add(fields.timeSpent, format.duration(item.timeSpentMs));
+    if (item.cost !== undefined) add(fields.cost, format.money(item.cost));
+    const blockers = item.blockers.map(({ key, title }) => joinRichText([toSafeText(key), toSafeText(title, 60)], " "));
+    if (blockers.length > 0) add(fields.blockers, renderList(presentation, blockers));
   }
-  lines.push(...renderTotalLines(facts.totals, presentation));
+  const counts = totals && formatTaskCounts(totals, presentation);
+  if (counts !== undefined) lines.push(toPlainText(counts));
+  if (totals?.timeSpentMs !== undefined) add(fields.timeSpent, format.duration(totals.timeSpentMs));
+  if (totals?.cost !== undefined) add(fields.cost, format.money(totals.cost));
   if (cycle) {
     if (cycle.start !== null || cycle.end !== null) add(fields.dates, `${date(cycle.start)} – ${date(cycle.end)}`);
-    lines.push(toPlainText(renderCycleProgress(texts, cycle)));
+    lines.push(toPlainText(formatProgress(presentation, cycle.done, cycle.total)));
   }
   if (actor) add(fields.by, renderName(actor.name));
   return lines;
 }
 
+/** `Priority: high` */
+function renderField({ texts }: Presentation, label: string, ...value: (RichText | string)[]): RichText {
+  return joinRichText([label, texts.colon, ...value]);
+}
+
 /** Renders what agents ask or report, and why work stopped. Texts of agents are shown as plain text only. */
-function renderEventDetails(event: ActionBody["event"], { texts, timezone }: Presentation): RichText[] {
-  const { colon, fields, locale, losses, stuck: block, reminder } = texts;
-  const line = (label: string, ...value: (RichText | string)[]) => joinRichText([toPlainText(label + colon), ...value]);
+function renderEventDetails(event: ActionBody["event"], presentation: Presentation): RichText[] {
+  const { texts, format } = presentation;
+  const { fields, losses, stuck, reminder } = texts;
+  const line = (label: string, ...value: (RichText | string)[]) => renderField(presentation, label, ...value);
+  const by = (name: string) => line(fields.by, renderName(name));
   switch (event.kind) {
     case "asked": {
+      const text = joinRichText([toSafeText(event.text, 2_000), event.reminder > 0 ? ` ${reminder}` : ""]);
       const choices = event.choices.map((choice) => toSafeText(choice, 100));
-      return keepDefined([
-        joinRichText(keepDefined([toSafeText(event.text, 2_000), event.reminder > 0 ? ` ${reminder}` : undefined])),
-        choices.length > 0 ? line(fields.choices, joinRichText(choices, " · ")) : undefined,
-      ]);
+      return choices.length === 0 ? [text] : [text, line(fields.choices, joinRichText(choices, " · "))];
     }
     case "answered":
-      return [line(fields.answer, toSafeText(event.text, 1_000)), line(fields.by, renderName(event.by))];
+      return [line(fields.answer, toSafeText(event.text, 1_000)), by(event.by)];
     case "plan_approved":
-      return [line(fields.by, renderName(event.by))];
+      return [by(event.by)];
     case "critical":
     case "failed":
     case "plan_failed":
-      return [toSafeText(renderReason(event, texts), 300)];
+      return [toSafeText(renderReason(event, presentation), 300)];
     case "ticket":
       return event.text === "" ? [] : [toSafeText(event.text, 300)];
-    case "claim_lost":
+    case "claim_lost": {
+      const minutes = String(event.minutes ?? DEFAULT_CLAIM_MINUTES);
       return [
-        fillTemplate(losses[event.why], {
-          minutes: String(event.minutes ?? DEFAULT_CLAIM_MINUTES),
-          by: renderName(event.by ?? "?"),
-        }),
-        line(fields.heldSince, localizeMoment(locale, timezone, Date.parse(event.since), 0)),
+        fillTemplate(losses[event.why], { minutes, by: renderName(event.by ?? "?") }),
+        line(fields.heldSince, format.moment(Date.parse(event.since), 0)),
       ];
+    }
     case "addressed":
-      return [toSafeText(event.text, 300), line(fields.by, renderName(event.by))];
-    case "review":
-      return keepDefined([
-        event.text === "" ? undefined : toSafeText(event.text, 300),
-        line(fields.confidence, localizeNumber(locale, event.confidence)),
-      ]);
+      return [toSafeText(event.text, 300), by(event.by)];
+    case "review": {
+      const confidence = line(fields.confidence, format.number(event.confidence));
+      return event.text === "" ? [confidence] : [toSafeText(event.text, 300), confidence];
+    }
     case "sent_back":
     case "plan_rejected":
       return keepDefined([
         event.reason === null ? undefined : line(fields.reason, toSafeText(event.reason, 300)),
-        event.by === null ? undefined : line(fields.by, renderName(event.by)),
+        event.by === null ? undefined : by(event.by),
       ]);
     case "stuck":
-      return [line(fields.waitsFor, toSafeText(event.blocker, 40), ` ${block[event.why]}`)];
-    case "circle":
-      return [
-        joinRichText(
-          event.path.map((key) => toSafeText(key, 40)),
-          " → ",
-        ),
-      ];
+      return [line(fields.waitsFor, toSafeText(event.blocker, 40), ` ${stuck[event.why]}`)];
+    case "circle": {
+      const keys = event.path.map((key) => toSafeText(key, 40));
+      return [joinRichText(keys, " → ")];
+    }
     default:
       return [];
   }
@@ -145,75 +130,48 @@ function renderEventDetails(event: ActionBody["event"], { texts, timezone }: Pre
 const renderName = (name: string) => toSafeText(name, NAME_LIMIT);
 
 /** A refusal in the reader's language, or else the event's own text. */
-function renderReason({ text, refusal }: { text: string; refusal?: Refusal }, texts: TelegramTexts): string {
+function renderReason({ text, refusal }: { text: string; refusal?: Refusal }, { texts }: Presentation): string {
   return (refusal && renderRefusal(texts, refusal)) ?? text;
 }
 
 /** Renders what a completed task delivered as lines below the headline: its summary and links to its files. */
 function renderResultLines(result: TaskResult | undefined, presentation: Presentation): RichText[] {
   if (!result) return [];
-  const { fields, colon } = presentation.texts;
-  const line = (label: string, value: RichText) => joinRichText([toPlainText(label + colon), value]);
+  const { fields } = presentation.texts;
+  const { text, files } = result;
   return keepDefined([
-    result.text === undefined ? undefined : line(fields.result, toSafeText(result.text, TEXT_LIMIT)),
-    result.files.length > 0 ? line(fields.deliverables, renderFiles(result, presentation)) : undefined,
+    text === undefined ? undefined : renderField(presentation, fields.result, toSafeText(text, TEXT_LIMIT)),
+    files.length > 0 ? renderField(presentation, fields.deliverables, renderFiles(result, presentation)) : undefined,
   ]);
 }
 
-function renderFiles({ files, count }: TaskResult, { texts, origins }: Presentation, limit = files.length): RichText {
+function renderFiles({ files, count }: TaskResult, presentation: Presentation, limit = files.length): RichText {
+  const { origins } = presentation;
   const links = files.slice(0, limit).map(({ name, url }) => toLink(toSafeText(name, FILE_NAME_LIMIT), url, origins));
-  const rest = count - links.length;
-  return joinRichText([...links, ...(rest > 0 ? [localizeCount(texts, texts.more, rest)] : [])], ", ");
+  return renderList(presentation, links, links.length, count);
 }
 
-function renderList<T>(texts: TelegramTexts, values: readonly T[], render: (value: T) => RichText): RichText {
-  const rest = values.length - LIST_LIMIT;
-  return joinRichText(
-    keepDefined([
-      ...values.slice(0, LIST_LIMIT).map(render),
-      rest > 0 ? localizeCount(texts, texts.more, rest) : undefined,
-    ]),
-    ", ",
-  );
-}
-
-/** Formats a cost in the budget's currency, or as a plain number without a budget. */
-function formatCost(cost: number, { texts, currency }: Presentation): string {
-  return localizeMoney(texts.locale, cost, currency);
-}
-
-/** Renders the tasks of a completed project and what they took together, one line each. */
-function renderTotalLines(totals: EventFacts["totals"], presentation: Presentation): RichText[] {
-  if (!totals) return [];
-  const { texts } = presentation;
-  const { timeSpentMs, cost } = totals;
-  const lines = keepDefined([
-    renderTaskCounts(totals, presentation),
-    timeSpentMs === undefined
-      ? undefined
-      : texts.fields.timeSpent + texts.colon + localizeDuration(texts.locale, timeSpentMs),
-    cost === undefined ? undefined : texts.fields.cost + texts.colon + formatCost(cost, presentation),
-  ]);
-  return lines.map(toPlainText);
+/** Joins the first values, and says how many more of all there are. */
+function renderList(
+  { texts, format }: Presentation,
+  values: readonly RichText[],
+  limit = LIST_LIMIT,
+  count = values.length,
+): RichText {
+  const rest = count - limit;
+  return joinRichText([...values.slice(0, limit), ...(rest > 0 ? [format.count(texts.more, rest)] : [])], ", ");
 }
 
 /** `2 tasks completed, 1 task cancelled` */
-function renderTaskCounts(
+function formatTaskCounts(
   { done, cancelled }: NonNullable<EventFacts["totals"]>,
-  { texts }: Presentation,
+  { texts, format }: Presentation,
 ): string | undefined {
   const counts = keepDefined([
-    done > 0 ? localizeCount(texts, texts.events.completed, done) : undefined,
-    cancelled > 0 ? localizeCount(texts, texts.events.cancelled, cancelled) : undefined,
+    done > 0 ? format.count(texts.events.completed, done) : undefined,
+    cancelled > 0 ? format.count(texts.events.cancelled, cancelled) : undefined,
   ]);
   return counts.length > 0 ? counts.join(", ") : undefined;
-}
-
-function renderCycleProgress(
-  { locale, progress }: TelegramTexts,
-  { done, total }: { done: number; total: number },
-): string {
-  return formatTemplate(progress, { done: localizeNumber(locale, done), total: localizeNumber(locale, total) });
 }
 
 /** `Onboarding (ONB)`, or the name alone of a project that does not exist yet. */
@@ -231,30 +189,21 @@ export function renderResultLine(
   limits: ResultLimits,
 ): RichText | undefined {
   if (event.kind === "project_completed" && totals)
-    return joinResultParts([renderTaskCounts(totals, presentation), ...renderEffort(totals, presentation)]);
+    return joinResultParts([formatTaskCounts(totals, presentation)], totals, presentation);
   if (event.kind !== "completed" || !item) return undefined;
   const { result } = item;
-  const hasText = result?.text !== undefined && limits.text > 0;
-  const hasFiles = result !== undefined && result.files.length > 0 && limits.files > 0;
-  return joinResultParts([
-    hasText ? toSafeText(result.text ?? "", limits.text) : undefined,
-    hasFiles ? renderFiles(result, presentation, limits.files) : undefined,
-    ...renderEffort(item, presentation),
-  ]);
+  const text = result?.text === undefined ? undefined : toSafeText(result.text, limits.text);
+  const files = result && result.files.length > 0 ? renderFiles(result, presentation, limits.files) : undefined;
+  return joinResultParts([text, files], item, presentation);
 }
 
-function joinResultParts(parts: readonly (RichText | string | undefined)[]): RichText | undefined {
-  const known = keepDefined(parts);
+function joinResultParts(
+  parts: readonly (RichText | string | undefined)[],
+  { timeSpentMs, cost }: { timeSpentMs?: number; cost?: number },
+  presentation: Presentation,
+): RichText | undefined {
+  const known = keepDefined([...parts, ...formatEffort(presentation, timeSpentMs, cost)]);
   return known.length > 0 ? joinRichText(["↳ ", joinRichText(known, " · ")]) : undefined;
-}
-
-/** `2 hr 5 min` and `€4.10`, each only when known. */
-function renderEffort(item: { timeSpentMs?: number; cost?: number }, presentation: Presentation): string[] {
-  const { timeSpentMs: ms, cost } = item;
-  return keepDefined([
-    ms === undefined ? undefined : localizeDuration(presentation.texts.locale, ms),
-    cost === undefined ? undefined : formatCost(cost, presentation),
-  ]);
 }
 
 /** Whether all tasks of a project that has no open task any more were cancelled. */
