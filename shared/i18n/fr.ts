@@ -137,10 +137,7 @@ export const fr: Texts = {
         done: { usage: "<clé> [résumé]", what: "marquer une tâche comme terminée" },
         comment: { usage: "<clé> <texte>", what: "commenter une tâche" },
         due: { usage: "<clé> <date>", what: "fixer l’échéance : 2026-12-01, demain, vendredi, ou - pour aucune" },
-        priority: {
-          usage: "<clé> <priorité>",
-          what: "fixer la priorité : urgente, haute, moyenne, basse, aucune",
-        },
+        priority: { usage: "<clé> <priorité>", what: "fixer la priorité : urgente, haute, moyenne, basse, aucune" },
         block: { usage: "<clé> [motif]", what: "marquer une tâche comme bloquée" },
         unblock: { usage: "<clé> [motif]", what: "débloquer une tâche" },
         cancel: { usage: "<clé> [motif]", what: "annuler une tâche" },
@@ -291,20 +288,14 @@ export const fr: Texts = {
       fromFinished: { one: "d’après {n} tâche terminée", other: "d’après {n} tâches terminées" },
       fromEstimates: { one: "{n} estimation prévue", other: "{n} estimations prévues" },
       tooLittleData: "données insuffisantes pour une estimation",
-      tooLittleDataFor: {
-        one: "données insuffisantes pour {n} tâche",
-        other: "données insuffisantes pour {n} tâches",
-      },
+      tooLittleDataFor: { one: "données insuffisantes pour {n} tâche", other: "données insuffisantes pour {n} tâches" },
       cost: "Coût en {month}",
       ofBudget: "{spent} dépensés + {open} estimés pour les tâches ouvertes, sur {budget} ({percent}){missing}",
       budgetNotice:
         "{threshold} du budget de {month} atteints : {spent} dépensés + {open} estimés pour les tâches ouvertes, sur {budget} ({percent}){missing}.",
       forecastLabel: "Prévision pour les tâches ouvertes",
       budgetLabel: "Budget de {month}",
-      withoutEstimate: {
-        one: "coût de {n} tâche ouverte inconnu",
-        other: "coût de {n} tâches ouvertes inconnu",
-      },
+      withoutEstimate: { one: "coût de {n} tâche ouverte inconnu", other: "coût de {n} tâches ouvertes inconnu" },
     },
     freeText: {
       sent: "Transmis à {agent}.",
@@ -395,10 +386,7 @@ export const fr: Texts = {
         requested: "Demandé : {why}",
         triggers: { created: "nouvelle tâche", status: "changement d’état", comment: "commentaire", test: "test" },
         noDescription: "Pas de description.",
-        shortened: {
-          onPage: "… abrégé ; texte complet : {page}",
-          inPlane: "… abrégé ; la page montre tout le texte.",
-        },
+        shortened: { onPage: "… abrégé ; texte complet : {page}", inPlane: "… abrégé ; la page montre tout le texte." },
         page: "page",
         terminal: "Terminal",
         changed: "Le texte a changé depuis l’envoi de ce message.",

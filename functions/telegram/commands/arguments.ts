@@ -14,7 +14,13 @@ import { findTask, toTask } from "../../../shared/tasks/find-task.ts";
 import { joinRichText, toCode, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
 import { type CommandOption, offerChoices } from "./choices.ts";
-import { addReplyTask, type CommandContext, type CommandResult, createCommandCallContext } from "./command.ts";
+import {
+  addReplyTask,
+  type CommandContext,
+  type CommandResult,
+  createCommandCallContext,
+  type TelegramCommand,
+} from "./command.ts";
 import { readFollowedProjects, readOpenTasks } from "./task-lists.ts";
 
 /** A message parsed as a command: the word after `/plane` and its arguments. */
@@ -246,28 +252,50 @@ async function findTasksByNumber(context: CommandContext, sequence: number): Pro
 }
 
 /**
- * Runs a command that changes the task the arguments begin with; `run` gets the other arguments. The task must be named
- * by its key, number or full title. For part of a title, the user must confirm first.
+ * Creates a command that changes the task its arguments begin with; `change` gets the other arguments. The task must be
+ * named by its key, number or full title. For part of a title, the user must confirm first.
  */
-export async function withTask(
-  context: CommandContext,
-  command: CommandName,
-  args: string,
-  run: (task: Task, rest: string) => Promise<CommandResult>,
-): Promise<CommandResult> {
-  const { first, rest, quoted } = splitFirstArgument(args);
-  if (first === "") return replyUsage(context, command);
-  const isExplicit = quoted || parseTaskKey(first) !== undefined || TASK_NUMBER_PATTERN.test(first);
-  const wholeMatch = isExplicit ? undefined : await matchSubject(context, TASKS, args);
-  const isWholeMatch = wholeMatch !== undefined && wholeMatch.kind !== "none";
-  const [match, remainingArgs, name] = isWholeMatch
-    ? [wholeMatch, "", args]
-    : [await matchSubject(context, TASKS, first), rest, first];
-  if (match.kind === "one" && match.isExact)
-    return addReplyTask(await run(match.candidate, remainingArgs), match.candidate);
-  const toArgs = (key: string) => `${key} ${remainingArgs}`.trim();
-  if (match.kind !== "one") return replyAmbiguous(context, TASKS, command, name, match, toArgs);
-  const { label, argument } = TASKS.toOption(context, match.candidate);
-  const option = { label, command, args: toArgs(argument) };
-  return offerChoices(context, context.presentation.texts.answers.confirmMatch, [option]);
+export function createTaskCommand(
+  name: CommandName,
+  aliases: readonly string[],
+  change: (context: CommandContext, task: Task, rest: string) => Promise<CommandResult>,
+): TelegramCommand {
+  return {
+    name,
+    aliases,
+    async run(context, args) {
+      const { first, rest: others, quoted } = splitFirstArgument(args);
+      if (first === "") return replyUsage(context, name);
+      const isExplicit = quoted || parseTaskKey(first) !== undefined || TASK_NUMBER_PATTERN.test(first);
+      const wholeMatch = isExplicit ? undefined : await matchSubject(context, TASKS, args);
+      const [match, rest, input] =
+        wholeMatch && wholeMatch.kind !== "none"
+          ? [wholeMatch, "", args]
+          : [await matchSubject(context, TASKS, first), others, first];
+      if (match.kind === "one" && match.isExact)
+        return addReplyTask(await change(context, match.candidate, rest), match.candidate);
+      const toArgs = (key: string) => `${key} ${rest}`.trim();
+      if (match.kind !== "one") return replyAmbiguous(context, TASKS, name, input, match, toArgs);
+      const { label, argument } = TASKS.toOption(context, match.candidate);
+      const option = { label, command: name, args: toArgs(argument) };
+      return offerChoices(context, context.presentation.texts.answers.confirmMatch, [option]);
+    },
+  };
+}
+
+/** Creates a command that shows what its arguments name. */
+export function createReadCommand<T>(
+  name: CommandName,
+  aliases: readonly string[],
+  type: SubjectType<T>,
+  show: (context: CommandContext, found: T) => Promise<CommandResult>,
+): TelegramCommand {
+  return {
+    name,
+    aliases,
+    async run(context, args) {
+      if (args === "") return replyUsage(context, name);
+      return withSubject(context, type, name, stripQuotes(args), (found) => show(context, found));
+    },
+  };
 }

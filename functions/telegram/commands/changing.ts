@@ -21,15 +21,22 @@ import { type ItemFields, isDay } from "../../../shared/tasks/task-fields.ts";
 import { toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { cleanText } from "../../../shared/text.ts";
 import { DAY, toZonedDate } from "../../../shared/time.ts";
-import { AGENTS, type Agent, normalizeName, replyUsage, stripQuotes, withSubject, withTask } from "./arguments.ts";
-import { offerChoices } from "./choices.ts";
+import {
+  AGENTS,
+  type Agent,
+  createTaskCommand,
+  normalizeName,
+  replyUsage,
+  stripQuotes,
+  withSubject,
+} from "./arguments.ts";
+import { type CommandOption, offerChoices } from "./choices.ts";
 import {
   addReplyTask,
   type CommandContext,
   type CommandResult,
   createCommandCallContext,
   replyText,
-  type TelegramCommand,
 } from "./command.ts";
 import { renderTaskLink } from "./task-lists.ts";
 
@@ -55,46 +62,32 @@ const STATUS_CONFIRMATIONS = {
 } as const satisfies Partial<Record<Status, readonly [ConfirmationKey, string]>>;
 
 /** Completes a task, also one in review, which is thereby approved. The summary becomes a comment. */
-export const doneCommand: TelegramCommand = {
-  name: "done",
-  aliases: ["termine", "terminé", "terminer", "fini", "close"],
-  run: (context, args) =>
-    withTask(context, "done", args, async (task, summary) => {
-      const result = await changeStatus(context, task, "done", summary);
-      // An approval writes a comment of its own, without a text.
-      if (summary !== "" && isInReview(task.item))
-        await addComment(createCommandCallContext(context), task, { text: summary });
-      return result;
-    }),
-};
+export const doneCommand = createTaskCommand(
+  "done",
+  ["termine", "terminé", "terminer", "fini", "close"],
+  async (context, task, summary) => {
+    const result = await changeStatus(context, task, "done", summary);
+    // An approval writes a comment of its own, without a text.
+    if (summary !== "" && isInReview(task.item))
+      await addComment(createCommandCallContext(context), task, { text: summary });
+    return result;
+  },
+);
 
-/** Cancels a task. */
-export const cancelCommand: TelegramCommand = {
-  name: "cancel",
-  aliases: ["annuler"],
-  run: (context, args) =>
-    withTask(context, "cancel", args, (task, reason) => changeStatus(context, task, "cancelled", reason)),
-};
+export const cancelCommand = createTaskCommand("cancel", ["annuler"], (context, task, reason) =>
+  changeStatus(context, task, "cancelled", reason),
+);
 
-/** Marks a task as blocked. */
-export const blockCommand: TelegramCommand = {
-  name: "block",
-  aliases: ["bloquer"],
-  run: (context, args) =>
-    withTask(context, "block", args, (task, reason) => changeStatus(context, task, "blocked", reason)),
-};
+export const blockCommand = createTaskCommand("block", ["bloquer"], (context, task, reason) =>
+  changeStatus(context, task, "blocked", reason),
+);
 
 /** Removes the blocked status of a task. Its open blockers still apply. */
-export const unblockCommand: TelegramCommand = {
-  name: "unblock",
-  aliases: ["debloquer"],
-  run: (context, args) =>
-    withTask(context, "unblock", args, async (task, reason) =>
-      task.item.snapshot.status === "blocked" || context.isRetry
-        ? changeStatus(context, task, "todo", reason)
-        : replyRefusal(context, task, "notBlocked"),
-    ),
-};
+export const unblockCommand = createTaskCommand("unblock", ["debloquer"], async (context, task, reason) =>
+  task.item.snapshot.status === "blocked" || context.isRetry
+    ? changeStatus(context, task, "todo", reason)
+    : replyRefusal(context, task, "notBlocked"),
+);
 
 /** Words before a date that change nothing: “on friday”, “le 1/12/2026”. */
 const PREFIX = /^(?:on|by|le|pour le|ce)\s+/;
@@ -127,29 +120,28 @@ const WEEKDAYS: readonly (readonly string[])[] = [
 const PERIOD = /^(?:in\s+|dans\s+|\+)?(\d{1,3})\s*(d|days?|j|jours?|w|weeks?|sem|semaines?)$/;
 
 /** Sets or removes the due date of a task. Words such as “friday” count from today in the settings' time zone. */
-export const dueCommand: TelegramCommand = {
-  name: "due",
-  aliases: ["echeance", "échéance", "deadline"],
-  run: (context, args) =>
-    withTask(context, "due", args, async (task, rest) => {
-      if (rest === "") return replyUsage(context, "due");
-      const { texts, format } = context.presentation;
-      const { answers } = texts;
-      const today = toZonedDate(context.deps.settings.timezone, await context.deps.store.now());
-      const date = parseDueDate(stripQuotes(rest), today, texts.locale);
-      if (date === undefined) return replyText(`⚠️ ${answers.refusals.noDate}`, { date: toSafeText(rest, 40) });
-      const { start, due } = task.item.snapshot;
-      if (date !== null && start !== null && date < start)
-        return replyText(`⚠️ ${answers.refusals.beforeStart}`, { start: format.date(start) });
-      const { noDue, due: dueOn } = answers.confirmations;
-      return changeField(context, task, {
-        isSame: due === date,
-        fields: { target_date: date },
-        confirmation: `📅 ${date === null ? noDue : dueOn}`,
-        values: { date: date === null ? "" : format.date(date) },
-      });
-    }),
-};
+export const dueCommand = createTaskCommand(
+  "due",
+  ["echeance", "échéance", "deadline"],
+  async (context, task, rest) => {
+    if (rest === "") return replyUsage(context, "due");
+    const { texts, format, timezone } = context.presentation;
+    const { answers } = texts;
+    const today = toZonedDate(timezone, await context.deps.store.now());
+    const date = parseDueDate(stripQuotes(rest), today, texts.locale);
+    if (date === undefined) return replyText(`⚠️ ${answers.refusals.noDate}`, { date: toSafeText(rest, 40) });
+    const { start, due } = task.item.snapshot;
+    if (date !== null && start !== null && date < start)
+      return replyText(`⚠️ ${answers.refusals.beforeStart}`, { start: format.date(start) });
+    const { noDue, due: dueOn } = answers.confirmations;
+    return changeField(context, task, {
+      isSame: due === date,
+      fields: { target_date: date },
+      confirmation: `📅 ${date === null ? noDue : dueOn}`,
+      values: { date: date === null ? "" : format.date(date) },
+    });
+  },
+);
 
 /** French words for the priorities, without accents. English ones are Plane's own. */
 const FRENCH_WORDS: Record<Priority, readonly string[]> = {
@@ -161,60 +153,56 @@ const FRENCH_WORDS: Record<Priority, readonly string[]> = {
 };
 
 /** Sets the priority of a task. Without a known priority, buttons offer all of them. */
-export const priorityCommand: TelegramCommand = {
-  name: "priority",
-  aliases: ["priorite", "priorité", "prio"],
-  run: (context, args) =>
-    withTask(context, "priority", args, async (task, rest) => {
-      const { answers, priorities } = context.presentation.texts;
-      const priority = parsePriority(stripQuotes(rest));
-      if (priority === undefined) {
-        const options = PRIORITIES.map((name) => ({
-          label: priorities[name],
-          command: "priority" as const,
-          args: `${task.key} ${name}`,
-        }));
-        return offerChoices(context, answers.choosePriority, options);
-      }
-      return changeField(context, task, {
-        isSame: task.item.snapshot.priority === priority,
-        fields: { priority },
-        confirmation: `❗ ${answers.confirmations.priority}`,
-        values: { priority: priorities[priority] },
+export const priorityCommand = createTaskCommand(
+  "priority",
+  ["priorite", "priorité", "prio"],
+  async (context, task, rest) => {
+    const { answers, priorities } = context.presentation.texts;
+    const priority = parsePriority(stripQuotes(rest));
+    if (priority === undefined) {
+      const toOption = (name: Priority): CommandOption => ({
+        label: priorities[name],
+        command: "priority",
+        args: `${task.key} ${name}`,
       });
-    }),
-};
+      return offerChoices(context, answers.choosePriority, PRIORITIES.map(toOption));
+    }
+    return changeField(context, task, {
+      isSame: task.item.snapshot.priority === priority,
+      fields: { priority },
+      confirmation: `❗ ${answers.confirmations.priority}`,
+      values: { priority: priorities[priority] },
+    });
+  },
+);
 
 /** Assigns a task to an agent. */
-export const assignCommand: TelegramCommand = {
-  name: "assign",
-  aliases: ["attribuer", "confier", "give"],
-  run: (context, args) =>
-    withTask(context, "assign", args, async (task, rest) => {
-      const to = stripQuotes(rest.replace(/^(?:to|a|à)\s+/i, ""));
-      if (to === "") return replyUsage(context, "assign");
-      const assignTo = async ({ name }: Agent) => {
-        const assigned = await assignTask(createCommandCallContext(context), task, name);
-        const { confirmations } = context.presentation.texts.answers;
-        const values = { task: renderTaskLink(context, assigned), agent: toSafeText(name, 80) };
-        return replyText(`👤 ${confirmations.assigned}`, values);
-      };
-      return withSubject(context, AGENTS, "assign", to, assignTo, (name) => `${task.key} ${name}`);
-    }),
-};
+export const assignCommand = createTaskCommand(
+  "assign",
+  ["attribuer", "confier", "give"],
+  async (context, task, rest) => {
+    const to = stripQuotes(rest.replace(/^(?:to|a|à)\s+/i, ""));
+    if (to === "") return replyUsage(context, "assign");
+    const assignTo = async ({ name }: Agent) => {
+      const assigned = await assignTask(createCommandCallContext(context), task, name);
+      const { confirmations } = context.presentation.texts.answers;
+      const values = { task: renderTaskLink(context, assigned), agent: toSafeText(name, 80) };
+      return replyText(`👤 ${confirmations.assigned}`, values);
+    };
+    return withSubject(context, AGENTS, "assign", to, assignTo, (name) => `${task.key} ${name}`);
+  },
+);
 
 /** Limit of a remark in UTF-16 units, as long as a message of Telegram. */
 const MAX_TEXT = 4_096;
 
 /** Writes a comment on a task, which wakes its agents as a reply to a message about it does. */
-export const commentCommand: TelegramCommand = {
-  name: "comment",
-  aliases: ["commenter", "commentaire", "note"],
-  run: (context, args) =>
-    withTask(context, "comment", args, async (task, text) =>
-      cleanText(text, text.length) === "" ? replyUsage(context, "comment") : passOnRemark(context, task, text),
-    ),
-};
+export const commentCommand = createTaskCommand(
+  "comment",
+  ["commenter", "commentaire", "note"],
+  async (context, task, text) =>
+    cleanText(text, text.length) === "" ? replyUsage(context, "comment") : passOnRemark(context, task, text),
+);
 
 /** Replies that nothing was done, and why. */
 export function replyRefusal(context: CommandContext, task: Task, refusal: RefusalKey): CommandResult {

@@ -15,7 +15,7 @@ import {
   renderCycleLine,
   renderForecastLine,
 } from "../presentation/presentation.ts";
-import { PROJECTS, replyUsage, type SubjectType, stripQuotes, withSubject } from "./arguments.ts";
+import { createReadCommand, PROJECTS, type SubjectType, stripQuotes, withSubject } from "./arguments.ts";
 import { offerChoices, paginateReply } from "./choices.ts";
 import { type CommandContext, type CommandResult, createCommandCallContext, type TelegramCommand } from "./command.ts";
 import {
@@ -31,14 +31,7 @@ import {
 } from "./task-lists.ts";
 
 /** Shows one project: its progress and its open tasks, grouped by what they wait for (NOTIF-06). */
-export const projectCommand: TelegramCommand = {
-  name: "project",
-  aliases: ["projet", "projects", "projets"],
-  async run(context, args) {
-    if (args === "") return replyUsage(context, "project");
-    return withSubject(context, PROJECTS, "project", stripQuotes(args), (project) => replyProject(context, project));
-  },
-};
+export const projectCommand = createReadCommand("project", ["projet", "projects", "projets"], PROJECTS, replyProject);
 
 const PHASE_ORDER = ["current", "upcoming", "draft", "completed"];
 

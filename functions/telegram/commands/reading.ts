@@ -24,7 +24,7 @@ import {
   renderBudgetLine,
   renderForecastLine,
 } from "../presentation/presentation.ts";
-import { AGENTS, type Agent, replyUsage, stripQuotes, TASKS, withSubject } from "./arguments.ts";
+import { AGENTS, type Agent, createReadCommand, TASKS } from "./arguments.ts";
 import { paginateReply } from "./choices.ts";
 import { addReplyTask, type CommandContext, type CommandResult, type TelegramCommand } from "./command.ts";
 import {
@@ -88,24 +88,10 @@ export const statusCommand: TelegramCommand = {
 const TEXT_LIMIT = 300;
 
 /** Shows one task: its status, agent, blockers and the progress of the work on it. */
-export const taskCommand: TelegramCommand = {
-  name: "task",
-  aliases: ["tache", "tâche", "tasks"],
-  async run(context, args) {
-    if (args === "") return replyUsage(context, "task");
-    return withSubject(context, TASKS, "task", stripQuotes(args), (task) => replyTask(context, task));
-  },
-};
+export const taskCommand = createReadCommand("task", ["tache", "tâche", "tasks"], TASKS, replyTask);
 
 /** Shows one agent: its current and open tasks and its past performance (NOTIF-06). */
-export const agentCommand: TelegramCommand = {
-  name: "agent",
-  aliases: ["agents"],
-  async run(context, args) {
-    if (args === "") return replyUsage(context, "agent");
-    return withSubject(context, AGENTS, "agent", stripQuotes(args), (agent) => replyAgent(context, agent));
-  },
-};
+export const agentCommand = createReadCommand("agent", ["agents"], AGENTS, replyAgent);
 
 /** Shows the daily digest as of now (NOTIF-08). */
 export const digestCommand: TelegramCommand = {

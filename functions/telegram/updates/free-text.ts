@@ -14,7 +14,7 @@ import { cleanLine } from "../../../shared/text.ts";
 import { DAY, HOUR, isRecent, type Ms } from "../../../shared/time.ts";
 import { normalizeName } from "../commands/arguments.ts";
 import { type CommandOption, offerChoices } from "../commands/choices.ts";
-import type { ChoiceCommand, CommandContext, CommandResult } from "../commands/command.ts";
+import { type ChoiceCommand, type CommandContext, type CommandResult, replyText } from "../commands/command.ts";
 import { findConcierge, sendFreeText } from "../commands/concierge.ts";
 import { isApproval } from "../live-messages/live-message.ts";
 import { decidePlan } from "../live-messages/plans.ts";
@@ -49,25 +49,21 @@ export const answerCommand: ChoiceCommand = {
 };
 
 /**
- * Handles what a person wrote without a command, as a reply to nothing that waits for an answer. `reply` is the message
+ * Handles what a person wrote without a command, as a reply to nothing that waits for an answer. `reply` is the text
  * of the bot that it replies to. The text is the answer when the Concierge has just asked one thing; when it might be
  * about something that waits, buttons decide; else it goes to the Concierge.
  */
-export async function interpretFreeText(
-  context: CommandContext,
-  text: string,
-  reply?: { text: string },
-): Promise<CommandResult> {
+export async function interpretFreeText(context: CommandContext, text: string, reply?: string): Promise<CommandResult> {
   const { freeText } = context.presentation.texts;
   // A reply is about the message that it replies to.
-  if (reply) return sendFreeText(context, addQuote(text, reply.text));
+  if (reply !== undefined) return sendFreeText(context, addQuote(text, reply));
   const { questions, plans, reviews } = await readPending(context);
   const now = await context.deps.store.now();
   const [question] = questions;
   if (question && questions.length === 1 && isAnswer(question, text, now))
     return answerQuestionWithText(context, question.id, text);
   if (isApproval(text) && questions.length === 0 && plans.length + reviews.length > 0)
-    return { reply: { rich: fillTemplate(`ℹ️ ${freeText.approveWhere}`, {}) } };
+    return replyText(`ℹ️ ${freeText.approveWhere}`);
   const options = [
     ...questions.slice(0, OFFER_LIMIT).map(({ id, text: asked }) => ({
       ...toAnswerArguments({ kind: "question", id }, text),
@@ -121,7 +117,7 @@ async function answerQuestionWithText(context: CommandContext, id: string, text:
   const question = (await findQuestion(context.deps, id))?.value;
   if (!question || !isOwnAnswer(question, context, text)) return { reply: { rich: toPlainText(toast) } };
   const values = { agent: toSafeText(question.agent, 80), question: toSafeText(question.text, 120) };
-  return { reply: { rich: fillTemplate(`💡 ${context.presentation.texts.freeText.answered}`, values) } };
+  return replyText(`💡 ${context.presentation.texts.freeText.answered}`, values);
 }
 
 /** The button with which a text goes to the Concierge as a message of its own. */
@@ -149,5 +145,5 @@ async function sendBackPlan(
   if (verdict?.by !== context.from.name || verdict.kind !== "sent_back") return { reply: { rich: toPlainText(toast) } };
   const run = await findPlanRun(context.deps, proposal.plan);
   const values = { agent: toSafeText(run?.agent ?? "", 80), plan: toSafeText(run?.plan.project ?? "", 120) };
-  return { reply: { rich: fillTemplate(`↩️ ${context.presentation.texts.freeText.planSentBack}`, values) } };
+  return replyText(`↩️ ${context.presentation.texts.freeText.planSentBack}`, values);
 }

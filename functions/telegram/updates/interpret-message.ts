@@ -19,6 +19,7 @@ import {
   PROJECTS,
   parseBareText,
   parseCommand,
+  type SubjectType,
   splitFirstArgument,
 } from "../commands/arguments.ts";
 import {
@@ -38,7 +39,6 @@ import type {
   CommandContext,
   CommandDeps,
   CommandResult,
-  ReplyHandler,
   TelegramCommand,
 } from "../commands/command.ts";
 import { findConcierge, isConciergeReachable, newCommand } from "../commands/concierge.ts";
@@ -50,11 +50,6 @@ import { taskReplyHandler } from "../live-messages/replies.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
 import { answerCommand, interpretFreeText, toAnswerArguments } from "./free-text.ts";
 import { approveCommand, rejectCommand, verdictCommand } from "./verdicts.ts";
-
-/** A message of the bot that another message replies to. */
-interface BotMessage {
-  text: string;
-}
 
 /** The bot's id and name at Telegram. */
 interface BotIdentity {
@@ -80,35 +75,21 @@ export const BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = {
   ...LIVE_BUTTON_HANDLERS,
 };
 
-/** Handlers of replies to messages of the bot, in order: the first one that recognizes the message handles it. */
-const REPLY_HANDLERS: readonly ReplyHandler[] = [liveReplyHandler, taskReplyHandler];
-
 /**
- * What a command needs after its word, so that a text without a slash can only be meant as this command: nothing, a
- * task's key, a key with more text, or the whole name of a project or an agent. `new` is not among them: its word also
+ * Commands by what they need after their word, so that a text without a slash can only be meant as this command: nothing,
+ * a task's key, a key with more text, or the whole name of a project or an agent. `new` is not among them: its word also
  * begins sentences.
  */
-const BARE_FORMS: Partial<Record<CommandName, "alone" | "key" | "key_and_text" | "project" | "agent">> = {
-  status: "alone",
-  digest: "alone",
-  help: "alone",
-  cycle: "alone",
-  task: "key",
-  approve: "key",
-  unmute: "key",
-  mute: "key_and_text",
-  assign: "key_and_text",
-  block: "key_and_text",
-  unblock: "key_and_text",
-  cancel: "key_and_text",
-  reject: "key_and_text",
-  done: "key_and_text",
-  comment: "key_and_text",
-  due: "key_and_text",
-  priority: "key_and_text",
-  project: "project",
-  agent: "agent",
-};
+const BARE_FORMS = {
+  alone: ["status", "digest", "help", "cycle"],
+  key: ["task", "approve", "unmute"],
+  keyAndText: [
+    ...(["mute", "assign", "block", "unblock", "cancel", "reject"] as const),
+    ...(["done", "comment", "due", "priority"] as const),
+  ],
+  project: ["project"],
+  agent: ["agent"],
+} as const satisfies Record<string, readonly CommandName[]>;
 
 /**
  * Handles a person's message: a reply to something that waits, a command, or free text. `isPrivate`: every message is
@@ -126,7 +107,8 @@ export async function interpretMessage(
   const reply = getRepliedMessage(message);
   const hasText = cleanText(written, written.length) !== "";
   if (reply && hasText && !written.trimStart().startsWith("/")) {
-    const result = await dispatchReply(context, reply.message_id, written);
+    const answer = { to: reply.message_id, text: written };
+    const result = (await liveReplyHandler(context, answer)) ?? (await taskReplyHandler(context, answer));
     if (result) return result;
   }
   const mentioned = isPrivate ? written : await readMention(context, written);
@@ -135,13 +117,13 @@ export async function interpretMessage(
   const parsed = parseCommand(text, mentioned !== undefined);
   if (parsed) return runCommand(context, parsed);
   const answered = reply ? await findBotMessage(context, reply) : undefined;
-  if (mentioned === undefined && !answered) return undefined;
+  if (mentioned === undefined && answered === undefined) return undefined;
   if (cleanText(text, text.length) === "") {
     if (message.has_media) return replyNotice(context, message, freeText.noText);
     return hasText ? runCommand(context, { word: "help", args: "" }) : undefined;
   }
   const result =
-    (answered ? undefined : await interpretBareText(context, text)) ??
+    (answered === undefined ? await interpretBareText(context, text) : undefined) ??
     (await interpretFreeText(context, text, answered));
   return message.has_media ? addNotice(context, message, result) : result;
 }
@@ -161,14 +143,6 @@ async function readAlbum(
   const key = `album:${chat}:${encodeURIComponent(group)}`;
   const [known] = await deps.store.read([key]);
   return { isKnown: known !== undefined, put: [{ key, value: true, expires: DAY }] };
-}
-
-async function dispatchReply(context: CommandContext, to: number, text: string): Promise<CommandResult | undefined> {
-  for (const handleReply of REPLY_HANDLERS) {
-    const outcome = await handleReply(context, { to, text });
-    if (outcome) return outcome;
-  }
-  return undefined;
 }
 
 /** Returns the text without the mention of this bot; undefined when there is none. */
@@ -199,17 +173,15 @@ function removeMention(text: string, username: string): string | undefined {
   return rest === text ? undefined : rest.replace(/^[\s,:;–-]+/, "").trim();
 }
 
-async function runCommand(context: CommandContext, parsed: ParsedCommand): Promise<CommandResult | undefined> {
-  if (!(await isForThisBot(context.deps, parsed.bot))) return undefined;
-  const command = findCommand(parsed.word);
-  return command ? command.run(context, parsed.args) : suggestCommand(context, parsed);
-}
-
-/** Whether a command that names a bot, as `/plane@some_bot`, is for this one. While that is unknown, it is. */
-async function isForThisBot(deps: Pick<CommandDeps, "telegram" | "cache">, bot: string | undefined) {
-  if (bot === undefined) return true;
-  const identity = await readBotIdentity(deps);
-  return identity === undefined || identity.username.toLowerCase() === bot.toLowerCase();
+/** Runs a command, unless it names another bot, as `/plane@some_bot`. While this bot's name is unknown, it is for it. */
+async function runCommand(
+  context: CommandContext,
+  { word, args, bot }: ParsedCommand,
+): Promise<CommandResult | undefined> {
+  const identity = bot === undefined ? undefined : await readBotIdentity(context.deps);
+  if (identity && identity.username.toLowerCase() !== bot?.toLowerCase()) return undefined;
+  const command = findCommand(word);
+  return command ? command.run(context, args) : suggestCommand(context, { word, args });
 }
 
 /** Finds a command by its name or an alias, ignoring case and accents. */
@@ -253,16 +225,19 @@ function createSendOption({ deps, presentation }: CommandContext, text: string):
   return { ...toAnswerArguments({ kind: "message" }, text.trim()), label };
 }
 
-/** Finds the replied message among those of the bot. Telegram names its author, the log also knows it on the page. */
+/**
+ * Finds the text of the replied message, if it is one of the bot. Telegram names its author, the log also knows it on the
+ * page.
+ */
 async function findBotMessage(
   { deps, chat }: CommandContext,
   { message_id: id, from, text }: NonNullable<TelegramMessage["reply_to_message"]>,
-): Promise<BotMessage | undefined> {
+): Promise<string | undefined> {
   const [ref] = await deps.store.read<SentMessageRef>([sentMessageKey(chat, id)]);
   const [logged] = ref ? await deps.store.read<ChatMessage>([ref.value.record]) : [];
-  if (logged) return { text: logged.value.text };
-  if (!from || from.id !== (await readBotIdentity(deps))?.id) return undefined;
-  return { text: text ?? "" };
+  if (logged) return logged.value.text;
+  const isFromBot = from && from.id === (await readBotIdentity(deps))?.id;
+  return isFromBot ? (text ?? "") : undefined;
 }
 
 /**
@@ -279,26 +254,17 @@ async function interpretBareText(context: CommandContext, text: string): Promise
   return isMeant ? suggestCommand(context, parsed, text) : undefined;
 }
 
-function isExactName(match: Awaited<ReturnType<typeof matchSubject>>): boolean {
-  return match.kind === "one" && match.isExact;
-}
-
 async function hasBareForm(context: CommandContext, name: CommandName, { args }: ParsedCommand): Promise<boolean> {
   const { first, rest } = splitFirstArgument(args);
-  switch (BARE_FORMS[name]) {
-    case "alone":
-      return args === "";
-    case "key":
-      return parseTaskKey(first) !== undefined && rest === "";
-    case "key_and_text":
-      return parseTaskKey(first) !== undefined;
-    case "project":
-      return isExactName(await matchSubject(context, PROJECTS, args));
-    case "agent":
-      return isExactName(await matchSubject(context, AGENTS, args));
-    default:
-      return false;
-  }
+  const hasForm = (form: keyof typeof BARE_FORMS) => BARE_FORMS[form].some((command) => command === name);
+  const isName = async <T>(type: SubjectType<T>) => {
+    const match = await matchSubject(context, type, args);
+    return match.kind === "one" && match.isExact;
+  };
+  if (hasForm("alone")) return args === "";
+  if (hasForm("project")) return isName(PROJECTS);
+  if (hasForm("agent")) return isName(AGENTS);
+  return parseTaskKey(first) !== undefined && (hasForm("keyAndText") || (hasForm("key") && rest === ""));
 }
 
 /** Adds the notice that an attachment is not read, once for those that were sent together. */

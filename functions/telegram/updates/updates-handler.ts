@@ -4,7 +4,7 @@
  */
 
 import type { Deps, JobHandler } from "../../../shared/app/deps.ts";
-import type { Settings, TelegramSettings } from "../../../shared/config/settings.ts";
+import type { Settings } from "../../../shared/config/settings.ts";
 import { GroundcrewError, getErrorMessage } from "../../../shared/errors.ts";
 import { type Locale, resolveLocale } from "../../../shared/i18n/localize.ts";
 import { readUpdateBody, storedUpdateBodySchema, type UpdateBody } from "../../../shared/jobs/incoming-jobs.ts";
@@ -87,7 +87,8 @@ export const updatesHandler: JobHandler = {
       logIgnoredUpdate(deps, body, authorization.refused);
       return SETTLED_UPDATE;
     }
-    if (await isUpdateRecorded(deps, job.id)) return SETTLED_UPDATE;
+    const [recorded] = await deps.store.read([updateKey(job.id)]);
+    if (recorded) return SETTLED_UPDATE;
     const context = createCommandContext(deps, job, body, authorization);
     const interpreted = await interpretUpdate(context, body, job);
     if ((await recordUpdate(context, interpreted)) !== "committed") return { retryAt: await deps.store.now() };
@@ -191,29 +192,20 @@ function authorizeUser(
   { telegram, locale }: Pick<Settings, "telegram" | "locale">,
   user: UpdateUser | undefined,
   chat: UpdateChat | undefined,
-  isFromPage = false,
+  isFromPage: boolean,
 ): AuthorizedUser | { refused: string } {
   if (!telegram) return { refused: "Telegram is not configured" };
   if (!chat || !isConfiguredChat(telegram.chat, chat)) return { refused: "the chat is not TELEGRAM_CHAT_ID" };
-  if (!user || !isAllowedUser(telegram, user.id)) return { refused: "the user is not in TELEGRAM_ALLOWED_USERS" };
-  const firstName = cleanLine(user.first_name ?? "", 40).replace(/[()]/g, "");
+  if (!user || !telegram.allowedUsers.includes(user.id))
+    return { refused: "the user is not in TELEGRAM_ALLOWED_USERS" };
+  const firstName = cleanLine(user.first_name ?? "", 40).replace(/[()]/g, "") || user.id;
   const language = resolveLocale(locale, user.language_code);
-  const name = isFromPage ? PAGE_USER_NAME : `${firstName === "" ? user.id : firstName} (Telegram)`;
-  return { id: user.id, name, language };
+  return { id: user.id, name: isFromPage ? PAGE_USER_NAME : `${firstName} (Telegram)`, language };
 }
 
 /** Names of public chats are case-insensitive. */
 function isConfiguredChat(chat: ChatId, { id, username }: UpdateChat): boolean {
   return typeof chat === "number" ? id === chat : `@${username ?? ""}`.toLowerCase() === chat.toLowerCase();
-}
-
-function isAllowedUser({ allowedUsers }: Pick<TelegramSettings, "allowedUsers">, user: number): boolean {
-  return allowedUsers.includes(user);
-}
-
-async function isUpdateRecorded({ store }: Pick<Deps, "store">, id: string): Promise<boolean> {
-  const [record] = await store.read([updateKey(id)]);
-  return record !== undefined;
 }
 
 /** Commits that the update was handled together with its effects: reply jobs, and both texts for the dashboard. */
@@ -222,25 +214,24 @@ async function recordUpdate(
   { result, messageText, replyTo, topic, callback }: InterpretedUpdate,
 ): Promise<"committed" | "stale" | "fenced"> {
   const { reply, replaceMessage, toast } = result;
-  const topicAndLanguage = { ...omitUndefined({ topic }), language: presentation.texts.locale };
+  const common = { ...omitUndefined({ topic }), language: presentation.texts.locale };
   const jobs = [...(result.jobs ?? [])];
-  if (reply) {
-    const message = { ...reply, ...topicAndLanguage, ...omitUndefined({ replyTo }) };
-    jobs.push(createReplyJob(chat, message, id, correlation));
-  }
+  if (reply) jobs.push(createReplyJob(chat, { ...reply, ...common, ...omitUndefined({ replyTo }) }, id, correlation));
   if (replaceMessage) {
     const { tasks: _, ...message } = replaceMessage;
-    jobs.push(createReplacementJob(chat, { ...message, ...topicAndLanguage }, id, correlation));
+    jobs.push(createReplacementJob(chat, { ...message, ...common }, id, correlation));
   }
   const now = await deps.store.now();
-  const createPut = (name: string, text: string, by?: string): Put => {
-    const message = { ...toPlainText(text), chat: String(chat), messageId: 0, at: now, repeat: false };
-    return createChatMessagePut(unnumberedMessageKey(chat, name, now), {
-      ...message,
+  const createPut = (name: string, text: string, by?: string): Put =>
+    createChatMessagePut(unnumberedMessageKey(chat, name, now), {
+      ...toPlainText(text),
+      chat: String(chat),
+      messageId: 0,
+      at: now,
+      repeat: false,
       history: [[1, deps.clock()]],
-      ...omitUndefined({ by: by || undefined }),
+      ...omitUndefined({ by }),
     });
-  };
   const put = keepDefined([
     { key: updateKey(id), value: { at: now }, expires: UPDATE_RETENTION },
     ...(result.put ?? []),

@@ -8,16 +8,10 @@ import type { Task } from "../../../shared/records/plane-records.ts";
 import { isInReview } from "../../../shared/task/snapshot.ts";
 import { findStoredTask } from "../../../shared/tasks/find-task.ts";
 import { approveReview, isVerdictPending, sendBackReview } from "../../../shared/tasks/lifecycle/reviews.ts";
-import { joinRichText, toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { findTicket } from "../../../shared/tickets/stored-tickets.ts";
-import {
-  hasFailedStep,
-  hashDecision,
-  listOpenDecisions,
-  type OpenDecision,
-  type Ticket,
-} from "../../../shared/tickets/ticket.ts";
-import { withTask } from "../commands/arguments.ts";
+import { hasFailedStep, hashDecision, listOpenDecisions, type Ticket } from "../../../shared/tickets/ticket.ts";
+import { createTaskCommand } from "../commands/arguments.ts";
 import { replyConfirmation, replyRefusal } from "../commands/changing.ts";
 import { type CommandOption, offerChoices } from "../commands/choices.ts";
 import {
@@ -25,13 +19,12 @@ import {
   type CommandContext,
   type CommandResult,
   createCommandCallContext,
-  type TelegramCommand,
+  replyText,
 } from "../commands/command.ts";
 import { renderTaskLink } from "../commands/task-lists.ts";
 import { hashShownReview, hasReviewChanged } from "../live-messages/reviews.ts";
 import { decideTicket } from "../live-messages/ticket-decisions.ts";
 import { findDecision } from "../live-messages/ticket-waits.ts";
-import { fillTemplate } from "../presentation/presentation.ts";
 
 /** A verdict of a person: what is approved or rejected of a task, and why. */
 interface Verdict {
@@ -61,20 +54,14 @@ export const verdictCommand: ChoiceCommand = {
 };
 
 /** Approves a ticket, or a task in review, which completes the task. */
-export const approveCommand: TelegramCommand = {
-  name: "approve",
-  aliases: ["approuver", "ok"],
-  run: (context, args) =>
-    withTask(context, "approve", args, (task) => judgeTask(context, task, { isApproved: true, reason: "" })),
-};
+export const approveCommand = createTaskCommand("approve", ["approuver", "ok"], (context, task) =>
+  judgeTask(context, task, { isApproved: true, reason: "" }),
+);
 
 /** Rejects a ticket, or sends a task in review back to its agent. */
-export const rejectCommand: TelegramCommand = {
-  name: "reject",
-  aliases: ["rejeter", "renvoyer"],
-  run: (context, args) =>
-    withTask(context, "reject", args, (task, reason) => judgeTask(context, task, { isApproved: false, reason })),
-};
+export const rejectCommand = createTaskCommand("reject", ["rejeter", "renvoyer"], (context, task, reason) =>
+  judgeTask(context, task, { isApproved: false, reason }),
+);
 
 /**
  * Approves or rejects what of a task waits: its ticket, or its review. When both wait, buttons ask which one. A result
@@ -102,25 +89,17 @@ async function listJudged(
   { isApproved }: Verdict,
 ): Promise<Judged[]> {
   const judged: Judged[] = [];
+  const isWritable = isApproved && (ticket?.state === "completed" || hasFailedStep(ticket));
   for (const decision of ticket ? listOpenDecisions(ticket) : []) {
-    const what = toJudged(decision);
-    const isPossible = what === "ticket" || (what === "result" && isApproved && isWritable(ticket));
-    if (what && isPossible) judged.push({ what, hash: await hashDecision(decision) });
+    const { kind } = decision.wait;
+    const what = kind === "approval" ? "ticket" : kind === "result" && isWritable ? "result" : undefined;
+    if (what) judged.push({ what, hash: await hashDecision(decision) });
   }
-  const kind = isApproved ? "approved" : "sent_back";
   const callContext = createCommandCallContext(context);
-  if (isInReview(task.item) || (await isVerdictPending(callContext, task.id, kind)))
+  const verdict = isApproved ? "approved" : "sent_back";
+  if (isInReview(task.item) || (await isVerdictPending(callContext, task.id, verdict)))
     judged.push({ what: "review", hash: await hashShownReview(context, task) });
   return judged;
-}
-
-function toJudged({ wait }: OpenDecision): "ticket" | "result" | undefined {
-  if (wait.kind === "approval") return "ticket";
-  return wait.kind === "result" ? "result" : undefined;
-}
-
-function isWritable(ticket: Ticket | undefined): boolean {
-  return ticket?.state === "completed" || hasFailedStep(ticket);
 }
 
 /** An earlier try of this command may have been interrupted after its effect. */
@@ -134,67 +113,55 @@ function replyNothingWaits(
   const wasApproved = isApproved && ticket?.approval?.by === from.name;
   const wasRejected = !isApproved && ticket?.state === "rejected" && ticket.closedBy === from.name;
   if (isRetry && (wasApproved || wasRejected))
-    return { reply: { rich: renderConfirmation(context, task, isApproved ? "approved" : "rejected") } };
+    return confirmTicketVerdict(context, task, isApproved ? "approved" : "rejected");
   if (isRetry && task.item.snapshot.status === (isApproved ? "done" : "todo"))
-    return replyConfirmation(context, task, isApproved ? "approved" : "sentBack", isApproved ? "✅" : "↩️");
+    return confirmReviewVerdict(context, task, isApproved);
   if (!deps.settings.tickets) return replyRefusal(context, task, "notInReview");
-  const { nothingWaits } = presentation.texts.live.ticket;
-  return { reply: { rich: fillTemplate(`ℹ️ ${nothingWaits}`, { task: renderTaskLink(context, task) }) } };
+  return replyText(`ℹ️ ${presentation.texts.live.ticket.nothingWaits}`, { task: renderTaskLink(context, task) });
 }
 
-function renderConfirmation(context: CommandContext, task: Task, confirmation: "approved" | "rejected" | "updating") {
-  const emoji = confirmation === "rejected" ? "✖️" : "✅";
-  const text = context.presentation.texts.live.ticket.confirmations[confirmation];
-  return joinRichText([`${emoji} `, fillTemplate(text, { task: renderTaskLink(context, task) })]);
+function confirmTicketVerdict(context: CommandContext, task: Task, verdict: "approved" | "rejected" | "updating") {
+  const emoji = verdict === "rejected" ? "✖️" : "✅";
+  const text = context.presentation.texts.live.ticket.confirmations[verdict];
+  return replyText(`${emoji} ${text}`, { task: renderTaskLink(context, task) });
+}
+
+function confirmReviewVerdict(context: CommandContext, task: Task, isApproved: boolean): CommandResult {
+  return replyConfirmation(context, task, isApproved ? "approved" : "sentBack", isApproved ? "✅" : "↩️");
 }
 
 async function applyVerdict(
   context: CommandContext,
   task: Task,
-  judged: Judged,
-  { isApproved, reason }: Verdict,
-): Promise<CommandResult> {
-  if (judged.what !== "review") return judgeTicket(context, task, judged, { isApproved, reason });
-  const callContext = createCommandCallContext(context);
-  return isApproved
-    ? replyConfirmation(context, await approveReview(callContext, task), "approved", "✅")
-    : replyConfirmation(context, await sendBackReview(callContext, task, reason), "sentBack", "↩️");
-}
-
-async function judgeTicket(
-  context: CommandContext,
-  task: Task,
   { what, hash }: Judged,
   { isApproved, reason }: Verdict,
 ): Promise<CommandResult> {
-  const { ticket: texts } = context.presentation.texts.live;
-  const ticket = await findTicket(context.deps, task.key);
+  if (what === "review") {
+    const callContext = createCommandCallContext(context);
+    const judged = isApproved ? approveReview(callContext, task) : sendBackReview(callContext, task, reason);
+    return confirmReviewVerdict(context, await judged, isApproved);
+  }
+  const { deps, chat, id, correlation, presentation } = context;
+  const ticket = await findTicket(deps, task.key);
   const decision = ticket && (await findDecision(listOpenDecisions(ticket), hash));
   const action = what === "result" ? "write" : isApproved ? "ok" : "no";
   const isDecided = decision && (await decideTicket(context, ticket, decision, action, reason));
-  if (!isDecided) return replyChanged(task, texts.outcomes.changed);
-  const confirmation = what === "result" ? "updating" : isApproved ? "approved" : "rejected";
-  return {
-    reply: { rich: renderConfirmation(context, task, confirmation) },
-    jobs: [createLiveRefreshJob(context.chat, ticket.item.id, `heard.${context.id}`, context.correlation)],
-  };
+  if (!isDecided) return replyChanged(task, presentation.texts.live.ticket.outcomes.changed);
+  const verdict = what === "result" ? "updating" : isApproved ? "approved" : "rejected";
+  const jobs = [createLiveRefreshJob(chat, ticket.item.id, `heard.${id}`, correlation)];
+  return { ...confirmTicketVerdict(context, task, verdict), jobs };
 }
 
 function replyChanged({ key }: Task, template: string): CommandResult {
-  return { reply: { rich: fillTemplate(`ℹ️ ${template}`, { key: toSafeText(key) }) } };
+  return replyText(`ℹ️ ${template}`, { key: toSafeText(key) });
 }
 
 function toOption(
   { presentation }: CommandContext,
   { id, key, item }: Task,
-  judged: Judged,
+  { what, hash }: Judged,
   { isApproved, reason }: Verdict,
 ): CommandOption {
-  const title = `${key} ${item.snapshot.name}`;
-  const label = presentation.texts.live.ticket.options[judged.what].replace("{title}", () => title);
-  return {
-    label,
-    command: "verdict",
-    args: `${isApproved ? "ok" : "no"} ${judged.what} ${id} ${judged.hash} ${reason}`,
-  };
+  const label = presentation.texts.live.ticket.options[what].replace("{title}", () => `${key} ${item.snapshot.name}`);
+  return { label, command: "verdict", args: `${isApproved ? "ok" : "no"} ${what} ${id} ${hash} ${reason}` };
 }
