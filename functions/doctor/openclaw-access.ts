@@ -18,13 +18,6 @@ import { keepDefined } from "../../shared/omit-undefined.ts";
 import { collectFindings, createReport, type Finding } from "./findings.ts";
 import { isGroundcrewEntry } from "./openclaw-skill.ts";
 
-interface McpEntry {
-  server: string;
-  /** The agent of Groundcrew whose token it sends; undefined when it is unknown. */
-  owner: string | undefined;
-  hasLiteralToken: boolean;
-}
-
 /** OpenClaw's settings on this machine. */
 export interface OpenclawConfigFiles {
   /** The main file. */
@@ -67,6 +60,8 @@ const configSchema = z.looseObject({
 
 type OpenclawConfig = z.output<typeof configSchema>;
 
+type McpEntry = Awaited<ReturnType<typeof listMcpEntries>>[number];
+
 const { ok, warning, failed } = createReport("openclaw identities");
 
 /** Limit of files that include each other: 10, so that a loop ends. */
@@ -95,7 +90,7 @@ export async function checkOpenclawAccess(files: OpenclawConfigFiles, settings: 
 }
 
 /** The enabled entries that lead to Groundcrew or send a token of one of its agents. */
-async function listMcpEntries({ mcp }: OpenclawConfig, settings: Settings): Promise<McpEntry[]> {
+async function listMcpEntries({ mcp }: OpenclawConfig, settings: Settings) {
   const servers = Object.entries(mcp?.servers ?? {}).filter(([, { enabled = true }]) => enabled);
   const entries = await Promise.all(
     servers.map(async ([server, { url = "", headers = {} }]) => {
@@ -104,6 +99,7 @@ async function listMcpEntries({ mcp }: OpenclawConfig, settings: Settings): Prom
       const variable = /^\$\{(\w+)\}$/.exec(token ?? "")?.[1];
       const tokenOwner = await findTokenOwner(token, variable, settings);
       if (tokenOwner === undefined && !isGroundcrewEntry(server, url, settings)) return undefined;
+      // The agent of Groundcrew whose token it sends; undefined when it is unknown.
       const owner = tokenOwner ?? settings.agents.find(({ name }) => getMcpEntryName(name) === server)?.name;
       return { server, owner, hasLiteralToken: token !== undefined && variable === undefined };
     }),

@@ -4,10 +4,10 @@ import { toLocalUrl } from "../../shared/config/environment.ts";
 import { formatSettingPlace } from "../../shared/config/setting-problem.ts";
 import type { ParsedSettings, Settings } from "../../shared/config/settings.ts";
 import { noMetrics } from "../../shared/metrics.ts";
-import { keepDefined, omitUndefined } from "../../shared/omit-undefined.ts";
+import { keepDefined } from "../../shared/omit-undefined.ts";
 import { createTelegramBot } from "../../shared/telegram/bot.ts";
 import { createRedactor } from "../../shared/text.ts";
-import { collectFindings, createReport, type DoctorFindings, type Finding } from "./findings.ts";
+import { collectFindings, createReport, type DoctorFindings, type Finding, hasFailure } from "./findings.ts";
 import { checkOpenclaw } from "./openclaw.ts";
 import { checkOpenclawAccess, type OpenclawConfigFiles } from "./openclaw-access.ts";
 import { checkSkill, findOpenclawVersion, type SkillReader } from "./openclaw-skill.ts";
@@ -64,8 +64,7 @@ interface CheckContext {
 const CHECKS: readonly ((context: CheckContext) => Finding[] | Promise<Finding[]>)[] = [
   async ({ deps, settings, runtime }) => {
     const isAlive = runtime?.alive === true;
-    const use = { isAlive, ...omitUndefined({ failure: getStoreFailure(runtime) }) };
-    return checkStore(await deps.probeStore(settings, isAlive), use);
+    return checkStore(await deps.probeStore(settings, isAlive), { isAlive, failure: getStoreFailure(runtime) });
   },
   ({ deps, settings: { backupFolder } }) =>
     backupFolder === undefined ? [] : checkBackups(deps.probeBackups(backupFolder), deps.clock()),
@@ -105,7 +104,7 @@ export async function runDoctorChecks(deps: DoctorDeps): Promise<DoctorFindings>
   }
   const redact = createRedactor(keepDefined([...settings.secrets, deps.account?.password]));
   const redacted = checks.map((check) => ({ ...check, detail: redact(check.detail) }));
-  return { checks: redacted, ok: redacted.every(({ status }) => status !== "failed"), settingsFailed: false };
+  return { checks: redacted, ok: !hasFailure(redacted), settingsFailed: false };
 }
 
 /** The problems and warnings of the parsed settings, one check each. */

@@ -50,12 +50,6 @@ const readySchema = z.object({
 
 type RuntimeHealth = z.infer<typeof healthSchema>;
 
-type PartState = z.infer<typeof partSchema>;
-
-type FirstLookState = z.infer<typeof firstLookSchema>;
-
-type CanaryHealth = z.infer<typeof readySchema>["webhooks"];
-
 interface ReadyProbe {
   ready?: z.infer<typeof readySchema>;
   readyRefused?: string;
@@ -123,7 +117,10 @@ function checkHealth(url: string, { version, queues }: RuntimeHealth): Finding[]
 }
 
 /** The finding about a part whose last use failed. */
-function checkPart(part: string, { ok, error = "not used yet", hold_s }: PartState): Finding | undefined {
+function checkPart(
+  part: string,
+  { ok, error = "not used yet", hold_s }: z.infer<typeof partSchema>,
+): Finding | undefined {
   if (ok === true) return undefined;
   if (hold_s === undefined)
     return createReport("runtime parts").warning`the runtime's last use of ${part} failed: ${error}
@@ -133,7 +130,7 @@ function checkPart(part: string, { ok, error = "not used yet", hold_s }: PartSta
     at the top of the page. If it recurs, check the proxy in front of the system and its rate limit.`;
 }
 
-function checkCanary(webhooks: CanaryHealth): Finding {
+function checkCanary(webhooks: z.infer<typeof readySchema>["webhooks"]): Finding {
   const { ok, warning, failed } = createReport("webhooks");
   const age = webhooks?.age_s === null || webhooks?.age_s === undefined ? "" : `, ${formatAge(webhooks.age_s)} ago`;
   if (!webhooks || webhooks.ok === null)
@@ -155,7 +152,7 @@ function formatAge(seconds: number): string {
 
 /** An agent does not start a task whose blockers are unknown, so people should know why agents wait. */
 function reportFirstLook(
-  { projects_left, tasks_left, items_left, stage, percent }: FirstLookState,
+  { projects_left, tasks_left, items_left, stage, percent }: z.infer<typeof firstLookSchema>,
   requestsPerMinute = 60,
 ): Finding {
   const minutes = Math.max(1, Math.ceil((projects_left + tasks_left + items_left) / requestsPerMinute));

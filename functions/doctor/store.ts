@@ -2,7 +2,7 @@
 
 import { findCapacityWarnings, formatMebibytes, type StoreCapacity } from "../../shared/store/capacity.ts";
 import { formatIsoTime, HOUR, type Ms } from "../../shared/time.ts";
-import { collectFindings, createReport, type Finding } from "./findings.ts";
+import { collectFindings, createReport, type Finding, hasFailure } from "./findings.ts";
 
 /** State of the store, read without opening it as the runtime does. */
 export type StoreProbe = { kind: "memory" } | FileStoreProbe | RedisProbe | { kind: "redis"; unreachable: string };
@@ -28,12 +28,6 @@ interface RedisProbe {
   memory?: StoreCapacity["memory"];
 }
 
-/** The running Groundcrew, as far as the store is concerned. `failure`: why it cannot use its store. */
-interface StoreUse {
-  isAlive: boolean;
-  failure?: string;
-}
-
 /**
  * What was found in BACKUP_FOLDER: when the newest backup began, or why that cannot be said; and, where BACKUP_AFTER
  * copies backups elsewhere, the last one that it has copied, if there is any.
@@ -57,16 +51,22 @@ const MAX_AGE: Ms = 26 * HOUR;
 
 const { ok, warning, failed } = createReport("store");
 
-/** Findings about the store; one that the running Groundcrew cannot use has failed whatever this machine sees of it. */
-export function checkStore(probe: StoreProbe, use: StoreUse): Finding[] {
-  const checks = checkEngine(probe, use);
-  if (use.failure === undefined || checks.some(({ status }) => status === "failed")) return checks;
-  const failure = failed`the running Groundcrew cannot use it: ${use.failure}
+/**
+ * Findings about the store; one that the running Groundcrew cannot use has failed whatever this machine sees of it.
+ * `isAlive`: a Groundcrew is running; `failure`: why it cannot use its store.
+ */
+export function checkStore(
+  probe: StoreProbe,
+  { isAlive, failure: reason }: { isAlive: boolean; failure?: string | undefined },
+): Finding[] {
+  const checks = checkEngine(probe, isAlive);
+  if (reason === undefined || hasFailure(checks)) return checks;
+  const failure = failed`the running Groundcrew cannot use it: ${reason}
     → docs/troubleshooting.md (The store) explains the reasons. Plane repeats the webhooks meanwhile.`;
   return [failure, ...checks.filter(({ status }) => status === "warning")];
 }
 
-function checkEngine(probe: StoreProbe, { isAlive }: StoreUse): Finding[] {
+function checkEngine(probe: StoreProbe, isAlive: boolean): Finding[] {
   if (probe.kind === "memory")
     return [warning`memory only: all data is lost with every restart → Set STORE_URL to a file or a Redis.`];
   if (probe.kind === "file")

@@ -110,14 +110,10 @@ async function writeBackup(
     checksums: sums.hash,
   };
   await writeText(root, MANIFEST_FILE, `${JSON.stringify(manifest, undefined, 2)}\n`);
-  await syncTree(root);
-  return { manifest, skipped };
-}
-
-async function syncTree(root: string): Promise<void> {
   for (const entry of await readdir(root, { withFileTypes: true, recursive: true }))
     if (entry.isDirectory()) await syncFolder(join(entry.parentPath, entry.name));
   await syncFolder(root);
+  return { manifest, skipped };
 }
 
 async function removeExpired(folder: string): Promise<string[]> {

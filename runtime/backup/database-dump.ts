@@ -10,6 +10,7 @@ import { getErrorMessage } from "../../shared/errors.ts";
 import { getProductFile } from "../node/files.ts";
 import { createBackupError, createRefusal } from "./backup-error.ts";
 import { type WrittenFile, withRegularFile, writeStream } from "./files.ts";
+import type { BackupManifest } from "./manifest.ts";
 
 /** How a program of PostgreSQL is started. */
 interface DatabaseAccess {
@@ -17,14 +18,6 @@ interface DatabaseAccess {
   url: string;
   /** The rest of the program's environment. */
   env: Record<string, string>;
-}
-
-/** The versions in a dump's header, for example `17.6` and `17.6 (Debian 17.6-1)`. */
-interface DumpVersions {
-  /** Version of the server that was dumped. */
-  server: string;
-  /** Version of pg_dump. */
-  dump: string;
 }
 
 /** Limit of what is repeated of a program's error messages, in characters. */
@@ -41,8 +34,8 @@ const MAGIC = "PGDMP";
 /** The only format that is written: custom, in one file. */
 const CUSTOM_FORMAT = 1;
 
-/** From this version of the archive on, the compression is one byte instead of a number (PostgreSQL 16). */
-const FIRST_WITH_COMPRESSION_BYTE = [1, 15] as const;
+/** From version 1.15 of the archive on, the compression is one byte instead of a number (PostgreSQL 16). */
+const FIRST_WITH_COMPRESSION_BYTE = 0x010f;
 
 /** Numbers of the time of the dump. */
 const TIME_NUMBERS = 7;
@@ -157,15 +150,15 @@ export async function restoreDatabase(access: DatabaseAccess, dump: string): Pro
 
 /**
  * Reads the header of a dump in pg_dump's custom format (ReadHead in src/bin/pg_dump/pg_backup_archiver.c). Returns
- * undefined for anything else.
+ * the versions of the server and of pg_dump, such as `17.6` and `17.6 (Debian 17.6-1)`; undefined for anything else.
  */
-export function readDumpHeader(bytes: Uint8Array): DumpVersions | undefined {
+export function readDumpHeader(bytes: Uint8Array): BackupManifest["postgresql"] {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.toString("latin1", 0, MAGIC.length) !== MAGIC) return undefined;
   let at = MAGIC.length;
   const readByte = () => view.readUInt8(at++);
   try {
-    const version = [readByte(), readByte()] as const;
+    const version = readByte() * 0x100 + readByte();
     at += 1;
     const intSize = readByte();
     at += 1;
@@ -179,13 +172,11 @@ export function readDumpHeader(bytes: Uint8Array): DumpVersions | undefined {
     };
     const readText = () => {
       const length = readNumber();
-      if (length < 0 || length > MAX_TEXT_BYTES) throw new RangeError("not a text");
-      const text = view.toString("utf8", at, at + length);
-      if (at + length > view.length) throw new RangeError("incomplete");
       at += length;
-      return text;
+      if (length < 0 || length > MAX_TEXT_BYTES || at > view.length) throw new RangeError("not a text");
+      return view.toString("utf8", at - length, at);
     };
-    if (isAtLeast(version, FIRST_WITH_COMPRESSION_BYTE)) at += 1;
+    if (version >= FIRST_WITH_COMPRESSION_BYTE) at += 1;
     else readNumber();
     for (let i = 0; i < TIME_NUMBERS; i += 1) readNumber();
     readText();
@@ -194,8 +185,4 @@ export function readDumpHeader(bytes: Uint8Array): DumpVersions | undefined {
     if (thrown instanceof RangeError) return undefined;
     throw thrown;
   }
-}
-
-function isAtLeast([major, minor]: readonly [number, number], [otherMajor, otherMinor]: readonly [number, number]) {
-  return major > otherMajor || (major === otherMajor && minor >= otherMinor);
 }

@@ -16,13 +16,6 @@ export interface WrittenFile extends Checksum {
   bytes: number;
 }
 
-/** What was copied of a folder. */
-interface CopiedTree {
-  files: WrittenFile[];
-  /** Symbolic links and special files, which are not copied, by their paths below the folder. */
-  skipped: string[];
-}
-
 /** What was saved of a part: its files, what was left out of them, and what the manifest says about it. */
 export interface SavedPart {
   files: WrittenFile[];
@@ -109,11 +102,11 @@ export async function writeText(root: string, path: string, text: string): Promi
 }
 
 /**
- * Copies the regular files of a folder and of those in it to `path` below `root`. Symbolic links are not followed. A
- * file that disappears meanwhile is left out.
+ * Copies the regular files of a folder and of those in it to `path` below `root`. A file that disappears meanwhile is
+ * left out. `skipped`: symbolic links and special files, which are not copied, by their paths below the folder.
  */
-export async function copyTree(folder: string, root: string, path: string): Promise<CopiedTree> {
-  const copied: CopiedTree = { files: [], skipped: [] };
+export async function copyTree(folder: string, root: string, path: string) {
+  const copied: { files: WrittenFile[]; skipped: string[] } = { files: [], skipped: [] };
   for await (const { name, isFile } of walkFolder(folder)) {
     if (!isFile) {
       copied.skipped.push(name);

@@ -85,7 +85,7 @@ const STORE: Part = {
     const file = store?.engine === "redis" ? BACKUP_PARTS.redisStore : BACKUP_PARTS.sqliteStore;
     if (!store || !files.some((one) => one.path === file)) throw createRefusal(`The backup ${path} lacks its store.`);
     checkStoreFormatNumber(store.format, groundcrew);
-    if (store.engine === "sqlite" && checkStoreCopy(join(path, file)) !== store.format)
+    if (store.engine === "sqlite" && (await checkStoreCopy(join(path, file))) !== store.format)
       throw createRefusal(`The store in ${path} does not have the format that its manifest names.`);
   },
   async check({ manifest }, settings) {
@@ -100,7 +100,7 @@ const STORE: Part = {
       .then(() => true)
       .catch(() => false);
     if (isRunning) throw createRefusal(`Groundcrew is running at ${address}: stop it first.`);
-    if (engine === "sqlite") checkStoreUnused(store.url);
+    if (engine === "sqlite") await checkStoreUnused(store.url);
     else await (await import("./redis-backup.ts")).checkRedis(store.url);
   },
   async restore({ path, manifest, files }, { store: { url, prefix } }, name) {

@@ -13,14 +13,9 @@ import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { getProductFile } from "../node/files.ts";
 import { readScripts } from "../stores/redis/scripts.ts";
 import { BackupError, createBackupError, createRefusal } from "./backup-error.ts";
+import type { BackupSettings } from "./backup-settings.ts";
 import { type SavedPart, withRegularFile, writeStream } from "./files.ts";
 import { BACKUP_PARTS } from "./manifest.ts";
-
-interface RedisAddress {
-  url: string;
-  /** Prefix of every key, without the colon. */
-  prefix: string;
-}
 
 /** Timeout for connecting: 10 s, because the server may be loading its data. */
 const CONNECT_TIMEOUT: Ms = 10 * SECOND;
@@ -36,7 +31,7 @@ const formatSchema = z.object({ format: z.int() });
 const dumpSchema = z.array(z.custom<Buffer>((value) => Buffer.isBuffer(value)));
 
 /** Saves all keys of the store by Redis' own DUMP, in one step of the server, to a new file below `root`. */
-export async function dumpRedis({ url, prefix }: RedisAddress, root: string): Promise<SavedPart> {
+export async function dumpRedis({ url, prefix }: BackupSettings["store"], root: string): Promise<SavedPart> {
   return withRedis(url, async (redis) => {
     const format = await readFormat(redis, `${prefix}:`);
     const rows = dumpSchema.parse(await redis.callBuffer("EVAL", SCRIPTS.get("dump-store") ?? "", 0, `${prefix}:`));
@@ -87,7 +82,7 @@ async function* formatRows(rows: readonly Buffer[]): AsyncGenerator<Uint8Array> 
  * @param format the format of the records, by the manifest
  */
 export async function restoreRedis(
-  { url, prefix }: RedisAddress,
+  { url, prefix }: BackupSettings["store"],
   { path, from, format }: { path: string; from: string; format: number },
 ): Promise<void> {
   await withRedis(url, async (redis) => {

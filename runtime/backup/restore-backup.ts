@@ -25,13 +25,6 @@ import {
 } from "./manifest.ts";
 import { getAsideFolder, PARTS, PARTS_TO_RESTORE } from "./parts.ts";
 
-interface RestoreOptions {
-  /** The parts to restore. */
-  parts: ReadonlySet<BackupPart>;
-  /** Ends the names of what is moved aside: when the restore began. */
-  name: string;
-}
-
 /** Limit of a manifest: 64 KiB, more than a hundred times its size. */
 const MAX_MANIFEST_BYTES = 65_536;
 
@@ -59,11 +52,12 @@ export async function checkRestore(
 /**
  * Restores the parts of a backup for which `checkRestore` has passed. The store is last, so that an interrupted restore
  * can be run again. Returns what a person has to do.
+ * @param name ends the names of what is moved aside: when the restore began
  */
 export async function restoreBackup(
   backup: VerifiedBackup,
   settings: BackupSettings,
-  { parts, name }: RestoreOptions,
+  { parts, name }: { parts: ReadonlySet<BackupPart>; name: string },
 ): Promise<string[]> {
   const notes: string[] = [];
   for (const part of PARTS_TO_RESTORE)

@@ -51,7 +51,7 @@ export async function saveSqliteStore(settings: BackupSettings, root: string): P
         `Groundcrew at ${settings.address} copied another store than ${folder}: check STORE_URL and GROUNDCREW_URL.`,
       );
     const file = await copyFile(copy, root, BACKUP_PARTS.sqliteStore);
-    const format = checkStoreCopy(join(root, BACKUP_PARTS.sqliteStore));
+    const format = await checkStoreCopy(join(root, BACKUP_PARTS.sqliteStore));
     return { files: [file], facts: { store: { engine: "sqlite", format } } };
   } finally {
     await rm(copy, { force: true });
@@ -60,17 +60,29 @@ export async function saveSqliteStore(settings: BackupSettings, root: string): P
 
 /** Copies a store that no Groundcrew has open and returns the copy's name; undefined when one has. */
 async function copyUnusedStore(folder: string): Promise<string | undefined> {
-  let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(join(folder, STORE_FILE_NAME));
-    // Reading shows whether it is locked. It may have a log of a process that was killed, which is read as well.
-    database.prepare("SELECT count(*) FROM sqlite_master").get();
-    return await saveSqliteCopy(database, folder);
+    return await withDatabase(join(folder, STORE_FILE_NAME), (database) => {
+      // Reading shows whether it is locked. It may have a log of a process that was killed, which is read as well.
+      database.prepare("SELECT count(*) FROM sqlite_master").get();
+      return saveSqliteCopy(database, folder);
+    });
   } catch (thrown) {
     if (isLockedError(thrown)) return undefined;
     throw createBackupError(`The store in ${folder} cannot be read: ${getErrorMessage(thrown)}`);
+  }
+}
+
+/** Opens a file of SQLite for `use`, and closes it. */
+async function withDatabase<T>(
+  path: string | URL,
+  use: (database: DatabaseSync) => T | Promise<T>,
+  options: { readOnly?: boolean } = {},
+): Promise<T> {
+  const database = new DatabaseSync(path, options);
+  try {
+    return await use(database);
   } finally {
-    database?.close();
+    database.close();
   }
 }
 
@@ -101,25 +113,25 @@ async function requestCopy({ address, adminToken }: BackupSettings): Promise<str
  * Reads a whole copy of an embedded store and returns the format of its records, 0 for a version without one. Throws
  * when it is damaged or is not a store. Changes nothing.
  */
-export function checkStoreCopy(path: string): number {
+export async function checkStoreCopy(path: string): Promise<number> {
   const url = pathToFileURL(path);
   // A copy has no log, and SQLite must not create files beside it.
   url.search = "immutable=1";
-  let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(url, { readOnly: true });
-    const found = database.prepare("PRAGMA quick_check(1)").get()?.["quick_check"];
-    if (found !== "ok") throw new Error(String(found));
-    // A store has neither, and they would run with Groundcrew's own statements.
-    if (database.prepare("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')").get())
-      throw new Error("it contains triggers or views");
-    const row = database.prepare("SELECT value FROM record WHERE key = ?").get(STORE_FORMAT_KEY);
-    return row === undefined ? 0 : formatSchema.parse(JSON.parse(String(row["value"]))).format;
+    return await withDatabase(url, readStoreFormat, { readOnly: true });
   } catch (thrown) {
     throw createRefusal(`The backup's store is damaged or is not a store of Groundcrew: ${getErrorMessage(thrown)}.`);
-  } finally {
-    database?.close();
   }
+}
+
+function readStoreFormat(database: DatabaseSync): number {
+  const found = database.prepare("PRAGMA quick_check(1)").get()?.["quick_check"];
+  if (found !== "ok") throw new Error(String(found));
+  // A store has neither, and they would run with Groundcrew's own statements.
+  if (database.prepare("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')").get())
+    throw new Error("it contains triggers or views");
+  const row = database.prepare("SELECT value FROM record WHERE key = ?").get(STORE_FORMAT_KEY);
+  return row === undefined ? 0 : formatSchema.parse(JSON.parse(String(row["value"]))).format;
 }
 
 /** Throws when a store has another format than this version uses. */
@@ -135,18 +147,14 @@ export function checkStoreFormatNumber(format: number, version: string): void {
 }
 
 /** Throws when a running Groundcrew has the store open. */
-export function checkStoreUnused(url: string): void {
+export async function checkStoreUnused(url: string): Promise<void> {
   const path = join(resolve(parseStoreFolder(url)), STORE_FILE_NAME);
   if (!existsSync(path)) return;
-  let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(path);
-    database.prepare("SELECT count(*) FROM sqlite_master").get();
+    await withDatabase(path, (database) => database.prepare("SELECT count(*) FROM sqlite_master").get());
   } catch (thrown) {
     // A damaged store is what a restore replaces.
     if (isLockedError(thrown)) throw createRefusal("Groundcrew is running on this store: stop it first.");
-  } finally {
-    database?.close();
   }
 }
 
@@ -161,7 +169,7 @@ export async function restoreSqliteStore(
 ): Promise<void> {
   const target = join(resolve(parseStoreFolder(url)), STORE_FILE_NAME);
   await placeFile(path, { target, hash }, async (copy) => {
-    reduceStoreCopy(copy);
+    await reduceStoreCopy(copy);
     for (const end of FILES) if (existsSync(target + end)) await rename(target + end, `${target}.before-${name}${end}`);
   });
 }
@@ -170,9 +178,8 @@ export async function restoreSqliteStore(
  * Reduces a copy of an embedded store to what a restore keeps (see `isRestoredRecord`), so that the next start sends
  * nothing old. The file has no log afterwards.
  */
-function reduceStoreCopy(path: string): void {
-  const database = new DatabaseSync(path);
-  try {
+async function reduceStoreCopy(path: string): Promise<void> {
+  await withDatabase(path, (database) => {
     database.function("is_restored", { deterministic: true }, (key) => (isRestoredRecord(String(key)) ? 1 : 0));
     database.exec("PRAGMA journal_mode = DELETE");
     database.exec("PRAGMA synchronous = FULL");
@@ -185,9 +192,7 @@ function reduceStoreCopy(path: string): void {
     database.exec("DELETE FROM member WHERE key NOT IN (SELECT key FROM record)");
     database.exec("COMMIT");
     database.exec("VACUUM");
-  } finally {
-    database.close();
-  }
+  });
 }
 
 /** Locks a folder of backups and creates it if it does not exist. Throws when another run has it. */

@@ -12,20 +12,6 @@ import { getErrorCode } from "../node/files.ts";
 import { syncFolder, writeText } from "./files.ts";
 import { backupManifestSchema, MANIFEST_FILE, parseBackupName } from "./manifest.ts";
 
-/** The newest complete backup of a folder. */
-interface NewestBackup {
-  name: string;
-  /** When it began. */
-  began: Ms;
-  bytes: number;
-}
-
-/** What is known about the copies of a folder's backups. */
-interface BackupCopies {
-  /** The last backup that was copied, when it began, and when its copy was complete; absent when none ever was. */
-  last?: { name: string; began: Ms; copied: Ms };
-}
-
 /**
  * Name of the file in a backup folder that says which backup BACKUP_AFTER has copied elsewhere. It exists where backups
  * are copied, and is empty until the first copy succeeded. It is beside the backups, because other processes than the
@@ -52,7 +38,7 @@ const DAYS_BEFORE_FIRST_MONDAY = 4;
  * Finds the newest complete backup of a folder; undefined when there is none. Throws when the folder cannot be read. Its
  * files are not compared with their checksums: a restore does that.
  */
-export function findNewestBackup(folder: string): NewestBackup | undefined {
+export function findNewestBackup(folder: string): { name: string; began: Ms; bytes: number } | undefined {
   const names = readdirSync(folder).filter((name) => parseBackupName(name) !== undefined);
   for (const name of names.sort().reverse()) {
     try {
@@ -88,10 +74,11 @@ export async function recordCopy(folder: string, backup: string, copied: Ms): Pr
 }
 
 /**
- * Reads what is known about the copies of a folder's backups; undefined where they are not copied. A record that cannot
- * be read counts as one without a copy, so that the alert fires.
+ * Reads what is known about the copies of a folder's backups: the last one that was copied, when it began, and when its
+ * copy was complete; undefined where they are not copied. A record that cannot be read counts as one without a copy, so
+ * that the alert fires.
  */
-export function readCopies(folder: string): BackupCopies | undefined {
+export function readCopies(folder: string): { last?: { name: string; began: Ms; copied: Ms } } | undefined {
   try {
     const { backup, copied } = recordSchema.parse(JSON.parse(readFileSync(join(folder, RECORD_FILE), "utf8")));
     const began = parseBackupName(backup);
@@ -113,26 +100,12 @@ export function findExpiredBackups(names: readonly string[]): string[] {
       const at = parseBackupName(name);
       return at === undefined ? [] : [{ name, at }];
     })
-    .sort((a, b) => b.at - a.at);
-  const stored = new Set([
-    ...listNewestOfPeriods(backups, getDay, KEPT.days),
-    ...listNewestOfPeriods(backups, getWeek, KEPT.weeks),
-  ]);
-  return backups.flatMap(({ name }) => (stored.has(name) ? [] : [name]));
-}
-
-/** Returns the newest name of each period, for the newest `count` periods. `backups`: newest first. */
-function listNewestOfPeriods(
-  backups: readonly { name: string; at: Ms }[],
-  getPeriod: (at: Ms) => number,
-  count: number,
-): string[] {
-  const newest = new Map<number, string>();
-  for (const { name, at } of backups) {
-    const period = getPeriod(at);
-    if (!newest.has(period)) newest.set(period, name);
-  }
-  return [...newest.values()].slice(0, count);
+    .sort((a, b) => a.at - b.at);
+  /** The newest name of each of the newest periods: in the map it replaces those before it. */
+  const listNewest = (getPeriod: (at: Ms) => number, count: number) =>
+    [...new Map(backups.map(({ name, at }) => [getPeriod(at), name])).values()].slice(-count);
+  const kept = new Set([...listNewest(getDay, KEPT.days), ...listNewest(getWeek, KEPT.weeks)]);
+  return backups.flatMap(({ name }) => (kept.has(name) ? [] : [name])).reverse();
 }
 
 const getDay = (at: Ms) => Math.floor(at / DAY);

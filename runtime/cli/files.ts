@@ -15,13 +15,6 @@ import type { ApiClient } from "./api-client.ts";
 import { defineField, type ToolSpec } from "./options.ts";
 import { CommandError, createUsageError, EXIT } from "./output.ts";
 
-interface OpenedFile {
-  file: FileHandle;
-  name: string;
-  /** Bytes. */
-  size: number;
-}
-
 /** The tool whose option `file` is the path of a local file instead of its content. */
 const UPLOAD_TOOL = "upload_deliverable";
 
@@ -155,7 +148,7 @@ async function createNewFile(path: string, output: string): Promise<FileHandle> 
  * Opens a regular file below the folder; refuses symbolic and hard links. The checks apply to the open file, so it cannot
  * be replaced between check and reading.
  */
-export async function openFileBelow(folder: string, input: string): Promise<OpenedFile> {
+export async function openFileBelow(folder: string, input: string) {
   if (isUrl(input)) throw createUsageError(`--file is a URL, and URLs are not fetched: give a file below ${folder}.`);
   if (input.includes("\0")) throw createUsageError("--file contains a NUL character.");
   const root = await realpath(folder);

@@ -109,7 +109,9 @@ async function executeOpenclaw(
   { env, cwd, err }: CommandHost,
 ): Promise<CommandResult> {
   const options = parseOpenclawOptions(args);
-  const settings = readUpgradeSettings(resolve(cwd, options.config));
+  const path = resolve(cwd, options.config);
+  const settings = parseUpgradeSettings(path, nodeFiles.read(path)?.text);
+  if ("problems" in settings) throw new CommandError(EXIT.config, settings.problems.join("\n"));
   const context = createUpgradeContext(settings, env, (line) => err(formatForTerminal(redact(line))));
   // The files that are read on the way add secrets, and programs quote them in their errors.
   const redact = (text: string) =>
@@ -125,12 +127,6 @@ async function executeOpenclaw(
     const isSettings = thrown instanceof GroundcrewError && thrown.code === "bad_request";
     throw new CommandError(isSettings ? EXIT.config : EXIT.failed, redact(getErrorMessage(thrown)));
   }
-}
-
-function readUpgradeSettings(path: string): UpgradeSettings {
-  const settings = parseUpgradeSettings(path, nodeFiles.read(path)?.text);
-  if ("problems" in settings) throw new CommandError(EXIT.config, settings.problems.join("\n"));
-  return settings;
 }
 
 function createUpgradeContext(

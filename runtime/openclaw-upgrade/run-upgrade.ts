@@ -78,12 +78,10 @@ function findUnfinished({ records }: UpgradeContext, { from, to }: UpgradeVersio
 function createRecord({ clock, driver, records }: UpgradeContext, { from, to }: UpgradeVersions): UpgradeRecord {
   const startedAt = clock();
   const id = new Date(startedAt).toISOString().replaceAll(/[:.]/g, "-");
-  const record: UpgradeRecord = {
+  return records.write({
     ...{ format: 1, id, from, to, driver: driver.kind, state: "running", startedAt },
     ...{ steps: [], rollbackSteps: [], spawn: {}, logLines: [] },
-  };
-  records.write(record);
-  return record;
+  });
 }
 
 function finish(context: UpgradeContext, record: UpgradeRecord): UpgradeOutcome {

@@ -26,13 +26,6 @@ import {
   parseSpawnMetrics,
 } from "./openclaw-answers.ts";
 import { COMMAND_TIMEOUT, runOpenclaw, type StepContext } from "./upgrade-driver.ts";
-import type { SpawnMetrics } from "./upgrade-record.ts";
-
-interface SmokeResult {
-  findings: Finding[];
-  spawn: SpawnMetrics;
-  logLines: string[];
-}
 
 /** Timeout for one turn of the agent: 5 minutes. With a model that answers at once 2026.9 took 2 on an overloaded machine. */
 const TURN_TIMEOUT: Ms = 300 * SECOND;
@@ -57,7 +50,7 @@ const wakeSchema = z.object({
 const PROBE_PAUSE: Ms = SECOND;
 
 /** Tests a started version as its users see it. Costs two runs of a model. `since`: when it was started. */
-export async function runSmokeTest(context: StepContext, version: string, since: Ms): Promise<SmokeResult> {
+export async function runSmokeTest(context: StepContext, version: string, since: Ms) {
   const { driver, clock, remaining } = context;
   const readProblems = async () => findPermissionProblems(await driver.readLog(since, remaining(COMMAND_TIMEOUT)));
   const gateway = await waitForGateway(context);
@@ -139,10 +132,7 @@ async function listHookSessions(context: StepContext): Promise<HookSession[]> {
   return parseHookSessions(await runOpenclaw(context, "sessions", "--agent", context.settings.agent, "--json"));
 }
 
-async function postWake(
-  { fetch, settings, hookToken }: StepContext,
-  timeout: Ms,
-): Promise<z.infer<typeof wakeSchema> | { problem: string }> {
+async function postWake({ fetch, settings, hookToken }: StepContext, timeout: Ms) {
   try {
     const response = await fetch(`${settings.gateway.replace(/\/+$/, "")}/hooks/agent`, {
       method: "POST",
@@ -167,9 +157,8 @@ async function postWake(
     const text = (await response.text()).slice(0, 2_000);
     const parsed = wakeSchema.safeParse(tryParseJson(text));
     if (parsed.success) return parsed.data;
-    return {
-      problem: `the gateway answered ${response.status} ${cleanLine(text.replaceAll(hookToken, "[secret]"), 200)}`,
-    };
+    const shown = cleanLine(text.replaceAll(hookToken, "[secret]"), 200);
+    return { problem: `the gateway answered ${response.status} ${shown}` };
   } catch (thrown) {
     return { problem: `the gateway did not answer the wake: ${getErrorMessage(thrown)}` };
   }

@@ -141,9 +141,10 @@ export function openRecordFile(folder: string) {
         );
       }
     },
-    write(record: UpgradeRecord) {
+    write(record: UpgradeRecord): UpgradeRecord {
       makePrivateFolder(folder);
       writePrivateFile(path, JSON.stringify(record, undefined, 2));
+      return record;
     },
     /** The folder of one upgrade, with its backup and report. */
     openRunFolder(id: string): string {

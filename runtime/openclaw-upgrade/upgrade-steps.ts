@@ -208,7 +208,7 @@ export async function runUpgradeSteps(context: UpgradeContext, start: UpgradeRec
 
 /** Brings the old version and its state back. A failing step ends it, because the next one would build on it. */
 export async function runRollbackSteps(context: UpgradeContext, start: UpgradeRecord): Promise<UpgradeRecord> {
-  const begun = saveRecord(context, { ...start, state: "rolling_back", rollbackSteps: [] });
+  const begun = context.records.write({ ...start, state: "rolling_back", rollbackSteps: [] });
   context.progress(`rolling back to ${begun.from}`);
   const { record, isDone } = await runSteps(context, begun, "rollbackSteps", ROLLBACK_STEPS);
   return endRecord(context, record, isDone ? "rolled_back" : "rollback_failed");
@@ -240,11 +240,11 @@ async function runStep(
   list: "steps" | "rollbackSteps",
   { name, timeout, run }: Step,
 ): Promise<UpgradeRecord> {
-  const { clock, progress } = context;
+  const { clock, progress, records } = context;
   const startedAt = clock();
   const earlier = start[list].filter((step) => step.name !== name);
   const put = (record: UpgradeRecord, change: Omit<StepRecord, "name" | "startedAt">) =>
-    saveRecord(context, { ...record, [list]: [...earlier, { name, startedAt, ...change }] });
+    records.write({ ...record, [list]: [...earlier, { name, startedAt, ...change }] });
   const begun = put(start, { status: "started", findings: [] });
   try {
     const { findings, ...change } = await runWithDeadline(timeout, context, (stepContext) => run(stepContext, start));
@@ -264,18 +264,9 @@ function isFailure(step: string, findings: readonly Finding[]): boolean {
   return hasFailure(step === "baseline" ? findings.filter(({ name }) => name === "gateway") : findings);
 }
 
-function saveRecord({ records }: UpgradeContext, record: UpgradeRecord): UpgradeRecord {
-  records.write(record);
-  return record;
-}
-
 /** Ends an upgrade or a rollback. */
-export function endRecord(
-  context: UpgradeContext,
-  record: UpgradeRecord,
-  state: UpgradeRecord["state"],
-): UpgradeRecord {
-  return saveRecord(context, { ...record, state, endedAt: context.clock() });
+export function endRecord({ records, clock }: UpgradeContext, record: UpgradeRecord, state: UpgradeRecord["state"]) {
+  return records.write({ ...record, state, endedAt: clock() });
 }
 
 /**
