@@ -19,13 +19,7 @@ import {
 } from "./database-dump.ts";
 import { copyFile, copyTree, hashFile, placeFile, readStart, type SavedPart, writeText } from "./files.ts";
 import { BACKUP_PARTS, type BackupPart, type VerifiedBackup } from "./manifest.ts";
-import {
-  checkStoreCopy,
-  checkStoreFormatNumber,
-  checkStoreUnused,
-  restoreSqliteStore,
-  saveSqliteStore,
-} from "./sqlite-backup.ts";
+import { checkStoreCopy, checkStoreFormatNumber, sqliteEngine } from "./sqlite-backup.ts";
 
 interface Part {
   name: BackupPart;
@@ -75,10 +69,8 @@ const PROBE_TIMEOUT_MS = 5_000;
 const STORE: Part = {
   name: "store",
   async save(settings, { root }) {
-    const engine = getStoreEngine(settings);
-    if (engine === "memory") return undefined;
-    if (engine === "sqlite") return saveSqliteStore(settings, root);
-    return (await import("./redis-backup.ts")).dumpRedis(settings.store, root);
+    const name = getStoreEngine(settings);
+    return name === "memory" ? undefined : (await loadStoreEngine(name)).save(settings, root);
   },
   owns: (path) => path === BACKUP_PARTS.sqliteStore || path === BACKUP_PARTS.redisStore,
   async verify({ path, manifest: { store, groundcrew }, files }) {
@@ -89,35 +81,33 @@ const STORE: Part = {
       throw createRefusal(`The store in ${path} does not have the format that its manifest names.`);
   },
   async check({ manifest }, settings) {
-    const { store, address } = settings;
-    const engine = getStoreEngine(settings);
-    if (engine !== manifest.store?.engine)
+    const name = getStoreEngine(settings);
+    if (name === "memory" || name !== manifest.store?.engine)
       throw createRefusal(
         `The backup has a store of ${manifest.store?.engine === "redis" ? "Redis" : "SQLite"}, and STORE_URL names another kind: set STORE_URL as it was, or leave the store out with --without store.`,
       );
+    const { address, store } = settings;
     const isRunning = await fetch(`${address}/health`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) })
       .then((response) => response.body?.cancel())
       .then(() => true)
       .catch(() => false);
     if (isRunning) throw createRefusal(`Groundcrew is running at ${address}: stop it first.`);
-    if (engine === "sqlite") await checkStoreUnused(store.url);
-    else await (await import("./redis-backup.ts")).checkRedis(store.url);
+    await (await loadStoreEngine(name)).check(store.url);
   },
-  async restore({ path, manifest, files }, { store: { url, prefix } }, name) {
-    if (manifest.store?.engine === "redis") {
-      const { prefix: from = prefix, format } = manifest.store;
-      const dump = { path: join(path, BACKUP_PARTS.redisStore), from, format };
-      await (await import("./redis-backup.ts")).restoreRedis({ url, prefix }, dump);
-    } else {
-      const file = files.find((one) => one.path === BACKUP_PARTS.sqliteStore);
-      if (file) await restoreSqliteStore(url, { path: join(path, file.path), hash: file.hash, name });
-    }
+  async restore(backup, { store }, name) {
+    const engine = await loadStoreEngine(backup.manifest.store?.engine ?? "sqlite");
+    await engine.restore(backup, store, name);
     return [];
   },
 };
 
 function getStoreEngine({ store: { url } }: BackupSettings): "memory" | "sqlite" | "redis" {
   return url === "memory:" ? "memory" : url.startsWith("file:") ? "sqlite" : "redis";
+}
+
+/** How this kind of store is saved, checked and restored. Redis' client is loaded only where it is used. */
+async function loadStoreEngine(name: "sqlite" | "redis") {
+  return name === "sqlite" ? sqliteEngine : (await import("./redis-backup.ts")).redisEngine;
 }
 
 const DATABASE: Part = {

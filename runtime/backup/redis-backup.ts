@@ -4,6 +4,7 @@
  */
 
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Redis } from "ioredis";
 import { z } from "zod";
@@ -15,7 +16,7 @@ import { readScripts } from "../stores/redis/scripts.ts";
 import { BackupError, createBackupError, createRefusal } from "./backup-error.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import { type SavedPart, withRegularFile, writeStream } from "./files.ts";
-import { BACKUP_PARTS } from "./manifest.ts";
+import { BACKUP_PARTS, type VerifiedBackup } from "./manifest.ts";
 
 /** Timeout for connecting: 10 s, because the server may be loading its data. */
 const CONNECT_TIMEOUT: Ms = 10 * SECOND;
@@ -30,8 +31,11 @@ const formatSchema = z.object({ format: z.int() });
 
 const dumpSchema = z.array(z.custom<Buffer>((value) => Buffer.isBuffer(value)));
 
+/** A store in Redis. */
+export const redisEngine = { save: dumpRedis, check: checkRedis, restore: restoreRedis };
+
 /** Saves all keys of the store by Redis' own DUMP, in one step of the server, to a new file below `root`. */
-export async function dumpRedis({ url, prefix }: BackupSettings["store"], root: string): Promise<SavedPart> {
+async function dumpRedis({ store: { url, prefix } }: BackupSettings, root: string): Promise<SavedPart> {
   return withRedis(url, async (redis) => {
     const format = await readFormat(redis, `${prefix}:`);
     const rows = dumpSchema.parse(await redis.callBuffer("EVAL", SCRIPTS.get("dump-store") ?? "", 0, `${prefix}:`));
@@ -78,17 +82,16 @@ async function* formatRows(rows: readonly Buffer[]): AsyncGenerator<Uint8Array> 
 /**
  * Replaces the store by what a restore keeps of a dump (see `isRestoredRecord`). The dump is loaded beside the store
  * first; then one script exchanges both, so a failure leaves the store as it was.
- * @param from prefix of the keys in the dump, without the colon
- * @param format the format of the records, by the manifest
  */
-export async function restoreRedis(
+async function restoreRedis(
+  { path, manifest }: VerifiedBackup,
   { url, prefix }: BackupSettings["store"],
-  { path, from, format }: { path: string; from: string; format: number },
 ): Promise<void> {
+  const { prefix: from = prefix, format } = manifest.store ?? {};
   await withRedis(url, async (redis) => {
     const staging = `${prefix}-restore-${randomBytes(6).toString("hex")}:`;
     try {
-      await loadDump(redis, path, `${from}:`, staging);
+      await loadDump(redis, join(path, BACKUP_PARTS.redisStore), `${from}:`, staging);
       if ((await readFormat(redis, staging)) !== format)
         throw createRefusal("The backup's store does not have the format that its manifest names.");
       await redis.call("EVAL", SCRIPTS.get("exchange-store") ?? "", 0, `${prefix}:`, staging);
@@ -121,6 +124,6 @@ function isRestoredKey(name: string): boolean {
 }
 
 /** Checks that the server of a store answers. Throws when it does not. */
-export async function checkRedis(url: string): Promise<void> {
+async function checkRedis(url: string): Promise<void> {
   await withRedis(url, (redis) => redis.ping());
 }

@@ -20,7 +20,7 @@ import { isLockedError, STORE_FILE_NAME } from "../stores/store-file.ts";
 import { createBackupError, createRefusal } from "./backup-error.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import { copyFile, placeFile, type SavedPart } from "./files.ts";
-import { BACKUP_PARTS } from "./manifest.ts";
+import { BACKUP_PARTS, type VerifiedBackup } from "./manifest.ts";
 
 const formatSchema = z.object({ format: z.int() });
 
@@ -40,8 +40,11 @@ const FILES = ["-wal", "-shm", ""] as const;
 /** Name of the file in a backup folder by which its runs exclude each other. It stays empty. */
 const LOCK_FILE = ".lock";
 
+/** The embedded store. */
+export const sqliteEngine = { save: saveSqliteStore, check: checkStoreUnused, restore: restoreSqliteStore };
+
 /** Saves the store to a new file below `root`, also while Groundcrew uses it. Undefined where there is no store yet. */
-export async function saveSqliteStore(settings: BackupSettings, root: string): Promise<SavedPart | undefined> {
+async function saveSqliteStore(settings: BackupSettings, root: string): Promise<SavedPart | undefined> {
   const folder = resolve(parseStoreFolder(settings.store.url));
   if (!existsSync(join(folder, STORE_FILE_NAME))) return undefined;
   const copy = join(folder, (await copyUnusedStore(folder)) ?? (await requestCopy(settings)));
@@ -147,7 +150,7 @@ export function checkStoreFormatNumber(format: number, version: string): void {
 }
 
 /** Throws when a running Groundcrew has the store open. */
-export async function checkStoreUnused(url: string): Promise<void> {
+async function checkStoreUnused(url: string): Promise<void> {
   const path = join(resolve(parseStoreFolder(url)), STORE_FILE_NAME);
   if (!existsSync(path)) return;
   try {
@@ -163,12 +166,14 @@ export async function checkStoreUnused(url: string): Promise<void> {
  * file is complete before it gets its name.
  * @param name ends the names of the files that are moved aside
  */
-export async function restoreSqliteStore(
-  url: string,
-  { path, hash, name }: { path: string; hash: string; name: string },
+async function restoreSqliteStore(
+  { path, files }: VerifiedBackup,
+  { url }: BackupSettings["store"],
+  name: string,
 ): Promise<void> {
+  const hash = files.find((one) => one.path === BACKUP_PARTS.sqliteStore)?.hash ?? "";
   const target = join(resolve(parseStoreFolder(url)), STORE_FILE_NAME);
-  await placeFile(path, { target, hash }, async (copy) => {
+  await placeFile(join(path, BACKUP_PARTS.sqliteStore), { target, hash }, async (copy) => {
     await reduceStoreCopy(copy);
     for (const end of FILES) if (existsSync(target + end)) await rename(target + end, `${target}.before-${name}${end}`);
   });

@@ -101,8 +101,11 @@ async function runBackupCommand({ rest, json }: CliOptions, { env, stdin }: Comm
     await setCopiesExpected(folder, settings.after.length > 0 || settings.isCopiedLater);
     const dump = database === undefined ? {} : { dump: readBytes(stdin) };
     const created = await createBackup(settings, { folder, clock: Date.now, ...dump });
-    await copyElsewhere(settings, folder, created);
-    return json ? formatJsonLine(toJson(created)) : formatForTerminal(renderBackup(created));
+    if (settings.after.length > 0) {
+      await runAfterBackup(settings.after, { backup: created.path, folder, env: settings.env });
+      await storeCopy(folder, created.manifest.name);
+    }
+    return renderBackup(created, json);
   } finally {
     lock.release();
   }
@@ -122,28 +125,14 @@ async function* readBytes(stdin: NodeJS.ReadableStream): AsyncGenerator<Uint8Arr
   for await (const chunk of stdin) yield typeof chunk === "string" ? Buffer.from(chunk) : chunk;
 }
 
-async function copyElsewhere(
-  { after, env }: BackupSettings,
-  folder: string,
-  { path, manifest }: CreatedBackup,
-): Promise<void> {
-  if (after.length === 0) return;
-  await runAfterBackup(after, { backup: path, folder, env });
-  await storeCopy(folder, manifest.name);
-}
-
-function toJson({ path, manifest, removed, skipped }: CreatedBackup) {
-  const { name, bytes, files, parts } = manifest;
-  return { backup: path, name, parts, files, bytes, removed, skipped };
-}
-
-function renderBackup({ path, manifest, removed, skipped }: CreatedBackup): string {
-  const { parts, files, bytes } = manifest;
+function renderBackup({ path, manifest, removed, skipped }: CreatedBackup, json: boolean): string {
+  const { name, parts, files, bytes } = manifest;
+  if (json) return formatJsonLine({ backup: path, name, parts, files, bytes, removed, skipped });
   const lines = [`Backup ${path}: ${parts.join(", ")}; ${files} files, ${formatSize(bytes)}.`];
   if (!parts.includes("database")) lines.push("It contains no database: BACKUP_DATABASE_URL is not set.");
   if (removed.length > 0) lines.push(`Removed older backups: ${removed.join(", ")}.`);
   if (skipped.length > 0) lines.push(`Not copied, because they are links or special files: ${skipped.join(", ")}.`);
-  return lines.join("\n");
+  return formatForTerminal(lines.join("\n"));
 }
 
 function formatSize(bytes: number): string {
