@@ -25,15 +25,14 @@ import { postComment } from "../comments.ts";
 import { findStoredTask, findTask } from "../find-task.ts";
 import { checkFileName, checkFileSize, checkFileType, type NewDeliverable } from "./file-check.ts";
 import { hashStream } from "./send-file.ts";
-import { attachFile } from "./upload.ts";
 import {
+  attachFile,
   createPartialUploadJob,
-  forgetUpload,
   PARTIAL_UPLOAD_MS,
   removePartialUpload,
-  saveUploadStep,
+  replaceUpload,
   type UploadRecord,
-} from "./upload-record.ts";
+} from "./upload.ts";
 
 /**
  * Attaches a file to a work item as the caller and under its claim, with a comment that links it. Repeating the call,
@@ -72,7 +71,7 @@ export async function deliverFile(context: CallContext, deliverable: NewDelivera
     sha256: attachedFile.sha256,
     type,
     attachment,
-    already: attachedFile.sent ? undefined : (true as const),
+    already: attachedFile.isSent ? undefined : (true as const),
     left_behind: attachedFile.leftBehind.length > 0 ? attachedFile.leftBehind : undefined,
   });
 }
@@ -100,7 +99,7 @@ async function linkDeliverable(
     const value: DeliverablesRecord = { files: [...files, { name, size, attachment }] };
     return { put: [{ key: listKey, value }] };
   });
-  await saveUploadStep(context, key, stored, { ...stored.value, step: "linked", ...omitUndefined({ sha256 }) });
+  await replaceUpload(context, key, stored, { ...stored.value, step: "linked", ...omitUndefined({ sha256 }) });
 }
 
 /** Links to the file. A link to the work item would only lead to the page on which the comment is. */
@@ -138,7 +137,7 @@ export async function cleanUpPartialUpload(
   }
   if (step === "confirmed" && (await linkConfirmed(deps, key, record, correlation))) return;
   // The record goes first, so that a new call starts over instead of sending with the removed attachment's ticket.
-  if (!(await forgetUpload({ deps }, key, record))) return cleanUpPartialUpload(deps, { item, upload, correlation });
+  if (!(await replaceUpload({ deps }, key, record))) return cleanUpPartialUpload(deps, { item, upload, correlation });
   deps.log.warn("upload never finished", { correlation, item, agent, name, step });
   if (attachment !== undefined && step !== "confirmed")
     await removePartialUpload(deps, deps.plane, { project, item, attachment });
