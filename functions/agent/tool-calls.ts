@@ -21,7 +21,6 @@ import {
 import { scanMatchingRows } from "../../shared/store/records.ts";
 import type { Caller } from "../../shared/tasks/call-context.ts";
 import { findStoredTask } from "../../shared/tasks/find-task.ts";
-import type { StatusResult } from "../../shared/tasks/lifecycle/set-status.ts";
 import type { StatusChange } from "../../shared/tasks/lifecycle/status-attempts.ts";
 import { createAcknowledgements } from "../../shared/tasks/wakes.ts";
 import { cleanLine, cleanText, createRedactor, sanitizeOutput } from "../../shared/text.ts";
@@ -225,7 +224,7 @@ async function completeAsSession(
   task: string,
   { status, text = "", tests }: StatusChange,
   correlation: string,
-): Promise<StatusResult> {
+) {
   const name = task.trim();
   if (parseTaskKey(name)?.key !== key && name.toLowerCase() !== item)
     throw new GroundcrewError("forbidden", `This session is for ${key} only and may not change ${name.slice(0, 40)}.`);
@@ -239,8 +238,8 @@ async function completeAsSession(
   const summary = tests?.trim() ? `${text}\n\nTests: ${tests}` : text;
   await completeTicket(deps, key, { summary, source: "tool", by: "Claude Code" }, correlation);
   const [ticket, stored] = [await getTicket(deps, key), await findStoredTask(deps, item)];
-  const word = stored?.item.snapshot.status ?? "in_progress";
-  return { key, status: word, inReview: true, blockers: [], url: ticket.item.url };
+  const current = stored?.item.snapshot.status ?? "in_progress";
+  return { key, status: current, inReview: true, heldUntil: undefined, blockers: [], url: ticket.item.url };
 }
 
 /** Creates the reader of an agent's request body, 2 MB at most. */

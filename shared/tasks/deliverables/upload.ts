@@ -1,6 +1,6 @@
 /**
- * Uploads a file to Plane in three steps: create the attachment, send the bytes to the storage, confirm. What is done is
- * stored, so that repeating an interrupted call continues with what is left, and what no call finishes is removed.
+ * Uploads a file to Plane in three steps: create the attachment, send the bytes to the storage, confirm. What is done
+ * is stored, so that repeating an interrupted call continues with what is left, and what no call finishes is removed.
  */
 
 import type { TaskDeps } from "../../app/deps.ts";

@@ -17,7 +17,7 @@ import { listReadableProjects, type ProjectRecord, type Task } from "../../recor
 import { observedSets, workKeys, workSets } from "../../records/store-keys.ts";
 import { type ClaimRecord, findClaim, findStatusAttempt } from "../../records/task-records.ts";
 import type { Job } from "../../store/port.ts";
-import { scanRows } from "../../store/records.ts";
+import { scanRows, updateValue } from "../../store/records.ts";
 import type { ItemRecord } from "../../task/snapshot.ts";
 import { DAY, formatIsoTime, MINUTE, type Ms } from "../../time.ts";
 import { type CallContext, createCallContext, SYSTEM_CALLER } from "../call-context.ts";
@@ -91,15 +91,13 @@ async function endIfOver(
   const reason = task && findLossReason(claim, task.item);
   // A person may approve the result while its agent is still reporting it: then the agent has finished by itself.
   if (reason === "moved" && (await isFinishing(deps, claim))) return endClaim(deps, claim, undefined, correlation);
-  if (reason) return endClaim(deps, claim, reason, correlation, { ...omitUndefined({ by: task?.item.stopped?.by }) });
-  if (isRenewedInFuture(claim, now) && isRenewedInFuture(claim, await deps.store.now())) {
-    // The store's clock was set back, so it is unknown how long ago the agent called: the claim is renewed once.
-    if ((await renewClaim(deps, claim)) || (await reviveClaim(deps, claim))) return false;
-    return endClaim(deps, claim, "expired", correlation);
-  }
-  if (claim.until <= now + RENEW_BEFORE_MS && (await isWaitingForAnswer(deps, claim, now))) {
-    if ((await renewClaim(deps, claim)) || (await reviveClaim(deps, claim))) return false;
-  }
+  if (reason) return endClaim(deps, claim, reason, correlation, omitUndefined({ by: task?.item.stopped?.by }));
+  const keepClaim = async () => Boolean((await renewClaim(deps, claim)) || (await reviveClaim(deps, claim)));
+  // The store's clock was set back, so it is unknown how long ago the agent called: the claim is renewed once.
+  if (isRenewedInFuture(claim, now) && isRenewedInFuture(claim, await deps.store.now()))
+    return (await keepClaim()) ? false : endClaim(deps, claim, "expired", correlation);
+  const isDue = claim.until <= now + RENEW_BEFORE_MS;
+  if (isDue && (await isWaitingForAnswer(deps, claim, now)) && (await keepClaim())) return false;
   if (claim.until <= now) {
     if (wasDown && (await reviveClaim(deps, claim))) return false;
     return endClaim(deps, claim, "expired", correlation);
@@ -129,26 +127,25 @@ async function isFinishing(deps: TaskDeps, { item, agent }: ClaimRecord): Promis
 /** Whether the agent waits for a human's answer: it has no reason to call meanwhile, so it does not count as silent. */
 async function isWaitingForAnswer(deps: TaskDeps, { item, agent }: ClaimRecord, now: Ms): Promise<boolean> {
   const questions = await readTaskQuestions(deps, item);
-  return questions.some((question) => {
-    return question.agent === agent && !question.answer && now - question.askedAt < ANSWER_WAIT_MS;
-  });
+  return questions.some(
+    (question) => question.agent === agent && !question.answer && now - question.askedAt < ANSWER_WAIT_MS,
+  );
 }
 
 /** Records that people started a claimed task in Plane: if it returns to todo later, the claim is lost. */
 async function recordStart(deps: TaskDeps, claim: ClaimRecord): Promise<void> {
-  const key = workKeys.claim(claim.item);
-  const [stored] = await deps.store.read<ClaimRecord>([key]);
-  if (stored?.value.fence !== claim.fence || stored.value.expectedStatuses.includes("in_progress")) return;
-  await deps.store.commit({
-    expect: [[key, stored.rev]],
-    put: [toClaimPut({ ...stored.value, expectedStatuses: ["in_progress"] })],
-  });
+  await updateValue<ClaimRecord>(deps, workKeys.claim(claim.item), (stored) =>
+    stored?.fence === claim.fence && !stored.expectedStatuses.includes("in_progress")
+      ? { put: [toClaimPut({ ...stored, expectedStatuses: ["in_progress"] })] }
+      : undefined,
+  );
 }
 
 /** Records the scan. Once per project, queues jobs that restore the claims of tasks that were already in progress. */
 async function recordScan(deps: TaskDeps, at: Ms, correlation: string): Promise<void> {
-  const [lastScan] = await deps.store.read<LastClaimScan>([workKeys.lastClaimsTick]);
-  const restored = new Set(lastScan?.value.restored ?? []);
+  const key = workKeys.lastClaimsTick;
+  const [lastScan] = await deps.store.read<LastClaimScan>([key]);
+  const restored = new Set(lastScan?.value.restored);
   const jobs: Job[] = [];
   for (const project of await listReadableProjects(deps)) {
     if (!project.baseline || restored.has(project.id)) continue;
@@ -156,11 +153,7 @@ async function recordScan(deps: TaskDeps, at: Ms, correlation: string): Promise<
     jobs.push(...(await createRestoreJobs(deps, project, correlation)));
   }
   const value: LastClaimScan = { at, restored: [...restored] };
-  await deps.store.commit({
-    expect: [[workKeys.lastClaimsTick, lastScan?.rev ?? 0]],
-    put: [{ key: workKeys.lastClaimsTick, value }],
-    jobs,
-  });
+  await deps.store.commit({ expect: [[key, lastScan?.rev ?? 0]], put: [{ key, value }], jobs });
   if (jobs.length > 0) deps.notify();
 }
 
@@ -195,17 +188,8 @@ export async function handleClaimEnd(deps: TaskDeps, claimEnd: ClaimEnd): Promis
   const current = reason === "expired" || reason === "stopped" ? await returnToTodo(deps, task, claimEnd) : task;
   const record = workKeys.claimEnd(item, fence);
   const put = [{ key: record, value: { at }, expires: KEPT_MS }];
-  await publishWorkEvent(
-    deps,
-    current,
-    { kind: "claim_lost", agent, why: reason, since: formatIsoTime(since, "UTC"), ...omitUndefined({ minutes, by }) },
-    correlation,
-    {
-      record,
-      rev: 0,
-      put,
-    },
-  );
+  const lost = { agent, why: reason, since: formatIsoTime(since, "UTC"), ...omitUndefined({ minutes, by }) };
+  await publishWorkEvent(deps, current, { kind: "claim_lost", ...lost }, correlation, { record, rev: 0, put });
 }
 
 /**
@@ -230,7 +214,7 @@ async function returnToTodo(deps: TaskDeps, task: Task, claimEnd: ClaimEnd): Pro
     const isUnfinished = current.item.snapshot.status === "in_progress" && needsAgent(current.item);
     if (!isUnfinished && !isStop) return current;
     const returned = isUnfinished ? await moveToStatus(context, current, "todo") : current;
-    const comment = isStop ? renderStoppedComment(deps, claimEnd) : renderExpiredComment(deps, claimEnd);
+    const comment = renderClaimEndComment(deps, claimEnd);
     await postComment(context, returned, `${claimEnd.reason}:${task.id}:${claimEnd.fence}`, comment);
     return returned;
   } catch (thrown) {
@@ -238,8 +222,8 @@ async function returnToTodo(deps: TaskDeps, task: Task, claimEnd: ClaimEnd): Pro
     if (isGone || thrown instanceof PlaneNotFoundError) return task;
     if (!isPermanentError(thrown)) throw thrown;
     // Plane refuses the change. People have to make it, so the lost claim is published anyway.
-    const { correlation } = claimEnd;
-    deps.log.warn("task not returned to todo", { correlation, item: task.key, error: thrown.message });
+    const logFields = { correlation: claimEnd.correlation, item: task.key, error: thrown.message };
+    deps.log.warn("task not returned to todo", logFields);
     return (await findStoredTask(deps, task.id)) ?? task;
   } finally {
     await deps.store.release(key, lease.fence);
@@ -269,28 +253,20 @@ function guardCalls(context: CallContext, task: Task, { fence }: { fence: number
   };
 }
 
-function renderStoppedComment({ settings }: TaskDeps, { agent, by = "?" }: Pick<ClaimEnd, "agent" | "by">): string {
-  const { comments } = getTexts(settings.locale);
-  return `<p>${formatTemplate(comments.stopped, { agent: escapeHtml(agent), by: escapeHtml(by) })}</p>`;
-}
-
-function renderExpiredComment(
+/** The comment on a claim that expired, or whose work a person stopped. */
+function renderClaimEndComment(
   { settings }: TaskDeps,
-  {
-    agent,
-    since,
-    at,
-    minutes = DEFAULT_CLAIM_MINUTES,
-  }: { agent: string } & Pick<ClaimLossRecord, "since" | "at" | "minutes">,
+  { reason, agent, since, at, minutes = DEFAULT_CLAIM_MINUTES, by = "?" }: ClaimEnd,
 ): string {
   const { comments } = getTexts(settings.locale);
   const values = {
     agent: escapeHtml(agent),
+    by: escapeHtml(by),
     from: localizeMoment(comments.locale, settings.timezone, since, 0),
     to: localizeMoment(comments.locale, settings.timezone, at, since),
     minutes: String(minutes),
   };
-  return `<p>${formatTemplate(comments.expired, values)}</p>`;
+  return `<p>${formatTemplate(reason === "stopped" ? comments.stopped : comments.expired, values)}</p>`;
 }
 
 /**
@@ -319,11 +295,8 @@ export async function restoreClaim(
   const claim = { ...createClaim(task, agent, lease), ...omitUndefined({ since }) };
   // What was spent before is on the card.
   const time = await prepareTimerStart(deps, task, { ...claim, since: lease.renewedAt });
-  const outcome = await deps.store.commit({
-    expect: [...expect, ...time.expect],
-    fence: [key, lease.fence],
-    put: [toClaimPut(claim), ...time.put],
-  });
-  if (outcome !== "committed") return;
-  deps.log.info("claim restored from the agent card", { correlation, item: task.key, agent });
+  const put = [toClaimPut(claim), ...time.put];
+  const outcome = await deps.store.commit({ expect: [...expect, ...time.expect], fence: [key, lease.fence], put });
+  if (outcome === "committed")
+    deps.log.info("claim restored from the agent card", { correlation, item: task.key, agent });
 }

@@ -8,7 +8,6 @@ import { GroundcrewError } from "../../errors.ts";
 import { formatTemplate } from "../../i18n/localize.ts";
 import { getTexts } from "../../i18n/texts.ts";
 import { escapeHtml } from "../../markdown/plain-text.ts";
-import { omitUndefined } from "../../omit-undefined.ts";
 import type { Task } from "../../records/plane-records.ts";
 import { workKeys, workSets } from "../../records/store-keys.ts";
 import {
@@ -20,7 +19,7 @@ import {
 import type { Put, StoredValue } from "../../store/port.ts";
 import { updateValue } from "../../store/records.ts";
 import { REVIEW_LABEL } from "../../sync/event-facts.ts";
-import { isOpen } from "../../task/snapshot.ts";
+import { isInReview, isOpen } from "../../task/snapshot.ts";
 import { DAY, MINUTE, type Ms } from "../../time.ts";
 import { isManaged } from "../access.ts";
 import { type CallContext, createCallContext, isHuman, SYSTEM_CALLER } from "../call-context.ts";
@@ -60,12 +59,9 @@ export async function requestReview(
   });
 }
 
-function toReviewPut(item: string, review: ReviewRecord | undefined): Put {
-  return {
-    key: workKeys.review(item),
-    value: review,
-    ...omitUndefined({ sets: review ? [workSets.reviews] : undefined }),
-  };
+/** Without `review` the record is deleted. */
+function toReviewPut(item: string, review?: ReviewRecord): Put {
+  return { key: workKeys.review(item), value: review, ...(review ? { sets: [workSets.reviews] } : {}) };
 }
 
 /** Approves a review: removes the label and sets the task to done. Throws `conflict` when it is not in review. */
@@ -73,51 +69,36 @@ export async function approveReview(context: CallContext, task: Task): Promise<T
   return recordVerdict(context, task, "approved", null);
 }
 
-async function recordVerdict(
-  context: CallContext,
-  task: Task,
-  kind: ReviewVerdict["kind"],
-  reason: string | null,
-): Promise<Task> {
+async function recordVerdict(context: CallContext, task: Task, kind: ReviewVerdict["kind"], reason: string | null) {
   const { deps, caller } = context;
   if (!isHuman(caller))
     throw new GroundcrewError("forbidden", `${task.key} waits for a human's review. Remind them with ask_human.`);
   const freshTask = await readFreshTask(context, task);
   const [record] = await deps.store.read<ReviewRecord>([workKeys.review(task.id)]);
   const before = record?.value;
-  const isWaiting = freshTask.item.review && isOpen(freshTask.item.snapshot.status);
+  const { status } = freshTask.item.snapshot;
   // An interrupted verdict is resumed; a new one needs a task that is in review.
-  if (!isWaiting && before?.verdict?.kind !== kind)
-    throw new GroundcrewError(
-      "conflict",
-      `${task.key} is not in review. Its status is ${freshTask.item.snapshot.status}.`,
-      { refusal: { name: "notInReview", values: { task: task.key, status: freshTask.item.snapshot.status } } },
-    );
+  if (!isInReview(freshTask.item) && before?.verdict?.kind !== kind)
+    throw new GroundcrewError("conflict", `${task.key} is not in review. Its status is ${status}.`, {
+      refusal: { name: "notInReview", values: { task: task.key, status } },
+    });
   const now = await deps.store.now();
   const agent = before?.agent ?? freshTask.item.owners?.[0] ?? "";
   const verdict = { kind, by: caller.name, reason: reason ?? before?.verdict?.reason ?? null, at: now };
   const review: ReviewRecord = { item: task.id, agent, id: before?.id ?? deps.newId(), at: before?.at ?? now, verdict };
-  await deps.store.commit({ put: [toReviewPut(task.id, review), toVerdictPut(review.id, verdict)] });
+  const verdictPut = { key: workKeys.reviewVerdict(review.id), value: verdict, expires: VERDICT_KEPT_MS };
+  await deps.store.commit({ put: [toReviewPut(task.id, review), verdictPut] });
   return applyVerdict(context, freshTask, review, verdict);
 }
 
-function toVerdictPut(review: string, verdict: ReviewVerdict): Put {
-  return { key: workKeys.reviewVerdict(review), value: verdict, expires: VERDICT_KEPT_MS };
-}
-
 /** Applies a verdict. Each effect happens once, also when this is repeated. */
-async function applyVerdict(
-  context: CallContext,
-  task: Task,
-  review: ReviewRecord,
-  verdict: ReviewVerdict,
-): Promise<Task> {
+async function applyVerdict(context: CallContext, task: Task, review: ReviewRecord, verdict: ReviewVerdict) {
   const { deps } = context;
   const approved = verdict.kind === "approved";
   const movedTask = await moveToStatus(context, task, approved ? "done" : "todo", { labels: { drop: [REVIEW_LABEL] } });
   const { comments } = getTexts(deps.settings.locale);
-  const titleTemplate = approved ? comments.approved : comments.sentBack;
-  const title = `<p>${formatTemplate(titleTemplate, { by: escapeHtml(verdict.by) })}</p>`;
+  const by = escapeHtml(verdict.by);
+  const title = `<p>${formatTemplate(approved ? comments.approved : comments.sentBack, { by })}</p>`;
   const reasonHtml = verdict.reason === null ? "" : `<p>${escapeHtml(verdict.reason).replaceAll("\n", "<br>")}</p>`;
   await postComment(context, movedTask, `${verdict.kind}:${task.id}:${review.id}`, title + reasonHtml);
   if (approved) await recordFinishedTask(deps, movedTask, review.agent);
@@ -129,7 +110,7 @@ async function applyVerdict(
 
 /** Closes a review and, when the task was not approved, notifies its agent in the same commit. */
 async function closeReview(
-  { deps, correlation }: Pick<CallContext, "deps" | "correlation">,
+  { deps, correlation }: CallContext,
   task: Task,
   review: ReviewRecord,
   sentBack: Pick<ReviewVerdict, "by" | "reason"> | { by: null; reason: null } | undefined,
@@ -137,7 +118,7 @@ async function closeReview(
   const key = workKeys.review(task.id);
   const [record] = await deps.store.read<ReviewRecord>([key]);
   if (record?.value.id !== review.id) return;
-  const put = [toReviewPut(task.id, undefined)];
+  const put = [toReviewPut(task.id)];
   if (!sentBack) {
     await deps.store.commit({ expect: [[key, record.rev]], put });
     return;
@@ -174,7 +155,7 @@ export async function reconcileReview(deps: TaskDeps, item: string, correlation:
   const isWaiting = task?.item.removedAt === undefined && task?.item.review && isOpen(task.item.snapshot.status);
   if (!record) return task && isWaiting ? restoreReview(deps, task, correlation) : undefined;
   if (!task || task.item.removedAt !== undefined) {
-    await deps.store.commit({ expect: [[workKeys.review(item), record.rev]], put: [toReviewPut(item, undefined)] });
+    await deps.store.commit({ expect: [[workKeys.review(item), record.rev]], put: [toReviewPut(item)] });
     return;
   }
   await reconcileKnownReview(deps, task, record, correlation);

@@ -19,7 +19,6 @@ import { evaluateBlockers, readRelations } from "../../sync/blockers.ts";
 import { observeBlockedByText } from "../../sync/dependency-edges.ts";
 import { REVIEW_LABEL } from "../../sync/event-facts.ts";
 import { isInReview, isOpen, type Status } from "../../task/snapshot.ts";
-import type { Ms } from "../../time.ts";
 import { requireOwner } from "../access.ts";
 import { type CallContext, createCallContext, isAgent, isHuman } from "../call-context.ts";
 import { readCard, updateCard } from "../card-record.ts";
@@ -35,7 +34,6 @@ import { approveReview, isVerdictPending, requestReview, sendBackReview } from "
 import {
   beginStatusAttempt,
   CALL_TIMEOUT_MS,
-  createStatusAttempt,
   endStatusAttempt,
   failStatusChange,
   hasReachedStatus,
@@ -43,16 +41,13 @@ import {
   type StatusChange,
 } from "./status-attempts.ts";
 
-/** The state of a task after a change of its status. */
-export interface StatusResult {
-  key: string;
-  status: Status;
-  inReview: boolean;
-  /** Store time at which the caller's claim expires; absent when it has none. */
-  heldUntil?: Ms;
-  /** Keys of its open blockers. */
-  blockers: string[];
-  url: string;
+/** A call that changes a status. */
+interface StatusCall {
+  change: StatusChange;
+  /** The latest change of the task's status. */
+  lastAttempt: StatusChangeRecord | undefined;
+  /** The same, when it is this change and was interrupted. */
+  interrupted: StatusChangeRecord | undefined;
 }
 
 /** The statuses that the Concierge, as the planner, may set on tasks of other agents. */
@@ -70,32 +65,23 @@ const TRANSITIONS: Record<Status, readonly Status[]> = {
   cancelled: [],
 };
 
-const COMMENT_IDS = {
-  todo: "todo",
-  in_progress: "start",
-  blocked: "blocked",
-  done: "done",
-  cancelled: "cancelled",
-} as const;
-
 /**
  * Sets the status of a task and returns the resulting state. An agent changes its own tasks under its claim, which
  * starting a task takes; people change any task, and the Concierge those of others, without a claim. Setting the
  * current status makes no request to Plane except for the reported text. Repeating an interrupted call completes it.
  */
-export async function setStatus(context: CallContext, task: Task, change: StatusChange): Promise<StatusResult> {
+export async function setStatus(context: CallContext, task: Task, change: StatusChange) {
   const { deps, caller } = context;
-  const asPlanner = !isAgent(caller) || mayPlan(context, task, change.status);
+  const { status } = change;
+  const asPlanner = !isAgent(caller) || mayPlan(context, task, status);
   if (!asPlanner) await requireOwner(context, task);
   const lastAttempt = await findStatusAttempt(deps, task.id);
-  const interrupted =
-    lastAttempt && !lastAttempt.isComplete && lastAttempt.agent === caller.name && lastAttempt.status === change.status
-      ? lastAttempt
-      : undefined;
-  if (!interrupted && (await isAlreadySet(context, task, change.status, asPlanner))) {
-    await keepStatus(context, task, change, lastAttempt);
-  } else if (asPlanner) await changeAsPlanner(context, task, change, interrupted);
-  else await changeOwnStatus(context, task, change, { lastAttempt, interrupted });
+  const isSame = lastAttempt?.agent === caller.name && lastAttempt.status === status;
+  const interrupted = isSame && !lastAttempt.isComplete ? lastAttempt : undefined;
+  const call = { change, lastAttempt, interrupted };
+  if (!interrupted && (await isAlreadySet(context, task, status, asPlanner))) await keepStatus(context, task, call);
+  else if (asPlanner) await changeAsPlanner(context, task, call);
+  else await changeOwnStatus(context, task, call);
   return readStatusResult(context, (await findStoredTask(deps, task.id)) ?? task);
 }
 
@@ -105,20 +91,13 @@ function mayPlan({ caller }: CallContext, { item }: Task, status: Status): boole
 }
 
 /** Whether the stored task has the status already. In progress also requires that the caller holds the task. */
-async function isAlreadySet(
-  context: CallContext,
-  { id, item }: Task,
-  status: Status,
-  asPlanner: boolean,
-): Promise<boolean> {
-  const { deps, caller } = context;
-  const { status: word } = item.snapshot;
+async function isAlreadySet(context: CallContext, { id, item }: Task, status: Status, asPlanner: boolean) {
   if (isInReview(item)) return status === "done" && !asPlanner;
-  if (word !== status) return false;
+  if (item.snapshot.status !== status) return false;
   if (asPlanner) return !(await isVerdictPending(context, id, toVerdict(status)));
-  if (word !== "in_progress") return true;
-  const [claim] = await readLiveClaims(deps, [id]);
-  return claim?.agent === caller.name;
+  if (status !== "in_progress") return true;
+  const [claim] = await readLiveClaims(context.deps, [id]);
+  return claim?.agent === context.caller.name;
 }
 
 /** The verdict that a human gives by setting the status of a task in review. */
@@ -131,12 +110,7 @@ function toVerdict(status: Status): "approved" | "sent_back" | undefined {
  * Handles a change that needs no write of the status. Returning a task that was claimed and never started releases the
  * claim. A text is written as a comment, unless the change that set this status has already written it.
  */
-async function keepStatus(
-  context: CallContext,
-  task: Task,
-  change: StatusChange,
-  lastAttempt: StatusChangeRecord | undefined,
-): Promise<void> {
+async function keepStatus(context: CallContext, task: Task, { change, lastAttempt }: StatusCall): Promise<void> {
   const { deps, caller, correlation } = context;
   const { status, text = "" } = change;
   const claim = status === "todo" ? await findClaim(deps, task.id) : undefined;
@@ -154,23 +128,13 @@ async function keepStatus(
 /** Updates the agent card with what an agent reports along with a change. People have no card. */
 async function updateReportedFields(context: CallContext, task: Task, change: StatusChange): Promise<void> {
   const { session, cost, confidence, commit, tests } = change;
-  const fields = omitUndefined({
-    session: session || undefined,
-    cost,
-    confidence,
-    commit: commit || undefined,
-    tests: tests || undefined,
-  });
+  const texts = { session: session || undefined, commit: commit || undefined, tests: tests || undefined };
+  const fields = omitUndefined({ ...texts, cost, confidence });
   if (isAgent(context.caller) && Object.keys(fields).length > 0) await updateCard(context, task, fields);
 }
 
 /** A change of another agent's task: needs no claim and ends the current one. */
-async function changeAsPlanner(
-  context: CallContext,
-  task: Task,
-  change: StatusChange,
-  interrupted: StatusChangeRecord | undefined,
-): Promise<void> {
+async function changeAsPlanner(context: CallContext, task: Task, { change, interrupted }: StatusCall): Promise<void> {
   const freshTask = await readFreshTask(context, task);
   const verdict = isHuman(context.caller) ? toVerdict(change.status) : undefined;
   if (verdict && (isInReview(freshTask.item) || (await isVerdictPending(context, task.id, verdict)))) {
@@ -179,29 +143,21 @@ async function changeAsPlanner(
       : sendBackReview(context, freshTask, change.text ?? ""));
     return;
   }
-  const attempt =
-    interrupted ?? (await beginStatusAttempt(context, await createStatusAttempt(context, freshTask, change)));
+  const attempt = interrupted ?? (await beginStatusAttempt(context, freshTask, change));
   const moved = await moveToStatus(context, freshTask, change.status, { labels: { drop: [REVIEW_LABEL] } });
   await completeStatusChange(context, moved, attempt);
 }
 
 /** An agent's change of its own task. A permanent refusal by Plane is reported and blocks the task (OPENCLAW-15). */
-async function changeOwnStatus(
-  context: CallContext,
-  task: Task,
-  change: StatusChange,
-  {
-    lastAttempt,
-    interrupted,
-  }: { lastAttempt: StatusChangeRecord | undefined; interrupted: StatusChangeRecord | undefined },
-): Promise<void> {
+async function changeOwnStatus(context: CallContext, task: Task, call: StatusCall): Promise<void> {
+  const { change, interrupted } = call;
   try {
     const freshTask = await readFreshTask(context, task);
     // The status has reached Plane: the rest needs no claim, which may have ended with the change.
-    const isDone = interrupted && interrupted.status !== "in_progress" && hasReachedStatus(freshTask.item, interrupted);
+    const isDone = interrupted && change.status !== "in_progress" && hasReachedStatus(freshTask.item, interrupted);
     const attempt = isDone
       ? interrupted
-      : await writeStatus(context, await refreshBlockers(context, freshTask, change.status), change, lastAttempt);
+      : await writeStatus(context, await refreshBlockers(context, freshTask, change.status), call);
     const current = (await findStoredTask(context.deps, task.id)) ?? freshTask;
     await updateReportedFields(context, current, change);
     await completeStatusChange(context, current, attempt);
@@ -211,34 +167,27 @@ async function changeOwnStatus(
   }
 }
 
-async function writeStatus(
-  context: CallContext,
-  task: Task,
-  change: StatusChange,
-  lastAttempt: StatusChangeRecord | undefined,
-): Promise<StatusChangeRecord> {
+async function writeStatus(context: CallContext, task: Task, call: StatusCall): Promise<StatusChangeRecord> {
   const { deps } = context;
+  const { change, lastAttempt } = call;
   await throwIfClaimLost(context, task);
-  await requireTransition(context, task, change.status, lastAttempt);
+  await requireTransition(context, task, call);
   const claim = await ensureClaim(context, task, { waiting: true });
   const completion = change.status === "done" ? await checkCompletion(context, task, change) : {};
-  const attempt = await beginStatusAttempt(context, {
-    ...(await createStatusAttempt(context, task, change)),
+  const attempt = await beginStatusAttempt(context, task, change, {
     ...completion,
     ...omitUndefined({
-      failure: lastAttempt?.failure ? lastAttempt.failure : undefined,
+      failure: lastAttempt?.failure,
       unblocks: task.item.snapshot.status === "blocked" ? (true as const) : undefined,
     }),
     id: String(claim.fence),
   });
   // Keeps the claims tick from treating the following change as one by another user.
   await verifyClaim(context, task, claim, [task.item.snapshot.status, change.status]);
-  // Before the write, so that the events of the change carry the final cost.
+  // Before the write, because the message about a completed task shows its cost.
   await updateReportedFields(context, task, change);
   const inReview = attempt.review !== undefined;
   const labels = inReview ? { add: [REVIEW_LABEL] } : {};
-  // The message about the completed task shows its cost, so the cost is stored before the status changes.
-  if (change.status === "done") await updateReportedFields(context, task, change);
   await moveToStatus(context, task, inReview ? "in_progress" : change.status, { labels, claim });
   // From now on, a task that is back in its previous status was moved by another user.
   if (change.status === "in_progress") await verifyClaim(context, task, claim, ["in_progress"]);
@@ -249,15 +198,11 @@ async function writeStatus(
 /**
  * Throws `conflict`, with what to do instead, when an agent may not change its task to this status: closed tasks stay
  * closed, work is started before it is finished, a task starts after its blockers are done, and an agent may unblock
- * only what it has blocked itself. `lastAttempt` is the latest change of status.
+ * only what it has blocked itself.
  */
-async function requireTransition(
-  context: CallContext,
-  task: Task,
-  target: Status,
-  lastAttempt: StatusChangeRecord | undefined,
-): Promise<void> {
+async function requireTransition(context: CallContext, task: Task, call: StatusCall): Promise<void> {
   const { status } = task.item.snapshot;
+  const { status: target } = call.change;
   const createRefusal = (why: string) => new GroundcrewError("conflict", `${task.key} ${why}`);
   if (!isOpen(status)) throw createRefusal(`is ${status}. Only people and the Concierge can reopen it, in Plane.`);
   requireNotInReview(task);
@@ -269,14 +214,11 @@ async function requireTransition(
     if (openBlockerText !== "")
       throw createRefusal(`cannot be started: it waits for ${openBlockerText}. Take another task.`);
   }
-  if (status === "blocked" && target !== "cancelled") await requireUnblockable(context, task, lastAttempt);
+  if (status === "blocked" && target !== "cancelled") await requireUnblockable(context, task, call);
 }
 
-async function requireUnblockable(
-  { deps, caller }: CallContext,
-  task: Task,
-  lastAttempt: StatusChangeRecord | undefined,
-): Promise<void> {
+async function requireUnblockable(context: CallContext, task: Task, { lastAttempt }: StatusCall): Promise<void> {
+  const { deps, caller } = context;
   const createRefusal = (why: string) => new GroundcrewError("conflict", `${task.key} is blocked: ${why}`);
   const [block] = await deps.store.read<DependencyBlockRecord>([observedKeys.dependencyBlock(task.id)]);
   if (block && (block.value.phase === "blocking" || block.value.phase === "blocked"))
@@ -291,11 +233,7 @@ async function requireUnblockable(
 /**
  * Throws `conflict` with all missing criteria; else returns whether a review is needed, and the task's own criteria.
  */
-async function checkCompletion(
-  context: CallContext,
-  task: Task,
-  change: StatusChange,
-): Promise<Partial<StatusChangeRecord>> {
+async function checkCompletion(context: CallContext, task: Task, change: StatusChange) {
   const { deps } = context;
   const criteria = await readDoneCriteria(deps, task);
   const missing = await findMissingCriteria(context, task, criteria, change);
@@ -318,30 +256,22 @@ async function refreshBlockers(context: CallContext, task: Task, target: Status)
   if (target !== "in_progress" && target !== "done") return task;
   const { systemPlane, correlation } = context;
   const deps = { ...context.deps, plane: systemPlane };
-  await readRelations(deps, task.item, { project: task.project, correlation, cause: correlation }).catch(
-    (thrown: unknown) => {
-      // The item existed a moment ago, so this version of Plane does not have the route.
-      if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
-    },
-  );
+  const source = { project: task.project, correlation, cause: correlation };
+  await readRelations(deps, task.item, source).catch((thrown: unknown) => {
+    // The item existed a moment ago, so this version of Plane does not have the route.
+    if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
+  });
   await observeBlockedByText(deps, task.id, correlation);
   await evaluateBlockers(deps, task.id, correlation);
   return (await findStoredTask(deps, task.id)) ?? task;
 }
 
-/** Reads the stored state of a task, for the caller: `heldUntil` only for its own claim. */
-async function readStatusResult({ deps, caller }: CallContext, { id, key, item, url }: Task): Promise<StatusResult> {
+/** The stored state of a task for the caller: `heldUntil` (store time) only of its own claim, its blockers as keys. */
+async function readStatusResult({ deps, caller }: CallContext, { id, key, item, url }: Task) {
   const [[claim], blockersById] = await Promise.all([readLiveClaims(deps, [id]), readOpenBlockers(deps, [item])]);
   const blockers = item.blockers.map((blocker) => blockersById.get(blocker)?.key ?? blocker);
   const heldUntil = claim?.agent === caller.name ? claim.until : undefined;
-  return {
-    key,
-    status: item.snapshot.status,
-    inReview: isInReview(item),
-    ...omitUndefined({ heldUntil }),
-    blockers,
-    url,
-  };
+  return { key, status: item.snapshot.status, inReview: isInReview(item), heldUntil, blockers, url };
 }
 
 /**
@@ -351,7 +281,7 @@ async function readStatusResult({ deps, caller }: CallContext, { id, key, item, 
 async function completeStatusChange(context: CallContext, task: Task, attempt: StatusChangeRecord): Promise<void> {
   const { deps, correlation } = context;
   if (needsStatusComment(attempt)) {
-    const kind = attempt.review === undefined ? COMMENT_IDS[attempt.status] : "review";
+    const kind = attempt.review === undefined ? attempt.status : "review";
     const html = await renderStatusComment(deps, attempt);
     await postComment(context, task, `${kind}:${task.id}:${attempt.id}`, html);
   }
@@ -376,10 +306,7 @@ function needsStatusComment({ status, text }: StatusChangeRecord): boolean {
 /**
  * Renders the comment for a change of status, as HTML: the agent's summary, and the commit and tests it reported.
  */
-async function renderStatusComment(
-  { settings }: Pick<TaskDeps, "settings">,
-  attempt: StatusChangeRecord,
-): Promise<string> {
+async function renderStatusComment({ settings }: TaskDeps, attempt: StatusChangeRecord): Promise<string> {
   const { comments } = getTexts(settings.locale);
   const { status, text = "", commit, tests, review, criteria: requirements = [] } = attempt;
   const title =
@@ -400,11 +327,8 @@ async function renderStatusComment(
   ].join("");
 }
 
-async function releaseClaim(
-  { deps, caller, correlation }: CallContext,
-  task: Task,
-  attempt: StatusChangeRecord,
-): Promise<void> {
+async function releaseClaim(context: CallContext, task: Task, attempt: StatusChangeRecord): Promise<void> {
+  const { deps, caller, correlation } = context;
   const claim = await findClaim(deps, task.id);
   if (!claim) return;
   if (claim.agent !== attempt.agent) await endClaim(deps, claim, "moved", correlation);
@@ -420,11 +344,8 @@ export async function resumeInterruptedChange(deps: TaskDeps, item: string, corr
   ]);
   if (!attempt || attempt.isComplete || now - attempt.at <= CALL_TIMEOUT_MS) return;
   const agent = deps.settings.agents.find(({ name }) => name === attempt.agent);
-  const context = createCallContext(
-    deps,
-    { name: attempt.agent, role: agent ? (agent.role ?? "worker") : "human" },
-    correlation,
-  );
+  const role = agent ? (agent.role ?? "worker") : "human";
+  const context = createCallContext(deps, { name: attempt.agent, role }, correlation);
   const isGone = !task || task.item.removedAt !== undefined;
   if (!isGone && hasReachedStatus(task.item, attempt)) await completeStatusChange(context, task, attempt);
   // The agent may repeat the call for as long as a claim lasts.

@@ -55,41 +55,32 @@ export const CALL_TIMEOUT_MS: Ms = 2 * MINUTE;
 /** Interval between notifications about the same failure: 1 h. */
 const REPEAT_MS: Ms = HOUR;
 
-/** Creates the attempt at a change, under a generated id. The caller stores it. */
-export async function createStatusAttempt(
+/** Stores an attempt at a change in place of the previous one. `details` take precedence, as over the generated id. */
+export async function beginStatusAttempt(
   { deps, caller }: CallContext,
   task: Task,
-  change: StatusChange,
+  { status, text, commit, tests }: StatusChange,
+  details: Partial<StatusChangeRecord> = {},
 ): Promise<StatusChangeRecord> {
-  const { status, text, commit, tests } = change;
-  const common = { item: task.id, agent: caller.name, status, id: deps.newId(), at: await deps.store.now() };
-  return {
-    ...common,
+  const attempt: StatusChangeRecord = {
+    item: task.id,
+    agent: caller.name,
+    status,
+    id: deps.newId(),
+    at: await deps.store.now(),
     ...omitUndefined({ text: text || undefined, commit: commit || undefined, tests: tests || undefined }),
+    ...details,
   };
-}
-
-/** Stores an attempt in place of the previous one. */
-export async function beginStatusAttempt(
-  { deps }: Pick<CallContext, "deps">,
-  attempt: StatusChangeRecord,
-): Promise<StatusChangeRecord> {
   await deps.store.commit({ put: [toStatusAttemptPut(attempt)] });
   return attempt;
 }
 
 /** Marks an attempt as complete. A newer attempt is left unchanged. */
-export async function endStatusAttempt(
-  { deps }: Pick<CallContext, "deps">,
-  attempt: StatusChangeRecord,
-): Promise<void> {
-  const key = workKeys.statusChange(attempt.item);
-  const [stored] = await deps.store.read<StatusChangeRecord>([key]);
-  if (stored?.value.id !== attempt.id || stored.value.status !== attempt.status) return;
-  const { failure: _, ...finished } = stored.value;
-  await deps.store.commit({
-    expect: [[key, stored.rev]],
-    put: [toStatusAttemptPut({ ...finished, isComplete: true })],
+export async function endStatusAttempt({ deps }: CallContext, attempt: StatusChangeRecord): Promise<void> {
+  await updateValue<StatusChangeRecord>(deps, workKeys.statusChange(attempt.item), (stored) => {
+    if (stored?.id !== attempt.id || stored.status !== attempt.status) return undefined;
+    const { failure: _, ...finished } = stored;
+    return { put: [toStatusAttemptPut({ ...finished, isComplete: true })] };
   });
 }
 
@@ -103,28 +94,18 @@ export async function queueInterruptedChanges(
 ): Promise<void> {
   const now = await deps.store.now();
   const reviews = await readAllRows<ReviewRecord>(deps, workSets.reviews);
-  const reviewsByItem = new Map(reviews.map(({ value }) => [value.item, value]));
-  const unsettled = [
-    ...inReview.filter((id) => !reviewsByItem.has(id)),
-    ...[...reviewsByItem.values()]
-      .filter(({ item, verdict }) => verdict || !inReview.includes(item))
-      .map(({ item }) => item),
-  ];
-  const interrupted = (await readUnfinishedAttempts(deps))
-    .filter(({ at }) => now - at > CALL_TIMEOUT_MS)
-    .map(({ item }) => item);
+  const changes = await readAllRows<StatusChangeRecord>(deps, workSets.statusChanges);
+  const reviewed = new Set(reviews.map(({ value }) => value.item));
+  const unsettled = reviews.filter(({ value }) => value.verdict || !inReview.includes(value.item));
+  const interrupted = changes.filter(({ value }) => now - value.at > CALL_TIMEOUT_MS);
   const jobs = [
-    ...unsettled.map((item) => createResumeJob("reviewed", item, now)),
-    ...interrupted.map((item) => createResumeJob("resume_status", item, now)),
+    ...inReview.filter((id) => !reviewed.has(id)).map((item) => createResumeJob("reviewed", item, now)),
+    ...unsettled.map(({ value }) => createResumeJob("reviewed", value.item, now)),
+    ...interrupted.map(({ value }) => createResumeJob("resume_status", value.item, now)),
   ];
   if (jobs.length === 0) return;
   await deps.store.commit({ jobs });
   deps.notify();
-}
-
-/** Reads all changes that are not complete. */
-async function readUnfinishedAttempts(deps: Pick<TaskDeps, "store">): Promise<StatusChangeRecord[]> {
-  return (await readAllRows<StatusChangeRecord>(deps, workSets.statusChanges)).map(({ value }) => value);
 }
 
 function createResumeJob(kind: "reviewed" | "resume_status", item: string, now: Ms): Job {
@@ -144,17 +125,12 @@ export async function failStatusChange(
 ): Promise<GroundcrewError> {
   const { deps, caller, correlation } = context;
   const text = `${caller.name} could not set it to ${status}: ${thrown.message}`;
-  deps.log.error("status change refused by Plane", {
-    correlation,
-    item: task.key,
-    agent: caller.name,
-    error: thrown.message,
-  });
-  const cause = getRefusal(thrown);
+  const logFields = { correlation, item: task.key, agent: caller.name };
+  deps.log.error("status change refused by Plane", { ...logFields, error: thrown.message });
   const refusal: Refusal = {
     name: "statusNotSet" satisfies RefusalName,
     values: { agent: caller.name, status },
-    ...omitUndefined({ reason: cause }),
+    ...omitUndefined({ reason: getRefusal(thrown) }),
   };
   const failure = await recordFailure(context, task, status, text, refusal);
   const claim = await findClaim(deps, task.id);
@@ -169,38 +145,25 @@ export async function failStatusChange(
   );
 }
 
-/** Stores the failed attempt and publishes it in one commit. */
+/** Stores the failed attempt and publishes it in one commit; a repeat of the same failure is not published again. */
 async function recordFailure(
-  context: CallContext,
+  { deps, caller, correlation }: CallContext,
   task: Task,
   status: Status,
   text: string,
   refusal: Refusal,
 ): Promise<StatusFailure> {
-  const { deps, caller, correlation } = context;
-  const key = workKeys.statusChange(task.id);
-  return updateValue<StatusChangeRecord, StatusFailure>(deps, key, async (stored, rev) => {
-    const now = await deps.store.now();
+  const record = workKeys.statusChange(task.id);
+  return updateValue<StatusChangeRecord, StatusFailure>(deps, record, async (stored, rev) => {
+    const at = await deps.store.now();
     const before = stored?.failure;
-    const isRepeat = before?.text === text && now - before.at < REPEAT_MS;
-    const failed = isRepeat ? before : { text, at: now, id: deps.newId() };
-    const attempt: StatusChangeRecord = {
-      item: task.id,
-      agent: caller.name,
-      status,
-      id: failed.id,
-      at: now,
-      failure: failed,
-      isComplete: true,
-    };
-    if (isRepeat) {
-      await deps.store.commit({ put: [toStatusAttemptPut(attempt)] });
-      return { result: failed };
-    }
+    const isRepeat = before?.text === text && at - before.at < REPEAT_MS;
+    const failure = isRepeat ? before : { text, at, id: deps.newId() };
+    const { id } = failure;
+    const put = [toStatusAttemptPut({ item: task.id, agent: caller.name, status, id, at, failure, isComplete: true })];
+    if (isRepeat) return { put, result: failure };
     const event = { kind: "failed", agent: caller.name, text, refusal } as const;
-    const put = [toStatusAttemptPut(attempt)];
-    const update = await prepareWorkEvent(deps, task, event, correlation, { record: key, rev, put });
-    return { ...update, result: failed };
+    return { ...(await prepareWorkEvent(deps, task, event, correlation, { record, rev, put })), result: failure };
   });
 }
 
@@ -216,21 +179,14 @@ async function blockTask(
     const task = (await findStoredTask(deps, initialTask.id)) ?? initialTask;
     const { status } = task.item.snapshot;
     const { comments, telegram } = getTexts(deps.settings.locale);
-    const reason = renderRefusal(telegram, refusal) ?? text;
+    const reason = escapeHtml(renderRefusal(telegram, refusal) ?? text);
     if (isOpen(status)) await moveToStatus(systemContext, task, "blocked");
-    await postComment(
-      systemContext,
-      task,
-      `failed:${task.id}:${id}`,
-      `<p>${formatTemplate(comments.failed, { reason: escapeHtml(reason) })}</p>`,
-    );
+    const html = `<p>${formatTemplate(comments.failed, { reason })}</p>`;
+    await postComment(systemContext, task, `failed:${task.id}:${id}`, html);
     return isOpen(status);
   } catch (thrown) {
-    deps.log.warn("task not blocked after refused status change", {
-      correlation,
-      item: initialTask.key,
-      error: getErrorMessage(thrown),
-    });
+    const logFields = { correlation, item: initialTask.key, error: getErrorMessage(thrown) };
+    deps.log.warn("task not blocked after refused status change", logFields);
     return false;
   }
 }

@@ -99,7 +99,7 @@ async function askQuestion(context: CallContext, newMessage: NewMessage) {
   const message = await findWishMessage(deps, caller.name, newMessage.wish);
   const askedAt = await deps.store.now();
   const question: QuestionRecord = { id, ...content, askedAt, reminded: 0, ...omitUndefined({ message }) };
-  await publishQuestion(deps, undefined, question, undefined, correlation);
+  await publishQuestion(deps, undefined, question, 0, correlation);
   return toMessageAnswer((await findQuestion(deps, id))?.value ?? question);
 }
 
@@ -124,22 +124,12 @@ async function queueMessage({ deps, ...context }: CallContext, chat: ChatId, tex
     if (stored) return { result };
     const { wish, message, expect, put } = await prepareAnsweredWish(deps, agent, wishId);
     const value: MessageRecord = { id, agent, text, at: await deps.store.now(), ...omitUndefined({ wish }) };
+    const reply = omitUndefined({ replyTo: message?.id, topic: message?.topic });
+    const announcement = { rich, language: texts.locale, ...toSoundExtras("information"), ...reply };
     return {
       expect,
       put: [{ key, value, expires: MESSAGE_RETENTION }, ...put],
-      jobs: [
-        createAnnouncementJob(
-          key,
-          chat,
-          {
-            rich,
-            language: texts.locale,
-            ...toSoundExtras("information"),
-            ...omitUndefined({ replyTo: message?.id, topic: message?.topic }),
-          },
-          context.correlation,
-        ),
-      ],
+      jobs: [createAnnouncementJob(key, chat, announcement, context.correlation)],
       afterCommit: () => deps.notify(),
       result,
     };
@@ -149,13 +139,8 @@ async function queueMessage({ deps, ...context }: CallContext, chat: ChatId, tex
 /** Renders an agent's message: the headline names the agent, and nothing in the text is markup. */
 function renderMessage(agent: string, text: string, { live, fromAgent, colon }: TelegramTexts): RichText {
   // The agent's name is in the headline, where no text of an agent can appear, so no agent can write in another's name.
-  const headline = joinRichText([
-    "💬 ",
-    toBold(live.message),
-    ` ${fromAgent} `,
-    toSafeText(agent, 80),
-    colon.trimEnd(),
-  ]);
+  const author = toSafeText(agent, 80);
+  const headline = joinRichText(["💬 ", toBold(live.message), ` ${fromAgent} `, author, colon.trimEnd()]);
   const lines = text.replaceAll(/\n\s*\n/g, "\n\n").split("\n");
   const safeLines = lines.map((line) => (line.trim() === "" ? toPlainText("") : toSafeText(line, line.length)));
   return joinRichText([headline, ...safeLines], "\n");

@@ -19,7 +19,7 @@ import { commentsApi } from "../../plane/work-items.ts";
 import type { Task } from "../../records/plane-records.ts";
 import { workKeys, workSets } from "../../records/store-keys.ts";
 import { type ClaimRecord, findClaim } from "../../records/task-records.ts";
-import type { Job, Put, SetName, StoredValue } from "../../store/port.ts";
+import type { Job, Put, Revision, StoredValue } from "../../store/port.ts";
 import { updateValue } from "../../store/records.ts";
 import { GROUNDCREW_SOURCE } from "../../sync/normalize.ts";
 import type { Urgency, WorkEvent } from "../../task/events.ts";
@@ -60,6 +60,8 @@ export interface QuestionRecord {
   /** Store time at which the task was closed before anybody answered. */
   closed?: Ms;
 }
+
+type QuestionContent = Pick<QuestionRecord, "agent" | "text" | "choices">;
 
 type Reply = Pick<Extract<WorkJobBody, { type: "reply" }>, "item" | "comment" | "by" | "correlation">;
 
@@ -109,15 +111,11 @@ export async function askHuman(context: CallContext, task: Task, newQuestion: Ne
   const id = await getIdempotencyKey(context, "ask", task.id, text, ...choices);
   const choiceList =
     choices.length === 0 ? "" : `<ul>${choices.map((one) => `<li>${escapeHtml(one)}</li>`).join("")}</ul>`;
-  await postComment(
-    context,
-    task,
-    `ask:${id}`,
-    `<p>${getTexts(deps.settings.locale).comments.question}</p>${await toCommentHtml(text)}${choiceList}`,
-  );
+  const title = `<p>${getTexts(deps.settings.locale).comments.question}</p>`;
+  await postComment(context, task, `ask:${id}`, title + (await toCommentHtml(text)) + choiceList);
   const askedAt = await deps.store.now();
   const question: QuestionRecord = { id, item: task.id, ...content, askedAt, reminded: 0 };
-  await publishQuestion(deps, task, question, undefined, correlation);
+  await publishQuestion(deps, task, question, 0, correlation);
   if (await syncTimer(deps, task)) await queueCardWrite(deps, task.id, correlation);
   return (await findQuestion(deps, id))?.value ?? question;
 }
@@ -130,32 +128,22 @@ export async function publishQuestion(
   deps: TaskDeps,
   task: Task | undefined,
   question: QuestionRecord,
-  rev: number | undefined,
+  rev: Revision,
   correlation: string,
 ): Promise<void> {
   const { id, agent, text, choices, urgency, reminded, item } = question;
   const event: WorkEvent = { kind: "asked", question: id, agent, text, choices, urgency, reminder: reminded };
   const reminderDelay = REMINDERS[urgency][reminded];
   const at = question.askedAt + (reminderDelay ?? 0);
-  const reminderBody = {
-    type: "remind",
-    ...omitUndefined({ item }),
-    question: id,
-    after: reminded,
-    correlation,
-  } as const;
+  const body = { type: "remind", ...omitUndefined({ item }), question: id, after: reminded, correlation } as const;
+  const jobs = reminderDelay === undefined ? [] : [createWorkJob(`remind:${id}:${reminded}`, `remind:${id}`, body, at)];
   const record = workKeys.question(id);
+  const { questions, questionsOf } = workSets;
   const put: Put =
     item === undefined
-      ? { key: record, value: question, sets: [workSets.questions], expires: UNANSWERED_MS }
-      : { key: record, value: question, sets: [workSets.questions, workSets.questionsOf(item)] };
-  await publishWorkEvent(deps, task, event, correlation, {
-    record,
-    rev: rev ?? 0,
-    put: [put],
-    jobs:
-      reminderDelay === undefined ? [] : [createWorkJob(`remind:${id}:${reminded}`, `remind:${id}`, reminderBody, at)],
-  });
+      ? { key: record, value: question, sets: [questions], expires: UNANSWERED_MS }
+      : { key: record, value: question, sets: [questions, questionsOf(item)] };
+  await publishWorkEvent(deps, task, event, correlation, { record, rev, put: [put], jobs });
 }
 
 /** Sends a reminder of an unanswered question while its task, if it has one, is open. `after` is the number of earlier reminders. */
@@ -197,13 +185,12 @@ export async function answerQuestion(
       at: await deps.store.now(),
       ...omitUndefined({ comment }),
     };
-    const value: QuestionRecord = { ...question, answer };
     const event: WorkEvent = { kind: "answered", question: id, agent, text: cleanLine(text, 1_000), by: answer.by };
     const needsComment = item !== undefined && comment === undefined;
     const jobs: Job[] = needsComment
       ? [createWorkJob(`answer:${id}`, `work:${item}`, { type: "answer", item, question: id, correlation })]
       : [];
-    const put = [{ key: record, value, sets: getClosedQuestionSets(question), expires: ANSWERED_MS }];
+    const put = [toEndedQuestionPut({ ...question, answer })];
     const update = await prepareWorkEvent(deps, task, event, correlation, { record, rev, put, jobs });
     const afterCommit = async () => {
       await update.afterCommit?.();
@@ -216,9 +203,10 @@ export async function answerQuestion(
   });
 }
 
-/** The sets of a question that is no longer open: a closed question about no task is in none. */
-function getClosedQuestionSets({ item }: QuestionRecord): SetName[] {
-  return item === undefined ? [] : [workSets.questionsOf(item)];
+/** The put of a question that is no longer open; one about no task is in no set. */
+function toEndedQuestionPut(question: QuestionRecord): Put {
+  const sets = question.item === undefined ? [] : [workSets.questionsOf(question.item)];
+  return { key: workKeys.question(question.id), value: question, sets, expires: ANSWERED_MS };
 }
 
 /**
@@ -261,17 +249,12 @@ export async function closeQuestions(deps: TaskDeps, item: string): Promise<void
   if (!task || isOpenItem(task.item)) return;
   const closedAt = await deps.store.now();
   for (const { id } of openQuestions) {
-    const record = await findQuestion(deps, id);
-    if (!record || !isQuestionOpen(record.value)) continue;
-    const key = workKeys.question(id);
-    const put = {
-      key,
-      value: { ...record.value, closed: closedAt },
-      sets: getClosedQuestionSets(record.value),
-      expires: ANSWERED_MS,
-    };
-    // A stale commit means that the question was answered just now.
-    await deps.store.commit({ expect: [[key, record.rev]], put: [put] });
+    await updateValue<QuestionRecord>(deps, workKeys.question(id), (question) =>
+      // It may have been answered just now.
+      question && isQuestionOpen(question)
+        ? { put: [toEndedQuestionPut({ ...question, closed: closedAt })] }
+        : undefined,
+    );
   }
 }
 
@@ -350,11 +333,7 @@ export function isQuestionOpen({ answer, closed }: QuestionRecord): boolean {
 }
 
 /** Cleans a question of characters that hide or reorder text, and drops choices that are repeated or empty. */
-export function toQuestionContent({
-  text,
-  choices = [],
-  urgency = "normal",
-}: NewQuestion): Pick<QuestionRecord, "text" | "choices" | "urgency"> {
+export function toQuestionContent({ text, choices = [], urgency = "normal" }: NewQuestion) {
   const cleanChoices = choices.map((choice) => cleanLine(choice, 100));
   return {
     text: cleanText(text, QUESTION_TEXT_LIMIT),
@@ -364,11 +343,8 @@ export function toQuestionContent({
 }
 
 /** Whether two questions are the same one, asked again. */
-export function isSameQuestion(
-  one: Pick<QuestionRecord, "agent" | "text" | "choices">,
-  other: Pick<QuestionRecord, "agent" | "text" | "choices">,
-): boolean {
-  const toFingerprint = ({ agent, text, choices }: typeof one) => JSON.stringify([agent, text, choices]);
+export function isSameQuestion(one: QuestionContent, other: QuestionContent): boolean {
+  const toFingerprint = ({ agent, text, choices }: QuestionContent) => JSON.stringify([agent, text, choices]);
   return toFingerprint(one) === toFingerprint(other);
 }
 

@@ -43,8 +43,6 @@ import {
 import { prepareWorkEvents } from "../work-events.ts";
 import { answerFromComment, isQuestionOpen, readTaskQuestions } from "./questions.ts";
 
-type HandledRemark = Extract<WorkJobBody, { type: "remark" }>;
-
 type MentionJob = Extract<WorkJobBody, { type: "mention" }>;
 
 type RemarkJob = Extract<WorkJobBody, { type: "remark" }>;
@@ -55,13 +53,10 @@ interface Recipients {
   mentioned: readonly string[];
 }
 
-/** Limit of the description in the remark, in characters; the agent reads all of it in the task's details. */
-const TEXT_LENGTH = 1_000;
-
 /** Limit of the converted HTML in UTF-16 units. */
 const MAX_HTML = 20_000;
 
-/** Limit of a remark in UTF-16 units; the agent reads the rest in the task's details. */
+/** Limit of a remark or description in UTF-16 units; the agent reads the rest in the task's details. */
 const MAX_TEXT = 1_000;
 
 /** The longest time until the card is due after a remark: 5 s. */
@@ -72,16 +67,14 @@ const RECEIPT_MS: Ms = 5_000;
  * answer an open question, wakes the task's agents and those that are mentioned, and lets a stopped task continue.
  * Repeating the job has no effect.
  */
-export async function handleRemark(deps: TaskDeps, job: HandledRemark): Promise<void> {
+export async function handleRemark(deps: TaskDeps, job: RemarkJob): Promise<void> {
   const task = await findStoredTask(deps, job.item);
   if (!task || task.item.removedAt !== undefined) return;
-  const [workers, mentioned] = await Promise.all([
-    findTaskWorkers(deps, task),
-    findMentionedAgents(deps, job.mentions),
-  ]);
+  const workers = await findTaskWorkers(deps, task);
+  const mentioned = await findMentionedAgents(deps, job.mentions);
   const isForWorkers = mentioned.length === 0 || mentioned.some((agent) => workers.includes(agent));
   if (isForWorkers && workers.length > 0 && isStopWord(job.text) && !(await isChoice(deps, job))) {
-    await stopTask(deps, job, job.correlation);
+    await stopTask(deps, job);
     await receiveRemark(deps, task, job, { agents: [], mentioned: [] });
     if (job.source === "message") await postRemark(deps, task, job);
     return;
@@ -102,7 +95,7 @@ async function findMentionedAgents(deps: TaskDeps, mentions: readonly string[]):
 }
 
 /** Whether the word is a choice of an open question, which it answers. */
-async function isChoice(deps: TaskDeps, { item, text }: HandledRemark): Promise<boolean> {
+async function isChoice(deps: TaskDeps, { item, text }: RemarkJob): Promise<boolean> {
   const questions = (await readTaskQuestions(deps, item)).filter(isQuestionOpen);
   const wanted = cleanLine(text, 100).toLowerCase();
   return questions.some(({ choices }) => choices.some((choice) => choice.toLowerCase() === wanted));
@@ -112,11 +105,7 @@ async function isChoice(deps: TaskDeps, { item, text }: HandledRemark): Promise<
  * Stops the work on an open task: its claim is revoked, and no agent may start it until a person acts. The mark comes
  * first: the claims tick ends a claim that remains on a marked task. Repeating it has no effect.
  */
-async function stopTask(
-  deps: TaskDeps,
-  { item, by }: { item: string; by: string },
-  correlation: string,
-): Promise<void> {
+async function stopTask(deps: TaskDeps, { item, by, correlation }: RemarkJob): Promise<void> {
   const [at, held] = await Promise.all([deps.store.now(), findClaim(deps, item)]);
   await updateValue<ItemRecord>(deps, observedKeys.item(item), (stored, rev) => {
     if (!stored || !isOpenItem(stored) || stored.stopped) return undefined;
@@ -147,14 +136,15 @@ async function receiveRemark(
   await updateValue<RemarksRecord>(deps, record, async (stored = NO_REMARKS, rev) => {
     if (stored.textHashes[id] === hash) return undefined;
     const now = await deps.store.now();
-    const next: RemarksRecord = { ...stored, textHashes: { ...without(stored.textHashes, id), [id]: hash } };
+    const { [id]: _, ...otherHashes } = stored.textHashes;
+    const next: RemarksRecord = { ...stored, textHashes: { ...otherHashes, [id]: hash } };
     const events: WorkEvent[] = [];
     const jobs: Job[] = [];
     let later: Ms | undefined;
     for (const agent of agents) {
       const wakeAt = getNextWakeTime(next.wakes[agent], now);
       const isHeld = wakeAt > now;
-      const remark: Remark = { id, agent, by, text: words, at: now, ...(isHeld ? { isDeferred: true as const } : {}) };
+      const remark: Remark = { id, agent, by, text: words, at: now, ...(isHeld ? { isDeferred: true } : {}) };
       next.open = [...next.open.filter((other) => other.id !== id || other.agent !== agent), remark];
       if (mentioned.includes(agent)) next.mentioned = { ...next.mentioned, [agent]: now };
       if (isHeld) {
@@ -162,7 +152,7 @@ async function receiveRemark(
         jobs.push(createHeldRemarksJob(task.id, agent, wakeAt, correlation));
         deps.log.warn("limit of wakes by remarks reached", { correlation, item: task.key, agent });
       } else {
-        next.wakes = { ...next.wakes, [agent]: [...listRecentWakes(next.wakes[agent] ?? [], now), now] };
+        next.wakes = addWake(next.wakes, agent, now);
         events.push({ kind: "addressed", agent, remark: id, by, text: toWakeText(remark) });
       }
     }
@@ -182,8 +172,8 @@ async function receiveRemark(
   });
 }
 
-function without<T>(record: Record<string, T>, name: string): Record<string, T> {
-  return Object.fromEntries(Object.entries(record).filter(([other]) => other !== name));
+function addWake(wakes: RemarksRecord["wakes"], agent: string, now: Ms): RemarksRecord["wakes"] {
+  return { ...wakes, [agent]: [...listRecentWakes(wakes[agent] ?? [], now), now] };
 }
 
 /** All remarks that are held until the same time share a job. */
@@ -198,7 +188,7 @@ function toWakeText({ by, text }: Pick<Remark, "by" | "text">): string {
 }
 
 /** Writes what a person wrote outside of Plane as a comment that names the person. */
-async function postRemark(deps: TaskDeps, task: Task, { remark, by, text, correlation }: HandledRemark): Promise<void> {
+async function postRemark(deps: TaskDeps, task: Task, { remark, by, text, correlation }: RemarkJob): Promise<void> {
   const context = createCallContext(deps, { name: by, role: "human" }, correlation);
   const title = formatTemplate(getTexts(deps.settings.locale).comments.remark, { by: escapeHtml(by) });
   const html = `<p>${title}</p><p>${escapeHtml(text).replaceAll("\n", "<br>")}</p>`;
@@ -218,10 +208,8 @@ async function releaseStoppedTask(deps: TaskDeps, item: string): Promise<void> {
  * Wakes the agents that a person has mentioned in a task's description. Reads the item's activities from Plane when no
  * webhook named the author; only when an agent is mentioned. Mentions that people cannot see do not count.
  */
-export async function handleMention(
-  deps: TaskDeps,
-  { item, mentions, author, correlation }: MentionJob,
-): Promise<void> {
+export async function handleMention(deps: TaskDeps, job: MentionJob): Promise<void> {
+  const { item, mentions, author, correlation } = job;
   const task = await findStoredTask(deps, item);
   if (!task || task.item.removedAt !== undefined) return;
   const visible = await removeHiddenText(task.item.snapshot.description);
@@ -231,14 +219,10 @@ export async function handleMention(
   const id = author ?? (await findLatestActivityActor(deps, task.item.snapshot, ({ field }) => isDescription(field)));
   const person = id === undefined ? undefined : await findPlanePerson(deps, id);
   if (person && findAgentByEmail(deps, person)) return;
-  const text = htmlToLines(visible.slice(0, MAX_HTML), TEXT_LENGTH).join("\n");
-  const remark = { type: "remark", item, remark: `description:${item}`, by: person?.name ?? "?", text } as const;
-  await receiveRemark(
-    deps,
-    task,
-    { ...remark, mentions: present, source: "edit", correlation },
-    { agents, mentioned: agents },
-  );
+  const text = htmlToLines(visible.slice(0, MAX_HTML), MAX_TEXT).join("\n");
+  const by = person?.name ?? "?";
+  const remark = { item, remark: `description:${item}`, by, text, mentions: present, correlation };
+  await receiveRemark(deps, task, { ...remark, type: "remark", source: "edit" }, { agents, mentioned: agents });
 }
 
 /** Plane names the field differently in activities and in webhooks. */
@@ -262,10 +246,9 @@ export async function wakeForHeldRemarks(
     const open = stored.open.map(({ isDeferred: isHeld, ...remark }) =>
       isHeld && remark.agent !== agent ? { ...remark, isDeferred: isHeld } : remark,
     );
-    const wakes = { ...stored.wakes, [agent]: [...listRecentWakes(stored.wakes[agent] ?? [], now), now] };
     const text = held.map(toWakeText).join("\n");
     const event: WorkEvent = { kind: "addressed", agent, remark: first.id, by: first.by, text };
-    const put = [toRemarksPut(task.id, { ...stored, open, wakes })];
+    const put = [toRemarksPut(task.id, { ...stored, open, wakes: addWake(stored.wakes, agent, now) })];
     return prepareWorkEvents(deps, task, [event], correlation, { record, rev, put });
   });
 }
