@@ -6,31 +6,12 @@
 import { z } from "zod";
 import { PRIORITIES, STATUSES } from "../../shared/task/snapshot.ts";
 import { newMessageSchema } from "../../shared/tasks/people/messages.ts";
+import { newTaskSchema, planCostSchema, planSchema } from "../../shared/tasks/plan-record.ts";
 import { newProjectSchema } from "../../shared/tasks/planning/create-project.ts";
+import { taskChangesSchema } from "../../shared/tasks/update-task.ts";
 import { taskFiltersSchema } from "../../shared/tasks/views/search-tasks.ts";
 import { taskAnswerSchema } from "../../shared/tasks/views/task-list.ts";
 import { defineTool, type Tool } from "./tool.ts";
-
-/** What a new task is expected to take: minutes of work, and its cost in the budget's currency. */
-const estimateSchema = z.strictObject({
-  minutes: z.number().nonnegative().optional(),
-  cost: z.number().nonnegative().optional(),
-});
-
-const plannedTaskSchema = z.strictObject({
-  id: z.string().describe("your name for the task in this plan"),
-  title: z.string(),
-  description: z.string().optional(),
-  assignee: z.string().optional(),
-  priority: z.enum(PRIORITIES).optional(),
-  due_date: z.string().optional(),
-  blocked_by: z.array(z.string()).optional().describe("ids of this plan or task keys"),
-  estimate: estimateSchema.optional(),
-  cycle: z.string().optional().describe("name; created if new"),
-  module: z.string().optional().describe("name; created if new"),
-});
-
-const day = z.string().nullable().optional();
 
 const count = z.number().optional();
 
@@ -41,18 +22,7 @@ export const PLANNING_TOOLS: readonly Tool[] = [
     name: "create_task",
     description: "Create a task in a project. Idempotent: repeating the call returns the same task.",
     allow: "concierge",
-    input: z.object({
-      project: z.string().describe("identifier or name"),
-      title: z.string(),
-      description: z.string().optional().describe("Markdown"),
-      assignee: z.string().optional().describe("agent name or a person's e-mail"),
-      priority: z.enum(PRIORITIES).optional(),
-      due_date: z.string().optional().describe("YYYY-MM-DD"),
-      blocked_by: z.array(z.string()).optional().describe("task keys"),
-      estimate: estimateSchema.optional(),
-      cycle: z.string().optional(),
-      module: z.string().optional(),
-    }),
+    input: newTaskSchema,
     output: taskAnswerSchema,
     run: ({ work }, newTask) => work.create(newTask),
   }),
@@ -61,19 +31,7 @@ export const PLANNING_TOOLS: readonly Tool[] = [
     name: "update_task",
     description: "Change fields of a task. Fields you omit stay; null removes a value. Cancel with update_task_status.",
     allow: "concierge",
-    input: z.object({
-      task: z.string(),
-      title: z.string().optional(),
-      text: z.string().optional().describe("whole description, Markdown"),
-      assignee: z.string().nullable().optional(),
-      priority: z.enum(PRIORITIES).optional(),
-      start_date: day,
-      due_date: day,
-      add_blockers: z.array(z.string()).max(50).optional().describe("task keys"),
-      remove_blockers: z.array(z.string()).max(50).optional(),
-      cycle: z.string().optional(),
-      module: z.string().optional(),
-    }),
+    input: z.object({ task: z.string(), ...taskChangesSchema.shape }),
     output: taskAnswerSchema,
     run: ({ work }, { task, ...changes }) => work.update(task, changes),
   }),
@@ -101,18 +59,7 @@ export const PLANNING_TOOLS: readonly Tool[] = [
     description:
       "Create a whole plan: project, tasks, dependencies, assignees. Finishes by itself: agents see no task until remaining is 0. Idempotent. For a person's wish, it awaits approval first.",
     allow: "concierge",
-    input: z.object({
-      project: z.string().describe("an existing project or the name of a new one"),
-      description: z.string().optional(),
-      identifier: z.string().optional(),
-      tasks: z.array(plannedTaskSchema),
-      cycles: z
-        .array(z.strictObject({ name: z.string(), start_date: z.string().optional(), end_date: z.string().optional() }))
-        .optional()
-        .describe("dates of new cycles"),
-      wish: z.string().optional().describe("id of the wish; default: your open one"),
-      dry_run: z.boolean().optional().describe("only check the plan and return its problems"),
-    }),
+    input: planSchema,
     output: z.object({
       /** `ONB`; absent until the project has been created. */
       project: z.string().optional(),
@@ -135,18 +82,7 @@ export const PLANNING_TOOLS: readonly Tool[] = [
       retry_after: z.number().optional(),
       problems: z.array(z.string()),
       warnings: z.array(z.string()),
-      /**
-       * `open`: estimated cost of the open tasks. `unknown`: number of tasks of agents that have no estimate because
-       * there is not enough history.
-       */
-      cost: z.object({
-        estimated: z.number(),
-        unknown: z.number(),
-        spent: z.number().optional(),
-        open: z.number().optional(),
-        budget: z.number().optional(),
-        currency: z.string().optional(),
-      }),
+      cost: planCostSchema,
     }),
     run: ({ work }, plan) => work.plan(plan),
   }),

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { STATUSES } from "../../shared/task/snapshot.ts";
+import { newCommentSchema } from "../../shared/tasks/comments.ts";
 import { doneCriteriaSchema } from "../../shared/tasks/lifecycle/done-criteria.ts";
 import { newQuestionSchema } from "../../shared/tasks/people/questions.ts";
 import { taskAnswerSchema } from "../../shared/tasks/views/task-list.ts";
@@ -121,13 +122,7 @@ export const TASK_TOOLS: readonly Tool[] = [
   defineTool({
     name: "add_comment",
     description: "Comment on your task in Markdown. Set critical to notify the human at once.",
-    input: z.object({
-      task: z.string(),
-      text: z.string().min(1).max(20_000),
-      kind: z.enum(["progress", "error", "question", "note"]).optional(),
-      percent: z.number().min(0).max(100).optional(),
-      critical: z.boolean().optional(),
-    }),
+    input: z.object({ task: z.string(), ...newCommentSchema.shape }),
     output: z.object({ task: z.string(), comment: z.string(), url: z.string() }),
     run: ({ work }, { task, ...comment }) => work.comment(task, comment),
   }),

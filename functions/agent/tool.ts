@@ -8,25 +8,23 @@ import { z } from "zod";
 import type { TaskDeps } from "../../shared/app/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { findNearestName } from "../../shared/names.ts";
-import { type Caller, createCallContext } from "../../shared/tasks/call-context.ts";
+import type { Task } from "../../shared/records/plane-records.ts";
+import { type CallContext, type Caller, createCallContext } from "../../shared/tasks/call-context.ts";
 import { claimTask } from "../../shared/tasks/claims.ts";
 import { addComment, type NewComment } from "../../shared/tasks/comments.ts";
 import { createTask } from "../../shared/tasks/create-task.ts";
 import { deliverFile } from "../../shared/tasks/deliverables/deliver-file.ts";
 import { downloadFile, findAttachment } from "../../shared/tasks/deliverables/download-file.ts";
-import type { NewDeliverable } from "../../shared/tasks/deliverables/file-check.ts";
 import { findTask } from "../../shared/tasks/find-task.ts";
 import { setStatus } from "../../shared/tasks/lifecycle/set-status.ts";
-import type { StatusChange } from "../../shared/tasks/lifecycle/status-attempts.ts";
-import { messageHuman, type NewMessage } from "../../shared/tasks/people/messages.ts";
+import { messageHuman } from "../../shared/tasks/people/messages.ts";
 import { askHuman, type NewQuestion } from "../../shared/tasks/people/questions.ts";
-import type { NewTask, Plan } from "../../shared/tasks/plan-record.ts";
-import { createProject, type NewProject } from "../../shared/tasks/planning/create-project.ts";
+import { createProject } from "../../shared/tasks/planning/create-project.ts";
 import { planProject } from "../../shared/tasks/planning/start-plan.ts";
-import { type ProgressReport, reportProgress, startTimer, stopTimer } from "../../shared/tasks/progress.ts";
+import { reportProgress, startTimer, stopTimer } from "../../shared/tasks/progress.ts";
 import { type TaskChanges, updateTask } from "../../shared/tasks/update-task.ts";
 import { listAgents, listProjects } from "../../shared/tasks/views/overview.ts";
-import { searchTasks, type TaskFilters } from "../../shared/tasks/views/search-tasks.ts";
+import { searchTasks } from "../../shared/tasks/views/search-tasks.ts";
 import { readTaskDetails } from "../../shared/tasks/views/task-details.ts";
 import { listTasks, readTaskAnswer } from "../../shared/tasks/views/task-list.ts";
 import { formatIsoTime, type Ms } from "../../shared/time.ts";
@@ -122,53 +120,44 @@ function formatIssue({ path, message }: z.core.$ZodIssue, present: readonly [str
  */
 export function createTaskOperations(deps: TaskDeps, caller: Caller, correlation?: string) {
   const context = createCallContext(deps, caller, correlation);
+  const bind =
+    <A extends unknown[], R>(operation: (context: CallContext, ...input: A) => Promise<R>) =>
+    (...input: A) =>
+      operation(context, ...input);
+  const bindToTask =
+    <A extends unknown[], R>(operation: (context: CallContext, task: Task, ...input: A) => Promise<R>) =>
+    async (task: string, ...input: A) =>
+      operation(context, await findTask(context, task), ...input);
   return {
     /** Formats a time as ISO 8601 in TIMEZONE. */
     formatTime: (at: Ms) => formatIsoTime(at, deps.settings.timezone),
-    create: async (newTask: NewTask & { project: string }) =>
+    create: async (newTask: Parameters<typeof createTask>[1]) =>
       readTaskAnswer(context, await createTask(context, newTask)),
-    update: async (task: string, changes: TaskChanges) =>
-      readTaskAnswer(context, await updateTask(context, await findTask(context, task), changes)),
-    createProject: (newProject: NewProject) => createProject(context, newProject),
-    /** Starts a plan, or returns how far it is. */
-    plan: (plan: Plan) => planProject(context, plan),
-    /** Searches the tasks of all agents. */
-    search: (filters: TaskFilters) => searchTasks(context, filters),
-    /** Lists the projects with their progress. */
-    projects: () => listProjects(context),
-    team: () => listAgents(context),
-    /** Attaches a file to a task, with a comment. */
-    deliver: (deliverable: NewDeliverable) => deliverFile(context, deliverable),
-    /** Reads a file of a task into the answer. */
-    download: (task: string, name: string) => downloadFile(context, task, name),
-    /** Finds a file of a task, to stream it. */
-    findFile: (task: string, name: string) => findAttachment(context, task, name),
-    setStatus: async (task: string, change: StatusChange) => setStatus(context, await findTask(context, task), change),
-    comment: async (task: string, newComment: NewComment) => {
-      const foundTask = await findTask(context, task);
-      return { task: foundTask.key, comment: await addComment(context, foundTask, newComment), url: foundTask.url };
-    },
-    /** Asks the human about a task. */
-    ask: async (task: string, newQuestion: NewQuestion) => {
-      const foundTask = await findTask(context, task);
-      return { key: foundTask.key, ...(await askHuman(context, foundTask, newQuestion)) };
-    },
-    /** Sends the human a message about no task, or asks a question. */
-    message: (newMessage: NewMessage) => messageHuman(context, newMessage),
-    /** Writes the caller's report to the agent card. */
-    report: async (task: string, report: ProgressReport) =>
-      reportProgress(context, await findTask(context, task), report),
-    startTimer: async (task: string) => startTimer(context, await findTask(context, task)),
-    stopTimer: async (task: string) => stopTimer(context, await findTask(context, task)),
-    /** Lists the caller's open tasks, those to work on next first. */
-    list: (options: { fresh?: boolean | undefined }) => listTasks(context, options),
-    /** Reads everything about a task from Plane. */
-    details: async (task: string) => readTaskDetails(context, await findTask(context, task)),
-    /** Claims a task for the caller. */
-    claim: async (task: string) => {
-      const foundTask = await findTask(context, task);
-      return { key: foundTask.key, ...(await claimTask(context, foundTask)) };
-    },
+    update: bindToTask(async (_, task, changes: TaskChanges) =>
+      readTaskAnswer(context, await updateTask(context, task, changes)),
+    ),
+    createProject: bind(createProject),
+    plan: bind(planProject),
+    search: bind(searchTasks),
+    projects: bind(listProjects),
+    team: bind(listAgents),
+    deliver: bind(deliverFile),
+    download: bind(downloadFile),
+    findFile: bind(findAttachment),
+    setStatus: bindToTask(setStatus),
+    comment: bindToTask(async (_, task, newComment: NewComment) => {
+      return { task: task.key, comment: await addComment(context, task, newComment), url: task.url };
+    }),
+    ask: bindToTask(async (_, task, newQuestion: NewQuestion) => {
+      return { key: task.key, ...(await askHuman(context, task, newQuestion)) };
+    }),
+    message: bind(messageHuman),
+    report: bindToTask(reportProgress),
+    startTimer: bindToTask(startTimer),
+    stopTimer: bindToTask(stopTimer),
+    list: bind(listTasks),
+    details: bindToTask(readTaskDetails),
+    claim: bindToTask(async (_, task) => ({ key: task.key, ...(await claimTask(context, task)) })),
   };
 }
 

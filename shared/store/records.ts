@@ -5,7 +5,7 @@
 
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Ms } from "../time.ts";
-import type { Commit, Revision, ScanPage, SetName, Store, StoredRow, StoreKey } from "./port.ts";
+import type { Commit, Put, Revision, ScanPage, SetName, Store, StoredRow, StoreKey } from "./port.ts";
 
 interface UpdateDeps {
   store: Pick<Store, "read" | "commit">;
@@ -66,6 +66,18 @@ export async function updateValue<Value, Result>(
     await update.afterCommit?.();
     return update.result;
   }
+}
+
+/** Merges updates into one commit; what they do after it is done in their order. */
+export function mergeUpdates(updates: readonly ValueUpdate[]): ValueUpdate & { put: Put[] } {
+  return {
+    expect: updates.flatMap(({ expect = [] }) => expect),
+    put: updates.flatMap(({ put = [] }) => put),
+    jobs: updates.flatMap(({ jobs = [] }) => jobs),
+    async afterCommit() {
+      for (const { afterCommit } of updates) await afterCommit?.();
+    },
+  };
 }
 
 /** Reads a set page by page, in key order, so that only one page of a large set is in memory at a time. */

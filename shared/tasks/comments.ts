@@ -3,6 +3,7 @@
  * remarks that it answers, and a note that was written since the claim began counts as its summary.
  */
 
+import { z } from "zod";
 import type { TaskDeps } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import { sha256Hex } from "../hashing.ts";
@@ -29,15 +30,17 @@ import { type Remark, type RemarksRecord, readRemarks, toRemarksPut } from "./re
 import { readWake } from "./wakes.ts";
 import { publishWorkEvent } from "./work-events.ts";
 
-export interface NewComment {
+export const newCommentSchema = z.object({
   /** Markdown. */
-  text: string;
-  kind?: "progress" | "error" | "question" | "note" | undefined;
-  /** 0 to 100: how far the task is. */
-  percent?: number | undefined;
+  text: z.string().min(1).max(20_000),
+  kind: z.enum(["progress", "error", "question", "note"]).optional(),
+  /** How far the task is. */
+  percent: z.number().min(0).max(100).optional(),
   /** Notifies the human at once. */
-  critical?: boolean | undefined;
-}
+  critical: z.boolean().optional(),
+});
+
+export type NewComment = z.infer<typeof newCommentSchema>;
 
 /** Retention of the mark that a critical comment was announced: 7 days; a later call writes a new comment anyway. */
 const ANNOUNCED_MS: Ms = 7 * DAY;

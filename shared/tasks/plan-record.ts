@@ -3,6 +3,7 @@
  * that agents must not see before it is complete.
  */
 
+import { z } from "zod";
 import type { TaskDeps } from "../app/deps.ts";
 import { sha256Hex } from "../hashing.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
@@ -10,76 +11,89 @@ import type { ProjectRecord } from "../records/plane-records.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
 import type { Put } from "../store/port.ts";
 import { readAllRows, updateValue } from "../store/records.ts";
-import { type ItemRecord, isOpenItem, type Priority } from "../task/snapshot.ts";
+import { type ItemRecord, isOpenItem, PRIORITIES } from "../task/snapshot.ts";
 import { DAY, type Ms } from "../time.ts";
 
 /** What a task is expected to take: minutes of work, and its cost in the budget's currency. */
-export interface PlannedEstimate {
-  minutes?: number | undefined;
-  cost?: number | undefined;
-}
+const estimateSchema = z.strictObject({
+  minutes: z.number().nonnegative().optional(),
+  cost: z.number().nonnegative().optional(),
+});
+
+export type PlannedEstimate = z.infer<typeof estimateSchema>;
 
 /** The input of a new task. */
-export interface NewTask {
-  title: string;
-  /** Markdown. */
-  description?: string | undefined;
-  /** An agent's name, or a person's e-mail address or display name. */
-  assignee?: string | undefined;
-  priority?: Priority | undefined;
-  /** `YYYY-MM-DD` */
-  due_date?: string | undefined;
-  /** Keys of its blockers. */
-  blocked_by?: readonly string[] | undefined;
-  estimate?: PlannedEstimate | undefined;
+export const newTaskSchema = z.object({
+  project: z.string().describe("identifier or name"),
+  title: z.string(),
+  description: z.string().optional().describe("Markdown"),
+  /** Or a display name. */
+  assignee: z.string().optional().describe("agent name or a person's e-mail"),
+  priority: z.enum(PRIORITIES).optional(),
+  due_date: z.string().optional().describe("YYYY-MM-DD"),
+  /** Its blockers. */
+  blocked_by: z.array(z.string()).optional().describe("task keys"),
+  estimate: estimateSchema.optional(),
   /** The name of its cycle and of its module; created when the project has none with that name. */
-  cycle?: string | undefined;
-  module?: string | undefined;
-}
+  cycle: z.string().optional(),
+  module: z.string().optional(),
+});
 
-/** A cycle that a plan creates. Without dates it is a draft. */
-export interface PlannedCycle {
-  name: string;
-  /** `YYYY-MM-DD`; either both dates or none. */
-  start_date?: string | undefined;
-  end_date?: string | undefined;
-}
+export type NewTask = Omit<z.infer<typeof newTaskSchema>, "project">;
 
 /** A task of a plan. */
-export interface PlannedTask extends NewTask {
-  /** Identifies the task within the plan. */
-  id: string;
-  /** Blockers: ids of this plan, or keys of existing tasks. */
-  blocked_by?: readonly string[] | undefined;
-}
+const plannedTaskSchema = z.strictObject({
+  id: z.string().describe("your name for the task in this plan"),
+  title: z.string(),
+  description: z.string().optional(),
+  assignee: z.string().optional(),
+  priority: z.enum(PRIORITIES).optional(),
+  due_date: z.string().optional(),
+  blocked_by: z.array(z.string()).optional().describe("ids of this plan or task keys"),
+  estimate: estimateSchema.optional(),
+  cycle: z.string().optional().describe("name; created if new"),
+  module: z.string().optional().describe("name; created if new"),
+});
+
+export type PlannedTask = z.infer<typeof plannedTaskSchema>;
+
+/** A cycle that a plan creates. Either both dates or none; without dates it is a draft. */
+const plannedCycleSchema = z.strictObject({
+  name: z.string(),
+  start_date: z.string().optional(),
+  end_date: z.string().optional(),
+});
+
+export type PlannedCycle = z.infer<typeof plannedCycleSchema>;
 
 /** A project with its tasks, as an agent plans it. */
-export interface Plan {
-  /** The identifier or name of an existing project, or the name of a new one. */
-  project: string;
+export const planSchema = z.object({
+  project: z.string().describe("an existing project or the name of a new one"),
   /** The description of a new project. */
-  description?: string | undefined;
-  identifier?: string | undefined;
-  tasks: readonly PlannedTask[];
-  /** The dates of cycles that tasks name. */
-  cycles?: readonly PlannedCycle[] | undefined;
-  /** The id of the wish that the plan is for. */
-  wish?: string | undefined;
-  dry_run?: boolean | undefined;
-}
+  description: z.string().optional(),
+  identifier: z.string().optional(),
+  tasks: z.array(plannedTaskSchema),
+  cycles: z.array(plannedCycleSchema).optional().describe("dates of new cycles"),
+  wish: z.string().optional().describe("id of the wish; default: your open one"),
+  dry_run: z.boolean().optional().describe("only check the plan and return its problems"),
+});
+
+export type Plan = z.infer<typeof planSchema>;
 
 /** What a plan costs, as far as it can be estimated, and what of the month's budget is left for it. */
-export interface PlanCost {
+export const planCostSchema = z.object({
   /** Estimated cost of the tasks that can be estimated, in the budget's currency. */
-  estimated: number;
+  estimated: z.number(),
   /** Number of tasks that are not included, because their agents have too little history. */
-  unknown: number;
+  unknown: z.number(),
   /** Reported this calendar month, and estimated for open tasks, among them those of this plan that exist already. */
-  spent?: number;
-  open?: number;
-  budget?: number;
-  currency?: string;
-}
+  spent: z.number().optional(),
+  open: z.number().optional(),
+  budget: z.number().optional(),
+  currency: z.string().optional(),
+});
+
+export type PlanCost = z.infer<typeof planCostSchema>;
 
 /**
  * `awaiting_approval`: a person has to approve it. `running`: its steps are carried out. `done`: everything exists in

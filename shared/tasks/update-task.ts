@@ -3,12 +3,13 @@
  * further effect.
  */
 
+import { z } from "zod";
 import { GroundcrewError } from "../errors.ts";
 import { toHtml } from "../markdown/to-html.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Task } from "../records/plane-records.ts";
 import { parseBlockedByText, removeBlockedByLines } from "../sync/dependency-edges.ts";
-import type { Priority } from "../task/snapshot.ts";
+import { PRIORITIES } from "../task/snapshot.ts";
 import { getAssignee, retryWithFreshLabels } from "./assignees.ts";
 import type { CallContext } from "./call-context.ts";
 import { type BlockerChanges, changeBlockers, findBlockerChanges, renderBlockedByLine } from "./change-blockers.ts";
@@ -23,24 +24,25 @@ import {
   type ItemFields,
 } from "./task-fields.ts";
 
+const day = z.string().nullable().optional();
+
 /** What to change of a task. Absent fields stay as they are; null removes a value. */
-export interface TaskChanges {
-  title?: string | undefined;
-  /** Markdown; replaces the whole description. */
-  text?: string | undefined;
+export const taskChangesSchema = z.object({
+  title: z.string().optional(),
+  text: z.string().optional().describe("whole description, Markdown"),
   /** An agent's name, or a person's e-mail address or display name. */
-  assignee?: string | null | undefined;
-  priority?: Priority | undefined;
-  /** `YYYY-MM-DD` */
-  start_date?: string | null | undefined;
-  due_date?: string | null | undefined;
-  /** Keys. */
-  add_blockers?: readonly string[] | undefined;
-  remove_blockers?: readonly string[] | undefined;
+  assignee: z.string().nullable().optional(),
+  priority: z.enum(PRIORITIES).optional(),
+  start_date: day,
+  due_date: day,
+  add_blockers: z.array(z.string()).max(50).optional().describe("task keys"),
+  remove_blockers: z.array(z.string()).max(50).optional(),
   /** Names of a cycle and a module of the project, which are created when there is none with the name. */
-  cycle?: string | undefined;
-  module?: string | undefined;
-}
+  cycle: z.string().optional(),
+  module: z.string().optional(),
+});
+
+export type TaskChanges = z.infer<typeof taskChangesSchema>;
 
 /**
  * Changes a task as the caller: its fields with one request, its blockers with another. Repeating the call has no

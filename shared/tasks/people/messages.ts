@@ -56,7 +56,7 @@ export const newMessageSchema = z.object({
   wish: z.string().max(100).optional().describe("id of the request it answers"),
 });
 
-export type NewMessage = z.infer<typeof newMessageSchema>;
+type NewMessage = z.infer<typeof newMessageSchema>;
 
 /** Space for the mark of a possible repeat in any language, in UTF-16 units. */
 const REPEAT_MARK_LENGTH = 100;

@@ -17,7 +17,7 @@ import { findTaskProblems, isDay } from "../task-fields.ts";
 /** A checked plan with its problems. */
 export interface CheckedPlan {
   /** In topological order: blockers before their dependants. */
-  tasks: readonly PlannedTask[];
+  tasks: PlannedTask[];
   /** Nothing is created while there are any. */
   problems: string[];
   warnings: string[];

@@ -28,7 +28,7 @@ export const newProjectSchema = z.object({
   identifier: z.string().optional().describe("the ONB of ONB-12"),
 });
 
-export type NewProject = z.infer<typeof newProjectSchema>;
+type NewProject = z.infer<typeof newProjectSchema>;
 
 /** Limit of attempts with another identifier: Plane may have projects that we do not see. */
 const MAX_TRIES = 5;

@@ -8,8 +8,8 @@ import { createPlanJob } from "../../jobs/work-jobs.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import type { ProjectRecord } from "../../records/plane-records.ts";
 import { observedKeys, observedSets, workKeys, workSets } from "../../records/store-keys.ts";
-import type { Commit, Put, Revision } from "../../store/port.ts";
-import { readAllRows, updateValue, type ValueUpdate } from "../../store/records.ts";
+import type { Put } from "../../store/port.ts";
+import { mergeUpdates, readAllRows, updateValue, type ValueUpdate } from "../../store/records.ts";
 import { prepareProjectUpdate } from "../../sync/projects.ts";
 import type { PlanEvent } from "../../task/events.ts";
 import { type ItemRecord, isOpenItem } from "../../task/snapshot.ts";
@@ -25,19 +25,19 @@ import { preparePlanEvent, toPlanEventFields } from "../work-events.ts";
  */
 type Refusal = "already" | "changed" | "unknown";
 
-interface PlanRejection {
-  by: string;
-  reason?: string | undefined;
-  hash?: string | undefined;
-  /** The wish is given up. */
-  isCancelled?: boolean;
-}
-
 /** A person's decision about one proposal. `sent_back`: the Concierge changes it; `cancelled`: nothing is planned. */
 export interface PlanVerdict {
   kind: "approved" | "sent_back" | "cancelled";
   by: string;
   reason?: string;
+}
+
+/** What a decision changes besides the proposal. */
+interface Decision {
+  next: PlanRun;
+  event: PlanEvent;
+  verdict: PlanVerdict;
+  update: ValueUpdate;
 }
 
 /** Limit of a rejection's reason, in characters. */
@@ -53,37 +53,42 @@ const VERDICT_MS: Ms = 30 * DAY;
 export async function approvePlan(
   deps: TaskDeps,
   id: string,
-  { hash, by }: { hash: string; by: string },
+  { hash, by: rawName }: { hash: string; by: string },
   correlation: string = deps.newId(),
 ): Promise<"approved" | Refusal> {
-  return updateValue<PlanRun, "approved" | Refusal>(deps, workKeys.planRun(id), async (run, rev) => {
-    if (!run) return { result: "unknown" };
-    const refusal = findRefusal(run, hash);
-    if (refusal) return { result: refusal };
-    const approved = startRun(run, cleanLine(by, 100));
-    const event = { kind: "plan_approved", ...toPlanEventFields(run), by: cleanLine(by, 100) } satisfies PlanEvent;
-    const { put, jobs, afterCommit } = await preparePlanEvent(deps, approved, rev, event, correlation);
+  const by = cleanLine(rawName, 100);
+  return recordDecision(deps, id, hash, correlation, "approved", async (run) => {
+    const next = startRun(run, by);
     return {
-      put: [toPlanRunPut(approved), createPlanVerdictPut(run, { kind: "approved", by: event.by }), ...put],
-      jobs: [createPlanJob(approved, correlation), ...jobs],
-      afterCommit,
-      result: "approved",
+      next,
+      event: { kind: "plan_approved", ...toPlanEventFields(run), by },
+      verdict: { kind: "approved", by },
+      update: { jobs: [createPlanJob(next, correlation)] },
     };
   });
 }
 
-function findRefusal(run: PlanRun, hash: string): Refusal | undefined {
-  if (run.hash !== hash) return "changed";
-  return run.state === "awaiting_approval" ? undefined : "already";
-}
-
-/** Creates the put of a decision about the proposal with this hash. A later proposal of the same run has its own. */
-function createPlanVerdictPut(
-  { id, hash }: { id: string; hash: string },
-  { kind, by, reason }: { kind: PlanVerdict["kind"]; by: string; reason?: string | undefined },
-): Put {
-  const value: PlanVerdict = { kind, by, ...omitUndefined({ reason }) };
-  return { key: workKeys.planVerdict(id, hash), value, expires: VERDICT_MS };
+/**
+ * Stores a decision about a proposed plan and publishes it, in one commit. A later proposal of the same run gets its own
+ * decision.
+ */
+async function recordDecision<R>(
+  deps: TaskDeps,
+  id: string,
+  hash: string | undefined,
+  correlation: string,
+  result: R,
+  decide: (run: PlanRun) => Promise<Decision>,
+): Promise<R | Refusal> {
+  return updateValue<PlanRun, R | Refusal>(deps, workKeys.planRun(id), async (run, rev) => {
+    if (!run) return { result: "unknown" };
+    if (hash !== undefined && run.hash !== hash) return { result: "changed" };
+    if (run.state !== "awaiting_approval") return { result: "already" };
+    const { next, event, verdict, update } = await decide(run);
+    const verdictPut = { key: workKeys.planVerdict(id, run.hash), value: verdict, expires: VERDICT_MS };
+    const published = await preparePlanEvent(deps, next, rev, event, correlation);
+    return { ...mergeUpdates([{ put: [toPlanRunPut(next), verdictPut] }, update, published]), result };
+  });
 }
 
 /**
@@ -94,47 +99,36 @@ function createPlanVerdictPut(
 export async function rejectPlan(
   deps: TaskDeps,
   id: string,
-  { by, reason, hash, isCancelled = false }: PlanRejection,
+  rejection: { by: string; reason?: string | undefined; hash?: string | undefined; isCancelled?: boolean },
   correlation: string = deps.newId(),
 ): Promise<"rejected" | Refusal> {
-  return updateValue<PlanRun, "rejected" | Refusal>(deps, workKeys.planRun(id), async (run, rev) => {
-    if (!run) return { result: "unknown" };
-    const refusal = findRefusal(run, hash ?? run.hash);
-    if (refusal) return { result: refusal };
-    const text = cleanLine(reason ?? "", MAX_REASON_LENGTH);
-    const rejected = rejectRun(run, text === "" ? undefined : text, await deps.store.now());
-    const event = {
-      kind: "plan_rejected",
-      ...toPlanEventFields(run),
-      by: cleanLine(by, 100),
-      reason: rejected.reason ?? null,
-      ...(isCancelled ? { cancelled: true } : {}),
-    } satisfies PlanEvent;
-    const kind = isCancelled ? "cancelled" : "sent_back";
-    const verdict = createPlanVerdictPut(run, { kind, by: event.by, reason: rejected.reason });
-    const published = await preparePlanEvent(deps, rejected, rev, event, correlation);
-    const reopened = isCancelled ? { expect: [], put: [] } : await prepareReopenedWish(deps, run);
-    return {
-      expect: reopened.expect,
-      put: [toPlanRunPut(rejected), verdict, ...reopened.put, ...published.put],
-      jobs: published.jobs,
-      afterCommit: published.afterCommit,
-      result: "rejected",
-    };
-  });
+  const { reason: rawReason = "", hash, isCancelled = false } = rejection;
+  const by = cleanLine(rejection.by, 100);
+  const reason = cleanLine(rawReason, MAX_REASON_LENGTH) || undefined;
+  const cancelled = isCancelled ? { cancelled: true as const } : {};
+  return recordDecision(deps, id, hash, correlation, "rejected", async (run) => ({
+    next: rejectRun(run, reason, await deps.store.now()),
+    event: { kind: "plan_rejected", ...toPlanEventFields(run), by, reason: reason ?? null, ...cancelled },
+    verdict: { kind: isCancelled ? "cancelled" : "sent_back", by, ...omitUndefined({ reason }) },
+    update: isCancelled ? {} : await preparePlannedWish(deps, run, toReopenedWishPut),
+  }));
 }
 
-/** Prepares the writes after which the wish of a plan has no plan. */
-async function prepareReopenedWish(
+/** Prepares a change of the wish that has this plan; none when it has another one or is closed. */
+async function preparePlannedWish(
   deps: Pick<TaskDeps, "store">,
   { wish }: PlanRun,
-): Promise<Required<Pick<Commit, "expect" | "put">>> {
-  if (wish === undefined) return { expect: [], put: [] };
-  const [stored] = await deps.store.read<Wish>([workKeys.wish(wish)]);
-  const expect: [string, Revision][] = [[workKeys.wish(wish), stored?.rev ?? 0]];
-  if (stored?.value.state !== "planned") return { expect, put: [] };
-  const { plan: _plan, answeredAt: _answeredAt, ...rest } = stored.value;
-  return { expect, put: [toWishPut({ ...rest, state: "open" })] };
+  toPut: (wish: Wish) => Put,
+): Promise<ValueUpdate> {
+  if (wish === undefined) return {};
+  const key = workKeys.wish(wish);
+  const [stored] = await deps.store.read<Wish>([key]);
+  const put = stored?.value.state === "planned" ? [toPut(stored.value)] : [];
+  return { expect: [[key, stored?.rev ?? 0]], put };
+}
+
+function toReopenedWishPut({ plan: _plan, answeredAt: _answeredAt, ...wish }: Wish): Put {
+  return toWishPut({ ...wish, state: "open" });
 }
 
 /**
@@ -150,20 +144,13 @@ export async function completePlans(deps: TaskDeps, project: string, correlation
       if (tasks === undefined) return undefined;
       const completed: PlanRun = { ...run, completed: true };
       const event: PlanEvent = { kind: "plan_completed", ...toPlanEventFields(run), tasks };
-      const published = await preparePlanEvent(deps, completed, rev, event, correlation);
-      const updates = [
+      return mergeUpdates([
+        { put: [toPlanRunPut(completed)] },
+        await preparePlanEvent(deps, completed, rev, event, correlation),
         await prepareProjectCompletion(deps, project, correlation),
-        await prepareWishRetention(deps, run),
-      ];
-      return {
-        expect: updates.flatMap(({ expect = [] }) => expect),
-        put: [toPlanRunPut(completed), ...published.put, ...updates.flatMap(({ put = [] }) => put)],
-        jobs: [...published.jobs, ...updates.flatMap(({ jobs = [] }) => jobs)],
-        afterCommit: async () => {
-          published.afterCommit();
-          for (const { afterCommit } of updates) await afterCommit?.();
-        },
-      };
+        // The wish is deleted some time after its plan is complete, also if nobody closes it.
+        await preparePlannedWish(deps, run, (wish) => toWishPut(wish, CLOSED_WISH_MS)),
+      ]);
     });
 }
 
@@ -186,14 +173,6 @@ async function prepareProjectCompletion(deps: TaskDeps, id: string, correlation:
   const event = { kind: "project_completed", planned: true } as const;
   const update = await prepareProjectUpdate(deps, { ...project, completed: true }, stored.rev, [event], correlation);
   return { ...update, expect: [[observedKeys.project(id), stored.rev], ...(update.expect ?? [])] };
-}
-
-/** Prepares the end of a wish's retention: it is deleted some time after its plan is complete, also if nobody closes it. */
-async function prepareWishRetention(deps: Pick<TaskDeps, "store">, { wish }: PlanRun): Promise<ValueUpdate> {
-  if (wish === undefined) return {};
-  const [stored] = await deps.store.read<Wish>([workKeys.wish(wish)]);
-  if (stored?.value.state !== "planned") return {};
-  return { expect: [[workKeys.wish(wish), stored.rev]], put: [toWishPut(stored.value, CLOSED_WISH_MS)] };
 }
 
 /** Finds the decision about the proposal of a run with this hash. */

@@ -12,8 +12,8 @@ import { PlaneAuthError, PlaneError, PlaneRateLimitedError, PlaneUnavailableErro
 import type { ProjectRecord, Task } from "../../records/plane-records.ts";
 import { observedKeys, workKeys } from "../../records/store-keys.ts";
 import { getRefusal } from "../../refusals/render-refusal.ts";
-import type { JobResult, LeasedJob } from "../../store/port.ts";
-import { updateValue } from "../../store/records.ts";
+import type { JobResult, LeasedJob, Revision } from "../../store/port.ts";
+import { mergeUpdates, updateValue, type ValueUpdate } from "../../store/records.ts";
 import type { PlanEvent } from "../../task/events.ts";
 import type { ItemRecord } from "../../task/snapshot.ts";
 import { cleanLine } from "../../text.ts";
@@ -124,18 +124,9 @@ async function carryOut(context: CallContext, run: PlanRun): Promise<void> {
   // A blocker outside the plan that was removed meanwhile blocks nothing.
   const externalTasks = await resolveBlockers(context, plan.tasks, []);
   const warn = (text: string) => addWarning(deps, run.id, text);
-  await withLock(context, "plan", project.id, (renew) =>
-    runPlanSteps({
-      context,
-      project,
-      tasks: plan.tasks,
-      cycles: plan.cycles ?? [],
-      assignees,
-      externalTasks,
-      renew,
-      warn,
-    }),
-  );
+  const { tasks, cycles = [] } = plan;
+  const steps = { context, project, tasks, cycles, assignees, externalTasks, warn };
+  await withLock(context, "plan", project.id, (renew) => runPlanSteps({ ...steps, renew }));
 }
 
 /** Returns the plan's project; a new one is created, and recorded before it gets tasks. */
@@ -148,25 +139,26 @@ async function getOrCreateProject(context: CallContext, { id, plan, project }: P
   const isIncomplete = await isProjectIncomplete(context, plan.project);
   const existing = isIncomplete ? undefined : await findProject(deps, plan.project);
   const found = existing ?? (await createProject(context, { ...plan, name: plan.project }));
-  await updateRunningRun(deps, id, (run) => ({ ...run, project: found.id }));
+  await updateRunningRun(deps, id, async (run) => ({ put: [toPlanRunPut({ ...run, project: found.id })] }));
   return found;
 }
 
+/** Updates a run as `updateValue` does, unless it has ended meanwhile. */
 async function updateRunningRun(
   deps: TaskDeps,
   id: string,
-  change: (run: PlanRun) => PlanRun | undefined,
+  compute: (run: PlanRun, rev: Revision) => Promise<ValueUpdate | undefined>,
 ): Promise<void> {
-  await updateValue<PlanRun>(deps, workKeys.planRun(id), (run) => {
-    const next = run?.state === "running" ? change(run) : undefined;
-    return next && { put: [toPlanRunPut(next)] };
-  });
+  await updateValue<PlanRun>(deps, workKeys.planRun(id), async (run, rev) =>
+    run?.state === "running" ? compute(run, rev) : undefined,
+  );
 }
 
 async function addWarning(deps: TaskDeps, id: string, text: string): Promise<void> {
-  await updateRunningRun(deps, id, (run) =>
-    run.warnings?.includes(text) ? undefined : { ...run, warnings: [...(run.warnings ?? []), text] },
-  );
+  await updateRunningRun(deps, id, async (run) => {
+    const { warnings = [] } = run;
+    return warnings.includes(text) ? undefined : { put: [toPlanRunPut({ ...run, warnings: [...warnings, text] })] };
+  });
 }
 
 /**
@@ -182,13 +174,8 @@ async function runPlanSteps(steps: PlanSteps): Promise<void> {
       return (await createItem(context, project, await hashPlannedTask(planned), fields)).task;
     });
   }
-  for (const planned of tasks)
-    await runStepOnce(
-      steps,
-      planned,
-      "related",
-      async (task, blockers) => task && addBlockers(context, task, blockers),
-    );
+  const relate = async (task: Task | undefined, blockers: Task[]) => task && addBlockers(context, task, blockers);
+  for (const planned of tasks) await runStepOnce(steps, planned, "related", relate);
   for (const kind of ["cycle", "module"] as const) await addToGroups(steps, kind);
   for (const planned of tasks)
     await runStepOnce(steps, planned, "handed", async (task) => task && assignPlannedTask(steps, planned, task));
@@ -259,26 +246,18 @@ async function assignPlannedTask(
  * woken, each once.
  */
 async function finishPlan(deps: TaskDeps, id: string, correlation: string): Promise<void> {
-  await updateValue<PlanRun>(deps, workKeys.planRun(id), async (run, rev) => {
-    if (run?.state !== "running") return undefined;
+  await updateRunningRun(deps, id, async (run, rev) => {
     const items = [...(await readPlannedItems(deps, run)).values()];
-    const wakes = await prepareWakes(deps, items);
-    const finished = finishRun(run, items, await deps.store.now());
-    return {
-      expect: wakes.flatMap((wake) => wake.expect),
-      put: [toPlanRunPut(finished), ...wakes.flatMap((wake) => wake.put)],
-      jobs: [
-        ...wakes.flatMap((wake) => wake.jobs),
-        // All its tasks may have been closed while it was under way.
-        ...keepDefined([run.project]).map((project) =>
-          createObserveJob({ type: "check_project", project }, `plan:${id}:${rev}`),
-        ),
-      ],
-      afterCommit: () => {
-        deps.log.info("plan complete", { correlation, plan: id, agent: run.agent, tasks: items.length });
-        deps.notify();
-      },
+    const put = [toPlanRunPut(finishRun(run, items, await deps.store.now()))];
+    // All its tasks may have been closed while it was under way.
+    const jobs = keepDefined([run.project]).map((project) =>
+      createObserveJob({ type: "check_project", project }, `plan:${id}:${rev}`),
+    );
+    const afterCommit = () => {
+      deps.log.info("plan complete", { correlation, plan: id, agent: run.agent, tasks: items.length });
+      deps.notify();
     };
+    return mergeUpdates([{ put, jobs, afterCommit }, ...(await prepareWakes(deps, items))]);
   });
 }
 
@@ -307,14 +286,13 @@ function isRefusal(thrown: unknown): boolean {
 }
 
 async function failPlan(deps: TaskDeps, id: string, thrown: unknown, correlation: string): Promise<void> {
-  await updateValue<PlanRun>(deps, workKeys.planRun(id), async (run, rev) => {
-    if (run?.state !== "running") return undefined;
+  await updateRunningRun(deps, id, async (run, rev) => {
     const reason = cleanLine(getErrorMessage(thrown), MAX_REASON_LENGTH);
     const failed = failRun(run, reason, await deps.store.now());
     const refusal = omitUndefined({ refusal: getRefusal(thrown) });
     const event: PlanEvent = { kind: "plan_failed", ...toPlanEventFields(run), text: reason, ...refusal };
-    const { put, jobs, afterCommit } = await preparePlanEvent(deps, failed, rev, event, correlation);
     deps.log.warn("plan failed", { correlation, plan: id, agent: run.agent, reason });
-    return { put: [toPlanRunPut(failed), ...put], jobs, afterCommit };
+    const published = await preparePlanEvent(deps, failed, rev, event, correlation);
+    return mergeUpdates([{ put: [toPlanRunPut(failed)] }, published]);
   });
 }

@@ -9,8 +9,7 @@ import { createPlanJob } from "../../jobs/work-jobs.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
 import type { ProjectRecord } from "../../records/plane-records.ts";
 import { workKeys } from "../../records/store-keys.ts";
-import type { Commit, Job, Put, Revision, StoreKey } from "../../store/port.ts";
-import { updateValue } from "../../store/records.ts";
+import { mergeUpdates, updateValue, type ValueUpdate } from "../../store/records.ts";
 import type { PlanEvent } from "../../task/events.ts";
 import type { CallContext } from "../call-context.ts";
 import { findProject } from "../find-task.ts";
@@ -21,6 +20,7 @@ import {
   hashPlannedTask,
   isTaskComplete,
   type Plan,
+  type PlannedTask,
   type PlanRun,
   readPlanProgress,
   startRun,
@@ -50,9 +50,13 @@ export async function planProject(context: CallContext, given: Plan) {
   const { deps } = context;
   const name = cleanProjectName(given.project);
   const existing = (await isProjectIncomplete(context, name)) ? undefined : await findProject(deps, name);
-  const checkedPlan = await checkPlan(context, given, await findCreatedTasks(context, given, existing));
+  // Tasks that exist already, because the call is repeated.
+  const { rows } = await readTaskProgress(deps, given.tasks, existing);
+  const created = new Set(rows.flatMap(({ task, progress }) => (progress ? [task.id] : [])));
+  const checkedPlan = await checkPlan(context, given, created);
   const { problems } = checkedPlan;
-  if (!existing) problems.push(...findProjectProblems(context, name, given.identifier));
+  if (!existing)
+    problems.push(...keepDefined([findProjectNameProblem(name), findIdentifierProblem(context, given.identifier)]));
   if (given.dry_run) return readPlanAnswer(deps, checkedPlan, existing);
   if (problems.length > 0)
     throw new GroundcrewError("bad_request", `Nothing was created. Fix these problems: ${problems.join("; ")}.`);
@@ -61,19 +65,16 @@ export async function planProject(context: CallContext, given: Plan) {
   return readPlanAnswer(deps, checkedPlan, project, run);
 }
 
-/** The ids of the plan's tasks that exist already, because the call is repeated. */
-async function findCreatedTasks(
-  { deps }: CallContext,
-  { tasks }: Pick<Plan, "tasks">,
+/** The plan's tasks with their names in the progress of the project, and how far each is. */
+async function readTaskProgress(
+  deps: Pick<TaskDeps, "store">,
+  tasks: readonly PlannedTask[],
   project: ProjectRecord | undefined,
-): Promise<Set<string>> {
-  const progress = project ? await readPlanProgress(deps, project.id) : {};
-  const created = await Promise.all(tasks.map(async (task) => progress[await hashPlannedTask(task)] && task.id));
-  return new Set(keepDefined(created));
-}
-
-function findProjectProblems(context: CallContext, name: string, identifier: string | undefined): string[] {
-  return keepDefined([findProjectNameProblem(name), findIdentifierProblem(context, identifier)]);
+) {
+  const projectProgress = project ? await readPlanProgress(deps, project.id) : {};
+  const names = await Promise.all(tasks.map(hashPlannedTask));
+  const rows = tasks.map((task, i) => ({ task, name: names[i] ?? "", progress: projectProgress[names[i] ?? ""] }));
+  return { rows, projectProgress };
 }
 
 /** Returns the present state of a plan. Without a run nothing has been created for it. */
@@ -83,13 +84,9 @@ async function readPlanAnswer(
   project: ProjectRecord | undefined,
   run?: PlanRun,
 ) {
-  const progress = project ? await readPlanProgress(deps, project.id) : {};
-  const keys = new Map<string, string>();
-  for (const task of tasks) {
-    const key = progress[await hashPlannedTask(task)]?.key;
-    if (key) keys.set(task.id, key);
-  }
-  const steps = await countSteps(tasks, progress);
+  const { rows, projectProgress } = await readTaskProgress(deps, tasks, project);
+  const keys = new Map(rows.flatMap(({ task, progress }) => (progress?.key ? [[task.id, progress.key]] : [])));
+  const steps = await countSteps(tasks, projectProgress);
   const left = steps.total - steps.done + (project ? 0 : 1);
   const remaining = run?.state === "done" ? 0 : run ? Math.max(1, left) : left;
   return omitUndefined({
@@ -126,7 +123,8 @@ async function startPlan(
   const hash = await hashPlan(plan);
   const chosen = await chooseWish(context, plan, hash);
   const id = await getPlanRunId(caller.name, hash, chosen?.id);
-  const complete = existing ? await readCompleteTasks(context, plan, existing) : [];
+  const { rows } = await readTaskProgress(deps, plan.tasks, existing);
+  const complete = rows.filter(({ task, progress }) => isTaskComplete(task, progress)).map(({ name }) => name);
   return updateValue<PlanRun, PlanRun>(deps, workKeys.planRun(id), async (before, rev) => {
     const isSame = before?.hash === hash;
     if (before && !isSame) await throwIfDecided(context, before);
@@ -154,27 +152,20 @@ async function startPlan(
     };
     const stored = before && isSame ? before : fresh;
     const run = isApproved ? startRun({ ...stored, agent: caller.name }) : stored;
-    const linked = await prepareLinkedWish(context, chosen, run);
     const event: PlanEvent = { kind: "plan_proposed", ...toPlanEventFields(run), hash, tasks: plan.tasks.length };
-    const published = isApproved ? undefined : await preparePlanEvent(deps, run, rev, event, correlation);
-    return {
-      expect: linked.expect,
-      put: [toPlanRunPut(run), ...linked.put, ...(published?.put ?? [])] satisfies Put[],
-      jobs: [...(isApproved ? [createPlanJob(run, correlation)] : []), ...(published?.jobs ?? [])] satisfies Job[],
-      result: run,
-      afterCommit: () => {
-        published?.afterCommit();
-        deps.log.info(isApproved ? "plan started" : "plan proposed", { correlation, plan: id, agent: caller.name });
-        deps.notify();
-      },
+    const update = mergeUpdates([
+      { put: [toPlanRunPut(run)] },
+      await prepareLinkedWish(context, chosen, run),
+      isApproved
+        ? { jobs: [createPlanJob(run, correlation)], afterCommit: () => deps.notify() }
+        : await preparePlanEvent(deps, run, rev, event, correlation),
+    ]);
+    const afterCommit = async () => {
+      deps.log.info(isApproved ? "plan started" : "plan proposed", { correlation, plan: id, agent: caller.name });
+      await update.afterCommit?.();
     };
+    return { ...update, afterCommit, result: run };
   });
-}
-
-async function readCompleteTasks({ deps }: CallContext, plan: Plan, project: ProjectRecord): Promise<string[]> {
-  const progress = await readPlanProgress(deps, project.id);
-  const names = await Promise.all(plan.tasks.map(async (task) => ({ task, name: await hashPlannedTask(task) })));
-  return names.filter(({ task, name }) => isTaskComplete(task, progress[name])).map(({ name }) => name);
 }
 
 async function throwIfDecided({ deps }: CallContext, run: PlanRun): Promise<void> {
@@ -201,13 +192,12 @@ async function prepareLinkedWish(
   { deps, caller }: CallContext,
   chosen: Wish | undefined,
   run: PlanRun,
-): Promise<Required<Pick<Commit, "expect" | "put">>> {
-  if (!chosen) return { expect: [], put: [] };
+): Promise<ValueUpdate> {
+  if (!chosen) return {};
   const key = workKeys.wish(chosen.id);
   const [stored] = await deps.store.read<Wish>([key]);
-  const expect: [StoreKey, Revision][] = [[key, stored?.rev ?? 0]];
   if (stored?.value.state === "closed") throw createClosedWishError(chosen.id);
   const { answeredAt: _, ...current } = stored?.value ?? chosen;
   const wish: Wish = { ...current, agent: caller.name, state: "planned", plan: run.id };
-  return { expect, put: [toWishPut(wish)] };
+  return { expect: [[key, stored?.rev ?? 0]], put: [toWishPut(wish)] };
 }

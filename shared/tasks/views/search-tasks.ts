@@ -38,7 +38,7 @@ export const taskFiltersSchema = z.object({
   after: z.string().optional().describe("next of the previous page"),
 });
 
-export type TaskFilters = z.infer<typeof taskFiltersSchema>;
+type TaskFilters = z.infer<typeof taskFiltersSchema>;
 
 /** Searches all tasks by project and number. Uses stored data, without a request to Plane. */
 export async function searchTasks(context: CallContext, filters: TaskFilters) {
