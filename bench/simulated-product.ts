@@ -116,7 +116,9 @@ export async function startSimulatedProduct(
           "x-plane-event": "issue",
           "x-plane-signature": createHmac("sha256", secret).update(body).digest("hex"),
         };
-        const answer = await app.request("http://127.0.0.1/webhooks/plane", { method: "POST", headers, body });
+        const answer = await app.fetch(
+          new Request("http://127.0.0.1/webhooks/plane", { method: "POST", headers, body }),
+        );
         if (answer.status !== 200) throw new Error(`a webhook was answered with ${answer.status}`);
       }
     },
@@ -127,11 +129,9 @@ export async function startSimulatedProduct(
         "content-type": "application/json",
         authorization: `Bearer ${toToken(agent)}`,
       };
-      const answer = await app.request(`http://127.0.0.1/agent/${tool}`, {
-        method: "POST",
-        headers,
-        body: JSON.stringify(input),
-      });
+      const answer = await app.fetch(
+        new Request(`http://127.0.0.1/agent/${tool}`, { method: "POST", headers, body: JSON.stringify(input) }),
+      );
       return { status: answer.status, json: await answer.json() };
     },
     async countPendingJobs(): Promise<number> {

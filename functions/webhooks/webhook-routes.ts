@@ -175,7 +175,7 @@ function createDeliveryReceiver({ settings, clock, hashing }: Pick<Deps, "settin
     try {
       checkContentType(c);
       return await readBody(c.req.raw, {
-        source: toRateLimitSource(c.get("client")),
+        getSource: () => toRateLimitSource(c.get("client")),
         host: c.env,
         findLargeRefusal: () => findLimit(c),
       });

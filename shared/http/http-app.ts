@@ -18,7 +18,7 @@ import { renderRefusal } from "../refusals/render-refusal.ts";
 import { createRedactor } from "../text.ts";
 import { HOUR, type Ms } from "../time.ts";
 import { createOriginCheck, createRouteGuard } from "./access.ts";
-import { BreakConnection, checkApiContentType, getRequestPath, isApiPath } from "./request.ts";
+import { BreakConnection, checkApiContentType, getRequestPath, isApiPath, isWebhookPath } from "./request.ts";
 
 interface HttpAppOptions {
   routes: readonly Route[];
@@ -51,23 +51,40 @@ const CODE_BY_STATUS: Record<number, ErrorCode> = {
 };
 
 /**
- * Creates the HTTP app of these routes with their common middleware: request log, origin check, access checks, errors as JSON.
- * `fetch` rejects with `BreakConnection` when a request must get no response.
+ * Creates the HTTP app of these routes with their common middleware: request log, origin check, access checks, errors as
+ * JSON. `fetch` rejects with `BreakConnection` when a request must get no response.
+ * Webhooks, the most frequent requests, have an app of their own: Hono finds their paths by lookup, but searches a tree
+ * where one route's parameter stands beside another route's fixed segment.
  */
-export function createHttpApp(deps: Deps, options: HttpAppOptions): Hono {
+export function createHttpApp(deps: Deps, options: HttpAppOptions): Pick<Hono, "fetch" | "routes"> {
+  const middleware = createRequestMiddleware(deps, options, createErrorHandler(deps));
+  const isWebhook = ({ path }: Route) => isWebhookPath(path);
+  const webhooks = mountRoutes(deps, options.routes.filter(isWebhook), middleware);
+  const others = mountRoutes(
+    deps,
+    options.routes.filter((route) => !isWebhook(route)),
+    middleware,
+  );
+  return {
+    fetch: (request, env) => (isWebhookPath(getRequestPath(request)) ? webhooks : others).fetch(request, env),
+    routes: [...webhooks.routes, ...others.routes],
+  };
+}
+
+/** Mounts routes behind the middleware around every handler. */
+function mountRoutes(deps: Deps, routes: readonly Route[], middleware: MiddlewareHandler): Hono {
   const { settings } = deps;
   const app = new Hono({ getPath: getRequestPath });
-  const handleError = createErrorHandler(deps);
   if (settings.allowedOrigins.length > 0) app.use("/api/*", createCors(settings));
-  app.use(createRequestMiddleware(deps, options, handleError));
-  for (const route of options.routes) app.route(route.path, route.app(deps));
+  app.use(middleware);
+  for (const route of routes) app.route(route.path, route.app(deps));
   const otherMethod = methodNotAllowed({ app, onMethodNotAllowed: createMethodNotAllowed });
   app.notFound(async (c) => {
     c.res = createErrorResponse(c, new GroundcrewError("not_found", "Not found."));
     await otherMethod(c, async () => {});
     return c.res;
   });
-  app.onError(handleError);
+  app.onError(createErrorHandler(deps));
   return app;
 }
 

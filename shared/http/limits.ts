@@ -20,8 +20,8 @@ interface BodyReaderOptions {
 }
 
 interface BodySender {
-  /** Who sends the body: an agent's name, or the address for rate limits. */
-  source?: string;
+  /** Returns who sends the body: an agent's name, or the address for rate limits. Only a large body needs it. */
+  getSource?: () => string;
   host?: HostBindings;
   /** Returns the error for a large body of a sender who may only send small ones; it is thrown before more is read. */
   findLargeRefusal?: () => Error | undefined;
@@ -126,7 +126,7 @@ export function createBodyReader(limit: number, options: BodyReaderOptions = {})
 
   async function readStream(
     request: Request,
-    { source = "", findLargeRefusal }: BodySender,
+    { getSource = () => "", findLargeRefusal }: BodySender,
   ): Promise<Uint8Array<ArrayBuffer>> {
     const reader = request.body?.getReader();
     if (!reader) return new Uint8Array();
@@ -148,7 +148,7 @@ export function createBodyReader(limit: number, options: BodyReaderOptions = {})
         if (size > SMALL_BODY_BYTES && !freeSlot) {
           const refusal = findLargeRefusal?.();
           if (refusal) throw refusal;
-          freeSlot = slots.take(source, () => displaced.reject(createBusyError()));
+          freeSlot = slots.take(getSource(), () => displaced.reject(createBusyError()));
           if (!freeSlot) throw createBusyError();
         }
         chunks.push(value);
@@ -188,7 +188,9 @@ export function createJsonReader(limit = SMALL_BODY_BYTES) {
   const readBody = createBodyReader(limit);
   return async <T>(c: Context, schema: z.ZodType<T>, options: JsonReaderOptions = {}): Promise<T> => {
     const { source = c.get("client"), example, subject = "body" } = options;
-    const parsed = schema.safeParse(parseJsonBody(await readBody(c.req.raw, { source }), c.req.header("content-type")));
+    const parsed = schema.safeParse(
+      parseJsonBody(await readBody(c.req.raw, { getSource: () => source }), c.req.header("content-type")),
+    );
     if (parsed.success) return parsed.data;
     const [issue] = parsed.error.issues;
     const where = issue?.path.map(String).join(".");

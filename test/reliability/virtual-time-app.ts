@@ -69,7 +69,7 @@ export async function createVirtualTimeApp(options: VirtualTimeAppOptions = {}) 
   function request(path: string, init: RequestInit = {}): Promise<Response> {
     if (!httpApp) throw new Error("start first");
     const headers = { host: "127.0.0.1", authorization: `Bearer ${RELIABILITY_ADMIN_TOKEN}`, ...init.headers };
-    return Promise.resolve(httpApp.request(`http://127.0.0.1${path}`, { ...init, headers }));
+    return Promise.resolve(httpApp.fetch(new Request(`http://127.0.0.1${path}`, { ...init, headers })));
   }
 
   async function isIdle(): Promise<boolean> {

@@ -35,9 +35,9 @@ async function createChat() {
   const app = await createCommandsApp({ env: { ADMIN_TOKEN } });
   const http = createHttpApp(app.deps, { routes: [chatRoute], getRemoteAddress: () => "127.0.0.1" });
   const readChat = async () => {
-    const response = await http.request("http://localhost/api/chat", {
-      headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
-    });
+    const response = await http.fetch(
+      new Request("http://localhost/api/chat", { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } }),
+    );
     expect(response.headers.get("content-type")).toMatch(/^application\/json/);
     const text = await response.text();
     return { text, messages: answerSchema.parse(JSON.parse(text)).messages };

@@ -193,7 +193,8 @@ test("Access to an agent's tools needs its bridge token, also in the demo on loo
   const demo = { ...deps, settings: { ...deps.settings, demo: true } };
   const { manifest } = await import("../../../functions/index.ts");
   const app = createHttpApp(demo, { routes: manifest.routes, getRemoteAddress: () => "127.0.0.1" });
-  const status = async (init: RequestInit) => (await app.request("http://localhost/agent/openapi.json", init)).status;
+  const status = async (init: RequestInit) =>
+    (await app.fetch(new Request("http://localhost/agent/openapi.json", init))).status;
   expect(await status({})).toBe(401);
   expect(await status(createBearerHeaders(RUNTIME_ADMIN_TOKEN))).toBe(403);
   expect(await status(createBearerHeaders("bridge-token-of-the-concierge"))).toBe(200);
@@ -205,7 +206,7 @@ test("Access needs no token in the demo, on loopback only", async () => {
   const { manifest } = await import("../../../functions/index.ts");
   const statusFrom = async (address: string) => {
     const app = createHttpApp(demo, { routes: manifest.routes, getRemoteAddress: () => address });
-    return (await app.request("http://localhost/dead-letters")).status;
+    return (await app.fetch(new Request("http://localhost/dead-letters"))).status;
   };
   expect(await statusFrom("127.0.0.1")).toBe(200);
   expect(await statusFrom("::1")).toBe(200);
