@@ -183,7 +183,7 @@ export async function createProvisionContext(deps: ProvisionDeps): Promise<Provi
 }
 
 /** Creates the sessions with Plane's web API, one for each account that provision signs in as. */
-function createPlaneSessions({ settings, fetch, clock, wait }: ProvisionDeps, vault: Vault) {
+function createPlaneSessions({ settings, fetch, clock, wait, newSecret }: ProvisionDeps, vault: Vault) {
   const sessionsByEmail = new Map<string, PlaneSession>();
   const isAdmin = (email: string) => email.toLowerCase() === settings.admin.email.toLowerCase();
 
@@ -255,6 +255,13 @@ function createPlaneSessions({ settings, fetch, clock, wait }: ProvisionDeps, va
     createSession,
     postForm,
     getPassword,
+    /** The known password, or a new one, which is stored: an account whose password is lost cannot be used any more. */
+    async preparePassword(email: string): Promise<string> {
+      const password = getPassword(email) ?? newSecret();
+      const isGiven = isAdmin(email) && password === settings.admin.password;
+      await vault.storeAccount(email, { made: true, ...(isGiven ? {} : { password }) });
+      return password;
+    },
     /** The error to throw when Plane refused a form for this account. */
     createFormRefusal,
     storeSession,

@@ -10,7 +10,7 @@ import { explainFailure } from "./refusals.ts";
 export interface ProvisionStep {
   name: string;
   /** Names of steps that must not have failed. */
-  needs?: readonly string[];
+  needs: readonly string[];
   /**
    * Reads the state, compares it with the settings and returns the missing changes, with notes for people about the
    * rest. Never writes. In a plan (`apply` false) the results of earlier steps do not exist yet.
@@ -46,6 +46,12 @@ export interface ProvisionReport {
  */
 const MAX_DETAIL_LENGTH = 4_000;
 
+export const createStep = (
+  name: string,
+  needs: ProvisionStep["needs"],
+  plan: ProvisionStep["plan"],
+): ProvisionStep => ({ name, needs, plan });
+
 export const create = (detail: string, apply: StepChange["apply"]): StepChange => ({
   status: "created",
   detail,
@@ -73,7 +79,7 @@ export async function runSteps(
   const failed = new Set<string>();
   for (const step of steps) {
     // Without Plane no step runs: local results alone would be of no use.
-    const failedNeeds = [...new Set(["plane", ...(step.needs ?? [])])].filter((name) => failed.has(name));
+    const failedNeeds = [...new Set(["plane", ...step.needs])].filter((name) => failed.has(name));
     const { status, detail } = await runStep(context, step, failedNeeds, apply).catch((thrown: unknown) => {
       return { status: "failed" as const, detail: explainFailure(thrown) };
     });

@@ -8,14 +8,14 @@ import { delimiter, join } from "node:path";
 import { z } from "zod";
 import { type Ms, wait } from "../../shared/time.ts";
 import { getProgramPath, makePrivateFolder, writePrivateFile } from "../node/files.ts";
-import { quoteForShell } from "../node/programs.ts";
+import { pickVariables, quoteForShell, readProcessStart } from "../node/programs.ts";
 import { readSessionJson, type SessionPaths, type SessionRecord } from "./session-folder.ts";
 
 /** What launch-session.js reads. */
 interface Launch {
   program: string;
   args: string[];
-  env: Record<string, string>;
+  env: Environment;
 }
 
 interface LaunchOptions {
@@ -25,15 +25,15 @@ interface LaunchOptions {
   name: string;
   groundcrewUrl: string;
   token: string;
-  /** The conversation to continue; absent for a new one. */
-  conversation?: string;
-  env: Record<string, string>;
+  /** The conversation to continue; undefined for a new one. */
+  conversation: string | undefined;
+  env: Environment;
 }
 
 interface ClaudeSettingsOptions {
   ticket: string;
   groundcrewUrl: string;
-  paths: { ticket: string; completion: string; sessionStart: string; sessionEnd: string; status: string };
+  paths: Pick<SessionPaths, "ticket" | "completion" | "sessionStart" | "sessionEnd" | "status">;
 }
 
 type Environment = Record<string, string>;
@@ -74,26 +74,18 @@ const HTTP_EVENTS = {
 /** What programs need to find themselves, the user and the language. */
 const BASE_NAMES = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_CONFIG_HOME"];
 
-/** What git needs to publish a branch from a hook. */
-const HOOK_NAMES = ["SSH_AUTH_SOCK", "XDG_RUNTIME_DIR"];
-
-/** What Claude needs to reach its model. Nothing of Plane, Telegram or Groundcrew's own tokens is among them. */
-const CLAUDE_NAMES = [
-  "ANTHROPIC_API_KEY",
-  "ANTHROPIC_AUTH_TOKEN",
-  "ANTHROPIC_BASE_URL",
-  "ANTHROPIC_MODEL",
-  "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
-  "CLAUDE_CODE_OAUTH_TOKEN",
-  "CLAUDE_CODE_USE_BEDROCK",
-  "CLAUDE_CODE_USE_VERTEX",
-  "CLAUDE_CONFIG_DIR",
-  "HTTP_PROXY",
-  "HTTPS_PROXY",
-  "NO_PROXY",
-  "NODE_EXTRA_CA_CERTS",
-  "SSL_CERT_FILE",
-];
+/** What other programs need besides. */
+const EXTRA_NAMES = {
+  /** What git needs to publish a branch from a hook. */
+  hook: ["SSH_AUTH_SOCK", "XDG_RUNTIME_DIR"],
+  /** What Claude needs to reach its model. Nothing of Plane, Telegram or Groundcrew's own tokens is among them. */
+  claude: [
+    ...["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "ANTHROPIC_MODEL"],
+    ...["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "CLAUDE_CODE_OAUTH_TOKEN"],
+    ...["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CONFIG_DIR"],
+    ...["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"],
+  ],
+};
 
 /** Name of the variable by which the processes of a session are recognised, whoever is their parent by now. */
 const SESSION_VARIABLE = "GROUNDCREW_SESSION";
@@ -208,15 +200,10 @@ export function buildMcpConfig(groundcrewUrl: string) {
 /** Picks the variables that a kind of program receives. Everything else of the runner's environment stays with it. */
 export function pickEnvironment(
   env: Record<string, string | undefined>,
-  kind: "base" | "hook" | "claude",
+  kind: "base" | keyof typeof EXTRA_NAMES,
 ): Environment {
-  const names = [...BASE_NAMES, ...(kind === "hook" ? HOOK_NAMES : []), ...(kind === "claude" ? CLAUDE_NAMES : [])];
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const value = env[name];
-      return value === undefined ? [] : [[name, value] as const];
-    }),
-  );
+  const names = [...BASE_NAMES, ...(kind === "base" ? [] : EXTRA_NAMES[kind])];
+  return pickVariables(env, new RegExp(`^(?:${names.join("|")})$`));
 }
 
 /**
@@ -246,32 +233,24 @@ export function extendSearchPath(folder: string, searchPath: string | undefined)
 export function findSessionProcesses(sessionId: string): number[] {
   const entry = `${SESSION_VARIABLE}=${sessionId}`;
   return listProcessIds().filter((pid) => {
-    const environment = tryRead(`/proc/${pid}/environ`);
-    return environment?.split("\0").includes(entry) === true && !isZombie(pid);
+    const environment = readEnvironment(pid);
+    return environment?.split("\0").includes(entry) === true && readProcessStart(pid) !== "ended";
   });
 }
 
 function listProcessIds(): number[] {
-  try {
-    return readdirSync("/proc")
-      .filter((name) => /^\d+$/.test(name))
-      .map(Number);
-  } catch {
-    return [];
-  }
+  if (!existsSync("/proc")) return [];
+  const names = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return names.map(Number);
 }
 
-function tryRead(path: string): string | undefined {
+/** The environment of a process, if it is one of this user's that has not ended. */
+function readEnvironment(pid: number): string | undefined {
   try {
-    return readFileSync(path, "latin1");
+    return readFileSync(`/proc/${pid}/environ`, "latin1");
   } catch {
     return undefined;
   }
-}
-
-/** Whether a process has ended and only its parent has not noticed. */
-function isZombie(pid: number): boolean {
-  return /^\d+ \(.*\) [ZX] /s.test(tryRead(`/proc/${pid}/stat`) ?? "");
 }
 
 /** Ends all processes of a session: SIGTERM, then SIGKILL. Throws when one is still alive. */

@@ -15,14 +15,11 @@ import { MINUTE, type Ms, SECOND, wait } from "../../shared/time.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import type { Pane } from "./tmux.ts";
 
-/** What became of an exchange. `interrupted`: the runner had news, so it did not wait for the answer. */
-type ExchangeResult =
-  | { kind: "answer"; answer: ExchangeAnswer }
-  | { kind: "interrupted" }
-  | { kind: "failed"; retryIn: Ms };
-
-/** What became of a frame. */
-type FrameResult = { kind: "sent"; isWatched: boolean } | { kind: "failed"; reason: string };
+/** What became of an exchange: the answer, or for how long to wait; neither when the runner had news meanwhile. */
+interface ExchangeResult {
+  answer?: ExchangeAnswer;
+  retryIn?: Ms;
+}
 
 /** A terminal that somebody watches. */
 interface WatchedTerminal {
@@ -72,7 +69,7 @@ const PICTURE_MS: Ms = 100;
 /** Limit of the delay after a frame that was not taken: 5 s, because somebody waits for it. */
 const MAX_PICTURE_RETRY_MS: Ms = 5 * SECOND;
 
-/** Creates a client of Groundcrew's routes for runners. Its methods never reject. */
+/** Creates a client of Groundcrew's routes for runners. */
 export function createExchangeClient({ groundcrewUrl, token }: RunnerContext["settings"], log: Log) {
   let failures = 0;
 
@@ -98,36 +95,32 @@ export function createExchangeClient({ groundcrewUrl, token }: RunnerContext["se
     const answer = exchangeAnswerSchema.parse(await response.json());
     if (failures > 0) log.info("Groundcrew answers again", { failures });
     failures = 0;
-    return { kind: "answer", answer };
+    return { answer };
   }
 
   function fail(reason: string, minDelay: Ms = 0): ExchangeResult {
     failures += 1;
     if (failures === 1 || failures % 20 === 0) log.warn("exchange failed", { reason, failures });
-    return { kind: "failed", retryIn: Math.max(getRetryDelay(failures, MAX_RETRY_MS), minDelay) };
+    return { retryIn: Math.max(getRetryDelay(failures, MAX_RETRY_MS), minDelay) };
   }
 
   return {
-    /** Sends the observation and resolves with the desired state. */
+    /** Sends the observation and resolves with the desired state. Never rejects. */
     async exchange(request: ExchangeRequest, interruption: AbortSignal): Promise<ExchangeResult> {
       try {
         return await tryExchange(request, interruption);
       } catch (thrown) {
-        if (interruption.aborted) return { kind: "interrupted" };
+        if (interruption.aborted) return {};
         return fail(getErrorMessage(thrown instanceof Error && thrown.cause ? thrown.cause : thrown));
       }
     },
-    /** Sends a picture of a terminal. */
-    async sendFrame(ticket: string, frame: TerminalFrame, signal: AbortSignal): Promise<FrameResult> {
-      try {
-        const path = `frames/${encodeURIComponent(ticket)}`;
-        const response = await post(path, JSON.stringify(frame), signal, FRAME_ANSWER_TIMEOUT_MS);
-        if (response.ok) return { kind: "sent", isWatched: frameAnswerSchema.parse(await response.json()).watched };
-        await response.body?.cancel();
-        return { kind: "failed", reason: `Groundcrew answered ${response.status}` };
-      } catch (thrown) {
-        return { kind: "failed", reason: getErrorMessage(thrown) };
-      }
+    /** Sends a picture of a terminal; resolves with whether somebody still watches it. Throws when it is not taken. */
+    async sendFrame(ticket: string, frame: TerminalFrame, signal: AbortSignal): Promise<boolean> {
+      const path = `frames/${encodeURIComponent(ticket)}`;
+      const response = await post(path, JSON.stringify(frame), signal, FRAME_ANSWER_TIMEOUT_MS);
+      if (response.ok) return frameAnswerSchema.parse(await response.json()).watched;
+      await response.body?.cancel();
+      throw new Error(`Groundcrew answered ${response.status}`);
     },
   };
 }
@@ -174,7 +167,7 @@ function getRetryDelay(failures: number, limit: Ms): Ms {
  * not take them, only the newest one is kept.
  */
 export function createTerminalWatch(
-  { tmux, settings, log }: Pick<RunnerContext, "tmux" | "settings" | "log">,
+  { tmux, log }: Pick<RunnerContext, "tmux" | "log">,
   { client, getPanes, signal }: WatchOptions,
 ) {
   const watched = new Map<string, WatchedTerminal>();
@@ -183,11 +176,12 @@ export function createTerminalWatch(
   signal.addEventListener("abort", () => begun.resolve());
 
   async function captureChanges(): Promise<void> {
-    const names = new Map([...watched.values()].map((terminal) => [settings.prefix + terminal.ticket, terminal]));
-    const present = getPanes().filter(({ name, run }) => names.get(name)?.run === run);
-    const pictures = await tmux.captureTerminals(present.map(({ name }) => name));
-    for (const [name, picture] of pictures) {
-      const terminal = names.get(name);
+    const panes = getPanes();
+    const isPresent = ({ ticket, run }: WatchedTerminal) =>
+      panes.some((pane) => pane.ticket === ticket && pane.run === run);
+    const present = new Map([...watched].filter(([, terminal]) => isPresent(terminal)));
+    for (const [ticket, picture] of await tmux.captureTerminals([...present.keys()])) {
+      const terminal = present.get(ticket);
       const text = JSON.stringify(picture);
       if (!terminal || text === terminal.picture) continue;
       terminal.picture = text;
@@ -203,17 +197,17 @@ export function createTerminalWatch(
     while (terminal.unsent && watched.get(ticket) === terminal && !signal.aborted) {
       const frame = terminal.unsent;
       delete terminal.unsent;
-      const result = await client.sendFrame(ticket, frame, signal);
-      if (result.kind === "sent") {
+      try {
+        const isWatched = await client.sendFrame(ticket, frame, signal);
         terminal.failures = 0;
-        if (!result.isWatched && watched.get(ticket) === terminal) watched.delete(ticket);
-        continue;
+        if (!isWatched && watched.get(ticket) === terminal) watched.delete(ticket);
+      } catch (thrown) {
+        terminal.unsent ??= frame;
+        terminal.failures += 1;
+        if (terminal.failures === 1 && !signal.aborted)
+          log.warn("frame was not taken", { ticket, reason: getErrorMessage(thrown) });
+        await wait(getRetryDelay(terminal.failures, MAX_PICTURE_RETRY_MS), signal);
       }
-      terminal.unsent ??= frame;
-      terminal.failures += 1;
-      if (terminal.failures === 1 && !signal.aborted)
-        log.warn("frame was not taken", { ticket, reason: result.reason });
-      await wait(getRetryDelay(terminal.failures, MAX_PICTURE_RETRY_MS), signal);
     }
     terminal.isSending = false;
   }

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { cleanText } from "../../shared/text.ts";
-import { type ExchangeRequest, MAX_REPORTED, MAX_SUMMARY_LENGTH } from "../../shared/tickets/exchange.ts";
+import { MAX_REPORTED, MAX_SUMMARY_LENGTH, type SessionReport } from "../../shared/tickets/exchange.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
 import { tryParseJson } from "../node/files.ts";
 import { findTranscript } from "./claude-process.ts";
@@ -17,8 +17,6 @@ import {
   type SessionRecord,
 } from "./session-folder.ts";
 import type { Pane } from "./tmux.ts";
-
-export type SessionReport = ExchangeRequest["sessions"][number];
 
 /** Timeout for Claude's SessionStart hook: 10 s. It is only late when a dialog waits or Claude cannot start. */
 const START_TIMEOUT_MS: Ms = 10 * SECOND;
@@ -67,7 +65,7 @@ export function reportSession(context: RunnerContext, record: SessionRecord, pan
   const { ticket, run, session_id, phase, started_at, branch, exit, details } = record;
   const isRunning = phase === "launched" && hasBegun(context, ticket);
   return {
-    ...{ ticket, run, session_id, name: context.settings.prefix + ticket, started_at, branch },
+    ...{ ticket, run, session_id, name: context.tmux.getName(ticket), started_at, branch },
     state: phase === "ended" ? "ended" : isRunning ? "running" : "starting",
     ...(phase === "ended" && exit ? { exit } : {}),
     ...details,
@@ -93,7 +91,7 @@ export async function readDetails(
 ): Promise<SessionDetails> {
   const { tmux, gitStates, records, clock } = context;
   const paths = records.getPaths(record.ticket);
-  const [gitState, captured] = await Promise.all([gitStates.read(record), pane && tmux.captureScreen(pane.name)]);
+  const [gitState, captured] = await Promise.all([gitStates.read(record), pane && tmux.captureScreen(pane.ticket)]);
   const screen = captured ?? record.details.screen;
   const isLive = pane !== undefined && !pane.isDead;
   const completion = readCompletion(context, record, isLive ? COMPLETION_SETTLE_MS : 0) ?? record.details.completion;
@@ -153,7 +151,6 @@ function readStatus(path: string): Pick<SessionDetails, "cost_usd" | "tokens"> {
 export function findInterruption(paths: Pick<SessionPaths, "sessionStart">): string | undefined {
   const path = findTranscript(paths)?.transcript_path;
   const tail = path === undefined ? undefined : readSessionFile(path, MAX_TAIL_BYTES, "end");
-  // The first line of the tail may be a part of one.
   const last = tail?.text
     .split("\n")
     // The first line of the tail may be a part of one.

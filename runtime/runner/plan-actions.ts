@@ -8,22 +8,17 @@ import type { Pane } from "./tmux.ts";
 export type DesiredSession = ExchangeAnswer["sessions"][number];
 
 /** One step from what there is to what should be. At most one for each ticket, besides an acknowledgement. */
-export type RunnerAction = TicketAction | { kind: "end_orphan"; name: string };
-
-type TicketAction =
-  | { kind: "start"; ticket: string; desired: DesiredSession }
-  | { kind: "adopt"; ticket: string; desired: DesiredSession }
-  | { kind: "send"; ticket: string; desired: DesiredSession }
-  | { kind: "stop"; ticket: string; how: "kindly" | "now"; reason: string }
-  | { kind: "acknowledge"; ticket: string }
-  | { kind: "remove"; ticket: string; force: boolean };
+export type RunnerAction = { ticket: string } & (
+  | { kind: "start" | "adopt" | "send"; desired: DesiredSession }
+  | { kind: "stop"; how: "kindly" | "now"; reason: string }
+  | { kind: "acknowledge" | "end_orphan" }
+  | { kind: "remove"; force: boolean }
+);
 
 interface PlanInput {
   answer: ExchangeAnswer;
   records: readonly SessionRecord[];
   panes: readonly Pane[];
-  /** Prefix of the names of sessions. */
-  prefix: string;
   now: Ms;
 }
 
@@ -34,13 +29,13 @@ interface PlanInput {
 const RESTART_DELAY_MS: Ms = 2 * SECOND;
 
 /** Plans what brings the sessions to the desired state. */
-export function planActions({ answer, records, panes, prefix, now }: PlanInput): RunnerAction[] {
+export function planActions({ answer, records, panes, now }: PlanInput): RunnerAction[] {
   const recordOf = new Map(records.map((record) => [record.ticket, record]));
-  const paneOf = new Map(panes.map((pane) => [pane.name, pane]));
+  const paneOf = new Map(panes.map((pane) => [pane.ticket, pane]));
   const wanted = new Set(answer.sessions.map(({ ticket }) => ticket));
   const planned = new Map<string, RunnerAction>();
   const acknowledged: RunnerAction[] = [];
-  const add = (action: TicketAction) => {
+  const add = (action: RunnerAction) => {
     if (!planned.has(action.ticket)) planned.set(action.ticket, action);
   };
 
@@ -51,7 +46,7 @@ export function planActions({ answer, records, panes, prefix, now }: PlanInput):
     else if (record.is_reported && !record.is_acknowledged) acknowledged.push({ kind: "acknowledge", ticket });
   }
   for (const desired of answer.sessions) {
-    const action = planSession(desired, recordOf.get(desired.ticket), paneOf.get(prefix + desired.ticket), now);
+    const action = planSession(desired, recordOf.get(desired.ticket), paneOf.get(desired.ticket), now);
     if (action) add(action);
   }
   for (const { ticket, run, force } of answer.remove) {
@@ -59,17 +54,11 @@ export function planActions({ answer, records, panes, prefix, now }: PlanInput):
     if (record && record.run <= run && record.phase === "ended") add({ kind: "remove", ticket, force });
   }
   // What is left of an ended session, or has the name of one that is wanted. Others go on, like unknown sessions.
-  const leftovers = panes.filter(({ name }) => {
-    const ticket = name.startsWith(prefix) ? name.slice(prefix.length) : undefined;
-    if (ticket === undefined || planned.has(ticket)) return false;
+  for (const { ticket } of panes) {
     const record = recordOf.get(ticket);
-    return record ? record.phase === "ended" : wanted.has(ticket);
-  });
-  return [
-    ...acknowledged,
-    ...planned.values(),
-    ...leftovers.map(({ name }) => ({ kind: "end_orphan" as const, name })),
-  ];
+    if (record ? record.phase === "ended" : wanted.has(ticket)) add({ kind: "end_orphan", ticket });
+  }
+  return [...acknowledged, ...planned.values()];
 }
 
 function planSession(
@@ -77,7 +66,7 @@ function planSession(
   record: SessionRecord | undefined,
   pane: Pane | undefined,
   now: Ms,
-): TicketAction | undefined {
+): RunnerAction | undefined {
   const { ticket, run } = desired;
   if (!record && pane) {
     const isOurs = pane.run === run && pane.sessionId === desired.session_id;

@@ -6,11 +6,16 @@
 import { existsSync } from "node:fs";
 import { getErrorMessage } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
-import { type ExchangeAnswer, type ExchangeRequest, MAX_REPORTED } from "../../shared/tickets/exchange.ts";
+import {
+  type ExchangeAnswer,
+  type ExchangeRequest,
+  MAX_REPORTED,
+  type SessionReport,
+} from "../../shared/tickets/exchange.ts";
 import { MINUTE, type Ms, SECOND, wait } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
 import { createTerminalWatch, type ExchangeClient } from "./exchange-client.ts";
-import { hasBegun, mergeApplied, readDetails, reportSession, type SessionReport } from "./observe-session.ts";
+import { hasBegun, mergeApplied, readDetails, reportSession } from "./observe-session.ts";
 import { type DesiredSession, findUnknown, planActions, type RunnerAction } from "./plan-actions.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import type { SessionRecord } from "./session-folder.ts";
@@ -83,12 +88,13 @@ export async function runRunner(
     const request = buildRequest();
     interruption = new AbortController();
     sent = { at: clock(), news: formatNews(request.sessions), details: JSON.stringify(request.sessions) };
-    const result = await client.exchange(request, AbortSignal.any([signal, interruption.signal]));
-    if (result.kind === "answer") {
+    const interruptions = AbortSignal.any([signal, interruption.signal]);
+    const { answer, retryIn = EXCHANGE_PAUSE_MS } = await client.exchange(request, interruptions);
+    if (answer) {
       markReported(request);
-      if (isNewest(result.answer)) await act(result.answer);
+      if (isNewest(answer)) await act(answer);
     }
-    await wait(result.kind === "failed" ? result.retryIn : EXCHANGE_PAUSE_MS, signal);
+    await wait(retryIn, signal);
   }
   await background;
   await tasks.waitUntilIdle();
@@ -108,14 +114,9 @@ export async function runRunner(
     const sessions = look.getReports();
     const live = sessions.flatMap(({ ticket, state }) => (state === "ended" ? [] : [ticket]));
     const isPending = isDelayed || wanted.some((ticket) => !live.includes(ticket));
+    const { runner, repositories } = settings;
     return {
-      ...{
-        runner: settings.runner,
-        instance,
-        folder: folderId,
-        version: VERSION,
-        repositories: [...settings.repositories.keys()],
-      },
+      ...{ runner, instance, folder: folderId, version: VERSION, repositories: [...repositories.keys()] },
       ...{ seen, wait_ms: isPending ? PENDING_WAIT_MS : IDLE_WAIT_MS, sessions },
       watched: live.filter(terminals.isWatched),
     };
@@ -146,14 +147,14 @@ export async function runRunner(
     terminals.update(answer);
     if (!(await look.run())) return;
     const panes = look.getPanes();
-    const input = { answer, records: records.list(), panes, prefix: settings.prefix, now: clock() };
+    const input = { answer, records: records.list(), panes, now: clock() };
     const before = unknown;
     unknown = findUnknown(input);
     for (const ticket of unknown)
       if (!before.includes(ticket)) log.warn("Groundcrew does not know this session, which goes on", { ticket });
     isDelayed = false;
     for (const action of planActions(input)) {
-      const ticket = action.kind === "end_orphan" ? action.name.slice(settings.prefix.length) : action.ticket;
+      const { ticket } = action;
       isDelayed ||= tasks.isBusy(ticket) || (action.kind === "send" && hasWaitingInput(context, action.desired));
       if (action.kind === "acknowledge") acknowledgeEnd(ticket);
       else tasks.run(ticket, () => perform(action));
@@ -175,11 +176,11 @@ export async function runRunner(
       case "send": {
         // An earlier task may have typed since the last look, so what has reached the session is read again.
         const panes = action.desired.inputs.length > 0 ? await tmux.listPanes() : look.getPanes();
-        const pane = panes.find(({ name }) => name === settings.prefix + action.ticket);
+        const pane = panes.find(({ ticket }) => ticket === action.ticket);
         return pane && !pane.isDead ? sendInputs(context, action.desired, pane) : undefined;
       }
       case "end_orphan": {
-        const pane = await tmux.findPane(action.name);
+        const pane = await tmux.findPane(action.ticket);
         return pane && endOrphan(context, pane);
       }
       case "stop":
@@ -217,15 +218,14 @@ type TicketTasks = ReturnType<typeof createTicketTasks>;
 
 /** Looks at tmux and at the sessions' files, and finishes sessions that have ended. */
 function createLook(context: RunnerContext, tasks: TicketTasks) {
-  const { tmux, records, settings, clock, log } = context;
+  const { tmux, records, clock, log } = context;
   let panes: Pane[] = [];
   let problem = "";
   const readAt = new Map<string, { details: Ms; stored: Ms }>();
 
   const findPane = (record: SessionRecord) =>
     panes.find(
-      ({ name, run, sessionId }) =>
-        name === settings.prefix + record.ticket && run === record.run && sessionId === record.session_id,
+      ({ ticket, run, sessionId }) => ticket === record.ticket && run === record.run && sessionId === record.session_id,
     );
 
   let latest: Promise<boolean> = Promise.resolve(true);
@@ -319,30 +319,25 @@ function canSend(context: RunnerContext, ticket: string, { kind }: Input): boole
  */
 async function sendInputs(context: RunnerContext, desired: DesiredSession, pane: Pane): Promise<void> {
   const { tmux, records } = context;
-  if (await tmux.isEnterMissing(pane.name)) await tmux.pressEnter(pane.name);
-  const applied = mergeApplied(records.get(desired.ticket), pane);
+  const { ticket } = desired;
+  if (await tmux.isEnterMissing(ticket)) await tmux.pressEnter(ticket);
+  const applied = mergeApplied(records.get(ticket), pane);
   let isFirst = true;
   for (const input of desired.inputs) {
-    if (applied.includes(input.id) || !canSend(context, desired.ticket, input)) continue;
+    if (applied.includes(input.id) || !canSend(context, ticket, input)) continue;
     // Keys that arrive together are read as one text: an Enter would not submit, and Escape would change the next key.
     if (!isFirst) await wait(ENTER_DELAY_MS);
     isFirst = false;
     applied.push(input.id);
-    await sendInput(context, pane.name, input, applied.slice(-MAX_REPORTED));
+    await sendInput(context, ticket, input, applied.slice(-MAX_REPORTED));
   }
 }
 
-async function sendInput({ tmux }: RunnerContext, name: string, input: Input, applied: readonly string[]) {
-  const mark = tmux.markArguments(name, applied);
+async function sendInput({ tmux }: RunnerContext, ticket: string, input: Input, applied: readonly string[]) {
+  const mark = tmux.markArguments(ticket, applied);
   const text = input.text.slice(0, MAX_INPUT_LENGTH);
-  switch (input.kind) {
-    case "text":
-      return tmux.typeLine(name, text, mark);
-    case "interrupt":
-      return tmux.pressKeys(name, ["Escape"], mark);
-    case "keys":
-      return tmux.pressKeys(name, toKeyArguments(text), mark);
-  }
+  if (input.kind === "text") return tmux.typeLine(ticket, text, mark);
+  return tmux.pressKeys(ticket, input.kind === "interrupt" ? ["Escape"] : toKeyArguments(text), mark);
 }
 
 /** Names of keys, separated by spaces, stay as they are; anything else is what a terminal sends, byte by byte. */

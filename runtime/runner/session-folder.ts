@@ -7,7 +7,7 @@ import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, rmSyn
 import { join } from "node:path";
 import { z } from "zod";
 import { taskKeySchema } from "../../shared/names.ts";
-import { exchangeRequestSchema } from "../../shared/tickets/exchange.ts";
+import { observedSessionSchema } from "../../shared/tickets/exchange.ts";
 import type { Ms } from "../../shared/time.ts";
 import { makePrivateFolder, tryParseJson, writePrivateFile } from "../node/files.ts";
 
@@ -45,10 +45,8 @@ const MAX_HOOK_BYTES = 64 * 1024;
 /** Limit of a record in bytes: 1 MB; the largest screen, commits and summary have 100 KB. */
 const MAX_RECORD_BYTES = 2 ** 20;
 
-const observedShape = exchangeRequestSchema.shape.sessions.element.shape;
-
 /** What is reported of a session besides its identity and state. It stays as it is once the session has ended. */
-const sessionDetailsSchema = exchangeRequestSchema.shape.sessions.element.pick({
+const sessionDetailsSchema = observedSessionSchema.pick({
   ...{ last_output_at: true, attention: true, screen: true, commits: true, diff: true, conflicts: true, dirty: true },
   ...{ cost_usd: true, tokens: true, completion: true, interruption: true },
 });
@@ -85,8 +83,8 @@ const sessionRecordSchema = z.object({
   /** Hooks of the settings that have succeeded in this run. */
   hooks: z.array(z.string()),
   /** Ids of inputs that reached earlier launches of this run. */
-  applied: observedShape.applied,
-  exit: observedShape.exit,
+  applied: observedSessionSchema.shape.applied,
+  exit: observedSessionSchema.shape.exit,
   ended_at: z.iso.datetime().exactOptional(),
   /** Groundcrew has received the end. */
   is_reported: z.boolean(),
@@ -124,6 +122,8 @@ export function createRecordStore(root: string) {
     getPaths,
     list: (): SessionRecord[] => [...records.values()],
     get: (ticket: string) => records.get(ticket),
+    /** A record as it is now, after changes meanwhile. */
+    getLatest: (record: SessionRecord) => records.get(record.ticket) ?? record,
     save(record: SessionRecord): SessionRecord {
       const paths = getPaths(record.ticket);
       makePrivateFolder(paths.folder);

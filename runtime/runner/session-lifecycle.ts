@@ -7,6 +7,7 @@ import { existsSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { getErrorMessage } from "../../shared/errors.ts";
+import { changeFields } from "../../shared/omit-undefined.ts";
 import { cleanText } from "../../shared/text.ts";
 import { MAX_REPORTED } from "../../shared/tickets/exchange.ts";
 import { type Ms, SECOND, wait } from "../../shared/time.ts";
@@ -29,6 +30,8 @@ import type { Pane, Tmux } from "./tmux.ts";
 import { getTicketBranch } from "./worktrees.ts";
 
 type Exit = NonNullable<SessionRecord["exit"]>;
+
+type HookName = keyof RunnerContext["settings"]["hooks"];
 
 const LAUNCHER = fileURLToPath(getProductFile("runtime/runner/launch-session.js"));
 
@@ -54,43 +57,46 @@ const CHECK_MS: Ms = 100;
  * session, with its reason.
  */
 export async function startSession(context: RunnerContext, desired: DesiredSession): Promise<void> {
-  const { records, log, clock } = context;
-  const isFirst = !isSameRun(records.get(desired.ticket), desired);
+  const { records, log } = context;
+  const { ticket, run } = desired;
+  const isFirst = !isSameRun(records.get(ticket), desired);
   let record = records.save(prepareRecord(context, desired));
   try {
-    if (isFirst) removeRunFiles(context, desired.ticket);
+    if (isFirst) removeRunFiles(context, ticket);
     record = await prepareWorktree(context, record);
     await launch(context, desired, record);
-    log.info("session started", { ticket: record.ticket, run: record.run, attempt: record.attempts + 1 });
+    log.info("session started", { ticket, run, attempt: record.attempts + 1 });
   } catch (thrown) {
     const text = cleanText(getErrorMessage(thrown), 2_000);
-    log.warn("session not started", { ticket: record.ticket, run: record.run, reason: text });
-    const latest = records.get(record.ticket) ?? record;
-    const ended_at = new Date(clock()).toISOString();
-    records.save({ ...latest, ...UNREPORTED, phase: "ended", ended_at, exit: { reason: "start_failed", text } });
+    log.warn("session not started", { ticket, run, reason: text });
+    const exit = { reason: "start_failed", text } as const;
+    records.save({ ...records.getLatest(record), ...UNREPORTED, phase: "ended", ended_at: readTime(context), exit });
   }
 }
 
 /** Whether a record is of this run. Runs are counted anew after Groundcrew has lost its store, so their number can repeat. */
-function isSameRun(record: SessionRecord | undefined, { run, session_id }: DesiredSession): boolean {
+function isSameRun(record: SessionRecord | undefined, { run, session_id }: DesiredSession): record is SessionRecord {
   return record?.run === run && record.session_id === session_id;
 }
 
 /** The record of a run that begins, is continued after an interruption, or is started again after its end. */
-function prepareRecord({ records, clock }: RunnerContext, desired: DesiredSession): SessionRecord {
+function prepareRecord(context: RunnerContext, desired: DesiredSession): SessionRecord {
   const { ticket, run, session_id, project } = desired;
-  const previous = records.get(ticket);
-  const started_at = new Date(clock()).toISOString();
-  if (previous && isSameRun(previous, desired)) {
-    const { exit: _exit, ended_at: _endedAt, ...rest } = previous;
-    const hooks = previous.phase === "ended" ? rest.hooks.filter((name) => name === "after_create") : rest.hooks;
-    return { ...rest, ...UNREPORTED, session_id, phase: "preparing", started_at, hooks };
+  const previous = context.records.get(ticket);
+  const created = previous?.hooks.filter((name) => name === "after_create") ?? [];
+  const begun = { ...UNREPORTED, phase: "preparing", started_at: readTime(context) } as const;
+  if (isSameRun(previous, desired)) {
+    const hooks = previous.phase === "ended" ? created : previous.hooks;
+    return changeFields(previous, { ...begun, hooks, exit: undefined, ended_at: undefined });
   }
   return {
     ...{ ticket, run, session_id, project, repository: "", worktree: "", branch: getTicketBranch(ticket), main: "" },
-    ...{ ...UNREPORTED, phase: "preparing", started_at, attempts: 0, details: NO_DETAILS },
-    ...{ hooks: previous?.hooks.includes("after_create") ? ["after_create"] : [], applied: [] },
+    ...{ ...begun, attempts: 0, details: NO_DETAILS, hooks: created, applied: [] },
   };
+}
+
+function readTime({ clock }: RunnerContext): string {
+  return new Date(clock()).toISOString();
 }
 
 /** Removes what an earlier run of the ticket has written. */
@@ -100,47 +106,43 @@ function removeRunFiles({ records }: RunnerContext, ticket: string) {
 }
 
 async function prepareWorktree(context: RunnerContext, record: SessionRecord): Promise<SessionRecord> {
-  const { settings, worktrees, records } = context;
-  const repository = settings.repositories.get(record.project);
+  const repository = context.settings.repositories.get(record.project);
   if (repository === undefined)
     throw new Error(`This runner has no repository for ${record.project}: add it to tickets.repositories.`);
-  const worktree = await worktrees.prepare(repository, record.ticket);
-  const { path, branch, main } = worktree;
-  const hooks = worktree.isNew ? [] : record.hooks;
-  const prepared = records.save({ ...record, repository, worktree: path, branch, main, hooks });
+  const { isNew, ...worktree } = await context.worktrees.prepare(repository, record.ticket);
+  const prepared = context.records.save({ ...record, ...worktree, hooks: isNew ? [] : record.hooks });
   const created = await runHookOnce(context, prepared, "after_create");
   return runHookOnce(context, created, "before_run");
 }
 
 async function launch(context: RunnerContext, desired: DesiredSession, prepared: SessionRecord): Promise<void> {
-  const { settings, env, records, tmux, clock } = context;
-  const { ticket, run, session_id } = prepared;
+  const { settings, env, records, tmux } = context;
+  const { ticket } = prepared;
+  const { groundcrewUrl } = settings;
   const paths = records.getPaths(ticket);
   const program = findExecutable(settings.claudeBin, env["PATH"]);
   if (program === undefined)
     throw new Error(`${settings.claudeBin} is not an executable file: set CLAUDE_BIN to the path of Claude Code.`);
   // What an earlier launch has left behind would work on the ticket beside the new session.
-  await endSessionProcesses(session_id);
+  await endSessionProcesses(prepared.session_id);
   const conversation = findConversation(paths);
   makePrivateFolder(paths.folder);
   writePrivateFile(paths.ticket, cleanText(desired.ticket_file, MAX_TICKET_LENGTH));
-  const claudeSettings = buildClaudeSettings({ ticket, groundcrewUrl: settings.groundcrewUrl, paths });
-  writePrivateFile(paths.settings, JSON.stringify(claudeSettings));
-  writePrivateFile(paths.mcp, JSON.stringify(buildMcpConfig(settings.groundcrewUrl)));
-  const options = {
-    ...{ record: prepared, paths, program, token: desired.token, groundcrewUrl: settings.groundcrewUrl },
-    ...{ name: settings.prefix + ticket },
-    env: { ...pickEnvironment(env, "claude"), PATH: extendSearchPath(settings.folder, env["PATH"]) },
-  };
-  const launchPlan = buildLaunch(conversation === undefined ? options : { ...options, conversation });
+  writePrivateFile(paths.settings, JSON.stringify(buildClaudeSettings({ ticket, groundcrewUrl, paths })));
+  writePrivateFile(paths.mcp, JSON.stringify(buildMcpConfig(groundcrewUrl)));
+  const launchPlan = buildLaunch({
+    ...{ record: prepared, paths, program, name: tmux.getName(ticket), groundcrewUrl, token: desired.token },
+    ...{
+      conversation,
+      env: { ...pickEnvironment(env, "claude"), PATH: extendSearchPath(settings.folder, env["PATH"]) },
+    },
+  });
   for (const path of [paths.sessionStart, paths.sessionEnd]) rmSync(path, { force: true });
   writePrivateFile(paths.launch, JSON.stringify(launchPlan));
-  const started_at = new Date(clock()).toISOString();
-  const launching = records.save({ ...prepared, phase: "launching", started_at, attempts: prepared.attempts + 1 });
-  await tmux.startSession({
-    ...{ name: settings.prefix + ticket, run, sessionId: session_id, cwd: prepared.worktree },
-    command: [process.execPath, "--disable-warning=ExperimentalWarning", LAUNCHER, paths.launch],
-  });
+  const attempt = { started_at: readTime(context), attempts: prepared.attempts + 1 };
+  const launching = records.save({ ...prepared, ...attempt, phase: "launching" });
+  const command = [process.execPath, "--disable-warning=ExperimentalWarning", LAUNCHER, paths.launch];
+  await tmux.startSession(prepared, command);
   records.save({ ...launching, phase: "launched" });
 }
 
@@ -150,29 +152,25 @@ export async function adoptSession(context: RunnerContext, desired: DesiredSessi
   const { ticket, run, project } = desired;
   const repository = settings.repositories.get(project);
   if (repository === undefined) return;
-  const { path, branch, main } = await worktrees.prepare(repository, ticket);
-  const record = prepareRecord(context, desired);
-  records.save({ ...record, repository, worktree: path, branch, main, phase: "launched", attempts: 1 });
+  const { isNew: _isNew, ...worktree } = await worktrees.prepare(repository, ticket);
+  records.save({ ...prepareRecord(context, desired), ...worktree, phase: "launched", attempts: 1 });
   log.warn("session adopted", { ticket, run });
 }
 
 /** Runs a hook of the settings unless it has already succeeded in this run. Throws when it fails. */
-async function runHookOnce(
-  { settings, env, records }: RunnerContext,
-  record: SessionRecord,
-  name: "after_create" | "before_run" | "after_run",
-): Promise<SessionRecord> {
-  const command = settings.hooks[name];
+async function runHookOnce(context: RunnerContext, record: SessionRecord, name: HookName): Promise<SessionRecord> {
   if (record.hooks.includes(name)) return record;
-  if (command !== undefined) await runHook(name, command, record, pickEnvironment(env, "hook"));
-  return records.save({ ...record, hooks: [...record.hooks, name] });
+  await runHook(context, record, name);
+  return context.records.save({ ...record, hooks: [...record.hooks, name] });
 }
 
 /**
- * Runs a command of the settings in the worktree. The command is the operator's own text; what it needs to know about
- * the ticket is in its environment. Throws when it fails.
+ * Runs a command of the settings, if they have it, in the worktree. The command is the operator's own text; what it needs
+ * to know about the ticket is in its environment. Throws when it fails.
  */
-async function runHook(name: string, command: string, record: SessionRecord, env: Record<string, string>) {
+async function runHook({ settings, env }: RunnerContext, record: SessionRecord, name: HookName): Promise<void> {
+  const command = settings.hooks[name];
+  if (command === undefined) return;
   const facts = {
     GROUNDCREW_TICKET: record.ticket,
     GROUNDCREW_PROJECT: record.project,
@@ -182,7 +180,8 @@ async function runHook(name: string, command: string, record: SessionRecord, env
     GROUNDCREW_REPOSITORY: record.repository,
     GROUNDCREW_WORKTREE: record.worktree,
   };
-  const options = { cwd: record.worktree, env: { ...env, ...facts }, timeoutMs: HOOK_TIMEOUT_MS };
+  const hookEnv = { ...pickEnvironment(env, "hook"), ...facts };
+  const options = { cwd: record.worktree, env: hookEnv, timeoutMs: HOOK_TIMEOUT_MS };
   const result = await runProgram("/bin/sh", ["-c", command], options);
   if (result.status !== 0) throw new Error(describeFailure(`Hook ${name}`, result));
 }
@@ -194,44 +193,43 @@ export async function stopSession(
   how: "kindly" | "now",
   reason: string,
 ) {
-  const { settings, tmux, records } = context;
-  const name = settings.prefix + record.ticket;
-  if (how === "kindly") await requestExit(context, name);
-  const pane = await tmux.findPane(name);
-  const isClosed = pane !== undefined && !pane.isDead;
-  if (isClosed) await closeTerminal(context, name, record);
-  const current = records.get(record.ticket) ?? record;
-  await finishSession(context, current, isClosed ? undefined : pane, reason);
-  await tmux.killSession(name);
+  const { tmux, records } = context;
+  const { ticket } = record;
+  if (how === "kindly") await requestExit(context, ticket);
+  const pane = await tmux.findPane(ticket);
+  const isOpen = pane !== undefined && !pane.isDead;
+  if (isOpen) await closeTerminal(context, record);
+  await finishSession(context, records.getLatest(record), isOpen ? undefined : pane, reason);
+  await tmux.killSession(ticket);
 }
 
 /** Asks Claude to exit: Escape closes a dialog or stops the turn. Resolves when it has ended, or in 10 s. */
-async function requestExit({ tmux }: RunnerContext, name: string) {
+async function requestExit({ tmux }: RunnerContext, ticket: string) {
   try {
-    await tmux.pressKeys(name, ["Escape"]);
+    await tmux.pressKeys(ticket, ["Escape"]);
     await wait(CHECK_MS);
-    await tmux.typeLine(name, "/exit");
+    await tmux.typeLine(ticket, "/exit");
   } catch {
     // It has ended meanwhile.
   }
-  await waitForEnd(tmux, name, EXIT_MS);
+  await waitForEnd(tmux, ticket, EXIT_MS);
 }
 
-async function waitForEnd(tmux: Tmux, name: string, timeout: Ms) {
+async function waitForEnd(tmux: Tmux, ticket: string, timeout: Ms) {
   for (let waited = 0; waited < timeout; waited += CHECK_MS) {
-    const pane = await tmux.findPane(name);
+    const pane = await tmux.findPane(ticket);
     if (!pane || pane.isDead) return;
     await wait(CHECK_MS);
   }
 }
 
 /** Stores the last screen, then closes the terminal. */
-async function closeTerminal(context: RunnerContext, name: string, record: SessionRecord) {
+async function closeTerminal(context: RunnerContext, record: SessionRecord) {
   const { tmux, records } = context;
-  const details = await readDetails(context, record, await tmux.findPane(name));
+  const details = await readDetails(context, record, await tmux.findPane(record.ticket));
   records.save({ ...record, details });
-  await tmux.killSession(name);
-  await waitForEnd(tmux, name, HANGUP_MS);
+  await tmux.killSession(record.ticket);
+  await waitForEnd(tmux, record.ticket, HANGUP_MS);
 }
 
 /**
@@ -244,31 +242,26 @@ export async function finishSession(
   found: Pane | undefined,
   reason?: string,
 ): Promise<void> {
-  const { records, tmux, settings, clock, log } = context;
-  const name = settings.prefix + record.ticket;
+  const { records, tmux, log } = context;
+  const { ticket, run } = record;
   const pane = found?.isDead ? await waitForStatus(tmux, found) : found;
   if (record.phase !== "ended") {
     const details = await readDetails(context, record, pane);
-    const exit = {
-      ...getExit(pane, reason, hasEnded(context, record)),
-      ...(reason === undefined ? {} : { text: cleanText(reason, 2_000) }),
-    };
-    const applied = mergeApplied(record, pane).slice(-MAX_REPORTED);
-    const ended_at = new Date(clock()).toISOString();
-    records.save({ ...record, ...UNREPORTED, phase: "ended", ended_at, exit, applied, details });
-    log.info("session ended", { ticket: record.ticket, run: record.run, reason: exit.reason, status: exit.status });
+    const text = reason === undefined ? {} : { text: cleanText(reason, 2_000) };
+    const exit = { ...getExit(pane, reason, hasEnded(context, record)), ...text };
+    const end = { ended_at: readTime(context), exit, applied: mergeApplied(record, pane).slice(-MAX_REPORTED) };
+    records.save({ ...record, ...UNREPORTED, phase: "ended", ...end, details });
+    log.info("session ended", { ticket, run, reason: exit.reason, status: exit.status });
   }
   await endSessionProcesses(record.session_id);
-  const ended = records.get(record.ticket) ?? record;
-  const isOwnPane = pane?.run === ended.run && pane.sessionId === ended.session_id;
-  if (isOwnPane) await tmux.killSession(name);
-  await runAfterRun(context, ended);
+  if (pane?.run === run && pane.sessionId === record.session_id) await tmux.killSession(ticket);
+  await runAfterRun(context, records.getLatest(record));
 }
 
 /** A pane is dead some time before tmux knows the status of its program. */
 async function waitForStatus(tmux: Tmux, dead: Pane): Promise<Pane> {
   for (let waited = 0; waited < STATUS_MS; waited += CHECK_MS) {
-    const pane = (await tmux.findPane(dead.name)) ?? dead;
+    const pane = (await tmux.findPane(dead.ticket)) ?? dead;
     if (pane.status !== undefined || pane.signal !== undefined) return pane;
     await wait(CHECK_MS);
     await tmux.collectStatuses();
@@ -292,14 +285,13 @@ function hasEnded({ records }: RunnerContext, { ticket }: SessionRecord): boolea
 
 async function runAfterRun(context: RunnerContext, record: SessionRecord): Promise<void> {
   if (!needsAfterRun(record)) return;
-  const { records, log } = context;
   try {
     await runHookOnce(context, record, "after_run");
   } catch (thrown) {
-    const text = cleanText(getErrorMessage(thrown), 2_000);
-    log.warn("hook failed", { ticket: record.ticket, reason: text });
-    const details = { ...record.details, attention: text };
-    records.save({ ...record, ...UNREPORTED, hooks: [...record.hooks, "after_run"], details });
+    const attention = cleanText(getErrorMessage(thrown), 2_000);
+    context.log.warn("hook failed", { ticket: record.ticket, reason: attention });
+    const details = { ...record.details, attention };
+    context.records.save({ ...record, ...UNREPORTED, hooks: [...record.hooks, "after_run"], details });
   }
 }
 
@@ -309,11 +301,12 @@ export function needsAfterRun({ phase, exit, hooks }: SessionRecord): boolean {
 }
 
 /** Ends a session of which the runner has no record. Nothing is typed into one that the runner has not started. */
-export async function endOrphan(context: RunnerContext, pane: Pane): Promise<void> {
-  context.log.warn("orphan ended", { session: pane.name });
-  if (!pane.isDead && pane.sessionId !== undefined) await requestExit(context, pane.name);
-  await context.tmux.killSession(pane.name);
-  if (pane.sessionId !== undefined) await endSessionProcesses(pane.sessionId);
+export async function endOrphan(context: RunnerContext, { ticket, isDead, sessionId }: Pane): Promise<void> {
+  const { tmux, log } = context;
+  log.warn("orphan ended", { session: tmux.getName(ticket) });
+  if (!isDead && sessionId !== undefined) await requestExit(context, ticket);
+  await tmux.killSession(ticket);
+  if (sessionId !== undefined) await endSessionProcesses(sessionId);
 }
 
 /**
@@ -321,24 +314,20 @@ export async function endOrphan(context: RunnerContext, pane: Pane): Promise<voi
  * unmerged commits is kept, and the session's `attention` says why.
  */
 export async function removeSession(context: RunnerContext, record: SessionRecord, force: boolean): Promise<void> {
-  const { worktrees, records, gitStates, settings, env, log } = context;
-  const { ticket, repository, branch, main } = record;
+  const { worktrees, records, gitStates, log } = context;
+  const { ticket, details } = record;
   const path = worktrees.getPath(ticket);
-  const worktree = { repository, path, branch, main };
-  if (repository !== "" && existsSync(path)) {
-    const reason = force ? undefined : await worktrees.findReasonToKeep(worktree, ticket);
+  if (record.repository !== "" && existsSync(path)) {
+    const reason = force ? undefined : await worktrees.findReasonToKeep(record);
     if (reason !== undefined) {
       const attention = `The worktree was not removed: ${reason}.`;
-      if (record.details.attention !== attention)
-        records.save({ ...record, details: { ...record.details, attention } });
+      if (details.attention !== attention) records.save({ ...record, details: { ...details, attention } });
       return;
     }
-    const { before_remove: command } = settings.hooks;
-    if (command !== undefined)
-      await runHook("before_remove", command, record, pickEnvironment(env, "hook")).catch((thrown: unknown) =>
-        log.warn("hook failed", { ticket, reason: getErrorMessage(thrown) }),
-      );
-    await worktrees.remove(worktree, ticket);
+    await runHook(context, record, "before_remove").catch((thrown: unknown) =>
+      log.warn("hook failed", { ticket, reason: getErrorMessage(thrown) }),
+    );
+    await worktrees.remove(record);
   }
   gitStates.forget(ticket);
   records.remove(ticket);

@@ -23,8 +23,10 @@ import { createRecordStore, readSessionFile } from "./session-folder.ts";
 import { createTmux } from "./tmux.ts";
 import { createGitStateReader, createWorktrees } from "./worktrees.ts";
 
+type Env = Record<string, string | undefined>;
+
 interface StartOptions {
-  env: Record<string, string | undefined>;
+  env: Env;
   log: Log;
   /** Stops the runner; sessions continue. */
   signal: AbortSignal;
@@ -35,22 +37,14 @@ interface LocalRunnerOptions {
   /** The address at which this machine reaches the running product. */
   url: string;
   token: string;
-  env: Record<string, string | undefined>;
+  env: Env;
   log: Log;
 }
 
-type Env = Record<string, string | undefined>;
-
 /** Options of Claude Code that sessions are started with. */
 const NEEDED_OPTIONS = [
-  "--session-id",
-  "--resume",
-  "--permission-mode",
-  "--strict-mcp-config",
-  "--mcp-config",
-  "--setting-sources",
-  "--settings",
-  "--append-system-prompt",
+  ...["--session-id", "--resume", "--permission-mode", "--strict-mcp-config", "--mcp-config"],
+  ...["--setting-sources", "--settings", "--append-system-prompt"],
 ];
 
 /**
@@ -74,33 +68,26 @@ const ID_BYTES = 36;
 /** Runs a ticket runner until the signal. Throws when it cannot work on this machine. */
 export async function startRunner(settings: RunnerSettings, { env, log, signal }: StartOptions): Promise<void> {
   await requirePrograms(env);
-  const records = createRecordStore(settings.folder);
-  const unlock = await lockFolder(settings.folder);
+  const { runner, folder, prefix, groundcrewUrl: groundcrew } = settings;
+  const records = createRecordStore(folder);
+  const unlock = await lockFolder(folder);
   try {
     await installCompleteCommand(env["CLAUDE_CONFIG_DIR"] ?? join(env["HOME"] ?? homedir(), ".claude")).catch(
       (thrown: unknown) => log.warn("the command /complete was not installed", { reason: getErrorMessage(thrown) }),
     );
-    installGroundcrewCommand(settings.folder);
+    installGroundcrewCommand(folder);
     await checkClaude(settings.claudeBin, env, log);
     const baseEnv = pickEnvironment(env, "base");
-    const git = createGit(baseEnv, settings.folder);
+    const git = createGit(baseEnv, folder);
     const context: RunnerContext = {
       ...{ settings, env, log, records, clock: Date.now },
-      tmux: createTmux({ folder: settings.folder, env: baseEnv }),
-      worktrees: createWorktrees(settings.folder, git),
+      tmux: createTmux({ folder, prefix, env: baseEnv }),
+      worktrees: createWorktrees(folder, git),
       gitStates: createGitStateReader(git),
     };
-    const instance = randomUUID();
-    log.info("runner started", {
-      runner: settings.runner,
-      folder: settings.folder,
-      groundcrew: settings.groundcrewUrl,
-    });
-    await runRunner(context, createExchangeClient(settings, log), {
-      instance,
-      folderId: getFolderId(settings.folder),
-      signal,
-    });
+    log.info("runner started", { runner, folder, groundcrew });
+    const process = { instance: randomUUID(), folderId: getFolderId(folder), signal };
+    await runRunner(context, createExchangeClient(settings, log), process);
   } finally {
     unlock();
   }
@@ -118,7 +105,7 @@ async function requirePrograms(env: Env): Promise<void> {
   }
 }
 
-/** Creates the user's command \`/complete\` in Claude's folder. A command of this name that exists is kept. */
+/** Creates the user's command `/complete` in Claude's folder. A command of this name that exists is kept. */
 async function installCompleteCommand(claudeFolder: string): Promise<void> {
   const folder = join(claudeFolder, "commands");
   const path = join(folder, "complete.md");

@@ -8,11 +8,12 @@ import { removeInvisible } from "../../shared/text.ts";
 import { MAX_SCREEN_LENGTH } from "../../shared/tickets/exchange.ts";
 import { type Ms, SECOND, wait } from "../../shared/time.ts";
 import { writePrivateFile } from "../node/files.ts";
-import { describeFailure, type ProgramResult, runProgram } from "../node/programs.ts";
+import { describeFailure, requireSuccess, runProgram } from "../node/programs.ts";
+import type { SessionRecord } from "./session-folder.ts";
 
-/** The one pane of a tmux session. */
+/** The one pane of a ticket's tmux session. */
 export interface Pane {
-  name: string;
+  ticket: string;
   isDead: boolean;
   status?: number;
   /** For example `SIGKILL`. */
@@ -24,6 +25,9 @@ export interface Pane {
   /** Ids of inputs that have reached the session. */
   applied: string[];
 }
+
+/** A session that is started; tmux says later which run it belongs to. */
+type NewSession = Pick<SessionRecord, "ticket" | "run" | "session_id" | "worktree">;
 
 /** The picture of a terminal as tmux has it. */
 type TerminalPicture = Omit<TerminalFrame, "run">;
@@ -73,25 +77,42 @@ const HEADER_FORMAT = "#{pane_width} #{pane_height} #{cursor_x} #{cursor_y} #{cu
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one.
 const STYLES = /\u001b\[[\d;:]*m/g;
 
-/** A tmux server on a socket of its own. It is started with the first session and outlives the runner. */
-export function createTmux({ folder, env }: { folder: string; env: Record<string, string> }) {
+interface TmuxOptions {
+  folder: string;
+  /** Prefix of the names of sessions, which a ticket's key follows. Sessions with other names are left alone. */
+  prefix: string;
+  env: Record<string, string>;
+}
+
+/**
+ * A tmux server on a socket of its own. It is started with the first session and outlives the runner. A ticket has one
+ * session, whose name follows from its key.
+ */
+export function createTmux({ folder, prefix, env }: TmuxOptions) {
   const configuration = join(folder, "tmux.conf");
   writePrivateFile(configuration, CONFIGURATION);
   const common = ["-u", "-S", join(folder, "tmux.sock"), "-f", configuration];
   const call = (args: readonly string[]) => runProgram("tmux", [...common, ...args], { env });
-  const callSafely = async (args: readonly string[]) => requireSuccess(await call(args), args[0] ?? "");
+  const callSafely = async (args: readonly string[]) => requireSuccess(`tmux ${args[0]}`, await call(args));
+  const getName = (ticket: string) => prefix + ticket;
+  const toTarget = (ticket: string) => ["-t", `=${getName(ticket)}:`];
+  /** The command that stores a value with a session. */
+  const setOption = (ticket: string, option: "run" | "session" | "typed" | "applied", value: string) => [
+    ...["set-option", ...toTarget(ticket), `@groundcrew_${option}`, value],
+  ];
 
   return {
-    /** Lists the panes of all sessions; none when there is no server. Throws when tmux gives no answer. */
+    getName,
+    /** Lists the panes of all tickets; none when there is no server. Throws when tmux gives no answer. */
     async listPanes(): Promise<Pane[]> {
       const result = await call(["list-panes", "-a", "-F", PANE_FORMAT]);
       if (result.status !== 0 && NO_SESSIONS.test(result.stderr)) return [];
-      requireSuccess(result, "list-panes");
-      return result.stdout.split("\n").flatMap((line) => parsePane(line) ?? []);
+      const lines = requireSuccess("tmux list-panes", result).split("\n");
+      return lines.flatMap((line) => parsePane(line, prefix) ?? []);
     },
     /** Finds the pane of a session; undefined when there is none. Throws when tmux gives no answer. */
-    async findPane(name: string): Promise<Pane | undefined> {
-      return (await this.listPanes()).find((pane) => pane.name === name);
+    async findPane(ticket: string): Promise<Pane | undefined> {
+      return (await this.listPanes()).find((pane) => pane.ticket === ticket);
     },
     /**
      * Makes the server collect the exit statuses of ended programs, as SIGCHLD does. tmux 3.3a misses about one in ten of
@@ -104,84 +125,86 @@ export function createTmux({ folder, env }: { folder: string; env: Record<string
       if (Number.isSafeInteger(server) && server > 1) process.kill(server, "SIGCHLD");
     },
     /** Starts a session. Throws when there is one of this name: tmux itself refuses a second one. */
-    async startSession(session: { name: string; run: number; sessionId: string; cwd: string; command: string[] }) {
-      const { name, run, sessionId, cwd, command } = session;
+    async startSession({ ticket, run, session_id, worktree }: NewSession, command: readonly string[]) {
       const size = ["-x", String(COLUMNS), "-y", String(ROWS)];
       await callSafely([
-        ...["new-session", "-d", "-s", name, ...size, "-c", cwd, "--", ...command],
+        ...["new-session", "-d", "-s", getName(ticket), ...size, "-c", worktree, "--", ...command],
         // In one command with its start, so that no session is without its identity.
-        ...[";", ...setOption(name, "run", String(run)), ";", ...setOption(name, "session", sessionId)],
+        ...[";", ...setOption(ticket, "run", String(run)), ";", ...setOption(ticket, "session", session_id)],
       ]);
     },
     /** The last lines of the terminal as plain text; undefined when the session has gone meanwhile. */
-    async captureScreen(name: string): Promise<string | undefined> {
-      const result = await call(["capture-pane", "-p", "-t", `=${name}:`, "-S", "-40"]);
+    async captureScreen(ticket: string): Promise<string | undefined> {
+      const result = await call(["capture-pane", "-p", ...toTarget(ticket), "-S", "-40"]);
       if (result.status !== 0) return undefined;
       const shown = removeInvisible(result.stdout).trimEnd().replace(DEAD_PANE_LINE, "\n$1");
       const lines = shown.split("\n").slice(-ROWS);
       const text = lines.map((line) => line.trimEnd()).join("\n");
       return text.slice(-MAX_SCREEN_LENGTH).toWellFormed();
     },
-    /** The pictures of these sessions, with colours; without those that have gone. Throws when tmux gives no answer. */
-    async captureTerminals(names: readonly string[]) {
-      return captureTerminals(async (args) => {
-        const result = await call(args);
+    /** The pictures of these tickets, with colours; without those whose session has gone. Throws when tmux gives no answer. */
+    async captureTerminals(tickets: readonly string[]): Promise<Map<string, TerminalPicture>> {
+      const pictures = new Map<string, TerminalPicture>();
+      let remaining = tickets;
+      while (remaining.length > 0) {
+        // No session can know the mark of this call, so none can imitate the line that begins a picture.
+        const mark = randomUUID();
+        const commands = remaining.flatMap((ticket) => [
+          ...["display-message", "-p", ...toTarget(ticket), `${mark} ${HEADER_FORMAT}`, ";"],
+          ...["capture-pane", "-e", "-p", "-N", ...toTarget(ticket), ";"],
+        ]);
+        const result = await call(commands);
         if (result.status === undefined) throw new Error(describeFailure("tmux capture-pane", result));
-        return result.stdout;
-      }, names);
+        const read = parsePictures(result.stdout, mark);
+        for (const [i, picture] of read.entries()) pictures.set(remaining[i] ?? "", picture);
+        // tmux stops at a session that has gone; those after it are read by another call.
+        remaining = remaining.slice(read.length + 1);
+      }
+      return pictures;
     },
     /** Types a text, and Enter some time later. `mark` is stored in tmux with the text, see `markArguments`. */
-    async typeLine(name: string, text: string, mark: readonly string[] = []) {
-      const chunks = splitText(text).flatMap((chunk) => ["send-keys", "-t", `=${name}:`, "-l", "--", chunk, ";"]);
-      await callSafely([...chunks, ...setOption(name, "typed", "1"), ...mark]);
+    async typeLine(ticket: string, text: string, mark: readonly string[] = []) {
+      const chunks = splitText(text).flatMap((chunk) => ["send-keys", ...toTarget(ticket), "-l", "--", chunk, ";"]);
+      await callSafely([...chunks, ...setOption(ticket, "typed", "1"), ...mark]);
       await wait(ENTER_DELAY_MS);
-      await this.pressEnter(name);
+      await this.pressEnter(ticket);
     },
     /** Presses the Enter that a typed text still waits for. */
-    async pressEnter(name: string) {
-      const target = ["-t", `=${name}:`];
+    async pressEnter(ticket: string) {
+      const target = toTarget(ticket);
       await callSafely(["send-keys", ...target, "Enter", ";", "set-option", "-u", ...target, "@groundcrew_typed"]);
     },
     /** Whether a text was typed without its Enter, because the runner was killed between them. */
-    async isEnterMissing(name: string): Promise<boolean> {
-      const result = await call(["show-options", "-qv", "-t", `=${name}:`, "@groundcrew_typed"]);
+    async isEnterMissing(ticket: string): Promise<boolean> {
+      const result = await call(["show-options", "-qv", ...toTarget(ticket), "@groundcrew_typed"]);
       return result.stdout.trim() === "1";
     },
     /** Presses keys: names as tmux knows them, or `-H` and bytes in hexadecimal. */
-    async pressKeys(name: string, keys: readonly string[], mark: readonly string[] = []) {
-      await callSafely(["send-keys", "-t", `=${name}:`, ...keys, ...mark]);
+    async pressKeys(ticket: string, keys: readonly string[], mark: readonly string[] = []) {
+      await callSafely(["send-keys", ...toTarget(ticket), ...keys, ...mark]);
     },
     /**
      * The end of a command that stores in tmux which inputs have been sent: one list of commands is executed as a whole,
      * so an input is neither lost nor repeated when the runner is killed.
      */
-    markArguments(name: string, applied: readonly string[]): string[] {
-      return [";", ...setOption(name, "applied", applied.map(encodeURIComponent).join(","))];
+    markArguments(ticket: string, applied: readonly string[]): string[] {
+      return [";", ...setOption(ticket, "applied", applied.map(encodeURIComponent).join(","))];
     },
     /** Ends a session; its program receives SIGHUP. Without such a session nothing happens. */
-    async killSession(name: string) {
-      await call(["kill-session", "-t", `=${name}`]);
+    async killSession(ticket: string) {
+      await call(["kill-session", "-t", `=${getName(ticket)}`]);
     },
   };
 }
 
 export type Tmux = ReturnType<typeof createTmux>;
 
-/** The command that stores a value with a session. */
-function setOption(name: string, option: "run" | "session" | "typed" | "applied", value: string): string[] {
-  return ["set-option", "-t", `=${name}:`, `@groundcrew_${option}`, value];
-}
-
-function requireSuccess(result: ProgramResult, command: string) {
-  if (result.status !== 0) throw new Error(describeFailure(`tmux ${command}`, result));
-}
-
-function parsePane(line: string): Pane | undefined {
+function parsePane(line: string, prefix: string): Pane | undefined {
   const [, dead, status, signal, activity, run, sessionId, applied, name = ""] =
     /^([01]) s(\d*) g(\d*) (\d+) r(\d*) i(\S*) a(\S*) (.+)$/.exec(line) ?? [];
-  if (name === "") return undefined;
+  if (!name.startsWith(prefix) || name === "") return undefined;
   return {
-    name,
+    ticket: name.slice(prefix.length),
     isDead: dead === "1",
     ...(status ? { status: Number(status) } : {}),
     ...(signal ? { signal: getSignalName(Number(signal)) } : {}),
@@ -194,31 +217,6 @@ function parsePane(line: string): Pane | undefined {
 
 function getSignalName(number: number): string {
   return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? String(number);
-}
-
-/**
- * Reads the pictures of these sessions with one call of tmux for all. Sessions that have gone meanwhile are left out.
- * @param call runs tmux with these arguments and returns its output until the first command that fails
- */
-async function captureTerminals(
-  call: (args: readonly string[]) => Promise<string>,
-  names: readonly string[],
-): Promise<Map<string, TerminalPicture>> {
-  const pictures = new Map<string, TerminalPicture>();
-  let remaining = names;
-  while (remaining.length > 0) {
-    // No session can know the mark of this call, so none can imitate the line that begins a picture.
-    const mark = randomUUID();
-    const commands = remaining.flatMap((name) => [
-      ...["display-message", "-p", "-t", `=${name}:`, `${mark} ${HEADER_FORMAT}`, ";"],
-      ...["capture-pane", "-e", "-p", "-N", "-t", `=${name}:`, ";"],
-    ]);
-    const read = parsePictures(await call(commands), mark);
-    for (const [i, picture] of read.entries()) pictures.set(remaining[i] ?? "", picture);
-    // tmux stops at a session that has gone; those after it are read by another call.
-    remaining = remaining.slice(read.length + 1);
-  }
-  return pictures;
 }
 
 function parsePictures(output: string, mark: string): TerminalPicture[] {

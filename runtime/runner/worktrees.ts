@@ -11,13 +11,11 @@ import { describeFailure } from "../node/programs.ts";
 import type { Git } from "./git.ts";
 import type { SessionDetails, SessionRecord } from "./session-folder.ts";
 
-interface Worktree {
-  repository: string;
-  path: string;
-  branch: string;
-  /** The branch that the ticket's branch began at, for example `origin/main`. */
-  main: string;
-}
+/** A ticket's worktree; `main` is the branch that its branch began at, for example `origin/main`. */
+type Worktree = Pick<SessionRecord, "repository" | "worktree" | "branch" | "main">;
+
+/** What is to be removed. The place of the worktree follows from the ticket. */
+type OldWorktree = Omit<Worktree, "worktree"> & { ticket: string };
 
 interface WorktreeEntry {
   path: string;
@@ -25,6 +23,9 @@ interface WorktreeEntry {
   isLocked: boolean;
   isUnfinished: boolean;
 }
+
+/** Lists the files of a worktree that have changes which are not committed. */
+const STATUS = ["status", "--porcelain", "--ignore-submodules=all"];
 
 type GitState = Pick<SessionDetails, "commits" | "diff" | "conflicts" | "dirty">;
 
@@ -89,26 +90,24 @@ export function createWorktrees(root: string, git: Git) {
   }
 
   async function create(repository: string, ticket: string): Promise<Worktree & { isNew: boolean }> {
-    const path = getPath(ticket);
+    const worktree = getPath(ticket);
     const branch = getTicketBranch(ticket);
     await git.read(repository, ["check-ref-format", "--branch", branch]);
     const main = await findMain(repository);
     await git.read(repository, ["worktree", "prune"]);
-    if ((await findEntry(repository, path))?.isUnfinished) await removeUnfinished(repository, path);
-    if (await findEntry(repository, path)) {
-      await git.restoreLink({ repository, worktree: path });
-      return { repository, path, branch, main, isNew: false };
+    if ((await findEntry(repository, worktree))?.isUnfinished) await removeUnfinished(repository, worktree);
+    const isNew = (await findEntry(repository, worktree)) === undefined;
+    if (isNew) {
+      const { status } = await git.call(repository, ["show-ref", "--verify", "--quiet", `refs/heads/${branch}`]);
+      const source = status === 0 ? [worktree, branch] : ["--no-track", "-b", branch, worktree, main];
+      await git.read(repository, ["worktree", "add", ...source]);
     }
-    const exists =
-      (await git.call(repository, ["show-ref", "--verify", "--quiet", `refs/heads/${branch}`])).status === 0;
-    const source = exists ? [path, branch] : ["--no-track", "-b", branch, path, main];
-    await git.read(repository, ["worktree", "add", ...source]);
-    // Git has linked the worktree to the view that the runner gives it of the repository.
-    await git.restoreLink({ repository, worktree: path });
-    return { repository, path, branch, main, isNew: true };
+    // Git links a new worktree to the view that the runner gives it of the repository; a session can forge the link.
+    await git.restoreLink({ repository, worktree });
+    return { repository, worktree, branch, main, isNew };
   }
 
-  async function remove({ repository, branch, main }: Worktree, path: string): Promise<void> {
+  async function remove({ repository, branch, main }: OldWorktree, path: string): Promise<void> {
     const entry = await findEntry(repository, path);
     if (entry?.isLocked) throw new Error(`The worktree ${path} is locked: use \`git worktree unlock\`.`);
     if (entry) await removeFolder(repository, path);
@@ -120,17 +119,15 @@ export function createWorktrees(root: string, git: Git) {
     /** Creates the worktree and branch of a ticket; one that exists is used again. Throws when git refuses. */
     prepare: (repository: string, ticket: string) => runInOrder(repository, () => create(repository, ticket)),
     /** Says why a worktree must be kept: changes that are not committed, or commits that are not merged. */
-    async findReasonToKeep({ repository, branch, main }: Worktree, ticket: string): Promise<string | undefined> {
-      const path = getPath(ticket);
-      const args = ["status", "--porcelain", "--ignore-submodules=all"];
-      const status = await git.callInWorktree({ repository, worktree: path }, args);
+    async findReasonToKeep({ repository, branch, main, ticket }: OldWorktree): Promise<string | undefined> {
+      const status = await git.callInWorktree({ repository, worktree: getPath(ticket) }, STATUS);
       if (status.status !== 0) throw new Error(describeFailure("git status", status));
       if (status.stdout !== "") return "it has changes that are not committed";
       return (await isMerged(repository, branch, main)) ? undefined : `its branch is not merged into ${main}`;
     },
     /** Removes a worktree with everything in it, and its branch when that is merged. */
-    async remove(worktree: Worktree, ticket: string): Promise<void> {
-      const path = getPath(ticket);
+    async remove(worktree: OldWorktree): Promise<void> {
+      const path = getPath(worktree.ticket);
       return runInOrder(worktree.repository, () => remove(worktree, path));
     },
   };
@@ -183,7 +180,7 @@ export function createGitStateReader(git: Git) {
       const { ticket, repository, worktree, branch, main } = record;
       const [heads, status] = await Promise.all([
         git.call(repository, ["rev-parse", `refs/heads/${branch}^{commit}`, `${main}^{commit}`, "--"]),
-        git.callInWorktree({ repository, worktree }, ["status", "--porcelain", "--ignore-submodules=all"]),
+        git.callInWorktree({ repository, worktree }, STATUS),
       ]);
       const dirty = status.status === 0 && status.stdout !== "";
       if (heads.status !== 0) return { commits: [], dirty };

@@ -34,7 +34,7 @@ const exitSchema = z.object({
 });
 
 /** One session as tmux and git really have it. Its texts come from programs: they are data. */
-const observedSessionSchema = z.object({
+export const observedSessionSchema = z.object({
   ticket: taskKeySchema,
   run: z.int().min(1),
   session_id: z.uuid(),

@@ -12,14 +12,14 @@ import { authApi, type PlaneSession } from "../../../shared/plane/app/session.ts
 import { PlaneInvalidError } from "../../../shared/plane/errors.ts";
 import type { ProvisionContext } from "../context.ts";
 import { createStepRefusal } from "../refusals.ts";
-import { change, create, type ProvisionStep } from "../step.ts";
+import { change, create, createStep, type ProvisionStep } from "../step.ts";
 import {
   findAdminSession,
+  getAdminSession,
   getInstance,
   getOwnWorkspace,
-  ignoreResponse,
   readWorkspacePeople,
-  requireFound,
+  sendChange,
 } from "./plane-state.ts";
 
 /** A person or agent that needs an account in the workspace. */
@@ -34,33 +34,22 @@ export interface AccountSpec {
   isHuman: boolean;
 }
 
-const ONBOARDING_STEPS = {
-  workspace_join: true,
-  profile_complete: true,
-  workspace_create: true,
-  workspace_invite: true,
-};
+const ONBOARDING_STEPS = Object.fromEntries(
+  ["workspace_join", "profile_complete", "workspace_create", "workspace_invite"].map((step) => [step, true]),
+);
 
 const ROLE_NAMES: Record<number, string> = { 20: "admin", 15: "member" };
 
 /** Sets the administrator's language and time zone in Plane, if provision created that account. */
-export const adminProfileStep: ProvisionStep = {
-  name: "administrator's profile",
-  needs: ["administrator"],
-  async plan(context) {
-    const { settings, vault } = context;
-    const detail = `${settings.language}, ${settings.timezone}`;
-    const session = await findAdminSession(context);
-    // A new Plane has no account, so its first one will be created by provision.
-    if (session && !vault.findAccount(settings.admin.email)?.made) return ["not created by provision: left unchanged"];
-    if (session && (await hasProfile(session, settings))) return [detail];
-    return [
-      change(detail, async () =>
-        setAccountProfile(requireFound(await findAdminSession(context), "The administrator"), settings),
-      ),
-    ];
-  },
-};
+export const adminProfileStep = createStep("administrator's profile", ["administrator"], async (context) => {
+  const { settings, vault } = context;
+  const detail = `${settings.language}, ${settings.timezone}`;
+  const session = await findAdminSession(context);
+  // A new Plane has no account, so its first one will be created by provision.
+  if (session && !vault.findAccount(settings.admin.email)?.made) return ["not created by provision: left unchanged"];
+  if (session && (await hasProfile(session, settings))) return [detail];
+  return [change(detail, async () => setAccountProfile(await getAdminSession(context), settings))];
+});
 
 async function hasProfile(session: PlaneSession, wanted: ProvisionSettings): Promise<boolean> {
   const { language, is_onboarded } = (await session.call(accountsApi.profile)).data;
@@ -70,8 +59,8 @@ async function hasProfile(session: PlaneSession, wanted: ProvisionSettings): Pro
 
 /** Also marks Plane's onboarding as completed, because it would block the account's first page. */
 async function setAccountProfile(session: PlaneSession, wanted: ProvisionSettings) {
-  await session.call(ignoreResponse(accountsApi.update), { json: { user_timezone: wanted.timezone } });
-  await session.call(ignoreResponse(accountsApi.updateProfile), {
+  await sendChange(session, accountsApi.update, { json: { user_timezone: wanted.timezone } });
+  await sendChange(session, accountsApi.updateProfile, {
     json: { language: wanted.language, is_onboarded: true, onboarding_step: ONBOARDING_STEPS },
   });
 }
@@ -82,41 +71,37 @@ async function setAccountProfile(session: PlaneSession, wanted: ProvisionSetting
  */
 export function createAccountStep(person: AccountSpec): ProvisionStep {
   const email = person.email.toLowerCase();
-  return {
-    name: person.step,
-    needs: ["workspace"],
-    async plan(context) {
-      const { sessions, settings, vault } = context;
-      const isOurs = () => vault.findAccount(email)?.made ?? false;
-      const { members, invited } = await readWorkspacePeople(context);
-      const member = members.find((candidate) => candidate.email === email);
-      if (member) {
-        if (person.isHuman || !isOurs() || member.displayName === person.name) return [email];
-        const rename = async () => renameAccount(await sessions.signIn(email), person);
-        return [change(`rename ${email} to ${person.name}`, rename)];
-      }
-      const exists = (await getInstance(context)).is_setup_done && (await hasAccount(context, email));
-      if (exists && sessions.getPassword(email) === undefined)
-        throw sessions.createFormRefusal("USER_ALREADY_EXIST", email);
-      const detail = exists ? `add ${email} to the workspace` : `create ${email} and add it to the workspace`;
-      return [
-        create(detail, async () => {
-          const workspace = await getOwnWorkspace(context);
-          const { params } = workspace;
-          if (!invited.includes(email)) {
-            const json = { emails: [{ email, role: person.role }] };
-            await workspace.session.call(ignoreResponse(workspaceInvitationsApi.create), { params, json });
-          }
-          const session = exists ? await sessions.signIn(email) : await signUpAccount(context, email);
-          if (isOurs()) {
-            await renameAccount(session, person);
-            if (person.isHuman) await setAccountProfile(session, settings);
-          }
-          await joinWorkspace(session, params.workspace, email);
-        }),
-      ];
-    },
-  };
+  return createStep(person.step, ["workspace"], async (context) => {
+    const { sessions, settings, vault } = context;
+    const isOurs = () => vault.findAccount(email)?.made ?? false;
+    const { members, invited } = await readWorkspacePeople(context);
+    const member = members.find((candidate) => candidate.email === email);
+    if (member) {
+      if (person.isHuman || !isOurs() || member.displayName === person.name) return [email];
+      const rename = async () => renameAccount(await sessions.signIn(email), person);
+      return [change(`rename ${email} to ${person.name}`, rename)];
+    }
+    const exists = (await getInstance(context)).is_setup_done && (await hasAccount(context, email));
+    if (exists && sessions.getPassword(email) === undefined)
+      throw sessions.createFormRefusal("USER_ALREADY_EXIST", email);
+    const detail = exists ? `add ${email} to the workspace` : `create ${email} and add it to the workspace`;
+    return [
+      create(detail, async () => {
+        const workspace = await getOwnWorkspace(context);
+        const { params } = workspace;
+        if (!invited.includes(email)) {
+          const json = { emails: [{ email, role: person.role }] };
+          await sendChange(workspace.session, workspaceInvitationsApi.create, { params, json });
+        }
+        const session = exists ? await sessions.signIn(email) : await signUpAccount(context, email);
+        if (isOurs()) {
+          await renameAccount(session, person);
+          if (person.isHuman) await setAccountProfile(session, settings);
+        }
+        await joinWorkspace(session, params.workspace, email);
+      }),
+    ];
+  });
 }
 
 /** Sent without a sign-in, because for this JSON request Plane requires a form token from signed-in accounts. */
@@ -127,20 +112,17 @@ async function hasAccount({ sessions }: ProvisionContext, email: string): Promis
 
 /** Plane refuses first names that look like a web address, such as `Dr.No`, but accepts any display name. */
 async function renameAccount(session: PlaneSession, { name, isHuman }: AccountSpec) {
-  const update = ignoreResponse(accountsApi.update);
-  try {
-    const json = { first_name: name, last_name: isHuman ? "" : "Agent", display_name: name };
-    await session.call(update, { json });
-  } catch (thrown) {
+  const fields = { first_name: name, last_name: isHuman ? "" : "Agent" };
+  const update = (json: Partial<typeof fields>) =>
+    sendChange(session, accountsApi.update, { json: { ...json, display_name: name } });
+  await update(fields).catch((thrown: unknown) => {
     if (!(thrown instanceof PlaneInvalidError)) throw thrown;
-    await session.call(update, { json: { display_name: name } });
-  }
+    return update({});
+  });
 }
 
-async function signUpAccount({ sessions, vault, newSecret }: ProvisionContext, email: string): Promise<PlaneSession> {
-  const password = sessions.getPassword(email) ?? newSecret();
-  // Stored before it is used, because an account whose password is lost cannot be used any more.
-  await vault.storeAccount(email, { made: true, password });
+async function signUpAccount({ sessions }: ProvisionContext, email: string): Promise<PlaneSession> {
+  const password = await sessions.preparePassword(email);
   const session = sessions.createSession();
   const refused = await sessions.postForm(session, authApi.signUp, { email, password });
   if (refused === "USER_ALREADY_EXIST") return sessions.signIn(email);
@@ -155,12 +137,9 @@ async function signUpAccount({ sessions, vault, newSecret }: ProvisionContext, e
 async function joinWorkspace(session: PlaneSession, workspace: string, email: string) {
   const { data: all } = await session.call(workspaceInvitationsApi.mine);
   const invitations = all.filter((invitation) => invitation.workspace.slug === workspace).map(({ id }) => id);
-  if (invitations.length > 0) {
-    await session.call(ignoreResponse(workspaceInvitationsApi.accept), { json: { invitations } });
-    return;
-  }
+  if (invitations.length > 0) return sendChange(session, workspaceInvitationsApi.accept, { json: { invitations } });
   const { data: workspaces } = await session.call(workspacesApi.mine);
-  if (workspaces.some(({ slug }) => slug === workspace)) return;
+  if (workspaces.some(({ slug }) => slug === workspace)) return undefined;
   throw createStepRefusal(
     `Plane shows ${email} no invitation to ${workspace}: run the same command again. If this persists, revoke the invitation (Workspace settings, Members) and run the command again.`,
   );
@@ -171,22 +150,18 @@ async function joinWorkspace(session: PlaneSession, workspace: string, email: st
  * of people.
  */
 export function createRolesStep(agents: readonly AccountSpec[]): ProvisionStep {
-  return {
-    name: "roles",
-    needs: ["workspace"],
-    async plan(context) {
-      const { members } = await readWorkspacePeople(context);
-      const changes = agents.flatMap(({ email, name, role }) => {
-        const member = members.find((candidate) => candidate.email === email.toLowerCase());
-        if (!member || member.role === role) return [];
-        const setRole = async () => {
-          const { session, params } = await getOwnWorkspace(context);
-          const options = { params: { ...params, membership: member.membership }, json: { role } };
-          await session.call(ignoreResponse(workspaceMembersApi.update), options);
-        };
-        return [change(`make ${name} ${ROLE_NAMES[role] ?? role}`, setRole)];
-      });
-      return changes.length > 0 ? changes : ["the Concierge is an admin, the others are members"];
-    },
-  };
+  return createStep("roles", ["workspace"], async (context) => {
+    const { members } = await readWorkspacePeople(context);
+    const changes = agents.flatMap(({ email, name, role }) => {
+      const member = members.find((candidate) => candidate.email === email.toLowerCase());
+      if (!member || member.role === role) return [];
+      const setRole = async () => {
+        const { session, params } = await getOwnWorkspace(context);
+        const options = { params: { ...params, membership: member.membership }, json: { role } };
+        await sendChange(session, workspaceMembersApi.update, options);
+      };
+      return [change(`make ${name} ${ROLE_NAMES[role] ?? role}`, setRole)];
+    });
+    return changes.length > 0 ? changes : ["the Concierge is an admin, the others are members"];
+  });
 }

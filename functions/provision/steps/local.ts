@@ -6,7 +6,6 @@
 import type { ProvisionSettings } from "../../../shared/config/provision-settings.ts";
 import { getConnectionPath, toPathBesideSecrets } from "../../../shared/config/secrets.ts";
 import { getOpenclawTokenVariable } from "../../../shared/config/settings.ts";
-import { keepDefined } from "../../../shared/omit-undefined.ts";
 import type { ProvisionContext } from "../context.ts";
 import {
   createOldOpenclawConfig,
@@ -14,22 +13,21 @@ import {
   formatJsonFile,
   formatOpenclawEnvironment,
   getBridgeTokenSetting,
-  getOpenclawEnvironmentPath,
 } from "../files.ts";
 import { createStepRefusal } from "../refusals.ts";
-import { change, create, type ProvisionStep, type StepChange } from "../step.ts";
+import { change, create, createStep, type ProvisionStep, type StepChange } from "../step.ts";
 
 const HOOK_TOKEN = "OPENCLAW_HOOK_TOKEN";
 
-/** The change that writes a file unless it has this text; `detail` describes it to people. */
+/** The change that writes a file, described by `detail`; the path when it has this text already. */
 async function planFile(
   { disk }: ProvisionContext,
   path: string,
   text: string,
   { detail = path, mode = 0o600 } = {},
-): Promise<StepChange | undefined> {
+): Promise<StepChange | string> {
   const current = await disk.read(path);
-  if (current === text) return undefined;
+  if (current === text) return path;
   return (current === undefined ? create : change)(detail, () => disk.write(path, text, mode));
 }
 
@@ -39,14 +37,11 @@ function createSecretStep(
   setting: string,
   skip: (settings: ProvisionSettings) => string | undefined = () => undefined,
 ): ProvisionStep {
-  return {
-    name,
-    async plan({ vault, newSecret, settings }) {
-      const note = vault.getFirstValue(setting) === undefined ? skip(settings) : `${setting} is set`;
-      if (note !== undefined) return [note];
-      return [create(`${setting}, in ${settings.secretsFile}`, () => vault.storeValues(setting, [newSecret()]))];
-    },
-  };
+  return createStep(name, [], async ({ vault, newSecret, settings }) => {
+    const note = vault.getFirstValue(setting) === undefined ? skip(settings) : `${setting} is set`;
+    if (note !== undefined) return [note];
+    return [create(`${setting}, in ${settings.secretsFile}`, () => vault.storeValues(setting, [newSecret()]))];
+  });
 }
 
 /** Creates the token with which people sign in to Groundcrew's page. */
@@ -65,90 +60,67 @@ const isHookTokenNeeded = ({ agents }: ProvisionSettings) => agents.some(({ wake
  * Writes the agents in the form that the runtime reads, if GROUNDCREW_CONFIG names none. An existing file is never
  * overwritten; the agents are then written to a file next to it, from which people copy them.
  */
-export const agentsFileStep: ProvisionStep = {
-  name: "agents",
-  async plan({ settings: { configFile, agents }, disk }) {
-    if (!configFile) return [`${agents.length} in GROUNDCREW_CONFIG`];
-    const path = configFile.exists ? `${configFile.path}.agents` : configFile.path;
-    const write = () => disk.write(path, formatJsonFile({ agents }), 0o600);
-    return [
-      (await disk.read(path)) === undefined ? create(`${path}, with ${agents.length} agents`, write) : undefined,
-      configFile.exists ? `${configFile.path} has no agents: copy them from ${path}` : undefined,
-    ];
-  },
-};
+export const agentsFileStep = createStep("agents", [], async ({ settings: { configFile, agents }, disk }) => {
+  if (!configFile) return [`${agents.length} in GROUNDCREW_CONFIG`];
+  const path = configFile.exists ? `${configFile.path}.agents` : configFile.path;
+  const write = () => disk.write(path, formatJsonFile({ agents }), 0o600);
+  return [
+    (await disk.read(path)) === undefined ? create(`${path}, with ${agents.length} agents`, write) : undefined,
+    configFile.exists ? `${configFile.path} has no agents: copy them from ${path}` : undefined,
+  ];
+});
 
 /** Stores the settings of this run, so that `npm start` finds them in a new shell. */
-export const connectionStep: ProvisionStep = {
-  name: "connection",
-  async plan(context) {
-    const path = getConnectionPath(context.settings.secretsFile);
-    const detail = `${path}, from which npm start reads PLANE_URL, PLANE_WORKSPACE, PORT and LOCALE`;
-    return [(await planFile(context, path, context.settings.connectionFile, { detail })) ?? path];
-  },
-};
+export const connectionStep = createStep("connection", [], async (context) => {
+  const path = getConnectionPath(context.settings.secretsFile);
+  const detail = `${path}, from which npm start reads PLANE_URL, PLANE_WORKSPACE, PORT and LOCALE`;
+  return [await planFile(context, path, context.settings.connectionFile, { detail })];
+});
 
 /** Writes the skill with Groundcrew's address filled in, for people to copy into each agent's workspace. */
-export const skillStep: ProvisionStep = {
-  name: "skill",
-  async plan(context) {
-    const { address, secretsFile } = context.settings;
-    const path = toPathBesideSecrets(secretsFile, "skill/plane-bridge/SKILL.md");
-    const text = context.skill.replaceAll("$GROUNDCREW_URL", () => `\${GROUNDCREW_URL:-${address}}`);
-    return [
-      (await planFile(context, path, text, { detail: `${path}, with the address ${address}`, mode: 0o644 })) ?? path,
-    ];
-  },
-};
+export const skillStep = createStep("skill", [], async (context) => {
+  const { address, secretsFile } = context.settings;
+  const path = toPathBesideSecrets(secretsFile, "skill/plane-bridge/SKILL.md");
+  const text = context.skill.replaceAll("$GROUNDCREW_URL", () => `\${GROUNDCREW_URL:-${address}}`);
+  return [await planFile(context, path, text, { detail: `${path}, with the address ${address}`, mode: 0o644 })];
+});
 
 /** Updates Telegram's webhook and command menu, if a bot is configured. */
-export const telegramStep: ProvisionStep = {
-  name: "telegram",
-  async plan({ telegram: setUp, vault }) {
-    if (!setUp) return ["no bot is configured"];
-    const { changes, failed } = await setUp(false, vault.getNotes().telegram);
-    if (failed) throw createStepRefusal(`Telegram: ${failed}. Check TELEGRAM_BOT_TOKEN and TELEGRAM_API_ROOT.`);
-    if (changes.length === 0) return ["webhook and commands are up to date"];
-    return [
-      change(changes.join(", "), async () => {
-        const result = await setUp(true, vault.getNotes().telegram);
-        if (result.failed) throw createStepRefusal(`Telegram: ${result.failed}. Run the same command again.`);
-        if (result.mark !== undefined) await vault.updateNotes(() => ({ telegram: result.mark }));
-      }),
-    ];
-  },
-};
+export const telegramStep = createStep("telegram", [], async ({ telegram: setUp, vault }) => {
+  if (!setUp) return ["no bot is configured"];
+  const { changes, failed } = await setUp(false, vault.getNotes().telegram);
+  if (failed) throw createStepRefusal(`Telegram: ${failed}. Check TELEGRAM_BOT_TOKEN and TELEGRAM_API_ROOT.`);
+  if (changes.length === 0) return ["webhook and commands are up to date"];
+  return [
+    change(changes.join(", "), async () => {
+      const result = await setUp(true, vault.getNotes().telegram);
+      if (result.failed) throw createStepRefusal(`Telegram: ${result.failed}. Run the same command again.`);
+      if (result.mark !== undefined) await vault.updateNotes(() => ({ telegram: result.mark }));
+    }),
+  ];
+});
 
 /**
  * Writes OpenClaw's settings for these agents, for both supported versions, and their tokens in an environment file.
  * People merge or include the settings; nothing is written outside the folder of SECRETS_FILE.
  */
-export const openclawStep: ProvisionStep = {
-  name: "openclaw",
-  async plan(context) {
-    const { settings } = context;
-    const { secretsFile } = settings;
-    const { known, unknown } = await readTokens(context);
-    const files = [
-      [
-        toPathBesideSecrets(secretsFile, "openclaw/openclaw-2026.9.json"),
-        formatJsonFile(createOpenclawConfig(settings)),
-      ],
-      [
-        toPathBesideSecrets(secretsFile, "openclaw/openclaw-2026.2.json"),
-        formatJsonFile(createOldOpenclawConfig(settings)),
-      ],
-      [getOpenclawEnvironmentPath(secretsFile), formatOpenclawEnvironment(known)],
-    ] as const;
-    const changes = [];
-    for (const [path, text] of files) changes.push(await planFile(context, path, text));
-    const missing = keepDefined(changes);
-    return [
-      ...(missing.length > 0 ? missing : [files.map(([path]) => path).join(", ")]),
-      unknown.length > 0 ? `set in OpenClaw's environment yourself: ${unknown.join(", ")}` : undefined,
-    ];
-  },
-};
+export const openclawStep = createStep("openclaw", [], async (context) => {
+  const { settings } = context;
+  const { known, unknown } = await readTokens(context);
+  const texts = {
+    "openclaw-2026.9.json": formatJsonFile(createOpenclawConfig(settings)),
+    "openclaw-2026.2.json": formatJsonFile(createOldOpenclawConfig(settings)),
+    "openclaw.env": formatOpenclawEnvironment(known),
+  };
+  const parts = [];
+  for (const [name, text] of Object.entries(texts))
+    parts.push(await planFile(context, toPathBesideSecrets(settings.secretsFile, `openclaw/${name}`), text));
+  const missing = parts.filter((part) => typeof part === "object");
+  return [
+    ...(missing.length > 0 ? missing : [parts.join(", ")]),
+    unknown.length > 0 ? `set in OpenClaw's environment yourself: ${unknown.join(", ")}` : undefined,
+  ];
+});
 
 /**
  * The tokens for the gateway's environment, and the variables whose values provision cannot know, because

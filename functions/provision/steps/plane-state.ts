@@ -3,7 +3,13 @@
 import { z } from "zod";
 import { workspaceInvitationsApi, workspaceMembersApi, workspacesApi } from "../../../shared/plane/app/endpoints.ts";
 import type { PlaneSession } from "../../../shared/plane/app/session.ts";
-import type { Endpoint, PlaneClient, PlanePage } from "../../../shared/plane/endpoint.ts";
+import {
+  type Endpoint,
+  type PlaneCallOptions,
+  type PlaneClient,
+  type PlanePage,
+  redirectSchema,
+} from "../../../shared/plane/endpoint.ts";
 import type { Ms } from "../../../shared/time.ts";
 import { INSTANCE_READ, type InstanceInfo, instanceStateEndpoint, type ProvisionContext } from "../context.ts";
 import { createStepRefusal, isVersionBeforeRelations } from "../refusals.ts";
@@ -11,14 +17,19 @@ import { createStepRefusal, isVersionBeforeRelations } from "../refusals.ts";
 /** Name of the setting with Groundcrew's own API key. */
 export const OWN_KEY_SETTING = "PLANE_API_KEY";
 
-const redirectSchema = z.strictObject({ location: z.string() });
+type ChangeOptions = Pick<PlaneCallOptions, "params" | "json">;
 
 /**
- * Makes a call ignore its answer, whose form may differ between versions of Plane. A redirect still fails, because it
- * means that nothing was done.
+ * Sends a change and ignores its answer, whose form may differ between versions of Plane. A redirect still fails,
+ * because it means that nothing was done.
  */
-export function ignoreResponse(endpoint: Endpoint<unknown>): Endpoint<unknown> {
-  return { ...endpoint, answer: z.unknown().refine((answer) => !redirectSchema.safeParse(answer).success) };
+export function sendChange(
+  to: Pick<PlaneClient, "call"> | PlaneSession,
+  endpoint: Endpoint<unknown>,
+  options: ChangeOptions,
+): Promise<unknown> {
+  const answer = z.unknown().refine((value) => !redirectSchema.strict().safeParse(value).success);
+  return to.call({ ...endpoint, answer }, options);
 }
 
 /** Returns the result of an earlier step. Throws when it is missing. */
@@ -53,6 +64,11 @@ export async function isBeforeRelations(context: ProvisionContext): Promise<bool
 export async function findAdminSession(context: ProvisionContext): Promise<PlaneSession | undefined> {
   const { is_setup_done } = await getInstance(context);
   return is_setup_done ? context.sessions.signIn(context.settings.admin.email) : undefined;
+}
+
+/** The administrator's session, for changes. Throws when an earlier step has not set Plane up. */
+export async function getAdminSession(context: ProvisionContext): Promise<PlaneSession> {
+  return requireFound(await findAdminSession(context), "The administrator");
 }
 
 /** The administrator's workspaces; `session` is the administrator's. */

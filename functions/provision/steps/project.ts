@@ -14,8 +14,8 @@ import { getLabelColor } from "../../../shared/tasks/assignees.ts";
 import { findMissingStates } from "../../../shared/tasks/planning/create-project.ts";
 import type { ProvisionContext } from "../context.ts";
 import { createStepRefusal } from "../refusals.ts";
-import { change, create, type ProvisionStep } from "../step.ts";
-import { collectRows, findOwnClient, ignoreResponse, readWorkspacePeople, requireFound } from "./plane-state.ts";
+import { change, create, createStep, type ProvisionStep } from "../step.ts";
+import { collectRows, findOwnClient, readWorkspacePeople, requireFound, sendChange } from "./plane-state.ts";
 
 /** The first project, and the client that may change it. */
 export interface FirstProject {
@@ -46,37 +46,33 @@ const DEFAULT_STATES = ["backlog", "unstarted", "started", "completed", "cancell
 /**
  * Creates the first project with only cycles and modules enabled. Never changes projects that provision did not create.
  */
-export const projectStep: ProvisionStep = {
-  name: "project",
-  needs: ["groundcrew's API key"],
-  async plan(context) {
-    const { project: wanted } = context.settings;
-    if (wanted === false) return ["disabled in the settings"];
-    // Plane enables pages in a new project, whatever the create request says.
-    const setFeatures = async (id: string) => {
-      const client = requireFound(await findOwnClient(context), "Groundcrew's API key");
-      await client.call(ignoreResponse(projectFeaturesApi.update), { params: { project: id }, json: FEATURES });
-    };
-    const { all, project: found } = await readProjectList(context);
-    if (!found) {
-      const toLower = (text: string) => text.toLowerCase();
-      const conflicting = all.find(
-        ({ name, identifier }) => toLower(name) === toLower(wanted.name) || identifier === wanted.identifier,
-      );
-      if (conflicting) throw createForeignProjectError(`${conflicting.name} (${conflicting.identifier})`);
-      const detail = `${wanted.name} (${wanted.identifier}), with cycles and modules only`;
-      return [create(detail, async () => setFeatures(await createFirstProject(context, wanted)))];
-    }
-    const label = `${found.name} (${found.identifier})`;
-    if (found.archived_at) return [`${label} is archived: left unchanged`];
-    const wrongFeatures = featureNames.filter((name) => found[name] !== FEATURES[name]);
-    if (wrongFeatures.length === 0) return [label];
-    const changes = wrongFeatures.map(
-      (name) => `${name.replace(/_view$/, "").replace("_", " ")} ${FEATURES[name] ? "on" : "off"}`,
+export const projectStep = createStep("project", ["groundcrew's API key"], async (context) => {
+  const { project: wanted } = context.settings;
+  if (wanted === false) return ["disabled in the settings"];
+  // Plane enables pages in a new project, whatever the create request says.
+  const setFeatures = async (id: string) => {
+    const client = requireFound(await findOwnClient(context), "Groundcrew's API key");
+    await sendChange(client, projectFeaturesApi.update, { params: { project: id }, json: FEATURES });
+  };
+  const { all, project: found } = await readProjectList(context);
+  if (!found) {
+    const toLower = (text: string) => text.toLowerCase();
+    const conflicting = all.find(
+      ({ name, identifier }) => toLower(name) === toLower(wanted.name) || identifier === wanted.identifier,
     );
-    return [change(`${label}: ${changes.join(", ")}`, () => setFeatures(found.id))];
-  },
-};
+    if (conflicting) throw createForeignProjectError(`${conflicting.name} (${conflicting.identifier})`);
+    const detail = `${wanted.name} (${wanted.identifier}), with cycles and modules only`;
+    return [create(detail, async () => setFeatures(await createFirstProject(context, wanted)))];
+  }
+  const label = `${found.name} (${found.identifier})`;
+  if (found.archived_at) return [`${label} is archived: left unchanged`];
+  const wrongFeatures = featureNames.filter((name) => found[name] !== FEATURES[name]);
+  if (wrongFeatures.length === 0) return [label];
+  const changes = wrongFeatures.map(
+    (name) => `${name.replace(/_view$/, "").replace("_", " ")} ${FEATURES[name] ? "on" : "off"}`,
+  );
+  return [change(`${label}: ${changes.join(", ")}`, () => setFeatures(found.id))];
+});
 
 function readProjectList(context: ProvisionContext) {
   return context.readOnce("projects", async () => {
@@ -127,18 +123,14 @@ export function createProjectStep(
     apply: boolean,
   ) => ReturnType<ProvisionStep["plan"]>,
 ): ProvisionStep {
-  return {
-    name,
-    needs: ["project", ...needs],
-    async plan(context, apply) {
-      const note = "no project to create them in";
-      if (context.settings.project === false) return [note];
-      const { project: found } = await readProjectList(context);
-      if (found?.archived_at) return [note];
-      const client = await findOwnClient(context);
-      return plan(context, client && found ? { client, params: { project: found.id } } : undefined, apply);
-    },
-  };
+  return createStep(name, ["project", ...needs], async (context, apply) => {
+    const note = "no project to create them in";
+    if (context.settings.project === false) return [note];
+    const { project: found } = await readProjectList(context);
+    if (found?.archived_at) return [note];
+    const client = await findOwnClient(context);
+    return plan(context, client && found ? { client, params: { project: found.id } } : undefined, apply);
+  });
 }
 
 /** Creates a state in each of Plane's groups and one for blocked, unless people have created one under another name. */
@@ -165,7 +157,7 @@ async function addToProject(
   json: Record<string, unknown>,
 ) {
   const { client, params } = requireFound(project, "The project");
-  await client.call(ignoreResponse(endpoint), { params, json }).catch((thrown: unknown) => {
+  await sendChange(client, endpoint, { params, json }).catch((thrown: unknown) => {
     if (!(thrown instanceof PlaneConflictError)) throw thrown;
   });
 }
@@ -191,7 +183,7 @@ export function createProjectMembersStep(
       ...joining.map(({ name, member, role }) =>
         create(name, async () => {
           const { client, params } = requireFound(project, "The project");
-          await client.call(ignoreResponse(projectMembersApi.add), { params, json: { member, role } });
+          await sendChange(client, projectMembersApi.add, { params, json: { member, role } });
         }),
       ),
       absent.length > 0 ? `not in the workspace: ${absent.map(({ name }) => name).join(", ")}` : undefined,

@@ -15,16 +15,16 @@ import { commentsApi, relationsApi, workItemsApi } from "../../../shared/plane/w
 import { GROUNDCREW_SOURCE } from "../../../shared/sync/normalize.ts";
 import type { ProvisionContext } from "../context.ts";
 import { createStepRefusal } from "../refusals.ts";
-import { change, create, type ProvisionStep } from "../step.ts";
+import { change, create, createStep, type ProvisionStep } from "../step.ts";
 import {
   collectRows,
   findOwnClient,
   findOwnWorkspace,
   getOwnWorkspace,
-  ignoreResponse,
   isBeforeRelations,
   readWorkspacePeople,
   requireFound,
+  sendChange,
 } from "./plane-state.ts";
 import { createProjectStep, type FirstProject } from "./project.ts";
 import { type ApiKeySpec, createApiToken, deleteOldTokens } from "./tokens.ts";
@@ -82,33 +82,29 @@ const MAX_ITEMS = 50;
  * Removes the sample project that Plane adds to every new workspace, if a person has chosen that and nobody has changed
  * it.
  */
-export const sampleProjectStep: ProvisionStep = {
-  name: "plane's sample project",
-  needs: ["groundcrew's API key"],
-  async plan(context) {
-    const key = { name: TEMPORARY_KEY, email: context.settings.admin.email, label: "groundcrew sample project" };
-    const leftovers = context.vault.getNotes().tokens[TEMPORARY_KEY] ?? [];
-    const cleanUp =
-      leftovers.length > 0
-        ? change("delete the temporary API key of an interrupted run", async () =>
-            deleteOldTokens(context, (await getOwnWorkspace(context)).session, key, []),
-          )
-        : undefined;
-    const found = await findRemovableSample(context);
-    if (!found) return [cleanUp, "none, or people have changed it"];
-    const { label, sample } = found;
-    if (!context.removeSampleProject) return [cleanUp, `${label}: left unchanged; --remove-sample-project removes it`];
-    const removal = change(`remove ${label}, if nobody has changed it`, async () => {
-      const { session } = await getOwnWorkspace(context);
-      const present = requireFound(sample, "Plane's sample project");
-      if (present.member_role === PROJECT_ADMIN)
-        return removeSample(requireFound(await findOwnClient(context), "Groundcrew's API key"), present);
-      // Only members can read and delete the project: of the accounts here, the one that created the workspace.
-      await withTemporaryKey(context, session, key, (client) => removeSample(client, present));
-    });
-    return [cleanUp, removal];
-  },
-};
+export const sampleProjectStep = createStep("plane's sample project", ["groundcrew's API key"], async (context) => {
+  const key = { name: TEMPORARY_KEY, email: context.settings.admin.email, label: "groundcrew sample project" };
+  const leftovers = context.vault.getNotes().tokens[TEMPORARY_KEY] ?? [];
+  const cleanUp =
+    leftovers.length > 0
+      ? change("delete the temporary API key of an interrupted run", async () =>
+          deleteOldTokens(context, (await getOwnWorkspace(context)).session, key, []),
+        )
+      : undefined;
+  const found = await findRemovableSample(context);
+  if (!found) return [cleanUp, "none, or people have changed it"];
+  const { label, sample } = found;
+  if (!context.removeSampleProject) return [cleanUp, `${label}: left unchanged; --remove-sample-project removes it`];
+  const removal = change(`remove ${label}, if nobody has changed it`, async () => {
+    const { session } = await getOwnWorkspace(context);
+    const present = requireFound(sample, "Plane's sample project");
+    if (present.member_role === PROJECT_ADMIN)
+      return removeSample(requireFound(await findOwnClient(context), "Groundcrew's API key"), present);
+    // Only members can read and delete the project: of the accounts here, the one that created the workspace.
+    await withTemporaryKey(context, session, key, (client) => removeSample(client, present));
+  });
+  return [cleanUp, removal];
+});
 
 /** What may be removed: the sample project found, or the one that Plane adds to a workspace yet to be created. */
 export async function findRemovableSample(
@@ -167,9 +163,13 @@ async function removeSample(client: PlaneClient, sample: SampleProject) {
     throw createStepRefusal(
       `${formatLabel(sample)} was not removed: people have added or changed work items or comments. Delete it in Plane, or run the same command with --keep-sample-project.`,
     );
-  await client.call(ignoreResponse({ ...projectsApi.get, operation: "projects_delete", method: "DELETE" }), {
-    params: { project: sample.id },
-  });
+  await sendChange(
+    client,
+    { ...projectsApi.get, operation: "projects_delete", method: "DELETE" },
+    {
+      params: { project: sample.id },
+    },
+  );
 }
 
 /** Whether everything in the project is by Plane's bot: no item or comment is by a person, and none was edited. */
@@ -259,7 +259,7 @@ async function blockReport(project: FirstProject | undefined, ids: ReadonlyMap<S
   const item = requireFound(ids.get("report"), "The blocked sample task");
   const blocker = requireFound(ids.get("hello"), "The blocking sample task");
   const options = { params: { ...params, item }, json: { relation_type: "blocked_by", issues: [blocker] } };
-  await client.call(ignoreResponse(relationsApi.create), options).catch(ignoreMissingRoute);
+  await sendChange(client, relationsApi.create, options).catch(ignoreMissingRoute);
 }
 
 function ignoreMissingRoute(thrown: unknown): undefined {

@@ -11,8 +11,8 @@ import type { Ms } from "../../../shared/time.ts";
 import type { ProvisionContext } from "../context.ts";
 import { getBridgeTokenSetting, hashBridgeToken, renewBridgeToken } from "../files.ts";
 import { createStepRefusal } from "../refusals.ts";
-import { change, create, type ProvisionStep, type StepChange } from "../step.ts";
-import { ignoreResponse } from "./plane-state.ts";
+import { change, create, createStep, type ProvisionStep, type StepChange } from "../step.ts";
+import { sendChange } from "./plane-state.ts";
 
 /** A kind of secret whose values can overlap: a new one is valid beside the previous one until that is retired. */
 export interface RotatableSecret {
@@ -52,39 +52,31 @@ export const PREVIOUS_STAYS = "; the previous one stays valid until the next rot
 
 /** Creates a value of the secret beside the one in use. */
 export function createRotateStep({ name, setting, needs = [], rotate }: RotatableSecret): ProvisionStep {
-  return {
-    name: `rotate ${name}`,
-    needs,
-    async plan(context) {
-      if (!context.vault.isFromEnvironment(setting)) return [await rotate(context)];
-      throw createStepRefusal(
-        `${setting} comes from the environment, where provision cannot change it: replace it there, or remove it and run the same command again.`,
-      );
-    },
-  };
+  return createStep(`rotate ${name}`, needs, async (context) => {
+    if (!context.vault.isFromEnvironment(setting)) return [await rotate(context)];
+    throw createStepRefusal(
+      `${setting} comes from the environment, where provision cannot change it: replace it there, or remove it and run the same command again.`,
+    );
+  });
 }
 
 /** Makes all values of the secret but the newest invalid. */
 export function createRetireStep(secret: RotatableSecret): ProvisionStep {
   const { name, setting, needs = [], findNewest, deleteOld } = secret;
-  return {
-    name: `retire ${name}`,
-    needs,
-    async plan(context) {
-      const { vault } = context;
-      const values = vault.getValues(setting);
-      const count = Math.max(values.length, vault.getNotes().tokens[setting]?.length ?? 0);
-      const newest = findNewest ? keepDefined([await findNewest(context)]) : values.slice(0, 1);
-      if (vault.isFromEnvironment(setting) || count < 2 || (findNewest && newest.length === 0))
-        return ["nothing to retire"];
-      return [
-        change(`only the newest ${setting} stays valid`, async () => {
-          await vault.storeValues(setting, newest);
-          await deleteOld?.(context, newest);
-        }),
-      ];
-    },
-  };
+  return createStep(`retire ${name}`, needs, async (context) => {
+    const { vault } = context;
+    const values = vault.getValues(setting);
+    const count = Math.max(values.length, vault.getNotes().tokens[setting]?.length ?? 0);
+    const newest = findNewest ? keepDefined([await findNewest(context)]) : values.slice(0, 1);
+    if (vault.isFromEnvironment(setting) || count < 2 || (findNewest && newest.length === 0))
+      return ["nothing to retire"];
+    return [
+      change(`only the newest ${setting} stays valid`, async () => {
+        await vault.storeValues(setting, newest);
+        await deleteOld?.(context, newest);
+      }),
+    ];
+  });
 }
 
 export function toRotatableKey(key: ApiKeySpec): RotatableSecret {
@@ -126,32 +118,28 @@ export function toRotatableBridgeToken(agent: string): RotatableSecret {
  * replaced.
  */
 export function createApiKeyStep(key: ApiKeySpec, needs: readonly string[], name: string): ProvisionStep {
-  return {
-    name,
-    needs,
-    async plan(context) {
-      const { vault, sessions, refusedKeys } = context;
-      const detail = `${key.name}, for ${key.email}`;
-      async function replaceKey() {
-        const session = await sessions.signIn(key.email);
-        await deleteOldTokens(context, session, key, []);
-        await vault.storeValues(key.name, [await createApiToken(context, session, key)]);
-      }
-      const value = vault.getFirstValue(key.name);
-      if (value === undefined) return [create(detail, replaceKey)];
-      const owner = await findKeyOwner(context, value);
-      if (vault.isFromEnvironment(key.name)) {
-        if (owner !== undefined) return [`${key.name} works (from the environment)`];
-        throw createStepRefusal(
-          `Plane refused the ${key.name} from the environment: replace it there, or remove it to have one created.`,
-        );
-      }
-      if (owner?.toLowerCase() === key.email.toLowerCase()) return [`${key.name} works`];
-      if (owner === undefined) refusedKeys.add(value);
-      const fault = owner === undefined ? "Plane refused the old one" : "the old one belongs to another account";
-      return [change(`${detail}, because ${fault}`, replaceKey)];
-    },
-  };
+  return createStep(name, needs, async (context) => {
+    const { vault, sessions, refusedKeys } = context;
+    const detail = `${key.name}, for ${key.email}`;
+    async function replaceKey() {
+      const session = await sessions.signIn(key.email);
+      await deleteOldTokens(context, session, key, []);
+      await vault.storeValues(key.name, [await createApiToken(context, session, key)]);
+    }
+    const value = vault.getFirstValue(key.name);
+    if (value === undefined) return [create(detail, replaceKey)];
+    const owner = await findKeyOwner(context, value);
+    if (vault.isFromEnvironment(key.name)) {
+      if (owner !== undefined) return [`${key.name} works (from the environment)`];
+      throw createStepRefusal(
+        `Plane refused the ${key.name} from the environment: replace it there, or remove it to have one created.`,
+      );
+    }
+    if (owner?.toLowerCase() === key.email.toLowerCase()) return [`${key.name} works`];
+    if (owner === undefined) refusedKeys.add(value);
+    const fault = owner === undefined ? "Plane refused the old one" : "the old one belongs to another account";
+    return [change(`${detail}, because ${fault}`, replaceKey)];
+  });
 }
 
 /** The e-mail address of the key's account; undefined when Plane does not know the key. */
@@ -175,25 +163,22 @@ async function findKeyOwner(context: ProvisionContext, key: string): Promise<str
  */
 export function createBridgeTokenStep(agent: string): ProvisionStep {
   const setting = getBridgeTokenSetting(agent);
-  return {
-    name: `bridge token ${agent}`,
-    async plan({ vault, newSecret }) {
-      if (vault.isFromEnvironment(setting)) return [`${setting} comes from the environment`];
-      const file = vault.getTokenPath(agent);
-      const hash = await vault.readBridgeTokenHash(agent);
-      if (hash === undefined)
-        return [
-          create(`${file}, its hash as ${setting}`, async () => {
-            const created = newSecret();
-            // The file is written first, because a hash without its token would be useless.
-            await vault.storeBridgeToken(agent, created);
-            await vault.storeValues(setting, [await hashBridgeToken(created)]);
-          }),
-        ];
-      if (vault.getValues(setting).includes(hash)) return [file];
-      return [change(`store the hash of ${file} as ${setting}`, () => vault.storeValues(setting, [hash]))];
-    },
-  };
+  return createStep(`bridge token ${agent}`, [], async ({ vault, newSecret }) => {
+    if (vault.isFromEnvironment(setting)) return [`${setting} comes from the environment`];
+    const file = vault.getTokenPath(agent);
+    const hash = await vault.readBridgeTokenHash(agent);
+    if (hash === undefined)
+      return [
+        create(`${file}, its hash as ${setting}`, async () => {
+          const created = newSecret();
+          // The file is written first, because a hash without its token would be useless.
+          await vault.storeBridgeToken(agent, created);
+          await vault.storeValues(setting, [await hashBridgeToken(created)]);
+        }),
+      ];
+    if (vault.getValues(setting).includes(hash)) return [file];
+    return [change(`store the hash of ${file} as ${setting}`, () => vault.storeValues(setting, [hash]))];
+  });
 }
 
 /**
@@ -233,7 +218,7 @@ export async function deleteOldTokens(
   const { data: allTokens } = await session.call(tokenListEndpoint);
   const ownTokens = allTokens.filter((token) => token.label === label && token.description === TOKEN_DESCRIPTION);
   for (const { id } of ownTokens.filter((token) => !keptEntries.some((entry) => entry.id === token.id)))
-    await session.call(ignoreResponse(apiTokensApi.remove), { params: { token: id } }).catch((thrown: unknown) => {
+    await sendChange(session, apiTokensApi.remove, { params: { token: id } }).catch((thrown: unknown) => {
       if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
     });
   if (keptEntries.length < entries.length)

@@ -5,7 +5,7 @@ import { webhooksApi } from "../../../shared/plane/app/endpoints.ts";
 import { PlaneConflictError, PlaneInvalidError } from "../../../shared/plane/errors.ts";
 import type { ProvisionContext } from "../context.ts";
 import { createStepRefusal, explainWebhookRefusal } from "../refusals.ts";
-import { change, create, type ProvisionStep } from "../step.ts";
+import { change, create, createStep } from "../step.ts";
 import { findOwnWorkspace, getInstance, getOwnWorkspace, requireFound } from "./plane-state.ts";
 import { PREVIOUS_STAYS, type RotatableSecret } from "./tokens.ts";
 
@@ -15,43 +15,39 @@ const WEBHOOK_SECRET = "PLANE_WEBHOOK_SECRET";
 const EVENTS = { project: true, issue: true, issue_comment: true, cycle: true } as const;
 
 /** Creates the webhook, keeps it enabled and stores its secret. Never changes other webhooks of the workspace. */
-export const webhookStep: ProvisionStep = {
-  name: "webhook",
-  needs: ["workspace"],
-  async plan(context) {
-    const { vault, settings } = context;
-    const { webhookTarget: url } = settings;
-    if (url === undefined)
-      return ["none: set PUBLIC_URL or PLANE_WEBHOOK_TARGET; until then changes are detected by polling"];
-    const found = await findWebhook(context);
-    const secrets = vault.getValues(WEBHOOK_SECRET);
-    const isGiven = vault.isFromEnvironment(WEBHOOK_SECRET);
-    if (isGiven && (!found || !secrets.includes(found.secret_key)))
-      throw createStepRefusal(
-        `${WEBHOOK_SECRET} in the environment differs from the webhook's secret in Plane: remove it from the environment, and provision stores the right one in SECRETS_FILE.`,
-      );
-    const send = (json: Record<string, unknown>) => async () => {
-      const { session, params } = await getOwnWorkspace(context);
-      const options = { params: { ...params, webhook: found?.id ?? "" }, json };
-      const endpoint = found ? webhooksApi.update : webhooksApi.create;
-      const { data } = await session.call(endpoint, options).catch((thrown: unknown) => refuse(context, thrown));
-      await recordWebhook(context, data, found !== undefined);
-    };
-    if (!found) return [create(url, send({ url, ...EVENTS, module: false, is_active: true }))];
-    const missing = (Object.keys(EVENTS) as (keyof typeof EVENTS)[]).filter((event) => !found[event]);
-    const changes = keepDefined([
-      found.url !== url ? change(`change its address to ${url}`, send({ url })) : undefined,
-      missing.length > 0 ? change(`add the events ${missing.join(", ")}`, send(EVENTS)) : undefined,
-      found.is_active ? undefined : change("enable it again", send({ is_active: true })),
-      isGiven || secrets[0] === found.secret_key
-        ? undefined
-        : change(`store its secret as ${WEBHOOK_SECRET}`, async () =>
-            recordWebhook(context, requireFound(await findWebhook(context), "The webhook"), true),
-          ),
-    ]);
-    return changes.length > 0 ? changes : [`${found.url}, enabled`];
-  },
-};
+export const webhookStep = createStep("webhook", ["workspace"], async (context) => {
+  const { vault, settings } = context;
+  const { webhookTarget: url } = settings;
+  if (url === undefined)
+    return ["none: set PUBLIC_URL or PLANE_WEBHOOK_TARGET; until then changes are detected by polling"];
+  const found = await findWebhook(context);
+  const secrets = vault.getValues(WEBHOOK_SECRET);
+  const isGiven = vault.isFromEnvironment(WEBHOOK_SECRET);
+  if (isGiven && (!found || !secrets.includes(found.secret_key)))
+    throw createStepRefusal(
+      `${WEBHOOK_SECRET} in the environment differs from the webhook's secret in Plane: remove it from the environment, and provision stores the right one in SECRETS_FILE.`,
+    );
+  const send = (json: Record<string, unknown>) => async () => {
+    const { session, params } = await getOwnWorkspace(context);
+    const options = { params: { ...params, webhook: found?.id ?? "" }, json };
+    const endpoint = found ? webhooksApi.update : webhooksApi.create;
+    const { data } = await session.call(endpoint, options).catch((thrown: unknown) => refuse(context, thrown));
+    await recordWebhook(context, data, found !== undefined);
+  };
+  if (!found) return [create(url, send({ url, ...EVENTS, module: false, is_active: true }))];
+  const missing = (Object.keys(EVENTS) as (keyof typeof EVENTS)[]).filter((event) => !found[event]);
+  const changes = keepDefined([
+    found.url !== url ? change(`change its address to ${url}`, send({ url })) : undefined,
+    missing.length > 0 ? change(`add the events ${missing.join(", ")}`, send(EVENTS)) : undefined,
+    found.is_active ? undefined : change("enable it again", send({ is_active: true })),
+    isGiven || secrets[0] === found.secret_key
+      ? undefined
+      : change(`store its secret as ${WEBHOOK_SECRET}`, async () =>
+          recordWebhook(context, requireFound(await findWebhook(context), "The webhook"), true),
+        ),
+  ]);
+  return changes.length > 0 ? changes : [`${found.url}, enabled`];
+});
 
 /** The secret of the webhook. Plane signs with a new one at once, but deliveries under way with the previous one. */
 export const webhookSecret: RotatableSecret = {

@@ -1,21 +1,21 @@
 /** Steps that set up Plane itself: the instance, its administrator, and the workspace. */
 
 import { getErrorMessage } from "../../../shared/errors.ts";
-import { keepDefined, omitUndefined } from "../../../shared/omit-undefined.ts";
+import { keepDefined } from "../../../shared/omit-undefined.ts";
 import { workspacesApi } from "../../../shared/plane/app/endpoints.ts";
 import { instanceAdminApi, type PlaneSession } from "../../../shared/plane/app/session.ts";
 import { PlaneAuthError, PlaneError, PlaneInvalidError, PlaneUnavailableError } from "../../../shared/plane/errors.ts";
 import type { Ms } from "../../../shared/time.ts";
 import { INSTANCE_READ, type InstanceInfo, type ProvisionContext } from "../context.ts";
 import { createStepRefusal, explainEmailCode } from "../refusals.ts";
-import { change, create, type ProvisionStep } from "../step.ts";
+import { change, create, createStep } from "../step.ts";
 import {
   findAdminSession,
   findOwnWorkspace,
-  ignoreResponse,
+  getAdminSession,
   readAdminWorkspaces,
   readInstance,
-  requireFound,
+  sendChange,
 } from "./plane-state.ts";
 
 /** Interval between attempts to reach Plane: 2 s. */
@@ -33,59 +33,49 @@ const PAGE_TIMEOUT_MS: Ms = 30_000;
 const ADMIN_ROLE = 20;
 
 /** Waits until Plane answers, and checks that its edition is supported. */
-export const planeStep: ProvisionStep = {
-  name: "plane",
-  async plan(context) {
-    const { instance, config } = await context.readOnce(INSTANCE_READ, () => waitForPlane(context));
-    refuseOtherEditions(context.settings.plane.url, instance.edition);
-    if (!config.is_email_password_enabled)
-      throw createStepRefusal(explainEmailCode(context.settings.admin.email, "password login is disabled"));
-    return [`running, community edition ${instance.current_version}`];
-  },
-};
+export const planeStep = createStep("plane", [], async (context) => {
+  const { instance, config } = await context.readOnce(INSTANCE_READ, () => waitForPlane(context));
+  refuseOtherEditions(context.settings.plane.url, instance.edition);
+  if (!config.is_email_password_enabled)
+    throw createStepRefusal(explainEmailCode(context.settings.admin.email, "password login is disabled"));
+  return [`running, community edition ${instance.current_version}`];
+});
 
 /** Creates the first account of a Plane that has not been set up; otherwise signs in to the existing one. */
-export const adminStep: ProvisionStep = {
-  name: "administrator",
-  async plan(context) {
-    const { email } = context.settings.admin;
-    if (await findAdminSession(context)) return [`signed in as ${email}`];
-    return [create(`set Plane up with the account ${email}`, () => signUpAdmin(context))];
-  },
-};
+export const adminStep = createStep("administrator", [], async (context) => {
+  const { email } = context.settings.admin;
+  if (await findAdminSession(context)) return [`signed in as ${email}`];
+  return [create(`set Plane up with the account ${email}`, () => signUpAdmin(context))];
+});
 
 /** Creates the workspace. One that provision did not create keeps its name and time zone. */
-export const workspaceStep: ProvisionStep = {
-  name: "workspace",
-  needs: ["administrator"],
-  async plan(context) {
-    const { settings, vault } = context;
-    const { timezone } = settings;
-    const { workspace: slug, workspaceName: name } = settings.plane;
-    const existing = await findOwnWorkspace(context);
-    if (!existing) {
-      const session = await findAdminSession(context);
-      if (session) await refuseTakenSlug(context, session);
-      return [create(`${name} (${slug}), ${timezone}`, () => createWorkspace(context))];
-    }
-    const { session, row } = existing;
-    if (row.role !== ADMIN_ROLE)
-      throw createStepRefusal(
-        `${settings.admin.email} is not an admin of the workspace ${slug}: ask one of its admins to change its role (Workspace settings, Members), or set PLANE_ADMIN_EMAIL to an admin's address.`,
-      );
-    const differences = keepDefined([
-      row.name !== name ? `the name ${name}` : undefined,
-      row.timezone !== timezone ? `the time zone ${timezone}` : undefined,
-    ]).join(", ");
-    if (differences === "") return [`${row.name} (${row.slug}), ${row.timezone}`];
-    if (vault.getNotes().workspace !== slug)
-      return [`${row.slug} existed before: left unchanged (the settings differ: ${differences})`];
-    return [change(differences, () => updateWorkspace(session, slug, { name, timezone }))];
-  },
-};
+export const workspaceStep = createStep("workspace", ["administrator"], async (context) => {
+  const { settings, vault } = context;
+  const { timezone } = settings;
+  const { workspace: slug, workspaceName: name } = settings.plane;
+  const existing = await findOwnWorkspace(context);
+  if (!existing) {
+    const session = await findAdminSession(context);
+    if (session) await refuseTakenSlug(context, session);
+    return [create(`${name} (${slug}), ${timezone}`, () => createWorkspace(context))];
+  }
+  const { session, row } = existing;
+  if (row.role !== ADMIN_ROLE)
+    throw createStepRefusal(
+      `${settings.admin.email} is not an admin of the workspace ${slug}: ask one of its admins to change its role (Workspace settings, Members), or set PLANE_ADMIN_EMAIL to an admin's address.`,
+    );
+  const differences = keepDefined([
+    row.name !== name ? `the name ${name}` : undefined,
+    row.timezone !== timezone ? `the time zone ${timezone}` : undefined,
+  ]).join(", ");
+  if (differences === "") return [`${row.name} (${row.slug}), ${row.timezone}`];
+  if (vault.getNotes().workspace !== slug)
+    return [`${row.slug} existed before: left unchanged (the settings differ: ${differences})`];
+  return [change(differences, () => updateWorkspace(session, slug, { name, timezone }))];
+});
 
 async function updateWorkspace(session: PlaneSession, workspace: string, json: { name?: string; timezone: string }) {
-  await session.call(ignoreResponse(workspacesApi.update), { params: { workspace }, json });
+  await sendChange(session, workspacesApi.update, { params: { workspace }, json });
 }
 
 /** Throws when the workspace cannot be created, because another one has the name. */
@@ -109,10 +99,10 @@ async function refuseTakenSlug(context: ProvisionContext, session: PlaneSession)
 async function createWorkspace(context: ProvisionContext) {
   const { settings, vault } = context;
   const { workspace: slug, workspaceName: name } = settings.plane;
-  const session = requireFound(await findAdminSession(context), "The administrator");
+  const session = await getAdminSession(context);
   await vault.updateNotes(() => ({ workspace: slug }));
   try {
-    await session.call(ignoreResponse(workspacesApi.create), { json: { name, slug, organization_size: "2-10" } });
+    await sendChange(session, workspacesApi.create, { json: { name, slug, organization_size: "2-10" } });
   } catch (thrown) {
     if (thrown instanceof PlaneAuthError && thrown.reason === "permission")
       throw createStepRefusal(
@@ -192,21 +182,11 @@ function refuseOtherEditions(url: string, edition: string) {
 }
 
 async function signUpAdmin(context: ProvisionContext) {
-  const { settings, sessions, vault, newSecret } = context;
+  const { settings, sessions } = context;
   const { email, name } = settings.admin;
-  const password = sessions.getPassword(email) ?? newSecret();
-  // Stored before it is used, because an account whose password is lost cannot be used any more.
-  await vault.storeAccount(email, {
-    made: true,
-    ...omitUndefined({ password: password !== settings.admin.password ? password : undefined }),
-  });
   const refused = await sessions.postForm(sessions.createSession(), instanceAdminApi.signUp, {
-    email,
-    password,
-    first_name: name,
-    last_name: "",
-    company_name: settings.plane.workspaceName,
-    is_telemetry_enabled: "False",
+    ...{ email, password: await sessions.preparePassword(email), first_name: name, last_name: "" },
+    ...{ company_name: settings.plane.workspaceName, is_telemetry_enabled: "False" },
   });
   // Another person, or an interrupted run, has set Plane up. The sign-in shows whether the password is ours.
   if (refused !== undefined && refused !== "ADMIN_ALREADY_EXIST") throw sessions.createFormRefusal(refused, email);

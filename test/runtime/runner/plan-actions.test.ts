@@ -17,7 +17,7 @@ const RECORD: SessionRecord = {
 };
 const ENDED = { ...RECORD, phase: "ended", ended_at: "2026-11-21T08:00:05.000Z" } as const;
 const PANE: Pane = {
-  ...{ name: "claude-ONB-1", isDead: false, lastOutputAt: NOW, run: 1, sessionId: SESSION_ID, applied: [] },
+  ...{ ticket: "ONB-1", isDead: false, lastOutputAt: NOW, run: 1, sessionId: SESSION_ID, applied: [] },
 };
 
 function plan(state: {
@@ -29,7 +29,7 @@ function plan(state: {
 }) {
   const { desired = [], stop = [], records = [], panes = [], now = NOW } = state;
   const answer = { revision: "1", server_time: "", sessions: desired, stop, remove: [] };
-  return planActions({ answer, records, panes, prefix: "claude-", now }).map(({ kind }) => kind);
+  return planActions({ answer, records, panes, now }).map(({ kind }) => kind);
 }
 
 describe("The plan of a runner", () => {
@@ -83,6 +83,6 @@ describe("The plan of a runner", () => {
     const stop = [{ ticket: "ONB-1", run: 1, how: "now" as const, reason: "over" }];
     expect(plan({ stop, records: [{ ...ENDED, is_reported: true }] })).toEqual(["acknowledge"]);
     expect(plan({ stop, records: [ENDED] })).toEqual([]);
-    expect(plan({ panes: [{ ...PANE, name: "mine" }] })).toEqual([]);
+    expect(plan({ panes: [{ ...PANE, ticket: "mine" }] })).toEqual([]);
   });
 });
