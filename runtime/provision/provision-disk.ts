@@ -43,27 +43,23 @@ export const provisionDisk: Disk = {
  */
 export function createProvisionDisk(): Disk {
   const pins = createPathPins();
+
+  async function useFolder<T>(path: string, use: (folder: PinnedFolder) => Promise<T>): Promise<T | undefined> {
+    const folder = await pins.openFolder(path);
+    return folder && use(folder).finally(() => folder.handle.close());
+  }
+
   return {
-    async read(path, forbiddenMode = 0) {
-      const folder = await pins.openFolder(path);
-      if (!folder) return undefined;
-      try {
-        return await readFrom(folder, path, forbiddenMode);
-      } finally {
-        await folder.handle.close();
-      }
-    },
+    read: (path, forbiddenMode = 0) => useFolder(path, (folder) => readFrom(folder, path, forbiddenMode)),
     async write(path, text, mode) {
       await mkdir((await pins.resolve(path)).folder, { recursive: true, mode: 0o700 });
-      const folder = await pins.openFolder(path);
-      if (!folder) throw createReplacedError(path);
-      try {
+      const isWritten = await useFolder(path, async (folder) => {
         await writeInto(folder, path, text, mode);
         // Syncs the folder, so that the rename survives a power failure.
         await folder.handle.sync();
-      } finally {
-        await folder.handle.close();
-      }
+        return true;
+      });
+      if (!isWritten) throw createReplacedError(path);
     },
   };
 }

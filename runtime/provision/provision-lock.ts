@@ -4,12 +4,13 @@
  * which that lock may not reach.
  */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { MINUTE } from "../../shared/time.ts";
+import { tryParseJson } from "../node/files.ts";
 import { lockFile } from "../stores/file-lock.ts";
 
 /** Excludes other provision runs until it is released. Also released when this process exits normally. */
@@ -19,15 +20,9 @@ export interface ProvisionLock {
   release(): void;
 }
 
-interface HolderFile {
-  text: string;
-  holder: LockHolder | undefined;
-  modifiedAt: number;
-}
+type HolderFile = NonNullable<ReturnType<typeof readHolderFile>>;
 
 const holderSchema = z.object({ pid: z.int().positive(), host: z.string(), started: z.string() });
-
-type LockHolder = z.output<typeof holderSchema>;
 
 /** Timeout for a lock file without content (ms): until then another machine may still be writing it. */
 const WRITE_GRACE_MS = 10_000;
@@ -100,18 +95,11 @@ function orUnwritable<T>(write: () => T): T {
   }
 }
 
-function readHolderFile(path: string): HolderFile | undefined {
+function readHolderFile(path: string) {
   try {
     const text = readFileSync(path, "utf8");
-    return { text, holder: parseHolder(text), modifiedAt: statSync(path).mtimeMs };
-  } catch {
-    return undefined;
-  }
-}
-
-function parseHolder(text: string): LockHolder | undefined {
-  try {
-    return holderSchema.safeParse(JSON.parse(text)).data;
+    const holder = holderSchema.safeParse(tryParseJson(text)).data;
+    return { text, holder, modifiedAt: statSync(path).mtimeMs };
   } catch {
     return undefined;
   }
@@ -125,10 +113,8 @@ function isAbandoned({ holder, modifiedAt }: HolderFile, now: number): boolean {
   return holder ? holder.host === hostname() : now - modifiedAt > WRITE_GRACE_MS;
 }
 
-function createHeldError(path: string, lockHolder: LockHolder | undefined): GroundcrewError {
-  const holderText = lockHolder
-    ? ` (process ${lockHolder.pid} on ${lockHolder.host}, since ${lockHolder.started})`
-    : "";
+function createHeldError(path: string, holder: HolderFile["holder"]): GroundcrewError {
+  const holderText = holder ? ` (process ${holder.pid} on ${holder.host}, since ${holder.started})` : "";
   return new GroundcrewError(
     "conflict",
     `Another provision is running${holderText}; nothing was done. Wait until it has ended and run the same command again. If it is no longer running, remove ${path} first.`,
@@ -137,25 +123,10 @@ function createHeldError(path: string, lockHolder: LockHolder | undefined): Grou
 
 /** Removes the temporary files of interrupted writes, because they may contain secrets. */
 function removeLeftovers(folder: string, now: number) {
-  const agents = join(folder, "agents");
-  for (const subfolder of [
-    folder,
-    join(folder, "openclaw"),
-    agents,
-    ...listNames(agents).map((name) => join(agents, name)),
-  ]) {
-    for (const name of listNames(subfolder).filter((fileName) => /^\..+\.[0-9a-f]{12}$/.test(fileName))) {
-      const path = join(subfolder, name);
-      const stats = statSync(path, { throwIfNoEntry: false });
-      if (stats?.isFile() && now - stats.mtimeMs > LEFTOVER_AGE_MS) rmSync(path, { force: true });
-    }
-  }
-}
-
-function listNames(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
+  const names = globSync([".*", "openclaw/.*", "agents/.*", "agents/*/.*"], { cwd: folder });
+  for (const name of names.filter((path) => /\.[0-9a-f]{12}$/.test(path))) {
+    const path = join(folder, name);
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats?.isFile() && now - stats.mtimeMs > LEFTOVER_AGE_MS) rmSync(path, { force: true });
   }
 }

@@ -50,7 +50,11 @@ export interface ProvisionEnvironment
 }
 
 /** A command line that cannot be parsed; people then read all options. */
-class UsageError extends Error {}
+class OptionError extends CommandError {
+  constructor(message: string) {
+    super(EXIT.usage, `provision: ${message}`);
+  }
+}
 
 type ProvisionOptions = ReturnType<typeof parseProvisionOptions>;
 
@@ -110,8 +114,8 @@ export async function runProvision(args: readonly string[], world: ProvisionEnvi
   try {
     return await provision(args, world);
   } catch (thrown) {
-    const { exit, code, message, help = "" } = explainRefusal(thrown);
-    world.err(formatForTerminal(message) + help);
+    const { exit, code, message } = toCommandError(thrown);
+    world.err(formatForTerminal(message) + (thrown instanceof OptionError ? `\n${PROVISION_USAGE}` : ""));
     // A command line that cannot be parsed may still ask for JSON.
     if (args.includes("--json")) world.out(formatRefusal(code, message));
     return exit;
@@ -151,9 +155,9 @@ async function provision(args: readonly string[], world: ProvisionEnvironment): 
 /** The options. The error in them never repeats a value, which may be a secret. */
 function parseProvisionOptions(args: readonly string[]) {
   const { values } = parseStrictly(args);
-  if (!/^\d{1,5}$/.test(values.wait)) throw new UsageError("--wait requires a number of seconds.");
+  if (!/^\d{1,5}$/.test(values.wait)) throw new OptionError("--wait requires a number of seconds.");
   for (const [one, other, reason] of EXCLUSIVE_OPTIONS) {
-    if (values[one] && values[other]) throw new UsageError(`--${one} and --${other} cannot be combined${reason}.`);
+    if (values[one] && values[other]) throw new OptionError(`--${one} and --${other} cannot be combined${reason}.`);
   }
   return values;
 }
@@ -164,19 +168,18 @@ function parseStrictly(args: readonly string[]) {
   } catch {
     const unknown = args.map((arg) => arg.replace(/=.*$/s, "")).find((name) => !OPTION_NAMES.includes(name));
     const shown = unknown?.startsWith("-") === false ? "An argument without --" : unknown?.slice(0, 40);
-    throw new UsageError(
+    throw new OptionError(
       `${shown ?? "An option"} is unknown, or its value is missing. Never pass secrets on the command line.`,
     );
   }
 }
 
-/** Why nothing was done, in words, and the exit code that says so. `help` is for people only. */
-function explainRefusal(thrown: unknown): { exit: number; code: string; message: string; help?: string } {
+/** Why nothing was done, in words, and the exit code that says so. */
+function toCommandError(thrown: unknown): CommandError {
   if (thrown instanceof CommandError) return thrown;
-  const message = `provision: ${getErrorMessage(thrown)}`;
-  if (thrown instanceof UsageError) return { exit: EXIT.usage, code: "usage", message, help: `\n${PROVISION_USAGE}` };
   const code = thrown instanceof GroundcrewError ? thrown.code : "internal";
-  return { exit: code === "bad_request" ? EXIT.config : EXIT.failed, code, message };
+  const exit = code === "bad_request" ? EXIT.config : EXIT.failed;
+  return new CommandError(exit, `provision: ${getErrorMessage(thrown)}`, { code });
 }
 
 const formatRefusal = (code: string, message: string) =>
