@@ -50,23 +50,6 @@ export interface ProvisionDeps {
   removeSampleProject: boolean;
 }
 
-/** Dependencies and shared state of all steps in one run. */
-export interface ProvisionContext extends ProvisionDeps {
-  vault: Vault;
-  sessions: PlaneSessions;
-  /** A client of Plane's public API with this key. */
-  getClient(apiKey: string): Promise<PlaneClient>;
-  /** Caches a read until it is forgotten. A failed read is not cached. */
-  readOnce<T>(subject: string, load: () => Promise<T>): Promise<T>;
-  /** Forgets what a change may have changed: all reads but the one of the instance. Follows every change. */
-  forgetReads(): void;
-  /** Forgets the instance as well, which changes only when it is set up. */
-  forgetAll(): void;
-  /** API keys that Plane refused. A plan cannot replace them, so its later steps must not use them. */
-  refusedKeys: Set<string>;
-  redact(text: string): string;
-}
-
 type FormOutcome = z.output<typeof formOutcomeSchema>;
 
 /** Timeout for a request's turn in the rate limit: 2 min, longer than Plane's window of a minute. */
@@ -115,8 +98,11 @@ export const instanceStateEndpoint: Endpoint<InstanceInfo | undefined> = {
   answer: z.union([instanceInfoSchema, notReadySchema]),
 };
 
-/** Throws a GroundcrewError when one of provision's files cannot be parsed. */
-export async function createProvisionContext(deps: ProvisionDeps): Promise<ProvisionContext> {
+/**
+ * Creates the dependencies and the shared state of all steps in one run. Throws a GroundcrewError when one of
+ * provision's files cannot be parsed.
+ */
+export async function createProvisionContext(deps: ProvisionDeps) {
   const { settings, clock } = deps;
   const secrets = new Set([...settings.given.values()].flat());
   if (settings.admin.password) secrets.add(settings.admin.password);
@@ -131,6 +117,7 @@ export async function createProvisionContext(deps: ProvisionDeps): Promise<Provi
   const clients = new Map<string, PlaneClient>();
   const reads = new Map<string, Promise<unknown>>();
 
+  /** A client of Plane's public API with this key. */
   async function getClient(apiKey: string): Promise<PlaneClient> {
     const keyName = await createKeyName(apiKey);
     const cached = clients.get(keyName);
@@ -150,13 +137,13 @@ export async function createProvisionContext(deps: ProvisionDeps): Promise<Provi
     // A person waits for provision, and the runtime that shares the key leaves part of its quota to interactive
     // requests.
     const priority = "interactive";
-    const prioritized: PlaneClient = {
+    const client: PlaneClient = {
       ...plainClient,
       call: (endpoint, options) => plainClient.call(endpoint, { priority, ...options }),
       pages: (endpoint, options) => plainClient.pages(endpoint, { priority, ...options }),
     };
-    clients.set(keyName, prioritized);
-    return prioritized;
+    clients.set(keyName, client);
+    return client;
   }
 
   return {
@@ -165,6 +152,7 @@ export async function createProvisionContext(deps: ProvisionDeps): Promise<Provi
     vault,
     sessions: createPlaneSessions({ ...deps, wait }, vault),
     getClient,
+    /** Caches a read until it is forgotten. A failed read is not cached. */
     readOnce<T>(subject: string, load: () => Promise<T>): Promise<T> {
       const cached = reads.get(subject) as Promise<T> | undefined;
       if (cached) return cached;
@@ -173,14 +161,19 @@ export async function createProvisionContext(deps: ProvisionDeps): Promise<Provi
       promise.catch(() => reads.delete(subject));
       return promise;
     },
+    /** Forgets what a change may have changed: all reads but the one of the instance. Follows every change. */
     forgetReads() {
       for (const subject of reads.keys()) if (subject !== INSTANCE_READ) reads.delete(subject);
     },
+    /** Forgets the instance as well, which changes only when it is set up. */
     forgetAll: () => reads.clear(),
-    refusedKeys: new Set(),
+    /** API keys that Plane refused. A plan cannot replace them, so its later steps must not use them. */
+    refusedKeys: new Set<string>(),
     redact,
   };
 }
+
+export type ProvisionContext = Awaited<ReturnType<typeof createProvisionContext>>;
 
 /** Creates the sessions with Plane's web API, one for each account that provision signs in as. */
 function createPlaneSessions({ settings, fetch, clock, wait, newSecret }: ProvisionDeps, vault: Vault) {
@@ -278,5 +271,3 @@ function createPlaneSessions({ settings, fetch, clock, wait, newSecret }: Provis
     },
   };
 }
-
-type PlaneSessions = ReturnType<typeof createPlaneSessions>;

@@ -22,7 +22,7 @@ import {
   readTickets,
   requireTicketKey,
 } from "../../shared/tickets/stored-tickets.ts";
-import type { Ticket, TicketEvent } from "../../shared/tickets/ticket.ts";
+import type { NewTicketEvent, Ticket } from "../../shared/tickets/ticket.ts";
 import {
   type CompletedTicketsAnswer,
   type PendingTicketsAnswer,
@@ -32,7 +32,6 @@ import {
   toPendingView,
   toSessionView,
 } from "../../shared/tickets/ticket-views.ts";
-import type { Ms } from "../../shared/time.ts";
 
 /** What a person asks for. */
 interface ActionRequest {
@@ -40,8 +39,6 @@ interface ActionRequest {
   key: string;
   /** Who asks. */
   by: string;
-  /** Store time. */
-  at: Ms;
   correlation: string;
 }
 
@@ -121,7 +118,7 @@ function createApproveApp(deps: Deps): Hono {
 
 function createRejectApp(deps: Deps): Hono {
   const { app, addEvent } = createActionApp(deps);
-  addEvent("/:ticket", rejectionSchema, ({ at, by }, { reason: text }) => ({ kind: "rejected", at, by, text }));
+  addEvent("/:ticket", rejectionSchema, ({ by }, { reason: text }) => ({ kind: "rejected", by, text }));
   return app;
 }
 
@@ -154,22 +151,20 @@ function createSessionsApp(deps: Deps): Hono {
   const { app, addAction, addEvent } = createActionApp(deps);
   const defaultMinutes = deps.settings.tickets?.minutes ?? 30;
   app.get("/", async (c) => answerCleanJson(c, await readSessions(deps)));
-  addEvent("/:ticket/answer", answerSchema, ({ at, by }, { question, answer: text }) => {
-    return { kind: "answered", at, by, question, text };
+  addEvent("/:ticket/answer", answerSchema, ({ by }, { question, answer: text }) => {
+    return { kind: "answered", by, question, text };
   });
-  addEvent("/:ticket/input", inputSchema, ({ at }, { id = deps.newId(), ...typed }) => {
-    return { kind: "typed", at, input: { id, ...typed } };
+  addEvent("/:ticket/input", inputSchema, (_request, { id = deps.newId(), ...typed }) => {
+    return { kind: "typed", input: { id, ...typed } };
   });
   addAction("/:ticket/complete", completionSchema, async ({ key, by, correlation }, { summary }) =>
     toStateAnswer(await completeTicket(deps, key, { summary, source: "person", by }, correlation)),
   );
-  addEvent("/:ticket/cancel", undefined, ({ at, by }) => ({ kind: "cancelled", at, by }));
-  addEvent("/:ticket/extend", extensionSchema, ({ at, by }, { minutes = defaultMinutes }) => {
-    return { kind: "extended", at, by, minutes };
+  addEvent("/:ticket/cancel", undefined, ({ by }) => ({ kind: "cancelled", by }));
+  addEvent("/:ticket/extend", extensionSchema, ({ by }, { minutes = defaultMinutes }) => {
+    return { kind: "extended", by, minutes };
   });
-  addEvent("/:ticket/remove", removalSchema, ({ at, by }, { force }) => {
-    return { kind: "removal_requested", at, by, force };
-  });
+  addEvent("/:ticket/remove", removalSchema, ({ by }, { force }) => ({ kind: "removal_requested", by, force }));
   return app;
 }
 
@@ -188,8 +183,7 @@ function createActionApp(deps: Deps) {
       const input = schema ? await readJson(c, schema) : (undefined as Input);
       // People share ADMIN_TOKEN and the page, so these name the way it came.
       const by = c.req.header("authorization") === undefined ? "page" : "API";
-      const at = await deps.store.now();
-      return answerCleanJson(c, await act({ key: readTicketKey(c), by, at, correlation: c.get("correlation") }, input));
+      return answerCleanJson(c, await act({ key: readTicketKey(c), by, correlation: c.get("correlation") }, input));
     });
   }
 
@@ -197,7 +191,7 @@ function createActionApp(deps: Deps) {
   function addEvent<Input>(
     path: string,
     schema: z.ZodType<Input> | undefined,
-    toEvent: (request: ActionRequest, input: Input) => TicketEvent,
+    toEvent: (request: ActionRequest, input: Input) => NewTicketEvent,
   ) {
     addAction(path, schema, async (request, input: Input) =>
       toStateAnswer(await changeTicket(deps, request.key, toEvent(request, input), request.correlation)),
@@ -246,12 +240,9 @@ async function readSessions(deps: Deps): Promise<SessionsAnswer> {
     count: active.length,
     sessions: await Promise.all(active.map(toView)),
     failed: await Promise.all(newestFailed.map(toView)),
-    runners: runners.map(({ name, version, repositories, at: seenAt }) => ({
-      name,
-      version,
-      repositories,
-      seen_at: new Date(seenAt).toISOString(),
-    })),
+    runners: runners.map(({ at: seenAt, instance: _instance, ...runner }) => {
+      return { ...runner, seen_at: new Date(seenAt).toISOString() };
+    }),
     configured: deps.settings.tickets !== undefined,
     cost_today: { day: today?.day ?? "", cost_usd: today?.cost ?? 0 },
     server_time: new Date(at).toISOString(),

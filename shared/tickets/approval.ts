@@ -32,14 +32,6 @@ import {
 
 type RequestJob = Extract<WorkJobBody, { type: "ticket" }>;
 
-/** An approved run. */
-interface ApprovedRun {
-  session_id: string;
-  ticket_id: string;
-  /** Time of the approval, ISO 8601. */
-  created_at: string;
-}
-
 /** Limit of a title in UTF-16 units. */
 const MAX_TITLE_LENGTH = 500;
 
@@ -93,16 +85,15 @@ async function isTicketWanted(deps: TaskDeps, settings: TicketSettings, task: Ta
   return isAssignedToPeople(deps, settings, task);
 }
 
-/** Whether one of the names is wanted; upper and lower case are the same. */
-function includesName(names: readonly string[], wanted: readonly string[]): boolean {
-  const lower = names.map((name) => name.toLowerCase());
-  return wanted.some((name) => lower.includes(name.toLowerCase()));
+/** Whether one of the names is wanted, if any are; upper and lower case are the same. */
+function includesName(names: readonly (string | undefined)[], wanted: readonly string[] | undefined): boolean {
+  const lower = names.map((name) => name?.toLowerCase());
+  return !wanted || wanted.some((name) => lower.includes(name.toLowerCase()));
 }
 
-/** The names of a work item's labels. */
-async function readLabelNames(deps: TaskDeps, { item, project }: Pick<Task, "item" | "project">): Promise<string[]> {
-  const names = await Promise.all(item.snapshot.labels.map((id) => findLabelName(deps, project.id, id)));
-  return names.flatMap((name) => name ?? []);
+/** The names of a work item's labels, as far as they are known. */
+function readLabelNames(deps: TaskDeps, { item, project }: Pick<Task, "item" | "project">) {
+  return Promise.all(item.snapshot.labels.map((id) => findLabelName(deps, project.id, id)));
 }
 
 /** Whether a work item is assigned to one of `people`, if the settings name any. */
@@ -110,7 +101,7 @@ async function isAssignedToPeople(deps: TaskDeps, { people }: TicketSettings, { 
   if (!people) return true;
   const persons = await Promise.all(item.snapshot.assignees.map((id) => findPlanePerson(deps, id)));
   return includesName(
-    persons.flatMap((person) => person?.name ?? []),
+    persons.map((person) => person?.name),
     people,
   );
 }
@@ -134,12 +125,9 @@ async function createVersion(
     description: cleanText(description, MAX_TEXT_LENGTH),
     ...(comment === undefined ? {} : { comment: cleanText(comment, MAX_TEXT_LENGTH) }),
   };
-  return { cause, content, hash: await hashContent(content) };
-}
-
-/** Sixteen hex characters suffice to tell the versions of one ticket apart, and people can compare them. */
-async function hashContent({ title, description, comment }: TicketContent): Promise<string> {
-  return (await sha256Hex(JSON.stringify([title, description, comment ?? null]))).slice(0, 16);
+  const digest = await sha256Hex(JSON.stringify([content.title, content.description, content.comment ?? null]));
+  // Sixteen characters suffice to tell the versions of one ticket apart, and people can compare them.
+  return { cause, content, hash: digest.slice(0, 16) };
 }
 
 /** Reads the content of a stored work item. The comment that requested the ticket stays the same. */
@@ -165,18 +153,25 @@ async function approveByRule(deps: TaskDeps, ticket: Ticket, correlation: string
   });
 }
 
-/** Cancels the ticket of a work item that was closed or removed, or that is assigned to nobody of `people` any more. */
+/** Cancels the ticket of a work item that ends it. */
 export async function closeTicket(deps: TaskDeps, item: string, correlation: string): Promise<void> {
   const { tickets } = deps.settings;
   const task = await findStoredTask(deps, item);
   if (!tickets || !task) return;
   const ticket = await findTicket(deps, task.key);
   if (!ticket || ticket.item.id !== item) return;
-  const isOpen = isOpenItem(task.item);
-  if (!isOpen && !isTicketClosed(tickets, ticket, task)) return;
-  if (isOpen && (ticket.shown.cause.trigger === "test" || (await isAssignedToPeople(deps, tickets, task)))) return;
-  const text = isOpen ? "reassigned" : task.item.removedAt === undefined ? task.item.snapshot.status : "removed";
+  if (!(await isTicketOver(deps, ticket, task))) return;
+  const { removedAt, snapshot } = task.item;
+  const text = isOpenItem(task.item) ? "reassigned" : removedAt === undefined ? snapshot.status : "removed";
   await changeTicket(deps, task.key, { kind: "closed_in_plane", text }, correlation);
+}
+
+/** Whether a ticket ends with its work item: it was closed or removed, or it is assigned to nobody of `people` any more. */
+async function isTicketOver(deps: TaskDeps, ticket: Ticket, task: Task): Promise<boolean> {
+  const { tickets } = deps.settings;
+  if (!tickets) return false;
+  if (!isOpenItem(task.item)) return isTicketClosed(tickets, ticket, task);
+  return ticket.shown.cause.trigger !== "test" && !(await isAssignedToPeople(deps, tickets, task));
 }
 
 /** Whether a ticket's work item was closed or removed, other than by the update of the ticket itself. */
@@ -217,7 +212,7 @@ export async function approveTicket(
   key: string,
   { by, hash }: { by: string; hash?: string },
   correlation: string,
-): Promise<ApprovedRun> {
+): Promise<ReturnType<typeof toApprovedRun>> {
   const ticket = await getTicket(deps, key);
   const shown = hash ?? (isActive(ticket) ? ticket.approval?.hash : undefined) ?? ticket.shown.hash;
   if (ticket.state === "pending") await rereadTicket(deps, ticket, by, correlation);
@@ -234,11 +229,7 @@ async function rereadTicket(deps: TaskDeps, ticket: Ticket, by: string, correlat
   const isTest = ticket.shown.cause.trigger === "test";
   if (!task && isTest) return;
   const present = task && (await readPresentTask(deps, task, { name: by, role: "human" }, correlation));
-  const { tickets } = deps.settings;
-  const isClosed =
-    !present ||
-    (tickets !== undefined &&
-      (isTicketClosed(tickets, ticket, present) || !(isTest || (await isAssignedToPeople(deps, tickets, present)))));
+  const isClosed = !present || (await isTicketOver(deps, ticket, present));
   const version =
     isTest || !present
       ? ticket.shown
@@ -268,7 +259,8 @@ async function readPresentTask(
   return findStoredTask(deps, task.id);
 }
 
-function toApprovedRun({ key, approval }: Ticket): ApprovedRun {
+/** An approved run; `created_at` is the time of the approval, ISO 8601. */
+function toApprovedRun({ key, approval }: Ticket) {
   if (!approval)
     throw new GroundcrewError("conflict", `${key} is not approved.`, { refusal: { name: "ticketNotPossible" } });
   return { session_id: approval.sessionId, ticket_id: key, created_at: new Date(approval.at).toISOString() };
@@ -289,7 +281,7 @@ export async function findApprovalRule(
     (rule) =>
       isWanted(rule) &&
       (rule.projects?.includes(identifier) ?? true) &&
-      (rule.labels === undefined || includesName(labels, rule.labels)) &&
+      includesName(labels, rule.labels) &&
       (rule.priorities?.includes(priority) ?? true) &&
       (rule.triggers?.includes(ticket.shown.cause.trigger) ?? true),
   );

@@ -10,7 +10,7 @@ import { formatTemplate, localizeDuration, localizeMoney, localizeNumber } from 
 import { getTexts } from "../i18n/texts.ts";
 import { escapeHtml } from "../markdown/plain-text.ts";
 import { toHtml } from "../markdown/to-html.ts";
-import { omitUndefined } from "../omit-undefined.ts";
+import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { PlaneConflictError, PlaneError } from "../plane/errors.ts";
 import { commentsApi } from "../plane/work-items.ts";
 import type { ProjectRecord } from "../records/plane-records.ts";
@@ -26,25 +26,7 @@ import { MINUTE, type Ms } from "../time.ts";
 import { findApprovalRule, isTicketClosed } from "./approval.ts";
 import { MAX_SUMMARY_LENGTH, type SessionReport } from "./exchange.ts";
 import { changeTicket, findTicket, getTicket, readSession } from "./stored-tickets.ts";
-import { hasFailedStep, type Ticket, type UpdateStep } from "./ticket.ts";
-
-interface Completion {
-  summary: string;
-  source: NonNullable<Ticket["completion"]>["source"];
-  by: string;
-  /** The question that it answers: when somebody has decided it meanwhile, the completion is refused. */
-  question?: string;
-}
-
-/** The result of an update. */
-export interface UpdateResult {
-  status: "success" | "failed_comment" | "failed_state";
-  ticket_id: string;
-  comment_posted: boolean;
-  state_updated: boolean;
-  /** Why a step failed. */
-  problem?: string;
-}
+import { hasFailedStep, type NewTicketEvent, type Ticket, type UpdateStep } from "./ticket.ts";
 
 /** Delays before failed steps of an update are tried again, besides the client's own retries: three times. */
 const RETRY_DELAYS_MS: readonly Ms[] = [MINUTE, 5 * MINUTE, 15 * MINUTE];
@@ -57,16 +39,16 @@ const MAX_LINE_LENGTH = 200;
 
 /**
  * Completes the run of a ticket with a summary; the first one counts. Where a rule approves updates, Plane is updated.
- * Throws `conflict` when no session runs.
+ * Throws `conflict` when no session runs, and when somebody has decided the question meanwhile that it answers.
  */
 export async function completeTicket(
   deps: TaskDeps,
   key: string,
-  { summary, ...rest }: Completion,
+  completion: Omit<NewTicketEvent<"completed">, "kind">,
   correlation: string,
 ): Promise<Ticket> {
-  const text = cleanText(summary, MAX_SUMMARY_LENGTH);
-  const completed = await changeTicket(deps, key, { kind: "completed", summary: text, ...rest }, correlation);
+  const summary = cleanText(completion.summary, MAX_SUMMARY_LENGTH);
+  const completed = await changeTicket(deps, key, { ...completion, kind: "completed", summary }, correlation);
   await approveUpdateByRule(deps, completed, correlation);
   return (await findTicket(deps, key)) ?? completed;
 }
@@ -81,9 +63,8 @@ export async function updatePlane(
   { by, summary }: { by: string; summary?: string },
   correlation: string,
 ): Promise<UpdateResult> {
-  const text = summary === undefined ? undefined : cleanText(summary, MAX_SUMMARY_LENGTH);
-  const event = { kind: "update_requested", by, ...omitUndefined({ summary: text }) } as const;
-  await changeTicket(deps, key, event, correlation);
+  const text = summary === undefined ? {} : { summary: cleanText(summary, MAX_SUMMARY_LENGTH) };
+  await changeTicket(deps, key, { kind: "update_requested", by, ...text }, correlation);
   return finishUpdate(deps, key, correlation);
 }
 
@@ -107,29 +88,25 @@ async function runStep(
   context: CallContext,
   key: string,
   step: UpdateStep,
-  act: (context: CallContext, ticket: Ticket) => Promise<string | undefined>,
+  act: (context: CallContext, ticket: Ticket) => Promise<{ comment?: string }>,
 ): Promise<void> {
   const { deps, correlation } = context;
   const ticket = await getTicket(deps, key);
   if (ticket.state !== "updating" || ticket.update?.[step] !== "open") return;
   // Without the comment the state is not changed: a closed task whose result nobody sees would be worse than an open one.
   if (step === "state" && ticket.update.comment !== "done") return;
-  const record = (result: { done: boolean; comment?: string; problem?: string }) =>
-    changeTicket(deps, key, { kind: "update_step", step, ...result }, correlation);
-  let comment: string | undefined;
-  try {
-    comment = await act(context, ticket);
-  } catch (thrown) {
+  const result = await act(context, ticket).catch((thrown: unknown) => {
     if (!(thrown instanceof PlaneError) && !(thrown instanceof GroundcrewError)) throw thrown;
-    deps.log.warn("ticket update failed", { correlation, ticket: key, step, error: getErrorMessage(thrown) });
-    await record({ done: false, problem: getErrorMessage(thrown) });
-    return;
-  }
-  await record({ done: true, ...omitUndefined({ comment }) });
+    const problem = getErrorMessage(thrown);
+    deps.log.warn("ticket update failed", { correlation, ticket: key, step, error: problem });
+    return { problem };
+  });
+  const event = { kind: "update_step", step, done: !("problem" in result), ...result } as const;
+  await changeTicket(deps, key, event, correlation);
 }
 
 /** Posts the one comment with the result. Plane recognizes a repeated one by its external id. */
-async function postSummary({ deps, plane }: CallContext, ticket: Ticket): Promise<string> {
+async function postSummary({ deps, plane }: CallContext, ticket: Ticket): Promise<{ comment: string }> {
   const { id: item, project } = ticket.item;
   const task = await findStoredTask(deps, item);
   if (task?.item.removedAt !== undefined)
@@ -143,9 +120,9 @@ async function postSummary({ deps, plane }: CallContext, ticket: Ticket): Promis
   const json = { comment_html, external_source: GROUNDCREW_SOURCE, external_id };
   try {
     const { data } = await plane.call(commentsApi.create, { params: { project, item }, json });
-    return data.id;
+    return { comment: data.id };
   } catch (thrown) {
-    if (thrown instanceof PlaneConflictError && thrown.id !== undefined) return thrown.id;
+    if (thrown instanceof PlaneConflictError && thrown.id !== undefined) return { comment: thrown.id };
     throw thrown;
   }
 }
@@ -160,19 +137,19 @@ async function renderUpdate(
   const texts = comments.ticket;
   const code = (text: string) => `<code>${escapeHtml(cleanLine(text, MAX_LINE_LENGTH))}</code>`;
   const number = (n: number) => localizeNumber(comments.locale, n);
-  const lines: string[] = [];
-  if (session && session.branch !== "") lines.push(formatTemplate(texts.branch, { branch: code(session.branch) }));
-  if (session?.diff) {
-    const { files, insertions, deletions } = session.diff;
-    const values = { files: number(files), insertions: number(insertions), deletions: number(deletions) };
-    lines.push(formatTemplate(texts.diff, values));
-  }
-  if (completion && approval)
-    lines.push(
-      formatTemplate(texts.time, { time: escapeHtml(localizeDuration(comments.locale, completion.at - approval.at)) }),
-    );
-  if (session?.cost_usd !== undefined)
-    lines.push(formatTemplate(texts.cost, { cost: localizeMoney(comments.locale, session.cost_usd, "USD") }));
+  const { branch = "", diff, cost_usd } = session ?? {};
+  const localizeCounts = ({ files, insertions, deletions }: NonNullable<typeof diff>) => ({
+    ...{ files: number(files), insertions: number(insertions), deletions: number(deletions) },
+  });
+  const took = completion && approval && localizeDuration(comments.locale, completion.at - approval.at);
+  const lines = keepDefined([
+    branch === "" ? undefined : formatTemplate(texts.branch, { branch: code(branch) }),
+    diff && formatTemplate(texts.diff, localizeCounts(diff)),
+    took && formatTemplate(texts.time, { time: escapeHtml(took) }),
+    cost_usd === undefined
+      ? undefined
+      : formatTemplate(texts.cost, { cost: localizeMoney(comments.locale, cost_usd, "USD") }),
+  ]);
   const commits = (session?.commits ?? []).slice(0, MAX_SHOWN_COMMITS);
   const shown = commits.map(({ id, subject }) => {
     const text = escapeHtml(cleanLine(subject, MAX_LINE_LENGTH));
@@ -186,7 +163,7 @@ async function renderUpdate(
 }
 
 /** Sets the status of the settings, unless the work item is closed. The item of a test ticket may not have been observed yet. */
-async function setTicketStatus(context: CallContext, { key, item }: Ticket): Promise<undefined> {
+async function setTicketStatus(context: CallContext, { key, item }: Ticket): Promise<object> {
   const { deps } = context;
   const [project] = await deps.store.read<ProjectRecord>([observedKeys.project(item.project)]);
   if (!project) throw new GroundcrewError("conflict", `Groundcrew does not follow the project of ${key}.`);
@@ -195,14 +172,18 @@ async function setTicketStatus(context: CallContext, { key, item }: Ticket): Pro
   if (!task) throw new GroundcrewError("conflict", `Groundcrew does not see the work item of ${key}.`);
   // What people decided about a closed work item stays, as it does for other changes of its status.
   if (isOpenItem(task.item)) await moveToStatus(context, task, deps.settings.tickets?.status ?? "done");
+  return {};
 }
 
-function toUpdateResult({ key, update }: Ticket): UpdateResult {
+/** The result of an update; `problem`: why a step failed. */
+function toUpdateResult({ key, update }: Ticket) {
   const comment_posted = update?.comment === "done";
   const state_updated = update?.state === "done";
   const status = !comment_posted ? "failed_comment" : !state_updated ? "failed_state" : "success";
   return { status, ticket_id: key, comment_posted, state_updated, ...omitUndefined({ problem: update?.problem }) };
 }
+
+export type UpdateResult = ReturnType<typeof toUpdateResult>;
 
 /** Approves the update of a completed ticket when a rule wants it; the queue writes it. */
 export async function approveUpdateByRule(deps: TaskDeps, ticket: Ticket, correlation: string): Promise<void> {

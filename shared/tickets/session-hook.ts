@@ -60,6 +60,12 @@ export const TOO_MANY_REQUESTS = toDecision({
 /** Claude Code's tool that asks people. Its permission request arrives before its dialog appears. */
 const QUESTION_TOOL = "AskUserQuestion";
 
+/** What a session waits for, by the type of its notification. */
+const NOTIFICATIONS = new Map<string, "permission" | "input">([
+  ["permission_prompt", "permission"],
+  ["idle_prompt", "input"],
+]);
+
 /** Limit of an option's label in UTF-16 units. */
 const MAX_OPTION_LENGTH = 200;
 
@@ -100,8 +106,10 @@ export async function applySessionHook(
     case "PermissionRequest": {
       const id = deps.newId();
       const offered = toQuestionFields(findOfferedQuestions(hook) ?? []);
+      const input = readToolInput(hook);
+      const permission = { kind: "permission", text: cleanQuestion(renderToolInput(input)), input } as const;
       try {
-        await ask({ id, held: true, ...(offered ? { kind: "input", ...offered } : describePermission(hook)) });
+        await ask({ id, held: true, ...(offered ? { kind: "input", ...offered } : permission) });
       } catch (thrown) {
         if (!(thrown instanceof GroundcrewError) || thrown.code !== "rate_limited") throw thrown;
         return { json: TOO_MANY_REQUESTS };
@@ -111,12 +119,12 @@ export async function applySessionHook(
     case "UserPromptExpansion":
       return hook.command_name === "complete" ? complete(deps, key, hook.command_args ?? "", correlation) : undefined;
     case "Notification": {
-      const kind = hook.notification_type === "permission_prompt" ? "permission" : "input";
-      const isKnown = hook.notification_type === "permission_prompt" || hook.notification_type === "idle_prompt";
-      if (!isKnown) return undefined;
+      const kind = NOTIFICATIONS.get(hook.notification_type ?? "");
+      if (!kind) return undefined;
       // A session that waits for text shows no dialog any more: somebody has denied what it asked.
       if (kind === "input") await settleQuestions(deps, key, isFree("permission"), correlation);
-      if (await hasQuestion(deps, key, kind)) return undefined;
+      const { questions } = await getTicket(deps, key);
+      if (questions.some((question) => question.kind === kind)) return undefined;
       return void (await ask({ id: deps.newId(), kind, text: cleanQuestion(hook.message ?? ""), isNotice: true }));
     }
     case "Stop":
@@ -164,11 +172,6 @@ function toOption({ label }: { label: string }): string {
   return cleanLine(label, MAX_OPTION_LENGTH);
 }
 
-function describePermission(hook: SessionHook) {
-  const input = readToolInput(hook);
-  return { kind: "permission", text: cleanQuestion(renderToolInput(input)), input } as const;
-}
-
 function cleanQuestion(text: string): string {
   return cleanText(text, MAX_QUESTION_LENGTH);
 }
@@ -195,10 +198,6 @@ async function settleQuestions(
 /** Matches questions of these kinds for whose answer no request waits: such a request closes its question itself. */
 function isFree(...kinds: TicketQuestion["kind"][]) {
   return ({ kind, held }: TicketQuestion) => kinds.includes(kind) && !held;
-}
-
-async function hasQuestion(deps: TaskDeps, key: string, kind: TicketQuestion["kind"]): Promise<boolean> {
-  return (await getTicket(deps, key)).questions.some((question) => question.kind === kind);
 }
 
 /**

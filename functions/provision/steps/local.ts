@@ -127,10 +127,9 @@ export const openclawStep = createStep("openclaw", [], async (context) => {
  * AGENT_TOKEN_<AGENT> in the environment may be a hash.
  */
 async function readTokens({ settings, vault }: ProvisionContext) {
-  const known = new Map<string, string>();
+  const hookToken = isHookTokenNeeded(settings) ? vault.getFirstValue(HOOK_TOKEN) : undefined;
+  const known = new Map(hookToken === undefined ? [] : [[HOOK_TOKEN, hookToken]]);
   const unknown: string[] = [];
-  const hookToken = vault.getFirstValue(HOOK_TOKEN);
-  if (hookToken !== undefined && isHookTokenNeeded(settings)) known.set(HOOK_TOKEN, hookToken);
   for (const { name } of settings.agents) {
     const token = await vault.readBridgeToken(name);
     if (token !== undefined) known.set(getOpenclawTokenVariable(name), token);

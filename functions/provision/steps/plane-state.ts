@@ -93,6 +93,12 @@ export async function getOwnWorkspace(context: ProvisionContext) {
   return requireFound(await findOwnWorkspace(context), "The workspace");
 }
 
+/** Calls an endpoint of the workspace, for a change in it. */
+export async function callOwnWorkspace<A>(context: ProvisionContext, endpoint: Endpoint<A>, options: ChangeOptions) {
+  const { session, params } = await getOwnWorkspace(context);
+  return (await session.call(endpoint, { ...options, params: { ...params, ...options.params } })).data;
+}
+
 /** The workspace's active members and open invitations; empty lists until it exists. */
 export function readWorkspacePeople(context: ProvisionContext) {
   return context.readOnce("people", async () => {
@@ -121,6 +127,11 @@ export function readWorkspacePeople(context: ProvisionContext) {
 export async function findOwnClient(context: ProvisionContext): Promise<PlaneClient | undefined> {
   const key = context.vault.getFirstValue(OWN_KEY_SETTING);
   return key === undefined || context.refusedKeys.has(key) ? undefined : context.getClient(key);
+}
+
+/** A client with Groundcrew's own API key, for changes. Throws when there is none that Plane accepts. */
+export async function getOwnClient(context: ProvisionContext): Promise<PlaneClient> {
+  return requireFound(await findOwnClient(context), "Groundcrew's API key");
 }
 
 /** All rows of a list. */

@@ -15,7 +15,14 @@ import { findMissingStates } from "../../../shared/tasks/planning/create-project
 import type { ProvisionContext } from "../context.ts";
 import { createStepRefusal } from "../refusals.ts";
 import { change, create, createStep, type ProvisionStep } from "../step.ts";
-import { collectRows, findOwnClient, readWorkspacePeople, requireFound, sendChange } from "./plane-state.ts";
+import {
+  collectRows,
+  findOwnClient,
+  getOwnClient,
+  readWorkspacePeople,
+  requireFound,
+  sendChange,
+} from "./plane-state.ts";
 
 /** The first project, and the client that may change it. */
 export interface FirstProject {
@@ -51,14 +58,16 @@ export const projectStep = createStep("project", ["groundcrew's API key"], async
   if (wanted === false) return ["disabled in the settings"];
   // Plane enables pages in a new project, whatever the create request says.
   const setFeatures = async (id: string) => {
-    const client = requireFound(await findOwnClient(context), "Groundcrew's API key");
-    await sendChange(client, projectFeaturesApi.update, { params: { project: id }, json: FEATURES });
+    await sendChange(await getOwnClient(context), projectFeaturesApi.update, {
+      params: { project: id },
+      json: FEATURES,
+    });
   };
   const { all, project: found } = await readProjectList(context);
   if (!found) {
-    const toLower = (text: string) => text.toLowerCase();
+    const lowerName = wanted.name.toLowerCase();
     const conflicting = all.find(
-      ({ name, identifier }) => toLower(name) === toLower(wanted.name) || identifier === wanted.identifier,
+      ({ name, identifier }) => name.toLowerCase() === lowerName || identifier === wanted.identifier,
     );
     if (conflicting) throw createForeignProjectError(`${conflicting.name} (${conflicting.identifier})`);
     const detail = `${wanted.name} (${wanted.identifier}), with cycles and modules only`;
@@ -89,7 +98,7 @@ async function createFirstProject(
   context: ProvisionContext,
   { name, identifier }: { name: string; identifier: string },
 ): Promise<string> {
-  const client = requireFound(await findOwnClient(context), "Groundcrew's API key");
+  const client = await getOwnClient(context);
   try {
     return (await client.call(projectFeaturesApi.create, { json: { name, identifier, ...EXTERNAL_MARK } })).data.id;
   } catch (thrown) {

@@ -2,7 +2,6 @@
 
 import type { ProvisionSettings } from "../../../shared/config/provision-settings.ts";
 import { toSettingName } from "../../../shared/config/settings-file.ts";
-import { keepDefined } from "../../../shared/omit-undefined.ts";
 import type { ProvisionStep } from "../step.ts";
 import { type AccountSpec, adminProfileStep, createAccountStep, createRolesStep } from "./accounts.ts";
 import {
@@ -48,25 +47,19 @@ export function createProvisionSteps(
 ): ProvisionStep[] | undefined {
   if (target === undefined && !retire) return createAllSteps(settings);
   const ownKey = toRotatableKey(toOwnKey(settings));
-  const secrets = settings.agents.map((agent) => ({
-    agent: agent.name,
-    key: toRotatableKey(toAgentKey(agent)),
-    token: toRotatableBridgeToken(agent.name),
-  }));
-  if (target === undefined)
-    return [
-      planeStep,
-      adminStep,
-      ...[ownKey, ...secrets.map(({ key }) => key), ...secrets.map(({ token }) => token)].map(createRetireStep),
-      // Its old values are only on this machine.
-      createRetireStep({ ...webhookSecret, name: webhookSecret.setting, needs: [] }),
-    ];
+  const toKey = (agent: Agent) => toRotatableKey(toAgentKey(agent));
+  const toToken = ({ name }: Agent) => toRotatableBridgeToken(name);
+  if (target === undefined) {
+    // Its old values are only on this machine.
+    const webhook = { ...webhookSecret, name: webhookSecret.setting, needs: [] };
+    const secrets = [ownKey, ...settings.agents.map(toKey), ...settings.agents.map(toToken), webhook];
+    return [planeStep, adminStep, ...secrets.map(createRetireStep)];
+  }
   const isNamed = (name: string) => target === "all" || target === name;
+  const agents = settings.agents.filter(({ name }) => isNamed(name) || name.toLowerCase() === target.toLowerCase());
   const rotated = [
     ...(isNamed("groundcrew") ? [ownKey] : []),
-    ...secrets
-      .filter(({ agent }) => isNamed(agent) || agent.toLowerCase() === target.toLowerCase())
-      .flatMap(({ key, token }) => [key, token]),
+    ...agents.flatMap((agent) => [toKey(agent), toToken(agent)]),
     ...(isNamed("webhook") ? [webhookSecret] : []),
   ];
   return rotated.length > 0 ? [planeStep, adminStep, ...rotated.map(createRotateStep)] : undefined;
@@ -78,33 +71,24 @@ export function listRotationTargets({ agents }: ProvisionSettings): string[] {
 }
 
 function createAllSteps(settings: ProvisionSettings): ProvisionStep[] {
+  const { admin, human } = settings;
   const agents = settings.agents.map(toAgentAccount);
-  const human: AccountSpec = {
-    step: "human",
-    email: settings.human.email,
-    name: settings.human.name,
-    role: settings.human.role === "admin" ? ADMIN_ROLE : MEMBER_ROLE,
-    isHuman: true,
-  };
-  const isAdmin = settings.human.email.toLowerCase() === settings.admin.email.toLowerCase();
+  const isAdmin = human.email.toLowerCase() === admin.email.toLowerCase();
+  const humanRole = human.role === "admin" ? ADMIN_ROLE : MEMBER_ROLE;
+  const humanAccount = { step: "human", email: human.email, name: human.name, role: humanRole, isHuman: true };
+  // People's accounts besides the administrator's, which exists from the beginning.
+  const humans = isAdmin ? [] : [humanAccount];
+  const admins = isAdmin ? [] : [{ email: admin.email, name: admin.name, role: ADMIN_ROLE }];
   const groundcrewKey = toOwnKey(settings);
   const owner = agents.find(({ email }) => email === groundcrewKey.email);
-  const memberAccounts = keepDefined([
-    isAdmin ? undefined : { email: settings.admin.email, name: settings.admin.name, role: ADMIN_ROLE },
-    human,
-    ...agents,
-  ]);
   const workers = settings.agents.filter(({ role }) => role !== "concierge").slice(0, 2);
-  const owners = keepDefined([
-    ...workers.map((worker) => toAgentAccount(worker).step),
-    isAdmin ? undefined : human.step,
-  ]);
-  return keepDefined([
+  const owners = [...workers.map(toAgentAccount), ...humans];
+  return [
     planeStep,
     adminStep,
     adminProfileStep,
     workspaceStep,
-    isAdmin ? undefined : createAccountStep(human),
+    ...humans.map(createAccountStep),
     ...agents.map(createAccountStep),
     createRolesStep(agents),
     createApiKeyStep(groundcrewKey, [owner?.step ?? "workspace"], "groundcrew's API key"),
@@ -115,8 +99,8 @@ function createAllSteps(settings: ProvisionSettings): ProvisionStep[] {
     projectStep,
     statesStep,
     labelsStep,
-    createProjectMembersStep(memberAccounts),
-    createSampleTasksStep(owners),
+    createProjectMembersStep([...admins, humanAccount, ...agents]),
+    createSampleTasksStep(owners.map(({ step }) => step)),
     sampleProjectStep,
     telegramStep,
     ...settings.agents.map(({ name }) => createBridgeTokenStep(name)),
@@ -126,19 +110,14 @@ function createAllSteps(settings: ProvisionSettings): ProvisionStep[] {
     skillStep,
     hookTokenStep,
     openclawStep,
-  ]);
+  ];
 }
 
 type Agent = ProvisionSettings["agents"][number];
 
 function toAgentAccount({ name, email, role }: Agent): AccountSpec {
-  return {
-    step: `account ${name}`,
-    email,
-    name,
-    role: role === "concierge" ? ADMIN_ROLE : MEMBER_ROLE,
-    isHuman: false,
-  };
+  const planeRole = role === "concierge" ? ADMIN_ROLE : MEMBER_ROLE;
+  return { step: `account ${name}`, email, name, role: planeRole, isHuman: false };
 }
 
 function toAgentKey({ name, email }: Agent): ApiKeySpec {

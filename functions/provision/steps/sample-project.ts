@@ -20,6 +20,7 @@ import {
   collectRows,
   findOwnClient,
   findOwnWorkspace,
+  getOwnClient,
   getOwnWorkspace,
   isBeforeRelations,
   readWorkspacePeople,
@@ -98,8 +99,7 @@ export const sampleProjectStep = createStep("plane's sample project", ["groundcr
   const removal = change(`remove ${label}, if nobody has changed it`, async () => {
     const { session } = await getOwnWorkspace(context);
     const present = requireFound(sample, "Plane's sample project");
-    if (present.member_role === PROJECT_ADMIN)
-      return removeSample(requireFound(await findOwnClient(context), "Groundcrew's API key"), present);
+    if (present.member_role === PROJECT_ADMIN) return removeSample(await getOwnClient(context), present);
     // Only members can read and delete the project: of the accounts here, the one that created the workspace.
     await withTemporaryKey(context, session, key, (client) => removeSample(client, present));
   });
@@ -131,14 +131,12 @@ export async function findSampleProject(client: PlaneClient): Promise<SampleProj
 
 function looksLikeSample(project: SampleProject): boolean {
   const { description, archived_at, external_id, updated_by = null, created_by } = project;
+  const isAsCreated = archived_at === null && external_id === null && (updated_by ?? created_by) === created_by;
+  const counts = Object.keys(SAMPLE_CONTENT) as (keyof typeof SAMPLE_CONTENT)[];
   return (
+    isAsCreated &&
     (description ?? "").startsWith(SAMPLE_DESCRIPTION) &&
-    archived_at === null &&
-    external_id === null &&
-    (updated_by === null || updated_by === created_by) &&
-    project.total_members === SAMPLE_CONTENT.total_members &&
-    project.total_cycles === SAMPLE_CONTENT.total_cycles &&
-    project.total_modules === SAMPLE_CONTENT.total_modules
+    counts.every((name) => project[name] === SAMPLE_CONTENT[name])
   );
 }
 

@@ -6,7 +6,7 @@ import { PlaneConflictError, PlaneInvalidError } from "../../../shared/plane/err
 import type { ProvisionContext } from "../context.ts";
 import { createStepRefusal, explainWebhookRefusal } from "../refusals.ts";
 import { change, create, createStep } from "../step.ts";
-import { findOwnWorkspace, getInstance, getOwnWorkspace, requireFound } from "./plane-state.ts";
+import { callOwnWorkspace, findOwnWorkspace, getInstance, requireFound } from "./plane-state.ts";
 import { PREVIOUS_STAYS, type RotatableSecret } from "./tokens.ts";
 
 const WEBHOOK_SECRET = "PLANE_WEBHOOK_SECRET";
@@ -28,11 +28,9 @@ export const webhookStep = createStep("webhook", ["workspace"], async (context) 
       `${WEBHOOK_SECRET} in the environment differs from the webhook's secret in Plane: remove it from the environment, and provision stores the right one in SECRETS_FILE.`,
     );
   const send = (json: Record<string, unknown>) => async () => {
-    const { session, params } = await getOwnWorkspace(context);
-    const options = { params: { ...params, webhook: found?.id ?? "" }, json };
     const endpoint = found ? webhooksApi.update : webhooksApi.create;
-    const { data } = await session.call(endpoint, options).catch((thrown: unknown) => refuse(context, thrown));
-    await recordWebhook(context, data, found !== undefined);
+    const sent = callOwnWorkspace(context, endpoint, { params: { webhook: found?.id ?? "" }, json });
+    await recordWebhook(context, await sent.catch((thrown: unknown) => refuse(context, thrown)), found !== undefined);
   };
   if (!found) return [create(url, send({ url, ...EVENTS, module: false, is_active: true }))];
   const missing = (Object.keys(EVENTS) as (keyof typeof EVENTS)[]).filter((event) => !found[event]);
@@ -61,9 +59,8 @@ export const webhookSecret: RotatableSecret = {
         "Plane has no webhook for Groundcrew, so there is no secret to rotate: run provision without --rotate first.",
       );
     return change(`a new secret${PREVIOUS_STAYS}`, async () => {
-      const { session, params } = await getOwnWorkspace(context);
-      const options = { params: { ...params, webhook: found.id }, json: {} };
-      const { secret_key } = (await session.call(webhooksApi.regenerate, options)).data;
+      const options = { params: { webhook: found.id }, json: {} };
+      const { secret_key } = await callOwnWorkspace(context, webhooksApi.regenerate, options);
       await context.vault.storeValues(WEBHOOK_SECRET, [secret_key, found.secret_key]);
     });
   },
