@@ -35,6 +35,7 @@ import {
 
 /** What a person asks for. */
 interface ActionRequest {
+  deps: Deps;
   /** The ticket's. */
   key: string;
   /** Who asks. */
@@ -55,8 +56,8 @@ const MAX_COMPLETED = 200;
 export const ticketRoutes: readonly Route[] = [
   { path: "/api/pending-tickets", access: "page", app: createPendingApp },
   { path: "/api/completed-tickets", access: "page", app: createCompletedApp },
-  { path: "/api/approve", access: "page", app: createApproveApp },
-  { path: "/api/reject", access: "page", app: createRejectApp },
+  { path: "/api/approve", access: "page", app: (deps) => new Hono().post("/:ticket", createApproval(deps)) },
+  { path: "/api/reject", access: "page", app: (deps) => new Hono().post("/:ticket", createRejection(deps)) },
   { path: "/api/update-plane", access: "page", app: createUpdateApp },
   { path: "/api/test/add-ticket", access: "page", app: createTestApp },
 ];
@@ -108,24 +109,15 @@ function createCompletedApp(deps: Deps): Hono {
   });
 }
 
-function createApproveApp(deps: Deps): Hono {
-  const { app, addAction } = createActionApp(deps);
-  addAction("/:ticket", approvalSchema, ({ key, by, correlation }, { hash }) =>
-    reportPlaneErrors(approveTicket(deps, key, { by, ...omitUndefined({ hash }) }, correlation)),
-  );
-  return app;
-}
+const createApproval = defineAction(approvalSchema, ({ deps, key, by, correlation }, { hash }) =>
+  reportPlaneErrors(approveTicket(deps, key, { by, ...omitUndefined({ hash }) }, correlation)),
+);
 
-function createRejectApp(deps: Deps): Hono {
-  const { app, addEvent } = createActionApp(deps);
-  addEvent("/:ticket", rejectionSchema, ({ by }, { reason: text }) => ({ kind: "rejected", by, text }));
-  return app;
-}
+const createRejection = defineEvent(rejectionSchema, ({ by }, { reason: text }) => ({ kind: "rejected", by, text }));
 
 function createUpdateApp(deps: Deps): Hono {
-  const { app, addAction } = createActionApp(deps);
   const running = new Map<string, Promise<UpdateResult>>();
-  addAction("/:ticket", updateSchema, ({ key, by, correlation }, { summary }) => {
+  const createUpdate = defineAction(updateSchema, ({ key, by, correlation }, { summary }) => {
     const update = { by, ...omitUndefined({ summary }) };
     // A request for a ticket whose update is being written waits for it.
     const current =
@@ -134,7 +126,7 @@ function createUpdateApp(deps: Deps): Hono {
     running.set(key, current);
     return current;
   });
-  return app;
+  return new Hono().post("/:ticket", createUpdate(deps));
 }
 
 function createTestApp(deps: Deps): Hono {
@@ -147,58 +139,53 @@ function createTestApp(deps: Deps): Hono {
   });
 }
 
-function createSessionsApp(deps: Deps): Hono {
-  const { app, addAction, addEvent } = createActionApp(deps);
-  const defaultMinutes = deps.settings.tickets?.minutes ?? 30;
-  app.get("/", async (c) => answerCleanJson(c, await readSessions(deps)));
-  addEvent("/:ticket/answer", answerSchema, ({ by }, { question, answer: text }) => {
-    return { kind: "answered", by, question, text };
-  });
-  addEvent("/:ticket/input", inputSchema, (_request, { id = deps.newId(), ...typed }) => {
+/** What people do with a session, by the last part of the path. */
+const SESSION_ACTIONS = {
+  answer: defineEvent(answerSchema, ({ by }, { question, answer: text }) => ({ kind: "answered", by, question, text })),
+  input: defineEvent(inputSchema, ({ deps }, { id = deps.newId(), ...typed }) => {
     return { kind: "typed", input: { id, ...typed } };
-  });
-  addAction("/:ticket/complete", completionSchema, async ({ key, by, correlation }, { summary }) =>
+  }),
+  complete: defineAction(completionSchema, async ({ deps, key, by, correlation }, { summary }) =>
     toStateAnswer(await completeTicket(deps, key, { summary, source: "person", by }, correlation)),
-  );
-  addEvent("/:ticket/cancel", undefined, ({ by }) => ({ kind: "cancelled", by }));
-  addEvent("/:ticket/extend", extensionSchema, ({ by }, { minutes = defaultMinutes }) => {
+  ),
+  cancel: defineEvent(undefined, ({ by }) => ({ kind: "cancelled", by })),
+  extend: defineEvent(extensionSchema, ({ deps, by }, { minutes = deps.settings.tickets?.minutes ?? 30 }) => {
     return { kind: "extended", by, minutes };
-  });
-  addEvent("/:ticket/remove", removalSchema, ({ by }, { force }) => ({ kind: "removal_requested", by, force }));
+  }),
+  remove: defineEvent(removalSchema, ({ by }, { force }) => ({ kind: "removal_requested", by, force })),
+};
+
+function createSessionsApp(deps: Deps): Hono {
+  const app = new Hono().get("/", async (c) => answerCleanJson(c, await readSessions(deps)));
+  for (const [name, createAction] of Object.entries(SESSION_ACTIONS)) app.post(`/:ticket/${name}`, createAction(deps));
   return app;
 }
 
-/** Creates an app for what people do with a ticket. A path without a schema reads no body. */
-function createActionApp(deps: Deps) {
-  const app = new Hono();
-  const readJson = createJsonReader();
-
-  /** Adds a route whose answer is what `act` returns. */
-  function addAction<Input>(
-    path: string,
-    schema: z.ZodType<Input> | undefined,
-    act: (request: ActionRequest, input: Input) => Promise<object>,
-  ) {
-    app.post(path, async (c) => {
+/** Defines what people do with a ticket, whose answer is what `act` returns. Without a schema no body is read. */
+function defineAction<Input>(
+  schema: z.ZodType<Input> | undefined,
+  act: (request: ActionRequest, input: Input) => Promise<object>,
+) {
+  return (deps: Deps) => {
+    const readJson = createJsonReader();
+    return async (c: Context) => {
       const input = schema ? await readJson(c, schema) : (undefined as Input);
       // People share ADMIN_TOKEN and the page, so these name the way it came.
       const by = c.req.header("authorization") === undefined ? "page" : "API";
-      return answerCleanJson(c, await act({ key: readTicketKey(c), by, correlation: c.get("correlation") }, input));
-    });
-  }
+      const request = { deps, key: readTicketKey(c), by, correlation: c.get("correlation") };
+      return answerCleanJson(c, await act(request, input));
+    };
+  };
+}
 
-  /** Adds a route for an action that is one event of the ticket. */
-  function addEvent<Input>(
-    path: string,
-    schema: z.ZodType<Input> | undefined,
-    toEvent: (request: ActionRequest, input: Input) => NewTicketEvent,
-  ) {
-    addAction(path, schema, async (request, input: Input) =>
-      toStateAnswer(await changeTicket(deps, request.key, toEvent(request, input), request.correlation)),
-    );
-  }
-
-  return { app, addAction, addEvent };
+/** Defines an action that is one event of the ticket. */
+function defineEvent<Input>(
+  schema: z.ZodType<Input> | undefined,
+  toEvent: (request: ActionRequest, input: Input) => NewTicketEvent,
+) {
+  return defineAction(schema, async (request, input: Input) =>
+    toStateAnswer(await changeTicket(request.deps, request.key, toEvent(request, input), request.correlation)),
+  );
 }
 
 function toStateAnswer({ key, state }: Pick<Ticket, "key" | "state">) {

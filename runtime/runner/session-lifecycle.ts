@@ -165,8 +165,8 @@ async function runHookOnce(context: RunnerContext, record: SessionRecord, name: 
 }
 
 /**
- * Runs a command of the settings, if they have it, in the worktree. The command is the operator's own text; what it needs
- * to know about the ticket is in its environment. Throws when it fails.
+ * Runs a command of the settings, if they have it, in the worktree. The command is the operator's own text; what it
+ * needs to know about the ticket is in its environment. Throws when it fails.
  */
 async function runHook({ settings, env }: RunnerContext, record: SessionRecord, name: HookName): Promise<void> {
   const command = settings.hooks[name];

@@ -142,7 +142,7 @@ export function createTmux({ folder, prefix, env }: TmuxOptions) {
       const text = lines.map((line) => line.trimEnd()).join("\n");
       return text.slice(-MAX_SCREEN_LENGTH).toWellFormed();
     },
-    /** The pictures of these tickets, with colours; without those whose session has gone. Throws when tmux gives no answer. */
+    /** The pictures of these tickets, with colours, unless their session has gone. Throws when tmux gives no answer. */
     async captureTerminals(tickets: readonly string[]): Promise<Map<string, TerminalPicture>> {
       const pictures = new Map<string, TerminalPicture>();
       let remaining = tickets;

@@ -166,7 +166,7 @@ export async function closeTicket(deps: TaskDeps, item: string, correlation: str
   await changeTicket(deps, task.key, { kind: "closed_in_plane", text }, correlation);
 }
 
-/** Whether a ticket ends with its work item: it was closed or removed, or it is assigned to nobody of `people` any more. */
+/** Whether a ticket ends with its work item, which was closed or removed, or is assigned to nobody of `people`. */
 async function isTicketOver(deps: TaskDeps, ticket: Ticket, task: Task): Promise<boolean> {
   const { tickets } = deps.settings;
   if (!tickets) return false;
