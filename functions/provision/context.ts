@@ -188,22 +188,14 @@ function createPlaneSessions({ settings, fetch, clock, wait, newSecret }: Provis
     const session = createPlaneSession({ url: settings.plane.url, fetch, clock, metrics: noMetrics });
     return {
       async call(endpoint, options) {
-        for (let rateLimitedTries = 0, unansweredTries = 0; ; ) {
+        const left = { pauses: endpoint.method === "GET" ? [...pauses] : [], rateLimited: MAX_TRIES };
+        for (;;) {
           try {
             return await session.call(endpoint, options);
           } catch (thrown) {
-            const pause = pauses[unansweredTries];
-            if (
-              thrown instanceof PlaneRateLimitedError &&
-              thrown.retryAfter <= MAX_WAIT_MS &&
-              rateLimitedTries < MAX_TRIES
-            ) {
-              rateLimitedTries += 1;
-              await wait(thrown.retryAfter);
-            } else if (thrown instanceof PlaneUnavailableError && endpoint.method === "GET" && pause !== undefined) {
-              unansweredTries += 1;
-              await wait(pause);
-            } else throw thrown;
+            const pause = takePause(thrown, left);
+            if (pause === undefined) throw thrown;
+            await wait(pause);
           }
         }
       },
@@ -270,4 +262,13 @@ function createPlaneSessions({ settings, fetch, clock, wait, newSecret }: Provis
       return storeSession(email, session);
     },
   };
+}
+
+/** Takes the pause after a failed request from those that are left; undefined when it is not repeated. */
+function takePause(thrown: unknown, left: { pauses: Ms[]; rateLimited: number }): Ms | undefined {
+  if (thrown instanceof PlaneRateLimitedError && thrown.retryAfter <= MAX_WAIT_MS && left.rateLimited > 0) {
+    left.rateLimited -= 1;
+    return thrown.retryAfter;
+  }
+  return thrown instanceof PlaneUnavailableError ? left.pauses.shift() : undefined;
 }

@@ -178,15 +178,19 @@ export async function openVault(
     ...secrets,
     notesFile,
     getNotes: (): ProvisionNotes => notes,
-    async updateNotes(change: (notes: ProvisionNotes) => Partial<ProvisionNotes>) {
-      notes = { ...notes, ...change(notes) };
+    async updateNotes(changes: Partial<ProvisionNotes>) {
+      notes = { ...notes, ...changes };
       await disk.write(notesFile, formatJsonFile(notes), 0o600);
     },
     findAccount: (email: string) => notes.accounts[email.toLowerCase()],
     async storeAccount(email: string, entry: ProvisionNotes["accounts"][string]) {
       if (entry.password) registerSecret(entry.password);
-      await vault.updateNotes(({ accounts }) => ({ accounts: { ...accounts, [email.toLowerCase()]: entry } }));
+      await vault.updateNotes({ accounts: { ...notes.accounts, [email.toLowerCase()]: entry } });
     },
+    /** What is known of a setting's tokens in Plane, the newest first. */
+    getTokenEntries: (setting: string) => notes.tokens[setting] ?? [],
+    storeTokenEntries: (setting: string, entries: ProvisionNotes["tokens"][string]) =>
+      vault.updateNotes({ tokens: { ...notes.tokens, [setting]: entries } }),
   };
   return vault;
 }

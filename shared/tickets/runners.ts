@@ -9,11 +9,8 @@ import { readActiveTickets } from "./stored-tickets.ts";
 import { ticketKeys, ticketSets } from "./ticket.ts";
 
 /** A runner that exchanged within the last minute. */
-interface RunnerRecord {
+interface RunnerRecord extends Pick<ExchangeRequest, "instance" | "version" | "repositories"> {
   name: string;
-  instance: string;
-  version: string;
-  repositories: string[];
   at: Ms;
 }
 
@@ -74,19 +71,15 @@ export async function requireOwnName(
 }
 
 async function requireFreeName(deps: { store: Store }, runner: string): Promise<void> {
-  const advice = "Set another RUNNER_NAME";
-  const [record] = await deps.store.read<RunnerRecord>([ticketKeys.runner(runner)]);
-  if (record)
-    throw new GroundcrewError(
+  const refuse = (what: string, remedy = "") =>
+    new GroundcrewError(
       "conflict",
-      `Another runner with the name ${runner} is connected. ${advice} for this one.`,
+      `Another runner with the name ${runner} ${what}. Set another RUNNER_NAME for this one${remedy}.`,
     );
+  const [record] = await deps.store.read<RunnerRecord>([ticketKeys.runner(runner)]);
+  if (record) throw refuse("is connected");
   const active = await readActiveTickets(deps);
   const keys = active.filter(({ placed }) => placed === runner).map(({ key }) => key);
-  if (keys.length === 0) return;
-  const list = keys.slice(0, 5).join(", ");
-  throw new GroundcrewError(
-    "conflict",
-    `Another runner with the name ${runner} has sessions (${list}). ${advice} for this one, or cancel these tickets if the other one is gone for good.`,
-  );
+  const remedy = ", or cancel these tickets if the other one is gone for good";
+  if (keys.length > 0) throw refuse(`has sessions (${keys.slice(0, 5).join(", ")})`, remedy);
 }

@@ -95,7 +95,7 @@ export const telegramStep = createStep("telegram", [], async ({ telegram: setUp,
     change(changes.join(", "), async () => {
       const result = await setUp(true, vault.getNotes().telegram);
       if (result.failed) throw createStepRefusal(`Telegram: ${result.failed}. Run the same command again.`);
-      if (result.mark !== undefined) await vault.updateNotes(() => ({ telegram: result.mark }));
+      if (result.mark !== undefined) await vault.updateNotes({ telegram: result.mark });
     }),
   ];
 });

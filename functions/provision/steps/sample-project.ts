@@ -85,7 +85,7 @@ const MAX_ITEMS = 50;
  */
 export const sampleProjectStep = createStep("plane's sample project", ["groundcrew's API key"], async (context) => {
   const key = { name: TEMPORARY_KEY, email: context.settings.admin.email, label: "groundcrew sample project" };
-  const leftovers = context.vault.getNotes().tokens[TEMPORARY_KEY] ?? [];
+  const leftovers = context.vault.getTokenEntries(TEMPORARY_KEY);
   const cleanUp =
     leftovers.length > 0
       ? change("delete the temporary API key of an interrupted run", async () =>
@@ -147,8 +147,7 @@ async function withTemporaryKey(
   use: (client: PlaneClient) => Promise<void>,
 ) {
   // Recorded before the key exists, so that the next run deletes it even if this one ends before it knows its id.
-  const pending = { id: "", hash: "" };
-  await context.vault.updateNotes(({ tokens }) => ({ tokens: { ...tokens, [key.name]: [pending] } }));
+  await context.vault.storeTokenEntries(key.name, [{ id: "", hash: "" }]);
   try {
     await use(await context.getClient(await createApiToken(context, session, key)));
   } finally {
@@ -213,7 +212,7 @@ export function createSampleTasksStep(owners: readonly string[]): ProvisionStep 
       isBlocked === false
         ? create(`${report.title} is blocked by ${hello.title}`, () => blockReport(project, ids))
         : undefined,
-      change("record that they were created", () => vault.updateNotes(() => ({ samples: project?.params.project }))),
+      change("record that they were created", () => vault.updateNotes({ samples: project?.params.project })),
       isBlocked === undefined
         ? 'the dependency is a line "Blocked by: …" in the description: the API of this version of Plane has no relations (v1.3.0 introduced them)'
         : undefined,

@@ -66,7 +66,7 @@ export function createRetireStep(secret: RotatableSecret): ProvisionStep {
   return createStep(`retire ${name}`, needs, async (context) => {
     const { vault } = context;
     const values = vault.getValues(setting);
-    const count = Math.max(values.length, vault.getNotes().tokens[setting]?.length ?? 0);
+    const count = Math.max(values.length, vault.getTokenEntries(setting).length);
     const newest = findNewest ? keepDefined([await findNewest(context)]) : values.slice(0, 1);
     if (vault.isFromEnvironment(setting) || count < 2 || (findNewest && newest.length === 0))
       return ["nothing to retire"];
@@ -192,7 +192,7 @@ export async function createApiToken(
 ): Promise<string> {
   const { data: token } = await session.call(apiTokensApi.create, { json: { label, description: TOKEN_DESCRIPTION } });
   const entry = { id: token.id, hash: await hashTokenMark(token.token) };
-  await vault.updateNotes(({ tokens }) => ({ tokens: { ...tokens, [name]: [entry, ...(tokens[name] ?? [])] } }));
+  await vault.storeTokenEntries(name, [entry, ...vault.getTokenEntries(name)]);
   return token.token;
 }
 
@@ -211,7 +211,7 @@ export async function deleteOldTokens(
   { name, label }: ApiKeySpec,
   keptValues: readonly string[],
 ) {
-  const entries = vault.getNotes().tokens[name] ?? [];
+  const entries = vault.getTokenEntries(name);
   const marks = await Promise.all(keptValues.map(hashTokenMark));
   if (!marks.every((mark) => entries.some(({ hash }) => hash === mark))) return;
   const keptEntries = entries.filter(({ hash }) => marks.includes(hash));
@@ -221,6 +221,5 @@ export async function deleteOldTokens(
     await sendChange(session, apiTokensApi.remove, { params: { token: id } }).catch((thrown: unknown) => {
       if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
     });
-  if (keptEntries.length < entries.length)
-    await vault.updateNotes(({ tokens }) => ({ tokens: { ...tokens, [name]: keptEntries } }));
+  if (keptEntries.length < entries.length) await vault.storeTokenEntries(name, keptEntries);
 }

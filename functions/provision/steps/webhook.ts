@@ -72,7 +72,7 @@ async function recordWebhook(
   { id, secret_key }: { id: string; secret_key: string },
   isOld: boolean,
 ) {
-  await vault.updateNotes(() => ({ webhook: id }));
+  await vault.updateNotes({ webhook: id });
   const stored = vault.getValues(WEBHOOK_SECRET);
   if (stored[0] === secret_key || vault.isFromEnvironment(WEBHOOK_SECRET)) return;
   const previous = isOld ? stored.filter((secret) => secret !== secret_key).slice(0, 1) : [];

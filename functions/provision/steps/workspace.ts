@@ -100,7 +100,7 @@ async function createWorkspace(context: ProvisionContext) {
   const { settings, vault } = context;
   const { workspace: slug, workspaceName: name } = settings.plane;
   const session = await getAdminSession(context);
-  await vault.updateNotes(() => ({ workspace: slug }));
+  await vault.updateNotes({ workspace: slug });
   try {
     await sendChange(session, workspacesApi.create, { json: { name, slug, organization_size: "2-10" } });
   } catch (thrown) {
@@ -111,7 +111,7 @@ async function createWorkspace(context: ProvisionContext) {
       );
     if (!(thrown instanceof PlaneInvalidError && thrown.fields["slug"])) throw thrown;
     // Otherwise the next run would treat the other program's workspace as ours.
-    await vault.updateNotes(() => ({ workspace: undefined }));
+    await vault.updateNotes({ workspace: undefined });
     throw createStepRefusal(
       `Another program is creating the workspace ${slug} at the same time: run the same command again.`,
       thrown,
