@@ -10,7 +10,6 @@ import {
   cleanScreen,
   FRAME_LIMIT_BYTES,
   type frameAnswerSchema,
-  type TerminalFrame,
   terminalFrameSchema,
 } from "../../shared/app/terminals.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
@@ -91,10 +90,8 @@ function createExchangeApp(deps: Deps): Hono {
 
   function listWatched({ sessions }: ExchangeRequest): string {
     const live = sessions.filter(({ state, ticket }) => state !== "ended" && deps.terminals.isWatched(ticket));
-    return live
-      .map(({ ticket }) => ticket)
-      .sort()
-      .join();
+    const tickets = live.map(({ ticket }) => ticket);
+    return tickets.sort().join();
   }
 
   return new Hono().post("/", async (c) => {
@@ -110,13 +107,11 @@ function createFramesApp(deps: Deps): Hono {
   return new Hono().post("/:ticket", async (c) => {
     c.set("isFrequent", true);
     const key = readTicketKey(c);
-    const frame: TerminalFrame = await readJson(c, terminalFrameSchema);
+    const frame = await readJson(c, terminalFrameSchema);
     const { run } = await getTicket(deps, key);
     if (frame.run !== run) throw new GroundcrewError("conflict", `The present run of ${key} is ${run}.`);
-    const { cursor, columns, rows } = frame;
-    const screen = cleanScreen(frame.screen, rows);
-    const isWatched = deps.terminals.receive(key, { run, columns, rows, screen, ...(cursor ? { cursor } : {}) });
-    return c.json({ watched: isWatched } satisfies z.infer<typeof frameAnswerSchema>);
+    const watched = deps.terminals.receive(key, { ...frame, screen: cleanScreen(frame.screen, frame.rows) });
+    return c.json({ watched } satisfies z.infer<typeof frameAnswerSchema>);
   });
 }
 
@@ -138,11 +133,7 @@ function createSessionHooksApp(deps: Deps): Hono {
   }
 
   /** Waits until a person has answered; undefined when the dialog in the terminal has to decide. */
-  async function waitForAnswer(
-    c: Context,
-    key: string,
-    question: string,
-  ): Promise<Parameters<typeof toPermissionDecision>[1] | undefined> {
+  async function waitForAnswer(c: Context, key: string, question: string) {
     const correlation = c.get("correlation");
     for (let waited = 0; waited < PERMISSION_WAIT_MS; waited += ANSWER_INTERVAL) {
       const taken = await takeAnswers(deps, key, question, correlation);

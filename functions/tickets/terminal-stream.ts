@@ -109,28 +109,23 @@ function flush(stream: EventStream<Viewer>) {
   delete stream.reader.frame;
   delete stream.reader.state;
   const stateEvent = state === undefined ? "" : formatEvent("state", state);
-  stream.send(stateEvent + (frame ? formatEvent("frame", JSON.stringify(toFrameEvent(frame))) : ""));
-}
-
-function toFrameEvent({ run, columns, rows, cursor, screen, at }: ReceivedFrame) {
-  return { run, columns, rows, screen, at: new Date(at).toISOString(), ...(cursor ? { cursor } : {}) };
+  const frameData = frame && JSON.stringify({ ...frame, at: new Date(frame.at).toISOString() });
+  stream.send(stateEvent + (frameData ? formatEvent("frame", frameData) : ""));
 }
 
 /** Reads the state of a ticket, and the last picture of its present run, in colours or at least as text. */
 async function readTerminalState(
   deps: Pick<Deps, "store" | "terminals">,
   key: string,
-): Promise<{ state: TerminalState; frame?: ReceivedFrame } | undefined> {
+): Promise<{ state: TerminalState; frame: ReceivedFrame | undefined } | undefined> {
   const ticket = await findTicket(deps, key);
   if (!ticket) return undefined;
   const { state, run, placed } = ticket;
   const keys = [ticketKeys.runner(placed ?? ""), ticketKeys.session(key)];
   const [runner, session] = await deps.store.read<ObservedSession>(keys);
   const frame = deps.terminals.find(key, run) ?? toPlainFrame(run, session?.value);
-  return {
-    state: { state, run, phase: getPhase(ticket), connected: placed !== undefined && runner !== undefined },
-    ...(frame ? { frame } : {}),
-  };
+  const connected = placed !== undefined && runner !== undefined;
+  return { state: { state, run, phase: getPhase(ticket), connected }, frame };
 }
 
 /** The last picture as the runner reported it with the session: plain text, which outlives the process. */
@@ -142,8 +137,8 @@ function toPlainFrame(run: number, observed: ObservedSession | undefined): Recei
 }
 
 function getPhase(ticket: Ticket): TerminalState["phase"] {
-  if (isActive(ticket) && ticket.wanted && ticket.state !== "approved") return "live";
-  return isActive(ticket) && ticket.state === "approved" && !ticket.started ? "waiting" : "ended";
+  if (ticket.state === "approved") return ticket.started ? "ended" : "waiting";
+  return isActive(ticket) && ticket.wanted ? "live" : "ended";
 }
 
 function app(deps: Deps): Hono {

@@ -74,8 +74,11 @@ const environmentSchema = z.object({
 });
 
 /** Checks the runner's settings. `problems` contains no secret. */
-export function parseRunnerSettings(input: RunnerSettingsInput): RunnerSettings | { problems: string[] } {
-  const { env, token, tickets } = input;
+export function parseRunnerSettings({
+  env,
+  token,
+  tickets,
+}: RunnerSettingsInput): RunnerSettings | { problems: string[] } {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
   const parsed = environmentSchema.safeParse(given);
   const problems = (parsed.error?.issues ?? []).map(({ path: [name = ""] }) => {
@@ -87,14 +90,12 @@ export function parseRunnerSettings(input: RunnerSettingsInput): RunnerSettings 
     problems.push('tickets is not in the settings file; wanted: {"tickets": {"repositories": {"ONB": "/srv/repo"}}}.');
   if (!parsed.success || token === undefined || tickets === undefined) return { problems };
   const { GROUNDCREW_URL, CLAUDE_BIN, RUNNER_NAME, RUNNER_FOLDER } = parsed.data;
+  const getPath = (repository: (typeof tickets.repositories)[string]) =>
+    typeof repository === "string" ? repository : repository.path;
+  const repositories = Object.entries(tickets.repositories).map(([project, one]) => [project, getPath(one)] as const);
   return {
     ...{ groundcrewUrl: GROUNDCREW_URL.replace(/\/+$/, ""), token, runner: RUNNER_NAME, folder: RUNNER_FOLDER },
     ...{ claudeBin: CLAUDE_BIN, prefix: tickets.prefix, hooks: tickets.hooks, legacyFiles: tickets.legacy_files },
-    repositories: new Map(
-      Object.entries(tickets.repositories).map(([project, repository]) => [
-        project,
-        typeof repository === "string" ? repository : repository.path,
-      ]),
-    ),
+    repositories: new Map(repositories),
   };
 }

@@ -83,10 +83,8 @@ const MIN_BLANKS = 41;
 export function readToolInput({ tool_name = "?", tool_input }: ToolCall): ToolInput {
   const isObject = typeof tool_input === "object" && tool_input !== null && !Array.isArray(tool_input);
   const entries = isObject ? sortEntries(tool_input) : tool_input === undefined ? [] : [["input", tool_input] as const];
-  const input: ToolInput = {
-    tool: showLine(tool_name).slice(0, 200),
-    fields: entries.map(([name, value]) => toField(showLine(name), value)),
-  };
+  const fields = entries.map(([name, value]) => toField(showLine(name), value));
+  const input: ToolInput = { tool: showLine(tool_name).slice(0, 200), fields };
   const stored = shortenInput(input, KEPT_LIMITS);
   return stored === input ? input : shortenInput(input, SHORTENED_LIMITS);
 }
@@ -139,16 +137,13 @@ function countPadding(blank: string): string {
   return `${edge}[${shown.join(", ")}]${edge}`;
 }
 
-function toField(name: string, value: unknown): ToolInput["fields"][number] {
+function toField(name: string, value: unknown): InputField {
+  const hidden = Math.max(0, name.length - MAX_LABEL_LENGTH);
+  const label = hidden > 0 ? `${name.slice(0, MAX_LABEL_LENGTH).toWellFormed()}…` : name;
+  const lines = hidden > 0 ? undefined : renderValue(value, 0);
+  if (lines) return { label, value: lines.join("\n") };
   // A person could not read such a name, or such a depth, so the input does not count as shown.
-  if (name.length > MAX_LABEL_LENGTH) {
-    const label = `${name.slice(0, MAX_LABEL_LENGTH).toWellFormed()}…`;
-    return { label, value: "", leftOut: name.length - MAX_LABEL_LENGTH + measureLeaves(value), end: "" };
-  }
-  const lines = renderValue(value, 0);
-  return lines
-    ? { label: name, value: lines.join("\n") }
-    : { label: name, value: "", leftOut: measureLeaves(value), end: "" };
+  return { label, value: "", leftOut: hidden + measureLeaves(value), end: "" };
 }
 
 /** The number of UTF-16 units in the texts and numbers of a value of any depth. */
