@@ -17,6 +17,7 @@ import { readOutage } from "../shared/monitoring/outage.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { readList } from "../shared/plane/endpoint.ts";
 import {
+  createOnce,
   PlaneAuthError,
   PlaneConflictError,
   type PlaneError,
@@ -140,23 +141,12 @@ async function tryEdit(deps: Deps, location: CanaryLocation, nonce: string): Pro
 async function editCanaryComment(deps: Deps, { project, item, comment }: CanaryLocation, nonce: string): Promise<void> {
   const json = { comment_html: formatTemplate(getTexts(deps.settings.locale).canary.comment, { nonce }) };
   // The nonce is stored before the request, because the webhook may arrive before the response.
-  const beforeSend = () => recordSentNonce(deps, { project, item, comment }, nonce);
+  const beforeSend = () =>
+    updateValue<CanaryRecord>(deps, canaryKey, async (stored) => {
+      const lastEdit = { nonce, at: await deps.store.now(), address: describeAddress(deps.settings) };
+      return { put: [{ key: canaryKey, value: { ...stored, project, item, comment, lastEdit } }] };
+    });
   await deps.plane.call(commentsApi.update, { params: { project, item, comment }, json, beforeSend });
-}
-
-async function recordSentNonce(
-  deps: Pick<Deps, "store" | "settings">,
-  location: CanaryLocation,
-  nonce: string,
-): Promise<void> {
-  await updateValue<CanaryRecord>(deps, canaryKey, async (stored) => {
-    const value: CanaryRecord = {
-      ...stored,
-      ...location,
-      lastEdit: { nonce, at: await deps.store.now(), address: describeAddress(deps.settings) },
-    };
-    return { put: [{ key: canaryKey, value }] };
-  });
 }
 
 /**
@@ -171,14 +161,17 @@ function isPlaneRefusal(thrown: unknown): thrown is PlaneError {
 }
 
 /**
- * Finds or creates the item and the comment with this external id. There is no location without a configured project or
- * one that provision created: other projects are not touched.
+ * Finds or creates the item and the comment with this external id, even when the item is archived. There is no location
+ * without a configured project or one that provision created: other projects are not touched.
  */
 async function ensureCanaryLocation(deps: CanaryLocationDeps, externalRef: ExternalRef): Promise<CanaryLocationResult> {
   const project = await findCanaryProject(deps);
   if (project === undefined) return { problem: await explainMissingProject(deps) };
   try {
-    return { location: await createCanaryLocation(deps, project, externalRef) };
+    const item = await createCanaryItem(deps, project, externalRef);
+    const json = { comment_html: "<p>…</p>", ...externalRef };
+    const comment = await createOnce(() => deps.plane.call(commentsApi.create, { params: { project, item }, json }));
+    return { location: { project, item, comment } };
   } catch (thrown) {
     if (!isPlaneRefusal(thrown)) throw thrown;
     return { problem: `Plane refused to create it: ${thrown.message}` };
@@ -194,22 +187,6 @@ async function explainMissingProject(deps: CanaryLocationDeps): Promise<string> 
   return "provision created no project, and canary.project is not set";
 }
 
-/** Creates the item and the comment, or reuses existing ones with this external id, even when the item is archived. */
-async function createCanaryLocation(
-  deps: CanaryLocationDeps,
-  project: string,
-  externalRef: ExternalRef,
-): Promise<CanaryLocation> {
-  const item = await createCanaryItem(deps, project, externalRef);
-  const comment = await createOrReuse(() =>
-    deps.plane.call(commentsApi.create, {
-      params: { project, item },
-      json: { comment_html: "<p>…</p>", ...externalRef },
-    }),
-  );
-  return { project, item, comment };
-}
-
 async function createCanaryItem(deps: CanaryLocationDeps, project: string, externalRef: ExternalRef): Promise<string> {
   const state = await findClosedState(deps, project);
   const label = await getOrCreateLabel(deps, project, "groundcrew");
@@ -221,22 +198,13 @@ async function createCanaryItem(deps: CanaryLocationDeps, project: string, exter
     ...omitUndefined({ state: state || undefined }),
     ...externalRef,
   };
-  return createOrReuse(() => deps.plane.call(workItemsApi.create, { params: { project }, json }));
+  return createOnce(() => deps.plane.call(workItemsApi.create, { params: { project }, json }));
 }
 
 /** Finds a cancelled or else completed state: an item in it appears on no board of open work and in no cycle's count. */
 async function findClosedState({ plane }: CanaryLocationDeps, project: string): Promise<string | undefined> {
   const { rows } = await readList(plane, statesApi.list, { params: { project } });
   return (rows.find(({ group }) => group === "cancelled") ?? rows.find(({ group }) => group === "completed"))?.id;
-}
-
-async function createOrReuse(create: () => Promise<{ data: { id: string } }>): Promise<string> {
-  try {
-    return (await create()).data.id;
-  } catch (thrown) {
-    if (!(thrown instanceof PlaneConflictError) || thrown.id === undefined) throw thrown;
-    return thrown.id;
-  }
 }
 
 async function findReturnedCanary({ store }: Pick<Deps, "store">, nonce: string) {
@@ -252,7 +220,7 @@ async function reportSilence(deps: Deps, nonce: string, correlation: string): Pr
     deps.log.error("no webhook from Plane within a minute of an edit", { correlation });
     if (stored.silentSince !== undefined) return undefined;
     const value: CanaryRecord = { ...stored, silentSince: sent.at };
-    const jobs = createCanaryNoticeJobs(deps.settings, { what: "silent", since: sent.at, correlation });
+    const jobs = createCanaryNoticeJobs(deps.settings, { what: "silent", since: sent.at }, correlation);
     return { put: [{ key: canaryKey, value }], jobs, afterCommit: () => deps.notify() };
   });
 }

@@ -10,7 +10,6 @@ import { GroundcrewError, getErrorMessage } from "../shared/errors.ts";
 import { keepCurrentResults, readCanary } from "../shared/monitoring/canary.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { describeCapacityWarning, findCapacityWarnings } from "../shared/store/capacity.ts";
-import type { StoreStats } from "../shared/store/port.ts";
 import { type FirstLook, readFirstLook } from "../shared/sync/first-look.ts";
 import { createRedactor } from "../shared/text.ts";
 import { countTickets } from "../shared/tickets/stored-tickets.ts";
@@ -19,16 +18,6 @@ import { isRecent, MINUTE, type Ms } from "../shared/time.ts";
 import { VERSION } from "../shared/version.ts";
 
 type HealthDeps = Pick<Deps, "store" | "storeHealth" | "clock" | "wait" | "settings">;
-
-interface TicketHealth {
-  /** A ticket runner is connected. */
-  tmux_service: boolean;
-  pending_count: number;
-  active_count: number;
-  completed_count: number;
-}
-
-type HealthStats = StoreStats & { tickets: TicketHealth | undefined };
 
 type ReadyDeps = Pick<Deps, "settings" | "store" | "storeHealth" | "health" | "wait">;
 
@@ -53,57 +42,40 @@ export const readyRoute: Route = { path: "/ready", access: "admin", app: createR
 /** MONITOR-03: all metrics in the Prometheus text format. */
 export const metricsRoute: Route = { path: "/metrics", access: "admin", app: createMetricsApp };
 
-function createHealthApp({ store, storeHealth, clock, wait, settings }: HealthDeps): Hono {
+function createHealthApp(deps: HealthDeps): Hono {
+  const { store, storeHealth, clock, settings } = deps;
   const startedAt = clock();
-  let lastCheck: { at: Ms; stats: Promise<HealthStats | undefined> } | undefined;
+  let lastCheck: { at: Ms; stats: ReturnType<typeof readStats> } | undefined;
 
   /** Counts of tickets, where there are any; names that other orchestrators' dashboards expect. */
-  async function readTicketHealth(): Promise<TicketHealth | undefined> {
+  async function readTicketHealth() {
     if (!settings.tickets) return undefined;
     const [{ pending, active, completed }, runners] = await Promise.all([
       countTickets(store),
       store.count(ticketSets.runners),
     ]);
-    return {
-      tmux_service: runners > 0,
-      pending_count: pending,
-      active_count: active,
-      completed_count: completed,
-    };
+    // `tmux_service`: a ticket runner is connected.
+    return { tmux_service: runners > 0, pending_count: pending, active_count: active, completed_count: completed };
   }
 
-  async function readHealthStats(): Promise<HealthStats> {
-    const [stats, tickets] = await Promise.all([store.stats(), readTicketHealth()]);
-    return { ...stats, tickets };
-  }
-
-  async function readStats(): Promise<HealthStats | undefined> {
-    const timeout = new AbortController();
-    try {
-      return (await Promise.race([readHealthStats(), wait(STORE_TIMEOUT_MS, timeout.signal)])) ?? undefined;
-    } catch {
-      return undefined;
-    } finally {
-      timeout.abort();
-    }
-  }
+  const readStats = () =>
+    withTimeout(deps, () => Promise.all([store.stats(), readTicketHealth()])).catch(() => undefined);
 
   return new Hono().get("/", async (c) => {
     if (!lastCheck || !isRecent(lastCheck.at, STATS_FRESH_MS, clock())) lastCheck = { at: clock(), stats: readStats() };
-    const stats = await lastCheck.stats;
-    if (!stats) throw new GroundcrewError("unavailable", "The store does not respond.");
+    const check = await lastCheck.stats;
+    if (!check) throw new GroundcrewError("unavailable", "The store does not respond.");
+    const [stats, tickets] = check;
     if (storeHealth.getWriteFailure() !== undefined)
       throw new GroundcrewError("unavailable", "The store cannot be written. GET /ready returns the reason.");
-    const queues = Object.entries(stats.queues).map(
-      ([queue, { pending, dead }]) => [queue, { pending, dead }] as const,
-    );
+    const queues = Object.entries(stats.queues).map(([queue, { pending, dead }]) => [queue, { pending, dead }]);
     const uptime_s = Math.floor((clock() - startedAt) / 1000);
     return c.json({
       status: "healthy",
       version: VERSION,
       uptime_s,
       queues: Object.fromEntries(queues),
-      ...stats.tickets,
+      ...tickets,
     });
   });
 }
@@ -140,7 +112,7 @@ function readPauses(deps: ReadyDeps): Promise<LongPauses> {
 }
 
 /** Returns the store's answer; throws when it does not arrive in time. */
-async function withTimeout<T>({ wait }: ReadyDeps, read: () => Promise<T>): Promise<T> {
+async function withTimeout<T>({ wait }: Pick<Deps, "wait">, read: () => Promise<T>): Promise<T> {
   const abort = new AbortController();
   const timeout = wait(STORE_TIMEOUT_MS, abort.signal).then(() => {
     throw new Error(`no answer within ${STORE_TIMEOUT_MS} ms`);

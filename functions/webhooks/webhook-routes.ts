@@ -38,13 +38,6 @@ interface ReceivedDelivery {
   action: string | undefined;
 }
 
-/** The event and the id of the work item concerned; undefined where the body does not contain them. */
-interface DeliverySubject {
-  event?: string | undefined;
-  action?: string | undefined;
-  item?: string | undefined;
-}
-
 type TelegramWebhookDeps = Pick<Deps, "settings" | "store" | "metrics" | "clock" | "notify">;
 
 /** Serialized once, because it is the same for every webhook. */
@@ -206,22 +199,16 @@ function checkContentType(c: Context) {
     throw new GroundcrewError("unsupported_type", "Content-Encoding is not supported: send the body uncompressed.");
 }
 
-function parseSubject({ raw, encoding }: ReceivedBody): DeliverySubject {
+/** Returns the event and the id of the work item concerned, as far as the body contains them. */
+function parseSubject({ raw, encoding }: ReceivedBody): Pick<Partial<ReceivedDelivery>, "event" | "action"> & {
+  item?: string | undefined;
+} {
   if (encoding !== undefined) return {};
   const [, event, action, item] = DELIVERY_HEAD.exec(raw) ?? [];
   if (item !== undefined) return { event, action, item };
-  const { data, ...delivery } = parseDelivery(raw);
-  return {
-    event: delivery.event,
-    action: delivery.action,
-    item: delivery.event === "issue_comment" ? data?.issue : data?.id,
-  };
-}
-
-/** Returns no fields for a body that is not a JSON object. */
-function parseDelivery(raw: string): Partial<z.infer<typeof deliverySchema>> {
   try {
-    return deliverySchema.safeParse(JSON.parse(raw)).data ?? {};
+    const { data, ...delivery } = deliverySchema.parse(JSON.parse(raw));
+    return { ...delivery, item: delivery.event === "issue_comment" ? data?.issue : data?.id };
   } catch {
     return {};
   }

@@ -180,10 +180,6 @@ export type FactsDeps = Pick<Deps, "store" | "cache" | "plane" | "clock" | "sett
 /** Dependencies of the task operations. */
 export type TaskDeps = SyncDeps & Pick<Deps, "notify" | "fetch" | "hashing">;
 
-/**
- * Whether Plane, Telegram and the store work, by the results of the product's own calls and writes; `/ready` and the
- * page show it. A system that asked to wait for long counts as unavailable meanwhile.
- */
 /** External systems whose health is reported. */
 export type HealthComponent = "plane" | "telegram";
 

@@ -119,23 +119,10 @@ function isPlaneAnswer(thrown: unknown): boolean {
 export function recordTelegramHealth(bot: TelegramBot, health: Health): TelegramBot {
   async function withRecording<T extends Awaited<ReturnType<TelegramBot[keyof TelegramBot]>>>(call: Promise<T>) {
     const outcome = await call;
-    switch (outcome.kind) {
-      case "wait":
-        break;
-      case "not_sent":
-      case "unknown":
-        health.recordFailure("telegram", outcome.reason);
-        break;
-      case "refused":
-        if (outcome.lasting) health.recordSuccess("telegram");
-        else health.recordFailure("telegram", outcome.reason);
-        break;
-      case "conflict":
-        health.recordFailure("telegram", outcome.reason);
-        break;
-      default:
-        health.recordSuccess("telegram");
-    }
+    // A lasting refusal and a message that is gone concern one request only; a required wait shows nothing.
+    const concernsOneRequest = outcome.kind === "gone" || (outcome.kind === "refused" && outcome.lasting);
+    if ("reason" in outcome && !concernsOneRequest) health.recordFailure("telegram", outcome.reason);
+    else if (outcome.kind !== "wait") health.recordSuccess("telegram");
     return outcome;
   }
 

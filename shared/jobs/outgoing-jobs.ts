@@ -6,13 +6,15 @@
 
 import { z } from "zod";
 import type { Settings } from "../config/settings.ts";
+import { type Locale, resolveLocale } from "../i18n/localize.ts";
 import type { Job } from "../store/port.ts";
 import { EVENT_KINDS, PLAN_EVENT_KINDS, WORK_EVENT_KINDS } from "../task/event-kinds.ts";
 import { type AnyEvent, TICKET_WAIT_KINDS } from "../task/events.ts";
 import type { ActionBody, EventFacts, RuleAction } from "../task/rule-set.ts";
 import { PRIORITIES, STATUSES } from "../task/snapshot.ts";
 import type { ChatId } from "../telegram/bot.ts";
-import type { RichText } from "../telegram/rich-text.ts";
+import { toSoundExtras } from "../telegram/chat-settings.ts";
+import { type RichText, toPlainText } from "../telegram/rich-text.ts";
 import type { Ms } from "../time.ts";
 
 export type BurstRefreshBody = Extract<OutboxBody, { type: "burst_refresh" }>;
@@ -261,6 +263,23 @@ export function createAnnouncementJob(
 ): Job {
   const body: OutboxBody = { type: "announcement", chat, answer, correlation };
   return { id, queue: "outbox", lane: notificationLane(chat), body };
+}
+
+/**
+ * Creates the job of a message by which Groundcrew reports about itself; no job without Telegram.
+ * @param id identifies what is reported, so that the message is sent only once
+ */
+export function createNoticeJobs(
+  { telegram, locale }: Pick<Settings, "telegram" | "locale">,
+  kind: Parameters<typeof toSoundExtras>[0],
+  id: string,
+  renderText: (language: Locale) => string,
+  correlation: string,
+): Job[] {
+  if (!telegram) return [];
+  const language = resolveLocale(locale);
+  const answer = { rich: toPlainText(renderText(language)), language, ...toSoundExtras(kind) };
+  return [createAnnouncementJob(id, telegram.chat, answer, correlation)];
 }
 
 /** @param cause identifies the update that is answered, so that it is answered only once */

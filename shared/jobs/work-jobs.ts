@@ -112,7 +112,6 @@ export function createRemarkJob(
   return createWorkJob(`remark:${item}:${remark}`, `work:${item}`, body);
 }
 
-/** Creates a job of the queue `work`. Jobs of one lane are handled in order; `at` is store time. */
 /** The lane of jobs that replace an item's whole list of labels, so that none of them overwrites another's change. */
 export function toLabelsLane(item: string): string {
   return `labels:${item}`;
@@ -131,6 +130,7 @@ export function createTicketUpdateJob(
   return createWorkJob(id, id, { type: "ticket_update", ...body }, at);
 }
 
+/** Creates a job of the queue `work`. Jobs of one lane are handled in order; `at` is store time. */
 export function createWorkJob(id: string, lane: string, body: WorkJobBody, at?: Ms): Job {
   return { id, queue: "work", lane, body, ...omitUndefined({ at }) };
 }

@@ -5,14 +5,12 @@
 
 import type { Deps } from "../app/deps.ts";
 import type { Settings } from "../config/settings.ts";
-import { formatTemplate, localizeNumber, resolveLocale } from "../i18n/localize.ts";
+import { formatTemplate, type Locale, localizeNumber } from "../i18n/localize.ts";
 import { getTexts } from "../i18n/texts.ts";
-import { createAnnouncementJob } from "../jobs/outgoing-jobs.ts";
+import { createNoticeJobs } from "../jobs/outgoing-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Job, Store, StoreKey } from "../store/port.ts";
 import { updateValue } from "../store/records.ts";
-import { toSoundExtras } from "../telegram/chat-settings.ts";
-import { toPlainText } from "../telegram/rich-text.ts";
 import type { Ms } from "../time.ts";
 
 /**
@@ -32,15 +30,6 @@ export interface CanaryRecord {
 }
 
 type CanaryWebhookDeps = Pick<Deps, "store" | "settings" | "log" | "notify">;
-
-interface CanaryNotice {
-  what: "silent" | "back";
-  /** Store time since which no webhook arrived; it identifies the notice, so that it is sent once. */
-  since: Ms;
-  /** Duration until the webhook arrived. */
-  took?: Ms;
-  correlation: string;
-}
 
 export const canaryKey: StoreKey = "canary";
 
@@ -87,7 +76,7 @@ export async function handleCanaryWebhook(deps: CanaryWebhookDeps, html: string,
     const jobs =
       silentSince === undefined
         ? []
-        : createCanaryNoticeJobs(deps.settings, { what: "back", since: silentSince, took, correlation });
+        : createCanaryNoticeJobs(deps.settings, { what: "back", since: silentSince, took }, correlation);
     const afterCommit = () => {
       deps.log.info("canary webhook received", { correlation, ms: took });
       if (silentSince !== undefined) deps.log.warn("webhooks from Plane arrive again", { correlation, ms: took });
@@ -97,16 +86,16 @@ export async function handleCanaryWebhook(deps: CanaryWebhookDeps, html: string,
   });
 }
 
-/** Creates the job for the message that webhooks stopped or resumed arriving; no job without Telegram. */
+/**
+ * Creates the job for the message that webhooks stopped or resumed arriving. `since`: store time since which no webhook
+ * arrived; `took`: the duration until one arrived.
+ */
 export function createCanaryNoticeJobs(
-  { telegram, locale }: Pick<Settings, "telegram" | "locale">,
-  notice: CanaryNotice,
+  settings: Pick<Settings, "telegram" | "locale">,
+  { what, since, took = 0 }: { what: "silent" | "back"; since: Ms; took?: Ms },
+  correlation: string,
 ): Job[] {
-  if (!telegram) return [];
-  const language = resolveLocale(locale);
-  const seconds = localizeNumber(language, Math.round((notice.took ?? 0) / 1000));
-  const rich = toPlainText(formatTemplate(getTexts(language).canary[notice.what], { n: seconds }));
-  const id = `canary:${notice.what}:${notice.since}`;
-  const sound = toSoundExtras(`webhooks_${notice.what}`);
-  return [createAnnouncementJob(id, telegram.chat, { rich, language, ...sound }, notice.correlation)];
+  const renderText = (language: Locale) =>
+    formatTemplate(getTexts(language).canary[what], { n: localizeNumber(language, Math.round(took / 1000)) });
+  return createNoticeJobs(settings, `webhooks_${what}`, `canary:${what}:${since}`, renderText, correlation);
 }

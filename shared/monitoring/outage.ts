@@ -4,12 +4,10 @@
  */
 
 import type { Settings } from "../config/settings.ts";
-import { formatTemplate, localizeDuration, localizeMoment, resolveLocale } from "../i18n/localize.ts";
+import { formatTemplate, type Locale, localizeDuration, localizeMoment } from "../i18n/localize.ts";
 import { getTexts } from "../i18n/texts.ts";
-import { createAnnouncementJob } from "../jobs/outgoing-jobs.ts";
+import { createNoticeJobs } from "../jobs/outgoing-jobs.ts";
 import type { Job, Store, StoreKey } from "../store/port.ts";
-import { toSoundExtras } from "../telegram/chat-settings.ts";
-import { toPlainText } from "../telegram/rich-text.ts";
 import { HOUR, MINUTE, type Ms } from "../time.ts";
 
 /** A time in which Plane gives no usable answer. All times are store times. */
@@ -100,26 +98,24 @@ export async function readOutage(store: Pick<Store, "read">): Promise<Outage | u
 }
 
 /**
- * Creates the job for the message that Plane does not answer, or answers again; no job without Telegram.
+ * Creates the job for the message that Plane does not answer, or answers again.
  * @param now store time, for times of the same day
  */
 export function createOutageNoticeJobs(
-  { telegram, locale, timezone }: Pick<Settings, "telegram" | "locale" | "timezone">,
+  settings: Pick<Settings, "telegram" | "locale" | "timezone">,
   notice: OutageNotice,
   now: Ms,
   correlation: string,
 ): Job[] {
-  if (!telegram) return [];
-  const language = resolveLocale(locale);
-  const formatTime = (at: Ms) => localizeMoment(language, timezone, at, now);
-  const values: Record<string, string> = {
-    since: formatTime(notice.since),
-    ...(notice.kind === "back"
-      ? { until: formatTime(notice.until), duration: localizeDuration(language, notice.until - notice.since) }
-      : {}),
+  const { kind, since } = notice;
+  const renderText = (language: Locale) => {
+    const formatTime = (at: Ms) => localizeMoment(language, settings.timezone, at, now);
+    const values: Record<string, string> = { since: formatTime(since) };
+    if (notice.kind === "back") {
+      values["until"] = formatTime(notice.until);
+      values["duration"] = localizeDuration(language, notice.until - since);
+    }
+    return formatTemplate(getTexts(language).outage[kind], values);
   };
-  const rich = toPlainText(formatTemplate(getTexts(language).outage[notice.kind], values));
-  const sound = toSoundExtras(`plane_${notice.kind}`);
-  const id = `plane-outage:${notice.kind}:${notice.since}`;
-  return [createAnnouncementJob(id, telegram.chat, { rich, language, ...sound }, correlation)];
+  return createNoticeJobs(settings, `plane_${kind}`, `plane-outage:${kind}:${since}`, renderText, correlation);
 }

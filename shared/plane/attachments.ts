@@ -39,17 +39,6 @@ interface PieceReader {
   failed?: { why: unknown };
 }
 
-/**
- * A form with one file at its end, as multipart/form-data (RFC 7578), whose length is known before the file is read.
- */
-interface Multipart {
-  contentType: string;
-  /** Bytes of the whole body. */
-  length: number;
-  before: Uint8Array<ArrayBuffer>;
-  after: Uint8Array<ArrayBuffer>;
-}
-
 const attachmentSchema = z.object({
   id: planeIdSchema,
   /** As declared at creation; Plane lowers the size to the server's limit. Older versions of Plane store no type. */
@@ -140,18 +129,27 @@ export async function uploadFile(
       body: createFormStream(form.before, pieces.next, form.after),
       signal,
     });
-    if (status < 200 || status >= 300) throw createStorageError(status, replyBody);
+    if (status >= 200 && status < 300) return;
+    const context = { operation: UPLOAD_OPERATION, status };
+    const code = /<Code>(\w{1,60})<\/Code>/.exec(replyBody)?.[1] ?? "no reason given";
+    if (status >= 500)
+      throw new PlaneUnavailableError(context, `The storage could not store the file (${status}: ${code}).`);
+    throw new PlaneInvalidError({ ...context, fields: {} }, `The storage refused the file (${status}: ${code}).`);
   } catch (thrown) {
     if (pieces.failed) throw pieces.failed.why;
-    if (signal.aborted && pieces.isWaiting) throw createStalledError(stall);
-    throw thrown;
+    if (!signal.aborted || !pieces.isWaiting) throw thrown;
+    const message = `The file's transfer stalled: no data for ${stall / 1000} s. Send the file again.`;
+    throw new PlaneUnavailableError({ operation: UPLOAD_OPERATION }, message);
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** `size` is the file's size in bytes. `boundary` must not occur in the file, so it needs 128 random bits. */
-function createMultipart(fields: Record<string, string>, size: number, boundary: string): Multipart {
+/**
+ * Creates a form with one file of `size` bytes at its end, as multipart/form-data (RFC 7578), whose length is known
+ * before the file is read. `boundary` must not occur in the file, so it needs 128 random bits.
+ */
+function createMultipart(fields: Record<string, string>, size: number, boundary: string) {
   // S3 ignores every field after the file, and reads its type from the field `Content-Type`.
   const parts = Object.entries(fields).map(
     ([name, value]) => `${formatPartHead(boundary, `name="${escapeFieldName(name)}"`)}${value}\r\n`,
@@ -186,7 +184,11 @@ function createPieceReader(file: UploadSource, restartTimer: () => void): PieceR
     try {
       const { done, value } = await reader.read();
       sent += value?.length ?? 0;
-      if (sent > file.size || (done && sent < file.size)) throw createSizeError(file.size, sent, done);
+      if (sent > file.size || (done && sent < file.size)) {
+        const received = done ? `only ${sent} arrived` : "more arrived";
+        const message = `The file has ${file.size} bytes, but ${received}.`;
+        throw new PlaneInvalidError({ operation: UPLOAD_OPERATION, fields: {} }, message);
+      }
       return value;
     } catch (thrown) {
       pieces.failed = { why: thrown };
@@ -198,14 +200,6 @@ function createPieceReader(file: UploadSource, restartTimer: () => void): PieceR
   }
 
   return pieces;
-}
-
-function createSizeError(size: number, sent: number, done: boolean): PlaneInvalidError {
-  const received = done ? `only ${sent} arrived` : "more arrived";
-  return new PlaneInvalidError(
-    { operation: UPLOAD_OPERATION, fields: {} },
-    `The file has ${size} bytes, but ${received}.`,
-  );
 }
 
 /** Streams the form piece by piece; reads each piece only after the previous one was sent. */
@@ -222,19 +216,6 @@ function createFormStream(
       if (!piece) controller.close();
     },
   });
-}
-
-function createStorageError(status: number, replyBody: string): PlaneInvalidError | PlaneUnavailableError {
-  const context = { operation: UPLOAD_OPERATION, status };
-  const code = /<Code>(\w{1,60})<\/Code>/.exec(replyBody)?.[1] ?? "no reason given";
-  return status >= 500
-    ? new PlaneUnavailableError(context, `The storage could not store the file (${status}: ${code}).`)
-    : new PlaneInvalidError({ ...context, fields: {} }, `The storage refused the file (${status}: ${code}).`);
-}
-
-function createStalledError(stall: Ms): PlaneUnavailableError {
-  const message = `The file's transfer stalled: no data for ${stall / 1000} s. Send the file again.`;
-  return new PlaneUnavailableError({ operation: UPLOAD_OPERATION }, message);
 }
 
 /**

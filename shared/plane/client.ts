@@ -62,14 +62,6 @@ export interface PlaneClientOptions {
   answerLimit?: number;
 }
 
-interface ListProgress {
-  pageRows: number;
-  rowCount: number;
-  largestPage: number;
-  total: number;
-  pageCount: number;
-}
-
 interface RetryOptions {
   operation: string;
   /** Whether the request may be repeated when it is unknown whether Plane carried it out. */
@@ -193,29 +185,23 @@ export async function* fetchPages<R>(
     if (!more) return;
     rowCount += results.length;
     largestPage = Math.max(largestPage, results.length);
-    const problem = usedCursors.has(cursor)
-      ? "repeats a page that was already read"
-      : findEndlessness({ pageRows: results.length, rowCount, largestPage, total, pageCount: usedCursors.size + 1 });
-    if (problem) throw createListError(endpoint.operation, problem);
+    let problem: string | undefined;
+    if (usedCursors.has(cursor)) problem = "repeats a page that was already read";
+    else if (results.length === 0) problem = "announces a further page after an empty one";
+    else if (rowCount > 2 * total + largestPage) problem = `has sent ${rowCount} rows although it counts ${total}`;
+    else if (rowCount >= MAX_LIST_ROWS) problem = `does not end after ${rowCount} rows`;
     usedCursors.add(cursor);
+    if (usedCursors.size >= MAX_LIST_PAGES) problem ??= `does not end after ${usedCursors.size} pages`;
+    if (problem) {
+      const { operation } = endpoint;
+      const advice = "If this persists, check Plane and the proxies in front of it.";
+      throw new PlaneUnexpectedError(
+        { operation },
+        `Plane's list ${operation} ${problem}; the read was ended. ${advice}`,
+      );
+    }
     query = { ...query, cursor };
   }
-}
-
-/** Why a list that announces a further page cannot end; undefined when it can. */
-function findEndlessness({ pageRows, rowCount, largestPage, total, pageCount }: ListProgress): string | undefined {
-  if (pageRows === 0) return "announces a further page after an empty one";
-  if (rowCount > 2 * total + largestPage) return `has sent ${rowCount} rows although it counts ${total}`;
-  if (rowCount >= MAX_LIST_ROWS) return `does not end after ${rowCount} rows`;
-  if (pageCount >= MAX_LIST_PAGES) return `does not end after ${pageCount} pages`;
-  return undefined;
-}
-
-function createListError(operation: string, problem: string) {
-  return new PlaneUnexpectedError(
-    { operation },
-    `Plane's list ${operation} ${problem}; the read was ended. If this persists, check Plane and the proxies in front of it.`,
-  );
 }
 
 /** Calls `attempt(0)` and, after a failure that a retry may fix, `attempt(1)` and so on, once for each delay. */

@@ -21,99 +21,67 @@ interface PlaneErrorContext {
 
 /**
  * The error of every failed call to Plane. The message states what happened, to which object, and what to do;
- * it contains Plane's own message if there is one, and never a key.
+ * it contains Plane's own message if there is one, and never a key. `Fields` are those that a class adds.
  */
-export abstract class PlaneError extends Error {
+export abstract class PlaneError<Fields extends object = object> extends Error {
   abstract readonly code: PlaneErrorCode;
-  readonly operation: string;
-  readonly status: number | undefined;
-  readonly detail: string | undefined;
+  declare readonly operation: string;
+  declare readonly status: number | undefined;
+  declare readonly detail: string | undefined;
 
-  constructor(context: PlaneErrorContext, message: string) {
+  constructor(context: PlaneErrorContext & Fields, message: string) {
     super(message);
-    this.operation = context.operation;
-    this.status = context.status;
-    this.detail = context.detail;
+    Object.assign(this, context);
   }
 }
 
 /** 401 or 403: the key is wrong (`key`), or it may not do this one thing (`permission`; also an unknown workspace). */
-export class PlaneAuthError extends PlaneError {
+export class PlaneAuthError extends PlaneError<{ reason: "key" | "permission" }> {
   override readonly name = "PlaneAuthError";
   readonly code = "auth";
-  readonly reason: "key" | "permission";
-
-  constructor(context: PlaneErrorContext & { reason: "key" | "permission" }, message: string) {
-    super(context, message);
-    this.reason = context.reason;
-  }
+  declare readonly reason: "key" | "permission";
 }
 
 /** 404 from Plane itself. Plane also answers it for archived, draft and triage items. */
-export class PlaneNotFoundError extends PlaneError {
+export class PlaneNotFoundError extends PlaneError<{ noRoute: boolean }> {
   override readonly name = "PlaneNotFoundError";
   readonly code = "not_found";
   /** True when this version of Plane has no such route, false when the object does not exist. */
-  readonly noRoute: boolean;
-
-  constructor(context: PlaneErrorContext & { noRoute: boolean }, message: string) {
-    super(context, message);
-    this.noRoute = context.noRoute;
-  }
+  declare readonly noRoute: boolean;
 }
 
 /** 409: the object already exists; `id` is its id if Plane reports it. */
-export class PlaneConflictError extends PlaneError {
+export class PlaneConflictError extends PlaneError<{ id: string | undefined }> {
   override readonly name = "PlaneConflictError";
   readonly code = "conflict";
-  readonly id: string | undefined;
-
-  constructor(context: PlaneErrorContext & { id: string | undefined }, message: string) {
-    super(context, message);
-    this.id = context.id;
-  }
+  declare readonly id: string | undefined;
 }
 
 /** Any other 4xx: Plane rejects the request's content. */
-export class PlaneInvalidError extends PlaneError {
+export class PlaneInvalidError extends PlaneError<{ fields: Record<string, string[]> }> {
   override readonly name = "PlaneInvalidError";
   readonly code = "invalid";
   /** Plane's messages by field (`name`, `non_field_errors`, …); empty when it has none. */
-  readonly fields: Record<string, string[]>;
-
-  constructor(context: PlaneErrorContext & { fields: Record<string, string[]> }, message: string) {
-    super(context, message);
-    this.fields = context.fields;
-  }
+  declare readonly fields: Record<string, string[]>;
 }
 
 /** The quota of this key is used up, according to Plane's 429 or to our own count before the request. */
-export class PlaneRateLimitedError extends PlaneError {
+export class PlaneRateLimitedError extends PlaneError<{ retryAfter: number }> {
   override readonly name = "PlaneRateLimitedError";
   readonly code = "rate_limited";
   /** Milliseconds to wait before the next request. */
-  readonly retryAfter: number;
-
-  constructor(context: PlaneErrorContext & { retryAfter: number }, message: string) {
-    super(context, message);
-    this.retryAfter = context.retryAfter;
-  }
+  declare readonly retryAfter: number;
 }
 
 /**
  * No usable answer: network error, timeout, 5xx, truncated body, or a page instead of JSON. Plane may have carried out
  * the request.
  */
-export class PlaneUnavailableError extends PlaneError {
+export class PlaneUnavailableError extends PlaneError<{ retryAfter?: number | undefined }> {
   override readonly name = "PlaneUnavailableError";
   readonly code = "unavailable";
   /** Milliseconds; set when the answer had a `Retry-After`. */
-  readonly retryAfter: number | undefined;
-
-  constructor(context: PlaneErrorContext & { retryAfter?: number | undefined }, message: string) {
-    super(context, message);
-    this.retryAfter = context.retryAfter;
-  }
+  declare readonly retryAfter: number | undefined;
 }
 
 /** A complete answer of an unknown form: from another version or another server, or a redirect. */
@@ -128,4 +96,17 @@ export class PlaneUnexpectedError extends PlaneError {
  */
 export function isTransientPlaneError(thrown: unknown): boolean {
   return thrown instanceof PlaneError && ["unavailable", "rate_limited", "auth"].includes(thrown.code);
+}
+
+/**
+ * Creates an object with an `external_source` and `external_id` and returns its id: that of the existing object if there
+ * is one with the same pair, so that a create can be repeated.
+ */
+export async function createOnce(create: () => Promise<{ data: { id: string } }>): Promise<string> {
+  try {
+    return (await create()).data.id;
+  } catch (thrown) {
+    if (thrown instanceof PlaneConflictError && thrown.id !== undefined) return thrown.id;
+    throw thrown;
+  }
 }

@@ -99,7 +99,7 @@ export function createQuota(options: QuotaOptions): Quota {
           const turn = { bucket, n: 1, limit, window: WINDOW_MS };
           const { wait: delay, isProbe } = await reserveTurn(store, "plane", turn, () => consume(priority));
           if (delay === 0) return isProbe;
-          if (delay > waitBudget.left) throw createQuotaError(operation, delay);
+          if (delay > waitBudget.left) throw createQuotaError(operation, delay, "The quota of this API key is used up");
           waitBudget.left -= delay;
           // What becomes free meanwhile is for this call.
           if (priority !== "spare") await store.pause(spareBucket, delay + SPARE_GIVE_WAY_MS);
@@ -114,12 +114,10 @@ export function createQuota(options: QuotaOptions): Quota {
 
 const toBucketName = (keyName: string) => `plane:${keyName}`;
 
-function createQuotaError(operation: string, retryAfter: Ms) {
-  const seconds = Math.ceil(retryAfter / 1000);
-  return new PlaneRateLimitedError(
-    { operation, retryAfter },
-    `The quota of this API key is used up: ${operation} was not sent. Try again in ${seconds} s.`,
-  );
+/** The refusal of a request for which there is no quota. `problem` is the beginning of a sentence. */
+export function createQuotaError(operation: string, retryAfter: Ms, problem: string): PlaneRateLimitedError {
+  const advice = `Try again in ${Math.ceil(retryAfter / 1000)} s.`;
+  return new PlaneRateLimitedError({ operation, retryAfter }, `${problem}: ${operation} was not sent. ${advice}`);
 }
 
 /** Returns the name under which the quota of an API key is stored: a hash, never the key itself. */

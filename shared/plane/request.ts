@@ -92,7 +92,11 @@ export function createRequestSender(options: PlaneRequestOptions): (request: Pla
         signal,
       });
       const body = await readText(response.body, answerLimit);
-      if (body === undefined) throw createTooLargeError(request, response.status, answerLimit);
+      if (body === undefined) {
+        const context = { operation: request.operation, status: response.status };
+        const problem = `is larger than ${answerLimit} bytes; request smaller pages.`;
+        throw new PlaneUnexpectedError(context, `Plane's answer to ${request.operation} ${problem}`);
+      }
       return { status: response.status, headers: response.headers, body, date: readReplyDate(response.headers, clock) };
     } catch (thrown) {
       if (thrown instanceof PlaneUnexpectedError) throw thrown;
@@ -100,7 +104,8 @@ export function createRequestSender(options: PlaneRequestOptions): (request: Pla
         ? "no data was transferred for too long"
         : `no complete answer within ${timeout / 1000} s`;
       const reason = signal.aborted ? timeoutReason : describeNetworkError(thrown);
-      throw new PlaneUnavailableError(request, `Plane could not be reached for ${request.operation}: ${reason}.`);
+      const { operation } = request;
+      throw new PlaneUnavailableError({ operation }, `Plane could not be reached for ${operation}: ${reason}.`);
     }
   }
 
@@ -129,14 +134,6 @@ async function readText(body: ReadableStream<Uint8Array> | null, limit: number):
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();
-}
-
-function createTooLargeError(request: PlaneRequest, status: number, limit: number) {
-  const context = { operation: request.operation, status };
-  return new PlaneUnexpectedError(
-    context,
-    `Plane's answer to ${request.operation} is larger than ${limit} bytes; request smaller pages.`,
-  );
 }
 
 function readReplyDate(headers: Headers, clock: () => number): string {

@@ -10,9 +10,6 @@ import { readAllRows } from "../store/records.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
 
-/**
- * Stored records of the workspace, its projects, cycles, comments and relations. For items see shared/task/snapshot.ts.
- */
 export interface WorkspaceRecord {
   /**
    * Plane's id; webhooks with another id are ignored (observation rule 11). "" until Plane lists a project, which

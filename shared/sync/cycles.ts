@@ -72,8 +72,9 @@ const PHASES: readonly CyclePhase[] = ["draft", "upcoming", "current", "complete
 const RETENTION_MS: Ms = 90 * DAY;
 
 /**
- * Reads a project's cycles, and the items of the current ones. The first read is the baseline and causes no events. Values that were stored since the
- * request began are newer than its response (observation rule 1), so a new read is queued in that case.
+ * Reads a project's cycles, and the items of the current ones. The first read is the baseline and causes no events.
+ * Values that were stored since the request began are newer than its response (observation rule 1), so a new read is
+ * queued in that case.
  */
 export async function readCycles(deps: SyncDeps, project: ProjectRecord, correlation: string): Promise<void> {
   const mark = await takeRevisionMark(deps, project.id);
@@ -82,12 +83,17 @@ export async function readCycles(deps: SyncDeps, project: ProjectRecord, correla
   let isOvertaken = false;
   for (const cycle of listed) {
     const observation = { cycle: toCycleRecord(cycle, date), date, mark, isNew: cycle.created_at >= since };
-    if ((await observeCycle(deps, project, observation, correlation)) === "overtaken") isOvertaken = true;
+    if (!(await observeCycle(deps, project, observation, correlation))) isOvertaken = true;
   }
   await forgetUnlistedCycles(deps, project.id, new Set(listed.map((cycle) => cycle.id)), mark);
   const nextRead = createObserveJob({ type: "cycles", project: project.id, correlation }, `again:${mark}`);
   if (isOvertaken) await deps.store.commit({ jobs: [nextRead] });
-  if (!project.cyclesRead) await markCyclesRead(deps, project.id);
+  if (!project.cyclesRead)
+    await updateValue<ProjectRecord>(
+      deps,
+      observedKeys.project(project.id),
+      (stored) => stored && { put: [toProjectPut({ ...stored, cyclesRead: true })] },
+    );
   for (const { id, start_date: start, end_date: end } of listed)
     if (getCyclePhase({ start, end }, date) === "current") await readCycleItems(deps, { id, project: project.id });
 }
@@ -98,22 +104,23 @@ function toCycleRecord(cycle: PlaneCycle, date: string): CycleRecord {
   return { id, project, name, start, end, phase: getCyclePhase({ start, end }, date), ...counts };
 }
 
+/** Stores a cycle with the events of its phase. Returns false when it was stored since the observation began. */
 async function observeCycle(
   deps: SyncDeps,
   project: ProjectRecord,
   observation: CycleObservation,
   correlation: string,
-): Promise<"stored" | "same" | "overtaken"> {
+): Promise<boolean> {
   const { cycle, date } = observation;
   const key = observedKeys.cycle(cycle.id);
-  return updateValue<CycleRecord, "stored" | "same" | "overtaken">(deps, key, async (stored, rev) => {
-    if (stored && JSON.stringify(stored) === JSON.stringify(cycle)) return { result: "same" };
-    if (rev > observation.mark) return { result: "overtaken" };
+  return updateValue<CycleRecord, boolean>(deps, key, async (stored, rev) => {
+    if (stored && JSON.stringify(stored) === JSON.stringify(cycle)) return { result: true };
+    if (rev > observation.mark) return { result: false };
     const events = stored || observation.isNew ? diffCyclePhases(stored?.phase, cycle.phase) : [];
     const facts = async () => toCycleFacts(deps, project, cycle, date);
     const put = [{ key, value: cycle, sets: [observedSets.cycles(project.id)] }];
     const update = await prepareChange(deps, { key, rev, events, correlation, via: "read", facts, put });
-    return { ...update, result: "stored" };
+    return { ...update, result: true };
   });
 }
 
@@ -128,12 +135,6 @@ async function forgetUnlistedCycles(
     if (!listed.has(value.id) && rev <= mark)
       await deps.store.commit({ expect: [[key, rev]], put: [{ key, value: undefined }] });
   }
-}
-
-async function markCyclesRead(deps: SyncDeps, id: string): Promise<void> {
-  await updateValue<ProjectRecord>(deps, observedKeys.project(id), (stored) =>
-    stored && !stored.cyclesRead ? { put: [toProjectPut({ ...stored, cyclesRead: true })] } : undefined,
-  );
 }
 
 /**

@@ -12,19 +12,12 @@ import type { Job, Put } from "../store/port.ts";
 import { updateValue } from "../store/records.ts";
 import type { EventKind } from "../task/event-kinds.ts";
 import { type DetailsPart, type ItemRecord, isOpen } from "../task/snapshot.ts";
-import {
-  isWaitingForDetails,
-  listUnreadParts,
-  requestBackfill,
-  requestComments,
-  requestDetails,
-} from "../task/unread-details.ts";
+import { isWaitingForDetails, listUnreadParts, requestDetails } from "../task/unread-details.ts";
 import { type Ms, SECOND } from "../time.ts";
 
 type RequestDeps = Pick<SyncDeps, "store" | "ruleSets">;
 
-/** What is read: everything that changed since the last read, the comments, or the relations for the first time. */
-type RequestKind = "changes" | "comments" | "backfill";
+type RequestKind = Parameters<typeof requestDetails>[1];
 
 interface RequestSource {
   project: ProjectRecord;
@@ -43,8 +36,6 @@ const PART_EVENTS: Record<DetailsPart, readonly EventKind[]> = {
   comments: ["comment_added", "comment_edited"],
 };
 
-const REQUESTS = { changes: requestDetails, comments: requestComments, backfill: requestBackfill } as const;
-
 /**
  * Time for which a change that Plane has reported explains a later `updated_at`: 2 s, because workers of Plane set that.
  * A longer time hides more relations that were added shortly after another change.
@@ -58,26 +49,16 @@ export function toItemPut(item: ItemRecord): Put {
   if (item.removedAt !== undefined) return { key, value: item, sets: [], expires: TOMBSTONE_RETENTION_MS };
   const numberSet = observedSets.numbered(project, sequence);
   if (item.snapshot.quiet) return { key, value: item, sets: [observedSets.quiet(project), numberSet] };
-  const openSets = isOpen(status) ? [observedSets.open(project)] : [];
-  const waitingSets = item.blockers.length > 0 ? [observedSets.waiting] : [];
-  const ownerSets = isOpen(status) ? (item.owners ?? []).map(observedSets.tasks) : [];
-  const isUnknownTask = item.blockersUnknown === true && ownerSets.length > 0;
-  const unknownSets = isUnknownTask ? [observedSets.unknownTasks] : [];
-  const unreadParts = isWaitingForDetails(item) ? listUnreadParts(item) : [];
-  const detailsSets = unreadParts.map(({ rank }) => observedSets.unreadDetails(rank));
-  return {
-    key,
-    value: item,
-    sets: [
-      observedSets.items(project),
-      numberSet,
-      ...openSets,
-      ...waitingSets,
-      ...ownerSets,
-      ...unknownSets,
-      ...detailsSets,
-    ],
-  };
+  const sets = [observedSets.items(project), numberSet];
+  if (item.blockers.length > 0) sets.push(observedSets.waiting);
+  if (isOpen(status)) {
+    const owners = item.owners ?? [];
+    sets.push(observedSets.open(project), ...owners.map(observedSets.tasks));
+    if (item.blockersUnknown && owners.length > 0) sets.push(observedSets.unknownTasks);
+  }
+  if (isWaitingForDetails(item))
+    sets.push(...listUnreadParts(item).map(({ rank }) => observedSets.unreadDetails(rank)));
+  return { key, value: item, sets };
 }
 
 /**
@@ -99,7 +80,7 @@ export async function prepareDetailsRequest(
         PART_EVENTS[part].some((event) => ruleSet.canMatch?.(event, { project: project.identifier, priority }) ?? true),
     );
   const isAnnounced = kind === "changes" ? await findExplanation(deps, before, item) : "no";
-  const requested = REQUESTS[kind](item, { rev, correlation, canRuleMatch, isAnnounced });
+  const requested = requestDetails(item, kind, { rev, correlation, canRuleMatch, isAnnounced });
   if (!requested) return undefined;
   // One job for each waiting item; which item it reads is decided when it is handled.
   const job = createObserveJob({ type: "next_details", correlation }, `${id}:${rev}`);

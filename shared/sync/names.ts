@@ -145,7 +145,8 @@ export function toPlanePerson(user: { display_name: string; email: string | null
 
 export async function cachePerson(deps: Pick<Deps, "cache">, id: string, person: PlanePerson): Promise<void> {
   await cacheName(deps, `person:${id}`, { ...person });
-  await cacheEmail(deps, id, person);
+  // Not stored beside the store: an account is looked up by its address only for requests to Plane.
+  if (person.email) await deps.cache.setItem(`email:${person.email.toLowerCase()}`, { id });
 }
 
 async function cacheName<T extends Record<string, string>>(
@@ -158,11 +159,6 @@ async function cacheName<T extends Record<string, string>>(
   await cache.setItem(key, value);
   // A name that cannot be stored is read from Plane after a restart.
   await cache.setItem(`${STORED_NAMES}:${key}`, value).catch(() => {});
-}
-
-/** Not stored: an account is looked up by its address only for requests to Plane. */
-async function cacheEmail(deps: Pick<Deps, "cache">, id: string, { email }: PlanePerson): Promise<void> {
-  if (email) await deps.cache.setItem(`email:${email.toLowerCase()}`, { id });
 }
 
 export async function cacheLabelName(deps: Pick<Deps, "cache">, id: string, name: string): Promise<void> {

@@ -34,14 +34,6 @@ interface ProjectsReadResult {
 }
 
 /**
- * How an unknown project is stored. `since`: Plane's time since which its items are new; "" is set by its first pass.
- */
-interface FirstSighting {
-  isNew: boolean;
-  since: string;
-}
-
-/**
  * Delay after which an unknown project is not new: one that appears 10 minutes after its creation was hidden from our
  * key.
  */
@@ -97,25 +89,24 @@ function isFollowed(deps: Pick<SyncDeps, "settings">, identifier: string): boole
   return wanted.length === 0 || wanted.some((other) => other.toUpperCase() === identifier.toUpperCase());
 }
 
+/**
+ * Stores a project that Plane lists. How an unknown one is stored: `isNew` causes an event, `since` is Plane's time since
+ * which its items are new; "" is set by its first pass.
+ */
 async function observeProject(
   deps: SyncDeps,
   project: PlaneProject,
-  sighting: FirstSighting,
+  { isNew, since }: { isNew: boolean; since: string },
   correlation: string,
 ): Promise<ProjectRecord> {
   const key = observedKeys.project(project.id);
   return updateValue<ProjectRecord, ProjectRecord>(deps, key, async (stored, rev) => {
+    const unknown = { completed: false, began: since, baseline: false, cursor: "", window: 0 };
     const {
-      removed: _removedAt,
+      removed: _removed,
       missing: _missing,
       ...rest
-    } = stored ?? {
-      completed: false,
-      began: sighting.since,
-      baseline: false,
-      cursor: "",
-      window: 0,
-    };
+    }: Partial<ProjectRecord> & typeof unknown = stored ?? unknown;
     const next: ProjectRecord = {
       ...rest,
       id: project.id,
@@ -128,7 +119,7 @@ async function observeProject(
     };
     if (!next.baseline && !isReadableProject(next)) next.began = "";
     if (stored && JSON.stringify(stored) === JSON.stringify(next)) return { result: next };
-    const events: ProjectEvent[] = !stored && sighting.isNew ? [{ kind: "project_created" }] : [];
+    const events: ProjectEvent[] = !stored && isNew ? [{ kind: "project_created" }] : [];
     return { ...(await prepareProjectUpdate(deps, next, rev, events, correlation)), result: next };
   });
 }
@@ -137,11 +128,7 @@ async function observeProject(
 async function markMissingProjects(deps: SyncDeps, listed: Set<string>): Promise<void> {
   for (const { key, value, rev } of await readAllRows<ProjectRecord>(deps, observedSets.projects)) {
     if (listed.has(value.id)) continue;
-    const next: ProjectRecord = {
-      ...value,
-      missing: true,
-      ...omitUndefined({ removed: value.missing ? true : undefined }),
-    };
+    const next: ProjectRecord = { ...value, missing: true, ...omitUndefined({ removed: value.missing || undefined }) };
     await deps.store.commit({ expect: [[key, rev]], put: [toProjectPut(next)] });
   }
 }

@@ -16,7 +16,7 @@ import {
   toPlaneTime,
 } from "../plane/endpoint.ts";
 import { PlaneAuthError, PlaneNotFoundError, PlaneRateLimitedError } from "../plane/errors.ts";
-import { AGENT_PACE_MS, toAgentReadsBucket, toAgentTurn } from "../plane/quota.ts";
+import { AGENT_PACE_MS, createQuotaError, toAgentReadsBucket, toAgentTurn } from "../plane/quota.ts";
 import type { Consumption } from "../store/port.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
 import { isAgentTask } from "../task/unread-details.ts";
@@ -79,7 +79,8 @@ async function readWithAgentKey<T>(
   const refusals = `${toAgentReadsBucket(agent)}:${project}`;
   const turn = toReadTurn(deps, agent);
   const delay = await deps.store.consumeAll([...turn, { bucket: refusals, n: 0, limit: 0, window: 1 }]);
-  if (delay > 0) return { limit: createTurnError(operation, agent, delay) };
+  const problem = `Neither Groundcrew's API key nor that of ${agent} has quota`;
+  if (delay > 0) return { limit: createQuotaError(operation, delay, problem) };
   try {
     return { answer: await read(withTurns(deps, plane, turn)) };
   } catch (thrown) {
@@ -102,14 +103,6 @@ function toReadTurn({ settings }: TaskReadDeps, agent: string): Consumption[] {
   const quotaPace = Math.ceil(MINUTE / ((settings.plane?.rateLimit ?? 1) * AGENT_SHARE));
   const window = Math.max(AGENT_PACE_MS / AGENT_SHARE, quotaPace);
   return [toAgentTurn(agent), { bucket: toAgentReadsBucket(agent), n: 1, limit: 1, window }];
-}
-
-function createTurnError(operation: string, agent: string, retryAfter: Ms): PlaneRateLimitedError {
-  const seconds = Math.ceil(retryAfter / 1000);
-  return new PlaneRateLimitedError(
-    { operation, retryAfter },
-    `Neither Groundcrew's API key nor that of ${agent} has quota: ${operation} was not sent. Try again in ${seconds} s.`,
-  );
 }
 
 /** The client, whose first request has its turn and whose others (further pages, retries) wait for theirs. */

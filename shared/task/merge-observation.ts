@@ -98,9 +98,9 @@ function mergeWebhook(
   if (stored.removedAt !== undefined) return REREAD_NOW;
   if (isSameSnapshot(stored.snapshot, snapshot)) return NO_CHANGE;
   if (snapshot.updatedAt <= stored.snapshot.updatedAt) return REREAD_NOW;
-  const restored = restoreClearedFields(stored.snapshot, snapshot);
-  const next = { ...dropRefutedLosses(stored, snapshot), snapshot: restored.snapshot };
-  return restored.losses.length > 0 ? { next, rereadIn: 0 } : { next };
+  const losses = findClearedFields(stored.snapshot, snapshot);
+  const next = { ...dropRefutedLosses(stored, snapshot), snapshot: restoreFields(stored.snapshot, snapshot, losses) };
+  return losses.length > 0 ? { next, rereadIn: 0 } : { next };
 }
 
 function mergeRead(
@@ -115,21 +115,17 @@ function mergeRead(
       : REREAD_NOW;
   if (stored.removedAt !== undefined) return { next: reviveItem(stored, observation.snapshot) };
 
-  const { losses } = restoreClearedFields(stored.snapshot, observation.snapshot);
   const pending: NonNullable<ItemRecord["pendingLosses"]> = {};
-  let snapshot = observation.snapshot;
+  const restored: ClearableField[] = [];
   let rereadIn: Ms | undefined;
-  for (const field of losses) {
-    if (observation.emptied?.includes(field)) continue;
-    const since = getPendingSince(stored.pendingLosses?.[field], observation);
-    const remainingMs = since + CONFIRM_LOSS_AFTER_MS - observation.began;
-    if (remainingMs <= 0) continue;
-    pending[field] = since;
-    snapshot = { ...snapshot, [field]: stored.snapshot[field] };
-    rereadIn = Math.max(rereadIn ?? 0, Math.min(remainingMs, CONFIRM_LOSS_AFTER_MS));
+  for (const field of findClearedFields(stored.snapshot, observation.snapshot)) {
+    const loss = findPendingLoss(stored.pendingLosses?.[field], observation);
+    if (!loss || observation.emptied?.includes(field)) continue;
+    restored.push(field);
+    pending[field] = loss.since;
+    rereadIn = Math.max(rereadIn ?? 0, loss.rereadIn);
   }
-  if (pending.labels !== undefined)
-    snapshot = { ...snapshot, status: getStatusDespiteLabelLoss(stored.snapshot, snapshot) };
+  const snapshot = restoreFields(stored.snapshot, observation.snapshot, restored);
   const next = reviveItem(stored, snapshot, pending);
   const changed =
     !isSameSnapshot(stored.snapshot, snapshot) || !hasSamePendingLosses(stored.pendingLosses, next.pendingLosses);
@@ -143,10 +139,9 @@ function mergeAbsence(
 ): MergeResult {
   if (!stored || stored.removedAt !== undefined) return NO_CHANGE;
   if (rev > observation.since) return REREAD_NOW;
-  const since = getPendingSince(stored.pendingLosses?.removal, observation);
-  const remainingMs = since + CONFIRM_LOSS_AFTER_MS - observation.began;
-  if (remainingMs > 0) {
-    const rereadIn = Math.min(remainingMs, CONFIRM_LOSS_AFTER_MS);
+  const loss = findPendingLoss(stored.pendingLosses?.removal, observation);
+  if (loss) {
+    const { since, rereadIn } = loss;
     if (stored.pendingLosses?.removal === since) return { rereadIn };
     return { next: { ...stored, pendingLosses: { ...stored.pendingLosses, removal: since } }, rereadIn };
   }
@@ -154,31 +149,36 @@ function mergeAbsence(
   return { next: { ...rest, blockers: [], removedAt: observation.ended } };
 }
 
-/** A pending loss with a future time, which occurs after the store's clock was set back, starts again now. */
-function getPendingSince(pendingSince: number | undefined, { ended }: { ended: number }): number {
-  return pendingSince === undefined ? ended : Math.min(pendingSince, ended);
+/**
+ * Returns since when a loss is pending and in how many milliseconds a read can confirm it; undefined when this read
+ * confirms it. A pending loss with a future time, which occurs after the store's clock was set back, starts again now.
+ */
+function findPendingLoss(
+  pendingSince: Ms | undefined,
+  { began, ended }: ReadTimes,
+): { since: Ms; rereadIn: Ms } | undefined {
+  const since = Math.min(pendingSince ?? ended, ended);
+  const remainingMs = since + CONFIRM_LOSS_AFTER_MS - began;
+  return remainingMs > 0 ? { since, rereadIn: Math.min(remainingMs, CONFIRM_LOSS_AFTER_MS) } : undefined;
 }
 
 /**
- * Restores lists that an edit in progress may have emptied. Plane deletes all assignees (or labels) of an item in one
+ * Finds lists that an edit in progress may have emptied. Plane deletes all assignees (or labels) of an item in one
  * statement and inserts the new ones in the next, so only an empty list can be incomplete.
  */
-function restoreClearedFields(stored: Snapshot, observed: Snapshot): { snapshot: Snapshot; losses: ClearableField[] } {
-  const losses = (["assignees", "labels"] as const).filter(
-    (field) => stored[field].length > 0 && observed[field].length === 0,
-  );
-  const snapshot = { ...observed };
-  for (const field of losses) snapshot[field] = stored[field];
-  if (losses.includes("labels")) snapshot.status = getStatusDespiteLabelLoss(stored, observed);
-  return { snapshot, losses };
+function findClearedFields(stored: Snapshot, observed: Snapshot): ClearableField[] {
+  return (["assignees", "labels"] as const).filter((field) => stored[field].length > 0 && observed[field].length === 0);
 }
 
 /**
- * A label can make an item blocked, so the status stays while the loss of labels is unconfirmed and the state is the
- * same.
+ * Restores these lists. A label can make an item blocked, so the status stays as well while the loss of labels is
+ * unconfirmed and the state is the same.
  */
-function getStatusDespiteLabelLoss(stored: Snapshot, observed: Snapshot): Snapshot["status"] {
-  return stored.state === observed.state ? stored.status : observed.status;
+function restoreFields(stored: Snapshot, observed: Snapshot, fields: readonly ClearableField[]): Snapshot {
+  const snapshot = { ...observed };
+  for (const field of fields) snapshot[field] = stored[field];
+  if (fields.includes("labels") && stored.state === observed.state) snapshot.status = stored.status;
+  return snapshot;
 }
 
 /**

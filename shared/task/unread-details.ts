@@ -29,51 +29,44 @@ interface DetailsRequest {
 }
 
 /**
- * Requests a read of an item's comments and relations, unless they were read, or their read was requested, since its
- * last change: then undefined. A new request replaces an earlier one. Relations of a done item block nothing, so they
+ * Requests a read of an item's details; undefined when none is needed. Relations of a done item block nothing, so they
  * are not read until the item is reopened.
+ *
+ * `changes`: everything, unless it was read, or its read was requested, since the item's last change; replaces an
+ * earlier request. `comments`: a webhook's comment differs from the stored one. `backfill`: the first read of the
+ * relations of an item that existed before its project was observed, only for an open item that an agent or a rule
+ * needs; the relations of others are read when they change.
  */
-export function requestDetails(item: ItemRecord, request: DetailsRequest): ItemRecord | undefined {
-  const { snapshot, detailsAt, unread } = item;
-  if (!canHaveDetails(item) || (detailsAt ?? "") >= snapshot.updatedAt) return undefined;
-  if (unread?.covers !== undefined && unread.covers >= snapshot.updatedAt) return undefined;
-  const parts = toRequestedParts(snapshot.status === "done" ? ["comments"] : PARTS, request);
-  // What an earlier request was for is still unread.
-  const isUnannounced = unread?.isUnannounced || (request.isAnnounced ?? "no") === "no";
-  const isUncertain = unread?.isUncertain || request.isAnnounced === "probably";
-  return {
-    ...item,
-    unread: {
-      ...toRequestFields(request),
-      parts,
-      covers: snapshot.updatedAt,
-      ...omitUndefined({
-        isUnannounced: isUnannounced ? true : undefined,
-        isUncertain: isUncertain ? true : undefined,
-        lastRead: unread?.lastRead,
-      }),
-    },
-  };
-}
-
-/** Requests a read of an item's comments because a webhook's comment differs from the stored one. */
-export function requestComments(item: ItemRecord, request: DetailsRequest): ItemRecord | undefined {
+export function requestDetails(
+  item: ItemRecord,
+  kind: "changes" | "comments" | "backfill",
+  request: DetailsRequest,
+): ItemRecord | undefined {
   if (!canHaveDetails(item)) return undefined;
-  const { isolated: _, ...earlier } = item.unread ?? { parts: {} };
-  const parts = { ...earlier.parts, ...toRequestedParts(["comments"], request) };
-  return { ...item, unread: { ...earlier, ...toRequestFields(request), parts } };
-}
-
-/**
- * Requests the first read of the relations of an item that existed before its project was observed: only for an open
- * item that an agent or a rule needs. The relations of others are read when they change.
- */
-export function requestBackfill(item: ItemRecord, request: DetailsRequest): ItemRecord | undefined {
-  const { isolated: _, ...earlier } = item.unread ?? { parts: {} };
-  if (!canHaveDetails(item) || earlier.parts.relations !== undefined || !isOpen(item.snapshot.status)) return undefined;
-  if (!isAgentTask(item) && !request.canRuleMatch("relations")) return undefined;
-  const parts = { ...earlier.parts, ...toRequestedParts(["relations"], request) };
-  return { ...item, unread: { ...earlier, ...toRequestFields(request), parts, isBackfill: true } };
+  const { rev, correlation, canRuleMatch, isAnnounced = "no" } = request;
+  const { updatedAt, status } = item.snapshot;
+  const toParts = (parts: readonly DetailsPart[]): UnreadDetails["parts"] =>
+    Object.fromEntries(parts.map((part) => [part, canRuleMatch(part) ? "rule" : "none"]));
+  const { isolated: _, ...earlier }: Partial<UnreadDetails> = item.unread ?? {};
+  const addPart = (part: DetailsPart) => {
+    const parts = { ...earlier.parts, ...toParts([part]) };
+    return { ...earlier, version: rev, correlation, parts };
+  };
+  if (kind === "comments") return { ...item, unread: addPart("comments") };
+  if (kind === "backfill") {
+    const isNeeded = isAgentTask(item) || (isOpen(status) && canRuleMatch("relations"));
+    if (earlier.parts?.relations !== undefined || !isNeeded) return undefined;
+    return { ...item, unread: { ...addPart("relations"), isBackfill: true } };
+  }
+  if ((item.detailsAt ?? "") >= updatedAt || (earlier.covers ?? "") >= updatedAt) return undefined;
+  // What an earlier request was for is still unread.
+  const marks = {
+    isUnannounced: earlier.isUnannounced || isAnnounced === "no" || undefined,
+    isUncertain: earlier.isUncertain || isAnnounced === "probably" || undefined,
+    lastRead: earlier.lastRead,
+  };
+  const parts = toParts(status === "done" ? ["comments"] : PARTS);
+  return { ...item, unread: { version: rev, correlation, parts, covers: updatedAt, ...omitUndefined(marks) } };
 }
 
 /** Whether an agent needs the item's blockers, which are not known and whose read was not requested. */
@@ -155,14 +148,6 @@ export function isAgentTask({ snapshot, owners = [] }: ItemRecord): boolean {
 
 function canHaveDetails({ removedAt, snapshot }: ItemRecord): boolean {
   return removedAt === undefined && !snapshot.quiet;
-}
-
-function toRequestFields({ rev, correlation }: DetailsRequest): Pick<UnreadDetails, "version" | "correlation"> {
-  return { version: rev, correlation };
-}
-
-function toRequestedParts(parts: readonly DetailsPart[], { canRuleMatch }: DetailsRequest): UnreadDetails["parts"] {
-  return Object.fromEntries(parts.map((part) => [part, canRuleMatch(part) ? "rule" : "none"]));
 }
 
 function completePart(item: ItemRecord, unread: UnreadDetails, part: DetailsPart): ItemRecord {
