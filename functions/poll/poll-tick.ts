@@ -6,7 +6,7 @@
 import type { SyncDeps, TaskDeps, Tick } from "../../shared/app/deps.ts";
 import { DEFAULT_POLL_CRON } from "../../shared/config/environment.ts";
 import type { Settings } from "../../shared/config/settings.ts";
-import { PlaneError } from "../../shared/plane/errors.ts";
+import { PlaneError, REFUSAL_CODES } from "../../shared/plane/errors.ts";
 import { isReadableProject, listReadableProjects, type ProjectRecord } from "../../shared/records/plane-records.ts";
 import { observedKeys, observedSets } from "../../shared/records/store-keys.ts";
 import type { Job, StoreKey } from "../../shared/store/port.ts";
@@ -139,7 +139,9 @@ async function pollProjectWithLock(
     if (!pass.hasCountMismatch) return pass;
     return { ...pass, removed: (await reconcileIds(deps, pass.project, correlation)).removed };
   } catch (thrown) {
-    if (!isProjectError(thrown)) throw thrown;
+    // A refusal concerns this project only, so that other projects can still be read.
+    const isRefusal = thrown instanceof PlaneError && REFUSAL_CODES.has(thrown.code);
+    if (!isRefusal) throw thrown;
     deps.log.warn("project poll failed", { correlation, project: project.identifier, error: thrown.message });
     return undefined;
   } finally {
@@ -157,11 +159,6 @@ async function acquirePassLease(deps: SyncDeps, key: StoreKey): Promise<number> 
     if ("fence" in lease) return lease.fence;
     await deps.wait(LEASE_CHECK_MS);
   }
-}
-
-/** Whether the error concerns this project only, so that other projects can still be read. */
-function isProjectError(thrown: unknown): thrown is PlaneError {
-  return thrown instanceof PlaneError && ["auth", "not_found", "invalid", "unexpected"].includes(thrown.code);
 }
 
 /**

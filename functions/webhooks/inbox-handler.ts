@@ -48,20 +48,18 @@ export const inboxHandler: JobHandler = {
     const delivery = parsed.delivery;
     const [workspace] = await deps.store.read<WorkspaceRecord>([observedKeys.workspace]);
     if (!workspace?.value.id) return holdWebhook(deps, job, body, "workspace");
+    const { correlation } = body;
     if (workspace.value.id !== delivery.workspace_id) {
-      deps.log.warn("webhook ignored: other workspace", {
-        correlation: body.correlation,
-        workspace: delivery.workspace_id,
-      });
+      deps.log.warn("webhook ignored: other workspace", { correlation, workspace: delivery.workspace_id });
       return DONE;
     }
     if (delivery.event === "other") return DONE;
     if (delivery.event === "issue_comment" && isCanary(delivery.data)) {
-      await handleCanaryWebhook(deps, delivery.data.comment_html, body.correlation);
+      await handleCanaryWebhook(deps, delivery.data.comment_html, correlation);
       return DONE;
     }
     if (delivery.event === "project") {
-      const read = { type: "projects", queued: await deps.store.now(), correlation: body.correlation } as const;
+      const read = { type: "projects", queued: await deps.store.now(), correlation } as const;
       await deps.store.commit({ jobs: [createObserveJob(read, job.id)] });
       return DONE;
     }
@@ -73,7 +71,7 @@ export const inboxHandler: JobHandler = {
     }
     if (!isReadableProject(project.value)) return DONE;
     if (!project.value.baseline) return holdWebhook(deps, job, body, id);
-    await observeDelivery(deps, delivery, { project: project.value, correlation: body.correlation, cause: job.id });
+    await observeDelivery(deps, delivery, { project: project.value, correlation, cause: job.id });
     return DONE;
   },
 };

@@ -9,14 +9,6 @@ type StoredReport = Omit<TickReport, "name">;
 
 type TickTrigger = "due" | "now" | "fresh";
 
-interface TickRunnerOptions {
-  /**
-   * No other process can use the store, so ticks need no lease: one left behind by an earlier process would only delay
-   * them.
-   */
-  isOnlyProcess?: boolean;
-}
-
 /**
  * Duration of a tick's lease: 20 s, so that after a crash another process runs the tick within a minute. A running tick
  * renews it three times as often.
@@ -29,10 +21,14 @@ const LEASE_CHECK_MS = 250;
 /** Retention of a tick's report: 1 day, for callers in other processes that waited for the tick. */
 const REPORT_RETENTION_MS = DAY;
 
+/**
+ * @param isOnlyProcess no other process can use the store, so ticks need no lease: one left behind by an earlier process
+ * would only delay them
+ */
 export function createTickRunner(
   ticks: readonly Tick[],
   deps: () => Deps,
-  { isOnlyProcess = false }: TickRunnerOptions = {},
+  { isOnlyProcess = false }: { isOnlyProcess?: boolean } = {},
 ): TickRunner {
   const running = new Map<string, Promise<TickReport | undefined>>();
 
@@ -109,7 +105,7 @@ async function runHoldingLease(
 ): Promise<TickReport> {
   const { key, owner, fence } = lease;
   const done = new AbortController();
-  const renewal = renewLease(deps, tick, { key, owner, signal: done.signal });
+  const renewal = renewLease(deps, tick, key, owner, done.signal);
   try {
     const report = await runTick(tick, deps);
     const { ms, counts } = report;
@@ -123,11 +119,7 @@ async function runHoldingLease(
   }
 }
 
-async function renewLease(
-  deps: Deps,
-  tick: Tick,
-  { key, owner, signal }: { key: StoreKey; owner: string; signal: AbortSignal },
-) {
+async function renewLease(deps: Deps, tick: Tick, key: StoreKey, owner: string, signal: AbortSignal) {
   for (;;) {
     await deps.wait(LEASE_MS / 3, signal);
     if (signal.aborted) return;

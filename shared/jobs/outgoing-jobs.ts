@@ -7,6 +7,7 @@
 import { z } from "zod";
 import type { Settings } from "../config/settings.ts";
 import { type Locale, resolveLocale } from "../i18n/localize.ts";
+import { omitUndefined } from "../omit-undefined.ts";
 import type { Job } from "../store/port.ts";
 import { EVENT_KINDS, PLAN_EVENT_KINDS, WORK_EVENT_KINDS } from "../task/event-kinds.ts";
 import { type AnyEvent, TICKET_WAIT_KINDS } from "../task/events.ts";
@@ -113,13 +114,7 @@ const eventSchema = z.discriminatedUnion("kind", [
     minutes: z.number().exactOptional(),
     by: nameSchema.exactOptional(),
   }),
-  z.object({
-    kind: z.literal("addressed"),
-    agent: nameSchema,
-    remark: z.string(),
-    by: nameSchema,
-    text: z.string(),
-  }),
+  z.object({ kind: z.literal("addressed"), agent: nameSchema, remark: z.string(), by: nameSchema, text: z.string() }),
   z.object({ kind: z.literal("review"), agent: nameSchema, confidence: z.number(), text: z.string() }),
   z.object({
     kind: z.literal("sent_back"),
@@ -154,8 +149,6 @@ const eventSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("plan_completed"), ...planFields, tasks: z.number() }),
 ]) satisfies z.ZodType<AnyEvent>;
 
-const statusSchema = z.enum(STATUSES);
-
 /** The facts of an event as stored in a job body. */
 const factsSchema = z.object({
   item: z
@@ -163,7 +156,7 @@ const factsSchema = z.object({
       id: z.string(),
       key: z.string(),
       title: z.string(),
-      word: statusSchema,
+      word: z.enum(STATUSES),
       priority: prioritySchema,
       due: dateSchema,
       url: z.string(),
@@ -254,6 +247,10 @@ function notificationLane(chat: ChatId): string {
   return `telegram:${chat}`;
 }
 
+function createOutboxJob(id: string, lane: string, body: OutboxBody, at?: Ms): Job {
+  return { id, queue: "outbox", lane, body, ...omitUndefined({ at }) };
+}
+
 /** @param id identifies the message, so that it is sent only once */
 export function createAnnouncementJob(
   id: string,
@@ -261,8 +258,7 @@ export function createAnnouncementJob(
   answer: PreparedMessageBody["answer"],
   correlation: string,
 ): Job {
-  const body: OutboxBody = { type: "announcement", chat, answer, correlation };
-  return { id, queue: "outbox", lane: notificationLane(chat), body };
+  return createOutboxJob(id, notificationLane(chat), { type: "announcement", chat, answer, correlation });
 }
 
 /**
@@ -289,8 +285,7 @@ export function createReplyJob(
   cause: string,
   correlation: string,
 ): Job {
-  const body: OutboxBody = { type: "reply", chat, answer, correlation };
-  return { id: `answer:${cause}`, queue: "outbox", lane: replyLane(chat), body };
+  return createOutboxJob(`answer:${cause}`, replyLane(chat), { type: "reply", chat, answer, correlation });
 }
 
 /** A separate lane, so that notifications do not delay replies. */
@@ -300,12 +295,8 @@ export function replyLane(chat: ChatId): string {
 
 /** Creates the action that updates the live messages about a task: questions, reviews, progress. */
 export function createLiveRefreshAction(chat: ChatId, item: string, correlation: string): Omit<RuleAction, "rule"> {
-  const body = createLiveRefreshBody(chat, item, correlation);
+  const body = { type: "live_refresh", chat, item, correlation } satisfies OutboxBody;
   return { target: `telegram:${chat}:live`, queue: "outbox", lane: liveRefreshLane(chat, item), body };
-}
-
-function createLiveRefreshBody(chat: ChatId, item: string, correlation: string): OutboxBody {
-  return { type: "live_refresh", chat, item, correlation };
 }
 
 /** One lane per chat and task, so that updates of one task's messages stay in order and delay no others. */
@@ -315,8 +306,8 @@ function liveRefreshLane(chat: ChatId, item: string): string {
 
 /** @param cause identifies what happened, so that repeating it creates no second job */
 export function createLiveRefreshJob(chat: ChatId, item: string, cause: string, correlation: string): Job {
-  const body = createLiveRefreshBody(chat, item, correlation);
-  return { id: `live-refresh:${chat}:${item}:${cause}`, queue: "outbox", lane: liveRefreshLane(chat, item), body };
+  const id = `live-refresh:${chat}:${item}:${cause}`;
+  return createOutboxJob(id, liveRefreshLane(chat, item), { type: "live_refresh", chat, item, correlation });
 }
 
 /**
@@ -345,8 +336,7 @@ export function createBurstRefreshJob(
   correlation: string,
 ): Job {
   const body: OutboxBody = { type: "burst_refresh", chat, refresh: { messageId }, correlation };
-  const id = `refresh:${chat}:${messageId}:${discriminator}`;
-  return { id, queue: "outbox", lane: `telegram:${chat}:refresh`, at, body };
+  return createOutboxJob(`refresh:${chat}:${messageId}:${discriminator}`, `telegram:${chat}:refresh`, body, at);
 }
 
 /** @param cause identifies the reason of the change, so that repeating it creates no second job */
@@ -356,8 +346,7 @@ export function createReplacementJob(
   cause: string,
   correlation: string,
 ): Job {
-  const body: OutboxBody = { type: "replacement", chat, show, correlation };
-  return { id: `show:${cause}`, queue: "outbox", lane: replyLane(chat), body };
+  return createOutboxJob(`show:${cause}`, replyLane(chat), { type: "replacement", chat, show, correlation });
 }
 
 /**

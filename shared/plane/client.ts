@@ -20,11 +20,11 @@ import {
 } from "./endpoint.ts";
 import {
   PlaneError,
-  type PlaneErrorCode,
   PlaneNotFoundError,
   PlaneRateLimitedError,
   PlaneUnavailableError,
   PlaneUnexpectedError,
+  REFUSAL_CODES,
 } from "./errors.ts";
 import { instanceApi } from "./projects.ts";
 import { createQuota, type QuotaOptions } from "./quota.ts";
@@ -86,8 +86,6 @@ const MAX_LIST_PAGES = 10_000;
 
 /** The version of a Plane that does not report one, for example behind a proxy that passes only its API. */
 const UNKNOWN_VERSION = "unknown";
-
-const REFUSAL_CODES: ReadonlySet<PlaneErrorCode> = new Set(["auth", "not_found", "invalid", "unexpected"]);
 
 /**
  * Throws a RangeError when the address or the key is invalid. Calls fail when the store fails, because an uncounted

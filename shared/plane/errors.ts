@@ -10,6 +10,9 @@ export type PlaneErrorCode =
   | "unavailable"
   | "unexpected";
 
+/** The codes of answers that refuse one request, while others may succeed. */
+export const REFUSAL_CODES: ReadonlySet<PlaneErrorCode> = new Set(["auth", "not_found", "invalid", "unexpected"]);
+
 interface PlaneErrorContext {
   /** The endpoint's `operation`. */
   operation: string;
@@ -31,7 +34,7 @@ export abstract class PlaneError<Fields extends object = object> extends Error {
 
   constructor(context: PlaneErrorContext & Fields, message: string) {
     super(message);
-    Object.assign(this, context);
+    Object.assign(this, { status: undefined, detail: undefined, ...context });
   }
 }
 

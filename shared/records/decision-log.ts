@@ -17,10 +17,7 @@ import {
 import type { Ms } from "../time.ts";
 
 /** An action that a rule requested for an event: a job, stored in the same commit. */
-export interface RequestedAction {
-  rule: string;
-  target: string;
-  queue: RuleAction["queue"];
+export interface RequestedAction extends Pick<RuleAction, "rule" | "target" | "queue"> {
   job: string;
 }
 
