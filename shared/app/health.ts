@@ -35,15 +35,11 @@ type ReadOperation =
 /** Time until the last long pause of each system ends; a system without one is absent. */
 export type LongPauses = Partial<Record<PausedSystem, Ms>>;
 
-/** The queues whose jobs wait for the system. */
-const QUEUES_OF: Record<PausedSystem, readonly Queue[]> = {
-  plane: ["observe", "work", "updates"],
-  telegram: ["outbox"],
+/** The systems whose rate limits stop requests, with the queues whose jobs wait for them. */
+const SYSTEMS: Record<PausedSystem, { name: string; queues: readonly Queue[] }> = {
+  plane: { name: "Plane", queues: ["observe", "work", "updates"] },
+  telegram: { name: "Telegram", queues: ["outbox"] },
 };
-
-const SYSTEM_NAMES: Record<PausedSystem, string> = { plane: "Plane", telegram: "Telegram" };
-
-const HELD_SYSTEMS = ["plane", "telegram"] as const satisfies readonly PausedSystem[];
 
 /** `redact` removes secrets from failure reasons, because `/ready` returns them. */
 export function createHealth(clock: () => Ms, redact: (text: string) => string): Health {
@@ -211,14 +207,14 @@ export async function readLongPauses(store: Pick<Store, "listPauses" | "now">): 
 }
 
 function findSystem(bucket: string): PausedSystem | undefined {
-  return HELD_SYSTEMS.find((system) => bucket.startsWith(`${system}:`));
+  return (["plane", "telegram"] as const).find((system) => bucket.startsWith(`${system}:`));
 }
 
 /** Adds a long pause to the health of its system, which is unavailable meanwhile. */
 export function addLongPause(health: ComponentHealth, system: PausedSystem, left: Ms | undefined): ComponentHealth {
   if (left === undefined) return health;
   const minutes = Math.ceil(left / MINUTE);
-  const error = `${SYSTEM_NAMES[system]} asked to wait (429): nothing is sent for another ${minutes} min`;
+  const error = `${SYSTEMS[system].name} asked to wait (429): nothing is sent for another ${minutes} min`;
   return { ...health, ok: false, error, hold_s: Math.ceil(left / 1000) };
 }
 
@@ -235,6 +231,6 @@ export async function shortenPauses(
   const buckets = (await store.listPauses()).filter(isOwn).map(({ bucket }) => bucket);
   const changes = await Promise.all(buckets.map((bucket) => store.limitPause(bucket, max)));
   const latest = (await store.now()) + max;
-  await Promise.all(QUEUES_OF[system].map((queue) => store.advanceRetries(queue, latest)));
+  await Promise.all(SYSTEMS[system].queues.map((queue) => store.advanceRetries(queue, latest)));
   return changes.filter(Boolean).length;
 }

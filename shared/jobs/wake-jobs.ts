@@ -1,3 +1,5 @@
+/** Jobs of the queue `wake`: events for which an agent is woken, due wakes, and checks whether an agent reacts. */
+
 import { z } from "zod";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Job, Revision } from "../store/port.ts";

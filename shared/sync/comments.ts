@@ -31,12 +31,6 @@ type ObservedComment = Pick<
 /** Events about a comment. */
 type CommentEvent = Extract<TaskEvent, { comment: string }>;
 
-interface CommentsObservation {
-  listed: ObservedComment[];
-  /** Whether the list is complete, so that missing comments count as deleted. */
-  isComplete: boolean;
-}
-
 const NO_COMMENTS: CommentsRecord = { known: {} };
 
 /** Limit of what an agent is woken with, in characters; it reads the rest in the task's details. */
@@ -56,49 +50,48 @@ export async function readComments(deps: SyncDeps, item: ItemRecord, source: Obs
     const began = await deps.store.now();
     const { rows, date } = await readSpareList(deps.plane, commentsApi.list, { project, item: id });
     readAt = toReadTime(date, (await deps.store.now()) - began);
-    return prepareComments(deps, item, stored, rev, { listed: rows, isComplete: true }, source, "read");
+    return prepareComments(deps, item, stored, rev, rows, source, "read");
   });
   return readAt;
 }
 
-/** Prepares the commit of observed comments, with the jobs for their events; undefined when nothing changed. */
+/**
+ * Prepares the commit of observed comments, with the jobs for their events; undefined when nothing changed. The comments
+ * of a read are complete, so that missing ones count as deleted.
+ */
 async function prepareComments(
   deps: SyncDeps,
   item: ItemRecord,
   stored: CommentsRecord,
   rev: number,
-  observation: CommentsObservation,
+  listed: readonly ObservedComment[],
   source: ObservationSource,
-  via: string,
+  via: "read" | "webhook",
 ): Promise<ValueUpdate | undefined> {
-  const { updatedAt } = item.snapshot;
+  const isComplete = via === "read";
   const next: CommentsRecord = {
     ...stored,
     known: { ...stored.known },
-    ...omitUndefined({ readAt: observation.isComplete ? updatedAt : undefined }),
+    ...omitUndefined({ readAt: isComplete ? item.snapshot.updatedAt : undefined }),
   };
-  if (!observation.isComplete)
-    for (const { created_at } of observation.listed)
-      if (created_at > (next.announcedAt ?? "")) next.announcedAt = created_at;
+  if (!isComplete)
+    for (const { created_at } of listed) if (created_at > (next.announcedAt ?? "")) next.announcedAt = created_at;
   const listedById = new Map<string, ObservedComment>();
   const since = getNewSince(source.project);
   const events: CommentEvent[] = [];
-  for (const comment of observation.listed) {
+  for (const comment of listed) {
     const { id, actor: author } = comment;
     listedById.set(id, comment);
     const before = stored.known[id];
     const hash = await hashContent(comment);
     next.known[id] = hash;
     if (before === hash || comment.external_source === GROUNDCREW_SOURCE) continue;
-    if (before === undefined && (stored.readAt !== undefined || comment.created_at >= since)) {
-      events.push({ kind: "comment_added", comment: id, author });
-    }
-    // The first sight of a comment that existed before: only its time shows an edit since the baseline began.
-    else if (before === undefined && comment.updated_at >= since)
-      events.push({ kind: "comment_edited", comment: id, author });
-    if (before) events.push({ kind: "comment_edited", comment: id, author });
+    const isNew = before === undefined && (stored.readAt !== undefined || comment.created_at >= since);
+    // At the first sight of a comment that existed before, only its time shows an edit since the baseline began.
+    const isEdited = before === undefined ? comment.updated_at >= since : before !== "";
+    if (isNew || isEdited) events.push({ kind: isNew ? "comment_added" : "comment_edited", comment: id, author });
   }
-  if (observation.isComplete) for (const id of Object.keys(stored.known)) if (!listedById.has(id)) next.known[id] = "";
+  if (isComplete) for (const id of Object.keys(stored.known)) if (!listedById.has(id)) next.known[id] = "";
   if (stored.readAt === next.readAt && JSON.stringify(stored.known) === JSON.stringify(next.known)) return undefined;
 
   const key = observedKeys.comments(item.snapshot.id);
@@ -157,8 +150,7 @@ export async function observeComment(
     if (known !== undefined) return { result: { read: !isOurs && known !== (await hashContent(comment)) } };
     // The last complete read would have seen this comment, so it was deleted before and its webhook is late.
     if (comment.created_at <= (stored.readAt ?? "")) return { result: { read: true } };
-    const observation = { listed: [comment], isComplete: false };
-    const update = await prepareComments(deps, item, stored, rev, observation, source, "webhook");
+    const update = await prepareComments(deps, item, stored, rev, [comment], source, "webhook");
     return { ...update, result: { read: false } };
   });
 }

@@ -144,8 +144,8 @@ export async function normalizeItem(deps: NormalizeDeps, item: ObservedItem): Pr
     updatedAt: item.updated_at,
     completedAt: item.completed_at,
     ...omitUndefined({
-      quiet: isCanary(item) ? true : undefined,
-      ours: !isCanary(item) && item.external_source === GROUNDCREW_SOURCE ? true : undefined,
+      quiet: isCanary(item) || undefined,
+      ours: (!isCanary(item) && item.external_source === GROUNDCREW_SOURCE) || undefined,
     }),
   };
 }
@@ -196,14 +196,12 @@ export function createFallbackCanaryRef(day: string) {
 }
 
 /** Whether this work item or comment from Plane belongs to a canary. */
-export function isCanary(entity: {
-  external_source?: string | null | undefined;
-  external_id?: string | null | undefined;
-}): boolean {
-  const { external_source, external_id } = entity;
-  if (external_source !== CANARY_EXTERNAL_REF.external_source) return false;
+export function isCanary({
+  external_source,
+  external_id = null,
+}: Pick<ObservedItem, "external_source" | "external_id">): boolean {
+  if (external_source !== CANARY_EXTERNAL_REF.external_source || external_id === null) return false;
   return (
-    external_id === CANARY_EXTERNAL_REF.external_id ||
-    external_id?.startsWith(createFallbackCanaryRef("").external_id) === true
+    external_id === CANARY_EXTERNAL_REF.external_id || external_id.startsWith(createFallbackCanaryRef("").external_id)
   );
 }
