@@ -31,15 +31,14 @@ function showTokenPath() {
 function drawAgent({ name, tokens }) {
   /** @param {TextName} text @param {() => void} onclick */
   const createButton = (text, onclick) => {
-    const screenReaderName = createElement("span", { class: "sr" }, ` ${name}`);
-    return createElement("button", { type: "button", class: "quiet", onclick }, translate(text), screenReaderName);
+    const screenReaderName = createElement("span.sr", ` ${name}`);
+    return createElement("button.quiet", { onclick }, translate(text), screenReaderName);
   };
   const count = translate(tokens ? "agents.both" : "agents.none");
   return createElement(
-    "li",
-    { class: "line" },
+    "li.line",
     createUserText("b", name, 60),
-    tokens !== 1 && createElement("span", { class: "muted" }, count),
+    tokens !== 1 && createElement("span.muted", count),
     createButton("agents.new", () => renewToken(name)),
     tokens > 1 && createButton("agents.retire", () => retireToken(name)),
   );
@@ -111,28 +110,21 @@ function drawFailedJob(job) {
   const name = getJobName(job);
   /** @param {TextName} text @param {() => void} onclick */
   const createButton = (text, onclick) => {
-    const screenReaderName = createElement("span", { class: "sr" }, ` ${name} ${job.id}`);
-    return createElement("button", { type: "button", class: "quiet", onclick }, translate(text), screenReaderName);
+    const screenReaderName = createElement("span.sr", ` ${name} ${job.id}`);
+    return createElement("button.quiet", { onclick }, translate(text), screenReaderName);
   };
-  const details = createElement(
-    "details",
-    { class: "technical" },
-    createElement("summary", {}, translate("technical")),
-  );
+  const details = createElement("details.technical", createElement("summary", translate("technical")));
   details.append(createElement("code", { dir: "auto" }, `${job.queue} ${job.id}`.slice(0, 300)));
   return createElement(
     "li",
-    {},
     createElement(
-      "p",
-      { class: "line" },
-      createElement("b", {}, name),
-      createElement("time", { datetime: job.at, class: "muted" }, formatTime(Date.parse(job.at))),
+      "p.line",
+      createElement("b", name),
+      createElement("time.muted", { datetime: job.at }, formatTime(Date.parse(job.at))),
     ),
-    createElement("p", {}, createUserText("span", job.reason, 600)),
+    createElement("p", createUserText("span", job.reason, 600)),
     createElement(
-      "div",
-      { class: "line" },
+      "div.line",
       createButton("failed_jobs.requeue", () => changeFailedJob(job, "requeued")),
       createButton("failed_jobs.discard", () => discardFailedJob(job)),
       details,

@@ -36,7 +36,7 @@ function drawBoard(board) {
   const focusedCard = findFocusedCard();
   root.setAttribute("aria-busy", "false");
   if (board.projects.length === 0) {
-    root.replaceChildren(createElement("p", { class: "empty" }, translate("empty.board")));
+    root.replaceChildren(createElement("p.empty", translate("empty.board")));
     return;
   }
   if (!root.querySelector(".column")) root.replaceChildren(...board.columns.map(({ name }) => createColumn(name)));
@@ -44,7 +44,7 @@ function drawBoard(board) {
   showBudget(board.budget);
   root.querySelector(".beyond")?.remove();
   if (board.beyond > 0) {
-    root.append(createElement("p", { class: "beyond" }, translate("beyond", { n: board.beyond })));
+    root.append(createElement("p.beyond", translate("beyond", { n: board.beyond })));
   }
   const buttons = findElements(root, ".card > button");
   const tabStop = buttons.find((button) => focusedCard && getCardKey(button) === focusedCard) ?? buttons[0];
@@ -61,15 +61,9 @@ function findFocusedCard() {
 /** @param {BoardColumn} name */
 function createColumn(name) {
   const id = `column-${name}`;
-  const heading = createElement(
-    "h3",
-    { id },
-    createElement("i", {}),
-    createElement("span", {}),
-    createElement("b", {}),
-  );
+  const heading = createElement("h3", { id }, createElement("i"), createElement("span"), createElement("b"));
   const list = createElement("ul", { "aria-labelledby": id });
-  return createElement("div", { class: "column", "data-column": name }, heading, list);
+  return createElement("div.column", { "data-column": name }, heading, list);
 }
 
 /** @param {BoardAnswer["columns"][number]} column */
@@ -83,7 +77,7 @@ function drawColumn({ name, total, cards }) {
       list,
       ["none"],
       (key) => key,
-      () => createElement("li", { class: "none" }, translate("empty.column")),
+      () => createElement("li.none", translate("empty.column")),
     );
     return;
   }
@@ -184,11 +178,11 @@ function drawProgressRow({ key, name, subject }) {
     ? translateParts("progress.of", { what: name, file: createUserText("span", subject, 80) })
     : [name];
   return createElement(
-    "li",
-    { class: "line", "data-part": key },
-    createElement("b", {}, title),
+    "li.line",
+    { "data-part": key },
+    createElement("b", title),
     createProgressBar(subject ? `${name} ${subject}` : name),
-    createElement("span", { class: "far" }),
+    createElement("span.far"),
   );
 }
 
@@ -222,13 +216,13 @@ export function showPlans(plans) {
 function drawPlan({ title, project, state, reason }) {
   const name = project ? `${title} (${project})` : title;
   return createElement(
-    "li",
-    { class: "line", "data-state": state },
-    createElement("b", {}, translate("plan")),
+    "li.line",
+    { "data-state": state },
+    createElement("b", translate("plan")),
     createUserText("span", name, 120),
     state === "running" ? createProgressBar(`${translate("plan")} ${name}`) : undefined,
-    createElement("span", { class: "far" }),
-    createElement("span", {}, translate(`plan.${state}`)),
+    createElement("span.far"),
+    createElement("span", translate(`plan.${state}`)),
     reason ? createUserText("span", reason) : undefined,
   );
 }

@@ -38,10 +38,10 @@ function drawMessages(messages) {
   root.setAttribute("aria-busy", "false");
   silenceHistory(root);
   if (messages.length === 0) {
-    root.replaceChildren(createElement("p", { class: "empty" }, translate("empty.chat")));
+    root.replaceChildren(createElement("p.empty", translate("empty.chat")));
     return;
   }
-  if (!root.querySelector("ol")) root.replaceChildren(createElement("ol", {}));
+  if (!root.querySelector("ol")) root.replaceChildren(createElement("ol"));
   const scroller = getChatScroller();
   const isAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 80;
   const oldestFirst = messages.toSorted((a, b) => a.at - b.at);
@@ -79,31 +79,25 @@ function drawMessage(message, { press, reply }) {
   const { id, text, by, entities = [], buttons = [] } = message;
   const rows = buttons.map((row) => {
     const rowButtons = row.map((button) => {
-      const el = createElement("button", { type: "button", class: "go" }, button.text);
+      const el = createElement("button.go", button.text);
       el.addEventListener("click", () => press(el, id, button.data));
       return el;
     });
-    return createElement("div", { class: "row" }, rowButtons);
+    return createElement("div.row", rowButtons);
   });
   return createElement(
     "li",
     { class: by ? "message mine" : "message" },
-    createElement("div", { class: "text", dir: "auto" }, renderEntities(text, entities)),
+    createElement("div.text", { dir: "auto" }, renderEntities(text, entities)),
     rows,
     createElement(
-      "div",
-      { class: "meta" },
-      by ? createUserText("span", by, 60) : createElement("span", {}, translate("chat.of", { chat: message.chat })),
+      "div.meta",
+      by ? createUserText("span", by, 60) : createElement("span", translate("chat.of", { chat: message.chat })),
       createElement("time", { datetime: new Date(message.at).toISOString() }, formatTime(message.at)),
-      message.notices > 1 && createElement("span", {}, translate("chat.notices", { n: message.notices })),
+      message.notices > 1 && createElement("span", translate("chat.notices", { n: message.notices })),
       message.editedAt !== undefined &&
-        createElement("span", {}, translate("chat.edited", { at: formatTime(message.editedAt) })),
-      message.reply &&
-        createElement(
-          "button",
-          { type: "button", class: "reply", onclick: () => reply(message) },
-          translate("chat.reply"),
-        ),
+        createElement("span", translate("chat.edited", { at: formatTime(message.editedAt) })),
+      message.reply && createElement("button.reply", { onclick: () => reply(message) }, translate("chat.reply")),
     ),
   );
 }
@@ -130,8 +124,8 @@ function renderEntities(text, entities) {
 
 /** @param {Node} inner @param {ChatMessageAnswer["entities"][number]} entity */
 function wrapInEntity(inner, entity) {
-  if (entity.type === "bold") return createElement("strong", {}, inner);
-  if (entity.type === "code") return createElement("code", {}, inner);
+  if (entity.type === "bold") return createElement("strong", inner);
+  if (entity.type === "code") return createElement("code", inner);
   if (entity.type === "text_link") return createExternalLink(entity.url, {}, inner) ?? inner;
   return inner;
 }

@@ -95,7 +95,7 @@ function drawDecisions(rows, next) {
   );
   if (rows.length === 0) {
     const text = translate(task ? "empty.item" : "empty.why");
-    root.replaceChildren(createElement("p", { class: "empty" }, text));
+    root.replaceChildren(createElement("p.empty", text));
     return;
   }
   if (!root.querySelector("table")) root.replaceChildren(createTable(), createMoreButton());
@@ -107,12 +107,12 @@ function drawDecisions(rows, next) {
 }
 
 function createTable() {
-  const head = createElement("thead", {}, createElement("tr", {}));
-  return createElement("table", {}, head, createElement("tbody", {}));
+  const head = createElement("thead", createElement("tr"));
+  return createElement("table", head, createElement("tbody"));
 }
 
 function createMoreButton() {
-  return createElement("button", { type: "button", class: "quiet more", onclick: showOlderDecisions });
+  return createElement("button.quiet.more", { onclick: showOlderDecisions });
 }
 
 async function showOlderDecisions() {
@@ -144,18 +144,17 @@ function drawDecision(row) {
   const subject = row.item && createUserText("span", row.item.title, 140);
   return createElement(
     "tr",
-    {},
-    createElement("td", { class: "when" }, time),
-    createElement("td", { class: "what" }, drawSubject(row), " ", subject, drawEventText(row)),
-    createElement("td", { class: "answer" }, drawAnswer(row), drawTechnicalDetails(row)),
+    createElement("td.when", time),
+    createElement("td.what", drawSubject(row), " ", subject, drawEventText(row)),
+    createElement("td.answer", drawAnswer(row), drawTechnicalDetails(row)),
   );
 }
 
 /** @param {DecisionRow} row */
 function drawSubject(row) {
-  if (!row.item) return createElement("span", { class: "key" }, getSubject(row));
+  if (!row.item) return createElement("span.key", getSubject(row));
   const { id, key } = row.item;
-  return createElement("button", { type: "button", class: "key", onclick: () => chooseTask({ id, key }) }, key);
+  return createElement("button.key", { onclick: () => chooseTask({ id, key }) }, key);
 }
 
 /** @param {DecisionRow} row */
@@ -169,7 +168,7 @@ function getSubject({ item, project, cycle }) {
 /** Describes in a sentence what happened and who did it. @param {DescribedEvent} row */
 function drawEventText(row) {
   const { event } = row;
-  const text = createElement("p", { class: "event", "data-event": event.kind });
+  const text = createElement("p.event", { "data-event": event.kind });
   const values = { ...describeEvent(row), by: drawActor(row) };
   text.append(...translateParts(findSpecialText(event) ?? `event.${event.kind}`, values));
   return text;
@@ -200,7 +199,7 @@ function describeEvent({ event }) {
     case "plan_rejected":
       return { agent, reason: drawReason(event.reason) };
     case "stuck":
-      return { blocker: createElement("bdi", { class: "key" }, event.blocker) };
+      return { blocker: createElement("bdi.key", event.blocker) };
     case "circle":
       return { path: event.path.slice(0, 12).join(" → ") };
     case "plan_proposed":
@@ -214,7 +213,7 @@ function describeEvent({ event }) {
 /** @param {string} name @param {boolean} isAgent */
 function drawName(name, isAgent) {
   const title = isAgent && translate("agent");
-  return createElement("bdi", { class: "who", "data-agent": isAgent ? "yes" : "no", title }, name.slice(0, 60));
+  return createElement("bdi.who", { "data-agent": isAgent ? "yes" : "no", title }, name.slice(0, 60));
 }
 
 /** @param {string | null} reason */
@@ -252,7 +251,7 @@ function drawAnswer(row) {
   // That other systems get only some events is of interest to those who set them up.
   const skipped = row.held.filter(({ consumer, why }) => consumer !== "forward" || why !== "no_rule");
   const lines = [...row.asked.map((action) => drawAction(action, getSubject(row))), ...skipped.map(drawSkipReason)];
-  return lines.length > 0 ? lines : [createElement("div", { class: "line held" }, translate("did.nothing"))];
+  return lines.length > 0 ? lines : [createElement("div.line.held", translate("did.nothing"))];
 }
 
 /**
@@ -263,15 +262,14 @@ function drawAnswer(row) {
 function drawAction(action, subject) {
   const outcome = getOutcome(action);
   const message = "message" in outcome ? outcome.message : undefined;
-  const text = createElement("span", { class: "fate", "data-is": outcome.is });
+  const text = createElement("span.fate", { "data-is": outcome.is });
   text.append(...describeOutcome(action));
   return createElement(
-    "div",
-    { class: "line" },
+    "div.line",
     text,
     message ? drawButton("did.show", subject, () => showMessage(message)) : undefined,
     outcome.is === "set_aside" ? drawButton("failed_jobs", subject, openFailedJobs) : undefined,
-    createElement("span", { class: "rule" }, explainRule(action)),
+    createElement("span.rule", explainRule(action)),
   );
 }
 
@@ -285,7 +283,7 @@ function describeOutcome(action) {
   const outcome = getOutcome(action);
   const is = outcome.is === "delivered" && outcome.repeat ? "repeat" : outcome.is;
   return translateParts(findTextName(`did.${action.queue}.${is}`) ?? "did.other", {
-    to: createElement("bdi", {}, action.to.slice(0, 80)),
+    to: createElement("bdi", action.to.slice(0, 80)),
     at:
       "at" in outcome
         ? createElement("time", { datetime: new Date(outcome.at).toISOString() }, formatTime(outcome.at))
@@ -296,8 +294,8 @@ function describeOutcome(action) {
 
 /** @param {TextName} name @param {string} subject @param {() => void} onclick */
 function drawButton(name, subject, onclick) {
-  const screenReaderName = createElement("span", { class: "sr" }, ` ${subject}`);
-  return createElement("button", { type: "button", class: "link", onclick }, translate(name), screenReaderName);
+  const screenReaderName = createElement("span.sr", ` ${subject}`);
+  return createElement("button.link", { onclick }, translate(name), screenReaderName);
 }
 
 /** @param {DecidedAction} action */
@@ -312,20 +310,15 @@ function explainRule({ rule, basis, queue }) {
  */
 function drawRuleName(rule, basis) {
   const [, list, index] = /^(notifications|forward)\[(\d+)\]$/.exec(basis === "settings" ? rule : "") ?? [];
-  if (list)
-    return translateParts("rule.numbered", { list: createElement("code", {}, list), n: String(Number(index) + 1) });
+  if (list) return translateParts("rule.numbered", { list: createElement("code", list), n: String(Number(index) + 1) });
   const name = basis === "default" ? findTextName(`rule.default.${rule}`) : undefined;
-  return translateParts("rule.named", { rule: createElement("bdi", {}, name ? translate(name) : rule.slice(0, 80)) });
+  return translateParts("rule.named", { rule: createElement("bdi", name ? translate(name) : rule.slice(0, 80)) });
 }
 
 /** @param {DecisionRow["held"][number]} skipped */
 function drawSkipReason({ why, rule = "", basis }) {
-  const name = why === "polls" ? [createElement("bdi", {}, rule.slice(0, 80))] : drawRuleName(rule, basis);
-  return createElement(
-    "div",
-    { class: "line held" },
-    createElement("span", {}, translateParts(`held.${why}`, { rule: name })),
-  );
+  const name = why === "polls" ? [createElement("bdi", rule.slice(0, 80))] : drawRuleName(rule, basis);
+  return createElement("div.line.held", createElement("span", translateParts(`held.${why}`, { rule: name })));
 }
 
 /** @param {DecisionRow} row */
@@ -343,13 +336,13 @@ function drawTechnicalDetails(row) {
     ["technical.correlation", correlation],
   ];
   const list = facts.flatMap(([name, text]) => [
-    createElement("dt", {}, translate(name)),
+    createElement("dt", translate(name)),
     createElement("dd", { dir: "auto" }, text.slice(0, 300)),
   ]);
-  const screenReaderName = createElement("span", { class: "sr" }, ` ${getSubject(row)}`);
-  const summary = createElement("summary", {}, translate("technical"), screenReaderName);
-  const details = createElement("details", { class: "technical", open: openDetails.has(id) }, summary);
-  details.append(createElement("dl", {}, ...list));
+  const screenReaderName = createElement("span.sr", ` ${getSubject(row)}`);
+  const summary = createElement("summary", translate("technical"), screenReaderName);
+  const details = createElement("details.technical", { open: openDetails.has(id) }, summary);
+  details.append(createElement("dl", ...list));
   details.addEventListener("toggle", () => (details.open ? openDetails.add(id) : openDetails.delete(id)));
   return details;
 }

@@ -3,19 +3,31 @@ import { getLanguage } from "./language.js";
 /** @import { ElementChild, ElementOf, ElementProps } from "./page-types.ts" */
 
 /**
- * Creates an element. Text children never become markup; properties that begin with "on" are event listeners.
+ * Creates an element from its tag and classes, such as `span.key`. Objects among the content are properties; those that
+ * begin with "on" are event listeners. Text never becomes markup, and a button sends its form only when it says so.
  * @template {keyof HTMLElementTagNameMap} Tag
- * @param {Tag} tag @param {ElementProps} props @param {ElementChild[]} children
+ * @param {Tag | `${Tag}.${string}`} selector @param {(ElementProps | ElementChild)[]} content
+ * @returns {HTMLElementTagNameMap[Tag]}
  */
-export function createElement(tag, props, ...children) {
-  const el = document.createElement(tag);
+export function createElement(selector, ...content) {
+  const [tag, ...classes] = selector.split(".");
+  const el = document.createElement(/** @type {Tag} */ (tag));
+  el.classList.add(...classes);
+  if (el instanceof HTMLButtonElement) el.type = "button";
+  for (const part of content.flat()) {
+    if (part instanceof Node || typeof part === "string") el.append(part);
+    else if (part) setProperties(el, part);
+  }
+  return el;
+}
+
+/** @param {HTMLElement} el @param {ElementProps} props */
+function setProperties(el, props) {
   for (const [name, value] of Object.entries(props)) {
     if (value === undefined || value === false) continue;
     if (typeof value === "function") el.addEventListener(name.slice(2), value);
     else el.setAttribute(name, value === true ? "" : String(value));
   }
-  el.append(...children.flat().filter((child) => child !== undefined && child !== null && child !== false));
-  return el;
 }
 
 /**
@@ -85,7 +97,7 @@ export function createExternalLink(url, props, ...children) {
  */
 export function createChip(text, title, onclick) {
   const cross = createElement("span", { "aria-hidden": "true" }, " ✕");
-  return createElement("button", { type: "button", class: "chip", title, onclick }, text, cross);
+  return createElement("button.chip", { title, onclick }, text, cross);
 }
 
 /**

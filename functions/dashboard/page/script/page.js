@@ -17,15 +17,7 @@ import { createElement, findElements, findTarget, focusFirstVisible, getElement,
 import { getLanguage, setLanguage, translate, translatePage } from "./language.js";
 import { forgetPlan, loadPlan, onProjectChoice } from "./plan.js";
 import { loadTeam } from "./team.js";
-import {
-  disconnect,
-  handleConnectionLoss,
-  isConnected,
-  refreshPage,
-  setParts,
-  showConnected,
-  startUpdates,
-} from "./updates.js";
+import { refreshPage, setParts, showConnected, signOut, startUpdates, stopUpdates } from "./updates.js";
 import {
   chooseTask,
   getChosenTask,
@@ -71,7 +63,7 @@ function showHeader(board) {
       warning.kind === "memory"
         ? translate("health.store_memory", { n: warning.percent })
         : translate("health.store_disk", { n: Math.floor(warning.free / 1024 ** 2) });
-    dots.push(createElement("span", { class: "dot", "data-is": "bad" }, text));
+    dots.push(createElement("span.dot", { "data-is": "bad" }, text));
   }
   getElement("health").replaceChildren(...dots);
   showFailedCount(board.set_aside);
@@ -84,10 +76,10 @@ function drawHealth(name, { ok, error }, waiting = 0) {
   const text = translate(`health.${is}`, { part: name, reason: error ?? "" });
   const count = waiting > 0 && ` · ${translate("health.waiting", { n: waiting })}`;
   return createElement(
-    "span",
-    { class: "dot", "data-is": is, title: text },
+    "span.dot",
+    { "data-is": is, title: text },
     createElement("span", { "aria-hidden": "true" }, name, count),
-    createElement("span", { class: "sr" }, text),
+    createElement("span.sr", text),
   );
 }
 
@@ -98,13 +90,8 @@ function drawHealth(name, { ok, error }, waiting = 0) {
 function drawHold(system, name, health) {
   if (health?.hold_s === undefined) return [];
   const text = translate("health.held", { part: name, n: Math.ceil(health.hold_s / 60) });
-  const screenReaderName = createElement("span", { class: "sr" }, ` ${name}`);
-  const button = createElement(
-    "button",
-    { type: "button", class: "quiet" },
-    translate("health.retry"),
-    screenReaderName,
-  );
+  const screenReaderName = createElement("span.sr", ` ${name}`);
+  const button = createElement("button.quiet", translate("health.retry"), screenReaderName);
   button.addEventListener("click", async () => {
     button.disabled = true;
     await fetchJson(`/api/holds/${system}`, { method: "DELETE" }).then(
@@ -112,7 +99,7 @@ function drawHold(system, name, health) {
       (thrown) => button.replaceWith(getProblemText(thrown)),
     );
   });
-  const notice = createElement("span", { class: "hold", "data-system": system }, text, " ", button);
+  const notice = createElement("span.hold", { "data-system": system }, text, " ", button);
   return [notice];
 }
 
@@ -120,7 +107,7 @@ function showSignIn() {
   // Signed out again right after a sign-in: over HTTP, browsers reject the cookie, which is marked Secure.
   if (signedInAt && Date.now() - signedInAt < ANSWER_TIMEOUT_MS) showSignInProblem(translate("sign.cookie"));
   signedInAt = undefined;
-  disconnect();
+  stopUpdates();
   forgetToken();
   getElement("sign-in").hidden = false;
   getElement("lost").hidden = true;
@@ -158,10 +145,6 @@ function explainSignInRefusal(thrown) {
   if (text) return text;
   if (code === "unauthorized" || code === "bad_request") return translate("sign.wrong");
   return code === "rate_limited" ? translate("sign.often") : getProblemText(thrown);
-}
-
-function signOut() {
-  fetchJson("/api/session", { method: "DELETE" }).then(() => location.reload(), handleConnectionLoss);
 }
 
 /** Loads the tickets while their view is shown. */
@@ -253,7 +236,7 @@ function showChoice(previous) {
 
 function changeLanguage() {
   setLanguage(getElement("language").value);
-  if (isConnected()) showConnected();
+  showConnected();
   refreshPage();
 }
 
@@ -287,7 +270,7 @@ translatePage();
 getElement("language").value = getLanguage();
 
 for (const id of ["columns", "team-list", "plan-view", "tickets-view", "trail", "messages"])
-  getElement(id).append(createElement("p", { class: "empty" }, translate("loading")));
+  getElement(id).append(createElement("p.empty", translate("loading")));
 
 showView("board");
 

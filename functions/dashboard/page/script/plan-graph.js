@@ -55,10 +55,10 @@ export function collectLinks({ tasks, independent, lines }) {
 
 /** Creates the empty graph, which `updateGraph` fills. */
 export function createGraph() {
-  const canvas = createElement("div", { class: "canvas" });
-  canvas.append(createElement("div", { class: "lines" }), createElement("div", { class: "steps" }));
-  canvas.append(createElement("ul", { class: "nodes" }));
-  const graph = createElement("div", { class: "graph" }, canvas);
+  const canvas = createElement("div.canvas");
+  canvas.append(createElement("div.lines"), createElement("div.steps"));
+  canvas.append(createElement("ul.nodes"));
+  const graph = createElement("div.graph", canvas);
   graph.addEventListener("keydown", moveInGraph);
   return graph;
 }
@@ -118,7 +118,7 @@ export function updateGraph(graph, plan, links, open) {
     createSvgElement("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...paths),
   );
   const steps = Array.from({ length: plan.layers }, (_, i) => {
-    const step = createElement("span", {}, translate("graph.step", { n: i + 1 }));
+    const step = createElement("span", translate("graph.step", { n: i + 1 }));
     step.style.left = `${i * (sizes.width + sizes.gapX)}px`;
     return step;
   });
@@ -224,22 +224,20 @@ export function drawNode(task, links, open) {
   ];
   const button = createElement(
     "button",
-    { type: "button", tabindex: -1, onclick: () => open(task) },
+    { tabindex: -1, onclick: () => open(task) },
     createElement(
-      "span",
-      { class: "line" },
+      "span.line",
       drawStateMark(card),
-      createElement("span", { class: "key" }, card.key),
-      card.agent &&
-        createElement("span", { class: "who", "data-agent": "yes", title: card.agent }, card.agent.slice(0, 40)),
-      left && createElement("span", { class: "left", title: translate("graph.node.left", { duration: left }) }, left),
+      createElement("span.key", card.key),
+      card.agent && createElement("span.who", { "data-agent": "yes", title: card.agent }, card.agent.slice(0, 40)),
+      left && createElement("span.left", { title: translate("graph.node.left", { duration: left }) }, left),
     ),
     createUserText("span", card.title, 120),
     // What the picture shows by marks and lines.
-    createElement("span", { class: "sr" }, ` ${description.filter(Boolean).join(". ")}`),
+    createElement("span.sr", ` ${description.filter(Boolean).join(". ")}`),
   );
   const marks = { "data-critical": critical && "yes", "data-cycle": cycle && "yes" };
-  return createElement("li", { class: "node", "data-state": card.column, ...marks }, button);
+  return createElement("li.node", { "data-state": card.column, ...marks }, button);
 }
 
 /** Makes Tab stop at one task of a list only; arrow keys reach the others. @param {HTMLElement} root @param {HTMLElement} [wanted] */

@@ -74,7 +74,7 @@ function showNothing({ project, projects }) {
   const root = getElement("plan-view");
   closeDetail();
   const text = translate(project ? "graph.empty" : projects.length > 0 ? "graph.choose" : "empty.board");
-  const list = createElement("ul", { class: "choices" });
+  const list = createElement("ul.choices");
   if (!project)
     updateList(
       list,
@@ -83,12 +83,11 @@ function showNothing({ project, projects }) {
       ({ identifier, name, ...counts }) =>
         createElement(
           "li",
-          {},
           createElement(
-            "button",
-            { type: "button", class: "go", onclick: () => chooseProject(identifier) },
-            createElement("b", {}, `${name.slice(0, 80)} (${identifier})`),
-            createElement("span", { class: "muted" }, translate("graph.closed", counts)),
+            "button.go",
+            { onclick: () => chooseProject(identifier) },
+            createElement("b", `${name.slice(0, 80)} (${identifier})`),
+            createElement("span.muted", translate("graph.closed", counts)),
           ),
         ),
     );
@@ -96,7 +95,7 @@ function showNothing({ project, projects }) {
   // An unchanged list stays, with its focus.
   if (root.dataset["shown"] === shown && !root.querySelector(".facts")) return;
   root.dataset["shown"] = shown;
-  root.replaceChildren(createElement("p", { class: "empty" }, text), list);
+  root.replaceChildren(createElement("p.empty", text), list);
 }
 
 function closeDetail() {
@@ -119,33 +118,30 @@ function markOpenTask() {
 function createParts() {
   const graph = createGraph();
   graph.setAttribute("role", "group");
-  const list = createElement("ul", { class: "loose-nodes", "aria-labelledby": "loose-head" });
+  const list = createElement("ul.loose-nodes", { "aria-labelledby": "loose-head" });
   list.addEventListener("keydown", moveInList);
   return [
-    createElement("dl", { class: "facts" }),
-    createElement("p", { class: "legend picture", "aria-hidden": "true" }),
+    createElement("dl.facts"),
+    createElement("p.legend.picture", { "aria-hidden": "true" }),
     createElement(
-      "div",
-      { class: "picture plan-picture" },
+      "div.picture.plan-picture",
       graph,
-      createElement("div", { class: "loose" }, createElement("h3", { id: "loose-head" }), list),
+      createElement("div.loose", createElement("h3", { id: "loose-head" }), list),
     ),
     createPlanTable(),
-    createElement("div", { class: "notes" }),
+    createElement("div.notes"),
   ];
 }
 
 /** Creates the empty table, which `updatePlanTable` fills. It says the same as the graph. */
 function createPlanTable() {
   return createElement(
-    "div",
-    { class: "figures" },
+    "div.figures",
     createElement(
       "table",
-      {},
-      createElement("caption", { class: "sr" }),
-      createElement("thead", {}, createElement("tr", {})),
-      createElement("tbody", {}),
+      createElement("caption.sr"),
+      createElement("thead", createElement("tr")),
+      createElement("tbody"),
     ),
   );
 }
@@ -162,9 +158,9 @@ function drawDetail({ card, layer, ms, critical, cycle }, links) {
   const root = getElement("plan-detail");
   root.setAttribute("aria-label", translate("detail.label", { key: card.key }));
   if (!root.firstChild) {
-    const close = createElement("button", { type: "button", class: "quiet", onclick: closeDetail }, "✕");
-    const head = createElement("div", {}, createElement("p", { class: "muted" }), close);
-    root.append(head, createElement("ul", {}), createElement("dl", {}));
+    const close = createElement("button.quiet", { onclick: closeDetail }, "✕");
+    const head = createElement("div", createElement("p.muted"), close);
+    root.append(head, createElement("ul"), createElement("dl"));
   }
   const close = findElement(root, ":scope > div > button");
   close.setAttribute("aria-label", translate("detail.close"));
@@ -177,9 +173,7 @@ function drawDetail({ card, layer, ms, critical, cycle }, links) {
     ["detail.before", own?.after.join(", ")],
   ]);
   findElement(root, "dl").replaceChildren(
-    ...facts.flatMap(([name, text]) =>
-      text ? [createElement("dt", {}, translate(name)), createElement("dd", {}, text)] : [],
-    ),
+    ...facts.flatMap(([name, text]) => (text ? [createElement("dt", translate(name)), createElement("dd", text)] : [])),
   );
   const isLinked = own && own.before.length + own.after.length > 0;
   const marks = [
@@ -208,7 +202,7 @@ function drawFacts({ forecast, currency }) {
   ]);
   findElement(getElement("plan-view"), ".facts").replaceChildren(
     ...facts.flatMap(([name, text]) =>
-      text ? [createElement("div", {}, createElement("dt", {}, translate(name)), createElement("dd", {}, text))] : [],
+      text ? [createElement("div", createElement("dt", translate(name)), createElement("dd", text))] : [],
     ),
   );
 }
@@ -220,25 +214,13 @@ function drawLegend({ tasks, independent }) {
   const shown = columns.filter((column) => all.some(({ card }) => card.column === column));
   return [
     ...shown.map((column) =>
-      createElement(
-        "span",
-        {},
-        createElement("i", { class: "state", "data-state": column }),
-        translate(`status.${column}`),
-      ),
+      createElement("span", createElement("i.state", { "data-state": column }), translate(`status.${column}`)),
     ),
     ...(tasks.some(({ critical }) => critical)
-      ? [createElement("span", {}, createElement("i", { class: "stroke" }), translate("graph.mark.critical"))]
+      ? [createElement("span", createElement("i.stroke"), translate("graph.mark.critical"))]
       : []),
     ...(tasks.some(({ cycle }) => cycle)
-      ? [
-          createElement(
-            "span",
-            { class: "bad" },
-            createElement("i", { class: "stroke", "data-is": "cycle" }),
-            translate("graph.mark.cycle"),
-          ),
-        ]
+      ? [createElement("span.bad", createElement("i.stroke", { "data-is": "cycle" }), translate("graph.mark.cycle"))]
       : []),
   ];
 }
@@ -255,7 +237,7 @@ function drawNotes({ left_out, unread, forecast, tasks }) {
     forecast.ms !== undefined && translate("graph.note.basis"),
     forecast.unknown > 0 && translate("graph.note.unknown", { n: formatCount(forecast.unknown) }),
   ];
-  return notes.flatMap((text) => (text ? [createElement("p", { class: "muted" }, text)] : []));
+  return notes.flatMap((text) => (text ? [createElement("p.muted", text)] : []));
 }
 
 /** @param {HTMLElement} root @param {PlanGraphAnswer} plan @param {TaskLinks} links @param {(task: PlanTask) => void} open */
@@ -276,20 +258,20 @@ function updatePlanTable(root, plan, links, open) {
     return createElement(
       "tr",
       { "data-critical": critical && "yes" },
-      createElement("td", {}, step),
+      createElement("td", step),
       createElement(
         "th",
         { scope: "row" },
         // The button is for those who see the table; hidden, it must not take the focus.
-        createElement("button", { type: "button", class: "key", onclick: () => open(task) }, card.key),
-        createElement("span", { class: "sr key-text" }, card.key),
+        createElement("button.key", { onclick: () => open(task) }, card.key),
+        createElement("span.sr.key-text", card.key),
         " ",
         createUserText("span", card.title, 140),
       ),
-      createElement("td", {}, [describeStatus(card), ...marks.filter(Boolean)].join(" · ")),
-      createElement("td", {}, card.agent ?? card.assignees.join(", ").slice(0, 80)),
-      createElement("td", { class: "keys" }, own?.before.join(", ")),
-      createElement("td", {}, ms !== undefined && card.column !== "done" ? formatDuration(ms) : ""),
+      createElement("td", [describeStatus(card), ...marks.filter(Boolean)].join(" · ")),
+      createElement("td", card.agent ?? card.assignees.join(", ").slice(0, 80)),
+      createElement("td.keys", own?.before.join(", ")),
+      createElement("td", ms !== undefined && card.column !== "done" ? formatDuration(ms) : ""),
     );
   }
 }

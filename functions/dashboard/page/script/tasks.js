@@ -16,13 +16,12 @@ export function drawCard(card) {
   const blockers = card.blockers.map((blocker) => blocker.key).join(", ");
   const button = createElement(
     "button",
-    { type: "button", onclick: () => chooseTask({ id, key }), title: translate("card.trail", { key }) },
+    { onclick: () => chooseTask({ id, key }), title: translate("card.trail", { key }) },
     createElement(
-      "span",
-      { class: "line" },
-      createElement("span", { class: "key" }, key),
+      "span.line",
+      createElement("span.key", key),
       drawPriority(card),
-      card.word === "cancelled" && createElement("span", { class: "due" }, translate("word.cancelled")),
+      card.word === "cancelled" && createElement("span.due", translate("word.cancelled")),
       isDone && drawOwner(card, owner),
       !isDone && card.due && drawDueDay(card.due),
     ),
@@ -30,37 +29,36 @@ export function drawCard(card) {
     !isDone &&
       (owner || blockers || card.held || card.review) &&
       createElement(
-        "span",
-        { class: "line" },
+        "span.line",
         drawOwner(card, owner, card.agent && translate("card.agent", { who: owner })),
         drawClaim(card),
-        card.review && createElement("span", { class: "waits" }, translate("card.review")),
-        blockers && createElement("span", { class: "waits" }, translate("card.blockers", { keys: blockers })),
+        card.review && createElement("span.waits", translate("card.review")),
+        blockers && createElement("span.waits", translate("card.blockers", { keys: blockers })),
       ),
   );
   const label = translate("card.open", { key });
   const link = createExternalLink(card.url, { class: "out", "aria-label": label, title: label }, "↗");
-  return createElement("li", { class: "card", "data-state": column }, button, link);
+  return createElement("li.card", { "data-state": column }, button, link);
 }
 
 /** @param {BoardCard} card */
 function drawPriority({ priority }) {
   if (priority === "none") return undefined;
   const text = translate(`priority.${priority}`);
-  return createElement("span", { class: "priority", "data-is": priority }, PRIORITY_MARKS[priority], " ", text);
+  return createElement("span.priority", { "data-is": priority }, PRIORITY_MARKS[priority], " ", text);
 }
 
 /** @param {BoardCard} card @param {string} owner @param {string} [title] */
 function drawOwner({ agent }, owner, title) {
   if (!owner) return undefined;
-  return createElement("span", { class: "who", "data-agent": agent ? "yes" : "no", title }, owner.slice(0, 80));
+  return createElement("span.who", { "data-agent": agent ? "yes" : "no", title }, owner.slice(0, 80));
 }
 
 /** @param {string} due */
 function drawDueDay(due) {
   const isLate = due < getToday();
   const text = translate(isLate ? "card.overdue" : "card.due", { day: formatDay(due) });
-  return createElement("span", { class: "due", "data-late": isLate ? "yes" : "no" }, text);
+  return createElement("span.due", { "data-late": isLate ? "yes" : "no" }, text);
 }
 
 /** @param {BoardCard} card */
@@ -68,12 +66,12 @@ function drawClaim({ held }) {
   if (!held) return undefined;
   const title = translate("card.held.title", { since: formatTime(held.since) });
   const text = translate("card.held", { who: held.by, until: formatClock(held.until) });
-  return createElement("span", { class: "held", title }, text);
+  return createElement("span.held", { title }, text);
 }
 
 /** The mark of a status. Its shape tells it apart as well as its colour. @param {BoardCard} card */
 export function drawStateMark({ column }) {
-  return createElement("i", { class: "state", "data-state": column, "aria-hidden": "true" });
+  return createElement("i.state", { "data-state": column, "aria-hidden": "true" });
 }
 
 /** The status as a word. @param {BoardCard} card */
@@ -85,16 +83,15 @@ export function describeStatus({ column, word }) {
 export function drawTaskRow(card, note = "") {
   const { id, key, title } = card;
   return createElement(
-    "li",
-    { class: "task" },
+    "li.task",
     drawStateMark(card),
-    createElement("span", { class: "sr" }, `${describeStatus(card)}: `),
+    createElement("span.sr", `${describeStatus(card)}: `),
     createElement(
-      "button",
-      { type: "button", class: "key", title: translate("card.trail", { key }), onclick: () => chooseTask({ id, key }) },
+      "button.key",
+      { title: translate("card.trail", { key }), onclick: () => chooseTask({ id, key }) },
       key,
     ),
     createUserText("span", title, 120),
-    note && createElement("span", { class: "note" }, note),
+    note && createElement("span.note", note),
   );
 }

@@ -48,7 +48,7 @@ export async function loadTeam() {
     cost: Math.max(0.01, ...days.map(({ cost }) => cost)),
   };
   if (agents.length === 0 && !tickets) {
-    root.replaceChildren(createElement("li", { class: "empty" }, translate("team.empty")));
+    root.replaceChildren(createElement("li.empty", translate("team.empty")));
     return;
   }
   const rows = agents.map((agent) => ({ agent, scale, currency, name: agent.name }));
@@ -65,22 +65,20 @@ export async function loadTeam() {
 function drawAgentPanel({ agent, scale, currency }) {
   const isWorking = agent.holds.total > 0;
   return createElement(
-    "li",
-    { class: "agent" },
+    "li.agent",
     createElement(
-      "div",
-      { class: "line" },
-      createElement("h3", { class: "who", "data-agent": "yes" }, agent.name),
-      agent.role === "concierge" && createElement("span", { class: "muted" }, translate("team.concierge")),
+      "div.line",
+      createElement("h3.who", { "data-agent": "yes" }, agent.name),
+      agent.role === "concierge" && createElement("span.muted", translate("team.concierge")),
       createElement(
-        "span",
-        { class: "dot", "data-is": isWorking ? "good" : "unknown" },
+        "span.dot",
+        { "data-is": isWorking ? "good" : "unknown" },
         translate(isWorking ? "team.working" : "team.idle"),
       ),
     ),
     agent.about && createUserText("span", agent.about, 160),
     drawQueues(agent),
-    createElement("div", { class: "charts picture" }, drawCharts(agent, scale, currency)),
+    createElement("div.charts.picture", drawCharts(agent, scale, currency)),
     drawFigureTable(agent, currency),
   );
 }
@@ -88,21 +86,19 @@ function drawAgentPanel({ agent, scale, currency }) {
 /** @param {TeamAgent} agent */
 function drawQueues(agent) {
   const lists = LISTS.filter((name) => agent[name].total > 0);
-  if (lists.length === 0) return createElement("p", { class: "muted" }, translate("team.none"));
+  if (lists.length === 0) return createElement("p.muted", translate("team.none"));
   return createElement(
-    "div",
-    { class: "queues" },
+    "div.queues",
     lists.flatMap((name) => {
       const { total, cards } = agent[name];
       const rows = cards.map((card) => drawTaskRow(card, getNote(name, card)));
       const rest = total - cards.length;
       return [
-        createElement("h4", {}, translate(`team.list.${name}`), " ", createElement("b", {}, formatCount(total))),
+        createElement("h4", translate(`team.list.${name}`), " ", createElement("b", formatCount(total))),
         createElement(
           "ul",
-          {},
           rows,
-          rest > 0 && createElement("li", { class: "muted" }, translate("team.more", { n: formatCount(rest) })),
+          rest > 0 && createElement("li.muted", translate("team.more", { n: formatCount(rest) })),
         ),
       ];
     }),
@@ -161,10 +157,9 @@ function drawChart({ name, who, total, hint, days, most, format }) {
     : translate("chart.label.none", { name, who });
   const viewBox = `0 0 ${days.length * BAR_STEP - (BAR_STEP - BAR_WIDTH)} ${HEIGHT}`;
   return createElement(
-    "div",
-    { class: "chart" },
-    createElement("p", { class: "total" }, createElement("b", {}, total), " ", createElement("span", {}, hint ?? "")),
-    createElement("p", { class: "muted" }, name),
+    "div.chart",
+    createElement("p.total", createElement("b", total), " ", createElement("span", hint ?? "")),
+    createElement("p.muted", name),
     createSvgElement(
       "svg",
       { viewBox, preserveAspectRatio: "none", role: "img", "aria-label": label },
@@ -172,10 +167,10 @@ function drawChart({ name, who, total, hint, days, most, format }) {
       createSvgElement("path", { class: "bars today", d: drawBars(days.slice(-1), days.length - 1, most) }),
     ),
     createElement(
-      "p",
-      { class: "axis", "aria-hidden": "true" },
-      createElement("span", {}, formatDay(days[0]?.day ?? "")),
-      createElement("span", {}, translate("chart.today")),
+      "p.axis",
+      { "aria-hidden": "true" },
+      createElement("span", formatDay(days[0]?.day ?? "")),
+      createElement("span", translate("chart.today")),
     ),
   );
 }
@@ -213,17 +208,15 @@ function drawTable(name, columns, days) {
   const rows = days.toReversed().map(({ day, cells }) =>
     createElement(
       "tr",
-      {},
       createElement("th", { scope: "row" }, formatDay(day)),
-      cells.map((cell) => createElement("td", {}, cell)),
+      cells.map((cell) => createElement("td", cell)),
     ),
   );
-  const caption = createElement("caption", { class: "sr" }, `${name}: ${translate("team.hint")}`);
-  const head = createElement("tr", {}, createElement("th", { scope: "col" }, translate("chart.day")), heads);
+  const caption = createElement("caption.sr", `${name}: ${translate("team.hint")}`);
+  const head = createElement("tr", createElement("th", { scope: "col" }, translate("chart.day")), heads);
   return createElement(
-    "div",
-    { class: "figures" },
-    createElement("table", {}, caption, createElement("thead", {}, head), createElement("tbody", {}, rows)),
+    "div.figures",
+    createElement("table", caption, createElement("thead", head), createElement("tbody", rows)),
   );
 }
 
@@ -237,20 +230,10 @@ function drawTicketPanel({ month, days }) {
   const total = format(costs.reduce((sum, cost) => sum + cost, 0));
   const most = Math.max(0.01, ...costs);
   return createElement(
-    "li",
-    { class: "agent" },
-    createElement(
-      "div",
-      { class: "line" },
-      createElement("h3", { class: "who" }, TICKETS),
-      createElement("span", { class: "muted" }, translate("team.tickets")),
-    ),
-    createElement("p", {}, translate("team.month", { cost: format(month) })),
-    createElement(
-      "div",
-      { class: "charts picture" },
-      drawChart({ name, who: TICKETS, total, days: values, most, format }),
-    ),
+    "li.agent",
+    createElement("div.line", createElement("h3.who", TICKETS), createElement("span.muted", translate("team.tickets"))),
+    createElement("p", translate("team.month", { cost: format(month) })),
+    createElement("div.charts.picture", drawChart({ name, who: TICKETS, total, days: values, most, format })),
     drawTable(
       TICKETS,
       [name],

@@ -44,7 +44,7 @@ export function createTicketButton(text, key, action, isMain = false) {
 
 /** @param {string | HTMLElement} label @param {string} key @param {TicketAction | (() => void)} action @param {boolean} isMain */
 function createActionButton(label, key, action, isMain) {
-  const name = createElement("span", { class: "sr" }, ` ${key}`);
+  const name = createElement("span.sr", ` ${key}`);
   const props = { type: "button", class: isMain ? "go main" : "go" };
   const button = createElement("button", props, label, name);
   button.addEventListener("click", () => (typeof action === "function" ? action() : runFromButton(button, action)));
@@ -107,8 +107,7 @@ export function createOptionButton(option, key, action) {
 /** The line of messages above the tickets. */
 export function createMessageLine() {
   return createElement(
-    "div",
-    { class: "said" },
+    "div.said",
     createElement("p", { id: "ticket-told", role: "status" }),
     createElement("p", { id: "ticket-problem", role: "alert" }),
   );
@@ -133,7 +132,7 @@ export function openTicketDialog({
   hasCheck,
   toAction,
 }) {
-  const dialog = createElement("dialog", { class: "ask", "aria-labelledby": "ask-title" });
+  const dialog = createElement("dialog.ask", { "aria-labelledby": "ask-title" });
   const title = createElement("h3", { id: "ask-title" }, translateTicket(`ask.${name}`, { key }));
   const check = createElement("input", { type: "checkbox" });
   const { fields, isEmpty, join } = createChoices(choices);
@@ -142,16 +141,11 @@ export function openTicketDialog({
   const field = createElement("textarea", props);
   field.value = value;
   const label = fields ? "ask.answer.own" : toLabelName(name);
-  const problem = createElement("p", { class: "problem", role: "alert" });
-  const send = createElement("button", { class: "go main" }, translateTicket(`ask.${name}.do`));
-  const close = createElement(
-    "button",
-    { type: "button", class: "go", onclick: () => dialog.close() },
-    translateTicket("ask.close"),
-  );
+  const problem = createElement("p.problem", { role: "alert" });
+  const send = createElement("button.go.main", translateTicket(`ask.${name}.do`));
+  const close = createElement("button.go", { onclick: () => dialog.close() }, translateTicket("ask.close"));
   const form = createElement(
     "form",
-    {},
     title,
     hasText
       ? [
@@ -161,10 +155,10 @@ export function openTicketDialog({
           !fields && shownText(shown),
           field,
         ]
-      : createElement("p", {}, translateTicket(name === "remove" ? "ask.remove.text" : "ask.cancel.text")),
-    hasCheck && createElement("label", { class: "check" }, check, " ", translateTicket("ask.remove.check")),
+      : createElement("p", translateTicket(name === "remove" ? "ask.remove.text" : "ask.cancel.text")),
+    hasCheck && createElement("label.check", check, " ", translateTicket("ask.remove.check")),
     problem,
-    createElement("div", { class: "actions" }, send, close),
+    createElement("div.actions", send, close),
   );
   dialog.append(form);
   form.addEventListener("change", () => (field.required = Boolean(isRequired) && isEmpty()));
@@ -192,14 +186,12 @@ export function openTicketDialog({
  */
 function createChoices(choices) {
   const boxes = choices.map((_, i) => createElement("input", { type: "checkbox", autofocus: i === 0 }));
-  const rows = choices.map((choice, i) =>
-    createElement("label", { class: "check" }, boxes[i], " ", createUserText("span", choice)),
-  );
+  const rows = choices.map((choice, i) => createElement("label.check", boxes[i], " ", createUserText("span", choice)));
   const listChosen = () => choices.filter((_, i) => boxes[i]?.checked);
   return {
     fields:
       choices.length > 0 &&
-      createElement("fieldset", {}, createElement("legend", {}, translateTicket("ask.answer.choices")), ...rows),
+      createElement("fieldset", createElement("legend", translateTicket("ask.answer.choices")), ...rows),
     isEmpty: () => listChosen().length === 0,
     /** Joins as `shared/tickets/questions.ts` does. @param {string} text */
     join(text) {
@@ -216,7 +208,7 @@ function toLabelName(name) {
 
 /** @param {string} [text] */
 function shownText(text) {
-  return text ? createElement("div", { class: "text", dir: "auto", tabindex: 0 }, text) : undefined;
+  return text ? createElement("div.text", { dir: "auto", tabindex: 0 }, text) : undefined;
 }
 
 /** Asks before a ticket is cancelled. @param {string} key */

@@ -34,14 +34,9 @@ export function drawTicketHead({ id, uuid, title, url }, ...marks) {
   const activity = translate("card.trail", { key: id });
   const label = translate("card.open", { key: id });
   return createElement(
-    "div",
-    { class: "line" },
-    createElement(
-      "button",
-      { type: "button", class: "key", title: activity, onclick: () => chooseTask({ id: uuid, key: id }) },
-      id,
-    ),
-    createElement("h4", {}, createUserText("span", title, 500)),
+    "div.line",
+    createElement("button.key", { title: activity, onclick: () => chooseTask({ id: uuid, key: id }) }, id),
+    createElement("h4", createUserText("span", title, 500)),
     ...marks,
     createExternalLink(url, { class: "out", "aria-label": label, title: label }, "↗"),
   );
@@ -49,14 +44,14 @@ export function drawTicketHead({ id, uuid, title, url }, ...marks) {
 
 /** The state as a mark with its word. @param {CompletedTicket["state"]} state */
 export function drawTicketState(state) {
-  return createElement("span", { class: "ticket-state", "data-is": state }, translateTicket(`state.${state}`));
+  return createElement("span.ticket-state", { "data-is": state }, translateTicket(`state.${state}`));
 }
 
 /** A text of people or programs, whole, with its line breaks. @param {TicketTextName} name @param {string} text */
 export function drawTicketText(name, text) {
   return createElement(
-    "div",
-    { class: "text", dir: "auto", tabindex: 0, role: "group", "aria-label": translateTicket(name) },
+    "div.text",
+    { dir: "auto", tabindex: 0, role: "group", "aria-label": translateTicket(name) },
     text,
   );
 }
@@ -81,29 +76,25 @@ export function drawTicketFacts(ticket, first) {
     ],
     [
       "fact.commits",
-      drawList(
-        commits.map(({ id, subject }) => [createElement("code", {}, id.slice(0, 10)), " ", drawSubject(subject)]),
-      ),
+      drawList(commits.map(({ id, subject }) => [createElement("code", id.slice(0, 10)), " ", drawSubject(subject)])),
     ],
     ["fact.conflicts", drawList(conflicts.map((file) => [createElement("code", { dir: "auto" }, file)]))],
   ];
   const known = facts.filter(([, value]) => value);
   return createElement(
     "div",
-    {},
     createElement(
       "dl",
-      {},
       known.map(([name, value]) =>
         createElement(
           "div",
           { "data-fact": name.slice("fact.".length) },
-          createElement("dt", {}, translateTicket(name)),
-          createElement("dd", {}, value),
+          createElement("dt", translateTicket(name)),
+          createElement("dd", value),
         ),
       ),
     ),
-    dirty && createElement("p", { class: "muted" }, translateTicket("dirty")),
+    dirty && createElement("p.muted", translateTicket("dirty")),
   );
 }
 
@@ -113,9 +104,8 @@ function drawList(rows) {
   const rest = rows.length - MAX_LISTED;
   return createElement(
     "ul",
-    {},
-    rows.slice(0, MAX_LISTED).map((row) => createElement("li", {}, ...row)),
-    rest > 0 && createElement("li", { class: "muted" }, translateTicket("more", { n: formatCount(rest) })),
+    rows.slice(0, MAX_LISTED).map((row) => createElement("li", ...row)),
+    rest > 0 && createElement("li.muted", translateTicket("more", { n: formatCount(rest) })),
   );
 }
 
@@ -145,25 +135,23 @@ export function compareWithShown(tickets) {
 export function drawPendingTicket({ ticket, hasChanged }) {
   const { id, description, comment, requested_by: by, trigger_type: trigger, priority, created_at: at } = ticket;
   return createElement(
-    "li",
-    { class: "ticket", "data-ticket": id, "data-state": "pending" },
+    "li.ticket",
+    { "data-ticket": id, "data-state": "pending" },
     drawTicketHead(ticket),
     createElement(
-      "p",
-      { class: "line muted" },
-      createElement("span", { class: "priority", "data-is": priority }, translate(`priority.${priority}`)),
-      createElement("span", {}, translateTicket(`trigger.${trigger}`)),
-      by && createElement("bdi", {}, translateTicket("by", { who: by.slice(0, 80) })),
+      "p.line.muted",
+      createElement("span.priority", { "data-is": priority }, translate(`priority.${priority}`)),
+      createElement("span", translateTicket(`trigger.${trigger}`)),
+      by && createElement("bdi", translateTicket("by", { who: by.slice(0, 80) })),
       createElement("time", { datetime: at }, formatTicketTime(at)),
     ),
-    hasChanged && createElement("p", { class: "notice" }, translateTicket("changed")),
+    hasChanged && createElement("p.notice", translateTicket("changed")),
     description
       ? drawTicketText("description", description)
-      : createElement("p", { class: "muted" }, translateTicket("description.none")),
-    comment && [createElement("h5", {}, translateTicket("comment")), drawTicketText("comment", comment)],
+      : createElement("p.muted", translateTicket("description.none")),
+    comment && [createElement("h5", translateTicket("comment")), drawTicketText("comment", comment)],
     createElement(
-      "div",
-      { class: "actions" },
+      "div.actions",
       createTicketButton("do.approve", id, toApproval(ticket), true),
       createTicketButton("do.reject", id, () => askReason(id)),
     ),
@@ -204,18 +192,18 @@ export function drawCompletedTicket(ticket) {
   const { id, state, summary, completed_at: at, seconds, reason } = ticket;
   const isDone = state === "done";
   return createElement(
-    "li",
-    { class: "ticket", "data-ticket": id, "data-state": state },
+    "li.ticket",
+    { "data-ticket": id, "data-state": state },
     drawTicketHead(
       ticket,
       drawTicketState(state),
-      createElement("time", { class: "muted", datetime: at ?? "" }, formatTicketTime(at)),
+      createElement("time.muted", { datetime: at ?? "" }, formatTicketTime(at)),
     ),
     drawTicketText("summary", summary),
     drawTicketFacts(ticket, [["fact.took", seconds !== undefined && formatDuration(seconds * 1000)]]),
     drawUpdate(ticket),
-    isDone && reason === "removal_requested" && createElement("p", { class: "muted" }, translateTicket("removal")),
-    createElement("div", { class: "actions" }, drawActions(ticket)),
+    isDone && reason === "removal_requested" && createElement("p.muted", translateTicket("removal")),
+    createElement("div.actions", drawActions(ticket)),
   );
 }
 
@@ -228,10 +216,9 @@ function drawUpdate({ state, comment_posted, state_updated, problem }) {
     "div",
     { class: problem === undefined ? "muted" : "notice" },
     createElement(
-      "p",
-      { class: "line" },
-      createElement("span", {}, translateTicket("update.comment", { is: is(comment_posted) })),
-      createElement("span", {}, translateTicket("update.status", { is: is(state_updated) })),
+      "p.line",
+      createElement("span", translateTicket("update.comment", { is: is(comment_posted) })),
+      createElement("span", translateTicket("update.status", { is: is(state_updated) })),
     ),
     problem !== undefined && createUserText("span", problem, 600),
   );
@@ -296,12 +283,12 @@ export function drawFailedTicket(ticket) {
   const { id, state, reason, detail } = ticket;
   const why = findTicketText(`why.${reason}`);
   return createElement(
-    "li",
-    { class: "ticket", "data-ticket": id, "data-state": state },
+    "li.ticket",
+    { "data-ticket": id, "data-state": state },
     drawTicketHead(ticket, drawTicketState(state)),
-    why && createElement("p", {}, translateTicket(why)),
+    why && createElement("p", translateTicket(why)),
     detail !== "" && createUserText("span", detail, 2_000),
     drawTicketFacts(ticket, []),
-    createElement("div", { class: "actions" }, drawRemoval(id)),
+    createElement("div.actions", drawRemoval(id)),
   );
 }

@@ -79,15 +79,15 @@ export function updateSessions(list, sessions, now, openTerminal) {
 /** @param {string} id */
 function createSessionCard(id) {
   return createElement(
-    "li",
-    { class: "ticket", "data-ticket": id },
-    createElement("div", { class: "asks" }),
-    createElement("div", { class: "facts-of" }),
+    "li.ticket",
+    { "data-ticket": id },
+    createElement("div.asks"),
+    createElement("div.facts-of"),
     createElement(
       "figure",
       { hidden: true },
-      createElement("figcaption", { class: "muted" }),
-      createElement("pre", { class: "screen", dir: "ltr", tabindex: 0, role: "group" }),
+      createElement("figcaption.muted"),
+      createElement("pre.screen", { dir: "ltr", tabindex: 0, role: "group" }),
     ),
   );
 }
@@ -102,14 +102,12 @@ function drawAsks(session, openTerminal) {
   const { id, state, questions, attention, reason } = session;
   return createElement(
     "div",
-    {},
     drawTicketHead(session, drawTicketState(state)),
     drawReason(session),
     attention !== undefined && drawAttention(attention),
     questions.map((question) => drawQuestion(id, reason, question)),
     createElement(
-      "div",
-      { class: "actions" },
+      "div.actions",
       hasSession(session) && createTicketButton("do.terminal", id, () => openTerminal(session)),
       hasSession(session) &&
         createTicketButton("do.extend", id, {
@@ -128,13 +126,12 @@ function drawReason({ state, reason, detail, position, next_start_at }) {
   if (state !== "approved") return undefined;
   const why = findTicketText(`why.${reason}`);
   return createElement(
-    "p",
-    { class: "line muted" },
-    why && createElement("span", {}, translateTicket(why)),
+    "p.line.muted",
+    why && createElement("span", translateTicket(why)),
     why && detail !== "" && createUserText("span", detail, 300),
     next_start_at !== undefined &&
-      createElement("span", {}, translateTicket("why.retry", { at: formatTicketTime(next_start_at) })),
-    position !== undefined && createElement("span", {}, translateTicket("why.queue", { n: formatCount(position) })),
+      createElement("span", translateTicket("why.retry", { at: formatTicketTime(next_start_at) })),
+    position !== undefined && createElement("span", translateTicket("why.queue", { n: formatCount(position) })),
   );
 }
 
@@ -142,7 +139,7 @@ function drawReason({ state, reason, detail, position, next_start_at }) {
 function drawAttention(attention) {
   const since = SILENT.exec(attention)?.[1];
   const shown = since === undefined ? createUserText("span", attention, 2_000) : drawSilence(since);
-  return createElement("p", { class: "notice" }, translateTicket("attention", { text: "" }), shown);
+  return createElement("p.notice", translateTicket("attention", { text: "" }), shown);
 }
 
 /** @param {string} since */
@@ -158,24 +155,14 @@ function drawQuestion(key, reason, question) {
   const ended = kind === "ended" ? findTicketText(`why.${reason}`) : undefined;
   const head = translateTicket(`question.${kind}`, { at: kind === "time" ? formatTicketTime(text) : "" });
   return createElement(
-    "div",
-    { class: "question", "data-kind": kind },
-    count > 0 &&
-      createElement(
-        "p",
-        { class: "muted" },
-        translateTicket("part", { n: formatCount(number), of: formatCount(count) }),
-      ),
-    createElement("p", {}, createElement("b", {}, ended ? `${translateTicket(ended)} ` : "", head)),
+    "div.question",
+    { "data-kind": kind },
+    count > 0 && createElement("p.muted", translateTicket("part", { n: formatCount(number), of: formatCount(count) })),
+    createElement("p", createElement("b", ended ? `${translateTicket(ended)} ` : "", head)),
     permission?.input ?? (kind !== "time" && text !== "" && drawTicketText(`question.${kind}`, text)),
     answer === undefined
-      ? createElement("div", { class: "actions" }, permission?.buttons ?? drawAnswers(key, question))
-      : createElement(
-          "p",
-          { class: "muted" },
-          translateTicket("answered", { text: "" }),
-          createUserText("span", answer),
-        ),
+      ? createElement("div.actions", permission?.buttons ?? drawAnswers(key, question))
+      : createElement("p.muted", translateTicket("answered", { text: "" }), createUserText("span", answer)),
   );
 }
 
@@ -187,7 +174,7 @@ function drawQuestion(key, reason, question) {
 function drawPermission(key, { id, text, tool, input, complete }, toAction) {
   const isFolded = complete && !unfolded.has(id) && input?.some(isLong);
   const fields = isFolded ? input?.map(foldField) : input;
-  const list = createElement("dl", { class: "input" }, fields?.map(drawField));
+  const list = createElement("dl.input", fields?.map(drawField));
   const allow = createTicketButton("do.allow", key, toAction("allow"), true);
   const deny = createTicketButton("do.deny", key, toAction("deny"));
   const unfold = createTicketButton("input.unfold", key, () => {
@@ -200,11 +187,10 @@ function drawPermission(key, { id, text, tool, input, complete }, toAction) {
   allow.disabled = Boolean(isFolded);
   return {
     input: createElement(
-      "div",
-      { class: "permission" },
-      createElement("p", {}, tool === undefined ? text : createElement("code", {}, tool)),
+      "div.permission",
+      createElement("p", tool === undefined ? text : createElement("code", tool)),
       list,
-      !complete && createElement("p", { class: "muted" }, translateTicket("input.terminal")),
+      !complete && createElement("p.muted", translateTicket("input.terminal")),
     ),
     buttons: [isFolded && unfold, complete && allow, deny],
   };
@@ -227,12 +213,11 @@ function foldField(field) {
 function drawField({ label, value, left_out, end }) {
   const name = findTicketText(`field.${label}`);
   const gap =
-    left_out !== undefined &&
-    createElement("p", { class: "muted" }, translateTicket("input.left", { n: formatCount(left_out) }));
+    left_out !== undefined && createElement("p.muted", translateTicket("input.left", { n: formatCount(left_out) }));
   return createElement(
     "div",
     { "data-field": label },
-    createElement("dt", {}, name ? translateTicket(name) : label),
+    createElement("dt", name ? translateTicket(name) : label),
     createElement(
       "dd",
       { tabindex: -1 },
@@ -326,5 +311,5 @@ export function createTerminalPanel(key, state) {
     // The same word in every language of the page.
     title: `Terminal ${key}`,
   });
-  return createElement("div", { class: "ticket-terminal", "data-state": state }, frame);
+  return createElement("div.ticket-terminal", { "data-state": state }, frame);
 }

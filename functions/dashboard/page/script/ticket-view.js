@@ -92,21 +92,16 @@ function drawTickets(pending, sessions, completed) {
 function createParts() {
   const parts = PARTS.map((name) =>
     createElement(
-      "section",
-      { class: "ticket-part", "data-part": name, "aria-labelledby": `tickets-${name}` },
+      "section.ticket-part",
+      { "data-part": name, "aria-labelledby": `tickets-${name}` },
       createElement("h3", { id: `tickets-${name}` }),
-      createElement("p", { class: "empty" }),
-      createElement("ul", {}),
-      name === "sessions" && createElement("div", { class: "terminals" }),
-      name === "completed" && createElement("p", { class: "older muted" }),
+      createElement("p.empty"),
+      createElement("ul"),
+      name === "sessions" && createElement("div.terminals"),
+      name === "completed" && createElement("p.older.muted"),
     ),
   );
-  return [
-    createMessageLine(),
-    createElement("div", { class: "notices" }),
-    ...parts,
-    createElement("p", { class: "runners muted" }),
-  ];
+  return [createMessageLine(), createElement("div.notices"), ...parts, createElement("p.runners.muted")];
 }
 
 /** @param {Element} el */
@@ -117,7 +112,7 @@ function isFailedPart(el) {
 /** Returns the list of a part, whose heading shows the number of its tickets. @param {typeof PARTS[number]} name @param {number} count */
 function getList(name, count) {
   const part = findElement(getElement("tickets-view"), `[data-part="${name}"]`);
-  const number = createElement("b", {}, count > 0 ? ` ${formatCount(count)}` : "");
+  const number = createElement("b", count > 0 ? ` ${formatCount(count)}` : "");
   findElement(part, "h3").replaceChildren(translateTicket(`part.${name}`), number);
   const empty = findElement(part, ".empty");
   empty.textContent = translateTicket(`none.${name}`);
@@ -139,10 +134,9 @@ function drawNotices(root, { configured, runners, sessions }) {
 
 function drawOff() {
   return createElement(
-    "div",
-    { class: "notice" },
-    createElement("b", {}, translateTicket("off")),
-    createElement("p", {}, translateTicket("off.how")),
+    "div.notice",
+    createElement("b", translateTicket("off")),
+    createElement("p", translateTicket("off.how")),
     createElement("pre", { tabindex: 0 }, EXAMPLE),
   );
 }
@@ -150,7 +144,7 @@ function drawOff() {
 /** @param {string} name of a runner that is away while others are connected; empty when none is connected */
 function drawMissingRunner(name) {
   const text = name === "" ? translateTicket("runner.none") : translateTicket("runner.away", { name });
-  return createElement("p", { class: "notice" }, text);
+  return createElement("p.notice", text);
 }
 
 /** Opens the terminal of a session below the sessions, once: a frame that moves in the page would load again. @param {SessionTicket} session */
@@ -158,17 +152,14 @@ function openTerminal({ id, state }) {
   const place = findElement(getElement("tickets-view"), ".terminals");
   const open = [...place.children].find((el) => el instanceof HTMLElement && el.dataset["terminal"] === id);
   if (open instanceof HTMLElement) return focusFirstVisible(open);
-  const panel = createElement("div", { class: "terminal-panel", "data-terminal": id });
+  const panel = createElement("div.terminal-panel", { "data-terminal": id });
   const close = createElement(
-    "button",
-    { type: "button", class: "quiet", onclick: () => closeTerminal(panel, id) },
+    "button.quiet",
+    { onclick: () => closeTerminal(panel, id) },
     translateTicket("ask.close"),
-    createElement("span", { class: "sr" }, ` ${id}`),
+    createElement("span.sr", ` ${id}`),
   );
-  panel.append(
-    createElement("div", { class: "line" }, createElement("b", {}, id), close),
-    createTerminalPanel(id, state),
-  );
+  panel.append(createElement("div.line", createElement("b", id), close), createTerminalPanel(id, state));
   place.append(panel);
   makeFocusable(panel).focus();
   // With its buttons, also where it is higher than the view.
