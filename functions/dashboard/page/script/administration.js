@@ -1,7 +1,7 @@
 /** What an administrator does on the board: agents with their tokens, and failed jobs. */
 
 import { fetchJson, getProblemText } from "./api.js";
-import { createElement, createUserText, findElement, getElement, updateList } from "./dom.js";
+import { createButton, createElement, createUserText, findElement, getElement, updateList } from "./dom.js";
 import { formatTime, onLanguageChange, translate } from "./language.js";
 import { refreshPage } from "./updates.js";
 import { showView } from "./views.js";
@@ -19,7 +19,7 @@ export async function loadAgents() {
   getElement("agent-where").dataset["path"] = path;
   showTokenPath();
   getElement("agents").hidden = !write || agents.length === 0;
-  updateList(getElement("agent-list"), agents, ({ name }) => name, drawAgent);
+  updateList(getElement("agent-list"), agents, "name", drawAgent);
 }
 
 function showTokenPath() {
@@ -29,18 +29,12 @@ function showTokenPath() {
 
 /** @param {AgentsAnswer["agents"][number]} agent */
 function drawAgent({ name, tokens }) {
-  /** @param {TextName} text @param {() => void} onclick */
-  const createButton = (text, onclick) => {
-    const screenReaderName = createElement("span.sr", ` ${name}`);
-    return createElement("button.quiet", { onclick }, translate(text), screenReaderName);
-  };
-  const count = translate(tokens ? "agents.both" : "agents.none");
   return createElement(
     "li.line",
     createUserText("b", name, 60),
-    tokens !== 1 && createElement("span.muted", count),
-    createButton("agents.new", () => renewToken(name)),
-    tokens > 1 && createButton("agents.retire", () => retireToken(name)),
+    tokens !== 1 && createElement("span.muted", translate(tokens ? "agents.both" : "agents.none")),
+    createButton("quiet", translate("agents.new"), () => renewToken(name), name),
+    tokens > 1 && createButton("quiet", translate("agents.retire"), () => retireToken(name), name),
   );
 }
 
@@ -55,6 +49,12 @@ async function renewToken(name) {
   getElement("agent-token").hidden = false;
   getElement("agent-token-value").value = renewed.token;
   getElement("agent-token-value").select();
+}
+
+/** @param {string} name */
+async function retireToken(name) {
+  if (!confirm(translate("agents.retire.sure", { name })) || !(await changeToken(name, "retire"))) return;
+  getElement("agent-told").textContent = translate("agents.retired", { name });
 }
 
 /**
@@ -82,12 +82,6 @@ function labelToken() {
   clearMessages();
 }
 
-/** @param {string} name */
-async function retireToken(name) {
-  if (!confirm(translate("agents.retire.sure", { name })) || !(await changeToken(name, "retire"))) return;
-  getElement("agent-told").textContent = translate("agents.retired", { name });
-}
-
 export function forgetToken() {
   getElement("agent-token-value").value = "";
   getElement("agent-told").textContent = "";
@@ -100,34 +94,33 @@ export async function loadFailedJobs() {
   /** @type {DeadLettersAnswer} */
   const { dead_letters: jobs } = await fetchJson("/dead-letters");
   updateList(getElement("failed-job-list"), jobs, ({ queue, id }) => `${queue} ${id}`, drawFailedJob);
-  const hint = jobs.length === 0 ? translate("failed_jobs.none") : "";
-  getElement("failed-job-hint").textContent =
-    jobs.length < totalCount && jobs.length > 0 ? translate("failed_jobs.oldest", { n: jobs.length }) : hint;
+  const hint = jobs.length < totalCount ? translate("failed_jobs.oldest", { n: jobs.length }) : "";
+  getElement("failed-job-hint").textContent = jobs.length > 0 ? hint : translate("failed_jobs.none");
 }
 
 /** @param {FailedJob} job */
 function drawFailedJob(job) {
+  const { queue, id, reason, at } = job;
   const name = getJobName(job);
   /** @param {TextName} text @param {() => void} onclick */
-  const createButton = (text, onclick) => {
-    const screenReaderName = createElement("span.sr", ` ${name} ${job.id}`);
-    return createElement("button.quiet", { onclick }, translate(text), screenReaderName);
-  };
-  const details = createElement("details.technical", createElement("summary", translate("technical")));
-  details.append(createElement("code", { dir: "auto" }, `${job.queue} ${job.id}`.slice(0, 300)));
+  const createJobButton = (text, onclick) => createButton("quiet", translate(text), onclick, `${name} ${id}`);
   return createElement(
     "li",
     createElement(
       "p.line",
       createElement("b", name),
-      createElement("time.muted", { datetime: job.at }, formatTime(Date.parse(job.at))),
+      createElement("time.muted", { datetime: at }, formatTime(Date.parse(at))),
     ),
-    createElement("p", createUserText("span", job.reason, 600)),
+    createElement("p", createUserText("span", reason, 600)),
     createElement(
       "div.line",
-      createButton("failed_jobs.requeue", () => changeFailedJob(job, "requeued")),
-      createButton("failed_jobs.discard", () => discardFailedJob(job)),
-      details,
+      createJobButton("failed_jobs.requeue", () => changeFailedJob(job, "requeued")),
+      createJobButton("failed_jobs.discard", () => discardFailedJob(job)),
+      createElement(
+        "details.technical",
+        createElement("summary", translate("technical")),
+        createElement("code", { dir: "auto" }, `${queue} ${id}`.slice(0, 300)),
+      ),
     ),
   );
 }

@@ -2,7 +2,7 @@
 
 import { fetchJson, getProblemCode, getProblemText, sendJson } from "./api.js";
 import {
-  createChip,
+  createButton,
   createElement,
   createExternalLink,
   createUserText,
@@ -10,7 +10,11 @@ import {
   findElements,
   focusFirstVisible,
   getElement,
+  getLoadedElement,
   makeFocusable,
+  runOnce,
+  showEmpty,
+  updateChip,
   updateList,
 } from "./dom.js";
 import { formatTime, getLanguage, translate } from "./language.js";
@@ -34,23 +38,14 @@ export async function loadChat() {
 
 /** @param {ChatMessageAnswer[]} messages */
 function drawMessages(messages) {
-  const root = getElement("messages");
-  root.setAttribute("aria-busy", "false");
+  const root = getLoadedElement("messages");
   silenceHistory(root);
-  if (messages.length === 0) {
-    root.replaceChildren(createElement("p.empty", translate("empty.chat")));
-    return;
-  }
+  if (messages.length === 0) return showEmpty(root, translate("empty.chat"));
   if (!root.querySelector("ol")) root.replaceChildren(createElement("ol"));
   const scroller = getChatScroller();
   const isAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 80;
   const oldestFirst = messages.toSorted((a, b) => a.at - b.at);
-  updateList(
-    findElement(root, "ol"),
-    oldestFirst,
-    ({ id }) => id,
-    (message) => drawMessage(message, { press: pressButton, reply: setReply }),
-  );
+  updateList(findElement(root, "ol"), oldestFirst, "id", drawMessage);
   drawReply();
   if (isAtEnd && root.checkVisibility()) scrollToLatestMessage();
 }
@@ -67,24 +62,18 @@ function silenceHistory(root) {
   setTimeout(() => root.setAttribute("aria-live", "polite"), 1_000);
 }
 
-/**
- * Draws a message as Telegram shows it in the chat.
- * @param {ChatMessageAnswer} message
- * @param {{
- *   press: (button: HTMLElement, message: string, data: string) => void,
- *   reply: (message: ChatMessageAnswer) => void,
- * }} actions
- */
-function drawMessage(message, { press, reply }) {
-  const { id, text, by, entities = [], buttons = [] } = message;
-  const rows = buttons.map((row) => {
-    const rowButtons = row.map((button) => {
-      const el = createElement("button.go", button.text);
-      el.addEventListener("click", () => press(el, id, button.data));
-      return el;
-    });
-    return createElement("div.row", rowButtons);
-  });
+/** Draws a message as Telegram shows it in the chat. @param {ChatMessageAnswer} message */
+function drawMessage(message) {
+  const { id, chat, at, text, by, notices, editedAt, reply, entities = [], buttons = [] } = message;
+  const rows = buttons.map((row) =>
+    createElement(
+      "div.row",
+      row.map((button) => {
+        const el = createButton("go", button.text, () => runOnce(el, () => pressButton(id, button.data)));
+        return el;
+      }),
+    ),
+  );
   return createElement(
     "li",
     { class: by ? "message mine" : "message" },
@@ -92,12 +81,11 @@ function drawMessage(message, { press, reply }) {
     rows,
     createElement(
       "div.meta",
-      by ? createUserText("span", by, 60) : createElement("span", translate("chat.of", { chat: message.chat })),
-      createElement("time", { datetime: new Date(message.at).toISOString() }, formatTime(message.at)),
-      message.notices > 1 && createElement("span", translate("chat.notices", { n: message.notices })),
-      message.editedAt !== undefined &&
-        createElement("span", translate("chat.edited", { at: formatTime(message.editedAt) })),
-      message.reply && createElement("button.reply", { onclick: () => reply(message) }, translate("chat.reply")),
+      by ? createUserText("span", by, 60) : createElement("span", translate("chat.of", { chat })),
+      createElement("time", { datetime: new Date(at).toISOString() }, formatTime(at)),
+      notices > 1 && createElement("span", translate("chat.notices", { n: notices })),
+      editedAt !== undefined && createElement("span", translate("chat.edited", { at: formatTime(editedAt) })),
+      reply && createButton("reply", translate("chat.reply"), () => setReply(message)),
     ),
   );
 }
@@ -130,11 +118,8 @@ function wrapInEntity(inner, entity) {
   return inner;
 }
 
-/** @param {HTMLElement} button @param {string} message @param {string} data */
-async function pressButton(button, message, data) {
-  // `aria-disabled` instead of `disabled`: a disabled button loses the focus.
-  if (button.getAttribute("aria-disabled") === "true") return;
-  button.setAttribute("aria-disabled", "true");
+/** @param {string} message @param {string} data */
+async function pressButton(message, data) {
   showChatProblem("");
   try {
     await sendJson("/api/chat/press", { message, data, language: getLanguage() });
@@ -142,7 +127,8 @@ async function pressButton(button, message, data) {
     showChatProblem(explainChatRefusal(thrown));
     refreshPage();
   }
-  setTimeout(() => button.setAttribute("aria-disabled", "false"), 2_000);
+  // The answer arrives a moment later; until then, the button is not pressed again.
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
 }
 
 /** @param {string} text */
@@ -164,16 +150,13 @@ function setReply(message) {
 
 function drawReply() {
   getElement("say-to").hidden = !replyTo;
-  updateList(
-    getElement("say-to"),
-    replyTo ? [replyTo] : [],
-    ({ id }) => id,
-    (message) => {
-      const [line = ""] = message.text.split("\n", 1);
-      const text = translate("chat.replies", { text: line.slice(0, 60).toWellFormed() });
-      return createChip(text, translate("chat.reply.not"), () => setReply());
-    },
-  );
+  updateChip(getElement("say-to"), replyTo, describeReply, translate("chat.reply.not"), () => setReply());
+}
+
+/** @param {ChatMessageAnswer} message */
+function describeReply({ text }) {
+  const [line = ""] = text.split("\n", 1);
+  return translate("chat.replies", { text: line.slice(0, 60).toWellFormed() });
 }
 
 /** Loads the linked message unless it is among these. @param {ChatMessageAnswer[]} loaded */

@@ -4,25 +4,33 @@ import { openFailedJobs } from "./administration.js";
 import { fetchJson } from "./api.js";
 import { showMessage } from "./chat.js";
 import {
-  createChip,
+  createButton,
   createElement,
+  createFact,
+  createHeadRow,
   createUserText,
   findElement,
   focusFirstVisible,
   getElement,
+  getLoadedElement,
+  showEmpty,
+  updateChip,
   updateList,
 } from "./dom.js";
 import { findTextName, formatDay, formatTime, getLanguage, translate, translateParts } from "./language.js";
+import { drawTaskKey } from "./tasks.js";
 import { showTrouble } from "./updates.js";
 import { chooseTask, getChosenTask, getProject } from "./views.js";
 
 /** @import { DecidedAction, DecisionLogAnswer, DecisionRow, RuleBasis } from "../../answers.ts" */
-/** @import { TextName } from "./page-types.ts" */
+/** @import { ChosenTask, TextName, TextPart } from "./page-types.ts" */
 
 /** Number of entries in one request; older entries are loaded on demand. */
 const PAGE_SIZE = 50;
 
 const MAX_PAGE_SIZE = 200;
+
+const DECISION_HEADS = /** @type {const} */ (["when", "what", "answer"]);
 
 /** Interval between announcements to screen readers: 5 s, so that each can be read out before the next. */
 const NEWS_INTERVAL_MS = 5_000;
@@ -84,35 +92,21 @@ function showNewestDecisions({ rows, next }) {
 function drawDecisions(rows, next) {
   shownRows = rows;
   olderFrom = next;
-  const root = getElement("trail");
+  const root = getLoadedElement("trail");
   const task = getChosenTask();
-  root.setAttribute("aria-busy", "false");
-  updateList(
-    getElement("why-of"),
-    task ? [task] : [],
-    ({ id }) => id,
-    ({ key }) => createChip(translate("why.of", { item: key }), translate("why.all"), () => chooseTask()),
-  );
-  if (rows.length === 0) {
-    const text = translate(task ? "empty.item" : "empty.why");
-    root.replaceChildren(createElement("p.empty", text));
-    return;
-  }
-  if (!root.querySelector("table")) root.replaceChildren(createTable(), createMoreButton());
-  findElement(root, "thead tr").replaceChildren(...createHeadings());
-  updateList(findElement(root, "tbody"), rows, ({ id }) => id, drawDecision);
+  const describeTask = (/** @type {ChosenTask} */ { key }) => translate("why.of", { item: key });
+  updateChip(getElement("why-of"), task, describeTask, translate("why.all"), () => chooseTask());
+  if (rows.length === 0) return showEmpty(root, translate(task ? "empty.item" : "empty.why"));
+  if (!root.querySelector("table"))
+    root.replaceChildren(
+      createElement("table", createElement("thead"), createElement("tbody")),
+      createButton("quiet more", "", showOlderDecisions),
+    );
+  findElement(root, "thead").replaceChildren(createHeadRow(DECISION_HEADS.map((name) => translate(`head.${name}`))));
+  updateList(findElement(root, "tbody"), rows, "id", drawDecision);
   const more = findElement(root, ".more");
   more.textContent = translate("more");
   more.hidden = next === undefined;
-}
-
-function createTable() {
-  const head = createElement("thead", createElement("tr"));
-  return createElement("table", head, createElement("tbody"));
-}
-
-function createMoreButton() {
-  return createElement("button.quiet.more", { onclick: showOlderDecisions });
 }
 
 async function showOlderDecisions() {
@@ -130,31 +124,29 @@ async function showOlderDecisions() {
   }
 }
 
-function createHeadings() {
-  const names = /** @type {const} */ (["when", "what", "answer"]);
-  return names.map((name) => createElement("th", { scope: "col" }, translate(`head.${name}`)));
-}
-
 /**
  * Draws one decision: when, what happened to which task, and what Groundcrew did about it by which rule.
  * @param {DecisionRow} row
  */
 function drawDecision(row) {
-  const time = createElement("time", { datetime: new Date(row.at).toISOString() }, formatTime(row.at));
-  const subject = row.item && createUserText("span", row.item.title, 140);
+  const { item } = row;
   return createElement(
     "tr",
-    createElement("td.when", time),
-    createElement("td.what", drawSubject(row), " ", subject, drawEventText(row)),
+    createElement("td.when", drawTime(row.at)),
+    createElement(
+      "td.what",
+      item ? drawTaskKey(item) : createElement("span.key", getSubject(row)),
+      " ",
+      item && createUserText("span", item.title, 140),
+      drawEventText(row),
+    ),
     createElement("td.answer", drawAnswer(row), drawTechnicalDetails(row)),
   );
 }
 
-/** @param {DecisionRow} row */
-function drawSubject(row) {
-  if (!row.item) return createElement("span.key", getSubject(row));
-  const { id, key } = row.item;
-  return createElement("button.key", { onclick: () => chooseTask({ id, key }) }, key);
+/** @param {number} at */
+function drawTime(at) {
+  return createElement("time", { datetime: new Date(at).toISOString() }, formatTime(at));
 }
 
 /** @param {DecisionRow} row */
@@ -163,87 +155,70 @@ function getSubject({ item, project, cycle }) {
   return cycle ? `${project.identifier} · ${cycle.slice(0, 60)}` : project.name || project.identifier;
 }
 
-/** @typedef {Pick<DecisionRow, "event" | "actor">} DescribedEvent */
-
-/** Describes in a sentence what happened and who did it. @param {DescribedEvent} row */
-function drawEventText(row) {
-  const { event } = row;
-  const text = createElement("p.event", { "data-event": event.kind });
-  const values = { ...describeEvent(row), by: drawActor(row) };
-  text.append(...translateParts(findSpecialText(event) ?? `event.${event.kind}`, values));
-  return text;
+/** Describes in a sentence what happened and who did it. @param {DecisionRow} row */
+function drawEventText({ event, actor }) {
+  const [values, name] = describeEvent(event);
+  // Work events have no actor of their own: the event itself names the person.
+  const person = actor ?? ("by" in event && event.by ? { name: event.by, isAgent: false } : undefined);
+  const by = person ? translateParts("by", { who: drawName(person.name, person.isAgent) }) : [];
+  const text = translateParts(name ?? `event.${event.kind}`, { ...values, by });
+  return createElement("p.event", { "data-event": event.kind }, text);
 }
 
-/** @param {DescribedEvent} row */
-function describeEvent({ event }) {
+/**
+ * The values in the text of an event, and the name of this text where a case has one of its own.
+ * @param {DecisionRow["event"]} event
+ * @returns {[values: Record<string, TextPart | TextPart[]>, name?: TextName | undefined]}
+ */
+function describeEvent(event) {
   const agent = "agent" in event ? drawName(event.agent, true) : "";
   const text = "text" in event ? createUserText("span", event.text) : "";
   switch (event.kind) {
     case "assigned":
     case "unassigned":
-      return { who: drawName(event.name ?? translate("someone"), false) };
+      return [{ who: drawName(event.name) }];
     case "renamed":
-      return { from: createUserText("span", event.from, 120) };
-    case "due":
-      return { from: formatDay(event.from), to: formatDay(event.to) };
+      return [{ from: createUserText("span", event.from, 120) }];
+    case "due": {
+      const name = event.from === null ? "event.due.set" : event.to === null ? "event.due.removed" : undefined;
+      return [{ from: formatDay(event.from), to: formatDay(event.to) }, name];
+    }
     case "priority":
-      return { from: translate(`priority.${event.from}`), to: translate(`priority.${event.to}`) };
+      return [{ from: translate(`priority.${event.from}`), to: translate(`priority.${event.to}`) }];
+    case "asked":
+      return [{ agent, text }, event.reminder > 0 ? "event.asked.reminder" : undefined];
     case "answered":
     case "addressed":
-      return { agent, text, who: drawName(event.by, false) };
-    case "claim_lost":
-      return { agent, minutes: String(event.minutes ?? 15), who: drawName(event.by ?? translate("someone"), false) };
+      return [{ agent, text, who: drawName(event.by) }];
+    case "claim_lost": {
+      const values = { agent, minutes: String(event.minutes ?? 15), who: drawName(event.by) };
+      return [values, findTextName(`event.claim_lost.${event.why}`)];
+    }
+    case "ticket":
+      return [{ agent, text }, findTextName(`event.ticket.${event.state}`)];
     case "review":
-      return { agent, confidence: event.confidence.toLocaleString(getLanguage()) };
+      return [{ agent, confidence: event.confidence.toLocaleString(getLanguage()) }];
     case "sent_back":
-    case "plan_rejected":
-      return { agent, reason: drawReason(event.reason) };
+    case "plan_rejected": {
+      const { reason } = event;
+      return [{ agent, reason: reason ? translateParts("reason", { text: createUserText("span", reason) }) : "" }];
+    }
     case "stuck":
-      return { blocker: createElement("bdi.key", event.blocker) };
+      return [{ blocker: createElement("bdi.key", event.blocker) }, findTextName(`event.stuck.${event.why}`)];
     case "circle":
-      return { path: event.path.slice(0, 12).join(" → ") };
+      return [{ path: event.path.slice(0, 12).join(" → ") }];
     case "plan_proposed":
     case "plan_completed":
-      return { agent, n: String(event.tasks) };
+      return [{ agent, n: String(event.tasks) }];
     default:
-      return { agent, text };
+      return [{ agent, text }];
   }
 }
 
-/** @param {string} name @param {boolean} isAgent */
-function drawName(name, isAgent) {
+/** @param {string | undefined} name of a person whom Groundcrew may not know */
+function drawName(name = translate("someone"), isAgent = false) {
   const title = isAgent && translate("agent");
   return createElement("bdi.who", { "data-agent": isAgent ? "yes" : "no", title }, name.slice(0, 60));
-}
-
-/** @param {string | null} reason */
-function drawReason(reason) {
-  return reason ? translateParts("reason", { text: createUserText("span", reason) }) : "";
-}
-
-/** @param {DescribedEvent} row @returns {(Node | string)[]} */
-function drawActor({ actor, event }) {
-  if (actor) return translateParts("by", { who: drawName(actor.name, actor.isAgent) });
-  // Work events have no actor of their own: the event itself names the person.
-  return "by" in event && event.by ? translateParts("by", { who: drawName(event.by, false) }) : [];
-}
-
-/** Finds the text of a special case of an event. @param {DecisionRow["event"]} event @returns {TextName | undefined} */
-function findSpecialText(event) {
-  switch (event.kind) {
-    case "due":
-      return event.from === null ? "event.due.set" : event.to === null ? "event.due.removed" : undefined;
-    case "asked":
-      return event.reminder > 0 ? "event.asked.reminder" : undefined;
-    case "claim_lost":
-      return findTextName(`event.claim_lost.${event.why}`);
-    case "ticket":
-      return findTextName(`event.ticket.${event.state}`);
-    case "stuck":
-      return findTextName(`event.stuck.${event.why}`);
-    default:
-      return undefined;
-  }
 }
 
 /** @param {DecisionRow} row */
@@ -251,7 +226,7 @@ function drawAnswer(row) {
   // That other systems get only some events is of interest to those who set them up.
   const skipped = row.held.filter(({ consumer, why }) => consumer !== "forward" || why !== "no_rule");
   const lines = [...row.asked.map((action) => drawAction(action, getSubject(row))), ...skipped.map(drawSkipReason)];
-  return lines.length > 0 ? lines : [createElement("div.line.held", translate("did.nothing"))];
+  return lines.length > 0 ? lines : createElement("div.line.held", translate("did.nothing"));
 }
 
 /**
@@ -260,15 +235,20 @@ function drawAnswer(row) {
  * @param {DecidedAction} action @param {string} subject
  */
 function drawAction(action, subject) {
+  const { queue, to } = action;
   const outcome = getOutcome(action);
+  const is = outcome.is === "delivered" && outcome.repeat ? "repeat" : outcome.is;
+  const text = translateParts(findTextName(`did.${queue}.${is}`) ?? "did.other", {
+    to: createElement("bdi", to.slice(0, 80)),
+    at: "at" in outcome ? drawTime(outcome.at) : "",
+    reason: "reason" in outcome ? createUserText("span", outcome.reason) : "",
+  });
   const message = "message" in outcome ? outcome.message : undefined;
-  const text = createElement("span.fate", { "data-is": outcome.is });
-  text.append(...describeOutcome(action));
   return createElement(
     "div.line",
-    text,
-    message ? drawButton("did.show", subject, () => showMessage(message)) : undefined,
-    outcome.is === "set_aside" ? drawButton("failed_jobs", subject, openFailedJobs) : undefined,
+    createElement("span.fate", { "data-is": outcome.is }, text),
+    message && createButton("link", translate("did.show"), () => showMessage(message), subject),
+    outcome.is === "set_aside" && createButton("link", translate("failed_jobs"), openFailedJobs, subject),
     createElement("span.rule", explainRule(action)),
   );
 }
@@ -276,26 +256,6 @@ function drawAction(action, subject) {
 /** @param {DecidedAction} action @returns {NonNullable<DecidedAction["fate"]>} */
 function getOutcome({ fate }) {
   return fate ?? { is: "waiting" };
-}
-
-/** @param {DecidedAction} action */
-function describeOutcome(action) {
-  const outcome = getOutcome(action);
-  const is = outcome.is === "delivered" && outcome.repeat ? "repeat" : outcome.is;
-  return translateParts(findTextName(`did.${action.queue}.${is}`) ?? "did.other", {
-    to: createElement("bdi", action.to.slice(0, 80)),
-    at:
-      "at" in outcome
-        ? createElement("time", { datetime: new Date(outcome.at).toISOString() }, formatTime(outcome.at))
-        : "",
-    reason: "reason" in outcome ? createUserText("span", outcome.reason) : "",
-  });
-}
-
-/** @param {TextName} name @param {string} subject @param {() => void} onclick */
-function drawButton(name, subject, onclick) {
-  const screenReaderName = createElement("span.sr", ` ${subject}`);
-  return createElement("button.link", { onclick }, translate(name), screenReaderName);
 }
 
 /** @param {DecidedAction} action */
@@ -317,39 +277,35 @@ function drawRuleName(rule, basis) {
 
 /** @param {DecisionRow["held"][number]} skipped */
 function drawSkipReason({ why, rule = "", basis }) {
-  const name = why === "polls" ? [createElement("bdi", rule.slice(0, 80))] : drawRuleName(rule, basis);
+  const name = why === "polls" ? createElement("bdi", rule.slice(0, 80)) : drawRuleName(rule, basis);
   return createElement("div.line.held", createElement("span", translateParts(`held.${why}`, { rule: name })));
 }
 
 /** @param {DecisionRow} row */
 function drawTechnicalDetails(row) {
   const { id, via, event, asked, held, correlation } = row;
-  /** @type {[TextName, string][]} */
   const facts = [
-    ["technical.event", event.kind],
-    ["technical.source", translate(/** @type {TextName} */ (`via.${via}`))],
-    ...asked.map((action) => /** @type {[TextName, string]} */ (["technical.action", getActionSummary(action)])),
-    ...held.map(({ consumer, why, rule }) => {
-      const text = `${consumer}: ${why}${rule ? ` (${rule})` : ""}`;
-      return /** @type {[TextName, string]} */ (["technical.skipped", text]);
-    }),
-    ["technical.correlation", correlation],
+    [translate("technical.event"), event.kind],
+    [translate("technical.source"), translate(/** @type {TextName} */ (`via.${via}`))],
+    ...asked.map((action) => [
+      translate("technical.action"),
+      `${action.rule} → ${action.target} → ${getOutcome(action).is}`,
+    ]),
+    ...held.map(({ consumer, why, rule }) => [
+      translate("technical.skipped"),
+      `${consumer}: ${why}${rule ? ` (${rule})` : ""}`,
+    ]),
+    [translate("technical.correlation"), correlation],
   ];
-  const list = facts.flatMap(([name, text]) => [
-    createElement("dt", translate(name)),
-    createElement("dd", { dir: "auto" }, text.slice(0, 300)),
-  ]);
-  const screenReaderName = createElement("span.sr", ` ${getSubject(row)}`);
-  const summary = createElement("summary", translate("technical"), screenReaderName);
-  const details = createElement("details.technical", { open: openDetails.has(id) }, summary);
-  details.append(createElement("dl", ...list));
+  const list = facts.map(([name = "", text = ""]) => createFact(name, createElement("bdi", text.slice(0, 300))));
+  const details = createElement(
+    "details.technical",
+    { open: openDetails.has(id) },
+    createElement("summary", translate("technical"), createElement("span.sr", ` ${getSubject(row)}`)),
+    createElement("dl", list),
+  );
   details.addEventListener("toggle", () => (details.open ? openDetails.add(id) : openDetails.delete(id)));
   return details;
-}
-
-/** Says in plain text what became of an action, for the technical details. @param {DecidedAction} action */
-function getActionSummary(action) {
-  return `${action.rule} → ${action.target} → ${getOutcome(action).is}`;
 }
 
 /** Announces new decisions to screen readers. @param {DecisionRow[]} rows */
@@ -360,13 +316,8 @@ function announceNews(rows) {
   newestId = latest.id;
   if (since === undefined) return;
   unsaidCount += rows.filter(({ id }) => id < since).length;
-  latestNews = getDecisionSummary(latest);
+  latestNews = `${getSubject(latest)}: ${drawEventText(latest).textContent}`;
   if (newsTimer === undefined) sayNews();
-}
-
-/** What is announced to screen readers. @param {DecisionRow} row */
-function getDecisionSummary(row) {
-  return `${getSubject(row)}: ${drawEventText(row).textContent}`;
 }
 
 function sayNews() {

@@ -92,12 +92,63 @@ export function createExternalLink(url, props, ...children) {
 }
 
 /**
- * Creates a button that removes the filter or reply it names.
- * @param {string} text @param {string} title @param {() => void} onclick
+ * Creates a button with these classes. `subject`: what it is about, which screen readers hear after its text.
+ * @param {string} classes @param {ElementChild} text @param {() => void} onclick
  */
-export function createChip(text, title, onclick) {
-  const cross = createElement("span", { "aria-hidden": "true" }, " ✕");
-  return createElement("button.chip", { title, onclick }, text, cross);
+export function createButton(classes, text, onclick, subject = "") {
+  return createElement("button", { class: classes, onclick }, text, subject && createElement("span.sr", ` ${subject}`));
+}
+
+/** Runs the action of a button, unless it still runs. @param {HTMLElement} button @param {() => Promise<void>} run */
+export async function runOnce(button, run) {
+  // `aria-disabled` instead of `disabled`: a disabled button loses the focus.
+  if (button.getAttribute("aria-disabled") === "true") return;
+  button.setAttribute("aria-disabled", "true");
+  await run();
+  button.setAttribute("aria-disabled", "false");
+}
+
+/**
+ * Updates the one button that removes a filter or reply; it is gone while there is none.
+ * @template {{ id: string }} Row
+ * @param {HTMLElement} parent @param {Row | undefined} row
+ * @param {(row: Row) => string} getText @param {string} title @param {() => void} onclick
+ */
+export function updateChip(parent, row, getText, title, onclick) {
+  updateList(parent, row ? [row] : [], "id", (shown) => {
+    const cross = createElement("span", { "aria-hidden": "true" }, " ✕");
+    return createElement("button.chip", { title, onclick }, getText(shown), cross);
+  });
+}
+
+/** Creates the names and values of a description list; facts without a value are left out. @param {(readonly [string, ElementChild])[]} facts */
+export function createFacts(facts) {
+  return facts.flatMap(([name, value]) => (value ? createFact(name, value) : []));
+}
+
+/** @param {string} name @param {ElementChild} value @param {ElementProps} props */
+export function createFact(name, value, props = {}) {
+  return createElement("div", props, createElement("dt", name), createElement("dd", value));
+}
+
+/** Creates the heading of a table. @param {string[]} names of the columns */
+export function createHeadRow(names) {
+  return createElement(
+    "tr",
+    names.map((name) => createElement("th", { scope: "col" }, name)),
+  );
+}
+
+/** Shows that a part of the page has nothing else to show. @param {HTMLElement} root @param {string} text */
+export function showEmpty(root, text) {
+  root.replaceChildren(createElement("p.empty", text));
+}
+
+/** Returns the element of a part of the page that has what it shows. @param {string} id */
+export function getLoadedElement(id) {
+  const el = getElement(id);
+  el.setAttribute("aria-busy", "false");
+  return el;
 }
 
 /**
@@ -120,21 +171,24 @@ const sources = new WeakMap();
 /**
  * Updates a list: draws new and changed rows, reorders the others, and keeps the focus.
  * @template Row
- * @param {HTMLElement} parent @param {Row[]} rows @param {(row: Row) => string} getKey @param {(row: Row) => HTMLElement} draw
+ * @param {HTMLElement} parent @param {readonly Row[]} rows
+ * @param {keyof Row | ((row: Row) => string)} key what tells a row from the others: the name of a property, or a function
+ * @param {(row: Row) => HTMLElement} draw
  */
-export function updateList(parent, rows, getKey, draw) {
+export function updateList(parent, rows, key, draw) {
+  const getKey = typeof key === "function" ? key : (/** @type {Row} */ row) => String(row[key]);
   const old = new Map(findElements(parent, ":scope > *").map((el) => [el.dataset["key"], el]));
   const wasDrawn = parent.dataset["drawn"] === "yes";
   parent.dataset["drawn"] = "yes";
   const focused = document.activeElement;
   rows.forEach((row, i) => {
-    const key = getKey(row);
+    const id = getKey(row);
     const source = getLanguage() + JSON.stringify(row);
-    let el = old.get(key);
-    old.delete(key);
+    let el = old.get(id);
+    old.delete(id);
     if (!el || sources.get(el) !== source) {
       const fresh = draw(row);
-      fresh.dataset["key"] = key;
+      fresh.dataset["key"] = id;
       sources.set(fresh, source);
       if (wasDrawn) fresh.classList.add("fresh");
       if (el) replaceElement(el, fresh, focused);

@@ -13,9 +13,17 @@ import {
 import { markChosenCard, showBoard, showPlans, showProgress } from "./board.js";
 import { loadChat } from "./chat.js";
 import { loadDecisions, resetDecisions, resetNews } from "./decision-log.js";
-import { createElement, findElements, findTarget, focusFirstVisible, getElement, updateList } from "./dom.js";
+import {
+  createButton,
+  createElement,
+  findElements,
+  findTarget,
+  focusFirstVisible,
+  getElement,
+  updateList,
+} from "./dom.js";
 import { getLanguage, setLanguage, translate, translatePage } from "./language.js";
-import { forgetPlan, loadPlan, onProjectChoice } from "./plan.js";
+import { closeDetail, loadPlan, onProjectChoice } from "./plan.js";
 import { loadTeam } from "./team.js";
 import { refreshPage, setParts, showConnected, signOut, startUpdates, stopUpdates } from "./updates.js";
 import {
@@ -29,6 +37,7 @@ import {
   showView,
 } from "./views.js";
 
+/** @import { CapacityWarning } from "../../../../shared/store/capacity.ts" */
 /** @import { BoardAnswer } from "../../answers.ts" */
 /** @import { ChosenTask } from "./page-types.ts" */
 
@@ -41,10 +50,10 @@ let failures = 0;
 let isStyled = false;
 
 /** Shows the list of projects and Groundcrew's own health. @param {BoardAnswer} board */
-function showHeader(board) {
+function showHeader({ projects, health, waiting, set_aside, demo }) {
   const choices = [
     { value: "", text: translate("projects.all") },
-    ...board.projects.map(({ identifier, name }) => ({ value: identifier, text: `${name} (${identifier})` })),
+    ...projects.map(({ identifier, name }) => ({ value: identifier, text: `${name} (${identifier})` })),
   ];
   updateList(
     getElement("projects"),
@@ -53,33 +62,39 @@ function showHeader(board) {
     ({ value, text }) => createElement("option", { value }, text.slice(0, 60)),
   );
   getElement("projects").value = getProject();
-  const { plane, telegram, store } = board.health;
-  const dots = [drawHealth("Plane", plane)];
-  if (telegram) dots.push(drawHealth("Telegram", telegram, board.waiting.telegram));
-  dots.push(...drawHold("plane", "Plane", plane), ...drawHold("telegram", "Telegram", telegram));
-  if (store && !store.ok) dots.push(drawHealth(translate("health.store"), store));
-  for (const warning of store?.warnings ?? []) {
-    const text =
-      warning.kind === "memory"
-        ? translate("health.store_memory", { n: warning.percent })
-        : translate("health.store_disk", { n: Math.floor(warning.free / 1024 ** 2) });
-    dots.push(createElement("span.dot", { "data-is": "bad" }, text));
-  }
-  getElement("health").replaceChildren(...dots);
-  showFailedCount(board.set_aside);
-  getElement("sign-out").hidden = board.demo;
+  const { plane, telegram, store } = health;
+  const dots = [
+    drawHealth("Plane", plane),
+    telegram && drawHealth("Telegram", telegram, waiting.telegram),
+    drawHold("plane", "Plane", plane),
+    drawHold("telegram", "Telegram", telegram),
+    store && !store.ok && drawHealth(translate("health.store"), store),
+    ...(store?.warnings ?? []).map(drawCapacityWarning),
+  ];
+  getElement("health").replaceChildren(...dots.filter((dot) => dot instanceof Node));
+  showFailedCount(set_aside);
+  getElement("sign-out").hidden = demo;
+}
+
+/** @param {CapacityWarning} warning */
+function drawCapacityWarning(warning) {
+  const text =
+    warning.kind === "memory"
+      ? translate("health.store_memory", { n: warning.percent })
+      : translate("health.store_disk", { n: Math.floor(warning.free / 1024 ** 2) });
+  return createElement("span.dot", { "data-is": "bad" }, text);
 }
 
 /** @param {string} name @param {Pick<BoardAnswer["health"]["plane"], "ok" | "error">} health */
 function drawHealth(name, { ok, error }, waiting = 0) {
   const is = ok ? "good" : ok === null ? "unknown" : "bad";
-  const text = translate(`health.${is}`, { part: name, reason: error ?? "" });
+  const title = translate(`health.${is}`, { part: name, reason: error ?? "" });
   const count = waiting > 0 && ` · ${translate("health.waiting", { n: waiting })}`;
   return createElement(
     "span.dot",
-    { "data-is": is, title: text },
+    { "data-is": is, title },
     createElement("span", { "aria-hidden": "true" }, name, count),
-    createElement("span.sr", text),
+    createElement("span.sr", title),
   );
 }
 
@@ -88,19 +103,19 @@ function drawHealth(name, { ok, error }, waiting = 0) {
  * @param {string} system @param {string} name @param {BoardAnswer["health"]["telegram"]} health
  */
 function drawHold(system, name, health) {
-  if (health?.hold_s === undefined) return [];
+  if (health?.hold_s === undefined) return undefined;
   const text = translate("health.held", { part: name, n: Math.ceil(health.hold_s / 60) });
-  const screenReaderName = createElement("span.sr", ` ${name}`);
-  const button = createElement("button.quiet", translate("health.retry"), screenReaderName);
-  button.addEventListener("click", async () => {
+  const button = createButton("quiet", translate("health.retry"), endHold, name);
+  const notice = createElement("span.hold", { "data-system": system }, text, " ", button);
+  return notice;
+
+  async function endHold() {
     button.disabled = true;
     await fetchJson(`/api/holds/${system}`, { method: "DELETE" }).then(
       () => notice.remove(),
       (thrown) => button.replaceWith(getProblemText(thrown)),
     );
-  });
-  const notice = createElement("span.hold", { "data-system": system }, text, " ", button);
-  return [notice];
+  }
 }
 
 function showSignIn() {
@@ -141,19 +156,17 @@ async function signIn(event) {
 /** @param {unknown} thrown */
 function explainSignInRefusal(thrown) {
   const code = getProblemCode(thrown);
-  const text = getServerText(thrown);
-  if (text) return text;
+  if (getServerText(thrown)) return getProblemText(thrown);
   if (code === "unauthorized" || code === "bad_request") return translate("sign.wrong");
   return code === "rate_limited" ? translate("sign.often") : getProblemText(thrown);
 }
 
-/** Loads the tickets while their view is shown. */
-function loadTickets() {
-  return loadView("all");
-}
-
-/** Loads the view's script and style sheet when it is shown first. @param {"all" | "sessions"} which */
-async function loadView(which) {
+/**
+ * Loads the tickets while their view is shown, or only the sessions, whose output changes nothing else. The view's script
+ * and style sheet are loaded when it is shown first.
+ * @param {"all" | "sessions"} which
+ */
+async function loadTickets(which) {
   if (getView() !== "tickets") return;
   const address = `/assets/tickets.js${failures > 0 ? `?${failures}` : ""}`;
   const [{ showTickets }] = await Promise.all([importView(address), loadStyle()]);
@@ -184,11 +197,6 @@ async function loadStyle() {
   });
 }
 
-/** Loads only the sessions: their output changes nothing else. */
-function loadSessions() {
-  return loadView("sessions");
-}
-
 /** Shows how many tickets wait for an approval, at the view's name and in the title. @param {BoardAnswer} board */
 function showTicketCount({ tickets }) {
   const count = tickets?.pending ?? 0;
@@ -216,7 +224,7 @@ function showProject(identifier) {
   setProject(identifier);
   resetDecisions();
   resetNews();
-  forgetPlan();
+  closeDetail();
   refreshPage();
 }
 
@@ -242,15 +250,15 @@ function changeLanguage() {
 
 onSignInNeeded(showSignIn);
 
-getElement("sign-in").addEventListener("submit", signIn);
-
-getElement("sign-out").addEventListener("click", signOut);
-
 onTaskChoice(showChoice);
 
 onProjectChoice(showProject);
 
 onViewChange(refreshPage);
+
+getElement("sign-in").addEventListener("submit", signIn);
+
+getElement("sign-out").addEventListener("click", signOut);
 
 getElement("projects").addEventListener("change", () => showProject(getElement("projects").value));
 
@@ -278,8 +286,8 @@ setParts([
   { id: "board", load: loadBoard },
   { id: "team", load: loadTeam },
   { id: "plan", load: loadPlan },
-  { id: "tickets", load: loadTickets },
-  { id: "sessions", place: "tickets", load: loadSessions },
+  { id: "tickets", load: () => loadTickets("all") },
+  { id: "sessions", place: "tickets", load: () => loadTickets("sessions") },
   { id: "why", load: loadDecisions },
   { id: "chat", load: loadChat },
   { id: "agents", load: loadAgents },

@@ -11,7 +11,7 @@ import {
   updateList,
 } from "./dom.js";
 import { formatDuration, translate } from "./language.js";
-import { describeStatus, drawStateMark } from "./tasks.js";
+import { describeStatus, drawStateMark, focusTask, setTabStop } from "./tasks.js";
 import { isNarrow } from "./views.js";
 
 /** @import { PlanGraphAnswer, PlanLine, PlanTask } from "../../answers.ts" */
@@ -33,120 +33,138 @@ const BEND = 0.5;
 const SWING = 34;
 
 /** @typedef {typeof WIDE} Sizes */
-/** @typedef {Map<string, { before: string[], after: string[] }>} TaskLinks keys of the tasks before and after each task */
+/** A task with the keys of the tasks that it waits for and that wait for it. @typedef {PlanTask & { before: string[], after: string[] }} LinkedTask */
+/** @typedef {(task: LinkedTask) => void} OpenTask */
 
-/** Collects the keys of the tasks that each shown task waits for and that wait for it. @param {PlanGraphAnswer} plan @returns {TaskLinks} */
-export function collectLinks({ tasks, independent, lines }) {
+/** Adds the keys of the tasks before and after to each of these. @param {PlanTask[]} tasks @param {PlanLine[]} lines @returns {LinkedTask[]} */
+export function linkTasks(tasks, lines) {
   const keys = new Map(tasks.map(({ card }) => [card.id, card.key]));
-  const links = new Map(
-    [...tasks, ...independent].map(({ card }) => [
-      card.id,
-      { before: card.blockers.map(({ key }) => key), after: /** @type {string[]} */ ([]) },
-    ]),
-  );
-  for (const { from, to } of lines) {
-    const [before, after] = [keys.get(from), keys.get(to)];
-    const [start, end] = [links.get(from), links.get(to)];
-    if (before !== undefined && end && !end.before.includes(before)) end.before.push(before);
-    if (after !== undefined && start && !start.after.includes(after)) start.after.push(after);
-  }
-  return links;
+  return tasks.map((task) => {
+    const { id, blockers } = task.card;
+    const before = lines.flatMap(({ from, to }) => (to === id ? (keys.get(from) ?? []) : []));
+    const after = lines.flatMap(({ from, to }) => (from === id ? (keys.get(to) ?? []) : []));
+    return {
+      ...task,
+      before: [...new Set([...blockers.map(({ key }) => key), ...before])],
+      after: [...new Set(after)],
+    };
+  });
 }
 
 /** Creates the empty graph, which `updateGraph` fills. */
 export function createGraph() {
-  const canvas = createElement("div.canvas");
-  canvas.append(createElement("div.lines"), createElement("div.steps"));
-  canvas.append(createElement("ul.nodes"));
-  const graph = createElement("div.graph", canvas);
-  graph.addEventListener("keydown", moveInGraph);
-  return graph;
+  const parts = [createElement("div.lines"), createElement("div.steps"), createElement("ul.nodes")];
+  return createElement("div.graph", { role: "group", onkeydown: moveInGraph }, createElement("div.canvas", parts));
 }
 
-/** Moves the focus: up and down in a step, right and left to the nearest task that waits for this one or it waits for. @param {KeyboardEvent} event */
+/** Creates the empty list of tasks without dependencies, which `updateNodeList` fills. @param {string} headId */
+export function createNodeList(headId) {
+  return createElement("ul.loose-nodes", { "aria-labelledby": headId, onkeydown: moveInList });
+}
+
+/** Moves the focus: up and down in a step, right and left to the nearest task that waits for this one or it waits for. @param {Event} event */
 function moveInGraph(event) {
   const node = findTarget(event, ".node");
-  if (!node || !(event.currentTarget instanceof HTMLElement)) return;
-  const nodes = findElements(event.currentTarget, ".node");
-  const layer = Number(node.dataset["layer"]);
+  const root = event.currentTarget;
+  if (!node || !(event instanceof KeyboardEvent && root instanceof HTMLElement)) return;
+  const nodes = findElements(root, ".node");
   const top = node.offsetTop;
-  /** @param {HTMLElement[]} list */
-  const findNearest = (list) => list.toSorted((a, b) => Math.abs(a.offsetTop - top) - Math.abs(b.offsetTop - top))[0];
+  /** @param {number} step */
+  const listLayer = (step) => nodes.filter(({ dataset }) => dataset["layer"] === String(layer + step));
   /** Linked tasks first; without one, the nearest of the next step. @param {"before" | "after"} side @param {number} step */
   const findBeside = (side, step) => {
     const linked = (node.dataset[side] ?? "").split(" ");
-    return (
-      findNearest(nodes.filter((one) => linked.includes(one.dataset["key"] ?? ""))) ??
-      findNearest(nodes.filter((one) => Number(one.dataset["layer"]) === layer + step))
-    );
+    const besides = nodes.filter(({ dataset }) => linked.includes(dataset["task"] ?? ""));
+    const candidates = besides.length > 0 ? besides : listLayer(step);
+    return candidates.toSorted((a, b) => Math.abs(a.offsetTop - top) - Math.abs(b.offsetTop - top))[0];
   };
+  const layer = Number(node.dataset["layer"]);
   /** @type {Record<string, () => HTMLElement | undefined>} */
   const targets = {
-    ArrowUp: () => nodes.filter((one) => one.dataset["layer"] === node.dataset["layer"] && one.offsetTop < top).at(-1),
-    ArrowDown: () => nodes.find((one) => one.dataset["layer"] === node.dataset["layer"] && one.offsetTop > top),
+    ArrowUp: () => listLayer(0).findLast((one) => one.offsetTop < top),
+    ArrowDown: () => listLayer(0).find((one) => one.offsetTop > top),
     ArrowRight: () => findBeside("after", 1),
     ArrowLeft: () => findBeside("before", -1),
     Home: () => nodes[0],
     End: () => nodes.at(-1),
   };
-  focusNode(event, event.currentTarget, targets[event.key]);
+  const find = targets[event.key];
+  if (find) focusTask(event, root, find());
 }
 
-/** @param {KeyboardEvent} event @param {HTMLElement} root @param {(() => HTMLElement | undefined) | undefined} find */
-function focusNode(event, root, find) {
-  if (!find) return;
-  event.preventDefault();
-  const target = find();
-  if (!target) return;
-  const button = findElement(target, "button");
-  setNodeTabStop(root, button);
-  button.focus();
-  button.scrollIntoView({ block: "nearest", inline: "nearest" });
+/** Moves the focus in the list of tasks without dependencies. @param {Event} event */
+function moveInList(event) {
+  const node = findTarget(event, ".node");
+  const root = event.currentTarget;
+  if (!node || !(event instanceof KeyboardEvent && root instanceof HTMLElement)) return;
+  const nodes = findElements(root, ".node");
+  const index = nodes.indexOf(node);
+  const [before, after] = [nodes[index - 1], nodes[index + 1]];
+  /** @type {Record<string, HTMLElement | undefined>} */
+  const targets = {
+    ArrowUp: before,
+    ArrowLeft: before,
+    ArrowRight: after,
+    ArrowDown: after,
+    Home: nodes[0],
+    End: nodes.at(-1),
+  };
+  if (event.key in targets) focusTask(event, root, targets[event.key]);
 }
 
-/** Draws the tasks and lines; tasks that have not changed stay, with their focus. @param {HTMLElement} graph @param {PlanGraphAnswer} plan @param {TaskLinks} links @param {(task: PlanTask) => void} open */
-export function updateGraph(graph, plan, links, open) {
+/** Draws the tasks and lines; tasks that have not changed stay, with their focus. @param {HTMLElement} graph @param {PlanGraphAnswer} plan @param {LinkedTask[]} tasks @param {OpenTask} open */
+export function updateGraph(graph, plan, tasks, open) {
   const sizes = isNarrow() ? NARROW : fitSizes(getElement("plan").clientWidth - PADDING, plan.layers);
   const canvas = findElement(graph, ".canvas");
   const width = Math.max(0, plan.layers * (sizes.width + sizes.gapX) - sizes.gapX);
   const height =
     sizes.head + plan.height * (sizes.height + sizes.gapY) + (plan.lines.some(({ cycle }) => cycle) ? SWING : 0);
-  canvas.style.width = `${width}px`;
-  canvas.style.height = `${height}px`;
-  const paths = drawLines(plan, sizes);
+  Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
+  const viewBox = `0 0 ${width} ${height}`;
   findElement(canvas, ".lines").replaceChildren(
-    createSvgElement("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...paths),
+    createSvgElement("svg", { width, height, viewBox, "aria-hidden": "true" }, ...drawLines(plan, sizes)),
   );
   const steps = Array.from({ length: plan.layers }, (_, i) => {
     const step = createElement("span", translate("graph.step", { n: i + 1 }));
-    step.style.left = `${i * (sizes.width + sizes.gapX)}px`;
+    step.style.left = `${getPoint(sizes, i, 0).x}px`;
     return step;
   });
   findElement(canvas, ".steps").replaceChildren(...steps);
-  const rows = plan.tasks.map((task) => {
-    const { id } = task.card;
-    const before = plan.lines.flatMap(({ from, to }) => (to === id ? from : [])).join(" ");
-    const after = plan.lines.flatMap(({ from, to }) => (from === id ? to : [])).join(" ");
-    return { task, links: links.get(id), sizes, before, after };
-  });
+  const rows = tasks.map((task) => ({ task, sizes }));
+  updateList(findElement(canvas, ".nodes"), rows, ({ task }) => task.card.id, drawPlacedNode);
+  keepTabStop(graph);
+
+  /** @param {typeof rows[number]} row */
+  function drawPlacedNode({ task }) {
+    const node = drawNode(task, open);
+    const { x, y } = getPoint(sizes, task.layer, task.y);
+    Object.assign(node.style, {
+      left: `${x}px`,
+      top: `${y - sizes.height / 2}px`,
+      width: `${sizes.width}px`,
+      height: `${sizes.height}px`,
+    });
+    return node;
+  }
+}
+
+/** @param {HTMLElement} list @param {LinkedTask[]} tasks without dependencies @param {OpenTask} open */
+export function updateNodeList(list, tasks, open) {
   updateList(
-    findElement(canvas, ".nodes"),
-    rows,
-    ({ task }) => task.card.id,
-    (row) => {
-      const node = drawNode(row.task, row.links, open);
-      const { x, y } = getPoint(row.sizes, row.task.layer, row.task.y);
-      node.style.left = `${x}px`;
-      node.style.top = `${y - row.sizes.height / 2}px`;
-      node.style.width = `${row.sizes.width}px`;
-      node.style.height = `${row.sizes.height}px`;
-      node.dataset["layer"] = String(row.task.layer);
-      node.dataset["before"] = row.before;
-      node.dataset["after"] = row.after;
-      return node;
-    },
+    list,
+    tasks,
+    ({ card }) => card.id,
+    (task) => drawNode(task, open),
   );
-  setNodeTabStop(graph);
+  keepTabStop(list);
+}
+
+/** Lets Tab stop at the task that has the focus, at the one at which it stopped, or at the first. @param {HTMLElement} root */
+function keepTabStop(root) {
+  const buttons = findElements(root, ".node > button");
+  const focused = buttons.find((button) => button === document.activeElement);
+  const stop = focused ?? buttons.find((button) => button.tabIndex === 0) ?? buttons[0];
+  setTabStop(root, stop?.parentElement ?? undefined);
 }
 
 /** @param {number} available @param {number} layers */
@@ -211,14 +229,20 @@ function drawCurve(start, end, { via }, sizes) {
   return `${d}m-6 -4l6 4l-6 4`;
 }
 
-/** Draws a task with its key, what is left of it and its title. @param {PlanTask} task @param {{ before: string[], after: string[] } | undefined} links @param {(task: PlanTask) => void} open */
-export function drawNode(task, links, open) {
-  const { card, ms, critical, cycle } = task;
-  const left = ms !== undefined && card.column !== "done" ? formatDuration(ms) : "";
+/** The work that is left of an open task; empty when it is unknown. @param {PlanTask} task */
+export function formatWorkLeft({ card, ms }) {
+  return ms !== undefined && card.column !== "done" ? formatDuration(ms) : "";
+}
+
+/** Draws a task with its key, what is left of it and its title. @param {LinkedTask} task @param {OpenTask} open */
+function drawNode(task, open) {
+  const { card, layer, critical, cycle, before, after } = task;
+  const { key, agent } = card;
+  const left = formatWorkLeft(task);
   const description = [
     describeStatus(card),
-    links?.before.length && translate("graph.node.after", { keys: links.before.join(", ") }),
-    links?.after.length && translate("graph.node.before", { keys: links.after.join(", ") }),
+    before.length > 0 && translate("graph.node.after", { keys: before.join(", ") }),
+    after.length > 0 && translate("graph.node.before", { keys: after.join(", ") }),
     critical && translate("graph.mark.critical"),
     cycle && translate("graph.mark.cycle"),
   ];
@@ -228,8 +252,8 @@ export function drawNode(task, links, open) {
     createElement(
       "span.line",
       drawStateMark(card),
-      createElement("span.key", card.key),
-      card.agent && createElement("span.who", { "data-agent": "yes", title: card.agent }, card.agent.slice(0, 40)),
+      createElement("span.key", key),
+      agent && createElement("span.who", { "data-agent": "yes", title: agent }, agent.slice(0, 40)),
       left && createElement("span.left", { title: translate("graph.node.left", { duration: left }) }, left),
     ),
     createUserText("span", card.title, 120),
@@ -237,32 +261,6 @@ export function drawNode(task, links, open) {
     createElement("span.sr", ` ${description.filter(Boolean).join(". ")}`),
   );
   const marks = { "data-critical": critical && "yes", "data-cycle": cycle && "yes" };
-  return createElement("li.node", { "data-state": card.column, ...marks }, button);
-}
-
-/** Makes Tab stop at one task of a list only; arrow keys reach the others. @param {HTMLElement} root @param {HTMLElement} [wanted] */
-export function setNodeTabStop(root, wanted) {
-  const buttons = findElements(root, ".node > button");
-  const focused = buttons.find((button) => button === document.activeElement);
-  const stop = wanted ?? focused ?? buttons.find((button) => button.tabIndex === 0) ?? buttons[0];
-  for (const button of buttons) button.tabIndex = button === stop ? 0 : -1;
-}
-
-/** Moves the focus in the list of tasks without dependencies. @param {KeyboardEvent} event */
-export function moveInList(event) {
-  const node = findTarget(event, ".node");
-  if (!node || !(event.currentTarget instanceof HTMLElement)) return;
-  const nodes = findElements(event.currentTarget, ".node");
-  const index = nodes.indexOf(node);
-  const steps = {
-    ArrowUp: index - 1,
-    ArrowLeft: index - 1,
-    ArrowRight: index + 1,
-    ArrowDown: index + 1,
-    Home: 0,
-    End: -1,
-  };
-  if (!(event.key in steps)) return;
-  const wanted = steps[/** @type {keyof typeof steps} */ (event.key)];
-  focusNode(event, event.currentTarget, () => (event.key === "End" ? nodes.at(-1) : nodes[wanted]));
+  const links = { "data-task": key, "data-before": before.join(" "), "data-after": after.join(" ") };
+  return createElement("li.node", { "data-state": card.column, "data-layer": layer, ...marks, ...links }, button);
 }

@@ -2,26 +2,30 @@
 
 import { fetchJson } from "./api.js";
 import {
+  createButton,
   createElement,
+  createFacts,
+  createHeadRow,
   createUserText,
   findElement,
   findElements,
   focusFirstVisible,
   getElement,
+  getLoadedElement,
   updateList,
 } from "./dom.js";
 import { formatCount, formatDuration, formatMoney, getLanguage, translate } from "./language.js";
-import { collectLinks, createGraph, drawNode, moveInList, setNodeTabStop, updateGraph } from "./plan-graph.js";
-import { describeStatus, drawCard } from "./tasks.js";
+import { createGraph, createNodeList, formatWorkLeft, linkTasks, updateGraph, updateNodeList } from "./plan-graph.js";
+import { describeStatus, drawCard, drawStateMark } from "./tasks.js";
 import { getProject, getView } from "./views.js";
 
-/** @import { PlanGraphAnswer, PlanTask } from "../../answers.ts" */
-/** @import { TaskLinks } from "./plan-graph.js" */
+/** @import { PlanGraphAnswer } from "../../answers.ts" */
+/** @import { LinkedTask } from "./plan-graph.js" */
 
 /** Id of the task whose card is open. @type {string | undefined} */
 let openId;
 
-const HEADS = /** @type {const} */ (["step", "task", "status", "agent", "after", "left"]);
+const TASK_HEADS = /** @type {const} */ (["step", "task", "status", "agent", "after", "left"]);
 
 /** @param {(identifier: string) => void} show called when a project is chosen in this view */
 export function onProjectChoice(show) {
@@ -42,31 +46,33 @@ export async function loadPlan() {
 
 /** @param {PlanGraphAnswer} plan */
 function showPlan(plan) {
-  const root = getElement("plan-view");
+  const root = getLoadedElement("plan-view");
   const { project } = plan;
-  root.setAttribute("aria-busy", "false");
-  getElement("plan-of").textContent = project
-    ? `${project.name.slice(0, 80)} (${project.identifier})`
-    : translate("graph");
+  getElement("plan-of").textContent = project ? describeProject(project) : translate("graph");
   getElement("plan-closed").textContent = project ? translate("graph.closed", { ...project }) : "";
   if (!project || project.total === 0) return showNothing(plan);
   if (!root.querySelector(".facts")) root.replaceChildren(...createParts());
-  const links = collectLinks(plan);
-  /** @param {PlanTask} task */
-  const open = (task) => {
-    openDetail(task, links);
-  };
-  drawFacts(plan);
+  const tasks = linkTasks(plan.tasks, plan.lines);
+  const independent = linkTasks(plan.independent, []);
+  findElement(root, ".facts").replaceChildren(...drawFacts(plan));
   findElement(root, ".legend").replaceChildren(...drawLegend(plan));
   findElement(root, ".notes").replaceChildren(...drawNotes(plan));
   const graph = findElement(root, ".graph");
   graph.setAttribute("aria-label", `${translate("graph.label")}. ${translate("graph.keys")}`);
-  graph.hidden = plan.tasks.length === 0;
-  updateGraph(graph, plan, links, open);
-  updatePlanTable(findElement(root, ".figures"), plan, links, open);
-  showIndependent(plan, links, open);
+  graph.hidden = tasks.length === 0;
+  updateGraph(graph, plan, tasks, openDetail);
+  updatePlanTable(findElement(root, ".figures"), tasks, independent);
+  const loose = findElement(root, ".loose");
+  loose.hidden = independent.length === 0;
+  findElement(loose, "h3").textContent = translate("graph.independent");
+  updateNodeList(findElement(loose, "ul"), independent, openDetail);
   markOpenTask();
-  refreshDetail([...plan.tasks, ...plan.independent], links);
+  refreshDetail([...tasks, ...independent]);
+}
+
+/** @param {NonNullable<PlanGraphAnswer["project"]>} project */
+function describeProject({ name, identifier }) {
+  return `${name.slice(0, 80)} (${identifier})`;
 }
 
 /** Shows the projects to choose from, or that there is nothing to show. @param {PlanGraphAnswer} plan */
@@ -74,155 +80,68 @@ function showNothing({ project, projects }) {
   const root = getElement("plan-view");
   closeDetail();
   const text = translate(project ? "graph.empty" : projects.length > 0 ? "graph.choose" : "empty.board");
-  const list = createElement("ul.choices");
-  if (!project)
-    updateList(
-      list,
-      projects,
-      ({ identifier }) => identifier,
-      ({ identifier, name, ...counts }) =>
-        createElement(
-          "li",
-          createElement(
-            "button.go",
-            { onclick: () => chooseProject(identifier) },
-            createElement("b", `${name.slice(0, 80)} (${identifier})`),
-            createElement("span.muted", translate("graph.closed", counts)),
-          ),
-        ),
-    );
-  const shown = JSON.stringify([getLanguage(), text, project ? [] : projects]);
+  const choices = project ? [] : projects;
+  const shown = JSON.stringify([getLanguage(), text, choices]);
   // An unchanged list stays, with its focus.
   if (root.dataset["shown"] === shown && !root.querySelector(".facts")) return;
   root.dataset["shown"] = shown;
-  root.replaceChildren(createElement("p.empty", text), list);
-}
-
-function closeDetail() {
-  const wasInside = getElement("plan-detail").contains(document.activeElement);
-  const buttons = findElements(getElement("plan-view"), `[data-key="${CSS.escape(openId ?? "")}"] button`);
-  openId = undefined;
-  getElement("plan-detail").hidden = true;
-  markOpenTask();
-  if (wasInside) focusFirstVisible(...buttons, getElement("plan"));
-}
-
-function markOpenTask() {
-  for (const node of findElements(getElement("plan-view"), ".node")) {
-    const isOpen = node.dataset["key"] === openId;
-    node.classList.toggle("chosen", isOpen);
-    node.querySelector("button")?.setAttribute("aria-expanded", String(isOpen));
-  }
+  const buttons = choices.map((choice) => {
+    const name = createElement("b", describeProject(choice));
+    const counts = createElement("span.muted", translate("graph.closed", { ...choice }));
+    return createElement(
+      "li",
+      createButton("go", [name, counts], () => chooseProject(choice.identifier)),
+    );
+  });
+  root.replaceChildren(createElement("p.empty", text), createElement("ul.choices", buttons));
 }
 
 function createParts() {
-  const graph = createGraph();
-  graph.setAttribute("role", "group");
-  const list = createElement("ul.loose-nodes", { "aria-labelledby": "loose-head" });
-  list.addEventListener("keydown", moveInList);
   return [
     createElement("dl.facts"),
     createElement("p.legend.picture", { "aria-hidden": "true" }),
     createElement(
       "div.picture.plan-picture",
-      graph,
-      createElement("div.loose", createElement("h3", { id: "loose-head" }), list),
+      createGraph(),
+      createElement("div.loose", createElement("h3", { id: "loose-head" }), createNodeList("loose-head")),
     ),
-    createPlanTable(),
+    createElement(
+      "div.figures",
+      createElement("table", createElement("caption.sr"), createElement("thead"), createElement("tbody")),
+    ),
     createElement("div.notes"),
   ];
-}
-
-/** Creates the empty table, which `updatePlanTable` fills. It says the same as the graph. */
-function createPlanTable() {
-  return createElement(
-    "div.figures",
-    createElement(
-      "table",
-      createElement("caption.sr"),
-      createElement("thead", createElement("tr")),
-      createElement("tbody"),
-    ),
-  );
-}
-
-/** Opens the card of a task beside the graph. @param {PlanTask} task @param {TaskLinks} links */
-function openDetail(task, links) {
-  openId = task.card.id;
-  drawDetail(task, links);
-  focusFirstVisible(findElement(getElement("plan-detail"), ".card > button"));
-}
-
-/** @param {PlanTask} task @param {TaskLinks} links */
-function drawDetail({ card, layer, ms, critical, cycle }, links) {
-  const root = getElement("plan-detail");
-  root.setAttribute("aria-label", translate("detail.label", { key: card.key }));
-  if (!root.firstChild) {
-    const close = createElement("button.quiet", { onclick: closeDetail }, "✕");
-    const head = createElement("div", createElement("p.muted"), close);
-    root.append(head, createElement("ul"), createElement("dl"));
-  }
-  const close = findElement(root, ":scope > div > button");
-  close.setAttribute("aria-label", translate("detail.close"));
-  close.title = translate("detail.close");
-  updateList(findElement(root, "ul"), [card], ({ id }) => id, drawCard);
-  const own = links.get(card.id);
-  const facts = /** @type {const} */ ([
-    ["detail.left", ms !== undefined && card.column !== "done" && formatDuration(ms)],
-    ["detail.after", own?.before.join(", ")],
-    ["detail.before", own?.after.join(", ")],
-  ]);
-  findElement(root, "dl").replaceChildren(
-    ...facts.flatMap(([name, text]) => (text ? [createElement("dt", translate(name)), createElement("dd", text)] : [])),
-  );
-  const isLinked = own && own.before.length + own.after.length > 0;
-  const marks = [
-    isLinked ? translate("graph.step", { n: layer + 1 }) : describeStatus(card),
-    critical && translate("graph.mark.critical"),
-    cycle && translate("graph.mark.cycle"),
-  ];
-  findElement(root, "p").textContent = marks.filter(Boolean).join(" · ");
-  root.hidden = false;
-  markOpenTask();
 }
 
 /** @param {PlanGraphAnswer} plan */
 function drawFacts({ forecast, currency }) {
   const { open, ms, cost, path, earliest_ms } = forecast;
   const length = path.ms > 0 ? ` · ${formatDuration(path.ms)}` : "";
-  const facts = /** @type {const} */ ([
-    ["graph.fact.open", formatCount(open)],
-    ["graph.fact.path", path.tasks > 0 && `${translate("graph.fact.tasks", { n: formatCount(path.tasks) })}${length}`],
-    ["graph.fact.ms", ms !== undefined && formatDuration(ms)],
-    [
-      "graph.fact.earliest",
-      earliest_ms !== undefined && translate("graph.fact.in", { duration: formatDuration(earliest_ms) }),
-    ],
-    ["graph.fact.cost", cost !== undefined && formatMoney(cost, currency)],
+  const earliest = earliest_ms !== undefined && formatDuration(earliest_ms);
+  const chain = path.tasks > 0 && translate("graph.fact.tasks", { n: formatCount(path.tasks) });
+  return createFacts([
+    [translate("graph.fact.open"), formatCount(open)],
+    [translate("graph.fact.path"), chain && `${chain}${length}`],
+    [translate("graph.fact.ms"), ms !== undefined && formatDuration(ms)],
+    [translate("graph.fact.earliest"), earliest && translate("graph.fact.in", { duration: earliest })],
+    [translate("graph.fact.cost"), cost !== undefined && formatMoney(cost, currency)],
   ]);
-  findElement(getElement("plan-view"), ".facts").replaceChildren(
-    ...facts.flatMap(([name, text]) =>
-      text ? [createElement("div", createElement("dt", translate(name)), createElement("dd", text))] : [],
-    ),
-  );
 }
 
 /** Explains the marks that the graph has. @param {PlanGraphAnswer} plan */
 function drawLegend({ tasks, independent }) {
   const columns = /** @type {const} */ (["todo", "in_progress", "blocked", "done"]);
-  const all = [...tasks, ...independent];
-  const shown = columns.filter((column) => all.some(({ card }) => card.column === column));
-  return [
-    ...shown.map((column) =>
-      createElement("span", createElement("i.state", { "data-state": column }), translate(`status.${column}`)),
-    ),
-    ...(tasks.some(({ critical }) => critical)
-      ? [createElement("span", createElement("i.stroke"), translate("graph.mark.critical"))]
-      : []),
-    ...(tasks.some(({ cycle }) => cycle)
-      ? [createElement("span.bad", createElement("i.stroke", { "data-is": "cycle" }), translate("graph.mark.cycle"))]
-      : []),
-  ];
+  const marks = columns.flatMap((column) => {
+    const task = [...tasks, ...independent].find(({ card }) => card.column === column);
+    return task ? createElement("span", drawStateMark(task.card), translate(`status.${column}`)) : [];
+  });
+  if (tasks.some(({ critical }) => critical))
+    marks.push(createElement("span", createElement("i.stroke"), translate("graph.mark.critical")));
+  if (tasks.some(({ cycle }) => cycle)) {
+    const stroke = createElement("i.stroke", { "data-is": "cycle" });
+    marks.push(createElement("span.bad", stroke, translate("graph.mark.cycle")));
+  }
+  return marks;
 }
 
 /** Says what is not shown and what the forecast rests on. @param {PlanGraphAnswer} plan */
@@ -237,70 +156,107 @@ function drawNotes({ left_out, unread, forecast, tasks }) {
     forecast.ms !== undefined && translate("graph.note.basis"),
     forecast.unknown > 0 && translate("graph.note.unknown", { n: formatCount(forecast.unknown) }),
   ];
-  return notes.flatMap((text) => (text ? [createElement("p.muted", text)] : []));
+  return notes.flatMap((text) => (text ? createElement("p.muted", text) : []));
 }
 
-/** @param {HTMLElement} root @param {PlanGraphAnswer} plan @param {TaskLinks} links @param {(task: PlanTask) => void} open */
-function updatePlanTable(root, plan, links, open) {
+/** The table says the same as the graph. @param {HTMLElement} root @param {LinkedTask[]} tasks @param {LinkedTask[]} independent */
+function updatePlanTable(root, tasks, independent) {
   findElement(root, "caption").textContent = translate("graph.label");
-  const heads = HEADS.map((name) => createElement("th", { scope: "col" }, translate(`graph.head.${name}`)));
-  findElement(root, "thead tr").replaceChildren(...heads);
+  const heads = TASK_HEADS.map((name) => translate(`graph.head.${name}`));
+  findElement(root, "thead").replaceChildren(createHeadRow(heads));
   const rows = [
-    ...plan.tasks.map((task) => ({ task, step: String(task.layer + 1), links: links.get(task.card.id) })),
-    ...plan.independent.map((task) => ({ task, step: "–", links: links.get(task.card.id) })),
+    ...tasks.map((task) => ({ task, step: String(task.layer + 1) })),
+    ...independent.map((task) => ({ task, step: "–" })),
   ];
   updateList(findElement(root, "tbody"), rows, ({ task }) => task.card.id, drawTableRow);
-
-  /** @param {typeof rows[number]} row */
-  function drawTableRow({ task, step, links: own }) {
-    const { card, ms, critical, cycle } = task;
-    const marks = [critical && translate("graph.mark.critical"), cycle && translate("graph.mark.cycle")];
-    return createElement(
-      "tr",
-      { "data-critical": critical && "yes" },
-      createElement("td", step),
-      createElement(
-        "th",
-        { scope: "row" },
-        // The button is for those who see the table; hidden, it must not take the focus.
-        createElement("button.key", { onclick: () => open(task) }, card.key),
-        createElement("span.sr.key-text", card.key),
-        " ",
-        createUserText("span", card.title, 140),
-      ),
-      createElement("td", [describeStatus(card), ...marks.filter(Boolean)].join(" · ")),
-      createElement("td", card.agent ?? card.assignees.join(", ").slice(0, 80)),
-      createElement("td.keys", own?.before.join(", ")),
-      createElement("td", ms !== undefined && card.column !== "done" ? formatDuration(ms) : ""),
-    );
-  }
 }
 
-/** @param {PlanGraphAnswer} plan @param {TaskLinks} links @param {(task: PlanTask) => void} open */
-function showIndependent({ independent }, links, open) {
-  const root = findElement(getElement("plan-view"), ".loose");
-  root.hidden = independent.length === 0;
-  findElement(root, "h3").textContent = translate("graph.independent");
-  updateList(
-    findElement(root, "ul"),
-    independent,
-    ({ card }) => card.id,
-    (task) => drawNode(task, links.get(task.card.id), open),
+/** @param {{ task: LinkedTask, step: string }} row */
+function drawTableRow({ task, step }) {
+  const { card, critical, before } = task;
+  return createElement(
+    "tr",
+    { "data-critical": critical && "yes" },
+    createElement("td", step),
+    createElement(
+      "th",
+      { scope: "row" },
+      // The button is for those who see the table; hidden, it must not take the focus.
+      createButton("key", card.key, () => openDetail(task)),
+      createElement("span.sr.key-text", card.key),
+      " ",
+      createUserText("span", card.title, 140),
+    ),
+    createElement("td", describeMarks(describeStatus(card), task)),
+    createElement("td", card.agent ?? card.assignees.join(", ").slice(0, 80)),
+    createElement("td.keys", before.join(", ")),
+    createElement("td", formatWorkLeft(task)),
   );
-  setNodeTabStop(root);
 }
 
-/** Shows the present state of the open card; closes it when its task is not part of the plan any more. @param {PlanTask[]} tasks @param {TaskLinks} links */
-function refreshDetail(tasks, links) {
+/** @param {string} first @param {LinkedTask} task */
+function describeMarks(first, { critical, cycle }) {
+  const marks = [critical && translate("graph.mark.critical"), cycle && translate("graph.mark.cycle")];
+  return [first, ...marks].filter(Boolean).join(" · ");
+}
+
+/** Opens the card of a task beside the graph. @param {LinkedTask} task */
+function openDetail(task) {
+  openId = task.card.id;
+  drawDetail(task);
+  focusFirstVisible(findElement(getElement("plan-detail"), ".card > button"));
+}
+
+/** @param {LinkedTask} task */
+function drawDetail(task) {
+  const { card, layer, before, after } = task;
+  const root = getElement("plan-detail");
+  root.setAttribute("aria-label", translate("detail.label", { key: card.key }));
+  if (!root.firstChild) {
+    const head = createElement("div", createElement("p.muted"), createButton("quiet", "✕", closeDetail));
+    root.append(head, createElement("ul"), createElement("dl"));
+  }
+  const close = findElement(root, ":scope > div > button");
+  close.setAttribute("aria-label", translate("detail.close"));
+  close.title = translate("detail.close");
+  updateList(findElement(root, "ul"), [card], "id", drawCard);
+  const facts = createFacts([
+    [translate("detail.left"), formatWorkLeft(task)],
+    [translate("detail.after"), before.join(", ")],
+    [translate("detail.before"), after.join(", ")],
+  ]);
+  findElement(root, "dl").replaceChildren(...facts);
+  const isLinked = before.length + after.length > 0;
+  const place = isLinked ? translate("graph.step", { n: layer + 1 }) : describeStatus(card);
+  findElement(root, "p").textContent = describeMarks(place, task);
+  root.hidden = false;
+  markOpenTask();
+}
+
+/** Shows the present state of the open card; closes it when its task is not part of the plan any more. @param {LinkedTask[]} tasks */
+function refreshDetail(tasks) {
   if (openId === undefined) return;
   const task = tasks.find(({ card }) => card.id === openId);
-  if (task) drawDetail(task, links);
+  if (task) drawDetail(task);
   else closeDetail();
 }
 
-/** Closes the open card, because another project was chosen. */
-export function forgetPlan() {
-  closeDetail();
+/** Closes the open card, also when another project is chosen. */
+export function closeDetail() {
+  const wasInside = getElement("plan-detail").contains(document.activeElement);
+  const buttons = findElements(getElement("plan-view"), `[data-key="${CSS.escape(openId ?? "")}"] button`);
+  openId = undefined;
+  getElement("plan-detail").hidden = true;
+  markOpenTask();
+  if (wasInside) focusFirstVisible(...buttons, getElement("plan"));
+}
+
+function markOpenTask() {
+  for (const node of findElements(getElement("plan-view"), ".node")) {
+    const isOpen = node.dataset["key"] === openId;
+    node.classList.toggle("chosen", isOpen);
+    node.querySelector("button")?.setAttribute("aria-expanded", String(isOpen));
+  }
 }
 
 getElement("plan").addEventListener("keydown", (event) => {

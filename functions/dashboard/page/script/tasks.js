@@ -1,10 +1,11 @@
 /** Tasks as they look in every view: the card, the row and the mark of the status. */
 
-import { createElement, createExternalLink, createUserText } from "./dom.js";
+import { createElement, createExternalLink, createUserText, findElement, findElements } from "./dom.js";
 import { formatClock, formatDay, formatTime, getToday, translate } from "./language.js";
 import { chooseTask } from "./views.js";
 
 /** @import { BoardCard } from "../../answers.ts" */
+/** @import { ChosenTask } from "./page-types.ts" */
 
 const PRIORITY_MARKS = { urgent: "!!", high: "!", medium: "", low: "", none: "" };
 
@@ -36,9 +37,18 @@ export function drawCard(card) {
         blockers && createElement("span.waits", translate("card.blockers", { keys: blockers })),
       ),
   );
+  return createElement("li.card", { "data-state": column }, button, drawPlaneLink(card.url, key));
+}
+
+/** The link to a task in Plane. @param {string} url @param {string} key */
+export function drawPlaneLink(url, key) {
   const label = translate("card.open", { key });
-  const link = createExternalLink(card.url, { class: "out", "aria-label": label, title: label }, "↗");
-  return createElement("li.card", { "data-state": column }, button, link);
+  return createExternalLink(url, { class: "out", "aria-label": label, title: label }, "↗");
+}
+
+/** The key of a task as a button that shows its activity. @param {ChosenTask} task @param {string} [title] */
+export function drawTaskKey({ id, key }, title) {
+  return createElement("button.key", { title, onclick: () => chooseTask({ id, key }) }, key);
 }
 
 /** @param {BoardCard} card */
@@ -81,17 +91,28 @@ export function describeStatus({ column, word }) {
 
 /** Draws a task as one line: a button that shows its activity, its title and a note. @param {BoardCard} card */
 export function drawTaskRow(card, note = "") {
-  const { id, key, title } = card;
+  const { key, title } = card;
   return createElement(
     "li.task",
     drawStateMark(card),
     createElement("span.sr", `${describeStatus(card)}: `),
-    createElement(
-      "button.key",
-      { title: translate("card.trail", { key }), onclick: () => chooseTask({ id, key }) },
-      key,
-    ),
+    drawTaskKey(card, translate("card.trail", { key })),
     createUserText("span", title, 120),
     note && createElement("span.note", note),
   );
+}
+
+/** Makes Tab stop at one task only; arrow keys reach the others. @param {HTMLElement} root @param {HTMLElement} [task] */
+export function setTabStop(root, task) {
+  for (const el of findElements(root, ":is(.card, .node) > *")) el.tabIndex = el.parentElement === task ? 0 : -1;
+}
+
+/** Moves the focus to a task because of a key. @param {Event} event @param {HTMLElement} root @param {HTMLElement} [task] */
+export function focusTask(event, root, task) {
+  event.preventDefault();
+  if (!task) return;
+  const button = findElement(task, "button");
+  setTabStop(root, task);
+  button.focus();
+  button.scrollIntoView({ block: "nearest", inline: "nearest" });
 }

@@ -1,21 +1,14 @@
 /** A ticket as it is shown: head, state and facts, while it waits for approval and after its end. */
 
 import { getProblemCode } from "./api.js";
-import { createElement, createExternalLink, createUserText } from "./dom.js";
+import { createElement, createFact, createUserText } from "./dom.js";
 import { formatCount, formatDuration, formatMoney, formatTime, translate } from "./language.js";
-import {
-  askCancel,
-  createTicketButton,
-  findTicketText,
-  getTicketPath,
-  openTicketDialog,
-  translateTicket,
-} from "./ticket-actions.js";
-import { chooseTask } from "./views.js";
+import { drawPlaneLink, drawTaskKey } from "./tasks.js";
+import { createTicketButton, findTicketText, openTicketDialog, translateTicket } from "./ticket-actions.js";
 
 /** @import { CompletedTicket, PendingTicket, SessionTicket } from "../../../../shared/tickets/ticket-views.ts" */
 /** @import { ElementChild } from "./page-types.ts" */
-/** @import { TicketTextName } from "./ticket-actions.js" */
+/** @import { TicketAction, TicketTextName } from "./ticket-actions.js" */
 
 /** Limit of commits and conflicts that a card lists; the branch has the others. */
 const MAX_LISTED = 10;
@@ -28,18 +21,21 @@ const firstHashes = new Map();
 
 /**
  * Draws the first line of a ticket: its key, which shows its activity, its title, its state, and the link to Plane.
- * @param {{ id: string, uuid: string, title: string, url: string, state: string }} ticket @param {ElementChild[]} marks
+ * @param {{ id: string, uuid: string, title: string, url: string }} ticket @param {ElementChild[]} marks
  */
 export function drawTicketHead({ id, uuid, title, url }, ...marks) {
-  const activity = translate("card.trail", { key: id });
-  const label = translate("card.open", { key: id });
   return createElement(
     "div.line",
-    createElement("button.key", { title: activity, onclick: () => chooseTask({ id: uuid, key: id }) }, id),
+    drawTaskKey({ id: uuid, key: id }, translate("card.trail", { key: id })),
     createElement("h4", createUserText("span", title, 500)),
     ...marks,
-    createExternalLink(url, { class: "out", "aria-label": label, title: label }, "↗"),
+    drawPlaneLink(url, id),
   );
+}
+
+/** @param {{ id: string, state: string }} ticket @param {ElementChild[]} content */
+function drawTicketCard({ id, state }, ...content) {
+  return createElement("li.ticket", { "data-ticket": id, "data-state": state }, ...content);
 }
 
 /** The state as a mark with its word. @param {CompletedTicket["state"]} state */
@@ -49,53 +45,41 @@ export function drawTicketState(state) {
 
 /** A text of people or programs, whole, with its line breaks. @param {TicketTextName} name @param {string} text */
 export function drawTicketText(name, text) {
-  return createElement(
-    "div.text",
-    { dir: "auto", tabindex: 0, role: "group", "aria-label": translateTicket(name) },
-    text,
-  );
+  const props = { dir: "auto", tabindex: 0, role: "group", "aria-label": translateTicket(name) };
+  return createElement("div.text", props, text);
 }
 
-/** The facts of a session; those that are not known are left out. @param {SessionTicket | CompletedTicket} ticket @param {[TicketTextName, ElementChild][]} first */
-export function drawTicketFacts(ticket, first) {
-  const { branch, diff, commits = [], conflicts = [], cost_usd, tokens, dirty } = ticket;
-  const diffValues = diff && {
-    files: formatCount(diff.files),
-    insertions: formatCount(diff.insertions),
-    deletions: formatCount(diff.deletions),
-  };
+/**
+ * The facts of a session; those that are not known are left out.
+ * @param {SessionTicket | CompletedTicket} ticket @param {[TicketTextName, ElementChild][]} first
+ */
+export function drawTicketFacts({ branch, diff, commits = [], conflicts = [], cost_usd, tokens, dirty }, first) {
   /** @type {[TicketTextName, ElementChild][]} */
   const facts = [
     ...first,
     ["fact.branch", branch && createElement("code", { dir: "auto" }, branch)],
-    ["fact.diff", diffValues && translateTicket("diff", diffValues)],
+    ["fact.diff", diff && translateTicket("diff", formatCounts(diff))],
     ["fact.cost", cost_usd !== undefined && formatMoney(cost_usd, "USD")],
-    [
-      "fact.tokens",
-      tokens && translateTicket("tokens", { input: formatCount(tokens.input), output: formatCount(tokens.output) }),
-    ],
+    ["fact.tokens", tokens && translateTicket("tokens", formatCounts(tokens))],
     [
       "fact.commits",
-      drawList(commits.map(({ id, subject }) => [createElement("code", id.slice(0, 10)), " ", drawSubject(subject)])),
+      drawList(
+        commits.map(({ id, subject }) => {
+          return [createElement("code", id.slice(0, 10)), " ", createUserText("span", subject, 200)];
+        }),
+      ),
     ],
     ["fact.conflicts", drawList(conflicts.map((file) => [createElement("code", { dir: "auto" }, file)]))],
   ];
-  const known = facts.filter(([, value]) => value);
-  return createElement(
-    "div",
-    createElement(
-      "dl",
-      known.map(([name, value]) =>
-        createElement(
-          "div",
-          { "data-fact": name.slice("fact.".length) },
-          createElement("dt", translateTicket(name)),
-          createElement("dd", value),
-        ),
-      ),
-    ),
-    dirty && createElement("p.muted", translateTicket("dirty")),
-  );
+  const known = facts.flatMap(([name, value]) => {
+    return value ? createFact(translateTicket(name), value, { "data-fact": name.slice("fact.".length) }) : [];
+  });
+  return createElement("div", createElement("dl", known), dirty && createElement("p.muted", translateTicket("dirty")));
+}
+
+/** @param {Readonly<Record<string, number>>} counts */
+function formatCounts(counts) {
+  return Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, formatCount(count)]));
 }
 
 /** @param {ElementChild[][]} rows */
@@ -107,11 +91,6 @@ function drawList(rows) {
     rows.slice(0, MAX_LISTED).map((row) => createElement("li", ...row)),
     rest > 0 && createElement("li.muted", translateTicket("more", { n: formatCount(rest) })),
   );
-}
-
-/** @param {string} subject */
-function drawSubject(subject) {
-  return createUserText("span", subject, 200);
 }
 
 /** @param {string | undefined} time ISO 8601 */
@@ -134,9 +113,8 @@ export function compareWithShown(tickets) {
 /** @param {ReturnType<typeof compareWithShown>[number]} row */
 export function drawPendingTicket({ ticket, hasChanged }) {
   const { id, description, comment, requested_by: by, trigger_type: trigger, priority, created_at: at } = ticket;
-  return createElement(
-    "li.ticket",
-    { "data-ticket": id, "data-state": "pending" },
+  return drawTicketCard(
+    { id, state: "pending" },
     drawTicketHead(ticket),
     createElement(
       "p.line.muted",
@@ -153,56 +131,38 @@ export function drawPendingTicket({ ticket, hasChanged }) {
     createElement(
       "div.actions",
       createTicketButton("do.approve", id, toApproval(ticket), true),
-      createTicketButton("do.reject", id, () => askReason(id)),
+      createTicketButton("do.reject", id, () => openTicketDialog("reject", id)),
     ),
   );
 }
 
-/** Approves exactly what is shown. @param {PendingTicket} ticket */
-function toApproval({ id, hash }) {
+/** Approves exactly what is shown. @param {PendingTicket} ticket @returns {TicketAction} */
+function toApproval({ id: key, hash }) {
   return {
-    key: id,
-    path: getTicketPath("approve", id),
-    body: { hash },
-    told: /** @type {const} */ ("told.approve"),
-    /** @param {unknown} thrown */
-    explain: (thrown) => (getProblemCode(thrown) === "conflict" ? explainApproval(id, hash) : undefined),
-  };
-}
-
-/** @param {string} id @param {string} hash */
-function explainApproval(id, hash) {
-  const present = shownTickets.find((ticket) => ticket.id === id);
-  if (!present) return translateTicket("problem.gone", { key: id });
-  return present.hash === hash ? undefined : translateTicket("problem.changed", { key: id });
-}
-
-/** @param {string} key */
-function askReason(key) {
-  openTicketDialog({
+    name: "approve",
     key,
-    name: "reject",
-    hasText: true,
-    toAction: (reason) => ({ key, path: getTicketPath("reject", key), body: { reason }, told: "told.reject" }),
-  });
+    body: { hash },
+    explain(thrown) {
+      if (getProblemCode(thrown) !== "conflict") return undefined;
+      const present = shownTickets.find(({ id }) => id === key);
+      if (!present) return translateTicket("problem.gone", { key });
+      return present.hash === hash ? undefined : translateTicket("problem.changed", { key });
+    },
+  };
 }
 
 /** @param {CompletedTicket} ticket */
 export function drawCompletedTicket(ticket) {
-  const { id, state, summary, completed_at: at, seconds, reason } = ticket;
-  const isDone = state === "done";
-  return createElement(
-    "li.ticket",
-    { "data-ticket": id, "data-state": state },
-    drawTicketHead(
-      ticket,
-      drawTicketState(state),
-      createElement("time.muted", { datetime: at ?? "" }, formatTicketTime(at)),
-    ),
+  const { state, summary, completed_at: at, seconds, reason } = ticket;
+  const isRemoved = state === "done" && reason === "removal_requested";
+  const time = createElement("time.muted", { datetime: at ?? "" }, formatTicketTime(at));
+  return drawTicketCard(
+    ticket,
+    drawTicketHead(ticket, drawTicketState(state), time),
     drawTicketText("summary", summary),
     drawTicketFacts(ticket, [["fact.took", seconds !== undefined && formatDuration(seconds * 1000)]]),
     drawUpdate(ticket),
-    isDone && reason === "removal_requested" && createElement("p.muted", translateTicket("removal")),
+    isRemoved && createElement("p.muted", translateTicket("removal")),
     createElement("div.actions", drawActions(ticket)),
   );
 }
@@ -226,67 +186,29 @@ function drawUpdate({ state, comment_posted, state_updated, problem }) {
 
 /** @param {CompletedTicket} ticket */
 function drawActions({ id, state, summary }) {
-  if (state === "updating") return createTicketButton("do.retry", id, toUpdate(id), true);
   if (state === "done") return drawRemoval(id);
+  if (state === "updating") return createTicketButton("do.retry", id, { name: "update", key: id }, true);
   return [
-    createTicketButton("do.update", id, toUpdate(id), true),
-    createTicketButton("do.edit", id, () => editSummary(id, summary)),
-    createTicketButton("do.cancel", id, () => askCancel(id)),
+    createTicketButton("do.update", id, { name: "update", key: id }, true),
+    createTicketButton("do.edit", id, () => openTicketDialog("update", id, { value: summary })),
+    createTicketButton("do.cancel", id, () => openTicketDialog("cancel", id)),
     drawRemoval(id),
   ];
 }
 
-/** @param {string} key @param {string} [summary] replaces the one of the completion */
-function toUpdate(key, summary) {
-  return {
-    key,
-    path: getTicketPath("update-plane", key),
-    body: summary === undefined ? {} : { summary },
-    told: /** @type {const} */ ("told.update"),
-    /** @param {{ status?: string, problem?: string }} answer */
-    check: ({ status, problem = "" }) =>
-      status === "success" ? undefined : translateTicket("problem.update", { key, reason: problem }),
-  };
-}
-
 /** @param {string} key */
 function drawRemoval(key) {
-  return createTicketButton("do.remove", key, () =>
-    openTicketDialog({
-      key,
-      name: "remove",
-      hasCheck: true,
-      toAction: (_, force) => ({
-        key,
-        path: getTicketPath("sessions", key, "remove"),
-        body: { force },
-        told: "told.remove",
-      }),
-    }),
-  );
-}
-
-/** @param {string} key @param {string} value */
-function editSummary(key, value) {
-  openTicketDialog({
-    key,
-    name: "update",
-    value,
-    hasText: true,
-    isRequired: true,
-    toAction: (summary) => toUpdate(key, summary),
-  });
+  return createTicketButton("do.remove", key, () => openTicketDialog("remove", key));
 }
 
 /** A ticket whose session failed for good. @param {SessionTicket} ticket */
 export function drawFailedTicket(ticket) {
   const { id, state, reason, detail } = ticket;
   const why = findTicketText(`why.${reason}`);
-  return createElement(
-    "li.ticket",
-    { "data-ticket": id, "data-state": state },
+  return drawTicketCard(
+    ticket,
     drawTicketHead(ticket, drawTicketState(state)),
-    why && createElement("p", translateTicket(why)),
+    why && createElement("p", why),
     detail !== "" && createUserText("span", detail, 2_000),
     drawTicketFacts(ticket, []),
     createElement("div.actions", drawRemoval(id)),

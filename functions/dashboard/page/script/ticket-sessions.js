@@ -1,13 +1,11 @@
 /** Running sessions with their output, the questions that they ask, and their terminal. */
 
-import { createElement, createUserText, findElement, updateList } from "./dom.js";
+import { createElement, createFact, createUserText, findElement, updateList } from "./dom.js";
 import { formatClock, formatCount, formatDuration } from "./language.js";
 import {
-  askCancel,
-  createOptionButton,
+  createActionButton,
   createTicketButton,
   findTicketText,
-  getTicketPath,
   openTicketDialog,
   translateTicket,
 } from "./ticket-actions.js";
@@ -39,45 +37,35 @@ const EDGE_LINES = 5;
 const unfolded = new Set();
 
 /**
- * Updates the cards of sessions. What changes often is apart from what people press, so that output draws no button anew.
+ * Updates the cards of sessions. What changes often is apart from what people press: output draws no button anew.
  * @param {HTMLElement} list @param {readonly SessionTicket[]} sessions @param {number} now the server's time
  * @param {(session: SessionTicket) => void} openTerminal
  */
 export function updateSessions(list, sessions, now, openTerminal) {
   updateList(
     list,
-    sessions.map(({ id }) => id),
-    (id) => id,
+    sessions.map(({ id }) => ({ id })),
+    "id",
     createSessionCard,
   );
-  for (const session of sessions) {
-    const { id, state, questions, attention, reason, detail, position, next_start_at, title, uuid, url } = session;
-    const { screen, last_output_at, tokens, cost_usd, commits, diff, dirty, conflicts, branch, runner, ends_at } =
-      session;
-    const card = [...list.children].find((el) => el instanceof HTMLElement && el.dataset["ticket"] === id);
+  for (const [i, session] of sessions.entries()) {
+    const card = list.children[i];
     if (!(card instanceof HTMLElement)) continue;
-    card.dataset["state"] = state;
-    const asked = { id, state, questions, attention, reason, detail, position, next_start_at, title, uuid, url };
-    updateList(
-      findElement(card, ".asks"),
-      [{ ...asked, isWanted: hasSession(session) }],
-      () => "asks",
-      () => drawAsks(session, openTerminal),
-    );
-    const left =
-      hasSession(session) && ends_at !== undefined ? Math.ceil((Date.parse(ends_at) - now) / MINUTE_MS) : undefined;
-    updateList(
-      findElement(card, ".facts-of"),
-      [{ tokens, cost_usd, commits, diff, dirty, conflicts, branch, runner, ends_at, left }],
-      () => "facts",
-      () => drawSessionFacts(session, left),
-    );
-    showScreen(card, id, screen, last_output_at);
+    const { screen, last_output_at, tokens, cost_usd, commits, diff, dirty, conflicts, branch, runner, ...rest } =
+      session;
+    const { ends_at, ...asked } = rest;
+    card.dataset["state"] = session.state;
+    const asks = { ...asked, hasSession: hasSession(session) };
+    updateList(findElement(card, ".asks"), [asks], "id", () => drawAsks(session, openTerminal));
+    const left = asks.hasSession && ends_at ? Math.ceil((Date.parse(ends_at) - now) / MINUTE_MS) : undefined;
+    const facts = { id: session.id, tokens, cost_usd, commits, diff, dirty, conflicts, branch, runner, ends_at, left };
+    updateList(findElement(card, ".facts-of"), [facts], "id", () => drawSessionFacts(session, left));
+    showScreen(card, session.id, screen, last_output_at);
   }
 }
 
-/** @param {string} id */
-function createSessionCard(id) {
+/** @param {{ id: string }} session */
+function createSessionCard({ id }) {
   return createElement(
     "li.ticket",
     { "data-ticket": id },
@@ -99,38 +87,34 @@ function hasSession({ state, waits_for_end, ends_at }) {
 
 /** @param {SessionTicket} session @param {(session: SessionTicket) => void} openTerminal */
 function drawAsks(session, openTerminal) {
-  const { id, state, questions, attention, reason } = session;
+  const { id: key, state, questions, attention, reason } = session;
   return createElement(
     "div",
     drawTicketHead(session, drawTicketState(state)),
     drawReason(session),
     attention !== undefined && drawAttention(attention),
-    questions.map((question) => drawQuestion(id, reason, question)),
+    questions.map((question) => drawQuestion(key, reason, question)),
     createElement(
       "div.actions",
-      hasSession(session) && createTicketButton("do.terminal", id, () => openTerminal(session)),
-      hasSession(session) &&
-        createTicketButton("do.extend", id, {
-          key: id,
-          path: getTicketPath("sessions", id, "extend"),
-          told: "told.extend",
-        }),
-      createTicketButton("do.complete", id, () => askSummary(id)),
-      createTicketButton("do.cancel", id, () => askCancel(id)),
+      hasSession(session) && [
+        createTicketButton("do.terminal", key, () => openTerminal(session)),
+        createTicketButton("do.extend", key, { name: "extend", key }),
+      ],
+      createTicketButton("do.complete", key, () => openTicketDialog("complete", key)),
+      createTicketButton("do.cancel", key, () => openTicketDialog("cancel", key)),
     ),
   );
 }
 
 /** Why an approved ticket does not run yet. @param {SessionTicket} session */
-function drawReason({ state, reason, detail, position, next_start_at }) {
+function drawReason({ state, reason, detail, position, next_start_at: next }) {
   if (state !== "approved") return undefined;
   const why = findTicketText(`why.${reason}`);
   return createElement(
     "p.line.muted",
-    why && createElement("span", translateTicket(why)),
+    why && createElement("span", why),
     why && detail !== "" && createUserText("span", detail, 300),
-    next_start_at !== undefined &&
-      createElement("span", translateTicket("why.retry", { at: formatTicketTime(next_start_at) })),
+    next !== undefined && createElement("span", translateTicket("why.retry", { at: formatTicketTime(next) })),
     position !== undefined && createElement("span", translateTicket("why.queue", { n: formatCount(position) })),
   );
 }
@@ -138,27 +122,23 @@ function drawReason({ state, reason, detail, position, next_start_at }) {
 /** @param {string} attention */
 function drawAttention(attention) {
   const since = SILENT.exec(attention)?.[1];
-  const shown = since === undefined ? createUserText("span", attention, 2_000) : drawSilence(since);
-  return createElement("p.notice", translateTicket("attention", { text: "" }), shown);
-}
-
-/** @param {string} since */
-function drawSilence(since) {
-  return translateTicket("silent", { at: formatTicketTime(since) });
+  const silence = since && translateTicket("silent", { at: formatTicketTime(since) });
+  const text = silence ?? createUserText("span", attention, 2_000);
+  return createElement("p.notice", translateTicket("attention", { text: "" }), text);
 }
 
 /** What a session asks, with the buttons that answer it. @param {string} key @param {string} reason @param {TicketQuestion} question */
 function drawQuestion(key, reason, question) {
   const { kind, text, answer, number = 0, count = 0 } = question;
-  const permission =
-    kind === "permission" ? drawPermission(key, question, toAnswerAction(key, question.id)) : undefined;
+  const permission = kind === "permission" ? drawPermission(key, question) : undefined;
   const ended = kind === "ended" ? findTicketText(`why.${reason}`) : undefined;
   const head = translateTicket(`question.${kind}`, { at: kind === "time" ? formatTicketTime(text) : "" });
+  const part = translateTicket("part", { n: formatCount(number), of: formatCount(count) });
   return createElement(
     "div.question",
     { "data-kind": kind },
-    count > 0 && createElement("p.muted", translateTicket("part", { n: formatCount(number), of: formatCount(count) })),
-    createElement("p", createElement("b", ended ? `${translateTicket(ended)} ` : "", head)),
+    count > 0 && createElement("p.muted", part),
+    createElement("p", createElement("b", ended ? `${ended} ` : "", head)),
     permission?.input ?? (kind !== "time" && text !== "" && drawTicketText(`question.${kind}`, text)),
     answer === undefined
       ? createElement("div.actions", permission?.buttons ?? drawAnswers(key, question))
@@ -167,24 +147,23 @@ function drawQuestion(key, reason, question) {
 }
 
 /**
- * Draws a tool that waits for a permission and its input, and the buttons that allow and deny it. What is long is folded, and
- * can be allowed only after all of it was shown; what this page does not know whole, only in the terminal.
- * @param {string} key @param {TicketQuestion} question @param {(answer: string) => TicketAction} toAction
+ * Draws a tool that waits for a permission and its input, and the buttons that allow and deny it. What is long is folded,
+ * and can be allowed only after all of it was shown; what this page does not know whole, only in the terminal.
+ * @param {string} key @param {TicketQuestion} question
  */
-function drawPermission(key, { id, text, tool, input, complete }, toAction) {
-  const isFolded = complete && !unfolded.has(id) && input?.some(isLong);
-  const fields = isFolded ? input?.map(foldField) : input;
-  const list = createElement("dl.input", fields?.map(drawField));
-  const allow = createTicketButton("do.allow", key, toAction("allow"), true);
-  const deny = createTicketButton("do.deny", key, toAction("deny"));
+function drawPermission(key, { id, text, tool, input = [], complete }) {
+  const isFolded = Boolean(complete) && !unfolded.has(id) && input.some(isLong);
+  const list = createElement("dl.input", (isFolded ? input.map(foldField) : input).map(drawField));
+  const allow = createTicketButton("do.allow", key, toAnswer(key, id, "allow"), true);
+  const deny = createTicketButton("do.deny", key, toAnswer(key, id, "deny"));
   const unfold = createTicketButton("input.unfold", key, () => {
     unfolded.add(id);
-    list.replaceChildren(...(input ?? []).map(drawField));
+    list.replaceChildren(...input.map(drawField));
     list.querySelector("dd")?.focus();
     unfold.remove();
     allow.disabled = false;
   });
-  allow.disabled = Boolean(isFolded);
+  allow.disabled = isFolded;
   return {
     input: createElement(
       "div.permission",
@@ -194,6 +173,11 @@ function drawPermission(key, { id, text, tool, input, complete }, toAction) {
     ),
     buttons: [isFolded && unfold, complete && allow, deny],
   };
+}
+
+/** @param {string} key @param {string} question @param {string} answer @returns {TicketAction} */
+function toAnswer(key, question, answer) {
+  return { name: "answer", key, body: { question, answer } };
 }
 
 /** @param {InputField} field */
@@ -211,78 +195,42 @@ function foldField(field) {
 
 /** A text of the model is drawn from left to right, whatever its characters. @param {InputField} field */
 function drawField({ label, value, left_out, end }) {
-  const name = findTicketText(`field.${label}`);
   const gap =
     left_out !== undefined && createElement("p.muted", translateTicket("input.left", { n: formatCount(left_out) }));
-  return createElement(
-    "div",
-    { "data-field": label },
-    createElement("dt", name ? translateTicket(name) : label),
-    createElement(
-      "dd",
-      { tabindex: -1 },
-      createElement("pre", { dir: "ltr" }, value),
-      gap,
-      end && createElement("pre", { dir: "ltr" }, end),
-    ),
-  );
-}
-
-/** Creates the actions that answer a question. @param {string} key @param {string} question */
-function toAnswerAction(key, question) {
-  /** @param {string} answer */
-  return (answer) => ({
-    key,
-    path: getTicketPath("sessions", key, "answer"),
-    body: { question, answer },
-    told: /** @type {const} */ ("told.answer"),
-  });
+  const texts = [createElement("pre", { dir: "ltr" }, value), gap, end && createElement("pre", { dir: "ltr" }, end)];
+  const field = createFact(findTicketText(`field.${label}`) ?? label, texts, { "data-field": label });
+  findElement(field, "dd").tabIndex = -1;
+  return field;
 }
 
 /** @param {string} key @param {TicketQuestion} question */
 function drawAnswers(key, { id, kind, text, options = [], multiple }) {
-  const toAction = toAnswerAction(key, id);
-  if (kind === "ended") return createTicketButton("do.resume", key, toAction("resume"), true);
+  if (kind === "ended") return createTicketButton("do.resume", key, toAnswer(key, id, "resume"), true);
   // The session's own buttons give it more time.
   if (kind === "time") return undefined;
-  const choices = multiple ? options : [];
-  const ask = () =>
-    openTicketDialog({ key, name: "answer", shown: text, hasText: true, isRequired: true, choices, toAction });
+  const [choices, buttons] = multiple ? [options, []] : [[], options];
+  const ask = () => openTicketDialog("answer", key, { shown: text, choices, body: { question: id } });
   return [
-    ...(multiple ? [] : options).map((option) => createOptionButton(option, key, toAction(option))),
-    createTicketButton("do.answer", key, ask, options.length === 0 || multiple),
+    ...buttons.map((option) =>
+      createActionButton(createUserText("span", option), key, toAnswer(key, id, option), true),
+    ),
+    createTicketButton("do.answer", key, ask, buttons.length === 0),
   ];
-}
-
-/** @param {string} key */
-function askSummary(key) {
-  openTicketDialog({
-    key,
-    name: "complete",
-    hasText: true,
-    isRequired: true,
-    toAction: (summary) => ({
-      key,
-      path: getTicketPath("sessions", key, "complete"),
-      body: { summary },
-      told: "told.complete",
-    }),
-  });
 }
 
 /** @param {SessionTicket} session @param {number} [left] minutes */
 function drawSessionFacts(session, left) {
   const at = session.ends_at === undefined ? "" : formatClock(Date.parse(session.ends_at));
-  const time =
-    left === undefined
-      ? undefined
-      : left > 0
-        ? translateTicket("left", { left: formatDuration(left * MINUTE_MS), at })
-        : translateTicket("left.over", { at });
   return drawTicketFacts(session, [
-    ["fact.left", time],
+    ["fact.left", left !== undefined && formatTimeLeft(left, at)],
     ["fact.runner", session.runner && createUserText("span", session.runner, 100)],
   ]);
+}
+
+/** @param {number} left minutes @param {string} at */
+function formatTimeLeft(left, at) {
+  if (left <= 0) return translateTicket("left.over", { at });
+  return translateTicket("left", { left: formatDuration(left * MINUTE_MS), at });
 }
 
 /** Changes the text in place, so that it keeps its scroll position. @param {HTMLElement} card @param {string} id @param {string} [screen] @param {string} [at] */
@@ -296,20 +244,4 @@ function showScreen(card, id, screen, at) {
   const isAtEnd = text.scrollHeight - text.scrollTop - text.clientHeight < 40;
   text.textContent = screen ?? "";
   if (isAtEnd) text.scrollTop = text.scrollHeight;
-}
-
-/**
- * Creates the terminal of a ticket's session: its own document in a frame, with the button to take over. The frame may
- * run its scripts and use the person's sign-in, nothing else: it opens no windows, no dialogs, and moves no other document.
- * @param {string} key of the ticket @param {string} state of the ticket
- */
-export function createTerminalPanel(key, state) {
-  const frame = createElement("iframe", {
-    src: `/terminal/${encodeURIComponent(key)}`,
-    sandbox: "allow-scripts allow-same-origin",
-    referrerpolicy: "no-referrer",
-    // The same word in every language of the page.
-    title: `Terminal ${key}`,
-  });
-  return createElement("div.ticket-terminal", { "data-state": state }, frame);
 }

@@ -1,9 +1,19 @@
 import { fetchJson } from "./api.js";
-import { createElement, findElement, focusFirstVisible, getElement, makeFocusable, updateList } from "./dom.js";
+import {
+  createButton,
+  createElement,
+  findElement,
+  findElements,
+  focusFirstVisible,
+  getElement,
+  getLoadedElement,
+  makeFocusable,
+  updateList,
+} from "./dom.js";
 import { formatCount, formatMoney } from "./language.js";
 import { createMessageLine, onTicketChange, translateTicket } from "./ticket-actions.js";
 import { compareWithShown, drawCompletedTicket, drawFailedTicket, drawPendingTicket } from "./ticket-cards.js";
-import { createTerminalPanel, updateSessions } from "./ticket-sessions.js";
+import { updateSessions } from "./ticket-sessions.js";
 import { showTrouble } from "./updates.js";
 
 /** @import { CompletedTicketsAnswer, PendingTicketsAnswer, SessionsAnswer, SessionTicket } from "../../../../shared/tickets/ticket-views.ts" */
@@ -14,79 +24,63 @@ const PARTS = /** @type {const} */ (["pending", "sessions", "failed", "completed
 /** What the settings file needs at least. */
 const EXAMPLE = '{ "tickets": { "repositories": { "ONB": "/srv/onboarding" } } }';
 
-/** @type {ReturnType<typeof createSource<PendingTicketsAnswer>>} */
-const pendingSource = createSource("/api/pending-tickets");
-/** @type {ReturnType<typeof createSource<SessionsAnswer>>} */
-const sessionsSource = createSource("/api/sessions");
-/** @type {ReturnType<typeof createSource<CompletedTicketsAnswer>>} */
-const completedSource = createSource("/api/completed-tickets");
+const PATHS = {
+  pending: "/api/pending-tickets",
+  sessions: "/api/sessions",
+  completed: "/api/completed-tickets",
+};
 
-/**
- * Creates a reader that keeps the newest answer: one that is overtaken by the answer of a later request is not kept.
- * @template Answer @param {string} path
- */
-function createSource(path) {
-  let requests = 0;
-  let kept = 0;
-  /** @type {Answer | undefined} */
-  let answer;
-  return {
-    get: () => answer,
-    async load() {
-      requests += 1;
-      const request = requests;
-      /** @type {Answer} */
-      const loaded = await fetchJson(path);
-      if (request < kept) return;
-      kept = request;
-      answer = loaded;
-    },
-  };
-}
+/** The newest answers. @type {{ pending?: PendingTicketsAnswer, sessions?: SessionsAnswer, completed?: CompletedTicketsAnswer }} */
+const answers = {};
+
+/** Number of the request of each answer. @type {Partial<Record<keyof typeof PATHS, number>>} */
+const answeredRequests = {};
+
+let requestCount = 0;
 
 /** Loads the tickets, or only the sessions, and shows them. @param {"all" | "sessions"} [which] */
 export async function showTickets(which = "all") {
-  const others = which === "all" ? [pendingSource, completedSource] : [];
-  await Promise.all([sessionsSource, ...others].map((source) => source.load()));
-  drawLoaded();
+  const names = /** @type {const} */ (["sessions", "pending", "completed"]);
+  await Promise.all(names.slice(0, which === "all" ? 3 : 1).map(loadAnswer));
+  const { pending, sessions, completed } = answers;
+  if (pending && sessions && completed) drawTickets(pending, sessions, completed);
 }
 
-function drawLoaded() {
-  const [pending, sessions, completed] = [pendingSource.get(), sessionsSource.get(), completedSource.get()];
-  if (pending && sessions && completed) drawTickets(pending, sessions, completed);
+/** Keeps the newest answer: one that is overtaken by the answer of a later request is not kept. @param {keyof typeof PATHS} name */
+async function loadAnswer(name) {
+  requestCount += 1;
+  const request = requestCount;
+  const answer = await fetchJson(PATHS[name]);
+  if (request < (answeredRequests[name] ?? 0)) return;
+  answeredRequests[name] = request;
+  Object.assign(answers, { [name]: answer });
 }
 
 onTicketChange(() => showTickets().catch((thrown) => showTrouble("tickets", thrown)));
 
 /** @param {PendingTicketsAnswer} pending @param {SessionsAnswer} sessions @param {CompletedTicketsAnswer} completed */
 function drawTickets(pending, sessions, completed) {
-  const root = getElement("tickets-view");
-  root.setAttribute("aria-busy", "false");
+  const root = getLoadedElement("tickets-view");
   if (!root.querySelector(".ticket-part")) root.replaceChildren(...createParts());
-  const { configured, cost_today, runners, server_time } = sessions;
+  const { configured, cost_today, runners, server_time, failed } = sessions;
   const cost = translateTicket("cost.today", { cost: formatMoney(cost_today.cost_usd, "USD") });
   getElement("tickets-cost").textContent = configured ? cost : "";
   drawNotices(findElement(root, ".notices"), sessions);
   const isEmpty = pending.count + sessions.count + completed.count === 0;
-  for (const el of root.querySelectorAll(".ticket-part"))
-    el.toggleAttribute("hidden", (!configured && isEmpty) || (isFailedPart(el) && sessions.failed.length === 0));
+  for (const el of findElements(root, ".ticket-part"))
+    el.hidden = (!configured && isEmpty) || (el.dataset["part"] === "failed" && failed.length === 0);
   const written = completed.tickets.filter(({ state }) => state === "done");
   const results = completed.tickets.filter((ticket) => ticket.state !== "done" || written.indexOf(ticket) < MAX_DONE);
-  const getId = (/** @type {{ id: string }} */ ticket) => ticket.id;
-  updateList(
-    getList("pending", pending.count),
-    compareWithShown(pending.tickets),
-    (row) => row.ticket.id,
-    drawPendingTicket,
-  );
+  const pendingRows = compareWithShown(pending.tickets);
+  updateList(getList("pending", pending.count), pendingRows, ({ ticket }) => ticket.id, drawPendingTicket);
   updateSessions(getList("sessions", sessions.count), sessions.sessions, Date.parse(server_time), openTerminal);
-  updateList(getList("failed", sessions.failed.length), sessions.failed, getId, drawFailedTicket);
-  updateList(getList("completed", completed.count), results, getId, drawCompletedTicket);
+  updateList(getList("failed", failed.length), failed, "id", drawFailedTicket);
+  updateList(getList("completed", completed.count), results, "id", drawCompletedTicket);
   const older = completed.count - results.length;
+  const names = runners.map(({ name }) => name).join(", ");
   findElement(root, ".older").textContent =
     older > 0 ? translateTicket("completed.more", { n: formatCount(older) }) : "";
-  findElement(root, ".runners").textContent =
-    runners.length > 0 ? translateTicket("runners", { names: runners.map(({ name }) => name).join(", ") }) : "";
+  findElement(root, ".runners").textContent = names && translateTicket("runners", { names });
 }
 
 function createParts() {
@@ -104,11 +98,6 @@ function createParts() {
   return [createMessageLine(), createElement("div.notices"), ...parts, createElement("p.runners.muted")];
 }
 
-/** @param {Element} el */
-function isFailedPart(el) {
-  return el instanceof HTMLElement && el.dataset["part"] === "failed";
-}
-
 /** Returns the list of a part, whose heading shows the number of its tickets. @param {typeof PARTS[number]} name @param {number} count */
 function getList(name, count) {
   const part = findElement(getElement("tickets-view"), `[data-part="${name}"]`);
@@ -122,14 +111,9 @@ function getList(name, count) {
 
 /** Says what keeps tickets from running. @param {HTMLElement} root @param {SessionsAnswer} answer */
 function drawNotices(root, { configured, runners, sessions }) {
+  if (!configured) return updateList(root, ["off"], String, drawOff);
   const away = sessions.flatMap(({ runner }) => (runner && runners.every(({ name }) => name !== runner) ? runner : []));
-  const missing = runners.length === 0 ? [""] : [...new Set(away)];
-  updateList(
-    root,
-    configured ? missing : ["off"],
-    (name) => name,
-    (name) => (configured ? drawMissingRunner(name) : drawOff()),
-  );
+  updateList(root, runners.length === 0 ? [""] : [...new Set(away)], String, drawMissingRunner);
 }
 
 function drawOff() {
@@ -143,23 +127,33 @@ function drawOff() {
 
 /** @param {string} name of a runner that is away while others are connected; empty when none is connected */
 function drawMissingRunner(name) {
-  const text = name === "" ? translateTicket("runner.none") : translateTicket("runner.away", { name });
-  return createElement("p.notice", text);
+  return createElement("p.notice", name ? translateTicket("runner.away", { name }) : translateTicket("runner.none"));
 }
 
-/** Opens the terminal of a session below the sessions, once: a frame that moves in the page would load again. @param {SessionTicket} session */
+/**
+ * Opens the terminal of a session below the sessions, once: a frame that moves in the page would load again. It is a
+ * document of its own, which may run its scripts and use the person's sign-in, nothing else: it opens no windows, no
+ * dialogs, and moves no other document.
+ * @param {SessionTicket} session
+ */
 function openTerminal({ id, state }) {
   const place = findElement(getElement("tickets-view"), ".terminals");
-  const open = [...place.children].find((el) => el instanceof HTMLElement && el.dataset["terminal"] === id);
-  if (open instanceof HTMLElement) return focusFirstVisible(open);
-  const panel = createElement("div.terminal-panel", { "data-terminal": id });
-  const close = createElement(
-    "button.quiet",
-    { onclick: () => closeTerminal(panel, id) },
-    translateTicket("ask.close"),
-    createElement("span.sr", ` ${id}`),
+  const open = findElements(place, ":scope > *").find((el) => el.dataset["terminal"] === id);
+  if (open) return focusFirstVisible(open);
+  const frame = createElement("iframe", {
+    src: `/terminal/${encodeURIComponent(id)}`,
+    sandbox: "allow-scripts allow-same-origin",
+    referrerpolicy: "no-referrer",
+    // The same word in every language of the page.
+    title: `Terminal ${id}`,
+  });
+  const close = createButton("quiet", translateTicket("ask.close"), () => closeTerminal(panel, id), id);
+  const panel = createElement(
+    "div.terminal-panel",
+    { "data-terminal": id },
+    createElement("div.line", createElement("b", id), close),
+    createElement("div.ticket-terminal", { "data-state": state }, frame),
   );
-  panel.append(createElement("div.line", createElement("b", id), close), createTerminalPanel(id, state));
   place.append(panel);
   makeFocusable(panel).focus();
   // With its buttons, also where it is higher than the view.
@@ -169,6 +163,6 @@ function openTerminal({ id, state }) {
 /** @param {HTMLElement} panel @param {string} id */
 function closeTerminal(panel, id) {
   panel.remove();
-  const card = getElement("tickets-view").querySelector(`.ticket[data-ticket="${CSS.escape(id)}"] .actions button`);
-  focusFirstVisible(card instanceof HTMLElement ? card : undefined, getElement("tickets"));
+  const [button] = findElements(getElement("tickets-view"), `.ticket[data-ticket="${CSS.escape(id)}"] .actions button`);
+  focusFirstVisible(button, getElement("tickets"));
 }
