@@ -3,6 +3,7 @@
  * compute; it knows no server.
  */
 
+import type { readAgentDays } from "../../shared/accounting/history.ts";
 import type { ComponentHealth } from "../../shared/app/deps.ts";
 import type { DecisionRecord, RequestedAction } from "../../shared/records/decision-log.ts";
 import type { CapacityWarning } from "../../shared/store/capacity.ts";
@@ -11,7 +12,9 @@ import type { FirstLook } from "../../shared/sync/first-look.ts";
 import type { SkipReason } from "../../shared/task/rule-set.ts";
 import { comparePriorities, type ItemRecord, type Priority, type Status } from "../../shared/task/snapshot.ts";
 import type { UploadProgress } from "../../shared/tasks/deliverables/send-file.ts";
-import type { RichText } from "../../shared/telegram/rich-text.ts";
+import type { Budget } from "../../shared/tasks/forecast.ts";
+import type { readPlanRuns } from "../../shared/tasks/views/overview.ts";
+import type { ChatMessage } from "../../shared/telegram/message-log.ts";
 import type { TicketCost } from "../../shared/tickets/ticket-views.ts";
 import type { Ms } from "../../shared/time.ts";
 
@@ -40,33 +43,13 @@ export interface BoardAnswer {
 }
 
 /** The budget of a calendar month: what is spent, and what open tasks are expected to cost. */
-export interface BoardBudget {
-  /** `2026-11` */
-  month: string;
-  spent: number;
+export interface BoardBudget extends Omit<Budget, "sources"> {
   /** The part of `spent` that the sessions of tickets have cost; absent without any. */
   tickets?: number;
-  open: number;
-  /** Number of open tasks whose cost nothing tells. */
-  unknown: number;
-  amount: number;
-  currency: string;
-  /** `(spent + open) / amount` */
-  share: number;
 }
 
 /** A plan and how far it is; `project` is the identifier, once the project exists. */
-export interface BoardPlan {
-  id: string;
-  title: string;
-  project?: string;
-  state: "awaiting_approval" | "running" | "done" | "rejected" | "failed";
-  /** Steps that are done, and all steps. */
-  done: number;
-  total: number;
-  /** Why it was rejected, or why it failed. */
-  reason?: string;
-}
+export type BoardPlan = Omit<Awaited<ReturnType<typeof readPlanRuns>>[number], "agent" | "wish" | "at">;
 
 /** `error`: the reason of the last failed write. */
 export interface StoreTrouble {
@@ -122,16 +105,8 @@ export interface ChatAnswer {
 }
 
 /** A message as Telegram shows it in the chat. */
-export interface ChatMessageAnswer extends RichText {
+export interface ChatMessageAnswer extends Omit<ChatMessage, "messageId" | "history"> {
   id: string;
-  chat: string;
-  at: Ms;
-  /** The message may be in the chat twice, and its text says so. */
-  repeat: boolean;
-  /** The person who wrote the message; absent for Groundcrew's messages. */
-  by?: string;
-  /** Rows of buttons under the message. */
-  buttons?: { text: string; data: string }[][];
   notices: number;
   edits: number;
   editedAt?: Ms;
@@ -242,38 +217,21 @@ export interface TeamAnswer {
   tickets?: TicketCost;
 }
 
-export interface TeamAgent {
+/** An agent with its open tasks: of each list the most urgent first, and the number of all. */
+export interface TeamAgent extends Record<TeamQueue, { total: number; cards: BoardCard[] }> {
   name: string;
   role: "concierge" | "worker";
   /** Persona and strengths, as the settings say. */
   about?: string;
-  /** The tasks that it has claimed. */
-  holds: TeamTasks;
-  /** Its other open tasks: those it could claim now, those that wait, and those that a human reviews. */
-  startable: TeamTasks;
-  waiting: TeamTasks;
-  review: TeamTasks;
   /** The last 14 calendar days, oldest first, today last. */
-  days: TeamDay[];
+  days: Awaited<ReturnType<typeof readAgentDays>>;
 }
 
-/** An agent's figures of one calendar day (`2026-11-22`); `confidence` is absent when no finished task reported one. */
-interface TeamDay {
-  day: string;
-  tasks: number;
-  ms: Ms;
-  cost: number;
-  confidence?: number;
-}
-
-/** The first tasks of a list, the most urgent first; `total` is the number of all. */
-interface TeamTasks {
-  total: number;
-  cards: BoardCard[];
-}
+/** The tasks that an agent has claimed, those that it could claim now, those that wait, and those that a human reviews. */
+export type TeamQueue = "holds" | "startable" | "waiting" | "review";
 
 /** A column of the board. */
-export type BoardColumn = "todo" | "in_progress" | "blocked" | "done";
+export type BoardColumn = (typeof BOARD_COLUMNS)[number];
 
 /** A work item on the board, with names instead of the store's ids. */
 export interface BoardCard {
@@ -305,7 +263,7 @@ export interface BoardCard {
  */
 export type RuleBasis = "settings" | "default" | "always";
 
-export const BOARD_COLUMNS = ["todo", "in_progress", "blocked", "done"] as const satisfies readonly BoardColumn[];
+export const BOARD_COLUMNS = ["todo", "in_progress", "blocked", "done"] as const;
 
 /** The column of an item: it is blocked by its state or by an open blocker. */
 export function toBoardColumn({ snapshot, blockers }: ItemRecord): BoardColumn {

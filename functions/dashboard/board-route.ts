@@ -24,7 +24,6 @@ import {
   compareCards,
   compareText,
   type StoreTrouble,
-  toBoardColumn,
 } from "./answers.ts";
 import { type CardDeps, readCards, readOpenItems, readRecentlyClosedItems } from "./cards.ts";
 
@@ -49,45 +48,34 @@ function app(deps: BoardDeps): Hono {
     );
     const open = await readOpenItems(store, selectedProjects);
     const done = await readRecentlyClosedItems(store, selectedProjects);
-    const columns = BOARD_COLUMNS.map((name) => {
-      const items = [...open.items, ...done].filter((item) => toBoardColumn(item) === name);
-      return { name, total: items.length, items };
-    });
-    const shownItems = columns.flatMap(({ items }) => items);
-    const cards = await readCards(deps, projects, shownItems);
+    const cards = await readCards(deps, projects, [...open.items, ...done]);
     const { queues } = await store.stats();
     const holds = await readLongPauses(store);
-    return answerCleanJson(c, {
+    const answer = omitUndefined({
       version: VERSION,
       demo: settings.demo,
       projects: projects
         .map(({ identifier, name }) => ({ identifier, name }))
         .sort((a, b) => compareText(a.identifier, b.identifier)),
-      columns: columns.map(({ name, total }) => ({
-        name,
-        total,
-        cards: cards
-          .filter((card) => card.column === name)
-          .sort(compareCards)
-          .slice(0, MAX_CARDS_PER_COLUMN),
-      })),
+      columns: BOARD_COLUMNS.map((name) => {
+        const all = cards.filter((card) => card.column === name).sort(compareCards);
+        return { name, total: all.length, cards: all.slice(0, MAX_CARDS_PER_COLUMN) };
+      }),
       plans: await readBoardPlans(deps),
-      /** Number of open items beyond the limit. */
       beyond: open.beyond,
-      health: {
+      health: omitUndefined({
         plane: addLongPause(health.get("plane"), "plane", holds.plane),
-        ...omitUndefined({
-          telegram: settings.telegram ? addLongPause(health.get("telegram"), "telegram", holds.telegram) : undefined,
-          store: readStoreTrouble(deps),
-        }),
-      },
+        telegram: settings.telegram && addLongPause(health.get("telegram"), "telegram", holds.telegram),
+        store: readStoreTrouble(deps),
+      }),
       waiting: { telegram: queues.outbox.pending, forward: queues.forward.pending },
       set_aside: Object.values(queues).reduce((sum, { dead }) => sum + dead, 0),
-      ...omitUndefined({ budget: await readBoardBudget(deps) }),
-      ...omitUndefined({ first_look: await readFirstLook(deps) }),
+      budget: await readBoardBudget(deps),
+      first_look: await readFirstLook(deps),
       uploads: await readUploads(deps),
-      ...(settings.tickets ? { tickets: { pending: await store.count(ticketSets.in("pending")) } } : {}),
-    } satisfies BoardAnswer);
+      tickets: settings.tickets && { pending: await store.count(ticketSets.in("pending")) },
+    });
+    return answerCleanJson(c, answer satisfies BoardAnswer);
   });
 }
 
@@ -97,14 +85,9 @@ async function readBoardPlans({ store }: { store: Store }): Promise<BoardPlan[]>
   return runs
     .filter(({ state, at }) => (state !== "done" && state !== "rejected") || at > now - DAY)
     .slice(0, MAX_PLANS)
-    .map(({ id, title, project, state, done, total, reason }) => ({
-      id,
-      title,
-      state,
-      done,
-      total,
-      ...omitUndefined({ project, reason }),
-    }));
+    .map(({ id, title, project, state, done, total, reason }) => {
+      return omitUndefined({ id, title, project, state, done, total, reason });
+    });
 }
 
 function readStoreTrouble({ settings, storeHealth }: BoardDeps): StoreTrouble | undefined {
@@ -119,6 +102,6 @@ function readStoreTrouble({ settings, storeHealth }: BoardDeps): StoreTrouble | 
 async function readBoardBudget(deps: BoardDeps): Promise<BoardBudget | undefined> {
   const budget = deps.settings.budget && (await readStoredBudget(deps));
   if (!budget) return undefined;
-  const { month, spent, sources, open, unknown, amount, currency, share } = budget;
-  return { month, spent, open, unknown, amount, currency, share, ...omitUndefined({ tickets: sources.tickets }) };
+  const { sources, ...sums } = budget;
+  return { ...sums, ...omitUndefined({ tickets: sources.tickets }) };
 }

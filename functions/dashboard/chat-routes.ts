@@ -50,27 +50,25 @@ function createChatApp({ settings, store }: Pick<Deps, "settings" | "store">): H
       linked === undefined
         ? await store.scan<ChatMessage>(chatMessageSet, before || undefined, PAGE_SIZE)
         : await readLinkedMessage(store, linked);
-    const chatMessages = rows.map(({ key, value }) => {
-      const { history: shown, messageId, ...message } = value;
-      const reply = write && messageId > 0 && !value.by && value.chat === String(settings.telegram?.chat);
-      const [[, at] = [0, value.at]] = shown;
-      const [notices = 1, editedAt] = shown.at(-1) ?? [];
-      return {
-        id: key,
+    const messages = rows.map(({ key: id, value }) => {
+      const { history, messageId, ...message } = value;
+      const [[, at] = [0, value.at]] = history;
+      const [notices = 1, editedAt] = history.at(-1) ?? [];
+      const isReplyable = write && messageId > 0 && !value.by && value.chat === String(settings.telegram?.chat);
+      return omitUndefined({
+        id,
         ...message,
         ...cleanRichText(message),
         at,
         notices,
-        edits: shown.length - 1,
-        ...omitUndefined({
-          by: message.by === undefined ? undefined : removeInvisible(message.by),
-          buttons: message.buttons?.map((row) => row.map(({ text, data }) => ({ text: removeInvisible(text), data }))),
-          reply: reply || undefined,
-          editedAt: shown.length > 1 ? editedAt : undefined,
-        }),
-      };
+        edits: history.length - 1,
+        by: message.by === undefined ? undefined : removeInvisible(message.by),
+        buttons: message.buttons?.map((row) => row.map(({ text, data }) => ({ text: removeInvisible(text), data }))),
+        reply: isReplyable ? (true as const) : undefined,
+        editedAt: history.length > 1 ? editedAt : undefined,
+      });
     });
-    return c.json({ messages: chatMessages, write, ...omitUndefined({ next }) } satisfies ChatAnswer);
+    return c.json({ messages, write, ...omitUndefined({ next }) } satisfies ChatAnswer);
   });
 }
 

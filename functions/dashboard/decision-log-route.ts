@@ -22,7 +22,7 @@ import {
   itemDecisionSetKey,
   type RequestedAction,
 } from "../../shared/records/decision-log.ts";
-import type { StoredRow } from "../../shared/store/port.ts";
+import type { StoredRow, StoreKey } from "../../shared/store/port.ts";
 import { scanMatchingRows } from "../../shared/store/records.ts";
 import { getPersonName } from "../../shared/sync/event-facts.ts";
 import type { PlanePerson } from "../../shared/sync/names.ts";
@@ -39,6 +39,8 @@ import type { ActionOutcome, DecisionLogAnswer, RuleBasis } from "./answers.ts";
 
 /** Queues whose jobs leave no receipt. */
 const INTERNAL_QUEUES: readonly RequestedAction["queue"][] = ["work", "wake"];
+
+const DECIDED_QUEUES = ["outbox", "forward", ...INTERNAL_QUEUES] as const;
 
 /** Limit of dead letters that are searched, oldest first. */
 const MAX_DEAD_LETTERS = 1_000;
@@ -58,39 +60,31 @@ export function createOutcomeReader({
   store,
 }: Pick<Deps, "store">): (actions: readonly RequestedAction[]) => Promise<Map<string, ActionOutcome>> {
   return async (actions) => {
-    const notifications = actions.filter(({ queue }) => queue === "outbox");
-    const forwards = actions.filter(({ queue }) => queue === "forward");
-    const wakes = actions.filter(({ queue }) => queue === "wake");
-    const [deliveries, receipts, wakeMarks] = await Promise.all([
-      store.read<TelegramDelivery>(notifications.map(({ job }) => telegramDeliveryKey(job))),
-      store.read<ForwardReceipt>(forwards.map(({ job }) => forwardReceiptKey(job))),
-      store.read(wakes.map(({ job }) => wakeKeys.addedJob(job))),
+    /** Reads what the jobs of a queue have left. */
+    async function readReceipts<Receipt>(queue: RequestedAction["queue"], toKey: (job: string) => StoreKey) {
+      const jobs = actions.filter((action) => action.queue === queue).map(({ job }) => job);
+      const rows = await store.read<Receipt>(jobs.map(toKey));
+      return jobs.flatMap((job, i) => (rows[i] ? [[job, rows[i].value] as const] : []));
+    }
+
+    const [deliveries, receipts, wakes] = await Promise.all([
+      readReceipts<TelegramDelivery>("outbox", telegramDeliveryKey),
+      readReceipts<ForwardReceipt>("forward", forwardReceiptKey),
+      readReceipts("wake", wakeKeys.addedJob),
     ]);
-    const records = [
-      ...new Set(deliveries.flatMap((delivery) => (delivery && !delivery.value.muted ? delivery.value.record : []))),
-    ];
+    const records = [...new Set(deliveries.flatMap(([, { muted, record }]) => (muted ? [] : record)))];
     const messageRows = await store.read<ChatMessage>(records);
     const messages = new Map(records.map((record, i) => [record, messageRows[i]?.value]));
     const outcomes = new Map<string, ActionOutcome>();
-    notifications.forEach(({ job }, i) => {
-      const delivery = deliveries[i]?.value;
-      if (delivery)
-        outcomes.set(job, delivery.muted ? { is: "muted" } : toMessageOutcome(delivery, messages.get(delivery.record)));
-    });
-    forwards.forEach(({ job }, i) => {
-      const receipt = receipts[i]?.value;
-      if (receipt) outcomes.set(job, { is: "delivered", at: receipt.at });
-    });
-    wakes.forEach(({ job }, i) => {
-      if (wakeMarks[i]) outcomes.set(job, { is: "woken" });
-    });
+    for (const [job, delivery] of deliveries)
+      outcomes.set(job, delivery.muted ? { is: "muted" } : toMessageOutcome(delivery, messages.get(delivery.record)));
+    for (const [job, { at }] of receipts) outcomes.set(job, { is: "delivered", at });
+    for (const [job] of wakes) outcomes.set(job, { is: "woken" });
     const unresolved = actions.filter(({ job }) => !outcomes.has(job));
     if (unresolved.length === 0) return outcomes;
     const [discarded, ...dead] = await Promise.all([
       store.read<DiscardedJob>(unresolved.map(({ queue, job }) => discardedJobKey(queue, job))),
-      ...(["outbox", "forward", ...INTERNAL_QUEUES] as const).map((queue) =>
-        store.listDeadJobs(queue, MAX_DEAD_LETTERS),
-      ),
+      ...DECIDED_QUEUES.map((queue) => store.listDeadJobs(queue, MAX_DEAD_LETTERS)),
     ]);
     const reasons = new Map(dead.flat().map(({ queue, id, reason }) => [`${queue} ${id}`, reason]));
     for (const [i, { job, queue }] of unresolved.entries()) {
@@ -140,27 +134,26 @@ function app(deps: Pick<Deps, "store" | "cache" | "settings">): Hono {
       matches: (record) => !project || record.project.identifier === project,
     });
     const outcomes = await readOutcomes(rows.flatMap(({ value }) => value.actions));
-    const rendered = await Promise.all(rows.map((row) => renderRow(row)));
+    const rendered = await Promise.all(rows.map((row) => renderRow(row, outcomes)));
     return answerCleanJson(c, { rows: rendered, ...omitUndefined({ next }) } satisfies DecisionLogAnswer);
-
-    async function renderRow({ key, value }: StoredRow<DecisionRecord>) {
-      const { actions: asked, event, skipped: held, record: _, rev, ...rest } = value;
-      const person = "who" in event ? await deps.cache.getItem<PlanePerson>(`person:${event.who}`) : undefined;
-      return {
-        id: key,
-        ...rest,
-        rev,
-        event: { ...event, ...omitUndefined({ name: person ? getPersonName(deps, person) : undefined }) },
-        asked: asked.map(({ rule, target, queue, job }) => {
-          const shownTarget = formatTarget(target);
-          const to = shownTarget.slice(shownTarget.indexOf(":") + 1);
-          const basis = findRuleBasis(deps.settings, { rule, queue });
-          return { rule, target: shownTarget, queue, to, basis, fate: outcomes.get(job) };
-        }),
-        held: held.map((skipped) => ({ ...skipped, ...omitUndefined({ basis: findSkipBasis(skipped) }) })),
-      };
-    }
   });
+
+  async function renderRow({ key, value }: StoredRow<DecisionRecord>, outcomes: ReadonlyMap<string, ActionOutcome>) {
+    const { actions: asked, event, skipped: held, record: _, ...rest } = value;
+    const person = "who" in event ? await deps.cache.getItem<PlanePerson>(`person:${event.who}`) : undefined;
+    return {
+      id: key,
+      ...rest,
+      event: { ...event, ...omitUndefined({ name: person ? getPersonName(deps, person) : undefined }) },
+      asked: asked.map(({ rule, target, queue, job }) => {
+        const shownTarget = formatTarget(target);
+        const to = shownTarget.slice(shownTarget.indexOf(":") + 1);
+        const basis = findRuleBasis(deps.settings, { rule, queue });
+        return { rule, target: shownTarget, queue, to, basis, fate: outcomes.get(job) };
+      }),
+      held: held.map((skipped) => ({ ...skipped, ...omitUndefined({ basis: findSkipBasis(skipped) }) })),
+    };
+  }
 
   function findSkipBasis({ consumer, rule }: DecisionRecord["skipped"][number]): RuleBasis | undefined {
     return consumer === "telegram" && rule !== undefined

@@ -82,29 +82,26 @@ function app(deps: CardDeps & Pick<Deps, "settings">): Hono {
   return new Hono().get("/", async (c) => {
     const wanted = c.req.query("project")?.toUpperCase();
     const readable = await listReadableProjects(deps);
-    const projects = await Promise.all(readable.map((project) => describeProject(deps, project)));
-    const answer = {
-      projects: projects.sort((a, b) => compareText(a.identifier, b.identifier)),
-      at: await deps.store.now(),
-      ...omitUndefined({ currency: deps.settings.budget?.currency }),
-    };
+    const projects = await Promise.all(
+      readable.map(async (project): Promise<PlanProject> => {
+        const { identifier, name } = project;
+        return { identifier, name, ...(await countTasks(deps, project)) };
+      }),
+    );
     // With one project there is nothing to choose.
     const project = readable.find(({ identifier }) =>
       wanted ? identifier.toUpperCase() === wanted : readable.length === 1,
     );
     const plan = project ? await readPlan(deps, readable, project) : EMPTY_PLAN;
-    const description = projects.find(({ identifier }) => identifier === project?.identifier);
-    return answerCleanJson(c, {
-      ...answer,
+    const answer = omitUndefined({
       ...plan,
-      ...omitUndefined({ project: description }),
-    } satisfies PlanGraphAnswer);
+      projects: projects.sort((a, b) => compareText(a.identifier, b.identifier)),
+      project: projects.find(({ identifier }) => identifier === project?.identifier),
+      currency: deps.settings.budget?.currency,
+      at: await deps.store.now(),
+    });
+    return answerCleanJson(c, answer satisfies PlanGraphAnswer);
   });
-}
-
-async function describeProject(deps: CardDeps, project: ProjectRecord): Promise<PlanProject> {
-  const { identifier, name } = project;
-  return { identifier, name, ...(await countTasks(deps, project)) };
 }
 
 async function readPlan(deps: CardDeps, projects: readonly ProjectRecord[], project: ProjectRecord) {

@@ -12,19 +12,13 @@ import { scanPages } from "../../shared/store/records.ts";
 import { compareUrgency, type ItemRecord, isInReview, isStartable } from "../../shared/task/snapshot.ts";
 import { readHiddenTasks } from "../../shared/tasks/plan-record.ts";
 import { readTicketCost } from "../../shared/tickets/ticket-views.ts";
-import type { TeamAgent, TeamAnswer } from "./answers.ts";
+import type { TeamAgent, TeamAnswer, TeamQueue } from "./answers.ts";
 import { type CardDeps, readCards } from "./cards.ts";
 
 type TeamDeps = CardDeps & Pick<Deps, "settings">;
 
-/** The lists of an agent's open tasks. */
-type QueueName = "holds" | "startable" | "waiting" | "review";
-
-/** The first items of a list, the most urgent first, and the number of all. */
-interface ItemList {
-  total: number;
-  items: ItemRecord[];
-}
+/** The first items of each list, the most urgent first, and the number of all. */
+type ItemLists = Record<TeamQueue, { total: number; items: ItemRecord[] }>;
 
 /** Limit of tasks in each list of an agent; the page shows how many there are. */
 const MAX_SHOWN = 6;
@@ -42,11 +36,12 @@ function app(deps: TeamDeps): Hono {
     const answers: TeamAgent[] = [];
     // One after the other, because each reads all open tasks of an agent.
     for (const agent of agents) answers.push(await describeAgent(deps, projects, agent));
-    return answerCleanJson(c, {
+    const answer = omitUndefined({
       agents: answers,
-      ...omitUndefined({ currency: budget?.currency }),
-      ...(tickets ? { tickets: await readTicketCost(deps, DAYS) } : {}),
-    } satisfies TeamAnswer);
+      currency: budget?.currency,
+      tickets: tickets && (await readTicketCost(deps, DAYS)),
+    });
+    return answerCleanJson(c, answer satisfies TeamAnswer);
   });
 }
 
@@ -56,20 +51,25 @@ async function describeAgent(
   { name, role = "worker", about }: TeamDeps["settings"]["agents"][number],
 ): Promise<TeamAgent> {
   const queues = await readAgentQueues(deps, projects, name);
-  const items = Object.values(queues).flatMap((list) => list.items);
-  const cards = new Map((await readCards(deps, projects, items)).map((card) => [card.id, card]));
-  const toAnswer = (list: ItemList) => ({
-    total: list.total,
-    cards: list.items.flatMap(({ snapshot }) => cards.get(snapshot.id) ?? []),
+  // Read together, so that a Plane that does not answer delays them once.
+  const cards = await readCards(
+    deps,
+    projects,
+    Object.values(queues).flatMap(({ items }) => items),
+  );
+  const byId = new Map(cards.map((card) => [card.id, card]));
+  const toAnswer = (queue: TeamQueue) => ({
+    total: queues[queue].total,
+    cards: queues[queue].items.flatMap(({ snapshot }) => byId.get(snapshot.id) ?? []),
   });
   return {
     name,
     role,
     ...omitUndefined({ about }),
-    holds: toAnswer(queues.holds),
-    startable: toAnswer(queues.startable),
-    waiting: toAnswer(queues.waiting),
-    review: toAnswer(queues.review),
+    holds: toAnswer("holds"),
+    startable: toAnswer("startable"),
+    waiting: toAnswer("waiting"),
+    review: toAnswer("review"),
     days: await readAgentDays(deps, name, DAYS),
   };
 }
@@ -82,11 +82,16 @@ async function readAgentQueues(
   deps: Pick<Deps, "store">,
   projects: readonly ProjectRecord[],
   agent: string,
-): Promise<Record<QueueName, ItemList>> {
+): Promise<ItemLists> {
   const isHidden = await readHiddenTasks(deps);
   const readable = new Set(projects.map(({ id }) => id));
-  const createList = (): ItemList => ({ total: 0, items: [] });
-  const queues = { holds: createList(), startable: createList(), waiting: createList(), review: createList() };
+  const createList = () => ({ total: 0, items: [] });
+  const queues: ItemLists = {
+    holds: createList(),
+    startable: createList(),
+    waiting: createList(),
+    review: createList(),
+  };
   for await (const rows of scanPages<ItemRecord>(deps, observedSets.tasks(agent))) {
     const items = rows.map(({ value }) => value).filter(({ snapshot }) => readable.has(snapshot.project));
     const claims = await readLiveClaims(
@@ -103,7 +108,7 @@ async function readAgentQueues(
   }
   return queues;
 
-  function findQueue(item: ItemRecord, holder: string | undefined): QueueName {
+  function findQueue(item: ItemRecord, holder: string | undefined): TeamQueue {
     if (holder === agent) return "holds";
     if (isInReview(item)) return "review";
     return holder === undefined && isStartable(item, agent) && !isHidden(item) ? "startable" : "waiting";
