@@ -123,38 +123,40 @@ function placeSlots(columns: readonly (readonly Slot[])[]): Map<Slot, number> {
       top += slot.height;
     }
   }
-  for (let pass = 0; pass < PASSES; pass += 1) {
-    const isForwards = pass % 2 === 0;
-    for (const column of isForwards ? columns : columns.toReversed()) {
-      const wanted = column.map((slot) => {
-        const neighbours = isForwards ? slot.before : slot.after;
-        const places = neighbours.map((neighbour) => centres.get(neighbour) ?? 0);
-        return places.length > 0 ? computeMean(places) : (centres.get(slot) ?? 0);
-      });
-      const placed = separate(
-        wanted,
-        column.map(({ height }) => height),
-      );
+  for (let pass = 0; pass < PASSES; pass += 1)
+    for (const { column, side } of orderPass(columns, pass)) {
+      const wanted = column.map((slot) => findMeanPlace(slot, side, centres));
+      const placed = separate(wanted, column);
       for (const [i, slot] of column.entries()) centres.set(slot, placed[i] ?? 0);
     }
-  }
   const top = Math.min(...[...centres].map(([slot, centre]) => centre - slot.height / 2));
   return new Map([...centres].map(([slot, centre]) => [slot, centre - top]));
 }
 
-function computeMean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+/** The columns in the order of a pass, which alternates, with the side of the neighbours that it has seen before. */
+function orderPass<Column>(columns: readonly Column[], pass: number): { column: Column; side: "before" | "after" }[] {
+  const isForwards = pass % 2 === 0;
+  const ordered = isForwards ? columns : columns.toReversed();
+  return ordered.map((column) => ({ column, side: isForwards ? "before" : "after" }));
+}
+
+/** The mean place of a slot's neighbours on one side; its own place when there are none. */
+function findMeanPlace(slot: Slot, side: "before" | "after", places: ReadonlyMap<Slot, number>): number {
+  const neighbours = slot[side];
+  const sum = neighbours.reduce((total, neighbour) => total + (places.get(neighbour) ?? 0), 0);
+  return neighbours.length > 0 ? sum / neighbours.length : (places.get(slot) ?? 0);
 }
 
 /**
- * Moves centres as little as possible (least squares) so that intervals of these heights do not overlap and keep their
- * order: isotonic regression by pooling adjacent violators.
+ * Moves centres as little as possible (least squares) so that these slots do not overlap and keep their order: isotonic
+ * regression by pooling adjacent violators.
  */
-function separate(wanted: readonly number[], heights: readonly number[]): number[] {
-  const offsets: number[] = [];
-  heights.forEach((height, i) => {
-    const before = heights[i - 1];
-    offsets.push(before === undefined ? 0 : (offsets[i - 1] ?? 0) + (before + height) / 2);
+function separate(wanted: readonly number[], slots: readonly Slot[]): number[] {
+  let offset = 0;
+  const offsets = slots.map(({ height }, i) => {
+    const before = slots[i - 1];
+    if (before) offset += (before.height + height) / 2;
+    return offset;
   });
   const pools: { sum: number; count: number }[] = [];
   wanted.forEach((place, i) => {
@@ -271,16 +273,9 @@ function reduceCrossings(columns: Slot[][]): void {
   let best = columns.map((column) => [...column]);
   let fewest = countCrossings(columns);
   for (let pass = 0; pass < MAX_PASSES && fewest > 0; pass += 1) {
-    const isForwards = pass % 2 === 0;
-    const side = isForwards ? "before" : "after";
-    for (const column of isForwards ? columns.slice(1) : columns.toReversed().slice(1)) {
+    for (const { column, side } of orderPass(columns, pass)) {
       const positions = getPositions(columns);
-      const means = new Map(
-        column.map((slot, i) => {
-          const places = slot[side].map((neighbour) => positions.get(neighbour) ?? 0);
-          return [slot, places.length > 0 ? computeMean(places) : i];
-        }),
-      );
+      const means = new Map(column.map((slot) => [slot, findMeanPlace(slot, side, positions)]));
       column.sort((a, b) => (means.get(a) ?? 0) - (means.get(b) ?? 0));
     }
     const crossings = countCrossings(columns);

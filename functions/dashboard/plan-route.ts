@@ -124,15 +124,15 @@ async function readPlan(deps: CardDeps, projects: readonly ProjectRecord[], proj
 
   return {
     tasks: connected.flatMap(toPlanTask).sort((a, b) => a.layer - b.layer || a.y - b.y),
-    lines: graph.lines.map(({ from, to, via, backwards }) => ({
-      from,
-      to,
-      via: via.map(({ layer, y }): [number, number] => [layer, y]),
-      ...omitUndefined({
-        critical: mark(path.indexOf(from) !== -1 && path.indexOf(from) + 1 === path.indexOf(to)),
+    lines: graph.lines.map(({ from, to, via, backwards }) =>
+      omitUndefined({
+        from,
+        to,
+        via: via.map(({ layer, y }): [number, number] => [layer, y]),
+        critical: mark(onPath.has(from) && path[path.indexOf(from) + 1] === to),
         cycle: backwards,
       }),
-    })),
+    ),
     layers: graph.layers,
     height: graph.height,
     independent: independent.flatMap(toPlanTask),
@@ -199,32 +199,29 @@ function forecastPlan(
   remaining: ReadonlyMap<string, RemainingWork>,
 ): { forecast: PlanForecast; path: string[] } {
   const ids = [...remaining.keys()].sort(compareText);
-  const allTimes = ids.flatMap((id) => remaining.get(id)?.ms ?? []);
+  /** The estimates that there are of these tasks. */
+  const list = (tasks: readonly string[], of: "ms" | "cost") => tasks.flatMap((id) => remaining.get(id)?.[of] ?? []);
+  const allTimes = list(ids, "ms");
   const mean = allTimes.length > 0 ? sum(allTimes) / allTimes.length : 1;
   const { forwards } = breakCycles(dependencies.filter(({ from, to }) => remaining.has(from) && remaining.has(to)));
   const longest = findCriticalPath(ids, collectNeighbours(forwards), (id) => remaining.get(id)?.ms ?? mean);
   // A single task is no path, and says nothing about what to do first.
   const path = longest.length > 1 ? longest : [];
   const own = ids.filter((id) => items.get(id)?.snapshot.project === project);
-  const times = own.flatMap((id) => remaining.get(id)?.ms ?? []);
-  const costs = own.flatMap((id) => remaining.get(id)?.cost ?? []);
-  const pathTimes = path.flatMap((id) => remaining.get(id)?.ms ?? []);
-  const longestTimes = longest.flatMap((id) => remaining.get(id)?.ms ?? []);
+  const [times, costs, pathTimes] = [list(own, "ms"), list(own, "cost"), list(path, "ms")];
   const agentTimes = [...Map.groupBy(own, (id) => items.get(id)?.owners?.[0])].map(([agent, tasks]) =>
-    agent === undefined ? 0 : sum(tasks.map((id) => remaining.get(id)?.ms ?? 0)),
+    agent === undefined ? 0 : sum(list(tasks, "ms")),
   );
   return {
     path,
-    forecast: {
+    forecast: omitUndefined({
       open: own.length,
       unknown: own.length - times.length,
       path: { tasks: path.length, unknown: path.length - pathTimes.length, ms: sum(pathTimes) },
-      ...omitUndefined({
-        ms: times.length > 0 ? sum(times) : undefined,
-        cost: costs.length > 0 ? roundAmount(sum(costs)) : undefined,
-        earliest_ms: times.length > 0 ? Math.max(sum(longestTimes), ...agentTimes) : undefined,
-      }),
-    },
+      ms: times.length > 0 ? sum(times) : undefined,
+      cost: costs.length > 0 ? roundAmount(sum(costs)) : undefined,
+      earliest_ms: times.length > 0 ? Math.max(sum(list(longest, "ms")), ...agentTimes) : undefined,
+    }),
   };
 }
 

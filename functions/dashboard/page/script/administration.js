@@ -42,7 +42,7 @@ function drawAgent({ name, tokens }) {
 async function renewToken(name) {
   if (!confirm(translate("agents.new.sure", { name }))) return;
   /** @type {{ token: string } | undefined} */
-  const renewed = await changeToken(name, "token");
+  const renewed = await sendChange("agent", "POST", `/api/agents/${encodeURIComponent(name)}/token`);
   if (!renewed) return;
   getElement("agent-token-of").dataset["name"] = name;
   labelToken();
@@ -53,33 +53,36 @@ async function renewToken(name) {
 
 /** @param {string} name */
 async function retireToken(name) {
-  if (!confirm(translate("agents.retire.sure", { name })) || !(await changeToken(name, "retire"))) return;
-  getElement("agent-told").textContent = translate("agents.retired", { name });
+  if (!confirm(translate("agents.retire.sure", { name }))) return;
+  if (await sendChange("agent", "POST", `/api/agents/${encodeURIComponent(name)}/retire`))
+    getElement("agent-told").textContent = translate("agents.retired", { name });
 }
 
 /**
+ * Sends a change of agents or failed jobs; returns undefined when it failed, and the page then shows the reason.
  * @template Answer
- * @param {string} name @param {"token" | "retire"} change
- * @returns {Promise<Answer | undefined>} undefined when the change failed; the page then shows the reason
+ * @param {"agent" | "failed-job"} part @param {"POST" | "DELETE"} method @param {string} path
+ * @returns {Promise<Answer | undefined>}
  */
-async function changeToken(name, change) {
-  clearMessages();
+async function sendChange(part, method, path) {
+  clearMessages(part);
   try {
-    return await fetchJson(`/api/agents/${encodeURIComponent(name)}/${change}`, { method: "POST" });
+    return await fetchJson(path, { method });
   } catch (thrown) {
-    getElement("agent-problem").textContent = getProblemText(thrown);
+    getElement(`${part}-problem`).textContent = getProblemText(thrown);
   }
 }
 
-function clearMessages() {
-  getElement("agent-problem").textContent = "";
-  getElement("agent-told").textContent = "";
+/** @param {"agent" | "failed-job"} part */
+function clearMessages(part) {
+  getElement(`${part}-problem`).textContent = "";
+  getElement(`${part}-told`).textContent = "";
 }
 
 function labelToken() {
   const label = getElement("agent-token-of");
   label.textContent = translate("agents.token", label.dataset);
-  clearMessages();
+  clearMessages("agent");
 }
 
 export function forgetToken() {
@@ -134,15 +137,13 @@ function getJobName({ queue, task }) {
 /** @param {FailedJob} job @param {"requeued" | "discarded"} change */
 async function changeFailedJob(job, change) {
   const path = `/dead-letters/${job.queue}/${encodeURIComponent(job.id)}`;
-  getElement("failed-job-problem").textContent = "";
-  getElement("failed-job-told").textContent = "";
-  try {
-    if (change === "requeued") await fetchJson(`${path}/replay`, { method: "POST" });
-    else await fetchJson(path, { method: "DELETE" });
+  const answer =
+    change === "requeued"
+      ? await sendChange("failed-job", "POST", `${path}/replay`)
+      : await sendChange("failed-job", "DELETE", path);
+  if (answer) {
     getElement("failed-job-told").textContent = translate(`failed_jobs.${change}`, { what: getJobName(job) });
     findElement(getElement("failed-jobs"), "summary").focus();
-  } catch (thrown) {
-    getElement("failed-job-problem").textContent = getProblemText(thrown);
   }
   refreshPage();
 }

@@ -1,3 +1,4 @@
+import type { TerminalFrame } from "../../../../shared/app/terminals.ts";
 import type { PageTextTable } from "../bundle.ts";
 import type { TerminalTextTable } from "../ticket-bundle.ts";
 
@@ -16,14 +17,8 @@ export interface ChosenTask {
   key: string;
 }
 
-/** The picture of a terminal, as the stream sends it. */
-export interface ReceivedPicture {
-  run: number;
-  columns: number;
-  rows: number;
-  screen: string;
-  cursor?: { column: number; row: number };
-  /** When Groundcrew received it, ISO 8601. */
+/** The picture of a terminal, as the stream sends it: `at` is when Groundcrew received it, ISO 8601. */
+export interface ReceivedPicture extends TerminalFrame {
   at: string;
 }
 

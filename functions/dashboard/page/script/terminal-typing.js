@@ -127,19 +127,16 @@ function getKeyName({ key, ctrlKey, altKey, metaKey, shiftKey }) {
 /** @param {string | undefined} name of a key */
 function takeKey(name) {
   if (!isTyping || name === undefined) return;
-  addKey(typed, { kind: "names", part: name });
+  addKey("names", name);
   void sendTyped();
 }
 
-/**
- * Adds a key to the last run of its kind.
- * @param {TypedKeys[]} runs @param {{ kind: TypedKeys["kind"], part: string }} key
- */
-function addKey(runs, { kind, part }) {
-  const last = runs.at(-1);
+/** Adds a key to the last run of its kind. @param {TypedKeys["kind"]} kind @param {string} part */
+function addKey(kind, part) {
+  const last = typed.at(-1);
   const isLone = [part, last?.parts[0] ?? ""].some((key) => LONE_KEYS.includes(key));
   if (last?.kind === kind && !isLone && last.parts.length < MAX_KEYS) last.parts.push(part);
-  else runs.push({ kind, parts: [part] });
+  else typed.push({ kind, parts: [part] });
 }
 
 /** Sends what was typed, one request after the other. What cannot be sent ends the typing. */
@@ -149,7 +146,7 @@ async function sendTyped() {
   showTyping();
   try {
     for (let run = typed.shift(); run; run = typed.shift()) {
-      await sendInput({ id: createInputId(), kind: "keys", text: formatKeys(run) });
+      await sendInput({ id: createInputId(), kind: "keys", text: run.parts.join(run.kind === "names" ? " " : "") });
       await pause(TYPING_PAUSE_MS);
     }
   } catch (thrown) {
@@ -184,36 +181,21 @@ function createInputId() {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** The text of an input of the kind `keys`. @param {TypedKeys} run */
-function formatKeys({ kind, parts }) {
-  return parts.join(kind === "names" ? " " : "");
-}
-
-/** Takes what the keyboard, an input method or the clipboard has written into the field. */
+/**
+ * Takes what the keyboard, an input method or the clipboard has written into the field. Characters that tmux knows as
+ * keys are named one by one, so that no word of the text is taken for the name of a key; a run of others is sent as it is.
+ */
 function takeText() {
   const field = getElement("terminal-typing");
   const { value } = field;
   field.value = "";
   if (!isTyping || value === "") return;
-  for (const { kind, parts } of splitIntoKeys(value)) for (const part of parts) addKey(typed, { kind, part });
-  void sendTyped();
-}
-
-/**
- * Splits a text into keys. Characters that tmux knows as keys are named one by one, so that no word of the text is taken
- * for the name of a key; a run of others is sent as it is.
- * @param {string} text
- * @returns {TypedKeys[]}
- */
-function splitIntoKeys(text) {
-  /** @type {TypedKeys[]} */
-  const runs = [];
-  for (const character of text.toWellFormed().replaceAll("\r\n", "\n")) {
+  for (const character of value.toWellFormed().replaceAll("\r\n", "\n")) {
     const name = getCharacterName(character);
-    if (name === undefined && /\p{Cc}/u.test(character)) continue;
-    addKey(runs, name === undefined ? { kind: "text", part: character } : { kind: "names", part: name });
+    if (name !== undefined) addKey("names", name);
+    else if (!/\p{Cc}/u.test(character)) addKey("text", character);
   }
-  return runs;
+  void sendTyped();
 }
 
 /** @param {string} character */

@@ -40,8 +40,8 @@ let requestCount = 0;
 
 /** Loads the tickets, or only the sessions, and shows them. @param {"all" | "sessions"} [which] */
 export async function showTickets(which = "all") {
-  const names = /** @type {const} */ (["sessions", "pending", "completed"]);
-  await Promise.all(names.slice(0, which === "all" ? 3 : 1).map(loadAnswer));
+  const names = which === "all" ? Object.keys(PATHS) : ["sessions"];
+  await Promise.all(/** @type {(keyof typeof PATHS)[]} */ (names).map(loadAnswer));
   const { pending, sessions, completed } = answers;
   if (pending && sessions && completed) drawTickets(pending, sessions, completed);
 }
