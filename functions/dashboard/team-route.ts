@@ -52,11 +52,8 @@ async function describeAgent(
 ): Promise<TeamAgent> {
   const queues = await readAgentQueues(deps, projects, name);
   // Read together, so that a Plane that does not answer delays them once.
-  const cards = await readCards(
-    deps,
-    projects,
-    Object.values(queues).flatMap(({ items }) => items),
-  );
+  const items = Object.values(queues).flatMap((queue) => queue.items);
+  const cards = await readCards(deps, projects, items);
   const byId = new Map(cards.map((card) => [card.id, card]));
   const toAnswer = (queue: TeamQueue) => ({
     total: queues[queue].total,

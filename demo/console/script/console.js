@@ -28,10 +28,10 @@ const newTitle = createElement("input", { type: "text", maxlength: 255, required
 const projects = createElement("select", {});
 const people = createElement("select", {});
 /** Enabled once the projects are known, because each task belongs to one. */
-const addButton = createElement("button", { disabled: true });
+const addButton = createElement("button", { type: "submit", disabled: true });
 const movedTask = createElement("select", {});
 const targetColumn = createElement("select", {});
-const moveButton = createElement("button", {});
+const moveButton = createElement("button", { type: "submit" });
 const fateLabel = createElement("label", {});
 const fate = createElement("select", { onchange: chooseFate });
 const stopTelegram = createOutageButton("telegram");
