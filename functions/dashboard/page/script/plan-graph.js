@@ -62,54 +62,49 @@ export function createNodeList(headId) {
   return createElement("ul.loose-nodes", { "aria-labelledby": headId, onkeydown: moveInList });
 }
 
-/** Moves the focus: up and down in a step, right and left to the nearest task that waits for this one or it waits for. @param {Event} event */
-function moveInGraph(event) {
+/**
+ * Moves the focus to the task to which a key leads. `getTargets` returns these tasks by key.
+ * @param {Event} event @param {(node: HTMLElement, nodes: HTMLElement[]) => Record<string, HTMLElement | undefined>} getTargets
+ */
+function moveFocusByKey(event, getTargets) {
   const node = findTarget(event, ".node");
   const root = event.currentTarget;
   if (!node || !(event instanceof KeyboardEvent && root instanceof HTMLElement)) return;
   const nodes = findElements(root, ".node");
-  const top = node.offsetTop;
-  /** @param {number} step */
-  const listLayer = (step) => nodes.filter(({ dataset }) => dataset["layer"] === String(layer + step));
-  /** Linked tasks first; without one, the nearest of the next step. @param {"before" | "after"} side @param {number} step */
-  const findBeside = (side, step) => {
-    const linked = (node.dataset[side] ?? "").split(" ");
-    const besides = nodes.filter(({ dataset }) => linked.includes(dataset["task"] ?? ""));
-    const candidates = besides.length > 0 ? besides : listLayer(step);
-    return candidates.toSorted((a, b) => Math.abs(a.offsetTop - top) - Math.abs(b.offsetTop - top))[0];
-  };
-  const layer = Number(node.dataset["layer"]);
-  /** @type {Record<string, () => HTMLElement | undefined>} */
-  const targets = {
-    ArrowUp: () => listLayer(0).findLast((one) => one.offsetTop < top),
-    ArrowDown: () => listLayer(0).find((one) => one.offsetTop > top),
-    ArrowRight: () => findBeside("after", 1),
-    ArrowLeft: () => findBeside("before", -1),
-    Home: () => nodes[0],
-    End: () => nodes.at(-1),
-  };
-  const find = targets[event.key];
-  if (find) focusTask(event, root, find());
+  const targets = { ...getTargets(node, nodes), Home: nodes[0], End: nodes.at(-1) };
+  if (event.key in targets) focusTask(event, root, targets[/** @type {keyof typeof targets} */ (event.key)]);
 }
 
-/** Moves the focus in the list of tasks without dependencies. @param {Event} event */
+/** Up and down in a step, right and left to the nearest task that waits for this one or it waits for. @param {Event} event */
+function moveInGraph(event) {
+  moveFocusByKey(event, (node, nodes) => {
+    const top = node.offsetTop;
+    const layer = Number(node.dataset["layer"]);
+    /** @param {number} step */
+    const listLayer = (step) => nodes.filter(({ dataset }) => dataset["layer"] === String(layer + step));
+    /** Linked tasks first; without one, the nearest of the next step. @param {"before" | "after"} side @param {number} step */
+    const findBeside = (side, step) => {
+      const linked = (node.dataset[side] ?? "").split(" ");
+      const besides = nodes.filter(({ dataset }) => linked.includes(dataset["task"] ?? ""));
+      const candidates = besides.length > 0 ? besides : listLayer(step);
+      return candidates.toSorted((a, b) => Math.abs(a.offsetTop - top) - Math.abs(b.offsetTop - top))[0];
+    };
+    return {
+      ArrowUp: listLayer(0).findLast((one) => one.offsetTop < top),
+      ArrowDown: listLayer(0).find((one) => one.offsetTop > top),
+      ArrowRight: findBeside("after", 1),
+      ArrowLeft: findBeside("before", -1),
+    };
+  });
+}
+
+/** To the neighbours in the list of tasks without dependencies. @param {Event} event */
 function moveInList(event) {
-  const node = findTarget(event, ".node");
-  const root = event.currentTarget;
-  if (!node || !(event instanceof KeyboardEvent && root instanceof HTMLElement)) return;
-  const nodes = findElements(root, ".node");
-  const index = nodes.indexOf(node);
-  const [before, after] = [nodes[index - 1], nodes[index + 1]];
-  /** @type {Record<string, HTMLElement | undefined>} */
-  const targets = {
-    ArrowUp: before,
-    ArrowLeft: before,
-    ArrowRight: after,
-    ArrowDown: after,
-    Home: nodes[0],
-    End: nodes.at(-1),
-  };
-  if (event.key in targets) focusTask(event, root, targets[event.key]);
+  moveFocusByKey(event, (node, nodes) => {
+    const index = nodes.indexOf(node);
+    const [before, after] = [nodes[index - 1], nodes[index + 1]];
+    return { ArrowUp: before, ArrowLeft: before, ArrowRight: after, ArrowDown: after };
+  });
 }
 
 /** Draws the tasks and lines; tasks that have not changed stay, with their focus. @param {HTMLElement} graph @param {PlanGraphAnswer} plan @param {LinkedTask[]} tasks @param {OpenTask} open */
