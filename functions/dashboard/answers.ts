@@ -48,7 +48,10 @@ export interface BoardBudget extends Omit<Budget, "sources"> {
   tickets?: number;
 }
 
-/** A plan and how far it is; `project` is the identifier, once the project exists. */
+/**
+ * A plan and how far it is: `project` is the identifier, once the project exists; `done` and `total` count steps; `reason`
+ * says why it was rejected, or why it failed.
+ */
 export type BoardPlan = Omit<Awaited<ReturnType<typeof readPlanRuns>>[number], "agent" | "wish" | "at">;
 
 /** `error`: the reason of the last failed write. */

@@ -85,9 +85,7 @@ async function readBoardPlans({ store }: { store: Store }): Promise<BoardPlan[]>
   return runs
     .filter(({ state, at }) => (state !== "done" && state !== "rejected") || at > now - DAY)
     .slice(0, MAX_PLANS)
-    .map(({ id, title, project, state, done, total, reason }) => {
-      return omitUndefined({ id, title, project, state, done, total, reason });
-    });
+    .map(({ id, title, project, state, done, total, reason }) => ({ id, title, project, state, done, total, reason }));
 }
 
 function readStoreTrouble({ settings, storeHealth }: BoardDeps): StoreTrouble | undefined {
