@@ -9,7 +9,7 @@ import type { DeliveryContext, OutboxDeps } from "./delivery/context.ts";
 import { replaceMessage, sendPreparedMessage } from "./delivery/messages.ts";
 import { deliverNotification, refreshBurst } from "./delivery/notifications.ts";
 import { TELEGRAM_LIMITS, type TelegramLimits } from "./delivery/rate-limits.ts";
-import { refreshLiveMessages, sendLiveMessage } from "./live-messages/send-live-message.ts";
+import { refreshLiveMessages, sendLiveMessage } from "./live-messages/live-messages.ts";
 import { createPresentation } from "./presentation/presentation.ts";
 
 interface OutboxOptions {

@@ -5,7 +5,6 @@
 
 import { DEFAULT_NOTIFICATION_RULES, type NotificationRule } from "../../shared/config/notification-rules.ts";
 import { createLiveRefreshAction, createNotificationAction } from "../../shared/jobs/outgoing-jobs.ts";
-import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { AnyEvent } from "../../shared/task/events.ts";
 import {
   type EventFacts,
@@ -21,7 +20,7 @@ interface RoutingDecision {
   /** Undefined if Telegram is not configured. */
   targetChat: ChatId | undefined;
   rule: string;
-  mutedBy?: string;
+  mutedBy: string | undefined;
   /** The chat gets another event about the same change. */
   isReported: boolean;
 }
@@ -62,12 +61,10 @@ export function createNotificationRules(
           (!entry.priorities || entry.priorities.includes(priority)),
       ),
     decide(event, facts, correlation) {
-      const actions: RuleAction[] = [];
-      for (const { targetChat, rule, mutedBy, isReported } of decideRoutes(event, facts)) {
-        if (targetChat === undefined || mutedBy !== undefined || isReported) continue;
-        actions.push({ ...createNotificationAction(targetChat, { event, facts, correlation }), rule });
-      }
-      return actions;
+      return decideRoutes(event, facts).flatMap(({ targetChat, rule, mutedBy, isReported }): RuleAction[] => {
+        if (targetChat === undefined || mutedBy !== undefined || isReported) return [];
+        return [{ ...createNotificationAction(targetChat, { event, facts, correlation }), rule }];
+      });
     },
     explainSkips(event, facts): SkipReason[] {
       const decisions = decideRoutes(event, facts);
@@ -83,30 +80,19 @@ export function createNotificationRules(
   /** For each chat that should get this event: the first matching entry, and the mute entry that suppresses it. */
   function decideRoutes(event: AnyEvent, facts: EventFacts): RoutingDecision[] {
     const decisions = new Map<ChatId | undefined, RoutingDecision>();
+    const findMute = (entries: readonly NotificationRule[]) => {
+      const mute = entries.find((entry) => matchesEntry(entry, event, facts, "nobody"));
+      return mute && getRuleName(mute, 0);
+    };
     for (const [index, entry] of senders.entries()) {
       const targetChat = entry.chat ?? chat;
       if (decisions.has(targetChat) || !matchesEntry(entry, event, facts, "people")) continue;
-      const mute = mutes.find(
-        (entry) => (entry.chat ?? targetChat) === targetChat && matchesEntry(entry, event, facts, "nobody"),
-      );
-      const rule = getRuleName(entry, index);
-      decisions.set(targetChat, {
-        targetChat,
-        rule,
-        isReported: isReportedByOtherEvent(targetChat, event, facts),
-        ...omitUndefined({ mutedBy: mute ? getRuleName(mute, 0) : undefined }),
-      });
+      const mutedBy = findMute(mutes.filter((mute) => (mute.chat ?? targetChat) === targetChat));
+      const isReported = isReportedByOtherEvent(targetChat, event, facts);
+      decisions.set(targetChat, { targetChat, rule: getRuleName(entry, index), isReported, mutedBy });
     }
-    if (awaitsHuman(event, facts) && !decisions.has(chat)) {
-      const mute = mutes.find((entry) => matchesEntry(entry, event, facts, "nobody"));
-      const mutedBy = mute ? getRuleName(mute, 0) : undefined;
-      decisions.set(chat, {
-        targetChat: chat,
-        rule: WAITS_FOR_PERSON,
-        isReported: false,
-        ...omitUndefined({ mutedBy }),
-      });
-    }
+    if (awaitsHuman(event, facts) && !decisions.has(chat))
+      decisions.set(chat, { targetChat: chat, rule: WAITS_FOR_PERSON, isReported: false, mutedBy: findMute(mutes) });
     return [...decisions.values()];
   }
 

@@ -247,8 +247,7 @@ export function createTelegramBot(options: TelegramBotOptions): TelegramBot & Te
       runCall<SendOutcome>(
         "sendMessage",
         async () => {
-          const options = { entities, link_preview_options: { is_disabled: true }, ...toMessageParams(extras) };
-          const message = messageSchema.safeParse(await api.sendMessage(chat, text, options));
+          const message = messageSchema.safeParse(await api.sendMessage(chat, text, toMessageParams(entities, extras)));
           if (!message.success) return { kind: "unknown", reason: "the answer has no message id" };
           return { kind: "sent", messageId: message.data.message_id };
         },
@@ -259,8 +258,7 @@ export function createTelegramBot(options: TelegramBotOptions): TelegramBot & Te
       runCall<EditOutcome>(
         "editMessageText",
         async () => {
-          const options = { entities, link_preview_options: { is_disabled: true }, ...toMessageParams(extras) };
-          await api.editMessageText(chat, messageId, text, options);
+          await api.editMessageText(chat, messageId, text, toMessageParams(entities, extras));
           return { kind: "edited" };
         },
         (failed) => {
@@ -411,18 +409,19 @@ function toWait(seconds: number | undefined): Ms {
   return Math.min(MAX_PAUSE_MS.telegram, Math.max(SECOND, Math.ceil(seconds * 1000)));
 }
 
-/** Converts a message's reply target, topic, buttons and sound to parameters of the Bot API. */
-function toMessageParams({ buttons, replyTo, topic, silent }: MessageExtras) {
-  return omitUndefined({
-    reply_markup: buttons
-      ? {
-          inline_keyboard: buttons.map((row) => row.map(({ text, data }) => ({ text, callback_data: data }))),
-        }
-      : undefined,
-    reply_parameters: replyTo !== undefined ? { message_id: replyTo, allow_sending_without_reply: true } : undefined,
-    message_thread_id: topic,
-    disable_notification: silent,
-  });
+/** Converts a message's format, reply target, topic, buttons and sound to parameters of the Bot API. */
+function toMessageParams(entities: RichText["entities"], { buttons, replyTo, topic, silent }: MessageExtras) {
+  const rows = buttons?.map((row) => row.map(({ text, data }) => ({ text, callback_data: data })));
+  return {
+    entities,
+    link_preview_options: { is_disabled: true },
+    ...omitUndefined({
+      reply_markup: rows && { inline_keyboard: rows },
+      reply_parameters: replyTo === undefined ? undefined : { message_id: replyTo, allow_sending_without_reply: true },
+      message_thread_id: topic,
+      disable_notification: silent,
+    }),
+  };
 }
 
 /** Converts the chats and the two-letter language code of a menu; "" stands for all other languages and is omitted. */

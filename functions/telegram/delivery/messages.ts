@@ -61,8 +61,8 @@ interface SendRequest {
 interface SeparateMessage extends Pick<SendRequest, "attempt" | "priority" | "fields"> {
   rich: RichText;
   extras: MessageExtras;
-  /** Ends the text of a possible repeat. */
-  repeatMark: string;
+  /** Ends the text of a possible repeat, where the message is not in the chat's language. */
+  repeatMark?: string;
   /** Plane's ids of the tasks that it is about. */
   tasks?: readonly string[] | undefined;
   /** The thread that it may start. */
@@ -181,7 +181,15 @@ function toFailureFields(failure: BotFailure | { kind: "gone"; reason: string })
  */
 export async function sendSeparateMessage(
   context: DeliveryContext,
-  { rich, extras, repeatMark, tasks = [], thread, createRecord, ...request }: SeparateMessage,
+  {
+    rich,
+    extras,
+    repeatMark = context.presentation.texts.repeat,
+    tasks = [],
+    thread,
+    createRecord,
+    ...request
+  }: SeparateMessage,
 ): Promise<JobResult> {
   const { deps, job, chat } = context;
   // The clock is read before the call: a failure between the call and its record would make the message a repeat.

@@ -25,16 +25,11 @@ import {
   type LivePress,
   type LiveResult,
   NEW_MESSAGE,
+  type PlanProposedEvent,
   renderHeadline,
   renderVerdict,
   UNCONFIRMED_MESSAGE,
 } from "./live-message.ts";
-
-/** The proposal that a message shows: the run of its plan, and the hash to which a decision is bound. */
-interface Proposal {
-  plan: string;
-  hash: string;
-}
 
 /** Maximum number of warnings in a message, and their length in UTF-16 units. */
 const WARNING_LIMIT = 5;
@@ -256,7 +251,7 @@ async function replyToProposal(
 /** Decides about a proposal. A decision that was made before is reported, also after a crash in between. */
 export async function decidePlan(
   context: CommandContext,
-  { plan, hash }: Proposal,
+  { plan, hash }: Pick<PlanProposedEvent, "plan" | "hash">,
   kind: PlanVerdict["kind"],
   reason?: string,
 ): Promise<{ toast: string }> {

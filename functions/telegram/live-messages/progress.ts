@@ -53,14 +53,6 @@ interface ProgressView extends MessageView {
   project: string;
 }
 
-interface Details {
-  /** Only while an agent works on the task. */
-  claim: ClaimRecord | undefined;
-  card: CardRecord | undefined;
-  spent: Ms;
-  now: Ms;
-}
-
 /** Interval for edits of a progress message: 5 s (NOTIF-07). */
 const EDIT_INTERVAL: Ms = 5_000;
 
@@ -79,7 +71,7 @@ export async function updateProgressMessage(
   item: string,
   correlation: string,
 ): Promise<JobResult> {
-  const { deps, chat, presentation } = context;
+  const { deps, chat } = context;
   if (!deps.settings.progress || !acceptsInputInChat(context)) return JOB_DONE;
   const [stored] = await deps.store.read<ProgressMessageRecord>([progressKey(chat, item)]);
   if (stored?.value.isDeleted) return JOB_DONE;
@@ -97,7 +89,6 @@ export async function updateProgressMessage(
     fields: { correlation },
     rich: view.rich,
     extras: { ...thread.extras, ...toSoundExtras("progress") },
-    repeatMark: presentation.texts.repeat,
     tasks: [item],
     thread,
     async createRecord({ messageId, rich, repeat }) {
@@ -131,7 +122,7 @@ async function renderProgress(context: DeliveryContext, item: string): Promise<P
   const lines = [
     joinRichText([`${emoji} `, toBold(renderTaskTitle(presentation, { ...task, title: snapshot.name }))]),
     toPlainText(state),
-    ...renderDetailLines({ claim: isRunning ? claim : undefined, card, spent, now }, presentation),
+    ...renderDetailLines(presentation, isRunning ? claim : undefined, card, spent, now),
   ];
   return {
     rich: joinRichText(lines, "\n"),
@@ -157,7 +148,14 @@ function toProgressState(
   };
 }
 
-function renderDetailLines({ claim, card, spent, now }: Details, { texts, format }: Presentation): RichText[] {
+/** @param claim only while an agent works on the task */
+function renderDetailLines(
+  { texts, format }: Presentation,
+  claim: ClaimRecord | undefined,
+  card: CardRecord | undefined,
+  spent: Ms,
+  now: Ms,
+): RichText[] {
   const { fields, colon, since } = texts;
   const { percent, text } = card ?? {};
   const agent = claim?.agent ?? card?.agent;

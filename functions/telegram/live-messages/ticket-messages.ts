@@ -90,8 +90,8 @@ export async function renderTicket(context: DeliveryContext, message: LiveTicket
   const lines = [renderHeadline(presentation, [EVENT_EMOJI.ticket, headline], subjectLine), ...body];
   const outcome = findWaitOutcome(event, ticket, texts);
   if (outcome) {
-    const { emoji, line, detail = "" } = outcome;
-    return { lines, outcome: renderVerdict(presentation, emoji, line, detail === "" ? null : detail, 500) };
+    const { emoji, line, detail } = outcome;
+    return { lines, outcome: renderVerdict(presentation, emoji, line, detail || null, 500) };
   }
   const progress = ticket ? renderUpdateProgress(event, ticket, presentation) : [];
   const decision = ticket && findOwnDecision(event, ticket);

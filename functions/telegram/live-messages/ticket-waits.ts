@@ -36,7 +36,8 @@ import {
 export interface WaitOutcome {
   emoji: string;
   line: RichText;
-  detail?: string;
+  /** Empty without one. */
+  detail: string;
 }
 
 /**
@@ -136,7 +137,7 @@ export function findWaitOutcome(
   ticket: Ticket | undefined,
   texts: TelegramTexts,
 ): WaitOutcome | undefined {
-  if (!ticket) return { emoji: "ℹ️", line: toPlainText(texts.live.toast.over) };
+  if (!ticket) return renderOutcome("ℹ️", texts.live.toast.over);
   switch (event.wait.kind) {
     case "approval":
       return findApprovalOutcome(event, ticket, texts);
@@ -152,65 +153,66 @@ export function findWaitOutcome(
   }
 }
 
+function renderOutcome(emoji: string, template: string, by = "?", detail = ""): WaitOutcome {
+  return { emoji, line: fillTemplate(template, { by: toSafeText(by, 80) }), detail };
+}
+
+function renderNotNeeded({ live }: TelegramTexts): WaitOutcome {
+  return renderOutcome("ℹ️", live.ticket.outcomes.notNeeded);
+}
+
+function renderCancelled({ closedBy, state }: Ticket, { live }: TelegramTexts): WaitOutcome {
+  const { cancelled, closed } = live.ticket.outcomes;
+  if (closedBy !== undefined) return renderOutcome("✖️", cancelled, closedBy);
+  return renderOutcome("✖️", state === "cancelled" ? closed : live.toast.over);
+}
+
 function findApprovalOutcome(
   { wait, run }: TicketWaitEvent,
   ticket: Ticket,
   texts: TelegramTexts,
 ): WaitOutcome | undefined {
-  if (ticket.state === "pending" && toRequestId(ticket) === wait.id) return undefined;
-  const { outcomes } = texts.live.ticket;
-  if (ticket.run === run + 1 && ticket.approval)
-    return { emoji: "✅", line: renderBy(outcomes.approved, ticket.approval.by) };
-  if (ticket.run === run && ticket.state === "rejected")
-    return { emoji: "✖️", line: renderBy(outcomes.rejected, ticket.closedBy), detail: ticket.detail };
-  const isCancelled = ticket.run === run && ticket.state === "cancelled";
-  return isCancelled ? renderCancelled(ticket, texts) : { emoji: "ℹ️", line: toPlainText(texts.live.toast.over) };
-}
-
-function renderBy(template: string, by = "?"): RichText {
-  return fillTemplate(template, { by: toSafeText(by, 80) });
-}
-
-function renderCancelled({ closedBy, state }: Ticket, { live }: TelegramTexts): WaitOutcome {
-  const { outcomes } = live.ticket;
-  if (closedBy !== undefined) return { emoji: "✖️", line: renderBy(outcomes.cancelled, closedBy) };
-  return { emoji: "✖️", line: toPlainText(state === "cancelled" ? outcomes.closed : live.toast.over) };
+  const { state, approval, closedBy, detail } = ticket;
+  if (state === "pending" && toRequestId(ticket) === wait.id) return undefined;
+  const { approved, rejected } = texts.live.ticket.outcomes;
+  if (ticket.run === run + 1 && approval) return renderOutcome("✅", approved, approval.by);
+  if (ticket.run === run && state === "rejected") return renderOutcome("✖️", rejected, closedBy, detail);
+  if (ticket.run === run && state === "cancelled") return renderCancelled(ticket, texts);
+  return renderOutcome("ℹ️", texts.live.toast.over);
 }
 
 function findQuestionOutcome(event: TicketWaitEvent, ticket: Ticket, texts: TelegramTexts): WaitOutcome | undefined {
   const { id } = event.wait;
-  const { outcomes } = texts.live.ticket;
   const open = ticket.questions.find((question) => question.id === id);
   if (open && !open.answer) return undefined;
   const answer = open?.answer ?? ticket.answers?.find(({ question }) => question === id);
-  const kind = getWaitName(event);
-  if (answer && kind === "permission")
-    return answer.text === "deny"
-      ? { emoji: "⛔", line: renderBy(outcomes.denied, answer.by) }
-      : { emoji: "✅", line: renderBy(outcomes.allowed, answer.by) };
-  if (answer && kind === "time") {
-    const values = { minutes: toSafeText(answer.text, 10), by: toSafeText(answer.by, 80) };
-    return { emoji: "⏱️", line: fillTemplate(outcomes.extended, values) };
-  }
-  if (answer && kind === "ended") return { emoji: "▶️", line: renderBy(outcomes.resumed, answer.by) };
-  if (answer) return { emoji: "💡", line: renderBy(texts.live.answered, answer.by), detail: answer.text };
+  if (answer) return renderAnswerOutcome(getWaitName(event), answer, texts);
   if (event.run !== ticket.run) return renderNotNeeded(texts);
   if (ticket.state === "cancelled") return renderCancelled(ticket, texts);
-  return ticket.completion ? { emoji: "🏁", line: toPlainText(outcomes.completed) } : renderNotNeeded(texts);
+  return ticket.completion ? renderOutcome("🏁", texts.live.ticket.outcomes.completed) : renderNotNeeded(texts);
 }
 
-function renderNotNeeded({ live }: TelegramTexts): WaitOutcome {
-  return { emoji: "ℹ️", line: toPlainText(live.ticket.outcomes.notNeeded) };
+function renderAnswerOutcome(
+  name: ReturnType<typeof getWaitName>,
+  { text, by }: { text: string; by: string },
+  { live }: TelegramTexts,
+): WaitOutcome {
+  const { allowed, denied, extended, resumed } = live.ticket.outcomes;
+  if (name === "permission")
+    return text === "deny" ? renderOutcome("⛔", denied, by) : renderOutcome("✅", allowed, by);
+  if (name === "ended") return renderOutcome("▶️", resumed, by);
+  if (name !== "time") return renderOutcome("💡", live.answered, by, text);
+  const values = { minutes: toSafeText(text, 10), by: toSafeText(by, 80) };
+  return { emoji: "⏱️", line: fillTemplate(extended, values), detail: "" };
 }
 
 /** The update may be done although a later request is pending already. */
 function findUpdateOutcome({ run }: TicketWaitEvent, ticket: Ticket, texts: TelegramTexts): WaitOutcome | undefined {
-  const { update } = ticket;
-  if (run !== ticket.run) return { emoji: "ℹ️", line: toPlainText(texts.live.toast.over) };
+  const { update, state } = ticket;
+  if (run !== ticket.run) return renderOutcome("ℹ️", texts.live.toast.over);
   if (update?.comment === "done" && update.state === "done")
-    return { emoji: "✅", line: renderBy(texts.live.ticket.update.done, update.by) };
-  if (ticket.state === "completed" || ticket.state === "updating") return undefined;
-  return renderCancelled(ticket, texts);
+    return renderOutcome("✅", texts.live.ticket.update.done, update.by);
+  return state === "completed" || state === "updating" ? undefined : renderCancelled(ticket, texts);
 }
 
 /** Renders how far the update of Plane is; empty before it was approved, and for what is no result. */

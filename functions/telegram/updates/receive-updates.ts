@@ -32,13 +32,6 @@ const COMMAND_SCOPES = ["default", "all_private_chats"] as const satisfies reado
 /** Telegram's language codes for which a menu is set; "" is for all other languages. */
 const MENU_LANGUAGES = ["", "en", "fr"] as const;
 
-/** One of the bot's command menus: for the chats of a scope, in a language. */
-interface CommandMenu {
-  scope: CommandScope;
-  language: (typeof MENU_LANGUAGES)[number];
-  commands: readonly BotCommand[];
-}
-
 /** Makes the bot's webhook and command menu match the settings. Retries until it succeeds. */
 export const botSetupService: Service = {
   name: "telegram-set-up",
@@ -95,10 +88,8 @@ export async function setUpBot(deps: BotSetupDeps): Promise<string | undefined> 
   const problems: (string | undefined)[] = [];
   const scopes = COMMAND_SCOPES.filter((scope) => scope === "default" || isPrivateChat(settings.telegram?.chat));
   for (const scope of scopes)
-    for (const language of MENU_LANGUAGES) {
-      const commands = createCommandMenu(scope, resolveLocale(settings.locale, language));
-      problems.push(await updateMenu(bot, { scope, language, commands }));
-    }
+    for (const language of MENU_LANGUAGES)
+      problems.push(await updateMenu(bot, scope, language, resolveLocale(settings.locale, language)));
   problems.push(await updateWebhook(deps, bot));
   return problems.find((reason) => reason !== undefined);
 }
@@ -117,8 +108,11 @@ function createCommandMenu(scope: CommandScope, locale: Locale): BotCommand[] {
 
 async function updateMenu(
   bot: TelegramBot,
-  { scope, language, commands: wanted }: CommandMenu,
+  scope: CommandScope,
+  language: (typeof MENU_LANGUAGES)[number],
+  locale: Locale,
 ): Promise<string | undefined> {
+  const wanted = createCommandMenu(scope, locale);
   const current = await bot.getCommands(language, scope);
   if (current.kind !== "commands") return formatFailureReason(current);
   if (JSON.stringify(current.commands) === JSON.stringify(wanted)) return undefined;

@@ -1,13 +1,17 @@
-/** Sends a message that stays up to date, and edits it when what it shows has changed. */
+/**
+ * Live messages: the kinds of requests that wait for a person, and what all of them do. They are sent, edited when what
+ * they show has changed, and take presses and replies.
+ */
 
 import { createLiveRefreshJob, type LiveRefreshBody } from "../../../shared/jobs/outgoing-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import type { JobResult, StoredRow } from "../../../shared/store/port.ts";
+import type { JobResult, StoredRow, StoredValue } from "../../../shared/store/port.ts";
 import type { ActionBody } from "../../../shared/task/rule-set.ts";
 import { findQuestion } from "../../../shared/tasks/people/questions.ts";
 import { findPlanRun } from "../../../shared/tasks/plan-record.ts";
 import { findWish, type WishMessage } from "../../../shared/tasks/wishes.ts";
 import { toSoundExtras } from "../../../shared/telegram/chat-settings.ts";
+import type { ButtonHandler, CommandContext, CommandResult, ReplyHandler } from "../commands/command.ts";
 import {
   commitWithRetry,
   type DeliveryContext,
@@ -17,20 +21,35 @@ import {
   sendAttemptKey,
 } from "../delivery/context.ts";
 import { editMessage, type MessageThread, readThread, recordEdit, sendSeparateMessage } from "../delivery/messages.ts";
-import { LIVE_KINDS, renderLiveMessage } from "./live-kinds.ts";
+import { appendRepeatMark } from "../presentation/presentation.ts";
 import {
   createLiveMessagePut,
   hashView,
   type LiveEvent,
+  type LiveKind,
   type LiveMessage,
+  type LiveResult,
+  liveMessageKey,
   type MessageSubject,
   type MessageView,
   parseMessageId,
   readLiveMessages,
+  renderView,
   toButtonExtras,
 } from "./live-message.ts";
+import { planKind } from "./plans.ts";
 import { updateProgressMessage } from "./progress.ts";
+import { questionKind } from "./questions.ts";
+import { reviewKind } from "./reviews.ts";
+import { ticketKind } from "./ticket-decisions.ts";
 import { findSendDelay, isSameWait } from "./ticket-waits.ts";
+
+const LIVE_KINDS: Readonly<Record<LiveEvent["kind"], LiveKind>> = {
+  asked: questionKind,
+  review: reviewKind,
+  plan_proposed: planKind,
+  ticket: ticketKind,
+};
 
 /** Sends a question, review, plan or what a ticket waits for as a separate message, never grouped, that waits for an answer or a decision. */
 export async function sendLiveMessage(
@@ -64,7 +83,6 @@ export async function sendLiveMessage(
     fields: { correlation, asks: event.kind },
     rich: view.rich,
     extras: { ...thread.extras, ...toButtonExtras(view), ...sound },
-    repeatMark: context.presentation.texts.repeat,
     tasks: "key" in subject ? [subject.id] : [],
     thread,
     async createRecord({ messageId, rich, repeat }) {
@@ -76,6 +94,14 @@ export async function sendLiveMessage(
       };
     },
   });
+}
+
+/** Renders what a message should show now, with the repeat mark if it may be in the chat twice. */
+export async function renderLiveMessage(context: DeliveryContext, message: LiveMessage): Promise<MessageView> {
+  const kind = LIVE_KINDS[message.event.kind];
+  const view = renderView(context, kind.verb, await kind.render(context, message));
+  const { repeat } = context.presentation.texts;
+  return message.repeat ? { ...view, rich: appendRepeatMark(view.rich, repeat) } : view;
 }
 
 /** Whether a message in the chat shows already what a ticket waits for; a refresh brings it up to date. */
@@ -179,4 +205,52 @@ async function recordLiveMessage(
       { key: sendAttemptKey(context.job), value: undefined },
     ],
   });
+}
+
+/** Handlers of the buttons of live messages, by the verb that a button's data begins with. */
+export const LIVE_BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = Object.fromEntries(
+  Object.values(LIVE_KINDS).map((kind) => [kind.verb, createButtonHandler(kind)]),
+);
+
+function createButtonHandler(kind: LiveKind): ButtonHandler {
+  return async (context, { messageId, id, arg }) => {
+    const [action = "", hash = ""] = arg.split(".", 2);
+    const row = await readLiveMessage(context, messageId);
+    if (row && LIVE_KINDS[row.value.event.kind] !== kind)
+      return { toast: context.presentation.texts.answers.expiredButton };
+    return recordResult(context, messageId, row, await kind.press(context, { id, action, hash, message: row?.value }));
+  };
+}
+
+/** Handles a reply to a live message. A word of approval or an answer is worth as much as the press of a button. */
+export const liveReplyHandler: ReplyHandler = async (context, { to: messageId, text }) => {
+  const row = await readLiveMessage(context, messageId);
+  const result = row && (await LIVE_KINDS[row.value.event.kind].reply(context, row.value, text));
+  return result && recordResult(context, messageId, row, result);
+};
+
+async function readLiveMessage(
+  { deps, chat }: CommandContext,
+  messageId: number,
+): Promise<StoredValue<LiveMessage> | undefined> {
+  return (await deps.store.read<LiveMessage>([liveMessageKey(chat, messageId)]))[0];
+}
+
+/** Adds to a result that the message is recorded if it shows something else now, and that it is refreshed. */
+function recordResult(
+  { chat, id, correlation }: CommandContext,
+  messageId: number,
+  row: StoredValue<LiveMessage> | undefined,
+  { message = row?.value, ...result }: LiveResult,
+): CommandResult {
+  if (!message) return result;
+  const refresh = createLiveRefreshJob(chat, message.subject.id, `heard.${id}`, correlation);
+  const jobs = [...(result.jobs ?? []), refresh];
+  if (message === row?.value) return { ...result, jobs };
+  return {
+    ...result,
+    expect: [[liveMessageKey(chat, messageId), row?.rev ?? 0]],
+    put: [createLiveMessagePut(chat, messageId, message, false)],
+    jobs,
+  };
 }
