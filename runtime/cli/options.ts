@@ -10,15 +10,8 @@ import { findNearestName } from "../../shared/names.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createUsageError } from "./output.ts";
 
-/** The name of a tool or command, and the options that are common to all of them. */
-export interface CliOptions {
-  tool: string | undefined;
-  help: boolean;
-  json: boolean;
-  version: boolean;
-  /** The remaining arguments, which are its own. */
-  rest: string[];
-}
+/** The name of a tool or command, the options that are common to all of them, and the rest, which are its own. */
+export type CliOptions = ReturnType<typeof parseCliOptions>;
 
 /** One option of a tool, reduced to what the command line needs. */
 export interface ToolField {
@@ -84,7 +77,7 @@ export function defineField(name: string, description = "", more: Partial<ToolFi
 }
 
 /** Separates the command's name and the options that are common to all commands from its own arguments. */
-export function parseCliOptions(args: readonly string[]): CliOptions {
+export function parseCliOptions(args: readonly string[]) {
   const has = (...names: string[]) => args.some((arg) => names.includes(arg));
   const others = args.filter((arg) => !["--help", "-h", "--json", "--version"].includes(arg));
   const at = others.findIndex((arg) => !arg.startsWith("-"));

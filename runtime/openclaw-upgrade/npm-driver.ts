@@ -49,12 +49,7 @@ const PASSED_VARIABLES =
 /** Limit of the log that is read: the last 4 MB. */
 const MAX_LOG_BYTES = 4 * 2 ** 20;
 
-type RunProgram = (
-  file: string,
-  args: readonly string[],
-  timeout: Ms,
-  env?: Record<string, string>,
-) => Promise<ProgramResult>;
+type RunProgram = (file: string, args: readonly string[], timeout: Ms) => Promise<ProgramResult>;
 
 const packageSchema = z.object({ name: z.literal("openclaw"), version: z.string() });
 
@@ -94,13 +89,13 @@ export function createNpmDriver(
   const openclawEnv = { ...passed, OPENCLAW_STATE_DIR: state, NO_COLOR: "1" };
   const prefix = openNpmPrefix(settings.prefix, passed);
   const folders = [state, ...workspaces];
-  const run: RunProgram = (file, args, timeoutMs, programEnv = passed) =>
-    runProgram(file, args, { env: programEnv, cwd: "/", timeoutMs });
-  const runEntry = (version: string, args: readonly string[], timeout: Ms) =>
-    run(process.execPath, [prefix.getEntry(version), ...args], timeout, openclawEnv);
+  const run: RunProgram = (file, args, timeoutMs) => runProgram(file, args, { env: passed, cwd: "/", timeoutMs });
+  const runEntry = (version: string, args: readonly string[], timeoutMs: Ms) =>
+    runProgram(process.execPath, [prefix.getEntry(version), ...args], { env: openclawEnv, cwd: "/", timeoutMs });
+  const getEntry = () => prefix.getEntry(prefix.readPinned());
   const gateway =
     settings.unit === undefined
-      ? openOwnGateway(settings.records, deps)
+      ? openOwnGateway(settings.records, deps, getEntry, openclawEnv)
       : openUnit(settings.unit, settings.user_unit, run);
 
   async function checkTarget(version: string, timeout: Ms): Promise<Finding> {
@@ -148,7 +143,7 @@ export function createNpmDriver(
       throw new Error(`${reason} (Node ${process.versions.node}, ${process.execPath})`);
     },
     stop: gateway.stop,
-    start: (timeout) => gateway.start(timeout, () => prefix.getEntry(prefix.readPinned()), openclawEnv),
+    start: gateway.start,
     backUp(archive, timeoutMs) {
       const present = folders.filter((path) => existsSync(path)).map((path) => path.slice(1));
       const args = ["-c", "-z", "-f", "-", "-C", "/", "--", ...present];
@@ -203,14 +198,18 @@ function openUnit(unit: string, isUserUnit: boolean, run: RunProgram) {
   };
 }
 
-/** The gateway as a process that this command starts and stops itself. */
-function openOwnGateway(folder: string, deps: Pick<UpgradeContext, "clock" | "wait">) {
+/** The gateway as a process that this command starts and stops. `getEntry` finds the program of the pinned version. */
+function openOwnGateway(
+  folder: string,
+  deps: Pick<UpgradeContext, "clock" | "wait">,
+  getEntry: () => string,
+  env: Record<string, string>,
+) {
   const logPath = join(folder, "gateway.log");
   const gateway = createGatewayProcess({ ...deps, folder, pidPath: join(folder, "gateway.json"), logPath });
   return {
     programs: [],
-    start: (_timeout: Ms, getEntry: () => string, env: Record<string, string>) =>
-      gateway.start(process.execPath, [getEntry(), "gateway", "run"], env),
+    start: async () => gateway.start(process.execPath, [getEntry(), "gateway", "run"], env),
     stop: gateway.stop,
     async check(): Promise<Finding> {
       const { ok, failed } = createReport("service");
