@@ -34,7 +34,7 @@ const COMMON_NAMES: Partial<Record<EventKind, CommonName | null>> = {
   project_created: null,
   project_completed: null,
   // Work events, such as an agent's question, change nothing in Plane by themselves.
-  ...mapToNull([...WORK_EVENT_KINDS, ...PLAN_EVENT_KINDS]),
+  ...Object.fromEntries([...WORK_EVENT_KINDS, ...PLAN_EVENT_KINDS].map((kind) => [kind, null])),
 };
 
 /**
@@ -54,12 +54,8 @@ export const forwardHandler: JobHandler = {
     if (!target) return { dead: "the URL is no longer in the settings" };
     const type = findForwardName(event.kind, target.events) ?? toCommonName(event.kind) ?? event.kind;
     const payload = JSON.stringify({ type, timestamp: at, data: { change: event, ...data } });
-    const result = await postJson(
-      deps,
-      url,
-      createSignedHeaders(target.secret, job.id, deps.clock(), payload),
-      payload,
-    );
+    const headers = createSignedHeaders(target.secret, job.id, deps.clock(), payload);
+    const result = await postJson(deps, url, headers, payload);
     const host = new URL(url).host;
     const message = result.ok ? "event forwarded" : "event not forwarded";
     deps.log.info(message, { correlation, job: job.id, host, tries: job.tries, outcome: result.outcome });
@@ -83,12 +79,8 @@ export function createForwardRules(forwards: readonly ForwardSettings[]): RuleSe
     decide(event, facts, correlation) {
       return forwards.flatMap(({ url, events }, i) => {
         if (findForwardName(event.kind, events) === undefined) return [];
-        const action = createForwardAction(normalizeForwardUrl(url), {
-          event,
-          facts: omitInternalFacts(facts),
-          correlation,
-        });
-        return [{ ...action, rule: `forward[${i}]` }];
+        const forwarded = { event, facts: omitInternalFacts(facts), correlation };
+        return [{ ...createForwardAction(normalizeForwardUrl(url), forwarded), rule: `forward[${i}]` }];
       });
     },
   };
@@ -123,18 +115,10 @@ export function toCommonName(kind: EventKind): CommonName | null {
   return name === undefined ? "issue.updated" : name;
 }
 
-function mapToNull(kinds: readonly EventKind[]): Partial<Record<EventKind, null>> {
-  return Object.fromEntries(kinds.map((kind) => [kind, null]));
-}
-
 /** Saves the receipt, which only the page shows: failing to save it must not repeat the post. */
-async function saveReceipt(
-  { store, clock, log }: Pick<Deps, "store" | "clock" | "log">,
-  job: LeasedJob,
-): Promise<void> {
-  const put = [
-    { key: forwardReceiptKey(job.id), value: { at: clock() } satisfies ForwardReceipt, expires: DECISION_LOG_MS },
-  ];
+async function saveReceipt({ store, clock, log }: Deps, job: LeasedJob): Promise<void> {
+  const value: ForwardReceipt = { at: clock() };
+  const put = [{ key: forwardReceiptKey(job.id), value, expires: DECISION_LOG_MS }];
   await store.commit({ put }).catch((thrown: unknown) => {
     log.warn("forward receipt not saved", { job: job.id, error: getErrorMessage(thrown) });
   });

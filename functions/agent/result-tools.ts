@@ -3,7 +3,8 @@
 import { z } from "zod";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { isFilePath, isUrl } from "../../shared/tasks/deliverables/file-check.ts";
-import { agentSessionSchema, defineTool, type Tool } from "./tool.ts";
+import { agentSessionSchema } from "../../shared/tasks/lifecycle/status-attempts.ts";
+import { defineTool, type Tool } from "./tool.ts";
 
 /** Limit of a file inside a call, in bytes: the whole call is held in memory. Larger files are streamed. */
 const MAX_INLINE_BYTES = 2 ** 20;

@@ -4,9 +4,10 @@ import { z } from "zod";
 import { STATUSES } from "../../shared/task/snapshot.ts";
 import { newCommentSchema } from "../../shared/tasks/comments.ts";
 import { doneCriteriaSchema } from "../../shared/tasks/lifecycle/done-criteria.ts";
+import { statusChangeSchema } from "../../shared/tasks/lifecycle/status-attempts.ts";
 import { newQuestionSchema } from "../../shared/tasks/people/questions.ts";
 import { taskAnswerSchema } from "../../shared/tasks/views/task-list.ts";
-import { agentSessionSchema, defineTool, type Tool } from "./tool.ts";
+import { defineTool, type Tool } from "./tool.ts";
 
 const text = z.string();
 
@@ -85,16 +86,7 @@ export const TASK_TOOLS: readonly Tool[] = [
     name: "update_task_status",
     description:
       "Start (in_progress), finish (done, with a summary as text), block, cancel or return (todo) your task.",
-    input: z.object({
-      task: z.string(),
-      status: z.enum(STATUSES),
-      text: z.string().max(20_000).optional().describe("Markdown; becomes a comment"),
-      confidence: z.number().min(0).max(1).optional().describe("in the result; default 0.8; low values are reviewed"),
-      cost: z.number().min(0).max(1_000_000_000).optional().describe("your total so far"),
-      session: agentSessionSchema.optional(),
-      commit: z.string().trim().max(200).optional(),
-      tests: z.string().trim().max(500).optional().describe("test results"),
-    }),
+    input: z.object({ task: z.string(), ...statusChangeSchema.shape }),
     output: z.object({
       task: z.string(),
       status: z.enum(STATUSES),

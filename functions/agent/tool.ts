@@ -4,7 +4,7 @@
  * to correct.
  */
 
-import { z } from "zod";
+import type { z } from "zod";
 import type { TaskDeps } from "../../shared/app/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { findNearestName } from "../../shared/names.ts";
@@ -52,20 +52,6 @@ export interface Tool<I extends z.ZodObject = z.ZodObject, O extends z.ZodType =
 
 /** The operations on tasks in one call of one caller; used by tools, commands and tickets. */
 export type TaskOperations = ReturnType<typeof createTaskOperations>;
-
-const UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
-
-/**
- * OPENCLAW-13: the session in which an agent works, as the agent card shows it. OpenClaw's form is
- * `openclaw-session-{uuid}`; Claude Code's sessions are a UUID alone. An empty text means no session.
- */
-export const agentSessionSchema = z
-  .string()
-  .regex(
-    new RegExp(`^(?:(?:openclaw-session-)?${UUID})?$`, "i"),
-    "must be openclaw-session-{uuid} or a UUID. Leave it out if you do not know your session",
-  )
-  .describe("openclaw-session-{uuid}, or the UUID of a Claude Code session. Leave it out if you do not know it");
 
 /** What the session of a ticket may call: it reads its ticket and the inputs of it, and completes it. */
 const SESSION_TOOLS = ["get_task_details", "download_deliverable", "update_task_status"];

@@ -87,12 +87,8 @@ async function linkDeliverable(
   text?: string,
 ): Promise<void> {
   const { name, size, attachment = "" } = stored.value;
-  await postComment(
-    context,
-    task,
-    `deliverable-${attachment}`,
-    await renderDeliverableComment(context, task, stored.value, text),
-  );
+  const html = await renderDeliverableComment(context, task, stored.value, text);
+  await postComment(context, task, `deliverable-${attachment}`, html);
   const listKey = workKeys.delivered(task.id);
   await updateValue<DeliverablesRecord>(context.deps, listKey, (current) => {
     const files = current?.files.filter((file) => file.attachment !== attachment) ?? [];

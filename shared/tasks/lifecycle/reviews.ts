@@ -16,7 +16,7 @@ import {
   type ReviewVerdict,
   type StatusChangeRecord,
 } from "../../records/task-records.ts";
-import type { Put, StoredValue } from "../../store/port.ts";
+import type { Put } from "../../store/port.ts";
 import { updateValue } from "../../store/records.ts";
 import { REVIEW_LABEL } from "../../sync/event-facts.ts";
 import { isInReview, isOpen } from "../../task/snapshot.ts";
@@ -113,7 +113,7 @@ async function closeReview(
   { deps, correlation }: CallContext,
   task: Task,
   review: ReviewRecord,
-  sentBack: Pick<ReviewVerdict, "by" | "reason"> | { by: null; reason: null } | undefined,
+  sentBack: { by: string | null; reason: string | null } | undefined,
 ): Promise<void> {
   const key = workKeys.review(task.id);
   const [record] = await deps.store.read<ReviewRecord>([key]);
@@ -152,13 +152,11 @@ export async function reconcileReview(deps: TaskDeps, item: string, correlation:
     deps.store.read<ReviewRecord>([workKeys.review(item)]),
     findStoredTask(deps, item),
   ]);
-  const isWaiting = task?.item.removedAt === undefined && task?.item.review && isOpen(task.item.snapshot.status);
-  if (!record) return task && isWaiting ? restoreReview(deps, task, correlation) : undefined;
-  if (!task || task.item.removedAt !== undefined) {
-    await deps.store.commit({ expect: [[workKeys.review(item), record.rev]], put: [toReviewPut(item)] });
-    return;
-  }
-  await reconcileKnownReview(deps, task, record, correlation);
+  const presentTask = task?.item.removedAt === undefined ? task : undefined;
+  if (!record) {
+    if (presentTask && isInReview(presentTask.item)) await restoreReview(deps, presentTask, correlation);
+  } else if (presentTask) await reconcileKnownReview(deps, presentTask, record.value, correlation);
+  else await deps.store.commit({ expect: [[workKeys.review(item), record.rev]], put: [toReviewPut(item)] });
 }
 
 /** Creates the missing record of a task in review: the request was interrupted, or the store was lost since. */
@@ -171,12 +169,7 @@ async function restoreReview(deps: TaskDeps, task: Task, correlation: string): P
   await deps.store.commit({ expect: [[workKeys.review(task.id), 0]], put: [toReviewPut(task.id, review)] });
 }
 
-async function reconcileKnownReview(
-  deps: TaskDeps,
-  task: Task,
-  { value: review }: StoredValue<ReviewRecord>,
-  correlation: string,
-): Promise<void> {
+async function reconcileKnownReview(deps: TaskDeps, task: Task, review: ReviewRecord, correlation: string) {
   const context = createCallContext(deps, SYSTEM_CALLER, correlation);
   const { verdict } = review;
   const { status } = task.item.snapshot;
@@ -189,7 +182,7 @@ async function reconcileKnownReview(
     if (await isManaged(deps, task)) await moveToStatus(context, task, "done", { labels: { drop: [REVIEW_LABEL] } });
     await recordFinishedTask(deps, task, review.agent);
   }
-  if (isOpen(status) && task.item.review) return;
+  if (isInReview(task.item)) return;
   // A task that its agent continues loses the confidence that caused the review.
   const outcome = isOpen(status) ? { confidence: undefined } : {};
   await updateCard(context, task, { review: undefined, ...outcome });

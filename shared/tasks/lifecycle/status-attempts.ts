@@ -3,6 +3,7 @@
  * by a job. A permanent refusal by Plane is reported and blocks the task.
  */
 
+import { z } from "zod";
 import type { TaskDeps } from "../../app/deps.ts";
 import { GroundcrewError, getErrorMessage, type Refusal } from "../../errors.ts";
 import type { RefusalName } from "../../i18n/en.ts";
@@ -14,16 +15,11 @@ import { omitUndefined } from "../../omit-undefined.ts";
 import { PlaneAuthError, type PlaneError, PlaneInvalidError } from "../../plane/errors.ts";
 import type { Task } from "../../records/plane-records.ts";
 import { workKeys, workSets } from "../../records/store-keys.ts";
-import {
-  type CompletionReport,
-  findClaim,
-  type ReviewRecord,
-  type StatusChangeRecord,
-} from "../../records/task-records.ts";
+import { findClaim, type ReviewRecord, type StatusChangeRecord } from "../../records/task-records.ts";
 import { getRefusal, renderRefusal } from "../../refusals/render-refusal.ts";
 import type { Job, Put } from "../../store/port.ts";
 import { readAllRows, updateValue } from "../../store/records.ts";
-import { type ItemRecord, isInReview, isOpen, type Status } from "../../task/snapshot.ts";
+import { type ItemRecord, isInReview, isOpen, STATUSES, type Status } from "../../task/snapshot.ts";
 import { DAY, HOUR, MINUTE, type Ms } from "../../time.ts";
 import { type CallContext, createCallContext, SYSTEM_CALLER } from "../call-context.ts";
 import { moveToStatus } from "../change-task.ts";
@@ -32,19 +28,36 @@ import { postComment } from "../comments.ts";
 import { findStoredTask } from "../find-task.ts";
 import { prepareWorkEvent } from "../work-events.ts";
 
-/** A change of status, with what the caller reports about the task. */
-export interface StatusChange extends CompletionReport {
-  /** `text` of a change that finishes a task is its summary. */
-  status: Status;
-  /** From 0 to 1; 0.8 when none was reported. */
-  confidence?: number | undefined;
-  /** The caller's total on the task so far, in the budget's currency. */
-  cost?: number | undefined;
-  /** `openclaw-session-{uuid}` */
-  session?: string | undefined;
-}
-
 type StatusFailure = NonNullable<StatusChangeRecord["failure"]>;
+
+const UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+
+/**
+ * OPENCLAW-13: the session in which an agent works, as the agent card shows it. OpenClaw's form is
+ * `openclaw-session-{uuid}`; Claude Code's sessions are a UUID alone. An empty text means no session.
+ */
+export const agentSessionSchema = z
+  .string()
+  .regex(
+    new RegExp(`^(?:(?:openclaw-session-)?${UUID})?$`, "i"),
+    "must be openclaw-session-{uuid} or a UUID. Leave it out if you do not know your session",
+  )
+  .describe("openclaw-session-{uuid}, or the UUID of a Claude Code session. Leave it out if you do not know it");
+
+/** A change of status, with what the caller reports about the task. */
+export const statusChangeSchema = z.object({
+  status: z.enum(STATUSES),
+  /** Of a change that finishes a task: its summary. */
+  text: z.string().max(20_000).optional().describe("Markdown; becomes a comment"),
+  confidence: z.number().min(0).max(1).optional().describe("in the result; default 0.8; low values are reviewed"),
+  /** In the budget's currency. */
+  cost: z.number().min(0).max(1_000_000_000).optional().describe("your total so far"),
+  session: agentSessionSchema.optional(),
+  commit: z.string().trim().max(200).optional(),
+  tests: z.string().trim().max(500).optional().describe("test results"),
+});
+
+export type StatusChange = z.infer<typeof statusChangeSchema>;
 
 /** Retention of an attempt: 90 days. It outlives the change, because it shows who blocked a task. */
 const KEPT_MS: Ms = 90 * DAY;

@@ -61,16 +61,11 @@ export async function checkPlan(
 
   const assignees = await resolveAssignees(context, tasks, problems);
   await resolveBlockers(context, tasks, problems);
-  const waitGraph = new Map(
-    tasks.map(({ id, blocked_by = [] }) => [id, blocked_by.filter((name) => ids.includes(name))]),
-  );
+  const listOwnBlockers = ({ blocked_by = [] }: PlannedTask) => blocked_by.filter((name) => ids.includes(name));
+  const waitGraph = new Map(tasks.map((task) => [task.id, listOwnBlockers(task)]));
   for (const path of findDependencyCycles(waitGraph)) problems.push(`dependency cycle: ${path.join(" → ")}`);
-  const cost = await estimatePlanCost(
-    context,
-    tasks.filter((task) => !tooLong.includes(task)),
-    assignees,
-    { warnings, existing },
-  );
+  const readable = tasks.filter((task) => !tooLong.includes(task));
+  const cost = await estimatePlanCost(context, readable, assignees, { warnings, existing });
   return { tasks: problems.length > 0 ? tasks : orderTasks(tasks, waitGraph), problems, warnings, cost };
 }
 

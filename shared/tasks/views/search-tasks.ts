@@ -68,10 +68,7 @@ export async function searchTasks(context: CallContext, filters: TaskFilters) {
 
 function createMatcher({ deps }: CallContext, { status = "open", agent, text = "" }: TaskFilters) {
   const owner = agent === undefined ? undefined : findAgentName(deps.settings.agents, agent);
-  const words = text
-    .toLowerCase()
-    .split(/\s+/)
-    .filter((word) => word !== "");
+  const words = text.toLowerCase().split(/\s+/);
   return ({ snapshot, owners = [] }: ItemRecord, { identifier }: ProjectRecord): boolean => {
     const { status: word, name, sequence } = snapshot;
     if (status === "open" ? !isOpen(word) : status !== "all" && status !== word) return false;
