@@ -138,9 +138,9 @@ async function renderUpdate(
   const code = (text: string) => `<code>${escapeHtml(cleanLine(text, MAX_LINE_LENGTH))}</code>`;
   const number = (n: number) => localizeNumber(comments.locale, n);
   const { branch = "", diff, cost_usd } = session ?? {};
-  const localizeCounts = ({ files, insertions, deletions }: NonNullable<typeof diff>) => ({
-    ...{ files: number(files), insertions: number(insertions), deletions: number(deletions) },
-  });
+  const localizeCounts = ({ files, insertions, deletions }: NonNullable<typeof diff>) => {
+    return { files: number(files), insertions: number(insertions), deletions: number(deletions) };
+  };
   const took = completion && approval && localizeDuration(comments.locale, completion.at - approval.at);
   const lines = keepDefined([
     branch === "" ? undefined : formatTemplate(texts.branch, { branch: code(branch) }),
