@@ -7,7 +7,7 @@ import { parseSettings } from "../shared/config/settings.ts";
 import { toSettingName } from "../shared/config/settings-file.ts";
 import { createHttpApp } from "../shared/http/http-app.ts";
 import { noMetrics } from "../shared/metrics.ts";
-import { createMemoryStore } from "../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../runtime/stores/sqlite-store.ts";
 import type { Store } from "../shared/store/port.ts";
 import { MINUTE, type Ms } from "../shared/time.ts";
 import { createPlaneSimulator } from "../simulators/plane/create-plane-simulator.ts";

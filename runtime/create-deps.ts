@@ -20,7 +20,7 @@ import type { Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { type Hashing, webHashing } from "../shared/hashing.ts";
 import { createTokenLimiter } from "../shared/http/limits.ts";
-import { createLog, type Log } from "../shared/log.ts";
+import { createLog } from "../shared/log.ts";
 import type { Metrics } from "../shared/metrics.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { createCapabilityCache, createPlaneClient } from "../shared/plane/client.ts";
@@ -45,7 +45,7 @@ export interface RuntimeOverrides {
   poll?: { collectDelay: Ms; retryDelay: Ms };
 }
 
-interface CreateDepsOptions {
+export interface CreateDepsOptions {
   settings: Settings;
   manifest: Manifest;
   store: Store;
@@ -74,16 +74,10 @@ interface CreateDepsOptions {
   overrides?: RuntimeOverrides;
 }
 
-interface PollCollectorOptions {
+interface PollCollectorOptions
+  extends Pick<Deps, "log" | "wait">,
+    Pick<CreateDepsOptions, "signal" | "keepAwake" | "storePollRequest"> {
   ticks: () => TickRunner;
-  log: Log;
-  wait: (ms: Ms, signal?: AbortSignal) => Promise<void>;
-  /** Aborted when the runtime stops; ends all waiting. */
-  signal: AbortSignal;
-  /** Keeps the host awake until this work is done. Only for hosts that do not stay awake by themselves. */
-  keepAwake?: (work: Promise<unknown>) => void;
-  /** Stores whether a poll is requested. Only for hosts that may lose their memory and go on without a new start. */
-  storePollRequest?: (isRequested: boolean) => void;
   /** Delay in which requests are collected before one poll. Default 10 s, so that the poll ends within a minute. */
   collectDelay?: Ms;
   /** Delay before a failed poll is repeated. Default 20 s. */

@@ -5,8 +5,7 @@
  */
 
 import { Cron } from "croner";
-import type { Driver } from "unstorage";
-import type { BridgeTokens, Deps, Manifest, StoreHealth } from "../shared/app/deps.ts";
+import type { Deps, Manifest } from "../shared/app/deps.ts";
 import { createStoreHealth, recordStoreHealth } from "../shared/app/health.ts";
 import { formatSettingProblem } from "../shared/config/setting-problem.ts";
 import type { ParsedSettings, Settings } from "../shared/config/settings.ts";
@@ -14,12 +13,11 @@ import { getErrorMessage } from "../shared/errors.ts";
 import { createHttpApp } from "../shared/http/http-app.ts";
 import { type IpRange, parseTrustedProxies } from "../shared/ip-address.ts";
 import { createLog, type Log } from "../shared/log.ts";
-import type { Metrics } from "../shared/metrics.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import type { Store } from "../shared/store/port.ts";
 import { claimStoreFormat, StoreFormatError } from "../shared/store/store-format.ts";
 import type { Ms } from "../shared/time.ts";
-import { createDeps, type RuntimeOverrides } from "./create-deps.ts";
+import { type CreateDepsOptions, createDeps, type RuntimeOverrides } from "./create-deps.ts";
 import { createPrometheusMetrics } from "./metrics/prometheus-metrics.ts";
 import { getConnectionLimit, getSourceLimit } from "./node/connections.ts";
 import { nodeHashing } from "./node/crypto.ts";
@@ -44,15 +42,10 @@ export interface Runtime {
   stop(): Promise<void>;
 }
 
-interface RuntimeOptions {
-  /** What the process serves and runs. */
-  manifest: Manifest;
-  /** Writes one log line, which has no line break at its end. */
-  write: (line: string) => void;
+/** Without `bridgeTokens`, SECRETS_FILE cannot be written or is not watched. */
+interface RuntimeOptions extends Pick<CreateDepsOptions, "manifest" | "write" | "bridgeTokens"> {
   /** Also export the process's own memory, CPU and event loop as metrics. */
   processMetrics?: boolean;
-  /** Replaces bridge tokens in SECRETS_FILE; absent where that file cannot be written or is not watched. */
-  bridgeTokens?: BridgeTokens;
   overrides?: RuntimeOverrides & { store?: Store };
 }
 
@@ -73,18 +66,7 @@ interface AppInstance {
   stop(drainRequests: boolean): Promise<void>;
 }
 
-interface AppInstanceOptions {
-  manifest: Manifest;
-  store: Store;
-  storeHealth: StoreHealth;
-  metrics: Metrics;
-  scrape: NonNullable<Deps["scrape"]>;
-  write: (line: string) => void;
-  bridgeTokens?: BridgeTokens;
-  nameStore?: Driver;
-  readAsset: Deps["readAsset"];
-  overrides: RuntimeOverrides;
-}
+type AppInstanceOptions = Omit<CreateDepsOptions, "settings" | "signal" | "alarms"> & { overrides: RuntimeOverrides };
 
 interface WatchSecretsOptions {
   running: Pick<Runtime, "deps" | "reload">;
@@ -153,33 +135,31 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
   try {
     let current = await createAppInstance(settings, parts);
     const instances = new Set([current]);
-    const getTrustedProxies = () => current.trustedProxies;
-    const common = { host: settings.host, log: current.deps.log, getTrustedProxies };
     const connections = splitConnectionLimit(getConnectionLimit(), settings.metricsPort !== undefined);
     const streamPaths = manifest.routes.flatMap((route) => (route.streams ? [route.path] : []));
-    const app = { fetch: (request: Request, env: unknown) => current.fetch(request, env) };
-    const main = await serveHttp({
-      ...common,
-      app,
-      port: settings.port,
-      streamPaths,
-      maxConnections: connections.main,
-      maxPerSource: getSourceLimit(connections.main),
-    });
-    servers.push(main);
-    const metricsUrl = await serveMetrics();
+    const url = await listen("fetch", settings.port, connections.main, streamPaths);
+    const metricsUrl =
+      settings.metricsPort === undefined
+        ? undefined
+        : await listen("fetchMetricsPort", settings.metricsPort, connections.metrics);
     current.start();
-    current.deps.log.info("listening", { url: main.url, metrics: metricsUrl });
+    current.deps.log.info("listening", { url, metrics: metricsUrl });
 
-    async function serveMetrics(): Promise<string | undefined> {
-      if (settings.metricsPort === undefined) return undefined;
-      const metricsApp = { fetch: (request: Request, env: unknown) => current.fetchMetricsPort(request, env) };
+    async function listen(
+      answer: "fetch" | "fetchMetricsPort",
+      port: number,
+      maxConnections: number,
+      paths: readonly string[] = [],
+    ): Promise<string> {
       const server = await serveHttp({
-        ...common,
-        app: metricsApp,
-        port: settings.metricsPort,
-        maxConnections: connections.metrics,
-        maxPerSource: getSourceLimit(connections.metrics),
+        app: { fetch: (request, env) => current[answer](request, env) },
+        host: settings.host,
+        port,
+        log: current.deps.log,
+        getTrustedProxies: () => current.trustedProxies,
+        streamPaths: paths,
+        maxConnections,
+        maxPerSource: getSourceLimit(maxConnections),
       });
       servers.push(server);
       return server.url;
@@ -214,8 +194,8 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
     let reloading: Promise<void> = Promise.resolve();
     let stopped: Promise<void> | undefined;
     return {
-      url: main.url,
-      ...omitUndefined({ metricsUrl: metricsUrl || undefined }),
+      url,
+      ...omitUndefined({ metricsUrl }),
       get deps() {
         return current.deps;
       },

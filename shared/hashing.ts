@@ -58,20 +58,15 @@ function toHex(bytes: Uint8Array): string {
 
 /**
  * Creates a check of whether a text is one of the tokens. SHA-256 digests are compared in constant time; those of the
- * tokens are computed once. Where several checks follow, the text's digest takes its place, so that it is computed once.
+ * tokens are computed once.
  */
-export function createTokenCheck(tokens: readonly string[]): (text: string | Uint8Array) => Promise<boolean> {
+export function createTokenCheck(tokens: readonly string[]): (text: string) => Promise<boolean> {
   let tokenDigests: Promise<Uint8Array[]> | undefined;
   return async (text) => {
     tokenDigests ??= Promise.all(tokens.map(computeDigest));
-    const [knownDigests, digest] = await Promise.all([tokenDigests, toDigest(text)]);
+    const [knownDigests, digest] = await Promise.all([tokenDigests, computeDigest(text)]);
     return knownDigests.map((known) => hasSameBytes(known, digest)).includes(true);
   };
-}
-
-/** The digest of a text, or the digest itself. */
-export function toDigest(text: string | Uint8Array): Promise<Uint8Array> | Uint8Array {
-  return typeof text === "string" ? computeDigest(text) : text;
 }
 
 /** The SHA-256 digest of a token. */

@@ -54,7 +54,6 @@ const REFUSED: [string, string, string][] = [
   ["shared", 'import "./tasks/claims.ts";', LAYERS],
   ["shared/task", 'import "../store/port.ts";', LAYERS],
   ["shared/store", 'import "./sql/jobs.ts";', LAYERS],
-  ["shared/store/memory", 'import "../sql/jobs.ts";', LAYERS],
   ["shared/markdown", 'import "../i18n/en.ts";', LAYERS],
   ["shared/config", 'import type { Deps } from "../app/deps.ts";\nexport type Kept = Deps;', LAYERS],
   ["shared/plane/app", 'import "../../config/settings.ts";', LAYERS],

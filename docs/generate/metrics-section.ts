@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { createPrometheusMetrics } from "../../runtime/metrics/prometheus-metrics.ts";
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import { escapeProse, renderCode, renderTable } from "./markdown.ts";
 
 /** Fields of prom-client's metrics, of which its types name only some. */

@@ -4,7 +4,7 @@ import { createAssetReader } from "../../runtime/node/files.ts";
 import type { Route } from "../../shared/app/deps.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
 import { noMetrics } from "../../shared/metrics.ts";
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import { renderCode, renderTable } from "./markdown.ts";
 
 export interface MountedRoute {

@@ -16,7 +16,7 @@ import type { Endpoint, PlaneClient } from "../../shared/plane/endpoint.ts";
 import { PlaneAuthError, PlaneRateLimitedError, PlaneUnavailableError } from "../../shared/plane/errors.ts";
 import { instanceApi } from "../../shared/plane/projects.ts";
 import { createKeyName } from "../../shared/plane/quota.ts";
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import type { Store } from "../../shared/store/port.ts";
 import { cleanLine, createRedactor } from "../../shared/text.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import { type Disk, openVault, type Vault } from "./files.ts";
@@ -37,6 +37,8 @@ export interface ProvisionDeps {
   fetch: typeof fetch;
   clock: () => Ms;
   wait: (ms: Ms) => Promise<void>;
+  /** Counts requests towards Plane's rate limit, in this process alone. */
+  store: Store;
   /** Returns a secret of at least 128 random bits, made of letters, digits, `-` and `_`. */
   newSecret: () => string;
   /** Prints a progress line for people; it never contains a secret. */
@@ -103,7 +105,7 @@ export const instanceStateEndpoint: Endpoint<InstanceInfo | undefined> = {
  * provision's files cannot be parsed.
  */
 export async function createProvisionContext(deps: ProvisionDeps) {
-  const { settings, clock } = deps;
+  const { settings, clock, store } = deps;
   const secrets = new Set([...settings.given.values()].flat());
   if (settings.admin.password) secrets.add(settings.admin.password);
   const redact = (text: string) => createRedactor([...secrets])(text);
@@ -113,7 +115,6 @@ export async function createProvisionContext(deps: ProvisionDeps) {
     if (ms >= 5_000) progress(`waiting ${Math.ceil(ms / 1000)} s before the next request to Plane`);
     return deps.wait(ms);
   };
-  const store = createMemoryStore({ clock });
   const clients = new Map<string, PlaneClient>();
   const reads = new Map<string, Promise<unknown>>();
 

@@ -98,9 +98,10 @@ export async function serveHttp({
         throw thrown;
       };
       if (!sources.admitRequest(incoming, outgoing)) {
-        if (!isWebhookPath(incoming.url ?? "")) return createBusyResponse();
         // Plane would take a refusal for an acknowledgement.
-        return breakConnection(new BreakConnection("Too many requests at once"));
+        if (isWebhookPath(incoming.url ?? "")) return breakConnection(new BreakConnection("Too many requests at once"));
+        const message = "Too many requests from this address are in progress. Repeat it in a second.";
+        return createErrorResponse(429, "rate_limited", message, { "Retry-After": "1" });
       }
       try {
         const response = app.fetch(request, { incoming, outgoing, readWholeBody: () => readRequestBody(incoming) });
@@ -109,7 +110,12 @@ export async function serveHttp({
         return breakConnection(thrown);
       }
     },
-    { errorHandler: (thrown) => (thrown instanceof RequestError ? createMalformedResponse() : undefined) },
+    {
+      errorHandler: (thrown) =>
+        thrown instanceof RequestError
+          ? createErrorResponse(400, "bad_request", "The URL or the Host header is malformed.")
+          : undefined,
+    },
   );
   const serverOptions = {
     headersTimeout: Math.min(10_000, requestTimeout),
@@ -168,9 +174,8 @@ function createLimitReporter(log: Log): (message: string, fields: LogFields) => 
   };
 }
 
-function createBusyResponse(): Response {
-  const message = "Too many requests from this address are in progress. Repeat it in a second.";
-  return Response.json({ error: { code: "rate_limited", message } }, { status: 429, headers: { "Retry-After": "1" } });
+function createErrorResponse(status: number, code: string, message: string, headers = {}): Response {
+  return Response.json({ error: { code, message } }, { status, headers });
 }
 
 /**
@@ -190,13 +195,6 @@ function readRequestBody(incoming: IncomingMessage): Promise<Uint8Array<ArrayBuf
     incoming.on("end", () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
     incoming.on("error", rejectBroken);
   });
-}
-
-function createMalformedResponse(): Response {
-  return Response.json(
-    { error: { code: "bad_request", message: "The URL or the Host header is malformed." } },
-    { status: 400 },
-  );
 }
 
 /** Creates a check of whether a request is to one of the paths, with or without a query. */

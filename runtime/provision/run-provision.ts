@@ -22,10 +22,10 @@ import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { createLog } from "../../shared/log.ts";
 import { noMetrics } from "../../shared/metrics.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import { createTelegramBot, type TelegramBot } from "../../shared/telegram/bot.ts";
 import { cleanLine } from "../../shared/text.ts";
 import { CommandError, createUsageError, EXIT, formatForTerminal, formatJsonLine } from "../cli/output.ts";
+import { createMemoryStore } from "../stores/sqlite-store.ts";
 import type { ProvisionLock } from "./provision-lock.ts";
 import {
   formatEnvironmentFile,
@@ -36,7 +36,10 @@ import {
 } from "./render-report.ts";
 
 export interface ProvisionEnvironment
-  extends Omit<ProvisionDeps, "settings" | "progress" | "startupTimeout" | "telegram" | "removeSampleProject"> {
+  extends Omit<
+    ProvisionDeps,
+    "settings" | "store" | "progress" | "startupTimeout" | "telegram" | "removeSampleProject"
+  > {
   env: Record<string, string | undefined>;
   files: SettingsFiles;
   /**
@@ -141,6 +144,7 @@ async function provision(args: readonly string[], world: ProvisionEnvironment): 
       ...world,
       disk: lock ? guardWrites(world.disk, lock, lockPath) : world.disk,
       settings,
+      store: createMemoryStore({ clock: world.clock }),
       startupTimeout: Number(options.wait) * 1000,
       removeSampleProject: options["remove-sample-project"],
       progress: (line) => world.err(formatForTerminal(line)),

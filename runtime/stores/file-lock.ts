@@ -1,8 +1,8 @@
 /** A lock between processes: on a file, and the operating system's, so that it ends with its holder. */
 
-import { closeSync, existsSync, openSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { isLockedError } from "./store-file.ts";
+import { createPrivateFile, isLockedError } from "./store-file.ts";
 
 /**
  * Locks a file, which stays empty, and creates it if it does not exist. SQLite's lock on a file is the operating
@@ -11,7 +11,7 @@ import { isLockedError } from "./store-file.ts";
  * the file cannot be created.
  */
 export function lockFile(path: string): (() => void) | undefined {
-  createEmptyFile(path);
+  createPrivateFile(path);
   const file = readFileId(path);
   const lock = new DatabaseSync(path);
   try {
@@ -26,15 +26,6 @@ export function lockFile(path: string): (() => void) | undefined {
   }
   lock.close();
   return undefined;
-}
-
-/** Never opens an existing file: closing it would end a lock that this process has on it. */
-function createEmptyFile(path: string) {
-  try {
-    closeSync(openSync(path, "wx", 0o600));
-  } catch (thrown) {
-    if (!existsSync(path)) throw thrown;
-  }
 }
 
 const readFileId = (path: string) => statSync(path, { throwIfNoEntry: false })?.ino;

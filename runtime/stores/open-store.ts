@@ -7,7 +7,6 @@ import { fileURLToPath } from "node:url";
 import type { Driver } from "unstorage";
 import type { Log } from "../../shared/log.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
 import type { Store } from "../../shared/store/port.ts";
 import type { Ms } from "../../shared/time.ts";
 
@@ -28,14 +27,13 @@ const UPTIME_STEP: Ms = 10;
 
 /** Opens the store of a URL. Rejects with the reason when it cannot be opened or the URL is not supported. */
 export async function openStore(url: string, { prefix, clock, log }: OpenStoreOptions): Promise<Store> {
-  if (url === "memory:") return createMemoryStore({ clock: clock ?? createSteadyClock() });
   // Each engine is loaded only where it is used: ioredis alone is several megabytes.
-  if (url.startsWith("file:")) {
-    const { createSqliteStore } = await import("./sqlite-store.ts");
-    return createSqliteStore({
-      folder: parseStoreFolder(url),
-      clock: clock ?? createSteadyClock(),
-    });
+  if (url === "memory:" || url.startsWith("file:")) {
+    const { createMemoryStore, createSqliteStore } = await import("./sqlite-store.ts");
+    const options = { clock: clock ?? createSteadyClock() };
+    return url === "memory:"
+      ? createMemoryStore(options)
+      : createSqliteStore({ folder: parseStoreFolder(url), ...options });
   }
   if (/^rediss?:\/\//.test(url)) {
     const { connectRedisStore } = await import("./redis/redis-store.ts");

@@ -14,6 +14,7 @@ import { createSqlStore } from "../../shared/store/sql/sql-store.ts";
 import { StoreFormatError } from "../../shared/store/store-format.ts";
 import { HOUR, type Ms, wait } from "../../shared/time.ts";
 import {
+  createPrivateFile,
   describeLostFile,
   describeOpenError,
   describeStatementError,
@@ -54,7 +55,8 @@ export function createSqliteStore({ folder, ...options }: SqliteStoreOptions): S
   let driver: SqlDriver | undefined;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    makePrivate(path);
+    // SQLite gives its log the same mode.
+    if (!createPrivateFile(path) && (statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
     driver = createSqliteDriver(path);
     return createSqlStore(driver, { ...options, alone: true });
   } catch (error) {
@@ -64,32 +66,24 @@ export function createSqliteStore({ folder, ...options }: SqliteStoreOptions): S
   }
 }
 
-/** Makes the file readable by this account only; SQLite gives its log the same mode. */
-function makePrivate(path: string) {
-  try {
-    // An existing file must not be opened here, because closing it would release this process's lock on it.
-    closeSync(openSync(path, "wx", 0o600));
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
-  }
+/** Creates a store in memory: for tests, and for hosts where losing all data with the process is acceptable. */
+export function createMemoryStore(options: Omit<SqliteStoreOptions, "folder">): Store {
+  const database = new DatabaseSync(":memory:");
+  const driver: SqlDriver = {
+    exec: createStatementRunner(database, ":memory:"),
+    // Changes are made at once: nothing waits for a disk, and only a failing one needs a rollback.
+    transaction: (run) => run(),
+    soon: (run) => run(),
+    close: () => database.close(),
+  };
+  return createSqlStore(driver, options);
 }
 
 /** Opens a database file and locks it until it is closed or the process ends, even by a crash. */
 function createSqliteDriver(path: string): SqlDriver {
   const database = new DatabaseSync(path);
   const opened = statSync(path);
-  const statements = new Map<string, StatementSync>();
-
-  function exec(sql: string, ...params: (string | number | null)[]) {
-    try {
-      const statement = statements.get(sql) ?? database.prepare(sql);
-      statements.set(sql, statement);
-      return statement.all(...params);
-    } catch (error) {
-      throw new GroundcrewError("unavailable", describeStatementError(path, error), { cause: error });
-    }
-  }
+  const exec = createStatementRunner(database, path);
 
   /** Writes to a file that was deleted or replaced succeed, but their data is lost. */
   function checkFileUnchanged() {
@@ -142,6 +136,20 @@ function createSqliteDriver(path: string): SqlDriver {
     readCapacity: () => ({ disk: readDiskSpace(dirname(path)) }),
     saveCopy: () => saveSqliteCopy(database, dirname(path)),
     close: () => database.close(),
+  };
+}
+
+/** Creates the function that runs one statement and returns its rows. Each statement is prepared once. */
+function createStatementRunner(database: DatabaseSync, path: string): SqlDriver["exec"] {
+  const statements = new Map<string, StatementSync>();
+  return (sql, ...params) => {
+    try {
+      const statement = statements.get(sql) ?? database.prepare(sql);
+      statements.set(sql, statement);
+      return statement.all(...params);
+    } catch (error) {
+      throw new GroundcrewError("unavailable", describeStatementError(path, error), { cause: error });
+    }
   };
 }
 

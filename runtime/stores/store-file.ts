@@ -3,7 +3,7 @@
  * and what SQLite's errors mean for it.
  */
 
-import { existsSync, rmSync, statfsSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync, statfsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { getErrorMessage } from "../../shared/errors.ts";
@@ -48,6 +48,20 @@ export function findFileProblem(path: string): string | undefined {
 /** Describes a damaged file by SQLite's own message, and what to do. */
 function describeDamage(path: string, reason: string): string {
   return `The store ${path} is damaged: ${reason}. Stop Groundcrew. ${REBUILD_HINT}`;
+}
+
+/**
+ * Creates a file that only this account may use; an existing one is left as it is. It must not be opened for that, because
+ * closing it would release this process's lock on it. True: the file is new.
+ */
+export function createPrivateFile(path: string): boolean {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+    return true;
+  } catch (thrown) {
+    if (!existsSync(path)) throw thrown;
+    return false;
+  }
 }
 
 /** Reads the space of the file system of a folder, of which free is what this user may use. Throws when it cannot. */

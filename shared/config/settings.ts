@@ -20,76 +20,13 @@ import {
 import { formatSettingValue, type SettingProblem } from "./setting-problem.ts";
 import { type AgentSettings, type FileSettings, parseSettingsFile, toSettingName } from "./settings-file.ts";
 
-/** How Groundcrew reaches Plane. */
-export interface PlaneSettings {
-  /** Without `/api/v1` and without a slash at the end. */
-  url: string;
-  apiKey: string;
-  /** API keys of the agents' own accounts, by the agent's name. */
-  agentKeys: Record<string, string>;
-  workspace: string;
-  /** Identifiers such as `ONB`; empty means all. */
-  projects: string[];
-  /** Every entry is accepted. When empty, webhooks are refused and changes are found by polling only. */
-  webhookSecrets: string[];
-  /** Requests per minute and key. */
-  rateLimit: number;
-}
-
-export interface TelegramSettings {
-  token: string;
-  chat: number | string;
-  webhookSecrets: string[];
-  /** Numeric ids of users; empty means no one. */
-  allowedUsers: number[];
-  /** How updates arrive: Telegram calls our webhook, or we poll. */
-  mode: "webhook" | "polling";
-  apiRoot: string;
-}
-
 /** All settings, validated. */
-export interface Settings extends FileSettings {
-  /** True when neither Plane nor Telegram is configured: the demo runs on simulated servers. */
-  demo: boolean;
-  host: string;
-  /** 0: any free port. */
-  port: number;
-  metricsPort?: number;
-  /** An origin, for example `https://crew.example.com`. */
-  publicUrl?: string;
-  /** Lower-case host names; a name without a port matches every port. */
-  allowedHosts: string[];
-  /** Origins of other dashboards, whose scripts may call `/api`. */
-  allowedOrigins: string[];
-  /** CIDR blocks. */
-  trustedProxies: string[];
-  plane?: PlaneSettings;
-  store: { url: string; prefix: string };
-  /** The folder with the backups, for their age and size. */
-  backupFolder?: string;
-  telegram?: TelegramSettings;
-  /** The OpenClaw gateway that wakes agents, and its `hooks.token`. */
-  openclaw?: { url?: string; token?: string };
-  /** How agents are woken through OpenClaw: the hook's path, and whether a run's last text goes to the agent's chat. */
-  openclawHook: { path: string; deliver: boolean };
-  pollCron: string;
-  locale: Environment["LOCALE"];
-  timezone: string;
-  adminTokens: string[];
-  tickTokens: string[];
-  /** Tokens of ticket runners. */
-  runnerTokens: string[];
-  /** Tickets may be added for tests. */
-  allowTestTickets: boolean;
-  /** Bridge tokens, which identify the calling agent. */
-  agentTokens: AgentTokens[];
-  logLevel: Environment["LOG_LEVEL"];
-  secretsFile: string;
-  /** Size limit of a webhook's body in bytes. */
-  webhookLimit: number;
-  /** The values of all secrets, which are redacted from logs and messages. */
-  secrets: string[];
-}
+export type Settings = ReturnType<typeof composeSettings>;
+
+/** How Groundcrew reaches Plane. */
+export type PlaneSettings = NonNullable<Settings["plane"]>;
+
+export type TelegramSettings = NonNullable<Settings["telegram"]>;
 
 export type ParsedSettings =
   | { ok: true; settings: Settings; warnings: string[] }
@@ -355,64 +292,78 @@ export function composeSettings(
   secrets: Secrets,
   file: FileSettings,
   enabled: { plane: boolean; telegram: boolean },
-): Settings {
+) {
   const getValues = (name: string) => secrets.get(name) ?? [];
   const getFirstValue = (name: string) => getValues(name)[0] ?? "";
-  const storeUrl = getValues("STORE_URL")[0] ?? "file:./data";
-  const hookToken = getValues("OPENCLAW_HOOK_TOKEN")[0];
+  const plane = {
+    /** Without `/api/v1` and without a slash at the end. */
+    url: env.PLANE_URL ?? "",
+    apiKey: getFirstValue("PLANE_API_KEY"),
+    /** API keys of the agents' own accounts, by the agent's name. */
+    agentKeys: collectAgentKeys(secrets, file),
+    workspace: env.PLANE_WORKSPACE ?? "",
+    /** Identifiers such as `ONB`; empty means all. */
+    projects: env.PLANE_PROJECTS,
+    /** Every entry is accepted. When empty, webhooks are refused and changes are found by polling only. */
+    webhookSecrets: getValues("PLANE_WEBHOOK_SECRET"),
+    /** Requests per minute and key. */
+    rateLimit: env.PLANE_RATE_LIMIT,
+  };
+  const telegram = {
+    token: getFirstValue("TELEGRAM_BOT_TOKEN"),
+    chat: env.TELEGRAM_CHAT_ID ?? "",
+    webhookSecrets: getValues("TELEGRAM_WEBHOOK_SECRET"),
+    /** Numeric ids of users; empty means no one. */
+    allowedUsers: env.TELEGRAM_ALLOWED_USERS,
+    /** How updates arrive: Telegram calls our webhook, or we poll. */
+    mode: env.TELEGRAM_MODE ?? (env.PUBLIC_URL ? "webhook" : "polling"),
+    apiRoot: env.TELEGRAM_API_ROOT,
+  };
+  const openclaw = omitUndefined({ url: env.OPENCLAW_URL, token: getValues("OPENCLAW_HOOK_TOKEN")[0] });
   const publicHost = env.PUBLIC_URL ? [new URL(env.PUBLIC_URL).hostname] : [];
   return {
     ...file,
+    /** True when neither Plane nor Telegram is configured: the demo runs on simulated servers. */
     demo: !enabled.plane,
     host: env.HOST,
+    /** 0: any free port. */
     port: env.PORT,
-    ...omitUndefined({ metricsPort: env.METRICS_PORT, publicUrl: env.PUBLIC_URL || undefined }),
+    /** Lower-case host names; a name without a port matches every port. */
     allowedHosts: env.ALLOWED_HOSTS ?? [...publicHost, ...LOOPBACK_HOSTS],
+    /** Origins of other dashboards, whose scripts may call `/api`. */
     allowedOrigins: env.ALLOWED_ORIGINS,
+    /** CIDR blocks. */
     trustedProxies: env.TRUSTED_PROXIES,
+    store: { url: getValues("STORE_URL")[0] ?? "file:./data", prefix: env.STORE_PREFIX },
     ...omitUndefined({
-      plane: enabled.plane
-        ? {
-            url: env.PLANE_URL ?? "",
-            apiKey: getFirstValue("PLANE_API_KEY"),
-            agentKeys: collectAgentKeys(secrets, file),
-            workspace: env.PLANE_WORKSPACE ?? "",
-            projects: env.PLANE_PROJECTS,
-            webhookSecrets: getValues("PLANE_WEBHOOK_SECRET"),
-            rateLimit: env.PLANE_RATE_LIMIT,
-          }
-        : undefined,
+      metricsPort: env.METRICS_PORT,
+      /** An origin, for example `https://crew.example.com`. */
+      publicUrl: env.PUBLIC_URL,
+      /** The folder with the backups, for their age and size. */
+      backupFolder: env.BACKUP_FOLDER,
+      plane: enabled.plane ? plane : undefined,
+      telegram: enabled.telegram ? telegram : undefined,
+      /** The OpenClaw gateway that wakes agents, and its `hooks.token`. */
+      openclaw: openclaw.url || openclaw.token ? openclaw : undefined,
     }),
-    store: { url: storeUrl, prefix: env.STORE_PREFIX },
-    ...omitUndefined({ backupFolder: env.BACKUP_FOLDER }),
-    ...omitUndefined({
-      telegram: enabled.telegram
-        ? {
-            token: getFirstValue("TELEGRAM_BOT_TOKEN"),
-            chat: env.TELEGRAM_CHAT_ID ?? "",
-            webhookSecrets: getValues("TELEGRAM_WEBHOOK_SECRET"),
-            allowedUsers: env.TELEGRAM_ALLOWED_USERS,
-            mode: env.TELEGRAM_MODE ?? (env.PUBLIC_URL ? "webhook" : "polling"),
-            apiRoot: env.TELEGRAM_API_ROOT,
-          }
-        : undefined,
-      openclaw:
-        env.OPENCLAW_URL || hookToken
-          ? omitUndefined({ url: env.OPENCLAW_URL || undefined, token: hookToken || undefined })
-          : undefined,
-    }),
+    /** How agents are woken through OpenClaw: the hook's path, and whether a run's last text goes to the agent's chat. */
     openclawHook: { path: env.OPENCLAW_HOOK_PATH, deliver: env.OPENCLAW_DELIVER },
     pollCron: env.POLL_CRON,
     locale: env.LOCALE,
     timezone: env.TIMEZONE,
     adminTokens: getValues("ADMIN_TOKEN"),
     tickTokens: getValues("TICK_TOKEN"),
+    /** Tokens of ticket runners. */
     runnerTokens: getValues("RUNNER_TOKEN"),
+    /** Tickets may be added for tests. */
     allowTestTickets: env.ALLOW_TEST_TICKETS,
+    /** Bridge tokens, which identify the calling agent. */
     agentTokens: collectAgentTokens(secrets, file),
     logLevel: env.LOG_LEVEL,
     secretsFile: env.SECRETS_FILE,
+    /** Size limit of a webhook's body in bytes. */
     webhookLimit: env.WEBHOOK_MAX_BYTES,
+    /** The values of all secrets, which are redacted from logs and messages. */
     secrets: collectSecretValues(secrets, file),
   };
 }

@@ -5,9 +5,9 @@
 
 import type { Context } from "hono";
 import type { Deps, Route } from "../app/deps.ts";
-import type { AgentTokens, Settings } from "../config/settings.ts";
+import type { Settings } from "../config/settings.ts";
 import { GroundcrewError } from "../errors.ts";
-import { computeDigest, createTokenCheck, hasSameBytes, parseSignature, toDigest } from "../hashing.ts";
+import { computeDigest, hasSameBytes, parseSignature } from "../hashing.ts";
 import { isLoopbackAddress } from "../ip-address.ts";
 import type { Caller } from "../tasks/call-context.ts";
 import { findTicketOfToken, isRunToken } from "../tickets/stored-tickets.ts";
@@ -81,28 +81,13 @@ export function createRouteGuard(deps: Pick<Deps, "settings" | "store" | "unknow
   };
 }
 
-/**
- * Creates the lookup of who holds a token; undefined for an unknown one. A request costs one hash, however many tokens are
- * configured, and one read of the store when the token has the form of a run's.
- */
+/** Creates the lookup of who holds a token, of the settings or of a ticket's run; undefined for an unknown one. */
 function createHolderLookup({ settings, store }: Pick<Deps, "settings" | "store">) {
-  const isAdmin = createTokenCheck(settings.adminTokens);
-  const isTick = createTokenCheck(settings.tickTokens);
-  const isRunner = createTokenCheck(settings.runnerTokens);
-  const findCaller = createCallerLookup(settings.agentTokens);
-
+  const findConfiguredHolder = createTokenLookup(settings);
   return async (token: string): Promise<TokenHolder | undefined> => {
-    const digest = await computeDigest(token);
-    const [admin, tick, runner, caller] = await Promise.all([
-      isAdmin(digest),
-      isTick(digest),
-      isRunner(digest),
-      findCaller(digest),
-    ]);
-    if (admin || tick) return { kind: admin ? "admin" : "tick" };
-    if (caller) return { kind: "agent", caller };
-    if (runner) return { kind: "runner" };
-    const ticket = isRunToken(token) ? await findTicketOfToken({ store }, token) : undefined;
+    const holder = await findConfiguredHolder(token);
+    if (holder || !isRunToken(token)) return holder;
+    const ticket = await findTicketOfToken({ store }, token);
     return ticket && { kind: "session", caller: toSessionCaller(ticket) };
   };
 }
@@ -162,25 +147,36 @@ function createUnauthorizedError(
 }
 
 /**
- * Creates a lookup of the agent that a bridge token, or the digest of one, belongs to; undefined when it is none. Digests
- * are compared in constant time. Throws `forbidden` for a token that two agents share, because the caller is then ambiguous.
+ * Creates the lookup of who holds a token of the settings; undefined for an unknown one. A call costs one hash, however
+ * many tokens there are, and compares digests in constant time. Throws `forbidden` for a token that two agents share,
+ * because the caller is then ambiguous.
  */
-export function createCallerLookup(
-  agents: readonly AgentTokens[],
-): (text: string | Uint8Array) => Promise<Caller | undefined> {
-  let agentDigests: Promise<{ caller: Caller; digest: Uint8Array }[]> | undefined;
-  const computeAgentDigests = async ({ agent, role, tokens }: AgentTokens) => {
-    const digests = await Promise.all(tokens.map((token) => parseTokenHash(token) ?? computeDigest(token)));
-    return digests.map((digest) => ({ caller: { name: agent, role }, digest }));
-  };
-  return async (text) => {
-    agentDigests ??= Promise.all(agents.map(computeAgentDigests)).then((all) => all.flat());
-    const [knownDigests, digest] = await Promise.all([agentDigests, toDigest(text)]);
-    const matches = knownDigests.filter((known) => hasSameBytes(known.digest, digest));
-    const [caller, ...others] = matches.map((match) => match.caller);
-    const other = others.find(({ name }) => name !== caller?.name);
-    if (!other) return caller;
-    throw new GroundcrewError("forbidden", `${caller?.name} and ${other.name} have the same token. Give each its own.`);
+export function createTokenLookup({
+  adminTokens,
+  tickTokens,
+  runnerTokens,
+  agentTokens,
+}: Pick<Settings, "adminTokens" | "tickTokens" | "runnerTokens" | "agentTokens">) {
+  let entries: Promise<{ holder: TokenHolder; digest: Uint8Array }[]> | undefined;
+  const toEntries = (holder: TokenHolder, tokens: readonly string[]) =>
+    tokens.map(async (token) => ({
+      holder,
+      digest: (holder.kind === "agent" && parseTokenHash(token)) || (await computeDigest(token)),
+    }));
+  return async (token: string): Promise<TokenHolder | undefined> => {
+    entries ??= Promise.all([
+      ...toEntries({ kind: "admin" }, adminTokens),
+      ...toEntries({ kind: "tick" }, tickTokens),
+      ...agentTokens.flatMap(({ agent: name, role, tokens }) =>
+        toEntries({ kind: "agent", caller: { name, role } }, tokens),
+      ),
+      ...toEntries({ kind: "runner" }, runnerTokens),
+    ]);
+    const [known, digest] = await Promise.all([entries, computeDigest(token)]);
+    const holders = known.filter((entry) => hasSameBytes(entry.digest, digest)).map(({ holder }) => holder);
+    const [agent, otherAgent] = new Set(holders.flatMap(({ caller }) => caller?.name ?? []));
+    if (otherAgent === undefined) return holders[0];
+    throw new GroundcrewError("forbidden", `${agent} and ${otherAgent} have the same token. Give each its own.`);
   };
 }
 
@@ -195,10 +191,8 @@ function parseTokenHash(token: string): Uint8Array | undefined {
  * authenticates them.
  */
 export function createOriginCheck(settings: Settings): (c: Context) => Promise<void> | undefined {
-  const isOperatorToken = createTokenCheck([...settings.adminTokens, ...settings.tickTokens, ...settings.runnerTokens]);
-  const findCaller = createCallerLookup(settings.agentTokens);
-  const isToken = async (text: string) =>
-    text.length >= MIN_TOKEN_LENGTH && ((await isOperatorToken(text)) || (await findCaller(text)) !== undefined);
+  const findHolder = createTokenLookup(settings);
+  const isToken = async (text: string) => text.length >= MIN_TOKEN_LENGTH && (await findHolder(text)) !== undefined;
 
   async function check(c: Context): Promise<void> {
     const url = new URL(c.req.url);

@@ -15,19 +15,10 @@ interface StoredPageSession {
   by: string;
 }
 
-/** Sessions of people who signed in to the page with ADMIN_TOKEN: 32 random bytes in a cookie, their SHA-256 in the store. */
-interface PageSessions {
-  /** Opens a session and returns its cookie's value; undefined when `token` is not an ADMIN_TOKEN. */
-  open(token: string): Promise<string | undefined>;
-  isOpen(cookie: string): Promise<boolean>;
-  close(cookie: string): Promise<void>;
-}
-
-type CookieSettings = Pick<Settings, "publicUrl">;
-
 /** Duration of a session of the page: 12 hours. */
 const PAGE_SESSION_MS: Ms = 12 * HOUR;
 
+/** Sessions of people who signed in to the page with ADMIN_TOKEN: 32 random bytes in a cookie, their SHA-256 in the store. */
 export function createPageSessions(
   store: Pick<Store, "read" | "commit">,
   { adminTokens }: Pick<Settings, "adminTokens">,
@@ -36,24 +27,25 @@ export function createPageSessions(
   const hashSessionProof = (cookie: string, token: string) => sha256Hex(`${cookie} ${token}`);
 
   return {
-    async open(token) {
+    /** Opens a session and returns its cookie's value; undefined when `token` is not an ADMIN_TOKEN. */
+    async open(token: string): Promise<string | undefined> {
       if (!(await isAdmin(token))) return undefined;
       const cookie = encodeBase64Url(crypto.getRandomValues(new Uint8Array(32)).buffer).replace("=", "");
       const value: StoredPageSession = { by: await hashSessionProof(cookie, token) };
       await store.commit({ put: [{ key: await sessionKey(cookie), value, expires: PAGE_SESSION_MS }] });
       return cookie;
     },
-    async isOpen(cookie) {
+    async isOpen(cookie: string): Promise<boolean> {
       if (!/^[\w-]{43}$/.test(cookie)) return false;
       const [stored] = await store.read<StoredPageSession>([await sessionKey(cookie)]);
       if (!stored) return false;
       const proofs = await Promise.all(adminTokens.map((token) => hashSessionProof(cookie, token)));
       return createTokenCheck(proofs)(stored.value.by);
     },
-    async close(cookie) {
+    async close(cookie: string): Promise<void> {
       await store.commit({ put: [{ key: await sessionKey(cookie), value: undefined }] });
     },
-  } satisfies PageSessions;
+  };
 }
 
 async function sessionKey(cookie: string): Promise<StoreKey> {
@@ -66,7 +58,7 @@ async function sessionKey(cookie: string): Promise<StoreKey> {
  * request that may change something shows the cookie without `Origin`, which every browser sends then: whoever sent it is
  * not the page. Beside an `Authorization` header such a cookie is ignored.
  */
-export function createSessionCookie({ publicUrl }: CookieSettings) {
+export function createSessionCookie({ publicUrl }: Pick<Settings, "publicUrl">) {
   const secure = publicUrl?.startsWith("https:") ?? false;
   const name = secure ? "__Host-groundcrew" : "groundcrew";
   const options = { path: "/", httpOnly: true, sameSite: "Strict", secure } as const;

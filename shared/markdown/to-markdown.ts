@@ -31,15 +31,7 @@ const READ_SCHEMA = {
   ...SANITIZE_SCHEMA,
   tagNames: [
     ...(SANITIZE_SCHEMA.tagNames ?? []),
-    "input",
-    "div",
-    "section",
-    "article",
-    "details",
-    "summary",
-    "dl",
-    "dt",
-    "dd",
+    ...["input", "div", "section", "article", "details", "summary", "dl", "dt", "dd"],
   ],
   attributes: {
     ...SANITIZE_SCHEMA.attributes,

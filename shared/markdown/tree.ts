@@ -35,24 +35,8 @@ const HIDDEN_TAGS = new Set(["script", "style", "template", "title", "noscript",
 
 /** The elements that begin on a new line. */
 export const BLOCK_TAGS = new Set([
-  ...[
-    "p",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "blockquote",
-    "pre",
-    "ul",
-    "ol",
-    "li",
-    "hr",
-    "div",
-    "section",
-    "article",
-  ],
+  ...["p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "ul", "ol", "li", "hr"],
+  ...["div", "section", "article"],
   ...["details", "summary", "dl", "dt", "dd", "table", "thead", "tbody", "tfoot", "caption", "tr", "th", "td"],
 ]);
 

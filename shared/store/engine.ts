@@ -1,11 +1,22 @@
 /**
- * What all engines of the store share: the checks of what they are given, what a commit does step by step, the
- * sequence that numbers revisions and fences, and how long ids are remembered.
+ * What all engines of the store share: the checks of what they are given, the sequence that numbers revisions and
+ * fences, and how long ids are remembered.
  */
 
-import type { Json } from "../omit-undefined.ts";
+import { type Json, omitUndefined } from "../omit-undefined.ts";
 import { DAY, type Ms } from "../time.ts";
-import type { Commit, Consumption, Queue, Revision, ScanPage, SetName, Store, StoredValue, StoreKey } from "./port.ts";
+import type {
+  Commit,
+  Consumption,
+  DeadJob,
+  JobResult,
+  Queue,
+  Revision,
+  ScanPage,
+  SetName,
+  Store,
+  StoreKey,
+} from "./port.ts";
 
 /** A commit with checked names and serialized values, so that invalid input cannot make an engine fail half-way. */
 export interface CheckedCommit {
@@ -31,19 +42,12 @@ export interface CheckedJob {
   text: string;
 }
 
-/** The values of an engine that answers without waiting, as those in memory and in SQL do. */
-interface EngineValues {
-  get<T>(key: StoreKey): StoredValue<T> | undefined;
-  rev(key: StoreKey): Revision;
-  scan<T>(set: SetName, after: string | undefined, limit: number): ScanPage<T>;
-  count(set: SetName): number;
-  put(puts: CheckedPut[]): void;
-}
-
-interface CommitParts {
-  values: Pick<EngineValues, "rev" | "put">;
-  leases: { holds(key: StoreKey, fence: number): boolean };
-  jobs: { add(jobs: CheckedJob[]): void };
+/** What an engine implements: a store whose arguments are checked and complete. */
+export interface Engine extends Omit<Store, "commit" | "scan" | "listDeadJobs" | "consume" | "pause"> {
+  commit(commit: CheckedCommit): ReturnType<Store["commit"]>;
+  scan<T>(set: SetName, after: string | undefined, limit: number): Promise<ScanPage<T>>;
+  listDeadJobs(queue: Queue, limit: number): Promise<DeadJob[]>;
+  pause(bucket: string, wait: Ms, needsProbe: boolean): Promise<void>;
 }
 
 const INVALID_IN_KEY = /[\s\p{Cc}\p{Cs}]/u;
@@ -54,9 +58,53 @@ const INVALID_IN_NAME = /[\p{Cc}\p{Cs}]/u;
 export const RETENTION: Ms = 2 * DAY;
 
 /** Default limit of `scan` and `listDeadJobs`: 200. */
-export const DEFAULT_PAGE_SIZE = 200;
+const DEFAULT_PAGE_SIZE = 200;
 
-/** Checks a commit in the same way for every engine; throws a TypeError that names the invalid part. */
+/** Creates the store on an engine: it refuses the same arguments whatever the engine, and every call once it is closed. */
+export function createStore(engine: Engine): Store {
+  let isClosed = false;
+  const open = (): Engine => {
+    if (isClosed) throw new Error("The store is closed.");
+    return engine;
+  };
+  return {
+    now: async () => open().now(),
+    read: async (keys) => open().read(keys),
+    scan: async (set, after, limit = DEFAULT_PAGE_SIZE) => open().scan(set, after, limit),
+    count: async (set) => open().count(set),
+    commit: async (commit) => open().commit(checkCommit(commit)),
+    lease: async (key, owner, ttl) => open().lease(checkKey(key), checkName("lease owner", owner), checkMs("ttl", ttl)),
+    release: async (key, fence) => open().release(key, fence),
+    take: async (queue, ttl, max) => open().take(queue, checkMs("ttl", ttl), max),
+    acknowledge: async (job, result) => open().acknowledge(job, checkJobResult(result)),
+    advanceRetries: async (queue, latest) => open().advanceRetries(queue, checkMs("latest", latest)),
+    listDeadJobs: async (queue, limit = DEFAULT_PAGE_SIZE) => open().listDeadJobs(queue, limit),
+    replay: async (queue, id) => open().replay(queue, id),
+    discard: async (queue, id) => open().discard(queue, id),
+    consume: async (bucket, n, limit, window) => open().consumeAll([checkConsumption({ bucket, n, limit, window })]),
+    consumeAll: async (consumptions) => open().consumeAll(consumptions.map(checkConsumption)),
+    pause: async (bucket, wait, needsProbe = false) =>
+      open().pause(checkName("bucket", bucket), checkMs("wait", wait), needsProbe),
+    limitPause: async (bucket, max) => open().limitPause(checkName("bucket", bucket), checkMs("max", max)),
+    takeProbe: async (consumption, lease) => open().takeProbe(checkConsumption(consumption), checkMs("lease", lease)),
+    endProbe: async (bucket) => open().endProbe(checkName("bucket", bucket)),
+    countConsumed: async (bucket, window) =>
+      open().countConsumed(checkName("bucket", bucket), checkMs("window", window)),
+    listPauses: async () => open().listPauses(),
+    stats: async () => open().stats(),
+    trim: async (set, keep, max) => open().trim(set, keep, max),
+    reclaimSpace: async () => open().reclaimSpace(),
+    readCapacity: async () => open().readCapacity(),
+    ...omitUndefined({ saveCopy: engine.saveCopy }),
+    async close() {
+      if (isClosed) return;
+      isClosed = true;
+      await engine.close();
+    },
+  };
+}
+
+/** Checks a commit; throws a TypeError that names the invalid part. */
 export function checkCommit(commit: Commit): CheckedCommit {
   return {
     expect: (commit.expect ?? []).map(([key, rev]) => [checkKey(key), rev]),
@@ -84,20 +132,8 @@ function toJsonText(label: string, value: unknown): string {
   return text;
 }
 
-/** Applies a commit if its lease is held and every expected revision is current. The caller makes it one transaction. */
-export function applyCommit(
-  { values, leases, jobs }: CommitParts,
-  { expect, fence, puts, jobs: added }: CheckedCommit,
-): Awaited<ReturnType<Store["commit"]>> {
-  if (fence && !leases.holds(...fence)) return "fenced";
-  if (expect.some(([key, rev]) => values.rev(key) !== rev)) return "stale";
-  values.put(puts);
-  jobs.add(added);
-  return "committed";
-}
-
 /** Checks a key or set name: printable, without white space. Returns it. */
-export function checkKey(key: StoreKey): StoreKey {
+function checkKey(key: StoreKey): StoreKey {
   if (key === "" || INVALID_IN_KEY.test(key)) {
     throw new TypeError(`A store key must be printable and without white space, not ${JSON.stringify(key)}.`);
   }
@@ -105,7 +141,7 @@ export function checkKey(key: StoreKey): StoreKey {
 }
 
 /** Checks a job id, lane, owner or bucket: not empty, no control characters. Returns it. */
-export function checkName(label: string, name: string): string {
+function checkName(label: string, name: string): string {
   if (name === "" || INVALID_IN_NAME.test(name)) {
     throw new TypeError(`A ${label} must not be empty or hold control characters, not ${JSON.stringify(name)}.`);
   }
@@ -113,12 +149,16 @@ export function checkName(label: string, name: string): string {
 }
 
 /** Rounds to whole milliseconds, upwards so that nothing happens too early. */
-export function checkMs(label: string, ms: Ms): Ms {
+function checkMs(label: string, ms: Ms): Ms {
   if (!Number.isFinite(ms)) throw new TypeError(`${label} must be a number of milliseconds, not ${ms}.`);
   return Math.ceil(ms);
 }
 
-export function checkConsumption({ bucket, window, ...rest }: Consumption): Consumption {
+function checkJobResult(result: JobResult): JobResult {
+  return "retryAt" in result ? { ...result, retryAt: checkMs("retryAt", result.retryAt) } : result;
+}
+
+function checkConsumption({ bucket, window, ...rest }: Consumption): Consumption {
   return { ...rest, bucket: checkName("bucket", bucket), window: checkMs("window", window) };
 }
 
@@ -132,32 +172,6 @@ export function parseJobText(text: string): Json {
   } catch {
     return text;
   }
-}
-
-/** Creates the reads of a store. `assertOpen` throws when the store is closed. */
-export function createValueReads(
-  values: Pick<EngineValues, "get" | "scan" | "count">,
-  clock: () => Ms,
-  assertOpen: () => void,
-): Pick<Store, "now" | "read" | "scan" | "count"> {
-  return {
-    async now() {
-      assertOpen();
-      return clock();
-    },
-    async read<T>(keys: StoreKey[]) {
-      assertOpen();
-      return keys.map((key) => values.get<T>(key));
-    },
-    async scan(set, after, limit = DEFAULT_PAGE_SIZE) {
-      assertOpen();
-      return values.scan(set, after, limit);
-    },
-    async count(set) {
-      assertOpen();
-      return values.count(set);
-    },
-  };
 }
 
 /**

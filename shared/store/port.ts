@@ -10,8 +10,8 @@ import type { StoreCapacity } from "./capacity.ts";
 /**
  * The store's interface: everything that must be atomic goes through it.
  *
- * Three engines implement it (memory, SQL, Redis), and one contract test suite checks them against these comments. Data
- * that can be read from Plane again belongs into the cache, not here.
+ * Two engines implement it (SQL and Redis), and one contract test suite checks them against these comments. Data that
+ * can be read from Plane again belongs into the cache, not here.
  */
 
 /** The key of a stored value, for example `item:525a36c6-…`. Printable, without white space. */
@@ -111,7 +111,9 @@ export interface Store extends JobOperations, BucketOperations {
   close(): Promise<void>;
 }
 
-export type Queue = "inbox" | "observe" | "outbox" | "forward" | "work" | "wake" | "updates";
+export const QUEUES = ["inbox", "observe", "outbox", "forward", "work", "wake", "updates"] as const;
+
+export type Queue = (typeof QUEUES)[number];
 
 export interface Job {
   /** Unique in its queue, also after the job is done (for the engine's `remember` time, default 2 days). */
@@ -229,25 +231,7 @@ interface BucketOperations {
   listPauses(): Promise<BucketPause[]>;
 }
 
-export const QUEUES = [
-  "inbox",
-  "observe",
-  "outbox",
-  "forward",
-  "work",
-  "wake",
-  "updates",
-] as const satisfies readonly Queue[];
-
 /** Creates a record with one value for each queue. */
 export function mapQueues<T>(toValue: (queue: Queue) => T): Record<Queue, T> {
-  return {
-    inbox: toValue("inbox"),
-    observe: toValue("observe"),
-    outbox: toValue("outbox"),
-    forward: toValue("forward"),
-    work: toValue("work"),
-    wake: toValue("wake"),
-    updates: toValue("updates"),
-  };
+  return Object.fromEntries(QUEUES.map((queue) => [queue, toValue(queue)])) as Record<Queue, T>;
 }

@@ -1,7 +1,7 @@
 import { onTestFinished } from "vitest";
 import { manifest } from "../../functions/index.ts";
 import { type Runtime, startRuntime } from "../../runtime/start-runtime.ts";
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import { createPlaneSimulator } from "../../simulators/plane/create-plane-simulator.ts";
 import type { PlaneSimulator } from "../../simulators/plane/plane-simulator.ts";
 import type { Project, User } from "../../simulators/plane/types.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import { VERSION } from "../../shared/version.ts";
 import { postWebhook, startTestRuntime } from "../support/test-runtime.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { type CanaryRecord, canaryKey, describeAddress } from "../../shared/monitoring/canary.ts";
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
 
 const TELEGRAM = {

@@ -6,7 +6,7 @@ import { manifest } from "../../functions/index.ts";
 import { storeTick } from "../../functions/maintenance-ticks.ts";
 import { openStore } from "../../runtime/stores/open-store.ts";
 import type { StoreCapacity } from "../../shared/store/capacity.ts";
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import type { Store } from "../../shared/store/port.ts";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";
 import { createTestSettings } from "../support/settings.ts";

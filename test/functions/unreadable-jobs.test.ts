@@ -18,7 +18,7 @@ import { workJobBodySchema } from "../../shared/jobs/work-jobs.ts";
 import { createLog } from "../../shared/log.ts";
 import { noMetrics } from "../../shared/metrics.ts";
 import type { Json } from "../../shared/omit-undefined.ts";
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import { type Job, QUEUES, type Queue, type Store } from "../../shared/store/port.ts";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";
 

@@ -4,7 +4,7 @@ import { startRuntime } from "../../runtime/start-runtime.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
 import { toSettingName } from "../../shared/config/settings-file.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import { wait } from "../../shared/time.ts";
 import type { Item, ItemPatch, PlaneVersion, Project, User } from "../../simulators/plane/types.ts";
 import { startSimulators } from "./simulators.ts";

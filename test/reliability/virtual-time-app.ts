@@ -5,7 +5,7 @@ import type { Deps } from "../../shared/app/deps.ts";
 import { createStoreHealth } from "../../shared/app/health.ts";
 import { createHttpApp } from "../../shared/http/http-app.ts";
 import { createLog } from "../../shared/log.ts";
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import type { Store } from "../../shared/store/port.ts";
 import { createTestSettings } from "../support/settings.ts";
 import { RELIABILITY_ADMIN_TOKEN, startSimulators } from "./simulators.ts";

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { manifest } from "../../functions/index.ts";
 import { startRuntime } from "../../runtime/start-runtime.ts";
 import type { Manifest, Route, Tick } from "../../shared/app/deps.ts";
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import { wait } from "../../shared/time.ts";
 import { openConnection } from "../support/raw-connection.ts";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";

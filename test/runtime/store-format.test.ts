@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { healthRoute } from "../../functions/health.ts";
 import { startRuntime } from "../../runtime/start-runtime.ts";
 import { openStore } from "../../runtime/stores/open-store.ts";
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import { claimStoreFormat, STORE_FORMAT, STORE_FORMAT_KEY } from "../../shared/store/store-format.ts";
 import { VERSION } from "../../shared/version.ts";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { manifest } from "../../functions/index.ts";
 import { openStore } from "../../runtime/stores/open-store.ts";
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import type { Store } from "../../shared/store/port.ts";
 import { formatWebhookHead, openConnection } from "../support/raw-connection.ts";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";

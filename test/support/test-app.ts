@@ -10,7 +10,7 @@ import { createInboxJob } from "../../shared/jobs/incoming-jobs.ts";
 import { noMetrics } from "../../shared/metrics.ts";
 import { keepDefined, omitUndefined } from "../../shared/omit-undefined.ts";
 import { observedKeys } from "../../shared/records/store-keys.ts";
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import type { Store } from "../../shared/store/port.ts";
 import type { ItemRecord } from "../../shared/task/snapshot.ts";
 import { createPlaneSimulator } from "../../simulators/plane/create-plane-simulator.ts";

@@ -3,7 +3,7 @@ import { onTestFinished, vi } from "vitest";
 import { manifest as productManifest } from "../../functions/index.ts";
 import { type Runtime, startRuntime } from "../../runtime/start-runtime.ts";
 import type { Settings } from "../../shared/config/settings.ts";
-import { createMemoryStore } from "../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import type { Store } from "../../shared/store/port.ts";
 import { createTestSettings } from "./settings.ts";
 import { createWebhookHeaders, WEBHOOK_SECRET } from "./webhook-signature.ts";

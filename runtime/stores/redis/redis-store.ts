@@ -1,30 +1,19 @@
 /** The store in Redis: each operation is one script that runs on the server as a whole. */
 
+import { z } from "zod";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { parseRedisInfo, toRedisMemory } from "../../../shared/store/capacity.ts";
+import { createStore, parseJobText, RETENTION } from "../../../shared/store/engine.ts";
 import {
-  checkCommit,
-  checkConsumption,
-  checkKey,
-  checkMs,
-  checkName,
-  DEFAULT_PAGE_SIZE,
-  parseJobText,
-  RETENTION,
-} from "../../../shared/store/engine.ts";
-import {
-  type Consumption,
   type JobResult,
   mapQueues,
   QUEUES,
-  type Queue,
-  type QueueStats,
+  type SetName,
   type Store,
   type StoreKey,
 } from "../../../shared/store/port.ts";
 import type { Ms } from "../../../shared/time.ts";
 import { connectRedis, type RedisConnectOptions } from "./connection.ts";
-import * as answers from "./scripts.ts";
 import { createCallQueue, loadRedisScripts, type ScriptArguments, type ScriptName } from "./scripts.ts";
 
 interface RedisStoreOptions extends RedisConnectOptions {
@@ -35,6 +24,37 @@ interface RedisStoreOptions extends RedisConnectOptions {
   /** Replaces the server's clock in tests. */
   clock?: () => Ms;
 }
+
+/** A number in a script's reply. Redis stores numbers as text and returns them as text. */
+const numberReply = z.coerce.number();
+
+const booleanReply = z.union([z.literal(0), z.literal(1)]).transform((answer) => answer === 1);
+
+const commitReply = z.enum(["committed", "stale", "fenced"]);
+
+const readReply = z.array(z.union([z.tuple([z.string(), numberReply]), z.tuple([])]));
+
+const scanReply = z.array(z.tuple([z.string(), z.string(), numberReply]));
+
+const leaseReply = z.union([
+  z.tuple([z.literal(1), numberReply, numberReply]).transform(([, fence, until]) => ({ fence, until })),
+  z.tuple([z.literal(0), z.string(), numberReply]).transform(([, heldBy, until]) => ({ heldBy, until })),
+]);
+
+const takeReply = z.tuple(
+  [numberReply],
+  z.tuple([z.string(), z.string(), z.string(), numberReply, numberReply, z.string()]),
+);
+
+const pausesReply = z.array(z.tuple([z.string(), numberReply, z.string()]));
+
+const deadReply = z.array(z.tuple([z.string(), z.string(), z.string(), z.string(), numberReply]));
+
+const statsReply = z.array(
+  z
+    .tuple([numberReply, numberReply], numberReply)
+    .transform(([pending, dead, oldest]) => ({ pending, dead, ...omitUndefined({ oldest }) })),
+);
 
 /**
  * Opens the store in Redis 7.0 or newer, on one server (no cluster). Atomic operations are Lua scripts, and the
@@ -51,130 +71,81 @@ export async function connectRedisStore(options: RedisStoreOptions): Promise<Sto
       throw error;
     });
   const queue = createCallQueue(send);
-  let closed = false;
 
-  async function runScript(name: ScriptName, ...args: ScriptArguments): Promise<unknown> {
-    return runUnlessClosed(() => queue.call(name, ...args));
+  async function runScript<T>(schema: z.ZodType<T>, name: ScriptName, ...args: ScriptArguments): Promise<T> {
+    return schema.parse(await connection.runCommand(() => queue.call(name, ...args)));
   }
 
-  function runUnlessClosed(command: () => Promise<unknown>): Promise<unknown> {
-    if (closed) throw new Error("The store is closed.");
-    return connection.runCommand(command);
-  }
-
-  return {
-    now: async () => answers.integerReplySchema.parse(await runScript("now")),
+  return createStore({
+    now: () => runScript(numberReply, "now"),
 
     async read<T>(keys: StoreKey[]) {
-      const rows = answers.readReplySchema.parse(await runScript("read", ...keys));
+      const rows = await runScript(readReply, "read", ...keys);
       return rows.map(([text, rev]) =>
         text === undefined || rev === undefined ? undefined : toStoredValue<T>(text, rev),
       );
     },
 
-    async scan<T>(set: string, after?: string, limit: number = DEFAULT_PAGE_SIZE) {
-      const scanned = answers.scanReplySchema.parse(await runScript("scan", set, after ?? "", limit));
+    async scan<T>(set: SetName, after: string | undefined, limit: number) {
+      const scanned = await runScript(scanReply, "scan", set, after ?? "", limit);
       const rows = scanned.slice(0, limit).map(([key, text, rev]) => ({ key, ...toStoredValue<T>(text, rev) }));
       const last = rows.at(-1);
       return scanned.length > limit && last ? { rows, next: last.key } : { rows };
     },
 
-    count: async (set) => answers.integerReplySchema.parse(await runScript("count", set)),
-
-    async commit(commit) {
-      const checked = checkCommit(commit);
-      return answers.commitReplySchema.parse(await runUnlessClosed(() => queue.commit(checked)));
-    },
-
-    async lease(key, owner, ttl) {
-      const args = [checkKey(key), checkName("lease owner", owner), checkMs("ttl", ttl), remember];
-      return answers.leaseReplySchema.parse(await runScript("lease", ...args));
-    },
-
-    release: async (key, fence) => answers.booleanReplySchema.parse(await runScript("release", key, fence)),
+    count: (set) => runScript(numberReply, "count", set),
+    commit: async (commit) => commitReply.parse(await connection.runCommand(() => queue.commit(commit))),
+    lease: (key, owner, ttl) => runScript(leaseReply, "lease", key, owner, ttl, remember),
+    release: (key, fence) => runScript(booleanReply, "release", key, fence),
 
     async take(queue, ttl, max) {
-      const [until, ...taken] = answers.takeReplySchema.parse(await runScript("take", queue, checkMs("ttl", ttl), max));
+      const [until, ...taken] = await runScript(takeReply, "take", queue, ttl, max);
       return taken.map(([id, lane, text, tries, failures, token]) => {
         return { id, queue, lane, body: parseJobText(text), tries, failures, until, token };
       });
     },
 
-    async acknowledge({ queue, id, token }, jobResult) {
-      return answers.booleanReplySchema.parse(
-        await runScript("acknowledge", queue, id, token, ...toAcknowledgeArguments(jobResult, remember)),
-      );
-    },
+    acknowledge: ({ queue, id, token }, jobResult) =>
+      runScript(booleanReply, "acknowledge", queue, id, token, ...toAcknowledgeArguments(jobResult, remember)),
 
-    async listDeadJobs(queue, limit = DEFAULT_PAGE_SIZE) {
-      const jobs = answers.deadReplySchema.parse(await runScript("dead", queue, limit));
+    async listDeadJobs(queue, limit) {
+      const jobs = await runScript(deadReply, "dead", queue, limit);
       return jobs.map(([id, lane, text, reason, at]) => {
         return { id, queue, lane, body: parseJobText(text), reason: String(parseJobText(reason)), at };
       });
     },
 
-    replay: async (queue, id) => answers.booleanReplySchema.parse(await runScript("replay", queue, id)),
-    discard: async (queue, id) => answers.booleanReplySchema.parse(await runScript("discard", queue, id, remember)),
+    replay: (queue, id) => runScript(booleanReply, "replay", queue, id),
+    discard: (queue, id) => runScript(booleanReply, "discard", queue, id, remember),
+    advanceRetries: (queue, latest) => runScript(numberReply, "advance", queue, latest),
 
-    async consume(bucket, n, limit, window) {
-      return answers.integerReplySchema.parse(
-        await runScript("consume", ...toConsumeArguments({ bucket, n, limit, window })),
-      );
+    consumeAll: (consumptions) =>
+      runScript(
+        numberReply,
+        "consume",
+        ...consumptions.flatMap(({ bucket, n, limit, window }) => [bucket, n, limit, window]),
+      ),
+    async pause(bucket, wait, needsProbe) {
+      await runScript(numberReply, "pause", bucket, wait, needsProbe ? 1 : 0);
     },
-
-    async consumeAll(consumptions) {
-      return answers.integerReplySchema.parse(await runScript("consume", ...consumptions.flatMap(toConsumeArguments)));
-    },
-
-    async pause(bucket, wait, needsProbe = false) {
-      await runScript("pause", checkName("bucket", bucket), checkMs("wait", wait), needsProbe ? 1 : 0);
-    },
-
-    async limitPause(bucket, max) {
-      return answers.booleanReplySchema.parse(
-        await runScript("limit-pause", checkName("bucket", bucket), checkMs("max", max)),
-      );
-    },
-
-    async takeProbe(consumption, lease) {
-      const { bucket, n, window } = checkConsumption(consumption);
-      return answers.booleanReplySchema.parse(
-        await runScript("take-probe", bucket, n, window, checkMs("lease", lease)),
-      );
-    },
-
-    async endProbe(bucket) {
-      await runScript("end-probe", checkName("bucket", bucket));
-    },
-
-    async countConsumed(bucket, window) {
-      return answers.integerReplySchema.parse(
-        await runScript("count-consumed", checkName("bucket", bucket), checkMs("window", window)),
-      );
-    },
+    limitPause: (bucket, max) => runScript(booleanReply, "limit-pause", bucket, max),
+    takeProbe: ({ bucket, n, window }, lease) => runScript(booleanReply, "take-probe", bucket, n, window, lease),
+    endProbe: async (bucket) => void (await runScript(numberReply, "end-probe", bucket)),
+    countConsumed: (bucket, window) => runScript(numberReply, "count-consumed", bucket, window),
 
     async listPauses() {
-      const holds = answers.holdsReplySchema.parse(await runScript("pauses"));
-      return holds
+      const pauses = await runScript(pausesReply, "pauses");
+      return pauses
         .map(([bucket, until, probe]) => ({ bucket, until, needsProbe: probe !== "none" }))
         .sort((a, b) => (a.bucket < b.bucket ? -1 : 1));
     },
 
-    async advanceRetries(queue, latest) {
-      return answers.integerReplySchema.parse(await runScript("advance", queue, checkMs("latest", latest)));
-    },
-
     async stats() {
-      const empty: QueueStats = { pending: 0, dead: 0 };
-      const figures = answers.statsReplySchema.parse(await runScript("stats", ...QUEUES));
-      const getQueueStats = (queue: Queue) => figures[QUEUES.indexOf(queue)] ?? empty;
-      return { queues: mapQueues(getQueueStats) };
+      const figures = await runScript(statsReply, "stats", ...QUEUES);
+      return { queues: mapQueues((queue) => figures[QUEUES.indexOf(queue)] ?? { pending: 0, dead: 0 }) };
     },
 
-    async trim(set, keep, max) {
-      return answers.integerReplySchema.parse(await runScript("trim", set, keep, max));
-    },
-
+    trim: (set, keep, max) => runScript(numberReply, "trim", set, keep, max),
     reclaimSpace: async () => false,
 
     async readCapacity() {
@@ -183,11 +154,10 @@ export async function connectRedisStore(options: RedisStoreOptions): Promise<Sto
     },
 
     async close() {
-      closed = true;
       await queue.idle();
       await connection.close();
     },
-  };
+  });
 }
 
 function toStoredValue<T>(text: string, rev: number) {
@@ -195,12 +165,7 @@ function toStoredValue<T>(text: string, rev: number) {
   return { value, rev };
 }
 
-function toAcknowledgeArguments(jobResult: JobResult, remember: Ms): (string | number)[] {
-  if ("retryAt" in jobResult) return ["retry", checkMs("retryAt", jobResult.retryAt), jobResult.failed ? 1 : 0];
+function toAcknowledgeArguments(jobResult: JobResult, remember: Ms): ScriptArguments {
+  if ("retryAt" in jobResult) return ["retry", jobResult.retryAt, jobResult.failed ? 1 : 0];
   return "dead" in jobResult ? ["dead", JSON.stringify(jobResult.dead)] : ["done", remember];
-}
-
-function toConsumeArguments(consumption: Consumption): (string | number)[] {
-  const { bucket, n, limit, window } = checkConsumption(consumption);
-  return [bucket, n, limit, window];
 }

@@ -1,13 +1,11 @@
 /**
- * The calls of Redis: the Lua scripts of lua/, the queue that sends calls of one moment with one write and combines
- * commits, and the schemas of the replies.
+ * The calls of Redis: the Lua scripts of lua/, and the queue that sends calls of one moment with one write and combines
+ * commits.
  */
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { Command, type Redis } from "ioredis";
-import { z } from "zod";
-import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import type { CheckedCommit } from "../../../shared/store/engine.ts";
 import type { Ms } from "../../../shared/time.ts";
 import { getProductFile } from "../../node/files.ts";
@@ -73,39 +71,6 @@ const MAX_GROUP_COMMITS = 100;
 
 /** Limit of the text in one call of several commits: 1 Mi characters, for the same reason. */
 const MAX_GROUP_CHARACTERS = 1024 * 1024;
-
-/** A number in a script's reply. Redis stores numbers as text and returns them as text. */
-const numberSchema = z.coerce.number();
-
-export const integerReplySchema = numberSchema;
-
-export const booleanReplySchema = z.union([z.literal(0), z.literal(1)]).transform((answer) => answer === 1);
-
-export const commitReplySchema = z.enum(["committed", "stale", "fenced"]);
-
-export const readReplySchema = z.array(z.union([z.tuple([z.string(), numberSchema]), z.tuple([])]));
-
-export const scanReplySchema = z.array(z.tuple([z.string(), z.string(), numberSchema]));
-
-export const leaseReplySchema = z.union([
-  z.tuple([z.literal(1), numberSchema, numberSchema]).transform(([, fence, until]) => ({ fence, until })),
-  z.tuple([z.literal(0), z.string(), numberSchema]).transform(([, heldBy, until]) => ({ heldBy, until })),
-]);
-
-export const takeReplySchema = z.tuple(
-  [numberSchema],
-  z.tuple([z.string(), z.string(), z.string(), numberSchema, numberSchema, z.string()]),
-);
-
-export const holdsReplySchema = z.array(z.tuple([z.string(), numberSchema, z.string()]));
-
-export const deadReplySchema = z.array(z.tuple([z.string(), z.string(), z.string(), z.string(), numberSchema]));
-
-export const statsReplySchema = z.array(
-  z
-    .tuple([numberSchema, numberSchema], numberSchema)
-    .transform(([pending, dead, oldest]) => ({ pending, dead, ...omitUndefined({ oldest }) })),
-);
 
 /**
  * Loads the scripts and returns the function that runs several of them with one write: by their hashes, or by their

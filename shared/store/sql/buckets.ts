@@ -1,30 +1,37 @@
-/** The rate limits of the SQL engine. */
+/**
+ * The rate limits of the SQL engine: what was consumed from a bucket in its window, and pauses. The scripts of Redis
+ * (runtime/stores/redis/lua/buckets.lua) calculate the same.
+ */
 
 import { z } from "zod";
-import type { Ms } from "../../time.ts";
+import { DAY, type Ms, SECOND } from "../../time.ts";
 import type { BucketPause, Consumption } from "../port.ts";
-import {
-  type ConsumedEntry,
-  computePauseWait,
-  computeWindowWait,
-  isPauseForgotten,
-  mergePauses,
-  type PauseState,
-  sumConsumed,
-  UNUSED_PROBE_RETENTION_MS,
-} from "../rate-limits.ts";
 import { getNumberColumn, getTextColumn, type SqlDriver } from "./database.ts";
 
+/**
+ * A pause, and what follows its end. `none`: everything is granted again. `needed`: only one probe is granted. `sent`: a
+ * probe was granted, and the pause lasts until its result is known or its lease has expired.
+ */
 const pauseSchema = z.object({ until: z.number(), probe: z.enum(["none", "needed", "sent"]) });
 
+type Pause = z.infer<typeof pauseSchema>;
+
+const NO_PAUSE: Pause = { until: 0, probe: "none" };
+
+/** Interval between checks while a probe is needed or its result is not known: 1 s, so that its success counts soon. */
+const PROBE_CHECK_MS: Ms = SECOND;
+
+/** Retention of a pause whose probe was never sent: 1 day, after which nothing is known about the bucket. */
+const UNUSED_PROBE_RETENTION_MS: Ms = DAY;
+
 export function createSqlBuckets({ driver, clock }: { driver: SqlDriver; clock: () => Ms }) {
-  function readPause(bucket: string): PauseState | undefined {
+  function readPause(bucket: string): Pause {
     const [row] = driver.exec("SELECT until, probe FROM pause WHERE bucket = ?", bucket);
-    const pause = row && pauseSchema.parse(row);
-    return pause && !isPauseForgotten(pause, clock()) ? pause : undefined;
+    const pause = row ? pauseSchema.parse(row) : NO_PAUSE;
+    return isForgotten(pause, clock()) ? NO_PAUSE : pause;
   }
 
-  function writePause(bucket: string, { until, probe }: PauseState) {
+  function writePause(bucket: string, { until, probe }: Pause) {
     driver.exec("INSERT OR REPLACE INTO pause (bucket, until, probe) VALUES (?, ?, ?)", bucket, until, probe);
   }
 
@@ -32,33 +39,39 @@ export function createSqlBuckets({ driver, clock }: { driver: SqlDriver; clock: 
     driver.exec("INSERT INTO consumed (bucket, at, n, expires) VALUES (?, ?, ?, ?)", bucket, now, n, now + window);
   }
 
-  /** Reads what was consumed after a time, oldest first. */
-  function readConsumed(bucket: string, after: Ms): ConsumedEntry[] {
+  /** Reads what was consumed in a window, oldest first. */
+  function readConsumed(bucket: string, window: Ms): { at: Ms; n: number }[] {
     return driver
-      .exec("SELECT at, n FROM consumed WHERE bucket = ? AND at > ? ORDER BY at", bucket, after)
+      .exec("SELECT at, n FROM consumed WHERE bucket = ? AND at > ? ORDER BY at", bucket, clock() - window)
       .map((row) => ({ at: getNumberColumn(row, "at"), n: getNumberColumn(row, "n") }));
   }
 
-  function computeWait({ bucket, n, limit, window }: Consumption): Ms {
-    const now = clock();
-    const pause = readPause(bucket);
-    moveFutureEntriesToNow(bucket, now);
-    const consumed = readConsumed(bucket, now - window);
-    return Math.max(pause ? computePauseWait(pause, now) : 0, computeWindowWait(consumed, n, limit, window, now));
+  function computeWait(consumption: Consumption): Ms {
+    moveFutureEntriesToNow(consumption.bucket);
+    return Math.max(computePauseWait(readPause(consumption.bucket), clock()), computeWindowWait(consumption));
   }
 
   /**
    * After the clock was set back, a future entry counts as consumed now; else it would count until the clock has caught
    * up.
    */
-  function moveFutureEntriesToNow(bucket: string, now: Ms) {
-    driver.exec(
-      "UPDATE consumed SET at = ?, expires = expires - at + ? WHERE bucket = ? AND at > ?",
-      now,
-      now,
-      bucket,
-      now,
-    );
+  function moveFutureEntriesToNow(bucket: string) {
+    const now = clock();
+    const sql = "UPDATE consumed SET at = ?, expires = expires - at + ? WHERE bucket = ? AND at > ?";
+    driver.exec(sql, now, now, bucket, now);
+  }
+
+  /** The milliseconds until `n` fit under the limit; a whole window when they exceed it. */
+  function computeWindowWait({ bucket, n, limit, window }: Consumption): Ms {
+    if (n > limit) return window;
+    const consumed = readConsumed(bucket, window);
+    let over = n + sum(consumed) - limit;
+    if (over <= 0) return 0;
+    for (const entry of consumed) {
+      over -= entry.n;
+      if (over <= 0) return entry.at + window - clock();
+    }
+    return window;
   }
 
   return {
@@ -71,13 +84,17 @@ export function createSqlBuckets({ driver, clock }: { driver: SqlDriver; clock: 
     },
 
     pause(bucket: string, wait: Ms, needsProbe: boolean) {
-      writePause(bucket, mergePauses(readPause(bucket), wait, needsProbe, clock()));
+      const { until, probe } = readPause(bucket);
+      writePause(bucket, {
+        // The later end counts, except that a probe's lease ends with the pause that answered it.
+        until: Math.max(probe === "sent" ? 0 : until, clock() + wait),
+        probe: needsProbe || probe !== "none" ? "needed" : "none",
+      });
     },
 
     limitPause(bucket: string, max: Ms): boolean {
-      const pause = readPause(bucket);
       const until = clock() + max;
-      if (!pause || pause.until <= until) return false;
+      if (readPause(bucket).until <= until) return false;
       writePause(bucket, { until, probe: "needed" });
       return true;
     },
@@ -85,7 +102,7 @@ export function createSqlBuckets({ driver, clock }: { driver: SqlDriver; clock: 
     takeProbe(consumption: Consumption, lease: Ms): boolean {
       const now = clock();
       const pause = readPause(consumption.bucket);
-      if (!pause || pause.probe === "none" || pause.until > now) return false;
+      if (pause.probe === "none" || pause.until > now) return false;
       writePause(consumption.bucket, { until: now + lease, probe: "sent" });
       addConsumed(consumption, now);
       return true;
@@ -95,31 +112,42 @@ export function createSqlBuckets({ driver, clock }: { driver: SqlDriver; clock: 
       driver.exec("DELETE FROM pause WHERE bucket = ? AND probe = 'sent'", bucket);
     },
 
-    countConsumed: (bucket: string, window: Ms): number => sumConsumed(readConsumed(bucket, clock() - window)),
+    countConsumed: (bucket: string, window: Ms): number => sum(readConsumed(bucket, window)),
 
     listPauses(): BucketPause[] {
       return driver
         .exec("SELECT bucket, until, probe FROM pause ORDER BY bucket")
         .map((row) => ({ bucket: getTextColumn(row, "bucket"), pause: pauseSchema.parse(row) }))
-        .filter(({ pause }) => !isPauseForgotten(pause, clock()))
+        .filter(({ pause }) => !isForgotten(pause, clock()))
         .map(({ bucket, pause }) => ({ bucket, until: pause.until, needsProbe: pause.probe !== "none" }));
     },
 
     /** Deletes at most `limit` expired rows of each table. */
     sweep(limit: number) {
       const now = clock();
-      driver.exec(
-        "DELETE FROM consumed WHERE rowid IN (SELECT rowid FROM consumed WHERE expires <= ? LIMIT ?)",
-        now,
-        limit,
-      );
+      const sql = "DELETE FROM consumed WHERE rowid IN (SELECT rowid FROM consumed WHERE expires <= ? LIMIT ?)";
+      driver.exec(sql, now, limit);
       driver.exec(
         `DELETE FROM pause WHERE bucket IN
            (SELECT bucket FROM pause WHERE until <= ? AND (probe = 'none' OR until <= ?) LIMIT ?)`,
-        now,
-        now - UNUSED_PROBE_RETENTION_MS,
-        limit,
+        ...[now, now - UNUSED_PROBE_RETENTION_MS, limit],
       );
     },
   };
+}
+
+function sum(consumed: readonly { n: number }[]): number {
+  return consumed.reduce((total, { n }) => total + n, 0);
+}
+
+/** The milliseconds that a request which is no probe has to wait for the pause; 0: the pause is over. */
+function computePauseWait({ until, probe }: Pause, now: Ms): Ms {
+  const left = Math.max(0, until - now);
+  if (probe === "none" || (probe === "needed" && left > 0)) return left;
+  return left > 0 ? Math.min(left, PROBE_CHECK_MS) : PROBE_CHECK_MS;
+}
+
+/** Whether the pause has no effect any longer, so that it counts as deleted. */
+function isForgotten({ until, probe }: Pause, now: Ms): boolean {
+  return until + (probe === "none" ? 0 : UNUSED_PROBE_RETENTION_MS) <= now;
 }

@@ -36,36 +36,25 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
 
   function append({ queue, id, lane, text, at = clock() }: CheckedJob) {
     const seq = next();
-    driver.exec(
-      "INSERT INTO job (seq, queue, id, lane, at, body, tries) VALUES (?, ?, ?, ?, ?, ?, 0)",
-      seq,
-      queue,
-      id,
-      lane,
-      at,
-      text,
-    );
+    const sql = "INSERT INTO job (seq, queue, id, lane, at, body, tries) VALUES (?, ?, ?, ?, ?, ?, 0)";
+    driver.exec(sql, seq, queue, id, lane, at, text);
     // An existing lane has an earlier first job, which stays its head.
     driver.exec("INSERT OR IGNORE INTO lane (queue, lane, head, due) VALUES (?, ?, ?, ?)", queue, lane, seq, at);
   }
 
   function remove(queue: Queue, lane: string, seq: number) {
     driver.exec("DELETE FROM job WHERE seq = ?", seq);
-    const [head] = driver.exec(
-      "SELECT seq, at FROM job WHERE queue = ? AND lane = ? ORDER BY seq LIMIT 1",
-      queue,
-      lane,
-    );
+    const findNext = "SELECT seq, at FROM job WHERE queue = ? AND lane = ? ORDER BY seq LIMIT 1";
+    const [head] = driver.exec(findNext, queue, lane);
     if (!head) driver.exec("DELETE FROM lane WHERE queue = ? AND lane = ?", queue, lane);
     else {
-      driver.exec(
-        "UPDATE lane SET head = ?, due = ? WHERE queue = ? AND lane = ?",
-        getNumberColumn(head, "seq"),
-        getNumberColumn(head, "at"),
-        queue,
-        lane,
-      );
+      const sql = "UPDATE lane SET head = ?, due = ? WHERE queue = ? AND lane = ?";
+      driver.exec(sql, getNumberColumn(head, "seq"), getNumberColumn(head, "at"), queue, lane);
     }
+  }
+
+  function setDue(queue: Queue, lane: string, due: Ms) {
+    driver.exec("UPDATE lane SET due = ? WHERE queue = ? AND lane = ?", due, queue, lane);
   }
 
   function rememberDone(queue: Queue, id: string) {
@@ -83,20 +72,14 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
     take(queue: Queue, ttl: Ms, max: number): LeasedJob[] {
       const now = clock();
       const until = now + ttl;
-      const heads = driver.exec(
-        "SELECT head FROM lane WHERE queue = ? AND due <= ? ORDER BY due, head LIMIT ?",
-        queue,
-        now,
-        max,
-      );
-      return heads.flatMap((head) => {
+      const findHeads = "SELECT head FROM lane WHERE queue = ? AND due <= ? ORDER BY due, head LIMIT ?";
+      const takeJob =
+        "UPDATE job SET tries = tries + 1, token = ? WHERE seq = ? RETURNING id, lane, body, tries, failures";
+      return driver.exec(findHeads, queue, now, max).flatMap((head) => {
         const token = String(next());
-        const seq = getNumberColumn(head, "head");
-        const sql =
-          "UPDATE job SET tries = tries + 1, token = ? WHERE seq = ? RETURNING id, lane, body, tries, failures";
-        return driver.exec(sql, token, seq).map((row): LeasedJob => {
+        return driver.exec(takeJob, token, getNumberColumn(head, "head")).map((row): LeasedJob => {
           const lane = getTextColumn(row, "lane");
-          driver.exec("UPDATE lane SET due = ? WHERE queue = ? AND lane = ?", until, queue, lane);
+          setDue(queue, lane, until);
           const body = parseJobText(getTextColumn(row, "body"));
           const [tries, failures] = [getNumberColumn(row, "tries"), getNumberColumn(row, "failures")];
           return { id: getTextColumn(row, "id"), queue, lane, body, tries, failures, until, token };
@@ -106,40 +89,25 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
 
     /** A late acknowledgement still counts until the job is taken again, because the token stays until then. */
     acknowledge({ queue, id, token }: LeasedJob, jobResult: JobResult): boolean {
-      const [row] = driver.exec(
-        "SELECT seq, lane, body FROM job WHERE queue = ? AND id = ? AND token = ?",
-        queue,
-        id,
-        token,
-      );
+      const findTaken = "SELECT seq, lane, body FROM job WHERE queue = ? AND id = ? AND token = ?";
+      const [row] = driver.exec(findTaken, queue, id, token);
       if (!row) return false;
       const lane = getTextColumn(row, "lane");
       const seq = getNumberColumn(row, "seq");
       if ("retryAt" in jobResult) {
-        driver.exec(
-          "UPDATE job SET token = NULL, at = ?, failures = failures + ? WHERE seq = ?",
-          jobResult.retryAt,
-          jobResult.failed ? 1 : 0,
-          seq,
-        );
-        driver.exec("UPDATE lane SET due = ? WHERE queue = ? AND lane = ?", jobResult.retryAt, queue, lane);
+        const { retryAt, failed } = jobResult;
+        const sql = "UPDATE job SET token = NULL, at = ?, failures = failures + ? WHERE seq = ?";
+        driver.exec(sql, retryAt, failed ? 1 : 0, seq);
+        setDue(queue, lane, retryAt);
         return true;
       }
       remove(queue, lane, seq);
       if ("dead" in jobResult) {
         driver.exec(
           "INSERT INTO dead (seq, queue, id, lane, body, reason, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-          next(),
-          queue,
-          id,
-          lane,
-          getTextColumn(row, "body"),
-          JSON.stringify(jobResult.dead),
-          clock(),
+          ...[next(), queue, id, lane, getTextColumn(row, "body"), JSON.stringify(jobResult.dead), clock()],
         );
-      } else {
-        rememberDone(queue, id);
-      }
+      } else rememberDone(queue, id);
       return true;
     },
 
@@ -147,12 +115,9 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
       const advanced = driver.exec(
         `UPDATE job SET at = ? WHERE seq IN (SELECT head FROM lane WHERE queue = ? AND due > ?)
            AND tries > 0 AND token IS NULL RETURNING lane`,
-        latest,
-        queue,
-        latest,
+        ...[latest, queue, latest],
       );
-      for (const row of advanced)
-        driver.exec("UPDATE lane SET due = ? WHERE queue = ? AND lane = ?", latest, queue, getTextColumn(row, "lane"));
+      for (const row of advanced) setDue(queue, getTextColumn(row, "lane"), latest);
       return advanced.length;
     },
 
@@ -166,11 +131,8 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
 
     /** Deletes at most `limit` expired ids of done jobs. */
     sweep(limit: number) {
-      driver.exec(
-        "DELETE FROM done WHERE (queue, id) IN (SELECT queue, id FROM done WHERE forget <= ? LIMIT ?)",
-        clock(),
-        limit,
-      );
+      const sql = "DELETE FROM done WHERE (queue, id) IN (SELECT queue, id FROM done WHERE forget <= ? LIMIT ?)";
+      driver.exec(sql, clock(), limit);
     },
   };
 }
@@ -183,47 +145,44 @@ interface SqlDeadJobsOptions {
 
 /** Dead letters, and the statistics of all queues. */
 export function createSqlDeadJobs({ driver, clock, jobs }: SqlDeadJobsOptions) {
-  function readNumber(sql: string, ...params: (string | number)[]): number | undefined {
-    const value = driver.exec(sql, ...params)[0]?.["n"];
-    return typeof value === "number" ? value : undefined;
-  }
-
-  function readQueueStats(queue: Queue): QueueStats {
-    const oldest = readNumber("SELECT min(due) AS n FROM lane WHERE queue = ? AND due <= ?", queue, clock());
-    return {
-      pending: readNumber("SELECT count(*) AS n FROM job WHERE queue = ?", queue) ?? 0,
-      dead: readNumber("SELECT count(*) AS n FROM dead WHERE queue = ?", queue) ?? 0,
-      ...omitUndefined({ oldest }),
-    };
-  }
+  const readNumbers = (sql: string, ...params: (string | number)[]) =>
+    new Map(driver.exec(sql, ...params).map((row) => [getTextColumn(row, "queue"), getNumberColumn(row, "n")]));
 
   return {
-    dead(queue: Queue, limit: number): DeadJob[] {
-      const sql = "SELECT id, lane, body, reason, at FROM dead WHERE queue = ? ORDER BY seq LIMIT ?";
-      return driver.exec(sql, queue, limit).map((row) => ({
-        id: getTextColumn(row, "id"),
-        queue,
-        lane: getTextColumn(row, "lane"),
-        body: parseJobText(getTextColumn(row, "body")),
-        reason: String(parseJobText(getTextColumn(row, "reason"))),
-        at: getNumberColumn(row, "at"),
-      }));
-    },
+    list: (queue: Queue, limit: number): DeadJob[] =>
+      driver
+        .exec("SELECT id, lane, body, reason, at FROM dead WHERE queue = ? ORDER BY seq LIMIT ?", queue, limit)
+        .map((row) => ({
+          id: getTextColumn(row, "id"),
+          queue,
+          lane: getTextColumn(row, "lane"),
+          body: parseJobText(getTextColumn(row, "body")),
+          reason: String(parseJobText(getTextColumn(row, "reason"))),
+          at: getNumberColumn(row, "at"),
+        })),
 
     replay(queue: Queue, id: string): boolean {
       const [row] = driver.exec("DELETE FROM dead WHERE queue = ? AND id = ? RETURNING lane, body", queue, id);
-      if (!row) return false;
-      jobs.append({ queue, id, lane: getTextColumn(row, "lane"), text: getTextColumn(row, "body"), at: undefined });
-      return true;
+      if (row)
+        jobs.append({ queue, id, lane: getTextColumn(row, "lane"), text: getTextColumn(row, "body"), at: undefined });
+      return row !== undefined;
     },
 
     discard(queue: Queue, id: string): boolean {
-      const deleted = driver.exec("DELETE FROM dead WHERE queue = ? AND id = ? RETURNING id", queue, id);
-      if (deleted.length === 0) return false;
-      jobs.rememberDone(queue, id);
-      return true;
+      const isDead = driver.exec("DELETE FROM dead WHERE queue = ? AND id = ? RETURNING id", queue, id).length > 0;
+      if (isDead) jobs.rememberDone(queue, id);
+      return isDead;
     },
 
-    stats: (): StoreStats => ({ queues: mapQueues(readQueueStats) }),
+    readStats(): StoreStats {
+      const pending = readNumbers("SELECT queue, count(*) AS n FROM job GROUP BY queue");
+      const dead = readNumbers("SELECT queue, count(*) AS n FROM dead GROUP BY queue");
+      const queues = mapQueues((queue): QueueStats => {
+        const [row] = driver.exec("SELECT min(due) AS n FROM lane WHERE queue = ? AND due <= ?", queue, clock());
+        const oldest = typeof row?.["n"] === "number" ? row["n"] : undefined;
+        return { pending: pending.get(queue) ?? 0, dead: dead.get(queue) ?? 0, ...omitUndefined({ oldest }) };
+      });
+      return { queues };
+    },
   };
 }

@@ -4,20 +4,8 @@
  */
 
 import { omitUndefined } from "../../omit-undefined.ts";
-import type { Ms } from "../../time.ts";
-import {
-  applyCommit,
-  type CheckedPut,
-  checkCommit,
-  checkConsumption,
-  checkKey,
-  checkMs,
-  checkName,
-  createValueReads,
-  DEFAULT_PAGE_SIZE,
-  nextSequenceNumber,
-  RETENTION,
-} from "../engine.ts";
+import { isRecent, type Ms } from "../../time.ts";
+import { type CheckedCommit, type CheckedPut, createStore, nextSequenceNumber, RETENTION } from "../engine.ts";
 import type { Revision, ScanPage, SetName, Store, StoredRow, StoredValue, StoreKey } from "../port.ts";
 import { createSqlBuckets } from "./buckets.ts";
 import {
@@ -42,20 +30,20 @@ interface SqlStoreOptions {
   alone?: boolean;
 }
 
-interface SqlValuesOptions {
+/** What the parts of the engine share. */
+interface SqlParts {
   driver: SqlDriver;
   clock: () => Ms;
+  /** Returns the next number of the store's sequence. */
   next: () => number;
-}
-
-interface SqlLeasesOptions {
-  driver: SqlDriver;
-  clock: () => Ms;
   remember: Ms;
 }
 
-/** Limit of expired rows deleted per table and change: 50, more than one change usually adds. */
-const SWEEP_BATCH = 50;
+/** Interval between two sweeps: 100 ms, because looking for expired rows takes as long as a change. */
+const SWEEP_INTERVAL: Ms = 100;
+
+/** Limit of expired rows deleted per table and sweep: 1,000, more than are added in that time. */
+const SWEEP_BATCH = 1_000;
 
 const NOT_EXPIRED = "(expires IS NULL OR expires > ?)";
 
@@ -71,8 +59,7 @@ export function createSqlStore(
   const deadJobs = createSqlDeadJobs({ driver, clock, jobs });
   const buckets = createSqlBuckets({ driver, clock });
   const group = createGroupCommit({ ...driver, transaction });
-  let closed = false;
-  let changes = 0;
+  let sweptAt = 0;
 
   driver.transaction(() => {
     createSqlTables(driver);
@@ -81,32 +68,12 @@ export function createSqlStore(
     jobs.voidLeases();
   });
 
-  function assertOpen() {
-    if (closed) throw new Error("The store is closed.");
-  }
-
-  function queueDurableChange<T>(work: () => T): Promise<T> {
-    assertOpen();
-    return group.queue(work);
-  }
-
-  /**
-   * Queues a change that need not wait for the disk. Losing it when the machine fails has the same effect as a failure
-   * just before it: a job is not taken yet, a handled job is not acknowledged yet, or the consumption of a quota is forgotten,
-   * whose window is over when the machine has restarted.
-   */
-  function queueLaxChange<T>(work: () => T): Promise<T> {
-    assertOpen();
-    return group.queue(work, true);
-  }
-
   /** Sweeps and saves the sequence once for a whole group instead of once per change. */
   function transaction(run: () => void, isLax?: boolean) {
-    changes = 0;
     try {
       driver.transaction(() => {
         run();
-        if (changes > 0) for (const part of [values, leases, jobs, buckets]) part.sweep(SWEEP_BATCH * changes);
+        if (!isRecent(sweptAt, SWEEP_INTERVAL, clock())) sweep();
         save();
       }, isLax);
     } catch (error) {
@@ -115,118 +82,79 @@ export function createSqlStore(
     }
   }
 
-  return {
-    ...createValueReads(values, clock, assertOpen),
-    async commit(commit) {
-      const checked = checkCommit(commit);
-      return queueDurableChange(() => {
-        const outcome = applyCommit({ values, leases, jobs }, checked);
-        if (outcome === "committed") changes += 1;
-        return outcome;
-      });
-    },
-    async lease(key, owner, ttl) {
-      const [checkedKey, checkedOwner, checkedTtl] = [
-        checkKey(key),
-        checkName("lease owner", owner),
-        checkMs("ttl", ttl),
-      ];
-      return queueDurableChange(() => leases.lease(checkedKey, checkedOwner, checkedTtl));
-    },
-    async release(key, fence) {
-      return queueDurableChange(() => leases.release(key, fence));
-    },
-    async take(queue, ttl, max) {
-      const length = checkMs("ttl", ttl);
-      return queueLaxChange(() => {
-        changes += 1;
-        return jobs.take(queue, length, max);
-      });
-    },
-    async acknowledge(job, jobResult) {
-      const checked =
-        "retryAt" in jobResult ? { ...jobResult, retryAt: checkMs("retryAt", jobResult.retryAt) } : jobResult;
-      return queueLaxChange(() => jobs.acknowledge(job, checked));
-    },
-    async advanceRetries(queue, latest) {
-      const at = checkMs("latest", latest);
-      return queueDurableChange(() => jobs.advanceRetries(queue, at));
-    },
-    async listDeadJobs(queue, limit = DEFAULT_PAGE_SIZE) {
-      assertOpen();
-      return deadJobs.dead(queue, limit);
-    },
-    async replay(queue, id) {
-      return queueDurableChange(() => deadJobs.replay(queue, id));
-    },
-    async discard(queue, id) {
-      return queueDurableChange(() => deadJobs.discard(queue, id));
-    },
-    async consume(bucket, n, limit, window) {
-      const consumption = checkConsumption({ bucket, n, limit, window });
-      return queueLaxChange(() => buckets.consume([consumption]));
-    },
-    async consumeAll(consumptions) {
-      const checked = consumptions.map(checkConsumption);
-      return queueLaxChange(() => buckets.consume(checked));
-    },
-    async pause(bucket, wait, needsProbe = false) {
-      const [name, length] = [checkName("bucket", bucket), checkMs("wait", wait)];
-      return queueLaxChange(() => buckets.pause(name, length, needsProbe));
-    },
-    async limitPause(bucket, max) {
-      const [name, length] = [checkName("bucket", bucket), checkMs("max", max)];
-      return queueDurableChange(() => buckets.limitPause(name, length));
-    },
-    async takeProbe(consumption, lease) {
-      const [checked, length] = [checkConsumption(consumption), checkMs("lease", lease)];
-      return queueLaxChange(() => buckets.takeProbe(checked, length));
-    },
-    async endProbe(bucket) {
-      const name = checkName("bucket", bucket);
-      return queueLaxChange(() => buckets.endProbe(name));
-    },
-    async countConsumed(bucket, window) {
-      assertOpen();
-      return buckets.countConsumed(checkName("bucket", bucket), checkMs("window", window));
-    },
-    async listPauses() {
-      assertOpen();
-      return buckets.listPauses();
-    },
-    async stats() {
-      assertOpen();
-      return deadJobs.stats();
-    },
+  function sweep() {
+    sweptAt = clock();
+    for (const part of [values, leases, jobs, buckets]) part.sweep(SWEEP_BATCH);
+  }
+
+  function commit({ expect, fence, puts, jobs: added }: CheckedCommit) {
+    if (fence && !leases.holds(...fence)) return "fenced";
+    if (expect.some(([key, rev]) => values.rev(key) !== rev)) return "stale";
+    values.put(puts);
+    jobs.add(added);
+    return "committed";
+  }
+
+  const durable =
+    <Arguments extends unknown[], Result>(change: (...args: Arguments) => Result) =>
+    (...args: Arguments): Promise<Result> =>
+      group.queue(() => change(...args));
+
+  /**
+   * A change that need not wait for the disk. Losing it when the machine fails has the same effect as a failure just
+   * before it: a job is not taken yet, a handled job is not acknowledged yet, or the consumption of a quota is forgotten,
+   * whose window is over when the machine has restarted.
+   */
+  const lax =
+    <Arguments extends unknown[], Result>(change: (...args: Arguments) => Result) =>
+    (...args: Arguments): Promise<Result> =>
+      group.queue(() => change(...args), true);
+
+  return createStore({
+    now: async () => clock(),
+    read: async (keys) => keys.map((key) => values.get(key)),
+    scan: async (set, after, limit) => values.scan(set, after, limit),
+    count: async (set) => values.count(set),
+    commit: durable(commit),
+    lease: durable(leases.lease),
+    release: durable(leases.release),
+    take: lax(jobs.take),
+    acknowledge: lax(jobs.acknowledge),
+    advanceRetries: durable(jobs.advanceRetries),
+    listDeadJobs: async (queue, limit) => deadJobs.list(queue, limit),
+    replay: durable(deadJobs.replay),
+    discard: durable(deadJobs.discard),
+    consumeAll: lax(buckets.consume),
+    pause: lax(buckets.pause),
+    limitPause: durable(buckets.limitPause),
+    takeProbe: lax(buckets.takeProbe),
+    endProbe: lax(buckets.endProbe),
+    countConsumed: async (bucket, window) => buckets.countConsumed(bucket, window),
+    listPauses: async () => buckets.listPauses(),
+    stats: async () => deadJobs.readStats(),
     // Trimming need not survive a failure of the machine, because the next run trims again.
-    trim: async (set, keep, max) => queueLaxChange(() => values.trim(set, keep, max)),
+    trim: lax(values.trim),
+    // Requests are handled between two steps.
     reclaimSpace: () =>
       new Promise((resolve, reject) => {
-        // Requests are handled between two steps.
         driver.soon(() => {
           try {
-            assertOpen();
             resolve(driver.reclaimSpace?.() ?? false);
           } catch (error) {
             reject(error);
           }
         });
       }),
-    async readCapacity() {
-      assertOpen();
-      return driver.readCapacity?.() ?? {};
-    },
+    readCapacity: async () => driver.readCapacity?.() ?? {},
     ...omitUndefined({ saveCopy: driver.saveCopy }),
     async close() {
-      if (closed) return;
-      closed = true;
       group.flushAll();
       driver.close();
     },
-  };
+  });
 }
 
-function createSqlValues({ driver, clock, next }: SqlValuesOptions) {
+function createSqlValues({ driver, clock, next }: Pick<SqlParts, "driver" | "clock" | "next">) {
   function deleteKey(key: StoreKey) {
     driver.exec("DELETE FROM member WHERE key = ?", key);
     driver.exec("DELETE FROM record WHERE key = ?", key);
@@ -248,10 +176,7 @@ function createSqlValues({ driver, clock, next }: SqlValuesOptions) {
         `SELECT record.key, record.value, record.rev FROM member JOIN record ON record.key = member.key
          WHERE member.name = ? AND member.key > ? AND (member.expires IS NULL OR member.expires > ?)
          ORDER BY member.key LIMIT ?`,
-        set,
-        after ?? "",
-        clock(),
-        limit + 1,
+        ...[set, after ?? "", clock(), limit + 1],
       );
       const rows = found
         .slice(0, limit)
@@ -261,11 +186,8 @@ function createSqlValues({ driver, clock, next }: SqlValuesOptions) {
     },
 
     count(set: SetName): number {
-      const [row = {}] = driver.exec(
-        `SELECT count(*) AS n FROM member WHERE name = ? AND ${NOT_EXPIRED}`,
-        set,
-        clock(),
-      );
+      const sql = `SELECT count(*) AS n FROM member WHERE name = ? AND ${NOT_EXPIRED}`;
+      const [row = {}] = driver.exec(sql, set, clock());
       return getNumberColumn(row, "n");
     },
 
@@ -313,7 +235,7 @@ function toStoredValue<T>(row: SqlRow): StoredValue<T> {
   return { value: JSON.parse(getTextColumn(row, "value")), rev: getNumberColumn(row, "rev") };
 }
 
-function createSqlLeases({ driver, clock, remember }: SqlLeasesOptions) {
+function createSqlLeases({ driver, clock, remember }: Pick<SqlParts, "driver" | "clock" | "remember">) {
   const isHeld = (key: StoreKey, fence: number) =>
     driver.exec("SELECT 1 FROM lease WHERE key = ? AND fence = ? AND until > ?", key, fence, clock()).length > 0;
 
@@ -332,11 +254,7 @@ function createSqlLeases({ driver, clock, remember }: SqlLeasesOptions) {
       const until = now + ttl;
       driver.exec(
         "INSERT OR REPLACE INTO lease (key, owner, fence, until, forget) VALUES (?, ?, ?, ?, ?)",
-        key,
-        owner,
-        fence,
-        until,
-        until + remember,
+        ...[key, owner, fence, until, until + remember],
       );
       return { fence, until };
     },

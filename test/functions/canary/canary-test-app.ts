@@ -1,5 +1,5 @@
 import { canaryTick } from "../../../functions/canary.ts";
-import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import { createTestApp, type TestAppOptions } from "../../support/test-app.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { trimSet } from "../../../functions/maintenance-ticks.ts";
-import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { toDescendingKey } from "../../../shared/store/records.ts";
 
 test("trimming a set deletes its oldest rows beyond the limit", async () => {

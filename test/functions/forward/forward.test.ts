@@ -6,7 +6,7 @@ import { createForwardRules, forwardHandler } from "../../../functions/forward.t
 import type { Deps } from "../../../shared/app/deps.ts";
 import type { ForwardSettings } from "../../../shared/config/settings-file.ts";
 import { createLog } from "../../../shared/log.ts";
-import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import type { AnyEvent } from "../../../shared/task/events.ts";
 import { facts, SECRET } from "./forward-facts.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { HOUR, MINUTE } from "../../../shared/time.ts";
 import { createTestApp } from "../../support/test-app.ts";
 

@@ -4,7 +4,7 @@ import { createOutboxHandler } from "../../../functions/telegram/outbox-handler.
 import { UnreadableJobError } from "../../../shared/jobs/job-body.ts";
 import { createLog } from "../../../shared/log.ts";
 import { noMetrics } from "../../../shared/metrics.ts";
-import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import type { LeasedJob, Store } from "../../../shared/store/port.ts";
 import type { AnyEvent } from "../../../shared/task/events.ts";
 import type { ActionBody, EventFacts } from "../../../shared/task/rule-set.ts";

@@ -9,7 +9,7 @@ import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts"
 import { createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
 import type { JobHandler } from "../../../shared/app/deps.ts";
 import { inboxBodySchema, storedUpdateBodySchema } from "../../../shared/jobs/incoming-jobs.ts";
-import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import type { Queue, Store } from "../../../shared/store/port.ts";
 import { hasRedisServer, startRedis } from "../../support/redis-server.ts";
 import { createBearerHeaders, postWebhook, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";

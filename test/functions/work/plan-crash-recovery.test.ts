@@ -26,7 +26,7 @@ const PLAN = {
 /** Runs the whole plan with a crash at this point. Returns false when the plan was complete before the point. */
 async function runWithCrash(point: CrashPoint, withWish: boolean): Promise<boolean> {
   const crash = createCrashSimulator();
-  const { createMemoryStore } = await import("../../../shared/store/memory/memory-store.ts");
+  const { createMemoryStore } = await import("../../../runtime/stores/sqlite-store.ts");
   const setup = await createPlanSetup({
     store: (clock) => crash.store(createMemoryStore({ clock })),
     fetch: crash.fetch,

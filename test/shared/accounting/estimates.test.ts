@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { estimateTask, type FinishedTask } from "../../../shared/accounting/history.ts";
 import { readAllSpending, readMonthlySpending } from "../../../shared/accounting/spending.ts";
 import { workKeys, workSets } from "../../../shared/records/store-keys.ts";
-import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
 
 async function createFinishedTasks(tasks: Partial<FinishedTask>[]) {

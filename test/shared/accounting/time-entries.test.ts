@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { createTaskOperations } from "../../../functions/agent/tool.ts";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { readAllSpending } from "../../../shared/accounting/spending.ts";
 import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
 import { findClaim } from "../../../shared/records/task-records.ts";
-import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import { endClaim } from "../../../shared/tasks/claim-lease.ts";
 import { expireClaims } from "../../../shared/tasks/lifecycle/claim-upkeep.ts";
 import { MINUTE } from "../../../shared/time.ts";

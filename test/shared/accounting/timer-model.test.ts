@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { readAgentDays } from "../../../shared/accounting/history.ts";
 import { readAllSpending } from "../../../shared/accounting/spending.ts";
 import { type TimeEntriesRecord, toTaskTimes, trimTimeEntries } from "../../../shared/accounting/time-entries.ts";
 import { createTimes, endEntries, prepareTimes, startEntry } from "../../../shared/accounting/timer.ts";
 import { workKeys } from "../../../shared/records/store-keys.ts";
 import type { ClaimRecord } from "../../../shared/records/task-records.ts";
-import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import { HOUR, MINUTE, type Ms, SECOND } from "../../../shared/time.ts";
 import { createClaimDeps } from "../tasks/claims/claim-deps.ts";
 

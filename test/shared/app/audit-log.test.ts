@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { type AuditEntry, auditSets, createAuditLog } from "../../../shared/app/audit-log.ts";
 import { createLog } from "../../../shared/log.ts";
-import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import type { Commit, Store } from "../../../shared/store/port.ts";
 
 function createCall(n: number): AuditEntry {

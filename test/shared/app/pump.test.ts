@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import type { Deps, JobHandler } from "../../../shared/app/deps.ts";
 import { createPump } from "../../../shared/app/pump.ts";
 import { createLog } from "../../../shared/log.ts";
 import { noMetrics } from "../../../shared/metrics.ts";
 import { PlaneAuthError, PlaneRateLimitedError, PlaneUnavailableError } from "../../../shared/plane/errors.ts";
-import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import type { JobResult } from "../../../shared/store/port.ts";
 import { MINUTE } from "../../../shared/time.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { createStoreHealth, recordStoreHealth } from "../../../shared/app/health.ts";
 import { createLog } from "../../../shared/log.ts";
-import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import type { Store } from "../../../shared/store/port.ts";
 
 const clock = () => Date.UTC(2026, 0, 5, 8);

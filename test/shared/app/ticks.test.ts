@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import type { Deps, Tick, TickRunner } from "../../../shared/app/deps.ts";
 import { createTickRunner } from "../../../shared/app/ticks.ts";
 import { createLog } from "../../../shared/log.ts";
 import { noMetrics } from "../../../shared/metrics.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import { wait } from "../../../shared/time.ts";
 

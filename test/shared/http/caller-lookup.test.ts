@@ -1,6 +1,12 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { createCallerLookup } from "../../../shared/http/access.ts";
+import type { AgentTokens } from "../../../shared/config/settings.ts";
+import { createTokenLookup } from "../../../shared/http/access.ts";
+
+function createCallerLookup(agentTokens: AgentTokens[]) {
+  const findHolder = createTokenLookup({ adminTokens: [], tickTokens: [], runnerTokens: [], agentTokens });
+  return async (token: string) => (await findHolder(token))?.caller;
+}
 
 const toTokenHash = (token: string) => `sha256:${createHash("sha256").update(token).digest("hex")}`;
 

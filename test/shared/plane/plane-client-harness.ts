@@ -1,8 +1,8 @@
 import { onTestFinished, vi } from "vitest";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { createLog } from "../../../shared/log.ts";
 import type { Metrics } from "../../../shared/metrics.ts";
 import { createPlaneClient, type PlaneClientOptions } from "../../../shared/plane/client.ts";
-import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import { type ScriptedServer, type ScriptedStep, startScriptedServer } from "../../support/scripted-server.ts";
 
 export const PLANE_KEY = "plane_api_0123456789abcdef";

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { createPlaneClient } from "../../../shared/plane/client.ts";
 import { PlaneRateLimitedError } from "../../../shared/plane/errors.ts";
 import { usersApi } from "../../../shared/plane/projects.ts";
 import { createQuota } from "../../../shared/plane/quota.ts";
-import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import {
   captureError,
   createPlaneClientHarness,

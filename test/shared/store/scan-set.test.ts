@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { readAllRows, scanPages, scanRows } from "../../../shared/store/records.ts";
 
 /** A store with a set of `count` numbers, and the page sizes that were requested. */

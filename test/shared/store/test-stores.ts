@@ -2,8 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
-import { createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
-import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
+import { createMemoryStore, createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
 import type { TestRedis } from "../../support/redis-server.ts";
 import { type OpenStore, START_TIME } from "./opened-store.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { figuresTick } from "../../../functions/maintenance-ticks.ts";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { workKeys } from "../../../shared/records/store-keys.ts";
-import { createMemoryStore } from "../../../shared/store/memory/memory-store.ts";
 import { type Budget, notifyBudget } from "../../../shared/tasks/forecast.ts";
 import { DAY } from "../../../shared/time.ts";
 import { toPlainText } from "../../functions/telegram/commands/commands-app.ts";

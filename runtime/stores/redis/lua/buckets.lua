@@ -11,7 +11,7 @@ local function computeWait(bucket, n, limit, window)
 
   local ends, probe = readPause(bucket)
   local wait = math.max(0, ends - now)
-  -- While a probe is needed or under way, callers check every second for its result (see shared/store/rate-limits.ts).
+  -- While a probe is needed or under way, callers check every second for its result (see shared/store/sql/buckets.ts).
   if probe ~= 'none' and wait == 0 then wait = 1000 elseif probe == 'sent' then wait = math.min(wait, 1000) end
   local entries = call('ZRANGEBYSCORE', spent, string.format('(%.0f', now - window), '+inf', 'WITHSCORES')
   local over = n - limit

@@ -48,7 +48,7 @@ local function forget(key)
   call('ZREM', P .. 'x', key)
 end
 
--- A pause whose probe was never sent is forgotten after a day (see shared/store/rate-limits.ts).
+-- A pause whose probe was never sent is forgotten after a day (see shared/store/sql/buckets.ts).
 local UNUSED_PROBE_RETENTION = 86400000
 
 -- Returns the end of a bucket's pause (0: there is none) and its probe: 'none', 'needed' or 'sent'.

@@ -5,7 +5,7 @@ import {
   type SendPriority,
   TELEGRAM_LIMITS,
 } from "../../../../functions/telegram/delivery/rate-limits.ts";
-import { createMemoryStore } from "../../../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../../../runtime/stores/sqlite-store.ts";
 
 /** Counts the calls allowed within one minute, made two seconds apart; 30 means that there is no limit. */
 async function countReservations(chat: number, priority: SendPriority): Promise<number> {

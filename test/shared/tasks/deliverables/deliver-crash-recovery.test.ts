@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createMemoryStore } from "../../../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../../../runtime/stores/sqlite-store.ts";
 import type { NewDeliverable } from "../../../../shared/tasks/deliverables/file-check.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 import { type CrashPoint, createCrashSimulator } from "../../../support/crash-simulator.ts";

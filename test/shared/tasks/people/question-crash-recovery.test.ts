@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createWakeRules } from "../../../../functions/wake/rules.ts";
 import { createWorkRules } from "../../../../functions/work.ts";
-import { createMemoryStore } from "../../../../shared/store/memory/memory-store.ts";
+import { createMemoryStore } from "../../../../runtime/stores/sqlite-store.ts";
 import { answerQuestion, readTaskQuestions } from "../../../../shared/tasks/people/questions.ts";
 import { HOUR } from "../../../../shared/time.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { createWakeRules } from "../../../../functions/wake/rules.ts";
 import { createWorkRules } from "../../../../functions/work.ts";
+import { createMemoryStore } from "../../../../runtime/stores/sqlite-store.ts";
 import { createRemarkJob } from "../../../../shared/jobs/work-jobs.ts";
-import { createMemoryStore } from "../../../../shared/store/memory/memory-store.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 import { type CrashPoint, createCrashSimulator } from "../../../support/crash-simulator.ts";
 
