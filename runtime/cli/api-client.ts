@@ -8,7 +8,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { environmentSchema, toLocalUrl } from "../../shared/config/environment.ts";
-import { readConnectionFile } from "../../shared/config/secrets.ts";
+import { type Findings, readConnectionFile } from "../../shared/config/secrets.ts";
 import { findErrorCode, getErrorMessage } from "../../shared/errors.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import { nodeFiles, tryParseJson } from "../node/files.ts";
@@ -165,11 +165,12 @@ export function findServerAddress(env: Record<string, string | undefined>): stri
   if (env["GROUNDCREW_URL"] || env["GROUNDCREW_TOKEN"] || !tokenFile) return env["GROUNDCREW_URL"];
   const agents = dirname(dirname(resolve(tokenFile)));
   if (basename(tokenFile) !== "token" || basename(agents) !== "agents") return undefined;
-  const connection = readConnectionFile(join(dirname(agents), "secrets.json"), nodeFiles);
-  const [problem] = connection.problems.map(({ name, given, wanted }) => `${name} is ${given}; wanted: ${wanted}.`);
-  const refusal = problem ?? connection.warnings[0];
+  const findings: Findings = { problems: [], warnings: [] };
+  const connection = readConnectionFile(join(dirname(agents), "secrets.json"), nodeFiles, findings);
+  const [problem] = findings.problems.map(({ name, given, wanted }) => `${name} is ${given}; wanted: ${wanted}.`);
+  const refusal = problem ?? findings.warnings[0];
   if (refusal !== undefined) throw new CommandError(EXIT.usage, `${refusal} Or set GROUNDCREW_URL.`);
-  const settings = connectionSchema.safeParse(connection.env).data;
+  const settings = connectionSchema.safeParse(connection).data;
   if (settings === undefined || settings.PLANE_URL === undefined) return undefined;
   return settings.PUBLIC_URL ?? toLocalUrl({ host: settings.HOST, port: settings.PORT });
 }

@@ -25,8 +25,8 @@ export interface SettingsFiles {
 /** The values of every secret by name, agents' secrets included. The first value is used, every value is accepted. */
 export type Secrets = Map<string, string[]>;
 
-interface GatheredSecrets {
-  secrets: Secrets;
+/** What is wrong with the settings: with a problem they are refused. Neither kind contains a secret's value. */
+export interface Findings {
   problems: SettingProblem[];
   warnings: string[];
 }
@@ -42,13 +42,6 @@ interface SecretKind {
   many: boolean;
   /** Whether who knows the secret can give Groundcrew orders: then placeholders and patterns are refused as well. */
   isGuard?: true;
-}
-
-/** With a problem the settings are refused; `env` still has what could be read, so that nothing else counts as missing. */
-interface ConnectionFile {
-  env: Record<string, string>;
-  problems: SettingProblem[];
-  warnings: string[];
 }
 
 const textSchema = z.string().trim().min(1);
@@ -176,91 +169,87 @@ const MAX_IGNORED = 10;
 const HEADER =
   "# Written by `npm run provision`, read by `npm start` and the other commands. The environment and .env override it.\n";
 
-/**
- * Reads every secret from the environment, else from the file that `<NAME>_FILE` names, else from SECRETS_FILE.
- * No problem and no warning contains a secret's value.
- */
-export function gatherSecrets(env: Record<string, string>, path: string, files: SettingsFiles): GatheredSecrets {
-  const gathered: GatheredSecrets = { secrets: new Map(), problems: [], warnings: [] };
-  const names = new Set(SECRET_NAMES);
-  const fileSecrets = readSecretsFile(path, "SECRETS_FILE" in env, files, gathered);
-  for (const name of [...Object.keys(env).map((variable) => variable.replace(/_FILE$/, "")), ...fileSecrets.keys()]) {
-    if (isAgentSecret(name)) names.add(name);
-  }
-  for (const name of names) {
-    const values = readFromEnvironment(name, env, files, gathered) ?? fileSecrets.get(name) ?? [];
-    const { form, wanted, isGuard } = getSecretKind(name);
-    if (values.some((value) => !form.test(value))) {
-      gathered.problems.push({
-        name,
-        given: `a value of ${values.map((v) => v.length).join(" and ")} characters`,
-        wanted,
-      });
-    } else if (isGuard && values.some(isGuessableSecret)) {
-      gathered.problems.push({ name, given: GUESSABLE_SECRET, wanted });
-    } else if (values.length > 0) gathered.secrets.set(name, values);
-  }
-  return gathered;
-}
-
-function readSecretsFile(
+/** Reads every secret from the environment, else from the file that `<NAME>_FILE` names, else from SECRETS_FILE. */
+export function gatherSecrets(
+  env: Record<string, string>,
   path: string,
-  isExplicit: boolean,
   files: SettingsFiles,
-  { problems, warnings }: GatheredSecrets,
+  findings: Findings,
 ): Secrets {
   const secrets: Secrets = new Map();
+  const fileSecrets = readSecretsFile(path, "SECRETS_FILE" in env, files, findings);
+  const mentioned = [...Object.keys(env).map((variable) => variable.replace(/_FILE$/, "")), ...fileSecrets.keys()];
+  for (const name of new Set([...SECRET_NAMES, ...mentioned.filter(isAgentSecret)])) {
+    const values = readFromEnvironment(name, env, files, findings) ?? fileSecrets.get(name) ?? [];
+    const { form, wanted, isGuard } = getSecretKind(name);
+    if (values.some((value) => !form.test(value))) {
+      const lengths = values.map((value) => value.length).join(" and ");
+      findings.problems.push({ name, given: `a value of ${lengths} characters`, wanted });
+    } else if (isGuard && values.some(isGuessableSecret)) {
+      findings.problems.push({ name, given: GUESSABLE_SECRET, wanted });
+    } else if (values.length > 0) secrets.set(name, values);
+  }
+  return secrets;
+}
+
+function readSecretsFile(path: string, isExplicit: boolean, files: SettingsFiles, findings: Findings): Secrets {
+  const secrets: Secrets = new Map();
   const addProblem = (given: string, wanted: string) => {
-    problems.push({ name: `SECRETS_FILE ${path}`, given, wanted });
+    findings.problems.push({ name: `SECRETS_FILE ${path}`, given, wanted });
     return secrets;
   };
-  let file: ReturnType<SettingsFiles["read"]>;
-  try {
-    file = files.read(path);
-  } catch {
-    return addProblem("a file that cannot be read", "a readable file");
-  }
-  if (!file) {
-    if (isExplicit) warnings.push(`SECRETS_FILE names ${path}, which does not exist`);
-    return secrets;
-  }
-  if (file.mode & 0o177)
-    return addProblem(
-      `a file of mode ${(file.mode & 0o777).toString(8).padStart(4, "0")}`,
-      `mode 0600: chmod 600 ${path}`,
-    );
-  if (file.isOthers)
-    warnings.push(
-      `${path} belongs to another account, which can read and change the secrets: chown it to this account`,
-    );
+  const file = readOwnFile(path, "read and change the secrets", "a readable file", files, findings, addProblem);
+  if (!file && isExplicit) findings.warnings.push(`SECRETS_FILE names ${path}, which does not exist`);
+  if (!file || isOpenToOthers(file)) return secrets;
   const json = parseJsonText(file.text);
   if (!json.ok) return addProblem(formatJsonError(json.position), "a JSON object of names and secrets");
   const { value: content } = json;
   if (typeof content !== "object" || content === null || Array.isArray(content))
     return addProblem("content that is not a JSON object", "a JSON object of names and secrets");
   for (const [name, value] of Object.entries(content)) {
-    if (!SECRET_NAMES.includes(name) && !isAgentSecret(name)) {
-      const nearest = findNearestName(name, SECRET_NAMES);
-      addProblem(
-        `the unknown name ${JSON.stringify(name.slice(0, 60))}`,
-        nearest ?? `one of ${SECRET_NAMES.join(", ")}`,
-      );
-      continue;
-    }
     const values = valuesSchema.safeParse(value);
-    if (values.success) secrets.set(name, values.data);
+    if (!SECRET_NAMES.includes(name) && !isAgentSecret(name)) {
+      const known = findNearestName(name, SECRET_NAMES) ?? `one of ${SECRET_NAMES.join(", ")}`;
+      addProblem(`the unknown name ${JSON.stringify(name.slice(0, 60))}`, known);
+    } else if (values.success) secrets.set(name, values.data);
     else addProblem(`${name} that is neither a string nor a list of strings`, "a secret, or a list of valid secrets");
   }
   return secrets;
 }
 
+/**
+ * Reads a file that this account alone may read and change. Undefined when it does not exist or cannot be read.
+ * @param danger what another account that owns it can do
+ */
+function readOwnFile(
+  path: string,
+  danger: string,
+  wanted: string,
+  files: SettingsFiles,
+  { warnings }: Findings,
+  addProblem: (given: string, wanted: string) => void,
+): ReadFile | undefined {
+  let file: ReadFile | undefined;
+  try {
+    file = files.read(path);
+  } catch {
+    addProblem("a file that cannot be read", wanted);
+  }
+  if (file && isOpenToOthers(file))
+    addProblem(`a file of mode ${(file.mode & 0o777).toString(8).padStart(4, "0")}`, `mode 0600: chmod 600 ${path}`);
+  if (file?.isOthers)
+    warnings.push(`${path} belongs to another account, which can ${danger}: chown it to this account`);
+  return file;
+}
+
+const isOpenToOthers = ({ mode }: ReadFile) => (mode & 0o177) !== 0;
+
 function readFromEnvironment(
   name: string,
   env: Record<string, string>,
   files: SettingsFiles,
-  gathered: GatheredSecrets,
+  { problems, warnings }: Findings,
 ) {
-  const { problems, warnings } = gathered;
   const inlineValue = env[name];
   const path = env[`${name}_FILE`];
   if (path === undefined) return inlineValue === undefined ? undefined : splitValues(name, inlineValue);
@@ -308,7 +297,7 @@ export function readEnvironmentSecrets(
   files: SettingsFiles,
 ): Secrets {
   const read: SettingsFiles["read"] = (path) => (path === secretsFile ? undefined : files.read(path));
-  return gatherSecrets(env, secretsFile, { read }).secrets;
+  return gatherSecrets(env, secretsFile, { read }, { problems: [], warnings: [] });
 }
 
 /** The `<AGENT>` in `PLANE_API_KEY_<AGENT>` and `AGENT_TOKEN_<AGENT>`; undefined for any other name. */
@@ -324,12 +313,7 @@ export function isAgentSecret(name: string): boolean {
 /** Lists every secret that the runtime reads, for the documentation. */
 export function listSecretKinds(): ({ name: string } & Pick<SecretKind, "wanted" | "meaning" | "many">)[] {
   const agentKinds = Object.entries(AGENT_SECRETS).map(([name, kind]) => [`${name}_<AGENT>`, kind] as const);
-  return [...Object.entries(SECRETS), ...agentKinds].map(([name, { wanted, meaning, many }]) => ({
-    name,
-    wanted,
-    meaning,
-    many,
-  }));
+  return [...Object.entries(SECRETS), ...agentKinds].map(([name, kind]) => ({ name, ...kind }));
 }
 
 /** The path of a file in the folder of SECRETS_FILE. */
@@ -353,31 +337,21 @@ export function formatConnectionFile(env: Record<string, string>): string {
 
 /**
  * Reads the settings that provision stored beside SECRETS_FILE; none when there is no such file. The file decides where
- * API keys are sent, so one that others can change is a problem, like SECRETS_FILE.
+ * API keys are sent, so one that others can change is a problem, like SECRETS_FILE; what could be read is returned all the
+ * same, so that nothing else counts as missing.
  */
-export function readConnectionFile(secretsFile: string, files: SettingsFiles): ConnectionFile {
+export function readConnectionFile(secretsFile: string, files: SettingsFiles, findings: Findings) {
   const path = getConnectionPath(secretsFile);
-  const problems: SettingProblem[] = [];
-  const addProblem = (given: string, wanted: string) => void problems.push({ name: path, given, wanted });
-  let file: ReturnType<SettingsFiles["read"]>;
-  try {
-    file = files.read(path);
-  } catch {
-    addProblem("a file that cannot be read", "a readable file, or none");
-  }
-  if (!file) return { env: {}, problems, warnings: [] };
-  if (file.mode & 0o177)
-    addProblem(`a file of mode ${(file.mode & 0o777).toString(8).padStart(4, "0")}`, `mode 0600: chmod 600 ${path}`);
-  const warnings = file.isOthers
-    ? [`${path} belongs to another account, which can change where API keys are sent: chown it to this account`]
-    : [];
-  const { env, ignored } = parseConnectionFile(file.text);
+  const addProblem = (given: string, wanted: string) => void findings.problems.push({ name: path, given, wanted });
+  const danger = "change where API keys are sent";
+  const file = readOwnFile(path, danger, "a readable file, or none", files, findings, addProblem);
+  const { env, ignored } = parseConnectionFile(file?.text ?? "");
   if (ignored.length > 0)
-    warnings.push(
+    findings.warnings.push(
       `${path} may only set ${CONNECTION_NAMES.join(", ")}. Ignored: ${ignored.slice(0, MAX_IGNORED).join(", ")}` +
         (ignored.length > MAX_IGNORED ? ` and ${ignored.length - MAX_IGNORED} more` : ""),
     );
-  return { env, problems, warnings };
+  return env;
 }
 
 /**

@@ -8,6 +8,7 @@ import { findNearestName } from "../names.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { DEFAULT_SECRETS_FILE, ENVIRONMENT_NAMES, type Environment, environmentSchema } from "./environment.ts";
 import {
+  type Findings,
   gatherSecrets,
   PROVISION_SECRET_NAMES,
   parseAgentSuffix,
@@ -33,14 +34,12 @@ export type ParsedSettings =
   | { ok: false; problems: SettingProblem[] };
 
 /** The parts that the settings are composed of. A part is absent when it is invalid; `problems` then says why. */
-interface SettingsParts {
+interface SettingsParts extends Findings {
   /** The environment over the file that provision wrote, without empty values. */
   env: Record<string, string>;
   plain?: Environment;
   secrets: Secrets;
   file?: FileSettings;
-  problems: SettingProblem[];
-  warnings: string[];
   /** Environment variables with one of our prefixes that are not settings. */
   unknown: SettingProblem[];
 }
@@ -164,21 +163,19 @@ export function readSettingsParts(
 ): SettingsParts {
   const ownEnv = removeEmptyValues(environment);
   const secretsFile = ownEnv["SECRETS_FILE"] ?? DEFAULT_SECRETS_FILE;
-  const connection = readConnectionFile(secretsFile, files);
-  const env = { ...removeEmptyValues(connection.env), ...ownEnv };
-  const problems: SettingProblem[] = [...connection.problems];
+  const findings: Findings = { problems: [], warnings: [] };
+  const env = { ...removeEmptyValues(readConnectionFile(secretsFile, files, findings)), ...ownEnv };
   const parsedEnvironment = environmentSchema.safeParse(env);
-  if (!parsedEnvironment.success) problems.push(...toEnvironmentProblems(parsedEnvironment.error.issues, env));
-  const gathered = gatherSecrets(env, secretsFile, files);
-  const file = readSettingsFile(env["GROUNDCREW_CONFIG"] ?? findDefaultConfigFile(secretsFile, files), files, gathered);
-  problems.push(...gathered.problems, ...findSharedTokens(gathered.secrets));
+  if (!parsedEnvironment.success) findings.problems.push(...toEnvironmentProblems(parsedEnvironment.error.issues, env));
+  const secrets = gatherSecrets(env, secretsFile, files, findings);
+  const configFile = env["GROUNDCREW_CONFIG"] ?? findDefaultConfigFile(secretsFile, files);
+  const file = readSettingsFile(configFile, files, findings);
+  findings.problems.push(...findSharedTokens(secrets));
   return {
     env,
-    ...omitUndefined({ plain: parsedEnvironment.success ? parsedEnvironment.data : undefined }),
-    secrets: gathered.secrets,
-    ...omitUndefined({ file }),
-    problems,
-    warnings: [...connection.warnings, ...gathered.warnings],
+    ...omitUndefined({ plain: parsedEnvironment.data, file }),
+    secrets,
+    ...findings,
     unknown: findUnknownNames(env),
   };
 }
@@ -195,28 +192,19 @@ function toEnvironmentProblems(
 ): SettingProblem[] {
   const names = new Set(issues.map((issue) => String(issue.path[0])));
   const shape: Record<string, { description?: string | undefined }> = environmentSchema.shape;
-  return [...names].map((name) => ({
-    name,
-    given: formatSettingValue(env[name]),
-    wanted: describeWanted(name, env, shape),
-  }));
-}
-
-function describeWanted(
-  name: string,
-  env: Record<string, string>,
-  shape: Record<string, { description?: string | undefined }>,
-): string {
-  const withoutApiPath = env[name]?.replace(/\/api(\/v1)?\/*$/, "");
-  const hint =
-    name === "PLANE_URL" && withoutApiPath !== env[name] ? `: try ${formatSettingValue(withoutApiPath)}` : "";
-  return `${shape[name]?.description ?? "another value"}${hint}`;
+  return [...names].map((name) => {
+    const withoutApiPath = env[name]?.replace(/\/api(\/v1)?\/*$/, "");
+    const hint =
+      name === "PLANE_URL" && withoutApiPath !== env[name] ? `: try ${formatSettingValue(withoutApiPath)}` : "";
+    const wanted = `${shape[name]?.description ?? "another value"}${hint}`;
+    return { name, given: formatSettingValue(env[name]), wanted };
+  });
 }
 
 function readSettingsFile(
   path: string | undefined,
   files: SettingsFiles,
-  { problems, warnings }: { problems: SettingProblem[]; warnings: string[] },
+  { problems, warnings }: Findings,
 ): FileSettings | undefined {
   if (path === undefined) return parseSettingsFile("{}").settings;
   let file: ReturnType<SettingsFiles["read"]>;

@@ -13,11 +13,6 @@ export interface Budgets {
   addressCharacters: number;
 }
 
-/** A part of a text with the data that the processor passes on. */
-export interface FileWithData {
-  data: { [name: string]: unknown; budgets?: Budgets };
-}
-
 /** Call it before each step with the cost of the step: it lets timers, requests and jobs run first when it is due. */
 export type Pause = (cost: number) => Promise<void> | undefined;
 
@@ -48,11 +43,6 @@ let spent = 0;
 
 export function createBudgets(): Budgets {
   return { cells: MAX_FILLED_CELLS, addressCharacters: MAX_ADDRESS_CHARACTERS };
-}
-
-/** The budgets of the text to which a converted part belongs. */
-export function getBudgets({ budgets = createBudgets() }: FileWithData["data"]): Budgets {
-  return budgets;
 }
 
 export function toCost(elements: number, characters: number): number {

@@ -2,7 +2,7 @@
 
 import type { Options } from "rehype-sanitize";
 import { GroundcrewError } from "../errors.ts";
-import { type Budgets, convertInTurn, createBudgets, type FileWithData, getBudgets } from "./conversion-budget.ts";
+import { type Budgets, convertInTurn, createBudgets } from "./conversion-budget.ts";
 import { limitNesting, MAX_MARKDOWN_LINES, MAX_MARKUP_LENGTH, restrictParser } from "./limits.ts";
 import { FORMATTING_LEFT_OUT } from "./plain-text.ts";
 import { MAX_MARKDOWN_COST, splitMarkdown } from "./split-text.ts";
@@ -70,16 +70,15 @@ export async function toHtml(markdown: string): Promise<string> {
   const lines = markdown.toWellFormed().split(/\r\n|\r|\n/);
   if (lines.length > MAX_MARKDOWN_LINES) throw createTooLongError(lines.length, "lines", MAX_MARKDOWN_LINES);
   loading ??= loadProcessor();
-  const processor = await loading;
+  const processor = (await loading)(createBudgets());
   const parts = splitMarkdown(limitNesting(lines).split("\n"));
-  const data = { budgets: createBudgets() };
   return convertInTurn(async (pause) => {
     const html: string[] = [];
     let isPlain = false;
     for (const { lines: partLines, cost } of parts) {
       await pause(Math.min(cost, MAX_MARKDOWN_COST));
       if (cost > MAX_MARKDOWN_COST) html.push(writePlainHtml(partLines));
-      else html.push(String(processor.processSync({ value: partLines.join("\n"), data })));
+      else html.push(String(processor.processSync(partLines.join("\n"))));
       isPlain ||= cost > MAX_MARKDOWN_COST;
     }
     const note = isPlain ? [`<p>${FORMATTING_LEFT_OUT}</p>`] : [];
@@ -96,7 +95,10 @@ function createTooLongError(length: number, units: string, max: number): Groundc
   );
 }
 
-/** Loaded at the first use, because most parts need no Markdown and an idle process should stay small. */
+/**
+ * Loaded at the first use, because most parts need no Markdown and an idle process should stay small. Returns what creates
+ * the processor of one text, whose parts share its budgets.
+ */
 async function loadProcessor() {
   const [{ unified }, parse, gfm, rehype, sanitize, stringify] = await Promise.all([
     import("unified"),
@@ -106,24 +108,17 @@ async function loadProcessor() {
     import("rehype-sanitize"),
     import("rehype-stringify"),
   ]);
-  return unified()
-    .use(parse.default)
-    .use(gfm.default)
-    .use(restrictParser)
-    .use(
-      () =>
-        (tree: MarkdownRoot, { data }: FileWithData) =>
-          limitTableCells(tree, getBudgets(data)),
-    )
-    .use(rehype.default, { clobberPrefix: "" })
-    .use(
-      () =>
-        (tree: HtmlRoot, { data }: FileWithData) =>
-          adaptForPlane(tree, getBudgets(data)),
-    )
-    .use(sanitize.default, SANITIZE_SCHEMA)
-    .use(stringify.default)
-    .freeze();
+  return (budgets: Budgets) =>
+    unified()
+      .use(parse.default)
+      .use(gfm.default)
+      .use(restrictParser)
+      .use(() => (tree: MarkdownRoot) => limitTableCells(tree, budgets))
+      .use(rehype.default, { clobberPrefix: "" })
+      .use(() => (tree: HtmlRoot) => adaptForPlane(tree, budgets))
+      .use(sanitize.default, SANITIZE_SCHEMA)
+      .use(stringify.default)
+      .freeze();
 }
 
 /**

@@ -122,16 +122,16 @@ export function createSqlBuckets({ driver, clock }: { driver: SqlDriver; clock: 
         .map(({ bucket, pause }) => ({ bucket, until: pause.until, needsProbe: pause.probe !== "none" }));
     },
 
-    /** Deletes at most `limit` expired rows of each table. */
-    sweep(limit: number) {
+    /** Deletes at most `limit` expired rows of each table and returns the number of what was consumed. */
+    sweep(limit: number): number {
       const now = clock();
-      const sql = "DELETE FROM consumed WHERE rowid IN (SELECT rowid FROM consumed WHERE expires <= ? LIMIT ?)";
-      driver.exec(sql, now, limit);
       driver.exec(
         `DELETE FROM pause WHERE bucket IN
            (SELECT bucket FROM pause WHERE until <= ? AND (probe = 'none' OR until <= ?) LIMIT ?)`,
         ...[now, now - UNUSED_PROBE_RETENTION_MS, limit],
       );
+      const expired = "SELECT rowid FROM consumed WHERE expires <= ? LIMIT ?";
+      return driver.exec(`DELETE FROM consumed WHERE rowid IN (${expired}) RETURNING 1`, now, limit).length;
     },
   };
 }

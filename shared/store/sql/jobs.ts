@@ -129,10 +129,10 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
       driver.exec("UPDATE job SET token = NULL WHERE token IS NOT NULL");
     },
 
-    /** Deletes at most `limit` expired ids of done jobs. */
-    sweep(limit: number) {
-      const sql = "DELETE FROM done WHERE (queue, id) IN (SELECT queue, id FROM done WHERE forget <= ? LIMIT ?)";
-      driver.exec(sql, clock(), limit);
+    /** Deletes at most `limit` expired ids of done jobs and returns their number. */
+    sweep(limit: number): number {
+      const expired = "SELECT queue, id FROM done WHERE forget <= ? LIMIT ?";
+      return driver.exec(`DELETE FROM done WHERE (queue, id) IN (${expired}) RETURNING 1`, clock(), limit).length;
     },
   };
 }

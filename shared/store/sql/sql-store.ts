@@ -4,7 +4,7 @@
  */
 
 import { omitUndefined } from "../../omit-undefined.ts";
-import { isRecent, type Ms } from "../../time.ts";
+import { type Ms, SECOND } from "../../time.ts";
 import { type CheckedCommit, type CheckedPut, createStore, nextSequenceNumber, RETENTION } from "../engine.ts";
 import type { Revision, ScanPage, SetName, Store, StoredRow, StoredValue, StoreKey } from "../port.ts";
 import { createSqlBuckets } from "./buckets.ts";
@@ -39,10 +39,12 @@ interface SqlParts {
   remember: Ms;
 }
 
-/** Interval between two sweeps: 100 ms, because looking for expired rows takes as long as a change. */
-const SWEEP_INTERVAL: Ms = 100;
+/** Interval until the next sweep: 10 s, or 100 ms after one that found something, as under load. */
+const SWEEP_INTERVAL: Ms = 10 * SECOND;
 
-/** Limit of expired rows deleted per table and sweep: 1,000, more than are added in that time. */
+const BUSY_SWEEP_INTERVAL: Ms = 100;
+
+/** Limit of expired rows deleted per table and sweep: 1,000, more than are added within 100 ms. */
 const SWEEP_BATCH = 1_000;
 
 const NOT_EXPIRED = "(expires IS NULL OR expires > ?)";
@@ -59,7 +61,7 @@ export function createSqlStore(
   const deadJobs = createSqlDeadJobs({ driver, clock, jobs });
   const buckets = createSqlBuckets({ driver, clock });
   const group = createGroupCommit({ ...driver, transaction });
-  let sweptAt = 0;
+  let nextSweepAt = 0;
 
   driver.transaction(() => {
     createSqlTables(driver);
@@ -73,7 +75,7 @@ export function createSqlStore(
     try {
       driver.transaction(() => {
         run();
-        if (!isRecent(sweptAt, SWEEP_INTERVAL, clock())) sweep();
+        if (clock() >= nextSweepAt) sweep();
         save();
       }, isLax);
     } catch (error) {
@@ -83,8 +85,8 @@ export function createSqlStore(
   }
 
   function sweep() {
-    sweptAt = clock();
-    for (const part of [values, leases, jobs, buckets]) part.sweep(SWEEP_BATCH);
+    const deleted = [values, leases, jobs, buckets].map((part) => part.sweep(SWEEP_BATCH));
+    nextSweepAt = clock() + (deleted.some((count) => count > 0) ? BUSY_SWEEP_INTERVAL : SWEEP_INTERVAL);
   }
 
   function commit({ expect, fence, puts, jobs: added }: CheckedCommit) {
@@ -222,11 +224,11 @@ function createSqlValues({ driver, clock, next }: Pick<SqlParts, "driver" | "clo
       }
     },
 
-    /** Deletes at most `limit` expired keys. */
-    sweep(limit: number) {
-      for (const row of driver.exec("SELECT key FROM record WHERE expires <= ? LIMIT ?", clock(), limit)) {
-        deleteKey(getTextColumn(row, "key"));
-      }
+    /** Deletes at most `limit` expired keys and returns their number. */
+    sweep(limit: number): number {
+      const rows = driver.exec("SELECT key FROM record WHERE expires <= ? LIMIT ?", clock(), limit);
+      for (const row of rows) deleteKey(getTextColumn(row, "key"));
+      return rows.length;
     },
   };
 }
@@ -265,9 +267,10 @@ function createSqlLeases({ driver, clock, remember }: Pick<SqlParts, "driver" | 
       return true;
     },
 
-    /** Deletes at most `limit` leases whose fencing token need not be remembered any longer. */
-    sweep(limit: number) {
-      driver.exec("DELETE FROM lease WHERE key IN (SELECT key FROM lease WHERE forget <= ? LIMIT ?)", clock(), limit);
+    /** Deletes at most `limit` leases whose fencing token need not be remembered any longer, and returns their number. */
+    sweep(limit: number): number {
+      const sql = "DELETE FROM lease WHERE key IN (SELECT key FROM lease WHERE forget <= ? LIMIT ?) RETURNING 1";
+      return driver.exec(sql, clock(), limit).length;
     },
   };
 }
