@@ -1,10 +1,10 @@
 import { manifest } from "../../functions/index.ts";
 import { createDeps } from "../../runtime/create-deps.ts";
 import { createAssetReader } from "../../runtime/node/files.ts";
+import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import type { Route } from "../../shared/app/deps.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
 import { noMetrics } from "../../shared/metrics.ts";
-import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import { renderCode, renderTable } from "./markdown.ts";
 
 export interface MountedRoute {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { type CanaryRecord, canaryKey, describeAddress } from "../../shared/monitoring/canary.ts";
 import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
+import { type CanaryRecord, canaryKey, describeAddress } from "../../shared/monitoring/canary.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../support/test-runtime.ts";
 
 const TELEGRAM = {

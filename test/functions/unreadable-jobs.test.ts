@@ -6,7 +6,7 @@ import { Redis } from "ioredis";
 import { expect, onTestFinished, test } from "vitest";
 import { createManifest } from "../../functions/create-manifest.ts";
 import { connectRedisStore } from "../../runtime/stores/redis/redis-store.ts";
-import { createSqliteStore } from "../../runtime/stores/sqlite-store.ts";
+import { createMemoryStore, createSqliteStore } from "../../runtime/stores/sqlite-store.ts";
 import { STORE_FILE_NAME } from "../../runtime/stores/store-file.ts";
 import type { Deps } from "../../shared/app/deps.ts";
 import { createPump } from "../../shared/app/pump.ts";
@@ -18,7 +18,6 @@ import { workJobBodySchema } from "../../shared/jobs/work-jobs.ts";
 import { createLog } from "../../shared/log.ts";
 import { noMetrics } from "../../shared/metrics.ts";
 import type { Json } from "../../shared/omit-undefined.ts";
-import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import { type Job, QUEUES, type Queue, type Store } from "../../shared/store/port.ts";
 import { hasRedisServer, startRedis } from "../support/redis-server.ts";
 

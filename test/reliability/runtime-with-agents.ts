@@ -1,10 +1,10 @@
 import { onTestFinished } from "vitest";
 import { manifest } from "../../functions/index.ts";
 import { startRuntime } from "../../runtime/start-runtime.ts";
+import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
 import { toSettingName } from "../../shared/config/settings-file.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import { wait } from "../../shared/time.ts";
 import type { Item, ItemPatch, PlaneVersion, Project, User } from "../../simulators/plane/types.ts";
 import { startSimulators } from "./simulators.ts";

@@ -1,11 +1,11 @@
 import { createDeps } from "../../runtime/create-deps.ts";
 import { createPrometheusMetrics } from "../../runtime/metrics/prometheus-metrics.ts";
 import { createAssetReader } from "../../runtime/node/files.ts";
+import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import type { Deps } from "../../shared/app/deps.ts";
 import { createStoreHealth } from "../../shared/app/health.ts";
 import { createHttpApp } from "../../shared/http/http-app.ts";
 import { createLog } from "../../shared/log.ts";
-import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import type { Store } from "../../shared/store/port.ts";
 import { createTestSettings } from "../support/settings.ts";
 import { RELIABILITY_ADMIN_TOKEN, startSimulators } from "./simulators.ts";

@@ -1,10 +1,10 @@
 import { expect, onTestFinished, test } from "vitest";
 import { createEventStreams } from "../../../functions/dashboard/events-route.ts";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { createStoreHealth } from "../../../shared/app/health.ts";
 import type { EventStreamOptions } from "../../../shared/http/event-streams.ts";
 import { createLog } from "../../../shared/log.ts";
 import { decisionSet } from "../../../shared/records/decision-log.ts";
-import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { toSessionNewsPut, toTicketNewsPut } from "../../../shared/tickets/stored-tickets.ts";
 import {
   createBearerHeaders,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { createPageSessions } from "../../../shared/http/page-sessions.ts";
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
+import { createPageSessions } from "../../../shared/http/page-sessions.ts";
 import { RUNTIME_ADMIN_TOKEN, RUNTIME_TICK_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
 
 async function signIn(url: string, token: string, headers: Record<string, string> = {}) {

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { findSampleProject } from "../../../functions/provision/steps/sample-project.ts";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { createLog } from "../../../shared/log.ts";
 import { noMetrics } from "../../../shared/metrics.ts";
 import { apiTokensApi } from "../../../shared/plane/app/endpoints.ts";
 import { createPlaneClient } from "../../../shared/plane/client.ts";
-import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { readRecordedExchanges } from "../../support/plane-replay-server.ts";
 import { ADMIN_EMAIL, createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
 import { createSignedInSession } from "./provisioned-state.ts";

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
-import { createUpdateJob } from "../../../shared/jobs/incoming-jobs.ts";
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
+import { createUpdateJob } from "../../../shared/jobs/incoming-jobs.ts";
 import { type CrashPoint, createCrashSimulator } from "../../support/crash-simulator.ts";
 import { ADA_USER, GROUP_CHAT, toPlainText } from "./commands/commands-app.ts";
 import type { createLiveMessagesApp, LiveMessagesApp } from "./live-messages-app.ts";

@@ -1,10 +1,10 @@
 import { onTestFinished } from "vitest";
 import type { OutboxDeps } from "../../../functions/telegram/delivery/context.ts";
 import { createOutboxHandler } from "../../../functions/telegram/outbox-handler.ts";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { UnreadableJobError } from "../../../shared/jobs/job-body.ts";
 import { createLog } from "../../../shared/log.ts";
 import { noMetrics } from "../../../shared/metrics.ts";
-import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import type { LeasedJob, Store } from "../../../shared/store/port.ts";
 import type { AnyEvent } from "../../../shared/task/events.ts";
 import type { ActionBody, EventFacts } from "../../../shared/task/rule-set.ts";

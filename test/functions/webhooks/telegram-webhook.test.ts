@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { getWebhookSecrets } from "../../../shared/telegram/chat-settings.ts";
 import { startTestRuntime, type TestRuntime } from "../../support/test-runtime.ts";
 import { readRefusal } from "./refused-response.ts";

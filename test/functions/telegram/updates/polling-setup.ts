@@ -1,7 +1,7 @@
 import { onTestFinished } from "vitest";
+import { createMemoryStore } from "../../../../runtime/stores/sqlite-store.ts";
 import { createLog } from "../../../../shared/log.ts";
 import { noMetrics } from "../../../../shared/metrics.ts";
-import { createMemoryStore } from "../../../../runtime/stores/sqlite-store.ts";
 import { createTelegramBot } from "../../../../shared/telegram/bot.ts";
 import { createTelegramSimulator } from "../../../../simulators/telegram/telegram-simulator.ts";
 import { createTestSettings, PLANE_ENV, TELEGRAM_ENV } from "../../../support/settings.ts";
