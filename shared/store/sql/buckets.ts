@@ -127,10 +127,10 @@ export function createSqlBuckets({ driver, clock }: { driver: SqlDriver; clock: 
       const now = clock();
       driver.exec(
         `DELETE FROM pause WHERE bucket IN
-           (SELECT bucket FROM pause WHERE until <= ? AND (probe = 'none' OR until <= ?) LIMIT ?)`,
+           (SELECT bucket FROM pause WHERE until <= ? AND (probe = 'none' OR until <= ?) LIMIT +?)`,
         ...[now, now - UNUSED_PROBE_RETENTION_MS, limit],
       );
-      const expired = "SELECT rowid FROM consumed WHERE expires <= ? LIMIT ?";
+      const expired = "SELECT rowid FROM consumed WHERE expires <= ? LIMIT +?";
       return driver.exec(`DELETE FROM consumed WHERE rowid IN (${expired}) RETURNING 1`, now, limit).length;
     },
   };

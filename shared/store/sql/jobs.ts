@@ -72,7 +72,7 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
     take(queue: Queue, ttl: Ms, max: number): LeasedJob[] {
       const now = clock();
       const until = now + ttl;
-      const findHeads = "SELECT head FROM lane WHERE queue = ? AND due <= ? ORDER BY due, head LIMIT ?";
+      const findHeads = "SELECT head FROM lane WHERE queue = ? AND due <= ? ORDER BY due, head LIMIT +?";
       const takeJob =
         "UPDATE job SET tries = tries + 1, token = ? WHERE seq = ? RETURNING id, lane, body, tries, failures";
       return driver.exec(findHeads, queue, now, max).flatMap((head) => {
@@ -131,7 +131,7 @@ export function createSqlJobs({ driver, clock, next, remember }: SqlJobsOptions)
 
     /** Deletes at most `limit` expired ids of done jobs and returns their number. */
     sweep(limit: number): number {
-      const expired = "SELECT queue, id FROM done WHERE forget <= ? LIMIT ?";
+      const expired = "SELECT queue, id FROM done WHERE forget <= ? LIMIT +?";
       return driver.exec(`DELETE FROM done WHERE (queue, id) IN (${expired}) RETURNING 1`, clock(), limit).length;
     },
   };
@@ -151,7 +151,7 @@ export function createSqlDeadJobs({ driver, clock, jobs }: SqlDeadJobsOptions) {
   return {
     list: (queue: Queue, limit: number): DeadJob[] =>
       driver
-        .exec("SELECT id, lane, body, reason, at FROM dead WHERE queue = ? ORDER BY seq LIMIT ?", queue, limit)
+        .exec("SELECT id, lane, body, reason, at FROM dead WHERE queue = ? ORDER BY seq LIMIT +?", queue, limit)
         .map((row) => ({
           id: getTextColumn(row, "id"),
           queue,

@@ -177,7 +177,7 @@ function createSqlValues({ driver, clock, next }: Pick<SqlParts, "driver" | "clo
       const found = driver.exec(
         `SELECT record.key, record.value, record.rev FROM member JOIN record ON record.key = member.key
          WHERE member.name = ? AND member.key > ? AND (member.expires IS NULL OR member.expires > ?)
-         ORDER BY member.key LIMIT ?`,
+         ORDER BY member.key LIMIT +?`,
         ...[set, after ?? "", clock(), limit + 1],
       );
       const rows = found
@@ -197,13 +197,13 @@ function createSqlValues({ driver, clock, next }: Pick<SqlParts, "driver" | "clo
       // Counts no more keys than it deletes, so that a step takes the same time however large the set is.
       const [row = {}] = driver.exec(
         `SELECT count(*) AS n FROM
-           (SELECT 1 FROM member WHERE name = ? AND ${NOT_EXPIRED} ORDER BY key LIMIT ? OFFSET ?)`,
+           (SELECT 1 FROM member WHERE name = ? AND ${NOT_EXPIRED} ORDER BY key LIMIT +? OFFSET +?)`,
         ...[set, clock(), max, keep],
       );
       const excess = getNumberColumn(row, "n");
       if (excess === 0) return 0;
       const keys = driver.exec(
-        `SELECT key FROM member WHERE name = ? AND ${NOT_EXPIRED} ORDER BY key DESC LIMIT ?`,
+        `SELECT key FROM member WHERE name = ? AND ${NOT_EXPIRED} ORDER BY key DESC LIMIT +?`,
         ...[set, clock(), excess],
       );
       for (const key of keys) deleteKey(getTextColumn(key, "key"));
@@ -226,7 +226,7 @@ function createSqlValues({ driver, clock, next }: Pick<SqlParts, "driver" | "clo
 
     /** Deletes at most `limit` expired keys and returns their number. */
     sweep(limit: number): number {
-      const rows = driver.exec("SELECT key FROM record WHERE expires <= ? LIMIT ?", clock(), limit);
+      const rows = driver.exec("SELECT key FROM record WHERE expires <= ? LIMIT +?", clock(), limit);
       for (const row of rows) deleteKey(getTextColumn(row, "key"));
       return rows.length;
     },
@@ -269,7 +269,7 @@ function createSqlLeases({ driver, clock, remember }: Pick<SqlParts, "driver" | 
 
     /** Deletes at most `limit` leases whose fencing token need not be remembered any longer, and returns their number. */
     sweep(limit: number): number {
-      const sql = "DELETE FROM lease WHERE key IN (SELECT key FROM lease WHERE forget <= ? LIMIT ?) RETURNING 1";
+      const sql = "DELETE FROM lease WHERE key IN (SELECT key FROM lease WHERE forget <= ? LIMIT +?) RETURNING 1";
       return driver.exec(sql, clock(), limit).length;
     },
   };
