@@ -37,13 +37,10 @@ export async function requireOwner({ caller }: CallContext, { key, item }: Task)
  */
 export async function requireCommenter(context: CallContext, task: Task): Promise<void> {
   const { deps, caller } = context;
+  // The Concierge plans the work of all agents.
+  if (caller.role === "concierge") return;
   if (caller.role === "worker" && (await isMentioned(deps, task.id, caller.name))) return;
-  await requireOwnerOrConcierge(context, task);
-}
-
-/** Does the same, but also allows the Concierge, which plans the work of all agents. */
-async function requireOwnerOrConcierge(context: CallContext, task: Task): Promise<void> {
-  if (context.caller.role !== "concierge") await requireOwner(context, task);
+  await requireOwner(context, task);
 }
 
 /**

@@ -77,36 +77,33 @@ export function createCallContext(deps: TaskDeps, caller: Caller, correlation: s
     }
   }
 
-  function withPacing(endpoint: Endpoint<unknown>, callOptions: PlaneCallOptions | undefined): PlaneCallOptions {
-    const beforeSend = async () => {
-      if (isPaced) await waitForTurn(endpoint.operation);
-      await callOptions?.beforeSend?.();
+  /** The client with this call's priority and wait budget; `beforeSend` runs before each request. */
+  function wrapClient(client: PlaneClient, beforeSend?: (operation: string) => Promise<void>): PlaneClient {
+    const wrap = (endpoint: Endpoint<unknown>, callOptions: PlaneCallOptions | undefined): PlaneCallOptions => ({
+      ...callOptions,
+      priority: "interactive",
+      waitBudget,
+      async beforeSend() {
+        await beforeSend?.(endpoint.operation);
+        await callOptions?.beforeSend?.();
+      },
+    });
+    return {
+      call: (endpoint, callOptions) => client.call(endpoint, wrap(endpoint, callOptions)),
+      pages: (endpoint, callOptions) => client.pages(endpoint, wrap(endpoint, callOptions)),
+      capabilities: () => client.capabilities(),
     };
-    return { ...callOptions, priority: "interactive", waitBudget, beforeSend };
   }
 
-  const withWaitBudget = (callOptions: PlaneCallOptions | undefined): PlaneCallOptions => ({
-    ...callOptions,
-    priority: "interactive",
-    waitBudget,
-  });
-
+  const waitIfPaced = async (operation: string) => (isPaced ? waitForTurn(operation) : undefined);
   return {
     deps,
     caller,
-    systemPlane: {
-      call: (endpoint, callOptions) => deps.plane.call(endpoint, withWaitBudget(callOptions)),
-      pages: (endpoint, callOptions) => deps.plane.pages(endpoint, withWaitBudget(callOptions)),
-      capabilities: () => deps.plane.capabilities(),
-    },
+    plane: wrapClient(plane, waitIfPaced),
+    systemPlane: wrapClient(deps.plane),
     usesOwnKey,
     correlation,
-    waitForTurn: async (operation) => (isPaced ? waitForTurn(operation) : undefined),
-    plane: {
-      call: (endpoint, callOptions) => plane.call(endpoint, withPacing(endpoint, callOptions)),
-      pages: (endpoint, callOptions) => plane.pages(endpoint, withPacing(endpoint, callOptions)),
-      capabilities: () => plane.capabilities(),
-    },
+    waitForTurn: waitIfPaced,
   };
 }
 

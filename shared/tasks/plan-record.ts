@@ -198,7 +198,9 @@ export async function readHiddenTasks(deps: Pick<TaskDeps, "store">): Promise<Hi
   for (const { value: run } of rows) {
     if (run.project === undefined || !isHiding(run, now)) continue;
     if (run.isNewProject) projects.add(run.project);
-    else for (const item of await readRunItems(deps, run)) items.add(item);
+    // A task that was complete before this run stays visible.
+    else
+      for (const [name, item] of await readPlannedItems(deps, run)) if (!run.complete.includes(name)) items.add(item);
   }
   return (item) =>
     isOpenItem(item) &&
@@ -208,12 +210,6 @@ export async function readHiddenTasks(deps: Pick<TaskDeps, "store">): Promise<Hi
 
 function isHiding({ state, endedAt }: PlanRun, now: Ms): boolean {
   return state === "running" || (state === "failed" && now < (endedAt ?? 0) + FAILED_HIDDEN_MS);
-}
-
-/** Reads Plane's ids of the tasks that a run has created, without those that were complete before it. */
-async function readRunItems(deps: Pick<TaskDeps, "store">, run: PlanRun): Promise<string[]> {
-  const items = await readPlannedItems(deps, run);
-  return [...items].flatMap(([name, item]) => (run.complete.includes(name) ? [] : [item]));
 }
 
 /**
@@ -277,20 +273,13 @@ export function finishRun(run: PlanRun, items: string[], now: Ms): PlanRun {
 export function toPlanRunPut(run: PlanRun): Put {
   const key = workKeys.planRun(run.id);
   const { planRuns, unfinishedPlanRuns, planRunsOf } = workSets;
-  switch (run.state) {
-    case "awaiting_approval":
-    case "running":
-      return { key, value: run, sets: [planRuns, unfinishedPlanRuns] };
-    case "failed":
-      return { key, value: run, sets: [planRuns, unfinishedPlanRuns], expires: ENDED_MS };
-    case "rejected":
-      return { key, value: run, sets: [planRuns], expires: ENDED_MS };
-    case "done": {
-      const isOpen = run.project !== undefined && run.completed === undefined;
-      const sets = isOpen ? [planRuns, planRunsOf(run.project ?? "")] : [planRuns];
-      return { key, value: run, sets, expires: isOpen ? OPEN_TASKS_MS : ENDED_MS };
-    }
-  }
+  const { state, project, completed } = run;
+  if (state === "awaiting_approval" || state === "running")
+    return { key, value: run, sets: [planRuns, unfinishedPlanRuns] };
+  if (state === "failed") return { key, value: run, sets: [planRuns, unfinishedPlanRuns], expires: ENDED_MS };
+  if (state === "done" && project !== undefined && !completed)
+    return { key, value: run, sets: [planRuns, planRunsOf(project)], expires: OPEN_TASKS_MS };
+  return { key, value: run, sets: [planRuns], expires: ENDED_MS };
 }
 
 /** The external id of a planned task: the same id and title in the same project are the same task. */
@@ -319,16 +308,14 @@ export async function countSteps(
   tasks: readonly PlannedTask[],
   progress: PlannedTasksRecord["tasks"],
 ): Promise<{ done: number; total: number }> {
-  const counts = await Promise.all(
-    tasks.map(async (task) => {
-      const required = listRequiredSteps(task);
-      const steps = progress[await hashPlannedTask(task)]?.steps ?? [];
-      return { done: required.filter((step) => steps.includes(step)).length, total: required.length };
-    }),
-  );
-  const sum = (count: (task: { done: number; total: number }) => number) =>
-    counts.reduce((total, task) => total + count(task), 0);
-  return { done: sum(({ done }) => done), total: sum(({ total }) => total) };
+  const counts = { done: 0, total: 0 };
+  for (const task of tasks) {
+    const required = listRequiredSteps(task);
+    const steps = progress[await hashPlannedTask(task)]?.steps ?? [];
+    counts.done += required.filter((step) => steps.includes(step)).length;
+    counts.total += required.length;
+  }
+  return counts;
 }
 
 /** Records that a step is done. */
@@ -341,11 +328,9 @@ export async function savePlanStep(
 ): Promise<void> {
   const record = workKeys.plan(project.id);
   await updateValue<PlannedTasksRecord>(deps, record, (current) => {
-    const tasks = current?.tasks ?? {};
-    const before = tasks[name] ?? { title, item: item ?? "", key: key ?? "", steps: [] };
-    const value = {
-      tasks: { ...tasks, [name]: { ...before, steps: [...before.steps, step] } },
-    } satisfies PlannedTasksRecord;
+    const before = current?.tasks[name] ?? { title, item: item ?? "", key: key ?? "", steps: [] };
+    const progress = { ...before, steps: [...before.steps, step] };
+    const value: PlannedTasksRecord = { tasks: { ...current?.tasks, [name]: progress } };
     return { put: [{ key: record, value, expires: KEPT_MS }] };
   });
 }

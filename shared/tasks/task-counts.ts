@@ -4,13 +4,13 @@
  */
 
 import type { Deps } from "../app/deps.ts";
-import { omitUndefined } from "../omit-undefined.ts";
+import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { type CycleRecord, listReadableProjects, type ProjectRecord } from "../records/plane-records.ts";
 import { observedKeys, observedSets, workKeys } from "../records/store-keys.ts";
 import type { Store } from "../store/port.ts";
 import { readAllRows, scanPages } from "../store/records.ts";
 import type { CycleForecast, CycleItemsRecord, CycleProgress, ProjectCycle } from "../sync/cycles.ts";
-import { type ItemRecord, isInReview, isOpen } from "../task/snapshot.ts";
+import { type ItemRecord, isInReview, isOpen, type Status } from "../task/snapshot.ts";
 import { DAY, isRecent, MINUTE, type Ms } from "../time.ts";
 import { toTask } from "./find-task.ts";
 
@@ -103,22 +103,20 @@ export async function readCycleProgress(deps: ProgressDeps, { project, cycle }: 
     return { project, cycle, done, total, left: Math.max(0, total - done - cancelled), open: [] };
   }
   const stored = await deps.store.read<ItemRecord>(progress.value.items.map(observedKeys.item));
+  // An item that is not stored yet counts as open.
   const listed = stored.filter((item) => item?.value.removedAt === undefined);
-  const done = listed.filter((item) => item?.value.snapshot.status === "done");
-  const cancelled = listed.filter((item) => item?.value.snapshot.status === "cancelled");
-  const open = listed.flatMap((item) =>
-    item && isOpen(item.value.snapshot.status) ? [toTask(deps, item.value, item.rev, project)] : [],
-  );
-  const left = listed.length - done.length - cancelled.length;
-  const begin = cycle.start === null ? undefined : Date.parse(cycle.start);
-  const doneInCycle = done.filter(
-    (item) => begin !== undefined && Date.parse(item?.value.snapshot.completedAt ?? "") >= begin,
-  );
-  const forecast =
-    cycle.phase === "current" && begin !== undefined
-      ? forecastCycle({ begin, now, done: doneInCycle.length, left })
-      : undefined;
-  return { project, cycle, done: done.length, total: listed.length, left, open, ...omitUndefined({ forecast }) };
+  const select = (status: Status) => listed.filter((item) => item?.value.snapshot.status === status);
+  const done = select("done");
+  const left = listed.length - done.length - select("cancelled").length;
+  const open = keepDefined(listed)
+    .filter(({ value }) => isOpen(value.snapshot.status))
+    .map(({ value, rev }) => toTask(deps, value, rev, project));
+  const progressNow = { project, cycle, done: done.length, total: listed.length, left, open };
+  if (cycle.phase !== "current" || cycle.start === null) return progressNow;
+  const begin = Date.parse(cycle.start);
+  const doneInCycle = done.filter((item) => Date.parse(item?.value.snapshot.completedAt ?? "") >= begin);
+  const forecast = forecastCycle({ begin, now, done: doneInCycle.length, left });
+  return { ...progressNow, ...omitUndefined({ forecast }) };
 }
 
 /** Forecasts when a cycle's tasks are done: the rest at the pace since it began. Pure. */
@@ -127,12 +125,7 @@ export function forecastCycle({
   now,
   done,
   left,
-}: {
-  begin: Ms;
-  now: Ms;
-  done: number;
-  left: number;
-}): CycleForecast | undefined {
+}: Record<"begin" | "now" | "done" | "left", number>): CycleForecast | undefined {
   const elapsed = now - begin;
   if (left === 0 || done === 0 || elapsed < FORECAST_MIN_MS) return undefined;
   const remaining = (elapsed / done) * left;

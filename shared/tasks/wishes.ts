@@ -7,7 +7,7 @@ import type { Deps, TaskDeps } from "../app/deps.ts";
 import { GroundcrewError } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
-import type { Commit, Put, Revision, StoreKey } from "../store/port.ts";
+import type { Commit, Put } from "../store/port.ts";
 import { readAllRows, updateValue } from "../store/records.ts";
 import { cleanText } from "../text.ts";
 import { DAY, isRecent, type Ms, SECOND } from "../time.ts";
@@ -93,9 +93,8 @@ export async function submitWish(deps: SubmitDeps, agent: string, newWish: NewWi
   const text = cleanText(newWish.text, WISH_TEXT_LIMIT);
   if (newWish.isFreeText && (await joinPreviousWish(deps, agent, { ...newWish, text }, id))) return "joined";
   const { by, message, isFreeText } = newWish;
-  const now = await deps.store.now();
-  const freeText = isFreeText ? { freeText: true as const } : {};
-  const wish = { id, text, by, at: now, agent, ...omitUndefined({ message }), ...freeText };
+  const optional = omitUndefined({ message, freeText: isFreeText || undefined });
+  const wish = { id, text, by, at: await deps.store.now(), agent, ...optional };
   await addWakeTasks(deps, agent, [toWakeTask(wish)], prepareWish(wish));
   return "added";
 }
@@ -120,16 +119,16 @@ async function joinPreviousWish(
   if (!stored || !isWishOpen(stored.value)) return false;
   const extended: Wish = { ...stored.value, text: `${stored.value.text}\n${text}`, extendedAt: now };
   if (extended.text.length > WISH_TEXT_LIMIT) return false;
-  const mark: Put = {
-    key: workKeys.wish(id),
-    value: { joined: previous.id } satisfies JoinedText,
-    expires: CLOSED_WISH_MS,
-  };
-  const expect: [StoreKey, Revision][] = [
-    [mark.key, 0],
-    [key, stored.rev],
-  ];
-  await addWakeTasks(deps, agent, [toWakeTask(extended)], { expect, put: [mark, toWishPut(extended)] });
+  const value: JoinedText = { joined: previous.id };
+  const mark: Put = { key: workKeys.wish(id), value, expires: CLOSED_WISH_MS };
+  const put = [mark, toWishPut(extended)];
+  await addWakeTasks(deps, agent, [toWakeTask(extended)], {
+    expect: [
+      [mark.key, 0],
+      [key, stored.rev],
+    ],
+    put,
+  });
   // The wish was answered or planned meanwhile, so the text is a wish of its own.
   const [marked] = await deps.store.read([mark.key]);
   return marked !== undefined;
@@ -155,10 +154,7 @@ export async function findWish(deps: Pick<TaskDeps, "store">, id: string): Promi
  */
 export async function chooseWish({ deps, caller }: CallContext, plan: Plan, hash: string): Promise<Wish | undefined> {
   if (plan.wish !== undefined) {
-    const wish = await findWish(deps, plan.wish);
-    const name = plan.wish.slice(0, 60);
-    if (!wish)
-      throw new GroundcrewError("not_found", `There is no wish "${name}". Omit wish, or give the id of a wish.`);
+    const wish = await getWish(deps, plan.wish);
     if (wish.state === "closed") throw createClosedWishError(wish.id);
     return wish;
   }
@@ -240,13 +236,11 @@ function findOnlyMessage(wishes: readonly Wish[]): WishMessage | undefined {
 
 /** Converts a wish to its stored record with its sets. `expires` is the retention of a wish whose plan is complete. */
 export function toWishPut(wish: Wish, expires?: Ms): Put {
-  const key = workKeys.wish(wish.id);
-  const value = { ...wish };
-  if (wish.state === "closed") return { key, value, sets: [], expires: CLOSED_WISH_MS };
+  const isClosed = wish.state === "closed";
   const isAnswered = wish.state === "open" && wish.answeredAt !== undefined;
-  const retention = expires ?? (isAnswered ? CLOSED_WISH_MS : undefined);
-  const sets = [workSets.wishesOf(wish.agent)];
-  return { key, value, sets, ...(retention === undefined ? {} : { expires: retention }) };
+  const retention = isClosed ? CLOSED_WISH_MS : (expires ?? (isAnswered ? CLOSED_WISH_MS : undefined));
+  const sets = isClosed ? [] : [workSets.wishesOf(wish.agent)];
+  return { key: workKeys.wish(wish.id), value: wish, sets, ...omitUndefined({ expires: retention }) };
 }
 
 /** Prepares the writes that create an open wish. They are stale when the wish exists, so a repeated one adds nothing. */

@@ -6,8 +6,7 @@
 import type { TaskDeps } from "../app/deps.ts";
 import type { ProjectRecord, Task } from "../records/plane-records.ts";
 import { observedKeys, workKeys } from "../records/store-keys.ts";
-import type { Job, Put, Revision, StoreKey } from "../store/port.ts";
-import type { ValueUpdate } from "../store/records.ts";
+import type { Commit, Job, Put, Revision, StoreKey } from "../store/port.ts";
 import { prepareChange } from "../sync/decisions.ts";
 import { readItemFacts, toProjectFacts } from "../sync/event-facts.ts";
 import type { PlanEvent, WorkEvent } from "../task/events.ts";
@@ -22,6 +21,9 @@ interface EventRecord {
   jobs?: Job[];
 }
 
+/** The writes that publish events; `afterCommit` runs once they are committed. */
+type EventUpdate = Required<Pick<Commit, "put" | "jobs">> & { afterCommit: () => void };
+
 /**
  * Publishes a work event to all rule sets, in one commit with the record that it belongs to. Only an event about no task,
  * such as a question of the Concierge, has no `task`.
@@ -34,9 +36,9 @@ export async function publishWorkEvent(
   correlation: string,
   eventRecord: EventRecord,
 ): Promise<"committed" | "stale" | "fenced"> {
-  const { afterCommit, ...update } = await prepareWorkEvent(deps, task, event, correlation, eventRecord);
+  const { afterCommit, ...update } = await prepareWorkEvents(deps, task, [event], correlation, eventRecord);
   const outcome = await deps.store.commit({ expect: [[eventRecord.record, eventRecord.rev]], ...update });
-  if (outcome === "committed") await afterCommit?.();
+  if (outcome === "committed") afterCommit();
   return outcome;
 }
 
@@ -47,7 +49,7 @@ export async function prepareWorkEvent(
   event: WorkEvent,
   correlation: string,
   eventRecord: EventRecord,
-): Promise<ValueUpdate> {
+): Promise<EventUpdate> {
   return prepareWorkEvents(deps, task, [event], correlation, eventRecord);
 }
 
@@ -57,22 +59,11 @@ export async function prepareWorkEvents(
   task: Task | undefined,
   events: readonly WorkEvent[],
   correlation: string,
-  { record, rev, put = [], jobs = [] }: EventRecord,
-): Promise<ValueUpdate> {
-  const update = await prepareChange(deps, {
-    key: record,
-    rev,
-    events,
-    correlation,
-    via: "bridge",
-    put,
-    jobs,
-    facts: async (event) =>
-      task
-        ? readItemFacts(deps, task.project, task.item, event)
-        : { at: new Date(await deps.store.now()).toISOString() },
-  });
-  return addNotify(deps, update);
+  eventRecord: EventRecord,
+): Promise<EventUpdate> {
+  return prepareEvents(deps, events, correlation, eventRecord, async (event) =>
+    task ? readItemFacts(deps, task.project, task.item, event) : { at: new Date(await deps.store.now()).toISOString() },
+  );
 }
 
 /** Prepares the puts and jobs that publish an event of a plan, for a commit that expects its run at this revision. */
@@ -82,28 +73,25 @@ export async function preparePlanEvent(
   rev: Revision,
   event: PlanEvent,
   correlation: string,
-): Promise<Required<Pick<ValueUpdate, "put" | "jobs">> & { afterCommit: () => void }> {
-  const update = await prepareChange(deps, {
-    key: workKeys.planRun(run.id),
-    rev,
-    events: [event],
-    correlation,
-    via: "bridge",
-    facts: () => readPlanFacts(deps, run),
-  });
-  return addNotify(deps, update);
+): Promise<EventUpdate> {
+  const record = workKeys.planRun(run.id);
+  return prepareEvents(deps, [event], correlation, { record, rev }, () => readPlanFacts(deps, run));
 }
 
-/** Returns the update, after whose commit the queues of its jobs are worked at once. */
-function addNotify<Update extends { afterCommit: () => void }>(
-  { notify }: Pick<TaskDeps, "notify">,
-  update: Update,
-): Update {
+async function prepareEvents<Event extends WorkEvent | PlanEvent>(
+  deps: TaskDeps,
+  events: readonly Event[],
+  correlation: string,
+  { record: key, rev, put = [], jobs = [] }: EventRecord,
+  facts: (event: Event) => Promise<EventFacts>,
+): Promise<EventUpdate> {
+  const change = { key, rev, events, correlation, via: "bridge" as const, put, jobs, facts };
+  const { afterCommit, ...update } = await prepareChange(deps, change);
   return {
     ...update,
     afterCommit: () => {
-      update.afterCommit();
-      notify();
+      afterCommit();
+      deps.notify();
     },
   };
 }
