@@ -10,7 +10,7 @@ import { GroundcrewError, getErrorMessage } from "../shared/errors.ts";
 import { keepCurrentResults, readCanary } from "../shared/monitoring/canary.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { describeCapacityWarning, findCapacityWarnings } from "../shared/store/capacity.ts";
-import { type FirstLook, readFirstLook } from "../shared/sync/first-look.ts";
+import { readFirstLook } from "../shared/sync/first-look.ts";
 import { createRedactor } from "../shared/text.ts";
 import { countTickets } from "../shared/tickets/stored-tickets.ts";
 import { ticketSets } from "../shared/tickets/ticket.ts";
@@ -83,7 +83,8 @@ function createHealthApp(deps: HealthDeps): Hono {
 function createReadyApp(deps: ReadyDeps): Hono {
   const { settings, health } = deps;
   return new Hono().get("/", async (c) => {
-    const pauses = await readPauses(deps);
+    // What the store does not tell in time is left out: the failure is reported by the store's own entry.
+    const pauses = await withTimeout(deps, () => readLongPauses(deps.store)).catch((): LongPauses => ({}));
     const parts: Record<string, ComponentHealth & { warnings?: string[] }> = {
       store: await readStoreHealth(deps),
       ...omitUndefined({
@@ -96,7 +97,9 @@ function createReadyApp(deps: ReadyDeps): Hono {
     const isReady = Object.values(parts).every((part) => part.ok === true);
     const webhooks =
       parts["store"]?.ok && settings.plane?.webhookSecrets.length ? await readWebhookHealth(deps) : undefined;
-    const first_look = parts["store"]?.ok ? await readFirstLookOrNothing(deps) : undefined;
+    const first_look = parts["store"]?.ok
+      ? await withTimeout(deps, () => readFirstLook(deps)).catch(() => undefined)
+      : undefined;
     const status = isReady ? "ready" : "not ready";
     const untrusted_proxy = c.get("untrustedProxy");
     return c.json(
@@ -104,11 +107,6 @@ function createReadyApp(deps: ReadyDeps): Hono {
       isReady ? 200 : 503,
     );
   });
-}
-
-/** Without an answer of the store there are none: the failure is reported by the store's own entry. */
-function readPauses(deps: ReadyDeps): Promise<LongPauses> {
-  return withTimeout(deps, () => readLongPauses(deps.store)).catch(() => ({}));
 }
 
 /** Returns the store's answer; throws when it does not arrive in time. */
@@ -161,11 +159,6 @@ async function readWebhookHealth(deps: ReadyDeps): Promise<(ComponentHealth & { 
     // The failure is already reported by the store's own entry.
     return undefined;
   }
-}
-
-/** A failure of the store is reported by its own entry. */
-function readFirstLookOrNothing(deps: ReadyDeps): Promise<FirstLook | undefined> {
-  return withTimeout(deps, () => readFirstLook(deps)).catch(() => undefined);
 }
 
 function createMetricsApp({ scrape }: Pick<Deps, "scrape">): Hono {

@@ -82,9 +82,10 @@ export async function evaluateBlockers(deps: SyncDeps, id: string, correlation: 
     if (!stored || stored.removedAt !== undefined) return undefined;
     const [project] = await deps.store.read<ProjectRecord>([observedKeys.project(stored.snapshot.project)]);
     if (!project || !isReadableProject(project.value)) return undefined;
-    const edges = await readAllRows<EdgeRecord>(deps, observedSets.blockers(id));
-    const items = await deps.store.read<ItemRecord>(edges.map((row) => observedKeys.item(row.value.blocker)));
-    const unknown = edges.filter((row, i) => !items[i] && !row.value.isBlockerMissing);
+    const rows = await readAllRows<EdgeRecord>(deps, observedSets.blockers(id));
+    const items = await deps.store.read<ItemRecord>(rows.map(({ value }) => observedKeys.item(value.blocker)));
+    const edges = rows.map((row, i) => ({ ...row, blocker: items[i]?.value }));
+    const unknown = edges.filter(({ value, blocker }) => !blocker && !value.isBlockerMissing);
     if (await readUnknownBlockers(deps, unknown, correlation)) {
       // The values read above are older than the reads from Plane, so the evaluation starts over.
       await evaluateBlockers(deps, id, correlation);
@@ -92,16 +93,15 @@ export async function evaluateBlockers(deps: SyncDeps, id: string, correlation: 
     }
     // A blocker that cannot be read yet counts as open, because starting too early is worse than waiting.
     const open = edges.filter(
-      (row, i) =>
-        isBlockingOthers(items[i]?.value, deps.settings.done.dependants_wait) &&
-        !(row.value.isBlockerMissing && !items[i]),
+      ({ value, blocker }) =>
+        (blocker || !value.isBlockerMissing) && isBlockingOthers(blocker, deps.settings.done.dependants_wait),
     );
-    const blockers = open.map((row) => row.value.blocker).sort();
+    const blockers = open.map(({ value }) => value.blocker).sort();
     const changed = [
       ...blockers.filter((blocker) => !stored.blockers.includes(blocker)),
       ...stored.blockers.filter((blocker) => !blockers.includes(blocker)),
     ];
-    const evaluatedEdges = edges.filter((row, i) => row.value.isInitial && (items[i] || row.value.isBlockerMissing));
+    const evaluatedEdges = edges.filter(({ value, blocker }) => value.isInitial && (blocker || value.isBlockerMissing));
     const [relations] = stored.blockersUnknown ? await deps.store.read([observedKeys.relations(id)]) : [];
     if (changed.length === 0 && evaluatedEdges.length === 0 && !relations) return undefined;
 
@@ -115,9 +115,7 @@ export async function evaluateBlockers(deps: SyncDeps, id: string, correlation: 
     // A task whose blocker was cancelled is not unblocked: it stays blocked because of the cancellation (OPENCLAW-14).
     const hasCancelledBlocker =
       deps.settings.agents.length > 0 &&
-      items.some(
-        (blocker) => blocker?.value.snapshot.status === "cancelled" && changed.includes(blocker.value.snapshot.id),
-      );
+      edges.some(({ value, blocker }) => blocker?.snapshot.status === "cancelled" && changed.includes(value.blocker));
     return prepareItemUpdate(deps, {
       before: stored,
       rev,

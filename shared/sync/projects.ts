@@ -26,13 +26,6 @@ import { MINUTE } from "../time.ts";
 import { prepareChange } from "./decisions.ts";
 import { toProjectFacts } from "./event-facts.ts";
 
-/** Result of one read of all projects: the followed projects in their stored form. */
-interface ProjectsReadResult {
-  /** Plane's `Date`, as `YYYY-MM-DDTHH:MM:SS.000000Z`. */
-  date: string;
-  projects: ProjectRecord[];
-}
-
 /**
  * Delay after which an unknown project is not new: one that appears 10 minutes after its creation was hidden from our
  * key.
@@ -42,9 +35,13 @@ const HIDDEN_AFTER_MS = 10 * MINUTE;
 /**
  * Reads all projects, before any items (observation rule 5), and stores which are new, archived, renamed or missing.
  * The first read of a workspace is its baseline and causes no events. Neither does a project that was created before
- * the previous read and appears only now: the key was given access, or the settings were changed.
+ * the previous read and appears only now: the key was given access, or the settings were changed. Returns the followed
+ * projects in their stored form, and Plane's `Date`.
  */
-export async function readProjects(deps: SyncDeps, correlation: string): Promise<ProjectsReadResult> {
+export async function readProjects(
+  deps: SyncDeps,
+  correlation: string,
+): Promise<{ date: string; projects: ProjectRecord[] }> {
   const startedAt = await deps.store.now();
   const { rows: listed, date } = await readList(deps.plane, projectsApi.list);
   const { isFirst, began } = await observeWorkspace(deps, listed[0]?.workspace ?? "", date);
