@@ -39,7 +39,7 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, ()
     const app = await startPageTestApp();
     const headers = { "content-type": "application/json" };
     const body = JSON.stringify({ token: "a guess" });
-    for (let i = 0; i < 10; i += 1) await fetch(`${app.url}/api/session`, { method: "POST", headers, body });
+    for (let i = 0; i < 20; i += 1) await fetch(`${app.url}/api/session`, { method: "POST", headers, body });
     const page = await openPage(app.url);
     await page.waitForSelector("#sign-in:not([hidden])");
     await page.fill("#token", "not it");
