@@ -44,7 +44,7 @@ import { readTaskQuestions, syncTimer } from "../people/questions.ts";
 import { publishWorkEvent } from "../work-events.ts";
 import { isPermanentError } from "./status-attempts.ts";
 
-interface CheckContext {
+interface ClaimCheck {
   now: Ms;
   wasDown: boolean;
   correlation: string;
@@ -82,11 +82,8 @@ export async function expireClaims(deps: TaskDeps, correlation: string): Promise
   return counts;
 }
 
-async function endIfOver(
-  deps: TaskDeps,
-  claim: ClaimRecord,
-  { now, wasDown, correlation }: CheckContext,
-): Promise<boolean> {
+async function endIfOver(deps: TaskDeps, claim: ClaimRecord, check: ClaimCheck): Promise<boolean> {
+  const { now, wasDown, correlation } = check;
   const task = await findStoredTask(deps, claim.item);
   const reason = task && findLossReason(claim, task.item);
   // A person may approve the result while its agent is still reporting it: then the agent has finished by itself.

@@ -15,6 +15,7 @@ import { escapeHtml } from "../../markdown/plain-text.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { toMarkdown } from "../../markdown/to-markdown.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
+import { readList } from "../../plane/endpoint.ts";
 import { commentsApi } from "../../plane/work-items.ts";
 import type { Task } from "../../records/plane-records.ts";
 import { workKeys, workSets } from "../../records/store-keys.ts";
@@ -226,16 +227,13 @@ export async function answerFromComment(
   if (!task) return undefined;
   const params = { project: task.project.id, item };
   const askedAtById = new Map<string, string>();
-  let reply: { html: string; at: string } | undefined;
-  for await (const { data } of deps.plane.pages(commentsApi.list, { params })) {
-    for (const { id, comment_html, created_at, external_source, external_id } of data.results) {
-      if (id === comment) reply = { html: comment_html, at: created_at };
-      if (external_source === GROUNDCREW_SOURCE && external_id !== null) askedAtById.set(external_id, created_at);
-    }
-  }
-  const text = reply ? await toMarkdown(reply.html) : "";
+  const { rows: comments } = await readList(deps.plane, commentsApi.list, { params });
+  for (const { created_at, external_source, external_id } of comments)
+    if (external_source === GROUNDCREW_SOURCE && external_id !== null) askedAtById.set(external_id, created_at);
+  const reply = comments.find(({ id }) => id === comment);
+  const text = reply ? await toMarkdown(reply.comment_html) : "";
   if (!reply || text.trim() === "") return undefined;
-  const { at } = reply;
+  const at = reply.created_at;
   const question = openQuestions.findLast(({ id }) => (askedAtById.get(`ask:${id}`) ?? "") < at);
   if (!question) return undefined;
   const outcome = await answerQuestion(deps, question.id, { text, by, comment }, correlation);

@@ -9,6 +9,7 @@ import { GroundcrewError } from "../../errors.ts";
 import { sha256Hex } from "../../hashing.ts";
 import { createObserveJob } from "../../jobs/observe-jobs.ts";
 import { keepDefined } from "../../omit-undefined.ts";
+import { readList } from "../../plane/endpoint.ts";
 import { PlaneAuthError, PlaneConflictError } from "../../plane/errors.ts";
 import { type PlaneProject, projectMembersApi, projectsApi, statesApi as stateCalls } from "../../plane/projects.ts";
 import type { ProjectRecord } from "../../records/plane-records.ts";
@@ -92,7 +93,7 @@ async function findOrCreateProject(
   nameHash: string,
 ): Promise<PlaneProject> {
   for (let tries = 1; ; tries += 1) {
-    const listed = await listProjects(context);
+    const { rows: listed } = await readList(context.systemPlane, projectsApi.list);
     const existing = listed.find((project) => project.name === newProject.name);
     if (existing) return requireOwnProject(context, existing, nameHash);
     const taken = new Set(listed.map((project) => project.identifier));
@@ -103,7 +104,8 @@ async function findOrCreateProject(
     } catch (thrown) {
       if (!(thrown instanceof PlaneConflictError)) throw thrown;
       const canRetry = /identifier/.test(thrown.message) && newProject.identifier === undefined;
-      const sameName = (await listProjects(context)).find((project) => project.name === newProject.name);
+      const { rows } = await readList(context.systemPlane, projectsApi.list);
+      const sameName = rows.find((project) => project.name === newProject.name);
       if (sameName) return requireOwnProject(context, sameName, nameHash);
       if (canRetry && tries < MAX_TRIES) continue;
       const conflict = /identifier/.test(thrown.message) ? `identifier ${identifier}` : `name "${newProject.name}"`;
@@ -113,12 +115,6 @@ async function findOrCreateProject(
       });
     }
   }
-}
-
-async function listProjects({ systemPlane }: CallContext): Promise<PlaneProject[]> {
-  const listed: PlaneProject[] = [];
-  for await (const { data } of systemPlane.pages(projectsApi.list, {})) listed.push(...data.results);
-  return listed;
 }
 
 async function requireOwnProject(
@@ -192,13 +188,8 @@ async function joinProject(context: CallContext, { id }: PlaneProject): Promise<
 async function addMissingStates({ deps, systemPlane }: CallContext, project: string): Promise<void> {
   const { states } = deps.settings;
   const params = { project };
-  const existing: { name: string; group: string }[] = [];
-  for await (const { data } of systemPlane.pages(stateCalls.list, { params })) {
-    for (const state of data.results) {
-      existing.push(state);
-      await cacheState(deps, state.id, state);
-    }
-  }
+  const { rows: existing } = await readList(systemPlane, stateCalls.list, { params });
+  for (const state of existing) await cacheState(deps, state.id, state);
   for (const state of findMissingStates(existing, states)) {
     try {
       await systemPlane.call(stateCalls.create, { params, json: { ...state } });

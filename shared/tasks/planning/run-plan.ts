@@ -30,7 +30,7 @@ import {
   finishRun,
   hashPlannedTask,
   listRequiredSteps,
-  type PlannedCycle,
+  type Plan,
   type PlannedTask,
   type PlanRun,
   type PlanStep,
@@ -49,10 +49,8 @@ import { createProject, isProjectIncomplete } from "./create-project.ts";
 interface PlanSteps {
   context: CallContext;
   project: ProjectRecord;
-  /** In topological order: blockers before their dependants. */
-  tasks: readonly PlannedTask[];
-  /** The dates of cycles that the tasks name. */
-  cycles: readonly PlannedCycle[];
+  /** Its tasks are in topological order: blockers before their dependants. */
+  plan: Plan;
   /** Assignees by the names the plan uses. */
   assignees: ReadonlyMap<string, Assignee>;
   /** Blockers outside the plan, by the names the plan uses. */
@@ -79,7 +77,7 @@ const DONE: JobResult = { done: true };
  * wait; then the job is due again. A plan that cannot be completed fails with the reason, and the Concierge is woken.
  */
 export async function runPlan(
-  deps: TaskDeps & Pick<Deps, "settings">,
+  deps: TaskDeps,
   { plan: id, correlation }: { plan: string; correlation: string },
   { failures }: Pick<LeasedJob, "failures">,
 ): Promise<JobResult> {
@@ -124,8 +122,7 @@ async function carryOut(context: CallContext, run: PlanRun): Promise<void> {
   // A blocker outside the plan that was removed meanwhile blocks nothing.
   const externalTasks = await resolveBlockers(context, plan.tasks, []);
   const warn = (text: string) => addWarning(deps, run.id, text);
-  const { tasks, cycles = [] } = plan;
-  const steps = { context, project, tasks, cycles, assignees, externalTasks, warn };
+  const steps = { context, project, plan, assignees, externalTasks, warn };
   await withLock(context, "plan", project.id, (renew) => runPlanSteps({ ...steps, renew }));
 }
 
@@ -166,7 +163,8 @@ async function addWarning(deps: TaskDeps, id: string, text: string): Promise<voi
  * Each step runs once and is recorded when done; the steps continue where they were interrupted.
  */
 async function runPlanSteps(steps: PlanSteps): Promise<void> {
-  const { context, tasks, project } = steps;
+  const { context, project } = steps;
+  const { tasks } = steps.plan;
   for (const planned of tasks) {
     await runStepOnce(steps, planned, "made", async (_, blockers) => {
       const keys = blockers.map(({ key }) => key);
@@ -183,7 +181,7 @@ async function runPlanSteps(steps: PlanSteps): Promise<void> {
 
 /** Runs a step that the task needs, unless it is recorded as done. A task that people have deleted is skipped. */
 async function runStepOnce(
-  { context, project, tasks, externalTasks, renew }: PlanSteps,
+  { context, project, plan, externalTasks, renew }: PlanSteps,
   planned: PlannedTask,
   step: PlanStep,
   action: (task: Task | undefined, blockers: Task[]) => Promise<Task | undefined>,
@@ -197,7 +195,7 @@ async function runStepOnce(
   await renew();
   const blockers = new Map<string, Task>();
   for (const other of planned.blocked_by ?? []) {
-    const local = tasks.find(({ id }) => id === other);
+    const local = plan.tasks.find(({ id }) => id === other);
     const localProgress = local && progress[await hashPlannedTask(local)];
     const task = localProgress ? await findStoredTask(deps, localProgress.item) : externalTasks.get(other);
     if (task && task.item.removedAt === undefined) blockers.set(task.id, task);
@@ -208,15 +206,13 @@ async function runStepOnce(
 }
 
 /** Adds the tasks of each cycle or module with one request, because Plane takes several at once. */
-async function addToGroups({ context, project, tasks, cycles, renew }: PlanSteps, kind: TaskGroupKind): Promise<void> {
+async function addToGroups({ context, project, plan, renew }: PlanSteps, kind: TaskGroupKind): Promise<void> {
   const { deps } = context;
+  const { tasks, cycles = [] } = plan;
   for (const name of new Set(tasks.flatMap((task) => task[kind] ?? []))) {
     const progress = await readPlanProgress(deps, project.id);
-    const planned = await Promise.all(
-      tasks
-        .flatMap((task) => (task[kind] === name ? [task] : []))
-        .map(async (task) => [task, await hashPlannedTask(task)] as const),
-    );
+    const members = tasks.filter((task) => task[kind] === name);
+    const planned = await Promise.all(members.map(async (task) => [task, await hashPlannedTask(task)] as const));
     const left = planned.filter(([, hash]) => !progress[hash]?.steps.includes(kind));
     if (left.length === 0) continue;
     await renew();
@@ -229,11 +225,8 @@ async function addToGroups({ context, project, tasks, cycles, renew }: PlanSteps
   }
 }
 
-async function assignPlannedTask(
-  { context, assignees, warn }: PlanSteps,
-  planned: PlannedTask,
-  task: Task,
-): Promise<Task> {
+async function assignPlannedTask(steps: PlanSteps, planned: PlannedTask, task: Task): Promise<Task> {
+  const { context, assignees, warn } = steps;
   const assignee = assignees.get(planned.assignee ?? "");
   const { task: assigned, refused } = await assignIfUnassigned(context, task, assignee);
   if (refused) await warn(`${planned.id}: ${refused}`);
@@ -280,9 +273,8 @@ function getPassingDelay(thrown: unknown): Ms | undefined {
 function isRefusal(thrown: unknown): boolean {
   if (thrown instanceof PlaneAuthError) return thrown.reason === "permission";
   if (thrown instanceof PlaneError) return ["conflict", "invalid", "not_found"].includes(thrown.code);
-  return (
-    thrown instanceof GroundcrewError && ["bad_request", "conflict", "forbidden", "not_found"].includes(thrown.code)
-  );
+  const codes = ["bad_request", "conflict", "forbidden", "not_found"];
+  return thrown instanceof GroundcrewError && codes.includes(thrown.code);
 }
 
 async function failPlan(deps: TaskDeps, id: string, thrown: unknown, correlation: string): Promise<void> {

@@ -8,7 +8,7 @@ import type { TaskDeps } from "../../app/deps.ts";
 import { toMarkdown } from "../../markdown/to-markdown.ts";
 import { keepDefined } from "../../omit-undefined.ts";
 import { attachmentsApi, type PlaneAttachment } from "../../plane/attachments.ts";
-import type { Endpoint, PlaneCallOptions, PlaneClient, PlanePage } from "../../plane/endpoint.ts";
+import { type PlaneClient, readList } from "../../plane/endpoint.ts";
 import { activitiesApi, commentsApi, type PlaneActivity, type PlaneComment } from "../../plane/work-items.ts";
 import type { EdgeRecord, Task } from "../../records/plane-records.ts";
 import { observedSets, workKeys } from "../../records/store-keys.ts";
@@ -119,9 +119,9 @@ async function readPlaneDetails(context: CallContext, task: Task) {
 
 async function fetchPlaneDetails({ deps }: CallContext, reader: PlaneClient, { id, project }: Task) {
   const params = { project: project.id, item: id };
-  const [comments, activities, { data: attachments }] = await Promise.all([
-    listAll(reader, commentsApi.list, params),
-    listAll(reader, activitiesApi.list, params),
+  const [{ rows: comments }, { rows: activities }, { data: attachments }] = await Promise.all([
+    readList(reader, commentsApi.list, { params }),
+    readList(reader, activitiesApi.list, { params }),
     reader.call(attachmentsApi.list, { params }),
   ]);
   const visibleComments = comments.filter((comment) => !isCardComment(comment, id)).sort(compareByTime);
@@ -131,16 +131,6 @@ async function fetchPlaneDetails({ deps }: CallContext, reader: PlaneClient, { i
     history: await takeLatest(activities.sort(compareByTime), (activity) => describeActivity(deps, activity)),
     attachments: await takeLatest(uploaded, describeAttachment),
   };
-}
-
-async function listAll<R>(
-  reader: PlaneClient,
-  endpoint: Endpoint<PlanePage<R>>,
-  params: PlaneCallOptions["params"] = {},
-) {
-  const rows: R[] = [];
-  for await (const { data } of reader.pages(endpoint, { params })) rows.push(...data.results);
-  return rows;
 }
 
 /** Whether a comment is the agent card, whose values are already in the `agent` field. */

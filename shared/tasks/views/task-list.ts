@@ -93,7 +93,8 @@ export async function listTasks(context: CallContext, { fresh = false }: { fresh
   const { deps, caller } = context;
   const startedAt = fresh ? await refreshProjects(context) : undefined;
   const tasks = await readTaskStates(deps, await readAgentTasks(deps, caller.name));
-  const ranked = (await Promise.all(tasks.map((state) => rankTask(context, state)))).sort(compareRankedTasks);
+  const ranked = await Promise.all(tasks.map((state) => rankTask(context, state)));
+  ranked.sort((a, b) => a.rank - b.rank || compareUrgency(a.task.item.snapshot, b.task.item.snapshot));
   const [lastRead] = await deps.store.read<ProjectsReadRecord>([observedKeys.projectsRead]);
   if (!lastRead)
     throw new GroundcrewError(
@@ -192,10 +193,6 @@ async function getFirstLine(html: string): Promise<string> {
   return htmlToLines(visible, MAX_LINE_LENGTH + 1)[0] ?? "";
 }
 
-function compareRankedTasks(a: RankedTask, b: RankedTask): number {
-  return a.rank - b.rank || compareUrgency(a.task.item.snapshot, b.task.item.snapshot);
-}
-
 /** Renders one task for the caller. */
 export async function readTaskAnswer(context: CallContext, task: Task): Promise<TaskAnswer> {
   const { deps } = context;
@@ -211,17 +208,11 @@ export async function readTaskAnswer(context: CallContext, task: Task): Promise<
  */
 export function shortenTaskAnswers(tasks: readonly TaskAnswer[]): TaskAnswer[] {
   const fixedBytes = tasks.reduce((sum, task) => sum + measureJson({ ...task, title: "", description: "" }) + 1, 0);
-  const titles = shareBytes(
-    tasks.map(({ title }) => title),
-    MAX_BYTES - fixedBytes,
-    MIN_TITLE_BYTES,
-  );
+  const longTitles = tasks.map(({ title }) => title);
+  const titles = shareBytes(longTitles, MAX_BYTES - fixedBytes, MIN_TITLE_BYTES);
   const titleBytes = titles.reduce((sum, title) => sum + measureText(title), 0);
-  const descriptions = shareBytes(
-    tasks.map(({ description }) => description),
-    MAX_BYTES - fixedBytes - titleBytes,
-    0,
-  );
+  const longDescriptions = tasks.map(({ description }) => description);
+  const descriptions = shareBytes(longDescriptions, MAX_BYTES - fixedBytes - titleBytes, 0);
   return tasks.map((task, i) => ({ ...task, title: titles[i] ?? "", description: descriptions[i] ?? "" }));
 }
 
