@@ -22,8 +22,8 @@ const LEASE_CHECK_MS = 250;
 const REPORT_RETENTION_MS = DAY;
 
 /**
- * @param isOnlyProcess no other process can use the store, so ticks need no lease: one left behind by an earlier process
- * would only delay them
+ * @param isOnlyProcess no other process can use the store, so ticks need no lease: one left behind by an earlier
+ * process would only delay them
  */
 export function createTickRunner(
   ticks: readonly Tick[],

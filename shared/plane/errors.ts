@@ -102,8 +102,8 @@ export function isTransientPlaneError(thrown: unknown): boolean {
 }
 
 /**
- * Creates an object with an `external_source` and `external_id` and returns its id: that of the existing object if there
- * is one with the same pair, so that a create can be repeated.
+ * Creates an object with an `external_source` and `external_id` and returns its id: that of the existing object if
+ * there is one with the same pair, so that a create can be repeated.
  */
 export async function createOnce(create: () => Promise<{ data: { id: string } }>): Promise<string> {
   try {

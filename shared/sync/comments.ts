@@ -56,8 +56,8 @@ export async function readComments(deps: SyncDeps, item: ItemRecord, source: Obs
 }
 
 /**
- * Prepares the commit of observed comments, with the jobs for their events; undefined when nothing changed. The comments
- * of a read are complete, so that missing ones count as deleted.
+ * Prepares the commit of observed comments, with the jobs for their events; undefined when nothing changed. The
+ * comments of a read are complete, so that missing ones count as deleted.
  */
 async function prepareComments(
   deps: SyncDeps,

@@ -87,8 +87,8 @@ function isFollowed(deps: Pick<SyncDeps, "settings">, identifier: string): boole
 }
 
 /**
- * Stores a project that Plane lists. How an unknown one is stored: `isNew` causes an event, `since` is Plane's time since
- * which its items are new; "" is set by its first pass.
+ * Stores a project that Plane lists. How an unknown one is stored: `isNew` causes an event, `since` is Plane's time
+ * since which its items are new; "" is set by its first pass.
  */
 async function observeProject(
   deps: SyncDeps,
