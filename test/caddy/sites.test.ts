@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import {
   CREW,
   DOCKER_CLIENT,
+  DOMAIN,
   GRAFANA,
   hasCaddy,
   OUTSIDE_CLIENT,
@@ -94,6 +95,30 @@ describe.skipIf(!hasCaddy())("Caddy's configuration", () => {
     expect(grafana.requests.map(({ url }) => url)).toEqual(["/d/x", "/d/x"]);
     // The other sites are there as well.
     expect(await caddy.send({ host: CREW, path: "/", from: OUTSIDE_CLIENT })).toMatchObject({ status: 403 });
+  });
+
+  test("INFRA-04 serves each site at the name that is set for it, and at its default name no longer", async () => {
+    const [groundcrew, web, grafana] = await Promise.all(
+      ["groundcrew", "web", "grafana"].map((name) => startUpstream(name)),
+    );
+    const caddy = await startCaddy({
+      CADDY_SITES: "sites*.caddy",
+      PLANE_SUBDOMAIN: "plane",
+      GROUNDCREW_SUBDOMAIN: "agents.office",
+      GRAFANA_SUBDOMAIN: "charts",
+      GROUNDCREW_UPSTREAM: groundcrew?.address ?? "",
+      PLANE_WEB_UPSTREAM: web?.address ?? "",
+      GRAFANA_UPSTREAM: grafana?.address ?? "",
+    });
+    for (const [name, body] of [
+      ["plane", "web"],
+      ["agents.office", "groundcrew"],
+      ["charts", "grafana"],
+    ])
+      expect(await caddy.send({ host: `${name}.${DOMAIN}`, path: "/", from: VPN_CLIENT })).toMatchObject({ body });
+    const webhook = { host: `agents.office.${DOMAIN}`, path: "/webhooks/telegram", method: "POST" };
+    expect(await caddy.send(webhook)).toMatchObject({ status: 200, body: "groundcrew" });
+    for (const host of [WORK, CREW, GRAFANA]) await expect(caddy.open(host, VPN_CLIENT), host).rejects.toThrow(/alert/);
   });
 
   test("a host that is not served gets no success: neither by its name in TLS, nor by another one", async () => {

@@ -71,10 +71,10 @@ export interface TestCaddy {
 }
 
 /**
- * Starts the real Caddy with the product's configuration and certificates of its own, on free ports. `upstreams` are the
- * values of the variables `*_UPSTREAM`. It is stopped at the end of the test.
+ * Starts the real Caddy with the product's configuration and certificates of its own, on free ports. `variables` of the
+ * configuration, above all `*_UPSTREAM`, are set as well. It is stopped at the end of the test.
  */
-export async function startCaddy(upstreams: Record<string, string>): Promise<TestCaddy> {
+export async function startCaddy(variables: Record<string, string>): Promise<TestCaddy> {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-caddy-"));
   const [https, http, metrics] = [await findFreePort(), await findFreePort(), await findFreePort()];
   const env = {
@@ -88,7 +88,7 @@ export async function startCaddy(upstreams: Record<string, string>): Promise<Tes
     HTTP_PORT: String(http),
     CADDY_METRICS_PORT: String(metrics),
     CADDY_GLOBAL_OPTIONS: "local_certs\nskip_install_trust",
-    ...upstreams,
+    ...variables,
   };
   let log = "";
   const start = () => {
@@ -113,10 +113,12 @@ export async function startCaddy(upstreams: Record<string, string>): Promise<Tes
     await kill(caddy);
     rmSync(folder, { recursive: true, force: true });
   });
-  const hosts = "CADDY_SITES" in upstreams ? [WORK, CREW, GRAFANA] : [WORK, CREW];
+  const sites = { PLANE_SUBDOMAIN: "work", GROUNDCREW_SUBDOMAIN: "crew", GRAFANA_SUBDOMAIN: "grafana", ...variables };
+  const names = [sites.PLANE_SUBDOMAIN, sites.GROUNDCREW_SUBDOMAIN];
+  if ("CADDY_SITES" in variables) names.push(sites.GRAFANA_SUBDOMAIN);
   // All sites answer once their certificates were issued. Caddy cleans its folder at the start, and when that removes a
   // certificate which is being written, it tries again only after a minute: then it is started again.
-  for (const host of hosts)
+  for (const host of names.map((name) => `${name}.${DOMAIN}`))
     for (let attempt = 1; !(await hasCertificate(https, host)); attempt += 1) {
       if (attempt % 200 !== 0) await sleep(25);
       else if (attempt >= 800) throw new Error(`Caddy issues no certificate for ${host}:\n${log}`);

@@ -11,7 +11,15 @@ import {
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { describe, expect, test } from "vitest";
-import { copyComposeFolder, parseComposeFile, readDotEnv, runSetup, SETUP_FILES, trySetup } from "./compose-files.ts";
+import {
+  copyComposeFolder,
+  parseComposeFile,
+  readDotEnv,
+  readProject,
+  runSetup,
+  SETUP_FILES,
+  trySetup,
+} from "./compose-files.ts";
 
 const ANSWERS = ["DOMAIN=javisi.test", "ACME_EMAIL=ada@javisi.test"];
 const SHARED = [...ANSWERS, "OVERLAYS=plane,shared-data,caddy", "SHARED_NETWORK=data"];
@@ -125,6 +133,44 @@ describe("compose/setup", () => {
     });
     expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
     expect(runSetup(folder, ["OVERLAYS=plane,embedded-data,caddy"]).names).toEqual(["COMPOSE_FILE"]);
+  });
+
+  test("names Plane, Groundcrew and Grafana below the domain as the answers say, in every address and in Caddy", () => {
+    const folder = copyComposeFolder();
+    const names = ["PLANE_SUBDOMAIN=plane", "GROUNDCREW_SUBDOMAIN=agents.office", "GRAFANA_SUBDOMAIN=charts"];
+    const overlays = "OVERLAYS=plane,embedded-data,caddy,monitoring";
+    runSetup(folder, [...ANSWERS, ...names, overlays, "DOCKER_GROUP=998"]);
+    const env = readDotEnv(folder);
+    expect(env).toMatchObject({
+      PLANE_URL: "https://plane.javisi.test",
+      PUBLIC_URL: "https://agents.office.javisi.test",
+      ALLOWED_HOSTS: expect.stringMatching(/^agents\.office\.javisi\.test,/),
+      GRAFANA_URL: "https://charts.javisi.test",
+    });
+    const { caddy, api } = readProject(env).services;
+    expect(api?.environment).toMatchObject({ WEB_URL: "https://plane.javisi.test" });
+    expect(caddy?.networks?.["frontend"]?.aliases).toEqual(["plane.javisi.test", "agents.office.javisi.test"]);
+    expect(caddy?.environment).toMatchObject({
+      PLANE_SUBDOMAIN: "plane",
+      GROUNDCREW_SUBDOMAIN: "agents.office",
+      GRAFANA_SUBDOMAIN: "charts",
+    });
+    expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
+  });
+
+  test.each([
+    ["PLANE_SUBDOMAIN=crew", /GROUNDCREW_SUBDOMAIN makes two sites of crew\.javisi\.test/],
+    ["GRAFANA_SUBDOMAIN=work", /GRAFANA_SUBDOMAIN makes two sites of work\.javisi\.test/],
+    ["PLANE_SUBDOMAIN=Work", /PLANE_SUBDOMAIN is not a name in lower case such as plane/],
+    ["GROUNDCREW_SUBDOMAIN=crew.", /GROUNDCREW_SUBDOMAIN is not a name/],
+    ["GRAFANA_SUBDOMAIN=*", /GRAFANA_SUBDOMAIN is not a name/],
+  ])("refuses the name %s, with which Caddy would not start", (answer, reason) => {
+    const folder = copyComposeFolder();
+    const overlays = ["OVERLAYS=plane,embedded-data,caddy,monitoring", "DOCKER_GROUP=998"];
+    const { status, stderr } = trySetup(folder, ["--yes", ...ANSWERS, ...overlays, answer]);
+    expect(status).toBe(64);
+    expect(stderr).toMatch(reason);
+    expect(existsSync(join(folder, ".env"))).toBe(false);
   });
 
   test("asks for overlays, domain, ranges, e-mail and workspace, and offers the present values", () => {
