@@ -52,6 +52,15 @@ describe("groundcrew openclaw upgrade with npm", () => {
     expect([rig.snapshot(), rig.listGateways().length]).toEqual([before, 1]);
   });
 
+  test("UPG: groundcrew openclaw stop ends the gateway that groundcrew openclaw start began, and a second stop changes nothing", async () => {
+    const { rig } = await startRig();
+    expect(rig.listGateways()).toHaveLength(1);
+    for (let i = 0; i < 2; i += 1) {
+      const stopped = await rig.run("stop");
+      expect([stopped.exit, rig.listGateways()], stopped.err).toEqual([0, []]);
+    }
+  });
+
   fullTest("UPG: a new version whose wakes fail is rolled back by itself", async () => {
     const { rig, before } = await startRig();
     rig.put(`wake-fails-${NPM_TO}`, "");
