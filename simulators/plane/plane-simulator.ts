@@ -69,7 +69,7 @@ export interface PlaneSimulator {
   addProject(project: { name: string; identifier: string; members?: readonly Ref[] } & ActionOptions): Project;
   editProject(
     project: Ref,
-    patch: { name?: string; description?: string; cycle_view?: boolean },
+    patch: { name?: string; description?: string; cycle_view?: boolean; page_view?: boolean },
     options?: ActionOptions,
   ): Project;
   archiveProject(project: Ref, options?: ActionOptions): void;

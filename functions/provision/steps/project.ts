@@ -11,7 +11,11 @@ import {
 } from "../../../shared/plane/projects.ts";
 import { GROUNDCREW_SOURCE } from "../../../shared/sync/normalize.ts";
 import { getLabelColor } from "../../../shared/tasks/assignees.ts";
-import { findMissingStates } from "../../../shared/tasks/planning/create-project.ts";
+import {
+  findMissingStates,
+  findWrongFeatures,
+  PROJECT_FEATURES,
+} from "../../../shared/tasks/planning/create-project.ts";
 import type { ProvisionContext } from "../context.ts";
 import { createStepRefusal } from "../refusals.ts";
 import { change, create, createStep, type ProvisionStep } from "../step.ts";
@@ -33,17 +37,6 @@ export interface FirstProject {
 /** Marks the project, so that a later run finds it even if people have renamed it. */
 const EXTERNAL_MARK = { external_source: GROUNDCREW_SOURCE, external_id: "provision:first-project" } as const;
 
-/** The project's features: only cycles and modules, besides work items, which cannot be disabled. */
-const FEATURES = {
-  cycle_view: true,
-  module_view: true,
-  issue_views_view: false,
-  page_view: false,
-  intake_view: false,
-} as const;
-
-const featureNames = Object.keys(FEATURES) as (keyof typeof FEATURES)[];
-
 /** The states of a new project in Plane. */
 const DEFAULT_STATES = ["backlog", "unstarted", "started", "completed", "cancelled"].map((group) => ({
   name: group,
@@ -60,7 +53,7 @@ export const projectStep = createStep("project", ["groundcrew's API key"], async
   const setFeatures = async (id: string) => {
     await sendChange(await getOwnClient(context), projectFeaturesApi.update, {
       params: { project: id },
-      json: FEATURES,
+      json: PROJECT_FEATURES,
     });
   };
   const { all, project: found } = await readProjectList(context);
@@ -75,10 +68,10 @@ export const projectStep = createStep("project", ["groundcrew's API key"], async
   }
   const label = `${found.name} (${found.identifier})`;
   if (found.archived_at) return [`${label} is archived: left unchanged`];
-  const wrongFeatures = featureNames.filter((name) => found[name] !== FEATURES[name]);
+  const wrongFeatures = findWrongFeatures(found);
   if (wrongFeatures.length === 0) return [label];
   const changes = wrongFeatures.map(
-    (name) => `${name.replace(/_view$/, "").replace("_", " ")} ${FEATURES[name] ? "on" : "off"}`,
+    (name) => `${name.replace(/_view$/, "").replace("_", " ")} ${PROJECT_FEATURES[name] ? "on" : "off"}`,
   );
   return [change(`${label}: ${changes.join(", ")}`, () => setFeatures(found.id))];
 });

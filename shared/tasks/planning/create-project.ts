@@ -4,14 +4,20 @@
  */
 
 import { z } from "zod";
+import type { TaskDeps } from "../../app/deps.ts";
 import type { Settings } from "../../config/settings.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { sha256Hex } from "../../hashing.ts";
 import { createObserveJob } from "../../jobs/observe-jobs.ts";
 import { keepDefined } from "../../omit-undefined.ts";
-import { readList } from "../../plane/endpoint.ts";
-import { PlaneAuthError, PlaneConflictError } from "../../plane/errors.ts";
-import { type PlaneProject, projectMembersApi, projectsApi, statesApi as stateCalls } from "../../plane/projects.ts";
+import { type PlaneClient, readList } from "../../plane/endpoint.ts";
+import { PlaneAuthError, PlaneConflictError, PlaneError, REFUSAL_CODES } from "../../plane/errors.ts";
+import {
+  type ProjectFeatures,
+  projectFeaturesApi,
+  projectMembersApi,
+  statesApi as stateCalls,
+} from "../../plane/projects.ts";
 import type { ProjectRecord } from "../../records/plane-records.ts";
 import { observedKeys, workKeys } from "../../records/store-keys.ts";
 import { cacheState, findPersonIdByEmail } from "../../sync/names.ts";
@@ -51,11 +57,20 @@ const STATES = [
   { name: "Cancelled", group: "cancelled", color: "#9aa4bc" },
 ] as const;
 
+/** A new project's features: only cycles and modules, besides work items, which cannot be disabled (PROV-04). */
+export const PROJECT_FEATURES = {
+  cycle_view: true,
+  module_view: true,
+  issue_views_view: false,
+  page_view: false,
+  intake_view: false,
+} as const;
+
 const BLOCKED_STATE = { name: "Blocked", group: "started", color: "#d94f4f" } as const;
 
 /**
- * Creates a project as the caller: states (including Blocked), cycles and modules enabled, all agents and Groundcrew
- * itself as members; from then on it is polled. Repeating the call, also after an interruption, returns the same
+ * Creates a project as the caller: states (including Blocked), only cycles and modules enabled, all agents and
+ * Groundcrew itself as members; from then on it is polled. Repeating the call, also after an interruption, returns the same
  * project. Throws `bad_request` for a name that Plane does not accept, `conflict` for the name of another project.
  */
 export async function createProject(context: CallContext, newProject: NewProject): Promise<ProjectRecord> {
@@ -67,7 +82,7 @@ export async function createProject(context: CallContext, newProject: NewProject
     const nameHash = await hashProjectName(name);
     const project = await findOrCreateProject(context, { ...newProject, name }, nameHash);
     await renew();
-    await setUpProject(context, project);
+    await setUpProject(context, project, nameHash);
     await renew();
     const queuedAt = await deps.store.now();
     await readProjects({ ...deps, plane: systemPlane }, correlation);
@@ -91,9 +106,9 @@ async function findOrCreateProject(
   context: CallContext,
   newProject: NewProject & { name: string },
   nameHash: string,
-): Promise<PlaneProject> {
+): Promise<ProjectFeatures> {
   for (let tries = 1; ; tries += 1) {
-    const { rows: listed } = await readList(context.systemPlane, projectsApi.list);
+    const { rows: listed } = await readList(context.systemPlane, projectFeaturesApi.list);
     const existing = listed.find((project) => project.name === newProject.name);
     if (existing) return requireOwnProject(context, existing, nameHash);
     const taken = new Set(listed.map((project) => project.identifier));
@@ -104,7 +119,7 @@ async function findOrCreateProject(
     } catch (thrown) {
       if (!(thrown instanceof PlaneConflictError)) throw thrown;
       const canRetry = /identifier/.test(thrown.message) && newProject.identifier === undefined;
-      const { rows } = await readList(context.systemPlane, projectsApi.list);
+      const { rows } = await readList(context.systemPlane, projectFeaturesApi.list);
       const sameName = rows.find((project) => project.name === newProject.name);
       if (sameName) return requireOwnProject(context, sameName, nameHash);
       if (canRetry && tries < MAX_TRIES) continue;
@@ -119,9 +134,9 @@ async function findOrCreateProject(
 
 async function requireOwnProject(
   { deps }: CallContext,
-  project: PlaneProject,
+  project: ProjectFeatures,
   nameHash: string,
-): Promise<PlaneProject> {
+): Promise<ProjectFeatures> {
   const { name, identifier } = project;
   const isOwn = project.external_source === GROUNDCREW_SOURCE && project.external_id === `project:${nameHash}`;
   if (isOwn && project.archived_at === null) return project;
@@ -143,27 +158,26 @@ async function postProject(
   { name, description = "" }: NewProject,
   identifier: string,
   nameHash: string,
-): Promise<PlaneProject> {
+): Promise<ProjectFeatures> {
   await deps.store.commit({ put: [{ key: workKeys.projectCreation(nameHash), value: { name } }] });
-  const features = { cycle_view: true, module_view: true };
   const externalReference = { external_source: GROUNDCREW_SOURCE, external_id: `project:${nameHash}` };
   const text = cleanText(description, Number.POSITIVE_INFINITY);
-  const json = { name, identifier, description: text, ...features, ...externalReference };
-  return (await plane.call(projectsApi.create, { json })).data;
+  const json = { name, identifier, description: text, ...PROJECT_FEATURES, ...externalReference };
+  return (await plane.call(projectFeaturesApi.create, { json })).data;
 }
 
 /**
  * Adds what a new project lacks: members, features and states. Idempotent. The caller only makes Groundcrew an admin,
  * which does the rest, outside of the caller's pace.
  */
-async function setUpProject(context: CallContext, project: PlaneProject): Promise<void> {
+async function setUpProject(context: CallContext, project: ProjectFeatures, nameHash: string): Promise<void> {
   const { deps, plane, systemPlane } = context;
-  const params = { project: project.id };
   const isNewAdmin = await joinProject(context, project);
   // As a member from before, Groundcrew need not be an admin.
   const client = isNewAdmin ? systemPlane : plane;
-  if (!project.cycle_view || !project.module_view)
-    await client.call(projectsApi.update, { params, json: { cycle_view: true, module_view: true } });
+  const [unfinished] = await deps.store.read([workKeys.projectCreation(nameHash)]);
+  // Once the project is complete, its features are for people to choose.
+  if (unfinished) await setFeatures(deps, client, project);
   const agents = await Promise.all(
     deps.settings.agents.map(({ email }) => findPersonIdByEmail({ ...deps, plane: systemPlane }, email)),
   );
@@ -171,8 +185,20 @@ async function setUpProject(context: CallContext, project: PlaneProject): Promis
   await addMissingStates(context, project.id);
 }
 
+/** Sets the features of a project. Plane enables pages in a new one, whatever the create request says. */
+async function setFeatures({ log }: Pick<TaskDeps, "log">, client: PlaneClient, project: ProjectFeatures) {
+  if (findWrongFeatures(project).length === 0) return;
+  try {
+    await client.call(projectFeaturesApi.update, { params: { project: project.id }, json: { ...PROJECT_FEATURES } });
+  } catch (thrown) {
+    // The project can be used without.
+    if (!(thrown instanceof PlaneError) || !REFUSAL_CODES.has(thrown.code)) throw thrown;
+    log.warn("features of a new project cannot be changed", { project: project.identifier, error: thrown.message });
+  }
+}
+
 /** Makes Groundcrew an admin of the project, as the caller; returns false when it is a member already. */
-async function joinProject(context: CallContext, { id }: PlaneProject): Promise<boolean> {
+async function joinProject(context: CallContext, { id }: ProjectFeatures): Promise<boolean> {
   const member = await readSystemUserId(context.deps, context.systemPlane);
   const params = { project: id };
   const members = await context.systemPlane.call(projectMembersApi.list, { params }).catch((thrown: unknown) => {
@@ -259,4 +285,10 @@ export function findMissingStates(existing: readonly { name: string; group: stri
     ...STATES.filter(({ group }) => !existing.some((state) => state.group === group)),
     hasBlocked ? undefined : { ...BLOCKED_STATE, name: states.blocked?.[0] ?? BLOCKED_STATE.name },
   ]);
+}
+
+/** The names of a project's features that are not set as in a project that Groundcrew creates. */
+export function findWrongFeatures(project: ProjectFeatures) {
+  const names = Object.keys(PROJECT_FEATURES) as (keyof typeof PROJECT_FEATURES)[];
+  return names.filter((name) => project[name] !== PROJECT_FEATURES[name]);
 }

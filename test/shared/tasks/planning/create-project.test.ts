@@ -4,6 +4,11 @@ import { findProjectNameProblem, suggestProjectIdentifier } from "../../../../sh
 import { readPlanRuns } from "../../../../shared/tasks/views/overview.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
+const ONLY_CYCLES_AND_MODULES = {
+  ...{ cycle_view: true, module_view: true },
+  ...{ issue_views_view: false, page_view: false, intake_view: false },
+};
+
 async function createProjectApp(version: "1.3.1" | "1.2.2" = "1.3.1", options = {}) {
   const app = await createAgentTestApp({ version, ...options });
   app.advance(60_000);
@@ -15,7 +20,8 @@ async function createProjectApp(version: "1.3.1" | "1.2.2" = "1.3.1", options = 
     app.advance(20_000);
     return app.actAs("Concierge").createProject(newProject);
   };
-  return { app, plane: app.plane, projects, createProject };
+  const features = (id: string | undefined) => app.plane.projects().find((project) => project.id === id);
+  return { app, plane: app.plane, projects, createProject, features };
 }
 
 describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) => {
@@ -34,6 +40,34 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) 
       created_by: app.getUser("Concierge").id,
     });
     expect(await findProject(app.deps, "WR")).toMatchObject({ baseline: true, member: true });
+  });
+
+  test("PROV-04 a project that an agent creates or plans has cycles and modules only", async () => {
+    const { app, createProject, features } = await createProjectApp(version);
+    const { id } = await createProject({ name: "Website" });
+    expect(features(id)).toMatchObject(ONLY_CYCLES_AND_MODULES);
+    const plan = { project: "Intranet", tasks: [{ id: "1", title: "Page" }] };
+    await app.actAs("Concierge").plan(plan);
+    await app.runUntilIdle();
+    const planned = await findProject(app.deps, "INTR");
+    expect(features(planned?.id)).toMatchObject(ONLY_CYCLES_AND_MODULES);
+  });
+
+  test("a project whose features cannot be changed is created all the same", async () => {
+    const { app, plane, createProject, features } = await createProjectApp(version);
+    plane.faults.add({ method: "PATCH", path: /projects\/[^/]+\/$/ }, { kind: "status", status: 403 }, 9);
+    const { id } = await createProject({ name: "Website" });
+    expect(features(id)).toMatchObject({ page_view: true });
+    const answer = await app.actAs("Concierge").create({ project: "WEBS", title: "Page", assignee: "Thot" });
+    expect(answer.key).toBe("WEBS-1");
+  });
+
+  test("pages that a person has switched on in a created project stay on", async () => {
+    const { plane, createProject, features } = await createProjectApp(version);
+    const { id } = await createProject({ name: "Website" });
+    plane.editProject({ id }, { page_view: true });
+    await createProject({ name: "Website" });
+    expect(features(id)).toMatchObject({ page_view: true });
   });
 
   test("repeating the call returns the same project at any time", async () => {
