@@ -65,7 +65,7 @@ export async function startDemo(baseSettings: Settings, options: DemoOptions = {
   const { write = (text) => void process.stdout.write(text), pace = 2_500, folder = STORE_FOLDER, speed = 1 } = options;
   const clockSettings = { startedAt: Date.now(), speed };
   const clock = createDemoClock(clockSettings);
-  const story = createStory({ write, colour: options.colour ?? process.stdout.isTTY === true });
+  const story = createStory({ write, colour: options.colour ?? (process.stdout.isTTY && process.stdout.hasColors()) });
   await rm(folder, { recursive: true, force: true });
   const port = baseSettings.port === 0 ? await findFreePort() : baseSettings.port;
 

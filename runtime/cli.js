@@ -1,4 +1,13 @@
 #!/usr/bin/env node
 import { launch } from "./launch.js";
 
-await launch(() => import("./cli/main.ts"));
+/**
+ * Commands that are programs of their own; npm runs them as scripts, too.
+ * @type {Record<string, () => Promise<unknown>>}
+ */
+const PROGRAMS = { provision: () => import("./provision/main.ts"), doctor: () => import("./doctor/main.ts") };
+
+const name = process.argv[2] ?? "";
+const program = Object.hasOwn(PROGRAMS, name) ? PROGRAMS[name] : undefined;
+if (program) process.argv.splice(2, 1);
+await launch(program ?? (() => import("./cli/main.ts")));

@@ -47,6 +47,7 @@ for (const warning of warnings) log.warn("settings", { warning });
 
 const starting = startProduct().catch((thrown: unknown) => {
   log.error("cannot start", { error: getErrorMessage(thrown) });
+  process.stderr.write(`Groundcrew cannot start: ${getErrorMessage(thrown)}\n`);
   process.exit(thrown instanceof StoreFormatError ? EX_CONFIG : 1);
 });
 

@@ -1,9 +1,24 @@
 import { runCli } from "./run-cli.ts";
 
+/** Commands that end in order on a signal. */
+const ORDERLY = ["start", "runner"];
+
+const [name = "start", ...rest] = process.argv.slice(2);
+/** Without a command, for example with --port alone, the product is started. */
+const args = name.startsWith("--port") ? ["start", name, ...rest] : [name, ...rest];
+
 // A program that reads our output, such as `head`, may close the pipe early.
 process.stdout.on("error", () => process.exit());
 
-process.exitCode = await runCli(process.argv.slice(2), {
+// Whoever stops another command gets one sentence; the same command continues what this one had begun.
+if (!ORDERLY.includes(args[0] ?? ""))
+  for (const [signal, code] of [["SIGINT", 130] as const, ["SIGTERM", 143] as const])
+    process.once(signal, () => {
+      process.stderr.write("groundcrew: stopped before the end. Run the same command again to continue.\n");
+      process.exit(code);
+    });
+
+process.exitCode = await runCli(args, {
   env: process.env,
   cwd: process.cwd(),
   stdin: process.stdin,

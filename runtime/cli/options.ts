@@ -233,6 +233,17 @@ export function parseToolSpecs(json: unknown): ToolSpec[] {
   }));
 }
 
+/** A tool's definition as the command line needs it. */
+export function toToolSpec(tool: { name: string; description: string; inputSchema: unknown }): ToolSpec {
+  const { name, description } = tool;
+  return { name, description, fields: toToolFields(inputSchema.parse(tool.inputSchema)) };
+}
+
+/** Throws a usage error for an unknown option, or one without its value. */
+export function checkToolArguments(spec: ToolSpec, args: readonly string[]): void {
+  parsePairs(spec, args);
+}
+
 function toToolFields({ properties, required }: z.infer<typeof inputSchema>): ToolField[] {
   return Object.entries(properties).map(([name, property]) => toToolField(name, property, required.includes(name)));
 }

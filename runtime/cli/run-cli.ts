@@ -5,6 +5,7 @@
 
 import { text } from "node:stream/consumers";
 import { getErrorMessage } from "../../shared/errors.ts";
+import { findNearestName } from "../../shared/names.ts";
 import { keepDefined, omitUndefined } from "../../shared/omit-undefined.ts";
 import { VERSION } from "../../shared/version.ts";
 import { BackupError } from "../backup/backup-error.ts";
@@ -19,12 +20,14 @@ import {
 import { adaptFileSpec, FILE_TOOLS } from "./files.ts";
 import {
   type CliOptions,
+  checkToolArguments,
   defineField,
   getToolSpec,
   parseCliInput,
   parseCliOptions,
   type ToolField,
   type ToolSpec,
+  toToolSpec,
 } from "./options.ts";
 import {
   CommandError,
@@ -50,6 +53,7 @@ interface Command {
 
 /** The commands that are no tools. All but `tickets` are loaded when they are called, because every tool would wait for them. */
 const COMMANDS: Record<string, () => Promise<Command>> = {
+  start: async () => (await import("./start-command.ts")).startCommand,
   tickets: async () => ({ run: runTicketCommand }),
   runner: async () => (await import("./runner-command.ts")).runnerCommand,
   openclaw: async () => (await import("./openclaw-command.ts")).openclawCommand,
@@ -57,21 +61,25 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   restore: async () => (await import("./backup-commands.ts")).restoreCommand,
 };
 
-const USAGE = `groundcrew <tool> [options]
-groundcrew tickets <command> [ticket] [options]
+const USAGE = `groundcrew
+groundcrew <command> [options]
+groundcrew <tool> [options]
 
-Calls an agent's tools: lists, claims, does and reports tasks through Groundcrew. tickets is for people
-(groundcrew tickets --help).
+Without a command it starts Groundcrew: with settings the product, without any the demo. With a tool's name it calls
+this tool for an agent: lists, claims, does and reports tasks.
 
   --json     print the answer as JSON, for programs
-  --help     show this help, or the options of a tool
+  --help     show this help, or the options of a command or tool
   --version  show the version
 
+groundcrew start starts Groundcrew (groundcrew start --help).
+groundcrew provision sets Plane up, and groundcrew doctor checks everything.
+groundcrew tickets is for people who judge tickets (groundcrew tickets --help).
 groundcrew runner runs approved tickets as Claude Code sessions on this machine (groundcrew runner --help).
 groundcrew openclaw upgrades OpenClaw on this machine, with a backup and a way back (groundcrew openclaw --help).
 groundcrew backup and groundcrew restore save and restore an installation (groundcrew backup --help).
 
-Requires GROUNDCREW_URL, for example https://crew.example.com, and the agent's token in GROUNDCREW_TOKEN, in the file that
+Tools require GROUNDCREW_URL, for example https://crew.example.com, and the agent's token in GROUNDCREW_TOKEN, in the file that
 GROUNDCREW_TOKEN_FILE names, or in .groundcrew/token in this folder or one above (readable by you only).
 
 Exit codes: ${EXIT.done} success, ${EXIT.failed} refused or failed, ${EXIT.usage} wrong command, ${EXIT.later} temporary failure,
@@ -152,23 +160,40 @@ export async function runCli(args: readonly string[], host: CliEnvironment): Pro
 async function executeCommand(options: CliOptions, host: CommandHost): ReturnType<Command["run"]> {
   const { tool, rest, version, help } = options;
   if (version) return `${VERSION}\n`;
-  if (tool === undefined && rest.length > 0)
-    throw createUsageError(`The tool's name is missing: groundcrew <tool> ${rest[0]?.slice(0, 60)}`);
+  if (tool === undefined && rest.length > 0) throw createUnknownOptionError(rest[0] ?? "");
   if (tool === undefined) return buildHelp(host);
   const command = Object.hasOwn(COMMANDS, tool) ? await COMMANDS[tool]?.() : undefined;
   if (!command) return runToolCommand(tool, options, host);
   return help && command.help !== undefined ? formatForTerminal(command.help) : command.run(options, host);
 }
 
+function createUnknownOptionError(option: string): CommandError {
+  const nearest = findNearestName(option, ["--help", "--json", "--version", "--port"]);
+  const hint = nearest ? `Did you mean ${nearest}?` : "groundcrew --help lists what there is.";
+  return createUsageError(`Unknown option ${option.slice(0, 60)}. ${hint}`);
+}
+
 /** Calls a tool of the server, or streams its file from or to the local disk. */
 async function runToolCommand(tool: string, { rest, json, help }: CliOptions, host: CommandHost): Promise<string> {
-  const client = await connectToApi(host);
+  const client = await connectToApi(host).catch(async (thrown: unknown) => {
+    await checkArguments(tool, rest);
+    throw thrown;
+  });
   const spec = adaptFileSpec(getToolSpec(await client.specs(), tool));
   if (help) return formatForTerminal(renderToolHelp(spec));
   const input = await parseCliInput(spec, rest, createStdinReader(host.stdin));
   const transfer = FILE_TOOLS[spec.name];
   const answer = await (transfer ? transfer(client, host.cwd, input) : client.call(spec.name, input));
   return json ? formatJsonLine(answer) : formatAnswer(answer);
+}
+
+/** Throws a usage error for a mistyped command, tool or option; this needs neither a token nor a connection. */
+async function checkArguments(tool: string, rest: readonly string[]): Promise<void> {
+  const { getToolDefinition, TOOLS } = await import("../../functions/agent/tools.ts");
+  const commands = ["provision", "doctor", ...Object.keys(COMMANDS)];
+  const specs = TOOLS.map((one) => toToolSpec(getToolDefinition(one)));
+  const known = [...specs, ...commands.map((name) => ({ name, description: "", fields: [] }))];
+  checkToolArguments(adaptFileSpec(getToolSpec(known, tool, "command")), rest);
 }
 
 /** The help, which also works without a token or a connection; only the list of the agent's tools needs them. */

@@ -60,7 +60,11 @@ export const nodeFiles: SettingsFiles = {
 const IS_BUILD = !import.meta.url.endsWith(".ts");
 
 /** Programs by their path in dist/, and where their sources are. */
-const PROGRAMS = { cli: "runtime/cli.js", "demo/product-child": "demo/product-child.ts" } as const;
+const PROGRAMS = {
+  start: "runtime/start.js",
+  cli: "runtime/cli.js",
+  "demo/product-child": "demo/product-child.ts",
+} as const;
 
 /** A text that differs whenever the file has changed or was replaced; "" when it does not exist. */
 export function getFileFingerprint(path: string): string {

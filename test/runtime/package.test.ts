@@ -1,0 +1,103 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { START_FLAGS } from "../../runtime/cli/start-command.ts";
+
+/** The environment of a person's shell, without settings of Groundcrew. */
+const { PATH = "", HOME = "" } = process.env;
+const env = { PATH, HOME, npm_config_prefer_offline: "true", npm_config_audit: "false", npm_config_fund: "false" };
+
+/** Packs the build that `npm test` has made, and installs the package in an empty folder. */
+function installPackage(): string {
+  const folder = mkdtempSync(join(tmpdir(), "groundcrew-package-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const pack = ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder];
+  const archive = execFileSync("npm", pack, { env, encoding: "utf8" }).trim();
+  const installed = join(folder, "installed");
+  mkdirSync(installed);
+  execFileSync("npm", ["install", "--silent", join(folder, archive)], { cwd: installed, env });
+  return installed;
+}
+
+test("PACK-01: the package, installed in an empty folder, runs the demo and the commands, and contains no sources", {
+  timeout: 180_000,
+}, async () => {
+  const cwd = installPackage();
+  const parts = readdirSync(join(cwd, "node_modules/groundcrew"));
+  expect(parts.sort()).toEqual(
+    ["CHANGELOG.md", "LICENSE", "README.md", "dist", "package.json", "runtime"].filter((name) => parts.includes(name)),
+  );
+  expect(readdirSync(join(cwd, "node_modules/groundcrew/runtime"), { recursive: true })).toEqual([
+    "build",
+    join("build", "prepare.js"),
+  ]);
+
+  const run = (args: string[]) => {
+    const child = spawn("npx", ["--no-install", "groundcrew", ...args], { cwd, env });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    const output = { text: "" };
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (data: Buffer) => {
+        output.text += data;
+      });
+    return { child, output, ended: once(child, "exit").then(([code]) => Number(code)) };
+  };
+  const version = run(["--version"]);
+  expect(await version.ended).toBe(0);
+  expect(version.output.text.trim()).toBe(JSON.parse(readFileSync("package.json", "utf8")).version);
+  const mistyped = run(["provisoin"]);
+  expect(await mistyped.ended).toBe(2);
+  expect(mistyped.output.text).toMatch(/Did you mean provision\?/);
+  const doctor = run(["doctor"]);
+  expect(await doctor.ended).toBe(0);
+  expect(doctor.output.text).toMatch(/nothing is set up/);
+
+  const demo = run(["--port", "0"]);
+  await expect.poll(() => demo.output.text, { timeout: 30_000 }).toMatch(/Open http:\/\/127\.0\.0\.1:\d+/);
+  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(demo.output.text)?.[0] ?? "";
+  expect((await fetch(`${url}/health`)).status).toBe(200);
+  expect(await (await fetch(url)).text()).toContain("<title>");
+  expect((await fetch(`${url}/assets/page.js`)).status).toBe(200);
+  // A pipe gets no colours.
+  expect(demo.output.text).not.toContain("\u001b[");
+  demo.child.kill("SIGINT");
+  expect(await demo.ended).toBe(0);
+});
+
+test("groundcrew start has the flags of npm start", () => {
+  const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
+  expect(scripts.start).toBe(`exec node ${START_FLAGS.join(" ")} dist/start.js`);
+});
+
+test("a used port ends the start with one plain sentence", async () => {
+  const { createServer } = await import("node:net");
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : undefined;
+  const folder = mkdtempSync(join(tmpdir(), "groundcrew-port-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const child = spawn(process.execPath, [join(process.cwd(), "runtime/cli.js"), "start", "--port", String(port)], {
+    cwd: folder,
+    env: {
+      ...env,
+      STORE_URL: "memory:",
+      PLANE_URL: "http://127.0.0.1:1",
+      PLANE_API_KEY: "plane_api_of_this_test",
+      PLANE_WORKSPACE: "javisi",
+    },
+  });
+  let errors = "";
+  child.stderr.on("data", (data: Buffer) => {
+    errors += data;
+  });
+  const [code] = await once(child, "exit");
+  expect(code).toBe(1);
+  expect(errors).toBe(
+    `Groundcrew cannot start: Cannot listen on 127.0.0.1:${port}: the port is in use by another program. Change HOST or PORT.\n`,
+  );
+});
