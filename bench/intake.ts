@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { z } from "zod";
+import { bundlePrograms } from "../runtime/build/bundle.js";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { startRedis } from "../test/support/redis-server.ts";
 import { createBenchFolder } from "./bench-folder.ts";
@@ -137,7 +138,8 @@ async function compareServers(
 
 /**
  * Compares the intake of this checkout with that of another one, for both stores: their rounds alternate, so that other
- * load on the machine affects both. The CPU time of a webhook hardly depends on such load.
+ * load on the machine affects both. The CPU time of a webhook hardly depends on such load. This checkout runs as it is
+ * installed, as a build; the other one from its sources, as checkouts without a build did.
  * @param checkout path of the other checkout, with its packages installed
  */
 export async function benchIntakeAgainst(sizes: IntakeSizes, checkout: string): Promise<BenchLine[]> {
@@ -146,6 +148,7 @@ export async function benchIntakeAgainst(sizes: IntakeSizes, checkout: string): 
   const simulators = await startSimulators();
   const load = await startChild("load.ts");
   try {
+    const built = await buildProduct();
     const { secret } = simulators.plane.addWebhook("http://127.0.0.1:9/webhooks/plane");
     const template = createWebhookTemplate(simulators, secret, SIZE, ITEMS);
     simulators.useCurrentTime();
@@ -163,7 +166,7 @@ export async function benchIntakeAgainst(sizes: IntakeSizes, checkout: string): 
           output: `${folder.path}/against-${index}.log`,
         });
       const servers = [
-        await start("product.ts", 0),
+        await start(built, 0),
         await start(pathToFileURL(join(resolve(checkout), "bench/product.ts")).href, 1),
       ];
       const rounds = servers.map((): { rate: number; cpu: number }[] => []);
@@ -200,6 +203,13 @@ export async function benchIntakeAgainst(sizes: IntakeSizes, checkout: string): 
     await redis.stop();
     folder.remove();
   }
+}
+
+/** Bundles the bench's product as `npm run build` bundles the product, beside its files in dist/. */
+async function buildProduct(): Promise<string> {
+  const folder = fileURLToPath(new URL("../dist/bench", import.meta.url));
+  await bundlePrograms({ product: "bench/product.ts" }, folder);
+  return pathToFileURL(join(folder, "product.js")).href;
 }
 
 /** The CPU time of a process so far, in microseconds. */

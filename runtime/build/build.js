@@ -7,10 +7,7 @@
 
 import { chmodSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { rolldown } from "rolldown";
-
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+import { bundlePrograms, ROOT } from "./bundle.js";
 
 /** The programs of dist/, by name. */
 const PROGRAMS = {
@@ -54,10 +51,11 @@ async function build() {
   const folder = join(ROOT, `dist.${process.pid}`);
   rmSync(folder, { recursive: true, force: true });
   try {
-    const packages = await writePrograms(folder);
+    const modules = await bundlePrograms(PROGRAMS, folder);
+    const packages = new Set(modules.flatMap((id) => findPackageFolder(id) ?? []));
     for (const path of FILES) copyFile(path, join(folder, "files", toBuiltPath(path)));
     for (const name of EXECUTABLES) chmodSync(join(folder, name), 0o755);
-    writeFileSync(join(folder, "LICENSES.txt"), packages.map(renderLicence).join("\n"));
+    writeFileSync(join(folder, "LICENSES.txt"), [...packages].sort().map(renderLicence).join("\n"));
     const previous = `${folder}.previous`;
     renameIfPresent(join(ROOT, "dist"), previous);
     renameSync(folder, join(ROOT, "dist"));
@@ -65,42 +63,6 @@ async function build() {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** Writes the programs; returns the folders of the packages that are in them. */
-async function writePrograms(folder) {
-  const bundle = await rolldown({
-    cwd: ROOT,
-    platform: "node",
-    input: PROGRAMS,
-    // jsonc-parser's other build cannot be bundled.
-    resolve: { mainFields: ["module", "main"] },
-    logLevel: "warn",
-  });
-  const { output } = await bundle.write({
-    dir: folder,
-    format: "esm",
-    sourcemap: true,
-    entryFileNames: "[name].js",
-    minify: true,
-    chunkFileNames: ({ moduleIds }) =>
-      moduleIds.some(isOfDemo) ? "demo/chunks/[name]-[hash].js" : "chunks/[name]-[hash].js",
-  });
-  await bundle.close();
-  for (const file of output) if (file.fileName.endsWith(".map")) removeSources(join(folder, file.fileName));
-  const modules = output.flatMap((chunk) => (chunk.type === "chunk" ? chunk.moduleIds : []));
-  return [...new Set(modules.flatMap((id) => findPackageFolder(id) ?? []))].sort();
-}
-
-/** A source map names the places in the sources; their texts would be two thirds of the build. */
-function removeSources(path) {
-  const { sourcesContent, ...map } = JSON.parse(readFileSync(path, "utf8"));
-  writeFileSync(path, JSON.stringify(map));
-}
-
-/** Whether only the demo has a module. A production tree leaves these out. */
-function isOfDemo(id) {
-  return id.startsWith(join(ROOT, "demo/")) || id.startsWith(join(ROOT, "simulators/"));
 }
 
 function findPackageFolder(id) {
