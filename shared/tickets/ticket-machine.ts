@@ -7,7 +7,6 @@ import { changeFields, omitUndefined } from "../omit-undefined.ts";
 import type { Ms } from "../time.ts";
 import { SESSION_TRANSITIONS } from "./session-machine.ts";
 import {
-  type EventKind,
   endRun,
   hasFailedStep,
   isActive,
@@ -18,6 +17,7 @@ import {
   reportStep,
   type Ticket,
   type TicketEvent,
+  type TicketEventKind,
   type TicketOutcome,
   type TicketUpdate,
   type Transitions,
@@ -29,7 +29,7 @@ const MAX_CAUSES = 50;
 const EMPTY_SUMMARY = refuse("bad_request", "The summary is empty. Say what was done.");
 
 /** What each event does to a ticket that exists. */
-const TRANSITIONS: Transitions<Exclude<EventKind, "requested">> = {
+const TRANSITIONS: Transitions<Exclude<TicketEventKind, "requested">> = {
   ...SESSION_TRANSITIONS,
   approved: approve,
   rejected: reject,

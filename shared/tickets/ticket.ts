@@ -197,18 +197,18 @@ interface EventFields {
   removal_requested: { by: string; force: boolean };
 }
 
-export type EventKind = keyof EventFields;
+export type TicketEventKind = keyof EventFields;
 
 /** An event that is yet to be applied: its time is that of its commit. */
-export type NewTicketEvent<Kind extends EventKind = EventKind> = {
+export type NewTicketEvent<Kind extends TicketEventKind = TicketEventKind> = {
   [K in Kind]: { kind: K } & EventFields[K];
 }[Kind];
 
 /** An event at its store time. */
-export type TicketEvent<Kind extends EventKind = EventKind> = NewTicketEvent<Kind> & { at: Ms };
+export type TicketEvent<Kind extends TicketEventKind = TicketEventKind> = NewTicketEvent<Kind> & { at: Ms };
 
 /** What events of some kinds do to a ticket. */
-export type Transitions<Kind extends EventKind> = {
+export type Transitions<Kind extends TicketEventKind> = {
   [K in Kind]: (ticket: Ticket, event: TicketEvent<K>) => TicketOutcome;
 };
 
