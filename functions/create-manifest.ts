@@ -12,7 +12,7 @@ import { createPageRoute } from "./dashboard/page/page-route.ts";
 import { planRoute } from "./dashboard/plan-route.ts";
 import { teamRoute } from "./dashboard/team-route.ts";
 import { createForwardRules, forwardHandler } from "./forward.ts";
-import { healthRoute, metricsRoute, readyRoute } from "./health.ts";
+import { healthRoute, metricsRoute, outsideHealthRoute, readyRoute } from "./health.ts";
 import { figuresTick, storeTick, trimTick } from "./maintenance-ticks.ts";
 import { deadLettersRoute, holdsRoute, storeCopyRoute, ticksRoute, timeCsvRoute } from "./operations.ts";
 import { planeTick } from "./plane-tick.ts";
@@ -40,6 +40,7 @@ export function createManifest(machine?: MachineParts): Manifest {
     routes: [
       healthRoute,
       readyRoute,
+      outsideHealthRoute,
       metricsRoute,
       timeCsvRoute,
       planeWebhookRoute,

@@ -1,12 +1,14 @@
 /**
- * What monitors ask: `/health` is public and says only whether parts work, `/ready` names what is missing, and
- * `/metrics` gives the measurements.
+ * What monitors ask: `/health` is public and says only whether parts work, `/ready` names what is missing,
+ * `/webhooks/health` says to monitors outside the VPN whether something is, and `/metrics` gives the measurements.
  */
 
 import { Hono } from "hono";
 import type { ComponentHealth, Deps, Route } from "../shared/app/deps.ts";
 import { addLongPause, type LongPauses, readLongPauses } from "../shared/app/health.ts";
 import { GroundcrewError, getErrorMessage } from "../shared/errors.ts";
+import { createSourceLimiter } from "../shared/http/limits.ts";
+import { toRateLimitSource } from "../shared/ip-address.ts";
 import { keepCurrentResults, readCanary } from "../shared/monitoring/canary.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { describeCapacityWarning, findCapacityWarnings } from "../shared/store/capacity.ts";
@@ -21,11 +23,14 @@ type HealthDeps = Pick<Deps, "store" | "storeHealth" | "clock" | "wait" | "setti
 
 type ReadyDeps = Pick<Deps, "settings" | "store" | "storeHealth" | "health" | "wait">;
 
-/**
- * Interval between reads of the store's statistics: 1 s, because the route is public and anyone can call it at any
- * rate.
- */
-const STATS_FRESH_MS: Ms = 1_000;
+/** Interval between reads of the store for public routes: 1 s, because anyone can call them at any rate. */
+const PUBLIC_FRESH_MS: Ms = 1_000;
+
+/** Limit of requests to the route for monitors outside: 100 per minute and source, as of webhooks without a signature. */
+const OUTSIDE_LIMIT = 100;
+
+/** Limit of remembered sources of that route: 1,000, about 100 KB. */
+const OUTSIDE_SOURCES = 1_000;
 
 /** Timeout for reading the store's statistics: 2 s, after which the store counts as unavailable. */
 const STORE_TIMEOUT_MS: Ms = 2_000;
@@ -38,6 +43,16 @@ export const healthRoute: Route = { path: "/health", access: "public", app: crea
  * Missing webhooks are reported but do not make the service unready, because the poll still finds every change.
  */
 export const readyRoute: Route = { path: "/ready", access: "admin", app: createReadyApp };
+
+/**
+ * MONITOR-01: whether `/ready` would succeed, and nothing else, for monitors outside the VPN. It is below `/webhooks/`,
+ * the only path that is public there.
+ */
+export const outsideHealthRoute: Route = {
+  path: "/webhooks/health",
+  access: "public",
+  app: createOutsideHealthApp,
+};
 
 /** MONITOR-03: all metrics in the Prometheus text format. */
 export const metricsRoute: Route = { path: "/metrics", access: "admin", app: createMetricsApp };
@@ -62,7 +77,8 @@ function createHealthApp(deps: HealthDeps): Hono {
     withTimeout(deps, () => Promise.all([store.stats(), readTicketHealth()])).catch(() => undefined);
 
   return new Hono().get("/", async (c) => {
-    if (!lastCheck || !isRecent(lastCheck.at, STATS_FRESH_MS, clock())) lastCheck = { at: clock(), stats: readStats() };
+    if (!lastCheck || !isRecent(lastCheck.at, PUBLIC_FRESH_MS, clock()))
+      lastCheck = { at: clock(), stats: readStats() };
     const check = await lastCheck.stats;
     if (!check) throw new GroundcrewError("unavailable", "The store does not respond.");
     const [stats, tickets] = check;
@@ -81,23 +97,11 @@ function createHealthApp(deps: HealthDeps): Hono {
 }
 
 function createReadyApp(deps: ReadyDeps): Hono {
-  const { settings, health } = deps;
   return new Hono().get("/", async (c) => {
-    // What the store does not tell in time is left out: the failure is reported by the store's own entry.
-    const pauses = await withTimeout(deps, () => readLongPauses(deps.store)).catch((): LongPauses => ({}));
-    const parts: Record<string, ComponentHealth & { warnings?: string[] }> = {
-      store: await readStoreHealth(deps),
-      ...omitUndefined({
-        plane: settings.plane ? addLongPause(health.get("plane"), "plane", pauses.plane) : undefined,
-        telegram: settings.telegram ? addLongPause(health.get("telegram"), "telegram", pauses.telegram) : undefined,
-      }),
-    };
-    // A component that was not called yet is not ready: the first poll and the first bot call follow right after
-    // startup.
-    const isReady = Object.values(parts).every((part) => part.ok === true);
+    const { isReady, parts } = await readReadiness(deps);
     const webhooks =
-      parts["store"]?.ok && settings.plane?.webhookSecrets.length ? await readWebhookHealth(deps) : undefined;
-    const first_look = parts["store"]?.ok
+      parts.store.ok && deps.settings.plane?.webhookSecrets.length ? await readWebhookHealth(deps) : undefined;
+    const first_look = parts.store.ok
       ? await withTimeout(deps, () => readFirstLook(deps)).catch(() => undefined)
       : undefined;
     const status = isReady ? "ready" : "not ready";
@@ -107,6 +111,42 @@ function createReadyApp(deps: ReadyDeps): Hono {
       isReady ? 200 : 503,
     );
   });
+}
+
+function createOutsideHealthApp(deps: ReadyDeps & Pick<Deps, "clock">): Hono {
+  const { clock } = deps;
+  const limiter = createSourceLimiter({ limit: OUTSIDE_LIMIT, window: MINUTE, sources: OUTSIDE_SOURCES, clock });
+  let lastCheck: { at: Ms; readiness: ReturnType<typeof readReadiness> } | undefined;
+
+  return new Hono().get("/", async (c) => {
+    if (limiter.count(toRateLimitSource(c.get("client")))) {
+      c.header("Retry-After", String(MINUTE / 1000));
+      throw new GroundcrewError("rate_limited", "Too many requests. Try again in a minute.");
+    }
+    if (!lastCheck || !isRecent(lastCheck.at, PUBLIC_FRESH_MS, clock()))
+      lastCheck = { at: clock(), readiness: readReadiness(deps) };
+    const { isReady } = await lastCheck.readiness;
+    c.set("isFrequent", true);
+    c.header("Cache-Control", "no-store");
+    return isReady ? c.text("ok") : c.text("not ok", 503);
+  });
+}
+
+/** The states of the store, Plane and Telegram, and whether all of them work. */
+async function readReadiness(deps: ReadyDeps) {
+  const { settings, health } = deps;
+  // What the store does not tell in time is left out: the failure is reported by the store's own entry.
+  const pauses = await withTimeout(deps, () => readLongPauses(deps.store)).catch((): LongPauses => ({}));
+  const parts = {
+    store: await readStoreHealth(deps),
+    ...omitUndefined({
+      plane: settings.plane ? addLongPause(health.get("plane"), "plane", pauses.plane) : undefined,
+      telegram: settings.telegram ? addLongPause(health.get("telegram"), "telegram", pauses.telegram) : undefined,
+    }),
+  };
+  // A component that was not called yet is not ready: the first poll and the first bot call follow right after startup.
+  const isReady = Object.values(parts).every((part) => part?.ok === true);
+  return { isReady, parts };
 }
 
 /** Returns the store's answer; throws when it does not arrive in time. */

@@ -27,6 +27,12 @@ const REFUSED_REQUESTS = [
   ["POST", "/webhooks\\plane"],
   ["POST", "/webhooks"],
   ["POST", "/webhooks/github"],
+  ["POST", "/webhooks/health"],
+  ["DELETE", "/webhooks/health"],
+  ["GET", "/webhooks/health/"],
+  ["GET", "/webhooks/health/x"],
+  ["GET", "/x/../webhooks/health"],
+  ["GET", "/webhooks/%2e/health"],
 ] as const;
 
 async function startWithGroundcrew(env: Record<string, string> = {}) {
@@ -58,6 +64,22 @@ describe.skipIf(!hasCaddy())("Webhooks through Caddy", () => {
     expect(groundcrew.requests).toMatchObject([{ url: "/webhooks/telegram", body: "{}" }]);
   });
 
+  test("MONITOR-01 the health of Groundcrew is public: ok, not ok with 503, and 502 while it is down", async () => {
+    const { caddy, runtime } = await startWithGroundcrew();
+    const ask = async (host: string, path = "/webhooks/health", method = "GET") => {
+      const answer = await caddy.send({ host, path, method });
+      return answer && [answer.status, answer.body];
+    };
+    expect(await ask(CREW)).toEqual([503, "not ok"]);
+    runtime.deps.health.recordSuccess("plane");
+    await expect.poll(() => ask(CREW), { timeout: 5_000, interval: 100 }).toEqual([200, "ok"]);
+    expect(await ask(WORK, "//webhooks//health")).toEqual([200, "ok"]);
+    expect(await ask(CREW, "/webhooks/health", "HEAD")).toEqual([200, ""]);
+    expect((await caddy.send({ host: CREW, path: "/health" }))?.status).toBe(403);
+    await runtime.stop();
+    expect((await ask(CREW))?.[0]).toBe(502);
+  });
+
   test("other paths and methods are refused from outside, and never reach Groundcrew as a webhook from inside", async () => {
     const groundcrew = await startUpstream("groundcrew");
     const web = await startUpstream("web");
@@ -71,6 +93,7 @@ describe.skipIf(!hasCaddy())("Webhooks through Caddy", () => {
         const arrived = groundcrew.requests.splice(0).map(({ url }) => url);
         expect(arrived, `${method} ${host}${path}`).not.toContain("/webhooks/plane");
         expect(arrived, `${method} ${host}${path}`).not.toContain("/webhooks/telegram");
+        expect(arrived, `${method} ${host}${path}`).not.toContain("/webhooks/health");
         web.requests.splice(0);
       }
     }

@@ -117,3 +117,69 @@ test("GET /ready (MONITOR-01) does not count the result of a canary that was sen
   ).toMatchObject(unknown);
   expect(await readWith({ lastEdit: { ...sent, address: other }, silentSince: 980_000 })).toMatchObject(unknown);
 });
+
+test("GET /webhooks/health (MONITOR-01) says to anyone whether /ready would succeed, and nothing else", async () => {
+  let now = 1_700_000_000_000;
+  const { url, deps } = await startTestRuntime({ overrides: { clock: () => now } });
+  const ask = async (method = "GET") => {
+    // Longer than a result is kept.
+    now += 1_000;
+    const response = await fetch(`${url}/webhooks/health`, { method, headers: { Host: "elsewhere.example.com" } });
+    return { status: response.status, text: await response.text(), type: response.headers.get("content-type") };
+  };
+  const type = expect.stringContaining("text/plain");
+  expect(await ask()).toEqual({ status: 503, text: "not ok", type });
+  deps.health.recordSuccess("plane");
+  expect(await ask()).toEqual({ status: 200, text: "ok", type });
+  expect(await ask("HEAD")).toEqual({ status: 200, text: "", type });
+  deps.health.recordFailure("plane", "marked reason");
+  expect(await ask()).toEqual({ status: 503, text: "not ok", type });
+  expect((await requestReady(url)).status).toBe(503);
+});
+
+test("GET /webhooks/health (MONITOR-01) says not ok while the store does not answer, which it asks once a second", async () => {
+  const real = createMemoryStore({ clock: Date.now });
+  let now = 0;
+  let reads = 0;
+  let isDown = false;
+  const readNow = () => {
+    reads += 1;
+    return Promise.reject(new Error("ECONNREFUSED"));
+  };
+  const { url, deps } = await startTestRuntime({
+    store: { ...real, now: () => (isDown ? readNow() : real.now()) },
+    overrides: { clock: () => now },
+  });
+  deps.health.recordSuccess("plane");
+  const ask = async () => {
+    const response = await fetch(`${url}/webhooks/health`);
+    return [response.status, await response.text()];
+  };
+  expect(await ask()).toEqual([200, "ok"]);
+  isDown = true;
+  expect(await ask()).toEqual([200, "ok"]);
+  now += 1_000;
+  expect(await ask()).toEqual([503, "not ok"]);
+  const before = reads;
+  expect(before).toBeGreaterThan(0);
+  for (let i = 0; i < 5; i += 1) expect(await ask()).toEqual([503, "not ok"]);
+  expect(reads).toBe(before);
+});
+
+test("GET /webhooks/health (MONITOR-01) answers 429 to a source after 100 requests a minute, and others as before", async () => {
+  let now = 1_700_000_000_000;
+  const { url } = await startTestRuntime({
+    env: { TRUSTED_PROXIES: "127.0.0.1" },
+    overrides: { clock: () => now },
+  });
+  const ask = async (source: string) => {
+    const response = await fetch(`${url}/webhooks/health`, { headers: { "X-Forwarded-For": source } });
+    await response.body?.cancel();
+    return { status: response.status, retryAfter: response.headers.get("retry-after") };
+  };
+  for (let i = 0; i < 100; i += 1) expect(await ask("203.0.113.1")).toEqual({ status: 503, retryAfter: null });
+  expect(await ask("203.0.113.1")).toEqual({ status: 429, retryAfter: "60" });
+  expect(await ask("203.0.113.2")).toEqual({ status: 503, retryAfter: null });
+  now += 60_000;
+  expect(await ask("203.0.113.1")).toEqual({ status: 503, retryAfter: null });
+});
