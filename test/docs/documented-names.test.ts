@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { listMountedRoutes } from "../../docs/generate/routes-section.ts";
 import { manifest } from "../../functions/index.ts";
@@ -43,4 +43,14 @@ test("The documentation names every event whose message makes a sound in docs/te
   const documented = new Set([...section.matchAll(/`([a-z_]+)`/g)].map(([, kind]) => kind));
   const audible = EVENT_KINDS.filter((kind) => MESSAGE_SOUNDS[kind] !== "silent");
   expect(EVENT_KINDS.filter((kind) => documented.has(kind))).toEqual(audible);
+});
+
+test("README and docs/ state no number of tools, checks, settings or alerts, which would be wrong after the next one", () => {
+  const pages = ["README.md", ...globSync("docs/*.md")];
+  const stated = pages.flatMap((path) =>
+    [...readFileSync(path, "utf8").matchAll(/\b\d+ (?:tools|checks|settings|alerts|metrics|routes)\b/g)].map(
+      ([text]) => `${path}: ${text}`,
+    ),
+  );
+  expect(stated).toEqual([]);
 });
