@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { isFilePath, isUrl } from "../../shared/tasks/deliverables/file-check.ts";
+import { commitSchema, testsSchema } from "../../shared/tasks/lifecycle/commit-and-tests.ts";
 import { agentSessionSchema } from "../../shared/tasks/lifecycle/status-attempts.ts";
 import { defineTool, type Tool } from "./tool.ts";
 
@@ -26,8 +27,8 @@ export const RESULT_TOOLS: readonly Tool[] = [
       confidence: z.number().min(0).max(1).optional(),
       cost: z.number().min(0).max(1_000_000_000).optional().describe("your total on this task so far"),
       session: agentSessionSchema.optional(),
-      commit: z.string().max(200).optional(),
-      tests: z.string().max(500).optional().describe("test results"),
+      commit: commitSchema.optional(),
+      tests: testsSchema.optional(),
     }),
     output: z.object({
       task: z.string(),

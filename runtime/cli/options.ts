@@ -16,7 +16,8 @@ export type CliOptions = ReturnType<typeof parseCliOptions>;
 /** One option of a tool, reduced to what the command line needs. */
 export interface ToolField {
   name: string;
-  kind: "text" | "number" | "boolean" | "list" | "json";
+  /** `either`: a text, or JSON when it begins with a brace. */
+  kind: "text" | "number" | "boolean" | "list" | "json" | "either";
   /** The allowed values, for an enumeration. */
   choices?: string[];
   nullable: boolean;
@@ -200,6 +201,8 @@ function parseFieldValue({ name, kind, choices, nullable }: ToolField, text: str
     case "list":
       if (text.trimStart().startsWith("[")) return parseJsonValue(name, text);
       return text.split(",").flatMap((part) => part.trim() || []);
+    case "either":
+      return text.trimStart().startsWith("{") ? parseJsonValue(name, text) : text;
     case "json":
       return parseJsonValue(name, text);
   }
@@ -256,7 +259,7 @@ function toToolField(name: string, property: PropertySchema, required: boolean):
   const description = property.description ?? single?.description;
   return {
     name,
-    kind: kinds.length === 1 && single ? toFieldKind(single) : "json",
+    kind: kinds.length === 1 && single ? toFieldKind(single) : kinds.some(isText) ? "either" : "json",
     ...omitUndefined({ choices }),
     nullable: kinds.length < alternatives.length,
     required,
@@ -267,6 +270,10 @@ function toToolField(name: string, property: PropertySchema, required: boolean):
 function splitTypes(property: PropertySchema): PropertySchema[] {
   const { type } = property;
   return Array.isArray(type) ? type.map((single) => ({ ...property, type: single })) : [property];
+}
+
+function isText({ type }: PropertySchema): boolean {
+  return type === "string";
 }
 
 function toFieldKind({ type, items, enum: values }: PropertySchema): ToolField["kind"] {

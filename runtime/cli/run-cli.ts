@@ -255,7 +255,9 @@ function renderToolHelp({ name, description, fields }: ToolSpec): string {
 
 function formatFieldKind({ kind, choices }: ToolField): string {
   if (choices) return choices.join("|");
-  return { text: "<text>", number: "<number>", boolean: "", list: "<a,b,…>", json: "<json>" }[kind];
+  return { text: "<text>", number: "<number>", boolean: "", list: "<a,b,…>", json: "<json>", either: "<text|json>" }[
+    kind
+  ];
 }
 
 function formatFieldDescription({ required, description, nullable }: ToolField): string {

@@ -21,6 +21,8 @@ import { isOpenItem } from "../task/snapshot.ts";
 import { type CallContext, createCallContext, withLock } from "../tasks/call-context.ts";
 import { moveToStatus } from "../tasks/change-task.ts";
 import { findStoredTask, refreshTask } from "../tasks/find-task.ts";
+import { findMissingProof } from "../tasks/lifecycle/commit-and-tests.ts";
+import { readDoneCriteria } from "../tasks/lifecycle/done-criteria.ts";
 import { cleanLine, cleanText } from "../text.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import { findApprovalRule, isTicketClosed } from "./approval.ts";
@@ -51,6 +53,23 @@ export async function completeTicket(
   const completed = await changeTicket(deps, key, { ...completion, kind: "completed", summary }, correlation);
   await approveUpdateByRule(deps, completed, correlation);
   return (await findTicket(deps, key)) ?? completed;
+}
+
+/**
+ * Throws `conflict` when the work item requires a commit or tests that are missing. A commit is what the runner observes
+ * on the branch, not what the session says; results of tests are known from the session alone.
+ */
+export async function requireCommitAndTests(deps: TaskDeps, key: string, tests: string | undefined): Promise<void> {
+  const ticket = await getTicket(deps, key);
+  const task = await findStoredTask(deps, ticket.item.id);
+  if (!task) return;
+  const required = await readDoneCriteria(deps, task);
+  const hasCommit = ((await readSession(deps, ticket))?.commits ?? []).length > 0;
+  const missing = [
+    ...(required.commit && !hasCommit ? ["the runner sees no commit on the branch: commit, then try again"] : []),
+    ...findMissingProof({ commit: false, tests: required.tests }, { tests }),
+  ];
+  if (missing.length > 0) throw new GroundcrewError("conflict", `${key} is not done yet: ${missing.join("; ")}.`);
 }
 
 /**

@@ -13,6 +13,7 @@ import { readCard } from "../card-record.ts";
 import { hasSummary } from "../comments.ts";
 import { FILE_TYPES } from "../deliverables/file-check.ts";
 import { formatOpenBlockers } from "../find-task.ts";
+import { findMissingProof } from "./commit-and-tests.ts";
 
 /** What a task needs before it may be done (OPENCLAW-18). */
 export const doneCriteriaSchema = z.object({
@@ -21,6 +22,7 @@ export const doneCriteriaSchema = z.object({
   deliverable: z.boolean(),
   /** Required deliverables by file name. */
   files: z.array(z.string()),
+  /** Requires a commit's id or a link to it, and test results in which none failed and at least one passed. */
   commit: z.boolean(),
   tests: z.boolean(),
   /** Other criteria in the task's own words. The agent judges them, and the closing comment quotes them. */
@@ -94,8 +96,7 @@ export async function findMissingCriteria(
     openBlockerText === "" ? undefined : `it waits for ${openBlockerText}`,
     ...(await findMissingFiles(context, task, criteria)),
     noSummary ? "no summary: give it as text" : undefined,
-    criteria.commit && !report.commit && !card?.commit ? "no commit reported: give it as commit" : undefined,
-    criteria.tests && !report.tests && !card?.tests ? "no tests reported: give the results as tests" : undefined,
+    ...findMissingProof(criteria, { commit: report.commit || card?.commit, tests: report.tests || card?.tests }),
   ]);
 }
 

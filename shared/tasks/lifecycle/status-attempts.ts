@@ -27,6 +27,7 @@ import { endClaim } from "../claim-lease.ts";
 import { postComment } from "../comments.ts";
 import { findStoredTask } from "../find-task.ts";
 import { prepareWorkEvent } from "../work-events.ts";
+import { commitSchema, testsSchema } from "./commit-and-tests.ts";
 
 type StatusFailure = NonNullable<StatusChangeRecord["failure"]>;
 
@@ -53,8 +54,8 @@ export const statusChangeSchema = z.object({
   /** In the budget's currency. */
   cost: z.number().min(0).max(1_000_000_000).optional().describe("your total so far"),
   session: agentSessionSchema.optional(),
-  commit: z.string().trim().max(200).optional(),
-  tests: z.string().trim().max(500).optional().describe("test results"),
+  commit: commitSchema.optional(),
+  tests: testsSchema.optional(),
 });
 
 export type StatusChange = z.infer<typeof statusChangeSchema>;

@@ -84,6 +84,28 @@ test("A session may neither start, block nor cancel its ticket, nor change anoth
   expect(await readSession()).toMatchObject({ state: "running" });
 });
 
+test("OPENCLAW-18 A session completes a ticket that needs a commit and tests when the runner sees a commit, whatever it says itself", async () => {
+  const app = await createTicketsApp();
+  await app.requestTicket("Build it", { description_html: "<p>Done when: commit, tests</p>" });
+  await app.call("/api/approve/ONB-1");
+  const token = (await app.exchange()).sessions[0]?.token ?? "";
+  await app.exchange([createSession()]);
+  const complete = (change: object) => callAsSession(app, token, "update_task_status", { ...DONE, ...change });
+  const claimed = await complete({ commit: "a1b2c3d4", tests: { passed: 0, failed: 3 } });
+  expect(claimed.status).toBe(409);
+  expect(claimed.text).toContain("ONB-1 is not done yet: the runner sees no commit on the branch");
+  expect(claimed.text).toContain("0 passed, 3 failed");
+  await app.exchange([createSession({ commits: [{ id: "a1b2c3d4e5f6", subject: "feat: it" }] })]);
+  expect(await complete({ tests: undefined })).toMatchObject({
+    status: 409,
+    text: expect.stringMatching(/not done yet: no tests reported/),
+  });
+  expect((await complete({ tests: { passed: 12, failed: 0, command: "npm test" } })).status).toBe(200);
+  expect((await app.read("/api/completed-tickets")).tickets).toMatchObject([
+    { summary: "All is *done*\n\nTests: 12 passed, 0 failed [npm test]" },
+  ]);
+});
+
 test("The token of a run opens nothing else, and is dead once the run is not wanted", async () => {
   const { app, token } = await createAppWithSession();
   for (const path of ["/api/sessions", "/api/runner/exchange", "/ticks/poll", "/api/approve/ONB-1"]) {

@@ -14,6 +14,7 @@ const schema = {
     blocked_by: { type: "array", items: { type: "string" } },
     due_date: { anyOf: [{ type: "string" }, { type: "null" }] },
     tasks: { type: "array", items: { type: "object" } },
+    tests: { type: ["string", "object"] },
   },
   required: ["task"],
 };
@@ -32,6 +33,8 @@ test.each([
   [["--task", "ONB-1"], {}],
   [["ONB-1", "--status", "done"], { status: "done" }],
   [["ONB-1", "--percent", "50"], { percent: 50 }],
+  [["ONB-1", "--tests", "12 passed"], { tests: "12 passed" }],
+  [["ONB-1", "--tests", '{"passed": 12, "failed": 0}'], { tests: { passed: 12, failed: 0 } }],
   [["ONB-1", "--percent=-0.5"], { percent: -0.5 }],
   [["ONB-1", "--fresh"], { fresh: true }],
   [["ONB-1", "--no-fresh"], { fresh: false }],

@@ -56,9 +56,46 @@ test("OPENCLAW-18 done is refused with all missing criteria at once", async () =
 test("OPENCLAW-18 a task labelled code requires a commit and tests, reported now or before", async () => {
   const { app, finish } = await createStartedTask("<p>x</p>", { label: "Code" });
   await expect(finish({ text: "Ready." })).rejects.toMatchObject({ message: expect.stringMatching(/commit.*tests/) });
-  await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress", commit: "abc" });
+  await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress", commit: "abc1234" });
   await expect(finish({ text: "Ready." })).rejects.toMatchObject({ message: expect.not.stringContaining("commit") });
   expect(await finish({ text: "Ready.", tests: "all pass" })).toMatchObject({ status: "done" });
+});
+
+test.each([
+  ["none", "12 passed", 'commit "none" is no commit: give its 7 to 40 hexadecimal digits or a link to it'],
+  ["https://git.test/o/r/commit/main", "12 passed", 'commit "https://git.test/o/r/commit/main" is no commit: give '],
+  [
+    "a1b2c3d",
+    "3 failed, 0 passed",
+    'tests "3 failed, 0 passed" say that some failed: all must pass, fix them and report the new results',
+  ],
+  [
+    "a1b2c3d",
+    "not run",
+    'tests "not run" do not say that any passed: give {passed, failed, command} or a text such as',
+  ],
+])(
+  "OPENCLAW-18 done is refused with commit “%s” and tests “%s”, and says what is wrong",
+  async (commit, tests, reason) => {
+    const { finish } = await createStartedTask("<p>Done when: commit, tests</p>");
+    await expect(finish({ text: "x", commit, tests })).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringMatching(/^ONB-1 is not done yet: (?:commit|tests) ".*\. It stays in progress\.$/),
+    });
+    await expect(finish({ text: "x", commit, tests })).rejects.toThrow(`not done yet: ${reason}`);
+  },
+);
+
+test("OPENCLAW-18 a new report of failed tests counts, not an earlier one of passed tests", async () => {
+  const { app, finish } = await createStartedTask("<p>Done when: tests</p>");
+  await app.actAs("Imhotep").report("ONB-1", { tests: "12 passed" });
+  await expect(finish({ text: "x", tests: "1 failed, 11 passed" })).rejects.toThrow("say that some failed");
+  expect(await finish({ text: "x" })).toMatchObject({ status: "done" });
+});
+
+test("OPENCLAW-18 a task that names no criteria is done whatever is reported as commit and tests", async () => {
+  const { finish } = await createStartedTask("<p>x</p>");
+  expect(await finish({ text: "x", commit: "none", tests: "not run" })).toMatchObject({ status: "done" });
 });
 
 test("OPENCLAW-18 the settings define criteria for every task", async () => {
