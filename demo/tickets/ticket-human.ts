@@ -18,7 +18,10 @@ const questionSchema = z.object({ id: z.string(), kind: z.string(), text: z.stri
 const sessionsSchema = z.object({
   sessions: z.array(z.object({ id: z.string(), questions: z.array(questionSchema) })),
 });
-const completedSchema = z.object({ tickets: z.array(z.object({ id: z.string(), run: z.int(), state: z.string() })) });
+const completedSchema = z.object({
+  tickets: z.array(z.object({ id: z.string(), run: z.int(), state: z.string() })),
+  updated: z.array(z.object({ id: z.string() })),
+});
 
 /** What the human answers to a question of a session that asks for text. */
 const TEXT_ANSWER = "Yes";
@@ -57,9 +60,8 @@ export function createTicketHuman(options: TicketHumanOptions) {
       read("/api/sessions", sessionsSchema),
       read("/api/completed-tickets", completedSchema),
     ]);
-    const unfinished = completed.tickets.filter(({ state }) => state === "completed" || state === "updating");
-    open = new Set([...pending.tickets, ...active.sessions, ...unfinished].map(({ id }) => id));
-    for (const id of [...open, ...completed.tickets.map((ticket) => ticket.id)]) known.add(id);
+    open = new Set([...pending.tickets, ...active.sessions, ...completed.tickets].map(({ id }) => id));
+    for (const id of [...open, ...completed.updated.map((ticket) => ticket.id)]) known.add(id);
     return [
       ...pending.tickets.map(({ id, title, hash }) => ({
         id: `${id} ${hash}`,

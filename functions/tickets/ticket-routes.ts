@@ -22,7 +22,7 @@ import {
   readTickets,
   requireTicketKey,
 } from "../../shared/tickets/stored-tickets.ts";
-import type { NewTicketEvent, Ticket } from "../../shared/tickets/ticket.ts";
+import type { NewTicketEvent, Ticket, TicketState } from "../../shared/tickets/ticket.ts";
 import {
   type CompletedTicketsAnswer,
   type PendingTicketsAnswer,
@@ -49,8 +49,8 @@ const rejectionSchema = z.strictObject({ reason: z.string().max(1_000).default("
 
 const updateSchema = z.strictObject({ summary: z.string().max(MAX_SUMMARY_LENGTH).optional() });
 
-/** Limit of tickets with a result in one answer: the newest 200. */
-const MAX_COMPLETED = 200;
+/** Limit of tickets that are written to Plane in one answer: the newest 20. */
+const MAX_UPDATED = 20;
 
 /** What people do with tickets before and after their sessions. */
 export const ticketRoutes: readonly Route[] = [
@@ -101,11 +101,16 @@ function createPendingApp(deps: Deps): Hono {
 
 function createCompletedApp(deps: Deps): Hono {
   return new Hono().get("/", async (c) => {
-    const read = await readTickets(deps, COMPLETED_STATES);
-    const newest = read.sort((a, b) => (b.completion?.at ?? 0) - (a.completion?.at ?? 0)).slice(0, MAX_COMPLETED);
-    const toView = async (ticket: Ticket) => toCompletedView(ticket, await readSession(deps, ticket));
-    const tickets = await Promise.all(newest.map(toView));
-    return answerCleanJson(c, { count: read.length, tickets } satisfies CompletedTicketsAnswer);
+    const readNewest = async (states: readonly TicketState[]) =>
+      (await readTickets(deps, states)).sort((a, b) => (b.completion?.at ?? 0) - (a.completion?.at ?? 0));
+    const toView = async (ticket: Ticket) => toCompletedView(deps.settings, ticket, await readSession(deps, ticket));
+    const [waiting, updated] = await Promise.all([readNewest(COMPLETED_STATES), readNewest(["done"])]);
+    return answerCleanJson(c, {
+      count: waiting.length,
+      tickets: await Promise.all(waiting.map(toView)),
+      updated_count: updated.length,
+      updated: await Promise.all(updated.slice(0, MAX_UPDATED).map(toView)),
+    } satisfies CompletedTicketsAnswer);
   });
 }
 
@@ -134,8 +139,8 @@ function createTestApp(deps: Deps): Hono {
   return new Hono().post("/", async (c) => {
     if (!deps.settings.allowTestTickets)
       throw new GroundcrewError("forbidden", "Test tickets are off. Set ALLOW_TEST_TICKETS=1 to allow them.");
-    const ticket = await addTestTicket(deps, await readJson(c, testTicketSchema), c.get("correlation"));
-    return answerCleanJson(c, toPendingView(ticket));
+    const added = addTestTicket(deps, await readJson(c, testTicketSchema), c.get("correlation"));
+    return answerCleanJson(c, toPendingView(await reportPlaneErrors(added)));
   });
 }
 
@@ -220,7 +225,7 @@ async function readSessions(deps: Deps): Promise<SessionsAnswer> {
   ]);
   const positions = rankApproved(active);
   const toView = async (ticket: Ticket) =>
-    toSessionView(ticket, await readSession(deps, ticket), positions.get(ticket.key));
+    toSessionView(deps.settings, ticket, await readSession(deps, ticket), positions.get(ticket.key));
   const newestFailed = failed.sort((a, b) => (b.endedAt ?? 0) - (a.endedAt ?? 0)).slice(0, MAX_FAILED);
   const [today] = cost.days;
   return {

@@ -141,7 +141,7 @@ function formatSize(bytes: number): string {
 
 /** Runs `groundcrew restore` and returns what it prints. Throws a CommandError or BackupError when it refuses or fails. */
 async function runRestoreCommand({ rest, json }: CliOptions, { env }: CommandHost): Promise<string> {
-  const options = parseCommandInput(restoreSchema, rest, { name: "restore", word: "argument", unnamed: "backup" });
+  const options = parseCommandInput(restoreSchema, rest, { name: "restore", word: "argument", unnamed: ["backup"] });
   if (options.backup === "") throw createUsageError("Name the backup: groundcrew restore BACKUP (see restore --help).");
   const settings = readBackupSettings(readEnvironment(env));
   const backup = await verifyBackup(findBackup(options.backup, settings));

@@ -29,8 +29,8 @@ export interface ToolSpec {
   name: string;
   description: string;
   fields: ToolField[];
-  /** The field whose value needs no option's name; default `task`. */
-  unnamed?: string;
+  /** The fields whose values need no option's name, in the order of `fields`; default `task`. */
+  unnamed?: readonly string[];
   /** What an option is called in an error; default `option`. */
   word?: string;
 }
@@ -157,9 +157,9 @@ function toParserOptions({ fields }: ToolSpec): Record<string, { type: "string" 
 }
 
 function getUnnamedField(spec: ToolSpec, text: string, pairs: readonly [ToolField, string][]): ToolField {
-  const { name, unnamed = "task", fields } = spec;
-  const found = fields.find((field) => field.name === unnamed);
-  if (found && !pairs.some(([field]) => field === found)) return found;
+  const { name, unnamed = ["task"], fields } = spec;
+  const found = fields.find((field) => unnamed.includes(field.name) && !pairs.some(([given]) => given === field));
+  if (found) return found;
   throw createUsageError(
     `Unexpected argument "${text.slice(0, 60)}" for ${name}. Write each value after its option's name.`,
   );

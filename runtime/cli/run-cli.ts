@@ -90,7 +90,7 @@ ${EXIT.token} no valid token.
 const TICKET_COMMANDS = [
   defineTicketCommand("list", "GET /api/pending-tickets", "Lists the tickets that wait for approval."),
   defineTicketCommand("sessions", "GET /api/sessions", "Lists sessions, their questions, and the connected runners."),
-  defineTicketCommand("completed", "GET /api/completed-tickets", "Lists the tickets that have a result."),
+  defineTicketCommand("completed", "GET /api/completed-tickets", "Lists the results that wait for their update."),
   defineTicketCommand("approve", "POST /api/approve/:ticket", "Approves a ticket: its session starts.", [
     defineField("hash", "hash of the version that was read"),
   ]),
@@ -127,6 +127,19 @@ const TICKET_COMMANDS = [
     defineField("trigger_type", "is accepted, and is always test"),
     defineField("created_at", "when it was created, ISO 8601"),
   ]),
+  {
+    ...defineTicketCommand(
+      "add-test",
+      "POST /api/test/add-ticket",
+      "Adds a ticket for a test: add-test ONB-12 Title.",
+      [
+        defineField("id", "its key, such as ONB-12", { required: true }),
+        defineField("title", "its title", { required: true }),
+        defineField("description", "its text; - reads standard input"),
+      ],
+    ),
+    unnamed: ["id", "title"],
+  },
 ];
 
 function defineTicketCommand(

@@ -195,7 +195,7 @@ const RECORD_METRICS: readonly ScrapedMetric<StoreRecords>[] = [
   },
   {
     name: "plane_completed_tickets",
-    help: "Tickets with a result, of the last 30 days.",
+    help: "Tickets with a result that waits for its update of Plane.",
     read: ({ tickets }) => [[tickets.completed]],
   },
   {

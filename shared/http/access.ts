@@ -11,7 +11,7 @@ import { computeDigest, hasSameBytes, parseSignature } from "../hashing.ts";
 import { isLoopbackAddress } from "../ip-address.ts";
 import type { Caller } from "../tasks/call-context.ts";
 import { findTicketOfToken, isRunToken } from "../tickets/stored-tickets.ts";
-import type { Ticket } from "../tickets/ticket.ts";
+import { formatSessionName, type Ticket } from "../tickets/ticket.ts";
 import { createPageSessions, createSessionCookie } from "./page-sessions.ts";
 import { isApiPath, isWebhookPath, readBearerToken } from "./request.ts";
 
@@ -88,13 +88,13 @@ function createHolderLookup({ settings, store }: Pick<Deps, "settings" | "store"
     const holder = await findConfiguredHolder(token);
     if (holder || !isRunToken(token)) return holder;
     const ticket = await findTicketOfToken({ store }, token);
-    return ticket && { kind: "session", caller: toSessionCaller(ticket) };
+    return ticket && { kind: "session", caller: toSessionCaller(settings, ticket) };
   };
 }
 
-/** The session of a ticket as a caller, with the name of its terminal by default. */
-function toSessionCaller({ key, item }: Ticket): Caller {
-  return { name: `claude-${key}`, role: "session", ticket: { key, item: item.id } };
+/** The session of a ticket as a caller. */
+function toSessionCaller(settings: Deps["settings"], { key, item }: Ticket): Caller {
+  return { name: formatSessionName(settings, key), role: "session", ticket: { key, item: item.id } };
 }
 
 /**

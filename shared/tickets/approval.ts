@@ -17,7 +17,7 @@ import { formatItemUrl } from "../sync/event-facts.ts";
 import { findLabelName, findPlanePerson } from "../sync/names.ts";
 import { type ItemRecord, isOpenItem } from "../task/snapshot.ts";
 import { type Caller, createCallContext } from "../tasks/call-context.ts";
-import { findStoredTask, refreshTask } from "../tasks/find-task.ts";
+import { findStoredTask, findTask, refreshTask } from "../tasks/find-task.ts";
 import { cleanLine, cleanText } from "../text.ts";
 import { changeTicket, createRunToken, findTicket, getTicket, requireTicketKey } from "./stored-tickets.ts";
 import {
@@ -29,6 +29,7 @@ import {
   type TicketItem,
   type TicketVersion,
 } from "./ticket.ts";
+import { toSessionIds } from "./ticket-views.ts";
 
 type RequestJob = Extract<WorkJobBody, { type: "ticket" }>;
 
@@ -38,17 +39,20 @@ const MAX_TITLE_LENGTH = 500;
 /** Limit of a description or a comment in UTF-16 units: 50,000; the text of a session's ticket file. */
 const MAX_TEXT_LENGTH = 50_000;
 
-/** An id of Plane. Tests may name one that no program has generated. */
-const planeIdSchema = z.guid().toLowerCase();
+/** An id of Plane, or one that a test has chosen. */
+const testIdSchema = z
+  .string()
+  .regex(/^[\w-]{1,100}$/)
+  .overwrite((id) => (z.guid().safeParse(id).success ? id.toLowerCase() : id));
 
 /**
- * A ticket for a test, with its own text. `uuid` and `project_id` are Plane's ids of the work item. `trigger_type` is
- * accepted because scripts send it; the trigger of such a ticket is always `test`.
+ * A ticket for a test, with its own text. `uuid` and `project_id` are Plane's ids of the work item; without them it is
+ * found by the key. `trigger_type` is accepted because scripts send it; the trigger of such a ticket is always `test`.
  */
 export const testTicketSchema = z.strictObject({
   id: z.string().max(100),
-  uuid: planeIdSchema,
-  project_id: planeIdSchema,
+  uuid: testIdSchema.optional(),
+  project_id: testIdSchema.optional(),
   title: z.string().min(1).max(500),
   description: z.string().max(50_000).default(""),
   trigger_type: z.string().max(50).default("test"),
@@ -220,7 +224,7 @@ export async function approveTicket(
   const event = { kind: "approved", by, hash: shown, sessionId, token } as const;
   const approved = await changeTicket(deps, key, event, correlation);
   deps.notify();
-  return toApprovedRun(approved);
+  return toApprovedRun(deps, approved);
 }
 
 /** Reads the work item again, and who has it. The text of a test ticket is its own: its item is only checked for being closed. */
@@ -260,10 +264,11 @@ async function readPresentTask(
 }
 
 /** An approved run; `created_at` is the time of the approval, ISO 8601. */
-function toApprovedRun({ key, approval }: Ticket) {
+function toApprovedRun({ settings }: Pick<TaskDeps, "settings">, ticket: Ticket) {
+  const { key, approval } = ticket;
   if (!approval)
     throw new GroundcrewError("conflict", `${key} is not approved.`, { refusal: { name: "ticketNotPossible" } });
-  return { session_id: approval.sessionId, ticket_id: key, created_at: new Date(approval.at).toISOString() };
+  return { ...toSessionIds(settings, ticket), ticket_id: key, created_at: new Date(approval.at).toISOString() };
 }
 
 /** Finds the first rule of `tickets.approve` that matches, by its number; undefined when none does. */
@@ -290,7 +295,7 @@ export async function findApprovalRule(
 
 /** Adds a pending ticket for a test. The same text again is the same cause, until the ticket is over. */
 export async function addTestTicket(deps: TaskDeps, input: TestTicket, correlation: string): Promise<Ticket> {
-  const { id, uuid, project_id, title, description, created_at } = input;
+  const { id, title, description, created_at } = input;
   const { key, identifier, number } = requireTicketKey(id);
   const { tickets, plane } = deps.settings;
   if (!tickets?.repositories[identifier])
@@ -299,6 +304,7 @@ export async function addTestTicket(deps: TaskDeps, input: TestTicket, correlati
       `tickets.repositories in the settings file has no repository for ${identifier}.`,
     );
   const existing = await findTicket(deps, key);
+  const { uuid, project } = await findTestItem(deps, existing, input, correlation);
   if (existing && existing.item.id !== uuid)
     throw new GroundcrewError("conflict", `${key} exists with another uuid, ${existing.item.id}.`);
   const at = await deps.store.now();
@@ -308,8 +314,29 @@ export async function addTestTicket(deps: TaskDeps, input: TestTicket, correlati
   const round = existing && isFinal(existing.state) ? `${existing.run}:${existing.endedAt}` : (existing?.run ?? 0);
   const version = { ...draft, cause: { ...cause, id: `test:${draft.hash}:${round}` } };
   const url = formatItemUrl(plane, identifier, number);
-  const item = { id: uuid, project: project_id, identifier, priority: "none", url } as const;
+  const item = { id: uuid, project, identifier, priority: "none", url } as const;
   const ticket = await changeTicket(deps, key, { kind: "requested", key, item, version }, correlation);
   await approveByRule(deps, ticket, correlation);
   return (await findTicket(deps, key)) ?? ticket;
+}
+
+/**
+ * Finds the ids of a test ticket's work item that the request does not name: those of the ticket before, or of the item
+ * with this key, or ids of its own where Plane has no such item. Such a ticket runs, and its update fails.
+ */
+async function findTestItem(
+  deps: TaskDeps,
+  existing: Ticket | undefined,
+  { id, uuid, project_id }: TestTicket,
+  correlation: string,
+): Promise<{ uuid: string; project: string }> {
+  if (uuid !== undefined && project_id !== undefined) return { uuid, project: project_id };
+  const { key, identifier } = requireTicketKey(id);
+  const context = createCallContext(deps, { name: "Groundcrew", role: "human" }, correlation);
+  const found = existing?.item ?? (await findTask(context, key).then(toTicketItem, ignoreNotFound));
+  return { uuid: uuid ?? found?.id ?? `test-${key}`, project: project_id ?? found?.project ?? `test-${identifier}` };
+}
+
+function ignoreNotFound(thrown: unknown): undefined {
+  if (!(thrown instanceof GroundcrewError) || thrown.code !== "not_found") throw thrown;
 }

@@ -98,7 +98,8 @@ async function finishUpdate(deps: TaskDeps, key: string, correlation: string): P
     await runStep(context, key, "state", setTicketStatus);
   });
   const result = toUpdateResult(await getTicket(deps, key));
-  if (!wasDone) deps.metrics.count("plane_updates_total", { status: result.status });
+  const { status } = result;
+  if (!wasDone) deps.metrics.count("plane_updates_total", { status: status === "updated" ? "success" : status });
   return result;
 }
 
@@ -198,7 +199,7 @@ async function setTicketStatus(context: CallContext, { key, item }: Ticket): Pro
 function toUpdateResult({ key, update }: Ticket) {
   const comment_posted = update?.comment === "done";
   const state_updated = update?.state === "done";
-  const status = !comment_posted ? "failed_comment" : !state_updated ? "failed_state" : "success";
+  const status = !comment_posted ? "failed_comment" : !state_updated ? "failed_state" : "updated";
   return { status, ticket_id: key, comment_posted, state_updated, ...omitUndefined({ problem: update?.problem }) };
 }
 
@@ -231,6 +232,6 @@ export async function runUpdateJob(
   }
   const { status } = await finishUpdate(deps, key, correlation);
   const delay = RETRY_DELAYS_MS[job.failures + Number(isRetry)];
-  if (status === "success" || delay === undefined) return { done: true };
+  if (status === "updated" || delay === undefined) return { done: true };
   return { retryAt: (await deps.store.now()) + delay, failed: true };
 }

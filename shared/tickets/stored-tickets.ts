@@ -55,8 +55,8 @@ export interface ObservedSession {
 /** Time after which the queue finishes an update that was interrupted: 1 min, longer than one takes. */
 const UPDATE_JOB_DELAY_MS: Ms = MINUTE;
 
-/** The states whose tickets have a result. */
-export const COMPLETED_STATES: readonly TicketState[] = ["completed", "updating", "done"];
+/** The states whose tickets have a result that waits for its update. */
+export const COMPLETED_STATES: readonly TicketState[] = ["completed", "updating"];
 
 /** Retention of news: 1 min; the streams look for them several times a second. */
 const NEWS_MS: Ms = MINUTE;
@@ -186,7 +186,7 @@ export function readActiveTickets(deps: ReadDeps): Promise<Ticket[]> {
   return readTickets(deps, ACTIVE_STATES);
 }
 
-/** Counts the tickets that people decide, watch, and read the result of: from the store's sets, without reading them. */
+/** Counts the tickets that wait for approval, have a session, and wait for their update: from the store's sets, without reading them. */
 export async function countTickets(store: Pick<Store, "count">) {
   const count = async (states: readonly TicketState[]) => {
     const counts = await Promise.all(states.map((state) => store.count(ticketSets.in(state))));

@@ -3,12 +3,13 @@
 import { readAgentDays } from "../accounting/history.ts";
 import { prepareSpending, readMonthlySpending } from "../accounting/spending.ts";
 import type { TaskDeps } from "../app/deps.ts";
+import type { Settings } from "../config/settings.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Commit } from "../store/port.ts";
 import { prepareCardCost } from "../tasks/card-record.ts";
 import type { Ms } from "../time.ts";
 import type { SessionReport } from "./exchange.ts";
-import type { Ticket } from "./ticket.ts";
+import { formatSessionName, type Ticket } from "./ticket.ts";
 import { isWholeInput, type ToolInput } from "./tool-input.ts";
 
 /** What the sessions of tickets have cost, in the unit in which Claude Code reports it: US dollars. */
@@ -40,10 +41,14 @@ export interface SessionsAnswer {
   server_time: string;
 }
 
-/** The response of `GET /api/completed-tickets`, the newest first; `count` is the number of all. */
+/** The response of `GET /api/completed-tickets`, the newest first. */
 export interface CompletedTicketsAnswer {
   count: number;
+  /** Those that wait for their update. */
   tickets: CompletedTicket[];
+  /** Those whose result is written to Plane: the number of all, and the newest. */
+  updated_count: number;
+  updated: CompletedTicket[];
 }
 
 /** Under this name sessions appear in figures of cost, on the agent card and in the view Team. */
@@ -75,8 +80,18 @@ export type PendingTicket = ReturnType<typeof toPendingView>;
 
 const toTime = (at: Ms | undefined): string | undefined => (at === undefined ? undefined : new Date(at).toISOString());
 
+/** How people and programs call the session of a run, and by which id Claude Code knows its conversation. */
+export function toSessionIds(settings: Pick<Settings, "tickets">, { key, approval }: Ticket) {
+  return approval && { session_id: formatSessionName(settings, key), conversation_id: approval.sessionId };
+}
+
 /** A ticket with a run: what its session does, and what it asks. `position`: its place in the queue, from 1. */
-export function toSessionView(ticket: Ticket, session: SessionReport | undefined, position?: number) {
+export function toSessionView(
+  settings: Pick<Settings, "tickets">,
+  ticket: Ticket,
+  session: SessionReport | undefined,
+  position?: number,
+) {
   const { approval, questions } = ticket;
   return {
     ...toTicketHead(ticket),
@@ -97,7 +112,7 @@ export function toSessionView(ticket: Ticket, session: SessionReport | undefined
     })),
     ...omitUndefined({
       position,
-      session_id: approval?.sessionId,
+      ...toSessionIds(settings, ticket),
       approved_by: approval?.by,
       approved_at: toTime(approval?.at),
       runner: ticket.placed,
@@ -157,7 +172,11 @@ function pickSession(session: SessionReport | undefined) {
 }
 
 /** A ticket with a result, and how far its update is. */
-export function toCompletedView(ticket: Ticket, session: SessionReport | undefined) {
+export function toCompletedView(
+  settings: Pick<Settings, "tickets">,
+  ticket: Ticket,
+  session: SessionReport | undefined,
+) {
   const { completion, update, approval } = ticket;
   const took = completion && approval ? Math.round((completion.at - approval.at) / 1000) : undefined;
   return {
@@ -167,7 +186,7 @@ export function toCompletedView(ticket: Ticket, session: SessionReport | undefin
     comment_posted: update?.comment === "done",
     state_updated: update?.state === "done",
     ...omitUndefined({
-      session_id: approval?.sessionId,
+      ...toSessionIds(settings, ticket),
       problem: update?.problem,
       completed_at: toTime(completion?.at),
       seconds: took,

@@ -3,6 +3,7 @@
  * change it, and what it waits for a person to decide.
  */
 
+import type { Settings } from "../config/settings.ts";
 import type { TICKET_TRIGGERS } from "../config/tickets-schema.ts";
 import type { ErrorCode } from "../errors.ts";
 import { sha256Hex } from "../hashing.ts";
@@ -278,6 +279,11 @@ export const FINISHED_TICKET_MS: Ms = 30 * DAY;
 
 /** Begins the text about a session without output; a time follows. */
 const SILENCE = "silent since ";
+
+/** The name of a ticket's session, which is also that of its terminal in tmux: `claude-ONB-12`. */
+export function formatSessionName({ tickets }: Pick<Settings, "tickets">, key: string): string {
+  return `${tickets?.prefix ?? "claude-"}${key}`;
+}
 
 /** The day of a time in UTC, as part of a set's name. */
 export function toUtcDay(at: Ms): string {

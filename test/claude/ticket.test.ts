@@ -6,7 +6,7 @@ import { CLAUDE, type ClaudeRig, createClaudeRig } from "./claude-rig.ts";
 vi.setConfig({ testTimeout: 600_000 });
 
 const SUMMARY = 'All "good" $(id) `x`';
-const UPDATE = { status: "success", comment_posted: true, state_updated: true };
+const UPDATE = { status: "updated", comment_posted: true, state_updated: true };
 
 async function waitForPermission(rig: ClaudeRig, key: string, text: string): Promise<string> {
   const read = async () =>

@@ -181,14 +181,11 @@ export async function renderTicketCounts({ deps, presentation }: CommandContext)
   if (!deps.settings.tickets) return [];
   const { texts, format } = presentation;
   const { heading, counts } = texts.live.ticket;
-  const [{ pending, active }, results] = await Promise.all([
-    countTickets(deps.store),
-    readTickets(deps, ["completed"]),
-  ]);
+  const { pending, active, completed } = await countTickets(deps.store);
   const parts = [
     format.count(counts.pending, pending),
     format.count(counts.active, active),
-    format.count(counts.results, results.length),
+    format.count(counts.results, completed),
   ];
   return [toPlainText(`${EVENT_EMOJI.ticket} ${heading}${texts.colon}${parts.join(", ")}`)];
 }

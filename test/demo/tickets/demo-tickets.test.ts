@@ -8,7 +8,7 @@ const WAIT = { timeout: 40_000, interval: 10 };
 
 test("The demo's ticket is approved, asks for a permission, completes, and is written to Plane once", async () => {
   const { app, item, human, story, play } = await createDemoTicketApp(STORY_TICKET);
-  const readTicket = async () => (await app.read("/api/completed-tickets")).tickets[0]?.state;
+  const readTicket = async () => (await app.read("/api/completed-tickets")).updated[0]?.state;
   await expect
     .poll(async () => {
       await play(1_000);

@@ -8,7 +8,7 @@ async function getStates(app: Awaited<ReturnType<typeof createTicketsApp>>): Pro
     app.read("/api/sessions"),
     app.read("/api/completed-tickets"),
   ]);
-  return [...pending.tickets, ...active.sessions, ...completed.tickets].map(
+  return [...pending.tickets, ...active.sessions, ...completed.tickets, ...completed.updated].map(
     ({ id, state }: { id: string; state: string }) => `${id} ${state}`,
   );
 }
@@ -79,11 +79,11 @@ test("A cause that arrives during a run becomes pending after it", async () => {
   await app.runUntilIdle();
   expect(await getStates(app)).toEqual(["ONB-1 starting"]);
   await app.call("/api/sessions/ONB-1/complete", { summary: "First" });
-  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status: "success" });
+  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status: "updated" });
   await app.deliverWebhooks();
   await app.runUntilIdle();
   expect((await app.read("/api/pending-tickets")).tickets).toMatchObject([{ comment: "And this", run: 1 }]);
-  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status: "success" });
+  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status: "updated" });
   await app.call("/api/approve/ONB-1");
   expect((await app.exchange()).sessions).toMatchObject([{ ticket: "ONB-1", run: 2, resume: false }]);
 });

@@ -39,7 +39,9 @@ async function createTicketInEachState() {
 async function readStates(app: App): Promise<string[]> {
   const paths = ["/api/pending-tickets", "/api/completed-tickets"];
   const [active, ...rest] = await Promise.all(["/api/sessions", ...paths].map((path) => app.read(path)));
-  return [...active.sessions, ...rest.flatMap(({ tickets }) => tickets)].map(({ state }) => state).sort();
+  return [...active.sessions, ...rest.flatMap(({ tickets, updated = [] }) => [...tickets, ...updated])]
+    .map(({ state }) => state)
+    .sort();
 }
 
 const setState = (group: string) => (app: App, item: Item) => {
@@ -76,7 +78,7 @@ test.each([
     expect(app.readComments(completed).join()).not.toContain("Summary of");
     expect(app.readPlaneItem(completed).state).toBe(state);
     // A person may still want the result in Plane; what people did with the work item stays.
-    const result = { status: "success", comment_posted: true, state_updated: true };
+    const result = { status: "updated", comment_posted: true, state_updated: true };
     expect((await app.call(`/api/update-plane/${toKey("completed")}`)).json).toMatchObject(result);
     expect(app.readPlaneItem(completed).state).toBe(state === "Backlog" ? "Done" : state);
   },

@@ -38,11 +38,11 @@ test("reliability 18: a summary that is given with the approval of the update is
   for (const summary of ["", " \n", "\u200b\0"])
     expect((await app.call("/api/update-plane/ONB-1", { summary })).status).toBe(400);
   const answer = await app.call("/api/update-plane/ONB-1", { summary: `Line\0\n\n${HOSTILE}` });
-  expect(answer.json).toMatchObject({ status: "success" });
+  expect(answer.json).toMatchObject({ status: "updated" });
   const comment = app.readComments(item).at(-1) ?? "";
   expect(comment).toContain("$(id)");
   for (const part of ["<script", "\0", "Of the session", ...CONTROLS]) expect(comment).not.toContain(part);
-  const [completed] = (await app.read("/api/completed-tickets")).tickets;
+  const [completed] = (await app.read("/api/completed-tickets")).updated;
   for (const part of ["\0", ...CONTROLS]) expect(completed.summary).not.toContain(part);
 });
 

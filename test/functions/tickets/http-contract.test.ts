@@ -27,7 +27,8 @@ test("The HTTP API of tickets has the paths and fields of the orchestrator that 
   // As `curl -X POST` sends it: neither a body nor its type.
   const approved = await fetch(`${app.url}/api/approve/ONB-1`, { method: "POST", headers: ADMIN });
   const approval = await approved.json();
-  expect([approved.status, approval]).toEqual([200, { session_id: UUID, ticket_id: "ONB-1", created_at: TIME }]);
+  const sessionIds = { session_id: "claude-ONB-1", conversation_id: UUID };
+  expect([approved.status, approval]).toEqual([200, { ...sessionIds, ticket_id: "ONB-1", created_at: TIME }]);
   expect(await app.call("/api/approve/ONB-1")).toEqual({ status: 200, json: approval });
   await app.exchange();
   await app.exchange([createSession()]);
@@ -35,26 +36,32 @@ test("The HTTP API of tickets has the paths and fields of the orchestrator that 
   const session = { ...ITEM, state: "running", run: 1, name: "claude-ONB-1", approved_by: "API", questions: [] };
   expect(await app.read("/api/sessions")).toMatchObject({
     count: 1,
-    sessions: [{ ...session, approved_at: TIME, started_at: TIME, ends_at: TIME, runner: "vps" }],
+    sessions: [{ ...session, ...sessionIds, approved_at: TIME, started_at: TIME, ends_at: TIME, runner: "vps" }],
     runners: [{ name: "vps", version: TEXT, repositories: ["ONB"], seen_at: TIME }],
   });
 
   const completed = await app.call("/api/sessions/ONB-1/complete", { summary: "First words" });
   expect(completed).toEqual({ status: 200, json: { ticket_id: "ONB-1", state: "completed" } });
   const result = { ...ITEM, state: "completed", run: 1, summary: "First words", source: "person", completed_at: TIME };
-  const { session_id } = approval as { session_id: string };
   expect(await app.read("/api/completed-tickets")).toMatchObject({
     count: 1,
-    tickets: [{ ...result, session_id, seconds: 0, comment_posted: false, state_updated: false }],
+    tickets: [{ ...result, ...sessionIds, seconds: 0, comment_posted: false, state_updated: false }],
+    updated_count: 0,
+    updated: [],
   });
   expect(await app.readHealth()).toMatchObject({ ...counts, completed_count: 1 });
 
-  const written = { status: "success", ticket_id: "ONB-1", comment_posted: true, state_updated: true };
+  const written = { status: "updated", ticket_id: "ONB-1", comment_posted: true, state_updated: true };
   for (const summary of ["Final words", "Final words", "Other words"])
     expect(await app.call("/api/update-plane/ONB-1", { summary })).toEqual({ status: 200, json: written });
   const comments = app.readComments({ id: uuid }).filter((comment) => comment.includes("words"));
   expect(comments).toEqual([expect.stringContaining("Final words")]);
   expect(app.readPlaneItem({ id: uuid }).state).toBe("Done");
+  expect(await app.read("/api/completed-tickets")).toMatchObject({
+    ...{ count: 0, tickets: [], updated_count: 1 },
+    updated: [{ ...result, ...sessionIds, state: "done", summary: "Final words", comment_posted: true }],
+  });
+  expect(await app.readHealth()).toMatchObject({ ...counts, completed_count: 0 });
 
   const { id: other } = app.addTask("Another");
   await app.call("/api/test/add-ticket", { ...fields, id: "ONB-2", uuid: other });
@@ -131,7 +138,8 @@ test("POST /api/test/add-ticket normalizes keys, and refuses what it cannot run"
       200,
       { uuid: "00000000-0000-0000-0000-00000000000a" },
     ],
-    [{ id: "ONB-3", uuid: "1" }, 400, /at uuid/],
+    [{ id: "ONB-3", uuid: "Test_1", project_id: "test-project" }, 200, { uuid: "Test_1", project_id: "test-project" }],
+    [{ id: "ONB-7", uuid: "../1" }, 400, /at uuid/],
     [{ id: "../x-1" }, 400, /"\.\.\/x-1" is not the key/],
     [{ id: "constructor-1" }, 409, /no repository for CONSTRUCTOR/],
     [{ id: "ONB-4", created_at: "yesterday" }, 400, /at created_at/],
@@ -145,4 +153,33 @@ test("POST /api/test/add-ticket normalizes keys, and refuses what it cannot run"
     else expect.soft(answer.json).toMatchObject(expected as object);
   }
   for (const key of ["ONB-1", "onb-2"]) expect.soft((await app.call(`/api/approve/${key}`)).status).toBe(200);
+});
+
+test("A session is called by its ticket's key after the prefix of the settings", async () => {
+  const app = await createTicketsApp({ prefix: "crew-" });
+  await app.requestTicket();
+  expect((await app.call("/api/approve/ONB-1")).json).toMatchObject({ session_id: "crew-ONB-1" });
+  expect((await app.read("/api/sessions")).sessions).toMatchObject([{ session_id: "crew-ONB-1" }]);
+});
+
+test("A test ticket needs only a key and a title: it has the ids of its work item, or its own where Plane has none", async () => {
+  const app = await createTicketsApp({}, { env: { ALLOW_TEST_TICKETS: "1" } });
+  const item = app.addTask("Write it down");
+  app.dropWebhooks();
+  const add = async (id: string) => (await app.call("/api/test/add-ticket", { id, title: "Try it" })).json;
+  expect(await add("onb-1")).toMatchObject({ id: "ONB-1", uuid: item.id, project_id: app.onb.id, title: "Try it" });
+  expect(await add("ONB-77")).toMatchObject({ id: "ONB-77", uuid: "test-ONB-77", project_id: "test-ONB" });
+  expect(await add("ONB-77")).toMatchObject({ state: "pending" });
+  for (const key of ["ONB-1", "ONB-77"]) await app.call(`/api/approve/${key}`);
+  expect((await app.exchange()).sessions.map(({ ticket }) => ticket)).toEqual(["ONB-1", "ONB-77"]);
+  await app.exchange(["ONB-1", "ONB-77"].map((ticket) => createSession({ ticket, name: `claude-${ticket}` })));
+  for (const key of ["ONB-1", "ONB-77"]) await app.call(`/api/sessions/${key}/complete`, { summary: "Tried" });
+  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status: "updated" });
+  expect(app.readPlaneItem(item).state).toBe("Done");
+  const failed = {
+    status: "failed_comment",
+    comment_posted: false,
+    problem: expect.stringMatching(/not found|exist/i),
+  };
+  expect((await app.call("/api/update-plane/ONB-77")).json).toMatchObject(failed);
 });

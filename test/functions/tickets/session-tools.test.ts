@@ -25,7 +25,7 @@ test("A session completes its ticket by update_task_status, and a person approve
     { state: "completed", summary, source: "tool", comment_posted: false },
   ]);
   expect((await app.exchange([createSession()])).stop).toMatchObject([{ ticket: "ONB-1", reason: "completed_tool" }]);
-  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status: "success" });
+  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status: "updated" });
   expect(app.readComments(item).filter((text) => text.includes("12 passed"))).toHaveLength(1);
 });
 
@@ -159,7 +159,7 @@ test("A result that waits for its update survives an agent that finishes the tas
     await app.callTool("Imhotep", "update_task_status", { task: "ONB-1", ...change });
   await app.deliverWebhooks();
   await app.runUntilIdle();
-  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status: "success" });
+  expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status: "updated" });
   expect(app.readComments(item).filter((text) => text.includes("12 passed"))).toHaveLength(1);
   expect(app.readPlaneItem(item).state).toBe("Done");
 });

@@ -11,10 +11,10 @@ test("A new work item becomes a pending ticket, runs once approved, completes, a
 
   expect(await app.exchange()).toMatchObject({ sessions: [] });
   const approved = await app.call("/api/approve/ONB-1", { hash: tickets[0].hash });
-  expect(approved).toMatchObject({ status: 200, json: { ticket_id: "ONB-1", session_id: expect.any(String) } });
+  expect(approved).toMatchObject({ status: 200, json: { ticket_id: "ONB-1", session_id: "claude-ONB-1" } });
   const [desired, ...others] = (await app.exchange()).sessions;
   expect(others).toEqual([]);
-  expect(desired).toMatchObject({ ticket: "ONB-1", run: 1, session_id: approved.json.session_id, resume: false });
+  expect(desired).toMatchObject({ ticket: "ONB-1", run: 1, session_id: approved.json.conversation_id, resume: false });
   expect(desired?.ticket_file).toContain("All of **it**");
 
   await app.exchange([createSession()]);
@@ -40,7 +40,7 @@ test("A new work item becomes a pending ticket, runs once approved, completes, a
   expect(await app.exchange([ended])).toMatchObject({ sessions: [], stop: [{ ticket: "ONB-1", how: "now" }] });
 
   const updates = await Promise.all([app.call("/api/update-plane/ONB-1"), app.call("/api/update-plane/ONB-1")]);
-  const result = { status: "success", ticket_id: "ONB-1", comment_posted: true, state_updated: true };
+  const result = { status: "updated", ticket_id: "ONB-1", comment_posted: true, state_updated: true };
   expect(updates.map(({ json }) => json)).toEqual([result, result]);
   expect((await app.call("/api/update-plane/ONB-1")).json).toEqual(result);
   const comments = app.readComments(item).filter((comment) => comment.includes("Claude Code"));
@@ -51,8 +51,8 @@ test("A new work item becomes a pending ticket, runs once approved, completes, a
   await app.deliverWebhooks();
   await app.runUntilIdle();
   expect(await app.read("/api/completed-tickets")).toMatchObject({
-    count: 1,
-    tickets: [{ id: "ONB-1", state: "done", summary: "All is *done*", cost_usd: 0.5, comment_posted: true }],
+    count: 0,
+    updated: [{ id: "ONB-1", state: "done", summary: "All is *done*", cost_usd: 0.5, comment_posted: true }],
   });
   expect(await app.exchange()).toMatchObject({ remove: [{ ticket: "ONB-1", run: 1, force: false }] });
 });

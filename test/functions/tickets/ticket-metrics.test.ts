@@ -24,10 +24,11 @@ test("Metrics count pending, active and completed tickets, approvals, completion
   await app.call("/api/sessions/ONB-1/complete", { summary: "Done" });
   app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 400 }, 1);
   await app.call("/api/update-plane/ONB-1");
+  expect((await scrape()).text).toContain("\nplane_completed_tickets 1\n");
   await app.call("/api/update-plane/ONB-1");
   expect(listSamples((await scrape()).text).sort()).toEqual([
     "plane_active_sessions 1",
-    "plane_completed_tickets 1",
+    "plane_completed_tickets 0",
     "plane_pending_tickets 1",
     "plane_session_duration_seconds_count 1",
     "plane_session_duration_seconds_sum 90",

@@ -28,7 +28,7 @@ describe.runIf(hasRedisServer())("Tickets on Redis", () => {
     await app.deliverWebhooks();
     await app.runUntilIdle();
     const approvals = await Promise.all(Array.from({ length: 5 }, () => app.call("/api/approve/ONB-1")));
-    expect(new Set(approvals.map(({ json }) => json.session_id)).size).toBe(1);
+    expect(new Set(approvals.map(({ json }) => json.conversation_id)).size).toBe(1);
     await Promise.all([2, 3, 4, 5, 6].map((n) => app.call(`/api/approve/ONB-${n}`)));
     await Promise.all(Array.from({ length: 8 }, () => app.exchange()));
     expect((await app.exchange()).sessions).toHaveLength(2);
@@ -44,7 +44,7 @@ describe.runIf(hasRedisServer())("Tickets on Redis", () => {
     await app.exchange([createSession({ completion: { summary: "Survived", source: "file" } })]);
     await app.restart();
     await app.listenAgain();
-    expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status: "success" });
+    expect((await app.call("/api/update-plane/ONB-1")).json).toMatchObject({ status: "updated" });
     expect(app.readComments(item).filter((text) => text.includes("Survived"))).toHaveLength(1);
   });
 });

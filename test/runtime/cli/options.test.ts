@@ -75,7 +75,7 @@ const commandSchema = z.object({
   without: z.array(z.enum(["store", "uploads"])).default([]),
 });
 const parseCommand = (...args: string[]) =>
-  parseCommandInput(commandSchema, args, { name: "restore", unnamed: "backup" });
+  parseCommandInput(commandSchema, args, { name: "restore", unnamed: ["backup"] });
 
 test("the options of a command are the fields of its schema, with their types", () => {
   expect(parseCommand("latest", "--dry-run", "--print=settings", "--without", "store", "--without=uploads")).toEqual({

@@ -29,8 +29,18 @@ test("groundcrew tickets adds, approves, completes and updates a ticket, as thei
   await app.exchange([createSession({ ticket: "ONB-1" })]);
   expect((await run(["sessions"])).out).toContain("state: running");
   expect((await run(["complete", "ONB-1", "--summary", "Done it"])).exit).toBe(0);
-  expect((await run(["update", "ONB-1", "--json"])).out).toContain('"status":"success"');
+  expect((await run(["update", "ONB-1", "--json"])).out).toContain('"status":"updated"');
   expect(app.readComments(item).join()).toContain("Done it");
+});
+
+test("groundcrew tickets add-test needs a key and a title only, and says so where one is missing", async () => {
+  const { app, run } = await createTicketsCli();
+  expect(await run(["add-test", "ONB-7", "Try it"])).toMatchObject({ exit: 0, out: expect.stringContaining("Try it") });
+  expect(await app.read("/api/pending-tickets")).toMatchObject({ tickets: [{ id: "ONB-7", title: "Try it" }] });
+  expect(await run(["add-test", "ONB-8"])).toMatchObject({ exit: 2, err: expect.stringContaining("needs --title") });
+  const third = await run(["add-test", "ONB-8", "Try", "it"]);
+  expect(third).toMatchObject({ exit: 2, err: expect.stringContaining('Unexpected argument "it"') });
+  expect(await run(["complete", "ONB-7", "Done"])).toMatchObject({ exit: 2 });
 });
 
 test("groundcrew tickets without a token says which one it needs, and exits with 77", async () => {

@@ -78,7 +78,7 @@ test.each(PLANS)("a ticket over kill -9 of %s reaches Plane as one comment", asy
   const interrupted = update();
   await kill("updating");
   await interrupted;
-  await rig.waitFor(update, 120_000).toMatchObject({ status: "success", comment_posted: true, state_updated: true });
+  await rig.waitFor(update, 120_000).toMatchObject({ status: "updated", comment_posted: true, state_updated: true });
 
   expect(rig.findComments(item, "All is done")).toHaveLength(1);
   expect(rig.host.readHome("allowed.txt")).toBe("allowed\n");

@@ -4,7 +4,7 @@ import { createProductRig } from "./product-rig.ts";
 vi.setConfig({ testTimeout: 240_000 });
 
 const COMMIT = "run echo made > made.txt; git add -A; git commit -qm 'feat: made'";
-const UPDATE = { status: "success", comment_posted: true, state_updated: true };
+const UPDATE = { status: "updated", comment_posted: true, state_updated: true };
 
 test("one process runs an approved ticket from Plane to its comment, with tmux, git and a stand-in for Claude Code", async () => {
   const rig = await createProductRig();

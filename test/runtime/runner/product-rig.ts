@@ -139,8 +139,11 @@ export async function createProductRig({
     /** The session of a ticket as people see it; undefined when there is none. */
     readSession: async (key: string) =>
       (await call("/api/sessions")).sessions.find(({ id }: { id: string }) => id === key),
-    readCompleted: async (key: string) =>
-      (await call("/api/completed-tickets")).tickets.find(({ id }: { id: string }) => id === key),
+    /** The result of a ticket, also after its update; undefined when there is none. */
+    async readCompleted(key: string) {
+      const { tickets, updated } = await call("/api/completed-tickets");
+      return [...tickets, ...updated].find(({ id }: { id: string }) => id === key);
+    },
     /** The name of an item's state in Plane. */
     readStatus: (item: { id: string }) =>
       simulators.plane.states(project).find(({ id }) => id === simulators.plane.item(item)?.state)?.name,

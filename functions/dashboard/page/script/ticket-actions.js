@@ -21,9 +21,11 @@ import { TICKET_TEXTS } from "./ticket-texts.js";
 /** @typedef {"answer" | "approve" | "cancel" | "complete" | "extend" | "reject" | "remove" | "update"} ActionName */
 
 /**
- * What a person does with a ticket. `explain` may replace the reason of a refusal, once the tickets are loaded again.
+ * What a person does with a ticket. Once the tickets are loaded again, `onDone` shows what the action has begun, and
+ * `explain` may replace the reason of a refusal.
  * @typedef {{
- *   name: ActionName, key: string, body?: object, explain?: (thrown: unknown) => string | undefined,
+ *   name: ActionName, key: string, body?: object, onDone?: () => void,
+ *   explain?: (thrown: unknown) => string | undefined,
  * }} TicketAction
  */
 
@@ -77,7 +79,8 @@ export function createTicketButton(text, key, action, isMain = false) {
 /** Sends an action, shows its result, and keeps the focus at the ticket. @param {TicketAction} action */
 async function runAction(action) {
   const refusal = await sendAction(action);
-  if (refusal !== undefined) showTicketMessage("problem", refusal);
+  if (refusal === undefined) action.onDone?.();
+  else showTicketMessage("problem", refusal);
   focusTicket(action.key);
 }
 
@@ -91,7 +94,7 @@ async function sendAction({ name, key, body = {}, explain }) {
     const { status, problem = "" } = await sendJson(path, body);
     await reloadTickets();
     // An update that was begun may have failed in Plane.
-    if (name === "update" && status !== "success") return translateTicket("problem.update", { key, reason: problem });
+    if (name === "update" && status !== "updated") return translateTicket("problem.update", { key, reason: problem });
     showTicketMessage("told", translateTicket(`told.${name}`, { key }));
     return undefined;
   } catch (thrown) {

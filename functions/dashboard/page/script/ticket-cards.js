@@ -110,8 +110,8 @@ export function compareWithShown(tickets) {
   });
 }
 
-/** @param {ReturnType<typeof compareWithShown>[number]} row */
-export function drawPendingTicket({ ticket, hasChanged }) {
+/** @param {ReturnType<typeof compareWithShown>[number]} row @param {(ticket: PendingTicket) => void} onApproved */
+export function drawPendingTicket({ ticket, hasChanged }, onApproved) {
   const { id, description, comment, requested_by: by, trigger_type: trigger, priority, created_at: at } = ticket;
   return drawTicketCard(
     { id, state: "pending" },
@@ -130,18 +130,20 @@ export function drawPendingTicket({ ticket, hasChanged }) {
     comment && [createElement("h5", translateTicket("comment")), drawTicketText("comment", comment)],
     createElement(
       "div.actions",
-      createTicketButton("do.approve", id, toApproval(ticket), true),
+      createTicketButton("do.approve", id, toApproval(ticket, onApproved), true),
       createTicketButton("do.reject", id, () => openTicketDialog("reject", id)),
     ),
   );
 }
 
-/** Approves exactly what is shown. @param {PendingTicket} ticket @returns {TicketAction} */
-function toApproval({ id: key, hash }) {
+/** Approves exactly what is shown. @param {PendingTicket} ticket @param {(ticket: PendingTicket) => void} onApproved @returns {TicketAction} */
+function toApproval(ticket, onApproved) {
+  const { id: key, hash } = ticket;
   return {
     name: "approve",
     key,
     body: { hash },
+    onDone: () => onApproved(ticket),
     explain(thrown) {
       if (getProblemCode(thrown) !== "conflict") return undefined;
       const present = shownTickets.find(({ id }) => id === key);

@@ -16,10 +16,8 @@ import { compareWithShown, drawCompletedTicket, drawFailedTicket, drawPendingTic
 import { updateSessions } from "./ticket-sessions.js";
 import { showTrouble } from "./updates.js";
 
-/** @import { CompletedTicketsAnswer, PendingTicketsAnswer, SessionsAnswer, SessionTicket } from "../../../../shared/tickets/ticket-views.ts" */
+/** @import { CompletedTicketsAnswer, PendingTicketsAnswer, SessionsAnswer } from "../../../../shared/tickets/ticket-views.ts" */
 
-/** Limit of tickets that are written to Plane; all others are shown. */
-const MAX_DONE = 20;
 const PARTS = /** @type {const} */ (["pending", "sessions", "failed", "completed"]);
 /** What the settings file needs at least. */
 const EXAMPLE = '{ "tickets": { "repositories": { "ONB": "/srv/onboarding" } } }';
@@ -37,6 +35,9 @@ const answers = {};
 const answeredRequests = {};
 
 let requestCount = 0;
+
+/** The terminal that an approval has opened. @type {HTMLElement | undefined} */
+let approvedTerminal;
 
 /** Loads the tickets, or only the sessions, and shows them. @param {"all" | "sessions"} [which] */
 export async function showTickets(which = "all") {
@@ -66,17 +67,22 @@ function drawTickets(pending, sessions, completed) {
   const cost = translateTicket("cost.today", { cost: formatMoney(cost_today.cost_usd, "USD") });
   getElement("tickets-cost").textContent = configured ? cost : "";
   drawNotices(findElement(root, ".notices"), sessions);
-  const isEmpty = pending.count + sessions.count + completed.count === 0;
+  const completedCount = completed.count + completed.updated_count;
+  const isEmpty = pending.count + sessions.count + completedCount === 0;
   for (const el of findElements(root, ".ticket-part"))
     el.hidden = (!configured && isEmpty) || (el.dataset["part"] === "failed" && failed.length === 0);
-  const written = completed.tickets.filter(({ state }) => state === "done");
-  const results = completed.tickets.filter((ticket) => ticket.state !== "done" || written.indexOf(ticket) < MAX_DONE);
+  const results = [...completed.tickets, ...completed.updated];
   const pendingRows = compareWithShown(pending.tickets);
-  updateList(getList("pending", pending.count), pendingRows, ({ ticket }) => ticket.id, drawPendingTicket);
+  updateList(
+    getList("pending", pending.count),
+    pendingRows,
+    ({ ticket }) => ticket.id,
+    (row) => drawPendingTicket(row, openApprovedTerminal),
+  );
   updateSessions(getList("sessions", sessions.count), sessions.sessions, Date.parse(server_time), openTerminal);
   updateList(getList("failed", failed.length), failed, "id", drawFailedTicket);
-  updateList(getList("completed", completed.count), results, "id", drawCompletedTicket);
-  const older = completed.count - results.length;
+  updateList(getList("completed", completedCount), results, "id", drawCompletedTicket);
+  const older = completedCount - results.length;
   const names = runners.map(({ name }) => name).join(", ");
   findElement(root, ".older").textContent =
     older > 0 ? translateTicket("completed.more", { n: formatCount(older) }) : "";
@@ -134,12 +140,15 @@ function drawMissingRunner(name) {
  * Opens the terminal of a session below the sessions, once: a frame that moves in the page would load again. It is a
  * document of its own, which may run its scripts and use the person's sign-in, nothing else: it opens no windows, no
  * dialogs, and moves no other document.
- * @param {SessionTicket} session
+ * @param {{ id: string }} session
  */
-function openTerminal({ id, state }) {
+function openTerminal({ id }) {
   const place = findElement(getElement("tickets-view"), ".terminals");
   const open = findElements(place, ":scope > *").find((el) => el.dataset["terminal"] === id);
-  if (open) return focusFirstVisible(open);
+  if (open) {
+    focusFirstVisible(open);
+    return undefined;
+  }
   const frame = createElement("iframe", {
     src: `/terminal/${encodeURIComponent(id)}`,
     sandbox: "allow-scripts allow-same-origin",
@@ -152,12 +161,23 @@ function openTerminal({ id, state }) {
     "div.terminal-panel",
     { "data-terminal": id },
     createElement("div.line", createElement("b", id), close),
-    createElement("div.ticket-terminal", { "data-state": state }, frame),
+    createElement("div.ticket-terminal", frame),
   );
   place.append(panel);
   makeFocusable(panel).focus();
   // With its buttons, also where it is higher than the view.
   panel.scrollIntoView({ block: "start" });
+  return panel;
+}
+
+/**
+ * Opens the terminal of a ticket that was approved here, instead of the one of the approval before: each open terminal
+ * takes one of the few connections of a browser.
+ * @param {{ id: string }} ticket
+ */
+function openApprovedTerminal(ticket) {
+  approvedTerminal?.remove();
+  approvedTerminal = openTerminal(ticket);
 }
 
 /** @param {HTMLElement} panel @param {string} id */

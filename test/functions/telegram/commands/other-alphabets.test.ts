@@ -26,7 +26,7 @@ test("a key that is not only ASCII works over HTTP, in the exchange and in hooks
   await app.exchange([createSession({ ticket: KEY })], runner);
   const hook = { hook_event_name: "UserPromptExpansion", command_name: "complete", command_args: "Done" };
   expect((await app.hook(desired?.token ?? "", hook, PATH)).status).toBe(200);
-  expect((await app.call(`/api/update-plane/${PATH}`)).json).toMatchObject({ status: "success", ticket_id: KEY });
+  expect((await app.call(`/api/update-plane/${PATH}`)).json).toMatchObject({ status: "updated", ticket_id: KEY });
   expect(app.readComments(item).join()).toContain("Done");
   expect((await app.request(`/terminal/${PATH}`, "")).status).toBe(200);
 });

@@ -29,7 +29,7 @@ test("a ticket is approved, allowed and written to Plane once, all from Telegram
   await app.advanceAndDrain();
   expect(app.readComments(item).filter((comment) => comment.includes("All is done"))).toHaveLength(1);
   expect(app.readPlaneItem(item).state).toBe("Done");
-  expect(await app.read("/api/completed-tickets")).toMatchObject({ tickets: [{ id: "ONB-1", state: "done" }] });
+  expect(await app.read("/api/completed-tickets")).toMatchObject({ updated: [{ id: "ONB-1", state: "done" }] });
   const messages = app.getBotMessages().filter(({ text }) => text.startsWith("🎫"));
   expect(messages.map(({ text }) => text.split("\n").at(-1))).toEqual([
     `✅ Approved by ${ADA}`,
