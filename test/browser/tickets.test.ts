@@ -28,13 +28,19 @@ describe.skipIf(!hasChromium())("The view Tickets", { timeout: 120_000 }, () => 
     await page.press(`${pending} button:has-text("Approve")`, "Enter");
     const session = ticketSelector("sessions", "ONB-1");
     await page.waitForSelector(`${session}:has-text("Approved")`, WAIT);
-    await expectInPage(page, `${FOCUSED}.dataset.ticket`).toBe("ONB-1");
+    // Its terminal opens, which shows the session as soon as there is one.
+    await expectInPage(page, `${FOCUSED}.dataset.terminal`).toBe("ONB-1");
+    const phase = page.frameLocator(".terminal-panel iframe").locator("#terminal-phase");
+    await expect.poll(() => phase.textContent(), WAIT).toBe("Waiting for the session");
     await page.waitForSelector("#ticket-told:has-text('ONB-1 is approved.')");
     await expectInPage(page, "document.title").toBe("Groundcrew");
     expect(await page.isVisible(pending)).toBe(false);
 
     const token = await app.startSessions();
     await page.waitForSelector(`${session}:has-text("Running"):has-text("> working")`, WAIT);
+    await expect.poll(() => phase.textContent(), WAIT).toBe("Live");
+    await page.press(".terminal-panel button:has-text('Close')", "Enter");
+    await expectInPage(page, `${FOCUSED}.textContent`).toContain("Open terminal");
     await expect.poll(() => page.isVisible(".notice:has-text('No runner')"), WAIT).toBe(false);
     expect(await page.innerText(`${session} dl`)).toMatch(/Time left\s+30 min, until \d\d:\d\d\s+Runner\s+vps/);
 
@@ -154,6 +160,27 @@ describe.skipIf(!hasChromium())("The view Tickets", { timeout: 120_000 }, () => 
       await page.waitForSelector(`${ticketSelector("sessions", "ONB-1")}:has-text("> working")`, WAIT);
   });
 
+  test("the next approval replaces the terminal that the last one opened, and no other", async () => {
+    const app = await startTicketsPageApp();
+    for (const name of ["First", "Second", "Third"]) app.requestTicket(name);
+    const page = await openTickets(app);
+    const approve = async (key: string) => {
+      await page.waitForSelector(ticketSelector("pending", key), WAIT);
+      await page.click(`${ticketSelector("pending", key)} button:has-text("Approve")`);
+      await page.waitForSelector(`[data-terminal="${key}"]`, WAIT);
+    };
+    const listTerminals = () =>
+      page.evaluate('[...document.querySelectorAll("[data-terminal]")].map((el) => el.dataset.terminal)');
+    await approve("ONB-1");
+    await approve("ONB-2");
+    expect(await listTerminals()).toEqual(["ONB-2"]);
+    await app.startSessions();
+    await page.click(`${ticketSelector("sessions", "ONB-1")} button:has-text("Open terminal")`, WAIT);
+    await approve("ONB-3");
+    expect(await listTerminals()).toEqual(["ONB-1", "ONB-3"]);
+    expect(page.problems).toEqual([]);
+  });
+
   test("a ticket that changed since it was shown is not approved: the page says so and shows its new text", async () => {
     const app = await startTicketsPageApp({}, { POLL_CRON: "0 0 1 1 *" });
     const item = app.requestTicket("Write it down", { description_html: "<p>Old words</p>" });
@@ -166,6 +193,7 @@ describe.skipIf(!hasChromium())("The view Tickets", { timeout: 120_000 }, () => 
     await page.waitForSelector("#ticket-problem:has-text('ONB-1 has changed since it was shown')", WAIT);
     await page.waitForSelector(`${pending}:has-text("New words"):has-text("The text has changed")`);
     expect(await app.read("/api/sessions")).toMatchObject({ count: 0 });
+    expect(await page.locator(".terminal-panel").count()).toBe(0);
     await expectInPage(page, `${FOCUSED}.textContent`).toContain("Approve");
     await page.keyboard.press("Enter");
     await page.waitForSelector(ticketSelector("sessions", "ONB-1"), WAIT);
