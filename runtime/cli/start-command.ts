@@ -33,7 +33,7 @@ export const startCommand = { help: HELP, run: startProduct };
 
 /** Replaces this process by the product where the system can do that; else waits for it and ends as it does. */
 async function startProduct({ rest }: CliOptions, { env }: CommandHost): Promise<{ output: string; exit: number }> {
-  const { port } = parseCommandInput(inputSchema, rest, { name: "start", unnamed: "port" });
+  const { port } = parseCommandInput(inputSchema, rest, { name: "start", unnamed: ["port"] });
   const productEnv = { ...env, ...omitUndefined({ PORT: port?.toString() }) };
   const args = [...START_FLAGS, getProgramPath("start")];
   if (process.platform !== "win32")

@@ -97,7 +97,7 @@ export const ticketsSchema = z.strictObject({
     .regex(/^[A-Za-z][\w-]{0,30}$/)
     .default("claude-")
     .describe("1 to 31 letters, digits, '_' or '-'")
-    .meta({ meaning: "Prefix of the names of tmux sessions: claude-ONB-12." }),
+    .meta({ meaning: "Prefix of the names of sessions, also in tmux: claude-ONB-12." }),
   poll_seconds: z
     .int()
     .min(10)

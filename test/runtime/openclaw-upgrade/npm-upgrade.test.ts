@@ -52,8 +52,9 @@ describe("groundcrew openclaw upgrade with npm", () => {
     expect([rig.snapshot(), rig.listGateways().length]).toEqual([before, 1]);
   });
 
-  test("UPG: groundcrew openclaw stop ends the gateway that groundcrew openclaw start began, and a second stop changes nothing", async () => {
+  test("UPG: groundcrew openclaw stop ends the gateway that groundcrew openclaw start began, and repeating either changes nothing", async () => {
     const { rig } = await startRig();
+    expect(await rig.run("start")).toMatchObject({ exit: 0, out: expect.stringContaining("gateway") });
     expect(rig.listGateways()).toHaveLength(1);
     for (let i = 0; i < 2; i += 1) {
       const stopped = await rig.run("stop");
