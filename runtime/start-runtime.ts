@@ -113,6 +113,7 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
   let planeSettings = settings.plane;
   const { metrics, scrape } = createPrometheusMetrics({
     getPlaneSettings: () => planeSettings,
+    maxSessions: settings.tickets?.max_sessions,
     store: openedStore,
     storeHealth,
     processMetrics: options.processMetrics ?? false,

@@ -40,6 +40,7 @@ export const COUNTERS = {
   },
   groundcrew_telegram_calls_total: { help: "Calls of the Bot API, by outcome.", labels: ["method", "outcome"] },
   plane_tickets_approved_total: { help: "Approved tickets.", labels: [] },
+  groundcrew_tickets_rejected_total: { help: "Rejected tickets.", labels: [] },
   plane_tickets_completed_total: { help: "Tickets whose session completed.", labels: [] },
   plane_updates_total: {
     help: "Updates of Plane with the result of a ticket: `success`, `failed_comment` or `failed_state`.",

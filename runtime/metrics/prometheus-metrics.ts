@@ -17,8 +17,10 @@ import type { Store } from "../../shared/store/port.ts";
 import type { ClaimLossReason } from "../../shared/task/events.ts";
 import { type ConfidenceRecord, readStoredBudget } from "../../shared/tasks/forecast.ts";
 import { readTaskTotals } from "../../shared/tasks/task-counts.ts";
-import { countTickets } from "../../shared/tickets/stored-tickets.ts";
-import { ticketSets } from "../../shared/tickets/ticket.ts";
+import type { UpdateResult } from "../../shared/tickets/completion.ts";
+import { readRunners } from "../../shared/tickets/runners.ts";
+import { countTickets, readTickets } from "../../shared/tickets/stored-tickets.ts";
+import { ACTIVE_STATES, type Ticket, type TicketState } from "../../shared/tickets/ticket.ts";
 import type { Ms } from "../../shared/time.ts";
 import { findNewestBackup, readCopies } from "../backup/stored-backups.ts";
 
@@ -27,6 +29,8 @@ interface PrometheusOptions {
   storeHealth: Pick<StoreHealth, "getWriteFailure">;
   /** Plane's present settings, for its quota. Default: none. */
   getPlaneSettings?: () => PlaneSettings | undefined;
+  /** `tickets.max_sessions`; undefined without tickets. */
+  maxSessions?: number | undefined;
   /** Also export the process's own memory, CPU and event loop. */
   processMetrics: boolean;
   /** BACKUP_FOLDER; undefined where backups are not configured. */
@@ -47,7 +51,7 @@ interface ScrapedMetric<Source> {
 /** A value with its labels. One that is undefined is absent. */
 type Sample = [value: number | undefined, labels?: Record<string, string>];
 
-type StoreRecords = Awaited<ReturnType<typeof readRecords>>;
+type StoreRecords = Awaited<ReturnType<typeof readRecords>> & Pick<PrometheusOptions, "maxSessions">;
 
 /** What is known of the store itself, also while it does not answer. */
 interface StoreState {
@@ -64,6 +68,14 @@ const CLAIM_END_REASONS: readonly (ClaimLossReason | "finished")[] = [
   "reassigned",
   "stopped",
 ];
+
+const UPDATE_STATUSES: readonly UpdateResult["status"][] = ["success", "failed_comment", "failed_state"];
+
+/** States of tickets that wait or run; in the others nothing is left to do. */
+const OPEN_STATES: readonly TicketState[] = ["pending", ...ACTIVE_STATES, "completed", "updating"];
+
+/** What a ticket waits for: three decisions of a person, and its runner. */
+const WAIT_KINDS = ["approval", "question", "result", "runner"] as const;
 
 /** Histogram buckets in seconds: from storing a webhook (1 ms) to a poll that uses its whole time (300 s). */
 const BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
@@ -201,7 +213,40 @@ const RECORD_METRICS: readonly ScrapedMetric<StoreRecords>[] = [
   {
     name: "groundcrew_ticket_runners",
     help: "Runners that are connected, so that approved tickets can run.",
-    read: ({ runners }) => [[runners]],
+    read: ({ runners }) => [[runners.length]],
+  },
+  {
+    name: "groundcrew_tickets",
+    help: "Open tickets by state; `completed` waits for the approval of its result.",
+    labels: ["state"],
+    read: ({ openTickets }) =>
+      OPEN_STATES.map((state) => [openTickets.filter((ticket) => ticket.state === state).length, { state }]),
+  },
+  {
+    name: "groundcrew_ticket_wait_seconds",
+    help: "Time for which the ticket has waited that waits longest; `kind` is `approval`, `question` or `result` (a person decides), or `runner`; 0 without one.",
+    labels: ["kind"],
+    read: ({ openTickets, now }) =>
+      WAIT_KINDS.map((kind) => [
+        Math.max(0, ...openTickets.flatMap((ticket) => listWaits(ticket)[kind] ?? []).map((at) => toAge(at, now))),
+        { kind },
+      ]),
+  },
+  {
+    name: "groundcrew_runner_sessions",
+    help: "Sessions that a runner should have now; also of a runner that is away.",
+    labels: ["runner"],
+    read: ({ openTickets, runners }) => countSessions(openTickets, runners),
+  },
+  {
+    name: "groundcrew_sessions_limit",
+    help: "Sessions that may run at once (`tickets.max_sessions`); absent without tickets.",
+    read: ({ maxSessions }) => [[maxSessions]],
+  },
+  {
+    name: "groundcrew_session_failures",
+    help: "Failures in a row of the ticket whose session has failed most often; 0 when none has, or when it has worked since.",
+    read: ({ openTickets }) => [[Math.max(0, ...openTickets.map(({ wanted, failures }) => (wanted ? failures : 0)))]],
   },
 ];
 
@@ -243,6 +288,25 @@ const BACKUP_METRICS: readonly ScrapedMetric<Backups>[] = [
   },
 ];
 
+/** Since when a ticket waits, and for what. */
+function listWaits({ state, requestedAt, approval, completion, questions }: Ticket) {
+  const question = questions.find(({ answer }) => answer === undefined)?.at;
+  return {
+    approval: state === "pending" ? requestedAt : undefined,
+    question,
+    result: state === "completed" || state === "updating" ? completion?.at : undefined,
+    runner: state === "approved" ? approval?.at : undefined,
+  };
+}
+
+/** Counts the sessions of each runner that is connected or has some. */
+function countSessions(tickets: readonly Ticket[], runners: readonly { name: string }[]): Sample[] {
+  const counts = new Map(runners.map(({ name }) => [name, 0]));
+  for (const { placed, state, wanted } of tickets)
+    if (placed !== undefined && wanted && state !== "approved") counts.set(placed, (counts.get(placed) ?? 0) + 1);
+  return [...counts].map(([runner, count]) => [count, { runner }]);
+}
+
 /** Seconds since a time; infinitely many since one that never was. */
 function toAge(at: Ms | undefined, now: Ms): number {
   return at === undefined ? Number.POSITIVE_INFINITY : Math.max(0, now - at) / 1000;
@@ -254,7 +318,8 @@ export function createPrometheusMetrics(options: PrometheusOptions): {
   scrape: NonNullable<Deps["scrape"]>;
   registry: Registry;
 } {
-  const { store, storeHealth, getPlaneSettings = () => undefined, backupFolder, clock = Date.now } = options;
+  const { store, storeHealth, getPlaneSettings = () => undefined, maxSessions, backupFolder } = options;
+  const { clock = Date.now } = options;
   const registry = new Registry();
   const metrics = createEventMetrics(registry);
   const setRecordMetrics = createScrapedMetrics(registry, RECORD_METRICS);
@@ -268,7 +333,7 @@ export function createPrometheusMetrics(options: PrometheusOptions): {
     async scrape() {
       setBackupMetrics(backupFolder === undefined ? undefined : readBackups(backupFolder, clock()));
       const records = await readRecords(store, getPlaneSettings()).catch(() => undefined);
-      setRecordMetrics(records);
+      setRecordMetrics(records && { ...records, maxSessions });
       const isUp = records !== undefined && storeHealth.getWriteFailure() === undefined;
       // A store whose capacity is unknown may still work, for example a Redis that does not allow INFO.
       setStoreMetrics({ isUp, capacity: await store.readCapacity().catch(() => undefined) });
@@ -294,6 +359,7 @@ function createEventMetrics(registry: Registry): Metrics {
   }
   // From the beginning, because an increase is seen only between two values.
   for (const reason of CLAIM_END_REASONS) counters.get("groundcrew_claims_ended_total")?.inc({ reason }, 0);
+  for (const status of UPDATE_STATUSES) counters.get("plane_updates_total")?.inc({ status }, 0);
   return {
     count: (name, labels = {}, by = 1) => counters.get(name)?.inc(labels, by),
     observe: (name, seconds, labels = {}) => histograms.get(name)?.observe(labels, seconds),
@@ -319,7 +385,7 @@ function createScrapedMetrics<Source>(registry: Registry, table: readonly Scrape
 
 /** Reads what RECORD_METRICS show. Rejects when the store does not answer. */
 async function readRecords(store: PrometheusOptions["store"], plane: PlaneSettings | undefined) {
-  const [{ queues }, now, outage, totals, quotas, holds, canary, spending, budget, [confidence], tickets, runners] =
+  const [{ queues }, now, outage, totals, quotas, holds, canary, spending, budget, [confidence], ...ticketRecords] =
     await Promise.all([
       store.stats(),
       store.now(),
@@ -332,11 +398,14 @@ async function readRecords(store: PrometheusOptions["store"], plane: PlaneSettin
       readStoredBudget({ store }),
       store.read<ConfidenceRecord>([workKeys.confidence]),
       countTickets(store),
-      store.count(ticketSets.runners),
+      readRunners(store),
+      readTickets({ store }, OPEN_STATES),
     ]);
+  const [tickets, runners, openTickets] = ticketRecords;
   return {
     queues: Object.entries(queues),
-    ...{ now, plane, outage, totals, quotas, holds, canary, spending, budget, confidence, tickets, runners },
+    ...{ now, plane, outage, totals, quotas, holds, canary, spending, budget, confidence },
+    ...{ tickets, runners, openTickets },
   };
 }
 

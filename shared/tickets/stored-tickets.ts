@@ -150,6 +150,7 @@ function toTicketPut(ticket: Ticket): Put {
 
 function recordStep({ metrics }: Pick<TaskDeps, "metrics">, before: Ticket | undefined, after: Ticket): void {
   if (before?.run !== after.run && after.state === "approved") metrics.count("plane_tickets_approved_total");
+  if (before?.state === "pending" && after.reason === "rejected") metrics.count("groundcrew_tickets_rejected_total");
   if (before?.state === after.state || after.state !== "completed" || !after.completion || !after.approval) return;
   metrics.count("plane_tickets_completed_total");
   metrics.observe("plane_session_duration_seconds", (after.completion.at - after.approval.at) / 1000);

@@ -78,6 +78,26 @@ export const ALERT_CASES: Record<string, AlertCase> = {
     // Without an approved ticket nobody needs a runner, and one that restarts is back in time.
     quiet: { groundcrew_ticket_runners: "1x10 0x3 1x12 0x14", plane_active_sessions: "2x25 0x14" },
   },
+  TicketUpdatesFail: {
+    fires: { 'plane_updates_total{status="failed_comment"}': "0x30 1x10" },
+    quiet: {
+      'plane_updates_total{status="failed_state"}': "3x40",
+      'plane_updates_total{status="success"}': "0+1x40",
+    },
+  },
+  TicketsWait: {
+    fires: { 'groundcrew_ticket_wait_seconds{kind="approval"}': "84000+60x80" },
+    quiet: {
+      'groundcrew_ticket_wait_seconds{kind="approval"}': "86400x80",
+      // Resumed after a long time, it waits for a runner only for a moment.
+      'groundcrew_ticket_wait_seconds{kind="runner"}': "0x30 90000x10 0x40",
+    },
+    after: 80,
+  },
+  SessionsFail: {
+    fires: { groundcrew_session_failures: "0x20 1 2 3 0x17" },
+    quiet: { groundcrew_session_failures: "0x20 1 2 0x18" },
+  },
   BackupOld: {
     fires: { groundcrew_backup_age_seconds: "93660x40" },
     quiet: { groundcrew_backup_age_seconds: "93600x40" },
@@ -117,6 +137,9 @@ export const ALERT_CASES: Record<string, AlertCase> = {
     fires: { rabbitmq_queue_messages_ready: "101x40" },
     quiet: { rabbitmq_queue_messages_ready: "100x40" },
   },
+  PlaneBeatDown: createContainerCase("beat-worker"),
+  PlaneSpaceDown: createContainerCase("space"),
+  PlaneLiveDown: createContainerCase("live"),
   ContainerMemoryHigh: {
     fires: {
       [`container_memory_working_set_bytes${CONTAINER}`]: "91x40",
@@ -145,6 +168,20 @@ function createBudget(spent: number, open: number): Record<string, string> {
     [`groundcrew_budget{instance="${instance}"}`]: "100x40",
   }));
   return Object.assign({}, ...series);
+}
+
+/** A container that becomes unhealthy; one that was restarted, and others that are unhealthy or have no check. */
+function createContainerCase(service: string): AlertCase {
+  const health = (name: string) => `container_health_state{name="${name}"}`;
+  return {
+    fires: { [health(`groundcrew-${service}-1`)]: "1x30 0x10" },
+    quiet: {
+      [health(`groundcrew-${service}-1`)]: "1x30 0x3 1x7",
+      [health("groundcrew-web-1")]: "0x40",
+      [health(`groundcrew-${service}`)]: "0x40",
+      [health("other-1")]: "-1x40",
+    },
+  };
 }
 
 function createConnections(active: number, idle: number): Record<string, string> {

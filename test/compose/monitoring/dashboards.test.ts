@@ -30,7 +30,7 @@ describe("MONITOR-03 the dashboards", () => {
     const dashboards = readDashboards();
     expect(dashboards.map(({ uid }) => `${uid}.json`)).toEqual(dashboards.map(({ file }) => file));
     expect(new Set(dashboards.map(({ title }) => title)).size).toBe(dashboards.length);
-    expect(dashboards.length).toBe(5);
+    expect(dashboards.length).toBe(6);
     for (const { panels, templating, file } of dashboards) {
       const ids = panels.map(({ id }) => id);
       expect(new Set(ids).size, file).toBe(ids.length);

@@ -59,6 +59,15 @@ describe.skipIf(!hasPromtool())("MONITOR-04 the alerts", { timeout: 120_000 }, (
       createRuleTest("BackupCopyOld", { groundcrew_backup_copy_age_seconds: "93660+60x110 7200x70" }, 180, false),
       // Without BACKUP_AFTER nothing is copied.
       createRuleTest("BackupCopyOld", { groundcrew_backup_age_seconds: "3600x180" }, 180, false),
+      // A container that is stopped has no health, and one that was never there is not missed.
+      createRuleTest(
+        "PlaneBeatDown",
+        { 'container_health_state{name="groundcrew-beat-worker-1"}': "1x20 stale" },
+        40,
+        true,
+      ),
+      createRuleTest("PlaneLiveDown", { 'container_health_state{name="groundcrew-live-1"}': "1x36 stale" }, 40, false),
+      createRuleTest("PlaneSpaceDown", { 'container_health_state{name="groundcrew-web-1"}': "1x40" }, 40, false),
       createRuleTest("BudgetUsed", { 'groundcrew_budget_spent{source="agents"}': "90x40" }, DEFAULT_MINUTES, false),
       createRuleTest("StoreMemoryHigh", { 'up{job="groundcrew"}': "1x40" }, DEFAULT_MINUTES, false),
     ];

@@ -5,12 +5,32 @@ import { startRuntimeWithAgents, toAgentToken } from "../../reliability/runtime-
 import { RELIABILITY_ADMIN_TOKEN } from "../../reliability/simulators.ts";
 import { createBearerHeaders } from "../../support/test-runtime.ts";
 
+const RUNNER_TOKEN = "runner-token-of-these-tests";
+
+/** Exchanges once as a runner without sessions. */
+async function connectRunner(url: string): Promise<void> {
+  const { headers } = createBearerHeaders(RUNNER_TOKEN);
+  const observed = { runner: "vps", instance: crypto.randomUUID(), version: "0.2.0", repositories: ["ONB"] };
+  const response = await fetch(`${url}/api/runner/exchange`, {
+    method: "POST",
+    headers: { ...headers, "Content-Type": "application/json" },
+    body: JSON.stringify({ ...observed, seen: "", wait_ms: 0, sessions: [] }),
+  });
+  expect(response.status).toBe(200);
+}
+
 /**
  * Starts the product with Plane, Telegram, two agents and a budget, and lets them work: webhooks, a finished task with
- * time, cost and confidence, a claim that expires, a canary, a failed request to Plane. Returns its metrics and log.
+ * time, cost and confidence, a claim that expires, a canary, a failed request to Plane, a runner. Returns its metrics and log.
  */
 export async function runWorkingProduct(): Promise<{ metrics: string; lines: Record<string, unknown>[] }> {
-  const config = { budget: { amount: 50, currency: "EUR" }, canary: { project: "ONB" }, wake_backlog: true };
+  const config = {
+    budget: { amount: 50, currency: "EUR" },
+    canary: { project: "ONB" },
+    wake_backlog: true,
+    // No task of these tests requests a ticket.
+    tickets: { repositories: { ONB: "/srv/onb" }, labels: ["session"] },
+  };
   const wake = { kind: "openclaw" };
   const bridge = await startRuntimeWithAgents({ agents: ["Concierge", "Thot"], config, wake });
   const [first, second] = ["Write the mail", "Read the answer"].map((name) => bridge.addTask(name, "Thot"));
@@ -20,6 +40,7 @@ export async function runWorkingProduct(): Promise<{ metrics: string; lines: Rec
     // No gateway listens there, so wakes fail.
     OPENCLAW_URL: "http://127.0.0.1:1",
     OPENCLAW_HOOK_TOKEN: "hook-token-of-these-tests",
+    RUNNER_TOKEN,
   });
   const headers = createBearerHeaders(RELIABILITY_ADMIN_TOKEN);
   const runTick = (name: string) => fetch(`${runtime.url}/ticks/${name}`, { method: "POST", ...headers });
@@ -59,6 +80,7 @@ export async function runWorkingProduct(): Promise<{ metrics: string; lines: Rec
     await runtime.deps.drain();
   }
   await runTick("figures");
+  await connectRunner(runtime.url);
   await bridge.plane.takeDown();
   bridge.advance(31 * SECOND);
   await runTick("plane");
