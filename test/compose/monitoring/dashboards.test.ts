@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { parser } from "@grafana/lezer-logql";
 import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { DOCKER_CLIENT, hasCaddy, startCaddy, VPN_CLIENT, WORK } from "../../caddy/start-caddy.ts";
 import { startUpstream } from "../../caddy/upstreams.ts";
 import { readSourceFiles } from "../../support/source-files.ts";
+import { findChoice, prepareChoice } from "../choices.ts";
 import { hasPromtool, runPromtool, writeTempFile } from "./promtool.ts";
 import { findMetrics, listDashboardQueries, listRuleQueries, MONITORING, readDashboards } from "./queries.ts";
 
@@ -13,6 +15,8 @@ function checkQueries(expressions: string[]): string {
   const { status, output } = runPromtool("check", "rules", writeTempFile({ groups: [{ name: "queries", rules }] }));
   return status === 0 ? "" : output;
 }
+
+const readAlloy = () => readFileSync(`${MONITORING}/config.alloy`, "utf8");
 
 /** Whether a query has no syntax error. */
 function isLogQl(query: string): boolean {
@@ -125,13 +129,60 @@ describe("MONITOR-02 the examples for Loki", () => {
   });
 
   test("have no label but service and level, which have few values", () => {
-    const alloy = readFileSync(`${MONITORING}/config.alloy`, "utf8");
+    const alloy = readAlloy();
     expect([...alloy.matchAll(/target_label +(?:=) +"(\w+)"/g)].map(([, label]) => label)).toEqual(["service"]);
     expect(/stage\.labels \{\s+values = \{ (.*) \}/.exec(alloy)?.[1]).toBe('level = ""');
     const selectors = listDashboardQueries("loki").flatMap(
       ({ expression }) => /\{([^}]*)\}/.exec(expression)?.[1] ?? [],
     );
     expect(selectors.length).toBeGreaterThan(5);
-    for (const selector of selectors) expect(selector).toMatch(/^service="(groundcrew|caddy)"(, level=~"[a-z|]+")?$/);
+    for (const selector of selectors)
+      expect(selector).toMatch(/^service(="(groundcrew|caddy|openclaw-gateway)"(, level=~"[a-z|]+")?|=~"[a-z|-]+")$/);
+  });
+
+  test("take the logs of Groundcrew, Caddy, every container of Plane, and OpenClaw, and of nothing else on the server", () => {
+    const [, pattern = ""] = /regex += "(.*)"\n +action += "keep"/.exec(readAlloy()) ?? [];
+    // Prometheus' relabelling compares the whole text.
+    const keep = new RegExp(`^(?:${pattern})$`);
+    const { services } = prepareChoice(findChoice("plane,embedded-data,caddy,monitoring")).project;
+    const readCompose = (file: string) => parse(readFileSync(`compose/${file}`, "utf8"));
+    const { name } = readCompose("compose.yaml");
+    const ofPlane = Object.keys(readCompose("plane.yaml").services);
+    const expected = [...ofPlane, "groundcrew", "caddy"].filter((service) => service !== "storage-owner");
+    expect(
+      Object.keys(services)
+        .filter((service) => keep.test(`${name};${service}`))
+        .sort(),
+    ).toEqual([...new Set(expected)].sort());
+    for (const target of ["openclaw;openclaw-gateway", "proxy;caddy"]) expect(keep.test(target), target).toBe(true);
+    for (const target of ["shop;api", "shop;web", ";worker", "groundcrew;postgres", "openclaw;openclaw-cli"])
+      expect(keep.test(target), target).toBe(false);
+    // The dashboard's query names the same containers of Plane.
+    const query = listDashboardQueries("loki").find(({ place }) => place.endsWith("Errors of Plane"));
+    const [, named = ""] = /service=~"(.*?)"/.exec(query?.expression ?? "") ?? [];
+    expect(named.split("|").sort()).toEqual(expected.filter((one) => !["groundcrew", "caddy"].includes(one)).sort());
+  });
+
+  test.each([
+    [
+      '10.0.0.1 "GET /auth/magic?code=123&email=a@b.c HTTP/1.1" 200',
+      '10.0.0.1 "GET /auth/magic?[removed] HTTP/1.1" 200',
+    ],
+    ["PUT /uploads/a.png?X-Amz-Signature=abc 200", "PUT /uploads/a.png?[removed] 200"],
+    ["Authorization: Bearer abc.def next", "Authorization: [removed] next"],
+    ["{'x-api-key': 'plane_api_1', 'a': 1}", "{'x-api-key': [removed], 'a': 1}"],
+    ["DATABASE_PASSWORD=hunter2 retry", "DATABASE_PASSWORD=[removed] retry"],
+    ["Why did it fail? Because of a=b", "Why did it fail? Because of a=b"],
+    ["Task plane.bgtasks.webhook succeeded in 0.2s", "Task plane.bgtasks.webhook succeeded in 0.2s"],
+  ])("remove secrets from lines that are not ours: %s", (line, expected) => {
+    const expressions = [...readAlloy().matchAll(/^ +expression = (".*")\n +replace += "(.*)"$/gm)];
+    expect(expressions.length).toBe(2);
+    const cleaned = expressions.reduce((text, [, quoted = "", replacement = ""]) => {
+      const source: string = JSON.parse(quoted);
+      const expression = new RegExp(source.replace("(?i)", ""), source.startsWith("(?i)") ? "gi" : "g");
+      // As Alloy does: what the group has matched is replaced.
+      return text.replace(expression, (match, group: string) => match.replace(group, replacement));
+    }, line);
+    expect(cleaned).toBe(expected);
   });
 });
