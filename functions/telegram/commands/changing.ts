@@ -1,25 +1,14 @@
 /** Commands that change a task: status, due date, priority, agent and comments. */
 
 import type { Locale } from "../../../shared/i18n/localize.ts";
-import { createRemarkJob } from "../../../shared/jobs/work-jobs.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
-import {
-  isInReview,
-  isOpen,
-  isOpenItem,
-  PRIORITIES,
-  type Priority,
-  type Status,
-} from "../../../shared/task/snapshot.ts";
+import { isInReview, isOpen, PRIORITIES, type Priority, type Status } from "../../../shared/task/snapshot.ts";
 import { assignTask, changeTask } from "../../../shared/tasks/change-task.ts";
 import { addComment } from "../../../shared/tasks/comments.ts";
 import { findStoredTask } from "../../../shared/tasks/find-task.ts";
 import { setStatus } from "../../../shared/tasks/lifecycle/set-status.ts";
-import { findTaskWorkers } from "../../../shared/tasks/people/remarks.ts";
-import { isStopWord } from "../../../shared/tasks/remark-record.ts";
 import { type ItemFields, isDay } from "../../../shared/tasks/task-fields.ts";
 import { toSafeText } from "../../../shared/telegram/rich-text.ts";
-import { cleanText } from "../../../shared/text.ts";
 import { DAY, toZonedDate } from "../../../shared/time.ts";
 import {
   AGENTS,
@@ -31,13 +20,7 @@ import {
   withSubject,
 } from "./arguments.ts";
 import { type CommandOption, offerChoices } from "./choices.ts";
-import {
-  addReplyTask,
-  type CommandContext,
-  type CommandResult,
-  createCommandCallContext,
-  replyText,
-} from "./command.ts";
+import { type CommandContext, type CommandResult, createCommandCallContext, replyText } from "./command.ts";
 import { renderTaskLink } from "./task-lists.ts";
 
 type RefusalKey = "already" | "notBlocked" | "notInReview" | "over";
@@ -193,17 +176,6 @@ export const assignCommand = createTaskCommand(
   },
 );
 
-/** Limit of a remark in UTF-16 units, as long as a message of Telegram. */
-const MAX_TEXT = 4_096;
-
-/** Writes a comment on a task, which wakes its agents as a reply to a message about it does. */
-export const commentCommand = createTaskCommand(
-  "comment",
-  ["commenter", "commentaire", "note"],
-  async (context, task, text) =>
-    cleanText(text, text.length) === "" ? replyUsage(context, "comment") : passOnRemark(context, task, text),
-);
-
 /** Replies that nothing was done, and why. */
 export function replyRefusal(context: CommandContext, task: Task, refusal: RefusalKey): CommandResult {
   const { refusals } = context.presentation.texts.answers;
@@ -260,20 +232,6 @@ function parsePeriod(words: string): number | undefined {
 /** Calculates in UTC, so that changes to and from summer time do not matter. */
 function addDays(date: string, days: number): string {
   return new Date(Date.parse(`${date}T00:00:00Z`) + days * DAY).toISOString().slice(0, 10);
-}
-
-/** Makes what a person wrote about a task a comment for its agents, which wakes them, or stops their work. */
-export async function passOnRemark(context: CommandContext, task: Task, text: string): Promise<CommandResult> {
-  const { deps, id, from, correlation, presentation } = context;
-  const { remarks } = presentation.texts.answers;
-  const workers = await findTaskWorkers(deps, task);
-  const isStop = workers.length > 0 && isStopWord(text);
-  const unheard = isOpenItem(task.item) ? remarks.noAgent : remarks.closed;
-  const template = isStop ? `⏹️ ${remarks.stopped}` : `💬 ${workers.length > 0 ? remarks.passedOn : unheard}`;
-  const values = { task: renderTaskLink(context, task), agents: toSafeText(workers.join(", "), 200) };
-  const remark = { remark: id, by: from.name, text: cleanText(text, MAX_TEXT) };
-  const result = replyText(template, values);
-  return addReplyTask({ ...result, jobs: [createRemarkJob(task.id, remark, correlation)] }, task);
 }
 
 /** Changes a task's status as the human, with the reason as a comment. */

@@ -5,8 +5,8 @@ import { keepDefined } from "../../../shared/omit-undefined.ts";
 import { findStoredTask } from "../../../shared/tasks/find-task.ts";
 import { readMessageTasks } from "../../../shared/telegram/message-log.ts";
 import { joinRichText, toSafeText } from "../../../shared/telegram/rich-text.ts";
-import { passOnRemark } from "../commands/changing.ts";
 import type { CommandContext, CommandResult, ReplyHandler } from "../commands/command.ts";
+import { passOnRemark } from "../commands/remarks.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
 
 const KEY_AND_TEXT = new RegExp(String.raw`^\s*(${TASK_KEY_SOURCE})\s*[:,–-]?\s+([\s\S]+)$`, "u");

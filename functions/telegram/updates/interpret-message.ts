@@ -26,7 +26,6 @@ import {
   assignCommand,
   blockCommand,
   cancelCommand,
-  commentCommand,
   doneCommand,
   dueCommand,
   priorityCommand,
@@ -45,6 +44,7 @@ import { findConcierge, isConciergeReachable, newCommand } from "../commands/con
 import { muteCommand, unmuteCommand } from "../commands/mute.ts";
 import { cycleCommand, projectCommand } from "../commands/projects.ts";
 import { agentCommand, digestCommand, helpCommand, statusCommand, taskCommand } from "../commands/reading.ts";
+import { commentCommand } from "../commands/remarks.ts";
 import { LIVE_BUTTON_HANDLERS, liveReplyHandler } from "../live-messages/live-messages.ts";
 import { taskReplyHandler } from "../live-messages/replies.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
