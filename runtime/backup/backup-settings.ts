@@ -1,6 +1,6 @@
 /** What a backup covers and where it goes, from the settings of this installation. */
 
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { toLocalUrl } from "../../shared/config/environment.ts";
 import { formatSettingProblems } from "../../shared/config/setting-problem.ts";
 import { readSettingsParts } from "../../shared/config/settings.ts";
@@ -26,6 +26,19 @@ export function readBackupSettings(environment: Record<string, string | undefine
   const secretsFile = resolve(plain.SECRETS_FILE);
   const secretsFolder = dirname(secretsFile);
   const configFile = plain.GROUNDCREW_CONFIG === undefined ? undefined : resolve(plain.GROUNDCREW_CONFIG);
+  const { HOME: home } = environment;
+  /** A path that is named, or the place below the user's home. */
+  const findPlace = (named: string | undefined, below: string) =>
+    named !== undefined
+      ? { path: resolve(named), isNamed: true }
+      : home
+        ? { path: join(home, below), isNamed: false }
+        : undefined;
+  const runnerConfig = findPlace(plain.BACKUP_RUNNER, ".config/groundcrew");
+  /** Saved elsewhere: with the secrets, or as the runner's. */
+  const isSavedElsewhere =
+    configFile !== undefined &&
+    (dirname(configFile) === secretsFolder || configFile === join(runnerConfig?.path ?? "", "runner.json"));
   const { PLANE_URL: url, PLANE_WORKSPACE: workspace } = plain;
   return {
     secretsFile,
@@ -41,8 +54,13 @@ export function readBackupSettings(environment: Record<string, string | undefine
     /** Environment of programs that are started: paths, language and the like, without Groundcrew's own secrets. */
     env: pickVariables(environment, PASSED_NAMES),
     ...omitUndefined({
-      /** The settings file, where it is not in the folder of SECRETS_FILE. */
-      configFile: configFile && dirname(configFile) !== secretsFolder ? configFile : undefined,
+      /** The settings file, where no other part has it. */
+      configFile: isSavedElsewhere ? undefined : configFile,
+      /** The folder of runner.json and runner.env. */
+      runnerConfig,
+      /** RUNNER_FOLDER, as the runner itself finds it. */
+      runnerFolder: findPlace(env["RUNNER_FOLDER"], ".local/state/groundcrew-runner"),
+      claude: plain.BACKUP_CLAUDE && resolve(plain.BACKUP_CLAUDE),
       /** Absent where no Plane is configured, for example on a new machine before a restore. */
       plane: url && workspace ? { url, workspace } : undefined,
       folder: plain.BACKUP_FOLDER && resolve(plain.BACKUP_FOLDER),

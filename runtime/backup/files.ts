@@ -2,7 +2,7 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { chmod, chown, type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { getErrorMessage } from "../../shared/errors.ts";
@@ -14,6 +14,13 @@ import type { BackupManifest, Checksum } from "./manifest.ts";
 /** A file that was written, for the list of checksums. */
 export interface WrittenFile extends Checksum {
   bytes: number;
+}
+
+/** Mode and owner of a file, as numbers. */
+export interface FileOwner {
+  mode: number;
+  uid: number;
+  gid: number;
 }
 
 /** What was saved of a part: its files, what was left out of them, and what the manifest says about it. */
@@ -102,12 +109,16 @@ export async function writeText(root: string, path: string, text: string): Promi
 }
 
 /**
- * Copies the regular files of a folder and of those in it to `path` below `root`. A file that disappears meanwhile is
- * left out. `skipped`: symbolic links and special files, which are not copied, by their paths below the folder.
+ * Copies the regular files of a folder and of those in it, whose path below it is accepted, to `path` below `root`. A
+ * file that disappears meanwhile is left out. `skipped`: symbolic links and special files, which are not copied, by their paths below the folder.
  */
-export async function copyTree(folder: string, root: string, path: string) {
+export async function copyTree(
+  folder: string,
+  { root, path, accepts }: { root: string; path: string; accepts: (name: string) => boolean },
+) {
   const copied: { files: WrittenFile[]; skipped: string[] } = { files: [], skipped: [] };
   for await (const { name, isFile } of walkFolder(folder)) {
+    if (!accepts(name)) continue;
     if (!isFile) {
       copied.skipped.push(name);
       continue;
@@ -132,6 +143,20 @@ export async function* walkFolder(folder: string, below = ""): AsyncGenerator<{ 
     if (entry.isDirectory()) yield* walkFolder(folder, name);
     else yield { name, isFile: entry.isFile() };
   }
+}
+
+/** Gives a file its mode, and its owner where the process may: only root gives a file to someone else. */
+export async function setOwner(path: string, { mode, uid, gid }: FileOwner): Promise<void> {
+  await chmod(path, mode);
+  if (process.getuid?.() === 0) await chown(path, uid, gid);
+}
+
+/** Creates a folder and those above it with mode 0700 for this owner; folders that exist stay as they are. */
+export async function makeOwnedFolder(path: string, owner: FileOwner): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made))
+    await setOwner(made, { ...owner, mode: 0o700 });
 }
 
 /** Hashes a file and returns its SHA-256 in hex. */

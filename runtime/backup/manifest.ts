@@ -20,7 +20,7 @@ export interface VerifiedBackup {
 }
 
 /** The form of a backup's folder. It grows by one when an older Groundcrew would misread it. */
-export const BACKUP_FORMAT = 1;
+export const BACKUP_FORMAT = 2;
 
 /** Names of the files in a backup's folder that every backup has. */
 export const MANIFEST_FILE = "manifest.json";
@@ -34,6 +34,7 @@ export const BACKUP_PARTS = {
   uploads: "uploads",
   secrets: "secrets",
   settings: "settings",
+  runner: "runner",
   sqliteStore: "store/groundcrew.db",
   redisStore: "store/redis.dump",
 } as const;
@@ -55,7 +56,7 @@ export const backupManifestSchema = z.object({
   store: z
     .object({ engine: z.enum(["sqlite", "redis"]), format: z.int().nonnegative(), prefix: z.string().optional() })
     .optional(),
-  parts: z.array(z.enum(["database", "uploads", "secrets", "settings", "store"])),
+  parts: z.array(z.enum(["database", "uploads", "secrets", "settings", "runner", "store"])),
   /** Number of files that have a checksum. */
   files: z.int().nonnegative(),
   /** Size of all files that have a checksum. */

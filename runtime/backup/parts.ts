@@ -1,13 +1,16 @@
 /**
- * The parts of a backup: Groundcrew's store, Plane's database, its uploads, secrets and settings. Each says how it is
- * saved, which files of a backup are its own, when a backup of it is broken, when it cannot be restored here, and how
- * it is restored.
+ * The parts of a backup: Groundcrew's store, Plane's database, its uploads, secrets, settings and a ticket runner. Each
+ * says how it is saved, which files of a backup are its own, when a backup of it is broken, when it cannot be restored
+ * here, and how it is restored.
  */
 
 import { existsSync } from "node:fs";
-import { mkdir, rename, rmdir } from "node:fs/promises";
+import { mkdir, rename, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { createBackupError, createRefusal } from "./backup-error.ts";
+import { z } from "zod";
+import { taskKeySchema } from "../../shared/names.ts";
+import { lockFolder } from "../node/files.ts";
+import { createBackupError, createRefusal, createSettingError } from "./backup-error.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import {
   checkDatabase,
@@ -17,7 +20,19 @@ import {
   receiveDump,
   restoreDatabase,
 } from "./database-dump.ts";
-import { copyFile, copyTree, hashFile, placeFile, readStart, type SavedPart, writeText } from "./files.ts";
+import {
+  copyFile,
+  copyTree,
+  type FileOwner,
+  hashFile,
+  makeOwnedFolder,
+  placeFile,
+  readStart,
+  type SavedPart,
+  setOwner,
+  withRegularFile,
+  writeText,
+} from "./files.ts";
 import { BACKUP_PARTS, type BackupPart, type VerifiedBackup } from "./manifest.ts";
 import { checkStoreCopy, checkStoreFormatNumber, sqliteEngine } from "./sqlite-backup.ts";
 
@@ -43,7 +58,7 @@ interface SaveDestination {
 
 /** A part that consists of files in one folder of the backup. */
 interface FilesPart {
-  name: "uploads" | "secrets" | "settings";
+  name: "uploads" | "secrets" | "settings" | "runner";
   /** What is saved, with the name that it gets in the part's folder: a file, a folder with all in it, or a text. */
   list(settings: BackupSettings): { file?: string; tree?: string; text?: string; to: string }[];
   /** Whether a file with this name in the part's folder belongs to it. */
@@ -52,6 +67,8 @@ interface FilesPart {
   findTarget(name: string, settings: BackupSettings): string | undefined;
   /** Files with another content are moved aside before they are replaced. */
   keepsReplaced: boolean;
+  /** Mode and owner of each file are saved and restored. Without it a restored file is its owner's alone. */
+  keepsOwners?: boolean;
   check?: Part["check"];
 }
 
@@ -62,6 +79,30 @@ const SECRETS_NAME = "secrets.json";
 const SECRET_FILES = ["provision-secrets.json", "groundcrew.json", "connection.env"];
 
 const SECRET_FOLDERS = ["agents", "openclaw"];
+
+/** The file in a part's folder with the mode and owner of its files, by their names. */
+const OWNERS_FILE = "owners.json";
+
+const ownersSchema = z.record(
+  z.string(),
+  // No set-user-ID bits: a backup must not make programs that run as somebody else.
+  z.object({ mode: z.int().min(0).max(0o777), uid: z.int().min(0), gid: z.int().min(0) }),
+);
+
+const RUNNER_SETTINGS = ["runner.json", "runner.env"];
+
+/**
+ * Files of a session that a backup has: its record, what Claude Code reported and its result. The others are written
+ * anew at each launch, and contain commands and secrets.
+ */
+const SESSION_FILES = [
+  "record.json",
+  "ticket.md",
+  "session-start.json",
+  "session-end.json",
+  "status.json",
+  "completion.txt",
+];
 
 /** Timeout for asking whether Groundcrew is running: 5 s. */
 const PROBE_TIMEOUT_MS = 5_000;
@@ -190,46 +231,124 @@ const SETTINGS = createFilesPart({
   keepsReplaced: true,
 });
 
+/**
+ * What a ticket host needs besides its repositories: the runner's settings, its records of sessions, and Claude's own
+ * configuration where it is named. Worktrees are git's; everything else in the runner's folder is made at its start.
+ */
+const RUNNER = createFilesPart({
+  name: "runner",
+  list({ runnerConfig, runnerFolder, claude }) {
+    const settings = RUNNER_SETTINGS.map((name) => ({ file: join(runnerConfig?.path ?? "", name), to: name }));
+    const config = runnerConfig ? settings.filter(({ file }) => existsSync(file)) : [];
+    if (runnerConfig?.isNamed && config.length === 0)
+      throw createSettingError(
+        `BACKUP_RUNNER names ${runnerConfig.path}, which has neither runner.json nor runner.env.`,
+      );
+    const folder = runnerFolder?.path ?? "";
+    if (runnerFolder?.isNamed) requireFolder("RUNNER_FOLDER", folder);
+    const state = [
+      { file: join(folder, "runner-id"), to: "runner-id" },
+      { tree: join(folder, "sessions"), to: "sessions" },
+    ].filter((source) => runnerFolder && existsSync(source.file ?? source.tree));
+    if (claude === undefined) return [...config, ...state];
+    requireFolder("BACKUP_CLAUDE", claude);
+    // Where CLAUDE_CONFIG_DIR is not set, Claude Code keeps this file beside its folder.
+    const file = { file: `${claude}.json`, to: "claude.json" };
+    return [...config, ...state, { tree: claude, to: "claude" }, ...(existsSync(file.file) ? [file] : [])];
+  },
+  ownsName: (name) =>
+    [...RUNNER_SETTINGS, "runner-id", "claude.json", OWNERS_FILE].includes(name) ||
+    name.startsWith("claude/") ||
+    isSavedSessionFile(name),
+  findTarget(name, { runnerConfig, runnerFolder, claude }) {
+    if (name === "claude.json") return claude && `${claude}.json`;
+    if (name.startsWith("claude/")) return claude && join(claude, name.slice("claude/".length));
+    const place = RUNNER_SETTINGS.includes(name) ? runnerConfig : runnerFolder;
+    return place && join(place.path, name);
+  },
+  keepsReplaced: true,
+  keepsOwners: true,
+  async check({ files }, { claude, runnerFolder }) {
+    if (claude === undefined && files.some(({ path }) => path.startsWith(`${BACKUP_PARTS.runner}/claude`)))
+      throw createRefusal(
+        "The backup contains Claude Code's configuration: set BACKUP_CLAUDE, or leave the runner out with --without runner.",
+      );
+    if (!runnerFolder || !existsSync(runnerFolder.path)) return;
+    const unlock = await lockFolder(runnerFolder.path).catch(() => undefined);
+    if (!unlock) throw createRefusal(`A ticket runner is using ${runnerFolder.path}: stop it first.`);
+    unlock();
+  },
+});
+
+function isSavedSessionFile(path: string): boolean {
+  const [folder, ticket, file = "", ...rest] = path.split("/");
+  const isSession = folder === "sessions" && taskKeySchema.safeParse(ticket).success;
+  return isSession && SESSION_FILES.includes(file) && rest.length === 0;
+}
+
+function requireFolder(name: string, path: string): void {
+  if (!existsSync(path)) throw createSettingError(`${name} names ${path}, which does not exist.`);
+}
+
 /** All parts, in the order in which they are saved: what the store refers to is then in the later copy of Plane as well. */
-export const PARTS: readonly Part[] = [STORE, DATABASE, UPLOADS, SECRETS, SETTINGS];
+export const PARTS: readonly Part[] = [STORE, DATABASE, UPLOADS, SECRETS, SETTINGS, RUNNER];
 
 /** All parts, in the order in which they are restored. The store is last, so that an interrupted restore can be run again. */
-export const PARTS_TO_RESTORE: readonly Part[] = [DATABASE, UPLOADS, SECRETS, SETTINGS, STORE];
+export const PARTS_TO_RESTORE: readonly Part[] = [DATABASE, UPLOADS, SECRETS, SETTINGS, RUNNER, STORE];
 
-function createFilesPart({ name: part, list, ownsName, findTarget, keepsReplaced, check }: FilesPart): Part {
+function createFilesPart(filesPart: FilesPart): Part {
+  const { name: part, list, ownsName, findTarget, keepsReplaced, keepsOwners = false, check } = filesPart;
   const prefix = `${BACKUP_PARTS[part]}/`;
   const owns = (path: string) => path.startsWith(prefix) && ownsName(path.slice(prefix.length));
   return {
     name: part,
     owns,
     ...(check && { check }),
+    ...(keepsOwners && { verify: async ({ path }) => void (await readOwners(join(path, prefix))) }),
     async save(settings, { root }) {
       const sources = list(settings);
       const saved: Required<Omit<SavedPart, "facts">> = { files: [], skipped: [] };
+      const owners: Record<string, FileOwner> = {};
       for (const { file, tree, text = "", to } of sources) {
         const path = join(BACKUP_PARTS[part], to);
         if (tree !== undefined) {
-          const copied = await copyTree(tree, root, path);
+          const accepts = (name: string) => ownsName(join(to, name));
+          const copied = await copyTree(tree, { root, path, accepts });
           saved.files.push(...copied.files);
           saved.skipped.push(...copied.skipped.map((name) => join(tree, name)));
-        } else saved.files.push(await (file === undefined ? writeText(root, path, text) : copyFile(file, root, path)));
+          if (keepsOwners)
+            for (const { path: name } of copied.files)
+              await noteOwner(owners, name.slice(prefix.length), join(tree, name.slice(path.length + 1)));
+        } else if (file !== undefined && keepsOwners) await noteOwner(owners, to, file);
+        if (tree === undefined)
+          saved.files.push(await (file === undefined ? writeText(root, path, text) : copyFile(file, root, path)));
       }
+      if (keepsOwners && saved.files.length > 0)
+        saved.files.push(await writeText(root, prefix + OWNERS_FILE, JSON.stringify(owners)));
       // Uploads are a part as soon as they are configured; empty folders of secrets are none.
       return sources.length > 0 && (saved.files.length > 0 || part === "uploads") ? saved : undefined;
     },
     async restore({ path: root, files }, settings, name) {
       const notes: string[] = [];
       const aside = keepsReplaced ? getAsideFolder(settings, name) : undefined;
+      const owners = keepsOwners ? await readOwners(join(root, prefix)) : undefined;
       const targets = files.flatMap((file) => {
-        const target = owns(file.path) ? findTarget(file.path.slice(prefix.length), settings) : undefined;
-        if (owns(file.path) && target === undefined)
-          notes.push(`${join(root, file.path)} was not put in place: compare it with yours.`);
-        return target === undefined ? [] : [{ source: join(root, file.path), hash: file.hash, target }];
+        const ownName = file.path.slice(prefix.length);
+        if (!owns(file.path) || (owners && ownName === OWNERS_FILE)) return [];
+        const target = findTarget(ownName, settings);
+        if (target === undefined) notes.push(`${join(root, file.path)} was not put in place: compare it with yours.`);
+        return target === undefined ? [] : [{ ...file, target, owner: owners?.get(ownName) }];
       });
-      for (const { source, hash, target } of targets) {
-        if (existsSync(target) && (await hashFile(target)) === hash) continue;
-        await placeFile(source, { target, hash }, async () => {
-          if (aside !== undefined && existsSync(target)) await moveAside(target, aside, settings.secretsFolder);
+      for (const { path, hash, target, owner } of targets) {
+        if (owner) await makeOwnedFolder(dirname(target), owner);
+        if (existsSync(target) && (await hashFile(target)) === hash) {
+          if (owner) await setOwner(target, owner);
+          continue;
+        }
+        await placeFile(join(root, path), { target, hash }, async (copy) => {
+          if (owner) await setOwner(copy, owner);
+          if (aside !== undefined && existsSync(target))
+            await moveAside(target, join(aside, path.replace(/^secrets\//, "")));
         });
       }
       // Nothing was moved there.
@@ -244,8 +363,18 @@ export function getAsideFolder({ secretsFolder }: BackupSettings, name: string):
   return join(secretsFolder, `before-restore-${name}`);
 }
 
-async function moveAside(target: string, aside: string, base: string): Promise<void> {
-  const kept = join(aside, target.startsWith(`${base}/`) ? target.slice(base.length + 1) : basename(target));
+/** Mode and owner of a file are noted by its name; one that has disappeared meanwhile gets none. */
+async function noteOwner(owners: Record<string, FileOwner>, name: string, source: string): Promise<void> {
+  const stats = await stat(source).catch(() => undefined);
+  if (stats) owners[name] = { mode: stats.mode & 0o777, uid: stats.uid, gid: stats.gid };
+}
+
+async function readOwners(folder: string): Promise<Map<string, FileOwner>> {
+  const text = await withRegularFile(join(folder, OWNERS_FILE), (file) => file.readFile("utf8"));
+  return new Map(Object.entries(ownersSchema.parse(JSON.parse(text))));
+}
+
+async function moveAside(target: string, kept: string): Promise<void> {
   await mkdir(dirname(kept), { recursive: true, mode: 0o700 });
   await rename(target, kept);
 }

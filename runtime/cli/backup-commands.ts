@@ -37,7 +37,9 @@ private.
   --database -  read the database from standard input, as compose/backup writes it, instead of BACKUP_DATABASE_URL
   --copied NAME makes no backup, only records that this one was copied elsewhere, as compose/backup does after BACKUP_AFTER
 
-BACKUP_DATABASE_URL, BACKUP_UPLOADS and BACKUP_AFTER say what else belongs to it and where it is sent afterwards. When BACKUP_AFTER
+BACKUP_DATABASE_URL, BACKUP_UPLOADS and BACKUP_AFTER say what else belongs to it and where it is sent afterwards. On a ticket host
+it contains the runner's settings (BACKUP_RUNNER), its session records (RUNNER_FOLDER) and, if BACKUP_CLAUDE names the folder,
+Claude Code's configuration. When BACKUP_AFTER
 last succeeded is recorded in FOLDER, for the metrics and doctor.
 `;
 

@@ -222,6 +222,14 @@ export const environmentSchema = z.object({
   BACKUP_UPLOADS: z.string().optional().describe("the path of a folder").meta({
     meaning: "Folder with the files that were uploaded to Plane. Only backup and restore read it.",
   }),
+  BACKUP_RUNNER: z.string().optional().describe("the path of a folder").meta({
+    meaning:
+      "Folder with `runner.json` and `runner.env` of a ticket runner, which backup and restore read. Default: ~/.config/groundcrew, if one of them is there.",
+  }),
+  BACKUP_CLAUDE: z.string().optional().describe("the path of a folder").meta({
+    meaning:
+      "Folder of Claude Code's own configuration, for example /home/ada/.claude, which a backup of a ticket host shall contain.",
+  }),
   BACKUP_AFTER: z
     .string()
     .optional()

@@ -1,7 +1,16 @@
 import { spawn, spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { endSessionProcesses } from "../../runtime/runner/claude-process.ts";
@@ -13,7 +22,8 @@ const UNIT = "compose/systemd/groundcrew-runner.service";
 const HAS_ANALYSIS = Boolean(process.env["CI"]) || existsSync("/usr/bin/systemd-analyze");
 
 /** The unit's lines of one name, with `%h` as systemd replaces it. */
-const readLines = (name: string, home: string) => readUnitLines("groundcrew-runner.service", name, { "%h": home });
+const readLines = (name: string, home: string, unit = "groundcrew-runner.service") =>
+  readUnitLines(unit, name, { "%h": home });
 
 const parseVariables = (lines: readonly string[]) =>
   Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
@@ -39,17 +49,18 @@ function createHome(groundcrewUrl: string) {
   return { ...host, socket: join(home, ".local/state/groundcrew-runner/tmux.sock") };
 }
 
-/** Starts the unit's command as systemd does: with the variables of the unit, then those of its file. */
-function startUnit(home: string) {
-  const [command = ""] = readLines("ExecStart", home);
-  const [file = ""] = readLines("EnvironmentFile", home);
+/** Starts a unit's command as systemd does: with the variables of the unit, then those of its file. */
+function startUnit(home: string, unit?: string) {
+  const [command = ""] = readLines("ExecStart", home, unit);
+  const [file = ""] = readLines("EnvironmentFile", home, unit);
   const fromFile = parseVariables(readFileSync(file, "utf8").trim().split("\n"));
-  const env = { HOME: home, ...parseVariables(readLines("Environment", home)), ...fromFile };
+  const env = { HOME: home, ...parseVariables(readLines("Environment", home, unit)), ...fromFile };
   const [program = "", ...args] = command.split(" ");
   const child = spawn(program, args, { cwd: home, env });
   const exited = once(child, "exit");
   onTestFinished(() => void child.kill("SIGKILL"));
   return {
+    exited,
     /** What systemd sends with KillMode=process: a signal to the command's own process. */
     async stop(): Promise<unknown> {
       child.kill("SIGTERM");
@@ -90,6 +101,16 @@ describe("The runner's systemd unit", () => {
     expect(existsSync(join(home, ".local/state/groundcrew-runner/worktrees/ONB-1/readme.txt"))).toBe(true);
     expect(await second.stop()).toBe(0);
     expect(dirname(repository)).toBe(folder);
+  });
+
+  test("INFRA-05 has a unit beside it that backs up the user's runner", { timeout: 60_000 }, async () => {
+    const { home, folder } = createHome("http://127.0.0.1:1");
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    expect((await startUnit(home, "groundcrew-runner-backup.service").exited)[0]).toBe(0);
+    const backups = join(home, ".local/state/groundcrew-backups");
+    const [name = ""] = readdirSync(backups).filter((entry) => !entry.startsWith("."));
+    expect(readFileSync(join(backups, name, "runner/runner.env"), "utf8")).toContain(RUNNER_TOKEN);
+    expect(JSON.parse(readFileSync(join(backups, name, "manifest.json"), "utf8")).parts).toEqual(["runner"]);
   });
 
   test("ends only the runner's own process, and gives its hooks time to end", () => {

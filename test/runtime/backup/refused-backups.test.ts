@@ -119,7 +119,7 @@ const REFUSALS: Refusal[] = [
       /Line \d+ is not valid/,
     ],
   ),
-  ["a later format", (backup) => editManifest(backup, (manifest) => (manifest["format"] = 2)), /later format \(2\)/],
+  ["a later format", (backup) => editManifest(backup, (manifest) => (manifest["format"] = 3)), /later format \(3\)/],
   [
     "a store of a later version",
     (backup) => {

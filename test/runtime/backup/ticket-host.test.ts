@@ -1,0 +1,209 @@
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { lockFolder } from "../../../runtime/node/files.ts";
+import { createRecordStore } from "../../../runtime/runner/session-folder.ts";
+import { createBackupMachine } from "./backup-machine.ts";
+import { editManifest, forgeChecksums, smuggle } from "./damaged-backup.ts";
+
+const CONFIG = "home/.config/groundcrew";
+const RUNNER = "home/.local/state/groundcrew-runner";
+const RECORD = `${RUNNER}/sessions/ONB-12/record.json`;
+const CLAUDE = "home/.claude";
+
+/** A host of tickets, whose folders are where the runner's unit has them. `run` and `fail` are commands there. */
+function createTicketHost() {
+  const machine = createBackupMachine({ BACKUP_UPLOADS: "" });
+  const { folder, write, runHere } = machine;
+  const home = join(folder, "home");
+  write(`${CONFIG}/runner.json`, '{"tickets": {}}');
+  chmodSync(join(folder, CONFIG, "runner.json"), 0o640);
+  write(`${CONFIG}/runner.env`, "RUNNER_TOKEN=marked-secret-runner-token\n");
+  // Every file that a runner has of a session.
+  const { folder: _, ...paths } = createRecordStore(join(folder, RUNNER)).getPaths("ONB-12");
+  for (const path of Object.values(paths)) write(path.slice(folder.length), "marked-secret-launch");
+  write(RECORD, '{"ticket": "ONB-12"}');
+  write(`${RUNNER}/runner-id`, "5f0c2d1e-7a55-4a35-9d0f-9a4c1f1f6a11");
+  write(`${RUNNER}/sessions/ONB-12/debug.log`, "left out");
+  for (const left of ["worktrees/ONB-12/readme.txt", "git/view/config", "bin/groundcrew", "tmux.conf", "tmux.sock"])
+    write(`${RUNNER}/${left}`, "left out");
+  const getEnv = (env: Record<string, string>) => ({ HOME: home, ...env });
+  return {
+    ...machine,
+    home,
+    async run(args: readonly string[], env: Record<string, string> = {}) {
+      const { exit, out, err } = await runHere(args, getEnv(env));
+      expect(exit, err).toBe(0);
+      expect(out + err).not.toContain("marked-secret");
+      return out;
+    },
+    fail: (args: readonly string[], env: Record<string, string> = {}) => runHere(args, getEnv(env)),
+    /** The files of the newest backup's part. */
+    listSaved() {
+      const root = join(machine.backups, machine.listBackups().at(-1) ?? "", "runner");
+      const entries = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+      return entries.map(({ parentPath, name }) => join(parentPath, name).slice(root.length + 1)).sort();
+    },
+  };
+}
+
+const getMode = (path: string) => statSync(path).mode & 0o777;
+
+test("INFRA-05 A backup of a ticket host has the runner's settings and session records, and neither worktrees, sockets nor tokens of launches", async () => {
+  const host = createTicketHost();
+  expect(JSON.parse(await host.run(["backup", "--json"])).parts).toEqual(["secrets", "runner"]);
+  expect(host.listSaved()).toEqual([
+    "owners.json",
+    "runner-id",
+    "runner.env",
+    "runner.json",
+    "sessions/ONB-12/completion.txt",
+    "sessions/ONB-12/record.json",
+    "sessions/ONB-12/session-end.json",
+    "sessions/ONB-12/session-start.json",
+    "sessions/ONB-12/status.json",
+    "sessions/ONB-12/ticket.md",
+  ]);
+});
+
+test("INFRA-05 A restore on an empty ticket host puts settings, records and Claude's configuration back with their modes", async () => {
+  const host = createTicketHost();
+  host.write(`${CLAUDE}/settings.json`, '{"permissions": {}}');
+  host.write(`${CLAUDE}/hooks/check`, "#!/bin/sh\n");
+  host.write(`${CLAUDE}.json`, '{"projects": {}}');
+  chmodSync(join(host.folder, CLAUDE, "hooks/check"), 0o755);
+  symlinkSync("/etc/passwd", join(host.folder, CLAUDE, "link"));
+  const claude = { BACKUP_CLAUDE: join(host.folder, CLAUDE) };
+  const { backup, skipped } = JSON.parse(await host.run(["backup", "--json"], claude));
+  expect(skipped).toEqual([join(host.folder, CLAUDE, "link")]);
+  host.remove("home");
+  await host.run(["restore", backup, "--yes"], claude);
+  expect(host.read(`${CONFIG}/runner.env`)).toContain("marked-secret-runner-token");
+  expect(host.read(RECORD)).toBe('{"ticket": "ONB-12"}');
+  expect(host.read(`${CLAUDE}/hooks/check`)).toBe("#!/bin/sh\n");
+  expect(host.read(`${CLAUDE}.json`)).toBe('{"projects": {}}');
+  for (const [path, mode] of [
+    [`${CONFIG}/runner.json`, 0o640],
+    [`${CONFIG}/runner.env`, 0o600],
+    [`${CLAUDE}/hooks/check`, 0o755],
+    [RUNNER, 0o700],
+  ] as const)
+    expect(getMode(join(host.folder, path)), path).toBe(mode);
+  expect(existsSync(join(host.folder, RUNNER, "worktrees"))).toBe(false);
+});
+
+test("A restore over a ticket host in use moves every replaced file aside, also those of the same name, and corrects modes", async () => {
+  const host = createTicketHost();
+  host.write(`${RUNNER}/sessions/ONB-13/record.json`, "13");
+  const { backup } = JSON.parse(await host.run(["backup", "--json"]));
+  host.write(RECORD, "newer 12");
+  host.write(`${RUNNER}/sessions/ONB-13/record.json`, "newer 13");
+  chmodSync(join(host.folder, CONFIG, "runner.json"), 0o666);
+  const [aside = ""] = /\/\S*before-restore-\S+Z/.exec(await host.run(["restore", backup, "--yes"])) ?? [];
+  for (const [ticket, text] of [
+    ["ONB-12", "newer 12"],
+    ["ONB-13", "newer 13"],
+  ])
+    expect(readFileSync(join(aside, `runner/sessions/${ticket}/record.json`), "utf8")).toBe(text);
+  expect(getMode(join(host.folder, CONFIG, "runner.json"))).toBe(0o640);
+});
+
+test.skipIf(process.getuid?.() !== 0)(
+  "INFRA-05 Restored by root, files and new folders belong to their user again",
+  async () => {
+    const host = createTicketHost();
+    for (const name of readdirSync(host.home, { recursive: true, encoding: "utf8" }))
+      chownSync(join(host.home, name), 1234, 2345);
+    const { backup } = JSON.parse(await host.run(["backup", "--json"]));
+    host.remove("home/.local");
+    host.remove(CONFIG);
+    await host.run(["restore", backup, "--yes"]);
+    const paths = [`${CONFIG}/runner.env`, RECORD, `${RUNNER}/sessions/ONB-12`, CONFIG];
+    for (const path of paths) expect(statSync(join(host.folder, path)), path).toMatchObject({ uid: 1234, gid: 2345 });
+  },
+);
+
+test("The runner's own settings file is saved once, also where GROUNDCREW_CONFIG names it", async () => {
+  const host = createTicketHost();
+  const out = await host.run(["backup", "--json"], { GROUNDCREW_CONFIG: join(host.folder, CONFIG, "runner.json") });
+  expect(JSON.parse(out).parts).toEqual(["secrets", "runner"]);
+});
+
+test("A backup of format 1, which knew no runner, is restored as before", async () => {
+  const host = createTicketHost();
+  host.remove("home");
+  const { backup } = JSON.parse(await host.run(["backup", "--json"]));
+  editManifest(backup, (manifest) => (manifest["format"] = 1));
+  host.write("data/secrets.json", "{}");
+  await host.run(["restore", backup, "--yes"]);
+  expect(host.read("data/secrets.json")).toContain("ADMIN_TOKEN");
+});
+
+test("Without a runner a backup has no such part, and needs none", async () => {
+  const host = createTicketHost();
+  host.remove("home");
+  expect(JSON.parse(await host.run(["backup", "--json"])).parts).toEqual(["secrets"]);
+});
+
+test.each([
+  ["RUNNER_FOLDER", "which does not exist"],
+  ["BACKUP_RUNNER", "which has neither runner.json nor runner.env"],
+  ["BACKUP_CLAUDE", "which does not exist"],
+])("INFRA-05 No backup is made where %s names what is missing", async (name, reason) => {
+  const host = createTicketHost();
+  const { exit, err } = await host.fail(["backup"], { [name]: "/nowhere/at/all" });
+  expect(exit).toBe(78);
+  expect(err).toContain(`${name} names /nowhere/at/all, ${reason}`);
+  expect(host.listBackups()).toEqual([]);
+});
+
+test("A restore is refused while a runner uses the folder, and where Claude's configuration has no place", async () => {
+  const host = createTicketHost();
+  host.write(`${CLAUDE}/settings.json`, "{}");
+  const claude = { BACKUP_CLAUDE: join(host.folder, CLAUDE) };
+  const { backup } = JSON.parse(await host.run(["backup", "--json"], claude));
+  expect((await host.fail(["restore", backup, "--yes"])).err).toContain("set BACKUP_CLAUDE");
+  const unlock = await lockFolder(join(host.folder, RUNNER));
+  host.write(RECORD, "newer");
+  expect((await host.fail(["restore", backup, "--yes"], claude)).err).toContain("A ticket runner is using");
+  expect(host.read(RECORD)).toBe("newer");
+  unlock();
+  await host.run(["restore", backup, "--yes", "--without", "runner"]);
+  expect(host.read(RECORD)).toBe("newer");
+});
+
+test.each([
+  "bin/groundcrew",
+  "sessions/ONB-12/launch.json",
+  "sessions/ONB-12/settings.json",
+  "sessions/onb/record.json",
+  "tmux.conf",
+])("A restore refuses a file that no backup has of a runner: %s", async (path) => {
+  const host = createTicketHost();
+  const { backup } = JSON.parse(await host.run(["backup", "--json"]));
+  mkdirSync(join(backup, "runner/sessions/onb"), { recursive: true });
+  smuggle(backup, `runner/${path}`);
+  const { exit, err } = await host.fail(["restore", backup, "--yes"]);
+  expect(exit).toBe(1);
+  expect(err).toMatch(/does not know|not valid/);
+});
+
+test("A restore refuses a backup whose list of owners is not valid, and one of a later format", async () => {
+  const host = createTicketHost();
+  const { backup } = JSON.parse(await host.run(["backup", "--json"]));
+  writeFileSync(join(backup, "runner/owners.json"), '{"runner.env": {"mode": 2541, "uid": -1, "gid": 0}}');
+  forgeChecksums(backup);
+  expect((await host.fail(["restore", backup, "--check"])).err).toContain("cannot be read");
+  editManifest(backup, (manifest) => (manifest["format"] = 3));
+  expect((await host.fail(["restore", backup, "--check"])).err).toContain("later format");
+});
