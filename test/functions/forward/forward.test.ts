@@ -9,6 +9,7 @@ import type { ForwardSettings } from "../../../shared/config/settings-file.ts";
 import { createLog } from "../../../shared/log.ts";
 import type { Store } from "../../../shared/store/port.ts";
 import type { AnyEvent } from "../../../shared/task/events.ts";
+import { DAY } from "../../../shared/time.ts";
 import { facts, SECRET } from "./forward-facts.ts";
 
 interface Received {
@@ -125,6 +126,10 @@ describe("NOTIF-03: forwarding to other systems", () => {
     }
     expect((await store.listDeadJobs("forward")).map((job) => job.reason)).toEqual(["answered 500"]);
     expect(received).toHaveLength(10);
+    // About three days after the first attempt, as the documentation says.
+    const days = (now - Date.parse("2026-11-21T05:00:00Z")) / DAY;
+    expect(days).toBeGreaterThan(2.5);
+    expect(days).toBeLessThan(4);
   });
 
   test("stops at once when the receiver answers 410 Gone", async () => {

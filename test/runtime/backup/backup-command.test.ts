@@ -92,6 +92,22 @@ test("Restored secrets and uploads are those of the backup; what was there is mo
   expect((await store.stats()).queues.outbox.pending).toBe(0);
 });
 
+test("A restore --without secrets and store brings back the uploads, and leaves those parts as they are", async () => {
+  const machine = createBackupMachine();
+  await createStore(machine);
+  expect((await machine.runHere(["backup"])).exit).toBe(0);
+  const [name = ""] = machine.listBackups();
+  machine.write("data/secrets.json", "{}");
+  machine.write("data/groundcrew.db", "another store");
+  machine.write("uploads/bucket/picture.png", "another picture");
+  const command = ["restore", name, "--yes", "--without", "secrets", "--without", "store"];
+  const { exit, err } = await machine.runHere(command);
+  expect(exit, err).toBe(0);
+  expect(machine.read("uploads/bucket/picture.png")).toBe("a picture");
+  expect(machine.read("data/secrets.json")).toBe("{}");
+  expect(machine.read("data/groundcrew.db")).toBe("another store");
+});
+
 test("Two runs in one folder exclude each other", async () => {
   const machine = createBackupMachine();
   const lock = lockBackupFolder(machine.backups);
