@@ -94,7 +94,12 @@ test("Metrics tell how long tickets wait and for what, who runs them, how many w
     app.advance(60_000);
     await app.exchange();
   }
-  await app.exchange([createSession({ started_at: "2026-11-21T08:05:10.000Z" })]);
+  const last = { started_at: "2026-11-21T08:05:10.000Z" };
+  await app.exchange([createSession(last)]);
+  // A session that ends by itself asks a person.
+  await app.exchange([createSession({ ...last, state: "ended", exit: { reason: "exited", status: 0 } })]);
+  app.advance(10_000);
+  expect(await read(...waits.slice(1), 'groundcrew_tickets{state="waiting"}')).toEqual([10, 0, 0, 1]);
   await app.call("/api/sessions/ONB-1/complete", { summary: "Done" });
   app.advance(30_000);
   expect(await read("groundcrew_session_failures", ...waits.slice(1))).toEqual([0, 0, 30, 0]);
