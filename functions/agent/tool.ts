@@ -15,8 +15,10 @@ import { addComment, type NewComment } from "../../shared/tasks/comments.ts";
 import { createTask } from "../../shared/tasks/create-task.ts";
 import { deliverFile } from "../../shared/tasks/deliverables/deliver-file.ts";
 import { downloadFile, findAttachment } from "../../shared/tasks/deliverables/download-file.ts";
+import type { NewDeliverable } from "../../shared/tasks/deliverables/file-check.ts";
 import { findTask } from "../../shared/tasks/find-task.ts";
 import { setStatus } from "../../shared/tasks/lifecycle/set-status.ts";
+import { blockWhenRefused } from "../../shared/tasks/lifecycle/status-attempts.ts";
 import { messageHuman } from "../../shared/tasks/people/messages.ts";
 import { askHuman, type NewQuestion } from "../../shared/tasks/people/questions.ts";
 import { createProject } from "../../shared/tasks/planning/create-project.ts";
@@ -127,15 +129,19 @@ export function createTaskOperations(deps: TaskDeps, caller: Caller, correlation
     search: bind(searchTasks),
     projects: bind(listProjects),
     team: bind(listAgents),
-    deliver: bind(deliverFile),
+    deliver: bind((_, deliverable: NewDeliverable) =>
+      blockWhenRefused(context, deliverable.task, "upload", () => deliverFile(context, deliverable)),
+    ),
     download: bind(downloadFile),
     findFile: bind(findAttachment),
     setStatus: bindToTask(setStatus),
     comment: bindToTask(async (_, task, newComment: NewComment) => {
-      return { task: task.key, comment: await addComment(context, task, newComment), url: task.url };
+      const post = () => addComment(context, task, newComment);
+      return { task: task.key, comment: await blockWhenRefused(context, task.id, "comment", post), url: task.url };
     }),
     ask: bindToTask(async (_, task, newQuestion: NewQuestion) => {
-      return { key: task.key, ...(await askHuman(context, task, newQuestion)) };
+      const ask = () => askHuman(context, task, newQuestion);
+      return { key: task.key, ...(await blockWhenRefused(context, task.id, "comment", ask)) };
     }),
     message: bind(messageHuman),
     report: bindToTask(reportProgress),

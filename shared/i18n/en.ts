@@ -587,6 +587,8 @@ export const en = {
       blockerCycle: "{task} cannot depend on {blocker}: the tasks would block each other ({path}).",
       planner: "{agent}, which made this plan, is no longer a Concierge. Ask a Concierge to repeat the plan.",
       planAssignees: "The plan assigns tasks to someone who is not known in the Plane workspace.",
+      commentNotPosted: "{agent} could not comment on the task: {reason}",
+      fileNotAttached: "{agent} could not attach a file to the task: {reason}",
       statusNotSet: "{agent} could not set the task to {status}: {reason}",
       tokenOverridden:
         "{setting} comes from the environment, which overrides the secrets file. Replace it there; or remove it there, restart Groundcrew and try again.",

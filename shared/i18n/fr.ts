@@ -524,6 +524,8 @@ export const fr: Texts = {
         "La tâche {task} ne peut pas dépendre de {blocker} : les tâches se bloqueraient mutuellement ({path}).",
       planner: "{agent}, qui a établi ce plan, n’est plus Concierge. Demandez à un Concierge de refaire le plan.",
       planAssignees: "Le plan attribue des tâches à quelqu’un qui est inconnu dans l’espace de travail Plane.",
+      commentNotPosted: "{agent} n’a pas pu commenter la tâche : {reason}",
+      fileNotAttached: "{agent} n’a pas pu joindre de fichier à la tâche : {reason}",
       statusNotSet: "{agent} n’a pas pu passer la tâche au statut « {status} » : {reason}",
       tokenOverridden:
         "{setting} provient de l’environnement, qui l’emporte sur le fichier des secrets. Remplacez-le dans l’environnement ; ou retirez-le de l’environnement, redémarrez Groundcrew et réessayez.",

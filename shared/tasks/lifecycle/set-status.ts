@@ -33,9 +33,10 @@ import { findMissingCriteria, readDoneCriteria } from "./done-criteria.ts";
 import { approveReview, isVerdictPending, requestReview, sendBackReview } from "./reviews.ts";
 import {
   beginStatusAttempt,
+  blockWhenRefused,
   CALL_TIMEOUT_MS,
   endStatusAttempt,
-  failStatusChange,
+  failWrite,
   hasReachedStatus,
   isPermanentError,
   type StatusChange,
@@ -79,7 +80,8 @@ export async function setStatus(context: CallContext, task: Task, change: Status
   const isSame = lastAttempt?.agent === caller.name && lastAttempt.status === status;
   const interrupted = isSame && !lastAttempt.isComplete ? lastAttempt : undefined;
   const call = { change, lastAttempt, interrupted };
-  if (!interrupted && (await isAlreadySet(context, task, status, asPlanner))) await keepStatus(context, task, call);
+  if (!interrupted && (await isAlreadySet(context, task, status, asPlanner)))
+    await blockWhenRefused(context, task.id, "comment", () => keepStatus(context, task, call));
   else if (asPlanner) await changeAsPlanner(context, task, call);
   else await changeOwnStatus(context, task, call);
   return readStatusResult(context, (await findStoredTask(deps, task.id)) ?? task);
@@ -163,7 +165,7 @@ async function changeOwnStatus(context: CallContext, task: Task, call: StatusCal
     await completeStatusChange(context, current, attempt);
   } catch (thrown) {
     if (!isPermanentError(thrown)) throw thrown;
-    throw await failStatusChange(context, task, change.status, thrown);
+    throw await failWrite(context, task, { status: change.status }, thrown);
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * A change of status is stored before it is applied, so that an interrupted one is completed by the repeated call or
- * by a job. A permanent refusal by Plane is reported and blocks the task.
+ * by a job. A permanent refusal by Plane, also of a comment or an upload, is reported and blocks the task.
  */
 
 import { z } from "zod";
@@ -21,11 +21,11 @@ import type { Job, Put } from "../../store/port.ts";
 import { readAllRows, updateValue } from "../../store/records.ts";
 import { type ItemRecord, isInReview, isOpen, STATUSES, type Status } from "../../task/snapshot.ts";
 import { DAY, HOUR, MINUTE, type Ms } from "../../time.ts";
-import { type CallContext, createCallContext, SYSTEM_CALLER } from "../call-context.ts";
+import { type CallContext, createCallContext, isAgent, SYSTEM_CALLER } from "../call-context.ts";
 import { moveToStatus } from "../change-task.ts";
 import { endClaim } from "../claim-lease.ts";
 import { postComment } from "../comments.ts";
-import { findStoredTask } from "../find-task.ts";
+import { findStoredTask, findTask } from "../find-task.ts";
 import { prepareWorkEvent } from "../work-events.ts";
 import { commitSchema, testsSchema } from "./commit-and-tests.ts";
 
@@ -128,25 +128,49 @@ function createResumeJob(kind: "reviewed" | "resume_status", item: string, now: 
 }
 
 /**
- * Handles Plane's refusal to let an agent change a task's status: logs it, notifies the human, blocks the task with a
- * comment if Groundcrew's own key may, and ends the claim. Returns the error for the agent.
+ * Runs a write of an agent about its task. Where Plane refuses it for good, the task is blocked and the human notified
+ * (OPENCLAW-15), unless the task is closed, in review or another agent's: then only the caller gets the error. `key` is
+ * the task's key or id.
  */
-export async function failStatusChange(
+export async function blockWhenRefused<R>(
+  context: CallContext,
+  key: string,
+  write: "comment" | "upload",
+  run: () => Promise<R>,
+): Promise<R> {
+  try {
+    return await run();
+  } catch (thrown) {
+    const { caller } = context;
+    if (!isAgent(caller) || !isPermanentError(thrown)) throw thrown;
+    const task = await findTask(context, key);
+    const { item } = task;
+    const isOwn = (item.owners ?? []).includes(caller.name) && isOpen(item.snapshot.status) && !isInReview(item);
+    throw isOwn ? await failWrite(context, task, write, thrown) : thrown;
+  }
+}
+
+/**
+ * Handles Plane's refusal to let an agent change a task's status, comment or attach a file: logs it, notifies the human,
+ * blocks the task with a comment if Groundcrew's own key may, and ends the claim. Returns the error for the agent.
+ */
+export async function failWrite(
   context: CallContext,
   task: Task,
-  status: Status,
+  write: "comment" | "upload" | { status: Status },
   thrown: PlaneError,
 ): Promise<GroundcrewError> {
   const { deps, caller, correlation } = context;
-  const text = `${caller.name} could not set it to ${status}: ${thrown.message}`;
+  const { words, name, status } = describeWrite(write);
+  const text = `${caller.name} could not ${words}: ${thrown.message}`;
   const logFields = { correlation, item: task.key, agent: caller.name };
-  deps.log.error("status change refused by Plane", { ...logFields, error: thrown.message });
+  deps.log.error("write refused by Plane", { ...logFields, error: thrown.message });
   const refusal: Refusal = {
-    name: "statusNotSet" satisfies RefusalName,
-    values: { agent: caller.name, status },
+    name,
+    values: { agent: caller.name, ...omitUndefined({ status }) },
     ...omitUndefined({ reason: getRefusal(thrown) }),
   };
-  const failure = await recordFailure(context, task, status, text, refusal);
+  const failure = await recordFailure(context, task, status ?? "blocked", text, refusal);
   const claim = await findClaim(deps, task.id);
   // The claim ends before the task is blocked; otherwise the change would count as a loss of the claim.
   if (claim?.agent === caller.name) await endClaim(deps, claim, undefined, correlation);
@@ -157,6 +181,16 @@ export async function failStatusChange(
       "Do not retry; take another task.",
     { cause: thrown },
   );
+}
+
+function describeWrite(write: "comment" | "upload" | { status: Status }): {
+  words: string;
+  name: RefusalName;
+  status?: Status;
+} {
+  if (write === "comment") return { words: "comment on it", name: "commentNotPosted" };
+  if (write === "upload") return { words: "attach a file to it", name: "fileNotAttached" };
+  return { words: `set it to ${write.status}`, name: "statusNotSet", status: write.status };
 }
 
 /** Stores the failed attempt and publishes it in one commit; a repeat of the same failure is not published again. */
@@ -200,7 +234,7 @@ async function blockTask(
     return isOpen(status);
   } catch (thrown) {
     const logFields = { correlation, item: initialTask.key, error: getErrorMessage(thrown) };
-    deps.log.warn("task not blocked after refused status change", logFields);
+    deps.log.warn("task not blocked after refused write", logFields);
     return false;
   }
 }

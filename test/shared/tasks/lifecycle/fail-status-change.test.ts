@@ -40,6 +40,57 @@ test.each([
   },
 );
 
+const WRITES = {
+  comment: {
+    path: "comments",
+    code: "commentNotPosted",
+    run: (app: App) => app.actAs("Imhotep").comment("ONB-1", { text: "Half of it" }),
+  },
+  upload: {
+    path: "attachments",
+    code: "fileNotAttached",
+    run: (app: App) =>
+      app.actAs("Imhotep").deliver({ task: "ONB-1", name: "a.pdf", file: new Blob(["%PDF-1.4"]), text: "" }),
+  },
+};
+
+type App = Awaited<ReturnType<typeof createRefusingApp>>["app"];
+
+test.each(Object.entries(WRITES))(
+  "OPENCLAW-15 a %s that Plane refuses for good blocks the task with a comment, a person is told once, and the agent can go on later",
+  async (_, { path, code, run }) => {
+    const { app, item, getFailedEvents } = await createRefusingApp(FORBIDDEN);
+    app.plane.faults.clear();
+    app.plane.faults.add({ path, owner: app.getUser("Imhotep") }, { kind: "status", ...FORBIDDEN });
+    if (path === "attachments") app.plane.faults.add({ method: "POST", path }, { kind: "status", ...INVALID });
+    await expect(run(app)).rejects.toThrow(/The task is blocked now.*Do not retry/);
+    await app.runUntilIdle();
+    await expect(run(app)).rejects.toThrow(/Do not retry/);
+    await app.runUntilIdle();
+    expect((await app.readItem(item))?.snapshot.status).toBe("blocked");
+    expect(getFailedEvents()).toMatchObject([{ agent: "Imhotep", refusal: { name: code } }]);
+    expect(app.readComments(item).filter((comment) => comment.includes("<strong>Blocked</strong>"))).toHaveLength(1);
+    app.plane.faults.clear();
+    expect(await app.actAs("Imhotep").setStatus("ONB-1", { status: "in_progress" })).toMatchObject({
+      status: "in_progress",
+    });
+    await run(app);
+  },
+);
+
+test.each(Object.entries(WRITES))(
+  "OPENCLAW-15 a %s that fails because Plane is away does not block the task",
+  async (_, { path, run }) => {
+    const { app, item, getFailedEvents } = await createRefusingApp(FORBIDDEN);
+    app.plane.faults.clear();
+    app.plane.faults.add({ method: "POST", path }, { kind: "status", status: 503, body: "" });
+    await expect(run(app)).rejects.toMatchObject({ code: "unavailable" });
+    await app.runUntilIdle();
+    expect((await app.readItem(item))?.snapshot.status).toBe("in_progress");
+    expect(getFailedEvents()).toEqual([]);
+  },
+);
+
 test("with LOCALE fr the comment on a refused status change is French, and the agent's refusal is English", async () => {
   const { app, finish, getFailedEvents, getFailureComments } = await createRefusingApp(INVALID, false, "fr");
   await expect(finish()).rejects.toMatchObject({
