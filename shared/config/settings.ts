@@ -4,6 +4,7 @@
  * once, with its place and what is wanted.
  */
 
+import { z } from "zod";
 import { findNearestName } from "../names.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { DEFAULT_SECRETS_FILE, ENVIRONMENT_NAMES, type Environment, environmentSchema } from "./environment.ts";
@@ -18,7 +19,7 @@ import {
   type SettingsFiles,
   toPathBesideSecrets,
 } from "./secrets.ts";
-import { formatSettingValue, type SettingProblem } from "./setting-problem.ts";
+import { formatSettingValue, parseJsonText, type SettingProblem } from "./setting-problem.ts";
 import { type AgentSettings, type FileSettings, parseSettingsFile, toSettingName } from "./settings-file.ts";
 
 /** All settings, validated. */
@@ -60,6 +61,9 @@ const LOOPBACK_HOSTS = ["localhost", "127.0.0.1", "[::1]"];
 const PREFIX = "AGENT_TOKEN_";
 
 const CONCIERGE: Omit<AgentTokens, "tokens"> = { agent: "Concierge", role: "concierge" };
+
+/** The part of a settings file that says whether it mentions agents, and how many. */
+const agentsSchema = z.object({ agents: z.array(z.unknown()) });
 
 const OWN_PREFIXES = /^(PLANE|TELEGRAM|GROUNDCREW|STORE)_/;
 
@@ -170,6 +174,8 @@ export function readSettingsParts(
   const secrets = gatherSecrets(env, secretsFile, files, findings);
   const configFile = env["GROUNDCREW_CONFIG"] ?? findDefaultConfigFile(secretsFile, files);
   const file = readSettingsFile(configFile, files, findings);
+  if (configFile !== undefined && file?.agents.length === 0)
+    findings.warnings.push(...findForgottenAgents(configFile, secretsFile, files));
   findings.problems.push(...findSharedTokens(secrets));
   return {
     env,
@@ -229,6 +235,32 @@ function readSettingsFile(
   if (holdsSecrets && file.mode & 0o077)
     warnings.push(`${path} contains secrets and can be read by others on this machine: chmod 600 ${path}`);
   return parsed.settings;
+}
+
+/**
+ * A warning when the settings file does not mention agents, and a file that provision wrote has them. Provision writes
+ * them beside a settings file of its own name, or beside SECRETS_FILE. `"agents": []` is a team of nobody on purpose.
+ */
+function findForgottenAgents(path: string, secretsFile: string, files: SettingsFiles): string[] {
+  const countAgents = (other: string): number | undefined => {
+    try {
+      const json = parseJsonText(files.read(other)?.text ?? "");
+      return json.ok ? agentsSchema.safeParse(json.value).data?.agents.length : undefined;
+    } catch {
+      return undefined;
+    }
+  };
+  if (countAgents(path) !== undefined) return [];
+  const written = [`${path}.agents`, toPathBesideSecrets(secretsFile, "groundcrew.json")];
+  return written
+    .map((other) => ({ other, count: countAgents(other) ?? 0 }))
+    .filter(({ count }) => count > 0)
+    .slice(0, 1)
+    .map(
+      ({ other, count }) =>
+        `${path} (GROUNDCREW_CONFIG) has no "agents", so nobody works, but ${other}, which provision wrote, has ` +
+        `${count}: copy "agents" from there to ${path}, or write "agents": [] there for a team of nobody`,
+    );
 }
 
 /** The settings file that provision writes in the folder of SECRETS_FILE; undefined when it does not exist. */

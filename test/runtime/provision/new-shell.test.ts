@@ -140,3 +140,18 @@ test("the environment and .env override the settings that provision stored", asy
   expect(err).toContain("wrong-in-environment");
   expect(err).not.toContain("PLANE_URL");
 }, 120_000);
+
+test("npm start and the doctor name both files when the settings file has no agents and the one that provision wrote has them", async () => {
+  const { cwd, env, start, run } = await createEmptyPlane();
+  expect((await run(PROVISION_COMMAND, ["--yes"], env)).exit).toBe(0);
+  writeFileSync(join(cwd, "crew.json"), '{ "claim_minutes": 20 }', { mode: 0o600 });
+  const shell = { ...NEW_SHELL, GROUNDCREW_CONFIG: "crew.json" };
+  const expected = /crew\.json \(GROUNDCREW_CONFIG\) has no \\?"agents\\?".*data\/groundcrew\.json.*has\s+10/s;
+  expect((await run(resolve("runtime/doctor.js"), [], shell)).out).toMatch(expected);
+  const product = start(resolve("runtime/start.js"), [], shell);
+  let out = "";
+  product.stdout.on("data", (data: Buffer) => {
+    out += data;
+  });
+  await expect.poll(() => out, { timeout: 30_000 }).toMatch(expected);
+}, 120_000);
