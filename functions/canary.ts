@@ -37,7 +37,7 @@ type CanaryLocation = Pick<CanaryRecord, "project" | "item" | "comment">;
 /** A location, or the reason why there is none, for the log. */
 type CanaryLocationResult = { location: CanaryLocation } | { problem: string };
 
-type CanaryLocationDeps = Pick<Deps, "store" | "plane" | "settings" | "cache" | "clock">;
+type CanaryLocationDeps = Pick<Deps, "store" | "plane" | "settings" | "cache" | "clock" | "log">;
 
 /** The external source and id under which Plane recognises the item and its comment. */
 type ExternalRef = Readonly<Record<keyof typeof CANARY_EXTERNAL_REF, string>>;

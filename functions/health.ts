@@ -13,6 +13,7 @@ import { keepCurrentResults, readCanary } from "../shared/monitoring/canary.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { describeCapacityWarning, findCapacityWarnings } from "../shared/store/capacity.ts";
 import { readFirstLook } from "../shared/sync/first-look.ts";
+import { listDeletedNames } from "../shared/sync/managed-names.ts";
 import { createRedactor } from "../shared/text.ts";
 import { countTickets } from "../shared/tickets/stored-tickets.ts";
 import { ticketSets } from "../shared/tickets/ticket.ts";
@@ -104,10 +105,12 @@ function createReadyApp(deps: ReadyDeps): Hono {
     const first_look = parts.store.ok
       ? await withTimeout(deps, () => readFirstLook(deps)).catch(() => undefined)
       : undefined;
+    const deleted = parts.store.ok ? await withTimeout(deps, () => listDeletedNames(deps)).catch(() => []) : [];
+    const deleted_names = deleted.length > 0 ? deleted : undefined;
     const status = isReady ? "ready" : "not ready";
     const untrusted_proxy = c.get("untrustedProxy");
     return c.json(
-      { status, ...parts, ...omitUndefined({ webhooks, first_look, untrusted_proxy }) },
+      { status, ...parts, ...omitUndefined({ webhooks, first_look, deleted_names, untrusted_proxy }) },
       isReady ? 200 : 503,
     );
   });

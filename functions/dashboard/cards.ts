@@ -13,7 +13,7 @@ import { type ItemRecord, isInReview } from "../../shared/task/snapshot.ts";
 import type { Ms } from "../../shared/time.ts";
 import { type BoardCard, toBoardColumn } from "./answers.ts";
 
-export type CardDeps = Pick<Deps, "settings" | "store" | "cache" | "plane" | "clock" | "wait">;
+export type CardDeps = Pick<Deps, "settings" | "store" | "cache" | "plane" | "clock" | "log" | "wait">;
 
 interface CardNames {
   people: Map<string, PlanePerson>;

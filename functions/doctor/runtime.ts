@@ -45,6 +45,16 @@ const readySchema = z.object({
   telegram: partSchema.optional(),
   webhooks: partSchema.extend({ seconds: z.number().nullable() }).optional(),
   first_look: firstLookSchema.optional(),
+  deleted_names: z
+    .array(
+      z.object({
+        project: z.string(),
+        kind: z.enum(["states", "labels"]),
+        name: z.string(),
+        setting: z.string().optional(),
+      }),
+    )
+    .optional(),
   untrusted_proxy: z.string().optional(),
 });
 
@@ -86,13 +96,14 @@ export function checkRuntime(url: string, probe: RuntimeProbe, { adminTokens, pl
       parts.failed`/ready: ${probe.readyRefused ?? "no answer"}
         → Restart it: it may have been started with another ADMIN_TOKEN.`,
     ];
-  const { store, plane: planePart, telegram, webhooks, first_look, untrusted_proxy } = probe.ready;
+  const { store, plane: planePart, telegram, webhooks, first_look, deleted_names = [], untrusted_proxy } = probe.ready;
   // A store that does not work has a finding of its own.
   const used = { store: "storeFailure" in probe ? undefined : store, plane: planePart, telegram };
   return collectFindings(
     ...checks,
     ...Object.entries(used).map(([part, state]) => state && checkPart(part, state)),
     plane && plane.webhookSecrets.length > 0 && checkCanary(webhooks),
+    ...deleted_names.map(reportDeletedName),
     first_look && reportFirstLook(first_look, plane?.rateLimit),
     untrusted_proxy !== undefined &&
       createReport("proxy").warning`${untrusted_proxy} sends X-Forwarded-For, but is not in TRUSTED_PROXIES: the header
@@ -143,6 +154,22 @@ function checkCanary(webhooks: z.infer<typeof readySchema>["webhooks"]): Finding
   return failed`${webhooks.error ?? "the last canary did not arrive"}
     → Check that PUBLIC_URL is reachable from Plane and that the webhook is enabled (Plane: Workspace settings,
     Webhooks). Until then changes are detected by polling.`;
+}
+
+/** The finding about a state or label that was deleted in Plane. */
+function reportDeletedName({
+  project,
+  kind,
+  name,
+  setting,
+}: NonNullable<z.infer<typeof readySchema>["deleted_names"]>[number]): Finding {
+  const { ok, warning } = createReport(kind === "states" ? "plane states" : "plane labels");
+  if (kind === "labels")
+    return ok`${project}: the label "${name}" was deleted in Plane; it is created again when needed`;
+  if (setting === undefined)
+    return ok`${project}: the state "${name}" was deleted in Plane; the label "${name}" is used instead`;
+  return warning`${project}: the state "${name}", which ${setting} in GROUNDCREW_CONFIG names, was deleted in Plane
+    → Create a state of this name in ${project}, or remove the name from ${setting}.`;
 }
 
 function formatAge(seconds: number): string {

@@ -16,7 +16,7 @@ import { advanceCycles, readCycles } from "../../shared/sync/cycles.ts";
 import { observeAllBlockedByText } from "../../shared/sync/dependency-edges.ts";
 import { computeOwnership } from "../../shared/sync/event-facts.ts";
 import { requestItemDetails, toItemPut } from "../../shared/sync/item-record.ts";
-import { refreshNames } from "../../shared/sync/names.ts";
+import { refreshNames, refreshProjectNames } from "../../shared/sync/names.ts";
 import { readItemSince } from "../../shared/sync/observe-item.ts";
 import { type ProjectPollResult, pollProject, reconcileIds } from "../../shared/sync/poll-project.ts";
 import { readProjects } from "../../shared/sync/projects.ts";
@@ -74,14 +74,19 @@ export const pollTick: Tick = {
   },
 };
 
-/** Reads the cycles of every project once an hour: Plane sends no webhook when a cycle starts or ends by its dates. */
+/**
+ * Reads the cycles, states and labels of every project once an hour: Plane sends no webhook when a cycle starts or ends
+ * by its dates, or when a state or label is renamed or deleted.
+ */
 export const cyclesTick: Tick = {
   name: "cycles",
   cron: () => "7 * * * *",
   async run(deps) {
     const correlation = `cycles-${deps.newId()}`;
     const { projects } = await readProjects(deps, correlation);
-    const watched = projects.filter((project) => isReadableProject(project) && project.cycles && project.began !== "");
+    const readable = projects.filter((project) => isReadableProject(project) && project.began !== "");
+    await refreshProjectNames(deps, readable);
+    const watched = readable.filter((project) => project.cycles);
     for (const project of watched) await readCycles(deps, project, correlation);
     deps.notify();
     return { projects: watched.length };

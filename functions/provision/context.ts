@@ -20,7 +20,7 @@ import type { Store } from "../../shared/store/port.ts";
 import { cleanLine, createRedactor } from "../../shared/text.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import { type Disk, openVault, type Vault } from "./files.ts";
-import { createStepRefusal, explainFormRefusal, toLostFormError } from "./refusals.ts";
+import { createStepRefusal, explainFormRefusal, explainMissingPassword, toLostFormError } from "./refusals.ts";
 
 /**
  * Compares Telegram's webhook and command menu with the settings, and with `apply` updates them. `changes` lists the
@@ -168,6 +168,8 @@ export async function createProvisionContext(deps: ProvisionDeps) {
     },
     /** Forgets the instance as well, which changes only when it is set up. */
     forgetAll: () => reads.clear(),
+    /** The names by which states and labels of the first project count, by their ids, as far as this run has seen them. */
+    seenNames: new Map<string, string>(),
     /** API keys that Plane refused. A plan cannot replace them, so its later steps must not use them. */
     refusedKeys: new Set<string>(),
     redact,
@@ -256,6 +258,8 @@ function createPlaneSessions({ settings, fetch, clock, wait, newSecret }: Provis
       const existing = sessionsByEmail.get(email.toLowerCase());
       if (existing) return existing;
       const password = getPassword(email);
+      if (password === undefined && isAdmin(email))
+        throw createStepRefusal(explainMissingPassword(email, vault.notesFile));
       if (password === undefined) throw createFormRefusal("AUTHENTICATION_FAILED_SIGN_IN", email);
       const session = createSession();
       const refused = await postForm(session, authApi.signIn, { email, password });

@@ -62,6 +62,8 @@ const notesSchema = z.strictObject({
   samples: z.string().optional(),
   /** Hash of the address and secret that were last registered with Telegram. */
   telegram: z.string().optional(),
+  /** The names by which the first project's states and labels count, by their ids; people may rename them. */
+  names: z.record(z.string(), z.string()).default({}),
 });
 
 type ProvisionNotes = z.output<typeof notesSchema>;

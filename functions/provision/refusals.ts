@@ -56,6 +56,15 @@ export function explainFormRefusal(reason: string, { email, isAdmin, notesFile }
   return `Plane refused ${email} (${reason}). Check its settings (God mode, Authentication), or ${manualHint}.`;
 }
 
+/** The message when this shell has no password of Plane's administrator: provision stores only those that it generated. */
+export function explainMissingPassword(email: string, notesFile: string): string {
+  return (
+    `The password of ${email} is neither in PLANE_ADMIN_PASSWORD nor in ${notesFile}, which has only passwords that ` +
+    "provision generated. To continue, set PLANE_ADMIN_PASSWORD, or store the password in a file that only you can read " +
+    "and run `PLANE_ADMIN_PASSWORD_FILE=<that file> npm run provision`."
+  );
+}
+
 /**
  * The error for a form that was answered with a page: Plane accepts a form only with its cookie and from its own
  * address.

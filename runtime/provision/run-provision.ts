@@ -268,11 +268,19 @@ async function planAndApply(
     if (isSampleUndecided(options)) context.removeSampleProject = await askToRemoveSample(context, confirm);
   }
   const report = isNothingToDo ? planned : await runSteps(context, steps, true);
+  if (!options["dry-run"]) await storeSeenNames(context);
   if (options.json)
     out(formatJsonLine({ steps: report.steps, changed: report.changed, settings: listSettingsInUse(settings) }));
   else if (!isNothingToDo) writeText(renderResult(report, settings));
   if (options["print-env"] && !options["dry-run"]) out(formatEnvironmentFile(context.vault.listEntries()));
   return report.failed > 0 ? EXIT.failed : EXIT.done;
+}
+
+/** Notes what states and labels are called today, so that a later run recognizes those that people have renamed. */
+async function storeSeenNames({ vault, seenNames }: ProvisionContext): Promise<void> {
+  const { names } = vault.getNotes();
+  if ([...seenNames].some(([id, name]) => names[id] !== name))
+    await vault.updateNotes({ names: { ...names, ...Object.fromEntries(seenNames) } });
 }
 
 /** Whether this run provisions, and its options do not say what becomes of Plane's own sample project. */

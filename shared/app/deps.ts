@@ -173,9 +173,9 @@ export interface TickRunner {
   waitUntilIdle(): Promise<void>;
 }
 
-export type SyncDeps = FactsDeps & Pick<Deps, "getAgentPlane" | "log" | "metrics" | "newId" | "wait">;
+export type SyncDeps = FactsDeps & Pick<Deps, "getAgentPlane" | "metrics" | "newId" | "wait">;
 
-export type FactsDeps = Pick<Deps, "store" | "cache" | "plane" | "clock" | "settings" | "ruleSets">;
+export type FactsDeps = Pick<Deps, "store" | "cache" | "plane" | "clock" | "settings" | "ruleSets" | "log">;
 
 /** Dependencies of the task operations. */
 export type TaskDeps = SyncDeps & Pick<Deps, "notify" | "fetch" | "hashing">;

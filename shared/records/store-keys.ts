@@ -11,6 +11,8 @@ export const observedKeys = {
   /** A project that sends webhooks but is not listed by Plane or not followed. */
   unfollowed: (project: string): StoreKey => `unfollowed:${project}`,
   project: (id: string): StoreKey => `project:${id}`,
+  /** The names by which a project's states or labels count, by their ids. */
+  managedNames: (project: string, kind: "states" | "labels"): StoreKey => `managed-names:${project}:${kind}`,
   item: (id: string): StoreKey => `item:${id}`,
   comments: (item: string): StoreKey => `comments:${item}`,
   relations: (item: string): StoreKey => `relations:${item}`,

@@ -16,9 +16,7 @@ import type { TaskEvent, WorkEvent } from "../task/events.ts";
 import type { EventFacts } from "../task/rule-set.ts";
 import type { ItemRecord, Snapshot } from "../task/snapshot.ts";
 import { FIELDS_BY_EVENT, readActivities, toChangedField } from "./activities.ts";
-import { findLabelName, findPlanePerson, type PlanePerson } from "./names.ts";
-
-type ActorDeps = Pick<Deps, "cache" | "plane" | "clock" | "settings" | "ruleSets">;
+import { findLabelName, findManagedLabelName, findPlanePerson, type PlanePerson } from "./names.ts";
 
 /**
  * A webhook's statement of who changed which field; it counts only when the diff found the same change (observation
@@ -62,15 +60,16 @@ export async function readItemFacts(
   } = {},
 ): Promise<EventFacts> {
   const { snapshot } = item;
-  const [{ people, labels }, blockers, dependants, actor, blockedByDependency, figures] = await Promise.all([
-    readNames(deps, snapshot),
-    readBlockerNames(deps, item.blockers),
-    deps.store.count(observedSets.dependants(snapshot.id)),
-    findActor(deps, snapshot, event, extra.hint),
-    event.kind === "blocked" ? isBlockedByDependency(deps, snapshot.id) : false,
-    snapshot.status === "done" ? readTaskFigures(deps, snapshot.id, extra.times) : {},
-  ]);
-  const agents = findTaskAgents(deps.settings.agents, keepDefined(people), labels);
+  const [{ people, labels, managedLabels }, blockers, dependants, actor, blockedByDependency, figures] =
+    await Promise.all([
+      readNames(deps, snapshot),
+      readBlockerNames(deps, item.blockers),
+      deps.store.count(observedSets.dependants(snapshot.id)),
+      findActor(deps, snapshot, event, extra.hint),
+      event.kind === "blocked" ? isBlockedByDependency(deps, snapshot.id) : false,
+      snapshot.status === "done" ? readTaskFigures(deps, snapshot.id, extra.times) : {},
+    ]);
+  const agents = findTaskAgents(deps.settings.agents, keepDefined(people), managedLabels);
   const isCompletion = snapshot.status === "done" && event.kind === "completed";
   const result = isCompletion ? await readTaskResult(deps, item) : undefined;
   return {
@@ -110,7 +109,7 @@ async function readBlockerNames(deps: FactsDeps, ids: readonly string[]): Promis
  * Plane.
  */
 async function findActor(
-  deps: ActorDeps,
+  deps: FactsDeps,
   snapshot: Snapshot,
   event: TaskEvent | WorkEvent,
   hint: ActorHint | undefined,
@@ -153,7 +152,7 @@ function isHintForEvent({ field, value }: ActorHint, snapshot: Snapshot, event: 
  * Finds the actor of the latest activity that matches the event. Undefined for `blocked` and `unblocked`, because
  * relations of other items cause these as well and their activities do not show which change was decisive.
  */
-async function readLastActor(deps: ActorDeps, snapshot: Snapshot, event: TaskEvent): Promise<string | undefined> {
+async function readLastActor(deps: FactsDeps, snapshot: Snapshot, event: TaskEvent): Promise<string | undefined> {
   if (event.kind === "created") return snapshot.createdBy ?? undefined;
   if (event.kind === "blocked" || event.kind === "unblocked") return undefined;
   const changed = FIELDS_BY_EVENT[event.kind];
@@ -234,22 +233,23 @@ export async function computeOwnership(
   { owners: _owners, review: _review, ...item }: ItemRecord,
 ): Promise<ItemRecord> {
   if (deps.settings.agents.length === 0) return { ...item, owners: [] };
-  const { people, labels } = await readNames(deps, item.snapshot);
-  const owners = findTaskAgents(deps.settings.agents, keepDefined(people), labels);
-  const isInReview = labels.some((name) => name.trim().toLowerCase() === REVIEW_LABEL);
+  const { people, managedLabels } = await readNames(deps, item.snapshot);
+  const owners = findTaskAgents(deps.settings.agents, keepDefined(people), managedLabels);
+  const isInReview = managedLabels.some((name) => name.trim().toLowerCase() === REVIEW_LABEL);
   return { ...item, owners, ...omitUndefined({ review: isInReview || undefined }) };
 }
 
-/** Reads the names of an item's assignees, in order, and of its labels. */
+/** Reads the names of an item's assignees, in order, of its labels, and those by which its labels count. */
 async function readNames(
   deps: FactsDeps,
   { project, assignees, labels }: Snapshot,
-): Promise<{ people: (PlanePerson | undefined)[]; labels: string[] }> {
-  const [people, names] = await Promise.all([
+): Promise<{ people: (PlanePerson | undefined)[]; labels: string[]; managedLabels: string[] }> {
+  const [people, names, managedNames] = await Promise.all([
     Promise.all(assignees.map((id) => findPlanePerson(deps, id))),
     Promise.all(labels.map((id) => findLabelName(deps, project, id))),
+    Promise.all(labels.map((id) => findManagedLabelName(deps, project, id))),
   ]);
-  return { people, labels: keepDefined(names) };
+  return { people, labels: keepDefined(names), managedLabels: keepDefined(managedNames) };
 }
 
 /**
@@ -276,7 +276,7 @@ export function findAgentByEmail({ settings }: Pick<Deps, "settings">, { email }
 
 /** Finds the Plane user of the latest activity on an item that matches; requests all activities of the item. */
 export async function findLatestActivityActor(
-  deps: Pick<ActorDeps, "plane">,
+  deps: Pick<FactsDeps, "plane">,
   snapshot: Pick<Snapshot, "id" | "project">,
   isMatch: (activity: PlaneActivity) => boolean,
 ): Promise<string | undefined> {

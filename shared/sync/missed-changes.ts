@@ -17,7 +17,7 @@ import { isActivitySince, readActivities, toChangedField } from "./activities.ts
 import { prepareChange } from "./decisions.ts";
 import { type ObservationSource, readItemFacts } from "./event-facts.ts";
 import { toUnobservedPut } from "./item-record.ts";
-import { findLabelName, findNamedState } from "./names.ts";
+import { findManagedLabelName, findNamedState } from "./names.ts";
 import { prepareItemUpdate } from "./observe-item.ts";
 import { prepareUnreportedCompletion } from "./projects.ts";
 
@@ -101,7 +101,7 @@ async function undoActivities(
   for (const activity of newestFirst) undoActivity(before, activity);
   for (const field of ["assignees", "labels"] as const) before[field] = [...before[field]].sort();
   const state = before.state === "" ? undefined : await findNamedState(deps, before.project, before.state);
-  const labels = await Promise.all(before.labels.map((label) => findLabelName(deps, before.project, label)));
+  const labels = await Promise.all(before.labels.map((label) => findManagedLabelName(deps, before.project, label)));
   const named = state ?? { name: "", group: "unstarted" };
   return { ...before, status: toStatus(named, keepDefined(labels), deps.settings.states) };
 }

@@ -8,13 +8,14 @@ import { z } from "zod";
 import type { Deps } from "../app/deps.ts";
 import { getErrorMessage } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import { readList } from "../plane/endpoint.ts";
+import { type PlaneCallOptions, readList } from "../plane/endpoint.ts";
 import { PlaneError } from "../plane/errors.ts";
 import { labelsApi, membersApi, statesApi } from "../plane/projects.ts";
 import type { NamedState } from "../task/snapshot.ts";
 import { isRecent, MINUTE } from "../time.ts";
+import { resolveList, resolveName } from "./managed-names.ts";
 
-type NameCacheDeps = Pick<Deps, "cache" | "plane" | "clock">;
+type NameCacheDeps = Pick<Deps, "cache" | "plane" | "clock" | "store" | "settings" | "log">;
 
 /** One list of names in Plane. */
 type NameList = "members" | `labels:${string}` | `states:${string}`;
@@ -87,14 +88,30 @@ async function fetchList(deps: NameCacheDeps, list: NameList): Promise<void> {
     return;
   }
   const [kind, project = ""] = list.split(":");
-  const options = { params: { project } };
-  if (kind === "labels") {
-    for (const { id, name } of (await readList(deps.plane, labelsApi.list, options)).rows)
-      await cacheLabelName(deps, id, name);
-    return;
-  }
-  for (const state of (await readList(deps.plane, statesApi.list, options)).rows)
-    await cacheState(deps, state.id, state);
+  if (kind === "labels") await readLabels(deps, project);
+  else await readStates(deps, project);
+}
+
+/** Reads all labels of a project; each has the name by which it counts (`resolveList`). */
+export async function readLabels(
+  deps: NameCacheDeps,
+  project: string,
+  options: Pick<PlaneCallOptions, "priority"> = {},
+): Promise<{ id: string; name: string }[]> {
+  const { rows } = await readList(deps.plane, labelsApi.list, { params: { project }, ...options });
+  for (const { id, name } of rows) await cacheLabelName(deps, id, name);
+  return resolveList(deps, project, "labels", rows);
+}
+
+/** Reads all states of a project; each has the name by which it counts (`resolveList`). */
+export async function readStates(
+  deps: NameCacheDeps,
+  project: string,
+  options: Pick<PlaneCallOptions, "priority"> = {},
+): Promise<z.infer<typeof statesApi.list.answer>["results"]> {
+  const { rows } = await readList(deps.plane, statesApi.list, { params: { project }, ...options });
+  for (const state of rows) await cacheState(deps, state.id, state);
+  return resolveList(deps, project, "states", rows);
 }
 
 /** Finds the Plane id of the person with this e-mail address; undefined when they are not a member of the workspace. */
@@ -108,12 +125,24 @@ export async function findLabelName(deps: NameCacheDeps, project: string, id: st
   return (await findCached(deps, `label:${id}`, `labels:${project}`, labelSchema))?.name;
 }
 
+/** Finds the name by which a label counts: for one that Groundcrew manages the first, also after people renamed it. */
+export async function findManagedLabelName(
+  deps: NameCacheDeps,
+  project: string,
+  id: string,
+): Promise<string | undefined> {
+  const name = await findLabelName(deps, project, id);
+  return (await resolveName(deps, project, "labels", { id, name: name ?? "" })).name || undefined;
+}
+
+/** Finds a state, with the name by which it counts. */
 export async function findNamedState(
   deps: NameCacheDeps,
   project: string,
   id: string,
 ): Promise<NamedState | undefined> {
-  return findCached(deps, `state:${id}`, `states:${project}`, stateSchema);
+  const state = await findCached(deps, `state:${id}`, `states:${project}`, stateSchema);
+  return state && resolveName(deps, project, "states", { id, ...state });
 }
 
 /**
@@ -121,21 +150,34 @@ export async function findNamedState(
  * lists of which stored names were used since the start, because a name may have changed meanwhile. At most one request
  * for each list and process. A list that cannot be read is tried again at the next poll.
  */
-export async function refreshNames(deps: NameCacheDeps & Pick<Deps, "log">): Promise<void> {
+export async function refreshNames(deps: NameCacheDeps): Promise<void> {
   if (!(await deps.cache.hasItem("list-read:members")))
     await deps.cache.setItem(`${STALE_LISTS}:members`, { list: "members" });
   for (const key of await deps.cache.getKeys(`${STALE_LISTS}:`)) {
     const list = key.slice(STALE_LISTS.length + 1) as NameList;
-    try {
-      await fetchList(deps, list);
-    } catch (thrown) {
-      if (!(thrown instanceof PlaneError)) throw thrown;
-      deps.log.debug("names not read again", { list, error: getErrorMessage(thrown) });
-      continue;
-    }
-    await deps.cache.removeItem(key);
-    await deps.cache.setItem(`list-read:${list}`, { at: deps.clock() });
+    if (await refreshList(deps, list)) await deps.cache.removeItem(key);
   }
+}
+
+/** Reads the states and labels of these projects: Plane does not announce that one was renamed or deleted. */
+export async function refreshProjectNames(deps: NameCacheDeps, projects: readonly { id: string }[]): Promise<void> {
+  for (const { id } of projects) {
+    await refreshList(deps, `states:${id}`);
+    await refreshList(deps, `labels:${id}`);
+  }
+}
+
+/** Reads a list; false when Plane cannot be reached or refuses. */
+async function refreshList(deps: NameCacheDeps, list: NameList): Promise<boolean> {
+  try {
+    await fetchList(deps, list);
+  } catch (thrown) {
+    if (!(thrown instanceof PlaneError)) throw thrown;
+    deps.log.debug("names not read again", { list, error: getErrorMessage(thrown) });
+    return false;
+  }
+  await deps.cache.setItem(`list-read:${list}`, { at: deps.clock() });
+  return true;
 }
 
 /** Converts a Plane user from a webhook, the member list or an expanded assignee. */

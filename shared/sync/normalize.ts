@@ -10,9 +10,17 @@ import { omitUndefined } from "../omit-undefined.ts";
 import { createPageSchema, type Endpoint, type PlanePage, planeIdSchema, planeTimeSchema } from "../plane/endpoint.ts";
 import { workItemSchema, workItemsApi } from "../plane/work-items.ts";
 import { type NamedState, type Snapshot, toStatus } from "../task/snapshot.ts";
-import { cacheLabelName, cachePerson, cacheState, findLabelName, findNamedState, toPlanePerson } from "./names.ts";
+import { resolveName } from "./managed-names.ts";
+import {
+  cacheLabelName,
+  cachePerson,
+  cacheState,
+  findManagedLabelName,
+  findNamedState,
+  toPlanePerson,
+} from "./names.ts";
 
-type NormalizeDeps = Pick<Deps, "cache" | "plane" | "clock" | "settings">;
+type NormalizeDeps = Pick<Deps, "cache" | "plane" | "clock" | "settings" | "store" | "log">;
 
 /**
  * The fields of a work item that a snapshot needs; list rows, single reads, PATCH responses and webhooks all have them.
@@ -161,13 +169,13 @@ async function normalizeState(
     return { id: state, name: named?.name ?? "", group: named?.group ?? "unstarted" };
   }
   await cacheState(deps, state.id, state);
-  return state;
+  return resolveName(deps, project, "states", state);
 }
 
 async function normalizeLabel(deps: NormalizeDeps, project: string, label: ObservedItem["labels"][number]) {
-  if (typeof label === "string") return { id: label, name: (await findLabelName(deps, project, label)) ?? "" };
+  if (typeof label === "string") return { id: label, name: (await findManagedLabelName(deps, project, label)) ?? "" };
   await cacheLabelName(deps, label.id, label.name);
-  return label;
+  return resolveName(deps, project, "labels", label);
 }
 
 async function normalizeAssignee(deps: NormalizeDeps, member: ObservedItem["assignees"][number]): Promise<string> {

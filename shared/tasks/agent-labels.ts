@@ -6,7 +6,7 @@ import { omitUndefined } from "../omit-undefined.ts";
 import type { ProjectRecord, Task } from "../records/plane-records.ts";
 import { workKeys } from "../records/store-keys.ts";
 import type { Job } from "../store/port.ts";
-import { findLabelName, findPersonIdByEmail } from "../sync/names.ts";
+import { findManagedLabelName, findPersonIdByEmail } from "../sync/names.ts";
 import { CONFIRM_LOSS_AFTER_MS } from "../task/merge-observation.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
 import { isManaged } from "./access.ts";
@@ -103,7 +103,7 @@ async function readAssignments(
   { snapshot }: ItemRecord,
   accounts: AgentAccounts,
 ): Promise<AgentAssignment[]> {
-  const labels = await Promise.all(snapshot.labels.map((id) => findLabelName(deps, snapshot.project, id)));
+  const labels = await Promise.all(snapshot.labels.map((id) => findManagedLabelName(deps, snapshot.project, id)));
   const names = labels.map((label) => label?.trim().toLowerCase());
   return [...accounts].map(([agent, account]) => ({
     agent,

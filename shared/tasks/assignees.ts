@@ -10,7 +10,15 @@ import type { PlaneCallOptions, PlaneClient } from "../plane/endpoint.ts";
 import { PlaneAuthError, PlaneConflictError, PlaneInvalidError } from "../plane/errors.ts";
 import { labelsApi as labelCalls, membersApi, projectMembersApi, usersApi } from "../plane/projects.ts";
 import type { ProjectRecord } from "../records/plane-records.ts";
-import { cacheLabelName, cachePerson, findLabelName, findPersonIdByEmail, toPlanePerson } from "../sync/names.ts";
+import { resolveName } from "../sync/managed-names.ts";
+import {
+  cacheLabelName,
+  cachePerson,
+  findManagedLabelName,
+  findPersonIdByEmail,
+  readLabels,
+  toPlanePerson,
+} from "../sync/names.ts";
 import type { CallContext } from "./call-context.ts";
 import type { ItemFields } from "./task-fields.ts";
 
@@ -23,7 +31,7 @@ export interface Assignee {
   agent?: string;
 }
 
-type LabelDeps = Pick<Deps, "cache" | "plane" | "clock">;
+type LabelDeps = Pick<Deps, "cache" | "plane" | "clock" | "settings" | "store" | "log">;
 
 /** Names of labels to add to a task and to remove from it. */
 export interface LabelChange {
@@ -165,15 +173,8 @@ function labelsKey(project: string): string {
 }
 
 async function listLabels(deps: LabelDeps, project: string): Promise<Record<string, string>> {
-  const labelIds: Record<string, string> = {};
-  const options = { params: { project }, priority: "interactive" as const };
-  for await (const { data } of deps.plane.pages(labelCalls.list, options)) {
-    for (const { id, name } of data.results) {
-      labelIds[normalizeName(name)] = id;
-      await cacheLabelName(deps, id, name);
-    }
-  }
-  return labelIds;
+  const labels = await readLabels(deps, project, { priority: "interactive" });
+  return Object.fromEntries(labels.map(({ id, name }) => [normalizeName(name), id]));
 }
 
 function normalizeName(name: string): string {
@@ -182,14 +183,17 @@ function normalizeName(name: string): string {
 
 async function createLabel(deps: LabelDeps, project: string, name: string): Promise<string> {
   const json = { name, color: getLabelColor(name) };
+  const storeLabel = async (id: string) => {
+    await cacheLabelName(deps, id, name);
+    await resolveName(deps, project, "labels", { id, name });
+    return id;
+  };
   try {
     const { data } = await deps.plane.call(labelCalls.create, { params: { project }, json, priority: "interactive" });
-    await cacheLabelName(deps, data.id, name);
-    return data.id;
+    return await storeLabel(data.id);
   } catch (thrown) {
     if (!(thrown instanceof PlaneConflictError) || thrown.id === undefined) throw thrown;
-    await cacheLabelName(deps, thrown.id, name);
-    return thrown.id;
+    return await storeLabel(thrown.id);
   }
 }
 
@@ -201,7 +205,7 @@ export async function applyLabelChange(
   { add = [], drop = [] }: LabelChange,
 ): Promise<string[] | undefined> {
   const names = await Promise.all(
-    current.map(async (id) => normalizeName((await findLabelName(deps, project, id)) ?? "")),
+    current.map(async (id) => normalizeName((await findManagedLabelName(deps, project, id)) ?? "")),
   );
   const remaining = current.filter((_, i) => !drop.some((name) => normalizeName(name) === names[i]));
   const newNames = add.filter((name) => !names.includes(normalizeName(name)));

@@ -9,11 +9,11 @@ import { GroundcrewError, getErrorMessage } from "../errors.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { type Endpoint, planeIdSchema as planeId } from "../plane/endpoint.ts";
 import { PlaneInvalidError } from "../plane/errors.ts";
-import { projectsApi, statesApi as stateCalls } from "../plane/projects.ts";
+import { projectsApi, type statesApi as stateCalls } from "../plane/projects.ts";
 import { workItemsApi } from "../plane/work-items.ts";
 import type { Task } from "../records/plane-records.ts";
 import type { ClaimRecord } from "../records/task-records.ts";
-import { cacheState, findLabelName, findNamedState, findPersonIdByEmail } from "../sync/names.ts";
+import { findManagedLabelName, findNamedState, findPersonIdByEmail, readStates } from "../sync/names.ts";
 import { normalizeItem, type ObservedItem, observedItemSchema } from "../sync/normalize.ts";
 import { observeItem } from "../sync/observe-item.ts";
 import { isOpen, type Snapshot, type Status, toStatus } from "../task/snapshot.ts";
@@ -34,7 +34,7 @@ import { verifyClaim } from "./claim-lease.ts";
 import { findStoredTask, getReadStart, readFreshTask, refreshTask } from "./find-task.ts";
 import type { ItemFields } from "./task-fields.ts";
 
-type StateDeps = Pick<Deps, "cache" | "plane" | "clock" | "settings">;
+type StateDeps = Pick<Deps, "cache" | "plane" | "clock" | "settings" | "store" | "log">;
 
 /** The fields of a project's state that are needed to choose one. */
 type ProjectState = Pick<z.infer<typeof stateCalls.create.answer>, "id" | "name" | "group" | "default" | "sequence">;
@@ -96,7 +96,7 @@ async function predictStatus({ deps }: CallContext, task: Task, fields: ItemFiel
   if (fields.state === undefined && fields.labels === undefined) return snapshot.status;
   const state = await findNamedState(deps, task.project.id, fields.state ?? snapshot.state);
   const labels = await Promise.all(
-    (fields.labels ?? snapshot.labels).map((label) => findLabelName(deps, task.project.id, label)),
+    (fields.labels ?? snapshot.labels).map((label) => findManagedLabelName(deps, task.project.id, label)),
   );
   if (!state) return snapshot.status;
   return toStatus(state, keepDefined(labels), deps.settings.states);
@@ -249,13 +249,9 @@ export async function createStatusFields(
 async function readProjectStates(deps: StateDeps, project: string): Promise<ProjectState[]> {
   const cached = await deps.cache.getItem<{ at: Ms; states: ProjectState[] }>(statesKey(project));
   if (cached && isRecent(cached.at, STATES_CACHE_MS, deps.clock())) return cached.states;
-  const states: ProjectState[] = [];
-  for await (const { data } of deps.plane.pages(stateCalls.list, { params: { project }, priority: "interactive" })) {
-    for (const { id, name, group, default: isDefault, sequence } of data.results) {
-      states.push({ id, name, group, default: isDefault, sequence });
-      await cacheState(deps, id, { name, group });
-    }
-  }
+  const states: ProjectState[] = (await readStates(deps, project, { priority: "interactive" })).map(
+    ({ id, name, group, default: isDefault, sequence }) => ({ id, name, group, default: isDefault, sequence }),
+  );
   await deps.cache.setItem(statesKey(project), { at: deps.clock(), states });
   return states;
 }
@@ -327,7 +323,7 @@ export async function createSoleAssigneeFields(
 /** Lists the labels of a task without the labels `agent:<name>`. */
 async function listOtherLabels({ deps }: CallContext, { item, project }: Task): Promise<string[]> {
   const { labels } = item.snapshot;
-  const names = await Promise.all(labels.map((id) => findLabelName(deps, project.id, id)));
+  const names = await Promise.all(labels.map((id) => findManagedLabelName(deps, project.id, id)));
   return labels.filter((_, i) => !/^agent:/i.test(names[i]?.trim() ?? ""));
 }
 

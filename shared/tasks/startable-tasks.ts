@@ -29,9 +29,7 @@ export interface StartableTask extends WakeTask {
   rev: Revision;
 }
 
-export type WakeTaskDeps = Pick<Deps, "store" | "cache" | "plane" | "clock" | "settings">;
-
-type BacklogDeps = Pick<Deps, "cache" | "plane" | "clock"> & { settings: Pick<Deps["settings"], "wake_backlog"> };
+export type WakeTaskDeps = Pick<Deps, "store" | "cache" | "plane" | "clock" | "settings" | "log">;
 
 /** Finds the tasks that the agent could claim now, at most as many as a wake names. No request to Plane. */
 export async function findStartableTasks(deps: WakeTaskDeps, agent: string): Promise<StartableTask[]> {
@@ -212,7 +210,7 @@ export async function prepareWakeForStartable(
  * state's group is cached from every observation, so this rarely sends a request; a state that Plane cannot name now
  * counts as another one.
  */
-export async function isHeldInBacklog(deps: BacklogDeps, { snapshot }: ItemRecord): Promise<boolean> {
+export async function isHeldInBacklog(deps: WakeTaskDeps, { snapshot }: ItemRecord): Promise<boolean> {
   if (deps.settings.wake_backlog || snapshot.status !== "todo") return false;
   const state = await findNamedState(deps, snapshot.project, snapshot.state).catch((thrown: unknown) => {
     if (thrown instanceof PlaneError) return undefined;

@@ -10,7 +10,7 @@ import type { PlaneSimulator } from "./plane-simulator.ts";
 import { addProjectMember, createProject, deleteProject, editProject, getProject, listProjects } from "./projects.ts";
 import { addRelation, listRelations, removeRelation } from "./relations.ts";
 import type { ItemRow, WorkspaceRow } from "./rows.ts";
-import { createLabel, createState, listLabels, listStates } from "./states.ts";
+import { createLabel, createState, deleteStateOrLabel, listLabels, listStates, renameStateOrLabel } from "./states.ts";
 import { isTimeZone } from "./time.ts";
 import { toId } from "./to-id.ts";
 import { toItemWrite } from "./to-item-write.ts";
@@ -114,6 +114,8 @@ export function createDirectAccess(world: PlaneWorld): DirectAccess {
     labels: (project) => listLabels(world, toId(project)),
     addLabel: (project, name, color = "#6b5bd2") =>
       createLabel(world, getProject(world, toId(project)), { name, color }, getFirstHuman()),
+    rename: (stateOrLabel, name) => renameStateOrLabel(world, toId(stateOrLabel), name),
+    deleteStateOrLabel: (stateOrLabel) => deleteStateOrLabel(world, toId(stateOrLabel)),
 
     items: (project) => listItems(world, toId(project)).map(copyItem),
     item(item) {

@@ -83,6 +83,10 @@ export interface PlaneSimulator {
   addState(project: Ref, state: { name: string; group: StateGroup; color?: string }): State;
   labels(project: Ref): Label[];
   addLabel(project: Ref, name: string, color?: string): Label;
+  /** Renames a state or label, which keeps its id. Plane sends no webhook about it. */
+  rename(stateOrLabel: Ref, name: string): void;
+  /** Deletes a state without items, or a label; its items lose the label. Plane sends no webhook about it. */
+  deleteStateOrLabel(stateOrLabel: Ref): void;
 
   items(project: Ref): Item[];
   /** A copy of the item as it is now; undefined when it was deleted. */

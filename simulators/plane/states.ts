@@ -128,3 +128,18 @@ export const renderLabel = (world: PlaneWorld, row: LabelRow, formatTime: TimeFo
   project: row.project,
   parent: null,
 });
+
+/** The slug of a state stays as it is; nothing reads it. */
+export function renameStateOrLabel(world: PlaneWorld, id: Id, name: string): void {
+  const row = world.data.states.get(id) ?? world.data.labels.get(id);
+  if (!row) throw createNotFoundError();
+  row.name = name;
+}
+
+export function deleteStateOrLabel(world: PlaneWorld, id: Id): void {
+  const items = [...world.data.items.values()];
+  // Plane refuses to delete a state that has items.
+  if (items.some(({ state }) => state === id)) throw new Error("The state is not empty.");
+  if (!world.data.states.delete(id) && !world.data.labels.delete(id)) throw createNotFoundError();
+  for (const item of items) item.labels = item.labels.filter((label) => label !== id);
+}

@@ -1,5 +1,6 @@
 /** Steps that create the first project with its states, labels and members. */
 
+import { z } from "zod";
 import type { Endpoint, PlaneClient } from "../../../shared/plane/endpoint.ts";
 import { PlaneConflictError } from "../../../shared/plane/errors.ts";
 import {
@@ -9,6 +10,7 @@ import {
   projectMembersApi,
   statesApi,
 } from "../../../shared/plane/projects.ts";
+import { listManagedLabels, type ManagedNameKind, resolveRows } from "../../../shared/sync/managed-names.ts";
 import { GROUNDCREW_SOURCE } from "../../../shared/sync/normalize.ts";
 import { getLabelColor } from "../../../shared/tasks/assignees.ts";
 import {
@@ -36,6 +38,9 @@ export interface FirstProject {
 
 /** Marks the project, so that a later run finds it even if people have renamed it. */
 const EXTERNAL_MARK = { external_source: GROUNDCREW_SOURCE, external_id: "provision:first-project" } as const;
+
+/** All that is read of the answer to a created state or label. */
+const createdAnswerSchema = z.object({ data: z.object({ id: z.string() }) });
 
 /** The states of a new project in Plane. */
 const DEFAULT_STATES = ["backlog", "unstarted", "started", "completed", "cancelled"].map((group) => ({
@@ -136,32 +141,53 @@ export function createProjectStep(
 }
 
 /** Creates a state in each of Plane's groups and one for blocked, unless people have created one under another name. */
-export const statesStep = createProjectStep("states", [], async ({ settings }, project) => {
-  const found = project ? await collectRows(project.client, statesApi.list, project.params) : DEFAULT_STATES;
-  return findMissingStates(found, settings.states).map((json) =>
-    create(json.name, () => addToProject(project, statesApi.create, { ...json })),
+export const statesStep = createProjectStep("states", [], async (context, project) => {
+  const rows = project && (await collectRows(project.client, statesApi.list, project.params));
+  const found = rows ? resolveKnownNames(context, rows, "states") : DEFAULT_STATES;
+  return findMissingStates(found, context.settings.states).map((json) =>
+    create(json.name, () => addToProject(context, project, statesApi.create, { ...json })),
   );
 });
 
 /** Creates the label `agent:<name>` for each agent, and the labels that the bridge uses. */
-export const labelsStep = createProjectStep("labels", [], async ({ settings }, project) => {
-  const labels = project ? await collectRows(project.client, labelsApi.list, project.params) : [];
-  const found = new Set(labels.map(({ name }) => name.trim().toLowerCase()));
-  return [...settings.agents.map(({ name }) => `agent:${name}`), "review", "blocked", "code"]
+export const labelsStep = createProjectStep("labels", [], async (context, project) => {
+  const rows = project ? await collectRows(project.client, labelsApi.list, project.params) : [];
+  const found = new Set(resolveKnownNames(context, rows, "labels").map(({ name }) => name.trim().toLowerCase()));
+  return listManagedLabels(context.settings)
     .filter((name) => !found.has(name.toLowerCase()))
-    .map((name) => create(name, () => addToProject(project, labelsApi.create, { name, color: getLabelColor(name) })));
+    .map((name) =>
+      create(name, () => addToProject(context, project, labelsApi.create, { name, color: getLabelColor(name) })),
+    );
 });
+
+/** Returns the states or labels with the names by which they count, which are noted for the end of the run. */
+function resolveKnownNames<Row extends { id: string; name: string }>(
+  { vault, settings, seenNames }: ProvisionContext,
+  rows: readonly Row[],
+  kind: ManagedNameKind,
+): Row[] {
+  const resolved = resolveRows(rows, vault.getNotes().names, settings, kind);
+  for (const { id } of rows) {
+    const name = resolved.names[id];
+    if (name !== undefined) seenNames.set(id, name);
+  }
+  return resolved.rows;
+}
 
 /** Adds a state or label to the project, unless another program has done so meanwhile. */
 async function addToProject(
+  { seenNames }: ProvisionContext,
   project: FirstProject | undefined,
   endpoint: Endpoint<unknown>,
-  json: Record<string, unknown>,
+  json: { name: string } & Record<string, unknown>,
 ) {
   const { client, params } = requireFound(project, "The project");
-  await sendChange(client, endpoint, { params, json }).catch((thrown: unknown) => {
+  const answer = await sendChange(client, endpoint, { params, json }).catch((thrown: unknown) => {
     if (!(thrown instanceof PlaneConflictError)) throw thrown;
+    return { data: { id: thrown.id } };
   });
+  const id = createdAnswerSchema.safeParse(answer).data?.data.id;
+  if (id !== undefined) seenNames.set(id, json.name.trim().toLowerCase());
 }
 
 /** Adds all provisioned accounts to the first project, with the role that they have in the workspace. */

@@ -7,7 +7,7 @@ import { keepDefined } from "../../omit-undefined.ts";
 import { attachmentsApi } from "../../plane/attachments.ts";
 import type { Task } from "../../records/plane-records.ts";
 import { type CompletionReport, readDeliverables } from "../../records/task-records.ts";
-import { findLabelName } from "../../sync/names.ts";
+import { findManagedLabelName } from "../../sync/names.ts";
 import { type CallContext, chooseClient } from "../call-context.ts";
 import { readCard } from "../card-record.ts";
 import { hasSummary } from "../comments.ts";
@@ -52,7 +52,7 @@ const CODE_LABEL = "code";
 /** Reads the done criteria of a task: the settings' defaults and the `Done when:` list of its description. */
 export async function readDoneCriteria(deps: TaskDeps, { item, project }: Task): Promise<DoneCriteria> {
   const { summary, deliverable, commit_and_tests } = deps.settings.done;
-  const labels = await Promise.all(item.snapshot.labels.map((id) => findLabelName(deps, project.id, id)));
+  const labels = await Promise.all(item.snapshot.labels.map((id) => findManagedLabelName(deps, project.id, id)));
   const isCode = labels.some((name) => name?.trim().toLowerCase() === CODE_LABEL);
   const reports = commit_and_tests === "always" || (commit_and_tests === "code" && isCode);
   const listed = item.snapshot.description === "" ? [] : parseDoneWhen(await toMarkdown(item.snapshot.description));

@@ -20,7 +20,8 @@ import {
 } from "../../plane/projects.ts";
 import type { ProjectRecord } from "../../records/plane-records.ts";
 import { observedKeys, workKeys } from "../../records/store-keys.ts";
-import { cacheState, findPersonIdByEmail } from "../../sync/names.ts";
+import { resolveName } from "../../sync/managed-names.ts";
+import { findPersonIdByEmail, readStates } from "../../sync/names.ts";
 import { GROUNDCREW_SOURCE } from "../../sync/normalize.ts";
 import { readProjects } from "../../sync/projects.ts";
 import { toStatus } from "../../task/snapshot.ts";
@@ -214,11 +215,11 @@ async function joinProject(context: CallContext, { id }: ProjectFeatures): Promi
 async function addMissingStates({ deps, systemPlane }: CallContext, project: string): Promise<void> {
   const { states } = deps.settings;
   const params = { project };
-  const { rows: existing } = await readList(systemPlane, stateCalls.list, { params });
-  for (const state of existing) await cacheState(deps, state.id, state);
+  const existing = await readStates({ ...deps, plane: systemPlane }, project);
   for (const state of findMissingStates(existing, states)) {
     try {
-      await systemPlane.call(stateCalls.create, { params, json: { ...state } });
+      const { data } = await systemPlane.call(stateCalls.create, { params, json: { ...state } });
+      await resolveName(deps, project, "states", data);
     } catch (thrown) {
       if (!(thrown instanceof PlaneConflictError)) throw thrown;
     }

@@ -13,7 +13,10 @@ test("a wrong administrator password is refused with the name of the setting, be
 
 test("a missing administrator password for an existing Plane is refused with the name of the setting", async () => {
   const { setup } = await createExistingInstance({ env: { PLANE_ADMIN_PASSWORD: "" } });
-  expect((await setup.provisionWithReport()).detail("administrator")).toContain("set PLANE_ADMIN_PASSWORD");
+  const { detail } = await setup.provisionWithReport();
+  expect(detail("administrator")).toContain("set PLANE_ADMIN_PASSWORD");
+  expect(detail("administrator")).toContain("`PLANE_ADMIN_PASSWORD_FILE=<that file> npm run provision`");
+  expect(detail("administrator")).not.toContain("refused");
 });
 
 test("an administrator address that Plane does not know is refused", async () => {

@@ -157,3 +157,21 @@ test("provision sets up an agent that was added to the settings, and changes not
     "openclaw",
   ]);
 });
+
+test("a later run creates no state or label again that people have renamed, and one again that they have deleted", async () => {
+  const setup = await createProvisionSetup();
+  await setup.provision();
+  const project = setup.readNotes().samples;
+  const find = (rows: readonly { id: string; name: string }[], name: string) => {
+    const row = rows.find((other) => other.name === name);
+    if (!row) throw new Error(`Plane has no ${name}.`);
+    return row;
+  };
+  setup.plane.rename(find(setup.plane.states(project), "Blocked"), "Waiting for others");
+  setup.plane.rename(find(setup.plane.labels(project), "review"), "please check");
+  setup.plane.rename(find(setup.plane.labels(project), "agent:Thot"), "team Thot");
+  expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
+  setup.plane.deleteStateOrLabel(find(setup.plane.labels(project), "please check"));
+  const { changed, detail } = await setup.provisionWithReport();
+  expect({ changed, detail: detail("labels") }).toEqual({ changed: 1, detail: "review" });
+});

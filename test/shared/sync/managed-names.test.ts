@@ -1,0 +1,139 @@
+import { expect, test } from "vitest";
+import { checkRuntime } from "../../../functions/doctor/runtime.ts";
+import { listDeletedNames } from "../../../shared/sync/managed-names.ts";
+import { assignTask, moveToStatus } from "../../../shared/tasks/change-task.ts";
+import { findStoredTask } from "../../../shared/tasks/find-task.ts";
+import { VERSION } from "../../../shared/version.ts";
+import { createAgentTestApp } from "../../support/agent-test-app.ts";
+
+/** A project whose states and labels Groundcrew has read, and a task in it. */
+async function createNamesApp(options: Parameters<typeof createAgentTestApp>[0] = {}, states: string[] = []) {
+  const app = await createAgentTestApp(options);
+  for (const name of states) app.plane.addState(app.onb, { name, group: "started" });
+  const item = app.addTask("Write the guide", "Thot");
+  await app.runFirstPoll();
+  await app.pollCycles();
+  await app.runUntilIdle();
+  const getState = (name: string) => app.plane.states(app.onb).find((row) => row.name === name) ?? { id: "" };
+  const getLabel = (name: string) => app.plane.labels(app.onb).find((row) => row.name === name) ?? { id: "" };
+  const readStatus = async () => (await app.readItem(item))?.snapshot.status;
+  async function readTask() {
+    const task = await findStoredTask(app.deps, item.id);
+    if (!task) throw new Error("not stored");
+    return task;
+  }
+  const move = async (status: Parameters<typeof moveToStatus>[2]) =>
+    void (await moveToStatus(app.createContext("Ada"), await readTask(), status));
+  return { app, item, getState, getLabel, readStatus, readTask, move };
+}
+
+test("A state that people rename keeps its meaning: the task is blocked, and agents use that state", async () => {
+  const { app, item, getState, readStatus, move } = await createNamesApp({}, ["Blocked"]);
+  app.plane.rename(getState("Blocked"), "Waiting for others");
+  app.plane.editItem(item, { state: "Waiting for others" });
+  await app.poll();
+  expect(await readStatus()).toBe("blocked");
+  app.plane.editItem(item, { state: "Todo" });
+  await app.poll();
+  await move("blocked");
+  expect(app.readPlaneItem(item)).toMatchObject({ state: "Waiting for others" });
+  expect(app.readPlaneItem(item).labels).not.toContain("blocked");
+  expect(await readStatus()).toBe("blocked");
+});
+
+test("A renamed state of the setting `states` keeps its meaning after a restart; after a lost store its name decides", async () => {
+  const config = { states: { blocked: ["On hold"] } };
+  const { app, item, getState, readStatus } = await createNamesApp({ config }, ["On hold"]);
+  app.plane.rename(getState("On hold"), "Parked");
+  await app.restart();
+  app.plane.editItem(item, { state: "Parked" });
+  await app.poll();
+  expect(await readStatus()).toBe("blocked");
+  await app.restart({ store: "lost" });
+  await app.runFirstPoll();
+  expect(await readStatus()).toBe("in_progress");
+});
+
+test("A name that the settings give to a renamed state counts", async () => {
+  const config = { states: { blocked: ["On hold"], done: ["Shipped"] } };
+  const { app, item, getState, readStatus } = await createNamesApp({ config }, ["On hold"]);
+  app.plane.rename(getState("On hold"), "Shipped");
+  app.plane.editItem(item, { state: "Shipped" });
+  await app.poll();
+  expect(await readStatus()).toBe("done");
+});
+
+test("A label of Groundcrew that people rename keeps its meaning and is not created again", async () => {
+  const { app, item, getLabel, readStatus, move, readTask } = await createNamesApp();
+  await assignTask(app.createContext("Ada"), await readTask(), "Thot");
+  await move("blocked");
+  expect(app.readPlaneItem(item).labels.toSorted()).toEqual(["agent:Thot", "blocked"]);
+  app.plane.rename(getLabel("blocked"), "stuck");
+  app.plane.rename(getLabel("agent:Thot"), "team Thot");
+  await app.restart();
+  app.plane.editItem(item, { priority: "high" });
+  await app.poll();
+  expect(await readStatus()).toBe("blocked");
+  await move("todo");
+  expect(app.readPlaneItem(item).labels).toEqual(["team Thot"]);
+  await move("blocked");
+  await app.runUntilIdle();
+  expect(app.readPlaneItem(item).labels.toSorted()).toEqual(["stuck", "team Thot"]);
+  const other = app.addTask("Write the summary", [], { labels: ["team Thot"] });
+  await app.poll();
+  expect((await app.readItem(other))?.owners).toEqual(["Thot"]);
+  expect(
+    app.plane
+      .labels(app.onb)
+      .map(({ name }) => name)
+      .toSorted(),
+  ).toEqual(["stuck", "team Thot"]);
+});
+
+test("The label `review` that people rename still marks a task for review", async () => {
+  const { app, item, getLabel } = await createNamesApp();
+  app.plane.addLabel(app.onb, "review");
+  await app.pollCycles();
+  app.plane.rename(getLabel("review"), "please check");
+  app.plane.editItem(item, { labels: ["please check"] });
+  await app.poll();
+  await app.runUntilIdle();
+  expect((await app.readItem(item))?.review).toBe(true);
+});
+
+test("A state that the settings name and that was deleted in Plane is logged once and reported by the doctor, with the setting", async () => {
+  const config = { states: { blocked: ["On hold"] } };
+  const { app, getState } = await createNamesApp({ config }, ["On hold"]);
+  app.plane.deleteStateOrLabel(getState("On hold"));
+  await app.pollCycles();
+  await app.pollCycles();
+  const lines = app.logged.filter((line) => JSON.stringify(line).includes("state deleted in Plane"));
+  expect(lines).toHaveLength(1);
+  expect(JSON.stringify(lines[0])).toMatch(/ONB.*on hold.*states\.blocked/);
+  const deleted_names = await listDeletedNames(app.deps);
+  expect(deleted_names).toEqual([{ project: "ONB", kind: "states", name: "on hold", setting: "states.blocked" }]);
+  const findings = checkRuntime(
+    "http://127.0.0.1:1",
+    { alive: true, health: { status: "ok", version: VERSION, queues: {} }, ready: { status: "ready", deleted_names } },
+    { ...app.settings, adminTokens: ["marked-secret-admin-token"] },
+  );
+  expect(findings.find(({ name }) => name === "plane states")).toMatchObject({
+    status: "warning",
+    detail: expect.stringContaining("states.blocked in GROUNDCREW_CONFIG"),
+  });
+  app.plane.addState(app.onb, { name: "On hold", group: "started" });
+  await app.pollCycles();
+  expect(await listDeletedNames(app.deps)).toEqual([]);
+});
+
+test("A label of Groundcrew that was deleted in Plane is logged, and created again when it is needed", async () => {
+  const { app, item, getLabel, move } = await createNamesApp();
+  await move("blocked");
+  await move("todo");
+  app.plane.deleteStateOrLabel(getLabel("blocked"));
+  await app.pollCycles();
+  expect(JSON.stringify(app.logged)).toContain("label deleted in Plane");
+  await move("blocked");
+  expect(app.readPlaneItem(item).labels).toContain("blocked");
+  expect(await listDeletedNames(app.deps)).toEqual([]);
+});
