@@ -14,6 +14,8 @@ import { type Endpoint, fillRoute, normalizeBaseUrl } from "../../shared/plane/e
 import { PlaneError } from "../../shared/plane/errors.ts";
 import { instanceApi, membersApi, projectsApi, usersApi } from "../../shared/plane/projects.ts";
 import { createRequestSender, parseReply } from "../../shared/plane/request.ts";
+import { GROUNDCREW_SOURCE } from "../../shared/sync/normalize.ts";
+import { describeMissingMembership } from "../../shared/tasks/project-people.ts";
 import type { Ms } from "../../shared/time.ts";
 import { collectFindings, createReport, type Finding } from "./findings.ts";
 import { checkKnownPlane } from "./versions.ts";
@@ -273,7 +275,7 @@ function isSameEmail(a: string | null, b: string): boolean {
 
 async function checkAgent(
   queryPlane: PlaneQuery,
-  { workspace, agentKeys }: PlaneSettings,
+  { workspace, agentKeys, projects: followed }: PlaneSettings,
   { name, email }: Settings["agents"][number],
   { isStranger, agentTokens }: Pick<Settings, "agentTokens"> & { isStranger: boolean },
 ): Promise<Finding> {
@@ -297,6 +299,17 @@ async function checkAgent(
     return failed`${email} was removed from ${workspace}: its key has no access there
       → Run \`npm run provision\`, or invite it again; then add it to its projects (Plane: project settings, Members).`;
   if (!projects.ok) return explainKeyError(checkName, projects.error);
+  // Every agent is a member of the projects that Groundcrew created; people may keep it out of their own.
+  const closed = projects.data.results.filter(
+    ({ external_source, is_member, archived_at, identifier }) =>
+      external_source === GROUNDCREW_SOURCE &&
+      !is_member &&
+      archived_at === null &&
+      (followed.length === 0 || followed.includes(identifier.toUpperCase())),
+  );
+  if (closed.length > 0)
+    return failed`${closed.map(describeMissingMembership).join(", ")}: no task there can be assigned to it
+      → Run \`npm run provision\`.`;
   if (!projects.data.results.some(({ is_member, archived_at }) => is_member && archived_at === null))
     return warning`is not a member of any project: it cannot work on tasks
       → Add it to its projects (Plane: project settings, Members).`;

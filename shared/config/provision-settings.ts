@@ -33,6 +33,8 @@ export interface ProvisionSettings extends Omit<ProvisionFileSettings, "domain" 
   };
   human: { email: string; name: string; role: "admin" | "member" };
   agents: AgentSettings[];
+  /** Who belongs to projects; absent: everybody who works in the workspace. */
+  people?: Settings["people"];
   /** The settings file into which the default agents are written; absent when that file names agents already. */
   configFile?: { path: string; exists: boolean };
   /** URL that Plane's webhook calls; absent when neither PLANE_WEBHOOK_TARGET nor PUBLIC_URL is set. */
@@ -110,6 +112,7 @@ export function parseProvisionSettings(
     human: { email: human.email ?? email, name: human.name ?? toDisplayName(human.email ?? email), role: human.role },
     agents,
     ...omitUndefined({
+      people: file.people,
       configFile: file.agents.length === 0 ? { path, exists: files.read(path) !== undefined } : undefined,
       webhookTarget: webhookTarget || undefined,
     }),

@@ -186,6 +186,49 @@ const agentSchema = z.strictObject({
     .meta({ meaning: "How the agent learns that it has work. none: it polls list_my_tasks." }),
 });
 
+/** Limit of the people: 200, far more than work with one team of agents; each costs a request per new project. */
+const MAX_PEOPLE = 200;
+
+/** Limit of a person's projects: 100, as many as a list that people still maintain by hand. */
+const MAX_PERSON_PROJECTS = 100;
+
+/** A person in the settings file. */
+const personSchema = z.strictObject({
+  email: z
+    .email()
+    .transform((email) => email.toLowerCase())
+    .describe("the e-mail address of the person's Plane account")
+    .meta({ meaning: "Plane account of the person." }),
+  telegram: z
+    .union([
+      z.int().positive(),
+      z
+        .string()
+        .regex(/^[1-9]\d{0,14}$/)
+        .transform(Number),
+    ])
+    .exactOptional()
+    .describe("the person's Telegram user number (not a name), for example 12345678")
+    .meta({
+      meaning: "Telegram user of the person. The project for a wish that they write there is also theirs.",
+    }),
+  projects: z
+    .array(
+      z
+        .string()
+        .regex(/^[A-Za-z0-9]{1,12}$/)
+        .transform((identifier) => identifier.toUpperCase())
+        .describe("1 to 12 letters or digits, for example ONB"),
+    )
+    .min(1)
+    .max(MAX_PERSON_PROJECTS)
+    .exactOptional()
+    .describe("a list of project identifiers, for example ONB and OPS")
+    .meta({
+      meaning: "The only projects that the person is added to, besides those for their own wishes. Default: all.",
+    }),
+});
+
 /** People read these texts in Plane, so control characters and characters that change the reading direction are refused. */
 const visibleTextSchema = z.string().regex(/^(?!\s)[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+(?<!\s)$/u);
 
@@ -270,6 +313,15 @@ export const settingsFileSchema = z.strictObject({
     .default([])
     .describe(`a list of at most ${MAX_AGENTS} agents`)
     .meta({ meaning: "The agents of the team." }),
+  people: z
+    .array(personSchema)
+    .max(MAX_PEOPLE)
+    .exactOptional()
+    .describe(`a list of at most ${MAX_PEOPLE} people`)
+    .meta({
+      meaning:
+        "The people who are added to the projects that Groundcrew creates. Default: all people who are members or admins of the workspace.",
+    }),
   claim_minutes: z
     .int()
     .min(MIN_CLAIM_MINUTES)
@@ -362,7 +414,7 @@ export function parseSettingsFile(text: string): ParsedSettingsFile {
     ]);
   const parsed = settingsFileSchema.safeParse(json.value);
   const found = parsed.success
-    ? findDuplicateAgents(parsed.data.agents)
+    ? [...findDuplicateAgents(parsed.data.agents), ...findPeopleProblems(parsed.data)]
     : parsed.error.issues.slice(0, MAX_PROBLEMS + 1).flatMap((issue) => toSettingProblems(issue, json.value));
   if (parsed.success && found.length === 0) return { settings: parsed.data, problems: [] };
   const locate = createJsonLocator(text);
@@ -416,7 +468,28 @@ function findDuplicateAgents(agents: readonly AgentSettings[]): LocatedProblem[]
 }
 
 function createAgentProblem(path: readonly PropertyKey[], given: string, wanted: string): LocatedProblem {
-  const fullPath = ["agents", ...path];
+  return createPlaceProblem(["agents", ...path], given, wanted);
+}
+
+/** Finds people with the address or the Telegram user of another person, or the address of an agent. */
+function findPeopleProblems({ agents, people = [] }: FileSettings): LocatedProblem[] {
+  const emails = new Set(agents.map(({ email }) => email.toLowerCase()));
+  const users = new Set<number>();
+  return people.flatMap(({ email, telegram }, i) => {
+    const found: LocatedProblem[] = [];
+    if (emails.has(email))
+      found.push(
+        createPlaceProblem(["people", i, "email"], email, "an e-mail address that no other person and no agent has"),
+      );
+    if (telegram !== undefined && users.has(telegram))
+      found.push(createPlaceProblem(["people", i, "telegram"], telegram, "a Telegram user that no other person has"));
+    emails.add(email);
+    if (telegram !== undefined) users.add(telegram);
+    return found;
+  });
+}
+
+function createPlaceProblem(fullPath: readonly PropertyKey[], given: unknown, wanted: string): LocatedProblem {
   return { name: formatPlace(fullPath), given: formatSettingValue(given), wanted, path: fullPath };
 }
 

@@ -22,6 +22,8 @@ export interface Wish {
   text: string;
   /** The person's name. */
   by: string;
+  /** The person's Telegram user number; absent for a wish from the page. */
+  user?: number;
   /** Store time. */
   at: Ms;
   /** The Concierge that deals with it. */
@@ -53,6 +55,8 @@ interface NewWish {
   text: string;
   /** The person's name. */
   by: string;
+  /** The person's Telegram user number. */
+  user?: number | undefined;
   /** The message in Telegram, to which the answers reply. */
   message?: WishMessage | undefined;
   /** Free text: it becomes part of a wish that the same person wrote a moment ago. */
@@ -92,8 +96,8 @@ export async function submitWish(deps: SubmitDeps, agent: string, newWish: NewWi
   if (stored) return "joined" in stored.value ? "joined" : "added";
   const text = cleanText(newWish.text, WISH_TEXT_LIMIT);
   if (newWish.isFreeText && (await joinPreviousWish(deps, agent, { ...newWish, text }, id))) return "joined";
-  const { by, message, isFreeText } = newWish;
-  const optional = omitUndefined({ message, freeText: isFreeText || undefined });
+  const { by, user, message, isFreeText } = newWish;
+  const optional = omitUndefined({ user, message, freeText: isFreeText || undefined });
   const wish = { id, text, by, at: await deps.store.now(), agent, ...optional };
   await addWakeTasks(deps, agent, [toWakeTask(wish)], prepareWish(wish));
   return "added";
@@ -195,7 +199,7 @@ export async function prepareAnsweredWish(
   if (id !== undefined) return prepareNamedWish(deps, id);
   const wishes = await readUnclosedWishes(deps, agent);
   for (const wish of wishes) if (await isPlanComplete(deps, wish)) return prepareClosedWish(deps, wish.id);
-  const message = findOnlyMessage(wishes);
+  const message = findOnlyOpen(wishes)?.message;
   return { ...NO_WISH, ...omitUndefined({ message }) };
 }
 
@@ -229,9 +233,14 @@ async function prepareClosedWish(deps: Pick<TaskDeps, "store">, id: string): Pro
   return { expect: [[workKeys.wish(id), stored.rev]], put, wish: id, ...omitUndefined({ message }) };
 }
 
-function findOnlyMessage(wishes: readonly Wish[]): WishMessage | undefined {
+function findOnlyOpen(wishes: readonly Wish[]): Wish | undefined {
   const open = wishes.filter(isWishOpen);
-  return open.length === 1 ? open[0]?.message : undefined;
+  return open.length === 1 ? open[0] : undefined;
+}
+
+/** Finds the wish that an agent deals with when it names none: the only one that is open. */
+export async function findOnlyOpenWish(deps: Pick<TaskDeps, "store">, agent: string): Promise<Wish | undefined> {
+  return findOnlyOpen(await readUnclosedWishes(deps, agent));
 }
 
 /** Converts a wish to its stored record with its sets. `expires` is the retention of a wish whose plan is complete. */
@@ -281,7 +290,7 @@ export async function findWishMessage(
   id: string | undefined,
 ): Promise<WishMessage | undefined> {
   if (id !== undefined) return (await getWish(deps, id)).message;
-  return findOnlyMessage(await readUnclosedWishes(deps, agent));
+  return (await findOnlyOpenWish(deps, agent))?.message;
 }
 
 export function createClosedWishError(id: string): GroundcrewError {

@@ -5,9 +5,27 @@ import { beginEdit, createItem, deleteItem, getItem, listItems, setArchived } fr
 import { createLink } from "./links.ts";
 import { addToGroup, listGroupItems } from "./memberships.ts";
 import { createModule } from "./modules.ts";
-import { addMember, createToken, createUser, createWorkspace, findToken, getUser, listMembers } from "./people.ts";
+import {
+  addMember,
+  createToken,
+  createUser,
+  createWorkspace,
+  findToken,
+  findUserByEmail,
+  getUser,
+  listMembers,
+} from "./people.ts";
 import type { PlaneSimulator } from "./plane-simulator.ts";
-import { addProjectMember, createProject, deleteProject, editProject, getProject, listProjects } from "./projects.ts";
+import {
+  addProjectMember,
+  createProject,
+  deleteProject,
+  editProject,
+  findProjectMember,
+  getProject,
+  listProjectMembers,
+  listProjects,
+} from "./projects.ts";
 import { addRelation, listRelations, removeRelation } from "./relations.ts";
 import type { ItemRow, WorkspaceRow } from "./rows.ts";
 import { createLabel, createState, deleteStateOrLabel, listLabels, listStates, renameStateOrLabel } from "./states.ts";
@@ -108,6 +126,16 @@ export function createDirectAccess(world: PlaneWorld): DirectAccess {
     addProjectMember(project, user, role = 15) {
       addProjectMember(world, toId(project), toId(user), role);
     },
+    removeProjectMember(project, email) {
+      const row = findProjectMember(world, toId(project), findUserByEmail(world, email)?.id ?? "");
+      if (!row) throw new Error(`${email} is not a member of project ${toId(project)}.`);
+      row.removed = true;
+    },
+    projectMembers: (project) =>
+      listProjectMembers(world, toId(project))
+        .filter((row) => !row.removed)
+        .map((row) => `${getUser(world, row.member).email} ${row.role}`)
+        .sort(),
     states: (project) => listStates(world, toId(project)),
     addState: (project, { name, group, color = "#d94f4f" }) =>
       createState(world, getProject(world, toId(project)), { name, group, color }, getFirstHuman()),

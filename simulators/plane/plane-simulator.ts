@@ -77,6 +77,10 @@ export interface PlaneSimulator {
   deleteProject(project: Ref, options?: ActionOptions): void;
   /** Adds a project member or changes its role; default: 15, member. */
   addProjectMember(project: Ref, user: Ref, role?: MemberRole): void;
+  /** Removes a project member as the browser does: API keys still see the membership in the list. */
+  removeProjectMember(project: Ref, email: string): void;
+  /** The e-mail address and role of those who have access to the project, as `ada@example.test 20`, sorted. */
+  projectMembers(project: Ref): string[];
   /** All projects of the first workspace, also those that were created through the API. */
   projects(): Project[];
   states(project: Ref): State[];

@@ -117,9 +117,10 @@ export function getProject(world: PlaneWorld, id: Id): ProjectRow {
 }
 
 export function addProjectMember(world: PlaneWorld, project: Id, member: Id, role: MemberRole): ProjectMemberRow {
-  const existing = findProjectMember(world, project, member);
+  const existing = listProjectMembers(world, project).find((row) => row.member === member);
   if (existing) {
     existing.role = role;
+    delete existing.removed;
     return existing;
   }
   const row: ProjectMemberRow = { ...createRow(world, member), project, member, role };
@@ -127,8 +128,12 @@ export function addProjectMember(world: PlaneWorld, project: Id, member: Id, rol
   return row;
 }
 
+/** Lists all memberships, also those that have ended. */
 export const listProjectMembers = (world: PlaneWorld, project: Id): ProjectMemberRow[] =>
   sortNewestFirst([...world.data.projectMembers.values()].filter((row) => row.project === project));
 
+/** Finds the membership of a user who has access to the project. */
 export const findProjectMember = (world: PlaneWorld, project: Id, member: Id): ProjectMemberRow | undefined =>
-  [...world.data.projectMembers.values()].find((row) => row.project === project && row.member === member);
+  [...world.data.projectMembers.values()].find(
+    (row) => row.project === project && row.member === member && !row.removed,
+  );

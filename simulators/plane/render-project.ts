@@ -60,7 +60,9 @@ export function renderProjectForUser(
 ): JsonObject {
   const { id, ...rest } = renderProject(row, formatTime);
   const membership = findProjectMember(world, row.id, reader.id);
-  const people = listProjectMembers(world, row.id).filter((each) => !world.data.users.get(each.member)?.is_bot);
+  const people = listProjectMembers(world, row.id).filter(
+    (each) => !each.removed && !world.data.users.get(each.member)?.is_bot,
+  );
   const count = (rows: Iterable<{ project: Id }>) => [...rows].filter((each) => each.project === row.id).length;
   const listFields = isListed ? { sort_order: membership ? 65535 : null } : {};
   return {

@@ -91,6 +91,8 @@ export interface ProjectMemberRow extends BaseRow {
   project: Id;
   member: Id;
   role: MemberRole;
+  /** The person left or was removed: the row stays, but gives no access. */
+  removed?: true;
 }
 export interface StateRow extends BaseRow, ExternalIdColumns {
   project: Id;

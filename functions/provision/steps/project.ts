@@ -3,13 +3,7 @@
 import { z } from "zod";
 import type { Endpoint, PlaneClient } from "../../../shared/plane/endpoint.ts";
 import { PlaneConflictError } from "../../../shared/plane/errors.ts";
-import {
-  labelsApi,
-  type ProjectFeatures,
-  projectFeaturesApi,
-  projectMembersApi,
-  statesApi,
-} from "../../../shared/plane/projects.ts";
+import { labelsApi, type ProjectFeatures, projectFeaturesApi, statesApi } from "../../../shared/plane/projects.ts";
 import { listManagedLabels, type ManagedNameKind, resolveRows } from "../../../shared/sync/managed-names.ts";
 import { GROUNDCREW_SOURCE } from "../../../shared/sync/normalize.ts";
 import { getLabelColor } from "../../../shared/tasks/assignees.ts";
@@ -21,14 +15,7 @@ import {
 import type { ProvisionContext } from "../context.ts";
 import { createStepRefusal } from "../refusals.ts";
 import { change, create, createStep, type ProvisionStep } from "../step.ts";
-import {
-  collectRows,
-  findOwnClient,
-  getOwnClient,
-  readWorkspacePeople,
-  requireFound,
-  sendChange,
-} from "./plane-state.ts";
+import { collectRows, findOwnClient, getOwnClient, requireFound, sendChange } from "./plane-state.ts";
 
 /** The first project, and the client that may change it. */
 export interface FirstProject {
@@ -81,7 +68,8 @@ export const projectStep = createStep("project", ["groundcrew's API key"], async
   return [change(`${label}: ${changes.join(", ")}`, () => setFeatures(found.id))];
 });
 
-function readProjectList(context: ProvisionContext) {
+/** Reads all projects that Groundcrew's account sees, and which of them is the first one. */
+export function readProjectList(context: ProvisionContext) {
   return context.readOnce("projects", async () => {
     const client = await findOwnClient(context);
     const all = client ? await collectRows(client, projectFeaturesApi.list) : [];
@@ -188,33 +176,4 @@ async function addToProject(
   });
   const id = createdAnswerSchema.safeParse(answer).data?.data.id;
   if (id !== undefined) seenNames.set(id, json.name.trim().toLowerCase());
-}
-
-/** Adds all provisioned accounts to the first project, with the role that they have in the workspace. */
-export function createProjectMembersStep(
-  accounts: readonly { email: string; name: string; role: number }[],
-): ProvisionStep {
-  return createProjectStep("project members", [], async (context, project, apply) => {
-    const members = project ? (await project.client.call(projectMembersApi.list, { params: project.params })).data : [];
-    const memberEmails = new Set(members.map(({ email }) => email?.toLowerCase()));
-    const people = await readWorkspacePeople(context);
-    const missing = accounts
-      .filter(({ email }) => !memberEmails.has(email.toLowerCase()))
-      .map((account) => ({
-        ...account,
-        member: people.members.find(({ email }) => email === account.email.toLowerCase())?.id,
-      }));
-    // In a plan the accounts may not exist yet; in a run their steps report why they are absent.
-    const absent = apply ? missing.filter(({ member }) => !member) : [];
-    const joining = missing.filter((account) => !absent.includes(account));
-    return [
-      ...joining.map(({ name, member, role }) =>
-        create(name, async () => {
-          const { client, params } = requireFound(project, "The project");
-          await sendChange(client, projectMembersApi.add, { params, json: { member, role } });
-        }),
-      ),
-      absent.length > 0 ? `not in the workspace: ${absent.map(({ name }) => name).join(", ")}` : undefined,
-    ];
-  });
 }

@@ -14,7 +14,8 @@ import {
   telegramStep,
 } from "./local.ts";
 import { OWN_KEY_SETTING } from "./plane-state.ts";
-import { createProjectMembersStep, labelsStep, projectStep, statesStep } from "./project.ts";
+import { labelsStep, projectStep, statesStep } from "./project.ts";
+import { createAgentProjectsStep, createProjectMembersStep } from "./project-members.ts";
 import { createSampleTasksStep, sampleProjectStep } from "./sample-project.ts";
 import {
   type ApiKeySpec,
@@ -97,9 +98,11 @@ function createAllSteps(settings: ProvisionSettings): ProvisionStep[] {
     ),
     webhookStep,
     projectStep,
+    // First of all the members: what follows needs Groundcrew's own account among them.
+    createProjectMembersStep([...admins, humanAccount, ...agents], groundcrewKey.email),
+    createAgentProjectsStep(agents, groundcrewKey.email),
     statesStep,
     labelsStep,
-    createProjectMembersStep([...admins, humanAccount, ...agents]),
     createSampleTasksStep(owners.map(({ step }) => step)),
     sampleProjectStep,
     telegramStep,

@@ -94,7 +94,15 @@ function findRefusal(
 
 async function submit({ deps, id, from, message }: CommandContext, text: string, isFreeText: boolean) {
   const { name = "" } = findConcierge(deps.settings) ?? {};
-  const outcome = await submitWish(deps, name, { update: id, text, by: from.name, message, isFreeText });
+  const outcome = await submitWish(deps, name, {
+    update: id,
+    text,
+    by: from.name,
+    // The page writes as the first allowed user, whoever sits before it.
+    user: message && from.id,
+    message,
+    isFreeText,
+  });
   return { agent: toSafeText(name, 80), outcome };
 }
 

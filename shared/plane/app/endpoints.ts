@@ -49,6 +49,8 @@ const workspaceMemberSchema = z.object({
   member: z.object({ id: planeIdSchema, display_name: z.string(), is_bot: z.boolean(), email: z.string().optional() }),
 });
 
+const projectMembershipSchema = z.object({ id: planeIdSchema, member: planeIdSchema, role: planeRoleSchema });
+
 const workspaceInvitationSchema = z.object({
   id: planeIdSchema,
   email: z.string(),
@@ -72,6 +74,18 @@ export const workspacesApi = {
 export const workspaceMembersApi = {
   list: get("workspace_members_list", `${workspacePath}members/`, z.array(workspaceMemberSchema)),
   update: patch("workspace_members_update", `${workspacePath}members/:membership/`, workspaceMemberSchema),
+};
+
+const projectMembershipsPath = `${workspacePath}projects/:project/members/`;
+
+/**
+ * The members who have access to a project. The list over an API key also has those who were removed, and cannot add
+ * them again.
+ */
+export const projectMembershipsApi = {
+  list: get("project_memberships_list", projectMembershipsPath, z.array(projectMembershipSchema)),
+  /** Takes `{ members: [{ member_id, role }] }`; the role is at least that in the workspace for its admins. */
+  add: post("project_memberships_add", projectMembershipsPath, z.array(projectMembershipSchema)),
 };
 
 export const workspaceInvitationsApi = {

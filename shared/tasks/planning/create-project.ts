@@ -28,6 +28,8 @@ import { toStatus } from "../../task/snapshot.ts";
 import { cleanLine, cleanText } from "../../text.ts";
 import { ensureMembers, PROJECT_ADMIN_ROLE, readSystemUserId } from "../assignees.ts";
 import { type CallContext, withLock } from "../call-context.ts";
+import { addProjectPeople } from "../project-people.ts";
+import { findOnlyOpenWish, type Wish } from "../wishes.ts";
 
 export const newProjectSchema = z.object({
   name: z.string(),
@@ -70,11 +72,12 @@ export const PROJECT_FEATURES = {
 const BLOCKED_STATE = { name: "Blocked", group: "started", color: "#d94f4f" } as const;
 
 /**
- * Creates a project as the caller: states (including Blocked), only cycles and modules enabled, all agents and
- * Groundcrew itself as members; from then on it is polled. Repeating the call, also after an interruption, returns the same
+ * Creates a project as the caller: states (including Blocked), only cycles and modules enabled, all agents, Groundcrew
+ * itself and the people it belongs to as members; from then on it is polled. `wish` is the one that the project is for;
+ * by default the caller's, when one alone is open. Repeating the call, also after an interruption, returns the same
  * project. Throws `bad_request` for a name that Plane does not accept, `conflict` for the name of another project.
  */
-export async function createProject(context: CallContext, newProject: NewProject): Promise<ProjectRecord> {
+export async function createProject(context: CallContext, newProject: NewProject, wish?: Wish): Promise<ProjectRecord> {
   const name = cleanProjectName(newProject.name);
   const problem = findProjectNameProblem(name) ?? findIdentifierProblem(context, newProject.identifier);
   if (problem) throw new GroundcrewError("bad_request", problem, { refusal: { name: "invalidProject" } });
@@ -83,7 +86,8 @@ export async function createProject(context: CallContext, newProject: NewProject
     const nameHash = await hashProjectName(name);
     const project = await findOrCreateProject(context, { ...newProject, name }, nameHash);
     await renew();
-    await setUpProject(context, project, nameHash);
+    const { user } = wish ?? (await findOnlyOpenWish(deps, context.caller.name)) ?? {};
+    await setUpProject(context, project, nameHash, user);
     await renew();
     const queuedAt = await deps.store.now();
     await readProjects({ ...deps, plane: systemPlane }, correlation);
@@ -171,7 +175,12 @@ async function postProject(
  * Adds what a new project lacks: members, features and states. Idempotent. The caller only makes Groundcrew an admin,
  * which does the rest, outside of the caller's pace.
  */
-async function setUpProject(context: CallContext, project: ProjectFeatures, nameHash: string): Promise<void> {
+async function setUpProject(
+  context: CallContext,
+  project: ProjectFeatures,
+  nameHash: string,
+  wisher: number | undefined,
+): Promise<void> {
   const { deps, plane, systemPlane } = context;
   const isNewAdmin = await joinProject(context, project);
   // As a member from before, Groundcrew need not be an admin.
@@ -183,6 +192,7 @@ async function setUpProject(context: CallContext, project: ProjectFeatures, name
     deps.settings.agents.map(({ email }) => findPersonIdByEmail({ ...deps, plane: systemPlane }, email)),
   );
   await ensureMembers(context, project, keepDefined(agents));
+  await addProjectPeople(context, project, wisher);
   await addMissingStates(context, project.id);
 }
 

@@ -41,6 +41,7 @@ import {
 } from "../plan-record.ts";
 import { prepareWakeForStartable } from "../startable-tasks.ts";
 import { addToGroup, type TaskGroupKind, toItemFields } from "../task-fields.ts";
+import { findWish } from "../wishes.ts";
 import { preparePlanEvent, toPlanEventFields } from "../work-events.ts";
 import { resolveAssignees, resolveBlockers } from "./check-plan.ts";
 import { createProject, isProjectIncomplete } from "./create-project.ts";
@@ -127,7 +128,7 @@ async function carryOut(context: CallContext, run: PlanRun): Promise<void> {
 }
 
 /** Returns the plan's project; a new one is created, and recorded before it gets tasks. */
-async function getOrCreateProject(context: CallContext, { id, plan, project }: PlanRun): Promise<ProjectRecord> {
+async function getOrCreateProject(context: CallContext, { id, plan, project, wish }: PlanRun): Promise<ProjectRecord> {
   const { deps } = context;
   if (project !== undefined) {
     const [stored] = await deps.store.read<ProjectRecord>([observedKeys.project(project)]);
@@ -135,7 +136,8 @@ async function getOrCreateProject(context: CallContext, { id, plan, project }: P
   }
   const isIncomplete = await isProjectIncomplete(context, plan.project);
   const existing = isIncomplete ? undefined : await findProject(deps, plan.project);
-  const found = existing ?? (await createProject(context, { ...plan, name: plan.project }));
+  const found =
+    existing ?? (await createProject(context, { ...plan, name: plan.project }, await findWish(deps, wish ?? "")));
   await updateRunningRun(deps, id, async (run) => ({ put: [toPlanRunPut({ ...run, project: found.id })] }));
   return found;
 }

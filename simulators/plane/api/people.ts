@@ -59,7 +59,11 @@ export function mountPeopleRoutes(app: PlaneApp, world: PlaneWorld, limiter: Rat
           if (!knownRole) throw new PlaneApiError(400, { role: [`"${role}" is not a valid choice.`] });
           if (typeof member !== "string" || !findMember(world, getPathWorkspace(call).id, member))
             throw new PlaneApiError(400, { member: ["Invalid member"] });
-          const row = addProjectMember(world, getPathProject(call).id, member, knownRole);
+          const project = getPathProject(call).id;
+          // The row of a removed member is unique too, and this endpoint does not bring it back.
+          if (listProjectMembers(world, project).some((row) => row.member === member && row.removed))
+            throw new PlaneApiError(400, { error: "The payload is not valid" });
+          const row = addProjectMember(world, project, member, knownRole);
           return respondCreated({ id: row.id, member: row.member, role: row.role });
         },
       },

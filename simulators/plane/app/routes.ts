@@ -5,6 +5,7 @@ import { mountCurrentUserRoutes } from "./current-user.ts";
 import { mountInstanceRoutes } from "./instance.ts";
 import { mountIssueRoutes } from "./issues.ts";
 import { mountMemberRoutes } from "./members.ts";
+import { mountProjectMemberRoutes } from "./project-members.ts";
 import { mountWebhookRoutes } from "./webhooks.ts";
 import { mountWorkspaceRoutes } from "./workspaces.ts";
 
@@ -15,6 +16,7 @@ export function mountAppRoutes(app: PlaneApp, world: PlaneWorld): void {
   mountCurrentUserRoutes(app, world);
   mountWorkspaceRoutes(app, world);
   mountMemberRoutes(app, world);
+  mountProjectMemberRoutes(app, world);
   mountWebhookRoutes(app, world);
   mountIssueRoutes(app, world);
 }

@@ -216,6 +216,24 @@ test("The doctor's check of an agent's account fails when it was removed from th
   );
 });
 
+test.each(["1.3.1", "1.2.2"] as const)(
+  "The doctor's check of an agent's account fails when it was removed from a project that Groundcrew created (Plane %s)",
+  async (version) => {
+    const { examine, plane, ada, imhotep, env } = await createDoctorSetup({ version });
+    const headers = { "x-api-key": env["PLANE_API_KEY"] ?? "", "content-type": "application/json" };
+    const project = { name: "Website", identifier: "WEB", external_source: "groundcrew", external_id: "project:1" };
+    const url = `${plane.url}/api/v1/workspaces/javisi/projects/`;
+    const created = await fetch(url, { method: "POST", headers, body: JSON.stringify(project) });
+    const { id } = (await created.json()) as { id: string };
+    plane.addProjectMember(id, imhotep);
+    expect(getFindings(await examine(), "agent Imhotep")).toContain("ok: ");
+    plane.removeProjectMember(id, imhotep.email);
+    expect(getFindings(await examine(), "agent Imhotep")).toContain("failed: is not a member of Website (WEB)");
+    plane.archiveProject(id, { by: ada });
+    expect(getFindings(await examine(), "agent Imhotep")).toContain("ok: ");
+  },
+);
+
 test("The doctor's check of an agent's account warns when it is not a member of any project", async () => {
   const { examine, env, extra } = await createDoctorSetup();
   extra.fetch = alterProjectList(

@@ -151,8 +151,8 @@ test("provision sets up an agent that was added to the settings, and changes not
   expect(steps.filter(({ status }) => status !== "unchanged").map(({ name }) => name)).toEqual([
     "account Shuri",
     "API key Shuri",
-    "labels",
     "project members",
+    "labels",
     "bridge token Shuri",
     "openclaw",
   ]);

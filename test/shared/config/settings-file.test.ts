@@ -39,7 +39,7 @@ test("GROUNDCREW_CONFIG with an unknown name is refused with a suggestion", () =
       name: "GROUNDCREW_CONFIG agnets",
       given: "an unknown name",
       wanted:
-        "agents (known names: agents, claim_minutes, wake_backlog, done, plan, budget, states, mirror, notifications, progress, forward, provision, tickets, canary)",
+        "agents (known names: agents, people, claim_minutes, wake_backlog, done, plan, budget, states, mirror, notifications, progress, forward, provision, tickets, canary)",
     },
   ]);
 });
@@ -160,4 +160,39 @@ test.each([1, 1_441, 2.5, "x", "30", null])("GROUNDCREW_CONFIG with claim_minute
 test.each([2, 1_440])("GROUNDCREW_CONFIG accepts claim_minutes: %i", (claim_minutes) => {
   const settings = createTestSettings({ GROUNDCREW_CONFIG: "c" }, { c: JSON.stringify({ claim_minutes }) });
   expect(settings).toMatchObject({ claim_minutes });
+});
+
+test("people has the e-mail address, Telegram user and projects of each person", () => {
+  const people = [
+    { email: "Ada@Example.test", telegram: 12345678, projects: ["onb", "OPS"] },
+    { email: "bob@example.test", telegram: "87654321" },
+  ];
+  const settings = createTestSettings({ GROUNDCREW_CONFIG: "c" }, { c: JSON.stringify({ people }) });
+  expect(settings.people).toEqual([
+    { email: "ada@example.test", telegram: 12345678, projects: ["ONB", "OPS"] },
+    { email: "bob@example.test", telegram: 87654321 },
+  ]);
+  expect(createTestSettings({}).people).toBeUndefined();
+});
+
+test.each([
+  [[{ email: "ada" }], "people[0].email", "the e-mail address of the person's Plane account"],
+  [[{ email: "a@x.test", telegram: "@ada" }], "people[0].telegram", "the person's Telegram user number (not a name)"],
+  [[{ email: "a@x.test", projects: [] }], "people[0].projects", "a list of project identifiers"],
+  [[{ email: "a@x.test", projects: ["O-1"] }], "people[0].projects[0]", "1 to 12 letters or digits"],
+  [[{ email: "a@x.test", phone: 1 }], "people[0].phone", "one of email, telegram, projects"],
+  [[{ email: "a@x.test" }, { email: "A@x.test" }], "people[1].email", "that no other person and no agent has"],
+  [[{ email: "thot@x.test" }], "people[0].email", "that no other person and no agent has"],
+  [
+    [
+      { email: "a@x.test", telegram: 7 },
+      { email: "b@x.test", telegram: 7 },
+    ],
+    "people[1].telegram",
+    "a Telegram user that no other person has",
+  ],
+])("people that cannot be right are refused with their place: %j", (people, place, wanted) => {
+  expect(getFileProblems({ agents: [{ name: "Thot", email: "Thot@x.test" }], people })).toMatchObject([
+    { name: `GROUNDCREW_CONFIG ${place}`, wanted: expect.stringContaining(wanted) },
+  ]);
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { findProject } from "../../../../shared/tasks/find-task.ts";
 import { findProjectNameProblem, suggestProjectIdentifier } from "../../../../shared/tasks/planning/create-project.ts";
 import { readPlanRuns } from "../../../../shared/tasks/views/overview.ts";
+import { submitWish } from "../../../../shared/tasks/wishes.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
 const ONLY_CYCLES_AND_MODULES = {
@@ -78,6 +79,81 @@ describe.each(["1.3.1", "1.2.2"] as const)("OPENCLAW-08 on Plane %s", (version) 
     const three = await createProject({ name: "Website", identifier: "OTHER" });
     expect([two.id, three.id]).toEqual([one.id, one.id]);
     expect(projects()).toHaveLength(1);
+  });
+});
+
+/** What Plane answers a person who opens the project: the status of its list of items, read with their own key. */
+async function openProject(
+  app: { plane: { createApiKey(user: { id: string }): string; url: string } },
+  user: { id: string },
+  project: string,
+) {
+  const headers = { "x-api-key": app.plane.createApiKey(user) };
+  return (await fetch(`${app.plane.url}/api/v1/workspaces/javisi/projects/${project}/work-items/`, { headers })).status;
+}
+
+describe.each(["1.3.1", "1.2.2"] as const)("The people of a created project on Plane %s", (version) => {
+  test("without the setting people, all members and admins of the workspace can open it, guests cannot", async () => {
+    const { app, plane, createProject, projects } = await createProjectApp(version);
+    const [bob, guest] = [plane.addUser({ name: "Bob" }), plane.addUser({ name: "Guest", role: 5 })];
+    const { id } = await createProject({ name: "Website" });
+    expect(await openProject(app, bob, id)).toBe(200);
+    expect(await openProject(app, guest, id)).toBe(403);
+    const agents = ["concierge@javisi.local.test 20", "imhotep@javisi.local.test 15", "thot@javisi.local.test 15"];
+    const members = [`${app.human.email} 20`, `${bob.email} 15`, ...agents].sort();
+    expect(plane.projectMembers(id)).toEqual(members);
+    plane.ledger.clear();
+    await createProject({ name: "Website" });
+    expect(plane.ledger.requests.filter(({ method }) => method !== "GET")).toEqual([]);
+    expect(projects()).toEqual([]);
+  });
+
+  test("with the setting people, those it names for the project are added with their role in the workspace", async () => {
+    const people = [
+      { email: "BOB@example.test" },
+      { email: "eve@example.test", projects: ["OPS"] },
+      { email: "guest@example.test", projects: ["ops", "webs"] },
+      { email: "gone@example.test" },
+    ];
+    const { app, plane, createProject } = await createProjectApp(version, { config: { people } });
+    for (const name of ["Bob", "Eve", "Zoe"]) plane.addUser({ name, email: `${name.toLowerCase()}@example.test` });
+    plane.addUser({ name: "Guest", email: "guest@example.test", role: 5 });
+    const { id } = await createProject({ name: "Website" });
+    const members = plane.projectMembers(id).filter((line) => line.includes("@example.test"));
+    expect(members).toEqual(["bob@example.test 15", "guest@example.test 5"]);
+    expect(app.logged).toContainEqual(
+      expect.objectContaining({ message: "people are not in the workspace", people: ["gone@example.test"] }),
+    );
+  });
+
+  test("a person who was removed from the project stays removed when it is created again", async () => {
+    const { plane, createProject } = await createProjectApp(version);
+    const bob = plane.addUser({ name: "Bob" });
+    const { id } = await createProject({ name: "Website" });
+    plane.removeProjectMember(id, bob.email);
+    await createProject({ name: "Website" });
+    expect(plane.projectMembers(id).join()).not.toContain(bob.email);
+  });
+
+  test("the project for a wish is also its author's, whatever projects the setting people restricts them to", async () => {
+    const people = [
+      { email: "bob@example.test", telegram: 7, projects: ["OPS"] },
+      { email: "eve@example.test", telegram: 8, projects: ["OPS"] },
+    ];
+    const config = { people, plan: { approve: false } };
+    const { app, plane, createProject } = await createProjectApp(version, { config });
+    for (const { email } of people) plane.addUser({ name: email.slice(0, 3), email });
+    const wish = { update: "1", text: "A website", by: "Bob", user: 7, isFreeText: false };
+    await submitWish(app.deps, "Concierge", wish);
+    await app.actAs("Concierge").plan({ project: "Website", tasks: [{ id: "1", title: "Page" }] });
+    await app.runUntilIdle();
+    const planned = plane.projects().find(({ name }) => name === "Website");
+    expect(plane.projectMembers(planned?.id ?? "").join()).toContain("bob@example.test 15");
+    expect(plane.projectMembers(planned?.id ?? "").join()).not.toContain("eve@");
+    await submitWish(app.deps, "Concierge", { ...wish, update: "2", by: "Eve", user: 8 });
+    const { id } = await createProject({ name: "Shop" });
+    expect(plane.projectMembers(id).join()).toContain("eve@example.test 15");
+    expect(plane.projectMembers(id).join()).not.toContain("bob@");
   });
 });
 
