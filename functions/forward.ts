@@ -33,6 +33,7 @@ const COMMON_NAMES: Partial<Record<EventKind, CommonName | null>> = {
   cycle_completed: "cycle.completed",
   project_created: null,
   project_completed: null,
+  project_deleted: null,
   // Work events, such as an agent's question, change nothing in Plane by themselves.
   ...Object.fromEntries([...WORK_EVENT_KINDS, ...PLAN_EVENT_KINDS].map((kind) => [kind, null])),
 };

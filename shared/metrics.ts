@@ -35,7 +35,7 @@ export const COUNTERS = {
   },
   groundcrew_wakes_total: { help: "Wakes of agents, by outcome: `sent` or `failed`.", labels: ["agent", "outcome"] },
   groundcrew_claims_ended_total: {
-    help: "Claims that ended: `finished` by the agent, `expired` (the agent fell silent), `moved`, `reassigned` or `stopped` by people.",
+    help: "Claims that ended: `finished` by the agent, `expired` (the agent fell silent), `moved`, `reassigned` or `stopped` by people, or `deleted` with the project.",
     labels: ["reason"],
   },
   groundcrew_telegram_calls_total: { help: "Calls of the Bot API, by outcome.", labels: ["method", "outcome"] },

@@ -96,11 +96,15 @@ export function createNotificationRules(
     return [...decisions.values()];
   }
 
-  /** Whether the chat gets `stuck` for the same change: a task that Groundcrew blocked is reported once, with the reason. */
-  function isReportedByOtherEvent(targetChat: ChatId | undefined, { kind }: AnyEvent, facts: EventFacts): boolean {
-    if (kind !== "blocked" || !facts.item?.blockedByDependency) return false;
-    const block = { kind: "stuck", blocker: "", why: "blocked" } as const;
-    return senders.some((entry) => (entry.chat ?? chat) === targetChat && matchesEntry(entry, block, facts, "people"));
+  /**
+   * Whether the chat gets another event about the same change: a task that Groundcrew blocked is reported once, with the
+   * reason, and a deleted project once, not for each claim that it ends.
+   */
+  function isReportedByOtherEvent(targetChat: ChatId | undefined, event: AnyEvent, facts: EventFacts): boolean {
+    const isDeletion = event.kind === "claim_lost" && event.why === "deleted";
+    if (!isDeletion && (event.kind !== "blocked" || !facts.item?.blockedByDependency)) return false;
+    const other: AnyEvent = isDeletion ? { kind: "project_deleted" } : { kind: "stuck", blocker: "", why: "blocked" };
+    return senders.some((entry) => (entry.chat ?? chat) === targetChat && matchesEntry(entry, other, facts, "people"));
   }
 
   function getRuleName(entry: NotificationRule, index: number): string {

@@ -22,6 +22,7 @@ interface EventWake {
 const LOSS_TEXTS: Record<Exclude<ClaimLossReason, "expired" | "stopped">, string> = {
   reassigned: "the task was reassigned",
   moved: "the status of the task was changed, or it was removed",
+  deleted: "the project was deleted",
 };
 
 /** Creates the rules of which agent an event wakes (OPENCLAW-16). An agent that polls (`wake` none) is never woken. */

@@ -50,7 +50,7 @@ export const notificationRulesSchema = z.array(notificationRuleSchema);
 export const DEFAULT_NOTIFICATION_RULES: readonly NotificationRule[] = notificationRulesSchema.parse([
   { name: "completed tasks", events: ["completed"] },
   { name: "critical blockers", events: ["blocked"], priorities: ["urgent", "high"] },
-  { name: "projects", events: ["project_created", "project_completed"] },
+  { name: "projects", events: ["project_created", "project_completed", "project_deleted"] },
   { name: "cycles", events: ["cycle_started", "cycle_completed"] },
   { name: "questions", events: ["asked"] },
   { name: "reviews", events: ["review"] },

@@ -109,7 +109,7 @@ const eventSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("claim_lost"),
     agent: nameSchema,
-    why: z.enum(["expired", "reassigned", "moved", "stopped"]),
+    why: z.enum(["expired", "reassigned", "moved", "stopped", "deleted"]),
     since: z.string(),
     minutes: z.number().exactOptional(),
     by: nameSchema.exactOptional(),

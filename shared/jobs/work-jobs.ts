@@ -16,7 +16,7 @@ export const workJobBodySchema = z.discriminatedUnion("type", [
     /** Store times. */
     since: z.number(),
     at: z.number(),
-    reason: z.enum(["expired", "reassigned", "moved", "stopped"]).optional(),
+    reason: z.enum(["expired", "reassigned", "moved", "stopped", "deleted"]).optional(),
     /** The person who stopped the work. */
     by: z.string().exactOptional(),
     /** Of an expired claim: the minutes without a call. */

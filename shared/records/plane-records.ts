@@ -67,6 +67,11 @@ export interface ProjectRecord {
   cyclesRead?: boolean;
   /** Two reads did not list the project: it was deleted, or our key lost access. Its items cause no events. */
   removed?: boolean;
+  /**
+   * It was removed because Plane lists it no more, not because it is no longer followed: people deleted it, or hid it
+   * from our key.
+   */
+  deleted?: boolean;
   /** The last read did not list the project. */
   missing?: boolean;
 }
@@ -166,7 +171,7 @@ export function toProjectPut(project: ProjectRecord): Put {
   return {
     key: observedKeys.project(project.id),
     value: project,
-    sets: project.removed ? [] : [observedSets.projects],
+    sets: project.removed ? (project.deleted ? [observedSets.deletedProjects] : []) : [observedSets.projects],
   };
 }
 

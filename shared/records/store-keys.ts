@@ -37,6 +37,8 @@ export const observedKeys = {
 /** Names of the sets, whose members can be listed and counted. */
 export const observedSets = {
   projects: "projects",
+  /** Projects that Plane lists no more, so that it can be said of their tasks. */
+  deletedProjects: "deleted-projects",
   /** The items of a project that Plane lists. */
   items: (project: string): SetName => `items:${project}`,
   /** Items that Plane lists but that only serve Groundcrew's own checks (the canary) and are not tasks. */

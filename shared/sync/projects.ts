@@ -54,11 +54,15 @@ export async function readProjects(
     const since = isNew ? project.created_at : isFirst ? date : "";
     projects.push(await observeProject(deps, project, { isNew, since }, correlation));
   }
-  await markMissingProjects(deps, new Set(followed.map((project) => project.id)));
+  await markMissingProjects(deps, { followed: toIds(followed), listed: toIds(listed), isFirst }, correlation);
   await deps.store.commit({
     put: [{ key: observedKeys.projectsRead, value: { at: startedAt, date } satisfies ProjectsReadRecord }],
   });
   return { date, projects };
+}
+
+function toIds(projects: readonly PlaneProject[]): ReadonlySet<string> {
+  return new Set(projects.map(({ id }) => id));
 }
 
 /**
@@ -102,6 +106,7 @@ async function observeProject(
     const {
       removed: _removed,
       missing: _missing,
+      deleted: _deleted,
       ...rest
     }: Partial<ProjectRecord> & typeof unknown = stored ?? unknown;
     const next: ProjectRecord = {
@@ -121,12 +126,24 @@ async function observeProject(
   });
 }
 
-/** Marks projects that Plane no longer lists: gone after two reads. Their items cause no events. */
-async function markMissingProjects(deps: SyncDeps, listed: Set<string>): Promise<void> {
+/**
+ * Marks projects that are no longer followed: gone after two reads, or at once when another workspace is read. One that
+ * Plane no longer lists causes one event, its items cause none.
+ */
+async function markMissingProjects(
+  deps: SyncDeps,
+  { followed, listed, isFirst }: { followed: ReadonlySet<string>; listed: ReadonlySet<string>; isFirst: boolean },
+  correlation: string,
+): Promise<void> {
   for (const { key, value, rev } of await readAllRows<ProjectRecord>(deps, observedSets.projects)) {
-    if (listed.has(value.id)) continue;
-    const next: ProjectRecord = { ...value, missing: true, ...omitUndefined({ removed: value.missing || undefined }) };
-    await deps.store.commit({ expect: [[key, rev]], put: [toProjectPut(next)] });
+    if (followed.has(value.id)) continue;
+    const removed = value.missing || isFirst || undefined;
+    const deleted = (removed && !isFirst && !listed.has(value.id)) || undefined;
+    const next: ProjectRecord = { ...value, missing: true, ...omitUndefined({ removed, deleted }) };
+    const events: ProjectEvent[] = deleted && value.member ? [{ kind: "project_deleted" }] : [];
+    await updateValue<ProjectRecord>(deps, key, (_, current) =>
+      current === rev ? prepareProjectUpdate(deps, next, rev, events, correlation) : undefined,
+    );
   }
 }
 

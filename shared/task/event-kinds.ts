@@ -41,6 +41,7 @@ export const EVENT_KINDS = [
   "comment_edited",
   "project_created",
   "project_completed",
+  "project_deleted",
   "cycle_started",
   "cycle_completed",
   ...WORK_EVENT_KINDS,

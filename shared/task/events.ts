@@ -23,6 +23,7 @@ export type TaskEvent =
 
 export type ProjectEvent =
   | { kind: "project_created" }
+  | { kind: "project_deleted" }
   /** `planned`: `plan_completed` reports the same to the Concierge. */
   | { kind: "project_completed"; planned?: true };
 
@@ -59,7 +60,7 @@ export type PlanEvent =
   | { kind: "plan_completed"; plan: string; agent: string; title: string; tasks: number };
 
 /** Why an agent lost its claim. */
-export type ClaimLossReason = "expired" | "reassigned" | "moved" | "stopped";
+export type ClaimLossReason = "expired" | "reassigned" | "moved" | "stopped" | "deleted";
 
 export type Urgency = "low" | "normal" | "high";
 
@@ -88,7 +89,7 @@ export type WorkEvent =
   | { kind: "critical"; comment: string; agent: string; text: string }
   /**
    * The agent lost its claim: it expired after `minutes` without a call (absent on older events: 15), the task was
-   * reassigned, people changed its status, or the person `by` stopped the work.
+   * reassigned, people changed its status, the person `by` stopped the work, or its project was deleted.
    */
   | { kind: "claim_lost"; agent: string; why: ClaimLossReason; since: string; minutes?: number; by?: string }
   /**

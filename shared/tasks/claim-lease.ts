@@ -316,6 +316,7 @@ function createClaimLostError(
     expired: `the claim expired because no call renewed it for ${minutes} minutes`,
     reassigned: "the task was reassigned in Plane",
     moved: "the status of the task was changed in Plane",
+    deleted: "the project was deleted",
   };
   const loss = `You lost ${key}, which you held from ${from} to ${to}: ${reasons[reason]}. Nothing has been written since.`;
   const advice = "Read it with get_task_details. If it is still yours, claim it again with claim_task.";

@@ -9,7 +9,7 @@ import { PlaneAuthError, PlaneNotFoundError } from "../plane/errors.ts";
 import { workItemsApi } from "../plane/work-items.ts";
 import { isReadableProject, listReadableProjects, type ProjectRecord, type Task } from "../records/plane-records.ts";
 import { observedKeys, observedSets } from "../records/store-keys.ts";
-import type { Revision } from "../store/port.ts";
+import type { Revision, SetName } from "../store/port.ts";
 import { readAllRows } from "../store/records.ts";
 import { formatItemUrl } from "../sync/event-facts.ts";
 import { normalizeItem, singleItemEndpoint, singleItemQuery } from "../sync/normalize.ts";
@@ -66,15 +66,22 @@ export async function findTasks(context: CallContext, keys: readonly string[]): 
 }
 
 async function findTaskId(deps: FindDeps, { identifier, number }: TaskKey): Promise<string | undefined> {
-  const project = (await readAllRows<ProjectRecord>(deps, observedSets.projects)).find(
-    ({ value }) => value.identifier.toUpperCase() === identifier,
-  );
+  const find = async (set: SetName) =>
+    (await readAllRows<ProjectRecord>(deps, set)).find(({ value }) => value.identifier.toUpperCase() === identifier);
+  // Another project may have the identifier of a deleted one.
+  const project = (await find(observedSets.projects)) ?? (await find(observedSets.deletedProjects));
   if (!project) return undefined;
   const page = await deps.store.scan<ItemRecord>(observedSets.numbered(project.value.id, number), undefined, 1);
   return page.rows[0]?.value.snapshot.id;
 }
 
 function requirePresent(task: Task): Task {
+  if (task.project.deleted)
+    throw new GroundcrewError(
+      "not_found",
+      `${task.key} cannot be read: the project was deleted in Plane. Take another task.`,
+      { refusal: { name: "deletedProject", values: { task: task.key } } },
+    );
   if (!isReadableProject(task.project))
     throw new GroundcrewError(
       "not_found",

@@ -76,6 +76,11 @@ export async function filterActionableTasks<T extends WakeTask>(
   return tasks.filter((_, i) => flags[i]);
 }
 
+async function isInDeletedProject({ store }: WakeTaskDeps, { snapshot }: ItemRecord): Promise<boolean> {
+  const [project] = await store.read<ProjectRecord>([observedKeys.project(snapshot.project)]);
+  return project?.value.deleted === true;
+}
+
 async function isActionable(
   deps: WakeTaskDeps,
   agent: string,
@@ -104,6 +109,7 @@ async function isActionable(
     case "project_completed":
       return (await store.count(observedSets.open(id))) === 0;
     case "stopped":
+      if (item && (await isInDeletedProject(deps, item))) return true;
       return claim?.value.agent !== agent && !(item && isStartable(item, agent));
     case "stuck":
       return item !== undefined && isOpenItem(item) && ["blocking", "blocked"].includes(block?.value.phase ?? "");

@@ -64,6 +64,7 @@ export const MESSAGE_SOUNDS: Record<EventKind | AnnouncementKind, SoundRule> = {
   comment_edited: "silent",
   project_created: "silent",
   project_completed: "silent",
+  project_deleted: "silent",
   cycle_started: "silent",
   cycle_completed: "silent",
   answered: "silent",

@@ -80,7 +80,7 @@ function addToGroups(groups: NotificationGroup[], { event, facts }: ActionBody):
   const closed = isClosedWithoutResult({ event, facts }) ? { isClosed: true as const } : {};
   const { kind } = event;
   const { identifier, name, url } = getEventProject(event, facts);
-  const isProjectKind = kind === "project_created" || kind === "project_completed";
+  const isProjectKind = kind.startsWith("project_");
   const subject = isProjectKind
     ? { name, url }
     : { name: facts.item?.key ?? facts.cycle?.name ?? name, url: facts.item?.url ?? url };
@@ -216,7 +216,7 @@ function renderGroupLine(
   { kind, project, count, named, isClosed }: NotificationGroup,
   { texts, format, origins }: Presentation,
 ): RichText {
-  const isProjectKind = kind === "project_created" || kind === "project_completed";
+  const isProjectKind = kind.startsWith("project_");
   const names: (RichText | string)[] = named.map(({ name, url }) => toLink(toSafeText(name, 60), url, origins));
   const rest = count - named.length;
   if (rest > 0) names.push(format.count(texts.more, rest));

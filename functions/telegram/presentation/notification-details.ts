@@ -42,7 +42,7 @@ export function renderNotificationDetails({ event, facts }: ActionBody, presenta
   if (event.kind === "due") add(fields.due, `${date(event.from)} → ${date(event.to)}`);
   if (event.kind === "priority") add(fields.priority, `${priorities[event.from]} → ${priorities[event.to]}`);
   if (comment) add(fields.comment, toSafeText(comment.text, 300));
-  const isProjectKind = event.kind === "project_created" || event.kind === "project_completed";
+  const isProjectKind = event.kind.startsWith("project_");
   if (project && !isProjectKind && !("plan" in event)) {
     add(fields.project, toLink(renderProjectName(project), project.url, origins));
   }

@@ -78,6 +78,7 @@ export const EVENT_EMOJI: Record<EventKind, string> = {
   comment_edited: "💬",
   project_created: "📁",
   project_completed: "🏁",
+  project_deleted: "🗑️",
   cycle_started: "🏃",
   cycle_completed: "🏆",
   asked: "❓",

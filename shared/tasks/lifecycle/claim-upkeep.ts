@@ -85,7 +85,7 @@ export async function expireClaims(deps: TaskDeps, correlation: string): Promise
 async function endIfOver(deps: TaskDeps, claim: ClaimRecord, check: ClaimCheck): Promise<boolean> {
   const { now, wasDown, correlation } = check;
   const task = await findStoredTask(deps, claim.item);
-  const reason = task && findLossReason(claim, task.item);
+  const reason = task && (task.project.deleted ? "deleted" : findLossReason(claim, task.item));
   // A person may approve the result while its agent is still reporting it: then the agent has finished by itself.
   if (reason === "moved" && (await isFinishing(deps, claim))) return endClaim(deps, claim, undefined, correlation);
   if (reason) return endClaim(deps, claim, reason, correlation, omitUndefined({ by: task?.item.stopped?.by }));
@@ -180,7 +180,8 @@ export async function checkClaim(deps: TaskDeps, { item, correlation }: { item: 
 export async function handleClaimEnd(deps: TaskDeps, claimEnd: ClaimEnd): Promise<void> {
   const { item, agent, fence, at, since, reason, minutes, by, correlation } = claimEnd;
   const task = await findStoredTask(deps, item);
-  await queueCardWrite(deps, item, correlation);
+  // A deleted project has no card to update.
+  if (reason !== "deleted") await queueCardWrite(deps, item, correlation);
   if (!task || !reason || (reason === "expired" && !needsAgent(task.item))) return;
   const current = reason === "expired" || reason === "stopped" ? await returnToTodo(deps, task, claimEnd) : task;
   const record = workKeys.claimEnd(item, fence);

@@ -17,7 +17,7 @@ async function createTwoProjects() {
   return { app, plane, project, other, item, blocker };
 }
 
-test("a deleted project and its items cause no events, and other projects are still observed", async () => {
+test("a deleted project causes one event, its items none, and other projects are still observed", async () => {
   const { app, plane, other, item } = await createTwoProjects();
   plane.deleteProject(other);
   await app.deliverWebhooks();
@@ -26,7 +26,7 @@ test("a deleted project and its items cause no events, and other projects are st
     await app.runUntilIdle();
     app.advance(5 * MINUTE);
   }
-  expect(app.takeEvents()).toEqual([]);
+  expect(app.takeEvents()).toEqual(["SEC project_deleted"]);
   plane.editItem(item, { name: "Manual" });
   await app.poll();
   expect(app.takeEvents()).toEqual(["ONB-1 renamed"]);

@@ -79,6 +79,15 @@ function getTargets(
   return rules.decide(createEvent(kind), actor ? { ...facts, actor } : facts, "c").map(({ target }) => target);
 }
 
+test("a claim that ended with its deleted project is not sent where the deletion is", () => {
+  const { facts } = createNotice(1);
+  const event = { kind: "claim_lost", agent: "Thot", why: "deleted", since: "2026-11-24T08:00:00Z" } as const;
+  const decide = (entries: unknown) =>
+    createNotificationRules(notificationRulesSchema.parse(entries), OUTBOX_CHAT).decide(event, facts, "c");
+  expect(decide([])).toEqual([]);
+  expect(decide([{ events: ["claim_lost"] }])).toHaveLength(1);
+});
+
 const CHAT_TARGETS = [`telegram:${OUTBOX_CHAT}`];
 
 test("NOTIF-05: by default only important events are sent: completions, critical blockers, projects, cycles, questions, reviews, plans, failures", () => {
@@ -88,6 +97,7 @@ test("NOTIF-05: by default only important events are sent: completions, critical
     "completed",
     "project_created",
     "project_completed",
+    "project_deleted",
     "cycle_started",
     "cycle_completed",
     "asked",

@@ -5,6 +5,7 @@ import { findClaim } from "../../../../shared/records/task-records.ts";
 import { ensureClaim } from "../../../../shared/tasks/claims.ts";
 import { findTask } from "../../../../shared/tasks/find-task.ts";
 import { answerQuestion } from "../../../../shared/tasks/people/questions.ts";
+import { filterActionableTasks } from "../../../../shared/tasks/startable-tasks.ts";
 import { DAY, HOUR, MINUTE } from "../../../../shared/time.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 
@@ -229,4 +230,36 @@ test("after the store was lost, a task in progress without a holder on its card 
   await app.runUntilIdle();
   expect(await findClaim(app.deps, item.id)).toBeUndefined();
   expect(app.readPlaneItem(item).state).toBe("In Progress");
+});
+
+test.each(["1.3.1", "1.2.2"] as const)(
+  "a deleted project ends its claims, and its agents learn that the project was deleted (Plane %s)",
+  async (version) => {
+    const { app, item, advanceMinutes } = await createHeldTask("Thot", { version });
+    app.plane.deleteProject(app.onb);
+    await app.poll();
+    await advanceMinutes(1);
+    expect(await findClaim(app.deps, item.id)).toBeDefined();
+    await app.poll();
+    await advanceMinutes(3);
+    expect(await findClaim(app.deps, item.id)).toBeUndefined();
+    expect(getClaimLostEvents(app)).toEqual([expect.objectContaining({ agent: "Thot", why: "deleted" })]);
+    await expect(app.actAs("Thot").setStatus("ONB-1", { status: "done" })).rejects.toMatchObject({
+      code: "not_found",
+      message: "ONB-1 cannot be read: the project was deleted in Plane. Take another task.",
+    });
+    expect(
+      await filterActionableTasks(app.deps, "Thot", [{ id: item.id, key: "ONB-1", reason: "stopped" }]),
+    ).toHaveLength(1);
+  },
+);
+
+test("a project that PLANE_PROJECTS no longer names is not called deleted", async () => {
+  const { app, item } = await createHeldTask();
+  const plane = app.deps.settings.plane;
+  if (!plane) throw new Error("Plane is not set up.");
+  Object.assign(plane, { projects: ["OPS"] });
+  for (let i = 0; i < 3; i += 1) await app.poll();
+  await expect(app.actAs("Thot").claim("ONB-1")).rejects.not.toThrow("deleted in Plane. Take");
+  expect(await findClaim(app.deps, item.id)).toBeDefined();
 });
