@@ -150,8 +150,8 @@ async function editCanaryComment(deps: Deps, { project, item, comment }: CanaryL
 }
 
 /**
- * Whether Plane refused this location: it is deleted, archived or not accessible to us. A wrong key, a reached rate limit
- * or a missing response do not count, because another location would not help.
+ * Whether Plane refused this location: it is deleted, archived or not accessible to us. A wrong key, a reached rate
+ * limit or a missing response do not count, because another location would not help.
  */
 function isPlaneRefusal(thrown: unknown): thrown is PlaneError {
   if (thrown instanceof PlaneAuthError) return thrown.reason === "permission";

@@ -45,8 +45,8 @@ export const storeTick: Tick = {
 };
 
 /**
- * Limits of rows per set, regardless of age: about 35 MB of decision log (1.7 KB per row, measured), 10 MB of messages and
- * 80 MB of audit log (0.8 KB per row, measured), which ten agents fill in a month with 333 calls a day each.
+ * Limits of rows per set, regardless of age: about 35 MB of decision log (1.7 KB per row, measured), 10 MB of messages
+ * and 80 MB of audit log (0.8 KB per row, measured), which ten agents fill in a month with 333 calls a day each.
  */
 const LIMITS: readonly [SetName, number][] = [
   [auditSets.all, 100_000],

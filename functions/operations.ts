@@ -36,8 +36,8 @@ export const deadLettersRoute: Route = { path: "/dead-letters", access: "page", 
 export const holdsRoute: Route = { path: "/api/holds", access: "page", app: createHoldsApp };
 
 /**
- * Writes a copy of the embedded store beside it, for `groundcrew backup` on the same machine: only this process can read
- * a file that it has open. The answer is the copy's name; its content never leaves the machine here.
+ * Writes a copy of the embedded store beside it, for `groundcrew backup` on the same machine: only this process can
+ * read a file that it has open. The answer is the copy's name; its content never leaves the machine here.
  */
 export const storeCopyRoute: Route = { path: "/api/store-copy", access: "admin", app: createStoreCopyApp };
 

@@ -1,5 +1,5 @@
-// This is JavaScript that loads on any version of Node (it imports no newer names), so that a version that cannot run the
-// product still prints the error message.
+// This is JavaScript that loads on any version of Node (it imports no newer names), so that a version that cannot run
+// the product still prints the error message.
 import { fileURLToPath } from "node:url";
 
 /** The oldest Node that runs the sources, which are TypeScript, and has `node:sqlite` without a flag. */

@@ -322,8 +322,8 @@ function splitConnectionLimit(limit: number, hasMetricsPort: boolean): { main: n
 }
 
 /**
- * Watches the secrets file and reloads the runtime's settings when it has changed. An invalid file is logged and changes
- * nothing; its next change is read again.
+ * Watches the secrets file and reloads the runtime's settings when it has changed. An invalid file is logged and
+ * changes nothing; its next change is read again.
  */
 export async function watchSecrets(options: WatchSecretsOptions): Promise<void> {
   const { running, readSettings, getFingerprint, wait, signal, interval = 2_000 } = options;

@@ -49,9 +49,9 @@ const HTTP_STATUS = {
 } as const satisfies Record<ErrorCode, number>;
 
 /**
- * An error that is returned to HTTP callers as `{error: {code, message}}`, so its message must not contain a secret. The
- * message is in English, for agents, administrators and the log. An error that a person's command can cause also has a
- * `refusal`: what that person reads, in their language.
+ * An error that is returned to HTTP callers as `{error: {code, message}}`, so its message must not contain a secret.
+ * The message is in English, for agents, administrators and the log. An error that a person's command can cause also
+ * has a `refusal`: what that person reads, in their language.
  */
 export class GroundcrewError extends Error {
   readonly code: ErrorCode;

@@ -10,9 +10,9 @@ type Bytes = Uint8Array<ArrayBuffer>;
 type Key = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
 /**
- * The cryptography that the intake of webhooks needs. Web Crypto is asynchronous and works in another thread. A platform
- * with synchronous functions returns at once, which is faster for small bodies and lets webhooks that arrive together be
- * stored together.
+ * The cryptography that the intake of webhooks needs. Web Crypto is asynchronous and works in another thread. A
+ * platform with synchronous functions returns at once, which is faster for small bodies and lets webhooks that arrive
+ * together be stored together.
  */
 export interface Hashing {
   /** 64 lower-case hex characters. */

@@ -15,8 +15,8 @@ export const DAY: Ms = 24 * HOUR;
 const MORE_THAN_A_DAY: Ms = 26 * HOUR;
 
 /**
- * Formats a time in a time zone for agents: ISO 8601 without fractions of a second, with the zone's offset at that time,
- * such as `2026-11-21T09:00:00+01:00`; in UTC with `Z`.
+ * Formats a time in a time zone for agents: ISO 8601 without fractions of a second, with the zone's offset at that
+ * time, such as `2026-11-21T09:00:00+01:00`; in UTC with `Z`.
  */
 export function formatIsoTime(at: Ms, timeZone: string): string {
   const { date, time, offset } = toZonedTime(at, timeZone);

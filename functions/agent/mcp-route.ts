@@ -68,8 +68,8 @@ async function createMcpServer(sdk: Awaited<ReturnType<typeof loadSdk>>, callToo
     if (tool) return toMcpResult(outcome);
     throw new sdk.McpError(sdk.ErrorCode.InvalidParams, outcome.ok ? "" : outcome.refusal.message);
   });
-  // A cancelled request would get no answer, and the HTTP request with it none either. Each HTTP request has a server of
-  // its own, so a cancellation could only concern a request of the same batch.
+  // A cancelled request would get no answer, and the HTTP request with it none either. Each HTTP request has a server
+  // of its own, so a cancellation could only concern a request of the same batch.
   server.setNotificationHandler(sdk.CancelledNotificationSchema, () => {});
   const transport = new sdk.Transport({ enableJsonResponse: true });
   await server.connect(transport);

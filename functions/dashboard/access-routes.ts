@@ -13,9 +13,9 @@ import type { AgentsAnswer } from "./answers.ts";
 const signInSchema = z.object({ token: z.string().max(1_000) });
 
 /**
- * Signs the page in with ADMIN_TOKEN, and out again. Public, because signing in precedes authentication. Wrong tokens are
- * counted with unknown bearer tokens. The right one always signs in, because other clients behind the same address could
- * otherwise lock the admin out; its length prevents guessing.
+ * Signs the page in with ADMIN_TOKEN, and out again. Public, because signing in precedes authentication. Wrong tokens
+ * are counted with unknown bearer tokens. The right one always signs in, because other clients behind the same address
+ * could otherwise lock the admin out; its length prevents guessing.
  */
 export const sessionRoute: Route = { path: "/api/session", access: "public", app: createSessionApp };
 

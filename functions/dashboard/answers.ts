@@ -49,8 +49,8 @@ export interface BoardBudget extends Omit<Budget, "sources"> {
 }
 
 /**
- * A plan and how far it is: `project` is the identifier, once the project exists; `done` and `total` count steps; `reason`
- * says why it was rejected, or why it failed.
+ * A plan and how far it is: `project` is the identifier, once the project exists; `done` and `total` count steps;
+ * `reason` says why it was rejected, or why it failed.
  */
 export type BoardPlan = Omit<Awaited<ReturnType<typeof readPlanRuns>>[number], "agent" | "wish" | "at">;
 

@@ -85,8 +85,8 @@ async function readLinkedMessage(store: Pick<Deps["store"], "read">, id: string)
 }
 
 /**
- * Removes control, direction and other invisible characters from a message for the page, and moves its entities with the
- * text. The word joiners that keep Telegram from detecting links are removed too: the page detects none by itself.
+ * Removes control, direction and other invisible characters from a message for the page, and moves its entities with
+ * the text. The word joiners that keep Telegram from detecting links are removed too: the page detects none by itself.
  */
 function cleanRichText({ text, entities }: RichText): RichText {
   const borders = [...new Set([0, text.length, ...entities.flatMap(({ offset, length }) => [offset, offset + length])])]

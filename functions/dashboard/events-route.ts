@@ -81,8 +81,8 @@ export function createEventStreams(
 }
 
 /**
- * Reads a text that changes whenever the page has something new to show. It depends on the store, so it includes changes
- * by other processes and survives restarts, and on whether this process can write to it.
+ * Reads a text that changes whenever the page has something new to show. It depends on the store, so it includes
+ * changes by other processes and survives restarts, and on whether this process can write to it.
  */
 export async function readRevision({ store, storeHealth }: RevisionDeps): Promise<string> {
   const [decisionRev, messageRev, projects, claims, plans, { queues }, holds, firstLook, uploads, running, runners] =

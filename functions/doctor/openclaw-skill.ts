@@ -330,8 +330,8 @@ export function isGroundcrewEntry(name: string, launch: string, { port, publicUr
 }
 
 /**
- * The version of OpenClaw's command on this machine; undefined where none is, and where a gateway is on another machine,
- * whose version nothing tells.
+ * The version of OpenClaw's command on this machine; undefined where none is, and where a gateway is on another
+ * machine, whose version nothing tells.
  */
 export async function findOpenclawVersion(reader: SkillReader, settings: Settings): Promise<string | undefined> {
   const urls = keepDefined([settings.openclaw?.url, ...listOpenclawAgents(settings).map(({ url }) => url)]);

@@ -66,8 +66,8 @@ export const change = (detail: string, apply: StepChange["apply"]): StepChange =
 
 /**
  * Runs the steps in order; a failed one prevents only the steps that need it. Without `apply` it plans them: reads the
- * current state and writes nothing. With it each step reads the state again, so that a run is safe to repeat, also after
- * an interruption.
+ * current state and writes nothing. With it each step reads the state again, so that a run is safe to repeat, also
+ * after an interruption.
  */
 export async function runSteps(
   context: ProvisionContext,

@@ -97,8 +97,8 @@ export function createNotificationRules(
   }
 
   /**
-   * Whether the chat gets another event about the same change: a task that Groundcrew blocked is reported once, with the
-   * reason, and a deleted project once, not for each claim that it ends.
+   * Whether the chat gets another event about the same change: a task that Groundcrew blocked is reported once, with
+   * the reason, and a deleted project once, not for each claim that it ends.
    */
   function isReportedByOtherEvent(targetChat: ChatId | undefined, event: AnyEvent, facts: EventFacts): boolean {
     const isDeletion = event.kind === "claim_lost" && event.why === "deleted";

@@ -88,8 +88,8 @@ const ANSWER_INSTRUCTION =
 const OPENING = "There is work for you in Plane. Use the plane-bridge tools; list_my_tasks shows all your tasks.";
 
 /**
- * Posts the agent's pending wake. The call is recorded before it is made: a wake whose process ended during the call may
- * have arrived, so it is not repeated but checked later. Only a wake that certainly did not arrive is repeated.
+ * Posts the agent's pending wake. The call is recorded before it is made: a wake whose process ended during the call
+ * may have arrived, so it is not repeated but checked later. Only a wake that certainly did not arrive is repeated.
  */
 export async function deliverWake(deps: DeliverDeps, job: LeasedJob, agent: AgentSettings): Promise<JobResult> {
   if (agent.wake.kind === "none") return DONE;
@@ -122,8 +122,8 @@ export async function deliverWake(deps: DeliverDeps, job: LeasedJob, agent: Agen
 }
 
 /**
- * Records that the wake was posted and schedules the check of whether the agent reacts. `uncertain`: why it may not have
- * arrived.
+ * Records that the wake was posted and schedules the check of whether the agent reacts. `uncertain`: why it may not
+ * have arrived.
  */
 async function markWakePosted(
   deps: DeliverDeps,

@@ -70,8 +70,8 @@ const DONE: JobResult = { done: true };
 const UNANSWERED_MS: readonly Ms[] = [5 * MINUTE, 10 * MINUTE, 20 * MINUTE];
 
 /**
- * Delays between the last call of an agent that has claimed nothing and the next wake: 15, 30 and 60 min. As long as the
- * first one a claim lasts without a call, too.
+ * Delays between the last call of an agent that has claimed nothing and the next wake: 15, 30 and 60 min. As long as
+ * the first one a claim lasts without a call, too.
  */
 const ANSWERED_MS: readonly Ms[] = [15 * MINUTE, 30 * MINUTE, 60 * MINUTE];
 

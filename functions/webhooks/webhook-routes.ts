@@ -92,8 +92,8 @@ export const planeWebhookRoute: Route = { path: "/webhooks/plane", access: "publ
 const MAX_UPDATE_BYTES = 256 * 1024;
 
 /**
- * Verifies an update from Telegram by its secret header, stores it, readable or not, and responds 200. The connection is
- * broken when it could not be stored, because Telegram then sends it again.
+ * Verifies an update from Telegram by its secret header, stores it, readable or not, and responds 200. The connection
+ * is broken when it could not be stored, because Telegram then sends it again.
  */
 export const telegramWebhookRoute: Route = {
   path: "/webhooks/telegram",

@@ -35,8 +35,8 @@ const KEPT = { days: 7, weeks: 4 } as const;
 const DAYS_BEFORE_FIRST_MONDAY = 4;
 
 /**
- * Finds the newest complete backup of a folder; undefined when there is none. Throws when the folder cannot be read. Its
- * files are not compared with their checksums: a restore does that.
+ * Finds the newest complete backup of a folder; undefined when there is none. Throws when the folder cannot be read.
+ * Its files are not compared with their checksums: a restore does that.
  */
 export function findNewestBackup(folder: string): { name: string; began: Ms; bytes: number } | undefined {
   const names = readdirSync(folder).filter((name) => parseBackupName(name) !== undefined);
@@ -52,8 +52,8 @@ export function findNewestBackup(folder: string): { name: string; began: Ms; byt
 }
 
 /**
- * Stores whether the backups of a folder are copied elsewhere. Called before each backup, so that a copy that never ends
- * is known to be missing.
+ * Stores whether the backups of a folder are copied elsewhere. Called before each backup, so that a copy that never
+ * ends is known to be missing.
  */
 export async function setCopiesExpected(folder: string, isExpected: boolean): Promise<void> {
   const path = join(folder, RECORD_FILE);

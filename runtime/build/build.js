@@ -1,6 +1,6 @@
 /**
- * Bundles the product into dist/: its programs, with every package that they need, and the files that they read. What is
- * installed anywhere runs this build; `npm run dev` and the tests run the sources.
+ * Bundles the product into dist/: its programs, with every package that they need, and the files that they read. What
+ * is installed anywhere runs this build; `npm run dev` and the tests run the sources.
  *
  * JavaScript, because npm may run it with a Node that cannot read TypeScript.
  */

@@ -111,8 +111,8 @@ export function parseCommandInput<S extends z.ZodObject>(
 }
 
 /**
- * Parses a tool's input from its arguments: `--name value`, `--name=value`, and one value without a name. A value of `-`
- * is read with `readStdin`.
+ * Parses a tool's input from its arguments: `--name value`, `--name=value`, and one value without a name. A value of
+ * `-` is read with `readStdin`.
  */
 export async function parseCliInput(spec: ToolSpec, args: readonly string[], readStdin: () => Promise<string>) {
   const pairs = parsePairs(spec, args);

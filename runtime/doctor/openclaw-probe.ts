@@ -83,8 +83,8 @@ function isSkillPath(path: string): boolean {
 }
 
 /**
- * OpenClaw's settings on this machine: the file that OPENCLAW_CONFIG names, else the one that OpenClaw itself would read.
- * Undefined when OpenClaw's folder is unknown.
+ * OpenClaw's settings on this machine: the file that OPENCLAW_CONFIG names, else the one that OpenClaw itself would
+ * read. Undefined when OpenClaw's folder is unknown.
  */
 export function findOpenclawConfig(env: Record<string, string | undefined>): OpenclawConfigFiles | undefined {
   const configured = env["OPENCLAW_CONFIG"]?.trim();

@@ -82,8 +82,8 @@ const SOURCE_SHARE = 1 / 2;
 const DEFAULT_OPEN_FILES = 1_024;
 
 /**
- * Files that are kept for everything but clients: 40, or a quarter of the limit. The process itself opens 26 (measured);
- * the others are for the store and for requests to Plane, Telegram and agents.
+ * Files that are kept for everything but clients: 40, or a quarter of the limit. The process itself opens 26
+ * (measured); the others are for the store and for requests to Plane, Telegram and agents.
  */
 const RESERVED_FILES = 40;
 

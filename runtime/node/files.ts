@@ -80,8 +80,8 @@ export function readEnvironment(
 }
 
 /**
- * The address of a file that belongs to the product, by its path in the repository. A build has its files in dist/files/;
- * those of packages are in `packages` there, because npm packs no folder named `node_modules`.
+ * The address of a file that belongs to the product, by its path in the repository. A build has its files in
+ * dist/files/; those of packages are in `packages` there, because npm packs no folder named `node_modules`.
  */
 export function getProductFile(path: string): URL {
   if (!IS_BUILD) return new URL(`../../${path}`, import.meta.url);

@@ -2,8 +2,8 @@ import type { OpenclawOutput } from "../../functions/doctor/openclaw-skill.ts";
 import type { ProgramResult } from "./programs.ts";
 
 /**
- * What OpenClaw printed, for who judges it. A program that ended and left a child process that keeps its output open has
- * answered.
+ * What OpenClaw printed, for who judges it. A program that ended and left a child process that keeps its output open
+ * has answered.
  */
 export function toOpenclawOutput({
   status,

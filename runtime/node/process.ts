@@ -63,8 +63,8 @@ export function createConfirmPrompt(input: NodeJS.ReadableStream, output: NodeJS
 }
 
 /**
- * Creates a check that collects garbage when the process is idle after work: V8 keeps memory until it needs space, which
- * an idle process never does. A collection stops the process for about 50 ms, so it waits for an idle interval.
+ * Creates a check that collects garbage when the process is idle after work: V8 keeps memory until it needs space,
+ * which an idle process never does. A collection stops the process for about 50 ms, so it waits for an idle interval.
  */
 export function createIdleCollector({ utilization, cpu, collect }: ProcessProbe): () => void {
   let cpuAtLastCollection = 0;

@@ -58,8 +58,8 @@ const STREAM_TIMEOUT_MS: Ms = 630_000;
 const SEND_TIMEOUT_MS: Ms = 60_000;
 
 /**
- * Limit of requests that wait on a connection for the answers before them: 32. Browsers, proxies and Plane send the next
- * request after the answer.
+ * Limit of requests that wait on a connection for the answers before them: 32. Browsers, proxies and Plane send the
+ * next request after the answer.
  */
 const MAX_WAITING_REQUESTS = 32;
 
@@ -179,9 +179,9 @@ function createErrorResponse(status: number, code: string, message: string, head
 }
 
 /**
- * Reads the whole body of a request. Most bodies arrive in one chunk, which is returned without copying. Call it only for
- * an announced length within a limit; Node reads no more than was announced. Rejects with `BreakConnection` when the
- * sender disconnects.
+ * Reads the whole body of a request. Most bodies arrive in one chunk, which is returned without copying. Call it only
+ * for an announced length within a limit; Node reads no more than was announced. Rejects with `BreakConnection` when
+ * the sender disconnects.
  */
 function readRequestBody(incoming: IncomingMessage): Promise<Uint8Array<ArrayBuffer>> {
   return new Promise((resolve, reject) => {

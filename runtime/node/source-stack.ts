@@ -1,6 +1,6 @@
 /**
- * The stack of an error in a build, as positions in the sources. Node could do this itself (`--enable-source-maps`), but
- * it reads all source maps at the start, which takes 25 MB; here one is read when an error is logged.
+ * The stack of an error in a build, as positions in the sources. Node could do this itself (`--enable-source-maps`),
+ * but it reads all source maps at the start, which takes 25 MB; here one is read when an error is logged.
  */
 
 import { readFileSync } from "node:fs";

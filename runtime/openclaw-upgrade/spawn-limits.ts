@@ -38,8 +38,8 @@ const configSchema = z.looseObject({
 });
 
 /**
- * The settings to change so that spawned agents have these limits: how many run at once (the rest queues), for how long,
- * and what each sandbox may use. OpenClaw has no default of its own for the last three.
+ * The settings to change so that spawned agents have these limits: how many run at once (the rest queues), for how
+ * long, and what each sandbox may use. OpenClaw has no default of its own for the last three.
  */
 export function planLimits(config: unknown, limits: SpawnLimits): LimitChange[] {
   const defaults = readAgents(config).defaults;

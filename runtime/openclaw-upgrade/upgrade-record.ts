@@ -52,8 +52,8 @@ const spawnSchema = z.object({
 export type SpawnMetrics = z.infer<typeof spawnSchema>;
 
 /**
- * One upgrade, as it is on the disk. `running`: not finished, continue or roll back. `refused`: it ended before anything
- * was changed. `rolling_back`: a rollback is not finished.
+ * One upgrade, as it is on the disk. `running`: not finished, continue or roll back. `refused`: it ended before
+ * anything was changed. `rolling_back`: a rollback is not finished.
  */
 const upgradeRecordSchema = z.object({
   format: z.literal(1),

@@ -215,8 +215,8 @@ export async function runRollbackSteps(context: UpgradeContext, start: UpgradeRe
 }
 
 /**
- * Runs the steps of a list that are not done yet, until one fails. The record is on the disk before and after each step,
- * so that the next call continues where this one was killed.
+ * Runs the steps of a list that are not done yet, until one fails. The record is on the disk before and after each
+ * step, so that the next call continues where this one was killed.
  */
 async function runSteps(
   context: UpgradeContext,
@@ -270,8 +270,8 @@ export function endRecord({ records, clock }: UpgradeContext, record: UpgradeRec
 }
 
 /**
- * Sets the limits with the new version while it runs, because its own start brings the old settings into its form: before
- * that, its command refuses them. 2026.2 reads them only when it starts.
+ * Sets the limits with the new version while it runs, because its own start brings the old settings into its form:
+ * before that, its command refuses them. 2026.2 reads them only when it starts.
  */
 async function setLimits(context: StepContext, record: UpgradeRecord): Promise<StepResult> {
   const { driver, remaining } = context;

@@ -37,9 +37,9 @@ export const provisionDisk: Disk = {
 
 /**
  * Creates access to the local disk for one run of provision. A symbolic link is followed, so that secrets may be stored
- * on another volume. One to a missing file is refused, because that volume may not be mounted. What a path led to at its
- * first use holds for the whole run: a file or folder that another process replaces meanwhile by a link, or a folder by
- * another one, is refused and never written to.
+ * on another volume. One to a missing file is refused, because that volume may not be mounted. What a path led to at
+ * its first use holds for the whole run: a file or folder that another process replaces meanwhile by a link, or a
+ * folder by another one, is refused and never written to.
  */
 export function createProvisionDisk(): Disk {
   const pins = createPathPins();

@@ -106,8 +106,8 @@ function readHolderFile(path: string) {
 }
 
 /**
- * Whether the lock's process has ended: one of this machine has, because we hold its lock. This cannot be determined for
- * another machine or container, so it counts as running.
+ * Whether the lock's process has ended: one of this machine has, because we hold its lock. This cannot be determined
+ * for another machine or container, so it counts as running.
  */
 function isAbandoned({ holder, modifiedAt }: HolderFile, now: number): boolean {
   return holder ? holder.host === hostname() : now - modifiedAt > WRITE_GRACE_MS;

@@ -163,8 +163,8 @@ function getRetryDelay(failures: number, limit: Ms): Ms {
 }
 
 /**
- * Sends pictures of the terminals that somebody watches, each when it differs from the one before. While Groundcrew does
- * not take them, only the newest one is kept.
+ * Sends pictures of the terminals that somebody watches, each when it differs from the one before. While Groundcrew
+ * does not take them, only the newest one is kept.
  */
 export function createTerminalWatch(
   { tmux, log }: Pick<RunnerContext, "tmux" | "log">,

@@ -63,9 +63,9 @@ const MAX_LINK_BYTES = 8_192;
 
 /**
  * Calls git, the only place of Groundcrew that does: without a shell, without questions and without this process's
- * environment. Sessions can write the settings of a repository and the link of their worktree, and both can name programs
- * that git starts. So every command gets a neutral view of the repository (see `createNeutralRepositories`), and its
- * folders from the runner. `folder` is the runner's own.
+ * environment. Sessions can write the settings of a repository and the link of their worktree, and both can name
+ * programs that git starts. So every command gets a neutral view of the repository (see `createNeutralRepositories`),
+ * and its folders from the runner. `folder` is the runner's own.
  */
 export function createGit(env: Record<string, string>, folder: string) {
   const repositories = createNeutralRepositories(folder, run);
@@ -115,10 +115,10 @@ export function createGit(env: Record<string, string>, folder: string) {
 export type Git = ReturnType<typeof createGit>;
 
 /**
- * Views of repositories in which git finds no program to start: no filter, driver, hook, helper, alias, remote or included
- * file. Git takes all of these from a repository's settings, so a view has its own settings, and links to everything else.
- * To override dangerous settings by their names would not do: those of filters and drivers are free, and a session can
- * write another one between a look and the command.
+ * Views of repositories in which git finds no program to start: no filter, driver, hook, helper, alias, remote or
+ * included file. Git takes all of these from a repository's settings, so a view has its own settings, and links to
+ * everything else. To override dangerous settings by their names would not do: those of filters and drivers are free,
+ * and a session can write another one between a look and the command.
  */
 function createNeutralRepositories(runnerFolder: string, run: RunGit) {
   const views = join(runnerFolder, "git");

@@ -23,8 +23,8 @@ interface PlanInput {
 }
 
 /**
- * Delay before a session is started again: 2 s after its end. Groundcrew decides when, 10 s and more after each failure;
- * this only keeps a program that ends at once from being started all the time.
+ * Delay before a session is started again: 2 s after its end. Groundcrew decides when, 10 s and more after each
+ * failure; this only keeps a program that ends at once from being started all the time.
  */
 const RESTART_DELAY_MS: Ms = 2 * SECOND;
 

@@ -314,8 +314,8 @@ function canSend(context: RunnerContext, ticket: string, { kind }: Input): boole
 }
 
 /**
- * Sends what has not reached the session yet, in order. tmux keeps what it has received, so nothing is sent twice. Texts
- * wait until Claude has begun: before, they would be typed into a dialog, which only keys are meant for.
+ * Sends what has not reached the session yet, in order. tmux keeps what it has received, so nothing is sent twice.
+ * Texts wait until Claude has begun: before, they would be typed into a dialog, which only keys are meant for.
  */
 async function sendInputs(context: RunnerContext, desired: DesiredSession, pane: Pane): Promise<void> {
   const { tmux, records } = context;

@@ -60,8 +60,8 @@ export const NO_DETAILS: SessionDetails = { screen: "", commits: [], dirty: fals
 export const UNREPORTED = { is_reported: false, is_acknowledged: false } as const;
 
 /**
- * What the runner remembers of a ticket's last run, one file for each ticket. tmux knows what is alive; the record knows
- * what was begun, so that nothing begins twice, and how it ended.
+ * What the runner remembers of a ticket's last run, one file for each ticket. tmux knows what is alive; the record
+ * knows what was begun, so that nothing begins twice, and how it ended.
  *
  * `preparing`: worktree and files are made. `launching`: tmux is asked for a session; it has run if its launch file is
  * gone. `launched`: tmux had it. `ended`: it has ended and `exit` says how.
@@ -96,8 +96,8 @@ const sessionRecordSchema = z.object({
 export type SessionRecord = z.infer<typeof sessionRecordSchema>;
 
 /**
- * The records of all sessions, in memory and in `<folder>/sessions/<KEY>`, which only this user can read. A change is on
- * the disk before anything follows from it.
+ * The records of all sessions, in memory and in `<folder>/sessions/<KEY>`, which only this user can read. A change is
+ * on the disk before anything follows from it.
  */
 export function createRecordStore(root: string) {
   const sessions = join(root, "sessions");
@@ -144,8 +144,8 @@ export type RecordStore = ReturnType<typeof createRecordStore>;
 
 /**
  * Reads a file that the session's program may have written, at most `limit` bytes from its start or its end. Undefined
- * unless it is a regular file of this user: no link, no pipe (opening one would wait for a writer), no device, no file of
- * others.
+ * unless it is a regular file of this user: no link, no pipe (opening one would wait for a writer), no device, no file
+ * of others.
  */
 export function readSessionFile(path: string, limit: number, from: "start" | "end" = "start"): SessionFile | undefined {
   let file: number;

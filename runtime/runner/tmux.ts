@@ -115,8 +115,8 @@ export function createTmux({ folder, prefix, env }: TmuxOptions) {
       return (await this.listPanes()).find((pane) => pane.ticket === ticket);
     },
     /**
-     * Makes the server collect the exit statuses of ended programs, as SIGCHLD does. tmux 3.3a misses about one in ten of
-     * those signals for programs that end at once: the program stays a zombie, its pane dead without a status.
+     * Makes the server collect the exit statuses of ended programs, as SIGCHLD does. tmux 3.3a misses about one in ten
+     * of those signals for programs that end at once: the program stays a zombie, its pane dead without a status.
      */
     async collectStatuses() {
       const { stdout } = await call(["display-message", "-p", "#{pid}"]);
@@ -184,8 +184,8 @@ export function createTmux({ folder, prefix, env }: TmuxOptions) {
       await callSafely(["send-keys", ...toTarget(ticket), ...keys, ...mark]);
     },
     /**
-     * The end of a command that stores in tmux which inputs have been sent: one list of commands is executed as a whole,
-     * so an input is neither lost nor repeated when the runner is killed.
+     * The end of a command that stores in tmux which inputs have been sent: one list of commands is executed as a
+     * whole, so an input is neither lost nor repeated when the runner is killed.
      */
     markArguments(ticket: string, applied: readonly string[]): string[] {
       return [";", ...setOption(ticket, "applied", applied.map(encodeURIComponent).join(","))];

@@ -203,8 +203,8 @@ function removeLeftovers(folder: string) {
 }
 
 /**
- * Repeats a copy that did not begin: when the first step meets a transaction of this process, Node rejects with SQLite's
- * code 0, "not an error". Later steps are repeated by Node itself.
+ * Repeats a copy that did not begin: when the first step meets a transaction of this process, Node rejects with
+ * SQLite's code 0, "not an error". Later steps are repeated by Node itself.
  */
 async function copyWithRetries(database: DatabaseSync, path: string): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {

@@ -20,8 +20,8 @@ const REBUILD_HINT =
   "The file may be moved away, together with its -wal and -shm files: with an empty store Groundcrew reads everything from Plane again.";
 
 /**
- * Reads a whole store file and returns what is wrong with it; undefined when it is sound, or when a process has it open.
- * Changes nothing.
+ * Reads a whole store file and returns what is wrong with it; undefined when it is sound, or when a process has it
+ * open. Changes nothing.
  */
 export function findFileProblem(path: string): string | undefined {
   // A process that was not killed leaves no log, and then SQLite can read the file without creating files beside it.
@@ -51,8 +51,8 @@ function describeDamage(path: string, reason: string): string {
 }
 
 /**
- * Creates a file that only this account may use; an existing one is left as it is. It must not be opened for that, because
- * closing it would release this process's lock on it. True: the file is new.
+ * Creates a file that only this account may use; an existing one is left as it is. It must not be opened for that,
+ * because closing it would release this process's lock on it. True: the file is new.
  */
 export function createPrivateFile(path: string): boolean {
   try {

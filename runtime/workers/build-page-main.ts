@@ -3,8 +3,8 @@ import { PAGE_SCRIPTS, PAGE_STYLES, stripComments } from "../../functions/dashbo
 import { createAssetReader } from "../node/files.ts";
 
 /**
- * Writes the page's files into one, which Wrangler puts into the Worker's bundle (`build` in wrangler.jsonc): a Worker has
- * no disk. Comments are left out, because they are a fifth of the files.
+ * Writes the page's files into one, which Wrangler puts into the Worker's bundle (`build` in wrangler.jsonc): a Worker
+ * has no disk. Comments are left out, because they are a fifth of the files.
  */
 const FOLDER = new URL("../../.wrangler/", import.meta.url);
 

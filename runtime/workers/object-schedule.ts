@@ -52,8 +52,8 @@ const RECORD_KEY = "ticks";
 const recordSchema = z.object({ checkedAt: z.number(), unfinished: z.array(z.string()), resumes: z.number() });
 
 /**
- * The object's only alarm: the earlier one of the next due job and the next tick. It is set in the turn of the change that
- * needs it, so that it is stored together with that change or not at all. Ticks run at full minutes.
+ * The object's only alarm: the earlier one of the next due job and the next tick. It is set in the turn of the change
+ * that needs it, so that it is stored together with that change or not at all. Ticks run at full minutes.
  */
 export async function createObjectAlarm({ storage, clock }: ObjectAlarmOptions) {
   let at = (await storage.getAlarm()) ?? undefined;
@@ -89,9 +89,9 @@ export async function createObjectAlarm({ storage, clock }: ObjectAlarmOptions) 
     setSoon: () => set(clock() + GRACE),
     setNext,
     /**
-     * To be called when the alarm has gone off: the platform has removed it. It is set again for in a second, and nothing
-     * changes that until `end`: the platform would not repeat a cut-off alarm that has set a later one, for example for
-     * the end of a job's lease.
+     * To be called when the alarm has gone off: the platform has removed it. It is set again for in a second, and
+     * nothing changes that until `end`: the platform would not repeat a cut-off alarm that has set a later one, for
+     * example for the end of a job's lease.
      */
     begin() {
       at = undefined;

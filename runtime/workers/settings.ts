@@ -113,8 +113,8 @@ function removeRefused(texts: Record<string, string>): Record<string, string> {
 }
 
 /**
- * Reads the settings of this folder as the product on a machine does, including what provision wrote, and returns them as
- * the variables of a Worker. Every value is one of Groundcrew's settings: nothing else of the environment is sent.
+ * Reads the settings of this folder as the product on a machine does, including what provision wrote, and returns them
+ * as the variables of a Worker. Every value is one of Groundcrew's settings: nothing else of the environment is sent.
  */
 export function createWorkerVariables(
   environment: Record<string, string | undefined>,

@@ -88,8 +88,8 @@ export async function* readAllTimes(
 }
 
 /**
- * Reads the time spent on a task and its cost in the budget's currency, of all agents; absent when there is none. `times`
- * are its times after a change that is about to be committed, with no timer running.
+ * Reads the time spent on a task and its cost in the budget's currency, of all agents; absent when there is none.
+ * `times` are its times after a change that is about to be committed, with no timer running.
  */
 export async function readTaskFigures(
   deps: StoreDeps,
@@ -142,8 +142,8 @@ function measureEntry(entry: TimeEntry, claim: TimerClaim | undefined, now: Ms):
 
 /**
  * Whether an entry without an end runs under this claim. The claim's number changes when the claim continues after a
- * downtime of Groundcrew, so its start counts as well. An entry of an earlier claim ended with that claim, even if the end
- * is not recorded yet.
+ * downtime of Groundcrew, so its start counts as well. An entry of an earlier claim ended with that claim, even if the
+ * end is not recorded yet.
  */
 export function isRunning({ agent, fence, from, to }: TimeEntry, claim: TimerClaim | undefined): boolean {
   return to === undefined && agent === claim?.agent && (fence === claim.fence || from >= claim.since);

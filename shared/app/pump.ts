@@ -1,6 +1,6 @@
 /**
- * The pump works the queues: it takes due jobs, hands each to its handler, and acknowledges it as done, to be tried again
- * later, or as a dead letter.
+ * The pump works the queues: it takes due jobs, hands each to its handler, and acknowledges it as done, to be tried
+ * again later, or as a dead letter.
  */
 
 import { getErrorMessage } from "../errors.ts";

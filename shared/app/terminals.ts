@@ -28,8 +28,8 @@ export interface Terminals {
 export const FRAME_LIMIT_BYTES = 1024 * 1024;
 
 /**
- * Limit of a frame's text in UTF-16 units: 256 Ki. A screen of 120 columns and 40 rows with another 24-bit colour in each
- * cell has 190,000; an ordinary one 3,000 to 8,000.
+ * Limit of a frame's text in UTF-16 units: 256 Ki. A screen of 120 columns and 40 rows with another 24-bit colour in
+ * each cell has 190,000; an ordinary one 3,000 to 8,000.
  */
 export const MAX_FRAME_LENGTH = 256 * 1024;
 

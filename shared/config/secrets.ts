@@ -337,8 +337,8 @@ export function formatConnectionFile(env: Record<string, string>): string {
 
 /**
  * Reads the settings that provision stored beside SECRETS_FILE; none when there is no such file. The file decides where
- * API keys are sent, so one that others can change is a problem, like SECRETS_FILE; what could be read is returned all the
- * same, so that nothing else counts as missing.
+ * API keys are sent, so one that others can change is a problem, like SECRETS_FILE; what could be read is returned all
+ * the same, so that nothing else counts as missing.
  */
 export function readConnectionFile(secretsFile: string, files: SettingsFiles, findings: Findings) {
   const path = getConnectionPath(secretsFile);

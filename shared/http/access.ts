@@ -187,8 +187,8 @@ function parseTokenHash(token: string): Uint8Array | undefined {
 
 /**
  * Creates a check against foreign browser pages, DNS rebinding and leaked tokens: refuses an unknown `Host`, a foreign
- * `Origin` (unless ALLOWED_ORIGINS lists it for `/api`) on requests that may change something, more than 50 query parameters, and a token in the URL. Webhooks are exempt, because their signature
- * authenticates them.
+ * `Origin` (unless ALLOWED_ORIGINS lists it for `/api`) on requests that may change something, more than 50 query
+ * parameters, and a token in the URL. Webhooks are exempt, because their signature authenticates them.
  */
 export function createOriginCheck(settings: Settings): (c: Context) => Promise<void> | undefined {
   const findHolder = createTokenLookup(settings);

@@ -51,10 +51,10 @@ const CODE_BY_STATUS: Record<number, ErrorCode> = {
 };
 
 /**
- * Creates the HTTP app of these routes with their common middleware: request log, origin check, access checks, errors as
- * JSON. `fetch` rejects with `BreakConnection` when a request must get no response.
- * Webhooks, the most frequent requests, have an app of their own: Hono finds their paths by lookup, but searches a tree
- * where one route's parameter stands beside another route's fixed segment.
+ * Creates the HTTP app of these routes with their common middleware: request log, origin check, access checks, errors
+ * as JSON. `fetch` rejects with `BreakConnection` when a request must get no response. Webhooks, the most frequent
+ * requests, have an app of their own: Hono finds their paths by lookup, but searches a tree where one route's parameter
+ * stands beside another route's fixed segment.
  */
 export function createHttpApp(deps: Deps, options: HttpAppOptions): Pick<Hono, "fetch" | "routes"> {
   const middleware = createRequestMiddleware(deps, options, createErrorHandler(deps));
@@ -89,8 +89,8 @@ function mountRoutes(deps: Deps, routes: readonly Route[], middleware: Middlewar
 }
 
 /**
- * Creates the handler that turns every error into `{error: {code, message}}`. The message of an unexpected error is only
- * logged, because it may contain internals; the response names the correlation id to look up in the log.
+ * Creates the handler that turns every error into `{error: {code, message}}`. The message of an unexpected error is
+ * only logged, because it may contain internals; the response names the correlation id to look up in the log.
  */
 function createErrorHandler({ log, settings }: Pick<Deps, "log" | "settings">) {
   const redact = createRedactor(settings.secrets);

@@ -180,8 +180,8 @@ function concatChunks(chunks: readonly Uint8Array[], size: number): Uint8Array<A
 }
 
 /**
- * Creates a reader of JSON bodies; an empty one counts as `{}`. Throws `unsupported_type` without JSON's Content-Type, and
- * `bad_request` for what the schema refuses.
+ * Creates a reader of JSON bodies; an empty one counts as `{}`. Throws `unsupported_type` without JSON's Content-Type,
+ * and `bad_request` for what the schema refuses.
  * @param limit of a body in bytes; 256 KB by default, enough for a long description
  */
 export function createJsonReader(limit = SMALL_BODY_BYTES) {

@@ -54,9 +54,9 @@ async function sessionKey(cookie: string): Promise<StoreKey> {
 
 /**
  * Creates access to the page's session cookie. No script can read it and no other site's page sends it. With an https
- * PUBLIC_URL it is sent over https only, and the prefix `__Host-` binds it to this host. `read` throws `forbidden` when a
- * request that may change something shows the cookie without `Origin`, which every browser sends then: whoever sent it is
- * not the page. Beside an `Authorization` header such a cookie is ignored.
+ * PUBLIC_URL it is sent over https only, and the prefix `__Host-` binds it to this host. `read` throws `forbidden` when
+ * a request that may change something shows the cookie without `Origin`, which every browser sends then: whoever sent
+ * it is not the page. Beside an `Authorization` header such a cookie is ignored.
  */
 export function createSessionCookie({ publicUrl }: Pick<Settings, "publicUrl">) {
   const secure = publicUrl?.startsWith("https:") ?? false;

@@ -63,9 +63,9 @@ export function isApiPath(path: string): boolean {
 }
 
 /**
- * The path by which a request is routed and its access is checked: without a slash at the end, and, in a webhook's path,
- * without doubled slashes. Both are common typing errors in a webhook's URL, and Plane would count a 404 as delivered.
- * Every other path stays as it was sent.
+ * The path by which a request is routed and its access is checked: without a slash at the end, and, in a webhook's
+ * path, without doubled slashes. Both are common typing errors in a webhook's URL, and Plane would count a 404 as
+ * delivered. Every other path stays as it was sent.
  */
 export function getRequestPath(request: Request): string {
   const path = collapseWebhookPath(getPath(request));

@@ -461,8 +461,8 @@ export const en = {
         /** What a shortened input lacks. */
         leftOut: { characters: "… {n} characters left out …", fields: "… {n} more fields left out" },
         /**
-         * Where to allow what a message does not show whole, at most 200 characters for the answer to a press; `typing`: why a
-         * text is not typed meanwhile.
+         * Where to allow what a message does not show whole, at most 200 characters for the answer to a press;
+         * `typing`: why a text is not typed meanwhile.
          */
         allowElsewhere: {
           linked:
@@ -961,8 +961,8 @@ export const en = {
     comment: "<p>Groundcrew edits this comment every hour to check that webhooks arrive. <code>{nonce}</code></p>",
   },
   /**
-   * Texts of the agent card. `parseCard` reads cards in every language back by these texts, so a text that changes makes
-   * the cards in Plane unreadable: add a new one instead.
+   * Texts of the agent card. `parseCard` reads cards in every language back by these texts, so a text that changes
+   * makes the cards in Plane unreadable: add a new one instead.
    */
   card: {
     /** For `Intl`. */

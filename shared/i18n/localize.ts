@@ -40,10 +40,10 @@ const NARROW = "\u202f";
 const WIDE = "\u00a0";
 
 /**
- * Returns the language for a setting: the one place that decides it, for Telegram, comments and the page. With `auto`, a
- * text that is for no single user (a notification, a comment) is English.
- * @param languageCode the user's language as an IETF tag, such as `fr-CA`: that of the Telegram client, or the browser's
- * first (`Accept-Language`)
+ * Returns the language for a setting: the one place that decides it, for Telegram, comments and the page. With `auto`,
+ * a text that is for no single user (a notification, a comment) is English.
+ * @param languageCode the user's language as an IETF tag, such as `fr-CA`: that of the Telegram client, or the
+ * browser's first (`Accept-Language`)
  */
 export function resolveLocale(setting: LocaleSetting, languageCode?: string | null): Locale {
   if (setting !== "auto") return setting;

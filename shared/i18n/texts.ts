@@ -47,8 +47,8 @@ export const COMMAND_NAMES = [
 const TEXTS = { en, fr: mapTexts(fr, setFrenchSpaces) } satisfies Record<Locale, object>;
 
 /**
- * The texts of the view Tickets and of the terminal's document, by language code. Hosts without tickets do not use them;
- * the mark lets their bundler leave them out.
+ * The texts of the view Tickets and of the terminal's document, by language code. Hosts without tickets do not use
+ * them; the mark lets their bundler leave them out.
  */
 export const TICKET_PAGE_TEXTS = { en: ticketPageEn, fr: /* @__PURE__ */ mapTexts(ticketPageFr, setFrenchSpaces) };
 

@@ -118,8 +118,8 @@ export function toLabelsLane(item: string): string {
 }
 
 /**
- * Finishes the update of a ticket; `change` identifies the change that requested it. Each has a lane of its own, so that
- * a person who tries again does not wait for the next try of an earlier one.
+ * Finishes the update of a ticket; `change` identifies the change that requested it. Each has a lane of its own, so
+ * that a person who tries again does not wait for the next try of an earlier one.
  */
 export function createTicketUpdateJob(
   change: string,

@@ -244,9 +244,9 @@ export function mayHideText(html: string): boolean {
 }
 
 /**
- * Removes hidden text from HTML that is too large to parse as a tree; a mark stands in its place. Without a tree more is
- * removed than a browser hides: text with a colour of its own, everything after a hidden element that does not end where
- * it should, and the whole text when it contains markup of which the end or the effect is uncertain.
+ * Removes hidden text from HTML that is too large to parse as a tree; a mark stands in its place. Without a tree more
+ * is removed than a browser hides: text with a colour of its own, everything after a hidden element that does not end
+ * where it should, and the whole text when it contains markup of which the end or the effect is uncertain.
  */
 export async function removeHiddenTags(html: string, pause: Pause): Promise<string> {
   const visible: string[] = [];

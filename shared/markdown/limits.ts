@@ -5,8 +5,8 @@ import type { Data, Processor } from "unified";
 export const MAX_MARKUP_LENGTH = 100_000;
 
 /**
- * Limit of the elements of HTML: 5,000, for which the parser and each pass over its tree take up to 30 ms. A larger text
- * becomes plain text before it is parsed.
+ * Limit of the elements of HTML: 5,000, for which the parser and each pass over its tree take up to 30 ms. A larger
+ * text becomes plain text before it is parsed.
  */
 const MAX_HTML_ELEMENTS = 5_000;
 

@@ -18,8 +18,8 @@ interface MarkdownPart {
 }
 
 /**
- * Limit of the cost of a part: that of 2,000 elements, for example a table of 100 rows and 9 columns with a paragraph in
- * each cell. The two steps that write a part take up to 30 ms each for it.
+ * Limit of the cost of a part: that of 2,000 elements, for example a table of 100 rows and 9 columns with a paragraph
+ * in each cell. The two steps that write a part take up to 30 ms each for it.
  */
 export const MAX_PART_COST = 2_000;
 
@@ -55,8 +55,8 @@ const DEFINITION = /^\[(?!\^)[^[\]]{1,200}\]:\s*\S+\s*$/;
 const FOOTNOTE = /\[\^[^\]\s]+\]:/;
 
 /**
- * Splits a simplified tree at its outermost blocks. Text outside blocks stays together, because it is one paragraph, and
- * so do adjacent lists, because the writer tells them apart by their bullets.
+ * Splits a simplified tree at its outermost blocks. Text outside blocks stays together, because it is one paragraph,
+ * and so do adjacent lists, because the writer tells them apart by their bullets.
  */
 export function splitBlocks(root: HtmlRoot): TextPart[] {
   const parts: TextPart[] = [];

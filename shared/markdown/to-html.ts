@@ -96,8 +96,8 @@ function createTooLongError(length: number, units: string, max: number): Groundc
 }
 
 /**
- * Loaded at the first use, because most parts need no Markdown and an idle process should stay small. Returns what creates
- * the processor of one text, whose parts share its budgets.
+ * Loaded at the first use, because most parts need no Markdown and an idle process should stay small. Returns what
+ * creates the processor of one text, whose parts share its budgets.
  */
 async function loadProcessor() {
   const [{ unified }, parse, gfm, rehype, sanitize, stringify] = await Promise.all([

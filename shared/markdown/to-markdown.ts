@@ -71,8 +71,8 @@ const EMPHASIS_TAGS = new Set(["strong", "em", "del"]);
 
 /**
  * Converts any HTML from Plane to readable Markdown, without scripts, styles and text that people cannot see. Truncates
- * HTML of more than 100,000 characters. What has too many elements for a short conversion becomes plain text with a note
- * before it: the whole text, when it cannot be parsed as a tree, otherwise only the large blocks in it.
+ * HTML of more than 100,000 characters. What has too many elements for a short conversion becomes plain text with a
+ * note before it: the whole text, when it cannot be parsed as a tree, otherwise only the large blocks in it.
  */
 export async function toMarkdown(html: string, findName?: FindMentionName): Promise<string> {
   const input = limitHtml(html);

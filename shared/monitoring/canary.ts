@@ -14,8 +14,8 @@ import { updateValue } from "../store/records.ts";
 import type { Ms } from "../time.ts";
 
 /**
- * The stored state of the canary; times are store times. `address`: the settings of the address that webhooks must reach
- * (see `describeAddress`).
+ * The stored state of the canary; times are store times. `address`: the settings of the address that webhooks must
+ * reach (see `describeAddress`).
  */
 export interface CanaryRecord {
   project: string;

@@ -1,6 +1,6 @@
 /**
- * The files of work items: Plane issues a ticket, its storage takes the bytes as a form, and a last request confirms that they
- * arrived. Downloads are limited in time and size. Bytes pass through and are never held whole.
+ * The files of work items: Plane issues a ticket, its storage takes the bytes as a form, and a last request confirms
+ * that they arrived. Downloads are limited in time and size. Bytes pass through and are never held whole.
  */
 
 import { z } from "zod";

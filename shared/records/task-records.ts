@@ -144,9 +144,9 @@ export async function readDeliverables(
 }
 
 /**
- * Reads the result of a task whose completion is being observed; undefined without a summary and files. Makes no request
- * to Plane. The summary is that of the change that is just being applied, or of the review that was approved: a task
- * that people complete later has none of its own.
+ * Reads the result of a task whose completion is being observed; undefined without a summary and files. Makes no
+ * request to Plane. The summary is that of the change that is just being applied, or of the review that was approved: a
+ * task that people complete later has none of its own.
  */
 export async function readTaskResult(
   deps: Pick<Deps, "store" | "settings">,

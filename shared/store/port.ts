@@ -203,8 +203,8 @@ export interface BucketPause {
 /** The store's operations on buckets, which limit how often something is done. */
 interface BucketOperations {
   /**
-   * Consumes from a sliding window. Returns 0 when `n` fit under `limit` in the last `window` milliseconds; else consumes
-   * nothing and returns the milliseconds to wait before trying again.
+   * Consumes from a sliding window. Returns 0 when `n` fit under `limit` in the last `window` milliseconds; else
+   * consumes nothing and returns the milliseconds to wait before trying again.
    */
   consume(bucket: string, n: number, limit: number, window: Ms): Promise<Ms>;
   /** Spends from several buckets at once: 0 when all fit, else the longest wait, and nothing is consumed. */

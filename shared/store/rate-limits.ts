@@ -16,14 +16,14 @@ export interface Turn {
 }
 
 /**
- * Limit of a pause, so that one excessive `Retry-After` cannot stop all requests: Plane limits requests per minute, so 15
- * minutes are many of its windows; Telegram requires up to an hour after a flood of messages.
+ * Limit of a pause, so that one excessive `Retry-After` cannot stop all requests: Plane limits requests per minute, so
+ * 15 minutes are many of its windows; Telegram requires up to an hour after a flood of messages.
  */
 export const MAX_PAUSE_MS: Record<PausedSystem, Ms> = { plane: 15 * MINUTE, telegram: HOUR };
 
 /**
- * Limit of a pause of normal operation: 2 minutes. A longer one is reported as a fault, and at its end one probe is sent
- * before everything else.
+ * Limit of a pause of normal operation: 2 minutes. A longer one is reported as a fault, and at its end one probe is
+ * sent before everything else.
  */
 export const LONG_PAUSE_MS: Ms = 2 * MINUTE;
 

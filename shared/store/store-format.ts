@@ -14,8 +14,8 @@ interface StoredFormat {
 }
 
 /**
- * The form of all stored records. It grows by one when a version stores something that another one would misread. Stores
- * are not converted: Plane keeps the work, and what else a store has is rebuilt or given up.
+ * The form of all stored records. It grows by one when a version stores something that another one would misread.
+ * Stores are not converted: Plane keeps the work, and what else a store has is rebuilt or given up.
  */
 export const STORE_FORMAT = 3;
 
@@ -92,8 +92,8 @@ const RESTORED_KEYS: readonly StoreKey[] = [STORE_FORMAT_KEY, "telegram-offset"]
 
 /**
  * Records this version's format in the store, before anything else is written. Throws a StoreFormatError, and writes
- * nothing, when the store has another format. A store without a format is older when it has the record of the workspace,
- * with which the format is written again after the store was emptied under a running Groundcrew.
+ * nothing, when the store has another format. A store without a format is older when it has the record of the
+ * workspace, with which the format is written again after the store was emptied under a running Groundcrew.
  */
 export async function claimStoreFormat(store: Pick<Store, "read" | "commit">): Promise<void> {
   await updateValue<StoredFormat>({ store }, STORE_FORMAT_KEY, async (stored) => {

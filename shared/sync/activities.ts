@@ -117,8 +117,8 @@ export async function readActivityRelations(
 }
 
 /**
- * Returns the related items that an item's activities, oldest first, leave. Where the relation is removed from the other
- * item, Plane writes this item's own id as `old_identifier`, so the key decides as well.
+ * Returns the related items that an item's activities, oldest first, leave. Where the relation is removed from the
+ * other item, Plane writes this item's own id as `old_identifier`, so the key decides as well.
  */
 function parseRelatedItems(
   item: string,

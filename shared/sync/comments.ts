@@ -40,8 +40,8 @@ const REMARK_LENGTH = 1_000;
 const MAX_REMARK_HTML = 20_000;
 
 /**
- * Reads all comments of an item and stores which were added, edited and deleted. Returns Plane's time before which every
- * change was seen.
+ * Reads all comments of an item and stores which were added, edited and deleted. Returns Plane's time before which
+ * every change was seen.
  */
 export async function readComments(deps: SyncDeps, item: ItemRecord, source: ObservationSource): Promise<string> {
   const { id, project } = item.snapshot;

@@ -186,8 +186,8 @@ export function removeBlockedByLines(html: string): string {
 }
 
 /**
- * Returns the task keys in the lines `Blocked by: ONB-3, ONB-4` of a description (its first 100,000 characters, which are
- * all that agents read), in upper case, without duplicates.
+ * Returns the task keys in the lines `Blocked by: ONB-3, ONB-4` of a description (its first 100,000 characters, which
+ * are all that agents read), in upper case, without duplicates.
  */
 export function parseBlockedByText(html: string): string[] {
   const keys = new Set<string>();

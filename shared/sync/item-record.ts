@@ -37,8 +37,8 @@ const PART_EVENTS: Record<DetailsPart, readonly EventKind[]> = {
 };
 
 /**
- * Time for which a change that Plane has reported explains a later `updated_at`: 2 s, because workers of Plane set that.
- * A longer time hides more relations that were added shortly after another change.
+ * Time for which a change that Plane has reported explains a later `updated_at`: 2 s, because workers of Plane set
+ * that. A longer time hides more relations that were added shortly after another change.
  */
 const EXPLAINED_MS: Ms = 2 * SECOND;
 

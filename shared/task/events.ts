@@ -111,8 +111,8 @@ export type WorkEvent =
    */
   | { kind: "failed"; agent: string; text: string; refusal?: ReasonForPeople }
   /**
-   * A ticket, a work item for a Claude Code session, took a step. `ticket` is its key, `reason` the code of the step and
-   * `text` its details. `wait`: what a person must know because of it.
+   * A ticket, a work item for a Claude Code session, took a step. `ticket` is its key, `reason` the code of the step
+   * and `text` its details. `wait`: what a person must know because of it.
    */
   | {
       kind: "ticket";

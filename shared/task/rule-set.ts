@@ -28,8 +28,8 @@ export interface EventFacts {
     /** Open blockers. */
     blockers: { key: string; title: string }[];
     /**
-     * Groundcrew itself blocked the task because of its blockers, so the event `stuck` reports it. It is not part of the
-     * forwarded payload.
+     * Groundcrew itself blocked the task because of its blockers, so the event `stuck` reports it. It is not part of
+     * the forwarded payload.
      */
     blockedByDependency?: true;
     /** Of a task that is done: the time that its agents spent on it, in milliseconds; absent when there is none. */

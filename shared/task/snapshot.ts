@@ -223,9 +223,9 @@ export function isOpenAndOwned(item: ItemRecord, agent: string): boolean {
 }
 
 /**
- * Returns the observed item `next` without its stop mark when the change from `before` is one that lets agents start the
- * task again: its state or its agents were changed, or it was closed. Groundcrew's own return of the stopped task to
- * todo is not such a change.
+ * Returns the observed item `next` without its stop mark when the change from `before` is one that lets agents start
+ * the task again: its state or its agents were changed, or it was closed. Groundcrew's own return of the stopped task
+ * to todo is not such a change.
  */
 export function updateStopMark(before: ItemRecord | undefined, next: ItemRecord): ItemRecord {
   const { stopped, ...rest } = next;

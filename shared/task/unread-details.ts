@@ -2,10 +2,10 @@ import { omitUndefined } from "../omit-undefined.ts";
 import { type DetailsPart, type ItemRecord, isOpen, type UnreadDetails } from "./snapshot.ts";
 
 /**
- * Order in which details are read, 1 first. No webhook reports a relation, so relations of open items come first, and of
- * these the items whose last change no webhook explains, then those whose change a webhook of a moment before probably
- * explains. Then comments, and what existed before. In each group agents' open tasks come before items that a rule could
- * match, and those before the others.
+ * Order in which details are read, 1 first. No webhook reports a relation, so relations of open items come first, and
+ * of these the items whose last change no webhook explains, then those whose change a webhook of a moment before
+ * probably explains. Then comments, and what existed before. In each group agents' open tasks come before items that a
+ * rule could match, and those before the others.
  */
 export const DETAILS_RANKS = [1, 2, 3, 4, 5, 6, 7, 8] as const;
 type DetailsRank = (typeof DETAILS_RANKS)[number];

@@ -44,9 +44,9 @@ export async function requireCommenter(context: CallContext, task: Task): Promis
 }
 
 /**
- * Allows reading a task to those whom it concerns: its own agents, its own session, the Concierge, humans, an agent that
- * a person has mentioned in it lately, and the agent of an open task that waits or waited for it, because the result of a blocker is
- * the input of its dependants. Throws `forbidden` for others.
+ * Allows reading a task to those whom it concerns: its own agents, its own session, the Concierge, humans, an agent
+ * that a person has mentioned in it lately, and the agent of an open task that waits or waited for it, because the
+ * result of a blocker is the input of its dependants. Throws `forbidden` for others.
  */
 export async function requireReader(context: CallContext, task: Task): Promise<void> {
   if (await isOwnerOfDependant(context, task)) return;
@@ -63,8 +63,8 @@ async function isOwnerOfDependant({ deps, caller }: CallContext, { id }: Task): 
 
 /**
  * Whether Groundcrew may write to a task by itself: synchronize its labels, enforce its dependencies. It may when
- * Groundcrew created the task, when the task is newer than the first complete read of its project, and once an agent has
- * worked on it or somebody has changed it through Groundcrew. All other tasks belong to the people who were there
+ * Groundcrew created the task, when the task is newer than the first complete read of its project, and once an agent
+ * has worked on it or somebody has changed it through Groundcrew. All other tasks belong to the people who were there
  * before, and are only read. Makes no request to Plane.
  */
 export async function isManaged(deps: Pick<TaskDeps, "store">, task: ManagedTask): Promise<boolean> {

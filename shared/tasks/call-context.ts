@@ -117,8 +117,8 @@ function createPaceError(operation: string, caller: Caller, retryAfter: Ms): Pla
 
 /**
  * Returns the client for requests that either key may make: reads, and writes of which Plane shows no author. With
- * Groundcrew's own key they need not wait for the agent's turn. An agent that has used up its limit uses its own key, at
- * its pace of one request per second (OPENCLAW-20), so that it does not use up Groundcrew's quota. `requests` is the
+ * Groundcrew's own key they need not wait for the agent's turn. An agent that has used up its limit uses its own key,
+ * at its pace of one request per second (OPENCLAW-20), so that it does not use up Groundcrew's quota. `requests` is the
  * number of requests that follow.
  */
 export async function chooseClient(
@@ -175,8 +175,8 @@ function createBusyError(operation: string, remaining: Ms): PlaneRateLimitedErro
 }
 
 /**
- * Whether the caller is an agent: agents need a claim, are limited to one request per second and to their own tasks. The
- * session of a ticket is one that has no tasks of its own.
+ * Whether the caller is an agent: agents need a claim, are limited to one request per second and to their own tasks.
+ * The session of a ticket is one that has no tasks of its own.
  */
 export function isAgent({ role }: Caller): boolean {
   return role === "concierge" || role === "worker" || role === "session";

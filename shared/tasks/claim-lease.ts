@@ -49,8 +49,8 @@ export interface ClaimLossRecord {
 }
 
 /**
- * Retention of the mark that a claim has ended: 2 days, twice the longest `claim_minutes`, so that every lease under its
- * fencing number has expired by then, also one that was taken under another setting.
+ * Retention of the mark that a claim has ended: 2 days, twice the longest `claim_minutes`, so that every lease under
+ * its fencing number has expired by then, also one that was taken under another setting.
  */
 const ENDED_CLAIM_MS: Ms = 2 * MAX_CLAIM_MINUTES * MINUTE;
 

@@ -62,8 +62,8 @@ export async function createTask(context: CallContext, newTask: NewTask & { proj
 }
 
 /**
- * Creates a work item as the caller and observes it; returns the existing one when Plane has the external id `id`. What an
- * agent creates is meant to be done, so it is not put into Backlog, Plane's default, of which no agent is woken.
+ * Creates a work item as the caller and observes it; returns the existing one when Plane has the external id `id`. What
+ * an agent creates is meant to be done, so it is not put into Backlog, Plane's default, of which no agent is woken.
  */
 export async function createItem(
   context: CallContext,

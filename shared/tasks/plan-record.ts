@@ -253,8 +253,8 @@ export function rejectRun(run: PlanRun, reason: string | undefined, now: Ms): Pl
 }
 
 /**
- * Ends a run because everything exists. `items` are Plane's ids of its tasks, whose texts are not needed any more. A run
- * that found everything complete reports no completion.
+ * Ends a run because everything exists. `items` are Plane's ids of its tasks, whose texts are not needed any more. A
+ * run that found everything complete reports no completion.
  */
 export function finishRun(run: PlanRun, items: string[], now: Ms): PlanRun {
   const tasks = run.plan.tasks.map(({ description: _, ...task }) => task);

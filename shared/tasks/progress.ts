@@ -60,9 +60,9 @@ export async function reportProgress(
 }
 
 /**
- * Starts the caller's timer on a task and claims the task; returns a running timer. The timer of a task in progress runs
- * by itself: starting it by hand is needed after it was stopped, while a question waits for its answer, and to prepare a
- * task that is not in progress. Throws as `ensureClaim` does.
+ * Starts the caller's timer on a task and claims the task; returns a running timer. The timer of a task in progress
+ * runs by itself: starting it by hand is needed after it was stopped, while a question waits for its answer, and to
+ * prepare a task that is not in progress. Throws as `ensureClaim` does.
  */
 export async function startTimer(context: CallContext, task: Task): Promise<StartedTimer> {
   const { deps, correlation } = context;
@@ -97,8 +97,8 @@ async function readOwnTime({ deps, caller }: CallContext, task: Task): Promise<M
 }
 
 /**
- * Stops the caller's timer on its own task, until the caller starts it again, the task is started anew, or another claim
- * begins. A timer whose claim has ended is stopped by that, not by this call.
+ * Stops the caller's timer on its own task, until the caller starts it again, the task is started anew, or another
+ * claim begins. A timer whose claim has ended is stopped by that, not by this call.
  */
 export async function stopTimer(
   context: CallContext,

@@ -63,8 +63,8 @@ export async function toStartableTasks(
 }
 
 /**
- * Filters the tasks on which the agent still has to act, according to the stored items, claims and blocks. The answer to
- * a question about no task is always one.
+ * Filters the tasks on which the agent still has to act, according to the stored items, claims and blocks. The answer
+ * to a question about no task is always one.
  */
 export async function filterActionableTasks<T extends WakeTask>(
   deps: WakeTaskDeps,

@@ -146,9 +146,9 @@ export async function updateWake(
 }
 
 /**
- * Adds tasks to the agent's next wake and schedules it; tasks within two seconds join one wake, also while the repeat of
- * a wake that did not arrive is scheduled for later. `expect` and `put` are part of the same commit; when a revision in
- * `expect` is stale, nothing is added.
+ * Adds tasks to the agent's next wake and schedules it; tasks within two seconds join one wake, also while the repeat
+ * of a wake that did not arrive is scheduled for later. `expect` and `put` are part of the same commit; when a revision
+ * in `expect` is stale, nothing is added.
  */
 export async function addWakeTasks(
   deps: Pick<Deps, "store" | "notify">,
@@ -202,8 +202,8 @@ function isAlreadyFound({ found, pending }: WakeRecord, { id }: WakeTask, since:
 }
 
 /**
- * Marks the tasks as woken for, so that no wake repeats that they can be started. A person's words do not say that, and an
- * agent whose work was ended is notified again once it may start the task again.
+ * Marks the tasks as woken for, so that no wake repeats that they can be started. A person's words do not say that, and
+ * an agent whose work was ended is notified again once it may start the task again.
  */
 function markWoken(
   wokenTasks: WakeRecord["wokenTasks"],
@@ -243,8 +243,8 @@ export async function createAcknowledgements(
 }
 
 /**
- * Adds tasks to others; a task that is among them already gets the new reason. A person's words, and the end of the work,
- * stay beside other reasons, and the words of several remarks are kept together.
+ * Adds tasks to others; a task that is among them already gets the new reason. A person's words, and the end of the
+ * work, stay beside other reasons, and the words of several remarks are kept together.
  */
 export function mergeWakeTasks<T extends WakeTask>(earlier: readonly T[], tasks: readonly T[]): T[] {
   const merged = new Map(earlier.map((task) => [toIdentity(task), task]));

@@ -25,9 +25,9 @@ interface EventRecord {
 type EventUpdate = Required<Pick<Commit, "put" | "jobs">> & { afterCommit: () => void };
 
 /**
- * Publishes a work event to all rule sets, in one commit with the record that it belongs to. Only an event about no task,
- * such as a question of the Concierge, has no `task`.
- * Publishing the same event again is `stale`, because the record's revision has changed.
+ * Publishes a work event to all rule sets, in one commit with the record that it belongs to. Only an event about no
+ * task, such as a question of the Concierge, has no `task`. Publishing the same event again is `stale`, because the
+ * record's revision has changed.
  */
 export async function publishWorkEvent(
   deps: TaskDeps,

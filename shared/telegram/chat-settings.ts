@@ -27,8 +27,8 @@ type AnnouncementKind =
 type SoundRule = "sound" | "silent" | "critical";
 
 /**
- * Whether a new message makes a sound (`disable_notification` of the Bot API). What needs the human does: a decision, an
- * answer, or a fault that does not end by itself. What only informs does not. Edits never make a sound.
+ * Whether a new message makes a sound (`disable_notification` of the Bot API). What needs the human does: a decision,
+ * an answer, or a fault that does not end by itself. What only informs does not. Edits never make a sound.
  */
 export const MESSAGE_SOUNDS: Record<EventKind | AnnouncementKind, SoundRule> = {
   asked: "sound",

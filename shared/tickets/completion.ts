@@ -56,8 +56,8 @@ export async function completeTicket(
 }
 
 /**
- * Throws `conflict` when the work item requires a commit or tests that are missing. A commit is what the runner observes
- * on the branch, not what the session says; results of tests are known from the session alone.
+ * Throws `conflict` when the work item requires a commit or tests that are missing. A commit is what the runner
+ * observes on the branch, not what the session says; results of tests are known from the session alone.
  */
 export async function requireCommitAndTests(deps: TaskDeps, key: string, tests: string | undefined): Promise<void> {
   const ticket = await getTicket(deps, key);

@@ -61,8 +61,8 @@ export const observedSessionSchema = z.object({
     .object({ summary: z.string().max(MAX_SUMMARY_LENGTH), source: z.enum(["file", "legacy_file"]) })
     .exactOptional(),
   /**
-   * Id of the conversation's last entry, where somebody has interrupted the session there: a dialog was denied, or a turn
-   * stopped. The session then waits for text, without a hook.
+   * Id of the conversation's last entry, where somebody has interrupted the session there: a dialog was denied, or a
+   * turn stopped. The session then waits for text, without a hook.
    */
   interruption: z.uuid().exactOptional(),
   /** Ids of the inputs that have reached the session. */

@@ -21,8 +21,8 @@ export function toQuestionFields(
 }
 
 /**
- * Returns the question that follows an answer in the same call of the session; undefined after the last one. It has an id
- * of its own, so that a late answer to an earlier question never answers it.
+ * Returns the question that follows an answer in the same call of the session; undefined after the last one. It has an
+ * id of its own, so that a late answer to an earlier question never answers it.
  */
 export function findNextQuestion(question: TicketQuestion, answer: string, at: Ms): TicketQuestion | undefined {
   const { id, held, request = id, series } = question;
@@ -57,8 +57,8 @@ export function listQuestions({ text, options, isMultiple, series }: TicketQuest
 }
 
 /**
- * What the runner types for an answer; undefined for one that the dialog would not take. A dialog reads one key at a time,
- * so each key is an input of its own.
+ * What the runner types for an answer; undefined for one that the dialog would not take. A dialog reads one key at a
+ * time, so each key is an input of its own.
  */
 export function toInputs(question: TicketQuestion, text: string): SessionInput[] | undefined {
   const { id, kind, options = [], series, isMultiple } = question;
@@ -75,9 +75,9 @@ export function toInputs(question: TicketQuestion, text: string): SessionInput[]
 }
 
 /**
- * The keys of the dialog of Claude Code (2.1.330) for several questions or several options: a number chooses an option and
- * goes on; where several may be chosen, numbers mark them and the right arrow goes on. After the last question the dialog
- * shows all answers, and the first entry submits them.
+ * The keys of the dialog of Claude Code (2.1.330) for several questions or several options: a number chooses an option
+ * and goes on; where several may be chosen, numbers mark them and the right arrow goes on. After the last question the
+ * dialog shows all answers, and the first entry submits them.
  */
 function toDialogKeys(questions: readonly OfferedQuestion[], answers: readonly string[]): string[] | undefined {
   const keys: string[] = [];

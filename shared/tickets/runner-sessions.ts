@@ -274,8 +274,8 @@ function toDesiredSession(
 }
 
 /**
- * Whether the ticket says that a session, which is not the wanted one, is over. A store that was lost, emptied or restored
- * knows less than the runner, and says so only of sessions that began before the last approval.
+ * Whether the ticket says that a session, which is not the wanted one, is over. A store that was lost, emptied or
+ * restored knows less than the runner, and says so only of sessions that began before the last approval.
  */
 function isOver(ticket: Ticket, session: SessionReport, runner: string): boolean {
   const { run, placed, approval } = ticket;

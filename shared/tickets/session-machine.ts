@@ -30,8 +30,8 @@ type SessionEventKind =
   | ("asked" | "answered" | "settled" | "fetched" | "released");
 
 /**
- * Limit of requests of a session that wait for a person: 5. A session asks one at a time, its sub-agents beside it; each
- * held request reads the store twice a second, and nobody judges more at once.
+ * Limit of requests of a session that wait for a person: 5. A session asks one at a time, its sub-agents beside it;
+ * each held request reads the store twice a second, and nobody judges more at once.
  */
 export const MAX_OPEN_REQUESTS = 5;
 

@@ -213,8 +213,8 @@ export function toSessionNewsPut({ ticket, run }: { ticket: string; run: number 
 }
 
 /**
- * Reads the news since a revision in the order in which they were stored, and the revision of the newest one. Of several
- * changes of one ticket it has the last.
+ * Reads the news since a revision in the order in which they were stored, and the revision of the newest one. Of
+ * several changes of one ticket it has the last.
  */
 export async function readTicketNews(
   store: Pick<Store, "scan">,

@@ -77,8 +77,8 @@ const MIN_LINE_BREAKS = 4;
 const MIN_BLANKS = 41;
 
 /**
- * Describes what a tool would do, for the person who allows or denies it: fields in an order in which the part that acts
- * comes first, whatever the model's order, with characters that cannot be seen as escapes.
+ * Describes what a tool would do, for the person who allows or denies it: fields in an order in which the part that
+ * acts comes first, whatever the model's order, with characters that cannot be seen as escapes.
  */
 export function readToolInput({ tool_name = "?", tool_input }: ToolCall): ToolInput {
   const isObject = typeof tool_input === "object" && tool_input !== null && !Array.isArray(tool_input);
@@ -110,8 +110,8 @@ function showLine(name: string): string {
 }
 
 /**
- * Shows a text as it is, for a person who decides about it: characters that cannot be seen become escapes (`\u202e`), and
- * long white space becomes its count (`[300 × \n]`), so that it hides nothing and moves nothing out of sight.
+ * Shows a text as it is, for a person who decides about it: characters that cannot be seen become escapes (`\u202e`),
+ * and long white space becomes its count (`[300 × \n]`), so that it hides nothing and moves nothing out of sight.
  */
 function showInvisible(text: string): string {
   return text.replace(UNSEEN, toEscape).replace(PADDING, countPadding);

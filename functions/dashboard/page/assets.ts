@@ -110,8 +110,8 @@ export function createAssetHandlers(assets: readonly PageAsset[], headers: Recor
 }
 
 /**
- * Creates the handler that serves a file. Its bytes and strong ETag are made for the first request, and all answers share
- * the bytes: an answer that waits for a slow reader occupies no copy of the file.
+ * Creates the handler that serves a file. Its bytes and strong ETag are made for the first request, and all answers
+ * share the bytes: an answer that waits for a slow reader occupies no copy of the file.
  */
 function createAssetHandler({ name, text, isForFrame }: PageAsset, headers: Record<string, string>) {
   const type = TYPES[name.slice(name.lastIndexOf(".") + 1)] ?? "";

@@ -132,8 +132,8 @@ export function joinStyles(readAsset: AssetReader, names: readonly StyleName[]):
 }
 
 /**
- * Joins modules into one script, the entry last, each after those it imports. Its exports stay. Modules import each other
- * as "./name.js"; an import whose path begins with "/" belongs to another script and stays.
+ * Joins modules into one script, the entry last, each after those it imports. Its exports stay. Modules import each
+ * other as "./name.js"; an import whose path begins with "/" belongs to another script and stays.
  * @throws when the modules cannot share one scope, or when one is missing, imports itself or is not imported at all
  */
 export function joinModules(sources: Readonly<Record<string, string>>, entry: string): string {

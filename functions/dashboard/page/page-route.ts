@@ -64,8 +64,8 @@ export function servePageAssets(assets: readonly PageAsset[]): Hono {
 }
 
 /**
- * The page's HTML before its script runs. It holds no data, so it is the same for every user of a language, in which the
- * script shows the page unless the user has chosen another one there.
+ * The page's HTML before its script runs. It holds no data, so it is the same for every user of a language, in which
+ * the script shows the page unless the user has chosen another one there.
  */
 export function renderPage({ demo, language, tickets }: PageOptions) {
   const consoleFiles = demo ? ["/demo/console.js", "/demo/console.css"] : [];

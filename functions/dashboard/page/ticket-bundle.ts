@@ -60,8 +60,8 @@ export function createTicketScript(readAsset: AssetReader): string {
 }
 
 /**
- * The files of the terminal's document and of the frame in it. They are read and joined when they are asked for, because
- * most people never open a terminal.
+ * The files of the terminal's document and of the frame in it. They are read and joined when they are asked for,
+ * because most people never open a terminal.
  */
 export function createTerminalAssets(readAsset: AssetReader): PageAsset[] {
   const readScreenScript = () => stripComments(readAsset(`functions/dashboard/page/script/${TERMINAL_SCREEN_SCRIPT}`));

@@ -194,8 +194,8 @@ export function replyConfirmation(
 
 /**
  * Parses a due date that a person wrote, in English or French: `2026-12-01`, `1.12.2026`, `tomorrow`, `vendredi` (the
- * next one, never today), `in 3 days`, `-` for none. `01/12/2026` is read day first in French only, because elsewhere it
- * may mean January. Returns `YYYY-MM-DD`, null for no date, undefined for anything else.
+ * next one, never today), `in 3 days`, `-` for none. `01/12/2026` is read day first in French only, because elsewhere
+ * it may mean January. Returns `YYYY-MM-DD`, null for no date, undefined for anything else.
  * @param today the calendar day in the settings' time zone
  */
 export function parseDueDate(text: string, today: string, locale: Locale): string | null | undefined {

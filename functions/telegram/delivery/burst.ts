@@ -51,8 +51,8 @@ const BURST_LINE_LIMIT = 10;
 const NAMED_LIMIT = 10;
 
 /**
- * Limit of the stored names of one group that the summary omits: 20, so that the record stays small. In larger groups, a
- * task that was neither named nor stored counts again when it is repeated.
+ * Limit of the stored names of one group that the summary omits: 20, so that the record stays small. In larger groups,
+ * a task that was neither named nor stored counts again when it is repeated.
  */
 const UNNAMED_LIMIT = 20;
 

@@ -35,8 +35,8 @@ const MINUTE_WINDOW: Ms = 61_000;
 const chatBucket = (chat: ChatId) => `telegram:chat:${chat}`;
 
 /**
- * Reserves a call. Its `wait` is 0 when the call may be made now (it is counted then), otherwise how long to wait before
- * asking again. After a long hold of the chat only one call is granted, the probe.
+ * Reserves a call. Its `wait` is 0 when the call may be made now (it is counted then), otherwise how long to wait
+ * before asking again. After a long hold of the chat only one call is granted, the probe.
  */
 export function reserveSend(store: Store, chat: ChatId, limits: TelegramLimits, priority: SendPriority): Promise<Turn> {
   const reserved = RESERVED_FOR_HIGHER[priority];

@@ -103,8 +103,8 @@ async function measureTask(deps: DigestDeps, task: Task): Promise<DayCompletions
 }
 
 /**
- * Reads the open tasks of all projects that are blocked (since when, and by the keys of which open blockers), due on this
- * calendar day, or overdue.
+ * Reads the open tasks of all projects that are blocked (since when, and by the keys of which open blockers), due on
+ * this calendar day, or overdue.
  */
 export async function readOpenToday(deps: DigestDeps, date: string, now: Ms) {
   const blockedTasks: Task[] = [];

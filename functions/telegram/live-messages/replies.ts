@@ -15,8 +15,8 @@ const KEY_AND_TEXT = new RegExp(String.raw`^\s*(${TASK_KEY_SOURCE})\s*[:,–-]?\
 const MAX_KEYS = 10;
 
 /**
- * Handles a reply to any message about a task: it becomes a comment for the task's agents and wakes them, or stops their
- * work. A reply to a message about several tasks begins with the key of one.
+ * Handles a reply to any message about a task: it becomes a comment for the task's agents and wakes them, or stops
+ * their work. A reply to a message about several tasks begins with the key of one.
  */
 export const taskReplyHandler: ReplyHandler = async (context, { to: messageId, text }) => {
   const { deps, chat } = context;

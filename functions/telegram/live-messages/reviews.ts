@@ -195,9 +195,9 @@ function renderToast(
 
 /**
  * Handles a reply to a review: a word of approval is the same as pressing Approve, anything else is the reason to send
- * the task back, even if it has changed: the reply is about the work. A reply does not show which version of the message
- * it answers, so if the message has changed, only the button approves. A text that stops the work, and one to a review
- * that is over, are passed on to the task's agents.
+ * the task back, even if it has changed: the reply is about the work. A reply does not show which version of the
+ * message it answers, so if the message has changed, only the button approves. A text that stops the work, and one to a
+ * review that is over, are passed on to the task's agents.
  */
 async function replyToReview(context: CommandContext, message: LiveReviewMessage, text: string): Promise<LiveResult> {
   const { isCurrent, verdict } = await readReviewState(context, message);
@@ -240,8 +240,8 @@ async function readReview({ deps }: CommandContext, { id }: Task): Promise<Revie
 }
 
 /**
- * Whether another review waits than the one that a button was bound to, or the task has changed since. A review that has
- * its verdict, or waits no more, has not changed: the verdict itself says so, and an interrupted one is resumed.
+ * Whether another review waits than the one that a button was bound to, or the task has changed since. A review that
+ * has its verdict, or waits no more, has not changed: the verdict itself says so, and an interrupted one is resumed.
  */
 export async function hasReviewChanged(context: CommandContext, task: Task, hash: string): Promise<boolean> {
   const review = await readReview(context, task);

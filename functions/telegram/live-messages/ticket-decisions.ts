@@ -105,8 +105,8 @@ function createDecisionEvent(
 }
 
 /**
- * Whether an answer would allow what its message does not show whole: the answer itself, whatever button or word it came
- * from, or a text that would be typed into a terminal that may show such a dialog.
+ * Whether an answer would allow what its message does not show whole: the answer itself, whatever button or word it
+ * came from, or a text that would be typed into a terminal that may show such a dialog.
  */
 function isHiddenAnswer(ticket: Ticket, { question }: OpenDecision, event: TicketEvent): boolean {
   if (event.kind !== "answered" || !question) return false;
@@ -115,8 +115,8 @@ function isHiddenAnswer(ticket: Ticket, { question }: OpenDecision, event: Ticke
 }
 
 /**
- * Handles the press of a button of a ticket's message. The button names the decision, and for an approval the text, that
- * its message showed: when it is not open any more, or the text has changed, the press only updates the message.
+ * Handles the press of a button of a ticket's message. The button names the decision, and for an approval the text,
+ * that its message showed: when it is not open any more, or the text has changed, the press only updates the message.
  */
 async function handlePress(
   context: CommandContext,

@@ -41,14 +41,14 @@ export interface WaitOutcome {
 }
 
 /**
- * Time for which the message about the end of a turn waits: 3 s. The runner reports a completion that was written in this
- * turn within 2 s, and then nobody needs to be asked.
+ * Time for which the message about the end of a turn waits: 3 s. The runner reports a completion that was written in
+ * this turn within 2 s, and then nobody needs to be asked.
  */
 const END_OF_TURN_DELAY_MS: Ms = 3 * SECOND;
 
 /**
- * Limits of the input that a message shows whole: 3,000 UTF-16 units, because Telegram's 4,096 have to hold the title and
- * the hint as well, and 40 lines, about what two screens of a phone show.
+ * Limits of the input that a message shows whole: 3,000 UTF-16 units, because Telegram's 4,096 have to hold the title
+ * and the hint as well, and 40 lines, about what two screens of a phone show.
  */
 const CHAT_LIMITS = { units: 3_000, lines: 40, fields: 20 };
 
@@ -235,8 +235,8 @@ export function isAllowableInChat({ kind, input }: TicketQuestion): boolean {
 }
 
 /**
- * Whether an open permission must not be allowed in the chat. Its dialog may be what the terminal shows, and would read a
- * text that is typed there as its answer.
+ * Whether an open permission must not be allowed in the chat. Its dialog may be what the terminal shows, and would read
+ * a text that is typed there as its answer.
  */
 export function hasHiddenPermission({ questions }: Ticket): boolean {
   return questions.some((question) => !question.answer && !isAllowableInChat(question));

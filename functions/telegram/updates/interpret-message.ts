@@ -76,9 +76,9 @@ export const BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = {
 };
 
 /**
- * Commands by what they need after their word, so that a text without a slash can only be meant as this command: nothing,
- * a task's key, a key with more text, or the whole name of a project or an agent. `new` is not among them: its word also
- * begins sentences.
+ * Commands by what they need after their word, so that a text without a slash can only be meant as this command:
+ * nothing, a task's key, a key with more text, or the whole name of a project or an agent. `new` is not among them: its
+ * word also begins sentences.
  */
 const BARE_FORMS = {
   alone: ["status", "digest", "help", "cycle"],
@@ -226,8 +226,8 @@ function createSendOption({ deps, presentation }: CommandContext, text: string):
 }
 
 /**
- * Finds the text of the replied message, if it is one of the bot. Telegram names its author, the log also knows it on the
- * page.
+ * Finds the text of the replied message, if it is one of the bot. Telegram names its author, the log also knows it on
+ * the page.
  */
 async function findBotMessage(
   { deps, chat }: CommandContext,

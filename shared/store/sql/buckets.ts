@@ -9,8 +9,8 @@ import type { BucketPause, Consumption } from "../port.ts";
 import { getNumberColumn, getTextColumn, type SqlDriver } from "./database.ts";
 
 /**
- * A pause, and what follows its end. `none`: everything is granted again. `needed`: only one probe is granted. `sent`: a
- * probe was granted, and the pause lasts until its result is known or its lease has expired.
+ * A pause, and what follows its end. `none`: everything is granted again. `needed`: only one probe is granted. `sent`:
+ * a probe was granted, and the pause lasts until its result is known or its lease has expired.
  */
 const pauseSchema = z.object({ until: z.number(), probe: z.enum(["none", "needed", "sent"]) });
 

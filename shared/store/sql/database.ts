@@ -13,8 +13,8 @@ import { createOlderFormatError } from "../store-format.ts";
  */
 export interface SqlDriver {
   /**
-   * Runs one statement; each `?` stands for a parameter, in order. As a limit it is written `+?`, because SQLite plans a
-   * statement with a plain one anew whenever it runs, which takes ten times as long.
+   * Runs one statement; each `?` stands for a parameter, in order. As a limit it is written `+?`, because SQLite plans
+   * a statement with a plain one anew whenever it runs, which takes ten times as long.
    */
   exec(sql: string, ...params: SqlValue[]): SqlRow[];
   /**

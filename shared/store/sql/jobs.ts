@@ -1,6 +1,6 @@
 /**
- * The queues of the SQL engine: jobs are taken when they are due, one at a time per lane, acknowledged once, and kept as
- * dead letters when they failed for good.
+ * The queues of the SQL engine: jobs are taken when they are due, one at a time per lane, acknowledged once, and kept
+ * as dead letters when they failed for good.
  */
 
 import { omitUndefined } from "../../omit-undefined.ts";

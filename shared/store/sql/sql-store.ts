@@ -104,8 +104,8 @@ export function createSqlStore(
 
   /**
    * A change that need not wait for the disk. Losing it when the machine fails has the same effect as a failure just
-   * before it: a job is not taken yet, a handled job is not acknowledged yet, or the consumption of a quota is forgotten,
-   * whose window is over when the machine has restarted.
+   * before it: a job is not taken yet, a handled job is not acknowledged yet, or the consumption of a quota is
+   * forgotten, whose window is over when the machine has restarted.
    */
   const lax =
     <Arguments extends unknown[], Result>(change: (...args: Arguments) => Result) =>

@@ -13,8 +13,8 @@ interface CommitAndTests {
 export const commitSchema = z.string().trim().max(200).describe("hash or link");
 
 /**
- * Test results as a text or as counts, which become the text of `formatCounts`. Its JSON Schema names the fields only in
- * words, because every agent reads the list of tools at every start.
+ * Test results as a text or as counts, which become the text of `formatCounts`. Its JSON Schema names the fields only
+ * in words, because every agent reads the list of tools at every start.
  */
 export const testsSchema = z
   .unknown()

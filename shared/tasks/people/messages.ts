@@ -65,9 +65,9 @@ const REPEAT_MARK_LENGTH = 100;
 const MESSAGE_RETENTION: Ms = 30 * DAY;
 
 /**
- * Sends the human a message about no task, or asks a question whose answer wakes the agent. Repeating the call within ten
- * minutes, or while the question is open, has no further effect. Throws `bad_request` for a text that cannot be sent,
- * `conflict` without a chat to send it to.
+ * Sends the human a message about no task, or asks a question whose answer wakes the agent. Repeating the call within
+ * ten minutes, or while the question is open, has no further effect. Throws `bad_request` for a text that cannot be
+ * sent, `conflict` without a chat to send it to.
  */
 export async function messageHuman(context: CallContext, newMessage: NewMessage) {
   const { telegram } = context.deps.settings;

@@ -164,8 +164,8 @@ export async function remindQuestion(
 
 /**
  * Records the human's answer once, and the agent is woken. The answer to a question about a task becomes a comment,
- * unless it came as one (`comment`). `already`: the question was answered before; `unknown`: it no longer exists, or its
- * task is closed.
+ * unless it came as one (`comment`). `already`: the question was answered before; `unknown`: it no longer exists, or
+ * its task is closed.
  */
 export async function answerQuestion(
   deps: TaskDeps,
@@ -257,9 +257,9 @@ export async function closeQuestions(deps: TaskDeps, item: string): Promise<void
 }
 
 /**
- * Brings the timer of a held task in line with its state: it stops when the agent asks a human and starts again with the
- * answer, at the times of both, and it runs while the task is in progress. Called when either happens, and by the claims
- * tick, which repairs what a killed process did not do. True when something was changed.
+ * Brings the timer of a held task in line with its state: it stops when the agent asks a human and starts again with
+ * the answer, at the times of both, and it runs while the task is in progress. Called when either happens, and by the
+ * claims tick, which repairs what a killed process did not do. True when something was changed.
  */
 export async function syncTimer(
   deps: Pick<Deps, "store" | "settings">,

@@ -69,8 +69,8 @@ export async function approvePlan(
 }
 
 /**
- * Stores a decision about a proposed plan and publishes it, in one commit. A later proposal of the same run gets its own
- * decision.
+ * Stores a decision about a proposed plan and publishes it, in one commit. A later proposal of the same run gets its
+ * own decision.
  */
 async function recordDecision<R>(
   deps: TaskDeps,

@@ -161,8 +161,8 @@ async function addWarning(deps: TaskDeps, id: string, text: string): Promise<voi
 }
 
 /**
- * Creates all tasks, then their relations, cycles and modules, then their assignments, so that no agent starts with an incomplete plan.
- * Each step runs once and is recorded when done; the steps continue where they were interrupted.
+ * Creates all tasks, then their relations, cycles and modules, then their assignments, so that no agent starts with an
+ * incomplete plan. Each step runs once and is recorded when done; the steps continue where they were interrupted.
  */
 async function runPlanSteps(steps: PlanSteps): Promise<void> {
   const { context, project } = steps;

@@ -102,8 +102,8 @@ export async function readTaskDetails(context: CallContext, storedTask: Task) {
 }
 
 /**
- * Returns a task's comments, activities and attachments. They are read from Plane, three requests at once, when the item
- * has changed since the last read; otherwise the last read is returned without a request.
+ * Returns a task's comments, activities and attachments. They are read from Plane, three requests at once, when the
+ * item has changed since the last read; otherwise the last read is returned without a request.
  */
 async function readPlaneDetails(context: CallContext, task: Task) {
   const { deps } = context;

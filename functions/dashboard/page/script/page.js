@@ -162,8 +162,8 @@ function explainSignInRefusal(thrown) {
 }
 
 /**
- * Loads the tickets while their view is shown, or only the sessions, whose output changes nothing else. The view's script
- * and style sheet are loaded when it is shown first.
+ * Loads the tickets while their view is shown, or only the sessions, whose output changes nothing else. The view's
+ * script and style sheet are loaded when it is shown first.
  * @param {"all" | "sessions"} which
  */
 async function loadTickets(which) {

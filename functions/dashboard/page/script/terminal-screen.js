@@ -90,8 +90,8 @@ function hasText(line) {
 }
 
 /**
- * Draws over the picture that there is: each row is emptied and written, without line ends, so that nothing scrolls. The
- * style at the end of a row continues in the next one, so emptying saves and restores it.
+ * Draws over the picture that there is: each row is emptied and written, without line ends, so that nothing scrolls.
+ * The style at the end of a row continues in the next one, so emptying saves and restores it.
  * @param {number} rows @param {string[]} lines @param {ReceivedPicture["cursor"]} cursor
  */
 function composePicture(rows, lines, cursor) {

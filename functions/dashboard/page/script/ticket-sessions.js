@@ -147,8 +147,8 @@ function drawQuestion(key, reason, question) {
 }
 
 /**
- * Draws a tool that waits for a permission and its input, and the buttons that allow and deny it. What is long is folded,
- * and can be allowed only after all of it was shown; what this page does not know whole, only in the terminal.
+ * Draws a tool that waits for a permission and its input, and the buttons that allow and deny it. What is long is
+ * folded, and can be allowed only after all of it was shown; what this page does not know whole, only in the terminal.
  * @param {string} key @param {TicketQuestion} question
  */
 function drawPermission(key, { id, text, tool, input = [], complete }) {

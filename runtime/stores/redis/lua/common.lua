@@ -22,8 +22,8 @@ if not now then
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Reserves `count` consecutive numbers and returns the first. It is at least the time, so that numbers are not used again
--- after all data was lost.
+-- Reserves `count` consecutive numbers and returns the first. It is at least the time, so that numbers are not used
+-- again after all data was lost.
 local function newNumbers(count)
   local first = math.max(tonumber(call('GET', P .. 'n') or 0) + 1, now)
   call('SET', P .. 'n', string.format('%.0f', first + count - 1))

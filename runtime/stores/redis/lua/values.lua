@@ -35,8 +35,8 @@ return call('ZCARD', P .. 's:' .. ARGV[3]) - call('ZCOUNT', P .. 'e:' .. ARGV[3]
 
 -- script: commit
 -- [{e: [[key, rev]], f?: [key, fence], p: [{k, v?: true, x?, s?}], j: [{q, i, l, a?}]}] → the outcome of each commit,
--- each based on the state after the previous one. The further arguments are, commit by commit, the text of each put that
--- has one and of each job: values never pass through cjson, because it would change numbers and empty arrays.
+-- each based on the state after the previous one. The further arguments are, commit by commit, the text of each put
+-- that has one and of each job: values never pass through cjson, because it would change numbers and empty arrays.
 local commits = cjson.decode(ARGV[3])
 local text = 3
 local rev
