@@ -65,6 +65,8 @@ export interface StoreTrouble {
 export interface DecisionLogAnswer {
   rows: DecisionRow[];
   next?: string;
+  /** The agent's session or run, with the entries of one task. */
+  session?: string;
 }
 
 export interface DecisionRow extends Omit<DecisionRecord, "record" | "event" | "actions" | "skipped"> {

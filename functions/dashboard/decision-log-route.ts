@@ -27,6 +27,7 @@ import { scanMatchingRows } from "../../shared/store/records.ts";
 import { getPersonName } from "../../shared/sync/event-facts.ts";
 import type { PlanePerson } from "../../shared/sync/names.ts";
 import { WAITS_FOR_PERSON } from "../../shared/task/rule-set.ts";
+import { getSession, readCard } from "../../shared/tasks/card-record.ts";
 import { wakeKeys } from "../../shared/tasks/wakes.ts";
 import {
   type ChatMessage,
@@ -135,7 +136,8 @@ function app(deps: Pick<Deps, "store" | "cache" | "settings">): Hono {
     });
     const outcomes = await readOutcomes(rows.flatMap(({ value }) => value.actions));
     const rendered = await Promise.all(rows.map((row) => renderRow(row, outcomes)));
-    return answerCleanJson(c, { rows: rendered, ...omitUndefined({ next }) } satisfies DecisionLogAnswer);
+    const session = item ? getSession(await readCard(deps, item)) : undefined;
+    return answerCleanJson(c, { rows: rendered, ...omitUndefined({ next, session }) } satisfies DecisionLogAnswer);
   });
 
   async function renderRow({ key, value }: StoredRow<DecisionRecord>, outcomes: ReadonlyMap<string, ActionOutcome>) {

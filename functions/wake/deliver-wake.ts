@@ -1,5 +1,6 @@
 /** The life of one wake: its message, the request to OpenClaw's gateway, and the record of what came of it. */
 
+import { z } from "zod";
 import type { Deps } from "../../shared/app/deps.ts";
 import type { AgentSettings } from "../../shared/config/settings-file.ts";
 import { createSignedHeaders, type PostResult, postJson, RETRY_DELAYS_MS } from "../../shared/http/outgoing.ts";
@@ -7,6 +8,7 @@ import { createWakeCheckJob, createWakeRetryJob } from "../../shared/jobs/wake-j
 import { identifierSchema, parseTaskKey } from "../../shared/names.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { JobResult, LeasedJob } from "../../shared/store/port.ts";
+import { updateCardRecord } from "../../shared/tasks/card-record.ts";
 import { filterActionableTasks, type WakeTaskDeps } from "../../shared/tasks/startable-tasks.ts";
 import {
   mergeWakeTasks,
@@ -53,6 +55,15 @@ const TEXT_LENGTH = 1_000;
 
 /** Limit of a text that may combine several remarks. */
 const REMARKS_LENGTH = 3_000;
+
+/** Reasons whose wakes start a run that works on the task. */
+const RUN_REASONS: ReadonlySet<WakeReason> = new Set(["assigned", "unblocked", "answered", "sent_back", "addressed"]);
+
+/** Limit of the gateway's answer to a wake, in UTF-16 units; it has about 60. */
+const ANSWER_LENGTH = 4_096;
+
+/** The gateway's answer to a wake. */
+const admissionSchema = z.object({ runId: z.string().regex(/^[\w.:-]{1,80}$/) });
 
 /** What each reason asks of the agent, with the tools to call. `{task}` is the task's key. */
 const INSTRUCTIONS: Record<WakeReason, string> = {
@@ -118,7 +129,33 @@ export async function deliverWake(deps: DeliverDeps, job: LeasedJob, agent: Agen
     return { retryAt: now };
   if (tasks.length === 0) return DONE;
   const outcome = await sendWake(deps, agent, id, tasks);
-  return settleWake(deps, agent, id, outcome, wake.retry?.failures ?? 0);
+  // Recorded before the agent can claim, so that the card shows it from its first edit on.
+  const run = readRunId(outcome?.body);
+  if (run !== undefined) await recordRun(deps, agent.name, run, tasks);
+  return settleWake(deps, agent, id, { outcome, run }, wake.retry?.failures ?? 0);
+}
+
+/** Reads the id of the run that the gateway started. Undefined when the answer has none. */
+function readRunId(body: string | undefined): string | undefined {
+  try {
+    return admissionSchema.parse(JSON.parse(body ?? "")).runId;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Records the run on the cards of the tasks that the agent is woken to work on. The cards in Plane show it with their
+ * next edit; no request is made for it.
+ */
+async function recordRun(deps: DeliverDeps, agent: string, id: string, tasks: readonly WakeTask[]): Promise<void> {
+  for (const task of tasks) {
+    if (!RUN_REASONS.has(task.reason) || task.question !== undefined) continue;
+    await updateCardRecord(deps, task.id, (card) =>
+      // A remark may also address an agent that does not work on the task.
+      task.reason === "addressed" && card.agent !== agent ? undefined : { ...card, run: { agent, id } },
+    );
+  }
 }
 
 /**
@@ -218,7 +255,7 @@ async function postToGateway(
   };
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/json", "idempotency-key": id };
   const target = `${url}${isTrusted ? hookPath : AGENT_HOOK_PATH}`;
-  const result = await postJson(deps, target, headers, JSON.stringify(body));
+  const result = await postJson(deps, target, headers, JSON.stringify(body), ANSWER_LENGTH);
   await recordGatewayVersion(deps, url, result.status);
   return result;
 }
@@ -283,7 +320,7 @@ async function settleWake(
   deps: DeliverDeps,
   agent: AgentSettings,
   id: string,
-  outcome: PostResult | undefined,
+  { outcome, run }: { outcome: PostResult | undefined; run: string | undefined },
   failures: number,
 ): Promise<JobResult> {
   if (!outcome) {
@@ -293,7 +330,7 @@ async function settleWake(
   }
   deps.metrics.count("groundcrew_wakes_total", { agent: agent.name, outcome: outcome.ok ? "sent" : "failed" });
   const message = outcome.ok ? "agent woken" : "agent not woken";
-  deps.log[outcome.ok ? "info" : "warn"](message, { agent: agent.name, id, outcome: outcome.outcome });
+  deps.log[outcome.ok ? "info" : "warn"](message, { agent: agent.name, id, outcome: outcome.outcome, run });
   // OpenClaw 2026.2 runs a repeated call twice, and after a call without a response the agent may already be running.
   const isUncertain = outcome.status === undefined && !outcome.notSent && agent.wake.kind === "openclaw";
   if (outcome.ok || isUncertain) {

@@ -23,6 +23,8 @@ export interface PostResult {
   notSent?: boolean;
   /** The response's `Retry-After`; one day at most. */
   retryAfter?: Ms;
+  /** The response's body, where it was asked for and is complete. */
+  body?: string;
 }
 
 /** Proof that another system accepted an event. */
@@ -64,7 +66,8 @@ export const RETRY_DELAYS_MS: readonly Ms[] = [
 ];
 
 /**
- * Posts once, without retries and without following redirects; the response's body is not read. Never throws; the
+ * Posts once, without retries and without following redirects. A response's body is read up to `bodyLimit` (UTF-16
+ * units), and a longer one not at all; by default none is read. Never throws; the
  * outcome never contains the URL, the payload or the headers.
  */
 export async function postJson(
@@ -72,6 +75,7 @@ export async function postJson(
   url: string,
   headers: Record<string, string>,
   payload: string,
+  bodyLimit = 0,
 ): Promise<PostResult> {
   try {
     const signal = AbortSignal.timeout(RESPONSE_TIMEOUT_MS);
@@ -86,14 +90,17 @@ export async function postJson(
       ignoreResponseError: true,
       signal,
     });
-    await response.body?.cancel();
+    const body = await readBody(response, bodyLimit);
     const header = response.headers.get("retry-after") ?? "";
     const seconds = /^\d+$/.test(header) ? Number(header) : 0;
     return {
       ok: response.ok,
       outcome: `answered ${response.status}`,
       status: response.status,
-      ...omitUndefined({ retryAfter: seconds > 0 ? Math.min(MAX_RETRY_AFTER_MS, seconds * 1000) : undefined }),
+      ...omitUndefined({
+        retryAfter: seconds > 0 ? Math.min(MAX_RETRY_AFTER_MS, seconds * 1000) : undefined,
+        body,
+      }),
     };
   } catch (error) {
     // The message of ofetch's own error contains the URL.
@@ -104,6 +111,24 @@ export async function postJson(
       outcome: code ?? getErrorMessage(thrown),
       ...omitUndefined({ notSent: code && NOT_SENT_CODES.has(code) ? true : undefined }),
     };
+  }
+}
+
+/** Reads a body of at most `limit` UTF-16 units. Undefined for a longer one and one that breaks off: the status counts. */
+async function readBody({ body }: Response, limit: number): Promise<string | undefined> {
+  if (limit === 0) await body?.cancel();
+  if (limit === 0 || !body) return undefined;
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return text;
+      text += value;
+      if (text.length > limit) return void (await reader.cancel());
+    }
+  } catch {
+    return undefined;
   }
 }
 

@@ -21,7 +21,10 @@ export interface CardRecord {
   /** The agent that holds the task, or held it last, and since when (store time). */
   agent?: string;
   since?: Ms;
+  /** The session that the agent reported. */
   session?: string;
+  /** The run of OpenClaw that was started by the agent's last wake for the task; its id is that of the gateway. */
+  run?: { agent: string; id: string };
   /** 0 to 100. */
   percent?: number;
   /** The agent's latest progress text. */
@@ -73,6 +76,9 @@ const EDIT_INTERVAL_MS: Ms = 30_000;
 
 /** The same for an edit that shows a person that their words were received: 5 s. */
 const URGENT_EDIT_INTERVAL_MS: Ms = 5_000;
+
+/** What distinguishes a run from the sessions that agents report. */
+export const RUN_PREFIX = "openclaw-run-";
 
 export async function readCard(deps: Pick<TaskDeps, "store">, item: string): Promise<CardRecord | undefined> {
   const [stored] = await deps.store.read<CardRecord>([workKeys.card(item)]);
@@ -222,6 +228,15 @@ export function dropAgentReport({
   ...card
 }: CardRecord): CardRecord {
   return card;
+}
+
+/**
+ * The session of the work on a task: the one that the agent reported, or else the run that its last wake started, as
+ * `openclaw-run-<id>`. The run of another agent than the task's is not shown.
+ */
+export function getSession({ session, agent, run }: CardRecord = {}): string | undefined {
+  if (session !== undefined || run === undefined) return session;
+  return agent === undefined || agent === run.agent ? `${RUN_PREFIX}${run.id}` : undefined;
 }
 
 export function toCardPut(item: string, card: CardRecord): Put {

@@ -19,7 +19,7 @@ import { escapeHtml, htmlToText } from "../markdown/plain-text.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { cleanLine } from "../text.ts";
 import { type Ms, toZonedTime } from "../time.ts";
-import type { CardRecord } from "./card-record.ts";
+import { type CardRecord, getSession, RUN_PREFIX } from "./card-record.ts";
 
 /** The values of an agent card. None of them changes with time alone, so an unchanged card renders the same text. */
 export interface CardView {
@@ -121,7 +121,7 @@ function listCardLines(view: CardView, texts: CardTexts): [line: CardLine, value
     stopped:
       stopped && formatTemplate(texts.stopped, { by: cleanLine(stopped.by, MAX_NAME), at: formatDay(stopped.at) }),
     received: received && formatReceipt(received, formatDay, texts),
-    session: clean(card.session),
+    session: clean(getSession(card)),
     progress: percent === undefined ? undefined : formatTemplate(texts.percent, { n: formatAmount(percent) }),
     last: clean(card.text),
     time: time > 0 ? formatSum(formatDuration(time), spent, formatDuration) : undefined,
@@ -199,12 +199,16 @@ export function parseCard(html: string): ParsedCard | undefined {
     ms: findValue(readParts("planned"), CLOCK),
   });
   const costs = readAmounts("cost", NUMBER);
+  const agent = read("agent", AGENT) ?? read("lastAgent", AGENT);
+  const session = readText("session");
+  const run = session?.startsWith(RUN_PREFIX) ? session.slice(RUN_PREFIX.length) : undefined;
   const hasCosts = Object.keys(costs).length > 0;
   return {
     card: omitUndefined({
-      agent: read("agent", AGENT) ?? read("lastAgent", AGENT),
+      agent,
       since: read("since", MOMENT),
-      session: readText("session"),
+      session: run === undefined ? session : undefined,
+      run: agent === undefined || run === undefined ? undefined : { agent, id: run },
       percent: PROGRESS.safeParse(parseTemplate(texts.percent, get("progress"))).data?.n,
       text: readText("last"),
       confidence: read("confidence", FRACTION),

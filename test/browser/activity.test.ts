@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { createDecisionPut, type DecisionRecord } from "../../shared/records/decision-log.ts";
+import { type CardRecord, toCardPut } from "../../shared/tasks/card-record.ts";
 import { wakeKeys } from "../../shared/tasks/wakes.ts";
 import { chatMessageKey, createChatMessagePut, telegramDeliveryKey } from "../../shared/telegram/message-log.ts";
 import { DAY, MINUTE } from "../../shared/time.ts";
@@ -77,6 +78,23 @@ describe.skipIf(!hasChromium())("Activity in Chromium", { timeout: 120_000 }, ()
       "Un message à la discussion 4711 attend d’être envoyé. Règle : « problèmes », l’une des règles de notification par défaut.",
     );
     expect(await readCell("assigned", ".event")).toBe("Cette tâche a été attribuée à quelqu’un par Ada.");
+    expect(page.problems).toEqual([]);
+  });
+
+  test("shows the session of the agent above the activity of a task", async () => {
+    const app = await startPageTestApp();
+    const card: CardRecord = { agent: "Thot", run: { agent: "Thot", id: "eb49fe39" } };
+    await app.store.commit({ put: [toCardPut("one", card)] });
+    await addEntry(app, { event: { kind: "completed" } });
+    const page = await openSignedInPage(app.url, { width: 360 });
+    await page.click('#views [data-view="why"]');
+    expect(await page.isVisible("#why-session")).toBe(false);
+    await page.click("#trail .key");
+    await page.waitForSelector("#why-session:not([hidden])", WAIT);
+    expect(await page.textContent("#why-session")).toBe("Session of the agent: openclaw-run-eb49fe39");
+    expect(await page.evaluate(FIND_LOW_CONTRAST)).toEqual([]);
+    await page.click("#why-of .chip");
+    await page.waitForSelector("#why-session", { ...WAIT, state: "hidden" });
     expect(page.problems).toEqual([]);
   });
 

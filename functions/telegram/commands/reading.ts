@@ -9,11 +9,12 @@ import type { Task } from "../../../shared/records/plane-records.ts";
 import { observedSets } from "../../../shared/records/store-keys.ts";
 import { readLiveClaims } from "../../../shared/records/task-records.ts";
 import { isBlocked, isInReview } from "../../../shared/task/snapshot.ts";
-import { readCard } from "../../../shared/tasks/card-record.ts";
+import { getSession, readCard } from "../../../shared/tasks/card-record.ts";
 import { readAgentTasks, readOpenBlockers } from "../../../shared/tasks/find-task.ts";
 import { forecastTasks, readBudget, readConfidence } from "../../../shared/tasks/forecast.ts";
 import { countTasks } from "../../../shared/tasks/task-counts.ts";
 import { joinRichText, type RichText, toCode, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
+import { cleanLine } from "../../../shared/text.ts";
 import { renderDigest } from "../digest/digest.ts";
 import { readPendingPlans, readPendingQuestions } from "../digest/digest-facts.ts";
 import { renderProjectName } from "../presentation/notification-details.ts";
@@ -185,6 +186,8 @@ async function replyTask(context: CommandContext, task: Task): Promise<CommandRe
   if (card?.confidence !== undefined) add(fields.confidence, formatTaskPercent(context, card.confidence * 100));
   if (card?.cost !== undefined)
     add(fields.cost, deps.settings.budget ? format.money(card.cost) : format.number(card.cost));
+  const session = getSession(card);
+  if (session !== undefined) add(answers.fields.session, toCode(cleanLine(session, 120)));
   if (times.spent > 0) add(fields.timeSpent, format.duration(times.spent));
   const text = htmlToText(snapshot.description, TEXT_LIMIT);
   if (text !== "") add(answers.fields.description, toSafeText(text, TEXT_LIMIT));

@@ -20,7 +20,7 @@ import { cleanLine, cleanText } from "../../text.ts";
 import { DAY, formatIsoTime, HOUR, type Ms, SECOND } from "../../time.ts";
 import { requireReader } from "../access.ts";
 import { type CallContext, chooseClient } from "../call-context.ts";
-import { type CardRecord, readCard } from "../card-record.ts";
+import { type CardRecord, getSession, readCard } from "../card-record.ts";
 import { renewOwnClaim } from "../claim-lease.ts";
 import { findStoredTask, refreshTask } from "../find-task.ts";
 import { readDoneCriteria } from "../lifecycle/done-criteria.ts";
@@ -200,9 +200,9 @@ async function readInputs({ deps }: CallContext, { id }: Task) {
 }
 
 /** The values of the agent card. */
-function describeCard({ agent: name, estimate, ...card }: CardRecord = {}) {
-  const { session, percent, text, confidence, cost, commit, tests } = card;
+function describeCard(card: CardRecord = {}) {
+  const { agent: name, estimate, percent, text, confidence, cost, commit, tests } = card;
   const hours = estimate?.ms === undefined ? undefined : estimate.ms / HOUR;
   const described = estimate && { cost: estimate.cost, hours };
-  return { name, session, percent, text, confidence, cost, commit, tests, estimate: described };
+  return { name, session: getSession(card), percent, text, confidence, cost, commit, tests, estimate: described };
 }

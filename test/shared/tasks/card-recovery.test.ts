@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { createTaskOperations } from "../../../functions/agent/tool.ts";
 import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
 import { writeCard } from "../../../shared/tasks/card-comment.ts";
-import { readCard } from "../../../shared/tasks/card-record.ts";
+import { readCard, updateCardRecord } from "../../../shared/tasks/card-record.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
 
 const SESSION = "openclaw-session-0b0e6a0e-9a52-4c39-9d8e-3f3c5a1f7c11";
@@ -39,6 +39,28 @@ test("The agent card after the store was lost restores times, cost, session and 
   expect(cards()).toHaveLength(1);
   expect(cards()[0]?.comment_html).toContain("60 %");
   expect(cards()[0]?.comment_html).toContain("0:10:00 (Thot 0:10:00)");
+});
+
+test("The agent card after the store was lost restores the run of the agent's wake, which its own session replaces", async () => {
+  const { app, item, cards } = await createAppWithCard();
+  await updateCardRecord(app.deps, item.id, ({ session: _, ...card }) => ({
+    ...card,
+    run: { agent: "Thot", id: "r-1" },
+  }));
+  await app.actAs("Thot").report("ONB-1", { percent: 50 });
+  await app.runUntilIdle();
+  expect(cards()[0]?.comment_html).toContain("openclaw-run-r-1");
+  await app.restart({ store: "lost" });
+  await app.poll();
+  await app.actAs("Thot").report("ONB-1", { percent: 60 });
+  await app.runUntilIdle();
+  const restored = await readCard(app.deps, item.id);
+  expect(restored).toMatchObject({ run: { agent: "Thot", id: "r-1" } });
+  expect(restored).not.toHaveProperty("session");
+  expect(cards()[0]?.comment_html).toContain("openclaw-run-r-1");
+  await app.actAs("Thot").report("ONB-1", { session: SESSION });
+  await app.runUntilIdle();
+  expect(cards()[0]?.comment_html).toContain(SESSION);
 });
 
 test("The agent card after the store was lost restores sums and shares with computed fractions", async () => {

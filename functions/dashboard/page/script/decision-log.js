@@ -79,7 +79,11 @@ function getPath({ limit, before }) {
 }
 
 /** Shows the newest decisions, followed by the older ones that were already loaded. @param {DecisionLogAnswer} answer */
-function showNewestDecisions({ rows, next }) {
+function showNewestDecisions({ rows, next, session }) {
+  const line = getElement("why-session");
+  line.hidden = !session;
+  if (session)
+    line.replaceChildren(...translateParts("why.session", { session: createUserText("span", session, 120) }));
   const last = rows.at(-1);
   const older = last && next !== undefined ? shownRows.filter(({ id }) => id > last.id) : [];
   const all = [...rows, ...older];

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { updateCardRecord } from "../../../../shared/tasks/card-record.ts";
 import { findStoredTask } from "../../../../shared/tasks/find-task.ts";
 import { askHuman } from "../../../../shared/tasks/people/questions.ts";
 import { DAY } from "../../../../shared/time.ts";
@@ -29,6 +30,19 @@ test("NOTIF-06 /plane status costs Plane no request", async () => {
   expect(await app.recordRequests(() => app.sendMessage("/plane status"))).toEqual([]);
   expect(await app.recordRequests(() => app.sendMessage("/plane task ONB-1"))).toEqual([]);
   expect(await app.recordRequests(() => app.sendMessage("/plane agent Imhotep"))).toEqual([]);
+});
+
+test.each([
+  ["en", {}, "Session: openclaw-run-eb49fe39"],
+  ["fr", {}, "Session : openclaw-run-eb49fe39"],
+  ["en", { session: "openclaw-session-1" }, "Session: openclaw-session-1"],
+] as const)("NOTIF-06 /plane task shows the agent's session in %s, and with %j: %s", async (LOCALE, reported, line) => {
+  const app = await createCommandsApp({ env: { LOCALE } });
+  const { id } = app.addTask("Write the welcome mail", "Imhotep");
+  await app.runFirstPoll();
+  const run = { agent: "Imhotep", id: "eb49fe39" };
+  await updateCardRecord(app.deps, id, (card) => ({ ...card, ...reported, run }));
+  expect((await app.sendAndGetReply("/plane task ONB-1")).replaceAll("\u00a0", " ")).toContain(line);
 });
 
 test("NOTIF-06 /plane status reports when no project has been read yet", async () => {
