@@ -109,8 +109,8 @@ async function isActionable(
     case "project_completed":
       return (await store.count(observedSets.open(id))) === 0;
     case "stopped":
-      if (item && (await isInDeletedProject(deps, item))) return true;
-      return claim?.value.agent !== agent && !(item && isStartable(item, agent));
+      if (claim?.value.agent === agent) return false;
+      return !item || !isStartable(item, agent) || isInDeletedProject(deps, item);
     case "stuck":
       return item !== undefined && isOpenItem(item) && ["blocking", "blocked"].includes(block?.value.phase ?? "");
     case "circle":
