@@ -27,6 +27,7 @@ const SAME_IN_BOTH: readonly string[] = [
   "telegram.fields.agent",
   "telegram.fields.dates",
   "telegram.answers.fields.description",
+  "telegram.answers.fields.session",
   "telegram.live.message",
   "telegram.live.ticket.fields.field.description",
   "telegram.live.plan.total",
