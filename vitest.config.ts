@@ -43,6 +43,7 @@ export default defineConfig({
           expect: EXPECT_OPTIONS,
           // These tests change nothing outside themselves, so that files can share a process and its loaded modules.
           isolate: false,
+          setupFiles: "test/support/free-memory.ts",
         },
       },
       {
