@@ -268,7 +268,8 @@ async function planAndApply(
     if (isSampleUndecided(options)) context.removeSampleProject = await askToRemoveSample(context, confirm);
   }
   const report = isNothingToDo ? planned : await runSteps(context, steps, true);
-  if (!options["dry-run"]) await storeSeenNames(context);
+  // A run that failed may have lost its lock or its folder; the next one notes the names.
+  if (!options["dry-run"] && report.failed === 0) await storeSeenNames(context);
   if (options.json)
     out(formatJsonLine({ steps: report.steps, changed: report.changed, settings: listSettingsInUse(settings) }));
   else if (!isNothingToDo) writeText(renderResult(report, settings));

@@ -129,8 +129,8 @@ function createResumeJob(kind: "reviewed" | "resume_status", item: string, now: 
 
 /**
  * Runs a write of an agent about its task. Where Plane refuses it for good, the task is blocked and the human notified
- * (OPENCLAW-15), unless the task is closed, in review or another agent's: then only the caller gets the error. `key` is
- * the task's key or id.
+ * (OPENCLAW-15), unless the agent does not hold the task, or it is closed or in review: then only the caller gets the
+ * error. `key` is the task's key or id.
  */
 export async function blockWhenRefused<R>(
   context: CallContext,
@@ -145,8 +145,12 @@ export async function blockWhenRefused<R>(
     if (!isAgent(caller) || !isPermanentError(thrown)) throw thrown;
     const task = await findTask(context, key);
     const { item } = task;
-    const isOwn = (item.owners ?? []).includes(caller.name) && isOpen(item.snapshot.status) && !isInReview(item);
-    throw isOwn ? await failWrite(context, task, write, thrown) : thrown;
+    const { status } = item.snapshot;
+    const isHeld = (await findClaim(context.deps, task.id))?.agent === caller.name;
+    // An earlier refusal has ended the claim and blocked the task.
+    const isBlocked = status === "blocked" && (item.owners ?? []).includes(caller.name);
+    const isAtWork = (isHeld || isBlocked) && isOpen(status) && !isInReview(item);
+    throw isAtWork ? await failWrite(context, task, write, thrown) : thrown;
   }
 }
 

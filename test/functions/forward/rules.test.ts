@@ -34,6 +34,7 @@ describe("NOTIF-03: the rules of forwarding", () => {
       comment_added: "issue.activity.created",
       comment_edited: "issue.activity.created",
       project_created: null,
+      project_deleted: null,
       project_completed: null,
       cycle_started: "cycle.started",
       cycle_completed: "cycle.completed",
