@@ -36,14 +36,18 @@ test("PACK-01: the package, installed in an empty folder, runs the demo and the 
   ]);
 
   const run = (args: string[]) => {
-    const child = spawn("npx", ["--no-install", "groundcrew", ...args], { cwd, env });
-    onTestFinished(() => void child.kill("SIGKILL"));
+    // npx does not pass signals on; a terminal's Ctrl+C reaches the whole group.
+    const child = spawn("npx", ["--no-install", "groundcrew", ...args], { cwd, env, detached: true });
+    const signal = (name: NodeJS.Signals) => process.kill(-(child.pid ?? 0), name);
+    onTestFinished(() => {
+      if (child.exitCode === null && child.signalCode === null) signal("SIGKILL");
+    });
     const output = { text: "" };
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (data: Buffer) => {
         output.text += data;
       });
-    return { child, output, ended: once(child, "exit").then(([code]) => Number(code)) };
+    return { signal, output, ended: once(child, "exit").then(([code]) => Number(code)) };
   };
   const version = run(["--version"]);
   expect(await version.ended).toBe(0);
@@ -63,8 +67,10 @@ test("PACK-01: the package, installed in an empty folder, runs the demo and the 
   expect((await fetch(`${url}/assets/page.js`)).status).toBe(200);
   // A pipe gets no colours.
   expect(demo.output.text).not.toContain("\u001b[");
-  demo.child.kill("SIGINT");
-  expect(await demo.ended).toBe(0);
+  demo.signal("SIGINT");
+  await demo.ended;
+  const isUp = () => fetch(`${url}/health`).then(Boolean, () => false);
+  await expect.poll(isUp, { timeout: 15_000 }).toBe(false);
 });
 
 test("groundcrew start has the flags of npm start", () => {

@@ -7,9 +7,13 @@ const OLD_MODULE = `data:text/javascript,import { registerHooks } from "node:mod
 registerHooks({ resolve: (name, about, next) =>
   name === "node:module" ? { url: "data:text/javascript,", shortCircuit: true } : next(name, about) });`;
 
-/** Runs a command on a Node without TypeScript, without this process's environment. */
+/** A Node that says that it is an old one. */
+const OLD_VERSION = `data:text/javascript,Object.defineProperty(process, "versions", {
+  value: { ...process.versions, node: "22.17.1" } });`;
+
+/** Runs a command on an old Node, without this process's environment. */
 function runOnOldNode(command: string): Promise<{ exit: number; out: string; err: string }> {
-  const flags = ["--no-experimental-strip-types", "--import", OLD_MODULE];
+  const flags = ["--import", OLD_MODULE, "--import", OLD_VERSION];
   return new Promise((done) => {
     execFile(process.execPath, [...flags, resolve("runtime", command)], { env: {} }, (error, out, err) => {
       done({ exit: error ? Number(error.code ?? -1) : 0, out, err });
