@@ -15,7 +15,7 @@ const STOP_LIMIT_MS = 10_000;
 function createProjectFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-npm-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  for (const name of ["package.json", "runtime", "node_modules"]) symlinkSync(resolve(name), join(folder, name));
+  for (const name of ["package.json", "dist", "node_modules"]) symlinkSync(resolve(name), join(folder, name));
   return folder;
 }
 
