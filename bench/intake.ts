@@ -205,11 +205,11 @@ export async function benchIntakeAgainst(sizes: IntakeSizes, checkout: string): 
   }
 }
 
-/** Bundles the bench's product as `npm run build` bundles the product, beside its files in dist/. */
+/** Bundles the bench's product as `npm run build` bundles the product, beside its files in dist/, which must be there. */
 async function buildProduct(): Promise<string> {
-  const folder = fileURLToPath(new URL("../dist/bench", import.meta.url));
-  await bundlePrograms({ product: "bench/product.ts" }, folder);
-  return pathToFileURL(join(folder, "product.js")).href;
+  const folder = fileURLToPath(new URL("../dist", import.meta.url));
+  await bundlePrograms({ "bench/product": "bench/product.ts" }, folder);
+  return pathToFileURL(join(folder, "bench/product.js")).href;
 }
 
 /** The CPU time of a process so far, in microseconds. */
