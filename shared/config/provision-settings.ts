@@ -7,6 +7,7 @@ import { getTexts } from "../i18n/texts.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { toLocalUrl } from "./environment.ts";
 import { GUESSABLE_SECRET, isGuessableSecret } from "./guessable-secret.ts";
+import { type ProvisionFileSettings, provisionSchema } from "./provision-schema.ts";
 import {
   CONNECTION_FILE,
   formatConnectionFile,
@@ -20,7 +21,7 @@ import {
 } from "./secrets.ts";
 import { formatSettingValue, type SettingProblem } from "./setting-problem.ts";
 import { composeSettings, readSettingsParts, type Settings } from "./settings.ts";
-import { type AgentSettings, type ProvisionFileSettings, parseSettingsFile, provisionSchema } from "./settings-file.ts";
+import { type AgentSettings, parseSettingsFile } from "./settings-file.ts";
 
 /** The desired state that provision brings about, and the files it writes. */
 export interface ProvisionSettings extends Omit<ProvisionFileSettings, "domain" | "workspace" | "human"> {
