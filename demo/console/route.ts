@@ -20,7 +20,7 @@ export function createConsoleRoute(runAction: (name: string, input: unknown) => 
       .get("/console.css", createFileHandler(compactStyle(readAsset("demo/console/console.css")), "text/css"))
       .get("/state", async (c) => c.json(await runAction("state", {})))
       .post("/:act", async (c) => {
-        const input = parseBody(await readBody(c.req.raw));
+        const input = parseBody(await readBody(c));
         const answer = await runAction(c.req.param("act"), input).catch((cause: unknown) => {
           throw new GroundcrewError("bad_request", getErrorMessage(cause), { cause });
         });

@@ -248,7 +248,7 @@ export function createAgentBodyReader() {
   const readBody = createBodyReader(MAX_BODY_BYTES, {
     busy: () => new GroundcrewError("unavailable", "Too many large requests at once. Repeat the call in a second."),
   });
-  return (c: Context) => readBody(c.req.raw, { getSource: () => c.get("caller").name });
+  return (c: Context) => readBody(c, c.get("caller").name);
 }
 
 /** Describes a call from its request: the caller, the interface used and the correlation id. */

@@ -10,7 +10,6 @@ import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { createSignatureCheck, createTokenCheck, parseSignature, sha256Hex } from "../../shared/hashing.ts";
 import { createBodyReader, createRefusalLimiter } from "../../shared/http/limits.ts";
 import { BreakConnection } from "../../shared/http/request.ts";
-import { toRateLimitSource } from "../../shared/ip-address.ts";
 import {
   createInboxJob,
   createUnreadUpdateJob,
@@ -149,13 +148,16 @@ function createPlaneWebhookApp(deps: WebhookDeps): Hono {
 function createDeliveryReceiver({ settings, clock, hashing }: Pick<Deps, "settings" | "clock" | "hashing">) {
   const secrets = settings.plane?.webhookSecrets ?? [];
   const isSigned = createSignatureCheck(secrets, hashing);
-  const readBody = createBodyReader(settings.webhookLimit, { setting: "WEBHOOK_MAX_BYTES" });
   // Every refusal before the signature is verified counts towards the limit, whatever its reason. Small bodies of a
   // source over its limit are still read and verified, because Plane may send from there, too; large ones are not.
   const { countRefusal, findLimit } = createRefusalLimiter({
     limit: UNVERIFIED_LIMIT,
     message: "Too many requests without a valid signature. Try again in a minute.",
     clock,
+  });
+  const readBody = createBodyReader(settings.webhookLimit, {
+    setting: "WEBHOOK_MAX_BYTES",
+    findLargeRefusal: findLimit,
   });
 
   function refuseUnsigned(c: Context): GroundcrewError {
@@ -167,11 +169,7 @@ function createDeliveryReceiver({ settings, clock, hashing }: Pick<Deps, "settin
   async function readCheckedBody(c: Context): Promise<Uint8Array<ArrayBuffer>> {
     try {
       checkContentType(c);
-      return await readBody(c.req.raw, {
-        getSource: () => toRateLimitSource(c.get("client")),
-        host: c.env,
-        findLargeRefusal: () => findLimit(c),
-      });
+      return await readBody(c);
     } catch (thrown) {
       throw thrown instanceof GroundcrewError ? countRefusal(c, thrown) : thrown;
     }
@@ -268,7 +266,7 @@ function createTelegramWebhookApp(deps: TelegramWebhookDeps): Hono {
       const refusal = "X-Telegram-Bot-Api-Secret-Token does not match the registered secret.";
       throw countRefusal(c, new GroundcrewError("unauthorized", refusal));
     }
-    const job = await toJob(await readBody(c.req.raw), c.get("correlation"));
+    const job = await toJob(await readBody(c), c.get("correlation"));
     await deps.store.commit({ jobs: [job] }).catch((cause: unknown) => {
       throw new BreakConnection(`Storing an update failed: ${getErrorMessage(cause)}`, { cause });
     });

@@ -32,6 +32,14 @@ interface TrackConnectionsOptions {
   onLimit: (socket: Socket, limit: number) => void;
 }
 
+/** The last request of an open connection. */
+interface LastRequest {
+  /** Counts the requests and new connections of the server: the smallest number is the longest ago. */
+  number: number;
+  /** Undefined before the first request. */
+  outgoing: ServerResponse | undefined;
+}
+
 interface SourceLimitsOptions {
   /** Limit of requests from one address that proxies are forwarding at once. */
   maxForwarded: number;
@@ -97,10 +105,14 @@ const reportSchema = z.object({ userLimits: z.object({ open_files: z.object({ so
  * them after `limit`. (`closeIdleConnections` skips connections that have not sent a request yet and those that become
  * idle after closing has begun.) Only the last response of each connection is tracked, which is the last to be sent; a
  * listener for every response would cost more.
+ *
+ * The map changes with connections only. A map that is reordered at each request is copied every few requests, and V8
+ * links the copies: once one of them is in the old generation, all that follow stay there with their responses until a
+ * full garbage collection, which cost a tenth of the webhook intake.
  */
 export function trackConnections(server: Server, options: TrackConnectionsOptions): ConnectionTracker {
-  /** The connection whose last request began longest ago comes first. */
-  const lastResponses = new Map<Socket, ServerResponse | undefined>();
+  const lastRequests = new Map<Socket, LastRequest>();
+  let lastNumber = 0;
   const sources = createSourceIndex();
   let isClosing = false;
 
@@ -108,9 +120,10 @@ export function trackConnections(server: Server, options: TrackConnectionsOption
     const source = options.findSource(socket);
     const isAdmitted =
       (source === undefined || makeRoom(socket, sources.get(source), options.maxPerSource)) &&
-      makeRoom(socket, lastResponses, options.maxConnections);
+      makeRoom(socket, lastRequests, options.maxConnections);
     if (!isAdmitted) return;
-    lastResponses.set(socket, undefined);
+    lastNumber += 1;
+    lastRequests.set(socket, { number: lastNumber, outgoing: undefined });
     if (source !== undefined) sources.add(source, socket);
     socket.once("close", () => forget(socket));
   });
@@ -119,7 +132,7 @@ export function trackConnections(server: Server, options: TrackConnectionsOption
   function makeRoom(socket: Socket, others: Pick<Map<Socket, unknown>, "size" | "keys">, limit: number): boolean {
     if (others.size < limit) return true;
     options.onLimit(socket, limit);
-    const closable = findClosableConnection(others.keys(), lastResponses, options.isStream) ?? socket;
+    const closable = findClosableConnection(others.keys(), lastRequests, options.isStream) ?? socket;
     // `destroy` frees the file at once, but "close" is emitted later.
     forget(closable);
     closable.destroy();
@@ -127,21 +140,24 @@ export function trackConnections(server: Server, options: TrackConnectionsOption
   }
 
   function forget(socket: Socket) {
-    lastResponses.delete(socket);
+    lastRequests.delete(socket);
     sources.delete(socket);
   }
 
   function endConnectionAfter(socket: Socket, outgoing: ServerResponse | undefined) {
     if (!outgoing) socket.destroy();
     else if (outgoing.writableFinished) socket.destroySoon();
-    else outgoing.once("close", () => lastResponses.get(socket) === outgoing && socket.destroySoon());
+    else outgoing.once("close", () => lastRequests.get(socket)?.outgoing === outgoing && socket.destroySoon());
   }
 
   return {
-    isInUse: (socket) => lastResponses.get(socket)?.writableFinished === false,
+    isInUse: (socket) => lastRequests.get(socket)?.outgoing?.writableFinished === false,
     trackRequest({ socket }, outgoing) {
-      lastResponses.delete(socket);
-      lastResponses.set(socket, outgoing);
+      const lastRequest = lastRequests.get(socket);
+      if (!lastRequest) return;
+      lastNumber += 1;
+      lastRequest.number = lastNumber;
+      lastRequest.outgoing = outgoing;
       if (isClosing) endConnectionAfter(socket, outgoing);
     },
     async close(limit) {
@@ -149,7 +165,7 @@ export function trackConnections(server: Server, options: TrackConnectionsOption
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());
       });
-      for (const [socket, outgoing] of lastResponses) endConnectionAfter(socket, outgoing);
+      for (const [socket, { outgoing }] of lastRequests) endConnectionAfter(socket, outgoing);
       const timer = setTimeout(() => server.closeAllConnections(), limit);
       await closed;
       clearTimeout(timer);
@@ -179,21 +195,26 @@ function createSourceIndex() {
 }
 
 /**
- * Finds the connection that is missed least: the first without an open request, else the first whose request has not
- * arrived completely. Plane and agents send theirs at once. Undefined when all connections are in use.
+ * Finds the connection that is missed least: of those without an open request the one whose last request began longest
+ * ago, else of those whose request has not arrived completely. Plane and agents send theirs at once. Undefined when all
+ * connections are in use.
  */
 function findClosableConnection(
   sockets: Iterable<Socket>,
-  lastResponses: ReadonlyMap<Socket, ServerResponse | undefined>,
+  lastRequests: ReadonlyMap<Socket, LastRequest>,
   isStream: (incoming: IncomingMessage) => boolean,
 ): Socket | undefined {
+  let idle: Socket | undefined;
   let unfinished: Socket | undefined;
+  const isEarlier = (number: number, other: Socket | undefined) =>
+    other === undefined || number < (lastRequests.get(other)?.number ?? 0);
   for (const socket of sockets) {
-    const outgoing = lastResponses.get(socket);
-    if (!outgoing || outgoing.writableFinished) return socket;
-    if (!outgoing.req.complete && !isStream(outgoing.req)) unfinished ??= socket;
+    const { outgoing, number = 0 } = lastRequests.get(socket) ?? {};
+    if (!outgoing || outgoing.writableFinished) idle = isEarlier(number, idle) ? socket : idle;
+    else if (!outgoing.req.complete && !isStream(outgoing.req))
+      unfinished = isEarlier(number, unfinished) ? socket : unfinished;
   }
-  return unfinished;
+  return idle ?? unfinished;
 }
 
 /** The number of connections that clients may have open at once, from the process' limit of open files (`ulimit -n`). */

@@ -17,14 +17,8 @@ interface BodyReaderOptions {
   setting?: string;
   /** Error for a large body while too many are being read. Default: the connection is broken. */
   busy?: () => Error;
-}
-
-interface BodySender {
-  /** Returns who sends the body: an agent's name, or the address for rate limits. Only a large body needs it. */
-  getSource?: () => string;
-  host?: HostBindings;
   /** Returns the error for a large body of a sender who may only send small ones; it is thrown before more is read. */
-  findLargeRefusal?: () => Error | undefined;
+  findLargeRefusal?: (c: Context) => Error | undefined;
 }
 
 interface JsonReaderOptions {
@@ -104,7 +98,8 @@ const UNKNOWN_TOKEN_LIMIT = 20;
 /**
  * Creates a reader of request bodies. It throws `too_large` at the limit (bytes), whether or not a length was announced,
  * and `BreakConnection` when too many large bodies of the source are being read or the sender disconnected. Large bodies
- * of other sources never prevent one: when too many are being read, the one that takes longest is given up.
+ * of other sources never prevent one: when too many are being read, the one that takes longest is given up. The source
+ * is an agent's name, or by default the client's address.
  */
 export function createBodyReader(limit: number, options: BodyReaderOptions = {}) {
   const createBusyError = options.busy ?? (() => new BreakConnection("Too many large bodies at once"));
@@ -114,21 +109,18 @@ export function createBodyReader(limit: number, options: BodyReaderOptions = {})
   };
   const slots = createSourceSlots({ perSource: MAX_LARGE_BODIES_PER_SOURCE, total: MAX_LARGE_BODIES });
 
-  return (request: Request, sender: BodySender = {}): Promise<Uint8Array<ArrayBuffer>> => {
-    const announcedLength = request.headers.get("content-length");
+  return (c: Context, source?: string): Promise<Uint8Array<ArrayBuffer>> => {
+    const announcedLength = c.req.header("content-length");
     if (Number(announcedLength ?? 0) > limit) return Promise.reject(createTooLargeError());
     // The host never reads more than the announced length, and reading the body at once costs far less than a stream.
-    if (announcedLength !== null && Number(announcedLength) <= SMALL_BODY_BYTES)
-      return sender.host?.readWholeBody?.() ?? readWholeBody(request);
-    const refusal = announcedLength === null ? undefined : sender.findLargeRefusal?.();
-    return refusal ? Promise.reject(refusal) : readStream(request, sender);
+    if (announcedLength !== undefined && Number(announcedLength) <= SMALL_BODY_BYTES)
+      return (c.env as HostBindings | undefined)?.readWholeBody?.() ?? readWholeBody(c.req.raw);
+    const refusal = announcedLength === undefined ? undefined : options.findLargeRefusal?.(c);
+    return refusal ? Promise.reject(refusal) : readStream(c, source ?? toRateLimitSource(c.get("client")));
   };
 
-  async function readStream(
-    request: Request,
-    { getSource = () => "", findLargeRefusal }: BodySender,
-  ): Promise<Uint8Array<ArrayBuffer>> {
-    const reader = request.body?.getReader();
+  async function readStream(c: Context, source: string): Promise<Uint8Array<ArrayBuffer>> {
+    const reader = c.req.raw.body?.getReader();
     if (!reader) return new Uint8Array();
     const chunks: Uint8Array[] = [];
     const displaced = Promise.withResolvers<never>();
@@ -146,9 +138,9 @@ export function createBodyReader(limit: number, options: BodyReaderOptions = {})
         size += value.length;
         if (size > limit) throw createTooLargeError();
         if (size > SMALL_BODY_BYTES && !freeSlot) {
-          const refusal = findLargeRefusal?.();
+          const refusal = options.findLargeRefusal?.(c);
           if (refusal) throw refusal;
-          freeSlot = slots.take(getSource(), () => displaced.reject(createBusyError()));
+          freeSlot = slots.take(source, () => displaced.reject(createBusyError()));
           if (!freeSlot) throw createBusyError();
         }
         chunks.push(value);
@@ -187,10 +179,8 @@ function concatChunks(chunks: readonly Uint8Array[], size: number): Uint8Array<A
 export function createJsonReader(limit = SMALL_BODY_BYTES) {
   const readBody = createBodyReader(limit);
   return async <T>(c: Context, schema: z.ZodType<T>, options: JsonReaderOptions = {}): Promise<T> => {
-    const { source = c.get("client"), example, subject = "body" } = options;
-    const parsed = schema.safeParse(
-      parseJsonBody(await readBody(c.req.raw, { getSource: () => source }), c.req.header("content-type")),
-    );
+    const { source, example, subject = "body" } = options;
+    const parsed = schema.safeParse(parseJsonBody(await readBody(c, source), c.req.header("content-type")));
     if (parsed.success) return parsed.data;
     const [issue] = parsed.error.issues;
     const where = issue?.path.map(String).join(".");

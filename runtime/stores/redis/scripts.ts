@@ -28,15 +28,19 @@ export interface RedisCall {
 /** The result of one call. */
 export type RedisReply = { value: unknown } | { error: unknown };
 
-interface WaitingCall {
-  toCall(): RedisCall;
-  settle(answer: RedisReply): void;
+/** Who waits for the reply: the functions that settle a promise. */
+interface Waiter {
+  resolve(value: unknown): void;
+  reject(reason: unknown): void;
 }
 
+interface WaitingCall extends RedisCall, Waiter {}
+
+/** Commits of one call, each with its own waiter. */
 interface CommitGroup {
   commits: CheckedCommit[];
   length: number;
-  callbacks: ((answer: RedisReply) => void)[];
+  waiters: Waiter[];
 }
 
 const SCRIPT_NAMES = [
@@ -157,7 +161,7 @@ function isUnknownScript(answer: RedisReply): boolean {
  * been stored.
  */
 export function createCallQueue(send: (calls: readonly RedisCall[]) => Promise<readonly RedisReply[]>) {
-  let waiting: WaitingCall[] = [];
+  let waiting: (WaitingCall | CommitGroup)[] = [];
   /** The last waiting call, if it is a group to which a commit can be added. */
   let openGroup: CommitGroup | undefined;
   let isBusy = false;
@@ -169,21 +173,21 @@ export function createCallQueue(send: (calls: readonly RedisCall[]) => Promise<r
     openGroup = undefined;
     const answers = await sendCalls(batch);
     for (const [i, call] of batch.entries())
-      call.settle(answers[i] ?? { error: new Error("Redis returned no reply for a call.") });
+      settleCall(call, answers[i] ?? { error: new Error("Redis returned no reply for a call.") });
     isBusy = waiting.length > 0;
     if (isBusy) void flush();
     else idle?.resolve();
   }
 
-  async function sendCalls(batch: readonly WaitingCall[]): Promise<readonly RedisReply[]> {
+  async function sendCalls(batch: typeof waiting): Promise<readonly RedisReply[]> {
     try {
-      return await send(batch.map((call) => call.toCall()));
+      return await send(batch.map(toCall));
     } catch (error) {
       return batch.map(() => ({ error }));
     }
   }
 
-  function enqueue(call: WaitingCall) {
+  function enqueue(call: WaitingCall | CommitGroup) {
     waiting.push(call);
     if (isBusy) return;
     isBusy = true;
@@ -194,13 +198,8 @@ export function createCallQueue(send: (calls: readonly RedisCall[]) => Promise<r
   function findOrCreateGroup(length: number): CommitGroup {
     if (openGroup && openGroup.commits.length < MAX_GROUP_COMMITS && openGroup.length + length <= MAX_GROUP_CHARACTERS)
       return openGroup;
-    const group: CommitGroup = { commits: [], length: 0, callbacks: [] };
-    enqueue({
-      toCall: () => ({ name: "commit", args: toCommitArguments(group.commits) }),
-      settle(answer) {
-        for (const callback of group.callbacks) callback(answer);
-      },
-    });
+    const group: CommitGroup = { commits: [], length: 0, waiters: [] };
+    enqueue(group);
     openGroup = group;
     return group;
   }
@@ -208,7 +207,7 @@ export function createCallQueue(send: (calls: readonly RedisCall[]) => Promise<r
   return {
     call(name: ScriptName, ...args: ScriptArguments): Promise<unknown> {
       return new Promise((resolve, reject) => {
-        enqueue({ toCall: () => ({ name, args }), settle: (answer) => settlePromise(answer, resolve, reject) });
+        enqueue({ name, args, resolve, reject });
         openGroup = undefined;
       });
     },
@@ -218,11 +217,9 @@ export function createCallQueue(send: (calls: readonly RedisCall[]) => Promise<r
       return new Promise((resolve, reject) => {
         const length = countCommitCharacters(commit);
         const group = findOrCreateGroup(length);
-        const index = group.commits.push(commit) - 1;
+        group.commits.push(commit);
         group.length += length;
-        group.callbacks.push((answer) =>
-          settlePromise(answer, (outcomes) => resolve(Array.isArray(outcomes) ? outcomes[index] : undefined), reject),
-        );
+        group.waiters.push({ resolve, reject });
       });
     },
 
@@ -250,9 +247,18 @@ function toCommitArguments(commits: readonly CheckedCommit[]): string[] {
   return [JSON.stringify(heads), ...texts];
 }
 
-function settlePromise(answer: RedisReply, resolve: (value: unknown) => void, reject: (reason: unknown) => void) {
-  if ("error" in answer) reject(answer.error);
-  else resolve(answer.value);
+function toCall(call: WaitingCall | CommitGroup): RedisCall {
+  return "commits" in call ? { name: "commit", args: toCommitArguments(call.commits) } : call;
+}
+
+/** Settles a call, or each commit of a group with its own result. */
+function settleCall(call: WaitingCall | CommitGroup, answer: RedisReply) {
+  const waiters = "waiters" in call ? call.waiters : [call];
+  for (const [index, { resolve, reject }] of waiters.entries()) {
+    if ("error" in answer) reject(answer.error);
+    else if ("waiters" in call) resolve(Array.isArray(answer.value) ? answer.value[index] : undefined);
+    else resolve(answer.value);
+  }
 }
 
 /** Returns the number of characters of a commit's values and job bodies. */

@@ -1,3 +1,4 @@
+import { Context } from "hono";
 import { expect, test } from "vitest";
 import { GroundcrewError } from "../../../shared/errors.ts";
 import { createBodyReader } from "../../../shared/http/limits.ts";
@@ -15,13 +16,15 @@ function createOpenRequest() {
       stream.close();
     },
   });
-  return { request: new Request("http://localhost/", { method: "POST", body, duplex: "half" }), end: end.resolve };
+  const c = new Context(new Request("http://localhost/", { method: "POST", body, duplex: "half" }));
+  c.set("client", "192.0.2.1");
+  return { c, end: end.resolve };
 }
 
-async function readFifthBody(read: (request: Request) => Promise<Uint8Array>) {
+async function readFifthBody(read: (c: Context) => Promise<Uint8Array>) {
   const four = [1, 2, 3, 4].map(createOpenRequest);
-  const reading = four.map(({ request }) => read(request));
-  const refused = await read(createOpenRequest().request).catch((thrown: unknown) => thrown);
+  const reading = four.map(({ c }) => read(c));
+  const refused = await read(createOpenRequest().c).catch((thrown: unknown) => thrown);
   for (const { end } of four) end();
   const sizes = (await Promise.all(reading)).map(({ length }) => length);
   expect(sizes).toEqual([LARGE, LARGE, LARGE, LARGE]);
