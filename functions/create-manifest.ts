@@ -1,7 +1,8 @@
 import type { Manifest } from "../shared/app/deps.ts";
-import { agentHttpRoute, downloadRoute, uploadRoute } from "./agent/http-route.ts";
-import { mcpRoute } from "./agent/mcp-route.ts";
+import { createAgentHttpRoutes } from "./agent/http-route.ts";
+import { createMcpRoute } from "./agent/mcp-route.ts";
 import { auditRoute } from "./agent/tool-calls.ts";
+import { TOOLS } from "./agent/tools.ts";
 import { canaryTick } from "./canary.ts";
 import { agentsRoute, sessionRoute } from "./dashboard/access-routes.ts";
 import { boardRoute } from "./dashboard/board-route.ts";
@@ -21,7 +22,8 @@ import { cyclesTick, jobsTick, pollTick } from "./poll/poll-tick.ts";
 import { digestTick } from "./telegram/digest/digest.ts";
 import { createOutboxHandler } from "./telegram/outbox-handler.ts";
 import { createLiveMessageRules, createNotificationRules } from "./telegram/rules.ts";
-import { updatesHandler } from "./telegram/updates/updates-handler.ts";
+import { BUTTON_HANDLERS, interpretMessage } from "./telegram/updates/interpret-message.ts";
+import { createUpdatesHandler } from "./telegram/updates/updates-handler.ts";
 import { createWakeRules } from "./wake/rules.ts";
 import { wakeHandler } from "./wake/wake-handler.ts";
 import { inboxHandler } from "./webhooks/inbox-handler.ts";
@@ -60,10 +62,8 @@ export function createManifest(machine?: MachineParts): Manifest {
       ...(machine?.routes ?? []),
       eventsRoute,
       createPageRoute({ tickets: machine !== undefined }),
-      mcpRoute,
-      agentHttpRoute,
-      uploadRoute,
-      downloadRoute,
+      createMcpRoute(TOOLS),
+      ...createAgentHttpRoutes(TOOLS),
       auditRoute,
     ],
     ticks: [
@@ -86,7 +86,7 @@ export function createManifest(machine?: MachineParts): Manifest {
       forwardHandler,
       workHandler,
       wakeHandler,
-      updatesHandler,
+      createUpdatesHandler({ interpretMessage, buttonHandlers: BUTTON_HANDLERS }),
     ],
     ...(machine?.services ? { services: machine.services } : {}),
     ruleSets: (settings) => [

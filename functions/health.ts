@@ -11,6 +11,7 @@ import { createSourceLimiter } from "../shared/http/limits.ts";
 import { toRateLimitSource } from "../shared/ip-address.ts";
 import { keepCurrentResults, readCanary } from "../shared/monitoring/canary.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
+import { listReadableProjects } from "../shared/records/plane-records.ts";
 import { describeCapacityWarning, findCapacityWarnings } from "../shared/store/capacity.ts";
 import { readFirstLook } from "../shared/sync/first-look.ts";
 import { listDeletedNames } from "../shared/sync/managed-names.ts";
@@ -105,7 +106,8 @@ function createReadyApp(deps: ReadyDeps): Hono {
     const first_look = parts.store.ok
       ? await withTimeout(deps, () => readFirstLook(deps)).catch(() => undefined)
       : undefined;
-    const deleted = parts.store.ok ? await withTimeout(deps, () => listDeletedNames(deps)).catch(() => []) : [];
+    const readDeletedNames = async () => listDeletedNames(deps, await listReadableProjects(deps));
+    const deleted = parts.store.ok ? await withTimeout(deps, readDeletedNames).catch(() => []) : [];
     const deleted_names = deleted.length > 0 ? deleted : undefined;
     const status = isReady ? "ready" : "not ready";
     const untrusted_proxy = c.get("untrustedProxy");

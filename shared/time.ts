@@ -23,6 +23,16 @@ export function formatIsoTime(at: Ms, timeZone: string): string {
   return `${date}T${time}${offset === "+00:00" ? "Z" : offset}`;
 }
 
+/** Whether a text is the name of a time zone, for example Europe/Paris. */
+export function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Splits a time into a time zone's date (`2026-11-21`), time of day (`09:00:00`) and offset to UTC (`+01:00`). */
 export function toZonedTime(at: Ms, timeZone: string): { date: string; time: string; offset: string } {
   const offsetMs = getZoneOffset(at, timeZone);

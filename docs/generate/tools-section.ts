@@ -1,4 +1,5 @@
-import { createOutputSchema, getToolDefinition, TOOLS } from "../../functions/agent/tools.ts";
+import { createOutputSchema, getToolDefinition } from "../../functions/agent/tool.ts";
+import { TOOLS } from "../../functions/agent/tools.ts";
 import { formatLimits, formatType, formatTypeLines, type JsonSchema, listFields } from "./json-schema.ts";
 import { escapeProse, renderCode, renderTable } from "./markdown.ts";
 

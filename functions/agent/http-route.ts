@@ -10,11 +10,10 @@ import { GroundcrewError } from "../../shared/errors.ts";
 import { createSourceSlots } from "../../shared/http/limits.ts";
 import { parseJsonBody, validateQuery } from "../../shared/http/request.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import type { Caller } from "../../shared/tasks/call-context.ts";
 import { FILE_TYPES, readFileSizeLimit } from "../../shared/tasks/deliverables/file-check.ts";
 import { hashStream } from "../../shared/tasks/deliverables/send-file.ts";
 import { VERSION } from "../../shared/version.ts";
-import { mayCallTool, type ToolContext } from "./tool.ts";
+import { createOutputSchema, getToolDefinition, mayCallTool, type Tool, type ToolContext } from "./tool.ts";
 import {
   createAgentBodyReader,
   createCallSource,
@@ -22,7 +21,6 @@ import {
   type ToolCallDeps,
   type ToolOutcome,
 } from "./tool-calls.ts";
-import { createOutputSchema, getToolDefinition, TOOLS } from "./tools.ts";
 
 const errorSchema = {
   type: "object",
@@ -39,9 +37,6 @@ const errorSchema = {
   },
   required: ["error"],
 };
-
-/** The tools over plain HTTP: `POST /agent/<tool>` with a JSON object. */
-export const agentHttpRoute: Route = { path: "/agent", access: "agent", app: createToolsApp };
 
 /** Limit of uploads of one agent at once, and of downloads: 4. Hundreds would delay webhooks by seconds. */
 const MAX_TRANSFERS = 4;
@@ -61,40 +56,40 @@ const uploadQuerySchema = downloadQuerySchema.extend({
 const MAX_DISCARDED_BYTES = 64 * 2 ** 20;
 
 /**
- * `PUT /agent/upload_deliverable?task=ONB-12&name=report.pdf` with the file as its body, which is streamed to Plane's
- * storage. GET returns the allowed types and sizes, so that a client can check before it sends (OPENCLAW-07).
+ * The tools over plain HTTP:
+ * - `POST /agent/<tool>` with a JSON object.
+ * - `PUT /agent/upload_deliverable?task=ONB-12&name=report.pdf` with the file as its body, which is streamed to Plane's
+ *   storage. GET returns the allowed types and sizes, so that a client can check before it sends (OPENCLAW-07).
+ * - `GET /agent/download_deliverable?task=ONB-12&name=report.pdf` streams a file of any size from Plane's storage.
  */
-export const uploadRoute: Route = {
-  path: "/agent/upload_deliverable",
-  access: "agent",
-  streams: true,
-  app: createUploadApp,
-};
+export function createAgentHttpRoutes(tools: readonly Tool[]): Route[] {
+  const createRoute = (path: string, createApp: (deps: ToolCallDeps, tools: readonly Tool[]) => Hono) =>
+    ({ path, access: "agent", app: (deps) => createApp(deps, tools) }) satisfies Route;
+  return [
+    createRoute("/agent", createToolsApp),
+    { ...createRoute("/agent/upload_deliverable", createUploadApp), streams: true },
+    { ...createRoute("/agent/download_deliverable", createDownloadApp), streams: true },
+  ];
+}
 
-/** `GET /agent/download_deliverable?task=ONB-12&name=report.pdf` streams a file of any size from Plane's storage. */
-export const downloadRoute: Route = {
-  path: "/agent/download_deliverable",
-  access: "agent",
-  streams: true,
-  app: createDownloadApp,
-};
-
-function createToolsApp(deps: ToolCallDeps): Hono {
-  const callTool = createToolCaller(deps);
+function createToolsApp(deps: ToolCallDeps, tools: readonly Tool[]): Hono {
+  const callTool = createToolCaller(deps, tools);
   const readBody = createAgentBodyReader();
   return new Hono()
-    .get("/openapi.json", (c) =>
-      c.json(createOpenApiDocument(c.get("caller"), deps.settings.publicUrl ?? new URL(c.req.url).origin)),
-    )
+    .get("/openapi.json", (c) => {
+      const caller = c.get("caller");
+      const allowed = tools.filter((tool) => mayCallTool(caller, tool));
+      return c.json(createOpenApiDocument(allowed, deps.settings.publicUrl ?? new URL(c.req.url).origin));
+    })
     .post("/:tool", async (c) => {
       const input = parseJsonBody(await readBody(c), c.req.header("content-type"));
       return toToolResponse(c, await callTool(createCallSource(c, "http"), c.req.param("tool"), input));
     });
 }
 
-/** Describes the HTTP interface in OpenAPI 3.1, with the tools that this caller may call. */
-function createOpenApiDocument(caller: Caller, url: string) {
-  const tools = TOOLS.filter((tool) => mayCallTool(caller, tool)).map((tool) => {
+/** Describes the HTTP interface in OpenAPI 3.1, with the tools that its caller may call. */
+function createOpenApiDocument(tools: readonly Tool[], url: string) {
+  const paths = tools.map((tool) => {
     const { name, description, inputSchema } = getToolDefinition(tool);
     const operation = {
       operationId: name,
@@ -115,7 +110,7 @@ function createOpenApiDocument(caller: Caller, url: string) {
     info: { title: "Groundcrew: tools for agents", version: VERSION },
     servers: [{ url }],
     security: [{ bridge: [] }],
-    paths: Object.fromEntries(tools),
+    paths: Object.fromEntries(paths),
     components: {
       securitySchemes: { bridge: { type: "http", scheme: "bearer" } },
       responses: {
@@ -137,8 +132,8 @@ function toToolResponse(c: Context, outcome: ToolOutcome): Response {
   return c.json({ error }, new GroundcrewError(code, message).status);
 }
 
-function createUploadApp(deps: ToolCallDeps): Hono {
-  const transfer = createFileTransfer(deps, "upload");
+function createUploadApp(deps: ToolCallDeps, tools: readonly Tool[]): Hono {
+  const transfer = createFileTransfer(deps, tools, "upload");
   const refusal =
     "Invalid query. Give ?task=ONB-12&name=report.pdf; sha256 (64 hex characters) and text (up to 4,000 characters) are optional.";
   return new Hono()
@@ -167,8 +162,8 @@ function createUploadApp(deps: ToolCallDeps): Hono {
  * Creates the function that runs a tool for a file, as long as the agent has few transfers. Its outcome comes with the
  * function that the caller calls when the bytes are through; without a slot, the outcome is a refusal.
  */
-function createFileTransfer(deps: ToolCallDeps, kind: "upload" | "download") {
-  const callTool = createToolCaller(deps);
+function createFileTransfer(deps: ToolCallDeps, tools: readonly Tool[], kind: "upload" | "download") {
+  const callTool = createToolCaller(deps, tools);
   const slots = createSourceSlots({ perSource: MAX_TRANSFERS });
   const message = `You have ${MAX_TRANSFERS} ${kind}s in progress. Repeat this one when another has ended.`;
   return async (c: Context, input: object, run: (context: ToolContext) => Promise<unknown>) => {
@@ -190,8 +185,8 @@ function parseContentLength(header: string | undefined): number {
   );
 }
 
-function createDownloadApp(deps: ToolCallDeps): Hono {
-  const transfer = createFileTransfer(deps, "download");
+function createDownloadApp(deps: ToolCallDeps, tools: readonly Tool[]): Hono {
+  const transfer = createFileTransfer(deps, tools, "download");
   const refusal = "Invalid query. Give ?task=ONB-12&name=report.pdf.";
   return new Hono().get("/", validateQuery(downloadQuerySchema, refusal), async (c) => {
     const input = c.req.valid("query");

@@ -34,7 +34,6 @@ import {
   type Tool,
   type ToolContext,
 } from "./tool.ts";
-import { TOOLS } from "./tools.ts";
 
 export type ToolCallDeps = TaskDeps & Pick<Deps, "clock" | "metrics" | "log" | "newId">;
 
@@ -100,18 +99,18 @@ export const auditRoute: Route = { path: "/audit", access: "admin", app: createA
 export type ToolCaller = ReturnType<typeof createToolCaller>;
 
 /**
- * Creates the function that calls a tool by its name with unparsed input: it checks the permission, runs the tool,
+ * Creates the function that calls one of these tools by its name with unparsed input: it checks the permission, runs the tool,
  * sanitizes the answer and records the call in the audit log. It never throws; an error becomes a refusal. `run` takes
  * the place of the tool's own, for an interface with its own way of passing the input.
  */
-export function createToolCaller(deps: ToolCallDeps) {
+export function createToolCaller(deps: ToolCallDeps, tools: readonly Tool[]) {
   // The audit of a call also acknowledges the wakes of its agent.
   const audit = createAuditLog(deps, (calls) => createAcknowledgements(deps, calls));
   const redact = createRedactor(deps.settings.secrets);
 
   return async (source: CallSource, name: string, input: unknown, run?: ToolRun): Promise<ToolOutcome> => {
     const at = deps.clock();
-    const outcome = await runTool(deps, source, { name, input, run }).then(
+    const outcome = await runTool(deps, tools, source, { name, input, run }).then(
       (output): ToolOutcome => ({ ok: true, output: sanitizeOutput(output) }),
       (thrown: unknown): ToolOutcome => ({ ok: false, refusal: createRefusal(source, name, thrown) }),
     );
@@ -136,7 +135,7 @@ export function createToolCaller(deps: ToolCallDeps) {
     { caller, correlation, via }: CallSource,
     { name, input, outcome, at, ms }: { name: string; input: unknown; outcome: ToolOutcome; at: number; ms: number },
   ) {
-    const isKnown = findTool(name) !== undefined;
+    const isKnown = findTool(tools, name) !== undefined;
     const outcomeCode = outcome.ok ? "ok" : outcome.refusal.code;
     const label = isKnown ? name : "unknown";
     deps.metrics.count("groundcrew_agent_calls_total", { tool: label, outcome: outcomeCode });
@@ -150,24 +149,23 @@ export function createToolCaller(deps: ToolCallDeps) {
   }
 }
 
-function findTool(name: string): Tool | undefined {
-  return TOOLS.find((tool) => tool.name === name);
-}
+const findTool = (tools: readonly Tool[], name: string) => tools.find((tool) => tool.name === name);
 
 async function runTool(
   deps: ToolCallDeps,
+  tools: readonly Tool[],
   { caller, correlation }: CallSource,
   { name, input, run }: { name: string; input: unknown; run: ToolRun | undefined },
 ): Promise<unknown> {
-  const tool = findTool(name);
-  if (!tool) throw createUnknownToolError(caller, name);
+  const tool = findTool(tools, name);
+  if (!tool) throw createUnknownToolError(tools, caller, name);
   if (!mayCallTool(caller, tool)) throw createForbiddenError(caller, tool);
   const context = { work: createOperations(deps, caller, correlation), caller };
   return tool.output.parse(await (run ? run(context) : tool.run(context, parseToolInput(tool, input))));
 }
 
-function createUnknownToolError(caller: Caller, name: string): GroundcrewError {
-  const allowed = TOOLS.filter((tool) => mayCallTool(caller, tool)).map((tool) => tool.name);
+function createUnknownToolError(tools: readonly Tool[], caller: Caller, name: string): GroundcrewError {
+  const allowed = tools.filter((tool) => mayCallTool(caller, tool)).map((tool) => tool.name);
   const message = `There is no tool "${name.slice(0, 64)}". Available tools: ${allowed.join(", ")}.`;
   return new GroundcrewError("not_found", message);
 }

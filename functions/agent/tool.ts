@@ -1,13 +1,14 @@
 /**
  * What a tool is: its name, description, schemas and operation; which caller may call it; and the operations on tasks
- * that it may use. Also the schemas that several tools share, and the parsing of an input with an error that says what
- * to correct.
+ * that it may use. Also the parsing of an input with an error that says what to correct, and how a tool is described to
+ * a client.
  */
 
-import type { z } from "zod";
+import { z } from "zod";
 import type { TaskDeps } from "../../shared/app/deps.ts";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { findNearestName } from "../../shared/names.ts";
+import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Task } from "../../shared/records/plane-records.ts";
 import { type CallContext, type Caller, createCallContext } from "../../shared/tasks/call-context.ts";
 import { claimTask } from "../../shared/tasks/claims.ts";
@@ -54,6 +55,15 @@ export interface Tool<I extends z.ZodObject = z.ZodObject, O extends z.ZodType =
 
 /** The operations on tasks in one call of one caller; used by tools, commands and tickets. */
 export type TaskOperations = ReturnType<typeof createTaskOperations>;
+
+type JsonSchema = z.core.JSONSchema.JSONSchema;
+
+/** A tool's definition as a model receives it. */
+interface ToolDefinition {
+  name: string;
+  description: string;
+  inputSchema: { type: "object"; properties: Record<string, JsonSchema>; required?: string[] };
+}
 
 /** What the session of a ticket may call: it reads its ticket and the inputs of it, and completes it. */
 const SESSION_TOOLS = ["get_task_details", "download_deliverable", "update_task_status"];
@@ -157,4 +167,42 @@ export function createTaskOperations(deps: TaskDeps, caller: Caller, correlation
 export function mayCallTool({ role }: Caller, { allow, name }: Tool): boolean {
   if (role === "session") return SESSION_TOOLS.includes(name);
   return allow === undefined || role !== "worker";
+}
+
+const definitionCache = new WeakMap<Tool, ToolDefinition>();
+
+/** Returns a tool's definition, cached: converting a zod schema to JSON Schema costs more than many calls. */
+export function getToolDefinition(tool: Tool): ToolDefinition {
+  const definition = definitionCache.get(tool) ?? createToolDefinition(tool);
+  definitionCache.set(tool, definition);
+  return definition;
+}
+
+function createToolDefinition({ name, description, input }: Tool): ToolDefinition {
+  const { properties = {}, required } = simplifySchema(z.toJSONSchema(input, { io: "input", unrepresentable: "any" }));
+  const fields = Object.entries(properties).map(([field, schema]) => [field, typeof schema === "object" ? schema : {}]);
+  return {
+    name,
+    description,
+    inputSchema: { type: "object", properties: Object.fromEntries(fields), ...omitUndefined({ required }) },
+  };
+}
+
+/** Drops keywords that mean nothing to a model: every agent reads each character at every start. */
+function simplifySchema(schema: JsonSchema): JsonSchema {
+  const json: JsonSchema = JSON.parse(
+    JSON.stringify(schema, (key, value: unknown) =>
+      key === "$schema" ||
+      (key === "additionalProperties" && value === false) ||
+      Math.abs(Number(value)) === Number.MAX_SAFE_INTEGER
+        ? undefined
+        : value,
+    ),
+  );
+  return json;
+}
+
+/** The JSON Schema of a tool's answer. */
+export function createOutputSchema(tool: Tool): JsonSchema {
+  return simplifySchema(z.toJSONSchema(tool.output, { io: "output", unrepresentable: "any" }));
 }

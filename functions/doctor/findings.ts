@@ -1,6 +1,7 @@
-/** A finding of the doctor or of an upgrade, and the list of them as text or JSON. */
+/** A finding of the doctor or of an upgrade, what checks need, and the list of findings as text or JSON. */
 
 import { z } from "zod";
+import type { Deps } from "../../shared/app/deps.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { cleanLine } from "../../shared/text.ts";
 
@@ -16,6 +17,9 @@ export const findingSchema = z.object({
 });
 
 export type Finding = z.infer<typeof findingSchema>;
+
+/** With what the checks send requests, each once. */
+export type QueryDeps = Pick<Deps, "fetch" | "clock">;
 
 export interface DoctorFindings {
   checks: Finding[];

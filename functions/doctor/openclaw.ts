@@ -3,8 +3,7 @@
 import { z } from "zod";
 import { getOpenclawId, type Settings } from "../../shared/config/settings.ts";
 import { findErrorCode, getErrorMessage } from "../../shared/errors.ts";
-import { createReport, type Finding } from "./findings.ts";
-import type { QueryDeps } from "./plane.ts";
+import { createReport, type Finding, type QueryDeps } from "./findings.ts";
 
 /** Timeout for one request to a gateway: 10 s. */
 const TIMEOUT_MS = 10_000;

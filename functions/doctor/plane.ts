@@ -3,7 +3,6 @@
  * without the runtime's quota.
  */
 
-import type { Deps } from "../../shared/app/deps.ts";
 import type { PlaneSettings, Settings } from "../../shared/config/settings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { noMetrics } from "../../shared/metrics.ts";
@@ -17,7 +16,7 @@ import { createRequestSender, parseReply } from "../../shared/plane/request.ts";
 import { GROUNDCREW_SOURCE } from "../../shared/sync/normalize.ts";
 import { describeMissingMembership } from "../../shared/tasks/project-people.ts";
 import type { Ms } from "../../shared/time.ts";
-import { collectFindings, createReport, type Finding } from "./findings.ts";
+import { collectFindings, createReport, type Finding, type QueryDeps } from "./findings.ts";
 import { checkKnownPlane } from "./versions.ts";
 
 interface ProjectRow {
@@ -32,8 +31,6 @@ export interface PlaneLogin {
   email: string;
   password: string;
 }
-
-export type QueryDeps = Pick<Deps, "fetch" | "clock">;
 
 interface PlaneCheckDeps extends QueryDeps {
   /** Versions of Plane that Groundcrew is known to work with; undefined when that is unknown. */

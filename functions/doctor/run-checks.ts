@@ -7,11 +7,18 @@ import { noMetrics } from "../../shared/metrics.ts";
 import { keepDefined } from "../../shared/omit-undefined.ts";
 import { createTelegramBot } from "../../shared/telegram/bot.ts";
 import { createRedactor } from "../../shared/text.ts";
-import { collectFindings, createReport, type DoctorFindings, type Finding, hasFailure } from "./findings.ts";
+import {
+  collectFindings,
+  createReport,
+  type DoctorFindings,
+  type Finding,
+  hasFailure,
+  type QueryDeps,
+} from "./findings.ts";
 import { checkOpenclaw } from "./openclaw.ts";
 import { checkOpenclawAccess, type OpenclawConfigFiles } from "./openclaw-access.ts";
 import { checkSkill, findOpenclawVersion, type SkillReader } from "./openclaw-skill.ts";
-import { checkPlane, type PlaneLogin, type QueryDeps } from "./plane.ts";
+import { checkPlane, type PlaneLogin } from "./plane.ts";
 import {
   checkPublicAddress,
   checkRuntime,

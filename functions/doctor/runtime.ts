@@ -5,8 +5,7 @@ import type { Settings } from "../../shared/config/settings.ts";
 import { findErrorCode } from "../../shared/errors.ts";
 import type { Ms } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
-import { collectFindings, createReport, type Finding } from "./findings.ts";
-import type { QueryDeps } from "./plane.ts";
+import { collectFindings, createReport, type Finding, type QueryDeps } from "./findings.ts";
 
 /** Timeout for one request to the runtime: 5 s, because it answers from memory. */
 const TIMEOUT_MS: Ms = 5_000;

@@ -202,7 +202,8 @@ async function runToolCommand(tool: string, { rest, json, help }: CliOptions, ho
 
 /** Throws a usage error for a mistyped command, tool or option; this needs neither a token nor a connection. */
 async function checkArguments(tool: string, rest: readonly string[]): Promise<void> {
-  const { getToolDefinition, TOOLS } = await import("../../functions/agent/tools.ts");
+  const { getToolDefinition } = await import("../../functions/agent/tool.ts");
+  const { TOOLS } = await import("../../functions/agent/tools.ts");
   const commands = ["provision", "doctor", ...Object.keys(COMMANDS)];
   const specs = TOOLS.map((one) => toToolSpec(getToolDefinition(one)));
   const known = [...specs, ...commands.map((name) => ({ name, description: "", fields: [] }))];

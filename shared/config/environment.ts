@@ -6,6 +6,7 @@
 import { CronPattern } from "croner";
 import { z } from "zod";
 import { parseIpRange } from "../ip-address.ts";
+import { isTimeZone } from "../time.ts";
 
 /** A port: 0 to 65535. */
 const portSchema = z
@@ -253,16 +254,6 @@ export const environmentSchema = z.object({
 export type Environment = z.output<typeof environmentSchema>;
 
 export const ENVIRONMENT_NAMES: readonly string[] = Object.keys(environmentSchema.shape);
-
-/** Whether a text is the name of a time zone, for example Europe/Paris. */
-export function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** The URL at which a program on the same machine reaches a server with this HOST and PORT. */
 export function toLocalUrl({ host, port }: { host: string; port: number }): string {

@@ -1,7 +1,7 @@
 /** The section `provision` of the settings file: what provision sets up in Plane besides the agents. */
 
 import { z } from "zod";
-import { isTimeZone } from "./environment.ts";
+import { isTimeZone } from "../time.ts";
 
 /** People read these texts in Plane, so control characters and characters that change the reading direction are refused. */
 const visibleTextSchema = z.string().regex(/^(?!\s)[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+(?<!\s)$/u);

@@ -6,7 +6,6 @@
 
 import type { Deps } from "../app/deps.ts";
 import type { Settings } from "../config/settings.ts";
-import { listReadableProjects, type ProjectRecord } from "../records/plane-records.ts";
 import { observedKeys } from "../records/store-keys.ts";
 import { updateValue } from "../store/records.ts";
 import { STATUSES } from "../task/snapshot.ts";
@@ -148,7 +147,7 @@ async function storeManagedNames(
       await deps.cache.setItem(key, { at: deps.clock(), record });
       const newlyDeleted = record.deleted.filter((name) => !stored?.deleted.includes(name));
       if (newlyDeleted.length === 0) return;
-      const [row] = await deps.store.read<ProjectRecord>([observedKeys.project(project)]);
+      const [row] = await deps.store.read<{ identifier: string }>([observedKeys.project(project)]);
       const message = `${kind === "states" ? "state" : "label"} deleted in Plane`;
       for (const name of newlyDeleted)
         deps.log.warn(message, {
@@ -167,9 +166,12 @@ function findSetting({ states }: ManagedNameSettings, kind: ManagedNameKind, nam
   return kind === "states" && status ? { setting: `states.${status}` } : {};
 }
 
-/** Lists the states and labels that were deleted in Plane, with the identifiers of their projects. */
-export async function listDeletedNames(deps: Pick<Deps, "store" | "settings">): Promise<DeletedName[]> {
-  const places = (await listReadableProjects(deps)).flatMap(({ id, identifier }) =>
+/** Lists the states and labels of these projects that were deleted in Plane. */
+export async function listDeletedNames(
+  deps: Pick<Deps, "store" | "settings">,
+  projects: readonly { id: string; identifier: string }[],
+): Promise<DeletedName[]> {
+  const places = projects.flatMap(({ id, identifier }) =>
     (["states", "labels"] as const).map((kind) => ({ id, identifier, kind })),
   );
   const records = await deps.store.read<ManagedNamesRecord>(

@@ -69,6 +69,11 @@ export const updateSchema = z.object({
 /** The kinds of updates that the bot requests. */
 export const ALLOWED_UPDATES = ["message", "callback_query"] as const;
 
+/** The text of a message, or under its picture or file. */
+export function getMessageText({ text, caption }: TelegramMessage): string {
+  return text ?? caption ?? "";
+}
+
 /** Whether a message was forwarded: another person may have written it, so it is not a command of its sender. */
 export function isForwarded({ forward_origin: origin, forward_date: date }: TelegramMessage): boolean {
   return (origin ?? date ?? null) !== null;

@@ -10,11 +10,11 @@ export interface SourceFile {
   text: string;
 }
 
-/** Reads every TypeScript file of the product, sorted by path. */
-export function readSourceFiles(): SourceFile[] {
+/** Reads every file of the product with one of these endings, sorted by path. */
+export function readSourceFiles(endings: readonly string[] = [".ts"]): SourceFile[] {
   return ROOTS.flatMap((root) =>
     readdirSync(root, { recursive: true, encoding: "utf8" })
-      .filter((name) => name.endsWith(".ts"))
+      .filter((name) => endings.some((ending) => name.endsWith(ending)))
       .map((name) => join(root, name).replaceAll("\\", "/"))
       .map((path) => ({ path, text: readFileSync(path, "utf8") })),
   ).toSorted((a, b) => (a.path < b.path ? -1 : 1));

@@ -7,14 +7,14 @@ import { type CycleProgress, type ProjectCycle, readCycleItems, readCycles } fro
 import { forecastTasks } from "../../../shared/tasks/forecast.ts";
 import { countTasks, listCycles, readCycleProgress } from "../../../shared/tasks/task-counts.ts";
 import { joinRichText, type RichText, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
-import { renderProjectName } from "../presentation/notification-details.ts";
 import {
   formatCycleCounts,
   formatCycleDates,
   formatCycleForecast,
   renderCycleLine,
   renderForecastLine,
-} from "../presentation/presentation.ts";
+} from "../presentation/figures.ts";
+import { renderProjectName } from "../presentation/notification-details.ts";
 import { createReadCommand, PROJECTS, type SubjectType, stripQuotes, withSubject } from "./arguments.ts";
 import { offerChoices, paginateReply } from "./choices.ts";
 import { type CommandContext, type CommandResult, createCommandCallContext, type TelegramCommand } from "./command.ts";

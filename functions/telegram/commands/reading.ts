@@ -17,14 +17,9 @@ import { joinRichText, type RichText, toCode, toPlainText, toSafeText } from "..
 import { cleanLine } from "../../../shared/text.ts";
 import { renderDigest } from "../digest/digest.ts";
 import { readPendingPlans, readPendingQuestions } from "../digest/digest-facts.ts";
+import { formatConfidence, renderBudgetLine, renderForecastLine } from "../presentation/figures.ts";
 import { renderProjectName } from "../presentation/notification-details.ts";
-import {
-  EVENT_EMOJI,
-  fillTemplate,
-  formatConfidence,
-  renderBudgetLine,
-  renderForecastLine,
-} from "../presentation/presentation.ts";
+import { EVENT_EMOJI, fillTemplate } from "../presentation/presentation.ts";
 import { AGENTS, type Agent, createReadCommand, TASKS } from "./arguments.ts";
 import { paginateReply } from "./choices.ts";
 import { addReplyTask, type CommandContext, type CommandResult, type TelegramCommand } from "./command.ts";

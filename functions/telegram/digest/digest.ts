@@ -23,13 +23,13 @@ import {
   truncateRichText,
 } from "../../../shared/telegram/rich-text.ts";
 import { DAY, getPreviousDate, getZonedHour, type Ms, toZonedDate } from "../../../shared/time.ts";
+import { renderCycleLine } from "../presentation/figures.ts";
 import { renderProjectName } from "../presentation/notification-details.ts";
 import {
   createPresentation,
   fillTemplate,
   formatEffort,
   type Presentation,
-  renderCycleLine,
   renderTaskTitle,
 } from "../presentation/presentation.ts";
 import {

@@ -138,8 +138,16 @@ export interface LiveKind<M extends LiveMessage = LiveMessage> {
   createMessage(context: DeliveryContext, event: M["event"], subject: TaskSubject | undefined): Promise<M | undefined>;
   render(context: DeliveryContext, message: M): Promise<LiveContent>;
   press(context: CommandContext, press: LivePress<M>): Promise<LiveResult>;
-  /** Handles a reply; undefined for one that is no answer, but free text like any other. */
-  reply(context: CommandContext, message: M, text: string): Promise<LiveResult | undefined>;
+  /**
+   * Handles a reply; undefined for one that is no answer, but free text like any other. `passOn` passes it on to the
+   * agents of the message's task, or stops their work; `note` is said first.
+   */
+  reply(
+    context: CommandContext,
+    message: M,
+    text: string,
+    passOn: (note?: string) => Promise<LiveResult>,
+  ): Promise<LiveResult | undefined>;
 }
 
 /** Retention for closed messages: 30 days, so that a late press or reply gets an explanation. */

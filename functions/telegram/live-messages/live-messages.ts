@@ -222,12 +222,23 @@ function createButtonHandler(kind: LiveKind): ButtonHandler {
   };
 }
 
-/** Handles a reply to a live message. A word of approval or an answer is worth as much as the press of a button. */
-export const liveReplyHandler: ReplyHandler = async (context, { to: messageId, text }) => {
-  const row = await readLiveMessage(context, messageId);
-  const result = row && (await LIVE_KINDS[row.value.event.kind].reply(context, row.value, text));
-  return result && recordResult(context, messageId, row, result);
-};
+/**
+ * Creates the handler of replies to live messages. A word of approval or an answer is worth as much as the press of a
+ * button.
+ * @param passOn passes a text on to the agents of the task with this id; `note` is said first
+ */
+export function createLiveReplyHandler(
+  passOn: (context: CommandContext, id: string, text: string, note?: string) => Promise<CommandResult>,
+): ReplyHandler {
+  return async (context, { to: messageId, text }) => {
+    const row = await readLiveMessage(context, messageId);
+    if (!row) return undefined;
+    const { event, subject } = row.value;
+    const passOnReply = (note?: string) => passOn(context, subject.id, text, note);
+    const result = await LIVE_KINDS[event.kind].reply(context, row.value, text, passOnReply);
+    return result && recordResult(context, messageId, row, result);
+  };
+}
 
 async function readLiveMessage(
   { deps, chat }: CommandContext,

@@ -23,7 +23,6 @@ import {
   toSafeLines,
   UNCONFIRMED_MESSAGE,
 } from "./live-message.ts";
-import { passOnReply } from "./replies.ts";
 
 /** Length up to which answers are compared, in UTF-16 units. */
 const ANSWER_LIMIT = 4_000;
@@ -143,11 +142,11 @@ async function replyToQuestion(
   context: CommandContext,
   { event, subject }: LiveQuestionMessage,
   text: string,
+  passOn: (note?: string) => Promise<LiveResult>,
 ): Promise<LiveResult | undefined> {
   const question = (await findQuestion(context.deps, event.question))?.value;
   const isRepeated = isOwnAnswer(question, context, text);
   if ("key" in subject) {
-    const passOn = (note?: string) => passOnReply(context, subject.id, text, note);
     if (!question || question.closed !== undefined) return passOn();
     const { answer, choices } = question;
     if (answer && !isRepeated) return passOn(renderAnswerToast(context, "already", answer));

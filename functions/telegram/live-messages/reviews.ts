@@ -29,7 +29,6 @@ import {
   renderVerdict,
   toSafeLines,
 } from "./live-message.ts";
-import { passOnReply } from "./replies.ts";
 
 /** A press of `ok` approves, `back` asks for a reason, `now` sends back without a reason. */
 export const reviewKind: LiveKind<LiveReviewMessage> = {
@@ -199,11 +198,16 @@ function renderToast(
  * message it answers, so if the message has changed, only the button approves. A text that stops the work, and one to a
  * review that is over, are passed on to the task's agents.
  */
-async function replyToReview(context: CommandContext, message: LiveReviewMessage, text: string): Promise<LiveResult> {
+async function replyToReview(
+  context: CommandContext,
+  message: LiveReviewMessage,
+  text: string,
+  passOn: () => Promise<LiveResult>,
+): Promise<LiveResult> {
   const { isCurrent, verdict } = await readReviewState(context, message);
   // The verdict of the same person is confirmed again: a crash may have interrupted it.
   const isOver = (!isCurrent || verdict !== undefined) && verdict?.by !== context.from.name;
-  if (isStopWord(text) || isOver) return passOnReply(context, message.subject.id, text);
+  if (isStopWord(text) || isOver) return passOn();
   if (message.asking || !isApproval(text)) {
     const pending = await readPendingReviewTask(context, message);
     if (typeof pending === "string") return { reply: { rich: toPlainText(pending) } };

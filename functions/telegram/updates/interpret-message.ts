@@ -8,7 +8,12 @@ import { findNearestName, parseTaskKey } from "../../../shared/names.ts";
 import type { Put } from "../../../shared/store/port.ts";
 import { type ChatMessage, type SentMessageRef, sentMessageKey } from "../../../shared/telegram/message-log.ts";
 import { joinRichText, toCode, toSafeText } from "../../../shared/telegram/rich-text.ts";
-import { getRepliedMessage, isForwarded, type TelegramMessage } from "../../../shared/telegram/updates.ts";
+import {
+  getMessageText,
+  getRepliedMessage,
+  isForwarded,
+  type TelegramMessage,
+} from "../../../shared/telegram/updates.ts";
 import { cleanText } from "../../../shared/text.ts";
 import { DAY } from "../../../shared/time.ts";
 import {
@@ -44,9 +49,8 @@ import { findConcierge, isConciergeReachable, newCommand } from "../commands/con
 import { muteCommand, unmuteCommand } from "../commands/mute.ts";
 import { cycleCommand, projectCommand } from "../commands/projects.ts";
 import { agentCommand, digestCommand, helpCommand, statusCommand, taskCommand } from "../commands/reading.ts";
-import { commentCommand } from "../commands/remarks.ts";
-import { LIVE_BUTTON_HANDLERS, liveReplyHandler } from "../live-messages/live-messages.ts";
-import { taskReplyHandler } from "../live-messages/replies.ts";
+import { commentCommand, passOnReply, taskReplyHandler } from "../commands/remarks.ts";
+import { createLiveReplyHandler, LIVE_BUTTON_HANDLERS } from "../live-messages/live-messages.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
 import { answerCommand, interpretFreeText, toAnswerArguments } from "./free-text.ts";
 import { approveCommand, rejectCommand, verdictCommand } from "./verdicts.ts";
@@ -74,6 +78,8 @@ export const BUTTON_HANDLERS: Readonly<Record<string, ButtonHandler>> = {
   pick: createChoiceHandler((name) => CHOICE_COMMANDS.find((one) => one.name === name) ?? findCommand(name)),
   ...LIVE_BUTTON_HANDLERS,
 };
+
+const liveReplyHandler = createLiveReplyHandler(passOnReply);
 
 /**
  * Commands by what they need after their word, so that a text without a slash can only be meant as this command:
@@ -278,9 +284,4 @@ async function addNotice(
   const { reply } = result;
   const rich = reply ? joinRichText([reply.rich, notice], "\n") : joinRichText([notice]);
   return { ...result, reply: { ...reply, rich }, put: [...(result.put ?? []), ...album.put] };
-}
-
-/** The text of a message, or under its picture or file. */
-export function getMessageText({ text, caption }: TelegramMessage): string {
-  return text ?? caption ?? "";
 }

@@ -17,13 +17,17 @@ import type { JobResult, LeasedJob, Put, StoreKey } from "../../../shared/store/
 import type { ChatId } from "../../../shared/telegram/bot.ts";
 import { createChatMessagePut, unnumberedMessageKey } from "../../../shared/telegram/message-log.ts";
 import { joinRichText, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
-import { type TelegramCallback, type TelegramMessage, toTopic } from "../../../shared/telegram/updates.ts";
+import {
+  getMessageText,
+  type TelegramCallback,
+  type TelegramMessage,
+  toTopic,
+} from "../../../shared/telegram/updates.ts";
 import { cleanLine } from "../../../shared/text.ts";
 import { DAY, MINUTE, type Ms } from "../../../shared/time.ts";
-import type { CommandContext, CommandResult } from "../commands/command.ts";
+import type { ButtonHandler, CommandContext, CommandResult } from "../commands/command.ts";
 import { toConfiguredChat } from "../delivery/chat-migration.ts";
 import { createPresentation, fillTemplate } from "../presentation/presentation.ts";
-import { BUTTON_HANDLERS, getMessageText, interpretMessage } from "./interpret-message.ts";
 
 type UpdateChat = TelegramMessage["chat"];
 
@@ -35,6 +39,18 @@ interface AuthorizedUser {
   /** Ends in brackets, which distinguish it from every agent's name. */
   name: string;
   language: Locale;
+}
+
+/** What updates can ask for. */
+interface UpdateHandlers {
+  /** Handles a message; undefined for one that is not for the bot. `isPrivate`: every message of its chat is for it. */
+  interpretMessage(
+    context: CommandContext,
+    message: TelegramMessage,
+    isPrivate: boolean,
+  ): Promise<CommandResult | undefined>;
+  /** By the verb that a button's data begins with. */
+  buttonHandlers: Readonly<Record<string, ButtonHandler>>;
 }
 
 /** An update and its effects. */
@@ -72,32 +88,36 @@ const UPDATE_RETENTION: Ms = 3 * DAY;
  * Handles commands, replies and presses in Telegram, of authorized users only and each update once. Its effects, the
  * reply and the record that it was handled are one commit. After a crash in between it is handled again from the start.
  */
-export const updatesHandler: JobHandler = {
-  queue: "updates",
-  leaseMs: LEASE_TTL,
-  concurrency: 4,
-  async handle(deps, job) {
-    const body = readUpdateBody(parseJobBody(job, storedUpdateBodySchema));
-    if ("problem" in body) return { dead: body.problem };
-    const { message, callback_query: callback } = body.update;
-    const chat = await toConfiguredChat(deps, message?.chat ?? callback?.message?.chat);
-    const user = message?.from ?? callback?.from;
-    const authorization = authorizeUser(deps.settings, user, chat, body.type === "page_input");
-    if ("refused" in authorization) {
-      logIgnoredUpdate(deps, body, authorization.refused);
-      return SETTLED_UPDATE;
-    }
-    const [recorded] = await deps.store.read([updateKey(job.id)]);
-    if (recorded) return SETTLED_UPDATE;
-    const context = createCommandContext(deps, job, body, authorization);
-    const interpreted = await interpretUpdate(context, body, job);
-    if ((await recordUpdate(context, interpreted)) !== "committed") return { retryAt: await deps.store.now() };
-    deps.notify();
-    if (interpreted.callback !== undefined)
-      await deps.telegram?.answerCallback(interpreted.callback, interpreted.result.toast);
+export function createUpdatesHandler(handlers: UpdateHandlers): JobHandler {
+  return {
+    queue: "updates",
+    leaseMs: LEASE_TTL,
+    concurrency: 4,
+    handle: (deps, job) => handleUpdate(deps, job, handlers),
+  };
+}
+
+async function handleUpdate(deps: Deps, job: LeasedJob, handlers: UpdateHandlers): Promise<JobResult> {
+  const body = readUpdateBody(parseJobBody(job, storedUpdateBodySchema));
+  if ("problem" in body) return { dead: body.problem };
+  const { message, callback_query: callback } = body.update;
+  const chat = await toConfiguredChat(deps, message?.chat ?? callback?.message?.chat);
+  const user = message?.from ?? callback?.from;
+  const authorization = authorizeUser(deps.settings, user, chat, body.type === "page_input");
+  if ("refused" in authorization) {
+    logIgnoredUpdate(deps, body, authorization.refused);
     return SETTLED_UPDATE;
-  },
-};
+  }
+  const [recorded] = await deps.store.read([updateKey(job.id)]);
+  if (recorded) return SETTLED_UPDATE;
+  const context = createCommandContext(deps, job, body, authorization);
+  const interpreted = await interpretUpdate(context, body, job, handlers);
+  if ((await recordUpdate(context, interpreted)) !== "committed") return { retryAt: await deps.store.now() };
+  deps.notify();
+  if (interpreted.callback !== undefined)
+    await deps.telegram?.answerCallback(interpreted.callback, interpreted.result.toast);
+  return SETTLED_UPDATE;
+}
 
 /** Users who are not authorized get no reply. */
 function logIgnoredUpdate({ log }: Pick<Deps, "log">, { update, correlation }: UpdateBody, why: string) {
@@ -133,6 +153,7 @@ async function interpretUpdate(
   context: CommandContext,
   { type, update }: UpdateBody,
   job: LeasedJob,
+  { interpretMessage, buttonHandlers }: UpdateHandlers,
 ): Promise<InterpretedUpdate> {
   const isFromPage = type === "page_input";
   const { message, callback_query: callback } = update;
@@ -150,7 +171,7 @@ async function interpretUpdate(
   if (!callback?.message) return { result: {} };
   const { message_id: messageId } = callback.message;
   const [verb = "", id = "", arg = ""] = (callback.data ?? "").split(":", 3);
-  const handleButton = Object.hasOwn(BUTTON_HANDLERS, verb) ? BUTTON_HANDLERS[verb] : undefined;
+  const handleButton = Object.hasOwn(buttonHandlers, verb) ? buttonHandlers[verb] : undefined;
   const buttonResult = await runSafely(context, job, async () => handleButton?.(context, { messageId, id, arg }));
   const outcome = buttonResult ?? { toast: context.presentation.texts.answers.expiredButton };
   return {

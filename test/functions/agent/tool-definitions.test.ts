@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { mayCallTool } from "../../../functions/agent/tool.ts";
-import { createOutputSchema, getToolDefinition, TOOLS } from "../../../functions/agent/tools.ts";
+import { TOOLS } from "../../../functions/agent/tools.ts";
 import { createHttpTestApp, toBridgeToken } from "../../support/http-test-app.ts";
 
 /** Limits of a complete tools/list result in characters, because every agent reads it at every start. */

@@ -1,4 +1,3 @@
-import { updatesHandler } from "../../../functions/telegram/updates/updates-handler.ts";
 import { createWakeRules } from "../../../functions/wake/rules.ts";
 import { wakeHandler } from "../../../functions/wake/wake-handler.ts";
 import { createWorkRules, workHandler } from "../../../functions/work.ts";
@@ -11,6 +10,7 @@ import { createHttpTestApp } from "../../support/http-test-app.ts";
 import { startGateway } from "../../support/openclaw-gateway.ts";
 import type { TestAppOptions } from "../../support/test-app.ts";
 import { createOutboxRecorder } from "../../support/test-app-parts.ts";
+import { updatesHandler } from "../../support/updates-handler.ts";
 
 interface WakeSetupOptions extends Pick<TestAppOptions, "wrapProcess"> {
   /** Further content of the settings file. */

@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { manifest } from "../../../functions/index.ts";
-import { updatesHandler } from "../../../functions/telegram/updates/updates-handler.ts";
 import { inboxHandler } from "../../../functions/webhooks/inbox-handler.ts";
 import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
 import { createMemoryStore, createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
@@ -12,6 +11,7 @@ import { inboxBodySchema, storedUpdateBodySchema } from "../../../shared/jobs/in
 import type { Queue, Store } from "../../../shared/store/port.ts";
 import { hasRedisServer, startRedis } from "../../support/redis-server.ts";
 import { createBearerHeaders, postWebhook, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
+import { updatesHandler } from "../../support/updates-handler.ts";
 import { createWebhookHeaders } from "../../support/webhook-signature.ts";
 
 const SECRET = "a-secret-of-these-tests_0123456789";

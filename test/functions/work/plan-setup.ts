@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { createToolCaller } from "../../../functions/agent/tool-calls.ts";
+import { TOOLS } from "../../../functions/agent/tools.ts";
 import { observeHandler } from "../../../functions/poll/observe-handler.ts";
 import { createWakeRules } from "../../../functions/wake/rules.ts";
 import { wakeHandler } from "../../../functions/wake/wake-handler.ts";
@@ -70,7 +71,7 @@ export async function createPlanSetup(
       correlation: app.deps.newId(),
       waitUntil: (work: Promise<unknown>) => recorded.push(work),
     } as const;
-    const outcome = await createToolCaller({ ...app.deps, notify })(source, tool, input);
+    const outcome = await createToolCaller({ ...app.deps, notify }, TOOLS)(source, tool, input);
     await Promise.all(recorded);
     if (!outcome.ok) throw new Error(`${outcome.refusal.code}: ${outcome.refusal.message}`);
     return outcome.output as Record<string, unknown>;

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { checkRuntime } from "../../../functions/doctor/runtime.ts";
+import { listReadableProjects } from "../../../shared/records/plane-records.ts";
 import { listDeletedNames } from "../../../shared/sync/managed-names.ts";
 import { assignTask, moveToStatus } from "../../../shared/tasks/change-task.ts";
 import { findStoredTask } from "../../../shared/tasks/find-task.ts";
@@ -110,7 +111,7 @@ test("A state that the settings name and that was deleted in Plane is logged onc
   const lines = app.logged.filter((line) => JSON.stringify(line).includes("state deleted in Plane"));
   expect(lines).toHaveLength(1);
   expect(JSON.stringify(lines[0])).toMatch(/ONB.*on hold.*states\.blocked/);
-  const deleted_names = await listDeletedNames(app.deps);
+  const deleted_names = await listDeletedNames(app.deps, await listReadableProjects(app.deps));
   expect(deleted_names).toEqual([{ project: "ONB", kind: "states", name: "on hold", setting: "states.blocked" }]);
   const findings = checkRuntime(
     "http://127.0.0.1:1",
@@ -123,7 +124,7 @@ test("A state that the settings name and that was deleted in Plane is logged onc
   });
   app.plane.addState(app.onb, { name: "On hold", group: "started" });
   await app.pollCycles();
-  expect(await listDeletedNames(app.deps)).toEqual([]);
+  expect(await listDeletedNames(app.deps, await listReadableProjects(app.deps))).toEqual([]);
 });
 
 test("A label of Groundcrew that was deleted in Plane is logged, and created again when it is needed", async () => {
@@ -135,5 +136,5 @@ test("A label of Groundcrew that was deleted in Plane is logged, and created aga
   expect(JSON.stringify(app.logged)).toContain("label deleted in Plane");
   await move("blocked");
   expect(app.readPlaneItem(item).labels).toContain("blocked");
-  expect(await listDeletedNames(app.deps)).toEqual([]);
+  expect(await listDeletedNames(app.deps, await listReadableProjects(app.deps))).toEqual([]);
 });

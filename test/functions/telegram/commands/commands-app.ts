@@ -2,11 +2,11 @@ import { expect, onTestFinished } from "vitest";
 import { createOutboxHandler } from "../../../../functions/telegram/outbox-handler.ts";
 import { createNotificationRules } from "../../../../functions/telegram/rules.ts";
 import { pollTelegramOnce } from "../../../../functions/telegram/updates/receive-updates.ts";
-import { updatesHandler } from "../../../../functions/telegram/updates/updates-handler.ts";
 import { workHandler } from "../../../../functions/work.ts";
 import type { SimulatedMessage } from "../../../../simulators/telegram/chats.ts";
 import { createTelegramSimulator } from "../../../../simulators/telegram/telegram-simulator.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+import { updatesHandler } from "../../../support/updates-handler.ts";
 
 export const GROUP_CHAT = -100_200;
 export const ADA_USER = 4711;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { updatesHandler } from "../../../../functions/telegram/updates/updates-handler.ts";
 import { createUpdateJob } from "../../../../shared/jobs/incoming-jobs.ts";
 import type { Store } from "../../../../shared/store/port.ts";
 import type { WakeRecord } from "../../../../shared/tasks/wakes.ts";
 import { readUnclosedWishes } from "../../../../shared/tasks/wishes.ts";
+import { updatesHandler } from "../../../support/updates-handler.ts";
 import { ADA_USER, createCommandsApp, GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
 
 type CommandsApp = Awaited<ReturnType<typeof createCommandsApp>>;
