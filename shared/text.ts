@@ -78,3 +78,12 @@ export function createRedactor(secrets: readonly string[]): (text: string) => st
   );
   return (text) => text.replace(pattern, "[secret]");
 }
+
+/** Parses a text that may be JSON, or cut off, or something else: undefined when it is not JSON. */
+export function tryParseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { toPathBesideSecrets } from "../../shared/config/secrets.ts";
 import type { Settings } from "../../shared/config/settings.ts";
 import { keepDefined } from "../../shared/omit-undefined.ts";
-import { cleanLine } from "../../shared/text.ts";
+import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import { createReport, type Finding } from "./findings.ts";
 import { listOpenclawAgents, type OpenclawAgent } from "./openclaw.ts";
 import { parseVersionOutput } from "./versions.ts";
@@ -308,18 +308,8 @@ function findFirstLine(text: string): string | undefined {
 export function extractJsonObjects(text: string): unknown[] {
   const lines = text.split("\n").map((line) => line.trimEnd());
   const starts = lines.flatMap((line, at) => (line.startsWith("{") ? [at] : [])).slice(0, MAX_ATTEMPTS);
-  return starts.flatMap((at) => {
-    const end = lines[at] === "{" ? lines.indexOf("}", at) : at;
-    return tryParseJson(lines.slice(at, end + 1).join("\n"));
-  });
-}
-
-function tryParseJson(text: string): unknown[] {
-  try {
-    return [JSON.parse(text)];
-  } catch {
-    return [];
-  }
+  const ends = starts.map((at) => (lines[at] === "{" ? lines.indexOf("}", at) : at));
+  return keepDefined(starts.map((at, i) => tryParseJson(lines.slice(at, (ends[i] ?? at) + 1).join("\n"))));
 }
 
 /** Whether an MCP entry of OpenClaw leads to Groundcrew. `launch` is its URL. */

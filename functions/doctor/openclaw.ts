@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { getOpenclawId, type Settings } from "../../shared/config/settings.ts";
 import { findErrorCode, getErrorMessage } from "../../shared/errors.ts";
+import { tryParseJson } from "../../shared/text.ts";
 import { createReport, type Finding, type QueryDeps } from "./findings.ts";
 
 /** Timeout for one request to a gateway: 10 s. */
@@ -127,10 +128,4 @@ function toAgentCheck(name: string, id: string, reply: GatewayReply): Finding {
   return warning`the gateway answered ${status} ${text.slice(0, 100)} → Check the gateway's log.`;
 }
 
-function parseRefusal(text: string): string {
-  try {
-    return refusalSchema.parse(JSON.parse(text)).error;
-  } catch {
-    return text;
-  }
-}
+const parseRefusal = (text: string) => refusalSchema.safeParse(tryParseJson(text)).data?.error ?? text;

@@ -21,7 +21,7 @@ import {
   wakeKeys,
 } from "../../shared/tasks/wakes.ts";
 import { WISH_TEXT_LIMIT } from "../../shared/tasks/wishes.ts";
-import { cleanLine } from "../../shared/text.ts";
+import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { getBackOff } from "./review-wakes.ts";
 
@@ -130,18 +130,9 @@ export async function deliverWake(deps: DeliverDeps, job: LeasedJob, agent: Agen
   if (tasks.length === 0) return DONE;
   const outcome = await sendWake(deps, agent, id, tasks);
   // Recorded before the agent can claim, so that the card shows it from its first edit on.
-  const run = readRunId(outcome?.body);
+  const run = admissionSchema.safeParse(tryParseJson(outcome?.body ?? "")).data?.runId;
   if (run !== undefined) await recordRun(deps, agent.name, run, tasks);
   return settleWake(deps, agent, id, { outcome, run }, wake.retry?.failures ?? 0);
-}
-
-/** Reads the id of the run that the gateway started. Undefined when the answer has none. */
-function readRunId(body: string | undefined): string | undefined {
-  try {
-    return admissionSchema.parse(JSON.parse(body ?? "")).runId;
-  } catch {
-    return undefined;
-  }
 }
 
 /**

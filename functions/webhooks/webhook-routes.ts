@@ -20,6 +20,7 @@ import {
 } from "../../shared/jobs/incoming-jobs.ts";
 import type { Job } from "../../shared/store/port.ts";
 import { getWebhookSecrets } from "../../shared/telegram/chat-settings.ts";
+import { tryParseJson } from "../../shared/text.ts";
 
 type PollRequestDeps = Pick<Deps, "clock" | "wait" | "stopping" | "requestPoll">;
 
@@ -280,15 +281,7 @@ function createTelegramWebhookApp(deps: TelegramWebhookDeps): Hono {
 async function toJob(bytes: Uint8Array<ArrayBuffer>, correlation: string): Promise<Job> {
   const received = keepReceivedBody(bytes);
   return (
-    createUpdateJob(parseUpdate(received), correlation) ??
+    createUpdateJob(tryParseJson(readReceivedBody(received) ?? ""), correlation) ??
     createUnreadUpdateJob(await sha256Hex(bytes), received, correlation)
   );
-}
-
-function parseUpdate(received: ReceivedBody): unknown {
-  try {
-    return JSON.parse(readReceivedBody(received) ?? "");
-  } catch {
-    return undefined;
-  }
 }

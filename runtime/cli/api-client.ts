@@ -11,9 +11,10 @@ import { environmentSchema, toLocalUrl } from "../../shared/config/environment.t
 import { type Findings, readConnectionFile } from "../../shared/config/secrets.ts";
 import { findErrorCode, getErrorMessage } from "../../shared/errors.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
-import { nodeFiles, tryParseJson } from "../node/files.ts";
+import { nodeFiles } from "../node/files.ts";
 import { parseToolSpecs, type ToolSpec } from "./options.ts";
 import { CommandError, EXIT } from "./output.ts";
+import { tryParseJson } from "../../shared/text.ts";
 
 type Env = Record<string, string | undefined>;
 

@@ -9,6 +9,7 @@ import { formatSchemaIssues } from "../../shared/errors.ts";
 import { findNearestName } from "../../shared/names.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createUsageError } from "./output.ts";
+import { tryParseJson } from "../../shared/text.ts";
 
 /** The name of a tool or command, the options that are common to all of them, and the rest, which are its own. */
 export type CliOptions = ReturnType<typeof parseCliOptions>;
@@ -209,11 +210,9 @@ function parseFieldValue({ name, kind, choices, nullable }: ToolField, text: str
 }
 
 function parseJsonValue(name: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw createUsageError(`--${name} must be valid JSON. To read it from a file: --${name} - < ${name}.json`);
-  }
+  const value = tryParseJson(text);
+  if (value !== undefined) return value;
+  throw createUsageError(`--${name} must be valid JSON. To read it from a file: --${name} - < ${name}.json`);
 }
 
 /** Returns the tool, or the command of this kind, with this name; throws a usage error for an unknown name. */

@@ -4,9 +4,8 @@ import { posix } from "node:path";
 import { z } from "zod";
 import { extractJsonObjects } from "../../functions/doctor/openclaw-skill.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { cleanLine } from "../../shared/text.ts";
+import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import type { Ms } from "../../shared/time.ts";
-import { tryParseJson } from "../node/files.ts";
 import { describeFailure, type ProgramResult } from "../node/programs.ts";
 import type { SpawnMetrics } from "./upgrade-record.ts";
 

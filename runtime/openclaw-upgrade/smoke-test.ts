@@ -11,9 +11,8 @@ import { parseSkillVerdict } from "../../functions/doctor/openclaw-skill.ts";
 import { parseVersionOutput } from "../../functions/doctor/versions.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { cleanLine } from "../../shared/text.ts";
+import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
-import { tryParseJson } from "../node/files.ts";
 import { toOpenclawOutput } from "../node/openclaw-output.ts";
 import {
   explainOutput,

@@ -7,9 +7,8 @@ import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
 import type { Finding } from "../../functions/doctor/findings.ts";
-import { cleanLine } from "../../shared/text.ts";
+import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
-import { tryParseJson } from "../node/files.ts";
 import type { ProgramResult } from "../node/programs.ts";
 import type { ImageScan, RecordFile } from "./upgrade-record.ts";
 

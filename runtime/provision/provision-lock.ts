@@ -10,8 +10,8 @@ import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { MINUTE } from "../../shared/time.ts";
-import { tryParseJson } from "../node/files.ts";
 import { lockFile } from "../stores/file-lock.ts";
+import { tryParseJson } from "../../shared/text.ts";
 
 /** Excludes other provision runs until it is released. Also released when this process exits normally. */
 export interface ProvisionLock {

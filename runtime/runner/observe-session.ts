@@ -2,10 +2,9 @@
 
 import { z } from "zod";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { cleanText } from "../../shared/text.ts";
+import { cleanText, tryParseJson } from "../../shared/text.ts";
 import { MAX_REPORTED, MAX_SUMMARY_LENGTH, type SessionReport } from "../../shared/tickets/exchange.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
-import { tryParseJson } from "../node/files.ts";
 import { findTranscript } from "./claude-process.ts";
 import type { RunnerContext } from "./runner-context.ts";
 import {

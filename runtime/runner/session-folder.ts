@@ -9,7 +9,8 @@ import { z } from "zod";
 import { taskKeySchema } from "../../shared/names.ts";
 import { observedSessionSchema } from "../../shared/tickets/exchange.ts";
 import type { Ms } from "../../shared/time.ts";
-import { makePrivateFolder, tryParseJson, writePrivateFile } from "../node/files.ts";
+import { makePrivateFolder, writePrivateFile } from "../node/files.ts";
+import { tryParseJson } from "../../shared/text.ts";
 
 /** Paths of a ticket's folder and of its own files. */
 export type SessionPaths = Record<"folder" | keyof typeof FILE_NAMES, string>;

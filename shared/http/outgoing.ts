@@ -6,7 +6,7 @@
 import { createFetch, FetchError } from "ofetch";
 import { Webhook } from "standardwebhooks";
 import type { Deps } from "../app/deps.ts";
-import { getErrorMessage } from "../errors.ts";
+import { findErrorCode, getErrorMessage } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Put, Queue, StoreKey } from "../store/port.ts";
 import { DECISION_LOG_MS } from "../task/rule-set.ts";
@@ -130,14 +130,6 @@ async function readBody({ body }: Response, limit: number): Promise<string | und
   } catch {
     return undefined;
   }
-}
-
-/** Finds the error code of the network, which `fetch` wraps in causes. */
-function findErrorCode(thrown: unknown): string | undefined {
-  for (let error = thrown, depth = 0; error instanceof Error && depth < 5; error = error.cause, depth += 1) {
-    if ("code" in error && typeof error.code === "string") return error.code;
-  }
-  return undefined;
 }
 
 /**

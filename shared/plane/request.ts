@@ -5,7 +5,7 @@
 
 import { createFetch } from "ofetch";
 import type { z } from "zod";
-import { formatSchemaIssues } from "../errors.ts";
+import { findErrorCode, formatSchemaIssues } from "../errors.ts";
 import type { Metrics } from "../metrics.ts";
 import { MAX_PAUSE_MS } from "../store/rate-limits.ts";
 import { MINUTE, type Ms } from "../time.ts";
@@ -20,6 +20,7 @@ import {
   PlaneUnavailableError,
   PlaneUnexpectedError,
 } from "./errors.ts";
+import { tryParseJson } from "../text.ts";
 
 interface PlaneRequest {
   operation: string;
@@ -103,7 +104,8 @@ export function createRequestSender(options: PlaneRequestOptions): (request: Pla
       const timeoutReason = request.signal
         ? "no data was transferred for too long"
         : `no complete answer within ${timeout / 1000} s`;
-      const reason = signal.aborted ? timeoutReason : describeNetworkError(thrown);
+      // Only the code of the network error, because the messages may contain the address or a header.
+      const reason = signal.aborted ? timeoutReason : (findErrorCode(thrown) ?? "the connection failed");
       const { operation } = request;
       throw new PlaneUnavailableError({ operation }, `Plane could not be reached for ${operation}: ${reason}.`);
     }
@@ -141,14 +143,6 @@ function readReplyDate(headers: Headers, clock: () => number): string {
   return new Date(Number.isNaN(date) ? clock() : date).toISOString();
 }
 
-/** Returns only the code of the network error, because the messages may contain the address or a header. */
-function describeNetworkError(thrown: unknown): string {
-  for (let error = thrown, depth = 0; error instanceof Error && depth < 5; error = error.cause, depth += 1) {
-    if ("code" in error && typeof error.code === "string") return error.code;
-  }
-  return "the connection failed";
-}
-
 /**
  * Parses a reply with the endpoint's schema. The schema receives the JSON of the body, undefined for an empty body, and
  * `{ location }` for a redirect. Throws a PlaneError for an error status and for an answer that the schema refuses.
@@ -164,15 +158,13 @@ export function parseReply<A>(endpoint: Pick<Endpoint<A>, "operation" | "answer"
 function parseBody(operation: string, reply: PlaneReply): unknown {
   if (isRedirect(reply)) return { location: reply.headers.get("location") ?? "" };
   if (reply.body === "") return undefined;
-  try {
-    return JSON.parse(reply.body);
-  } catch {
-    const problem = /^\s*</.test(reply.body) ? "a page instead of JSON" : "JSON that is broken or truncated";
-    throw new PlaneUnavailableError(
-      { operation, status: reply.status },
-      `Plane answered ${operation} with ${problem} (${reply.status}); if this persists, check that its address is correct.`,
-    );
-  }
+  const body = tryParseJson(reply.body);
+  if (body !== undefined) return body;
+  const problem = /^\s*</.test(reply.body) ? "a page instead of JSON" : "JSON that is broken or truncated";
+  throw new PlaneUnavailableError(
+    { operation, status: reply.status },
+    `Plane answered ${operation} with ${problem} (${reply.status}); if this persists, check that its address is correct.`,
+  );
 }
 
 function isRedirect(reply: PlaneReply): boolean {
@@ -273,14 +265,6 @@ function parseErrorBody(body: string): ErrorBody | undefined {
     fields: Object.fromEntries(fields),
     id: "id" in value ? planeIdSchema.safeParse(value.id).data : undefined,
   };
-}
-
-function tryParseJson(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
 }
 
 function collectTexts(content: unknown): string[] {

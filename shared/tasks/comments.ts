@@ -12,7 +12,7 @@ import { getTexts } from "../i18n/texts.ts";
 import { escapeHtml, htmlToText } from "../markdown/plain-text.ts";
 import { toHtml } from "../markdown/to-html.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
-import { PlaneConflictError } from "../plane/errors.ts";
+import { createOnce } from "../plane/errors.ts";
 import { commentsApi } from "../plane/work-items.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys } from "../records/store-keys.ts";
@@ -161,13 +161,7 @@ export async function postComment(context: CallContext, task: Task, id: string, 
   const params = { project: task.project.id, item: task.id };
   const author = isAgent(caller) && !usesOwnKey ? `<p><strong>${escapeHtml(caller.name)}</strong>:</p>` : "";
   const json = { comment_html: author + html, external_source: GROUNDCREW_SOURCE, external_id: id };
-  try {
-    const { data } = await plane.call(commentsApi.create, { params, json });
-    return data.id;
-  } catch (thrown) {
-    if (thrown instanceof PlaneConflictError && thrown.id !== undefined) return thrown.id;
-    throw thrown;
-  }
+  return createOnce(() => plane.call(commentsApi.create, { params, json }));
 }
 
 /** Whether the agent has written a note on the item since its claim began; such a note counts as its summary. */

@@ -9,7 +9,7 @@ import type { RefusalName } from "../i18n/en.ts";
 import { toHtml } from "../markdown/to-html.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Endpoint, PlanePage } from "../plane/endpoint.ts";
-import { PlaneConflictError } from "../plane/errors.ts";
+import { createOnce } from "../plane/errors.ts";
 import { cyclesApi, modulesApi } from "../plane/work-items.ts";
 import type { Task } from "../records/plane-records.ts";
 import { GROUNDCREW_SOURCE } from "../sync/normalize.ts";
@@ -147,14 +147,7 @@ async function getOrCreateGroup(
   const external = { external_source: GROUNDCREW_SOURCE, external_id: `${kind}:${hash}` };
   const cycleDates = omitUndefined({ start_date: dates?.start_date, end_date: dates?.end_date });
   const json = kind === "cycle" ? { name, project_id: project, ...cycleDates, ...external } : { name, ...external };
-  try {
-    const { data } = await plane.call(GROUP_APIS[kind].create, { params, json });
-    return data.id;
-  } catch (thrown) {
-    // An interrupted call has created it.
-    if (thrown instanceof PlaneConflictError && thrown.id !== undefined) return thrown.id;
-    throw thrown;
-  }
+  return createOnce(() => plane.call(GROUP_APIS[kind].create, { params, json }));
 }
 
 function cleanGroupName(name: string): string {

@@ -8,6 +8,7 @@ import { z } from "zod";
 import type { Metrics } from "../metrics.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { MAX_PAUSE_MS } from "../store/rate-limits.ts";
+import { tryParseJson } from "../text.ts";
 import { type Ms, SECOND } from "../time.ts";
 import { type RichText, toPlainText, truncateRichText } from "./rich-text.ts";
 import { ALLOWED_UPDATES } from "./updates.ts";
@@ -347,7 +348,7 @@ function createCheckedFetch(fetch: typeof globalThis.fetch) {
     } catch (thrown) {
       throw new NoBotApiAnswer(status === 0 && wasNeverSent(thrown) ? "not_sent" : "unknown", describeFailure(thrown));
     }
-    const answer = answerSchema.safeParse(parseJsonOrUndefined(text));
+    const answer = answerSchema.safeParse(tryParseJson(text));
     if (answer.success) return Response.json(answer.data);
     const certainty = status >= 300 && status < 500 ? "not_sent" : "unknown";
     throw new NoBotApiAnswer(certainty, `HTTP ${status} that is not a Bot API answer`);
@@ -373,14 +374,6 @@ function collectCauses(thrown: unknown, depth = 4): z.infer<typeof causeSchema>[
 function describeFailure(thrown: unknown): string {
   const codes = collectCauses(thrown).flatMap(({ code, name }) => code ?? name ?? []);
   return `no answer: ${codes.at(-1) ?? "connection failed"}`;
-}
-
-function parseJsonOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /**

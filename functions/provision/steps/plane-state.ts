@@ -7,7 +7,6 @@ import {
   type Endpoint,
   type PlaneCallOptions,
   type PlaneClient,
-  type PlanePage,
   redirectSchema,
 } from "../../../shared/plane/endpoint.ts";
 import type { Ms } from "../../../shared/time.ts";
@@ -132,15 +131,4 @@ export async function findOwnClient(context: ProvisionContext): Promise<PlaneCli
 /** A client with Groundcrew's own API key, for changes. Throws when there is none that Plane accepts. */
 export async function getOwnClient(context: ProvisionContext): Promise<PlaneClient> {
   return requireFound(await findOwnClient(context), "Groundcrew's API key");
-}
-
-/** All rows of a list. */
-export async function collectRows<R>(
-  client: PlaneClient,
-  endpoint: Endpoint<PlanePage<R>>,
-  params: Record<string, string> = {},
-): Promise<R[]> {
-  const rows: R[] = [];
-  for await (const { data } of client.pages(endpoint, { params })) rows.push(...data.results);
-  return rows;
 }

@@ -1,7 +1,7 @@
 /** Steps that create the first project with its states, labels and members. */
 
 import { z } from "zod";
-import type { Endpoint, PlaneClient } from "../../../shared/plane/endpoint.ts";
+import { type Endpoint, type PlaneClient, readList } from "../../../shared/plane/endpoint.ts";
 import { PlaneConflictError } from "../../../shared/plane/errors.ts";
 import { labelsApi, type ProjectFeatures, projectFeaturesApi, statesApi } from "../../../shared/plane/projects.ts";
 import { listManagedLabels, type ManagedNameKind, resolveRows } from "../../../shared/sync/managed-names.ts";
@@ -15,7 +15,7 @@ import {
 import type { ProvisionContext } from "../context.ts";
 import { createStepRefusal } from "../refusals.ts";
 import { change, create, createStep, type ProvisionStep } from "../step.ts";
-import { collectRows, findOwnClient, getOwnClient, requireFound, sendChange } from "./plane-state.ts";
+import { findOwnClient, getOwnClient, requireFound, sendChange } from "./plane-state.ts";
 
 /** The first project, and the client that may change it. */
 export interface FirstProject {
@@ -72,7 +72,7 @@ export const projectStep = createStep("project", ["groundcrew's API key"], async
 export function readProjectList(context: ProvisionContext) {
   return context.readOnce("projects", async () => {
     const client = await findOwnClient(context);
-    const all = client ? await collectRows(client, projectFeaturesApi.list) : [];
+    const all = client ? (await readList(client, projectFeaturesApi.list)).rows : [];
     const isOurs = ({ external_source, external_id }: ProjectFeatures) =>
       external_source === EXTERNAL_MARK.external_source && external_id === EXTERNAL_MARK.external_id;
     return { all, project: all.find(isOurs) };
@@ -130,7 +130,7 @@ export function createProjectStep(
 
 /** Creates a state in each of Plane's groups and one for blocked, unless people have created one under another name. */
 export const statesStep = createProjectStep("states", [], async (context, project) => {
-  const rows = project && (await collectRows(project.client, statesApi.list, project.params));
+  const rows = project && (await readList(project.client, statesApi.list, { params: project.params })).rows;
   const found = rows ? resolveKnownNames(context, rows, "states") : DEFAULT_STATES;
   return findMissingStates(found, context.settings.states).map((json) =>
     create(json.name, () => addToProject(context, project, statesApi.create, { ...json })),
@@ -139,7 +139,7 @@ export const statesStep = createProjectStep("states", [], async (context, projec
 
 /** Creates the label `agent:<name>` for each agent, and the labels that the bridge uses. */
 export const labelsStep = createProjectStep("labels", [], async (context, project) => {
-  const rows = project ? await collectRows(project.client, labelsApi.list, project.params) : [];
+  const rows = project ? (await readList(project.client, labelsApi.list, { params: project.params })).rows : [];
   const found = new Set(resolveKnownNames(context, rows, "labels").map(({ name }) => name.trim().toLowerCase()));
   return listManagedLabels(context.settings)
     .filter((name) => !found.has(name.toLowerCase()))

@@ -8,8 +8,8 @@ import { formatTemplate } from "../../../shared/i18n/localize.ts";
 import { getTexts } from "../../../shared/i18n/texts.ts";
 import { escapeHtml } from "../../../shared/markdown/plain-text.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
-import { createPageSchema, type PlaneClient, planeIdSchema } from "../../../shared/plane/endpoint.ts";
-import { PlaneConflictError, PlaneNotFoundError } from "../../../shared/plane/errors.ts";
+import { createPageSchema, type PlaneClient, planeIdSchema, readList } from "../../../shared/plane/endpoint.ts";
+import { createOnce, PlaneNotFoundError } from "../../../shared/plane/errors.ts";
 import { membersApi, projectsApi, statesApi } from "../../../shared/plane/projects.ts";
 import { commentsApi, relationsApi, workItemsApi } from "../../../shared/plane/work-items.ts";
 import { GROUNDCREW_SOURCE } from "../../../shared/sync/normalize.ts";
@@ -17,7 +17,6 @@ import type { ProvisionContext } from "../context.ts";
 import { createStepRefusal } from "../refusals.ts";
 import { change, create, createStep, type ProvisionStep } from "../step.ts";
 import {
-  collectRows,
   findOwnClient,
   findOwnWorkspace,
   getOwnClient,
@@ -121,7 +120,7 @@ export async function findRemovableSample(
  * people have changed what the list of projects shows of it.
  */
 export async function findSampleProject(client: PlaneClient): Promise<SampleProject | undefined> {
-  const candidates = (await collectRows(client, candidatesEndpoint)).filter(looksLikeSample);
+  const candidates = (await readList(client, candidatesEndpoint)).rows.filter(looksLikeSample);
   if (candidates.length === 0) return undefined;
   const { data: members } = await client.call(membersApi.list);
   return candidates.find(({ created_by, workspace }) =>
@@ -284,7 +283,7 @@ async function createSample(
   const member = (await readWorkspacePeople(context)).members.find(({ email }) => email === owner);
   const { title, text } = getTexts("auto", language).sampleTasks[name];
   // Plane's default state is in the group Backlog, for which no agent is woken.
-  const unstarted = (await collectRows(client, statesApi.list, params)).filter(({ group }) => group === "unstarted");
+  const unstarted = (await readList(client, statesApi.list, { params })).rows.filter(({ group }) => group === "unstarted");
   const [first] = unstarted.sort((a, b) => a.sequence - b.sequence);
   const json = {
     name: title,
@@ -293,10 +292,5 @@ async function createSample(
     ...omitUndefined({ state: first?.id }),
     ...toExternalId(name),
   };
-  try {
-    return (await client.call(workItemsApi.create, { params, json })).data.id;
-  } catch (thrown) {
-    if (thrown instanceof PlaneConflictError && thrown.id !== undefined) return thrown.id;
-    throw thrown;
-  }
+  return createOnce(() => client.call(workItemsApi.create, { params, json }));
 }
