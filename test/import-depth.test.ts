@@ -7,16 +7,8 @@ import { readSourceFiles } from "./support/source-files.ts";
 /** Limit of a chain of imports, in modules: docs/decisions/0059-modules-by-subject.md. */
 const MAX_DEPTH = 20;
 
-const sourceSchema = z.object({
-  type: z.enum([
-    "ImportDeclaration",
-    "ExportNamedDeclaration",
-    "ExportAllDeclaration",
-    "ImportExpression",
-    "TSImportType",
-  ]),
-  source: z.object({ value: z.string() }),
-});
+/** What stands in the place of a source: of an import or export, of `import()`, and of a type from a module. */
+const sourceSchema = z.object({ value: z.string().startsWith(".") });
 
 /** The modules that a module imports, by its path in the repository; an import of a type counts, too. */
 const importsByPath = new Map<string, string[]>();
@@ -25,10 +17,9 @@ for (const { path, text } of readSourceFiles([".ts", ".js"])) {
   const found: string[] = [];
   // JSON.stringify visits every node of the tree.
   JSON.stringify(parseAst(text, { lang }), (key, node: unknown) => {
-    const { success, data } = key === "parent" ? { success: false, data: undefined } : sourceSchema.safeParse(node);
-    if (success && data.source.value.startsWith("."))
-      found.push(posix.join(posix.dirname(path), data.source.value));
-    return node;
+    const source = key === "source" ? sourceSchema.safeParse(node).data?.value : undefined;
+    if (source !== undefined) found.push(posix.join(posix.dirname(path), source));
+    return typeof node === "bigint" ? undefined : node;
   });
   importsByPath.set(path, found);
 }

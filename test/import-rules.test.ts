@@ -25,7 +25,7 @@ const REFUSED: [string, string, string][] = [
     "noRestrictedImports",
   ],
   ["shared/task", 'import "../config.ts";', "noRestrictedImports"],
-  ["shared/task", 'import "zod";', "noRestrictedImports"],
+  ["shared/task", 'import "hono";', "noRestrictedImports"],
   ["functions", 'import "./health.ts";', LAYERS],
   ["functions", 'import "./poll/jobs.ts";', LAYERS],
   ["functions", 'import "../runtime/start-runtime.ts";', "noRestrictedImports"],

@@ -32,6 +32,15 @@ export interface SkillReader {
 /** Result of running `openclaw …`: what it printed, which may be truncated, or why it did not end by itself. */
 export type OpenclawOutput = { code: number | null; out: string; err: string } | { failure: string };
 
+/** How a program ended, and what it printed (`ProgramResult` of runtime/node). */
+interface EndedProgram {
+  status: number | undefined;
+  exitCode?: number;
+  stdout: string;
+  stderr: string;
+  problem?: string;
+}
+
 /** State of the skill in OpenClaw. */
 interface SkillVerdict {
   /** `no agent option`: this version of OpenClaw does not support `--agent`. */
@@ -275,6 +284,17 @@ function groupEqualChecks(results: readonly { agent: OpenclawAgent | undefined; 
     if (!check) return [];
     return [names.length > 0 ? { ...check, detail: `${names.join(", ")}: ${check.detail}` } : check];
   });
+}
+
+/**
+ * What OpenClaw printed, for who judges it. A program that ended and left a child process that keeps its output open
+ * has answered.
+ */
+export function toOpenclawOutput(program: EndedProgram): OpenclawOutput {
+  const { status, exitCode = status, stdout, stderr, problem = "" } = program;
+  if (exitCode !== undefined || problem.startsWith("ended by"))
+    return { code: exitCode ?? null, out: stdout, err: stderr };
+  return { failure: problem.replace(/^no end within/, "no answer within") };
 }
 
 /** Parses OpenClaw's answer, which may have log lines before and after it. */

@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { getErrorMessage } from "../../shared/errors.ts";
+import { tryParseJson } from "../../shared/text.ts";
 import { getErrorCode } from "../node/files.ts";
 import { BackupError, createRefusal } from "./backup-error.ts";
 import type { BackupSettings } from "./backup-settings.ts";
@@ -24,7 +25,6 @@ import {
   type VerifiedBackup,
 } from "./manifest.ts";
 import { getAsideFolder, PARTS, PARTS_TO_RESTORE } from "./parts.ts";
-import { tryParseJson } from "../../shared/text.ts";
 
 /** Limit of a manifest: 64 KiB, more than a hundred times its size. */
 const MAX_MANIFEST_BYTES = 65_536;

@@ -10,11 +10,11 @@ import { z } from "zod";
 import { environmentSchema, toLocalUrl } from "../../shared/config/environment.ts";
 import { type Findings, readConnectionFile } from "../../shared/config/secrets.ts";
 import { findErrorCode, getErrorMessage } from "../../shared/errors.ts";
+import { tryParseJson } from "../../shared/text.ts";
 import { MINUTE, type Ms } from "../../shared/time.ts";
 import { nodeFiles } from "../node/files.ts";
 import { parseToolSpecs, type ToolSpec } from "./options.ts";
 import { CommandError, EXIT } from "./output.ts";
-import { tryParseJson } from "../../shared/text.ts";
 
 type Env = Record<string, string | undefined>;
 

@@ -8,8 +8,8 @@ import { z } from "zod";
 import { formatSchemaIssues } from "../../shared/errors.ts";
 import { findNearestName } from "../../shared/names.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
-import { createUsageError } from "./output.ts";
 import { tryParseJson } from "../../shared/text.ts";
+import { createUsageError } from "./output.ts";
 
 /** The name of a tool or command, the options that are common to all of them, and the rest, which are its own. */
 export type CliOptions = ReturnType<typeof parseCliOptions>;

@@ -7,12 +7,16 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { parseEnv } from "node:util";
 import type { OpenclawConfigFiles } from "../../functions/doctor/openclaw-access.ts";
-import { type OpenclawOutput, SKILL_NAME, type SkillReader } from "../../functions/doctor/openclaw-skill.ts";
+import {
+  type OpenclawOutput,
+  SKILL_NAME,
+  type SkillReader,
+  toOpenclawOutput,
+} from "../../functions/doctor/openclaw-skill.ts";
 import type { KnownVersions } from "../../functions/doctor/versions.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import type { Ms } from "../../shared/time.ts";
 import { getProductFile } from "../node/files.ts";
-import { toOpenclawOutput } from "../node/openclaw-output.ts";
 import { findExecutable, pickVariables, runProgram } from "../node/programs.ts";
 
 type Env = Record<string, string | undefined>;

@@ -3,11 +3,11 @@
 import { type SpawnOptions, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, renameSync, rmSync } from "node:fs";
 import { z } from "zod";
+import { tryParseJson } from "../../shared/text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
 import { makePrivateFolder, nodeFiles } from "../node/files.ts";
 import { killProcessGroup, readProcessStart } from "../node/programs.ts";
 import type { UpgradeContext } from "./upgrade-driver.ts";
-import { tryParseJson } from "../../shared/text.ts";
 
 interface GatewayProcessOptions extends Pick<UpgradeContext, "clock" | "wait"> {
   /** Folder of the process id and the log; created when it is missing. */

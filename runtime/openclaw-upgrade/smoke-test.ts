@@ -7,13 +7,12 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { createReport, type Finding } from "../../functions/doctor/findings.ts";
 import { checkGateway } from "../../functions/doctor/openclaw.ts";
-import { parseSkillVerdict } from "../../functions/doctor/openclaw-skill.ts";
+import { parseSkillVerdict, toOpenclawOutput } from "../../functions/doctor/openclaw-skill.ts";
 import { parseVersionOutput } from "../../functions/doctor/versions.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import { type Ms, SECOND } from "../../shared/time.ts";
-import { toOpenclawOutput } from "../node/openclaw-output.ts";
 import {
   explainOutput,
   findPermissionProblems,

@@ -9,9 +9,9 @@ import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
-import { MINUTE } from "../../shared/time.ts";
-import { lockFile } from "../stores/file-lock.ts";
 import { tryParseJson } from "../../shared/text.ts";
+import { MINUTE } from "../../shared/time.ts";
+import { lockFile } from "../stores/store-file.ts";
 
 /** Excludes other provision runs until it is released. Also released when this process exits normally. */
 export interface ProvisionLock {

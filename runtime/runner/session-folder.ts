@@ -7,10 +7,10 @@ import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, rmSyn
 import { join } from "node:path";
 import { z } from "zod";
 import { taskKeySchema } from "../../shared/names.ts";
+import { tryParseJson } from "../../shared/text.ts";
 import { observedSessionSchema } from "../../shared/tickets/exchange.ts";
 import type { Ms } from "../../shared/time.ts";
 import { makePrivateFolder, writePrivateFile } from "../node/files.ts";
-import { tryParseJson } from "../../shared/text.ts";
 
 /** Paths of a ticket's folder and of its own files. */
 export type SessionPaths = Record<"folder" | keyof typeof FILE_NAMES, string>;

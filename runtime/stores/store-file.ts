@@ -1,9 +1,9 @@
 /**
  * The embedded store's file, for all that look at it without opening the store: its name, the free space of its disk,
- * and what SQLite's errors mean for it.
+ * and what SQLite's errors mean for it. Also a lock between processes, which is SQLite's on a file of its own.
  */
 
-import { closeSync, existsSync, openSync, rmSync, statfsSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync, statfsSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { getErrorMessage } from "../../shared/errors.ts";
@@ -113,3 +113,29 @@ export function describeLostFile(path: string): string {
 export function isLockedError(error: unknown): boolean {
   return findResultCode(error) === RESULT.busy;
 }
+
+/**
+ * Locks a file, which stays empty, and creates it if it does not exist. SQLite's lock on a file is the operating
+ * system's, so it ends with this process however that ends, and holds between containers as well. Its holder may remove
+ * the file before it releases the lock. Returns the function that releases it; undefined when it is taken. Throws when
+ * the file cannot be created.
+ */
+export function lockFile(path: string): (() => void) | undefined {
+  createPrivateFile(path);
+  const file = readFileId(path);
+  const lock = new DatabaseSync(path);
+  try {
+    lock.exec("BEGIN EXCLUSIVE");
+    // The lock on a file that its last holder removed meanwhile would exclude nobody.
+    if (file !== undefined && file === readFileId(path)) return () => lock.close();
+  } catch (thrown) {
+    if (!isLockedError(thrown)) {
+      lock.close();
+      throw thrown;
+    }
+  }
+  lock.close();
+  return undefined;
+}
+
+const readFileId = (path: string) => statSync(path, { throwIfNoEntry: false })?.ino;

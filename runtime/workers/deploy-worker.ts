@@ -6,8 +6,8 @@
 import { environmentSchema } from "../../shared/config/environment.ts";
 import { isAgentSecret, SECRET_NAMES, type SettingsFiles } from "../../shared/config/secrets.ts";
 import { formatSettingProblems } from "../../shared/config/setting-problem.ts";
-import { createWorkerVariables, isConfigVariable } from "./settings.ts";
 import { tryParseJson } from "../../shared/text.ts";
+import { createWorkerVariables, isConfigVariable } from "./settings.ts";
 
 interface DeployOptions {
   environment: Record<string, string | undefined>;

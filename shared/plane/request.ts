@@ -8,6 +8,7 @@ import type { z } from "zod";
 import { findErrorCode, formatSchemaIssues } from "../errors.ts";
 import type { Metrics } from "../metrics.ts";
 import { MAX_PAUSE_MS } from "../store/rate-limits.ts";
+import { tryParseJson } from "../text.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import { type Endpoint, type PlaneAnswer, planeIdSchema } from "./endpoint.ts";
 import {
@@ -20,7 +21,6 @@ import {
   PlaneUnavailableError,
   PlaneUnexpectedError,
 } from "./errors.ts";
-import { tryParseJson } from "../text.ts";
 
 interface PlaneRequest {
   operation: string;

@@ -1,5 +1,9 @@
-/** The events of the product, and those that two stored states of a work item show. Pure: equal states give no events. */
+/**
+ * The events of the product, with the schemas by which stored ones are read, and those that two stored states of a work
+ * item show. Pure: equal states give no events.
+ */
 
+import { z } from "zod";
 import { type ItemRecord, isBlocked, isOpen, type Priority, type Snapshot } from "./snapshot.ts";
 
 /** Events found by comparing two snapshots of a work item. */
@@ -29,102 +33,120 @@ export type ProjectEvent =
 
 export type CycleEvent = { kind: "cycle_started" } | { kind: "cycle_completed" };
 
+const refusalFields = { name: z.string(), values: z.record(z.string(), z.string()).exactOptional() };
+
 /** Why something failed, for people: the name of a text, and the values of its placeholders. */
-interface ReasonForPeople {
-  name: string;
-  values?: Readonly<Record<string, string>>;
-  reason?: Omit<ReasonForPeople, "reason">;
-}
+const refusalSchema = z.object({ ...refusalFields, reason: z.object(refusalFields).exactOptional() });
 
-/**
- * Events of a plan, which has no work item and, until it has been created, no project. `plan` is the id of its run,
- * `agent` the Concierge that made it, `title` its project's name.
- */
-export type PlanEvent =
+/** `plan` is the id of the plan's run, `agent` the Concierge that made it, `title` its project's name. */
+const planFields = { plan: z.string(), agent: z.string(), title: z.string() };
+
+/** Events of a plan, which has no work item and, until it has been created, no project. */
+export const planEventSchema = z.discriminatedUnion("kind", [
   /** A plan for a person's wish waits for approval. `hash` identifies what was proposed; an approval must name it. */
-  | { kind: "plan_proposed"; plan: string; agent: string; title: string; hash: string; tasks: number }
-  | { kind: "plan_approved"; plan: string; agent: string; title: string; by: string }
+  z.object({ kind: z.literal("plan_proposed"), ...planFields, hash: z.string(), tasks: z.number() }),
+  z.object({ kind: z.literal("plan_approved"), ...planFields, by: z.string() }),
   /** `cancelled`: the plan is given up, so the Concierge is not woken to change it. */
-  | {
-      kind: "plan_rejected";
-      plan: string;
-      agent: string;
-      title: string;
-      by: string;
-      reason: string | null;
-      cancelled?: true;
-    }
+  z.object({
+    kind: z.literal("plan_rejected"),
+    ...planFields,
+    by: z.string(),
+    reason: z.string().nullable(),
+    cancelled: z.literal(true).exactOptional(),
+  }),
   /** The plan cannot be completed; `text` is the reason in English, `refusal` is what people read. */
-  | { kind: "plan_failed"; plan: string; agent: string; title: string; text: string; refusal?: ReasonForPeople }
+  z.object({ kind: z.literal("plan_failed"), ...planFields, text: z.string(), refusal: refusalSchema.exactOptional() }),
   /** All tasks of the plan are closed. */
-  | { kind: "plan_completed"; plan: string; agent: string; title: string; tasks: number };
+  z.object({ kind: z.literal("plan_completed"), ...planFields, tasks: z.number() }),
+]);
 
-/** Why an agent lost its claim. */
-export type ClaimLossReason = "expired" | "reassigned" | "moved" | "stopped" | "deleted";
-
-export type Urgency = "low" | "normal" | "high";
-
-export type AnyEvent = TaskEvent | ProjectEvent | CycleEvent | WorkEvent | PlanEvent;
+export type PlanEvent = z.infer<typeof planEventSchema>;
 
 /** What of a ticket may wait for a person. `update`: a step of the update of Plane failed. */
 export const TICKET_WAIT_KINDS = ["approval", "question", "attention", "failed", "result", "update"] as const;
+
+const urgencySchema = z.enum(["low", "normal", "high"]);
+
+export type Urgency = z.infer<typeof urgencySchema>;
+
+/** Why an agent lost its claim. */
+const claimLossReasonSchema = z.enum(["expired", "reassigned", "moved", "stopped", "deleted"]);
+
+export type ClaimLossReason = z.infer<typeof claimLossReasonSchema>;
 
 /**
  * Events that no snapshot can show, because they happen in Groundcrew: questions, answers, claims, reviews, failures.
  * `agent` is the name of the agent concerned, as in the settings.
  */
-export type WorkEvent =
+export const workEventSchema = z.discriminatedUnion("kind", [
   /** An agent's question to the human. `reminder` is 0 for the question itself, 1 and 2 for its reminders. */
-  | {
-      kind: "asked";
-      question: string;
-      agent: string;
-      text: string;
-      choices: string[];
-      urgency: Urgency;
-      reminder: number;
-    }
-  | { kind: "answered"; question: string; agent: string; text: string; by: string }
+  z.object({
+    kind: z.literal("asked"),
+    question: z.string(),
+    agent: z.string(),
+    text: z.string(),
+    choices: z.array(z.string()),
+    urgency: urgencySchema,
+    reminder: z.number(),
+  }),
+  z.object({ kind: z.literal("answered"), question: z.string(), agent: z.string(), text: z.string(), by: z.string() }),
   /** A comment that the agent marked as critical. */
-  | { kind: "critical"; comment: string; agent: string; text: string }
+  z.object({ kind: z.literal("critical"), comment: z.string(), agent: z.string(), text: z.string() }),
   /**
    * The agent lost its claim: it expired after `minutes` without a call (absent on older events: 15), the task was
    * reassigned, people changed its status, the person `by` stopped the work, or its project was deleted.
    */
-  | { kind: "claim_lost"; agent: string; why: ClaimLossReason; since: string; minutes?: number; by?: string }
+  z.object({
+    kind: z.literal("claim_lost"),
+    agent: z.string(),
+    why: claimLossReasonSchema,
+    since: z.string(),
+    minutes: z.number().exactOptional(),
+    by: z.string().exactOptional(),
+  }),
   /**
    * The person `by` wrote to the agent: a comment on its task, or with a mention of it. `remark` identifies what was
    * written; `text` may combine several remarks, one per line.
    */
-  | { kind: "addressed"; agent: string; remark: string; by: string; text: string }
+  z.object({ kind: z.literal("addressed"), agent: z.string(), remark: z.string(), by: z.string(), text: z.string() }),
   /** The agent finished with less confidence than required, so a human reviews the task (OPENCLAW-12). */
-  | { kind: "review"; agent: string; confidence: number; text: string }
+  z.object({ kind: z.literal("review"), agent: z.string(), confidence: z.number(), text: z.string() }),
   /** The reviewer sent the task back: the agent continues it. */
-  | { kind: "sent_back"; agent: string; by: string | null; reason: string | null }
+  z.object({
+    kind: z.literal("sent_back"),
+    agent: z.string(),
+    by: z.string().nullable(),
+    reason: z.string().nullable(),
+  }),
   /** The task was blocked because a task it depends on was cancelled or blocked (OPENCLAW-14). */
-  | { kind: "stuck"; blocker: string; why: "cancelled" | "blocked" }
+  z.object({ kind: z.literal("stuck"), blocker: z.string(), why: z.enum(["cancelled", "blocked"]) }),
   /** A dependency cycle. `path` holds the task keys; the first key is repeated at the end. */
-  | { kind: "circle"; path: string[] }
+  z.object({ kind: z.literal("circle"), path: z.array(z.string()) }),
   /**
    * A permanent error prevented an operation that an agent requested (OPENCLAW-15). `text` is in English, `refusal` is
    * what people read.
    */
-  | { kind: "failed"; agent: string; text: string; refusal?: ReasonForPeople }
+  z.object({ kind: z.literal("failed"), agent: z.string(), text: z.string(), refusal: refusalSchema.exactOptional() }),
   /**
    * A ticket, a work item for a Claude Code session, took a step. `ticket` is its key, `reason` the code of the step
    * and `text` its details. `wait`: what a person must know because of it.
    */
-  | {
-      kind: "ticket";
-      ticket: string;
-      run: number;
-      from: string | null;
-      state: string;
-      reason: string;
-      text: string;
-      by: string | null;
-      wait?: { kind: (typeof TICKET_WAIT_KINDS)[number]; id: string };
-    };
+  z.object({
+    kind: z.literal("ticket"),
+    ticket: z.string(),
+    run: z.number(),
+    from: z.string().nullable(),
+    state: z.string(),
+    reason: z.string(),
+    text: z.string(),
+    by: z.string().nullable(),
+    wait: z.object({ kind: z.enum(TICKET_WAIT_KINDS), id: z.string() }).exactOptional(),
+  }),
+]);
+
+export type WorkEvent = z.infer<typeof workEventSchema>;
+
+export type AnyEvent = TaskEvent | ProjectEvent | CycleEvent | WorkEvent | PlanEvent;
 
 /**
  * Computes the events between two stored states of a work item. Pure; equal states give no events.

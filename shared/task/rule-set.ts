@@ -1,70 +1,99 @@
+import { z } from "zod";
 import { DAY, type Ms } from "../time.ts";
 import type { EventKind } from "./event-kinds.ts";
 import type { AnyEvent } from "./events.ts";
-import type { Priority, Status } from "./snapshot.ts";
+import { PRIORITIES, type Priority, STATUSES } from "./snapshot.ts";
 
-/** Data about an event, with names instead of ids. It is read before the rules run, because rules are pure. */
-export interface EventFacts {
+const dateSchema = z.string().nullable();
+
+/** Data about an event, with names instead of ids, as it is stored with the event and forwarded to other systems. */
+export const factsSchema = z.object({
   /** Present for task and work events; project, cycle and plan events have no item. */
-  item?: {
-    id: string;
-    /** `ONB-12` */
-    key: string;
-    title: string;
-    word: Status;
-    priority: Priority;
-    due: string | null;
-    url: string;
-    /** Display names. */
-    assignees: string[];
-    /**
-     * The agent the task belongs to: an assignee that is an agent, else a label `agent:<name>`; several are joined by
-     * ", ".
-     */
-    agent?: string;
-    /** The same agents as a list. It is not part of the forwarded payload. */
+  item: z
+    .object({
+      id: z.string(),
+      /** `ONB-12` */
+      key: z.string(),
+      title: z.string(),
+      word: z.enum(STATUSES),
+      priority: z.enum(PRIORITIES),
+      due: dateSchema,
+      url: z.string(),
+      /** Display names. */
+      assignees: z.array(z.string()),
+      /**
+       * The agent the task belongs to: an assignee that is an agent, else a label `agent:<name>`; several are joined by
+       * ", ".
+       */
+      agent: z.string().exactOptional(),
+      labels: z.array(z.string()),
+      /** Open blockers. */
+      blockers: z.array(z.object({ key: z.string(), title: z.string() })),
+      /** Of a task that is done: the time that its agents spent on it, in milliseconds; absent when there is none. */
+      timeSpentMs: z.number().exactOptional(),
+      /** Of a task that is done: the cost that its agents reported, in the budget's currency; absent when there is none. */
+      cost: z.number().exactOptional(),
+      /** What the agent delivered: its summary as plain text, and its first files of `count`. Of `completed` only. */
+      result: z
+        .object({
+          text: z.string().exactOptional(),
+          files: z.array(z.object({ name: z.string(), url: z.string() })),
+          count: z.number(),
+        })
+        .exactOptional(),
+      /** Number of items that depend on this one. */
+      dependants: z.number(),
+    })
+    .exactOptional(),
+  /** Absent for an event of a plan whose project does not exist yet. */
+  project: z.object({ id: z.string(), identifier: z.string(), name: z.string(), url: z.string() }).exactOptional(),
+  cycle: z
+    .object({
+      id: z.string(),
+      name: z.string(),
+      start: dateSchema,
+      end: dateSchema,
+      done: z.number(),
+      total: z.number(),
+    })
+    .exactOptional(),
+  /** The tasks of a completed project, and what they took together. Of `project_completed` only. */
+  totals: z
+    .object({
+      done: z.number(),
+      cancelled: z.number(),
+      timeSpentMs: z.number().exactOptional(),
+      cost: z.number().exactOptional(),
+    })
+    .exactOptional(),
+  /** `text` is plain, at most 300 characters. */
+  comment: z.object({ id: z.string(), text: z.string() }).exactOptional(),
+  /** The actor of the change; absent when it is unknown. */
+  actor: z.object({ id: z.string(), name: z.string(), isAgent: z.boolean() }).exactOptional(),
+  /** Plane's time of the change. */
+  at: z.string(),
+});
+
+type StoredFacts = z.infer<typeof factsSchema>;
+
+/** The facts as the rules see them. They are read before, because rules are pure. */
+export interface EventFacts extends Omit<StoredFacts, "item" | "comment"> {
+  item?: NonNullable<StoredFacts["item"]> & {
+    /** The agents of `agent` as a list. It is not part of the forwarded payload. */
     agents?: string[];
-    labels: string[];
-    /** Open blockers. */
-    blockers: { key: string; title: string }[];
     /**
      * Groundcrew itself blocked the task because of its blockers, so the event `stuck` reports it. It is not part of
      * the forwarded payload.
      */
     blockedByDependency?: true;
-    /** Of a task that is done: the time that its agents spent on it, in milliseconds; absent when there is none. */
-    timeSpentMs?: number;
-    /** Of a task that is done: the cost that its agents reported, in the budget's currency; absent when there is none. */
-    cost?: number;
-    /** What the agent delivered: its summary as plain text, and its first files of `count`. Of `completed` only. */
-    result?: { text?: string; files: { name: string; url: string }[]; count: number };
-    /** Number of items that depend on this one. */
-    dependants: number;
   };
-  /** Absent for an event of a plan whose project does not exist yet. */
-  project?: { id: string; identifier: string; name: string; url: string };
-  cycle?: { id: string; name: string; start: string | null; end: string | null; done: number; total: number };
-  /** The tasks of a completed project, and what they took together. Of `project_completed` only. */
-  totals?: { done: number; cancelled: number; timeSpentMs?: number; cost?: number };
-  comment?: {
-    id: string;
-    /** Plain text, at most 300 characters. */
-    text: string;
+  comment?: NonNullable<StoredFacts["comment"]> & {
     /**
      * What the comment says to agents, when a person may have written it; a program's comment has none. It is not part
-     * of the forwarded payload.
+     * of the forwarded payload. `text`: plain, in lines, at most 1,000 characters; `mentions`: ids of Plane users.
      */
-    remark?: {
-      /** Plain text in lines, at most 1,000 characters. */
-      text: string;
-      /** Ids of the mentioned Plane users. */
-      mentions: string[];
-    };
+    remark?: { text: string; mentions: string[] };
   };
-  /** The actor of the change; absent when it is unknown. */
-  actor?: { id: string; name: string; isAgent: boolean };
-  /** Plane's time of the change. */
-  at: string;
 }
 
 /** Retention of the decision log: 7 days. */

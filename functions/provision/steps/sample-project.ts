@@ -283,7 +283,9 @@ async function createSample(
   const member = (await readWorkspacePeople(context)).members.find(({ email }) => email === owner);
   const { title, text } = getTexts("auto", language).sampleTasks[name];
   // Plane's default state is in the group Backlog, for which no agent is woken.
-  const unstarted = (await readList(client, statesApi.list, { params })).rows.filter(({ group }) => group === "unstarted");
+  const unstarted = (await readList(client, statesApi.list, { params })).rows.filter(
+    ({ group }) => group === "unstarted",
+  );
   const [first] = unstarted.sort((a, b) => a.sequence - b.sequence);
   const json = {
     name: title,

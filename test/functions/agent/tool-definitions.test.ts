@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { mayCallTool } from "../../../functions/agent/tool.ts";
+import { createOutputSchema, getToolDefinition, mayCallTool } from "../../../functions/agent/tool.ts";
 import { TOOLS } from "../../../functions/agent/tools.ts";
 import { createHttpTestApp, toBridgeToken } from "../../support/http-test-app.ts";
 

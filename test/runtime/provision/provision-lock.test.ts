@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { acquireProvisionLock } from "../../../runtime/provision/provision-lock.ts";
-import { lockFile } from "../../../runtime/stores/file-lock.ts";
+import { lockFile } from "../../../runtime/stores/store-file.ts";
 
 /** A path for a lock in a folder that does not exist yet. */
 function createLockPath() {
