@@ -31,6 +31,8 @@ export interface Refusal {
   values?: Readonly<Record<string, string>>;
   /** Replaces `{reason}`. */
   reason?: Omit<Refusal, "reason">;
+  /** Replace `{reason}` as a list. */
+  reasons?: readonly Omit<Refusal, "reason">[];
 }
 
 const HTTP_STATUS = {

@@ -24,8 +24,8 @@ import { findStoredTask } from "../../shared/tasks/find-task.ts";
 import type { StatusChange } from "../../shared/tasks/lifecycle/status-attempts.ts";
 import { createAcknowledgements } from "../../shared/tasks/wakes.ts";
 import { cleanLine, cleanText, createRedactor, sanitizeOutput } from "../../shared/text.ts";
-import { completeTicket, requireCommitAndTests } from "../../shared/tickets/completion.ts";
-import { getTicket } from "../../shared/tickets/stored-tickets.ts";
+import { completeTicket } from "../../shared/tickets/completion.ts";
+import { isChecking } from "../../shared/tickets/ticket.ts";
 import {
   createTaskOperations,
   mayCallTool,
@@ -214,7 +214,8 @@ function createOperations(deps: ToolCallDeps, caller: Caller, correlation: strin
 /**
  * Completes the ticket of a session with a summary, in place of a change of the status: that is written when a person
  * has approved the update. `task` names the work item by key or id. Throws `forbidden` for another task or status,
- * `bad_request` without a summary, and `conflict` without a commit or tests that the work item requires.
+ * `bad_request` without a summary, and `conflict` without a commit or tests that the work item requires, also while
+ * the runner runs the tests.
  */
 async function completeAsSession(
   deps: TaskDeps,
@@ -233,10 +234,14 @@ async function completeAsSession(
     );
   if (text.trim() === "")
     throw new GroundcrewError("bad_request", "The summary is missing: say as text what was done.");
-  await requireCommitAndTests(deps, key, tests);
   const summary = tests?.trim() ? `${text}\n\nTests: ${tests}` : text;
-  await completeTicket(deps, key, { summary, source: "tool", by: "Claude Code" }, correlation);
-  const [ticket, stored] = [await getTicket(deps, key), await findStoredTask(deps, item)];
+  const ticket = await completeTicket(deps, key, { summary, source: "tool", by: "Claude Code" }, correlation);
+  if (isChecking(ticket))
+    throw new GroundcrewError(
+      "conflict",
+      `${key} is not done yet: the runner runs its test command now, and completes it when that passes. Call again in a minute.`,
+    );
+  const stored = await findStoredTask(deps, item);
   const current = stored?.item.snapshot.status ?? "in_progress";
   return { key, status: current, inReview: true, heldUntil: undefined, blockers: [], url: ticket.item.url };
 }

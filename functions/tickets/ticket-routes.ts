@@ -22,7 +22,7 @@ import {
   readTickets,
   requireTicketKey,
 } from "../../shared/tickets/stored-tickets.ts";
-import type { NewTicketEvent, Ticket, TicketState } from "../../shared/tickets/ticket.ts";
+import { isChecking, type NewTicketEvent, type Ticket, type TicketState } from "../../shared/tickets/ticket.ts";
 import {
   type CompletedTicketsAnswer,
   type PendingTicketsAnswer,
@@ -193,8 +193,9 @@ function defineEvent<Input>(
   );
 }
 
-function toStateAnswer({ key, state }: Pick<Ticket, "key" | "state">) {
-  return { ticket_id: key, state };
+function toStateAnswer(ticket: Ticket) {
+  const { key, state } = ticket;
+  return { ticket_id: key, state, ...(isChecking(ticket) ? { waits_for: "tests" } : {}) };
 }
 
 /** Reads the key of a ticket from the path. */

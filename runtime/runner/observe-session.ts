@@ -61,13 +61,14 @@ const START_DIALOGS: readonly [RegExp, string][] = [
 
 /** What is reported of a session to Groundcrew. */
 export function reportSession(context: RunnerContext, record: SessionRecord, pane: Pane | undefined): SessionReport {
-  const { ticket, run, session_id, phase, started_at, branch, exit, details } = record;
+  const { ticket, run, session_id, phase, started_at, branch, exit, details, tests } = record;
   const isRunning = phase === "launched" && hasBegun(context, ticket);
   return {
     ...{ ticket, run, session_id, name: context.tmux.getName(ticket), started_at, branch },
     state: phase === "ended" ? "ended" : isRunning ? "running" : "starting",
     ...(phase === "ended" && exit ? { exit } : {}),
     ...details,
+    ...omitUndefined({ tests }),
     applied: mergeApplied(record, pane).slice(-MAX_REPORTED),
   };
 }

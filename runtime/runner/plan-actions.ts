@@ -7,12 +7,13 @@ import type { Pane } from "./tmux.ts";
 
 export type DesiredSession = ExchangeAnswer["sessions"][number];
 
-/** One step from what there is to what should be. At most one for each ticket, besides an acknowledgement. */
+/** One step from what there is to what should be. At most one for each ticket, besides an acknowledgement and a test run. */
 export type RunnerAction = { ticket: string } & (
   | { kind: "start" | "adopt" | "send"; desired: DesiredSession }
   | { kind: "stop"; how: "kindly" | "now"; reason: string }
   | { kind: "acknowledge" | "end_orphan" }
   | { kind: "remove"; force: boolean }
+  | { kind: "test"; id: string }
 );
 
 interface PlanInput {
@@ -34,7 +35,7 @@ export function planActions({ answer, records, panes, now }: PlanInput): RunnerA
   const paneOf = new Map(panes.map((pane) => [pane.ticket, pane]));
   const wanted = new Set(answer.sessions.map(({ ticket }) => ticket));
   const planned = new Map<string, RunnerAction>();
-  const acknowledged: RunnerAction[] = [];
+  const besides: RunnerAction[] = [];
   const add = (action: RunnerAction) => {
     if (!planned.has(action.ticket)) planned.set(action.ticket, action);
   };
@@ -43,11 +44,15 @@ export function planActions({ answer, records, panes, now }: PlanInput): RunnerA
     const record = recordOf.get(ticket);
     if (!record || record.run > run) continue;
     if (record.phase !== "ended") add({ kind: "stop", ticket, how, reason });
-    else if (record.is_reported && !record.is_acknowledged) acknowledged.push({ kind: "acknowledge", ticket });
+    else if (record.is_reported && !record.is_acknowledged) besides.push({ kind: "acknowledge", ticket });
   }
   for (const desired of answer.sessions) {
     const action = planSession(desired, recordOf.get(desired.ticket), paneOf.get(desired.ticket), now);
     if (action) add(action);
+  }
+  for (const { ticket, run, id } of answer.test) {
+    const record = recordOf.get(ticket);
+    if (record?.run === run && record.tests?.id !== id) besides.push({ kind: "test", ticket, id });
   }
   for (const { ticket, run, force } of answer.remove) {
     const record = recordOf.get(ticket);
@@ -58,7 +63,7 @@ export function planActions({ answer, records, panes, now }: PlanInput): RunnerA
     const record = recordOf.get(ticket);
     if (record ? record.phase === "ended" : wanted.has(ticket)) add({ kind: "end_orphan", ticket });
   }
-  return [...acknowledged, ...planned.values()];
+  return [...besides, ...planned.values()];
 }
 
 function planSession(

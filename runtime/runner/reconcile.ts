@@ -25,6 +25,7 @@ import {
   finishSession,
   needsAfterRun,
   removeSession,
+  runTests,
   startSession,
   stopSession,
 } from "./session-lifecycle.ts";
@@ -155,6 +156,11 @@ export async function runRunner(
     isDelayed = false;
     for (const action of planActions(input)) {
       const { ticket } = action;
+      // Tests take long, and what happens to the session meanwhile does not wait for them.
+      if (action.kind === "test") {
+        tasks.run(`tests of ${ticket}`, () => runTests(context, ticket, action.id));
+        continue;
+      }
       isDelayed ||= tasks.isBusy(ticket) || (action.kind === "send" && hasWaitingInput(context, action.desired));
       if (action.kind === "acknowledge") acknowledgeEnd(ticket);
       else tasks.run(ticket, () => perform(action));
@@ -167,7 +173,7 @@ export async function runRunner(
     if (record && !tasks.isBusy(ticket)) records.save({ ...record, is_acknowledged: true });
   }
 
-  async function perform(action: Exclude<RunnerAction, { kind: "acknowledge" }>): Promise<void> {
+  async function perform(action: Exclude<RunnerAction, { kind: "acknowledge" | "test" }>): Promise<void> {
     switch (action.kind) {
       case "start":
         return startSession(context, action.desired);
@@ -298,9 +304,11 @@ function createLook(context: RunnerContext, tasks: TicketTasks) {
 /** A text that differs when something has happened that Groundcrew should know at once. */
 function formatNews(reports: readonly SessionReport[]): string {
   return JSON.stringify(
-    reports.map(({ ticket, run, state, exit, completion, attention, interruption, applied, started_at, screen }) => [
-      ...[ticket, run, state, started_at, exit, completion, attention, interruption, applied, screen !== ""],
-    ]),
+    reports.map(
+      ({ ticket, run, state, exit, completion, attention, interruption, applied, started_at, screen, tests }) => [
+        ...[ticket, run, state, started_at, exit, completion, attention, interruption, applied, screen !== "", tests],
+      ],
+    ),
   );
 }
 

@@ -24,6 +24,8 @@ export interface RunnerSettings {
   claudeBin: string;
   /** Paths of repositories by project identifier. */
   repositories: ReadonlyMap<string, string>;
+  /** Test commands by project identifier. */
+  testCommands: ReadonlyMap<string, string>;
   /** Prefix of the names of tmux sessions. */
   prefix: string;
   hooks: TicketSettings["hooks"];
@@ -92,10 +94,14 @@ export function parseRunnerSettings({
   const { GROUNDCREW_URL, CLAUDE_BIN, RUNNER_NAME, RUNNER_FOLDER } = parsed.data;
   const getPath = (repository: (typeof tickets.repositories)[string]) =>
     typeof repository === "string" ? repository : repository.path;
-  const repositories = Object.entries(tickets.repositories).map(([project, one]) => [project, getPath(one)] as const);
+  const entries = Object.entries(tickets.repositories);
+  const testCommands = entries.flatMap(([project, one]) =>
+    typeof one === "object" && one.test_command !== undefined ? [[project, one.test_command] as const] : [],
+  );
   return {
     ...{ groundcrewUrl: GROUNDCREW_URL.replace(/\/+$/, ""), token, runner: RUNNER_NAME, folder: RUNNER_FOLDER },
     ...{ claudeBin: CLAUDE_BIN, prefix: tickets.prefix, hooks: tickets.hooks, legacyFiles: tickets.legacy_files },
-    repositories: new Map(repositories),
+    repositories: new Map(entries.map(([project, one]) => [project, getPath(one)])),
+    testCommands: new Map(testCommands),
   };
 }

@@ -92,6 +92,8 @@ const sessionRecordSchema = z.object({
   /** Groundcrew has answered that it needs no more reports of this end. */
   is_acknowledged: z.boolean(),
   details: sessionDetailsSchema,
+  /** The last run of the repository's test command. */
+  tests: observedSessionSchema.shape.tests,
 });
 
 export type SessionRecord = z.infer<typeof sessionRecordSchema>;

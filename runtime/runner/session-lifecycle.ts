@@ -7,10 +7,10 @@ import { existsSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { getErrorMessage } from "../../shared/errors.ts";
-import { changeFields } from "../../shared/omit-undefined.ts";
-import { cleanText } from "../../shared/text.ts";
+import { changeFields, omitUndefined } from "../../shared/omit-undefined.ts";
+import { cleanLine, cleanText } from "../../shared/text.ts";
 import { MAX_REPORTED } from "../../shared/tickets/exchange.ts";
-import { type Ms, SECOND, wait } from "../../shared/time.ts";
+import { MINUTE, type Ms, SECOND, wait } from "../../shared/time.ts";
 import { getProductFile, makePrivateFolder, writePrivateFile } from "../node/files.ts";
 import { describeFailure, findExecutable, runProgram } from "../node/programs.ts";
 import {
@@ -40,6 +40,9 @@ const MAX_TICKET_LENGTH = 2 ** 20;
 
 /** Timeout for a hook: 60 s. */
 const HOOK_TIMEOUT_MS: Ms = 60_000;
+
+/** Timeout for a test command: 10 min. */
+const TEST_TIMEOUT_MS: Ms = 10 * MINUTE;
 
 /** Timeout for a session after /exit: 10 s, in which Claude ends its tools and stores the conversation. */
 const EXIT_MS: Ms = 10 * SECOND;
@@ -168,9 +171,14 @@ async function runHookOnce(context: RunnerContext, record: SessionRecord, name: 
  * Runs a command of the settings, if they have it, in the worktree. The command is the operator's own text; what it
  * needs to know about the ticket is in its environment. Throws when it fails.
  */
-async function runHook({ settings, env }: RunnerContext, record: SessionRecord, name: HookName): Promise<void> {
-  const command = settings.hooks[name];
+async function runHook(context: RunnerContext, record: SessionRecord, name: HookName): Promise<void> {
+  const command = context.settings.hooks[name];
   if (command === undefined) return;
+  const result = await runCommand(context, record, command, HOOK_TIMEOUT_MS);
+  if (result.status !== 0) throw new Error(describeFailure(`Hook ${name}`, result));
+}
+
+function runCommand({ env }: RunnerContext, record: SessionRecord, command: string, timeoutMs: Ms) {
   const facts = {
     GROUNDCREW_TICKET: record.ticket,
     GROUNDCREW_PROJECT: record.project,
@@ -181,9 +189,30 @@ async function runHook({ settings, env }: RunnerContext, record: SessionRecord, 
     GROUNDCREW_WORKTREE: record.worktree,
   };
   const hookEnv = { ...pickEnvironment(env, "hook"), ...facts };
-  const options = { cwd: record.worktree, env: hookEnv, timeoutMs: HOOK_TIMEOUT_MS };
-  const result = await runProgram("/bin/sh", ["-c", command], options);
-  if (result.status !== 0) throw new Error(describeFailure(`Hook ${name}`, result));
+  return runProgram("/bin/sh", ["-c", command], { cwd: record.worktree, env: hookEnv, timeoutMs });
+}
+
+/**
+ * Runs the test command of a session's repository in its worktree, and records how it ended, also for a session that has
+ * ended. It is the runner's own settings that name the command; only the wish for a run, by its id, comes from outside.
+ */
+export async function runTests(context: RunnerContext, ticket: string, id: string): Promise<void> {
+  const { settings, records, gitStates, log } = context;
+  const record = records.get(ticket);
+  if (!record) return;
+  const command = settings.testCommands.get(record.project);
+  const readHead = async () => (await gitStates.read(record)).commits[0]?.id;
+  const commit = await readHead();
+  let problem = "This runner has no test_command for the repository.";
+  if (command !== undefined) {
+    const result = await runCommand(context, record, command, TEST_TIMEOUT_MS);
+    problem = result.status === 0 ? "" : describeFailure("Test command", result);
+    if ((await readHead()) !== commit) problem = "A commit was added while the tests ran. Complete the ticket again.";
+  }
+  log.info("tests ended", { ticket, run: record.run, ...(problem === "" ? {} : { problem: cleanLine(problem, 300) }) });
+  const tests = { id, ...omitUndefined({ commit, problem: cleanText(problem, 2_000) || undefined }) };
+  const latest = records.getLatest(record);
+  if (latest.run === record.run) records.save({ ...latest, ...UNREPORTED, tests });
 }
 
 /** Ends a session: by /exit when kindly, then by closing its terminal, then by killing its processes. */

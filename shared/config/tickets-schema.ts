@@ -28,6 +28,15 @@ const repositorySchema = z.union([
       .exactOptional()
       .describe("the number of sessions of this repository at once, 1 to 100")
       .meta({ meaning: "Sessions of this repository at once. Default: tickets.max_sessions." }),
+    test_command: z
+      .string()
+      .min(1)
+      .exactOptional()
+      .describe("a shell command that ends with 0 when the tests pass")
+      .meta({
+        meaning:
+          "Where a ticket requires tests, the runner runs this in the worktree, for 10 minutes at most, and its exit code counts. Default: what the summary says.",
+      }),
   }),
 ]);
 
@@ -60,7 +69,10 @@ export const ticketsSchema = z.strictObject({
     .record(identifierSchema, repositorySchema)
     .refine((repositories) => Object.keys(repositories).length > 0)
     .describe('repositories by project identifier, for example {"ONB": "/srv/repo"}')
-    .meta({ meaning: "Git repositories on the runner's host, by the identifiers of their projects." }),
+    .meta({
+      meaning:
+        "Git repositories on the runner's host, by the identifiers of their projects: the path, or {path, max_sessions?, test_command?}. test_command runs the tests that a ticket requires.",
+    }),
   triggers: z
     .strictObject({
       created: switchSchema("A new work item requests a ticket; with people, also one that is assigned to them later."),

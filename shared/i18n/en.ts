@@ -515,6 +515,7 @@ export const en = {
           changed: "{key} has changed. Read it again before you approve it.",
           typed: "Typed into the session of {key}.",
           summary: "Reply with the summary.",
+          tests: "The test command runs now. The ticket is completed when it passes.",
         },
         commits: { one: "{n} commit", other: "{n} commits" },
         /** The update of Plane; `{problem}` is why a step failed. */
@@ -585,6 +586,13 @@ export const en = {
       ticketGone: "The ticket does not exist any more.",
       ticketClosed: "{task} was closed, removed or reassigned in Plane: its ticket is cancelled.",
       ticketNotPossible: "The ticket’s state does not allow this any more. Look at it again.",
+      /** `{reason}` lists the following texts. */
+      ticketNotDone: "{task} is not done yet: {reason}",
+      noBranchCommit: "it requires a commit, and the runner sees none on the branch",
+      noTestsLine: "it requires tests, and no line of the summary reports them, such as “Tests: 12 passed”",
+      testsNotPassed: "it requires tests that passed, and “{tests}” does not say so",
+      /** `{commit}` is the beginning of an id, or `-`. */
+      testCommandFailed: "it requires tests, and {command} did not pass (commit {commit}): {problem}",
       blockerLine:
         "The description of {task} names {blocker} in a “Blocked by” line inside other text. Edit the description in Plane.",
       blockerTwice: "{blocker} was to be added and removed at the same time.",
@@ -1090,6 +1098,7 @@ export const en = {
       diff: "Changed files: {files}, lines added: {insertions}, lines removed: {deletions}",
       /** `{time}` is a duration from the approval to the completion. */
       time: "Time since approval: {time}",
+      tests: "Tests: passed, run by the ticket runner",
       /** `{cost}` has its currency. */
       cost: "Cost: {cost}",
       /** Before the list of commits. */
@@ -1189,6 +1198,8 @@ export const ticketPageEn = {
     "why.vanished": "The session is gone: its machine or tmux was restarted.",
     "why.start_failed": "The session could not be started.",
     "why.time_over": "The time of the session is over.",
+    "why.check_requested": "The session has ended; the test command runs.",
+    "why.check_failed": "The session has ended; its tests did not pass.",
     attention: "Needs your attention: {text}",
     silent: "no output since {at}",
     "question.permission": "Claude Code asks for permission:",
@@ -1265,6 +1276,7 @@ export const ticketPageEn = {
     "told.answer": "The answer is on its way to the session of {key}.",
     "told.extend": "The session of {key} has more time.",
     "told.complete": "{key} is complete.",
+    "told.tests": "The test command runs now. {key} is complete when it passes.",
     "told.cancel": "{key} is cancelled.",
     "told.update": "The result of {key} is written to Plane.",
     "told.remove": "The runner is asked to remove the worktree of {key}.",

@@ -37,7 +37,7 @@ export function toPlaneRefusal(error: PlaneError): Refusal & { name: RefusalName
  */
 export function renderRefusal(
   texts: Pick<TelegramTexts, "refusals" | "statuses">,
-  { name, values = {}, reason }: Refusal,
+  { name, values = {}, reason, reasons = reason ? [reason] : [] }: Refusal,
 ): string | undefined {
   const { refusals } = texts;
   const statuses: Readonly<Record<string, string>> = texts.statuses;
@@ -46,6 +46,6 @@ export function renderRefusal(
   return formatTemplate(refusals[name as RefusalName], {
     ...values,
     ...(status === undefined ? {} : { status }),
-    ...(reason ? { reason: renderRefusal(texts, reason) ?? reason.name } : {}),
+    ...(reasons.length > 0 ? { reason: reasons.map((one) => renderRefusal(texts, one) ?? one.name).join(" · ") } : {}),
   });
 }

@@ -21,14 +21,13 @@ import { isOpenItem } from "../task/snapshot.ts";
 import { type CallContext, createCallContext, withLock } from "../tasks/call-context.ts";
 import { moveToStatus } from "../tasks/change-task.ts";
 import { findStoredTask, refreshTask } from "../tasks/find-task.ts";
-import { findMissingProof } from "../tasks/lifecycle/commit-and-tests.ts";
-import { readDoneCriteria } from "../tasks/lifecycle/done-criteria.ts";
 import { cleanLine, cleanText } from "../text.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import { findApprovalRule, isTicketClosed } from "./approval.ts";
 import { MAX_SUMMARY_LENGTH, type SessionReport } from "./exchange.ts";
-import { changeTicket, findTicket, getTicket, readSession } from "./stored-tickets.ts";
-import { hasFailedStep, type NewTicketEvent, type Ticket, type UpdateStep } from "./ticket.ts";
+import { changeTicket, findTicket, getTicket, ignoreConflict, readSession } from "./stored-tickets.ts";
+import { hasFailedStep, isActive, isChecking, type NewTicketEvent, type Ticket, type UpdateStep } from "./ticket.ts";
+import { findNotDone, requireTicketCriteria } from "./ticket-criteria.ts";
 
 /** Delays before failed steps of an update are tried again, besides the client's own retries: three times. */
 const RETRY_DELAYS_MS: readonly Ms[] = [MINUTE, 5 * MINUTE, 15 * MINUTE];
@@ -41,7 +40,9 @@ const MAX_LINE_LENGTH = 200;
 
 /**
  * Completes the run of a ticket with a summary; the first one counts. Where a rule approves updates, Plane is updated.
- * Throws `conflict` when no session runs, and when somebody has decided the question meanwhile that it answers.
+ * Where the runner has to run the tests first, the ticket has a `check`, and is completed when they have passed. Throws
+ * `conflict` when a criterion of the work item is not met, when no session runs, and when somebody has decided the
+ * question meanwhile that it answers.
  */
 export async function completeTicket(
   deps: TaskDeps,
@@ -49,27 +50,44 @@ export async function completeTicket(
   completion: Omit<NewTicketEvent<"completed">, "kind">,
   correlation: string,
 ): Promise<Ticket> {
-  const summary = cleanText(completion.summary, MAX_SUMMARY_LENGTH);
-  const completed = await changeTicket(deps, key, { ...completion, kind: "completed", summary }, correlation);
+  const event = { ...completion, summary: cleanText(completion.summary, MAX_SUMMARY_LENGTH) };
+  const ticket = await getTicket(deps, key);
+  if (isChecking(ticket)) return ticket;
+  const isPossible = isActive(ticket) && event.summary !== "";
+  if (isPossible && (await requireTicketCriteria(deps, ticket, event)).needsTestRun)
+    return changeTicket(deps, key, { ...event, kind: "check_requested", id: deps.newId() }, correlation);
+  return recordCompletion(deps, key, event, correlation);
+}
+
+async function recordCompletion(
+  deps: TaskDeps,
+  key: string,
+  event: Omit<NewTicketEvent<"completed">, "kind">,
+  correlation: string,
+): Promise<Ticket> {
+  const completed = await changeTicket(deps, key, { ...event, kind: "completed" }, correlation);
   await approveUpdateByRule(deps, completed, correlation);
   return (await findTicket(deps, key)) ?? completed;
 }
 
-/**
- * Throws `conflict` when the work item requires a commit or tests that are missing. A commit is what the runner
- * observes on the branch, not what the session says; results of tests are known from the session alone.
- */
-export async function requireCommitAndTests(deps: TaskDeps, key: string, tests: string | undefined): Promise<void> {
-  const ticket = await getTicket(deps, key);
-  const task = await findStoredTask(deps, ticket.item.id);
-  if (!task) return;
-  const required = await readDoneCriteria(deps, task);
-  const hasCommit = ((await readSession(deps, ticket))?.commits ?? []).length > 0;
-  const missing = [
-    ...(required.commit && !hasCommit ? ["the runner sees no commit on the branch: commit, then try again"] : []),
-    ...findMissingProof({ commit: false, tests: required.tests }, { tests }),
-  ];
-  if (missing.length > 0) throw new GroundcrewError("conflict", `${key} is not done yet: ${missing.join("; ")}.`);
+/** Completes a ticket whose test run has ended, or says why not. Without such a run nothing changes. */
+export async function finishCheck(
+  deps: TaskDeps,
+  ticket: Ticket,
+  { tests }: SessionReport,
+  correlation: string,
+): Promise<void> {
+  const { key, check } = ticket;
+  if (!check || !isChecking(ticket) || check.id !== tests?.id) return;
+  const { id, problem: _problem, ...event } = check;
+  try {
+    await requireTicketCriteria(deps, await getTicket(deps, key), event, tests);
+    await recordCompletion(deps, key, event, correlation);
+  } catch (thrown) {
+    const text = findNotDone(thrown);
+    if (text === undefined) return ignoreConflict(thrown);
+    await changeTicket(deps, key, { kind: "check_failed", id, text }, correlation);
+  }
 }
 
 /**
@@ -165,6 +183,7 @@ async function renderUpdate(
   const lines = keepDefined([
     branch === "" ? undefined : formatTemplate(texts.branch, { branch: code(branch) }),
     diff && formatTemplate(texts.diff, localizeCounts(diff)),
+    session?.tests && session.tests.problem === undefined ? texts.tests : undefined,
     took && formatTemplate(texts.time, { time: escapeHtml(took) }),
     cost_usd === undefined
       ? undefined

@@ -65,6 +65,16 @@ export const observedSessionSchema = z.object({
    * turn stopped. The session then waits for text, without a hook.
    */
   interruption: z.uuid().exactOptional(),
+  /** The last run of the repository's test command, by the id with which it was asked for. */
+  tests: z
+    .object({
+      id: z.string().max(100),
+      /** The newest commit of the branch; absent without one. */
+      commit: z.string().max(64).exactOptional(),
+      /** Why it did not end with 0. */
+      problem: z.string().max(2_000).exactOptional(),
+    })
+    .exactOptional(),
   /** Ids of the inputs that have reached the session. */
   applied: z.array(z.string().max(100)).max(MAX_REPORTED),
 });
@@ -121,6 +131,8 @@ export const exchangeAnswerSchema = z.object({
   server_time: timeSchema,
   sessions: z.array(desiredSessionSchema),
   stop: z.array(z.object({ ...runSchema, how: z.enum(["kindly", "now"]), reason: z.string() })),
+  /** Runs of the repository's test command, whose result completes a ticket. */
+  test: z.array(z.object({ ...runSchema, id: z.string() })).default([]),
   /** Worktrees to remove; without `force` only a clean and merged one. */
   remove: z.array(z.object({ ...runSchema, force: z.boolean() })),
 });

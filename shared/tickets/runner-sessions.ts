@@ -11,12 +11,13 @@ import { readAllRows, updateValue } from "../store/records.ts";
 import { cleanLine, cleanText } from "../text.ts";
 import { DAY, MINUTE, type Ms } from "../time.ts";
 import { renderTicketFile } from "./approval.ts";
-import { completeTicket } from "./completion.ts";
+import { completeTicket, finishCheck } from "./completion.ts";
 import type { ExchangeAnswer, ExchangeRequest, SessionReport } from "./exchange.ts";
 import {
   changeTicket,
   createTicketMessageJobs,
   findTicket,
+  getTicket,
   ignoreConflict,
   type ObservedSession,
   prepareTicketEvent,
@@ -24,7 +25,8 @@ import {
   readSession,
   toSessionNewsPut,
 } from "./stored-tickets.ts";
-import { formatSilence, type Ticket, ticketKeys, ticketSets, toUtcDay } from "./ticket.ts";
+import { formatSilence, isChecking, type Ticket, ticketKeys, ticketSets, toUtcDay } from "./ticket.ts";
+import { findNotDone } from "./ticket-criteria.ts";
 import { prepareTicketCost, TICKET_SPENDER } from "./ticket-views.ts";
 
 interface DesiredDeps extends TaskDeps {
@@ -76,17 +78,34 @@ async function observeSession(
   const ticket = await findTicket(deps, session.ticket);
   if (!ticket || ticket.placed !== runner || ticket.run !== session.run) return;
   await saveSession(deps, ticket, { runner, at: await deps.store.now(), session }, correlation);
-  const { completion } = session;
+  await finishCheck(deps, ticket, session, correlation);
   // A summary that the file holds when the session ends counts, so it is applied first.
-  if (completion && ticket.wanted && completion.summary.trim() !== "")
-    await completeTicket(deps, ticket.key, { ...completion, by: TICKET_SPENDER }, correlation).catch(ignoreConflict);
+  const missing = ticket.wanted ? await completeFromFile(deps, ticket.key, session, correlation) : undefined;
   const minutes = deps.settings.tickets?.minutes ?? 30;
   const observed = { kind: "observed", runner, session, minutes } as const;
   const { questions } = await changeTicket(deps, ticket.key, observed, correlation);
   if (session.state === "ended") return;
   const isAnswerable = questions.some(({ kind }) => kind !== "time");
-  const attention = session.attention ?? (isAnswerable ? undefined : describeSilence(session, await deps.store.now()));
+  const silence = isAnswerable ? undefined : describeSilence(session, await deps.store.now());
+  const attention = session.attention ?? missing ?? silence;
   await changeTicket(deps, ticket.key, { kind: "noticed", attention }, correlation);
+}
+
+/** Completes a ticket with its completion file. Returns what the completion of a session lacks. */
+async function completeFromFile(
+  deps: TaskDeps,
+  key: string,
+  { completion, tests, commits }: SessionReport,
+  correlation: string,
+): Promise<string | undefined> {
+  if (completion && completion.summary.trim() !== "")
+    try {
+      await completeTicket(deps, key, { ...completion, by: TICKET_SPENDER }, correlation);
+      return undefined;
+    } catch (thrown) {
+      return findNotDone(thrown) ?? ignoreConflict(thrown);
+    }
+  return tests?.commit === commits[0]?.id ? (await getTicket(deps, key)).check?.problem : undefined;
 }
 
 /** Saves an observation when it differs from the last one; its cost counts once, in the commit of the observation. */
@@ -231,6 +250,10 @@ export async function readDesiredState(
       if (!ticket || wantedRuns.get(ticket.key) === session.run || !isOver(ticket, session, runner)) return [];
       const how = session.state === "ended" ? "now" : "kindly";
       return [{ ticket: ticket.key, run: session.run, how, reason: ticket.reason } as const];
+    }),
+    test: placed.flatMap((ticket) => {
+      const { key, run, check } = ticket;
+      return check && isChecking(ticket) ? [{ ticket: key, run, id: check.id }] : [];
     }),
     remove: placed.flatMap(({ key, run, removal, wanted }) =>
       removal && !wanted && now - removal.at < REMOVAL_MS ? [{ ticket: key, run, force: removal.force }] : [],

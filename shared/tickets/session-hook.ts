@@ -19,7 +19,8 @@ import {
 } from "./questions.ts";
 import { MAX_OPEN_REQUESTS } from "./session-machine.ts";
 import { changeTicket, getTicket, ignoreConflict } from "./stored-tickets.ts";
-import type { OfferedQuestion, Ticket, TicketQuestion } from "./ticket.ts";
+import { isChecking, type OfferedQuestion, type Ticket, type TicketQuestion } from "./ticket.ts";
+import { findNotDone } from "./ticket-criteria.ts";
 import { hasSameInput, readToolInput, renderToolInput, type ToolCall } from "./tool-input.ts";
 
 /** A hook's JSON answer; `wait`: a permission question that the request waits for; neither: 204. */
@@ -178,8 +179,22 @@ function cleanQuestion(text: string): string {
 
 async function complete(deps: TaskDeps, key: string, args: string, correlation: string): Promise<HookAnswer> {
   if (args.trim() === "") return { json: { decision: "block", reason: "Give a summary: /complete <summary>" } };
-  await completeTicket(deps, key, { summary: args, source: "command", by: "Claude Code" }, correlation);
-  return { json: { decision: "block", reason: "Recorded" } };
+  try {
+    const ticket = await completeTicket(
+      deps,
+      key,
+      { summary: args, source: "command", by: "Claude Code" },
+      correlation,
+    );
+    const reason = isChecking(ticket)
+      ? "Recorded once the test command has passed; the runner runs it now"
+      : "Recorded";
+    return { json: { decision: "block", reason } };
+  } catch (thrown) {
+    const reason = findNotDone(thrown);
+    if (reason === undefined) throw thrown;
+    return { json: { decision: "block", reason } };
+  }
 }
 
 /** Closes questions that the session does not wait for any more, as when somebody answered in its terminal. */

@@ -10,6 +10,7 @@ import {
   endRun,
   hasFailedStep,
   isActive,
+  isChecking,
   isFinal,
   refuse,
   refuseClosedQuestion,
@@ -38,6 +39,8 @@ const TRANSITIONS: Transitions<Exclude<TicketEventKind, "requested">> = {
   closed_in_plane: (ticket, { at, text }) => close(ticket, at, text),
   removal_requested: requestRemoval,
   completed: complete,
+  check_requested: requestCheck,
+  check_failed: failCheck,
   update_requested: requestUpdate,
   update_step: recordUpdateStep,
 };
@@ -95,7 +98,7 @@ function clearRun(ticket: Ticket): Ticket {
     ...{ started: false, startedAt: undefined, deadline: undefined, failures: 0, retryAt: undefined },
     ...{ endedStart: undefined, attention: undefined, interruption: undefined, questions: [], inputs: [] },
     ...{ answers: undefined, completion: undefined, update: undefined, removal: undefined, endedAt: undefined },
-    closedBy: undefined,
+    ...{ closedBy: undefined, check: undefined },
   });
 }
 
@@ -141,14 +144,39 @@ function requestRemoval(ticket: Ticket, { at, by, force }: TicketEvent<"removal_
 function complete(ticket: Ticket, event: TicketEvent<"completed">): TicketOutcome {
   const { at, summary, source, by } = event;
   if (ticket.completion) return { ticket };
-  if (!isActive(ticket)) return refuseState(ticket, "no session runs.");
-  if (summary.trim() === "") return EMPTY_SUMMARY;
-  const result = { state: "completed", reason: `completed_${source}`, detail: "" } as const;
+  const result = { state: "completed", reason: `completed_${source}`, detail: "", check: undefined } as const;
   const over = { wanted: false, questions: [], inputs: [], attention: undefined, retryAt: undefined };
   return (
-    refuseClosedQuestion(ticket, event) ??
+    refuseCompletion(ticket, event) ??
     reportStep(ticket, { ...result, ...over, completion: { summary, source, at } }, by)
   );
+}
+
+function refuseCompletion(ticket: Ticket, event: TicketEvent<"completed" | "check_requested">) {
+  if (!isActive(ticket)) return refuseState(ticket, "no session runs.");
+  return event.summary.trim() === "" ? EMPTY_SUMMARY : refuseClosedQuestion(ticket, event);
+}
+
+/** A completion that waits for its test run; the first one counts, as it does without tests. */
+function requestCheck(ticket: Ticket, event: TicketEvent<"check_requested">): TicketOutcome {
+  const { id, summary, source, by } = event;
+  if (ticket.completion || isChecking(ticket)) return { ticket };
+  const check = { id, summary, source, by };
+  return (
+    refuseCompletion(ticket, event) ?? reportStep(ticket, { check, reason: "check_requested", detail: summary }, by)
+  );
+}
+
+/** The ticket is as it was before, and a person learns what is missing. */
+function failCheck(ticket: Ticket, { id, text }: TicketEvent<"check_failed">): TicketOutcome {
+  const { check } = ticket;
+  if (check?.id !== id || !isChecking(ticket)) return { ticket };
+  return reportStep(ticket, {
+    check: { ...check, problem: text },
+    attention: text,
+    reason: "check_failed",
+    detail: text,
+  });
 }
 
 /** Approves the update, with the summary that the comment will contain. A repeat tries only failed steps again. */

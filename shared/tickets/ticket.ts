@@ -149,6 +149,8 @@ export interface Ticket {
   /** Who rejected or cancelled the ticket. */
   closedBy?: string;
   completion?: { summary: string; source: "command" | "file" | "legacy_file" | "person" | "tool"; at: Ms };
+  /** A completion that counts once the test command, which the runner runs by this id, has passed; `problem`: it did not. */
+  check?: { id: string; problem?: string } & Omit<EventFields["completed"], "question">;
   update?: TicketUpdate;
   /** The worktree may be removed. */
   removal?: { force: boolean; at: Ms };
@@ -188,6 +190,9 @@ interface EventFields {
   noticed: { attention: string | undefined };
   typed: { input: SessionInput };
   completed: { summary: string; source: NonNullable<Ticket["completion"]>["source"]; by: string } & WhileOpen;
+  /** The ticket is completed when the tests pass, which the runner runs. */
+  check_requested: { id: string } & EventFields["completed"];
+  check_failed: { id: string; text: string };
   /** `inQueue`: the queue writes the update; `isRetry`: its job does so again. */
   update_requested: { by: string; summary?: string; inQueue?: true; isRetry?: true };
   update_step: { step: UpdateStep; done: boolean; comment?: string; problem?: string };
@@ -299,6 +304,11 @@ export function isActive({ state }: Pick<Ticket, "state">): boolean {
   return ACTIVE_STATES.some((one) => one === state);
 }
 
+/** Whether a completion waits for the end of the test command. */
+export function isChecking({ check }: Pick<Ticket, "check">): boolean {
+  return check !== undefined && check.problem === undefined;
+}
+
 export function refuse(refused: ErrorCode, message: string): TicketOutcome {
   return { refused, message };
 }
@@ -325,7 +335,7 @@ export function refuseClosedQuestion({ questions }: Ticket, { question }: WhileO
  */
 export function endRun(ticket: Ticket, at: Ms, changes: Changes<Ticket>, by?: string): TicketOutcome {
   const { next } = ticket;
-  const cleared = { retryAt: undefined, attention: undefined, next: undefined, endedAt: at };
+  const cleared = { retryAt: undefined, attention: undefined, next: undefined, check: undefined, endedAt: at };
   const ended = { ...changes, ...cleared, wanted: false, questions: [], inputs: [] };
   return reportStep(ticket, next ? { ...ended, state: "pending", shown: next, requestedAt: at } : ended, by);
 }

@@ -2,12 +2,20 @@
 
 import { GroundcrewError } from "../../../shared/errors.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
+import { getRefusal, renderRefusal } from "../../../shared/refusals/render-refusal.ts";
 import { toPlainText } from "../../../shared/telegram/rich-text.ts";
 import { approveTicket } from "../../../shared/tickets/approval.ts";
 import { completeTicket } from "../../../shared/tickets/completion.ts";
 import { joinChoices } from "../../../shared/tickets/questions.ts";
 import { changeTicket, findTicket } from "../../../shared/tickets/stored-tickets.ts";
-import { listOpenDecisions, type OpenDecision, type Ticket, type TicketEvent } from "../../../shared/tickets/ticket.ts";
+import {
+  isChecking,
+  listOpenDecisions,
+  type OpenDecision,
+  type Ticket,
+  type TicketEvent,
+} from "../../../shared/tickets/ticket.ts";
+import { findNotDone } from "../../../shared/tickets/ticket-criteria.ts";
 import type { CommandContext } from "../commands/command.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
 import {
@@ -220,11 +228,10 @@ async function answerSession(
   decision: OpenDecision | undefined,
   text: string,
 ): Promise<LiveResult> {
-  const { deps, from, correlation, presentation } = context;
+  const { from, presentation } = context;
   if (decision && asking) {
     const completion = { summary: text, source: "person", by: from.name, question: decision.wait.id } as const;
-    const completed = completeTicket(deps, ticket.key, completion, correlation);
-    return replyUnlessAccepted(context, event, await acceptUnlessDecided(completed));
+    return completeByReply(context, event, ticket.key, completion);
   }
   const name = getWaitName(event);
   const word = text.trim();
@@ -235,6 +242,28 @@ async function answerSession(
     return decideByReply(context, event, ticket, decision, isAllowed ? "allow" : "deny");
   const hint = name === "permission" && explainHiddenPermission(presentation, event, ticket);
   return replyText(hint || presentation.texts.live.ticket.hints[name]);
+}
+
+/** Completes a ticket with the summary of a reply; the reply to it says what is missing, or that the tests run first. */
+async function completeByReply(
+  context: CommandContext,
+  event: TicketWaitEvent,
+  key: string,
+  completion: Parameters<typeof completeTicket>[2],
+): Promise<LiveResult> {
+  const { texts } = context.presentation;
+  let answer: string | undefined;
+  const completed = completeTicket(context.deps, key, completion, context.correlation).then(
+    (ticket) => {
+      if (isChecking(ticket)) answer = texts.live.ticket.outcomes.tests;
+    },
+    (thrown: unknown) => {
+      if (findNotDone(thrown)) answer = renderRefusal(texts, getRefusal(thrown) ?? { name: "" });
+      throw thrown;
+    },
+  );
+  const isAccepted = await acceptUnlessDecided(completed);
+  return answer === undefined ? replyUnlessAccepted(context, event, isAccepted) : replyText(answer);
 }
 
 async function acceptUnlessDecided(change: Promise<unknown>): Promise<boolean> {

@@ -128,7 +128,7 @@ export function getWaitName({
   if (wait.kind !== "question") return wait.kind;
   if (reason === "asked_permission") return "permission";
   if (reason === "asked_time") return "time";
-  return reason === "exited" || reason === "time_over" ? "ended" : "input";
+  return ["exited", "time_over", "check_requested", "check_failed"].includes(reason) ? "ended" : "input";
 }
 
 /** Finds what came of what a message shows; undefined while it waits. */

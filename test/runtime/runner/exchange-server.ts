@@ -10,7 +10,7 @@ import {
 
 export const RUNNER_TOKEN = "runner-token-0123456789";
 
-type Desired = Pick<ExchangeAnswer, "sessions" | "stop" | "remove">;
+type Desired = Pick<ExchangeAnswer, "sessions" | "stop" | "test" | "remove">;
 /** `isAborted`: the session did not wait for the answer. */
 type HookCall = { ticket: string; authorization: string; body: Record<string, unknown>; isAborted?: true };
 
@@ -19,7 +19,7 @@ type HookCall = { ticket: string; authorization: string; body: Record<string, un
  * and holds the answer until that changes. It checks every request and records it.
  */
 export async function startExchangeServer() {
-  let desired: Desired = { sessions: [], stop: [], remove: [] };
+  let desired: Desired = { sessions: [], stop: [], test: [], remove: [] };
   let revision = 1;
   let port = 0;
   const requests: ExchangeRequest[] = [];
@@ -96,7 +96,7 @@ export async function startExchangeServer() {
   }
 
   function set(change: Partial<Desired>) {
-    desired = { sessions: [], stop: [], remove: [], ...change };
+    desired = { sessions: [], stop: [], test: [], remove: [], ...change };
     revision += 1;
     for (const wake of wakes) wake();
   }

@@ -23,17 +23,27 @@ const PANE: Pane = {
 function plan(state: {
   desired?: DesiredSession[];
   stop?: { ticket: string; run: number; how: "kindly" | "now"; reason: string }[];
+  test?: { ticket: string; run: number; id: string }[];
   records?: SessionRecord[];
   panes?: Pane[];
   now?: number;
 }) {
-  const { desired = [], stop = [], records = [], panes = [], now = NOW } = state;
-  const answer = { revision: "1", server_time: "", sessions: desired, stop, remove: [] };
+  const { desired = [], stop = [], test = [], records = [], panes = [], now = NOW } = state;
+  const answer = { revision: "1", server_time: "", sessions: desired, stop, test, remove: [] };
   return planActions({ answer, records, panes, now }).map(({ kind }) => kind);
 }
 
 describe("The plan of a runner", () => {
   test("starts a session that it does not have", () => expect(plan({ desired: [DESIRED] })).toEqual(["start"]));
+
+  test("runs the tests of a session that runs or has ended, once for each wish", () => {
+    const test = [{ ticket: "ONB-1", run: 1, id: "wish" }];
+    const records = [{ ...RECORD, phase: "ended" as const }];
+    expect(plan({ test, records })).toEqual(["test"]);
+    expect(plan({ test, records: [{ ...RECORD, tests: { id: "earlier" } }], panes: [PANE] })).toEqual(["test"]);
+    expect(plan({ test, records: [{ ...RECORD, tests: { id: "wish" } }], panes: [PANE] })).toEqual([]);
+    expect(plan({ test: [{ ticket: "ONB-1", run: 2, id: "wish" }], records })).toEqual([]);
+  });
 
   test("continues a start that was interrupted", () => {
     for (const phase of ["preparing", "launching"] as const)

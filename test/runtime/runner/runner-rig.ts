@@ -14,12 +14,19 @@ export type Desired = ExchangeAnswer["sessions"][number];
 /** Timeout for a state that the runner must reach: far more than it needs, on a busy machine as well. */
 const STATE_TIMEOUT_MS = 90_000;
 
+/** Settings of tickets and of the one repository, and more of the runner's environment. */
+interface RigOptions {
+  tickets?: object;
+  repository?: object;
+  env?: Record<string, string>;
+}
+
 export type RunnerRig = Awaited<ReturnType<typeof createRunnerRig>>;
 
 /** Starts `groundcrew runner` with a repository of its own, the real tmux and git, and the stand-in for Claude Code. */
 export async function createRunnerRig(
   { expect, onTestFinished }: Pick<TestContext, "expect" | "onTestFinished">,
-  { tickets = {}, env = {} }: { tickets?: object; env?: Record<string, string> } = {},
+  { tickets = {}, repository: more = {}, env = {} }: RigOptions = {},
 ) {
   const host = createRunnerHost();
   const { folder, runnerFolder, repository, home, git, tmux } = host;
@@ -30,7 +37,7 @@ export async function createRunnerRig(
 
   writeFileSync(
     join(folder, "config.json"),
-    JSON.stringify({ tickets: { repositories: { ONB: repository }, ...tickets } }),
+    JSON.stringify({ tickets: { repositories: { ONB: { path: repository, ...more } }, ...tickets } }),
     { mode: 0o600 },
   );
 

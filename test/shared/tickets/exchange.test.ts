@@ -42,6 +42,7 @@ test("an exchange is answered with the whole desired state", () => {
     server_time: "2026-11-21T08:00:00.000Z",
     sessions: [],
     stop: [{ ticket: "ONB-12", run: 1, how: "kindly", reason: "completed" }],
+    test: [{ ticket: "ONB-13", run: 2, id: "one" }],
     remove: [],
   };
   expect(exchangeAnswerSchema.parse(answer)).toEqual(answer);

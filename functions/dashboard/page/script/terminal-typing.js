@@ -71,10 +71,9 @@ export function setUpTyping(ticket) {
   showTyping();
 }
 
-/** @param {boolean} shouldType */
+/** Takes the terminal over or gives it back; what was typed before that still arrives. @param {boolean} shouldType */
 function setTyping(shouldType) {
   isTyping = shouldType;
-  typed = [];
   if (shouldType) showTypingProblem("");
   showTyping();
   if (shouldType) getElement("terminal-typing").focus();
@@ -150,6 +149,7 @@ async function sendTyped() {
       await pause(TYPING_PAUSE_MS);
     }
   } catch (thrown) {
+    typed = [];
     setTyping(false);
     showTypingProblem(translate("terminal.not_sent", { problem: getProblemText(thrown) }));
   } finally {
@@ -209,5 +209,7 @@ function getCharacterName(character) {
 /** Allows to take over a session that runs. Otherwise it is given back. @param {boolean} isPossible */
 export function showTakeOver(isPossible) {
   getElement("terminal-take").disabled = !isPossible;
-  if (!isPossible && isTyping) setTyping(false);
+  if (isPossible) return;
+  typed = [];
+  if (isTyping) setTyping(false);
 }

@@ -90,16 +90,17 @@ async function sendAction({ name, key, body = {}, explain }) {
   const id = encodeURIComponent(key);
   const path = ROUTES[name] ? `/api/${ROUTES[name]}/${id}` : `/api/sessions/${id}/${name}`;
   try {
-    /** @type {{ status?: string, problem?: string }} */
-    const { status, problem = "" } = await sendJson(path, body);
+    /** @type {{ status?: string, problem?: string, waits_for?: string }} */
+    const { status, problem = "", waits_for } = await sendJson(path, body);
     await reloadTickets();
     // An update that was begun may have failed in Plane.
     if (name === "update" && status !== "updated") return translateTicket("problem.update", { key, reason: problem });
-    showTicketMessage("told", translateTicket(`told.${name}`, { key }));
+    showTicketMessage("told", translateTicket(waits_for === "tests" ? "told.tests" : `told.${name}`, { key }));
     return undefined;
   } catch (thrown) {
     await reloadTickets();
-    const isConflict = getProblemCode(thrown) === "conflict";
+    // Why a ticket cannot be completed is said by the server; other conflicts show in what was loaded again.
+    const isConflict = name !== "complete" && getProblemCode(thrown) === "conflict";
     return explain?.(thrown) ?? (isConflict ? translateTicket("problem.conflict", { key }) : getProblemText(thrown));
   }
 }

@@ -142,3 +142,29 @@ test("a ticket is completed from its question: the button asks for the summary, 
   expect(app.readLines("waits for you").at(-1)).toBe("🏁 The ticket is completed.");
   expect(app.readLines("Result to approve")).toContain("All is done");
 });
+
+test("OPENCLAW-18 a reply that completes a ticket too early is answered with what each criterion lacks, and with that the tests run first", async () => {
+  const commits = [{ id: "a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4e5f6a1b2", subject: "feat: it" }];
+  const app = await createTicketMessagesApp({ repositories: { ONB: { path: "/srv/onb", test_command: "npm test" } } });
+  await app.requestTicketMessage("Build it", { description_html: "<p>Done when: commit, tests</p>" });
+  const token = await app.startSession();
+  await app.askBySession(token, END_OF_TURN);
+  await app.tapButton(app.findMessage("waits for you"), "🏁 Complete");
+  await app.replyTo(app.findMessage("waits for you"), "All is done");
+  expect(toPlainText(app.getBotMessages().at(-1))).toBe(
+    "ONB-1 is not done yet: it requires a commit, and the runner sees none on the branch",
+  );
+  await app.exchangeAndSend({ commits });
+  await app.replyTo(app.findMessage("waits for you"), "All is done");
+  expect(toPlainText(app.getBotMessages().at(-1))).toBe(
+    "The test command runs now. The ticket is completed when it passes.",
+  );
+  const id = (await app.exchange([createSession({ commits })])).test[0]?.id ?? "";
+  await app.exchangeAndSend({ commits, tests: { id, problem: "Test command: exit code 1" } });
+  expect(app.readLines("needs a look").join()).toContain("npm test did not pass");
+  await app.replyTo(app.findMessage("waits for you"), "All is done");
+  const next = (await app.exchange([createSession({ commits })])).test[0]?.id ?? "";
+  await app.exchangeAndSend({ commits, tests: { id: next } });
+  expect((await app.read("/api/completed-tickets")).tickets).toMatchObject([{ source: "person" }]);
+  expect(app.readLines("waits for you").at(-1)).toBe("🏁 The ticket is completed.");
+});
