@@ -26,6 +26,20 @@ describe.skipIf(!hasChromium())("The terminal of a session in Chromium", { timeo
     expect(await page.isVisible("#terminal-typing")).toBe(false);
     expect(await page.evaluate("document.activeElement?.id")).toBe("terminal-take");
 
+    // The button gives the terminal back as F6 does: what is typed then arrives nowhere.
+    await page.click("#terminal-take");
+    await page.keyboard.type("half");
+    await page.click("button:text-is('Give back')");
+    expect(await page.isVisible("#terminal-typing")).toBe(false);
+    expect(await page.textContent("#terminal-take")).toBe("Take over");
+    expect(await page.evaluate("document.activeElement?.id")).toBe("terminal-take");
+    await page.keyboard.type("lost");
+    await page.click("#terminal-take");
+    await page.keyboard.type(" whole");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => readScreen(page), STATE_TIMEOUT).toContain("Fake answer: half whole");
+    await page.click("button:text-is('Give back')");
+
     await app.call(`/api/sessions/${key}/complete`, { summary: "Done" });
     await expect.poll(() => page.textContent("#terminal-phase"), STATE_TIMEOUT).toMatch(/^Ended\. Last screen, /);
     expect(await readScreen(page)).toContain("Fake answer: echo");

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   chmodSync,
@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -39,6 +40,66 @@ async function createStore({ folder }: BackupMachine) {
   });
   await store.close();
 }
+
+/** What compose/backup writes to the command: the dump, and a line that says that it is whole. */
+const endDump = (dump: Buffer) => Buffer.concat([dump, Buffer.from("\ngroundcrew: end of dump\n")]);
+
+/** Runs `groundcrew restore` with standard output into a file, as compose/restore does, because it is not text. */
+function printFile(machine: BackupMachine, args: readonly string[]) {
+  const path = join(machine.folder, "printed");
+  const script = 'exec "$0" --disable-warning=ExperimentalWarning "$@" >printed';
+  const program = [process.execPath, resolve("runtime/cli.js"), "restore", ...args];
+  const { status, stderr } = spawnSync("/bin/sh", ["-c", script, ...program], {
+    cwd: machine.folder,
+    env: { PATH: process.env["PATH"], ...machine.env },
+    encoding: "utf8",
+  });
+  const out = readFileSync(path);
+  rmSync(path);
+  return { exit: status, out, err: stderr };
+}
+
+/** A dump as pg_dump begins it (archive 1.14, custom format), with bytes that are no text. */
+function createDump(server: string) {
+  const number = (value: number) => [0, value, 0, 0, 0];
+  const words = (word: string) => [...number(word.length), ...Buffer.from(word)];
+  const numbers = Array.from({ length: 8 }, () => number(1)).flat();
+  const texts = ["plane_production", server, server].flatMap(words);
+  return Buffer.from([...Buffer.from("PGDMP"), 1, 14, 0, 4, 8, 1, ...numbers, ...texts, 0, 255, 10, 13, 128]);
+}
+
+const listFiles = ({ folder }: BackupMachine) => readdirSync(folder, { recursive: true }).sort();
+
+test("INFRA-05 restore --print writes a file of the backup byte by byte and changes nothing, and refuses what the backup does not have", async () => {
+  const machine = createBackupMachine({ BACKUP_COMPOSE_ENV: "DOMAIN=javisi.test\nPASSWORD='a b'" });
+  await createStore(machine);
+  const dump = createDump("18.1");
+  const made = await machine.run(["backup", "--database", "-", "--json"], { stdin: endDump(dump) });
+  expect(made.exit, made.err).toBe(0);
+  const { name, backup } = JSON.parse(made.out);
+  const before = listFiles(machine);
+  const printed = printFile(machine, [name, "--print", "database"]);
+  expect([printed.exit, printed.out.equals(readFileSync(join(backup, "database.dump")))], printed.err).toEqual([
+    0,
+    true,
+  ]);
+  expect(printed.out.equals(dump)).toBe(true);
+  const settings = await machine.run(["restore", name, "--print", "settings"]);
+  expect([settings.exit, settings.out]).toEqual([0, "DOMAIN=javisi.test\nPASSWORD='a b'\n"]);
+  expect(listFiles(machine)).toEqual(before);
+  const other = createBackupMachine();
+  await createStore(other);
+  await other.run(["backup"]);
+  // Without a .env of Compose in the backup there is nothing to compare with.
+  expect(await other.run(["restore", "latest", "--print", "settings"])).toMatchObject({ exit: 0, out: "" });
+  const refused = await other.run(["restore", "latest", "--print", "database"]);
+  expect([refused.exit, refused.out]).toEqual([1, ""]);
+  expect(refused.err).toContain("contains no");
+  writeFileSync(join(backup, "database.dump"), "PGDMP damaged");
+  const damaged = await machine.run(["restore", name, "--print", "database"]);
+  expect([damaged.exit, damaged.out]).toEqual([1, ""]);
+  expect((await machine.run(["restore", name, "--print", "store"])).exit).toBe(2);
+});
 
 test("INFRA-05 A backup is for its owner only, names what it contains, and no secret is printed", async () => {
   const machine = createBackupMachine({ BACKUP_AFTER: "" });

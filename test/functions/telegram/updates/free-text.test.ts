@@ -24,6 +24,24 @@ test("free text in a private chat wakes the Concierge with the text as data, and
   expect(app.findText("Plan to approve")?.replyTo).toBe(request?.id);
 });
 
+test("PEOPLE-03 who asks in Telegram can open the project that the plan for it creates, and another person cannot", async () => {
+  const people = [
+    { email: "ada.wish@example.test", telegram: ADA_USER, projects: ["OPS"] },
+    { email: "eve@example.test", telegram: STRANGER_USER, projects: ["OPS"] },
+  ];
+  const app = await createPrivateChatApp({ config: { people } });
+  for (const { email } of people) app.plane.addUser({ name: email.slice(0, 3), email });
+  await app.ask("Add a dark mode");
+  const wish = app.readLastWake()[0]?.["wish"];
+  await app.callAsConcierge("plan_project", { ...PLAN, project: "Dark side", wish });
+  await app.tap(app.findText("Plan to approve"), "Approve");
+  await app.runUntilIdle();
+  const created = app.plane.projects().find(({ name }) => name === "Dark side");
+  const members = app.plane.projectMembers(created?.id ?? "").join();
+  expect(members).toContain("ada.wish@example.test 15");
+  expect(members).not.toContain("eve@");
+});
+
 test("a question in free text is answered with message_human, which replies to it and plans nothing", async () => {
   const app = await createPrivateChatApp();
   await app.ask("how far is the landing page?");
