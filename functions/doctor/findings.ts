@@ -23,6 +23,8 @@ export type QueryDeps = Pick<Deps, "fetch" | "clock">;
 
 export interface DoctorFindings {
   checks: Finding[];
+  /** Parts of an installation that are not set up, with what to do. Only the checklist has them. */
+  unset: Pick<Finding, "name" | "todo">[];
   /** True when nothing failed; warnings do not count. */
   ok: boolean;
   /** True when the settings are invalid, so that nothing else was checked. */
@@ -76,6 +78,29 @@ export function renderFindings({ checks }: DoctorFindings): string {
   const count = (status: string) => checks.filter((check) => check.status === status).length;
   const summary = `${count("ok")} ok, ${count("warning")} warnings, ${count("failed")} failed`;
   return `${[...lines, "", summary].join("\n")}\n`;
+}
+
+/** What no check can see. */
+const BY_HAND = [
+  "a backup was restored on another machine, and its time is known (docs/operations.md#restore)",
+  "Plane and the page answer 403 from outside the VPN, and /webhooks/health answers ok",
+  "/webhooks/health is watched from outside, and a test alert has reached a person",
+  "the recovery file of provision (provision-secrets.json) is kept off this machine",
+];
+
+/** The findings as a checklist in Markdown: open points have an empty box and what to do. */
+export function renderChecklist({ checks, unset }: DoctorFindings): string {
+  const points = [
+    ...checks.map(({ name, status, detail, todo }) => ({ isDone: status === "ok", text: `${name}: ${detail}`, todo })),
+    ...unset.map(({ name, todo }) => ({ isDone: false, text: `${name}: not set up`, todo })),
+  ];
+  const lines = points.flatMap(({ isDone, text, todo }) => {
+    const line = `- [${isDone ? "x" : " "}] ${cleanLine(text, MAX_DETAIL_LENGTH)}`;
+    return isDone || todo === undefined ? [line] : [line, `  - ${cleanLine(todo, MAX_DETAIL_LENGTH)}`];
+  });
+  const open = points.filter(({ isDone }) => !isDone).length;
+  const byHand = BY_HAND.map((text) => `- [ ] ${text}`);
+  return `${[`# Production checklist: ${open} open`, "", ...lines, "", "By hand:", "", ...byHand].join("\n")}\n`;
 }
 
 /** The findings as `{checks: [{name, status, detail, todo?}], ok}` in one line. */

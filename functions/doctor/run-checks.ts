@@ -67,51 +67,85 @@ interface CheckContext {
   runtime: RuntimeProbe | undefined;
 }
 
+/** A check of one part; `unset`: its name and what to do where it is not set up, which is no finding. */
+interface PartCheck {
+  unset?: readonly [name: string, todo: string];
+  find: (context: CheckContext) => Finding[] | Promise<Finding[]>;
+}
+
 /** The checks of a configured installation, in the order of the report. A check of what is not set up finds nothing. */
-const CHECKS: readonly ((context: CheckContext) => Finding[] | Promise<Finding[]>)[] = [
-  async ({ deps, settings, runtime }) => {
-    const isAlive = runtime?.alive === true;
-    return checkStore(await deps.probeStore(settings, isAlive), { isAlive, failure: getStoreFailure(runtime) });
+const CHECKS: readonly PartCheck[] = [
+  {
+    async find({ deps, settings, runtime }) {
+      const isAlive = runtime?.alive === true;
+      return checkStore(await deps.probeStore(settings, isAlive), { isAlive, failure: getStoreFailure(runtime) });
+    },
   },
-  ({ deps, settings: { backupFolder } }) =>
-    backupFolder === undefined ? [] : checkBackups(deps.probeBackups(backupFolder), deps.clock()),
-  ({ settings, url, runtime }) =>
-    url && runtime
-      ? checkRuntime(url, runtime, settings)
-      : [createReport("runtime").ok`not checked: PORT is 0 (any free port)`],
-  async ({ deps, settings: { publicUrl } }) =>
-    publicUrl ? [checkPublicAddress(publicUrl, await probeRuntime(deps, publicUrl, undefined))] : [],
-  ({ deps, settings, runtime }) => {
-    const target = deps.webhookTarget ?? (settings.publicUrl && `${settings.publicUrl}/webhooks/plane`);
-    const { fetch, clock, account, knownVersions } = deps;
-    const facts = { target, account, hasCanary: hasRecentCanary(runtime), knownVersions: knownVersions?.plane };
-    return checkPlane({ fetch, clock, ...facts }, settings);
+  {
+    unset: ["backups", "Set BACKUP_FOLDER, and have `groundcrew backup` run every night."],
+    find: ({ deps, settings: { backupFolder } }) =>
+      backupFolder === undefined ? [] : checkBackups(deps.probeBackups(backupFolder), deps.clock()),
   },
-  async ({ deps: { fetch }, settings }) => {
-    const options = settings.telegram && { ...settings.telegram, fetch, metrics: noMetrics, timeout: 10_000 };
-    return options ? checkTelegram(createTelegramBot(options), settings) : [];
+  {
+    find: ({ settings, url, runtime }) =>
+      url && runtime
+        ? checkRuntime(url, runtime, settings)
+        : [createReport("runtime").ok`not checked: PORT is 0 (any free port)`],
   },
-  ({ deps, settings }) => checkOpenclaw(deps, settings),
-  ({ deps, settings }) => checkSkill(deps.skill, settings),
-  async ({ deps: { skill, knownVersions }, settings }) =>
-    checkKnownOpenclaw(await findOpenclawVersion(skill, settings), knownVersions?.openclaw),
-  ({ deps: { openclawConfig }, settings }) => (openclawConfig ? checkOpenclawAccess(openclawConfig, settings) : []),
+  {
+    unset: ["public address", "Set PUBLIC_URL: links in messages and Telegram's webhook need it."],
+    find: async ({ deps, settings: { publicUrl } }) =>
+      publicUrl ? [checkPublicAddress(publicUrl, await probeRuntime(deps, publicUrl, undefined))] : [],
+  },
+  {
+    find({ deps, settings, runtime }) {
+      const target = deps.webhookTarget ?? (settings.publicUrl && `${settings.publicUrl}/webhooks/plane`);
+      const { fetch, clock, account, knownVersions } = deps;
+      const facts = { target, account, hasCanary: hasRecentCanary(runtime), knownVersions: knownVersions?.plane };
+      return checkPlane({ fetch, clock, ...facts }, settings);
+    },
+  },
+  {
+    unset: ["telegram", "Set TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID: people hear of nothing without it."],
+    async find({ deps: { fetch }, settings }) {
+      const options = settings.telegram && { ...settings.telegram, fetch, metrics: noMetrics, timeout: 10_000 };
+      return options ? checkTelegram(createTelegramBot(options), settings) : [];
+    },
+  },
+  {
+    unset: ["openclaw", "Set OPENCLAW_URL and OPENCLAW_HOOK_TOKEN, or leave it out if agents poll."],
+    find: ({ deps, settings }) => checkOpenclaw(deps, settings),
+  },
+  { find: ({ deps, settings }) => checkSkill(deps.skill, settings) },
+  {
+    find: async ({ deps: { skill, knownVersions }, settings }) =>
+      checkKnownOpenclaw(await findOpenclawVersion(skill, settings), knownVersions?.openclaw),
+  },
+  {
+    find: ({ deps: { openclawConfig }, settings }) =>
+      openclawConfig ? checkOpenclawAccess(openclawConfig, settings) : [],
+  },
 ];
 
 /** Checks everything that is configured and changes nothing. No finding contains a secret. */
 export async function runDoctorChecks(deps: DoctorDeps): Promise<DoctorFindings> {
   const { parsed, files } = deps;
   const checks = [...checkSettings(parsed), ...checkSecretFiles(files)];
-  if (!parsed.ok) return { checks, ok: false, settingsFailed: true };
+  const unset: DoctorFindings["unset"] = [];
+  if (!parsed.ok) return { checks, unset, ok: false, settingsFailed: true };
   const { settings } = parsed;
   if (!settings.demo) {
     const url = settings.port === 0 ? undefined : toLocalUrl(settings);
     const runtime = url ? await probeRuntime(deps, url, settings.adminTokens[0]) : undefined;
-    for (const check of CHECKS) checks.push(...(await check({ deps, settings, url, runtime })));
+    for (const { unset: [name, todo] = [], find } of CHECKS) {
+      const found = await find({ deps, settings, url, runtime });
+      checks.push(...found);
+      if (found.length === 0 && name !== undefined && todo !== undefined) unset.push({ name, todo });
+    }
   }
   const redact = createRedactor(keepDefined([...settings.secrets, deps.account?.password]));
   const redacted = checks.map((check) => ({ ...check, detail: redact(check.detail) }));
-  return { checks: redacted, ok: !hasFailure(redacted), settingsFailed: false };
+  return { checks: redacted, unset, ok: !hasFailure(redacted), settingsFailed: false };
 }
 
 /** The problems and warnings of the parsed settings, one check each. */

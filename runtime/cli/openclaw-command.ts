@@ -187,9 +187,12 @@ async function lockRecords(folder: string): Promise<() => void> {
 /** Starts or stops the gateway, for machines on which no systemd unit does. */
 async function manageGateway(context: UpgradeContext, command: "start" | "stop"): Promise<UpgradeOutcome> {
   return runWithDeadline(5 * MINUTE, context, async (step) => {
-    await step.driver[command](step.remaining(MINUTE));
+    const { driver } = step;
+    const before = await driver.identifyGateway(step.remaining(MINUTE));
+    await driver[command](step.remaining(MINUTE));
+    const changed = Number((await driver.identifyGateway(step.remaining(MINUTE))) !== before);
     const findings = command === "start" ? [await waitForGateway(step)] : [];
-    return { state: "checked", changed: 1, findings };
+    return { state: "checked", changed, findings };
   });
 }
 

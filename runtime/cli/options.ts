@@ -215,11 +215,19 @@ function parseJsonValue(name: string, text: string): unknown {
   throw createUsageError(`--${name} must be valid JSON. To read it from a file: --${name} - < ${name}.json`);
 }
 
-/** Returns the tool, or the command of this kind, with this name; throws a usage error for an unknown name. */
-export function getToolSpec<S extends ToolSpec>(specs: readonly S[], name: string, kind = "tool"): S {
+/**
+ * Returns the tool, or the command of this kind, with this name; throws a usage error for an unknown name, which may be
+ * meant to be one of `others`.
+ */
+export function getToolSpec<S extends ToolSpec>(
+  specs: readonly S[],
+  name: string,
+  kind = "tool",
+  others: readonly string[] = [],
+): S {
   const found = specs.find((spec) => spec.name === name);
   if (found) return found;
-  const names = specs.map((spec) => spec.name);
+  const names = [...specs.map((spec) => spec.name), ...others];
   const nearest = findNearestName(name, names);
   throw createUsageError(
     `Unknown ${kind} ${name.slice(0, 60)}. ${nearest ? `Did you mean ${nearest}? ` : ""}Known: ${names.join(", ")}.`,

@@ -61,6 +61,9 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   restore: async () => (await import("./backup-commands.ts")).restoreCommand,
 };
 
+/** Everything that is called by its name and is no tool. */
+const PROGRAM_NAMES = ["provision", "doctor", ...Object.keys(COMMANDS)];
+
 const USAGE = `groundcrew
 groundcrew <command> [options]
 groundcrew <tool> [options]
@@ -188,26 +191,33 @@ function createUnknownOptionError(option: string): CommandError {
 
 /** Calls a tool of the server, or streams its file from or to the local disk. */
 async function runToolCommand(tool: string, { rest, json, help }: CliOptions, host: CommandHost): Promise<string> {
-  const client = await connectToApi(host).catch(async (thrown: unknown) => {
-    await checkArguments(tool, rest);
-    throw thrown;
-  });
-  const spec = adaptFileSpec(getToolSpec(await client.specs(), tool));
-  if (help) return formatForTerminal(renderToolHelp(spec));
+  const api = await connectToApi(host)
+    .then(async (client) => ({ client, specs: await client.specs() }))
+    .catch(async (thrown: unknown) => {
+      const specs = [await checkArguments(tool, rest)];
+      if (help) return { client: undefined, specs };
+      throw thrown;
+    });
+  const spec = adaptFileSpec(getToolSpec(api.specs, tool, "command", PROGRAM_NAMES));
+  if (help || !api.client) return formatForTerminal(renderToolHelp(spec));
+  const { client } = api;
   const input = await parseCliInput(spec, rest, createStdinReader(host.stdin));
   const transfer = FILE_TOOLS[spec.name];
   const answer = await (transfer ? transfer(client, host.cwd, input) : client.call(spec.name, input));
   return json ? formatJsonLine(answer) : formatAnswer(answer);
 }
 
-/** Throws a usage error for a mistyped command, tool or option; this needs neither a token nor a connection. */
-async function checkArguments(tool: string, rest: readonly string[]): Promise<void> {
+/**
+ * Finds a tool of this version, and throws a usage error for a mistyped command, tool or option; this needs neither a
+ * token nor a connection.
+ */
+async function checkArguments(tool: string, rest: readonly string[]): Promise<ToolSpec> {
   const { getToolDefinition } = await import("../../functions/agent/tool.ts");
   const { TOOLS } = await import("../../functions/agent/tools.ts");
-  const commands = ["provision", "doctor", ...Object.keys(COMMANDS)];
   const specs = TOOLS.map((one) => toToolSpec(getToolDefinition(one)));
-  const known = [...specs, ...commands.map((name) => ({ name, description: "", fields: [] }))];
-  checkToolArguments(adaptFileSpec(getToolSpec(known, tool, "command")), rest);
+  const spec = getToolSpec(specs, tool, "command", PROGRAM_NAMES);
+  checkToolArguments(adaptFileSpec(spec), rest);
+  return spec;
 }
 
 /** The help, which also works without a token or a connection; only the list of the agent's tools needs them. */

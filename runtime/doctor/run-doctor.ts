@@ -6,7 +6,7 @@
 import { accessSync, constants, existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
-import { renderFindings, renderFindingsJson } from "../../functions/doctor/findings.ts";
+import { renderChecklist, renderFindings, renderFindingsJson } from "../../functions/doctor/findings.ts";
 import type { PlaneLogin } from "../../functions/doctor/plane.ts";
 import { type PrivateFile, runDoctorChecks } from "../../functions/doctor/run-checks.ts";
 import type { BackupProbe, StoreProbe } from "../../functions/doctor/store.ts";
@@ -15,8 +15,10 @@ import { DEFAULT_SECRETS_FILE, environmentSchema } from "../../shared/config/env
 import { getConnectionPath } from "../../shared/config/secrets.ts";
 import { parseSettings, readSettingsParts, type Settings } from "../../shared/config/settings.ts";
 import { getErrorMessage } from "../../shared/errors.ts";
+import { findNearestName } from "../../shared/names.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { parseRedisInfo, toRedisMemory } from "../../shared/store/capacity.ts";
+import { cleanLine } from "../../shared/text.ts";
 import type { Ms } from "../../shared/time.ts";
 import { findNewestBackup, readCopies } from "../backup/stored-backups.ts";
 import { nodeFiles } from "../node/files.ts";
@@ -30,15 +32,20 @@ interface DoctorEnvironment {
   err: (text: string) => void;
 }
 
-/** 64 and 78 are `EX_USAGE` and `EX_CONFIG` of sysexits.h. */
-const EXIT = { ok: 0, failed: 1, usage: 64, settings: 78 } as const;
+/** 78 is `EX_CONFIG` of sysexits.h. */
+const EXIT = { done: 0, failed: 1, usage: 2, config: 78 } as const;
 
-const DOCTOR_USAGE = `Usage: npm run doctor, or npm run --silent doctor -- --json for programs
+const OPTIONS = ["--json", "--checklist", "--help", "-h"];
+
+const DOCTOR_USAGE = `groundcrew doctor [--json | --checklist], or npm run --silent doctor -- …
 
 Checks the configuration and suggests fixes: settings, secret files, store, Plane, agents, Telegram, OpenClaw and the
 running Groundcrew. Changes nothing and shows no secret.
 
-Exit codes: 0 success, 1 a check failed, 64 wrong command, 78 invalid settings.`;
+  --json       print {checks: [{name, status, detail, todo}], ok} for programs
+  --checklist  print a checklist for production in Markdown: what holds, what is open, and what is not set up
+
+Exit codes: ${EXIT.done} success, ${EXIT.failed} a check failed, ${EXIT.usage} wrong command, ${EXIT.config} invalid settings.`;
 
 /** The file in which provision stores passwords, next to SECRETS_FILE. The runtime never reads it. */
 const PROVISIONED_FILE = "provision-secrets.json";
@@ -57,11 +64,18 @@ export async function runDoctor(
   { env: ownEnv, out, err }: DoctorEnvironment,
 ): Promise<number> {
   const isJson = args.includes("--json");
-  if (args.some((arg) => arg !== "--json")) {
-    err(`${DOCTOR_USAGE}\n`);
-    const error = { code: "usage", message: DOCTOR_USAGE };
-    if (isJson) out(`${JSON.stringify({ checks: [], ok: false, error })}\n`);
+  const unknown = args.find((arg) => !OPTIONS.includes(arg));
+  if (unknown !== undefined) {
+    const nearest = findNearestName(unknown, OPTIONS);
+    const hint = nearest === undefined ? `Options: ${OPTIONS.join(", ")}.` : `Did you mean ${nearest}?`;
+    const message = `Unknown argument ${cleanLine(unknown, 60)}. ${hint}`;
+    err(`groundcrew: ${message}\n`);
+    if (isJson) out(`${JSON.stringify({ checks: [], ok: false, error: { code: "usage", message } })}\n`);
     return EXIT.usage;
+  }
+  if (args.includes("--help") || args.includes("-h")) {
+    out(`${DOCTOR_USAGE}\n`);
+    return EXIT.done;
   }
   const parsed = parseSettings(ownEnv, nodeFiles);
   const { env } = readSettingsParts(ownEnv, nodeFiles);
@@ -79,9 +93,10 @@ export async function runDoctor(
     fetch: (input, init) => fetch(input, init),
     clock: Date.now,
   });
-  out(isJson ? renderFindingsJson(findings) : renderFindings(findings));
-  if (findings.settingsFailed) return EXIT.settings;
-  return findings.ok ? EXIT.ok : EXIT.failed;
+  const render = args.includes("--checklist") ? renderChecklist : renderFindings;
+  out((isJson ? renderFindingsJson : render)(findings));
+  if (findings.settingsFailed) return EXIT.config;
+  return findings.ok ? EXIT.done : EXIT.failed;
 }
 
 /** SECRETS_FILE, the files that provision writes next to it, and the agents' token files. */

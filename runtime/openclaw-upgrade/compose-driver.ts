@@ -135,6 +135,10 @@ export function createComposeDriver(
       const image = await toImage(version, timeout);
       requireSuccess("docker pull", await docker.tryDocker(["pull", "--quiet", image], timeout));
     },
+    async identifyGateway(timeout) {
+      const listed = await docker.runCompose(["ps", "--quiet", "--status", "running", service], timeout);
+      return listed.trim();
+    },
     async stop(timeout) {
       const grace = Math.max(1, Math.floor((timeout - STOP_MARGIN) / SECOND));
       await docker.runCompose(["stop", "--timeout", String(grace), service], timeout);

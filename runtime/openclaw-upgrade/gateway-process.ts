@@ -46,7 +46,8 @@ export function createGatewayProcess({ folder, pidPath, logPath, clock, wait }: 
   }
 
   return {
-    isRunning: () => findRunning() !== undefined,
+    /** The number and birth of the process; "" when there is none. */
+    identify: () => Object.values(findRunning() ?? {}).join(" "),
     async start(file: string, args: readonly string[], env: Record<string, string>) {
       if (findRunning()) return;
       makePrivateFolder(folder);

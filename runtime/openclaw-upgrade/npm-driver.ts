@@ -142,6 +142,7 @@ export function createNpmDriver(
       const reason = cleanLine(describeFailure(`openclaw ${version}`, result), 300);
       throw new Error(`${reason} (Node ${process.versions.node}, ${process.execPath})`);
     },
+    identifyGateway: gateway.identify,
     stop: gateway.stop,
     start: gateway.start,
     backUp(archive, timeoutMs) {
@@ -175,13 +176,17 @@ export function createNpmDriver(
 
 /** The gateway as a unit of systemd. */
 function openUnit(unit: string, isUserUnit: boolean, run: RunProgram) {
-  const runSystemctl = (action: string, timeout: Ms) =>
-    run("systemctl", [...(isUserUnit ? ["--user"] : []), action, unit], timeout);
+  const runSystemctl = (action: string, timeout: Ms, ...options: string[]) =>
+    run("systemctl", [...(isUserUnit ? ["--user"] : []), action, ...options, unit], timeout);
   const manage = (action: "start" | "stop") => async (timeout: Ms) => {
     requireSuccess(`systemctl ${action} ${unit}`, await runSystemctl(action, timeout));
   };
   return {
     programs: ["systemctl", "journalctl"],
+    async identify(timeout: Ms): Promise<string> {
+      const shown = requireSuccess(`systemctl show ${unit}`, await runSystemctl("show", timeout, "--property=MainPID"));
+      return /[1-9]\d*/.exec(shown)?.[0] ?? "";
+    },
     start: manage("start"),
     stop: manage("stop"),
     async check(timeout: Ms): Promise<Finding> {
@@ -209,11 +214,12 @@ function openOwnGateway(
   const gateway = createGatewayProcess({ ...deps, folder, pidPath: join(folder, "gateway.json"), logPath });
   return {
     programs: [],
+    identify: async () => gateway.identify(),
     start: async () => gateway.start(process.execPath, [getEntry(), "gateway", "run"], env),
     stop: gateway.stop,
     async check(): Promise<Finding> {
       const { ok, failed } = createReport("service");
-      if (gateway.isRunning()) return ok`the gateway was started by this command`;
+      if (gateway.identify() !== "") return ok`the gateway was started by this command`;
       return failed`no systemd unit is named, and the gateway was not started by this command
         → Name its unit as "unit" in the settings of upgrades. Without systemd, stop the gateway and run
         \`groundcrew openclaw start\`.`;

@@ -21,6 +21,7 @@ import type { Settings } from "../../shared/config/settings.ts";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import { createLog } from "../../shared/log.ts";
 import { noMetrics } from "../../shared/metrics.ts";
+import { findNearestName } from "../../shared/names.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { createTelegramBot, type TelegramBot } from "../../shared/telegram/bot.ts";
 import { cleanLine } from "../../shared/text.ts";
@@ -172,8 +173,10 @@ function parseStrictly(args: readonly string[]) {
   } catch {
     const unknown = args.map((arg) => arg.replace(/=.*$/s, "")).find((name) => !OPTION_NAMES.includes(name));
     const shown = unknown?.startsWith("-") === false ? "An argument without --" : unknown?.slice(0, 40);
+    const nearest = unknown?.startsWith("-") ? findNearestName(unknown, OPTION_NAMES) : undefined;
+    const hint = nearest === undefined ? "" : ` Did you mean ${nearest}?`;
     throw new OptionError(
-      `${shown ?? "An option"} is unknown, or its value is missing. Never pass secrets on the command line.`,
+      `${shown ?? "An option"} is unknown, or its value is missing.${hint} Never pass secrets on the command line.`,
     );
   }
 }

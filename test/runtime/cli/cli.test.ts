@@ -1,8 +1,10 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
+import { runCli as runCommandLine } from "../../../runtime/cli/run-cli.ts";
 import { toBridgeToken } from "../../support/http-test-app.ts";
 import { createTempFolder, runCli } from "./cli-process.ts";
 import { createCliTestApp } from "./cli-test-app.ts";
@@ -42,6 +44,60 @@ test("groundcrew --version prints the version alone, without an address or a tok
   const { version } = JSON.parse(readFileSync("package.json", "utf8"));
   for (const args of [["--version"], ["--version", "list_my_tasks"], ["tickets", "--version"]])
     expect(await runCli(args, { cwd: createTempFolder() })).toEqual({ exit: 0, out: `${version}\n`, err: "" });
+});
+
+/** Runs a command in this process, which takes milliseconds; provision and doctor are programs of their own. */
+async function runOwn(args: readonly string[], env: Record<string, string>) {
+  if (args[0] === "provision" || args[0] === "doctor") return runCli(args, { cwd: createTempFolder(), env });
+  let [out, err] = ["", ""];
+  const host = { env, cwd: createTempFolder(), stdin: Readable.from([]) };
+  const exit = await runCommandLine(args, {
+    ...host,
+    out: (part) => (out += part),
+    err: (part) => (err += part),
+  });
+  return { exit, out, err };
+}
+
+test.each([
+  ["provision"],
+  ["doctor"],
+  ["start"],
+  ["runner"],
+  ["backup"],
+  ["restore"],
+  ["openclaw"],
+  ["openclaw", "upgrade"],
+  ["openclaw", "start"],
+  ["tickets"],
+  ["tickets", "approve"],
+  ["claim_task"],
+  ["upload_deliverable"],
+])("groundcrew %s %s --help exits with 0 and needs neither settings nor a connection", async (...command) => {
+  const { exit, out, err } = await runOwn([...command, "--help"], {});
+  expect([exit, err]).toEqual([0, ""]);
+  expect(out).toContain(command[0] === "doctor" ? "--checklist" : command.at(-1));
+});
+
+test.each([
+  [["doctr"], "Did you mean doctor?"],
+  [["provison"], "Did you mean provision?"],
+  [["clam_task"], "Did you mean claim_task?"],
+  [["claim_task", "--tsak", "x"], "Did you mean --task?"],
+  [["doctor", "--chcklist"], "Did you mean --checklist?"],
+  [["provision", "--dry-rum"], "Did you mean --dry-run?"],
+  [["backup", "--copyed", "x"], "Did you mean --copied?"],
+  [["restore", "x", "--dry-rum"], "Did you mean --dry-run?"],
+  [["tickets", "aprove", "ONB-1"], "Did you mean approve?"],
+  [["tickets", "reject", "ONB-1", "--reson", "x"], "Did you mean --reason?"],
+  [["openclaw", "upgade"], "Did you mean upgrade?"],
+  [["openclaw", "rollback", "--dry-rum"], "Did you mean --dry-run?"],
+  [["start", "--prot", "1"], "Did you mean --port?"],
+  [["--vresion"], "Did you mean --version?"],
+  [["runner", "--once"], "has no option --once"],
+])("groundcrew %j exits with 2 and names the nearest, also while its server does not answer", async (args, hint) => {
+  const { exit, err } = await runOwn(args, { GROUNDCREW_URL: "http://127.0.0.1:1", GROUNDCREW_TOKEN: "x".repeat(40) });
+  expect([exit, err]).toEqual([2, expect.stringContaining(hint)]);
 });
 
 test("groundcrew prints a refusal to standard error and exits with 1", async () => {

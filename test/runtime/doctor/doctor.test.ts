@@ -102,16 +102,33 @@ test("npm run doctor exits with 0 and a warning when nothing is set up", async (
   expect(out).toContain("nothing is set up");
 });
 
-test("npm run doctor exits with 64 for an unknown argument", async () => {
+test("groundcrew doctor --checklist has a box for each check, for each part that is not set up, and for what a person checks", async () => {
+  const { env } = await createFolderSetup();
+  const { exit, out } = await captureDoctorRun(env, "--checklist");
+  const { checks } = JSON.parse((await captureDoctorRun(env, "--json")).out);
+  const [head = "", ...lines] = out.split("\n");
+  const boxes = lines.filter((line) => line.startsWith("- ["));
+  for (const { name, status } of checks)
+    expect(boxes).toContainEqual(expect.stringMatching(`^- \\[${status === "ok" ? "x" : " "}\\] ${name}: `));
+  expect(lines).toContain("- [ ] backups: not set up");
+  expect(lines).toContain("  - Set BACKUP_FOLDER, and have `groundcrew backup` run every night.");
+  const byHand = lines.slice(lines.indexOf("By hand:")).filter((line) => line.startsWith("- [ ]"));
+  expect(byHand.length).toBeGreaterThan(2);
+  const open = boxes.filter((line) => line.startsWith("- [ ]")).length - byHand.length;
+  expect(head).toBe(`# Production checklist: ${open} open`);
+  expect(exit).toBe(checks.some(({ status }: { status: string }) => status === "failed") ? 1 : 0);
+});
+
+test("npm run doctor exits with 2 for an unknown argument", async () => {
   const { exit, out, err } = await captureDoctorRun({}, "--verbose");
-  expect([exit, out]).toEqual([64, ""]);
-  expect(err).toContain("Usage");
+  expect([exit, out]).toEqual([2, ""]);
+  expect(err).toContain("Unknown argument --verbose");
   const jsonRun = await captureDoctorRun({}, "--json", "--verbose");
-  expect(jsonRun.exit).toBe(64);
+  expect(jsonRun.exit).toBe(2);
   expect(JSON.parse(jsonRun.out)).toEqual({
     checks: [],
     ok: false,
-    error: { code: "usage", message: jsonRun.err.trim() },
+    error: { code: "usage", message: jsonRun.err.trim().replace("groundcrew: ", "") },
   });
 });
 

@@ -48,6 +48,19 @@ describe("groundcrew openclaw upgrade with Docker Compose", () => {
     expect(JSON.parse(again.out)).toEqual({ command: "upgrade", state: "nothing to do", changed: 0 });
   });
 
+  test("UPG: groundcrew openclaw start and stop count what they changed", async () => {
+    const rig = await createComposeRig();
+    const countChanges = async (command: "start" | "stop") => {
+      const { exit, out, err } = await rig.run(command, "--json");
+      expect(exit, err).toBe(0);
+      return JSON.parse(out).changed;
+    };
+    expect(await countChanges("stop")).toBe(1);
+    expect(await countChanges("stop")).toBe(0);
+    expect(await countChanges("start")).toBe(1);
+    expect(await countChanges("start")).toBe(0);
+  });
+
   test("UPG: --check and --dry-run change nothing, and --dry-run runs nothing", async () => {
     const rig = await createComposeRig();
     const before = rig.snapshotAll();

@@ -85,6 +85,7 @@ shift 3
 case $1 in
   config) sed "s|IMAGE|$image|" "$world/config.json" ;;
   stop) rm -f "$world/running" ;;
+  ps) if [ -f "$world/running" ]; then echo c0ffee; fi ;;
   up)
     if [ -f "$world/up-fails-$version" ]; then fail "no such image"; fi
     echo "$version" >"$world/running"

@@ -54,12 +54,15 @@ describe("groundcrew openclaw upgrade with npm", () => {
 
   test("UPG: groundcrew openclaw stop ends the gateway that groundcrew openclaw start began, and repeating either changes nothing", async () => {
     const { rig } = await startRig();
-    expect(await rig.run("start")).toMatchObject({ exit: 0, out: expect.stringContaining("gateway") });
-    expect(rig.listGateways()).toHaveLength(1);
-    for (let i = 0; i < 2; i += 1) {
-      const stopped = await rig.run("stop");
-      expect([stopped.exit, rig.listGateways()], stopped.err).toEqual([0, []]);
-    }
+    const countChanges = async (command: "start" | "stop") => {
+      const { exit, out, err } = await rig.run(command, "--json");
+      expect(exit, err).toBe(0);
+      return [JSON.parse(out).changed, rig.listGateways().length];
+    };
+    expect(await countChanges("start")).toEqual([0, 1]);
+    expect(await countChanges("stop")).toEqual([1, 0]);
+    expect(await countChanges("stop")).toEqual([0, 0]);
+    expect(await countChanges("start")).toEqual([1, 1]);
   });
 
   fullTest("UPG: a new version whose wakes fail is rolled back by itself", async () => {

@@ -79,6 +79,7 @@ export function createUpgrade(change: Partial<UpgradeDriver> = {}, gateway: () =
     checkInstallation: async () => [],
     connect: async () => undefined,
     fetchVersion: async () => {},
+    identifyGateway: async () => "",
     stop: note("stop"),
     start: note("start"),
     backUp: async () => {},
