@@ -12,6 +12,7 @@ import { formatCount } from "./figures.ts";
 import { benchIntake, benchIntakeAgainst } from "./intake.ts";
 import { benchLatency } from "./latency.ts";
 import { benchMemory } from "./memory.ts";
+import { benchProcessor } from "./processor.ts";
 import { benchRequests } from "./requests.ts";
 import { type BenchLine, renderTable } from "./table.ts";
 import { benchTerminals } from "./terminals.ts";
@@ -65,6 +66,8 @@ const benches: Record<string, () => Promise<BenchLine[]>> = {
       starts: quick ? 2 : 5,
     }),
   container: () => benchContainer({ projects: 20, items: quick ? 60 : 1_000, events: quick ? 2_000 : 12_000 }),
+  processor: () =>
+    benchProcessor({ agents: 10, cores: quick ? [0.25] : [undefined, 0.5, 0.25], seconds: quick ? 10 : 180 }),
   agents: () => benchAgents({ agents: 10, projects: 8, items: quick ? 60 : 150 }),
   tools: () => benchTools(quick ? { agents: 4, rounds: 1 } : { agents: 10, rounds: 3 }),
   tickets: () => benchTickets({ tickets: quick ? 3 : 20 }),

@@ -34,8 +34,9 @@ export function startWithNpm(env: Record<string, string>): Promise<StartedProduc
 export async function startProduct(
   [program = "", ...args]: readonly string[],
   env: Record<string, string>,
+  chosenPort?: number,
 ): Promise<StartedProduct> {
-  const port = await findFreePort();
+  const port = chosenPort ?? (await findFreePort());
   const url = `http://127.0.0.1:${port}`;
   const { PATH = "", HOME = "/" } = process.env;
   const startedAt = performance.now();
