@@ -43,6 +43,8 @@ export interface ProvisionDeps {
   newSecret: () => string;
   /** Prints a progress line for people; it never contains a secret. */
   progress: (line: string) => void;
+  /** Shows on a terminal what is being done; an empty text ends it. */
+  show?: (activity: string) => void;
   /** Timeout for Plane's startup. */
   startupTimeout: Ms;
   /** Text of the shipped skill file. */

@@ -77,7 +77,8 @@ export async function runSteps(
   if (apply) context.forgetAll();
   const results: StepResult[] = [];
   const failed = new Set<string>();
-  for (const step of steps) {
+  for (const [index, step] of steps.entries()) {
+    context.show?.(`${apply ? "Step" : "Reading"} ${index + 1} of ${steps.length}: ${step.name}`);
     // Without Plane no step runs: local results alone would be of no use.
     const failedNeeds = [...new Set(["plane", ...step.needs])].filter((name) => failed.has(name));
     const { status, detail } = await runStep(context, step, failedNeeds, apply).catch((thrown: unknown) => {
@@ -88,6 +89,7 @@ export async function runSteps(
     // One line, so that a text from Plane cannot pass for further lines of the report.
     results.push({ name: step.name, status, detail: cleanLine(context.redact(detail), MAX_DETAIL_LENGTH) });
   }
+  context.show?.("");
   const changed = results.filter(({ status }) => status === "created" || status === "changed").length;
   return { steps: results, changed, failed: failed.size };
 }

@@ -11,6 +11,7 @@ import { getErrorMessage } from "../../shared/errors.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Ms } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
+import type { StatusLine } from "../node/process.ts";
 import { BackupError, createBackupError } from "./backup-error.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import { describeFileError, type SavedPart, syncFolder, type WrittenFile, writeText } from "./files.ts";
@@ -43,6 +44,7 @@ interface CreateBackupOptions {
   clock: () => Ms;
   /** A dump of the database that another program writes, instead of the one by `databaseUrl`. */
   dump?: AsyncIterable<Uint8Array>;
+  status?: Pick<StatusLine, "show" | "noteStep"> | undefined;
 }
 
 /** Prefix of the folder of a backup that is not complete. It is renamed at the end and is never restored. */
@@ -76,7 +78,7 @@ export async function createBackup(settings: BackupSettings, options: CreateBack
 
 async function writeBackup(
   settings: BackupSettings,
-  { clock, dump }: CreateBackupOptions,
+  { clock, dump, status }: CreateBackupOptions,
   { root, name }: { root: string; name: string },
 ): Promise<Pick<CreatedBackup, "manifest" | "skipped">> {
   const began = clock();
@@ -85,8 +87,10 @@ async function writeBackup(
   const parts: BackupPart[] = [];
   let facts: SavedPart["facts"];
   for (const part of PARTS) {
+    status?.show(`backup: ${part.name}`);
     const saved = await part.save(settings, { root, ...omitUndefined({ dump }) });
     if (!saved) continue;
+    status?.noteStep(`backup: ${part.name} saved`);
     parts.push(part.name);
     files.push(...saved.files);
     skipped.push(...(saved.skipped ?? []));

@@ -9,6 +9,7 @@ import { basename, join } from "node:path";
 import { getErrorMessage } from "../../shared/errors.ts";
 import { tryParseJson } from "../../shared/text.ts";
 import { getErrorCode } from "../node/files.ts";
+import type { StatusLine } from "../node/process.ts";
 import { BackupError, createRefusal } from "./backup-error.ts";
 import type { BackupSettings } from "./backup-settings.ts";
 import { hashFile, readStart, walkFolder, withRegularFile } from "./files.ts";
@@ -25,6 +26,13 @@ import {
   type VerifiedBackup,
 } from "./manifest.ts";
 import { getAsideFolder, PARTS, PARTS_TO_RESTORE } from "./parts.ts";
+
+interface RestoreOptions {
+  parts: ReadonlySet<BackupPart>;
+  /** Ends the names of what is moved aside: when the restore began. */
+  name: string;
+  status?: Pick<StatusLine, "show" | "noteStep"> | undefined;
+}
 
 /** Limit of a manifest: 64 KiB, more than a hundred times its size. */
 const MAX_MANIFEST_BYTES = 65_536;
@@ -53,16 +61,19 @@ export async function checkRestore(
 /**
  * Restores the parts of a backup for which `checkRestore` has passed. The store is last, so that an interrupted restore
  * can be run again. Returns what a person has to do.
- * @param name ends the names of what is moved aside: when the restore began
  */
 export async function restoreBackup(
   backup: VerifiedBackup,
   settings: BackupSettings,
-  { parts, name }: { parts: ReadonlySet<BackupPart>; name: string },
+  { parts, name, status }: RestoreOptions,
 ): Promise<string[]> {
   const notes: string[] = [];
   for (const part of PARTS_TO_RESTORE)
-    if (parts.has(part.name)) notes.push(...(await part.restore(backup, settings, name)));
+    if (parts.has(part.name)) {
+      status?.show(`restore: ${part.name}`);
+      notes.push(...(await part.restore(backup, settings, name)));
+      status?.noteStep(`restore: ${part.name} restored`);
+    }
   const aside = getAsideFolder(settings, name);
   if (existsSync(aside)) notes.push(`Files with other content are in ${aside}.`);
   const { plane } = backup.manifest;

@@ -85,7 +85,7 @@ export const backupCommand = { help: BACKUP_HELP, run: runBackupCommand };
 export const restoreCommand = { help: RESTORE_HELP, run: runRestoreCommand };
 
 /** Runs `groundcrew backup` and returns what it prints. Throws a CommandError or BackupError when no backup was made or sent. */
-async function runBackupCommand({ rest, json }: CliOptions, { env, stdin }: CommandHost): Promise<string> {
+async function runBackupCommand({ rest, json }: CliOptions, { env, stdin, status }: CommandHost): Promise<string> {
   const { to, database, copied } = parseCommandInput(backupSchema, rest, { name: "backup", word: "argument" });
   if (copied !== undefined && parseBackupName(copied) === undefined)
     throw createUsageError(`--copied needs the name of a backup, not ${copied.slice(0, 60)}.`);
@@ -102,7 +102,7 @@ async function runBackupCommand({ rest, json }: CliOptions, { env, stdin }: Comm
   try {
     await setCopiesExpected(folder, settings.after.length > 0 || settings.isCopiedLater);
     const dump = database === undefined ? {} : { dump: readBytes(stdin) };
-    const created = await createBackup(settings, { folder, clock: Date.now, ...dump });
+    const created = await createBackup(settings, { folder, clock: Date.now, status, ...dump });
     if (settings.after.length > 0) {
       await runAfterBackup(settings.after, { backup: created.path, folder, env: settings.env });
       await storeCopy(folder, created.manifest.name);
@@ -142,11 +142,13 @@ function formatSize(bytes: number): string {
 }
 
 /** Runs `groundcrew restore` and returns what it prints. Throws a CommandError or BackupError when it refuses or fails. */
-async function runRestoreCommand({ rest, json }: CliOptions, { env }: CommandHost): Promise<string> {
+async function runRestoreCommand({ rest, json }: CliOptions, { env, status }: CommandHost): Promise<string> {
   const options = parseCommandInput(restoreSchema, rest, { name: "restore", word: "argument", unnamed: ["backup"] });
   if (options.backup === "") throw createUsageError("Name the backup: groundcrew restore BACKUP (see restore --help).");
   const settings = readBackupSettings(readEnvironment(env));
-  const backup = await verifyBackup(findBackup(options.backup, settings));
+  const path = findBackup(options.backup, settings);
+  status?.show(`restore: checking ${path}`);
+  const backup = await verifyBackup(path);
   if (options.print) return printFile(backup, options.print);
   const { manifest } = backup;
   const parts = new Set(manifest.parts.filter((part) => !options.without.includes(part)));
@@ -157,7 +159,7 @@ async function runRestoreCommand({ rest, json }: CliOptions, { env }: CommandHos
     await checkRestore(backup, settings, parts, options["other-installation"]);
     if (options["dry-run"]) return renderRestore(backup, json, { restored: false, text: "can be restored" });
     if (!options.yes) await confirm(backup, parts);
-    const notes = await restoreBackup(backup, settings, { parts, name: formatBackupName(Date.now()) });
+    const notes = await restoreBackup(backup, settings, { parts, name: formatBackupName(Date.now()), status });
     return renderRestore(backup, json, { restored: true, text: `was restored (${[...parts].join(", ")})`, notes });
   } finally {
     lock?.release();

@@ -1,3 +1,4 @@
+import { createStatusLine } from "../node/process.ts";
 import { runCli } from "./run-cli.ts";
 
 /** Commands that end in order on a signal. */
@@ -7,6 +8,8 @@ const [name = "start", ...rest] = process.argv.slice(2);
 /** Without a command, for example with --port alone, the product is started. */
 const args = name.startsWith("--port") ? ["start", name, ...rest] : [name, ...rest];
 
+const status = createStatusLine();
+
 // A program that reads our output, such as `head`, may close the pipe early.
 process.stdout.on("error", () => process.exit());
 
@@ -14,7 +17,8 @@ process.stdout.on("error", () => process.exit());
 if (!ORDERLY.includes(args[0] ?? ""))
   for (const [signal, code] of [["SIGINT", 130] as const, ["SIGTERM", 143] as const])
     process.once(signal, () => {
-      process.stderr.write("groundcrew: stopped before the end. Run the same command again to continue.\n");
+      status.show("");
+      status.write("groundcrew: stopped before the end. Run the same command again to continue.\n");
       process.exit(code);
     });
 
@@ -22,6 +26,11 @@ process.exitCode = await runCli(args, {
   env: process.env,
   cwd: process.cwd(),
   stdin: process.stdin,
-  out: (text) => void process.stdout.write(text),
-  err: (text) => void process.stderr.write(text),
+  out(text) {
+    status.show("");
+    process.stdout.write(text);
+  },
+  err: status.write,
+  status,
 });
+status.show("");

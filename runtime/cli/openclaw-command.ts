@@ -106,13 +106,16 @@ async function runOpenclawCommand(args: readonly string[], json: boolean, host: 
 async function executeOpenclaw(
   args: readonly string[],
   json: boolean,
-  { env, cwd, err }: CommandHost,
+  { env, cwd, err, status }: CommandHost,
 ): Promise<CommandResult> {
   const options = parseOpenclawOptions(args);
   const path = resolve(cwd, options.config);
   const settings = parseUpgradeSettings(path, nodeFiles.read(path)?.text);
   if ("problems" in settings) throw new CommandError(EXIT.config, settings.problems.join("\n"));
-  const context = createUpgradeContext(settings, env, (line) => err(formatForTerminal(redact(line))));
+  const context = createUpgradeContext(settings, env, (line) => {
+    err(formatForTerminal(redact(line)));
+    status?.show("  working");
+  });
   // The files that are read on the way add secrets, and programs quote them in their errors.
   const redact = (text: string) =>
     redactCredentials(text, [context.hookToken, ...context.secrets, ...context.driver.listSecrets()]);

@@ -1,6 +1,7 @@
 /** What a command prints and how it ends: answers as text or JSON without control characters, errors, and exit codes. */
 
 import { cleanText } from "../../shared/text.ts";
+import type { StatusLine } from "../node/process.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -10,6 +11,8 @@ export interface CommandHost {
   cwd: string;
   stdin: NodeJS.ReadableStream;
   err: (text: string) => void;
+  /** What shows the progress of long commands. */
+  status?: Pick<StatusLine, "show" | "noteStep">;
 }
 
 /** Exit codes of a command; those from 64 up are defined in sysexits.h. */

@@ -1,9 +1,22 @@
-/** This process: the lines that it writes, a question at its terminal, and memory that it gives back when it is idle. */
+/**
+ * This process: the lines that it writes, what it shows and asks at its terminal, and memory that it gives back when it
+ * is idle.
+ */
 
 import { performance } from "node:perf_hooks";
 import { createInterface } from "node:readline";
 import type { Writable } from "node:stream";
 import type { Ms } from "../../shared/time.ts";
+
+/** The last line of a terminal, which says what a long command is doing. */
+export interface StatusLine {
+  /** Shows an activity with its duration until the next one; an empty text removes the line. Nothing without a terminal. */
+  show(activity: string): void;
+  /** Writes a line about a completed step where there is no terminal, which shows them while they run. */
+  noteStep(step: string): void;
+  /** Writes text above the line. */
+  write(text: string): void;
+}
 
 interface ProcessProbe {
   /** Utilization of the event loop since the previous call, from 0 to 1. */
@@ -13,6 +26,21 @@ interface ProcessProbe {
   /** Collects garbage and returns memory to the system. */
   collect(): void;
 }
+
+/** What a status line needs of its stream. */
+type StatusStream = Pick<Writable, "write"> & { isTTY?: boolean; columns?: number };
+
+/** Moves the cursor to the start of its line and removes what stands there. */
+const CLEAR_LINE = "\r\u001b[2K";
+
+/** Interval at which a shown duration changes: 1 s. */
+const STATUS_INTERVAL: Ms = 1_000;
+
+/** Durations below this number of seconds are not shown. */
+const MIN_SHOWN_SECONDS = 2;
+
+/** Width of a terminal that does not tell its own. */
+const DEFAULT_COLUMNS = 80;
 
 /** Limit of a line's delay: 10 ms. */
 const FLUSH_DELAY: Ms = 10;
@@ -46,6 +74,42 @@ export function createLineWriter(stream: Pick<Writable, "write" | "on">): (line:
   process.on("exit", flush);
   return (line) => {
     if (pendingLines.push(line) === 1) setTimeout(flush, FLUSH_DELAY).unref();
+  };
+}
+
+/** Creates the status line of a terminal, by default the one to which errors are written. */
+export function createStatusLine(stream: StatusStream = process.stderr): StatusLine {
+  const isTerminal = stream.isTTY === true && process.env["TERM"] !== "dumb";
+  let activity = "";
+  let startedAt = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  function draw() {
+    const seconds = Math.floor((performance.now() - startedAt) / 1000);
+    const text = seconds < MIN_SHOWN_SECONDS ? `${activity} …` : `${activity} … ${seconds} s`;
+    // A line that is wider than the terminal could not be removed again.
+    stream.write(`${CLEAR_LINE}${text.slice(0, (stream.columns || DEFAULT_COLUMNS) - 1)}`);
+  }
+
+  function show(text: string) {
+    if (!isTerminal) return;
+    if (activity !== "") stream.write(CLEAR_LINE);
+    clearInterval(timer);
+    activity = text;
+    startedAt = performance.now();
+    if (activity === "") return;
+    draw();
+    timer = setInterval(draw, STATUS_INTERVAL).unref();
+  }
+
+  return {
+    show,
+    noteStep: (step) => void (isTerminal || stream.write(`${step}\n`)),
+    write(text) {
+      if (activity !== "") stream.write(CLEAR_LINE);
+      stream.write(text);
+      if (activity !== "") draw();
+    },
   };
 }
 
