@@ -87,7 +87,7 @@ async function measure({ agents, seconds }: ProcessorSizes, cores: number | unde
     const url = `http://127.0.0.1:${port}`;
     const { secret } = plane.addWebhook(`${url}/webhooks/plane`);
     const command = group.wrap(["node", ...START_FLAGS, "dist/start.js"]);
-    const product = await startProduct(command, { ...env, PLANE_WEBHOOK_SECRET: secret }, port);
+    const product = await startProduct(command, { ...env, PLANE_WEBHOOK_SECRET: secret }, { port });
     await product.poll();
     while ((await product.pending()) > 0) await sleep(250);
     const figures = { calls: [] as Ms[], polls: [] as Ms[] };

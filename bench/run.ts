@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { HOUR, MINUTE } from "../shared/time.ts";
 import { benchAdoption } from "./adoption.ts";
 import { benchAgents } from "./agents.ts";
+import { benchBusyBoard } from "./busy-board.ts";
 import { benchBusyTeam } from "./busy-team.ts";
 import { benchClaims } from "./claims.ts";
 import { benchContainer } from "./container.ts";
@@ -46,6 +47,10 @@ const benches: Record<string, () => Promise<BenchLine[]>> = {
   adoption: async () => [
     ...(await benchAdoption({ projects: 9, items: 1_200, blockedTasks: [20, ...Array<number>(9).fill(10)] })),
     ...(quick ? [] : await benchAdoption({ projects: 9, items: 1_200, blockedTasks: Array<number>(10).fill(20) })),
+    // 139 open tasks each: 50 blocked ones, 88 free ones, and one after a cancelled task.
+    ...(quick
+      ? []
+      : await benchAdoption({ projects: 9, items: 1_203, blockedTasks: Array<number>(4).fill(50), freeTasks: 88 })),
   ],
   "busy-team": async () => [
     ...(await benchBusyTeam({
@@ -55,6 +60,14 @@ const benches: Record<string, () => Promise<BenchLine[]>> = {
     })),
     ...(quick ? [] : await benchBusyTeam({ agents: 5, pollInterval: 5 * MINUTE, tasks: 200, duration: 10 * MINUTE })),
   ],
+  busy: () =>
+    benchBusyBoard({
+      agents: 3,
+      itemsPerMinute: 8,
+      ...(quick
+        ? { duration: 3 * MINUTE, remarks: 18, stops: 4, kills: 1 }
+        : { duration: 10 * MINUTE, remarks: 60, stops: 12, kills: 5 }),
+    }),
   wakes: () => benchWakes({ agents: 10, duration: (quick ? 4 : 24) * HOUR, tasksPerHour: 1.5 }),
   latency: () => benchLatency({ rates: [50, 25], seconds: quick ? 4 : 30 }),
   memory: () =>

@@ -84,6 +84,7 @@ export async function startSimulatedProduct(
     },
     signal: stopping.signal,
     readAsset: createAssetReader(),
+    alarms: true,
     overrides: { clock, wait: time.wait, fetch: time.fetch },
   });
   const app = createHttpApp(deps, { routes: manifest.routes, getRemoteAddress: () => "127.0.0.1" });

@@ -11,16 +11,19 @@ interface BenchSimulatorsOptions {
   chats?: readonly number[];
   /** Whether Plane sends webhooks automatically. Default: false. */
   autoDeliver?: boolean;
+  /** Requests a minute that Plane allows each key. Default: any number. */
+  rateLimit?: number;
 }
 
 export type BenchSimulators = Awaited<ReturnType<typeof startSimulators>>;
 
 /** Starts the simulated Plane and Telegram and returns them with the settings that connect the product to them. */
-export async function startSimulators({ chats = [4711], autoDeliver = false }: BenchSimulatorsOptions = {}) {
+export async function startSimulators(options: BenchSimulatorsOptions = {}) {
+  const { chats = [4711], autoDeliver = false, rateLimit } = options;
   let clockOffset = DAY;
   const plane = createPlaneSimulator({
     clock: () => Date.now() - clockOffset,
-    rateLimit: Number.POSITIVE_INFINITY,
+    rateLimit: rateLimit ?? Number.POSITIVE_INFINITY,
     autoDeliver,
   });
   const telegram = createTelegramSimulator({
@@ -36,7 +39,7 @@ export async function startSimulators({ chats = [4711], autoDeliver = false }: B
     PLANE_URL: url,
     PLANE_API_KEY: plane.createApiKey(ada),
     PLANE_WORKSPACE: plane.workspace.slug,
-    PLANE_RATE_LIMIT: String(UNLIMITED),
+    PLANE_RATE_LIMIT: String(rateLimit ?? UNLIMITED),
     TELEGRAM_BOT_TOKEN: telegram.token,
     TELEGRAM_CHAT_ID: String(chats[0]),
     TELEGRAM_API_ROOT: apiRoot,

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { openSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { findFreePort } from "../test/support/redis-server.ts";
 import { ADMIN_TOKEN } from "./simulators.ts";
@@ -23,27 +23,36 @@ export interface StartedProduct {
   /** Number of jobs that wait or run. */
   pending(): Promise<number>;
   stop(): Promise<void>;
+  /** Sends SIGKILL to npm and the product; resolves when they have exited. */
+  kill(): Promise<void>;
+}
+
+interface StartOptions {
+  /** Default: a free port. */
+  port?: number;
+  /** File to which the product's log is appended. Default: the log is discarded. */
+  log?: string;
 }
 
 /** Runs `npm start` with these settings and resolves when `/ready` says that store, Plane and Telegram work. */
-export function startWithNpm(env: Record<string, string>): Promise<StartedProduct> {
-  return startProduct(["npm", "start", "--silent"], env);
+export function startWithNpm(env: Record<string, string>, options?: StartOptions): Promise<StartedProduct> {
+  return startProduct(["npm", "start", "--silent"], env, options);
 }
 
 /** Runs a command that starts the product, and resolves when `/ready` says that store, Plane and Telegram work. */
 export async function startProduct(
   [program = "", ...args]: readonly string[],
   env: Record<string, string>,
-  chosenPort?: number,
+  { port: givenPort, log }: StartOptions = {},
 ): Promise<StartedProduct> {
-  const port = chosenPort ?? (await findFreePort());
+  const port = givenPort ?? (await findFreePort());
   const url = `http://127.0.0.1:${port}`;
   const { PATH = "", HOME = "/" } = process.env;
   const startedAt = performance.now();
   const started = spawn(program, args, {
     cwd: ROOT,
     env: { PATH, HOME, ...env, PORT: String(port) },
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: ["ignore", log === undefined ? "ignore" : openSync(log, "a"), "inherit"],
     detached: true,
   });
   const exited = once(started, "exit");
@@ -84,6 +93,11 @@ export async function startProduct(
       // An orderly stop, as by a service manager: after a kill during a tick the next start would wait for the tick's
       // lease.
       process.kill(productPid, "SIGTERM");
+      await exited;
+      process.off("exit", killGroup);
+    },
+    async kill() {
+      killGroup();
       await exited;
       process.off("exit", killGroup);
     },

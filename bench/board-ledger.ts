@@ -1,0 +1,90 @@
+import type { Ms } from "../shared/time.ts";
+import type { Received } from "./board-agents.ts";
+
+/** What a person wrote about a task. Each text has a mark of its own, by which it is found again. */
+export interface WrittenRemark {
+  mark: string;
+  item: string;
+  agent: string;
+  at: Ms;
+  where: "plane" | "mention" | "telegram";
+}
+
+/** A stop that a person asked for. */
+export interface RequestedStop {
+  task: string;
+  agent: string;
+  at: Ms;
+  where: "plane" | "telegram" | "page";
+  /** Jobs that waited. */
+  pending: number;
+  isPlaneAway: boolean;
+}
+
+/** What happened outside of the product: in Plane, at the gateway, and in the agents' hands. */
+export interface BoardLedger {
+  remarks: readonly WrittenRemark[];
+  stops: readonly RequestedStop[];
+  received: readonly Received[];
+  /** Messages that the gateway accepted. */
+  wakes: readonly { agent: string; message: string }[];
+  /** When Plane closed an item; undefined while it is open. */
+  findClosedAt: (item: string) => Ms | undefined;
+}
+
+export interface BoardJudgement {
+  /** Remarks that their agent had read before Plane closed the task. */
+  heard: number;
+  /** The others, for people: what was written, where, and what became of it. */
+  unheard: string[];
+  /** Time from a remark until its agent had it. */
+  hearingTimes: Ms[];
+  /** Remarks that more than one wake of an agent carried. */
+  doubled: string[];
+  /** Time from a stop until a call about the task was refused because of it; infinite when none was. */
+  stopTimes: Ms[];
+  /** Times of the calls that change a task's status, that were not refused. */
+  statusTimes: Ms[];
+}
+
+/** Judges by what the simulators and the agents recorded; the product's own records do not count. */
+export function judgeBoard(ledger: BoardLedger): BoardJudgement {
+  const judged = ledger.remarks.map((remark) => ({ remark, ...judgeRemark(ledger, remark) }));
+  const times = judged.flatMap(({ heardAt, remark }) => (heardAt === undefined ? [] : [heardAt - remark.at]));
+  return {
+    heard: judged.filter(({ problem }) => problem === undefined).length,
+    unheard: judged.flatMap(({ problem }) => (problem === undefined ? [] : [problem])),
+    hearingTimes: times,
+    doubled: ledger.remarks.filter(({ mark, agent }) => countWakes(ledger, mark, agent) > 1).map(({ mark }) => mark),
+    stopTimes: ledger.stops.map((stop) => getStopTime(ledger, stop)),
+    statusTimes: ledger.received.flatMap(({ tool, via, took }) =>
+      tool === "update_task_status" && via === "answer" && took !== undefined ? [took] : [],
+    ),
+  };
+}
+
+function judgeRemark(ledger: BoardLedger, { mark, item, agent, at, where }: WrittenRemark) {
+  const heardAt = ledger.received.find((each) => each.agent === agent && hasMark(each.text, mark))?.at;
+  const closedAt = ledger.findClosedAt(item);
+  if (heardAt !== undefined && (closedAt === undefined || heardAt <= closedAt)) return { heardAt };
+  const seconds = (to: Ms | undefined) => (to === undefined ? "never" : `after ${((to - at) / 1_000).toFixed(1)} s`);
+  const problem = `${mark} (${where}) was read ${seconds(heardAt)}, the task closed ${seconds(closedAt)}`;
+  return { problem, heardAt };
+}
+
+function countWakes({ wakes }: BoardLedger, mark: string, agent: string): number {
+  return wakes.filter((wake) => wake.agent === agent.toLowerCase() && hasMark(wake.message, mark)).length;
+}
+
+/** Marks end with a full stop, so that none begins another one. */
+function hasMark(text: string, mark: string): boolean {
+  return text.includes(`${mark}.`);
+}
+
+function getStopTime({ received }: BoardLedger, { task, agent, at }: RequestedStop): Ms {
+  const refusal = received.find(
+    (each) =>
+      each.at >= at && each.agent === agent && each.task === task && each.via === "refusal" && /stop/i.test(each.text),
+  );
+  return refusal === undefined ? Number.POSITIVE_INFINITY : Math.max(0, refusal.at - (refusal.took ?? 0) - at);
+}
