@@ -17,6 +17,7 @@ import { healthRoute, metricsRoute, outsideHealthRoute, readyRoute } from "./hea
 import { figuresTick, storeTick, trimTick } from "./maintenance-ticks.ts";
 import { deadLettersRoute, holdsRoute, storeCopyRoute, ticksRoute, timeCsvRoute } from "./operations.ts";
 import { planeTick } from "./plane-tick.ts";
+import { changesTick } from "./poll/changes-tick.ts";
 import { observeHandler } from "./poll/observe-handler.ts";
 import { cyclesTick, jobsTick, pollTick } from "./poll/poll-tick.ts";
 import { digestTick } from "./telegram/digest/digest.ts";
@@ -68,6 +69,7 @@ export function createManifest(machine?: MachineParts): Manifest {
     ],
     ticks: [
       pollTick,
+      changesTick,
       jobsTick,
       claimsTick,
       ...(machine?.ticks ?? []),

@@ -6,6 +6,7 @@
 import type { SyncDeps, TaskDeps, Tick } from "../../shared/app/deps.ts";
 import { DEFAULT_POLL_CRON } from "../../shared/config/environment.ts";
 import type { Settings } from "../../shared/config/settings.ts";
+import type { PlaneClient } from "../../shared/plane/endpoint.ts";
 import { PlaneError, REFUSAL_CODES } from "../../shared/plane/errors.ts";
 import { isReadableProject, listReadableProjects, type ProjectRecord } from "../../shared/records/plane-records.ts";
 import { observedKeys, observedSets } from "../../shared/records/store-keys.ts";
@@ -115,7 +116,7 @@ export async function pollProjects(
   const counts = { projects: 0, pages: 0, changed: 0, removed: 0 };
   const unconfirmed: ProjectPollResult["unconfirmed"] = [];
   for (const project of projects.filter(isReadableProject)) {
-    const pass = await pollProjectWithLock(deps, project, correlation);
+    const pass = await pollUnlessRefused(deps, project, correlation);
     if (!pass) continue;
     counts.projects += 1;
     counts.pages += pass.pages;
@@ -123,35 +124,69 @@ export async function pollProjects(
     unconfirmed.push(...pass.unconfirmed);
     counts.removed += pass.removed;
   }
-  if (unconfirmed.length > 0) {
-    const requestedAt = await deps.store.now();
-    // A read counts as later than its request only from the next millisecond on.
-    await deps.wait(CONFIRM_LOSS_AFTER_MS + 1);
-    for (const { project, item } of unconfirmed) await readItemSince(deps, item, { project, correlation }, requestedAt);
-  }
+  await confirmLosses(deps, unconfirmed, correlation);
   return counts;
 }
 
-async function pollProjectWithLock(
+async function pollUnlessRefused(
   deps: SyncDeps,
   project: ProjectRecord,
   correlation: string,
 ): Promise<ProjectPollResult | undefined> {
-  const lease = `pass:${project.id}`;
-  const fence = await acquirePassLease(deps, lease);
   try {
-    const pass = await pollProject(deps, project, correlation);
-    if (!pass.hasCountMismatch) return pass;
-    return { ...pass, removed: (await reconcileIds(deps, pass.project, correlation)).removed };
+    return await pollProjectWithLock(deps, project, correlation, deps.plane);
   } catch (thrown) {
     // A refusal concerns this project only, so that other projects can still be read.
     const isRefusal = thrown instanceof PlaneError && REFUSAL_CODES.has(thrown.code);
     if (!isRefusal) throw thrown;
     deps.log.warn("project poll failed", { correlation, project: project.identifier, error: thrown.message });
     return undefined;
+  }
+}
+
+/**
+ * Looks for changes of one project with another client; returns the number of changed items. What that client does not
+ * list is not gone: Groundcrew's own decides.
+ */
+export async function lookAtProject(
+  deps: SyncDeps,
+  project: ProjectRecord,
+  plane: PlaneClient,
+  correlation: string,
+): Promise<number> {
+  const pass = await pollProjectWithLock(deps, project, correlation, plane);
+  await confirmLosses(deps, pass.unconfirmed, correlation);
+  return pass.changed + pass.removed;
+}
+
+async function pollProjectWithLock(
+  deps: SyncDeps,
+  project: ProjectRecord,
+  correlation: string,
+  plane: PlaneClient,
+): Promise<ProjectPollResult> {
+  const lease = `pass:${project.id}`;
+  const fence = await acquirePassLease(deps, lease);
+  try {
+    const pass = await pollProject({ ...deps, plane }, project, correlation);
+    if (!pass.hasCountMismatch) return pass;
+    return { ...pass, removed: (await reconcileIds(deps, pass.project, correlation)).removed };
   } finally {
     await deps.store.release(lease, fence);
   }
+}
+
+/** Reads items with a loss again, which counts from the second read on. */
+async function confirmLosses(
+  deps: SyncDeps,
+  unconfirmed: ProjectPollResult["unconfirmed"],
+  correlation: string,
+): Promise<void> {
+  if (unconfirmed.length === 0) return;
+  const requestedAt = await deps.store.now();
+  // A read counts as later than its request only from the next millisecond on.
+  await deps.wait(CONFIRM_LOSS_AFTER_MS + 1);
+  for (const { project, item } of unconfirmed) await readItemSince(deps, item, { project, correlation }, requestedAt);
 }
 
 /**

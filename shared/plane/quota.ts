@@ -143,6 +143,22 @@ export async function readQuotaLeft(
 /** The bucket of the reads that Groundcrew makes with an agent's key. A pause leaves the agent's turns to its own calls. */
 export const toAgentReadsBucket = (agent: string): string => `agent_reads:${encodeURIComponent(agent)}`;
 
+/** What counts an agent's own requests to Plane of the last two minutes. */
+const toOwnRequests = (agent: string) => ({
+  bucket: `agent_requests:${encodeURIComponent(agent)}`,
+  window: INTERACTIVE_MS,
+});
+
+/** The turns that one request of the agent itself takes: reads with its key then leave it a part of its quota. */
+export function toOwnTurn(agent: string): Consumption[] {
+  return [toAgentTurn(agent), { ...toOwnRequests(agent), n: 1, limit: Number.MAX_SAFE_INTEGER }];
+}
+
+/** Consumes nothing; succeeds only when the agent has sent no request of its own for two minutes. */
+export function toIdleCondition(agent: string): Consumption {
+  return { ...toOwnRequests(agent), n: 0, limit: 0 };
+}
+
 /** The consumption that an agent's next request to Plane needs, whatever it is for. */
 export function toAgentTurn(agent: string): Consumption {
   return { bucket: `agent:${encodeURIComponent(agent)}`, n: 1, limit: 1, window: AGENT_PACE_MS };

@@ -99,6 +99,13 @@ export interface CommentsRecord {
   announcedAt?: string;
 }
 
+/** Written before a pass over a project's list begins. */
+export interface PassMark {
+  id: string;
+  /** Store time. */
+  at: number;
+}
+
 export interface RelationsRecord {
   /** Store time when the latest read of this item's relations began. */
   at: number;
@@ -178,7 +185,8 @@ export function toProjectPut(project: ProjectRecord): Put {
 /** Returns a new revision. Values with a greater revision were stored after this call, so after the pass began. */
 export async function takeRevisionMark(deps: Pick<SyncDeps, "store" | "newId">, project: string): Promise<number> {
   const key = observedKeys.mark(project);
-  await deps.store.commit({ put: [{ key, value: deps.newId() }] });
+  const value: PassMark = { id: deps.newId(), at: await deps.store.now() };
+  await deps.store.commit({ put: [{ key, value }] });
   const [mark] = await deps.store.read([key]);
   return mark?.rev ?? 0;
 }

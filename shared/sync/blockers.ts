@@ -23,18 +23,27 @@ import { toEdgePut } from "./dependency-edges.ts";
 import type { ObservationSource } from "./event-facts.ts";
 import { prepareItemUpdate, readItem } from "./observe-item.ts";
 import { type IgnoredDependencyRecord, observeRelations } from "./relations.ts";
-import { readForTask, toReadTime } from "./spare-reads.ts";
+import { readForTask, readWithIdleKeys, toReadTarget, toReadTime } from "./spare-reads.ts";
 
 /**
  * Reads an item's relations and stores its dependencies. The API of Plane before v1.3 has no relations; there they are
- * read from the item's activities. Returns Plane's time before which every change was seen.
+ * read from the item's activities. With `idle` Groundcrew's own quota is left to others. Returns Plane's time before
+ * which every change was seen.
  */
-export async function readRelations(deps: SyncDeps, item: ItemRecord, source: ObservationSource): Promise<string> {
+export async function readRelations(
+  deps: SyncDeps,
+  item: ItemRecord,
+  source: ObservationSource,
+  keys: "own" | "idle" = "own",
+): Promise<string> {
   const began = await deps.store.now();
   const hasRelations = (await deps.plane.capabilities()).relations;
-  const { date, ...found } = await readForTask(deps, item, (plane) =>
-    hasRelations ? readRelationList(plane, item.snapshot) : readActivityRelations({ ...deps, plane }, item.snapshot),
-  );
+  const readList = (plane: PlaneClient) =>
+    hasRelations ? readRelationList(plane, item.snapshot) : readActivityRelations({ ...deps, plane }, item.snapshot);
+  const { date, ...found } =
+    keys === "own"
+      ? await readForTask(deps, item, readList)
+      : await readWithIdleKeys(deps, toReadTarget(item), relationsApi.list.operation, readList);
   const readAt = toReadTime(date, (await deps.store.now()) - began);
   await observeRelations(deps, item, found, began, source);
   return readAt;

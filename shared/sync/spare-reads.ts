@@ -1,6 +1,6 @@
 /**
- * Reads that Groundcrew makes for itself take what the quota has to spare: with its own key, and while that has none
- * left, with the key of the task's agent, at most every second request of it.
+ * Reads that Groundcrew makes for itself take what the quotas have to spare: with its own key and with those of the
+ * agents, whose own requests come first.
  */
 
 import type { SyncDeps } from "../app/deps.ts";
@@ -16,18 +16,27 @@ import {
   toPlaneTime,
 } from "../plane/endpoint.ts";
 import { PlaneAuthError, PlaneNotFoundError, PlaneRateLimitedError } from "../plane/errors.ts";
-import { AGENT_PACE_MS, createQuotaError, toAgentReadsBucket, toAgentTurn } from "../plane/quota.ts";
+import { AGENT_PACE_MS, createQuotaError, toAgentReadsBucket, toAgentTurn, toIdleCondition } from "../plane/quota.ts";
 import type { Consumption } from "../store/port.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
 import { isAgentTask } from "../task/unread-details.ts";
 import { MINUTE, type Ms, SECOND } from "../time.ts";
+
+/** What is read: something in a project; the keys of `owners` come first. */
+interface ReadTarget {
+  project: string;
+  owners?: readonly string[];
+}
 
 type TaskReadDeps = Pick<SyncDeps, "plane" | "getAgentPlane" | "store" | "settings" | "wait" | "log">;
 
 /** The answer; or `limit`, the error of a key that has no quota, absent when it cannot read the project. */
 type KeyOutcome<T> = { answer: T } | { limit?: PlaneRateLimitedError };
 
-/** Part of an agent's requests that reads for Groundcrew may use: half. The rest is reserved for the agent's own calls. */
+/**
+ * Part of an agent's requests that reads for Groundcrew may use: half. The rest is reserved for the agent's own
+ * requests; an agent that sent none for two minutes gives nearly all of its quota.
+ */
 const AGENT_SHARE = 0.5;
 
 /** Time after which a key that Plane has refused in a project is tried there again: 10 minutes. */
@@ -43,9 +52,8 @@ export const CONTINUED_READ_WAIT_MS: Ms = MINUTE;
 const PLANE_CLOCK_MARGIN_MS: Ms = 5 * SECOND;
 
 /**
- * Reads something about an item by spare calls: with Groundcrew's key, and while its quota is used up, with the key of
- * an agent whose open task the item is. `read` may be called once for each key. The agent's own calls come first: reads
- * take at most every second of its turns and half of its quota, and none while a call waits for its turn.
+ * Reads something about an item by spare calls: with Groundcrew's key, and for an open task of an agent, while that
+ * quota is used up, with the key of any agent, its own first. `read` may be called once for each key.
  * Throws a PlaneRateLimitedError with the shortest wait when no key has quota.
  */
 export async function readForTask<T>(
@@ -57,14 +65,49 @@ export async function readForTask<T>(
     return await read(deps.plane);
   } catch (thrown) {
     if (!(thrown instanceof PlaneRateLimitedError) || !isAgentTask(item)) throw thrown;
-    let limit = thrown;
-    for (const agent of item.owners ?? []) {
-      const outcome = await readWithAgentKey(deps, agent, item.snapshot.project, thrown.operation, read);
-      if ("answer" in outcome) return outcome.answer;
-      if (outcome.limit && outcome.limit.retryAfter < limit.retryAfter) limit = outcome.limit;
-    }
-    throw limit;
+    const outcome = await readWithAgentKeys(deps, toReadTarget(item), thrown.operation, read);
+    if ("answer" in outcome) return outcome.answer;
+    throw outcome.limit && outcome.limit.retryAfter < thrown.retryAfter ? outcome.limit : thrown;
   }
+}
+
+/**
+ * Reads something in a project by the agents' idle quota: what their own requests leave. Groundcrew's key, which people
+ * need, is used only where no agent has a key that reads the project.
+ * Throws a PlaneRateLimitedError with the shortest wait when no key has quota.
+ */
+export async function readWithIdleKeys<T>(
+  deps: TaskReadDeps,
+  target: ReadTarget,
+  operation: string,
+  read: (plane: PlaneClient) => Promise<T>,
+): Promise<T> {
+  const outcome = await readWithAgentKeys(deps, target, operation, read);
+  if ("answer" in outcome) return outcome.answer;
+  if (outcome.limit) throw outcome.limit;
+  return read(deps.plane);
+}
+
+export function toReadTarget({ owners = [], snapshot: { project } }: ItemRecord): ReadTarget {
+  return { project, owners };
+}
+
+/** Reads with the first agent's key that has quota, those of the owners before the others. */
+async function readWithAgentKeys<T>(
+  deps: TaskReadDeps,
+  { project, owners = [] }: ReadTarget,
+  operation: string,
+  read: (plane: PlaneClient) => Promise<T>,
+): Promise<KeyOutcome<T>> {
+  let limit: PlaneRateLimitedError | undefined;
+  for (const agent of new Set([...owners, ...deps.settings.agents.map(({ name }) => name)])) {
+    const outcome = await readWithAgentKey(deps, agent, project, operation, read);
+    if ("answer" in outcome) return outcome;
+    if (outcome.limit && outcome.limit.retryAfter < (limit?.retryAfter ?? Number.POSITIVE_INFINITY)) {
+      limit = outcome.limit;
+    }
+  }
+  return omitUndefined({ limit });
 }
 
 async function readWithAgentKey<T>(
@@ -77,17 +120,17 @@ async function readWithAgentKey<T>(
   const { plane, usesOwnKey } = deps.getAgentPlane(agent);
   if (!usesOwnKey) return {};
   const refusals = `${toAgentReadsBucket(agent)}:${project}`;
-  const turn = toReadTurn(deps, agent);
-  const delay = await deps.store.consumeAll([...turn, { bucket: refusals, n: 0, limit: 0, window: 1 }]);
+  if ((await deps.store.consume(refusals, 0, 0, 1)) > 0) return {};
+  const delay = await takeReadTurn(deps, agent);
   const problem = `Neither Groundcrew's API key nor that of ${agent} has quota`;
   if (delay > 0) return { limit: createQuotaError(operation, delay, problem) };
   try {
-    return { answer: await read(withTurns(deps, plane, turn)) };
+    return { answer: await read(withTurns(deps, plane, agent)) };
   } catch (thrown) {
     if (thrown instanceof PlaneRateLimitedError) return { limit: thrown };
     const isRefused = thrown instanceof PlaneAuthError || (thrown instanceof PlaneNotFoundError && !thrown.noRoute);
     if (!isRefused) throw thrown;
-    deps.log.warn("Plane refused an agent's key; Groundcrew's own key reads instead", {
+    deps.log.info("Plane refused an agent's key; another key reads instead", {
       agent,
       project,
       operation,
@@ -98,21 +141,29 @@ async function readWithAgentKey<T>(
   }
 }
 
-/** A turn of the agent, of which reads take every second one, or fewer when half of the quota is less. */
-function toReadTurn({ settings }: TaskReadDeps, agent: string): Consumption[] {
+/**
+ * Takes a turn of the agent for a read: 0, or the time until there may be one. Reads take every turn of an agent that
+ * is idle, else every second one, or fewer when half of the quota is less; none while a call waits for its turn.
+ */
+async function takeReadTurn({ store, settings }: TaskReadDeps, agent: string): Promise<Ms> {
+  const takeTurn = (window: Ms, ...conditions: Consumption[]) => {
+    const reads = { bucket: toAgentReadsBucket(agent), n: 1, limit: 1, window };
+    return store.consumeAll([toAgentTurn(agent), reads, ...conditions]);
+  };
+  const idleDelay = await takeTurn(AGENT_PACE_MS, toIdleCondition(agent));
+  if (idleDelay === 0) return 0;
   const quotaPace = Math.ceil(MINUTE / ((settings.plane?.rateLimit ?? 1) * AGENT_SHARE));
-  const window = Math.max(AGENT_PACE_MS / AGENT_SHARE, quotaPace);
-  return [toAgentTurn(agent), { bucket: toAgentReadsBucket(agent), n: 1, limit: 1, window }];
+  return Math.min(idleDelay, await takeTurn(Math.max(AGENT_PACE_MS / AGENT_SHARE, quotaPace)));
 }
 
 /** The client, whose first request has its turn and whose others (further pages, retries) wait for theirs. */
-function withTurns({ store, wait }: TaskReadDeps, plane: PlaneClient, turn: Consumption[]): PlaneClient {
+function withTurns(deps: TaskReadDeps, plane: PlaneClient, agent: string): PlaneClient {
   let hasTurn = true;
   async function waitForTurn() {
     while (!hasTurn) {
-      const delay = await store.consumeAll(turn);
+      const delay = await takeReadTurn(deps, agent);
       if (delay === 0) return;
-      await wait(delay);
+      await deps.wait(delay);
     }
     hasTurn = false;
   }

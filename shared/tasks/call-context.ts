@@ -6,7 +6,7 @@
 import type { TaskDeps } from "../app/deps.ts";
 import type { Endpoint, PlaneCallOptions, PlaneClient } from "../plane/endpoint.ts";
 import { PlaneRateLimitedError } from "../plane/errors.ts";
-import { AGENT_PACE_MS, toAgentReadsBucket, toAgentTurn } from "../plane/quota.ts";
+import { AGENT_PACE_MS, toAgentReadsBucket, toOwnTurn } from "../plane/quota.ts";
 import { workKeys } from "../records/store-keys.ts";
 import { MINUTE, type Ms } from "../time.ts";
 
@@ -67,7 +67,7 @@ export function createCallContext(deps: TaskDeps, caller: Caller, correlation: s
 
   async function waitForTurn(operation: string): Promise<void> {
     for (;;) {
-      const waitMs = await deps.store.consumeAll([toAgentTurn(caller.name)]);
+      const waitMs = await deps.store.consumeAll(toOwnTurn(caller.name));
       if (waitMs === 0) return;
       if (waitMs > waitBudget.left) throw createPaceError(operation, caller, waitMs);
       waitBudget.left -= waitMs;
