@@ -8,15 +8,16 @@ import type { AgentSettings } from "../shared/config/settings-file.ts";
 import { parseJobBody } from "../shared/jobs/job-body.ts";
 import { createProgressJobs } from "../shared/jobs/outgoing-jobs.ts";
 import { toLabelsLane, type WorkJobBody, workJobBodySchema } from "../shared/jobs/work-jobs.ts";
+import { type ProcedureKind, resumeProcedure } from "../shared/procedure/procedure.ts";
 import type { AnyEvent } from "../shared/task/events.ts";
 import type { EventFacts, RuleAction, RuleSet } from "../shared/task/rule-set.ts";
 import { mirrorAgentLabels } from "../shared/tasks/agent-labels.ts";
 import { writeCard } from "../shared/tasks/card-comment.ts";
-import { cleanUpPartialUpload } from "../shared/tasks/deliverables/deliver-file.ts";
+import { UPLOAD } from "../shared/tasks/deliverables/deliver-file.ts";
 import { resolveBlocked, resolveDependants } from "../shared/tasks/dependency-blocks.ts";
 import { checkClaim, expireClaims, handleClaimEnd, restoreClaim } from "../shared/tasks/lifecycle/claim-upkeep.ts";
-import { reconcileReview } from "../shared/tasks/lifecycle/reviews.ts";
-import { resumeInterruptedChange } from "../shared/tasks/lifecycle/set-status.ts";
+import { reconcileReview, VERDICT } from "../shared/tasks/lifecycle/reviews.ts";
+import { STATUS_CHANGE } from "../shared/tasks/lifecycle/status-change.ts";
 import { answerFromComment, closeQuestions, postAnswer, remindQuestion } from "../shared/tasks/people/questions.ts";
 import { handleMention, handleRemark, wakeForHeldRemarks } from "../shared/tasks/people/remarks.ts";
 import { runPlan } from "../shared/tasks/planning/run-plan.ts";
@@ -35,7 +36,10 @@ type ItemCheck = "mirror" | "check_claim" | "resolve_dependants";
 type BodyByType = { [Body in WorkJobBody as Body["type"]]: Body };
 
 /** The jobs that complete at once or fail; the others may ask to be tried again later. */
-type OperationType = Exclude<keyof BodyByType, "plan" | "ticket_update" | "mirror">;
+type OperationType = Exclude<keyof BodyByType, "plan" | "ticket_update" | "mirror" | "resume_procedure">;
+
+/** All kinds of procedures: what takes several steps, and continues after an interruption. */
+export const PROCEDURES: readonly ProcedureKind<object, unknown>[] = [STATUS_CHANGE, VERDICT, UPLOAD];
 
 /** The checks after each kind of event. */
 const ITEM_CHECKS: Partial<Record<AnyEvent["kind"], readonly ItemCheck[]>> = {
@@ -60,11 +64,9 @@ const OPERATIONS: { [Type in OperationType]: (deps: Deps, body: BodyByType[Type]
     await checkClaim(deps, body);
   },
   restore_claim: restoreClaim,
-  clean_upload: cleanUpPartialUpload,
   resolve_dependants: resolveDependants,
   resolve_blocked: resolveBlocked,
   reviewed: (deps, { item, correlation }) => reconcileReview(deps, item, correlation),
-  resume_status: (deps, { item, correlation }) => resumeInterruptedChange(deps, item, correlation),
   ticket: requestTicket,
   ticket_closed: (deps, { item, correlation }) => closeTicket(deps, item, correlation),
   card: writeCard,
@@ -86,6 +88,7 @@ export const workHandler: JobHandler = {
     const body = parseJobBody(job, workJobBodySchema);
     if (body.type === "plan") return runPlan(deps, body, job);
     if (body.type === "ticket_update") return runUpdateJob(deps, body, job);
+    if (body.type === "resume_procedure") return resumeProcedure(deps, PROCEDURES, body);
     if (body.type === "mirror") return (await mirrorAgentLabels(deps, body)) ?? { done: true };
     if (body.type === "card") await queueLiveUpdate(deps, body, job.id);
     await runOperation(deps, body.type, body);

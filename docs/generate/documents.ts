@@ -1,12 +1,14 @@
 import { readFileSync } from "node:fs";
 import { renderAlerts } from "./alerts-section.ts";
 import { renderMetrics } from "./metrics-section.ts";
+import { renderProcedures } from "./procedures-section.ts";
 import { renderRoutes } from "./routes-section.ts";
 import { renderEnvironment, renderSecrets, renderSettingsFile } from "./settings-sections.ts";
 import { renderTools } from "./tools-section.ts";
 
 /** The generated sections by the document in which they stand, between two comments that name them. */
 const SECTIONS: Record<string, Record<string, () => string | Promise<string>>> = {
+  "docs/architecture.md": { procedures: renderProcedures },
   "docs/configuration.md": {
     environment: renderEnvironment,
     secrets: renderSecrets,

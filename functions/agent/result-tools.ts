@@ -4,7 +4,7 @@ import { z } from "zod";
 import { GroundcrewError } from "../../shared/errors.ts";
 import { isFilePath, isUrl } from "../../shared/tasks/deliverables/file-check.ts";
 import { commitSchema, testsSchema } from "../../shared/tasks/lifecycle/commit-and-tests.ts";
-import { agentSessionSchema } from "../../shared/tasks/lifecycle/status-attempts.ts";
+import { agentSessionSchema } from "../../shared/tasks/lifecycle/status-change.ts";
 import { defineTool, type Tool } from "./tool.ts";
 
 /** Limit of a file inside a call, in bytes: the whole call is held in memory. Larger files are streamed. */

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { STATUSES } from "../../shared/task/snapshot.ts";
 import { newCommentSchema } from "../../shared/tasks/comments.ts";
 import { doneCriteriaSchema } from "../../shared/tasks/lifecycle/done-criteria.ts";
-import { statusChangeSchema } from "../../shared/tasks/lifecycle/status-attempts.ts";
+import { statusChangeSchema } from "../../shared/tasks/lifecycle/status-change.ts";
 import { newQuestionSchema } from "../../shared/tasks/people/questions.ts";
 import { taskAnswerSchema } from "../../shared/tasks/views/task-list.ts";
 import { defineTool, type Tool } from "./tool.ts";

@@ -21,7 +21,7 @@ import {
 import { scanMatchingRows } from "../../shared/store/records.ts";
 import type { Caller } from "../../shared/tasks/call-context.ts";
 import { findStoredTask } from "../../shared/tasks/find-task.ts";
-import type { StatusChange } from "../../shared/tasks/lifecycle/status-attempts.ts";
+import type { StatusChange } from "../../shared/tasks/lifecycle/status-change.ts";
 import { createAcknowledgements } from "../../shared/tasks/wakes.ts";
 import { cleanLine, cleanText, createRedactor, sanitizeOutput } from "../../shared/text.ts";
 import { completeTicket } from "../../shared/tickets/completion.ts";

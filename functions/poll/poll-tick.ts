@@ -8,6 +8,7 @@ import { DEFAULT_POLL_CRON } from "../../shared/config/environment.ts";
 import type { Settings } from "../../shared/config/settings.ts";
 import type { PlaneClient } from "../../shared/plane/endpoint.ts";
 import { PlaneError, REFUSAL_CODES } from "../../shared/plane/errors.ts";
+import { queueInterruptedProcedures } from "../../shared/procedure/procedure.ts";
 import { isReadableProject, listReadableProjects, type ProjectRecord } from "../../shared/records/plane-records.ts";
 import { observedKeys, observedSets } from "../../shared/records/store-keys.ts";
 import type { Job, StoreKey } from "../../shared/store/port.ts";
@@ -27,7 +28,7 @@ import { needsBackfill } from "../../shared/task/unread-details.ts";
 import { createMirrorJob, readAgentAccounts } from "../../shared/tasks/agent-labels.ts";
 import { queueResolveAllBlocked } from "../../shared/tasks/dependency-blocks.ts";
 import { reportDependencyCycles } from "../../shared/tasks/dependency-cycles.ts";
-import { queueInterruptedChanges } from "../../shared/tasks/lifecycle/status-attempts.ts";
+import { queueUnsettledReviews } from "../../shared/tasks/lifecycle/reviews.ts";
 import { readHiddenTasks } from "../../shared/tasks/plan-record.ts";
 import { isHeldInBacklog, wakeForStartableTasks } from "../../shared/tasks/startable-tasks.ts";
 
@@ -70,6 +71,7 @@ export const pollTick: Tick = {
     await queueResolveAllBlocked(deps, correlation);
     await reportDependencyCycles(deps, correlation);
     const agents = await updateAgentTasks(deps, correlation);
+    await queueInterruptedProcedures(deps, correlation);
     deps.notify();
     return { ...counts, ...agents };
   },
@@ -246,7 +248,7 @@ async function updateAgentTasks(
     jobs.push(mirror.job);
   }
   if (jobs.length > 0) await deps.store.commit({ jobs });
-  await queueInterruptedChanges(deps, inReview);
+  await queueUnsettledReviews(deps, inReview);
   const counts = { assigned: 0, new: 0, woken: 0 };
   for (const agent of deps.settings.agents) {
     const tasks = tasksByAgent.get(agent.name) ?? new Map<string, boolean>();

@@ -112,7 +112,7 @@ export const DEFAULT_CLAIM_MINUTES = 15;
 /** Limits of `claim_minutes`: 2, because a write needs 35 s and claims are checked every minute; 1440 are one day. */
 const MIN_CLAIM_MINUTES = 2;
 
-export const MAX_CLAIM_MINUTES = 1_440;
+const MAX_CLAIM_MINUTES = 1_440;
 
 /**
  * Limit of the agents: 500, fifty times the default team. Provision needs some 17 requests for each, so 500 take hours.

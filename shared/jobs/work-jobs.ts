@@ -28,8 +28,6 @@ export const workJobBodySchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("restore_claim"), ...commonFields }),
   /** A task left review: it was closed or its label was removed, and its agent may have to continue. */
   z.object({ type: z.literal("reviewed"), ...commonFields }),
-  /** A change of status was interrupted: completes its remaining steps. */
-  z.object({ type: z.literal("resume_status"), ...commonFields }),
   /** Synchronizes labels `agent:<name>` and assignees. */
   z.object({ type: z.literal("mirror"), ...commonFields }),
   /** Writes or updates the item's agent card. */
@@ -46,8 +44,8 @@ export const workJobBodySchema = z.discriminatedUnion("type", [
     question: z.string(),
     after: z.number(),
   }),
-  /** Checks an upload that was started and removes it if it was not completed. */
-  z.object({ type: z.literal("clean_upload"), ...commonFields, upload: z.string() }),
+  /** A procedure was interrupted: continues it, or gives it up. */
+  z.object({ type: z.literal("resume_procedure"), kind: z.string(), subject: z.string(), correlation: z.string() }),
   /** A person commented on an item that has an open question. */
   z.object({ type: z.literal("reply"), ...commonFields, comment: z.string(), by: z.string() }),
   /** A person wrote about the item: wakes its agents and those that are mentioned, or stops the work. */

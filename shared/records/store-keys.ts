@@ -75,15 +75,13 @@ export const workKeys = {
   claim: (item: string): StoreKey => `claim:${item}`,
   /** Why an agent lost its claim on a task; reported at its next call about the task. */
   claimLoss: (agent: string, item: string): StoreKey => `claim-loss:${encodeURIComponent(agent)}:${item}`,
-  /** The last ended claim of a task. */
-  endedClaim: (item: string): StoreKey => `ended-claim:${item}`,
   /** The last run of the claims tick. */
   lastClaimsTick: "claims-tick",
   /** Mark that the end of a claim has been handled. */
   claimEnd: (item: string, fence: number): StoreKey => `claim-end:${item}:${fence}`,
-  /** The last change of status through Groundcrew and its progress. */
-  statusChange: (item: string): StoreKey => `status-change:${item}`,
-  /** The pending review of a task: who finished it, and the human's verdict. */
+  /** How far a procedure of this kind about this subject is. */
+  procedure: (kind: string, subject: string): StoreKey => `procedure:${kind}:${subject}`,
+  /** The pending review of a task: who finished it. */
   review: (item: string): StoreKey => `review:${item}`,
   /** The verdict of a review by the review's id, for messages that show it afterwards. */
   reviewVerdict: (review: string): StoreKey => `review-verdict:${review}`,
@@ -100,8 +98,6 @@ export const workKeys = {
   message: (id: string): StoreKey => `message:${id}`,
   /** Idempotency key of a call, by the hash of its input. */
   idempotencyKey: (hash: string): StoreKey => `idempotency:${hash}`,
-  /** The progress of an upload. */
-  upload: (item: string, hash: string): StoreKey => `upload:${item}:${hash}`,
   /** How far a running upload is, by the id of the attempt. */
   uploadProgress: (id: string): StoreKey => `upload-progress:${id}`,
   /** The deliverables of an item that were uploaded through Groundcrew. */
@@ -149,8 +145,8 @@ export const workKeys = {
 export const workSets = {
   claims: "claims",
   claimsOf: (agent: string): SetName => `claims:${encodeURIComponent(agent)}`,
-  /** Changes of status that are not complete. */
-  statusChanges: "status-changes",
+  /** Procedures that are not complete. */
+  procedures: "procedures",
   reviews: "reviews",
   times: "times",
   spent: "spent",

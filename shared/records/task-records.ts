@@ -8,9 +8,10 @@ import type { Settings } from "../config/settings.ts";
 import { htmlToText } from "../markdown/plain-text.ts";
 import { toHtml } from "../markdown/to-html.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import type { Put } from "../store/port.ts";
 import type { ItemRecord, Status } from "../task/snapshot.ts";
-import type { Ms } from "../time.ts";
-import { workKeys } from "./store-keys.ts";
+import { DAY, type Ms } from "../time.ts";
+import { workKeys, workSets } from "./store-keys.ts";
 
 /**
  * The holder of a task. The lease under the same key is authoritative; this record adds the agent and the start. It is
@@ -31,18 +32,27 @@ export interface ClaimRecord {
   expectedStatuses: Status[];
 }
 
-/**
- * One change of status, stored before it is applied, so that an interrupted one is completed when the call is repeated,
- * or by a job. Its effects carry its id, so that each happens once.
- */
-export interface StatusChangeRecord {
-  item: string;
+/** How far a procedure is, and what its steps know (`shared/procedure/procedure.ts`). */
+export interface ProcedureRecord<Input> {
+  kind: string;
+  /** What it is about. A subject has one procedure of a kind at a time. */
+  subject: string;
+  /** Distinguishes it from others of its subject, and its effects from theirs. */
+  id: string;
+  input: Input;
+  /** Name of the step that comes next; absent: it is complete. */
+  step?: string;
+  /** Store time of the last recorded step. */
+  at: Ms;
+  /** Store time from which the queue continues it; absent: it is complete. */
+  resumeAt?: Ms;
+}
+
+/** What is known of a change of status. The procedure's subject is the item. */
+export interface StatusChangeInput {
+  /** Or the person. */
   agent: string;
   status: Status;
-  /** The fencing number of the claim; a generated id where no claim is needed. */
-  id: string;
-  /** Store time. */
-  at: Ms;
   text?: string;
   commit?: string;
   tests?: string;
@@ -52,11 +62,18 @@ export interface StatusChangeRecord {
   criteria?: string[];
   /** Set when the agent continues a task that it had blocked itself. */
   unblocks?: true;
-  /** Set when all effects have been applied. */
-  isComplete?: true;
   /** Why Plane refused this change or the one before it; removed when a change succeeds. */
   failure?: { text: string; at: Ms; id: string };
 }
+
+/**
+ * The last change of an item's status, complete or not. Its id is the fencing number of the claim; a generated one
+ * where no claim is needed.
+ */
+export type StatusChangeRecord = ProcedureRecord<StatusChangeInput>;
+
+/** The kind of procedure that changes a status. Its record outlives it, because it shows who blocked a task: 90 days. */
+export const STATUS_PROCEDURE = { name: "status", keptMs: 90 * DAY };
 
 /** A review by a human, of a task that its agent finished with less confidence than required (OPENCLAW-12). */
 export interface ReviewRecord {
@@ -66,12 +83,23 @@ export interface ReviewRecord {
   id: string;
   /** Store time. */
   at: Ms;
-  /** Stored before it is applied, so that an interrupted verdict can be resumed. */
-  verdict?: { kind: "approved" | "sent_back"; by: string; reason: string | null; at: Ms };
+  /** Its verdict was given, and is being applied. */
+  isDecided?: true;
 }
 
 /** A human's verdict on a review. */
-export type ReviewVerdict = NonNullable<ReviewRecord["verdict"]>;
+export interface ReviewVerdict {
+  kind: "approved" | "sent_back";
+  by: string;
+  reason: string | null;
+  /** Store time. */
+  at: Ms;
+}
+
+/** Without `review` the record is deleted. */
+export function toReviewPut(item: string, review?: ReviewRecord): Put {
+  return { key: workKeys.review(item), value: review, ...(review ? { sets: [workSets.reviews] } : {}) };
+}
 
 /** An agent's last note on an item. */
 export interface NoteRecord {
@@ -127,7 +155,7 @@ export async function findStatusAttempt(
   deps: Pick<TaskDeps, "store">,
   item: string,
 ): Promise<StatusChangeRecord | undefined> {
-  const [stored] = await deps.store.read<StatusChangeRecord>([workKeys.statusChange(item)]);
+  const [stored] = await deps.store.read<StatusChangeRecord>([workKeys.procedure(STATUS_PROCEDURE.name, item)]);
   return stored?.value;
 }
 
@@ -170,13 +198,14 @@ export async function readTaskResult(
 /** The summary in Markdown: the text of the closing call, else the note that counted as the summary. */
 async function readSummary({ store }: Pick<Deps, "store">, item: string): Promise<string | undefined> {
   const [[attempt], [review], [claim]] = await Promise.all([
-    store.read<StatusChangeRecord>([workKeys.statusChange(item)]),
+    store.read<StatusChangeRecord>([workKeys.procedure(STATUS_PROCEDURE.name, item)]),
     store.read<ReviewRecord>([workKeys.review(item)]),
     store.read<ClaimRecord>([workKeys.claim(item)]),
   ]);
-  if (attempt?.value.status !== "done") return undefined;
-  const { agent, isComplete: over, text, id } = attempt.value;
-  if (over && review?.value.id !== id) return undefined;
+  if (attempt?.value.input.status !== "done") return undefined;
+  const { id, step, input } = attempt.value;
+  const { agent, text } = input;
+  if (step === undefined && review?.value.id !== id) return undefined;
   if (text?.trim()) return text;
   const [note] = await store.read<NoteRecord>([workKeys.note(agent, item)]);
   return note && isSummaryNote(note.value, claim?.value, agent) ? note.value.text : undefined;

@@ -12,7 +12,7 @@ interface UpdateDeps {
 }
 
 /** The commit to write if the value has not changed since it was read. Without `put` nothing is written. */
-export interface ValueUpdate extends Pick<Commit, "expect" | "put" | "jobs"> {
+export interface ValueUpdate extends Pick<Commit, "expect" | "put" | "jobs" | "release"> {
   /** Runs after the commit has succeeded: logs, metrics and kicks, which a stale attempt must not cause. */
   afterCommit?: () => void | Promise<void>;
 }
@@ -51,7 +51,7 @@ export async function updateValue<Value, Result>(
   key: StoreKey,
   compute: Compute<
     Value,
-    (ValueUpdate & { result?: Result; fence?: [StoreKey, number]; resultIfFenced?: Result }) | undefined
+    (ValueUpdate & Pick<Commit, "fence"> & { result?: Result; resultIfFenced?: Result }) | undefined
   >,
 ): Promise<Result | undefined> {
   for (;;) {
@@ -59,8 +59,9 @@ export async function updateValue<Value, Result>(
     const rev = current?.rev ?? 0;
     const update = await compute(current?.value, rev);
     if (!update?.put) return update?.result;
-    const { expect = [], put, jobs, fence } = update;
-    const outcome = await store.commit({ expect: [[key, rev], ...expect], put, ...omitUndefined({ jobs, fence }) });
+    const { expect = [], put, jobs, fence, release } = update;
+    const optional = omitUndefined({ jobs, fence, release });
+    const outcome = await store.commit({ expect: [[key, rev], ...expect], put, ...optional });
     if (outcome === "stale") continue;
     if (outcome === "fenced") return update.resultIfFenced;
     await update.afterCommit?.();

@@ -80,7 +80,7 @@ const RESTORED_PREFIXES = [
   "digest:",
   "budget-notice:",
   "idempotency:",
-  "upload:",
+  "procedure:upload:",
   "delivered:",
   // Which existing items Groundcrew may write to.
   "managed:",

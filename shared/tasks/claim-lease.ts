@@ -1,11 +1,11 @@
 /**
- * The lease behind a claim: how long it lasts, and how it is taken, renewed, continued after a downtime, verified before
- * every write to Plane, and ended together with the timer. A refusal says who holds the task, or why it was lost.
+ * A claim is one record with a lease: how long it lasts, and how it is taken, renewed, continued after a downtime, verified
+ * before every write to Plane, and ended together with the timer. A refusal says who holds the task, or why it was lost.
  */
 
 import { prepareTimerEnd } from "../accounting/timer.ts";
 import type { TaskDeps } from "../app/deps.ts";
-import { canBeWoken, DEFAULT_CLAIM_MINUTES, type FileSettings, MAX_CLAIM_MINUTES } from "../config/settings-file.ts";
+import { canBeWoken, DEFAULT_CLAIM_MINUTES, type FileSettings } from "../config/settings-file.ts";
 import { GroundcrewError } from "../errors.ts";
 import { createClaimEndedJob, HANDOVER_MS } from "../jobs/wake-jobs.ts";
 import { createWorkJob } from "../jobs/work-jobs.ts";
@@ -13,7 +13,7 @@ import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
 import { type ClaimRecord, findClaim } from "../records/task-records.ts";
-import type { Put, Revision, Store, StoreKey } from "../store/port.ts";
+import type { Store } from "../store/port.ts";
 import { updateValue } from "../store/records.ts";
 import type { ClaimLossReason } from "../task/events.ts";
 import type { Status } from "../task/snapshot.ts";
@@ -21,12 +21,6 @@ import { DAY, formatIsoTime, MINUTE, type Ms } from "../time.ts";
 import { type CallContext, SYSTEM_CALLER } from "./call-context.ts";
 
 type LeaseDeps = Pick<TaskDeps, "store" | "settings">;
-
-/** The fencing number of a claim that has ended, although its lease may not have been released yet. */
-interface EndedClaimRecord {
-  agent: string;
-  fence: number;
-}
 
 /** The record of the last run of the claims tick. */
 export interface LastClaimScan {
@@ -48,12 +42,6 @@ export interface ClaimLossRecord {
   by?: string;
 }
 
-/**
- * Retention of the mark that a claim has ended: 2 days, twice the longest `claim_minutes`, so that every lease under
- * its fencing number has expired by then, also one that was taken under another setting.
- */
-const ENDED_CLAIM_MS: Ms = 2 * MAX_CLAIM_MINUTES * MINUTE;
-
 /** Timeout for the claims tick: 2 min, because it runs every minute. A longer gap means that Groundcrew was down. */
 const DOWN_AFTER_MS: Ms = 2 * MINUTE;
 
@@ -68,19 +56,11 @@ export const STOP_ADVICE =
 export const MIN_WRITE_MS: Ms = 35_000;
 
 /**
- * Takes or renews the lease of a claim for the time that the settings give it. The `current` claim never ends earlier
- * than it would, so that a shorter setting does not take away time an agent was promised. The returned `renewedAt` is
- * the store time of the lease.
+ * Takes the lease of a claim for the time that the settings give it, or renews it. The returned `renewedAt` is the store
+ * time of the lease.
  */
-export async function leaseClaim(
-  { store, settings }: LeaseDeps,
-  { item, agent }: Pick<ClaimRecord, "item" | "agent">,
-  current?: Pick<ClaimRecord, "until" | "renewedAt">,
-) {
-  const duration = getClaimDuration(settings);
-  // The stored end may be later than the last renewal allowed, when the store's clock was set back since.
-  const left = current ? Math.min(current.until - (await store.now()), getRenewedDuration(current)) : 0;
-  const ttl = Math.max(duration, left);
+export async function leaseClaim({ store, settings }: LeaseDeps, { item, agent }: Pick<ClaimRecord, "item" | "agent">) {
+  const ttl = getClaimDuration(settings);
   const lease = await store.lease(workKeys.claim(item), agent, ttl);
   return "fence" in lease ? { ...lease, renewedAt: lease.until - ttl } : lease;
 }
@@ -99,48 +79,49 @@ export function createClaim(
   return { item: id, project: project.id, agent, ...lease, since: lease.renewedAt, expectedStatuses };
 }
 
-/** Renews a claim for its full time; undefined when it is no longer valid. Never takes a new claim. */
+/**
+ * Renews a claim for its full time, lease and record in one commit; undefined when it is no longer valid. It never ends
+ * earlier than it would, so that a shorter setting does not take away time an agent was promised.
+ */
 export async function renewClaim(
   deps: LeaseDeps,
   claim: ClaimRecord,
-  statuses?: Status[],
+  expectedStatuses?: Status[],
 ): Promise<ClaimRecord | undefined> {
-  return extendClaim(deps, claim, { canRestart: false, statuses });
+  const key = workKeys.claim(claim.item);
+  for (;;) {
+    const [stored] = await deps.store.read<ClaimRecord>([key]);
+    if (stored?.value.fence !== claim.fence) return undefined;
+    const renewedAt = await deps.store.now();
+    // The stored end may be later than the last renewal allowed, when the store's clock was set back since.
+    const left = Math.min(stored.value.until - renewedAt, getRenewedDuration(stored.value));
+    const leaseMs = Math.max(getClaimDuration(deps.settings), left);
+    const renewal = { renewedAt, until: renewedAt + leaseMs, ...omitUndefined({ expectedStatuses }) };
+    const renewed: ClaimRecord = { ...stored.value, ...renewal };
+    const put = [toClaimPut(renewed)];
+    const outcome = await deps.store.commit({ expect: [[key, stored.rev]], fence: [key, claim.fence], leaseMs, put });
+    if (outcome === "committed") return renewed;
+    if (outcome === "fenced") return undefined;
+  }
 }
 
 /** Continues an expired claim under a new fencing number; false when another agent has taken the task. */
 export async function reviveClaim(deps: LeaseDeps, claim: ClaimRecord): Promise<boolean> {
-  return (await extendClaim(deps, claim, { canRestart: true })) !== undefined;
-}
-
-async function extendClaim(
-  deps: LeaseDeps,
-  claim: ClaimRecord,
-  { canRestart, statuses }: { canRestart: boolean; statuses?: Status[] | undefined },
-): Promise<ClaimRecord | undefined> {
   const key = workKeys.claim(claim.item);
+  const lease = await leaseClaim(deps, claim);
+  if (!("fence" in lease)) return false;
   for (;;) {
-    const { claim: stored, expect } = await readClaimState(deps, claim.item);
-    if (stored?.value.fence !== claim.fence) return undefined;
-    if (!canRestart && !(await isClaimHeld(deps, claim))) return undefined;
-    const lease = await leaseClaim(deps, stored.value, stored.value);
-    if (!("fence" in lease)) return undefined;
-    const fence: [StoreKey, number] = [key, lease.fence];
-    if (!canRestart && lease.fence !== claim.fence) {
-      // The lease expired just now, and this request took a new one, unless another call of this agent has taken it.
-      const outcome = await deps.store.commit({ expect, fence, put: [toEndedClaimPut(claim, lease.fence)] });
-      if (outcome === "committed") await deps.store.release(...fence);
-      return undefined;
-    }
-    const next: ClaimRecord = { ...stored.value, ...lease, ...omitUndefined({ expectedStatuses: statuses }) };
-    if ((await deps.store.commit({ expect, fence, put: [toClaimPut(next)] })) === "committed") return next;
+    const [stored] = await deps.store.read<ClaimRecord>([key]);
+    if (stored?.value.fence !== claim.fence) break;
+    const put = [toClaimPut({ ...stored.value, ...lease })];
+    const outcome = await deps.store.commit({ expect: [[key, stored.rev]], fence: [key, lease.fence], put });
+    if (outcome === "committed") return true;
+    if (outcome === "fenced") return false;
   }
-}
-
-/** Marks a fencing number as ended, although its lease may continue. */
-function toEndedClaimPut({ item, agent }: Pick<ClaimRecord, "item" | "agent">, fence: number): Put {
-  const value: EndedClaimRecord = { agent, fence };
-  return { key: workKeys.endedClaim(item), value, expires: ENDED_CLAIM_MS };
+  // The claim has ended meanwhile. Another call of this agent may have begun a new one under the same lease.
+  const [current] = await deps.store.read<ClaimRecord>([key]);
+  if (current?.value.fence !== lease.fence) await deps.store.release(key, lease.fence);
+  return false;
 }
 
 /**
@@ -175,7 +156,6 @@ export async function endClaim(
       put: keepDefined([
         ...time.put,
         { key, value: undefined },
-        toEndedClaimPut(claim, fence),
         loss ? { key: workKeys.claimLoss(agent, item), value: loss, expires: LOSS_MS } : undefined,
       ]),
       jobs: keepDefined([
@@ -192,28 +172,14 @@ export async function endClaim(
           ? createClaimEndedJob({ item, since, at }, claim, now + HANDOVER_MS)
           : undefined,
       ]),
+      release: [key, fence],
       result: true,
-      afterCommit: async () => {
+      afterCommit: () => {
         deps.metrics.count("groundcrew_claims_ended_total", { reason: reason ?? "finished" });
-        await deps.store.release(key, fence);
         deps.notify();
       },
     };
   });
-}
-
-/** Reads the records of a task's claim, with the revisions that a commit based on them must expect. */
-export async function readClaimState({ store }: Pick<TaskDeps, "store">, item: string) {
-  const [claimKey, endedKey] = [workKeys.claim(item), workKeys.endedClaim(item)];
-  const [[claim], [endedClaim]] = await Promise.all([
-    store.read<ClaimRecord>([claimKey]),
-    store.read<EndedClaimRecord>([endedKey]),
-  ]);
-  const expect: [StoreKey, Revision][] = [
-    [claimKey, claim?.rev ?? 0],
-    [endedKey, endedClaim?.rev ?? 0],
-  ];
-  return { claim, endedClaim, expect };
 }
 
 export function toClaimPut(claim: ClaimRecord) {

@@ -19,7 +19,6 @@ import {
   endClaim,
   hasBeenDown,
   leaseClaim,
-  readClaimState,
   renewClaim,
   reviveClaim,
   STOP_ADVICE,
@@ -97,23 +96,15 @@ async function requireVisible({ deps }: CallContext, { key, item }: Task): Promi
 async function takeClaim({ deps, caller, correlation }: CallContext, task: Task): Promise<ClaimRecord> {
   const key = workKeys.claim(task.id);
   for (;;) {
-    const { claim: current, endedClaim, expect } = await readClaimState(deps, task.id);
+    const [current] = await deps.store.read<ClaimRecord>([key]);
     if (current?.value.agent === caller.name) {
       const renewed = await renewClaim(deps, current.value);
       if (renewed) return renewed;
     }
     const lease = await leaseClaim(deps, { item: task.id, agent: caller.name });
     if (!("fence" in lease)) {
-      const wasReleased =
-        endedClaim?.value.agent === lease.heldBy && (await deps.store.release(key, endedClaim.value.fence));
-      if (wasReleased) continue;
       const since = current?.value.agent === lease.heldBy ? current.value.since : undefined;
       throw createClaimHeldError(task, lease.heldBy, { until: lease.until, since }, deps.settings.timezone);
-    }
-    if (lease.fence === endedClaim?.value.fence) {
-      // A claim that has ended is not reused: the next one gets a new fencing number.
-      await deps.store.release(key, lease.fence);
-      continue;
     }
     if (current) {
       if (current.value.fence !== lease.fence) await endClaim(deps, current.value, "expired", correlation);
@@ -124,7 +115,7 @@ async function takeClaim({ deps, caller, correlation }: CallContext, task: Task)
     const [item] = await deps.store.read<ItemRecord>([observedKeys.item(task.id)]);
     const time = item && isInWork(item.value) ? await prepareTimerStart(deps, task, claim) : { expect: [], put: [] };
     const outcome = await deps.store.commit({
-      expect: [...expect, [observedKeys.item(task.id), item?.rev ?? 0], ...time.expect],
+      expect: [[key, 0], [observedKeys.item(task.id), item?.rev ?? 0], ...time.expect],
       fence: [key, lease.fence],
       put: [
         ...time.put,

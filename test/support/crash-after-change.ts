@@ -3,10 +3,11 @@ import type { PlaneClient } from "../../shared/plane/endpoint.ts";
 import type { Store } from "../../shared/store/port.ts";
 
 /**
- * Wraps deps so that the process seems to end after its `nth` change of the store or of Plane (1 is the first). The last
- * change takes effect, but its promise and all later ones never settle, as in a process that has ended.
+ * Wraps deps so that the process seems to end after its `nth` change of the store, of Plane or of its storage (1 is the
+ * first), or when `end` is called. The last change takes effect, but its promise and all later ones never settle, as in
+ * a process that has ended.
  */
-export function crashAfterChange(deps: TaskDeps, nth: number) {
+export function crashAfterChange(deps: TaskDeps, nth = Number.POSITIVE_INFINITY) {
   let changes = 0;
   let crash: () => void = () => {};
   const crashed = new Promise<"over">((resolve) => {
@@ -19,11 +20,12 @@ export function crashAfterChange(deps: TaskDeps, nth: number) {
     if (isCrashed) return never();
     const isCrashPoint = isChange && ++changes === nth;
     const result = await act();
-    if (isCrashPoint) {
-      isCrashed = true;
-      crash();
-    }
-    return isCrashed ? never() : result;
+    return isCrashPoint || isCrashed ? end() : result;
+  }
+  function end<T>(): Promise<T> {
+    isCrashed = true;
+    crash();
+    return never();
   }
 
   const { store } = deps;
@@ -45,6 +47,7 @@ export function crashAfterChange(deps: TaskDeps, nth: number) {
     deps: {
       ...deps,
       store: crashingStore,
+      fetch: ((...args) => runStep(true, () => deps.fetch(...args))) as typeof fetch,
       plane: wrapPlane(deps.plane),
       getAgentPlane: (agent: string) => {
         const found = deps.getAgentPlane(agent);
@@ -53,6 +56,7 @@ export function crashAfterChange(deps: TaskDeps, nth: number) {
       // The next process works the jobs.
       notify: () => {},
     } satisfies TaskDeps,
+    end,
     /** Resolves with the work's result, or with "over" when the process ends first. */
     async orCrash<T>(work: Promise<T>): Promise<T | "over"> {
       return Promise.race([work, crashed]);

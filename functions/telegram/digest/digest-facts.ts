@@ -139,7 +139,7 @@ async function findBlockedSince(deps: DigestDeps, { id, project }: Task, now: Ms
   const last = rows.find(({ value }) => value.event.kind === "blocked" || value.event.kind === "unblocked");
   if (last?.value.event.kind === "blocked") return { at: last.value.at };
   const attempt = await findStatusAttempt(deps, id);
-  if (attempt?.status === "blocked") return { at: attempt.at };
+  if (attempt?.input.status === "blocked") return { at: attempt.at };
   return { before: Math.max(now - DECISION_LOG_MS, Date.parse(project.began)) };
 }
 
@@ -177,7 +177,7 @@ export async function forecastAgents(deps: DigestDeps): Promise<AgentForecast[]>
 export async function readPendingReviews(deps: DigestDeps) {
   const requests: (PendingRequest & { task: Task; confidence: number | undefined })[] = [];
   for (const { value } of await readAllRows<ReviewRecord>(deps, workSets.reviews)) {
-    const task = value.verdict ? undefined : await findOpenTask(deps, value.item);
+    const task = value.isDecided ? undefined : await findOpenTask(deps, value.item);
     if (!task) continue;
     const confidence = (await readCard(deps, value.item))?.review?.confidence;
     requests.push({ task, agent: value.agent, at: value.at, confidence });

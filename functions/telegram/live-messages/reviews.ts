@@ -249,7 +249,7 @@ async function readReview({ deps }: CommandContext, { id }: Task): Promise<Revie
  */
 export async function hasReviewChanged(context: CommandContext, task: Task, hash: string): Promise<boolean> {
   const review = await readReview(context, task);
-  if (review?.verdict) return false;
+  if (review?.isDecided) return false;
   const present = await readFreshTask(createCommandCallContext(context), task);
   return isInReview(present.item) && hash !== (await hashReviewedTask(review?.id ?? "", present.item.snapshot));
 }

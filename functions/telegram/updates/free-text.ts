@@ -101,7 +101,7 @@ async function readPending({ deps }: CommandContext) {
       .map(({ value }) => value)
       .filter(({ state, at }) => state === "awaiting_approval" && isRecent(at, PENDING_MS, now))
       .sort((a, b) => b.at - a.at),
-    reviews: reviews.filter(({ value }) => !value.verdict),
+    reviews: reviews.filter(({ value }) => !value.isDecided),
   };
 }
 

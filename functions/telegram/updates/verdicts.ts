@@ -7,7 +7,7 @@ import { createLiveRefreshJob } from "../../../shared/jobs/outgoing-jobs.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
 import { isInReview } from "../../../shared/task/snapshot.ts";
 import { findStoredTask } from "../../../shared/tasks/find-task.ts";
-import { approveReview, isVerdictPending, sendBackReview } from "../../../shared/tasks/lifecycle/reviews.ts";
+import { approveReview, findPendingVerdict, sendBackReview } from "../../../shared/tasks/lifecycle/reviews.ts";
 import { toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { findTicket } from "../../../shared/tickets/stored-tickets.ts";
 import { hasFailedStep, hashDecision, listOpenDecisions, type Ticket } from "../../../shared/tickets/ticket.ts";
@@ -95,9 +95,8 @@ async function listJudged(
     const what = kind === "approval" ? "ticket" : kind === "result" && isWritable ? "result" : undefined;
     if (what) judged.push({ what, hash: await hashDecision(decision) });
   }
-  const callContext = createCommandCallContext(context);
-  const verdict = isApproved ? "approved" : "sent_back";
-  if (isInReview(task.item) || (await isVerdictPending(callContext, task.id, verdict)))
+  const pending = await findPendingVerdict(context.deps, task.id);
+  if (isInReview(task.item) || pending?.input.kind === (isApproved ? "approved" : "sent_back"))
     judged.push({ what: "review", hash: await hashShownReview(context, task) });
   return judged;
 }

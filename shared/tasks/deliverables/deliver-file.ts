@@ -1,38 +1,138 @@
 /**
- * Attaches a file to a task as the caller and under its claim, with a comment that links it; a job completes or
- * removes what a call left behind.
+ * Attaches a file to a task as the caller and under its claim, with a comment that links it: a procedure that the
+ * repeated call continues, and whose remains the queue links or removes when no call does.
  */
 
 import type { TaskDeps } from "../../app/deps.ts";
 import { GroundcrewError } from "../../errors.ts";
+import { sha256Hex } from "../../hashing.ts";
 import { formatTemplate, localizeFileSize } from "../../i18n/localize.ts";
 import { getTexts } from "../../i18n/texts.ts";
 import { escapeHtml } from "../../markdown/plain-text.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import { attachmentsApi } from "../../plane/attachments.ts";
-import { PlaneNotFoundError } from "../../plane/errors.ts";
+import { attachmentsApi, type UploadSource, type UploadTicket } from "../../plane/attachments.ts";
+import type { PlaneClient } from "../../plane/endpoint.ts";
+import {
+  PlaneAuthError,
+  PlaneConflictError,
+  PlaneError,
+  PlaneInvalidError,
+  PlaneNotFoundError,
+  PlaneUnavailableError,
+} from "../../plane/errors.ts";
+import {
+  findProcedure,
+  type ProcedureKind,
+  type ProcedureStepResult,
+  runProcedure,
+  toProcedurePut,
+} from "../../procedure/procedure.ts";
 import type { Task } from "../../records/plane-records.ts";
 import { workKeys } from "../../records/store-keys.ts";
-import { type DeliverablesRecord, formatAttachmentUrl } from "../../records/task-records.ts";
-import type { StoredValue, StoreKey } from "../../store/port.ts";
+import { type DeliverablesRecord, formatAttachmentUrl, type ProcedureRecord } from "../../records/task-records.ts";
 import { updateValue } from "../../store/records.ts";
+import { GROUNDCREW_SOURCE } from "../../sync/normalize.ts";
 import { isOpen } from "../../task/snapshot.ts";
-import { type CallContext, createCallContext, isAgent } from "../call-context.ts";
+import { MINUTE, type Ms } from "../../time.ts";
+import { type CallContext, chooseClient, createCallContext, isAgent } from "../call-context.ts";
 import { verifyClaim } from "../claim-lease.ts";
 import { ensureClaim } from "../claims.ts";
 import { postComment } from "../comments.ts";
 import { findStoredTask, findTask } from "../find-task.ts";
-import { checkFileName, checkFileSize, checkFileType, type NewDeliverable } from "./file-check.ts";
-import { hashStream } from "./send-file.ts";
 import {
-  attachFile,
-  createPartialUploadJob,
-  PARTIAL_UPLOAD_MS,
-  removePartialUpload,
-  replaceUpload,
-  type UploadRecord,
-} from "./upload.ts";
+  checkFileName,
+  checkFileSize,
+  checkFileType,
+  createStorageLimitError,
+  createTooLargeError,
+  createUnsupportedTypeError,
+  forgetFileSizeLimit,
+  type NewDeliverable,
+} from "./file-check.ts";
+import { hashStream, sendFile } from "./send-file.ts";
+
+/** What is known of an upload, besides how far it is. */
+interface UploadInput {
+  item: string;
+  project: string;
+  agent: string;
+  name: string;
+  size: number;
+  /** The attachment's external id in Plane, unique together with our source. */
+  external: string;
+  /** Plane's id of the attachment, once it is created. */
+  attachment?: string;
+  /** The permission to send, a secret while it is valid: until `until` (store time). */
+  ticket?: UploadTicket["upload_data"];
+  until?: Ms;
+  sha256?: string;
+  /** The comment that links the attachment has been written. */
+  isLinked?: true;
+}
+
+/** One call that uploads a file, or the queue: what it was given, and what it has learned and sent so far. */
+interface UploadRun {
+  context: CallContext;
+  task: Task;
+  /** What the sender gave; absent in the queue, which does not have the bytes. */
+  source?: { bytes: Blob | UploadSource; type: string; sha256: string | undefined; text: string | undefined };
+  /** Runs right before each write; throws when the caller has lost its claim. */
+  requireClaim: () => Promise<void>;
+  /** Number of attachments that this call has requested. */
+  tries: number;
+  /** SHA-256 of the bytes that this call has sent. */
+  sentHash?: string;
+  /** This call has read the stream of the file, which cannot be read again. */
+  isConsumed?: boolean;
+  /** An attachment that Plane has shown to this call, which then does not ask again. */
+  shownAttachment?: string;
+  /** Ends the call once its attachment is discarded. */
+  refusal?: unknown;
+  /** SHA-256 of the file, once it was checked. */
+  sha256?: string;
+  /** Attachments that were started, never finished and could not be removed. */
+  leftBehind: string[];
+}
+
+type Upload = ProcedureRecord<UploadInput>;
+type UploadStepResult = Promise<ProcedureStepResult<UploadInput>>;
+
+/** Limit of the attachments that a call requests, so that it ends whatever Plane answers; an ordinary upload takes one. */
+const MAX_TRIES = 6;
+
+/** Time for which a ticket is used: 10 min, because Plane's tickets last an hour and an upload takes at most 10 min. */
+const TICKET_MS: Ms = 10 * MINUTE;
+
+/** Retention of a completed upload: 10 min, within which the same file without a known hash counts as repeated. */
+const REPEAT_MS: Ms = 10 * MINUTE;
+
+/** Timeout for a partial upload: 30 min without a step, because sending alone takes up to 10 min. */
+const PARTIAL_UPLOAD_MS: Ms = 30 * MINUTE;
+
+export const UPLOAD: ProcedureKind<UploadInput, UploadRun> = {
+  name: "upload",
+  steps: [
+    { name: "discard", run: discardAttachment, does: "removes what an earlier try left unfinished; it is gone" },
+    {
+      name: "create",
+      run: createAttachment,
+      does: "gets a ticket; Plane names what has its external id, to be discarded",
+    },
+    { name: "send", run: sendAndConfirm, does: "sends the bytes and confirms; the ticket takes them again" },
+    { name: "check", run: checkAttachment, does: "reads whether Plane shows the same file; it only reads" },
+    { name: "link", run: linkAttachment, does: "writes the comment; Plane refuses a second one with its external id" },
+  ],
+  keptMs: REPEAT_MS,
+  resumeAfterMs: PARTIAL_UPLOAD_MS,
+  // Nobody else has the bytes, so what was not sent by then is removed.
+  getGiveUpMs: () => PARTIAL_UPLOAD_MS,
+  createRun: createQueueRun,
+  async cleanUp(deps, { step, input }) {
+    if (input.attachment !== undefined && (step === "discard" || step === "send"))
+      await removeAttachment(deps, deps.plane, { ...input, attachment: input.attachment });
+  },
+};
 
 /**
  * Attaches a file to a work item as the caller and under its claim, with a comment that links it. Repeating the call,
@@ -41,68 +141,210 @@ import {
  * is closed or held by another agent.
  */
 export async function deliverFile(context: CallContext, deliverable: NewDeliverable) {
+  const { deps, caller } = context;
+  const { file: bytes, text } = deliverable;
   const name = checkFileName(deliverable.name);
   const type = checkFileType(name, deliverable.type);
-  const { size } = deliverable.file;
-  await checkFileSize(context.deps, size);
+  const { size } = bytes;
+  await checkFileSize(deps, size);
   const task = await findTask(context, deliverable.task);
   if (!isOpen(task.item.snapshot.status))
     throw new GroundcrewError(
       "conflict",
       `${task.key} is ${task.item.snapshot.status}. Set it to in_progress before you add a deliverable.`,
     );
-  const claim = isAgent(context.caller) ? await ensureClaim(context, task) : undefined;
+  const claim = isAgent(caller) ? await ensureClaim(context, task) : undefined;
   const requireClaim = async () => claim && verifyClaim(context, task, claim);
-  const isRepeatable = deliverable.file instanceof Blob;
-  const sha256 =
-    deliverable.sha256 ?? (isRepeatable ? await hashStream(context.deps, deliverable.file.stream()) : undefined);
-  const checkedFile = { name, type, size, ...omitUndefined({ sha256 }) };
-  const attachedFile = await attachFile(context, task, checkedFile, deliverable.file, requireClaim);
-  const { value } = attachedFile.stored;
-  const attachment = value.attachment ?? "";
-  if (value.step === "confirmed") {
-    await requireClaim();
-    await linkDeliverable(context, task, attachedFile, deliverable.text);
-  }
+  const sha256 = deliverable.sha256 ?? (bytes instanceof Blob ? await hashStream(deps, bytes.stream()) : undefined);
+  const source = { bytes, type, sha256, text };
+  const run: UploadRun = { context, task, source, requireClaim, tries: 0, leftBehind: [] };
+  const upload = await findOrBeginUpload(run, { name, type, size, sha256 });
+  const done = await runProcedure(deps, UPLOAD, upload, run, "check");
+  if (!done || done === "stuck") throw createRestartError();
+  const { input } = done;
   return omitUndefined({
     task: task.key,
-    name: value.name,
+    name: input.name,
     size,
-    sha256: attachedFile.sha256,
+    sha256: run.sha256 ?? "",
     type,
-    attachment,
-    already: attachedFile.isSent ? undefined : (true as const),
-    left_behind: attachedFile.leftBehind.length > 0 ? attachedFile.leftBehind : undefined,
+    attachment: input.attachment ?? "",
+    already: run.sentHash === undefined ? (true as const) : undefined,
+    left_behind: run.leftBehind.length > 0 ? run.leftBehind : undefined,
   });
+}
+
+/** An upload is identified by what stays the same when a call is repeated; without a known hash, by the caller too. */
+async function findOrBeginUpload(
+  { context: { deps, caller }, task }: UploadRun,
+  { name, type, size, sha256 }: { name: string; type: string; size: number; sha256: string | undefined },
+): Promise<Upload> {
+  const content = sha256 ?? `by ${caller.name}`;
+  const id = (await sha256Hex(JSON.stringify([task.id, name, type, size, content]))).slice(0, 32);
+  const subject = `${task.id}:${id}`;
+  const external = `deliverable-${sha256 === undefined ? deps.newId() : id}`;
+  const input = { item: task.id, project: task.project.id, agent: caller.name, name, size, external };
+  for (;;) {
+    const upload = await findProcedure(deps, UPLOAD, subject);
+    if (upload) return upload;
+    const put = toProcedurePut(UPLOAD, { subject, id, input }, await deps.store.now());
+    await deps.store.commit({ expect: [[put.key, 0]], put: [put] });
+  }
+}
+
+async function discardAttachment(run: UploadRun, { input }: Upload): UploadStepResult {
+  const { attachment, external } = input;
+  if (attachment === undefined) return undefined;
+  await run.requireClaim();
+  const params = { ...input, attachment };
+  const isRemoved = await removeAttachment(run.context.deps, await chooseClient(run.context), params);
+  if (!isRemoved) run.leftBehind.push(attachment);
+  const forgotten = { attachment: undefined, ticket: undefined, until: undefined };
+  // What Plane keeps keeps its external id as well.
+  return { input: isRemoved ? forgotten : { ...forgotten, external: `${external}-again` } };
 }
 
 /**
- * Links a confirmed attachment in a comment, records it as a deliverable of the item and completes the upload under
- * this key. Idempotent. `text` is Markdown.
+ * Removes an attachment that was never confirmed; true when it no longer exists. Plane does not show such attachments,
+ * and its own worker removes them after 7 days; a failed removal is logged and reported to the caller.
  */
-async function linkDeliverable(
-  context: CallContext,
-  task: Task,
-  { stored, key, sha256 }: { stored: StoredValue<UploadRecord>; key: StoreKey; sha256?: string | undefined },
-  text?: string,
-): Promise<void> {
-  const { name, size, attachment = "" } = stored.value;
-  const html = await renderDeliverableComment(context, task, stored.value, text);
-  await postComment(context, task, `deliverable-${attachment}`, html);
-  const listKey = workKeys.delivered(task.id);
-  await updateValue<DeliverablesRecord>(context.deps, listKey, (current) => {
+async function removeAttachment(
+  deps: Pick<TaskDeps, "log">,
+  plane: PlaneClient,
+  { project, item, attachment }: Pick<UploadInput, "project" | "item"> & { attachment: string },
+): Promise<boolean> {
+  try {
+    await plane.call(attachmentsApi.remove, { params: { project, item, attachment }, priority: "interactive" });
+    deps.log.info("partial upload removed", { item, attachment });
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof PlaneNotFoundError) return true;
+    if (!(thrown instanceof PlaneError)) throw thrown;
+    const reason = thrown.message;
+    deps.log.warn("partial upload not removed; Plane removes it after 7 days", { item, attachment, reason });
+    return false;
+  }
+}
+
+async function createAttachment(run: UploadRun, { input }: Upload): UploadStepResult {
+  const { context, source, requireClaim: beforeSend } = run;
+  if (run.refusal !== undefined) throw run.refusal;
+  if (!source) return "stuck";
+  if (run.isConsumed) throw createRestartError();
+  run.tries += 1;
+  if (run.tries > MAX_TRIES)
+    throw new PlaneUnavailableError(
+      { operation: "attachments_create" },
+      `${input.name} was not uploaded: Plane repeatedly refused its own upload tickets. Try again in a minute.`,
+    );
+  const { name, size, external, project, item } = input;
+  const json = { name, type: source.type, size, external_source: GROUNDCREW_SOURCE, external_id: external };
+  const until = (await context.deps.store.now()) + TICKET_MS;
+  try {
+    // Plane shows the user who confirms the attachment as its author.
+    const client = await chooseClient(context);
+    const { data } = await client.call(attachmentsApi.create, { params: { project, item }, json, beforeSend });
+    const { name: storedName, size: allowed } = data.attachment.attributes;
+    const created = { attachment: data.asset_id, ticket: data.upload_data, until, name: storedName };
+    if (allowed >= size) return { input: created };
+    await forgetFileSizeLimit(context.deps);
+    run.refusal = createTooLargeError(size, { bytes: allowed, plane: allowed });
+    return { input: created, next: "discard" };
+  } catch (thrown) {
+    // An interrupted call, or one before the store was lost, has created it.
+    if (thrown instanceof PlaneConflictError && thrown.id !== undefined) {
+      const attachment = thrown.id;
+      return { input: { attachment }, next: (await isAttachmentShown(run, input, attachment)) ? "check" : "discard" };
+    }
+    if (!(thrown instanceof PlaneInvalidError) || !/invalid file type/i.test(thrown.message)) throw thrown;
+    throw createUnsupportedTypeError(`Plane did not accept ${name} as ${source.type}.`);
+  }
+}
+
+/** Whether Plane shows an attachment: it has been confirmed and not been deleted since. */
+async function isAttachmentShown(
+  run: UploadRun,
+  { project, item }: UploadInput,
+  attachment: string | undefined,
+): Promise<boolean> {
+  if (attachment === run.shownAttachment) return attachment !== undefined;
+  const client = await chooseClient(run.context);
+  const { data } = await client.call(attachmentsApi.list, { params: { project, item } });
+  if (attachment === undefined || !data.some(({ id, is_uploaded }) => id === attachment && is_uploaded)) return false;
+  run.shownAttachment = attachment;
+  return true;
+}
+
+async function sendAndConfirm(run: UploadRun, { input }: Upload): UploadStepResult {
+  const { context, source, task, requireClaim: beforeSend } = run;
+  const { ticket, until = 0, attachment = "", name, size, project, item } = input;
+  if (!source) return "stuck";
+  if (!ticket || (await context.deps.store.now()) >= until) return { next: "discard" };
+  run.isConsumed = !(source.bytes instanceof Blob);
+  const upload = { task: task.key, name, agent: context.caller.name, size };
+  const sent = await sendFile(context, ticket, source.bytes, { beforeSend, upload });
+  if ("refused" in sent) {
+    if (sent.refused === "size") run.refusal = await createStorageLimitError(context.deps, size);
+    return { next: "discard" };
+  }
+  const { sha256 } = sent;
+  run.sentHash = sha256;
+  if (source.sha256 !== undefined && sha256 !== source.sha256) {
+    run.refusal = createHashMismatchError(sha256, source.sha256);
+    return { next: "discard" };
+  }
+  const forgotten = { ticket: undefined, until: undefined };
+  try {
+    const params = { project, item, attachment };
+    await context.plane.call(attachmentsApi.confirm, { params, json: { is_uploaded: true }, beforeSend });
+  } catch (thrown) {
+    if (thrown instanceof PlaneNotFoundError) return { input: { ...forgotten, attachment: undefined }, next: "create" };
+    if (!(thrown instanceof PlaneAuthError)) throw thrown;
+    // Plane would refuse the caller again, and only Groundcrew's key created the attachment.
+    run.refusal = thrown;
+    return { next: "discard" };
+  }
+  run.shownAttachment = attachment;
+  return { input: { ...forgotten, sha256 } };
+}
+
+async function checkAttachment(run: UploadRun, { input }: Upload): UploadStepResult {
+  const { source, context, sentHash } = run;
+  // It has been deleted in Plane since.
+  if (!(await isAttachmentShown(run, input, input.attachment)))
+    return { input: { attachment: undefined, sha256: undefined, isLinked: undefined }, next: "create" };
+  if (!source) return undefined;
+  const sha256 = sentHash ?? (await hashStream(context.deps, source.bytes.stream()));
+  run.sha256 = sha256;
+  if (source.sha256 !== undefined && sha256 !== source.sha256) throw createHashMismatchError(sha256, source.sha256);
+  if (sha256 === (input.sha256 ?? sha256)) return undefined;
+  throw new GroundcrewError(
+    "conflict",
+    `Another ${input.name} of the same size was delivered a moment ago (SHA-256 ${input.sha256}). If this is a new file, ` +
+      "add its SHA-256 (sha256=…) or give it another name.",
+  );
+}
+
+async function linkAttachment(run: UploadRun, { input }: Upload): UploadStepResult {
+  const { context, task, source, requireClaim } = run;
+  const { name, size, attachment = "", isLinked, sha256 = run.sha256 } = input;
+  if (isLinked) return undefined;
+  await requireClaim();
+  await postComment(context, task, `deliverable-${attachment}`, await renderLink(context, task, input, source?.text));
+  const key = workKeys.delivered(task.id);
+  await updateValue<DeliverablesRecord>(context.deps, key, (current) => {
     const files = current?.files.filter((file) => file.attachment !== attachment) ?? [];
     const value: DeliverablesRecord = { files: [...files, { name, size, attachment }] };
-    return { put: [{ key: listKey, value }] };
+    return { put: [{ key, value }] };
   });
-  await replaceUpload(context, key, stored, { ...stored.value, step: "linked", ...omitUndefined({ sha256 }) });
+  return { input: { isLinked: true, sha256 } };
 }
 
 /** Links to the file. A link to the work item would only lead to the page on which the comment is. */
-async function renderDeliverableComment(
+async function renderLink(
   { deps }: CallContext,
   task: Task,
-  { name, size, attachment = "" }: UploadRecord,
+  { name, size, attachment = "" }: UploadInput,
   text: string | undefined,
 ): Promise<string> {
   const href = formatAttachmentUrl(deps.settings.plane, { project: task.project.id, item: task.id, attachment });
@@ -115,49 +357,22 @@ async function renderDeliverableComment(
   return `<p>${line}</p>${description}`;
 }
 
-/**
- * Cleans up after an upload that no call has finished: removes its attachment or, when Plane shows the attachment
- * already, writes the comment that links it.
- */
-export async function cleanUpPartialUpload(
-  deps: TaskDeps,
-  { item, upload, correlation }: { item: string; upload: string; correlation: string },
-): Promise<void> {
-  const key = workKeys.upload(item, upload);
-  const [record] = await deps.store.read<UploadRecord>([key]);
-  if (!record || record.value.step === "linked") return;
-  const { at, attachment, project, agent, name, step } = record.value;
-  if (at + PARTIAL_UPLOAD_MS > (await deps.store.now())) {
-    await deps.store.commit({ jobs: [createPartialUploadJob(deps, item, upload, correlation, at)] });
-    return;
-  }
-  if (step === "confirmed" && (await linkConfirmed(deps, key, record, correlation))) return;
-  // The record goes first, so that a new call starts over instead of sending with the removed attachment's ticket.
-  if (!(await replaceUpload({ deps }, key, record))) return cleanUpPartialUpload(deps, { item, upload, correlation });
-  deps.log.warn("upload never finished", { correlation, item, agent, name, step });
-  if (attachment !== undefined && step !== "confirmed")
-    await removePartialUpload(deps, deps.plane, { project, item, attachment });
+/** In the queue, a confirmed attachment is linked with Groundcrew's own key, on behalf of its agent. */
+async function createQueueRun(deps: TaskDeps, { input }: Upload, correlation: string): Promise<UploadRun | undefined> {
+  const task = await findStoredTask(deps, input.item);
+  if (!task || task.item.removedAt !== undefined) return undefined;
+  const context = createCallContext(deps, { name: input.agent, role: "worker" }, correlation);
+  const systemContext: CallContext = { ...context, plane: context.systemPlane, usesOwnKey: false };
+  return { context: systemContext, task, requireClaim: async () => {}, tries: 0, leftBehind: [] };
 }
 
-/** Links a confirmed attachment with Groundcrew's own key, on behalf of its agent; false when Plane has removed it. */
-async function linkConfirmed(
-  deps: TaskDeps,
-  key: StoreKey,
-  record: StoredValue<UploadRecord>,
-  correlation: string,
-): Promise<boolean> {
-  const { item, agent, attachment } = record.value;
-  const task = await findStoredTask(deps, item);
-  if (!task || task.item.removedAt !== undefined) return false;
-  const systemContext = createCallContext(deps, { name: agent, role: "worker" }, correlation);
-  const context: CallContext = { ...systemContext, plane: systemContext.systemPlane, usesOwnKey: false };
-  try {
-    const { data } = await context.plane.call(attachmentsApi.list, { params: { project: task.project.id, item } });
-    if (!data.some(({ id }) => id === attachment)) return false;
-    await linkDeliverable(context, task, { stored: record, key });
-    return true;
-  } catch (thrown) {
-    if (thrown instanceof PlaneNotFoundError) return false;
-    throw thrown;
-  }
+function createRestartError(): PlaneUnavailableError {
+  const message =
+    "The upload's ticket or attachment in Plane became invalid before the upload was finished. Send the file again.";
+  return new PlaneUnavailableError({ operation: "attachments_upload" }, message);
+}
+
+function createHashMismatchError(received: string, announced: string): GroundcrewError {
+  const message = `The received file has SHA-256 ${received}, not ${announced} as announced. Nothing was stored. Send it again.`;
+  return new GroundcrewError("bad_request", message);
 }

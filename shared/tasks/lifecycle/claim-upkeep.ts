@@ -33,7 +33,6 @@ import {
   isRenewedInFuture,
   type LastClaimScan,
   leaseClaim,
-  readClaimState,
   renewClaim,
   reviveClaim,
   toClaimPut,
@@ -42,7 +41,7 @@ import { postComment } from "../comments.ts";
 import { findStoredTask, refreshTask } from "../find-task.ts";
 import { readTaskQuestions, syncTimer } from "../people/questions.ts";
 import { publishWorkEvent } from "../work-events.ts";
-import { isPermanentError } from "./status-attempts.ts";
+import { isPermanentError } from "./refused-writes.ts";
 
 interface ClaimCheck {
   now: Ms;
@@ -118,7 +117,7 @@ function findLossReason(
 /** Whether the agent has begun to finish the task or to give it back, and that call is not complete. */
 async function isFinishing(deps: TaskDeps, { item, agent }: ClaimRecord): Promise<boolean> {
   const attempt = await findStatusAttempt(deps, item);
-  return attempt?.agent === agent && attempt.status !== "in_progress" && !attempt.isComplete;
+  return attempt?.input.agent === agent && attempt.input.status !== "in_progress" && attempt.step !== undefined;
 }
 
 /** Whether the agent waits for a human's answer: it has no reason to call meanwhile, so it does not count as silent. */
@@ -200,8 +199,6 @@ function needsAgent({ removedAt, review, snapshot: { status } }: ItemRecord): bo
 /** Returns the task to todo under a lease that prevents claims; does nothing when an agent has claimed it already. */
 async function returnToTodo(deps: TaskDeps, task: Task, claimEnd: ClaimEnd): Promise<Task> {
   const key = workKeys.claim(task.id);
-  // The process that ended the claim may have been killed before it released the claim's lease.
-  await deps.store.release(key, claimEnd.fence);
   const lease = await deps.store.lease(key, SYSTEM_CALLER.name, GUARD_MS);
   if (!("fence" in lease)) return task;
   try {
@@ -286,15 +283,14 @@ export async function restoreClaim(
   const { agent, since } = (await readCard(deps, item)) ?? {};
   if (agent === undefined || !task.item.owners?.includes(agent)) return;
   const key = workKeys.claim(item);
-  const { claim: current, expect } = await readClaimState(deps, item);
-  if (current) return;
+  if (await findClaim(deps, item)) return;
   const lease = await leaseClaim(deps, { item, agent });
   if (!("fence" in lease)) return;
   const claim = { ...createClaim(task, agent, lease), ...omitUndefined({ since }) };
   // What was spent before is on the card.
   const time = await prepareTimerStart(deps, task, { ...claim, since: lease.renewedAt });
   const put = [toClaimPut(claim), ...time.put];
-  const outcome = await deps.store.commit({ expect: [...expect, ...time.expect], fence: [key, lease.fence], put });
+  const outcome = await deps.store.commit({ expect: [[key, 0], ...time.expect], fence: [key, lease.fence], put });
   if (outcome === "committed")
     deps.log.info("claim restored from the agent card", { correlation, item: task.key, agent });
 }

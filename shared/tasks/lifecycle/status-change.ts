@@ -1,0 +1,261 @@
+/**
+ * A change of status is a procedure: its steps update the card, write the state to Plane, comment on it and end the
+ * claim. The repeated call or the queue completes one that was interrupted.
+ */
+
+import { z } from "zod";
+import type { TaskDeps } from "../../app/deps.ts";
+import { formatTemplate, localizeNumber } from "../../i18n/localize.ts";
+import { getTexts } from "../../i18n/texts.ts";
+import { escapeHtml } from "../../markdown/plain-text.ts";
+import { toHtml } from "../../markdown/to-html.ts";
+import { omitUndefined } from "../../omit-undefined.ts";
+import { type ProcedureKind, type ProcedureStepResult, toProcedurePut } from "../../procedure/procedure.ts";
+import type { Task } from "../../records/plane-records.ts";
+import { workKeys } from "../../records/store-keys.ts";
+import {
+  type ClaimRecord,
+  findClaim,
+  type ReviewRecord,
+  STATUS_PROCEDURE,
+  type StatusChangeInput,
+  type StatusChangeRecord,
+  toReviewPut,
+} from "../../records/task-records.ts";
+import { updateValue } from "../../store/records.ts";
+import { REVIEW_LABEL } from "../../sync/event-facts.ts";
+import { type ItemRecord, isInReview, isOpen, STATUSES } from "../../task/snapshot.ts";
+import { MINUTE } from "../../time.ts";
+import { type CallContext, createCallContext, isAgent } from "../call-context.ts";
+import { updateCard } from "../card-record.ts";
+import { moveToStatus } from "../change-task.ts";
+import { endClaim, getClaimDuration, verifyClaim } from "../claim-lease.ts";
+import { postComment } from "../comments.ts";
+import { findStoredTask } from "../find-task.ts";
+import { recordFinishedTask } from "../forecast.ts";
+import { prepareWorkEvent } from "../work-events.ts";
+import { commitSchema, testsSchema } from "./commit-and-tests.ts";
+
+const UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+
+/**
+ * OPENCLAW-13: the session in which an agent works, as the agent card shows it. OpenClaw's form is
+ * `openclaw-session-{uuid}`; Claude Code's sessions are a UUID alone. An empty text means no session.
+ */
+export const agentSessionSchema = z
+  .string()
+  .regex(
+    new RegExp(`^(?:(?:openclaw-session-)?${UUID})?$`, "i"),
+    "must be openclaw-session-{uuid} or a UUID. Leave it out if you do not know your session",
+  )
+  .describe("openclaw-session-{uuid}, or the UUID of a Claude Code session. Leave it out if you do not know it");
+
+/** A change of status, with what the caller reports about the task. */
+export const statusChangeSchema = z.object({
+  status: z.enum(STATUSES),
+  /** Of a change that finishes a task: its summary. */
+  text: z.string().max(20_000).optional().describe("Markdown; becomes a comment"),
+  confidence: z.number().min(0).max(1).optional().describe("in the result; default 0.8; low values are reviewed"),
+  /** In the budget's currency. */
+  cost: z.number().min(0).max(1_000_000_000).optional().describe("your total so far"),
+  session: agentSessionSchema.optional(),
+  commit: commitSchema.optional(),
+  tests: testsSchema.optional(),
+});
+
+export type StatusChange = z.infer<typeof statusChangeSchema>;
+
+/** A call that changes a status, or the queue: what the steps need besides the record. */
+interface StatusRun {
+  context: CallContext;
+  task: Task;
+  /** What the caller gave; absent in the queue. */
+  change?: StatusChange;
+  /** The claim of the agent whose task it is. */
+  claim?: ClaimRecord;
+  /** Whether the state may be written: only by a call, under its claim or by a planner. */
+  canWrite: boolean;
+}
+
+type StatusStepResult = Promise<ProcedureStepResult<StatusChangeInput>>;
+
+/**
+ * Each effect happens once, also when its step is repeated: the state by its value in Plane, comments by their external
+ * ids, the rest by its record. So only the end is recorded.
+ */
+export const STATUS_CHANGE: ProcedureKind<StatusChangeInput, StatusRun> = {
+  ...STATUS_PROCEDURE,
+  steps: [
+    // Before the state, because the message about a completed task shows its cost.
+    { name: "report", run: reportFields, does: "updates the agent card; it has the same values" },
+    {
+      name: "write",
+      run: writeState,
+      does: "sets the state in Plane, under the claim; a task that has it is not written",
+    },
+    {
+      name: "comment",
+      run: postStatusComment,
+      does: "writes the comment; Plane refuses a second one with its external id",
+    },
+    // A task that waits for an answer or a review has no holder: an expired claim would return it to todo. The claim ends
+    // before the human is asked for a review, because an approval of a claimed task would take it away from its agent.
+    {
+      name: "release",
+      run: releaseClaim,
+      does: "ends the claim, unless the task is started; the claim is gone",
+    },
+    {
+      name: "finish",
+      run: finishStatusChange,
+      does: "requests a review, or records a finished task; both have one record",
+    },
+  ],
+  // Timeout for a call including waits and retries: 2 min.
+  resumeAfterMs: 2 * MINUTE,
+  // The agent may repeat a call that has not reached Plane for as long as a claim lasts.
+  getGiveUpMs: getClaimDuration,
+  createRun: createQueueRun,
+};
+
+/** Stores a change of status before its first step, in place of the previous one. */
+export async function beginStatusChange(
+  { deps, caller }: CallContext,
+  task: Task,
+  { status, text, commit, tests }: StatusChange,
+  id: string = deps.newId(),
+  details: Partial<StatusChangeInput> = {},
+): Promise<{ subject: string; id: string }> {
+  const report = omitUndefined({ text: text || undefined, commit: commit || undefined, tests: tests || undefined });
+  const procedure = { subject: task.id, id, input: { agent: caller.name, status, ...report, ...details } };
+  await deps.store.commit({ put: [toProcedurePut(STATUS_CHANGE, procedure, await deps.store.now())] });
+  return procedure;
+}
+
+async function reportFields({ context, task, change }: StatusRun): StatusStepResult {
+  if (change) await updateReportedFields(context, task, change);
+  return undefined;
+}
+
+/** Updates the agent card with what an agent reports along with a change. People have no card. */
+export async function updateReportedFields(context: CallContext, task: Task, change: StatusChange): Promise<void> {
+  const { session, cost, confidence, commit, tests } = change;
+  const texts = { session: session || undefined, commit: commit || undefined, tests: tests || undefined };
+  const fields = omitUndefined({ ...texts, cost, confidence });
+  if (isAgent(context.caller) && Object.keys(fields).length > 0) await updateCard(context, task, fields);
+}
+
+async function writeState(run: StatusRun, { input }: StatusChangeRecord): StatusStepResult {
+  const { context, task, claim } = run;
+  if (!run.canWrite) return hasReachedStatus(task.item, input) ? undefined : "stuck";
+  const { status, review } = input;
+  if (!claim) {
+    run.task = await moveToStatus(context, task, status, { labels: { drop: [REVIEW_LABEL] } });
+    return undefined;
+  }
+  // Keeps the claims tick from treating the following change as one by another user.
+  await verifyClaim(context, task, claim, [task.item.snapshot.status, status]);
+  const inReview = review !== undefined;
+  const labels = inReview ? { add: [REVIEW_LABEL] } : {};
+  run.task = await moveToStatus(context, task, inReview ? "in_progress" : status, { labels, claim });
+  // From now on, a task that is back in its previous status was moved by another user.
+  if (status === "in_progress") await verifyClaim(context, task, claim, ["in_progress"]);
+  context.deps.log.info("status set", { correlation: context.correlation, item: task.key, status });
+  return undefined;
+}
+
+/** Starting and finishing always get a comment; other changes only with a text of the agent. */
+async function postStatusComment({ context, task }: StatusRun, { id, input }: StatusChangeRecord): StatusStepResult {
+  const { status, text = "", review } = input;
+  if (status !== "in_progress" && status !== "done" && text.trim() === "") return undefined;
+  const kind = review === undefined ? status : "review";
+  await postComment(context, task, `${kind}:${task.id}:${id}`, await renderStatusComment(context.deps, input));
+  return undefined;
+}
+
+/**
+ * Renders the comment for a change of status, as HTML: the agent's summary, and the commit and tests it reported.
+ */
+async function renderStatusComment({ settings }: TaskDeps, input: StatusChangeInput): Promise<string> {
+  const { comments } = getTexts(settings.locale);
+  const { status, text = "", commit, tests, review, criteria: requirements = [] } = input;
+  const title =
+    review === undefined
+      ? `<strong>${comments.statuses[status]}</strong>`
+      : formatTemplate(comments.review, {
+          confidence: localizeNumber(comments.locale, review),
+          threshold: localizeNumber(comments.locale, settings.done.review_below),
+        });
+  return [
+    `<p>${title}</p>`,
+    text.trim() === "" ? "" : await toHtml(text),
+    commit ? `<p>${formatTemplate(comments.commit, { commit: `<code>${escapeHtml(commit)}</code>` })}</p>` : "",
+    tests ? `<p>${formatTemplate(comments.tests, { tests: escapeHtml(tests) })}</p>` : "",
+    requirements.length > 0
+      ? `<p>${comments.criteria}</p><ul>${requirements.map((one) => `<li>${escapeHtml(one)}</li>`).join("")}</ul>`
+      : "",
+  ].join("");
+}
+
+async function releaseClaim({ context, task }: StatusRun, { id, input }: StatusChangeRecord): StatusStepResult {
+  const { deps, caller, correlation } = context;
+  const claim = input.status === "in_progress" ? undefined : await findClaim(deps, task.id);
+  if (claim && claim.agent !== input.agent) await endClaim(deps, claim, "moved", correlation);
+  else if (claim && (String(claim.fence) === id || !isAgent(caller)))
+    await endClaim(deps, claim, undefined, correlation);
+  return undefined;
+}
+
+async function finishStatusChange({ context, task }: StatusRun, attempt: StatusChangeRecord): StatusStepResult {
+  const { review, status, agent } = attempt.input;
+  if (review !== undefined) {
+    await requestReview(context.deps, task, attempt, context.correlation);
+    await updateCard(context, task, { review: { at: attempt.at, confidence: review } });
+  } else if (status === "done" && isAgent(context.caller)) {
+    await recordFinishedTask(context.deps, task, agent);
+    await updateCard(context, task, { percent: 100 });
+  }
+  return { input: { failure: undefined } };
+}
+
+/**
+ * Stores a pending review and notifies the human in one commit, once for each attempt. Does nothing when the review was
+ * decided already, which a change that is resumed late may find.
+ */
+async function requestReview(
+  deps: TaskDeps,
+  task: Task,
+  { id, input: { agent, review: confidence = 0, text = "" } }: StatusChangeRecord,
+  correlation: string,
+): Promise<void> {
+  await updateValue<ReviewRecord>(deps, workKeys.review(task.id), async (stored) => {
+    // The event is named by the review's id, because every review of a task starts from the same revision 0.
+    const record = workKeys.reviewVerdict(id);
+    const [verdict] = await deps.store.read([record]);
+    if (stored?.id === id || verdict) return undefined;
+    const review: ReviewRecord = { item: task.id, agent, id, at: await deps.store.now() };
+    const event = { kind: "review", agent, confidence, text } as const;
+    const put = [toReviewPut(task.id, review)];
+    const update = await prepareWorkEvent(deps, task, event, correlation, { record, rev: 0, put });
+    return { ...update, expect: [[record, 0]] };
+  });
+}
+
+/** Whether the item has the status, or the review, that this change was to set. */
+export function hasReachedStatus(item: ItemRecord, { status, review }: StatusChangeInput): boolean {
+  return review === undefined ? item.snapshot.status === status : isInReview(item);
+}
+
+/** The queue completes a change that has reached Plane. One that has not must be repeated by its agent. */
+async function createQueueRun(
+  deps: TaskDeps,
+  { subject, input }: StatusChangeRecord,
+  correlation: string,
+): Promise<StatusRun | undefined> {
+  const task = await findStoredTask(deps, subject);
+  if (!task || task.item.removedAt !== undefined) return undefined;
+  if (!hasReachedStatus(task.item, input) && !isOpen(task.item.snapshot.status)) return undefined;
+  const agent = deps.settings.agents.find(({ name }) => name === input.agent);
+  const caller = { name: input.agent, role: agent ? (agent.role ?? "worker") : "human" } as const;
+  return { context: createCallContext(deps, caller, correlation), task, canWrite: false };
+}

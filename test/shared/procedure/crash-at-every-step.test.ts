@@ -1,0 +1,249 @@
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { createTaskOperations } from "../../../functions/agent/tool.ts";
+import { createWorkRules, PROCEDURES } from "../../../functions/work.ts";
+import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
+import { createMemoryStore, createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
+import type { TaskDeps } from "../../../shared/app/deps.ts";
+import { workSets } from "../../../shared/records/store-keys.ts";
+import { findClaim, findStatusAttempt, readDeliverables } from "../../../shared/records/task-records.ts";
+import type { Store } from "../../../shared/store/port.ts";
+import type { StatusChange } from "../../../shared/tasks/lifecycle/status-change.ts";
+import type { Item } from "../../../simulators/plane/types.ts";
+import { IS_FULL_RUN } from "../../reliability/random-source.ts";
+import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
+import { crashAfterChange } from "../../support/crash-after-change.ts";
+import { hasRedisServer, startRedis, type TestRedis } from "../../support/redis-server.ts";
+
+/** A call that runs a procedure, what precedes it, and what it leaves behind for people and agents. */
+interface Scenario {
+  title: string;
+  prepare: (app: AgentTestApp, item: Item) => Promise<unknown>;
+  act: (deps: TaskDeps, app: AgentTestApp, item: Item) => Promise<unknown>;
+  readState: (app: AgentTestApp, item: Item) => Promise<object>;
+}
+
+const START: StatusChange = { status: "in_progress", session: "openclaw-session-1" };
+const DONE_UNSURE: StatusChange = { status: "done", text: "Hm.", confidence: 0.4 };
+const BLOCK: StatusChange = { status: "blocked", text: "Which?" };
+
+/** A change of status, with the changes before it. */
+function createStatusScenario(title: string, before: StatusChange[], change: StatusChange, by = "Imhotep"): Scenario {
+  return {
+    title,
+    async prepare(app, item) {
+      for (const earlier of before) await app.actAs("Imhotep").setStatus(item.id, earlier);
+    },
+    act: (deps, app, item) => createTaskOperations(deps, app.getCaller(by)).setStatus(item.id, change),
+    async readState(app, item) {
+      const { state, labels } = app.readPlaneItem(item);
+      const stored = await app.readItem(item);
+      const [finished] = await app.store.read<{ agent: string; cost?: number }>([`finished:${item.id}`]);
+      return {
+        state,
+        labels: labels.sort(),
+        status: stored?.snapshot.status,
+        review: stored?.review,
+        comments: readComments(app, item),
+        events: app.actions.flatMap(({ facts, event }) => (facts.item?.id === item.id ? [event.kind] : [])).sort(),
+        holder: (await findClaim(app.deps, item.id))?.agent,
+        step: (await findStatusAttempt(app.deps, item.id))?.step,
+        finished: finished && { agent: finished.value.agent, cost: finished.value.cost },
+      };
+    },
+  };
+}
+
+const readComments = (app: AgentTestApp, item: Item) =>
+  app
+    .readComments(item)
+    .filter((comment) => !comment.includes("Agent card"))
+    // The queue writes with Groundcrew's own key and without the text that only the call has.
+    .map((comment) =>
+      comment.replace(/^(?:Ada: <p><strong>Imhotep<\/strong>:<\/p>|Imhotep: )/, "").replace(/[0-9a-f-]{36}/g, "…"),
+    )
+    .sort();
+
+const CONTENT = "the whole report";
+const STREAMED = () => ({ size: CONTENT.length, stream: () => new Blob([CONTENT]).stream() });
+const BROKEN = () => ({
+  size: CONTENT.length,
+  stream: () => new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("gone")) }),
+});
+
+/** The upload of a file, perhaps after an earlier call that broke off and whose ticket is no longer valid. */
+function createUploadScenario(
+  title: string,
+  file: () => Blob | ReturnType<typeof STREAMED>,
+  isRestart = false,
+): Scenario {
+  const deliver = async (deps: TaskDeps, app: AgentTestApp, item: Item, source: () => ReturnType<typeof file>) => {
+    const work = () => createTaskOperations(deps, app.getCaller("Imhotep"));
+    await work().claim(item.id);
+    return work().deliver({ task: item.id, name: "report.md", file: source() });
+  };
+  return {
+    title,
+    async prepare(app, item) {
+      if (!isRestart) return;
+      await expect(deliver(app.deps, app, item, BROKEN)).rejects.toMatchObject({ code: "unavailable" });
+      app.advance(11 * 60_000);
+    },
+    act: (deps, app, item) => deliver(deps, app, item, file),
+    async readState(app, item) {
+      const rows = app.plane.attachments(item);
+      return {
+        files: rows.map(({ is_uploaded, bytes }) => ({ is_uploaded, text: new TextDecoder().decode(bytes) })),
+        comments: readComments(app, item),
+        deliverables: await readDeliverables(app.deps, item.id),
+      };
+    },
+  };
+}
+
+/** Of every kind of procedure: a kind without a scenario fails. */
+const SCENARIOS: Record<string, Scenario[]> = {
+  status: [
+    createStatusScenario("starting", [], START),
+    createStatusScenario("finishing", [START], { status: "done", text: "Ready.", cost: 2 }),
+    createStatusScenario("asking for a review", [START], DONE_UNSURE),
+    createStatusScenario("blocking", [START], BLOCK),
+    createStatusScenario("continuing", [START, BLOCK], { status: "in_progress", text: "This one." }),
+    createStatusScenario("moving another agent's task", [START], { status: "cancelled", text: "No." }, "Ada"),
+  ],
+  verdict: [
+    createStatusScenario("approving", [START, DONE_UNSURE], { status: "done" }, "Ada"),
+    createStatusScenario("sending back", [START, DONE_UNSURE], { status: "todo", text: "No." }, "Ada"),
+  ],
+  upload: [
+    createUploadScenario("a file", () => new Blob([CONTENT])),
+    createUploadScenario("a streamed file", STREAMED),
+    createUploadScenario("a file after a broken call", STREAMED, true),
+  ],
+};
+
+const START_TIME = Date.parse("2026-11-21T08:00:00.000Z");
+
+/** Limit of the changes of one call. */
+const MAX_CHANGES = 60;
+
+/** Distance of the changes after which a call is killed, so that other runs than FULL take a sample. */
+const SAMPLE = IS_FULL_RUN ? 1 : 7;
+
+/** Where a call is killed: at the begin or end of a step, or after its `change`th change of the store or of Plane. */
+interface Kill {
+  step?: string;
+  change?: number;
+  /** Whether the queue has its turn before the call is repeated. */
+  queueFirst: boolean;
+}
+
+type Kind = (typeof PROCEDURES)[number];
+type OpenStore = () => Promise<(clock: () => number) => Store>;
+
+function listKills({ steps }: Kind): Kill[] {
+  const points = steps.flatMap(({ name }) => [`before ${name}`, `after ${name}`]);
+  const kills = points.flatMap((step, i) =>
+    [true, false].map((queueFirst, j) => ({ step, queueFirst, isSampled: i % 2 === j })),
+  );
+  return [
+    ...kills.filter(({ isSampled }) => IS_FULL_RUN || isSampled),
+    ...Array.from({ length: MAX_CHANGES / SAMPLE }, (_, i) => ({ change: 1 + i * SAMPLE, queueFirst: i % 2 === 0 })),
+  ];
+}
+
+/** Runs the call on a new task and kills it; then the call is repeated, and the queue does what is left. */
+async function runKilled(app: AgentTestApp, kind: Kind, { prepare, act, readState }: Scenario, kill?: Kill) {
+  const item = app.addTask("Write the report", "Imhotep");
+  app.dropWebhooks();
+  await app.poll();
+  await prepare(app, item);
+  await app.runUntilIdle();
+  const process = crashAfterChange(app.deps, kill?.change);
+  const reached: string[] = [];
+  const spies = kind.steps.map((step) => {
+    const run = step.run.bind(step);
+    return vi.spyOn(step, "run").mockImplementation(async (...args) => {
+      reached.push(step.name);
+      if (kill?.step === `before ${step.name}`) return process.end();
+      const result = await run(...args);
+      return kill?.step === `after ${step.name}` ? process.end() : result;
+    });
+  });
+  const outcome = await process.orCrash(act(process.deps, app, item));
+  for (const spy of spies) spy.mockRestore();
+  const isKilled = outcome === "over";
+  if (isKilled) {
+    if (kill?.queueFirst) {
+      app.advance(kind.resumeAfterMs + 1_000);
+      await app.poll();
+    }
+    await act(app.deps, app, item);
+  }
+  await app.runUntilIdle();
+  const open = await app.store.count(workSets.procedures);
+  return { isKilled, reached, state: { ...(await readState(app, item)), open } };
+}
+
+let redis: TestRedis | undefined;
+
+const ENGINES: Record<string, OpenStore> = {
+  memory: async () => (clock) => createMemoryStore({ clock }),
+  async file() {
+    const folder = mkdtempSync(join(tmpdir(), "groundcrew-procedures-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    return (clock) => {
+      const store = createSqliteStore({ folder, clock });
+      onTestFinished(() => store.close());
+      return store;
+    };
+  },
+  async redis() {
+    redis ??= await startRedis();
+    let clock = () => START_TIME;
+    const store = await connectRedisStore({ url: redis.url, prefix: randomUUID(), clock: () => clock() });
+    onTestFinished(() => store.close());
+    return (appClock) => {
+      clock = appClock;
+      return store;
+    };
+  },
+};
+
+afterAll(() => redis?.stop());
+
+test("every kind of procedure has scenarios", () => {
+  expect(Object.keys(SCENARIOS)).toEqual(PROCEDURES.map(({ name }) => name));
+});
+
+const engines = Object.entries(ENGINES).filter(
+  ([name]) => name === "memory" || (IS_FULL_RUN && (name !== "redis" || hasRedisServer())),
+);
+const kindsByEngine = engines.flatMap(([engine, openStore]) =>
+  PROCEDURES.map((kind) => [kind.name, engine, kind, openStore] as const),
+);
+
+describe.each(kindsByEngine)("procedure %s on the store in %s", (name, _, kind, openStore) => {
+  test.each(SCENARIOS[name] ?? [])(
+    "$title, killed before or after any step or after any change and repeated, ends the same",
+    async (scenario) => {
+      const app = await createAgentTestApp({
+        store: await openStore(),
+        parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] },
+      });
+      await app.runFirstPoll();
+      const { state: expected, reached } = await runKilled(app, kind, scenario);
+      expect(expected.open).toBe(0);
+      for (const kill of listKills(kind)) {
+        const { isKilled, state } = await runKilled(app, kind, scenario, kill);
+        expect(state, JSON.stringify(kill)).toEqual(expected);
+        if (kill.step !== undefined) expect(isKilled).toBe(reached.includes(kill.step.split(" ")[1] ?? ""));
+        else if (!isKilled) break;
+      }
+    },
+    300_000,
+  );
+});
