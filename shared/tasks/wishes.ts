@@ -8,7 +8,7 @@ import { GroundcrewError } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
 import type { Commit, Put } from "../store/port.ts";
-import { readAllRows, updateValue } from "../store/records.ts";
+import { readAllRows } from "../store/records.ts";
 import { cleanText } from "../text.ts";
 import { DAY, isRecent, type Ms, SECOND } from "../time.ts";
 import type { CallContext } from "./call-context.ts";
@@ -271,16 +271,6 @@ export function isWishOpen({ state, answeredAt }: Wish): boolean {
 /** Reads the wishes of an agent that have neither a plan nor an answer, oldest first. */
 export async function readOpenWishes(deps: Pick<TaskDeps, "store">, agent: string): Promise<Wish[]> {
   return (await readUnclosedWishes(deps, agent)).filter(isWishOpen);
-}
-
-/** Closes a wish because it is dealt with. `already`: it was closed before. */
-export async function closeWish(deps: Pick<TaskDeps, "store">, id: string): Promise<"closed" | "already" | "unknown"> {
-  if ((await findWish(deps, id)) === undefined) return "unknown";
-  return updateValue<Wish, "closed" | "already" | "unknown">(deps, workKeys.wish(id), (wish) => {
-    if (!wish) return { result: "unknown" };
-    if (wish.state === "closed") return { result: "already" };
-    return { put: [toWishPut({ ...wish, state: "closed" })], result: "closed" };
-  });
 }
 
 /** Finds the message of the wish that an agent writes about: the named one, else the only one that is open. */
