@@ -116,10 +116,12 @@ const sizes = quick
 if (write) writeFigures(`${environmentLine}. ${sizes}.\n\n${renderTable(lines)}\n`);
 process.exit(0);
 
-/** Writes the figures under the last heading of the page. */
+/** Writes the figures into their section of the page. */
 function writeFigures(text: string) {
   const page = new URL("../docs/benchmarks.md", import.meta.url);
-  const heading = "## Figures\n";
-  const [before = ""] = readFileSync(page, "utf8").split(heading);
-  writeFileSync(page, `${before}${heading}\n${text}`);
+  const section = /(?<=-- --write`: figures -->\n\n).*(?=\n<!-- end of figures -->)/s;
+  writeFileSync(
+    page,
+    readFileSync(page, "utf8").replace(section, () => text),
+  );
 }

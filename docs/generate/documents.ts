@@ -1,10 +1,16 @@
 import { readFileSync } from "node:fs";
 import { renderAlerts } from "./alerts-section.ts";
+import { renderCaddyVariables } from "./caddy-section.ts";
+import { renderHelp, renderSetUpHelp, renderSetupHelp } from "./help-sections.ts";
+import { renderLogQueries } from "./logs-section.ts";
 import { renderMetrics } from "./metrics-section.ts";
 import { renderProcedures } from "./procedures-section.ts";
 import { renderRoutes } from "./routes-section.ts";
 import { renderEnvironment, renderSecrets, renderSettingsFile } from "./settings-sections.ts";
+import { renderCommands, renderEvents } from "./telegram-sections.ts";
+import { renderTests } from "./tests-section.ts";
 import { renderTools } from "./tools-section.ts";
+import { renderUpgradeSettings, renderUpgradeSteps } from "./upgrade-sections.ts";
 
 /** The generated sections by the document in which they stand, between two comments that name them. */
 const SECTIONS: Record<string, Record<string, () => string | Promise<string>>> = {
@@ -13,10 +19,27 @@ const SECTIONS: Record<string, Record<string, () => string | Promise<string>>> =
     environment: renderEnvironment,
     secrets: renderSecrets,
     "settings-file": renderSettingsFile,
+    events: renderEvents,
   },
   "docs/agents.md": { tools: renderTools },
   "docs/http-api.md": { routes: renderRoutes },
-  "docs/operations.md": { metrics: renderMetrics, alerts: renderAlerts },
+  "docs/operations.md": {
+    caddy: renderCaddyVariables,
+    setup: renderSetupHelp,
+    "upgrade-steps": renderUpgradeSteps,
+    "upgrade-settings": renderUpgradeSettings,
+    metrics: renderMetrics,
+    alerts: renderAlerts,
+    "log-queries": renderLogQueries,
+    commands: async () => `${renderSetUpHelp()}\n\n${await renderHelp("backup", "restore", "openclaw")}`,
+  },
+  "docs/tickets.md": { runner: () => renderHelp("runner"), commands: () => renderHelp("tickets") },
+  "docs/telegram.md": { commands: renderCommands },
+  "docs/reliability.md": { tests: () => renderTests(/\b(?:REL-|reliability )(\d+)/g) },
+  "docs/requirements.md": {
+    tests: () =>
+      renderTests(/\b((?:INFRA|AUTH|OPENCLAW|NOTIF|PROV|MONITOR|UPG|PEOPLE|TICKET|AGENT|WATCH|RECUR|PACK)-\d\d)\b/g),
+  },
 };
 
 export interface GeneratedDocument {

@@ -37,7 +37,7 @@ const EXIT = { done: 0, failed: 1, usage: 2, config: 78 } as const;
 
 const OPTIONS = ["--json", "--checklist", "--help", "-h"];
 
-const DOCTOR_USAGE = `groundcrew doctor [--json | --checklist], or npm run --silent doctor -- …
+export const DOCTOR_USAGE = `groundcrew doctor [--json | --checklist], or npm run --silent doctor -- …
 
 Checks the configuration and suggests fixes: settings, secret files, store, Plane, agents, Telegram, OpenClaw and the
 running Groundcrew. Changes nothing and shows no secret.

@@ -103,37 +103,55 @@ const limitsSchema = z.strictObject({
 
 export type SpawnLimits = z.output<typeof limitsSchema>;
 
+/** A field's meaning, as docs/operations.md has it. */
+const meaning = (text: string) => ({ meaning: text });
+
 const common = {
-  /** The gateway as this machine reaches it. */
-  gateway: z.url({ protocol: /^https?$/ }).default("http://127.0.0.1:18789"),
-  /** The agent of the smoke test's turn and wake. */
-  agent: name,
-  skill: name.default("plane-bridge"),
-  /** Names of OpenClaw's MCP entries to probe. */
-  mcp: z.array(name).default([]),
-  limits: limitsSchema.nullable().default(limitsSchema.parse({})),
-  /** What OpenClaw must reach from where it runs, by name: `{"plane": "http://api:8000/"}`. */
-  reach: z.record(name, target).default({}),
-  /** Where records, backups and reports are kept. */
-  records: absolutePath.default(() => join(homedir(), ".local/state/groundcrew-openclaw")),
+  gateway: z
+    .url({ protocol: /^https?$/ })
+    .default("http://127.0.0.1:18789")
+    .meta(meaning("The gateway as this machine reaches it.")),
+  agent: name.meta(meaning("Agent of the smoke test: two short runs of its model for each version.")),
+  skill: name.default("plane-bridge").meta(meaning("Skill that must be listed.")),
+  mcp: z.array(name).default([]).meta(meaning("Names of OpenClaw's MCP entries to probe.")),
+  limits: limitsSchema
+    .nullable()
+    .default(limitsSchema.parse({}))
+    .meta(meaning("Limits of spawned agents; null leaves OpenClaw's alone. Memory and CPU hold in sandboxes only.")),
+  reach: z
+    .record(name, target)
+    .default({})
+    .meta(meaning("Addresses that must accept a connection from where OpenClaw runs, by name.")),
+  records: absolutePath
+    .default(() => join(homedir(), ".local/state/groundcrew-openclaw"))
+    .meta(meaning("Folder of record, backups and reports.")),
 };
 
 const composeSchema = z.strictObject({
   driver: z.literal("compose"),
   ...common,
-  /** Folder of the Compose file. */
-  folder: absolutePath,
-  service: name.default("openclaw-gateway"),
-  /** File with the pinned version, relative to the folder, and the variable in it. */
-  env_file: text(/^[^/\p{Cc}]+$/u, "must be a file's name").default(".env"),
-  variable: text(/^[A-Za-z_]\w*$/, "must be a variable's name").default("OPENCLAW_IMAGE"),
-  /** OpenClaw's command in the image. */
-  command: z.array(z.string().min(1)).min(1).default(["node", "dist/index.js"]),
-  /** Paths in the container. */
-  state: absolutePath.default("/home/node/.openclaw"),
-  workspace: absolutePath.default("/workspace"),
-  user: text(/^\d{1,10}:\d{1,10}$/, 'must be like "1000:1000"').default("1000:1000"),
-  networks: z.array(name).default(["sandbox", "backend", "egress"]),
+  folder: absolutePath.meta(meaning("Folder of the Compose file.")),
+  service: name.default("openclaw-gateway").meta(meaning("Service of the gateway.")),
+  env_file: text(/^[^/\p{Cc}]+$/u, "must be a file's name")
+    .default(".env")
+    .meta(meaning("File in the folder that pins the version.")),
+  variable: text(/^[A-Za-z_]\w*$/, "must be a variable's name")
+    .default("OPENCLAW_IMAGE")
+    .meta(meaning("Variable in it: ghcr.io/openclaw/openclaw:2026.2.26, or only the version.")),
+  command: z
+    .array(z.string().min(1))
+    .min(1)
+    .default(["node", "dist/index.js"])
+    .meta(meaning("OpenClaw's command in the image.")),
+  state: absolutePath.default("/home/node/.openclaw").meta(meaning("Path in the container, in a volume.")),
+  workspace: absolutePath.default("/workspace").meta(meaning("Path in the container, in a volume.")),
+  user: text(/^\d{1,10}:\d{1,10}$/, 'must be like "1000:1000"')
+    .default("1000:1000")
+    .meta(meaning("User that the service must have.")),
+  networks: z
+    .array(name)
+    .default(["sandbox", "backend", "egress"])
+    .meta(meaning("Networks that the service must have.")),
 });
 
 export type ComposeUpgradeSettings = z.output<typeof composeSchema>;
@@ -141,23 +159,25 @@ export type ComposeUpgradeSettings = z.output<typeof composeSchema>;
 const npmSchema = z.strictObject({
   driver: z.literal("npm"),
   ...common,
-  /** Folder with one folder per version, and the link `current`. */
-  prefix: absolutePath,
-  state: absolutePath.default(() => join(homedir(), ".openclaw")),
-  workspaces: z.array(absolutePath).default([]),
-  /** The systemd unit that runs the gateway; without one the command starts and stops it itself. */
-  unit: text(/^[A-Za-z0-9_][\w@.:-]{0,200}$/, "must be a unit's name").optional(),
-  /** Whether it is a unit of this user's systemd. */
-  user_unit: z.boolean().default(false),
-  /** npm's `overrides`, for a package that this machine cannot fetch. */
-  overrides: z.record(z.string(), z.string()).default({}),
+  prefix: absolutePath.meta(meaning("Folder with one folder per version, and the link `current`.")),
+  state: absolutePath.default(() => join(homedir(), ".openclaw")).meta(meaning("Folder to back up.")),
+  workspaces: z.array(absolutePath).default([]).meta(meaning("Further folders to back up.")),
+  unit: text(/^[A-Za-z0-9_][\w@.:-]{0,200}$/, "must be a unit's name")
+    .optional()
+    .meta(meaning("systemd unit of the gateway; without one `groundcrew openclaw start` and `stop` run it.")),
+  user_unit: z.boolean().default(false).meta(meaning("Whether it is a unit of this user's systemd.")),
+  overrides: z
+    .record(z.string(), z.string())
+    .default({})
+    .meta(meaning("npm's overrides for packages that this machine cannot fetch.")),
 });
 
 export type NpmUpgradeSettings = z.output<typeof npmSchema>;
 
-const settingsSchema = z.discriminatedUnion("driver", [composeSchema, npmSchema]);
+/** The settings file of upgrades. */
+export const upgradeSettingsSchema = z.discriminatedUnion("driver", [composeSchema, npmSchema]);
 
-export type UpgradeSettings = z.output<typeof settingsSchema>;
+export type UpgradeSettings = z.output<typeof upgradeSettingsSchema>;
 
 /** The smallest files that work, for error messages. */
 const EXAMPLE =
@@ -170,7 +190,7 @@ export function parseUpgradeSettings(path: string, text: string | undefined): Up
     return { problems: [`${path} does not exist. Write one, for example ${EXAMPLE}, or name another with --config.`] };
   const json = tryParseJson(text);
   if (json === undefined) return { problems: [`${path} is not valid JSON. Example: ${EXAMPLE}`] };
-  const parsed = settingsSchema.safeParse(json);
+  const parsed = upgradeSettingsSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   return {
     problems: parsed.error.issues.map(({ path: at, message }) => {

@@ -90,7 +90,7 @@ const EXCLUSIVE_OPTIONS = [
   ["remove-sample-project", "keep-sample-project", ""],
 ] as const;
 
-const PROVISION_USAGE = `npm run provision -- [options]
+export const PROVISION_USAGE = `npm run provision -- [options]
 
 Provisions Plane, new or in use, as the settings say: accounts, API keys, the webhook, the first project, bridge tokens.
 A second run changes nothing. Requires PLANE_URL, PLANE_WORKSPACE and PLANE_ADMIN_EMAIL; .env.example has all settings.

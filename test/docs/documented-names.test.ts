@@ -4,8 +4,6 @@ import { listMountedRoutes } from "../../docs/generate/routes-section.ts";
 import { manifest } from "../../functions/index.ts";
 import { type ErrorCode, GroundcrewError } from "../../shared/errors.ts";
 import { QUEUES } from "../../shared/store/port.ts";
-import { EVENT_KINDS } from "../../shared/task/event-kinds.ts";
-import { MESSAGE_SOUNDS } from "../../shared/telegram/chat-settings.ts";
 
 const readDocument = (name: string) => readFileSync(`docs/${name}.md`, "utf8");
 
@@ -26,23 +24,11 @@ test("The documentation explains every queue in docs/troubleshooting.md", () => 
   expect(QUEUES.filter((queue) => !document.includes(`| \`${queue}\` |`))).toEqual([]);
 });
 
-test("The documentation explains every event in docs/configuration.md", () => {
-  const [, table = ""] = readDocument("configuration").split("| Event | Sent when |");
-  expect(EVENT_KINDS.filter((kind) => !table.includes(`\`${kind}\``))).toEqual([]);
-});
-
 test("The documentation tells every error's code and status in docs/http-api.md", () => {
   const rows = [...readDocument("http-api").matchAll(/^\| `(\w+)` \| (\d{3}) \|/gm)];
   expect(rows).toHaveLength(12);
   for (const [, code, status] of rows)
     expect(new GroundcrewError(code as ErrorCode, "").status, code).toBe(Number(status));
-});
-
-test("The documentation names every event whose message makes a sound in docs/telegram.md, and no other", () => {
-  const [, section = ""] = /\n### Sounds\n(.*?)\n### /s.exec(readDocument("telegram")) ?? [];
-  const documented = new Set([...section.matchAll(/`([a-z_]+)`/g)].map(([, kind]) => kind));
-  const audible = EVENT_KINDS.filter((kind) => MESSAGE_SOUNDS[kind] !== "silent");
-  expect(EVENT_KINDS.filter((kind) => documented.has(kind))).toEqual(audible);
 });
 
 test("README and docs/ state no number of tools, checks, settings or alerts, which would be wrong after the next one", () => {

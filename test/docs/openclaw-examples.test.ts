@@ -1,6 +1,9 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createProvisionSetup } from "../functions/provision/provision-setup.ts";
+import { readShellBlock } from "./document-blocks.ts";
+import { createShell } from "./shell.ts";
 
 const CREW = {
   agents: [
@@ -27,6 +30,7 @@ async function runDocumentedProvision() {
   expect((await setup.provisionWithReport()).failed).toEqual([]);
   const read = (name: string) => setup.files.get(`data/openclaw/${name}`)?.text ?? "";
   return {
+    files: setup.files,
     current: JSON.parse(read("openclaw-2026.9.json")),
     old: JSON.parse(read("openclaw-2026.2.json")),
     names: read("openclaw.env").replace(/=.*$/gm, "").trim().split("\n"),
@@ -51,4 +55,30 @@ test("the commands of README and docs/agents.md that connect an agent use the to
     for (const option of ["OPENCLAW_URL", "GROUNDCREW_URL", "allowedAgentIds", "tools.deny", "--agent imhotep"])
       expect(text, path).toContain(option);
   }
+});
+
+test("the commands of README and docs/agents.md install what provision wrote, for Claude Code and OpenClaw", async () => {
+  const { files } = await runDocumentedProvision();
+  const { folder, run, write, readCalls } = createShell({ claude: "", openclaw: "", npm: "" });
+  for (const [path, { text, mode }] of files) write(path, text, mode);
+  write(".openclaw/openclaw.json", "{}");
+  const read = (path: string) => readFileSync(join(folder, path), "utf8");
+  await run(readShellBlock("README.md", "Connect an agent"));
+  await run(readShellBlock("docs/agents.md", "Claude Code"));
+  const token = read("data/agents/imhotep/token").trim();
+  const calls = readCalls().map(([, ...words]) => words);
+  expect(calls).toHaveLength(2);
+  for (const words of calls) expect(words.slice(-2)).toEqual(["--header", `Authorization: Bearer ${token}`]);
+
+  for (const block of [
+    readShellBlock("README.md", "Connect an agent", 2),
+    readShellBlock("docs/agents.md", "OpenClaw 2026.9"),
+    readShellBlock("docs/agents.md", "OpenClaw 2026.2"),
+  ])
+    await run(block);
+  expect(read(".openclaw/groundcrew.json")).toBe(read("data/openclaw/openclaw-2026.9.json"));
+  expect(read(".openclaw/.env")).toContain(token);
+  expect(statSync(join(folder, ".openclaw/.env")).mode & 0o777).toBe(0o600);
+  expect(read(".openclaw/skills/plane-bridge/SKILL.md")).toBe(read("data/skill/plane-bridge/SKILL.md"));
+  expect(read(".openclaw/workspace-imhotep/.groundcrew/token").trim()).toBe(token);
 });

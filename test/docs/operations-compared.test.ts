@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { readBackupSettings } from "../../runtime/backup/backup-settings.ts";
 import { parseOpenclawOptions } from "../../runtime/cli/openclaw-command.ts";
 import { parseUpgradeSettings } from "../../runtime/openclaw-upgrade/upgrade-driver.ts";
-import { readBlocks } from "./operations-blocks.ts";
+import { readBlocks } from "./document-blocks.ts";
 
 const blocks = readBlocks("docs/operations.md");
 const findBlocks = (heading: string) => blocks.filter((block) => block.heading === heading).map(({ text }) => text);

@@ -62,7 +62,7 @@ interface BotIdentity {
 }
 
 /** All commands of `/plane`. */
-const TELEGRAM_COMMANDS: readonly TelegramCommand[] = [
+export const TELEGRAM_COMMANDS: readonly TelegramCommand[] = [
   ...[statusCommand, projectCommand, agentCommand, taskCommand, cycleCommand],
   ...[newCommand, assignCommand, doneCommand, commentCommand, dueCommand, priorityCommand],
   ...[blockCommand, unblockCommand, cancelCommand, approveCommand, rejectCommand],

@@ -84,7 +84,7 @@ describe("MONITOR-03 MONITOR-04 the names that dashboards and alerts use", { tim
     expectNames(await readRabbitmqMetrics(), /^rabbitmq_/, 4);
   });
 
-  test("are all looked at, except for those of cAdvisor, which docs/operations.md lists as not verified", () => {
+  test("are all looked at, except for those of cAdvisor, which decision 0050 lists as not verified", () => {
     const functions = new Set(
       "max min sum rate increase count by on le histogram_quantile absent up and or unless for max_over_time".split(
         " ",
@@ -102,7 +102,7 @@ describe("MONITOR-03 MONITOR-04 the names that dashboards and alerts use", { tim
       "container_network_receive_bytes_total",
       "container_spec_memory_limit_bytes",
     ]);
-    const document = readFileSync("docs/operations.md", "utf8");
+    const document = readFileSync("docs/decisions/0050-monitoring.md", "utf8");
     expect(unverified.filter((name) => !document.includes(`\`${name}\``))).toEqual([]);
   });
 });
