@@ -1,11 +1,14 @@
 /**
- * This process: the lines that it writes, what it shows and asks at its terminal, and memory that it gives back when it
- * is idle.
+ * This process: the lines that it writes, with stacks as positions in the sources, what it shows and asks at its
+ * terminal, and memory that it gives back when it is idle.
  */
 
+import { readFileSync } from "node:fs";
+import { SourceMap, type SourceMapPayload } from "node:module";
 import { performance } from "node:perf_hooks";
 import { createInterface } from "node:readline";
 import type { Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
 import type { Ms } from "../../shared/time.ts";
 
 /** The last line of a terminal, which says what a long command is doing. */
@@ -29,6 +32,9 @@ interface ProcessProbe {
 
 /** What a status line needs of its stream. */
 type StatusStream = Pick<Writable, "write"> & { isTTY?: boolean; columns?: number };
+
+/** A position of a stack, for example `file:///app/dist/chunks/main-1a2b3c.js:1:2345`. */
+const POSITION = /(file:\/\/[^\s()]+\.js):(\d+):(\d+)/g;
 
 /** Moves the cursor to the start of its line and removes what stands there. */
 const CLEAR_LINE = "\r\u001b[2K";
@@ -159,4 +165,28 @@ export function collectGarbageWhenIdle(): void {
     collect: () => gc({ type: "major", execution: "sync", flavor: "last-resort" }),
   });
   setInterval(collectIfIdle, CHECK_INTERVAL).unref();
+}
+
+/**
+ * Replaces the positions in a stack by those in the sources, as far as there are source maps. Node could do this itself
+ * (`--enable-source-maps`), but it reads all source maps at the start, which takes 25 MB; here one is read when an error
+ * is logged.
+ */
+export function toSourceStack(stack: string): string {
+  return stack.replaceAll(POSITION, (position, url: string, line: string, column: string) => {
+    const path = `${fileURLToPath(url)}.map`;
+    const entry = findSourceMap(path)?.findEntry(Number(line) - 1, Number(column) - 1);
+    if (!entry || !("originalSource" in entry)) return position;
+    // A map names its sources from its own folder.
+    const source = entry.originalSource.replace(/^(?:\.\.\/)+/, "");
+    return `${source}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
+  });
+}
+
+function findSourceMap(path: string): SourceMap | undefined {
+  try {
+    return new SourceMap(JSON.parse(readFileSync(path, "utf8")) as SourceMapPayload);
+  } catch {
+    return undefined;
+  }
 }

@@ -105,7 +105,10 @@ export const redirectSchema = z.object({ location: z.string().min(1) });
 
 const PLANE_TIME = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?(?:Z|([+-])(\d{2}):?(\d{2}))$/;
 
-/** A time in an answer of Plane, normalized like `normalizePlaneTime`. */
+/**
+ * A time in an answer of Plane, normalized to `YYYY-MM-DDTHH:MM:SS.ffffffZ`, so that times sort as strings. Plane prints
+ * microseconds, omits them when they are zero, and uses the time zone of the key's owner.
+ */
 export const planeTimeSchema = z.string().transform((text, context) => {
   const time = parseTime(text);
   if (time !== undefined) return time;
@@ -166,18 +169,6 @@ export function normalizeBaseUrl(address: string): string {
 /** Whether the route requires the API key and counts against its quota; all others are public. */
 export function requiresApiKey({ path }: { path: string }): boolean {
   return path.startsWith("/api/v1/");
-}
-
-/**
- * Normalizes a time from Plane to `YYYY-MM-DDTHH:MM:SS.ffffffZ`, so that times sort as strings. Plane prints
- * microseconds, omits them when they are zero, and uses the time zone of the key's owner.
- * Throws a RangeError for any other format.
- */
-export function normalizePlaneTime(text: string): string {
-  const time = parseTime(text);
-  if (time === undefined)
-    throw new RangeError("not a time as Plane prints it (YYYY-MM-DDTHH:MM:SS[.ffffff] and a zone)");
-  return time;
 }
 
 function parseTime(text: string): string | undefined {

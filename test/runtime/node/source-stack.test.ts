@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
 import { expect, onTestFinished, test } from "vitest";
-import { toSourceStack } from "../../../runtime/node/source-stack.ts";
+import { toSourceStack } from "../../../runtime/node/process.ts";
 
 test("a stack of a minified build names the lines of the sources", async () => {
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-stack-"));

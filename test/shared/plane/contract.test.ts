@@ -3,7 +3,7 @@ import { noMetrics } from "../../../shared/metrics.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { createPlaneSession } from "../../../shared/plane/app/session.ts";
 import { attachmentsApi, uploadFile } from "../../../shared/plane/attachments.ts";
-import { normalizePlaneTime } from "../../../shared/plane/endpoint.ts";
+import { planeTimeSchema } from "../../../shared/plane/endpoint.ts";
 import {
   PlaneAuthError,
   PlaneConflictError,
@@ -163,7 +163,7 @@ function expectFromPlane(answer: unknown, recorded: unknown) {
   } else if (isRecord(answer) && isRecord(recorded)) {
     expect(Object.keys(answer).length).toBeGreaterThan(0);
     for (const [key, value] of Object.entries(answer)) expectFromPlane(value, recorded[key]);
-  } else if (answer !== recorded && typeof recorded === "string") expect(answer).toBe(normalizePlaneTime(recorded));
+  } else if (answer !== recorded && typeof recorded === "string") expect(answer).toBe(planeTimeSchema.parse(recorded));
   else expect(answer).toEqual(recorded);
 }
 

@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { normalizePlaneTime, planeTimeSchema } from "../../../shared/plane/endpoint.ts";
+import { planeTimeSchema } from "../../../shared/plane/endpoint.ts";
+
+const normalizePlaneTime = (text: string) => planeTimeSchema.parse(text);
 
 test("a time of Plane keeps its microseconds", () => {
   expect(normalizePlaneTime("2026-11-21T04:33:08.694237Z")).toBe("2026-11-21T04:33:08.694237Z");
@@ -39,7 +41,6 @@ test.each([
   "2026-13-01T00:00:00Z",
   "2026-11-21T04:33:08.1234567Z",
 ])("%j is refused as a time", (text) => {
-  expect(() => normalizePlaneTime(text)).toThrow(RangeError);
   expect(planeTimeSchema.safeParse(text).success).toBe(false);
 });
 
