@@ -4,6 +4,7 @@ import { renderCaddyVariables } from "./caddy-section.ts";
 import { renderHelp, renderSetUpHelp, renderSetupHelp } from "./help-sections.ts";
 import { renderLogQueries } from "./logs-section.ts";
 import { renderMetrics } from "./metrics-section.ts";
+import { renderOldOpenclawConfig, renderOpenclawAgents, renderOpenclawConfig } from "./openclaw-sections.ts";
 import { renderProcedures } from "./procedures-section.ts";
 import { renderRoutes } from "./routes-section.ts";
 import { renderEnvironment, renderSecrets, renderSettingsFile } from "./settings-sections.ts";
@@ -21,7 +22,12 @@ const SECTIONS: Record<string, Record<string, () => string | Promise<string>>> =
     "settings-file": renderSettingsFile,
     events: renderEvents,
   },
-  "docs/agents.md": { tools: renderTools },
+  "docs/agents.md": {
+    "openclaw-agents": renderOpenclawAgents,
+    "openclaw-2026.9": renderOpenclawConfig,
+    "openclaw-2026.2": renderOldOpenclawConfig,
+    tools: renderTools,
+  },
   "docs/http-api.md": { routes: renderRoutes },
   "docs/operations.md": {
     caddy: renderCaddyVariables,
