@@ -11,11 +11,13 @@ import { decisionLogRoute } from "./dashboard/decision-log-route.ts";
 import { eventsRoute } from "./dashboard/events-route.ts";
 import { createPageRoute } from "./dashboard/page/page-route.ts";
 import { planRoute } from "./dashboard/plan-route.ts";
+import { remarksRoute } from "./dashboard/remarks-route.ts";
 import { teamRoute } from "./dashboard/team-route.ts";
 import { createForwardRules, forwardHandler } from "./forward.ts";
 import { healthRoute, metricsRoute, outsideHealthRoute, readyRoute } from "./health.ts";
 import { figuresTick, storeTick, trimTick } from "./maintenance-ticks.ts";
 import { deadLettersRoute, holdsRoute, storeCopyRoute, ticksRoute, timeCsvRoute } from "./operations.ts";
+import { createPeopleHandler } from "./people.ts";
 import { planeTick } from "./plane-tick.ts";
 import { changesTick } from "./poll/changes-tick.ts";
 import { observeHandler } from "./poll/observe-handler.ts";
@@ -39,6 +41,7 @@ type MachineParts = Pick<Manifest, "routes" | "ticks" | "services" | "ruleSets">
  * parts for machines, which a Worker's bundle then does not contain, the page offers no view of tickets.
  */
 export function createManifest(machine?: MachineParts): Manifest {
+  const updatesHandler = createUpdatesHandler({ interpretMessage, buttonHandlers: BUTTON_HANDLERS });
   return {
     routes: [
       healthRoute,
@@ -57,6 +60,7 @@ export function createManifest(machine?: MachineParts): Manifest {
       decisionLogRoute,
       chatRoute,
       chatWriteRoute,
+      remarksRoute,
       agentsRoute,
       holdsRoute,
       storeCopyRoute,
@@ -88,7 +92,8 @@ export function createManifest(machine?: MachineParts): Manifest {
       forwardHandler,
       workHandler,
       wakeHandler,
-      createUpdatesHandler({ interpretMessage, buttonHandlers: BUTTON_HANDLERS }),
+      updatesHandler,
+      createPeopleHandler({ webhooks: inboxHandler, updates: updatesHandler, work: workHandler }),
     ],
     ...(machine?.services ? { services: machine.services } : {}),
     ruleSets: (settings) => [

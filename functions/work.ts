@@ -18,17 +18,12 @@ import { resolveBlocked, resolveDependants } from "../shared/tasks/dependency-bl
 import { checkClaim, expireClaims, handleClaimEnd, restoreClaim } from "../shared/tasks/lifecycle/claim-upkeep.ts";
 import { reconcileReview, VERDICT } from "../shared/tasks/lifecycle/reviews.ts";
 import { STATUS_CHANGE } from "../shared/tasks/lifecycle/status-change.ts";
-import { answerFromComment, closeQuestions, postAnswer, remindQuestion } from "../shared/tasks/people/questions.ts";
-import { handleMention, handleRemark, wakeForHeldRemarks } from "../shared/tasks/people/remarks.ts";
+import { closeQuestions, postAnswer, remindQuestion } from "../shared/tasks/people/questions.ts";
+import { handleMention, postRemark, wakeForHeldRemarks } from "../shared/tasks/people/remarks.ts";
 import { runPlan } from "../shared/tasks/planning/run-plan.ts";
 import { closeTicket, requestTicket } from "../shared/tickets/approval.ts";
 import { runUpdateJob } from "../shared/tickets/completion.ts";
 import { MINUTE } from "../shared/time.ts";
-
-/** The jobs that may follow from an event about a comment. */
-type CommentFollowUp = Extract<WorkJobBody, { type: "reply" | "remark" }>;
-
-type FollowUp = CommentFollowUp | { type: ItemCheck; item: string; correlation: string };
 
 /** The jobs that check what a change of an item means for its claim, its labels and its dependants. */
 type ItemCheck = "mirror" | "check_claim" | "resolve_dependants";
@@ -71,8 +66,7 @@ const OPERATIONS: { [Type in OperationType]: (deps: Deps, body: BodyByType[Type]
   ticket_closed: (deps, { item, correlation }) => closeTicket(deps, item, correlation),
   card: writeCard,
   remind: remindQuestion,
-  reply: answerFromComment,
-  remark: handleRemark,
+  post_remark: postRemark,
   mention: handleMention,
   deferred_remarks: wakeForHeldRemarks,
   answer: (deps, { question, correlation }) => postAnswer(deps, question, correlation),
@@ -109,8 +103,8 @@ export const claimsTick: Tick = {
 };
 
 /**
- * The rules for agents' work: after an event, claims are checked, labels and assignees are synchronized, dependants are
- * blocked or unblocked, and what people wrote is passed on to agents. Without agents no rule matches.
+ * The rules for agents' work: after an event, claims are checked, labels and assignees are synchronized, and dependants
+ * are blocked or unblocked. Without agents no rule matches.
  */
 export function createWorkRules(agents: readonly AgentSettings[]): RuleSet {
   return {
@@ -120,43 +114,22 @@ export function createWorkRules(agents: readonly AgentSettings[]): RuleSet {
     decide(event, facts, correlation) {
       const { item } = facts;
       if (agents.length === 0 || !item) return [];
-      return listFollowUps(event, item, facts, correlation).map((body): RuleAction => {
-        const lane = body.type === "mirror" ? toLabelsLane(item.id) : `work:${item.id}`;
-        return { target: body.type, queue: "work", lane, body, rule: `work.${body.type}` };
+      return listChecks(event, item).map((type): RuleAction => {
+        const lane = type === "mirror" ? toLabelsLane(item.id) : `work:${item.id}`;
+        const body = { type, item: item.id, correlation };
+        return { target: type, queue: "work", lane, body, rule: `work.${type}` };
       });
     },
   };
 }
 
-function listFollowUps(
+function listChecks(
   event: AnyEvent,
-  { id, dependants, word: status }: NonNullable<EventFacts["item"]>,
-  facts: EventFacts,
-  correlation: string,
-): FollowUp[] {
-  const common = { item: id, correlation };
-  if (event.kind === "comment_added" || event.kind === "comment_edited")
-    return listCommentFollowUps(event, facts, common);
+  { dependants, word: status }: NonNullable<EventFacts["item"]>,
+): readonly ItemCheck[] {
   // A task with an open blocker continues by itself once that is done; a task marked as blocked does not.
   if (event.kind === "blocked" && status !== "blocked") return [];
-  const checks = ITEM_CHECKS[event.kind] ?? [];
-  return checks.filter((type) => type !== "resolve_dependants" || dependants > 0).map((type) => ({ type, ...common }));
-}
-
-/**
- * Passes a person's comment on to agents. An unknown actor counts as a person, so that no word of one is missed. The
- * comment of a program may answer a question, but wakes nobody.
- */
-function listCommentFollowUps(
-  { kind, comment: id }: Extract<AnyEvent, { kind: "comment_added" | "comment_edited" }>,
-  { actor, comment }: EventFacts,
-  common: { item: string; correlation: string },
-): CommentFollowUp[] {
-  if (actor?.isAgent) return [];
-  const by = actor?.name ?? "?";
-  const source = kind === "comment_added" ? "comment" : "edit";
-  if (comment?.remark) return [{ type: "remark", ...common, remark: id, by, ...comment.remark, source }];
-  return kind === "comment_added" ? [{ type: "reply", ...common, comment: id, by }] : [];
+  return (ITEM_CHECKS[event.kind] ?? []).filter((type) => type !== "resolve_dependants" || dependants > 0);
 }
 
 /** Updates the live messages of an item in Telegram after it was claimed or released, or when its card changes. */

@@ -30,6 +30,7 @@ import { instanceApi } from "../shared/plane/projects.ts";
 import { createKeyName } from "../shared/plane/quota.ts";
 import type { Queue, Store } from "../shared/store/port.ts";
 import { STORED_NAMES } from "../shared/sync/names.ts";
+import { prepareRemarks } from "../shared/tasks/people/remarks.ts";
 import { createTelegramBot } from "../shared/telegram/bot.ts";
 import { createRedactor } from "../shared/text.ts";
 import { type Ms, wait } from "../shared/time.ts";
@@ -153,6 +154,7 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
     cache: createCache(parts),
     terminals: createTerminals({ clock }),
     ruleSets: manifest.ruleSets(settings),
+    prepareRemarks: (...written) => prepareRemarks(deps, ...written),
     ...omitUndefined({ scrape, bridgeTokens }),
     ticks: createTickRunner(manifest.ticks, () => deps, omitUndefined({ isOnlyProcess })),
     readAsset,

@@ -10,7 +10,8 @@ import { GroundcrewError } from "../../shared/errors.ts";
 import { findNearestName } from "../../shared/names.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import type { Task } from "../../shared/records/plane-records.ts";
-import { type CallContext, type Caller, createCallContext } from "../../shared/tasks/call-context.ts";
+import { type CallContext, type Caller, createCallContext, isAgent } from "../../shared/tasks/call-context.ts";
+import { throwIfStopped } from "../../shared/tasks/claim-lease.ts";
 import { claimTask } from "../../shared/tasks/claims.ts";
 import { addComment, type NewComment } from "../../shared/tasks/comments.ts";
 import { createTask } from "../../shared/tasks/create-task.ts";
@@ -122,11 +123,20 @@ export function createTaskOperations(deps: TaskDeps, caller: Caller, correlation
     <A extends unknown[], R>(operation: (context: CallContext, ...input: A) => Promise<R>) =>
     (...input: A) =>
       operation(context, ...input);
+  let subject: Task | undefined;
+  /** Finds the task that the call is about. An agent whose work on it was stopped learns that first. */
+  const openTask = async (reference: string) => {
+    subject = await findTask(context, reference);
+    if (isAgent(caller)) await throwIfStopped(context, subject);
+    return subject;
+  };
   const bindToTask =
     <A extends unknown[], R>(operation: (context: CallContext, task: Task, ...input: A) => Promise<R>) =>
     async (task: string, ...input: A) =>
-      operation(context, await findTask(context, task), ...input);
+      operation(context, await openTask(task), ...input);
   return {
+    /** The task that the call is about, once it was found. */
+    getSubject: () => subject,
     /** Formats a time as ISO 8601 in TIMEZONE. */
     formatTime: (at: Ms) => formatIsoTime(at, deps.settings.timezone),
     create: async (newTask: Parameters<typeof createTask>[1]) =>
@@ -139,9 +149,10 @@ export function createTaskOperations(deps: TaskDeps, caller: Caller, correlation
     search: bind(searchTasks),
     projects: bind(listProjects),
     team: bind(listAgents),
-    deliver: bind((_, deliverable: NewDeliverable) =>
-      blockWhenRefused(context, deliverable.task, "upload", () => deliverFile(context, deliverable)),
-    ),
+    deliver: bind(async (_, deliverable: NewDeliverable) => {
+      await openTask(deliverable.task);
+      return blockWhenRefused(context, deliverable.task, "upload", () => deliverFile(context, deliverable));
+    }),
     download: bind(downloadFile),
     findFile: bind(findAttachment),
     setStatus: bindToTask(setStatus),
@@ -202,7 +213,14 @@ function simplifySchema(schema: JsonSchema): JsonSchema {
   return json;
 }
 
+/** What every answer about a task contains beside the tool's own fields: what people wrote and the caller has not read. */
+const remarksSchema = z.object({
+  unread: z.number().optional(),
+  remarks: z.array(z.object({ at: z.string(), by: z.string(), text: z.string() })).optional(),
+});
+
 /** The JSON Schema of a tool's answer. */
-export function createOutputSchema(tool: Tool): JsonSchema {
-  return simplifySchema(z.toJSONSchema(tool.output, { io: "output", unrepresentable: "any" }));
+export function createOutputSchema({ input, output }: Tool): JsonSchema {
+  const answer = "task" in input.shape && output instanceof z.ZodObject ? output.extend(remarksSchema.shape) : output;
+  return simplifySchema(z.toJSONSchema(answer, { io: "output", unrepresentable: "any" }));
 }

@@ -254,6 +254,8 @@ export interface BoardCard {
   held?: { by: string; since: Ms; until: Ms };
   /** The task is finished and awaits a human's review. */
   review?: true;
+  /** Number of remarks of people that its agents have not read. */
+  unread?: number;
   assignees: string[];
   labels: string[];
   blockers: { id: string; key: string; title: string }[];

@@ -10,6 +10,7 @@ import type { Store } from "../../shared/store/port.ts";
 import { findTaskAgents, formatItemUrl } from "../../shared/sync/event-facts.ts";
 import { findLabelName, findPlanePerson, type PlanePerson } from "../../shared/sync/names.ts";
 import { type ItemRecord, isInReview } from "../../shared/task/snapshot.ts";
+import { countUnread } from "../../shared/tasks/remark-record.ts";
 import type { Ms } from "../../shared/time.ts";
 import { type BoardCard, toBoardColumn } from "./answers.ts";
 
@@ -39,10 +40,11 @@ export async function readCards(
 ): Promise<BoardCard[]> {
   const identifiers = new Map(projects.map(({ id, identifier }) => [id, identifier]));
   const ids = items.map(({ snapshot }) => snapshot.id);
-  const [names, blockers, claims] = await Promise.all([
+  const [names, blockers, claims, unread] = await Promise.all([
     readNames(deps, items),
     readBlockers(deps, items),
     readLiveClaims(deps, ids),
+    countUnread(deps, ids),
   ]);
   return items.map((item, i) => {
     const claim = claims[i];
@@ -65,6 +67,7 @@ export async function readCards(
         agent: agents.length > 0 ? agents.join(", ") : undefined,
         held: claim ? { by: claim.agent, since: claim.since, until: claim.until } : undefined,
         review: isInReview(item) ? (true as const) : undefined,
+        unread: unread[i] || undefined,
       }),
       assignees: assignees.map((person) => person.name),
       labels,

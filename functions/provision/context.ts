@@ -135,7 +135,7 @@ export async function createProvisionContext(deps: ProvisionDeps) {
       clock,
       wait,
       fetch: deps.fetch,
-      maxWait: { interactive: MAX_TURN_MS, background: MAX_TURN_MS, spare: MAX_TURN_MS },
+      maxWait: { people: MAX_TURN_MS, interactive: MAX_TURN_MS, background: MAX_TURN_MS, spare: MAX_TURN_MS },
     });
     // A person waits for provision, and the runtime that shares the key leaves part of its quota to interactive
     // requests.

@@ -27,6 +27,9 @@ const HOLD_STEP_MS = 1000;
 /** Limit of that growth: 30 steps (30 s), because many webhooks may wait for a project that cannot be read. */
 const MAX_HOLD_STEPS = 30;
 
+/** Limit of waits for the item of a comment: 3. */
+const MAX_ITEM_WAITS = 3;
+
 /** Retention of the note that Plane does not list a project: 10 minutes, during which its webhooks cause no reads. */
 const UNFOLLOWED_RETENTION_MS = 10 * MINUTE;
 
@@ -71,10 +74,26 @@ export const inboxHandler: JobHandler = {
     }
     if (!isReadableProject(project.value)) return DONE;
     if (!project.value.baseline) return holdWebhook(deps, job, body, id);
+    if (delivery.event === "issue_comment" && (await isAheadOfItem(deps, job, delivery.data)))
+      return { retryAt: (await deps.store.now()) + HOLD_STEP_MS };
     await observeDelivery(deps, delivery, { project: project.value, correlation, cause: job.id });
     return DONE;
   },
 };
+
+/**
+ * Whether a comment has come before the webhook that creates or assigns its item, which waits in another queue. It is
+ * looked for three times; then the item is read from Plane, or the comment is for no agent.
+ */
+async function isAheadOfItem(
+  { store, settings }: Deps,
+  { tries }: LeasedJob,
+  { issue, created_at }: { issue: string; created_at: string },
+): Promise<boolean> {
+  if (tries > MAX_ITEM_WAITS || settings.agents.length === 0) return false;
+  const [item] = await store.read<ItemRecord>([observedKeys.item(issue)]);
+  return !item || (!item.value.owners?.length && item.value.snapshot.updatedAt < created_at);
+}
 
 function getProjectId(delivery: Exclude<WebhookDelivery, { event: "other" | "project" }>): string {
   const { project } = delivery.data;

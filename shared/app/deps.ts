@@ -14,6 +14,7 @@ import type { Metrics } from "../metrics.ts";
 import type { PlaneClient } from "../plane/endpoint.ts";
 import type { StoreCapacity } from "../store/capacity.ts";
 import type { JobResult, LeasedJob, Queue, Store } from "../store/port.ts";
+import type { ValueUpdate } from "../store/records.ts";
 import type { RuleSet } from "../task/rule-set.ts";
 import type { TelegramBot } from "../telegram/bot.ts";
 import type { Ms } from "../time.ts";
@@ -33,6 +34,11 @@ export interface Deps {
   telegram?: TelegramBot;
   /** Cache of data that can be read from Plane again: states, labels, members. Names in it outlive the process. */
   cache: Storage;
+  /**
+   * Prepares what comments mean for the agents of an item, for the commit that stores them: shared/tasks does it, which
+   * shared/sync cannot import. Makes no request to Plane.
+   */
+  prepareRemarks: (item: string, written: readonly WrittenRemark[], correlation: string) => Promise<ValueUpdate>;
   /** The manifest's rule sets for the present settings. */
   ruleSets: readonly RuleSet[];
   log: Log;
@@ -71,6 +77,22 @@ export interface Deps {
   bridgeTokens?: BridgeTokens;
   /** Requests a poll within a minute, because a change may have been missed. Repeated requests cause one poll. */
   requestPoll: (reason: string) => void;
+}
+
+/** What a person wrote about an item: a comment, an edited one, or a message that is no comment yet. */
+export interface WrittenRemark {
+  /** Identifies what was written: the id of the comment in Plane, or of the update in Telegram. */
+  id: string;
+  by: string;
+  text: string;
+  /** Ids of the mentioned Plane users. */
+  mentions: readonly string[];
+  /** When it was written, by the clock of Plane or Telegram: it is for those who worked on the task at that time. */
+  at: Ms;
+  /** Of a new comment, which may answer a question: its HTML, and its time as Plane prints it. */
+  comment?: { html: string; createdAt: string };
+  /** A program wrote it: it may answer a question, but wakes nobody. */
+  isByProgram?: true;
 }
 
 /** Counts refused requests per source. It never refuses by itself, so a source over its limit is still authenticated. */
@@ -173,7 +195,7 @@ export interface TickRunner {
   waitUntilIdle(): Promise<void>;
 }
 
-export type SyncDeps = FactsDeps & Pick<Deps, "getAgentPlane" | "metrics" | "newId" | "wait">;
+export type SyncDeps = FactsDeps & Pick<Deps, "getAgentPlane" | "metrics" | "newId" | "wait" | "prepareRemarks">;
 
 export type FactsDeps = Pick<Deps, "store" | "cache" | "plane" | "clock" | "settings" | "ruleSets" | "log">;
 

@@ -154,6 +154,7 @@ export const en = {
         assign: { usage: "<key> <agent>", what: "assign a task to an agent" },
         done: { usage: "<key> [summary]", what: "mark a task as done" },
         comment: { usage: "<key> <text>", what: "comment on a task" },
+        stop: { usage: "<key> [reason]", what: "stop the work on a task at once" },
         due: { usage: "<key> <date>", what: "set the due date: 2026-12-01, tomorrow, friday, or - for none" },
         priority: { usage: "<key> <priority>", what: "set the priority: urgent, high, medium, low, none" },
         block: { usage: "<key> [reason]", what: "mark a task as blocked" },
@@ -219,6 +220,8 @@ export const en = {
       },
       roles: { concierge: "Concierge (plans and assigns tasks)", worker: "Worker" },
       usualTime: "median {time} per task",
+      /** What a person wrote about a task and its agent has not read yet. */
+      unread: "{agent} has not read yet: {by}: “{text}”",
       /** How the confidence has changed; `{percent}` includes its sign. */
       confidenceOver: {
         week: "{percent} in the last 7 days",
@@ -744,6 +747,7 @@ export const en = {
     "failed_jobs.queue.work": "Follow-up of a change",
     "failed_jobs.queue.wake": "Wake of an agent",
     "failed_jobs.queue.updates": "Message or button from Telegram",
+    "failed_jobs.queue.people": "What people write to agents",
     progress: "In progress",
     "progress.first_look": "First look at Plane",
     "progress.projects": "{done} of {projects} projects read, {read} work items so far",
@@ -825,6 +829,9 @@ export const en = {
     "card.held": "claimed by {who} until {until}",
     "card.held.title": "Since {since}. Each call from the agent extends the claim.",
     "card.review": "Waiting for your review",
+    /** Comments that the task's agents have not read yet. */
+    "card.unread": "{n} not read by its agent",
+    "card.stop": "Stop the work of {who} on {key}",
     "card.blockers": "Depends on {keys}",
     "card.due": "Due {day}",
     "card.overdue": "Due {day}, overdue",
@@ -1011,6 +1018,8 @@ export const en = {
     received: "from {by}, {at}",
     receivedWords: ": “{words}”",
     receivedLater: ", limit of wakes reached: passed on at {at}",
+    /** Which agent has read it, and at what time of the day. */
+    read: ", read by {by} {at}",
     /** A running timer. `{at}` is a time. */
     timer: "{agent} since {at}",
     /** Amounts of each agent after their sum. */

@@ -31,6 +31,7 @@ export const COMMAND_NAMES = [
   "assign",
   "done",
   "comment",
+  "stop",
   "due",
   "priority",
   "block",

@@ -1,6 +1,7 @@
 /**
  * Jobs for what arrives: webhooks of Plane (queue `inbox`) and messages and button presses of people (queue
- * `updates`). Each is stored as received, once, before it is interpreted.
+ * `updates`). Each is stored as received, once, before it is interpreted. What people write to agents has the queue
+ * `people`: comments, replies and stops wait for no other webhook and no other command.
  */
 
 import { z } from "zod";
@@ -56,13 +57,20 @@ const receivedBodySchema = z.object(receivedBodyFields);
 
 export type ReceivedBody = z.infer<typeof receivedBodySchema>;
 
+/** The beginning of a comment's webhook, as recorded. */
+const COMMENT_HEAD = /^\s*\{\s*"event"\s*:\s*"issue_comment"/;
+
+/** A command by which people write to agents, in the languages of the commands. */
+const REMARK_COMMAND =
+  /^\s*\/?(?:plane(?:@\w+)?\s+)?(?:stop|arr[eê]te[rz]?|comment|commenter|commentaire|note)(?![\p{L}\p{N}])/iu;
+
 /** A byte order mark is part of the text, so that the text is exactly the bytes. */
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** @param id the hash of the webhook, so that a repeated delivery creates no second job; `raw` and `encoding`: see `ReceivedBody` */
 export function createInboxJob(id: string, lane: string, raw: string, correlation: string, encoding?: "base64"): Job {
   const body: InboxBody = { type: "plane_webhook", raw, ...omitUndefined({ encoding }), correlation };
-  return { id, queue: "inbox", lane, body };
+  return { id, queue: COMMENT_HEAD.test(raw) ? "people" : "inbox", lane, body };
 }
 
 /**
@@ -75,7 +83,17 @@ export function createUpdateJob(raw: unknown, correlation: string): Job | undefi
   const { update_id: id, message, callback_query: callback } = update.data;
   const chat = message?.chat.id ?? callback?.message?.chat.id ?? callback?.from.id ?? id;
   const body: UpdateBody = { type: "telegram_update", update: update.data, correlation };
-  return { id: `update:${id}`, queue: "updates", lane: `chat:${chat}`, body: JSON.parse(JSON.stringify(body)) };
+  return toUpdateJob(`update:${id}`, chat, body);
+}
+
+/** Replies, and commands for agents, do not wait for the commands before them, which may wait for Plane. */
+function toUpdateJob(id: string, chat: number, body: UpdateBody): Job {
+  const { text, reply_to_message: reply } = body.update.message ?? {};
+  const isRemark = REMARK_COMMAND.test(text ?? "") || (reply != null && !text?.trimStart().startsWith("/"));
+  const place = isRemark
+    ? ({ queue: "people", lane: id } as const)
+    : ({ queue: "updates", lane: `chat:${chat}` } as const);
+  return { id, ...place, body: JSON.parse(JSON.stringify(body)) };
 }
 
 /**
@@ -121,7 +139,7 @@ export function createPageUpdateJob(
       : { callback_query: { id, from, message, data: input.data } };
   const update = { update_id: 0, ...content };
   const body: UpdateBody = { type: "page_input", update, correlation, atPage: true };
-  return { id: `page:${id}`, queue: "updates", lane: `chat:${chatFields.id}`, body: JSON.parse(JSON.stringify(body)) };
+  return toUpdateJob(`page:${id}`, chatFields.id, body);
 }
 
 function toReplyTarget(messageId: number | undefined) {

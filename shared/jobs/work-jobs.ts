@@ -5,7 +5,7 @@ import type { Ms } from "../time.ts";
 
 const commonFields = { item: z.string(), correlation: z.string() };
 
-/** Bodies of the queue `work`: follow-up work of changes, and delayed work. `type` is their kind. */
+/** Bodies of the queue `work`: follow-up work of changes, and delayed work; some are in the queue `people`. `type` is their kind. */
 export const workJobBodySchema = z.discriminatedUnion("type", [
   /** A claim has ended: stops its timers and updates the card; a lost claim causes an event. */
   z.object({
@@ -17,8 +17,9 @@ export const workJobBodySchema = z.discriminatedUnion("type", [
     since: z.number(),
     at: z.number(),
     reason: z.enum(["expired", "reassigned", "moved", "stopped", "deleted"]).optional(),
-    /** The person who stopped the work. */
+    /** The person who stopped the work, and what they wrote. */
     by: z.string().exactOptional(),
+    words: z.string().exactOptional(),
     /** Of an expired claim: the minutes without a call. */
     minutes: z.number().exactOptional(),
   }),
@@ -46,20 +47,14 @@ export const workJobBodySchema = z.discriminatedUnion("type", [
   }),
   /** A procedure was interrupted: continues it, or gives it up. */
   z.object({ type: z.literal("resume_procedure"), kind: z.string(), subject: z.string(), correlation: z.string() }),
-  /** A person commented on an item that has an open question. */
-  z.object({ type: z.literal("reply"), ...commonFields, comment: z.string(), by: z.string() }),
-  /** A person wrote about the item: wakes its agents and those that are mentioned, or stops the work. */
+  /** Posts what a person wrote outside of Plane as a comment. */
   z.object({
-    type: z.literal("remark"),
+    type: z.literal("post_remark"),
     ...commonFields,
-    /** Identifies what was written: the id of the comment in Plane, or of the update in Telegram. */
+    /** Identifies what was written: the id of the update in Telegram. */
     remark: z.string(),
     by: z.string(),
     text: z.string(),
-    /** Ids of the mentioned Plane users. */
-    mentions: z.array(z.string()),
-    /** A comment in Plane that is new, a comment or description that was edited, or a message that is no comment yet. */
-    source: z.enum(["comment", "edit", "message"]),
   }),
   /** The item's description mentions users that it did not mention before. */
   z.object({
@@ -97,19 +92,6 @@ export const workJobBodySchema = z.discriminatedUnion("type", [
 ]);
 export type WorkJobBody = z.infer<typeof workJobBodySchema>;
 
-/**
- * Creates the job for what a person wrote about an item outside of Plane. `remark` identifies it, so that it is handled
- * once.
- */
-export function createRemarkJob(
-  item: string,
-  { remark, by, text }: { remark: string; by: string; text: string },
-  correlation: string,
-): Job {
-  const body: WorkJobBody = { type: "remark", item, correlation, remark, by, text, mentions: [], source: "message" };
-  return createWorkJob(`remark:${item}:${remark}`, `work:${item}`, body);
-}
-
 /** The lane of jobs that replace an item's whole list of labels, so that none of them overwrites another's change. */
 export function toLabelsLane(item: string): string {
   return `labels:${item}`;
@@ -131,6 +113,14 @@ export function createTicketUpdateJob(
 /** Creates a job of the queue `work`. Jobs of one lane are handled in order; `at` is store time. */
 export function createWorkJob(id: string, lane: string, body: WorkJobBody, at?: Ms): Job {
   return { id, queue: "work", lane, body, ...omitUndefined({ at }) };
+}
+
+/**
+ * Creates a job of the queue `people`: what follows from a person's words does not wait for other work. Its bodies are
+ * those of the queue `work`.
+ */
+export function createPeopleJob(...job: Parameters<typeof createWorkJob>): Job {
+  return { ...createWorkJob(...job), queue: "people" };
 }
 
 /**

@@ -93,7 +93,7 @@ const UNKNOWN_VERSION = "unknown";
  */
 export function createPlaneClient(options: PlaneClientOptions): PlaneClient {
   const { apiKey, workspace, clock, metrics, retryDelays = [1_000, 5_000, 15_000] } = options;
-  const { maxWait = { interactive: 10_000, background: 90_000, spare: 0 } } = options;
+  const { maxWait = { people: 10_000, interactive: 10_000, background: 90_000, spare: 0 } } = options;
   if (!/^[\x21-\x7e]+$/.test(apiKey)) throw new RangeError("The Plane API key is empty or contains invalid characters");
   const base = normalizeBaseUrl(options.url);
   const request = createRequestSender(options);

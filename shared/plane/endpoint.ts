@@ -31,8 +31,8 @@ export interface PlaneCallOptions {
   query?: Record<string, string | number | undefined>;
   json?: Record<string, unknown>;
   /**
-   * Background calls leave part of the quota to interactive ones and wait when their part is used up. Spare calls give
-   * way to both, are spread over the minute, and do not wait by default. Default: background.
+   * Interactive calls leave a small part of the quota to what people ask for, background calls a larger part to both, and
+   * they wait when their part is used up. Spare calls give way to all, are spread over the minute, and do not wait by default. Default: background.
    */
   priority?: CallPriority;
   /** Total time that these calls may wait for the quota. Each wait is subtracted from `left`. */
@@ -80,7 +80,7 @@ export interface PlaneList<R> {
   date: string;
 }
 
-export type CallPriority = "interactive" | "background" | "spare";
+export type CallPriority = "people" | "interactive" | "background" | "spare";
 
 /** Plane's ids are UUIDs of any version and variant. */
 export const planeIdSchema = z.guid();

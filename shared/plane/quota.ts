@@ -1,6 +1,6 @@
 /**
  * Plane allows each API key a number of requests per minute. Calls take their turn in a bucket of the store, people
- * before background work; an agent has a pace of its own.
+ * before agents and both before background work; an agent has a pace of its own.
  */
 
 import { sha256Hex } from "../hashing.ts";
@@ -46,6 +46,12 @@ const WINDOW_MS = 61_000;
  */
 const RESERVED_PARTS = { interactive: 0.2, idle: 0.05 } as const;
 
+/**
+ * Part of the limit that agents' calls leave to what people ask for, for two minutes after such a call: a twentieth, 3
+ * of 60 requests a minute.
+ */
+const PEOPLE_PART = 0.05;
+
 /** Time after an interactive call during which more of them are expected: 2 minutes, two windows. */
 const INTERACTIVE_MS = 2 * MINUTE;
 
@@ -70,6 +76,7 @@ export function createQuota(options: QuotaOptions): Quota {
     return { bucket, n: 1, limit: Math.max(1, limit - reserved), window: WINDOW_MS };
   };
   const interactive = { bucket: `${bucket}:interactive`, window: INTERACTIVE_MS };
+  const people = { bucket: `${bucket}:people`, window: INTERACTIVE_MS };
   const spareBucket = `${bucket}:spare`;
   const pace: Consumption = {
     bucket: spareBucket,
@@ -80,9 +87,13 @@ export function createQuota(options: QuotaOptions): Quota {
 
   /** Spends one request: 0, or the milliseconds until the next attempt can succeed. */
   async function consume(priority: CallPriority): Promise<Ms> {
+    const all: Consumption = { bucket, n: 1, limit, window: WINDOW_MS };
+    const counted = { ...interactive, n: 1, limit: Number.MAX_SAFE_INTEGER };
+    if (priority === "people") return store.consumeAll([all, counted, { ...people, n: 1, limit: counted.limit }]);
     if (priority === "interactive") {
-      const all: Consumption = { bucket, n: 1, limit, window: WINDOW_MS };
-      return store.consumeAll([all, { ...interactive, n: 1, limit: Number.MAX_SAFE_INTEGER }]);
+      const delay = await store.consumeAll([all, counted, { ...people, n: 0, limit: 0 }]);
+      const share = { ...all, limit: limit - Math.floor(limit * PEOPLE_PART) };
+      return delay === 0 ? 0 : Math.min(delay, await store.consumeAll([share, counted]));
     }
     const paces = priority === "spare" ? [pace] : [];
     // Spending nothing of a limit of 0 succeeds only when no interactive call was counted.

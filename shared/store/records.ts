@@ -69,9 +69,10 @@ export async function updateValue<Value, Result>(
   }
 }
 
-/** Merges updates into one commit; what they do after it is done in their order. */
+/** Merges updates into one commit, of which at most one releases a lease; what they do after it is done in their order. */
 export function mergeUpdates(updates: readonly ValueUpdate[]): ValueUpdate & { put: Put[] } {
   return {
+    ...omitUndefined({ release: updates.find(({ release }) => release)?.release }),
     expect: updates.flatMap(({ expect = [] }) => expect),
     put: updates.flatMap(({ put = [] }) => put),
     jobs: updates.flatMap(({ jobs = [] }) => jobs),

@@ -1,17 +1,18 @@
 /**
  * Comments of an item: all of them are read and compared with the stored ones, a webhook's comment only when it is
- * unknown. What Groundcrew wrote itself causes no events.
+ * unknown. What Groundcrew wrote itself causes no events; what people wrote is passed on in the same commit.
  */
 
-import type { SyncDeps } from "../app/deps.ts";
+import type { SyncDeps, WrittenRemark } from "../app/deps.ts";
 import { sha256Hex } from "../hashing.ts";
 import { removeHiddenText } from "../markdown/hidden-text.ts";
 import { htmlToLines, htmlToText } from "../markdown/plain-text.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import { PlaneError } from "../plane/errors.ts";
 import { commentsApi, type PlaneComment } from "../plane/work-items.ts";
 import { type CommentsRecord, getNewSince } from "../records/plane-records.ts";
 import { observedKeys } from "../records/store-keys.ts";
-import { updateValue, type ValueUpdate } from "../store/records.ts";
+import { mergeUpdates, updateValue, type ValueUpdate } from "../store/records.ts";
 import type { TaskEvent } from "../task/events.ts";
 import type { EventFacts } from "../task/rule-set.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
@@ -95,18 +96,70 @@ async function prepareComments(
   if (stored.readAt === next.readAt && JSON.stringify(stored.known) === JSON.stringify(next.known)) return undefined;
 
   const key = observedKeys.comments(item.snapshot.id);
-  return prepareChange(deps, {
+  const { correlation } = source;
+  const facts = new Map<CommentEvent, EventFacts>();
+  const written: WrittenRemark[] = [];
+  for (const event of events) {
+    const comment = listedById.get(event.comment);
+    const eventFacts = await readCommentFacts(deps, item, event, comment, source, via);
+    facts.set(event, eventFacts);
+    if (comment && !eventFacts.actor?.isAgent) written.push(toWrittenRemark(event, comment, eventFacts));
+  }
+  const change = await prepareChange(deps, {
     key,
     rev,
     events,
-    correlation: source.correlation,
+    correlation,
     via,
     put: [{ key, value: next }],
-    facts: async (event) => {
-      const comment = await toCommentFacts(event.comment, listedById.get(event.comment));
-      return readItemFacts(deps, source.project, item, event, { comment });
-    },
+    facts: async (event) => facts.get(event) ?? { at: item.snapshot.updatedAt },
   });
+  // In the same commit, so that an agent that finishes meanwhile is told as well.
+  return written.length === 0
+    ? change
+    : mergeUpdates([change, await deps.prepareRemarks(item.snapshot.id, written, correlation)]);
+}
+
+/**
+ * Reads the facts about a comment. A webhook names its author, and what is unknown besides is left out, so that
+ * people's words wait for no request to Plane; a read may make one, and does without while Plane refuses it.
+ */
+async function readCommentFacts(
+  deps: SyncDeps,
+  item: ItemRecord,
+  event: CommentEvent,
+  observed: ObservedComment | undefined,
+  { project }: ObservationSource,
+  via: "read" | "webhook",
+): Promise<EventFacts> {
+  const comment = await toCommentFacts(event.comment, observed);
+  const readWithKnownNames = () => {
+    const knowing = { ...deps, usesKnownNames: true };
+    return readItemFacts(knowing, project, item, event, { comment });
+  };
+  if (via === "webhook") return readWithKnownNames();
+  return readItemFacts(deps, project, item, event, { comment }).catch((thrown: unknown) => {
+    if (thrown instanceof PlaneError) return readWithKnownNames();
+    throw thrown;
+  });
+}
+
+/** An unknown author counts as a person, so that no word of one is missed. */
+function toWrittenRemark(
+  { kind }: CommentEvent,
+  { id, created_at, updated_at, comment_html: html }: ObservedComment,
+  { actor, comment: facts }: EventFacts,
+): WrittenRemark {
+  const isNew = kind === "comment_added";
+  return {
+    id,
+    by: actor?.name ?? "?",
+    text: "",
+    mentions: [],
+    ...(facts?.remark ?? { isByProgram: true }),
+    at: Date.parse(isNew ? created_at : updated_at),
+    ...(isNew ? { comment: { html, createdAt: created_at } } : {}),
+  };
 }
 
 /** Half of a SHA-256 is enough to distinguish versions of one comment, and keeps the stored records small. */

@@ -15,7 +15,10 @@ import type { NamedState } from "../task/snapshot.ts";
 import { isRecent, MINUTE } from "../time.ts";
 import { resolveList, resolveName } from "./managed-names.ts";
 
-type NameCacheDeps = Pick<Deps, "cache" | "plane" | "clock" | "store" | "settings" | "log">;
+type NameCacheDeps = Pick<Deps, "cache" | "plane" | "clock" | "store" | "settings" | "log"> & {
+  /** Plane is not asked: an unknown name stays unknown. */
+  usesKnownNames?: true;
+};
 
 /** One list of names in Plane. */
 type NameList = "members" | `labels:${string}` | `states:${string}`;
@@ -58,7 +61,7 @@ async function findCached<T extends z.ZodType>(
     await deps.cache.setItem(`${STALE_LISTS}:${list}`, { list });
     return stored;
   }
-  if (!(await fetchUnlessRecent(deps, list))) return undefined;
+  if (deps.usesKnownNames || !(await fetchUnlessRecent(deps, list))) return undefined;
   return (await deps.cache.getItem<z.infer<T>>(key)) ?? undefined;
 }
 

@@ -66,9 +66,9 @@ export interface ItemRecord {
   initial?: InitialState;
   /**
    * A person stopped the work: no agent may start the task until a person comments on it, changes its state or assigns
-   * it. `by` is the person, `at` store time. `returned`: Groundcrew need not, or no longer, return it to todo.
+   * it. `by` is the person, `words` what they wrote, `at` store time. `returned`: Groundcrew need not, or no longer, return it to todo.
    */
-  stopped?: { by: string; at: number; returned?: true };
+  stopped?: { by: string; at: number; words?: string; returned?: true };
   /** Tombstone: store time since which Plane no longer lists the item. Only a read restores it, never a late webhook. */
   removedAt?: number;
 }

@@ -81,7 +81,7 @@ export function createCallContext(deps: TaskDeps, caller: Caller, correlation: s
   function wrapClient(client: PlaneClient, beforeSend?: (operation: string) => Promise<void>): PlaneClient {
     const wrap = (endpoint: Endpoint<unknown>, callOptions: PlaneCallOptions | undefined): PlaneCallOptions => ({
       ...callOptions,
-      priority: "interactive",
+      priority: isHuman(caller) ? "people" : "interactive",
       waitBudget,
       async beforeSend() {
         await beforeSend?.(endpoint.operation);

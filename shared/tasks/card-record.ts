@@ -47,8 +47,11 @@ export interface CardRecord {
   /** Set when a human was asked for a review (store time). */
   review?: { at: Ms; confidence: number };
 
-  /** What a person wrote to the agents last; `later`: at which store time they are woken for it, above the limit. */
-  received?: { by: string; text: string; at: Ms; later?: Ms };
+  /**
+   * What a person wrote to the agents last, who of them has read it, and `later`, the store time at which they are woken
+   * for it, above the limit.
+   */
+  received?: { id: string; by: string; text: string; at: Ms; later?: Ms; readers?: { agent: string; at: Ms }[] };
   /** The next edit shows that something was received, so it comes within seconds. */
   urgent?: true;
 
@@ -161,6 +164,23 @@ export async function prepareReceipt(
         ? []
         : [createCardJob(item, rev, correlation, queued, `card:${item}:receipt`)],
   };
+}
+
+/** Prepares the writes that show on the card who has read what was received, if it is among these remarks. */
+export async function prepareReader(
+  { store }: Pick<TaskDeps, "store">,
+  item: string,
+  ids: ReadonlySet<string>,
+  reader: { agent: string; at: Ms },
+  correlation: string,
+): Promise<Required<Pick<Commit, "expect" | "put" | "jobs">>> {
+  const [stored] = await store.read<CardRecord>([workKeys.card(item)]);
+  const received = stored?.value.received;
+  if (!stored || !received || !ids.has(received.id)) return { expect: [], put: [], jobs: [] };
+  const readers = [...(received.readers ?? []).filter(({ agent }) => agent !== reader.agent), reader];
+  const card = { ...stored.value, received: { ...received, readers } };
+  const { put, jobs } = prepareEdit(item, card, stored.rev, await store.now(), correlation);
+  return { expect: [[workKeys.card(item), stored.rev]], put, jobs };
 }
 
 /**

@@ -120,7 +120,7 @@ function listCardLines(view: CardView, texts: CardTexts): [line: CardLine, value
     since: since === undefined ? undefined : formatDay(since),
     stopped:
       stopped && formatTemplate(texts.stopped, { by: cleanLine(stopped.by, MAX_NAME), at: formatDay(stopped.at) }),
-    received: received && formatReceipt(received, formatDay, texts),
+    received: received && formatReceipt(received, formatDay, (at) => toZonedTime(at, timezone).time.slice(0, 5), texts),
     session: clean(getSession(card)),
     progress: percent === undefined ? undefined : formatTemplate(texts.percent, { n: formatAmount(percent) }),
     last: clean(card.text),
@@ -158,14 +158,16 @@ function formatDuration(ms: Ms): string {
 }
 
 function formatReceipt(
-  { by, text, at, later }: NonNullable<CardRecord["received"]>,
+  { by, text, at, later, readers = [] }: NonNullable<CardRecord["received"]>,
   formatDay: (at: Ms) => string,
+  formatClock: (at: Ms) => string,
   texts: CardTexts,
 ): string {
   const words = cleanLine(text, MAX_WORDS);
   const receipt = formatTemplate(texts.received, { by: cleanLine(by, MAX_NAME), at: formatDay(at) });
   const limit = later === undefined ? "" : formatTemplate(texts.receivedLater, { at: formatDay(later) });
-  return `${receipt}${words === "" ? "" : formatTemplate(texts.receivedWords, { words })}${limit}`;
+  const reads = readers.map((reader) => formatTemplate(texts.read, { by: reader.agent, at: formatClock(reader.at) }));
+  return `${receipt}${words === "" ? "" : formatTemplate(texts.receivedWords, { words })}${limit}${reads.join("")}`;
 }
 
 function formatEstimate(estimate: TaskEstimate, formatPlan: (what: TaskEstimate) => string, texts: CardTexts): string {

@@ -8,19 +8,27 @@ import type { TaskDeps } from "../app/deps.ts";
 import { canBeWoken, DEFAULT_CLAIM_MINUTES, type FileSettings } from "../config/settings-file.ts";
 import { GroundcrewError } from "../errors.ts";
 import { createClaimEndedJob, HANDOVER_MS } from "../jobs/wake-jobs.ts";
-import { createWorkJob } from "../jobs/work-jobs.ts";
+import { createPeopleJob, createWorkJob } from "../jobs/work-jobs.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
 import { type ClaimRecord, findClaim } from "../records/task-records.ts";
-import type { Store } from "../store/port.ts";
-import { updateValue } from "../store/records.ts";
+import type { Put, Store } from "../store/port.ts";
+import { updateValue, type ValueUpdate } from "../store/records.ts";
 import type { ClaimLossReason } from "../task/events.ts";
 import type { Status } from "../task/snapshot.ts";
 import { DAY, formatIsoTime, MINUTE, type Ms } from "../time.ts";
 import { type CallContext, SYSTEM_CALLER } from "./call-context.ts";
 
 type LeaseDeps = Pick<TaskDeps, "store" | "settings">;
+
+type ClaimEndDeps = Pick<TaskDeps, "store" | "notify" | "settings" | "metrics">;
+
+/** The person who stopped the work, and what they wrote. */
+interface StopWords {
+  by?: string | undefined;
+  words?: string | undefined;
+}
 
 /** The record of the last run of the claims tick. */
 export interface LastClaimScan {
@@ -38,8 +46,9 @@ export interface ClaimLossRecord {
   since: Ms;
   /** Of an expired claim: for how many minutes no call had renewed it. */
   minutes?: number;
-  /** The person who stopped the work. */
+  /** The person who stopped the work, and what they wrote. */
   by?: string;
+  words?: string;
 }
 
 /** Timeout for the claims tick: 2 min, because it runs every minute. A longer gap means that Groundcrew was down. */
@@ -47,6 +56,9 @@ const DOWN_AFTER_MS: Ms = 2 * MINUTE;
 
 /** Retention of a lost claim: 7 days, within which the agent's next call about the task reports it. */
 const LOSS_MS: Ms = 7 * DAY;
+
+/** Retention of the record that the end of a claim has been handled: 7 days, longer than a job is retried. */
+const CLAIM_END_MS: Ms = 7 * DAY;
 
 /** What an agent must do about a task that a person stopped. */
 export const STOP_ADVICE =
@@ -126,60 +138,75 @@ export async function reviveClaim(deps: LeaseDeps, claim: ClaimRecord): Promise<
 
 /**
  * Ends a claim, and its timer with it. What follows (an expired task returns to todo, the human is notified, the agent
- * is woken for its other tasks) are jobs in the same commit. `by` is the person who stopped the work. `reason` is
- * undefined when the agent itself is finished with the task. False when the claim is no longer the
+ * is woken for its other tasks) are jobs in the same commit. `stop`: the person who stopped the work, and what they
+ * wrote. `reason` is undefined when the agent itself is finished with the task. False when the claim is no longer the
  * current one or, for `expired`, was renewed in time.
  */
 export async function endClaim(
-  deps: Pick<TaskDeps, "store" | "notify" | "settings" | "metrics">,
+  deps: ClaimEndDeps,
   claim: ClaimRecord,
   reason: ClaimLossReason | undefined,
   correlation: string,
-  { by }: { by?: string } = {},
+  stop: StopWords = {},
 ): Promise<boolean> {
+  return updateValue<ClaimRecord, boolean>(deps, workKeys.claim(claim.item), async (current) => {
+    if (!current || current.fence !== claim.fence) return { result: false };
+    if (reason === "expired" && (await isClaimHeld(deps, claim))) return { result: false };
+    return { ...(await prepareClaimEnd(deps, current, reason, correlation, stop)), result: true };
+  });
+}
+
+/** Prepares the end of a claim, for a commit that expects its record to be unchanged. */
+export async function prepareClaimEnd(
+  deps: ClaimEndDeps,
+  claim: ClaimRecord,
+  reason: ClaimLossReason | undefined,
+  correlation: string,
+  stop: StopWords = {},
+): Promise<ValueUpdate & { put: Put[] }> {
   const { item, agent, fence, since } = claim;
   const key = workKeys.claim(item);
-  return updateValue<ClaimRecord, boolean>(deps, key, async (current) => {
-    if (!current || current.fence !== fence) return { result: false };
-    if (reason === "expired" && (await isClaimHeld(deps, claim))) return { result: false };
-    const now = await deps.store.now();
-    const at = Math.min(now, current.until);
-    const period = {
-      since,
-      at,
-      ...omitUndefined({ minutes: reason === "expired" ? getIdleMinutes(current) : undefined, by }),
-    };
-    const time = await prepareTimerEnd(deps, current, at);
-    const loss: ClaimLossRecord | undefined = reason && { reason, ...period };
-    return {
-      expect: time.expect,
-      put: keepDefined([
-        ...time.put,
-        { key, value: undefined },
-        loss ? { key: workKeys.claimLoss(agent, item), value: loss, expires: LOSS_MS } : undefined,
-      ]),
-      jobs: keepDefined([
-        createWorkJob(`claim_ended:${item}:${fence}`, `work:${item}`, {
-          type: "claim_ended",
-          item,
-          agent,
-          fence,
-          correlation,
-          ...omitUndefined({ reason }),
-          ...period,
-        }),
-        canBeWoken(deps.settings, agent)
-          ? createClaimEndedJob({ item, since, at }, claim, now + HANDOVER_MS)
-          : undefined,
-      ]),
-      release: [key, fence],
-      result: true,
-      afterCommit: () => {
-        deps.metrics.count("groundcrew_claims_ended_total", { reason: reason ?? "finished" });
-        deps.notify();
-      },
-    };
-  });
+  const now = await deps.store.now();
+  const at = Math.min(now, claim.until);
+  const period = {
+    since,
+    at,
+    ...omitUndefined({ minutes: reason === "expired" ? getIdleMinutes(claim) : undefined, ...stop }),
+  };
+  const time = await prepareTimerEnd(deps, claim, at);
+  const loss: ClaimLossRecord | undefined = reason && { reason, ...period };
+  const body = {
+    type: "claim_ended",
+    item,
+    agent,
+    fence,
+    correlation,
+    ...omitUndefined({ reason }),
+    ...period,
+  } as const;
+  const createJob = reason === "stopped" ? createPeopleJob : createWorkJob;
+  return {
+    expect: time.expect,
+    put: keepDefined([
+      ...time.put,
+      { key, value: undefined },
+      loss ? { key: workKeys.claimLoss(agent, item), value: loss, expires: LOSS_MS } : undefined,
+    ]),
+    jobs: keepDefined([
+      createJob(`claim_ended:${item}:${fence}`, `work:${item}`, body),
+      canBeWoken(deps.settings, agent) ? createClaimEndedJob({ item, since, at }, claim, now + HANDOVER_MS) : undefined,
+    ]),
+    release: [key, fence],
+    afterCommit: () => {
+      deps.metrics.count("groundcrew_claims_ended_total", { reason: reason ?? "finished" });
+      deps.notify();
+    },
+  };
+}
+
+/** The mark that the end of a claim was published, which happens once. */
+export function toClaimEndPut({ item, fence }: Pick<ClaimRecord, "item" | "fence">, at: Ms): Put {
+  return { key: workKeys.claimEnd(item, fence), value: { at }, expires: CLAIM_END_MS };
 }
 
 export function toClaimPut(claim: ClaimRecord) {
@@ -270,12 +297,12 @@ async function createLossError(context: CallContext, task: Task, claim: ClaimRec
 
 function createClaimLostError(
   { key }: Task,
-  { reason, at, since, minutes = DEFAULT_CLAIM_MINUTES, by = "a person" }: ClaimLossRecord,
+  { reason, at, since, minutes = DEFAULT_CLAIM_MINUTES, by = "a person", words }: ClaimLossRecord,
   timeZone: string,
 ): GroundcrewError {
   const [from, to] = [formatIsoTime(since, timeZone), formatIsoTime(at, timeZone)];
   if (reason === "stopped") {
-    const loss = `${key} was stopped by ${by} at ${to}. You held it since ${from}; nothing has been written since it was stopped.`;
+    const loss = `${formatStop(key, { by, at, words }, timeZone)} You held it since ${from}; nothing has been written since it was stopped.`;
     return new GroundcrewError("stopped", `${loss} ${STOP_ADVICE}`);
   }
   const reasons: Record<Exclude<ClaimLossReason, "stopped">, string> = {
@@ -287,6 +314,23 @@ function createClaimLostError(
   const loss = `You lost ${key}, which you held from ${from} to ${to}: ${reasons[reason]}. Nothing has been written since.`;
   const advice = "Read it with get_task_details. If it is still yours, claim it again with claim_task.";
   return new GroundcrewError("conflict", `${loss} ${advice}`);
+}
+
+/** `ONB-4 was stopped by Ada at 2026-11-24T14:02:00Z, who wrote: "stop: wrong customer".` */
+export function formatStop(
+  key: string,
+  { by, at, words }: { by: string; at: Ms; words?: string | undefined },
+  zone: string,
+) {
+  const reason = words === undefined ? "" : `, who wrote: ${JSON.stringify(words)}`;
+  return `${key} was stopped by ${by} at ${formatIsoTime(at, zone)}${reason}.`;
+}
+
+/** Throws once when a person has stopped the caller's work on the task, whatever the call does with the task. */
+export async function throwIfStopped(context: CallContext, task: Task): Promise<void> {
+  if (!task.item.stopped) return;
+  const [loss] = await context.deps.store.read<ClaimLossRecord>([workKeys.claimLoss(context.caller.name, task.id)]);
+  if (loss?.value.reason === "stopped") await throwIfClaimLost(context, task);
 }
 
 /** Throws once when the caller has lost its claim on the task and no call has reported that yet. */

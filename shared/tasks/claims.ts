@@ -10,13 +10,14 @@ import { observedKeys, workKeys } from "../records/store-keys.ts";
 import { type ClaimRecord, findClaim, readLiveClaims } from "../records/task-records.ts";
 import { evaluateBlockers, readRelations } from "../sync/blockers.ts";
 import { type ItemRecord, isBlocked, isInReview, isOpen } from "../task/snapshot.ts";
-import { formatIsoTime, type Ms, SECOND } from "../time.ts";
+import { type Ms, SECOND } from "../time.ts";
 import { requireOwner, toManagedPut } from "./access.ts";
 import type { CallContext } from "./call-context.ts";
 import {
   createClaim,
   createClaimHeldError,
   endClaim,
+  formatStop,
   hasBeenDown,
   leaseClaim,
   renewClaim,
@@ -82,8 +83,7 @@ async function requireStartable(context: CallContext, task: Task): Promise<void>
 /** Throws `stopped` for a task that a person stopped. */
 function requireNotStopped({ deps }: CallContext, { key, item: { stopped } }: Task): void {
   if (!stopped) return;
-  const at = formatIsoTime(stopped.at, deps.settings.timezone);
-  throw new GroundcrewError("stopped", `${key} was stopped by ${stopped.by} at ${at}. ${STOP_ADVICE}`);
+  throw new GroundcrewError("stopped", `${formatStop(key, stopped, deps.settings.timezone)} ${STOP_ADVICE}`);
 }
 
 /** Throws `conflict` for a task whose plan is incomplete: what it depends on may not be known yet. */

@@ -98,16 +98,16 @@ export async function addComment(context: CallContext, task: Task, newComment: N
 }
 
 /**
- * Reads the remarks on an item that the agent has not answered and that it knows, because a wake named them or it has
- * read the task since. So a comment that was written before does not quote what it cannot answer.
+ * Reads the remarks on an item that the agent has not answered and that it knows, because a wake named them or the
+ * answer to one of its calls did. So a comment that was written before does not quote what it cannot answer.
  */
 async function readTakenRemarks(deps: Pick<TaskDeps, "store">, item: string, agent: string): Promise<Remark[]> {
-  const { open, read } = await readRemarks(deps, item);
+  const { open } = await readRemarks(deps, item);
   const own = open.filter((remark) => remark.agent === agent);
   if (own.length === 0) return [];
   const { wake } = await readWake(deps, agent);
   const wokenAt = wake.sent?.at ?? 0;
-  return own.filter(({ at, isDeferred: held }) => at <= (read[agent] ?? 0) || (!held && at <= wokenAt));
+  return own.filter(({ at, isDeferred: held, readAt }) => readAt !== undefined || (!held && at <= wokenAt));
 }
 
 /** Renders the first lines of what people wrote, because Plane's API cannot place a comment below another one. */
@@ -156,12 +156,28 @@ async function recordNote({ deps, caller }: CallContext, task: Task, text: strin
  * a second one with the external id `id`. `html` must be safe already.
  */
 export async function postComment(context: CallContext, task: Task, id: string, html: string): Promise<string> {
+  return (await createComment(context, task, id, html)).id;
+}
+
+/** Does the same and also returns Plane's time of the comment, unless an earlier call has written it. */
+export async function createComment(
+  context: CallContext,
+  task: Task,
+  id: string,
+  html: string,
+): Promise<{ id: string; postedAt?: string }> {
   const { plane, usesOwnKey, caller } = context;
   await markManaged(context, task);
   const params = { project: task.project.id, item: task.id };
   const author = isAgent(caller) && !usesOwnKey ? `<p><strong>${escapeHtml(caller.name)}</strong>:</p>` : "";
   const json = { comment_html: author + html, external_source: GROUNDCREW_SOURCE, external_id: id };
-  return createOnce(() => plane.call(commentsApi.create, { params, json }));
+  let postedAt: string | undefined;
+  const comment = await createOnce(async () => {
+    const answer = await plane.call(commentsApi.create, { params, json });
+    postedAt = answer.data.created_at;
+    return answer;
+  });
+  return { id: comment, ...omitUndefined({ postedAt }) };
 }
 
 /** Whether the agent has written a note on the item since its claim began; such a note counts as its summary. */

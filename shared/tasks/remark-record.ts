@@ -1,6 +1,6 @@
 /**
- * What people wrote about a task to its agents, until each has answered; how often it may wake an agent; and the words
- * that stop the work.
+ * What people wrote about a task to its agents, until each has answered: what an agent has not read yet, how often it
+ * may be woken, and the words that stop the work.
  */
 
 import type { TaskDeps } from "../app/deps.ts";
@@ -8,6 +8,7 @@ import { workKeys } from "../records/store-keys.ts";
 import type { Put } from "../store/port.ts";
 import { updateValue } from "../store/records.ts";
 import { DAY, HOUR, type Ms } from "../time.ts";
+import { prepareReader } from "./card-record.ts";
 
 /** What a person wrote about an item to one agent, until the agent answers. */
 export interface Remark {
@@ -20,6 +21,8 @@ export interface Remark {
   at: Ms;
   /** It was over the limit: the agent is woken for it later. */
   isDeferred?: true;
+  /** Store time at which the answer to a call of the agent contained it. */
+  readAt?: Ms;
 }
 
 /** The stored remarks about an item. All times are store times. */
@@ -30,19 +33,19 @@ export interface RemarksRecord {
   textHashes: Record<string, string>;
   /** The wakes of the last hour, by agent. */
   wakes: Record<string, Ms[]>;
-  /** When an agent last read the task's details. */
-  read: Record<string, Ms>;
   /** The last mention of each agent by a person: it may read the task and comment on it. */
   mentioned: Record<string, Ms>;
 }
 
-export const NO_REMARKS: RemarksRecord = { open: [], textHashes: {}, wakes: {}, read: {}, mentioned: {} };
+export const NO_REMARKS: RemarksRecord = { open: [], textHashes: {}, wakes: {}, mentioned: {} };
 
 /** Limit of wakes by remarks about one task for one agent: 10 an hour, a lively conversation. Each costs a model run. */
 const WAKES_PER_HOUR = 10;
 
-/** Limits that keep the record small. */
+/** Limit of stored remarks about an item: the newest 20, and 100 that are not read yet. */
 const MAX_OPEN = 20;
+
+const MAX_UNREAD = 100;
 
 const MAX_SEEN = 100;
 
@@ -54,6 +57,9 @@ const REMARKS_MS: Ms = 30 * DAY;
 
 /** Words that alone stop the work, without accents and in lower case. */
 const STOP_WORDS: ReadonlySet<string> = new Set(["stop", "arrete", "arretez"]);
+
+/** What separates the word from a reason. */
+const STOP_REASON = /\n|:\s|\s[–—-]+\s/u;
 
 /** Accents, and what may surround the word: spaces, punctuation and quotation marks. */
 const IGNORED = /\p{M}|^[\s\p{P}]+|[\s\p{P}]+$/gu;
@@ -69,24 +75,56 @@ export async function isMentioned(deps: Pick<TaskDeps, "store">, item: string, a
   return at !== undefined && (await deps.store.now()) - at < MENTION_MS;
 }
 
-/** Records that the agent has read the task's details at this store time, when people have written to it there. */
-export async function recordRemarksRead(
-  deps: Pick<TaskDeps, "store">,
+/** What an agent, or any agent, has not read yet, oldest first. */
+export function listUnread({ open }: RemarksRecord, agent?: string): Remark[] {
+  return open.filter((remark) => remark.readAt === undefined && (agent === undefined || remark.agent === agent));
+}
+
+/** Reads how many remarks about each of these items the agent, or any agent, has not read yet, in order. */
+export async function countUnread(
+  { store }: Pick<TaskDeps, "store">,
+  items: readonly string[],
+  agent?: string,
+): Promise<number[]> {
+  const records = await store.read<RemarksRecord>(items.map(workKeys.remarks));
+  return records.map((stored) => (stored ? listUnread(stored.value, agent).length : 0));
+}
+
+/**
+ * Records that the answer to a call of the agent contained these remarks, and shows it on the card. Called after the
+ * answer: when the process is killed before, the next answer contains them again.
+ */
+export async function markRemarksRead(
+  deps: TaskDeps,
   item: string,
-  agent: string,
-  at: Ms,
+  read: readonly Pick<Remark, "id" | "agent" | "at">[],
+  correlation: string,
 ): Promise<void> {
-  await updateValue<RemarksRecord>(deps, workKeys.remarks(item), (stored) => {
-    const isUnread = stored?.open.some((remark) => remark.agent === agent && remark.at > (stored.read[agent] ?? 0));
-    return stored && isUnread
-      ? { put: [toRemarksPut(item, { ...stored, read: { ...stored.read, [agent]: at } })] }
-      : undefined;
+  const [{ agent } = { agent: "" }] = read;
+  await updateValue<RemarksRecord>(deps, workKeys.remarks(item), async (stored) => {
+    if (!stored) return undefined;
+    const readAt = await deps.store.now();
+    const isRead = (remark: Remark) =>
+      remark.readAt === undefined &&
+      read.some(({ id, at }) => remark.id === id && remark.agent === agent && remark.at === at);
+    if (!stored.open.some(isRead)) return undefined;
+    const open = stored.open.map((remark) => (isRead(remark) ? { ...remark, readAt } : remark));
+    const ids = new Set(read.map(({ id }) => id));
+    const card = await prepareReader(deps, item, ids, { agent, at: readAt }, correlation);
+    return { ...card, put: [toRemarksPut(item, { ...stored, open }), ...card.put], afterCommit: () => deps.notify() };
   });
 }
 
 export function toRemarksPut(item: string, remarks: RemarksRecord): Put {
   const seen = Object.fromEntries(Object.entries(remarks.textHashes).slice(-MAX_SEEN));
-  const value: RemarksRecord = { ...remarks, open: remarks.open.slice(-MAX_OPEN), textHashes: seen };
+  const newest = new Set(remarks.open.slice(-MAX_OPEN));
+  const unread = remarks.open.filter(({ readAt }) => readAt === undefined).slice(-MAX_UNREAD);
+  const kept = new Set([...newest, ...unread]);
+  const value: RemarksRecord = {
+    ...remarks,
+    open: remarks.open.filter((remark) => kept.has(remark)),
+    textHashes: seen,
+  };
   return { key: workKeys.remarks(item), value, expires: REMARKS_MS };
 }
 
@@ -101,8 +139,11 @@ export function listRecentWakes(wakes: readonly Ms[], now: Ms): Ms[] {
   return wakes.filter((at) => at <= now && now - at < HOUR);
 }
 
-/** Whether a text is only `stop` or `arrête`, in any case, with or without accents and punctuation. */
+/**
+ * Whether a text is `stop` or `arrête`, in any case, with or without accents and punctuation, alone or before a reason:
+ * `stop: wrong customer`, `Stop – we need it in French`, or a reason on the next line.
+ */
 export function isStopWord(text: string): boolean {
-  if (text.length > 40) return false;
-  return STOP_WORDS.has(text.normalize("NFD").replace(IGNORED, "").toLowerCase());
+  const [word = ""] = text.trim().split(STOP_REASON, 1);
+  return word.length <= 40 && STOP_WORDS.has(word.normalize("NFD").replace(IGNORED, "").toLowerCase());
 }

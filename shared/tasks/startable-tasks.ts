@@ -12,6 +12,7 @@ import { scanPages } from "../store/records.ts";
 import { findNamedState } from "../sync/names.ts";
 import { type ItemRecord, isOpenAndOwned, isOpenItem, isStartable } from "../task/snapshot.ts";
 import { type PlanRun, readHiddenTasks } from "./plan-record.ts";
+import { countUnread } from "./remark-record.ts";
 import {
   addWakeTasks,
   type LastCallRecord,
@@ -120,7 +121,8 @@ async function isActionable(
     case "sent_back":
       return item !== undefined && isOpenAndOwned(item, agent) && !(await isHeldInBacklog(deps, item));
     case "addressed":
-      return item !== undefined && item.removedAt === undefined;
+      // An agent that calls gets a person's words with its answers, so the words alone need no run.
+      return item !== undefined && item.removedAt === undefined && (await countUnread(deps, [id], agent))[0] !== 0;
     case "assigned":
     case "unblocked": {
       const canStart = item !== undefined && !claim && isStartable(item, agent) && !isHidden(item);

@@ -28,6 +28,8 @@ const MEDIA_FIELDS = [
 
 const messageFieldsSchema = z.object({
   message_id: z.int(),
+  /** Unix time in seconds. */
+  date: z.int().nullish(),
   /** Absent in channels and for anonymous administrators. */
   from: userSchema.nullish(),
   chat: chatFieldsSchema,

@@ -25,6 +25,7 @@ test("GET /health (MONITOR-01) returns the status, version, uptime and counts to
         work: none,
         wake: none,
         updates: none,
+        people: none,
       },
     },
   ]);

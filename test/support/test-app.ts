@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { onTestFinished } from "vitest";
+import { createPeopleHandler } from "../../functions/people.ts";
 import { observeHandler } from "../../functions/poll/observe-handler.ts";
 import { cyclesTick, pollTick } from "../../functions/poll/poll-tick.ts";
 import { inboxHandler } from "../../functions/webhooks/inbox-handler.ts";
+import { workHandler } from "../../functions/work.ts";
 import { createDeps } from "../../runtime/create-deps.ts";
 import { createAssetReader } from "../../runtime/node/files.ts";
 import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
@@ -18,6 +20,7 @@ import type { PlaneSimulator } from "../../simulators/plane/plane-simulator.ts";
 import type { PlaneVersion, Project } from "../../simulators/plane/types.ts";
 import { createEventRecorder, createRecordingRuleSet } from "./event-recorder.ts";
 import { createTestAppSettings, getWebhookLane, toRoutePattern } from "./test-app-parts.ts";
+import { updatesHandler } from "./updates-handler.ts";
 
 export interface TestAppOptions {
   version?: PlaneVersion;
@@ -84,6 +87,7 @@ export async function createTestApp(options: TestAppOptions = {}) {
     ticks: options.parts?.ticks ?? [],
     jobHandlers: [
       inboxHandler,
+      createPeopleHandler({ webhooks: inboxHandler, updates: updatesHandler, work: workHandler }),
       observeHandler,
       options.outbox ?? recorder.jobHandler,
       ...(options.parts?.jobHandlers ?? []),

@@ -3,10 +3,12 @@ import type { Settings } from "../../../shared/config/settings.ts";
 import type { CommandName } from "../../../shared/i18n/texts.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
 import type { Job, Put, Revision, StoreKey } from "../../../shared/store/port.ts";
+import type { ValueUpdate } from "../../../shared/store/records.ts";
 import { type CallContext, createCallContext } from "../../../shared/tasks/call-context.ts";
 import type { WishMessage } from "../../../shared/tasks/wishes.ts";
 import type { ChatId, InlineButton } from "../../../shared/telegram/bot.ts";
 import type { RichText } from "../../../shared/telegram/rich-text.ts";
+import type { Ms } from "../../../shared/time.ts";
 import { fillTemplate, type Presentation } from "../presentation/presentation.ts";
 
 export type CommandDeps = TaskDeps & Pick<Deps, "telegram" | "clock"> & { settings: Settings };
@@ -24,6 +26,8 @@ export interface CommandContext {
   from: { id: number; name: string };
   /** In the user's language. */
   presentation: Presentation;
+  /** When the message was written, by Telegram's clock; absent for input at the dashboard. */
+  writtenAt?: Ms;
   /** The message in Telegram that the user wrote or pressed; absent for input at the dashboard. */
   message?: WishMessage;
 }
@@ -47,6 +51,9 @@ export interface CommandResult {
   expect?: [StoreKey, Revision][];
   put?: Put[];
   jobs?: Job[];
+  release?: [StoreKey, number];
+  /** Runs once the effects are committed. */
+  afterCommit?: ValueUpdate["afterCommit"];
 }
 
 /** A command after `/plane`. After a crash it may run again with the same context, so it must be idempotent. */

@@ -12,6 +12,7 @@ import { isBlocked, isInReview } from "../../../shared/task/snapshot.ts";
 import { getSession, readCard } from "../../../shared/tasks/card-record.ts";
 import { readAgentTasks, readOpenBlockers } from "../../../shared/tasks/find-task.ts";
 import { forecastTasks, readBudget, readConfidence } from "../../../shared/tasks/forecast.ts";
+import { listUnread, readRemarks } from "../../../shared/tasks/remark-record.ts";
 import { countTasks } from "../../../shared/tasks/task-counts.ts";
 import { joinRichText, type RichText, toCode, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { cleanLine } from "../../../shared/text.ts";
@@ -82,6 +83,9 @@ export const statusCommand: TelegramCommand = {
 };
 
 const TEXT_LIMIT = 300;
+
+/** Limit of remarks in the answer that agents have not read: 5, the latest. */
+const MAX_UNREAD = 5;
 
 /** Shows one task: its status, agent, blockers and the progress of the work on it. */
 export const taskCommand = createReadCommand("task", ["tache", "tâche", "tasks"], TASKS, replyTask);
@@ -184,6 +188,11 @@ async function replyTask(context: CommandContext, task: Task): Promise<CommandRe
   const session = getSession(card);
   if (session !== undefined) add(answers.fields.session, toCode(cleanLine(session, 120)));
   if (times.spent > 0) add(fields.timeSpent, format.duration(times.spent));
+  const unread = listUnread(await readRemarks(deps, task.id));
+  for (const { agent, by, text: words } of unread.slice(-MAX_UNREAD)) {
+    const values = { agent: toSafeText(agent, 80), by: toSafeText(by, 80), text: toSafeText(words, TEXT_LIMIT) };
+    lines.push(joinRichText(["💬 ", fillTemplate(answers.unread, values)]));
+  }
   const text = htmlToText(snapshot.description, TEXT_LIMIT);
   if (text !== "") add(answers.fields.description, toSafeText(text, TEXT_LIMIT));
   lines.push(joinRichText([""]), await renderDataAge(context));

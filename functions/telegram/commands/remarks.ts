@@ -1,13 +1,11 @@
 /** What people write to the agents of a task: the command `comment`, and replies to messages about tasks. */
 
-import { createRemarkJob } from "../../../shared/jobs/work-jobs.ts";
 import { parseTaskKey, TASK_KEY_SOURCE } from "../../../shared/names.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
 import { isOpenItem } from "../../../shared/task/snapshot.ts";
 import { findStoredTask } from "../../../shared/tasks/find-task.ts";
-import { findTaskWorkers } from "../../../shared/tasks/people/remarks.ts";
-import { isStopWord } from "../../../shared/tasks/remark-record.ts";
+import { prepareMessage } from "../../../shared/tasks/people/remarks.ts";
 import { readMessageTasks } from "../../../shared/telegram/message-log.ts";
 import { joinRichText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { cleanText } from "../../../shared/text.ts";
@@ -15,9 +13,6 @@ import { fillTemplate } from "../presentation/presentation.ts";
 import { createTaskCommand, replyUsage } from "./arguments.ts";
 import { addReplyTask, type CommandContext, type CommandResult, type ReplyHandler, replyText } from "./command.ts";
 import { renderTaskLink } from "./task-lists.ts";
-
-/** Limit of a remark in UTF-16 units, as long as a message of Telegram. */
-const MAX_TEXT = 4_096;
 
 const KEY_AND_TEXT = new RegExp(String.raw`^\s*(${TASK_KEY_SOURCE})\s*[:,–-]?\s+([\s\S]+)$`, "u");
 
@@ -32,18 +27,23 @@ export const commentCommand = createTaskCommand(
     cleanText(text, text.length) === "" ? replyUsage(context, "comment") : passOnRemark(context, task, text),
 );
 
-/** Makes what a person wrote about a task a comment for its agents, which wakes them, or stops their work. */
+/** Stops the work on a task, for a reason or without one, as a reply with `stop` does. */
+export const stopCommand = createTaskCommand("stop", ["arrete", "arrête", "arreter", "arrêter"], (context, task, why) =>
+  passOnRemark(context, task, why === "" ? "stop" : `stop: ${why}`),
+);
+
+/**
+ * Passes what a person wrote about a task on to its agents, or stops their work, with the commit that the message was
+ * handled. That it becomes a comment in Plane follows.
+ */
 async function passOnRemark(context: CommandContext, task: Task, text: string): Promise<CommandResult> {
-  const { deps, id, from, correlation, presentation } = context;
+  const { deps, id, from, correlation, presentation, writtenAt: at } = context;
   const { remarks } = presentation.texts.answers;
-  const workers = await findTaskWorkers(deps, task);
-  const isStop = workers.length > 0 && isStopWord(text);
+  const { update, workers, isStop } = await prepareMessage(deps, task, { id, by: from.name, text, at }, correlation);
   const unheard = isOpenItem(task.item) ? remarks.noAgent : remarks.closed;
   const template = isStop ? `⏹️ ${remarks.stopped}` : `💬 ${workers.length > 0 ? remarks.passedOn : unheard}`;
   const values = { task: renderTaskLink(context, task), agents: toSafeText(workers.join(", "), 200) };
-  const remark = { remark: id, by: from.name, text: cleanText(text, MAX_TEXT) };
-  const result = replyText(template, values);
-  return addReplyTask({ ...result, jobs: [createRemarkJob(task.id, remark, correlation)] }, task);
+  return addReplyTask({ ...replyText(template, values), ...update }, task);
 }
 
 /**

@@ -49,7 +49,7 @@ import { findConcierge, isConciergeReachable, newCommand } from "../commands/con
 import { muteCommand, unmuteCommand } from "../commands/mute.ts";
 import { cycleCommand, projectCommand } from "../commands/projects.ts";
 import { agentCommand, digestCommand, helpCommand, statusCommand, taskCommand } from "../commands/reading.ts";
-import { commentCommand, passOnReply, taskReplyHandler } from "../commands/remarks.ts";
+import { commentCommand, passOnReply, stopCommand, taskReplyHandler } from "../commands/remarks.ts";
 import { createLiveReplyHandler, LIVE_BUTTON_HANDLERS } from "../live-messages/live-messages.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
 import { answerCommand, interpretFreeText, toAnswerArguments } from "./free-text.ts";
@@ -64,7 +64,7 @@ interface BotIdentity {
 /** All commands of `/plane`. */
 export const TELEGRAM_COMMANDS: readonly TelegramCommand[] = [
   ...[statusCommand, projectCommand, agentCommand, taskCommand, cycleCommand],
-  ...[newCommand, assignCommand, doneCommand, commentCommand, dueCommand, priorityCommand],
+  ...[newCommand, assignCommand, doneCommand, commentCommand, stopCommand, dueCommand, priorityCommand],
   ...[blockCommand, unblockCommand, cancelCommand, approveCommand, rejectCommand],
   ...[muteCommand, unmuteCommand, digestCommand, helpCommand],
 ];
@@ -91,7 +91,7 @@ const BARE_FORMS = {
   key: ["task", "approve", "unmute"],
   keyAndText: [
     ...(["mute", "assign", "block", "unblock", "cancel", "reject"] as const),
-    ...(["done", "comment", "due", "priority"] as const),
+    ...(["done", "comment", "stop", "due", "priority"] as const),
   ],
   project: ["project"],
   agent: ["agent"],

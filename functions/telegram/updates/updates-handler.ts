@@ -24,7 +24,7 @@ import {
   toTopic,
 } from "../../../shared/telegram/updates.ts";
 import { cleanLine } from "../../../shared/text.ts";
-import { DAY, MINUTE, type Ms } from "../../../shared/time.ts";
+import { DAY, MINUTE, type Ms, SECOND } from "../../../shared/time.ts";
 import type { ButtonHandler, CommandContext, CommandResult } from "../commands/command.ts";
 import { toConfiguredChat } from "../delivery/chat-migration.ts";
 import { createPresentation, fillTemplate } from "../presentation/presentation.ts";
@@ -113,6 +113,7 @@ async function handleUpdate(deps: Deps, job: LeasedJob, handlers: UpdateHandlers
   const context = createCommandContext(deps, job, body, authorization);
   const interpreted = await interpretUpdate(context, body, job, handlers);
   if ((await recordUpdate(context, interpreted)) !== "committed") return { retryAt: await deps.store.now() };
+  await interpreted.result.afterCommit?.();
   deps.notify();
   if (interpreted.callback !== undefined)
     await deps.telegram?.answerCallback(interpreted.callback, interpreted.result.toast);
@@ -137,6 +138,7 @@ function createCommandContext(
   const { settings } = deps;
   const message = update.message ?? update.callback_query?.message;
   const isFromTelegram = type === "telegram_update" && message;
+  const date = update.message?.date ?? undefined;
   return {
     deps,
     id: job.id,
@@ -145,6 +147,7 @@ function createCommandContext(
     chat: settings.telegram?.chat ?? 0,
     from: { id: user.id, name: user.name },
     presentation: createPresentation({ ...settings, locale: user.language }),
+    ...omitUndefined({ writtenAt: date === undefined ? undefined : date * SECOND }),
     ...(isFromTelegram ? { message: { id: message.message_id, ...toTopic(message) } } : {}),
   };
 }
@@ -260,5 +263,6 @@ async function recordUpdate(
     // The dashboard cannot show a toast, so there it is recorded as a message.
     toast === undefined || callback !== undefined ? undefined : createPut(`${id}:toast`, toast),
   ]);
-  return deps.store.commit({ expect: [[updateKey(id), 0], ...(result.expect ?? [])], put, jobs });
+  const expect: [StoreKey, number][] = [[updateKey(id), 0], ...(result.expect ?? [])];
+  return deps.store.commit({ expect, put, jobs, ...omitUndefined({ release: result.release }) });
 }

@@ -35,6 +35,7 @@ import {
   leaseClaim,
   renewClaim,
   reviveClaim,
+  toClaimEndPut,
   toClaimPut,
 } from "../claim-lease.ts";
 import { postComment } from "../comments.ts";
@@ -62,9 +63,6 @@ const ANSWER_WAIT_MS: Ms = DAY;
  */
 const GUARD_MS: Ms = 2 * MINUTE;
 
-/** Retention of the record that the end of a claim has been handled: 7 days, longer than a job is retried. */
-const KEPT_MS: Ms = 7 * DAY;
-
 /**
  * Checks every claim and ends those that have expired and those whose task was moved or reassigned in Plane. Claims
  * that expired while Groundcrew was down are renewed, because no call could renew them.
@@ -87,7 +85,8 @@ async function endIfOver(deps: TaskDeps, claim: ClaimRecord, check: ClaimCheck):
   const reason = task && (task.project.deleted ? "deleted" : findLossReason(claim, task.item));
   // A person may approve the result while its agent is still reporting it: then the agent has finished by itself.
   if (reason === "moved" && (await isFinishing(deps, claim))) return endClaim(deps, claim, undefined, correlation);
-  if (reason) return endClaim(deps, claim, reason, correlation, omitUndefined({ by: task?.item.stopped?.by }));
+  const { by, words } = task?.item.stopped ?? {};
+  if (reason) return endClaim(deps, claim, reason, correlation, { by, words });
   const keepClaim = async () => Boolean((await renewClaim(deps, claim)) || (await reviveClaim(deps, claim)));
   // The store's clock was set back, so it is unknown how long ago the agent called: the claim is renewed once.
   if (isRenewedInFuture(claim, now) && isRenewedInFuture(claim, await deps.store.now()))
@@ -184,7 +183,7 @@ export async function handleClaimEnd(deps: TaskDeps, claimEnd: ClaimEnd): Promis
   if (!task || !reason || (reason === "expired" && !needsAgent(task.item))) return;
   const current = reason === "expired" || reason === "stopped" ? await returnToTodo(deps, task, claimEnd) : task;
   const record = workKeys.claimEnd(item, fence);
-  const put = [{ key: record, value: { at }, expires: KEPT_MS }];
+  const put = [toClaimEndPut(claimEnd, at)];
   const lost = { agent, why: reason, since: formatIsoTime(since, "UTC"), ...omitUndefined({ minutes, by }) };
   await publishWorkEvent(deps, current, { kind: "claim_lost", ...lost }, correlation, { record, rev: 0, put });
 }

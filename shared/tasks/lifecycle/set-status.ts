@@ -7,10 +7,11 @@ import { GroundcrewError } from "../../errors.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { PlaneNotFoundError } from "../../plane/errors.ts";
 import { runProcedure } from "../../procedure/procedure.ts";
-import type { Task } from "../../records/plane-records.ts";
+import type { CommentsRecord, Task } from "../../records/plane-records.ts";
 import { observedKeys } from "../../records/store-keys.ts";
 import { findClaim, findStatusAttempt, readLiveClaims, type StatusChangeRecord } from "../../records/task-records.ts";
 import { evaluateBlockers, readRelations } from "../../sync/blockers.ts";
+import { readComments } from "../../sync/comments.ts";
 import { observeBlockedByText } from "../../sync/dependency-edges.ts";
 import { isInReview, isOpen, type Status } from "../../task/snapshot.ts";
 import { requireOwner } from "../access.ts";
@@ -21,6 +22,7 @@ import { ensureClaim, requireNotInReview } from "../claims.ts";
 import { getIdempotencyKey, postComment, toCommentHtml } from "../comments.ts";
 import type { DependencyBlockRecord } from "../dependency-blocks.ts";
 import { findStoredTask, formatOpenBlockers, readFreshTask, readOpenBlockers } from "../find-task.ts";
+import { countUnread } from "../remark-record.ts";
 import { findMissingCriteria, readDoneCriteria } from "./done-criteria.ts";
 import { blockWhenRefused, failWrite, isPermanentError } from "./refused-writes.ts";
 import { approveReview, findPendingVerdict, sendBackReview } from "./reviews.ts";
@@ -149,10 +151,11 @@ async function changeOwnStatus(context: CallContext, task: Task, call: StatusCal
       await runProcedure(deps, STATUS_CHANGE, interrupted, { context, task: freshTask, change, canWrite: false });
       return;
     }
-    const current = await refreshBlockers(context, freshTask, change.status);
+    const current = await refreshDetails(context, freshTask, change.status);
     await throwIfClaimLost(context, current);
     await requireTransition(context, current, call);
     const claim = await ensureClaim(context, current, { waiting: true });
+    if (change.status === "done") await requireRemarksRead(context, current);
     const completion = change.status === "done" ? await checkCompletion(context, current, change) : {};
     const attempt = await beginStatusChange(context, current, change, String(claim.fence), {
       ...completion,
@@ -223,20 +226,40 @@ async function checkCompletion(context: CallContext, task: Task, change: StatusC
 /**
  * Returns the task with its current blockers when the target status depends on them: Plane sends no webhook for a new
  * relation, and the relations of a new workspace are read one after the other. One request with Groundcrew's own key,
- * none before v1.3.
+ * none before v1.3. Beside it, the comments are read before a task is finished.
  */
-async function refreshBlockers(context: CallContext, task: Task, target: Status): Promise<Task> {
+async function refreshDetails(context: CallContext, task: Task, target: Status): Promise<Task> {
   if (target !== "in_progress" && target !== "done") return task;
   const { systemPlane, correlation } = context;
   const deps = { ...context.deps, plane: systemPlane };
   const source = { project: task.project, correlation, cause: correlation };
-  await readRelations(deps, task.item, source).catch((thrown: unknown) => {
+  const relations = readRelations(deps, task.item, source).catch((thrown: unknown) => {
     // The item existed a moment ago, so this version of Plane does not have the route.
     if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
   });
+  await Promise.all([relations, target === "done" ? readNewComments(context, task) : undefined]);
   await observeBlockedByText(deps, task.id, correlation);
   await evaluateBlockers(deps, task.id, correlation);
   return (await findStoredTask(deps, task.id)) ?? task;
+}
+
+/** Reads the comments unless the last read was newer than every change of the item: webhooks may have been lost. */
+async function readNewComments(context: CallContext, { id, item, project }: Task): Promise<void> {
+  const { correlation, systemPlane } = context;
+  const deps = { ...context.deps, plane: systemPlane };
+  const [stored] = await deps.store.read<CommentsRecord>([observedKeys.comments(id)]);
+  if (stored?.value.readAt === item.snapshot.updatedAt) return;
+  await readComments(deps, item, { project, correlation, cause: correlation });
+}
+
+/** Throws `conflict` while the agent has not read what people wrote about the task; the refused call contains it. */
+async function requireRemarksRead({ deps, caller }: CallContext, { id, key }: Task): Promise<void> {
+  const [unread = 0] = await countUnread(deps, [id], caller.name);
+  if (unread === 0) return;
+  throw new GroundcrewError(
+    "conflict",
+    `${key} is not done yet: people wrote to you about it. Read this, do or answer what it asks for, and call again.`,
+  );
 }
 
 /** The stored state of a task for the caller: `heldUntil` (store time) only of its own claim, its blockers as keys. */

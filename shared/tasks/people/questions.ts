@@ -10,19 +10,17 @@ import type { Deps, TaskDeps } from "../../app/deps.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { formatTemplate } from "../../i18n/localize.ts";
 import { getTexts } from "../../i18n/texts.ts";
-import { createWorkJob, type WorkJobBody } from "../../jobs/work-jobs.ts";
+import { createPeopleJob, createWorkJob, type WorkJobBody } from "../../jobs/work-jobs.ts";
 import { escapeHtml } from "../../markdown/plain-text.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { toMarkdown } from "../../markdown/to-markdown.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import { readList } from "../../plane/endpoint.ts";
-import { commentsApi } from "../../plane/work-items.ts";
+import { normalizePlaneTime } from "../../plane/endpoint.ts";
 import type { Task } from "../../records/plane-records.ts";
 import { workKeys, workSets } from "../../records/store-keys.ts";
 import { type ClaimRecord, findClaim } from "../../records/task-records.ts";
-import type { Job, Put, Revision, StoredValue } from "../../store/port.ts";
-import { updateValue } from "../../store/records.ts";
-import { GROUNDCREW_SOURCE } from "../../sync/normalize.ts";
+import type { Job, Put, Revision, StoredValue, StoreKey } from "../../store/port.ts";
+import { updateValue, type ValueUpdate } from "../../store/records.ts";
 import type { Urgency, WorkEvent } from "../../task/events.ts";
 import { type ItemRecord, isOpen, isOpenItem } from "../../task/snapshot.ts";
 import { cleanLine, cleanText } from "../../text.ts";
@@ -31,7 +29,7 @@ import { requireOwner } from "../access.ts";
 import { type CallContext, createCallContext } from "../call-context.ts";
 import { queueCardWrite } from "../card-record.ts";
 import { renewClaim, renewOwnClaim, throwIfClaimLost } from "../claim-lease.ts";
-import { getIdempotencyKey, postComment, toCommentHtml } from "../comments.ts";
+import { createComment, getIdempotencyKey, postComment, toCommentHtml } from "../comments.ts";
 import { findStoredTask } from "../find-task.ts";
 import type { WishMessage } from "../wishes.ts";
 import { prepareWorkEvent, publishWorkEvent } from "../work-events.ts";
@@ -49,6 +47,8 @@ export interface QuestionRecord {
   message?: WishMessage;
   /** Store time. */
   askedAt: Ms;
+  /** Plane's time of the comment with the question; absent when an interrupted call had written it. */
+  postedAt?: string;
   /** Number of reminders sent. */
   reminded: number;
   answer?: {
@@ -64,7 +64,12 @@ export interface QuestionRecord {
 
 type QuestionContent = Pick<QuestionRecord, "agent" | "text" | "choices">;
 
-type Reply = Pick<Extract<WorkJobBody, { type: "reply" }>, "item" | "comment" | "by" | "correlation">;
+/** A person's answer. `comment` is Plane's id of the comment, when it came as one. */
+interface QuestionAnswer {
+  text: string;
+  by: string;
+  comment?: string;
+}
 
 /** Retention of an answered or closed question: 30 days, so that messages and details can still show it. */
 const ANSWERED_MS: Ms = 30 * DAY;
@@ -113,9 +118,17 @@ export async function askHuman(context: CallContext, task: Task, newQuestion: Ne
   const choiceList =
     choices.length === 0 ? "" : `<ul>${choices.map((one) => `<li>${escapeHtml(one)}</li>`).join("")}</ul>`;
   const title = `<p>${getTexts(deps.settings.locale).comments.question}</p>`;
-  await postComment(context, task, `ask:${id}`, title + (await toCommentHtml(text)) + choiceList);
+  const { postedAt } = await createComment(
+    context,
+    task,
+    `ask:${id}`,
+    title + (await toCommentHtml(text)) + choiceList,
+  );
   const askedAt = await deps.store.now();
-  const question: QuestionRecord = { id, item: task.id, ...content, askedAt, reminded: 0 };
+  const question: QuestionRecord = {
+    ...{ id, item: task.id, ...content, askedAt, reminded: 0 },
+    ...omitUndefined({ postedAt }),
+  };
   await publishQuestion(deps, task, question, 0, correlation);
   if (await syncTimer(deps, task)) await queueCardWrite(deps, task.id, correlation);
   return (await findQuestion(deps, id))?.value ?? question;
@@ -163,45 +176,59 @@ export async function remindQuestion(
 }
 
 /**
- * Records the human's answer once, and the agent is woken. The answer to a question about a task becomes a comment,
- * unless it came as one (`comment`). `already`: the question was answered before; `unknown`: it no longer exists, or
- * its task is closed.
+ * Records the human's answer once, and the agent is woken. `already`: the question was answered before; `unknown`: it
+ * no longer exists, or its task is closed.
  */
 export async function answerQuestion(
   deps: TaskDeps,
   id: string,
-  { text, by, comment }: { text: string; by: string; comment?: string },
+  answer: QuestionAnswer,
   correlation: string = deps.newId(),
 ): Promise<"answered" | "already" | "unknown"> {
   const record = workKeys.question(id);
   return updateValue<QuestionRecord, "answered" | "already" | "unknown">(deps, record, async (question, rev) => {
     if (!question || question.closed !== undefined) return { result: "unknown" };
-    const { agent, item } = question;
+    const { item } = question;
     const task = item === undefined ? undefined : await findStoredTask(deps, item);
     if (item !== undefined && !task) return { result: "unknown" };
     if (question.answer) return { result: "already" };
-    const answer = {
-      text: cleanText(text, 4_000),
-      by: cleanLine(by, 80),
-      at: await deps.store.now(),
-      ...omitUndefined({ comment }),
-    };
-    const event: WorkEvent = { kind: "answered", question: id, agent, text: cleanLine(text, 1_000), by: answer.by };
-    const needsComment = item !== undefined && comment === undefined;
-    const jobs: Job[] = needsComment
-      ? [createWorkJob(`answer:${id}`, `work:${item}`, { type: "answer", item, question: id, correlation })]
-      : [];
-    const put = [toEndedQuestionPut({ ...question, answer })];
-    const update = await prepareWorkEvent(deps, task, event, correlation, { record, rev, put, jobs });
-    const afterCommit = async () => {
-      await update.afterCommit?.();
-      // While the question was open its claim was kept alive; from now on the agent must call to renew it.
-      const claim = item === undefined ? undefined : await findClaim(deps, item);
-      if (claim?.agent === agent) await renewClaim(deps, claim);
-      if (task && (await syncTimer(deps, task))) await queueCardWrite(deps, task.id, correlation);
-    };
-    return { ...update, result: "answered", afterCommit };
+    return { ...(await prepareAnswer(deps, task, { value: question, rev }, answer, correlation)), result: "answered" };
   });
+}
+
+/**
+ * Prepares the answer to an open question, for a commit that expects the question to be unchanged. The answer to a
+ * question about a task becomes a comment, unless it came as one.
+ */
+async function prepareAnswer(
+  deps: TaskDeps,
+  task: Task | undefined,
+  { value: question, rev }: StoredValue<QuestionRecord>,
+  { text, by, comment }: QuestionAnswer,
+  correlation: string,
+): Promise<ValueUpdate & { put: Put[] }> {
+  const { id, agent, item } = question;
+  const answer = {
+    text: cleanText(text, 4_000),
+    by: cleanLine(by, 80),
+    at: await deps.store.now(),
+    ...omitUndefined({ comment }),
+  };
+  const event: WorkEvent = { kind: "answered", question: id, agent, text: cleanLine(text, 1_000), by: answer.by };
+  const needsComment = item !== undefined && comment === undefined;
+  const body = { type: "answer", item: item ?? "", question: id, correlation } as const;
+  const jobs: Job[] = needsComment ? [createPeopleJob(`answer:${id}`, `work:${item}`, body)] : [];
+  const put = [toEndedQuestionPut({ ...question, answer })];
+  const record = workKeys.question(id);
+  const update = await prepareWorkEvent(deps, task, event, correlation, { record, rev, put, jobs });
+  const afterCommit = async () => {
+    await update.afterCommit?.();
+    // While the question was open its claim was kept alive; from now on the agent must call to renew it.
+    const claim = item === undefined ? undefined : await findClaim(deps, item);
+    if (claim?.agent === agent) await renewClaim(deps, claim);
+    if (task && (await syncTimer(deps, task))) await queueCardWrite(deps, task.id, correlation);
+  };
+  return { ...update, afterCommit };
 }
 
 /** The put of a question that is no longer open; one about no task is in no set. */
@@ -211,33 +238,29 @@ function toEndedQuestionPut(question: QuestionRecord): Put {
 }
 
 /**
- * Takes a person's comment as the answer to the latest question on the item that was older than the comment, by Plane's
- * clock. Repeating the job has no effect, and a comment that is observed late does not answer later questions. Returns
- * the agent whose question the comment answers.
+ * Prepares a comment as the answer to the latest question on its task that was older, by Plane's clock: a comment that
+ * is observed late does not answer later questions. Undefined when it answers none. Makes no request to Plane.
  */
-export async function answerFromComment(
+export async function prepareAnswerFromComment(
   deps: TaskDeps,
-  { item, comment, by, correlation }: Reply,
-): Promise<string | undefined> {
-  const questions = await readTaskQuestions(deps, item);
-  const answered = questions.find(({ answer }) => answer?.comment === comment);
-  if (answered) return answered.agent;
-  const openQuestions = questions.filter(isQuestionOpen);
-  const task = openQuestions.length > 0 ? await findStoredTask(deps, item) : undefined;
-  if (!task) return undefined;
-  const params = { project: task.project.id, item };
-  const askedAtById = new Map<string, string>();
-  const { rows: comments } = await readList(deps.plane, commentsApi.list, { params });
-  for (const { created_at, external_source, external_id } of comments)
-    if (external_source === GROUNDCREW_SOURCE && external_id !== null) askedAtById.set(external_id, created_at);
-  const reply = comments.find(({ id }) => id === comment);
-  const text = reply ? await toMarkdown(reply.comment_html) : "";
-  if (!reply || text.trim() === "") return undefined;
-  const at = reply.created_at;
-  const question = openQuestions.findLast(({ id }) => (askedAtById.get(`ask:${id}`) ?? "") < at);
-  if (!question) return undefined;
-  const outcome = await answerQuestion(deps, question.id, { text, by, comment }, correlation);
-  return outcome === "answered" ? question.agent : undefined;
+  task: Task,
+  { id: comment, by, html, createdAt }: { id: string; by: string; html: string; createdAt: string },
+  correlation: string,
+): Promise<{ agent: string; update: ValueUpdate } | undefined> {
+  const { rows } = await deps.store.scan<QuestionRecord>(workSets.questionsOf(task.id));
+  const [question] = rows
+    .filter(({ value }) => isQuestionOpen(value) && getPostedAt(value) < createdAt)
+    .sort((a, b) => b.value.askedAt - a.value.askedAt);
+  const text = question ? await toMarkdown(html) : "";
+  if (!question || text.trim() === "") return undefined;
+  const update = await prepareAnswer(deps, task, question, { text, by, comment }, correlation);
+  const expect: [StoreKey, Revision][] = [[question.key, question.rev]];
+  return { agent: question.value.agent, update: { ...update, expect } };
+}
+
+/** When the question was written to Plane, by Plane's clock where it is known. */
+function getPostedAt({ postedAt, askedAt }: QuestionRecord): string {
+  return postedAt ?? normalizePlaneTime(new Date(askedAt).toISOString());
 }
 
 /** Closes the open questions of a closed task, whose answers are no longer needed. */

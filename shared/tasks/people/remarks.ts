@@ -1,33 +1,35 @@
 /**
  * What a person writes about a task, in Plane, Telegram or on the page: it answers a question, stops the work, or
- * wakes the agents that it is for.
+ * wakes the agents that it is for. All of that is one commit, with the comment or the message itself, and needs nothing
+ * of Plane; what Plane gets of it follows in jobs.
  */
 
-import type { TaskDeps } from "../../app/deps.ts";
+import { readTaskTimes } from "../../accounting/time-entries.ts";
+import type { TaskDeps, WrittenRemark } from "../../app/deps.ts";
 import { sha256Hex } from "../../hashing.ts";
 import { formatTemplate } from "../../i18n/localize.ts";
 import { getTexts } from "../../i18n/texts.ts";
-import { createWorkJob, type WorkJobBody } from "../../jobs/work-jobs.ts";
+import { createPeopleJob, type WorkJobBody } from "../../jobs/work-jobs.ts";
 import { removeHiddenText } from "../../markdown/hidden-text.ts";
 import { escapeHtml, htmlToLines } from "../../markdown/plain-text.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
 import type { Task } from "../../records/plane-records.ts";
 import { observedKeys, workKeys } from "../../records/store-keys.ts";
-import { findClaim } from "../../records/task-records.ts";
-import type { Job } from "../../store/port.ts";
-import { updateValue } from "../../store/records.ts";
+import { type ClaimRecord, findClaim } from "../../records/task-records.ts";
+import type { Job, Revision, StoreKey } from "../../store/port.ts";
+import { mergeUpdates, updateValue, type ValueUpdate } from "../../store/records.ts";
 import { findAgentByEmail, findLatestActivityActor } from "../../sync/event-facts.ts";
 import { toUnobservedPut } from "../../sync/item-record.ts";
 import { findPlanePerson } from "../../sync/names.ts";
 import { findMentionedUsers } from "../../sync/observe-item.ts";
 import type { WorkEvent } from "../../task/events.ts";
-import { type ItemRecord, isOpenItem } from "../../task/snapshot.ts";
+import { isOpenItem } from "../../task/snapshot.ts";
 import { cleanLine, cleanText } from "../../text.ts";
-import type { Ms } from "../../time.ts";
+import { formatIsoTime, type Ms, SECOND } from "../../time.ts";
 import { isManaged } from "../access.ts";
 import { createCallContext } from "../call-context.ts";
 import { prepareReceipt } from "../card-record.ts";
-import { endClaim } from "../claim-lease.ts";
+import { prepareClaimEnd, toClaimEndPut } from "../claim-lease.ts";
 import { postComment } from "../comments.ts";
 import { findStoredTask } from "../find-task.ts";
 import { readHiddenTasks } from "../plan-record.ts";
@@ -41,16 +43,29 @@ import {
   toRemarksPut,
 } from "../remark-record.ts";
 import { prepareWorkEvents } from "../work-events.ts";
-import { answerFromComment, isQuestionOpen, readTaskQuestions } from "./questions.ts";
+import { isQuestionOpen, prepareAnswerFromComment, readTaskQuestions } from "./questions.ts";
 
 type MentionJob = Extract<WorkJobBody, { type: "mention" }>;
-
-type RemarkJob = Extract<WorkJobBody, { type: "remark" }>;
 
 /** The agents that a remark is for, and those of them that it mentions. */
 interface Recipients {
   agents: readonly string[];
   mentioned: readonly string[];
+}
+
+/** A period in which an agent worked on a task, as its timer measured; without `to` it works still. */
+interface WorkTime {
+  agent: string;
+  from: Ms;
+  to?: Ms;
+}
+
+/** The record of remarks with what is added to it, and what follows from that. */
+interface RemarksDraft {
+  record: RemarksRecord;
+  events: WorkEvent[];
+  jobs: Job[];
+  receipt?: Parameters<typeof prepareReceipt>[2];
 }
 
 /** Limit of the converted HTML in UTF-16 units. */
@@ -59,117 +74,194 @@ const MAX_HTML = 20_000;
 /** Limit of a remark or description in UTF-16 units; the agent reads the rest in the task's details. */
 const MAX_TEXT = 1_000;
 
+/** Limit of a message in UTF-16 units, as long as one of Telegram. */
+const MAX_MESSAGE = 4_096;
+
+/** Limit of what the refusal of a stopped task quotes, in UTF-16 units. */
+const MAX_STOP_WORDS = 300;
+
 /** The longest time until the card is due after a remark: 5 s. */
 const RECEIPT_MS: Ms = 5_000;
 
+/** Difference between the clocks of Plane or Telegram and of the store that does not change whom a remark is for: 5 s. */
+const CLOCK_MARGIN_MS: Ms = 5 * SECOND;
+
 /**
- * Handles what a person wrote about a task, in Plane, Telegram or on the page. `stop` ends the work. Anything else may
- * answer an open question, wakes the task's agents and those that are mentioned, and lets a stopped task continue.
- * Repeating the job has no effect.
+ * Prepares what people wrote about an item, for the commit that stores that it was seen. `stop` ends the work: the
+ * claim, the mark that keeps agents from starting the task, and the event that tells its agent. Anything else may
+ * answer an open question, wakes the agents that work on the task or did when it was written, and those that are
+ * mentioned, and lets a stopped task continue. A text that was received before changes nothing. Makes no request to
+ * Plane. The commit is stale when the task was changed meanwhile.
  */
-export async function handleRemark(deps: TaskDeps, job: RemarkJob): Promise<void> {
-  const task = await findStoredTask(deps, job.item);
-  if (!task || task.item.removedAt !== undefined) return;
+export async function prepareRemarks(
+  allDeps: TaskDeps,
+  item: string,
+  written: readonly WrittenRemark[],
+  correlation: string,
+): Promise<ValueUpdate> {
+  if (allDeps.settings.agents.length === 0) return {};
+  const deps = { ...allDeps, usesKnownNames: true as const };
+  const [task, [row], [claim], times] = await Promise.all([
+    findStoredTask(deps, item),
+    deps.store.read<RemarksRecord>([workKeys.remarks(item)]),
+    deps.store.read<ClaimRecord>([workKeys.claim(item)]),
+    readTaskTimes(deps, item),
+  ]);
+  if (!task || task.item.removedAt !== undefined) return {};
+  const draft = createDraft(row?.value);
+  const updates: ValueUpdate[] = [];
   const workers = await findTaskWorkers(deps, task);
-  const mentioned = await findMentionedAgents(deps, job.mentions);
-  const isForWorkers = mentioned.length === 0 || mentioned.some((agent) => workers.includes(agent));
-  if (isForWorkers && workers.length > 0 && isStopWord(job.text) && !(await isChoice(deps, job))) {
-    await stopTask(deps, job);
-    await receiveRemark(deps, task, job, { agents: [], mentioned: [] });
-    if (job.source === "message") await postRemark(deps, task, job);
-    return;
+  let stopped = task.item.stopped;
+  for (const remark of written) {
+    if (await isReceived(draft, remark)) continue;
+    const mentioned = await findMentionedAgents(deps, remark.mentions);
+    const isForWorkers = mentioned.length === 0 || mentioned.some((agent) => workers.includes(agent));
+    if (isForWorkers && workers.length > 0 && isStopWord(remark.text) && !(await isChoice(deps, item, remark))) {
+      stopped ??= toStopMark(task, claim?.value, remark, await deps.store.now());
+      await addRemark(deps, task, draft, remark, { agents: [], mentioned: [] }, correlation);
+      continue;
+    }
+    const { comment, id, by } = remark;
+    const answer = comment && (await prepareAnswerFromComment(deps, task, { id, by, ...comment }, correlation));
+    if (answer) updates.push(answer.update);
+    if (remark.isByProgram) continue;
+    if (workers.length > 0) stopped = undefined;
+    const earlier = findEarlierWorkers(task, times.entries, remark.at);
+    const agents = [...new Set([...workers, ...earlier, ...mentioned])].filter((agent) => agent !== answer?.agent);
+    if (agents.length > 0 || answer) await addRemark(deps, task, draft, remark, { agents, mentioned }, correlation);
   }
-  // The agent reads the comment in Plane, so it is there before the agent is woken.
-  if (job.source === "message") await postRemark(deps, task, job);
-  const answered =
-    job.source === "comment" ? await answerFromComment(deps, { ...job, comment: job.remark }) : undefined;
-  if (workers.length > 0) await releaseStoppedTask(deps, job.item);
-  const agents = [...new Set([...workers, ...mentioned])].filter((agent) => agent !== answered);
-  if (agents.length > 0 || answered !== undefined) await receiveRemark(deps, task, job, { agents, mentioned });
+  if (draft.receipt) {
+    const expect: [StoreKey, Revision][] = [[workKeys.remarks(item), row?.rev ?? 0]];
+    const { expect: cardExpect = [], ...update } = await prepareDraft(deps, task, draft, row?.rev ?? 0, correlation);
+    updates.push({ ...update, expect: [...expect, ...cardExpect] });
+  }
+  if (stopped !== task.item.stopped) {
+    const { stopped: _, ...rest } = task.item;
+    const put = [toUnobservedPut({ ...rest, ...omitUndefined({ stopped }) }, task.rev)];
+    updates.push({ expect: [[observedKeys.item(item), task.rev]], put });
+  }
+  if (stopped && claim) updates.push(await prepareStop(deps, task, claim, stopped, correlation));
+  return updates.length === 0 ? {} : mergeUpdates(updates);
 }
 
-/** The agents of the settings whose accounts are mentioned. Sends a request only for users that are not known yet. */
+/** The mark of a stopped task. Only a claimed task in progress is returned to todo, which is not the change of a person. */
+function toStopMark({ item }: Task, claim: ClaimRecord | undefined, { by, text }: WrittenRemark, at: Ms) {
+  const returned = claim && item.snapshot.status === "in_progress" ? {} : { returned: true as const };
+  return { by, at, words: cleanLine(text, MAX_STOP_WORDS), ...returned };
+}
+
+/** Ends the claim and tells its agent. The task's return to todo, which needs Plane, is a job. */
+async function prepareStop(
+  deps: TaskDeps,
+  task: Task,
+  { value: claim, rev }: { value: ClaimRecord; rev: Revision },
+  { by, words }: { by: string; words?: string },
+  correlation: string,
+): Promise<ValueUpdate> {
+  const record = workKeys.claimEnd(task.id, claim.fence);
+  const end = await prepareClaimEnd(deps, claim, "stopped", correlation, { by, words });
+  const since = formatIsoTime(claim.since, "UTC");
+  const lost: WorkEvent = { kind: "claim_lost", agent: claim.agent, why: "stopped", since, by };
+  const put = [toClaimEndPut(claim, await deps.store.now())];
+  const event = await prepareWorkEvents(deps, task, [lost], correlation, { record, rev: 0, put });
+  const expect: [StoreKey, Revision][] = [
+    [workKeys.claim(task.id), rev],
+    [record, 0],
+  ];
+  return mergeUpdates([end, { ...event, expect }]);
+}
+
+/** The agents of the settings whose accounts are mentioned. */
 async function findMentionedAgents(deps: TaskDeps, mentions: readonly string[]): Promise<string[]> {
   const people = await Promise.all(mentions.map((id) => findPlanePerson(deps, id)));
   return [...new Set(keepDefined(people.map((person) => person && findAgentByEmail(deps, person)?.name)))];
 }
 
+/** The agents that worked on the task at this time and are finished with it, or have lost it, since. */
+function findEarlierWorkers(
+  { item: { owners = [], snapshot } }: Task,
+  entries: readonly WorkTime[],
+  at: Ms,
+): readonly string[] {
+  if (snapshot.completedAt !== null) return Date.parse(snapshot.completedAt) >= at ? owners : [];
+  const isAtWork = ({ from, to = at }: WorkTime) => from <= at + CLOCK_MARGIN_MS && to >= at - CLOCK_MARGIN_MS;
+  return entries.filter(isAtWork).map(({ agent }) => agent);
+}
+
 /** Whether the word is a choice of an open question, which it answers. */
-async function isChoice(deps: TaskDeps, { item, text }: RemarkJob): Promise<boolean> {
+async function isChoice(deps: TaskDeps, item: string, { text }: WrittenRemark): Promise<boolean> {
   const questions = (await readTaskQuestions(deps, item)).filter(isQuestionOpen);
   const wanted = cleanLine(text, 100).toLowerCase();
   return questions.some(({ choices }) => choices.some((choice) => choice.toLowerCase() === wanted));
 }
 
-/**
- * Stops the work on an open task: its claim is revoked, and no agent may start it until a person acts. The mark comes
- * first: the claims tick ends a claim that remains on a marked task. Repeating it has no effect.
- */
-async function stopTask(deps: TaskDeps, { item, by, correlation }: RemarkJob): Promise<void> {
-  const [at, held] = await Promise.all([deps.store.now(), findClaim(deps, item)]);
-  await updateValue<ItemRecord>(deps, observedKeys.item(item), (stored, rev) => {
-    if (!stored || !isOpenItem(stored) || stored.stopped) return undefined;
-    // Only a claimed task in progress is returned to todo, which is not the change of a person.
-    const isReturning = held !== undefined && stored.snapshot.status === "in_progress";
-    const returned = isReturning ? {} : { returned: true as const };
-    return { put: [toUnobservedPut({ ...stored, stopped: { by, at, ...returned } }, rev)] };
-  });
-  const claim = await findClaim(deps, item);
-  if (claim) await endClaim(deps, claim, "stopped", correlation, { by });
+const createDraft = (record: RemarksRecord = NO_REMARKS): RemarksDraft => ({ record, events: [], jobs: [] });
+
+async function hashRemark({ text, mentions }: WrittenRemark): Promise<string> {
+  return (await sha256Hex(JSON.stringify([text, [...mentions].sort()]))).slice(0, 16);
 }
 
-/**
- * Stores a person's remark, wakes its recipients within the limit, and shows the receipt on the card, in one commit. A
- * remark whose text has been received already changes nothing.
- */
-async function receiveRemark(
+/** Whether this text was received before: webhooks, reads and edits report the same comment several times. */
+async function isReceived({ record }: RemarksDraft, remark: WrittenRemark): Promise<boolean> {
+  return record.textHashes[remark.id] === (await hashRemark(remark));
+}
+
+/** Adds a remark for its recipients, and wakes those that may be woken. */
+async function addRemark(
   deps: TaskDeps,
   task: Task,
-  { remark: id, by, text, mentions, correlation }: RemarkJob,
+  draft: RemarksDraft,
+  written: WrittenRemark,
   { agents, mentioned }: Recipients,
+  correlation: string,
 ): Promise<void> {
-  const record = workKeys.remarks(task.id);
-  const hash = (await sha256Hex(JSON.stringify([text, [...mentions].sort()]))).slice(0, 16);
-  const words = cleanText(text, MAX_TEXT);
-  // People's own tasks from before are only read until an agent works on them.
-  const hasCard = await isManaged(deps, task);
-  await updateValue<RemarksRecord>(deps, record, async (stored = NO_REMARKS, rev) => {
-    if (stored.textHashes[id] === hash) return undefined;
-    const now = await deps.store.now();
-    const { [id]: _, ...otherHashes } = stored.textHashes;
-    const next: RemarksRecord = { ...stored, textHashes: { ...otherHashes, [id]: hash } };
-    const events: WorkEvent[] = [];
-    const jobs: Job[] = [];
-    let later: Ms | undefined;
-    for (const agent of agents) {
-      const wakeAt = getNextWakeTime(next.wakes[agent], now);
-      const isHeld = wakeAt > now;
-      const remark: Remark = { id, agent, by, text: words, at: now, ...(isHeld ? { isDeferred: true } : {}) };
-      next.open = [...next.open.filter((other) => other.id !== id || other.agent !== agent), remark];
-      if (mentioned.includes(agent)) next.mentioned = { ...next.mentioned, [agent]: now };
-      if (isHeld) {
-        later = Math.max(later ?? 0, wakeAt);
-        jobs.push(createHeldRemarksJob(task.id, agent, wakeAt, correlation));
-        deps.log.warn("limit of wakes by remarks reached", { correlation, item: task.key, agent });
-      } else {
-        next.wakes = addWake(next.wakes, agent, now);
-        events.push({ kind: "addressed", agent, remark: id, by, text: toWakeText(remark) });
-      }
+  const { id, by } = written;
+  const text = cleanText(written.text, MAX_TEXT);
+  const now = await deps.store.now();
+  const { [id]: _, ...otherHashes } = draft.record.textHashes;
+  const next: RemarksRecord = { ...draft.record, textHashes: { ...otherHashes, [id]: await hashRemark(written) } };
+  let later: Ms | undefined;
+  for (const agent of agents) {
+    const wakeAt = getNextWakeTime(next.wakes[agent], now);
+    const isHeld = wakeAt > now;
+    const remark: Remark = { id, agent, by, text, at: now, ...(isHeld ? { isDeferred: true } : {}) };
+    next.open = [...next.open.filter((other) => other.id !== id || other.agent !== agent), remark];
+    if (mentioned.includes(agent)) next.mentioned = { ...next.mentioned, [agent]: now };
+    if (isHeld) {
+      later = Math.max(later ?? 0, wakeAt);
+      draft.jobs.push(createHeldRemarksJob(task.id, agent, wakeAt, correlation));
+      deps.log.warn("limit of wakes by remarks reached", { correlation, item: task.key, agent });
+    } else {
+      next.wakes = addWake(next.wakes, agent, now);
+      draft.events.push({ kind: "addressed", agent, remark: id, by, text: toWakeText(remark) });
     }
-    const receipt = { by, text: words, at: now, ...omitUndefined({ later }) };
-    const card = hasCard ? await prepareReceipt(deps, task.id, receipt, correlation) : undefined;
-    const update = await prepareWorkEvents(deps, task, events, correlation, {
-      record,
-      rev,
-      put: [toRemarksPut(task.id, next), ...(card?.put ?? [])],
-      jobs: [...jobs, ...(card?.jobs ?? [])],
-    });
-    const afterCommit = async () => {
-      await update.afterCommit?.();
-      deps.notify({ queue: "work", after: RECEIPT_MS });
-    };
-    return { ...update, ...omitUndefined({ expect: card?.expect }), afterCommit };
+  }
+  draft.record = next;
+  draft.receipt = { id, by, text, at: now, ...omitUndefined({ later }) };
+}
+
+/** Prepares the writes of the record, its events, and the receipt on the card. */
+async function prepareDraft(
+  deps: TaskDeps,
+  task: Task,
+  { record, events, jobs, receipt }: RemarksDraft,
+  rev: Revision,
+  correlation: string,
+): Promise<ValueUpdate> {
+  // People's own tasks from before are only read until an agent works on them.
+  const hasCard = receipt !== undefined && (await isManaged(deps, task));
+  const card = hasCard ? await prepareReceipt(deps, task.id, receipt, correlation) : undefined;
+  const update = await prepareWorkEvents(deps, task, events, correlation, {
+    record: workKeys.remarks(task.id),
+    rev,
+    put: [toRemarksPut(task.id, record), ...(card?.put ?? [])],
+    jobs: [...jobs, ...(card?.jobs ?? [])],
   });
+  const afterCommit = () => {
+    update.afterCommit();
+    deps.notify({ queue: "work", after: RECEIPT_MS });
+  };
+  return { ...update, ...omitUndefined({ expect: card?.expect }), afterCommit };
 }
 
 function addWake(wakes: RemarksRecord["wakes"], agent: string, now: Ms): RemarksRecord["wakes"] {
@@ -179,7 +271,7 @@ function addWake(wakes: RemarksRecord["wakes"], agent: string, now: Ms): Remarks
 /** All remarks that are held until the same time share a job. */
 function createHeldRemarksJob(item: string, agent: string, at: Ms, correlation: string): Job {
   const id = `remarks:${item}:${encodeURIComponent(agent)}:${at}`;
-  return createWorkJob(id, id, { type: "deferred_remarks", item, agent, correlation }, at);
+  return createPeopleJob(id, id, { type: "deferred_remarks", item, agent, correlation }, at);
 }
 
 /** One line, so that several remarks remain apart in one wake. */
@@ -187,21 +279,36 @@ function toWakeText({ by, text }: Pick<Remark, "by" | "text">): string {
   return `${cleanLine(by, 80)}: ${cleanLine(text, MAX_TEXT)}`;
 }
 
+/**
+ * Prepares what a person wrote outside of Plane, for the commit that stores that it was received; that it becomes a
+ * comment follows. Also returns the agents that work on the task, and whether their work is stopped.
+ */
+export async function prepareMessage(
+  deps: TaskDeps,
+  task: Task,
+  { id, by, text: words, at }: Pick<WrittenRemark, "id" | "by" | "text"> & { at?: Ms | undefined },
+  correlation: string,
+): Promise<{ update: ValueUpdate; workers: string[]; isStop: boolean }> {
+  const workers = await findTaskWorkers(deps, task);
+  const text = cleanText(words, MAX_MESSAGE);
+  const remark = { id, by, text, mentions: [], at: at ?? (await deps.store.now()) };
+  const { jobs = [], ...update } = await deps.prepareRemarks(task.id, [remark], correlation);
+  const body = { type: "post_remark", item: task.id, correlation, remark: id, by, text } as const;
+  const post = createPeopleJob(`remark:${task.id}:${id}`, `remark:${task.id}`, body);
+  return { update: { ...update, jobs: [...jobs, post] }, workers, isStop: workers.length > 0 && isStopWord(text) };
+}
+
 /** Writes what a person wrote outside of Plane as a comment that names the person. */
-async function postRemark(deps: TaskDeps, task: Task, { remark, by, text, correlation }: RemarkJob): Promise<void> {
+export async function postRemark(
+  deps: TaskDeps,
+  { item, remark, by, text, correlation }: Extract<WorkJobBody, { type: "post_remark" }>,
+): Promise<void> {
+  const task = await findStoredTask(deps, item);
+  if (!task || task.item.removedAt !== undefined) return;
   const context = createCallContext(deps, { name: by, role: "human" }, correlation);
   const title = formatTemplate(getTexts(deps.settings.locale).comments.remark, { by: escapeHtml(by) });
   const html = `<p>${title}</p><p>${escapeHtml(text).replaceAll("\n", "<br>")}</p>`;
   await postComment(context, task, `remark:${remark}`, html);
-}
-
-/** Lets agents start a stopped task again. */
-async function releaseStoppedTask(deps: TaskDeps, item: string): Promise<void> {
-  await updateValue<ItemRecord>(deps, observedKeys.item(item), (stored, rev) => {
-    if (!stored?.stopped) return undefined;
-    const { stopped: _, ...released } = stored;
-    return { put: [toUnobservedPut(released, rev)] };
-  });
 }
 
 /**
@@ -220,9 +327,13 @@ export async function handleMention(deps: TaskDeps, job: MentionJob): Promise<vo
   const person = id === undefined ? undefined : await findPlanePerson(deps, id);
   if (person && findAgentByEmail(deps, person)) return;
   const text = htmlToLines(visible.slice(0, MAX_HTML), MAX_TEXT).join("\n");
-  const by = person?.name ?? "?";
-  const remark = { item, remark: `description:${item}`, by, text, mentions: present, correlation };
-  await receiveRemark(deps, task, { ...remark, type: "remark", source: "edit" }, { agents, mentioned: agents });
+  const remark = { id: `description:${item}`, by: person?.name ?? "?", text, mentions: present, at: 0 };
+  await updateValue<RemarksRecord>(deps, workKeys.remarks(item), async (stored, rev) => {
+    const draft = createDraft(stored);
+    if (await isReceived(draft, remark)) return undefined;
+    await addRemark(deps, task, draft, remark, { agents, mentioned: agents }, correlation);
+    return prepareDraft(deps, task, draft, rev, correlation);
+  });
 }
 
 /** Plane names the field differently in activities and in webhooks. */
@@ -230,26 +341,28 @@ function isDescription(field: string | null): boolean {
   return field === "description" || field === "description_html";
 }
 
-/** Wakes an agent for the remarks that were over the limit, all at once, unless it has answered them. */
+/** Wakes an agent for the remarks that were over the limit, all at once, unless it has read or answered them. */
 export async function wakeForHeldRemarks(
   deps: TaskDeps,
   { item, agent, correlation }: { item: string; agent: string; correlation: string },
 ): Promise<void> {
   const task = await findStoredTask(deps, item);
   if (!task || task.item.removedAt !== undefined) return;
-  const record = workKeys.remarks(task.id);
-  await updateValue<RemarksRecord>(deps, record, async (stored = NO_REMARKS, rev) => {
-    const held = stored.open.filter((remark) => remark.agent === agent && remark.isDeferred);
+  await updateValue<RemarksRecord>(deps, workKeys.remarks(task.id), async (stored = NO_REMARKS, rev) => {
+    const isHeld = (remark: Remark) => remark.agent === agent && remark.isDeferred && remark.readAt === undefined;
+    const held = stored.open.filter(isHeld);
     const [first] = held;
     if (!first) return undefined;
     const now = await deps.store.now();
-    const open = stored.open.map(({ isDeferred: isHeld, ...remark }) =>
-      isHeld && remark.agent !== agent ? { ...remark, isDeferred: isHeld } : remark,
-    );
+    const open = stored.open.map((remark) => {
+      if (!isHeld(remark)) return remark;
+      const { isDeferred: _, ...due } = remark;
+      return due;
+    });
     const text = held.map(toWakeText).join("\n");
     const event: WorkEvent = { kind: "addressed", agent, remark: first.id, by: first.by, text };
-    const put = [toRemarksPut(task.id, { ...stored, open, wakes: addWake(stored.wakes, agent, now) })];
-    return prepareWorkEvents(deps, task, [event], correlation, { record, rev, put });
+    const record = { ...stored, open, wakes: addWake(stored.wakes, agent, now) };
+    return prepareDraft(deps, task, { record, events: [event], jobs: [] }, rev, correlation);
   });
 }
 

@@ -25,7 +25,6 @@ import { renewOwnClaim } from "../claim-lease.ts";
 import { findStoredTask, refreshTask } from "../find-task.ts";
 import { readDoneCriteria } from "../lifecycle/done-criteria.ts";
 import { readTaskQuestions } from "../people/questions.ts";
-import { recordRemarksRead } from "../remark-record.ts";
 import { readTaskAnswer } from "./task-list.ts";
 
 /** The latest read of a task's comments, activities and attachments. */
@@ -58,7 +57,6 @@ export async function readTaskDetails(context: CallContext, storedTask: Task) {
   const formatTime = (at: Ms) => formatIsoTime(at, deps.settings.timezone);
   await requireReader(context, storedTask);
   await renewOwnClaim(context, storedTask);
-  const readAt = await deps.store.now();
   await refreshTask(context, storedTask);
   const task = (await findStoredTask(deps, storedTask.id)) ?? storedTask;
   const { name, description } = task.item.snapshot;
@@ -72,7 +70,6 @@ export async function readTaskDetails(context: CallContext, storedTask: Task) {
     readTaskQuestions(deps, task.id),
     readInputs(context, task),
   ]);
-  await recordRemarksRead(deps, task.id, context.caller.name, readAt);
   const visibleQuestions = questions.filter(({ closed }) => closed === undefined);
   return {
     ...answer,

@@ -18,6 +18,7 @@ import { cleanLine } from "../../text.ts";
 import { formatIsoTime, MINUTE, type Ms } from "../../time.ts";
 import type { CallContext } from "../call-context.ts";
 import { type Blocker, readAgentTasks, readOpenBlockers } from "../find-task.ts";
+import { countUnread } from "../remark-record.ts";
 
 /** The progress of a fresh read that was interrupted because it had to wait too long. */
 interface FreshReadRecord {
@@ -80,6 +81,8 @@ export const taskAnswerSchema = z.object({
   /** False when the caller cannot start the task now, with the reason in `why_not`. */
   startable: z.literal(false).optional(),
   why_not: z.string().optional(),
+  /** Number of people's remarks that the caller has not read; the next answer about the task contains them. */
+  unread: z.number().optional(),
 });
 
 export type TaskAnswer = z.infer<typeof taskAnswerSchema>;
@@ -103,8 +106,11 @@ export async function listTasks(context: CallContext, { fresh = false }: { fresh
     );
   const now = await deps.store.now();
   const at = startedAt ?? lastRead.value.at;
+  const listed = ranked.slice(0, MAX_LISTED).map(({ answer }) => answer);
+  const ids = listed.map(({ id }) => id);
+  const unread = await countUnread(deps, ids, caller.name);
   return {
-    tasks: shortenTaskAnswers(ranked.slice(0, MAX_LISTED).map(({ answer }) => answer)),
+    tasks: shortenTaskAnswers(listed.map((answer, i) => (unread[i] ? { ...answer, unread: unread[i] } : answer))),
     age_s: Math.max(0, Math.round((now - at) / 1000)),
     left_out: ranked.length > MAX_LISTED ? ranked.length - MAX_LISTED : undefined,
   };

@@ -1,22 +1,35 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { updateBodySchema } from "../../../shared/jobs/incoming-jobs.ts";
+import type { Job } from "../../../shared/store/port.ts";
 import { createChatMessagePut } from "../../../shared/telegram/message-log.ts";
 import { createHttpTestApp, HTTP_ADMIN_TOKEN, toBridgeToken } from "../../support/http-test-app.ts";
 
 const TELEGRAM = { TELEGRAM_BOT_TOKEN: "1000:of-the-page", TELEGRAM_CHAT_ID: "-100", TELEGRAM_ALLOWED_USERS: "7,8" };
 
 async function createChatSetup(env: Record<string, string> = TELEGRAM) {
-  const app = await createHttpTestApp({ setUpPlane: () => env });
+  const jobs: Job[] = [];
+  const app = await createHttpTestApp({
+    setUpPlane: () => env,
+    // What is stored, because the workers of replies take them at once.
+    store(clock) {
+      const store = createMemoryStore({ clock });
+      return {
+        ...store,
+        commit(commit) {
+          jobs.push(...(commit.jobs ?? []).filter(({ queue }) => queue === "updates" || queue === "people"));
+          return store.commit(commit);
+        },
+      };
+    },
+  });
   const post = async (path: string, body: unknown, token = HTTP_ADMIN_TOKEN, headers = {}) => {
     const response = await app.request(path, token, { method: "POST", body: JSON.stringify(body), headers });
     const error = z.object({ error: z.object({ code: z.string() }) }).safeParse(await response.json());
     return error.success ? `${response.status} ${error.data.error.code}` : String(response.status);
   };
-  const takeUpdates = async () => {
-    const jobs = await app.store.take("updates", 60_000, 10);
-    return jobs.map(({ body }) => updateBodySchema.parse(body));
-  };
+  const takeUpdates = async () => jobs.splice(0).map(({ body }) => updateBodySchema.parse(body));
   return { app, post, takeUpdates };
 }
 

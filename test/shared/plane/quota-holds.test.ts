@@ -18,7 +18,7 @@ test("after a 429 no process uses the key before the requested time", async () =
 
 const TOO_MANY = { error_message: "RATE_LIMIT_EXCEEDED" };
 const EXCESSIVE_WAIT = { status: 429, headers: { "retry-after": "31536000" }, body: TOO_MANY };
-const NO_WAIT = { maxWait: { interactive: 0, background: 0, spare: 0 }, rateLimit: 60 };
+const NO_WAIT = { maxWait: { people: 0, interactive: 0, background: 0, spare: 0 }, rateLimit: 60 };
 
 test("after an excessive Retry-After one probe is sent when 15 minutes are over, and its success releases all requests", async () => {
   const { clientOptions, client, server, advance } = await createScriptedClient(

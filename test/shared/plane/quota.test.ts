@@ -14,6 +14,7 @@ import {
 } from "./plane-client-harness.ts";
 
 const NO_WAIT_LIMITS = {
+  people: Number.POSITIVE_INFINITY,
   interactive: Number.POSITIVE_INFINITY,
   background: Number.POSITIVE_INFINITY,
   spare: Number.POSITIVE_INFINITY,
@@ -62,7 +63,7 @@ test("two processes on one store share one quota, also for simultaneous requests
 test("background calls leave a fifth of the quota to interactive ones for two minutes after one of them", async () => {
   const { client, server, advance } = await createScriptedClient([{ status: 200, body: PLANE_USER }], {
     rateLimit: 60,
-    maxWait: { interactive: 0, background: 0, spare: 0 },
+    maxWait: { people: 0, interactive: 0, background: 0, spare: 0 },
   });
   await client.call(usersApi.me, { priority: "interactive" });
   for (let nth = 0; nth < 47; nth += 1) await client.call(usersApi.me);
@@ -80,12 +81,27 @@ test("background calls leave a fifth of the quota to interactive ones for two mi
 test("background calls use all of an idle quota but a twentieth, which serves the first interactive calls", async () => {
   const { client, server } = await createScriptedClient([{ status: 200, body: PLANE_USER }], {
     rateLimit: 60,
-    maxWait: { interactive: 0, background: 0, spare: 0 },
+    maxWait: { people: 0, interactive: 0, background: 0, spare: 0 },
   });
   for (let nth = 0; nth < 57; nth += 1) await client.call(usersApi.me);
   expect(await captureError(client.call(usersApi.me))).toBeInstanceOf(PlaneRateLimitedError);
   for (let nth = 0; nth < 3; nth += 1) await client.call(usersApi.me, { priority: "interactive" });
   expect(server.requests).toHaveLength(60);
+});
+
+test("after a call for a person, agents' calls leave a twentieth of the quota to people for two minutes", async () => {
+  const { client, server, advance } = await createScriptedClient([{ status: 200, body: PLANE_USER }], {
+    rateLimit: 60,
+    maxWait: { people: 0, interactive: 0, background: 0, spare: 0 },
+  });
+  const call = (priority: "people" | "interactive") => client.call(usersApi.me, { priority });
+  await call("people");
+  for (let nth = 0; nth < 56; nth += 1) await call("interactive");
+  expect(await captureError(call("interactive"))).toBeInstanceOf(PlaneRateLimitedError);
+  for (let nth = 0; nth < 3; nth += 1) await call("people");
+  expect(server.requests).toHaveLength(60);
+  advance(122_000);
+  for (let nth = 0; nth < 60; nth += 1) await call("interactive");
 });
 
 test("a quota of one request a minute still lets background calls through", async () => {

@@ -1,6 +1,7 @@
 /** Tasks as they look in every view: the card, the row and the mark of the status. */
 
-import { createElement, createExternalLink, createUserText, findElement, findElements } from "./dom.js";
+import { getProblemText, sendJson } from "./api.js";
+import { createElement, createExternalLink, createUserText, findElement, findElements, runOnce } from "./dom.js";
 import { formatClock, formatDay, formatTime, getToday, translate } from "./language.js";
 import { chooseTask } from "./views.js";
 
@@ -28,16 +29,28 @@ export function drawCard(card) {
     ),
     createUserText("span", title, 200),
     !isDone &&
-      (owner || blockers || card.held || card.review) &&
+      (owner || blockers || card.held || card.review || card.unread !== undefined) &&
       createElement(
         "span.line",
         drawOwner(card, owner, card.agent && translate("card.agent", { who: owner })),
         drawClaim(card),
         card.review && createElement("span.waits", translate("card.review")),
+        card.unread !== undefined && createElement("span.waits", translate("card.unread", { n: card.unread })),
         blockers && createElement("span.waits", translate("card.blockers", { keys: blockers })),
       ),
   );
-  return createElement("li.card", { "data-state": column }, button, drawPlaneLink(card.url, key));
+  return createElement("li.card", { "data-state": column }, button, drawPlaneLink(card.url, key), drawStop(card));
+}
+
+/** The button that stops the work of the agent that holds the task. @param {BoardCard} card */
+function drawStop({ key, held }) {
+  if (!held) return undefined;
+  const label = translate("card.stop", { key, who: held.by });
+  const stop = () =>
+    sendJson(`/api/tasks/${key}/remarks`, { text: "stop" }).catch((thrown) => alert(getProblemText(thrown)));
+  const el = createElement("button.stop", { "aria-label": label, title: label }, "⏹");
+  el.addEventListener("click", () => confirm(`${label}?`) && runOnce(el, stop));
+  return el;
 }
 
 /** The link to a task in Plane. @param {string} url @param {string} key */

@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { createWakeRules } from "../../../../functions/wake/rules.ts";
 import { createWorkRules } from "../../../../functions/work.ts";
 import { createMemoryStore } from "../../../../runtime/stores/sqlite-store.ts";
-import { createRemarkJob } from "../../../../shared/jobs/work-jobs.ts";
+import { findStoredTask } from "../../../../shared/tasks/find-task.ts";
+import { prepareMessage } from "../../../../shared/tasks/people/remarks.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 import { type CrashPoint, createCrashSimulator } from "../../../support/crash-simulator.ts";
 
@@ -28,9 +29,16 @@ async function createCrashingApp() {
   const pendingWakes = async () => (await app.store.stats()).queues.wake.pending;
   /** Handles a reply in Telegram, is killed at a crash point, and continues in a new process. */
   async function replyAndCrash(text: string, crash: CrashPoint) {
-    await app.store.commit({ jobs: [createRemarkJob(item.id, { remark: "update-1", by: "Ada", text }, "c")] });
     const wakesBefore = await pendingWakes();
-    const outcome = await simulator.runUntilCrash(crash, () => app.drain());
+    const outcome = await simulator.runUntilCrash(crash, async () => {
+      const task = await findStoredTask(app.deps, item.id);
+      if (!task) throw new Error("The task is not stored.");
+      const { update } = await prepareMessage(app.deps, task, { id: "update-1", by: "Ada", text }, "c");
+      const { afterCommit, ...commit } = update;
+      await app.store.commit(commit);
+      await afterCommit?.();
+      await app.drain();
+    });
     simulator.reset();
     await app.restart();
     for (let n = 0; n < 3; n += 1) {
