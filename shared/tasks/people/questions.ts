@@ -15,7 +15,7 @@ import { escapeHtml } from "../../markdown/plain-text.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { toMarkdown } from "../../markdown/to-markdown.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import { normalizePlaneTime } from "../../plane/endpoint.ts";
+import { shiftPlaneTime, toPlaneTime } from "../../plane/endpoint.ts";
 import type { Task } from "../../records/plane-records.ts";
 import { workKeys, workSets } from "../../records/store-keys.ts";
 import { type ClaimRecord, findClaim } from "../../records/task-records.ts";
@@ -24,7 +24,7 @@ import { updateValue, type ValueUpdate } from "../../store/records.ts";
 import type { Urgency, WorkEvent } from "../../task/events.ts";
 import { type ItemRecord, isOpen, isOpenItem } from "../../task/snapshot.ts";
 import { cleanLine, cleanText } from "../../text.ts";
-import { DAY, HOUR, type Ms } from "../../time.ts";
+import { DAY, HOUR, type Ms, SECOND } from "../../time.ts";
 import { requireOwner } from "../access.ts";
 import { type CallContext, createCallContext } from "../call-context.ts";
 import { queueCardWrite } from "../card-record.ts";
@@ -260,7 +260,7 @@ export async function prepareAnswerFromComment(
 
 /** When the question was written to Plane, by Plane's clock where it is known. */
 function getPostedAt({ postedAt, askedAt }: QuestionRecord): string {
-  return postedAt ?? normalizePlaneTime(new Date(askedAt).toISOString());
+  return postedAt ?? shiftPlaneTime(toPlaneTime(new Date(askedAt).toISOString()), askedAt % SECOND);
 }
 
 /** Closes the open questions of a closed task, whose answers are no longer needed. */
