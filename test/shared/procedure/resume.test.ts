@@ -1,0 +1,75 @@
+import { expect, test, vi } from "vitest";
+import { createTaskOperations } from "../../../functions/agent/tool.ts";
+import { PROCEDURES } from "../../../functions/work.ts";
+import { workSets } from "../../../shared/records/store-keys.ts";
+import { findClaim } from "../../../shared/records/task-records.ts";
+import { createAgentTestApp } from "../../support/agent-test-app.ts";
+import { crashAfterChange } from "../../support/crash-after-change.ts";
+
+const MINUTE = 60_000;
+
+async function createTaskApp() {
+  const app = await createAgentTestApp();
+  const item = app.addTask("Write the report", "Imhotep");
+  await app.runFirstPoll();
+  await app.actAs("Imhotep").setStatus(item.id, { status: "in_progress" });
+  const deliver = () =>
+    app.actAs("Imhotep").deliver({ task: item.id, name: "report.md", file: new Blob(["# Report"]) });
+  const getComments = (text: string) => app.readComments(item).filter((comment) => comment.includes(text));
+  return { app, item, deliver, getComments };
+}
+
+/** Advances the clock, polls, and works the jobs that are due by then. */
+async function pollAfter(app: Awaited<ReturnType<typeof createTaskApp>>["app"], ms: number) {
+  app.advance(ms);
+  await app.poll();
+}
+
+test("a change of status that reached Plane before a kill -9 is completed by the queue alone", async () => {
+  const { app, item, getComments } = await createTaskApp();
+  const process = crashAfterChange(app.deps);
+  const comment = PROCEDURES.flatMap(({ name, steps }) =>
+    steps.filter((step) => name === "status" && step.name === "comment"),
+  )[0];
+  if (!comment) throw new Error("no such step");
+  const spy = vi.spyOn(comment, "run").mockImplementation(() => process.end());
+  const work = createTaskOperations(process.deps, app.getCaller("Imhotep"));
+  expect(await process.orCrash(work.setStatus(item.id, { status: "done", text: "Ready." }))).toBe("over");
+  spy.mockRestore();
+  await pollAfter(app, MINUTE);
+  expect(getComments("Ready.")).toEqual([]);
+  await pollAfter(app, 2 * MINUTE);
+  expect(getComments("Ready.")).toHaveLength(1);
+  expect(await findClaim(app.deps, item.id)).toBeUndefined();
+  expect(await app.store.count(workSets.procedures)).toBe(0);
+});
+
+test("a procedure whose step fails in the queue becomes a dead letter, and its replay completes it", async () => {
+  const { app, deliver, getComments } = await createTaskApp();
+  const away = app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 503 });
+  await expect(deliver()).rejects.toMatchObject({ code: "unavailable" });
+  away();
+  const refused = app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 400 });
+  await pollAfter(app, 31 * MINUTE);
+  for (let tries = 0; tries < 20; tries += 1) await pollAfter(app, 6 * MINUTE);
+  const isUpload = ({ id }: { id: string }) => id.startsWith("resume:upload:");
+  const dead = (await app.store.listDeadJobs("work")).filter(isUpload);
+  expect(dead).toHaveLength(1);
+  refused();
+  await app.store.replay("work", dead[0]?.id ?? "");
+  await app.drain();
+  expect(getComments("Deliverable:")).toHaveLength(1);
+  expect((await app.store.listDeadJobs("work")).filter(isUpload)).toEqual([]);
+});
+
+test("an upload that two calls and the queue continue at once ends with one attachment and one comment", async () => {
+  const { app, item, deliver, getComments } = await createTaskApp();
+  const away = app.plane.faults.add({ method: "POST", path: "/comments/" }, { kind: "status", status: 503 });
+  await expect(deliver()).rejects.toMatchObject({ code: "unavailable" });
+  away();
+  app.advance(31 * MINUTE);
+  await app.actAs("Imhotep").claim(item.id).catch(() => {});
+  await Promise.all([deliver(), deliver(), app.poll()]);
+  expect(app.plane.attachments(item)).toHaveLength(1);
+  expect(getComments("Deliverable:")).toHaveLength(1);
+});
