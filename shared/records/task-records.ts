@@ -67,8 +67,8 @@ export interface StatusChangeInput {
 }
 
 /**
- * The last change of an item's status, complete or not. Its id is the fencing number of the claim; a generated one
- * where no claim is needed.
+ * The last change of an item's status, complete or not. Its id has the fencing number of the claim; it is a generated
+ * one where no claim is needed.
  */
 export type StatusChangeRecord = ProcedureRecord<StatusChangeInput>;
 

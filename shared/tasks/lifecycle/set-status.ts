@@ -31,6 +31,7 @@ import {
   hasReachedStatus,
   STATUS_CHANGE,
   type StatusChange,
+  toStatusChangeId,
   updateReportedFields,
 } from "./status-change.ts";
 
@@ -157,7 +158,7 @@ async function changeOwnStatus(context: CallContext, task: Task, call: StatusCal
     const claim = await ensureClaim(context, current, { waiting: true });
     if (change.status === "done") await requireRemarksRead(context, current);
     const completion = change.status === "done" ? await checkCompletion(context, current, change) : {};
-    const attempt = await beginStatusChange(context, current, change, String(claim.fence), {
+    const attempt = await beginStatusChange(context, current, change, toStatusChangeId(claim, change.status), {
       ...completion,
       ...omitUndefined({
         failure: call.lastAttempt?.input.failure,

@@ -24,7 +24,7 @@ import {
 } from "../../records/task-records.ts";
 import { updateValue } from "../../store/records.ts";
 import { REVIEW_LABEL } from "../../sync/event-facts.ts";
-import { type ItemRecord, isInReview, isOpen, STATUSES } from "../../task/snapshot.ts";
+import { type ItemRecord, isInReview, isOpen, STATUSES, type Status } from "../../task/snapshot.ts";
 import { MINUTE } from "../../time.ts";
 import { type CallContext, createCallContext, isAgent } from "../call-context.ts";
 import { updateCard } from "../card-record.ts";
@@ -118,6 +118,11 @@ export const STATUS_CHANGE: ProcedureKind<StatusChangeInput, StatusRun> = {
   createRun: createQueueRun,
 };
 
+/** Two changes of one agent under one claim are different procedures, and the same change again is the same one. */
+export function toStatusChangeId({ fence }: Pick<ClaimRecord, "fence">, status: Status): string {
+  return `${fence}:${status}`;
+}
+
 /** Stores a change of status before its first step, in place of the previous one. */
 export async function beginStatusChange(
   { deps, caller }: CallContext,
@@ -201,7 +206,7 @@ async function releaseClaim({ context, task }: StatusRun, { id, input }: StatusC
   const { deps, caller, correlation } = context;
   const claim = input.status === "in_progress" ? undefined : await findClaim(deps, task.id);
   if (claim && claim.agent !== input.agent) await endClaim(deps, claim, "moved", correlation);
-  else if (claim && (String(claim.fence) === id || !isAgent(caller)))
+  else if (claim && (toStatusChangeId(claim, input.status) === id || !isAgent(caller)))
     await endClaim(deps, claim, undefined, correlation);
   return undefined;
 }
