@@ -1,10 +1,28 @@
 import { PROCEDURES } from "../../functions/work.ts";
 import { renderCode, renderTable } from "./markdown.ts";
 
-/** The steps of each kind of procedure, and why each may be repeated after a `kill -9`. */
+/** A wish has no steps in the code: each of its records is committed with the job that follows from it. */
+const WISH = [
+  ["update from Telegram", "its id", "it is the same wish"],
+  ["wish", "the Concierge's wake", "the wake is sent"],
+  ["plan, proposed", "its message to people", "the message is sent"],
+  ["plan, approved", "the job that carries it out", "the job runs"],
+  [
+    "each step of each task",
+    "nothing",
+    "the job takes the steps that are not recorded; Plane refuses a second task with its external id",
+  ],
+  ["plan, done", "the wakes of agents that can start", "the wakes are sent"],
+  ["plan, completed", "the Concierge's wake for its summary", "the wake is sent"],
+];
+
+/** The steps of each kind of procedure and of a wish, and why each may be repeated after a `kill -9`. */
 export function renderProcedures(): string {
   const rows = PROCEDURES.flatMap(({ name, steps }) =>
     steps.map((step) => [renderCode(name), renderCode(step.name), ...step.does.split("; ")]),
   );
-  return renderTable(["Procedure", "Step", "What it does", "When it is repeated"], rows);
+  return [
+    renderTable(["Procedure", "Step", "What it does", "When it is repeated"], rows),
+    renderTable(["Record of a wish", "Committed with it", "After a `kill -9`"], WISH),
+  ].join("\n\n");
 }

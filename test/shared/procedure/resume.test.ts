@@ -68,7 +68,10 @@ test("an upload that two calls and the queue continue at once ends with one atta
   await expect(deliver()).rejects.toMatchObject({ code: "unavailable" });
   away();
   app.advance(31 * MINUTE);
-  await app.actAs("Imhotep").claim(item.id).catch(() => {});
+  await app
+    .actAs("Imhotep")
+    .claim(item.id)
+    .catch(() => {});
   await Promise.all([deliver(), deliver(), app.poll()]);
   expect(app.plane.attachments(item)).toHaveLength(1);
   expect(getComments("Deliverable:")).toHaveLength(1);
