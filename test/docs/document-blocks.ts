@@ -7,7 +7,7 @@ export const PAGES = ["README.md", ...globSync("docs/*.md").sort()];
 export interface DocumentBlock {
   /** The heading above it. */
   heading: string;
-  /** `sh`, or empty. */
+  /** `sh`; empty for lines of other programs, such as of cron or a chat. */
   language: string;
   text: string;
   /** What the block needs that tests do not have, from the comment above it. */
@@ -30,12 +30,15 @@ export function readBlocks(page: string): DocumentBlock[] {
   return blocks;
 }
 
+/** Whether a block has commands or settings, and no data such as JSON. */
+export const isShellBlock = ({ language }: DocumentBlock) => language === "sh" || language === "";
+
 /**
- * A shell block, the first or nth below a heading. The file that calls this runs the block: `shell-blocks.test.ts` finds
+ * A block of commands or settings, the first or nth below a heading. The file that calls this runs the block: `shell-blocks.test.ts` finds
  * the calls by their literal arguments.
  */
 export function readShellBlock(page: string, heading: string, nth = 1): string {
-  const found = readBlocks(page).filter((block) => block.heading === heading && block.language === "sh")[nth - 1];
+  const found = readBlocks(page).filter((block) => block.heading === heading && isShellBlock(block))[nth - 1];
   if (!found) throw new Error(`${page} has no shell block ${nth} below "${heading}".`);
   return found.text;
 }

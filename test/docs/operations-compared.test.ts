@@ -5,16 +5,17 @@ import { describe, expect, test } from "vitest";
 import { readBackupSettings } from "../../runtime/backup/backup-settings.ts";
 import { parseOpenclawOptions } from "../../runtime/cli/openclaw-command.ts";
 import { parseUpgradeSettings } from "../../runtime/openclaw-upgrade/upgrade-driver.ts";
-import { readBlocks } from "./document-blocks.ts";
+import { readBlocks, readShellBlock } from "./document-blocks.ts";
 
 const blocks = readBlocks("docs/operations.md");
 const findBlocks = (heading: string) => blocks.filter((block) => block.heading === heading).map(({ text }) => text);
 /** The commands of a block, without comments and empty lines. */
-const findCommands = (heading: string) =>
-  findBlocks(heading)
-    .flatMap((text) => text.split("\n"))
+const splitCommands = (text: string) =>
+  text
+    .split("\n")
     .map((line) => line.replace(/ *#.*$/, "").trim())
     .filter(Boolean);
+const findCommands = (heading: string) => findBlocks(heading).flatMap(splitCommands);
 
 /** Checks that a script of this repository exists, can be executed and is valid for sh. */
 function expectScript(path: string) {
@@ -27,7 +28,7 @@ describe("docs/operations.md, what its commands name", () => {
   test("the scripts of the ticket runner, of backup and of restore exist", () => {
     expect(findCommands("Ticket runner")).toEqual(["git pull", "compose/systemd/install-runner"]);
     expectScript("compose/systemd/install-runner");
-    const [line = ""] = findCommands("Backup and restore");
+    const [line = ""] = splitCommands(readShellBlock("docs/operations.md", "Backup and restore"));
     const [, time = "", user, path = ""] =
       /^((?:\S+ ){5})(\S+) \/srv\/groundcrew\/(\S+) >\/dev\/null$/.exec(line) ?? [];
     expect(user).toBe("root");
@@ -39,7 +40,10 @@ describe("docs/operations.md, what its commands name", () => {
   });
 
   test("BACKUP_AFTER is split into the program and its words", () => {
-    const lines = findCommands("Where it goes");
+    const lines = [
+      readShellBlock("docs/operations.md", "Where it goes"),
+      readShellBlock("docs/operations.md", "Where it goes", 2),
+    ].flatMap(splitCommands);
     const programs = lines.map((line) => {
       const [name = "", value = ""] = line.split(/=(.*)/s);
       return readBackupSettings({ [name]: value, BACKUP_FOLDER: "/srv/backups" }).after;

@@ -5,6 +5,7 @@ import { parseEnv } from "node:util";
 import { describe, expect, test } from "vitest";
 import { ENVIRONMENT_NAMES } from "../../shared/config/environment.ts";
 import { PROVISION_SECRET_NAMES, SECRET_NAMES } from "../../shared/config/secrets.ts";
+import { createCommandsApp } from "../functions/telegram/commands/commands-app.ts";
 import { createSession, createTicketsApp } from "../functions/tickets/tickets-app.ts";
 import { createHttpTestApp, HTTP_ADMIN_TOKEN, toBridgeToken } from "../support/http-test-app.ts";
 import { createTestSettings } from "../support/settings.ts";
@@ -51,6 +52,27 @@ describe("The commands of README and docs/", { timeout: 60_000 }, () => {
     expect(settings.plane?.workspace).toBe("javisi");
     expect(settings.telegram?.chat).toBe(-100_123_456_789);
     expect(settings.adminTokens).toEqual([plane["ADMIN_TOKEN"]]);
+    const { GROUNDCREW_CONFIG_JSON = "", ...worker } = fill(readShellBlock("docs/workers.md", "Try it on a machine"));
+    const env = { ...worker, GROUNDCREW_CONFIG: "groundcrew.json" } as Record<string, string>;
+    expect(
+      createTestSettings(env, { "groundcrew.json": GROUNDCREW_CONFIG_JSON }).agents.map(({ name }) => name),
+    ).toEqual(["Thot"]);
+  });
+
+  test("that people write in Telegram are understood", async () => {
+    const wake = { kind: "openclaw", url: "http://127.0.0.1:9" };
+    const app = await createCommandsApp({ agents: { Concierge: { role: "concierge", wake } } });
+    for (const name of ["Plan it", "Ask", "Draw it", "Write the mail"]) app.addTask(name, "Imhotep");
+    await app.runFirstPoll();
+    const lines = readShellBlock("docs/telegram.md", "Telegram").trim().split("\n");
+    const replies: string[] = [];
+    for (const line of lines) replies.push(await app.sendAndGetReply(line));
+    expect(replies.map((reply) => reply.split("\n")[0])).toEqual([
+      "📊 Status",
+      "🆕 Created: ONB-5 Write the welcome mail",
+      expect.stringContaining("Sent to Concierge for planning: add dark mode to the website"),
+      "✅ Done: ONB-4 Write the mail",
+    ]);
   });
 
   test("that create a bridge token keep it private and print the line of its hash", async () => {
