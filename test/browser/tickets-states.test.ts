@@ -38,6 +38,28 @@ describe.skipIf(!hasChromium())("The view Tickets", { timeout: 120_000 }, () => 
     },
   );
 
+  full(
+    "a completion that lacks something stays open with what is missing, and one that waits for tests says so",
+    async () => {
+      const app = await startTicketsPageApp({ repositories: { ONB: { path: "/srv/onb", test_command: "npm test" } } });
+      app.requestTicket("Build it", { description_html: "<p>Done when: commit, tests</p>" });
+      const page = await openTickets(app);
+      await page.click(`${ticketSelector("pending", "ONB-1")} button:has-text("Approve")`, WAIT);
+      const session = ticketSelector("sessions", "ONB-1");
+      await page.waitForSelector(session, WAIT);
+      await app.startSessions();
+      await page.click(`${session} button:has-text("Complete…")`, WAIT);
+      await page.fill("#ask-text", "All is done");
+      await page.click("dialog button:has-text('Complete')");
+      await page.waitForSelector("dialog .problem:has-text('ONB-1 is not done yet: it requires a commit')", WAIT);
+      await app.exchange([createSession("ONB-1", { commits: [{ id: "a".repeat(40), subject: "feat: it" }] })]);
+      await page.click("dialog button:has-text('Complete')");
+      await page.waitForSelector("#ticket-told:has-text('The test command runs now. ONB-1 is complete when')", WAIT);
+      expect(await page.isVisible("dialog")).toBe(false);
+      expect(page.problems.filter((problem) => !problem.includes("409"))).toEqual([]);
+    },
+  );
+
   full("says how to set tickets up, when loading fails, and that nothing is there, in English and French", async () => {
     const app = await startPageTestApp();
     const page = await signIn(await openPage(app.url));

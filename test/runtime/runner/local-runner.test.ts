@@ -40,3 +40,21 @@ test("in a session, the command groundcrew reads and completes its ticket with t
   expect(rig.host.readHome("details.txt")).toMatch(/Make it[\s\S]*exit 0/);
   expect(rig.host.readHome("refused.txt")).toMatch(/add_comment[\s\S]*exit [12]/);
 });
+
+test("OPENCLAW-18 a completion file counts once the branch has a commit and the repository's test command has passed", async () => {
+  const rig = await createProductRig({ testCommand: "grep -q made made.txt" });
+  const { key, item } = await rig.addTicket(
+    ['run echo "Made it" > $GROUNDCREW_COMPLETION_FILE', "permission true", COMMIT],
+    "commit, tests",
+  );
+  await rig.call(`/api/approve/${key}`, "POST", {});
+  const missing = "ONB-1 is not done yet: the runner sees no commit on the branch: commit, then try again.";
+  await rig
+    .waitFor(() => rig.readSession(key))
+    .toMatchObject({ attention: missing, questions: [{ kind: "permission" }] });
+  const [question] = (await rig.readSession(key)).questions;
+  await rig.call(`/api/sessions/${key}/answer`, "POST", { question: question.id, answer: "allow" });
+  await rig.waitFor(() => rig.readCompleted(key)).toMatchObject({ summary: "Made it", source: "file" });
+  expect(await rig.call(`/api/update-plane/${key}`, "POST", {})).toMatchObject(UPDATE);
+  expect(rig.findComments(item, "Tests: passed, run by the ticket runner")).toHaveLength(1);
+});

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect, onTestFailed, onTestFinished } from "vitest";
+import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { RELIABILITY_ADMIN_TOKEN, startSimulators } from "../../reliability/simulators.ts";
 import { findFreePort } from "../../support/redis-server.ts";
 import { createRunnerHost } from "./runner-host.ts";
@@ -26,12 +27,15 @@ export async function createProductRig({
   env = {},
   tickets = {},
   maxInRepository,
+  testCommand,
 }: {
   isApart?: boolean;
   env?: Record<string, string>;
   tickets?: object;
   /** Limit of sessions in the repository, below that of all. */
   maxInRepository?: number;
+  /** The repository's `test_command`. */
+  testCommand?: string;
 } = {}) {
   const host = createRunnerHost();
   const simulators = await startSimulators();
@@ -41,8 +45,8 @@ export async function createProductRig({
   const output: string[] = [];
   const children = new Map<Part, ChildProcess>();
 
-  const repository =
-    maxInRepository === undefined ? host.repository : { path: host.repository, max_sessions: maxInRepository };
+  const limits = omitUndefined({ max_sessions: maxInRepository, test_command: testCommand });
+  const repository = Object.keys(limits).length === 0 ? host.repository : { path: host.repository, ...limits };
   writeFileSync(
     join(host.folder, "config.json"),
     JSON.stringify({ tickets: { repositories: { ONB: repository }, ...tickets } }),
@@ -126,9 +130,10 @@ export async function createProductRig({
       start(part);
     },
     /** Adds a work item whose description holds these steps; resolves when it is a pending ticket. */
-    async addTicket(steps: readonly string[]) {
+    async addTicket(steps: readonly string[], doneWhen = "") {
       const lines = steps.map((step) => `do: ${step}`).join("\n");
-      const description_html = `<pre><code>${lines.replaceAll("&", "&amp;").replaceAll("<", "&lt;")}</code></pre>`;
+      const code = `<pre><code>${lines.replaceAll("&", "&amp;").replaceAll("<", "&lt;")}</code></pre>`;
+      const description_html = doneWhen === "" ? code : `${code}<p>Done when: ${doneWhen}</p>`;
       const item = simulators.plane.addItem(project, { name: "Make it", description_html });
       const key = `ONB-${item.sequence_id}`;
       await call("/ticks/poll", "POST");
