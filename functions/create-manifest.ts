@@ -17,7 +17,7 @@ import { createForwardRules, forwardHandler } from "./forward.ts";
 import { healthRoute, metricsRoute, outsideHealthRoute, readyRoute } from "./health.ts";
 import { figuresTick, storeTick, trimTick } from "./maintenance-ticks.ts";
 import { deadLettersRoute, holdsRoute, storeCopyRoute, ticksRoute, timeCsvRoute } from "./operations.ts";
-import { createPeopleHandler } from "./people.ts";
+import { createPeopleHandlers } from "./people.ts";
 import { planeTick } from "./plane-tick.ts";
 import { changesTick } from "./poll/changes-tick.ts";
 import { observeHandler } from "./poll/observe-handler.ts";
@@ -93,7 +93,7 @@ export function createManifest(machine?: MachineParts): Manifest {
       workHandler,
       wakeHandler,
       updatesHandler,
-      createPeopleHandler({ webhooks: inboxHandler, updates: updatesHandler, work: workHandler }),
+      ...createPeopleHandlers({ webhooks: inboxHandler, updates: updatesHandler, work: workHandler }),
     ],
     ...(machine?.services ? { services: machine.services } : {}),
     ruleSets: (settings) => [

@@ -37,7 +37,7 @@ export type LongPauses = Partial<Record<PausedSystem, Ms>>;
 
 /** The systems whose rate limits stop requests, with the queues whose jobs wait for them. */
 const SYSTEMS: Record<PausedSystem, { name: string; queues: readonly Queue[] }> = {
-  plane: { name: "Plane", queues: ["observe", "work", "updates", "people"] },
+  plane: { name: "Plane", queues: ["observe", "work", "updates", "posts"] },
   telegram: { name: "Telegram", queues: ["outbox"] },
 };
 

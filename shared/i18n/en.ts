@@ -748,6 +748,7 @@ export const en = {
     "failed_jobs.queue.wake": "Wake of an agent",
     "failed_jobs.queue.updates": "Message or button from Telegram",
     "failed_jobs.queue.people": "What people write to agents",
+    "failed_jobs.queue.posts": "Comment or state in Plane for a person",
     progress: "In progress",
     "progress.first_look": "First look at Plane",
     "progress.projects": "{done} of {projects} projects read, {read} work items so far",

@@ -688,6 +688,7 @@ export const fr: Texts = {
     "failed_jobs.queue.wake": "Réveil d’un agent",
     "failed_jobs.queue.updates": "Message ou bouton de Telegram",
     "failed_jobs.queue.people": "Messages aux agents",
+    "failed_jobs.queue.posts": "Commentaire ou état dans Plane pour une personne",
     progress: "Opérations en cours",
     "progress.first_look": "Première lecture de Plane",
     "progress.projects": "{done} projets lus sur {projects}, {read} éléments jusqu’ici",

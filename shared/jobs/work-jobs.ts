@@ -5,7 +5,7 @@ import type { Ms } from "../time.ts";
 
 const commonFields = { item: z.string(), correlation: z.string() };
 
-/** Bodies of the queue `work`: follow-up work of changes, and delayed work; some are in the queue `people`. `type` is their kind. */
+/** Bodies of the queue `work`: follow-up work of changes, and delayed work; some are in the queue `posts`. `type` is their kind. */
 export const workJobBodySchema = z.discriminatedUnion("type", [
   /** A claim has ended: stops its timers and updates the card; a lost claim causes an event. */
   z.object({
@@ -116,11 +116,11 @@ export function createWorkJob(id: string, lane: string, body: WorkJobBody, at?: 
 }
 
 /**
- * Creates a job of the queue `people`: what follows from a person's words does not wait for other work. Its bodies are
- * those of the queue `work`.
+ * Creates a job of the queue `posts`: what Plane gets of a person's words waits neither for other work nor delays the
+ * next words. Its bodies are those of the queue `work`.
  */
-export function createPeopleJob(...job: Parameters<typeof createWorkJob>): Job {
-  return { ...createWorkJob(...job), queue: "people" };
+export function createPostJob(...job: Parameters<typeof createWorkJob>): Job {
+  return { ...createWorkJob(...job), queue: "posts" };
 }
 
 /**

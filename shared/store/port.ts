@@ -115,7 +115,7 @@ export interface Store extends JobOperations, BucketOperations {
   close(): Promise<void>;
 }
 
-export const QUEUES = ["inbox", "observe", "outbox", "forward", "work", "wake", "updates", "people"] as const;
+export const QUEUES = ["inbox", "observe", "outbox", "forward", "work", "wake", "updates", "people", "posts"] as const;
 
 export type Queue = (typeof QUEUES)[number];
 

@@ -8,7 +8,7 @@ import type { SyncDeps } from "../app/deps.ts";
 import { canBeWoken } from "../config/settings-file.ts";
 import { createObserveJob } from "../jobs/observe-jobs.ts";
 import { createStartableJob } from "../jobs/wake-jobs.ts";
-import { createPeopleJob, createWorkJob } from "../jobs/work-jobs.ts";
+import { createPostJob, createWorkJob } from "../jobs/work-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { PlaneAuthError, PlaneNotFoundError } from "../plane/errors.ts";
 import { projectsApi } from "../plane/projects.ts";
@@ -297,7 +297,7 @@ function collectMentionJobs({ settings }: Pick<SyncDeps, "settings">, change: It
   const hinted = hint?.field?.startsWith("description") === true ? hint.actor.id : undefined;
   const author = before === undefined ? (createdBy ?? undefined) : hinted;
   const body = { type: "mention", item, mentions, correlation, ...omitUndefined({ author }) } as const;
-  return [createPeopleJob(`mention:${item}:${rev}`, `mention:${item}`, body)];
+  return [createPostJob(`mention:${item}:${rev}`, `mention:${item}`, body)];
 }
 
 function hasNewDescription(before: ItemRecord | undefined, next: ItemRecord): boolean {

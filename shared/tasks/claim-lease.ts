@@ -8,7 +8,7 @@ import type { TaskDeps } from "../app/deps.ts";
 import { canBeWoken, DEFAULT_CLAIM_MINUTES, type FileSettings } from "../config/settings-file.ts";
 import { GroundcrewError } from "../errors.ts";
 import { createClaimEndedJob, HANDOVER_MS } from "../jobs/wake-jobs.ts";
-import { createPeopleJob, createWorkJob } from "../jobs/work-jobs.ts";
+import { createPostJob, createWorkJob } from "../jobs/work-jobs.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
@@ -184,7 +184,7 @@ export async function prepareClaimEnd(
     ...omitUndefined({ reason }),
     ...period,
   } as const;
-  const createJob = reason === "stopped" ? createPeopleJob : createWorkJob;
+  const createJob = reason === "stopped" ? createPostJob : createWorkJob;
   return {
     expect: time.expect,
     put: keepDefined([

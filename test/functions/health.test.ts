@@ -26,6 +26,7 @@ test("GET /health (MONITOR-01) returns the status, version, uptime and counts to
         wake: none,
         updates: none,
         people: none,
+        posts: none,
       },
     },
   ]);

@@ -32,7 +32,8 @@ const KINDS: Record<Queue, readonly { [field: string]: string }[]> = {
   outbox: outboxBodySchema.options.map(({ shape }) => ({ type: shape.type.value })),
   wake: wakeBodySchema.options.map(({ shape }) => ({ type: shape.type.value })),
   updates: updateBodySchema.options.map(({ shape }) => ({ type: shape.type.value })),
-  people: [{ type: "plane_webhook" }, { type: "telegram_update" }, { type: "page_input" }, { type: "post_remark" }],
+  people: [{ type: "plane_webhook" }, { type: "telegram_update" }, { type: "page_input" }],
+  posts: [{ type: "post_remark" }, { type: "answer" }, { type: "claim_ended" }],
 };
 
 /** Handles the due jobs once with the product's handlers, which get nothing that a readable job would need. */

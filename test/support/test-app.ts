@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { onTestFinished } from "vitest";
-import { createPeopleHandler } from "../../functions/people.ts";
+import { createPeopleHandlers } from "../../functions/people.ts";
 import { observeHandler } from "../../functions/poll/observe-handler.ts";
 import { cyclesTick, pollTick } from "../../functions/poll/poll-tick.ts";
 import { inboxHandler } from "../../functions/webhooks/inbox-handler.ts";
@@ -87,7 +87,7 @@ export async function createTestApp(options: TestAppOptions = {}) {
     ticks: options.parts?.ticks ?? [],
     jobHandlers: [
       inboxHandler,
-      createPeopleHandler({ webhooks: inboxHandler, updates: updatesHandler, work: workHandler }),
+      ...createPeopleHandlers({ webhooks: inboxHandler, updates: updatesHandler, work: workHandler }),
       observeHandler,
       options.outbox ?? recorder.jobHandler,
       ...(options.parts?.jobHandlers ?? []),

@@ -10,7 +10,7 @@ import type { Deps, TaskDeps } from "../../app/deps.ts";
 import { GroundcrewError } from "../../errors.ts";
 import { formatTemplate } from "../../i18n/localize.ts";
 import { getTexts } from "../../i18n/texts.ts";
-import { createPeopleJob, createWorkJob, type WorkJobBody } from "../../jobs/work-jobs.ts";
+import { createPostJob, createWorkJob, type WorkJobBody } from "../../jobs/work-jobs.ts";
 import { escapeHtml } from "../../markdown/plain-text.ts";
 import { toHtml } from "../../markdown/to-html.ts";
 import { toMarkdown } from "../../markdown/to-markdown.ts";
@@ -217,7 +217,7 @@ async function prepareAnswer(
   const event: WorkEvent = { kind: "answered", question: id, agent, text: cleanLine(text, 1_000), by: answer.by };
   const needsComment = item !== undefined && comment === undefined;
   const body = { type: "answer", item: item ?? "", question: id, correlation } as const;
-  const jobs: Job[] = needsComment ? [createPeopleJob(`answer:${id}`, `work:${item}`, body)] : [];
+  const jobs: Job[] = needsComment ? [createPostJob(`answer:${id}`, `work:${item}`, body)] : [];
   const put = [toEndedQuestionPut({ ...question, answer })];
   const record = workKeys.question(id);
   const update = await prepareWorkEvent(deps, task, event, correlation, { record, rev, put, jobs });

@@ -9,7 +9,7 @@ import type { TaskDeps, WrittenRemark } from "../../app/deps.ts";
 import { sha256Hex } from "../../hashing.ts";
 import { formatTemplate } from "../../i18n/localize.ts";
 import { getTexts } from "../../i18n/texts.ts";
-import { createPeopleJob, type WorkJobBody } from "../../jobs/work-jobs.ts";
+import { createPostJob, type WorkJobBody } from "../../jobs/work-jobs.ts";
 import { removeHiddenText } from "../../markdown/hidden-text.ts";
 import { escapeHtml, htmlToLines } from "../../markdown/plain-text.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
@@ -271,7 +271,7 @@ function addWake(wakes: RemarksRecord["wakes"], agent: string, now: Ms): Remarks
 /** All remarks that are held until the same time share a job. */
 function createHeldRemarksJob(item: string, agent: string, at: Ms, correlation: string): Job {
   const id = `remarks:${item}:${encodeURIComponent(agent)}:${at}`;
-  return createPeopleJob(id, id, { type: "deferred_remarks", item, agent, correlation }, at);
+  return createPostJob(id, id, { type: "deferred_remarks", item, agent, correlation }, at);
 }
 
 /** One line, so that several remarks remain apart in one wake. */
@@ -294,7 +294,7 @@ export async function prepareMessage(
   const remark = { id, by, text, mentions: [], at: at ?? (await deps.store.now()) };
   const { jobs = [], ...update } = await deps.prepareRemarks(task.id, [remark], correlation);
   const body = { type: "post_remark", item: task.id, correlation, remark: id, by, text } as const;
-  const post = createPeopleJob(`remark:${task.id}:${id}`, `remark:${task.id}`, body);
+  const post = createPostJob(`remark:${task.id}:${id}`, `remark:${task.id}`, body);
   return { update: { ...update, jobs: [...jobs, post] }, workers, isStop: workers.length > 0 && isStopWord(text) };
 }
 
