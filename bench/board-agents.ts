@@ -101,7 +101,7 @@ export function createBoardAgent({ name, url, token, random, isOver, record }: B
         continue;
       }
       // A refusal that hands over what a person wrote is read, and the call repeated.
-      const isRead = /unread/i.test(result.text);
+      const isRead = /people wrote to you/i.test(result.text);
       if (!isRead && !/again/i.test(result.text)) return undefined;
       tries += 1;
       await sleep(isRead ? RETRY_MS : BUSY_MS);

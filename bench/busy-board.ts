@@ -256,7 +256,7 @@ function createPeople({ simulators, project, items, team, grace, url, random, re
       });
       if (place === "plane") plane.addComment(item, "<p>stop</p>", { by: grace });
       else if (place === "telegram") await writeInTelegram(`/plane comment ${key} stop`);
-      else await post(`${url}/api/chat`, ADMIN_TOKEN, { text: `/plane comment ${key} stop` });
+      else await post(`${url}/api/tasks/${key}/remarks`, ADMIN_TOKEN, { text: "stop" });
       await probeUntilStopped(agent, key, at);
       await sleep(CONTINUE_AFTER_MS);
       while (people.isPlaneAway) await sleep(SECOND);
