@@ -32,6 +32,11 @@ export interface CallContext {
    * For requests that either key may make, `chooseClient` returns one of the two.
    */
   systemPlane: PlaneClient;
+  /**
+   * Plane with Groundcrew's own key and, for a request for which that has no quota, the agent's at its pace: for
+   * requests that either key may make.
+   */
+  eitherPlane: PlaneClient;
   /** Whether `plane` uses the caller's own key. Otherwise comments must name their author. */
   usesOwnKey: boolean;
   correlation: string;
@@ -77,12 +82,19 @@ export function createCallContext(deps: TaskDeps, caller: Caller, correlation: s
     }
   }
 
-  /** The client with this call's priority and wait budget; `beforeSend` runs before each request. */
-  function wrapClient(client: PlaneClient, beforeSend?: (operation: string) => Promise<void>): PlaneClient {
+  /**
+   * The client with this call's priority and wait budget, or another limit of each request's wait; `beforeSend` runs
+   * before each request.
+   */
+  function wrapClient(
+    client: PlaneClient,
+    beforeSend?: (operation: string) => Promise<void>,
+    maxWait?: Ms,
+  ): PlaneClient {
     const wrap = (endpoint: Endpoint<unknown>, callOptions: PlaneCallOptions | undefined): PlaneCallOptions => ({
       ...callOptions,
       priority: isHuman(caller) ? "people" : "interactive",
-      waitBudget,
+      waitBudget: maxWait === undefined ? waitBudget : { left: maxWait },
       async beforeSend() {
         await beforeSend?.(endpoint.operation);
         await callOptions?.beforeSend?.();
@@ -96,14 +108,48 @@ export function createCallContext(deps: TaskDeps, caller: Caller, correlation: s
   }
 
   const waitIfPaced = async (operation: string) => (isPaced ? waitForTurn(operation) : undefined);
+  const ownPlane = wrapClient(plane, waitIfPaced);
+  const systemPlane = wrapClient(deps.plane);
   return {
     deps,
     caller,
-    plane: wrapClient(plane, waitIfPaced),
-    systemPlane: wrapClient(deps.plane),
+    plane: ownPlane,
+    systemPlane,
+    eitherPlane:
+      isPaced && usesOwnKey ? withFallback(wrapClient(deps.plane, undefined, AGENT_PACE_MS), ownPlane) : systemPlane,
     usesOwnKey,
     correlation,
     waitForTurn: waitIfPaced,
+  };
+}
+
+/**
+ * The first client, and the other one for requests for which the first has no quota: they were not made. A list goes on
+ * with the client that has begun it.
+ */
+function withFallback(first: PlaneClient, other: PlaneClient): PlaneClient {
+  return {
+    async call(endpoint, options) {
+      try {
+        return await first.call(endpoint, options);
+      } catch (thrown) {
+        if (!(thrown instanceof PlaneRateLimitedError)) throw thrown;
+        return other.call(endpoint, options);
+      }
+    },
+    async *pages(endpoint, options) {
+      let hasBegun = false;
+      try {
+        for await (const page of first.pages(endpoint, options)) {
+          hasBegun = true;
+          yield page;
+        }
+      } catch (thrown) {
+        if (hasBegun || !(thrown instanceof PlaneRateLimitedError)) throw thrown;
+        yield* other.pages(endpoint, options);
+      }
+    },
+    capabilities: () => first.capabilities(),
   };
 }
 
@@ -122,13 +168,13 @@ function createPaceError(operation: string, caller: Caller, retryAfter: Ms): Pla
  * number of requests that follow.
  */
 export async function chooseClient(
-  { deps, caller, plane, systemPlane }: CallContext,
+  { deps, caller, plane, eitherPlane }: CallContext,
   requests = 1,
 ): Promise<PlaneClient> {
   if (!isAgent(caller)) return plane;
   const bucket = `unpaced:${encodeURIComponent(caller.name)}`;
   const wait = await deps.store.consume(bucket, requests, MAX_UNPACED_REQUESTS, MINUTE);
-  return wait === 0 ? systemPlane : plane;
+  return wait === 0 ? eitherPlane : plane;
 }
 
 /**

@@ -59,9 +59,9 @@ export async function claimTask(context: CallContext, storedTask: Task): Promise
  */
 async function readUnknownBlockers(context: CallContext, task: Task): Promise<Task> {
   if (!task.item.blockersUnknown) return task;
-  const { deps, correlation, systemPlane } = context;
+  const { deps, correlation, eitherPlane } = context;
   const source = { project: task.project, correlation, cause: correlation };
-  await readRelations({ ...deps, plane: systemPlane }, task.item, source);
+  await readRelations({ ...deps, plane: eitherPlane }, task.item, source);
   await evaluateBlockers(deps, task.id, correlation);
   return (await findStoredTask(deps, task.id)) ?? task;
 }

@@ -231,8 +231,8 @@ async function checkCompletion(context: CallContext, task: Task, change: StatusC
  */
 async function refreshDetails(context: CallContext, task: Task, target: Status): Promise<Task> {
   if (target !== "in_progress" && target !== "done") return task;
-  const { systemPlane, correlation } = context;
-  const deps = { ...context.deps, plane: systemPlane };
+  const { eitherPlane, correlation } = context;
+  const deps = { ...context.deps, plane: eitherPlane };
   const source = { project: task.project, correlation, cause: correlation };
   const relations = readRelations(deps, task.item, source).catch((thrown: unknown) => {
     // The item existed a moment ago, so this version of Plane does not have the route.
@@ -246,8 +246,8 @@ async function refreshDetails(context: CallContext, task: Task, target: Status):
 
 /** Reads the comments unless the last read was newer than every change of the item: webhooks may have been lost. */
 async function readNewComments(context: CallContext, { id, item, project }: Task): Promise<void> {
-  const { correlation, systemPlane } = context;
-  const deps = { ...context.deps, plane: systemPlane };
+  const { correlation, eitherPlane } = context;
+  const deps = { ...context.deps, plane: eitherPlane };
   const [stored] = await deps.store.read<CommentsRecord>([observedKeys.comments(id)]);
   if (stored?.value.readAt === item.snapshot.updatedAt) return;
   await readComments(deps, item, { project, correlation, cause: correlation });

@@ -132,3 +132,20 @@ test("a file that Plane does not let the agent confirm leaves no attachment behi
   const guideItem = app.plane.items(app.onb).find(({ name }) => name === "Write the guide");
   expect(guideItem && app.plane.attachments(guideItem)).toEqual([]);
 });
+
+test("while Groundcrew's own quota is used up, an agent's calls are made with its own key and are not refused", async () => {
+  const app = await createPacedApp({ rateLimit: 60 });
+  // The project's states are known.
+  await app.callTool("Imhotep", "update_task_status", { task: "ONB-2", status: "in_progress" });
+  await settle(app);
+  const ownKey = { headers: { "x-api-key": app.apiKey } };
+  for (let n = 0; n < 60; n += 1) await fetch(`${app.settings.plane?.url}/api/v1/users/me/`, ownKey);
+  const input = { task: "ONB-1", status: "in_progress" };
+  const { status, json, own } = await measureCall(app, "Imhotep", "update_task_status", input);
+  expect(status, JSON.stringify(json)).toBe(200);
+  expect(own.some((request) => /^GET .*relations/.test(request))).toBe(true);
+  const details = await measureCall(app, "Imhotep", "get_task_details", { task: "ONB-1" });
+  expect(details).toMatchObject({ status: 200 });
+  const refused = app.plane.ledger.requests.filter((each) => each.status === 429);
+  expect(refused.every(({ owner }) => owner === app.human.id)).toBe(true);
+});
