@@ -5,12 +5,13 @@ import { createGatewaySimulator } from "../simulators/openclaw/create-gateway-si
 import type { Item, Project, User } from "../simulators/plane/types.ts";
 import { createSeededRandom } from "../simulators/seeded-random.ts";
 import { findFreePort } from "../test/support/redis-server.ts";
+import { createAgentKeys } from "./agent-team.ts";
 import { createBenchFolder } from "./bench-folder.ts";
 import { createBoardAgent, type Received } from "./board-agents.ts";
 import { type BoardJudgement, judgeBoard, type RequestedStop, type WrittenRemark } from "./board-ledger.ts";
 import { formatMs, median, percentile } from "./figures.ts";
 import { ADMIN_TOKEN, type BenchSimulators, startSimulators } from "./simulators.ts";
-import { type StartedProduct, startWithNpm } from "./start-product.ts";
+import { startWithNpm } from "./start-product.ts";
 import type { BenchLine } from "./table.ts";
 import { sleep } from "./wait.ts";
 
@@ -36,7 +37,10 @@ interface BusyBoardFigures extends BoardJudgement {
   stopsWhilePlaneIsAway: number;
 }
 
+const SEED = 40;
 const CHAT = 4711;
+/** Interval between looks at what is due. */
+const CHECK_MS: Ms = 250;
 /** Plane's default, with the time that a busy Plane takes for a request. */
 const PLANE_RATE_LIMIT = 60;
 const PLANE_LATENCY_MS: Ms = 50;
@@ -62,68 +66,15 @@ const CONTINUE_AFTER_MS: Ms = 15 * SECOND;
  * remarks and stop tasks while webhooks are lost, Plane is away and the product is killed.
  */
 export async function runBusyBoard(sizes: BusyBoardSizes): Promise<BusyBoardFigures> {
-  const simulators = await startSimulators({ chats: [CHAT], autoDeliver: true, rateLimit: PLANE_RATE_LIMIT });
-  const { plane, telegram } = simulators;
-  const port = await findFreePort();
-  const url = `http://127.0.0.1:${port}`;
-  const random = createSeededRandom(40);
-  const received: Received[] = [];
-  let isOver = false;
-  const grace = plane.addUser({ name: "Grace" });
-  const team = Array.from({ length: sizes.agents }, (_, i) => {
-    const user = plane.addUser({ name: `Agent${i + 1}` });
-    const token = `bridge-token-of-${user.display_name}-in-the-bench`;
-    const name = user.display_name;
-    const record = (each: Received) => void received.push(each);
-    return { user, token, ...createBoardAgent({ name, url, token, random, isOver: () => isOver, record }) };
-  });
-  const gateway = createGatewaySimulator({
-    version: "2026.9.6",
-    agents: team.map(({ name }) => name.toLowerCase()),
-    onRun: ({ agent, message }) => team.find(({ name }) => name.toLowerCase() === agent)?.wake(message),
-  });
-  const gatewayUrl = await gateway.start();
-  const { project, items } = simulators.fillProject("ONB", sizes.agents * FIRST_TASKS, (i) => ({
-    state: "Todo",
-    assignees: team.slice(i % sizes.agents, (i % sizes.agents) + 1).map(({ user }) => user),
-  }));
-  simulators.useCurrentTime();
-  const webhook = plane.addWebhook(`${url}/webhooks/plane`);
-  const folder = createBenchFolder({
-    agents: team.map(({ name, user }) => ({ name, email: user.email, wake: "openclaw" })),
-  });
-  const { POLL_CRON: _, ...simulatorsEnv } = simulators.env;
-  const env = {
-    ...simulatorsEnv,
-    ...folder.env,
-    PLANE_WEBHOOK_SECRET: webhook.secret,
-    TELEGRAM_ALLOWED_USERS: String(CHAT),
-    // By webhook, because a process that takes over from a killed one polls Telegram only after its lease of 45 s.
-    PUBLIC_URL: url,
-    TELEGRAM_MODE: "webhook",
-    OPENCLAW_URL: gatewayUrl,
-    OPENCLAW_HOOK_TOKEN: gateway.token,
-    ...Object.fromEntries(team.map(({ name, token }) => [`AGENT_TOKEN_${toSettingName(name)}`, token])),
-    ...Object.fromEntries(
-      team.map(({ name, user }) => [`PLANE_API_KEY_${toSettingName(name)}`, plane.createApiKey(user)]),
-    ),
-  };
-  const log = process.env["BUSY_LOG"] ?? join(folder.path, "log");
-  plane.faults.beforeRequest(() => sleep(PLANE_LATENCY_MS));
-  let product: StartedProduct = await startWithNpm(env, { port, log });
-  const board = createPeople({ simulators, project, items, team, grace, url, random, received });
-
+  const rig = await startRig(sizes);
+  const { plane, webhook, telegram, board, received } = rig;
   const begin = Date.now();
   const end = begin + sizes.duration;
   const timeline = planTimeline(sizes, begin, {
     item: () => board.addItem(),
     remark: () => board.writeRemark(),
     stop: () => board.stopTask(),
-    async kill() {
-      await product.kill();
-      await sleep(RESTART_MS);
-      product = await startWithNpm(env, { port, log });
-    },
+    kill: rig.restartProduct,
     webhooksOff: () => plane.setWebhookActive(webhook, false),
     webhooksOn: () => plane.setWebhookActive(webhook, true),
     async planeAway() {
@@ -143,36 +94,105 @@ export async function runBusyBoard(sizes: BusyBoardSizes): Promise<BusyBoardFigu
         running.push(Promise.resolve(timeline[next]?.act()));
       void telegram.redeliverUpdates();
       if (Date.now() >= end && next === timeline.length && board.countOpen() === 0) break;
-      await sleep(250);
+      await sleep(CHECK_MS);
     }
-    isOver = true;
+    rig.endRuns();
     await Promise.all(running);
     const findClosedAt = (id: string) => toMs(plane.item(id)?.completed_at);
-    const judgement = judgeBoard({
-      remarks: board.remarks,
-      stops: board.stops,
-      received,
-      wakes: gateway.runs,
-      findClosedAt,
-    });
+    const { remarks, stops, items } = board;
     const requests = plane.ledger.requests.filter(({ api }) => api);
     return {
-      ...judgement,
+      ...judgeBoard({ remarks, stops, received, wakes: rig.wakes, findClosedAt }),
       items: items.length,
       closed: items.filter(({ id }) => findClosedAt(id) !== undefined).length,
       lostCompletions: countLostCompletions(received, (key) => findClosedAt(board.findItem(key)?.id ?? "")),
       requests: requests.length,
       refusedRequests: requests.filter(({ status }) => status === 429).length,
-      pendingAtStops: board.stops.map(({ pending }) => pending),
-      stopsWhilePlaneIsAway: board.stops.filter(({ isPlaneAway }) => isPlaneAway).length,
+      pendingAtStops: stops.map(({ pending }) => pending),
+      stopsWhilePlaneIsAway: stops.filter(({ isPlaneAway }) => isPlaneAway).length,
     };
   } finally {
-    isOver = true;
-    await product.kill().catch(() => undefined);
-    await gateway.stop();
-    await simulators.stop();
-    folder.remove();
+    await rig.stop();
   }
+}
+
+/** Starts the simulators, the agents, the people and the product. */
+async function startRig({ agents }: BusyBoardSizes) {
+  const simulators = await startSimulators({ chats: [CHAT], autoDeliver: true, rateLimit: PLANE_RATE_LIMIT });
+  const { plane, telegram } = simulators;
+  const port = await findFreePort();
+  const url = `http://127.0.0.1:${port}`;
+  const random = createSeededRandom(SEED);
+  const received: Received[] = [];
+  let isOver = false;
+  const grace = plane.addUser({ name: "Grace" });
+  const team = Array.from({ length: agents }, (_, i) => {
+    const user = plane.addUser({ name: `Agent${i + 1}` });
+    const { display_name: name } = user;
+    const token = `bridge-token-of-${name}-in-the-bench`;
+    const record = (each: Received) => void received.push(each);
+    return { user, token, ...createBoardAgent({ name, url, token, random, isOver: () => isOver, record }) };
+  });
+  const gateway = createGatewaySimulator({
+    version: "2026.9.6",
+    agents: team.map(({ name }) => name.toLowerCase()),
+    onRun: ({ agent, message }) => team.find(({ name }) => name.toLowerCase() === agent)?.wake(message),
+  });
+  const gatewayUrl = await gateway.start();
+  const { project, items } = simulators.fillProject("ONB", agents * FIRST_TASKS, (i) => ({
+    state: "Todo",
+    assignees: team.slice(i % agents, (i % agents) + 1).map(({ user }) => user),
+  }));
+  simulators.useCurrentTime();
+  const webhook = plane.addWebhook(`${url}/webhooks/plane`);
+  const folder = createBenchFolder({
+    agents: team.map(({ name, user }) => ({ name, email: user.email, wake: "openclaw" })),
+  });
+  const { POLL_CRON: _, ...simulatorsEnv } = simulators.env;
+  const env = {
+    ...simulatorsEnv,
+    ...folder.env,
+    PLANE_WEBHOOK_SECRET: webhook.secret,
+    TELEGRAM_ALLOWED_USERS: String(CHAT),
+    // By webhook, because a process that takes over from a killed one polls Telegram only after its lease of 45 s.
+    PUBLIC_URL: url,
+    TELEGRAM_MODE: "webhook",
+    OPENCLAW_URL: gatewayUrl,
+    OPENCLAW_HOOK_TOKEN: gateway.token,
+    ...Object.fromEntries(team.map(({ name, token }) => [`AGENT_TOKEN_${toSettingName(name)}`, token])),
+    ...createAgentKeys(
+      plane,
+      team.map(({ user }) => user),
+    ),
+  };
+  const log = process.env["BUSY_LOG"] ?? join(folder.path, "log");
+  plane.faults.beforeRequest(() => sleep(PLANE_LATENCY_MS));
+  let product = await startWithNpm(env, { port, log });
+  const endRuns = () => {
+    isOver = true;
+  };
+  return {
+    plane,
+    telegram,
+    webhook,
+    received,
+    /** Messages that the gateway accepted. */
+    wakes: gateway.runs,
+    board: createPeople({ simulators, project, items, team, grace, url, random, received }),
+    endRuns,
+    async restartProduct() {
+      await product.kill();
+      await sleep(RESTART_MS);
+      product = await startWithNpm(env, { port, log });
+    },
+    async stop() {
+      endRuns();
+      await product.kill().catch(() => undefined);
+      await gateway.stop();
+      await simulators.stop();
+      folder.remove();
+    },
+  };
 }
 
 interface PeopleOptions {
@@ -209,6 +229,7 @@ function createPeople({ simulators, project, items, team, grace, url, random, re
 
   const writeInTelegram = (text: string) => telegram.postAsUser(CHAT, CHAT, text);
   const people = {
+    items,
     remarks,
     stops,
     isPlaneAway: false,

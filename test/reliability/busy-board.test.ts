@@ -1,0 +1,66 @@
+import { expect, test } from "vitest";
+import type { Received } from "../../bench/board-agents.ts";
+import { type BoardLedger, judgeBoard, type WrittenRemark } from "../../bench/board-ledger.ts";
+import { runBusyBoard } from "../../bench/busy-board.ts";
+import { MINUTE, SECOND } from "../../shared/time.ts";
+import { IS_FULL_RUN } from "./random-source.ts";
+
+const WRITTEN_AT = 1_000;
+const REMARK: WrittenRemark = { mark: "remark-1", item: "item", agent: "Thot", at: WRITTEN_AT, where: "plane" };
+
+function judge(given: Partial<BoardLedger>) {
+  return judgeBoard({ remarks: [REMARK], stops: [], received: [], wakes: [], findClosedAt: () => undefined, ...given });
+}
+
+const receive = (text: string, at: number, more: Partial<Received> = {}): Received => ({
+  agent: "Thot",
+  at,
+  via: "answer",
+  text,
+  ...more,
+});
+
+test("a remark counts as heard when its agent read it before the task closed, and not from another one or by another agent", () => {
+  const closed = { findClosedAt: () => 5_000 };
+  expect(judge({ ...closed, received: [receive("Please mind remark-1.", 4_000)] }).heard).toBe(1);
+  expect(judge({ ...closed, received: [receive("Please mind remark-1.", 6_000)] }).unheard).toEqual([
+    "remark-1 (plane) was read after 5.0 s, the task closed after 4.0 s",
+  ]);
+  expect(judge({ ...closed, received: [receive("Please mind remark-12.", 4_000)] }).heard).toBe(0);
+  expect(judge({ ...closed, received: [receive("Please mind remark-1.", 4_000, { agent: "Imhotep" })] }).heard).toBe(0);
+  expect(judge({}).heard).toBe(0);
+});
+
+test("two wakes of one agent with the same remark are doubled", () => {
+  const wake = { agent: "thot", message: "Grace: Please mind remark-1." };
+  expect(judge({ wakes: [wake] }).doubled).toEqual([]);
+  expect(judge({ wakes: [wake, wake] }).doubled).toEqual(["remark-1"]);
+});
+
+test("a stop lasts until the first call that was refused because of it began", () => {
+  const stop = { task: "ONB-1", agent: "Thot", at: 1_000, where: "plane", pending: 0, isPlaneAway: false } as const;
+  const refusal = receive("Grace stopped it", 2_500, { via: "refusal", task: "ONB-1", took: 500 });
+  expect(judge({ stops: [stop], received: [refusal] }).stopTimes).toEqual([1_000]);
+  expect(judge({ stops: [stop], received: [{ ...refusal, task: "ONB-2" }] }).stopTimes).toEqual([
+    Number.POSITIVE_INFINITY,
+  ]);
+});
+
+test.skipIf(!IS_FULL_RUN)(
+  "reliability 36, 37: on a busy board every remark is read before its task closes and a stop holds within 5 s, over lost webhooks, an absent Plane and kill -9",
+  async () => {
+    const figures = await runBusyBoard({
+      agents: 3,
+      duration: 3 * MINUTE,
+      remarks: 18,
+      itemsPerMinute: 8,
+      stops: 4,
+      kills: 2,
+    });
+    expect(figures.unheard).toEqual([]);
+    expect(figures.doubled).toEqual([]);
+    expect(Math.max(...figures.stopTimes)).toBeLessThanOrEqual(5 * SECOND);
+    expect(figures.lostCompletions).toBe(0);
+  },
+  15 * MINUTE,
+);
