@@ -34,3 +34,43 @@ test("a reply that a closed topic refuses does not delay other replies", async (
   expect(await app.sendMessage("/plane status", { topic: 7 })).toEqual([]);
   expect(await app.sendAndGetReply("/plane help")).toContain("/plane digest");
 });
+
+test("each command has a French name, which answers as the English one", async () => {
+  const app = await createCommandsApp({ env: { LOCALE: "fr" } });
+  await app.runFirstPoll();
+  const names = [
+    ...[
+      ["status", "statut"],
+      ["status", "état"],
+      ["project", "projet"],
+      ["task", "tâche"],
+      ["digest", "resume"],
+    ],
+    ...[
+      ["help", "aide"],
+      ["new", "nouveau"],
+      ["done", "terminé"],
+      ["comment", "commenter"],
+      ["block", "bloquer"],
+    ],
+    ...[
+      ["unblock", "debloquer"],
+      ["cancel", "annuler"],
+      ["assign", "attribuer"],
+      ["due", "échéance"],
+    ],
+    ...[
+      ["priority", "priorite"],
+      ["mute", "muet"],
+      ["unmute", "annoncer"],
+    ],
+  ];
+  for (const [english, french] of names) {
+    const [own, other] = [
+      await app.sendAndGetReply(`/plane ${french}`),
+      await app.sendAndGetReply(`/plane ${english}`),
+    ];
+    expect(own, french).not.toContain("inconnue");
+    expect(own.split("\n")[0], french).toBe(other.split("\n")[0]);
+  }
+});
