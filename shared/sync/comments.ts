@@ -46,14 +46,17 @@ const MAX_REMARK_HTML = 20_000;
  */
 export async function readComments(deps: SyncDeps, item: ItemRecord, source: ObservationSource): Promise<string> {
   const { id, project } = item.snapshot;
-  let readAt = "";
+  let latest: { rev: number; rows: ObservedComment[]; readAt: string } | undefined;
   await updateValue<CommentsRecord>(deps, observedKeys.comments(id), async (stored = NO_COMMENTS, rev) => {
-    const began = await deps.store.now();
-    const { rows, date } = await readSpareList(deps.plane, commentsApi.list, { project, item: id });
-    readAt = toReadTime(date, (await deps.store.now()) - began);
-    return prepareComments(deps, item, stored, rev, rows, source, "read");
+    // When only the agents' records have changed meanwhile, what was read still counts.
+    if (latest?.rev !== rev) {
+      const began = await deps.store.now();
+      const { rows, date } = await readSpareList(deps.plane, commentsApi.list, { project, item: id });
+      latest = { rev, rows, readAt: toReadTime(date, (await deps.store.now()) - began) };
+    }
+    return prepareComments(deps, item, stored, rev, latest.rows, source, "read");
   });
-  return readAt;
+  return latest?.readAt ?? "";
 }
 
 /**

@@ -1,0 +1,84 @@
+import { expect, test } from "vitest";
+import { createWakeRules } from "../../functions/wake/rules.ts";
+import { wakeHandler } from "../../functions/wake/wake-handler.ts";
+import { createWorkRules, workHandler } from "../../functions/work.ts";
+import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
+import { createAgentTestApp } from "../support/agent-test-app.ts";
+import { type CrashPoint, createCrashSimulator } from "../support/crash-simulator.ts";
+import { startGateway } from "../support/openclaw-gateway.ts";
+
+/** Longer than the lease of a job that the killed process had taken, and than the time until a wake is checked. */
+const LEASE_OVER = 130_000;
+
+/** A comment's webhook is handled by a process that is killed at this point; the next one goes on with the same store. */
+async function commentAndCrash(html: string, crash: CrashPoint) {
+  const simulator = createCrashSimulator();
+  const gateway = await startGateway({ version: "2026.9.6" });
+  const app = await createAgentTestApp({
+    agents: { Thot: { role: "worker", wake: { kind: "openclaw", url: gateway.url } } },
+    setUpPlane: () => ({ OPENCLAW_HOOK_TOKEN: gateway.token }),
+    fetch: simulator.fetch,
+    store: (clock) => simulator.store(createMemoryStore({ clock })),
+    parts: {
+      jobHandlers: [wakeHandler, workHandler],
+      ruleSets: ({ agents }) => [createWorkRules(agents), createWakeRules(agents)],
+    },
+  });
+  const item = app.addTask("Write it down", "Thot");
+  await app.runFirstPoll();
+  await app.actAs("Thot").setStatus("ONB-1", { status: "in_progress" });
+  app.advance(40_000);
+  await app.runUntilIdle();
+  const before = gateway.runs.length;
+  app.plane.addComment(item, html);
+  app.plane.runWorker();
+  // What was answered is stored.
+  for (const { body } of app.plane.deliveries.pending) await app.enqueueWebhook(body);
+  app.plane.deliveries.dropAll();
+  const outcome = await simulator.runUntilCrash(crash, async () => {
+    await app.drain();
+    app.advance(3_000);
+    await app.drain();
+  });
+  simulator.reset();
+  await app.restart();
+  for (let n = 0; n < 4; n += 1) {
+    app.advance(LEASE_OVER / 2);
+    await app.drain();
+  }
+  const runs = gateway.runs.slice(before).map(({ message }) => message);
+  return { died: outcome === "died", runs, app };
+}
+
+test("reliability 36: when the process is killed at any effect of a comment's webhook, the remark is unread, and the agent is woken for it once, or again only when its wake may not have arrived", async () => {
+  let nth = 1;
+  const wakes: number[] = [];
+  for (let died = true; died; nth += 1) {
+    const { died: hasDied, runs, app } = await commentAndCrash("<p>In French, please</p>", { nth, when: "after" });
+    died = hasDied;
+    wakes.push(runs.filter((message) => message.includes("In French, please")).length);
+    await expect(
+      app.actAs("Thot").setStatus("ONB-1", { status: "done", text: "Done.", confidence: 0.9 }),
+      `after effect ${nth}`,
+    ).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("people wrote to you") });
+  }
+  expect(nth).toBeGreaterThan(5);
+  // A wake whose process ended before its answer was recorded may not have arrived.
+  expect(wakes.join("")).toMatch(/^1+2{0,3}1*$/);
+});
+
+test("reliability 37: when the process is killed at any effect of a stop's webhook, the work has ended", async () => {
+  let nth = 1;
+  const wakes: number[] = [];
+  for (let died = true; died; nth += 1) {
+    const { died: hasDied, runs, app } = await commentAndCrash("<p>stop</p>", { nth, when: "after" });
+    died = hasDied;
+    wakes.push(runs.filter((message) => message.includes("stop at once")).length);
+    await expect(app.actAs("Thot").report("ONB-1", { text: "x" }), `after effect ${nth}`).rejects.toMatchObject({
+      code: "stopped",
+    });
+  }
+  expect(nth).toBeGreaterThan(5);
+  // A wake whose process ended before its answer was recorded may not have arrived.
+  expect(wakes.join("")).toMatch(/^1+2{0,3}1*$/);
+});
