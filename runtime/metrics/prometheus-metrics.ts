@@ -13,6 +13,7 @@ import { readCanary } from "../../shared/monitoring/canary.ts";
 import { readOutage } from "../../shared/monitoring/outage.ts";
 import { readQuotaLeft } from "../../shared/plane/quota.ts";
 import { workKeys } from "../../shared/records/store-keys.ts";
+import { ACTIVE_TICKET_STATES } from "../../shared/records/task-records.ts";
 import type { Store } from "../../shared/store/port.ts";
 import type { ClaimLossReason } from "../../shared/task/events.ts";
 import { type ConfidenceRecord, readStoredBudget } from "../../shared/tasks/forecast.ts";
@@ -20,7 +21,7 @@ import { readTaskTotals } from "../../shared/tasks/task-counts.ts";
 import type { UpdateResult } from "../../shared/tickets/completion.ts";
 import { readRunners } from "../../shared/tickets/runners.ts";
 import { countTickets, readTickets } from "../../shared/tickets/stored-tickets.ts";
-import { ACTIVE_STATES, type Ticket, type TicketState } from "../../shared/tickets/ticket.ts";
+import type { Ticket, TicketState } from "../../shared/tickets/ticket.ts";
 import type { Ms } from "../../shared/time.ts";
 import { findNewestBackup, readCopies } from "../backup/stored-backups.ts";
 
@@ -72,7 +73,7 @@ const CLAIM_END_REASONS: readonly (ClaimLossReason | "finished")[] = [
 const UPDATE_STATUSES: readonly UpdateResult["status"][] = ["success", "failed_comment", "failed_state"];
 
 /** States of tickets that wait or run; in the others nothing is left to do. */
-const OPEN_STATES: readonly TicketState[] = ["pending", ...ACTIVE_STATES, "completed", "updating"];
+const OPEN_STATES: readonly TicketState[] = ["pending", ...ACTIVE_TICKET_STATES, "completed", "updating"];
 
 /** What a ticket waits for: three decisions of a person, and its runner. */
 const WAIT_KINDS = ["approval", "question", "result", "runner"] as const;

@@ -9,9 +9,10 @@ import type { Settings } from "../config/settings.ts";
 import { GroundcrewError } from "../errors.ts";
 import { computeDigest, hasSameBytes, parseSignature } from "../hashing.ts";
 import { isLoopbackAddress } from "../ip-address.ts";
+import { formatSessionName } from "../records/task-records.ts";
 import type { Caller } from "../tasks/call-context.ts";
 import { findTicketOfToken, isRunToken } from "../tickets/stored-tickets.ts";
-import { formatSessionName, type Ticket } from "../tickets/ticket.ts";
+import type { Ticket } from "../tickets/ticket.ts";
 import { createPageSessions, createSessionCookie } from "./page-sessions.ts";
 import { isApiPath, isWebhookPath, readBearerToken } from "./request.ts";
 

@@ -591,6 +591,7 @@ export const en = {
       ticketNotPossible: "The ticket’s state does not allow this any more. Look at it again.",
       /** `{reason}` lists the following texts. */
       ticketNotDone: "{task} is not done yet: {reason}",
+      unreadRemark: "{by} wrote to the session: “{text}”",
       noBranchCommit: "it requires a commit, and the runner sees none on the branch",
       noTestsLine: "it requires tests, and no line of the summary reports them, such as “Tests: 12 passed”",
       testsNotPassed: "it requires tests that passed, and “{tests}” does not say so",

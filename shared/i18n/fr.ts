@@ -525,6 +525,7 @@ export const fr: Texts = {
       ticketClosed: "{task} a été fermée, supprimée ou réattribuée dans Plane : son ticket est annulé.",
       ticketNotPossible: "L’état du ticket ne le permet plus. Vérifiez-le de nouveau.",
       ticketNotDone: "{task} n’est pas encore terminé : {reason}",
+      unreadRemark: "{by} a écrit à la session : « {text} »",
       noBranchCommit: "un commit est exigé, et l’exécuteur n’en voit aucun sur la branche",
       noTestsLine:
         "des tests sont exigés, et aucune ligne du résumé n’en rend compte, par exemple « Tests : 12 passed »",

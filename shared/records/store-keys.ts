@@ -91,6 +91,8 @@ export const workKeys = {
   time: (item: string): StoreKey => `time:${item}`,
   /** The time of the agent's last note on the item. */
   note: (agent: string, item: string): StoreKey => `note:${encodeURIComponent(agent)}:${item}`,
+  /** The ticket of the item with this key, `ONB-12`. */
+  ticket: (key: string): StoreKey => `ticket:${key}`,
   /** What people wrote about an item to agents. */
   remarks: (item: string): StoreKey => `remarks:${item}`,
   question: (id: string): StoreKey => `question:${id}`,

@@ -136,6 +136,24 @@ const TEXT_LIMIT = 600;
 /** Limit of the files that are stored with an event. */
 const FILE_LIMIT = 5;
 
+/** The states of a ticket in which its session works on the item. */
+export const ACTIVE_TICKET_STATES = ["approved", "starting", "running", "waiting"] as const;
+
+/** The name of a ticket's session, which is also that of its terminal in tmux: `claude-ONB-12`. */
+export function formatSessionName({ tickets }: Pick<Settings, "tickets">, key: string): string {
+  return `${tickets?.prefix ?? "claude-"}${key}`;
+}
+
+/** Finds the session that works on the task with this key; undefined without one. */
+export async function findSessionName(
+  { store, settings }: Pick<Deps, "store"> & { settings: Pick<Settings, "tickets"> },
+  key: string,
+): Promise<string | undefined> {
+  const [ticket] = await store.read<{ state: string }>([workKeys.ticket(key)]);
+  const isActive = ACTIVE_TICKET_STATES.some((state) => state === ticket?.value.state);
+  return isActive ? formatSessionName(settings, key) : undefined;
+}
+
 /** Finds the claim of a task. It may have expired. */
 export async function findClaim(deps: Pick<TaskDeps, "store">, item: string): Promise<ClaimRecord | undefined> {
   const [stored] = await deps.store.read<ClaimRecord>([workKeys.claim(item)]);

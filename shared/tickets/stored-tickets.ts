@@ -11,6 +11,7 @@ import { createLiveRefreshJob } from "../jobs/outgoing-jobs.ts";
 import { createTicketUpdateJob } from "../jobs/work-jobs.ts";
 import { parseTaskKey, type TaskKey } from "../names.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
+import { ACTIVE_TICKET_STATES } from "../records/task-records.ts";
 import type { Job, Put, Revision, Store } from "../store/port.ts";
 import { readAllRows, updateValue, type ValueUpdate } from "../store/records.ts";
 import { comparePriorities } from "../task/snapshot.ts";
@@ -20,7 +21,6 @@ import { listLiveChats } from "../telegram/chat-settings.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import type { SessionReport } from "./exchange.ts";
 import {
-  ACTIVE_STATES,
   type AppliedOutcome,
   FINISHED_TICKET_MS,
   findNewWait,
@@ -184,7 +184,7 @@ export async function readTickets({ store }: ReadDeps, states: readonly TicketSt
 
 /** Reads the tickets with a run that is not over, the most urgent first. */
 export function readActiveTickets(deps: ReadDeps): Promise<Ticket[]> {
-  return readTickets(deps, ACTIVE_STATES);
+  return readTickets(deps, ACTIVE_TICKET_STATES);
 }
 
 /** Counts the tickets that wait for approval, have a session, and wait for their update: from the store's sets, without reading them. */
@@ -193,7 +193,7 @@ export async function countTickets(store: Pick<Store, "count">) {
     const counts = await Promise.all(states.map((state) => store.count(ticketSets.in(state))));
     return counts.reduce((sum, n) => sum + n, 0);
   };
-  const groups = [["pending"], ACTIVE_STATES, COMPLETED_STATES] as const;
+  const groups = [["pending"], ACTIVE_TICKET_STATES, COMPLETED_STATES] as const;
   const [pending = 0, active = 0, completed = 0] = await Promise.all(groups.map(count));
   return { pending, active, completed };
 }

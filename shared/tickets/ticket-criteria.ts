@@ -8,13 +8,19 @@ import type { TaskDeps } from "../app/deps.ts";
 import type { Settings } from "../config/settings.ts";
 import { GroundcrewError, type Refusal } from "../errors.ts";
 import type { RefusalName } from "../i18n/en.ts";
+import type { Task } from "../records/plane-records.ts";
+import { formatSessionName } from "../records/task-records.ts";
 import { findStoredTask } from "../tasks/find-task.ts";
 import { findMissingProof } from "../tasks/lifecycle/commit-and-tests.ts";
 import { readDoneCriteria } from "../tasks/lifecycle/done-criteria.ts";
+import { listUnread, markRemarksRead, readRemarks } from "../tasks/remark-record.ts";
 import { cleanLine } from "../text.ts";
 import type { SessionReport } from "./exchange.ts";
 import { readSession } from "./stored-tickets.ts";
 import type { Ticket } from "./ticket.ts";
+
+/** Limit of remarks in one refusal: 5; the next one has the others. */
+const MAX_REMARKS = 5;
 
 type TestRun = NonNullable<SessionReport["tests"]>;
 
@@ -49,6 +55,7 @@ export async function requireTicketCriteria(
   const known = source !== "person" && last?.problem !== undefined && last.commit === head?.id ? last : undefined;
   const run = finished ?? known;
   const missing = [
+    ...(source === "person" ? [] : await takeUnreadRemarks(deps, task)),
     ...(required.commit && !head ? [NO_COMMIT] : []),
     ...(required.tests && command === undefined ? findMissingTests(summary) : []),
     ...(required.tests && command !== undefined && run?.problem !== undefined ? [describeTestRun(run, command)] : []),
@@ -61,6 +68,19 @@ const NO_COMMIT: MissingCriterion = {
   text: "the runner sees no commit on the branch: commit, then try again",
   refusal: { name: "noBranchCommit" },
 };
+
+/** What people wrote to the session and it has not read: it reads it with the refusal, so that the next try passes. */
+async function takeUnreadRemarks(deps: TaskDeps, { id, key }: Task): Promise<MissingCriterion[]> {
+  const unread = listUnread(await readRemarks(deps, id), formatSessionName(deps.settings, key)).slice(0, MAX_REMARKS);
+  if (unread.length > 0) await markRemarksRead(deps, id, unread, `ticket:${key}`);
+  return unread.map(({ by: author, text: words }) => {
+    const [by, text] = [cleanLine(author, 80), cleanLine(words, 300)];
+    return {
+      text: `${by} wrote to you: ${JSON.stringify(text)}`,
+      refusal: { name: "unreadRemark", values: { by, text } },
+    };
+  });
+}
 
 /** The command of the settings that runs the tests of a ticket's repository. */
 function findTestCommand({ tickets }: Pick<Settings, "tickets">, { item }: Ticket): string | undefined {

@@ -5,11 +5,12 @@ import { prepareSpending, readMonthlySpending } from "../accounting/spending.ts"
 import type { TaskDeps } from "../app/deps.ts";
 import type { Settings } from "../config/settings.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import { formatSessionName } from "../records/task-records.ts";
 import type { Commit } from "../store/port.ts";
 import { prepareCardCost } from "../tasks/card-record.ts";
 import type { Ms } from "../time.ts";
 import type { SessionReport } from "./exchange.ts";
-import { formatSessionName, type Ticket } from "./ticket.ts";
+import type { Ticket } from "./ticket.ts";
 import { isWholeInput, type ToolInput } from "./tool-input.ts";
 
 /** What the sessions of tickets have cost, in the unit in which Claude Code reports it: US dollars. */

@@ -3,11 +3,12 @@
  * change it, and what it waits for a person to decide.
  */
 
-import type { Settings } from "../config/settings.ts";
 import type { TICKET_TRIGGERS } from "../config/tickets-schema.ts";
 import type { ErrorCode } from "../errors.ts";
 import { sha256Hex } from "../hashing.ts";
 import { type Changes, changeFields, omitUndefined } from "../omit-undefined.ts";
+import { workKeys } from "../records/store-keys.ts";
+import { ACTIVE_TICKET_STATES } from "../records/task-records.ts";
 import type { SetName, StoreKey } from "../store/port.ts";
 import type { WorkEvent } from "../task/events.ts";
 import type { Priority } from "../task/snapshot.ts";
@@ -245,19 +246,20 @@ export interface OpenDecision {
   hash?: string;
 }
 
-/** States in which a session runs or is about to. `approved` waits for a runner; `waiting` waits for a person. */
-export const ACTIVE_STATES = ["approved", "starting", "running", "waiting"] as const;
-
 /** Only a new request leaves these. */
 const FINAL_STATES = ["done", "rejected", "failed", "cancelled"] as const;
 
 /**
  * States of a ticket. `completed` waits for the approval of the update; `updating` writes the result to Plane.
  */
-export type TicketState = "pending" | "completed" | "updating" | (typeof ACTIVE_STATES | typeof FINAL_STATES)[number];
+export type TicketState =
+  | "pending"
+  | "completed"
+  | "updating"
+  | (typeof ACTIVE_TICKET_STATES | typeof FINAL_STATES)[number];
 
 export const ticketKeys = {
-  ticket: (key: string): StoreKey => `ticket:${key}`,
+  ticket: workKeys.ticket,
   /** The session of a ticket as its runner observed it last. */
   session: (key: string): StoreKey => `ticket-session:${key}`,
   /** Written by every change of a ticket, for its revision: the revision of the desired state. */
@@ -285,11 +287,6 @@ export const FINISHED_TICKET_MS: Ms = 30 * DAY;
 /** Begins the text about a session without output; a time follows. */
 const SILENCE = "silent since ";
 
-/** The name of a ticket's session, which is also that of its terminal in tmux: `claude-ONB-12`. */
-export function formatSessionName({ tickets }: Pick<Settings, "tickets">, key: string): string {
-  return `${tickets?.prefix ?? "claude-"}${key}`;
-}
-
 /** The day of a time in UTC, as part of a set's name. */
 export function toUtcDay(at: Ms): string {
   return new Date(at).toISOString().slice(0, 10);
@@ -301,7 +298,7 @@ export function isFinal(state: TicketState): boolean {
 }
 
 export function isActive({ state }: Pick<Ticket, "state">): boolean {
-  return ACTIVE_STATES.some((one) => one === state);
+  return ACTIVE_TICKET_STATES.some((one) => one === state);
 }
 
 /** Whether a completion waits for the end of the test command. */

@@ -15,7 +15,7 @@ import { escapeHtml, htmlToLines } from "../../markdown/plain-text.ts";
 import { keepDefined, omitUndefined } from "../../omit-undefined.ts";
 import type { Task } from "../../records/plane-records.ts";
 import { observedKeys, workKeys } from "../../records/store-keys.ts";
-import { type ClaimRecord, findClaim } from "../../records/task-records.ts";
+import { type ClaimRecord, findClaim, findSessionName } from "../../records/task-records.ts";
 import type { Job, Revision, StoreKey } from "../../store/port.ts";
 import { mergeUpdates, updateValue, type ValueUpdate } from "../../store/records.ts";
 import { findAgentByEmail, findLatestActivityActor } from "../../sync/event-facts.ts";
@@ -99,7 +99,7 @@ export async function prepareRemarks(
   written: readonly WrittenRemark[],
   correlation: string,
 ): Promise<ValueUpdate> {
-  if (allDeps.settings.agents.length === 0) return {};
+  if (allDeps.settings.agents.length === 0 && !allDeps.settings.tickets) return {};
   const deps = { ...allDeps, usesKnownNames: true as const };
   const [task, [row], [claim], times] = await Promise.all([
     findStoredTask(deps, item),
@@ -110,7 +110,7 @@ export async function prepareRemarks(
   if (!task || task.item.removedAt !== undefined) return {};
   const draft = createDraft(row?.value);
   const updates: ValueUpdate[] = [];
-  const workers = await findTaskWorkers(deps, task);
+  const [workers, session] = await Promise.all([findTaskWorkers(deps, task), findSessionName(deps, task.key)]);
   let stopped = task.item.stopped;
   for (const remark of written) {
     if (await isReceived(draft, remark)) continue;
@@ -127,7 +127,8 @@ export async function prepareRemarks(
     if (remark.isByProgram) continue;
     if (workers.length > 0) stopped = undefined;
     const earlier = findEarlierWorkers(task, times.entries, remark.at);
-    const agents = [...new Set([...workers, ...earlier, ...mentioned])].filter((agent) => agent !== answer?.agent);
+    const concerned = keepDefined([...workers, ...earlier, ...mentioned, session]);
+    const agents = [...new Set(concerned)].filter((agent) => agent !== answer?.agent);
     if (agents.length > 0 || answer) await addRemark(deps, task, draft, remark, { agents, mentioned }, correlation);
   }
   if (draft.receipt) {

@@ -106,6 +106,25 @@ test("OPENCLAW-18 A session completes a ticket that needs a commit and tests whe
   ]);
 });
 
+test("PEOPLE-01 A session does not complete its ticket before it has read what people wrote, by whatever way it does", async () => {
+  const comment = async (app: App, item: { id: string }, html: string) => {
+    app.advance(1_000);
+    app.plane.addComment(item, html);
+    await app.deliverWebhooks();
+    // The webhook of an assignment is looked for.
+    await app.runUntilIdle();
+  };
+  const { app, item, token } = await createAppWithSession();
+  await comment(app, item, "<p>In French, please</p>");
+  const refused = await callAsSession(app, token, "update_task_status", DONE);
+  expect(refused.status).toBe(409);
+  expect(JSON.parse(refused.text).error.message).toContain('ada wrote to you: "In French, please"');
+  await comment(app, item, "<p>And short</p>");
+  const details = await callAsSession(app, token, "get_task_details", { task: "ONB-1" });
+  expect(JSON.parse(details.text)).toMatchObject({ unread: 1, remarks: [{ text: "And short" }] });
+  expect((await callAsSession(app, token, "update_task_status", DONE)).status).toBe(200);
+});
+
 test("The token of a run opens nothing else, and is dead once the run is not wanted", async () => {
   const { app, token } = await createAppWithSession();
   for (const path of ["/api/sessions", "/api/runner/exchange", "/ticks/poll", "/api/approve/ONB-1"]) {
