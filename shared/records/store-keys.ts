@@ -83,8 +83,6 @@ export const workKeys = {
   procedure: (kind: string, subject: string): StoreKey => `procedure:${kind}:${subject}`,
   /** The pending review of a task: who finished it. */
   review: (item: string): StoreKey => `review:${item}`,
-  /** The verdict of a review by the review's id, for messages that show it afterwards. */
-  reviewVerdict: (review: string): StoreKey => `review-verdict:${review}`,
   /** The agent card of an item. */
   card: (item: string): StoreKey => `card:${item}`,
   /** All time entries of an item. */

@@ -87,13 +87,18 @@ export interface ReviewRecord {
   isDecided?: true;
 }
 
-/** A human's verdict on a review. */
+/** The kind of procedure that applies a verdict. */
+export const VERDICT_PROCEDURE = "verdict";
+
+/** A human's verdict on a review: the input of its procedure. */
 export interface ReviewVerdict {
+  item: string;
+  /** Whose result was reviewed. */
+  agent: string;
   kind: "approved" | "sent_back";
+  /** The person. */
   by: string;
   reason: string | null;
-  /** Store time. */
-  at: Ms;
 }
 
 /** Without `review` the record is deleted. */

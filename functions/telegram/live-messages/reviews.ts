@@ -6,12 +6,13 @@
 import { GroundcrewError } from "../../../shared/errors.ts";
 import { sha256Hex } from "../../../shared/hashing.ts";
 import type { TelegramTexts } from "../../../shared/i18n/texts.ts";
+import { findProcedure } from "../../../shared/procedure/procedure.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
 import { observedKeys, workKeys } from "../../../shared/records/store-keys.ts";
 import type { ReviewRecord, ReviewVerdict } from "../../../shared/records/task-records.ts";
 import { type ItemRecord, isInReview, type Snapshot } from "../../../shared/task/snapshot.ts";
 import { findStoredTask, readFreshTask } from "../../../shared/tasks/find-task.ts";
-import { approveReview, sendBackReview } from "../../../shared/tasks/lifecycle/reviews.ts";
+import { approveReview, sendBackReview, VERDICT } from "../../../shared/tasks/lifecycle/reviews.ts";
 import { isStopWord } from "../../../shared/tasks/remark-record.ts";
 import { joinRichText, type RichText, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { type CommandContext, createCommandCallContext } from "../commands/command.ts";
@@ -104,11 +105,11 @@ async function readReviewState(
   { deps }: Pick<CommandContext, "deps"> | DeliveryContext,
   { subject, review }: LiveReviewMessage,
 ): Promise<{ isCurrent: boolean; verdict: ReviewVerdict | undefined }> {
-  const [[stored], [verdict]] = await Promise.all([
+  const [[stored], verdict] = await Promise.all([
     deps.store.read<ReviewRecord>([workKeys.review(subject.id)]),
-    deps.store.read<ReviewVerdict>([workKeys.reviewVerdict(review)]),
+    findProcedure(deps, VERDICT, review),
   ]);
-  return { isCurrent: stored?.value.id === review, verdict: verdict?.value };
+  return { isCurrent: stored?.value.id === review, verdict: verdict?.input };
 }
 
 function renderChangedFields(changed: readonly string[], { live, fields }: TelegramTexts): RichText[] {

@@ -24,11 +24,12 @@ import {
   type ReviewRecord,
   type ReviewVerdict,
   toReviewPut,
+  VERDICT_PROCEDURE,
 } from "../../records/task-records.ts";
 import { readAllRows } from "../../store/records.ts";
 import { REVIEW_LABEL } from "../../sync/event-facts.ts";
 import { isInReview, isOpen } from "../../task/snapshot.ts";
-import { DAY, MINUTE, type Ms } from "../../time.ts";
+import { DAY, MINUTE } from "../../time.ts";
 import { isManaged } from "../access.ts";
 import { type CallContext, createCallContext, isHuman, SYSTEM_CALLER } from "../call-context.ts";
 import { updateCard } from "../card-record.ts";
@@ -38,29 +39,17 @@ import { findStoredTask, readFreshTask } from "../find-task.ts";
 import { recordFinishedTask } from "../forecast.ts";
 import { publishWorkEvent } from "../work-events.ts";
 
-/** Retention of a verdict: 30 days, so that every message of the review can show it. */
-const VERDICT_KEPT_MS: Ms = 30 * DAY;
-
-/** A verdict is a procedure about the item, with the id of the review. */
-interface VerdictInput {
-  kind: ReviewVerdict["kind"];
-  /** Whose result was reviewed. */
-  agent: string;
-  /** The person; null where it is not known who decided, in Plane. */
-  by: string | null;
-  reason: string | null;
-}
-
 interface VerdictRun {
   context: CallContext;
   task: Task;
 }
 
-type Verdict = ProcedureRecord<VerdictInput>;
-type VerdictStepResult = Promise<ProcedureStepResult<VerdictInput>>;
+type Verdict = ProcedureRecord<ReviewVerdict>;
+type VerdictStepResult = Promise<ProcedureStepResult<ReviewVerdict>>;
 
-export const VERDICT: ProcedureKind<VerdictInput, VerdictRun> = {
-  name: "verdict",
+/** A verdict is a procedure about the review, by its id. */
+export const VERDICT: ProcedureKind<ReviewVerdict, VerdictRun> = {
+  name: VERDICT_PROCEDURE,
   steps: [
     { name: "write", run: writeVerdict, does: "sets the state in Plane; a task that has it is not written" },
     { name: "comment", run: postVerdictComment, does: "writes the comment; Plane refuses a second one with its id" },
@@ -71,12 +60,13 @@ export const VERDICT: ProcedureKind<VerdictInput, VerdictRun> = {
       does: "deletes the review and tells its agent, in one commit; the review is gone",
     },
   ],
-  keptMs: VERDICT_KEPT_MS,
+  // Retention: 30 days, so that every message of the review can show it.
+  keptMs: 30 * DAY,
   // Timeout for the call that gave the verdict: 2 min.
   resumeAfterMs: 2 * MINUTE,
   getGiveUpMs: () => 0,
-  async createRun(deps, { subject }, correlation) {
-    const task = await findStoredTask(deps, subject);
+  async createRun(deps, { input }, correlation) {
+    const task = await findStoredTask(deps, input.item);
     if (!task || task.item.removedAt !== undefined) return undefined;
     return { context: createCallContext(deps, SYSTEM_CALLER, correlation), task };
   },
@@ -115,10 +105,8 @@ async function beginVerdict(
   const missing = { item, agent: owners?.[0] ?? "", id: deps.newId(), at: now };
   const review: ReviewRecord = { ...(stored?.value ?? missing), isDecided: true };
   const { id, agent } = review;
-  const verdict = { kind, by: caller.name, reason };
-  const procedure = { subject: item, id, input: { ...verdict, agent } };
-  const shown = { key: workKeys.reviewVerdict(id), value: { ...verdict, at: now }, expires: VERDICT_KEPT_MS };
-  await deps.store.commit({ put: [toReviewPut(item, review), shown, toProcedurePut(VERDICT, procedure, now)] });
+  const procedure = { subject: id, id, input: { item, agent, kind, by: caller.name, reason } };
+  await deps.store.commit({ put: [toReviewPut(item, review), toProcedurePut(VERDICT, procedure, now)] });
   return procedure;
 }
 
@@ -130,7 +118,7 @@ async function writeVerdict(run: VerdictRun, { input: { kind } }: Verdict): Verd
 
 async function postVerdictComment({ context, task }: VerdictRun, { id, input }: Verdict): VerdictStepResult {
   const { comments } = getTexts(context.deps.settings.locale);
-  const by = escapeHtml(input.by ?? "?");
+  const by = escapeHtml(input.by);
   const title = formatTemplate(input.kind === "approved" ? comments.approved : comments.sentBack, { by });
   const reason = input.reason === null ? "" : `<p>${escapeHtml(input.reason).replaceAll("\n", "<br>")}</p>`;
   await postComment(context, task, `${input.kind}:${task.id}:${id}`, `<p>${title}</p>${reason}`);
@@ -148,15 +136,21 @@ async function finishReview({ context, task }: VerdictRun, { input: { kind, agen
 }
 
 /** Closes a review and, when the task was sent back, notifies its agent in the same commit. */
-async function closeReview({ context, task }: VerdictRun, { id, input }: Pick<Verdict, "id" | "input">) {
+async function closeReview(
+  { context, task }: VerdictRun,
+  {
+    id,
+    input: { kind, agent, by, reason },
+  }: { id: string; input: Omit<ReviewVerdict, "item" | "by"> & { by: string | null } },
+) {
   const { deps, correlation } = context;
   const key = workKeys.review(task.id);
   const [stored] = await deps.store.read<ReviewRecord>([key]);
   if (stored?.value.id !== id) return undefined;
   const put = [toReviewPut(task.id)];
-  if (input.kind === "approved") await deps.store.commit({ expect: [[key, stored.rev]], put });
+  if (kind === "approved") await deps.store.commit({ expect: [[key, stored.rev]], put });
   else {
-    const event = { ...input, kind: "sent_back" } as const;
+    const event = { kind, agent, by, reason } as const;
     await publishWorkEvent(deps, task, event, correlation, { record: key, rev: stored.rev, put });
   }
   return undefined;
@@ -169,8 +163,9 @@ export async function sendBackReview(context: CallContext, task: Task, reason: s
 
 /** Finds the verdict that was given and has not been applied completely. */
 export async function findPendingVerdict(deps: Pick<TaskDeps, "store">, item: string): Promise<Verdict | undefined> {
-  const verdict = await findProcedure(deps, VERDICT, item);
-  return verdict?.step === undefined ? undefined : verdict;
+  const [stored] = await deps.store.read<ReviewRecord>([workKeys.review(item)]);
+  const verdict = stored?.value.isDecided && (await findProcedure(deps, VERDICT, stored.value.id));
+  return verdict && verdict.step !== undefined ? verdict : undefined;
 }
 
 /**

@@ -21,6 +21,7 @@ import {
   type StatusChangeInput,
   type StatusChangeRecord,
   toReviewPut,
+  VERDICT_PROCEDURE,
 } from "../../records/task-records.ts";
 import { updateValue } from "../../store/records.ts";
 import { REVIEW_LABEL } from "../../sync/event-facts.ts";
@@ -235,7 +236,7 @@ async function requestReview(
 ): Promise<void> {
   await updateValue<ReviewRecord>(deps, workKeys.review(task.id), async (stored) => {
     // The event is named by the review's id, because every review of a task starts from the same revision 0.
-    const record = workKeys.reviewVerdict(id);
+    const record = workKeys.procedure(VERDICT_PROCEDURE, id);
     const [verdict] = await deps.store.read([record]);
     if (stored?.id === id || verdict) return undefined;
     const review: ReviewRecord = { item: task.id, agent, id, at: await deps.store.now() };
