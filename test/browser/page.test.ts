@@ -104,6 +104,27 @@ describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, ()
     expect([...one.problems, ...two.problems]).toEqual([]);
   });
 
+  test("shows what an agent has not read on its card, whose button stops the work (PEOPLE-02)", async () => {
+    const app = await startPageTestApp();
+    const page = await openSignedInPage(app.url);
+    const item = app.plane.addItem(app.project, { name: "Write the guide", assignees: [app.thot] });
+    await page.waitForSelector(cardSelector("todo", "Write the guide"), { timeout: 45_000 });
+    const thot = () => createTaskOperations(app.deps(), { name: "Thot", role: "worker" });
+    await thot().claim("ONB-1");
+    app.plane.addComment(item, "<p>Use blue</p>");
+    await page.waitForSelector(".card .waits:has-text('1 not read by its agent')", { timeout: 45_000 });
+    const asked: string[] = [];
+    page.on("dialog", (dialog) => {
+      asked.push(dialog.message());
+      void dialog.accept();
+    });
+    await page.getByRole("button", { name: "Stop the work of Thot on ONB-1" }).press("Enter");
+    await page.waitForSelector(".card .held", { state: "detached", timeout: 45_000 });
+    expect(asked).toEqual(["Stop the work of Thot on ONB-1?"]);
+    await expect(thot().report("ONB-1", { text: "x" })).rejects.toMatchObject({ code: "stopped" });
+    expect(page.problems).toEqual([]);
+  });
+
   test("shows a card's own activity by click and by keyboard, and Esc goes back", async () => {
     const app = await startPageTestApp();
     const page = await openSignedInPage(app.url);

@@ -121,3 +121,21 @@ test("a reply about a closed task is a comment that wakes nobody, and says so", 
   expect(app.takeWakes().filter((wake) => wake.includes("Thank you"))).toEqual([]);
   expect(app.lastReply()).toContain("no agent is woken");
 });
+
+test("PEOPLE-02 /plane stop ends the work with its reason, in French too, and /plane task shows what the agent has not read", async () => {
+  for (const command of ["/plane stop", "/plane arrêter"]) {
+    const app = await createTaskReplyApp();
+    const key = await app.startTask("Imhotep");
+    await app.replyTo(app.findMessage("Status: in progress"), "Use blue");
+    await app.sendMessage(`/plane task ${key}`);
+    expect(app.lastReply()).toMatch(/Imhotep has not read yet: Ada \(Telegram\): “Use blue”/);
+    await app.sendMessage(`${command} ${key} wrong customer`);
+    expect(app.lastReply()).toContain(`Work stopped: ${key}`);
+    await expect(app.actAs("Imhotep").details(key), command).rejects.toMatchObject({
+      code: "stopped",
+      message: expect.stringMatching(/was stopped by Ada \(Telegram\) at .*, who wrote: "stop: wrong customer"/),
+    });
+    await app.advanceAndDrain(10_000);
+    expect(app.readTaskComments(key).filter((html) => html.includes("wrong customer"))).toHaveLength(1);
+  }
+});
