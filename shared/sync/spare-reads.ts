@@ -92,8 +92,8 @@ export function toReadTarget({ owners = [], snapshot: { project } }: ItemRecord)
   return { project, owners };
 }
 
-/** Reads with the first agent's key that has quota, those of the owners before the others. */
-async function readWithAgentKeys<T>(
+/** Reads with the first agent's key that has quota, those of the owners before the others; none waits for its turn. */
+export async function readWithAgentKeys<T>(
   deps: TaskReadDeps,
   { project, owners = [] }: ReadTarget,
   operation: string,

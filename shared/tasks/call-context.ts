@@ -8,6 +8,7 @@ import type { Endpoint, PlaneCallOptions, PlaneClient } from "../plane/endpoint.
 import { PlaneRateLimitedError } from "../plane/errors.ts";
 import { AGENT_PACE_MS, toAgentReadsBucket, toOwnTurn } from "../plane/quota.ts";
 import { workKeys } from "../records/store-keys.ts";
+import { readWithAgentKeys } from "../sync/spare-reads.ts";
 import { MINUTE, type Ms } from "../time.ts";
 
 /**
@@ -33,8 +34,8 @@ export interface CallContext {
    */
   systemPlane: PlaneClient;
   /**
-   * Plane with Groundcrew's own key and, for a request for which that has no quota, the agent's at its pace: for
-   * requests that either key may make.
+   * Plane with Groundcrew's own key and, for a request for which that has no quota, the agent's at its pace, or for a
+   * read that of an agent whose turn is free: for requests that either key may make.
    */
   eitherPlane: PlaneClient;
   /** Whether `plane` uses the caller's own key. Otherwise comments must name their author. */
@@ -109,6 +110,34 @@ export function createCallContext(deps: TaskDeps, caller: Caller, correlation: s
 
   const waitIfPaced = async (operation: string) => (isPaced ? waitForTurn(operation) : undefined);
   const ownPlane = wrapClient(plane, waitIfPaced);
+  /** Reads something in a project with any agent's key whose turn is free; undefined when there is none. */
+  async function readWithFreeTurn<T>(
+    { method, operation }: Endpoint<unknown>,
+    project: string | undefined,
+    read: (client: PlaneClient) => Promise<T>,
+  ): Promise<T | undefined> {
+    if (method !== "GET" || project === undefined) return undefined;
+    const outcome = await readWithAgentKeys(deps, { project, owners: [caller.name] }, operation, (client) =>
+      read(wrapClient(client, undefined, AGENT_PACE_MS)),
+    );
+    return "answer" in outcome ? outcome.answer : undefined;
+  }
+  const freePlane: PlaneClient = {
+    async call(endpoint, options) {
+      const project = options?.params?.["project"];
+      const answer = await readWithFreeTurn(endpoint, project, (client) => client.call(endpoint, options));
+      return answer ?? ownPlane.call(endpoint, options);
+    },
+    async *pages(endpoint, options) {
+      const pages = await readWithFreeTurn(endpoint, options?.params?.["project"], async (client) => {
+        const read = [];
+        for await (const page of client.pages(endpoint, options)) read.push(page);
+        return read;
+      });
+      yield* pages ?? ownPlane.pages(endpoint, options);
+    },
+    capabilities: () => ownPlane.capabilities(),
+  };
   const systemPlane = wrapClient(deps.plane);
   return {
     deps,
@@ -116,7 +145,7 @@ export function createCallContext(deps: TaskDeps, caller: Caller, correlation: s
     plane: ownPlane,
     systemPlane,
     eitherPlane:
-      isPaced && usesOwnKey ? withFallback(wrapClient(deps.plane, undefined, AGENT_PACE_MS), ownPlane) : systemPlane,
+      isPaced && usesOwnKey ? withFallback(wrapClient(deps.plane, undefined, AGENT_PACE_MS), freePlane) : systemPlane,
     usesOwnKey,
     correlation,
     waitForTurn: waitIfPaced,
