@@ -8,7 +8,13 @@ import { findFreePort } from "../test/support/redis-server.ts";
 import { createAgentKeys } from "./agent-team.ts";
 import { createBenchFolder } from "./bench-folder.ts";
 import { createBoardAgent, type Received } from "./board-agents.ts";
-import { type BoardJudgement, judgeBoard, type RequestedStop, type WrittenRemark } from "./board-ledger.ts";
+import {
+  type BoardJudgement,
+  judgeBoard,
+  type RequestedStop,
+  STOP_LIMIT_MS,
+  type WrittenRemark,
+} from "./board-ledger.ts";
 import { formatMs, median, percentile } from "./figures.ts";
 import { ADMIN_TOKEN, type BenchSimulators, startSimulators } from "./simulators.ts";
 import { startWithNpm } from "./start-product.ts";
@@ -251,7 +257,7 @@ function createPeople({ simulators, project, items, team, grace, url, random, re
       const where = people.isPlaneAway || number % 6 === 0 ? "telegram" : number % 6 === 3 ? "mention" : "plane";
       const mark = `remark-${number}`;
       const words = `Please mind ${mark}.`;
-      remarks.push({ mark, item: item.id, agent: agent.name, at: Date.now(), where });
+      remarks.push({ mark, item: item.id, task: toKey(item), agent: agent.name, at: Date.now(), where });
       if (where === "telegram") return writeInTelegram(`/plane comment ${toKey(item)} ${words}`);
       const mention = `<mention-component entity_identifier="${agent.user.id}" entity_name="user_mention"></mention-component> `;
       plane.addComment(item, `<p>${where === "mention" ? mention : ""}${words}</p>`, { by: grace });
@@ -268,6 +274,7 @@ function createPeople({ simulators, project, items, team, grace, url, random, re
       const place = people.isPlaneAway && where === "plane" ? "telegram" : where;
       const at = Date.now();
       stops.push({
+        item: item.id,
         task: key,
         agent: agent.name,
         at,
@@ -277,7 +284,7 @@ function createPeople({ simulators, project, items, team, grace, url, random, re
       });
       if (place === "plane") plane.addComment(item, "<p>stop</p>", { by: grace });
       else if (place === "telegram") await writeInTelegram(`/plane comment ${key} stop`);
-      else await post(`${url}/api/tasks/${key}/remarks`, ADMIN_TOKEN, { text: "stop" });
+      else await postUntilAnswered(`${url}/api/tasks/${key}/remarks`, ADMIN_TOKEN, { text: "stop" });
       await probeUntilStopped(agent, key, at);
       await sleep(CONTINUE_AFTER_MS);
       while (people.isPlaneAway) await sleep(SECOND);
@@ -301,6 +308,11 @@ function createPeople({ simulators, project, items, team, grace, url, random, re
     }
   }
   return people;
+}
+
+/** A person presses the button again while the product does not answer. */
+async function postUntilAnswered(...request: Parameters<typeof post>): Promise<void> {
+  while (!(await post(...request).catch(() => undefined))) await sleep(PROBE_MS);
 }
 
 async function post(url: string, token: string, body: object): Promise<{ ok: boolean; text: string }> {
@@ -360,9 +372,9 @@ export async function benchBusyBoard(sizes: BusyBoardSizes): Promise<BenchLine[]
   return [
     {
       what: `${board}: remarks that the agent had read before the task closed`,
-      ours: `${heard} of ${sizes.remarks} (p50 ${formatMs(median(hearingTimes))}, p95 ${formatMs(percentile(hearingTimes, 95))})`,
+      ours: `${heard} of ${sizes.remarks}, ${figures.heardAfterClosing} written while it was being closed and read afterwards (p50 ${formatMs(median(hearingTimes))}, p95 ${formatMs(percentile(hearingTimes, 95))})`,
       aim: "all",
-      met: heard === sizes.remarks && unheard.length === 0,
+      met: heard + figures.heardAfterClosing === sizes.remarks,
     },
     {
       what: "busy board: remarks that two wakes of an agent carried",
@@ -374,7 +386,7 @@ export async function benchBusyBoard(sizes: BusyBoardSizes): Promise<BenchLine[]
       what: "busy board: stop → the agent's next call is refused",
       ours: `p95 ${formatMs(p95)} (p50 ${formatMs(median(stopTimes))}, ${stopTimes.length} stops, ${figures.stopsWhilePlaneIsAway} while Plane is away, ${Math.max(0, ...figures.pendingAtStops)} jobs waiting at most)`,
       aim: "p95 ≤ 5 s",
-      met: p95 <= 5 * SECOND,
+      met: p95 <= STOP_LIMIT_MS,
     },
     {
       what: `busy board: update_task_status (Plane: ${PLANE_LATENCY_MS} ms a request)`,
