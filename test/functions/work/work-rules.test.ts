@@ -42,7 +42,8 @@ test.each<[AnyEvent["kind"], AnyEvent, string[]]>([
   ["reopened", { kind: "reopened" }, ["check_claim"]],
   ["started", { kind: "started" }, []],
   ["renamed", { kind: "renamed", from: "x" }, []],
-  ["comment_added", { kind: "comment_added", comment: "comment-1", author: "u" }, ["reply"]],
+  // What people write is recorded with the comment itself.
+  ["comment_added", { kind: "comment_added", comment: "comment-1", author: "u" }, []],
 ])("after %s the work rules queue exactly the jobs that must follow", (_, event, targets) => {
   expect(decideTargets(event)).toEqual(targets);
 });
@@ -59,23 +60,6 @@ test("the dependants of a task, if there are any, are blocked and unblocked with
   expect(
     ["cancelled", "blocked", "completed", "started", "unblocked"].flatMap((kind) => ends(kind as "started")),
   ).toEqual(Array(5).fill("resolve_dependants"));
-});
-
-test("a person's comment queues one job in the item's lane that may take it as an answer", () => {
-  const event = { kind: "comment_added", comment: "comment-1", author: "u" } as const;
-  const said = { ...createFacts(), comment: { id: "comment-1", text: "Blue" } };
-  const by = (isAgent: boolean) =>
-    createWorkRules(agents).decide(event, { ...said, actor: { id: "u", name: "Ada", isAgent } }, "c");
-  expect(by(false)).toEqual([
-    {
-      target: "reply",
-      queue: "work",
-      lane: "work:item-1",
-      body: { type: "reply", item: "item-1", comment: "comment-1", by: "Ada", correlation: "c" },
-      rule: "work.reply",
-    },
-  ]);
-  expect(by(true)).toEqual([]);
 });
 
 test("the work rules queue nothing without agents and for project events", () => {
