@@ -234,8 +234,13 @@ async function readSummary({ store }: Pick<Deps, "store">, item: string): Promis
   return note && isSummaryNote(note.value, claim?.value, agent) ? note.value.text : undefined;
 }
 
-/** Whether the note was written since the agent's claim began; such a note counts as its summary. */
-export function isSummaryNote({ at }: NoteRecord, claim: ClaimRecord | undefined, agent: string): boolean {
+/** Whether the agent has written a note on the item since its claim began; such a note counts as its summary. */
+export async function hasSummary(deps: Pick<TaskDeps, "store">, item: string, agent: string): Promise<boolean> {
+  const [note] = await deps.store.read<NoteRecord>([workKeys.note(agent, item)]);
+  return note !== undefined && isSummaryNote(note.value, await findClaim(deps, item), agent);
+}
+
+function isSummaryNote({ at }: NoteRecord, claim: ClaimRecord | undefined, agent: string): boolean {
   return claim?.agent !== agent || at >= claim.since;
 }
 

@@ -16,7 +16,7 @@ import { createOnce } from "../plane/errors.ts";
 import { commentsApi } from "../plane/work-items.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys } from "../records/store-keys.ts";
-import { findClaim, isSummaryNote, type NoteRecord } from "../records/task-records.ts";
+import { findClaim, type NoteRecord } from "../records/task-records.ts";
 import { updateValue } from "../store/records.ts";
 import { GROUNDCREW_SOURCE } from "../sync/normalize.ts";
 import { isOpen } from "../task/snapshot.ts";
@@ -178,13 +178,6 @@ export async function createComment(
     return answer;
   });
   return { id: comment, ...omitUndefined({ postedAt }) };
-}
-
-/** Whether the agent has written a note on the item since its claim began; such a note counts as its summary. */
-export async function hasSummary(deps: Pick<TaskDeps, "store">, item: string, agent: string): Promise<boolean> {
-  const [note] = await deps.store.read<NoteRecord>([workKeys.note(agent, item)]);
-  if (!note) return false;
-  return isSummaryNote(note.value, await findClaim(deps, item), agent);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { hasSummary } from "../../../shared/records/task-records.ts";
 import { readCard } from "../../../shared/tasks/card-record.ts";
-import { hasSummary } from "../../../shared/tasks/comments.ts";
 import { expireClaims } from "../../../shared/tasks/lifecycle/claim-upkeep.ts";
 import { createAgentTestApp } from "../../support/agent-test-app.ts";
 import { getTool } from "../../support/get-tool.ts";
