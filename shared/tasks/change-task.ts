@@ -34,6 +34,13 @@ import { verifyClaim } from "./claim-lease.ts";
 import { findStoredTask, getReadStart, readFreshTask, refreshTask } from "./find-task.ts";
 import type { ItemFields } from "./task-fields.ts";
 
+/** What must hold at the moment in which a write begins. */
+interface WriteChecks {
+  claim?: ClaimRecord | undefined;
+  /** Throws to refuse the write. */
+  beforeSend?: (() => Promise<void>) | undefined;
+}
+
 type StateDeps = Pick<Deps, "cache" | "plane" | "clock" | "settings" | "store" | "log">;
 
 /** The fields of a project's state that are needed to choose one. */
@@ -52,13 +59,13 @@ const defaultAssigneeEndpoint = { ...projectsApi.get, answer: z.object({ default
 /**
  * Changes a work item as the caller, observes Plane's answer and returns the updated task. With `claim`, the write
  * starts only while the claim is valid; when the claim expires during the write, the item is read back and the call is
- * refused.
+ * refused. `beforeSend` may refuse the write at the last moment, after the wait for Plane's quota.
  */
 export async function changeTask(
   context: CallContext,
   task: Task,
   fields: ItemFields,
-  claim?: ClaimRecord,
+  { claim, beforeSend }: WriteChecks = {},
 ): Promise<Task> {
   const { deps, plane, correlation } = context;
   await markManaged(context, task);
@@ -70,6 +77,7 @@ export async function changeTask(
     json: { ...fields },
     async beforeSend() {
       if (claim) await verifyClaim(context, task, claim, [...new Set([before, after])]);
+      await beforeSend?.();
       Object.assign(readStart, await getReadStart(deps, task.id));
     },
   });
@@ -134,19 +142,19 @@ export async function moveToStatus(
   context: CallContext,
   task: Task,
   status: Status,
-  { labels = {}, claim }: { labels?: LabelChange; claim?: ClaimRecord | undefined } = {},
+  { labels = {}, ...checks }: WriteChecks & { labels?: LabelChange } = {},
 ): Promise<Task> {
   const { deps } = context;
   const fields = await createStatusFields(deps, task, status, labels);
   if (Object.keys(fields).length === 0) return task;
   try {
-    return await changeTask(context, task, fields, claim);
+    return await changeTask(context, task, fields, checks);
   } catch (thrown) {
     if (!(thrown instanceof PlaneInvalidError)) throw thrown;
     await Promise.all([deps.cache.removeItem(statesKey(task.project.id)), forgetLabels(deps, task.project.id)]);
     const freshFields = await createStatusFields(deps, task, status, labels);
     if (JSON.stringify(freshFields) === JSON.stringify(fields)) throw thrown;
-    return changeTask(context, task, freshFields, claim);
+    return changeTask(context, task, freshFields, checks);
   }
 }
 

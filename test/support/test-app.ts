@@ -100,7 +100,7 @@ export async function createTestApp(options: TestAppOptions = {}) {
   };
 
   const logged: Record<string, unknown>[] = [];
-  let nextWaitActions: (() => void)[] = [];
+  let nextWaitActions: (() => unknown)[] = [];
   function advance(ms: number) {
     const work = () => options.worker !== "by hand" && plane.runWorker();
     work();
@@ -109,7 +109,7 @@ export async function createTestApp(options: TestAppOptions = {}) {
   }
   async function wait(ms: number) {
     const until = time.now + ms;
-    for (const act of nextWaitActions.splice(0)) act();
+    for (const act of nextWaitActions.splice(0)) await act();
     // Waits that run in parallel end at the same time.
     advance(Math.max(0, until - time.now));
   }
@@ -164,7 +164,7 @@ export async function createTestApp(options: TestAppOptions = {}) {
     /** Advances the clock and runs Plane's worker. */
     advance,
     /** Runs this at the beginning of the next wait, for example of the 2 s between two reads. */
-    onNextWait: (act: () => void) => nextWaitActions.push(act),
+    onNextWait: (act: () => unknown) => nextWaitActions.push(act),
     /** Adds a webhook's body to the inbox as the route does. */
     enqueueWebhook,
     /** Runs Plane's worker and delivers the first `n` webhooks (default: all). Returns their bodies. */

@@ -22,13 +22,13 @@ import { ensureClaim, requireNotInReview } from "../claims.ts";
 import { getIdempotencyKey, postComment, toCommentHtml } from "../comments.ts";
 import type { DependencyBlockRecord } from "../dependency-blocks.ts";
 import { findStoredTask, formatOpenBlockers, readFreshTask, readOpenBlockers } from "../find-task.ts";
-import { countUnread } from "../remark-record.ts";
 import { findMissingCriteria, readDoneCriteria } from "./done-criteria.ts";
 import { blockWhenRefused, failWrite, isPermanentError } from "./refused-writes.ts";
 import { approveReview, findPendingVerdict, sendBackReview } from "./reviews.ts";
 import {
   beginStatusChange,
   hasReachedStatus,
+  requireRemarksRead,
   STATUS_CHANGE,
   type StatusChange,
   toStatusChangeId,
@@ -251,16 +251,6 @@ async function readNewComments(context: CallContext, { id, item, project }: Task
   const [stored] = await deps.store.read<CommentsRecord>([observedKeys.comments(id)]);
   if (stored?.value.readAt === item.snapshot.updatedAt) return;
   await readComments(deps, item, { project, correlation, cause: correlation });
-}
-
-/** Throws `conflict` while the agent has not read what people wrote about the task; the refused call contains it. */
-async function requireRemarksRead({ deps, caller }: CallContext, { id, key }: Task): Promise<void> {
-  const [unread = 0] = await countUnread(deps, [id], caller.name);
-  if (unread === 0) return;
-  throw new GroundcrewError(
-    "conflict",
-    `${key} is not done yet: people wrote to you about it. Read this, do or answer what it asks for, and call again.`,
-  );
 }
 
 /** The stored state of a task for the caller: `heldUntil` (store time) only of its own claim, its blockers as keys. */

@@ -5,6 +5,7 @@
 
 import { z } from "zod";
 import type { TaskDeps } from "../../app/deps.ts";
+import { GroundcrewError } from "../../errors.ts";
 import { formatTemplate, localizeNumber } from "../../i18n/localize.ts";
 import { getTexts } from "../../i18n/texts.ts";
 import { escapeHtml } from "../../markdown/plain-text.ts";
@@ -33,6 +34,7 @@ import { moveToStatus } from "../change-task.ts";
 import { endClaim, getClaimDuration, verifyClaim } from "../claim-lease.ts";
 import { postComment } from "../comments.ts";
 import { findStoredTask } from "../find-task.ts";
+import { countUnread } from "../remark-record.ts";
 import { recordFinishedTask } from "../forecast.ts";
 import { prepareWorkEvent } from "../work-events.ts";
 import { commitSchema, testsSchema } from "./commit-and-tests.ts";
@@ -163,11 +165,23 @@ async function writeState(run: StatusRun, { input }: StatusChangeRecord): Status
   await verifyClaim(context, task, claim, [task.item.snapshot.status, status]);
   const inReview = review !== undefined;
   const labels = inReview ? { add: [REVIEW_LABEL] } : {};
-  run.task = await moveToStatus(context, task, inReview ? "in_progress" : status, { labels, claim });
+  // What people write while the write waits for Plane's quota must be read as well.
+  const beforeSend = status === "done" ? () => requireRemarksRead(context, task) : undefined;
+  run.task = await moveToStatus(context, task, inReview ? "in_progress" : status, { labels, claim, beforeSend });
   // From now on, a task that is back in its previous status was moved by another user.
   if (status === "in_progress") await verifyClaim(context, task, claim, ["in_progress"]);
   context.deps.log.info("status set", { correlation: context.correlation, item: task.key, status });
   return undefined;
+}
+
+/** Throws `conflict` while the agent has not read what people wrote about the task; the refused call contains it. */
+export async function requireRemarksRead({ deps, caller }: CallContext, { id, key }: Task): Promise<void> {
+  const [unread = 0] = await countUnread(deps, [id], caller.name);
+  if (unread === 0) return;
+  throw new GroundcrewError(
+    "conflict",
+    `${key} is not done yet: people wrote to you about it. Read this, do or answer what it asks for, and call again.`,
+  );
 }
 
 /** Starting and finishing always get a comment; other changes only with a text of the agent. */

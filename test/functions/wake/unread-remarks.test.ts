@@ -94,6 +94,20 @@ test("PEOPLE-01 before a task is finished its comments are read with one request
   expect(requests.filter((request) => request === "GET work-items/:id/comments")).toHaveLength(1);
 });
 
+test("PEOPLE-01 done is refused for a comment that arrives while the write waits for Plane's quota", async () => {
+  const setup = await createWorkingSetup();
+  // The second request at the agent's pace waits for a second.
+  await setup.call("Imhotep", "add_comment", { task: "ONB-1", text: "Nearly done" });
+  await setup.call("Imhotep", "add_comment", { task: "ONB-1", text: "One more minute" });
+  setup.app.onNextWait(() => commentNow(setup, "<p>Wait, not like this</p>"));
+  const { error } = await getRefusal(setup, "Imhotep", "update_task_status", { task: "ONB-1", ...DONE });
+  expect(error.message).toContain("Wait, not like this");
+  expect(setup.app.readPlaneItem(setup.task).state).toBe("In Progress");
+  expect(await setDone(setup)).toMatchObject({ status: "done" });
+  const comments = setup.app.plane.comments(setup.task);
+  expect(comments.filter(({ comment_html }) => comment_html.includes("It is done."))).toHaveLength(1);
+});
+
 test("PEOPLE-01 an agent that finishes between the writing of a comment and its webhook is told, and later writers are not", async () => {
   const setup = await createWorkingSetup();
   const { app, task } = setup;

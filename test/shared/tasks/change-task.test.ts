@@ -24,7 +24,7 @@ test.each(["1.3.1", "1.2.2"] as const)(
   "a change is made by the agent itself and is observed and published at once, without a webhook (Plane %s)",
   async (version) => {
     const { app, item, acting, task, claim, inProgress } = await createClaimedTask({ version });
-    const after = await changeTask(acting, task, inProgress, claim);
+    const after = await changeTask(acting, task, inProgress, { claim });
     expect(after.item.snapshot.status).toBe("in_progress");
     expect(app.readPlaneItem(item).state).toBe("In Progress");
     app.dropWebhooks();
@@ -37,9 +37,9 @@ test.each(["1.3.1", "1.2.2"] as const)(
 test("a list that a change empties is empty at once, without a second read", async () => {
   const { app, acting, task, claim } = await createClaimedTask();
   const label = app.plane.addLabel(app.onb, "later");
-  const labelled = await changeTask(acting, task, { labels: [label.id] }, claim);
+  const labelled = await changeTask(acting, task, { labels: [label.id] }, { claim });
   expect(labelled.item.snapshot.labels).toEqual([label.id]);
-  const bare = await changeTask(acting, labelled, { labels: [] }, claim);
+  const bare = await changeTask(acting, labelled, { labels: [] }, { claim });
   expect(bare.item.snapshot.labels).toEqual([]);
 });
 
@@ -50,7 +50,7 @@ test("the answer of a change contains what people changed while the call waited 
     app.plane.editItem(item, { name: "Write it up" });
     void app.deliverWebhooks();
   });
-  const after = await changeTask(acting, task, inProgress, claim);
+  const after = await changeTask(acting, task, inProgress, { claim });
   expect(after.item.snapshot).toMatchObject({ status: "in_progress", name: "Write it up" });
 });
 
@@ -69,7 +69,7 @@ test("an agent whose process is suspended past its lease starts no write: it is 
   const { app, item, acting, task, claim, inProgress } = await createClaimedTask();
   app.advance(CLAIM_MS + 1);
   const asked = await app.recordRequests(() =>
-    expect(changeTask(acting, task, inProgress, claim)).rejects.toMatchObject({
+    expect(changeTask(acting, task, inProgress, { claim })).rejects.toMatchObject({
       code: "conflict",
       message: expect.stringContaining(": the claim expired"),
     }),
@@ -84,7 +84,7 @@ test.each(["before", "after"] as const)(
     let time = { now: 0 };
     const { app, acting, task, claim, inProgress } = await createClaimedTask({ fetch: stopping(at, () => time) });
     time = app.time;
-    await expect(changeTask(acting, task, inProgress, claim)).rejects.toMatchObject({
+    await expect(changeTask(acting, task, inProgress, { claim })).rejects.toMatchObject({
       code: "conflict",
       message: expect.stringMatching(/the claim expired.*ONB-1 is in_progress in Plane now/),
     });
