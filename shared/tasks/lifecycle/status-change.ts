@@ -34,8 +34,8 @@ import { moveToStatus } from "../change-task.ts";
 import { endClaim, getClaimDuration, verifyClaim } from "../claim-lease.ts";
 import { postComment } from "../comments.ts";
 import { findStoredTask } from "../find-task.ts";
-import { countUnread } from "../remark-record.ts";
 import { recordFinishedTask } from "../forecast.ts";
+import { countUnread } from "../remark-record.ts";
 import { prepareWorkEvent } from "../work-events.ts";
 import { commitSchema, testsSchema } from "./commit-and-tests.ts";
 
