@@ -29,7 +29,7 @@ const LOOP_EFFECTS: Record<LoopStep, Effect> = {
   "the plan is complete": putsValue("planrun:", { state: "done" }),
   "a finished task is stored": {
     commit: ({ put = [] }) =>
-      put.some(({ key, value }) => key.startsWith("item:") && JSON.stringify(value)?.includes('"word":"done"')),
+      put.some(({ key, value }) => key.startsWith("item:") && JSON.stringify(value)?.includes('"status":"done"')),
   },
   "the end of the plan is stored": putsValue("planrun:", { state: "done", completed: true }),
   "the summary is stored": putsValue("message:", {}),

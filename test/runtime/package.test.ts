@@ -6,9 +6,20 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { START_FLAGS } from "../../runtime/cli/start-command.ts";
 
-/** The environment of a person's shell, without settings of Groundcrew. */
+/**
+ * The environment of a person's shell, without settings of Groundcrew. Without a registry the bundled Node, an optional
+ * package, is left out after 30 s, and the Node on the PATH runs the package.
+ */
 const { PATH = "", HOME = "" } = process.env;
-const env = { PATH, HOME, npm_config_prefer_offline: "true", npm_config_audit: "false", npm_config_fund: "false" };
+const env = {
+  PATH,
+  HOME,
+  npm_config_prefer_offline: "true",
+  npm_config_audit: "false",
+  npm_config_fund: "false",
+  npm_config_fetch_retries: "0",
+  npm_config_fetch_timeout: "30000",
+};
 
 /** Packs the build that `npm test` has made, and installs the package in an empty folder. */
 function installPackage(): string {
