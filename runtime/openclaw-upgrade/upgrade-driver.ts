@@ -30,7 +30,7 @@ export interface UpgradeDriver {
   connect: (host: string, port: number, timeout: Ms) => Promise<string | undefined>;
   /** Brings this version onto the machine, beside the running one. */
   fetchVersion: (version: string, timeout: Ms) => Promise<void>;
-  /** What runs, so that a start or stop can be told from one that changed nothing: "" without a gateway. */
+  /** What runs, so that a start or stop can be distinguished from one that changed nothing: "" without a gateway. */
   identifyGateway: (timeout: Ms) => Promise<string>;
   stop: (timeout: Ms) => Promise<void>;
   /** Starts the pinned version; the gateway may need longer until it answers. */

@@ -117,7 +117,7 @@ async function prepareComments(
     put: [{ key, value: next }],
     facts: async (event) => facts.get(event) ?? { at: item.snapshot.updatedAt },
   });
-  // In the same commit, so that an agent that finishes meanwhile is told as well.
+  // In the same commit, so that an agent that finishes meanwhile learns of it as well.
   return written.length === 0
     ? change
     : mergeUpdates([change, await deps.prepareRemarks(item.snapshot.id, written, correlation)]);

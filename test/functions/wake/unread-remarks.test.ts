@@ -108,7 +108,7 @@ test("PEOPLE-01 done is refused for a comment that arrives while the write waits
   expect(comments.filter(({ comment_html }) => comment_html.includes("It is done."))).toHaveLength(1);
 });
 
-test("PEOPLE-01 an agent that finishes between the writing of a comment and its webhook is told, and later writers are not", async () => {
+test("PEOPLE-01 an agent that finishes between the writing of a comment and its webhook is woken for it, and not for later ones", async () => {
   const setup = await createWorkingSetup();
   const { app, task } = setup;
   // Written after the comments were read for `done`, and before the task is done in Plane.
@@ -127,7 +127,7 @@ test("PEOPLE-01 an agent that finishes between the writing of a comment and its 
   expect(setup.takeWakes().filter(({ message }) => message.includes("Thank you"))).toEqual([]);
 });
 
-test("PEOPLE-01 an agent that gave its task back before a comment was seen is told, beside the new one", async () => {
+test("PEOPLE-01 an agent that gave its task back before a comment was seen is woken for it, beside the new one", async () => {
   const setup = await createWorkingSetup();
   const { app, task } = setup;
   app.advance(60_000);

@@ -57,7 +57,7 @@ const WRITES = {
 type App = Awaited<ReturnType<typeof createRefusingApp>>["app"];
 
 test.each(Object.entries(WRITES))(
-  "OPENCLAW-15 a %s that Plane refuses for good blocks the task with a comment, a person is told once, and the agent can go on later",
+  "OPENCLAW-15 a %s that Plane refuses for good blocks the task with a comment, a person gets one message, and the agent can go on later",
   async (_, { path, code, run }) => {
     const { app, item, getFailedEvents } = await createRefusingApp(FORBIDDEN);
     app.plane.faults.clear();
