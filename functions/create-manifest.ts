@@ -22,6 +22,7 @@ import { planeTick } from "./plane-tick.ts";
 import { changesTick } from "./poll/changes-tick.ts";
 import { observeHandler } from "./poll/observe-handler.ts";
 import { cyclesTick, jobsTick, pollTick } from "./poll/poll-tick.ts";
+import { REQUEST_KINDS, requestsRoute } from "./requests.ts";
 import { digestTick } from "./telegram/digest/digest.ts";
 import { createOutboxHandler } from "./telegram/outbox-handler.ts";
 import { createLiveMessageRules, createNotificationRules } from "./telegram/rules.ts";
@@ -61,6 +62,7 @@ export function createManifest(machine?: MachineParts): Manifest {
       chatRoute,
       chatWriteRoute,
       remarksRoute,
+      requestsRoute,
       agentsRoute,
       holdsRoute,
       storeCopyRoute,
@@ -95,6 +97,7 @@ export function createManifest(machine?: MachineParts): Manifest {
       updatesHandler,
       ...createPeopleHandlers({ webhooks: inboxHandler, updates: updatesHandler, work: workHandler }),
     ],
+    requestKinds: REQUEST_KINDS,
     ...(machine?.services ? { services: machine.services } : {}),
     ruleSets: (settings) => [
       createNotificationRules(settings.notifications, settings.telegram?.chat),

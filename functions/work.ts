@@ -9,6 +9,7 @@ import { parseJobBody } from "../shared/jobs/job-body.ts";
 import { createProgressJobs } from "../shared/jobs/outgoing-jobs.ts";
 import { toLabelsLane, type WorkJobBody, workJobBodySchema } from "../shared/jobs/work-jobs.ts";
 import { type ProcedureKind, resumeProcedure } from "../shared/procedure/procedure.ts";
+import { closeTaskRequests, handleDueRequest } from "../shared/requests/requests.ts";
 import type { AnyEvent } from "../shared/task/events.ts";
 import type { EventFacts, RuleAction, RuleSet } from "../shared/task/rule-set.ts";
 import { mirrorAgentLabels } from "../shared/tasks/agent-labels.ts";
@@ -18,7 +19,7 @@ import { resolveBlocked, resolveDependants } from "../shared/tasks/dependency-bl
 import { checkClaim, expireClaims, handleClaimEnd, restoreClaim } from "../shared/tasks/lifecycle/claim-upkeep.ts";
 import { reconcileReview, VERDICT } from "../shared/tasks/lifecycle/reviews.ts";
 import { STATUS_CHANGE } from "../shared/tasks/lifecycle/status-change.ts";
-import { closeQuestions, postAnswer, remindQuestion } from "../shared/tasks/people/questions.ts";
+import { postAnswer } from "../shared/tasks/people/questions.ts";
 import { handleMention, postRemark, wakeForHeldRemarks } from "../shared/tasks/people/remarks.ts";
 import { runPlan } from "../shared/tasks/planning/run-plan.ts";
 import { closeTicket, requestTicket } from "../shared/tickets/approval.ts";
@@ -55,7 +56,7 @@ const ITEM_CHECKS: Partial<Record<AnyEvent["kind"], readonly ItemCheck[]>> = {
 const OPERATIONS: { [Type in OperationType]: (deps: Deps, body: BodyByType[Type]) => Promise<unknown> } = {
   claim_ended: handleClaimEnd,
   async check_claim(deps, body) {
-    await closeQuestions(deps, body.item);
+    await closeTaskRequests(deps, body.item, body.correlation);
     await checkClaim(deps, body);
   },
   restore_claim: restoreClaim,
@@ -65,11 +66,11 @@ const OPERATIONS: { [Type in OperationType]: (deps: Deps, body: BodyByType[Type]
   ticket: requestTicket,
   ticket_closed: (deps, { item, correlation }) => closeTicket(deps, item, correlation),
   card: writeCard,
-  remind: remindQuestion,
+  request_due: handleDueRequest,
   post_remark: postRemark,
   mention: handleMention,
   deferred_remarks: wakeForHeldRemarks,
-  answer: (deps, { question, correlation }) => postAnswer(deps, question, correlation),
+  answer: postAnswer,
 };
 
 /** Handles the jobs that follow from agents' work: ends of claims, cards, labels, dependencies, reminders. */

@@ -154,6 +154,7 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
     cache: createCache(parts),
     terminals: createTerminals({ clock }),
     ruleSets: manifest.ruleSets(settings),
+    requestKinds: manifest.requestKinds,
     prepareRemarks: (...written) => prepareRemarks(deps, ...written),
     ...omitUndefined({ scrape, bridgeTokens }),
     ticks: createTickRunner(manifest.ticks, () => deps, omitUndefined({ isOnlyProcess })),

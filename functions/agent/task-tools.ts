@@ -130,9 +130,9 @@ export const TASK_TOOLS: readonly Tool[] = [
       answer: z.string().optional(),
     }),
     async run({ work }, { task, ...question }) {
-      const { key, id, answer } = await work.ask(task, question);
-      const status = answer ? ("answered" as const) : ("open" as const);
-      return { task: key, question: id, status, answer: answer?.text };
+      const { key, id, verdict } = await work.ask(task, question);
+      const status = verdict ? ("answered" as const) : ("open" as const);
+      return { task: key, question: id, status, answer: verdict?.comment };
     },
   }),
 ];

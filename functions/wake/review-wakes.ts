@@ -21,7 +21,8 @@ import { workSets } from "../../shared/records/store-keys.ts";
 import type { ClaimRecord } from "../../shared/records/task-records.ts";
 import type { Job, JobResult } from "../../shared/store/port.ts";
 import { readAllRows } from "../../shared/store/records.ts";
-import { isQuestionOpen, readTaskQuestions } from "../../shared/tasks/people/questions.ts";
+import { isRequestOpen } from "../../shared/task/request.ts";
+import { readTaskQuestions } from "../../shared/tasks/people/questions.ts";
 import {
   filterActionableTasks,
   findStartableTasks,
@@ -119,7 +120,7 @@ async function hasActiveClaim(deps: Pick<WakeTaskDeps, "store">, agent: string):
   const [now, claims] = await Promise.all([deps.store.now(), readAllRows<ClaimRecord>(deps, workSets.claimsOf(agent))]);
   for (const { value } of claims.filter((row) => row.value.until > now)) {
     const questions = await readTaskQuestions(deps, value.item);
-    if (!questions.some((question) => question.agent === agent && isQuestionOpen(question))) return true;
+    if (!questions.some((question) => question.from === agent && isRequestOpen(question))) return true;
   }
   return false;
 }

@@ -13,8 +13,9 @@ import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { PlaneClient } from "../plane/endpoint.ts";
 import type { StoreCapacity } from "../store/capacity.ts";
-import type { JobResult, LeasedJob, Queue, Store } from "../store/port.ts";
+import type { JobResult, LeasedJob, Queue, Store, StoredValue } from "../store/port.ts";
 import type { ValueUpdate } from "../store/records.ts";
+import type { RequestKindName, RequestRecord } from "../task/request.ts";
 import type { RuleSet } from "../task/rule-set.ts";
 import type { TelegramBot } from "../telegram/bot.ts";
 import type { Ms } from "../time.ts";
@@ -41,6 +42,8 @@ export interface Deps {
   prepareRemarks: (item: string, written: readonly WrittenRemark[], correlation: string) => Promise<ValueUpdate>;
   /** The manifest's rule sets for the present settings. */
   ruleSets: readonly RuleSet[];
+  /** The manifest's kinds of requests to people. */
+  requestKinds: RequestKinds;
   log: Log;
   metrics: Metrics;
   /** Returns all metrics in the Prometheus text format; absent on hosts that do not expose metrics. */
@@ -130,6 +133,31 @@ export interface JobHandler {
   handle(deps: Deps, job: LeasedJob): Promise<JobResult>;
 }
 
+/**
+ * What is particular about one kind of request to a person, in the module of its subject. What a function prepares goes
+ * into the commit that stores the request, and expects it at the revision `rev`, which is 0 for a new one.
+ */
+export interface RequestKind {
+  /** An open request is closed when its task is closed or removed. */
+  closesWithTask?: true;
+  /** Intervals from a request to its reminders. */
+  getReminders?(request: RequestRecord): readonly Ms[];
+  /** Publishes a request, or the reminder whose number it has. */
+  announce(deps: TaskDeps, stored: StoredValue<RequestRecord>, correlation: string): Promise<ValueUpdate>;
+  /** Reads again what is judged, before a decision; a request that has changed is stored, and the decision refused. */
+  reread?(deps: TaskDeps, request: RequestRecord, correlation: string): Promise<RequestRecord>;
+  /** Prepares what the request's verdict does; undefined when its subject is gone, so that nothing can be decided. */
+  decide(
+    deps: TaskDeps,
+    decided: StoredValue<RequestRecord & Required<Pick<RequestRecord, "verdict">>>,
+    correlation: string,
+  ): Promise<ValueUpdate | undefined>;
+  /** Prepares what follows when it is closed without an answer: who asked is told. */
+  close?(deps: TaskDeps, closed: StoredValue<RequestRecord>, correlation: string): Promise<ValueUpdate>;
+}
+
+export type RequestKinds = Readonly<Partial<Record<RequestKindName, RequestKind>>>;
+
 /** A scheduled task. Two runs of one tick never overlap, also across processes. */
 export interface Tick {
   name: string;
@@ -171,6 +199,7 @@ export interface Manifest {
   /** Started only by long-running processes, not by Cloudflare Workers. */
   services?: readonly Service[];
   ruleSets: (settings: Settings) => RuleSet[];
+  requestKinds: RequestKinds;
 }
 
 /** Result of a finished tick. */
@@ -200,7 +229,7 @@ export type SyncDeps = FactsDeps & Pick<Deps, "getAgentPlane" | "metrics" | "new
 export type FactsDeps = Pick<Deps, "store" | "cache" | "plane" | "clock" | "settings" | "ruleSets" | "log">;
 
 /** Dependencies of the task operations. */
-export type TaskDeps = SyncDeps & Pick<Deps, "notify" | "fetch" | "hashing">;
+export type TaskDeps = SyncDeps & Pick<Deps, "notify" | "fetch" | "hashing" | "requestKinds">;
 
 /** External systems whose health is reported. */
 export type HealthComponent = "plane" | "telegram";

@@ -37,14 +37,8 @@ export const workJobBodySchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("resolve_dependants"), ...commonFields }),
   /** A blocker of the item has changed: blocks or unblocks the item. */
   z.object({ type: z.literal("resolve_blocked"), ...commonFields }),
-  /** Reminds people of an unanswered question, which may be about no item. */
-  z.object({
-    type: z.literal("remind"),
-    ...commonFields,
-    item: z.string().exactOptional(),
-    question: z.string(),
-    after: z.number(),
-  }),
+  /** Reminds people of a request that waits, or closes it at its deadline; `after` is the number of earlier reminders. */
+  z.object({ type: z.literal("request_due"), request: z.string(), after: z.number(), correlation: z.string() }),
   /** A procedure was interrupted: continues it, or gives it up. */
   z.object({ type: z.literal("resume_procedure"), kind: z.string(), subject: z.string(), correlation: z.string() }),
   /** Posts what a person wrote outside of Plane as a comment. */
@@ -67,7 +61,7 @@ export const workJobBodySchema = z.discriminatedUnion("type", [
   /** The agent may be woken for remarks that were over the limit. */
   z.object({ type: z.literal("deferred_remarks"), ...commonFields, agent: z.string() }),
   /** Posts the answer to a question as a comment. */
-  z.object({ type: z.literal("answer"), ...commonFields, question: z.string() }),
+  z.object({ type: z.literal("answer"), request: z.string(), correlation: z.string() }),
   /** An event of a work item requests a ticket. */
   z.object({
     type: z.literal("ticket"),

@@ -93,7 +93,8 @@ export const workKeys = {
   ticket: (key: string): StoreKey => `ticket:${key}`,
   /** What people wrote about an item to agents. */
   remarks: (item: string): StoreKey => `remarks:${item}`,
-  question: (id: string): StoreKey => `question:${id}`,
+  /** A request to a person, by its id. */
+  request: (id: string): StoreKey => `request:${id}`,
   /** A message of an agent to the human, about no task. */
   message: (id: string): StoreKey => `message:${id}`,
   /** Idempotency key of a call, by the hash of its input. */
@@ -150,9 +151,10 @@ export const workSets = {
   reviews: "reviews",
   times: "times",
   spent: "spent",
-  /** Open questions. */
-  questions: "questions",
-  questionsOf: (item: string): SetName => `questions:${item}`,
+  /** Open requests to people. */
+  requests: "requests",
+  /** The requests about an item, open and closed. */
+  requestsOf: (item: string): SetName => `requests:${item}`,
   finishedBy: (agent: string): SetName => `finished:${encodeURIComponent(agent)}`,
   /** The tasks an agent finished on a calendar day, `2026-11-22`. */
   finishedOn: (agent: string, day: string): SetName => `finished:${encodeURIComponent(agent)}:${day}`,

@@ -21,8 +21,8 @@ export type LoopStep = (typeof LOOP_STEPS)[number];
 const LOOP_EFFECTS: Record<LoopStep, Effect> = {
   "the wish is stored": putsValue("asked-for:", { state: "open" }),
   "a wake is posted": { request: (url, body) => url.includes("/hooks/") && body.includes("plane-bridge") },
-  "the question is stored": putsValue("question:", {}),
-  "the answer is stored": putsValue("question:", { answer: expectAny }),
+  "the question is stored": putsValue("request:", {}),
+  "the answer is stored": putsValue("request:", { verdict: expectAny }),
   "the plan is proposed": putsValue("planrun:", { state: "awaiting_approval" }),
   "the plan is approved": putsValue("planrun:", { state: "running", approvedBy: expectAny }),
   "a step of the plan is recorded": putsValue("plan:", {}),

@@ -10,7 +10,13 @@ import { hasRedisServer, startRedis } from "../support/redis-server.ts";
 import { createTestSettings } from "../support/settings.ts";
 import { postWebhook, RUNTIME_ENV, startTestRuntime, watchForcedCloses } from "../support/test-runtime.ts";
 
-const ROUTES_ONLY: Manifest = { routes: manifest.routes, ticks: [], jobHandlers: [], ruleSets: () => [] };
+const ROUTES_ONLY: Manifest = {
+  routes: manifest.routes,
+  ticks: [],
+  jobHandlers: [],
+  ruleSets: () => [],
+  requestKinds: {},
+};
 
 /** Waits as the product does, except for the 8 s after which stopping gives up: they never end. */
 const waitWithoutStopLimit: typeof wait = (ms, signal) => (ms === 8_000 ? new Promise(() => {}) : wait(ms, signal));

@@ -22,7 +22,7 @@ function createStoreUrl(): string {
   return `file:${folder}`;
 }
 
-const manifest = { routes: [], ticks: [], jobHandlers: [], ruleSets: () => [] };
+const manifest = { routes: [], ticks: [], jobHandlers: [], ruleSets: () => [], requestKinds: {} };
 
 const start = (url: string) =>
   startRuntime(createTestSettings({ ...RUNTIME_ENV, STORE_URL: url }), { manifest, write: () => {} });

@@ -84,6 +84,7 @@ test("reliability 4: after a delivery that could not be stored, the requested po
       ticks: [poll],
       jobHandlers: [],
       ruleSets: () => [],
+      requestKinds: {},
     },
   });
   setMode("fails");

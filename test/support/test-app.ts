@@ -3,6 +3,7 @@ import { onTestFinished } from "vitest";
 import { createPeopleHandlers } from "../../functions/people.ts";
 import { observeHandler } from "../../functions/poll/observe-handler.ts";
 import { cyclesTick, pollTick } from "../../functions/poll/poll-tick.ts";
+import { REQUEST_KINDS } from "../../functions/requests.ts";
 import { inboxHandler } from "../../functions/webhooks/inbox-handler.ts";
 import { workHandler } from "../../functions/work.ts";
 import { createDeps } from "../../runtime/create-deps.ts";
@@ -92,6 +93,7 @@ export async function createTestApp(options: TestAppOptions = {}) {
       options.outbox ?? recorder.jobHandler,
       ...(options.parts?.jobHandlers ?? []),
     ],
+    requestKinds: REQUEST_KINDS,
     ruleSets: (parsedSettings) =>
       keepDefined([
         options.outbox ? undefined : createRecordingRuleSet(options.needsActor ?? false),

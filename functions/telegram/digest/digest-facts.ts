@@ -10,6 +10,7 @@ import { type DecisionRecord, decisionSet, itemDecisionSetKey } from "../../../s
 import { listReadableProjects, type ProjectRecord, type Task } from "../../../shared/records/plane-records.ts";
 import { observedSets, workSets } from "../../../shared/records/store-keys.ts";
 import { findStatusAttempt, type ReviewRecord } from "../../../shared/records/task-records.ts";
+import { readOpenRequests } from "../../../shared/requests/requests.ts";
 import type { StoreKey } from "../../../shared/store/port.ts";
 import { readAllRows, scanPages, scanRows } from "../../../shared/store/records.ts";
 import { readProjectTotals } from "../../../shared/sync/projects.ts";
@@ -18,7 +19,6 @@ import { type ItemRecord, isBlocked } from "../../../shared/task/snapshot.ts";
 import { readCard } from "../../../shared/tasks/card-record.ts";
 import { findOpenTask, findStoredTask, readOpenBlockers, toTask } from "../../../shared/tasks/find-task.ts";
 import { createForecaster, sumForecasts, type TaskForecast } from "../../../shared/tasks/forecast.ts";
-import type { QuestionRecord } from "../../../shared/tasks/people/questions.ts";
 import type { PlanRun } from "../../../shared/tasks/plan-record.ts";
 import { DAY, type Ms, toZonedDate } from "../../../shared/time.ts";
 
@@ -197,11 +197,9 @@ export async function readPendingPlans(deps: DigestDeps) {
 /** Reads the unanswered questions about open tasks and about no task, oldest first. */
 export async function readPendingQuestions(deps: DigestDeps) {
   const requests: (PendingRequest & { task: Task | undefined; text: string })[] = [];
-  for (const { value } of await readAllRows<QuestionRecord>(deps, workSets.questions)) {
-    const { item, agent, text, askedAt, answer, closed: closedAt } = value;
-    if (answer || closedAt !== undefined) continue;
-    const task = item === undefined ? undefined : await findOpenTask(deps, item);
-    if (item === undefined || task) requests.push({ agent, text, at: askedAt, task });
+  for (const { subject, from: agent, text, createdAt: at } of await readOpenRequests(deps, "question")) {
+    const task = subject.item === undefined ? undefined : await findOpenTask(deps, subject.item);
+    if (subject.item === undefined || task) requests.push({ agent, text, at, task });
   }
   return requests.sort(compareByAge);
 }

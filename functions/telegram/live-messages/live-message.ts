@@ -3,6 +3,7 @@
 import { sha256Hex } from "../../../shared/hashing.ts";
 import type { Put, SetName, Store, StoredRow, StoreKey } from "../../../shared/store/port.ts";
 import type { PlanEvent, WorkEvent } from "../../../shared/task/events.ts";
+import type { RequestKindName } from "../../../shared/task/request.ts";
 import type { ChatId, InlineButton } from "../../../shared/telegram/bot.ts";
 import {
   joinRichText,
@@ -53,7 +54,16 @@ export type LiveMessage = {
   /** An earlier send may have arrived too. */
   repeat: boolean;
 } & (
-  | { event: QuestionEvent; subject: MessageSubject }
+  | {
+      event: QuestionEvent;
+      subject: { id: string };
+      /** Id of the request, its kind, and the hash of what the message shows. */
+      request: string;
+      kind: RequestKindName;
+      hash: string;
+      /** Somebody pressed the button that asks for their own words. */
+      asking?: true;
+    }
   | {
       event: PlanProposedEvent;
       subject: MessageSubject;
@@ -86,7 +96,7 @@ export type LiveMessage = {
     }
 );
 
-export type LiveQuestionMessage = Extract<LiveMessage, { event: QuestionEvent }>;
+export type LiveRequestMessage = Extract<LiveMessage, { event: QuestionEvent }>;
 
 export type LiveReviewMessage = Extract<LiveMessage, { event: ReviewEvent }>;
 
@@ -95,7 +105,7 @@ export type LivePlanMessage = Extract<LiveMessage, { event: PlanProposedEvent }>
 export type LiveTicketMessage = Extract<LiveMessage, { event: TicketWaitEvent }>;
 
 /** The label of a button, and what its press does: part of its data. */
-type LiveButton = readonly [label: string, action: string];
+export type LiveButton = readonly [label: string, action: string];
 
 /** What a live message shows, before its length and its buttons are settled. */
 export interface LiveContent {

@@ -5,9 +5,9 @@
 
 import { createLiveRefreshJob, type LiveRefreshBody } from "../../../shared/jobs/outgoing-jobs.ts";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
+import { findRequest } from "../../../shared/requests/requests.ts";
 import type { JobResult, StoredRow, StoredValue } from "../../../shared/store/port.ts";
 import type { ActionBody } from "../../../shared/task/rule-set.ts";
-import { findQuestion } from "../../../shared/tasks/people/questions.ts";
 import { findPlanRun } from "../../../shared/tasks/plan-record.ts";
 import { findWish, type WishMessage } from "../../../shared/tasks/wishes.ts";
 import { toSoundExtras } from "../../../shared/telegram/chat-settings.ts";
@@ -39,13 +39,13 @@ import {
 } from "./live-message.ts";
 import { planKind } from "./plans.ts";
 import { updateProgressMessage } from "./progress.ts";
-import { questionKind } from "./questions.ts";
+import { requestKind } from "./requests.ts";
 import { reviewKind } from "./reviews.ts";
 import { ticketKind } from "./ticket-decisions.ts";
 import { findSendDelay, isSameWait } from "./ticket-waits.ts";
 
 const LIVE_KINDS: Readonly<Record<LiveEvent["kind"], LiveKind>> = {
-  asked: questionKind,
+  asked: requestKind,
   review: reviewKind,
   plan_proposed: planKind,
   ticket: ticketKind,
@@ -75,7 +75,7 @@ export async function sendLiveMessage(
     }
   }
   const { subject } = liveMessage;
-  const thread = await readReplyThread(context, event, subject);
+  const thread = await readReplyThread(context, event, task, subject);
   const sound = toSoundExtras(event.kind === "ticket" ? "ticket_waits" : event.kind, item);
   return sendSeparateMessage(context, {
     attempt,
@@ -83,7 +83,7 @@ export async function sendLiveMessage(
     fields: { correlation, asks: event.kind },
     rich: view.rich,
     extras: { ...thread.extras, ...toButtonExtras(view), ...sound },
-    tasks: "key" in subject ? [subject.id] : [],
+    tasks: task ? [task.id] : [],
     thread,
     async createRecord({ messageId, rich, repeat }) {
       const viewHash = await hashView({ rich, ...toButtonExtras(view) });
@@ -121,9 +121,10 @@ async function hasOpenMessage(
 async function readReplyThread(
   context: DeliveryContext,
   event: LiveEvent,
-  subject: MessageSubject,
+  task: { id: string } | undefined,
+  subject: Pick<MessageSubject, "id">,
 ): Promise<MessageThread> {
-  const thread = await readThread(context, "key" in subject ? subject.id : undefined);
+  const thread = await readThread(context, task?.id);
   if (event.kind !== "asked" || event.reminder === 0) {
     const message = await findPersonMessage(context, event);
     return message
@@ -139,7 +140,7 @@ async function readReplyThread(
 /** Finds the message of the wish that a plan or a question is about, in the chat where people write to the Concierge. */
 async function findPersonMessage({ deps, chat }: DeliveryContext, event: LiveEvent): Promise<WishMessage | undefined> {
   if (chat !== deps.settings.telegram?.chat) return undefined;
-  if (event.kind === "asked") return (await findQuestion(deps, event.question))?.value.message;
+  if (event.kind === "asked") return (await findRequest(deps, event.question))?.value.subject.message;
   if (event.kind !== "plan_proposed") return undefined;
   const wish = (await findPlanRun(deps, event.plan))?.wish;
   return wish === undefined ? undefined : (await findWish(deps, wish))?.message;

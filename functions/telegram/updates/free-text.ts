@@ -5,8 +5,9 @@
 
 import { workSets } from "../../../shared/records/store-keys.ts";
 import type { ReviewRecord } from "../../../shared/records/task-records.ts";
+import { findRequest, readOpenRequests } from "../../../shared/requests/requests.ts";
 import { readAllRows } from "../../../shared/store/records.ts";
-import { findQuestion, isQuestionOpen, type QuestionRecord } from "../../../shared/tasks/people/questions.ts";
+import type { RequestRecord } from "../../../shared/task/request.ts";
 import { findPlanRun, type PlanRun } from "../../../shared/tasks/plan-record.ts";
 import { findPlanVerdict } from "../../../shared/tasks/planning/decide-plan.ts";
 import { toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
@@ -18,7 +19,7 @@ import { type ChoiceCommand, type CommandContext, type CommandResult, replyText 
 import { findConcierge, sendFreeText } from "../commands/concierge.ts";
 import { isApproval } from "../live-messages/live-message.ts";
 import { decidePlan } from "../live-messages/plans.ts";
-import { isOwnAnswer, submitAnswer } from "../live-messages/questions.ts";
+import { submitDecision } from "../live-messages/requests.ts";
 import { fillTemplate } from "../presentation/presentation.ts";
 
 /** What a text is for: a question, a plan that waits for approval, or nothing that waits. */
@@ -88,15 +89,14 @@ function addQuote(text: string, quoted: string): string {
 async function readPending({ deps }: CommandContext) {
   const [now, questions, runs, reviews] = await Promise.all([
     deps.store.now(),
-    readAllRows<QuestionRecord>(deps, workSets.questions),
+    readOpenRequests(deps, "question"),
     readAllRows<PlanRun>(deps, workSets.unfinishedPlanRuns),
     readAllRows<ReviewRecord>(deps, workSets.reviews),
   ]);
   return {
     questions: questions
-      .map(({ value }) => value)
-      .filter((one) => one.item === undefined && isQuestionOpen(one) && isRecent(one.askedAt, PENDING_MS, now))
-      .sort((a, b) => b.askedAt - a.askedAt),
+      .filter(({ subject, createdAt }) => subject.item === undefined && isRecent(createdAt, PENDING_MS, now))
+      .sort((a, b) => b.createdAt - a.createdAt),
     plans: runs
       .map(({ value }) => value)
       .filter(({ state, at }) => state === "awaiting_approval" && isRecent(at, PENDING_MS, now))
@@ -106,18 +106,21 @@ async function readPending({ deps }: CommandContext) {
 }
 
 /** Whether a text that replies to nothing answers this question: one of its choices, or written soon and no question. */
-function isAnswer({ choices, askedAt }: QuestionRecord, text: string, now: Ms): boolean {
-  if (choices.some((choice) => normalizeName(choice) === normalizeName(text))) return true;
-  return isRecent(askedAt, ANSWER_MS, now) && !/[?？]\s*$/.test(text);
+function isAnswer({ options, createdAt }: RequestRecord, text: string, now: Ms): boolean {
+  if (options.some(({ label }) => normalizeName(label) === normalizeName(text))) return true;
+  return isRecent(createdAt, ANSWER_MS, now) && !/[?？]\s*$/.test(text);
 }
 
 /** Submits a text as the answer to a question about no task, and says so. */
 async function answerQuestionWithText(context: CommandContext, id: string, text: string): Promise<CommandResult> {
-  const { toast } = await submitAnswer(context, id, text);
-  const question = (await findQuestion(context.deps, id))?.value;
-  if (!question || !isOwnAnswer(question, context, text)) return { reply: { rich: toPlainText(toast) } };
-  const values = { agent: toSafeText(question.agent, 80), question: toSafeText(question.text, 120) };
-  return replyText(`💡 ${context.presentation.texts.freeText.answered}`, values);
+  const { texts } = context.presentation;
+  const question = (await findRequest(context.deps, id))?.value;
+  if (!question) return { reply: { rich: toPlainText(texts.live.toast.over) } };
+  const given = { answer: "answer", comment: text, hash: question.hash };
+  const { toast, isDecided } = await submitDecision(context, question, given);
+  if (!isDecided) return { reply: { rich: toPlainText(toast) } };
+  const values = { agent: toSafeText(question.from, 80), question: toSafeText(question.text, 120) };
+  return replyText(`💡 ${texts.freeText.answered}`, values);
 }
 
 /** The button with which a text goes to the Concierge as a message of its own. */

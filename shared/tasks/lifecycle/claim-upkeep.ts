@@ -123,7 +123,7 @@ async function isFinishing(deps: TaskDeps, { item, agent }: ClaimRecord): Promis
 async function isWaitingForAnswer(deps: TaskDeps, { item, agent }: ClaimRecord, now: Ms): Promise<boolean> {
   const questions = await readTaskQuestions(deps, item);
   return questions.some(
-    (question) => question.agent === agent && !question.answer && now - question.askedAt < ANSWER_WAIT_MS,
+    ({ from, verdict, createdAt }) => from === agent && !verdict && now - createdAt < ANSWER_WAIT_MS,
   );
 }
 

@@ -5,8 +5,8 @@ import { GroundcrewError } from "../../errors.ts";
 import { getTexts, type TelegramTexts } from "../../i18n/texts.ts";
 import { createAnnouncementJob } from "../../jobs/outgoing-jobs.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
-import { workKeys, workSets } from "../../records/store-keys.ts";
-import { readAllRows, updateValue } from "../../store/records.ts";
+import { workKeys } from "../../records/store-keys.ts";
+import { updateValue } from "../../store/records.ts";
 import type { ChatId } from "../../telegram/bot.ts";
 import { toSoundExtras } from "../../telegram/chat-settings.ts";
 import {
@@ -22,18 +22,9 @@ import { DAY, type Ms } from "../../time.ts";
 import type { CallContext } from "../call-context.ts";
 import { getIdempotencyKey } from "../comments.ts";
 import { findWishMessage, prepareAnsweredWish } from "../wishes.ts";
-import {
-  choicesSchema,
-  findQuestion,
-  isQuestionOpen,
-  isSameQuestion,
-  publishQuestion,
-  QUESTION_TEXT_LIMIT,
-  type QuestionRecord,
-  toQuestionContent,
-} from "./questions.ts";
+import { askWithoutTask, choicesSchema, QUESTION_TEXT_LIMIT } from "./questions.ts";
 
-/** A message of an agent to the human that needs no answer and is about no task. A question is a `QuestionRecord`. */
+/** A message of an agent to the human that needs no answer and is about no task. A question is a request. */
 interface MessageRecord {
   id: string;
   agent: string;
@@ -86,25 +77,12 @@ export async function messageHuman(context: CallContext, newMessage: NewMessage)
 
 /** Asks a question about no task, unless the same one is open or was asked within ten minutes. */
 async function askQuestion(context: CallContext, newMessage: NewMessage) {
-  const { deps, caller, correlation } = context;
   if (newMessage.text.length > QUESTION_TEXT_LIMIT)
     throw new GroundcrewError("bad_request", `A question has at most ${QUESTION_TEXT_LIMIT} characters. Shorten text.`);
-  const content = { agent: caller.name, ...toQuestionContent(newMessage) };
-  const questions = (await readAllRows<QuestionRecord>(deps, workSets.questions)).map(({ value }) => value);
-  const openQuestion = questions.find(
-    (other) => other.item === undefined && isQuestionOpen(other) && isSameQuestion(other, content),
-  );
-  if (openQuestion) return toMessageAnswer(openQuestion);
-  const id = await getIdempotencyKey(context, "message_ask", content.text, ...content.choices);
-  const message = await findWishMessage(deps, caller.name, newMessage.wish);
-  const askedAt = await deps.store.now();
-  const question: QuestionRecord = { id, ...content, askedAt, reminded: 0, ...omitUndefined({ message }) };
-  await publishQuestion(deps, undefined, question, 0, correlation);
-  return toMessageAnswer((await findQuestion(deps, id))?.value ?? question);
-}
-
-function toMessageAnswer({ id, answer }: QuestionRecord) {
-  return { message: id, status: answer ? ("answered" as const) : ("open" as const), answer: answer?.text };
+  const message = await findWishMessage(context.deps, context.caller.name, newMessage.wish);
+  const { text, choices } = newMessage;
+  const { id, verdict } = await askWithoutTask(context, { text, ...omitUndefined({ choices }) }, message);
+  return { message: id, status: verdict ? ("answered" as const) : ("open" as const), answer: verdict?.comment };
 }
 
 /**

@@ -23,6 +23,7 @@ import { toUnobservedPut } from "../../sync/item-record.ts";
 import { findPlanePerson } from "../../sync/names.ts";
 import { findMentionedUsers } from "../../sync/observe-item.ts";
 import type { WorkEvent } from "../../task/events.ts";
+import { isRequestOpen } from "../../task/request.ts";
 import { isOpenItem } from "../../task/snapshot.ts";
 import { cleanLine, cleanText } from "../../text.ts";
 import { formatIsoTime, type Ms, SECOND } from "../../time.ts";
@@ -43,7 +44,7 @@ import {
   toRemarksPut,
 } from "../remark-record.ts";
 import { prepareWorkEvents } from "../work-events.ts";
-import { isQuestionOpen, prepareAnswerFromComment, readTaskQuestions } from "./questions.ts";
+import { prepareAnswerFromComment, readTaskQuestions } from "./questions.ts";
 
 type MentionJob = Extract<WorkJobBody, { type: "mention" }>;
 
@@ -191,9 +192,9 @@ function findEarlierWorkers(
 
 /** Whether the word is a choice of an open question, which it answers. */
 async function isChoice(deps: TaskDeps, item: string, { text }: WrittenRemark): Promise<boolean> {
-  const questions = (await readTaskQuestions(deps, item)).filter(isQuestionOpen);
+  const questions = (await readTaskQuestions(deps, item)).filter(isRequestOpen);
   const wanted = cleanLine(text, 100).toLowerCase();
-  return questions.some(({ choices }) => choices.some((choice) => choice.toLowerCase() === wanted));
+  return questions.some(({ options }) => options.some(({ label }) => label.toLowerCase() === wanted));
 }
 
 const createDraft = (record: RemarksRecord = NO_REMARKS): RemarksDraft => ({ record, events: [], jobs: [] });

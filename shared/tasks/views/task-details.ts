@@ -79,12 +79,12 @@ export async function readTaskDetails(context: CallContext, storedTask: Task) {
     agent: describeCard(card),
     done_when: criteria,
     inputs: inputs.length > 0 ? inputs : undefined,
-    questions: await takeLatest(visibleQuestions, ({ askedAt, agent, text, answer: given }) => ({
-      at: formatTime(askedAt),
-      agent,
+    questions: await takeLatest(visibleQuestions, ({ createdAt, from, text, verdict }) => ({
+      at: formatTime(createdAt),
+      agent: from,
       text,
-      answer: given?.text,
-      by: given?.by,
+      answer: verdict?.comment,
+      by: verdict?.by,
     })),
     ...planeDetails,
     time: {

@@ -48,7 +48,7 @@ async function addDecisions(store: Store, count: number) {
 }
 
 function startWithTrimTick(store: Store) {
-  const services = { services: [], jobHandlers: [], ruleSets: () => [] };
+  const services = { services: [], jobHandlers: [], ruleSets: () => [], requestKinds: {} };
   return startTestRuntime({ store, manifest: { ...manifest, ...services, ticks: [trimTick] } });
 }
 

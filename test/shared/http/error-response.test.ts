@@ -18,7 +18,13 @@ function createFailingRoute(thrown: unknown): Route {
 
 async function requestFailing(thrown: unknown) {
   const runtime = await startTestRuntime({
-    manifest: { routes: [createFailingRoute(thrown)], ticks: [], jobHandlers: [], ruleSets: () => [] },
+    manifest: {
+      routes: [createFailingRoute(thrown)],
+      ticks: [],
+      jobHandlers: [],
+      ruleSets: () => [],
+      requestKinds: {},
+    },
   });
   const response = await fetch(`${runtime.url}/failing`);
   return { status: response.status, body: await response.json(), lines: runtime.lines };

@@ -4,7 +4,8 @@ import { createWorkRules } from "../../../functions/work.ts";
 import type { TaskDeps } from "../../../shared/app/deps.ts";
 import { hasSummary } from "../../../shared/records/task-records.ts";
 import { readCard } from "../../../shared/tasks/card-record.ts";
-import { answerQuestion, readTaskQuestions } from "../../../shared/tasks/people/questions.ts";
+import { readTaskQuestions } from "../../../shared/tasks/people/questions.ts";
+import { answerQuestion } from "../../support/answer-question.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
 import { crashAfterChange } from "../../support/crash-after-change.ts";
 
@@ -47,7 +48,7 @@ async function readVisibleState(app: AgentTestApp, item: { id: string; sequence_
     events: app.actions.filter(({ facts }) => facts.item?.id === item.id).map(({ event }) => event.kind),
     card: { percent, text },
     summary: await hasSummary(app.deps, item.id, "Thot"),
-    questions: questions.map(({ reminded, answer }) => ({ reminded, answer: answer?.text })),
+    questions: questions.map(({ reminders, verdict }) => ({ reminders, answer: verdict?.comment })),
   };
 }
 

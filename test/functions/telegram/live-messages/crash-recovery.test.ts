@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { workKeys } from "../../../../shared/records/store-keys.ts";
+import { createLiveRefreshJob } from "../../../../shared/jobs/outgoing-jobs.ts";
+import { toRequestPut } from "../../../../shared/requests/requests.ts";
 import type { AnyEvent } from "../../../../shared/task/events.ts";
+import type { RequestRecord } from "../../../../shared/task/request.ts";
 import { handleUntilCrash, REPEAT_MARK, repeatForEachStep } from "../outbox-crashes.ts";
-import { createNotice, createOutboxSetup, enqueueNotices, OUTBOX_CHAT, type OutboxSetup } from "../outbox-setup.ts";
+import { createNotice, createOutboxSetup, enqueueNotices, OUTBOX_CHAT, type OutboxSetup, PLANE_BASE_URL } from "../outbox-setup.ts";
 
 const ASKED_EVENT: AnyEvent = {
   kind: "asked",
@@ -14,28 +16,36 @@ const ASKED_EVENT: AnyEvent = {
   reminder: 0,
 };
 
+const QUESTION: RequestRecord = {
+  id: "question-1",
+  kind: "question",
+  subject: { title: "Task 1", item: "item-1", key: "ONB-1", url: `${PLANE_BASE_URL}/javisi/browse/ONB-1/` },
+  from: "Imhotep",
+  urgency: "normal",
+  createdAt: 0,
+  reminders: 0,
+  text: "Which colour?",
+  input: [],
+  hash: "0123456789abcdef",
+  answers: ["answer"],
+  options: [{ label: "Blue" }, { label: "Red" }],
+};
+
 const getMessages = (setup: OutboxSetup) => setup.telegram.chat(OUTBOX_CHAT).messages;
 
 async function createAskedSetup(): Promise<OutboxSetup> {
   const setup = await createOutboxSetup();
   Object.assign(setup.deps.settings, { telegram: { chat: OUTBOX_CHAT } });
+  await setup.store.commit({ put: [toRequestPut(QUESTION)] });
   await enqueueNotices(setup.store, [createNotice(1, {}, ASKED_EVENT)]);
   return setup;
 }
 
-async function storeAnswer(setup: OutboxSetup): Promise<void> {
-  const answer = { text: "Red", by: "Ada", at: setup.time.now };
-  const { kind: _, ...question } = ASKED_EVENT;
-  await setup.store.commit({
-    put: [{ key: workKeys.question("question-1"), value: { ...question, answer } }],
-    jobs: [
-      {
-        id: "look-1",
-        queue: "outbox",
-        lane: `telegram:${OUTBOX_CHAT}:live:item-1`,
-        body: { type: "live_refresh", chat: OUTBOX_CHAT, item: "item-1", correlation: "c" },
-      },
-    ],
+async function storeAnswer({ store, time }: OutboxSetup): Promise<void> {
+  const verdict = { answer: "answer", comment: "Red", by: "Ada", where: "page", at: time.now } as const;
+  await store.commit({
+    put: [toRequestPut({ ...QUESTION, verdict })],
+    jobs: [createLiveRefreshJob(OUTBOX_CHAT, "item-1", "look-1", "c")],
   });
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createUpdateJob } from "../../../../shared/jobs/incoming-jobs.ts";
-import { workKeys } from "../../../../shared/records/store-keys.ts";
-import { answerQuestion, type QuestionRecord } from "../../../../shared/tasks/people/questions.ts";
+import { findRequest } from "../../../../shared/requests/requests.ts";
+import { answerQuestion } from "../../../support/answer-question.ts";
 import { ADA_USER, GROUP_CHAT, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
 import { createLiveMessagesApp, type LiveMessagesApp } from "../live-messages-app.ts";
 
@@ -14,7 +14,7 @@ async function askColour(app: LiveMessagesApp) {
 }
 
 const readAnswer = async (app: LiveMessagesApp, id: string) =>
-  (await app.store.read<QuestionRecord>([workKeys.question(id)]))[0]?.value.answer;
+  (await findRequest(app, id))?.value.verdict;
 
 test("a question is a separate message with a button for each choice, in the thread of its task", async () => {
   const app = await createLiveMessagesApp();
@@ -31,10 +31,10 @@ test("a question answered by a button shows the answer and its author and loses 
   const app = await createLiveMessagesApp();
   const { question, message } = await askColour(app);
   expect(await app.tapButton(message(), "Red")).toBe("Your answer: Red");
-  expect(await readAnswer(app, question.id)).toMatchObject({ text: "Red", by: "Ada (Telegram)" });
+  expect(await readAnswer(app, question.id)).toMatchObject({ comment: "Red", by: "Ada (Telegram)" });
   expect(toPlainText(message())).toContain("💡 Answered by Ada (Telegram): \nRed");
   expect(app.getButtonLabels(message())).toEqual([]);
-  expect(app.readComments({ id: question.item ?? "" }).join()).toContain("Red");
+  expect(app.readComments({ id: question.subject.item ?? "" }).join()).toContain("Red");
 });
 
 test("a question can be answered by a reply in the human's own words", async () => {
@@ -42,7 +42,7 @@ test("a question can be answered by a reply in the human's own words", async () 
   const { question, message } = await askColour(app);
   const before = app.getBotMessages().length;
   await app.replyTo(message(), "Neither: green");
-  expect(await readAnswer(app, question.id)).toMatchObject({ text: "Neither: green" });
+  expect(await readAnswer(app, question.id)).toMatchObject({ comment: "Neither: green" });
   expect(toPlainText(message())).toContain("Neither: green");
   expect(app.getBotMessages()).toHaveLength(before);
 });
@@ -52,7 +52,7 @@ test("a question is answered by a text with invisible characters, and no further
   const { question, message } = await askColour(app);
   const before = app.getBotMessages().length;
   await app.replyTo(message(), "\u200fGreen\u200b,\r\nplease");
-  expect(await readAnswer(app, question.id)).toMatchObject({ text: "Green,\nplease" });
+  expect(await readAnswer(app, question.id)).toMatchObject({ comment: "Green,\nplease" });
   expect(app.getBotMessages()).toHaveLength(before);
 });
 
@@ -62,7 +62,7 @@ test("a question can be answered by the caption of a picture", async () => {
   const as = { text: undefined, caption: "Like this one", photo: [] };
   await app.telegram.postAsUser(GROUP_CHAT, ADA_USER, "-", { replyTo: message()?.id ?? 0, as });
   await app.pollUpdates();
-  expect(await readAnswer(app, question.id)).toMatchObject({ text: "Like this one" });
+  expect(await readAnswer(app, question.id)).toMatchObject({ comment: "Like this one" });
 });
 
 test("a question answered elsewhere shows the answer, and a late press or reply learns who was first", async () => {
@@ -77,7 +77,7 @@ test("a question answered elsewhere shows the answer, and a late press or reply 
   expect(toPlainText(app.getBotMessages().at(-1))).toBe(
     "Already answered by Bob: Red\n💬 Passed on to Imhotep: ONB-1 Paint the door",
   );
-  expect(await readAnswer(app, question.id)).toMatchObject({ text: "Red", by: "Bob" });
+  expect(await readAnswer(app, question.id)).toMatchObject({ comment: "Red", by: "Bob" });
 });
 
 test("a question of a closed task needs no answer: its buttons are removed, and a late press reports that it is closed", async () => {
@@ -97,17 +97,17 @@ test("a question pressed fifty times, and one press delivered fifty times, has o
   const id = message()?.id ?? 0;
   const presses = [];
   for (let n = 0; n < 50; n += 1)
-    presses.push(await app.telegram.press(GROUP_CHAT, ADA_USER, id, `ask:${question.id}:${n % 2}`));
+    presses.push(await app.telegram.press(GROUP_CHAT, ADA_USER, id, `r:${question.id}:${n % 2}.${question.hash.slice(0, 12)}`));
   for (let n = 0; n < 50; n += 1) {
     const job = createUpdateJob(presses[0]?.update, "again");
     await app.store.commit({ jobs: job ? [job] : [] });
   }
   await app.pollUpdates();
   expect(presses.map(({ answers }) => answers.length)).toEqual(presses.map(() => 1));
-  expect(await readAnswer(app, question.id)).toMatchObject({ text: "Blue" });
+  expect(await readAnswer(app, question.id)).toMatchObject({ comment: "Blue" });
   const edits = app.telegram.calls.filter(({ method, messageId }) => method === "editMessageText" && messageId === id);
   expect(edits).toHaveLength(1);
-  expect(app.readComments({ id: question.item ?? "" }).filter((comment) => comment.includes("Answer"))).toHaveLength(1);
+  expect(app.readComments({ id: question.subject.item ?? "" }).filter((comment) => comment.includes("Answer"))).toHaveLength(1);
 });
 
 test("a question ignores presses and replies of unauthorized users (reliability 17)", async () => {
@@ -131,7 +131,7 @@ test("a question shows choices in full in its text if they are many, long or hos
   expect(toPlainText(message)).toContain("10. Choice 7");
   expect(message?.entities.map(({ type }) => type)).not.toContain("mention");
   expect(await app.tapButton(message, `${"x".repeat(39)}…`)).toContain("Your answer: xxx");
-  expect(await readAnswer(app, question.id)).toMatchObject({ text: choices[0] });
+  expect(await readAnswer(app, question.id)).toMatchObject({ comment: choices[0] });
 });
 
 test("a reminder replies to the first message and has its buttons; one answer closes both", async () => {
@@ -168,7 +168,7 @@ test("a question that waits for an answer is not lost by a restart", async () =>
   const { question, message } = await askColour(app);
   await app.restart();
   await app.tapButton(message(), "Red");
-  expect(await readAnswer(app, question.id)).toMatchObject({ text: "Red" });
+  expect(await readAnswer(app, question.id)).toMatchObject({ comment: "Red" });
   expect(toPlainText(message())).toContain("Answered by");
 });
 

@@ -19,7 +19,7 @@ const settings = parseValidSettings({
 
 /** Dependencies around a store without any Plane: enough for claims, which make no request to Plane. */
 export function createClaimDeps(store: Store, clock: () => number = Date.now): Promise<Deps> {
-  const manifest = { routes: [], ticks: [], jobHandlers: [], ruleSets: () => [] };
+  const manifest = { routes: [], ticks: [], jobHandlers: [], ruleSets: () => [], requestKinds: {} };
   const { signal } = new AbortController();
   return createDeps({
     settings,

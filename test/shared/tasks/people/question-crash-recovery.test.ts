@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { createWakeRules } from "../../../../functions/wake/rules.ts";
 import { createWorkRules } from "../../../../functions/work.ts";
 import { createMemoryStore } from "../../../../runtime/stores/sqlite-store.ts";
-import { answerQuestion, readTaskQuestions } from "../../../../shared/tasks/people/questions.ts";
+import { readTaskQuestions } from "../../../../shared/tasks/people/questions.ts";
+import { answerQuestion } from "../../../support/answer-question.ts";
 import { HOUR } from "../../../../shared/time.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
 import { type CrashPoint, createCrashSimulator } from "../../../support/crash-simulator.ts";
@@ -47,7 +48,7 @@ async function createCrashingApp(version: "1.3.1" | "1.2.2") {
     return {
       comments: comments.sort(),
       told: events.map(({ event }) => ("reminder" in event ? `asked ${event.reminder}` : event.kind)),
-      questions: questions.map(({ answer, reminded }) => [answer?.text, reminded]),
+      questions: questions.map(({ verdict, reminders }) => [verdict?.comment, reminders]),
       woken: (await pendingWakes()) - wakesBefore,
     };
   }

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createWorkRules } from "../../../../functions/work.ts";
-import { answerQuestion, type NewQuestion, readTaskQuestions } from "../../../../shared/tasks/people/questions.ts";
+import { type NewQuestion, readTaskQuestions } from "../../../../shared/tasks/people/questions.ts";
+import { answerQuestion } from "../../../support/answer-question.ts";
 import { HOUR, MINUTE } from "../../../../shared/time.ts";
 import type { Item } from "../../../../simulators/plane/types.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
@@ -60,7 +61,7 @@ test("ask_human returns the same question for a call repeated within ten minutes
 test("ask_human returns the same question later while it is open, and another one for another text", async () => {
   const { app, item, ask, countAskedEvents } = await createQuestionApp();
   const first = await ask({ text: "Which?", choices: ["Red", "Red", "\u202e", "Blue"] });
-  expect(first.choices).toEqual(["Red", "Blue"]);
+  expect(first.options).toEqual([{ label: "Red" }, { label: "Blue" }]);
   app.advance(30 * MINUTE);
   expect(await ask({ text: "Which?", choices: ["Red", "Blue"] })).toMatchObject({ id: first.id });
   expect([countAskedEvents(), app.readComments(item).length]).toEqual([1, 1]);
@@ -104,7 +105,7 @@ test("ask_human does not remind of an answered question", async () => {
   const { app, ask, advanceAndCount, countAskedEvents } = await createQuestionApp();
   const { id } = await ask();
   countAskedEvents();
-  expect(await answerQuestion(app.deps, id, { text: "Red", by: "Ada" })).toBe("answered");
+  expect(await answerQuestion(app.deps, id, { text: "Red", by: "Ada" })).toBe("decided");
   expect(await advanceAndCount(10 * HOUR)).toBe(0);
 });
 
@@ -112,7 +113,7 @@ test("the answer to a question becomes a comment that names its author, is publi
   const { app, item, ask } = await createQuestionApp();
   const { id } = await ask();
   app.takeEvents();
-  expect(await answerQuestion(app.deps, id, { text: "Red *or* <i>blue</i>", by: "Ada <b>" })).toBe("answered");
+  expect(await answerQuestion(app.deps, id, { text: "Red *or* <i>blue</i>", by: "Ada <b>" })).toBe("decided");
   await app.runUntilIdle();
   expect(app.takeEvents()).toContain("ONB-1 answered");
   expect(app.plane.comments(item)[0]?.comment_html).toBe(
@@ -130,29 +131,29 @@ test("the answer to a question becomes a comment that names its author, is publi
   ]);
 });
 
-test("only the first answer to a question is recorded, and a second one gets the result `already`", async () => {
+test("only the first answer to a question is recorded, and a second one finds it closed", async () => {
   const { app, item, ask, last } = await createQuestionApp();
   const { id } = await ask();
   const outcomes = await Promise.all(
     ["Ada", "Bob"].map((by) => answerQuestion(app.deps, id, { text: `By ${by}`, by })),
   );
-  expect(outcomes.sort()).toEqual(["already", "answered"]);
+  expect(outcomes.sort()).toEqual(["closed", "decided"]);
   await app.runUntilIdle();
   expect(app.readComments(item).filter((html) => html.includes("Answer"))).toHaveLength(1);
-  expect((await last())?.answer?.text).toMatch(/^By (Ada|Bob)$/);
+  expect((await last())?.verdict?.comment).toMatch(/^By (Ada|Bob)$/);
 });
 
 test("the answer to a question is not recorded for an unknown question or a closed task", async () => {
   const { app, ask, last, advanceAndCount, countAskedEvents } = await createQuestionApp();
-  expect(await answerQuestion(app.deps, "none", { text: "Red", by: "Ada" })).toBe("unknown");
+  await expect(answerQuestion(app.deps, "none", { text: "Red", by: "Ada" })).rejects.toMatchObject({ code: "not_found" });
   const { id } = await ask();
   countAskedEvents();
   await app.actAs("Ada").setStatus("ONB-1", { status: "cancelled" });
   await app.runUntilIdle();
-  expect(await last()).toMatchObject({ closed: expect.any(Number) });
-  expect(await answerQuestion(app.deps, id, { text: "Red", by: "Ada" })).toBe("unknown");
+  expect(await last()).toMatchObject({ closed: { why: "task_closed" } });
+  expect(await answerQuestion(app.deps, id, { text: "Red", by: "Ada" })).toBe("closed");
   expect(await advanceAndCount(10 * HOUR)).toBe(0);
-  expect(await app.store.count("questions")).toBe(0);
+  expect(await app.store.count("requests")).toBe(0);
 });
 
 test("a person's comment in Plane answers the latest open question of the task, in full and once", async () => {
@@ -161,14 +162,14 @@ test("a person's comment in Plane answers the latest open question of the task, 
   app.advance(2_000);
   await ask({ text: "Second?" });
   await writeComment(`<p>Red, <strong>please</strong>. ${"So much to say. ".repeat(40)}</p>`);
-  expect((await last())?.answer).toMatchObject({
+  expect((await last())?.verdict).toMatchObject({
     by: "ada",
-    text: expect.stringMatching(/^Red, \*\*please\*\*\. .{600}/),
+    comment: expect.stringMatching(/^Red, \*\*please\*\*\. .{600}/),
   });
-  const [first] = await readTaskQuestions(app.deps, (await last())?.item ?? "");
-  expect(first?.answer).toBeUndefined();
+  const [first] = await readTaskQuestions(app.deps, (await last())?.subject.item ?? "");
+  expect(first?.verdict).toBeUndefined();
   await writeComment("<p>And the first: no</p>");
-  expect((await readTaskQuestions(app.deps, first?.item ?? ""))[0]?.answer?.text).toBe("And the first: no");
+  expect((await readTaskQuestions(app.deps, first?.subject.item ?? ""))[0]?.verdict?.comment).toBe("And the first: no");
 });
 
 test("a person's comment in Plane is different from an agent's comment, which answers nothing", async () => {
@@ -176,7 +177,7 @@ test("a person's comment in Plane is different from an agent's comment, which an
   await ask();
   await writeComment("<p>Red</p>", "Imhotep");
   await writeComment("<p>Red</p>", "Thot");
-  expect((await last())?.answer).toBeUndefined();
+  expect((await last())?.verdict).toBeUndefined();
 });
 
 test("a person's comment in Plane from before the question, observed after it, answers nothing", async () => {
@@ -187,7 +188,7 @@ test("a person's comment in Plane from before the question, observed after it, a
   app.advance(1_000);
   await app.poll();
   await app.drain();
-  expect((await last())?.answer).toBeUndefined();
+  expect((await last())?.verdict).toBeUndefined();
 });
 
 test("a person's comment in Plane without an open question is read once, and only the card is written", async () => {

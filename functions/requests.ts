@@ -1,0 +1,82 @@
+/** Everything that waits for a person: the kinds of requests, and the routes that list and answer them. */
+
+import { type Context, Hono } from "hono";
+import { z } from "zod";
+import type { Deps, RequestKinds, Route } from "../shared/app/deps.ts";
+import { GroundcrewError } from "../shared/errors.ts";
+import { createJsonReader } from "../shared/http/limits.ts";
+import { answerCleanJson } from "../shared/http/request.ts";
+import { omitUndefined } from "../shared/omit-undefined.ts";
+import { decideRequest, findRequest, readOpenRequests } from "../shared/requests/requests.ts";
+import { isRequestOpen, type RequestRecord } from "../shared/task/request.ts";
+import { QUESTION } from "../shared/tasks/people/questions.ts";
+
+/** All kinds of requests, each in the module of its subject. */
+export const REQUEST_KINDS: RequestKinds = { question: QUESTION };
+
+const decisionSchema = z.strictObject({
+  answer: z.string().max(100),
+  hash: z.string().max(64),
+  comment: z.string().max(10_000).optional(),
+});
+
+const EXAMPLE = 'Send {"answer": "approve", "hash": "…"} with the hash of the request.';
+
+/** Lists what waits for a person, the most urgent first, shows one with all that is judged, and takes its answer. */
+export const requestsRoute: Route = { path: "/api/requests", access: "page", app };
+
+function app(deps: Deps): Hono {
+  const readJson = createJsonReader();
+  return new Hono()
+    .get("/", async (c) => {
+      const requests = await readOpenRequests(deps);
+      return answerCleanJson(c, { requests: requests.map(toRequestAnswer) });
+    })
+    .get("/:id", async (c) => {
+      const stored = await findRequest(deps, c.req.param("id"));
+      if (!stored) throw new GroundcrewError("not_found", "There is no such request.");
+      return answerCleanJson(c, toRequestAnswer(stored.value));
+    })
+    .post("/:id", async (c) => {
+      const { comment, ...decision } = await readJson(c, decisionSchema, { example: EXAMPLE });
+      const given = { ...decision, ...getPerson(c), ...omitUndefined({ comment }) };
+      const { outcome, request } = await decideRequest(deps, c.req.param("id"), given, c.get("correlation"));
+      const answer = toRequestAnswer(request);
+      if (outcome === "decided") return answerCleanJson(c, answer);
+      const message =
+        outcome === "closed" ? "This request is closed." : "The request has changed. Read it again, and send its hash.";
+      const error = { code: "conflict", message };
+      return c.newResponse(answerCleanJson(c, { error, request: answer }).body, 409, JSON_TYPE);
+    });
+}
+
+const JSON_TYPE = { "content-type": "application/json" };
+
+/** People share ADMIN_TOKEN and the page, so these name the way an answer came. */
+function getPerson(c: Context): { by: string; where: "page" | "api" } {
+  const where = c.req.header("authorization") === undefined ? "page" : "api";
+  return { by: where === "page" ? "Admin (page)" : "Admin (API)", where };
+}
+
+/** A request as the API shows it: with the verdict or why it is closed, when it waits no more. */
+function toRequestAnswer(request: RequestRecord) {
+  const { id, kind, subject, from, createdAt, deadline, text, input, hash, answers, options, verdict, closed } =
+    request;
+  const toIso = (at: number) => new Date(at).toISOString();
+  return omitUndefined({
+    id,
+    kind,
+    subject: omitUndefined({ key: subject.key, title: subject.title }),
+    from,
+    created_at: toIso(createdAt),
+    deadline: deadline === undefined ? undefined : toIso(deadline),
+    text,
+    input: input.length > 0 ? input : undefined,
+    hash,
+    answers,
+    options: options.length > 0 ? options : undefined,
+    state: isRequestOpen(request) ? "open" : verdict ? "answered" : "closed",
+    verdict: verdict && omitUndefined({ ...verdict, posted: undefined, at: toIso(verdict.at) }),
+    closed: closed && { why: closed.why, at: toIso(closed.at) },
+  });
+}

@@ -1,0 +1,148 @@
+/**
+ * A request to a person as a message in Telegram: one way to show, press and answer it for every kind. What is
+ * particular about the look and the words of a kind is its entry in `RENDERERS` (request-renderers.ts).
+ */
+
+import { decideRequest, findRequest, hasVerdict } from "../../../shared/requests/requests.ts";
+import { getSubjectId, isRequestOpen, type RequestDecision, type RequestRecord } from "../../../shared/task/request.ts";
+import { isStopWord } from "../../../shared/tasks/remark-record.ts";
+import { toPlainText } from "../../../shared/telegram/rich-text.ts";
+import { normalizeName } from "../commands/arguments.ts";
+import type { CommandContext } from "../commands/command.ts";
+import type { DeliveryContext } from "../delivery/context.ts";
+import {
+  isApproval,
+  type LiveContent,
+  type LiveKind,
+  type LiveRequestMessage,
+  type LiveResult,
+  NEW_MESSAGE,
+  UNCONFIRMED_MESSAGE,
+} from "./live-message.ts";
+import { getRenderer } from "./request-renderers.ts";
+
+/** What a decision in Telegram says: an answer with the person's own words. */
+type Answer = Pick<RequestDecision, "answer" | "comment">;
+
+/** The action of a button that asks for a person's own words; others are an answer, or the number of an option. */
+export const ASK_FOR_WORDS = "words";
+
+/** Units of the hash that a button's data has space for. */
+const BUTTON_HASH_LENGTH = 12;
+
+/**
+ * A press answers the request that the button names, even under another message, and only if it still is what the
+ * button's message showed.
+ */
+export const requestKind: LiveKind<LiveRequestMessage> = {
+  // Short, because the data of a button has 64 bytes: `r:` and 36 of an id, 12 of an action and 12 of a hash.
+  verb: "r",
+  async createMessage({ deps }, event) {
+    const request = (await findRequest(deps, event.question))?.value;
+    return request && { ...NEW_MESSAGE, ...toMessageFields(request), event };
+  },
+  render: renderRequest,
+  press: pressRequest,
+  reply: replyToRequest,
+};
+
+function toMessageFields(request: RequestRecord) {
+  const { id, hash, kind } = request;
+  return { subject: { id: getSubjectId(request) }, request: id, hash, kind };
+}
+
+/** Renders a request in its current state: open with its buttons, or with what came of it. */
+async function renderRequest(context: DeliveryContext, message: LiveRequestMessage): Promise<LiveContent> {
+  const request = (await findRequest(context.deps, message.request))?.value;
+  if (!request) return { lines: [], outcome: [toPlainText(context.presentation.texts.live.toast.over)] };
+  const renderer = getRenderer(request);
+  const content = await renderer.render(context, request, message);
+  if (!isRequestOpen(request)) return { lines: content.lines, outcome: await renderer.renderOutcome(context, request) };
+  const { rows, ...open } = content;
+  return { ...open, buttons: { id: request.id, hash: request.hash.slice(0, BUTTON_HASH_LENGTH), rows } };
+}
+
+async function pressRequest(
+  context: CommandContext,
+  { id, action, hash, message }: Parameters<LiveKind<LiveRequestMessage>["press"]>[1],
+): Promise<LiveResult> {
+  const { texts } = context.presentation;
+  const request = (await findRequest(context.deps, id))?.value;
+  if (!request) return { toast: texts.answers.expiredButton };
+  const shown = message ?? createUnconfirmedMessage(request);
+  const isShownHash = request.hash.startsWith(hash) && hash.length === BUTTON_HASH_LENGTH;
+  if (action === ASK_FOR_WORDS && isShownHash && isRequestOpen(request))
+    return { message: { ...shown, asking: true }, toast: getRenderer(request).getWordsToast(context) };
+  const answer = readAction(request, action);
+  if (!answer) return { toast: texts.answers.expiredButton };
+  const decision = { ...answer, hash: isShownHash ? request.hash : hash };
+  const { asking: _, ...rest } = shown;
+  return { ...(await submitDecision(context, request, decision)), message: rest };
+}
+
+/** What the press of a button says: the number of an option chooses it; undefined for an unknown one. */
+function readAction({ kind, answers, options }: RequestRecord, action: string): Answer | undefined {
+  if (kind !== "question") return answers.includes(action) ? { answer: action } : undefined;
+  const option = options[Number(action)];
+  return option && { answer: "answer", comment: option.label };
+}
+
+/** What a message shows whose send got no answer, so that its buttons are removed like those of the others. */
+function createUnconfirmedMessage(request: RequestRecord): LiveRequestMessage {
+  const { id, from: agent, text, urgency, options } = request;
+  const choices = options.map(({ label }) => label);
+  const event = { kind: "asked", question: id, agent, text, choices, urgency, reminder: 0 } as const;
+  return { ...UNCONFIRMED_MESSAGE, ...toMessageFields(request), event };
+}
+
+/** Submits a decision once; the toast says what came of it. */
+export async function submitDecision(
+  context: CommandContext,
+  { id }: Pick<RequestRecord, "id">,
+  given: Answer & { hash: string },
+): Promise<{ toast: string; request: RequestRecord; isDecided: boolean }> {
+  const { deps, from, correlation, presentation } = context;
+  const decision = { ...given, by: from.name, where: "telegram" } as const;
+  const { outcome, request } = await decideRequest(deps, id, decision, correlation);
+  const isDecided = outcome === "decided";
+  const renderer = getRenderer(request);
+  if (outcome === "changed") return { toast: renderer.getChangedToast(context, request), request, isDecided };
+  const toast = request.verdict
+    ? renderer.getVerdictToast(context, request, isDecided)
+    : presentation.texts.live.toast.over;
+  return { toast, request, isDecided };
+}
+
+/**
+ * Handles an answer in a person's own words. About a task, a text that stops the work, unless the request offers that
+ * word, and one to a request that is over are passed on to the task's agents. Without a task such a text is for the
+ * Concierge like any other: undefined.
+ */
+async function replyToRequest(
+  context: CommandContext,
+  { request: id, hash, asking }: LiveRequestMessage,
+  text: string,
+  passOn: (note?: string) => Promise<LiveResult>,
+): Promise<LiveResult | undefined> {
+  const { deps, from, presentation } = context;
+  const request = (await findRequest(deps, id))?.value;
+  if (!request) return { reply: { rich: toPlainText(presentation.texts.live.toast.over) } };
+  const decision = { ...readWords(request, text, asking), hash };
+  const isRepeated = hasVerdict(request, { ...decision, by: from.name, where: "telegram" });
+  const isAboutTask = request.subject.item !== undefined;
+  if (!isRequestOpen(request) && !isRepeated) {
+    const note = request.verdict && getRenderer(request).getVerdictToast(context, request, false);
+    return isAboutTask ? passOn(note) : undefined;
+  }
+  const isOption = request.options.some(({ label }) => normalizeName(label) === normalizeName(text));
+  if (isAboutTask && !isRepeated && isStopWord(text) && !isOption) return passOn();
+  const { toast, isDecided } = await submitDecision(context, request, decision);
+  // A decision that counts needs no reply: the message itself shows it.
+  return isDecided ? {} : { reply: { rich: toPlainText(toast) } };
+}
+
+/** What a person's words say: the answer to a question; else a word of approval approves, and a reason sends back. */
+export function readWords({ kind }: RequestRecord, text: string, isReason: boolean | undefined): Answer {
+  if (kind === "question") return { answer: "answer", comment: text };
+  return !isReason && isApproval(text) ? { answer: "approve" } : { answer: "send_back", comment: text };
+}

@@ -1,0 +1,117 @@
+/**
+ * A request to a person: one record for everything that waits for somebody's answer, whatever it is about. It holds all
+ * that is judged and its hash, so that an answer counts only for what was shown, and what came of it. Pure.
+ */
+
+import type { Ms } from "../time.ts";
+import type { Urgency } from "./events.ts";
+
+/** What a request may ask for. */
+export const REQUEST_KIND_NAMES = [
+  ...(["question", "review", "plan", "ticket", "permission", "result", "budget", "agent"] as const),
+] as const;
+
+export type RequestKindName = (typeof REQUEST_KIND_NAMES)[number];
+
+/** What a request is about. Without a work item its `title` says it; "" for a question about nothing else. */
+export interface RequestSubject {
+  title: string;
+  /** Plane's id of the work item, its key and its address. */
+  item?: string;
+  key?: string;
+  url?: string;
+  /** The id of the plan's run. */
+  plan?: string;
+  /** The message of a person that the request replies to, in the chat where people write to the Concierge. */
+  message?: { id: number; topic?: number };
+}
+
+/** A part of what is judged. The label is English, and the name of its text in other languages. */
+export interface RequestPart {
+  label: string;
+  value: string;
+}
+
+/** An answer that the request offers. */
+export interface RequestOption {
+  label: string;
+  description?: string;
+}
+
+/** Where a person answered. */
+export type RequestPlace = "telegram" | "page" | "api" | "cli" | "plane";
+
+/** A person's answer to a request, as it arrives. `hash` is that of what the person was shown. */
+export interface RequestDecision {
+  answer: string;
+  hash: string;
+  /** The person's own words: the answer to a question, or a reason. */
+  comment?: string;
+  by: string;
+  where: RequestPlace;
+  /** Plane's id of the comment, when the answer came as one. */
+  posted?: string;
+}
+
+/** The answer that counts. */
+export type RequestVerdict = Omit<RequestDecision, "hash"> & { at: Ms };
+
+/** Why a request was closed without an answer. `replaced`: a newer request asks for the same. */
+export type RequestClosure = "withdrawn" | "expired" | "task_closed" | "replaced";
+
+/** The stored record of a request. All times are store times. */
+export interface RequestRecord {
+  /** Safe in a URL and in a button's data: at most 36 characters. */
+  id: string;
+  kind: RequestKindName;
+  subject: RequestSubject;
+  /** The name of the agent or session that asks. */
+  from: string;
+  urgency: Urgency;
+  createdAt: Ms;
+  /** Plane's time of the comment with the request, where there is one and its time is known. */
+  postedAt?: string;
+  /** It is closed at this time if nobody has answered. */
+  deadline?: Ms;
+  /** Number of reminders that were published. */
+  reminders: number;
+  /** What is asked, in the words of who asks. */
+  text: string;
+  /** All that is judged besides the text, the most dangerous part first. */
+  input: RequestPart[];
+  /** Of all that is judged: an answer must name it. */
+  hash: string;
+  /** What may be answered, by name. */
+  answers: readonly string[];
+  options: RequestOption[];
+  /** E-mail addresses of the people whom it concerns; absent: everybody. */
+  concerns?: string[];
+  verdict?: RequestVerdict;
+  /** It was closed without an answer. */
+  closed?: { at: Ms; why: RequestClosure };
+}
+
+/** What is stored of a new request; the rest follows from it. */
+export type NewRequest = Omit<RequestRecord, "createdAt" | "reminders" | "hash" | "verdict" | "closed">;
+
+/** Order of urgencies, the most urgent first. */
+const URGENCY_RANKS: Record<Urgency, number> = { high: 0, normal: 1, low: 2 };
+
+/** Whether the request can still be answered. */
+export function isRequestOpen({ verdict, closed }: RequestRecord): boolean {
+  return verdict === undefined && closed === undefined;
+}
+
+/** The id of what messages about a request are about: its task, its plan, or itself. */
+export function getSubjectId({ id, subject: { item, plan } }: RequestRecord): string {
+  return item ?? plan ?? id;
+}
+
+/** Orders requests by urgency, then by their deadline, then by age. */
+export function compareRequests(a: RequestRecord, b: RequestRecord): number {
+  return (
+    URGENCY_RANKS[a.urgency] - URGENCY_RANKS[b.urgency] ||
+    (a.deadline ?? Number.POSITIVE_INFINITY) - (b.deadline ?? Number.POSITIVE_INFINITY) ||
+    a.createdAt - b.createdAt
+  );
+}
