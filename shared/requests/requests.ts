@@ -151,7 +151,8 @@ export async function decideRequest(
   if (!found)
     throw new GroundcrewError("not_found", "There is no such request. GET /api/requests lists those that wait.");
   const { reread } = getKind(deps, found);
-  if (reread && isRequestOpen(found)) await storeReread(deps, found, await reread(deps, found, correlation), correlation);
+  if (reread && isRequestOpen(found))
+    await storeReread(deps, found, await reread(deps, found, correlation), correlation);
   return updateValue<RequestRecord, DecisionResult>(deps, workKeys.request(id), async (request = found, rev) => {
     throwUnlessOffered(request, decision);
     if (!isRequestOpen(request))

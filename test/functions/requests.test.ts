@@ -10,7 +10,8 @@ async function createRequestsApp() {
   async function call(path: string, body?: object) {
     const init = body ? { method: "POST", body: JSON.stringify(body) } : {};
     const response = await app.request(`/api/requests${path}`, HTTP_ADMIN_TOKEN, init);
-    return { status: response.status, json: await response.json() };
+    const json: any = await response.json();
+    return { status: response.status, json };
   }
   const list = async () => (await call("")).json;
   return { app, id: String(Reflect.get(Object(json), "question")), call, list };

@@ -6,7 +6,9 @@ import { createBearerHeaders, RUNTIME_TICK_TOKEN, startTestRuntime } from "../su
 const NEVER = "0 0 1 1 *";
 
 function startWithTicks(ticks: Tick[]) {
-  return startTestRuntime({ manifest: { routes: manifest.routes, ticks, jobHandlers: [], ruleSets: () => [], requestKinds: {} } });
+  return startTestRuntime({
+    manifest: { routes: manifest.routes, ticks, jobHandlers: [], ruleSets: () => [], requestKinds: {} },
+  });
 }
 
 function requestTick(url: string, name: string) {

@@ -30,12 +30,7 @@ import {
 import type { Job, Revision, StoredValue, StoreKey } from "../../store/port.ts";
 import { updateValue, type ValueUpdate } from "../../store/records.ts";
 import type { Urgency, WorkEvent } from "../../task/events.ts";
-import {
-  isRequestOpen,
-  type NewRequest,
-  type RequestOption,
-  type RequestRecord,
-} from "../../task/request.ts";
+import { isRequestOpen, type NewRequest, type RequestOption, type RequestRecord } from "../../task/request.ts";
 import { type ItemRecord, isOpen } from "../../task/snapshot.ts";
 import { cleanLine, cleanText } from "../../text.ts";
 import { DAY, HOUR, type Ms, SECOND } from "../../time.ts";

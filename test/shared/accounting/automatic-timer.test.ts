@@ -6,9 +6,9 @@ import { readAllSpending } from "../../../shared/accounting/spending.ts";
 import { readTaskTimes, type TimeEntriesRecord } from "../../../shared/accounting/time-entries.ts";
 import { workKeys, workSets } from "../../../shared/records/store-keys.ts";
 import { expireClaims } from "../../../shared/tasks/lifecycle/claim-upkeep.ts";
-import { answerQuestion } from "../../support/answer-question.ts";
 import { HOUR, MINUTE } from "../../../shared/time.ts";
 import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
+import { answerQuestion } from "../../support/answer-question.ts";
 import { crashAfterChange } from "../../support/crash-after-change.ts";
 
 async function createAppWithTask() {

@@ -4,7 +4,14 @@ import { toRequestPut } from "../../../../shared/requests/requests.ts";
 import type { AnyEvent } from "../../../../shared/task/events.ts";
 import type { RequestRecord } from "../../../../shared/task/request.ts";
 import { handleUntilCrash, REPEAT_MARK, repeatForEachStep } from "../outbox-crashes.ts";
-import { createNotice, createOutboxSetup, enqueueNotices, OUTBOX_CHAT, type OutboxSetup, PLANE_BASE_URL } from "../outbox-setup.ts";
+import {
+  createNotice,
+  createOutboxSetup,
+  enqueueNotices,
+  OUTBOX_CHAT,
+  type OutboxSetup,
+  PLANE_BASE_URL,
+} from "../outbox-setup.ts";
 
 const ASKED_EVENT: AnyEvent = {
   kind: "asked",

@@ -13,8 +13,7 @@ async function askColour(app: LiveMessagesApp) {
   return { key, question, message: () => app.findMessage("Which colour?") };
 }
 
-const readAnswer = async (app: LiveMessagesApp, id: string) =>
-  (await findRequest(app, id))?.value.verdict;
+const readAnswer = async (app: LiveMessagesApp, id: string) => (await findRequest(app, id))?.value.verdict;
 
 test("a question is a separate message with a button for each choice, in the thread of its task", async () => {
   const app = await createLiveMessagesApp();
@@ -97,7 +96,9 @@ test("a question pressed fifty times, and one press delivered fifty times, has o
   const id = message()?.id ?? 0;
   const presses = [];
   for (let n = 0; n < 50; n += 1)
-    presses.push(await app.telegram.press(GROUP_CHAT, ADA_USER, id, `r:${question.id}:${n % 2}.${question.hash.slice(0, 12)}`));
+    presses.push(
+      await app.telegram.press(GROUP_CHAT, ADA_USER, id, `r:${question.id}:${n % 2}.${question.hash.slice(0, 12)}`),
+    );
   for (let n = 0; n < 50; n += 1) {
     const job = createUpdateJob(presses[0]?.update, "again");
     await app.store.commit({ jobs: job ? [job] : [] });
@@ -107,7 +108,9 @@ test("a question pressed fifty times, and one press delivered fifty times, has o
   expect(await readAnswer(app, question.id)).toMatchObject({ comment: "Blue" });
   const edits = app.telegram.calls.filter(({ method, messageId }) => method === "editMessageText" && messageId === id);
   expect(edits).toHaveLength(1);
-  expect(app.readComments({ id: question.subject.item ?? "" }).filter((comment) => comment.includes("Answer"))).toHaveLength(1);
+  expect(
+    app.readComments({ id: question.subject.item ?? "" }).filter((comment) => comment.includes("Answer")),
+  ).toHaveLength(1);
 });
 
 test("a question ignores presses and replies of unauthorized users (reliability 17)", async () => {

@@ -4,10 +4,10 @@ import { DEFAULT_CLAIM_MINUTES } from "../../../../shared/config/settings-file.t
 import { findClaim } from "../../../../shared/records/task-records.ts";
 import { ensureClaim } from "../../../../shared/tasks/claims.ts";
 import { findTask } from "../../../../shared/tasks/find-task.ts";
-import { answerQuestion } from "../../../support/answer-question.ts";
 import { filterActionableTasks } from "../../../../shared/tasks/startable-tasks.ts";
 import { DAY, HOUR, MINUTE } from "../../../../shared/time.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+import { answerQuestion } from "../../../support/answer-question.ts";
 
 /** The default of `claim_minutes`. */
 const CLAIM_MS = DEFAULT_CLAIM_MINUTES * MINUTE;

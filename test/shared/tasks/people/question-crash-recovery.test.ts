@@ -3,9 +3,9 @@ import { createWakeRules } from "../../../../functions/wake/rules.ts";
 import { createWorkRules } from "../../../../functions/work.ts";
 import { createMemoryStore } from "../../../../runtime/stores/sqlite-store.ts";
 import { readTaskQuestions } from "../../../../shared/tasks/people/questions.ts";
-import { answerQuestion } from "../../../support/answer-question.ts";
 import { HOUR } from "../../../../shared/time.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+import { answerQuestion } from "../../../support/answer-question.ts";
 import { type CrashPoint, createCrashSimulator } from "../../../support/crash-simulator.ts";
 
 /** A time longer than the lease of a job that the killed process had taken. */

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { createWorkRules } from "../../../../functions/work.ts";
 import { type NewQuestion, readTaskQuestions } from "../../../../shared/tasks/people/questions.ts";
-import { answerQuestion } from "../../../support/answer-question.ts";
 import { HOUR, MINUTE } from "../../../../shared/time.ts";
 import type { Item } from "../../../../simulators/plane/types.ts";
 import { createAgentTestApp } from "../../../support/agent-test-app.ts";
+import { answerQuestion } from "../../../support/answer-question.ts";
 import { getTool } from "../../../support/get-tool.ts";
 
 async function createQuestionApp() {
@@ -145,7 +145,9 @@ test("only the first answer to a question is recorded, and a second one finds it
 
 test("the answer to a question is not recorded for an unknown question or a closed task", async () => {
   const { app, ask, last, advanceAndCount, countAskedEvents } = await createQuestionApp();
-  await expect(answerQuestion(app.deps, "none", { text: "Red", by: "Ada" })).rejects.toMatchObject({ code: "not_found" });
+  await expect(answerQuestion(app.deps, "none", { text: "Red", by: "Ada" })).rejects.toMatchObject({
+    code: "not_found",
+  });
   const { id } = await ask();
   countAskedEvents();
   await app.actAs("Ada").setStatus("ONB-1", { status: "cancelled" });
