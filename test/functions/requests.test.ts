@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { createHttpTestApp, HTTP_ADMIN_TOKEN } from "../support/http-test-app.ts";
+
+const listSchema = z.object({ requests: z.array(z.looseObject({ id: z.string(), hash: z.string() })) });
 
 async function createRequestsApp() {
   const app = await createHttpTestApp();
@@ -10,10 +13,9 @@ async function createRequestsApp() {
   async function call(path: string, body?: object) {
     const init = body ? { method: "POST", body: JSON.stringify(body) } : {};
     const response = await app.request(`/api/requests${path}`, HTTP_ADMIN_TOKEN, init);
-    const json: any = await response.json();
-    return { status: response.status, json };
+    return { status: response.status, json: await response.json() };
   }
-  const list = async () => (await call("")).json;
+  const list = async () => listSchema.parse((await call("")).json);
   return { app, id: String(Reflect.get(Object(json), "question")), call, list };
 }
 
@@ -34,7 +36,7 @@ test("what waits for a person is listed with its hash and its answers, and answe
       state: "open",
     },
   ]);
-  const { hash } = requests[0];
+  const hash = requests[0]?.hash;
   expect(await call(`/${id}`, { answer: "approve", hash })).toMatchObject({
     status: 400,
     json: { error: { message: "answer must be one of: answer." } },
