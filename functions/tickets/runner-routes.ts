@@ -31,6 +31,7 @@ import {
 import { recordRunner, requireOwnName } from "../../shared/tickets/runners.ts";
 import {
   applySessionHook,
+  type SessionHook,
   sessionHookSchema,
   TOO_MANY_REQUESTS,
   takeAnswers,
@@ -39,7 +40,7 @@ import {
 import { MAX_OPEN_REQUESTS } from "../../shared/tickets/session-machine.ts";
 import { changeTicket, findTicketOfToken, getTicket } from "../../shared/tickets/stored-tickets.ts";
 import type { Ticket } from "../../shared/tickets/ticket.ts";
-import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
+import { HOUR, MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { readTicketKey } from "./ticket-routes.ts";
 
 /** Interval between reads of the revision while an answer is held: 250 ms, for a start within 2 s of an approval. */
@@ -60,11 +61,18 @@ export const framesRoute: Route = { path: "/api/runner/frames", access: "runner"
 /** Limit of a hook's body in bytes: 2 MB, because a tool's input may contain a whole file. */
 const HOOK_LIMIT_BYTES = 2 * 1024 * 1024;
 
-/** Time for which a permission waits for a person: 10 min; then the dialog in the terminal decides. */
-const PERMISSION_WAIT_MS: Ms = 10 * MINUTE;
+/**
+ * Time for which a request of a session waits for a person: 2 h, the longest that was tried with Claude Code (2.1.330).
+ * Then its dialog in the terminal decides, and an answer is typed there.
+ */
+const PERMISSION_WAIT_MS: Ms = 2 * HOUR;
 
-/** Interval between looks for an answer: 500 ms. */
+/** Intervals between looks for an answer: 500 ms in the first 10 minutes, when most are given, then 3 s. */
 const ANSWER_INTERVAL: Ms = 500;
+
+const LATE_ANSWER_INTERVAL: Ms = 3 * SECOND;
+
+const LATE_AFTER_MS: Ms = 10 * MINUTE;
 
 /** Hooks of the sessions of tickets, which show GROUNDCREW_TOKEN of their run. */
 export const sessionHooksRoute: Route = { path: "/api/runner/sessions", access: "public", app: createSessionHooksApp };
@@ -133,14 +141,16 @@ function createSessionHooksApp(deps: Deps): Hono {
   }
 
   /** Waits until a person has answered; undefined when the dialog in the terminal has to decide. */
-  async function waitForAnswer(c: Context, key: string, question: string) {
+  async function waitForAnswer(c: Context, key: string, hook: SessionHook, question: string) {
     const correlation = c.get("correlation");
-    for (let waited = 0; waited < PERMISSION_WAIT_MS; waited += ANSWER_INTERVAL) {
-      const taken = await takeAnswers(deps, key, question, correlation);
+    for (let waited = 0; waited < PERMISSION_WAIT_MS; ) {
+      const taken = await takeAnswers(deps, key, question, hook, correlation);
       if (taken === "closed") return undefined;
       if (taken !== "open") return taken;
       if (deps.stopping.aborted || c.req.raw.signal.aborted) break;
-      await deps.wait(ANSWER_INTERVAL, deps.stopping);
+      const interval = waited < LATE_AFTER_MS ? ANSWER_INTERVAL : LATE_ANSWER_INTERVAL;
+      await deps.wait(interval, deps.stopping);
+      waited += interval;
     }
     await changeTicket(deps, key, { kind: "released", question }, correlation);
     return undefined;
@@ -156,7 +166,7 @@ function createSessionHooksApp(deps: Deps): Hono {
     const answer = await applySessionHook(deps, ticket, hook, c.get("correlation")).finally(freeSlot);
     if (answer === undefined) return c.body(null, 204);
     if ("json" in answer) return c.json(answer.json);
-    const decision = await waitForAnswer(c, ticket.key, answer.wait);
+    const decision = await waitForAnswer(c, ticket.key, hook, answer.wait);
     return decision ? c.json(toPermissionDecision(hook, decision)) : c.body(null, 204);
   });
 }

@@ -12,6 +12,7 @@ import { toPlaneRefusal } from "../../shared/refusals/render-refusal.ts";
 import { addTestTicket, approveTicket, testTicketSchema } from "../../shared/tickets/approval.ts";
 import { completeTicket, type UpdateResult, updatePlane } from "../../shared/tickets/completion.ts";
 import { MAX_SUMMARY_LENGTH } from "../../shared/tickets/exchange.ts";
+import { readRules, removeRule } from "../../shared/tickets/permission-rules.ts";
 import { rankApproved } from "../../shared/tickets/runner-sessions.ts";
 import { readRunners } from "../../shared/tickets/runners.ts";
 import {
@@ -30,6 +31,7 @@ import {
   type SessionsAnswer,
   toCompletedView,
   toPendingView,
+  toRuleView,
   toSessionView,
 } from "../../shared/tickets/ticket-views.ts";
 
@@ -59,6 +61,7 @@ export const ticketRoutes: readonly Route[] = [
   { path: "/api/approve", access: "page", app: (deps) => new Hono().post("/:ticket", createApproval(deps)) },
   { path: "/api/reject", access: "page", app: (deps) => new Hono().post("/:ticket", createRejection(deps)) },
   { path: "/api/update-plane", access: "page", app: createUpdateApp },
+  { path: "/api/permission-rules", access: "page", app: createRulesApp },
   { path: "/api/test/add-ticket", access: "page", app: createTestApp },
 ];
 
@@ -71,7 +74,11 @@ const MAX_TYPED_LENGTH = 10_000;
 const answerSchema = z.strictObject({
   question: z.string().min(1).max(100),
   answer: z.string().trim().min(1).max(MAX_TYPED_LENGTH),
+  /** Of the input that was shown: the answer is refused for another one. */
+  hash: z.string().max(64).optional(),
 });
+
+const ruleSchema = z.strictObject({ id: z.string().min(1).max(40) });
 
 const inputSchema = z.strictObject({
   /** Chosen by the sender, so that a repeated request is typed once. */
@@ -134,6 +141,16 @@ function createUpdateApp(deps: Deps): Hono {
   return new Hono().post("/:ticket", createUpdate(deps));
 }
 
+function createRulesApp(deps: Deps): Hono {
+  const readJson = createJsonReader();
+  return new Hono()
+    .get("/", async (c) => answerCleanJson(c, { rules: (await readRules(deps)).map(toRuleView) }))
+    .post("/remove", async (c) => {
+      await removeRule(deps, (await readJson(c, ruleSchema)).id);
+      return answerCleanJson(c, { status: "removed" });
+    });
+}
+
 function createTestApp(deps: Deps): Hono {
   const readJson = createJsonReader();
   return new Hono().post("/", async (c) => {
@@ -146,7 +163,9 @@ function createTestApp(deps: Deps): Hono {
 
 /** What people do with a session, by the last part of the path. */
 const SESSION_ACTIONS = {
-  answer: defineEvent(answerSchema, ({ by }, { question, answer: text }) => ({ kind: "answered", by, question, text })),
+  answer: defineEvent(answerSchema, ({ by }, { question, answer: text, hash }) => {
+    return { kind: "answered", by, question, text, ...omitUndefined({ hash }) };
+  }),
   input: defineEvent(inputSchema, ({ deps }, { id = deps.newId(), ...typed }) => {
     return { kind: "typed", input: { id, ...typed } };
   }),
@@ -217,10 +236,11 @@ async function reportPlaneErrors<T>(result: Promise<T>): Promise<T> {
 }
 
 async function readSessions(deps: Deps): Promise<SessionsAnswer> {
-  const [active, failed, runners, cost, at] = await Promise.all([
+  const [active, failed, runners, rules, cost, at] = await Promise.all([
     readActiveTickets(deps),
     readTickets(deps, ["failed"]),
     readRunners(deps.store),
+    readRules(deps),
     readTicketCost(deps, 1),
     deps.store.now(),
   ]);
@@ -233,6 +253,7 @@ async function readSessions(deps: Deps): Promise<SessionsAnswer> {
     count: active.length,
     sessions: await Promise.all(active.map(toView)),
     failed: await Promise.all(newestFailed.map(toView)),
+    rules: rules.map(toRuleView),
     runners: runners.map(({ at: seenAt, instance: _instance, ...runner }) => {
       return { ...runner, seen_at: new Date(seenAt).toISOString() };
     }),

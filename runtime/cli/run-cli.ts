@@ -100,7 +100,12 @@ const TICKET_COMMANDS = [
   defineTicketCommand("reject", "POST /api/reject/:ticket", "Rejects a ticket.", [defineField("reason", "why")]),
   defineTicketCommand("answer", "POST /api/sessions/:ticket/answer", "Answers a question of a session.", [
     defineField("question", "id of the question", { required: true }),
-    defineField("answer", "allow, deny, resume, or a text", { required: true }),
+    defineField("answer", "allow, allow_always, allow_always_repository, deny, resume, or a text", { required: true }),
+    defineField("hash", "hash of the input that was read"),
+  ]),
+  defineTicketCommand("rules", "GET /api/permission-rules", "Lists the rules that allow tools without asking."),
+  defineTicketCommand("revoke", "POST /api/permission-rules/remove", "Takes a rule back.", [
+    defineField("id", "id of the rule", { required: true }),
   ]),
   defineTicketCommand(
     "complete",

@@ -46,8 +46,8 @@ const TOKEN_VARIABLE = "GROUNDCREW_TOKEN";
 /** Name of Groundcrew among the MCP servers of a session. */
 const MCP_SERVER = "groundcrew";
 
-/** Timeout for the answer of a person to a permission request: 610 s, slightly longer than Groundcrew holds it. */
-const PERMISSION_SECONDS = 610;
+/** Timeout for the answer of a person to a permission request: 7,210 s, slightly longer than Groundcrew holds it. */
+const PERMISSION_SECONDS = 7_210;
 
 const HOOK_SECONDS = 10;
 

@@ -5,7 +5,7 @@
 
 import { omitUndefined } from "../omit-undefined.ts";
 import type { Ms } from "../time.ts";
-import type { OfferedQuestion, SessionInput, Ticket, TicketQuestion } from "./ticket.ts";
+import { isAllowing, type OfferedQuestion, type SessionInput, type Ticket, type TicketQuestion } from "./ticket.ts";
 
 /** What a question with options shows; `series` where the session asks several questions with one call. */
 export function toQuestionFields(
@@ -51,27 +51,31 @@ export function hasSameQuestions(question: TicketQuestion, offered: readonly Off
 }
 
 /** Lists the questions of the call that a question belongs to; undefined for one without options. */
-export function listQuestions({ text, options, isMultiple, series }: TicketQuestion): OfferedQuestion[] | undefined {
+export function listQuestions(question: TicketQuestion): OfferedQuestion[] | undefined {
+  const { text, options, descriptions, isMultiple, series } = question;
   if (series) return series.questions;
-  return options && [{ text, options, ...omitUndefined({ isMultiple }) }];
+  return options && [{ text, options, ...omitUndefined({ descriptions, isMultiple }) }];
 }
 
 /**
- * What the runner types for an answer; undefined for one that the dialog would not take. A dialog reads one key at a
- * time, so each key is an input of its own.
+ * What the runner types for an answer. A dialog reads one key at a time, so each key is an input of its own. One with a
+ * text of one's own is closed, and the session reads the answers as text.
  */
-export function toInputs(question: TicketQuestion, text: string): SessionInput[] | undefined {
+export function toInputs(question: TicketQuestion, text: string): SessionInput[] {
   const { id, kind, options = [], series, isMultiple } = question;
-  if (series || isMultiple)
-    return toDialogKeys(listQuestions(question) ?? [], listAnswers(question, text))?.map((key, i) => ({
-      id: `${id}:key${i}`,
-      kind: "keys",
-      text: key,
-    }));
-  if (options.includes(text)) return [{ id, kind: "keys", text: String(options.indexOf(text) + 1) }];
   // The first entry of a permission allows once, Escape denies.
-  if (kind === "permission") return [{ id, kind: "keys", text: text === "allow" ? "1" : "Escape" }];
-  return kind === "input" && options.length === 0 ? [{ id, kind: "text", text }] : undefined;
+  if (kind === "permission") return [{ id, kind: "keys", text: isAllowing(text) ? "1" : "Escape" }];
+  if (options.length === 0) return [{ id, kind: "text", text }];
+  const offered = listQuestions(question) ?? [];
+  const answers = listAnswers(question, text);
+  const isDialog = series !== undefined || isMultiple === true;
+  const keys = isDialog ? toDialogKeys(offered, answers) : options.includes(text) && [`${options.indexOf(text) + 1}`];
+  if (keys) return keys.map((key, i) => ({ id: isDialog ? `${id}:key${i}` : id, kind: "keys", text: key }));
+  const written = series ? offered.map((one, i) => `${one.text} ${answers[i] ?? ""}`).join("; ") : text;
+  return [
+    { id: `${id}:close`, kind: "keys", text: "Escape" },
+    { id, kind: "text", text: written },
+  ];
 }
 
 /**

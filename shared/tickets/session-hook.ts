@@ -9,6 +9,7 @@ import { GroundcrewError } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { cleanLine, cleanText } from "../text.ts";
 import { completeTicket } from "./completion.ts";
+import { findCoveringRule, suggestRule } from "./permission-rules.ts";
 import {
   findHeldQuestion,
   hasSameQuestions,
@@ -19,9 +20,16 @@ import {
 } from "./questions.ts";
 import { MAX_OPEN_REQUESTS } from "./session-machine.ts";
 import { changeTicket, getTicket, ignoreConflict } from "./stored-tickets.ts";
-import { isChecking, type OfferedQuestion, type Ticket, type TicketQuestion } from "./ticket.ts";
+import { isAllowing, isChecking, type OfferedQuestion, type Ticket, type TicketQuestion } from "./ticket.ts";
 import { findNotDone } from "./ticket-criteria.ts";
-import { hasSameInput, readToolInput, renderToolInput, type ToolCall } from "./tool-input.ts";
+import {
+  hashToolCall,
+  hasSameInput,
+  isWholeInput,
+  readToolInput,
+  renderToolInput,
+  type ToolCall,
+} from "./tool-input.ts";
 
 /** A hook's JSON answer; `wait`: a permission question that the request waits for; neither: 204. */
 type HookAnswer = { json: object } | { wait: string } | undefined;
@@ -45,7 +53,7 @@ export const sessionHookSchema = z.looseObject({
   error: z.string().exactOptional(),
 });
 
-type SessionHook = z.infer<typeof sessionHookSchema>;
+export type SessionHook = z.infer<typeof sessionHookSchema>;
 
 /** Limit of a question's text in UTF-16 units: 2,000, what a page and a message can show. */
 const MAX_QUESTION_LENGTH = 2_000;
@@ -67,8 +75,10 @@ const NOTIFICATIONS = new Map<string, "permission" | "input">([
   ["idle_prompt", "input"],
 ]);
 
-/** Limit of an option's label in UTF-16 units. */
+/** Limits of an option's label and description in UTF-16 units. */
 const MAX_OPTION_LENGTH = 200;
+
+const MAX_DESCRIPTION_LENGTH = 500;
 
 /** Limit of options: 9, those that have a key of their own in the dialog. */
 const MAX_OPTIONS = 9;
@@ -81,7 +91,9 @@ const inputSchema = z.looseObject({
     .array(
       z.looseObject({
         question: z.string(),
-        options: z.array(z.looseObject({ label: z.string() })).max(MAX_OPTIONS),
+        options: z
+          .array(z.looseObject({ label: z.string(), description: z.string().exactOptional() }))
+          .max(MAX_OPTIONS),
         multiSelect: z.boolean().exactOptional(),
       }),
     )
@@ -105,10 +117,14 @@ export async function applySessionHook(
   };
   switch (hook.hook_event_name) {
     case "PermissionRequest": {
+      const rule = await allowByRule(deps, ticket, hook, correlation);
+      if (rule) return { json: toDecision({ behavior: "allow" }) };
       const id = deps.newId();
       const offered = toQuestionFields(findOfferedQuestions(hook) ?? []);
       const input = readToolInput(hook);
-      const permission = { kind: "permission", text: cleanQuestion(renderToolInput(input)), input } as const;
+      const suggestion = omitUndefined({ rule: isWholeInput(input) ? suggestRule(hook) : undefined });
+      const shown = { text: cleanQuestion(renderToolInput(input)), input, hash: await hashToolCall(hook) };
+      const permission = { kind: "permission", ...shown, ...suggestion } as const;
       try {
         await ask({ id, held: true, ...(offered ? { kind: "input", ...offered } : permission) });
       } catch (thrown) {
@@ -152,16 +168,33 @@ export async function applySessionHook(
   }
 }
 
+/** Allows what a rule covers, at once; the ticket's log names the rule. */
+async function allowByRule(deps: TaskDeps, ticket: Ticket, call: ToolCall, correlation: string): Promise<boolean> {
+  const covering = await findCoveringRule(deps, ticket, call);
+  if (!covering) return false;
+  const { id: rule, by } = covering;
+  const text = cleanLine(`${covering.rule}: ${renderToolInput(readToolInput(call))}`, MAX_DESCRIPTION_LENGTH);
+  const used = await changeTicket(deps, ticket.key, { kind: "allowed_by_rule", rule, text, by }, correlation).catch(
+    ignoreConflict,
+  );
+  return used !== undefined;
+}
+
 /**
  * Finds the questions that a session asks with one call of its question tool, and the answers that it offers. Undefined
  * for another tool.
  */
 function findOfferedQuestions(call: ToolCall): OfferedQuestion[] | undefined {
-  return parseInput(call)?.questions.map(({ question, options, multiSelect }) => ({
-    text: cleanQuestion(question),
-    options: options.map(toOption).filter((option) => option !== ""),
-    ...(multiSelect ? { isMultiple: true } : {}),
-  }));
+  return parseInput(call)?.questions.map(({ question, options, multiSelect }) => {
+    const offered = options.filter((option) => toOption(option) !== "");
+    const descriptions = offered.map(({ description = "" }) => cleanLine(description, MAX_DESCRIPTION_LENGTH));
+    return {
+      text: cleanQuestion(question),
+      options: offered.map(toOption),
+      ...(descriptions.some(Boolean) ? { descriptions } : {}),
+      ...(multiSelect ? { isMultiple: true } : {}),
+    };
+  });
 }
 
 function parseInput({ tool_name, tool_input }: ToolCall): z.infer<typeof inputSchema> | undefined {
@@ -216,17 +249,18 @@ function isFree(...kinds: TicketQuestion["kind"][]) {
 }
 
 /**
- * Takes the answers for the request that waits for them: `open` while one is missing, `closed` when none is awaited any
+ * Takes the answers for the request that waits for them, given for exactly its input: `open` while one is missing, `closed` when none is awaited any
  * more, as when the request was repeated.
  */
 export async function takeAnswers(
   deps: TaskDeps,
   key: string,
   question: string,
+  hook: SessionHook,
   correlation: string,
 ): Promise<RequestAnswers | "open" | "closed"> {
   const found = findHeldQuestion(await getTicket(deps, key), question);
-  if (!found) return "closed";
+  if (!found || (found.hash !== undefined && found.hash !== (await hashToolCall(hook)))) return "closed";
   if (!found.answer) return "open";
   const taken = await changeTicket(deps, key, { kind: "fetched", question }, correlation).catch(ignoreConflict);
   return taken ? { kind: found.kind, answers: listAnswers(found, found.answer.text) } : "closed";
@@ -235,7 +269,7 @@ export async function takeAnswers(
 /** The JSON by which a hook allows or denies a permission, or answers a question in place of its dialog. */
 export function toPermissionDecision(hook: SessionHook, { kind, answers }: RequestAnswers): object {
   const updatedInput = kind === "input" ? answerOfferedQuestions(hook, answers) : undefined;
-  const isAllowed = updatedInput !== undefined || (kind === "permission" && answers[0] === "allow");
+  const isAllowed = updatedInput !== undefined || (kind === "permission" && isAllowing(answers[0] ?? ""));
   const allowance = { behavior: "allow", ...omitUndefined({ updatedInput }) };
   return toDecision(isAllowed ? allowance : { behavior: "deny", message: "A person denied it." });
 }

@@ -11,6 +11,8 @@ import {
   type AppliedOutcome,
   endRun,
   isActive,
+  isAllowing,
+  isAlways,
   refuse,
   refuseClosedQuestion,
   refuseState,
@@ -27,7 +29,7 @@ import { isWholeInput } from "./tool-input.ts";
 
 type SessionEventKind =
   | ("placed" | "observed" | "time_over" | "extended" | "noticed" | "typed")
-  | ("asked" | "answered" | "settled" | "fetched" | "released");
+  | ("asked" | "answered" | "allowed_by_rule" | "settled" | "fetched" | "released");
 
 /**
  * Limit of requests of a session that wait for a person: 5. A session asks one at a time, its sub-agents beside it;
@@ -71,6 +73,7 @@ export const SESSION_TRANSITIONS: Transitions<SessionEventKind> = {
   observed: applyObservation,
   asked: ask,
   answered: answer,
+  allowed_by_rule: (ticket, { text, by }) => reportStep(ticket, { reason: "allowed_by_rule", detail: text }, by),
   settled: (ticket, { questions }) => closeQuestions(ticket, questions),
   fetched: fetchAnswer,
   released: release,
@@ -107,14 +110,9 @@ function typeLateAnswers(ticket: Ticket, at: Ms): Ticket {
   );
 }
 
-/**
- * Closes a question whose answer no request of the session fetches, and types the answer. One that cannot be typed is
- * asked again.
- */
+/** Closes a question whose answer no request of the session fetches, and types the answer. */
 function typeAnswer(ticket: Ticket, question: TicketQuestion, text: string): Ticket {
-  const inputs = toInputs(question, text);
-  if (!inputs) return changeQuestion(ticket, question, { held: undefined, answer: undefined });
-  return inputs.reduce(addInput, closeQuestions(ticket, [question.id]).ticket);
+  return toInputs(question, text).reduce(addInput, closeQuestions(ticket, [question.id]).ticket);
 }
 
 function changeQuestion(ticket: Ticket, question: TicketQuestion, changes: Changes<TicketQuestion>): Ticket {
@@ -213,12 +211,14 @@ function hasMaximumRequests({ questions }: Ticket): boolean {
   return questions.filter(isRequest).length >= MAX_OPEN_REQUESTS;
 }
 
-function answer(ticket: Ticket, { at, by, text, question: id }: TicketEvent<"answered">): TicketOutcome {
+function answer(ticket: Ticket, { at, by, text, question: id, hash }: TicketEvent<"answered">): TicketOutcome {
   const question = ticket.questions.find((one) => one.id === id);
   if (!question && hasAnswer(ticket, id, text)) return { ticket };
   if (!question) return refuse("conflict", "This question is closed: it was answered, or the session does not wait.");
   if (question.answer?.text === text) return { ticket };
   if (question.answer) return refuse("conflict", "It is answered already.");
+  if (hash !== undefined && hash !== question.hash)
+    return refuse("conflict", "The session asks for something else now. Read it again.");
   const mistake = findMistake(question, text);
   if (mistake !== undefined) return refuse("bad_request", mistake);
   const answered = recordAnswer(ticket, [id], text, by);
@@ -243,14 +243,13 @@ function answer(ticket: Ticket, { at, by, text, question: id }: TicketEvent<"ans
 
 /** Says why a text cannot answer a question; undefined when it can. */
 function findMistake(question: TicketQuestion, text: string): string | undefined {
-  const { kind, input, held } = question;
-  if (kind === "permission" && text !== "allow" && text !== "deny") return "Answer allow or deny.";
-  if (text === "allow" && input && !isWholeInput(input))
+  const { kind, input, rule } = question;
+  if (kind === "permission" && text !== "deny" && !isAllowing(text)) return "Answer allow or deny.";
+  if (kind === "permission" && isAlways(text) && rule === undefined) return "No rule covers it. Answer allow or deny.";
+  if (kind === "permission" && isAllowing(text) && input && !isWholeInput(input))
     return "Its input is too long to be shown. Read it in the terminal and allow it there, or deny it.";
   if (kind === "time") return "Extend the session, complete or cancel the ticket, or let its time end.";
-  if (kind === "ended") return text === "resume" ? undefined : "Answer resume; or complete or cancel the ticket.";
-  if (held || toInputs(question, text)) return undefined;
-  return "Its dialog is open in the terminal: choose one of its answers, or answer there.";
+  return kind !== "ended" || text === "resume" ? undefined : "Answer resume; or complete or cancel the ticket.";
 }
 
 /** Whether somebody has given this answer to a question that is closed now. */

@@ -20,6 +20,7 @@ import { prepareWorkEvent } from "../tasks/work-events.ts";
 import { listLiveChats } from "../telegram/chat-settings.ts";
 import { MINUTE, type Ms } from "../time.ts";
 import type { SessionReport } from "./exchange.ts";
+import { prepareRuleChange } from "./permission-rules.ts";
 import {
   type AppliedOutcome,
   FINISHED_TICKET_MS,
@@ -87,10 +88,12 @@ export async function prepareTicketEvent(
   correlation: string,
 ): Promise<ValueUpdate & { result: Ticket }> {
   const at = await deps.store.now();
+  const rules = await prepareRuleChange(deps, before, { ...event, at });
   const { ticket, step, startUpdate } = requireApplied(applyTicketEvent(before, { ...event, at }));
   if (ticket === before) return { result: ticket };
   const record = ticketKeys.ticket(ticket.key);
-  const put = [toTicketPut(ticket), { key: ticketKeys.revision, value: true }, toTicketNewsPut(ticket)];
+  const own = [toTicketPut(ticket), { key: ticketKeys.revision, value: true }, toTicketNewsPut(ticket)];
+  const put = [...own, ...(rules.put ?? [])];
   // Before its first request a ticket has no messages.
   const jobs = before ? createTicketMessageJobs(deps.settings, ticket, `ticket.${rev}`, correlation) : [];
   if (startUpdate) {
@@ -98,7 +101,8 @@ export async function prepareTicketEvent(
     const body = { ticket: ticket.key, correlation, ...retry };
     jobs.push(createTicketUpdateJob(`${record}:${rev}`, body, at + delay));
   }
-  if (!step) return { put, jobs, afterCommit: () => deps.notify(), result: ticket };
+  const expect = rules.expect ?? [];
+  if (!step) return { expect, put, jobs, afterCommit: () => deps.notify(), result: ticket };
   const { key, run, state, reason, detail: text } = ticket;
   const wait = omitUndefined({ wait: findNewWait(before, ticket) });
   const by = step.by ?? null;
@@ -117,6 +121,7 @@ export async function prepareTicketEvent(
   const publish = await prepareWorkEvent(deps, task, workEvent, correlation, { record, rev, put, jobs });
   return {
     ...publish,
+    expect,
     result: ticket,
     async afterCommit() {
       await publish.afterCommit?.();

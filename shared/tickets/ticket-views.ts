@@ -10,6 +10,7 @@ import type { Commit } from "../store/port.ts";
 import { prepareCardCost } from "../tasks/card-record.ts";
 import type { Ms } from "../time.ts";
 import type { SessionReport } from "./exchange.ts";
+import type { PermissionRule } from "./permission-rules.ts";
 import type { Ticket } from "./ticket.ts";
 import { isWholeInput, type ToolInput } from "./tool-input.ts";
 
@@ -33,6 +34,8 @@ export interface SessionsAnswer {
   sessions: SessionTicket[];
   /** Tickets whose session failed for good, the newest first. */
   failed: SessionTicket[];
+  /** Rules that allow tools of sessions without asking, the newest first. */
+  rules: RuleView[];
   /** The connected runners; times are ISO 8601. */
   runners: { name: string; version: string; repositories: string[]; seen_at: string }[];
   /** `tickets` is in the settings file. */
@@ -97,14 +100,17 @@ export function toSessionView(
   return {
     ...toTicketHead(ticket),
     waits_for_end: !ticket.wanted,
-    questions: questions.map(({ id, kind, text, at, answer, options, isMultiple, series, input }) => ({
+    questions: questions.map(({ id, kind, text, at, answer, series, input, isMultiple, ...question }) => ({
       id,
       kind,
       text,
       asked_at: toTime(at),
       ...omitUndefined({
         answer: answer?.text,
-        options,
+        options: question.options,
+        descriptions: question.descriptions,
+        hash: question.hash,
+        rule: question.rule,
         multiple: isMultiple,
         number: series && series.answers.length + 1,
         count: series?.questions.length,
@@ -129,6 +135,13 @@ export function toSessionView(
 }
 
 export type SessionTicket = ReturnType<typeof toSessionView>;
+
+/** A rule as people read and remove it; `for`: a ticket, or the project of a repository. */
+export function toRuleView({ id, rule, subject, by, at, uses }: PermissionRule) {
+  return { id, rule, for: subject, by, added_at: toTime(at), uses };
+}
+
+export type RuleView = ReturnType<typeof toRuleView>;
 
 /** What every view of a ticket with a run begins with. */
 function toTicketHead({ key, item, shown, state, reason, detail, run }: Ticket) {

@@ -60,6 +60,8 @@ export interface TicketItem {
 export interface OfferedQuestion {
   text: string;
   options: string[];
+  /** What each option means, in their order; empty for one without. Absent where none has any. */
+  descriptions?: string[];
   /** Several options may be chosen. */
   isMultiple?: true;
 }
@@ -74,8 +76,9 @@ export interface TicketQuestion {
   kind: "permission" | "input" | "time" | "ended";
   text: string;
   at: Ms;
-  /** Answers that the session offers; a person may write another one. */
+  /** Answers that the session offers, and what each means; a person may write another one. */
   options?: string[];
+  descriptions?: string[];
   /** Several options may be chosen; the answer is what `joinChoices` makes of them. */
   isMultiple?: true;
   /** The questions that the session asks with one call, of several, and the answers to those before this one. */
@@ -88,6 +91,10 @@ export interface TicketQuestion {
   isNotice?: true;
   /** What the tool would do; of a permission that the session's request describes. */
   input?: ToolInput;
+  /** Hash of the whole input, for which alone an answer is valid. */
+  hash?: string;
+  /** The rule that an answer may add: `Bash(npm test:*)`. */
+  rule?: string;
   answer?: { text: string; by: string; at: Ms };
 }
 
@@ -181,7 +188,10 @@ interface EventFields {
   placed: { runner: string };
   observed: { runner: string; session: SessionFacts; minutes: number };
   asked: { question: TicketQuestion };
-  answered: { question: string; text: string; by: string };
+  /** `hash`: of the input that was shown; the answer is refused for another one. */
+  answered: { question: string; text: string; by: string; hash?: string };
+  /** A rule has allowed a tool. `rule`: its id, `text`: what it says. */
+  allowed_by_rule: { rule: string; text: string; by: string };
   /** The session does not wait for these any more. */
   settled: { questions: readonly string[] };
   /** The request that waited for an answer takes it; refused when it was typed into the terminal meanwhile. `question`: of the request. */
@@ -290,6 +300,20 @@ const SILENCE = "silent since ";
 /** The day of a time in UTC, as part of a set's name. */
 export function toUtcDay(at: Ms): string {
   return new Date(at).toISOString().slice(0, 10);
+}
+
+/** The answers that allow a tool: once, and always for the ticket or its repository by a rule. */
+export const ALWAYS_IN_REPOSITORY = "allow_always_repository";
+
+const ALLOWING_ANSWERS = ["allow", "allow_always", ALWAYS_IN_REPOSITORY];
+
+export function isAllowing(answer: string): boolean {
+  return ALLOWING_ANSWERS.includes(answer);
+}
+
+/** Whether an answer also adds a rule. */
+export function isAlways(answer: string): boolean {
+  return isAllowing(answer) && answer !== "allow";
 }
 
 /** Whether only a new request leaves this state. */

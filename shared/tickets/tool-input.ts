@@ -1,7 +1,10 @@
 /**
  * The input of a tool for which a session asks permission, as people read it: what acts first, each field with a
- * label, invisible characters made visible, and shortened in the middle where it does not fit.
+ * label, a replaced text as the difference, invisible characters made visible, and shortened in the middle where it
+ * does not fit.
  */
+
+import { sha256Hex } from "../hashing.ts";
 
 export interface ToolCall {
   tool_name?: string;
@@ -35,7 +38,19 @@ interface InputLimits {
 /** Names of fields that act, in the order in which they are shown: what runs, where, and what it changes. */
 const ACTING_NAMES = [
   ...["command", "cmd", "script", "code", "file_path", "notebook_path", "path", "file", "url", "uri", "address"],
-  ...["old_string", "new_string", "edits", "content", "new_source", "sql", "query", "pattern", "prompt", "plan"],
+  ...[
+    "diff",
+    "old_string",
+    "new_string",
+    "edits",
+    "content",
+    "new_source",
+    "sql",
+    "query",
+    "pattern",
+    "prompt",
+    "plan",
+  ],
 ];
 
 /** Names of fields that only explain; the model writes them for people, at any length. */
@@ -46,6 +61,9 @@ const MAX_LABEL_LENGTH = 60;
 
 /** Limit of nested values: 20 levels, so that the deepest input cannot exhaust the stack. */
 const MAX_DEPTH = 20;
+
+/** Limit of pairs of lines that are compared for a difference: 250,000, of two texts with 500 lines each. */
+const MAX_COMPARED_LINES = 250_000;
 
 /**
  * Limits of an input that Groundcrew keeps whole: 50,000 UTF-16 units and 200 fields, more than a person reads before a
@@ -89,9 +107,71 @@ export function readToolInput({ tool_name = "?", tool_input }: ToolCall): ToolIn
   return stored === input ? input : shortenInput(input, SHORTENED_LIMITS);
 }
 
+/**
+ * Hashes what a tool would do, all of it, in any order of its fields: an answer is valid for exactly this input. A value
+ * that is nested too deeply for a comparison has the hash of its kind, and nobody can allow it.
+ */
+export async function hashToolCall({ tool_name, tool_input }: ToolCall): Promise<string> {
+  try {
+    return await sha256Hex(JSON.stringify([tool_name, sortFields(tool_input)]));
+  } catch (thrown) {
+    if (!(thrown instanceof RangeError)) throw thrown;
+    return sha256Hex("too deep");
+  }
+}
+
+function sortFields(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(sortFields);
+  return Object.entries(value)
+    .map(([name, one]) => [name, sortFields(one)])
+    .sort(([one], [other]) => (String(one) < String(other) ? -1 : 1));
+}
+
 /** Sorts fields: those that act first, those that explain last, the others between them in their own order. */
 function sortEntries(value: object): (readonly [string, unknown])[] {
-  return Object.entries(value).sort(([one], [other]) => rankName(one) - rankName(other));
+  return Object.entries(joinReplacement(value)).sort(([one], [other]) => rankName(one) - rankName(other));
+}
+
+/** Shows the replacement of a text by another one as their difference, which has all of both. */
+function joinReplacement(value: object): object {
+  const { old_string, new_string, ...rest } = value as Record<string, unknown>;
+  if (typeof old_string !== "string" || typeof new_string !== "string" || "diff" in rest) return value;
+  return { ...rest, diff: renderDifference(old_string.split("\n"), new_string.split("\n")) };
+}
+
+/** Renders two texts as one: lines of both, lines of the old one with `- `, and lines of the new one with `+ `. */
+function renderDifference(before: readonly string[], after: readonly string[]): string {
+  const isComparable = before.length * after.length <= MAX_COMPARED_LINES;
+  const common = isComparable ? countCommonLines(before, after) : undefined;
+  const lines: string[] = [];
+  let [i, j] = [0, 0];
+  while (i < before.length || j < after.length) {
+    const [removed, added] = [before[i], after[j]];
+    if (common && removed !== undefined && removed === added) {
+      lines.push(`  ${removed}`);
+      i += 1;
+      j += 1;
+    } else if (removed !== undefined && (common?.[i + 1]?.[j] ?? 0) >= (common?.[i]?.[j + 1] ?? 0)) {
+      lines.push(`- ${removed}`);
+      i += 1;
+    } else {
+      lines.push(`+ ${added}`);
+      j += 1;
+    }
+  }
+  return lines.join("\n");
+}
+
+/** The number of lines that the rests of two texts have in common, by where each rest begins. */
+function countCommonLines(before: readonly string[], after: readonly string[]): number[][] {
+  const counts = Array.from({ length: before.length + 1 }, () => new Array<number>(after.length + 1).fill(0));
+  for (let i = before.length - 1; i >= 0; i -= 1)
+    for (let j = after.length - 1; j >= 0; j -= 1) {
+      const [row = [], next = []] = counts.slice(i, i + 2);
+      row[j] = before[i] === after[j] ? (next[j + 1] ?? 0) + 1 : Math.max(next[j] ?? 0, row[j + 1] ?? 0);
+    }
+  return counts;
 }
 
 function rankName(name: string): number {
@@ -106,20 +186,21 @@ function rankName(name: string): number {
 
 /** A name as one line. */
 function showLine(name: string): string {
-  return showInvisible(name).replaceAll("\n", "\\u000a").replaceAll("\t", "\\u0009");
+  return showInvisible(name).replaceAll(/[\n\t]/g, toEscape);
 }
 
 /**
- * Shows a text as it is, for a person who decides about it: characters that cannot be seen become escapes (`\u202e`),
- * and long white space becomes its count (`[300 × \n]`), so that it hides nothing and moves nothing out of sight.
+ * Shows a text as it is, for a person who decides about it: characters that cannot be seen become their code points
+ * (`⟨U+202E⟩`), and long white space becomes its count (`[300 × ⟨U+000A⟩]`), so that it hides nothing and moves nothing
+ * out of sight.
  */
 function showInvisible(text: string): string {
   return text.replace(UNSEEN, toEscape).replace(PADDING, countPadding);
 }
 
 function toEscape(character: string): string {
-  const hex = (character.codePointAt(0) ?? 0).toString(16);
-  return hex.length > 4 ? `\\u{${hex}}` : `\\u${hex.padStart(4, "0")}`;
+  const hex = (character.codePointAt(0) ?? 0).toString(16).toUpperCase();
+  return `⟨U+${hex.padStart(4, "0")}⟩`;
 }
 
 function countPadding(blank: string): string {
@@ -128,11 +209,11 @@ function countPadding(blank: string): string {
   if (breaks < MIN_LINE_BREAKS && parts.every(({ length }) => length < MIN_BLANKS)) return blank;
   const tabs = blank.split("\t").length - 1;
   const counts = [
-    [breaks, "\\n"],
-    [blank.length - breaks - tabs, "\\u0020"],
-    [tabs, "\\t"],
+    [breaks, "\n"],
+    [blank.length - breaks - tabs, " "],
+    [tabs, "\t"],
   ] as const;
-  const shown = counts.filter(([count]) => count > 0).map(([count, name]) => `${count} × ${name}`);
+  const shown = counts.filter(([count]) => count > 0).map(([count, one]) => `${count} × ${toEscape(one)}`);
   const edge = breaks > 0 ? "\n" : " ";
   return `${edge}[${shown.join(", ")}]${edge}`;
 }

@@ -30,7 +30,7 @@ describe.skipIf(!hasChromium())("A permission on the page", { timeout: 120_000 }
     const asked = ask({ description: "Nothing is changed", command: "rm -rf <b>/srv</b> \u202e#" });
     await page.waitForSelector(`${SESSION} .question`, WAIT);
     const text = await page.innerText(`${SESSION} .question`);
-    expect(text).toMatch(/Bash\s+Command\s+rm -rf <b>\/srv<\/b> \\u202e#\s+Description\s+Nothing is changed/);
+    expect(text).toMatch(/Bash\s+Command\s+rm -rf <b>\/srv<\/b> ⟨U\+202E⟩#\s+Description\s+Nothing is changed/);
     expect(text).not.toMatch(/[{}]/);
     await page.click(ALLOW);
     expect(await asked).toMatchObject(toDecision("allow"));
@@ -56,7 +56,7 @@ describe.skipIf(!hasChromium())("A permission on the page", { timeout: 120_000 }
     expect(await page.evaluate(FIND_SMALL_TARGETS)).toEqual([]);
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
 
-    await page.press(`${SESSION} .question button:has-text("Show all of it")`, "Enter");
+    await page.press(`${SESSION} .question button:has-text("characters, show all")`, "Enter");
     expect(await page.textContent(`${SESSION} .question [data-field="command"] pre`)).toBe(command);
     // Nothing of it is hidden in a box that scrolls.
     const isOpen = "[...document.querySelectorAll('.question pre')].every((el) => el.scrollHeight <= el.clientHeight)";
@@ -77,7 +77,7 @@ describe.skipIf(!hasChromium())("A permission on the page", { timeout: 120_000 }
   test("does not move the part that acts out of sight by white space or by many lines", async () => {
     const { page, ask } = await openRunningTicket();
     const asked = ask({ command: `ls${"\n".repeat(300)}rm -rf ~` });
-    await page.waitForSelector(`${SESSION} .question:has-text("[300 × \\\\n]"):has-text("rm -rf ~")`, WAIT);
+    await page.waitForSelector(`${SESSION} .question:has-text("[300 × ⟨U+000A⟩]"):has-text("rm -rf ~")`, WAIT);
     expect(await page.isDisabled(ALLOW)).toBe(false);
     await page.click(DENY);
     expect(await asked).toMatchObject(toDecision("deny"));

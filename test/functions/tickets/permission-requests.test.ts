@@ -32,10 +32,10 @@ test("A question has the tool's fields, the part that acts first, and its text i
     async () => {
       const [question] = (await readSession()).questions;
       expect(question).toMatchObject({
-        text: "Bash\ncommand: ls\\u202e\ntimeout: 5\ndescription: Look",
+        text: "Bash\ncommand: ls⟨U+202E⟩\ntimeout: 5\ndescription: Look",
         tool: "Bash",
         input: [
-          { label: "command", value: "ls\\u202e" },
+          { label: "command", value: "ls⟨U+202E⟩" },
           { label: "timeout", value: "5" },
           { label: "description", value: "Look" },
         ],

@@ -65,7 +65,7 @@ test("Several questions of one call are asked one after the other, and the sessi
   );
   const base = { kind: "input", count: 3 };
   expect(shown).toMatchObject([
-    [{ ...base, number: 1, text: "Which colour?", options: ["Red", "Blue"] }],
+    [{ ...base, number: 1, text: "Which colour?", options: ["Red", "Blue"], descriptions: ["It is Red.", "It is Blue."] }],
     "waiting",
     [{ ...base, number: 2, text: "Which tools?", options: ["ky", "zod, v4", "tsx"], multiple: true }],
     "waiting",
@@ -156,23 +156,17 @@ test("After kill -9 without a repeat, the answers are typed into the dialog key 
   expect(await readSession()).toMatchObject({ state: "running", questions: [] });
 });
 
-test("Once the dialog alone waits, an answer takes options only, and after an earlier text of one's own the terminal decides", async () => {
-  const { answerOpen, holdHook, readQuestions } = await createAppWithQuestions();
+test("Once the dialog alone waits, a text of one's own closes it, and the session reads all answers as text", async () => {
+  const { app, answerOpen, holdHook, readQuestions } = await createAppWithQuestions();
   expect(await holdHook([COLOUR, TOOLS], () => {})).toMatchObject({ status: 204 });
-  await answerOpen("Green", 400);
-  await answerOpen("Red");
-  await answerOpen("ky, and more", 400);
-  expect(await readQuestions()).toMatchObject([{ text: "Which tools?" }]);
+  await answerOpen("Green, please");
   await answerOpen("ky, tsx");
   expect(await readQuestions()).toEqual([]);
-
-  let isFirst = true;
-  const answerFirst = async () => {
-    if (isFirst) await answerOpen("Green");
-    isFirst = false;
-  };
-  expect(await holdHook([SIZE, COLOUR], answerFirst)).toMatchObject({ status: 204 });
-  await answerOpen("Red", 400);
+  const inputs = (await app.exchange([createSession()])).sessions[0]?.inputs ?? [];
+  expect(inputs.map(({ kind, text }) => [kind, text])).toEqual([
+    ["keys", "Escape"],
+    ["text", "Which colour? Green, please; Which tools? ky, tsx"],
+  ]);
 });
 
 test("A series that somebody answers in the terminal is closed, whichever of its questions is open", async () => {
@@ -220,7 +214,7 @@ test("A series that is killed at any step is asked to its end once, and the repe
         } as const;
         await changeTicket(deps, "ONB-1", event, "c");
       }
-      if (held && "wait" in held) await takeAnswers(deps, "ONB-1", held.wait, "c");
+      if (held && "wait" in held) await takeAnswers(deps, "ONB-1", held.wait, createHook(ALL), "c");
     },
     async (app) => {
       const asked: string[] = [];

@@ -199,7 +199,10 @@ function describeEvent(event) {
       return [values, findTextName(`event.claim_lost.${event.why}`)];
     }
     case "ticket":
-      return [{ agent, text }, findTextName(`event.ticket.${event.state}`)];
+      return [
+        { agent, text },
+        findTextName(`event.ticket.${event.reason}`) ?? findTextName(`event.ticket.${event.state}`),
+      ];
     case "review":
       return [{ agent, confidence: event.confidence.toLocaleString(getLanguage()) }];
     case "sent_back":

@@ -18,7 +18,7 @@ import { TICKET_TEXTS } from "./ticket-texts.js";
 
 /** @typedef {keyof typeof TICKET_TEXTS["en"]} TicketTextName */
 
-/** @typedef {"answer" | "approve" | "cancel" | "complete" | "extend" | "reject" | "remove" | "update"} ActionName */
+/** @typedef {"answer" | "approve" | "cancel" | "complete" | "extend" | "reject" | "remove" | "revoke" | "update"} ActionName */
 
 /**
  * What a person does with a ticket. Once the tickets are loaded again, `onDone` shows what the action has begun, and
@@ -45,7 +45,7 @@ const DIALOGS = {
   update: { text: "summary", isRequired: true },
 };
 
-/** @typedef {Exclude<ActionName, "approve" | "extend">} DialogName */
+/** @typedef {Exclude<ActionName, "approve" | "extend" | "revoke">} DialogName */
 
 /** Time for which the page says what was done: 10 s, because the message is above the cards. */
 export const MESSAGE_MS = 10_000;
@@ -88,7 +88,8 @@ async function runAction(action) {
 async function sendAction({ name, key, body = {}, explain }) {
   showTicketMessage("told", "");
   const id = encodeURIComponent(key);
-  const path = ROUTES[name] ? `/api/${ROUTES[name]}/${id}` : `/api/sessions/${id}/${name}`;
+  const ticketPath = ROUTES[name] ? `/api/${ROUTES[name]}/${id}` : `/api/sessions/${id}/${name}`;
+  const path = name === "revoke" ? "/api/permission-rules/remove" : ticketPath;
   try {
     /** @type {{ status?: string, problem?: string, waits_for?: string }} */
     const { status, problem = "", waits_for } = await sendJson(path, body);
@@ -136,12 +137,13 @@ export function createMessageLine() {
 /**
  * Asks for what an action needs, and sends it. A refusal is shown in the dialog, which stays open with what was written.
  * @param {DialogName} name @param {string} key
- * @param {{ shown?: string, choices?: readonly string[], value?: string, body?: object }} options `shown`: text of the
- * session that is answered, `choices`: answers of which several may be chosen, `value`: the text to begin with
+ * @param {{ shown?: string, choices?: readonly string[], descriptions?: readonly string[], value?: string, body?: object }} options
+ * `shown`: text of the session that is answered, `choices`: answers of which several may be chosen, with what they mean,
+ * `value`: the text to begin with
  */
-export function openTicketDialog(name, key, { shown, choices = [], value = "", body } = {}) {
+export function openTicketDialog(name, key, { shown, choices = [], descriptions = [], value = "", body } = {}) {
   const { text, isRequired = false, check } = DIALOGS[name];
-  const { fields, isEmpty, join } = createChoices(choices);
+  const { fields, isEmpty, join } = createChoices(choices, descriptions);
   // A dialog would focus the text of the session before it, which can be scrolled with the keyboard.
   const props = { id: "ask-text", rows: fields ? 2 : 6, required: isRequired, maxlength: 20_000, autofocus: !fields };
   const field = createElement("textarea", props);
@@ -186,11 +188,12 @@ export function openTicketDialog(name, key, { shown, choices = [], value = "", b
 
 /**
  * The answers of which several may be chosen, as check boxes. `join` adds a text of one's own to those that are chosen.
- * @param {readonly string[]} choices
+ * @param {readonly string[]} choices @param {readonly string[]} descriptions
  */
-function createChoices(choices) {
+function createChoices(choices, descriptions) {
   const boxes = choices.map((_, i) => createElement("input", { type: "checkbox", autofocus: i === 0 }));
-  const rows = choices.map((choice, i) => createElement("label.check", boxes[i], " ", createUserText("span", choice)));
+  const describe = (/** @type {number} */ i) => [choices[i], descriptions[i]].filter(Boolean).join(" – ");
+  const rows = choices.map((_, i) => createElement("label.check", boxes[i], " ", createUserText("span", describe(i))));
   const legend = createElement("legend", translateTicket("ask.answer.choices"));
   const listChosen = () => choices.filter((_, i) => boxes[i]?.checked);
   return {

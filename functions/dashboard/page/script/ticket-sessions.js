@@ -140,6 +140,7 @@ function drawQuestion(key, reason, question) {
     count > 0 && createElement("p.muted", part),
     createElement("p", createElement("b", ended ? `${ended} ` : "", head)),
     permission?.input ?? (kind !== "time" && text !== "" && drawTicketText(`question.${kind}`, text)),
+    drawDescriptions(question),
     answer === undefined
       ? createElement("div.actions", permission?.buttons ?? drawAnswers(key, question))
       : createElement("p.muted", translateTicket("answered", { text: "" }), createUserText("span", answer)),
@@ -151,19 +152,25 @@ function drawQuestion(key, reason, question) {
  * folded, and can be allowed only after all of it was shown; what this page does not know whole, only in the terminal.
  * @param {string} key @param {TicketQuestion} question
  */
-function drawPermission(key, { id, text, tool, input = [], complete }) {
+function drawPermission(key, question) {
+  const { id, text, tool, input = [], complete, rule } = question;
   const isFolded = Boolean(complete) && !unfolded.has(id) && input.some(isLong);
   const list = createElement("dl.input", (isFolded ? input.map(foldField) : input).map(drawField));
-  const allow = createTicketButton("do.allow", key, toAnswer(key, id, "allow"), true);
-  const deny = createTicketButton("do.deny", key, toAnswer(key, id, "deny"));
-  const unfold = createTicketButton("input.unfold", key, () => {
+  const allow = createTicketButton("do.allow", key, toAnswer(key, question, "allow"), true);
+  const always = /** @type {const} */ (["allow_always", "allow_always_repository"]).map((answer) =>
+    createActionButton(translateTicket(`do.${answer}`, { rule: rule ?? "" }), key, toAnswer(key, question, answer)),
+  );
+  const allowing = [allow, ...(rule === undefined ? [] : always)];
+  const deny = createTicketButton("do.deny", key, toAnswer(key, question, "deny"));
+  const length = input.reduce((sum, { value }) => sum + value.length, 0);
+  const unfold = createActionButton(translateTicket("input.unfold", { n: formatCount(length) }), key, () => {
     unfolded.add(id);
     list.replaceChildren(...input.map(drawField));
     list.querySelector("dd")?.focus();
     unfold.remove();
-    allow.disabled = false;
+    for (const button of allowing) button.disabled = false;
   });
-  allow.disabled = isFolded;
+  for (const button of allowing) button.disabled = isFolded;
   return {
     input: createElement(
       "div.permission",
@@ -171,13 +178,13 @@ function drawPermission(key, { id, text, tool, input = [], complete }) {
       list,
       !complete && createElement("p.muted", translateTicket("input.terminal")),
     ),
-    buttons: [isFolded && unfold, complete && allow, deny],
+    buttons: [isFolded && unfold, complete && allowing, deny],
   };
 }
 
-/** @param {string} key @param {string} question @param {string} answer @returns {TicketAction} */
-function toAnswer(key, question, answer) {
-  return { name: "answer", key, body: { question, answer } };
+/** An answer to exactly what is shown. @param {string} key @param {TicketQuestion} question @param {string} answer @returns {TicketAction} */
+function toAnswer(key, { id, hash }, answer) {
+  return { name: "answer", key, body: { question: id, answer, ...(hash === undefined ? {} : { hash }) } };
 }
 
 /** @param {InputField} field */
@@ -203,16 +210,26 @@ function drawField({ label, value, left_out, end }) {
   return field;
 }
 
+/** What each option means. @param {TicketQuestion} question */
+function drawDescriptions({ options = [], descriptions = [] }) {
+  const described = options.flatMap((option, i) => {
+    const description = descriptions[i];
+    return description ? createFact(createUserText("span", option), createUserText("span", description, 500)) : [];
+  });
+  return described.length > 0 && createElement("dl", described);
+}
+
 /** @param {string} key @param {TicketQuestion} question */
-function drawAnswers(key, { id, kind, text, options = [], multiple }) {
-  if (kind === "ended") return createTicketButton("do.resume", key, toAnswer(key, id, "resume"), true);
+function drawAnswers(key, question) {
+  const { id, kind, text, options = [], descriptions = [], multiple } = question;
+  if (kind === "ended") return createTicketButton("do.resume", key, toAnswer(key, question, "resume"), true);
   // The session's own buttons give it more time.
   if (kind === "time") return undefined;
   const [choices, buttons] = multiple ? [options, []] : [[], options];
-  const ask = () => openTicketDialog("answer", key, { shown: text, choices, body: { question: id } });
+  const ask = () => openTicketDialog("answer", key, { shown: text, choices, descriptions, body: { question: id } });
   return [
     ...buttons.map((option) =>
-      createActionButton(createUserText("span", option), key, toAnswer(key, id, option), true),
+      createActionButton(createUserText("span", option), key, toAnswer(key, question, option), true),
     ),
     createTicketButton("do.answer", key, ask, buttons.length === 0),
   ];

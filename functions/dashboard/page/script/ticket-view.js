@@ -11,14 +11,20 @@ import {
   updateList,
 } from "./dom.js";
 import { formatCount, formatMoney } from "./language.js";
-import { createMessageLine, onTicketChange, translateTicket } from "./ticket-actions.js";
-import { compareWithShown, drawCompletedTicket, drawFailedTicket, drawPendingTicket } from "./ticket-cards.js";
+import { createMessageLine, createTicketButton, onTicketChange, translateTicket } from "./ticket-actions.js";
+import {
+  compareWithShown,
+  drawCompletedTicket,
+  drawFailedTicket,
+  drawPendingTicket,
+  formatTicketTime,
+} from "./ticket-cards.js";
 import { updateSessions } from "./ticket-sessions.js";
 import { showTrouble } from "./updates.js";
 
 /** @import { CompletedTicketsAnswer, PendingTicketsAnswer, SessionsAnswer } from "../../../../shared/tickets/ticket-views.ts" */
 
-const PARTS = /** @type {const} */ (["pending", "sessions", "failed", "completed"]);
+const PARTS = /** @type {const} */ (["pending", "sessions", "failed", "completed", "rules"]);
 /** What the settings file needs at least. */
 const EXAMPLE = '{ "tickets": { "repositories": { "ONB": "/srv/onboarding" } } }';
 
@@ -63,14 +69,15 @@ onTicketChange(() => showTickets().catch((thrown) => showTrouble("tickets", thro
 function drawTickets(pending, sessions, completed) {
   const root = getLoadedElement("tickets-view");
   if (!root.querySelector(".ticket-part")) root.replaceChildren(...createParts());
-  const { configured, cost_today, runners, server_time, failed } = sessions;
+  const { configured, cost_today, runners, server_time, failed, rules } = sessions;
   const cost = translateTicket("cost.today", { cost: formatMoney(cost_today.cost_usd, "USD") });
   getElement("tickets-cost").textContent = configured ? cost : "";
   drawNotices(findElement(root, ".notices"), sessions);
   const completedCount = completed.count + completed.updated_count;
   const isEmpty = pending.count + sessions.count + completedCount === 0;
+  const empty = [failed.length === 0 && "failed", rules.length === 0 && "rules"].filter(Boolean).map(String);
   for (const el of findElements(root, ".ticket-part"))
-    el.hidden = (!configured && isEmpty) || (el.dataset["part"] === "failed" && failed.length === 0);
+    el.hidden = (!configured && isEmpty) || empty.includes(el.dataset["part"] ?? "");
   const results = [...completed.tickets, ...completed.updated];
   const pendingRows = compareWithShown(pending.tickets);
   updateList(
@@ -82,11 +89,24 @@ function drawTickets(pending, sessions, completed) {
   updateSessions(getList("sessions", sessions.count), sessions.sessions, Date.parse(server_time), openTerminal);
   updateList(getList("failed", failed.length), failed, "id", drawFailedTicket);
   updateList(getList("completed", completedCount), results, "id", drawCompletedTicket);
+  updateList(getList("rules", rules.length), rules, "id", drawRule);
   const older = completedCount - results.length;
   const names = runners.map(({ name }) => name).join(", ");
   findElement(root, ".older").textContent =
     older > 0 ? translateTicket("completed.more", { n: formatCount(older) }) : "";
   findElement(root, ".runners").textContent = names && translateTicket("runners", { names });
+}
+
+/** A rule that allows a tool without asking. @param {SessionsAnswer["rules"][number]} rule */
+function drawRule({ id, rule, for: subject, by, added_at: at = "", uses }) {
+  const facts = { by, for: subject, at: formatTicketTime(at), n: formatCount(uses) };
+  return createElement(
+    "li.ticket",
+    { "data-ticket": id },
+    createElement("p.line", createElement("code", { dir: "ltr" }, rule)),
+    createElement("p.muted", translateTicket("rule.facts", facts)),
+    createElement("div.actions", createTicketButton("do.revoke", rule, { name: "revoke", key: rule, body: { id } })),
+  );
 }
 
 function createParts() {

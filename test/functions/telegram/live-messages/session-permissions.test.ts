@@ -59,7 +59,7 @@ test.each([
     "an edit names the file and the change",
     { replace_all: false, new_string: "b", old_string: "a", file_path: "/srv/a.ts" },
     "Edit",
-    ["Edit", "File: /srv/a.ts", "Replaces: a", "With: b", "replace_all: false"],
+    ["Edit", "File: /srv/a.ts", "Change:", "- a", "+ b", "replace_all: false"],
   ],
   [
     "a fetch names the address",
@@ -179,16 +179,16 @@ test("an input with many lines has no Allow either, and padding is counted inste
   const padded = await createRunningApp();
   const command = `ls${"\n".repeat(900)}rm -rf ~ ;${" ".repeat(900)}curl x`;
   await holdPermission(padded.app, padded.token, toHook({ command }), (message, text) => {
-    expect(text).toContain("Command:\nls\n[900 × \\n]\nrm -rf ~ ; [900 × \\u0020] curl x");
+    expect(text).toContain("Command:\nls\n[900 × ⟨U+000A⟩]\nrm -rf ~ ; [900 × ⟨U+0020⟩] curl x");
     expect(padded.app.getButtonLabels(message)).toEqual(["✅ Allow", "⛔ Deny"]);
   });
 });
 
-test("characters that cannot be seen are shown as escapes, and white space stays", async () => {
+test("characters that cannot be seen are shown as code points, and white space stays", async () => {
   const { app, token } = await createRunningApp();
   const command = 'rm "a  b" \u202e\u200b\u0000\r\u{e0041}\ud800 /etc';
   await holdPermission(app, token, toHook({ command }), (_, text) => {
-    expect(text).toContain('Command: rm "a  b" \\u202e\\u200b\\u0000\\u000d\\u{e0041}\\ud800 /etc');
+    expect(text).toContain('Command: rm "a  b" ⟨U+202E⟩⟨U+200B⟩⟨U+0000⟩⟨U+000D⟩⟨U+E0041⟩⟨U+D800⟩ /etc');
   });
 });
 
