@@ -67,10 +67,10 @@ const HOOK_LIMIT_BYTES = 2 * 1024 * 1024;
  */
 const PERMISSION_WAIT_MS: Ms = 2 * HOUR;
 
-/** Intervals between looks for an answer: 500 ms in the first 10 minutes, when most are given, then 3 s. */
+/** Intervals between looks for an answer: 500 ms in the first 10 minutes, when most are given, then 10 s. */
 const ANSWER_INTERVAL: Ms = 500;
 
-const LATE_ANSWER_INTERVAL: Ms = 3 * SECOND;
+const LATE_ANSWER_INTERVAL: Ms = 10 * SECOND;
 
 const LATE_AFTER_MS: Ms = 10 * MINUTE;
 

@@ -100,7 +100,7 @@ const TICKET_COMMANDS = [
   defineTicketCommand("reject", "POST /api/reject/:ticket", "Rejects a ticket.", [defineField("reason", "why")]),
   defineTicketCommand("answer", "POST /api/sessions/:ticket/answer", "Answers a question of a session.", [
     defineField("question", "id of the question", { required: true }),
-    defineField("answer", "allow, allow_always, allow_always_repository, deny, resume, or a text", { required: true }),
+    defineField("answer", "allow, allow_always, allow_in_repo, deny, resume, or a text", { required: true }),
     defineField("hash", "hash of the input that was read"),
   ]),
   defineTicketCommand("rules", "GET /api/permission-rules", "Lists the rules that allow tools without asking."),

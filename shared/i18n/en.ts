@@ -1253,7 +1253,7 @@ export const ticketPageEn = {
     "do.reject": "Reject…",
     "do.allow": "Allow",
     "do.allow_always": "Always allow for this ticket: {rule}",
-    "do.allow_always_repository": "Always allow for this repository: {rule}",
+    "do.allow_in_repo": "Always allow for this repository: {rule}",
     "do.deny": "Deny",
     "do.revoke": "Take back",
     "do.answer": "Answer…",

@@ -1144,7 +1144,7 @@ export const ticketPageFr: TicketPageTexts = {
     "do.reject": "Refuser…",
     "do.allow": "Autoriser",
     "do.allow_always": "Toujours autoriser pour ce ticket : {rule}",
-    "do.allow_always_repository": "Toujours autoriser pour ce dépôt : {rule}",
+    "do.allow_in_repo": "Toujours autoriser pour ce dépôt : {rule}",
     "do.deny": "Interdire",
     "do.revoke": "Retirer",
     "do.answer": "Répondre…",

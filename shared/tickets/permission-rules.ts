@@ -10,7 +10,7 @@ import { sha256Hex } from "../hashing.ts";
 import type { Put, StoreKey } from "../store/port.ts";
 import { readAllRows, updateValue, type ValueUpdate } from "../store/records.ts";
 import { DAY, type Ms } from "../time.ts";
-import { ALWAYS_IN_REPOSITORY, isAlways, type Ticket, type TicketEvent } from "./ticket.ts";
+import { ALLOW_IN_REPO, isAlways, type Ticket, type TicketEvent } from "./ticket.ts";
 import type { ToolCall } from "./tool-input.ts";
 
 /** What a rule allows and where, who added it, and how often it was used. */
@@ -156,7 +156,7 @@ export async function prepareRuleChange(
   const question = event.kind === "answered" && ticket?.questions.find(({ id }) => id === event.question);
   if (!question || !ticket || question.rule === undefined || !isAlways(event.text)) return {};
   const { key, item } = ticket;
-  const subject = event.text === ALWAYS_IN_REPOSITORY ? item.identifier : key;
+  const subject = event.text === ALLOW_IN_REPO ? item.identifier : key;
   const id = (await sha256Hex(JSON.stringify([subject, question.rule]))).slice(0, 16);
   return { put: [toPut({ id, rule: question.rule, subject, by: event.by, at: event.at, uses: 0 })] };
 }

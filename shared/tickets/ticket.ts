@@ -303,9 +303,9 @@ export function toUtcDay(at: Ms): string {
 }
 
 /** The answers that allow a tool: once, and always for the ticket or its repository by a rule. */
-export const ALWAYS_IN_REPOSITORY = "allow_always_repository";
+export const ALLOW_IN_REPO = "allow_in_repo";
 
-const ALLOWING_ANSWERS = ["allow", "allow_always", ALWAYS_IN_REPOSITORY];
+const ALLOWING_ANSWERS = ["allow", "allow_always", ALLOW_IN_REPO];
 
 export function isAllowing(answer: string): boolean {
   return ALLOWING_ANSWERS.includes(answer);

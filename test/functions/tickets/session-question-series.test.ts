@@ -65,7 +65,15 @@ test("Several questions of one call are asked one after the other, and the sessi
   );
   const base = { kind: "input", count: 3 };
   expect(shown).toMatchObject([
-    [{ ...base, number: 1, text: "Which colour?", options: ["Red", "Blue"], descriptions: ["It is Red.", "It is Blue."] }],
+    [
+      {
+        ...base,
+        number: 1,
+        text: "Which colour?",
+        options: ["Red", "Blue"],
+        descriptions: ["It is Red.", "It is Blue."],
+      },
+    ],
     "waiting",
     [{ ...base, number: 2, text: "Which tools?", options: ["ky", "zod, v4", "tsx"], multiple: true }],
     "waiting",

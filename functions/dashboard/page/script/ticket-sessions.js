@@ -157,7 +157,7 @@ function drawPermission(key, question) {
   const isFolded = Boolean(complete) && !unfolded.has(id) && input.some(isLong);
   const list = createElement("dl.input", (isFolded ? input.map(foldField) : input).map(drawField));
   const allow = createTicketButton("do.allow", key, toAnswer(key, question, "allow"), true);
-  const always = /** @type {const} */ (["allow_always", "allow_always_repository"]).map((answer) =>
+  const always = /** @type {const} */ (["allow_always", "allow_in_repo"]).map((answer) =>
     createActionButton(translateTicket(`do.${answer}`, { rule: rule ?? "" }), key, toAnswer(key, question, answer)),
   );
   const allowing = [allow, ...(rule === undefined ? [] : always)];
@@ -178,7 +178,7 @@ function drawPermission(key, question) {
       list,
       !complete && createElement("p.muted", translateTicket("input.terminal")),
     ),
-    buttons: [isFolded && unfold, complete && allowing, deny],
+    buttons: [isFolded && unfold, ...(complete ? allowing : []), deny],
   };
 }
 
