@@ -214,7 +214,7 @@ function drawField({ label, value, left_out, end }) {
 function drawDescriptions({ options = [], descriptions = [] }) {
   const described = options.flatMap((option, i) => {
     const description = descriptions[i];
-    return description ? createFact(createUserText("span", option), createUserText("span", description, 500)) : [];
+    return description ? createFact(option, createUserText("span", description, 500)) : [];
   });
   return described.length > 0 && createElement("dl", described);
 }
