@@ -74,7 +74,9 @@ async function lookAtProjects(deps: Deps, end: Ms, correlation: string): Promise
 }
 
 async function listProjectsToLookAt(deps: Deps): Promise<ProjectRecord[]> {
-  const known = (await listReadableProjects(deps)).filter(({ baseline }) => baseline);
+  const known = (await listReadableProjects(deps)).filter(
+    ({ baseline, doubt }) => baseline && (!doubt || doubt.reason === "shorter"),
+  );
   const counts = await Promise.all(known.map(({ id }) => deps.store.count(observedSets.open(id))));
   const projects = known.filter((_, i) => counts[i] !== 0);
   const marks = await deps.store.read<PassMark>(projects.map(({ id }) => observedKeys.mark(id)));

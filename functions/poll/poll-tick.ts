@@ -18,6 +18,7 @@ import { advanceCycles, readCycles } from "../../shared/sync/cycles.ts";
 import { observeAllBlockedByText } from "../../shared/sync/dependency-edges.ts";
 import { computeOwnership } from "../../shared/sync/event-facts.ts";
 import { requestItemDetails, toItemPut } from "../../shared/sync/item-record.ts";
+import { recordDoubt } from "../../shared/sync/missing-items.ts";
 import { refreshNames, refreshProjectNames } from "../../shared/sync/names.ts";
 import { readItemSince } from "../../shared/sync/observe-item.ts";
 import { type ProjectPollResult, pollProject, reconcileIds } from "../../shared/sync/poll-project.ts";
@@ -64,6 +65,7 @@ export const pollTick: Tick = {
     const read = await readProjects(deps, correlation);
     await refreshNames(deps);
     const counts = await pollProjects(deps, read.projects, correlation);
+    if (counts.unasked > 0) deps.requestPoll("Plane has not been asked for all items that its lists lack");
     for (const project of read.projects.filter(isReadableProject))
       await advanceCycles(deps, project, read.date, correlation);
     await observeAllBlockedByText(deps, correlation);
@@ -114,8 +116,8 @@ export async function pollProjects(
   deps: SyncDeps,
   projects: readonly ProjectRecord[],
   correlation: string,
-): Promise<{ projects: number; pages: number; changed: number; removed: number }> {
-  const counts = { projects: 0, pages: 0, changed: 0, removed: 0 };
+): Promise<Record<"projects" | "pages" | "changed" | "removed" | "unasked", number>> {
+  const counts = { projects: 0, pages: 0, changed: 0, removed: 0, unasked: 0 };
   const unconfirmed: ProjectPollResult["unconfirmed"] = [];
   for (const project of projects.filter(isReadableProject)) {
     const pass = await pollUnlessRefused(deps, project, correlation);
@@ -125,6 +127,7 @@ export async function pollProjects(
     counts.changed += pass.changed;
     unconfirmed.push(...pass.unconfirmed);
     counts.removed += pass.removed;
+    counts.unasked += pass.unasked;
   }
   await confirmLosses(deps, unconfirmed, correlation);
   return counts;
@@ -142,6 +145,7 @@ async function pollUnlessRefused(
     const isRefusal = thrown instanceof PlaneError && REFUSAL_CODES.has(thrown.code);
     if (!isRefusal) throw thrown;
     deps.log.warn("project poll failed", { correlation, project: project.identifier, error: thrown.message });
+    await recordDoubt(deps, project.id, "refused");
     return undefined;
   }
 }
@@ -171,8 +175,12 @@ async function pollProjectWithLock(
   const fence = await acquirePassLease(deps, lease);
   try {
     const pass = await pollProject({ ...deps, plane }, project, correlation);
-    if (!pass.hasCountMismatch) return pass;
-    return { ...pass, removed: (await reconcileIds(deps, pass.project, correlation)).removed };
+    // A look does not ask again for items that a wrong list lacks; the poll does.
+    if (pass.hasCountMismatch && project.doubt && plane !== deps.plane) return pass;
+    const check = pass.hasCountMismatch ? await reconcileIds(deps, pass.project, correlation) : pass;
+    if (project.doubt || check.isDoubtful)
+      await recordDoubt(deps, project.id, check.isDoubtful ? "shorter" : undefined);
+    return { ...pass, ...check };
   } finally {
     await deps.store.release(lease, fence);
   }

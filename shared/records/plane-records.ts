@@ -8,6 +8,7 @@ import { shiftPlaneTime } from "../plane/endpoint.ts";
 import type { Put, Revision } from "../store/port.ts";
 import { readAllRows } from "../store/records.ts";
 import type { ItemRecord } from "../task/snapshot.ts";
+import type { Ms } from "../time.ts";
 import { observedKeys, observedSets } from "./store-keys.ts";
 
 export interface WorkspaceRecord {
@@ -18,6 +19,8 @@ export interface WorkspaceRecord {
   id: string;
   /** Plane's time when the first read of the projects began: projects created since then are new. */
   began: string;
+  /** The settings that name the workspace: only when people changed them, another id is believed at once. */
+  address: string;
 }
 
 /** The last read of the projects. */
@@ -65,15 +68,28 @@ export interface ProjectRecord {
   cycles: boolean;
   /** The cycles have been read once. */
   cyclesRead?: boolean;
-  /** Two reads did not list the project: it was deleted, or our key lost access. Its items cause no events. */
+  /** Plane denies the project: it was deleted, or our key lost access. Or it is not followed. Its items cause no events. */
   removed?: boolean;
   /**
    * It was removed because Plane lists it no more, not because it is no longer followed: people deleted it, or hid it
    * from our key.
    */
   deleted?: boolean;
-  /** The last read did not list the project. */
-  missing?: boolean;
+  /** Plane's lists contradict what is stored; until that is settled, nothing of the project is removed. */
+  doubt?: ProjectDoubt;
+}
+
+/** Why what Plane lists of a project may be wrong. */
+export interface ProjectDoubt {
+  /**
+   * `missing`: Plane does not list the project; `shorter`: the list of its items lacks most of them; `refused`: Plane
+   * refuses that list, or it cannot be right.
+   */
+  reason: "missing" | "shorter" | "refused";
+  /** Store time. */
+  since: Ms;
+  /** Of a missing project: Plane has denied each of its open items up to this id. */
+  deniedUpTo?: string;
 }
 
 export type CyclePhase = "draft" | "upcoming" | "current" | "completed";

@@ -10,6 +10,7 @@ import { createObserveJob } from "../jobs/observe-jobs.ts";
 import { createStartableJob } from "../jobs/wake-jobs.ts";
 import { createPostJob, createWorkJob } from "../jobs/work-jobs.ts";
 import { omitUndefined } from "../omit-undefined.ts";
+import type { PlaneCallOptions } from "../plane/endpoint.ts";
 import { PlaneAuthError, PlaneNotFoundError } from "../plane/errors.ts";
 import { projectsApi } from "../plane/projects.ts";
 import { getNewSince } from "../records/plane-records.ts";
@@ -17,7 +18,7 @@ import { observedKeys } from "../records/store-keys.ts";
 import type { Job, Put, Revision, StoreKey } from "../store/port.ts";
 import { updateValue, type ValueUpdate } from "../store/records.ts";
 import { diff, mayBeCompletedAgain, type TaskEvent } from "../task/events.ts";
-import { mergeObservation, type Observation } from "../task/merge-observation.ts";
+import { mergeObservation, type Observation, type ReadTimes } from "../task/merge-observation.ts";
 import {
   type ItemRecord,
   isBlockingOthers,
@@ -40,6 +41,14 @@ interface ObservedOutcome {
   events: TaskEvent[];
   /** The observation was not sufficient: the item must be read again after this many milliseconds. */
   rereadIn?: number;
+}
+
+/** Plane's answer about one item; without a snapshot when Plane denies it. */
+export interface AskedItem extends ReadTimes {
+  id: string;
+  snapshot: Snapshot | undefined;
+  /** A read before did not find it either. */
+  isConfirmation?: boolean;
 }
 
 interface ItemChange {
@@ -69,7 +78,7 @@ const MAX_LENGTH = 200_000;
  * 1. A webhook replaces only a strictly older state, a read only a state that nothing replaced since its request began.
  * 2. Cursors and the time of the last read of comments and relations are moved by reads only, never by webhooks. 3. A
  * pass reads the newest items first, to ten minutes past the cursor; only a complete pass moves the cursor. 4. Removed
- * or unassigned items need two reads at least 2 s apart. Archived, draft and triage items count as removed. A tombstone
+ * or unassigned items need two reads at least 2 s apart, and a removal Plane's own answer about the item. Archived, draft and triage items count as removed. A tombstone
  * stays for 30 days, and only a read restores the item. 5. Projects are read first. Plane lists no items of an archived
  * project; they are not removed and cause no events. 6. A webhook's actor counts only when the diff found the same
  * change; else the item's activities are read. 7. A relation belongs to both items, and the latest read of either one
@@ -171,26 +180,44 @@ export async function readItem(
   source: Omit<ObservationSource, "cause">,
   options?: { rereads?: boolean },
 ): Promise<ObservedOutcome> {
-  const [[stored], began] = await Promise.all([deps.store.read<ItemRecord>([observedKeys.item(id)]), deps.store.now()]);
-  const since = stored?.rev ?? 0;
-  const snapshot = await readSnapshot(deps, source.project.id, id);
-  const ended = await deps.store.now();
-  const itemSource = { ...source, cause: `${since}.${began}` };
-  const readTimes = { since, began, ended };
-  if (snapshot) return observeItem(deps, id, { via: "read", snapshot, ...readTimes }, itemSource, options);
-  const isConfirmation = stored?.value.pendingLosses?.removal !== undefined;
-  if (isConfirmation && !(await isProjectListed(deps, source.project.id))) return { events: [] };
-  return observeItem(deps, id, { via: "absence", ...readTimes }, itemSource, options);
+  const asked = await askForItem(deps, source.project.id, id);
+  if (asked.isConfirmation && (await askForProject(deps, source.project.id)) !== "listed") return { events: [] };
+  return observeAskedItem(deps, asked, source, options);
 }
 
-async function readSnapshot(deps: SyncDeps, project: string, item: string): Promise<Snapshot | undefined> {
-  try {
-    const { data } = await deps.plane.call(singleItemEndpoint, { params: { project, item }, query: singleItemQuery });
-    return await normalizeItem(deps, data);
-  } catch (thrown) {
-    if (thrown instanceof PlaneNotFoundError) return undefined;
-    throw thrown;
-  }
+/** Reads one work item without observing it. */
+export async function askForItem(
+  deps: SyncDeps,
+  project: string,
+  id: string,
+  options?: Pick<PlaneCallOptions, "waitBudget">,
+): Promise<AskedItem> {
+  const [[stored], began] = await Promise.all([deps.store.read<ItemRecord>([observedKeys.item(id)]), deps.store.now()]);
+  const call = { ...options, params: { project, item: id }, query: singleItemQuery };
+  const snapshot = await deps.plane
+    .call(singleItemEndpoint, call)
+    .then(({ data }) => normalizeItem(deps, data))
+    .catch(expectNotFound);
+  const isConfirmation = !snapshot && stored?.value.pendingLosses?.removal !== undefined;
+  return { id, since: stored?.rev ?? 0, began, ended: await deps.store.now(), snapshot, isConfirmation };
+}
+
+/** Observes the answer about one item: its snapshot or its absence. */
+export async function observeAskedItem(
+  deps: SyncDeps,
+  { id, snapshot, since, began, ended }: AskedItem,
+  source: Omit<ObservationSource, "cause">,
+  options?: { rereads?: boolean },
+): Promise<ObservedOutcome> {
+  const itemSource = { ...source, cause: `${since}.${began}` };
+  const found = snapshot ? { via: "read" as const, snapshot } : { via: "absence" as const };
+  return observeItem(deps, id, { ...found, since, began, ended }, itemSource, options);
+}
+
+/** A 404 of Plane itself for an object means that it is absent; one for an unknown route says nothing about it. */
+function expectNotFound(thrown: unknown): undefined {
+  if (thrown instanceof PlaneNotFoundError && !thrown.noRoute) return undefined;
+  throw thrown;
 }
 
 /** Reads an item unless a read of it began after `requestedAt` (store time). */
@@ -311,16 +338,20 @@ function isBlockedOrCancelled(item: ItemRecord | undefined): boolean {
 }
 
 /**
- * Reads from Plane whether this project's items are listed. Called before missing items count as removed: items of a
- * project that was archived or deleted since its last read cause no events (observation rule 5).
+ * Asks Plane for a project. Called before missing items count as removed: items of a project that was archived or
+ * deleted since its last read cause no events (observation rule 5). `unlisted`: it exists, but none of its items is
+ * listed; `denied`: Plane does not find it, or hides it from our key; `refused`: Plane does not say.
  */
-export async function isProjectListed(deps: SyncDeps, id: string): Promise<boolean> {
+export async function askForProject(
+  deps: Pick<SyncDeps, "plane">,
+  id: string,
+): Promise<"listed" | "unlisted" | "denied" | "refused"> {
   try {
-    const { data } = await deps.plane.call(projectsApi.get, { params: { project: id } });
-    return data.archived_at === null && data.is_member;
+    const answer = await deps.plane.call(projectsApi.get, { params: { project: id } }).catch(expectNotFound);
+    if (!answer) return "denied";
+    return answer.data.archived_at === null && answer.data.is_member ? "listed" : "unlisted";
   } catch (thrown) {
-    if (thrown instanceof PlaneNotFoundError) return false;
-    if (thrown instanceof PlaneAuthError && thrown.reason === "permission") return false;
+    if (thrown instanceof PlaneAuthError && thrown.reason === "permission") return "refused";
     throw thrown;
   }
 }

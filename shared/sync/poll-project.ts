@@ -8,6 +8,7 @@ import type { SyncDeps } from "../app/deps.ts";
 import { createObserveJob } from "../jobs/observe-jobs.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import { shiftPlaneTime, toPlaneTime } from "../plane/endpoint.ts";
+import { PlaneUnexpectedError } from "../plane/errors.ts";
 import { workItemsApi } from "../plane/work-items.ts";
 import {
   getNewSince,
@@ -19,25 +20,24 @@ import {
 import { observedKeys, observedSets } from "../records/store-keys.ts";
 import type { Job } from "../store/port.ts";
 import { scanPages, scanRows, updateValue } from "../store/records.ts";
-import { CONFIRM_LOSS_AFTER_MS, isSameSnapshot, type ReadTimes } from "../task/merge-observation.ts";
+import { isSameSnapshot, type ReadTimes } from "../task/merge-observation.ts";
 import type { ItemRecord, Snapshot } from "../task/snapshot.ts";
 import { MINUTE } from "../time.ts";
 import { mayContainBlockedByText } from "./dependency-edges.ts";
-import { type ObservationSource, resolveOwnership } from "./event-facts.ts";
+import { resolveOwnership } from "./event-facts.ts";
 import { countUnreadBlockers } from "./first-look.ts";
 import { prepareDetailsRequest, requestItemDetails, toItemPut, toUnobservedPut } from "./item-record.ts";
+import { confirmMissingItems, type LossCheck, NOTHING_MISSING } from "./missing-items.ts";
 import { itemRowsEndpoint, itemRowsQuery, normalizeItem } from "./normalize.ts";
-import { isProjectListed, observeItem, readItem } from "./observe-item.ts";
+import { observeItem, readItem } from "./observe-item.ts";
 import { hasOnlyClosedItems } from "./projects.ts";
 
-/** Result of a pass over one project. */
-export interface ProjectPollResult {
+/** Result of a pass over one project. `removed` and the like: of the comparison of all ids, if there was one. */
+export interface ProjectPollResult extends LossCheck {
   /** The project with `began` set by this pass, if it was unset. */
   project: ProjectRecord;
   /** Number of items that differed from the stored state. */
   changed: number;
-  /** Number of items that the baseline found removed. */
-  removed: number;
   /** Items with an unconfirmed loss. The same tick reads them again 2 s later; queued jobs do so if it ends early. */
   unconfirmed: { project: ProjectRecord; item: string }[];
   pages: number;
@@ -57,8 +57,6 @@ interface ListPass extends Pick<ProjectPollResult, "project" | "changed" | "unco
   totals: Set<number>;
 }
 
-type ReconcileSource = Omit<ObservationSource, "cause">;
-
 interface ListedIds extends ReadTimes {
   ids: Set<string>;
 }
@@ -77,7 +75,7 @@ const COMMIT_SIZE = 200;
  */
 const LOOK_BACK_MS = 10 * MINUTE;
 
-/** Limit of missing items that are read one by one: 5; more are confirmed with a second list. */
+/** Limit of unknown items that are read one by one: 5; for more, all pages of the list are read. */
 const SINGLE_READ_LIMIT = 5;
 
 /** Limit of attempts to read the list: 3. A list that changes between its pages is incomplete and is read again. */
@@ -96,24 +94,36 @@ export async function pollProject(
   const pass = await observeListedItems(deps, project, correlation);
   const { changed, unconfirmed, pages } = pass;
   const isConsistent = pass.totals.size === 1;
-  let hasCountMismatch = !isConsistent || !pass.totals.has(await countStoredItems(deps, project.id));
-  let removed = 0;
-  if (!project.baseline && hasCountMismatch) {
-    // An item that was edited between two pages moved to a page that had been read; it belongs to the baseline as well.
-    ({ removed } = await reconcileIds(deps, pass.project, correlation));
-    hasCountMismatch = false;
-  }
+  const hasMismatch = !isConsistent || !pass.totals.has(await countStoredItems(deps, project.id));
+  // An item that was edited between two pages moved to a page that had been read; it belongs to the baseline as well.
+  const isChecked = !project.baseline && hasMismatch;
+  const check = isChecked ? await reconcileIds(deps, pass.project, correlation) : NOTHING_MISSING;
+  const result = {
+    project: pass.project,
+    changed,
+    unconfirmed,
+    pages,
+    ...check,
+    hasCountMismatch: hasMismatch && !isChecked,
+  };
+  if (check.isDoubtful) return result;
   const jobs = project.baseline ? [] : await prepareBaselineJobs(deps, project, correlation);
   const newest = !isConsistent && project.baseline ? project.cursor : pass.newest;
   await moveCursor(deps, { ...pass, newest: newest || pass.date }, jobs);
-  return { project: pass.project, changed, removed, unconfirmed, pages, hasCountMismatch };
+  return result;
 }
 
-/** Reads the pages of a project's list down to its cursor and observes the items of each. */
-async function observeListedItems(deps: SyncDeps, project: ProjectRecord, correlation: string): Promise<ListPass> {
+/** Reads the pages of a project's list down to its cursor, or all of them, and observes the items of each. */
+async function observeListedItems(
+  deps: SyncDeps,
+  project: ProjectRecord,
+  correlation: string,
+  isFullRead = !project.baseline,
+): Promise<ListPass> {
   const mark = await takeRevisionMark(deps, project.id);
-  const depth = getReadDepth(project);
-  const query = { ...itemRowsQuery, per_page: choosePageSize(project) };
+  const depth = isFullRead ? "" : getReadDepth(project);
+  const query = { ...itemRowsQuery, per_page: isFullRead ? LARGEST_PAGE : choosePageSize(project) };
+  let rows = 0;
   const pass: ListPass = {
     project,
     changed: 0,
@@ -126,18 +136,22 @@ async function observeListedItems(deps: SyncDeps, project: ProjectRecord, correl
   };
   let began = await deps.store.now();
   for await (const answer of deps.plane.pages(itemRowsEndpoint, { params: { project: project.id }, query })) {
+    const { results, total_count: total, next_page_results: hasMore } = answer.data;
     if (pass.date === "") {
       pass.date = toPlaneTime(answer.date);
-      if (project.began === "")
-        pass.project = await recordProjectStart(deps, project, pass.date, answer.data.total_count);
+      if (project.began === "") pass.project = await recordProjectStart(deps, project, pass.date, total);
     }
-    const snapshots = await Promise.all(answer.data.results.map((row) => normalizeItem(deps, row)));
+    rows += results.length;
+    if (!hasMore) refuseShortList(itemRowsEndpoint, rows, total);
+    const snapshots = await Promise.all(results.map((row) => normalizeItem(deps, row)));
+    const foreign = snapshots.find((snapshot) => snapshot.project !== project.id);
+    if (foreign) throw createListError(itemRowsEndpoint, `has work items of another project (${foreign.project})`);
     // Plane lists the newest first; events are created in chronological order.
     const recent = snapshots.filter((snapshot) => snapshot.updatedAt >= depth).reverse();
     const readTimes = { since: mark, began, ended: await deps.store.now() };
     await observePage(deps, pass, recent, readTimes, correlation);
     pass.window += recent.length;
-    pass.totals.add(answer.data.total_count);
+    pass.totals.add(total);
     pass.pages += 1;
     for (const { updatedAt } of recent) if (updatedAt > pass.newest) pass.newest = updatedAt;
     if (recent.length < snapshots.length) break;
@@ -146,15 +160,14 @@ async function observeListedItems(deps: SyncDeps, project: ProjectRecord, correl
   return pass;
 }
 
-/** Returns Plane's time down to which the next pass reads; empty where it reads everything. */
+/** Returns Plane's time down to which the next pass after the baseline reads. */
 function getReadDepth(project: ProjectRecord): string {
-  if (!project.baseline) return "";
   return project.overlapReadCursor === project.cursor ? project.cursor : shiftPlaneTime(project.cursor, -LOOK_BACK_MS);
 }
 
 /** Returns twice what the last pass had to read, so that a pass seldom needs a second page. */
-function choosePageSize({ baseline, window }: ProjectRecord): number {
-  return baseline ? Math.min(LARGEST_PAGE, Math.max(SMALLEST_PAGE, window * 2)) : LARGEST_PAGE;
+function choosePageSize({ window }: ProjectRecord): number {
+  return Math.min(LARGEST_PAGE, Math.max(SMALLEST_PAGE, window * 2));
 }
 
 /**
@@ -312,29 +325,21 @@ async function moveCursor(
 }
 
 /**
- * Compares the ids of all items that Plane lists with the stored ones. Unknown items are read; stored items that two
- * reads at least 2 s apart do not find are removed (observation rule 4). Returns the number of each.
+ * Compares the ids of all items that Plane lists with the stored ones. Unknown items are read; stored items that the
+ * list lacks are removed once Plane denies each of them (see `confirmMissingItems`).
  */
-export async function reconcileIds(
-  deps: SyncDeps,
-  project: ProjectRecord,
-  correlation: string,
-): Promise<{ found: number; removed: number }> {
-  const first = await listIds(deps, project);
-  if (!first) return { found: 0, removed: 0 };
-  const { stored, pendingRemoval } = await readStoredIds(deps, project.id);
+export async function reconcileIds(deps: SyncDeps, project: ProjectRecord, correlation: string): Promise<LossCheck> {
+  const list = await listIds(deps, project);
+  if (!list) return NOTHING_MISSING;
+  const { ids, ...readTimes } = list;
+  const stored = await readStoredIds(deps, project.id, readTimes.since);
+  const unknown = [...ids].filter((id) => !stored.has(id));
   const source = { project, correlation, newSince: project.baseline ? project.began : getNewSince(project) };
-  const unknown = [...first.ids].filter((id) => !stored.has(id));
-  for (const id of unknown) await readItem(deps, id, source, { rereads: false });
-
-  const missing = [...stored].filter((id) => !first.ids.has(id));
-  if (missing.length === 0) return { found: unknown.length, removed: 0 };
-  // For items pending removal this is the second read. An archived project lists no items at all (observation rule 5).
-  if (missing.some((id) => pendingRemoval.has(id)) && !(await isProjectListed(deps, project.id)))
-    return { found: unknown.length, removed: 0 };
-  await observeAbsences(deps, missing, first, source);
-  await deps.wait(CONFIRM_LOSS_AFTER_MS);
-  return { found: unknown.length, removed: await confirmRemovals(deps, project, missing, source) };
+  if (unknown.length > SINGLE_READ_LIMIT) await observeListedItems(deps, project, correlation, true);
+  else for (const id of unknown) await readItem(deps, id, source, { rereads: false });
+  const missing = [...stored].filter(([id, isEarlier]) => isEarlier && !ids.has(id)).map(([id]) => id);
+  if (missing.length === 0) return NOTHING_MISSING;
+  return confirmMissingItems(deps, { ids: missing, known: stored.size, list: readTimes }, source);
 }
 
 /** Reads all ids, oldest first so that new items come last; undefined when the list changed during every attempt. */
@@ -348,6 +353,7 @@ async function listIds(deps: SyncDeps, project: ProjectRecord): Promise<ListedId
     for await (const { data } of deps.plane.pages(workItemsApi.ids, { params: { project: project.id }, query })) {
       for (const { id } of data.results) ids.add(id);
       totals.add(data.total_count);
+      if (!data.next_page_results) refuseShortList(workItemsApi.ids, ids.size, data.total_count);
     }
     if (totals.size === 1 && totals.has(ids.size)) return { ids, since, began, ended: await deps.store.now() };
   }
@@ -355,55 +361,22 @@ async function listIds(deps: SyncDeps, project: ProjectRecord): Promise<ListedId
   return undefined;
 }
 
-/** Returns the ids of all stored items, and of those that an earlier read did not find. */
-async function readStoredIds(
-  deps: SyncDeps,
-  project: string,
-): Promise<{ stored: Set<string>; pendingRemoval: Set<string> }> {
-  const stored = new Set<string>();
-  const pendingRemoval = new Set<string>();
-  for (const set of [observedSets.items(project), observedSets.quiet(project)]) {
-    for await (const { value } of scanRows<ItemRecord>(deps, set)) {
-      stored.add(value.snapshot.id);
-      if (value.pendingLosses?.removal !== undefined) pendingRemoval.add(value.snapshot.id);
-    }
-  }
-  return { stored, pendingRemoval };
+/** Returns the ids of all stored items, and whether each was stored before the revision `since`. */
+async function readStoredIds(deps: SyncDeps, project: string, since: number): Promise<Map<string, boolean>> {
+  const stored = new Map<string, boolean>();
+  for (const set of [observedSets.items(project), observedSets.quiet(project)])
+    for await (const { value, rev } of scanRows<ItemRecord>(deps, set)) stored.set(value.snapshot.id, rev < since);
+  return stored;
 }
 
-/** Observes that a read found none of these items. Returns how many of them are removed now. */
-async function observeAbsences(
-  deps: SyncDeps,
-  ids: string[],
-  { since, began, ended }: ReadTimes,
-  source: ReconcileSource,
-): Promise<number> {
-  let removed = 0;
-  for (const id of ids) {
-    const itemSource = { ...source, cause: `${since}.${began}` };
-    const observation = { via: "absence", since, began, ended } as const;
-    const { events } = await observeItem(deps, id, observation, itemSource, { rereads: false });
-    if (events.some(({ kind }) => kind === "removed")) removed += 1;
-  }
-  return removed;
+/**
+ * Throws when a list has ended with less than half of the rows that it counts. A few may be missing, because Plane counts
+ * and reads at different times.
+ */
+function refuseShortList(endpoint: { operation: string }, rows: number, total: number): void {
+  if (rows * 2 < total) throw createListError(endpoint, `ended after ${rows} of ${total} rows`);
 }
 
-async function confirmRemovals(
-  deps: SyncDeps,
-  project: ProjectRecord,
-  missing: string[],
-  source: ReconcileSource,
-): Promise<number> {
-  if (missing.length > SINGLE_READ_LIMIT) {
-    const second = await listIds(deps, project);
-    if (!second || !(await isProjectListed(deps, project.id))) return 0;
-    const stillMissing = missing.filter((id) => !second.ids.has(id));
-    return observeAbsences(deps, stillMissing, second, source);
-  }
-  let removed = 0;
-  for (const id of missing) {
-    const { events } = await readItem(deps, id, source);
-    if (events.some(({ kind }) => kind === "removed")) removed += 1;
-  }
-  return removed;
+function createListError({ operation }: { operation: string }, problem: string): PlaneUnexpectedError {
+  return new PlaneUnexpectedError({ operation }, `Plane's list ${operation} ${problem}.`);
 }

@@ -25,6 +25,7 @@ import type { ItemRecord } from "../task/snapshot.ts";
 import { MINUTE } from "../time.ts";
 import { prepareChange } from "./decisions.ts";
 import { toProjectFacts } from "./event-facts.ts";
+import { confirmMissingProject } from "./missing-items.ts";
 
 /**
  * Delay after which an unknown project is not new: one that appears 10 minutes after its creation was hidden from our
@@ -43,8 +44,9 @@ export async function readProjects(
   correlation: string,
 ): Promise<{ date: string; projects: ProjectRecord[] }> {
   const startedAt = await deps.store.now();
-  const { rows: listed, date } = await readList(deps.plane, projectsApi.list);
-  const { isFirst, began } = await observeWorkspace(deps, listed[0]?.workspace ?? "", date);
+  const { rows, date } = await readList(deps.plane, projectsApi.list);
+  const { isFirst, isOther, began } = await observeWorkspace(deps, rows[0]?.workspace ?? "", date);
+  const listed = isOther ? [] : rows;
   const [last] = await deps.store.read<ProjectsReadRecord>([observedKeys.projectsRead]);
   const visibleSince = last && !isFirst ? shiftPlaneTime(last.value.date, -HIDDEN_AFTER_MS) : began;
   const followed = listed.filter((project) => isFollowed(deps, project.identifier));
@@ -67,22 +69,30 @@ function toIds(projects: readonly PlaneProject[]): ReadonlySet<string> {
 
 /**
  * Returns whether this is the first read of the workspace `id` ("" when Plane lists no project), and when observation
- * began.
+ * began. Another workspace under the same address (`isOther`) is believed only when Plane denies every known project.
  */
 async function observeWorkspace(
   deps: SyncDeps,
   id: string,
   date: string,
-): Promise<{ isFirst: boolean; began: string }> {
+): Promise<{ isFirst: boolean; isOther: boolean; began: string }> {
+  const { workspace, url } = deps.settings.plane ?? { workspace: "", url: "" };
+  const address = `${workspace}@${url}`;
   const [stored] = await deps.store.read<WorkspaceRecord>([observedKeys.workspace]);
   const isSame = stored !== undefined && (id === "" || stored.value.id === "" || stored.value.id === id);
-  const value: WorkspaceRecord = { id: id || (stored?.value.id ?? ""), began: isSame ? stored.value.began : date };
-  if (!isSame || value.id !== stored.value.id)
+  const isOther = stored?.value.address === address && !isSame && (await deps.store.count(observedSets.projects)) > 0;
+  if (isOther) return { isFirst: false, isOther, began: stored.value.began };
+  const value: WorkspaceRecord = {
+    id: id || (stored?.value.id ?? ""),
+    began: isSame ? stored.value.began : date,
+    address,
+  };
+  if (!isSame || value.id !== stored.value.id || stored.value.address !== address)
     await deps.store.commit({
       expect: [[observedKeys.workspace, stored?.rev ?? 0]],
       put: [{ key: observedKeys.workspace, value }, createFormatPut()],
     });
-  return { isFirst: !isSame, began: value.began };
+  return { isFirst: !isSame, isOther, began: value.began };
 }
 
 function isFollowed(deps: Pick<SyncDeps, "settings">, identifier: string): boolean {
@@ -105,8 +115,8 @@ async function observeProject(
     const unknown = { completed: false, began: since, baseline: false, cursor: "", window: 0 };
     const {
       removed: _removed,
-      missing: _missing,
       deleted: _deleted,
+      doubt,
       ...rest
     }: Partial<ProjectRecord> & typeof unknown = stored ?? unknown;
     const next: ProjectRecord = {
@@ -119,6 +129,7 @@ async function observeProject(
       member: project.is_member,
       cycles: project.cycle_view,
     };
+    if (doubt && doubt.reason !== "missing" && isReadableProject(next)) next.doubt = doubt;
     if (!next.baseline && !isReadableProject(next)) next.began = "";
     if (stored && JSON.stringify(stored) === JSON.stringify(next)) return { result: next };
     const events: ProjectEvent[] = !stored && isNew ? [{ kind: "project_created" }] : [];
@@ -127,8 +138,9 @@ async function observeProject(
 }
 
 /**
- * Marks projects that are no longer followed: gone after two reads, or at once when another workspace is read. One that
- * Plane no longer lists causes one event, its items cause none.
+ * Marks projects that are no longer followed: at once when people no longer follow them or another workspace is read,
+ * and when Plane does not list them, once it denies them (see `confirmMissingProject`). That causes one event for the
+ * project and none for its items.
  */
 async function markMissingProjects(
   deps: SyncDeps,
@@ -137,11 +149,15 @@ async function markMissingProjects(
 ): Promise<void> {
   for (const { key, value, rev } of await readAllRows<ProjectRecord>(deps, observedSets.projects)) {
     if (followed.has(value.id)) continue;
-    const removed = value.missing || isFirst || undefined;
-    const deleted = (removed && !isFirst && !listed.has(value.id)) || undefined;
-    const next: ProjectRecord = { ...value, missing: true, ...omitUndefined({ removed, deleted }) };
-    const events: ProjectEvent[] = deleted && value.member ? [{ kind: "project_deleted" }] : [];
-    await updateValue<ProjectRecord>(deps, key, (_, current) =>
+    const { doubt: _, ...rest } = value;
+    const isChosen = isFirst || listed.has(value.id);
+    const check = isChosen ? undefined : await confirmMissingProject(deps, value);
+    if (check && !check.isGone && JSON.stringify(check.doubt) === JSON.stringify(value.doubt)) continue;
+    const next: ProjectRecord = check
+      ? { ...rest, ...(check.isGone ? { removed: true, deleted: true } : { doubt: check.doubt }) }
+      : { ...rest, removed: true };
+    const events: ProjectEvent[] = next.deleted && value.member && value.baseline ? [{ kind: "project_deleted" }] : [];
+    await updateValue<ProjectRecord>(deps, key, (_stored, current) =>
       current === rev ? prepareProjectUpdate(deps, next, rev, events, correlation) : undefined,
     );
   }
