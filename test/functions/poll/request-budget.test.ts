@@ -99,7 +99,7 @@ test("23: 100 deletions cost one list of ids, one read of each item and two of t
   const requests = await app.recordRequests(() => app.poll());
   const reads = requests.filter((request) => request === "GET work-items/:id");
   expect(reads).toHaveLength(100);
-  expect(requests.filter((request) => !reads.includes(request)).sort()).toEqual([
+  expect(requests.filter((request) => request !== "GET work-items/:id").sort()).toEqual([
     "GET projects",
     ...["GET projects/:id", "GET projects/:id", "GET work-items", "GET work-items"],
   ]);
