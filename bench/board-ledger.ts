@@ -51,11 +51,10 @@ export interface BoardJudgement {
   hearingTimes: Ms[];
   /** Remarks that more than one wake of an agent carried. */
   doubled: string[];
-  /**
-   * Time from a stop until a call about the task was refused because of it; infinite when none was. A stop of a task
-   * that was closed within the limit does not count.
-   */
+  /** Time from a stop until a call about the task was refused because of it; infinite when none was. */
   stopTimes: Ms[];
+  /** Stops of a task that was closed, or that a call which had begun before the stop closed: nothing was left to stop. */
+  lateStops: number;
   /** Times of the calls that change a task's status, that were not refused. */
   statusTimes: Ms[];
 }
@@ -63,6 +62,7 @@ export interface BoardJudgement {
 /** Judges by what the simulators and the agents recorded; the product's own records do not count. */
 export function judgeBoard(ledger: BoardLedger): BoardJudgement {
   const judged = ledger.remarks.map((remark) => ({ remark, ...judgeRemark(ledger, remark) }));
+  const stops = ledger.stops.map((stop) => getStopTime(ledger, stop));
   const times = judged.flatMap(({ heardAt, remark }) => (heardAt === undefined ? [] : [heardAt - remark.at]));
   return {
     heard: judged.filter(({ isLate, problem }) => !isLate && problem === undefined).length,
@@ -70,7 +70,8 @@ export function judgeBoard(ledger: BoardLedger): BoardJudgement {
     unheard: judged.flatMap(({ problem }) => (problem === undefined ? [] : [problem])),
     hearingTimes: times,
     doubled: ledger.remarks.filter(({ mark, agent }) => countWakes(ledger, mark, agent) > 1).map(({ mark }) => mark),
-    stopTimes: ledger.stops.map((stop) => getStopTime(ledger, stop)).filter((time) => time !== undefined),
+    stopTimes: stops.filter((time) => time !== undefined),
+    lateStops: stops.filter((time) => time === undefined).length,
     statusTimes: ledger.received.flatMap(({ tool, via, took }) =>
       tool === "update_task_status" && via === "answer" && took !== undefined ? [took] : [],
     ),
@@ -84,14 +85,18 @@ function judgeRemark(
   const heardAt = ledger.received.find((each) => each.agent === agent && hasMark(each.text, mark))?.at;
   const closedAt = ledger.findClosedAt(item);
   if (heardAt !== undefined && (closedAt === undefined || heardAt <= closedAt)) return { heardAt, isLate: false };
-  const closing = ledger.received.find(
-    (each) => each.task === task && each.status === "done" && each.via === "answer" && each.at >= at,
-  );
-  const wasClosing = closing !== undefined && closing.at - (closing.took ?? 0) <= at;
-  if (wasClosing && heardAt !== undefined && heardAt - at <= LATE_LIMIT_MS) return { heardAt, isLate: true };
+  if (wasClosing(ledger, task, at) && heardAt !== undefined && heardAt - at <= LATE_LIMIT_MS) return { heardAt, isLate: true };
   const seconds = (to: Ms | undefined) => (to === undefined ? "never" : `after ${((to - at) / 1_000).toFixed(1)} s`);
   const problem = `${mark} (${where}) was read ${seconds(heardAt)}, the task closed ${seconds(closedAt)}`;
   return { heardAt, isLate: false, problem };
+}
+
+/** Whether a call that closed the task was under way at that time. */
+function wasClosing({ received }: Pick<BoardLedger, "received">, task: string, at: Ms): boolean {
+  const closing = received.find(
+    (each) => each.task === task && each.status === "done" && each.via === "answer" && each.at >= at,
+  );
+  return closing !== undefined && closing.at - (closing.took ?? 0) <= at;
 }
 
 function countWakes({ wakes }: BoardLedger, mark: string, agent: string): number {
@@ -112,5 +117,7 @@ function getStopTime(
       each.at >= at && each.agent === agent && each.task === task && each.via === "refusal" && /stop/i.test(each.text),
   );
   if (refusal) return Math.max(0, refusal.at - (refusal.took ?? 0) - at);
-  return (findClosedAt(item) ?? Number.POSITIVE_INFINITY) - at <= STOP_LIMIT_MS ? undefined : Number.POSITIVE_INFINITY;
+  const closedAt = findClosedAt(item);
+  const isLate = closedAt !== undefined && (closedAt <= at || wasClosing({ received }, task, at));
+  return isLate ? undefined : Number.POSITIVE_INFINITY;
 }

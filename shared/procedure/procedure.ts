@@ -6,11 +6,11 @@
 import type { TaskDeps } from "../app/deps.ts";
 import type { Settings } from "../config/settings.ts";
 import { createWorkJob } from "../jobs/work-jobs.ts";
-import { type Changes, changeFields, omitUndefined } from "../omit-undefined.ts";
+import { type Changes, changeFields } from "../omit-undefined.ts";
 import { PlaneNotFoundError } from "../plane/errors.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
 import type { ProcedureRecord } from "../records/task-records.ts";
-import type { Commit, JobResult, Put } from "../store/port.ts";
+import type { Job, JobResult, Put } from "../store/port.ts";
 import { scanRows } from "../store/records.ts";
 import { MINUTE, type Ms } from "../time.ts";
 
@@ -35,6 +35,8 @@ interface ProcedureStep<Input extends object, Run> {
   name: string;
   /** For the documents: what the step does; why it may be repeated. */
   does: string;
+  /** The call ends before it: a job of the queue `posts`, committed with the step before, takes it and all that follow. */
+  isQueued?: true;
   run(run: Run, procedure: ProcedureRecord<Input>): Promise<ProcedureStepResult<Input>>;
 }
 
@@ -63,19 +65,23 @@ export function toProcedurePut<Input extends object>(
   { subject, id, input }: NewProcedure<NoInfer<Input>>,
   now: Ms,
 ): Put {
-  return toPut(kind, { kind: kind.name, subject, id, input, at: now }, kind.steps[0]?.name, now);
+  return toPut(kind, { kind: kind.name, subject, id, input, at: now }, kind.steps[0], now);
 }
 
-/** The record before this step; an open one is in the set of those that are resumed. */
+/** The record before this step; one that no job continues yet is in the set of those that are resumed. */
 function toPut<Input extends object>(
   kind: ProcedureKind<Input, unknown>,
   procedure: ProcedureRecord<Input>,
-  step: string | undefined,
+  step: ProcedureStep<Input, unknown> | undefined,
   now: Ms,
 ): Put {
-  if (step === undefined) return toCompletePut(kind, procedure, now);
-  const value: ProcedureRecord<Input> = { ...procedure, step, at: now, resumeAt: now + kind.resumeAfterMs };
-  return { key: workKeys.procedure(kind.name, procedure.subject), value, sets: [workSets.procedures] };
+  const { subject, id, input } = procedure;
+  const complete = toCompletePut(kind, procedure, now);
+  if (!step) return complete;
+  const record: ProcedureRecord<Input> = { kind: kind.name, subject, id, input, at: now };
+  if (step.isQueued) return { ...complete, value: { ...record, queuedStep: step.name } };
+  const value = { ...record, step: step.name, resumeAt: now + kind.resumeAfterMs };
+  return { key: complete.key, value, sets: [workSets.procedures] };
 }
 
 /** Prepares the record of a procedure that has ended. */
@@ -99,55 +105,70 @@ export async function findProcedure<Input extends object>(
 }
 
 /**
- * Takes the steps that are left and returns the complete record, `stuck` before a step that this run cannot take, or
- * undefined when another procedure has taken its place. Of two concurrent runs, the one whose record is older continues
- * with the other's. `restartFrom`: the step from which a complete procedure is repeated.
+ * Takes the steps that are left and returns the record: complete, or before a step that the queue takes; `stuck` before
+ * a step that this run cannot take, or undefined when another procedure has taken its place. Of two concurrent runs, the
+ * one whose record is older continues with the other's.
+ * @param startAt the step from which a complete procedure is repeated, or `queued`: the one that was left to the queue
  */
 export async function runProcedure<Input extends object, Run>(
-  { store }: StoreDeps,
+  { store, notify }: Pick<TaskDeps, "store" | "notify">,
   kind: ProcedureKind<Input, Run>,
   { subject, id }: Pick<ProcedureRecord<Input>, "subject" | "id">,
   run: Run,
-  restartFrom?: string,
+  startAt?: string,
 ): Promise<ProcedureRecord<Input> | "stuck" | undefined> {
   const key = workKeys.procedure(kind.name, subject);
-  let first = restartFrom;
+  let first = startAt;
   for (;;) {
     const [stored] = await store.read<ProcedureRecord<Input>>([key]);
     if (stored?.value.id !== id) return undefined;
     const { value, rev } = stored;
-    let at = kind.steps.findIndex(({ name }) => name === (value.step ?? first));
+    const start = value.step ?? (first === "queued" ? value.queuedStep : first);
+    let at = kind.steps.findIndex(({ name }) => name === start);
     if (at < 0) return value;
     let result: ProcedureStepResult<Input>;
-    for (; at < kind.steps.length && result === undefined; at += 1) result = await kind.steps[at]?.run(run, value);
+    let step = kind.steps[at];
+    for (; step && result === undefined && (!step.isQueued || step.name === start); step = kind.steps[(at += 1)])
+      result = await step.run(run, value);
     if (result === "stuck") return result;
-    const next = result?.next ?? kind.steps[at]?.name;
+    const next = result?.next === undefined ? step : kind.steps.find(({ name }) => name === result?.next);
     // Repeating a complete procedure has changed nothing.
-    if (result === undefined && value.step === undefined) return value;
-    const procedure = { ...value, input: changeFields(value.input, result?.input ?? {}) };
-    const put = [toPut(kind, procedure, next, await store.now())];
-    if ((await store.commit({ expect: [[key, rev]], put })) === "committed") first = undefined;
+    if (result === undefined && value.step === undefined && value.queuedStep === undefined) return value;
+    const now = await store.now();
+    const procedure = { ...value, at: now, input: changeFields(value.input, result?.input ?? {}) };
+    const jobs = next?.isQueued ? [createResumeJob(procedure, "posts")] : [];
+    const outcome = await store.commit({ expect: [[key, rev]], put: [toPut(kind, procedure, next, now)], jobs });
+    if (outcome !== "committed") continue;
+    if (jobs.length > 0) notify();
+    first = undefined;
   }
 }
 
 /** Queues the procedures that no call has continued in time. Runs at each poll; makes no request to Plane. */
 export async function queueInterruptedProcedures(deps: Pick<TaskDeps, "store" | "notify">, correlation: string) {
   const now = await deps.store.now();
-  const jobs: NonNullable<Commit["jobs"]> = [];
-  for await (const { value } of scanRows<ProcedureRecord<object>>(deps, workSets.procedures)) {
-    const { kind, subject, id, at, resumeAt = now } = value;
-    const job = `resume:${kind}:${subject}:${id}:${at}`;
-    const body = { type: "resume_procedure", kind, subject, correlation } as const;
-    if (resumeAt < now) jobs.push(createWorkJob(job, `resume:${kind}:${subject}`, body));
-  }
+  const jobs: Job[] = [];
+  for await (const { value } of scanRows<ProcedureRecord<object>>(deps, workSets.procedures))
+    if ((value.resumeAt ?? now) < now) jobs.push(createResumeJob(value, "work", correlation));
   if (jobs.length === 0) return;
   await deps.store.commit({ jobs });
   deps.notify();
 }
 
+function createResumeJob<Input>(
+  { kind, subject, id, at }: ProcedureRecord<Input>,
+  queue: "work" | "posts",
+  correlation = `${kind}:${id}`,
+): Job {
+  const body = { type: "resume_procedure", kind, subject, correlation } as const;
+  const job = createWorkJob(`resume:${kind}:${subject}:${id}:${at}`, `resume:${kind}:${subject}`, body);
+  return { ...job, queue };
+}
+
 /**
- * Handles the job that continues an interrupted procedure. A step that fails is repeated as any job; one that only a
- * call can take waits for that call, and in the end the procedure is given up.
+ * Handles the job that continues a procedure: an interrupted one, or one whose next step is the queue's. A step that
+ * fails is repeated as any job; one that only a call can take waits for that call, and in the end the procedure is given
+ * up.
  */
 export async function resumeProcedure(
   deps: TaskDeps,
@@ -159,18 +180,18 @@ export async function resumeProcedure(
   const procedure = await findProcedure(deps, kind, subject);
   const now = await deps.store.now();
   // A call has continued it meanwhile; when that is interrupted as well, there is another job.
-  if (procedure?.step === undefined || (procedure.resumeAt ?? 0) >= now) return { done: true };
+  const step = procedure?.step ?? procedure?.queuedStep;
+  if (!procedure || step === undefined || (procedure.resumeAt ?? 0) >= now) return { done: true };
   const run = await kind.createRun(deps, procedure, correlation);
   // What it was about has been deleted, so nothing is left to do.
-  const end = run === undefined ? "gone" : await runProcedure(deps, kind, procedure, run).catch(toGone);
+  const end = run === undefined ? "gone" : await runProcedure(deps, kind, procedure, run, "queued").catch(toGone);
   if (end !== "gone" && end !== "stuck") return { done: true };
   if (end === "stuck" && now - procedure.at <= kind.getGiveUpMs(deps.settings))
     return { retryAt: now + STUCK_RETRY_MS };
   const key = workKeys.procedure(name, subject);
   const [stored] = await deps.store.read<ProcedureRecord<object>>([key]);
   if (stored?.value.id !== procedure.id || stored.value.at !== procedure.at) return { retryAt: now };
-  const { step } = procedure;
-  deps.log.warn("procedure given up", { correlation, kind: name, subject, ...omitUndefined({ step }) });
+  deps.log.warn("procedure given up", { correlation, kind: name, subject, step });
   // The record goes first, so that a new call starts over instead of continuing with what is removed.
   const put = [toPut(kind, procedure, undefined, now)];
   if ((await deps.store.commit({ expect: [[key, stored.rev]], put })) !== "committed") return { retryAt: now };

@@ -40,8 +40,10 @@ export interface ProcedureRecord<Input> {
   /** Distinguishes it from others of its subject, and its effects from theirs. */
   id: string;
   input: Input;
-  /** Name of the step that comes next; absent: it is complete. */
+  /** Name of the step that comes next; absent: it is complete, but for what `queuedStep` begins. */
   step?: string;
+  /** The step that a job takes next, for which nothing else waits. */
+  queuedStep?: string;
   /** Store time of the last recorded step. */
   at: Ms;
   /** Store time from which the queue continues it; absent: it is complete. */

@@ -214,7 +214,7 @@ export async function chooseClient(
  */
 export async function withLock<T>(
   context: CallContext,
-  operation: "project" | "task" | "plan" | "ticket",
+  operation: "project" | "task" | "plan" | "ticket" | "comment",
   subject: string,
   action: (renew: () => Promise<void>) => Promise<T>,
 ): Promise<T> {

@@ -12,20 +12,18 @@ import { getTexts } from "../i18n/texts.ts";
 import { escapeHtml, htmlToText } from "../markdown/plain-text.ts";
 import { toHtml } from "../markdown/to-html.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
-import { createOnce } from "../plane/errors.ts";
-import { commentsApi } from "../plane/work-items.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys } from "../records/store-keys.ts";
 import { findClaim, type NoteRecord } from "../records/task-records.ts";
 import { updateValue } from "../store/records.ts";
-import { GROUNDCREW_SOURCE } from "../sync/normalize.ts";
 import { isOpen } from "../task/snapshot.ts";
 import { cleanLine, cleanText } from "../text.ts";
 import { DAY, MINUTE, type Ms } from "../time.ts";
-import { markManaged, requireCommenter } from "./access.ts";
-import { type CallContext, isAgent } from "./call-context.ts";
+import { requireCommenter } from "./access.ts";
+import type { CallContext } from "./call-context.ts";
 import { updateCard } from "./card-record.ts";
 import { renewOwnClaim, throwIfClaimLost } from "./claim-lease.ts";
+import { postComment } from "./post-comment.ts";
 import { type Remark, type RemarksRecord, readRemarks, toRemarksPut } from "./remark-record.ts";
 import { readWake } from "./wakes.ts";
 import { publishWorkEvent } from "./work-events.ts";
@@ -80,7 +78,7 @@ export async function addComment(context: CallContext, task: Task, newComment: N
   const quote = renderQuotes(answered);
   const html = quote + renderCommentHeading(context, kind, percent) + (await toCommentHtml(text));
   const idempotencyKey = await getIdempotencyKey(context, "comment", task.id, kind, String(percent ?? ""), text);
-  const comment = await postComment(context, task, `comment:${idempotencyKey}`, html);
+  const { id: comment } = await postComment(context, task, `comment:${idempotencyKey}`, html);
   await closeRemarks(deps, task.id, answered);
   if (kind === "note") await recordNote(context, task, text);
   const holder = (await findClaim(deps, task.id))?.agent ?? caller.name;
@@ -149,35 +147,6 @@ async function closeRemarks(deps: Pick<TaskDeps, "store">, item: string, answere
 async function recordNote({ deps, caller }: CallContext, task: Task, text: string): Promise<void> {
   const value: NoteRecord = { at: await deps.store.now(), text: cleanText(text, MAX_NOTE_LENGTH) };
   await deps.store.commit({ put: [{ key: workKeys.note(caller.name, task.id), value, expires: NOTE_MS }] });
-}
-
-/**
- * Writes a comment as the caller and returns Plane's id of it. Repeated calls write one comment, because Plane refuses
- * a second one with the external id `id`. `html` must be safe already.
- */
-export async function postComment(context: CallContext, task: Task, id: string, html: string): Promise<string> {
-  return (await createComment(context, task, id, html)).id;
-}
-
-/** Does the same and also returns Plane's time of the comment, unless an earlier call has written it. */
-export async function createComment(
-  context: CallContext,
-  task: Task,
-  id: string,
-  html: string,
-): Promise<{ id: string; postedAt?: string }> {
-  const { plane, usesOwnKey, caller } = context;
-  await markManaged(context, task);
-  const params = { project: task.project.id, item: task.id };
-  const author = isAgent(caller) && !usesOwnKey ? `<p><strong>${escapeHtml(caller.name)}</strong>:</p>` : "";
-  const json = { comment_html: author + html, external_source: GROUNDCREW_SOURCE, external_id: id };
-  let postedAt: string | undefined;
-  const comment = await createOnce(async () => {
-    const answer = await plane.call(commentsApi.create, { params, json });
-    postedAt = answer.data.created_at;
-    return answer;
-  });
-  return { id: comment, ...omitUndefined({ postedAt }) };
 }
 
 /**

@@ -19,8 +19,8 @@ import { type ItemRecord, isOpenItem, type Status } from "../task/snapshot.ts";
 import { isManaged } from "./access.ts";
 import { type CallContext, createCallContext, SYSTEM_CALLER } from "./call-context.ts";
 import { moveToStatus } from "./change-task.ts";
-import { postComment } from "./comments.ts";
 import { findStoredTask } from "./find-task.ts";
+import { postComment } from "./post-comment.ts";
 import { publishWorkEvent } from "./work-events.ts";
 
 interface ItemJob {

@@ -69,7 +69,12 @@ test("a stop lasts until the first call that was refused because of it began", (
   expect(judge({ stops: [stop], received: [{ ...refusal, task: "ONB-2" }] }).stopTimes).toEqual([
     Number.POSITIVE_INFINITY,
   ]);
-  expect(judge({ stops: [stop], findClosedAt: () => 2_000 }).stopTimes).toEqual([]);
+  const closing = receive("done", 2_500, { task: "ONB-1", status: "done", took: 2_000 });
+  const findClosedAt = () => 2_000;
+  expect(judge({ stops: [stop], findClosedAt, received: [closing] })).toMatchObject({ stopTimes: [], lateStops: 1 });
+  expect(judge({ stops: [stop], findClosedAt: () => 900 })).toMatchObject({ stopTimes: [], lateStops: 1 });
+  const later = { ...closing, took: 500 };
+  expect(judge({ stops: [stop], findClosedAt, received: [later] }).stopTimes).toEqual([Number.POSITIVE_INFINITY]);
 });
 
 test.skipIf(!IS_FULL_RUN)(

@@ -7,7 +7,7 @@ import type { Store } from "../../shared/store/port.ts";
  * first), or when `end` is called. The last change takes effect, but its promise and all later ones never settle, as in
  * a process that has ended.
  */
-export function crashAfterChange(deps: TaskDeps, nth = Number.POSITIVE_INFINITY) {
+export function crashAfterChange<D extends TaskDeps>(deps: D, nth = Number.POSITIVE_INFINITY) {
   let changes = 0;
   let crash: () => void = () => {};
   const crashed = new Promise<"over">((resolve) => {

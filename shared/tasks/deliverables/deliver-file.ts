@@ -38,8 +38,8 @@ import { MINUTE, type Ms } from "../../time.ts";
 import { type CallContext, chooseClient, createCallContext, isAgent } from "../call-context.ts";
 import { verifyClaim } from "../claim-lease.ts";
 import { ensureClaim } from "../claims.ts";
-import { postComment } from "../comments.ts";
 import { findStoredTask, findTask } from "../find-task.ts";
+import { postComment } from "../post-comment.ts";
 import {
   checkFileName,
   checkFileSize,

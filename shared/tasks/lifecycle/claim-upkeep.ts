@@ -38,9 +38,9 @@ import {
   toClaimEndPut,
   toClaimPut,
 } from "../claim-lease.ts";
-import { postComment } from "../comments.ts";
 import { findStoredTask, refreshTask } from "../find-task.ts";
 import { readTaskQuestions, syncTimer } from "../people/questions.ts";
+import { postComment } from "../post-comment.ts";
 import { publishWorkEvent } from "../work-events.ts";
 import { isPermanentError } from "./refused-writes.ts";
 

@@ -26,8 +26,8 @@ import { HOUR, type Ms } from "../../time.ts";
 import { type CallContext, createCallContext, isAgent, SYSTEM_CALLER } from "../call-context.ts";
 import { moveToStatus } from "../change-task.ts";
 import { endClaim } from "../claim-lease.ts";
-import { postComment } from "../comments.ts";
 import { findStoredTask, findTask } from "../find-task.ts";
+import { postComment, postStatusComment } from "../post-comment.ts";
 import { prepareWorkEvent } from "../work-events.ts";
 
 type StatusFailure = NonNullable<StatusChangeInput["failure"]>;
@@ -74,6 +74,8 @@ export async function failWrite(
 ): Promise<GroundcrewError> {
   const { deps, caller, correlation } = context;
   const { words, name, status } = describeWrite(write);
+  // Its record is replaced.
+  if (write === "upload") await postStatusComment(context, task);
   const text = `${caller.name} could not ${words}: ${thrown.message}`;
   const logFields = { correlation, item: task.key, agent: caller.name };
   deps.log.error("write refused by Plane", { ...logFields, error: thrown.message });

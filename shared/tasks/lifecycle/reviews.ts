@@ -34,9 +34,9 @@ import { isManaged } from "../access.ts";
 import { type CallContext, createCallContext, isHuman, SYSTEM_CALLER } from "../call-context.ts";
 import { updateCard } from "../card-record.ts";
 import { moveToStatus } from "../change-task.ts";
-import { postComment } from "../comments.ts";
 import { findStoredTask, readFreshTask } from "../find-task.ts";
 import { recordFinishedTask } from "../forecast.ts";
+import { postComment } from "../post-comment.ts";
 import { publishWorkEvent } from "../work-events.ts";
 
 interface VerdictRun {

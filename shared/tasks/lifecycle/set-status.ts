@@ -19,9 +19,10 @@ import { type CallContext, isAgent, isHuman } from "../call-context.ts";
 import { readCard } from "../card-record.ts";
 import { endClaim, renewOwnClaim, throwIfClaimLost } from "../claim-lease.ts";
 import { ensureClaim, requireNotInReview } from "../claims.ts";
-import { getIdempotencyKey, postComment, toCommentHtml } from "../comments.ts";
+import { getIdempotencyKey, toCommentHtml } from "../comments.ts";
 import type { DependencyBlockRecord } from "../dependency-blocks.ts";
 import { findStoredTask, formatOpenBlockers, readFreshTask, readOpenBlockers } from "../find-task.ts";
+import { postComment } from "../post-comment.ts";
 import { findMissingCriteria, readDoneCriteria } from "./done-criteria.ts";
 import { blockWhenRefused, failWrite, isPermanentError } from "./refused-writes.ts";
 import { approveReview, findPendingVerdict, sendBackReview } from "./reviews.ts";
@@ -146,13 +147,12 @@ async function changeOwnStatus(context: CallContext, task: Task, call: StatusCal
   const { deps } = context;
   const { change, interrupted } = call;
   try {
-    const freshTask = await readFreshTask(context, task);
+    const current = await readCurrentTask(context, task, change.status);
     // The status has reached Plane: the rest needs no claim, which may have ended with the change.
-    if (interrupted && change.status !== "in_progress" && hasReachedStatus(freshTask.item, interrupted.input)) {
-      await runProcedure(deps, STATUS_CHANGE, interrupted, { context, task: freshTask, change, canWrite: false });
+    if (interrupted && change.status !== "in_progress" && hasReachedStatus(current.item, interrupted.input)) {
+      await runProcedure(deps, STATUS_CHANGE, interrupted, { context, task: current, change, canWrite: false });
       return;
     }
-    const current = await refreshDetails(context, freshTask, change.status);
     await throwIfClaimLost(context, current);
     await requireTransition(context, current, call);
     const claim = await ensureClaim(context, current, { waiting: true });
@@ -225,32 +225,29 @@ async function checkCompletion(context: CallContext, task: Task, change: StatusC
 }
 
 /**
- * Returns the task with its current blockers when the target status depends on them: Plane sends no webhook for a new
- * relation, and the relations of a new workspace are read one after the other. One request with Groundcrew's own key,
- * none before v1.3. Beside it, the comments are read before a task is finished.
+ * Reads the task and, at the same time, what the target status depends on: its relations, because Plane sends no webhook
+ * for a new one (one request, none before v1.3), and for `done` its comments, because webhooks may have been lost.
  */
-async function refreshDetails(context: CallContext, task: Task, target: Status): Promise<Task> {
-  if (target !== "in_progress" && target !== "done") return task;
+async function readCurrentTask(context: CallContext, task: Task, target: Status): Promise<Task> {
+  if (target !== "in_progress" && target !== "done") return readFreshTask(context, task);
   const { eitherPlane, correlation } = context;
   const deps = { ...context.deps, plane: eitherPlane };
   const source = { project: task.project, correlation, cause: correlation };
-  const relations = readRelations(deps, task.item, source).catch((thrown: unknown) => {
-    // The item existed a moment ago, so this version of Plane does not have the route.
-    if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
-  });
-  await Promise.all([relations, target === "done" ? readNewComments(context, task) : undefined]);
+  const [stored] = await deps.store.read<CommentsRecord>([observedKeys.comments(task.id)]);
+  // The last read was newer than every change of the item.
+  const isRead = ({ item }: Task) => target !== "done" || stored?.value.readAt === item.snapshot.updatedAt;
+  const [freshTask] = await Promise.all([
+    readFreshTask(context, task),
+    readRelations(deps, task.item, source).catch((thrown: unknown) => {
+      // This version of Plane does not have the route, or the item was deleted, which its own read finds.
+      if (!(thrown instanceof PlaneNotFoundError)) throw thrown;
+    }),
+    isRead(task) ? undefined : readComments(deps, task.item, source),
+  ]);
+  if (isRead(task) && !isRead(freshTask)) await readComments(deps, freshTask.item, source);
   await observeBlockedByText(deps, task.id, correlation);
   await evaluateBlockers(deps, task.id, correlation);
-  return (await findStoredTask(deps, task.id)) ?? task;
-}
-
-/** Reads the comments unless the last read was newer than every change of the item: webhooks may have been lost. */
-async function readNewComments(context: CallContext, { id, item, project }: Task): Promise<void> {
-  const { correlation, eitherPlane } = context;
-  const deps = { ...context.deps, plane: eitherPlane };
-  const [stored] = await deps.store.read<CommentsRecord>([observedKeys.comments(id)]);
-  if (stored?.value.readAt === item.snapshot.updatedAt) return;
-  await readComments(deps, item, { project, correlation, cause: correlation });
+  return (await findStoredTask(deps, task.id)) ?? freshTask;
 }
 
 /** The stored state of a task for the caller: `heldUntil` (store time) only of its own claim, its blockers as keys. */

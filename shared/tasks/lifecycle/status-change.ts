@@ -6,10 +6,6 @@
 import { z } from "zod";
 import type { TaskDeps } from "../../app/deps.ts";
 import { GroundcrewError } from "../../errors.ts";
-import { formatTemplate, localizeNumber } from "../../i18n/localize.ts";
-import { getTexts } from "../../i18n/texts.ts";
-import { escapeHtml } from "../../markdown/plain-text.ts";
-import { toHtml } from "../../markdown/to-html.ts";
 import { omitUndefined } from "../../omit-undefined.ts";
 import { type ProcedureKind, type ProcedureStepResult, toProcedurePut } from "../../procedure/procedure.ts";
 import type { Task } from "../../records/plane-records.ts";
@@ -28,16 +24,17 @@ import { updateValue } from "../../store/records.ts";
 import { REVIEW_LABEL } from "../../sync/event-facts.ts";
 import { type ItemRecord, isInReview, isOpen, STATUSES, type Status } from "../../task/snapshot.ts";
 import { MINUTE } from "../../time.ts";
-import { type CallContext, createCallContext, isAgent } from "../call-context.ts";
+import { type CallContext, isAgent } from "../call-context.ts";
 import { updateCard } from "../card-record.ts";
 import { moveToStatus } from "../change-task.ts";
 import { endClaim, getClaimDuration, verifyClaim } from "../claim-lease.ts";
-import { postComment } from "../comments.ts";
 import { findStoredTask } from "../find-task.ts";
 import { recordFinishedTask } from "../forecast.ts";
+import { createAuthorContext, postStatusComment } from "../post-comment.ts";
 import { countUnread } from "../remark-record.ts";
 import { prepareWorkEvent } from "../work-events.ts";
 import { commitSchema, testsSchema } from "./commit-and-tests.ts";
+import { failWrite, isPermanentError } from "./refused-writes.ts";
 
 const UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 
@@ -96,11 +93,6 @@ export const STATUS_CHANGE: ProcedureKind<StatusChangeInput, StatusRun> = {
       run: writeState,
       does: "sets the state in Plane, under the claim; a task that has it is not written",
     },
-    {
-      name: "comment",
-      run: postStatusComment,
-      does: "writes the comment; Plane refuses a second one with its external id",
-    },
     // A task that waits for an answer or a review has no holder: an expired claim would return it to todo. The claim ends
     // before the human is asked for a review, because an approval of a claimed task would take it away from its agent.
     {
@@ -112,6 +104,13 @@ export const STATUS_CHANGE: ProcedureKind<StatusChangeInput, StatusRun> = {
       name: "finish",
       run: finishStatusChange,
       does: "requests a review, or records a finished task; both have one record",
+    },
+    // Last, and by the queue, so that the call need not wait for the agent's next turn at Plane.
+    {
+      name: "comment",
+      run: writeStatusComment,
+      does: "writes the comment, by the queue; Plane refuses a second one with its external id",
+      isQueued: true,
     },
   ],
   // Timeout for a call including waits and retries: 2 min.
@@ -126,14 +125,16 @@ export function toStatusChangeId({ fence }: Pick<ClaimRecord, "fence">, status: 
   return `${fence}:${status}`;
 }
 
-/** Stores a change of status before its first step, in place of the previous one. */
+/** Stores a change of status before its first step, in place of the previous one, whose comment is written first. */
 export async function beginStatusChange(
-  { deps, caller }: CallContext,
+  context: CallContext,
   task: Task,
   { status, text, commit, tests }: StatusChange,
-  id: string = deps.newId(),
+  id: string = context.deps.newId(),
   details: Partial<StatusChangeInput> = {},
 ): Promise<{ subject: string; id: string }> {
+  const { deps, caller } = context;
+  await postStatusComment(context, task);
   const report = omitUndefined({ text: text || undefined, commit: commit || undefined, tests: tests || undefined });
   const procedure = { subject: task.id, id, input: { agent: caller.name, status, ...report, ...details } };
   await deps.store.commit({ put: [toProcedurePut(STATUS_CHANGE, procedure, await deps.store.now())] });
@@ -184,37 +185,15 @@ export async function requireRemarksRead({ deps, caller }: CallContext, { id, ke
   );
 }
 
-/** Starting and finishing always get a comment; other changes only with a text of the agent. */
-async function postStatusComment({ context, task }: StatusRun, { id, input }: StatusChangeRecord): StatusStepResult {
-  const { status, text = "", review } = input;
-  if (status !== "in_progress" && status !== "done" && text.trim() === "") return undefined;
-  const kind = review === undefined ? status : "review";
-  await postComment(context, task, `${kind}:${task.id}:${id}`, await renderStatusComment(context.deps, input));
+/** Plane's refusal of the comment is not the call's any more: it is reported to people, and blocks an open task. */
+async function writeStatusComment({ context, task }: StatusRun): StatusStepResult {
+  try {
+    await postStatusComment(context, task);
+  } catch (thrown) {
+    if (!isAgent(context.caller) || !isPermanentError(thrown)) throw thrown;
+    await failWrite(context, task, "comment", thrown);
+  }
   return undefined;
-}
-
-/**
- * Renders the comment for a change of status, as HTML: the agent's summary, and the commit and tests it reported.
- */
-async function renderStatusComment({ settings }: TaskDeps, input: StatusChangeInput): Promise<string> {
-  const { comments } = getTexts(settings.locale);
-  const { status, text = "", commit, tests, review, criteria: requirements = [] } = input;
-  const title =
-    review === undefined
-      ? `<strong>${comments.statuses[status]}</strong>`
-      : formatTemplate(comments.review, {
-          confidence: localizeNumber(comments.locale, review),
-          threshold: localizeNumber(comments.locale, settings.done.review_below),
-        });
-  return [
-    `<p>${title}</p>`,
-    text.trim() === "" ? "" : await toHtml(text),
-    commit ? `<p>${formatTemplate(comments.commit, { commit: `<code>${escapeHtml(commit)}</code>` })}</p>` : "",
-    tests ? `<p>${formatTemplate(comments.tests, { tests: escapeHtml(tests) })}</p>` : "",
-    requirements.length > 0
-      ? `<p>${comments.criteria}</p><ul>${requirements.map((one) => `<li>${escapeHtml(one)}</li>`).join("")}</ul>`
-      : "",
-  ].join("");
 }
 
 async function releaseClaim({ context, task }: StatusRun, { id, input }: StatusChangeRecord): StatusStepResult {
@@ -269,13 +248,12 @@ export function hasReachedStatus(item: ItemRecord, { status, review }: StatusCha
 /** The queue completes a change that has reached Plane. One that has not must be repeated by its agent. */
 async function createQueueRun(
   deps: TaskDeps,
-  { subject, input }: StatusChangeRecord,
+  { subject, step, input }: StatusChangeRecord,
   correlation: string,
 ): Promise<StatusRun | undefined> {
   const task = await findStoredTask(deps, subject);
   if (!task || task.item.removedAt !== undefined) return undefined;
-  if (!hasReachedStatus(task.item, input) && !isOpen(task.item.snapshot.status)) return undefined;
-  const agent = deps.settings.agents.find(({ name }) => name === input.agent);
-  const caller = { name: input.agent, role: agent ? (agent.role ?? "worker") : "human" } as const;
-  return { context: createCallContext(deps, caller, correlation), task, canWrite: false };
+  const isOver = !hasReachedStatus(task.item, input) && !isOpen(task.item.snapshot.status);
+  if (step !== undefined && isOver) return undefined;
+  return { context: createAuthorContext(deps, input.agent, correlation), task, canWrite: false };
 }

@@ -38,8 +38,9 @@ import { requireOwner } from "../access.ts";
 import { type CallContext, createCallContext } from "../call-context.ts";
 import { queueCardWrite } from "../card-record.ts";
 import { renewClaim, renewOwnClaim, throwIfClaimLost } from "../claim-lease.ts";
-import { createComment, getIdempotencyKey, postComment, toCommentHtml } from "../comments.ts";
+import { getIdempotencyKey, toCommentHtml } from "../comments.ts";
 import { findStoredTask } from "../find-task.ts";
+import { postComment } from "../post-comment.ts";
 import type { WishMessage } from "../wishes.ts";
 import { prepareWorkEvent } from "../work-events.ts";
 
@@ -97,7 +98,7 @@ export async function askHuman(context: CallContext, task: Task, newQuestion: Ne
   const id = await getIdempotencyKey(context, "ask", task.id, text, ...choices);
   const list = choices.length === 0 ? "" : `<ul>${choices.map((one) => `<li>${escapeHtml(one)}</li>`).join("")}</ul>`;
   const title = `<p>${getTexts(deps.settings.locale).comments.question}</p>`;
-  const { postedAt } = await createComment(context, task, `ask:${id}`, title + (await toCommentHtml(text)) + list);
+  const { postedAt } = await postComment(context, task, `ask:${id}`, title + (await toCommentHtml(text)) + list);
   const subject = { title: task.item.snapshot.name, item: task.id, key: task.key, url: task.url };
   const question = { id, subject, ...content, ...omitUndefined({ postedAt }) };
   return storeQuestion(deps, await createRequest(question, await deps.store.now()), correlation);

@@ -31,9 +31,9 @@ import { isManaged } from "../access.ts";
 import { createCallContext } from "../call-context.ts";
 import { prepareReceipt } from "../card-record.ts";
 import { prepareClaimEnd, toClaimEndPut } from "../claim-lease.ts";
-import { postComment } from "../comments.ts";
 import { findStoredTask } from "../find-task.ts";
 import { readHiddenTasks } from "../plan-record.ts";
+import { postComment } from "../post-comment.ts";
 import {
   getNextWakeTime,
   isStopWord,

@@ -4,10 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { createTaskOperations } from "../../../functions/agent/tool.ts";
-import { createWorkRules, PROCEDURES } from "../../../functions/work.ts";
+import { createWorkRules, PROCEDURES, workHandler } from "../../../functions/work.ts";
 import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts";
 import { createMemoryStore, createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
 import type { TaskDeps } from "../../../shared/app/deps.ts";
+import { createPump } from "../../../shared/app/pump.ts";
 import { workSets } from "../../../shared/records/store-keys.ts";
 import { findClaim, findStatusAttempt, readDeliverables } from "../../../shared/records/task-records.ts";
 import type { Store } from "../../../shared/store/port.ts";
@@ -155,7 +156,13 @@ function listKills({ steps }: Kind): Kill[] {
   ];
 }
 
-/** Runs the call on a new task and kills it; then the call is repeated, and the queue does what is left. */
+/** The queue that takes at once what a call leaves to it. */
+const POSTS = { ...workHandler, queue: "posts" } as const;
+
+/**
+ * Runs the call on a new task, and the steps that it leaves to the queue, and kills the process; then the call is
+ * repeated, and the queue does what is left.
+ */
 async function runKilled(app: AgentTestApp, kind: Kind, { prepare, act, readState }: Scenario, kill?: Kill) {
   const item = app.addTask("Write the report", "Imhotep");
   app.dropWebhooks();
@@ -173,7 +180,8 @@ async function runKilled(app: AgentTestApp, kind: Kind, { prepare, act, readStat
       return kill?.step === `after ${step.name}` ? process.end() : result;
     });
   });
-  const outcome = await process.orCrash(act(process.deps, app, item));
+  const queue = createPump(process.deps, [POSTS]);
+  const outcome = await process.orCrash(act(process.deps, app, item).then(() => queue.drain()));
   for (const spy of spies) spy.mockRestore();
   const isKilled = outcome === "over";
   if (isKilled) {
@@ -185,9 +193,10 @@ async function runKilled(app: AgentTestApp, kind: Kind, { prepare, act, readStat
   }
   await app.runUntilIdle();
   // Where nothing was left for the repeated call, only the queue ends the procedure.
-  if ((await app.store.count(workSets.procedures)) > 0) {
+  if (isKilled) {
     app.advance(kind.resumeAfterMs + 1_000);
     await app.poll();
+    await app.runUntilIdle();
   }
   const open = await app.store.count(workSets.procedures);
   return { isKilled, reached, state: { ...(await readState(app, item)), open } };

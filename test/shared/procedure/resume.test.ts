@@ -28,11 +28,11 @@ async function pollAfter(app: Awaited<ReturnType<typeof createTaskApp>>["app"], 
 test("a change of status that reached Plane before a kill -9 is completed by the queue alone", async () => {
   const { app, item, getComments } = await createTaskApp();
   const process = crashAfterChange(app.deps);
-  const comment = PROCEDURES.flatMap(({ name, steps }) =>
-    steps.filter((step) => name === "status" && step.name === "comment"),
+  const release = PROCEDURES.flatMap(({ name, steps }) =>
+    steps.filter((step) => name === "status" && step.name === "release"),
   )[0];
-  if (!comment) throw new Error("no such step");
-  const spy = vi.spyOn(comment, "run").mockImplementation(() => process.end());
+  if (!release) throw new Error("no such step");
+  const spy = vi.spyOn(release, "run").mockImplementation(() => process.end());
   const work = createTaskOperations(process.deps, app.getCaller("Imhotep"));
   expect(await process.orCrash(work.setStatus(item.id, { status: "done", text: "Ready." }))).toBe("over");
   spy.mockRestore();

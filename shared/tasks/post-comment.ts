@@ -1,0 +1,116 @@
+/**
+ * Writes comments to Plane: each once, however often its call is repeated, and in order: the comment on a change of
+ * status, which the call leaves to the queue, comes before every later one on the task.
+ */
+
+import type { TaskDeps } from "../app/deps.ts";
+import { formatTemplate, localizeNumber } from "../i18n/localize.ts";
+import { getTexts } from "../i18n/texts.ts";
+import { escapeHtml } from "../markdown/plain-text.ts";
+import { toHtml } from "../markdown/to-html.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import type { PlaneCallOptions } from "../plane/endpoint.ts";
+import { createOnce } from "../plane/errors.ts";
+import { commentsApi } from "../plane/work-items.ts";
+import { toCompletePut } from "../procedure/procedure.ts";
+import type { Task } from "../records/plane-records.ts";
+import { workKeys } from "../records/store-keys.ts";
+import { STATUS_PROCEDURE, type StatusChangeInput, type StatusChangeRecord } from "../records/task-records.ts";
+import { GROUNDCREW_SOURCE } from "../sync/normalize.ts";
+import { markManaged } from "./access.ts";
+import { type CallContext, createCallContext, isAgent, withLock } from "./call-context.ts";
+
+/**
+ * Writes a comment as the caller and returns Plane's id of it, and Plane's time of it unless an earlier call has written
+ * it. Repeated calls write one comment, because Plane refuses a second one with the external id `id`. `html` must be
+ * safe already.
+ */
+export async function postComment(
+  context: CallContext,
+  task: Task,
+  id: string,
+  html: string,
+): Promise<{ id: string; postedAt?: string }> {
+  // People's words do not wait for an agent's.
+  if (isAgent(context.caller)) await postStatusComment(context, task);
+  return writeComment(context, task, id, html);
+}
+
+async function writeComment(
+  context: CallContext,
+  task: Task,
+  id: string,
+  html: string,
+  beforeSend?: PlaneCallOptions["beforeSend"],
+): Promise<{ id: string; postedAt?: string }> {
+  const { plane, usesOwnKey, caller } = context;
+  await markManaged(context, task);
+  const params = { project: task.project.id, item: task.id };
+  const author = isAgent(caller) && !usesOwnKey ? `<p><strong>${escapeHtml(caller.name)}</strong>:</p>` : "";
+  const json = { comment_html: author + html, external_source: GROUNDCREW_SOURCE, external_id: id };
+  let postedAt: string | undefined;
+  const comment = await createOnce(async () => {
+    const answer = await plane.call(commentsApi.create, { params, json, ...omitUndefined({ beforeSend }) });
+    postedAt = answer.data.created_at;
+    return answer;
+  });
+  return { id: comment, ...omitUndefined({ postedAt }) };
+}
+
+/**
+ * Writes the comment on the last change of a task's status as its agent, when the queue has not done so yet. What comes
+ * next about the task (a comment, another change, whose record replaces this one) does not wait for the queue's turn.
+ * The lock keeps the two apart, because Plane's check of external ids is not atomic.
+ */
+export async function postStatusComment({ deps, correlation }: CallContext, task: Task): Promise<void> {
+  const key = workKeys.procedure(STATUS_PROCEDURE.name, task.id);
+  const findQueued = async () => {
+    const [stored] = await deps.store.read<StatusChangeRecord>([key]);
+    return stored?.value.queuedStep === undefined ? undefined : stored;
+  };
+  const queued = await findQueued();
+  if (!queued) return;
+  const context = createAuthorContext(deps, queued.value.input.agent, correlation);
+  await withLock(context, "comment", task.id, async (renew) => {
+    const stored = await findQueued();
+    if (!stored) return;
+    const { id, input } = stored.value;
+    const html = await renderStatusComment(deps, input);
+    const kind = input.review === undefined ? input.status : "review";
+    if (html !== undefined) await writeComment(context, task, `${kind}:${task.id}:${id}`, html, renew);
+    const put = [toCompletePut(STATUS_PROCEDURE, stored.value, await deps.store.now())];
+    await deps.store.commit({ expect: [[key, stored.rev]], put });
+  });
+}
+
+/** The context in which the queue completes a change of status: that of its agent, or of a person. */
+export function createAuthorContext(deps: TaskDeps, name: string, correlation: string): CallContext {
+  const agent = deps.settings.agents.find((one) => one.name === name);
+  return createCallContext(deps, { name, role: agent ? (agent.role ?? "worker") : "human" }, correlation);
+}
+
+/**
+ * Renders the comment on a change of status, as HTML: the agent's summary, and the commit and tests it reported.
+ * Starting and finishing always get one; other changes only with a text of the agent.
+ */
+async function renderStatusComment({ settings }: TaskDeps, input: StatusChangeInput): Promise<string | undefined> {
+  const { comments } = getTexts(settings.locale);
+  const { status, text = "", commit, tests, review, criteria: requirements = [] } = input;
+  if (status !== "in_progress" && status !== "done" && text.trim() === "") return undefined;
+  const title =
+    review === undefined
+      ? `<strong>${comments.statuses[status]}</strong>`
+      : formatTemplate(comments.review, {
+          confidence: localizeNumber(comments.locale, review),
+          threshold: localizeNumber(comments.locale, settings.done.review_below),
+        });
+  return [
+    `<p>${title}</p>`,
+    text.trim() === "" ? "" : await toHtml(text),
+    commit ? `<p>${formatTemplate(comments.commit, { commit: `<code>${escapeHtml(commit)}</code>` })}</p>` : "",
+    tests ? `<p>${formatTemplate(comments.tests, { tests: escapeHtml(tests) })}</p>` : "",
+    requirements.length > 0
+      ? `<p>${comments.criteria}</p><ul>${requirements.map((one) => `<li>${escapeHtml(one)}</li>`).join("")}</ul>`
+      : "",
+  ].join("");
+}
