@@ -85,7 +85,8 @@ function judgeRemark(
   const heardAt = ledger.received.find((each) => each.agent === agent && hasMark(each.text, mark))?.at;
   const closedAt = ledger.findClosedAt(item);
   if (heardAt !== undefined && (closedAt === undefined || heardAt <= closedAt)) return { heardAt, isLate: false };
-  if (wasClosing(ledger, task, at) && heardAt !== undefined && heardAt - at <= LATE_LIMIT_MS) return { heardAt, isLate: true };
+  if (wasClosing(ledger, task, at) && heardAt !== undefined && heardAt - at <= LATE_LIMIT_MS)
+    return { heardAt, isLate: true };
   const seconds = (to: Ms | undefined) => (to === undefined ? "never" : `after ${((to - at) / 1_000).toFixed(1)} s`);
   const problem = `${mark} (${where}) was read ${seconds(heardAt)}, the task closed ${seconds(closedAt)}`;
   return { heardAt, isLate: false, problem };

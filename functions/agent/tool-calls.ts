@@ -20,9 +20,10 @@ import {
 } from "../../shared/plane/errors.ts";
 import { scanMatchingRows } from "../../shared/store/records.ts";
 import { type Caller, isAgent } from "../../shared/tasks/call-context.ts";
+import { markRemarksRead } from "../../shared/tasks/card-record.ts";
 import { findStoredTask } from "../../shared/tasks/find-task.ts";
 import type { StatusChange } from "../../shared/tasks/lifecycle/status-change.ts";
-import { listUnread, markRemarksRead, type Remark, readRemarks } from "../../shared/tasks/remark-record.ts";
+import { listUnread, type Remark, readRemarks } from "../../shared/tasks/remark-record.ts";
 import { createAcknowledgements } from "../../shared/tasks/wakes.ts";
 import { cleanLine, cleanText, createRedactor, sanitizeOutput } from "../../shared/text.ts";
 import { completeTicket } from "../../shared/tickets/completion.ts";

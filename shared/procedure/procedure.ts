@@ -8,6 +8,7 @@ import type { Settings } from "../config/settings.ts";
 import { createWorkJob } from "../jobs/work-jobs.ts";
 import { type Changes, changeFields } from "../omit-undefined.ts";
 import { PlaneNotFoundError } from "../plane/errors.ts";
+import { AGENT_PACE_MS } from "../plane/quota.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
 import type { ProcedureRecord } from "../records/task-records.ts";
 import type { Job, JobResult, Put } from "../store/port.ts";
@@ -35,7 +36,10 @@ interface ProcedureStep<Input extends object, Run> {
   name: string;
   /** For the documents: what the step does; why it may be repeated. */
   does: string;
-  /** The call ends before it: a job of the queue `posts`, committed with the step before, takes it and all that follow. */
+  /**
+   * The call ends before it: a job of the queue `posts`, committed with the step before, takes it and all that follow,
+   * as soon as an agent may send its next request to Plane.
+   */
   isQueued?: true;
   run(run: Run, procedure: ProcedureRecord<Input>): Promise<ProcedureStepResult<Input>>;
 }
@@ -128,18 +132,21 @@ export async function runProcedure<Input extends object, Run>(
     if (at < 0) return value;
     let result: ProcedureStepResult<Input>;
     let step = kind.steps[at];
-    for (; step && result === undefined && (!step.isQueued || step.name === start); step = kind.steps[(at += 1)])
+    while (step && result === undefined && (!step.isQueued || step.name === start)) {
       result = await step.run(run, value);
+      at += 1;
+      step = kind.steps[at];
+    }
     if (result === "stuck") return result;
     const next = result?.next === undefined ? step : kind.steps.find(({ name }) => name === result?.next);
     // Repeating a complete procedure has changed nothing.
     if (result === undefined && value.step === undefined && value.queuedStep === undefined) return value;
     const now = await store.now();
     const procedure = { ...value, at: now, input: changeFields(value.input, result?.input ?? {}) };
-    const jobs = next?.isQueued ? [createResumeJob(procedure, "posts")] : [];
+    const jobs = next?.isQueued ? [createResumeJob(procedure, "posts", now + AGENT_PACE_MS)] : [];
     const outcome = await store.commit({ expect: [[key, rev]], put: [toPut(kind, procedure, next, now)], jobs });
     if (outcome !== "committed") continue;
-    if (jobs.length > 0) notify();
+    if (jobs.length > 0) notify({ queue: "posts", after: AGENT_PACE_MS });
     first = undefined;
   }
 }
@@ -149,7 +156,7 @@ export async function queueInterruptedProcedures(deps: Pick<TaskDeps, "store" | 
   const now = await deps.store.now();
   const jobs: Job[] = [];
   for await (const { value } of scanRows<ProcedureRecord<object>>(deps, workSets.procedures))
-    if ((value.resumeAt ?? now) < now) jobs.push(createResumeJob(value, "work", correlation));
+    if ((value.resumeAt ?? now) < now) jobs.push(createResumeJob(value, "work", now, correlation));
   if (jobs.length === 0) return;
   await deps.store.commit({ jobs });
   deps.notify();
@@ -158,11 +165,11 @@ export async function queueInterruptedProcedures(deps: Pick<TaskDeps, "store" | 
 function createResumeJob<Input>(
   { kind, subject, id, at }: ProcedureRecord<Input>,
   queue: "work" | "posts",
+  due: Ms,
   correlation = `${kind}:${id}`,
 ): Job {
   const body = { type: "resume_procedure", kind, subject, correlation } as const;
-  const job = createWorkJob(`resume:${kind}:${subject}:${id}:${at}`, `resume:${kind}:${subject}`, body);
-  return { ...job, queue };
+  return { ...createWorkJob(`resume:${kind}:${subject}:${id}:${at}`, `resume:${kind}:${subject}`, body, due), queue };
 }
 
 /**

@@ -15,6 +15,7 @@ import type { Commit, Put, Revision } from "../store/port.ts";
 import { updateValue } from "../store/records.ts";
 import type { Ms } from "../time.ts";
 import type { CallContext } from "./call-context.ts";
+import { type Remark, type RemarksRecord, toRemarksPut } from "./remark-record.ts";
 
 /** What is known about the work on an item that Plane has no fields for, and the state of the agent card in Plane. */
 export interface CardRecord {
@@ -166,8 +167,33 @@ export async function prepareReceipt(
   };
 }
 
+/**
+ * Records that the answer to a call of the agent contained these remarks, and shows it on the card. Called after the
+ * answer: when the process is killed before, the next answer contains them again.
+ */
+export async function markRemarksRead(
+  deps: TaskDeps,
+  item: string,
+  read: readonly Pick<Remark, "id" | "agent" | "at">[],
+  correlation: string,
+): Promise<void> {
+  const [{ agent } = { agent: "" }] = read;
+  await updateValue<RemarksRecord>(deps, workKeys.remarks(item), async (stored) => {
+    if (!stored) return undefined;
+    const readAt = await deps.store.now();
+    const isRead = (remark: Remark) =>
+      remark.readAt === undefined &&
+      read.some(({ id, at }) => remark.id === id && remark.agent === agent && remark.at === at);
+    if (!stored.open.some(isRead)) return undefined;
+    const open = stored.open.map((remark) => (isRead(remark) ? { ...remark, readAt } : remark));
+    const ids = new Set(read.map(({ id }) => id));
+    const card = await prepareReader(deps, item, ids, { agent, at: readAt }, correlation);
+    return { ...card, put: [toRemarksPut(item, { ...stored, open }), ...card.put], afterCommit: () => deps.notify() };
+  });
+}
+
 /** Prepares the writes that show on the card who has read what was received, if it is among these remarks. */
-export async function prepareReader(
+async function prepareReader(
   { store }: Pick<TaskDeps, "store">,
   item: string,
   ids: ReadonlySet<string>,

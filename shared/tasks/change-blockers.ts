@@ -15,9 +15,8 @@ import { readAllRows } from "../store/records.ts";
 import { evaluateBlockers, ignoreDependencies, observeNewBlockers, restoreDependencies } from "../sync/blockers.ts";
 import { observeBlockedByText } from "../sync/dependency-edges.ts";
 import { type CallContext, chooseClient } from "./call-context.ts";
-import { getIdempotencyKey } from "./comments.ts";
 import { findStoredTask, findTasks } from "./find-task.ts";
-import { postComment } from "./post-comment.ts";
+import { getIdempotencyKey, postComment } from "./post-comment.ts";
 
 /** The blockers to add to a task and to remove from it. */
 export interface BlockerChanges {

@@ -5,12 +5,9 @@
 
 import { z } from "zod";
 import type { TaskDeps } from "../app/deps.ts";
-import { GroundcrewError } from "../errors.ts";
-import { sha256Hex } from "../hashing.ts";
 import { formatTemplate, localizeNumber } from "../i18n/localize.ts";
 import { getTexts } from "../i18n/texts.ts";
-import { escapeHtml, htmlToText } from "../markdown/plain-text.ts";
-import { toHtml } from "../markdown/to-html.ts";
+import { escapeHtml } from "../markdown/plain-text.ts";
 import { keepDefined, omitUndefined } from "../omit-undefined.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys } from "../records/store-keys.ts";
@@ -18,12 +15,12 @@ import { findClaim, type NoteRecord } from "../records/task-records.ts";
 import { updateValue } from "../store/records.ts";
 import { isOpen } from "../task/snapshot.ts";
 import { cleanLine, cleanText } from "../text.ts";
-import { DAY, MINUTE, type Ms } from "../time.ts";
+import { DAY, type Ms } from "../time.ts";
 import { requireCommenter } from "./access.ts";
 import type { CallContext } from "./call-context.ts";
 import { updateCard } from "./card-record.ts";
 import { renewOwnClaim, throwIfClaimLost } from "./claim-lease.ts";
-import { postComment } from "./post-comment.ts";
+import { getIdempotencyKey, postComment, toCommentHtml } from "./post-comment.ts";
 import { type Remark, type RemarksRecord, readRemarks, toRemarksPut } from "./remark-record.ts";
 import { readWake } from "./wakes.ts";
 import { publishWorkEvent } from "./work-events.ts";
@@ -45,9 +42,6 @@ const ANNOUNCED_MS: Ms = 7 * DAY;
 
 /** Limit of a comment's text on the card and in a message, in UTF-16 units. */
 const MAX_LINE_LENGTH = 300;
-
-/** Retention of an idempotency key: 10 min, within which the same call counts as repeated. */
-const REPEAT_MS: Ms = 10 * MINUTE;
 
 /** Limit of quoted remarks: 3, the latest. */
 const MAX_QUOTES = 3;
@@ -147,28 +141,4 @@ async function closeRemarks(deps: Pick<TaskDeps, "store">, item: string, answere
 async function recordNote({ deps, caller }: CallContext, task: Task, text: string): Promise<void> {
   const value: NoteRecord = { at: await deps.store.now(), text: cleanText(text, MAX_NOTE_LENGTH) };
   await deps.store.commit({ put: [{ key: workKeys.note(caller.name, task.id), value, expires: NOTE_MS }] });
-}
-
-/**
- * Returns an id for the effect of a call: the same one for a repeated call within ten minutes, a new one later. It is
- * stored before anything is written, so that repeating an interrupted call continues under it.
- */
-export async function getIdempotencyKey({ deps, caller }: CallContext, ...parts: string[]): Promise<string> {
-  const key = workKeys.idempotencyKey((await sha256Hex(JSON.stringify([caller.name, ...parts]))).slice(0, 32));
-  return updateValue<{ id: string }, string>(deps, key, (stored) => {
-    if (stored) return { result: stored.id };
-    const id = deps.newId();
-    return { put: [{ key, value: { id }, expires: REPEAT_MS }], result: id };
-  });
-}
-
-/** Converts Markdown to HTML for a comment. Throws `bad_request` when the result would show no text. */
-export async function toCommentHtml(markdown: string): Promise<string> {
-  const html = await toHtml(markdown);
-  const isVisible = html.includes("<hr>") || cleanLine(htmlToText(html, html.length), html.length) !== "";
-  if (!isVisible)
-    throw new GroundcrewError("bad_request", "text is empty. Give a text that is visible when rendered.", {
-      refusal: { name: "emptyText" },
-    });
-  return html;
 }

@@ -16,9 +16,9 @@ import { type CallContext, isAgent, withLock } from "./call-context.ts";
 import { updateCard } from "./card-record.ts";
 import { addBlockers, renderBlockedByLine } from "./change-blockers.ts";
 import { assignIfUnassigned, findReadyState } from "./change-task.ts";
-import { getIdempotencyKey } from "./comments.ts";
 import { findStoredTask, findTasks, getProjectByName, refreshTask } from "./find-task.ts";
 import type { NewTask, PlannedEstimate } from "./plan-record.ts";
+import { getIdempotencyKey } from "./post-comment.ts";
 import {
   addTaskToGroups,
   createProblemsError,

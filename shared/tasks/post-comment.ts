@@ -4,9 +4,11 @@
  */
 
 import type { TaskDeps } from "../app/deps.ts";
+import { GroundcrewError } from "../errors.ts";
+import { sha256Hex } from "../hashing.ts";
 import { formatTemplate, localizeNumber } from "../i18n/localize.ts";
 import { getTexts } from "../i18n/texts.ts";
-import { escapeHtml } from "../markdown/plain-text.ts";
+import { escapeHtml, htmlToText } from "../markdown/plain-text.ts";
 import { toHtml } from "../markdown/to-html.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import type { PlaneCallOptions } from "../plane/endpoint.ts";
@@ -16,9 +18,19 @@ import { toCompletePut } from "../procedure/procedure.ts";
 import type { Task } from "../records/plane-records.ts";
 import { workKeys } from "../records/store-keys.ts";
 import { STATUS_PROCEDURE, type StatusChangeInput, type StatusChangeRecord } from "../records/task-records.ts";
+import type { Store } from "../store/port.ts";
+import { updateValue } from "../store/records.ts";
 import { GROUNDCREW_SOURCE } from "../sync/normalize.ts";
+import { cleanLine } from "../text.ts";
+import { MINUTE, type Ms } from "../time.ts";
 import { markManaged } from "./access.ts";
 import { type CallContext, createCallContext, isAgent, withLock } from "./call-context.ts";
+
+/** Retention of an idempotency key: 10 min, within which the same call counts as repeated. */
+const REPEAT_MS: Ms = 10 * MINUTE;
+
+/** The comments on changes of status that this process is writing, by their store and task. */
+const writing = new WeakMap<Store, Map<string, Promise<void>>>();
 
 /**
  * Writes a comment as the caller and returns Plane's id of it, and Plane's time of it unless an earlier call has written
@@ -58,9 +70,33 @@ async function writeComment(
 }
 
 /**
+ * Returns an id for the effect of a call: the same one for a repeated call within ten minutes, a new one later. It is
+ * stored before anything is written, so that repeating an interrupted call continues under it.
+ */
+export async function getIdempotencyKey({ deps, caller }: CallContext, ...parts: string[]): Promise<string> {
+  const key = workKeys.idempotencyKey((await sha256Hex(JSON.stringify([caller.name, ...parts]))).slice(0, 32));
+  return updateValue<{ id: string }, string>(deps, key, (stored) => {
+    if (stored) return { result: stored.id };
+    const id = deps.newId();
+    return { put: [{ key, value: { id }, expires: REPEAT_MS }], result: id };
+  });
+}
+
+/** Converts Markdown to HTML for a comment. Throws `bad_request` when the result would show no text. */
+export async function toCommentHtml(markdown: string): Promise<string> {
+  const html = await toHtml(markdown);
+  const isVisible = html.includes("<hr>") || cleanLine(htmlToText(html, html.length), html.length) !== "";
+  if (!isVisible)
+    throw new GroundcrewError("bad_request", "text is empty. Give a text that is visible when rendered.", {
+      refusal: { name: "emptyText" },
+    });
+  return html;
+}
+
+/**
  * Writes the comment on the last change of a task's status as its agent, when the queue has not done so yet. What comes
  * next about the task (a comment, another change, whose record replaces this one) does not wait for the queue's turn.
- * The lock keeps the two apart, because Plane's check of external ids is not atomic.
+ * Never do both at once, in no process, because Plane's check of external ids is not atomic.
  */
 export async function postStatusComment({ deps, correlation }: CallContext, task: Task): Promise<void> {
   const key = workKeys.procedure(STATUS_PROCEDURE.name, task.id);
@@ -71,7 +107,7 @@ export async function postStatusComment({ deps, correlation }: CallContext, task
   const queued = await findQueued();
   if (!queued) return;
   const context = createAuthorContext(deps, queued.value.input.agent, correlation);
-  await withLock(context, "comment", task.id, async (renew) => {
+  const write = async (renew: () => Promise<void>) => {
     const stored = await findQueued();
     if (!stored) return;
     const { id, input } = stored.value;
@@ -80,7 +116,12 @@ export async function postStatusComment({ deps, correlation }: CallContext, task
     if (html !== undefined) await writeComment(context, task, `${kind}:${task.id}:${id}`, html, renew);
     const put = [toCompletePut(STATUS_PROCEDURE, stored.value, await deps.store.now())];
     await deps.store.commit({ expect: [[key, stored.rev]], put });
-  });
+  };
+  const own = writing.get(deps.store) ?? new Map<string, Promise<void>>();
+  writing.set(deps.store, own);
+  const running = own.get(task.id) ?? withLock(context, "comment", task.id, write).finally(() => own.delete(task.id));
+  own.set(task.id, running);
+  await running;
 }
 
 /** The context in which the queue completes a change of status: that of its agent, or of a person. */

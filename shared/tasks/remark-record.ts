@@ -6,9 +6,7 @@
 import type { TaskDeps } from "../app/deps.ts";
 import { workKeys } from "../records/store-keys.ts";
 import type { Put } from "../store/port.ts";
-import { updateValue } from "../store/records.ts";
 import { DAY, HOUR, type Ms } from "../time.ts";
-import { prepareReader } from "./card-record.ts";
 
 /** What a person wrote about an item to one agent, until the agent answers. */
 export interface Remark {
@@ -88,31 +86,6 @@ export async function countUnread(
 ): Promise<number[]> {
   const records = await store.read<RemarksRecord>(items.map(workKeys.remarks));
   return records.map((stored) => (stored ? listUnread(stored.value, agent).length : 0));
-}
-
-/**
- * Records that the answer to a call of the agent contained these remarks, and shows it on the card. Called after the
- * answer: when the process is killed before, the next answer contains them again.
- */
-export async function markRemarksRead(
-  deps: TaskDeps,
-  item: string,
-  read: readonly Pick<Remark, "id" | "agent" | "at">[],
-  correlation: string,
-): Promise<void> {
-  const [{ agent } = { agent: "" }] = read;
-  await updateValue<RemarksRecord>(deps, workKeys.remarks(item), async (stored) => {
-    if (!stored) return undefined;
-    const readAt = await deps.store.now();
-    const isRead = (remark: Remark) =>
-      remark.readAt === undefined &&
-      read.some(({ id, at }) => remark.id === id && remark.agent === agent && remark.at === at);
-    if (!stored.open.some(isRead)) return undefined;
-    const open = stored.open.map((remark) => (isRead(remark) ? { ...remark, readAt } : remark));
-    const ids = new Set(read.map(({ id }) => id));
-    const card = await prepareReader(deps, item, ids, { agent, at: readAt }, correlation);
-    return { ...card, put: [toRemarksPut(item, { ...stored, open }), ...card.put], afterCommit: () => deps.notify() };
-  });
 }
 
 export function toRemarksPut(item: string, remarks: RemarksRecord): Put {

@@ -42,7 +42,7 @@ import { findStoredTask, refreshTask } from "../find-task.ts";
 import { readTaskQuestions, syncTimer } from "../people/questions.ts";
 import { postComment } from "../post-comment.ts";
 import { publishWorkEvent } from "../work-events.ts";
-import { isPermanentError } from "./refused-writes.ts";
+import { isPermanentError } from "./status-change.ts";
 
 interface ClaimCheck {
   now: Ms;

@@ -19,16 +19,17 @@ import { type CallContext, isAgent, isHuman } from "../call-context.ts";
 import { readCard } from "../card-record.ts";
 import { endClaim, renewOwnClaim, throwIfClaimLost } from "../claim-lease.ts";
 import { ensureClaim, requireNotInReview } from "../claims.ts";
-import { getIdempotencyKey, toCommentHtml } from "../comments.ts";
 import type { DependencyBlockRecord } from "../dependency-blocks.ts";
 import { findStoredTask, formatOpenBlockers, readFreshTask, readOpenBlockers } from "../find-task.ts";
-import { postComment } from "../post-comment.ts";
+import { getIdempotencyKey, postComment, postStatusComment, toCommentHtml } from "../post-comment.ts";
 import { findMissingCriteria, readDoneCriteria } from "./done-criteria.ts";
-import { blockWhenRefused, failWrite, isPermanentError } from "./refused-writes.ts";
 import { approveReview, findPendingVerdict, sendBackReview } from "./reviews.ts";
 import {
   beginStatusChange,
+  blockWhenRefused,
+  failWrite,
   hasReachedStatus,
+  isPermanentError,
   requireRemarksRead,
   STATUS_CHANGE,
   type StatusChange,
@@ -140,6 +141,8 @@ async function changeAsPlanner(context: CallContext, task: Task, { change, inter
   }
   const attempt = interrupted ?? (await beginStatusChange(context, freshTask, change));
   await runProcedure(context.deps, STATUS_CHANGE, attempt, { context, task: freshTask, change, canWrite: true });
+  // People have no pace to wait for.
+  if (isHuman(context.caller)) await postStatusComment(context, freshTask);
 }
 
 /** An agent's change of its own task. A permanent refusal by Plane is reported and blocks the task (OPENCLAW-15). */

@@ -20,7 +20,7 @@ import {
 import { cleanText } from "../../text.ts";
 import { DAY, type Ms } from "../../time.ts";
 import type { CallContext } from "../call-context.ts";
-import { getIdempotencyKey } from "../comments.ts";
+import { getIdempotencyKey } from "../post-comment.ts";
 import { findWishMessage, prepareAnsweredWish } from "../wishes.ts";
 import { askWithoutTask, choicesSchema, QUESTION_TEXT_LIMIT } from "./questions.ts";
 

@@ -38,9 +38,8 @@ import { requireOwner } from "../access.ts";
 import { type CallContext, createCallContext } from "../call-context.ts";
 import { queueCardWrite } from "../card-record.ts";
 import { renewClaim, renewOwnClaim, throwIfClaimLost } from "../claim-lease.ts";
-import { getIdempotencyKey, toCommentHtml } from "../comments.ts";
 import { findStoredTask } from "../find-task.ts";
-import { postComment } from "../post-comment.ts";
+import { getIdempotencyKey, postComment, toCommentHtml } from "../post-comment.ts";
 import type { WishMessage } from "../wishes.ts";
 import { prepareWorkEvent } from "../work-events.ts";
 

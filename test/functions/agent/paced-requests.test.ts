@@ -78,7 +78,7 @@ test("the author of a finished task, its comment, its file and its new tasks is 
   await app.callTool("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
   await app.callTool("Imhotep", "update_task_status", { task: "ONB-1", status: "done", text: "Written." });
   const id = app.getUser("Imhotep").id;
-  app.plane.runWorker();
+  await app.runUntilIdle();
   const comments = app.readComments(guideItem).filter((comment) => /Deliverable|Written/.test(comment));
   expect(comments).toEqual([expect.stringMatching(/^Imhotep: /), expect.stringMatching(/^Imhotep: /)]);
   const params = { project: app.onb.id, item: guideItem.id };

@@ -104,6 +104,7 @@ test.each(["cancelled", "unassigned"] as const)(
     await setup.work();
     app.plane.editItem(task, change === "cancelled" ? { state: "Cancelled" } : { assignees: [app.human] });
     await setup.work();
+    await setup.advanceSeconds(2);
     const wakes = setup.takeWakes().filter(({ agent }) => agent === "imhotep");
     expect(wakes).toHaveLength(1);
     expect(wakes[0]?.message).toContain("stop at once");

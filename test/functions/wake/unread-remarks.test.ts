@@ -104,6 +104,7 @@ test("PEOPLE-01 done is refused for a comment that arrives while the write waits
   expect(error.message).toContain("Wait, not like this");
   expect(setup.app.readPlaneItem(setup.task).state).toBe("In Progress");
   expect(await setDone(setup)).toMatchObject({ status: "done" });
+  await setup.app.runUntilIdle();
   const comments = setup.app.plane.comments(setup.task);
   expect(comments.filter(({ comment_html }) => comment_html.includes("It is done."))).toHaveLength(1);
 });

@@ -9,6 +9,7 @@ import { connectRedisStore } from "../../../runtime/stores/redis/redis-store.ts"
 import { createMemoryStore, createSqliteStore } from "../../../runtime/stores/sqlite-store.ts";
 import type { TaskDeps } from "../../../shared/app/deps.ts";
 import { createPump } from "../../../shared/app/pump.ts";
+import { AGENT_PACE_MS } from "../../../shared/plane/quota.ts";
 import { workSets } from "../../../shared/records/store-keys.ts";
 import { findClaim, findStatusAttempt, readDeliverables } from "../../../shared/records/task-records.ts";
 import type { Store } from "../../../shared/store/port.ts";
@@ -181,7 +182,12 @@ async function runKilled(app: AgentTestApp, kind: Kind, { prepare, act, readStat
     });
   });
   const queue = createPump(process.deps, [POSTS]);
-  const outcome = await process.orCrash(act(process.deps, app, item).then(() => queue.drain()));
+  const live = async () => {
+    await act(process.deps, app, item);
+    app.advance(AGENT_PACE_MS);
+    await queue.drain();
+  };
+  const outcome = await process.orCrash(live());
   for (const spy of spies) spy.mockRestore();
   const isKilled = outcome === "over";
   if (isKilled) {

@@ -39,6 +39,7 @@ test("a change of status that reached Plane before a kill -9 is completed by the
   await pollAfter(app, MINUTE);
   expect(getComments("Ready.")).toEqual([]);
   await pollAfter(app, 2 * MINUTE);
+  await app.runUntilIdle();
   expect(getComments("Ready.")).toHaveLength(1);
   expect(await findClaim(app.deps, item.id)).toBeUndefined();
   expect(await app.store.count(workSets.procedures)).toBe(0);

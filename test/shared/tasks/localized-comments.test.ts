@@ -32,7 +32,8 @@ test("with LOCALE fr the comments in Plane and the agent card are French, and th
 });
 
 test("with LOCALE auto a comment is in English, because it has no single recipient", async () => {
-  const { thot, readComments } = await createLocalizedApp("auto");
+  const { app, thot, readComments } = await createLocalizedApp("auto");
   await thot.setStatus("ONB-1", { status: "in_progress" });
+  await app.runUntilIdle();
   expect(readComments()).toContain("Thot: <p><strong>Started</strong></p>");
 });

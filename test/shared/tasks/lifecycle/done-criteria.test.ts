@@ -149,5 +149,6 @@ test.each(["a file with the notes of v1.2", "files, uploaded to example.com", "d
 test("criteria in the task's own words are quoted in the closing comment", async () => {
   const { app, item, finish } = await createStartedTask("<p>Done when:</p><ul><li>The <b>team</b> likes it</li></ul>");
   await finish({ text: "They do." });
+  await app.runUntilIdle();
   expect(app.readComments(item).join()).toContain("<p>Acceptance criteria:</p><ul><li>The team likes it</li></ul>");
 });

@@ -157,6 +157,7 @@ test("a status change whose comment Plane does not take is done, and the comment
     { kind: "status", status: 503 },
   );
   expect(await finish()).toMatchObject({ status: "done" });
+  app.advance(2_000);
   await app.drain();
   app.plane.faults.clear();
   await app.runUntilIdle();
