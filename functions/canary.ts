@@ -13,7 +13,7 @@ import {
   describeAddress,
   readCanary,
 } from "../shared/monitoring/canary.ts";
-import { readOutage } from "../shared/monitoring/outage.ts";
+import { readPlaneProblem } from "../shared/notices/notices.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { readList } from "../shared/plane/endpoint.ts";
 import {
@@ -78,7 +78,7 @@ async function runCanary(deps: Deps, correlation: string): Promise<Record<string
     if (deps.stopping.aborted) return { sent: 1 };
   }
   // A Plane that stopped answering after the edit sends no webhook either: that is announced by itself.
-  if (await readOutage(deps.store)) return { sent: 1 };
+  if (await readPlaneProblem(deps.store)) return { sent: 1 };
   await reportSilence(deps, nonce, correlation);
   return { sent: 1, silent: 1 };
 }

@@ -15,10 +15,11 @@ import { remarksRoute } from "./dashboard/remarks-route.ts";
 import { teamRoute } from "./dashboard/team-route.ts";
 import { createForwardRules, forwardHandler } from "./forward.ts";
 import { healthRoute, metricsRoute, outsideHealthRoute, readyRoute } from "./health.ts";
-import { figuresTick, storeTick, trimTick } from "./maintenance-ticks.ts";
+import { damageTick, figuresTick, storeTick, trimTick } from "./maintenance-ticks.ts";
+import { alertsRoute, noticesRoute, noticesTick } from "./notices.ts";
 import { deadLettersRoute, holdsRoute, storeCopyRoute, ticksRoute, timeCsvRoute } from "./operations.ts";
 import { createPeopleHandlers } from "./people.ts";
-import { planeTick } from "./plane-tick.ts";
+import { instanceTick, planeTick } from "./plane-tick.ts";
 import { changesTick } from "./poll/changes-tick.ts";
 import { observeHandler } from "./poll/observe-handler.ts";
 import { cyclesTick, jobsTick, pollTick } from "./poll/poll-tick.ts";
@@ -54,6 +55,8 @@ export function createManifest(machine?: MachineParts): Manifest {
       telegramWebhookRoute,
       ticksRoute,
       deadLettersRoute,
+      noticesRoute,
+      alertsRoute,
       sessionRoute,
       boardRoute,
       teamRoute,
@@ -82,7 +85,10 @@ export function createManifest(machine?: MachineParts): Manifest {
       cyclesTick,
       canaryTick,
       storeTick,
+      damageTick,
       planeTick,
+      instanceTick,
+      noticesTick,
       trimTick,
       digestTick,
       figuresTick,

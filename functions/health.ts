@@ -10,6 +10,7 @@ import { GroundcrewError, getErrorMessage } from "../shared/errors.ts";
 import { createSourceLimiter } from "../shared/http/limits.ts";
 import { toRateLimitSource } from "../shared/ip-address.ts";
 import { keepCurrentResults, readCanary } from "../shared/monitoring/canary.ts";
+import { readPlaneHealth } from "../shared/notices/notices.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { listReadableProjects } from "../shared/records/plane-records.ts";
 import { describeCapacityWarning, findCapacityWarnings } from "../shared/store/capacity.ts";
@@ -84,8 +85,8 @@ function createHealthApp(deps: HealthDeps): Hono {
     const check = await lastCheck.stats;
     if (!check) throw new GroundcrewError("unavailable", "The store does not respond.");
     const [stats, tickets] = check;
-    if (storeHealth.getWriteFailure() !== undefined)
-      throw new GroundcrewError("unavailable", "The store cannot be written. GET /ready returns the reason.");
+    if (storeHealth.getFailure() !== undefined)
+      throw new GroundcrewError("unavailable", "The store cannot keep data. GET /ready returns the reason.");
     const queues = Object.entries(stats.queues).map(([queue, { pending, dead }]) => [queue, { pending, dead }]);
     const uptime_s = Math.floor((clock() - startedAt) / 1000);
     return c.json({
@@ -139,13 +140,14 @@ function createOutsideHealthApp(deps: ReadyDeps & Pick<Deps, "clock">): Hono {
 
 /** The states of the store, Plane and Telegram, and whether all of them work. */
 async function readReadiness(deps: ReadyDeps) {
-  const { settings, health } = deps;
+  const { settings, health, store } = deps;
   // What the store does not tell in time is left out: the failure is reported by the store's own entry.
-  const pauses = await withTimeout(deps, () => readLongPauses(deps.store)).catch((): LongPauses => ({}));
+  const pauses = await withTimeout(deps, () => readLongPauses(store)).catch((): LongPauses => ({}));
+  const planeHealth = await withTimeout(deps, () => readPlaneHealth(deps)).catch(() => health.get("plane"));
   const parts = {
     store: await readStoreHealth(deps),
     ...omitUndefined({
-      plane: settings.plane ? addLongPause(health.get("plane"), "plane", pauses.plane) : undefined,
+      plane: settings.plane ? addLongPause(planeHealth, "plane", pauses.plane) : undefined,
       telegram: settings.telegram ? addLongPause(health.get("telegram"), "telegram", pauses.telegram) : undefined,
     }),
   };
@@ -172,16 +174,15 @@ async function withTimeout<T>({ wait }: Pick<Deps, "wait">, read: () => Promise<
 /** The store is healthy when it answers and can be written. Warnings of its capacity do not make it unready. */
 async function readStoreHealth(deps: ReadyDeps): Promise<ComponentHealth & { warnings?: string[] }> {
   const { storeHealth } = deps;
-  const describeFailure = (reason: string) => createRedactor(deps.settings.secrets)(reason);
   const warnings = findCapacityWarnings(storeHealth.getCapacity()).map(describeCapacityWarning);
   const fields = omitUndefined({ warnings: warnings.length > 0 ? warnings : undefined });
   try {
     await withTimeout(deps, () => deps.store.now());
-    const writeFailure = storeHealth.getWriteFailure();
-    if (writeFailure === undefined) return { ok: true, age_s: 0, ...fields };
-    return { ok: false, age_s: null, error: describeFailure(`cannot be written: ${writeFailure}`), ...fields };
+    const failure = storeHealth.getFailure();
+    if (failure === undefined) return { ok: true, age_s: 0, ...fields };
+    return { ok: false, age_s: null, error: failure.reason, ...fields };
   } catch (thrown) {
-    return { ok: false, age_s: null, error: describeFailure(getErrorMessage(thrown)) };
+    return { ok: false, age_s: null, error: createRedactor(deps.settings.secrets)(getErrorMessage(thrown)) };
   }
 }
 

@@ -4,9 +4,11 @@
  */
 
 import { auditSets } from "../shared/app/audit-log.ts";
-import type { Deps, Tick } from "../shared/app/deps.ts";
+import type { Deps, Notices, Tick } from "../shared/app/deps.ts";
+import { STORE_NOTICES } from "../shared/app/health.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { decisionSet } from "../shared/records/decision-log.ts";
+import { findCapacityWarnings, type StoreCapacity } from "../shared/store/capacity.ts";
 import type { SetName, StoreKey } from "../shared/store/port.ts";
 import { notifyBudget, refreshBudget, refreshConfidence } from "../shared/tasks/forecast.ts";
 import { refreshTaskTotals } from "../shared/tasks/task-counts.ts";
@@ -26,21 +28,44 @@ export const storeTick: Tick = {
   name: "store",
   cron: () => "*/15 * * * * *",
   sideBySide: true,
-  async run({ store, storeHealth, clock, log }) {
+  async run({ store, storeHealth, notices, clock, log }) {
     try {
       storeHealth.recordCapacity(await store.readCapacity());
     } catch (thrown) {
       storeHealth.recordCapacity({});
       log.debug("the store's capacity is unknown", { error: getErrorMessage(thrown) });
     }
-    try {
-      await store.commit({ put: [{ key: probeKey, value: { at: clock(), text: "-".repeat(PROBE_SIZE) } }] });
-    } catch {
-      // The store's wrapper has recorded and logged the failure.
-      return { failed: 1 };
-    }
-    storeHealth.recordProbeSuccess();
-    return { failed: 0 };
+    const isWritten = await store
+      .commit({ put: [{ key: probeKey, value: { at: clock(), text: "-".repeat(PROBE_SIZE) } }] })
+      .then(storeHealth.recordProbeSuccess)
+      // The store's wrapper has recorded the failure.
+      .catch(() => false);
+    const failure = storeHealth.getFailure();
+    for (const kind of STORE_NOTICES)
+      await notices.report(kind, failure?.kind === kind ? { values: { reason: failure.reason } } : undefined);
+    if (failure === undefined) await reportLittleSpace(notices, storeHealth.getCapacity());
+    return { failed: isWritten === false ? 1 : 0 };
+  },
+};
+
+/** Reports a store that will soon be full, without figures, which change all the time. */
+async function reportLittleSpace(notices: Notices, capacity: StoreCapacity): Promise<void> {
+  const [warning] = findCapacityWarnings(capacity);
+  const reason = warning && { disk: "the disk of the store", memory: "Redis' memory (maxmemory)" }[warning.kind];
+  await notices.report("space_low", reason === undefined ? undefined : { values: { reason } });
+}
+
+/**
+ * Checks the embedded file for damage, at the start and once a day at a quiet hour; some milliseconds for each megabyte,
+ * in steps between which requests are handled. What is damaged stays reported until a check finds nothing.
+ */
+export const damageTick: Tick = {
+  name: "damage",
+  cron: () => "41 3 * * *",
+  async run({ store, storeHealth }) {
+    const damage = await store.findDamage?.();
+    storeHealth.recordDamage(damage);
+    return { damaged: damage === undefined ? 0 : 1 };
   },
 };
 

@@ -5,13 +5,22 @@
 
 import { createStorage, type Driver } from "unstorage";
 import memoryDriver from "unstorage/drivers/memory";
-import type { BridgeTokens, Deps, Manifest, StoreHealth, TickRunner, UpcomingJob } from "../shared/app/deps.ts";
+import type {
+  BackupState,
+  BridgeTokens,
+  Deps,
+  Manifest,
+  StoreHealth,
+  TickRunner,
+  UpcomingJob,
+} from "../shared/app/deps.ts";
 import {
   createHealth,
   createStoreHealth,
   recordPlaneHealth,
   recordStoreHealth,
   recordTelegramHealth,
+  watchAgentKey,
 } from "../shared/app/health.ts";
 import { createPump } from "../shared/app/pump.ts";
 import { createTerminals } from "../shared/app/terminals.ts";
@@ -20,8 +29,9 @@ import type { Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { type Hashing, webHashing } from "../shared/hashing.ts";
 import { createTokenLimiter } from "../shared/http/limits.ts";
-import { createLog } from "../shared/log.ts";
+import { createLog, createOutages, type Outages } from "../shared/log.ts";
 import type { Metrics } from "../shared/metrics.ts";
+import { createLocalNotices, createNotices, type LocalNotices } from "../shared/notices/notices.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import { createCapabilityCache, createPlaneClient } from "../shared/plane/client.ts";
 import type { PlaneClient } from "../shared/plane/endpoint.ts";
@@ -52,6 +62,9 @@ export interface CreateDepsOptions {
   store: Store;
   /** Shared by everything that uses this store in this process. Default: a new one. */
   storeHealth?: StoreHealth;
+  /** Likewise; default: new ones in memory only. */
+  localNotices?: LocalNotices;
+  outages?: Outages;
   metrics: Metrics;
   scrape?: NonNullable<Deps["scrape"]>;
   /** Writes one log line, which has no line break at its end. */
@@ -67,6 +80,7 @@ export interface CreateDepsOptions {
   /** Stores whether a poll is requested. Only for hosts that may lose their memory and go on without a new start. */
   storePollRequest?: (isRequested: boolean) => void;
   bridgeTokens?: BridgeTokens;
+  readBackups?: () => BackupState;
   /** Stores the cache; default: in memory. */
   cacheStore?: Driver;
   /** Stores the names of the cache across restarts; default: as the rest of the cache. */
@@ -99,9 +113,10 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
   const { settings, manifest, metrics, scrape, signal, keepAwake, storePollRequest } = parts;
   const { isOnlyProcess, bridgeTokens, readAsset, overrides = {} } = parts;
   if (!settings.plane) throw new Error("Plane's settings are missing: only the demo can start without them.");
+  const { outages = createOutages() } = parts;
   const clock = overrides.clock ?? Date.now;
-  const log = createLog({ level: settings.logLevel, write: parts.write, clock, secrets: settings.secrets });
-  const storeHealth = parts.storeHealth ?? createStoreHealth(log);
+  const log = createLog({ level: settings.logLevel, write: parts.write, clock, secrets: settings.secrets, outages });
+  const storeHealth = parts.storeHealth ?? createStoreHealth(createRedactor(settings.secrets), outages);
   const common = {
     store: recordStoreHealth(parts.store, storeHealth),
     metrics,
@@ -118,7 +133,7 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
         "Groundcrew is stopping: the request to Plane is not repeated.",
       );
   };
-  const health = createHealth(clock, createRedactor(settings.secrets));
+  const health = createHealth(clock, createRedactor(settings.secrets), outages);
   const { plane, telegram } = settings;
   const createClient = async (apiKey: string) => {
     const keyName = await createKeyName(apiKey);
@@ -130,7 +145,11 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
   const mainClient = recordPlaneHealth(systemClient, health);
   // Failures of agents' keys are not recorded as Plane's health: such a failure concerns one agent and is reported to it.
   const agentClients = new Map<string, PlaneClient>();
-  for (const [name, apiKey] of Object.entries(plane.agentKeys)) agentClients.set(name, await createClient(apiKey));
+  for (const [name, apiKey] of Object.entries(plane.agentKeys)) {
+    const report = (reason: string | undefined) =>
+      deps.notices.report("agent_key_refused", reason === undefined ? undefined : { values: { reason } }, name);
+    agentClients.set(name, watchAgentKey(await createClient(apiKey), report));
+  }
   const conciergeName = settings.agents.find(({ role }) => role === "concierge")?.name ?? "";
   const getAgentPlane = (agent: string) => {
     const client = agentClients.get(agent);
@@ -138,6 +157,7 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
       ? { plane: client, usesOwnKey: true }
       : { plane: agentClients.get(conciergeName) ?? mainClient, usesOwnKey: false };
   };
+  const telegramBot = telegram && recordTelegramHealth(createTelegramBot({ ...common, ...telegram }), health);
   const deps: Deps = {
     ...common,
     settings,
@@ -148,15 +168,17 @@ export async function createDeps(parts: CreateDepsOptions): Promise<Deps> {
     newId: overrides.newId ?? (() => crypto.randomUUID()),
     plane: mainClient,
     getAgentPlane,
-    ...omitUndefined({
-      telegram: telegram ? recordTelegramHealth(createTelegramBot({ ...common, ...telegram }), health) : undefined,
-    }),
+    notices: createNotices(
+      { ...common, settings, notify: () => deps.notify(), ...omitUndefined({ telegram: telegramBot }) },
+      parts.localNotices ?? createLocalNotices(),
+    ),
+    ...omitUndefined({ telegram: telegramBot }),
     cache: createCache(parts),
     terminals: createTerminals({ clock }),
     ruleSets: manifest.ruleSets(settings),
     requestKinds: manifest.requestKinds,
     prepareRemarks: (...written) => prepareRemarks(deps, ...written),
-    ...omitUndefined({ scrape, bridgeTokens }),
+    ...omitUndefined({ scrape, bridgeTokens, readBackups: parts.readBackups }),
     ticks: createTickRunner(manifest.ticks, () => deps, omitUndefined({ isOnlyProcess })),
     readAsset,
     stopping: signal,

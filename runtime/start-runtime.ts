@@ -4,6 +4,7 @@
  * waits for what has begun.
  */
 
+import { dirname, join } from "node:path";
 import { Cron } from "croner";
 import type { Deps, Manifest } from "../shared/app/deps.ts";
 import { createStoreHealth, recordStoreHealth } from "../shared/app/health.ts";
@@ -12,18 +13,21 @@ import type { ParsedSettings, Settings } from "../shared/config/settings.ts";
 import { getErrorMessage } from "../shared/errors.ts";
 import { createHttpApp } from "../shared/http/http-app.ts";
 import { type IpRange, parseTrustedProxies } from "../shared/ip-address.ts";
-import { createLog, type Log } from "../shared/log.ts";
+import { createLog, createOutages, type Log } from "../shared/log.ts";
+import { createLocalNotices } from "../shared/notices/notices.ts";
 import { omitUndefined } from "../shared/omit-undefined.ts";
 import type { Store } from "../shared/store/port.ts";
 import { claimStoreFormat, StoreFormatError } from "../shared/store/store-format.ts";
+import { createRedactor } from "../shared/text.ts";
 import type { Ms } from "../shared/time.ts";
+import { readBackupState } from "./backup/stored-backups.ts";
 import { type CreateDepsOptions, createDeps, type RuntimeOverrides } from "./create-deps.ts";
 import { createPrometheusMetrics } from "./metrics/prometheus-metrics.ts";
 import { getConnectionLimit, getSourceLimit } from "./node/connections.ts";
 import { nodeHashing } from "./node/crypto.ts";
-import { createAssetReader } from "./node/files.ts";
+import { createAssetReader, openPaddedFile } from "./node/files.ts";
 import { getRemoteAddress, serveHttp } from "./node/serve-http.ts";
-import { openNameStore, openStore } from "./stores/open-store.ts";
+import { openNameStore, openStore, parseStoreFolder } from "./stores/open-store.ts";
 
 export interface Runtime {
   /** The URL of the listening server, for example `http://127.0.0.1:8787`. */
@@ -105,32 +109,39 @@ const RELOAD_FAILED = "secrets not reloaded, previous secrets stay in use";
 export async function startRuntime(settings: Settings, options: RuntimeOptions): Promise<Runtime> {
   const { manifest, overrides = {}, write, bridgeTokens } = options;
   const { clock = Date.now } = overrides;
-  const log = createLog({ level: settings.logLevel, write, clock, secrets: settings.secrets });
+  const outages = createOutages();
+  const log = createLog({ level: settings.logLevel, write, clock, secrets: settings.secrets, outages });
   const openedStore = overrides.store ?? (await openStore(settings.store.url, { prefix: settings.store.prefix, log }));
-  const storeHealth = createStoreHealth(log);
+  const storeHealth = createStoreHealth(createRedactor(settings.secrets), outages);
+  const localNotices = createLocalNotices(openNoticeFile(settings));
   await checkStoreFormat(recordStoreHealth(openedStore, storeHealth), log);
   const nameStore = await openNameStore(settings.store.url, settings.store.prefix);
   let planeSettings = settings.plane;
+  const { backupFolder } = settings;
+  const readBackups = backupFolder === undefined ? undefined : () => readBackupState(backupFolder);
   const { metrics, scrape } = createPrometheusMetrics({
     getPlaneSettings: () => planeSettings,
     maxSessions: settings.tickets?.max_sessions,
     store: openedStore,
     storeHealth,
+    localNotices,
     processMetrics: options.processMetrics ?? false,
     clock,
-    ...omitUndefined({ backupFolder: settings.backupFolder }),
+    ...omitUndefined({ readBackups }),
   });
   const readAsset = createAssetReader();
   const parts = {
     manifest,
     store: openedStore,
     storeHealth,
+    localNotices,
+    outages,
     metrics,
     scrape,
     write,
     readAsset,
     overrides,
-    ...omitUndefined({ bridgeTokens, nameStore }),
+    ...omitUndefined({ bridgeTokens, nameStore, readBackups }),
   };
   const servers: Awaited<ReturnType<typeof serveHttp>>[] = [];
   try {
@@ -216,6 +227,15 @@ export async function startRuntime(settings: Settings, options: RuntimeOptions):
     await openedStore.close();
     throw thrown;
   }
+}
+
+/**
+ * The file of the notices that are kept outside the store: beside the embedded store, else beside the secrets. Undefined
+ * for the store in memory.
+ */
+function openNoticeFile({ store: { url }, secretsFile }: Settings) {
+  if (url === "memory:") return undefined;
+  return openPaddedFile(join(url.startsWith("file:") ? parseStoreFolder(url) : dirname(secretsFile), "notices.json"));
 }
 
 /** Closes the store and rejects when it has another format. A store that cannot be written is checked as well. */
@@ -311,6 +331,8 @@ function scheduleTicks(deps: Deps, manifest: Manifest): Cron[] {
 function runStartupChecks(deps: Deps) {
   deps.notify();
   void deps.telegram?.getMe();
+  for (const name of ["damage", "instance"])
+    if (deps.ticks.names.includes(name)) void deps.ticks.runIfDue(name).catch(() => {});
   if (!deps.ticks.names.includes("poll")) return;
   void deps.ticks.runNow("poll").catch(() => deps.requestPoll("the first poll failed"));
 }
@@ -345,9 +367,14 @@ export async function watchSecrets(options: WatchSecretsOptions): Promise<void> 
       if (current.thrown !== undefined) throw current.thrown;
       await applyChangedSettings(running, readSettings);
     } catch (thrown) {
-      running.deps.log.error(RELOAD_FAILED, { error: getErrorMessage(thrown) });
+      await reportRefusedSettings(running.deps, [getErrorMessage(thrown)]);
     }
   }
+}
+
+async function reportRefusedSettings({ log, notices }: Deps, problems: readonly string[]): Promise<void> {
+  log.error(RELOAD_FAILED, { problems });
+  await notices.report("settings_refused", { values: { reason: problems.join(" ") } });
 }
 
 async function applyChangedSettings(
@@ -356,10 +383,7 @@ async function applyChangedSettings(
 ): Promise<void> {
   const parsed = readSettings();
   const { settings: previous, log } = running.deps;
-  if (!parsed.ok) {
-    log.error(RELOAD_FAILED, { problems: parsed.problems.map(formatSettingProblem) });
-    return;
-  }
+  if (!parsed.ok) return reportRefusedSettings(running.deps, parsed.problems.map(formatSettingProblem));
   const { settings } = parsed;
   const changedRestartSettings = RESTART_SETTINGS.filter(
     ([name]) => JSON.stringify(settings[name]) !== JSON.stringify(previous[name]),
@@ -369,8 +393,9 @@ async function applyChangedSettings(
   for (const [, name] of changedRestartSettings) log.warn("restart required: setting changed", { setting: name });
   const unchanged = Object.fromEntries(changedRestartSettings.map(([name]) => [name, previous[name]]));
   const effective = { ...settings, ...unchanged };
+  if (JSON.stringify(effective) !== JSON.stringify(previous)) await running.reload(effective);
+  await running.deps.notices.report("settings_refused", undefined);
   if (JSON.stringify(effective) === JSON.stringify(previous)) return;
-  await running.reload(effective);
   for (const warning of parsed.warnings) running.deps.log.warn("settings", { warning });
   running.deps.log.info("secrets reloaded");
 }

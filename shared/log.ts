@@ -1,6 +1,7 @@
 /** One JSON line per event, without secrets and without the texts of messages. */
 
 import { cleanLogLine, createRedactor } from "./text.ts";
+import { MINUTE, type Ms } from "./time.ts";
 
 /** Fields of a log line: names, ids, counts, durations. They must not contain secrets or message texts. */
 export type LogFields = Record<string, string | number | boolean | null | undefined | readonly string[]>;
@@ -21,6 +22,28 @@ interface LogOptions {
   clock: () => number;
   /** Every occurrence of these strings is replaced by `[secret]`. */
   secrets?: readonly string[];
+  /** Outages whose lines are counted instead of written. */
+  outages?: Outages;
+}
+
+/**
+ * What the failures of a part of the system say while it is broken. Of the lines with such an error only the first is
+ * written, and one a minute with the number of those left out: a minute without the store causes a thousand.
+ */
+export interface Outages {
+  record(part: OutagePart, error: string): void;
+  end(part: OutagePart): void;
+  /** How a line with this error is written; `repeated`: the number of lines left out before it. */
+  find(error: string, now: Ms): { isLeftOut: boolean; repeated?: number };
+}
+
+type OutagePart = "store" | "plane";
+
+interface Outage {
+  errors: Set<string>;
+  /** Time of the last line that was written, and the number of lines left out since. */
+  writtenAt?: Ms;
+  count: number;
 }
 
 const LEVELS = ["debug", "info", "warn", "error"] as const;
@@ -34,6 +57,7 @@ type LogLevel = (typeof LEVELS)[number];
  */
 export function createLog(options: LogOptions): Log {
   const { write, clock } = options;
+  const { outages } = options;
   const minLevel = LEVELS.indexOf(options.level);
   const formatTime = createTimeFormatter();
   const redact = createRedactor((options.secrets ?? []).map((secret) => JSON.stringify(secret).slice(1, -1)));
@@ -41,7 +65,10 @@ export function createLog(options: LogOptions): Log {
   function bindFields(bound: LogFields): Log {
     const createWriter = (level: LogLevel) => (message: string, fields?: LogFields) => {
       if (LEVELS.indexOf(level) < minLevel) return;
-      const line = JSON.stringify({ time: formatTime(clock()), level, message, ...bound, ...fields });
+      const error = level === "warn" || level === "error" ? fields?.["error"] : undefined;
+      const { isLeftOut = false, ...counts } = typeof error === "string" ? (outages?.find(error, clock()) ?? {}) : {};
+      if (isLeftOut) return;
+      const line = JSON.stringify({ time: formatTime(clock()), level, message, ...bound, ...fields, ...counts });
       write(redact(cleanLogLine(line)));
     };
     return {
@@ -53,6 +80,32 @@ export function createLog(options: LogOptions): Log {
     };
   }
   return bindFields({});
+}
+
+/** Limit of different errors of one outage. */
+const MAX_OUTAGE_ERRORS = 200;
+
+export function createOutages(): Outages {
+  const parts = new Map<OutagePart, Outage>();
+  return {
+    record(part, error) {
+      const outage = parts.get(part) ?? { errors: new Set(), count: 0 };
+      if (outage.errors.size < MAX_OUTAGE_ERRORS) outage.errors.add(error);
+      parts.set(part, outage);
+    },
+    end: (part) => void parts.delete(part),
+    find(error, now) {
+      const outage = [...parts.values()].find(({ errors }) => errors.has(error));
+      if (!outage) return { isLeftOut: false };
+      const { writtenAt, count } = outage;
+      if (writtenAt !== undefined && now - writtenAt < MINUTE) {
+        outage.count += 1;
+        return { isLeftOut: true };
+      }
+      Object.assign(outage, { writtenAt: now, count: 0 });
+      return { isLeftOut: false, ...(count > 0 ? { repeated: count } : {}) };
+    },
+  };
 }
 
 /** Formats times as ISO 8601. The last result is cached, because a busy runtime writes many lines per millisecond. */

@@ -15,7 +15,7 @@ const metricSchema = z.object({
 export function renderMetrics(): string {
   const { registry } = createPrometheusMetrics({
     store: createMemoryStore({ clock: () => 0 }),
-    storeHealth: { getWriteFailure: () => undefined },
+    storeHealth: { getFailure: () => undefined },
     processMetrics: false,
   });
   const rows = z

@@ -16,6 +16,7 @@ export interface MountedRoute {
 const CALLERS: Record<Route["access"], string> = {
   public: "anyone",
   tick: "`TICK_TOKEN` or `ADMIN_TOKEN`",
+  alerts: "`ALERTS_TOKEN` or `ADMIN_TOKEN`",
   admin: "`ADMIN_TOKEN`",
   page: "`ADMIN_TOKEN`, or the page's session cookie",
   agent: "an agent's bridge token",

@@ -4,6 +4,7 @@ import { Hono } from "hono";
 import type { Deps, Route } from "../../shared/app/deps.ts";
 import { addLongPause, readLongPauses } from "../../shared/app/health.ts";
 import { answerCleanJson } from "../../shared/http/request.ts";
+import { readPlaneHealth } from "../../shared/notices/notices.ts";
 import { omitUndefined } from "../../shared/omit-undefined.ts";
 import { listReadableProjects } from "../../shared/records/plane-records.ts";
 import { findCapacityWarnings } from "../../shared/store/capacity.ts";
@@ -12,7 +13,6 @@ import { readFirstLook } from "../../shared/sync/first-look.ts";
 import { readUploads } from "../../shared/tasks/deliverables/send-file.ts";
 import { readStoredBudget } from "../../shared/tasks/forecast.ts";
 import { readPlanRuns } from "../../shared/tasks/views/overview.ts";
-import { createRedactor } from "../../shared/text.ts";
 import { ticketSets } from "../../shared/tickets/ticket.ts";
 import { DAY } from "../../shared/time.ts";
 import { VERSION } from "../../shared/version.ts";
@@ -64,7 +64,7 @@ function app(deps: BoardDeps): Hono {
       plans: await readBoardPlans(deps),
       beyond: open.beyond,
       health: omitUndefined({
-        plane: addLongPause(health.get("plane"), "plane", holds.plane),
+        plane: addLongPause(await readPlaneHealth(deps), "plane", holds.plane),
         telegram: settings.telegram && addLongPause(health.get("telegram"), "telegram", holds.telegram),
         store: readStoreTrouble(deps),
       }),
@@ -88,12 +88,11 @@ async function readBoardPlans({ store }: { store: Store }): Promise<BoardPlan[]>
     .map(({ id, title, project, state, done, total, reason }) => ({ id, title, project, state, done, total, reason }));
 }
 
-function readStoreTrouble({ settings, storeHealth }: BoardDeps): StoreTrouble | undefined {
-  const failure = storeHealth.getWriteFailure();
+function readStoreTrouble({ storeHealth }: BoardDeps): StoreTrouble | undefined {
+  const error = storeHealth.getFailure()?.reason;
   const warnings = findCapacityWarnings(storeHealth.getCapacity());
-  if (failure === undefined && warnings.length === 0) return undefined;
-  const error = failure === undefined ? undefined : createRedactor(settings.secrets)(failure);
-  return { ok: failure === undefined, ...omitUndefined({ error }), warnings };
+  if (error === undefined && warnings.length === 0) return undefined;
+  return { ok: error === undefined, ...omitUndefined({ error }), warnings };
 }
 
 /** The budget of the last minute or two. Before the first run of its tick there is none. */

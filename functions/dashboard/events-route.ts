@@ -30,7 +30,7 @@ import { MINUTE } from "../../shared/time.ts";
 
 interface RevisionDeps {
   store: Store;
-  storeHealth: Pick<StoreHealth, "getWriteFailure" | "getCapacity">;
+  storeHealth: Pick<StoreHealth, "getFailure" | "getCapacity">;
 }
 
 const DEFAULT_OPTIONS: EventStreamOptions = { maxStreams: 20, checkInterval: 400 };
@@ -46,10 +46,11 @@ export const eventsRoute: Route = { path: "/api/events", access: "page", app };
 
 /** The open pages' streams. Each signals that there is something new to fetch, and which tickets changed. */
 export function createEventStreams(
-  deps: Pick<Deps, "store" | "storeHealth" | "clock" | "wait" | "stopping">,
+  deps: Pick<Deps, "store" | "storeHealth" | "notices" | "clock" | "wait" | "stopping">,
   options: EventStreamOptions = DEFAULT_OPTIONS,
 ): EventStreams<void> {
   let revision: string | undefined;
+  let storeRevision = "";
   /** Revision of the last reported news of tickets; undefined until the first look, which reports none. */
   let newsRevision: Revision | undefined;
 
@@ -68,8 +69,10 @@ export function createEventStreams(
     onOpen: (stream) => void stream.send(`retry: 1000\n${formatEvent("change", revision)}`),
     async look(streams, isFirst) {
       if (isFirst) newsRevision = undefined;
-      // An unavailable store counts as no change; the page sees the error when it fetches.
-      const current = await readRevision(deps).catch(() => revision);
+      // An unavailable store counts as no change, except for the notice about it.
+      storeRevision = await readRevision(deps).catch(() => storeRevision);
+      const notices = (await deps.notices.readCurrent()).map(({ kind, since }) => `${kind}${since}`);
+      const current = [storeRevision, ...notices].join(".");
       const changed = current !== revision;
       revision = current;
       const news = (await readNews()).map(({ event, data }) => formatEvent(event, JSON.stringify(data)));
@@ -105,7 +108,7 @@ export async function readRevision({ store, storeHealth }: RevisionDeps): Promis
   const claimSum = claims.reduce((sum, { value }) => sum + value.fence + Math.floor(value.until / MINUTE), 0);
   const planRev = Math.max(0, ...plans.map((row) => row.rev));
   const deadCount = Object.values(queues).reduce((sum, queue) => sum + queue.dead, 0);
-  const failureCount = storeHealth.getWriteFailure() === undefined ? 0 : 1;
+  const failureCount = storeHealth.getFailure() === undefined ? 0 : 1;
   const warningCount = findCapacityWarnings(storeHealth.getCapacity()).length;
   const minutesLeft = [holds.plane, holds.telegram].map((left = 0) => Math.ceil(left / MINUTE));
   const progress = [
@@ -140,7 +143,7 @@ async function readPlanRev(store: Pick<Store, "read">, runs: readonly PlanRun[])
   return Math.max(0, ...rows.map((row) => row?.rev ?? 0));
 }
 
-function app(deps: Pick<Deps, "store" | "storeHealth" | "clock" | "wait" | "stopping">): Hono {
+function app(deps: Pick<Deps, "store" | "storeHealth" | "notices" | "clock" | "wait" | "stopping">): Hono {
   const streams = createEventStreams(deps);
   const formatLimit = (size: number) => `Too many open pages (${size}). Close one, or try again later.`;
   return new Hono().get("/", (c) => answerEventStream(c, streams, undefined, formatLimit));

@@ -1,5 +1,6 @@
 /** Versions of Plane and OpenClaw: how they are written and compared, and which Groundcrew was tried with. */
 
+import { isUntestedPlane, toReleaseLine } from "../../shared/plane/plane-versions.ts";
 import { createReport, type Finding } from "./findings.ts";
 
 /** Versions of other programs that Groundcrew is known to work with; undefined when that is unknown. */
@@ -48,23 +49,14 @@ export function parseVersionOutput(output: string): string | undefined {
   )[0];
 }
 
-/**
- * Compares the version that Plane reports with those that are known to work. Only release lines such as 1.3 are
- * compared, because Plane v1.2.2 reports itself as 1.2.0. Says nothing when there is nothing to warn about or to compare.
- */
+/** Compares the version that Plane reports with those that are known to work. Says nothing without a warning. */
 export function checkKnownPlane(version: string, known: readonly string[] | undefined): Finding[] {
-  const line = toReleaseLine(version);
-  if (known === undefined || line === undefined || known.some((one) => toReleaseLine(one) === line)) return [];
+  if (!isUntestedPlane(version, known)) return [];
   const { warning } = createReport("plane version");
   return [
-    warning`${version}: Groundcrew was not tried with Plane ${line}, only with ${known.join(", ")}
+    warning`${version}: Groundcrew was not tried with Plane ${toReleaseLine(version)}, only with ${known?.join(", ")}
       → Check that tasks, relations and webhooks work as expected, or use one of these versions.`,
   ];
-}
-
-/** `1.3` of `v1.3.1`; undefined for other texts. */
-function toReleaseLine(version: string): string | undefined {
-  return /^v?(\d+\.\d+)(?:\.|$)/.exec(version)?.[1];
 }
 
 /** Compares the version of OpenClaw on this machine; undefined when it is not known. Says nothing without a warning. */

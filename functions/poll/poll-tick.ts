@@ -3,11 +3,11 @@
  * the tick that handles due jobs.
  */
 
-import type { SyncDeps, TaskDeps, Tick } from "../../shared/app/deps.ts";
+import type { Deps, SyncDeps, TaskDeps, Tick } from "../../shared/app/deps.ts";
 import { DEFAULT_POLL_CRON } from "../../shared/config/environment.ts";
 import type { Settings } from "../../shared/config/settings.ts";
 import type { PlaneClient } from "../../shared/plane/endpoint.ts";
-import { PlaneError, REFUSAL_CODES } from "../../shared/plane/errors.ts";
+import { isTransientPlaneError, PlaneError, REFUSAL_CODES } from "../../shared/plane/errors.ts";
 import { queueInterruptedProcedures } from "../../shared/procedure/procedure.ts";
 import { isReadableProject, listReadableProjects, type ProjectRecord } from "../../shared/records/plane-records.ts";
 import { observedKeys, observedSets } from "../../shared/records/store-keys.ts";
@@ -62,10 +62,13 @@ export const pollTick: Tick = {
   cron: getPollCron,
   async run(deps) {
     const correlation = `poll-${deps.newId()}`;
-    const read = await readProjects(deps, correlation);
+    const read = await readProjects(deps, correlation).catch((thrown: unknown) => reportFailedPoll(deps, thrown));
     await refreshNames(deps);
     const counts = await pollProjects(deps, read.projects, correlation);
     if (counts.unasked > 0) deps.requestPoll("Plane has not been asked for all items that its lists lack");
+    const isRefused = counts.projects === 0 && read.projects.some(isReadableProject);
+    const problem = isRefused ? { values: { reason: "Plane refuses to list the tasks of every project" } } : undefined;
+    await deps.notices.report("polls_failing", problem);
     for (const project of read.projects.filter(isReadableProject))
       await advanceCycles(deps, project, read.date, correlation);
     await observeAllBlockedByText(deps, correlation);
@@ -78,6 +81,13 @@ export const pollTick: Tick = {
     return { ...counts, ...agents };
   },
 };
+
+/** Reports a poll that Plane answers but refuses; a Plane that gives no answer, or refuses the key, is another notice. */
+async function reportFailedPoll(deps: Pick<Deps, "notices">, thrown: unknown): Promise<never> {
+  if (thrown instanceof PlaneError && !isTransientPlaneError(thrown))
+    await deps.notices.report("polls_failing", { values: { reason: thrown.message } });
+  throw thrown;
+}
 
 /**
  * Reads the cycles, states and labels of every project once an hour: Plane sends no webhook when a cycle starts or ends

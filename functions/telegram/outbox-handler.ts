@@ -7,6 +7,7 @@ import { MINUTE, type Ms } from "../../shared/time.ts";
 import { createMigrationAwareBot } from "./delivery/chat-migration.ts";
 import type { DeliveryContext, OutboxDeps } from "./delivery/context.ts";
 import { replaceMessage, sendPreparedMessage } from "./delivery/messages.ts";
+import { showNotice } from "./delivery/notices.ts";
 import { deliverNotification, refreshBurst } from "./delivery/notifications.ts";
 import { TELEGRAM_LIMITS, type TelegramLimits } from "./delivery/rate-limits.ts";
 import { refreshLiveMessages, sendLiveMessage } from "./live-messages/live-messages.ts";
@@ -68,6 +69,8 @@ export function createOutboxHandler(options: OutboxOptions = {}) {
           return sendPreparedMessage(context, body);
         case "replacement":
           return replaceMessage(context, body);
+        case "notice":
+          return showNotice(context, body);
         case "live_refresh":
           return refreshLiveMessages(context, body);
       }

@@ -25,7 +25,7 @@ import { cleanLine, tryParseJson } from "../../shared/text.ts";
 import { MINUTE, type Ms, SECOND } from "../../shared/time.ts";
 import { getBackOff } from "./review-wakes.ts";
 
-type DeliverDeps = WakeTaskDeps & Pick<Deps, "fetch" | "log" | "newId" | "metrics">;
+type DeliverDeps = WakeTaskDeps & Pick<Deps, "fetch" | "log" | "newId" | "metrics" | "notices">;
 
 /** When OpenClaw reports the end of a run to the agent's main session. It starts the run itself at once in both modes. */
 type WakeMode = "now" | "next-heartbeat";
@@ -200,6 +200,12 @@ function hasSameTasks(ids: readonly string[], tasks: readonly WakeTask[]): boole
   return ids.length === tasks.length && tasks.every(({ id }) => ids.includes(id));
 }
 
+/** The address of the OpenClaw gateway of an agent; undefined for an agent that is woken otherwise, or without one. */
+function findGatewayUrl({ settings }: Pick<Deps, "settings">, { wake }: AgentSettings): string | undefined {
+  if (wake.kind !== "openclaw") return undefined;
+  return ("url" in wake ? wake.url : undefined) ?? settings.openclaw?.url;
+}
+
 /** Posts one wake. `id` lets a receiver recognise repeats. Undefined when the agent has no URL or token to post with. */
 async function sendWake(
   deps: DeliverDeps,
@@ -215,8 +221,9 @@ async function sendWake(
     const payload = JSON.stringify({ type: "agent.wake", timestamp, data: { agent: agent.name, tasks } });
     return postJson(deps, wake.url, createSignedHeaders(wake.secret, id, now, payload), payload);
   }
-  const { url: defaultUrl, token } = deps.settings.openclaw ?? {};
-  const { url = defaultUrl, agent: agentId = agent.name.toLowerCase() } = "url" in wake || "agent" in wake ? wake : {};
+  const { token } = deps.settings.openclaw ?? {};
+  const url = findGatewayUrl(deps, agent);
+  const agentId = ("agent" in wake ? wake.agent : undefined) ?? agent.name.toLowerCase();
   if (url === undefined || token === undefined) return undefined;
   return postToGateway(deps, { url: url.replace(/\/+$/, ""), token }, agentId, id, tasks);
 }
@@ -322,6 +329,11 @@ async function settleWake(
   deps.metrics.count("groundcrew_wakes_total", { agent: agent.name, outcome: outcome.ok ? "sent" : "failed" });
   const message = outcome.ok ? "agent woken" : "agent not woken";
   deps.log[outcome.ok ? "info" : "warn"](message, { agent: agent.name, id, outcome: outcome.outcome, run });
+  const gateway = findGatewayUrl(deps, agent);
+  if (gateway !== undefined) {
+    const problem = outcome.ok ? undefined : { values: { reason: outcome.outcome } };
+    await deps.notices.report("gateway_away", problem, new URL(gateway).host);
+  }
   // OpenClaw 2026.2 runs a repeated call twice, and after a call without a response the agent may already be running.
   const isUncertain = outcome.status === undefined && !outcome.notSent && agent.wake.kind === "openclaw";
   if (outcome.ok || isUncertain) {

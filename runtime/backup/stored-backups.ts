@@ -3,12 +3,12 @@
  * elsewhere.
  */
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import type { BackupState } from "../../shared/app/deps.ts";
 import { DAY, type Ms } from "../../shared/time.ts";
-import { getErrorCode } from "../node/files.ts";
 import { syncFolder, writeText } from "./files.ts";
 import { backupManifestSchema, MANIFEST_FILE, parseBackupName } from "./manifest.ts";
 
@@ -35,20 +35,46 @@ const KEPT = { days: 7, weeks: 4 } as const;
 const DAYS_BEFORE_FIRST_MONDAY = 4;
 
 /**
- * Finds the newest complete backup of a folder; undefined when there is none. Throws when the folder cannot be read.
- * Its files are not compared with their checksums: a restore does that.
+ * Reads what is known of the backups of a folder, without comparing files with their checksums: a restore does that. A
+ * new folder is not one without backups: until the first one is due, its age counts.
  */
-export function findNewestBackup(folder: string): { name: string; began: Ms; bytes: number } | undefined {
-  const names = readdirSync(folder).filter((name) => parseBackupName(name) !== undefined);
-  for (const name of names.sort().reverse()) {
-    try {
-      const manifest = backupManifestSchema.parse(JSON.parse(readFileSync(join(folder, name, MANIFEST_FILE), "utf8")));
-      return { name, began: Date.parse(manifest.began), bytes: manifest.bytes };
-    } catch {
-      // Not a backup of this version, or one that is not complete.
-    }
+export function readBackupState(folder: string): BackupState {
+  const copies = readCopies(folder);
+  const state = copies ? { copies } : {};
+  try {
+    const complete = listCompleteBackups(folder);
+    const [first] = complete;
+    if (!first) return { ...state, since: statSync(folder).ctimeMs };
+    const { parts, ...newest } = first;
+    const known = new Set(complete.flatMap((earlier) => earlier.parts));
+    const missing = [...known].filter((part) => !parts.includes(part));
+    return { ...state, newest: { ...newest, missing }, since: newest.began };
+  } catch {
+    return state;
   }
-  return undefined;
+}
+
+/** Finds the newest complete backup of a folder; undefined when there is none. Throws when the folder cannot be read. */
+export function findNewestBackup(folder: string): { name: string; began: Ms; bytes: number } | undefined {
+  return listCompleteBackups(folder)[0];
+}
+
+/** The backups of this version that are complete, the newest first. */
+function listCompleteBackups(folder: string) {
+  const names = readdirSync(folder).filter((name) => parseBackupName(name) !== undefined);
+  return names
+    .sort()
+    .reverse()
+    .flatMap((name) => {
+      try {
+        const text = readFileSync(join(folder, name, MANIFEST_FILE), "utf8");
+        const { began, bytes, parts } = backupManifestSchema.parse(JSON.parse(text));
+        return [{ name, began: Date.parse(began), bytes, parts }];
+      } catch {
+        // Not a backup of this version, or one that is not complete.
+        return [];
+      }
+    });
 }
 
 /**
@@ -74,18 +100,19 @@ export async function recordCopy(folder: string, backup: string, copied: Ms): Pr
 }
 
 /**
- * Reads what is known about the copies of a folder's backups: the last one that was copied, when it began, and when its
- * copy was complete; undefined where they are not copied. A record that cannot be read counts as one without a copy, so
- * that the alert fires.
+ * Reads what is known about the copies of a folder's backups: the last one that was copied, and since when there is no
+ * newer copy; undefined where they are not copied. A record that cannot be read counts as one without a copy.
  */
-export function readCopies(folder: string): { last?: { name: string; began: Ms; copied: Ms } } | undefined {
+export function readCopies(folder: string): BackupState["copies"] {
+  const path = join(folder, RECORD_FILE);
+  const changed = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+  if (changed === undefined) return undefined;
   try {
-    const { backup, copied } = recordSchema.parse(JSON.parse(readFileSync(join(folder, RECORD_FILE), "utf8")));
+    const { backup, copied } = recordSchema.parse(JSON.parse(readFileSync(path, "utf8")));
     const began = parseBackupName(backup);
-    return began === undefined ? {} : { last: { name: backup, began, copied: Date.parse(copied) } };
-  } catch (thrown) {
-    return getErrorCode(thrown) === "ENOENT" ? undefined : {};
-  }
+    if (began !== undefined) return { last: { name: backup, began, copied: Date.parse(copied) }, since: began };
+  } catch {}
+  return { since: changed };
 }
 
 /**

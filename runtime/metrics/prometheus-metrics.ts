@@ -5,12 +5,19 @@
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { readAllSpending } from "../../shared/accounting/spending.ts";
-import type { Deps, StoreHealth } from "../../shared/app/deps.ts";
+import type { BackupState, Deps, StoreHealth } from "../../shared/app/deps.ts";
 import { readLongPauses } from "../../shared/app/health.ts";
 import type { PlaneSettings } from "../../shared/config/settings.ts";
 import { COUNTERS, type CounterName, HISTOGRAMS, type HistogramName, type Metrics } from "../../shared/metrics.ts";
 import { readCanary } from "../../shared/monitoring/canary.ts";
-import { readOutage } from "../../shared/monitoring/outage.ts";
+import { NOTICE_KINDS } from "../../shared/notice-kinds.ts";
+import type { NoticeRecord } from "../../shared/notices/notice-record.ts";
+import {
+  createLocalNotices,
+  type LocalNotices,
+  readCurrentNotices,
+  readPlaneProblem,
+} from "../../shared/notices/notices.ts";
 import { readQuotaLeft } from "../../shared/plane/quota.ts";
 import { workKeys } from "../../shared/records/store-keys.ts";
 import { ACTIVE_TICKET_STATES } from "../../shared/records/task-records.ts";
@@ -23,19 +30,20 @@ import { readRunners } from "../../shared/tickets/runners.ts";
 import { countTickets, readTickets } from "../../shared/tickets/stored-tickets.ts";
 import type { Ticket, TicketState } from "../../shared/tickets/ticket.ts";
 import type { Ms } from "../../shared/time.ts";
-import { findNewestBackup, readCopies } from "../backup/stored-backups.ts";
 
 interface PrometheusOptions {
   store: Pick<Store, "stats" | "now" | "scan" | "read" | "readCapacity" | "listPauses" | "count" | "countConsumed">;
-  storeHealth: Pick<StoreHealth, "getWriteFailure">;
+  storeHealth: Pick<StoreHealth, "getFailure">;
+  /** The notices that are kept outside the store. Default: none. */
+  localNotices?: LocalNotices;
   /** Plane's present settings, for its quota. Default: none. */
   getPlaneSettings?: () => PlaneSettings | undefined;
   /** `tickets.max_sessions`; undefined without tickets. */
   maxSessions?: number | undefined;
   /** Also export the process's own memory, CPU and event loop. */
   processMetrics: boolean;
-  /** BACKUP_FOLDER; undefined where backups are not configured. */
-  backupFolder?: string;
+  /** Absent where backups are not configured. */
+  readBackups?: () => BackupState;
   /** Default: the machine's clock. */
   clock?: () => number;
 }
@@ -60,7 +68,7 @@ interface StoreState {
   capacity: Awaited<ReturnType<Store["readCapacity"]>> | undefined;
 }
 
-type Backups = ReturnType<typeof readBackups>;
+type Backups = BackupState & { now: Ms };
 
 const CLAIM_END_REASONS: readonly (ClaimLossReason | "finished")[] = [
   "expired",
@@ -112,8 +120,8 @@ const RECORD_METRICS: readonly ScrapedMetric<StoreRecords>[] = [
   },
   {
     name: "groundcrew_plane_up",
-    help: "1 when Plane answered the last check of the tick `plane`, 0 when it did not.",
-    read: ({ plane, outage }) => (plane ? [[outage && outage.answersSince === undefined ? 0 : 1]] : []),
+    help: "1 when Plane answers and accepts the key, as the last checks and polls found, else 0.",
+    read: ({ plane, planeProblem }) => (plane ? [[planeProblem ? 0 : 1]] : []),
   },
   {
     name: "groundcrew_plane_quota",
@@ -271,11 +279,21 @@ const STORE_METRICS: readonly ScrapedMetric<StoreState>[] = [
   },
 ];
 
+const NOTICE_METRICS: readonly ScrapedMetric<readonly NoticeRecord[]>[] = [
+  {
+    name: "groundcrew_notice",
+    help: "Number of current operational notices of a kind; 0 for each kind without one.",
+    labels: ["kind"],
+    read: (notices) =>
+      Object.keys(NOTICE_KINDS).map((kind) => [notices.filter((notice) => notice.kind === kind).length, { kind }]),
+  },
+];
+
 const BACKUP_METRICS: readonly ScrapedMetric<Backups>[] = [
   {
     name: "groundcrew_backup_age_seconds",
-    help: "Age of the newest backup in `BACKUP_FOLDER`; `+Inf` when there is none or the folder cannot be read; absent without `BACKUP_FOLDER`.",
-    read: ({ newest, now }) => [[toAge(newest?.began, now)]],
+    help: "Age of the newest backup in `BACKUP_FOLDER`, or of the folder while there is none; `+Inf` when it cannot be read; absent without `BACKUP_FOLDER`.",
+    read: ({ since, now }) => [[toAge(since, now)]],
   },
   {
     name: "groundcrew_backup_size_bytes",
@@ -319,12 +337,20 @@ export function createPrometheusMetrics(options: PrometheusOptions): {
   scrape: NonNullable<Deps["scrape"]>;
   registry: Registry;
 } {
-  const { store, storeHealth, getPlaneSettings = () => undefined, maxSessions, backupFolder } = options;
+  const {
+    store,
+    storeHealth,
+    localNotices = createLocalNotices(),
+    getPlaneSettings = () => undefined,
+    maxSessions,
+    readBackups,
+  } = options;
   const { clock = Date.now } = options;
   const registry = new Registry();
   const metrics = createEventMetrics(registry);
   const setRecordMetrics = createScrapedMetrics(registry, RECORD_METRICS);
   const setStoreMetrics = createScrapedMetrics(registry, STORE_METRICS);
+  const setNoticeMetrics = createScrapedMetrics(registry, NOTICE_METRICS);
   const setBackupMetrics = createScrapedMetrics(registry, BACKUP_METRICS);
   if (options.processMetrics) collectDefaultMetrics({ register: registry });
 
@@ -332,10 +358,11 @@ export function createPrometheusMetrics(options: PrometheusOptions): {
     registry,
     metrics,
     async scrape() {
-      setBackupMetrics(backupFolder === undefined ? undefined : readBackups(backupFolder, clock()));
+      setNoticeMetrics(await readCurrentNotices(store, localNotices));
+      setBackupMetrics(readBackups && { ...readBackups(), now: clock() });
       const records = await readRecords(store, getPlaneSettings()).catch(() => undefined);
       setRecordMetrics(records && { ...records, maxSessions });
-      const isUp = records !== undefined && storeHealth.getWriteFailure() === undefined;
+      const isUp = records !== undefined && storeHealth.getFailure() === undefined;
       // A store whose capacity is unknown may still work, for example a Redis that does not allow INFO.
       setStoreMetrics({ isUp, capacity: await store.readCapacity().catch(() => undefined) });
       return { type: registry.contentType, text: await registry.metrics() };
@@ -386,26 +413,37 @@ function createScrapedMetrics<Source>(registry: Registry, table: readonly Scrape
 
 /** Reads what RECORD_METRICS show. Rejects when the store does not answer. */
 async function readRecords(store: PrometheusOptions["store"], plane: PlaneSettings | undefined) {
-  const [{ queues }, now, outage, totals, quotas, holds, canary, spending, budget, [confidence], ...ticketRecords] =
-    await Promise.all([
-      store.stats(),
-      store.now(),
-      readOutage(store),
-      readTaskTotals(store),
-      plane ? readQuotas(store, plane) : [],
-      readLongPauses(store),
-      readCanary(store),
-      readAllSpending(store),
-      readStoredBudget({ store }),
-      store.read<ConfidenceRecord>([workKeys.confidence]),
-      countTickets(store),
-      readRunners(store),
-      readTickets({ store }, OPEN_STATES),
-    ]);
+  const [
+    { queues },
+    now,
+    planeProblem,
+    totals,
+    quotas,
+    holds,
+    canary,
+    spending,
+    budget,
+    [confidence],
+    ...ticketRecords
+  ] = await Promise.all([
+    store.stats(),
+    store.now(),
+    readPlaneProblem(store),
+    readTaskTotals(store),
+    plane ? readQuotas(store, plane) : [],
+    readLongPauses(store),
+    readCanary(store),
+    readAllSpending(store),
+    readStoredBudget({ store }),
+    store.read<ConfidenceRecord>([workKeys.confidence]),
+    countTickets(store),
+    readRunners(store),
+    readTickets({ store }, OPEN_STATES),
+  ]);
   const [tickets, runners, openTickets] = ticketRecords;
   return {
     queues: Object.entries(queues),
-    ...{ now, plane, outage, totals, quotas, holds, canary, spending, budget, confidence },
+    ...{ now, plane, planeProblem, totals, quotas, holds, canary, spending, budget, confidence },
     ...{ tickets, runners, openTickets },
   };
 }
@@ -416,15 +454,4 @@ function readQuotas(
 ): Promise<{ key: string; left: number }[]> {
   const keys = Object.entries({ ...agentKeys, [SYSTEM_KEY]: apiKey });
   return Promise.all(keys.map(async ([key, apiKey]) => ({ key, left: await readQuotaLeft(store, { apiKey, limit }) })));
-}
-
-/** Reads the newest backup and its copies. A folder that cannot be read counts as one without a backup, so that the alert fires. */
-function readBackups(folder: string, now: Ms) {
-  let newest: ReturnType<typeof findNewestBackup>;
-  try {
-    newest = findNewestBackup(folder);
-  } catch {
-    newest = undefined;
-  }
-  return { newest, copies: readCopies(folder), now };
 }

@@ -9,7 +9,9 @@ import {
   chmodSync,
   chownSync,
   closeSync,
+  existsSync,
   fstatSync,
+  fsyncSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -20,6 +22,7 @@ import {
   rmSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
@@ -100,6 +103,30 @@ export function createAssetReader(): (path: string) => string {
     const text = texts.get(path) ?? readFileSync(getProductFile(path), "utf8");
     texts.set(path, text);
     return text;
+  };
+}
+
+/** Size of a padded file: 4 KiB, one block of most file systems. */
+const PADDED_SIZE = 4_096;
+
+/**
+ * A small file that keeps its size, so that it can also be written on a full disk once it exists. A text that is longer
+ * is not written. Its content may be damaged by a failure of the machine during a write.
+ */
+export function openPaddedFile(path: string): { read: () => string | undefined; write: (text: string) => void } {
+  return {
+    read: () => (existsSync(path) ? readFileSync(path, "utf8").trimEnd() : undefined),
+    write(text) {
+      const bytes = Buffer.from(text.padEnd(PADDED_SIZE));
+      if (bytes.length > PADDED_SIZE) throw new RangeError(`${path} holds at most ${PADDED_SIZE} bytes.`);
+      const file = openSync(path, existsSync(path) ? "r+" : "wx", 0o600);
+      try {
+        writeSync(file, bytes);
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+    },
   };
 }
 

@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { backup, DatabaseSync, type StatementSync } from "node:sqlite";
+import { setImmediate as yieldToOthers } from "node:timers/promises";
 import { GroundcrewError, getErrorMessage } from "../../shared/errors.ts";
 import type { Store } from "../../shared/store/port.ts";
 import type { SqlDriver } from "../../shared/store/sql/database.ts";
@@ -15,6 +16,7 @@ import { StoreFormatError } from "../../shared/store/store-format.ts";
 import { HOUR, type Ms, wait } from "../../shared/time.ts";
 import {
   createPrivateFile,
+  describeDamage,
   describeLostFile,
   describeOpenError,
   describeStatementError,
@@ -135,6 +137,7 @@ function createSqliteDriver(path: string): SqlDriver {
     reclaimSpace: () => reclaimPages(database),
     readCapacity: () => ({ disk: readDiskSpace(dirname(path)) }),
     saveCopy: () => saveSqliteCopy(database, dirname(path)),
+    findDamage: () => findDamage(database, path),
     close: () => database.close(),
   };
 }
@@ -151,6 +154,22 @@ function createStatementRunner(database: DatabaseSync, path: string): SqlDriver[
       throw new GroundcrewError("unavailable", describeStatementError(path, error), { cause: error });
     }
   };
+}
+
+/** Checks one table with its indexes at a time. Reading a page finds the same damage, but only when it is needed. */
+async function findDamage(database: DatabaseSync, path: string): Promise<string | undefined> {
+  try {
+    const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
+    for (const { name } of tables) {
+      const row = database.prepare(`PRAGMA quick_check("${String(name)}")`).get();
+      const found = String(row?.["quick_check"]);
+      if (found !== "ok") return describeDamage(path, found);
+      await yieldToOthers();
+    }
+    return undefined;
+  } catch (error) {
+    return describeStatementError(path, error);
+  }
 }
 
 function countFreePages(database: DatabaseSync): number {

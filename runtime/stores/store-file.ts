@@ -46,7 +46,7 @@ export function findFileProblem(path: string): string | undefined {
 }
 
 /** Describes a damaged file by SQLite's own message, and what to do. */
-function describeDamage(path: string, reason: string): string {
+export function describeDamage(path: string, reason: string): string {
   return `The store ${path} is damaged: ${reason}. Stop Groundcrew. ${REBUILD_HINT}`;
 }
 

@@ -11,6 +11,7 @@ import type { GroundcrewError } from "../errors.ts";
 import type { Hashing } from "../hashing.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
+import type { NoticeKind } from "../notice-kinds.ts";
 import type { PlaneClient } from "../plane/endpoint.ts";
 import type { StoreCapacity } from "../store/capacity.ts";
 import type { JobResult, LeasedJob, Queue, Store, StoredValue } from "../store/port.ts";
@@ -52,6 +53,8 @@ export interface Deps {
   health: Health;
   /** Whether the store can be written, and how full it is. */
   storeHealth: StoreHealth;
+  /** What is broken, as people are told of it. */
+  notices: Notices;
   /** The last pictures of sessions' terminals, and who watches them; in memory. */
   terminals: Terminals;
   /** Runs the manifest's ticks; two runs of one tick never overlap. */
@@ -76,6 +79,8 @@ export interface Deps {
   drain: () => Promise<number>;
   /** Returns the text of a file of the product, by its path in the repository. Throws when the file is missing. */
   readAsset: (path: string) => string;
+  /** Reads what is known of the backups; absent on hosts without a folder for them (BACKUP_FOLDER). */
+  readBackups?: () => BackupState;
   /** Absent on hosts that do not store the secrets in a local file. */
   bridgeTokens?: BridgeTokens;
   /** Requests a poll within a minute, because a change may have been missed. Repeated requests cause one poll. */
@@ -175,11 +180,11 @@ export interface Tick {
 export interface Route {
   path: string;
   /**
-   * `public` requires no token (health, signed webhooks); `tick` requires TICK_TOKEN or ADMIN_TOKEN; `admin` requires
-   * ADMIN_TOKEN; `page` requires ADMIN_TOKEN or the cookie of a dashboard session; `agent` requires a bridge token;
+   * `public` requires no token (health, signed webhooks); `tick` requires TICK_TOKEN or ADMIN_TOKEN, `alerts`
+   * ALERTS_TOKEN or ADMIN_TOKEN; `admin` requires ADMIN_TOKEN; `page` requires ADMIN_TOKEN or the cookie of a dashboard session; `agent` requires a bridge token;
    * `runner` requires RUNNER_TOKEN.
    */
-  access: "public" | "tick" | "admin" | "page" | "agent" | "runner";
+  access: "public" | "tick" | "alerts" | "admin" | "page" | "agent" | "runner";
   /** The route streams large bodies at the client's speed, so it has its own time limits. */
   streams?: true;
   app: (deps: Deps) => Hono;
@@ -252,17 +257,54 @@ export interface Health {
   get(part: HealthComponent): ComponentHealth;
 }
 
-/** Whether the store can be written, by the results of the product's own writes and of regular probes. */
+/** Whether the store can keep what it is given, by the results of the product's own calls and of regular probes. */
 export interface StoreHealth {
-  /** Reason of the last failed write; undefined while the store can be written. */
-  getWriteFailure(): string | undefined;
-  recordWriteFailure(thrown: unknown): void;
+  /** Why the store cannot keep what it is given; undefined while it can. Its kind is that of the notice. */
+  getFailure(): { kind: NoticeKind; reason: string } | undefined;
+  /** Records a failed call. A read counts only when it finds damaged data. */
+  recordFailure(thrown: unknown, isWrite: boolean): void;
   /**
    * Records that a probe was written. It ends a failure unless another write has failed since the probe before it: a
-   * nearly full store may accept one write and reject the next.
+   * nearly full store may accept one write and reject the next. Damage stays until a check finds none.
    */
   recordProbeSuccess(): void;
+  /** Records the result of a check of the whole store; undefined: it is sound. */
+  recordDamage(damage: string | undefined): void;
   /** The capacity that was read last; empty before the first time. */
   getCapacity(): StoreCapacity;
   recordCapacity(capacity: StoreCapacity): void;
+}
+
+/** The backups in BACKUP_FOLDER. */
+export interface BackupState {
+  /** The newest complete backup; `missing`: parts that earlier ones have and it does not. */
+  newest?: { name: string; began: Ms; bytes: number; missing: readonly string[] };
+  /** Since when the newest backup is that old, or there could have been one; undefined: the folder cannot be read. */
+  since?: Ms;
+  /** Where BACKUP_AFTER copies backups elsewhere: the last one that it copied, and since when there is no newer copy. */
+  copies?: { last?: { name: string; began: Ms; copied: Ms }; since: Ms };
+}
+
+/** A current notice, in the language of the settings. `since`: ISO 8601. */
+export interface Notice {
+  kind: NoticeKind;
+  since: string;
+  text: string;
+  remedy: string;
+}
+
+/** What is broken: reported as often as it is observed, told to people once. */
+export interface Notices {
+  /**
+   * Reports what is wrong, or that nothing is. `values` fill the placeholders of the notice's text and must not change
+   * by themselves (a time since when, not a duration); `since`: when it began, if that is known.
+   * @param subject tells notices of one kind apart: the name of an agent
+   */
+  report(
+    kind: NoticeKind,
+    problem: { values?: Readonly<Record<string, string>>; since?: Ms } | undefined,
+    subject?: string,
+  ): Promise<void>;
+  /** The current notices, oldest first; also while the store does not answer. */
+  readCurrent(): Promise<Notice[]>;
 }

@@ -4,10 +4,12 @@
  */
 
 import { getErrorMessage } from "../errors.ts";
-import type { Log } from "../log.ts";
+import type { Outages } from "../log.ts";
+import type { NoticeKind } from "../notice-kinds.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { type PlaneClient, requiresApiKey } from "../plane/endpoint.ts";
 import { PlaneAuthError, PlaneError, PlaneRateLimitedError } from "../plane/errors.ts";
+import { projectsApi } from "../plane/projects.ts";
 import type { StoreCapacity } from "../store/capacity.ts";
 import type { BucketPause, Queue, Store } from "../store/port.ts";
 import { LONG_PAUSE_MS, MAX_PAUSE_MS, type PausedSystem } from "../store/rate-limits.ts";
@@ -16,21 +18,36 @@ import { MINUTE, type Ms } from "../time.ts";
 import type { ComponentHealth, Health, HealthComponent, StoreHealth } from "./deps.ts";
 
 /**
- * Operations that change nothing in the store. `saveCopy` writes a file of its own, and its caller reports a failure;
- * the failure of a read is reported by whoever needs the value.
+ * The watched operations of the store. `saveCopy` writes a file of its own, and its caller reports a failure; the others
+ * that are not here say nothing about the store's data.
  */
-type ReadOperation =
-  | "now"
-  | "read"
-  | "scan"
-  | "count"
-  | "stats"
-  | "listDeadJobs"
-  | "countConsumed"
-  | "listPauses"
-  | "readCapacity"
-  | "saveCopy"
-  | "close";
+const WATCHED_OPERATIONS: Record<Exclude<keyof Store, UnwatchedOperation>, "read" | "write"> = {
+  read: "read",
+  scan: "read",
+  count: "read",
+  stats: "read",
+  listDeadJobs: "read",
+  countConsumed: "read",
+  listPauses: "read",
+  commit: "write",
+  lease: "write",
+  release: "write",
+  take: "write",
+  acknowledge: "write",
+  advanceRetries: "write",
+  replay: "write",
+  discard: "write",
+  consume: "write",
+  consumeAll: "write",
+  pause: "write",
+  limitPause: "write",
+  takeProbe: "write",
+  endProbe: "write",
+  trim: "write",
+  reclaimSpace: "write",
+};
+
+type UnwatchedOperation = "now" | "readCapacity" | "saveCopy" | "findDamage" | "close";
 
 /** Time until the last long pause of each system ends; a system without one is absent. */
 export type LongPauses = Partial<Record<PausedSystem, Ms>>;
@@ -42,16 +59,18 @@ const SYSTEMS: Record<PausedSystem, { name: string; queues: readonly Queue[] }> 
 };
 
 /** `redact` removes secrets from failure reasons, because `/ready` returns them. */
-export function createHealth(clock: () => Ms, redact: (text: string) => string): Health {
+export function createHealth(clock: () => Ms, redact: (text: string) => string, outages?: Outages): Health {
   const lastSuccess = new Map<HealthComponent, Ms>();
   const errors = new Map<HealthComponent, string>();
   return {
     recordSuccess(part) {
       lastSuccess.set(part, clock());
       errors.delete(part);
+      if (part === "plane") outages?.end(part);
     },
     recordFailure(part, reason) {
       errors.set(part, redact(reason));
+      if (part === "plane") outages?.record(part, reason);
     },
     get(part) {
       const at = lastSuccess.get(part);
@@ -79,11 +98,12 @@ export function recordPlaneHealth(client: PlaneClient, health: Health): PlaneCli
 
   function recordError(thrown: unknown) {
     if (thrown instanceof PlaneRateLimitedError) return;
-    // After a success, a 403 concerns one resource only. Before any success it is a failure, for example of a mistyped
-    // workspace.
+    // After a success, a 403 concerns one resource only, unless that is the list of projects: the account is no longer in
+    // the workspace. Before any success it is a failure, for example of a mistyped workspace.
+    const isBasic = thrown instanceof PlaneError && thrown.operation === projectsApi.list.operation;
     const isForbidden = thrown instanceof PlaneAuthError && thrown.reason === "permission";
-    if (isForbidden && health.get("plane").ok) return;
-    if (isPlaneAnswer(thrown)) health.recordSuccess("plane");
+    if (isForbidden && !isBasic && health.get("plane").ok) return;
+    if (isPlaneAnswer(thrown) && !isBasic) health.recordSuccess("plane");
     else health.recordFailure("plane", getErrorMessage(thrown));
   }
 
@@ -100,6 +120,38 @@ export function recordPlaneHealth(client: PlaneClient, health: Health): PlaneCli
         }
       } finally {
         await pages.return?.();
+      }
+    },
+  };
+}
+
+/**
+ * Wraps an agent's client so that a refused key is reported, and the first call afterwards that it is not. `report` gets
+ * the reason of the refusal; what it throws is ignored, because the next call reports again.
+ */
+export function watchAgentKey(client: PlaneClient, report: (reason: string | undefined) => Promise<void>): PlaneClient {
+  let reported: string | undefined | "nothing" = "nothing";
+
+  async function reportOnce(reason: string | undefined) {
+    if (reported === reason) return;
+    await report(reason).then(
+      () => {
+        reported = reason;
+      },
+      () => {},
+    );
+  }
+
+  return {
+    ...client,
+    async call(endpoint, options) {
+      try {
+        const answer = await client.call(endpoint, options);
+        await reportOnce(undefined);
+        return answer;
+      } catch (thrown) {
+        if (thrown instanceof PlaneAuthError && thrown.reason === "key") await reportOnce(thrown.message);
+        throw thrown;
       }
     },
   };
@@ -135,24 +187,45 @@ export function recordTelegramHealth(bot: TelegramBot, health: Health): Telegram
   };
 }
 
-export function createStoreHealth(log: Log): StoreHealth {
-  let failure: string | undefined;
+/** The notices about a store that cannot keep what it is given, with what its engines say. The last one is any other. */
+const STORE_FAILURES = [
+  ["store_damaged", /is damaged|malformed|not a database/i],
+  ["store_full", /database or disk is full|no space left|OOM command not allowed/i],
+  ["store_read_only", /readonly|read-only|MISCONF|EROFS/i],
+  ["store_lost", /was moved away, deleted or replaced/i],
+  ["store_unreachable", /(?:)/],
+] as const satisfies readonly (readonly [NoticeKind, RegExp])[];
+
+export const STORE_NOTICES = STORE_FAILURES.map(([kind]) => kind);
+
+/** @param redact removes secrets from the reasons */
+export function createStoreHealth(redact: (text: string) => string, outages?: Outages): StoreHealth {
+  let failure: ReturnType<StoreHealth["getFailure"]>;
+  let damage: ReturnType<StoreHealth["getFailure"]>;
   let hasFailedSinceProbe = false;
   let lastCapacity: StoreCapacity = {};
   return {
-    getWriteFailure: () => failure,
-    recordWriteFailure(thrown) {
-      const error = getErrorMessage(thrown);
-      if (failure === undefined) log.error("the store cannot be written", { error });
-      failure = error;
-      hasFailedSinceProbe = true;
+    getFailure: () => damage ?? failure,
+    recordFailure(thrown, isWrite) {
+      const message = getErrorMessage(thrown);
+      const reason = redact(message);
+      outages?.record("store", message);
+      const [kind] = STORE_FAILURES.find(([, pattern]) => pattern.test(reason)) ?? ["store_unreachable"];
+      if (kind === "store_damaged") damage ??= { kind, reason };
+      else if (isWrite) {
+        failure = { kind, reason };
+        hasFailedSinceProbe = true;
+      }
     },
     recordProbeSuccess() {
-      if (failure !== undefined && !hasFailedSinceProbe) {
-        log.info("the store can be written again");
+      if (!hasFailedSinceProbe) {
         failure = undefined;
+        outages?.end("store");
       }
       hasFailedSinceProbe = false;
+    },
+    recordDamage(found) {
+      damage = found === undefined ? undefined : { kind: "store_damaged", reason: redact(found) };
     },
     getCapacity: () => lastCapacity,
     recordCapacity(capacity) {
@@ -161,36 +234,21 @@ export function createStoreHealth(log: Log): StoreHealth {
   };
 }
 
-/** Wraps a store so that every failed write is recorded for the health report. */
+/** Wraps a store so that every failed write, and every call that finds damage, is recorded for the health report. */
 export function recordStoreHealth(store: Store, health: StoreHealth): Store {
-  function recordFailure<T>(write: Promise<T>): Promise<T> {
-    write.catch((thrown: unknown) => {
-      // A TypeError concerns invalid input, not the store.
-      if (!(thrown instanceof TypeError)) health.recordWriteFailure(thrown);
-    });
-    return write;
+  const watched = { ...store };
+  for (const name of Object.keys(WATCHED_OPERATIONS) as (keyof typeof WATCHED_OPERATIONS)[]) {
+    const watch = (...args: unknown[]) => {
+      const result: Promise<unknown> = Reflect.apply(store[name], store, args);
+      result.catch((thrown: unknown) => {
+        // A TypeError concerns invalid input, not the store.
+        if (!(thrown instanceof TypeError)) health.recordFailure(thrown, WATCHED_OPERATIONS[name] === "write");
+      });
+      return result;
+    };
+    Object.assign(watched, { [name]: watch });
   }
-
-  // The type requires each operation of the store to be here or among the reads.
-  const writes: Omit<Store, ReadOperation> = {
-    commit: (...args) => recordFailure(store.commit(...args)),
-    lease: (...args) => recordFailure(store.lease(...args)),
-    release: (...args) => recordFailure(store.release(...args)),
-    take: (...args) => recordFailure(store.take(...args)),
-    acknowledge: (...args) => recordFailure(store.acknowledge(...args)),
-    advanceRetries: (...args) => recordFailure(store.advanceRetries(...args)),
-    replay: (...args) => recordFailure(store.replay(...args)),
-    discard: (...args) => recordFailure(store.discard(...args)),
-    consume: (...args) => recordFailure(store.consume(...args)),
-    consumeAll: (...args) => recordFailure(store.consumeAll(...args)),
-    pause: (...args) => recordFailure(store.pause(...args)),
-    limitPause: (...args) => recordFailure(store.limitPause(...args)),
-    takeProbe: (...args) => recordFailure(store.takeProbe(...args)),
-    endProbe: (...args) => recordFailure(store.endProbe(...args)),
-    trim: (...args) => recordFailure(store.trim(...args)),
-    reclaimSpace: (...args) => recordFailure(store.reclaimSpace(...args)),
-  };
-  return { ...store, ...writes };
+  return watched;
 }
 
 /** Reads which systems are held for longer than normal: an API key of Plane; a chat of Telegram or its polls. */

@@ -111,6 +111,7 @@ const SECRETS: Record<string, SecretKind> = {
     meaning: "Gives access to the page and the routes for operators. Without it they refuse every request.",
   },
   TICK_TOKEN: { ...TOKEN, meaning: "Gives access to POST /ticks/<name> only, for an external scheduler." },
+  ALERTS_TOKEN: { ...TOKEN, meaning: "Gives an Alertmanager access to POST /api/alerts only." },
   RUNNER_TOKEN: { ...TOKEN, meaning: "Gives a ticket runner access to its routes below /api/runner only." },
 };
 

@@ -277,7 +277,7 @@ function findDefaultConfigFile(secretsFile: string, files: SettingsFiles): strin
 function findSharedTokens(secrets: Secrets): SettingProblem[] {
   const owners = new Map<string, string>();
   const tokenSecrets = [...secrets].filter(([name]) =>
-    /^(?:AGENT_TOKEN_.+|ADMIN_TOKEN|TICK_TOKEN|RUNNER_TOKEN)$/.test(name),
+    /^(?:AGENT_TOKEN_.+|ADMIN_TOKEN|TICK_TOKEN|ALERTS_TOKEN|RUNNER_TOKEN)$/.test(name),
   );
   return tokenSecrets.flatMap(([name, tokens]) =>
     tokens.map(normalizeToken).flatMap((token) => {
@@ -373,6 +373,7 @@ export function composeSettings(
     timezone: env.TIMEZONE,
     adminTokens: getValues("ADMIN_TOKEN"),
     tickTokens: getValues("TICK_TOKEN"),
+    alertsTokens: getValues("ALERTS_TOKEN"),
     /** Tokens of ticket runners. */
     runnerTokens: getValues("RUNNER_TOKEN"),
     /** Tickets may be added for tests. */

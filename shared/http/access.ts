@@ -28,6 +28,7 @@ interface TokenHolder {
 /** Whose token admits to each kind of route, and what the error message asks for. */
 const ADMISSION: Record<ProtectedAccess, { holders: readonly TokenHolder["kind"][]; token: string }> = {
   tick: { holders: ["tick", "admin"], token: "TICK_TOKEN or ADMIN_TOKEN" },
+  alerts: { holders: ["alerts", "admin"], token: "ALERTS_TOKEN or ADMIN_TOKEN" },
   admin: { holders: ["admin"], token: "ADMIN_TOKEN" },
   page: { holders: ["admin"], token: "ADMIN_TOKEN" },
   agent: { holders: ["agent", "session"], token: "an agent's bridge token (AGENT_TOKEN_<AGENT>)" },
@@ -38,6 +39,7 @@ const ADMISSION: Record<ProtectedAccess, { holders: readonly TokenHolder["kind"]
 const TOKEN_PURPOSE = {
   admin: "ADMIN_TOKEN is for people",
   tick: "TICK_TOKEN is for /ticks only",
+  alerts: "ALERTS_TOKEN is for /api/alerts only",
   agent: "a bridge token is for /mcp and /agent only",
   runner: "RUNNER_TOKEN is for /api/runner only",
   session: "GROUNDCREW_TOKEN of a session is for its own ticket at /mcp and /agent only",
@@ -99,7 +101,7 @@ function toSessionCaller(settings: Deps["settings"], { key, item }: Ticket): Cal
 }
 
 /**
- * Creates the check of a route's access: `tick` accepts TICK_TOKEN and ADMIN_TOKEN, `admin` accepts ADMIN_TOKEN, `page`
+ * Creates the check of a route's access: `tick` accepts TICK_TOKEN and ADMIN_TOKEN, `alerts` likewise, `admin` accepts ADMIN_TOKEN, `page`
  * accepts ADMIN_TOKEN and the session cookie of a page that signed in, `agent` accepts a bridge token or the token of a
  * ticket's present run, whose agent or session becomes the request's caller, `runner` accepts RUNNER_TOKEN. Throws
  * `unauthorized`, `rate_limited` or `forbidden` for every other request.
@@ -155,9 +157,10 @@ function createUnauthorizedError(
 export function createTokenLookup({
   adminTokens,
   tickTokens,
+  alertsTokens,
   runnerTokens,
   agentTokens,
-}: Pick<Settings, "adminTokens" | "tickTokens" | "runnerTokens" | "agentTokens">) {
+}: Pick<Settings, "adminTokens" | "tickTokens" | "alertsTokens" | "runnerTokens" | "agentTokens">) {
   let entries: Promise<{ holder: TokenHolder; digest: Uint8Array }[]> | undefined;
   const toEntries = (holder: TokenHolder, tokens: readonly string[]) =>
     tokens.map(async (token) => ({
@@ -168,6 +171,7 @@ export function createTokenLookup({
     entries ??= Promise.all([
       ...toEntries({ kind: "admin" }, adminTokens),
       ...toEntries({ kind: "tick" }, tickTokens),
+      ...toEntries({ kind: "alerts" }, alertsTokens),
       ...agentTokens.flatMap(({ agent: name, role, tokens }) =>
         toEntries({ kind: "agent", caller: { name, role } }, tokens),
       ),

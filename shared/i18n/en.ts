@@ -1,4 +1,12 @@
+import type { NoticeKind } from "../notice-kinds.ts";
 import type { Locale } from "./localize.ts";
+
+/** What is wrong, the one thing to do, and that it is over. */
+interface NoticeText {
+  text: string;
+  remedy: string;
+  over: string;
+}
 
 /** A command's arguments and its effect, for the help. */
 interface CommandText {
@@ -1038,10 +1046,123 @@ export const en = {
     finishedTasks: { one: "{n} finished task of this size", other: "{n} finished tasks of this size" },
   },
   /** Messages about a Plane that does not answer. `{since}` and `{until}` are times. */
-  outage: {
-    away: "⚠️ Plane has not answered since {since}. Groundcrew keeps trying: changes in Plane and the work of agents wait until it is back.",
-    /** `{duration}` is the time between the two. */
-    back: "✅ Plane is back. It did not answer for {duration}, from {since} to {until}.",
+  /**
+   * Operational notices; see shared/notice-kinds.ts. `text` says what is wrong and why, `remedy` the one thing to do,
+   * `over` that it is over. `{since}` is the time of the beginning, `{subject}` what it is about.
+   */
+  notices: {
+    lasted: "It lasted {duration}, from {since} to {until}.",
+    again: "Time {n} since {since}.",
+    kinds: {
+      plane_refused: {
+        text: "Plane has refused Groundcrew's API key since {since}: {reason}. Nothing is read from Plane or written to it.",
+        remedy:
+          "Create a key in Plane (Profile settings, Personal access tokens) and set PLANE_API_KEY, or run npm run provision.",
+        over: "Plane accepts Groundcrew's API key again.",
+      },
+      plane_unreachable: {
+        text: "Plane has not answered since {since}: {reason}. Groundcrew keeps trying: changes in Plane and the work of agents wait until it is back.",
+        remedy: "Start Plane, or run npm run doctor to find the cause.",
+        over: "Plane is back.",
+      },
+      polls_failing: {
+        text: "Polls of Plane have failed since {since}: {reason}. Changes without a webhook are not found.",
+        remedy: "Run npm run doctor to find the cause.",
+        over: "Polls of Plane succeed again.",
+      },
+      plane_untested: {
+        text: "Plane has version {version}. Groundcrew is tested with {tested}.",
+        remedy: "Read the release notes of Groundcrew for this version, or run npm run doctor.",
+        over: "Plane has a version again with which Groundcrew is tested.",
+      },
+      agent_key_refused: {
+        text: "Plane has refused the API key of the agent {subject} since {since}: {reason}. The agent cannot work.",
+        remedy: "Run npm run provision, which creates a new key.",
+        over: "Plane accepts the API key of the agent {subject} again.",
+      },
+      webhook_off: {
+        text: "No webhooks have arrived from Plane since {since}: a test edit produced none within a minute. Groundcrew still finds changes by polling.",
+        remedy: "Run npm run provision, which repairs the webhook.",
+        over: "Webhooks from Plane arrive again.",
+      },
+      store_unreachable: {
+        text: "The store has not answered since {since}: {reason}. Webhooks wait at Plane, and agents get errors.",
+        remedy: "Start the store (Redis), or run npm run doctor to find the cause.",
+        over: "The store answers again.",
+      },
+      store_damaged: {
+        text: "The store's file is damaged: {reason}. Some tasks, claims or messages cannot be read.",
+        remedy: "Stop Groundcrew and run npm run restore with the newest backup.",
+        over: "The store is not damaged any more.",
+      },
+      store_full: {
+        text: "The store has taken no writes since {since}, because its space is used up: {reason}.",
+        remedy: "Free space on the disk of the store, or raise Redis' maxmemory.",
+        over: "The store takes writes again.",
+      },
+      store_read_only: {
+        text: "The store has refused writes since {since}: {reason}.",
+        remedy: "Make the disk of the store writable, or point STORE_URL at the primary Redis.",
+        over: "The store takes writes again.",
+      },
+      store_lost: {
+        text: "The store's file was moved, deleted or replaced while Groundcrew uses it: {reason}.",
+        remedy: "Put the file back, or restart Groundcrew to use the new one.",
+        over: "The store's file is in its place again.",
+      },
+      store_emptied: {
+        text: "The store was emptied: what happened between {from} and {until} may not have been reported. Groundcrew has read its tasks from Plane again.",
+        remedy:
+          "Check the tasks that changed in that time, and give Groundcrew a Redis database of its own (STORE_URL).",
+        over: "The store was emptied and has been filled again.",
+      },
+      space_low: {
+        text: "Little space is left: {reason}.",
+        remedy: "Free space on the disk of the store, or raise Redis' maxmemory.",
+        over: "There is enough space for the store again.",
+      },
+      backup_old: {
+        text: "The newest backup in BACKUP_FOLDER is old: {newest}.",
+        remedy: "Run npm run backup, and read its output.",
+        over: "There is a new backup.",
+      },
+      backup_incomplete: {
+        text: "The newest backup lacks a part: {missing}.",
+        remedy: "Run npm run backup, and read its output.",
+        over: "The newest backup is complete.",
+      },
+      backup_not_copied: {
+        text: "Backups are not copied elsewhere: the last copy is {newest}.",
+        remedy: "Run npm run backup, and read what BACKUP_AFTER prints.",
+        over: "Backups are copied elsewhere again.",
+      },
+      runner_away: {
+        text: "Tickets have waited for a ticket runner since {since}: none is connected.",
+        remedy: "Start the runner: groundcrew runner.",
+        over: "A ticket runner is connected.",
+      },
+      gateway_away: {
+        text: "OpenClaw has not taken the wakes of {subject} since {since}: {reason}.",
+        remedy: "Start OpenClaw's gateway, or run npm run doctor to find the cause.",
+        over: "OpenClaw takes the wakes of {subject} again.",
+      },
+      clock_wrong: {
+        text: "This machine's clock differs from Plane's by {difference}.",
+        remedy: "Turn on time synchronization: timedatectl set-ntp true.",
+        over: "This machine's clock is right again.",
+      },
+      settings_refused: {
+        text: "The changed settings are invalid, so the previous ones stay in use: {reason}.",
+        remedy: "Fix the file; Groundcrew reads it again.",
+        over: "The changed settings are in use.",
+      },
+      names_deleted: {
+        text: "A state or label that Groundcrew uses was deleted in Plane: {names}.",
+        remedy: "Run npm run provision, which creates it again.",
+        over: "All states and labels that Groundcrew uses exist again.",
+      },
+      alert: { text: "{name}: {text}", remedy: "{remedy}", over: "{name} is resolved." },
+    } satisfies Record<NoticeKind, NoticeText>,
   },
   /**
    * Comments that Groundcrew posts to Plane. The texts are HTML: callers escape the values of placeholders.

@@ -959,9 +959,119 @@ export const fr: Texts = {
     tooLittle: "données insuffisantes ({tasks})",
     finishedTasks: { one: "{n} tâche terminée de cette taille", other: "{n} tâches terminées de cette taille" },
   },
-  outage: {
-    away: "⚠️ Plane ne répond plus depuis {since}. Groundcrew continue d’essayer : les changements dans Plane et le travail des agents attendent son retour.",
-    back: "✅ Plane répond de nouveau. Il n’a pas répondu pendant {duration}, de {since} à {until}.",
+  notices: {
+    lasted: "Cela a duré {duration}, de {since} à {until}.",
+    again: "Fois {n} depuis {since}.",
+    kinds: {
+      plane_refused: {
+        text: "Plane refuse la clé d’API de Groundcrew depuis {since} : {reason}. Rien n’est lu dans Plane ni écrit.",
+        remedy:
+          "Créez une clé dans Plane (paramètres du profil, jetons d’accès personnels) et définissez PLANE_API_KEY, ou lancez npm run provision.",
+        over: "Plane accepte de nouveau la clé d’API de Groundcrew.",
+      },
+      plane_unreachable: {
+        text: "Plane ne répond plus depuis {since} : {reason}. Groundcrew continue d’essayer : les changements dans Plane et le travail des agents attendent son retour.",
+        remedy: "Démarrez Plane, ou lancez npm run doctor pour trouver la cause.",
+        over: "Plane répond de nouveau.",
+      },
+      polls_failing: {
+        text: "Les lectures de Plane échouent depuis {since} : {reason}. Les changements sans webhook ne sont pas trouvés.",
+        remedy: "Lancez npm run doctor pour trouver la cause.",
+        over: "Les lectures de Plane réussissent de nouveau.",
+      },
+      plane_untested: {
+        text: "Plane est en version {version}. Groundcrew est testé avec {tested}.",
+        remedy: "Lisez les notes de version de Groundcrew, ou lancez npm run doctor.",
+        over: "Plane est de nouveau dans une version avec laquelle Groundcrew est testé.",
+      },
+      agent_key_refused: {
+        text: "Plane refuse la clé d’API de l’agent {subject} depuis {since} : {reason}. L’agent ne peut pas travailler.",
+        remedy: "Lancez npm run provision, qui crée une nouvelle clé.",
+        over: "Plane accepte de nouveau la clé d’API de l’agent {subject}.",
+      },
+      webhook_off: {
+        text: "Aucun webhook de Plane n’arrive depuis {since} : une modification de test n’en a produit aucun en une minute. Groundcrew trouve toujours les changements par ses lectures.",
+        remedy: "Lancez npm run provision, qui répare le webhook.",
+        over: "Les webhooks de Plane arrivent de nouveau.",
+      },
+      store_unreachable: {
+        text: "Le stockage ne répond plus depuis {since} : {reason}. Les webhooks attendent chez Plane et les agents reçoivent des erreurs.",
+        remedy: "Démarrez le stockage (Redis), ou lancez npm run doctor pour trouver la cause.",
+        over: "Le stockage répond de nouveau.",
+      },
+      store_damaged: {
+        text: "Le fichier du stockage est endommagé : {reason}. Certaines tâches, réservations ou certains messages ne peuvent pas être lus.",
+        remedy: "Arrêtez Groundcrew et lancez npm run restore avec la dernière sauvegarde.",
+        over: "Le stockage n’est plus endommagé.",
+      },
+      store_full: {
+        text: "Le stockage n’accepte plus d’écritures depuis {since}, faute de place : {reason}.",
+        remedy: "Libérez de la place sur le disque du stockage, ou augmentez le maxmemory de Redis.",
+        over: "Le stockage accepte de nouveau les écritures.",
+      },
+      store_read_only: {
+        text: "Le stockage refuse les écritures depuis {since} : {reason}.",
+        remedy: "Rendez le disque du stockage inscriptible, ou faites pointer STORE_URL vers le Redis primaire.",
+        over: "Le stockage accepte de nouveau les écritures.",
+      },
+      store_lost: {
+        text: "Le fichier du stockage a été déplacé, supprimé ou remplacé pendant que Groundcrew l’utilise : {reason}.",
+        remedy: "Remettez le fichier à sa place, ou redémarrez Groundcrew pour utiliser le nouveau.",
+        over: "Le fichier du stockage est de nouveau à sa place.",
+      },
+      store_emptied: {
+        text: "Le stockage a été vidé : ce qui s’est passé entre {from} et {until} n’a peut-être pas été signalé. Groundcrew a relu ses tâches dans Plane.",
+        remedy:
+          "Vérifiez les tâches modifiées pendant ce temps, et donnez à Groundcrew sa propre base Redis (STORE_URL).",
+        over: "Le stockage avait été vidé et est de nouveau rempli.",
+      },
+      space_low: {
+        text: "Il reste peu de place : {reason}.",
+        remedy: "Libérez de la place sur le disque du stockage, ou augmentez le maxmemory de Redis.",
+        over: "Le stockage a de nouveau assez de place.",
+      },
+      backup_old: {
+        text: "La dernière sauvegarde dans BACKUP_FOLDER est ancienne : {newest}.",
+        remedy: "Lancez npm run backup et lisez ce qu’il affiche.",
+        over: "Il y a une nouvelle sauvegarde.",
+      },
+      backup_incomplete: {
+        text: "Il manque une partie à la dernière sauvegarde : {missing}.",
+        remedy: "Lancez npm run backup et lisez ce qu’il affiche.",
+        over: "La dernière sauvegarde est complète.",
+      },
+      backup_not_copied: {
+        text: "Les sauvegardes ne sont pas copiées ailleurs : la dernière copie est {newest}.",
+        remedy: "Lancez npm run backup et lisez ce que BACKUP_AFTER affiche.",
+        over: "Les sauvegardes sont de nouveau copiées ailleurs.",
+      },
+      runner_away: {
+        text: "Des tickets attendent un exécuteur depuis {since} : aucun n’est connecté.",
+        remedy: "Démarrez l’exécuteur : groundcrew runner.",
+        over: "Un exécuteur de tickets est connecté.",
+      },
+      gateway_away: {
+        text: "OpenClaw n’accepte plus les réveils de {subject} depuis {since} : {reason}.",
+        remedy: "Démarrez la passerelle d’OpenClaw, ou lancez npm run doctor pour trouver la cause.",
+        over: "OpenClaw accepte de nouveau les réveils de {subject}.",
+      },
+      clock_wrong: {
+        text: "L’horloge de cette machine diffère de celle de Plane de {difference}.",
+        remedy: "Activez la synchronisation de l’heure : timedatectl set-ntp true.",
+        over: "L’horloge de cette machine est de nouveau juste.",
+      },
+      settings_refused: {
+        text: "Les réglages modifiés ne sont pas valides, les précédents restent donc utilisés : {reason}.",
+        remedy: "Corrigez le fichier ; Groundcrew le relit.",
+        over: "Les réglages modifiés sont utilisés.",
+      },
+      names_deleted: {
+        text: "Un état ou une étiquette que Groundcrew utilise a été supprimé dans Plane : {names}.",
+        remedy: "Lancez npm run provision, qui le crée de nouveau.",
+        over: "Tous les états et étiquettes que Groundcrew utilise existent de nouveau.",
+      },
+      alert: { text: "{name} : {text}", remedy: "{remedy}", over: "{name} est résolu." },
+    },
   },
   comments: {
     locale: "fr",

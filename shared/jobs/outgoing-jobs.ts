@@ -24,6 +24,8 @@ export type PreparedMessageBody = Extract<OutboxBody, { type: "reply" | "announc
 
 export type ReplaceMessageBody = Extract<OutboxBody, { type: "replacement" }>;
 
+export type NoticeBody = Extract<OutboxBody, { type: "notice" }>;
+
 export type LiveRefreshBody = Extract<OutboxBody, { type: "live_refresh" }>;
 
 const entitySchema = z.object({ offset: z.number(), length: z.number() });
@@ -103,6 +105,8 @@ export const outboxBodySchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("announcement"), ...commonFields, answer: newMessageSchema }),
   /** Replaces the text of a message; a deleted message is sent again. */
   z.object({ type: z.literal("replacement"), ...commonFields, show: editedMessageSchema }),
+  /** Sends or edits the message of the notice with this key. */
+  z.object({ type: z.literal("notice"), ...commonFields, notice: z.string() }),
   /** Updates the live messages about a task, or about the question that `item` names. */
   z.object({ type: z.literal("live_refresh"), ...commonFields, item: z.string() }),
 ]);
@@ -164,6 +168,15 @@ export function createNoticeJobs(
   const language = resolveLocale(locale);
   const answer = { rich: toPlainText(renderText(language)), language, ...toSoundExtras(kind) };
   return [createAnnouncementJob(id, telegram.chat, answer, correlation)];
+}
+
+/**
+ * Creates the job that brings the message of a notice up to date. One lane per notice, so that no other message delays it.
+ * @param rev of the notice's record before the change, which tells its changes apart
+ */
+export function createNoticeJob(chat: ChatId, notice: string, rev: number): Job {
+  const body: OutboxBody = { type: "notice", chat, notice, correlation: notice };
+  return createOutboxJob(`${notice}:${rev}`, `telegram:${chat}:${notice}`, body);
 }
 
 /** @param cause identifies the update that is answered, so that it is answered only once */

@@ -97,7 +97,7 @@ export function createStore(engine: Engine): Store {
     trim: async (set, keep, max) => open().trim(set, keep, max),
     reclaimSpace: async () => open().reclaimSpace(),
     readCapacity: async () => open().readCapacity(),
-    ...omitUndefined({ saveCopy: engine.saveCopy }),
+    ...omitUndefined({ saveCopy: engine.saveCopy, findDamage: engine.findDamage }),
     async close() {
       if (isClosed) return;
       isClosed = true;

@@ -112,6 +112,11 @@ export interface Store extends JobOperations, BucketOperations {
    * in the store's folder. The caller removes it. Absent where an engine has no file.
    */
   saveCopy?(): Promise<string>;
+  /**
+   * Checks all data for damage, in steps between which other calls are handled, and returns what is wrong; undefined
+   * when it is sound. Absent where an engine cannot.
+   */
+  findDamage?(): Promise<string | undefined>;
   close(): Promise<void>;
 }
 

@@ -65,6 +65,7 @@ const CHANGING_ROUTES: Record<string, ChangingRoute> = {
     admits: { run: 400 },
     refuses: 401,
   },
+  "POST /api/alerts": { path: "/api/alerts", body: { alerts: 1 }, admits: { admin: 400 } },
   "POST /mcp": {
     path: "/mcp",
     body: { jsonrpc: "2.0", id: 1, method: "ping" },

@@ -2,7 +2,9 @@ import { expect, test } from "vitest";
 import { canaryTick } from "../../functions/canary.ts";
 import { planeTick } from "../../functions/plane-tick.ts";
 import type { Deps } from "../../shared/app/deps.ts";
+import { createLocalNotices, createNotices } from "../../shared/notices/notices.ts";
 import { PlaneUnavailableError } from "../../shared/plane/errors.ts";
+import type { Store } from "../../shared/store/port.ts";
 import type { PlaneFault } from "../../simulators/plane/test-controls.ts";
 import { createOutageApp, INTERVAL_MS, type OutageApp } from "./outage-app.ts";
 import { GROUP_CHAT } from "./telegram/commands/commands-app.ts";
@@ -17,8 +19,8 @@ const failWith =
   async (app) =>
     app.plane.faults.add({ path }, fault);
 
-const AWAY = /^⚠️ Plane has not answered since 08:0\d\. Groundcrew keeps trying/;
-const BACK = /^✅ Plane is back\. It did not answer for \d+ min, from 08:0\d to 08:\d\d\.$/;
+const AWAY = /^⚠️ Plane has not answered since 08:0\d: [^\n]+\. Groundcrew keeps trying[^\n]+\n👉 Start Plane/;
+const BACK = /^✅ Plane is back\. It lasted \d+ min, from 08:0\d to 08:\d\d\.$/;
 
 test.each<[string, Failure]>([
   [
@@ -45,33 +47,36 @@ test.each<[string, Failure]>([
       };
     },
   ],
-])("MONITOR-04 a Plane that %s is announced after 2 minutes and its return at once, each once", async (_, fail) => {
-  const app = await createOutageApp();
-  app.advance(3 * MINUTE_MS);
-  const recover = await fail(app);
-  await app.watch(2 * MINUTE_MS);
-  expect(app.readMessages()).toEqual([]);
-  await app.watch(10 * MINUTE_MS);
-  expect(app.readMessages()).toEqual([expect.stringMatching(AWAY)]);
-  await recover();
-  await app.watch(INTERVAL_MS);
-  expect(app.readMessages()).toEqual([expect.stringMatching(AWAY), expect.stringMatching(BACK)]);
-  await app.watch(10 * MINUTE_MS);
-  expect(app.readMessages()).toHaveLength(2);
-  expect(app.telegram.chat(GROUP_CHAT).messages.map(({ silent }) => silent ?? false)).toEqual([false, true]);
-});
+])(
+  "MONITOR-04 a Plane that %s is announced after 2 minutes by one message, which its return edits at once",
+  async (_, fail) => {
+    const app = await createOutageApp();
+    app.advance(3 * MINUTE_MS);
+    const recover = await fail(app);
+    await app.watch(2 * MINUTE_MS);
+    expect(app.readMessages()).toEqual([]);
+    await app.watch(10 * MINUTE_MS);
+    expect(app.readMessages()).toEqual([expect.stringMatching(AWAY)]);
+    await recover();
+    await app.watch(INTERVAL_MS);
+    expect(app.readMessages()).toEqual([expect.stringMatching(BACK)]);
+    await app.watch(10 * MINUTE_MS);
+    expect(app.readMessages()).toHaveLength(1);
+    expect(app.telegram.chat(GROUP_CHAT).messages.map(({ silent }) => silent ?? false)).toEqual([false]);
+  },
+);
 
 test("MONITOR-04 a Plane that is away is announced in French", async () => {
   const app = await createOutageApp({ env: { LOCALE: "fr", TIMEZONE: "Europe/Paris" } });
   await app.plane.takeDown();
   app.advance(MINUTE_MS);
   await app.watch(4 * MINUTE_MS);
+  expect(app.readMessages()).toEqual([
+    expect.stringMatching(/^⚠️ Plane ne répond plus depuis 09:01 : .+\. Groundcrew con/),
+  ]);
   await app.plane.bringUp();
   await app.watch(INTERVAL_MS);
-  expect(app.readMessages()).toEqual([
-    expect.stringMatching(/^⚠️ Plane ne répond plus depuis 09:01\. Groundcrew continue/),
-    expect.stringMatching(/^✅ Plane répond de nouveau\. Il n’a pas répondu pendant 4 min, de 09:01 à 09:05\.$/),
-  ]);
+  expect(app.readMessages()).toEqual(["✅ Plane répond de nouveau. Cela a duré 4 min, de 09:01 à 09:05."]);
 });
 
 test("a Plane that is away for less than 2 minutes is not announced", async () => {
@@ -101,14 +106,40 @@ test("a Plane behind a proxy that passes only its API is not announced as away",
   expect(app.readMessages()).toEqual([]);
 });
 
-test("an API key that Plane refuses is not announced as a Plane that is away", async () => {
-  const app = await createOutageApp();
-  const body = JSON.stringify({ detail: "Given API token is not valid" });
-  app.plane.faults.add({ path: "/api/v1/" }, { kind: "status", status: 403, body });
-  await app.poll().catch(() => undefined);
-  await app.watch(10 * MINUTE_MS);
-  expect(app.readMessages()).toEqual([]);
-});
+test.each([
+  ["a key that is not valid", 403, { detail: "Given API token is not valid" }],
+  ["a key that is missing", 401, { detail: "Authentication credentials were not provided." }],
+  ["an account that is not in the workspace", 403, { detail: "You do not have permission to perform this action." }],
+])(
+  "Plane refuses %s: noticed within 45 s of a call by one notice, which ends with the first answer",
+  async (_, status, body) => {
+    const app = await createOutageApp();
+    app.advance(3 * MINUTE_MS);
+    app.plane.faults.add({ path: "/api/v1/" }, { kind: "status", status, body: JSON.stringify(body) });
+    await app.poll().catch(() => undefined);
+    await app.watch(3 * INTERVAL_MS);
+    const isSaid = expect.stringMatching(
+      /^⚠️ Plane has refused Groundcrew's API key since 08:03: .+\n👉 Create a key in Plane/,
+    );
+    expect(app.readMessages()).toEqual([isSaid]);
+    expect(await app.deps.notices.readCurrent()).toEqual([
+      {
+        kind: "plane_refused",
+        since: "2026-11-21T08:03:02.000Z",
+        text: expect.any(String),
+        remedy: expect.any(String),
+      },
+    ]);
+    await app.watch(10 * MINUTE_MS);
+    expect(app.readMessages()).toEqual([isSaid]);
+    app.plane.faults.clear();
+    await app.watch(INTERVAL_MS);
+    expect(app.readMessages()).toEqual([
+      expect.stringMatching(/^✅ Plane accepts Groundcrew's API key again\. It lasted/),
+    ]);
+    expect(await app.deps.notices.readCurrent()).toEqual([]);
+  },
+);
 
 test("two processes and a restart announce a Plane that is away, and its return, once each", async () => {
   const app = await createOutageApp();
@@ -124,7 +155,7 @@ test("two processes and a restart announce a Plane that is away, and its return,
   await app.plane.bringUp();
   await app.restart();
   await app.watch(MINUTE_MS, [first, app.deps]);
-  expect(app.readMessages()).toEqual([expect.stringMatching(AWAY), expect.stringMatching(BACK)]);
+  expect(app.readMessages()).toEqual([expect.stringMatching(BACK)]);
 });
 
 test("Plane answers one of two processes: nothing is announced", async () => {
@@ -140,16 +171,14 @@ test("Plane answers one of two processes: nothing is announced", async () => {
 test("a process that ends before or after the commit of an announcement neither loses nor repeats it", async () => {
   const app = await createOutageApp();
   const { store } = app.deps;
-  const failing = (isKept: boolean): Deps => ({
-    ...app.deps,
-    store: {
-      ...store,
-      async commit(commit) {
-        if (isKept) await store.commit(commit);
-        throw new Error("the process ended");
-      },
-    },
-  });
+  const failing = (isKept: boolean): Deps => {
+    const commit: Store["commit"] = async (changes) => {
+      if (isKept) await store.commit(changes);
+      throw new Error("the process ended");
+    };
+    const deps = { ...app.deps, store: { ...store, commit } };
+    return { ...deps, notices: createNotices(deps, createLocalNotices()) };
+  };
   app.advance(MINUTE_MS);
   await app.plane.takeDown();
   await app.watch(2 * MINUTE_MS);
@@ -161,7 +190,7 @@ test("a process that ends before or after the commit of an announcement neither 
   expect(app.readMessages()).toEqual([expect.stringMatching(AWAY)]);
 });
 
-test("a Plane that fails again and again causes few messages, and its return is announced once it is steady", async () => {
+test("a Plane that fails again and again causes one message, which is edited", async () => {
   const app = await createOutageApp();
   app.advance(MINUTE_MS);
   for (let n = 0; n < 20; n += 1) {
@@ -170,10 +199,7 @@ test("a Plane that fails again and again causes few messages, and its return is 
     await app.plane.bringUp();
     await app.watch(2 * MINUTE_MS);
   }
-  const kinds = () => app.readMessages().map((text) => (text.startsWith("✅") ? "back" : "away"));
-  expect(kinds()).toEqual(["away", "back", "away"]);
-  await app.watch(40 * MINUTE_MS);
-  expect(kinds()).toEqual(["away", "back", "away", "back"]);
+  expect(app.readMessages()).toEqual([expect.stringMatching(/^✅ Plane is back\. .+\nTime 20 since 08:01\.$/)]);
 });
 
 test("failed checks before a pause of Groundcrew do not count for an outage after it", async () => {
@@ -185,7 +211,7 @@ test("failed checks before a pause of Groundcrew do not count for an outage afte
   await app.watch(MINUTE_MS);
   expect(app.readMessages()).toEqual([]);
   await app.watch(2 * MINUTE_MS);
-  expect(app.readMessages()).toEqual([expect.stringMatching(/since 09:02\./)]);
+  expect(app.readMessages()).toEqual([expect.stringMatching(/since 09:02:/)]);
 });
 
 test("what changes in a Plane that is away, with its webhook lost, is reported once after its return", async () => {
@@ -203,8 +229,7 @@ test("what changes in a Plane that is away, with its webhook lost, is reported o
   await app.poll();
   await app.runUntilIdle();
   const messages = app.readMessages();
-  expect(messages).toHaveLength(3);
-  expect(messages.filter((text) => text.includes("Completed"))).toHaveLength(1);
+  expect(messages).toEqual([expect.stringMatching(BACK), expect.stringContaining("Completed")]);
 });
 
 test("the check of webhooks is silent about a Plane that stopped answering after the edit", async () => {

@@ -5,7 +5,6 @@ import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
 import type { Deps } from "../../shared/app/deps.ts";
 import { createStoreHealth } from "../../shared/app/health.ts";
 import { createHttpApp } from "../../shared/http/http-app.ts";
-import { createLog } from "../../shared/log.ts";
 import type { Store } from "../../shared/store/port.ts";
 import { createTestSettings } from "../support/settings.ts";
 import { RELIABILITY_ADMIN_TOKEN, startSimulators } from "./simulators.ts";
@@ -54,7 +53,7 @@ export async function createVirtualTimeApp(options: VirtualTimeAppOptions = {}) 
     stopping = new AbortController();
     const { clock, wait } = time;
     const write = (line: string) => lines.push(JSON.parse(line));
-    const storeHealth = createStoreHealth(createLog({ level: settings.logLevel, write, clock }));
+    const storeHealth = createStoreHealth((text) => text);
     const { metrics, scrape } = createPrometheusMetrics({ store, storeHealth, processMetrics: false });
     const readAsset = createAssetReader();
     const common = { settings, manifest, storeHealth, metrics, scrape, readAsset, signal: stopping.signal };

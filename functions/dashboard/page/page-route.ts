@@ -91,6 +91,7 @@ export function renderPage({ demo, language, tickets }: PageOptions) {
 <button id="sign-out" class="quiet" data-text="sign.out" hidden>Sign out</button>
 </header>
 <p id="lost" hidden><span id="lost-what" role="alert"></span> <span id="lost-wait" aria-hidden="true"></span></p>
+<div id="notices" role="alert"></div>
 <div id="sign-in" role="main" hidden><form>
 <h2 data-text="sign.in">Sign in</h2>
 <label for="token" data-text="sign.token">Admin token</label>

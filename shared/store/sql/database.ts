@@ -30,6 +30,8 @@ export interface SqlDriver {
   readCapacity?(): StoreCapacity;
   /** See `Store.saveCopy`. */
   saveCopy?(): Promise<string>;
+  /** See `Store.findDamage`. */
+  findDamage?(): Promise<string | undefined>;
   close(): void;
 }
 

@@ -150,7 +150,7 @@ export function createSqlStore(
         });
       }),
     readCapacity: async () => driver.readCapacity?.() ?? {},
-    ...omitUndefined({ saveCopy: driver.saveCopy }),
+    ...omitUndefined({ saveCopy: driver.saveCopy, findDamage: driver.findDamage }),
     async close() {
       group.flushAll();
       driver.close();

@@ -3,7 +3,6 @@ import { createEventStreams } from "../../../functions/dashboard/events-route.ts
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { createStoreHealth } from "../../../shared/app/health.ts";
 import type { EventStreamOptions } from "../../../shared/http/event-streams.ts";
-import { createLog } from "../../../shared/log.ts";
 import { decisionSet } from "../../../shared/records/decision-log.ts";
 import { toSessionNewsPut, toTicketNewsPut } from "../../../shared/tickets/stored-tickets.ts";
 import {
@@ -24,7 +23,8 @@ function createStreamsSetup(options: Partial<EventStreamOptions> = {}) {
   const streams = createEventStreams(
     {
       store,
-      storeHealth: createStoreHealth(createLog({ level: "error", write: () => {}, clock: () => time.now })),
+      storeHealth: createStoreHealth((text) => text),
+      notices: { report: async () => {}, readCurrent: async () => [] },
       clock: () => time.now,
       stopping: stop.signal,
       wait: (_, signal) =>

@@ -15,7 +15,7 @@ function listSamples(text: string): string[] {
 
 test("Metrics count pending, active and completed tickets, approvals, completions and updates, under their names", async () => {
   const app = await createTicketsApp();
-  const storeHealth = { getWriteFailure: () => undefined };
+  const storeHealth = { getFailure: () => undefined };
   const { metrics, scrape } = createPrometheusMetrics({ store: app.deps.store, storeHealth, processMetrics: false });
   app.deps.metrics = metrics;
   await app.requestTicket();
@@ -50,7 +50,7 @@ test("Metrics count pending, active and completed tickets, approvals, completion
 
 test("Metrics tell how long tickets wait and for what, who runs them, how many were rejected, and failures in a row", async () => {
   const app = await createTicketsApp();
-  const storeHealth = { getWriteFailure: () => undefined };
+  const storeHealth = { getFailure: () => undefined };
   const options = { store: app.deps.store, storeHealth, processMetrics: false, maxSessions: 5 };
   const { metrics, scrape } = createPrometheusMetrics(options);
   app.deps.metrics = metrics;

@@ -12,10 +12,10 @@ async function readMetrics(folder: string, clock: () => number): Promise<string>
   return (await fetch(`${runtime.url}/metrics`, createBearerHeaders(RUNTIME_ADMIN_TOKEN))).text();
 }
 
-test("MONITOR-03 INFRA-05 Age and size of the newest backup are metrics, and a folder without one is infinitely old", async () => {
+test("MONITOR-03 INFRA-05 Age and size of the newest backup are metrics, and a folder without one is as old as itself", async () => {
   const machine = createBackupMachine();
   mkdirSync(machine.backups, { mode: 0o700 });
-  expect(await readMetrics(machine.backups, Date.now)).toMatch(/^groundcrew_backup_age_seconds \+?Inf$/m);
+  expect(await readMetrics(machine.backups, Date.now)).toMatch(/^groundcrew_backup_age_seconds \d\b/m);
   expect((await machine.runHere(["backup"])).exit).toBe(0);
   const later = () => Date.now() + 30 * HOUR;
   const text = await readMetrics(machine.backups, later);
@@ -27,7 +27,8 @@ test("MONITOR-03 INFRA-05 Age and size of the newest backup are metrics, and a f
   // One that is not complete does not count.
   const [name = ""] = machine.listBackups();
   renameSync(join(machine.backups, name, "manifest.json"), join(machine.backups, name, "gone"));
-  expect(await readMetrics(machine.backups, later)).toMatch(/^groundcrew_backup_age_seconds \+?Inf$/m);
+  expect(await readMetrics(machine.backups, later)).toMatch(/^groundcrew_backup_age_seconds 1080\d\d\b/m);
+  expect(await readMetrics(join(machine.backups, "missing"), later)).toMatch(/^groundcrew_backup_age_seconds \+?Inf$/m);
   expect(await readMetrics("", later)).not.toMatch(/^groundcrew_backup_age_seconds /m);
 });
 

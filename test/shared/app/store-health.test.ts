@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { createStoreHealth, recordStoreHealth } from "../../../shared/app/health.ts";
-import { createLog } from "../../../shared/log.ts";
 import type { Store } from "../../../shared/store/port.ts";
 
 const clock = () => Date.UTC(2026, 0, 5, 8);
@@ -24,7 +23,7 @@ const OPERATIONS = Object.keys(createMemoryStore({ clock }));
 /** A store of which every operation fails with `error`, and the write failure that was recorded of it. */
 function createFailingStore(error: Error) {
   const failing = Object.fromEntries(OPERATIONS.map((name) => [name, () => Promise.reject(error)]));
-  const health = createStoreHealth(createLog({ level: "error", write: () => {}, clock }));
+  const health = createStoreHealth((text) => text);
   const store = recordStoreHealth(failing as unknown as Store, health);
   const call = (name: string): Promise<unknown> => Reflect.apply(Reflect.get(store, name), store, []);
   return { call, health };
@@ -33,20 +32,29 @@ function createFailingStore(error: Error) {
 test.each(OPERATIONS.filter((name) => !READS.includes(name)))(
   "A failed write of the store is recorded and reported to the caller: %s",
   async (name) => {
-    const { call, health } = createFailingStore(new Error("disk full"));
-    await expect(call(name)).rejects.toThrow("disk full");
-    expect(health.getWriteFailure()).toBe("disk full");
+    const { call, health } = createFailingStore(new Error("database or disk is full"));
+    await expect(call(name)).rejects.toThrow("disk is full");
+    expect(health.getFailure()).toEqual({ kind: "store_full", reason: "database or disk is full" });
   },
 );
 
 test.each(READS)("A failed read does not count as a failed write of the store: %s", async (name) => {
   const { call, health } = createFailingStore(new Error("interrupted"));
   await expect(call(name)).rejects.toThrow("interrupted");
-  expect(health.getWriteFailure()).toBeUndefined();
+  expect(health.getFailure()).toBeUndefined();
+});
+
+test("Damage that a read finds is recorded at once, and stays until a check of the whole store finds none", async () => {
+  const { call, health } = createFailingStore(new Error("The store x is damaged: database disk image is malformed"));
+  await expect(call("read")).rejects.toThrow("malformed");
+  health.recordProbeSuccess();
+  expect(health.getFailure()).toMatchObject({ kind: "store_damaged" });
+  health.recordDamage(undefined);
+  expect(health.getFailure()).toBeUndefined();
 });
 
 test("A write with invalid input does not count as a failure of the store", async () => {
   const { call, health } = createFailingStore(new TypeError("a store key must be printable"));
   await expect(call("commit")).rejects.toThrow("printable");
-  expect(health.getWriteFailure()).toBeUndefined();
+  expect(health.getFailure()).toBeUndefined();
 });

@@ -21,6 +21,7 @@ test("An empty environment starts the demo with all defaults", () => {
     timezone: "UTC",
     adminTokens: [],
     tickTokens: [],
+    alertsTokens: [],
     runnerTokens: [],
     allowedOrigins: [],
     allowTestTickets: false,

@@ -4,7 +4,13 @@ import type { AgentTokens } from "../../../shared/config/settings.ts";
 import { createTokenLookup } from "../../../shared/http/access.ts";
 
 function createCallerLookup(agentTokens: AgentTokens[]) {
-  const findHolder = createTokenLookup({ adminTokens: [], tickTokens: [], runnerTokens: [], agentTokens });
+  const findHolder = createTokenLookup({
+    adminTokens: [],
+    tickTokens: [],
+    alertsTokens: [],
+    runnerTokens: [],
+    agentTokens,
+  });
   return async (token: string) => (await findHolder(token))?.caller;
 }
 

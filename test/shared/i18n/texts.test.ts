@@ -18,6 +18,7 @@ const ENGLISH = new Map(listTexts("en"));
 
 /** Texts that are the same in both languages. */
 const SAME_IN_BOTH: readonly string[] = [
+  "notices.kinds.alert.remedy",
   "telegram.events.asked.title",
   "telegram.events.asked.one",
   "telegram.events.asked.other",

@@ -38,6 +38,7 @@ import {
 } from "./views.js";
 
 /** @import { CapacityWarning } from "../../../../shared/store/capacity.ts" */
+/** @import { Notice } from "../../../../shared/app/deps.ts" */
 /** @import { BoardAnswer } from "../../answers.ts" */
 /** @import { ChosenTask } from "./page-types.ts" */
 
@@ -204,7 +205,20 @@ function showTicketCount({ tickets }) {
   document.title = count > 0 ? `(${count}) Groundcrew` : "Groundcrew";
 }
 
+/** Shows what is broken, with what to do; also while the store does not answer, when no other part can be loaded. */
+async function loadNotices() {
+  /** @type {{ notices: Notice[] }} */
+  const { notices } = await fetchJson("/api/notices");
+  updateList(
+    getElement("notices"),
+    notices,
+    ({ kind, since, text }) => `${kind} ${since} ${text}`,
+    ({ text, remedy }) => createElement("p", `⚠️ ${text} `, createElement("strong", remedy)),
+  );
+}
+
 async function loadBoard() {
+  await loadNotices();
   const project = getProject();
   /** @type {BoardAnswer} */
   const board = await fetchJson(`/api/board${project && `?project=${encodeURIComponent(project)}`}`);

@@ -1,0 +1,85 @@
+/**
+ * Operational notices: the route that says what is broken now, since when, and what to do; the route by which an
+ * Alertmanager adds its alerts; and the tick that observes what no call of the product would find.
+ */
+
+import { zValidator } from "@hono/zod-validator";
+import { Hono } from "hono";
+import { z } from "zod";
+import type { BackupState, Deps, Notices, Route, Tick } from "../shared/app/deps.ts";
+import { listReadableProjects } from "../shared/records/plane-records.ts";
+import { listDeletedNames } from "../shared/sync/managed-names.ts";
+import { readRunners } from "../shared/tickets/runners.ts";
+import { ticketSets } from "../shared/tickets/ticket.ts";
+import { HOUR, type Ms } from "../shared/time.ts";
+
+/** Age from which a backup, or its copy, counts as missing: 26 hours, so that a daily one may be late by two. */
+const MAX_BACKUP_AGE: Ms = 26 * HOUR;
+
+/** The current notices, oldest first; it answers also while the store does not. */
+export const noticesRoute: Route = { path: "/api/notices", access: "page", app: createNoticesApp };
+
+/** The alerts of an Alertmanager, for the same chat and page (its webhook receiver). */
+export const alertsRoute: Route = { path: "/api/alerts", access: "alerts", app: createAlertsApp };
+
+/**
+ * The body of Alertmanager's webhook (https://prometheus.io/docs/alerting/latest/configuration/#webhook_config), of which
+ * only this is read.
+ */
+const alertsSchema = z.object({
+  alerts: z
+    .array(
+      z.object({
+        status: z.enum(["firing", "resolved"]),
+        labels: z.object({ alertname: z.string() }),
+        annotations: z.object({ summary: z.string().default(""), description: z.string().default("") }),
+        startsAt: z.iso.datetime({ offset: true }),
+        /** Identifies the alert by its labels. */
+        fingerprint: z.string().regex(/^[0-9a-f]{1,64}$/),
+      }),
+    )
+    .max(100),
+});
+
+/** Looks once a minute at backups, runners, and the states and labels that have a meaning. No request to Plane. */
+export const noticesTick: Tick = {
+  name: "notices",
+  cron: () => "* * * * *",
+  async run(deps) {
+    const { notices, settings, store } = deps;
+    if (deps.readBackups) await reportBackups(notices, deps.readBackups(), deps.clock());
+    if (settings.tickets) {
+      const isWaiting = (await store.count(ticketSets.in("approved"))) > 0 && (await readRunners(store)).length === 0;
+      await notices.report("runner_away", isWaiting ? {} : undefined);
+    }
+    const deleted = await listDeletedNames(deps, await listReadableProjects(deps));
+    const names = deleted.map(({ project, name }) => `${name} (${project})`).join(", ");
+    await notices.report("names_deleted", names === "" ? undefined : { values: { names } });
+    return {};
+  },
+};
+
+async function reportBackups(notices: Notices, { newest, since, copies }: BackupState, now: Ms): Promise<void> {
+  const isOld = (at: Ms | undefined) => at === undefined || now - at > MAX_BACKUP_AGE;
+  const missing = (newest?.missing ?? []).join(", ");
+  await notices.report("backup_old", isOld(since) ? { values: { newest: newest?.name ?? "-" } } : undefined);
+  await notices.report("backup_incomplete", missing === "" ? undefined : { values: { missing } });
+  const isUncopied = copies !== undefined && isOld(copies.since);
+  await notices.report("backup_not_copied", isUncopied ? { values: { newest: copies.last?.name ?? "-" } } : undefined);
+}
+
+function createNoticesApp({ notices }: Pick<Deps, "notices">): Hono {
+  return new Hono().get("/", async (c) => c.json({ notices: await notices.readCurrent() }));
+}
+
+function createAlertsApp({ notices }: Pick<Deps, "notices">): Hono {
+  return new Hono().post("/", zValidator("json", alertsSchema), async (c) => {
+    const { alerts } = c.req.valid("json");
+    for (const { status, labels, annotations, startsAt, fingerprint } of alerts) {
+      const values = { name: labels.alertname, text: annotations.summary, remedy: annotations.description };
+      const problem = { values, since: Date.parse(startsAt) };
+      await notices.report("alert", status === "firing" ? problem : undefined, fingerprint);
+    }
+    return c.json({ alerts: alerts.length });
+  });
+}
