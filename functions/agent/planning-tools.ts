@@ -196,6 +196,8 @@ export const PLANNING_TOOLS: readonly Tool[] = [
       /** `queued`: it is sent without a further call. `open`: a question without an answer. */
       status: z.enum(["queued", "open", "answered"]),
       answer: z.string().optional(),
+      /** The person's requests that neither this message nor an earlier one nor a plan answers. */
+      open_wishes: z.array(z.object({ wish: z.string(), text: z.string() })).optional(),
     }),
     run: ({ work }, newMessage) => work.message(newMessage),
   }),

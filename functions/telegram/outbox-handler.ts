@@ -11,6 +11,7 @@ import { showNotice } from "./delivery/notices.ts";
 import { deliverNotification, refreshBurst } from "./delivery/notifications.ts";
 import { TELEGRAM_LIMITS, type TelegramLimits } from "./delivery/rate-limits.ts";
 import { refreshLiveMessages, sendLiveMessage } from "./live-messages/live-messages.ts";
+import { updateProgressMessage } from "./live-messages/progress.ts";
 import { createPresentation } from "./presentation/presentation.ts";
 
 interface OutboxOptions {
@@ -73,6 +74,8 @@ export function createOutboxHandler(options: OutboxOptions = {}) {
           return showNotice(context, body);
         case "live_refresh":
           return refreshLiveMessages(context, body);
+        case "progress":
+          return updateProgressMessage(context, body);
       }
     },
   } satisfies JobHandler;

@@ -16,7 +16,7 @@ import type { EventFacts } from "../../shared/task/rule-set.ts";
 import type { ItemRecord } from "../../shared/task/snapshot.ts";
 import { filterActionableTasks, toStartableTasks } from "../../shared/tasks/startable-tasks.ts";
 import { addWakeTasks, readWake, type WakeTask, wakeKeys } from "../../shared/tasks/wakes.ts";
-import { readOpenWishes } from "../../shared/tasks/wishes.ts";
+import { readOpenWishes, toWakeTask } from "../../shared/tasks/wishes.ts";
 import { DAY, MINUTE } from "../../shared/time.ts";
 import { deliverWake } from "./deliver-wake.ts";
 import { reviewWakes } from "./review-wakes.ts";
@@ -97,8 +97,7 @@ async function readWishTasks(
   { question, reason }: WakeTask,
 ): Promise<WakeTask[]> {
   if (question === undefined && reason !== "plan_rejected" && reason !== "plan_failed") return [];
-  const wishes = await readOpenWishes(deps, agent);
-  return wishes.map(({ id, text }) => ({ id, key: "new", reason: "asked_for", text }));
+  return (await readOpenWishes(deps, agent)).map(toWakeTask);
 }
 
 /** Adds an item that became startable without an event, unless the agent was woken for it already. */

@@ -105,6 +105,11 @@ export async function prepareSpending(
   return changes;
 }
 
+/** The currency of all amounts (ISO 4217): the budget's, else US dollars, in which Claude Code reports its costs. */
+export function getCurrency({ budget }: { budget?: { currency: string } | undefined }): string {
+  return budget?.currency ?? "USD";
+}
+
 const toMonth = (day: string) => day.slice(0, "2026-11".length);
 
 function addToMonth(month: MonthRecord, source: SpendingSource, cost: number): MonthRecord {

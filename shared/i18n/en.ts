@@ -208,6 +208,7 @@ export const en = {
         atWork: "In progress",
         blocked: "Blocked",
         waiting: "Waiting for you",
+        wishes: "Requests without an answer yet",
         todo: "To do",
         cycles: "Current cycles",
       },
@@ -236,8 +237,6 @@ export const en = {
         before: "{percent} before that",
       },
       inReview: "in review",
-      forConcierge: "Let the Concierge plan it",
-      inProject: "In {project}",
       confirmations: {
         made: "Created: {task}",
         asked: "Sent to {agent} for planning: {text}",
@@ -343,6 +342,12 @@ export const en = {
     freeText: {
       /** The text was sent to the Concierge. */
       sent: "Sent to {agent}.",
+      /** Replies to texts that ask for nothing: "hello", "thank you", "ok". */
+      smallTalk: {
+        greeting: "👋 Hello. Write what you need and {agent} plans it with you. Commands: /plane help",
+        thanks: "🙂 You are welcome.",
+        noted: "👍 Noted. Nothing waits for an answer from you here.",
+      },
       /** The text was sent as the answer to `{question}`. */
       answered: "Sent to {agent} as the answer to “{question}”.",
       /** The text was sent as what to change of the plan `{plan}`. */
@@ -564,6 +569,9 @@ export const en = {
       },
       /** Progress of a task. */
       unattended: "no agent active",
+      /** The summary of progress, while more than ten agents are at work. */
+      agentsAtWork: { one: "{n} agent at work", other: "{n} agents at work" },
+      summaryEnded: "Each task has a progress message of its own again.",
     },
     refusals: {
       invalidKey: "“{key}” is not a valid task key. Use a key such as ONB-12.",

@@ -186,6 +186,7 @@ export const fr: Texts = {
         atWork: "En cours",
         blocked: "Bloquées",
         waiting: "En attente de votre réponse",
+        wishes: "Demandes encore sans réponse",
         todo: "À faire",
         cycles: "Cycles en cours",
       },
@@ -212,8 +213,6 @@ export const fr: Texts = {
         before: "{percent} auparavant",
       },
       inReview: "à relire",
-      forConcierge: "Confier la planification au Concierge",
-      inProject: "Dans {project}",
       confirmations: {
         made: "Créée : {task}",
         asked: "Transmis à {agent} pour planification : {text}",
@@ -303,6 +302,11 @@ export const fr: Texts = {
     },
     freeText: {
       sent: "Transmis à {agent}.",
+      smallTalk: {
+        greeting: "👋 Bonjour. Écrivez ce qu’il vous faut : {agent} le planifie avec vous. Commandes : /plane help",
+        thanks: "🙂 Je vous en prie.",
+        noted: "👍 C’est noté. Rien n’attend de réponse de votre part ici.",
+      },
       answered: "Transmis à {agent} comme réponse à « {question} ».",
       planSentBack: "Transmis à {agent} comme modification du plan « {plan} ».",
       onlyText: "Seul le texte est lu, pas la pièce jointe.",
@@ -485,6 +489,8 @@ export const fr: Texts = {
         nothingWaits: "Aucun ticket ni aucune relecture n’attend ici : {task}",
       },
       unattended: "aucun agent actif",
+      agentsAtWork: { one: "{n} agent au travail", other: "{n} agents au travail" },
+      summaryEnded: "Chaque tâche a de nouveau son propre message d’avancement.",
     },
     refusals: {
       invalidKey: "« {key} » n’est pas une clé de tâche valide. Exemple de clé : ONB-12.",

@@ -8,7 +8,7 @@ import { z } from "zod";
 import type { Settings } from "../config/settings.ts";
 import { type Locale, resolveLocale } from "../i18n/localize.ts";
 import { omitUndefined } from "../omit-undefined.ts";
-import type { Job } from "../store/port.ts";
+import type { Job, Revision } from "../store/port.ts";
 import { EVENT_KINDS, PLAN_EVENT_KINDS, WORK_EVENT_KINDS } from "../task/event-kinds.ts";
 import { type AnyEvent, planEventSchema, workEventSchema } from "../task/events.ts";
 import { type ActionBody, factsSchema, type RuleAction } from "../task/rule-set.ts";
@@ -27,6 +27,8 @@ export type ReplaceMessageBody = Extract<OutboxBody, { type: "replacement" }>;
 export type NoticeBody = Extract<OutboxBody, { type: "notice" }>;
 
 export type LiveRefreshBody = Extract<OutboxBody, { type: "live_refresh" }>;
+
+export type ProgressBody = Extract<OutboxBody, { type: "progress" }>;
 
 const entitySchema = z.object({ offset: z.number(), length: z.number() });
 
@@ -109,6 +111,8 @@ export const outboxBodySchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("notice"), ...commonFields, notice: z.string() }),
   /** Updates the live messages about a task, or about the question that `item` names. */
   z.object({ type: z.literal("live_refresh"), ...commonFields, item: z.string() }),
+  /** Brings a progress message up to date: that of the task `subject`, or the summary of all tasks at work. */
+  z.object({ type: z.literal("progress"), ...commonFields, subject: z.string() }),
 ]);
 
 export type OutboxBody = z.infer<typeof outboxBodySchema>;
@@ -126,13 +130,28 @@ export const forwardBodySchema = z.object({
   correlation: z.string(),
 });
 
-/** Creates the action that sends a notification. One lane per chat, so that its notifications stay in order. */
+/**
+ * Creates the action that sends a notification. One lane per chat, so that its notifications stay in order; what asks a
+ * person for a decision has a lane of its own, so that it waits for no other message.
+ */
 export function createNotificationAction(
   chat: ChatId,
   { event, facts, correlation }: ActionBody,
 ): Omit<RuleAction, "rule"> {
   const body = { type: "notification", chat, event, facts, correlation } satisfies OutboxBody;
-  return { target: `telegram:${chat}`, queue: "outbox", lane: notificationLane(chat), body };
+  const lane = isRequest(event) ? requestLane(chat, event, facts) : notificationLane(chat);
+  return { target: `telegram:${chat}`, queue: "outbox", lane, body };
+}
+
+/** Whether an event asks a person for an answer or a decision. */
+function isRequest(event: AnyEvent): boolean {
+  if (event.kind === "ticket") return event.wait !== undefined;
+  return event.kind === "asked" || event.kind === "review" || event.kind === "plan_proposed";
+}
+
+function requestLane(chat: ChatId, event: AnyEvent, { item }: ActionBody["facts"]): string {
+  const subject = "question" in event ? event.question : "plan" in event ? event.plan : "";
+  return `telegram:${chat}:requests:${item?.id ?? subject}`;
 }
 
 function notificationLane(chat: ChatId): string {
@@ -222,6 +241,16 @@ export function createProgressJobs(
   correlation: string,
 ): Job[] {
   return telegram && progress ? [createLiveRefreshJob(telegram.chat, item, cause, correlation)] : [];
+}
+
+/**
+ * Creates the job that brings a progress message up to date.
+ * @param rev of the message's record: until the job has begun, further changes need no other one
+ * @param at the earliest time of the message's next edit
+ */
+export function createProgressJob(chat: ChatId, subject: string, rev: Revision, at: Ms, correlation: string): Job {
+  const lane = `telegram:${chat}:progress:${subject}`;
+  return createOutboxJob(`${lane}:${rev}`, lane, { type: "progress", chat, subject, correlation }, at);
 }
 
 /**

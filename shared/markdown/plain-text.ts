@@ -54,7 +54,27 @@ function decodeEntity(name: string): string | undefined {
   return isValid ? String.fromCodePoint(code) : undefined;
 }
 
-/** Does the same line by line, each of at most `limit` characters: paragraphs and other blocks are lines, without empty ones. */
+/**
+ * Removes the marks of Markdown from an agent's text, so that a message shows words: emphasis, code, headings, links
+ * and quotes. Lines and list items stay; what is no mark, such as the `_` in a file's name, stays as well.
+ */
+export function stripMarkdown(text: string): string {
+  return text
+    .replace(/^[ \t]*(?:```|~~~)[^\n]*$/gm, "")
+    .replace(/^[ \t]{0,3}(?:#{1,6}[ \t]+|>[ \t]?)/gm, "")
+    .replace(/^([ \t]*)[*+-][ \t]+/gm, "$1• ")
+    .replace(/!?\[([^[\]\n]{1,300})\]\(([^()\s]{1,2000})\)/g, (_, label: string, url: string) =>
+      label === url ? url : `${label} (${url})`,
+    )
+    .replace(/(\*\*|__|~~)(?=\S)([^\n]{1,2000}?)(?<=\S)\1/g, "$2")
+    .replace(/(?<![\p{L}\p{N}*])\*(?=[^\s*])([^*\n]{1,1000}?)(?<=\S)\*(?![\p{L}\p{N}*])/gu, "$1")
+    .replace(/(?<![\p{L}\p{N}_])_(?=[^\s_])([^_\n]{1,1000}?)(?<=\S)_(?![\p{L}\p{N}_])/gu, "$1")
+    .replace(/`+([^`\n]{1,1000})`+/g, "$1")
+    .replace(/\\([\\`*_[\]<>~|#])/g, "$1")
+    .trim();
+}
+
+/** Converts HTML as `htmlToText` does, line by line, each of at most `limit` characters: paragraphs and other blocks are lines, without empty ones. */
 export function htmlToLines(html: string, limit: number): string[] {
   const blocks = html.replace(INLINE, "").split(/<\/(?:p|h[1-6]|li|div|pre|blockquote|tr)>|<br\s*\/?>/i);
   return blocks.map((block) => htmlToText(block, limit)).filter((line) => line !== "");

@@ -36,6 +36,8 @@ export interface WakeTask {
   title?: string;
   /** A person's answer, reason or request. */
   text?: string;
+  /** What the person wrote within seconds after a request: texts that may be wishes of their own, with their ids. */
+  parts?: { id: string; text: string }[];
   /** Id of the answered question, when it was about no task. */
   question?: string;
 }

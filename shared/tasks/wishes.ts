@@ -1,6 +1,7 @@
 /**
  * A wish is what a person asked the Concierge for, in their own words. It is open until the Concierge answers it or
- * makes a plan for it, and two texts in quick succession are one wish.
+ * makes a plan for it. Texts in quick succession are one wish, until the Concierge names one of them as a wish of its
+ * own.
  */
 
 import type { Deps, TaskDeps } from "../app/deps.ts";
@@ -8,7 +9,7 @@ import { GroundcrewError } from "../errors.ts";
 import { omitUndefined } from "../omit-undefined.ts";
 import { workKeys, workSets } from "../records/store-keys.ts";
 import type { Commit, Put } from "../store/port.ts";
-import { readAllRows } from "../store/records.ts";
+import { readAllRows, updateValue } from "../store/records.ts";
 import { cleanText } from "../text.ts";
 import { DAY, isRecent, type Ms, SECOND } from "../time.ts";
 import type { CallContext } from "./call-context.ts";
@@ -20,6 +21,8 @@ export interface Wish {
   /** `asked-for:<update id>`, so that a repeated update is the same wish. */
   id: string;
   text: string;
+  /** The texts that followed at once. Each can become a wish of its own, under its own id. */
+  parts?: WishPart[];
   /** The person's name. */
   by: string;
   /** The person's Telegram user number; absent for a wish from the page. */
@@ -41,6 +44,9 @@ export interface Wish {
   /** Store time at which a message of the Concierge answered it. It can still get a plan, which is approved as any other. */
   answeredAt?: Ms;
 }
+
+/** A text that followed a wish at once. */
+export type WishPart = Pick<Wish, "id" | "text" | "message">;
 
 /** A message in Telegram and its topic. */
 export interface WishMessage {
@@ -70,8 +76,8 @@ interface JoinedText {
 
 type SubmitDeps = Pick<Deps, "store" | "notify">;
 
-/** The writes with which a message answers or closes a wish, and where it belongs in the chat. */
-type AnsweredWish = Required<Pick<Commit, "expect" | "put">> & { wish?: string; message?: WishMessage };
+/** The writes with which a message answers or closes wishes, and where it belongs in the chat. */
+type AnsweredWish = Required<Pick<Commit, "expect" | "put">> & { message?: WishMessage };
 
 /** Limit of a wish in UTF-16 units: the longest message in Telegram (4,096), and what it replies to. */
 export const WISH_TEXT_LIMIT = 4_500;
@@ -121,8 +127,9 @@ async function joinPreviousWish(
   const key = workKeys.wish(previous.id);
   const [stored] = await deps.store.read<Wish>([key]);
   if (!stored || !isWishOpen(stored.value)) return false;
-  const extended: Wish = { ...stored.value, text: `${stored.value.text}\n${text}`, extendedAt: now };
-  if (extended.text.length > WISH_TEXT_LIMIT) return false;
+  const part: WishPart = { id, text, ...omitUndefined({ message }) };
+  const extended: Wish = { ...stored.value, parts: [...(stored.value.parts ?? []), part], extendedAt: now };
+  if (getWishText(extended).length > WISH_TEXT_LIMIT) return false;
   const value: JoinedText = { joined: previous.id };
   const mark: Put = { key: workKeys.wish(id), value, expires: CLOSED_WISH_MS };
   const put = [mark, toWishPut(extended)];
@@ -138,11 +145,18 @@ async function joinPreviousWish(
   return marked !== undefined;
 }
 
-function toWakeTask({ id, text }: Pick<Wish, "id" | "text">): WakeTask {
-  return { id, key: "new", reason: "asked_for", text };
+/** The task of a wake with a wish: its texts as the person wrote them, of which those that followed have ids. */
+export function toWakeTask({ id, text, parts }: Pick<Wish, "id" | "text" | "parts">): WakeTask {
+  const texts = (parts ?? []).map((part) => ({ id: part.id, text: part.text }));
+  return { id, key: "new", reason: "asked_for", text, ...(texts.length > 0 ? { parts: texts } : {}) };
 }
 
-/** Finds a wish by its id; undefined also for a text that became part of another one. */
+/** All that the person wrote, one text a line. */
+export function getWishText({ text, parts = [] }: Wish): string {
+  return [text, ...parts.map((part) => part.text)].join("\n");
+}
+
+/** Finds a wish by its id; undefined also for a text that is part of another one. */
 export async function findWish(deps: Pick<TaskDeps, "store">, id: string): Promise<Wish | undefined> {
   // Ids come from agents: only those of wishes are keys of the store.
   if (!WISH_ID.test(id)) return undefined;
@@ -187,16 +201,25 @@ export async function chooseWish({ deps, caller }: CallContext, plan: Plan, hash
 }
 
 /**
- * Prepares what a message of this agent changes of a wish. `id` names the wish that it answers. Without it, the message
- * is the summary of the oldest wish whose plan is complete, and closes it; else it only replies to the wish, when one
- * alone is open. Throws `not_found` for an unknown id.
+ * Prepares what a message of this agent changes of wishes. `ids` name those that it answers; it replies to the first.
+ * Without them, the message is the summary of the oldest wish whose plan is complete, and closes it; else it only
+ * replies to the wish, when one alone is open. Throws `not_found` for an unknown id.
  */
-export async function prepareAnsweredWish(
+export async function prepareAnsweredWishes(
   deps: Pick<TaskDeps, "store">,
   agent: string,
-  id: string | undefined,
+  ids: readonly string[],
 ): Promise<AnsweredWish> {
-  if (id !== undefined) return prepareNamedWish(deps, id);
+  if (ids.length > 0) {
+    const named: AnsweredWish[] = [];
+    for (const id of new Set(ids)) named.push(await prepareNamedWish(deps, id));
+    const message = named.find((one) => one.message)?.message;
+    return {
+      expect: named.flatMap(({ expect }) => expect),
+      put: named.flatMap(({ put }) => put),
+      ...omitUndefined({ message }),
+    };
+  }
   const wishes = await readUnclosedWishes(deps, agent);
   for (const wish of wishes) if (await isPlanComplete(deps, wish)) return prepareClosedWish(deps, wish.id);
   const message = findOnlyOpen(wishes)?.message;
@@ -207,17 +230,45 @@ export async function prepareAnsweredWish(
 async function prepareNamedWish(deps: Pick<TaskDeps, "store">, id: string): Promise<AnsweredWish> {
   const wish = await getWish(deps, id);
   if (await isPlanComplete(deps, wish)) return prepareClosedWish(deps, id);
-  const named = { wish: id, ...omitUndefined({ message: wish.message }) };
+  const named = omitUndefined({ message: wish.message });
   const [stored] = await deps.store.read<Wish>([workKeys.wish(id)]);
   if (!stored || !isWishOpen(stored.value)) return { ...NO_WISH, ...named };
   const put = [toWishPut({ ...stored.value, answeredAt: await deps.store.now() })];
   return { expect: [[workKeys.wish(id), stored.rev]], put, ...named };
 }
 
+/** Gets the wish that an agent names. A text that is part of another wish becomes one of its own by being named. */
 async function getWish(deps: Pick<TaskDeps, "store">, id: string): Promise<Wish> {
-  const wish = await findWish(deps, id);
+  const wish = (await findWish(deps, id)) ?? (await separateText(deps, id));
   if (wish) return wish;
   throw new GroundcrewError("not_found", `There is no wish "${id.slice(0, 60)}". Omit wish, or give the id of a wish.`);
+}
+
+/** Makes a text that followed a wish a wish of its own; undefined when there is no such text. */
+async function separateText({ store }: Pick<TaskDeps, "store">, id: string): Promise<Wish | undefined> {
+  if (!WISH_ID.test(id)) return undefined;
+  const [mark] = await store.read<Wish | JoinedText>([workKeys.wish(id)]);
+  if (!mark) return undefined;
+  // Another call has separated it meanwhile.
+  if (!("joined" in mark.value)) return mark.value;
+  const separated = await updateValue<Wish, Wish | undefined>(
+    { store },
+    workKeys.wish(mark.value.joined),
+    async (whole) => {
+      const part = whole?.parts?.find((one) => one.id === id);
+      if (!whole || !part || whole.state === "closed") return { result: undefined };
+      const { plan: _, answeredAt: __, message: ___, parts = [], ...rest } = whole;
+      const wish: Wish = { ...rest, ...part, state: "open" };
+      const remaining: Wish = { ...whole, parts: parts.filter((one) => one !== part) };
+      const expires = (await isPlanComplete({ store }, whole)) ? CLOSED_WISH_MS : undefined;
+      return {
+        expect: [[workKeys.wish(id), mark.rev]],
+        put: [toWishPut(remaining, expires), toWishPut(wish)],
+        result: wish,
+      };
+    },
+  );
+  return separated ?? findWish({ store }, id);
 }
 
 async function isPlanComplete(deps: Pick<TaskDeps, "store">, { state, plan }: Wish): Promise<boolean> {
@@ -230,7 +281,7 @@ async function prepareClosedWish(deps: Pick<TaskDeps, "store">, id: string): Pro
   if (stored?.value.state !== "planned") return NO_WISH;
   const put = [toWishPut({ ...stored.value, state: "closed" })];
   const { message } = stored.value;
-  return { expect: [[workKeys.wish(id), stored.rev]], put, wish: id, ...omitUndefined({ message }) };
+  return { expect: [[workKeys.wish(id), stored.rev]], put, ...omitUndefined({ message }) };
 }
 
 function findOnlyOpen(wishes: readonly Wish[]): Wish | undefined {

@@ -23,7 +23,7 @@ type AnnouncementKind =
   | "webhooks_silent"
   | "webhooks_back";
 
-/** `critical`: with a sound for a task of urgent or high priority only. */
+/** `critical`: with a sound for a task of urgent or high priority only, unless it waits for others as planned. */
 type SoundRule = "sound" | "silent" | "critical";
 
 /**
@@ -86,6 +86,8 @@ export const MESSAGE_SOUNDS: Record<EventKind | AnnouncementKind, SoundRule> = {
 export function isSilentMessage(kind: keyof typeof MESSAGE_SOUNDS, item?: EventFacts["item"]): boolean {
   const rule = MESSAGE_SOUNDS[kind];
   if (rule !== "critical") return rule === "silent";
+  // What waits for its blockers continues by itself: nobody has to do anything.
+  if (kind === "blocked" && item && item.blockers.length > 0) return true;
   return item?.priority !== "urgent" && item?.priority !== "high";
 }
 

@@ -3,6 +3,7 @@
  * step and repeatable.
  */
 
+import { getCurrency } from "../accounting/spending.ts";
 import type { TaskDeps } from "../app/deps.ts";
 import type { Settings } from "../config/settings.ts";
 import { GroundcrewError, getErrorMessage } from "../errors.ts";
@@ -167,7 +168,7 @@ async function postSummary({ deps, plane }: CallContext, ticket: Ticket): Promis
 
 /** Renders the comment with a ticket's result: summary, branch, commits, size of the change, time and cost. */
 async function renderUpdate(
-  { locale }: Pick<Settings, "locale">,
+  { locale, budget }: Pick<Settings, "locale" | "budget">,
   { completion, approval }: Ticket,
   session: SessionReport | undefined,
 ): Promise<string> {
@@ -187,7 +188,7 @@ async function renderUpdate(
     took && formatTemplate(texts.time, { time: escapeHtml(took) }),
     cost_usd === undefined
       ? undefined
-      : formatTemplate(texts.cost, { cost: localizeMoney(comments.locale, cost_usd, "USD") }),
+      : formatTemplate(texts.cost, { cost: localizeMoney(comments.locale, cost_usd, getCurrency({ budget })) }),
   ]);
   const commits = (session?.commits ?? []).slice(0, MAX_SHOWN_COMMITS);
   const shown = commits.map(({ id, subject }) => {

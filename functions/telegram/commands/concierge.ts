@@ -6,9 +6,7 @@ import type { ProjectRecord } from "../../../shared/records/plane-records.ts";
 import { createTask } from "../../../shared/tasks/create-task.ts";
 import { submitWish } from "../../../shared/tasks/wishes.ts";
 import { toCode, toSafeText } from "../../../shared/telegram/rich-text.ts";
-import { fillTemplate } from "../presentation/presentation.ts";
-import { matchSubject, normalizeName, PROJECTS, replyUsage, splitFirstArgument } from "./arguments.ts";
-import { type CommandOption, offerChoices } from "./choices.ts";
+import { normalizeName, replyUsage, splitFirstArgument } from "./arguments.ts";
 import {
   type CommandContext,
   type CommandResult,
@@ -18,43 +16,23 @@ import {
 } from "./command.ts";
 import { readFollowedProjects, renderTaskLink } from "./task-lists.ts";
 
-/** In the arguments of a button: the request goes to the Concierge. */
-const CONCIERGE_ARGUMENT = "@concierge";
-
 /** What `agents` in the settings file needs for a Concierge. */
 const CONCIERGE_ENTRY =
   '{ "name": "Concierge", "email": "concierge@example.org", "role": "concierge", "wake": "openclaw" }';
 
-/** Creates a task as the human. A request that names no project goes to the Concierge, who plans it. */
+/**
+ * Creates a task as the human. A request that does not begin with a project's identifier or whole name goes to the
+ * Concierge, who plans it: a part of a name is more often the first word of a request ("add dark mode").
+ */
 export const newCommand: TelegramCommand = {
   name: "new",
   aliases: ["nouveau", "nouvelle", "add", "create"],
   async run(context, args) {
-    const { first, rest } = splitFirstArgument(args);
-    if (first === "") return replyUsage(context, "new");
-    if (first === CONCIERGE_ARGUMENT) return requestPlan(context, rest);
-    const projects = await readFollowedProjects(context);
-    const prefix = parseProjectPrefix(args, projects);
-    if (prefix)
-      return prefix.title === ""
-        ? replyUsage(context, "new")
-        : createTaskInProject(context, prefix.project, prefix.title);
-    const match = rest === "" ? undefined : await matchSubject(context, PROJECTS, first);
-    if (match === undefined || match.kind === "none") return requestPlan(context, args);
-    // A word that matches only part of a project's name may also be the first word of the request, so the user decides.
-    const { answers } = context.presentation.texts;
-    const candidates = match.kind === "one" ? [match.candidate] : match.candidates;
-    const options: CommandOption[] = candidates.map(({ identifier, name }) => ({
-      label: fillTemplate(answers.inProject, { project: `${name} (${identifier})` }).text,
-      command: "new",
-      args: `${identifier} ${rest}`,
-    }));
-    const concierge: CommandOption = {
-      label: answers.forConcierge,
-      command: "new",
-      args: `${CONCIERGE_ARGUMENT} ${args}`,
-    };
-    return offerChoices(context, answers.chooseMatch.project, [...options, concierge]);
+    if (splitFirstArgument(args).first === "") return replyUsage(context, "new");
+    const prefix = parseProjectPrefix(args, await readFollowedProjects(context));
+    if (!prefix) return requestPlan(context, args);
+    const { project, title } = prefix;
+    return title === "" ? replyUsage(context, "new") : createTaskInProject(context, project, title);
   },
 };
 

@@ -3,17 +3,18 @@
 import { readAgentPace } from "../../../shared/accounting/history.ts";
 import { readTaskTimes } from "../../../shared/accounting/time-entries.ts";
 import { COMMAND_NAMES } from "../../../shared/i18n/texts.ts";
-import { htmlToText } from "../../../shared/markdown/plain-text.ts";
+import { htmlToText, stripMarkdown } from "../../../shared/markdown/plain-text.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
 import type { Task } from "../../../shared/records/plane-records.ts";
 import { observedSets } from "../../../shared/records/store-keys.ts";
 import { readLiveClaims } from "../../../shared/records/task-records.ts";
-import { isBlocked, isInReview } from "../../../shared/task/snapshot.ts";
+import { isBlocked, isInReview, isOpen } from "../../../shared/task/snapshot.ts";
 import { getSession, readCard } from "../../../shared/tasks/card-record.ts";
 import { readAgentTasks, readOpenBlockers } from "../../../shared/tasks/find-task.ts";
 import { forecastTasks, readBudget, readConfidence } from "../../../shared/tasks/forecast.ts";
 import { listUnread, readRemarks } from "../../../shared/tasks/remark-record.ts";
 import { countTasks } from "../../../shared/tasks/task-counts.ts";
+import { getWishText, readOpenWishes } from "../../../shared/tasks/wishes.ts";
 import { joinRichText, type RichText, toCode, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { cleanLine } from "../../../shared/text.ts";
 import { renderDigest } from "../digest/digest.ts";
@@ -42,7 +43,7 @@ import {
   renderTicketLines,
 } from "./task-lists.ts";
 
-/** Shows the projects' progress, who works on what since when, blocked tasks and what waits for people (NOTIF-06). */
+/** Shows the projects' progress, who works on what, blocked tasks, and what waits for people and the Concierge (NOTIF-06). */
 export const statusCommand: TelegramCommand = {
   name: "status",
   aliases: ["statut", "etat", "état"],
@@ -76,6 +77,7 @@ export const statusCommand: TelegramCommand = {
         ...(await renderQuestionLines(context)),
         ...(await renderTaskLines(context, inReview)),
       ]),
+      ...renderSection("💭", headings.wishes, await renderWishLines(context)),
       toPlainText(""),
       await renderDataAge(context),
     ]);
@@ -148,6 +150,18 @@ async function renderQuestionLines(context: CommandContext): Promise<RichText[]>
   });
 }
 
+/** `💭 Add a dark mode (Ada, since 08:00)`: what people asked the Concierge for that has neither an answer nor a plan. */
+async function renderWishLines(context: CommandContext): Promise<RichText[]> {
+  const { deps } = context;
+  const now = await deps.store.now();
+  const concierges = deps.settings.agents.filter(({ role }) => role === "concierge");
+  const wishes = (await Promise.all(concierges.map(({ name }) => readOpenWishes(deps, name)))).flat();
+  return wishes.map((wish) => {
+    const notes = joinRichText([toSafeText(wish.by, 80), renderSince(context, wish.at, now)], ", ");
+    return joinRichText(["💭 ", toSafeText(cleanLine(getWishText(wish), TEXT_LIMIT)), " (", notes, ")"]);
+  });
+}
+
 async function replyTask(context: CommandContext, task: Task): Promise<CommandResult> {
   const { deps, presentation } = context;
   const { texts, format } = presentation;
@@ -180,11 +194,12 @@ async function replyTask(context: CommandContext, task: Task): Promise<CommandRe
     add(fields.blockers, joinRichText(blockerNames, ", "));
   }
   if (dependants > 0) add(answers.fields.dependants, format.number(dependants));
-  if (card?.percent !== undefined) add(answers.fields.progress, formatTaskPercent(context, card.percent));
-  if (card?.text !== undefined) add(answers.fields.said, toSafeText(card.text, TEXT_LIMIT));
+  // What was reported on the way says nothing about a task that is closed.
+  const { percent, text: report } = isOpen(snapshot.status) ? (card ?? {}) : {};
+  if (percent !== undefined) add(answers.fields.progress, formatTaskPercent(context, percent));
+  if (report !== undefined) add(answers.fields.said, toSafeText(stripMarkdown(report), TEXT_LIMIT));
   if (card?.confidence !== undefined) add(fields.confidence, formatTaskPercent(context, card.confidence * 100));
-  if (card?.cost !== undefined)
-    add(fields.cost, deps.settings.budget ? format.money(card.cost) : format.number(card.cost));
+  if (card?.cost !== undefined) add(fields.cost, format.money(card.cost));
   const session = getSession(card);
   if (session !== undefined) add(answers.fields.session, toCode(cleanLine(session, 120)));
   if (times.spent > 0) add(fields.timeSpent, format.duration(times.spent));

@@ -20,6 +20,9 @@ import { renderProjectName } from "../presentation/notification-details.ts";
 import { EVENT_EMOJI, fillTemplate, renderTaskTitle, STATUS_EMOJI } from "../presentation/presentation.ts";
 import type { CommandContext } from "./command.ts";
 
+/** What lines of tasks need, in replies and in messages of the outbox. */
+type TaskLinesContext = Pick<CommandContext, "presentation"> & { deps: Parameters<typeof readOpenBlockers>[0] };
+
 /** Maximum number of open tasks in one reply: about as many as people would page through. */
 const OPEN_TASK_LIMIT = 1_000;
 
@@ -119,7 +122,7 @@ export async function renderOpenTasks(context: CommandContext, open: readonly Ta
 }
 
 /** Renders one line per task: status, agent, start, progress and open blockers. */
-export async function renderTaskLines(context: CommandContext, tasks: readonly Task[] = []): Promise<RichText[]> {
+export async function renderTaskLines(context: TaskLinesContext, tasks: readonly Task[] = []): Promise<RichText[]> {
   const { deps, presentation } = context;
   const { answers } = presentation.texts;
   const ids = tasks.map(({ id }) => id);
@@ -163,11 +166,11 @@ export function getWorkStart(claim: ClaimRecord | undefined, { item }: Task): Ms
   return Date.parse(item.startedAt);
 }
 
-export function renderSince({ presentation: { texts, format } }: CommandContext, since: Ms, now: Ms): RichText {
+export function renderSince({ presentation: { texts, format } }: TaskLinesContext, since: Ms, now: Ms): RichText {
   return fillTemplate(texts.since, { when: format.momentInSentence(since, now) });
 }
 
-export function formatTaskPercent({ presentation: { format } }: CommandContext, percent: number): string {
+export function formatTaskPercent({ presentation: { format } }: TaskLinesContext, percent: number): string {
   return format.percent(percent / 100);
 }
 

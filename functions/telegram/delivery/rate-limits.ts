@@ -13,16 +13,20 @@ export interface TelegramLimits {
 export const TELEGRAM_LIMITS: TelegramLimits = { perSecondInChat: 1, perMinuteInGroup: 20, perSecond: 30 };
 
 /**
- * `reply`: an answer to a command; its user is waiting. `notification`: sent by a rule, within 30 s of the change.
- * `background`: it can wait until nothing else needs the budget.
+ * From the most urgent: `request`: something waits for a person's decision. `reply`: an answer to a command; its user
+ * is waiting. `notification`: sent by a rule, within 30 s of the change. `background`: progress, which can wait until
+ * nothing else needs the budget.
  */
-export type SendPriority = "reply" | "notification" | "background";
+const SEND_PRIORITIES = ["request", "reply", "notification", "background"] as const;
 
-/** Calls that a priority leaves unused for the higher ones, so that a storm of notifications never delays a reply. */
+export type SendPriority = (typeof SEND_PRIORITIES)[number];
+
+/** Calls that a priority leaves unused for the higher ones, so that a storm of notifications never delays a request. */
 const RESERVED_FOR_HIGHER: Record<SendPriority, { perMinuteInGroup: number; perSecond: number }> = {
-  reply: { perMinuteInGroup: 0, perSecond: 0 },
-  notification: { perMinuteInGroup: 3, perSecond: 0 },
-  background: { perMinuteInGroup: 10, perSecond: 10 },
+  request: { perMinuteInGroup: 0, perSecond: 0 },
+  reply: { perMinuteInGroup: 2, perSecond: 0 },
+  notification: { perMinuteInGroup: 8, perSecond: 3 },
+  background: { perMinuteInGroup: 12, perSecond: 10 },
 };
 
 /**
@@ -34,11 +38,20 @@ const MINUTE_WINDOW: Ms = 61_000;
 
 const chatBucket = (chat: ChatId) => `telegram:chat:${chat}`;
 
+/** While this bucket is paused, a call of this priority waits in the chat, and lower ones let it go first. */
+const waitingBucket = (chat: ChatId, priority: SendPriority) => `waiting:telegram:${chat}:${priority}`;
+
 /**
  * Reserves a call. Its `wait` is 0 when the call may be made now (it is counted then), otherwise how long to wait
- * before asking again. After a long hold of the chat only one call is granted, the probe.
+ * before asking again; until then, calls of lower priority in the chat wait as well, however many there are. After a
+ * long hold of the chat only one call is granted, the probe.
  */
-export function reserveSend(store: Store, chat: ChatId, limits: TelegramLimits, priority: SendPriority): Promise<Turn> {
+export async function reserveSend(
+  store: Store,
+  chat: ChatId,
+  limits: TelegramLimits,
+  priority: SendPriority,
+): Promise<Turn> {
   const reserved = RESERVED_FOR_HIGHER[priority];
   const perSecond = limits.perSecond - reserved.perSecond;
   const perMinuteInGroup = limits.perMinuteInGroup - reserved.perMinuteInGroup;
@@ -57,7 +70,14 @@ export function reserveSend(store: Store, chat: ChatId, limits: TelegramLimits, 
       limit: Math.max(1, perMinuteInGroup),
       window: MINUTE_WINDOW,
     });
-  return reserveTurn(store, "telegram", inChat, () => store.consumeAll(consumptions));
+  const higher = SEND_PRIORITIES.slice(0, SEND_PRIORITIES.indexOf(priority));
+  for (const other of higher)
+    consumptions.push({ bucket: waitingBucket(chat, other), n: 0, limit: 1, window: SECOND_WINDOW });
+  const turn = await reserveTurn(store, "telegram", inChat, () => store.consumeAll(consumptions));
+  // One window longer than the chat's, so that this call comes again before the lower ones do.
+  if (turn.wait > 0 && priority !== "background")
+    await store.pause(waitingBucket(chat, priority), Math.min(turn.wait, SECOND_WINDOW) + SECOND_WINDOW);
+  return turn;
 }
 
 /**

@@ -38,7 +38,7 @@ import {
   toButtonExtras,
 } from "./live-message.ts";
 import { planKind } from "./plans.ts";
-import { updateProgressMessage } from "./progress.ts";
+import { queueProgress } from "./progress.ts";
 import { requestKind } from "./requests.ts";
 import { reviewKind } from "./reviews.ts";
 import { ticketKind } from "./ticket-decisions.ts";
@@ -79,7 +79,7 @@ export async function sendLiveMessage(
   const sound = toSoundExtras(event.kind === "ticket" ? "ticket_waits" : event.kind, item);
   return sendSeparateMessage(context, {
     attempt,
-    priority: "notification",
+    priority: "request",
     fields: { correlation, asks: event.kind },
     rich: view.rich,
     extras: { ...thread.extras, ...toButtonExtras(view), ...sound },
@@ -161,7 +161,8 @@ export async function refreshLiveMessages(
     if (viewHash !== row.value.viewHash) return editLiveMessage(context, row, { view, viewHash, correlation });
     if (view.isClosed) await recordLiveMessage(context, row, row.value, true);
   }
-  return updateProgressMessage(context, item, correlation);
+  await queueProgress(context, item, correlation);
+  return JOB_DONE;
 }
 
 async function editLiveMessage(

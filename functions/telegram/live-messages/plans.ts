@@ -11,7 +11,7 @@ import {
   type PlanVerdict,
   rejectPlan,
 } from "../../../shared/tasks/planning/decide-plan.ts";
-import { findWish } from "../../../shared/tasks/wishes.ts";
+import { findWish, getWishText } from "../../../shared/tasks/wishes.ts";
 import { joinRichText, type RichText, toBold, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import type { CommandContext } from "../commands/command.ts";
@@ -99,7 +99,7 @@ async function renderWishLines({ deps, presentation }: DeliveryContext, { wish: 
   const wish = id === undefined ? undefined : await findWish(deps, id);
   if (!wish) return [];
   const by = fillTemplate(presentation.texts.live.plan.wishOf, { by: toSafeText(wish.by, 80) });
-  return [joinRichText(["💭 ", by, presentation.texts.colon, toSafeText(wish.text, 300)])];
+  return [joinRichText(["💭 ", by, presentation.texts.colon, toSafeText(getWishText(wish), 300)])];
 }
 
 /** A plan's lines: as many tasks as fit between the headline and what must be seen below them. */

@@ -308,6 +308,6 @@ function renderFacts(
     diff && fillTemplate(labels.diff, sizes),
     commits.length > 0 ? toPlainText(format.count(texts.live.ticket.commits, commits.length)) : undefined,
     took === undefined ? undefined : fillTemplate(labels.time, { time: format.duration(took) }),
-    cost === undefined ? undefined : fillTemplate(labels.cost, { cost: format.money(cost, "USD") }),
+    cost === undefined ? undefined : fillTemplate(labels.cost, { cost: format.money(cost) }),
   ]);
 }

@@ -2,6 +2,7 @@
 
 import { DEFAULT_CLAIM_MINUTES } from "../../../shared/config/settings-file.ts";
 import type { Refusal } from "../../../shared/errors.ts";
+import { stripMarkdown } from "../../../shared/markdown/plain-text.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
 import { renderRefusal } from "../../../shared/refusals/render-refusal.ts";
 import type { ActionBody, EventFacts } from "../../../shared/task/rule-set.ts";
@@ -37,6 +38,13 @@ export function renderNotificationDetails({ event, facts }: ActionBody, presenta
   const add = (label: string, ...value: (RichText | string)[]) =>
     lines.push(renderField(presentation, label, ...value));
   const date = (at: string | null) => (at === null ? texts.noDate : format.date(at));
+  // One name stands once: a task's agent is usually also its only assignee and the actor, and may be in the headline.
+  const shown = keepDefined(["agent" in event ? event.agent : undefined, "by" in event ? event.by : undefined]);
+  const named = new Set(shown.map((name) => name?.toLowerCase()));
+  const isNew = (name: string) => {
+    const { size } = named;
+    return named.add(name.toLowerCase()).size > size;
+  };
 
   if (event.kind === "renamed") add(fields.before, toSafeText(event.from));
   if (event.kind === "due") add(fields.due, `${date(event.from)} → ${date(event.to)}`);
@@ -49,9 +57,9 @@ export function renderNotificationDetails({ event, facts }: ActionBody, presenta
   if (item) {
     add(fields.status, `${STATUS_EMOJI[item.word]} ${texts.statuses[item.word]}`);
     if (event.kind !== "priority" && item.priority !== "none") add(fields.priority, priorities[item.priority]);
-    const isInHead = "agent" in event && event.agent === item.agent;
-    if (item.agent !== undefined && !isInHead) add(fields.agent, renderName(item.agent));
-    if (item.assignees.length > 0) add(fields.assignees, renderList(presentation, item.assignees.map(renderName)));
+    if (item.agent !== undefined && isNew(item.agent)) add(fields.agent, renderName(item.agent));
+    const others = item.assignees.filter((name) => name !== actor?.name && isNew(name));
+    if (others.length > 0) add(fields.assignees, renderList(presentation, others.map(renderName)));
     if (event.kind !== "due" && item.due !== null && item.word !== "done") add(fields.due, date(item.due));
     if (item.timeSpentMs !== undefined) add(fields.timeSpent, format.duration(item.timeSpentMs));
     if (item.cost !== undefined) add(fields.cost, format.money(item.cost));
@@ -66,7 +74,7 @@ export function renderNotificationDetails({ event, facts }: ActionBody, presenta
     if (cycle.start !== null || cycle.end !== null) add(fields.dates, `${date(cycle.start)} – ${date(cycle.end)}`);
     lines.push(toPlainText(formatProgress(presentation, cycle.done, cycle.total)));
   }
-  if (actor) add(fields.by, renderName(actor.name));
+  if (actor && isNew(actor.name)) add(fields.by, renderName(actor.name));
   return lines;
 }
 
@@ -83,7 +91,10 @@ function renderEventDetails(event: ActionBody["event"], presentation: Presentati
   const by = (name: string) => line(fields.by, renderName(name));
   switch (event.kind) {
     case "asked": {
-      const text = joinRichText([toSafeText(event.text, 2_000), event.reminder > 0 ? ` ${reminder}` : ""]);
+      const text = joinRichText([
+        toSafeText(stripMarkdown(event.text), 2_000),
+        event.reminder > 0 ? ` ${reminder}` : "",
+      ]);
       const choices = event.choices.map((choice) => toSafeText(choice, 100));
       return choices.length === 0 ? [text] : [text, line(fields.choices, joinRichText(choices, " · "))];
     }
@@ -94,9 +105,9 @@ function renderEventDetails(event: ActionBody["event"], presentation: Presentati
     case "critical":
     case "failed":
     case "plan_failed":
-      return [toSafeText(renderReason(event, presentation), 300)];
+      return [toSafeText(stripMarkdown(renderReason(event, presentation)), 300)];
     case "ticket":
-      return event.text === "" ? [] : [toSafeText(event.text, 300)];
+      return event.text === "" ? [] : [toSafeText(stripMarkdown(event.text), 300)];
     case "claim_lost": {
       const minutes = String(event.minutes ?? DEFAULT_CLAIM_MINUTES);
       return [
@@ -108,7 +119,7 @@ function renderEventDetails(event: ActionBody["event"], presentation: Presentati
       return [toSafeText(event.text, 300), by(event.by)];
     case "review": {
       const confidence = line(fields.confidence, format.number(event.confidence));
-      return event.text === "" ? [confidence] : [toSafeText(event.text, 300), confidence];
+      return event.text === "" ? [confidence] : [toSafeText(stripMarkdown(event.text), 300), confidence];
     }
     case "sent_back":
     case "plan_rejected":

@@ -1,6 +1,6 @@
 /** How values look in every message: language and links, emoji, and filled texts. */
 
-import { roundAmount } from "../../../shared/accounting/spending.ts";
+import { getCurrency, roundAmount } from "../../../shared/accounting/spending.ts";
 import type { Settings } from "../../../shared/config/settings.ts";
 import {
   formatTemplate,
@@ -101,16 +101,16 @@ export function createPresentation(settings: PresentationSettings): Presentation
   const { locale, plane, publicUrl, timezone = "UTC", budget } = settings;
   const origins = [plane?.url, publicUrl].flatMap((url) => (url === undefined ? [] : new URL(url).origin));
   const texts = getTexts(locale).telegram;
-  return { texts, format: createFormats(texts.locale, timezone, budget?.currency), origins, timezone };
+  return { texts, format: createFormats(texts.locale, timezone, getCurrency({ budget })), origins, timezone };
 }
 
-/** How values are written. @param currency ISO 4217 code; without one, an amount is a plain number */
-function createFormats(locale: Locale, timezone: string, currency: string | undefined) {
+/** How values are written. @param currency ISO 4217 code: that of all amounts */
+function createFormats(locale: Locale, timezone: string, currency: string) {
   return {
     count: (forms: PluralForms, n: number) => localizeCount({ locale }, forms, n),
     number: (n: number) => localizeNumber(locale, n),
     percent: (ratio: number) => localizePercent(locale, ratio),
-    money: (amount: number, unit = currency) => localizeMoney(locale, roundAmount(amount), unit),
+    money: (amount: number) => localizeMoney(locale, roundAmount(amount), currency),
     duration: (ms: Ms) => localizeDuration(locale, ms),
     date: (date: string) => localizeDate(locale, date),
     moment: (at: Ms, now: Ms) => localizeMoment(locale, timezone, at, now),

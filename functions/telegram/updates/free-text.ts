@@ -1,6 +1,6 @@
 /**
  * A text that is no command: the answer when the Concierge has just asked, a choice when it may be about something
- * that waits, else a message to the Concierge.
+ * that waits, a greeting or the like that needs no agent, else a message to the Concierge.
  */
 
 import { workSets } from "../../../shared/records/store-keys.ts";
@@ -37,6 +37,20 @@ const OFFER_LIMIT = 3;
 /** Limit of the part of a message that a reply quotes, in UTF-16 units. */
 const QUOTE_LIMIT = 300;
 
+/** What a text says that asks for nothing; of several, the first one counts. */
+const SMALL_TALK_KINDS = ["greeting", "thanks", "noted"] as const;
+
+type SmallTalk = (typeof SMALL_TALK_KINDS)[number];
+
+/** Words of texts that ask for nothing, in English and French, without accents and apostrophes. */
+const SMALL_TALK: Record<SmallTalk, string> = {
+  greeting:
+    "hello hi hey hallo good morning evening afternoon day there everyone bonjour bonsoir salut coucou test ping",
+  thanks: "thanks thank you thx much very merci beaucoup",
+  noted:
+    "ok okay k yes yep no nope fine great cool super perfect nice noted understood oui non daccord d accord dac parfait entendu compris note vu bien",
+};
+
 /** The command of a button that says what a text is for. Nobody can type it: it is only stored with the button. */
 export const answerCommand: ChoiceCommand = {
   name: "answer",
@@ -56,8 +70,11 @@ export const answerCommand: ChoiceCommand = {
  */
 export async function interpretFreeText(context: CommandContext, text: string, reply?: string): Promise<CommandResult> {
   const { freeText } = context.presentation.texts;
-  // A reply is about the message that it replies to.
-  if (reply !== undefined) return sendFreeText(context, addQuote(text, reply));
+  const talk = findSmallTalk(text);
+  const answerTalk = (kind: SmallTalk) => replyText(freeText.smallTalk[kind], { agent: getConciergeName(context) });
+  // A reply is about the message that it replies to, and "yes" may answer it.
+  if (reply !== undefined)
+    return talk && talk !== "noted" ? answerTalk(talk) : sendFreeText(context, addQuote(text, reply));
   const { questions, plans, reviews } = await readPending(context);
   const now = await context.deps.store.now();
   const [question] = questions;
@@ -65,6 +82,7 @@ export async function interpretFreeText(context: CommandContext, text: string, r
     return answerQuestionWithText(context, question.id, text);
   if (isApproval(text) && questions.length === 0 && plans.length + reviews.length > 0)
     return replyText(`ℹ️ ${freeText.approveWhere}`);
+  if (talk && (talk !== "noted" || questions.length + plans.length === 0)) return answerTalk(talk);
   const options = [
     ...questions.slice(0, OFFER_LIMIT).map(({ id, text: asked }) => ({
       ...toAnswerArguments({ kind: "question", id }, text),
@@ -77,6 +95,18 @@ export async function interpretFreeText(context: CommandContext, text: string, r
   ];
   if (options.length === 0) return sendFreeText(context, text);
   return offerChoices(context, freeText.chooseMeaning, [...options, createConciergeOption(context, text)]);
+}
+
+/** Finds out whether a text only greets, thanks or agrees; undefined for one that may ask for something. */
+function findSmallTalk(text: string): SmallTalk | undefined {
+  const words =
+    normalizeName(text)
+      .replace(/['’]/g, "")
+      .match(/[\p{L}\p{N}]+/gu) ?? [];
+  if (words.length === 0) return text.includes("?") ? "greeting" : "noted";
+  const kinds = words.map((word) => SMALL_TALK_KINDS.find((kind) => SMALL_TALK[kind].split(" ").includes(word)));
+  if (kinds.includes(undefined)) return undefined;
+  return SMALL_TALK_KINDS.find((kind) => kinds.includes(kind));
 }
 
 /** Puts the message that a text replies to before it, because the Concierge may not remember it. Agents read English. */
@@ -124,11 +154,13 @@ async function answerQuestionWithText(context: CommandContext, id: string, text:
 }
 
 /** The button with which a text goes to the Concierge as a message of its own. */
-function createConciergeOption({ deps, presentation }: CommandContext, text: string): CommandOption {
-  const agent = findConcierge(deps.settings)?.name ?? "Concierge";
-  const label = fillTemplate(presentation.texts.freeText.isNew, { agent: toSafeText(agent, 40) }).text;
+function createConciergeOption(context: CommandContext, text: string): CommandOption {
+  const label = fillTemplate(context.presentation.texts.freeText.isNew, { agent: getConciergeName(context) }).text;
   return { ...toAnswerArguments({ kind: "message" }, text), label };
 }
+
+const getConciergeName = ({ deps }: CommandContext) =>
+  toSafeText(findConcierge(deps.settings)?.name ?? "Concierge", 40);
 
 /** Creates the command with which a button says what a text is for. */
 export function toAnswerArguments(target: AnswerTarget, text: string): { command: "answer"; args: string } {

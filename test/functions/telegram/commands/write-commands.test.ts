@@ -46,16 +46,12 @@ test("/plane new reports when there is no Concierge or it cannot be woken", asyn
   expect(await deaf.sendAndGetReply("/plane new Organise the party")).toMatch(/Concierge cannot be woken/);
 });
 
-test("/plane new asks if the first word is only part of a project's name", async () => {
+test("/plane new takes a request whose first word is part of a project's name as a request", async () => {
   const app = await createCommandsApp({ agents: CONCIERGE_WITH_WAKE });
+  app.plane.addProject({ identifier: "ADR", name: "Addresses" });
   await app.runFirstPoll();
-  const [question] = await app.sendMessage("/plane new board the train");
-  expect(question?.buttons.flat().map(({ text }) => text)).toEqual([
-    "In Onboarding (ONB)",
-    "Let the Concierge plan it",
-  ]);
-  await app.pressButton(question, /Onboarding/);
-  expect(toPlainText(app.getBotMessages().at(-1))).toBe("🆕 Created: ONB-1 the train");
+  for (const text of ["add dark mode to the website", "board the train"])
+    expect(await app.sendAndGetReply(`/plane new ${text}`)).toBe(`📨 Sent to Concierge for planning: ${text}`);
 });
 
 test("/plane assign creates the agent's label again if it was deleted after it was listed", async () => {

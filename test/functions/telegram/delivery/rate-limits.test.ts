@@ -16,9 +16,10 @@ async function countReservations(chat: number, priority: SendPriority): Promise<
 }
 
 test.each([
-  ["reply", 20],
-  ["notification", 17],
-  ["background", 10],
+  ["request", 20],
+  ["reply", 18],
+  ["notification", 12],
+  ["background", 8],
 ] as const)("messages of priority %s get %i of a group's calls in a minute", async (priority, calls) => {
   expect(await countReservations(-100, priority)).toBe(calls);
 });
@@ -28,8 +29,8 @@ test("a private chat has no limit per minute", async () => {
 });
 
 test.each([
-  ["reply", 30],
-  ["notification", 30],
+  ["request", 30],
+  ["notification", 27],
   ["background", 20],
 ] as const)("messages of priority %s get %i of all calls in a second", async (priority, calls) => {
   const store = createMemoryStore({ clock: () => 0 });
@@ -39,12 +40,28 @@ test.each([
   expect(turns.filter(({ wait }) => wait === 0)).toHaveLength(calls);
 });
 
-test("a reply is sent when notifications have used up their share of a group's calls", async () => {
+test("a request is sent when notifications have used up their share of a group's calls", async () => {
   const time = { now: 0 };
   const store = createMemoryStore({ clock: () => time.now });
-  for (let n = 0; n < 17; n += 1, time.now += 2_000) await reserveSend(store, -100, TELEGRAM_LIMITS, "notification");
+  for (let n = 0; n < 12; n += 1, time.now += 2_000) await reserveSend(store, -100, TELEGRAM_LIMITS, "notification");
   expect((await reserveSend(store, -100, TELEGRAM_LIMITS, "notification")).wait).toBeGreaterThan(0);
-  expect((await reserveSend(store, -100, TELEGRAM_LIMITS, "reply")).wait).toBe(0);
+  expect((await reserveSend(store, -100, TELEGRAM_LIMITS, "request")).wait).toBe(0);
+});
+
+test("the next call in a chat is that of the highest priority that waits, however often the others ask", async () => {
+  const time = { now: 0 };
+  const store = createMemoryStore({ clock: () => time.now });
+  const reserve = async (priority: SendPriority) => (await reserveSend(store, 42, TELEGRAM_LIMITS, priority)).wait;
+  expect(await reserve("background")).toBe(0);
+  for (const priority of ["notification", "reply", "request"] as const) await reserve(priority);
+  const granted: [Ms: number, priority: SendPriority][] = [];
+  for (const waiting = new Set<SendPriority>(["background", "notification", "reply", "request"]); waiting.size > 0; ) {
+    time.now += 50;
+    for (const priority of waiting)
+      if ((await reserve(priority)) === 0) granted.push([time.now, priority]) && waiting.delete(priority);
+  }
+  expect(granted.map(([, priority]) => priority)).toEqual(["request", "reply", "notification", "background"]);
+  expect(granted[0]?.[0]).toBe(1_050);
 });
 
 test("after a long hold of a chat only one of many calls at once is granted, and its success releases the others", async () => {

@@ -25,12 +25,14 @@ test("a message is sent again when it is repeated after more than ten minutes", 
   expect(app.getBotMessages()).toHaveLength(2);
 });
 
-test("a message shows markup, mentions, links and commands of its text as plain text (reliability 18)", async () => {
+test("a message shows Markdown without its marks, and markup, mentions, links and commands as plain text (reliability 18)", async () => {
   const app = await createMessagesApp();
   const text = "<b>Done</b> **now** @all /start #tag http://evil.example [x](http://evil.example)\u202e";
   await app.messageHuman({ text });
   const [message] = app.getBotMessages();
-  expect(toPlainText(message)).toBe(`💬 Message from Concierge:\n${text.slice(0, -1)}`);
+  expect(toPlainText(message)).toBe(
+    "💬 Message from Concierge:\n<b>Done</b> now @all /start #tag http://evil.example x (http://evil.example)",
+  );
   expect(message?.entities.map(({ type }) => type)).toEqual(["bold"]);
 });
 

@@ -41,10 +41,8 @@ test("NOTIF-04 the message about a completed task shows the summary, links to th
     "Project: Onboarding (ONB)",
     "Status: ✅ done",
     "Agent: Imhotep",
-    "Assigned to: Imhotep",
     "Time spent: 10 min",
     "Cost: €1.50",
-    "By: Imhotep",
   ]);
   const links = app.findMessage("Completed")?.entities.flatMap(({ url }) => url ?? []) ?? [];
   expect(links.filter((url) => url.includes("/attachments/"))).toHaveLength(1);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createUpdateJob } from "../../../../shared/jobs/incoming-jobs.ts";
 import type { Store } from "../../../../shared/store/port.ts";
 import type { WakeRecord } from "../../../../shared/tasks/wakes.ts";
-import { readUnclosedWishes } from "../../../../shared/tasks/wishes.ts";
+import { getWishText, readUnclosedWishes } from "../../../../shared/tasks/wishes.ts";
 import { updatesHandler } from "../../../support/updates-handler.ts";
 import { ADA_USER, createCommandsApp, GROUP_CHAT, toPlainText } from "../commands/commands-app.ts";
 
@@ -113,12 +113,11 @@ describe("free text (reliability 2)", () => {
           await app.runUntilIdle();
         }
         const wishes = await readUnclosedWishes(app.deps, "Concierge");
-        expect(
-          wishes.map(({ text }) => text),
-          `commit ${at}`,
-        ).toEqual(["add a dark mode\nto the blog"]);
+        expect(wishes.map(getWishText), `commit ${at}`).toEqual(["add a dark mode\nto the blog"]);
         const [wake] = await app.store.read<WakeRecord>(["wake:Concierge"]);
-        expect(wake?.value.pending, `commit ${at}`).toMatchObject([{ text: "add a dark mode\nto the blog" }]);
+        expect(wake?.value.pending, `commit ${at}`).toMatchObject([
+          { text: "add a dark mode", parts: [{ text: "to the blog" }] },
+        ]);
         expect(app.getBotMessages().map(toPlainText), `commit ${at}`).toEqual(["📨 Sent to Concierge."]);
         if (isFinished) return expect(at, "number of interrupted commits").toBeGreaterThan(1);
       }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createUpdateJob } from "../../../../shared/jobs/incoming-jobs.ts";
-import { findWish, readOpenWishes } from "../../../../shared/tasks/wishes.ts";
+import { findWish, getWishText, readOpenWishes } from "../../../../shared/tasks/wishes.ts";
 import { HOUR } from "../../../../shared/time.ts";
 import { ADA_USER, STRANGER_USER, toPlainText } from "../commands/commands-app.ts";
 import { createPrivateChatApp, PRIVATE_CHAT } from "./private-chat-app.ts";
@@ -74,20 +74,69 @@ test("message_human refuses the id of a wish that does not exist, with what to d
   expect(app.getMessages()).toEqual([]);
 });
 
-test("texts that follow at once are one wish with one receipt; a later one is a wish of its own", async () => {
+test("texts that follow at once reach the Concierge numbered, as one wish with one receipt; a later one is a wish of its own", async () => {
   const app = await createPrivateChatApp();
-  for (const text of ["Hey", "how far is the landing page", "and the blog?"])
+  for (const text of ["Add a dark mode", "to the website", "and write the newsletter"])
     await app.telegram.postAsUser(PRIVATE_CHAT, ADA_USER, text);
   await app.pollUpdates();
   expect(app.getMessages().map(toPlainText)).toEqual(["📨 Sent to Concierge."]);
-  expect(app.readLastWake()).toMatchObject([{ text: "Hey how far is the landing page and the blog?" }]);
+  const [data] = app.readLastWake();
+  const texts = (data?.["texts"] ?? []) as { n: number; wish: string; text: string }[];
+  expect(texts.map(({ n, text }) => `${n} ${text}`)).toEqual([
+    "1 Add a dark mode",
+    "2 to the website",
+    "3 and write the newsletter",
+  ]);
+  expect(app.getWakes().at(-1)).toContain("unless a text is one of its own");
   expect(await readOpenWishes(app.deps, "Concierge")).toHaveLength(1);
   app.advance(30_000);
-  expect(await app.ask("Write the newsletter")).toEqual(["📨 Sent to Concierge."]);
-  expect((await readOpenWishes(app.deps, "Concierge")).map(({ text }) => text)).toEqual([
-    "Hey\nhow far is the landing page\nand the blog?",
-    "Write the newsletter",
+  expect(await app.ask("How far is the blog?")).toEqual(["📨 Sent to Concierge."]);
+  expect((await readOpenWishes(app.deps, "Concierge")).map(getWishText)).toEqual([
+    "Add a dark mode\nto the website\nand write the newsletter",
+    "How far is the blog?",
   ]);
+  // A plan for the third text makes it a wish of its own, whose plan shows only this text.
+  const [first, , third] = texts.map(({ wish }) => wish);
+  await app.callAsConcierge("plan_project", { ...PLAN, wish: third });
+  expect(toPlainText(app.findText("Plan to approve"))).toMatch(/: and write the newsletter$/m);
+  expect((await readOpenWishes(app.deps, "Concierge")).map(getWishText)).toEqual([
+    "Add a dark mode\nto the website",
+    "How far is the blog?",
+  ]);
+  await app.callAsConcierge("plan_project", { ...PLAN, project: "Website", wish: first });
+  expect(await findWish(app.deps, String(first))).toMatchObject({ state: "planned" });
+});
+
+test("one message closes several wishes and names those that it did not close, which /plane status lists", async () => {
+  const app = await createPrivateChatApp();
+  const ids: string[] = [];
+  for (const text of ["How far is the blog?", "And the shop?", "Add a dark mode"]) {
+    await app.ask(text);
+    ids.push(String(app.readLastWake().at(-1)?.["wish"]));
+    app.advance(30_000);
+  }
+  const answer = await app.messageHuman({ text: "Both are at 60%.", wishes: ids.slice(0, 2) });
+  expect(answer).toMatchObject({ open_wishes: [{ wish: ids[2], text: "Add a dark mode" }] });
+  expect((await app.ask("/plane status")).join()).toContain(
+    "💭 Requests without an answer yet\n💭 Add a dark mode (Ada (Telegram), since 08:0",
+  );
+  expect(await app.messageHuman({ text: "It is live.", wish: ids[2] })).not.toHaveProperty("open_wishes");
+});
+
+test.each([
+  ["hello", /^👋 Hello\. Write what you need and Concierge plans it/],
+  ["Bonjour !", /^👋 Hello/],
+  ["Merci beaucoup 🙏", "🙂 You are welcome."],
+  ["d’accord, merci", "🙂 You are welcome."],
+  ["ok", "👍 Noted. Nothing waits for an answer from you here."],
+  ["Entendu !", "👍 Noted. Nothing waits for an answer from you here."],
+  ["👍", "👍 Noted. Nothing waits for an answer from you here."],
+  ["ok, add a dark mode", "📨 Sent to Concierge."],
+])("the text “%s” is answered without waking the Concierge, unless it asks for something", async (text, reply) => {
+  const app = await createPrivateChatApp();
+  const [shown] = await app.ask(text);
+  expect(shown).toMatch(reply);
+  expect(app.getWakes()).toHaveLength(reply === "📨 Sent to Concierge." ? 1 : 0);
 });
 
 test("a text that follows after the answer is a wish of its own", async () => {
@@ -122,7 +171,7 @@ test("the same update 20 times is one wish, one wake and one receipt, also for a
   await app.advanceAndDrain();
   expect(app.getMessages()).toHaveLength(1);
   expect(app.getWakes()).toHaveLength(1);
-  expect(app.readLastWake()).toMatchObject([{ text: "Add a dark mode to the website" }]);
+  expect(app.readLastWake()).toMatchObject([{ texts: [{ text: "Add a dark mode" }, { text: "to the website" }] }]);
 });
 
 test("free text of a user who is not on the list reaches nobody (reliability 17)", async () => {
@@ -159,7 +208,7 @@ test("free text is the answer when the Concierge has just asked one thing", asyn
   ]);
   expect(toPlainText(app.findText("Question from"))).toContain("Answered by Ada (Telegram): \nOnly the start page");
   expect(app.getWakes()).toEqual([expect.stringContaining("Ada (Telegram): Only the start page")]);
-  expect(await app.ask("Thanks")).toEqual(["📨 Sent to Concierge."]);
+  expect(await app.ask("And then the blog")).toEqual(["📨 Sent to Concierge."]);
 });
 
 test("while the Concierge waits for an answer, buttons decide what a question or a late text is", async () => {
