@@ -1,5 +1,6 @@
 /** How each kind of request looks in Telegram, and what people read about the answer to it. */
 
+import { stripMarkdown } from "../../../shared/markdown/plain-text.ts";
 import type { RequestKindName, RequestRecord } from "../../../shared/task/request.ts";
 import { joinRichText, type RichText, toPlainText, toSafeText } from "../../../shared/telegram/rich-text.ts";
 import { cleanLine } from "../../../shared/text.ts";
@@ -45,7 +46,11 @@ const QUESTION_RENDERER: RequestRenderer = {
     const subject = renderSubject(presentation, request);
     const headline = renderHeadline(presentation, [EVENT_EMOJI.asked, title], subject, request.from);
     return {
-      lines: [joinRichText([headline, ...urgent]), ...toSafeLines(text, 2_000), ...renderChoices(request)],
+      lines: [
+        joinRichText([headline, ...urgent]),
+        ...toSafeLines(stripMarkdown(text), 2_000),
+        ...renderChoices(request),
+      ],
       hint: options.length > 0 ? live.hint.press : live.hint.reply,
       rows: options
         .slice(0, BUTTON_LIMIT)
