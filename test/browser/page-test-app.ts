@@ -27,7 +27,9 @@ export async function startPageTestApp(
 
 /** Starts the product with real settings and simulated Plane and Telegram servers. Its port survives restarts. */
 export async function runPageApp(env: Record<string, string>, setUpPlane: SetUpPlane, config: object) {
-  const plane = createPlaneSimulator({ autoDeliver: true, rateLimit: 10_000 });
+  let planeAhead = 0;
+  const clock = () => Date.now() + planeAhead;
+  const plane = createPlaneSimulator({ clock, autoDeliver: true, rateLimit: 10_000 });
   const telegram = createTelegramSimulator({ clock: Date.now, chats: [PAGE_CHAT], token: `1000:${"test".repeat(9)}` });
   const [planeUrl, apiRoot] = await Promise.all([plane.start(), telegram.start()]);
   const ada = plane.addUser({ name: "Ada", email: "ada@example.com" });
@@ -64,9 +66,9 @@ export async function runPageApp(env: Record<string, string>, setUpPlane: SetUpP
     startRuntime({ ...settings, port }, { manifest, write, overrides: { store: { ...store, close: async () => {} } } });
   let runtime: Runtime = await start(0);
   const { url } = runtime;
-  // After the first poll. Items created in the same second as it count as existing items, so it waits for the next one.
+  // Items that are created in the same second as the first poll count as existing ones, so Plane's clock moves past it.
   await runtime.deps.ticks.runNow("poll").catch(() => {});
-  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  planeAhead = 1_100;
   return {
     url,
     plane,

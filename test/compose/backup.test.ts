@@ -1,6 +1,17 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { parseEnv } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseBackupName } from "../../runtime/backup/manifest.ts";
 import { HOUR, type Ms } from "../../shared/time.ts";
@@ -64,20 +75,6 @@ describe.skipIf(!hasPostgres())("INFRA-05 compose/backup and compose/restore", {
     expect(postgres.query("SELECT count(*) FROM pg_tables WHERE tablename = 'rubbish'", account)).toBe("0");
   });
 
-  test.skipIf(!FULL)("use the shared PostgreSQL with the account of Plane", () => {
-    const server = createServer(["groundcrew", "shared-database", "api"]);
-    const before = postgres.query(ROWS, account);
-    const saved = server.run("backup");
-    expect(saved.status, saved.stderr).toBe(0);
-    const [name = ""] = server.listBackups();
-    expect(saved.stdout).toContain(name);
-    postgres.query("UPDATE issues SET name = 'changed'", account);
-    const restored = server.run("restore", [name, "--yes"]);
-    expect(restored.status, restored.stderr).toBe(0);
-    expect(postgres.query(ROWS, account)).toBe(before);
-    expect(postgres.query("SELECT tableowner FROM pg_tables WHERE tablename = 'issues'", account)).toBe("plane");
-  });
-
   test("make no backup when the dump breaks off", () => {
     const server = createServer();
     const { status, stderr } = server.run("backup", [], { breaks: { service: "postgres", after: 3_000 } });
@@ -96,21 +93,6 @@ describe.skipIf(!hasPostgres())("INFRA-05 compose/backup and compose/restore", {
     expect(status).not.toBe(0);
     expect(stderr).toContain("database.dump was changed. Nothing was changed.");
     expect(server.listCalls().map(([, verb]) => verb)).not.toContain("stop");
-    expect(postgres.query(ROWS, account)).toBe(before);
-  });
-
-  test.skipIf(!FULL)("start everything again when the backup is of another installation", () => {
-    const server = createServer();
-    expect(server.run("backup").status).toBe(0);
-    const [name = ""] = server.listBackups();
-    const before = postgres.query(ROWS, account);
-    const manifest = server.path(`volumes/backups/${name}/manifest.json`);
-    writeFileSync(manifest, readFileSync(manifest, "utf8").replace("javisi", "others"));
-    const { status, stderr } = server.run("restore", [name, "--yes"]);
-    expect(status).not.toBe(0);
-    expect(stderr).toContain("With --other-installation it is restored nevertheless.");
-    expect(stderr).toContain("everything was started again");
-    expect(server.listCalls().at(-1)).toEqual(["compose", "up", "-d"]);
     expect(postgres.query(ROWS, account)).toBe(before);
   });
 
@@ -153,17 +135,6 @@ ${POSTGRES_PROGRAMS}/pg_restore "$@" | awk '{ print } /^SET lock_timeout/ && !do
     postgres.query("DROP TABLE lines", account);
     expect(restore(dump.subarray(0, dump.length - 5_000)).status).not.toBe(0);
     expect(postgres.query("SELECT count(*) FROM pg_tables WHERE tablename = 'lines'", account)).toBe("0");
-  });
-
-  test.skipIf(!FULL)("ask on a terminal only, and refuse a backup that does not exist", () => {
-    const server = createServer();
-    expect(server.run("backup").status).toBe(0);
-    const [name = ""] = server.listBackups();
-    const unasked = server.run("restore", [name]);
-    expect(unasked.stderr).toContain("confirmed on a terminal, or with --yes. Nothing was changed.");
-    expect(unasked.status).toBe(64);
-    expect(server.run("restore", ["2026-01-01T00-00-00Z", "--yes"]).stderr).toContain("does not exist");
-    expect(server.run("restore", ["a/b"]).stderr).toContain("absolute path");
   });
 
   test("record which backup BACKUP_AFTER has copied, for a product that does not know BACKUP_AFTER", async () => {
@@ -234,5 +205,179 @@ ${POSTGRES_PROGRAMS}/pg_restore "$@" | awk '{ print } /^SET lock_timeout/ && !do
     expect(failed.status).toBe(1);
     expect(failed.stderr).toContain("was made, but BACKUP_AFTER failed");
     expect(server.listBackups()).toHaveLength(1);
+  });
+});
+
+const OLD_ENV = `PLANE_SECRET_KEY='old key'
+AWS_ACCESS_KEY_ID=old-id
+AWS_SECRET_ACCESS_KEY=old-storage-key
+POSTGRES_PASSWORD=plane
+PLANE_WORKSPACE=javisi
+`;
+
+describe.skipIf(!hasPostgres())("INFRA-05 compose/restore on a new server", { timeout: 120_000 }, () => {
+  let old: TestPostgres;
+  let fresh: TestPostgres;
+  /** A backup of the old server, which is then lost. */
+  let saved: { folder: string; name: string; rows: string };
+  const clean: (() => void)[] = [];
+
+  beforeAll(async () => {
+    [old, fresh] = await Promise.all([startPostgres(), startPostgres()]);
+    clean.push(
+      () => old.stop(),
+      () => fresh.stop(),
+    );
+    old.query("CREATE ROLE plane LOGIN PASSWORD 'plane'");
+    old.query("CREATE DATABASE plane_production OWNER plane");
+    const account = createAccount(old);
+    old.query("CREATE TABLE issues AS SELECT i AS id, 'Ticket ' || i AS name FROM generate_series(1, 500) i", account);
+    const server = createComposeServer({ admin: old.admin, account }, { onEnd: (end) => clean.push(end) });
+    writeFileSync(server.path("compose/.env"), OLD_ENV);
+    const { status, stderr } = server.run("backup");
+    expect(status, stderr).toBe(0);
+    const [name = ""] = server.listBackups();
+    saved = { folder: server.path("volumes/backups"), name, rows: old.query(ROWS, account) };
+  }, 60_000);
+
+  afterAll(() => {
+    for (const end of clean) end();
+  });
+
+  /** A machine after git clone, with the backup in a folder and a PostgreSQL whose passwords are others. */
+  function createNewServer(database: "postgres" | "shared-database", password: string) {
+    const account = createAccount(fresh, password);
+    const server = createComposeServer(
+      { admin: fresh.admin, account },
+      { services: ["groundcrew", "api", "storage", database] },
+    );
+    for (const path of ["compose/.env", "volumes/data/secrets.json", "volumes/data/agents", "volumes/uploads/b"])
+      rmSync(server.path(path), { recursive: true });
+    const backup = server.path(`restored/${saved.name}`);
+    cpSync(join(saved.folder, saved.name), backup, { recursive: true });
+    return { ...server, account, backup };
+  }
+
+  test("creates user and database in a shared PostgreSQL, and takes over the keys that belong to Plane's data", () => {
+    const server = createNewServer("shared-database", "of the new server");
+    const ownEnv =
+      "DOMAIN=javisi.test\nPLANE_SECRET_KEY=new\nAWS_ACCESS_KEY_ID=new\nAWS_SECRET_ACCESS_KEY=new\nPOSTGRES_PASSWORD='of the new server'\n";
+    writeFileSync(server.path("compose/.env"), ownEnv, { mode: 0o600 });
+    const { status, stderr, stdout } = server.run("restore", [server.backup, "--yes"]);
+    expect(status, stderr).toBe(0);
+    expect(fresh.query(ROWS, server.account)).toBe(saved.rows);
+    expect(server.read("volumes/data/secrets.json")).toContain("marked-secret-admin-token");
+    expect(server.read("volumes/uploads/b/picture.png")).toBe("a picture");
+    expect(parseEnv(server.read("compose/.env"))).toEqual({
+      DOMAIN: "javisi.test",
+      PLANE_SECRET_KEY: "old key",
+      AWS_ACCESS_KEY_ID: "old-id",
+      AWS_SECRET_ACCESS_KEY: "old-storage-key",
+      POSTGRES_PASSWORD: "of the new server",
+    });
+    expect(statSync(server.path("compose/.env")).mode & 0o777).toBe(0o600);
+    const [aside = ""] = readdirSync(server.path("compose")).filter((name) => name.startsWith(".env.before-"));
+    expect(server.read(`compose/${aside}`)).toBe(ownEnv);
+    expect(stdout).toContain("PLANE_SECRET_KEY AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY of the backup");
+    expect(stdout + stderr).not.toMatch(/old key|old-storage-key|of the new server/);
+  });
+
+  test("leaves no .env behind when the backup is refused", () => {
+    const server = createNewServer("postgres", "plane");
+    writeFileSync(join(server.backup, "manifest.json"), '{"kind":"other"}');
+    const { status, stderr } = server.run("restore", [server.backup, "--yes"]);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain("is of another program. Nothing was changed.");
+    expect(readdirSync(server.path("compose")).filter((name) => name.startsWith(".env"))).toEqual([]);
+  });
+});
+
+const PLANE = {
+  PLANE_DATABASE: "plane_production",
+  PLANE_USER: "plane",
+  PLANE_PASSWORD: 'it\'s "a" $HOME; DROP ROLE x',
+};
+const MONITOR = { MONITOR_USER: "groundcrew_monitor", MONITOR_PASSWORD: "m'o\"n" };
+
+describe.skipIf(!hasPostgres())("INFRA-02: compose/create-database", () => {
+  let postgres: TestPostgres;
+
+  const createDatabase = (env: Record<string, string> = {}) =>
+    spawnSync("sh", ["compose/create-database"], {
+      env: { PATH: `${POSTGRES_PROGRAMS}:${process.env["PATH"]}`, ...postgres.admin, ...PLANE, ...env },
+      encoding: "utf8",
+    });
+  const query: TestPostgres["query"] = (sql, env) => postgres.query(sql, env);
+
+  beforeAll(async () => {
+    postgres = await startPostgres();
+  }, 60_000);
+
+  afterAll(() => postgres.stop());
+
+  test("creates user and database, changes nothing the second time, and keeps what is in there", () => {
+    const first = createDatabase();
+    expect(first.status, first.stderr).toBe(0);
+    const plane = { PGUSER: "plane", PGPASSWORD: PLANE.PLANE_PASSWORD, PGDATABASE: "plane_production" };
+    query("CREATE TABLE issues AS SELECT 1 AS id", plane);
+    expect(query("SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = 'plane'")).toBe("f|f|f");
+    const second = createDatabase();
+    expect(second.status, second.stderr).toBe(0);
+    expect(query("SELECT count(*) FROM issues", plane)).toBe("1");
+  });
+
+  test("uses a user that exists already, with their password", () => {
+    query("CREATE ROLE theirs LOGIN PASSWORD 'shared'");
+    const given = { PLANE_USER: "theirs", PLANE_PASSWORD: "shared", PLANE_DATABASE: "other" };
+    expect(createDatabase(given).status).toBe(0);
+    expect(query("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'other'")).toBe("theirs");
+  });
+
+  test("works for an administrator that is no superuser", () => {
+    query("CREATE ROLE limited LOGIN CREATEDB CREATEROLE PASSWORD 'limited'");
+    const { status, stderr } = createDatabase({
+      PGUSER: "limited",
+      PGPASSWORD: "limited",
+      PLANE_USER: "small",
+      PLANE_DATABASE: "small",
+    });
+    expect(status, stderr).toBe(0);
+  });
+
+  test("treats names as names", () => {
+    const name = 'x"; DROP ROLE plane; --';
+    expect(createDatabase({ PLANE_USER: name, PLANE_DATABASE: name }).status).toBe(0);
+    expect(query("SELECT count(*) FROM pg_roles WHERE rolname = 'plane'")).toBe("1");
+  });
+
+  test("MONITOR-03: creates a user for the exporter who reads statistics, and no data of others", () => {
+    expect(createDatabase().status).toBe(0);
+    query("CREATE TABLE secrets AS SELECT 1 AS id", {
+      PGUSER: "plane",
+      PGPASSWORD: PLANE.PLANE_PASSWORD,
+      PGDATABASE: "plane_production",
+    });
+    for (const attempt of ["first", "second"]) {
+      const { status, stderr, stdout } = createDatabase(MONITOR);
+      expect(status, `${attempt}: ${stderr}`).toBe(0);
+      expect(stdout).toBe("The user groundcrew_monitor can read statistics.\n");
+    }
+    const monitor = { PGUSER: MONITOR.MONITOR_USER, PGPASSWORD: MONITOR.MONITOR_PASSWORD };
+    expect(query("SELECT count(*) > 0 FROM pg_stat_activity WHERE query IS NOT NULL", monitor)).toBe("t");
+    expect(query("SELECT pg_database_size('plane_production') > 0", monitor)).toBe("t");
+    const refused = { ...monitor, PGDATABASE: "plane_production" };
+    expect(() => query("SELECT * FROM secrets", refused)).toThrow("permission denied");
+    expect(() => query("CREATE TABLE x ()", refused)).toThrow("permission denied");
+    expect(query("SELECT rolsuper, rolcreatedb, rolconnlimit FROM pg_roles WHERE rolname = 'groundcrew_monitor'")).toBe(
+      "f|f|5",
+    );
+    expect(createDatabase({ ...MONITOR, MONITOR_PASSWORD: "wrong" }).status).not.toBe(0);
+  });
+
+  test("MONITOR-03: an administrator with the right to create roles can create the exporter's user", () => {
+    query("CREATE ROLE roles LOGIN CREATEROLE PASSWORD 'roles'");
+    const env = { PGUSER: "roles", PGPASSWORD: "roles", MONITOR_USER: "theirs_monitor", MONITOR_PASSWORD: "x" };
+    const { status, stderr } = createDatabase(env);
+    expect(status, stderr).toBe(0);
   });
 });

@@ -1,11 +1,30 @@
-import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
+import { execFile, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, globSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { DCLinter } from "dclint";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { parse } from "yaml";
+import { ENVIRONMENT_NAMES } from "../../shared/config/environment.ts";
+import { PROVISION_SECRET_NAMES, SECRET_NAMES } from "../../shared/config/secrets.ts";
 import { parseSettings } from "../../shared/config/settings.ts";
-import { OVERLAY_CHOICES, prepareChoice } from "./choices.ts";
-import { type ComposeService, copyComposeFolder, isJob, listMounts, parseComposeFile } from "./compose-files.ts";
+import { hasCaddy, validateCaddyfile } from "../caddy/start-caddy.ts";
+import { findChoice, OVERLAY_CHOICES, prepareChoice, SHARED_SECRETS } from "./choices.ts";
+import {
+  type ComposeService,
+  copyComposeFolder,
+  isJob,
+  listMounts,
+  listVariables,
+  parseComposeFile,
+  readDotEnv,
+  readProject,
+  runSetup,
+} from "./compose-files.ts";
+import { createDockerLines, createStandIns, writeComposeConfig } from "./docker-stand-in.ts";
 
 const FILES = globSync("*.yaml", { cwd: "compose" });
 
@@ -110,3 +129,228 @@ describe.each(OVERLAY_CHOICES)(
     });
   },
 );
+
+describe("The compose files", { timeout: 60_000 }, () => {
+  const whole = () => prepareChoice(findChoice("plane,embedded-data,caddy"));
+
+  test("pass every setting to Groundcrew, and no variable that is none", () => {
+    const services = parseComposeFile("compose.yaml")["services"] as Record<string, ComposeService>;
+    const passed = Object.keys(services["groundcrew"]?.environment ?? {});
+    expect(passed.sort()).toEqual([...ENVIRONMENT_NAMES, ...SECRET_NAMES, ...PROVISION_SECRET_NAMES].sort());
+    for (const file of FILES) {
+      const overlaid = (parseComposeFile(file)["services"] as typeof services)["groundcrew"]?.environment ?? {};
+      for (const name of Object.keys(overlaid)) expect(passed, file).toContain(name);
+    }
+  });
+
+  test("pass each setting under its own name", () => {
+    const services = parseComposeFile("compose.yaml")["services"] as Record<string, ComposeService>;
+    const fixed = ["HOST", "PORT", "METRICS_PORT", "SECRETS_FILE", "BACKUP_FOLDER", "BACKUP_AFTER"];
+    for (const [name, value] of Object.entries(services["groundcrew"]?.environment ?? {}))
+      if (!fixed.includes(name)) expect(value, name).toMatch(new RegExp(`^\\$\\{${name}:-`));
+  });
+
+  test("need no variable that setup does not write, and every variable has a reader", () => {
+    const choices = OVERLAY_CHOICES.filter(({ overlays }) => /^none$|plane.*monitoring/.test(overlays));
+    const written = new Set(choices.flatMap((choice) => Object.keys(prepareChoice(choice).env)));
+    const used = new Set(FILES.flatMap(listVariables));
+    const required = FILES.flatMap((file) => {
+      const text = readFileSync(join("compose", file), "utf8");
+      return [...text.matchAll(/\$\{(\w+)(?::\?[^}]*)?\}/g)].map(([, name = ""]) => name);
+    });
+    expect(required.filter((name) => !written.has(name))).toEqual([]);
+    // setup reads these itself, or Compose does.
+    const own = ["COMPOSE_FILE", "COMPOSE_PROJECT_NAME", "REDIS_HOST", "REDIS_PORT", "REDIS_DATABASE"];
+    expect([...written].filter((name) => !used.has(name) && !own.includes(name)).sort()).toEqual([]);
+  });
+
+  test("let Plane call Groundcrew inside, at a rate that both know", () => {
+    const { services } = whole().project;
+    const [groundcrew, worker] = [services["groundcrew"]?.environment, services["worker"]?.environment];
+    expect(groundcrew?.["PLANE_WEBHOOK_TARGET"]).toBe("http://groundcrew.internal:8787/webhooks/plane");
+    expect(worker?.["WEBHOOK_ALLOWED_HOSTS"]).toBe("groundcrew.internal");
+    expect(services["groundcrew"]?.networks?.["backend"]?.aliases).toContain("groundcrew.internal");
+    expect(services["worker"]?.networks).toHaveProperty("backend");
+    expect(groundcrew?.["ALLOWED_HOSTS"]).toContain("groundcrew.internal");
+    expect(groundcrew?.["PLANE_RATE_LIMIT"]).toBe("600");
+    expect(worker?.["API_KEY_RATE_LIMIT"]).toBe("600/minute");
+    expect(worker?.["FILE_SIZE_LIMIT"]).toBe("52428800");
+    expect(services["caddy"]?.environment?.["FILE_SIZE_LIMIT"]).toBe("52428800");
+  });
+
+  test("give Caddy every variable of its configuration that has no default, and the range of its network", () => {
+    const { project, env } = whole();
+    const text = globSync("caddy/*")
+      .map((file) => readFileSync(file, "utf8"))
+      .join("");
+    const known = new Set([...text.matchAll(/\{\$(\w+)/g)].map(([, name]) => name));
+    const given = Object.keys(project.services["caddy"]?.environment ?? {});
+    expect(given.filter((name) => !known.has(name))).toEqual([]);
+    expect(given).toContain("DOMAIN");
+    expect(project.services["caddy"]?.environment?.["DOCKER_CIDR"]).toBe(env["DOCKER_CIDR"]);
+    expect(project.networks["frontend"]).toMatchObject({ ipam: { config: [{ subnet: env["DOCKER_CIDR"] }] } });
+    expect(env["TRUSTED_PROXIES"]).toBe(env["DOCKER_CIDR"]);
+  });
+
+  test.skipIf(!hasCaddy())("give Caddy a configuration that it accepts, with Grafana's site and without", () => {
+    for (const overlays of ["plane,embedded-data,caddy", "plane,embedded-data,caddy,monitoring"]) {
+      const variables = prepareChoice(findChoice(overlays)).project.services["caddy"]?.environment ?? {};
+      expect(validateCaddyfile("Caddyfile", variables)).toContain("Valid configuration");
+    }
+  });
+
+  test("contain none of the secrets that Plane's own files publish", () => {
+    const text = FILES.map((file) => readFileSync(join("compose", file), "utf8")).join("");
+    for (const secret of [
+      "60gp0byfz2dvffa45cxl20p1scy9xbpf6d8c5y0geejgkyp1b5",
+      "2FiJk1U2aiVPEQtzLehYGlTSnTnrs7LW",
+      "secret-key",
+    ])
+      expect(text).not.toContain(secret);
+    const values = Object.values(whole().env).filter((value) => /^[0-9a-f]{48}$/.test(value));
+    expect(new Set(values).size).toBe(7);
+  });
+
+  test("encode a shared password for addresses, and pass it unchanged to the job that creates the database", () => {
+    const choice = OVERLAY_CHOICES.at(-1);
+    if (!choice) throw new Error("no choice");
+    const { services } = prepareChoice(choice).project;
+    const address = new URL(services["api"]?.environment?.["DATABASE_URL"] ?? "");
+    expect(decodeURIComponent(address.password)).toBe(SHARED_SECRETS.POSTGRES_PASSWORD);
+    expect(address).toMatchObject({ hostname: "postgresql", port: "5432", pathname: "/plane_production" });
+    expect(services["api"]?.environment?.["REDIS_URL"]).toBe("redis://:r%3Ae%20d%2Fis@redis:6379/1");
+    expect(services["shared-database"]?.environment).toMatchObject({
+      PGPASSWORD: SHARED_SECRETS.POSTGRES_ADMIN_PASSWORD,
+      PLANE_PASSWORD: SHARED_SECRETS.POSTGRES_PASSWORD,
+    });
+  });
+
+  test("INFRA-06: add up to the memory that docs/operations.md states", () => {
+    const sum = (overlays: string) => {
+      return Object.values(prepareChoice(findChoice(overlays)).project.services)
+        .filter((service) => !isJob(service))
+        .reduce((total, { deploy }) => total + Number.parseInt(deploy?.resources.limits.memory ?? "", 10), 0);
+    };
+    const document = readFileSync("docs/operations.md", "utf8");
+    const stated = ["none", "caddy", "plane,shared-data,caddy", "plane,embedded-data,caddy"];
+    for (const overlays of [...stated, "plane,shared-data,caddy,monitoring", "plane,embedded-data,caddy,monitoring"])
+      expect(document, overlays).toContain(`| \`${overlays}\` | ${sum(overlays).toLocaleString("en")} MB |`);
+  });
+});
+
+/**
+ * What the images of Plane v1.2.2 and v1.3.1 answer with 200, read in their sources, and the programs that both have:
+ * nginx' image brings curl; those of Node and Python on Alpine have BusyBox' wget alone (v1.2.2 of space has no curl).
+ */
+const IMAGES = {
+  web: { path: "/", program: "curl" },
+  admin: { path: "/", program: "curl" },
+  space: { path: "/spaces/", program: "wget" },
+  live: { path: "/live/health", program: "wget" },
+  api: { path: "/", program: "wget" },
+};
+
+/** A server that answers one path with 200 and every other one with 404. */
+async function startAt(path: string) {
+  const server = createServer((request, response) => {
+    response.writeHead(request.url === path ? 200 : 404).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+/** Runs the command of a health check against another port; the exit code. */
+async function runCheck(service: string, port: number): Promise<number> {
+  const { services } = prepareChoice(findChoice("plane,embedded-data,caddy")).project;
+  const [kind, program = "", ...args] = services[service]?.healthcheck?.test ?? [];
+  expect(kind, service).toBe("CMD");
+  const words = args.map((word) => word.replace(/^(http:\/\/127\.0\.0\.1):\d+/, `$1:${port}`));
+  return new Promise((resolve) => {
+    execFile(program, words, (error) => resolve(error ? Number(error.code) : 0));
+  });
+}
+
+describe("INFRA-06: the health checks of Plane's containers", () => {
+  test.each(Object.entries(IMAGES))(
+    "%s: asks a path that its image answers, with a program that it has",
+    async (service, { path, program }) => {
+      const { services } = prepareChoice(findChoice("plane,embedded-data,caddy")).project;
+      expect(services[service]?.healthcheck?.test[1]).toBe(program);
+      expect(await runCheck(service, await startAt(path))).toBe(0);
+      expect(await runCheck(service, await startAt("/elsewhere"))).not.toBe(0);
+    },
+  );
+});
+
+const ANSWERS = ["DOMAIN=javisi.test", "ACME_EMAIL=ada@javisi.test"];
+
+/** A folder after setup, in which pin-images runs with a stand-in for docker. */
+function prepare(answers = ANSWERS, docker?: string) {
+  const folder = copyComposeFolder();
+  cpSync("compose/pin-images", join(folder, "pin-images"));
+  runSetup(folder, answers);
+  writeComposeConfig(folder);
+  const standIns = createStandIns(folder, { docker: docker ?? createDockerLines(folder) });
+  const run = () => spawnSync(join(folder, "pin-images"), { env: { PATH: standIns.path }, encoding: "utf8" });
+  return { folder, run, readCalls: standIns.readCalls };
+}
+
+const digestOf = (image: string) => `sha256:${createHash("sha256").update(image).digest("hex")}`;
+
+describe("compose/pin-images", () => {
+  test("pins every image of the chosen overlays but Groundcrew's own to the digest of its tag", () => {
+    const { folder, run, readCalls } = prepare();
+    const before = readDotEnv(folder);
+    const { status, stderr, stdout } = run();
+    expect(status, stderr).toBe(0);
+    const { services } = readProject(before);
+    const expected = Object.entries(services)
+      .filter(([name]) => name !== "groundcrew")
+      .map(([name, { image }]) => [name, { image: `${image}@${digestOf(image)}` }]);
+    expect(expected.length).toBeGreaterThan(12);
+    expect(parse(readFileSync(join(folder, "pinned.yaml"), "utf8"))).toEqual({
+      services: Object.fromEntries(expected),
+    });
+    const after = readDotEnv(folder);
+    expect(after).toEqual({ ...before, COMPOSE_FILE: `${before["COMPOSE_FILE"]}:pinned.yaml` });
+    expect(statSync(join(folder, ".env")).mode & 0o777).toBe(0o600);
+    const inspected = readCalls().flatMap(([, command, , , image = ""]) => (command === "buildx" ? [image] : []));
+    expect(new Set(inspected).size).toBe(inspected.length);
+    expect(stdout).toContain(`Pinned ${inspected.length} images`);
+    // setup keeps the file, and nothing temporary stays.
+    expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
+    expect(readdirSync(folder).filter((name) => name.startsWith("pinned"))).toEqual(["pinned.yaml"]);
+  });
+
+  test("is not used any more after another choice, where it would start services that are not chosen", () => {
+    const { folder, run } = prepare();
+    run();
+    runSetup(folder, ["OVERLAYS=plane,embedded-data"]);
+    expect(readDotEnv(folder)["COMPOSE_FILE"]).toBe("compose.yaml:plane.yaml:embedded-data.yaml");
+  });
+
+  test("asks again for the tags, not for what is pinned, and then changes nothing", () => {
+    const { folder, run, readCalls } = prepare();
+    run();
+    const [text, env] = ["pinned.yaml", ".env"].map((name) => readFileSync(join(folder, name), "utf8"));
+    const { status, stderr } = run();
+    expect(status, stderr).toBe(0);
+    expect(readFileSync(join(folder, "pinned.yaml"), "utf8")).toBe(text);
+    expect(readFileSync(join(folder, ".env"), "utf8")).toBe(env);
+    expect(readCalls().flat().join(" ")).not.toContain("@sha256");
+  });
+
+  test.each([
+    ["fails", 'case "$1" in compose) cat "$CONFIG" ;; *) exit 1 ;; esac'],
+    ["answers something else", 'case "$1" in compose) cat "$CONFIG" ;; *) echo "not found" ;; esac'],
+  ])("changes nothing when the registry %s", (_how, docker) => {
+    const { folder, run } = prepare(ANSWERS, docker);
+    writeFileSync(join(folder, "stand-ins/docker"), `#!/bin/sh\nCONFIG=${join(folder, "config.yaml")}\n${docker}\n`);
+    const env = readFileSync(join(folder, ".env"), "utf8");
+    expect(run().status).toBe(1);
+    expect(existsSync(join(folder, "pinned.yaml"))).toBe(false);
+    expect(readFileSync(join(folder, ".env"), "utf8")).toBe(env);
+    expect(readdirSync(folder).filter((name) => name.startsWith("pinned"))).toEqual([]);
+  });
+});

@@ -1,5 +1,9 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import {
   chmodSync,
+  chownSync,
+  copyFileSync,
   existsSync,
   globSync,
   readdirSync,
@@ -10,7 +14,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import {
   copyComposeFolder,
   parseComposeFile,
@@ -20,6 +24,7 @@ import {
   SETUP_FILES,
   trySetup,
 } from "./compose-files.ts";
+import { createStandIns } from "./docker-stand-in.ts";
 
 const ANSWERS = ["DOMAIN=javisi.test", "ACME_EMAIL=ada@javisi.test"];
 const SHARED = [...ANSWERS, "OVERLAYS=plane,shared-data,caddy", "SHARED_NETWORK=data"];
@@ -76,14 +81,6 @@ describe("compose/setup", () => {
     expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
   });
 
-  test("restores the mode of .env, and counts that as a change", () => {
-    const folder = copyComposeFolder();
-    runSetup(folder, ANSWERS);
-    chmodSync(join(folder, ".env"), 0o644);
-    expect(runSetup(folder, [])).toEqual({ changed: 1, names: ["mode"] });
-    expect(statSync(join(folder, ".env")).mode & 0o777).toBe(0o600);
-  });
-
   test("takes over new versions, and keeps a version of Plane that was chosen", () => {
     const folder = copyComposeFolder();
     runSetup(folder, [...ANSWERS, "PLANE_VERSION=v1.2.2"]);
@@ -108,16 +105,6 @@ describe("compose/setup", () => {
       readFileSync("compose/versions.env", "utf8"),
     );
     expect(Number.parseInt(POSTGRES_CLIENT_VERSION, 10)).toBeGreaterThanOrEqual(Number.parseInt(POSTGRES_VERSION, 10));
-  });
-
-  test("keeps the choice of overlays, also of files that it does not know", () => {
-    const folder = copyComposeFolder();
-    runSetup(folder, [...ANSWERS, "OVERLAYS=plane,embedded-data"]);
-    const text = readText(folder).replace(/^(COMPOSE_FILE=.*)$/m, "$1:mine.yaml");
-    writeFileSync(join(folder, ".env"), text);
-    expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
-    runSetup(folder, ["OVERLAYS=plane,embedded-data,caddy"]);
-    expect(readDotEnv(folder)["COMPOSE_FILE"]).toBe("compose.yaml:plane.yaml:embedded-data.yaml:caddy.yaml:mine.yaml");
   });
 
   test("chooses monitoring with its secrets and the parts for the other overlays, and leaves it out again", () => {
@@ -275,11 +262,183 @@ describe("compose/setup", () => {
     expect(status).toBe(64);
     expect(stderr).toContain("chmod -R go+rX compose caddy");
   });
+});
 
-  test("explains its answers with --help", () => {
-    const { status, stdout } = trySetup(copyComposeFolder(), ["--help"]);
-    expect(status).toBe(0);
-    for (const name of ["OVERLAYS", "DOMAIN", "VPN_CIDR", "ACME_EMAIL", "SHARED_NETWORK"])
-      expect(stdout).toContain(name);
+const CADDY_ANSWERS = ["OVERLAYS=caddy", "DOMAIN=javisi.test", "ACME_EMAIL=ada@javisi.test"];
+const RUN = ["--yes", ...CADDY_ANSWERS];
+const PATH = process.env["PATH"] ?? "";
+
+/** Starts setup, which asks, and waits for its first question. */
+async function startAsking(folder: string) {
+  const running = spawn(join(folder, "setup"), [], { env: { PATH }, stdio: ["pipe", "pipe", "pipe"] });
+  onTestFinished(() => void running.kill("SIGKILL"));
+  await once(running.stderr, "data");
+  return running;
+}
+
+const listWork = (folder: string) => readdirSync(folder).filter((name) => name.startsWith(".env."));
+
+describe("compose/setup, interrupted and run twice", () => {
+  test("a second run during the first is refused, so that only one set of secrets is made", async () => {
+    const folder = copyComposeFolder();
+    const first = await startAsking(folder);
+    const second = trySetup(folder, RUN);
+    expect(second.stderr).toContain("Another program is changing compose/.env");
+    expect(second.status).toBe(75);
+    expect(existsSync(join(folder, ".env"))).toBe(false);
+    first.stdin.end("caddy\njavisi.test\n\nada@javisi.test\n\n");
+    expect(await once(first, "exit")).toEqual([0, null]);
+    expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
+  });
+
+  test("one that is killed at a question leaves no .env; the next run removes what it left, and goes on", async () => {
+    const folder = copyComposeFolder();
+    const first = await startAsking(folder);
+    first.kill("SIGKILL");
+    await once(first, "exit");
+    expect(listWork(folder).length).toBe(1);
+    writeFileSync(join(folder, ".env.backup"), "# mine\n");
+    expect(trySetup(folder, RUN).status).toBe(0);
+    expect(listWork(folder)).toEqual([".env.backup"]);
+    expect(readDotEnv(folder)).toMatchObject({ DOMAIN: "javisi.test" });
+  });
+
+  test("one that is killed before it puts the new .env in place leaves the old one, byte for byte", () => {
+    const folder = copyComposeFolder();
+    const { path } = createStandIns(folder, { mv: "kill -9 $PPID" });
+    expect(trySetup(folder, RUN, { env: { PATH: path } }).signal).toBe("SIGKILL");
+    expect(existsSync(join(folder, ".env"))).toBe(false);
+    runSetup(folder, CADDY_ANSWERS);
+    const text = readFileSync(join(folder, ".env"), "utf8");
+    expect(trySetup(folder, ["--yes", "DOMAIN=other.test"], { env: { PATH: path } }).signal).toBe("SIGKILL");
+    expect(readFileSync(join(folder, ".env"), "utf8")).toBe(text);
+    expect(runSetup(folder, ["DOMAIN=other.test"]).names).toContain("DOMAIN");
+    expect(listWork(folder)).toEqual([]);
+  });
+});
+
+describe("compose/setup beside another installation", () => {
+  const PLANE = ["--yes", "DOMAIN=javisi.test", "ACME_EMAIL=ada@javisi.test"];
+  /** A docker that has this volume only. */
+  const knowVolume = (folder: string, name: string) =>
+    createStandIns(folder, { docker: `[ "$*" = "volume inspect ${name}" ]` }).path;
+
+  test("writes the project's name, so that another folder's name or another file of Compose changes no volumes", () => {
+    const folder = copyComposeFolder();
+    runSetup(folder, CADDY_ANSWERS);
+    expect(readDotEnv(folder)["COMPOSE_PROJECT_NAME"]).toBe("groundcrew");
+    // One that Compose has had from the environment until now stays.
+    const named = copyComposeFolder();
+    runSetup(named, CADDY_ANSWERS, { COMPOSE_PROJECT_NAME: "crew-3" });
+    expect(runSetup(named, [])).toEqual({ changed: 0, names: [] });
+    expect(readDotEnv(named)["COMPOSE_PROJECT_NAME"]).toBe("crew-3");
+    expect(runSetup(folder, ["COMPOSE_PROJECT_NAME=crew-2"])).toMatchObject({ names: ["COMPOSE_PROJECT_NAME"] });
+    expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
+    expect(trySetup(folder, ["--yes", "COMPOSE_PROJECT_NAME=Crew"]).stderr).toContain("is not a name");
+  });
+
+  test("makes no new secrets for data that another installation made, and goes on with the .env of that one", () => {
+    const [folder, other] = [copyComposeFolder(), copyComposeFolder()];
+    const env = { PATH: knowVolume(folder, "groundcrew_rabbitmq-data") };
+    const refused = trySetup(folder, PLANE, { env });
+    expect(refused.stderr).toContain("(volume groundcrew_rabbitmq-data)");
+    expect(refused.status).toBe(64);
+    expect(existsSync(join(folder, ".env"))).toBe(false);
+    expect(trySetup(other, [...PLANE, "COMPOSE_PROJECT_NAME=crew-2"], { env }).status).toBe(0);
+    copyFileSync(join(other, ".env"), join(folder, ".env"));
+    expect(trySetup(folder, ["--yes", "COMPOSE_PROJECT_NAME=groundcrew"], { env })).toMatchObject({ status: 0 });
+  });
+});
+
+describe.runIf(process.getuid?.() === 0)("compose/setup as root", () => {
+  const readOwner = (folder: string) => {
+    const { uid, gid, mode } = statSync(join(folder, ".env"));
+    return { uid, gid, mode: mode & 0o777 };
+  };
+
+  test("under sudo .env belongs to who called sudo, who can then use it without sudo", () => {
+    const folder = copyComposeFolder();
+    expect(trySetup(folder, RUN, { env: { SUDO_UID: "4711", SUDO_GID: "4712" } }).status).toBe(0);
+    expect(readOwner(folder)).toEqual({ uid: 4711, gid: 4712, mode: 0o600 });
+    chmodSync(folder, 0o755);
+    chownSync(folder, 4711, 4712);
+    const again = spawnSync(join(folder, "setup"), ["--yes", "DOMAIN=other.test"], {
+      env: { PATH },
+      encoding: "utf8",
+      uid: 4711,
+      gid: 4712,
+    });
+    expect(again.stderr).toBe("");
+    expect(readDotEnv(folder)).toMatchObject({ DOMAIN: "other.test" });
+  });
+});
+
+const ADMIN = { POSTGRES_ADMIN_PASSWORD: "theirs" };
+
+describe("The passwords that compose/setup is given", () => {
+  test("takes the environment's passwords for shared data only, and then always", () => {
+    const folder = copyComposeFolder();
+    runSetup(folder, ANSWERS, { POSTGRES_PASSWORD: "from-elsewhere", REDIS_PASSWORD: "from-elsewhere" });
+    expect(readText(folder)).not.toContain("from-elsewhere");
+    const shared = copyComposeFolder();
+    runSetup(shared, SHARED, { POSTGRES_ADMIN_PASSWORD: "x y", POSTGRES_PASSWORD: "theirs" });
+    expect(readDotEnv(shared)).toMatchObject({ POSTGRES_ADMIN_PASSWORD: "x y", POSTGRES_PASSWORD: "theirs" });
+    const { names } = runSetup(shared, [], { POSTGRES_PASSWORD: "new" });
+    expect(names.sort()).toEqual(["PLANE_DATABASE_URL", "POSTGRES_PASSWORD"]);
+  });
+
+  test.each([
+    ["p$ss", "$" + "{HOME}$$", 'say "so"'],
+    ["two words", "a\\b", " padded "],
+    ["`id` $(id)", "#a=b;&|<>*?!~", '"quoted"'],
+  ])("%j, %j and %j arrive unchanged at the database and, encoded, in the addresses", (admin, own, redis) => {
+    const folder = copyComposeFolder();
+    runSetup(folder, SHARED, { POSTGRES_ADMIN_PASSWORD: admin, POSTGRES_PASSWORD: own, REDIS_PASSWORD: redis });
+    // Compose takes text in single quotes as it is.
+    for (const password of [admin, own, redis]) expect(readText(folder)).toContain(`_PASSWORD='${password}'\n`);
+    const { services } = readProject(readDotEnv(folder));
+    expect(services["shared-database"]?.environment).toMatchObject({ PGPASSWORD: admin, PLANE_PASSWORD: own });
+    const { DATABASE_URL = "", REDIS_URL = "" } = services["api"]?.environment ?? {};
+    expect(decodeURIComponent(new URL(DATABASE_URL).password)).toBe(own);
+    expect(decodeURIComponent(new URL(REDIS_URL).password)).toBe(redis);
+    expect(runSetup(folder, [])).toEqual({ changed: 0, names: [] });
+  });
+
+  test.each(["9x\nbreak", "9x'2", "9x\tstop", "9xä", "9x\\"])(
+    "%j is refused with a reason, and not printed",
+    (password) => {
+      const folder = copyComposeFolder();
+      const env = { ...ADMIN, POSTGRES_PASSWORD: password };
+      const { status, stderr, stdout } = trySetup(folder, ["--yes", ...SHARED], { env });
+      expect(status).toBe(64);
+      expect(stderr).toMatch(/^POSTGRES_PASSWORD (contains|ends with) /);
+      expect(stderr + stdout).not.toContain("9x");
+      expect(existsSync(join(folder, ".env"))).toBe(false);
+    },
+  );
+
+  test("a line of .env that Compose expands or cuts is refused instead of being read otherwise", () => {
+    const folder = copyComposeFolder();
+    runSetup(folder, SHARED, ADMIN);
+    const own = readText(folder);
+    for (const text of [`"pa$word"`, `pa$word`, `"a\\"b"`, "two # words", " padded"]) {
+      const changed = `${own}POSTGRES_PASSWORD=${text}\n`;
+      writeFileSync(join(folder, ".env"), changed);
+      const { status, stderr } = trySetup(folder, ["--yes"]);
+      expect(status, text).toBe(64);
+      expect(stderr).toContain("Put it in single quotes: POSTGRES_PASSWORD='…'");
+      expect(stderr).not.toContain(text);
+      expect(readText(folder)).toBe(changed);
+    }
+  });
+
+  test("Redis' database 0, where other programs keep their keys, is refused for a shared Redis", () => {
+    const folder = copyComposeFolder();
+    const { status, stderr } = trySetup(folder, ["--yes", ...SHARED, "REDIS_DATABASE=0"], { env: ADMIN });
+    expect(status).toBe(64);
+    expect(stderr).toContain("REDIS_DATABASE=1");
+    expect(existsSync(join(folder, ".env"))).toBe(false);
+    runSetup(folder, [...SHARED, "REDIS_DATABASE=3"], ADMIN);
+    expect(readDotEnv(folder)["PLANE_REDIS_URL"]).toBe("redis://redis:6379/3");
   });
 });

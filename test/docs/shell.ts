@@ -1,15 +1,16 @@
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { onTestFinished } from "vitest";
 import { createStandIns } from "../compose/docker-stand-in.ts";
+import { getBuiltProgram } from "../support/built-program.ts";
 
 const execute = promisify(execFile);
 
 /** The real command `groundcrew`, from the sources. */
-const GROUNDCREW = `exec ${process.execPath} ${resolve("runtime/cli.js")} "$@"`;
+const GROUNDCREW = `exec ${process.execPath} ${getBuiltProgram("cli")} "$@"`;
 
 /** A shell in an empty folder, which is also the user's home, with the real `groundcrew` and these stand-ins. */
 export function createShell(programs: Record<string, string> = {}) {

@@ -1,13 +1,12 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcessByStdio, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { expect, onTestFinished, test } from "vitest";
+import { getBuiltProgram } from "../support/built-program.ts";
 import { RUNTIME_ENV } from "../support/test-runtime.ts";
-
-const MAIN = resolve("runtime/main.ts");
 
 function createFolder(files: Record<string, string> = {}): string {
   const path = mkdtempSync(join(tmpdir(), "groundcrew-main-"));
@@ -20,7 +19,7 @@ function createFolder(files: Record<string, string> = {}): string {
 function runMain(env: Record<string, string>, cwd = createFolder()) {
   const child: ChildProcessByStdio<null, Readable, Readable> = spawn(
     process.execPath,
-    ["--disable-warning=ExperimentalWarning", MAIN],
+    ["--disable-warning=ExperimentalWarning", getBuiltProgram("start")],
     { cwd, env, stdio: ["ignore", "pipe", "pipe"] },
   );
   onTestFinished(() => void child.kill("SIGKILL"));
@@ -46,55 +45,47 @@ test("The command line lists every invalid setting and exits with 78", async () 
   expect(err).not.toContain("marked");
 });
 
-test.each([1_441, "x"])(
-  "The command line refuses claim_minutes: %j in the settings file, names the accepted values, and exits with 78",
-  async (claim_minutes) => {
-    const cwd = createFolder({ "crew.json": JSON.stringify({ claim_minutes }) });
-    const { code, err } = await runMain({ ...RUNTIME_ENV, GROUNDCREW_CONFIG: "crew.json" }, cwd).ended;
-    expect(code).toBe(78);
-    expect(err).toContain("Groundcrew cannot start: 1 setting needs attention.");
-    expect(err).toContain("GROUNDCREW_CONFIG claim_minutes (line 1, column 18)\n");
-    expect(err).toContain("wanted: whole minutes, 2 to 1440, for which a claim lasts without a call");
-  },
-);
+const TELEGRAM = { TELEGRAM_BOT_TOKEN: "123456:ABC-def_0123456789", TELEGRAM_CHAT_ID: "42" };
 
-test.each(["ADMIN_TOKEN", "TICK_TOKEN", "RUNNER_TOKEN", "AGENT_TOKEN_IMHOTEP", "TELEGRAM_WEBHOOK_SECRET"])(
-  "reliability 33: the command line refuses %s with fewer than 16 characters, says how to make one, and exits with 78",
-  async (name) => {
-    const telegram = { TELEGRAM_BOT_TOKEN: "123456:ABC-def_0123456789", TELEGRAM_CHAT_ID: "42" };
-    const { code, out, err } = await runMain({ ...RUNTIME_ENV, ...telegram, [name]: "0123456789-mark" }).ended;
-    expect([code, out]).toEqual([78, ""]);
-    expect(err).toContain("Groundcrew cannot start: 1 setting needs attention.");
-    expect(err).toMatch(new RegExp(`  ${name}\n    given:  a value of 15 characters\n    wanted: 16 .*openssl rand`));
-    expect(err).not.toContain("mark");
-  },
-);
-
-test.each([
-  ["ADMIN_TOKEN", "changemechangeme"],
-  ["TICK_TOKEN", "aaaaaaaaaaaaaaaa"],
-  ["RUNNER_TOKEN", "1234567890123456"],
-  ["AGENT_TOKEN_IMHOTEP", "your-token-here-please"],
-  ["TELEGRAM_WEBHOOK_SECRET", "qwertyuiopasdfghjkl"],
-  ["PLANE_WEBHOOK_SECRET", "changeme"],
-])("The command line refuses %s when it is %s, without repeating it, and exits with 78", async (name, value) => {
-  const telegram = { TELEGRAM_BOT_TOKEN: "123456:ABC-def_0123456789", TELEGRAM_CHAT_ID: "42" };
-  const { code, out, err } = await runMain({ ...RUNTIME_ENV, ...telegram, [name]: value }).ended;
+test("reliability 33: the command line refuses tokens with fewer than 16 characters, says how to make one, and exits with 78", async () => {
+  const names = ["ADMIN_TOKEN", "TICK_TOKEN", "RUNNER_TOKEN", "AGENT_TOKEN_IMHOTEP", "TELEGRAM_WEBHOOK_SECRET"];
+  const short = Object.fromEntries(names.map((name) => [name, "0123456789-mark"]));
+  const { code, out, err } = await runMain({ ...RUNTIME_ENV, ...TELEGRAM, ...short }).ended;
   expect([code, out]).toEqual([78, ""]);
-  expect(err).toContain("Groundcrew cannot start: 1 setting needs attention.");
-  expect(err).toContain(`  ${name}\n    given:  a placeholder or a pattern, which is easily guessed\n`);
-  expect(err).toContain(name === "PLANE_WEBHOOK_SECRET" ? "the secret Plane shows" : "`openssl rand -hex 32`");
-  expect(err).not.toContain(value);
+  for (const name of names)
+    expect(err).toMatch(new RegExp(`  ${name}\n    given:  a value of 15 characters\n    wanted: 16 .*openssl rand`));
+  expect(err).not.toContain("mark");
 });
 
-test("The command line refuses a placeholder in the secrets file, also beside a random token, and exits with 78", async () => {
+test("The command line refuses placeholders and patterns as secrets, without repeating them, and exits with 78", async () => {
+  const guessable = {
+    ADMIN_TOKEN: "changemechangeme",
+    TICK_TOKEN: "aaaaaaaaaaaaaaaa",
+    RUNNER_TOKEN: "1234567890123456",
+    AGENT_TOKEN_IMHOTEP: "your-token-here-please",
+    TELEGRAM_WEBHOOK_SECRET: "qwertyuiopasdfghjkl",
+    PLANE_WEBHOOK_SECRET: "changeme",
+  };
+  const { code, out, err } = await runMain({ ...RUNTIME_ENV, ...TELEGRAM, ...guessable }).ended;
+  expect([code, out]).toEqual([78, ""]);
+  for (const [name, value] of Object.entries(guessable)) {
+    const wanted = name === "PLANE_WEBHOOK_SECRET" ? ".*the secret Plane shows" : ".*`openssl rand -hex 32`";
+    expect(err).toMatch(new RegExp(`  ${name}\n    given:  a placeholder or a pattern, .*\n    wanted: ${wanted}`));
+    expect(err).not.toContain(value);
+  }
+});
+
+test.each([
+  ["replace-me-with-a-token", /ADMIN_TOKEN\n {4}given: {2}a placeholder or a pattern/],
+  ["7341", /ADMIN_TOKEN\n {4}given: {2}a value of \d+ and 4 characters\n {4}wanted: 16 or more/],
+])("The command line refuses %s in the secrets file, also beside a random token", async (token, problem) => {
   const { ADMIN_TOKEN, ...env } = RUNTIME_ENV;
   const cwd = createFolder();
-  const text = JSON.stringify({ ADMIN_TOKEN: [ADMIN_TOKEN, "replace-me-with-a-token"] });
+  const text = JSON.stringify({ ADMIN_TOKEN: [ADMIN_TOKEN, token] });
   writeFileSync(join(cwd, "secrets.json"), text, { mode: 0o600 });
   const { code, err } = await runMain({ ...env, SECRETS_FILE: "secrets.json" }, cwd).ended;
   expect(code).toBe(78);
-  expect(err).toMatch(/ADMIN_TOKEN\n {4}given: {2}a placeholder or a pattern/);
+  expect(err).toMatch(problem);
 });
 
 test("The command line takes nothing from a restored connection.env that provision does not write there", async () => {
@@ -120,16 +111,6 @@ test("The command line takes nothing from a restored connection.env that provisi
   expect(warnings[0]).toContain("Ignored: NODE_OPTIONS, LD_PRELOAD, PATH, ADMIN_TOKEN, the text in line 7");
   expect(out).not.toContain("marked");
   expect(existsSync(join(cwd, "injected"))).toBe(false);
-});
-
-test("The command line refuses a short token in the secrets file, also beside a long one, and exits with 78", async () => {
-  const { ADMIN_TOKEN, ...env } = RUNTIME_ENV;
-  const cwd = createFolder();
-  const text = JSON.stringify({ ADMIN_TOKEN: [ADMIN_TOKEN, "7341"] });
-  writeFileSync(join(cwd, "secrets.json"), text, { mode: 0o600 });
-  const { code, err } = await runMain({ ...env, SECRETS_FILE: "secrets.json" }, cwd).ended;
-  expect(code).toBe(78);
-  expect(err).toMatch(/ADMIN_TOKEN\n {4}given: {2}a value of \d+ and 4 characters\n {4}wanted: 16 or more/);
 });
 
 test("The command line reads .env, which the environment overrides", async () => {
@@ -181,4 +162,36 @@ test("The command line logs why it cannot start and exits with 1 when another pr
   const { code, out } = await runMain({ ...RUNTIME_ENV, STORE_URL: "file:./kept" }, cwd).ended;
   expect(code).toBe(1);
   expect(out).toContain('"message":"cannot start"');
+});
+
+/** A `node:module` without exports, because that of an old Node has no `enableCompileCache` either. */
+const OLD_MODULE = `data:text/javascript,import { registerHooks } from "node:module";
+registerHooks({ resolve: (name, about, next) =>
+  name === "node:module" ? { url: "data:text/javascript,", shortCircuit: true } : next(name, about) });`;
+
+/** A Node that says that it is an old one. */
+const OLD_VERSION = `data:text/javascript,Object.defineProperty(process, "versions", {
+  value: { ...process.versions, node: "22.17.1" } });`;
+
+/** Runs a command on an old Node, without this process's environment. */
+function runOnOldNode(command: string): Promise<{ exit: number; out: string; err: string }> {
+  const flags = ["--import", OLD_MODULE, "--import", OLD_VERSION];
+  return new Promise((done) => {
+    execFile(process.execPath, [...flags, resolve("runtime", command)], { env: {} }, (error, out, err) => {
+      done({ exit: error ? Number(error.code ?? -1) : 0, out, err });
+    });
+  });
+}
+
+test.each([
+  ["start.js", " On Linux `npm ci` installs Node 24: start with `npm start`."],
+  ["provision.js", " On Linux `npm ci` installs Node 24: use `npm run provision`."],
+  ["doctor.js", " On Linux `npm ci` installs Node 24: use `npm run doctor`."],
+  ["cli.js", ""],
+])("%s prints the required version on an unsupported Node and exits with 1", async (command, hint) => {
+  expect(await runOnOldNode(command)).toEqual({
+    exit: 1,
+    out: "",
+    err: `Groundcrew needs Node 22.18 or newer; this is ${process.version}.${hint}\n`,
+  });
 });

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { START_FLAGS } from "../../runtime/cli/start-command.ts";
+import { getBuiltProgram } from "../support/built-program.ts";
 
 /**
  * The environment of a person's shell, without settings of Groundcrew. Without a registry the bundled Node, an optional
@@ -98,7 +99,7 @@ test("a used port ends the start with one plain sentence", async () => {
   const port = typeof address === "object" ? address?.port : undefined;
   const folder = mkdtempSync(join(tmpdir(), "groundcrew-port-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const child = spawn(process.execPath, [join(process.cwd(), "runtime/cli.js"), "start", "--port", String(port)], {
+  const child = spawn(process.execPath, [getBuiltProgram("cli"), "start", "--port", String(port)], {
     cwd: folder,
     env: {
       ...env,

@@ -16,7 +16,8 @@ const MEMORY_LIMIT = 50e6;
  * has this limit, and the slowest one ten times as much.
  */
 const DELIVERY_LIMIT_MS = 500;
-const SLOWEST_LIMIT_MS = process.env["FULL"] === undefined ? 10 * DELIVERY_LIMIT_MS : DELIVERY_LIMIT_MS;
+const FULL = process.env["FULL"] !== undefined;
+const SLOWEST_LIMIT_MS = FULL ? DELIVERY_LIMIT_MS : 10 * DELIVERY_LIMIT_MS;
 
 /** Sends these requests on a connection in one piece and reads nothing; the connection is open until the test ends. */
 async function sendUnread(url: string, bytes: string): Promise<Socket> {
@@ -30,11 +31,10 @@ async function sendUnread(url: string, bytes: string): Promise<Socket> {
   return socket;
 }
 
-/** Posts signed webhooks one after the other for this time at least; returns the time of each. */
-async function measureDeliveries(url: string, atLeast: number): Promise<number[]> {
+/** Posts signed webhooks one after the other; returns the time of each. */
+async function measureDeliveries(url: string, count: number): Promise<number[]> {
   const times: number[] = [];
-  const end = performance.now() + atLeast;
-  for (let id = 0; performance.now() < end; id += 1) {
+  for (let id = 0; id < count; id += 1) {
     const startedAt = performance.now();
     const body = JSON.stringify({ event: "issue", action: "updated", data: { id: `item-${id}` } });
     expect((await postWebhook(url, body)).status).toBe(200);
@@ -50,16 +50,17 @@ const ATTACKS = [
   { what: `${REQUESTS} pipelined requests on each of 20 connections`, connections: 20, requests: REQUESTS },
 ] as const;
 
-test.each(ATTACKS)(
+/** The full run tries each; the usual one what takes most memory of one connection and of several. */
+test.each(FULL ? ATTACKS : [ATTACKS[0], ATTACKS[3]])(
   "reliability 16: unread answers to $what occupy little memory and do not delay a signed webhook",
   async ({ what, connections, requests }) => {
     const { url, readMemory } = await startProductProcess();
     await (await fetch(url + LARGE_FILE)).arrayBuffer();
-    await measureDeliveries(url, 500);
+    await measureDeliveries(url, 100);
     const before = readMemory();
     const bytes = formatRequestHead("GET", LARGE_FILE, {}).repeat(requests);
     await Promise.all(Array.from({ length: connections }, () => sendUnread(url, bytes)));
-    const times = await measureDeliveries(url, 3_000);
+    const times = await measureDeliveries(url, FULL ? 2_000 : 300);
     const growth = Math.max(readMemory().peak, before.now) - before.now;
     const [middle, slowest] = [median(times), Math.max(...times)];
     process.stdout.write(

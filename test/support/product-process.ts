@@ -2,10 +2,11 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { expect, onTestFinished } from "vitest";
 import { START_FLAGS } from "../../bench/start-flags.ts";
+import { getBuiltProgram } from "./built-program.ts";
 import { RUNTIME_ENV } from "./test-runtime.ts";
 
 interface ProductProcess {
@@ -27,7 +28,7 @@ export async function startProductProcess({ openFiles, env }: ProductProcessOpti
   const command = `${openFiles === undefined ? "" : `ulimit -n ${openFiles}; `}exec "$0" "$@"`;
   const child: ChildProcessByStdio<null, Readable, null> = spawn(
     "bash",
-    ["-c", command, process.execPath, ...START_FLAGS, resolve("runtime/main.ts")],
+    ["-c", command, process.execPath, ...START_FLAGS, getBuiltProgram("start")],
     { cwd, env: { ...RUNTIME_ENV, STORE_URL: "file:./kept", ...env }, stdio: ["ignore", "pipe", "inherit"] },
   );
   onTestFinished(async () => {

@@ -1,11 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { createConsoleActions } from "../../../demo/console/actions.ts";
-import { createConsoleScript } from "../../../demo/console/route.ts";
 import { createTally } from "../../../demo/console/tally.ts";
-import { CONSOLE_TEXTS } from "../../../demo/console/texts.ts";
 import { seedDemo } from "../../../demo/seed.ts";
-import { createPageScript } from "../../../functions/dashboard/page/page-route.ts";
-import { createAssetReader } from "../../../runtime/node/files.ts";
 import { createPlaneSimulator } from "../../../simulators/plane/create-plane-simulator.ts";
 import type { SimulatedMessage } from "../../../simulators/telegram/chats.ts";
 
@@ -117,24 +113,4 @@ test("the tally lists notifications that are missing in the chat, repeated, or m
   expect(tally.readTally()).toMatchObject({ doubled: [], marked: 1 });
   tell("✅ 2 tasks completed in Onboarding (ONB): ONB-2, ONB-3");
   expect(tally.readTally().doubled).toEqual(["ONB-2", "ONB-3"]);
-});
-
-test("the console says everything in English and in French", () => {
-  expect(Object.keys(CONSOLE_TEXTS.fr)).toEqual(Object.keys(CONSOLE_TEXTS.en));
-  const script = createConsoleScript(createAssetReader());
-  for (const group of ["add", "ticket", "move", "fate", "stop_telegram", "stop_plane", "kill", "wish"])
-    for (const part of ["title", "does"]) expect(CONSOLE_TEXTS.en).toHaveProperty(`${group}_${part}`);
-  for (const [, name = ""] of script.matchAll(/\btranslate\("(\w+)"/g)) expect(CONSOLE_TEXTS.en).toHaveProperty(name);
-  expect(script).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write/);
-});
-
-test("the console's script has its texts in it and imports the page's script only", () => {
-  const script = createConsoleScript(createAssetReader());
-  const imported = [...script.matchAll(/^(?:import|\}) .*?"([^"]+)";$/gm)].map(([, address]) => address);
-  expect(new Set(imported)).toEqual(new Set(["/assets/page.js"]));
-  const names = [...script.matchAll(/^import \{([^}]*)\}/gm)].flatMap(([, list = ""]) => list.match(/\w+/g) ?? []);
-  const pageScript = createPageScript(createAssetReader());
-  for (const name of names)
-    expect(pageScript).toMatch(new RegExp(`^export (?:async )?(?:function|const) ${name}\\b`, "m"));
-  expect(script).toContain(JSON.stringify(CONSOLE_TEXTS.fr));
 });

@@ -99,15 +99,6 @@ test.each([
   );
 });
 
-test("claim_minutes: 30 is named in the French comment and notification", async () => {
-  const { app, item, advanceMinutes, renderNotices } = await createClaimedTask({ claim_minutes: 30 }, "fr");
-  await advanceMinutes(30);
-  expect(app.readComments(item)).toContainEqual(
-    expect.stringContaining("puis n’a montré aucune activité pendant 30 minutes."),
-  );
-  expect(renderNotices()).toEqual([expect.stringContaining("aucune activité pendant 30 minutes")]);
-});
-
 test.each([
   [30, 15],
   [15, 30],

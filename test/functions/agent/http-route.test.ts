@@ -1,6 +1,13 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { createHttpTestApp, HTTP_ADMIN_TOKEN, HTTP_TICK_TOKEN, toBridgeToken } from "../../support/http-test-app.ts";
+import {
+  callTool,
+  createHttpTestApp,
+  HTTP_ADMIN_TOKEN,
+  HTTP_TICK_TOKEN,
+  toBridgeToken,
+} from "../../support/http-test-app.ts";
+import { createBearerHeaders, RUNTIME_ADMIN_TOKEN as OPERATOR, startTestRuntime } from "../../support/test-runtime.ts";
 
 const openApiSchema = z.object({
   openapi: z.literal("3.1.0"),
@@ -73,25 +80,12 @@ test("POST /agent/<tool> refuses a body that is not JSON, of another content typ
   expect(await status("x".repeat(TOO_LARGE))).toBe(413);
 });
 
-test("POST /agent/<tool> accepts a body with a 1 MB deliverable in base64", async () => {
-  const app = await createHttpTestApp();
-  const content = "A".repeat(Math.ceil((1024 * 1024) / 3) * 4);
-  const { status, json } = await app.callTool("Imhotep", "claim_task", { task: "ONB-1", content });
-  expect([status, JSON.stringify(json)]).toEqual([400, expect.stringContaining("has no field")]);
-});
-
 test("POST /agent/<tool> answers 404 for an unknown tool, with the available ones", async () => {
   const app = await createHttpTestApp();
   const { status, json } = await app.callTool("Imhotep", "delete_everything", {});
   expect(status).toBe(404);
   expect(JSON.stringify(json)).toContain("claim_task");
   expect(JSON.stringify(json)).not.toContain("plan_project");
-});
-
-test("POST /agent/<tool> answers 405 for another method, with the allowed one", async () => {
-  const app = await createHttpTestApp();
-  const response = await app.request("/agent/claim_task", toBridgeToken("Thot"));
-  expect([response.status, response.headers.get("allow")]).toEqual([405, expect.stringContaining("POST")]);
 });
 
 test("OPENCLAW-20 POST /agent/<tool> returns retry_after in whole seconds while Plane's quota is used up", async () => {
@@ -173,4 +167,230 @@ test("GET /agent/openapi.json describes only the tools that the agent may call, 
     required: ["task"],
   });
   expect(Object.keys(workers)).not.toContain("/agent/plan_project");
+});
+
+type HttpTestApp = Awaited<ReturnType<typeof createHttpTestApp>>;
+
+const auditSchema = z.object({
+  calls: z.array(
+    z.object({
+      at: z.iso.datetime(),
+      agent: z.string(),
+      tool: z.string(),
+      item: z.string().optional(),
+      outcome: z.string(),
+      ms: z.number(),
+      via: z.enum(["mcp", "http"]),
+      correlation: z.string(),
+    }),
+  ),
+  next: z.string().optional(),
+});
+
+async function readAudit(app: HttpTestApp, query = "") {
+  return auditSchema.parse(await (await app.request(`/audit${query}`, HTTP_ADMIN_TOKEN)).json());
+}
+
+async function readAuditLines(app: HttpTestApp, query = "") {
+  const { calls } = await readAudit(app, query);
+  return calls.map(({ agent, tool, item, outcome, via }) => [agent, tool, item ?? "-", outcome, via].join(" "));
+}
+
+test("GET /audit lists every call, newest first, with caller, tool, task and outcome", async () => {
+  const app = await createHttpTestApp();
+  const task = app.addTask("Write the menu", "Imhotep");
+  await app.runFirstPoll();
+  await app.callTool("Imhotep", "claim_task", { task: "onb-1" });
+  await callTool(await app.connectMcpClient("Imhotep"), "claim_task", { task: task.id });
+  await app.callTool("Thot", "claim_task", { task: "ONB-1" });
+  await app.callTool("Thot", "claim_task", {});
+  await app.callTool("Thot", "delete_everything", { task: "ONB-1" });
+  expect(await readAuditLines(app)).toEqual([
+    "Thot delete_everything ONB-1 not_found http",
+    "Thot claim_task - bad_request http",
+    "Thot claim_task ONB-1 forbidden http",
+    "Imhotep claim_task ONB-1 ok mcp",
+    "Imhotep claim_task ONB-1 ok http",
+  ]);
+  expect(await readAuditLines(app, "?agent=Imhotep")).toHaveLength(2);
+  expect(await readAuditLines(app, "?task=onb-1")).toHaveLength(4);
+  const { calls, next } = await readAudit(app, "?agent=Imhotep&limit=1");
+  expect([calls, (await readAudit(app, `?agent=Imhotep&after=${encodeURIComponent(next ?? "")}`)).calls]).toEqual([
+    [expect.objectContaining({ via: "mcp" })],
+    [expect.objectContaining({ via: "http" })],
+  ]);
+  expect(await readAuditLines(app, "?task=ONB-1&agent=Thot")).toEqual([
+    "Thot delete_everything ONB-1 not_found http",
+    "Thot claim_task ONB-1 forbidden http",
+  ]);
+});
+
+test("GET /audit returns the calls in pages", async () => {
+  const app = await createHttpTestApp();
+  for (const task of ["A-1", "A-2", "A-3", "A-4", "A-5"]) await app.callTool("Thot", "claim_task", { task, x: 1 });
+  const items: (string | undefined)[] = [];
+  let query = "?limit=2";
+  for (let page = 0; page < 5; page += 1) {
+    const { calls, next } = await readAudit(app, query);
+    items.push(...calls.map(({ item }) => item));
+    if (next === undefined) break;
+    query = `?limit=2&after=${encodeURIComponent(next)}`;
+  }
+  expect(items).toEqual(["A-5", "A-4", "A-3", "A-2", "A-1"]);
+});
+
+test("GET /audit returns a call for 30 days", async () => {
+  const app = await createHttpTestApp();
+  await app.callTool("Thot", "claim_task", {});
+  app.advance(30 * 86_400_000 - 1_000);
+  expect(await readAuditLines(app)).toHaveLength(1);
+  app.advance(2_000);
+  expect(await readAuditLines(app)).toHaveLength(0);
+});
+
+test("GET /audit contains names and no texts that agents wrote", async () => {
+  const app = await createHttpTestApp();
+  await app.callTool("Thot", "claim_task", { task: "marked text of a task", text: "marked" });
+  await app.callTool("Thot", `marked\u202e${"x".repeat(200)}`, {});
+  const { calls } = await readAudit(app);
+  expect(calls[1]).not.toHaveProperty("item");
+  expect(calls[0]?.tool).toBe(`marked${"x".repeat(57)}…`);
+});
+
+test("GET /audit requires ADMIN_TOKEN and refuses an invalid query", async () => {
+  const app = await createHttpTestApp();
+  expect((await app.request("/audit", toBridgeToken("Concierge"))).status).toBe(403);
+  expect((await app.request("/audit?limit=0", HTTP_ADMIN_TOKEN)).status).toBe(400);
+});
+
+test("A tool call is counted and timed by tool and outcome, with one label for all unknown tools", async () => {
+  const { url } = await startTestRuntime({ env: { AGENT_TOKEN_CONCIERGE: "bridge-token-of-the-concierge" } });
+  const call = (tool: string) =>
+    fetch(`${url}/agent/${tool}`, { method: "POST", ...createBearerHeaders("bridge-token-of-the-concierge") });
+  for (const tool of ["claim_task", "claim_task", "marked_one", "marked_two"]) await call(tool);
+  const metrics = async () => (await fetch(`${url}/metrics`, createBearerHeaders(OPERATOR))).text();
+  await expect.poll(metrics).toContain('groundcrew_agent_calls_total{tool="unknown",outcome="not_found"} 2');
+  const text = await metrics();
+  expect(text).toContain('groundcrew_agent_calls_total{tool="claim_task",outcome="bad_request"} 2');
+  expect(text).toContain('groundcrew_agent_call_duration_seconds_count{tool="claim_task"} 2');
+  expect(text).not.toContain("marked");
+});
+
+test("A tool call leaves its token neither in the log nor in an answer nor in the store (reliability 21)", async () => {
+  const app = await createHttpTestApp();
+  const token = toBridgeToken("Thot");
+  const answers = [
+    await app.callTool("Thot", "claim_task", { task: token }),
+    await app.callTool("Thot", "claim_task", { [token]: 1 }),
+    await app.callTool("Thot", token, {}),
+  ];
+  await expect.poll(() => readAuditLines(app)).toHaveLength(3);
+  const written = JSON.stringify([answers, app.logged, (await readAudit(app)).calls]);
+  expect(written).not.toContain(token);
+});
+
+test("A tool call is logged, as a warning when it is forbidden to the agent (reliability 20)", async () => {
+  const app = await createHttpTestApp();
+  app.addTask("Write the menu", "Imhotep");
+  await app.runFirstPoll();
+  await app.callTool("Imhotep", "claim_task", { task: "ONB-1" });
+  await app.callTool("Thot", "claim_task", { task: "ONB-1" });
+  await expect
+    .poll(() => app.logged.filter(({ message }) => message === "agent call"))
+    .toMatchObject([
+      { level: "info", agent: "Imhotep", tool: "claim_task", item: "ONB-1", outcome: "ok", via: "http" },
+      { level: "warn", agent: "Thot", outcome: "forbidden", reason: expect.stringContaining("belongs to Imhotep") },
+    ]);
+});
+
+const MARK = "(hidden text removed)";
+
+test.each([
+  ["display", '<p style="display:none">SECRET</p>'],
+  ["display in capitals and with spaces", "<p STYLE=' DISPLAY : None !important '>SECRET</p>"],
+  ["display with a comment", '<p style="display:/**/none">SECRET</p>'],
+  ["display with an escape", '<p style="d\\69 splay:none">SECRET</p>'],
+  ["display with a character reference", '<p style="display&#58;none">SECRET</p>'],
+  ["visibility", '<span style="visibility:hidden">SECRET</span>'],
+  ["opacity", '<div style="opacity:0.01">SECRET</div>'],
+  ["a filter", '<div style="filter:opacity(0)">SECRET</div>'],
+  ["font-size", '<span style="font-size:0">SECRET</span>'],
+  ["a tiny font-size", '<span style="font-size:1px">SECRET</span>'],
+  ["font", '<span style="font:0/0 a">SECRET</span>'],
+  ["white on white", '<span style="color:#fff">SECRET</span>'],
+  ["nearly white on white", '<span style="color:rgb(254 254 254)">SECRET</span>'],
+  ["black on black", '<p style="background:#000;color:#010101">SECRET</p>'],
+  [
+    "the colour of the element around it",
+    '<div style="background:red"><b style="color:#f00">SECRET</b></div>'.replace("red", "#f00"),
+  ],
+  ["a transparent colour", '<span style="color:transparent">SECRET</span>'],
+  ["a font element", '<font color="white">SECRET</font>'],
+  ["a position off the screen", '<p style="position:absolute;left:-9999px">SECRET</p>'],
+  ["a text indent", '<p style="text-indent:-999em">SECRET</p>'],
+  ["a transformation", '<p style="transform:translateX(-5000px)">SECRET</p>'],
+  ["a scale", '<p style="transform:scale(0)">SECRET</p>'],
+  ["a clip", '<p style="position:absolute;clip:rect(0,0,0,0)">SECRET</p>'],
+  ["a box without height", '<p style="height:0;overflow:hidden">SECRET</p>'],
+  ["the attribute hidden", "<p hidden>SECRET</p>"],
+  ["the attribute hidden in an outer element", "<div hidden><ul><li><p>SECRET</p></li></ul></div>"],
+  ["a popover", "<div popover>SECRET</div>"],
+  ["a closed dialog", "<dialog>SECRET</dialog>"],
+  ["a class of Plane", '<p class="sr-only">SECRET</p>'],
+  ["a style sheet", '<style>.x > b, i { display: none }</style><p class="x"><b>SECRET</b></p>'],
+  ["a style sheet with a long rule", `<style>b{${"a:b;".repeat(600)}display:none}</style><b>SECRET</b>`],
+  ["closed details", "<details><summary>Visible</summary><p>SECRET</p></details>"],
+  ["closed details without a summary", "<details>SECRET</details>"],
+  ["a table row", '<table><tr><th>a</th></tr><tr style="display:none"><td>SECRET</td></tr></table>'],
+  ["a table section", "<table><tr><th>a</th></tr><tbody hidden><tr><td>SECRET</td></tr></tbody></table>"],
+  ["a list item", "<ul><li hidden>SECRET</li><li>b</li></ul>"],
+  ["elements that are nested deeply", `${"<div>".repeat(60)}<p hidden>SECRET</p>`],
+  ["elements that are nested too deeply for a tree", `${"<div>".repeat(9_000)}<p hidden>SECRET</p>`],
+  ["many formats that are not closed", `${'<b style="">'.repeat(300)}${"<p>a</p>".repeat(300)}<p hidden>SECRET</p>`],
+])(
+  "text hidden by %s reaches agents neither from a description nor from a comment, and a mark says so",
+  async (_, hidden) => {
+    const app = await createHttpTestApp();
+    const item = app.addTask("Write it down", "Thot", { description_html: hidden });
+    await app.runFirstPoll();
+    app.plane.addComment(item, `${hidden}<p>Bye</p>`);
+    const details = await app.callTool("Thot", "get_task_details", { task: "ONB-1" });
+    expect(details.status).toBe(200);
+    const list = await app.callTool("Thot", "list_my_tasks", {});
+    expect(list.status).toBe(200);
+    expect(JSON.stringify([details.json, list.json])).not.toContain("SECRET");
+    expect(details.json).toMatchObject({
+      text: expect.stringContaining(MARK),
+      comments: { latest: [{ text: expect.stringContaining(MARK) }] },
+    });
+  },
+);
+
+test("text that people see reaches agents unchanged, whatever its style", async () => {
+  const app = await createHttpTestApp();
+  const html =
+    '<p style="text-align:center;color:#333;font-size:12px;line-height:1.5;margin:0">a</p>' +
+    '<p style="background-color:#000;color:#fff;font:700 12px/1 serif">b</p>' +
+    '<div style="color:white;background:rgb(20, 20, 20)"><span style="opacity:0.8">c</span></div>' +
+    "<details open><summary>d</summary><p>e</p></details>" +
+    '<table><tr><th style="width:0;min-width:25px">f</th></tr></table>' +
+    '<p class="editor-paragraph-block hidden-gem" style="top:0;left:-10px;transform:rotate(-360deg)">g</p>';
+  app.addTask("Write it down", "Thot", { description_html: html });
+  await app.runFirstPoll();
+  const { json } = await app.callTool("Thot", "get_task_details", { task: "ONB-1" });
+  expect(json).toMatchObject({ text: "a\n\nb\n\nc\n\nd\n\ne\n\n| f |\n| - |\n\ng" });
+});
+
+test("reliability 18: a table of 340,000 cells in a description reaches agents as plain text, and hidden text in it does not", async () => {
+  const app = await createHttpTestApp();
+  const rows = "<tr><td>a</td><td>b</td></tr>".repeat(170_000);
+  const html = `<p hidden>SECRET</p><table>${rows}</table>`;
+  app.addTask("Write it down", "Thot", { description_html: html });
+  await app.runFirstPoll();
+  const { status, json } = await app.callTool("Thot", "get_task_details", { task: "ONB-1" });
+  expect(status).toBe(200);
+  expect(json).toMatchObject({
+    text: expect.stringMatching(/^\(formatting left out: .*\)\n\n\(hidden text removed\)\n\na b\n/),
+  });
+  expect(JSON.stringify(json)).not.toContain("SECRET");
 });

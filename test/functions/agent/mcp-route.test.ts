@@ -160,21 +160,6 @@ test.each([
   expect(json[0].result.tools.length).toBeGreaterThan(0);
 });
 
-test("POST /mcp answers a batch of a tool call and its own cancellation with the call's result", async () => {
-  const app = await createHttpTestApp();
-  app.addTask("Write the menu", "Thot");
-  await app.runFirstPoll();
-  const call = { jsonrpc: "2.0", id: "a", method: "tools/call", params: { name: "list_my_tasks", arguments: {} } };
-  const { status, json } = await postMcp(app, [call, toCancellation("a")]);
-  expect([status, json.id ?? json[0].id]).toEqual([200, "a"]);
-  expect(JSON.stringify(json)).toContain("ONB-1");
-});
-
-test("POST /mcp answers a batch in which two requests have the same id", async () => {
-  const app = await createHttpTestApp();
-  expect(await postMcp(app, [LIST_TOOLS, { ...PING, id: 1 }])).toMatchObject({ status: 200 });
-});
-
 test.each([
   ["what is no JSON", "{", 400, -32700],
   ["what is no JSON-RPC", { hello: 1 }, 400, -32700],

@@ -1,13 +1,18 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { createTaskOperations } from "../../../functions/agent/tool.ts";
+import type { ActionOutcome } from "../../../functions/dashboard/answers.ts";
 import { boardRoute } from "../../../functions/dashboard/board-route.ts";
-import { decisionLogRoute } from "../../../functions/dashboard/decision-log-route.ts";
+import { createOutcomeReader, decisionLogRoute } from "../../../functions/dashboard/decision-log-route.ts";
 import { readRevision } from "../../../functions/dashboard/events-route.ts";
-import { PAGE_TEXTS } from "../../../functions/dashboard/page/bundle.ts";
+import { createMutePut } from "../../../functions/telegram/delivery/context.ts";
 import type { Deps } from "../../../shared/app/deps.ts";
+import type { RequestedAction } from "../../../shared/records/decision-log.ts";
 import { readFirstLook } from "../../../shared/sync/first-look.ts";
+import { wakeKeys } from "../../../shared/tasks/wakes.ts";
+import { type ChatMessage, chatMessageSet } from "../../../shared/telegram/message-log.ts";
 import { createTestApp } from "../../support/test-app.ts";
+import { createNotice, createOutboxSetup, enqueueNotices, OUTBOX_CHAT } from "../telegram/outbox-setup.ts";
 
 const boardSchema = z.looseObject({
   projects: z.array(z.object({ identifier: z.string(), name: z.string() })),
@@ -137,25 +142,6 @@ test("paging through the decision log returns each record once", async () => {
   }
 });
 
-test("each source of an observation has a text on the page, also for a removed task", async () => {
-  const { app, onb, trail } = await createBoardSetup();
-  const items = ["One", "Two", "Three"].map((name) => app.plane.addItem(onb, { name }));
-  const [one, two, three] = items;
-  if (!one || !two || !three) throw new Error("no items");
-  await app.runFirstPoll();
-  app.plane.editItem(one, { priority: "high" });
-  await app.deliverWebhooks();
-  app.plane.relate(two, one);
-  app.plane.deleteItem(three);
-  await app.poll();
-  await app.runUntilIdle();
-  await app.poll();
-  await app.runUntilIdle();
-  const rows = (await trail()).rows.map(({ via }) => String(via));
-  expect(new Set(rows)).toEqual(new Set(["webhook", "relations", "absence"]));
-  for (const via of rows) expect(Object.keys(PAGE_TEXTS.en)).toContain(`via.${via}`);
-});
-
 test("while Plane is down the board only lacks names that are not cached", async () => {
   const { app, thot, onb, get } = await createBoardSetup();
   app.plane.addItem(onb, { name: "Task", assignees: [thot] });
@@ -190,4 +176,95 @@ test("the board tells how far the first look is while projects are read, and the
   await app.poll();
   expect((await readFirstLook(app.deps))?.projects_left ?? 0).toBe(0);
   expect(await readRevision(app.deps)).not.toBe(before);
+});
+
+async function createOutboxWithNotices(count: number) {
+  const outbox = await createOutboxSetup();
+  const all = Array.from({ length: count }, (_, i) => createNotice(i + 1));
+  await enqueueNotices(outbox.store, all);
+  const actions = all.map(
+    ({ facts, correlation, event }): RequestedAction => ({
+      rule: "completed tasks",
+      target: `telegram:${OUTBOX_CHAT}`,
+      queue: "outbox",
+      job: `${facts.item?.id}:${correlation}:${event.kind}:telegram:${OUTBOX_CHAT}`,
+    }),
+  );
+  const readOutcomes = async () => [...(await createOutcomeReader(outbox)(actions)).values()];
+  const chat = async () => (await outbox.store.scan<ChatMessage>(chatMessageSet)).rows.map((row) => row.value);
+  return { outbox, readOutcomes, chat, actions };
+}
+
+const toOutcomeKinds = (readOutcomes: ActionOutcome[]) => readOutcomes.map(({ is }) => is);
+
+test("an action is waiting until it is delivered, and then has its time and its message", async () => {
+  const { outbox, readOutcomes } = await createOutboxWithNotices(1);
+  expect(await readOutcomes()).toEqual([{ is: "waiting" }]);
+  await outbox.handleDueJobs();
+  expect(await readOutcomes()).toEqual([
+    { is: "delivered", at: outbox.time.now, message: expect.stringMatching(/^message:\d+:42:1$/) },
+  ]);
+});
+
+test("a notification in an existing message is delivered with the edit that shows it", async () => {
+  const { outbox, readOutcomes, chat } = await createOutboxWithNotices(3);
+  const startedAt = outbox.time.now;
+  await outbox.handleDueJobs();
+  expect(toOutcomeKinds(await readOutcomes())).toEqual(["delivered", "folded", "folded"]);
+  await outbox.runUntilEmpty();
+  const all = await readOutcomes();
+  expect(toOutcomeKinds(all)).toEqual(["delivered", "delivered", "delivered"]);
+  const [first, , last] = all.map((fate) => (fate.is === "delivered" ? fate.at : 0));
+  expect([first, (last ?? 0) > startedAt]).toEqual([startedAt, true]);
+  const [message] = await chat();
+  expect(message?.history.map(([notices]) => notices)).toEqual([1, 3]);
+  expect(message?.text).toBe(outbox.telegram.chat(OUTBOX_CHAT).messages[0]?.text);
+  expect(message?.entities).toEqual(outbox.telegram.chat(OUTBOX_CHAT).messages[0]?.entities);
+});
+
+test("a notification that Telegram refuses for good is failed, with the reason", async () => {
+  const { outbox, readOutcomes } = await createOutboxWithNotices(1);
+  outbox.telegram.refuseChat(OUTBOX_CHAT, 400, "Bad Request: message is too strange");
+  const [job] = await outbox.takeJobs();
+  if (!job) throw new Error("no job");
+  await outbox.store.acknowledge(job, { dead: "Telegram refused the message: it is too strange" });
+  expect(await readOutcomes()).toEqual([
+    { is: "set_aside", reason: "Telegram refused the message: it is too strange" },
+  ]);
+});
+
+test("a notification whose send had no response is marked as a possible repeat", async () => {
+  const { outbox, readOutcomes } = await createOutboxWithNotices(1);
+  outbox.telegram.injectFaults({ kind: "lost" });
+  await outbox.runUntilEmpty();
+  expect(await readOutcomes()).toMatchObject([{ is: "delivered", repeat: true }]);
+});
+
+test("an agent whose wake contains the event was woken", async () => {
+  const { outbox } = await createOutboxWithNotices(0);
+  const wake = (job: string): RequestedAction => ({
+    rule: "wake on assigned",
+    target: "wake:Thot",
+    queue: "wake",
+    job,
+  });
+  await outbox.store.commit({ put: [{ key: wakeKeys.addedJob("one"), value: true }] });
+  const outcomes = await createOutcomeReader(outbox)([wake("one"), wake("two")]);
+  expect([...outcomes]).toEqual([
+    ["one", { is: "woken" }],
+    ["two", { is: "passed_on" }],
+  ]);
+});
+
+test("a muted notification is not sent, and its outcome is muted", async () => {
+  const { outbox, readOutcomes } = await createOutboxWithNotices(2);
+  await outbox.store.commit({ put: [createMutePut("item-2", { by: "Ada", at: outbox.time.now })] });
+  await outbox.runUntilEmpty();
+  expect(toOutcomeKinds(await readOutcomes())).toEqual(["delivered", "muted"]);
+  expect(
+    outbox.telegram
+      .chat(OUTBOX_CHAT)
+      .messages.map(({ text }) => text)
+      .join(),
+  ).not.toContain("ONB-2");
 });

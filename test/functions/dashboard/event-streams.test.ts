@@ -130,13 +130,6 @@ test("an event stream ends when the runtime stops", async () => {
   expect(await next()).toBe("the end");
 });
 
-test("an event stream is removed when its reader disconnects", async () => {
-  const it = createStreamsSetup();
-  const { reader } = openStream(it);
-  await reader.cancel();
-  expect(it.streams.size).toBe(0);
-});
-
 test("many event streams are refused beyond 20 whose readers keep up", async () => {
   const it = createStreamsSetup();
   const readers = Array.from({ length: 20 }, () => openStream(it));
@@ -180,20 +173,6 @@ test("the 21st event stream over HTTP is refused with 503, and stopping does not
   const countForcedCloses = watchForcedCloses();
   await runtime.stop();
   expect(countForcedCloses()).toBe(0);
-  over.abort();
-});
-
-test("HEAD of the event stream over HTTP is answered with its headers and opens no stream", async () => {
-  const { url } = await startTestRuntime();
-  const over = new AbortController();
-  const request = (method: string) =>
-    fetch(`${url}/api/events`, { ...createBearerHeaders(RUNTIME_ADMIN_TOKEN), method, signal: over.signal });
-  for (let i = 0; i < 25; i += 1) {
-    const { status, headers } = await request("HEAD");
-    expect([status, headers.get("content-type")]).toEqual([200, "text/event-stream"]);
-  }
-  const streams = await Promise.all(Array.from({ length: 20 }, () => request("GET")));
-  expect(streams.map(({ status }) => status)).toEqual(Array(20).fill(200));
   over.abort();
 });
 

@@ -61,12 +61,6 @@ test("reliability 33: signing in is answered with 429 after 20 wrong tokens a mi
   }
 });
 
-test("Signing in does not count right tokens, so that the eleventh attempt with a wrong one is still answered with 401", async () => {
-  const { url } = await startTestRuntime();
-  for (let i = 0; i < 10; i += 1) expect((await signIn(url, RUNTIME_ADMIN_TOKEN)).status).toBe(200);
-  expect((await signIn(url, "a-guess")).status).toBe(401);
-});
-
 test.each(["https://evil.example", "null"])("Signing in is refused from another origin (%s)", async (origin) => {
   const { url } = await startTestRuntime();
   expect((await signIn(url, RUNTIME_ADMIN_TOKEN, { origin })).status).toBe(403);

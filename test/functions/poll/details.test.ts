@@ -1,8 +1,14 @@
 import { expect, test } from "vitest";
+import { changesTick } from "../../../functions/poll/changes-tick.ts";
 import { createNotificationRules } from "../../../functions/telegram/rules.ts";
+import { createWorkRules } from "../../../functions/work.ts";
 import { notificationRulesSchema } from "../../../shared/config/notification-rules.ts";
-import { MINUTE } from "../../../shared/time.ts";
+import { MINUTE, SECOND } from "../../../shared/time.ts";
 import type { PlaneFault } from "../../../simulators/plane/test-controls.ts";
+import type { Item } from "../../../simulators/plane/types.ts";
+import { type AgentTestApp, createAgentTestApp } from "../../support/agent-test-app.ts";
+import { getTool } from "../../support/get-tool.ts";
+import { createTestSettings, PLANE_ENV } from "../../support/settings.ts";
 import { createTestApp, type TestAppOptions } from "../../support/test-app.ts";
 
 const UNAVAILABLE: PlaneFault = { kind: "status", status: 503 };
@@ -141,4 +147,266 @@ test("an item whose details cannot be read moves to a job of its own and holds u
   expect(await countPending()).toBe(1);
   await app.runUntilIdle();
   expect((await app.store.listDeadJobs("observe")).map(({ lane }) => lane)).toEqual([`details:${item.id}`]);
+});
+
+/** An existing workspace in which Thot's "Tour" waits for "Guide", before anything is read from Plane. */
+async function createUnreadWorkspace(options: Parameters<typeof createAgentTestApp>[0] = {}) {
+  const app = await createAgentTestApp({
+    parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] },
+    needsActor: false,
+    ...options,
+  });
+  const guide = app.addTask("Guide", "Imhotep");
+  const tour = app.addTask("Tour", "Thot");
+  const map = app.addTask("Map", "Thot");
+  app.plane.relate(tour, guide);
+  app.advance(MINUTE);
+  app.dropWebhooks();
+  const findInList = async (agent: string, key: string) => {
+    const list = await app.actAs(agent).list({});
+    expect(getTool("list_my_tasks").output.parse(list)).toEqual(list);
+    return list.tasks.find((task) => task.key === key);
+  };
+  return { app, guide, tour, map, findInList };
+}
+
+test("OPENCLAW-02 blocked_by is null, and the task not startable, until the first look has read its blockers", async () => {
+  const { app, findInList } = await createUnreadWorkspace();
+  // Relations cannot be read yet.
+  const lift = app.plane.faults.add({ path: "relations" }, { kind: "status", status: 503, body: "{}" });
+  await app.poll();
+  for (const key of ["ONB-2", "ONB-3"])
+    expect(await findInList("Thot", key)).toMatchObject({
+      blocked_by: null,
+      startable: false,
+      why_not: "its blockers are still being read from Plane",
+    });
+  lift();
+  await app.runUntilIdle();
+  expect(await findInList("Thot", "ONB-2")).toMatchObject({
+    blocked_by: [{ key: "ONB-1", status: "todo" }],
+    startable: false,
+    why_not: "waits for ONB-1",
+  });
+  const free = await findInList("Thot", "ONB-3");
+  expect(free).toMatchObject({ blocked_by: [] });
+  expect(free).not.toHaveProperty("startable");
+});
+
+test("a claim of a task whose blockers are not known yet reads them first, with one request", async () => {
+  const { app } = await createUnreadWorkspace();
+  const lift = app.plane.faults.add({ path: "relations" }, { kind: "status", status: 503, body: "{}" });
+  await app.poll();
+  lift();
+  const requests = await app.recordRequests(async () => {
+    await expect(app.actAs("Thot").claim("ONB-2")).rejects.toMatchObject({ code: "conflict" });
+  });
+  expect(requests).toEqual(["GET work-items/:id/relations"]);
+  await expect(app.actAs("Thot").claim("ONB-3")).resolves.toMatchObject({ key: "ONB-3" });
+});
+
+test("the first look reads the relations of agents' tasks and of what a rule could match, and those of other items when they change", async () => {
+  const { app, map } = await createUnreadWorkspace({
+    parts: {
+      ruleSets: ({ agents }) => [
+        createWorkRules(agents),
+        {
+          name: "urgent",
+          needsActor: () => false,
+          canMatch: (_, { priority }) => priority === "urgent",
+          decide: () => [],
+        },
+      ],
+    },
+    // Without the recorder, which could match everything.
+    outbox: { queue: "outbox", leaseMs: 1_000, concurrency: 1, handle: async () => ({ done: true }) },
+  });
+  const urgent = app.addTask("Urgent", [], { priority: "urgent" });
+  const other = app.addTask("Nobody's");
+  for (const item of [map, urgent, other]) app.plane.addComment(item, "<p>From before</p>");
+  app.advance(MINUTE);
+  app.dropWebhooks();
+  const listDetails = async (act: () => Promise<unknown>) => {
+    const before = app.plane.ledger.requests.length;
+    await act();
+    return app.plane.ledger.requests.slice(before).flatMap(({ path }) => {
+      const found = /work-items\/([^/]+)\/(relations|comments)/.exec(path);
+      return found ? [`${found[2]} ${app.plane.item(found[1] ?? "")?.name}`] : [];
+    });
+  };
+  const first = await listDetails(async () => {
+    await app.poll();
+    await app.runUntilIdle();
+  });
+  // Comments that are older than the first look are known without being read.
+  expect(first.toSorted()).toEqual(["relations Guide", "relations Map", "relations Tour", "relations Urgent"]);
+  app.advance(2_000);
+  app.plane.editItem(other, { priority: "low" });
+  const later = await listDetails(async () => {
+    await app.poll();
+    await app.runUntilIdle();
+  });
+  expect(later.toSorted()).toEqual(["comments Nobody's", "relations Nobody's"]);
+  expect(app.takeEvents()).not.toContain("Nobody's comment_added");
+});
+
+test("the blockers of an existing item are read as soon as it is assigned to an agent, without waiting for a poll", async () => {
+  const { app, guide, findInList } = await createUnreadWorkspace({
+    parts: { ruleSets: ({ agents }) => [createWorkRules(agents)] },
+    outbox: { queue: "outbox", leaseMs: 1_000, concurrency: 1, handle: async () => ({ done: true }) },
+  });
+  const other = app.addTask("Nobody's");
+  app.plane.relate(other, guide);
+  await app.runFirstPoll();
+  expect((await app.readItem(other))?.blockersUnknown).toBe(true);
+  app.plane.editItem(other, { assignees: [app.getUser("Thot")] });
+  await app.deliverWebhooks();
+  await app.runUntilIdle();
+  expect(await findInList("Thot", "ONB-4")).toMatchObject({ blocked_by: [{ key: "ONB-1", status: "todo" }] });
+});
+
+test("the blockers of existing items are read when their agent is added to the settings later", async () => {
+  const { app, findInList } = await createUnreadWorkspace({
+    outbox: { queue: "outbox", leaseMs: 1_000, concurrency: 1, handle: async () => ({ done: true }) },
+  });
+  const { agents } = app.settings;
+  const label = app.plane.addLabel(app.onb, "agent:Later");
+  app.addTask("For later", [], { labels: [label] });
+  await app.runFirstPoll();
+  const later = app.plane.addUser({ name: "Later", email: "later@javisi.local.test" });
+  await app.restart({ config: { agents: [...agents, { name: "Later", email: later.email }] } });
+  await app.poll();
+  await app.runUntilIdle();
+  await app.poll();
+  expect(await app.deps.store.count("tasks:Later")).toBe(1);
+  expect(await findInList("Later", "ONB-4")).toMatchObject({ blocked_by: [] });
+});
+
+const INTERVAL = 15 * SECOND;
+
+/** A workspace at Plane's own quota, whose webhooks are all lost. */
+async function createQuietWorkspace(options: Parameters<typeof createAgentTestApp>[0] = {}) {
+  return createAgentTestApp({ rateLimit: 60, ...options });
+}
+
+/** Runs the tick as its schedule does, until the condition holds; returns the time that took. */
+async function lookUntil(app: AgentTestApp, condition: () => Promise<boolean>, within = 10 * MINUTE): Promise<number> {
+  const began = app.time.now;
+  // A change comes at the worst moment: right after a run.
+  while (app.time.now < began + within) {
+    const next = app.time.now + INTERVAL;
+    while (app.time.now < next) {
+      app.advance(SECOND);
+      await app.drain();
+      if (await condition()) return app.time.now - began;
+    }
+    await changesTick.run(app.deps);
+    await app.drain();
+    if (await condition()) return app.time.now - began;
+  }
+  throw new Error("The condition does not hold.");
+}
+
+const isBlocked = async (app: AgentTestApp, item: Item) => (await app.readItem(item))?.blockers.length !== 0;
+
+const listRequests = (app: AgentTestApp, owner: { id: string }, path: RegExp) =>
+  app.plane.ledger.requests.filter((request) => request.owner === owner.id && path.test(request.path));
+
+test("reliability 41: a dependency that a person adds on the blocker's page is seen within 30 s, and its removal, too", async () => {
+  const app = await createQuietWorkspace();
+  const task = app.addTask("Tour", "Thot");
+  const blocker = app.addTask("Guide", [], {}, app.plane.addProject({ name: "Handbook", identifier: "HB" }));
+  for (let n = 0; n < 7; n += 1) {
+    const project = app.plane.addProject({ name: `Other ${n}`, identifier: `O${n}` });
+    app.addTask(`Task of ${n}`, "Imhotep", {}, project);
+  }
+  await app.runFirstPoll();
+  app.advance(MINUTE);
+  await changesTick.run(app.deps);
+  app.plane.relate(task, blocker, { onto: "blocker" });
+  app.dropWebhooks();
+  expect(await lookUntil(app, () => isBlocked(app, task))).toBeLessThanOrEqual(30 * SECOND);
+  app.plane.unrelate(task, blocker, { onto: "blocker" });
+  app.dropWebhooks();
+  expect(await lookUntil(app, async () => !(await isBlocked(app, task)))).toBeLessThanOrEqual(30 * SECOND);
+});
+
+test("reliability 41: relations of 100 blocked tasks are read in turn with the agents' keys, so that a removal which nothing shows is seen within 2 minutes", async () => {
+  const app = await createQuietWorkspace({ worker: "by hand" });
+  const guide = app.addTask("Guide");
+  const tasks = Array.from({ length: 100 }, (_, n) => app.addTask(`Task ${n}`, n % 2 === 0 ? "Thot" : "Imhotep"));
+  for (const task of tasks) app.plane.relate(task, guide);
+  await app.runFirstPoll();
+  for (let n = 0; n < 4; n += 1) {
+    await changesTick.run(app.deps);
+    app.advance(INTERVAL);
+  }
+  const before = listRequests(app, app.human, /relations/).length;
+  // The worker of Plane does not run, so no list shows the change.
+  for (const task of tasks.slice(0, 10)) app.plane.unrelate(task, guide);
+  const areFree = async () =>
+    (await Promise.all(tasks.slice(0, 10).map((task) => isBlocked(app, task)))).every((blocked) => !blocked);
+  expect(await lookUntil(app, areFree)).toBeLessThanOrEqual(2 * MINUTE);
+  expect(listRequests(app, app.human, /relations/).length).toBe(before);
+  expect(app.plane.ledger.requests.filter(({ status }) => status === 429)).toEqual([]);
+});
+
+test("a task that nobody could start without its blockers, stopped or in review, is not read again", async () => {
+  const app = await createQuietWorkspace();
+  const guide = app.addTask("Guide");
+  const label = app.plane.addLabel(app.onb, "review");
+  const inReview = app.addTask("Tour", "Thot", { labels: [label] });
+  const ofNobody = app.addTask("Map");
+  for (const task of [inReview, ofNobody]) app.plane.relate(task, guide);
+  await app.runFirstPoll();
+  await app.runUntilIdle();
+  app.advance(2 * MINUTE);
+  const requests = await app.recordRequests(() => changesTick.run(app.deps));
+  expect(requests.filter((request) => request.includes("relations"))).toEqual([]);
+});
+
+test("an agent's key that lists fewer items than there are removes none", async () => {
+  const keys: Record<string, string> = {};
+  const isPartial = { now: false };
+  const app = await createQuietWorkspace({
+    fetch: async (input, init) => {
+      const request = new Request(input, init);
+      const isOwn = request.headers.get("x-api-key") === app.apiKey;
+      const answer = await fetch(request);
+      if (isOwn || !isPartial.now || !/work-items\/\?/.test(request.url)) return answer;
+      const body = { ...((await answer.json()) as object), results: [], total_count: 0, next_page_results: false };
+      return Response.json(body, { headers: { date: answer.headers.get("date") ?? "" } });
+    },
+  });
+  Object.assign(keys, app.settings.plane?.agentKeys);
+  const task = app.addTask("Tour", "Thot");
+  await app.runFirstPoll();
+  app.takeEvents();
+  isPartial.now = true;
+  app.advance(MINUTE);
+  await changesTick.run(app.deps);
+  await app.runUntilIdle();
+  expect(app.takeEvents()).toEqual([]);
+  expect((await app.readItem(task))?.removedAt).toBeUndefined();
+});
+
+test("agents that are no members of a project leave it to Groundcrew's key, and a Plane that is away ends the run", async () => {
+  const app = await createQuietWorkspace();
+  const project = app.plane.addProject({ name: "Secret", identifier: "SEC", members: [app.human] });
+  const task = app.plane.addItem(project, { name: "Vault" });
+  await app.runFirstPoll();
+  app.advance(MINUTE);
+  app.plane.editItem(task, { name: "Safe" });
+  app.dropWebhooks();
+  await changesTick.run(app.deps);
+  expect((await app.readItem(task))?.snapshot.name).toBe("Safe");
+  app.advance(MINUTE);
+  await app.plane.takeDown();
+  await expect(changesTick.run(app.deps)).resolves.toEqual({ changed: 0 });
+  await app.plane.bringUp();
+});
+
+test("projects are looked at every 15 s, unless POLL_CRON says when Plane is read, and not without agents", async () => {
+  expect(changesTick.cron(createTestSettings(PLANE_ENV))).toBe("*/15 * * * * *");
+  expect(changesTick.cron(createTestSettings({ ...PLANE_ENV, POLL_CRON: "*/3 * * * *" }))).toBe("*/3 * * * *");
 });

@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
-import { observedSets } from "../../../shared/records/store-keys.ts";
+import { pollTick } from "../../../functions/poll/poll-tick.ts";
+import { createWorkRules } from "../../../functions/work.ts";
+import { observedKeys, observedSets } from "../../../shared/records/store-keys.ts";
 import { MINUTE } from "../../../shared/time.ts";
+import { createAgentTestApp } from "../../support/agent-test-app.ts";
 import { createTestApp } from "../../support/test-app.ts";
 
 /** A workspace with a history: everything that can cause a notification has already happened in it. */
@@ -209,4 +212,212 @@ test("an upcoming cycle starts and ends once, by Plane's clock", async () => {
     "Sprint 2 cycle_completed",
     "Sprint 3 cycle_started",
   ]);
+});
+
+const RULES = {
+  ruleSets: ({ agents }: { agents: Parameters<typeof createWorkRules>[0] }) => [createWorkRules(agents)],
+};
+
+/**
+ * A workspace that was in use before: Thot's task "Tour" waits for the cancelled "Guide", "Map" is assigned to Thot, and
+ * "Fair" has a label for Imhotep.
+ */
+async function createAgentWorkspace(config: Record<string, unknown> = {}) {
+  const app = await createAgentTestApp({ parts: RULES, config });
+  const { plane } = app;
+  const label = plane.addLabel(app.onb, "agent:Imhotep");
+  const guide = app.addTask("Guide", "Imhotep");
+  const tour = app.addTask("Tour", "Thot");
+  const map = app.addTask("Map", "Thot");
+  const fair = app.addTask("Fair", [], { labels: [label] });
+  plane.relate(tour, guide);
+  plane.editItem(guide, { state: "Cancelled" });
+  app.advance(MINUTE);
+  await app.runFirstPoll();
+  async function runPolls(n = 3) {
+    for (let i = 0; i < n; i += 1) {
+      await app.poll();
+      await app.runUntilIdle();
+      app.dropWebhooks();
+      app.advance(MINUTE);
+    }
+  }
+  /** Every request that changes something in Plane, as its ledger recorded them. */
+  const listWrites = () =>
+    plane.ledger.requests
+      .filter(({ api, method }) => api && method !== "GET")
+      .map(({ method, path }) => [method, path]);
+  return { app, plane, guide, tour, map, fair, runPolls, listWrites };
+}
+
+test("OPENCLAW-10 existing items keep their labels, states and comments at the first start, at later polls, after a restart and after the store was lost", async () => {
+  const { app, runPolls, listWrites } = await createAgentWorkspace();
+  await runPolls();
+  expect(listWrites()).toEqual([]);
+  await app.restart();
+  await runPolls();
+  expect(listWrites()).toEqual([]);
+  await app.restart({ store: "lost" });
+  await runPolls();
+  expect(listWrites()).toEqual([]);
+});
+
+test("OPENCLAW-14 an existing task whose blocker is cancelled after the first start keeps its state, and an agent that only lists changes nothing", async () => {
+  const { app, plane, map, runPolls, listWrites } = await createAgentWorkspace();
+  const other = app.addTask("Survey", "Imhotep");
+  await runPolls(1);
+  const before = listWrites().length;
+  plane.relate(map, other);
+  await runPolls(1);
+  plane.editItem(other, { state: "Cancelled" });
+  await runPolls();
+  await app.actAs("Thot").list({});
+  await runPolls();
+  expect(listWrites().slice(before)).toEqual([]);
+  expect(app.readPlaneItem(map)).toMatchObject({ state: "Backlog", labels: [] });
+});
+
+test("OPENCLAW-10 people's changes of an existing item cause no write: assignment, label, state and comment", async () => {
+  const { app, plane, map, guide, fair, runPolls, listWrites } = await createAgentWorkspace();
+  plane.editItem(map, { assignees: [app.getUser("Imhotep")] });
+  plane.editItem(fair, { assignees: [app.getUser("Thot")], state: "In Progress" });
+  plane.editItem(guide, { state: "Todo" });
+  plane.addComment(map, "<p>Please hurry</p>");
+  await app.deliverWebhooks();
+  await runPolls();
+  plane.editItem(guide, { state: "Cancelled" });
+  plane.editItem(map, { assignees: [] });
+  await app.deliverWebhooks();
+  await runPolls();
+  expect(listWrites()).toEqual([]);
+});
+
+test("a label review that people put on an existing task stays when they complete the task", async () => {
+  const { app, plane, map, runPolls, listWrites } = await createAgentWorkspace();
+  plane.editItem(map, { labels: [plane.addLabel(app.onb, "review")] });
+  await runPolls();
+  plane.editItem(map, { state: "Done" });
+  await runPolls();
+  expect(listWrites()).toEqual([]);
+});
+
+test("OPENCLAW-14 once an agent claims an existing task, Groundcrew writes to that task and its card, and to no other item", async () => {
+  const { app, tour, runPolls, listWrites } = await createAgentWorkspace();
+  await runPolls(1);
+  await app.actAs("Thot").claim(app.toTaskKey(tour));
+  await runPolls();
+  expect(app.readPlaneItem(tour).labels.toSorted()).toEqual(["agent:Thot", "blocked"]);
+  expect(app.readComments(tour).some((text) => text.includes("which was cancelled"))).toBe(true);
+  const items = listWrites().flatMap(([, path = ""]) => /work-items\/([^/]+)\//.exec(path)?.[1] ?? []);
+  expect(new Set(items)).toEqual(new Set([tour.id]));
+});
+
+test("OPENCLAW-10 after a human's command about an existing item, its labels are synchronized and its dependencies are enforced", async () => {
+  const { app, tour, map, runPolls } = await createAgentWorkspace();
+  await app.actAs("Ada").setStatus(app.toTaskKey(tour), { status: "in_progress" });
+  await runPolls();
+  expect(app.readPlaneItem(tour).labels.toSorted()).toEqual(["agent:Thot", "blocked"]);
+  expect(app.readPlaneItem(map).labels).toEqual([]);
+});
+
+test("OPENCLAW-10 items that are created later are labelled, also next to existing ones", async () => {
+  const { app, map, runPolls } = await createAgentWorkspace();
+  const later = app.addTask("Later", "Thot");
+  await runPolls();
+  expect(app.readPlaneItem(later).labels).toEqual(["agent:Thot"]);
+  expect(app.readPlaneItem(map).labels).toEqual([]);
+});
+
+test("OPENCLAW-10 with mirror agents the existing tasks of agents get their label, and no assignee changes", async () => {
+  const { app, map, tour, fair, runPolls } = await createAgentWorkspace({ mirror: "agents" });
+  await runPolls();
+  expect([map, tour].map((item) => app.readPlaneItem(item).labels)).toEqual([["agent:Thot"], ["agent:Thot"]]);
+  expect(app.readPlaneItem(fair)).toMatchObject({ assignees: [], labels: ["agent:Imhotep"] });
+});
+
+test("OPENCLAW-10 with mirror true the labels and assignees of existing items are synchronized in both directions", async () => {
+  const { app, map, fair, runPolls } = await createAgentWorkspace({ mirror: true });
+  await runPolls();
+  expect(app.readPlaneItem(map).labels).toEqual(["agent:Thot"]);
+  expect(app.readPlaneItem(fair)).toMatchObject({ assignees: ["Imhotep"], labels: ["agent:Imhotep"] });
+});
+
+test("the mirroring of existing items is paced: at most 10 items at a poll, after the blockers of agents' tasks were read", async () => {
+  const { app, runPolls, listWrites } = await createAgentWorkspace();
+  for (let i = 0; i < 25; i += 1) app.addTask(`Old ${i}`, "Thot");
+  app.advance(MINUTE);
+  await app.restart({ store: "lost", config: { mirror: "agents" } });
+  const counts: number[] = [];
+  for (let poll = 0; poll < 5; poll += 1) {
+    const before = listWrites().length;
+    await runPolls(1);
+    counts.push(
+      listWrites()
+        .slice(before)
+        .filter(([method]) => method === "PATCH").length,
+    );
+  }
+  // At the first poll the blockers of agents' tasks are read first.
+  expect(counts[0]).toBe(0);
+  expect(Math.max(...counts)).toBeLessThanOrEqual(10);
+  // Tour, Map and the 25.
+  expect(counts.reduce((sum, count) => sum + count, 0)).toBe(27);
+});
+
+/** A workspace that has not been observed yet, with a cycle and an item that depends on another. */
+async function createUnseenWorkspace() {
+  const app = await createTestApp();
+  const { plane } = app;
+  const project = app.addProject();
+  plane.editProject(project, { name: project.name, cycle_view: true });
+  const blocker = plane.addItem(project, { name: "First" });
+  const waiting = plane.addItem(project, { name: "Second" });
+  plane.relate(waiting, blocker);
+  const cycle = plane.addCycle(project, { name: "Sprint 1", start_date: "2026-11-20", end_date: "2026-11-22" });
+  app.dropWebhooks();
+  app.advance(MINUTE);
+  const readObserved = async () => ({
+    blockers: (await app.readItem(waiting))?.blockers,
+    cycles: (await app.store.read([observedKeys.cycle(cycle.id)])).filter((stored) => stored !== undefined).length,
+    events: app.takeEvents(),
+  });
+  return { app, plane, expected: { blockers: [blocker.id], cycles: 1, events: [] }, readObserved };
+}
+
+test("a baseline reads all relations even if Plane does not report its version", async () => {
+  const { app, plane, expected: whole, readObserved } = await createUnseenWorkspace();
+  const undo = plane.faults.add({ path: "/api/instances/" }, { kind: "status", status: 503 });
+  await expect(app.poll()).rejects.toThrow("Plane could not answer");
+  undo();
+  await app.poll();
+  await app.runUntilIdle();
+  expect(await readObserved()).toEqual(whole);
+});
+
+test("reliability 2: after a crash in any commit of the baseline, the next process reads everything and creates no events for existing items", async () => {
+  let crashes = 0;
+  for (let ended = true; ended; ) {
+    const { app, expected: whole, readObserved } = await createUnseenWorkspace();
+    ended = false;
+    const nth = crashes;
+    const { commit } = app.store;
+    let remaining = nth;
+    app.store.commit = (change) => {
+      ended ||= remaining === 0;
+      remaining -= 1;
+      return ended ? Promise.reject(new Error("ended")) : commit(change);
+    };
+    await pollTick.run(app.deps).catch((thrown: unknown) => {
+      if (!ended) throw thrown;
+    });
+    app.store.commit = commit;
+    if (ended) crashes += 1;
+    await app.restart();
+    await app.poll();
+    await app.runUntilIdle();
+    expect({ nth, ...(await readObserved()) }).toEqual({ nth, ...whole });
+    await app.plane.stop();
+  }
+  // At least: the projects, the items, a cycle and the end of the baseline.
+  expect(crashes).toBeGreaterThan(3);
 });

@@ -1,5 +1,10 @@
-import { expect, test } from "vitest";
-import { MINUTE } from "../../../shared/time.ts";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import type { AgentTasksRecord } from "../../../functions/poll/poll-tick.ts";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
+import { observedKeys } from "../../../shared/records/store-keys.ts";
+import { HOUR, MINUTE } from "../../../shared/time.ts";
+import { createObservedProject } from "../../shared/sync/rules/observed-project.ts";
 import { createTestApp } from "../../support/test-app.ts";
 
 test("reliability 3: when all webhooks are lost, the next tick finds every net change and deletion, up to 100 items", async () => {
@@ -83,4 +88,261 @@ test("a tick that fails because of Plane leaves all changes for the next one", a
   expect(events.filter((event) => event.endsWith("assigned ada"))).toHaveLength(19);
   expect(events.filter((event) => event.endsWith("removed"))).toEqual(["ONB-1 removed"]);
   expect(new Set(app.actions.map(({ job }) => job)).size).toBe(app.actions.length);
+});
+
+const pageSchema = z.looseObject({ results: z.array(z.unknown()) });
+
+/** Plane's lists of work items, in which `change` turns every page into one that announces a further page. */
+function createEndlessFetch(change: (results: unknown[]) => unknown[]) {
+  const state = { isEndless: false, requests: 0 };
+  const endlessFetch: typeof fetch = async (input, init) => {
+    const url = String(input);
+    if (!state.isEndless || !/\/work-items\/\?/.test(url)) return fetch(input, init);
+    state.requests += 1;
+    // The first page again, whatever cursor the request names.
+    const response = await fetch(url.replace(/cursor=[^&]*&?/, ""), init);
+    const page = pageSchema.parse(await response.json());
+    const next = { next_page_results: true, next_cursor: `100:${state.requests}:0` };
+    return Response.json({ ...page, results: change(page.results), ...next });
+  };
+  return { state, endlessFetch };
+}
+
+test.each<[string, number, (results: unknown[]) => unknown[]]>([
+  ["repeats its first page under new cursors", 4, (results) => results],
+  ["consists of empty pages", 1, () => []],
+])(
+  "a poll fails when Plane's list %s, its cursor does not move, and the next poll finds every change",
+  async (_what, requests, change) => {
+    const { state, endlessFetch } = createEndlessFetch(change);
+    const { app, plane, project, item } = await createObservedProject({ fetch: endlessFetch });
+    const other = plane.addItem(project, { name: "Other" });
+    await app.poll();
+    app.takeEvents();
+    app.advance(20 * MINUTE);
+    plane.editItem(item, { state: "Done" });
+    plane.editItem(other, { state: "Done" });
+    app.dropWebhooks();
+    state.isEndless = true;
+    expect(await app.poll()).toMatchObject({ projects: 0 });
+    expect(app.logged).toContainEqual(
+      expect.objectContaining({
+        message: "project poll failed",
+        error: expect.stringMatching(/^Plane's list \w+ (?:announces|has sent)/),
+      }),
+    );
+    expect(state.requests).toBe(requests);
+    app.advance(30 * MINUTE);
+    state.isEndless = false;
+    await app.poll();
+    await app.runUntilIdle();
+    expect(app.takeEvents().sort()).toEqual(["ONB project_completed", "ONB-1 completed", "ONB-2 completed"]);
+  },
+);
+
+/** Reliability 23: projects + 1, pages with changes, at most 2 per changed item. */
+
+async function createProjectsWithItems(
+  projects: number,
+  items: number,
+  options: Parameters<typeof createTestApp>[0] = {},
+) {
+  const app = await createTestApp(options);
+  const all = Array.from({ length: projects }, (_, i) => app.addProject(`Project ${i}`, `P${i}`));
+  const createdItems = all.map((project) =>
+    Array.from({ length: items }, (_, n) => app.plane.addItem(project, { name: `Item ${n}`, state: "Done" })),
+  );
+  app.advance(MINUTE);
+  await app.runFirstPoll();
+  return { app, plane: app.plane, projects: all, items: createdItems };
+}
+
+test("reliability 23: a tick without changes costs projects + 1 requests, also right after a baseline of 1,000 items per project", async () => {
+  const { app } = await createProjectsWithItems(3, 1_000);
+  for (let tick = 0; tick < 5; tick += 1) {
+    const requests = await app.recordRequests(() => app.poll());
+    expect(requests).toEqual(["GET projects", "GET work-items", "GET work-items", "GET work-items"]);
+    app.advance(5 * MINUTE);
+  }
+});
+
+test("reliability 23: the baseline costs one page per 1,000 items", async () => {
+  const app = await createTestApp();
+  const project = app.addProject();
+  for (let n = 0; n < 2_500; n += 1) app.plane.addItem(project, { name: `Item ${n}`, state: "Done" });
+  app.advance(MINUTE);
+  const requests = await app.recordRequests(() => app.runFirstPoll());
+  expect(requests).toEqual(["GET projects", "GET members", "GET work-items", "GET work-items", "GET work-items"]);
+});
+
+test("reliability 23: relations of existing open items are read once each, after everything else", async () => {
+  const app = await createTestApp();
+  const project = app.addProject();
+  for (let n = 0; n < 20; n += 1) app.plane.addItem(project, { name: `Item ${n}` });
+  app.advance(MINUTE);
+  const requests = await app.recordRequests(() => app.runFirstPoll());
+  expect(requests.filter((request) => request.endsWith("relations"))).toHaveLength(20);
+  expect(requests).toHaveLength(23);
+  expect(await app.recordRequests(() => app.poll())).toHaveLength(2);
+});
+
+test("reliability 23: each changed item costs one read of its comments and one of its relations, however often the tick runs", async () => {
+  const { app, plane, items } = await createProjectsWithItems(2, 30);
+  const [first = [], second = []] = items;
+  for (const item of [...first.slice(0, 7), ...second.slice(0, 3)])
+    plane.editItem(item, { name: "Renamed", state: "Todo" });
+  app.dropWebhooks();
+  const requests = await app.recordRequests(async () => {
+    await app.poll();
+    await app.runUntilIdle();
+  });
+  expect(requests.slice(0, 3)).toEqual(["GET projects", "GET work-items", "GET work-items"]);
+  expect(requests.slice(3).sort()).toEqual([
+    ...Array.from({ length: 10 }, () => "GET work-items/:id/comments"),
+    ...Array.from({ length: 10 }, () => "GET work-items/:id/relations"),
+  ]);
+  expect(app.takeEvents()).toHaveLength(20);
+  expect(await app.recordRequests(() => app.poll())).toHaveLength(3);
+});
+
+test("reliability 23: an item reported by webhooks costs the same requests at the next poll", async () => {
+  const { app, plane, items } = await createProjectsWithItems(1, 5);
+  const [other, item] = items[0] ?? [];
+  if (!other || !item) throw new Error("no item");
+  // The list of people is read only once.
+  plane.editItem(other, { name: "Renamed" });
+  await app.deliverWebhooks();
+  await app.poll();
+  expect(
+    await app.recordRequests(async () => {
+      plane.editItem(item, { state: "Todo" });
+      await app.deliverWebhooks();
+      plane.editItem(item, { state: "In Progress" });
+      await app.deliverWebhooks();
+      await app.runUntilIdle();
+    }),
+  ).toEqual([]);
+  const requests = await app.recordRequests(() => app.poll());
+  expect(requests.sort()).toEqual([
+    "GET projects",
+    "GET work-items",
+    "GET work-items/:id/comments",
+    "GET work-items/:id/relations",
+  ]);
+});
+
+test("webhooks of a busy project that is not followed do not cost one read each", async () => {
+  const app = await createTestApp({ projects: ["ONB"] });
+  const { plane } = app;
+  app.addProject();
+  const busy = app.addProject("Busy", "BUSY");
+  const item = plane.addItem(busy, { name: "Other people's" });
+  app.advance(MINUTE);
+  await app.runFirstPoll();
+  const requests = await app.recordRequests(async () => {
+    for (let i = 0; i < 40; i += 1) {
+      app.advance(5_000);
+      plane.editItem(item, { name: `Edit ${i}` });
+      await app.deliverWebhooks();
+      await app.runUntilIdle();
+    }
+  });
+  expect(requests).toEqual(["GET projects"]);
+  expect(app.takeEvents()).toEqual([]);
+});
+
+const AGENTS = [
+  { name: "thot", email: "Thot@javisi.local.test" },
+  { name: "imhotep", email: "imhotep@javisi.local.test" },
+];
+
+async function createAppWithAgents() {
+  const app = await createTestApp({ agents: AGENTS });
+  const { plane } = app;
+  const thot = app.addPerson("Thot");
+  const imhotep = app.addPerson("Imhotep");
+  const project = app.addProject();
+  const tasksOf = async (name: string) =>
+    (await app.store.read<AgentTasksRecord>([observedKeys.agent(name)]))[0]?.value.tasks;
+  return { app, plane, project, thot, imhotep, tasksOf };
+}
+
+test("an agent has the open tasks assigned to its account, since the tick that found them", async () => {
+  const { app, plane, project, thot, tasksOf } = await createAppWithAgents();
+  const old = plane.addItem(project, { name: "Old", assignees: [thot] });
+  app.advance(MINUTE);
+  const first = app.time.now;
+  expect(await app.poll()).toMatchObject({ assigned: 1, new: 1 });
+  app.advance(5 * MINUTE);
+  const second = app.time.now;
+  const next = plane.addItem(project, { name: "New", assignees: [thot] });
+  expect(await app.poll()).toMatchObject({ assigned: 2, new: 1 });
+  expect(await tasksOf("thot")).toEqual({ [old.id]: first, [next.id]: second });
+  expect(await tasksOf("imhotep")).toEqual({});
+  plane.editItem(old, { state: "Done" });
+  expect(await app.poll()).toMatchObject({ assigned: 1, new: 0 });
+  expect(await tasksOf("thot")).toEqual({ [next.id]: second });
+});
+
+/** Two stored items, and a store whose clock can be set independently of Plane's. */
+async function createKnownItems() {
+  let ahead = 0;
+  const app = await createTestApp({ store: (clock) => createMemoryStore({ clock: () => clock() + ahead }) });
+  const project = app.addProject();
+  const item = app.plane.addItem(project, { name: "Guide", assignees: [app.human] });
+  const other = app.plane.addItem(project, { name: "Other" });
+  app.advance(MINUTE);
+  await app.runFirstPoll();
+  app.advance(30 * MINUTE);
+  const set = (by: number) => {
+    ahead += by;
+  };
+  return { app, plane: app.plane, item, other, set };
+}
+
+/** The poll comes by, a few minutes pass, and it comes by again. */
+async function pollTwice(app: Awaited<ReturnType<typeof createTestApp>>) {
+  for (let i = 0; i < 2; i += 1) {
+    await app.poll();
+    for (let minute = 0; minute < 5; minute += 1) {
+      app.advance(MINUTE);
+      await app.drain();
+    }
+  }
+}
+
+describe.each([
+  ["an hour back", -HOUR],
+  ["five seconds back", -5_000],
+  ["an hour on", HOUR],
+])("reliability 9: when the store's clock is set %s", (_, by) => {
+  test("between two reads that see an unassignment, one unassignment event is created", async () => {
+    const { app, plane, item, set } = await createKnownItems();
+    plane.editItem(item, { assignees: [] });
+    app.dropWebhooks();
+    app.onNextWait(() => set(by));
+    await pollTwice(app);
+    expect(app.takeEvents()).toEqual(["ONB-1 unassigned ada"]);
+  });
+
+  test("between two reads that do not find an item, one removal event is created", async () => {
+    const { app, plane, item, set } = await createKnownItems();
+    plane.deleteItem(item);
+    app.dropWebhooks();
+    app.onNextWait(() => set(by));
+    await pollTwice(app);
+    expect(app.takeEvents()).toEqual(["ONB-1 removed"]);
+  });
+
+  test("between two reads of an item's relations, the second read counts", async () => {
+    const { app, plane, item, other, set } = await createKnownItems();
+    plane.relate(item, other);
+    app.dropWebhooks();
+    await app.poll();
+    set(by);
+    plane.unrelate(item, other);
+    app.dropWebhooks();
+    await pollTwice(app);
+    expect(app.takeEvents()).toEqual(["ONB-1 blocked", "ONB-1 unblocked"]);
+  });
 });

@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { onTestFinished } from "vitest";
 import type { Disk } from "../../../functions/provision/files.ts";
 import { type ProvisionEnvironment, runProvision } from "../../../runtime/provision/run-provision.ts";
@@ -123,8 +122,6 @@ export const TEAM_AGENTS = [
   { name: "Imhotep", email: "imhotep@javisi.local" },
   { name: "Thot", email: "thot@javisi.local" },
 ];
-
-export const PROVISION_COMMAND = resolve("runtime/provision.js");
 
 /** Returns the value if it is a string; throws otherwise. */
 export function expectText(value: string | string[] | undefined): string {

@@ -1,6 +1,7 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { parseSettings } from "../../../shared/config/settings.ts";
 import { sha256Hex } from "../../../shared/hashing.ts";
+import { createTelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
 import { ADMIN_EMAIL, createProvisionSetup, SECRETS_PATH } from "./provision-setup.ts";
 import { readProvisionedState } from "./provisioned-state.ts";
 
@@ -46,6 +47,15 @@ test("PROV-01..04, AUTH-01..03 one command provisions a working set-up in an emp
     labels: ["agent:Concierge", "agent:Imhotep", "agent:Thot", "blocked", "code", "review"],
     inProject: [ADMIN_EMAIL, "concierge@javisi.local", "imhotep@javisi.local", "thot@javisi.local"],
   });
+  // Not in Backlog, for whose tasks no agent is woken.
+  const states = setup.plane.states(setup.readNotes().samples);
+  const inState = setup.plane
+    .items(setup.readNotes().samples)
+    .map(({ state }) => states.find(({ id }) => id === state));
+  expect(inState.map((one) => one?.name)).toEqual(["Todo", "Todo", "Todo"]);
+  expect(setup.files.get("data/skill/plane-bridge/SKILL.md")?.text).toBe(
+    `curl "\${GROUNDCREW_URL:-https://crew.example.com}/agent/$1"\n`,
+  );
   expect(state.items.map(({ assignees, waitsFor }) => ({ assignees, waits: waitsFor.length }))).toEqual([
     { assignees: ["thot@javisi.local"], waits: 1 },
     { assignees: ["imhotep@javisi.local"], waits: 0 },
@@ -80,21 +90,15 @@ test("--dry-run prints the plan and changes nothing", async () => {
   expect(names(planned.steps)).toEqual(names(done.steps));
 });
 
-test("without a terminal and --yes provision does nothing and mentions --yes", async () => {
-  const setup = await createProvisionSetup();
-  const { exit, out } = await setup.provision([]);
-  expect(exit).toBe(1);
-  expect(out).toContain("add --yes");
-  expect(setup.files.has(SECRETS_PATH)).toBe(false);
-});
-
-test("at a terminal provision asks for confirmation, and does nothing without it", async () => {
+test("provision without --yes asks for confirmation at a terminal, and does nothing without it", async () => {
   const setup = await createProvisionSetup();
   const questions: string[] = [];
   const answer = (yes: boolean) => async (question: string) => {
     questions.push(question);
     return yes;
   };
+  expect(await setup.provision([])).toMatchObject({ exit: 1, out: expect.stringContaining("add --yes") });
+  expect(setup.files.has(SECRETS_PATH)).toBe(false);
   expect((await setup.provision([], { confirm: answer(false) })).exit).toBe(1);
   expect(setup.files.has(SECRETS_PATH)).toBe(false);
   const keep = "--keep-sample-project";
@@ -137,4 +141,118 @@ test("the runtime accepts the settings that provision writes, including the ten 
   expect(tokens).toEqual([`sha256:${await sha256Hex(token)}`]);
   expect(parsed.warnings.join()).not.toContain("is not used");
   expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
+});
+
+test("the plan names the settings in use, among them the language of the sample tasks, before anything is created", async () => {
+  const setup = await createProvisionSetup({ config: false, env: { LOCALE: "" } });
+  const { out } = await setup.provision(["--dry-run"]);
+  for (const line of [
+    "  uses    language fr for accounts of people, sample tasks and default personas (provision.language)",
+    "  uses    language auto for messages and comments (LOCALE)",
+    "  uses    time zone UTC (provision.timezone), first project Onboarding (ONB) (provision.project)",
+    "  uses    address https://crew.example.com (HOST, PORT or PUBLIC_URL)",
+  ])
+    expect(out.split("\n")).toContain(line);
+  expect(out).toContain("agents: Concierge <concierge@javisi.local>, Imhotep <imhotep@javisi.local>");
+  const json = JSON.parse((await setup.provision(["--dry-run", "--json"])).out);
+  expect(json.settings).toMatchObject({ "provision.language": "fr", LOCALE: "auto", "provision.timezone": "UTC" });
+});
+
+test("the result starts from the tokens that provision created: paths of their files, and no secret", async () => {
+  const setup = await createProvisionSetup();
+  const { out, err } = await setup.provision();
+  expect(out).toContain(
+    "Start Groundcrew with `npm start`, also in a new shell: its settings are in data/connection.env.",
+  );
+  expect(out).toContain("OpenClaw: data/openclaw/openclaw-2026.9.json or data/openclaw/openclaw-2026.2.json");
+  expect(out).toContain(
+    'Claude Code, as Imhotep: claude mcp add --transport http groundcrew https://crew.example.com/mcp --header "Authorization: Bearer $(cat data/agents/imhotep/token)"',
+  );
+  expect(setup.files.get("data/agents/imhotep/token")?.text).toMatch(/marked-Secret/);
+  expect(out + err).not.toMatch(/marked-Secret/);
+});
+
+test("the printed command is quoted for the shell, and names an agent whose token provision has", async () => {
+  const env = { SECRETS_FILE: "my data/secrets.json", AGENT_TOKEN_IMHOTEP: "given-by-the-operator" };
+  const setup = await createProvisionSetup({ env });
+  expect((await setup.provision()).out).toContain(
+    `Claude Code, as Thot: claude mcp add --transport http groundcrew https://crew.example.com/mcp --header "Authorization: Bearer $(cat 'my data/agents/thot/token')"`,
+  );
+});
+
+const TOKEN = "1000:secret-of-the-bot";
+
+async function createBotSetup(env: Record<string, string> = {}) {
+  const telegram = createTelegramSimulator({ clock: Date.now, token: TOKEN, chats: [] });
+  const TELEGRAM_API_ROOT = await telegram.start();
+  onTestFinished(() => telegram.stop());
+  const setup = await createProvisionSetup({ env: { TELEGRAM_BOT_TOKEN: TOKEN, TELEGRAM_API_ROOT, ...env } });
+  return { setup, telegram };
+}
+
+test("provision sets Telegram's webhook and commands once, and again only when a setting changes", async () => {
+  const { setup } = await createBotSetup();
+  const { failed, detail, steps } = await setup.provisionWithReport();
+  expect(failed).toEqual([]);
+  expect(detail("telegram")?.split(", ").sort()).toEqual([
+    "commands",
+    "commands in en",
+    "commands in fr",
+    "webhook https://crew.example.com/webhooks/telegram",
+  ]);
+  expect(steps.find(({ name }) => name === "telegram")?.status).toBe("changed");
+  expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
+  expect(
+    await setup.provisionWithReport(["--yes"], {
+      env: { ...setup.env, TELEGRAM_WEBHOOK_SECRET: "another-secret-of-ours" },
+    }),
+  ).toMatchObject({ changed: 1 });
+});
+
+test("a bot that Telegram does not know fails only the step telegram", async () => {
+  const { setup } = await createBotSetup({ TELEGRAM_BOT_TOKEN: "1001:another" });
+  const { exit, failed } = await setup.provisionWithReport();
+  expect(exit).toBe(1);
+  expect(failed.map(({ name }) => name)).toEqual(["telegram"]);
+  expect(failed[0]?.detail).toContain("Check TELEGRAM_BOT_TOKEN");
+});
+
+test("provision stays within Plane's limit of 60 requests a minute with ten agents", async () => {
+  const setup = await createProvisionSetup({ config: false, rateLimit: 60 });
+  expect((await setup.provisionWithReport()).failed).toEqual([]);
+  expect(setup.plane.ledger.requests.filter(({ status }) => status === 429)).toEqual([]);
+  expect(setup.waits).toEqual([]);
+});
+
+test("a plan and a run together stay within Plane's limit of 30 requests a minute without a sign-in", async () => {
+  const setup = await createProvisionSetup({ config: false });
+  let anonymous = 0;
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    if (/^\/(api\/instances|auth\/get-csrf-token)\/$/.test(new URL(String(input)).pathname)) anonymous += 1;
+    return globalThis.fetch(input, init);
+  };
+  expect((await setup.provisionWithReport(["--dry-run"], { fetch })).failed).toEqual([]);
+  expect((await setup.provisionWithReport(["--yes"], { fetch })).failed).toEqual([]);
+  expect(anonymous).toBeGreaterThan(11);
+  expect(anonymous).toBeLessThanOrEqual(30);
+});
+
+test("provision repeats a read that got no answer, but not a write", async () => {
+  const setup = await createProvisionSetup();
+  setup.plane.faults.add({ method: "GET", path: "/api/workspaces/javisi/invitations/" }, { kind: "drop" }, 2);
+  expect((await setup.provisionWithReport()).failed).toEqual([]);
+  expect(setup.waits).toEqual([1_000, 3_000]);
+  const second = await createProvisionSetup();
+  second.plane.faults.add({ method: "POST", path: "/api/users/api-tokens/" }, { kind: "drop" }, 1);
+  expect((await second.provisionWithReport()).failed.map(({ name }) => name)).toContain("groundcrew's API key");
+  expect(second.plane.ledger.requests.filter(({ status }) => status === 0)).toHaveLength(1);
+});
+
+test("a failed read is not cached, so only the step that made it fails", async () => {
+  const setup = await createProvisionSetup();
+  await setup.provision();
+  setup.plane.faults.add({ method: "GET", path: "/api/workspaces/javisi/members/" }, { kind: "drop" }, 3);
+  const { failed } = await setup.provisionWithReport(["--dry-run"]);
+  expect(failed.map(({ name }) => name)).not.toContain("account Thot");
+  expect(failed.map(({ name }) => name)).toContain("account Concierge");
 });

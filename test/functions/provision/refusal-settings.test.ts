@@ -27,27 +27,11 @@ test.each([
   expect(setup.plane.ledger.requests).toEqual([]);
 });
 
-test("with --json, without --yes and a terminal, provision does nothing and answers the error unconfirmed", async () => {
-  const setup = await createProvisionSetup();
-  const { exit, out } = await setup.provision(["--json"]);
-  expect(exit).toBe(1);
-  expect(JSON.parse(out)).toMatchObject({ steps: [], changed: 0, error: { code: "unconfirmed" } });
-  expect(setup.files.has(SECRETS_PATH)).toBe(false);
-});
-
 test.each([NOTES_PATH, SECRETS_PATH])("%s is not overwritten when it cannot be parsed", async (path) => {
   const setup = await createProvisionSetup();
   setup.files.set(path, { text: "{ half", mode: 0o600 });
   expect((await setup.provision()).exit).toBe(78);
   expect(setup.files.get(path)?.text).toBe("{ half");
-});
-
-test("provision exits with 2 for an unknown option, and does not repeat its value", async () => {
-  const setup = await createProvisionSetup();
-  const { exit, err } = await setup.provision(["--password=marked-secret"]);
-  expect(exit).toBe(2);
-  expect(err).toContain("--password is unknown");
-  expect(err).not.toContain("marked-secret");
 });
 
 test("provision answers a wrong command as JSON with --json", async () => {
@@ -129,7 +113,70 @@ test.each([
   expect(setup.plane.ledger.requests).toEqual([]);
 });
 
-test("an administrator whose address has no letter before the @ still gets a name", async () => {
-  const setup = await createProvisionSetup({ env: { PLANE_ADMIN_EMAIL: "_@example.test" } });
-  expect((await setup.provisionWithReport()).failed).toEqual([]);
+/** Runs the command with this settings file; it must be refused without a request, a file or a control character. */
+async function refuseSettingsFile(text: string) {
+  const setup = await createProvisionSetup();
+  setup.files.set("groundcrew.json", { text, mode: 0o600 });
+  const { exit, out, err } = await setup.provision();
+  expect(err).toMatch(/^Nothing was provisioned: \d+ settings? (?:is|are) invalid\.\n/);
+  expect([exit, out]).toEqual([78, ""]);
+  expect(err).not.toMatch(/[^\P{Cc}\n]|[\u202a-\u202e]/u);
+  expect(err.length).toBeLessThan(20_000);
+  expect(setup.plane.ledger.requests).toEqual([]);
+  expect([...setup.files.keys()]).toEqual(["groundcrew.json"]);
+  return err;
+}
+
+const createAgent = (name: unknown, i = 0) => ({ name, email: `agent-${i}@crew.test` });
+const formatAgents = (...names: unknown[]) => JSON.stringify({ agents: names.map(createAgent) }, null, 2);
+
+test.each<[string, string, string]>([
+  ["is a million open brackets", "[".repeat(1_000_000), "more than 64 nested levels (line 1, column 65)"],
+  [
+    "nests a million lists",
+    `{"agents":${"[".repeat(1_000_000)}${"]".repeat(1_000_000)}}`,
+    "more than 64 nested levels (line 1, column 74)",
+  ],
+  ["has more than 4 MiB", `{"agents":[]${" ".repeat(2 ** 22)}}`, "groundcrew.json has more than 4194304 bytes"],
+  ["has __proto__ as a name", '{\n  "__proto__": {"agents": []}\n}', "__proto__ (line 2, column 16)"],
+  [
+    "has __proto__ in an agent",
+    '{"agents": [\n  {"name": "Thot", "email": "t@crew.test", "__proto__": {"role": "concierge"}}\n]}',
+    "agents[0].__proto__ (line 2, column 57)",
+  ],
+  ["has a name twice", '{\n  "agents": [],\n  "agents": []\n}', 'the name "agents" a second time (line 3, column 3)'],
+  [
+    "has a name twice, once with an escape",
+    '{"agents": [\n {"name": "Thot", "email": "a@crew.test",\n  "n\\u0061me": "Evil"}]}',
+    'the name "name" a second time (line 3, column 3)',
+  ],
+  ["is a list", "[]", "GROUNDCREW_CONFIG (line 1, column 1)"],
+  ["has an object in place of the agents", '{\n  "agents": {"length": 3}\n}', "agents (line 2, column 13)"],
+  ["has a number as the name of an agent", formatAgents(7), "agents[0].name (line 4, column 15)"],
+  ["has a bell in the name of an agent", formatAgents("Th\u0007ot"), "agents[0].name (line 4, column 15)"],
+  ["has a reversed name of an agent", formatAgents("Th\u202eot"), "agents[0].name (line 4, column 15)"],
+  [
+    "has line feeds and escape sequences in a name",
+    '{"\\u001b[2J\\nNothing to do":\n 1}',
+    "[2J Nothing to do (line 2, column 2)",
+  ],
+  ["has an agent called ../../x", formatAgents("../../x"), "agents[0].name (line 4, column 15)"],
+  ["has an agent whose name contains NUL", formatAgents("a\u0000"), "agents[0].name (line 4, column 15)"],
+  ["has names that become the same setting", formatAgents("R2 D2", "r2.d2"), "agents[1].name (line 8, column 15)"],
+  ["has a name with the Kelvin sign", formatAgents("Kai", "\u212aai"), "agents[1].name (line 8, column 15)"],
+])("a settings file that %s is refused with its place, and provision writes nothing", async (_what, text, place) => {
+  expect(await refuseSettingsFile(text)).toContain(place);
+});
+
+test("a settings file with 10,000 agents is refused with the limit, and provision writes nothing", async () => {
+  const names = Array.from({ length: 10_000 }, (_, i) => `Agent ${i}`);
+  const err = await refuseSettingsFile(formatAgents(...names));
+  expect(err).toContain("agents (line 2, column 13)");
+  expect(err).toContain("wanted: a list of at most 500 agents");
+});
+
+test("a settings file with 500 invalid agents is refused with the first 50 problems", async () => {
+  const err = await refuseSettingsFile(`{"agents":[${"7,".repeat(499)}7]}`);
+  expect(err).toContain("agents[48] (line 1, column 108)");
+  expect(err).toContain("more than 50 problems");
 });

@@ -1,6 +1,13 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { findSampleProject } from "../../../functions/provision/steps/sample-project.ts";
+import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
+import { createLog } from "../../../shared/log.ts";
+import { noMetrics } from "../../../shared/metrics.ts";
 import { apiTokensApi, workspaceMembersApi } from "../../../shared/plane/app/endpoints.ts";
-import { ADMIN_EMAIL, createProvisionSetup, expectText } from "./provision-setup.ts";
+import { createPlaneClient } from "../../../shared/plane/client.ts";
+import { readRecordedExchanges } from "../../support/plane-replay-server.ts";
+import { ADMIN_EMAIL, createProvisionSetup, expectText, type ProvisionSetup, TEAM_AGENTS } from "./provision-setup.ts";
 import { createSignedInSession, readProvisionedState } from "./provisioned-state.ts";
 
 test("a later run does not create sample tasks again that people have deleted", async () => {
@@ -101,31 +108,6 @@ test("provision replaces an API key of another account, and gives that as the re
   expect(setup.readSecrets()["PLANE_API_KEY_IMHOTEP"]).toBe(stored.PLANE_API_KEY_THOT);
 });
 
-test("provision sets up a new Plane with the stored secrets of an old one", async () => {
-  const old = await createProvisionSetup();
-  await old.provision();
-  const setup = await createProvisionSetup();
-  for (const [path, file] of old.files) setup.files.set(path, file);
-  expect((await setup.provisionWithReport(["--dry-run"])).failed).toEqual([]);
-  expect((await setup.provisionWithReport()).failed).toEqual([]);
-  expect(await setup.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
-});
-
-test("provision recognizes its own project when the answer to its creation was lost", async () => {
-  const setup = await createProvisionSetup();
-  let lostAnswers = 0;
-  const fetch: typeof globalThis.fetch = async (input, init) => {
-    const answer = await globalThis.fetch(input, init);
-    if (lostAnswers > 0 || init?.method !== "POST" || !String(input).endsWith("/projects/")) return answer;
-    lostAnswers += 1;
-    return new Response('{"error":"Something went wrong please try again later"}', { status: 500 });
-  };
-  expect((await setup.provisionWithReport(["--yes"], { fetch })).failed).toEqual([]);
-  expect(lostAnswers).toBe(1);
-  expect((await readProvisionedState(setup)).project).toMatchObject({ name: "Onboarding", page_view: false });
-  expect(await setup.provisionWithReport()).toMatchObject({ changed: 0, failed: [] });
-});
-
 test("provision does not delete a token with the same label that a person created", async () => {
   const setup = await createProvisionSetup();
   await setup.provision();
@@ -174,4 +156,246 @@ test("a later run creates no state or label again that people have renamed, and 
   setup.plane.deleteStateOrLabel(find(setup.plane.labels(project), "please check"));
   const { changed, detail } = await setup.provisionWithReport();
   expect({ changed, detail: detail("labels") }).toEqual({ changed: 1, detail: "review" });
+});
+
+const AGENTS = ["concierge@javisi.local 20", "imhotep@javisi.local 15", "thot@javisi.local 15"];
+const ADMIN = `${ADMIN_EMAIL} 20`;
+
+function findProject({ plane }: ProvisionSetup, identifier = "ONB") {
+  const project = plane.projects().find((candidate) => candidate.identifier === identifier);
+  if (!project) throw new Error(`Plane has no project ${identifier}.`);
+  return project;
+}
+
+describe.each(["1.3.1", "1.2.2"] as const)("The members of provision's projects on Plane %s", (version) => {
+  test("people of the workspace become members of the first project, with their role, but not guests", async () => {
+    const setup = await createProvisionSetup({ version });
+    await setup.provision();
+    setup.plane.addUser({ name: "Bob", email: "bob@example.test" });
+    setup.plane.addUser({ name: "Eve", email: "eve@example.test", role: 20 });
+    setup.plane.addUser({ name: "Guest", email: "guest@example.test", role: 5 });
+    const { changed, detail } = await setup.provisionWithReport();
+    expect(changed).toBe(1);
+    expect(detail("project members")).toContain("bob is not a member of Onboarding (ONB)");
+    expect(setup.plane.projectMembers(findProject(setup))).toEqual(
+      [ADMIN, ...AGENTS, "bob@example.test 15", "eve@example.test 20"].sort(),
+    );
+    expect((await setup.provisionWithReport()).changed).toBe(0);
+  });
+
+  test("with the setting people, those it names for the first project become members, and no others", async () => {
+    const people = [
+      { email: "Bob@example.test" },
+      { email: "eve@example.test", projects: ["OPS"] },
+      { email: "gone@example.test", projects: ["onb"] },
+    ];
+    const setup = await createProvisionSetup({ version, config: { agents: TEAM_AGENTS, people } });
+    await setup.provision();
+    for (const name of ["Bob", "Eve", "Zoe"])
+      setup.plane.addUser({ name, email: `${name.toLowerCase()}@example.test` });
+    const { detail } = await setup.provisionWithReport();
+    expect(detail("project members")).toContain("not in the workspace: gone@example.test");
+    expect(setup.plane.projectMembers(findProject(setup))).toEqual([ADMIN, ...AGENTS, "bob@example.test 15"].sort());
+    expect((await setup.provisionWithReport()).changed).toBe(0);
+  });
+
+  test.each(["thot@javisi.local", "concierge@javisi.local", ADMIN_EMAIL])(
+    "%s, removed from the first project, is found and brought back with its role",
+    async (email) => {
+      const setup = await createProvisionSetup({ version });
+      await setup.provision();
+      const project = findProject(setup);
+      const before = setup.plane.projectMembers(project);
+      setup.plane.removeProjectMember(project, email);
+      const planned = await setup.provisionWithReport(["--dry-run"]);
+      expect(planned.detail("project members")).toMatch(/^\w+ is not a member of Onboarding \(ONB\)$/);
+      expect(setup.plane.projectMembers(project)).not.toEqual(before);
+      expect(await setup.provisionWithReport()).toMatchObject({ changed: 1, failed: [] });
+      expect(setup.plane.projectMembers(project)).toEqual(before);
+      expect((await setup.provisionWithReport()).changed).toBe(0);
+    },
+  );
+
+  test("an agent that was removed from a project for a wish is brought back", async () => {
+    const setup = await createProvisionSetup({ version });
+    await setup.provision();
+    const headers = { "x-api-key": String(setup.readSecrets()["PLANE_API_KEY"]), "content-type": "application/json" };
+    const project = { name: "Website", identifier: "WEB", external_source: "groundcrew", external_id: "project:1" };
+    const url = `${setup.url}/api/v1/workspaces/javisi/projects/`;
+    await fetch(url, { method: "POST", headers, body: JSON.stringify(project) });
+    expect((await setup.provisionWithReport()).detail("agents' projects")).toBe(
+      "Imhotep is not a member of Website (WEB); Thot is not a member of Website (WEB)",
+    );
+    setup.plane.removeProjectMember(findProject(setup, "WEB"), "thot@javisi.local");
+    expect(await setup.provisionWithReport()).toMatchObject({ changed: 1, failed: [] });
+    expect(setup.plane.projectMembers(findProject(setup, "WEB"))).toEqual(AGENTS);
+    expect((await setup.provisionWithReport()).changed).toBe(0);
+  });
+
+  test("a person whom no setting names and who was removed from the first project stays removed", async () => {
+    const setup = await createProvisionSetup({ version });
+    await setup.provision();
+    const bob = setup.plane.addUser({ name: "Bob", email: "bob@example.test" });
+    await setup.provision();
+    setup.plane.removeProjectMember(findProject(setup), bob.email);
+    expect((await setup.provisionWithReport()).changed).toBe(0);
+  });
+});
+
+const projectsSchema = z.object({ results: z.array(z.object({ identifier: z.string(), id: z.string() })) });
+const REMOVE = ["--yes", "--remove-sample-project"];
+const STEP = "plane's sample project";
+
+/** Identifiers of the projects in Plane, with the id of each. */
+async function readProjects(setup: ProvisionSetup): Promise<Record<string, string>> {
+  const headers = { "x-api-key": String(setup.readSecrets()["PLANE_API_KEY"]) };
+  const answer = await fetch(`${setup.url}/api/v1/workspaces/javisi/projects/`, { headers });
+  const { results } = projectsSchema.parse(await answer.json());
+  return Object.fromEntries(results.map(({ identifier, id }) => [identifier, id]));
+}
+
+async function readAdminTokens(setup: ProvisionSetup) {
+  const session = await createSignedInSession(setup, ADMIN_EMAIL);
+  return (await session.call(apiTokensApi.list)).data.map(({ label }) => label);
+}
+
+test("--remove-sample-project removes the sample project that Plane adds to a new workspace, once", async () => {
+  const setup = await createProvisionSetup();
+  expect((await setup.provisionWithReport(["--dry-run", "--remove-sample-project"])).detail(STEP)).toBe(
+    "remove the one that Plane adds to a new workspace, if nobody has changed it",
+  );
+  const { failed, detail } = await setup.provisionWithReport(REMOVE);
+  expect(failed).toEqual([]);
+  expect(detail(STEP)).toBe("remove javisi (JAVIS), if nobody has changed it");
+  expect(Object.keys(await readProjects(setup)).sort()).toEqual(["ONB"]);
+  expect(await readAdminTokens(setup)).toEqual([]);
+  expect(await setup.provisionWithReport(REMOVE)).toMatchObject({ changed: 0, failed: [] });
+});
+
+test("without an option and a terminal the sample project is kept, and the report names the option", async () => {
+  const setup = await createProvisionSetup();
+  await setup.provision();
+  const { changed, detail } = await setup.provisionWithReport();
+  expect(changed).toBe(0);
+  expect(detail(STEP)).toBe("javisi (JAVIS): left unchanged; --remove-sample-project removes it");
+  expect(Object.keys(await readProjects(setup)).sort()).toEqual(["JAVIS", "ONB"]);
+  expect(await setup.provisionWithReport(REMOVE)).toMatchObject({ changed: 1, failed: [] });
+  expect(Object.keys(await readProjects(setup)).sort()).toEqual(["ONB"]);
+});
+
+test.each([
+  ["yes", true, ["ONB"]],
+  ["no", false, ["JAVIS", "ONB"]],
+])("at a terminal provision offers to remove the sample project, and does so on %s only", async (_, answer, left) => {
+  const setup = await createProvisionSetup();
+  const questions: string[] = [];
+  const confirm = async (question: string) => {
+    questions.push(question);
+    return question.startsWith("Apply this plan") || answer;
+  };
+  expect((await setup.provision([], { confirm })).exit).toBe(0);
+  expect(questions[1]).toBe(
+    "Also remove Plane's own sample project, the one that Plane adds to a new workspace, if nobody has changed it?",
+  );
+  expect(Object.keys(await readProjects(setup)).sort()).toEqual(left);
+});
+
+test("--keep-sample-project asks nothing and keeps it; both options together are refused", async () => {
+  const setup = await createProvisionSetup();
+  const questions: string[] = [];
+  const confirm = async (question: string) => questions.push(question) > 0;
+  expect((await setup.provision(["--keep-sample-project"], { confirm })).exit).toBe(0);
+  expect(questions).toHaveLength(1);
+  expect(Object.keys(await readProjects(setup)).sort()).toEqual(["JAVIS", "ONB"]);
+  expect(await setup.provision(["--keep-sample-project", "--remove-sample-project"])).toMatchObject({ exit: 2 });
+});
+
+test.each([
+  ["a new work item", (setup: ProvisionSetup, project: string) => void setup.plane.addItem(project, { name: "Ours" })],
+  [
+    "an edited work item",
+    (setup: ProvisionSetup, project: string) =>
+      void setup.plane.editItem(setup.plane.items(project)[0]?.id ?? "", { priority: "high" }),
+  ],
+  [
+    "a comment",
+    (setup: ProvisionSetup, project: string) =>
+      void setup.plane.addComment(setup.plane.items(project)[0]?.id ?? "", "<p>Ours</p>"),
+  ],
+])("a sample project with %s is kept, and the failed step says what to do", async (_, change) => {
+  const setup = await createProvisionSetup();
+  await setup.provision();
+  const { JAVIS = "" } = await readProjects(setup);
+  change(setup, JAVIS);
+  const { failed, exit } = await setup.provisionWithReport(REMOVE);
+  expect(exit).toBe(1);
+  expect(failed.map(({ name }) => name)).toEqual([STEP]);
+  expect(failed[0]?.detail).toContain("--keep-sample-project");
+  expect(Object.keys(await readProjects(setup)).sort()).toEqual(["JAVIS", "ONB"]);
+  expect(await readAdminTokens(setup)).toEqual([]);
+});
+
+test.each([
+  ["another name", { name: "Ours" }],
+  ["another feature", { cycle_view: false }],
+])("a sample project with %s counts as changed and is not offered", async (_, patch) => {
+  const setup = await createProvisionSetup();
+  await setup.provision();
+  const { JAVIS = "" } = await readProjects(setup);
+  setup.plane.editProject(JAVIS, patch);
+  expect((await setup.provisionWithReport(REMOVE)).detail(STEP)).toBe("none, or people have changed it");
+  expect(Object.keys(await readProjects(setup)).sort()).toEqual(["JAVIS", "ONB"]);
+});
+
+test("a project of people that looks like the sample but was not made by Plane's bot is never removed", async () => {
+  const setup = await createProvisionSetup();
+  await setup.provision(REMOVE);
+  const project = setup.plane.addProject({ name: "Copy", identifier: "COPY" });
+  setup.plane.editProject(project, { description: "Welcome to the Plane Demo Project!" });
+  expect(await setup.provisionWithReport(REMOVE)).toMatchObject({ changed: 0, failed: [] });
+  expect(Object.keys(await readProjects(setup)).sort()).toContain("COPY");
+});
+
+test("an interrupted removal leaves no API key behind after the next run", async () => {
+  const setup = await createProvisionSetup();
+  await setup.provision();
+  const crash: typeof globalThis.fetch = async (input, init) => {
+    // The key's deletion fails as well, as at the end of the process.
+    if (init?.method === "DELETE") throw new TypeError("fetch failed");
+    return globalThis.fetch(input, init);
+  };
+  expect((await setup.provisionWithReport(REMOVE, { fetch: crash })).exit).toBe(1);
+  expect(await readAdminTokens(setup)).toEqual(["groundcrew sample project"]);
+  expect((await setup.provisionWithReport()).detail(STEP)).toContain("delete the temporary API key");
+  expect(await readAdminTokens(setup)).toEqual([]);
+  expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
+});
+
+test("the sample project that a real Plane v1.3.1 created is recognized in the recorded answers", async () => {
+  const recorded = readRecordedExchanges().get("projects-members.json") ?? [];
+  const find = (name: string) => recorded.find((exchange) => exchange.name === name)?.response.body;
+  const answers: Record<string, unknown> = {
+    "/api/v1/workspaces/javisi/projects/": find("projects_list"),
+    "/api/v1/workspaces/javisi/members/": find("workspace_members"),
+  };
+  const client = createPlaneClient({
+    url: "http://plane.test",
+    workspace: "javisi",
+    apiKey: "a-key",
+    keyName: "key",
+    rateLimit: 60,
+    store: createMemoryStore({ clock: Date.now }),
+    metrics: noMetrics,
+    log: createLog({ level: "error", write: () => {}, clock: Date.now }),
+    clock: Date.now,
+    wait: async () => {},
+    fetch: async (input) => Response.json(answers[new URL(String(input)).pathname]),
+  });
+  expect(await findSampleProject(client)).toMatchObject({ name: "javisi", identifier: "JAVIS", member_role: 20 });
+});
+
+test("--remove-sample-project works on v1.2.2", async () => {
+  const setup = await createProvisionSetup({ version: "1.2.2" });
+  expect((await setup.provisionWithReport(REMOVE)).failed).toEqual([]);
+  expect(Object.keys(await readProjects(setup))).toEqual(["ONB"]);
 });

@@ -7,7 +7,7 @@ import { text as readAll } from "node:stream/consumers";
 import { parseEnv } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { createTelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
-import { createProvisionSetup, PROVISION_COMMAND, type ProvisionSetup } from "./provision-setup.ts";
+import { createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
 
 const MARKED_SECRETS = {
   PLANE_ADMIN_PASSWORD: "marked-Secret-1-of-the-admin",
@@ -27,7 +27,7 @@ async function createCommandProcess(setup: ProvisionSetup, args: string[], more:
   const { GROUNDCREW_CONFIG: name = "", ...env } = setup.env;
   writeFileSync(join(cwd, name), setup.files.get(name)?.text ?? "", { mode: 0o600 });
   const run = async () => {
-    const flags = ["--disable-warning=ExperimentalWarning", PROVISION_COMMAND, ...args];
+    const flags = ["--disable-warning=ExperimentalWarning", ...args];
     const child = spawn(process.execPath, flags, { cwd, env: { ...env, ...more, GROUNDCREW_CONFIG: name } });
     let ps = "";
     setup.plane.faults.beforeRequest(({ path }) => {
@@ -126,21 +126,3 @@ test("provision keeps entries of other programs in SECRETS_FILE", async () => {
   await setup.provision();
   expect(setup.readSecrets()["OPENCLAW_HOOK_TOKEN"]).toBe("theirs");
 });
-
-test("the provision command continues after it was killed by SIGKILL", async () => {
-  const setup = await createProvisionSetup();
-  const command = await createCommandProcess(setup, ["--yes"]);
-  setup.plane.faults.add({ path: "/projects/" }, { kind: "half-open" });
-  const flags = ["--disable-warning=ExperimentalWarning", PROVISION_COMMAND, "--yes"];
-  const child = spawn(process.execPath, flags, { cwd: command.cwd, env: setup.env, stdio: "ignore" });
-  await expect
-    .poll(() => setup.plane.ledger.requests.some(({ status }) => status === 0), { timeout: 15_000 })
-    .toBe(true);
-  child.kill("SIGKILL");
-  await once(child, "exit");
-  setup.plane.faults.clear();
-  const again = await command.run();
-  expect(again.exit).toBe(0);
-  expect(again.out).not.toContain("account Imhotep");
-  expect((await command.run()).out).toContain("Nothing to do");
-}, 60_000);

@@ -34,13 +34,6 @@ test("reliability 30: an agent that finishes one task per run is woken at once f
   expect(notices.filter((notice) => notice.includes("Imhotep"))).toEqual([]);
 });
 
-test("an agent that finishes a task within seconds is woken at once for the others", async () => {
-  const { finishTask, advanceSeconds, takeRuns } = await createTeam("One", "Two");
-  await finishTask("Imhotep", "ONB-1");
-  await advanceSeconds(8);
-  expect(takeRuns()).toEqual(["imhotep: ONB-2"]);
-});
-
 test("an agent that was woken for a new task while it worked is not woken for it twice", async () => {
   const { app, call, finishTask, advanceSeconds, takeRuns } = await createTeam("One");
   await call("Imhotep", "update_task_status", { task: "ONB-1", status: "in_progress" });
@@ -51,24 +44,6 @@ test("an agent that was woken for a new task while it worked is not woken for it
   await finishTask("Imhotep", "ONB-1");
   await advanceSeconds(20);
   expect(takeRuns()).toEqual(["imhotep: ONB-2"]);
-});
-
-test("an agent that claims the next task by itself is not woken for the others", async () => {
-  const { call, finishTask, advanceSeconds, takeRuns } = await createTeam("One", "Two", "Three");
-  await advanceSeconds(40);
-  await finishTask("Imhotep", "ONB-1");
-  await advanceSeconds(4);
-  await call("Imhotep", "list_my_tasks");
-  await advanceSeconds(4);
-  await call("Imhotep", "claim_task", { task: "ONB-2" });
-  for (let i = 0; i < 6; i++) {
-    await advanceSeconds(10 * MINUTE);
-    await call("Imhotep", "report", { task: "ONB-2", percent: 10 * (i + 1) });
-  }
-  expect(takeRuns()).toEqual([]);
-  await finishTask("Imhotep", "ONB-2");
-  await advanceSeconds(8);
-  expect(takeRuns()).toEqual(["imhotep: ONB-3"]);
 });
 
 test("an agent that gives back a task is woken at once for the others, and not for that one", async () => {
@@ -153,17 +128,6 @@ test("new startable work wakes within 10 s while an earlier wake is unacknowledg
   expect(notices).toHaveLength(1);
 });
 
-test("a steady stream of new work does not keep a person from being notified of a sleeping agent", async () => {
-  const { app, advanceSeconds, takeRuns, notices } = await createTeam("One");
-  for (let i = 0; i < 12; i++) {
-    app.addTask(`Task ${i}`, "Imhotep");
-    await app.deliverWebhooks();
-    await advanceSeconds(4 * MINUTE);
-  }
-  expect(notices).toHaveLength(1);
-  expect(takeRuns().length).toBeLessThanOrEqual(12 + 2);
-});
-
 test("new work wakes within 10 s after an outage of the gateway, although the repeat of an earlier wake waits", async () => {
   const { app, gateway, advanceSeconds, takeRuns } = await createWakeSetup();
   await gateway.stop();
@@ -177,20 +141,6 @@ test("new work wakes within 10 s after an outage of the gateway, although the re
   expect(takeRuns()).toEqual(["imhotep: ONB-1 ONB-2"]);
   await advanceSeconds(4 * MINUTE);
   expect(takeRuns()).toEqual([]);
-});
-
-test("a run that fails without a sign is repeated", async () => {
-  const { app, gateway, advanceSeconds, takeRuns } = await createWakeSetup("2026.2.26");
-  app.addTask("First", "Concierge");
-  await app.deliverWebhooks();
-  await advanceSeconds(10);
-  gateway.faults.push("no run");
-  app.addTask("One", "Imhotep");
-  await app.deliverWebhooks();
-  await advanceSeconds(10);
-  takeRuns();
-  await advanceSeconds(6 * MINUTE);
-  expect(takeRuns()).toContain("imhotep: ONB-2");
 });
 
 test("a task that an agent's label assigns wakes it within 10 s", async () => {

@@ -12,11 +12,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { lockBackupFolder } from "../../../runtime/backup/sqlite-backup.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
 import { claimStoreFormat } from "../../../shared/store/store-format.ts";
+import { getBuiltProgram } from "../../support/built-program.ts";
 import { type BackupMachine, createBackupMachine } from "./backup-machine.ts";
 
 const SECRET = /marked-secret/;
@@ -48,7 +49,7 @@ const endDump = (dump: Buffer) => Buffer.concat([dump, Buffer.from("\ngroundcrew
 function printFile(machine: BackupMachine, args: readonly string[]) {
   const path = join(machine.folder, "printed");
   const script = 'exec "$0" --disable-warning=ExperimentalWarning "$@" >printed';
-  const program = [process.execPath, resolve("runtime/cli.js"), "restore", ...args];
+  const program = [process.execPath, getBuiltProgram("cli"), "restore", ...args];
   const { status, stderr } = spawnSync("/bin/sh", ["-c", script, ...program], {
     cwd: machine.folder,
     env: { PATH: process.env["PATH"], ...machine.env },
@@ -182,7 +183,7 @@ test("Two runs in one folder exclude each other", async () => {
 test("A run that is killed leaves no backup and no lock, and the next run removes what it left", async () => {
   const machine = createBackupMachine({ BACKUP_DATABASE_URL: "postgresql://plane:marked-secret@127.0.0.1:1/plane" });
   const path = addPrograms(machine, { pg_dump: `echo PGDMP; touch ${machine.folder}/dumping; exec sleep 600` });
-  const cli = [resolve("runtime/cli.js"), "backup"];
+  const cli = [getBuiltProgram("cli"), "backup"];
   const child: ChildProcess = spawn(process.execPath, cli, {
     cwd: machine.folder,
     env: { ...machine.env, ...path },
@@ -230,7 +231,7 @@ test("A disk that is full leaves no backup, and earlier ones stay", async () => 
   renameSync(join(machine.backups, name), join(machine.backups, "2026-01-01T03-00-00Z"));
   machine.write("uploads/large", "x".repeat(2_000_000));
   // Beyond this size every write fails, as on a full disk.
-  const command = `ulimit -f 1000; exec ${process.execPath} --disable-warning=ExperimentalWarning ${resolve("runtime/cli.js")} backup`;
+  const command = `ulimit -f 1000; exec ${process.execPath} --disable-warning=ExperimentalWarning ${getBuiltProgram("cli")} backup`;
   const child = spawn("sh", ["-c", command], {
     cwd: machine.folder,
     env: { ...machine.env, PATH: process.env["PATH"] },

@@ -1,14 +1,61 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { mkdirSync, renameSync, statSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { checkBackups } from "../../../functions/doctor/store.ts";
-import { parseBackupName } from "../../../runtime/backup/manifest.ts";
+import { formatBackupName, parseBackupName } from "../../../runtime/backup/manifest.ts";
+import { findExpiredBackups } from "../../../runtime/backup/stored-backups.ts";
 import { inspectBackups } from "../../../runtime/doctor/run-doctor.ts";
 import { DAY, HOUR, MINUTE, type Ms } from "../../../shared/time.ts";
+import { getBuiltProgram } from "../../support/built-program.ts";
 import { createBearerHeaders, RUNTIME_ADMIN_TOKEN, startTestRuntime } from "../../support/test-runtime.ts";
 import { type BackupMachine, createBackupMachine } from "./backup-machine.ts";
+
+async function readMetrics(folder: string, clock: () => number): Promise<string> {
+  const runtime = await startTestRuntime({ env: { BACKUP_FOLDER: folder }, overrides: { clock } });
+  return (await fetch(`${runtime.url}/metrics`, createBearerHeaders(RUNTIME_ADMIN_TOKEN))).text();
+}
+
+test("MONITOR-03 INFRA-05 Age and size of the newest backup are metrics, and a folder without one is as old as itself", async () => {
+  const machine = createBackupMachine();
+  mkdirSync(machine.backups, { mode: 0o700 });
+  expect(await readMetrics(machine.backups, Date.now)).toMatch(/^groundcrew_backup_age_seconds \d\b/m);
+  expect((await machine.runHere(["backup"])).exit).toBe(0);
+  const later = () => Date.now() + 30 * HOUR;
+  const text = await readMetrics(machine.backups, later);
+  const [, age] = /^groundcrew_backup_age_seconds (\d+)/m.exec(text) ?? [];
+  expect(Number(age)).toBeGreaterThanOrEqual(30 * 3600);
+  expect(Number(age)).toBeLessThan(31 * 3600);
+  const [, size] = /^groundcrew_backup_size_bytes (\d+)/m.exec(text) ?? [];
+  expect(Number(size)).toBeGreaterThan(50);
+  // One that is not complete does not count.
+  const [name = ""] = machine.listBackups();
+  renameSync(join(machine.backups, name, "manifest.json"), join(machine.backups, name, "gone"));
+  expect(await readMetrics(machine.backups, later)).toMatch(/^groundcrew_backup_age_seconds 1080\d\d\b/m);
+  expect(await readMetrics(join(machine.backups, "missing"), later)).toMatch(/^groundcrew_backup_age_seconds \+?Inf$/m);
+  expect(await readMetrics("", later)).not.toMatch(/^groundcrew_backup_age_seconds /m);
+});
+
+test("doctor warns about a backup that is older than 26 hours, and about a folder without one", async () => {
+  const machine = createBackupMachine();
+  expect(inspectBackups(machine.backups)).toEqual({ problem: expect.stringContaining("BACKUP_FOLDER cannot be read") });
+  mkdirSync(machine.backups, { mode: 0o700 });
+  expect(inspectBackups(machine.backups)).toEqual({ problem: expect.stringContaining("no complete backup") });
+  const began = Date.now();
+  expect((await machine.runHere(["backup"])).exit).toBe(0);
+  const probe = inspectBackups(machine.backups);
+  expect(checkBackups(probe, began + 26 * HOUR)).toMatchObject([{ status: "ok" }]);
+  expect(checkBackups(probe, began + 26 * HOUR + 5 * MINUTE)).toMatchObject([
+    {
+      status: "warning",
+      detail: expect.stringContaining("26 hours old"),
+      todo: expect.stringContaining("groundcrew backup"),
+    },
+  ]);
+  expect(checkBackups({ problem: "none" }, began)).toMatchObject([{ status: "warning", detail: "none" }]);
+});
 
 const RECORD = ".last-copy.json";
 
@@ -68,65 +115,20 @@ test("MONITOR-03 INFRA-05 The age of the last copy is a metric, and grows when B
   expect((await scrapeAges(machine, later)).copy).toBe(String(30 * 3600));
 });
 
-test("The copies of a backup have no age without BACKUP_AFTER, also after one that failed", async () => {
-  const machine = createCopyingMachine();
-  expect((await machine.runHere(["backup"])).exit).toBe(1);
-  ageBackup(machine, "2026-01-01T03-00-00Z");
-  expect((await machine.runHere(["backup"], { BACKUP_AFTER: "" })).exit).toBe(0);
-  expect((await scrapeAges(machine)).copy).toBeUndefined();
-  expect(readdirSync(machine.backups)).not.toContain(RECORD);
-  expect(checkBackups(inspectBackups(machine.backups), Date.now())).toHaveLength(1);
-});
-
 test("A copy that is under way when its backup is killed is known to be missing", async () => {
   const machine = createBackupMachine();
   machine.write("after", "echo started; exec sleep 600\n");
-  const child = spawn(
-    process.execPath,
-    ["--disable-warning=ExperimentalWarning", resolve("runtime/cli.js"), "backup"],
-    {
-      cwd: machine.folder,
-      env: { ...machine.env, PATH: process.env["PATH"], BACKUP_AFTER: `sh ${machine.folder}/after` },
-      stdio: ["ignore", "ignore", "pipe"],
-      detached: true,
-    },
-  );
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", getBuiltProgram("cli"), "backup"], {
+    cwd: machine.folder,
+    env: { ...machine.env, PATH: process.env["PATH"], BACKUP_AFTER: `sh ${machine.folder}/after` },
+    stdio: ["ignore", "ignore", "pipe"],
+    detached: true,
+  });
   for await (const chunk of child.stderr) if (String(chunk).includes("started")) break;
   const exited = once(child, "exit");
   process.kill(-(child.pid ?? 0), "SIGKILL");
   await exited;
   expect((await scrapeAges(machine)).copy).toMatch(/^\+?Inf$/);
-});
-
-test("A record of copies that cannot be read counts as no copy, and the next success replaces it", async () => {
-  const machine = createCopyingMachine();
-  mkdirSync(machine.elsewhere);
-  machine.write(`backups/${RECORD}`, '{"backup": "../secrets", "copied": "2026-01-01T03:00:00.000Z"}');
-  machine.write(`backups/${RECORD}.next`, "half of one, left by a run that was killed");
-  expect((await scrapeAges(machine)).copy).toMatch(/^\+?Inf$/);
-  machine.write(`backups/${RECORD}`, '{"backup": ');
-  expect((await scrapeAges(machine)).copy).toMatch(/^\+?Inf$/);
-  expect((await machine.runHere(["backup"])).exit).toBe(0);
-  expect(Number((await scrapeAges(machine)).copy)).toBeLessThan(3600);
-  expect(readdirSync(machine.backups).sort()).toEqual([RECORD, ".lock", ...machine.listBackups()]);
-});
-
-test("The record of copies outlives the retention, and backups beside it are verified and restored as before", async () => {
-  const machine = createCopyingMachine();
-  mkdirSync(machine.elsewhere);
-  for (let day = 10; day < 29; day += 1)
-    machine.write(`backups/2020-02-${day}T03-00-00Z/manifest.json`, "of an earlier version");
-  const { exit, out, err } = await machine.runHere(["backup", "--json"]);
-  expect(exit, err).toBe(0);
-  const { name, removed } = JSON.parse(out);
-  expect(removed).toContain("2020-02-10T03-00-00Z");
-  expect(JSON.parse(machine.read(`backups/${RECORD}`)).backup).toBe(name);
-  for (const backup of ["latest", join(machine.elsewhere, name)])
-    expect((await machine.runHere(["restore", backup, "--check"])).exit).toBe(0);
-  expect((await machine.runHere(["restore", "latest", "--yes"])).exit).toBe(0);
-  // In the folder of a backup it would be refused like every file that does not belong to one.
-  writeFileSync(join(machine.backups, name, RECORD), "");
-  expect((await machine.runHere(["restore", name, "--check"])).err).toContain("does not belong to it");
 });
 
 test("backup --copied records a copy that another program has made, and makes no backup", async () => {
@@ -144,17 +146,6 @@ test("backup --copied records a copy that another program has made, and makes no
       exit: 2,
       err: expect.stringMatching(/--copied/),
     });
-});
-
-test("A copy that cannot be recorded is an error that says so", async () => {
-  const machine = createCopyingMachine();
-  mkdirSync(machine.elsewhere);
-  // A folder in its place can be neither removed nor replaced.
-  machine.write(`backups/${RECORD}/file`, "");
-  const { exit, err } = await machine.runHere(["backup"]);
-  expect(exit).toBe(1);
-  expect(err).toContain("was made and copied elsewhere, but that could not be recorded");
-  expect(readdirSync(machine.elsewhere)).toEqual(machine.listBackups());
 });
 
 test("doctor warns about a copy that is missing or older than 26 hours, and names the last one", async () => {
@@ -180,4 +171,52 @@ test("doctor warns about a copy that is missing or older than 26 hours, and name
     todo,
   });
   expect(checkCopy(began + 10 * DAY)).toMatchObject({ detail: expect.stringContaining("240 hours old") });
+});
+
+const RUNS = process.env["FULL"] ? 10_000 : 300;
+const MONDAY = Date.parse("2026-11-23T03:00:00Z");
+
+const findKept = (names: readonly string[]) => {
+  const expired = new Set(findExpiredBackups(names));
+  return names.filter((name) => !expired.has(name)).sort();
+};
+
+test("INFRA-05 Of daily backups the last 7 days and the newest of the last 4 weeks are kept", () => {
+  const names = Array.from({ length: 60 }, (_, i) => formatBackupName(MONDAY - i * DAY));
+  expect(findKept(names)).toEqual([
+    // The Sundays of the weeks that began on 2 and 9 November; that of the 16th is among the days.
+    "2026-11-08T03-00-00Z",
+    "2026-11-15T03-00-00Z",
+    "2026-11-17T03-00-00Z",
+    "2026-11-18T03-00-00Z",
+    "2026-11-19T03-00-00Z",
+    "2026-11-20T03-00-00Z",
+    "2026-11-21T03-00-00Z",
+    "2026-11-22T03-00-00Z",
+    "2026-11-23T03-00-00Z",
+  ]);
+});
+
+test("A second backup of a day replaces the first, and other names are never removed", () => {
+  const names = [MONDAY, MONDAY + HOUR].map(formatBackupName);
+  expect(findExpiredBackups([...names, "notes", "2026-13-40T00-00-00Z", ".lock", "../x"])).toEqual([names[0]]);
+});
+
+const backupTimes = fc.array(fc.integer({ min: 0, max: 400 * 24 }), { maxLength: 120 });
+
+test("However backups are distributed, the newest stays, at most 11 stay, and those of the last 7 days with one stay", () => {
+  fc.assert(
+    fc.property(backupTimes, (hours) => {
+      const names = [...new Set(hours.map((hour) => formatBackupName(MONDAY - hour * HOUR)))].sort();
+      const stored = findKept(names);
+      const newest = names.at(-1);
+      if (newest !== undefined) expect(stored).toContain(newest);
+      expect(stored.length).toBeLessThanOrEqual(11);
+      const days = [...new Set(names.map((name) => name.slice(0, 10)))].slice(-7);
+      for (const day of days) expect(stored).toContain(names.filter((name) => name.startsWith(day)).at(-1));
+      // What was removed once is not missed later: another run removes nothing more.
+      expect(findExpiredBackups(stored)).toEqual([]);
+    }),
+    { numRuns: RUNS },
+  );
 });

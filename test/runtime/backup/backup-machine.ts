@@ -10,13 +10,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
 import { runCli } from "../../../runtime/cli/run-cli.ts";
-
-const CLI = resolve("runtime/cli.js");
+import { getBuiltProgram } from "../../support/built-program.ts";
 
 export interface CommandResult {
   exit: number | null;
@@ -30,7 +29,7 @@ export async function runGroundcrew(
   { cwd, env = {}, stdin = "" }: { cwd: string; env?: Record<string, string>; stdin?: string | Uint8Array },
 ): Promise<CommandResult> {
   const { PATH = "" } = process.env;
-  const nodeArgs = ["--disable-warning=ExperimentalWarning", CLI, ...args];
+  const nodeArgs = ["--disable-warning=ExperimentalWarning", getBuiltProgram("cli"), ...args];
   const child = spawn(process.execPath, nodeArgs, { cwd, env: { PATH, ...env } });
   child.stdin.on("error", () => {});
   child.stdin.end(stdin);

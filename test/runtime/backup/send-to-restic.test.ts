@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { formatBackupName } from "../../../runtime/backup/manifest.ts";
@@ -7,7 +7,7 @@ import { findExpiredBackups } from "../../../runtime/backup/stored-backups.ts";
 import { openStore } from "../../../runtime/stores/open-store.ts";
 import { claimStoreFormat } from "../../../shared/store/store-format.ts";
 import { DAY } from "../../../shared/time.ts";
-import { hasProgram, isInstalled } from "../../support/has-program.ts";
+import { hasProgram } from "../../support/has-program.ts";
 import { type BackupMachine, createBackupMachine } from "./backup-machine.ts";
 
 const FULL = Boolean(process.env["FULL"]);
@@ -102,27 +102,4 @@ describe.skipIf(!hasProgram("restic"))("INFRA-05 A backup in a restic repository
     },
     180_000,
   );
-});
-
-describe.skipIf(!FULL || !isInstalled("rclone"))("INFRA-05 A backup that rclone copies", () => {
-  test("is restored from there on a new server, and nothing on the target is deleted", async () => {
-    const machine = createBackupMachine();
-    const target = join(machine.folder, "target");
-    mkdirSync(join(target, "2020-01-01T03-00-00Z"), { recursive: true });
-    machine.write("target/2020-01-01T03-00-00Z/manifest.json", "an older one");
-    Object.assign(machine.env, { BACKUP_AFTER: `rclone copy {backup} ${target}/{name}`, RCLONE_CONFIG: "/dev/null" });
-    const saved = await machine.runHere(["backup"]);
-    expect(saved.exit, saved.err).toBe(0);
-    const [name = ""] = machine.listBackups();
-    expect(readdirSync(target).sort()).toEqual(["2020-01-01T03-00-00Z", name]);
-    expect(machine.read("target/2020-01-01T03-00-00Z/manifest.json")).toBe("an older one");
-
-    const server = createBackupMachine();
-    for (const path of ["data", "uploads"]) server.remove(path);
-    execFileSync("rclone", ["copy", join(target, name), join(server.folder, "restored", name)]);
-    const restored = await server.runHere(["restore", join(server.folder, "restored", name), "--yes"]);
-    expect(restored.exit, restored.err).toBe(0);
-    expect(existsSync(join(server.folder, "data/secrets.json"))).toBe(true);
-    expect(server.read("uploads/bucket/picture.png")).toBe("a picture");
-  });
 });

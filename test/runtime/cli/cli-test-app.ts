@@ -1,5 +1,5 @@
 import { createHttpTestApp, toBridgeToken } from "../../support/http-test-app.ts";
-import { createTempFolder, runCli } from "./cli-process.ts";
+import { createTempFolder, runCliHere } from "./cli-process.ts";
 
 /** Creates a test app with a task of Imhotep, and his command line. */
 export async function createCliTestApp(options: Parameters<typeof createHttpTestApp>[0] = {}) {
@@ -9,6 +9,6 @@ export async function createCliTestApp(options: Parameters<typeof createHttpTest
   const cwd = createTempFolder();
   const env = { GROUNDCREW_URL: app.url, GROUNDCREW_TOKEN: toBridgeToken("Imhotep") };
   const runCommand = (args: string[], more: { env?: Record<string, string>; stdin?: string } = {}) =>
-    runCli(args, { cwd, ...more, env: { ...env, ...more.env } });
+    runCliHere(args, { cwd, ...more, env: { ...env, ...more.env } });
   return { app, item, cwd, runCommand };
 }

@@ -1,12 +1,10 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
-import { Readable } from "node:stream";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { runCli as runCommandLine } from "../../../runtime/cli/run-cli.ts";
 import { toBridgeToken } from "../../support/http-test-app.ts";
-import { createTempFolder, runCli } from "./cli-process.ts";
+import { createTempFolder, runCli, runCliHere } from "./cli-process.ts";
 import { createCliTestApp } from "./cli-test-app.ts";
 
 test("groundcrew lists the tools that this agent may call, and a tool's options", async () => {
@@ -46,18 +44,11 @@ test("groundcrew --version prints the version alone, without an address or a tok
     expect(await runCli(args, { cwd: createTempFolder() })).toEqual({ exit: 0, out: `${version}\n`, err: "" });
 });
 
-/** Runs a command in this process, which takes milliseconds; provision and doctor are programs of their own. */
-async function runOwn(args: readonly string[], env: Record<string, string>) {
-  if (args[0] === "provision" || args[0] === "doctor") return runCli(args, { cwd: createTempFolder(), env });
-  let [out, err] = ["", ""];
-  const host = { env, cwd: createTempFolder(), stdin: Readable.from([]) };
-  const exit = await runCommandLine(args, {
-    ...host,
-    out: (part) => (out += part),
-    err: (part) => (err += part),
-  });
-  return { exit, out, err };
-}
+/** provision and doctor are programs of their own. */
+const runOwn = (args: readonly string[], env: Record<string, string>) =>
+  args[0] === "provision" || args[0] === "doctor"
+    ? runCli(args, { cwd: createTempFolder(), env })
+    : runCliHere(args, { env });
 
 test.each([
   ["provision"],
@@ -84,6 +75,7 @@ test.each([
   [["provison"], "Did you mean provision?"],
   [["clam_task"], "Did you mean claim_task?"],
   [["claim_task", "--tsak", "x"], "Did you mean --task?"],
+  [["claim_task"], "needs --task"],
   [["doctor", "--chcklist"], "Did you mean --checklist?"],
   [["provision", "--dry-rum"], "Did you mean --dry-run?"],
   [["backup", "--copyed", "x"], "Did you mean --copied?"],
@@ -108,19 +100,6 @@ test("groundcrew prints a refusal to standard error and exits with 1", async () 
   expect(JSON.parse(asJson.err)).toMatchObject({ error: { code: "not_found" } });
 });
 
-test("groundcrew exits with 2 for a wrong command, with a suggestion", async () => {
-  const { runCommand } = await createCliTestApp();
-  expect(await runCommand(["clam_task"])).toMatchObject({
-    exit: 2,
-    err: expect.stringContaining("Did you mean claim_task?"),
-  });
-  expect(await runCommand(["claim_task", "--tsak", "x"])).toMatchObject({
-    exit: 2,
-    err: expect.stringContaining("--task?"),
-  });
-  expect(await runCommand(["claim_task"])).toMatchObject({ exit: 2, err: expect.stringContaining("needs --task") });
-});
-
 test("groundcrew prints others' text without terminal control characters", async () => {
   const { app, item, runCommand } = await createCliTestApp();
   app.plane.editItem(item, { name: "\u001b]0;x\u0007\u202eevil\u009b31m" });
@@ -131,14 +110,22 @@ test("groundcrew prints others' text without terminal control characters", async
   expect(shown.out).not.toMatch(/[^\P{Cc}\n\t]|\p{Bidi_Control}/u);
 });
 
-test("groundcrew exits with 75 and the time to wait for a temporary failure", async () => {
-  const answers = { error: { code: "rate_limited", message: "Too many.", retry_after: 7 } };
-  const url = await startFixedServer(429, JSON.stringify(answers));
-  const ended = await runCli(["claim_task", "X-1"], {
-    cwd: createTempFolder(),
-    env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" },
+test.each([
+  [
+    429,
+    JSON.stringify({ error: { code: "rate_limited", message: "Too many.", retry_after: 7 } }),
+    75,
+    "try again in 7 s",
+  ],
+  [502, "<html><h1>Bad gateway</h1></html>", 75, "answered 502"],
+  [503, "<html><h1>Bad gateway</h1></html>", 75, "answered 503"],
+  [200, "<html>", 1, "is not Groundcrew"],
+])("groundcrew tells what an answer %i %j means, with its exit code", async (status, body, exit, message) => {
+  const env = { GROUNDCREW_URL: await startFixedServer(status, body), GROUNDCREW_TOKEN: "t" };
+  expect(await runCliHere(["claim_task", "X-1"], { env })).toMatchObject({
+    exit,
+    err: expect.stringContaining(message),
   });
-  expect(ended).toMatchObject({ exit: 75, err: expect.stringContaining("try again in 7 s") });
 });
 
 test("groundcrew exits with 75 and the URL when nothing answers", async () => {
@@ -146,7 +133,7 @@ test("groundcrew exits with 75 and the URL when nothing answers", async () => {
   const url = await listen(server);
   await new Promise((closed) => server.close(closed));
   const env = { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" };
-  const ended = await runCli(["claim_task", "X-1"], { cwd: createTempFolder(), env });
+  const ended = await runCliHere(["claim_task", "X-1"], { env });
   expect(ended).toMatchObject({
     exit: 75,
     err: expect.stringContaining(`ECONNREFUSED. Check GROUNDCREW_URL (${url})`),
@@ -157,30 +144,9 @@ test("groundcrew does not follow redirects, which would receive the token", asyn
   const elsewhere: string[] = [];
   const other = await startFixedServer(200, "{}", (headers) => elsewhere.push(String(headers["authorization"])));
   const url = await startFixedServer(307, "", undefined, { location: `${other}/agent/openapi.json` });
-  const ended = await runCli(["claim_task", "X-1"], {
-    cwd: createTempFolder(),
-    env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" },
-  });
+  const ended = await runCliHere(["claim_task", "X-1"], { env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" } });
   expect(ended).toMatchObject({ exit: 1, err: expect.stringContaining(`redirects to ${other}`) });
   expect(elsewhere).toEqual([]);
-});
-
-test.each([502, 503, 504])("groundcrew exits with 75 when a proxy cannot reach Groundcrew (%i)", async (status) => {
-  const url = await startFixedServer(status, "<html><h1>Bad gateway</h1></html>");
-  const ended = await runCli(["list_my_tasks"], {
-    cwd: createTempFolder(),
-    env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "a-token" },
-  });
-  expect(ended).toMatchObject({ exit: 75, err: expect.stringContaining(`answered ${status}`) });
-});
-
-test("groundcrew reports that another program answers", async () => {
-  const url = await startFixedServer(200, "<html>");
-  const ended = await runCli(["claim_task", "X-1"], {
-    cwd: createTempFolder(),
-    env: { GROUNDCREW_URL: url, GROUNDCREW_TOKEN: "t" },
-  });
-  expect(ended).toMatchObject({ exit: 1, err: expect.stringContaining("is not Groundcrew") });
 });
 
 const withoutToken = { GROUNDCREW_TOKEN: "" };
@@ -206,7 +172,7 @@ test("the token is found in the file that GROUNDCREW_TOKEN_FILE names", async ()
   expect(ended.exit).toBe(0);
 });
 
-test.each([0o640, 0o604, 0o644])("the token is refused when others can read its file (mode %o)", async (mode) => {
+test.each([0o640, 0o604])("the token is refused when others can read its file (mode %o)", async (mode) => {
   const { cwd, runCommand } = await createCliTestApp();
   mkdirSync(join(cwd, ".groundcrew"));
   const path = join(cwd, ".groundcrew", "token");
@@ -216,26 +182,27 @@ test.each([0o640, 0o604, 0o644])("the token is refused when others can read its 
   expect(ended).toMatchObject({ exit: 77, err: expect.stringContaining(`chmod 600 ${path}`) });
 });
 
-test("the token makes the command exit with 77 when missing or wrong", async () => {
+test("the token is refused as an argument, under any name, and not repeated; a text may look like one", async () => {
   const { runCommand } = await createCliTestApp();
+  const token = toBridgeToken("Imhotep");
+  for (const args of [
+    ["--token", "abc"],
+    ["--api-key=abc"],
+    ["-authorization", "abc"],
+    ["--my_secret_file=abc"],
+    ["--text", `it is ${token}`],
+  ]) {
+    const ended = await runCommand(["claim_task", "ONB-1", ...args]);
+    expect(ended).toMatchObject({ exit: 77, err: expect.stringContaining("every process of this machine") });
+    expect(ended.err).not.toMatch(/abc|bridge-token/);
+  }
+  for (const text of ["--password-reset works", "- tokens\n- secrets", "--text=--token=x y"])
+    expect(await runCommand(["add_comment", "ONB-1", `--text=${text}`])).toMatchObject({ exit: 0 });
   expect(await runCommand(["claim_task", "ONB-1"], { env: withoutToken })).toMatchObject({
     exit: 77,
     err: expect.stringContaining("No token found"),
   });
   expect((await runCommand(["claim_task", "ONB-1"], { env: { GROUNDCREW_TOKEN: "wrong" } })).exit).toBe(77);
-});
-
-test.each([
-  ["--token", "abc"],
-  ["--token=abc"],
-  ["--api-key", "abc"],
-  ["--authorization=abc"],
-  ["--admin_token", "abc"],
-])("the token is refused as an argument and not repeated: %s", async (...args) => {
-  const { runCommand } = await createCliTestApp();
-  const ended = await runCommand(["claim_task", "ONB-1", ...args]);
-  expect(ended).toMatchObject({ exit: 77, err: expect.stringContaining("every process of this machine") });
-  expect(ended.err).not.toContain("abc");
 });
 
 /** A server that answers everything alike. */

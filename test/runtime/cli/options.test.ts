@@ -1,7 +1,16 @@
-import { expect, test } from "vitest";
+import { spawn } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
+import { findServerAddress } from "../../../runtime/cli/api-client.ts";
 import { parseCliInput, parseCommandInput, parseToolSpecs } from "../../../runtime/cli/options.ts";
 import { formatAnswer, formatJsonLine } from "../../../runtime/cli/output.ts";
+import { createStatusLine } from "../../../runtime/node/process.ts";
+import { getBuiltProgram } from "../../support/built-program.ts";
+import { createBackupMachine } from "../backup/backup-machine.ts";
 
 const schema = {
   type: "object",
@@ -115,4 +124,77 @@ test("an answer is formatted as one line of JSON without terminal control charac
   const hostile = { text: "\u001b[31m\u202e\u009bx\u{e0041}" };
   expect(formatJsonLine(hostile)).toMatch(/^[\x20-\x7e]+\n$/);
   expect(JSON.parse(formatJsonLine(hostile))).toEqual(hostile);
+});
+
+/** A folder as provision leaves it, with these lines in connection.env. */
+function createProvisionedFolder(lines: string) {
+  const folder = mkdtempSync(join(tmpdir(), "groundcrew-address-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, "agents/imhotep"), { recursive: true });
+  const GROUNDCREW_TOKEN_FILE = join(folder, "agents/imhotep/token");
+  writeFileSync(GROUNDCREW_TOKEN_FILE, "a-token-of-these-tests\n", { mode: 0o600 });
+  const connection = join(folder, "connection.env");
+  writeFileSync(connection, lines, { mode: 0o600 });
+  return { connection, env: { GROUNDCREW_TOKEN_FILE } };
+}
+
+test.each([
+  ["PORT=9001\n", "http://127.0.0.1:9001"],
+  ["PORT=9001\nPUBLIC_URL=https://crew.example.com\n", "https://crew.example.com"],
+  ["HOST=0.0.0.0\nPORT=9001\n", "http://127.0.0.1:9001"],
+])("groundcrew finds the address beside the token that provision created (%j)", (lines, address) => {
+  const { env } = createProvisionedFolder(`PLANE_URL=https://plane.example.com\n${lines}`);
+  expect(findServerAddress(env)).toBe(address);
+});
+
+test("GROUNDCREW_URL overrides provision's settings, and a token from elsewhere has no settings", () => {
+  const { env } = createProvisionedFolder("PLANE_URL=https://plane.example.com\nPORT=9001\n");
+  expect(findServerAddress({ ...env, GROUNDCREW_URL: "https://other.example.com" })).toBe("https://other.example.com");
+  expect(findServerAddress({ ...env, GROUNDCREW_TOKEN: "another-token" })).toBeUndefined();
+  expect(findServerAddress({ GROUNDCREW_TOKEN_FILE: "/run/secrets/token" })).toBeUndefined();
+  expect(findServerAddress({})).toBeUndefined();
+});
+
+test("groundcrew sends no token to an address that others could have written", () => {
+  const { env, connection } = createProvisionedFolder("PLANE_URL=https://plane.example.com\nPORT=9001\n");
+  chmodSync(connection, 0o666);
+  expect(() => findServerAddress(env)).toThrow(/connection\.env is a file of mode 0666; .* Or set GROUNDCREW_URL\./);
+});
+
+const CLEAR_LINE = "\r\u001b[2K";
+
+/** Runs `groundcrew backup` on a real terminal of `script` and returns all that the terminal receives. */
+async function runBackupOnTerminal(env: Record<string, string>, cwd: string): Promise<string> {
+  const command = `${process.execPath} --disable-warning=ExperimentalWarning ${getBuiltProgram("cli")} backup`;
+  const child = spawn("script", ["-qec", command, "/dev/null"], {
+    cwd,
+    env: { PATH: process.env["PATH"], TERM: "xterm", ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  return text(child.stdout);
+}
+
+test("A backup shows its steps in one line of a terminal, which is gone at the end", async () => {
+  const { env, folder } = createBackupMachine();
+  const received = await runBackupOnTerminal(env, folder);
+  expect(received).toContain(`${CLEAR_LINE}backup: uploads …`);
+  expect(received.split(CLEAR_LINE).at(-1)).toMatch(/^Backup .*: uploads, secrets; /);
+});
+
+test("A backup writes a line for each step where there is no terminal", async () => {
+  const { run } = createBackupMachine();
+  const { err, out } = await run(["backup"]);
+  expect(err).toBe("backup: uploads saved\nbackup: secrets saved\n");
+  expect(out).toMatch(/^Backup /);
+});
+
+test("Text is written above the line, which is never wider than the terminal", () => {
+  const written: string[] = [];
+  const stream = { isTTY: true, columns: 10, write: (part: string) => written.push(part) > 0 };
+  const status = createStatusLine(stream as never);
+  status.show("reading a long list");
+  status.write("a note\n");
+  status.show("");
+  const line = `${CLEAR_LINE}reading a`;
+  expect(written).toEqual([line, CLEAR_LINE, "a note\n", line, CLEAR_LINE]);
 });

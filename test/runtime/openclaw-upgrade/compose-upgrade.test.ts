@@ -1,10 +1,12 @@
 import { appendFileSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { describeDockerFailure } from "../../../runtime/openclaw-upgrade/compose-driver.ts";
 import { createComposeRig, ENV_SECRET, HOOK_TOKEN, MODEL_KEY } from "./compose-rig.ts";
 
+const FULL = process.env["FULL"] !== undefined;
 /** Variants of what the other tests show: each takes a second or two. */
-const fullTest = test.skipIf(process.env["FULL"] === undefined);
+const fullTest = test.skipIf(!FULL);
 const UPGRADE = ["upgrade", "--from", "2026.2.23", "--to", "2026.2.26", "--json"];
 
 describe("groundcrew openclaw upgrade with Docker Compose", () => {
@@ -152,5 +154,215 @@ describe("groundcrew openclaw upgrade with Docker Compose", () => {
     const result = await rig.run("rollback", "--json");
     expect([result.exit, JSON.parse(result.out).state]).toEqual([1, "rollback_failed"]);
     expect(rig.read("root/home/node/.openclaw/memory.txt")).toBe("what the agents know");
+  });
+});
+
+type Rig = Awaited<ReturnType<typeof createComposeRig>>;
+
+const NO_DAEMON = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
+const NOT_ALLOWED =
+  "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get ...";
+
+const PROBLEMS: [string, (rig: Rig) => void, RegExp, RegExp][] = [
+  [
+    "no docker",
+    (rig) => {
+      rig.env.PATH = rig.world;
+    },
+    /^the command docker is not installed/,
+    /^Install Docker with its Compose plugin/,
+  ],
+  ["no Compose plugin", (rig) => rig.put("no-compose", ""), /has no Compose plugin/, /docker-compose-plugin/],
+  ["no daemon", (rig) => rig.put("no-daemon", NO_DAEMON), /daemon cannot be reached/, /systemctl start docker/],
+  ["no right to use Docker", (rig) => rig.put("no-daemon", NOT_ALLOWED), /this user may not use/, /group docker/],
+];
+
+describe("groundcrew openclaw upgrade where Docker does not work", () => {
+  test.each(PROBLEMS)(
+    "UPG: with %s, --check names the cause once and says what to do",
+    async (_, spoil, cause, todo) => {
+      const rig = await createComposeRig();
+      const before = rig.snapshotAll();
+      spoil(rig);
+      const result = await rig.run(...UPGRADE, "--check");
+      const failed = JSON.parse(result.out).findings.filter(({ status }: { status: string }) => status === "failed");
+      expect([result.exit, failed]).toEqual([
+        1,
+        [{ name: "docker", status: "failed", detail: expect.stringMatching(cause), todo: expect.stringMatching(todo) }],
+      ]);
+      rig.remove("no-compose");
+      rig.remove("no-daemon");
+      expect(rig.snapshotAll()).toEqual(before);
+    },
+  );
+
+  test.skipIf(process.env["FULL"] === undefined)(
+    "UPG: a rollback without a daemon fails with the cause, and works when the daemon runs again",
+    async () => {
+      const rig = await createComposeRig();
+      await rig.run(...UPGRADE);
+      rig.put("no-daemon", NO_DAEMON);
+      const failed = await rig.run("rollback", "--json");
+      expect([failed.exit, JSON.parse(failed.out).state]).toEqual([1, "rollback_failed"]);
+      expect(JSON.parse(failed.out).steps.at(-1).problem).toMatch(
+        /^docker compose stop: Docker's daemon cannot be reached/,
+      );
+      rig.remove("no-daemon");
+      expect(JSON.parse((await rig.run("rollback", "--json")).out).state).toBe("rolled_back");
+    },
+  );
+
+  // What Docker 28.2 and the clients before and after it print.
+  test.each([
+    [
+      "unknown flag: --env-file\n\nUsage:  docker [OPTIONS]\n\nRun 'docker --help' for more information",
+      "no Compose plugin",
+    ],
+    ["docker: 'compose' is not a docker command.\nSee 'docker --help'", "no Compose plugin"],
+    [
+      "failed to connect to the docker API at unix:///var/run/docker.sock; check if the path is correct",
+      "cannot be reached",
+    ],
+    ["error during connect: Get http://10.0.0.1:2375/v1.50/version: dial tcp: i/o timeout", "cannot be reached"],
+    ['service "openclaw-gateway" is not running', "is not running"],
+  ])("UPG: Docker's %j is described", (stderr, description) => {
+    const text = describeDockerFailure("docker compose config", { status: 1, stdout: "", stderr });
+    expect(text).toContain(description);
+  });
+});
+
+const VERSIONS = ["--from", "2026.2.23", "--to", "2026.2.26"];
+
+describe("groundcrew openclaw … --json", () => {
+  test.each([
+    [["upgrade", "--from", "2026.2.23", "--to", "../x"], 2, "whole version"],
+    [["upgrade", "--from", "2026.2.23", "--to", "2026.2.20"], 2, "2026.2.20 is older than 2026.2.23"],
+    [["upgrade", "--config", "nowhere.json", ...VERSIONS], 78, "nowhere.json does not exist"],
+    [["rollback"], 78, "no upgrade was made"],
+    [["upgrade", "--from", "2026.2.20", "--to", "2026.2.26", "--dry-run"], 1, "2026.2.23 is pinned, not 2026.2.20"],
+  ])("UPG: the error of %j is one document of JSON on standard output", async (args, exit, message) => {
+    const rig = await createComposeRig();
+    const before = rig.snapshotAll();
+    const result = await rig.run(...args, "--json");
+    const document = JSON.parse(result.out);
+    expect([result.exit, document]).toEqual([
+      exit,
+      { state: "error", changed: 0, error: { code: expect.any(String), message: expect.stringContaining(message) } },
+    ]);
+    expect(result.err).toContain(document.error.message.slice(0, 40));
+    if (args[0] !== "rollback") expect(rig.snapshotAll()).toEqual(before);
+  });
+
+  test("UPG: a version that the registry lacks is found by --check", async () => {
+    const rig = await createComposeRig();
+    rig.put("manifest-fails", "no such manifest: ghcr.io/openclaw/openclaw:2026.2.26");
+    const result = await rig.run(...UPGRADE, "--check");
+    const failed = JSON.parse(result.out).findings.filter(({ status }: { status: string }) => status === "failed");
+    expect([result.exit, failed]).toEqual([1, [expect.objectContaining({ name: "new version" })]]);
+  });
+
+  test("UPG: errors of programs reach neither JSON nor progress with a secret", async () => {
+    const rig = await createComposeRig();
+    rig.put("pull-fails", `denied: https://ada:hunter22@ghcr.io/ ${ENV_SECRET} ${HOOK_TOKEN} Bearer abcdefgh123`);
+    const result = await rig.run(...UPGRADE);
+    const { state, steps } = JSON.parse(result.out);
+    expect([result.exit, state]).toEqual([1, "refused"]);
+    expect(steps.at(-1).problem).toBe(
+      "docker pull: exit code 1: denied: https://ada:[secret]@ghcr.io/ [secret] [secret] Bearer [secret]",
+    );
+    expect(result.out + result.err).not.toMatch(/hunter22|abcdefgh123|marked-secret/);
+  });
+});
+
+/** Limit of a test with two whole upgrades, in milliseconds: many of them run at once on a busy machine. */
+const KILL_TEST_LIMIT = 180_000;
+
+/** Calls of docker in a whole upgrade between these versions; the first test checks the number. */
+const CALLS = 43;
+
+/** A kill before and after the effect of every call of docker. */
+const ALL_KILLS = Array.from({ length: CALLS }, (_, i) => [`kill-before ${i + 1}`, `kill-after ${i + 1}`]).flat();
+/** Without FULL: after the backup was written, and after the new version was started. */
+const CONTINUED_KILLS = FULL ? ALL_KILLS : ["kill-after 23"];
+const REVERTED_KILLS = FULL ? ALL_KILLS : ["kill-after 24"];
+
+async function killUpgrade(kill: string) {
+  const rig = await createComposeRig();
+  const before = rig.snapshotInstallation();
+  const [file = "", call = ""] = kill.split(" ");
+  rig.put(file, call);
+  const killed = await rig.spawn(...UPGRADE);
+  // The stand-in removes the file when it has killed the command.
+  const isKilled = rig.read(file) === undefined;
+  expect([isKilled, killed.out]).toEqual([true, ""]);
+  return { rig, before };
+}
+
+describe("groundcrew openclaw after kill -9", () => {
+  test("UPG: the number of docker's calls in an upgrade is the number of kills", async () => {
+    const rig = await createComposeRig();
+    await rig.run(...UPGRADE);
+    expect(rig.readCalls()).toHaveLength(CALLS);
+  });
+
+  test.each(CONTINUED_KILLS)(
+    "UPG: the same command continues to the same end after %s",
+    { timeout: KILL_TEST_LIMIT },
+    async (kill) => {
+      const { rig } = await killUpgrade(kill);
+      const result = await rig.run(...UPGRADE);
+      expect([result.exit, JSON.parse(result.out).state], result.err).toEqual([0, "completed"]);
+      expect([rig.read("running"), rig.readRecord().state]).toEqual(["2026.2.26\n", "completed"]);
+      expect(rig.read("root/home/node/.openclaw/memory.txt")).toBe("what the agents know");
+      expect(new Set(rig.read("root/home/node/.openclaw/limits")?.trim().split("\n")).size).toBe(4);
+    },
+  );
+
+  test.each(REVERTED_KILLS)(
+    "UPG: rollback restores what was there after %s",
+    { timeout: KILL_TEST_LIMIT },
+    async (kill) => {
+      const { rig, before } = await killUpgrade(kill);
+      const result = await rig.run("rollback", "--json");
+      expect(result.exit, result.err).toBe(0);
+      expect(["rolled_back", "refused"]).toContain(JSON.parse(result.out).state);
+      expect(rig.read("running")?.trim()).toBe("2026.2.23");
+      rig.remove("root/home/node/.openclaw/opened");
+      expect(rig.snapshotInstallation()).toEqual(before);
+    },
+  );
+
+  // A rollback calls docker to stop, to restore and to start.
+  test.skipIf(!FULL).each([1, 2, 3].flatMap((call) => [["kill-before", call] as const, ["kill-after", call] as const]))(
+    "UPG: a rollback that %s of its call %i can be repeated, and an upgrade is refused before",
+    async (kill, call) => {
+      const rig = await createComposeRig();
+      const before = rig.snapshotInstallation();
+      await rig.run(...UPGRADE);
+      rig.put(kill, String(rig.readCalls().length + call));
+      expect((await rig.spawn("rollback", "--json")).out).toBe("");
+      expect(rig.read(kill)).toBeUndefined();
+      const refused = await rig.run(...UPGRADE);
+      expect([refused.exit, JSON.parse(refused.out).error.message]).toEqual([
+        1,
+        "The rollback to 2026.2.23 is not finished. Run `groundcrew openclaw rollback` first.",
+      ]);
+      const result = await rig.run("rollback", "--json");
+      expect(result.exit, result.err).toBe(0);
+      rig.remove("root/home/node/.openclaw/opened");
+      expect(rig.snapshotInstallation()).toEqual(before);
+    },
+  );
+
+  test("UPG: a second run is refused while one is running", async () => {
+    const rig = await createComposeRig();
+    rig.put("block", "3");
+    const first = rig.spawn(...UPGRADE);
+    await expect.poll(() => rig.readCalls().length, { timeout: 20_000 }).toBe(3);
+    const second = await rig.run(...UPGRADE);
+    expect([second.exit, second.err]).toEqual([75, expect.stringContaining("Another upgrade or rollback")]);
+    expect((await rig.run("rollback")).exit).toBe(75);
+    rig.remove("block");
+    expect((await first).exit).toBe(0);
   });
 });

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openNpmPrefix } from "../../../runtime/openclaw-upgrade/npm-driver.ts";
 import { MINUTE } from "../../../shared/time.ts";
 import { closeLocalServer, listenLocally } from "../../../simulators/local-server.ts";
+import { getBuiltProgram } from "../../support/built-program.ts";
 import { findFreePort } from "../../support/redis-server.ts";
 
 const FROM = "2026.2.26";
@@ -52,7 +53,7 @@ describe.skipIf(process.env["FULL"] === undefined)("groundcrew openclaw upgrade 
 
   /** The real command in a process of its own, for minutes. */
   async function runLong(args: string[]) {
-    const child = spawn(process.execPath, [join(process.cwd(), "runtime/cli.js"), ...args], { cwd: folder, env });
+    const child = spawn(process.execPath, [getBuiltProgram("cli"), ...args], { cwd: folder, env });
     const [out, err] = [text(child.stdout), text(child.stderr)];
     const [exit] = (await once(child, "exit")) as [number];
     return { exit, out: await out, err: await err };

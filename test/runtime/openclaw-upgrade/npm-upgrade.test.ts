@@ -1,6 +1,11 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { createGatewayProcess } from "../../../runtime/openclaw-upgrade/gateway-process.ts";
+import { wait } from "../../../shared/time.ts";
 import { createNpmRig, NPM_FROM, NPM_TO } from "./npm-rig.ts";
 
 const FULL = process.env["FULL"] !== undefined;
@@ -79,11 +84,23 @@ describe("groundcrew openclaw upgrade with npm", () => {
     const { rig, before } = await startRig();
     rig.put(
       "install-fails",
-      "npm error code 128\nnpm error command git --no-replace-objects ls-remote ssh://git@github.com/x/y.git\nnpm error fatal: Could not read from remote repository.\nnpm error A complete log of this run can be found in: /x\n",
+      `npm warn deprecated x@1: old
+npm error code 128
+npm error command git --no-replace-objects ls-remote ssh://git@github.com/x/y.git
+npm error fatal: Could not read from remote repository.
+npm error     at process.processTicksAndRejections (node:internal/process/task_queues:83:21) {
+npm error 401 https://ada:hunter22@npm.test/ _authToken=abcdef npm_${"a1".repeat(18)} Bearer abcdef123
+npm error A complete log of this run can be found in: /x
+`,
     );
     const result = await rig.run(...UPGRADE);
     const { state, steps } = JSON.parse(result.out);
     expect([result.exit, state]).toEqual([1, "refused"]);
+    expect(steps.at(-1).problem).toContain(
+      "401 https://ada:[secret]@npm.test/ _authToken=[secret] npm_[secret] Bearer [secret]",
+    );
+    // Neither npm's stack nor general advice.
+    expect(steps.at(-1).problem).not.toMatch(/processTicks|deprecated|complete log/);
     expect(steps.at(-1).problem).toMatch(
       /comes from ssh:\/\/git@github\.com\/x\/y\.git.*"overrides".*fatal: Could not read/,
     );
@@ -111,4 +128,27 @@ describe("groundcrew openclaw upgrade with npm", () => {
       expect([rig.snapshot(), rig.listGateways().length]).toEqual([before, 1]);
     },
   );
+});
+
+function createGateway() {
+  const folder = mkdtempSync(join(tmpdir(), "groundcrew-gateway-"));
+  const paths = { folder, pidPath: join(folder, "gateway.json"), logPath: join(folder, "gateway.log") };
+  const gateway = createGatewayProcess({ ...paths, clock: Date.now, wait });
+  onTestFinished(async () => {
+    await gateway.stop(5_000);
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return { ...paths, gateway };
+}
+
+test("UPG: a gateway is known although the command that started it was killed at once", async () => {
+  const { gateway, pidPath, ...paths } = createGateway();
+  const script = `import { createGatewayProcess } from ${JSON.stringify(resolve("runtime/openclaw-upgrade/gateway-process.ts"))};
+    const options = ${JSON.stringify({ ...paths, pidPath })};
+    void createGatewayProcess({ ...options, clock: Date.now, wait: async () => {} }).start("sleep", ["60"], { PATH: process.env.PATH });
+    process.kill(process.pid, "SIGKILL");`;
+  const killed = spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: "ignore" });
+  expect(await once(killed, "exit")).toEqual([null, "SIGKILL"]);
+  await expect.poll(gateway.identify, { timeout: 10_000 }).not.toBe("");
+  expect(statSync(pidPath).mode & 0o777).toBe(0o600);
 });

@@ -19,7 +19,7 @@ function killCaller(name) {
   const file = join(world, name);
   if (!existsSync(file) || readFileSync(file, "utf8") !== String(count)) return;
   rmSync(file);
-  if (readFileSync(`/proc/${caller}/cmdline`, "utf8").includes("runtime/cli.js")) process.kill(caller, "SIGKILL");
+  if (readFileSync(`/proc/${caller}/cmdline`, "utf8").includes("dist/cli.js")) process.kill(caller, "SIGKILL");
 }
 
 function answer(value) {

@@ -1,14 +1,15 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { getTexts } from "../../../shared/i18n/texts.ts";
 import { createPlaneSimulator } from "../../../simulators/plane/create-plane-simulator.ts";
-import { ADMIN_EMAIL, PROVISION_COMMAND } from "../../functions/provision/provision-setup.ts";
+import { ADMIN_EMAIL } from "../../functions/provision/provision-setup.ts";
+import { getBuiltProgram } from "../../support/built-program.ts";
 import { findFreePort } from "../../support/redis-server.ts";
 
 /** All that a new shell has. */
@@ -76,7 +77,7 @@ async function createEmptyPlane() {
 
 test("after provisioning, npm start runs in a new shell, with only the written files: it processes a webhook and offers the ten agents with their strengths", async () => {
   const { plane, cwd, port, url, env, start, run, readText } = await createEmptyPlane();
-  expect(await run(PROVISION_COMMAND, ["--yes"], env)).toMatchObject({ exit: 0 });
+  expect(await run(getBuiltProgram("provision"), ["--yes"], env)).toMatchObject({ exit: 0 });
   expect(statSync(join(cwd, "data/connection.env")).mode & 0o777).toBe(0o600);
   expect(existsSync(join(cwd, ".env"))).toBe(false);
   const connection = readText("data/connection.env");
@@ -85,7 +86,7 @@ test("after provisioning, npm start runs in a new shell, with only the written f
   const secrets = secretsSchema.parse(JSON.parse(readText("data/secrets.json")));
   for (const secret of Object.values(secrets).flat()) expect(connection).not.toContain(secret);
 
-  const product = start(resolve("runtime/start.js"), [], NEW_SHELL);
+  const product = start(getBuiltProgram("start"), [], NEW_SHELL);
   let out = "";
   product.stdout.on("data", (data: Buffer) => {
     out += data;
@@ -107,51 +108,43 @@ test("after provisioning, npm start runs in a new shell, with only the written f
   expect(agents.map(({ name }) => name)).toEqual(Object.keys(personas));
   for (const { name, about } of agents) expect(about, name).toBe(Reflect.get(personas, name));
   const tokenFile = { ...NEW_SHELL, GROUNDCREW_TOKEN_FILE: "data/agents/imhotep/token" };
-  expect((await run(resolve("runtime/cli.js"), ["list_my_tasks"], tokenFile)).out).toContain("ONB-1");
+  expect((await run(getBuiltProgram("cli"), ["list_my_tasks"], tokenFile)).out).toContain("ONB-1");
   expect(out).toMatch(/"route":"\/webhooks\/plane","status":200.*"event":"issue","action":"updated"/);
 }, 120_000);
 
-test("a second provision run and the doctor find the settings in a new shell, and nothing is changed", async () => {
-  const { env, run } = await createEmptyPlane();
-  expect((await run(PROVISION_COMMAND, ["--yes"], env)).exit).toBe(0);
-  const again = await run(PROVISION_COMMAND, ["--yes", "--json"], NEW_SHELL);
+test("a second provision run, the doctor and npm start find the settings in a new shell, and say which of them are wrong", async () => {
+  const { cwd, env, start, run } = await createEmptyPlane();
+  expect((await run(getBuiltProgram("provision"), ["--yes"], env)).exit).toBe(0);
+  const again = await run(getBuiltProgram("provision"), ["--yes", "--json"], NEW_SHELL);
   expect(JSON.parse(again.out)).toMatchObject({ changed: 0 });
-  const { out } = await run(resolve("runtime/doctor.js"), [], NEW_SHELL);
+  const { out } = await run(getBuiltProgram("doctor"), [], NEW_SHELL);
   expect(out).toMatch(/^ok +plane +1\.3\.1/m);
   expect(out).toMatch(/^(ok|warning) +plane webhook /m);
-}, 120_000);
 
-test("npm start refuses settings of provision that other accounts of the machine could have changed", async () => {
-  const { cwd, env, run } = await createEmptyPlane();
-  expect((await run(PROVISION_COMMAND, ["--yes"], env)).exit).toBe(0);
-  chmodSync(join(cwd, "data/connection.env"), 0o666);
-  const { exit, err } = await run(resolve("runtime/start.js"), [], NEW_SHELL);
-  expect(exit).toBe(78);
-  expect(err).toContain("data/connection.env\n    given:  a file of mode 0666\n    wanted: mode 0600");
-}, 120_000);
-
-test("the environment and .env override the settings that provision stored", async () => {
-  const { cwd, env, run } = await createEmptyPlane();
-  expect((await run(PROVISION_COMMAND, ["--yes"], env)).exit).toBe(0);
-  writeFileSync(join(cwd, ".env"), "LOCALE=wrong-in-dotenv\n");
-  const { exit, err } = await run(resolve("runtime/start.js"), [], { ...NEW_SHELL, PORT: "wrong-in-environment" });
-  expect(exit).toBe(78);
-  expect(err).toContain("wrong-in-dotenv");
-  expect(err).toContain("wrong-in-environment");
-  expect(err).not.toContain("PLANE_URL");
-}, 120_000);
-
-test("npm start and the doctor name both files when the settings file has no agents and the one that provision wrote has them", async () => {
-  const { cwd, env, start, run } = await createEmptyPlane();
-  expect((await run(PROVISION_COMMAND, ["--yes"], env)).exit).toBe(0);
+  // A settings file without agents beside the one that provision wrote.
   writeFileSync(join(cwd, "crew.json"), '{ "claim_minutes": 20 }', { mode: 0o600 });
   const shell = { ...NEW_SHELL, GROUNDCREW_CONFIG: "crew.json" };
   const expected = /crew\.json \(GROUNDCREW_CONFIG\) has no \\?"agents\\?".*data\/groundcrew\.json.*has\s+10/s;
-  expect((await run(resolve("runtime/doctor.js"), [], shell)).out).toMatch(expected);
-  const product = start(resolve("runtime/start.js"), [], shell);
-  let out = "";
+  expect((await run(getBuiltProgram("doctor"), [], shell)).out).toMatch(expected);
+  const product = start(getBuiltProgram("start"), [], shell);
+  let log = "";
   product.stdout.on("data", (data: Buffer) => {
-    out += data;
+    log += data;
   });
-  await expect.poll(() => out, { timeout: 30_000 }).toMatch(expected);
+  await expect.poll(() => log, { timeout: 30_000 }).toMatch(expected);
+  product.kill("SIGKILL");
+
+  // The environment and .env override what provision stored.
+  writeFileSync(join(cwd, ".env"), "LOCALE=wrong-in-dotenv\n");
+  const overridden = await run(getBuiltProgram("start"), [], { ...NEW_SHELL, PORT: "wrong-in-environment" });
+  expect(overridden.exit).toBe(78);
+  expect(overridden.err).toContain("wrong-in-dotenv");
+  expect(overridden.err).toContain("wrong-in-environment");
+  expect(overridden.err).not.toContain("PLANE_URL");
+
+  // Other accounts of the machine could have changed them.
+  chmodSync(join(cwd, "data/connection.env"), 0o666);
+  const changeable = await run(getBuiltProgram("start"), [], NEW_SHELL);
+  expect(changeable.exit).toBe(78);
+  expect(changeable.err).toContain("data/connection.env\n    given:  a file of mode 0666\n    wanted: mode 0600");
 }, 120_000);

@@ -6,6 +6,9 @@ import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { acquireProvisionLock } from "../../../runtime/provision/provision-lock.ts";
 import { lockFile } from "../../../runtime/stores/store-file.ts";
+import { GroundcrewError } from "../../../shared/errors.ts";
+import { createProvisionSetup, type ProvisionSetup } from "../../functions/provision/provision-setup.ts";
+import { createCommandFolder } from "./command-folder.ts";
 
 /** A path for a lock in a folder that does not exist yet. */
 function createLockPath() {
@@ -31,23 +34,6 @@ test("a lock names its process and start time, is readable only by its owner, an
   expect((statSync(resolve(path, "..")).mode & 0o777).toString(8)).toBe("700");
   lock.release();
   expect(existsSync(path)).toBe(false);
-});
-
-test("a held lock excludes other processes, and the refusal says what to do", async () => {
-  const path = createLockPath();
-  const lock = await acquireProvisionLock(path);
-  onTestFinished(() => lock.release());
-  await expect(acquireProvisionLock(path)).rejects.toThrow(
-    new RegExp(`Another provision is running \\(process ${process.pid} .* remove ${path} first`),
-  );
-});
-
-test("the lock of a process that has ended is taken over", async () => {
-  const path = createLockPath();
-  writeForeignLock(path, { pid: createDeadPid() });
-  const lock = await acquireProvisionLock(path);
-  expect(readLock(path).pid).toBe(process.pid);
-  lock.release();
 });
 
 test("a lock is taken over when its process id now belongs to another process or to our own", async () => {
@@ -134,12 +120,6 @@ test("a folder that cannot be written is refused before anything is done", async
   });
 });
 
-test.runIf(existsSync("/proc/self"))("a path where no folder can be created is refused at once", async () => {
-  await expect(acquireProvisionLock("/proc/none/of/these/provision.lock")).rejects.toMatchObject({
-    code: "bad_request",
-  });
-});
-
 test("acquiring the lock removes temporary files of interrupted writes, but not of current ones", async () => {
   const path = createLockPath();
   const agent = resolve(path, "../agents/thot");
@@ -161,4 +141,57 @@ test("acquiring the lock removes temporary files of interrupted writes, but not 
   (await acquireProvisionLock(path)).release();
   expect(old.map(existsSync)).toEqual([false, false, false]);
   expect(stored.map(existsSync)).toEqual([true, true, true]);
+});
+
+/** Makes Plane stop answering from the first request for projects on. */
+async function silencePlane(setup: ProvisionSetup) {
+  setup.plane.faults.add({ path: "/projects/" }, { kind: "half-open" });
+  return {
+    waitUntilReached: () =>
+      expect.poll(() => setup.plane.ledger.requests.some(({ status }) => status === 0), { timeout: 15_000 }).toBe(true),
+  };
+}
+
+test.each([
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)(
+  "provision releases its lock when it is stopped by %s, and says how to continue",
+  async (signal, code) => {
+    const setup = await createProvisionSetup();
+    const { start, lock } = createCommandFolder(setup);
+    const silence = await silencePlane(setup);
+    const run = start(["--yes"]);
+    await silence.waitUntilReached();
+    expect(existsSync(lock)).toBe(true);
+    run.child.kill(signal);
+    const { exit, err } = await run.ended;
+    expect(exit).toBe(code);
+    expect(err).toContain("Run the same command again: it continues where it stopped.");
+    expect(existsSync(lock)).toBe(false);
+  },
+  60_000,
+);
+
+test("--dry-run takes no lock, and a run releases its lock even after a failure", async () => {
+  const setup = await createProvisionSetup();
+  const held = new GroundcrewError("conflict", "another run holds the lock");
+  const refused = { lock: () => Promise.reject(held) };
+  expect((await setup.provision(["--dry-run"], refused)).exit).toBe(0);
+  expect(await setup.provision(["--yes"], refused)).toMatchObject({
+    exit: 1,
+    err: expect.stringContaining(held.message),
+  });
+  let released = 0;
+  const release = () => {
+    released += 1;
+  };
+  const lock = async () => ({ isHeld: () => true, release });
+  expect((await setup.provision(["--yes"], { lock })).exit).toBe(0);
+  setup.files.set("data/secrets.json", { text: "{ half", mode: 0o600 });
+  expect((await setup.provision(["--yes"], { lock })).exit).toBe(78);
+  setup.files.set("data/secrets.json", { text: "{}", mode: 0o600 });
+  setup.files.set("data/provision-secrets.json", { text: "{ half", mode: 0o600 });
+  expect((await setup.provision(["--yes"], { lock })).exit).toBe(78);
+  expect(released).toBe(2);
 });

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { expect, onTestFailed, onTestFinished } from "vitest";
 import { omitUndefined } from "../../../shared/omit-undefined.ts";
 import { RELIABILITY_ADMIN_TOKEN, startSimulators } from "../../reliability/simulators.ts";
+import { getBuiltProgram } from "../../support/built-program.ts";
 import { findFreePort } from "../../support/redis-server.ts";
 import { createRunnerHost } from "./runner-host.ts";
 
@@ -60,7 +61,7 @@ export async function createProductRig({
   });
 
   function start(part: Part, own: Record<string, string> = {}) {
-    const command = part === "groundcrew" ? [resolve("runtime/start.js")] : [resolve("runtime/cli.js"), "runner"];
+    const command = part === "groundcrew" ? [getBuiltProgram("start")] : [getBuiltProgram("cli"), "runner"];
     const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...command], {
       cwd: host.folder,
       env: {

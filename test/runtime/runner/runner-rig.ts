@@ -2,10 +2,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { TestContext } from "vitest";
 import { endSessionProcesses } from "../../../runtime/runner/claude-process.ts";
 import type { ExchangeAnswer } from "../../../shared/tickets/exchange.ts";
+import { getBuiltProgram } from "../../support/built-program.ts";
 import { RUNNER_TOKEN, startExchangeServer } from "./exchange-server.ts";
 import { createRunnerHost } from "./runner-host.ts";
 
@@ -50,7 +51,7 @@ export async function createRunnerRig(
   });
 
   function start() {
-    const started = spawn(process.execPath, [resolve("runtime/cli.js"), "runner"], {
+    const started = spawn(process.execPath, [getBuiltProgram("cli"), "runner"], {
       cwd: folder,
       env: {
         ...host.env,

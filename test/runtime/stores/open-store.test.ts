@@ -37,16 +37,6 @@ describe("STORE_URL", () => {
     );
   });
 
-  test("memory: opens a store in memory with the given clock", async () => {
-    const store = await openStore("memory:", { prefix: "t", clock: () => 42 });
-    expect(await store.now()).toBe(42);
-  });
-
-  test("memory: uses the present time without a given clock", async () => {
-    const store = await openStore("memory:", { prefix: "t" });
-    expect(Math.abs((await store.now()) - Date.now())).toBeLessThan(1000);
-  });
-
   test.each([
     ["postgres://u:hunter2@db/x", "postgres:…"],
     ["https://u:hunter2@host", "https:…"],
@@ -59,9 +49,5 @@ describe("STORE_URL", () => {
       (error: Error) => error.message,
     );
     expect(refusal).toBe(`STORE_URL must be file:<folder>, redis://…, rediss://… or memory:, not ${shown}.`);
-  });
-
-  test("file: without a folder is refused", async () => {
-    await expect(openStore("file:", { prefix: "t" })).rejects.toThrow("does not contain a folder");
   });
 });

@@ -1,8 +1,13 @@
 import { Script } from "node:vm";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { compactStyle, PAGE_STYLES, PAGE_TEXTS, stripComments } from "../../../../functions/dashboard/page/bundle.ts";
+import { compactStyle, PAGE_STYLES, PAGE_TEXTS } from "../../../../functions/dashboard/page/bundle.ts";
 import { createPageRoute, createPageScript, renderPage } from "../../../../functions/dashboard/page/page-route.ts";
+import {
+  createTicketScript,
+  joinTerminalScript,
+  TICKET_VIEW_TEXTS,
+} from "../../../../functions/dashboard/page/ticket-bundle.ts";
 import { createAssetReader } from "../../../../runtime/node/files.ts";
 import { createTestApp } from "../../../support/test-app.ts";
 import { startTestRuntime } from "../../../support/test-runtime.ts";
@@ -47,13 +52,6 @@ test("the page's language is LOCALE, or with auto the browser's first one", asyn
   expect(await readLanguage("auto")).toBe("en");
 });
 
-test("the page's HTML has the English texts of the table until its script runs", () => {
-  const shown = [...pageMarkup.matchAll(/data-text="([\w.]+)"[^>]*>([^<]+)</g)];
-  expect(shown.length).toBeGreaterThan(10);
-  const table: Record<string, string> = PAGE_TEXTS.en;
-  expect(shown.map(([, name = "", text]) => [name, text])).toEqual(shown.map(([, name = ""]) => [name, table[name]]));
-});
-
 test("the page has less than 150 KB in all before compression, and is only sent again when it has changed", async () => {
   const { url } = await startTestRuntime();
   let size = 0;
@@ -68,28 +66,6 @@ test("the page has less than 150 KB in all before compression, and is only sent 
   expect(size).toBeGreaterThan(10_000);
   expect(size).toBeLessThan(150_000);
   expect(gzipSync(pageScript + pageStyle + pageMarkup).length).toBeLessThan(40_000);
-});
-
-test("two apps, as before and after reloaded settings, join the page once", async () => {
-  const { deps } = await createTestApp();
-  const readPaths: string[] = [];
-  const countingReader = (path: string) => {
-    readPaths.push(path);
-    return readAsset(path);
-  };
-  const apps = [1, 2].map(() => pageRoute.app({ ...deps, readAsset: countingReader }));
-  const scripts = await Promise.all(apps.map(async (app) => (await app.request("/assets/page.js")).text()));
-  expect(scripts).toEqual([pageScript, pageScript]);
-  expect(readPaths.toSorted()).toEqual([...new Set(readPaths)].sort());
-  expect(readPaths).toContain("functions/dashboard/page/script/page.js");
-});
-
-test("an app with other sources serves another page", async () => {
-  const { deps } = await createTestApp();
-  const readOtherAsset = (path: string) => `${readAsset(path)}${path.endsWith("/page.js") ? "void 0;\n" : ""}`;
-  const [first, second] = [readAsset, readOtherAsset].map((reader) => pageRoute.app({ ...deps, readAsset: reader }));
-  expect(await (await first?.request("/assets/page.js"))?.text()).toBe(pageScript);
-  expect(await (await second?.request("/assets/page.js"))?.text()).toBe(`${pageScript}void 0;\n`);
 });
 
 test("the page answers no other path", async () => {
@@ -111,18 +87,6 @@ test("the page has one script that imports nothing, and says everything in it", 
   expect(pageMarkup).not.toContain("modulepreload");
 });
 
-test("the page sends its script without comments, and leaves everything else in it", () => {
-  const script =
-    '/** @type {X} */\nlet a = /** @type {Y} */ (b); // c\n  /**\n   * d\n   */\n  // e\n  f("/** g */");\n';
-  expect(stripComments(script)).toBe('let a = /** @type {Y} */ (b); // c\n  f("/** g */");\n');
-});
-
-test("the page sends its style sheet without comments and needless spaces, and leaves texts and selectors as they are", () => {
-  const style =
-    '/* a */\n.b :hover,\n.c > d {\n  color: red;\n  content: "; /* e */ {";\n  margin: 0 calc(1px + 2px);\n}\n';
-  expect(compactStyle(style)).toBe('.b :hover,.c > d{color:red;content:"; /* e */ {";margin:0 calc(1px + 2px);}');
-});
-
 test("the page never renders text as markup", () => {
   expect(pageScript).not.toMatch(
     /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser/,
@@ -132,9 +96,6 @@ test("the page never renders text as markup", () => {
 const named = [
   ...`${pageCode} ${pageMarkup}`.matchAll(/(?:\btranslate(?:Parts)?\(|data-(?:text|label|hint)=)"([\w.-]+)"/g),
 ].map(([, name]) => name ?? "");
-const prefixes = [...pageCode.matchAll(/\b(?:translate(?:Parts)?|findTextName)\([^"`]*`([\w.]+\.)\$\{/g)].map(
-  ([, name]) => name ?? "",
-);
 
 test("the page's texts exist in English and in French, with the same placeholders", () => {
   const places = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
@@ -151,9 +112,137 @@ test("every text that the page's script or HTML uses exists", () => {
   expect(named.filter((name) => !(name in PAGE_TEXTS.en))).toEqual([]);
 });
 
-test("every text of the page is used", () => {
-  const isAsked = (name: string) =>
-    named.includes(name) || prefixes.some((prefix) => name.startsWith(prefix)) || pageCode.includes(`"${name}"`);
-  const unused = Object.keys(PAGE_TEXTS.en).filter((name) => !isAsked(name));
-  expect(unused).toEqual([]);
+const script = joinTerminalScript(createAssetReader());
+
+async function fetchTerminal(path: string) {
+  const { url } = await startTestRuntime();
+  const response = await fetch(url + path);
+  return { url, response, policy: response.headers.get("content-security-policy") ?? "", text: await response.text() };
+}
+
+test("the terminal's document is public, has no data, and allows only files and frames of this server", async () => {
+  const { response, policy, text } = await fetchTerminal("/terminal/onb-12");
+  expect(response.status).toBe(200);
+  expect(policy.split("; ")).toEqual(expect.arrayContaining(["default-src 'none'", "frame-ancestors 'self'"]));
+  expect(policy).not.toMatch(/unsafe|\*|https?:|data:|nonce/);
+  expect(response.headers.get("x-frame-options")).toBe("SAMEORIGIN");
+  expect(text).toContain('data-ticket="ONB-12"');
+  expect(text).not.toMatch(/<script(?![^>]* src="\/)|<style| on\w+=| style=|https?:\/\//);
+  expect(text).toContain('sandbox="allow-scripts"');
+});
+
+test("the picture's document has no origin and reaches nothing; only styles are set by script", async () => {
+  const { url, policy, text } = await fetchTerminal("/terminal/screen");
+  expect(policy).toMatch(
+    /^sandbox allow-scripts; default-src 'none'; script-src 'self'; style-src 'self' 'nonce-[\w-]+'/,
+  );
+  expect(policy).toContain("trusted-types 'none'");
+  expect(policy.replace("style-src-attr 'unsafe-inline'", "")).not.toMatch(
+    /unsafe|connect-src|img-src|\*|https?:|data:/,
+  );
+  const nonce = /'nonce-([\w-]+)'/.exec(policy)?.[1] ?? "";
+  expect(text).toContain(`content="${nonce}"`);
+  const again = await fetch(`${url}/terminal/screen`);
+  expect(again.headers.get("content-security-policy")).not.toContain(nonce);
+});
+
+test("the terminal's files are served when they are asked for, and again only when they have changed", async () => {
+  const { url } = await startTestRuntime();
+  for (const name of [
+    "terminal.js",
+    "terminal.css",
+    "terminal-screen.js",
+    "terminal-screen.css",
+    "xterm.js",
+    "xterm.css",
+  ]) {
+    const { status, headers } = await fetch(`${url}/terminal/assets/${name}`);
+    expect([name, status]).toEqual([name, 200]);
+    expect(headers.get("access-control-allow-origin")).toBe(/^terminal\./.test(name) ? null : "*");
+    const again = await fetch(`${url}/terminal/assets/${name}`, {
+      headers: { "if-none-match": headers.get("etag") ?? "" },
+    });
+    expect([name, again.status]).toEqual([name, 304]);
+  }
+});
+
+test.each(["/assets/page.js", "/assets/tickets.css", "/terminal/assets/xterm.js"])(
+  "%s has one strong ETag, which HEAD and 304 have as well",
+  async (path) => {
+    const { url } = await startTestRuntime();
+    const full = await fetch(url + path);
+    const size = (await full.arrayBuffer()).byteLength;
+    const tag = full.headers.get("etag") ?? "";
+    expect(tag).toMatch(/^"[\w-]+"$/);
+    expect(Number(full.headers.get("content-length"))).toBe(size);
+    const head = await fetch(url + path, { method: "HEAD" });
+    expect([head.status, await head.text()]).toEqual([200, ""]);
+    for (const name of ["etag", "content-length", "content-type", "cache-control", "content-security-policy"])
+      expect([name, head.headers.get(name)]).toEqual([name, full.headers.get(name)]);
+    for (const known of [tag, `W/${tag}`, `"other", ${tag}`, "*"]) {
+      const again = await fetch(url + path, { headers: { "if-none-match": known } });
+      expect([known, again.status, again.headers.get("etag"), await again.text()]).toEqual([known, 304, tag, ""]);
+      expect(again.headers.get("cache-control")).toBe("no-cache");
+    }
+    for (const other of ['"other"', tag.slice(1, -1)])
+      expect((await fetch(url + path, { headers: { "if-none-match": other } })).status).toBe(200);
+  },
+);
+
+test.each(["/terminal/ONB", "/terminal/..%2Fx-1", "/terminal/%3Cb%3E-1", "/terminal/assets/other.js", "/terminal/"])(
+  "%s is not found",
+  async (path) => {
+    expect((await fetchTerminal(path)).response.status).toBe(404);
+  },
+);
+
+test("the page frames documents of this server only, and loads nothing of the terminal before it is opened", async () => {
+  const { url, policy, text } = await fetchTerminal("/");
+  expect(policy).toContain("frame-src 'self'");
+  expect(policy).toContain("frame-ancestors 'none'");
+  expect(text + (await (await fetch(`${url}/assets/page.js`)).text())).not.toContain("xterm");
+});
+
+test("the terminal's script is one script that never renders text as markup", () => {
+  expect(script).not.toMatch(/^import\b/m);
+  expect(() => new Script(script.replaceAll(/^export /gm, ""))).not.toThrow();
+  expect(script).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function/);
+});
+
+const ticketScript = createTicketScript(readAsset);
+/** Without the table of texts, which names them all. */
+const ticketCode = ticketScript.replace(/^export const TICKET_TEXTS = .*\n/m, "");
+
+test("the view Tickets has a script and a style sheet of its own, of less than 45 KB, which the page loads when it is opened", async () => {
+  const { url } = await startTestRuntime();
+  const markup = String(await renderPage({ demo: true, language: "en", tickets: true }));
+  expect(markup).not.toContain("tickets.js");
+  let size = 0;
+  for (const path of ["/assets/tickets.js", "/assets/tickets.css"]) {
+    const response = await fetch(url + path);
+    expect(response.headers.get("content-security-policy")).toContain("default-src 'none'");
+    const text = await response.text();
+    size += gzipSync(text).length;
+    expect(text.length).toBeLessThan(path.endsWith(".js") ? 40_000 : 5_000);
+    const again = await fetch(url + path, { headers: { "if-none-match": response.headers.get("etag") ?? "" } });
+    expect([path, again.status]).toEqual([path, 304]);
+  }
+  expect(size).toBeLessThan(14_000);
+});
+
+test("the view Tickets never renders text as markup", () => {
+  expect(ticketCode).not.toMatch(
+    /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser/,
+  );
+});
+
+test("every text that the view Tickets uses exists, and every text is used", () => {
+  const names = Object.keys(TICKET_VIEW_TEXTS.en);
+  const named = [...ticketCode.matchAll(/\btranslateTicket\("([\w.]+)"/g)].map(([, name = ""]) => name);
+  const prefixes = [...ticketCode.matchAll(/`([\w.]+\.)\$\{/g)].map(([, prefix = ""]) => prefix);
+  expect(named.length).toBeGreaterThan(20);
+  expect(named.filter((name) => !names.includes(name))).toEqual([]);
+  const isUsed = (name: string) =>
+    ticketCode.includes(`"${name}"`) || prefixes.some((prefix) => name.startsWith(prefix));
+  expect(names.filter((name) => !isUsed(name))).toEqual([]);
 });

@@ -1,0 +1,361 @@
+import { dirname, join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { createTaskOperations } from "../../functions/agent/tool.ts";
+import { trackUpload } from "../../shared/tasks/deliverables/send-file.ts";
+import { prepareWish } from "../../shared/tasks/wishes.ts";
+import { startAgentsPageApp } from "../functions/dashboard/agents-page-app.ts";
+import { RUNTIME_ADMIN_TOKEN } from "../support/test-runtime.ts";
+import { FIND_LOW_CONTRAST, FIND_SMALL_TARGETS } from "./accessibility-checks.ts";
+import { closeSharedBrowser, hasChromium, openPage } from "./browser.ts";
+import { openSignedInPage, startPageTestApp } from "./page-test-app.ts";
+
+afterAll(closeSharedBrowser);
+
+describe.skipIf(!hasChromium())("The agents' tokens in Chromium", { timeout: 120_000 }, () => {
+  test("can be rotated with the keyboard alone (AUTH-04): a new token is shown once, then the old one is revoked", async () => {
+    const app = await startAgentsPageApp();
+    const page = await openPage(app.url);
+    const asked: string[] = [];
+    page.on("dialog", (dialog) => {
+      asked.push(dialog.message());
+      void (asked.length === 1 ? dialog.dismiss() : dialog.accept());
+    });
+    await page.fill("#token", RUNTIME_ADMIN_TOKEN);
+    await page.press("#token", "Enter");
+    await page.waitForSelector("#agents summary");
+    await page.locator("#agents summary").press("Enter");
+    const path = join(dirname(app.path), "agents/<agent>/token");
+    expect(await page.textContent("#agent-where")).toContain(`use its current token: ${path} on the server`);
+    const renew = page.getByRole("button", { name: "Create token Thot" });
+    await renew.press("Enter");
+    await expect.poll(() => asked.length).toBe(1);
+    expect(asked[0]).toContain("for Thot?");
+    expect(await page.isVisible("#agent-token")).toBe(false);
+
+    await renew.press("Enter");
+    const field = page.getByLabel("New token for Thot");
+    await field.waitFor();
+    const token = await field.inputValue();
+    expect(await page.evaluate("String(getSelection())")).toBe(token);
+    await expect.poll(() => app.isTokenAccepted(token)).toBe(true);
+    const retire = page.getByRole("button", { name: "Revoke old token Thot" });
+    await retire.waitFor({ timeout: 15_000 });
+    expect(await field.inputValue()).toBe(token);
+    await page.selectOption("#language", "fr");
+    expect(await page.getByLabel("Nouveau jeton pour Thot").inputValue()).toBe(token);
+    expect(await page.textContent("#agent-where")).toContain("utilisez son jeton actuel");
+    await page.selectOption("#language", "en");
+    await retire.waitFor();
+    await page.locator("#agent-close").press("Enter");
+    expect(await page.evaluate("document.activeElement.tagName")).toBe("SUMMARY");
+    expect(await page.content()).not.toContain(token);
+
+    await retire.press("Enter");
+    await page.waitForSelector("#agent-told:has-text('Only the newest token of Thot')");
+    await retire.waitFor({ state: "detached", timeout: 15_000 });
+    await page.selectOption("#language", "fr");
+    await page.getByRole("button", { name: "Créer un jeton Thot" }).waitFor();
+    expect(page.problems).toEqual([]);
+  });
+
+  test("show the reason for a refused change beside the agents", async () => {
+    const app = await startAgentsPageApp({ AGENT_TOKEN_THOT: "marked-given-bridge-token" });
+    const page = await openPage(app.url, { width: 390, height: 800 });
+    page.on("dialog", (dialog) => void dialog.accept());
+    await page.fill("#token", RUNTIME_ADMIN_TOKEN);
+    await page.press("#token", "Enter");
+    await page.click("#agents summary");
+    await page.getByRole("button", { name: "Create token Thot" }).click();
+    await page.waitForSelector("#agent-problem:has-text('comes from the environment')");
+    expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
+  });
+});
+
+describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, () => {
+  test("shows the month's budget above the board, in English and French, and nothing without a budget", async () => {
+    const app = await startPageTestApp(
+      {},
+      (plane, project, thot) => void plane.addItem(project, { name: "Write the mail", assignees: [thot] }),
+      { budget: { amount: 40, currency: "EUR" } },
+    );
+    await createTaskOperations(app.deps(), { name: "Thot", role: "worker" }).report("ONB-1", { cost: 8 });
+    await app.deps().ticks.runNow("figures");
+    const page = await openSignedInPage(app.url);
+    const spent = "Budget of the month: €8.00 spent + €0.00 estimated for open tasks, of €40.00 (20%).";
+    await page.waitForSelector(`#budget:has-text("${spent} Open tasks of unknown cost: 1.")`);
+    await page.selectOption("#language", "fr");
+    await page.waitForSelector('#budget:has-text("dépensés"):has-text("Tâches ouvertes de coût inconnu")');
+
+    const other = await startPageTestApp();
+    const plain = await openSignedInPage(other.url);
+    await plain.waitForSelector(".column");
+    expect(await plain.locator("#budget").isVisible()).toBe(false);
+  });
+});
+
+const parseLogLine = (line: string) => z.looseObject({ message: z.string().optional() }).parse(JSON.parse(line));
+
+describe.skipIf(!hasChromium())("Failed jobs in Chromium", { timeout: 120_000 }, () => {
+  test("are listed from the header's count with what they are for and why, and requeued or discarded with the keyboard alone", async () => {
+    // Nothing listens there, so a job that is requeued waits for its next try.
+    const url = "http://127.0.0.1:9/events";
+    const app = await startPageTestApp({}, undefined, {
+      forward: [{ url, secret: `whsec_${"c2VjcmV0".repeat(4)}`, events: ["completed"] }],
+    });
+    const ids = ["body:1/a", "body:2/b"];
+    await app.stop();
+    for (const id of ids) {
+      const facts = { at: "2026-11-23T08:00:00Z", item: { key: "ONB-7", title: "secret title" } };
+      const body = { type: "event", url, event: { kind: "completed" }, facts, correlation: "c" };
+      await app.store.commit({ jobs: [{ id, queue: "forward", lane: id, body }] });
+      const [job] = await app.store.take("forward", 1_000, 1);
+      if (job) await app.store.acknowledge(job, { dead: "refused\u202e by the other system" });
+    }
+    await app.restart();
+    const page = await openSignedInPage(app.url);
+    const asked: string[] = [];
+    page.on("dialog", (dialog) => {
+      asked.push(dialog.message());
+      void (asked.length === 1 ? dialog.dismiss() : dialog.accept());
+    });
+    const readIds = async () => (await app.store.listDeadJobs("forward")).map(({ id }) => id);
+    expect(await readIds()).toEqual(ids);
+    await page.locator("#failed-count", { hasText: "Failed jobs: 2" }).press("Enter");
+    expect(await page.evaluate("document.activeElement.tagName")).toBe("SUMMARY");
+    expect(await page.textContent("#failed-job-count")).toBe("2");
+    await page.waitForSelector("#failed-job-list li:has-text('body:1/a') time");
+    const text = await page.textContent("#failed-job-list");
+    expect(text).toContain("Event for another system (ONB-7)");
+    expect(text).toContain("refused by the other system");
+    expect(text).not.toContain("secret");
+    expect(await page.isVisible("#failed-job-list code")).toBe(false);
+    await page.getByRole("button", { name: "Requeue Event for another system (ONB-7) body:1/a" }).press("Enter");
+    await expect.poll(readIds).toEqual(["body:2/b"]);
+    await page.waitForSelector("#failed-job-told:has-text('Requeued: Event for another system (ONB-7)')");
+
+    const discard = page.getByRole("button", { name: "Discard Event for another system (ONB-7) body:2/b" });
+    await discard.press("Enter");
+    await expect.poll(() => asked.length).toBe(1);
+    expect(asked[0]).toMatch(/^Discard this failed job\? .*cannot be restored.*body:2\/b/);
+    expect(await readIds()).toEqual(["body:2/b"]);
+    await page.selectOption("#language", "fr");
+    await page
+      .getByRole("button", { name: "Abandonner Événement pour un autre système (ONB-7) body:2/b" })
+      .press("Enter");
+    await expect.poll(readIds).toEqual([]);
+    await page.waitForSelector("#failed-job-hint:has-text('Aucune tâche interne en échec')");
+    expect(await page.isVisible("#failed-count")).toBe(false);
+    const requester = { by: "page", client: "127.0.0.1", queue: "forward" };
+    await expect
+      .poll(() => app.logLines.map(parseLogLine).filter(({ message }) => message?.startsWith("failed job ")))
+      .toEqual([
+        expect.objectContaining({ message: "failed job requeued", id: "body:1/a", ...requester }),
+        expect.objectContaining({ message: "failed job discarded", id: "body:2/b", ...requester }),
+      ]);
+    expect(page.problems).toEqual([]);
+  });
+
+  test("another page's requeue is reported, and nothing is lost", async () => {
+    const app = await startPageTestApp();
+    await app.store.commit({ jobs: [{ id: "gone", queue: "inbox", lane: "a", body: "{}" }] });
+    const [job] = await app.store.take("inbox", 1_000, 1);
+    if (job) await app.store.acknowledge(job, { dead: "not understood" });
+    const page = await openSignedInPage(app.url, { width: 360, dark: true });
+    await page.press("#failed-count", "Enter");
+    const button = page.getByRole("button", { name: "Requeue Change reported by Plane gone" });
+    await button.waitFor();
+    expect(await page.evaluate(FIND_SMALL_TARGETS)).toEqual([]);
+    expect(await page.evaluate(FIND_LOW_CONTRAST)).toEqual([]);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
+    await page.route("**/dead-letters", (route) => route.abort());
+    await app.store.discard("inbox", "gone");
+    await button.press("Enter");
+    await page.waitForSelector("#failed-job-problem:has-text('It may have been requeued or discarded already')");
+  });
+});
+
+describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, () => {
+  test("shows above the board how far the first look at Plane is, in English and French, until it is complete", async () => {
+    let lift = () => {};
+    const app = await startPageTestApp({}, (plane, project, thot) => {
+      for (let n = 0; n < 3; n += 1) plane.addItem(project, { name: `Old task ${n}`, assignees: [thot] });
+      lift = plane.faults.add({ path: "relations" }, { kind: "status", status: 503, body: "{}" });
+    });
+    const page = await openSignedInPage(app.url);
+    const row = '#progress [data-part="first-look"]';
+    await page.waitForSelector(`${row}:has-text("reading what blocks 3 tasks of agents and 0 other items")`);
+    expect(await page.getByRole("progressbar", { name: "First look at Plane" }).count()).toBe(1);
+    expect(await page.evaluate("document.querySelector('#progress progress').value")).toBe(0);
+    await page.selectOption("#language", "fr");
+    await page.waitForSelector(`${row}:has-text("lecture de ce qui bloque 3 tâches d’agents")`);
+    expect(await page.getByRole("progressbar", { name: "Première lecture de Plane" }).count()).toBe(1);
+    lift();
+    await page.waitForSelector(row, { state: "detached", timeout: 60_000 });
+    expect(await page.isVisible("#progress")).toBe(false);
+    expect(page.problems).toEqual([]);
+  });
+});
+
+describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, () => {
+  test("shows a long rate limit of Telegram in its header, in English and French, and ends it with a button", async () => {
+    const app = await startPageTestApp();
+    const page = await openSignedInPage(app.url);
+    await app.store.pause("telegram:chat:4711", 3_600_000, true);
+    await page.waitForSelector('.hold:has-text("Telegram asked Groundcrew to wait: 60 min left")');
+    await page.selectOption("#language", "fr");
+    await page.waitForSelector('.hold:has-text("Telegram a demandé une pause")');
+    await page.click('.hold[data-system="telegram"] button:has-text("Réessayer")');
+    await page.waitForSelector(".hold", { state: "detached" });
+    expect((await app.store.listPauses())[0]?.until).toBeLessThanOrEqual(Date.now());
+  });
+});
+
+const SCRIPT = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>";
+const TITLES = [SCRIPT, "__proto__", "constructor", "x".repeat(255), "👩‍👩‍👧‍👦🏳️‍🌈".repeat(15), "مرحبا שלום"];
+const CHAT_TEXTS = ["[link](javascript:window.hacked=1)", SCRIPT, `/plane status ${"y".repeat(3_000)}`];
+
+describe.skipIf(!hasChromium())("The page with hostile data in Chromium", { timeout: 120_000 }, () => {
+  test.each([360, 1440])(
+    "runs nothing and stays as wide as its window of %i pixels (reliability 18)",
+    async (width) => {
+      const app = await startPageTestApp({ TELEGRAM_ALLOWED_USERS: "4711" });
+      app.plane.addProject({ name: `__proto__ ${"z".repeat(150)}`, identifier: "PROTO", by: app.ada });
+      const page = await openSignedInPage(app.url, { width });
+      const dialogs: string[] = [];
+      page.on("dialog", (dialog) => {
+        dialogs.push(dialog.message());
+        void dialog.dismiss();
+      });
+      const items = TITLES.map((name) => app.plane.addItem(app.project, { name, assignees: [app.thot] }));
+      for (const item of items) app.plane.addComment(item, `<p>${"w".repeat(10_000)}</p>`);
+      await expect
+        .poll(() => page.evaluate("document.querySelectorAll('[data-column=todo] .card').length"), { timeout: 30_000 })
+        .toBe(TITLES.length);
+      const views = width < 1_000 ? ["why", "chat", "team", "plan"] : ["team", "plan"];
+      if (width < 1_000) await page.click('#views [data-view="chat"]');
+      for (const text of CHAT_TEXTS) {
+        await page.fill("#say-text", text);
+        await page.press("#say-text", "Enter");
+        await expect.poll(() => page.inputValue("#say-text"), { timeout: 15_000 }).toBe("");
+      }
+      await page.waitForSelector(`.message:has-text("${"y".repeat(50)}")`, { timeout: 15_000 });
+      for (const view of [...views, "board"]) {
+        await page.click(`#views [data-view="${view}"]`);
+        if (view === "team") await page.waitForSelector(".task:has-text('__proto__')");
+        if (view === "plan") {
+          await page.selectOption("#projects", "ONB");
+          await page.waitForSelector(".node:has-text('__proto__')");
+        }
+        expect(await page.evaluate("document.documentElement.scrollWidth"), view).toBe(width);
+      }
+      expect(await page.textContent("#columns")).toContain("__proto__");
+      expect(await page.evaluate("document.querySelectorAll('main img, main script').length")).toBe(0);
+      expect(await page.evaluate("document.querySelectorAll('a[href^=\"javascript:\"]').length")).toBe(0);
+      expect(await page.evaluate("window.hacked")).toBeUndefined();
+      expect(dialogs).toEqual([]);
+      expect(page.problems).toEqual([]);
+    },
+  );
+});
+
+/** Direction marks, overrides and isolates, zero-width characters, tags, and control characters of C0 and C1. */
+const INVISIBLE =
+  "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u2060\ufeff\u{e0041}\u0007\u001b\u007f\u009b";
+
+/** Collects all texts and attributes of the page that contain a character which must not be shown. */
+const FIND_INVISIBLE = `[document.body, ...document.body.querySelectorAll("*")]
+  .flatMap((el) => [...el.attributes].map(({ value }) => value).concat([...el.childNodes].map((n) => n.nodeType === 3 ? n.data : "")))
+  .filter((text) => /[\\u061c\\u200b\\u200e\\u200f\\u202a-\\u202e\\u2060-\\u2069\\ufeff\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]|\\u{e0041}/u.test(text))`;
+
+describe.skipIf(!hasChromium())("Texts from Plane in Chromium", { timeout: 120_000 }, () => {
+  test("contain no control, direction or invisible characters on the board and in the activity list", async () => {
+    const app = await startPageTestApp();
+    const page = await openSignedInPage(app.url);
+    const eve = app.plane.addUser({ name: `E${INVISIBLE}ve`, email: "eve@example.com" });
+    app.plane.addProjectMember(app.project, eve);
+    const label = app.plane.addLabel(app.project, `ur${INVISIBLE}gent`);
+    const item = app.plane.addItem(app.project, {
+      name: `invoice${INVISIBLE}fdp.exe`,
+      assignees: [eve.id],
+      labels: [label.id],
+    });
+    await page.waitForSelector(".card:has-text('invoicefdp.exe')");
+    app.plane.editItem(item, { name: `report${INVISIBLE}fdp.exe`, state: "In Progress" });
+    await page.waitForSelector(".card:has-text('reportfdp.exe')");
+    await page.waitForSelector("#trail tr:has-text('Its title was “invoicefdp.exe”')");
+    await page.waitForSelector(".card .who:has-text('eve')");
+    expect(await page.evaluate(FIND_INVISIBLE)).toEqual([]);
+    expect(page.problems).toEqual([]);
+  });
+});
+
+describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, () => {
+  test("shows plans with their steps and state, in English and French, and names of projects as text", async () => {
+    const app = await startPageTestApp();
+    const page = await openSignedInPage(app.url);
+    expect(await page.isVisible("#plans")).toBe(false);
+    const plan = (project: string) =>
+      createTaskOperations(app.deps(), { name: "Thot", role: "concierge" }).plan({
+        project,
+        tasks: [{ id: "a", title: "A", assignee: "Thot" }],
+      });
+    // Thot plans while it is a Concierge no more, so this plan fails.
+    await plan("Shop");
+    const failed = '#plans li:has-text("Shop"):has-text("0 of 3 steps"):has-text("failed")';
+    await page.waitForSelector(`${failed}:has-text("Thot, which made this plan, is no longer a Concierge")`);
+    const wish = { id: "asked-for:1", text: "a site", by: "Ada", at: Date.now(), agent: "Thot" };
+    await app.store.commit(prepareWish(wish));
+    await plan("Site \u202e1");
+    await page.waitForSelector('#plans li:has-text("Site 1"):has-text("0 of 3 steps"):has-text("awaiting approval")');
+    await page.selectOption("#language", "fr");
+    await page.waitForSelector('#plans li:has-text("Site 1"):has-text("0 étapes sur 3"):has-text("en attente")');
+    expect(await page.getAttribute("#plans", "aria-label")).toBe("Plans");
+  });
+});
+
+describe.skipIf(!hasChromium())("The page in Chromium", { timeout: 120_000 }, () => {
+  test.each([
+    {
+      locale: "en-GB",
+      width: 1440,
+      dark: false,
+      title: "Thot uploads a file to ONB-1: film.mp4",
+      far: "1.5 MB of 6 MB",
+    },
+    {
+      locale: "fr-FR",
+      width: 360,
+      dark: true,
+      title: "Thot envoie un fichier à ONB-1 : film.mp4",
+      far: "1,5 Mo sur 6 Mo",
+    },
+  ])("shows a running upload with its bytes, live, on a bar that screen readers can read: %j", async (view) => {
+    const app = await startPageTestApp();
+    const page = await openSignedInPage(app.url, view);
+    expect(await page.isVisible("#progress")).toBe(false);
+    let now = Date.now();
+    const deps = { ...app.deps(), clock: () => now };
+    const upload = { task: "ONB-1", name: "film\u202e.mp4", agent: "Thot", size: 6_000_000 };
+    const progress = trackUpload(deps, upload, "1");
+    now += 2_000;
+    await progress.record(1_500_000);
+    await page.waitForSelector("#progress li");
+    const text = (await page.textContent("#progress li"))?.replace(/[\u00a0\u202f]/g, " ");
+    expect(text).toBe(view.title + view.far);
+    const bar = "document.querySelector('#progress progress')";
+    expect(await page.evaluate(`[${bar}.value, ${bar}.max]`)).toEqual([25, 100]);
+    expect(await page.getByRole("progressbar", { name: /film\.mp4/ }).count()).toBe(1);
+    // The row itself stays: only its bar and its numbers change.
+    await page.evaluate("window.row = document.querySelector('#progress li')");
+    now += 2_000;
+    await progress.record(3_000_000);
+    await expect.poll(() => page.evaluate(`${bar}.value`)).toBe(75);
+    expect(await page.evaluate("window.row === document.querySelector('#progress li')")).toBe(true);
+    expect(await page.evaluate(FIND_LOW_CONTRAST)).toEqual([]);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(view.width);
+    await progress.end();
+    await page.waitForSelector("#progress", { state: "hidden" });
+    expect(page.problems).toEqual([]);
+  });
+});

@@ -1,0 +1,200 @@
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { expect, test } from "vitest";
+import { renderDocuments } from "../../docs/generate/documents.ts";
+import { listMountedRoutes } from "../../docs/generate/routes-section.ts";
+import { TOOLS } from "../../functions/agent/tools.ts";
+import { manifest } from "../../functions/index.ts";
+import { type ErrorCode, GroundcrewError } from "../../shared/errors.ts";
+import { QUEUES } from "../../shared/store/port.ts";
+import { isShellBlock, PAGES, readBlocks, readInlineCommands, readProse } from "./document-blocks.ts";
+
+const readDocument = (name: string) => readFileSync(`docs/${name}.md`, "utf8");
+
+test("The documentation explains every route of the manifest in docs/http-api.md", async () => {
+  const explanations = readDocument("http-api").split("<!-- end of routes -->")[1] ?? "";
+  const routes = (await listMountedRoutes()).map(({ name }) => name);
+  expect(routes.length).toBeGreaterThan(20);
+  expect(routes.filter((name) => !explanations.includes(`\`${name}\``))).toEqual([]);
+});
+
+test("The documentation explains every tick and when it runs in docs/operations.md", () => {
+  const document = readDocument("operations");
+  expect(manifest.ticks.filter(({ name }) => !document.includes(`| \`${name}\` |`))).toEqual([]);
+});
+
+test("The documentation explains every queue in docs/troubleshooting.md", () => {
+  const document = readDocument("troubleshooting");
+  expect(QUEUES.filter((queue) => !document.includes(`| \`${queue}\` |`))).toEqual([]);
+});
+
+test("The documentation tells every error's code and status in docs/http-api.md", () => {
+  const rows = [...readDocument("http-api").matchAll(/^\| `(\w+)` \| (\d{3}) \|/gm)];
+  expect(rows).toHaveLength(12);
+  for (const [, code, status] of rows)
+    expect(new GroundcrewError(code as ErrorCode, "").status, code).toBe(Number(status));
+});
+
+test("README and docs/ state no number of tools, checks, settings or alerts, which would be wrong after the next one", () => {
+  const pages = ["README.md", ...globSync("docs/*.md")];
+  const stated = pages.flatMap((path) =>
+    [...readFileSync(path, "utf8").matchAll(/\b\d+ (?:tools|checks|settings|alerts|metrics|routes)\b/g)].map(
+      ([text]) => `${path}: ${text}`,
+    ),
+  );
+  expect(stated).toEqual([]);
+});
+
+const DOCUMENTS = [
+  ...globSync("*.md").filter((path) => path !== "CHANGELOG.md"),
+  ...globSync("docs/**/*.md"),
+  ...globSync("skills/**/*.md"),
+];
+const FOLDERS = /^(?:\.ci|bench|demo|docs|functions|runtime|shared|simulators|skills|test)\//;
+
+/** Code spans and links, without blocks of code. */
+const withoutBlocks = (path: string) => readFileSync(path, "utf8").replaceAll(/^ *```.*?^ *```$/gms, "");
+
+function findMissingPaths(path: string): string[] {
+  const spans = [...withoutBlocks(path).matchAll(/`([^`\s]+)`/g)].map(([, span = ""]) => span);
+  return spans.filter((span) => FOLDERS.test(span) && globSync(span.replace(/\/$/, "")).length === 0);
+}
+
+function findBrokenLinks(path: string): string[] {
+  const links = [...withoutBlocks(path).matchAll(/\]\(([^)\s]+)\)|<img src="([^"]+)"/g)].map(
+    (match) => match[1] ?? match[2],
+  );
+  return links.filter((link = "") => {
+    if (/^https?:/.test(link)) return false;
+    const [file = "", anchor] = link.split("#");
+    const target = file === "" ? path : normalize(join(dirname(path), file));
+    if (!existsSync(target)) return true;
+    return anchor !== undefined && !listAnchors(target).includes(anchor);
+  }) as string[];
+}
+
+/** The anchors GitHub gives to a document's headings. */
+function listAnchors(path: string): string[] {
+  const headings = [...withoutBlocks(path).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => heading);
+  return headings.map((heading) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+test.each(DOCUMENTS)("A document: %s names only files and folders that exist", (path) => {
+  expect(findMissingPaths(path)).toEqual([]);
+});
+
+test.each(DOCUMENTS)("A document: %s has only links that lead somewhere", (path) => {
+  expect(findBrokenLinks(path)).toEqual([]);
+});
+
+test("A document names tests by their whole path in docs/requirements.md", () => {
+  const tests = [...withoutBlocks("docs/requirements.md").matchAll(/`([^`\s]+\.test\.ts)`/g)].map(([, path]) => path);
+  expect(tests.length).toBeGreaterThan(20);
+  expect(tests.filter((path = "") => !path.startsWith("test/"))).toEqual([]);
+});
+
+test("A document stays short enough to read in README.md", () => {
+  expect(readFileSync("README.md", "utf8").trimEnd().split("\n").length).toBeLessThanOrEqual(130);
+});
+
+const decisions = globSync("docs/decisions/0*.md");
+
+test.each(decisions)("A decision: %s has a number, a status and a date", (path) => {
+  const [title = "", , status = ""] = readFileSync(path, "utf8").split("\n");
+  expect(title).toMatch(new RegExp(`^# ${/\d{4}/.exec(path)?.[0]} `));
+  expect(status).toMatch(/^\*\*Status\.\*\* (?:Accepted|Superseded by .+), \d{4}-\d\d-\d\d/);
+});
+
+test.each(decisions)("The index of decisions lists %s", (path) => {
+  expect(readFileSync("docs/decisions/README.md", "utf8")).toContain(`](${path.split("/").at(-1)})`);
+});
+
+/** Most words of README and docs/ without their generated sections and without docs/decisions. */
+const MOST_WORDS = 25_000;
+
+const countWords = (text: string) => text.split(/\s+/).filter(Boolean).length;
+
+test(`README and docs/ have at most ${MOST_WORDS} words, without what is generated`, () => {
+  const words = Object.fromEntries(PAGES.map((page) => [page, countWords(readProse(page))]));
+  const total = Object.values(words).reduce((sum, count) => sum + count, 0);
+  expect(total, JSON.stringify(words, undefined, 2)).toBeLessThanOrEqual(MOST_WORDS);
+});
+
+/** Pages about nothing that one does with commands. */
+const WITHOUT_COMMANDS = ["docs/left-out.md", "docs/messages.md"];
+
+test.each(PAGES.filter((page) => !WITHOUT_COMMANDS.includes(page) && page !== "README.md"))(
+  "%s starts with the commands for the usual case",
+  (page) => {
+    const [first] = readBlocks(page);
+    expect(first?.heading).toBe(/^# (.+)$/m.exec(readProse(page))?.[1]);
+  },
+);
+
+test("docs/troubleshooting.md answers first why an agent was not woken", () => {
+  expect(/^## (.+)$/m.exec(readProse("docs/troubleshooting.md"))?.[1]).toBe("Why was my agent not woken?");
+});
+
+test("README says how to clone the repository", () => {
+  expect(readProse("README.md")).toMatch(/^git clone \S+/m);
+});
+
+test("the generated sections of docs/ agree with the schemas and the manifest", async () => {
+  const stale = (await renderDocuments()).filter(({ current, expected }) => current !== expected);
+  const paths = stale.map(({ path }) => path);
+  expect(paths, "These documents are stale. Run `npm run docs` and commit what it writes.").toEqual([]);
+});
+
+const CALL = /readShellBlock\(\s*"([^"]+)",\s*"([^"]+)"(?:,\s*(\d+))?,?\s*\)/g;
+
+/** The shell blocks of all pages as `page, heading, number below the heading`. */
+function listShellBlocks() {
+  return PAGES.flatMap((page) => {
+    const counts = new Map<string, number>();
+    const shell = readBlocks(page).filter(isShellBlock);
+    return shell.map(({ heading, needs }) => {
+      counts.set(heading, (counts.get(heading) ?? 0) + 1);
+      return { name: `${page}, ${heading}, ${counts.get(heading)}`, needs };
+    });
+  });
+}
+
+/** The blocks that tests run. */
+function listRuns(): Set<string> {
+  const texts = globSync("test/docs/*.test.ts").map((path) => readFileSync(path, "utf8"));
+  const calls = texts.flatMap((text) => [...text.matchAll(CALL)]);
+  return new Set(calls.map(([, page, heading, nth = "1"]) => `${page}, ${heading}, ${nth}`));
+}
+
+test("Every shell block of README and docs/ is run by a test of this folder, or marked with what it needs", () => {
+  const runs = listRuns();
+  const blocks = listShellBlocks();
+  expect(blocks.length).toBeGreaterThan(40);
+  expect(blocks.filter(({ name, needs }) => needs === undefined && !runs.has(name)).map(({ name }) => name)).toEqual(
+    [],
+  );
+});
+
+test("A shell block that a test runs has no mark, and a mark says what is needed", () => {
+  const runs = listRuns();
+  const marked = listShellBlocks().filter(({ needs }) => needs !== undefined);
+  expect(marked.filter(({ name }) => runs.has(name))).toEqual([]);
+  expect(marked.filter(({ needs }) => !/^needs [a-z]/i.test(needs ?? ""))).toEqual([]);
+});
+
+test("Commands in the text of README and docs/ name scripts of package.json, commands and tools", () => {
+  const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
+  const commands = ["start", "tickets", "runner", "openclaw", "backup", "restore", "provision", "doctor"];
+  const known = new Set([...Object.keys(scripts), ...commands, ...TOOLS.map(({ name }) => name), "--help", "…"]);
+  const inline = PAGES.flatMap((page) => readInlineCommands(page, /^(?:npm run|npx groundcrew|groundcrew) /));
+  expect(inline.length).toBeGreaterThan(50);
+  const names = inline.map(
+    (command) => /^(?:npm run|npx groundcrew|groundcrew)(?: --silent)? (\S+)/.exec(command)?.[1] ?? "",
+  );
+  expect(names.filter((name) => !name.startsWith("<") && !known.has(name))).toEqual([]);
+});

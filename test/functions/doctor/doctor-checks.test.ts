@@ -1,0 +1,428 @@
+import { expect, test } from "vitest";
+import { parseVersionOutput } from "../../../functions/doctor/versions.ts";
+import { readKnownVersions } from "../../../runtime/doctor/openclaw-probe.ts";
+import { startGateway } from "../../support/openclaw-gateway.ts";
+import {
+  ACCOUNT_PASSWORD,
+  createDoctorSetup,
+  DOCTOR_BOT_TOKEN,
+  getFindings,
+  NO_OPENCLAW,
+  startFixedResponseServer,
+  WEBHOOK_TARGET,
+} from "./doctor-setup.ts";
+
+type Setup = Awaited<ReturnType<typeof createDoctorSetup>>;
+type SetupOptions = NonNullable<Parameters<typeof createDoctorSetup>[0]>;
+type GatewayOptions = Partial<Parameters<typeof startGateway>[0]>;
+/** What is wrong, the check that finds it, its finding, and what else the finding says to do. */
+type Case = [title: string, change: (setup: Setup) => unknown, check: string, finding: string | RegExp, todo?: RegExp];
+
+const HOOK_TOKEN = "marked-secret-hook-token";
+const KNOWN = { plane: ["v1.3.1", "v1.2.2"], openclaw: ["2026.2.26", "2026.9.6"] };
+const setEnv = (env: Record<string, string>) => (setup: Setup) => Object.assign(setup.env, env);
+
+/** Puts an OpenClaw gateway behind the agent Imhotep. */
+const useGateway = (options: GatewayOptions = {}, env: Record<string, string> = {}) => {
+  return async (setup: Setup) => {
+    const gateway = await startGateway({ version: "2026.9.6", token: HOOK_TOKEN, ...options });
+    Object.assign(setup.env, { OPENCLAW_URL: gateway.url, OPENCLAW_HOOK_TOKEN: HOOK_TOKEN, ...env });
+    Object.assign(setup.config.agents[0] ?? {}, { wake: "openclaw" });
+    return gateway;
+  };
+};
+
+/** Answers `openclaw --version` with this, while the gateway at `url` is down. */
+const printVersion = (output: string, url: string) => (setup: Setup) => {
+  Object.assign(setup.env, { OPENCLAW_URL: url, OPENCLAW_HOOK_TOKEN: HOOK_TOKEN });
+  setup.extra.knownVersions = KNOWN;
+  setup.extra.fetch = (input, init) =>
+    String(input).startsWith(url) ? Promise.reject(new Error("down")) : fetch(input, init);
+  const readVersion = async () => ({ kind: "exited" as const, code: 0, out: `${output}\n`, err: "" });
+  setup.extra.skill = { ...NO_OPENCLAW, readVersion };
+};
+
+const setTelegramWebhook = ({ env }: Setup, url: string) =>
+  fetch(`${env["TELEGRAM_API_ROOT"]}/bot${DOCTOR_BOT_TOKEN}/setWebhook`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ url }),
+  });
+
+/** Changes the answers about projects, of Imhotep's key only if `key` is his. */
+const alterProjects = (change: (body: string) => Response | string, onlyImhotep: boolean) => (setup: Setup) => {
+  setup.extra.fetch = async (input, init) => {
+    const real = await fetch(input, init);
+    const isHis = new Headers(init?.headers).get("x-api-key") === setup.env["PLANE_API_KEY_IMHOTEP"];
+    if (!String(input).includes("/projects/") || (onlyImhotep && !isHis)) return real;
+    const changed = change(await real.text());
+    return typeof changed === "string" ? new Response(changed, { headers: real.headers }) : changed;
+  };
+};
+
+/** A project in which nobody of the key's account is, with this description. */
+const addForeignProject = (description: string) => (setup: Setup) => {
+  setup.plane.addProject({ name: "javisi", identifier: "JAV" });
+  alterProjects((body) => {
+    const list = JSON.parse(body);
+    for (const row of list.results) if (row.identifier === "JAV") Object.assign(row, { is_member: false, description });
+    return JSON.stringify(list);
+  }, false)(setup);
+};
+
+const forbidden = () =>
+  new Response('{"detail":"You do not have permission to perform this action."}', { status: 403 });
+const chatNotFound = (chat: string) =>
+  `failed: @groundcrew_bot cannot see the chat TELEGRAM_CHAT_ID=${chat}: 400 Bad Request: chat not found`;
+
+const CASES: Case[] = [
+  [
+    "an invalid API key",
+    ({ plane, env }) => plane.revokeKey(env["PLANE_API_KEY"] ?? ""),
+    "plane key",
+    /^failed: .*not valid/,
+  ],
+  ["an unknown workspace", setEnv({ PLANE_WORKSPACE: "nope" }), "plane workspace", /^failed: nope: /],
+  [
+    "an unknown project of PLANE_PROJECTS",
+    setEnv({ PLANE_PROJECTS: "ONB,OPS" }),
+    "plane workspace",
+    "failed: javisi has no project OPS",
+  ],
+  [
+    "Plane's own sample project",
+    addForeignProject("Welcome to the Plane Demo Project! It shows what Plane can do."),
+    "plane workspace",
+    "ok: javisi, projects ONB; Plane's own sample project JAV is not followed",
+  ],
+  [
+    "a project without membership",
+    addForeignProject("Our work"),
+    "plane workspace",
+    "warning: the key's account is not a member of these projects of javisi: JAV",
+  ],
+  [
+    "a disabled webhook, also if Plane's delivery log cannot be read",
+    ({ plane, webhook }) => {
+      plane.faults.add({ path: "/webhook-logs/" }, { kind: "status", status: 504, body: "<html>too slow</html>" });
+      plane.setWebhookActive(webhook, false);
+    },
+    "plane webhook",
+    /^failed: .*is disabled/,
+  ],
+  [
+    "a delivery log that cannot be read",
+    ({ plane }) => plane.faults.add({ path: "/webhook-logs/" }, { kind: "status", status: 504, body: "<html>slow" }),
+    "plane webhook",
+    `ok: ${WEBHOOK_TARGET} is enabled`,
+  ],
+  [
+    "a secret of the webhook that differs",
+    setEnv({ PLANE_WEBHOOK_SECRET: "marked-secret-other-webhook" }),
+    "plane webhook",
+    /^failed: .*secret of .* differs/,
+  ],
+  [
+    "a webhook of another address",
+    ({ extra }) => Object.assign(extra, { webhookTarget: "https://other.example.test/webhooks/plane" }),
+    "plane webhook",
+    /^failed: Plane has no webhook .*\(1 for other addresses\)/,
+  ],
+  [
+    "no account of a person",
+    ({ extra }) => delete extra.account,
+    "plane webhook",
+    /^warning: not checked: no Plane account is configured; API keys cannot read webhooks/,
+    /Workspace settings, Webhooks/,
+  ],
+  [
+    "a refused sign-in of the person's account",
+    ({ plane, ada }) => plane.setPassword(ada, "another"),
+    "plane webhook",
+    /^warning: not checked: Plane refused to sign in .*AUTHENTICATION_FAILED/,
+  ],
+  [
+    "no PLANE_WEBHOOK_SECRET",
+    ({ env }) => delete env["PLANE_WEBHOOK_SECRET"],
+    "plane webhook",
+    /^warning: PLANE_WEBHOOK_SECRET is not set/,
+  ],
+  [
+    "an agent's key of another account",
+    ({ env }) => Object.assign(env, { PLANE_API_KEY_IMHOTEP: env["PLANE_API_KEY"] }),
+    "agent Imhotep",
+    /^failed: its API key belongs to ada@/,
+  ],
+  [
+    "an agent's invalid key",
+    ({ env, plane }) => plane.revokeKey(env["PLANE_API_KEY_IMHOTEP"] ?? ""),
+    "agent Imhotep",
+    /^failed: .*not valid/,
+  ],
+  [
+    "an agent that is no member of the workspace",
+    ({ config }) => config.agents.push({ name: "Thot", email: "thot@javisi.local.test" }),
+    "agent Thot",
+    "failed: thot@javisi.local.test is not a member of javisi: no task can be assigned to it",
+  ],
+  [
+    "an agent that was removed from the workspace although Plane's list still contains it",
+    alterProjects(forbidden, true),
+    "agent Imhotep",
+    "failed: imhotep@javisi.local.test was removed from javisi: its key has no access there",
+  ],
+  [
+    "an agent that is in no project",
+    alterProjects((body) => body.replaceAll('"is_member":true', '"is_member":false'), true),
+    "agent Imhotep",
+    "warning: is not a member of any project: it cannot work on tasks",
+  ],
+  [
+    "an agent without a bridge token",
+    ({ env }) => delete env["AGENT_TOKEN_IMHOTEP"],
+    "agent Imhotep",
+    /^warning: .*no bridge token/,
+  ],
+  [
+    "an agent without an API key",
+    ({ env }) => delete env["PLANE_API_KEY_IMHOTEP"],
+    "agent Imhotep",
+    /^warning: has no API key of its own/,
+  ],
+  [
+    "a Plane that was not tried",
+    ({ extra }) => Object.assign(extra, { knownVersions: { ...KNOWN, plane: ["v1.2.2"] } }),
+    "plane version",
+    "warning: 1.3.1: Groundcrew was not tried with Plane 1.3, only with v1.2.2",
+  ],
+  ["a Plane that was tried", ({ extra }) => Object.assign(extra, { knownVersions: KNOWN }), "plane version", ""],
+  ["no list of tried versions", () => {}, "plane version", ""],
+  [
+    "an OpenClaw that was not tried",
+    printVersion("OpenClaw 2026.7.2 (eb377ac)", "http://127.0.0.1:18789"),
+    "openclaw version",
+    "warning: 2026.7.2: Groundcrew was not tried with this version of OpenClaw, only with 2026.2.26, 2026.9.6",
+  ],
+  [
+    "an OpenClaw that was tried",
+    printVersion("OpenClaw 2026.9.6 (eb377ac)", "http://127.0.0.1:18789"),
+    "openclaw version",
+    "",
+  ],
+  ["an OpenClaw on another machine", printVersion("2026.7.2", "http://openclaw.test:18789"), "openclaw version", ""],
+  ["a gateway of 2026.9", useGateway(), "openclaw", /^ok: http:\S+ accepts the hook token$/],
+  ["a gateway of 2026.2", useGateway({ version: "2026.2.26" }), "openclaw", /^ok: http:\S+ accepts the hook token$/],
+  [
+    "an agent that the gateway knows",
+    useGateway({ sessionKeys: true }),
+    "openclaw agent Imhotep",
+    'ok: known as "imhotep"; it was not woken',
+  ],
+  [
+    "a version that does not report agents",
+    useGateway({ version: "2026.2.26" }),
+    "openclaw agents",
+    /^warning: this version does not report/,
+  ],
+  [
+    "an agent that the gateway does not know",
+    useGateway({ agents: ["thot"] }),
+    "openclaw agent Imhotep",
+    'failed: the gateway does not know the agent "imhotep"',
+  ],
+  [
+    "an agent that hooks may not wake",
+    useGateway({ allowed: ["thot"] }),
+    "openclaw agent Imhotep",
+    'failed: hooks are not allowed to wake "imhotep"',
+  ],
+  [
+    "a wrong hook token",
+    useGateway({}, { OPENCLAW_HOOK_TOKEN: "marked-secret-wrong" }),
+    "openclaw",
+    /^failed: .* refuses the hook token \(401\)/,
+  ],
+  [
+    "a gateway that cannot be reached",
+    useGateway({}, { OPENCLAW_URL: "http://127.0.0.1:1" }),
+    "openclaw",
+    /^failed: http:\/\/127\.0\.0\.1:1 cannot be reached/,
+  ],
+  [
+    "another program at the gateway's address, which repeats the token",
+    async (setup) =>
+      useGateway({}, { OPENCLAW_URL: await startFixedResponseServer(200, `you sent ${HOOK_TOKEN}`) })(setup),
+    "openclaw",
+    /^failed: .*answers 200/,
+  ],
+  ["a private chat", () => {}, "telegram chat", "ok: 42, private"],
+  ["a group", setEnv({ TELEGRAM_CHAT_ID: "-7" }), "telegram chat", 'ok: -7, supergroup "The crew"'],
+  [
+    "a person who has not written to the bot",
+    setEnv({ TELEGRAM_CHAT_ID: "43" }),
+    "telegram chat",
+    chatNotFound("43"),
+    /They must write \/start to @groundcrew_bot first/,
+  ],
+  [
+    "a channel without the bot",
+    setEnv({ TELEGRAM_CHAT_ID: "@elsewhere" }),
+    "telegram chat",
+    chatNotFound("@elsewhere"),
+    /Add @groundcrew_bot to the group or channel/,
+  ],
+  [
+    "a wrong token of the bot",
+    setEnv({ TELEGRAM_BOT_TOKEN: "1000:marked-secret-wrong" }),
+    "telegram",
+    "failed: 401 Unauthorized",
+  ],
+  [
+    "a webhook of another program at the bot",
+    async (setup) => setTelegramWebhook(setup, `${await startFixedResponseServer(200, "{}")}/marked-secret-path`),
+    "telegram webhook",
+    /^warning: updates are to be polled, but the bot has a webhook at http:\/\/127\.0\.0\.1:\d+, which prevents polling$/,
+    /another program uses this bot/,
+  ],
+  [
+    "a missing webhook of the bot",
+    setEnv({ PUBLIC_URL: "https://crew.example.invalid" }),
+    "telegram webhook",
+    /^warning: the bot has no webhook/,
+  ],
+  [
+    "a webhook of the bot that fails",
+    async (setup) => {
+      const url = await startFixedResponseServer(500, "");
+      setup.env["PUBLIC_URL"] = url;
+      await setTelegramWebhook(setup, `${url}/webhooks/telegram`);
+      await setup.telegram.postAsUser(42, 7, "hello");
+    },
+    "telegram webhook",
+    /^warning: .*last error: .*500/,
+  ],
+  [
+    "a bot without users",
+    ({ env }) => delete env["TELEGRAM_ALLOWED_USERS"],
+    "telegram users",
+    "warning: the bot accepts no user",
+  ],
+];
+
+test.each(CASES)(
+  "The doctor's findings with %s are right and show no secret",
+  async (_, change, name, finding, todo) => {
+    const setup = await createDoctorSetup();
+    const gateway = await change(setup);
+    const findings = await setup.examine();
+    if (typeof finding === "string") expect(getFindings(findings, name)).toBe(finding);
+    else expect(getFindings(findings, name)).toMatch(finding);
+    if (todo) expect(findings.checks.find((check) => check.name === name)?.todo).toMatch(todo);
+    expect(findings.ok).toBe(!findings.checks.some(({ status }) => status === "failed"));
+    expect(JSON.stringify(findings)).not.toMatch(
+      new RegExp(`marked-secret|${ACCOUNT_PASSWORD}|${setup.webhook.secret}`),
+    );
+    // The doctor wakes no agent.
+    if (gateway && typeof gateway === "object" && "runs" in gateway) expect(gateway.runs).toEqual([]);
+  },
+);
+
+const QUOTA_CASES: [string, SetupOptions, Record<string, string>, string, RegExp, RegExp?][] = [
+  ["all used up", { rateLimit: 1 }, { PLANE_RATE_LIMIT: "1" }, "plane quota", /^warning: only 0 of 1 /],
+  ["too small", { rateLimit: 1 }, {}, "plane workspace", /^warning: Plane's rate limit is reached/],
+  [
+    "used up after provision",
+    { rateLimit: 3 },
+    { PLANE_RATE_LIMIT: "20" },
+    "plane quota",
+    /^/,
+    /Right after provision, a start or many changes this is normal/,
+  ],
+  ["larger than used", { rateLimit: 600 }, {}, "plane quota", /^warning: 598 .*more than PLANE_RATE_LIMIT/],
+  [
+    "large enough",
+    { rateLimit: 600 },
+    { PLANE_RATE_LIMIT: "600" },
+    "plane quota",
+    /^ok: 598 of 600 requests are left this minute$/,
+  ],
+  ["of another clock", { clock: () => Date.now() + 90_000 }, {}, "plane clock", /^warning: (89|90|91) s ahead of/],
+  [
+    "of v1.2.x",
+    { version: "1.2.2" },
+    {},
+    "plane",
+    /^warning: 1\.2\.0, PLANE_COMMUNITY: its API has no relations/,
+    /activities of a task.*until the next poll/,
+  ],
+];
+
+test.each(QUOTA_CASES)(
+  "The doctor's findings about a Plane whose quota or form is %s",
+  async (...[, options, env, name, finding, todo]) => {
+    const setup = await createDoctorSetup(options);
+    Object.assign(setup.env, env);
+    const findings = await setup.examine();
+    expect(getFindings(findings, name)).toMatch(finding);
+    if (todo) expect(findings.checks.find((check) => check.name === name)?.todo).toMatch(todo);
+  },
+);
+
+test("The doctor finds a healthy set-up in order, with three requests of the key's quota and two of each agent's", async () => {
+  const { examine, plane, ada, imhotep } = await createDoctorSetup();
+  const findings = await examine();
+  expect(findings.checks.filter(({ status }) => status !== "ok")).toEqual([]);
+  expect(findings.ok).toBe(true);
+  expect(getFindings(findings, "plane")).toBe(
+    "ok: 1.3.1, PLANE_COMMUNITY, with relations and with webhooks for edits through the API",
+  );
+  expect(getFindings(findings, "plane uploads")).toContain("5 MiB");
+  expect(getFindings(findings, "plane key")).toBe("ok: valid, belongs to ada");
+  expect(getFindings(findings, "plane workspace")).toBe("ok: javisi, projects ONB");
+  expect(getFindings(findings, "plane quota")).toBe(
+    "ok: 58 of 60 requests are left this minute; a team waits less with API_KEY_RATE_LIMIT=600/minute in Plane's environment and PLANE_RATE_LIMIT=600 here",
+  );
+  expect(getFindings(findings, "plane clock")).toMatch(/^ok: within \d s/);
+  expect(getFindings(findings, "plane webhook")).toContain(`ok: ${WEBHOOK_TARGET} is enabled`);
+  expect(getFindings(findings, "agent Imhotep")).toContain("ok: ");
+  expect(getFindings(findings, "telegram")).toBe("ok: @groundcrew_bot");
+  expect(getFindings(findings, "telegram webhook")).toBe("ok: none: updates are polled");
+  const owners = plane.ledger.requests.filter(({ api }) => api).map(({ owner }) => owner);
+  expect(owners.filter((id) => id === ada.id)).toHaveLength(3);
+  expect(owners.filter((id) => id === imhotep.id)).toHaveLength(2);
+});
+
+test("The doctor's only finding about a Plane that does not answer is that", async () => {
+  const { examine, plane } = await createDoctorSetup();
+  await plane.takeDown();
+  const findings = await examine();
+  expect(findings.ok).toBe(false);
+  expect(getFindings(findings, "plane")).toMatch(/^failed: Plane could not be reached .*ECONNREFUSED/);
+  expect(findings.checks.filter(({ name }) => name.startsWith("plane"))).toHaveLength(1);
+});
+
+test.each(["1.3.1", "1.2.2"] as const)(
+  "The doctor fails for an agent that was removed from a project that Groundcrew created (Plane %s)",
+  async (version) => {
+    const { examine, plane, ada, imhotep, env } = await createDoctorSetup({ version });
+    const headers = { "x-api-key": env["PLANE_API_KEY"] ?? "", "content-type": "application/json" };
+    const project = { name: "Website", identifier: "WEB", external_source: "groundcrew", external_id: "project:1" };
+    const url = `${plane.url}/api/v1/workspaces/javisi/projects/`;
+    const created = await fetch(url, { method: "POST", headers, body: JSON.stringify(project) });
+    const { id } = (await created.json()) as { id: string };
+    plane.addProjectMember(id, imhotep);
+    expect(getFindings(await examine(), "agent Imhotep")).toContain("ok: ");
+    plane.removeProjectMember(id, imhotep.email);
+    expect(getFindings(await examine(), "agent Imhotep")).toContain("failed: is not a member of Website (WEB)");
+    plane.archiveProject(id, { by: ada });
+    expect(getFindings(await examine(), "agent Imhotep")).toContain("ok: ");
+  },
+);
+
+test("UPG: the doctor knows the versions of compose/versions.env, and reads what both versions of OpenClaw print", () => {
+  expect(readKnownVersions()).toEqual(KNOWN);
+  expect(readKnownVersions("/nowhere/versions.env")).toEqual({ plane: undefined, openclaw: undefined });
+  expect(parseVersionOutput("OpenClaw 2026.9.6 (eb377ac)\n")).toBe("2026.9.6");
+  expect(parseVersionOutput("2026.2.26\n")).toBe("2026.2.26");
+  expect(parseVersionOutput("update available: 2026.9.6\n")).toBeUndefined();
+});

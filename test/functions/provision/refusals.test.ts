@@ -1,0 +1,363 @@
+import { expect, test } from "vitest";
+import { webhooksApi } from "../../../shared/plane/app/endpoints.ts";
+import { unusedApi } from "../../support/unused-plane-endpoints.ts";
+import { ADMIN_PASSWORD, alterResponse, createExistingInstance, rejectForm } from "./existing-instance.ts";
+import { ADMIN_EMAIL, createProvisionSetup, NOTES_PATH, type ProvisionSetup } from "./provision-setup.ts";
+import { readProvisionedState } from "./provisioned-state.ts";
+
+type Fetch = typeof globalThis.fetch;
+type Fault = Parameters<ProvisionSetup["plane"]["faults"]["add"]>;
+
+interface Refusal {
+  /** The step that fails. */
+  step: string;
+  says: (string | RegExp)[];
+  notSays?: string[];
+  options?: NonNullable<Parameters<typeof createProvisionSetup>[0]>;
+  /** The workspace of a Plane that was set up before; "" for one without a workspace. */
+  existing?: string;
+  prepare?: (setup: ProvisionSetup) => unknown;
+  env?: Record<string, string>;
+  fault?: Fault;
+  fetch?: (setup: ProvisionSetup) => Fetch;
+  args?: string[];
+}
+
+const target = (PLANE_WEBHOOK_TARGET: string) => ({ env: { PLANE_WEBHOOK_TARGET } });
+const refuse = (path: string, status: number, body: string, method = "POST"): Fault => [
+  { method, path },
+  { kind: "status", status, body },
+];
+
+/** A fetch that drops the cookies from one path's answers, like a misconfigured proxy. */
+function dropCookies(path: string): Fetch {
+  return async (input, init) => {
+    const answer = await globalThis.fetch(input, init);
+    if (new URL(String(input)).pathname !== path) return answer;
+    const headers = new Headers(answer.headers);
+    headers.delete("set-cookie");
+    return new Response(answer.body, { status: answer.status, headers });
+  };
+}
+
+const REFUSALS: Record<string, Refusal> = {
+  "a wrong administrator password": {
+    existing: "javisi",
+    env: { PLANE_ADMIN_PASSWORD: "another-Wrong-one-1" },
+    step: "administrator",
+    says: [`refused the password of ${ADMIN_EMAIL}: set PLANE_ADMIN_PASSWORD`],
+    notSays: ["another-Wrong-one-1"],
+  },
+  "a missing administrator password for an existing Plane": {
+    existing: "javisi",
+    env: { PLANE_ADMIN_PASSWORD: "" },
+    step: "administrator",
+    says: ["set PLANE_ADMIN_PASSWORD", "`PLANE_ADMIN_PASSWORD_FILE=<that file> npm run provision`"],
+    notSays: ["refused the password"],
+  },
+  "an administrator address that Plane does not know": {
+    existing: "javisi",
+    env: { PLANE_ADMIN_EMAIL: "nobody@example.test" },
+    step: "administrator",
+    says: ["Plane has no account nobody@example.test"],
+  },
+  "a weak administrator password for a new Plane": {
+    env: { PLANE_ADMIN_PASSWORD: "weak" },
+    step: "administrator",
+    says: ["too weak. Set PLANE_ADMIN_PASSWORD to 12 or more characters"],
+  },
+  "a lost session cookie": {
+    fetch: () => dropCookies("/auth/sign-in/"),
+    step: "administrator",
+    says: ["did not recognize it at the next request: the session cookie was lost"],
+  },
+  "a form that is answered with a page because its cookie was lost": {
+    fetch: () => dropCookies("/auth/get-csrf-token/"),
+    step: "administrator",
+    says: ["its cookie or Referer header was lost", "Set PLANE_URL to the address at which people open Plane"],
+  },
+  "an API key from the environment that Plane does not accept": {
+    env: { PLANE_API_KEY_THOT: "plane_api_given0from0outside" },
+    step: "API key Thot",
+    says: ["refused the PLANE_API_KEY_THOT from the environment"],
+  },
+  "a Plane without password login": {
+    fetch: () =>
+      alterResponse("/api/instances/", (body) =>
+        body.replace('"is_email_password_enabled":true', '"is_email_password_enabled":false'),
+      ),
+    step: "plane",
+    says: ["for ada@example.test (password login is disabled), which provision cannot read. Enable password login"],
+  },
+  "another edition of Plane": {
+    fetch: () => alterResponse("/api/instances/", (body) => body.replace("PLANE_COMMUNITY", "PLANE_COMMERCIAL")),
+    step: "plane",
+    says: ["another edition of Plane (PLANE_COMMERCIAL)", "By hand: invite an account for each agent"],
+  },
+  "Plane's cloud": {
+    env: { PLANE_URL: "https://app.plane.so" },
+    fetch: (setup) => (input, init) => globalThis.fetch(String(input).replace("https://app.plane.so", setup.url), init),
+    step: "plane",
+    says: ["https://app.plane.so is Plane's cloud"],
+  },
+  "a Plane that never becomes ready": {
+    prepare: ({ plane }) => plane.takeDown(),
+    args: ["--wait", "20"],
+    step: "plane",
+    says: [/Plane at http:\/\/127.0.0.1:\d+ did not become ready within 20 s/],
+  },
+  "a redirect of PLANE_URL, for example from http to https": {
+    fault: [
+      { path: "/api/instances/" },
+      { kind: "status", status: 308, headers: { location: "https://plane.example.com/api/instances/" }, body: "" },
+    ],
+    step: "plane",
+    says: ["redirects instance_info to https://plane.example.com", /PLANE_URL is http:\/\/127/],
+  },
+  "a proxy in front of Plane that requires authentication": {
+    fault: refuse("/api/instances/", 401, "<html>Authorization", "GET"),
+    step: "plane",
+    says: ["requires authentication (401): let /api, /auth and /god-mode pass without it"],
+  },
+  "a sign-up that requires a code by e-mail": {
+    prepare: (setup) => rejectForm(setup, "/auth/sign-up/", "MAGIC_SIGN_UP_EMAIL_CODE_REQUIRED"),
+    step: "account Imhotep",
+    says: ["requires a code by e-mail for imhotep@javisi.local"],
+  },
+  "disabled sign-up for invited accounts": {
+    prepare: (setup) => rejectForm(setup, "/auth/sign-up/", "SIGNUP_DISABLED"),
+    step: "account Thot",
+    says: ["sign-up is disabled. Enable it while provision runs (God mode", "PLANE_API_KEY_<AGENT>"],
+  },
+  "a redirect whose answer is not needed": {
+    fault: [
+      { method: "POST", path: "/api/workspaces/javisi/invitations/" },
+      { kind: "status", status: 302, headers: { location: "https://elsewhere.example.com/" }, body: "" },
+    ],
+    step: "account Thot",
+    says: ["redirects workspace_invitations_create to https://elsewhere"],
+  },
+  "a missing invitation": {
+    fetch: () => (input, init) =>
+      init?.method === "GET" && String(input).endsWith("/api/users/me/workspaces/invitations/")
+        ? Promise.resolve(new Response("[]"))
+        : globalThis.fetch(input, init),
+    step: "account Thot",
+    says: ["Plane shows thot@javisi.local no invitation to javisi"],
+  },
+  "a wait for a 429 that is too long": {
+    fault: [
+      { method: "POST", path: "/api/workspaces/" },
+      { kind: "rate limited", retryAfter: 900 },
+    ],
+    step: "workspace",
+    says: ["it asks to wait 900 s. Run the same command again after that"],
+  },
+  "a workspace of which the administrator is not a member": {
+    existing: "",
+    prepare: ({ plane }) => plane.addWorkspace({ slug: "javisi" }),
+    step: "workspace",
+    says: [`The workspace name javisi is already taken: ${ADMIN_EMAIL} is not a member of that workspace`],
+  },
+  "an administrator who is not an admin of the workspace": {
+    existing: "",
+    prepare({ plane }) {
+      plane.addWorkspace({ slug: "javisi", owner: plane.addUser({ name: "Grace" }) });
+      plane.addUser({ name: "Eve", email: "eve@example.test", role: 15, password: ADMIN_PASSWORD });
+    },
+    env: { PLANE_ADMIN_EMAIL: "eve@example.test" },
+    step: "workspace",
+    says: ["eve@example.test is not an admin of the workspace javisi"],
+  },
+  "a workspace slug in another case": {
+    existing: "javisi",
+    env: { PLANE_WORKSPACE: "Javisi" },
+    step: "workspace",
+    says: [/^The workspace is called javisi in Plane, not Javisi: set PLANE_WORKSPACE=javisi\.$/],
+  },
+  "a workspace slug that Plane reserves for its own pages": {
+    env: { PLANE_WORKSPACE: "god-mode" },
+    fetch: () => alterResponse("/api/workspace-slug-check/", () => '{"status":false}'),
+    step: "workspace",
+    says: [
+      "Plane reserves the name for its own pages (such as admin, api and settings). Choose another PLANE_WORKSPACE",
+    ],
+  },
+  "disabled creation of workspaces": {
+    fault: refuse("/api/workspaces/", 403, '{"error":"Workspace creation is not allowed"}'),
+    step: "workspace",
+    says: [
+      "Creating workspaces is disabled in this Plane. Enable it while provision runs (God mode, Workspaces",
+      "create the workspace javisi there by hand",
+    ],
+  },
+  "a secret project of the same name, which no list contains": {
+    fault: refuse("/projects/", 409, '{"name":"The project name is already taken"}'),
+    step: "project",
+    says: ["Choose another name and identifier in GROUNDCREW_CONFIG"],
+  },
+  "a webhook to a private address": {
+    options: target("http://10.1.2.3:8787/webhooks/plane"),
+    step: "webhook",
+    says: [
+      "it is or resolves to a private address",
+      "Set WEBHOOK_ALLOWED_IPS=10.1.2.3 in the environment of Plane's api and worker",
+    ],
+  },
+  "a webhook to a private address on v1.3.0, which has no variable that allows it": {
+    options: target("http://10.1.2.3:8787/webhooks/plane"),
+    fetch: () =>
+      alterResponse("/api/instances/", (body) =>
+        body.replace('"current_version":"1.3.1"', '"current_version":"1.3.0"'),
+      ),
+    step: "webhook",
+    says: ["This version of Plane has no variable that allows it (v1.3.1 has)"],
+    notSays: ["WEBHOOK_ALLOWED"],
+  },
+  "a webhook to a host name without a dot": {
+    options: { ...target("http://groundcrew:8787/webhooks/plane"), webhookAllowedHosts: ["groundcrew"] },
+    step: "webhook",
+    says: [/no dot .*network alias such as groundcrew\.internal.*WEBHOOK_ALLOWED_HOSTS=groundcrew\.internal/],
+  },
+  "a webhook to Plane's own address": {
+    options: target("http://127.0.0.1:8787/webhooks/plane"),
+    step: "webhook",
+    says: ["Set WEBHOOK_ALLOWED_HOSTS=127.0.0.1 in"],
+  },
+  "a webhook to Plane's own host": {
+    fault: refuse("/webhooks/", 400, '{"url":"URL domain or its subdomain is not allowed."}'),
+    step: "webhook",
+    says: ["it is Plane's own host or a subdomain of it", "WEBHOOK_ALLOWED_HOSTS=crew.example.com"],
+  },
+  "a webhook host that v1.2.x cannot resolve": {
+    options: { version: "1.2.2" },
+    fault: refuse("/webhooks/", 400, '{"url":"Hostname could not be resolved."}'),
+    step: "webhook",
+    says: ["Plane cannot resolve the name crew.example.com"],
+    notSays: ["private address"],
+  },
+  "a webhook to a loopback address": {
+    options: target("http://localhost:8787/webhooks/plane"),
+    step: "webhook",
+    says: [
+      "it is a loopback address, which leads from Plane to Plane's own machine or container",
+      "WEBHOOK_ALLOWED_HOSTS=localhost",
+    ],
+    notSays: ["private address"],
+  },
+  "a webhook to a loopback address on v1.2.x, which has no variable that allows it": {
+    options: { version: "1.2.2", ...target("http://127.0.0.1:8787/webhooks/plane") },
+    step: "webhook",
+    says: [
+      "it is a loopback address",
+      "This version of Plane has no variable that allows it",
+      "an address of Groundcrew that Plane can reach; a private one is accepted",
+    ],
+    notSays: ["WEBHOOK_ALLOWED"],
+  },
+};
+
+test.each(Object.entries(REFUSALS))("provision refuses %s with what to do", async (_, refusal) => {
+  const { step, says, notSays = [], options, existing, prepare, env, fault, fetch, args = [] } = refusal;
+  const merged = { ...options, env: { ...options?.env, ...env } };
+  // An existing Plane is set up by its own administrator, whatever the settings of provision say.
+  const setup =
+    existing === undefined
+      ? await createProvisionSetup(merged)
+      : (await createExistingInstance(options, existing)).setup;
+  await prepare?.(setup);
+  if (fault) setup.plane.faults.add(...fault);
+  const writesBefore = setup.plane.ledger.requests.length;
+  const change = { env: { ...setup.env, ...env }, ...(fetch && { fetch: fetch(setup) }) };
+  const { exit, detail, out, err, failed } = await setup.provisionWithReport(["--yes", ...args], change);
+  expect(exit).toBe(1);
+  expect(failed.map(({ name }) => name)).toContain(step);
+  for (const text of says) expect(detail(step)).toMatch(text);
+  for (const text of notSays) expect(out + err).not.toContain(text);
+  // Nothing is changed before Plane and its administrator are known to be right.
+  if (step === "plane")
+    expect(setup.plane.ledger.requests.slice(writesBefore).filter(({ method }) => method !== "GET")).toEqual([]);
+  if (step === "administrator")
+    expect(setup.plane.ledger.requests.filter(({ path }) => path.includes("/invitations/"))).toEqual([]);
+});
+
+test("the output names the failed step, and summarizes the steps that were skipped because of it", async () => {
+  const setup = await createProvisionSetup();
+  await setup.plane.takeDown();
+  const { out } = await setup.provision(["--yes", "--wait", "1"]);
+  expect(out.trim().split("\n")).toHaveLength(3);
+  expect(out).toContain("  skipped ");
+  expect([...setup.files.keys()]).toEqual(["groundcrew.json"]);
+});
+
+test("a refused webhook and a disabled sign-up succeed once the cause is gone", async () => {
+  const { setup, session } = await createExistingInstance({
+    ...target("http://groundcrew.internal:8787/webhooks/plane"),
+    webhookAllowedHosts: ["groundcrew.internal"],
+  });
+  await session.call(unusedApi.configure, { json: { ENABLE_SIGNUP: "0" } });
+  const undo = rejectForm(setup, "/auth/sign-up/", "SIGNUP_DISABLED");
+  expect((await setup.provisionWithReport()).failed.find(({ name }) => name === "API key Thot")?.detail).toBe(
+    "skipped because these steps failed: account Thot",
+  );
+  undo();
+  expect(await setup.provisionWithReport()).toMatchObject({ exit: 0, failed: [] });
+  expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
+});
+
+test("an agent's address that already has an account is refused until its password is stored", async () => {
+  const { setup } = await createExistingInstance({}, "");
+  setup.plane.addUser({ name: "Thot", email: "thot@javisi.local", password: "their-Own-pass-1" });
+  const { detail, failed } = await setup.provisionWithReport();
+  expect(detail("account Thot")).toContain("Plane already has an account thot@javisi.local");
+  expect(failed.map(({ name }) => name)).toEqual(["account Thot", "API key Thot", "sample tasks"]);
+  const notes = setup.readNotes();
+  notes.accounts["thot@javisi.local"] = { password: "their-Own-pass-1" };
+  setup.files.set(NOTES_PATH, { text: JSON.stringify(notes), mode: 0o600 });
+  expect((await setup.provisionWithReport()).failed).toEqual([]);
+  const { members, items } = await readProvisionedState(setup);
+  expect(members).toContain("thot@javisi.local 15 thot");
+  // The sample tasks wait for the accounts of their owners, because later runs never change them.
+  expect(items.map(({ assignees }) => assignees)).toEqual([
+    ["thot@javisi.local"],
+    ["imhotep@javisi.local"],
+    ["ada@example.test"],
+  ]);
+});
+
+test("provision adds only its own objects to a workspace that others use, and changes none of theirs", async () => {
+  const { setup, session } = await createExistingInstance();
+  const params = { workspace: "javisi" };
+  const url = "https://n8n.example.com/hook";
+  await session.call(webhooksApi.create, { params, json: { url, issue: true, is_active: false } });
+  const theirs = setup.plane.addProject({ name: "Their own", identifier: "OWN" });
+  const { id } = setup.plane.addItem(theirs, { name: "untouched" });
+  setup.plane.runWorker();
+  const item = setup.plane.item(id);
+  const label = setup.plane.addLabel(theirs, "mine");
+  const { failed, detail, exit } = await setup.provisionWithReport();
+  expect({ exit, failed }).toEqual({ exit: 0, failed: [] });
+  expect(detail("workspace")).toContain("javisi existed before: left unchanged (the settings differ: the name javisi)");
+  expect(detail("administrator's profile")).toContain("left unchanged");
+  expect(setup.plane.workspace.name).toBe("Existing workspace");
+  const all = (await session.call(webhooksApi.list, { params })).data;
+  expect(all.find((webhook) => webhook.url === url)).toMatchObject({ is_active: false, issue: true, project: false });
+  expect(setup.plane.item(id)).toEqual(item);
+  expect(setup.plane.labels(theirs)).toEqual([label]);
+  expect(setup.plane.states(theirs)).toHaveLength(5);
+  expect(await setup.provisionWithReport()).toMatchObject({ changed: 0 });
+});
+
+test("a project of the same name that provision did not create is left unchanged, and the refusal says what to choose", async () => {
+  const { setup } = await createExistingInstance();
+  const theirs = setup.plane.addProject({ name: "Onboarding", identifier: "HR" });
+  const { exit, detail } = await setup.provisionWithReport();
+  expect(exit).toBe(1);
+  expect(detail("project")).toContain(
+    "Plane already has a project Onboarding (HR) that provision did not create; it was not changed",
+  );
+  expect(setup.plane.states(theirs)).toHaveLength(5);
+  const config = { agents: [], provision: { project: false } };
+  setup.files.set("groundcrew.json", { text: JSON.stringify(config), mode: 0o600 });
+  expect((await setup.provisionWithReport()).failed).toEqual([]);
+});

@@ -1,0 +1,418 @@
+import { describe, expect, test } from "vitest";
+import { findPlanRun, type Plan } from "../../../shared/tasks/plan-record.ts";
+import { approvePlan, rejectPlan } from "../../../shared/tasks/planning/decide-plan.ts";
+import { type CrashPoint, createCrashSimulator } from "../../support/crash-simulator.ts";
+import { approveOnly, createPlanSetup, type PlanSetup, readRun, WEBSITE } from "./plan-setup.ts";
+
+test("reliability 35: a plan of 20 tasks is answered with at most two requests to Plane and completes by itself at 60 requests a minute", async () => {
+  const setup = await createPlanSetup({ rateLimit: 60 });
+  const { app, plan, settle, takeWakes } = setup;
+  const tasks = Array.from({ length: 20 }, (_, i) => ({
+    id: `t${i}`,
+    title: `Task ${i}`,
+    assignee: i % 2 === 0 ? "Imhotep" : "Thot",
+    ...(i > 1 ? { blocked_by: [`t${i - 2}`] } : {}),
+  }));
+  const startedAt = app.deps.clock();
+  const requests = await app.recordRequests(async () => {
+    // Without the background work that the call starts.
+    const answer = await setup.callTool("Concierge", "plan_project", { ...WEBSITE, tasks }, () => {});
+    expect(answer).toMatchObject({ done: [], remaining: 59, retry_after: 59 });
+  });
+  expect(requests.length).toBeLessThanOrEqual(2);
+  expect(app.deps.clock() - startedAt).toBeLessThan(1_000);
+
+  const seen: number[] = [];
+  for (let second = 0; second < 600 && seen.at(-1) !== 20; second += 1) {
+    await app.drain();
+    const lists = await Promise.all(["Imhotep", "Thot"].map((name) => app.actAs(name).list({})));
+    seen.push(lists.reduce((sum, { tasks: visible }) => sum + visible.length, 0));
+    if (seen.at(-1) === 0) expect(takeWakes()).toEqual([]);
+    app.advance(1_000);
+  }
+  expect([...new Set(seen)]).toEqual([0, 20]);
+  expect(await setup.listPlans()).toEqual(["Website: done 59/59"]);
+  await settle();
+  expect(takeWakes()).toEqual(["Imhotep: WEBS-1 It is yours to do", "Thot: WEBS-2 It is yours to do"]);
+  expect(app.plane.ledger.requests.filter(({ status }) => status === 429)).toEqual([]);
+  expect(await plan({ tasks })).toMatchObject({ project: "WEBS", remaining: 0 });
+});
+
+test("tasks of an incomplete plan cannot be claimed, are not counted in list_agents, and cause no wake at a poll", async () => {
+  const { app, plan, callTool, settle, takeWakes } = await createPlanSetup();
+  await plan();
+  let interrupted = false;
+  app.plane.faults.beforeRequest(({ method, path }) => {
+    if (method === "PATCH" && path.includes("work-items")) interrupted = true;
+  });
+  app.plane.faults.add({ method: "PATCH", path: /work-items/ }, { kind: "status", status: 503 }, 1_000);
+  // The first assignment reaches Plane by hand, as if its answer was lost.
+  for (let i = 0; i < 60 && !interrupted; i += 1) {
+    await app.drain();
+    app.advance(1_000);
+  }
+  const { data } = await app.deps.plane.call((await import("../../../shared/plane/projects.ts")).projectsApi.list);
+  const website = data.results.find(({ name }) => name === "Website")?.id ?? "";
+  const [drawing] = app.plane.items(website);
+  app.plane.editItem(drawing ?? "", { assignees: [app.getUser("Imhotep")] });
+  await app.poll();
+  await app.poll();
+  expect((await app.actAs("Imhotep").list({})).tasks).toEqual([]);
+  const team = (await callTool("Concierge", "list_agents", {}))["agents"];
+  expect(team).toContainEqual(expect.objectContaining({ name: "Imhotep", open: 0 }));
+  await expect(callTool("Imhotep", "claim_task", { task: "WEBS-1" })).rejects.toThrow(
+    "conflict: WEBS-1 belongs to a plan that is still being created",
+  );
+  await expect(callTool("Imhotep", "update_task_status", { task: "WEBS-1", status: "in_progress" })).rejects.toThrow(
+    "belongs to a plan that is still being created",
+  );
+  expect(takeWakes()).toEqual([]);
+  app.plane.faults.clear();
+  await settle();
+  expect(takeWakes()).toEqual(["Imhotep: WEBS-1 It is yours to do", "Thot: WEBS-3 It is yours to do"]);
+});
+
+test("create_task and later plans use the cycles and modules that exist, by name; wrong dates are refused", async () => {
+  const setup = await createPlanSetup();
+  const tasks = [{ id: "a", title: "A", cycle: "Sprint 1", module: "Design" }];
+  const cycles = [{ name: "Sprint 1", start_date: "2026-12-01", end_date: "2026-12-31" }];
+  await setup.plan({ tasks, cycles });
+  await setup.settle();
+  const newTask = { project: "WEBS", title: "B", cycle: "sprint 1", module: "Text", estimate: { minutes: 5 } };
+  await setup.callTool("Concierge", "create_task", newTask);
+  await setup.callTool("Concierge", "create_task", newTask);
+  await setup.settle();
+  expect(await setup.readPlane()).toEqual([
+    "project WEBS",
+    "A |  |  | 0",
+    "B |  |  | 0",
+    "Sprint 1 2026-12-31 2",
+    "Text 1",
+    "Design 1",
+  ]);
+  const half = { project: "Other", tasks, cycles: [{ name: "Sprint 1", start_date: "2026-12-01" }] };
+  await expect(setup.plan(half)).rejects.toThrow('cycle "Sprint 1": give both dates or none');
+  const unnamed = { project: "Other", tasks: [{ id: "a", title: "A", cycle: " " }] };
+  await expect(setup.plan(unnamed)).rejects.toThrow("a: the name of its cycle must have 1 to 255 characters");
+});
+
+test("OPENCLAW-11, 12 a task of an agent has its card with estimate and confidence from its creation", async () => {
+  const setup = await createPlanSetup();
+  const newTask = { project: "ONB", title: "B", assignee: "Thot", estimate: { minutes: 90, cost: 3 } };
+  await setup.callTool("Concierge", "create_task", newTask);
+  await setup.advanceSeconds(3);
+  const [item] = setup.app.plane.items(setup.app.onb);
+  const cards = setup.app.readComments(item ?? { id: "" });
+  expect(cards).toHaveLength(1);
+  expect(cards[0]).toContain("<strong>Planned:</strong> 3, 1:30:00");
+  expect(cards[0]).toContain("<strong>Confidence:</strong> 0.8 (assumed)");
+  await setup.callTool("Thot", "claim_task", { task: "ONB-1" });
+  await setup.advanceSeconds(60);
+  expect(setup.app.readComments(item ?? { id: "" })).toEqual([expect.stringContaining("<strong>Agent:</strong> Thot")]);
+});
+
+test("a step that Plane refuses for good ends the plan, wakes the Concierge with the reason, and the same call continues it", async () => {
+  const setup = await createPlanSetup();
+  const { app, plan, settle, takeWakes } = setup;
+  app.plane.faults.add({ method: "POST", path: /relations/ }, { kind: "status", status: 400 }, 1);
+  await plan();
+  await setup.advanceSeconds(60);
+  const run = await setup.readOnlyRun();
+  expect(run).toMatchObject({ state: "failed", reason: expect.stringContaining("Plane") });
+  expect(takeWakes()).toEqual(["Concierge: WEBS Your plan could not be carried out"]);
+  await plan();
+  await settle();
+  expect(await setup.listPlans()).toEqual(["Website: done 8/8"]);
+  expect(await setup.readPlane()).toEqual([
+    "project WEBS",
+    "Drawing | Imhotep |  | 1",
+    "Text | Thot | Drawing | 1",
+    "Idea | Thot |  | 1",
+  ]);
+});
+
+test("a plan goes on within 20 seconds after Plane was down for ten minutes", async () => {
+  const setup = await createPlanSetup();
+  const { app, plan } = setup;
+  await plan();
+  app.plane.faults.add({ method: "POST", path: /work-items\/$/ }, { kind: "status", status: 503 }, 100_000);
+  for (let second = 0; second < 600; second += 5) {
+    await app.drain();
+    app.advance(5_000);
+  }
+  expect(await setup.listPlans()).toEqual(["Website: running 1/8"]);
+  app.plane.faults.clear();
+  await setup.advanceSeconds(20);
+  expect(await setup.listPlans()).toEqual(["Website: done 8/8"]);
+});
+
+test.each([
+  ["loses its role", "is no longer a Concierge"],
+  ["is removed from the settings", "is no longer an agent in the settings"],
+])("a plan whose agent %s fails with that reason", async (change, reason) => {
+  const setup = await createPlanSetup();
+  const { app, plan } = setup;
+  await plan();
+  const { agents } = app.settings;
+  const others = agents.filter(({ name }) => name !== "Concierge");
+  const worker = agents.flatMap((agent) => (agent.name === "Concierge" ? [{ ...agent, role: "worker" }] : []));
+  const stored = change === "loses its role" ? [...worker, ...others] : others;
+  await app.restart({ config: { agents: JSON.parse(JSON.stringify(stored)) } });
+  await setup.settle();
+  expect(await setup.readOnlyRun()).toMatchObject({ state: "failed", reason: expect.stringContaining(reason) });
+});
+
+test("an incomplete plan whose run is not stored continues with the same call, and creates nothing again", async () => {
+  const setup = await createPlanSetup();
+  const { app } = setup;
+  await setup.plan();
+  await app.drain();
+  const run = await readRun(setup);
+  const progress = await app.store.read<{ tasks: Record<string, object> }>([`plan:${run.project}`]);
+  expect(Object.keys(progress[0]?.value.tasks ?? {})).not.toHaveLength(0);
+  const before = await setup.readPlane();
+  await app.store.commit({ put: [{ key: `planrun:${run.id}`, value: undefined }] });
+  await setup.settle();
+  expect(await setup.readPlane()).toEqual(before);
+  await setup.plan();
+  await setup.settle();
+  expect(await setup.listPlans()).toEqual(["Website: done 8/8"]);
+  expect(await setup.readPlane()).toEqual([
+    "project WEBS",
+    "Drawing | Imhotep |  | 1",
+    "Text | Thot | Drawing | 1",
+    "Idea | Thot |  | 1",
+  ]);
+  expect(setup.takeWakes()).toEqual(["Imhotep: WEBS-1 It is yours to do", "Thot: WEBS-3 It is yours to do"]);
+});
+
+describe("reliability 35: a plan for a wish", () => {
+  test("waits for its approval, then is carried out; nothing is created before", async () => {
+    const setup = await createPlanSetup();
+    const wish = await setup.addWish("a website");
+    await setup.advanceSeconds(5);
+    expect(setup.gateway.runs.at(-1)?.message).toContain(`"wish":"${wish}"`);
+    expect(setup.takeWakes()).toEqual(["Concierge: Request A person asks for something"]);
+    expect(await setup.plan()).toMatchObject({ remaining: 8, awaiting_approval: true });
+    expect(await setup.plan()).toMatchObject({ remaining: 8, awaiting_approval: true });
+    await setup.settle();
+    expect(await setup.listPlans()).toEqual(["Website: awaiting_approval 0/8"]);
+    const proposals = setup.app.actions.filter(({ event }) => event.kind === "plan_proposed");
+    expect(proposals.map(({ event }) => event)).toMatchObject([{ agent: "Concierge", title: "Website", tasks: 3 }]);
+    expect(await setup.readPlane()).toEqual([]);
+    expect(await setup.readWish(wish)).toMatchObject({ state: "planned", by: "Ada", text: "a website" });
+    expect(await approveOnly(setup)).toBe("approved");
+    expect(await approveOnly(setup)).toBe("already");
+    await setup.settle();
+    expect(await setup.listPlans()).toEqual(["Website: done 8/8"]);
+    expect(setup.takeWakes()).toEqual(["Imhotep: WEBS-1 It is yours to do", "Thot: WEBS-3 It is yours to do"]);
+  });
+
+  test("needs no approval when the setting says so, and a plan without a wish never does", async () => {
+    const setup = await createPlanSetup({ config: { plan: { approve: false } } });
+    const wish = await setup.addWish("a website");
+    expect(await setup.plan()).not.toHaveProperty("awaiting_approval");
+    await setup.settle();
+    expect(await setup.readWish(wish)).toMatchObject({ state: "planned" });
+    expect(await setup.listPlans()).toEqual(["Website: done 8/8"]);
+    const other = await createPlanSetup();
+    expect(await other.plan()).not.toHaveProperty("awaiting_approval");
+  });
+
+  test("is replaced by another plan before its approval, and an approval of the earlier one says so", async () => {
+    const setup = await createPlanSetup();
+    await setup.addWish("a website");
+    await setup.plan();
+    const first = await readRun(setup);
+    await setup.plan({ tasks: WEBSITE.tasks.slice(0, 1) });
+    const { app } = setup;
+    expect(await approvePlan(app.deps, first.id, { hash: first.hash, by: "Ada" })).toBe("changed");
+    expect(await rejectPlan(app.deps, first.id, { hash: first.hash, by: "Ada" })).toBe("changed");
+    expect(await setup.listPlans()).toEqual(["Website: awaiting_approval 0/3"]);
+    expect(await setup.callTool("Concierge", "list_projects", {})).toMatchObject({
+      plans: [{ title: "Website", state: "awaiting_approval", done: 0, total: 3 }],
+    });
+    await approveOnly(setup);
+    await setup.settle();
+    expect(await setup.callTool("Concierge", "list_projects", {})).not.toHaveProperty("plans");
+    expect(await setup.readPlane()).toEqual(["project WEBS", "Drawing | Imhotep |  | 1"]);
+    await expect(setup.plan({ wish: "asked-for:1" })).rejects.toThrow(
+      "conflict: The plan for this wish is complete: the project Website (WEBS)",
+    );
+  });
+
+  test("that changes before its approval needs the approval, also under another name and without the wish's id", async () => {
+    const setup = await createPlanSetup();
+    await setup.addWish("a website");
+    await setup.plan();
+    expect(await setup.plan({ project: "Other" })).toMatchObject({ awaiting_approval: true });
+    expect(await setup.listPlans()).toEqual(["Other: awaiting_approval 0/8"]);
+  });
+
+  test("is rejected: the wish is open again, and the Concierge is woken with the reason", async () => {
+    const setup = await createPlanSetup();
+    const wish = await setup.addWish("a website");
+    await setup.plan();
+    const { id, hash } = await readRun(setup);
+    await setup.settle();
+    setup.takeWakes();
+    const reject = () => rejectPlan(setup.app.deps, id, { by: "Ada", reason: "no drawing, please" });
+    expect(await reject()).toBe("rejected");
+    expect(await reject()).toBe("already");
+    expect(await approvePlan(setup.app.deps, id, { hash, by: "Ada" })).toBe("already");
+    expect(await setup.readWish(wish)).toMatchObject({ state: "open" });
+    await setup.advanceSeconds(5);
+    const { message } = setup.gateway.runs.at(-1) ?? { message: "" };
+    expect(message).toContain("Ada: no drawing, please");
+    expect(setup.takeWakes()).toEqual([
+      "Concierge: Request A person asks for something",
+      "Concierge: new A person did not approve your plan",
+    ]);
+    await expect(setup.plan()).rejects.toThrow("conflict: A person rejected this plan: no drawing, please.");
+    expect(await setup.plan({ tasks: WEBSITE.tasks.slice(2) })).toMatchObject({ awaiting_approval: true });
+    expect(await approvePlan(setup.app.deps, id, { hash, by: "Ada" })).toBe("changed");
+    await approveOnly(setup);
+    await setup.settle();
+    expect(await setup.readPlane()).toEqual(["project WEBS", "Idea | Thot |  | 1"]);
+  });
+
+  test("belongs to the oldest wish without a plan; two wishes get two plans", async () => {
+    const setup = await createPlanSetup();
+    const first = await setup.addWish("a website", "1");
+    setup.app.advance(1_000);
+    const second = await setup.addWish("a shop", "2");
+    await setup.plan();
+    expect(await setup.readWish(first)).toMatchObject({ state: "planned" });
+    expect(await setup.readWish(second)).toMatchObject({ state: "open" });
+    // A repeated call is the same plan, not one for the second wish.
+    await setup.plan();
+    expect(await setup.readWish(second)).toMatchObject({ state: "open" });
+    await setup.plan({ project: "Shop", wish: second });
+    expect((await setup.listPlans()).sort()).toEqual(["Shop: awaiting_approval 0/8", "Website: awaiting_approval 0/8"]);
+    await expect(setup.plan({ project: "Third", wish: "asked-for:9" })).rejects.toThrow("not_found: There is no wish");
+    await expect(setup.plan({ project: "Third", wish: "no such \u0000 id" })).rejects.toThrow("There is no wish");
+  });
+});
+
+describe("reliability 35: the completion of a plan", () => {
+  async function closeTasks({ app }: PlanSetup, keys: string[]) {
+    for (const key of keys) await app.actAs("Ada").setStatus(key, { status: "cancelled" });
+    await app.drain();
+  }
+
+  test("wakes the Concierge once when all its tasks are closed, and not again for its project", async () => {
+    const setup = await createPlanSetup();
+    const wish = await setup.addWish("a website");
+    await setup.plan();
+    await approveOnly(setup);
+    await setup.settle();
+    setup.takeWakes();
+    await closeTasks(setup, ["WEBS-3", "WEBS-2"]);
+    await setup.advanceSeconds(5);
+    expect(setup.takeWakes()).not.toContainEqual(expect.stringContaining("Concierge"));
+    await closeTasks(setup, ["WEBS-1"]);
+    await setup.advanceSeconds(5);
+    const summary = "Concierge: WEBS All tasks of your plan are closed";
+    expect(setup.takeWakes().filter((wake) => wake.startsWith("Concierge"))).toEqual([summary]);
+    const kinds = setup.app.actions.map(({ event }) => event.kind);
+    expect(kinds.filter((kind) => kind === "plan_completed" || kind === "project_completed")).toEqual([
+      "plan_completed",
+      "project_completed",
+    ]);
+    expect(await setup.readWish(wish)).toMatchObject({ state: "planned" });
+  });
+
+  test("leaves the completion of a project that goes on to the project", async () => {
+    const setup = await createPlanSetup();
+    await setup.plan();
+    await setup.settle();
+    await setup.callTool("Concierge", "create_task", { project: "WEBS", title: "Later" });
+    setup.takeWakes();
+    await closeTasks(setup, ["WEBS-2", "WEBS-3", "WEBS-1"]);
+    await setup.advanceSeconds(5);
+    const takeConciergeWakes = () => setup.takeWakes().filter((wake) => wake.startsWith("Concierge"));
+    expect(takeConciergeWakes()).toEqual([expect.stringContaining("All tasks of your plan are closed")]);
+    await closeTasks(setup, ["WEBS-4"]);
+    await setup.advanceSeconds(5);
+    expect(takeConciergeWakes()).toEqual([expect.stringContaining("All tasks of the project WEBS are done")]);
+  });
+});
+
+/** Longer than a job's lease, so that the next process takes over what the last one was doing. */
+const LEASE_MS = 130_000;
+
+const EXPECTED_PLANE = [
+  "project WEBS",
+  "Drawing | Imhotep |  | 1",
+  "Text | Thot | Drawing | 1",
+  "Idea | Thot |  | 1",
+  "Sprint 1 2026-12-31 2",
+  "Design 1",
+];
+const EXPECTED_WAKES = ["Imhotep: WEBS-1 It is yours to do", "Thot: WEBS-3 It is yours to do"];
+
+const [drawing, text, idea] = WEBSITE.tasks;
+const PLAN = {
+  tasks: [{ ...drawing, cycle: "Sprint 1" }, { ...text, cycle: "Sprint 1", module: "Design" }, { ...idea }],
+  cycles: [{ name: "Sprint 1", start_date: "2026-12-01", end_date: "2026-12-31" }],
+} as Partial<Plan>;
+
+/** Runs the whole plan with a crash at this point. Returns false when the plan was complete before the point. */
+async function runWithCrash(point: CrashPoint, withWish: boolean): Promise<boolean> {
+  const crash = createCrashSimulator();
+  const { createMemoryStore } = await import("../../../runtime/stores/sqlite-store.ts");
+  const setup = await createPlanSetup({
+    store: (clock) => crash.store(createMemoryStore({ clock })),
+    fetch: crash.fetch,
+  });
+  const wish = withWish ? await setup.addWish("a website") : undefined;
+  await setup.settle();
+  setup.takeWakes();
+  const outcome = await crash.runUntilCrash(point, () => makePlan(setup));
+  crash.reset();
+  if (outcome === "died") {
+    await setup.app.restart();
+    setup.app.advance(LEASE_MS);
+    await makePlan(setup);
+  }
+  const label = `${point.when} effect ${point.nth}`;
+  expect(await setup.readPlane(), label).toEqual(EXPECTED_PLANE);
+  expect(setup.takeWakes(), label).toEqual(EXPECTED_WAKES);
+  expect(await setup.listPlans(), label).toEqual(["Website: done 11/11"]);
+  if (wish) expect(await setup.readWish(wish), label).toMatchObject({ state: "planned" });
+  // The same call later is the same plan, and nothing is created or sent again.
+  expect(await setup.plan(PLAN), label).toMatchObject({ remaining: 0, done: ["WEBS-1", "WEBS-2", "WEBS-3"] });
+  await setup.settle();
+  expect(await setup.readPlane(), label).toEqual(EXPECTED_PLANE);
+  expect(setup.takeWakes(), label).toEqual([]);
+  return outcome === "died";
+}
+
+async function makePlan({ app, plan, settle }: PlanSetup): Promise<void> {
+  await plan(PLAN);
+  await settle();
+  for (const run of await readProposed(app.deps)) await approvePlan(app.deps, run.id, { hash: run.hash, by: "Ada" });
+  await settle();
+}
+
+async function readProposed(deps: PlanSetup["app"]["deps"]) {
+  const { rows } = await deps.store.scan<{ id: string }>("planruns");
+  const runs = await Promise.all(rows.map(({ value }) => findPlanRun(deps, value.id)));
+  return runs.flatMap((run) => (run?.state === "awaiting_approval" ? [run] : []));
+}
+
+describe.each([
+  ["without a wish", false],
+  ["for a wish, with its approval", true],
+])("reliability 35: a plan %s", (_, withWish) => {
+  test.each(["before", "after"] as const)(
+    "whose process is killed %s any effect is created once, and each agent is woken once",
+    async (when) => {
+      const stride = process.env["FULL"] === undefined ? 13 : 1;
+      let nth = 1;
+      while (await runWithCrash({ nth, when }, withWish)) nth += stride;
+      expect(nth).toBeGreaterThan(60);
+    },
+    600_000,
+  );
+});

@@ -1,0 +1,152 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  appendFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { openFileBelow } from "../../../runtime/cli/files.ts";
+import { HTTP_ADMIN_TOKEN } from "../../support/http-test-app.ts";
+import { createTempFolder } from "./cli-process.ts";
+import { createCliTestApp } from "./cli-test-app.ts";
+
+test.each([
+  ["a folder above", "../secret.txt", "is not below"],
+  ["a folder above, through a subfolder", "folder/../../secret.txt", "is not below"],
+  ["an absolute path", "/etc/hostname", "is not below"],
+  ["the folder itself", ".", "is not below"],
+  ["a folder", "folder", "is not a regular file"],
+  ["a symbolic link", "link.txt", "is a symbolic link"],
+  ["a symbolic link to a file beside it", "beside.txt", "is a symbolic link"],
+  ["a file behind a linked folder", "linked/hidden.txt", "leads through a symbolic link"],
+  ["a hard link", "hard.txt", "is a hard link"],
+  ["a pipe", "pipe.txt", "is not a regular file"],
+  ["a NUL", "a\0.txt", "contains a NUL"],
+  ["a URL", "http://127.0.0.1/x.txt", "URLs are not fetched"],
+  ["a file that does not exist", "none.txt", "File none.txt does not exist"],
+])(
+  "reliability 19: uploads read only regular files below the current folder: %s is refused",
+  async (_, file, message) => {
+    const cwd = createTempFolder();
+    const outerFolder = createTempFolder();
+    writeFileSync(join(outerFolder, "hidden.txt"), "a secret");
+    writeFileSync(join(cwd, "real.txt"), "mine");
+    mkdirSync(join(cwd, "folder"));
+    symlinkSync(join(outerFolder, "hidden.txt"), join(cwd, "link.txt"));
+    symlinkSync("real.txt", join(cwd, "beside.txt"));
+    symlinkSync(outerFolder, join(cwd, "linked"));
+    linkSync(join(outerFolder, "hidden.txt"), join(cwd, "hard.txt"));
+    execFileSync("sh", ["-c", 'mkfifo "$0"', join(cwd, "pipe.txt")]);
+    await expect(openFileBelow(cwd, file)).rejects.toMatchObject({
+      exit: 2,
+      message: expect.stringContaining(message),
+    });
+  },
+);
+
+test("a file that replaces an opened file is not read", async () => {
+  const cwd = createTempFolder();
+  writeFileSync(join(cwd, "mine.txt"), "mine");
+  const { file, size, name } = await openFileBelow(cwd, "./mine.txt");
+  renameSync(join(cwd, "mine.txt"), join(cwd, "old.txt"));
+  symlinkSync("/etc/hostname", join(cwd, "mine.txt"));
+  appendFileSync(join(cwd, "old.txt"), " and more");
+  expect({ size, name }).toEqual({ size: 4, name: "mine.txt" });
+  expect((await file.readFile("utf8")).slice(0, size)).toBe("mine");
+  await file.close();
+});
+
+test("OPENCLAW-07 groundcrew upload_deliverable uploads a file of the current folder; repeating the command is the same upload", async () => {
+  const { app, item, cwd, runCommand } = await createCliTestApp({ fileSizeLimit: 50 * 2 ** 20 });
+  const bytes = Buffer.alloc(3 * 2 ** 20, "report");
+  mkdirSync(join(cwd, "out"));
+  writeFileSync(join(cwd, "out", "report.pdf"), bytes);
+  const args = ["upload_deliverable", "ONB-1", "--file", "out/report.pdf", "--text", "-", "--json"];
+  const first = await runCommand(args, { stdin: "Here it is." });
+  expect(JSON.parse(first.out)).toMatchObject({
+    task: "ONB-1",
+    name: "report.pdf",
+    size: bytes.length,
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+  });
+  expect(JSON.parse((await runCommand(args, { stdin: "Here it is." })).out)).toMatchObject({ already: true });
+  expect(app.plane.attachments(item)).toMatchObject([{ name: "report.pdf", is_uploaded: true, size: bytes.length }]);
+  expect(app.readComments(item).filter((text) => text.includes("Here it is."))).toHaveLength(1);
+  expect(await (await app.request("/audit", HTTP_ADMIN_TOKEN)).text()).toContain("upload_deliverable");
+});
+
+test("groundcrew upload_deliverable reads only regular files below the current folder", async () => {
+  const { app, item, cwd, runCommand } = await createCliTestApp();
+  symlinkSync("/etc/hostname", join(cwd, "link.txt"));
+  const ended = await runCommand(["upload_deliverable", "--task", "ONB-1", "--file", "link.txt"]);
+  expect(ended).toMatchObject({ exit: 2, err: expect.stringContaining("is a symbolic link") });
+  expect(app.plane.attachments(item)).toEqual([]);
+});
+
+test("groundcrew upload_deliverable refuses a text that is too long for an upload", async () => {
+  const { app, item, cwd, runCommand } = await createCliTestApp();
+  writeFileSync(join(cwd, "report.md"), "# Report\n");
+  const stdin = "書".repeat(2_000);
+  expect(
+    await runCommand(["upload_deliverable", "ONB-1", "--file", "report.md", "--text", "-"], { stdin }),
+  ).toMatchObject({
+    exit: 2,
+    err: expect.stringContaining("add_comment"),
+  });
+  expect(app.plane.attachments(item)).toEqual([]);
+});
+
+test("groundcrew upload_deliverable refuses a file that is too large or of another type before sending it, with what is allowed", async () => {
+  const { cwd, runCommand } = await createCliTestApp();
+  writeFileSync(join(cwd, "big.bin"), Buffer.alloc(5 * 2 ** 20 + 1));
+  expect(await runCommand(["upload_deliverable", "ONB-1", "--file", "big.bin"])).toMatchObject({
+    exit: 1,
+    err: expect.stringContaining("5242880 (5 MB)"),
+  });
+  writeFileSync(join(cwd, "x.exe"), "MZ");
+  expect(await runCommand(["upload_deliverable", "ONB-1", "--file", "x.exe"])).toMatchObject({
+    exit: 1,
+    err: expect.stringContaining("pdf, "),
+  });
+});
+
+/** Imhotep's task ONB-1 with the file plan.md, which the command has uploaded. */
+async function createAppWithFile(content = "# Plan\n") {
+  const cli = await createCliTestApp();
+  writeFileSync(join(cli.cwd, "plan.md"), content);
+  expect(await cli.runCommand(["upload_deliverable", "ONB-1", "--file", "plan.md"])).toMatchObject({ exit: 0 });
+  const download = (...more: string[]) =>
+    cli.runCommand(["download_deliverable", "ONB-1", "--name", "plan.md", ...more]);
+  return { ...cli, download };
+}
+
+test("groundcrew download_deliverable prints a file, or writes it to a new file that only its owner can read", async () => {
+  const { cwd, download } = await createAppWithFile();
+  expect(await download()).toMatchObject({ exit: 0, out: expect.stringContaining("# Plan") });
+  const written = await download("--output", "copy.md", "--json");
+  expect(JSON.parse(written.out)).toEqual({ task: "ONB-1", name: "plan.md", output: "copy.md", size: 7 });
+  expect(readFileSync(join(cwd, "copy.md"), "utf8")).toBe("# Plan\n");
+  expect(statSync(join(cwd, "copy.md")).mode & 0o777).toBe(0o600);
+});
+
+test("groundcrew download_deliverable writes only new files below the current folder", async () => {
+  const { cwd, download } = await createAppWithFile();
+  mkdirSync(join(cwd, "inside"));
+  symlinkSync("/tmp", join(cwd, "outside"));
+  expect(await download("--output", "plan.md")).toMatchObject({
+    exit: 2,
+    err: expect.stringContaining("exists already"),
+  });
+  for (const output of ["../copy.md", "/tmp/copy-of-plan.md", "outside/copy-of-plan.md", "missing/copy.md"])
+    expect(await download("--output", output)).toMatchObject({ exit: 2 });
+  expect(existsSync("/tmp/copy-of-plan.md")).toBe(false);
+  expect(await download("--output", "inside/copy.md")).toMatchObject({ exit: 0 });
+});

@@ -1,0 +1,295 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { describe, expect, test } from "vitest";
+import { checkSkill } from "../../../functions/doctor/openclaw-skill.ts";
+import { createSkillProbe } from "../../../runtime/doctor/openclaw-probe.ts";
+import { createTestSettings, PLANE_ENV } from "../../support/settings.ts";
+import {
+  createAnsweringScript,
+  createOpenClawMachine,
+  formatFindings,
+  readRecordedInfo,
+  readRecordedMcp,
+  SHIPPED_SKILL,
+} from "./openclaw-machine.ts";
+
+type Machine = ReturnType<typeof createOpenClawMachine>;
+
+const RUN_THERE =
+  "`openclaw skills info plane-bridge --json` (2026.9: also with `--agent <id>`; where agents use MCP instead, `openclaw mcp status`).";
+const writeSkill = (text: string) => (machine: Machine) => machine.put(machine.skillPath, text);
+
+test.each<[string, (machine: Machine) => unknown, RegExp]>([
+  [
+    "no file",
+    (machine) => machine.put(join(machine.home, ".openclaw/openclaw.json"), "{}"),
+    /^warning: .*SKILL\.md does not exist, .* → Copy skills\/plane-bridge\/SKILL\.md .*Run where OpenClaw runs: /,
+  ],
+  [
+    "a valid file",
+    writeSkill(SHIPPED_SKILL),
+    /^warning: .*SKILL\.md is valid, and there is no `openclaw` command.* → Run where OpenClaw/,
+  ],
+  [
+    "a valid file in the folder that OPENCLAW_STATE_DIR names",
+    (machine) => {
+      machine.put(join(machine.root, "state/skills/plane-bridge/SKILL.md"), SHIPPED_SKILL);
+      machine.env["OPENCLAW_STATE_DIR"] = join(machine.root, "state");
+    },
+    /^warning: .*state\/skills\/plane-bridge\/SKILL\.md is valid/,
+  ],
+  [
+    "another text",
+    writeSkill("---\r\nname: plane-bridge\r\ndescription: 'Work: from Plane'\r\n---\r\n"),
+    /^warning: .*differs from the skill of this version/,
+  ],
+  [
+    "no front matter",
+    writeSkill("# Work from Plane\n"),
+    /^failed: OpenClaw ignores .*it does not begin with front matter/,
+  ],
+  ["no name", writeSkill("---\ndescription: x\n---\n"), /^failed: OpenClaw ignores .*it has no name/],
+  [
+    "another name",
+    writeSkill("---\nname: bridge\ndescription: x\n---\n"),
+    /^failed: OpenClaw ignores .*it is named "bridge"/,
+  ],
+  [
+    "an empty description",
+    writeSkill('---\nname: plane-bridge\ndescription: ""\n---\n'),
+    /^failed: OpenClaw ignores .*it has no description/,
+  ],
+  [
+    "an unquoted colon",
+    writeSkill("---\nname: plane-bridge\ndescription: Work: from Plane\n---\n"),
+    /^failed: OpenClaw ignores .*an unquoted colon followed by a space/,
+  ],
+])("Without an openclaw command, the doctor reads the skill's file: %s", async (_, prepare, finding) => {
+  const machine = createOpenClawMachine();
+  prepare(machine);
+  expect(formatFindings(await machine.checkSkill())).toMatch(finding);
+});
+
+test("Without any trace of OpenClaw the doctor names the command to run elsewhere, and runs nothing when OpenClaw wakes no agent", async () => {
+  expect(formatFindings(await createOpenClawMachine().checkSkill({ url: "http://openclaw:18789" }))).toBe(
+    `warning: not checked: this machine has neither the \`openclaw\` command nor its folders → Run where OpenClaw runs: ${RUN_THERE}`,
+  );
+  const machine = createOpenClawMachine();
+  const openclaw = createOpenClawMachine(`touch "${machine.callLog}"`);
+  expect(await checkSkill(createSkillProbe(openclaw.env), createTestSettings(PLANE_ENV))).toEqual([]);
+  expect(existsSync(machine.callLog)).toBe(false);
+});
+
+/** Refuses `--agent` with the message of 2026.2, which does not support it. */
+const rejectAgentOption = (script: string) =>
+  `case "$*" in *--agent*) echo "error: unknown option '--agent'" >&2; exit 1;; esac\n${script}`;
+
+function createSkillMachine(version: string, change: Record<string, unknown> = {}) {
+  const script = createAnsweringScript({ ...readRecordedInfo(version), ...change });
+  return createOpenClawMachine(version === "2026.2.26" ? rejectAgentOption(script) : script);
+}
+
+const MISSING = { bins: ["curl"], anyBins: [], env: ["GROUNDCREW_TOKEN"], config: [], os: [] };
+
+describe.each(["2026.9.6", "2026.2.26"])("With openclaw %s on this machine, the doctor", (version) => {
+  test.each<[string, Record<string, unknown>, RegExp]>([
+    ["accepts a loaded skill", {}, /^ok: .*loaded and eligible/],
+    [
+      "fails for missing requirements, and lists them",
+      { eligible: false, missing: MISSING },
+      /^failed: .*not eligible; missing: curl \(bins\), GROUNDCREW_TOKEN \(env\).* → .*needs only curl/,
+    ],
+    [
+      "fails for a disabled skill",
+      { eligible: false, disabled: true },
+      /^failed: .*the skill is disabled.* → Set skills\.entries\.plane-bridge\.enabled/,
+    ],
+  ])("%s", async (_, change, finding) => {
+    const findings = formatFindings(await createSkillMachine(version, change).checkSkill());
+    expect(findings).toMatch(finding);
+    if (version === "2026.2.26") expect(findings).toContain("(for the default agent: this version cannot report on");
+  });
+
+  test("warns when the loaded skill differs from the one of this version, other than in the address", async () => {
+    const machine = createOpenClawMachine();
+    const filePath = machine.put(machine.skillPath, SHIPPED_SKILL.replace("claim_task", "take_task"));
+    const openclaw = createSkillMachine(version, { filePath });
+    expect(formatFindings(await openclaw.checkSkill())).toMatch(
+      /^warning: .*loaded and eligible, but .* differs from the skill of this version/,
+    );
+    const address = `\${GROUNDCREW_URL:-https://crew.example.com}`;
+    machine.put(machine.skillPath, SHIPPED_SKILL.replaceAll("$GROUNDCREW_URL", address));
+    expect(formatFindings(await openclaw.checkSkill())).toMatch(/^ok: /);
+  });
+});
+
+const cliError = (message: string) =>
+  createAnsweringScript({ ok: false, error: { type: "cli_error", message }, skill: "plane-bridge" }, "exit 1");
+const NOT_FOUND = cliError('Skill "plane-bridge" not found.');
+const OLD_NOT_FOUND = createAnsweringScript({ error: "not found", skill: "plane-bridge" });
+const failedCommand = (why: string) =>
+  `warning: Imhotep: OpenClaw's command failed: ${why} → Run it by hand: \`openclaw skills info plane-bridge --json\`.`;
+
+test.each([
+  ["nothing", "exit 0", failedCommand("exit code 0: no output")],
+  ["no JSON", "echo '<html>{]}'; exit 3", failedCommand("exit code 3: <html>{]}")],
+  ["JSON of another form", 'echo \'{"eligible": "yes"}\'', failedCommand('exit code 0: {"eligible": "yes"}')],
+  ["an error", "echo 'Error: config is broken' >&2; exit 1", failedCommand("exit code 1: Error: config is broken")],
+  ["nothing before a signal", "kill -TERM $$", failedCommand("exit code none: no output")],
+  [
+    "that it does not know the agent",
+    cliError('Unknown agent id "imhotep".'),
+    failedCommand('Unknown agent id "imhotep".'),
+  ],
+  [
+    "its answer between log lines",
+    `echo "[plugins] loaded {x}"; echo '{"level":"warn"}'; echo "{"\n${createAnsweringScript(readRecordedInfo("2026.9.6"), "echo '} bye'; echo '}'")}`,
+    "ok: Imhotep: loaded and eligible",
+  ],
+  [
+    "its answer, and leaves a child process running",
+    createAnsweringScript(readRecordedInfo("2026.9.6"), "sleep 60 & exit 0"),
+    "ok: Imhotep: loaded and eligible",
+  ],
+])("The doctor understands an openclaw command that prints %s", async (_, script, finding) => {
+  expect(formatFindings(await createOpenClawMachine(script).checkSkill({ limit: 5_000 }))).toBe(finding);
+});
+
+test("The doctor says how to install a skill that neither version of OpenClaw finds", async () => {
+  for (const script of [OLD_NOT_FOUND, NOT_FOUND]) {
+    const machine = createOpenClawMachine(script);
+    expect(formatFindings(await machine.checkSkill())).toBe(
+      `failed: Imhotep: OpenClaw does not find the skill plane-bridge → Copy skills/plane-bridge/SKILL.md (from provision: data/skill/plane-bridge/SKILL.md, with the address filled in) to ${machine.skillPath}.`,
+    );
+  }
+});
+
+test("The doctor asks OpenClaw 2026.9 about each agent by its id there, groups equal findings, and asks 2026.2 once without", async () => {
+  const machine = createOpenClawMachine();
+  const openclaw = createOpenClawMachine(`echo "$@" >> "${machine.callLog}"
+case "$*" in *thot-2*) ${createAnsweringScript({ ...readRecordedInfo("2026.9.6"), blockedByAgentFilter: true, modelVisible: false })}
+exit 0;; esac
+${createAnsweringScript(readRecordedInfo("2026.9.6"))}`);
+  const checks = await openclaw.checkSkill({ agents: ["Imhotep", { name: "Thot", agent: "thot-2" }, "Isis"] });
+  expect(machine.readCalls()).toEqual([
+    "skills info plane-bridge --json --agent imhotep",
+    "skills info plane-bridge --json --agent thot-2",
+    "mcp status --json",
+    "skills info plane-bridge --json --agent isis",
+  ]);
+  expect(formatFindings(checks)).toBe(
+    "ok: Imhotep, Isis: loaded and eligible\nfailed: Thot: the skill is missing from the agent's list of skills → Add plane-bridge to the agent's skills in OpenClaw's settings.",
+  );
+  const log = createOpenClawMachine();
+  const script = rejectAgentOption(createAnsweringScript(readRecordedInfo("2026.2.26")));
+  const old = createOpenClawMachine(`echo "$@" >> "${log.callLog}"\n${script}`);
+  expect(formatFindings(await old.checkSkill({ agents: ["Imhotep", "Thot"] }))).toMatch(/^ok: loaded/);
+  expect(log.readCalls()).toEqual([
+    "skills info plane-bridge --json --agent imhotep",
+    "skills info plane-bridge --json",
+  ]);
+});
+
+test("The doctor reads a part of a long output, ends a command that hangs with its children, and names one that cannot start", async () => {
+  const long = formatFindings(await createOpenClawMachine("yes '{' | head -c 3000000; exit 5").checkSkill());
+  expect(long).toMatch(/^warning: .*exit code 5: \{/);
+  expect(long.length).toBeLessThan(1_000);
+  const log = createOpenClawMachine();
+  const hanging = createOpenClawMachine(`sleep 60 & echo $! > "${log.callLog}"; wait`);
+  const findings = formatFindings(await hanging.checkSkill({ agents: ["Imhotep", "Thot"], limit: 400 }));
+  expect(findings).toMatch(/^warning: Imhotep: .*no answer within 0\.4 s/);
+  const pid = Number(log.readCalls()[0]);
+  await expect
+    .poll(() => existsSync(`/proc/${pid}`) && !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z"))
+    .toBe(false);
+  const broken = createOpenClawMachine("exit 0");
+  broken.put(join(broken.root, "bin/openclaw"), "#!/no/such/program\n");
+  expect(formatFindings(await broken.checkSkill())).toMatch(/^warning: Imhotep: OpenClaw's command failed: .*ENOENT/);
+});
+
+test("The doctor passes OpenClaw's own settings to the command, but no secret and not our folder", async () => {
+  const machine = createOpenClawMachine();
+  const openclaw = createOpenClawMachine(`env > "${machine.callLog}"; pwd >> "${machine.callLog}"; exit 1`);
+  const secrets = {
+    PLANE_API_KEY: "marked-secret-1",
+    AGENT_TOKEN_IMHOTEP: "marked-secret-2",
+    TELEGRAM_BOT_TOKEN: "marked-secret-3",
+    OPENCLAW_GATEWAY_TOKEN: "marked-secret-4",
+    NODE_OPTIONS: "--marked-secret-5",
+  };
+  Object.assign(openclaw.env, secrets, { OPENCLAW_STATE_DIR: "/srv/claw", OPENCLAW_CONFIG_PATH: "/srv/claw.json" });
+  await openclaw.checkSkill();
+  const environment = machine.readCalls();
+  expect(environment.join("\n")).not.toContain("marked-secret");
+  for (const line of [`HOME=${openclaw.home}`, "OPENCLAW_STATE_DIR=/srv/claw", "OPENCLAW_CONFIG_PATH=/srv/claw.json"])
+    expect(environment).toContain(line);
+  expect(environment.at(-1)).toBe("/");
+});
+
+test("The doctor runs openclaw without a shell, takes no option for an agent id, and runs nothing from the working directory", async () => {
+  const machine = createOpenClawMachine();
+  const openclaw = createOpenClawMachine(`echo "$@" >> "${machine.callLog}"; exit 1`);
+  const names = ["$(id); x", "--help"].map((agent, i) => ({ name: `A${i}`, agent }));
+  await openclaw.checkSkill({ agents: names });
+  expect(machine.readCalls()).toEqual([
+    "skills info plane-bridge --json --agent $(id); x",
+    "skills info plane-bridge --json",
+  ]);
+  const findings = formatFindings(await openclaw.checkSkill({ agents: [{ name: "A", agent: "a\0b" }] }));
+  expect(findings).toMatch(/^warning: A: OpenClaw's command failed: .*null bytes/);
+  openclaw.env["PATH"] = `${relative(process.cwd(), join(openclaw.root, "bin"))}:.:`;
+  expect(formatFindings(await openclaw.checkSkill())).toMatch(/^warning: not checked/);
+});
+
+test("The doctor warns that its result holds for this machine only when the gateway is elsewhere", async () => {
+  const machine = createOpenClawMachine(createAnsweringScript(readRecordedInfo("2026.9.6")));
+  expect(formatFindings(await machine.checkSkill({ url: "http://claw.example.com:18789" }))).toBe(
+    `warning: Imhotep: loaded and eligible (on this machine, but the gateway is at claw.example.com:18789) → Run on the machine or in the container of claw.example.com:18789: ${RUN_THERE}`,
+  );
+});
+
+/** An OpenClaw 2026.9 with these answers about the skill and about its MCP entries. */
+const createMcpMachine = (skill: string, mcp: unknown) =>
+  createOpenClawMachine(`if [ "$1" = mcp ]; then ${createAnsweringScript(mcp)}\nexit 0; fi\n${skill}`);
+const DISABLED = createAnsweringScript({ ...readRecordedInfo("2026.9.6"), eligible: false, disabled: true });
+const NEITHER =
+  /^failed: Imhotep: OpenClaw does not find the skill plane-bridge → Copy .* Or add an MCP entry for Groundcrew's \/mcp to OpenClaw; `openclaw mcp status` lists its entries\.$/;
+const NOT_NEEDED = /^ok: Imhotep: OpenClaw does not find the skill plane-bridge, but does not need it: its MCP entry /;
+
+test.each<[string, string, unknown, RegExp]>([
+  ["an entry", NOT_FOUND, readRecordedMcp(), NOT_NEEDED],
+  [
+    "an entry of the agent's own",
+    NOT_FOUND,
+    readRecordedMcp({ name: "groundcrew-imhotep", launch: "http://crew.internal/mcp" }),
+    NOT_NEEDED,
+  ],
+  [
+    "an entry of another name with our port",
+    NOT_FOUND,
+    readRecordedMcp({ name: "plane", launch: "http://crew.internal:8787/mcp/" }),
+    NOT_NEEDED,
+  ],
+  [
+    "an entry beside a disabled skill",
+    DISABLED,
+    readRecordedMcp(),
+    /^warning: Imhotep: the skill is disabled; the tools are available over MCP \(entry groundcrew\) → Set skills/,
+  ],
+  ["no entry", NOT_FOUND, { path: "openclaw.json", servers: [] }, NEITHER],
+  ["an entry elsewhere", NOT_FOUND, readRecordedMcp({ name: "files", launch: "http://127.0.0.1:9000/mcp" }), NEITHER],
+  ["a disabled entry", NOT_FOUND, readRecordedMcp({ enabled: false }), NEITHER],
+  ["a broken entry", NOT_FOUND, readRecordedMcp({ ok: false }), NEITHER],
+  ["an entry that runs a program", NOT_FOUND, readRecordedMcp({ launch: "groundcrew-mcp --stdio" }), NEITHER],
+])("The doctor looks for Groundcrew among the MCP entries of OpenClaw 2026.9: %s", async (_, skill, mcp, finding) => {
+  expect(formatFindings(await createMcpMachine(skill, mcp).checkSkill())).toMatch(finding);
+});
+
+test("The doctor fails without the skill on OpenClaw 2026.2, which does not support MCP", async () => {
+  const old = createOpenClawMachine(
+    `if [ "$1" = mcp ]; then echo "error: unknown command 'mcp'" >&2; exit 1; fi\n${OLD_NOT_FOUND}`,
+  );
+  expect(formatFindings(await old.checkSkill())).toMatch(
+    /^failed: .*does not find the skill plane-bridge → Copy [^`]*$/,
+  );
+});

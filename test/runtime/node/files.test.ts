@@ -1,0 +1,91 @@
+import { chownSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import fc from "fast-check";
+import { expect, onTestFinished, test } from "vitest";
+import { nodeHashing } from "../../../runtime/node/crypto.ts";
+import { nodeFiles } from "../../../runtime/node/files.ts";
+import { webHashing } from "../../../shared/hashing.ts";
+import { signBody } from "../../support/webhook-signature.ts";
+
+function createFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "groundcrew-settings-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Exchanges two files under one name in a thread of its own until it is terminated. */
+const EXCHANGE = `
+  const { renameSync, symlinkSync } = require("node:fs");
+  const { workerData: { path, targets }, parentPort } = require("node:worker_threads");
+  parentPort.postMessage("started");
+  for (let i = 0; ; i++) {
+    symlinkSync(targets[i % 2], path + ".next");
+    renameSync(path + ".next", path);
+  }
+`;
+
+test("text and mode of a settings file belong to one file while the name is exchanged between two", async () => {
+  const folder = createFolder();
+  const targets = [join(folder, "private"), join(folder, "public")];
+  writeFileSync(join(folder, "private"), "private", { mode: 0o600 });
+  writeFileSync(join(folder, "public"), "public", { mode: 0o644 });
+  const path = join(folder, "secrets.json");
+  symlinkSync(join(folder, "private"), path);
+  const worker = new Worker(EXCHANGE, { eval: true, workerData: { path, targets } });
+  onTestFinished(async () => void (await worker.terminate()));
+  await new Promise((resolve) => worker.once("message", resolve));
+
+  const found = new Set<string>();
+  for (let i = 0; i < 20_000; i++) {
+    const file = nodeFiles.read(path);
+    found.add(`${file?.text} ${file?.mode.toString(8)}`);
+  }
+  expect([...found].sort()).toEqual(["private 600", "public 644"]);
+});
+
+test("a settings file that does not exist is undefined, and one that is a folder throws", () => {
+  const folder = createFolder();
+  expect(nodeFiles.read(join(folder, "none"))).toBeUndefined();
+  expect(() => nodeFiles.read(folder)).toThrow("EISDIR");
+});
+
+test.runIf(process.getuid?.() === 0)("a settings file of another account is reported as such to root", () => {
+  const path = join(createFolder(), "secrets.json");
+  writeFileSync(path, "{}", { mode: 0o600 });
+  expect(nodeFiles.read(path)?.isOthers).toBe(false);
+  chownSync(path, 1234, 1234);
+  expect(nodeFiles.read(path)?.isOthers).toBe(true);
+});
+
+const bytes = fc.uint8Array().map((array) => Uint8Array.from(array));
+const toSignature = (body: Uint8Array, secret: string) => Uint8Array.from(Buffer.from(signBody(body, secret), "hex"));
+
+test("Node's hashing computes the same SHA-256 of chunks as of the whole, as Web Crypto does", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 200 })), async (pieces) => {
+      const whole = await webHashing.sha256Hex(Uint8Array.from(pieces.flatMap((piece) => [...piece])));
+      for (const hashing of [nodeHashing, webHashing]) {
+        const hash = hashing.sha256();
+        for (const piece of pieces) hash.update(piece);
+        expect(hash.hex()).toBe(whole);
+      }
+    }),
+  );
+});
+
+test("Node's hashing accepts and refuses the same signatures of any length as Web Crypto", async () => {
+  const checks = [nodeHashing, webHashing].map((hashing) => hashing.createHmacCheck("the secret"));
+  const verdicts = (signature: Uint8Array<ArrayBuffer>, body: Uint8Array<ArrayBuffer>) =>
+    Promise.all(checks.map((check) => check(signature, body)));
+  await fc.assert(
+    fc.asyncProperty(bytes, bytes, async (body, other) => {
+      const right = toSignature(body, "the secret");
+      expect(await verdicts(right, body)).toEqual([true, true]);
+      expect(await verdicts(toSignature(body, "another secret"), body)).toEqual([false, false]);
+      expect(await verdicts(right.slice(1), body)).toEqual([false, false]);
+      expect(await verdicts(other, body)).toEqual([false, false]);
+    }),
+  );
+});

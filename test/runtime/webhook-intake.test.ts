@@ -1,0 +1,225 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { expect, onTestFinished, test } from "vitest";
+import { manifest } from "../../functions/index.ts";
+import { createMemoryStore } from "../../runtime/stores/sqlite-store.ts";
+import type { Store } from "../../shared/store/port.ts";
+import { formatChunk, formatWebhookHead, openConnection } from "../support/raw-connection.ts";
+import { postWebhook, startTestRuntime } from "../support/test-runtime.ts";
+import { createWebhookHeaders, SHORT_DELIVERY } from "../support/webhook-signature.ts";
+
+test("reliability 16: a chunked body over the limit is refused with 413 and not read further", async () => {
+  const { url, store } = await startTestRuntime({ env: { WEBHOOK_MAX_BYTES: "65536" } });
+  const raw = await openConnection(url);
+  raw.socket.write(formatWebhookHead({ ...createWebhookHeaders(SHORT_DELIVERY), "transfer-encoding": "chunked" }));
+  let written = 0;
+  const answered = new Promise<void>((resolve) => raw.socket.once("data", () => resolve()));
+  const piece = formatChunk("x".repeat(16_384));
+  while (written < 5) {
+    raw.socket.write(piece);
+    written += 1;
+  }
+  await answered;
+  const { status, text } = await raw.ended;
+  expect(status).toBe(413);
+  expect(text).toContain('"code":"too_large"');
+  expect((await store.stats()).queues.inbox.pending).toBe(0);
+});
+
+test("reliability 16: a body whose sender disconnects is not stored, and the next one is", async () => {
+  const { url, store, lines } = await startTestRuntime();
+  const raw = await openConnection(url);
+  raw.socket.write(
+    formatWebhookHead({ ...createWebhookHeaders(SHORT_DELIVERY), "content-length": "5000" }) + SHORT_DELIVERY,
+  );
+  raw.socket.destroy();
+  await raw.ended;
+  await expect.poll(() => lines.some((line) => line["status"] === "no answer")).toBe(true);
+  expect((await postWebhook(url, SHORT_DELIVERY)).status).toBe(200);
+  expect((await store.stats()).queues.inbox.pending).toBe(1);
+});
+
+test("reliability 16: of bodies over 256 KiB four are read at a time; the connection of a fifth is closed, and small bodies are accepted", async () => {
+  const { url } = await startTestRuntime();
+  const big = JSON.stringify({ text: "x".repeat(600 * 1024) });
+  const half = big.slice(0, 400 * 1024);
+  const slow = await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      const raw = await openConnection(url);
+      await new Promise<void>((resolve) => {
+        raw.socket.write(
+          formatWebhookHead({ ...createWebhookHeaders(big), "content-length": `${big.length}` }) + half,
+          () => resolve(),
+        );
+      });
+      return raw;
+    }),
+  );
+  await expect
+    .poll(() =>
+      postWebhook(url, big).then(
+        (r) => r.status,
+        () => "broken",
+      ),
+    )
+    .toBe("broken");
+  expect((await postWebhook(url, SHORT_DELIVERY)).status).toBe(200);
+  const answers = slow.map(({ socket }) => {
+    const answered = new Promise<Buffer>((resolve) => socket.once("data", resolve));
+    socket.write(big.slice(half.length));
+    return answered;
+  });
+  for (const answer of await Promise.all(answers)) expect(answer.toString()).toContain("200 OK");
+  for (const { socket } of slow) socket.destroy();
+  expect((await postWebhook(url, big)).status).toBe(200);
+});
+
+/** Starts a large delivery of a source behind the trusted proxy and never completes it. */
+async function startLargeDelivery(url: string, source: string) {
+  const raw = await openConnection(url);
+  onTestFinished(() => void raw.socket.destroy());
+  const headers = { ...createWebhookHeaders("{}", "not the secret"), "x-forwarded-for": source };
+  const head = formatWebhookHead({ ...headers, "content-length": `${600 * 1024}` });
+  await new Promise<void>((resolve) => raw.socket.write(head + "x".repeat(400 * 1024), () => resolve()));
+  return raw;
+}
+
+test("reliability 16: a body over 256 KiB is accepted while other sources occupy all the places that they are given", async () => {
+  const { url } = await startTestRuntime({ env: { TRUSTED_PROXIES: "127.0.0.1" } });
+  const sources = Array.from({ length: 30 }, (_, i) => `203.0.113.${i % 6}`);
+  for (const source of sources) await startLargeDelivery(url, source);
+  const big = JSON.stringify({ text: "x".repeat(600 * 1024) });
+  const fromPlane = { ...createWebhookHeaders(big), "x-forwarded-for": "198.51.100.1" };
+  for (let i = 0; i < 5; i += 1) expect((await postWebhook(url, big, fromPlane)).status).toBe(200);
+});
+
+test("reliability 16: a body over 256 KiB is refused unread when its source is over its limit, and small bodies are accepted", async () => {
+  const { url } = await startTestRuntime();
+  const forged = createWebhookHeaders(SHORT_DELIVERY, "not the secret");
+  for (let i = 0; i < 100; i++) expect((await postWebhook(url, SHORT_DELIVERY, forged)).status).toBe(401);
+  const announced = await openConnection(url);
+  announced.socket.write(formatWebhookHead({ ...forged, "content-length": `${600 * 1024}` }));
+  const [answer] = await once(announced.socket, "data");
+  expect(String(answer)).toMatch(/^HTTP\/1\.1 429 [\s\S]*retry-after: 60/i);
+  announced.socket.destroy();
+  const chunked = await openConnection(url);
+  chunked.socket.write(formatWebhookHead({ ...forged, "transfer-encoding": "chunked" }));
+  chunked.socket.write(formatChunk("x".repeat(300 * 1024)));
+  const [chunkedAnswer] = await once(chunked.socket, "data");
+  expect(String(chunkedAnswer)).toMatch(/^HTTP\/1\.1 429 /);
+  chunked.socket.destroy();
+  expect((await postWebhook(url, SHORT_DELIVERY)).status).toBe(200);
+});
+
+const FULL = process.env["FULL"] !== undefined;
+
+/** Starts slow senders in a separate process, as in reality. */
+async function startSlowSenders(url: string, part: "body" | "head") {
+  const child = spawn(process.execPath, ["test/runtime/slow-senders.ts", url, "500", part], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  expect((await lines.next()).value).toBe("ready");
+  const senders = { hasEnded: false, ended: lines.next().then(({ value }) => value) };
+  void senders.ended.then(() => {
+    senders.hasEnded = true;
+  });
+  return senders;
+}
+
+/** Limit of a delivery in the full run, which measures on a machine without other load: 500 ms. */
+const DELIVERY_LIMIT_MS = 500;
+
+async function measureSlowest(deliveries: number, url: string): Promise<number> {
+  const delays: number[] = [];
+  for (let i = 0; i < deliveries; i++) {
+    const body = JSON.stringify({ event: "issue", data: { id: `${i}` }, description: "x".repeat(8_000) });
+    const startedAt = performance.now();
+    expect((await postWebhook(url, body)).status).toBe(200);
+    delays.push(performance.now() - startedAt);
+  }
+  return Math.max(...delays);
+}
+
+test.each(["body", "head"] as const)(
+  "reliability 16: 500 slow senders of a request's %s do not delay real deliveries, and receive no response",
+  async (part) => {
+    const { url } = await startTestRuntime();
+    const senders = await startSlowSenders(url, part);
+    const slowest = await measureSlowest(FULL ? 2_000 : 100, url);
+    if (FULL) {
+      expect(slowest).toBeLessThan(DELIVERY_LIMIT_MS);
+      expect(await senders.ended).toBe("ended 0");
+      return;
+    }
+    // A delivery that waits for a slow sender would be answered only after the senders have ended.
+    expect(senders.hasEnded).toBe(false);
+  },
+  60_000,
+);
+
+/** Creates a memory store whose commits fail while its mode is `fails`. */
+function createFailingStore() {
+  const real = createMemoryStore({ clock: Date.now });
+  let mode: "works" | "fails" = "works";
+  const store: Store = {
+    ...real,
+    commit: (commit) =>
+      mode === "fails" ? Promise.reject(new Error("ECONNREFUSED 127.0.0.1:6379")) : real.commit(commit),
+  };
+  return {
+    store,
+    setMode(next: typeof mode) {
+      mode = next;
+    },
+  };
+}
+
+test("reliability 4: while the store is down, a delivery's connection is closed without a response; every repeated delivery is stored afterwards", async () => {
+  const { store, setMode } = createFailingStore();
+  const runtime = await startTestRuntime({ store });
+  await expect.poll(() => runtime.polls.length).toBe(1);
+  setMode("fails");
+  const bodies = Array.from({ length: 10 }, (_, i) => JSON.stringify({ event: "issue", data: { id: `item-${i}` } }));
+  for (const body of bodies) {
+    const raw = await openConnection(runtime.url);
+    raw.socket.write(formatWebhookHead({ ...createWebhookHeaders(body), "content-length": `${body.length}` }) + body);
+    expect(await raw.ended).toEqual({ text: "" });
+  }
+  expect(
+    runtime.lines.filter((line) => line["level"] === "warn" && line["message"] === "webhook not stored"),
+  ).toHaveLength(10);
+  await expect.poll(() => runtime.polls.length).toBeGreaterThan(1);
+  setMode("works");
+  for (const body of bodies) expect((await postWebhook(runtime.url, body)).status).toBe(200);
+  expect((await store.stats()).queues.inbox.pending).toBe(10);
+});
+
+test("reliability 4: after a delivery that could not be stored, the requested poll is repeated until one succeeds", async () => {
+  const { store, setMode } = createFailingStore();
+  const outcomes: string[] = [];
+  const poll = {
+    name: "poll",
+    cron: () => "0 0 1 1 *",
+    run: async () => {
+      outcomes.push(outcomes.length < 4 ? "failed" : "ok");
+      if (outcomes.length < 5) throw new Error("Plane is down");
+      return {};
+    },
+  };
+  const { url } = await startTestRuntime({
+    store,
+    manifest: {
+      routes: manifest.routes,
+      ticks: [poll],
+      jobHandlers: [],
+      ruleSets: () => [],
+      requestKinds: {},
+    },
+  });
+  setMode("fails");
+  await expect(postWebhook(url, SHORT_DELIVERY)).rejects.toThrow();
+  await expect.poll(() => outcomes.at(-1)).toBe("ok");
+});
