@@ -137,7 +137,6 @@ test.each<[string, string, string]>([
     `{"agents":${"[".repeat(1_000_000)}${"]".repeat(1_000_000)}}`,
     "more than 64 nested levels (line 1, column 74)",
   ],
-  ["has more than 4 MiB", `{"agents":[]${" ".repeat(2 ** 22)}}`, "groundcrew.json has more than 4194304 bytes"],
   ["has __proto__ as a name", '{\n  "__proto__": {"agents": []}\n}', "__proto__ (line 2, column 16)"],
   [
     "has __proto__ in an agent",

@@ -8,6 +8,7 @@ import { parseEnv } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { createTelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
 import { createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
+import { getBuiltProgram } from "../../support/built-program.ts";
 
 const MARKED_SECRETS = {
   PLANE_ADMIN_PASSWORD: "marked-Secret-1-of-the-admin",
@@ -27,7 +28,7 @@ async function createCommandProcess(setup: ProvisionSetup, args: string[], more:
   const { GROUNDCREW_CONFIG: name = "", ...env } = setup.env;
   writeFileSync(join(cwd, name), setup.files.get(name)?.text ?? "", { mode: 0o600 });
   const run = async () => {
-    const flags = ["--disable-warning=ExperimentalWarning", ...args];
+    const flags = ["--disable-warning=ExperimentalWarning", getBuiltProgram("provision"), ...args];
     const child = spawn(process.execPath, flags, { cwd, env: { ...env, ...more, GROUNDCREW_CONFIG: name } });
     let ps = "";
     setup.plane.faults.beforeRequest(({ path }) => {

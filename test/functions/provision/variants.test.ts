@@ -140,11 +140,14 @@ test.each(Object.entries(VARIANTS))(
   async (_, given) => {
     const setup = await createProvisionSetup(given.options);
     for (const fault of given.faults ?? []) setup.plane.faults.add(...fault);
+    let now = Date.now();
     const change = {
+      clock: () => (now += 1),
       env: { ...setup.env, ...given.env?.(setup) },
       ...(given.fetch && { fetch: given.fetch(setup) }),
     };
-    expect(await setup.provisionWithReport(["--yes"], change)).toMatchObject({ exit: 0, failed: [] });
+    const { exit, failed } = await setup.provisionWithReport(["--yes"], change);
+  expect([exit, failed.map(({ name, detail }) => `${name}: ${detail}`)]).toEqual([0, []]);
     if (given.member) expect((await readProvisionedState(setup)).members).toContain(given.member);
     expect(await setup.provisionWithReport(["--yes"], change)).toMatchObject({ changed: 0, failed: [] });
   },

@@ -24,6 +24,7 @@ test("groundcrew calls a tool and prints text for people or JSON for programs; t
   expect(people).toMatchObject({ exit: 0, err: "", out: expect.stringContaining("task: ONB-1\n") });
   const program = await runCommand(["claim-task", "--task=ONB-1", "--json"]);
   expect(JSON.parse(program.out)).toMatchObject({ task: "ONB-1" });
+  expect(await runCommand(["claim_task"])).toMatchObject({ exit: 2, err: expect.stringContaining("needs --task") });
 });
 
 test("groundcrew changes a task as the Concierge; null removes a value", async () => {
@@ -75,7 +76,6 @@ test.each([
   [["provison"], "Did you mean provision?"],
   [["clam_task"], "Did you mean claim_task?"],
   [["claim_task", "--tsak", "x"], "Did you mean --task?"],
-  [["claim_task"], "needs --task"],
   [["doctor", "--chcklist"], "Did you mean --checklist?"],
   [["provision", "--dry-rum"], "Did you mean --dry-run?"],
   [["backup", "--copyed", "x"], "Did you mean --copied?"],

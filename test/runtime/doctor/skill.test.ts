@@ -146,13 +146,8 @@ test.each([
     `echo "[plugins] loaded {x}"; echo '{"level":"warn"}'; echo "{"\n${createAnsweringScript(readRecordedInfo("2026.9.6"), "echo '} bye'; echo '}'")}`,
     "ok: Imhotep: loaded and eligible",
   ],
-  [
-    "its answer, and leaves a child process running",
-    createAnsweringScript(readRecordedInfo("2026.9.6"), "sleep 60 & exit 0"),
-    "ok: Imhotep: loaded and eligible",
-  ],
 ])("The doctor understands an openclaw command that prints %s", async (_, script, finding) => {
-  expect(formatFindings(await createOpenClawMachine(script).checkSkill({ limit: 5_000 }))).toBe(finding);
+  expect(formatFindings(await createOpenClawMachine(script).checkSkill())).toBe(finding);
 });
 
 test("The doctor says how to install a skill that neither version of OpenClaw finds", async () => {
@@ -191,6 +186,8 @@ ${createAnsweringScript(readRecordedInfo("2026.9.6"))}`);
 });
 
 test("The doctor reads a part of a long output, ends a command that hangs with its children, and names one that cannot start", async () => {
+  const left = createOpenClawMachine(createAnsweringScript(readRecordedInfo("2026.9.6"), "sleep 60 & exit 0"));
+  expect(formatFindings(await left.checkSkill({ limit: 400 }))).toBe("ok: Imhotep: loaded and eligible");
   const long = formatFindings(await createOpenClawMachine("yes '{' | head -c 3000000; exit 5").checkSkill());
   expect(long).toMatch(/^warning: .*exit code 5: \{/);
   expect(long.length).toBeLessThan(1_000);

@@ -38,7 +38,7 @@ test("text and mode of a settings file belong to one file while the name is exch
   await new Promise((resolve) => worker.once("message", resolve));
 
   const found = new Set<string>();
-  for (let i = 0; i < 20_000; i++) {
+  for (let i = 0; i < 5_000; i++) {
     const file = nodeFiles.read(path);
     found.add(`${file?.text} ${file?.mode.toString(8)}`);
   }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
 import type { ProvisionSetup } from "../../functions/provision/provision-setup.ts";
+import { getBuiltProgram } from "../../support/built-program.ts";
 
 /** A folder with the settings, in which `start` runs the real command. It is removed at the end of the test. */
 export function createCommandFolder(setup: ProvisionSetup) {
@@ -14,7 +15,7 @@ export function createCommandFolder(setup: ProvisionSetup) {
 
   /** Starts the command with these arguments; `flags` are Node's. */
   function start(args: readonly string[], flags: readonly string[] = []) {
-    const allFlags = ["--disable-warning=ExperimentalWarning", ...flags, ...args];
+    const allFlags = ["--disable-warning=ExperimentalWarning", ...flags, getBuiltProgram("provision"), ...args];
     const child = spawn(process.execPath, allFlags, { cwd, env: setup.env, stdio: ["ignore", "pipe", "pipe"] });
     onTestFinished(() => void child.kill("SIGKILL"));
     const ended = Promise.all([

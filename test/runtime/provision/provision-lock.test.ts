@@ -88,7 +88,7 @@ test("only one of many processes gets an abandoned lock", async () => {
     console.log(await acquireProvisionLock(${JSON.stringify(path)}).then(() => "mine", () => "theirs"));
     await new Promise((go) => process.stdin.once("end", go).resume());`;
   const flags = ["--disable-warning=ExperimentalWarning", "--input-type=module", "-e", code];
-  const children = Array.from({ length: 6 }, () =>
+  const children = Array.from({ length: 4 }, () =>
     spawn(process.execPath, flags, { stdio: ["pipe", "pipe", "inherit"] }),
   );
   const outputs = children.map(
