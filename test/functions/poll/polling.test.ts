@@ -231,6 +231,19 @@ test("reliability 23: an item reported by webhooks costs the same requests at th
   ]);
 });
 
+test("reliability 23: 100 deletions cost one list of ids, one read of each item and two of the project", async () => {
+  const { app, plane, items } = await createProjectsWithItems(1, 120);
+  for (const item of items[0]?.slice(0, 100) ?? []) plane.deleteItem(item);
+  const requests = await app.recordRequests(() => app.poll());
+  const reads = requests.filter((request) => request === "GET work-items/:id");
+  expect(reads).toHaveLength(100);
+  expect(requests.filter((request) => request !== "GET work-items/:id").sort()).toEqual([
+    "GET projects",
+    ...["GET projects/:id", "GET projects/:id", "GET work-items", "GET work-items"],
+  ]);
+  expect(app.takeEvents()).toHaveLength(100);
+});
+
 test("webhooks of a busy project that is not followed do not cost one read each", async () => {
   const app = await createTestApp({ projects: ["ONB"] });
   const { plane } = app;
