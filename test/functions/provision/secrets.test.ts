@@ -7,8 +7,8 @@ import { text as readAll } from "node:stream/consumers";
 import { parseEnv } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { createTelegramSimulator } from "../../../simulators/telegram/telegram-simulator.ts";
-import { createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
 import { getBuiltProgram } from "../../support/built-program.ts";
+import { createProvisionSetup, type ProvisionSetup } from "./provision-setup.ts";
 
 const MARKED_SECRETS = {
   PLANE_ADMIN_PASSWORD: "marked-Secret-1-of-the-admin",

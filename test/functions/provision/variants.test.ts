@@ -147,7 +147,7 @@ test.each(Object.entries(VARIANTS))(
       ...(given.fetch && { fetch: given.fetch(setup) }),
     };
     const { exit, failed } = await setup.provisionWithReport(["--yes"], change);
-  expect([exit, failed.map(({ name, detail }) => `${name}: ${detail}`)]).toEqual([0, []]);
+    expect([exit, failed.map(({ name, detail }) => `${name}: ${detail}`)]).toEqual([0, []]);
     if (given.member) expect((await readProvisionedState(setup)).members).toContain(given.member);
     expect(await setup.provisionWithReport(["--yes"], change)).toMatchObject({ changed: 0, failed: [] });
   },
