@@ -1,5 +1,5 @@
 /**
- * The hourly check of webhooks: a comment is edited, and the webhook about it must arrive within a minute. The
+ * The check of webhooks, every hour and more often while they seem not to arrive: a comment is edited, and the webhook about it must arrive within a minute. The
  * comment, its item and its project are found or created first.
  */
 
@@ -29,7 +29,7 @@ import { commentsApi, workItemsApi } from "../shared/plane/work-items.ts";
 import { updateValue } from "../shared/store/records.ts";
 import { CANARY_EXTERNAL_REF, createFallbackCanaryRef } from "../shared/sync/normalize.ts";
 import { getOrCreateLabel } from "../shared/tasks/assignees.ts";
-import { MINUTE, type Ms } from "../shared/time.ts";
+import { MINUTE, type Ms, SECOND } from "../shared/time.ts";
 
 /** The comment that the canary edits: Plane's ids of its project, work item and comment. */
 type CanaryLocation = Pick<CanaryRecord, "project" | "item" | "comment">;
@@ -48,6 +48,12 @@ const WEBHOOK_TIMEOUT: Ms = MINUTE;
 /** Interval between checks of whether the webhook arrived: 250 ms. */
 const CHECK_INTERVAL: Ms = 250;
 
+/** Interval between canaries while webhooks seem not to arrive: just under 5 minutes, because the tick runs each minute. */
+const SUSPICION_INTERVAL: Ms = 5 * MINUTE - 10 * SECOND;
+
+/** Time in which the webhook of a change that a poll has found may still arrive: 20 s. */
+const LATE_WEBHOOK: Ms = 20 * SECOND;
+
 /** The external id that provision gives to the project it creates. */
 const FIRST_PROJECT_ID = "provision:first-project";
 
@@ -60,6 +66,31 @@ export const canaryTick: Tick = {
   cron: () => "23 * * * *",
   run: (deps) => runCanary(deps, `canary-${deps.newId()}`),
 };
+
+/**
+ * Sends the canary every 5 minutes while webhooks seem not to arrive: polls find changes and no webhook comes, or the
+ * last canary's did not. An agent's key cannot read webhooks, so silence is all that shows that Plane has switched the
+ * webhook off, or somebody deleted it.
+ */
+export const webhooksTick: Tick = {
+  name: "webhooks",
+  cron: () => "* * * * *",
+  async run(deps) {
+    const missedSince = deps.health.getMissedSince();
+    const isMissed = missedSince !== undefined && deps.clock() - missedSince >= LATE_WEBHOOK;
+    const isSilent = (await readCanary(deps.store))?.silentSince !== undefined;
+    if (!isMissed && !isSilent) return {};
+    if ((await deps.store.consume("canary", 1, 1, SUSPICION_INTERVAL)) > 0) return {};
+    return runCanary(deps, `canary-${deps.newId()}`);
+  },
+};
+
+/** Logs at the start what activates the webhook, as long as none has arrived: provision may have left it inactive. */
+export async function logUnseenWebhooks({ settings, store, log }: Pick<Deps, "settings" | "store" | "log">) {
+  const hasSecret = (settings.plane?.webhookSecrets.length ?? 0) > 0;
+  if (!hasSecret || (await readCanary(store))?.lastArrival) return;
+  log.info("no webhook from Plane has been checked yet: `npm run provision` activates an inactive one");
+}
 
 async function runCanary(deps: Deps, correlation: string): Promise<Record<string, number>> {
   const { plane, canary: canarySetting } = deps.settings;

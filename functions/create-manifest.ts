@@ -3,7 +3,7 @@ import { createAgentHttpRoutes } from "./agent/http-route.ts";
 import { createMcpRoute } from "./agent/mcp-route.ts";
 import { auditRoute } from "./agent/tool-calls.ts";
 import { TOOLS } from "./agent/tools.ts";
-import { canaryTick } from "./canary.ts";
+import { canaryTick, webhooksTick } from "./canary.ts";
 import { agentsRoute, sessionRoute } from "./dashboard/access-routes.ts";
 import { boardRoute } from "./dashboard/board-route.ts";
 import { chatRoute, chatWriteRoute } from "./dashboard/chat-routes.ts";
@@ -84,6 +84,7 @@ export function createManifest(machine?: MachineParts): Manifest {
       ...(machine?.ticks ?? []),
       cyclesTick,
       canaryTick,
+      webhooksTick,
       storeTick,
       damageTick,
       planeTick,

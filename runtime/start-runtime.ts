@@ -6,6 +6,7 @@
 
 import { dirname, join } from "node:path";
 import { Cron } from "croner";
+import { logUnseenWebhooks } from "../functions/canary.ts";
 import type { Deps, Manifest } from "../shared/app/deps.ts";
 import { createStoreHealth, recordStoreHealth } from "../shared/app/health.ts";
 import { formatSettingProblem } from "../shared/config/setting-problem.ts";
@@ -333,6 +334,7 @@ function runStartupChecks(deps: Deps) {
   void deps.telegram?.getMe();
   for (const name of ["damage", "instance"])
     if (deps.ticks.names.includes(name)) void deps.ticks.runIfDue(name).catch(() => {});
+  void logUnseenWebhooks(deps).catch(() => {});
   if (!deps.ticks.names.includes("poll")) return;
   void deps.ticks.runNow("poll").catch(() => deps.requestPoll("the first poll failed"));
 }

@@ -33,6 +33,8 @@ import { queueUnsettledReviews } from "../../shared/tasks/lifecycle/reviews.ts";
 import { readHiddenTasks } from "../../shared/tasks/plan-record.ts";
 import { isHeldInBacklog, wakeForStartableTasks } from "../../shared/tasks/startable-tasks.ts";
 
+type PollDeps = SyncDeps & Pick<Deps, "health">;
+
 /** An agent's open tasks at the last tick: item id to the store time since which the agent has it. */
 export interface AgentTasksRecord {
   tasks: Record<string, number>;
@@ -123,7 +125,7 @@ export const jobsTick: Tick = {
 
 /** Runs a pass over every readable project. A project that Plane refuses is logged and does not stop the others. */
 export async function pollProjects(
-  deps: SyncDeps,
+  deps: PollDeps,
   projects: readonly ProjectRecord[],
   correlation: string,
 ): Promise<Record<"projects" | "pages" | "changed" | "removed" | "unasked", number>> {
@@ -144,7 +146,7 @@ export async function pollProjects(
 }
 
 async function pollUnlessRefused(
-  deps: SyncDeps,
+  deps: PollDeps,
   project: ProjectRecord,
   correlation: string,
 ): Promise<ProjectPollResult | undefined> {
@@ -165,7 +167,7 @@ async function pollUnlessRefused(
  * list is not gone: Groundcrew's own decides.
  */
 export async function lookAtProject(
-  deps: SyncDeps,
+  deps: PollDeps,
   project: ProjectRecord,
   plane: PlaneClient,
   correlation: string,
@@ -176,7 +178,7 @@ export async function lookAtProject(
 }
 
 async function pollProjectWithLock(
-  deps: SyncDeps,
+  deps: PollDeps,
   project: ProjectRecord,
   correlation: string,
   plane: PlaneClient,
@@ -185,6 +187,8 @@ async function pollProjectWithLock(
   const fence = await acquirePassLease(deps, lease);
   try {
     const pass = await pollProject({ ...deps, plane }, project, correlation);
+    // A change that a webhook has reported is stored already, so a pass does not find it.
+    if (pass.changed > 0 && project.baseline) deps.health.recordMissedDelivery();
     // A look does not ask again for items that a wrong list lacks; the poll does.
     if (pass.hasCountMismatch && project.doubt && plane !== deps.plane) return pass;
     const check = pass.hasCountMismatch ? await reconcileIds(deps, pass.project, correlation) : pass;

@@ -40,6 +40,7 @@ export const inboxHandler: JobHandler = {
   leaseMs: 30_000,
   concurrency: 8,
   async handle(deps, job) {
+    deps.health.recordDelivery();
     const body = parseJobBody(job, inboxBodySchema);
     const text = readReceivedBody(body);
     const parsed = text === undefined ? { problem: "not UTF-8" } : parseWebhookDelivery(text);

@@ -250,11 +250,17 @@ export interface ComponentHealth {
   hold_s?: number;
 }
 
-/** Results of the latest calls to Plane and Telegram, in memory only. */
+/** Results of the latest calls to Plane and Telegram, and whether Plane's webhooks arrive, in memory only. */
 export interface Health {
   recordSuccess(part: HealthComponent): void;
   recordFailure(part: HealthComponent, reason: string): void;
   get(part: HealthComponent): ComponentHealth;
+  /** A webhook of Plane arrived. */
+  recordDelivery(): void;
+  /** Reading Plane's lists found a change of which no webhook had arrived. */
+  recordMissedDelivery(): void;
+  /** Since when such changes have been found, while no webhook arrives; undefined while webhooks arrive. */
+  getMissedSince(): Ms | undefined;
 }
 
 /** Whether the store can keep what it is given, by the results of the product's own calls and of regular probes. */

@@ -62,6 +62,7 @@ const SYSTEMS: Record<PausedSystem, { name: string; queues: readonly Queue[] }> 
 export function createHealth(clock: () => Ms, redact: (text: string) => string, outages?: Outages): Health {
   const lastSuccess = new Map<HealthComponent, Ms>();
   const errors = new Map<HealthComponent, string>();
+  let missedSince: Ms | undefined;
   return {
     recordSuccess(part) {
       lastSuccess.set(part, clock());
@@ -79,6 +80,13 @@ export function createHealth(clock: () => Ms, redact: (text: string) => string, 
       const age_s = at === undefined ? null : Math.max(0, Math.round((clock() - at) / 1000));
       return { ok, age_s, ...omitUndefined({ error }) };
     },
+    recordDelivery() {
+      missedSince = undefined;
+    },
+    recordMissedDelivery() {
+      missedSince ??= clock();
+    },
+    getMissedSince: () => missedSince,
   };
 }
 

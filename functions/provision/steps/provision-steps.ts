@@ -96,7 +96,6 @@ function createAllSteps(settings: ProvisionSettings): ProvisionStep[] {
     ...settings.agents.map((agent) =>
       createApiKeyStep(toAgentKey(agent), [toAgentAccount(agent).step], `API key ${agent.name}`),
     ),
-    webhookStep,
     projectStep,
     // First of all the members: what follows needs Groundcrew's own account among them.
     createProjectMembersStep([...admins, humanAccount, ...agents], groundcrewKey.email),
@@ -113,6 +112,8 @@ function createAllSteps(settings: ProvisionSettings): ProvisionStep[] {
     skillStep,
     hookTokenStep,
     openclawStep,
+    // Last, because Plane switches a webhook off whose deliveries fail.
+    webhookStep,
   ];
 }
 

@@ -1,8 +1,10 @@
-/** The step that creates Plane's webhook, and its secret, which can be rotated. */
+/** The step that creates Plane's webhook and enables it, and its secret, which can be rotated. */
 
+import { getErrorMessage } from "../../../shared/errors.ts";
 import { keepDefined } from "../../../shared/omit-undefined.ts";
 import { webhooksApi } from "../../../shared/plane/app/endpoints.ts";
 import { PlaneConflictError, PlaneInvalidError } from "../../../shared/plane/errors.ts";
+import { type Ms, SECOND } from "../../../shared/time.ts";
 import type { ProvisionContext } from "../context.ts";
 import { createStepRefusal, explainWebhookRefusal } from "../refusals.ts";
 import { change, create, createStep } from "../step.ts";
@@ -11,10 +13,16 @@ import { PREVIOUS_STAYS, type RotatableSecret } from "./tokens.ts";
 
 const WEBHOOK_SECRET = "PLANE_WEBHOOK_SECRET";
 
+/** Timeout for Groundcrew's answer at the webhook's address: 10 s. */
+const PROBE_TIMEOUT: Ms = 10 * SECOND;
+
 /** The events that Groundcrew uses. */
 const EVENTS = { project: true, issue: true, issue_comment: true, cycle: true } as const;
 
-/** Creates the webhook, keeps it enabled and stores its secret. Never changes other webhooks of the workspace. */
+/**
+ * Creates the webhook, enables it once Groundcrew answers at its address, and stores its secret. One that is enabled
+ * stays so. Never changes other webhooks of the workspace.
+ */
 export const webhookStep = createStep("webhook", ["workspace"], async (context) => {
   const { vault, settings } = context;
   const { webhookTarget: url } = settings;
@@ -32,20 +40,47 @@ export const webhookStep = createStep("webhook", ["workspace"], async (context) 
     const sent = callOwnWorkspace(context, endpoint, { params: { webhook: found?.id ?? "" }, json });
     await recordWebhook(context, await sent.catch((thrown: unknown) => refuse(context, thrown)), found !== undefined);
   };
-  if (!found) return [create(url, send({ url, ...EVENTS, module: false, is_active: true }))];
+  const mustWait = found?.is_active && found.url === url ? undefined : await findObstacle(context, url);
+  const inactive =
+    mustWait === undefined ? "" : `, inactive: ${mustWait} → Start Groundcrew, then run this command again.`;
+  if (!found) return [create(`${url}${inactive}`, send({ url, ...EVENTS, module: false, is_active: !mustWait }))];
   const missing = (Object.keys(EVENTS) as (keyof typeof EVENTS)[]).filter((event) => !found[event]);
   const changes = keepDefined([
-    found.url !== url ? change(`change its address to ${url}`, send({ url })) : undefined,
+    found.url !== url
+      ? change(`change its address to ${url}${inactive}`, send({ url, ...(mustWait ? { is_active: false } : {}) }))
+      : undefined,
     missing.length > 0 ? change(`add the events ${missing.join(", ")}`, send(EVENTS)) : undefined,
-    found.is_active ? undefined : change("enable it again", send({ is_active: true })),
+    found.is_active || mustWait ? undefined : change("enable it again", send({ is_active: true })),
     isGiven || secrets[0] === found.secret_key
       ? undefined
       : change(`store its secret as ${WEBHOOK_SECRET}`, async () =>
           recordWebhook(context, requireFound(await findWebhook(context), "The webhook"), true),
         ),
   ]);
-  return changes.length > 0 ? changes : [`${found.url}, enabled`];
+  return changes.length > 0 ? changes : [`${found.url}${found.is_active ? ", enabled" : inactive}`];
 });
+
+/**
+ * Returns why the webhook must not be enabled yet; undefined when Groundcrew answers at its address. An unsigned
+ * request is refused there with a text that no other program has.
+ */
+async function findObstacle({ fetch }: ProvisionContext, url: string): Promise<string | undefined> {
+  const request = {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: "{}",
+    redirect: "manual",
+  } as const;
+  try {
+    const response = await fetch(url, { ...request, signal: AbortSignal.timeout(PROBE_TIMEOUT) });
+    const text = response.status === 401 || response.status === 429 ? await response.text() : "";
+    return text.includes("signature") || text.includes("X-Plane-Signature")
+      ? undefined
+      : `another program answers there (${response.status})`;
+  } catch (thrown) {
+    return `Groundcrew does not answer there (${getErrorMessage(thrown)})`;
+  }
+}
 
 /** The secret of the webhook. Plane signs with a new one at once, but deliveries under way with the previous one. */
 export const webhookSecret: RotatableSecret = {

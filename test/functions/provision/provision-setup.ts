@@ -48,6 +48,7 @@ export async function createProvisionSetup(
   const waits: number[] = [];
   let now = Date.now();
   let secretCount = 0;
+  const groundcrew = { isRunning: true };
 
   const createWorld = (): Omit<ProvisionEnvironment, "out" | "err"> => ({
     env,
@@ -83,8 +84,18 @@ export async function createProvisionSetup(
         err += text;
       },
       ...change,
+      fetch: withGroundcrew(change.fetch ?? globalThis.fetch),
     });
     return { exit, out, err };
+  }
+
+  /** Groundcrew answers an unsigned webhook when it runs, whatever becomes of requests to Plane. */
+  function withGroundcrew(planeFetch: typeof fetch): typeof fetch {
+    return async (input, init) => {
+      if (!String(input).endsWith("/webhooks/plane")) return planeFetch(input, init);
+      if (!groundcrew.isRunning) throw new Error("connect ECONNREFUSED");
+      return Response.json({ error: { message: "X-Plane-Signature must be …" } }, { status: 401 });
+    };
   }
 
   return {
@@ -94,6 +105,7 @@ export async function createProvisionSetup(
     disk,
     env,
     waits,
+    groundcrew,
     provision,
     /** Runs the command with `--json` and parses its output. */
     async provisionWithReport(args: readonly string[] = ["--yes"], change: Partial<ProvisionEnvironment> = {}) {

@@ -4,8 +4,9 @@ import { findSampleProject } from "../../../functions/provision/steps/sample-pro
 import { createMemoryStore } from "../../../runtime/stores/sqlite-store.ts";
 import { createLog } from "../../../shared/log.ts";
 import { noMetrics } from "../../../shared/metrics.ts";
-import { apiTokensApi, workspaceMembersApi } from "../../../shared/plane/app/endpoints.ts";
+import { apiTokensApi, webhooksApi, workspaceMembersApi } from "../../../shared/plane/app/endpoints.ts";
 import { createPlaneClient } from "../../../shared/plane/client.ts";
+import { noContentSchema } from "../../../shared/plane/endpoint.ts";
 import { readRecordedExchanges } from "../../support/plane-replay-server.ts";
 import { ADMIN_EMAIL, createProvisionSetup, expectText, type ProvisionSetup, TEAM_AGENTS } from "./provision-setup.ts";
 import { createSignedInSession, readProvisionedState } from "./provisioned-state.ts";
@@ -21,14 +22,38 @@ test("a later run does not create sample tasks again that people have deleted", 
   expect(setup.plane.items(project)).toEqual([]);
 });
 
-test("provision enables a webhook that Plane has disabled", async () => {
+test("reliability 39: provision keeps a webhook inactive until Groundcrew answers, and repairs one that was switched off, deleted or changed", async () => {
   const setup = await createProvisionSetup();
-  await setup.provision();
-  setup.plane.setWebhookActive(setup.readNotes().webhook, false);
-  const { changed, detail } = await setup.provisionWithReport();
-  expect(changed).toBe(1);
-  expect(detail("webhook")).toBe("enable it again");
-  expect(setup.plane.isWebhookActive(setup.readNotes().webhook)).toBe(true);
+  setup.groundcrew.isRunning = false;
+  const readWebhooks = async () => {
+    const { webhooks } = await readProvisionedState(setup);
+    return webhooks.map(({ url, is_active, issue }) => ({ url, is_active, issue }));
+  };
+  const url = "https://crew.example.com/webhooks/plane";
+  const first = await setup.provisionWithReport();
+  expect(first.detail("webhook")).toMatch(/inactive: .*ECONNREFUSED.* → Start Groundcrew, then run this command again/);
+  expect(first.steps.at(-1)?.name).toBe("webhook");
+  expect(await readWebhooks()).toEqual([{ url, is_active: false, issue: true }]);
+  const secret = setup.readSecrets()["PLANE_WEBHOOK_SECRET"];
+  expect(secret).toMatch(/\S{8}/);
+  expect(await setup.provisionWithReport()).toMatchObject({ changed: 0, exit: 0 });
+  setup.groundcrew.isRunning = true;
+  expect((await setup.provisionWithReport()).detail("webhook")).toBe("enable it again");
+  expect(setup.readSecrets()["PLANE_WEBHOOK_SECRET"]).toEqual(secret);
+
+  const session = await createSignedInSession(setup, ADMIN_EMAIL);
+  const getParams = () => ({ params: { workspace: "javisi", webhook: String(setup.readNotes().webhook) } });
+  const damages = [
+    async () => setup.plane.setWebhookActive(setup.readNotes().webhook, false),
+    () => session.call(webhooksApi.update, { ...getParams(), json: { issue: false } }),
+    () => session.call({ ...webhooksApi.update, method: "DELETE", answer: noContentSchema }, getParams()),
+  ];
+  for (const damage of damages) {
+    await damage();
+    expect(await setup.provisionWithReport()).toMatchObject({ changed: 1, exit: 0 });
+    expect(await readWebhooks()).toEqual([{ url, is_active: true, issue: true }]);
+  }
+  expect(setup.readSecrets()["PLANE_WEBHOOK_SECRET"]).not.toEqual(secret);
 });
 
 test("a changed webhook target changes the webhook's address and the stored settings, and keeps its secret", async () => {
