@@ -188,7 +188,7 @@ async function pollProjectWithLock(
   try {
     const pass = await pollProject({ ...deps, plane }, project, correlation);
     // A change that a webhook has reported is stored already, so a pass does not find it.
-    if (pass.changed > 0 && project.baseline) deps.health.recordMissedDelivery();
+    if (pass.isUnreported && project.baseline) deps.health.recordMissedDelivery();
     // A look does not ask again for items that a wrong list lacks; the poll does.
     if (pass.hasCountMismatch && project.doubt && plane !== deps.plane) return pass;
     const check = pass.hasCountMismatch ? await reconcileIds(deps, pass.project, correlation) : pass;

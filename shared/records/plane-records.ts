@@ -189,6 +189,15 @@ export async function listReadableProjects(deps: Pick<SyncDeps, "store">): Promi
     .filter(isReadableProject);
 }
 
+/** Whether the project has items, and all of them are done or cancelled. */
+export async function hasOnlyClosedItems({ store }: Pick<SyncDeps, "store">, project: string): Promise<boolean> {
+  const [open, total] = await Promise.all([
+    store.count(observedSets.open(project)),
+    store.count(observedSets.items(project)),
+  ]);
+  return open === 0 && total > 0;
+}
+
 /** A project that is gone leaves the set of projects. */
 export function toProjectPut(project: ProjectRecord): Put {
   return {

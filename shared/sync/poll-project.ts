@@ -12,6 +12,7 @@ import { PlaneUnexpectedError } from "../plane/errors.ts";
 import { workItemsApi } from "../plane/work-items.ts";
 import {
   getNewSince,
+  hasOnlyClosedItems,
   isNewProject,
   type ProjectRecord,
   takeRevisionMark,
@@ -30,7 +31,6 @@ import { prepareDetailsRequest, requestItemDetails, toItemPut, toUnobservedPut }
 import { confirmMissingItems, type LossCheck, NOTHING_MISSING } from "./missing-items.ts";
 import { itemRowsEndpoint, itemRowsQuery, normalizeItem } from "./normalize.ts";
 import { observeItem, readItem } from "./observe-item.ts";
-import { hasOnlyClosedItems } from "./projects.ts";
 
 /** Result of a pass over one project. `removed` and the like: of the comparison of all ids, if there was one. */
 export interface ProjectPollResult extends LossCheck {
@@ -38,6 +38,8 @@ export interface ProjectPollResult extends LossCheck {
   project: ProjectRecord;
   /** Number of items that differed from the stored state. */
   changed: number;
+  /** One of them is a change of which Plane sends a webhook, which has not arrived. */
+  isUnreported: boolean;
   /** Items with an unconfirmed loss. The same tick reads them again 2 s later; queued jobs do so if it ends early. */
   unconfirmed: { project: ProjectRecord; item: string }[];
   pages: number;
@@ -46,7 +48,7 @@ export interface ProjectPollResult extends LossCheck {
 }
 
 /** What one pass over Plane's list has read. */
-interface ListPass extends Pick<ProjectPollResult, "project" | "changed" | "unconfirmed" | "pages"> {
+interface ListPass extends Pick<ProjectPollResult, "project" | "changed" | "isUnreported" | "unconfirmed" | "pages"> {
   /** Plane's time of the first answer. */
   date: string;
   /** The latest `updated_at` of the items; at least the project's cursor. */
@@ -92,7 +94,7 @@ export async function pollProject(
   correlation: string,
 ): Promise<ProjectPollResult> {
   const pass = await observeListedItems(deps, project, correlation);
-  const { changed, unconfirmed, pages } = pass;
+  const { changed, isUnreported, unconfirmed, pages } = pass;
   const isConsistent = pass.totals.size === 1;
   const hasMismatch = !isConsistent || !pass.totals.has(await countStoredItems(deps, project.id));
   // An item that was edited between two pages moved to a page that had been read; it belongs to the baseline as well.
@@ -101,6 +103,7 @@ export async function pollProject(
   const result = {
     project: pass.project,
     changed,
+    isUnreported,
     unconfirmed,
     pages,
     ...check,
@@ -127,6 +130,7 @@ async function observeListedItems(
   const pass: ListPass = {
     project,
     changed: 0,
+    isUnreported: false,
     unconfirmed: [],
     pages: 0,
     date: "",
@@ -212,10 +216,16 @@ async function observePage(
       const { rereadIn } = await observeItem(deps, snapshot.id, { via: "read", snapshot, ...readTimes }, source);
       if (rereadIn !== undefined) pass.unconfirmed.push({ project, item: snapshot.id });
       pass.changed += 1;
+      pass.isUnreported ||= !snapshot.quiet && hasReportedChange(before?.value.snapshot, snapshot);
     }
   }
   for (let i = 0; i < existing.length; i += COMMIT_SIZE)
     await commitExistingItems(deps, project, existing.slice(i, i + COMMIT_SIZE), readTimes, correlation);
+}
+
+/** Whether Plane sends a webhook of the item for what differs: comments, links and relations only move `updated_at`. */
+function hasReportedChange(before: Snapshot | undefined, after: Snapshot): boolean {
+  return !before || !isSameSnapshot({ ...before, updatedAt: after.updatedAt }, after);
 }
 
 /** Stores many existing items in one commit; when one of them was stored meanwhile, observes each item instead. */

@@ -10,6 +10,7 @@ import { omitUndefined } from "../omit-undefined.ts";
 import { readList, shiftPlaneTime } from "../plane/endpoint.ts";
 import { type PlaneProject, projectsApi } from "../plane/projects.ts";
 import {
+  hasOnlyClosedItems,
   isReadableProject,
   type ProjectRecord,
   type ProjectsReadRecord,
@@ -198,15 +199,6 @@ export async function checkProjectCompletion(deps: SyncDeps, id: string, correla
     const { completedAtBaseline: _, ...rest } = stored;
     return prepareProjectUpdate(deps, { ...rest, completed }, rev, events, correlation);
   });
-}
-
-/** Whether the project has items, and all of them are done or cancelled. */
-export async function hasOnlyClosedItems({ store }: Pick<SyncDeps, "store">, project: string): Promise<boolean> {
-  const [open, total] = await Promise.all([
-    store.count(observedSets.open(project)),
-    store.count(observedSets.items(project)),
-  ]);
-  return open === 0 && total > 0;
 }
 
 /** Counts the tasks of a completed project and sums up what they took. Makes no request to Plane. */
