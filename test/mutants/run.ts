@@ -1,0 +1,152 @@
+/**
+ * `npm run mutants`: applies the mistakes of `core.mutants` one by one, in memory, and tells which of them no test
+ * notices. Ends with 1 when one survives that is not marked as a survivor, or when a test fails without a mutant.
+ *
+ * - `npm run mutants -- TEXT…`: only mutants whose name or file contains one of the texts
+ * - `--sample N`: only every Nth mutant, another part each day
+ * - `--survivors`: also those that are marked
+ * - `--workers N`: processes at once (default: 2)
+ */
+import { fork } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type Mutant, placeMutant, ROOT, readMutants, readSources } from "./mutant-list.ts";
+import type { TestAnswer, TestRequest } from "./tester.ts";
+
+interface Tester {
+  run(request: TestRequest): Promise<TestAnswer>;
+  stop(): void;
+}
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { sample: { type: "string" }, survivors: { type: "boolean" }, workers: { type: "string" } },
+});
+
+/** By a mutant's name the test file that noticed it last: it runs first. */
+const HINTS_PATH = join(import.meta.dirname, "hints.json");
+const hints = new Map<string, string>(Object.entries(JSON.parse(readFileSync(HINTS_PATH, "utf8"))));
+
+/** Limit of one mutant in one process: 5 min. A mutant that runs without end is noticed by it. */
+const RUN_LIMIT_MS = 300_000;
+
+const DAY_MS = 86_400_000;
+
+const sources = readSources();
+const testFiles = readdirSync(join(ROOT, "test"), { recursive: true, encoding: "utf8" })
+  .map((path) => `test/${path}`)
+  .filter((path) => path.endsWith(".test.ts"))
+  .sort();
+const testTexts = new Map(testFiles.map((path) => [path, readFileSync(join(ROOT, path), "utf8")]));
+
+const mutants = selectMutants();
+const waiting = [...mutants];
+const survivors: Mutant[] = [];
+const broken = new Set<string>();
+const passed = new Set<string>();
+const startedAt = Date.now();
+await Promise.all(Array.from({ length: Number(options.workers ?? 2) }, runMutants));
+if (positionals.length === 0 && options.sample === undefined) saveHints();
+const caught = mutants.length - survivors.length;
+const seconds = Math.round((Date.now() - startedAt) / 1000);
+process.stdout.write(`${caught} of ${mutants.length} mutants caught in ${seconds} s\n`);
+for (const { name, survives } of survivors) process.stdout.write(`survived: ${name}${survives ? ` (known)` : ""}\n`);
+for (const file of broken) process.stdout.write(`fails without a mutant: ${file}\n`);
+process.exit(survivors.some(({ survives }) => !survives) || broken.size > 0 ? 1 : 0);
+
+function selectMutants(): Mutant[] {
+  const step = Number(options.sample ?? 1);
+  const day = Math.floor(Date.now() / DAY_MS);
+  return readMutants()
+    .filter(({ survives }) => options.survivors || !survives)
+    .filter(({ name, file }) => positionals.length === 0 || positionals.some((text) => `${file} ${name}`.includes(text)))
+    .filter((_, i) => (i + day) % step === 0);
+}
+
+async function runMutants(): Promise<void> {
+  let tester = await startTester();
+  for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
+    const change = placeMutant(mutant, sources);
+    const { name } = mutant;
+    const began = Date.now();
+    let failed: TestAnswer["failed"];
+    for (const file of listTestFiles(mutant)) {
+      if (broken.has(file)) continue;
+      try {
+        failed = (await tester.run({ change, files: [file] })).failed;
+        // A test that fails also without the mutant proves nothing.
+        if (failed && !passed.has(file)) {
+          if ((await tester.run({ files: [file] })).failed) {
+            broken.add(file);
+            failed = undefined;
+          } else passed.add(file);
+        }
+      } catch (thrown) {
+        tester = await startTester();
+        failed = { file, test: String(thrown) };
+      }
+      if (failed) break;
+    }
+    if (failed) hints.set(name, failed.file);
+    else survivors.push(mutant);
+    const outcome = failed ? `caught by ${failed.file} (${failed.test.slice(0, 160)})` : "SURVIVED";
+    process.stdout.write(`${((Date.now() - began) / 1000).toFixed(1)} s  ${name}\n        ${outcome}\n`);
+  }
+  tester.stop();
+}
+
+/**
+ * Lists the test files for a mutant: the one that noticed it last, then those of its area, of which the ones that
+ * import its file or name its function come first, the short ones before the long ones.
+ */
+function listTestFiles({ name, file, functionName, area }: Mutant): string[] {
+  const isInArea = (path: string) => area.some((place) => path === place || path.startsWith(`${place}/`));
+  const baseName = file.slice(file.lastIndexOf("/"));
+  const score = (path: string) => {
+    const text = testTexts.get(path) ?? "";
+    return (text.includes(functionName) ? 0 : 1e6) + (text.includes(baseName) ? 0 : 1e6) + text.length;
+  };
+  const files = testFiles.filter(isInArea).sort((a, b) => score(a) - score(b));
+  const hint = hints.get(name);
+  return hint !== undefined && testTexts.has(hint) ? [hint, ...files.filter((path) => path !== hint)] : files;
+}
+
+function saveHints() {
+  const entries = mutants.flatMap(({ name }) => (hints.has(name) ? [[name, hints.get(name)] as const] : []));
+  writeFileSync(HINTS_PATH, `${JSON.stringify(Object.fromEntries(entries), undefined, 2)}\n`);
+}
+
+async function startTester(): Promise<Tester> {
+  const child = fork(join(import.meta.dirname, "tester.ts"), {
+    execArgv: ["--disable-warning=ExperimentalWarning"],
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+    // What tests print of failures is expected here.
+    env: { ...process.env, MUTANTS: "1" },
+  });
+  const receive = () =>
+    new Promise<TestAnswer>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        child.kill("SIGKILL");
+        reject(new Error(`no end after ${RUN_LIMIT_MS / 1000} s`));
+      }, RUN_LIMIT_MS);
+      child.once("message", (answer) => {
+        clearTimeout(timer);
+        child.removeAllListeners("exit");
+        resolve(answer as TestAnswer);
+      });
+      child.once("exit", (code) => {
+        clearTimeout(timer);
+        reject(new Error(`the process ended with ${code}`));
+      });
+    });
+  await receive();
+  return {
+    async run(request) {
+      const answer = receive();
+      child.send(request);
+      return answer;
+    },
+    stop: () => child.disconnect(),
+  };
+}
