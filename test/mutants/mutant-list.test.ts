@@ -26,5 +26,7 @@ test("a mutant is found after its function was moved to another file, and an amb
   const found = placeMutant(mutant, new Map([["b.ts", source]]));
   expect(found).toEqual({ path: "b.ts", content: source.replace("a +\n    b", "a - b") });
   const twice = ["b.ts", "c.ts"].map((path) => [path, source] as const);
-  expect(() => placeMutant(mutant, new Map(twice))).toThrow('2 places for the mutant "add: it subtracts" (a.ts): a + b');
+  expect(() => placeMutant(mutant, new Map(twice))).toThrow(
+    '2 places for the mutant "add: it subtracts" (a.ts): a + b',
+  );
 });

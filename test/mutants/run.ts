@@ -5,7 +5,9 @@
  * - `npm run mutants -- TEXT…`: only mutants whose name or file contains one of the texts
  * - `--sample N`: only every Nth mutant, another part each day
  * - `--survivors`: also those that are marked
+ * - `--new`: only those of which `hints.json` knows no test file
  * - `--workers N`: processes at once (default: 2)
+ * - `--seconds N`: how long the tests of a mutant's area are tried when the one that noticed it last does not (default: 60)
  */
 import { fork } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -21,7 +23,13 @@ interface Tester {
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { sample: { type: "string" }, survivors: { type: "boolean" }, workers: { type: "string" } },
+  options: {
+    sample: { type: "string" },
+    survivors: { type: "boolean" },
+    new: { type: "boolean" },
+    workers: { type: "string" },
+    seconds: { type: "string" },
+  },
 });
 
 /** By a mutant's name the test file that noticed it last: it runs first. */
@@ -32,6 +40,9 @@ const hints = new Map<string, string>(Object.entries(JSON.parse(readFileSync(HIN
 const RUN_LIMIT_MS = 300_000;
 
 const DAY_MS = 86_400_000;
+
+/** Test files that run together: 10, so that they load the product once and a hang costs little. */
+const GROUP_SIZE = 10;
 
 const sources = readSources();
 const testFiles = readdirSync(join(ROOT, "test"), { recursive: true, encoding: "utf8" })
@@ -45,9 +56,9 @@ const waiting = [...mutants];
 const survivors: Mutant[] = [];
 const broken = new Set<string>();
 const passed = new Set<string>();
+const triedFor = Number(options.seconds ?? 60) * 1000;
 const startedAt = Date.now();
 await Promise.all(Array.from({ length: Number(options.workers ?? 2) }, runMutants));
-if (positionals.length === 0 && options.sample === undefined) saveHints();
 const caught = mutants.length - survivors.length;
 const seconds = Math.round((Date.now() - startedAt) / 1000);
 process.stdout.write(`${caught} of ${mutants.length} mutants caught in ${seconds} s\n`);
@@ -60,7 +71,10 @@ function selectMutants(): Mutant[] {
   const day = Math.floor(Date.now() / DAY_MS);
   return readMutants()
     .filter(({ survives }) => options.survivors || !survives)
-    .filter(({ name, file }) => positionals.length === 0 || positionals.some((text) => `${file} ${name}`.includes(text)))
+    .filter(
+      ({ name, file }) => positionals.length === 0 || positionals.some((text) => `${file} ${name}`.includes(text)),
+    )
+    .filter(({ name }) => !options.new || !hints.has(name))
     .filter((_, i) => (i + day) % step === 0);
 }
 
@@ -68,52 +82,60 @@ async function runMutants(): Promise<void> {
   let tester = await startTester();
   for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
     const change = placeMutant(mutant, sources);
-    const { name } = mutant;
     const began = Date.now();
     let failed: TestAnswer["failed"];
-    for (const file of listTestFiles(mutant)) {
-      if (broken.has(file)) continue;
+    for (const files of listTestFiles(mutant)) {
+      if (Date.now() - began > triedFor) break;
       try {
-        failed = (await tester.run({ change, files: [file] })).failed;
-        // A test that fails also without the mutant proves nothing.
-        if (failed && !passed.has(file)) {
-          if ((await tester.run({ files: [file] })).failed) {
-            broken.add(file);
-            failed = undefined;
-          } else passed.add(file);
-        }
+        failed = (await tester.run({ change, files })).failed;
+        if (failed && (await isBroken(tester, failed.file))) failed = undefined;
       } catch (thrown) {
         tester = await startTester();
-        failed = { file, test: String(thrown) };
+        failed = { file: files[0] ?? "", test: String(thrown) };
       }
       if (failed) break;
     }
-    if (failed) hints.set(name, failed.file);
-    else survivors.push(mutant);
+    const { name } = mutant;
+    if (failed && hints.get(name) !== failed.file) saveHint(name, failed.file);
+    if (!failed) survivors.push(mutant);
     const outcome = failed ? `caught by ${failed.file} (${failed.test.slice(0, 160)})` : "SURVIVED";
     process.stdout.write(`${((Date.now() - began) / 1000).toFixed(1)} s  ${name}\n        ${outcome}\n`);
   }
   tester.stop();
 }
 
+/** Whether a test file fails without a mutant as well: then its failure proves nothing. */
+async function isBroken(tester: Tester, file: string): Promise<boolean> {
+  if (!broken.has(file) && !passed.has(file))
+    ((await tester.run({ files: [file] })).failed ? broken : passed).add(file);
+  return broken.has(file);
+}
+
 /**
- * Lists the test files for a mutant: the one that noticed it last, then those of its area, of which the ones that
- * import its file or name its function come first, the short ones before the long ones.
+ * Lists the test files for a mutant in groups that run together: the one that noticed it last, then those that import
+ * its file or name its function, then the others of its area in the order in which it names files and folders.
  */
-function listTestFiles({ name, file, functionName, area }: Mutant): string[] {
-  const isInArea = (path: string) => area.some((place) => path === place || path.startsWith(`${place}/`));
+function listTestFiles({ name, file, functionName, area }: Mutant): string[][] {
   const baseName = file.slice(file.lastIndexOf("/"));
   const score = (path: string) => {
     const text = testTexts.get(path) ?? "";
-    return (text.includes(functionName) ? 0 : 1e6) + (text.includes(baseName) ? 0 : 1e6) + text.length;
+    const place = area.findIndex((part) => path === part || path.startsWith(`${part}/`));
+    const isNamed = Number(text.includes(functionName)) + Number(text.includes(baseName));
+    return place < 0 ? undefined : 1e6 * (place - 2 * isNamed) + text.length;
   };
-  const files = testFiles.filter(isInArea).sort((a, b) => score(a) - score(b));
+  const scores = new Map(testFiles.map((path) => [path, score(path)]));
+  const files = testFiles.filter((path) => scores.get(path) !== undefined && !broken.has(path));
+  files.sort((a, b) => (scores.get(a) ?? 0) - (scores.get(b) ?? 0));
   const hint = hints.get(name);
-  return hint !== undefined && testTexts.has(hint) ? [hint, ...files.filter((path) => path !== hint)] : files;
+  const groups = hint !== undefined && testTexts.has(hint) ? [[hint]] : [];
+  for (let i = 0; i < files.length; i += GROUP_SIZE) groups.push(files.slice(i, i + GROUP_SIZE));
+  return groups;
 }
 
-function saveHints() {
-  const entries = mutants.flatMap(({ name }) => (hints.has(name) ? [[name, hints.get(name)] as const] : []));
+function saveHint(name: string, file: string) {
+  hints.set(name, file);
+  const names = readMutants().map((mutant) => mutant.name);
+  const entries = names.flatMap((known) => (hints.has(known) ? [[known, hints.get(known)] as const] : []));
   writeFileSync(HINTS_PATH, `${JSON.stringify(Object.fromEntries(entries), undefined, 2)}\n`);
 }
 

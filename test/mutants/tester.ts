@@ -3,7 +3,7 @@
  * transformed anew. The parent sends a `TestRequest` and gets a `TestAnswer`.
  */
 import { join } from "node:path";
-import { createVitest, type TestModule } from "vitest/node";
+import { BaseSequencer, createVitest, type TestModule, type TestSpecification } from "vitest/node";
 import { ROOT } from "./mutant-list.ts";
 
 export interface TestRequest {
@@ -22,6 +22,14 @@ export interface TestAnswer {
 const TEST_TIMEOUT_MS = 20_000;
 
 let change: TestRequest["change"];
+let order = new Map<string, number>();
+
+/** Keeps the order of a request, so that the file that most likely fails runs first. */
+class RequestedOrder extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    return files.toSorted((a, b) => (order.get(a.moduleId) ?? 0) - (order.get(b.moduleId) ?? 0));
+  }
+}
 
 const vitest = await createVitest(
   "test",
@@ -32,6 +40,9 @@ const vitest = await createVitest(
     include: ["test/**/*.test.ts"],
     bail: 1,
     maxWorkers: 1,
+    // Files share a process and its loaded modules, as in `npm test`.
+    isolate: false,
+    sequence: { sequencer: RequestedOrder },
     fsModuleCache: false,
     testTimeout: TEST_TIMEOUT_MS,
     hookTimeout: TEST_TIMEOUT_MS,
@@ -53,20 +64,22 @@ const vitest = await createVitest(
 await vitest.standalone();
 
 process.on("message", (request: TestRequest) => void run(request).then((answer) => process.send?.(answer)));
+process.on("disconnect", () => process.exit());
 process.send?.({});
 
-async function run(request: TestRequest): Promise<TestAnswer> {
+async function run({ change: wanted, files }: TestRequest): Promise<TestAnswer> {
   const before = change;
-  change = request.change;
+  change = wanted;
   for (const changed of [before, change]) if (changed) vitest.invalidateFile(join(ROOT, changed.path));
-  for (const file of request.files) {
-    const specifications = await vitest.globTestSpecifications([file]);
-    const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications);
-    const failed = testModules.find((module) => !module.ok());
-    if (failed) return { failed: { file, test: describeFailure(failed) } };
-    if (unhandledErrors.length > 0) return { failed: { file, test: String(unhandledErrors[0]) } };
-  }
-  return {};
+  const ids = files.map((file) => join(ROOT, file));
+  const specifications = await vitest.globTestSpecifications(ids);
+  order = new Map(ids.map((id, i) => [id, i]));
+  const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications);
+  // The instance also remembers the files of earlier requests.
+  const failed = testModules.find((module) => order.has(module.moduleId) && !module.ok());
+  const file = files[order.get(failed?.moduleId ?? "") ?? 0] ?? "";
+  if (failed) return { failed: { file, test: describeFailure(failed) } };
+  return unhandledErrors.length > 0 ? { failed: { file, test: String(unhandledErrors[0]) } } : {};
 }
 
 function describeFailure(module: TestModule): string {
